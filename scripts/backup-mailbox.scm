@@ -1,0 +1,25 @@
+#!/usr/bin/env -S postoffice run
+;;; Saves every letter of a mailbox to a file of its own, FOLDER/UIDVALIDITY-UID.eml. A second run saves only what is new.
+;;;
+;;;   POSTOFFICE_PASSWORD=… postoffice run backup-mailbox.scm HOST USER MAILBOX FOLDER
+;;;
+;;; The files hold the server's exact bytes. A run that breaks off leaves whole files only; the next one goes on.
+
+(defun usage ()
+  (format t "usage: POSTOFFICE_PASSWORD=… postoffice run backup-mailbox.scm HOST USER MAILBOX FOLDER~%")
+  (exit 2))
+
+(let ((arguments (command-line)))
+  (unless (= (length arguments) 4) (usage))
+  (let ((folder (fourth arguments)) (saved 0) (there 0))
+    (with-imap-connection (mb (first arguments)
+                           :user (second arguments)
+                           :password (or (getenv "POSTOFFICE_PASSWORD") (usage)))
+      (select-mailbox mb (third arguments) :read-only t)
+      (ensure-directories-exist (concatenate 'string folder "/"))
+      (dolist (uid (search-mailbox mb :all :uid t))
+        (let ((path (format nil "~a/~a-~a.eml" folder (mailbox-uidvalidity mb) uid)))
+          (cond ((probe-file path) (incf there))
+                (t (save-letter mb uid path :uid t)
+                   (incf saved))))))
+    (format t "~a letters saved, ~a were there already~%" saved there)))

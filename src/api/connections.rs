@@ -1,0 +1,146 @@
+//! Connecting and leaving.
+
+use super::mailbox::{deliver_warnings, failed, mailbox, on_mailbox, state};
+use super::sets::required;
+use crate::client::{Credentials, ImapClient, ImapOptions, TlsMode};
+use crate::condition::Condition;
+use crate::host::{self, Call, Value};
+use crate::proto::Secret;
+use crate::transport::ClientIdentity;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> {
+    let mut options = ImapOptions::default();
+    let host = host_argument(call, &mut options)?;
+    read_options(call, &mut options)?;
+    let credentials = credentials(call)?;
+    let state = state(call.context());
+    let mut client = ImapClient::connect(&state.connector, &host, &credentials, &options).map_err(|error| failed(call, &error, false))?;
+    deliver_warnings(call, &mut client);
+    Ok(state.adopt(client))
+}
+
+/// The host: a name, or `("host" :port n :ssl t :starttls t)`.
+fn host_argument(call: &Call<'_>, options: &mut ImapOptions) -> Result<String, Condition> {
+    let value = required(call, 0);
+    let wrong = || call.wrong("host", "a host name, or a list (\"host\" :port 993 :ssl t)", value);
+    if let Some(name) = host::as_str(value) {
+        return host_name(name).ok_or_else(wrong);
+    }
+    let items: Vec<Value> = host::as_list(value).ok_or_else(wrong)?.collect();
+    let (name, keys) = items.split_first().ok_or_else(wrong)?;
+    let (pairs, odd) = keys.as_chunks::<2>();
+    if !odd.is_empty() {
+        return Err(wrong());
+    }
+    for [key, value] in pairs {
+        match host::as_keyword(key) {
+            Some("port") => options.port = Some(port(value).ok_or_else(|| call.wrong("host's :port", "a port from 1 to 65535", value))?),
+            Some("ssl") if host::is_true(value) => options.tls = Some(TlsMode::Implicit),
+            Some("starttls") if host::is_true(value) => options.tls = Some(TlsMode::StartTls),
+            Some("ssl" | "starttls") => {}
+            _ => return Err(call.wrong("host", "the keys :port :ssl :starttls", key)),
+        }
+    }
+    host::as_str(name).and_then(host_name).ok_or_else(wrong)
+}
+
+/// Control characters and spaces are in no host name, and would be shown in messages.
+fn host_name(name: &str) -> Option<String> {
+    let is_name = !name.is_empty() && name.len() <= 255 && name.chars().all(|c| c.is_alphanumeric() || "-._:%".contains(c));
+    is_name.then(|| name.to_owned())
+}
+
+/// A whole or a decimal number.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::NumV(number) => Some(*number),
+        _ => host::as_integer(value).map(|number| number as f64), // seconds, far below 2^53
+    }
+}
+
+fn port(value: &Value) -> Option<u16> {
+    u16::try_from(host::as_integer(value)?).ok().filter(|port| *port > 0)
+}
+
+fn read_options(call: &Call<'_>, options: &mut ImapOptions) -> Result<(), Condition> {
+    if let Some(value) = call.key("port") {
+        options.port = Some(port(value).ok_or_else(|| call.wrong("port", "a port from 1 to 65535", value))?);
+    }
+    if let Some(value) = call.key("timeout") {
+        let seconds = number(value).filter(|seconds| *seconds > 0.0 && *seconds <= 86_400.0);
+        options.timeout =
+            Duration::from_secs_f64(seconds.ok_or_else(|| call.wrong("timeout", "seconds, more than 0 and at most 86400", value))?);
+    }
+    if let Some(value) = call.key("tls") {
+        options.tls = Some(match host::as_keyword(value) {
+            Some("implicit") => TlsMode::Implicit,
+            Some("starttls") => TlsMode::StartTls,
+            Some("none") => TlsMode::None,
+            _ => return Err(call.wrong("tls", ":implicit, :starttls or :none", value)),
+        });
+    }
+    if let Some(path) = call.key_string("ca-file")? {
+        options.tls_options.ca_file = Some(PathBuf::from(path));
+    }
+    if let Some(value) = call.key("verify") {
+        options.tls_options.verify = host::is_true(value);
+    }
+    if let Some(value) = call.key("client-identity") {
+        options.tls_options.identity = Some(identity(call, value)?);
+    }
+    Ok(())
+}
+
+/// `"file.p12"`, `(:pkcs12 "file.p12" "password")` or `(:pem "certificate.pem" "key.pem")`.
+fn identity(call: &Call<'_>, value: &Value) -> Result<ClientIdentity, Condition> {
+    // The value may hold a password, so that the message says nothing of it.
+    let wrong = || {
+        Condition::syntax(format!(
+            "{}: client-identity: expected \"file.p12\", (:pkcs12 \"file\" \"password\") or (:pem \"certificate\" \"key\")",
+            call.name()
+        ))
+    };
+    if let Some(path) = host::as_str(value) {
+        return Ok(ClientIdentity::Pkcs12(path.into(), Secret::new("")));
+    }
+    let items: Vec<Value> = host::as_list(value).ok_or_else(wrong)?.collect();
+    let text = |index: usize| items.get(index).and_then(host::as_str).ok_or_else(wrong);
+    match (items.first().and_then(host::as_keyword), items.len()) {
+        (Some("pkcs12"), 3) => Ok(ClientIdentity::Pkcs12(text(1)?.into(), Secret::new(text(2)?))),
+        (Some("pem"), 3) => Ok(ClientIdentity::Pem(text(1)?.into(), text(2)?.into())),
+        _ => Err(wrong()),
+    }
+}
+
+fn credentials(call: &Call<'_>) -> Result<Credentials, Condition> {
+    let missing = |key: &str| Condition::syntax(format!("{}: expected :{key} with a string", call.name()));
+    let user = call.key_string("user")?.ok_or_else(|| missing("user"))?.to_owned();
+    let password = call.key("password").ok_or_else(|| missing("password"))?;
+    let password = host::as_str(password).ok_or_else(|| missing("password"))?; // never shown, whatever it is
+    Ok(Credentials { user, password: Secret::new(password) })
+}
+
+pub(super) fn close_connection(call: &Call<'_>) -> Result<Value, Condition> {
+    mailbox(call)?.client().close();
+    Ok(host::truth(true))
+}
+
+pub(super) fn noop(call: &Call<'_>) -> Result<Value, Condition> {
+    on_mailbox(call, ImapClient::noop)?;
+    Ok(host::nil())
+}
+
+pub(super) fn mailbox_capabilities(call: &Call<'_>) -> Result<Value, Condition> {
+    let mailbox = mailbox(call)?;
+    let names: Vec<Value> = mailbox.client().capabilities().names().iter().map(|name| host::keyword(&name.to_lowercase())).collect();
+    Ok(host::list(names))
+}
+
+pub(super) fn capable(call: &Call<'_>) -> Result<Value, Condition> {
+    let value = required(call, 1);
+    let name = host::as_str(value).or_else(|| host::as_keyword(value));
+    let name = name.ok_or_else(|| call.wrong("capability", "a string such as \"IDLE\"", value))?;
+    Ok(host::truth(mailbox(call)?.client().capabilities().has(name)))
+}

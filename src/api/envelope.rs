@@ -1,0 +1,60 @@
+//! The parts of an envelope and of its addresses (RFC 3501 7.4.2).
+
+use super::accessors::part_of;
+use crate::condition::Condition;
+use crate::host::{self, Call, Value};
+
+type Answer = Result<Value, Condition>;
+
+fn part_of_envelope(call: &Call<'_>, index: usize) -> Answer {
+    part_of(call, "envelope", "an envelope, as (fetch-field n \"envelope\" …) returns it", index, 10)
+}
+
+fn part_of_address(call: &Call<'_>, index: usize) -> Answer {
+    part_of(call, "address", "an address of an envelope: (name additional mailbox host)", index, 4)
+}
+
+/// One accessor a line: name of the function, which list, which place.
+macro_rules! accessors {
+    ($($function:ident = $part:ident $index:literal;)*) => {
+        $(pub(super) fn $function(call: &Call<'_>) -> Answer {
+            $part(call, $index)
+        })*
+    };
+}
+
+accessors! {
+    envelope_date = part_of_envelope 0;
+    envelope_subject = part_of_envelope 1;
+    envelope_from = part_of_envelope 2;
+    envelope_sender = part_of_envelope 3;
+    envelope_reply_to = part_of_envelope 4;
+    envelope_to = part_of_envelope 5;
+    envelope_cc = part_of_envelope 6;
+    envelope_bcc = part_of_envelope 7;
+    envelope_in_reply_to = part_of_envelope 8;
+    envelope_message_id = part_of_envelope 9;
+    address_name = part_of_address 0;
+    address_additional = part_of_address 1;
+    address_mailbox = part_of_address 2;
+    address_host = part_of_address 3;
+}
+
+/// `Name <mailbox@host>`, as it stands in a header.
+pub(super) fn address_to_string(call: &Call<'_>) -> Answer {
+    let parts = [part_of_address(call, 0)?, part_of_address(call, 2)?, part_of_address(call, 3)?];
+    let [name, mailbox, host] = &parts;
+    let mailbox = host::as_str(mailbox).unwrap_or("");
+    let address = host::as_str(host).map_or_else(|| mailbox.to_owned(), |host| format!("{mailbox}@{host}"));
+    let text = match host::as_str(name) {
+        Some(name) if !name.is_empty() => format!("{} <{address}>", phrase(name)),
+        _ => address,
+    };
+    Ok(host::string(&text))
+}
+
+/// A display name, quoted where RFC 5322 3.2.3 wants it.
+fn phrase(name: &str) -> String {
+    let is_plain = name.chars().all(|c| c.is_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c));
+    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")) }
+}

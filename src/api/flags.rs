@@ -1,0 +1,35 @@
+//! Flags as keywords: `:\\seen` is `\Seen`, `:junk` is `junk`.
+
+use crate::condition::Condition;
+use crate::host::{self, Call, Value};
+use crate::proto::imap::flag::Flag;
+
+/// One flag or a list of flags, from a script.
+pub(super) fn flags(call: &Call<'_>, parameter: &str, value: &Value) -> Result<Vec<Flag>, Condition> {
+    let wrong = || call.wrong(parameter, "a flag such as :\\\\seen or :junk, or a list of flags", value);
+    let items: Vec<Value> = match host::as_list(value) {
+        Some(items) => items.collect(),
+        None => vec![value.clone()],
+    };
+    items.iter().map(|item| flag_text(item).and_then(|text| Flag::new(&text).ok()).ok_or_else(wrong)).collect()
+}
+
+/// The flag that a keyword stands for.
+pub(super) fn flag_text(value: &Value) -> Option<String> {
+    let keyword = host::as_keyword(value)?;
+    let name = keyword.trim_start_matches('\\');
+    Some(if name.len() < keyword.len() { format!("\\{name}") } else { name.to_owned() })
+}
+
+/// The keyword that stands for a flag.
+pub(super) fn flag_value(flag: &str) -> Value {
+    match flag.strip_prefix('\\') {
+        Some(name) => host::keyword(&format!("\\\\{}", name.to_lowercase())),
+        None => host::keyword(&flag.to_lowercase()),
+    }
+}
+
+/// A list of flags as keywords.
+pub(super) fn flag_list<'a>(flags: impl IntoIterator<Item = &'a String>) -> Value {
+    host::list(flags.into_iter().map(|flag| flag_value(flag)).collect())
+}

@@ -1,0 +1,156 @@
+//! Changing messages: flags, copies, removal, new letters.
+
+use super::flags::flags;
+use super::mailbox::on_mailbox;
+use super::sets::{messages, required, set_value};
+use super::values::{Texts, Wanted, fetched};
+use crate::client::{CopiedUids, Error, ImapClient};
+use crate::condition::Condition;
+use crate::host::{self, Call, Value};
+use crate::proto::imap::SequenceSet;
+use crate::proto::imap::command::StoreMode;
+use crate::proto::imap::flag::Flag;
+use jiff::Timestamp;
+
+type Answer = Result<Value, Condition>;
+
+pub(super) fn alter_flags(call: &Call<'_>) -> Answer {
+    let messages = messages(call, 1)?;
+    let given: Vec<(StoreMode, &str, &Value)> =
+        [(StoreMode::Replace, "flags"), (StoreMode::Add, "add-flags"), (StoreMode::Remove, "remove-flags")]
+            .into_iter()
+            .filter_map(|(mode, key)| call.key(key).map(|value| (mode, key, value)))
+            .collect();
+    let [(mode, key, value)] = given[..] else {
+        return Err(Condition::syntax(format!(
+            "{}: expected exactly one of :flags, :add-flags and :remove-flags, got {}",
+            call.name(),
+            given.len()
+        )));
+    };
+    let flags = flags(call, key, value)?;
+    let (silent, uid) = (call.boolean_key("silent"), call.boolean_key("uid"));
+    let mut items = Vec::new();
+    on_mailbox(call, |client| {
+        client.store(&messages, mode, &flags, silent, uid, &mut |data| {
+            if !silent {
+                items.extend(fetched(data, Texts::Strings, Wanted { flags: true, uid, modseq: false })?);
+            }
+            Ok(())
+        })
+    })?;
+    Ok(host::list(items))
+}
+
+fn numbers(numbers: Vec<u32>) -> Value {
+    host::list(numbers.into_iter().map(|number| host::integer(i64::from(number))).collect())
+}
+
+pub(super) fn delete_letter(call: &Call<'_>) -> Answer {
+    let messages = messages(call, 1)?;
+    let expunge = call.key("expunge").is_none_or(host::is_true);
+    let uid = call.boolean_key("uid");
+    if messages.is_empty() {
+        return Ok(host::nil());
+    }
+    let expunged = on_mailbox(call, |client| {
+        let deleted = [Flag::new("\\Deleted")?];
+        client.store(&messages, StoreMode::Add, &deleted, true, uid, &mut |_| Ok(()))?;
+        if expunge { client.expunge() } else { Ok(Vec::new()) }
+    })?;
+    Ok(numbers(expunged))
+}
+
+pub(super) fn expunge_mailbox(call: &Call<'_>) -> Answer {
+    let uids = match call.key("uids") {
+        Some(value) => {
+            Some(super::sets::message_set(value).ok_or_else(|| call.wrong("uids", "a unique id, (:seq N M), or a list of these", value))?)
+        }
+        None => None,
+    };
+    let expunged = on_mailbox(call, |client| match &uids {
+        Some(uids) => client.uid_expunge(uids),
+        None => client.expunge(),
+    })?;
+    Ok(numbers(expunged))
+}
+
+type Transfer = fn(&mut ImapClient, &SequenceSet, &str, bool) -> Result<Option<CopiedUids>, Error>;
+
+fn transfer(call: &Call<'_>, operation: Transfer) -> Answer {
+    let (messages, destination) = (messages(call, 1)?, call.string(2)?);
+    let (uid, create) = (call.boolean_key("uid"), call.boolean_key("create"));
+    if messages.is_empty() {
+        return Ok(host::nil());
+    }
+    let copied = on_mailbox(call, |client| {
+        if create && client.list("", &exact_pattern(destination), false)?.is_empty() {
+            client.create(destination)?;
+        }
+        operation(client, &messages, destination, uid)
+    })?;
+    Ok(match copied {
+        Some(copied) => host::list(vec![host::integer(i64::from(copied.uid_validity)), set_value(&copied.from), set_value(&copied.to)]),
+        None => host::truth(true),
+    })
+}
+
+/// A pattern of LIST that names one mailbox: `*` and `%` cannot be escaped, `%` at least stays on its level.
+fn exact_pattern(name: &str) -> String {
+    name.replace('*', "%")
+}
+
+pub(super) fn copy_to_mailbox(call: &Call<'_>) -> Answer {
+    transfer(call, ImapClient::copy)
+}
+
+pub(super) fn move_to_mailbox(call: &Call<'_>) -> Answer {
+    transfer(call, ImapClient::move_to)
+}
+
+pub(super) fn append_letter(call: &Call<'_>) -> Answer {
+    let (name, text) = (call.string(1)?, required(call, 2));
+    let letter = letter_bytes(text).ok_or_else(|| call.wrong("text", "a string or a bytevector", text))?;
+    let flags = call.key("flags").map_or(Ok(Vec::new()), |value| flags(call, "flags", value))?;
+    let date = call.key("date").map(|value| date_time(value).ok_or_else(|| call.wrong("date", DATE_TIME, value))).transpose()?;
+    let stored = on_mailbox(call, |client| client.append(name, &flags, date.as_deref(), &letter))?;
+    Ok(match stored {
+        Some((validity, uid)) => host::list(vec![host::integer(i64::from(validity)), host::integer(i64::from(uid))]),
+        None => host::truth(true),
+    })
+}
+
+/// A string's lines get CR LF; a bytevector goes as it is.
+fn letter_bytes(value: &Value) -> Option<Vec<u8>> {
+    if let Some(bytes) = host::as_bytes(value) {
+        return Some(bytes);
+    }
+    let text = host::as_str(value)?;
+    let mut bytes = Vec::with_capacity(text.len() + text.len() / 32);
+    let mut before = 0;
+    for &byte in text.as_bytes() {
+        if byte == b'\n' && before != b'\r' {
+            bytes.push(b'\r');
+        }
+        bytes.push(byte);
+        before = byte;
+    }
+    Some(bytes)
+}
+
+const DATE_TIME: &str = "a universal time, or a string as \"13-Sep-1999 11:36:26 -0700\"";
+
+/// Seconds between 1900-01-01, where universal time begins, and 1970-01-01.
+pub(super) const UNIVERSAL_TO_UNIX: i64 = 2_208_988_800;
+
+/// A date and time as IMAP writes it (RFC 3501 9, date-time).
+fn date_time(value: &Value) -> Option<String> {
+    const FORMAT: &str = "%d-%b-%Y %H:%M:%S %z";
+    if let Some(seconds) = host::as_integer(value) {
+        let time = Timestamp::from_second(seconds.checked_sub(UNIVERSAL_TO_UNIX)?).ok()?;
+        return Some(time.to_zoned(jiff::tz::TimeZone::UTC).strftime(FORMAT).to_string());
+    }
+    let text = host::as_str(value)?.trim();
+    let parsed = jiff::fmt::strtime::parse(FORMAT, text).ok()?;
+    Some(parsed.to_zoned().ok()?.strftime(FORMAT).to_string())
+}

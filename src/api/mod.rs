@@ -1,0 +1,29 @@
+//! What a script can call: one function per name, its arguments checked and typed, its result a Lisp value.
+
+mod accessors;
+pub mod catalog;
+mod connections;
+mod envelope;
+mod fetching;
+mod files;
+mod flags;
+mod help;
+mod mailbox;
+mod mailboxes;
+mod messages;
+mod sandbox;
+mod searching;
+mod sets;
+mod values;
+
+pub use mailbox::{ImapMailbox, State};
+
+use crate::host::Host;
+
+/// Makes every function of the catalog known to a host.
+pub fn register(host: &mut Host, state: State) {
+    host.context().set_state(state);
+    for topic in catalog::TOPICS {
+        host.register(topic.functions);
+    }
+}

@@ -1,0 +1,148 @@
+//! Search expressions, from quoted lists to typed keys. Checked whole before anything is sent.
+
+use super::flags::flag_text;
+use super::mailbox::on_mailbox;
+use super::messages::UNIVERSAL_TO_UNIX;
+use super::sets::{message_set, required};
+use crate::condition::Condition;
+use crate::host::{self, Call, Value};
+use crate::proto::imap::SearchKey;
+use crate::proto::imap::flag::Flag;
+use crate::proto::imap::search::Date;
+use jiff::{Span, Timestamp, tz::TimeZone};
+
+const WORDS: [&str; 14] = [
+    "ALL",
+    "ANSWERED",
+    "DELETED",
+    "DRAFT",
+    "FLAGGED",
+    "NEW",
+    "OLD",
+    "RECENT",
+    "SEEN",
+    "UNANSWERED",
+    "UNDELETED",
+    "UNDRAFT",
+    "UNFLAGGED",
+    "UNSEEN",
+];
+const TEXTS: [&str; 7] = ["BCC", "BODY", "CC", "FROM", "SUBJECT", "TEXT", "TO"];
+const DATES: [&str; 6] = ["BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE"];
+const SIZES: [&str; 2] = ["LARGER", "SMALLER"];
+
+/// Deeper expressions are no one's intent, and servers refuse them.
+const DEEPEST: usize = 100;
+
+pub(super) fn search_mailbox(call: &Call<'_>) -> Result<Value, Condition> {
+    let key = Expression { call }.key(required(call, 1), 0)?;
+    let uid = call.boolean_key("uid");
+    let numbers = on_mailbox(call, |client| client.search(&key, uid))?;
+    Ok(host::list(numbers.into_iter().map(|number| host::integer(i64::from(number))).collect()))
+}
+
+struct Expression<'c, 'v> {
+    call: &'c Call<'v>,
+}
+
+impl Expression<'_, '_> {
+    fn key(&self, value: &Value, depth: usize) -> Result<SearchKey, Condition> {
+        if depth > DEEPEST {
+            return Err(Condition::syntax(format!("{}: the search expression is nested more than {DEEPEST} deep", self.call.name())));
+        }
+        if let Some(word) = host::as_keyword(value) {
+            let found = WORDS.iter().find(|known| known.eq_ignore_ascii_case(word));
+            return found
+                .map(|word| SearchKey::Word(word))
+                .ok_or_else(|| self.wrong("a search predicate such as :seen, or a list such as (:from \"jkf\")", value));
+        }
+        if let Some(set) = message_set(value).filter(|set| !set.is_empty()) {
+            return Ok(SearchKey::Messages(set));
+        }
+        let items: Vec<Value> = host::as_list(value).map(Iterator::collect).unwrap_or_default();
+        let Some((head, arguments)) = items.split_first() else {
+            return Err(self.wrong("a predicate, a message set, or (and …), (or …), (not …)", value));
+        };
+        let name = host::as_keyword(head).or_else(|| host::as_symbol(head)).unwrap_or("").to_ascii_lowercase();
+        let all = || arguments.iter().map(|argument| self.key(argument, depth + 1)).collect::<Result<Vec<_>, _>>();
+        match (name.as_str(), arguments) {
+            ("and", _) => Ok(SearchKey::And(all()?)),
+            ("or", _) => Ok(SearchKey::Or(all()?)),
+            ("not", [argument]) => Ok(SearchKey::Not(Box::new(self.key(argument, depth + 1)?))),
+            ("not", _) => Err(self.wrong("(not expression) with one expression", value)),
+            ("header", [field, text]) => Ok(SearchKey::Header(self.text(field, value)?, self.text(text, value)?)),
+            ("keyword", [flag]) => Ok(SearchKey::Keyword("KEYWORD", self.flag(flag, value)?)),
+            ("unkeyword", [flag]) => Ok(SearchKey::Keyword("UNKEYWORD", self.flag(flag, value)?)),
+            ("uid", [set]) => message_set(set)
+                .filter(|set| !set.is_empty())
+                .map(SearchKey::Uid)
+                .ok_or_else(|| self.wrong("(:uid set) with unique ids", value)),
+            ("older", [days]) => Ok(SearchKey::Date("BEFORE", self.days_ago(days, value)?)),
+            ("younger", [days]) => Ok(SearchKey::Date("SINCE", self.days_ago(days, value)?)),
+            ("modseq", [number]) => Ok(SearchKey::Number("MODSEQ", self.number(number, value)?)),
+            ("gmail", [text]) => Ok(SearchKey::Gmail(self.text(text, value)?)),
+            ("raw", [text]) => Ok(SearchKey::Raw(self.text(text, value)?)),
+            (_, [argument]) => self.with_one_argument(&name, argument, value),
+            _ => Err(self.wrong("a search predicate with its argument", value)),
+        }
+    }
+
+    fn with_one_argument(&self, name: &str, argument: &Value, whole: &Value) -> Result<SearchKey, Condition> {
+        let known = |names: &[&'static str]| names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied();
+        if let Some(word) = known(&TEXTS) {
+            return Ok(SearchKey::Text(word, self.text(argument, whole)?));
+        }
+        if let Some(word) = known(&DATES) {
+            return Ok(SearchKey::Date(word, self.date(argument, whole)?));
+        }
+        if let Some(word) = known(&SIZES) {
+            return Ok(SearchKey::Number(word, self.number(argument, whole)?));
+        }
+        Err(self.wrong("a search predicate such as (:from \"jkf\"), (:since \"7-Mar-1999\") or (:larger 1000)", whole))
+    }
+
+    fn text(&self, value: &Value, whole: &Value) -> Result<String, Condition> {
+        host::as_str(value).map(str::to_owned).ok_or_else(|| self.wrong("a predicate with a string", whole))
+    }
+
+    fn number(&self, value: &Value, whole: &Value) -> Result<u64, Condition> {
+        host::as_integer(value)
+            .and_then(|number| u64::try_from(number).ok())
+            .ok_or_else(|| self.wrong("a predicate with a number from 0 on", whole))
+    }
+
+    fn flag(&self, value: &Value, whole: &Value) -> Result<Flag, Condition> {
+        let flag = flag_text(value).filter(|flag| !flag.starts_with('\\')).and_then(|flag| Flag::new(&flag).ok());
+        flag.ok_or_else(|| self.wrong("a predicate with a user flag such as :junk", whole))
+    }
+
+    /// `"7-Mar-1999"`, or a universal time, taken as a day in UTC.
+    fn date(&self, value: &Value, whole: &Value) -> Result<Date, Condition> {
+        let date = match host::as_integer(value) {
+            Some(seconds) => seconds
+                .checked_sub(UNIVERSAL_TO_UNIX)
+                .and_then(|seconds| Timestamp::from_second(seconds).ok())
+                .and_then(|time| day(time, TimeZone::UTC)),
+            None => host::as_str(value).and_then(Date::parse),
+        };
+        date.ok_or_else(|| self.wrong("a predicate with a date as \"7-Mar-1999\" or a universal time", whole))
+    }
+
+    fn days_ago(&self, value: &Value, whole: &Value) -> Result<Date, Condition> {
+        let days = host::as_integer(value).filter(|days| (0..=100_000).contains(days));
+        let today = Timestamp::now().to_zoned(TimeZone::system()).date();
+        let date = days.and_then(|days| today.checked_sub(Span::new().try_days(days).ok()?).ok());
+        let date = date
+            .and_then(|date| Date::new(u16::try_from(date.year()).ok()?, u8::try_from(date.month()).ok()?, u8::try_from(date.day()).ok()?));
+        date.ok_or_else(|| self.wrong("a predicate with a number of days", whole))
+    }
+
+    fn wrong(&self, expected: &str, got: &Value) -> Condition {
+        self.call.wrong("search expression", expected, got)
+    }
+}
+
+fn day(time: Timestamp, zone: TimeZone) -> Option<Date> {
+    let date = time.to_zoned(zone).date();
+    Date::new(u16::try_from(date.year()).ok()?, u8::try_from(date.month()).ok()?, u8::try_from(date.day()).ok()?)
+}

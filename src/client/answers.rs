@@ -1,0 +1,198 @@
+//! Reads what servers answer into the client's types, and tells what is worth a warning.
+
+use super::error::Error;
+use super::imap::{CopiedUids, Listed, Warning, WarningKind};
+use crate::proto::imap::sequence::Bound;
+use crate::proto::imap::{Completion, Data, SequenceSet, Status, StatusKind, Token, Tokens, utf7};
+use std::num::NonZeroU32;
+
+/// Codes of RFC 3501, 9051 and the extensions in use; an untagged OK with another one is a warning.
+const KNOWN_CODES: [&str; 36] = [
+    "ALERT",
+    "ALREADYEXISTS",
+    "APPENDUID",
+    "AUTHENTICATIONFAILED",
+    "AUTHORIZATIONFAILED",
+    "BADCHARSET",
+    "CANNOT",
+    "CAPABILITY",
+    "CLIENTBUG",
+    "CLOSED",
+    "CONTACTADMIN",
+    "COPYUID",
+    "CORRUPTION",
+    "EXPIRED",
+    "EXPUNGEISSUED",
+    "HASCHILDREN",
+    "HIGHESTMODSEQ",
+    "INUSE",
+    "LIMIT",
+    "MAILBOXID",
+    "MODIFIED",
+    "NOMODSEQ",
+    "NONEXISTENT",
+    "NOPERM",
+    "OVERQUOTA",
+    "PARSE",
+    "PERMANENTFLAGS",
+    "PRIVACYREQUIRED",
+    "READ-ONLY",
+    "READ-WRITE",
+    "SERVERBUG",
+    "TRYCREATE",
+    "UIDNEXT",
+    "UIDNOTSTICKY",
+    "UIDVALIDITY",
+    "UNSEEN",
+];
+
+const KNOWN_DATA: [&str; 26] = [
+    "FETCH",
+    "EXISTS",
+    "RECENT",
+    "EXPUNGE",
+    "FLAGS",
+    "LIST",
+    "LSUB",
+    "SEARCH",
+    "STATUS",
+    "CAPABILITY",
+    "ENABLED",
+    "NAMESPACE",
+    "ID",
+    "ESEARCH",
+    "SORT",
+    "THREAD",
+    "VANISHED",
+    "QUOTA",
+    "QUOTAROOT",
+    "ACL",
+    "MYRIGHTS",
+    "LISTRIGHTS",
+    "METADATA",
+    "ANNOTATION",
+    "GENURLAUTH",
+    "LANGUAGE",
+];
+
+pub(super) fn is_known(data: &Data<'_>) -> bool {
+    KNOWN_DATA.iter().any(|name| data.is(name))
+}
+
+pub(super) fn warning_of_status(status: &Status<'_>) -> Option<Warning> {
+    let words = || Completion::from(status).words();
+    match (status.kind, status.code) {
+        (StatusKind::No | StatusKind::Bad, _) => Some(Warning { kind: WarningKind::Problem, words: words() }),
+        (StatusKind::Ok, Some(code)) if code.is("ALERT") => Some(Warning { kind: WarningKind::Problem, words: words() }),
+        (StatusKind::Ok, Some(code)) if !KNOWN_CODES.iter().any(|known| code.is(known)) => {
+            Some(Warning { kind: WarningKind::UnknownOk, words: words() })
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn shown(data: &Data<'_>) -> String {
+    let name = String::from_utf8_lossy(data.name);
+    let rest = String::from_utf8_lossy(data.tokens.rest());
+    let number = data.number.map(|number| format!("{number} ")).unwrap_or_default();
+    format!("{number}{name} {rest}").chars().take(200).collect()
+}
+
+pub(super) fn read_listed(tokens: &mut Tokens<'_>, utf8_names: bool) -> Result<Listed, Error> {
+    tokens.expect_open()?;
+    let mut flags = Vec::new();
+    loop {
+        match tokens.expect_token()? {
+            Token::Close => break,
+            token => flags.extend(token.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
+        }
+    }
+    let separator = tokens.expect_token()?;
+    let separator = if separator.is_nil() { None } else { separator.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) };
+    let name = tokens.expect_token()?.bytes().ok_or_else(|| tokens.malformed("expected a mailbox name"))?;
+    Ok(Listed { flags, separator, name: decode_name(&name, utf8_names) })
+}
+
+/// A name that is not modified UTF-7 is kept as it is: UTF-8, or byte by byte.
+fn decode_name(name: &[u8], utf8_names: bool) -> String {
+    let decoded = if utf8_names { None } else { utf7::decode(name) };
+    decoded.unwrap_or_else(|| String::from_utf8(name.to_vec()).unwrap_or_else(|_| name.iter().map(|byte| char::from(*byte)).collect()))
+}
+
+pub(super) fn read_status(tokens: &mut Tokens<'_>) -> Result<Vec<(String, u64)>, Error> {
+    let mut items = Vec::new();
+    tokens.expect_open()?;
+    loop {
+        match tokens.expect_token()? {
+            Token::Close => return Ok(items),
+            Token::Atom(name) => {
+                let value = tokens.expect_token()?;
+                match value.number() {
+                    Some(number) => items.push((String::from_utf8_lossy(name).to_ascii_uppercase(), number)),
+                    None => tokens.skip_value(value)?, // MAILBOXID and other items that are no numbers
+                }
+            }
+            _ => return Err(tokens.malformed("expected a status item").into()),
+        }
+    }
+}
+
+pub(super) fn read_numbers(tokens: &mut Tokens<'_>, into: &mut Vec<u32>) -> Result<(), Error> {
+    while let Some(token) = tokens.next_token()? {
+        match token.number().and_then(|number| u32::try_from(number).ok()) {
+            Some(number) => into.push(number),
+            None if token == Token::Open => tokens.skip_value(token)?, // `(MODSEQ 5)` at the end (RFC 7162)
+            None => return Err(tokens.malformed("expected a message number").into()),
+        }
+    }
+    Ok(())
+}
+
+/// The UID in a FETCH response.
+pub(super) fn uid_of(tokens: &mut Tokens<'_>) -> Result<Option<NonZeroU32>, Error> {
+    tokens.expect_open()?;
+    loop {
+        match tokens.expect_token()? {
+            Token::Close => return Ok(None),
+            Token::Atom(name) => {
+                let value = tokens.expect_token()?;
+                if name.eq_ignore_ascii_case(b"UID") {
+                    return Ok(value.number().and_then(|uid| u32::try_from(uid).ok()).and_then(NonZeroU32::new));
+                }
+                tokens.skip_value(value)?;
+            }
+            _ => return Err(tokens.malformed("expected a fetch item's name").into()),
+        }
+    }
+}
+
+pub(super) fn copied_uids((code, arguments): &(String, String)) -> Option<CopiedUids> {
+    if code != "COPYUID" {
+        return None;
+    }
+    let mut fields = arguments.split_ascii_whitespace();
+    let uid_validity = fields.next()?.parse().ok()?;
+    Some(CopiedUids { uid_validity, from: read_set(fields.next()?)?, to: read_set(fields.next()?)? })
+}
+
+fn read_set(text: &str) -> Option<SequenceSet> {
+    let mut set = SequenceSet::new();
+    for range in text.split(',') {
+        match range.split_once(':') {
+            Some((first, last)) => set.push_range(Bound::Number(first.parse().ok()?), Bound::Number(last.parse().ok()?)),
+            None => set.push(range.parse().ok()?),
+        }
+    }
+    Some(set)
+}
+
+pub(super) fn merge(all: &mut Option<CopiedUids>, part: Option<CopiedUids>) {
+    match (all.as_mut(), part) {
+        (Some(all), Some(part)) => {
+            part.from.ranges().iter().for_each(|&(first, last)| all.from.push_range(first, last));
+            part.to.ranges().iter().for_each(|&(first, last)| all.to.push_range(first, last));
+        }
+        (None, part) => *all = part,
+        (Some(_), None) => {}
+    }
+}

@@ -1,0 +1,529 @@
+//! The IMAP client: a method an operation, over one connection.
+
+use super::answers::{copied_uids, is_known, merge, read_listed, read_numbers, read_status, shown, uid_of, warning_of_status};
+use super::error::Error;
+use crate::proto::EncodeError;
+use crate::proto::imap::command::StoreMode;
+use crate::proto::imap::flag::Flag;
+use crate::proto::imap::sequence::Bound;
+use crate::proto::imap::{Capabilities, Command, Completion, Data, Event, SearchKey, SelectedMailbox, SequenceSet, Status, StatusKind};
+use crate::transport::Connection;
+
+/// Sequence sets are sent in pieces of at most this many bytes: RFC 7162 4 asks servers to take lines of 8,192.
+const LONGEST_SET: usize = 8000;
+
+/// An IMAP connection.
+pub struct ImapClient {
+    connection: Connection,
+    separator: Option<String>,
+    warnings: Vec<Warning>,
+}
+
+/// Something the server said that need not stop anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// What kind.
+    pub kind: WarningKind,
+    /// The server's words.
+    pub words: String,
+}
+
+/// The kinds of warnings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WarningKind {
+    /// An untagged NO or BAD, an alert, or a mailbox that opened read-only.
+    Problem,
+    /// An untagged OK with a code that we do not know.
+    UnknownOk,
+    /// Untagged data that we do not know.
+    UnknownUntagged,
+}
+
+/// An entry of LIST.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its flags, `\Noselect` for example.
+    pub flags: Vec<String>,
+    /// The hierarchy separator; `None` for a flat name.
+    pub separator: Option<String>,
+    /// The name, decoded.
+    pub name: String,
+}
+
+/// Where copies went (UIDPLUS, RFC 4315): the destination's UID validity, the UIDs there and here, as ranges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedUids {
+    /// The destination's UID validity.
+    pub uid_validity: u32,
+    /// UIDs in the selected mailbox.
+    pub from: SequenceSet,
+    /// UIDs in the destination.
+    pub to: SequenceSet,
+}
+
+/// What APPEND tells with UIDPLUS: the mailbox's UID validity and the letter's UID.
+pub type Stored = (u32, u32);
+
+type OnData<'f> = &'f mut dyn FnMut(Data<'_>) -> Result<(), Error>;
+
+impl ImapClient {
+    pub(super) fn over(connection: Connection) -> Self {
+        ImapClient { connection, separator: None, warnings: Vec::new() }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// What the server advertises.
+    pub fn capabilities(&self) -> &Capabilities {
+        self.connection.session_ref().capabilities()
+    }
+
+    /// The selected mailbox, as the responses so far describe it.
+    pub fn selected(&self) -> Option<&SelectedMailbox> {
+        self.connection.session_ref().selected()
+    }
+
+    /// The hierarchy separator; `None` where names are flat.
+    pub fn separator(&self) -> Option<&str> {
+        self.separator.as_deref()
+    }
+
+    /// The host that was asked for.
+    pub fn host(&self) -> &str {
+        self.connection.host()
+    }
+
+    /// Whether the stream is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.connection.is_encrypted()
+    }
+
+    /// Whether the connection is closed on this side.
+    pub fn is_closed(&self) -> bool {
+        self.connection.is_closed()
+    }
+
+    /// The warnings since the last call.
+    pub fn take_warnings(&mut self) -> Vec<Warning> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    pub(super) fn forget_warnings(&mut self) {
+        self.warnings.clear();
+    }
+
+    /// Logs out and closes the stream, whatever the server says. Safe to call again.
+    pub fn close(&mut self) {
+        if !self.is_closed() && self.connection.session_ref().in_flight() == 0 {
+            let _ = self.run(Command::logout(), &mut |_| Ok(())); // the stream is closed in any case
+        }
+        self.connection.close();
+    }
+
+    /// NOOP: hears of what is new.
+    ///
+    /// # Errors
+    /// As every operation: [`Error`].
+    pub fn noop(&mut self) -> Result<(), Error> {
+        self.run(Command::noop(), &mut |_| Ok(())).map(drop)
+    }
+
+    /// SELECT or EXAMINE. A mailbox that could be opened only for reading is a warning.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; then no mailbox is selected.
+    pub fn select(&mut self, name: &str, read_only: bool) -> Result<(), Error> {
+        let command = Command::select(name, read_only, self.utf8_names())?;
+        let completion = self.run(command, &mut |_| Ok(()))?;
+        if !read_only && self.selected().is_some_and(|mailbox| mailbox.read_only) {
+            self.warn(WarningKind::Problem, completion.words());
+        }
+        Ok(())
+    }
+
+    /// CREATE.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it exists.
+    pub fn create(&mut self, name: &str) -> Result<(), Error> {
+        self.simple(Command::create(name, self.utf8_names()))
+    }
+
+    /// DELETE.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is none of that name.
+    pub fn delete(&mut self, name: &str) -> Result<(), Error> {
+        self.simple(Command::delete(name, self.utf8_names()))
+    }
+
+    /// RENAME.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the old name does not exist or the new one does.
+    pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
+        self.simple(Command::rename(old, new, self.utf8_names()))
+    }
+
+    /// SUBSCRIBE.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn subscribe(&mut self, name: &str) -> Result<(), Error> {
+        self.simple(Command::subscribe(name, self.utf8_names()))
+    }
+
+    /// UNSUBSCRIBE.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn unsubscribe(&mut self, name: &str) -> Result<(), Error> {
+        self.simple(Command::unsubscribe(name, self.utf8_names()))
+    }
+
+    /// LIST, or LSUB for `subscribed`, in the server's order.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn list(&mut self, reference: &str, pattern: &str, subscribed: bool) -> Result<Vec<Listed>, Error> {
+        let command = Command::list(reference, pattern, subscribed, self.utf8_names())?;
+        let name = command.name();
+        let utf8_names = self.utf8_names();
+        let mut entries = Vec::new();
+        self.run(command, &mut |mut data| {
+            if data.is(name) {
+                entries.push(read_listed(&mut data.tokens, utf8_names)?);
+            }
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
+    /// STATUS: each item's name in upper case and its number.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the mailbox does not exist.
+    pub fn status(&mut self, name: &str, items: &[String]) -> Result<Vec<(String, u64)>, Error> {
+        let command = Command::status(name, items, self.utf8_names())?;
+        let mut found = Vec::new();
+        self.run(command, &mut |mut data| {
+            if data.is("STATUS") {
+                data.tokens.expect_token()?; // the mailbox's name, which we know
+                found = read_status(&mut data.tokens)?;
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// CLOSE: expunges and unselects.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when none is selected.
+    pub fn close_mailbox(&mut self) -> Result<(), Error> {
+        self.simple(Ok(Command::close()))
+    }
+
+    /// UNSELECT (RFC 3691); where the server has none, EXAMINE of the same mailbox and CLOSE, which expunges nothing in one that is read-only.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when none is selected.
+    pub fn unselect(&mut self) -> Result<(), Error> {
+        if self.capabilities().has("UNSELECT") || self.capabilities().has("IMAP4rev2") {
+            return self.simple(Ok(Command::unselect()));
+        }
+        let Some(name) = self.selected().map(|mailbox| mailbox.name.clone()) else { return self.simple(Ok(Command::unselect())) };
+        self.select(&name, true)?;
+        self.close_mailbox()
+    }
+
+    /// EXPUNGE: the numbers that the server reported, in its order.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn expunge(&mut self) -> Result<Vec<u32>, Error> {
+        self.collect_expunged(Command::expunge())
+    }
+
+    /// UID EXPUNGE: removes only these among the messages that are marked.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] without UIDPLUS.
+    pub fn uid_expunge(&mut self, uids: &SequenceSet) -> Result<Vec<u32>, Error> {
+        if !self.has_uidplus() {
+            return Err(Error::Unsupported("the server does not offer UIDPLUS, which removing single messages needs".into()));
+        }
+        let mut expunged = Vec::new();
+        for part in uids.split(LONGEST_SET) {
+            expunged.extend(self.collect_expunged(Command::uid_expunge(&part)?)?);
+        }
+        Ok(expunged)
+    }
+
+    fn collect_expunged(&mut self, command: Command) -> Result<Vec<u32>, Error> {
+        let mut numbers = Vec::new();
+        self.run(command, &mut |data| {
+            numbers.extend(data.number.filter(|_| data.is("EXPUNGE")));
+            Ok(())
+        })?;
+        Ok(numbers)
+    }
+
+    /// SEARCH: ascending numbers or UIDs.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], among other reasons for a charset that the server does not know.
+    pub fn search(&mut self, key: &SearchKey, uid: bool) -> Result<Vec<u32>, Error> {
+        let mut numbers = Vec::new();
+        self.run(Command::search(key, uid)?, &mut |mut data| {
+            if data.is("SEARCH") {
+                read_numbers(&mut data.tokens, &mut numbers)?;
+            }
+            Ok(())
+        })?;
+        numbers.sort_unstable();
+        numbers.dedup();
+        Ok(numbers)
+    }
+
+    /// FETCH: `on_item` gets every `FETCH` response, unasked ones too, while the server still sends.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; what `on_item` gives ends the operation when the server has finished.
+    pub fn fetch(&mut self, messages: &SequenceSet, items: &str, uid: bool, on_item: OnData<'_>) -> Result<(), Error> {
+        let commands = self.for_each_part(messages, uid, |part| Command::fetch(part, items, uid))?;
+        self.run_all(commands, &mut |data| if data.is("FETCH") { on_item(data) } else { Ok(()) })
+    }
+
+    /// STORE: `on_item` gets the `FETCH` responses that tell the new flags; with `silent` the server leaves them out.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn store(
+        &mut self,
+        messages: &SequenceSet,
+        mode: StoreMode,
+        flags: &[Flag],
+        silent: bool,
+        uid: bool,
+        on_item: OnData<'_>,
+    ) -> Result<(), Error> {
+        let commands = self.for_each_part(messages, uid, |part| Command::store(part, mode, flags, silent, uid))?;
+        self.run_all(commands, &mut |data| if data.is("FETCH") { on_item(data) } else { Ok(()) })
+    }
+
+    /// COPY.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the destination does not exist.
+    pub fn copy(&mut self, messages: &SequenceSet, destination: &str, uid: bool) -> Result<Option<CopiedUids>, Error> {
+        let mut copied = None;
+        let utf8_names = self.utf8_names();
+        for command in self.for_each_part(messages, uid, |part| Command::copy(part, destination, uid, utf8_names))? {
+            let completion = self.run(command, &mut |_| Ok(()))?;
+            merge(&mut copied, completion.code.as_ref().and_then(copied_uids));
+        }
+        Ok(copied)
+    }
+
+    /// MOVE. Without it: COPY, then, only if that succeeded, marks and removes exactly these messages.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; every message is in at least one of the two mailboxes then.
+    pub fn move_to(&mut self, messages: &SequenceSet, destination: &str, uid: bool) -> Result<Option<CopiedUids>, Error> {
+        // Numbers shift while messages leave; UIDs do not. So long sets, and removal by UID, go by UID.
+        let has_move = self.capabilities().has("MOVE") || self.capabilities().has("IMAP4rev2");
+        let by_uid = uid || (has_move && messages.split(LONGEST_SET).len() == 1);
+        let resolved = if by_uid { messages.clone() } else { self.uids_of(messages)? };
+        let uid = uid || !by_uid;
+        if resolved.is_empty() {
+            return Ok(None);
+        }
+        if !has_move {
+            return self.move_by_copy(&resolved, destination);
+        }
+        let mut copied = None;
+        for part in resolved.split(LONGEST_SET) {
+            let mut untagged = None;
+            let command = Command::move_to(&part, destination, uid, self.utf8_names())?;
+            let completion = self.run_watching(command, &mut |_| Ok(()), &mut |status| {
+                // MOVE tells COPYUID in an untagged OK, before the messages leave (RFC 6851 4.3).
+                let code = Completion::from(status).code;
+                untagged = code.as_ref().and_then(copied_uids).or(untagged.take());
+            })?;
+            merge(&mut copied, untagged.or(completion.code.as_ref().and_then(copied_uids)));
+        }
+        Ok(copied)
+    }
+
+    fn move_by_copy(&mut self, uids: &SequenceSet, destination: &str) -> Result<Option<CopiedUids>, Error> {
+        let others_marked = if self.has_uidplus() { false } else { self.marks_others(uids)? };
+        let copied = self.copy(uids, destination, true)?;
+        let deleted = [Flag::new("\\Deleted")?];
+        self.store(uids, StoreMode::Add, &deleted, true, true, &mut |_| Ok(()))?;
+        if self.has_uidplus() {
+            self.uid_expunge(uids)?;
+        } else if others_marked {
+            let words = "the letters were copied and marked \\Deleted, but not removed: others are marked too, and this server can only remove all of them";
+            self.warn(WarningKind::Problem, words.into());
+        } else {
+            self.expunge()?;
+        }
+        Ok(copied)
+    }
+
+    /// Whether messages besides these are marked `\Deleted`.
+    fn marks_others(&mut self, uids: &SequenceSet) -> Result<bool, Error> {
+        let key = SearchKey::And(vec![SearchKey::Word("DELETED"), SearchKey::Not(Box::new(SearchKey::Uid(uids.clone())))]);
+        Ok(!self.search(&key, true)?.is_empty())
+    }
+
+    /// The UIDs of messages, in the server's order.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn uids_of(&mut self, messages: &SequenceSet) -> Result<SequenceSet, Error> {
+        let mut uids = SequenceSet::new();
+        self.fetch(messages, "(UID)", false, &mut |mut data| {
+            if let Some(uid) = uid_of(&mut data.tokens)? {
+                uids.push(uid);
+            }
+            Ok(())
+        })?;
+        Ok(uids)
+    }
+
+    /// APPEND: the exact bytes. With UIDPLUS it tells where the letter went.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a letter with NUL, [`Error::Refused`] when the mailbox does not exist.
+    pub fn append(&mut self, name: &str, flags: &[Flag], date: Option<&str>, letter: &[u8]) -> Result<Option<Stored>, Error> {
+        let completion = self.run(Command::append(name, flags, date, letter, self.utf8_names())?, &mut |_| Ok(()))?;
+        let stored = completion.code.filter(|(code, _)| code == "APPENDUID").and_then(|(_, arguments)| {
+            let (validity, uid) = arguments.split_once(' ')?;
+            Some((validity.parse().ok()?, uid.trim().parse().ok()?))
+        });
+        Ok(stored)
+    }
+
+    pub(super) fn learn_separator(&mut self) -> Result<(), Error> {
+        match self.list("", "", false) {
+            Ok(entries) => self.separator = entries.into_iter().next().and_then(|entry| entry.separator),
+            Err(Error::Refused { .. }) => {} // a server that does not tell is one without hierarchy
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The commands that work on all messages of a set; none for `1:*` in an empty mailbox, which servers refuse.
+    fn for_each_part(
+        &self,
+        messages: &SequenceSet,
+        uid: bool,
+        command: impl Fn(&SequenceSet) -> Result<Command, EncodeError>,
+    ) -> Result<Vec<Command>, Error> {
+        let up_to_last = messages.ranges().iter().any(|(first, last)| *first == Bound::Last || *last == Bound::Last);
+        if up_to_last && !uid && self.selected().is_some_and(|mailbox| mailbox.exists == 0) {
+            return Ok(Vec::new());
+        }
+        Ok(messages.split(LONGEST_SET).iter().map(command).collect::<Result<_, _>>()?)
+    }
+
+    fn utf8_names(&self) -> bool {
+        self.capabilities().utf8_names()
+    }
+
+    fn has_uidplus(&self) -> bool {
+        self.capabilities().has("UIDPLUS") || self.capabilities().has("IMAP4rev2")
+    }
+
+    fn simple(&mut self, command: Result<Command, EncodeError>) -> Result<(), Error> {
+        self.run(command?, &mut |_| Ok(())).map(drop)
+    }
+
+    fn run_all(&mut self, commands: Vec<Command>, on_data: OnData<'_>) -> Result<(), Error> {
+        commands.into_iter().try_for_each(|command| self.run(command, on_data).map(drop))
+    }
+
+    /// Sends one command and waits for its end.
+    pub(super) fn run(&mut self, command: Command, on_data: OnData<'_>) -> Result<Completion, Error> {
+        self.run_watching(command, on_data, &mut |_| {})
+    }
+
+    fn run_watching(&mut self, command: Command, on_data: OnData<'_>, on_status: &mut dyn FnMut(&Status<'_>)) -> Result<Completion, Error> {
+        self.run_events(command, &mut |event| match event {
+            Event::Data(data) => on_data(data),
+            Event::Status(status) => {
+                on_status(&status);
+                Ok(())
+            }
+            _ => Ok(()),
+        })
+    }
+
+    /// The loop that all operations share. An error of the callback is kept until the server has finished, so that the connection stays usable.
+    pub(super) fn run_events(
+        &mut self,
+        command: Command,
+        on_event: &mut dyn FnMut(Event<'_>) -> Result<(), Error>,
+    ) -> Result<Completion, Error> {
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
+        let name = command.name();
+        let logging_out = name == "LOGOUT";
+        let most_warnings = self.connection.session_ref().limits().warnings;
+        let handle = self.connection.session().submit(command);
+        self.connection.stream().begin_reply();
+        let mut failure = None;
+        let completion = loop {
+            let event = self.connection.event()?;
+            let warning = match &event {
+                Event::Status(status) if status.kind == StatusKind::Bye && !logging_out => {
+                    let words = String::from_utf8_lossy(status.text).into_owned();
+                    self.connection.close();
+                    return Err(Error::Bye { words });
+                }
+                Event::Status(status) => warning_of_status(status),
+                Event::Data(data) => (!is_known(data)).then(|| Warning { kind: WarningKind::UnknownUntagged, words: shown(data) }),
+                Event::Done { handle: done, status } if *done == handle => break Completion::from(status),
+                Event::Continue(_) => {
+                    self.connection.session().cancel_authentication();
+                    continue;
+                }
+                _ => None,
+            };
+            if failure.is_none() {
+                failure = on_event(event).err();
+            }
+            // What cannot be read now cannot be read later either.
+            if let Some(Error::Protocol(_)) = &failure {
+                self.connection.close();
+                break Completion { kind: StatusKind::Ok, code: None, text: String::new() };
+            }
+            if let Some(warning) = warning.filter(|_| self.warnings.len() < most_warnings) {
+                self.warnings.push(Warning { words: self.connection.redact(&warning.words), ..warning });
+            }
+        };
+        match (failure, completion.kind) {
+            (Some(error), _) => Err(error),
+            (None, StatusKind::Ok) => Ok(completion),
+            (None, _) => Err(Error::Refused { command: name, completion: self.redacted(completion) }),
+        }
+    }
+
+    fn redacted(&self, completion: Completion) -> Completion {
+        let redact = |text: &str| self.connection.redact(text);
+        Completion {
+            kind: completion.kind,
+            code: completion.code.map(|(name, arguments)| (name, redact(&arguments))),
+            text: redact(&completion.text),
+        }
+    }
+
+    fn warn(&mut self, kind: WarningKind, words: String) {
+        self.warnings.push(Warning { kind, words });
+    }
+}

@@ -1,0 +1,92 @@
+//! The sandbox behind a script: which hosts it answers for, and what a transcript's directives do to it.
+
+use crate::repl::{Environment, Session};
+use crate::sandbox::seed::NEXT_LETTER;
+use crate::sandbox::{Account, Sandbox, Seed};
+use crate::transport::{Route, Router};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Sends every connection to a sandbox, or those to some hosts; the network is never used.
+pub struct SandboxRouter {
+    sandbox: Arc<Sandbox>,
+    hosts: Mutex<Option<Vec<String>>>,
+}
+
+impl SandboxRouter {
+    /// Answers for every host name.
+    pub fn new(sandbox: Arc<Sandbox>) -> Self {
+        SandboxRouter { sandbox, hosts: Mutex::new(None) }
+    }
+
+    /// The sandbox.
+    pub fn sandbox(&self) -> &Arc<Sandbox> {
+        &self.sandbox
+    }
+
+    fn answer_for(&self, hosts: Option<Vec<String>>) {
+        *self.hosts.lock().unwrap_or_else(PoisonError::into_inner) = hosts;
+    }
+}
+
+impl Router for SandboxRouter {
+    fn route(&self, host: &str, _port: u16, implicit_tls: bool) -> io::Result<Option<Route>> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.as_ref().is_some_and(|hosts| !hosts.iter().any(|known| known.eq_ignore_ascii_case(host))) {
+            return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the sandbox does not answer for this host"));
+        }
+        let address = self.sandbox.address_for(host, implicit_tls)?;
+        Ok(Some(Route { address, roots_pem: Some(self.sandbox.certificate_authority_pem().to_owned()) }))
+    }
+}
+
+/// Directives of a transcript, carried out on a sandbox:
+///
+/// | directive | what it does |
+/// |---|---|
+/// | `fresh`, `fresh empty` | the manual's account and mail again, or an empty inbox |
+/// | `account USER PASSWORD` | one more account, empty |
+/// | `hosts NAME …`, `hosts` | answers only for these names, or for all |
+/// | `deliver FILE [USER [MAILBOX]]` | delivers a letter; `next-letter` is one that is built in |
+/// | `disconnect` | drops every connection, as a crash would |
+pub struct SandboxEnvironment {
+    router: Arc<SandboxRouter>,
+}
+
+impl SandboxEnvironment {
+    /// Directs this router's sandbox.
+    pub fn new(router: Arc<SandboxRouter>) -> Self {
+        SandboxEnvironment { router }
+    }
+}
+
+impl Environment for SandboxEnvironment {
+    fn direct(&mut self, directive: &str, folder: &Path, _session: &mut Session) -> Result<(), String> {
+        let sandbox = self.router.sandbox();
+        let words: Vec<&str> = directive.split_whitespace().collect();
+        match words[..] {
+            ["fresh"] => sandbox.store().reset(vec![Account::manual()], Seed::Manual),
+            ["fresh", "empty"] => sandbox.store().reset(vec![Account::manual()], Seed::Empty),
+            ["account", user, password] => sandbox.store().add_account(Account::new(user, password)),
+            ["hosts"] => self.router.answer_for(None),
+            ["hosts", ref hosts @ ..] => self.router.answer_for(Some(hosts.iter().map(ToString::to_string).collect())),
+            ["deliver", file, ref to @ ..] if to.len() <= 2 => {
+                let letter = letter(file, folder)?;
+                let first = sandbox.store().users().into_iter().next().unwrap_or_default();
+                let user = to.first().copied().unwrap_or(&first);
+                sandbox.store().deliver(user, to.get(1).copied().unwrap_or("INBOX"), &letter).map_err(|error| error.to_string())?;
+            }
+            ["disconnect"] => sandbox.disconnect_all(),
+            _ => return Err(format!("unknown directive {directive:?}; known are fresh, account, hosts, deliver and disconnect")),
+        }
+        Ok(())
+    }
+}
+
+fn letter(file: &str, folder: &Path) -> Result<Vec<u8>, String> {
+    if file == "next-letter" {
+        return Ok(NEXT_LETTER.as_bytes().to_vec());
+    }
+    std::fs::read(folder.join(file)).map_err(|error| format!("{file}: {error}"))
+}

@@ -1,0 +1,41 @@
+//! A sandbox of its own, for other programs to talk to.
+
+use super::arguments::{Global, SandboxOptions};
+use super::output::print;
+use super::setup::seed_for;
+use crate::sandbox::{Account, Options, Sandbox, Seed};
+use std::sync::mpsc;
+
+pub(super) fn sandbox(global: &Global, options: &SandboxOptions) -> Result<i32, String> {
+    let mut accounts = options.account.iter().map(|text| account(text)).collect::<Result<Vec<_>, _>>()?;
+    if accounts.is_empty() {
+        accounts.push(Account::manual());
+    }
+    let users: Vec<String> = accounts.iter().map(|account| account.user.clone()).collect();
+    let seed = if options.empty { Seed::Empty } else { seed_for(global) };
+    let (imap_port, imaps_port) = (options.imap_port, options.imaps_port);
+    let started = Options { accounts, seed, imap_port, imaps_port, mail: global.mail.clone(), ..Options::default() };
+    let sandbox = Sandbox::start(started).map_err(|error| format!("the sandbox cannot start: {error}"))?;
+    if let Some(path) = &options.ca_file {
+        std::fs::write(path, sandbox.certificate_authority_pem()).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    let lines = format!(
+        "imap  {}\nimaps {}\nusers {}\nCtrl-C ends the sandbox; its mail is gone then.\n",
+        sandbox.imap_address(),
+        sandbox.imaps_address(),
+        users.join(" ")
+    );
+    print(&lines).map_err(|error| error.to_string())?;
+    let (sender, receiver) = mpsc::channel();
+    ctrlc::set_handler(move || {
+        let _ = sender.send(()); // nobody waits any more when it is the second time
+    })
+    .map_err(|error| error.to_string())?;
+    let _ = receiver.recv(); // only Ctrl-C ends it
+    Ok(0)
+}
+
+fn account(text: &str) -> Result<Account, String> {
+    let (user, password) = text.split_once(':').ok_or("--account: expected USER:PASSWORD")?;
+    if user.is_empty() { Err("--account: expected USER:PASSWORD".into()) } else { Ok(Account::new(user, password)) }
+}

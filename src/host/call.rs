@@ -1,0 +1,171 @@
+//! One call of a native: its arguments, checked and typed.
+
+use std::ops::RangeBounds;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::parameters::{Arguments, Parameters, name_of};
+use super::value::{Value, as_integer, as_keyword, as_str, downcast, is_nil, is_true, shown};
+use crate::condition::Condition;
+
+/// A call of a native, its arguments sorted by the lambda list.
+pub struct Call<'a> {
+    pub(super) context: &'a Context,
+    pub(super) name: &'a str,
+    pub(super) parameters: &'a Parameters,
+    pub(super) arguments: Arguments,
+}
+
+impl Call<'_> {
+    /// What every native of the host shares.
+    pub fn context(&self) -> &Context {
+        self.context
+    }
+
+    /// The function's name as it was registered.
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    /// The argument at `index`, required ones first; `None` for an optional one that was not given.
+    pub fn arg(&self, index: usize) -> Option<&Value> {
+        self.arguments.positional.get(index)
+    }
+
+    /// What `&rest` collects.
+    pub fn rest(&self) -> &[Value] {
+        &self.arguments.rest
+    }
+
+    /// The value of a key; `None` when it was not given.
+    pub fn key(&self, name: &str) -> Option<&Value> {
+        let position = self.parameters.keys.iter().position(|key| key == name)?;
+        self.arguments.keys.get(position)?.as_ref()
+    }
+
+    /// A `:syntax-error` that names this function, the parameter, what was expected and what came.
+    pub fn wrong(&self, parameter: &str, expected: &str, got: &Value) -> Condition {
+        Condition::syntax(format!("{}: {parameter}: expected {expected}, got {}", self.name, shown(got)))
+    }
+
+    fn parameter(&self, index: usize) -> &str {
+        let (required, optional) = (&self.parameters.required, &self.parameters.optional);
+        required.iter().chain(optional).nth(index).map_or("argument", String::as_str)
+    }
+
+    /// The argument at `index`, made by `read`.
+    ///
+    /// # Errors
+    /// `:syntax-error` saying that `expected` was expected.
+    pub fn typed<'v, T>(&'v self, index: usize, expected: &str, read: impl FnOnce(&'v Value) -> Option<T>) -> Result<T, Condition> {
+        let Some(value) = self.arg(index) else {
+            return Err(Condition::syntax(format!("{}: {}: expected {expected}, got nothing", self.name, self.parameter(index))));
+        };
+        read(value).ok_or_else(|| self.wrong(self.parameter(index), expected, value))
+    }
+
+    /// The value of a key, made by `read`; `None` when the key was not given or is `nil`.
+    ///
+    /// # Errors
+    /// `:syntax-error` saying that `expected` was expected.
+    pub fn typed_key<'v, T>(
+        &'v self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&'v Value) -> Option<T>,
+    ) -> Result<Option<T>, Condition> {
+        match self.key(name) {
+            None => Ok(None),
+            Some(value) if is_nil(value) => Ok(None),
+            Some(value) => read(value).map(Some).ok_or_else(|| self.wrong(&format!(":{name}"), expected, value)),
+        }
+    }
+
+    /// A string.
+    ///
+    /// # Errors
+    /// `:syntax-error` for anything else.
+    pub fn string(&self, index: usize) -> Result<&str, Condition> {
+        self.typed(index, "a string", as_str)
+    }
+
+    /// A key's string.
+    ///
+    /// # Errors
+    /// `:syntax-error` for anything else.
+    pub fn key_string(&self, name: &str) -> Result<Option<&str>, Condition> {
+        self.typed_key(name, "a string", as_str)
+    }
+
+    /// A whole number within `range`.
+    ///
+    /// # Errors
+    /// `:syntax-error` for anything else.
+    pub fn integer(&self, index: usize, range: impl RangeBounds<i64>) -> Result<i64, Condition> {
+        self.typed(index, &expected_number(&range), |value| as_integer(value).filter(|value| range.contains(value)))
+    }
+
+    /// A key's whole number within `range`.
+    ///
+    /// # Errors
+    /// `:syntax-error` for anything else.
+    pub fn key_integer(&self, name: &str, range: impl RangeBounds<i64>) -> Result<Option<i64>, Condition> {
+        self.typed_key(name, &expected_number(&range), |value| as_integer(value).filter(|value| range.contains(value)))
+    }
+
+    /// Whether a key was given a true value; `nil` and `#f` are false.
+    pub fn boolean_key(&self, name: &str) -> bool {
+        self.key(name).is_some_and(is_true)
+    }
+
+    /// An object of Rust type `T`; `expected` says what, with its article.
+    ///
+    /// # Errors
+    /// `:syntax-error` for anything else.
+    pub fn native<T: Send + Sync + 'static>(&self, index: usize, expected: &str) -> Result<Arc<T>, Condition> {
+        self.typed(index, expected, downcast::<T>)
+    }
+
+    /// A keyword, without its colon.
+    ///
+    /// # Errors
+    /// `:syntax-error` for anything else.
+    pub fn keyword(&self, index: usize) -> Result<&str, Condition> {
+        self.typed(index, "a keyword", as_keyword)
+    }
+
+    /// A key's keyword, without its colon; a symbol is taken as well.
+    ///
+    /// # Errors
+    /// `:syntax-error` for anything else.
+    pub fn key_keyword(&self, name: &str) -> Result<Option<&str>, Condition> {
+        self.typed_key(name, "a keyword", name_of)
+    }
+
+    /// Several values: the first is the call's value, and `multiple-value-bind` sees them all. Return what this gives.
+    pub fn values(&self, values: Vec<Value>) -> Value {
+        let first = values.first().cloned().unwrap_or_else(super::value::nil);
+        self.context.set_several(values);
+        first
+    }
+}
+
+fn expected_number(range: &impl RangeBounds<i64>) -> String {
+    use std::ops::Bound::{Excluded, Included, Unbounded};
+    let low = match range.start_bound() {
+        Included(low) => Some(*low),
+        Excluded(low) => Some(low + 1),
+        Unbounded => None,
+    };
+    let high = match range.end_bound() {
+        Included(high) => Some(*high),
+        Excluded(high) => Some(high - 1),
+        Unbounded => None,
+    };
+    match (low, high) {
+        (None, None) => "a whole number".to_owned(),
+        (Some(low), None) => format!("a whole number, at least {low}"),
+        (None, Some(high)) => format!("a whole number, at most {high}"),
+        (Some(low), Some(high)) => format!("a whole number from {low} to {high}"),
+    }
+}

@@ -1,0 +1,134 @@
+//! What natives share: typed state, the queue of warnings, the interrupt flag, the output.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::value::Value;
+use crate::condition::Condition;
+
+/// Where a script's output goes.
+pub type Output = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
+/// Where warnings go that nobody handles.
+pub type Warnings = Box<dyn FnMut(&Condition) + Send>;
+
+/// What every native of one host can reach.
+pub struct Context {
+    states: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    queued: Mutex<Vec<Condition>>,
+    interrupted: Arc<AtomicBool>,
+    arguments: Vec<String>,
+    output: Mutex<Sink>,
+    warnings: Mutex<Warnings>,
+    several: Mutex<Option<Vec<Value>>>,
+}
+
+struct Sink {
+    write: Output,
+    /// Whether the last character written ended a line: `~&` asks.
+    at_line_start: bool,
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Context {
+    pub(super) fn new(arguments: Vec<String>, write: Output, warnings: Warnings) -> Context {
+        Context {
+            states: Mutex::default(),
+            queued: Mutex::default(),
+            interrupted: Arc::default(),
+            arguments,
+            output: Mutex::new(Sink { write, at_line_start: true }),
+            warnings: Mutex::new(warnings),
+            several: Mutex::default(),
+        }
+    }
+
+    /// The state of type `T`; where none was set, the default is, and given.
+    pub fn state<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut states = lock(&self.states);
+        let state = states.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default())).clone();
+        state.downcast().unwrap_or_default()
+    }
+
+    /// The state of type `T`, if one was set.
+    pub fn try_state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        lock(&self.states).get(&TypeId::of::<T>())?.clone().downcast().ok()
+    }
+
+    /// Sets the one state of type `T`.
+    pub fn set_state<T: Send + Sync + 'static>(&self, state: T) {
+        lock(&self.states).insert(TypeId::of::<T>(), Arc::new(state));
+    }
+
+    /// Queues a condition that need not stop the program. It is signalled as soon as the native has returned.
+    pub fn warn(&self, condition: Condition) {
+        lock(&self.queued).push(condition);
+    }
+
+    pub(super) fn take_queued(&self) -> Vec<Condition> {
+        std::mem::take(&mut *lock(&self.queued))
+    }
+
+    pub(super) fn has_queued(&self) -> bool {
+        !lock(&self.queued).is_empty()
+    }
+
+    pub(super) fn set_several(&self, values: Vec<Value>) {
+        *lock(&self.several) = Some(values);
+    }
+
+    pub(super) fn take_several(&self) -> Option<Vec<Value>> {
+        lock(&self.several).take()
+    }
+
+    /// Whether the running form is to stop (Ctrl-C). A native that waits asks every now and then, and returns an error.
+    pub fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn clear_interrupt(&self) {
+        self.interrupted.store(false, Ordering::SeqCst);
+    }
+
+    /// The flag behind [`Context::interrupted`], for what waits without a context at hand.
+    pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
+        self.interrupted.clone()
+    }
+
+    /// The script's arguments.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
+    /// Writes to the script's output.
+    ///
+    /// # Errors
+    /// What the sink says, for instance that the reader of a pipe has gone.
+    pub fn write(&self, text: &str) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let mut sink = lock(&self.output);
+        sink.at_line_start = text.ends_with('\n');
+        (sink.write)(text)
+    }
+
+    /// Whether the output stands at the start of a line.
+    pub fn at_line_start(&self) -> bool {
+        lock(&self.output).at_line_start
+    }
+
+    /// Tells the host of the next line's start, as a prompt does after it has printed a result.
+    pub fn set_at_line_start(&self, at_line_start: bool) {
+        lock(&self.output).at_line_start = at_line_start;
+    }
+
+    pub(super) fn unhandled(&self, condition: &Condition) {
+        (lock(&self.warnings))(condition);
+    }
+}

@@ -1,0 +1,305 @@
+//! The interpreter: its set-up, the globals, compiling and running what the expander emits.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, Once};
+
+use steel::parser::span::Span as SteelSpan;
+use steel::steel_vm::engine::Engine as Steel;
+use steel::steel_vm::primitives::{STEEL_META_MODULE, register_builtin_modules};
+use steel::{SteelErr, SteelVal};
+
+use super::objects::{Trail, Unbound};
+use super::report::{Place, Source};
+use super::value::{Value, downcast, from_datum, shared_object};
+use super::{messages, value};
+use crate::condition::Condition;
+use crate::lisp::expander::{self, Hooks, names};
+use crate::lisp::{Datum, Span, printer};
+
+/// The modules whose functions are reachable, under the interpreter's own names, for what the expander emits.
+const MODULES: &[&str] = &[
+    "steel/hash",
+    "steel/lists",
+    "steel/strings",
+    "steel/symbols",
+    "steel/vectors",
+    "steel/numbers",
+    "steel/equality",
+    "steel/ord",
+    "steel/bytevectors",
+    "steel/identity",
+];
+
+/// How many forms are compiled at a time. More is superlinear in the interpreter's compiler, fewer costs 0.2 ms each.
+const BATCH: usize = 300;
+
+pub(super) struct Engine {
+    pub steel: Steel,
+    constants: HashMap<String, String>,
+    batches: Vec<Batch>,
+    /// The places of calls out of scripts, by number.
+    places: Vec<(Option<Arc<Source>>, Span)>,
+    pending: Pending,
+    /// What stopped a batch that had to run while a form was being expanded.
+    pub stopped: Option<SteelErr>,
+    /// The value of the last form that ran.
+    pub last: Value,
+    pub source: Option<Arc<Source>>,
+}
+
+/// A text that was compiled, and what it stands for.
+struct Batch {
+    source: Option<Arc<Source>>,
+    places: Vec<expander::Place>,
+}
+
+#[derive(Default)]
+struct Pending {
+    text: String,
+    places: Vec<expander::Place>,
+    forms: usize,
+}
+
+thread_local! {
+    /// The interpreter's own functions that the host calls itself.
+    static PRIMITIVES: RefCell<HashMap<(&'static str, &'static str), Value>> = RefCell::new(HashMap::new());
+}
+
+/// One of the interpreter's own functions.
+pub(super) fn primitive(module: &'static str, name: &'static str) -> Option<Value> {
+    PRIMITIVES.with_borrow(|primitives| primitives.get(&(module, name)).cloned())
+}
+
+/// Calls a function that needs no interpreter.
+pub(super) fn call_native(function: &Value, arguments: &[Value]) -> Option<Value> {
+    match function {
+        SteelVal::FuncV(function) => function(arguments).ok(),
+        SteelVal::MutFunc(function) => function(&mut arguments.to_vec()).ok(),
+        SteelVal::BoxedFunction(function) => function.func()(arguments).ok(),
+        _ => None,
+    }
+}
+
+/// Every new engine looks for a home directory, makes one in the user's, and complains if it cannot; a value of `STEEL_HOME` stops that.
+/// The variable is set once, before the first engine of the process, by the interpreter's own function; the standard library's is unsafe
+/// code, which this crate does without. It names a place where no directory can be.
+fn settle_home() {
+    static SETTLED: Once = Once::new();
+    SETTLED.call_once(|| {
+        if std::env::var_os("STEEL_HOME").is_none()
+            && let Some(set) = STEEL_META_MODULE.try_get("set-env-var!".to_owned())
+        {
+            let home = if cfg!(windows) { r"NUL\postoffice" } else { "/dev/null/postoffice" };
+            call_native(&set, &[value::string("STEEL_HOME"), value::string(home)]);
+        }
+    });
+}
+
+impl Engine {
+    pub fn new() -> Engine {
+        settle_home();
+        let mut steel = Steel::new_raw_no_kernel();
+        register_builtin_modules(&mut steel, false);
+        for module_name in MODULES {
+            let Some(module) = steel.builtin_modules().get(module_name) else { continue };
+            for name in module.names() {
+                let value = module.get(name.clone());
+                steel.register_value(&names::primitive(&name), value);
+            }
+        }
+        if let Some(meta) = steel.builtin_modules().get("steel/meta") {
+            let name = "call-with-exception-handler";
+            let value = meta.get(name.to_owned());
+            steel.register_value(&names::primitive(name), value);
+        }
+        for (module, name) in [("steel/strings", "string->number"), ("steel/lists", "cons"), ("steel/equality", "eq?")] {
+            if let Some(found) = steel.builtin_modules().get(module) {
+                let function = found.get(name.to_owned());
+                PRIMITIVES.with_borrow_mut(|primitives| primitives.insert((module, name), function));
+            }
+        }
+        Engine {
+            steel,
+            constants: HashMap::new(),
+            batches: Vec::new(),
+            places: Vec::new(),
+            pending: Pending::default(),
+            stopped: None,
+            last: value::nil(),
+            source: None,
+        }
+    }
+
+    /// The interpreter's functions that scripts may call: name and value.
+    pub fn library(&self) -> Vec<(String, Value)> {
+        let mut library = Vec::new();
+        for module_name in MODULES {
+            let Some(module) = self.steel.builtin_modules().get(module_name) else { continue };
+            library.extend(module.names().into_iter().filter(|name| !name.contains(['%', '#'])).map(|name| {
+                let value = module.get(name.clone());
+                (name, value)
+            }));
+        }
+        library
+    }
+
+    pub fn global(&self, emitted: &str) -> Option<Value> {
+        self.steel.extract_value(emitted).ok().filter(|value| downcast::<Unbound>(value).is_none())
+    }
+
+    /// The globals of scripts that have a value.
+    pub fn script_globals(&self) -> Vec<String> {
+        let names = self.steel.globals().iter().filter_map(|name| names::script_name(name.resolve())).collect::<Vec<_>>();
+        names.into_iter().filter(|name| self.global(&names::global(name)).is_some()).collect()
+    }
+
+    pub fn set_global(&mut self, emitted: &str, value: Value) {
+        if self.steel.global_exists(emitted) {
+            self.steel.update_value(emitted, value);
+        } else {
+            self.steel.register_value(emitted, value);
+        }
+    }
+
+    pub fn call(&mut self, emitted: &str, arguments: Vec<Value>) -> Result<Value, SteelErr> {
+        match self.steel.extract_value(emitted)? {
+            SteelVal::FuncV(function) => function(&arguments),
+            function => self.steel.call_function_with_args(function, arguments),
+        }
+    }
+
+    /// Adds an expanded form to what runs next.
+    ///
+    /// # Errors
+    /// The batch was full and was run, and one of its forms failed.
+    pub fn add(&mut self, output: expander::Output) -> Result<(), SteelErr> {
+        if self.pending.text.is_empty() {
+            // The number of the batch, by which an error's place is found again.
+            self.pending.text = format!(";{}\n", self.batches.len());
+        }
+        let offset = self.pending.text.len();
+        self.pending.text.push_str(&output.text);
+        self.pending.text.push('\n');
+        let moved = |place: expander::Place| expander::Place { start: place.start + offset, end: place.end + offset, ..place };
+        self.pending.places.extend(output.places.into_iter().map(moved));
+        self.pending.forms += 1;
+        if self.pending.forms >= BATCH { self.flush() } else { Ok(()) }
+    }
+
+    /// Adds text of the system's own.
+    pub fn add_raw(&mut self, text: &str) -> Result<(), SteelErr> {
+        if self.pending.text.is_empty() {
+            self.pending.text = format!(";{}\n", self.batches.len());
+        }
+        self.pending.text.push_str(text);
+        self.pending.text.push('\n');
+        self.pending.forms += 1;
+        if self.pending.forms >= BATCH { self.flush() } else { Ok(()) }
+    }
+
+    /// Compiles and runs what was added.
+    ///
+    /// # Errors
+    /// The first form that fails; those before it have run.
+    pub fn flush(&mut self) -> Result<(), SteelErr> {
+        let pending = std::mem::take(&mut self.pending);
+        if pending.forms == 0 {
+            return Ok(());
+        }
+        self.batches.push(Batch { source: self.source.clone(), places: pending.places });
+        let values = self.steel.compile_and_run_raw_program(pending.text)?;
+        if let Some(value) = values.into_iter().next_back() {
+            self.last = value;
+        }
+        Ok(())
+    }
+
+    /// Forgets what was added but has not run.
+    pub fn discard(&mut self) {
+        self.pending = Pending::default();
+    }
+
+    /// The place in a script where an error came up: the failing form, or the call that led out of the script.
+    pub fn place(&self, trail: &Trail) -> Option<Place> {
+        trail.span.and_then(|span| self.script_place(&span)).or_else(|| {
+            let (source, span) = self.places.get(trail.call?)?;
+            Some(source.as_ref()?.place(*span))
+        })
+    }
+
+    fn script_place(&self, span: &SteelSpan) -> Option<Place> {
+        let text = self.steel.get_source(&span.source_id?)?;
+        let number: usize = text.strip_prefix(';')?.split('\n').next()?.parse().ok()?;
+        let batch = self.batches.get(number)?;
+        let found = expander::locate(&batch.places, span.start as usize)?;
+        Some(batch.source.as_ref()?.place(found))
+    }
+}
+
+impl Hooks for Engine {
+    fn is_bound(&mut self, global: &str) -> bool {
+        self.global(global).is_some()
+    }
+
+    fn declare(&mut self, global: &str, name: &str) {
+        if !self.steel.global_exists(global) {
+            let unbound = shared_object(Arc::new(Unbound(name.into())), &format!("#<unbound {name}>"));
+            self.steel.register_value(global, unbound);
+        }
+    }
+
+    fn constant(&mut self, datum: &Datum) -> String {
+        let key = printer::readably(datum);
+        if let Some(name) = self.constants.get(&key) {
+            return name.clone();
+        }
+        let name = format!("k/{}", self.constants.len());
+        self.steel.register_value(&name, from_datum(datum));
+        self.constants.insert(key, name.clone());
+        name
+    }
+
+    fn place(&mut self, span: Span) -> usize {
+        self.places.push((self.source.clone(), span));
+        self.places.len() - 1
+    }
+
+    fn needs_place(&mut self, global: &str) -> bool {
+        matches!(self.steel.extract_value(global), Ok(SteelVal::Closure(_)))
+    }
+
+    fn call_macro(&mut self, global: &str, arguments: &[Datum]) -> Result<Datum, String> {
+        if let Err(error) = self.flush() {
+            self.stopped = Some(error);
+            return Err(String::new());
+        }
+        let arguments = arguments.iter().map(from_datum).collect();
+        match self.call(global, arguments) {
+            Ok(value) => Ok(value::to_datum(&value)),
+            Err(error) => Err(self.macro_failure(error)),
+        }
+    }
+}
+
+impl Engine {
+    /// What an error in a macro's procedure says.
+    fn macro_failure(&mut self, error: SteelErr) -> String {
+        match self.caught(&error) {
+            Some(condition) => format!("while expanding: {}", condition.message),
+            None => "while expanding: left by a jump".to_owned(),
+        }
+    }
+
+    /// The condition behind an error that nobody caught.
+    pub fn caught(&mut self, error: &SteelErr) -> Option<Condition> {
+        match messages::token(error) {
+            None => Some(messages::condition_of(error)),
+            Some(number) => {
+                let flight = self.call("s/%take-flight", vec![value::integer(number)]).ok()?;
+                let flight = value::elements(&flight)?;
+                messages::payload_condition(flight.get(1)?)
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The interpreter's errors in our words.
+
+use steel::SteelErr;
+use steel::rerrs::ErrorKind;
+
+use super::objects::{Unbound, as_condition};
+use super::value::{Value, downcast, shown};
+use crate::condition::{Condition, Identifier};
+
+/// Starts the message of an error that only carries the number of what is under way.
+const TOKEN: &str = "\u{1}flight:";
+
+/// An error that unwinds the stack; what it is about is kept in the prelude under this number.
+pub(super) fn token_error(number: i64) -> SteelErr {
+    SteelErr::new(ErrorKind::Generic, format!("{TOKEN}{number}"))
+}
+
+/// The number of a [`token_error`].
+pub(super) fn token(error: &SteelErr) -> Option<i64> {
+    text(error).strip_prefix(TOKEN)?.parse().ok()
+}
+
+/// The message without what the interpreter puts before it.
+fn text(error: &SteelErr) -> String {
+    let whole = error.to_string();
+    let prefix = format!("Error: {:?}: ", error.kind());
+    whole.strip_prefix(&prefix).unwrap_or(&whole).to_owned()
+}
+
+/// What was raised, as a condition: `(raise 5)` raises anything.
+pub(super) fn payload_condition(payload: &Value) -> Option<Condition> {
+    match as_condition(payload) {
+        Some(condition) => Some((*condition).clone()),
+        None => Some(Condition::new(Identifier::ProgramError, format!("raised: {}", shown(payload)))),
+    }
+}
+
+/// An error of the interpreter itself.
+pub(super) fn condition_of(error: &SteelErr) -> Condition {
+    Condition::new(Identifier::ProgramError, cleaned(error))
+}
+
+fn cleaned(error: &SteelErr) -> String {
+    let text = text(error);
+    // "Function application not a procedure or function type not supported: x", "application not a procedure: x", and others.
+    if let Some((_, callee)) = text.split_once("not a procedure").and_then(|(_, rest)| rest.split_once(": ")) {
+        return not_a_function(callee);
+    }
+    if error.kind() == ErrorKind::ArityMismatch {
+        return arity(&text).unwrap_or(text);
+    }
+    readable_values(plain(text))
+}
+
+/// "Cannot convert steel value: 5 to steel string".
+fn conversion(text: &str) -> Option<String> {
+    let (value, wanted) = text.strip_prefix("Cannot convert steel value: ")?.rsplit_once(" to ")?;
+    Some(format!("expected a {}, got {value}", wanted.trim_start_matches("steel ").trim_start_matches("Steel")))
+}
+
+/// "car expected a list or pair, found: 5" as ours are said: "car: expected a list or pair, got 5".
+fn plain(text: String) -> String {
+    if let Some(said) = conversion(&text) {
+        return said;
+    }
+    let Some((front, found)) = text.split_once(", found: ").or_else(|| text.split_once(", found ")) else { return text };
+    let named = match front.split_once(' ') {
+        Some((name, rest)) if ["expected ", "expects "].iter().any(|verb| rest.starts_with(verb)) => {
+            let rest = rest.trim_start_matches("expected ").trim_start_matches("expects ");
+            format!("{}: expected {rest}", name.trim_start_matches("#%prim."))
+        }
+        _ => front.to_owned(),
+    };
+    format!("{named}, got {found}")
+}
+
+fn not_a_function(callee: &str) -> String {
+    match callee.strip_prefix("#<unbound ").and_then(|rest| rest.strip_suffix('>')) {
+        Some(name) => format!("the function {name} is not defined"),
+        None => format!("not a function: {}", readable_values(callee.to_owned())),
+    }
+}
+
+/// "… expected 1 arguments, found 2".
+fn arity(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("expected ")?;
+    let (expected, found) = rest.split_once(" arguments, found ")?;
+    let plural = if expected == "1" { "argument" } else { "arguments" };
+    Some(format!("expected {expected} {plural}, got {found}"))
+}
+
+fn readable_values(text: String) -> String {
+    text.replace("#<void>", "nil").replace("#true", "t").replace("#false", "nil")
+}
+
+/// What is said of a variable without a value.
+pub(super) fn unbound(value: &Value) -> Option<String> {
+    Some(format!("unbound variable: {}", downcast::<Unbound>(value)?.0))
+}
+
+/// The name that a message says is not defined.
+pub(super) fn undefined_name(message: &str) -> Option<&str> {
+    let function = message.strip_prefix("the function ").and_then(|rest| rest.strip_suffix(" is not defined"));
+    function.or_else(|| message.strip_prefix("unbound variable: "))
+}
+
+/// The name among `names` that is most like `name`, if one is near enough to be a slip.
+pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+    let limit = match name.chars().count() {
+        0..=2 => return None,
+        3..=5 => 1,
+        _ => 2,
+    };
+    let scored = names.filter(|candidate| *candidate != name).map(|candidate| (distance(name, candidate, limit), candidate));
+    let near = scored.filter(|(distance, _)| *distance <= limit);
+    near.min().map(|(_, candidate)| candidate.to_owned())
+}
+
+/// How many characters have to be put in, taken out, replaced or swapped; beyond `limit`, anything above it.
+fn distance(left: &str, right: &str, limit: usize) -> usize {
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    if left.len().abs_diff(right.len()) > limit {
+        return limit + 1;
+    }
+    let mut rows = vec![(0..=right.len()).collect::<Vec<usize>>()];
+    for (row, character) in left.iter().enumerate() {
+        let mut current = vec![row + 1];
+        for (column, other) in right.iter().enumerate() {
+            let replaced = rows[row][column] + usize::from(character != other);
+            let mut best = replaced.min(rows[row][column + 1] + 1).min(current[column] + 1);
+            if row > 0 && column > 0 && *character == right[column - 1] && left[row - 1] == *other {
+                best = best.min(rows[row - 1][column - 1] + 1);
+            }
+            current.push(best);
+        }
+        rows.push(current);
+    }
+    rows[left.len()][right.len()]
+}

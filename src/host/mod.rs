@@ -1,0 +1,367 @@
+//! The embedding of the language: an engine, native functions, conditions, and reports of what went wrong.
+//!
+//! A script's source goes through [`crate::lisp`] and comes out as a small core that the interpreter compiles. What a script can reach is
+//! what is registered here: its own definitions, the prelude's words, an allowed part of the interpreter's library, and the
+//! [`Function`]s of the application. The interpreter's own way to files, modules, processes and the environment is not part of that.
+
+mod call;
+mod context;
+mod engine;
+mod messages;
+mod natives;
+mod objects;
+mod parameters;
+mod registry;
+mod report;
+pub mod value;
+mod words;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use steel::SteelErr;
+use steel::steel_vm::ThreadStateController;
+
+pub use call::Call;
+pub use context::{Context, Output, Warnings};
+pub use registry::{Documentation, Function, Run};
+pub use report::{Place, Report};
+pub use value::{
+    Value, as_bytes, as_integer, as_keyword, as_list, as_str, as_symbol, bytes, cons, downcast, from_datum, integer, is_nil, is_true,
+    keyword, list, nil, object, shared_object, string, symbol, to_datum, truth,
+};
+
+use crate::condition::{Condition, Identifier};
+use crate::lisp::expander::{Expander, global, system_global};
+use crate::lisp::{Datum, Node, Span, reader};
+use engine::Engine;
+use objects::Trail;
+use parameters::Parameters;
+use registry::{Code, Native};
+use report::Source;
+
+/// How a host is set up.
+pub struct Options {
+    /// What `(command-line)` gives. Default: none.
+    pub arguments: Vec<String>,
+    /// Where the script's output goes. Default: standard output.
+    pub output: Output,
+    /// Where warnings go that nobody handles. Default: standard error.
+    pub warnings: Warnings,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            arguments: Vec::new(),
+            output: Box::new(|text| io::Write::write_all(&mut io::stdout(), text.as_bytes())),
+            warnings: Box::new(|condition| eprintln!("warning: {condition}")),
+        }
+    }
+}
+
+/// An engine with its functions. One thread at a time uses it; several hosts may run in several threads.
+pub struct Host {
+    engine: Engine,
+    expander: Expander,
+    context: Arc<Context>,
+    documentation: BTreeMap<String, Documentation>,
+}
+
+/// Stops the running form from another thread.
+#[derive(Clone)]
+pub struct Interrupter {
+    flag: Arc<AtomicBool>,
+    controller: ThreadStateController,
+}
+
+impl Interrupter {
+    /// Stops the running form. Its clean-up forms run, and [`Host::evaluate`] returns a report that says it was interrupted.
+    /// When nothing runs, the next form is not affected.
+    pub fn interrupt(&self) {
+        self.flag.store(true, Ordering::SeqCst);
+        self.controller.interrupt();
+    }
+}
+
+const PRELUDE: &str = include_str!("prelude.scm");
+
+impl Host {
+    /// A host with the language and nothing else; [`Host::register`] adds the application's functions.
+    ///
+    /// # Errors
+    /// The prelude does not load: the interpreter is not the version that this was built for.
+    pub fn new(options: Options) -> Result<Host, Condition> {
+        let context = Arc::new(Context::new(options.arguments, options.output, options.warnings));
+        let mut host = Host { engine: Engine::new(), expander: Expander::default(), context, documentation: BTreeMap::new() };
+        for (name, value) in natives::table() {
+            host.engine.set_global(&system_global(name), value);
+            host.expander.note_system(name);
+        }
+        let broken = |report: Report| Condition::new(Identifier::ProgramError, format!("the prelude does not load: {report}"));
+        host.run_source(PRELUDE, "prelude", true).map_err(broken)?;
+        for (name, value) in host.engine.library() {
+            host.publish(&name, value);
+        }
+        for name in host.expander.system_names() {
+            if !name.starts_with('%')
+                && let Some(value) = host.engine.global(&system_global(&name))
+            {
+                host.publish(&name, value);
+            }
+        }
+        for (name, lambda_list, doc) in words::WORDS {
+            host.document(name, lambda_list, doc);
+        }
+        Ok(host)
+    }
+
+    /// Makes a value of the system a global of scripts.
+    fn publish(&mut self, name: &str, value: Value) {
+        self.engine.set_global(&global(name), value);
+        self.expander.note_library(name);
+    }
+
+    fn document(&mut self, name: &str, lambda_list: &str, doc: &str) {
+        self.documentation.insert(name.to_owned(), Documentation { lambda_list: lambda_list.to_owned(), doc: doc.to_owned() });
+    }
+
+    /// Registers functions, in order.
+    ///
+    /// # Panics
+    /// When the text of a [`Run::Scheme`] or [`Run::Macro`] is not of the language: it is part of the program.
+    pub fn register(&mut self, functions: &[Function]) {
+        for function in functions {
+            self.document(function.name, function.lambda_list, function.doc);
+            match &function.run {
+                Run::Native(code) => self.register_code(function.name, function.lambda_list, Some(Box::new(*code))),
+                Run::Scheme(text) => {
+                    let form = format!("(define {} {text})", function.name);
+                    self.run_own(&form, function.name);
+                    let native = Native { name: function.name.into(), parameters: Parameters::parse(function.lambda_list), code: None };
+                    let code = self.engine.global(&system_global(function.name)).unwrap_or_else(nil);
+                    let checked = self.wrap("s/%wrap-checked", vec![value::shared_object(Arc::new(native), "#<native>"), code]);
+                    self.publish(function.name, checked);
+                }
+                Run::Macro(text) if text.trim_start().starts_with("(syntax-rules") => {
+                    self.run_own(&format!("(define-syntax {} {text})", function.name), function.name);
+                }
+                Run::Macro(text) => {
+                    let procedure = format!("%macro-{}", function.name);
+                    self.run_own(&format!("(define {procedure} {text})"), function.name);
+                    self.expander.define_procedure_macro(function.name, &system_global(&procedure));
+                }
+                Run::Alias(target) => {
+                    if !self.expander.alias_macro(function.name, target) {
+                        let value = self.engine.global(&global(target)).unwrap_or_else(nil);
+                        self.engine.set_global(&system_global(function.name), value.clone());
+                        self.expander.note_system(function.name);
+                        self.publish(function.name, value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Registers one function made of a closure.
+    pub fn register_fn(
+        &mut self,
+        name: &str,
+        lambda_list: &str,
+        doc: &str,
+        code: impl Fn(&Call<'_>) -> Result<Value, Condition> + Send + Sync + 'static,
+    ) {
+        self.document(name, lambda_list, doc);
+        self.register_code(name, lambda_list, Some(Box::new(code)));
+    }
+
+    fn register_code(&mut self, name: &str, lambda_list: &str, code: Option<Box<Code>>) {
+        let native = Native { name: name.into(), parameters: Parameters::parse(lambda_list), code };
+        let wrapped = self.wrap("s/%wrap", vec![value::shared_object(Arc::new(native), "#<native>")]);
+        self.engine.set_global(&system_global(name), wrapped.clone());
+        self.expander.note_system(name);
+        self.publish(name, wrapped);
+    }
+
+    fn wrap(&mut self, wrapper: &str, arguments: Vec<Value>) -> Value {
+        self.engine.call(wrapper, arguments).unwrap_or_else(|_| nil())
+    }
+
+    fn run_own(&mut self, text: &str, name: &str) {
+        if let Err(report) = self.run_source(text, name, true) {
+            panic!("{name}: its own text does not load: {report}");
+        }
+    }
+
+    /// Sets a global variable of scripts.
+    pub fn define(&mut self, name: &str, value: Value) {
+        self.engine.set_global(&global(name), value);
+    }
+
+    /// Reads `source` whole and runs its forms from top to bottom; the value is the last one's.
+    ///
+    /// # Errors
+    /// What stopped it. Forms before that have run, unless the text could not be read: then none has.
+    pub fn evaluate(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
+        self.context.clear_interrupt();
+        self.engine.steel.get_thread_state_controller().resume();
+        let result = self.run_source(source, source_name, false);
+        if result.is_err() {
+            self.recover();
+        }
+        result
+    }
+
+    /// The values of the last form evaluated: one, unless it called `values`.
+    pub fn values(&mut self) -> Vec<Value> {
+        let last = self.engine.last.clone();
+        let values = self.engine.call("s/%values-list", vec![last.clone()]).ok();
+        values.and_then(|values| value::elements(&values)).unwrap_or_else(|| vec![last])
+    }
+
+    fn run_source(&mut self, text: &str, name: &str, system: bool) -> Result<Value, Report> {
+        let context = self.context.clone();
+        natives::with_context(&context, || {
+            let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
+            let forms = reader::read(text).map_err(|error| Report::of(program_error(error.message), Some(source.place(error.span))))?;
+            self.engine.last = nil();
+            self.engine.source = if system { None } else { Some(source.clone()) };
+            self.engine.call("s/%start", Vec::new()).ok();
+            self.expander.announce(&forms, system, &mut self.engine);
+            for form in &forms {
+                self.run_form(form, system, &source)?;
+            }
+            self.engine.flush().map_err(|error| self.report(error))?;
+            Ok(self.engine.last.clone())
+        })
+    }
+
+    fn run_form(&mut self, form: &Node, system: bool, source: &Arc<Source>) -> Result<(), Report> {
+        if self.context.interrupted() {
+            self.engine.discard();
+            return Err(self.interruption(None));
+        }
+        match self.expander.expand(form, system, &mut self.engine) {
+            Ok(output) => {
+                let added = if system { self.engine.add_raw(&output.text) } else { self.engine.add(output) };
+                added.map_err(|error| self.report(error))
+            }
+            Err(error) => {
+                if let Some(error) = self.engine.stopped.take() {
+                    return Err(self.report(error));
+                }
+                // What stands before the malformed form has its effects first.
+                self.engine.flush().map_err(|error| self.report(error))?;
+                Err(Report::of(program_error(error.message), Some(place_of(source, error.span))))
+            }
+        }
+    }
+
+    fn report(&mut self, error: SteelErr) -> Report {
+        self.engine.discard();
+        let mut trail = natives::trail(&error);
+        if self.context.interrupted() {
+            let place = self.engine.place(&trail);
+            return self.interruption(place);
+        }
+        let mut condition = messages::condition_of(&error);
+        let mut exit = None;
+        if let Some(number) = messages::token(&error) {
+            let flight = self
+                .engine
+                .call("s/%take-flight", vec![integer(number)])
+                .ok()
+                .and_then(|flight| value::elements(&flight))
+                .unwrap_or_default();
+            if let Some(noted) = flight.get(2).and_then(downcast::<Trail>) {
+                trail = *noted;
+            }
+            let payload = flight.get(1).cloned().unwrap_or_else(nil);
+            match flight.first().and_then(as_symbol) {
+                Some("exit") => {
+                    exit = as_integer(&payload).map(|status| status as i32);
+                    condition = program_error("the program has ended".to_owned());
+                }
+                Some("throw") => condition = program_error("a jump to a place that has been left already".to_owned()),
+                _ => condition = messages::payload_condition(&payload).unwrap_or(condition),
+            }
+        }
+        let near =
+            messages::undefined_name(&condition.message).and_then(|name| messages::nearest(name, self.names().iter().map(String::as_str)));
+        if let Some(near) = near {
+            condition.message.push_str(&format!("; did you mean {near}?"));
+        }
+        let place = self.engine.place(&trail);
+        Report { exit, ..Report::of(condition, place) }
+    }
+
+    fn interruption(&mut self, place: Option<Place>) -> Report {
+        Report { interrupted: true, ..Report::of(program_error("interrupted".to_owned()), place) }
+    }
+
+    /// After an error: the clean-up forms an interrupt left over run, and nothing of the failed form stays.
+    fn recover(&mut self) {
+        self.expander.forget_unrun();
+        let context = self.context.clone();
+        natives::with_context(&context, || {
+            // An interrupt while one of them runs stops that one; the next goes on.
+            for _ in 0..1_000 {
+                self.engine.steel.get_thread_state_controller().resume();
+                context.clear_interrupt();
+                if self.engine.call("s/%run-cleanups", Vec::new()).is_ok() {
+                    break;
+                }
+            }
+            self.engine.steel.get_thread_state_controller().resume();
+            context.clear_interrupt();
+            self.engine.call("s/%reset", Vec::new()).ok();
+        });
+    }
+
+    /// What the natives of this host share.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// A handle to stop the running form.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter { flag: self.context.interrupt_flag(), controller: self.engine.steel.get_thread_state_controller() }
+    }
+
+    /// What is known of a name of the language or of a registered function.
+    pub fn documentation(&self, name: &str) -> Option<Documentation> {
+        self.documentation.get(name).cloned()
+    }
+
+    /// Every name that a script may use now, sorted: functions, macros, variables.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = self.language_names();
+        names.extend(self.documentation.keys().cloned());
+        names.extend(self.engine.script_globals());
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Forms, macros and the functions that were not defined by a script.
+    fn language_names(&self) -> Vec<String> {
+        let mut names = self.expander.macro_names();
+        names.extend(self.expander.library_names());
+        names
+    }
+
+    /// A value as data, for the printer.
+    pub fn datum(&self, value: &Value) -> Datum {
+        to_datum(value)
+    }
+}
+
+fn program_error(message: String) -> Condition {
+    Condition::new(Identifier::ProgramError, message)
+}
+
+fn place_of(source: &Arc<Source>, span: Span) -> Place {
+    source.place(span)
+}

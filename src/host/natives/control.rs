@@ -1,0 +1,247 @@
+//! What the prelude's conditions and jumps are made of.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use steel::rvals::AsRefSteelVal;
+use steel::{SteelErr, SteelVal};
+
+use super::{Answer, Code, context, count, fail, integer_of, list_of, wrong};
+use crate::condition::{Condition, Identifier};
+use crate::host::messages;
+use crate::host::objects::{Outcome, Tag, Trail, Unbound, as_condition, condition_object};
+use crate::host::registry::Native;
+use crate::host::value::{self, Value, as_keyword, as_symbol, downcast, elements, is_nil, is_true, nil, shared_object, truth};
+
+pub(super) const TABLE: &[(&str, Code)] = &[
+    ("%true?", |arguments| Ok(SteelVal::BoolV(is_true(&arguments[0])))),
+    ("%not", not),
+    ("%in", |arguments| {
+        let number = integer_of("call", &arguments[0])? as usize;
+        CALLS.with_borrow_mut(|calls| calls.push(number));
+        Ok(arguments[1].clone())
+    }),
+    ("%out", |arguments| {
+        CALLS.with_borrow_mut(Vec::pop);
+        Ok(arguments[0].clone())
+    }),
+    ("%depth", |_| Ok(value::integer(CALLS.with_borrow(Vec::len) as i64))),
+    ("%set-depth", |arguments| {
+        CALLS.with_borrow_mut(|calls| calls.truncate(integer_of("call", &arguments[0]).unwrap_or(0) as usize));
+        Ok(nil())
+    }),
+    ("%here", |_| Ok(shared_object(Arc::new(Trail { span: None, call: innermost_call() }), "#<trail>"))),
+    ("%bound", bound),
+    ("%bound?", |arguments| Ok(SteelVal::BoolV(downcast::<Unbound>(&arguments[0]).is_none()))),
+    ("%tag", |_| Ok(shared_object(Arc::new(Tag::default()), "#<block>"))),
+    ("%left!", left),
+    ("%left?", is_left),
+    ("%raise-token", |arguments| Err(messages::token_error(integer_of("raise", &arguments[0])?))),
+    ("%token", |arguments| Ok(with_error(&arguments[0], messages::token).flatten().map_or_else(nil, value::integer))),
+    ("%trail", |arguments| Ok(with_error(&arguments[0], trail).map_or_else(nil, |trail| shared_object(Arc::new(trail), "#<trail>")))),
+    ("%convert", |arguments| Ok(with_error(&arguments[0], messages::condition_of).map_or_else(|| arguments[0].clone(), condition_object))),
+    ("%reraise", reraise),
+    ("%interrupted?", |_| Ok(SteelVal::BoolV(context()?.interrupted()))),
+    ("%invoke", invoke),
+    ("%outcome?", |arguments| Ok(SteelVal::BoolV(downcast::<Outcome>(&arguments[0]).is_some()))),
+    ("%outcome-warnings", |arguments| outcome(&arguments[0], |outcome| value::list(outcome.warnings.clone()))),
+    ("%outcome-error", |arguments| outcome(&arguments[0], |outcome| outcome.result.as_ref().err().cloned().unwrap_or_else(nil))),
+    ("%outcome-values", |arguments| {
+        outcome(&arguments[0], |outcome| match (&outcome.several, &outcome.result) {
+            (Some(several), _) => value::list(several.clone()),
+            (None, Ok(value)) => value::list(vec![value.clone()]),
+            _ => nil(),
+        })
+    }),
+    ("%matches?", |arguments| Ok(SteelVal::BoolV(matches(&arguments[0], &arguments[1])?))),
+    ("%make-condition", make_condition),
+    ("%condition-error?", |arguments| {
+        Ok(SteelVal::BoolV(as_condition(&arguments[0]).is_none_or(|condition| condition.identifier.is_error())))
+    }),
+    ("%unhandled", unhandled),
+    ("%check-keys", check_keys),
+    ("%check-rest", check_rest),
+    ("%find-key", find_key),
+    ("po-condition?", |arguments| predicate("po-condition?", arguments, |condition| condition.identifier != Identifier::ProgramError)),
+    ("po-error?", |arguments| {
+        predicate("po-error?", arguments, |condition| condition.identifier.is_error() && condition.identifier != Identifier::ProgramError)
+    }),
+    ("po-condition-identifier", |arguments| {
+        field("po-condition-identifier", arguments, |condition| value::keyword(condition.identifier.name()))
+    }),
+    ("po-condition-message", |arguments| field("po-condition-message", arguments, |condition| value::string(condition.message.as_str()))),
+    ("po-condition-server-string", |arguments| {
+        field("po-condition-server-string", arguments, |condition| condition.server_string.as_deref().map_or_else(nil, value::string))
+    }),
+    ("error-object?", |arguments| predicate("error-object?", arguments, |_| true)),
+    ("error?", |arguments| predicate("error?", arguments, |condition| condition.identifier.is_error())),
+    ("error-object-message", |arguments| field("error-object-message", arguments, |condition| value::string(condition.message.as_str()))),
+    ("error-message", |arguments| field("error-message", arguments, |condition| value::string(condition.message.as_str()))),
+];
+
+thread_local! {
+    /// The places of the calls that have led out of scripts, outermost first.
+    static CALLS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+fn innermost_call() -> Option<usize> {
+    CALLS.with_borrow(|calls| calls.last().copied())
+}
+
+/// Forgets the calls noted so far; gives them back for a program within a program.
+pub(crate) fn exchange_calls(calls: Vec<usize>) -> Vec<usize> {
+    CALLS.with_borrow_mut(|current| std::mem::replace(current, calls))
+}
+
+/// Where this error came up, asked before anything else runs.
+pub(crate) fn trail(error: &SteelErr) -> Trail {
+    Trail { span: error.span(), call: innermost_call() }
+}
+
+fn not(arguments: &[Value]) -> Answer {
+    count("not", arguments, 1, 1)?;
+    Ok(SteelVal::BoolV(is_nil(&arguments[0])))
+}
+
+fn bound(arguments: &[Value]) -> Answer {
+    match messages::unbound(&arguments[0]) {
+        Some(message) => Err(fail(message)),
+        None => Ok(arguments[0].clone()),
+    }
+}
+
+fn left(arguments: &[Value]) -> Answer {
+    if let Some(tag) = downcast::<Tag>(&arguments[0]) {
+        tag.left.store(true, Ordering::Relaxed);
+    }
+    Ok(nil())
+}
+
+fn is_left(arguments: &[Value]) -> Answer {
+    Ok(SteelVal::BoolV(downcast::<Tag>(&arguments[0]).is_none_or(|tag| tag.left.load(Ordering::Relaxed))))
+}
+
+fn with_error<T>(value: &Value, read: impl FnOnce(&SteelErr) -> T) -> Option<T> {
+    SteelErr::as_ref(value).ok().map(|error| read(&error))
+}
+
+fn reraise(arguments: &[Value]) -> Answer {
+    Err(with_error(&arguments[0], SteelErr::clone).unwrap_or_else(|| fail("an error without a cause")))
+}
+
+fn invoke(arguments: &[Value]) -> Answer {
+    let Some(native) = downcast::<Native>(&arguments[0]) else { return Err(fail("not a native function")) };
+    let given = elements(&arguments[1]).unwrap_or_default();
+    Ok(native.invoke(&*context()?, &given))
+}
+
+fn outcome(value: &Value, read: impl FnOnce(&Outcome) -> Value) -> Answer {
+    Ok(downcast::<Outcome>(value).map_or_else(nil, |outcome| read(&outcome)))
+}
+
+/// Whether a handler for `class` takes what was signalled.
+fn matches(class: &Value, signalled: &Value) -> Result<bool, SteelErr> {
+    let condition = as_condition(signalled);
+    if let Some(identifier) = as_keyword(class) {
+        return Ok(condition.is_some_and(|condition| condition.identifier.name() == identifier));
+    }
+    if let SteelVal::BoolV(always) = class {
+        return Ok(*always);
+    }
+    if let SteelVal::ListV(list) = class {
+        let mut classes = list.iter();
+        if classes.next().and_then(as_symbol) == Some("or") {
+            for class in classes {
+                if matches(class, signalled)? {
+                    return Ok(true);
+                }
+            }
+            return Ok(false);
+        }
+    }
+    let identifier = condition.map(|condition| condition.identifier);
+    let is_error = identifier.is_none_or(Identifier::is_error);
+    Ok(match as_symbol(class) {
+        Some("condition" | "t") => true,
+        Some("error" | "serious-condition") => is_error,
+        Some("warning" | "simple-warning") => !is_error,
+        Some("po-condition") => identifier.is_some_and(|identifier| identifier != Identifier::ProgramError),
+        Some("po-error") => is_error && identifier.is_some_and(|identifier| identifier != Identifier::ProgramError),
+        Some("program-error" | "simple-error" | "simple-condition" | "type-error" | "unbound-variable" | "arithmetic-error") => {
+            identifier == Some(Identifier::ProgramError)
+        }
+        Some("file-error") => identifier == Some(Identifier::File),
+        _ => return Err(wrong("handler-case", "the name of a condition class: po-error, po-condition, error, warning, condition", class)),
+    })
+}
+
+/// `(%make-condition kind text irritants)`: kind is `error`, `warning` or a condition's keyword.
+fn make_condition(arguments: &[Value]) -> Answer {
+    if as_condition(&arguments[1]).is_some() {
+        return Ok(arguments[1].clone());
+    }
+    let irritants = list_of("error", &arguments[2])?;
+    let message = super::format::message(&arguments[1], &irritants)?;
+    let identifier = if as_symbol(&arguments[0]) == Some("warning") { Identifier::Problem } else { Identifier::ProgramError };
+    Ok(condition_object(Condition::new(identifier, message)))
+}
+
+fn unhandled(arguments: &[Value]) -> Answer {
+    if let Some(condition) = as_condition(&arguments[0]) {
+        context()?.unhandled(&condition);
+    }
+    Ok(nil())
+}
+
+fn predicate(function: &str, arguments: &[Value], test: impl FnOnce(&Condition) -> bool) -> Answer {
+    count(function, arguments, 1, 1)?;
+    Ok(truth(as_condition(&arguments[0]).is_some_and(|condition| test(&condition))))
+}
+
+fn field(function: &str, arguments: &[Value], read: impl FnOnce(&Condition) -> Value) -> Answer {
+    count(function, arguments, 1, 1)?;
+    match as_condition(&arguments[0]) {
+        Some(condition) => Ok(read(&condition)),
+        None => Err(wrong(function, "a condition", &arguments[0])),
+    }
+}
+
+/// `(%check-keys function known given allow-others)`.
+fn check_keys(arguments: &[Value]) -> Answer {
+    let [function, known, given, allow] = arguments else { return Err(fail("%check-keys")) };
+    let function = value::as_str(function).unwrap_or("lambda");
+    let (known, given) = (list_of(function, known)?, list_of(function, given)?);
+    for (index, pair) in given.chunks(2).enumerate() {
+        if as_keyword(&pair[0]).is_none() {
+            return Err(fail(format!("{function}: expected a key, got {}", value::shown(&pair[0]))));
+        }
+        if pair.len() == 1 {
+            return Err(fail(format!("{function}: the key {} has no value", value::shown(&pair[0]))));
+        }
+        if !known.contains(&pair[0]) && !is_true(allow) {
+            let expected: Vec<String> = known.iter().map(value::shown).collect();
+            return Err(fail(format!("{function}: unknown key {}; expected {}", value::shown(&pair[0]), expected.join(" or "))));
+        }
+        if given[..index * 2].chunks(2).any(|earlier| earlier[0] == pair[0]) {
+            return Err(fail(format!("{function}: the key {} is given twice", value::shown(&pair[0]))));
+        }
+    }
+    Ok(nil())
+}
+
+fn check_rest(arguments: &[Value]) -> Answer {
+    let surplus = elements(&arguments[1]).unwrap_or_default().len();
+    if surplus == 0 {
+        return Ok(nil());
+    }
+    let plural = if surplus == 1 { "argument" } else { "arguments" };
+    Err(fail(format!("{}: got {surplus} {plural} too many", value::as_str(&arguments[0]).unwrap_or("lambda"))))
+}
+
+/// The part of the argument list that starts with the key's value; `nil` when it is not there.
+fn find_key(arguments: &[Value]) -> Answer {
+    let given = elements(&arguments[1]).unwrap_or_default();
+    let found = given.chunks_exact(2).find(|pair| pair[0] == arguments[0]);
+    Ok(found.map_or_else(nil, |pair| value::list(vec![pair[1].clone()])))
+}

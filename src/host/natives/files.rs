@@ -1,0 +1,177 @@
+//! Files, one line or character at a time.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::sync::{Arc, Mutex};
+
+use steel::{SteelErr, SteelVal};
+
+use super::{Answer, Code, context, count, fail, keys, string_of, wrong};
+use crate::condition::{Condition, Identifier};
+use crate::host::context::lock;
+use crate::host::objects::{Outcome, condition_object};
+use crate::host::value::{self, Value, as_keyword, downcast, is_nil, list, nil, shared_object, string, truth};
+
+pub(super) const TABLE: &[(&str, Code)] = &[
+    ("%open", open),
+    ("close", close),
+    ("close-port", close),
+    ("%read-line", |arguments| read("read-line", arguments, line)),
+    ("%read-char", |arguments| read("read-char", arguments, character)),
+    ("%read-rest", |arguments| read("read-string", arguments, rest)),
+    ("eof-object", |_| Ok(eof())),
+    ("eof-object?", |arguments| {
+        count("eof-object?", arguments, 1, 1)?;
+        Ok(truth(downcast::<Eof>(&arguments[0]).is_some()))
+    }),
+    ("probe-file", |arguments| {
+        count("probe-file", arguments, 1, 1)?;
+        let path = string_of("probe-file", &arguments[0])?;
+        Ok(if std::path::Path::new(path).exists() { arguments[0].clone() } else { nil() })
+    }),
+    ("%delete-file", |arguments| {
+        count("delete-file", arguments, 1, 1)?;
+        let path = string_of("delete-file", &arguments[0])?;
+        Ok(done(std::fs::remove_file(path).map(|()| truth(true)), "delete-file", path))
+    }),
+    ("getenv", |arguments| {
+        count("getenv", arguments, 1, 1)?;
+        Ok(std::env::var(string_of("getenv", &arguments[0])?).map_or_else(|_| nil(), string))
+    }),
+    ("command-line", |arguments| {
+        count("command-line", arguments, 0, 0)?;
+        Ok(list(context()?.arguments().iter().map(|argument| string(argument.as_str())).collect()))
+    }),
+];
+
+/// An open file.
+pub(super) struct Port(Mutex<Stream>);
+
+enum Stream {
+    Input(BufReader<File>),
+    Output { file: BufWriter<File>, at_line_start: bool },
+    Closed,
+}
+
+struct Eof;
+
+fn eof() -> Value {
+    shared_object(Arc::new(Eof), "#<eof>")
+}
+
+/// The value, or a `:file` condition, which the prelude raises.
+fn done(result: io::Result<Value>, function: &str, path: &str) -> Value {
+    let result = result.map_err(|error| condition_object(Condition::new(Identifier::File, format!("{function}: {path}: {error}"))));
+    shared_object(Arc::new(Outcome { warnings: Vec::new(), result, several: None }), "#<outcome>")
+}
+
+/// `(%open path :direction d :if-exists e :if-does-not-exist n)`.
+fn open(arguments: &[Value]) -> Answer {
+    count("open", arguments, 1, usize::MAX)?;
+    let path = string_of("open", &arguments[0])?;
+    let known = ["direction", "if-exists", "if-does-not-exist", "external-format", "element-type"];
+    let [direction, exists, missing, ..] = keys("open", &arguments[1..], known)?;
+    let word = |value: &Option<Value>| value.as_ref().and_then(as_keyword).map(str::to_owned);
+    let missing_is_nil = missing.as_ref().is_some_and(is_nil);
+    let mut options = OpenOptions::new();
+    let output = match word(&direction).as_deref() {
+        None | Some("input") => {
+            options.read(true);
+            false
+        }
+        Some("output" | "io") => {
+            options.write(true);
+            match word(&exists).as_deref() {
+                Some("append") => options.append(true).create(true),
+                Some("error") => options.create_new(true),
+                _ => options.create(true).truncate(true),
+            };
+            true
+        }
+        Some(other) => return Err(fail(format!("open: :direction: expected :input or :output, got :{other}"))),
+    };
+    let opened = match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && missing_is_nil => return Ok(done(Ok(nil()), "open", path)),
+        opened => opened,
+    };
+    let port = opened.map(|file| {
+        let stream =
+            if output { Stream::Output { file: BufWriter::new(file), at_line_start: true } } else { Stream::Input(BufReader::new(file)) };
+        shared_object(Arc::new(Port(Mutex::new(stream))), &format!("#<port {path}>"))
+    });
+    Ok(done(port, "open", path))
+}
+
+fn close(arguments: &[Value]) -> Answer {
+    count("close", arguments, 1, 3)?;
+    let Some(port) = downcast::<Port>(&arguments[0]) else {
+        return if is_nil(&arguments[0]) { Ok(nil()) } else { Err(wrong("close", "a port", &arguments[0])) };
+    };
+    let closed = std::mem::replace(&mut *lock(&port.0), Stream::Closed);
+    match closed {
+        Stream::Output { mut file, .. } => file.flush().map(|()| truth(true)).map_err(|error| fail(format!("close: {error}"))),
+        _ => Ok(truth(true)),
+    }
+}
+
+impl Port {
+    pub fn write(&self, text: &str) -> Result<(), SteelErr> {
+        match &mut *lock(&self.0) {
+            Stream::Output { file, at_line_start } => {
+                *at_line_start = if text.is_empty() { *at_line_start } else { text.ends_with('\n') };
+                file.write_all(text.as_bytes()).map_err(|error| fail(format!("output: {error}")))
+            }
+            Stream::Input(_) => Err(fail("output: the port was opened for input")),
+            Stream::Closed => Err(fail("output: the port is closed")),
+        }
+    }
+
+    pub fn at_line_start(&self) -> bool {
+        matches!(&*lock(&self.0), Stream::Output { at_line_start: true, .. })
+    }
+}
+
+fn read(function: &str, arguments: &[Value], take: impl FnOnce(&mut BufReader<File>) -> io::Result<Option<Value>>) -> Answer {
+    count(function, arguments, 1, 1)?;
+    let Some(port) = downcast::<Port>(&arguments[0]) else { return Err(wrong(function, "an input port", &arguments[0])) };
+    match &mut *lock(&port.0) {
+        Stream::Input(file) => match take(file) {
+            Ok(value) => Ok(value.unwrap_or_else(eof)),
+            Err(error) => Err(fail(format!("{function}: {error}"))),
+        },
+        Stream::Output { .. } => Err(fail(format!("{function}: the port was opened for output"))),
+        Stream::Closed => Err(fail(format!("{function}: the port is closed"))),
+    }
+}
+
+/// A line without its end; bytes that are not UTF-8 become replacement characters.
+fn line(file: &mut BufReader<File>) -> io::Result<Option<Value>> {
+    let mut bytes = Vec::new();
+    if file.read_until(b'\n', &mut bytes)? == 0 {
+        return Ok(None);
+    }
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+        if bytes.ends_with(b"\r") {
+            bytes.pop();
+        }
+    }
+    Ok(Some(string(String::from_utf8_lossy(&bytes))))
+}
+
+fn character(file: &mut BufReader<File>) -> io::Result<Option<Value>> {
+    let mut bytes = Vec::with_capacity(4);
+    for byte in file.by_ref().bytes().take(4) {
+        bytes.push(byte?);
+        if let Ok(text) = std::str::from_utf8(&bytes) {
+            return Ok(text.chars().next().map(SteelVal::CharV));
+        }
+    }
+    Ok(if bytes.is_empty() { None } else { Some(SteelVal::CharV('\u{fffd}')) })
+}
+
+fn rest(file: &mut BufReader<File>) -> io::Result<Option<Value>> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(value::string(String::from_utf8_lossy(&bytes))))
+}

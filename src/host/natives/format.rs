@@ -1,0 +1,409 @@
+//! Common Lisp's `format`: `~a ~s ~d ~x ~o ~b ~f ~c ~% ~& ~~ ~t ~{ ~} ~^ ~[ ~; ~] ~( ~) ~* ~p` and parameters for columns and padding.
+
+use steel::{SteelErr, SteelVal};
+
+use super::output::Target;
+use super::{Answer, Code, count, fail, list_of, string_of};
+use crate::host::value::{Value, as_integer, as_str, is_nil, is_true, nil, string, to_datum};
+use crate::lisp::printer;
+
+pub(super) const TABLE: &[(&str, Code)] = &[("format", format)];
+
+/// `(format destination control argument …)`: `nil` gives a string, `t` prints, a port is printed to.
+fn format(arguments: &[Value]) -> Answer {
+    count("format", arguments, 1, usize::MAX)?;
+    if let Some(control) = as_str(&arguments[0]) {
+        // Scheme's form, without a destination.
+        return formatted(control, &arguments[1..], true).map(string);
+    }
+    count("format", arguments, 2, usize::MAX)?;
+    let control = string_of("format", &arguments[1])?;
+    if is_nil(&arguments[0]) {
+        return formatted(control, &arguments[2..], true).map(string);
+    }
+    let target = Target::of("format", Some(&arguments[0]))?;
+    let text = formatted(control, &arguments[2..], target.at_line_start()?)?;
+    target.write(&text)?;
+    Ok(nil())
+}
+
+/// The message of `(error text irritant …)`: a control string when it has a directive, else the irritants follow.
+pub(super) fn message(text: &Value, irritants: &[Value]) -> Result<String, SteelErr> {
+    match as_str(text) {
+        Some(control) if control.contains('~') => formatted(control, irritants, true),
+        _ => {
+            let mut message = printer::display(&to_datum(text));
+            for irritant in irritants {
+                message.push(' ');
+                message.push_str(&printer::readably(&to_datum(irritant)));
+            }
+            Ok(message)
+        }
+    }
+}
+
+fn formatted(control: &str, arguments: &[Value], at_line_start: bool) -> Result<String, SteelErr> {
+    let directives: Vec<char> = control.chars().collect();
+    let mut run = Run { arguments, next: 0, text: String::new(), at_line_start };
+    run.piece(&directives)?;
+    Ok(run.text)
+}
+
+struct Run<'a> {
+    arguments: &'a [Value],
+    next: usize,
+    text: String,
+    at_line_start: bool,
+}
+
+/// `~^` ended the piece.
+struct Ended(bool);
+
+#[derive(Default)]
+struct Directive {
+    parameters: Vec<Option<Parameter>>,
+    colon: bool,
+    at: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Parameter {
+    Number(i64),
+    Char(char),
+}
+
+impl Directive {
+    fn number(&self, index: usize) -> Option<i64> {
+        match self.parameters.get(index) {
+            Some(Some(Parameter::Number(number))) => Some(*number),
+            _ => None,
+        }
+    }
+
+    fn times(&self) -> usize {
+        self.number(0).unwrap_or(1).clamp(0, 10_000) as usize
+    }
+
+    fn pad(&self, index: usize) -> char {
+        match self.parameters.get(index) {
+            Some(Some(Parameter::Char(character))) => *character,
+            _ => ' ',
+        }
+    }
+}
+
+impl Run<'_> {
+    fn argument(&mut self) -> Result<Value, SteelErr> {
+        let value = self.arguments.get(self.next).cloned().ok_or_else(|| fail("format: more directives than arguments"))?;
+        self.next += 1;
+        Ok(value)
+    }
+
+    fn piece(&mut self, control: &[char]) -> Result<Ended, SteelErr> {
+        let mut at = 0;
+        while at < control.len() {
+            if control[at] != '~' {
+                self.text.push(control[at]);
+                at += 1;
+                continue;
+            }
+            let (directive, name, after) = self.directive(control, at + 1)?;
+            at = after;
+            match name.to_ascii_lowercase() {
+                'a' => {
+                    let shown = printer::display(&to_datum(&self.argument()?));
+                    self.padded(&shown, &directive, directive.at);
+                }
+                's' | 'w' => {
+                    let shown = printer::readably(&to_datum(&self.argument()?));
+                    self.padded(&shown, &directive, directive.at);
+                }
+                'd' => self.integer(&directive, 10)?,
+                'x' => self.integer(&directive, 16)?,
+                'o' => self.integer(&directive, 8)?,
+                'b' => self.integer(&directive, 2)?,
+                'f' | '$' => self.float(&directive, name)?,
+                'c' => {
+                    let shown = printer::display(&to_datum(&self.argument()?));
+                    self.text.push_str(&shown);
+                }
+                'p' => {
+                    if directive.colon {
+                        self.next = self.next.saturating_sub(1);
+                    }
+                    let one = as_integer(&self.argument()?) == Some(1);
+                    self.text.push_str(match (directive.at, one) {
+                        (true, true) => "y",
+                        (true, false) => "ies",
+                        (false, true) => "",
+                        (false, false) => "s",
+                    });
+                }
+                '%' => (0..directive.times()).for_each(|_| self.text.push('\n')),
+                '~' => (0..directive.times()).for_each(|_| self.text.push('~')),
+                '&' => {
+                    if if self.text.is_empty() { !self.at_line_start } else { !self.text.ends_with('\n') } {
+                        self.text.push('\n');
+                    }
+                }
+                't' => self.tabulate(&directive),
+                '*' => {
+                    let step = directive.times();
+                    self.next = if directive.at {
+                        directive.number(0).unwrap_or(0).max(0) as usize
+                    } else if directive.colon {
+                        self.next.saturating_sub(step)
+                    } else {
+                        self.next + step
+                    };
+                }
+                '\n' => {
+                    while control.get(at).is_some_and(|character| character.is_whitespace() && *character != '\n') {
+                        at += 1;
+                    }
+                }
+                '^' => {
+                    if self.next >= self.arguments.len() {
+                        return Ok(Ended(true));
+                    }
+                }
+                '{' => {
+                    let (parts, after) = block(control, at, '{', '}')?;
+                    at = after;
+                    self.iterate(&directive, parts[0])?;
+                }
+                '[' => {
+                    let (parts, after) = block(control, at, '[', ']')?;
+                    at = after;
+                    if self.choose(&directive, &parts)?.0 {
+                        return Ok(Ended(true));
+                    }
+                }
+                '(' => {
+                    let (parts, after) = block(control, at, '(', ')')?;
+                    at = after;
+                    let start = self.text.len();
+                    let ended = self.piece(parts[0])?;
+                    let tail = self.text.split_off(start);
+                    self.text.push_str(&if directive.colon || directive.at { tail.to_uppercase() } else { tail.to_lowercase() });
+                    if ended.0 {
+                        return Ok(ended);
+                    }
+                }
+                other => return Err(fail(format!("format: unknown directive ~{other}"))),
+            }
+        }
+        Ok(Ended(false))
+    }
+
+    /// Parameters, modifiers, the directive's character, and where it ends.
+    fn directive(&mut self, control: &[char], mut at: usize) -> Result<(Directive, char, usize), SteelErr> {
+        let unfinished = || fail("format: the control string ends within a directive");
+        let mut directive = Directive::default();
+        loop {
+            match *control.get(at).ok_or_else(unfinished)? {
+                '\'' => {
+                    directive.parameters.push(Some(Parameter::Char(*control.get(at + 1).ok_or_else(unfinished)?)));
+                    at += 2;
+                }
+                'v' | 'V' => {
+                    let value = self.argument()?;
+                    directive.parameters.push(as_integer(&value).map(Parameter::Number));
+                    at += 1;
+                }
+                ',' => {
+                    if control.get(at.wrapping_sub(1)).is_none_or(|before| matches!(before, '~' | ',')) {
+                        directive.parameters.push(None);
+                    }
+                    at += 1;
+                }
+                ':' => (directive.colon, at) = (true, at + 1),
+                '@' => (directive.at, at) = (true, at + 1),
+                digit
+                    if digit.is_ascii_digit() || (matches!(digit, '+' | '-') && control.get(at + 1).is_some_and(char::is_ascii_digit)) =>
+                {
+                    let end = (at + 1..control.len()).find(|index| !control[*index].is_ascii_digit()).unwrap_or(control.len());
+                    let number: String = control[at..end].iter().collect();
+                    directive.parameters.push(number.parse().ok().map(Parameter::Number));
+                    at = end;
+                }
+                name => return Ok((directive, name, at + 1)),
+            }
+        }
+    }
+
+    fn padded(&mut self, shown: &str, directive: &Directive, left: bool) {
+        let width = directive.number(0).unwrap_or(0).clamp(0, 10_000) as usize;
+        let missing = width.saturating_sub(shown.chars().count());
+        let padding = directive.pad(if matches!(directive.parameters.get(3), Some(Some(_))) { 3 } else { 1 }).to_string().repeat(missing);
+        if left {
+            self.text.push_str(&padding);
+        }
+        self.text.push_str(shown);
+        if !left {
+            self.text.push_str(&padding);
+        }
+    }
+
+    fn integer(&mut self, directive: &Directive, radix: u32) -> Result<(), SteelErr> {
+        let value = self.argument()?;
+        let mut shown = match as_integer(&value) {
+            Some(number) => in_radix(number, radix),
+            None => printer::display(&to_datum(&value)),
+        };
+        if directive.colon {
+            shown = grouped(&shown);
+        }
+        if directive.at && as_integer(&value).is_some_and(|number| number >= 0) {
+            shown.insert(0, '+');
+        }
+        self.padded(&shown, directive, true);
+        Ok(())
+    }
+
+    fn float(&mut self, directive: &Directive, name: char) -> Result<(), SteelErr> {
+        let value = self.argument()?;
+        let number = match &value {
+            SteelVal::NumV(number) => Some(*number),
+            SteelVal::IntV(number) => Some(*number as f64),
+            SteelVal::Rational(ratio) => Some(f64::from(*ratio.numer()) / f64::from(*ratio.denom())),
+            _ => None,
+        };
+        let digits = if name == '$' { Some(directive.number(0).unwrap_or(2)) } else { directive.number(1) };
+        let shown = match (number, digits) {
+            (Some(number), Some(digits)) => format!("{number:.*}", digits.clamp(0, 100) as usize),
+            (Some(number), None) => format!("{number:?}"),
+            (None, _) => printer::display(&to_datum(&value)),
+        };
+        let width = if name == '$' {
+            Directive::default()
+        } else {
+            Directive { parameters: vec![directive.parameters.first().copied().flatten()], ..Directive::default() }
+        };
+        self.padded(&shown, &width, true);
+        Ok(())
+    }
+
+    fn tabulate(&mut self, directive: &Directive) {
+        let column = self.text.rsplit('\n').next().unwrap_or("").chars().count();
+        let wanted = directive.number(0).unwrap_or(1).clamp(0, 10_000) as usize;
+        let step = directive.number(1).unwrap_or(1).clamp(1, 10_000) as usize;
+        let to = if directive.at {
+            column + wanted
+        } else if column < wanted {
+            wanted
+        } else {
+            column + step - (column - wanted) % step
+        };
+        self.text.push_str(&" ".repeat(to - column));
+    }
+
+    fn iterate(&mut self, directive: &Directive, body: &[char]) -> Result<(), SteelErr> {
+        let limit = directive.number(0).unwrap_or(i64::MAX);
+        let own;
+        let list: &[Value] = if directive.at {
+            &self.arguments[self.next.min(self.arguments.len())..]
+        } else {
+            let value = self.argument()?;
+            own = list_of("format ~{", &value)?;
+            &own
+        };
+        let mut inner = Run { arguments: list, next: 0, text: std::mem::take(&mut self.text), at_line_start: self.at_line_start };
+        let mut turns = 0;
+        while inner.next < list.len() && turns < limit {
+            let before = inner.next;
+            turns += 1;
+            if directive.colon {
+                let elements = list_of("format ~:{", &inner.argument()?)?;
+                let mut turn =
+                    Run { arguments: &elements, next: 0, text: std::mem::take(&mut inner.text), at_line_start: self.at_line_start };
+                turn.piece(body)?;
+                inner.text = turn.text;
+            } else if inner.piece(body)?.0 {
+                break;
+            }
+            if inner.next == before {
+                return Err(fail("format: ~{ takes no argument in a turn"));
+            }
+        }
+        let used = inner.next;
+        self.text = inner.text;
+        if directive.at {
+            self.next += used;
+        }
+        Ok(())
+    }
+
+    fn choose(&mut self, directive: &Directive, parts: &[&[char]]) -> Result<Ended, SteelErr> {
+        if directive.at {
+            if self.arguments.get(self.next).is_some_and(is_true) {
+                return self.piece(parts[0]);
+            }
+            self.next += 1;
+            return Ok(Ended(false));
+        }
+        let value = self.argument()?;
+        let index = if directive.colon {
+            Some(usize::from(is_true(&value)))
+        } else {
+            as_integer(&value).and_then(|number| usize::try_from(number).ok())
+        };
+        match index.and_then(|index| parts.get(index)) {
+            Some(part) => self.piece(part),
+            None => Ok(Ended(false)),
+        }
+    }
+}
+
+/// The parts between `~[` and `~]`, separated by `~;`, and where it ends. Blocks within are skipped.
+fn block(control: &[char], start: usize, open: char, close: char) -> Result<(Vec<&[char]>, usize), SteelErr> {
+    let (mut at, mut depth, mut part_start, mut parts) = (start, 0usize, start, Vec::new());
+    while at < control.len() {
+        if control[at] != '~' {
+            at += 1;
+            continue;
+        }
+        let tilde = at;
+        at += 1;
+        while control.get(at).is_some_and(|character| character.is_ascii_digit() || matches!(character, ',' | ':' | '@' | '\'')) {
+            at += if control[at] == '\'' { 2 } else { 1 };
+        }
+        let Some(&name) = control.get(at) else { break };
+        at += 1;
+        if name == open {
+            depth += 1;
+        } else if name == close && depth == 0 {
+            parts.push(&control[part_start..tilde]);
+            return Ok((parts, at));
+        } else if name == close {
+            depth -= 1;
+        } else if name == ';' && depth == 0 && open == '[' {
+            parts.push(&control[part_start..tilde]);
+            part_start = at;
+        }
+    }
+    Err(fail(format!("format: ~{open} without ~{close}")))
+}
+
+fn in_radix(number: i64, radix: u32) -> String {
+    let digits = match radix {
+        16 => format!("{:X}", number.unsigned_abs()),
+        8 => format!("{:o}", number.unsigned_abs()),
+        2 => format!("{:b}", number.unsigned_abs()),
+        _ => number.unsigned_abs().to_string(),
+    };
+    if number < 0 { format!("-{digits}") } else { digits }
+}
+
+/// Digits in threes: `12,345`.
+fn grouped(shown: &str) -> String {
+    let (sign, digits) = shown.strip_prefix('-').map_or(("", shown), |digits| ("-", digits));
+    let mut grouped = String::from(sign);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.chars().count() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}

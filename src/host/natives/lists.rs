@@ -1,0 +1,188 @@
+//! Lists, where nothing is called back.
+
+use steel::SteelVal;
+
+use super::types::{alike, equal};
+use super::{Answer, Code, count, fail, index_of, integer_of, list_of, wrong};
+use crate::host::value::{self, Value, elements, is_nil, list, nil};
+
+pub(super) const TABLE: &[(&str, Code)] = &[
+    ("first", |arguments| at("first", arguments, 0)),
+    ("second", |arguments| at("second", arguments, 1)),
+    ("third", |arguments| at("third", arguments, 2)),
+    ("fourth", |arguments| at("fourth", arguments, 3)),
+    ("fifth", |arguments| at("fifth", arguments, 4)),
+    ("rest", rest),
+    ("nth", nth),
+    ("nthcdr", nthcdr),
+    ("last", last),
+    ("butlast", butlast),
+    ("append", append),
+    ("list*", list_star),
+    ("make-list", make_list),
+    ("copy-list", |arguments| {
+        count("copy-list", arguments, 1, 1)?;
+        Ok(list(list_of("copy-list", &arguments[0])?))
+    }),
+    ("getf", getf),
+    ("iota", iota),
+    ("%value", |arguments| {
+        Ok(elements(&arguments[1]).and_then(|list| list.get(index_of("values", &arguments[0]).ok()?).cloned()).unwrap_or_else(nil))
+    }),
+    ("%splice", append),
+    ("%reverse", |arguments| Ok(list(list_of("reverse", &arguments[0])?.into_iter().rev().collect()))),
+    ("%append-reverse", append_reverse),
+    ("%list-to-walk", |arguments| if is_nil(&arguments[0]) { Ok(nil()) } else { Ok(list(list_of("a loop over a list", &arguments[0])?)) }),
+    ("%count-to-walk", |arguments| integer_of("a loop that counts", &arguments[0]).map(value::integer)),
+    ("%list->vector", |arguments| Ok(SteelVal::VectorV(list_of("list->vector", &arguments[0])?.into_iter().collect()))),
+    ("%member", |arguments| {
+        let all = list_of("member", &arguments[1])?;
+        Ok(all.iter().position(|element| equal(element, &arguments[0])).map_or_else(nil, |position| list(all[position..].to_vec())))
+    }),
+    ("%assoc", assoc),
+    ("%position", |arguments| Ok(find(arguments, "position")?.map_or_else(nil, |(position, _)| value::integer(position as i64)))),
+    ("%find", |arguments| Ok(find(arguments, "find")?.map_or_else(nil, |(_, element)| element))),
+    ("%remove", |arguments| {
+        Ok(list(list_of("remove", &arguments[1])?.into_iter().filter(|element| !equal(element, &arguments[0])).collect()))
+    }),
+    ("%one-of?", |arguments| Ok(SteelVal::BoolV(elements(&arguments[1]).unwrap_or_default().iter().any(|key| equal(key, &arguments[0]))))),
+    ("%no-case", |arguments| Err(fail(format!("ecase: no clause for {}", value::shown(&arguments[0]))))),
+    ("tree-equal", |arguments| {
+        count("tree-equal", arguments, 2, 2)?;
+        Ok(value::truth(alike(&arguments[0], &arguments[1])))
+    }),
+];
+
+/// The element at `index` without taking the list apart; `nil` beyond its end.
+fn element(function: &str, value: &Value, index: usize) -> Answer {
+    match value {
+        SteelVal::ListV(list) => Ok(list.get(index).cloned().unwrap_or_else(nil)),
+        SteelVal::Pair(_) => {
+            let mut rest = value.clone();
+            for _ in 0..index {
+                rest = match &rest {
+                    SteelVal::Pair(pair) => pair.cdr(),
+                    _ => return element(function, &rest, 0),
+                };
+            }
+            match &rest {
+                SteelVal::Pair(pair) => Ok(pair.car()),
+                other => element(function, other, 0),
+            }
+        }
+        _ if is_nil(value) => Ok(nil()),
+        _ => Err(wrong(function, "a list", value)),
+    }
+}
+
+fn at(function: &str, arguments: &[Value], index: usize) -> Answer {
+    count(function, arguments, 1, 1)?;
+    element(function, &arguments[0], index)
+}
+
+fn rest(arguments: &[Value]) -> Answer {
+    count("rest", arguments, 1, 1)?;
+    match &arguments[0] {
+        SteelVal::ListV(list) if list.is_empty() => Ok(nil()),
+        SteelVal::ListV(list) => Ok(list.cdr().map_or_else(nil, SteelVal::ListV)),
+        SteelVal::Pair(pair) => Ok(pair.cdr()),
+        value if is_nil(value) => Ok(nil()),
+        value => Err(wrong("rest", "a list", value)),
+    }
+}
+
+fn nth(arguments: &[Value]) -> Answer {
+    count("nth", arguments, 2, 2)?;
+    element("nth", &arguments[1], index_of("nth", &arguments[0])?)
+}
+
+fn nthcdr(arguments: &[Value]) -> Answer {
+    count("nthcdr", arguments, 2, 2)?;
+    let skipped = index_of("nthcdr", &arguments[0])?;
+    Ok(list(list_of("nthcdr", &arguments[1])?.into_iter().skip(skipped).collect()))
+}
+
+/// `(last list)` is the list of the last element, as Common Lisp has it.
+fn last(arguments: &[Value]) -> Answer {
+    count("last", arguments, 1, 2)?;
+    let kept = arguments.get(1).map_or(Ok(1), |number| index_of("last", number))?;
+    let all = list_of("last", &arguments[0])?;
+    Ok(list(all[all.len().saturating_sub(kept)..].to_vec()))
+}
+
+fn butlast(arguments: &[Value]) -> Answer {
+    count("butlast", arguments, 1, 2)?;
+    let dropped = arguments.get(1).map_or(Ok(1), |number| index_of("butlast", number))?;
+    let mut all = list_of("butlast", &arguments[0])?;
+    all.truncate(all.len().saturating_sub(dropped));
+    Ok(list(all))
+}
+
+fn append(arguments: &[Value]) -> Answer {
+    let Some((last, front)) = arguments.split_last() else { return Ok(nil()) };
+    let mut all = Vec::new();
+    for part in front {
+        all.extend(list_of("append", part)?);
+    }
+    match elements(last) {
+        Some(_) if all.is_empty() => Ok(last.clone()),
+        Some(rest) => {
+            all.extend(rest);
+            Ok(list(all))
+        }
+        None => Ok(all.into_iter().rev().fold(last.clone(), |tail, element| value::cons(element, tail))),
+    }
+}
+
+fn list_star(arguments: &[Value]) -> Answer {
+    count("list*", arguments, 1, usize::MAX)?;
+    let (last, front) = arguments.split_at(arguments.len() - 1);
+    append(&[list(front.to_vec()), last[0].clone()])
+}
+
+fn make_list(arguments: &[Value]) -> Answer {
+    count("make-list", arguments, 1, 3)?;
+    let length = index_of("make-list", &arguments[0])?;
+    if length > 100_000_000 {
+        return Err(fail("make-list: too long"));
+    }
+    let fill = arguments.last().filter(|_| arguments.len() > 1).cloned().unwrap_or_else(nil);
+    Ok(list(vec![fill; length]))
+}
+
+fn getf(arguments: &[Value]) -> Answer {
+    count("getf", arguments, 2, 3)?;
+    let all = list_of("getf", &arguments[0])?;
+    let found = all.chunks_exact(2).find(|pair| equal(&pair[0], &arguments[1])).map(|pair| pair[1].clone());
+    Ok(found.or_else(|| arguments.get(2).cloned()).unwrap_or_else(nil))
+}
+
+fn iota(arguments: &[Value]) -> Answer {
+    count("iota", arguments, 1, 3)?;
+    let length = index_of("iota", &arguments[0])?;
+    let start = arguments.get(1).map_or(Ok(0), |value| integer_of("iota", value))?;
+    let step = arguments.get(2).map_or(Ok(1), |value| integer_of("iota", value))?;
+    Ok(list((0..length as i64).map(|index| value::integer(start.wrapping_add(index.wrapping_mul(step)))).collect()))
+}
+
+/// `(%append-reverse new reversed)`: what a `loop`'s `append` collects.
+fn append_reverse(arguments: &[Value]) -> Answer {
+    let mut all: Vec<Value> = list_of("append", &arguments[0])?.into_iter().rev().collect();
+    all.extend(list_of("append", &arguments[1])?);
+    Ok(list(all))
+}
+
+fn assoc(arguments: &[Value]) -> Answer {
+    let all = list_of("assoc", &arguments[1])?;
+    for entry in &all {
+        if !is_nil(entry) && equal(&element("assoc", entry, 0)?, &arguments[0]) {
+            return Ok(entry.clone());
+        }
+    }
+    Ok(nil())
+}
+
+fn find(arguments: &[Value], function: &str) -> Result<Option<(usize, Value)>, steel::SteelErr> {
+    let all = super::sequences::elements_of(function, &arguments[1])?;
+    Ok(all.into_iter().enumerate().find(|(_, element)| equal(element, &arguments[0])))
+}

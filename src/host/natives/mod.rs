@@ -1,0 +1,124 @@
+//! The system's own functions in Rust: what the prelude builds on, and the words that call nothing back.
+
+mod control;
+mod files;
+mod format;
+mod lists;
+mod output;
+mod sequences;
+mod strings;
+mod time;
+mod types;
+
+pub(super) use control::trail;
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use steel::rerrs::ErrorKind;
+use steel::{SteelErr, SteelVal};
+
+use super::context::Context;
+use super::value::{self, Value, shown};
+
+pub(super) type Answer = Result<Value, SteelErr>;
+pub(super) type Code = fn(&[Value]) -> Answer;
+
+thread_local! {
+    static CURRENT: RefCell<Vec<Arc<Context>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `work` with `context` as the one that natives of this thread find.
+pub(super) fn with_context<T>(context: &Arc<Context>, work: impl FnOnce() -> T) -> T {
+    struct Leave(Vec<usize>);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            control::exchange_calls(std::mem::take(&mut self.0));
+            CURRENT.with_borrow_mut(|current| current.pop());
+        }
+    }
+    CURRENT.with_borrow_mut(|current| current.push(context.clone()));
+    let _leave = Leave(control::exchange_calls(Vec::new()));
+    work()
+}
+
+/// The context of the host whose program is running.
+fn context() -> Result<Arc<Context>, SteelErr> {
+    CURRENT.with_borrow(|current| current.last().cloned()).ok_or_else(|| fail("no program is running"))
+}
+
+/// Every function by its name; those that start with `%` are not for scripts.
+pub(super) fn table() -> Vec<(&'static str, Value)> {
+    let tables = [
+        control::TABLE,
+        files::TABLE,
+        format::TABLE,
+        lists::TABLE,
+        output::TABLE,
+        sequences::TABLE,
+        strings::TABLE,
+        time::TABLE,
+        types::TABLE,
+    ];
+    tables.into_iter().flatten().map(|(name, code)| (*name, SteelVal::FuncV(*code))).collect()
+}
+
+/// An error with this message.
+fn fail(message: impl Into<String>) -> SteelErr {
+    SteelErr::new(ErrorKind::Generic, message.into())
+}
+
+/// "first: expected a list, got 5".
+fn wrong(function: &str, expected: &str, got: &Value) -> SteelErr {
+    fail(format!("{function}: expected {expected}, got {}", shown(got)))
+}
+
+/// Checks the number of arguments.
+fn count(function: &str, arguments: &[Value], least: usize, most: usize) -> Result<(), SteelErr> {
+    let given = arguments.len();
+    if (least..=most).contains(&given) {
+        return Ok(());
+    }
+    let plural = |count: usize| if count == 1 { "argument" } else { "arguments" };
+    let expected = match (least, most) {
+        (least, usize::MAX) => format!("at least {least} {}", plural(least)),
+        (least, most) if least == most => format!("{least} {}", plural(least)),
+        (least, most) => format!("{least} to {most} arguments"),
+    };
+    Err(fail(format!("{function}: expected {expected}, got {given}")))
+}
+
+fn list_of(function: &str, value: &Value) -> Result<Vec<Value>, SteelErr> {
+    value::elements(value).ok_or_else(|| wrong(function, "a list", value))
+}
+
+fn string_of<'v>(function: &str, value: &'v Value) -> Result<&'v str, SteelErr> {
+    value::as_str(value).ok_or_else(|| wrong(function, "a string", value))
+}
+
+fn integer_of(function: &str, value: &Value) -> Result<i64, SteelErr> {
+    value::as_integer(value).ok_or_else(|| wrong(function, "a whole number", value))
+}
+
+/// A whole number, not negative.
+fn index_of(function: &str, value: &Value) -> Result<usize, SteelErr> {
+    value::as_integer(value)
+        .and_then(|value| usize::try_from(value).ok())
+        .ok_or_else(|| wrong(function, "a whole number, at least 0", value))
+}
+
+/// The value of a key among `arguments`; errors for what is not one of `known`.
+fn keys<const N: usize>(function: &str, arguments: &[Value], known: [&str; N]) -> Result<[Option<Value>; N], SteelErr> {
+    let mut found = [const { None }; N];
+    for pair in arguments.chunks(2) {
+        let position = value::as_keyword(&pair[0]).and_then(|name| known.iter().position(|known| *known == name));
+        let Some(position) = position else {
+            return Err(fail(format!("{function}: unknown key {}; expected :{}", shown(&pair[0]), known.join(" or :"))));
+        };
+        let Some(value) = pair.get(1) else {
+            return Err(fail(format!("{function}: the key {} has no value", shown(&pair[0]))));
+        };
+        found[position] = Some(value.clone());
+    }
+    Ok(found)
+}

@@ -1,0 +1,119 @@
+//! Printing.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use steel::{SteelErr, SteelVal};
+
+use super::files::Port;
+use super::{Answer, Code, context, count, fail, string_of, wrong};
+use crate::host::context::lock;
+use crate::host::value::{Value, downcast, is_nil, nil, shared_object, string, to_datum};
+use crate::lisp::printer;
+
+pub(super) const TABLE: &[(&str, Code)] = &[
+    ("princ", |arguments| printed("princ", arguments, |value| printer::display(&to_datum(value)))),
+    ("prin1", |arguments| printed("prin1", arguments, |value| printer::readably(&to_datum(value)))),
+    ("print", |arguments| printed("print", arguments, |value| format!("\n{} ", printer::readably(&to_datum(value))))),
+    ("display", |arguments| silent("display", arguments, |value| printer::display(&to_datum(value)))),
+    ("displayln", |arguments| silent("displayln", arguments, |value| printer::display(&to_datum(value)) + "\n")),
+    ("write", |arguments| printed("write", arguments, |value| printer::readably(&to_datum(value)))),
+    ("write-line", |arguments| text("write-line", arguments, "\n")),
+    ("write-string", |arguments| text("write-string", arguments, "")),
+    ("write-char", |arguments| silent("write-char", arguments, |value| printer::display(&to_datum(value)))),
+    ("terpri", |arguments| line_end("terpri", arguments)),
+    ("newline", |arguments| line_end("newline", arguments)),
+    ("fresh-line", |arguments| {
+        count("fresh-line", arguments, 0, 1)?;
+        if !Target::of("fresh-line", arguments.first())?.at_line_start()? {
+            Target::of("fresh-line", arguments.first())?.write("\n")?;
+        }
+        Ok(nil())
+    }),
+    ("princ-to-string", |arguments| {
+        count("princ-to-string", arguments, 1, 1)?;
+        Ok(string(printer::display(&to_datum(&arguments[0]))))
+    }),
+    ("prin1-to-string", |arguments| {
+        count("prin1-to-string", arguments, 1, 1)?;
+        Ok(string(printer::readably(&to_datum(&arguments[0]))))
+    }),
+    ("force-output", |_| Ok(nil())),
+    ("finish-output", |_| Ok(nil())),
+    ("%string-port", |_| Ok(shared_object(Arc::new(TextPort::default()), "#<string-port>"))),
+    ("%string-port-text", |arguments| match downcast::<TextPort>(&arguments[0]) {
+        Some(port) => Ok(string(lock(&port.0).clone())),
+        None => Err(wrong("get-output-stream-string", "a string port", &arguments[0])),
+    }),
+];
+
+/// What `with-output-to-string` writes to.
+#[derive(Default)]
+pub(super) struct TextPort(Mutex<String>);
+
+/// Where a word prints to.
+pub(super) enum Target {
+    Output,
+    Text(Arc<TextPort>),
+    File(Arc<Port>),
+}
+
+impl Target {
+    /// The destination that an optional argument names: nothing, `t` and `nil` are the script's output.
+    pub fn of(function: &str, value: Option<&Value>) -> Result<Target, SteelErr> {
+        match value {
+            None | Some(SteelVal::BoolV(true)) => Ok(Target::Output),
+            Some(value) if is_nil(value) => Ok(Target::Output),
+            Some(value) => match (downcast::<TextPort>(value), downcast::<Port>(value)) {
+                (Some(port), _) => Ok(Target::Text(port)),
+                (_, Some(port)) => Ok(Target::File(port)),
+                _ => Err(wrong(function, "an output port", value)),
+            },
+        }
+    }
+
+    pub fn write(&self, text: &str) -> Result<(), SteelErr> {
+        match self {
+            Target::Output => context()?.write(text).map_err(|error: io::Error| fail(format!("output: {error}"))),
+            Target::Text(port) => {
+                lock(&port.0).push_str(text);
+                Ok(())
+            }
+            Target::File(port) => port.write(text),
+        }
+    }
+
+    pub fn at_line_start(&self) -> Result<bool, SteelErr> {
+        Ok(match self {
+            Target::Output => context()?.at_line_start(),
+            Target::Text(port) => lock(&port.0).is_empty() || lock(&port.0).ends_with('\n'),
+            Target::File(port) => port.at_line_start(),
+        })
+    }
+}
+
+fn printed(function: &str, arguments: &[Value], show: impl Fn(&Value) -> String) -> Answer {
+    count(function, arguments, 1, 2)?;
+    Target::of(function, arguments.get(1))?.write(&show(&arguments[0]))?;
+    Ok(arguments[0].clone())
+}
+
+fn silent(function: &str, arguments: &[Value], show: impl Fn(&Value) -> String) -> Answer {
+    printed(function, arguments, show)?;
+    Ok(nil())
+}
+
+fn text(function: &str, arguments: &[Value], end: &str) -> Answer {
+    count(function, arguments, 1, 2)?;
+    let written = string_of(function, &arguments[0])?;
+    let target = Target::of(function, arguments.get(1))?;
+    target.write(written)?;
+    target.write(end)?;
+    Ok(arguments[0].clone())
+}
+
+fn line_end(function: &str, arguments: &[Value]) -> Answer {
+    count(function, arguments, 0, 1)?;
+    Target::of(function, arguments.first())?.write("\n")?;
+    Ok(nil())
+}

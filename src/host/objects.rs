@@ -1,0 +1,60 @@
+//! The host's own objects inside the interpreter.
+
+use std::sync::Arc;
+
+use steel::parser::span::Span;
+
+use super::value::{Value, downcast, shared_object};
+use crate::condition::{Condition, Identifier, escape_controls};
+use crate::lisp::Datum;
+use crate::lisp::printer;
+
+/// What a wrapper has to deliver after a native has returned.
+pub(super) struct Outcome {
+    /// Conditions to signal first.
+    pub warnings: Vec<Value>,
+    /// The value, or the condition to raise.
+    pub result: Result<Value, Value>,
+    /// Several values, where the native gave some.
+    pub several: Option<Vec<Value>>,
+}
+
+/// Where an error came up.
+///
+/// The interpreter's own traces pair functions with the wrong instructions; only the failing instruction's span is right. So calls out of a
+/// script note their place.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Trail {
+    /// The failing instruction, in a script or in the prelude.
+    pub span: Option<Span>,
+    /// The innermost call out of a script.
+    pub call: Option<usize>,
+}
+
+/// The variable has no value yet.
+pub(super) struct Unbound(pub Arc<str>);
+
+/// Leaves a block; `left` once its extent is over.
+#[derive(Default)]
+pub(super) struct Tag {
+    pub left: std::sync::atomic::AtomicBool,
+}
+
+/// A condition as the object that scripts handle.
+pub(super) fn condition_object(condition: Condition) -> Value {
+    let printed = printed(&condition);
+    shared_object(Arc::new(condition), &printed)
+}
+
+pub(super) fn as_condition(value: &Value) -> Option<Arc<Condition>> {
+    downcast::<Condition>(value)
+}
+
+fn printed(condition: &Condition) -> String {
+    let message = printer::readably(&Datum::String(escape_controls(&condition.message)));
+    let class = if condition.identifier.is_error() { "po-error" } else { "po-condition" };
+    match condition.identifier {
+        Identifier::ProgramError => format!("#<error {message}>"),
+        identifier => format!("#<{class} :{} {message}>", identifier.name()),
+    }
+}

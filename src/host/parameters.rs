@@ -1,0 +1,143 @@
+//! Lambda lists of natives, and the check of arguments against them.
+
+use steel::SteelVal;
+
+use super::value::{Value, as_keyword, as_symbol, shown};
+use crate::condition::Condition;
+use crate::lisp::{Kind, reader};
+
+/// A native's lambda list, taken apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Parameters {
+    /// As it is written.
+    pub text: String,
+    pub required: Vec<String>,
+    pub optional: Vec<String>,
+    pub rest: Option<String>,
+    pub keys: Vec<String>,
+    pub takes_keys: bool,
+    pub allow_other_keys: bool,
+}
+
+/// Arguments sorted by parameter.
+#[derive(Debug, Default)]
+pub(super) struct Arguments {
+    /// Required and optional ones, as far as they were given.
+    pub positional: Vec<Value>,
+    pub rest: Vec<Value>,
+    /// By position in [`Parameters::keys`].
+    pub keys: Vec<Option<Value>>,
+}
+
+impl Parameters {
+    /// Parses `(mb messages &optional x &rest r &key uid)`; also `(a . rest)`. Defaults `(uid 5)` are for readers: the name counts.
+    pub fn parse(text: &str) -> Parameters {
+        let mut found = Parameters { text: text.to_owned(), ..Parameters::default() };
+        let forms = reader::read(text).unwrap_or_default();
+        let (elements, tail) = match forms.into_iter().next().map(|form| form.kind) {
+            Some(Kind::List(elements)) => (elements, None),
+            Some(Kind::Dotted(elements, tail)) => (elements, Some(*tail)),
+            Some(Kind::Symbol(symbol)) => {
+                found.rest = Some(symbol.name.to_string());
+                return found;
+            }
+            _ => return found,
+        };
+        let mut section = "";
+        for element in &elements {
+            let element = element.as_list().and_then(|list| list.first()).unwrap_or(element);
+            let Some(symbol) = element.as_symbol() else { continue };
+            match (&*symbol.name, section) {
+                ("&optional" | "&rest" | "&body" | "&key", _) => section = &symbol.name[1..],
+                ("&allow-other-keys", _) => found.allow_other_keys = true,
+                (name, "") => found.required.push(name.to_owned()),
+                (name, "optional") => found.optional.push(name.to_owned()),
+                (name, "key") => found.keys.push(name.to_owned()),
+                (name, _) => found.rest = Some(name.to_owned()),
+            }
+            found.takes_keys |= section == "key";
+        }
+        if let Some(symbol) = tail.as_ref().and_then(|tail| tail.as_symbol()) {
+            found.rest = Some(symbol.name.to_string());
+        }
+        found
+    }
+
+    /// Sorts `given` by parameter.
+    ///
+    /// # Errors
+    /// `:syntax-error` for too few, too many, an unknown or repeated key, a key without a value.
+    pub fn check(&self, function: &str, given: &[Value]) -> Result<Arguments, Condition> {
+        let (least, most) = (self.required.len(), self.required.len() + self.optional.len());
+        let open = self.rest.is_some() || self.takes_keys;
+        if given.len() < least || (given.len() > most && !open) {
+            return Err(self.wrong_count(function, given.len(), least, if open { None } else { Some(most) }));
+        }
+        let mut positional = given.len().min(most);
+        if self.takes_keys {
+            // An optional argument may be left out before a key.
+            while positional > least && self.is_own_key(&given[positional - 1]) && (given.len() - positional + 1).is_multiple_of(2) {
+                positional -= 1;
+            }
+        }
+        let rest = &given[positional..];
+        let mut sorted = Arguments { positional: given[..positional].to_vec(), rest: Vec::new(), keys: vec![None; self.keys.len()] };
+        if self.takes_keys && self.rest.is_none() {
+            self.sort_keys(function, rest, &mut sorted)?;
+        } else {
+            sorted.rest = rest.to_vec();
+        }
+        Ok(sorted)
+    }
+
+    fn is_own_key(&self, value: &SteelVal) -> bool {
+        as_keyword(value).is_some_and(|name| self.keys.iter().any(|key| key == name))
+    }
+
+    fn sort_keys(&self, function: &str, rest: &[Value], sorted: &mut Arguments) -> Result<(), Condition> {
+        for pair in rest.chunks(2) {
+            let Some(name) = as_keyword(&pair[0]) else {
+                let expected = self.expected_keys();
+                return Err(Condition::syntax(format!("{function}: expected a key, {expected}, got {}", shown(&pair[0]))));
+            };
+            let Some(position) = self.keys.iter().position(|key| key == name) else {
+                if self.allow_other_keys && pair.len() == 2 {
+                    continue;
+                }
+                return Err(Condition::syntax(format!("{function}: unknown key :{name}; expected {}", self.expected_keys())));
+            };
+            let Some(value) = pair.get(1) else {
+                return Err(Condition::syntax(format!("{function}: the key :{name} has no value")));
+            };
+            if sorted.keys[position].replace(value.clone()).is_some() {
+                return Err(Condition::syntax(format!("{function}: the key :{name} is given twice")));
+            }
+        }
+        Ok(())
+    }
+
+    fn expected_keys(&self) -> String {
+        match self.keys.as_slice() {
+            [] => "none".to_owned(),
+            [only] => format!(":{only}"),
+            [front @ .., last] => format!(":{} or :{last}", front.join(", :")),
+        }
+    }
+
+    fn wrong_count(&self, function: &str, given: usize, least: usize, most: Option<usize>) -> Condition {
+        let plural = |count: usize| if count == 1 { "argument" } else { "arguments" };
+        let expected = match most {
+            None => format!("at least {least} {}", plural(least)),
+            Some(0) => "no arguments".to_owned(),
+            Some(most) if most == least => format!("{most} {}", plural(most)),
+            Some(most) => format!("{least} to {most} arguments"),
+        };
+        let shape = if self.text == "()" { String::new() } else { format!(" {}", self.text) };
+        Condition::syntax(format!("{function}: expected {expected}{shape}, got {given}"))
+    }
+}
+
+/// The name of a symbol or the text of a keyword, for [`super::call::Call`].
+pub(super) fn name_of(value: &Value) -> Option<&str> {
+    as_keyword(value).or_else(|| as_symbol(value))
+}

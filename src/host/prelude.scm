@@ -1,0 +1,648 @@
+;;; The part of the language that calls back: conditions, jumps, higher-order functions. Written in the language itself, in the system's
+;;; namespace: what a script defines is not seen from here. Names that start with % are not for scripts.
+
+;; --- several values -------------------------------------------------------------------------------------------------------------------
+;; `values` gives its first value, and keeps the list of all of them for who asks next.
+
+(define %several nil)
+
+(define (values . list)
+  (set! %several (cons list nil))
+  (if (pair? list) (car list) nil))
+
+(define (%values-list value)
+  (let ((several %several))
+    (set! %several nil)
+    (if (if (pair? several) (if (pair? (car several)) (eq? (car (car several)) value) (not value)) nil)
+        (car several)
+        (list value))))
+
+(define (%values-of thunk)
+  (set! %several nil)
+  (%values-list (thunk)))
+
+(define (%values-from list)
+  (if (and (pair? list) (null? (cdr list))) (car list) (apply values list)))
+
+(define (call-with-values producer consumer) (apply consumer (%values-of producer)))
+(define (multiple-value-list* thunk) (%values-of thunk))
+
+;; --- what is under way when the stack unwinds -----------------------------------------------------------------------------------------
+;; The interpreter's errors carry only text. So an error is raised with a number, and what it is about, a flight, is kept here:
+;; (kind payload trail), where kind is throw, condition or exit.
+
+(define %flights nil)
+(define %flight-count 0)
+(define %flight-number 0)
+
+(define (%launch flight)
+  (set! %flight-number (+ %flight-number 1))
+  (when (> %flight-count 1000)
+    ;; Flights that an error in a clean-up form replaced are never taken.
+    (set! %flights (%first-part %flights 100))
+    (set! %flight-count 100))
+  (set! %flight-count (+ %flight-count 1))
+  (set! %flights (cons (cons %flight-number flight) %flights))
+  (%raise-token %flight-number))
+
+(define (%first-part list count)
+  (if (and (pair? list) (> count 0)) (cons (car list) (%first-part (cdr list) (- count 1))) nil))
+
+(define (%take-flight number)
+  (let search ((rest %flights) (before nil))
+    (cond ((null? rest) (list 'condition "an error without a cause" nil))
+          ((= (car (car rest)) number)
+           (set! %flights (%append-reverse before (cdr rest)))
+           (set! %flight-count (- %flight-count 1))
+           (cdr (car rest)))
+          (else (search (cdr rest) (cons (car rest) before))))))
+
+;; --- handlers -------------------------------------------------------------------------------------------------------------------------
+;; A list of clusters, innermost first; a cluster is a list of (class . function).
+
+(define %handlers nil)
+
+(define (%run-handlers condition)
+  (let ((saved %handlers))
+    (let next ((clusters saved))
+      (when (pair? clusters)
+        ;; A handler runs with the handlers outside of its own.
+        (set! %handlers (cdr clusters))
+        (let each ((bindings (car clusters)))
+          (when (pair? bindings)
+            (when (%matches? (car (car bindings)) condition) ((cdr (car bindings)) condition))
+            (each (cdr bindings))))
+        (next (cdr clusters))))
+    (set! %handlers saved)))
+
+(define (%raise condition)
+  (%run-handlers condition)
+  (%launch (list 'condition condition (%here))))
+
+(define (%signal condition)
+  (%run-handlers condition)
+  nil)
+
+;; An error that a frame has received, as a flight. The interpreter's own errors have not been shown to the handlers yet.
+(define (%settled error)
+  (let ((number (%token error)))
+    (if number
+        (let ((flight (%take-flight number)))
+          (if (third flight) flight (list (first flight) (second flight) (%trail error))))
+        (let ((condition (%convert error)) (trail (%trail error)))
+          (call-with-exception-handler
+           (lambda (second-error) (if (%interrupted?) (%reraise second-error) (%settled second-error)))
+           (lambda ()
+             (%run-handlers condition)
+             (list 'condition condition trail)))))))
+
+(define (%on-error thunk received)
+  (let ((handlers %handlers) (depth (%depth)))
+    (call-with-exception-handler
+     (lambda (error)
+       (if (%interrupted?)
+           (%reraise error)
+           (let ((flight (%settled error)))
+             (set! %handlers handlers)
+             (%set-depth depth)
+             (received flight))))
+     thunk)))
+
+(define (%catch tag thunk)
+  (let ((value (%on-error thunk
+                          (lambda (flight)
+                            (if (and (eq? (first flight) 'throw) (eq? (car (second flight)) tag))
+                                (%values-from (cdr (second flight)))
+                                (begin (%left! tag) (%launch flight)))))))
+    (%left! tag)
+    value))
+
+(define (%throw tag values)
+  (if (%left? tag)
+      (error "a jump to a place that has been left already")
+      (%launch (list 'throw (cons tag values) nil))))
+
+(define (%block body)
+  (let ((tag (%tag)))
+    (%catch tag (lambda () (body tag)))))
+
+(define (%leave tag value) (%throw tag (%values-list value)))
+
+(define (call-with-current-continuation receiver)
+  (let ((tag (%tag)))
+    (%catch tag (lambda () (receiver (lambda values (%throw tag values)))))))
+(define call/cc call-with-current-continuation)
+(define call-with-escape-continuation call-with-current-continuation)
+(define call/ec call-with-current-continuation)
+
+;; --- clean-up -------------------------------------------------------------------------------------------------------------------------
+;; An interrupt unwinds without running anything. So what has to be run is kept in a list, and the host runs what is left in it.
+
+(define %cleanups nil)
+
+(define (%protect thunk cleanup)
+  (set! %cleanups (cons cleanup %cleanups))
+  (let ((values (%on-error (lambda () (%values-of thunk))
+                           (lambda (flight)
+                             (set! %cleanups (cdr %cleanups))
+                             (cleanup)
+                             (%launch flight)))))
+    (set! %cleanups (cdr %cleanups))
+    (cleanup)
+    (%values-from values)))
+
+(define (%run-cleanups)
+  (while (pair? %cleanups)
+    (let ((cleanup (car %cleanups)))
+      (set! %cleanups (cdr %cleanups))
+      (set! %handlers nil)
+      (%on-error cleanup (lambda (flight) nil)))))
+
+(define (%reset)
+  (set! %handlers nil)
+  (set! %cleanups nil)
+  (set! %flights nil)
+  (set! %flight-count 0))
+
+(define (%start) (set! %several nil))
+
+(define (dynamic-wind before thunk after)
+  (before)
+  (%protect thunk after))
+
+;; --- what scripts write -----------------------------------------------------------------------------------------------------------------
+
+(define (%with-handlers bindings thunk)
+  (let ((saved %handlers))
+    (set! %handlers (cons bindings saved))
+    (let ((values (%values-of thunk)))
+      (set! %handlers saved)
+      (%values-from values))))
+
+(define (%handler-bind bindings thunk)
+  (%on-error (lambda () (%with-handlers bindings thunk)) %launch))
+
+(define (%handler-case thunk clauses no-error)
+  (let* ((tag (%tag))
+         (outcome (%catch tag
+                          (lambda ()
+                            (cons nil
+                                  (%values-of
+                                   (lambda ()
+                                     (%with-handlers
+                                      (map (lambda (clause)
+                                             (cons (car clause) (lambda (condition) (%throw tag (list (cons clause condition))))))
+                                           clauses)
+                                      thunk))))))))
+    (cond ((pair? (car outcome)) ((cdr (car outcome)) (cdr outcome)))
+          (no-error (apply no-error (cdr outcome)))
+          (else (%values-from (cdr outcome))))))
+
+(define-syntax handler-case
+  (syntax-rules ()
+    ((_ form clause ...) (%handler-clauses form () () clause ...))))
+
+(define-syntax %handler-clauses
+  (syntax-rules (:no-error)
+    ((_ form (made ...) no-error) (%handler-case (lambda () form) (list made ...) (begin nil . no-error)))
+    ((_ form made no-error (:no-error parameters body ...) clause ...)
+     (%handler-clauses form made ((lambda parameters body ...)) clause ...))
+    ((_ form (made ...) no-error (class (variable) body ...) clause ...)
+     (%handler-clauses form (made ... (cons 'class (lambda (variable) body ...))) no-error clause ...))
+    ((_ form (made ...) no-error (class () body ...) clause ...)
+     (%handler-clauses form (made ... (cons 'class (lambda (ignored) body ...))) no-error clause ...))))
+
+(define-syntax handler-bind
+  (syntax-rules ()
+    ((_ ((class handler) ...) body ...) (%handler-bind (list (cons 'class handler) ...) (lambda () body ...)))))
+
+(define-syntax ignore-errors
+  (syntax-rules ()
+    ((_ body ...) (%handler-case (lambda () body ...) (list (cons 'error (lambda (condition) (values nil condition)))) nil))))
+
+(define-syntax unwind-protect
+  (syntax-rules ()
+    ((_ form cleanup ...) (%protect (lambda () form) (lambda () cleanup ...)))))
+
+(define-syntax with-handler
+  (syntax-rules ()
+    ((_ handler body ...) (%handler-case (lambda () body ...) (list (cons 't handler)) nil))))
+
+(define-syntax guard
+  (syntax-rules ()
+    ((_ (variable clause ...) body ...)
+     (%handler-case (lambda () body ...) (list (cons 't (lambda (variable) (cond clause ... (else (%raise variable)))))) nil))))
+
+(define-syntax catch
+  (syntax-rules ()
+    ((_ name body ...) (%catch-name name (lambda () body ...)))))
+
+(define %catch-names nil)
+(define (%catch-name name thunk)
+  (let ((tag (%tag)) (saved %catch-names))
+    (%catch tag
+            (lambda ()
+              (%protect (lambda () (set! %catch-names (cons (cons name tag) saved)) (thunk))
+                        (lambda () (set! %catch-names saved)))))))
+(define (throw name value)
+  (let ((found (%assoc name %catch-names)))
+    (if found (%throw (cdr found) (list value)) (error "throw: there is no catch for ~s" name))))
+
+(define (error text . irritants)
+  (%raise (%make-condition 'error text irritants)))
+(define (raise object) (%raise object))
+(define (raise-continuable object) (%signal object))
+(define (signal text . irritants)
+  (%signal (%make-condition 'warning text irritants)))
+(define (warn text . irritants)
+  (%warn (%make-condition 'warning text irritants)))
+(define (%warn condition)
+  (%signal condition)
+  (%unhandled condition)
+  nil)
+(define (exit &optional (status 0))
+  (%launch (list 'exit (cond ((integer? status) status) ((eq? status #t) 0) (status 1) (else 1)) nil)))
+(define (assert-true value) (if value t (error "assertion failed")))
+
+;; --- natives of the application ---------------------------------------------------------------------------------------------------------
+
+(define (%deliver outcome)
+  (let each ((warnings (%outcome-warnings outcome)))
+    (when (pair? warnings)
+      (%warn (car warnings))
+      (each (cdr warnings))))
+  (let ((error (%outcome-error outcome)))
+    (if error (%raise error) (%values-from (%outcome-values outcome)))))
+
+(define (%wrap native)
+  (lambda arguments
+    (let ((value (%invoke native arguments)))
+      (if (%outcome? value) (%deliver value) value))))
+
+(define (%wrap-checked native function)
+  (lambda arguments
+    (let ((value (%invoke native arguments)))
+      (if (%outcome? value) (%deliver value) (apply function arguments)))))
+
+;; --- functions of functions -------------------------------------------------------------------------------------------------------------
+
+(define (%apply f . arguments) (apply apply f arguments))
+(define (funcall f . arguments) (apply f arguments))
+
+(define (%map-one f list)
+  (let next ((rest list) (made nil))
+    (if (pair? rest) (next (cdr rest) (cons (f (car rest)) made)) (%reverse made))))
+
+(define (%any-empty? lists)
+  (if (pair? lists) (if (pair? (car lists)) (%any-empty? (cdr lists)) #t) #f))
+
+(define (%map-all f lists)
+  (let next ((lists lists) (made nil))
+    (if (%any-empty? lists)
+        (%reverse made)
+        (next (%map-one cdr lists) (cons (apply f (%map-one car lists)) made)))))
+
+(define (map f list . lists)
+  (if (null? lists) (%map-one f (%list-to-walk list)) (%map-all f (%map-one %elements (cons list lists)))))
+(define mapcar map)
+
+(define (for-each f list . lists)
+  (if (null? lists)
+      (let next ((rest (%elements list)))
+        (when (pair? rest) (f (car rest)) (next (cdr rest))))
+      (begin (%map-all f (%map-one %elements (cons list lists))) nil)))
+
+(define (mapc f list . lists)
+  (apply for-each f list lists)
+  list)
+(define (mapcan f . lists) (apply append (apply map f lists)))
+(define append-map mapcan)
+(define (maplist f list)
+  (let next ((rest (%list-to-walk list)) (made nil))
+    (if (pair? rest) (next (cdr rest) (cons (f rest) made)) (%reverse made))))
+(define (vector-map f vector) (%list->vector (%map-one f (%elements vector))))
+(define (vector-for-each f vector) (for-each f vector))
+(define (string-for-each f text) (for-each f text))
+
+(define (%keep-if test sequence key)
+  (let next ((rest (%elements sequence)) (made nil))
+    (cond ((null? rest) (%like sequence (%reverse made)))
+          ((test (if key (key (car rest)) (car rest))) (next (cdr rest) (cons (car rest) made)))
+          (else (next (cdr rest) made)))))
+
+(define (remove-if test sequence &key key) (%keep-if (lambda (element) (not (test element))) sequence key))
+(define (remove-if-not test sequence &key key) (%keep-if test sequence key))
+(define (filter test list) (%keep-if test list nil))
+(define delete-if remove-if)
+(define delete-if-not remove-if-not)
+(define (partition test list) (values (remove-if-not test list) (remove-if test list)))
+
+(define (remove item sequence &key test key)
+  (let ((test (or test equal)))
+    (%keep-if (lambda (element) (not (test item element))) sequence key)))
+(define delete remove)
+
+(define (%seek test sequence key found missing)
+  (let next ((rest (%elements sequence)) (index 0))
+    (cond ((null? rest) missing)
+          ((test (if key (key (car rest)) (car rest))) (found rest index))
+          (else (next (cdr rest) (+ index 1))))))
+
+(define (%part sequence start end)
+  (if (or start end) (subseq sequence (or start 0) end) sequence))
+
+(define (find-if test sequence &key key start end)
+  (%seek test (%part sequence start end) key (lambda (rest index) (car rest)) nil))
+(define (find item sequence &key test key start end)
+  (let ((test (or test equal)))
+    (%seek (lambda (element) (test item element)) (%part sequence start end) key (lambda (rest index) (car rest)) nil)))
+(define (position-if test sequence &key key start end)
+  (%seek test (%part sequence start end) key (lambda (rest index) (+ index (or start 0))) nil))
+(define (position item sequence &key test key start end)
+  (let ((test (or test equal)))
+    (%seek (lambda (element) (test item element)) (%part sequence start end) key (lambda (rest index) (+ index (or start 0))) nil)))
+(define (count-if test sequence &key key) (length (%elements (%keep-if test sequence key))))
+(define (count item sequence &key test key)
+  (let ((test (or test equal)))
+    (length (%elements (%keep-if (lambda (element) (test item element)) sequence key)))))
+
+;; A third argument that is no keyword is Scheme's comparison.
+(define (%comparison options)
+  (cond ((null? options) (values equal nil))
+        ((keyword? (car options)) (%comparison-keys options))
+        (else (values (car options) nil))))
+(define (%comparison-keys options)
+  (%check-keys "member" '(:test :key) options #f)
+  (values (let ((test (%find-key ':test options))) (if test (car test) equal))
+          (let ((key (%find-key ':key options))) (if key (car key) nil))))
+
+(define (member item list . options)
+  (if (null? options)
+      (%member item list)
+      (multiple-value-bind (test key) (%comparison options)
+        (%seek (lambda (element) (test item element)) (%list-to-walk list) key (lambda (rest index) rest) nil))))
+(define (member-if test list &key key) (%seek test (%list-to-walk list) key (lambda (rest index) rest) nil))
+(define (assoc item list . options)
+  (if (null? options)
+      (%assoc item list)
+      (multiple-value-bind (test key) (%comparison options)
+        (%seek (lambda (entry) (and entry (test item (if key (key (car entry)) (car entry))))) (%list-to-walk list) nil
+               (lambda (rest index) (car rest)) nil))))
+(define (assoc-if test list) (%seek (lambda (entry) (and entry (test (car entry)))) (%list-to-walk list) nil (lambda (rest index) (car rest)) nil))
+(define (rassoc item list &key test)
+  (let ((test (or test equal)))
+    (%seek (lambda (entry) (and entry (test item (cdr entry)))) (%list-to-walk list) nil (lambda (rest index) (car rest)) nil)))
+(define (memq item list) (member item list eq?))
+(define (memv item list) (member item list eqv?))
+(define (assq item list) (assoc item list eq?))
+(define (assv item list) (assoc item list eqv?))
+(define (acons key value list) (cons (cons key value) list))
+(define (adjoin item list &key test key) (if (member item list :test (or test equal)) list (cons item list)))
+(define (union left right &key test)
+  (append left (remove-if (lambda (element) (member element left :test (or test equal))) right)))
+(define (intersection left right &key test)
+  (remove-if-not (lambda (element) (member element right :test (or test equal))) left))
+(define (set-difference left right &key test)
+  (remove-if (lambda (element) (member element right :test (or test equal))) left))
+
+(define (remove-duplicates sequence &key test key)
+  (let ((test (or test equal)) (key (or key (lambda (element) element))))
+    (let next ((rest (%elements sequence)) (made nil))
+      (cond ((null? rest) (%like sequence (%reverse made)))
+            ((%seek (lambda (later) (test (key (car rest)) (key later))) (cdr rest) nil (lambda (rest index) t) nil) (next (cdr rest) made))
+            (else (next (cdr rest) (cons (car rest) made)))))))
+
+(define (every test sequence . sequences)
+  (let next ((lists (%map-one %elements (cons sequence sequences))))
+    (cond ((%any-empty? lists) t)
+          ((apply test (%map-one car lists)) (next (%map-one cdr lists)))
+          (else nil))))
+(define (some test sequence . sequences)
+  (let next ((lists (%map-one %elements (cons sequence sequences))))
+    (if (%any-empty? lists) nil (or (apply test (%map-one car lists)) (next (%map-one cdr lists))))))
+(define (notany test . sequences) (not (apply some test sequences)))
+(define (notevery test . sequences) (not (apply every test sequences)))
+(define andmap every)
+(define ormap some)
+
+(define (fold-left f initial list)
+  (let next ((rest (%elements list)) (result initial))
+    (if (pair? rest) (next (cdr rest) (f result (car rest))) result)))
+(define (fold-right f initial list)
+  (let next ((rest (%reverse (%elements list))) (result initial))
+    (if (pair? rest) (next (cdr rest) (f (car rest) result)) result)))
+(define (fold f initial list) (fold-left (lambda (result element) (f element result)) initial list))
+(define (foldl f initial list) (fold f initial list))
+(define foldr fold-right)
+
+;; (reduce f sequence :initial-value v :from-end t :key k), or Scheme's (reduce f initial list).
+(define (reduce f sequence . options)
+  (if (and (pair? options) (null? (cdr options)))
+      (let ((list (%elements (car options))))
+        (if (null? list) sequence (fold f (car list) (cdr list))))
+      (apply %reduce f (%elements sequence) options)))
+(define (%reduce f list &key (initial-value nil given) from-end key start end)
+  (let* ((list (%part list start end))
+         (list (if key (%map-one key list) list))
+         (list (if from-end (%reverse list) list))
+         (step (if from-end (lambda (result element) (f element result)) f)))
+    (cond (given (fold-left step initial-value list))
+          ((null? list) (f))
+          (else (fold-left step (car list) (cdr list))))))
+
+;; (sort sequence less :key k): merges, so that what is equal keeps its order.
+(define (sort sequence less &key key)
+  (let ((less (if key (lambda (left right) (less (key left) (key right))) less)))
+    (let ((list (%elements sequence)))
+      (%like sequence (%sort list (length list) less)))))
+(define stable-sort sort)
+(define (%sort list count less)
+  (if (< count 2)
+      (if (= count 0) nil (cons (car list) nil))
+      (let ((half (quotient count 2)))
+        (%merge (%sort list half less) (%sort (list-tail list half) (- count half) less) less))))
+(define (%merge left right less)
+  (let next ((left left) (right right) (made nil))
+    (cond ((null? left) (%append-reverse-onto made right))
+          ((null? right) (%append-reverse-onto made left))
+          ((less (car right) (car left)) (next left (cdr right) (cons (car right) made)))
+          (else (next (cdr left) right (cons (car left) made))))))
+(define (%append-reverse-onto reversed list) (append (%reverse reversed) list))
+
+(define (search pattern sequence &key (start2 0) test key)
+  (if (or test key)
+      (let* ((test (or test equal)) (key (or key (lambda (element) element)))
+             (pattern (%map-one key (%elements pattern))) (size (length pattern))
+             (elements (%map-one key (%elements sequence))) (count (length elements)))
+        (let next ((index start2))
+          (cond ((> (+ index size) count) nil)
+                ((every test pattern (list-tail elements index)) index)
+                (else (next (+ index 1))))))
+      (%search pattern sequence start2)))
+
+(define (identity value) value)
+(define (constantly value) (lambda ignored value))
+(define (complement test) (lambda arguments (not (apply test arguments))))
+(define (compose . functions)
+  (if (null? functions)
+      identity
+      (lambda arguments ((car functions) (apply (apply compose (cdr functions)) arguments)))))
+
+;; --- numbers ------------------------------------------------------------------------------------------------------------------------------
+
+(define (1+ number) (+ number 1))
+(define (1- number) (- number 1))
+(define (mod number divisor) (modulo number divisor))
+(define (rem number divisor) (remainder number divisor))
+(define (evenp number) (even? number))
+(define (oddp number) (odd? number))
+(define (zerop number) (zero? number))
+(define (plusp number) (positive? number))
+(define (minusp number) (negative? number))
+(define (/= left right) (not (= left right)))
+(define (max number . numbers) (fold (lambda (one other) (if (> one other) one other)) number numbers))
+(define (min number . numbers) (fold (lambda (one other) (if (< one other) one other)) number numbers))
+(define (list-length list) (length list))
+(define (truncate number &optional (divisor 1))
+  (let ((quotient (%truncated (/ number divisor))))
+    (values quotient (- number (* quotient divisor)))))
+(define (%truncated number) (if (< number 0) (- (%floored (- number))) (%floored number)))
+(define (%floored number) (inexact->exact (floor number)))
+(define (char= left right) (equal left right))
+(define (char-equal left right) (equalp left right))
+
+;; --- files and time -------------------------------------------------------------------------------------------------------------------------
+
+(define (open path . options) (%deliver (apply %open path options)))
+(define (delete-file path) (%deliver (%delete-file path)))
+(define (open-input-file path) (open path))
+(define (open-output-file path) (open path :direction :output))
+(define close-input-port close)
+(define close-output-port close)
+
+(define-syntax with-open-file
+  (syntax-rules ()
+    ((_ (variable path option ...) body ...)
+     (let ((variable (open path option ...)))
+       (unwind-protect (begin body ...) (close variable))))))
+(define (call-with-input-file path receiver) (with-open-file (port path) (receiver port)))
+(define (call-with-output-file path receiver) (with-open-file (port path :direction :output) (receiver port)))
+
+(define-syntax with-output-to-string
+  (syntax-rules ()
+    ((_ (variable) body ...) (let ((variable (%string-port))) body ... (%string-port-text variable)))))
+(define (call-with-output-string receiver) (with-output-to-string (port) (receiver port)))
+(define (open-output-string) (%string-port))
+(define get-output-string %string-port-text)
+(define make-string-output-stream open-output-string)
+(define get-output-stream-string %string-port-text)
+
+(define (%at-end what value errorp end)
+  (cond ((not (eof-object? value)) value)
+        (errorp (error "~a: the file has ended" what))
+        (else end)))
+(define (read-line port &optional (errorp nil) (end (eof-object)))
+  (values (%at-end "read-line" (%read-line port) errorp end)))
+(define (read-char port &optional (errorp nil) (end (eof-object)))
+  (%at-end "read-char" (%read-char port) errorp end))
+(define (read-string port) (%read-rest port))
+
+(define (decode-universal-time time &optional zone)
+  (apply values (%decode-universal-time time zone)))
+
+;; --- forms ------------------------------------------------------------------------------------------------------------------------------------
+
+(define-syntax prog1
+  (syntax-rules ()
+    ((_ form more ...) (let ((value form)) more ... value))))
+(define-syntax prog2
+  (syntax-rules ()
+    ((_ before form more ...) (begin before (prog1 form more ...)))))
+(define-syntax incf
+  (syntax-rules ()
+    ((_ place) (setf place (+ place 1)))
+    ((_ place step) (setf place (+ place step)))))
+(define-syntax decf
+  (syntax-rules ()
+    ((_ place) (setf place (- place 1)))
+    ((_ place step) (setf place (- place step)))))
+(define-syntax push
+  (syntax-rules ()
+    ((_ value place) (setf place (cons value place)))))
+(define-syntax pushnew
+  (syntax-rules ()
+    ((_ value place option ...) (setf place (adjoin value place option ...)))))
+(define-syntax pop
+  (syntax-rules ()
+    ((_ place) (let ((list place)) (setf place (rest list)) (first list)))))
+(define-syntax multiple-value-list
+  (syntax-rules ()
+    ((_ form) (%values-of (lambda () form)))))
+(define-syntax multiple-value-setq
+  (syntax-rules ()
+    ((_ (name ...) form) (%set-values (%values-of (lambda () form)) name ...))))
+(define-syntax %set-values
+  (syntax-rules ()
+    ((_ list) nil)
+    ((_ list name more ...) (let ((values list)) (setq name (first values)) (%set-values (rest values) more ...) name))))
+(define-syntax nth-value
+  (syntax-rules ()
+    ((_ index form) (nth index (%values-of (lambda () form))))))
+(define-syntax multiple-value-call
+  (syntax-rules ()
+    ((_ f form ...) (apply f (append (%values-of (lambda () form)) ...)))))
+(define-syntax receive
+  (syntax-rules ()
+    ((_ names form body ...) (apply (lambda names body ...) (%values-of (lambda () form))))))
+(define-syntax let-values
+  (syntax-rules ()
+    ((_ () body ...) (let () body ...))
+    ((_ ((names form) more ...) body ...) (receive names form (let-values (more ...) body ...)))))
+(define-syntax let*-values
+  (syntax-rules ()
+    ((_ bindings body ...) (let-values bindings body ...))))
+(define-syntax destructuring-bind
+  (syntax-rules ()
+    ((_ pattern form body ...) (apply (lambda pattern body ...) form))))
+(define-syntax assert
+  (syntax-rules ()
+    ((_ test) (if test nil (error "assertion failed: ~s" 'test)))
+    ((_ test places text argument ...) (if test nil (error text argument ...)))))
+(define-syntax check
+  (syntax-rules ()
+    ((_ form expected) (%check 'form form expected))))
+(define (%check form value expected)
+  (if (equal value expected) t (error "check: ~s gives ~s, expected ~s" form value expected)))
+(define-syntax time
+  (syntax-rules ()
+    ((_ form) form)))
+(define-syntax case-lambda
+  (syntax-rules ()
+    ((_ (parameters body ...) ...)
+     (lambda arguments (%case-lambda arguments (list (cons 'parameters (lambda parameters body ...)) ...))))))
+(define (%case-lambda arguments clauses)
+  (cond ((null? clauses) (error "no clause for ~a arguments" (length arguments)))
+        ((%accepts? (car (car clauses)) (length arguments)) (apply (cdr (car clauses)) arguments))
+        (else (%case-lambda arguments (cdr clauses)))))
+(define (%accepts? parameters count)
+  (cond ((pair? parameters) (and (> count 0) (%accepts? (cdr parameters) (- count 1))))
+        ((null? parameters) (= count 0))
+        (else t)))
+(define-syntax parameterize
+  (syntax-rules ()
+    ((_ ((parameter value) ...) body ...)
+     (%parameterize (list (cons parameter value) ...) (lambda () body ...)))))
+(define (make-parameter value)
+  (lambda arguments
+    (if (pair? arguments) (prog1 value (setq value (car arguments))) value)))
+(define (%parameterize bindings thunk)
+  (let ((old (%map-one (lambda (binding) ((car binding))) bindings)))
+    (%protect (lambda () (for-each (lambda (binding) ((car binding) (cdr binding))) bindings) (thunk))
+              (lambda () (%map-all (lambda (binding value) ((car binding) value)) (list bindings old))))))
+(define-syntax delay
+  (syntax-rules ()
+    ((_ form) (make-promise (lambda () form)))))
+(define (make-promise thunk)
+  (let ((done nil) (value nil))
+    (lambda () (unless done (setq value (thunk)) (setq done t)) value)))
+(define (force promise) (promise))

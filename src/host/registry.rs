@@ -1,0 +1,85 @@
+//! Native functions: how they are described, and what stands behind their names.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::call::Call;
+use super::context::Context;
+use super::objects::{Outcome, condition_object};
+use super::parameters::{Arguments, Parameters};
+use super::value::{Value, nil, shared_object};
+use crate::condition::{Condition, Identifier};
+
+/// A function of the language, as the catalog lists it. Help, completion and the reference are made from it.
+pub struct Function {
+    /// Its name.
+    pub name: &'static str,
+    /// Its lambda list, e.g. `(mb messages parts &key uid)`. Arguments are checked against it before it runs.
+    pub lambda_list: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+    /// What runs.
+    pub run: Run,
+}
+
+/// What stands behind a [`Function`].
+pub enum Run {
+    /// Rust code. Warnings it queued are signalled after it has returned.
+    Native(fn(&Call<'_>) -> Result<Value, Condition>),
+    /// The text of a `(lambda …)` form of the language; it gets the arguments as they were given.
+    Scheme(&'static str),
+    /// The text of a `(syntax-rules …)` form, or of a `(lambda …)` that is given the forms of the call and returns the form to run.
+    Macro(&'static str),
+    /// The same function under another name. Register it after that one.
+    Alias(&'static str),
+}
+
+/// What `help` tells of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Documentation {
+    /// The lambda list, `""` for what is not a function.
+    pub lambda_list: String,
+    /// What it does.
+    pub doc: String,
+}
+
+pub(super) type Code = dyn Fn(&Call<'_>) -> Result<Value, Condition> + Send + Sync;
+
+/// A native behind its wrapper; a Scheme function has no code here and is only checked.
+pub(super) struct Native {
+    pub name: Arc<str>,
+    pub parameters: Parameters,
+    pub code: Option<Box<Code>>,
+}
+
+impl Native {
+    /// Checks the arguments and runs the code.
+    ///
+    /// A plain value is a plain result; an [`Outcome`] holds what the wrapper has to signal or to return besides.
+    pub fn invoke(&self, context: &Context, given: &[Value]) -> Value {
+        let result = self.parameters.check(&self.name, given).and_then(|arguments| self.run(context, arguments));
+        let several = context.take_several();
+        match result {
+            Ok(value) if several.is_none() && !context.has_queued() => value,
+            result => {
+                let warnings = context.take_queued().into_iter().map(condition_object).collect();
+                let result = result.map_err(condition_object);
+                shared_object(Arc::new(Outcome { warnings, result, several }), "#<outcome>")
+            }
+        }
+    }
+
+    fn run(&self, context: &Context, arguments: Arguments) -> Result<Value, Condition> {
+        let Some(code) = &self.code else { return Ok(nil()) };
+        let call = Call { context, name: &self.name, parameters: &self.parameters, arguments };
+        match catch_unwind(AssertUnwindSafe(|| code(&call))) {
+            Ok(result) => result,
+            Err(panic) => {
+                let reason =
+                    panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+                let reason = reason.unwrap_or_else(|| "panic".to_owned());
+                Err(Condition::new(Identifier::ProgramError, format!("internal error in {}: {reason}", self.name)))
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the host tells of a program that stopped.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::condition::{Condition, Identifier, escape_controls};
+use crate::lisp::Span;
+
+/// A program that stopped: why and where.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What happened.
+    pub condition: Condition,
+    /// The innermost form of the script that was running, where there is one.
+    pub place: Option<Box<Place>>,
+    /// Whether it was stopped from outside (Ctrl-C).
+    pub interrupted: bool,
+    /// The status, if the script called `(exit status)`.
+    pub exit: Option<i32>,
+}
+
+/// A place in a script. Lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The name the source was evaluated under.
+    pub source_name: String,
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+    /// The text of that line.
+    pub source_line: String,
+    /// How many characters of it the form takes, at least 1.
+    pub length: usize,
+}
+
+/// A source text under its name.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub name: String,
+    pub text: String,
+}
+
+impl Source {
+    /// The place of `span`.
+    pub fn place(self: &Arc<Self>, span: Span) -> Place {
+        let start = floor(&self.text, span.start);
+        let end = floor(&self.text, span.end.max(span.start));
+        let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
+        let line = self.text[..line_start].bytes().filter(|byte| *byte == b'\n').count() + 1;
+        Place {
+            source_name: self.name.clone(),
+            line,
+            column: self.text[line_start..start].chars().count() + 1,
+            source_line: self.text[line_start..line_end].trim_end_matches('\r').to_owned(),
+            length: self.text[start..end.min(line_end)].chars().count().max(1),
+        }
+    }
+}
+
+fn floor(text: &str, mut offset: usize) -> usize {
+    offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}
+
+impl Report {
+    pub(super) fn of(condition: Condition, place: Option<Place>) -> Report {
+        Report { condition, place: place.map(Box::new), interrupted: false, exit: None }
+    }
+}
+
+impl From<Condition> for Report {
+    fn from(condition: Condition) -> Report {
+        Report::of(condition, None)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(formatter, "{}:{}:{}: ", escape_controls(&place.source_name), place.line, place.column)?;
+        }
+        write!(formatter, "error: {}", escape_message(&self.condition.message))?;
+        if let Some(words) = &self.condition.server_string {
+            write!(formatter, " (the server said: {})", escape_controls(words))?;
+        }
+        if self.condition.identifier != Identifier::ProgramError {
+            write!(formatter, " [:{}]", self.condition.identifier.name())?;
+        }
+        let Some(place) = &self.place else { return Ok(()) };
+        let number = place.line.to_string();
+        let before: String = place.source_line.chars().take(place.column - 1).collect();
+        let marked: String = place.source_line.chars().skip(place.column - 1).take(place.length).collect();
+        let indent = show_line(&before).chars().count();
+        let marks = show_line(&marked).chars().count().clamp(1, 100);
+        write!(formatter, "\n  {number} | {}", show_line(&place.source_line))?;
+        write!(formatter, "\n  {} | {}{}", " ".repeat(number.len()), " ".repeat(indent), "^".repeat(marks))
+    }
+}
+
+impl std::error::Error for Report {}
+
+/// Newlines in messages are kept: they come from the script's own words.
+fn escape_message(message: &str) -> String {
+    message.split('\n').map(escape_controls).collect::<Vec<_>>().join("\n")
+}
+
+/// A source line on a terminal: tabs as blanks, other control characters escaped.
+fn show_line(line: &str) -> String {
+    escape_controls(&line.replace('\t', "    "))
+}

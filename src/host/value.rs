@@ -1,0 +1,367 @@
+//! Values of the interpreter: making them, reading them, and turning them into data for the printer.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use steel::SteelVal;
+use steel::rvals::{AsRefSteelVal, Custom, IntoSteelVal, SteelString};
+
+use crate::lisp::Datum;
+use crate::lisp::printer;
+
+/// A value of the interpreter.
+pub type Value = SteelVal;
+
+/// `nil`, the empty list.
+pub fn nil() -> Value {
+    SteelVal::ListV(Default::default())
+}
+
+/// `t` or `nil`.
+pub fn truth(value: bool) -> Value {
+    if value { SteelVal::BoolV(true) } else { nil() }
+}
+
+/// A list.
+pub fn list(elements: Vec<Value>) -> Value {
+    SteelVal::ListV(elements.into())
+}
+
+/// A string.
+pub fn string(text: impl Into<String>) -> Value {
+    SteelVal::StringV(text.into().into())
+}
+
+/// A whole number.
+pub fn integer(value: i64) -> Value {
+    match isize::try_from(value) {
+        Ok(value) => SteelVal::IntV(value),
+        Err(_) => SteelVal::NumV(value as f64),
+    }
+}
+
+/// Bytes, as a bytevector.
+pub fn bytes(bytes: Vec<u8>) -> Value {
+    SteelVal::ByteVector(steel::rvals::SteelByteVector::new(bytes))
+}
+
+thread_local! {
+    static SYMBOLS: RefCell<HashMap<String, SteelString>> = RefCell::new(HashMap::new());
+}
+
+/// A symbol. Equal ones share their name.
+pub fn symbol(name: &str) -> Value {
+    SYMBOLS.with_borrow_mut(|symbols| {
+        if let Some(found) = symbols.get(name) {
+            return SteelVal::SymbolV(found.clone());
+        }
+        let made = SteelString::from(name);
+        // Flags and field names repeat; what a server makes up must not fill the memory.
+        if symbols.len() < 10_000 {
+            symbols.insert(name.to_owned(), made.clone());
+        }
+        SteelVal::SymbolV(made)
+    })
+}
+
+/// A keyword; `name` without its colon, in lower case. It is the reader's own: `keyword("seen")` is what `:seen` evaluates to.
+pub fn keyword(name: &str) -> Value {
+    symbol(&format!(":{name}"))
+}
+
+/// Any Rust value as an object of the language, which prints as `printed`, e.g. `#<mailbox x>`.
+pub fn object<T: Send + Sync + 'static>(value: T, printed: &str) -> Value {
+    shared_object(Arc::new(value), printed)
+}
+
+/// As [`object`], for a value that is shared already.
+pub fn shared_object<T: Send + Sync + 'static>(value: Arc<T>, printed: &str) -> Value {
+    Object { value, printed: printed.into() }.into_steelval().unwrap_or(SteelVal::Void)
+}
+
+/// The Rust value inside an [`object`] of that type.
+pub fn downcast<T: Send + Sync + 'static>(value: &Value) -> Option<Arc<T>> {
+    let object = Object::as_ref(value).ok()?;
+    object.value.clone().downcast::<T>().ok()
+}
+
+struct Object {
+    value: Arc<dyn Any + Send + Sync>,
+    printed: Arc<str>,
+}
+
+impl Custom for Object {
+    fn fmt(&self) -> Option<Result<String, fmt::Error>> {
+        Some(Ok(self.printed.to_string()))
+    }
+
+    fn equality_hint(&self, other: &dyn steel::rvals::CustomType) -> bool {
+        other.as_any_ref().downcast_ref::<Object>().is_some_and(|other| Arc::ptr_eq(&self.value, &other.value))
+    }
+}
+
+/// Whether it is the empty list, `#f` or "no value": what prints `nil`.
+pub fn is_nil(value: &Value) -> bool {
+    match value {
+        SteelVal::BoolV(value) => !value,
+        SteelVal::ListV(list) => list.is_empty(),
+        SteelVal::Void => true,
+        _ => false,
+    }
+}
+
+/// Whether a conditional takes it as true: everything but what [`is_nil`].
+pub fn is_true(value: &Value) -> bool {
+    !is_nil(value)
+}
+
+/// The text of a string.
+pub fn as_str(value: &Value) -> Option<&str> {
+    match value {
+        SteelVal::StringV(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+/// A whole number.
+pub fn as_integer(value: &Value) -> Option<i64> {
+    match value {
+        SteelVal::IntV(value) => i64::try_from(*value).ok(),
+        _ => None,
+    }
+}
+
+/// A keyword's name, without its colon.
+pub fn as_keyword(value: &Value) -> Option<&str> {
+    as_symbol(value)?.strip_prefix(':')
+}
+
+/// The name of a symbol, with the colon of a keyword.
+pub fn as_symbol(value: &Value) -> Option<&str> {
+    match value {
+        SteelVal::SymbolV(name) => Some(name.as_str()),
+        _ => None,
+    }
+}
+
+/// A copy of the bytes of a bytevector.
+pub fn as_bytes(value: &Value) -> Option<Vec<u8>> {
+    /// The interpreter keeps the bytes to itself, but hashes them as one slice.
+    #[derive(Default)]
+    struct Capture(Vec<u8>);
+
+    impl Hasher for Capture {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0 = bytes.to_vec();
+        }
+
+        fn write_usize(&mut self, _: usize) {}
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+
+    let SteelVal::ByteVector(vector) = value else { return None };
+    let mut capture = Capture::default();
+    vector.hash(&mut capture);
+    Some(capture.0)
+}
+
+/// The elements of a proper list; `nil` and `#f` have none.
+pub fn as_list(value: &Value) -> Option<std::vec::IntoIter<Value>> {
+    elements(value).map(Vec::into_iter)
+}
+
+/// As [`as_list`], at once.
+pub(crate) fn elements(value: &Value) -> Option<Vec<Value>> {
+    match value {
+        SteelVal::ListV(list) => Some(list.iter().cloned().collect()),
+        SteelVal::BoolV(false) | SteelVal::Void => Some(Vec::new()),
+        SteelVal::Pair(_) => {
+            let (elements, tail) = spine(value);
+            is_nil(&tail).then_some(elements)
+        }
+        _ => None,
+    }
+}
+
+/// The elements of a chain of pairs, and what it ends in.
+fn spine(value: &Value) -> (Vec<Value>, Value) {
+    let mut elements = Vec::new();
+    let mut rest = value.clone();
+    loop {
+        rest = match &rest {
+            SteelVal::Pair(pair) => {
+                elements.push(pair.car());
+                pair.cdr()
+            }
+            SteelVal::ListV(list) => {
+                elements.extend(list.iter().cloned());
+                return (elements, nil());
+            }
+            _ => break,
+        };
+    }
+    (elements, rest)
+}
+
+/// A piece of data made into a value.
+pub fn from_datum(datum: &Datum) -> Value {
+    match datum {
+        Datum::Nil => nil(),
+        Datum::True => SteelVal::BoolV(true),
+        Datum::Integer(value) => integer(*value),
+        Datum::Float(value) => SteelVal::NumV(*value),
+        Datum::Number(text) => number(text),
+        Datum::String(text) => string(text.as_str()),
+        Datum::Symbol(name) => symbol(name),
+        Datum::Keyword(name) => keyword(name),
+        Datum::Char(character) => SteelVal::CharV(*character),
+        Datum::List(elements) => list(elements.iter().map(from_datum).collect()),
+        Datum::Dotted(elements, tail) => {
+            let tail = from_datum(tail);
+            elements.iter().rev().fold(tail, |tail, element| cons(from_datum(element), tail))
+        }
+        Datum::Vector(elements) => SteelVal::VectorV(elements.iter().map(from_datum).collect()),
+        Datum::Bytes(data) => bytes(data.clone()),
+        Datum::Opaque(text) => object((), text),
+    }
+}
+
+/// A number that is neither a small integer nor a float: the interpreter's own reader makes it.
+fn number(text: &str) -> Value {
+    super::engine::primitive("steel/strings", "string->number")
+        .and_then(|convert| super::engine::call_native(&convert, &[string(text)]))
+        .unwrap_or_else(nil)
+}
+
+/// A pair; onto a list, a list.
+pub fn cons(first: Value, rest: Value) -> Value {
+    super::engine::primitive("steel/lists", "cons").and_then(|cons| super::engine::call_native(&cons, &[first, rest])).unwrap_or_else(nil)
+}
+
+/// The value as data. Deep nesting is safe, and a vector that holds itself shows as `#<circular>`.
+pub fn to_datum(value: &Value) -> Datum {
+    Walk::default().run(value)
+}
+
+/// Builds data bottom-up with stacks of its own, so that no depth exhausts the thread's.
+#[derive(Default)]
+struct Walk {
+    made: Vec<Datum>,
+    within: HashSet<usize>,
+}
+
+enum Task {
+    Visit(Value),
+    List(usize),
+    Dotted(usize),
+    Vector(usize, Option<usize>),
+}
+
+impl Walk {
+    fn run(&mut self, value: &Value) -> Datum {
+        let mut tasks = vec![Task::Visit(value.clone())];
+        while let Some(task) = tasks.pop() {
+            match task {
+                Task::Visit(value) => self.visit(&value, &mut tasks),
+                Task::List(count) => {
+                    let elements = self.made.split_off(self.made.len() - count);
+                    self.made.push(Datum::list(elements));
+                }
+                Task::Dotted(count) => {
+                    let mut elements = self.made.split_off(self.made.len() - count - 1);
+                    let tail = elements.pop().unwrap_or(Datum::Nil);
+                    self.made.push(Datum::dotted(elements, tail));
+                }
+                Task::Vector(count, entered) => {
+                    let elements = self.made.split_off(self.made.len() - count);
+                    self.made.push(Datum::Vector(elements));
+                    if let Some(address) = entered {
+                        self.within.remove(&address);
+                    }
+                }
+            }
+        }
+        self.made.pop().unwrap_or(Datum::Nil)
+    }
+
+    fn visit(&mut self, value: &Value, tasks: &mut Vec<Task>) {
+        match value {
+            SteelVal::ListV(list) if !list.is_empty() => {
+                tasks.push(Task::List(list.len()));
+                let start = tasks.len();
+                tasks.extend(list.iter().cloned().map(Task::Visit));
+                tasks[start..].reverse();
+            }
+            SteelVal::Pair(_) => {
+                let (elements, tail) = spine(value);
+                tasks.push(Task::Dotted(elements.len()));
+                tasks.push(Task::Visit(tail));
+                tasks.extend(elements.into_iter().rev().map(Task::Visit));
+            }
+            SteelVal::VectorV(vector) => {
+                tasks.push(Task::Vector(vector.len(), None));
+                tasks.extend(vector.iter().rev().cloned().map(Task::Visit));
+            }
+            SteelVal::MutableVector(vector) => {
+                let address = vector.as_ptr_usize();
+                if !self.within.insert(address) {
+                    self.made.push(Datum::Opaque("#<circular>".to_owned()));
+                    return;
+                }
+                let elements = vector.get();
+                tasks.push(Task::Vector(elements.len(), Some(address)));
+                tasks.extend(elements.into_iter().rev().map(Task::Visit));
+            }
+            atom => self.made.push(atom_datum(atom)),
+        }
+    }
+}
+
+fn atom_datum(value: &Value) -> Datum {
+    match value {
+        SteelVal::BoolV(true) => Datum::True,
+        SteelVal::BoolV(false) | SteelVal::Void | SteelVal::ListV(_) => Datum::Nil,
+        SteelVal::IntV(value) => Datum::Integer(*value as i64),
+        SteelVal::NumV(value) => Datum::Float(*value),
+        SteelVal::Rational(_) | SteelVal::BigNum(_) | SteelVal::BigRational(_) | SteelVal::Complex(_) => Datum::Number(value.to_string()),
+        SteelVal::CharV(character) => Datum::Char(*character),
+        SteelVal::StringV(text) => Datum::String(text.to_string()),
+        SteelVal::SymbolV(name) => match name.strip_prefix(':') {
+            Some(keyword) if !keyword.is_empty() => Datum::Keyword(keyword.to_owned()),
+            _ => Datum::Symbol(name.to_string()),
+        },
+        SteelVal::ByteVector(_) => Datum::Bytes(as_bytes(value).unwrap_or_default()),
+        SteelVal::Closure(_) | SteelVal::FuncV(_) | SteelVal::BuiltIn(_) | SteelVal::BoxedFunction(_) | SteelVal::MutFunc(_) => {
+            Datum::Opaque("#<procedure>".to_owned())
+        }
+        SteelVal::ContinuationFunction(_) => Datum::Opaque("#<continuation>".to_owned()),
+        other => {
+            let shown = other.to_string();
+            Datum::Opaque(if shown.starts_with("#<") { shown } else { format!("#<{shown}>") })
+        }
+    }
+}
+
+/// A value in a message: readable, on one line, short.
+pub fn shown(value: &Value) -> String {
+    const LONGEST: usize = 60;
+    let text = match value {
+        // A letter of megabytes is not printed whole to show its start.
+        SteelVal::StringV(text) => printer::readably(&Datum::String(text.chars().take(LONGEST + 1).collect())),
+        _ => printer::readably(&to_datum(value)),
+    };
+    let text = crate::condition::escape_controls(&text);
+    if text.chars().count() <= LONGEST + 2 {
+        return text;
+    }
+    let mut short: String = text.chars().take(LONGEST).collect();
+    short.push('…');
+    short
+}

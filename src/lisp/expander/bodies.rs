@@ -1,0 +1,303 @@
+//! `let` and its family, and bodies with definitions of their own.
+
+use super::output::Output;
+use super::scope::Binding;
+use super::{ExpandError, Expanded, Head, Macro, Pass, Scope, lambda_list};
+use crate::lisp::node::{Kind, Node, Symbol};
+
+impl Pass<'_> {
+    /// Emits a body: definitions within it are local, and see one another.
+    pub(super) fn body(&mut self, forms: &[Node], scope: &Scope, output: &mut Output) -> Expanded {
+        // A string before the first form is the function's documentation.
+        let forms = match forms {
+            [Node { kind: Kind::String(_), .. }, rest @ ..] if !rest.is_empty() => rest,
+            _ => forms,
+        };
+        let mut bindings = Vec::new();
+        let mut expanded = Vec::with_capacity(forms.len());
+        for form in forms {
+            self.body_form(form, scope, &mut bindings, &mut expanded)?;
+        }
+        if bindings.is_empty() {
+            return self.sequence(&expanded, scope, output);
+        }
+        let inner = scope.with(bindings);
+        let last_is_definition = expanded.last().is_some_and(|form| self.local_definition(form, scope).is_some());
+        output.push("((lambda ()");
+        for form in &expanded {
+            output.push(" ");
+            match self.local_definition(form, scope) {
+                Some(Local::Variable(name, value)) => self.local_define(name, value, &inner, output)?,
+                Some(Local::Function(name, parameters, body)) => {
+                    let Some(number) = self.variable(name, &inner) else { continue };
+                    output.push(&format!("(define v{number} "));
+                    let label = name.as_symbol().map(|symbol| symbol.name.to_string());
+                    lambda_list::function(self, label.as_deref(), &parameters, body, &inner, output)?;
+                    output.push(")");
+                }
+                Some(Local::Values(names, value)) => self.local_values(names, value, &inner, output)?,
+                None => self.form(form, &inner, output)?,
+            }
+        }
+        if last_is_definition {
+            output.push(" '()");
+        }
+        output.push("))");
+        Ok(())
+    }
+
+    /// Expands macros at the head of a body's form, splices `begin`, and collects what the form defines.
+    fn body_form(&mut self, form: &Node, scope: &Scope, bindings: &mut Vec<(Symbol, Binding)>, expanded: &mut Vec<Node>) -> Expanded {
+        let mut form = form.clone();
+        while let Some([head, rest @ ..]) = form.as_list() {
+            if bindings.iter().any(|(symbol, _)| head.as_symbol() == Some(symbol)) {
+                break;
+            }
+            match self.head(head, scope) {
+                Head::Macro(found) if may_define(&found) => {
+                    let expansion = self.expand_macro(&found, &form)?;
+                    form = expansion;
+                }
+                Head::Special(_) if head.is_named("begin") && rest.iter().any(|form| self.local_definition(form, scope).is_some()) => {
+                    for form in rest {
+                        self.body_form(form, scope, bindings, expanded)?;
+                    }
+                    return Ok(());
+                }
+                _ => break,
+            }
+        }
+        match self.local_definition(&form, scope) {
+            Some(Local::Variable(name, _) | Local::Function(name, ..))
+                if bindings.iter().any(|(symbol, _)| name.as_symbol() == Some(symbol)) => {}
+            Some(Local::Variable(name, _) | Local::Function(name, ..)) => {
+                self.bind(name, bindings)?;
+            }
+            Some(Local::Values(names, _)) => {
+                for name in names {
+                    self.bind(name, bindings)?;
+                }
+            }
+            None => {}
+        }
+        expanded.push(form);
+        Ok(())
+    }
+
+    fn local_definition<'n>(&self, form: &'n Node, scope: &Scope) -> Option<Local<'n>> {
+        let [head, target, rest @ ..] = form.as_list()? else { return None };
+        if self.is_language(head, "define-values", scope) {
+            return Some(Local::Values(target.as_list()?, rest.first()?));
+        }
+        if !self.is_language(head, "define", scope) {
+            return None;
+        }
+        match &target.kind {
+            Kind::Symbol(_) => Some(Local::Variable(target, rest.first()?)),
+            Kind::List(elements) => {
+                let (name, parameters) = elements.split_first()?;
+                Some(Local::Function(name, Node::list(target.span, parameters.to_vec()), rest))
+            }
+            Kind::Dotted(elements, tail) => {
+                let (name, parameters) = elements.split_first()?;
+                let kind = if parameters.is_empty() { tail.kind.clone() } else { Kind::Dotted(parameters.to_vec(), tail.clone()) };
+                Some(Local::Function(name, Node::new(target.span, kind), rest))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn variable(&self, name: &Node, scope: &Scope) -> Option<u32> {
+        match self.resolve(name.as_symbol()?, scope) {
+            super::Meaning::Bound(Binding::Variable(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    fn local_define(&mut self, name: &Node, value: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+        let Some(number) = self.variable(name, scope) else { return self.error(name.span, "define: expected a name") };
+        output.push(&format!("(define v{number} "));
+        self.form(value, scope, output)?;
+        output.push(")");
+        Ok(())
+    }
+
+    fn local_values(&mut self, names: &[Node], value: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+        let list = self.fresh();
+        output.push(&format!("(define v{list} (s/%values-of (lambda () "));
+        self.form(value, scope, output)?;
+        output.push(")))");
+        for (index, name) in names.iter().enumerate() {
+            let Some(number) = self.variable(name, scope) else { continue };
+            output.push(&format!(" (define v{number} (s/%value {index} v{list}))"));
+        }
+        Ok(())
+    }
+
+    /// Emits `(let ((v1 init) …) body)`; the body sees what `bind` makes of each target.
+    fn parallel(&mut self, bindings: &[(&Node, Option<&Node>)], body: &[Node], scope: &Scope, output: &mut Output) -> Expanded {
+        let mut inner = Vec::new();
+        output.push("(let (");
+        for (target, value) in bindings {
+            let number = self.bind(target, &mut inner)?;
+            output.push(&format!("(v{number} "));
+            match value {
+                Some(value) => self.form(value, scope, output)?,
+                None => output.push("'()"),
+            }
+            output.push(")");
+        }
+        output.push(") ");
+        self.body(body, &scope.with(inner), output)?;
+        output.push(")");
+        Ok(())
+    }
+}
+
+fn may_define(found: &Macro) -> bool {
+    // Expanding early does no harm: what was expanded is not expanded again.
+    matches!(found, Macro::Rules(_) | Macro::Procedure(_))
+}
+
+enum Local<'n> {
+    Variable(&'n Node, &'n Node),
+    Function(&'n Node, Node, &'n [Node]),
+    Values(&'n [Node], &'n Node),
+}
+
+/// `((name value) (name) name …)`.
+pub(super) fn bindings<'n>(pass: &Pass<'_>, node: &'n Node, form: &str) -> Result<Vec<(&'n Node, Option<&'n Node>)>, ExpandError> {
+    if node.is_named("nil") {
+        return Ok(Vec::new());
+    }
+    let Some(elements) = node.as_list() else { return pass.error(node.span, format!("{form}: expected bindings ((name value) …)")) };
+    let pair = |element: &'n Node| match element.as_list() {
+        Some([name]) => Ok((name, None)),
+        Some([name, value]) => Ok((name, Some(value))),
+        None if element.as_symbol().is_some() => Ok((element, None)),
+        _ => pass.error(element.span, format!("{form}: expected a binding (name value)")),
+    };
+    elements.iter().map(pair).collect()
+}
+
+pub(super) fn let_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 1, usize::MAX, " ((name value) …) form …")?;
+    if parts[0].as_symbol().is_some_and(|symbol| &*symbol.name != "nil") {
+        return named_let(pass, node, parts, scope, output);
+    }
+    let bindings = bindings(pass, &parts[0], "let")?;
+    pass.parallel(&bindings, &parts[1..], scope, output)
+}
+
+fn named_let(pass: &mut Pass<'_>, node: &Node, parts: &[Node], scope: &Scope, output: &mut Output) -> Expanded {
+    let [name, list, body @ ..] = parts else { return pass.error(node.span, "let: expected (let name ((variable value) …) form …)") };
+    let bindings = bindings(pass, list, "let")?;
+    let mut outer = Vec::new();
+    let number = pass.bind(name, &mut outer)?;
+    let inner = scope.with(outer);
+    let parameters = Node::list(list.span, bindings.iter().map(|(name, _)| (*name).clone()).collect());
+    output.push(&format!("((lambda () (define v{number} "));
+    let label = name.as_symbol().map(|symbol| symbol.name.to_string());
+    lambda_list::function(pass, label.as_deref(), &parameters, body, &inner, output)?;
+    output.push(&format!(") (v{number}"));
+    for (_, value) in &bindings {
+        output.push(" ");
+        match value {
+            // The name is not visible in the initial values.
+            Some(value) => pass.form(value, scope, output)?,
+            None => output.push("'()"),
+        }
+    }
+    output.push(")))");
+    Ok(())
+}
+
+pub(super) fn let_star(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 1, usize::MAX, " ((name value) …) form …")?;
+    let bindings = bindings(pass, &parts[0], "let*")?;
+    let mut scope = scope.clone();
+    for (name, value) in &bindings {
+        let mut inner = Vec::new();
+        let number = pass.bind(name, &mut inner)?;
+        output.push(&format!("(let ((v{number} "));
+        match value {
+            Some(value) => pass.form(value, &scope, output)?,
+            None => output.push("'()"),
+        }
+        output.push(")) ");
+        scope = scope.with(inner);
+    }
+    pass.body(&parts[1..], &scope, output)?;
+    output.push(&")".repeat(bindings.len()));
+    Ok(())
+}
+
+pub(super) fn letrec(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 1, usize::MAX, " ((name value) …) form …")?;
+    let bindings = bindings(pass, &parts[0], "letrec")?;
+    let mut inner = Vec::new();
+    for (name, _) in &bindings {
+        pass.bind(name, &mut inner)?;
+    }
+    let inner = scope.with(inner);
+    output.push("((lambda ()");
+    for (name, value) in &bindings {
+        output.push(" ");
+        let nothing = Node::list(name.span, Vec::new());
+        pass.local_define(name, value.unwrap_or(&nothing), &inner, output)?;
+    }
+    output.push(" ");
+    pass.body(&parts[1..], &inner, output)?;
+    output.push("))");
+    Ok(())
+}
+
+type LocalFunction<'n> = (&'n Node, &'n Node, &'n [Node]);
+
+fn local_functions<'n>(pass: &Pass<'_>, node: &'n Node) -> Result<Vec<LocalFunction<'n>>, ExpandError> {
+    let elements = node.as_list().unwrap_or_default();
+    let function = |element: &'n Node| match element.as_list() {
+        Some([name, parameters, body @ ..]) => Ok((name, parameters, body)),
+        _ => pass.error(element.span, "expected a local function (name (parameter …) form …)"),
+    };
+    elements.iter().map(function).collect()
+}
+
+pub(super) fn labels(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 1, usize::MAX, " ((name (parameter …) form …) …) form …")?;
+    let functions = local_functions(pass, &parts[0])?;
+    let mut inner = Vec::new();
+    for (name, ..) in &functions {
+        pass.bind(name, &mut inner)?;
+    }
+    let inner = scope.with(inner);
+    output.push("((lambda ()");
+    for (name, parameters, body) in functions {
+        let Some(number) = pass.variable(name, &inner) else { continue };
+        output.push(&format!(" (define v{number} "));
+        let label = name.as_symbol().map(|symbol| symbol.name.to_string());
+        pass.named_block_function(name, label.as_deref(), parameters, body, &inner, output)?;
+        output.push(")");
+    }
+    output.push(" ");
+    pass.body(&parts[1..], &inner, output)?;
+    output.push("))");
+    Ok(())
+}
+
+pub(super) fn flet(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 1, usize::MAX, " ((name (parameter …) form …) …) form …")?;
+    let mut inner = Vec::new();
+    output.push("(let (");
+    for (name, parameters, body) in local_functions(pass, &parts[0])? {
+        let number = pass.bind(name, &mut inner)?;
+        output.push(&format!("(v{number} "));
+        let label = name.as_symbol().map(|symbol| symbol.name.to_string());
+        pass.named_block_function(name, label.as_deref(), parameters, body, scope, output)?;
+        output.push(")");
+    }
+    output.push(") ");
+    pass.body(&parts[1..], &scope.with(inner), output)?;
+    output.push(")");
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Common Lisp's `case` and `setf`.
+
+use super::definitions;
+use super::output::Output;
+use super::{Expanded, Pass, Scope};
+use crate::lisp::node::{Kind, Node};
+
+/// `declare` and the like say nothing to this host.
+pub(super) fn nothing(_: &mut Pass<'_>, _: &Node, _: &Scope, output: &mut Output) -> Expanded {
+    output.push("'()");
+    Ok(())
+}
+
+/// `(funcall f argument …)` is the call itself, a tail call where it stands in one.
+pub(super) fn funcall(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 1, usize::MAX, " function argument …")?;
+    output.push("((s/%callable ");
+    pass.form(&parts[0], scope, output)?;
+    output.push(")");
+    for argument in &parts[1..] {
+        output.push(" ");
+        pass.form(argument, scope, output)?;
+    }
+    output.push(")");
+    Ok(())
+}
+
+pub(super) fn case(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    dispatch(pass, node, scope, output, false)
+}
+
+pub(super) fn ecase(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    dispatch(pass, node, scope, output, true)
+}
+
+fn dispatch(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output, exhaustive: bool) -> Expanded {
+    let parts = pass.parts(node, 1, usize::MAX, " value (keys form …) …")?;
+    let variable = pass.fresh();
+    output.push(&format!("(let ((v{variable} "));
+    pass.form(&parts[0], scope, output)?;
+    output.push(")) ");
+    let mut closing = 1;
+    for clause in &parts[1..] {
+        let Some([keys, body @ ..]) = clause.as_list() else { return pass.error(clause.span, "case: expected a clause (keys form …)") };
+        let arrow = matches!(body, [arrow, _] if arrow.is_named("=>"));
+        if keys.is_named("else") || keys.is_named("otherwise") || keys.is_named("t") {
+            emit_clause(pass, body, arrow, variable, scope, output)?;
+            output.push(&")".repeat(closing));
+            return Ok(());
+        }
+        let keys = match &keys.kind {
+            Kind::List(_) => keys.clone(),
+            _ if keys.is_named("nil") => Node::list(keys.span, Vec::new()),
+            _ => Node::list(keys.span, vec![keys.clone()]),
+        };
+        output.push(&format!("(if (s/%one-of? v{variable} "));
+        pass.quoted(&keys, output);
+        output.push(") ");
+        emit_clause(pass, body, arrow, variable, scope, output)?;
+        output.push(" ");
+        closing += 1;
+    }
+    output.push(&if exhaustive { format!("(s/%no-case v{variable})") } else { "'()".to_owned() });
+    output.push(&")".repeat(closing));
+    Ok(())
+}
+
+fn emit_clause(pass: &mut Pass<'_>, body: &[Node], arrow: bool, variable: u32, scope: &Scope, output: &mut Output) -> Expanded {
+    if !arrow {
+        return pass.sequence(body, scope, output);
+    }
+    output.push("(");
+    pass.form(&body[1], scope, output)?;
+    output.push(&format!(" v{variable})"));
+    Ok(())
+}
+
+/// `(setf place value …)`: a variable, or a call whose function has a setter.
+pub(super) fn setf(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 0, usize::MAX, " place value")?;
+    if parts.len() % 2 != 0 {
+        return pass.error(node.span, "setf: expected pairs of a place and a value");
+    }
+    if parts.iter().step_by(2).all(|place| place.as_symbol().is_some()) {
+        return definitions::set(pass, node, scope, output);
+    }
+    output.push("(begin");
+    for pair in parts.chunks_exact(2) {
+        output.push(" ");
+        let Some([head, arguments @ ..]) = pair[0].as_list() else {
+            definitions::set(
+                pass,
+                &Node::list(node.span, [Node::symbol(node.span, "setq")].into_iter().chain(pair.iter().cloned()).collect()),
+                scope,
+                output,
+            )?;
+            continue;
+        };
+        let setter = match head.as_symbol().map(|symbol| &*symbol.name) {
+            Some("aref" | "elt" | "svref" | "vector-ref") => "s/%set-aref",
+            _ => return pass.error(pair[0].span, "setf: this place cannot be set; a variable and (aref vector index) can"),
+        };
+        output.push(&format!("({setter}"));
+        for argument in arguments.iter().chain([&pair[1]]) {
+            output.push(" ");
+            pass.form(argument, scope, output)?;
+        }
+        output.push(")");
+    }
+    output.push(")");
+    Ok(())
+}

@@ -1,0 +1,312 @@
+//! Definitions and assignment.
+//!
+//! A definition at top level is an assignment to a global that is there already, as a stub if need be: so it reaches the callers compiled
+//! before it, and one that fails leaves the old value. Functions are `set!` only once their value is made.
+
+use std::sync::Arc;
+
+use super::output::Output;
+use super::scope::{Binding, Meaning};
+use super::syntax_rules::SyntaxRules;
+use super::{ExpandError, Expanded, Macro, Pass, Scope, global, lambda_list, names, system_global};
+use crate::lisp::node::{Kind, Node};
+
+/// Forms that cannot be redefined: the rest of the language stands on them.
+const CORE: &[&str] =
+    &["if", "quote", "lambda", "define", "set!", "setq", "let", "begin", "progn", "quasiquote", "defun", "defmacro", "define-syntax"];
+
+/// The names that a top-level form will define.
+pub(super) fn announced(form: &Node, found: &mut dyn FnMut(&Arc<str>)) {
+    let Some([head, rest @ ..]) = form.as_list() else { return };
+    let Some(head) = head.as_symbol() else { return };
+    match (&*head.name, rest) {
+        ("begin" | "progn", forms) => forms.iter().for_each(|form| announced(form, found)),
+        ("define-values", [names, ..]) => {
+            names.as_list().unwrap_or_default().iter().filter_map(Node::as_symbol).for_each(|symbol| found(&symbol.name))
+        }
+        ("define" | "defun" | "defvar" | "defparameter" | "defconstant", [target, ..]) => {
+            let name = match &target.kind {
+                Kind::List(elements) | Kind::Dotted(elements, _) => elements.first(),
+                _ => Some(target),
+            };
+            if let Some(symbol) = name.and_then(Node::as_symbol) {
+                found(&symbol.name);
+            }
+        }
+        _ => {}
+    }
+}
+
+impl Pass<'_> {
+    /// The emitted global for a definition of `name`.
+    fn defined_global(&mut self, name: &Node) -> Result<String, ExpandError> {
+        let Some(symbol) = name.as_symbol() else { return self.error(name.span, "expected the name to define") };
+        if matches!(&*symbol.name, "t" | "nil") {
+            return self.error(name.span, format!("{} is a constant: it cannot be defined", symbol.name));
+        }
+        if self.system {
+            self.memory.system.insert(symbol.name.clone());
+            let emitted = system_global(&symbol.name);
+            self.hooks.declare(&emitted, &symbol.name);
+            return Ok(emitted);
+        }
+        if CORE.contains(&&*symbol.name) {
+            return self.error(name.span, format!("{} is a form of the language: it cannot be redefined", symbol.name));
+        }
+        let emitted = global(&symbol.name);
+        self.memory.macros.remove(&symbol.name);
+        self.memory.library.remove(&symbol.name);
+        let known = self.memory.special.contains_key(&*symbol.name) || self.memory.system_macros.contains_key(&symbol.name);
+        if known || names::INLINE.contains(&&*symbol.name) {
+            self.memory.redefined.insert(symbol.name.clone());
+        }
+        self.hooks.declare(&emitted, &symbol.name);
+        Ok(emitted)
+    }
+
+    /// `(begin (set! u/name value) 'name)`.
+    fn define_global(&mut self, name: &Node, output: &mut Output, value: impl FnOnce(&mut Self, &mut Output) -> Expanded) -> Expanded {
+        let emitted = self.defined_global(name)?;
+        output.push(&format!("(begin (set! {emitted} "));
+        value(self, output)?;
+        output.push(") ");
+        self.quoted(name, output);
+        output.push(")");
+        self.memory.defined.insert(emitted);
+        Ok(())
+    }
+
+    /// Emits a function whose body is a block of its name, as `defun` has it.
+    pub(super) fn named_block_function(
+        &mut self,
+        name: &Node,
+        label: Option<&str>,
+        parameters: &Node,
+        body: &[Node],
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
+        let uses_block = body.iter().any(mentions_return_from);
+        if !uses_block {
+            return lambda_list::function(self, label, parameters, body, scope, output);
+        }
+        let body = match body {
+            [Node { kind: Kind::String(_), .. }, rest @ ..] if !rest.is_empty() => rest,
+            _ => body,
+        };
+        let mut block = vec![Node::symbol(name.span, "block"), name.clone()];
+        block.extend(body.iter().cloned());
+        lambda_list::function(self, label, parameters, &[Node::list(name.span, block)], scope, output)
+    }
+}
+
+fn mentions_return_from(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Symbol(symbol) => &*symbol.name == "return-from",
+        Kind::List(elements) => elements.iter().any(mentions_return_from),
+        _ => false,
+    }
+}
+
+pub(super) fn define(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 1, usize::MAX, " name value)\" or \"(define (name parameter …) form …")?;
+    let (target, rest) = (&parts[0], &parts[1..]);
+    match &target.kind {
+        Kind::List(elements) | Kind::Dotted(elements, _) if !elements.is_empty() => {
+            let (name, parameters) = (&elements[0], elements[1..].to_vec());
+            if name.as_list().is_some() {
+                // (define ((f a) b) …): a function that gives a function.
+                let inner = Node::list(
+                    node.span,
+                    [Node::symbol(node.span, "lambda"), Node::list(target.span, parameters)]
+                        .into_iter()
+                        .chain(rest.iter().cloned())
+                        .collect(),
+                );
+                let outer = Node::list(node.span, vec![Node::symbol(node.span, "define"), name.clone(), inner]);
+                return define(pass, &outer, scope, output);
+            }
+            let kind = match &target.kind {
+                Kind::Dotted(_, tail) if parameters.is_empty() => tail.kind.clone(),
+                Kind::Dotted(_, tail) => Kind::Dotted(parameters, tail.clone()),
+                _ => Kind::List(parameters),
+            };
+            let parameters = Node::new(target.span, kind);
+            let label = name.as_symbol().map(|symbol| symbol.name.to_string());
+            pass.define_global(name, output, |pass, output| lambda_list::function(pass, label.as_deref(), &parameters, rest, scope, output))
+        }
+        _ if rest.len() > 1 => pass.error(node.span, "define: expected (define name value)"),
+        _ => pass.define_global(target, output, |pass, output| match rest.first() {
+            Some(value) => named_value(pass, target, value, scope, output),
+            None => {
+                output.push("'()");
+                Ok(())
+            }
+        }),
+    }
+}
+
+/// A `lambda` that is given a name knows it, for messages.
+fn named_value(pass: &mut Pass<'_>, name: &Node, value: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    if let Some([head, parameters, body @ ..]) = value.as_list()
+        && pass.is_language(head, "lambda", scope)
+    {
+        let label = name.as_symbol().map(|symbol| symbol.name.to_string());
+        let start = output.text.len();
+        lambda_list::function(pass, label.as_deref(), parameters, body, scope, output)?;
+        output.mark(start, value.span);
+        return Ok(());
+    }
+    pass.form(value, scope, output)
+}
+
+pub(super) fn defun(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 2, usize::MAX, " name (parameter …) form …")?;
+    let name = &parts[0];
+    let label = name.as_symbol().map(|symbol| symbol.name.to_string());
+    pass.define_global(name, output, |pass, output| {
+        pass.named_block_function(name, label.as_deref(), &parts[1], &parts[2..], scope, output)
+    })
+}
+
+/// Sets the variable unless it has a value.
+pub(super) fn defvar(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 1, 3, " name value documentation")?;
+    let emitted = pass.defined_global(&parts[0])?;
+    output.push(&format!("(begin (if (s/%bound? {emitted}) '() (begin (set! {emitted} "));
+    match parts.get(1) {
+        Some(value) => pass.form(value, scope, output)?,
+        None => output.push("'()"),
+    }
+    output.push(") '())) ");
+    pass.quoted(&parts[0], output);
+    output.push(")");
+    pass.memory.defined.insert(emitted);
+    Ok(())
+}
+
+pub(super) fn defparameter(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 2, 3, " name value documentation")?;
+    pass.define_global(&parts[0], output, |pass, output| named_value(pass, &parts[0], &parts[1], scope, output))
+}
+
+pub(super) fn define_values(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 2, 2, " (name …) form")?;
+    let Some(targets) = parts[0].as_list() else { return pass.error(parts[0].span, "define-values: expected a list of names") };
+    let list = pass.fresh();
+    let globals: Vec<String> = targets.iter().map(|name| pass.defined_global(name)).collect::<Result<_, _>>()?;
+    output.push(&format!("(let ((v{list} (s/%values-of (lambda () "));
+    pass.form(&parts[1], scope, output)?;
+    output.push("))))");
+    for (index, emitted) in globals.into_iter().enumerate() {
+        output.push(&format!(" (set! {emitted} (s/%value {index} v{list}))"));
+        pass.memory.defined.insert(emitted);
+    }
+    output.push(" '())");
+    Ok(())
+}
+
+/// `(set! name value)`, `(setq name value …)`: the value is the last one given.
+pub(super) fn set(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 0, usize::MAX, " name value")?;
+    if parts.len() % 2 != 0 {
+        return pass.error(node.span, "setq: expected pairs of a name and a value");
+    }
+    if parts.is_empty() {
+        output.push("'()");
+        return Ok(());
+    }
+    let pairs = parts.chunks_exact(2);
+    let several = parts.len() > 2;
+    if several {
+        output.push("(begin");
+    }
+    for pair in pairs {
+        if several {
+            output.push(" ");
+        }
+        pass.assign(&pair[0], scope, output, |pass, output| named_value(pass, &pair[0], &pair[1], scope, output))?;
+    }
+    if several {
+        output.push(")");
+    }
+    Ok(())
+}
+
+impl Pass<'_> {
+    /// Emits an assignment whose value is the value assigned.
+    pub(super) fn assign(
+        &mut self,
+        target: &Node,
+        scope: &Scope,
+        output: &mut Output,
+        value: impl FnOnce(&mut Self, &mut Output) -> Expanded,
+    ) -> Expanded {
+        let Some(symbol) = target.as_symbol() else { return self.error(target.span, "setq: expected the name of a variable") };
+        let emitted = match self.resolve(symbol, scope) {
+            Meaning::Bound(Binding::Variable(number)) => format!("v{number}"),
+            Meaning::Bound(Binding::Macro(_)) => return self.error(target.span, format!("setq: {} is a macro", symbol.name)),
+            Meaning::Global { name, system: true } => system_global(&name),
+            Meaning::Global { .. } => self.defined_global(target)?,
+        };
+        output.push(&format!("(begin (set! {emitted} "));
+        value(self, output)?;
+        output.push(&format!(") {emitted})"));
+        if scope.is_top() && self.depth <= 1 {
+            self.memory.defined.insert(emitted);
+        }
+        Ok(())
+    }
+
+    fn rules(&mut self, node: &Node, scope: &Scope) -> Result<Arc<Macro>, ExpandError> {
+        match SyntaxRules::parse(node, scope, self.system) {
+            Ok(rules) => Ok(Arc::new(Macro::Rules(rules))),
+            Err(message) => self.error(node.span, message),
+        }
+    }
+}
+
+pub(super) fn define_syntax(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 2, 2, " name (syntax-rules …)")?;
+    let Some(symbol) = parts[0].as_symbol() else { return pass.error(parts[0].span, "define-syntax: expected a name") };
+    if !pass.system && CORE.contains(&&*symbol.name) {
+        return pass.error(parts[0].span, format!("{} is a form of the language: it cannot be redefined", symbol.name));
+    }
+    let rules = pass.rules(&parts[1], scope)?;
+    let macros = if pass.system { &mut pass.memory.system_macros } else { &mut pass.memory.macros };
+    macros.insert(symbol.name.clone(), rules);
+    pass.quoted(&parts[0], output);
+    Ok(())
+}
+
+pub(super) fn let_syntax(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 1, usize::MAX, " ((name (syntax-rules …)) …) form …")?;
+    let mut inner = Vec::new();
+    for binding in parts[0].as_list().unwrap_or_default() {
+        let Some([name, rules]) = binding.as_list() else {
+            return pass.error(binding.span, "let-syntax: expected (name (syntax-rules …))");
+        };
+        let Some(symbol) = name.as_symbol() else { return pass.error(name.span, "let-syntax: expected a name") };
+        inner.push((symbol.clone(), Binding::Macro(pass.rules(rules, scope)?)));
+    }
+    pass.body(&parts[1..], &scope.with(inner), output)
+}
+
+/// `(defmacro name lambda-list form …)`: the procedure is a global of its own, which the host calls to expand.
+pub(super) fn defmacro(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let parts = pass.parts(node, 2, usize::MAX, " name (parameter …) form …")?;
+    let Some(symbol) = parts[0].as_symbol() else { return pass.error(parts[0].span, "defmacro: expected a name") };
+    if CORE.contains(&&*symbol.name) {
+        return pass.error(parts[0].span, format!("{} is a form of the language: it cannot be redefined", symbol.name));
+    }
+    let emitted = names::macro_global(&symbol.name);
+    pass.hooks.declare(&emitted, &symbol.name);
+    output.push(&format!("(begin (set! {emitted} "));
+    lambda_list::function(pass, Some(&symbol.name), &parts[1], &parts[2..], scope, output)?;
+    output.push(") ");
+    pass.quoted(&parts[0], output);
+    output.push(")");
+    let macros = if pass.system { &mut pass.memory.system_macros } else { &mut pass.memory.macros };
+    macros.insert(symbol.name.clone(), Arc::new(Macro::Procedure(emitted)));
+    Ok(())
+}

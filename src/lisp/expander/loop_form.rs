@@ -1,0 +1,419 @@
+//! Common Lisp's `loop`, its simple and its usual clauses.
+//!
+//! The clauses become one `while` whose body is a chain of steps; a step that ends the loop clears a flag, so that nothing has to
+//! leave the loop but an explicit `return`.
+
+use super::output::Output;
+use super::template::Hole::{self, Many, One};
+use super::{ExpandError, Expanded, Pass, Scope};
+use crate::lisp::node::{Kind, Node, Span, Symbol};
+
+#[derive(Default)]
+struct Plan {
+    bindings: Vec<Node>,
+    before: Vec<Node>,
+    steps: Vec<Step>,
+    finally: Vec<Node>,
+    result: Option<Node>,
+    count: usize,
+}
+
+enum Step {
+    Do(Node),
+    /// Goes on only while this is true.
+    While(Node),
+}
+
+struct Clauses<'p, 'a, 'n> {
+    pass: &'p mut Pass<'a>,
+    words: &'n [Node],
+    at: usize,
+    mark: u32,
+    span: Span,
+    plan: Plan,
+}
+
+pub(super) fn loop_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let words = pass.parts(node, 0, usize::MAX, "")?;
+    let mark = pass.system_mark();
+    if words.first().is_none_or(|first| word(first).is_empty()) {
+        let form = pass.template("(block nil (let next () $1 (next)))", mark, node.span, &[Many(words)]);
+        return pass.form(&form, scope, output);
+    }
+    let mut clauses = Clauses { pass, words, at: 0, mark, span: node.span, plan: Plan::default() };
+    while clauses.at < words.len() {
+        clauses.clause()?;
+    }
+    let plan = clauses.plan;
+    let mut body = pass.template("(begin)", mark, node.span, &[]);
+    for step in plan.steps.iter().rev() {
+        body = match step {
+            Step::Do(form) => pass.template("(begin $1 $2)", mark, node.span, &[One(form), One(&body)]),
+            Step::While(test) => pass.template("(if $1 $2 (setq going nil))", mark, node.span, &[One(test), One(&body)]),
+        };
+    }
+    let nothing = Node::list(node.span, Vec::new());
+    let text = "(block nil (let* ((going t) $1) (begin $2) (let next () (if going (begin $3 (next)) nil)) (begin $4) $5))";
+    let result = plan.result.as_ref().unwrap_or(&nothing);
+    let form =
+        pass.template(text, mark, node.span, &[Many(&plan.bindings), Many(&plan.before), One(&body), Many(&plan.finally), One(result)]);
+    pass.form(&form, scope, output)
+}
+
+/// A loop keyword, with or without a colon.
+fn word(node: &Node) -> &str {
+    match &node.kind {
+        Kind::Symbol(symbol) => &symbol.name,
+        Kind::Keyword(name) => name,
+        _ => "",
+    }
+}
+
+impl<'n> Clauses<'_, '_, 'n> {
+    fn make(&mut self, text: &str, holes: &[Hole<'_>]) -> Node {
+        self.pass.template(text, self.mark, self.span, holes)
+    }
+
+    fn next(&mut self, what: &str) -> Result<&'n Node, ExpandError> {
+        let Some(node) = self.words.get(self.at) else {
+            return self.pass.error(self.span, format!("loop: expected {what} at the end"));
+        };
+        self.at += 1;
+        Ok(node)
+    }
+
+    fn peek(&self) -> &'n str {
+        self.words.get(self.at).map_or("", |node| word(node))
+    }
+
+    fn accept(&mut self, names: &[&str]) -> bool {
+        let found = names.contains(&self.peek());
+        self.at += usize::from(found);
+        found
+    }
+
+    /// A variable of the loop's own, or the script's.
+    fn own(&mut self, stem: &str) -> Node {
+        self.plan.count += 1;
+        let name = format!("{stem}-{}", self.plan.count);
+        Node::new(self.span, Kind::Symbol(Symbol { name: name.into(), mark: self.mark }))
+    }
+
+    fn bind(&mut self, name: &Node, value: &Node) {
+        let binding = Node::list(name.span, vec![name.clone(), value.clone()]);
+        self.plan.bindings.push(binding);
+    }
+
+    fn nothing(&self) -> Node {
+        Node::list(self.span, Vec::new())
+    }
+
+    fn clause(&mut self) -> Expanded {
+        let head = self.next("a clause")?;
+        match word(head) {
+            "for" | "as" => {
+                self.for_clause()?;
+                while self.accept(&["and"]) {
+                    self.for_clause()?;
+                }
+                Ok(())
+            }
+            "with" => self.with_clause(),
+            "repeat" => {
+                let count = self.next("a number")?;
+                let left = self.own("left");
+                self.bind(&left, count);
+                let test = self.make("(> $1 0)", &[One(&left)]);
+                let step = self.make("(setq $1 (- $1 1))", &[One(&left)]);
+                self.plan.steps.extend([Step::While(test), Step::Do(step)]);
+                Ok(())
+            }
+            "while" => {
+                let test = self.next("a test")?;
+                self.plan.steps.push(Step::While(test.clone()));
+                Ok(())
+            }
+            "until" => {
+                let test = self.next("a test")?;
+                let test = self.make("(not $1)", &[One(test)]);
+                self.plan.steps.push(Step::While(test));
+                Ok(())
+            }
+            "initially" => {
+                let forms = self.compound();
+                self.plan.before.extend(forms);
+                Ok(())
+            }
+            "finally" => {
+                if self.accept(&["return"]) {
+                    self.plan.result = Some(self.next("a form")?.clone());
+                    return Ok(());
+                }
+                self.accept(&["do", "doing"]);
+                let forms = self.compound();
+                self.plan.finally.extend(forms);
+                Ok(())
+            }
+            _ => {
+                self.at -= 1;
+                let action = self.action()?;
+                self.plan.steps.push(Step::Do(action));
+                Ok(())
+            }
+        }
+    }
+
+    fn compound(&mut self) -> Vec<Node> {
+        let forms: Vec<Node> =
+            self.words[self.at..].iter().take_while(|node| node.as_list().is_some_and(|list| !list.is_empty())).cloned().collect();
+        self.at += forms.len();
+        forms
+    }
+
+    fn with_clause(&mut self) -> Expanded {
+        loop {
+            let name = self.next("a variable")?;
+            let value = if self.accept(&["="]) { self.next("a value")?.clone() } else { self.nothing() };
+            self.destructured(name, &value);
+            if !self.accept(&["and"]) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Binds `pattern`'s variables to `value` before the loop.
+    fn destructured(&mut self, pattern: &Node, value: &Node) {
+        if pattern.as_list().is_none() {
+            return self.bind(pattern, value);
+        }
+        let whole = self.own("whole");
+        self.bind(&whole, value);
+        let mut forms = Vec::new();
+        self.assign(pattern, &whole, &mut forms);
+        self.plan.before.extend(forms);
+    }
+
+    /// Assigns parts of `value` to `pattern`'s variables, binding them first.
+    fn assign(&mut self, pattern: &Node, value: &Node, forms: &mut Vec<Node>) {
+        match &pattern.kind {
+            Kind::Symbol(symbol) if &*symbol.name == "nil" => {}
+            Kind::Symbol(_) => {
+                let nothing = self.nothing();
+                self.bind(pattern, &nothing);
+                forms.push(self.make("(setq $1 $2)", &[One(pattern), One(value)]));
+            }
+            Kind::List(elements) => {
+                let mut rest = value.clone();
+                for element in elements {
+                    let first = self.make("(first $1)", &[One(&rest)]);
+                    self.assign(element, &first, forms);
+                    rest = self.make("(rest $1)", &[One(&rest)]);
+                }
+            }
+            Kind::Dotted(elements, tail) => {
+                let mut rest = value.clone();
+                for element in elements {
+                    let first = self.make("(first $1)", &[One(&rest)]);
+                    self.assign(element, &first, forms);
+                    rest = self.make("(rest $1)", &[One(&rest)]);
+                }
+                self.assign(tail, &rest, forms);
+            }
+            _ => {}
+        }
+    }
+
+    fn for_clause(&mut self) -> Expanded {
+        let variable = self.next("a variable")?;
+        match word(self.next("in, on, across, = or from")?) {
+            "in" => self.over_list(variable, true),
+            "on" => self.over_list(variable, false),
+            "across" => {
+                let vector = self.next("a vector")?;
+                let list = self.make("(%elements $1)", &[One(vector)]);
+                self.walk(variable, &list, true, None);
+                Ok(())
+            }
+            "=" => self.stepped(variable),
+            "from" | "upfrom" | "downfrom" | "to" | "upto" | "below" | "by" => {
+                self.at -= 1;
+                self.counted(variable)
+            }
+            _ => self.pass.error(self.words[self.at - 1].span, "loop: expected in, on, across, = or from after the variable"),
+        }
+    }
+
+    fn over_list(&mut self, variable: &Node, elements: bool) -> Expanded {
+        let list = self.next("a list")?;
+        let by = if self.accept(&["by"]) { Some(self.next("a function")?) } else { None };
+        let list = self.make("(%list-to-walk $1)", &[One(list)]);
+        self.walk(variable, &list, elements, by);
+        Ok(())
+    }
+
+    fn walk(&mut self, variable: &Node, list: &Node, elements: bool, by: Option<&Node>) {
+        let tail = self.own("tail");
+        self.bind(&tail, list);
+        let test = self.make("(pair? $1)", &[One(&tail)]);
+        self.plan.steps.push(Step::While(test));
+        let value = if elements { self.make("(car $1)", &[One(&tail)]) } else { tail.clone() };
+        let mut forms = Vec::new();
+        self.assign(variable, &value, &mut forms);
+        forms.push(match by {
+            Some(by) => self.make("(setq $1 ($2 $1))", &[One(&tail), One(by)]),
+            None => self.make("(setq $1 (cdr $1))", &[One(&tail)]),
+        });
+        self.plan.steps.extend(forms.into_iter().map(Step::Do));
+    }
+
+    fn stepped(&mut self, variable: &Node) -> Expanded {
+        let init = self.next("a value")?;
+        let mut forms = Vec::new();
+        if !self.accept(&["then"]) {
+            self.assign(variable, init, &mut forms);
+            self.plan.steps.extend(forms.into_iter().map(Step::Do));
+            return Ok(());
+        }
+        let then = self.next("a value")?;
+        let started = self.own("started");
+        let nothing = self.nothing();
+        self.bind(&started, &nothing);
+        let value = self.make("(if $1 $2 $3)", &[One(&started), One(then), One(init)]);
+        self.assign(variable, &value, &mut forms);
+        let start = self.make("(setq $1 t)", &[One(&started)]);
+        self.plan.steps.extend(forms.into_iter().map(Step::Do).chain([Step::Do(start)]));
+        Ok(())
+    }
+
+    fn counted(&mut self, variable: &Node) -> Expanded {
+        let (mut from, mut to, mut by) = (None, None, None);
+        let (mut down, mut inclusive) = (false, true);
+        loop {
+            match self.peek() {
+                "from" | "upfrom" | "downfrom" => {
+                    down |= self.peek() == "downfrom";
+                    self.at += 1;
+                    from = Some(self.next("a number")?.clone());
+                }
+                limit @ ("to" | "upto" | "below" | "downto" | "above") => {
+                    down |= matches!(limit, "downto" | "above");
+                    inclusive = !matches!(limit, "below" | "above");
+                    self.at += 1;
+                    to = Some(self.next("a number")?.clone());
+                }
+                "by" => {
+                    self.at += 1;
+                    by = Some(self.next("a number")?.clone());
+                }
+                _ => break,
+            }
+        }
+        let (next, step) = (self.own("next"), self.own("step"));
+        let from = from.unwrap_or(Node::new(self.span, Kind::Integer(0)));
+        self.bind(&next, &from);
+        let by = by.unwrap_or(Node::new(self.span, Kind::Integer(1)));
+        self.bind(&step, &by);
+        if let Some(to) = to {
+            let limit = self.own("limit");
+            self.bind(&limit, &to);
+            let comparison = match (down, inclusive) {
+                (false, true) => "(<= $1 $2)",
+                (false, false) => "(< $1 $2)",
+                (true, true) => "(>= $1 $2)",
+                (true, false) => "(> $1 $2)",
+            };
+            let test = self.make(comparison, &[One(&next), One(&limit)]);
+            self.plan.steps.push(Step::While(test));
+        }
+        let mut forms = Vec::new();
+        self.assign(variable, &next, &mut forms);
+        forms.push(self.make(if down { "(setq $1 (- $1 $2))" } else { "(setq $1 (+ $1 $2))" }, &[One(&next), One(&step)]));
+        self.plan.steps.extend(forms.into_iter().map(Step::Do));
+        Ok(())
+    }
+
+    /// What is done in a turn: `do`, an accumulation, a condition, `return`.
+    fn action(&mut self) -> Result<Node, ExpandError> {
+        let head = self.next("a clause")?;
+        let name = word(head);
+        match name {
+            "do" | "doing" => {
+                let forms = self.compound();
+                Ok(self.make("(begin $1)", &[Many(&forms)]))
+            }
+            "return" => {
+                let value = self.next("a value")?;
+                Ok(self.make("(return $1)", &[One(value)]))
+            }
+            "when" | "if" | "unless" => {
+                let test = self.next("a test")?;
+                let then = self.actions()?;
+                let otherwise = if self.accept(&["else"]) { self.actions()? } else { self.nothing() };
+                self.accept(&["end"]);
+                let text = if name == "unless" { "(if $1 $3 $2)" } else { "(if $1 $2 $3)" };
+                Ok(self.make(text, &[One(test), One(&then), One(&otherwise)]))
+            }
+            "always" | "never" | "thereis" => {
+                let test = self.next("a test")?;
+                if name != "thereis" {
+                    self.plan.result = Some(self.make("t", &[]));
+                }
+                let text = match name {
+                    "always" => "(if $1 nil (return nil))",
+                    "never" => "(if $1 (return nil) nil)",
+                    _ => "(let ((found $1)) (if found (return found) nil))",
+                };
+                Ok(self.make(text, &[One(test)]))
+            }
+            _ => self.accumulation(head, name),
+        }
+    }
+
+    fn actions(&mut self) -> Result<Node, ExpandError> {
+        let mut all = vec![self.action()?];
+        while self.accept(&["and"]) {
+            all.push(self.action()?);
+        }
+        Ok(self.make("(begin $1)", &[Many(&all)]))
+    }
+
+    fn accumulation(&mut self, head: &Node, name: &str) -> Result<Node, ExpandError> {
+        let (update, initial, result) = match name {
+            "collect" | "collecting" => ("(setq $1 (cons $2 $1))", "nil", "(%reverse $1)"),
+            "append" | "appending" | "nconc" | "nconcing" => ("(setq $1 (%append-reverse $2 $1))", "nil", "(%reverse $1)"),
+            "sum" | "summing" => ("(setq $1 (+ $1 $2))", "0", "$1"),
+            "count" | "counting" => ("(if $2 (setq $1 (+ $1 1)) nil)", "0", "$1"),
+            "maximize" | "maximizing" => {
+                ("(let ((value $2)) (if (null $1) (setq $1 value) (if (> value $1) (setq $1 value) nil)))", "nil", "$1")
+            }
+            "minimize" | "minimizing" => {
+                ("(let ((value $2)) (if (null $1) (setq $1 value) (if (< value $1) (setq $1 value) nil)))", "nil", "$1")
+            }
+            _ => return self.pass.error(head.span, format!("loop: unknown clause {}", if name.is_empty() { "here" } else { name })),
+        };
+        let value = self.next("a value")?;
+        let initial = self.make(initial, &[]);
+        if self.accept(&["into"]) {
+            // Visible while the loop runs, so a collection is kept in its order.
+            let variable = self.next("a variable")?;
+            if !self.plan.bindings.iter().any(|binding| binding.as_list().is_some_and(|list| list[0].as_symbol() == variable.as_symbol())) {
+                self.bind(variable, &initial);
+            }
+            let update = match name {
+                "collect" | "collecting" => "(setq $1 (append $1 (list $2)))",
+                "append" | "appending" | "nconc" | "nconcing" => "(setq $1 (append $1 $2))",
+                _ => update,
+            };
+            return Ok(self.make(update, &[One(variable), One(value)]));
+        }
+        let kind = if result == "$1" { name } else { "list" };
+        let accumulator = Node::new(self.span, Kind::Symbol(Symbol { name: format!("result-{kind}").into(), mark: self.mark }));
+        if !self.plan.bindings.iter().any(|binding| binding.as_list().is_some_and(|list| list[0].as_symbol() == accumulator.as_symbol())) {
+            self.bind(&accumulator, &initial);
+        }
+        if self.plan.result.is_none() {
+            self.plan.result = Some(self.make(result, &[One(&accumulator)]));
+        }
+        Ok(self.make(update, &[One(&accumulator), One(value)]))
+    }
+}

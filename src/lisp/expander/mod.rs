@@ -1,0 +1,456 @@
+//! From the script's forms to a small Scheme core: lambda, if, let, set!, quote, begin and calls.
+//!
+//! Every name of a script is resolved here. A variable becomes `v12`; a global of the script becomes `u/name`, one of the system
+//! `s/name`. So a script may define `first` or `filter` as it likes: the prelude's own functions keep calling `s/first`, and the
+//! interpreter's library is out of reach. Globals are called through their name, so that a redefinition reaches its callers; the few
+//! primitives in [`names::INLINE`] are emitted directly as long as the script does not define them.
+
+mod bodies;
+mod common;
+mod control;
+mod definitions;
+mod forms;
+mod lambda_list;
+mod loop_form;
+mod loops;
+pub mod names;
+mod output;
+mod quasiquote;
+mod scope;
+mod syntax_rules;
+mod template;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::datum::Datum;
+use super::node::{Kind, Node, Span, Symbol};
+pub use names::{global, system_global};
+pub use output::{Output, Place, locate};
+pub use scope::Scope;
+use scope::{Binding, Mark, Meaning};
+use syntax_rules::SyntaxRules;
+
+/// How deep forms may nest after expansion. The interpreter's compiler recurses on what it is given.
+const DEPTH_LIMIT: usize = 400;
+
+/// What the expander asks of its host.
+pub trait Hooks {
+    /// Whether the emitted global has a value already.
+    fn is_bound(&mut self, global: &str) -> bool;
+    /// Makes the emitted global known, as a stub that is not bound, unless it is known already.
+    fn declare(&mut self, global: &str, name: &str);
+    /// The emitted global that holds this constant.
+    fn constant(&mut self, datum: &Datum) -> String;
+    /// Whether the emitted global is a function that is not part of the script and that an error may come from deep within. Such a
+    /// call is emitted with its place.
+    fn needs_place(&mut self, global: &str) -> bool;
+    /// The number under which this place of the script is found again.
+    fn place(&mut self, span: Span) -> usize;
+    /// Calls the procedure behind a `defmacro`; what was emitted before has to run first.
+    ///
+    /// # Errors
+    /// The message of what went wrong.
+    fn call_macro(&mut self, global: &str, arguments: &[Datum]) -> Result<Datum, String>;
+}
+
+/// A form that is not of the language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpandError {
+    /// What is wrong, naming the form, in lower case.
+    pub message: String,
+    /// The form.
+    pub span: Span,
+}
+
+/// A macro.
+pub enum Macro {
+    /// By `syntax-rules`.
+    Rules(SyntaxRules),
+    /// By `defmacro`: the emitted global that holds its procedure.
+    Procedure(String),
+}
+
+type Expanded = Result<(), ExpandError>;
+type SpecialForm = fn(&mut Pass<'_>, &Node, &Scope, &mut Output) -> Expanded;
+
+/// The expander's memory: macros and which globals the script has defined.
+pub struct Expander {
+    special: HashMap<&'static str, SpecialForm>,
+    macros: HashMap<Arc<str>, Arc<Macro>>,
+    system_macros: HashMap<Arc<str>, Arc<Macro>>,
+    /// Names of the language that the script has defined anew.
+    redefined: HashSet<Arc<str>>,
+    /// Globals that a definition before the place being expanded has set.
+    defined: HashSet<String>,
+    /// Names the prelude defines.
+    system: HashSet<Arc<str>>,
+    /// Names that scripts find defined and have not defined anew.
+    library: HashSet<Arc<str>>,
+    marks: Vec<Mark>,
+    counter: u32,
+}
+
+/// One expansion: the memory, the host, and where we are.
+pub(super) struct Pass<'a> {
+    memory: &'a mut Expander,
+    hooks: &'a mut dyn Hooks,
+    /// Whether the text being expanded is the system's own.
+    system: bool,
+    depth: usize,
+    /// The function whose body this is, for messages.
+    function: Option<Arc<str>>,
+    blocks: Vec<Block>,
+}
+
+/// A block that `return-from` may leave, while its body is expanded.
+struct Block {
+    name: Arc<str>,
+    variable: u32,
+    used: bool,
+}
+
+impl Default for Expander {
+    fn default() -> Self {
+        Expander {
+            special: forms::table(),
+            macros: HashMap::new(),
+            system_macros: HashMap::new(),
+            redefined: HashSet::new(),
+            defined: HashSet::new(),
+            system: HashSet::new(),
+            library: HashSet::new(),
+            marks: Vec::new(),
+            counter: 0,
+        }
+    }
+}
+
+impl Expander {
+    /// Notes what `forms` will define at top level, so that functions may refer to what comes later. Call it before [`Expander::expand`].
+    pub fn announce(&mut self, forms: &[Node], system: bool, hooks: &mut dyn Hooks) {
+        for form in forms {
+            definitions::announced(form, &mut |name| {
+                if system {
+                    self.system.insert(name.clone());
+                    hooks.declare(&system_global(name), name);
+                } else {
+                    hooks.declare(&global(name), name);
+                }
+            });
+        }
+    }
+
+    /// Expands one top-level form.
+    ///
+    /// # Errors
+    /// The first subform that is not of the language.
+    pub fn expand(&mut self, form: &Node, system: bool, hooks: &mut dyn Hooks) -> Result<Output, ExpandError> {
+        let mut output = Output::default();
+        let mut pass = Pass { memory: self, hooks, system, depth: 0, function: None, blocks: Vec::new() };
+        pass.form(form, &Scope::default(), &mut output)?;
+        Ok(output)
+    }
+
+    /// Forgets which definitions were expanded: some of them may not have run.
+    pub fn forget_unrun(&mut self) {
+        self.defined.clear();
+    }
+
+    /// The names of the script's and the system's macros and of the special forms, for completion.
+    pub fn macro_names(&self) -> Vec<String> {
+        let macros = self.macros.keys().chain(self.system_macros.keys()).map(|name| name.to_string());
+        macros.chain(self.special.keys().map(|name| (*name).to_owned())).filter(|name| !name.starts_with('%')).collect()
+    }
+
+    /// Notes a name that the host defines for the system.
+    pub fn note_system(&mut self, name: &str) {
+        self.system.insert(name.into());
+    }
+
+    /// The names that the system defines.
+    pub fn system_names(&self) -> Vec<String> {
+        self.system.iter().map(|name| name.to_string()).collect()
+    }
+
+    /// Notes a name that scripts find defined.
+    pub fn note_library(&mut self, name: &str) {
+        self.library.insert(name.into());
+    }
+
+    /// The names that scripts find defined.
+    pub fn library_names(&self) -> Vec<String> {
+        self.library.iter().map(|name| name.to_string()).collect()
+    }
+
+    /// Makes `name` of a script the same macro as the system's `target`, if that is one.
+    pub fn alias_macro(&mut self, name: &str, target: &str) -> bool {
+        let Some(found) = self.system_macros.get(target).cloned() else { return false };
+        self.system_macros.insert(name.into(), found);
+        true
+    }
+
+    /// Makes `name` a system macro whose procedure is the emitted `global`.
+    pub fn define_procedure_macro(&mut self, name: &str, global: &str) {
+        self.system_macros.insert(name.into(), Arc::new(Macro::Procedure(global.to_owned())));
+    }
+}
+
+/// What the head of a list means.
+enum Head {
+    Special(SpecialForm),
+    Macro(Arc<Macro>),
+    Other,
+}
+
+impl Pass<'_> {
+    fn error<T>(&self, span: Span, message: impl Into<String>) -> Result<T, ExpandError> {
+        Err(ExpandError { message: message.into(), span })
+    }
+
+    fn fresh(&mut self) -> u32 {
+        self.memory.counter += 1;
+        self.memory.counter
+    }
+
+    fn resolve(&self, symbol: &Symbol, scope: &Scope) -> Meaning {
+        scope.resolve(symbol, &self.memory.marks, self.system)
+    }
+
+    fn head(&self, node: &Node, scope: &Scope) -> Head {
+        let Some(symbol) = node.as_symbol() else { return Head::Other };
+        match self.resolve(symbol, scope) {
+            Meaning::Bound(Binding::Macro(found)) => Head::Macro(found),
+            Meaning::Bound(_) => Head::Other,
+            Meaning::Global { name, system } => {
+                let memory = &self.memory;
+                if !system {
+                    if let Some(found) = memory.macros.get(&name) {
+                        return Head::Macro(found.clone());
+                    }
+                    if memory.redefined.contains(&name) {
+                        return Head::Other;
+                    }
+                }
+                match (memory.special.get(&*name), memory.system_macros.get(&name)) {
+                    (Some(special), _) => Head::Special(*special),
+                    (None, Some(found)) => Head::Macro(found.clone()),
+                    (None, None) => Head::Other,
+                }
+            }
+        }
+    }
+
+    /// The head's name, if it is a special form or a system macro of that name here.
+    fn is_language(&self, node: &Node, name: &str, scope: &Scope) -> bool {
+        node.is_named(name) && !matches!(self.head(node, scope), Head::Other)
+    }
+
+    /// Emits any form as an expression.
+    fn form(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+        if self.depth > DEPTH_LIMIT {
+            return self.error(node.span, format!("forms are nested more than {DEPTH_LIMIT} deep, counting what macros expand to"));
+        }
+        self.depth += 1;
+        let expanded = self.form_inner(node, scope, output);
+        self.depth -= 1;
+        expanded
+    }
+
+    fn form_inner(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+        match &node.kind {
+            Kind::Symbol(symbol) => self.reference(symbol, node.span, scope, output),
+            Kind::List(elements) if !elements.is_empty() => {
+                let start = output.text.len();
+                match self.head(&elements[0], scope) {
+                    Head::Special(special) => special(self, node, scope, output)?,
+                    Head::Macro(found) => {
+                        let expansion = self.expand_macro(&found, node)?;
+                        self.form(&expansion, scope, output)?;
+                    }
+                    Head::Other => self.call(elements, node.span, scope, output)?,
+                }
+                output.mark(start, node.span);
+                Ok(())
+            }
+            Kind::Dotted(..) => self.error(node.span, "a call is a proper list; this one has a dot"),
+            Kind::Opaque(_) => self.error(node.span, "an object cannot stand in a program"),
+            _ => {
+                self.constant(node, output);
+                Ok(())
+            }
+        }
+    }
+
+    fn expand_macro(&mut self, found: &Macro, node: &Node) -> Result<Node, ExpandError> {
+        let name = node.as_list().and_then(|list| list.first()).and_then(Node::as_symbol).map_or("macro", |symbol| &symbol.name).to_owned();
+        match found {
+            Macro::Rules(rules) => {
+                let marks = &mut self.memory.marks;
+                let expansion = rules.expand(node, &mut |outer| {
+                    marks.push(Mark { scope: rules.scope.clone(), outer, system: rules.system });
+                    marks.len() as u32
+                });
+                expansion.ok_or_else(|| ExpandError { message: format!("{name}: malformed: see (help {name})"), span: node.span })
+            }
+            Macro::Procedure(global) => {
+                let arguments: Vec<Datum> = node.as_list().unwrap_or_default()[1..].iter().map(Node::datum).collect();
+                let places = SubformPlaces::of(node);
+                match self.hooks.call_macro(global, &arguments) {
+                    Ok(expansion) => Ok(places.place(&expansion, node.span)),
+                    Err(message) => self.error(node.span, message),
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, elements: &[Node], span: Span, scope: &Scope, output: &mut Output) -> Expanded {
+        let placed = self.calls_library(&elements[0], scope);
+        if placed {
+            let number = self.hooks.place(span);
+            output.push(&format!("(s/%out ((s/%in {number} "));
+        } else {
+            output.push("(");
+        }
+        match elements[0].as_symbol() {
+            // A function that is not defined yet may be called: what stands behind the name then says so.
+            Some(symbol) => self.function_reference(symbol, elements[0].span, scope, output)?,
+            None => self.form(&elements[0], scope, output)?,
+        }
+        if placed {
+            output.push(")");
+        }
+        for argument in &elements[1..] {
+            output.push(" ");
+            self.form(argument, scope, output)?;
+        }
+        output.push(if placed { "))" } else { ")" });
+        Ok(())
+    }
+
+    /// Whether a script calls one of the prelude's or the application's functions. Those that only call on what they are given stay
+    /// plain calls, and so tail calls.
+    fn calls_library(&mut self, head: &Node, scope: &Scope) -> bool {
+        let Some(symbol) = head.as_symbol().filter(|_| !self.system) else { return false };
+        match self.resolve(symbol, scope) {
+            Meaning::Global { name, system: false } => {
+                self.memory.library.contains(&name) && !names::TAIL.contains(&&*name) && self.hooks.needs_place(&global(&name))
+            }
+            Meaning::Global { name, system: true } => !name.starts_with('%') && self.hooks.needs_place(&system_global(&name)),
+            _ => false,
+        }
+    }
+
+    fn function_reference(&mut self, symbol: &Symbol, span: Span, scope: &Scope, output: &mut Output) -> Expanded {
+        match self.resolve(symbol, scope) {
+            Meaning::Bound(Binding::Variable(number)) => output.push(&format!("v{number}")),
+            Meaning::Bound(Binding::Macro(_)) => return self.error(span, format!("{}: a macro is not a value", symbol.name)),
+            Meaning::Global { name, system: true } => output.push(&self.system_name(&name)),
+            Meaning::Global { name, system: false } => {
+                if !self.memory.redefined.contains(&name) && names::INLINE.contains(&&*name) {
+                    output.push(&names::primitive(&name));
+                } else {
+                    let global = global(&name);
+                    self.hooks.declare(&global, &name);
+                    output.push(&global);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn system_name(&self, name: &str) -> String {
+        if self.memory.system.contains(name) || name.starts_with('%') { system_global(name) } else { names::primitive(name) }
+    }
+
+    fn reference(&mut self, symbol: &Symbol, span: Span, scope: &Scope, output: &mut Output) -> Expanded {
+        match self.resolve(symbol, scope) {
+            Meaning::Global { name, system } => {
+                match &*name {
+                    "nil" => output.push("'()"),
+                    "t" => output.push("#t"),
+                    "not" | "null" if system || !self.memory.redefined.contains(&name) => output.push("s/%not"),
+                    _ if system => output.push(&self.system_name(&name)),
+                    _ => {
+                        if &*name != "funcall"
+                            && let Head::Special(_) | Head::Macro(_) = self.head(&Node::new(span, Kind::Symbol(symbol.clone())), scope)
+                        {
+                            return self.error(span, format!("{name}: a form of the language is not a value"));
+                        }
+                        let emitted = global(&name);
+                        if self.memory.defined.contains(&emitted) || self.hooks.is_bound(&emitted) {
+                            output.push(&emitted);
+                        } else {
+                            self.hooks.declare(&emitted, &name);
+                            let start = output.text.len();
+                            output.push("(s/%bound ");
+                            output.push(&emitted);
+                            output.push(")");
+                            output.mark(start, span);
+                        }
+                    }
+                }
+                Ok(())
+            }
+            _ => self.function_reference(symbol, span, scope, output),
+        }
+    }
+
+    /// Emits a form that evaluates to itself.
+    fn constant(&mut self, node: &Node, output: &mut Output) {
+        match &node.kind {
+            Kind::Boolean(true) => output.push("#t"),
+            Kind::Boolean(false) => output.push("#f"),
+            Kind::Integer(value) => output.push(&value.to_string()),
+            Kind::String(text) => output.string(text),
+            Kind::Char(character) => output.push(&format!("#\\x{:x}", *character as u32)),
+            Kind::List(elements) if elements.is_empty() => output.push("'()"),
+            _ => {
+                let name = self.hooks.constant(&node.datum());
+                output.push(&name);
+            }
+        }
+    }
+
+    fn quoted(&mut self, node: &Node, output: &mut Output) {
+        match &node.kind {
+            Kind::Symbol(symbol) if &*symbol.name == "nil" => output.push("'()"),
+            Kind::Symbol(symbol) if &*symbol.name == "t" => output.push("#t"),
+            _ => self.constant(node, output),
+        }
+    }
+}
+
+/// Where the lists in a macro call stand, by what they look like: what a `defmacro` gives back has lost its places.
+struct SubformPlaces(HashMap<String, Span>);
+
+impl SubformPlaces {
+    /// Beyond this many elements the search is not worth its time.
+    const LIMIT: usize = 2_000;
+
+    fn of(node: &Node) -> SubformPlaces {
+        let mut places = HashMap::new();
+        let mut pending = vec![node];
+        let mut left = Self::LIMIT;
+        while let Some(node) = pending.pop() {
+            let Some(elements) = node.as_list() else { continue };
+            left = left.saturating_sub(elements.len());
+            if left == 0 {
+                break;
+            }
+            places.entry(super::printer::readably(&node.datum())).or_insert(node.span);
+            pending.extend(elements);
+        }
+        SubformPlaces(places)
+    }
+
+    fn place(&self, datum: &Datum, whole: Span) -> Node {
+        match datum {
+            Datum::List(elements) => {
+                let span = self.0.get(&super::printer::readably(datum)).copied().unwrap_or(whole);
+                Node::list(span, elements.iter().map(|element| self.place(element, span)).collect())
+            }
+            other => Node::from_datum(other, whole),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Errors split by blame: [`EncodeError`] is the caller's, [`ProtocolError`] the server's.
+
+use thiserror::Error;
+
+/// The server broke the protocol, or went over a limit. The connection cannot be used any more.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// A response that the grammar does not allow.
+    #[error("{what} at byte {offset} of the response, near {near}")]
+    Malformed {
+        /// What is wrong.
+        what: &'static str,
+        /// Where, counted from the start of the response.
+        offset: usize,
+        /// A short, escaped piece of what stood there.
+        near: String,
+    },
+    /// More than [`super::Limits`] allows.
+    #[error("{what} is larger than the limit of {limit}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// The limit, in bytes or as a count.
+        limit: u64,
+    },
+    /// A well-formed response at a moment when it must not come.
+    #[error("{what}: {near}")]
+    OutOfTurn {
+        /// Which rule it breaks.
+        what: &'static str,
+        /// A short, escaped piece of the response.
+        near: String,
+    },
+}
+
+/// Something that the caller wants sent cannot be sent as it is. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{what}: expected {expected}, got {got}")]
+pub struct EncodeError {
+    /// The argument's name in the field's terms, for example `mailbox name`.
+    pub what: &'static str,
+    /// What would have been right.
+    pub expected: &'static str,
+    /// What came, short and escaped; never a secret.
+    pub got: String,
+}
+
+impl EncodeError {
+    pub(crate) fn new(what: &'static str, expected: &'static str, got: &[u8]) -> Self {
+        EncodeError { what, expected, got: excerpt(got) }
+    }
+}
+
+/// At most 60 bytes of server or script text, escaped, for messages.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    let shown = &bytes[..bytes.len().min(60)];
+    let dots = if shown.len() < bytes.len() { "…" } else { "" };
+    format!("\"{}{dots}\"", shown.escape_ascii())
+}

@@ -1,0 +1,336 @@
+//! Builds commands from typed values. It alone decides what goes as an atom, a quoted string or a literal, and refuses what cannot be sent.
+
+use super::flag::{Flag, is_atom_char};
+use super::sequence::SequenceSet;
+use super::utf7;
+use crate::proto::error::EncodeError;
+use crate::proto::secret::Secret;
+
+/// A piece of a command.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    pub bytes: Vec<u8>,
+    pub literal: bool,
+    pub secret: bool,
+}
+
+impl std::fmt::Debug for Part {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = if self.secret { "#<secret>".to_owned() } else { self.bytes.escape_ascii().to_string() };
+        formatter.debug_struct("Part").field("literal", &self.literal).field("bytes", &shown).finish()
+    }
+}
+
+/// Collects the arguments of one command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Encoder {
+    parts: Vec<Part>,
+    no_space: bool,
+}
+
+/// Longer strings go as literals: servers limit the length of a line, and a quoted string is part of it.
+const LONGEST_QUOTED: usize = 1000;
+
+impl Encoder {
+    /// Starts with the command's name, which is this project's own text.
+    pub(super) fn new(name: &'static str) -> Self {
+        let mut encoder = Encoder::default();
+        encoder.raw(name.as_bytes());
+        encoder
+    }
+
+    pub(super) fn into_parts(self) -> Vec<Part> {
+        self.parts
+    }
+
+    /// A word of the grammar.
+    pub fn word(&mut self, word: &'static str) -> &mut Self {
+        self.space();
+        self.raw(word.as_bytes());
+        self
+    }
+
+    /// A number.
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        self.space();
+        self.raw(number.to_string().as_bytes());
+        self
+    }
+
+    /// `(`, what `inside` adds, `)`.
+    ///
+    /// # Errors
+    /// What `inside` gives.
+    pub fn list(&mut self, inside: impl FnOnce(&mut Self) -> Result<(), EncodeError>) -> Result<&mut Self, EncodeError> {
+        self.space();
+        self.raw(b"(");
+        self.no_space = true;
+        inside(self)?;
+        self.no_space = false;
+        self.raw(b")");
+        Ok(self)
+    }
+
+    /// An atom that came from a script, a capability or status item for example.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for what is not an atom.
+    pub fn atom(&mut self, what: &'static str, atom: &str) -> Result<&mut Self, EncodeError> {
+        if atom.is_empty() || !atom.bytes().all(is_atom_char) {
+            return Err(EncodeError::new(what, "a word without spaces, parentheses, quotes and control characters", atom.as_bytes()));
+        }
+        self.space();
+        self.raw(atom.as_bytes());
+        Ok(self)
+    }
+
+    /// A string in the shortest form that carries it exactly: atom, quoted, or literal.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for NUL, which no form carries.
+    pub fn astring(&mut self, what: &'static str, text: &str) -> Result<&mut Self, EncodeError> {
+        let is_atom = !text.is_empty() && text.bytes().all(|byte| is_atom_char(byte) || byte == b']') && !text.eq_ignore_ascii_case("NIL");
+        if is_atom {
+            self.space();
+            self.raw(text.as_bytes());
+            return Ok(self);
+        }
+        self.string(what, text)
+    }
+
+    /// A string, quoted or as a literal.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for NUL.
+    pub fn string(&mut self, what: &'static str, text: &str) -> Result<&mut Self, EncodeError> {
+        self.space();
+        self.put_string(what, text.as_bytes(), false)
+    }
+
+    /// A password: as [`Encoder::string`], and traces show `#<secret>`.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for NUL, without showing the text.
+    pub fn secret(&mut self, what: &'static str, text: &Secret) -> Result<&mut Self, EncodeError> {
+        self.space();
+        self.put_string(what, text.reveal().as_bytes(), true)
+    }
+
+    /// A letter's bytes, always as a literal.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for NUL, which a plain literal must not contain (RFC 3501 9, CHAR8).
+    pub fn literal(&mut self, what: &'static str, bytes: &[u8]) -> Result<&mut Self, EncodeError> {
+        if bytes.contains(&0) {
+            return Err(EncodeError::new(what, "bytes without NUL", b"a NUL"));
+        }
+        self.space();
+        self.parts.push(Part { bytes: bytes.to_vec(), literal: true, secret: false });
+        Ok(self)
+    }
+
+    /// A mailbox name, in modified UTF-7 or, where the server is IMAP4rev2 only, in UTF-8.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for NUL, CR and LF.
+    pub fn mailbox(&mut self, name: &str, utf8: bool) -> Result<&mut Self, EncodeError> {
+        check_name("mailbox name", name)?;
+        if utf8 { self.astring("mailbox name", name) } else { self.astring("mailbox name", &utf7::encode(name)) }
+    }
+
+    /// A pattern of LIST: a mailbox name in which `*` and `%` keep their meaning.
+    ///
+    /// # Errors
+    /// As [`Encoder::mailbox`].
+    pub fn mailbox_pattern(&mut self, pattern: &str, utf8: bool) -> Result<&mut Self, EncodeError> {
+        check_name("mailbox pattern", pattern)?;
+        if utf8 { self.string("mailbox pattern", pattern) } else { self.string("mailbox pattern", &utf7::encode(pattern)) }
+    }
+
+    /// A sequence set.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for the empty set.
+    pub fn sequence_set(&mut self, set: &SequenceSet) -> Result<&mut Self, EncodeError> {
+        if set.is_empty() {
+            return Err(EncodeError::new("messages", "at least one message", b""));
+        }
+        self.space();
+        self.raw(set.to_string().as_bytes());
+        Ok(self)
+    }
+
+    /// A parenthesised list of flags.
+    ///
+    /// # Errors
+    /// None of its own; flags were checked when they were made.
+    pub fn flags(&mut self, flags: &[Flag]) -> Result<&mut Self, EncodeError> {
+        self.list(|inside| {
+            for flag in flags {
+                inside.space();
+                inside.raw(flag.as_str().as_bytes());
+            }
+            Ok(())
+        })
+    }
+
+    /// Text that the script wrote in IMAP's own notation, fetch items or a raw search.
+    ///
+    /// # Errors
+    /// [`EncodeError`] unless it is printable ASCII with balanced parentheses, brackets and quotes, in which no literal begins.
+    pub fn raw_text(&mut self, what: &'static str, text: &str) -> Result<&mut Self, EncodeError> {
+        check_raw(what, text)?;
+        self.space();
+        self.raw(text.as_bytes());
+        Ok(self)
+    }
+
+    fn put_string(&mut self, what: &'static str, bytes: &[u8], secret: bool) -> Result<&mut Self, EncodeError> {
+        if bytes.contains(&0) {
+            return Err(EncodeError::new(what, "text without NUL", if secret { b"#<secret>" } else { bytes }));
+        }
+        let quotable = bytes.len() <= LONGEST_QUOTED && bytes.iter().all(|byte| byte.is_ascii() && !matches!(byte, b'\r' | b'\n'));
+        let bytes = if quotable { quote(bytes) } else { bytes.to_vec() };
+        if secret || !quotable {
+            self.parts.push(Part { bytes, literal: !quotable, secret });
+        } else {
+            self.raw(&bytes);
+        }
+        Ok(self)
+    }
+
+    fn space(&mut self) {
+        if self.no_space {
+            self.no_space = false;
+        } else {
+            self.raw(b" ");
+        }
+    }
+
+    fn raw(&mut self, bytes: &[u8]) {
+        match self.parts.last_mut() {
+            Some(Part { bytes: text, literal: false, secret: false }) => text.extend_from_slice(bytes),
+            _ => self.parts.push(Part { bytes: bytes.to_vec(), literal: false, secret: false }),
+        }
+    }
+}
+
+fn quote(bytes: &[u8]) -> Vec<u8> {
+    let mut quoted = Vec::with_capacity(bytes.len() + 2);
+    quoted.push(b'"');
+    for &byte in bytes {
+        if matches!(byte, b'"' | b'\\') {
+            quoted.push(b'\\');
+        }
+        quoted.push(byte);
+    }
+    quoted.push(b'"');
+    quoted
+}
+
+fn check_name(what: &'static str, name: &str) -> Result<(), EncodeError> {
+    if name.contains(['\0', '\r', '\n']) {
+        return Err(EncodeError::new(what, "a name without NUL and line ends", name.as_bytes()));
+    }
+    Ok(())
+}
+
+/// Checks text in IMAP's own notation. A `{` outside of quotes could begin a literal, so it is refused wherever it stands.
+fn check_raw(what: &'static str, text: &str) -> Result<(), EncodeError> {
+    let refuse = |expected| Err(EncodeError::new(what, expected, text.as_bytes()));
+    let mut open = Vec::new();
+    let mut characters = text.bytes();
+    while let Some(byte) = characters.next() {
+        match byte {
+            b'(' | b'[' => open.push(byte),
+            b')' if open.pop() != Some(b'(') => return refuse("balanced parentheses"),
+            b']' if open.pop() != Some(b'[') => return refuse("balanced brackets"),
+            b'{' | b'}' => return refuse("text without braces, which begin a literal"),
+            b'"' => loop {
+                match characters.next() {
+                    Some(b'"') => break,
+                    Some(b'\\') if !matches!(characters.next(), Some(b'"' | b'\\')) => {
+                        return refuse("quoted strings in which a backslash stands before a quote or backslash");
+                    }
+                    Some(b' '..=b'~') => {}
+                    _ => return refuse("quoted strings that are closed and printable"),
+                }
+            },
+            b' '..=b'~' => {}
+            _ => return refuse("printable ASCII without line ends"),
+        }
+    }
+    if !open.is_empty() {
+        return refuse("balanced parentheses and brackets");
+    }
+    if text.trim().is_empty() {
+        return refuse("something to ask for");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>) -> Result<String, EncodeError> {
+        let mut encoder = Encoder::new("X");
+        build(&mut encoder)?;
+        Ok(encoder
+            .into_parts()
+            .iter()
+            .map(|part| {
+                if part.literal { format!("{{{}}}", part.bytes.escape_ascii()) } else { String::from_utf8_lossy(&part.bytes).into_owned() }
+            })
+            .collect())
+    }
+
+    #[test]
+    fn a_string_goes_in_the_shortest_form_that_carries_it() {
+        let table = [
+            ("plain", "X plain"),
+            ("", "X \"\""),
+            ("nil", "X \"nil\""),
+            ("a b", "X \"a b\""),
+            ("a\"b\\c", "X \"a\\\"b\\\\c\""),
+            ("a\r\nX2 LOGOUT", "X {a\\r\\nX2 LOGOUT}"),
+            ("{5}", "X \"{5}\""),
+            ("é", "X {\\xc3\\xa9}"),
+            ("a)b", "X \"a)b\""),
+            ("50%", "X \"50%\""),
+        ];
+        for (text, expected) in table {
+            assert_eq!(sent(|encoder| encoder.astring("text", text).map(|_| ())).as_deref(), Ok(expected), "{text:?}");
+        }
+        assert!(sent(|encoder| encoder.astring("text", "a\0b").map(|_| ())).is_err());
+        assert_eq!(sent(|encoder| encoder.astring("text", &"a b".repeat(400)).map(|_| ())).map(|sent| sent.starts_with("X {")), Ok(true));
+    }
+
+    #[test]
+    fn mailbox_names_are_encoded_and_never_become_commands() {
+        assert_eq!(sent(|encoder| encoder.mailbox("Entwürfe", false).map(|_| ())).as_deref(), Ok("X Entw&APw-rfe"));
+        assert_eq!(sent(|encoder| encoder.mailbox("Entwürfe", true).map(|_| ())).as_deref(), Ok("X {Entw\\xc3\\xbcrfe}"));
+        for name in ["a\r\nb", "a\0", "\n"] {
+            assert!(sent(|encoder| encoder.mailbox(name, false).map(|_| ())).is_err());
+        }
+    }
+
+    #[test]
+    fn raw_text_is_checked() {
+        for text in ["body[]", "(flags envelope)", "body.peek[header.fields (from \"to\")]<0.10>", "\"a {5}\""] {
+            assert!(check_raw("parts", text).is_ok(), "{text}");
+        }
+        for text in ["", " ", "body[", "(flags", "flags)", "([)]", "body[] {5}", "a{5+}", "a\r\nb", "é", "\"a", "\"a\\x\"", "a\0"] {
+            assert!(check_raw("parts", text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let mut encoder = Encoder::new("LOGIN");
+        encoder.secret("password", &Secret::new("hunter2")).unwrap();
+        assert!(!format!("{encoder:?}").contains("hunter2"));
+        let refused = Encoder::new("LOGIN").secret("password", &Secret::new("hunter2\0")).unwrap_err();
+        assert!(!refused.to_string().contains("hunter2"));
+    }
+}

@@ -1,0 +1,46 @@
+//! Flags and keywords (RFC 3501 2.3.2): `\Seen`, `$Forwarded`, `junk`.
+
+use crate::proto::error::EncodeError;
+
+/// A flag as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag(String);
+
+impl Flag {
+    /// Checks a flag: an atom, or `\` and an atom.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for anything else; `\*` and `\Recent`, which no client may set, among it.
+    pub fn new(text: &str) -> Result<Self, EncodeError> {
+        let atom = text.strip_prefix('\\').unwrap_or(text);
+        if atom.is_empty() || !atom.bytes().all(is_atom_char) || text.eq_ignore_ascii_case("\\recent") {
+            return Err(EncodeError::new("flag", "a flag that can be set: letters, digits and signs without spaces", text.as_bytes()));
+        }
+        Ok(Flag(text.to_owned()))
+    }
+
+    /// The flag as it is sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// ATOM-CHAR of RFC 3501 9.
+pub(super) fn is_atom_char(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"(){%*\"\\]".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_atoms_are_flags() {
+        for flag in ["\\Seen", "\\deleted", "junk", "$Forwarded", "a[b"] {
+            assert!(Flag::new(flag).is_ok(), "{flag}");
+        }
+        for flag in ["", "\\", "a b", "a)", "\\*", "a\r\nX LOGOUT", "a\0", "{5}", "é", "\\Recent", "a\\b", "\"x\""] {
+            assert!(Flag::new(flag).is_err(), "{flag}");
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Frame first, parse second: splits the server's bytes into responses and finds their literals, before any grammar runs.
+//!
+//! A response is a line that ends in CR LF; `{n}` before the line end says that `n` bytes of a literal follow, and after them the line goes on
+//! (RFC 3501 4.3). Only untagged data has literals: a status line's text is free, so that `{5}` at its end is text. Literal bytes are never
+//! looked at. A literal that is to be streamed is handed on piece by piece and leaves the buffer, so that memory stays flat.
+
+use crate::proto::error::{ProtocolError, excerpt};
+use crate::proto::limits::Limits;
+use memchr::memchr;
+use std::ops::Range;
+
+/// Where a literal's bytes are within its response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiteralSpan {
+    /// Offset of the first byte behind `{n}` CR LF, from the start of the response.
+    pub start: usize,
+    /// Bytes in the buffer: 0 for a literal that was streamed.
+    pub length: usize,
+    /// Bytes that the server announced.
+    pub announced: u64,
+    /// Whether the bytes were handed on as pieces and are not in the response.
+    pub streamed: bool,
+}
+
+/// What [`Frame::advance`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing whole is there: more bytes are needed.
+    NeedBytes,
+    /// A response is complete; [`Frame::response`] shows it until the next call.
+    Response,
+    /// A piece of a literal that is being streamed; [`Frame::piece`] shows it, and [`Frame::response`] what stands before the literal.
+    Piece,
+}
+
+/// A response's bytes, without the last CR LF, and its literals in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Raw<'a> {
+    /// The bytes, literals included.
+    pub bytes: &'a [u8],
+    /// Where the literals are.
+    pub literals: &'a [LiteralSpan],
+}
+
+/// The splitter, with the one buffer that everything is read into.
+#[derive(Debug)]
+pub struct Frame {
+    limits: Limits,
+    buffer: Vec<u8>,
+    filled: usize,
+    /// Start of the response being read.
+    start: usize,
+    /// Where to look for the next line end.
+    scan: usize,
+    /// Start of the line being read, for finding `{n}`.
+    line: usize,
+    /// Literal bytes in the buffer before `scan`; the rest counts as line.
+    literal_bytes: usize,
+    literals: Vec<LiteralSpan>,
+    /// Bytes of the current literal that are still to come.
+    remaining: u64,
+    streaming: bool,
+    /// The last piece handed out; it leaves the buffer at the next call.
+    piece: Range<usize>,
+    /// End of the last response handed out, and where the next one starts.
+    complete: Option<(usize, usize)>,
+    stream_over: Option<u64>,
+}
+
+/// Large enough that a fast server fills it, small enough to stay in the cache.
+const READ_SIZE: usize = 64 << 10;
+
+impl Frame {
+    /// An empty buffer.
+    pub fn new(limits: Limits) -> Self {
+        Frame {
+            limits,
+            buffer: Vec::new(),
+            filled: 0,
+            start: 0,
+            scan: 0,
+            line: 0,
+            literal_bytes: 0,
+            literals: Vec::new(),
+            remaining: 0,
+            streaming: false,
+            piece: 0..0,
+            complete: None,
+            stream_over: None,
+        }
+    }
+
+    /// Literals of more bytes than this are handed on in pieces; `None`, the default, keeps every literal whole.
+    pub fn stream_literals_over(&mut self, bytes: Option<u64>) {
+        self.stream_over = bytes;
+    }
+
+    /// Room to read into; say with [`Frame::filled`] how much was read.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.drop_handed_out();
+        if self.start == self.filled {
+            self.shift_to_front();
+        }
+        // A large literal gets its room step by step, never by the server's number alone.
+        let wanted = usize::try_from(self.remaining).unwrap_or(usize::MAX).clamp(READ_SIZE, 1 << 20);
+        if self.buffer.len() - self.filled < READ_SIZE {
+            self.shift_to_front();
+            if self.buffer.len() - self.filled < READ_SIZE {
+                let grown = (self.filled + wanted).max(self.buffer.len() + self.buffer.len() / 2);
+                self.buffer.resize(grown, 0);
+            }
+        }
+        &mut self.buffer[self.filled..]
+    }
+
+    /// Says that `count` bytes were read into [`Frame::space`].
+    pub fn filled(&mut self, count: usize) {
+        self.filled = (self.filled + count).min(self.buffer.len());
+    }
+
+    /// Copies bytes in; for callers that have them already.
+    pub fn push(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let space = self.space();
+            let count = space.len().min(bytes.len());
+            space[..count].copy_from_slice(&bytes[..count]);
+            self.filled(count);
+            bytes = &bytes[count..];
+        }
+    }
+
+    /// Whether bytes are there that no response handed out so far contains.
+    pub fn has_unread(&self) -> bool {
+        self.complete.map_or(self.start, |(_, next)| next) < self.filled
+    }
+
+    /// Finds the next response or piece.
+    ///
+    /// # Errors
+    /// [`ProtocolError::TooLarge`] over a limit, [`ProtocolError::Malformed`] for a bare LF or an unreadable literal size.
+    pub fn advance(&mut self) -> Result<Step, ProtocolError> {
+        self.drop_handed_out();
+        loop {
+            if self.remaining > 0 {
+                let here = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(self.filled - self.scan);
+                if self.streaming {
+                    if here == 0 {
+                        return Ok(Step::NeedBytes);
+                    }
+                    self.remaining -= here as u64;
+                    self.piece = self.scan..self.scan + here;
+                    return Ok(Step::Piece);
+                }
+                self.remaining -= here as u64;
+                self.scan += here;
+                self.literal_bytes += here;
+                if self.remaining > 0 {
+                    return Ok(Step::NeedBytes);
+                }
+                self.line = self.scan;
+            }
+            let Some(found) = memchr(b'\n', &self.buffer[self.scan..self.filled]) else {
+                self.scan = self.filled;
+                self.check_line(self.scan)?;
+                return Ok(Step::NeedBytes);
+            };
+            let end = self.scan + found;
+            self.check_line(end)?;
+            if end == self.line || self.buffer[end - 1] != b'\r' {
+                return Err(self.malformed("a bare LF", end));
+            }
+            match self.announced_literal(end - 1)? {
+                None => {
+                    self.complete = Some((end - 1, end + 1));
+                    return Ok(Step::Response);
+                }
+                Some(announced) => self.begin_literal(announced, end + 1)?,
+            }
+        }
+    }
+
+    /// The response that [`Frame::advance`] found last; while a literal is streamed, what stands before it.
+    pub fn response(&self) -> Raw<'_> {
+        let end = self.complete.map_or(self.scan, |(end, _)| end);
+        Raw { bytes: &self.buffer[self.start..end], literals: &self.literals }
+    }
+
+    /// The piece of a streamed literal that [`Frame::advance`] found last.
+    pub fn piece(&self) -> &[u8] {
+        &self.buffer[self.piece.clone()]
+    }
+
+    /// Whether the piece found last ends its literal.
+    pub fn piece_is_last(&self) -> bool {
+        self.remaining == 0
+    }
+
+    fn begin_literal(&mut self, announced: u64, at: usize) -> Result<(), ProtocolError> {
+        self.streaming = announced > 0 && self.stream_over.is_some_and(|over| announced > over);
+        let limit = if self.streaming { self.limits.streamed_literal } else { self.limits.literal };
+        if announced > limit {
+            return Err(ProtocolError::TooLarge { what: "a literal", limit });
+        }
+        let kept = if self.streaming { 0 } else { announced };
+        if self.literal_bytes as u64 + kept > self.limits.response {
+            return Err(ProtocolError::TooLarge { what: "a response", limit: self.limits.response });
+        }
+        self.literals.push(LiteralSpan { start: at - self.start, length: kept as usize, announced, streamed: self.streaming });
+        self.remaining = announced;
+        self.scan = at;
+        self.line = at;
+        Ok(())
+    }
+
+    /// The size in `{n}` before the line end at `end`, if the line ends so and may.
+    fn announced_literal(&self, end: usize) -> Result<Option<u64>, ProtocolError> {
+        let line = &self.buffer[self.line..end];
+        if line.last() != Some(&b'}') || !may_have_literals(&self.buffer[self.start..end]) {
+            return Ok(None);
+        }
+        let Some(open) = memchr::memrchr(b'{', line) else { return Ok(None) };
+        let digits = &line[open + 1..line.len() - 1];
+        let stands_apart = matches!(line[..open].last(), None | Some(b' ' | b'(' | b'[' | b'~'));
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) || !stands_apart {
+            return Ok(None);
+        }
+        let size = digits.iter().try_fold(0u64, |size, digit| size.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
+        size.map(Some).ok_or_else(|| self.malformed("a literal size beyond 64 bits", self.line + open))
+    }
+
+    fn check_line(&self, to: usize) -> Result<(), ProtocolError> {
+        // Literals over the line limit are common; what counts is the text between them.
+        if to - self.start - self.literal_bytes > self.limits.line {
+            return Err(ProtocolError::TooLarge { what: "a response line", limit: self.limits.line as u64 });
+        }
+        Ok(())
+    }
+
+    fn malformed(&self, what: &'static str, at: usize) -> ProtocolError {
+        let from = at.saturating_sub(30).max(self.start);
+        ProtocolError::Malformed { what, offset: at - self.start, near: excerpt(&self.buffer[from..self.filled.min(at + 30)]) }
+    }
+
+    fn drop_handed_out(&mut self) {
+        if let Some((_, next)) = self.complete.take() {
+            self.start = next;
+            self.scan = next;
+            self.line = next;
+            self.literal_bytes = 0;
+            self.literals.clear();
+        }
+        if !self.piece.is_empty() {
+            let piece = std::mem::take(&mut self.piece);
+            self.buffer.copy_within(piece.end..self.filled, piece.start);
+            self.filled -= piece.len();
+        }
+    }
+
+    fn shift_to_front(&mut self) {
+        if self.start == 0 {
+            return;
+        }
+        self.buffer.copy_within(self.start..self.filled, 0);
+        self.scan -= self.start;
+        self.line -= self.start;
+        self.filled -= self.start;
+        self.start = 0;
+        if self.filled == 0 && self.buffer.len() > 4 << 20 {
+            self.buffer = Vec::new(); // one large letter must not hold its room for the rest of the session
+        }
+    }
+}
+
+/// Untagged data may hold literals; continuations, tagged lines and untagged status lines end in free text.
+fn may_have_literals(response: &[u8]) -> bool {
+    let Some(rest) = response.strip_prefix(b"* ") else { return false };
+    let word = &rest[..memchr(b' ', rest).unwrap_or(rest.len())];
+    !super::response::is_status_word(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds `input` in chunks of `size` and returns each response's bytes, pieces joined as `<piece…>`.
+    fn split(input: &[u8], size: usize, stream_over: Option<u64>) -> Result<Vec<String>, ProtocolError> {
+        let mut frame = Frame::new(Limits { line: 200, literal: 1000, ..Limits::default() });
+        frame.stream_literals_over(stream_over);
+        let (mut found, mut streamed) = (Vec::new(), Vec::new());
+        for chunk in input.chunks(size) {
+            frame.push(chunk);
+            loop {
+                match frame.advance()? {
+                    Step::NeedBytes => break,
+                    Step::Piece => streamed.extend_from_slice(frame.piece()),
+                    Step::Response => {
+                        let pieces = if streamed.is_empty() { String::new() } else { format!("<{}>", streamed.escape_ascii()) };
+                        found.push(format!("{}{pieces}", frame.response().bytes.escape_ascii()));
+                        streamed.clear();
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn responses_are_split_alike_whole_and_byte_by_byte() {
+        let table: &[(&str, &[&str])] = &[
+            ("* 3 EXISTS\r\n* 0 RECENT\r\n", &["* 3 EXISTS", "* 0 RECENT"]),
+            ("* 1 FETCH (A {5}\r\na\r\nbc B NIL)\r\n", &["* 1 FETCH (A {5}\\r\\na\\r\\nbc B NIL)"]),
+            ("* 1 FETCH (A {0}\r\n)\r\n", &["* 1 FETCH (A {0}\\r\\n)"]),
+            ("* 1 FETCH (A {3}\r\nx)\r B {3}\r\n}\r\n)\r\n", &["* 1 FETCH (A {3}\\r\\nx)\\r B {3}\\r\\n}\\r\\n)"]),
+            (
+                "* OK text {5}\r\nA1 NO text {99999999999999999999}\r\n+ {3}\r\n",
+                &["* OK text {5}", "A1 NO text {99999999999999999999}", "+ {3}"],
+            ),
+            ("* LIST () \"/\" a{5}\r\n", &["* LIST () \\\"/\\\" a{5}"]),
+        ];
+        for (input, expected) in table {
+            for size in [usize::MAX, 1, 2, 3, 7] {
+                assert_eq!(
+                    split(input.as_bytes(), size.min(input.len()), None).as_deref(),
+                    Ok(&expected.map_strings()[..]),
+                    "{input:?} by {size}"
+                );
+            }
+        }
+    }
+
+    trait MapStrings {
+        fn map_strings(&self) -> Vec<String>;
+    }
+    impl MapStrings for &[&str] {
+        fn map_strings(&self) -> Vec<String> {
+            self.iter().map(ToString::to_string).collect()
+        }
+    }
+
+    #[test]
+    fn a_streamed_literal_leaves_the_response() {
+        for size in [1, 3, 1000] {
+            let found = split(b"* 1 FETCH (UID 5 BODY[] {12}\r\nhello\r\nthere FLAGS ())\r\n* 2 EXISTS\r\n", size, Some(10));
+            assert_eq!(found.unwrap(), ["* 1 FETCH (UID 5 BODY[] {12}\\r\\n FLAGS ())<hello\\r\\nthere>", "* 2 EXISTS"], "by {size}");
+        }
+    }
+
+    #[test]
+    fn limits_hold_before_room_is_made() {
+        let line = [b"* SEARCH".to_vec(), vec![b' '; 300]].concat();
+        assert_eq!(split(&line, 7, None), Err(ProtocolError::TooLarge { what: "a response line", limit: 200 }));
+        for size in ["1001", "4294967295", "18446744073709551615"] {
+            let literal = format!("* 1 FETCH (A {{{size}}}\r\n");
+            assert_eq!(split(literal.as_bytes(), 5, None), Err(ProtocolError::TooLarge { what: "a literal", limit: 1000 }), "{size}");
+        }
+        assert!(matches!(split(b"* 1 FETCH (A {99999999999999999999}\r\n", 9, None), Err(ProtocolError::Malformed { .. })));
+        assert!(matches!(split(b"* 1 EXISTS\n", 9, None), Err(ProtocolError::Malformed { what: "a bare LF", .. })));
+    }
+}

@@ -1,0 +1,147 @@
+//! Sequence sets, `1:3,7,9:*` (RFC 3501 9, sequence-set).
+
+use std::fmt::{self, Write as _};
+use std::num::NonZeroU32;
+
+/// One end of a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// A message number or UID.
+    Number(NonZeroU32),
+    /// `*`: the last message.
+    Last,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bound::Number(number) => number.fmt(formatter),
+            Bound::Last => formatter.write_char('*'),
+        }
+    }
+}
+
+/// Messages by number or UID. Never expanded: a range stays a range.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SequenceSet {
+    ranges: Vec<(Bound, Bound)>,
+}
+
+impl SequenceSet {
+    /// The empty set, which cannot be sent; callers answer it themselves.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether no message is denoted.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// The ranges in the order in which they are sent.
+    pub fn ranges(&self) -> &[(Bound, Bound)] {
+        &self.ranges
+    }
+
+    /// Adds one message; numbers that follow each other become a range.
+    pub fn push(&mut self, number: NonZeroU32) {
+        if let Some((_, Bound::Number(last))) = self.ranges.last_mut()
+            && last.checked_add(1) == Some(number)
+        {
+            *last = number;
+            return;
+        }
+        self.ranges.push((Bound::Number(number), Bound::Number(number)));
+    }
+
+    /// Adds a range.
+    pub fn push_range(&mut self, first: Bound, last: Bound) {
+        match (first, last) {
+            (Bound::Number(first), Bound::Number(last)) if first == last => self.push(first),
+            _ => self.ranges.push((first, last)),
+        }
+    }
+
+    /// The same messages as sets whose text is at most `bytes` long each (but at least one range each); servers limit a command line.
+    pub fn split(&self, bytes: usize) -> Vec<SequenceSet> {
+        let mut sets = Vec::new();
+        let mut current = SequenceSet::new();
+        let mut length = 0;
+        for &(first, last) in &self.ranges {
+            let range = range_text(first, last).len() + 1;
+            if length + range > bytes && !current.is_empty() {
+                sets.push(std::mem::take(&mut current));
+                length = 0;
+            }
+            current.ranges.push((first, last));
+            length += range;
+        }
+        if !current.is_empty() {
+            sets.push(current);
+        }
+        sets
+    }
+}
+
+impl From<NonZeroU32> for SequenceSet {
+    fn from(number: NonZeroU32) -> Self {
+        let mut set = SequenceSet::new();
+        set.push(number);
+        set
+    }
+}
+
+impl FromIterator<NonZeroU32> for SequenceSet {
+    fn from_iter<I: IntoIterator<Item = NonZeroU32>>(numbers: I) -> Self {
+        let mut set = SequenceSet::new();
+        numbers.into_iter().for_each(|number| set.push(number));
+        set
+    }
+}
+
+impl fmt::Display for SequenceSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, &(first, last)) in self.ranges.iter().enumerate() {
+            if index > 0 {
+                formatter.write_char(',')?;
+            }
+            formatter.write_str(&range_text(first, last))?;
+        }
+        Ok(())
+    }
+}
+
+fn range_text(first: Bound, last: Bound) -> String {
+    if first == last { first.to_string() } else { format!("{first}:{last}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(number: u32) -> NonZeroU32 {
+        NonZeroU32::new(number).unwrap()
+    }
+
+    #[test]
+    fn neighbours_become_ranges_and_order_is_kept() {
+        let set: SequenceSet = [1, 2, 3, 7, 9, 10, 4].into_iter().map(number).collect();
+        assert_eq!(set.to_string(), "1:3,7,9:10,4");
+        let mut set = SequenceSet::from(number(5));
+        set.push_range(Bound::Number(number(7)), Bound::Last);
+        set.push_range(Bound::Last, Bound::Last);
+        assert_eq!(set.to_string(), "5,7:*,*");
+        let mut highest = SequenceSet::from(number(u32::MAX));
+        highest.push(number(1));
+        assert_eq!(highest.to_string(), "4294967295,1");
+    }
+
+    #[test]
+    fn a_long_set_is_split_without_loss() {
+        let set: SequenceSet = (1..10_000).map(|index| number(index * 2)).collect();
+        let parts = set.split(8000);
+        assert!(parts.len() > 1 && parts.iter().all(|part| part.to_string().len() <= 8000));
+        assert_eq!(parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","), set.to_string());
+        assert!(SequenceSet::new().split(10).is_empty());
+    }
+}

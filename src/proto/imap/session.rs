@@ -1,0 +1,530 @@
+//! The session: commands in, bytes out; bytes in, events out.
+//!
+//! Theory of operation. Commands wait in one queue in the order in which they were submitted. Their text goes out as far as it can: up to a
+//! literal for which the server has to say `+` first (RFC 3501 4.3), or an answer to a challenge; what is behind waits. A `+` goes to the command that
+//! waits for it. A tagged response ends the command with that tag, whichever it is: servers may finish commands in another order (5.5).
+//!
+//! | response | who gets it | what it must not be |
+//! |---|---|---|
+//! | greeting | [`Event::Greeting`] | anything but untagged OK, PREAUTH, BYE |
+//! | `+` | the command being sent, else [`Event::Continue`] for IDLE | there without a command that waits |
+//! | tagged | [`Event::Done`] | an unknown, repeated or future tag; OK for a command that is not wholly sent |
+//! | untagged | state first, then [`Event::Data`] or [`Event::Status`] | over the limit of responses |
+
+use super::command::{Command, Effect};
+use super::encode::Part;
+use super::frame::{Frame, Step};
+use super::response::{self, Data, Response, Status, StatusKind};
+use super::state::{Capabilities, SelectedMailbox};
+use crate::proto::error::{ProtocolError, excerpt};
+use crate::proto::limits::Limits;
+use std::collections::VecDeque;
+use std::ops::Range;
+use zeroize::Zeroize;
+
+/// A submitted command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Handle(u32);
+
+/// What [`Session::next_event`] tells.
+#[derive(Debug, Clone)]
+pub enum Event<'a> {
+    /// Nothing more can be told: send [`Session::take_outgoing`], then read more.
+    NeedBytes,
+    /// The first response of the connection.
+    Greeting(Status<'a>),
+    /// Untagged data.
+    Data(Data<'a>),
+    /// An untagged status.
+    Status(Status<'a>),
+    /// A piece of a literal that is being streamed.
+    Piece(Piece<'a>),
+    /// The server waits: IDLE has begun, or a challenge came that the command has no answer to.
+    Continue(&'a [u8]),
+    /// A command ended.
+    Done {
+        /// Which one.
+        handle: Handle,
+        /// How.
+        status: Status<'a>,
+    },
+}
+
+/// A piece of a streamed literal.
+#[derive(Debug, Clone)]
+pub struct Piece<'a> {
+    /// The response so far: `* 12 FETCH (UID 5 BODY[] {60000000}`.
+    pub before: &'a [u8],
+    /// The piece's bytes.
+    pub bytes: &'a [u8],
+    /// Whether the literal ends with it.
+    pub last: bool,
+}
+
+/// How a command ended, as owned text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// OK, NO or BAD.
+    pub kind: StatusKind,
+    /// The code's name in upper case and its arguments.
+    pub code: Option<(String, String)>,
+    /// The text without the code.
+    pub text: String,
+}
+
+impl From<&Status<'_>> for Completion {
+    fn from(status: &Status<'_>) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = status.code.map(|code| (text(code.name).to_ascii_uppercase(), text(code.arguments)));
+        Completion { kind: status.kind, code, text: text(status.text) }
+    }
+}
+
+impl Completion {
+    /// The server's words with their code, as it sent them.
+    pub fn words(&self) -> String {
+        match &self.code {
+            Some((name, arguments)) if arguments.is_empty() => format!("[{name}] {}", self.text),
+            Some((name, arguments)) => format!("[{name} {arguments}] {}", self.text),
+            None => self.text.clone(),
+        }
+    }
+}
+
+/// Bytes to send, and which of them a trace must not show. Wiped from memory when dropped.
+#[derive(Default)]
+pub struct Outgoing {
+    bytes: Vec<u8>,
+    secrets: Vec<Range<usize>>,
+}
+
+impl Outgoing {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bytes as a trace shows them.
+    pub fn redacted(&self) -> Vec<u8> {
+        let mut shown = Vec::with_capacity(self.bytes.len());
+        let mut from = 0;
+        for secret in &self.secrets {
+            shown.extend_from_slice(&self.bytes[from..secret.start]);
+            shown.extend_from_slice(b"#<secret>");
+            from = secret.end;
+        }
+        shown.extend_from_slice(&self.bytes[from..]);
+        shown
+    }
+
+    fn push(&mut self, bytes: &[u8], secret: bool) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        if secret {
+            self.secrets.push(start..self.bytes.len());
+        }
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        if !self.secrets.is_empty() {
+            self.bytes.zeroize();
+        }
+    }
+}
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Outgoing({})", self.redacted().escape_ascii())
+    }
+}
+
+#[derive(Debug)]
+struct InFlight {
+    handle: Handle,
+    effect: Effect,
+    parts: VecDeque<Part>,
+    answer: Option<Part>,
+    sending: Sending,
+    responses: u64,
+    capabilities_seen: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    /// The tag has not gone out yet.
+    Not,
+    /// Text can go out.
+    Going,
+    /// The server has to say `+` before the next part.
+    WaitsForContinue,
+    /// All is out.
+    Done,
+}
+
+/// One IMAP connection's protocol state.
+#[derive(Debug)]
+pub struct Session {
+    limits: Limits,
+    frame: Frame,
+    out: Outgoing,
+    queue: VecDeque<InFlight>,
+    next_tag: u32,
+    greeted: bool,
+    capabilities: Capabilities,
+    /// How often the server has told its capabilities.
+    capabilities_told: u64,
+    selected: Option<SelectedMailbox>,
+    ended: bool,
+    found: Found,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    NeedBytes,
+    Greeting,
+    Untagged,
+    Piece,
+    Continue,
+    Done(Handle),
+}
+
+impl Session {
+    /// A session before the greeting.
+    pub fn new(limits: Limits) -> Self {
+        Session {
+            frame: Frame::new(limits.clone()),
+            limits,
+            out: Outgoing::default(),
+            queue: VecDeque::new(),
+            next_tag: 0,
+            greeted: false,
+            capabilities: Capabilities::default(),
+            capabilities_told: 0,
+            selected: None,
+            ended: false,
+            found: Found::NeedBytes,
+        }
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What the server advertises now.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// The selected mailbox.
+    pub fn selected(&self) -> Option<&SelectedMailbox> {
+        self.selected.as_ref()
+    }
+
+    /// Whether the server said BYE.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// How many commands have not ended.
+    pub fn in_flight(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Literals of more bytes than this come as [`Event::Piece`]; `None`, the default, keeps every literal whole.
+    pub fn stream_literals_over(&mut self, bytes: Option<u64>) {
+        self.frame.stream_literals_over(bytes);
+    }
+
+    /// Queues a command; its text is in [`Session::take_outgoing`] as far as it may be sent.
+    pub fn submit(&mut self, command: Command) -> Handle {
+        self.next_tag = self.next_tag.wrapping_add(1);
+        let handle = Handle(self.next_tag);
+        if matches!(command.effect, Effect::Select { .. } | Effect::Unselect) {
+            // What comes from now on is about the new mailbox, and a failed SELECT leaves none selected (RFC 3501 6.3.1).
+            self.selected = match &command.effect {
+                Effect::Select { name, read_only } => {
+                    Some(SelectedMailbox { name: name.clone(), read_only: *read_only, ..Default::default() })
+                }
+                _ => self.selected.take(),
+            };
+        }
+        self.queue.push_back(InFlight {
+            handle,
+            effect: command.effect,
+            parts: command.parts.into(),
+            answer: command.answer,
+            sending: Sending::Not,
+            responses: 0,
+            capabilities_seen: self.capabilities_told,
+        });
+        self.pump();
+        handle
+    }
+
+    /// Ends IDLE: queues `DONE`.
+    pub fn end_idle(&mut self) {
+        if self.queue.front().is_some_and(|command| command.effect == Effect::Idle) {
+            self.out.push(b"DONE\r\n", false);
+        }
+    }
+
+    /// Refuses a challenge: queues `*`, at which the server ends the command with BAD (RFC 3501 6.2.2).
+    pub fn cancel_authentication(&mut self) {
+        self.out.push(b"*\r\n", false);
+    }
+
+    /// The bytes to send now; empty when there are none.
+    pub fn take_outgoing(&mut self) -> Outgoing {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Room to read into; say with [`Session::filled`] how much was read.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.frame.space()
+    }
+
+    /// Says that `count` bytes were read into [`Session::space`].
+    pub fn filled(&mut self, count: usize) {
+        self.frame.filled(count);
+    }
+
+    /// Copies bytes in.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.frame.push(bytes);
+    }
+
+    /// Whether the connection may end here: no command waits and no response has begun.
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.frame.has_unread()
+    }
+
+    /// Forgets all that was learnt before TLS began (RFC 3501 6.2.1).
+    ///
+    /// # Errors
+    /// [`ProtocolError::OutOfTurn`] when bytes were sent in the clear behind the reply to STARTTLS.
+    pub fn tls_established(&mut self) -> Result<(), ProtocolError> {
+        self.check_nothing_behind_starttls()?;
+        self.capabilities.clear();
+        self.capabilities_told += 1;
+        self.selected = None;
+        Ok(())
+    }
+
+    /// The next event.
+    ///
+    /// # Errors
+    /// [`ProtocolError`]; the connection must be closed then.
+    pub fn next_event(&mut self) -> Result<Event<'_>, ProtocolError> {
+        self.find_event()?;
+        self.current_event()
+    }
+
+    /// Finds the next event; `false` when more bytes are needed first.
+    ///
+    /// # Errors
+    /// As [`Session::next_event`].
+    pub fn find_event(&mut self) -> Result<bool, ProtocolError> {
+        self.found = self.advance()?;
+        Ok(self.found != Found::NeedBytes)
+    }
+
+    /// The event that was found last.
+    ///
+    /// # Errors
+    /// As [`Session::next_event`].
+    pub fn current_event(&self) -> Result<Event<'_>, ProtocolError> {
+        self.view(self.found)
+    }
+
+    fn advance(&mut self) -> Result<Found, ProtocolError> {
+        loop {
+            match self.frame.advance()? {
+                Step::NeedBytes => return Ok(Found::NeedBytes),
+                Step::Piece => return Ok(Found::Piece),
+                Step::Response => {}
+            }
+            let raw = self.frame.response();
+            match response::parse(raw, self.limits.depth)? {
+                Response::Status(status) if !self.greeted => {
+                    let (kind, code) = (status.kind, status.code);
+                    if !matches!(kind, StatusKind::Ok | StatusKind::PreAuth | StatusKind::Bye) {
+                        return Err(out_of_turn("the greeting is a refusal", raw.bytes));
+                    }
+                    if let Some(code) = code.filter(|code| code.is("CAPABILITY")) {
+                        self.capabilities.replace(code.tokens(self.limits.depth))?;
+                        self.capabilities_told += 1;
+                    }
+                    self.greeted = true;
+                    self.ended = kind == StatusKind::Bye;
+                    return Ok(Found::Greeting);
+                }
+                _ if !self.greeted => return Err(out_of_turn("something else than a greeting", raw.bytes)),
+                Response::Status(status) => {
+                    let (kind, depth) = (status.kind, self.limits.depth);
+                    if let Some(code) = status.code {
+                        if code.is("CAPABILITY") {
+                            self.capabilities.replace(code.tokens(depth))?;
+                            self.capabilities_told += 1;
+                        } else if let Some(selected) = &mut self.selected {
+                            selected.apply_code(&code, depth)?;
+                        }
+                    }
+                    self.ended |= kind == StatusKind::Bye;
+                    self.count_response()?;
+                    return Ok(Found::Untagged);
+                }
+                Response::Data(data) => {
+                    if data.number.is_none() && data.is("CAPABILITY") {
+                        self.capabilities.replace(data.tokens)?;
+                        self.capabilities_told += 1;
+                    } else if let Some(selected) = &mut self.selected {
+                        selected.apply_data(&data)?;
+                    }
+                    self.count_response()?;
+                    return Ok(Found::Untagged);
+                }
+                Response::Continue(text) => {
+                    let Some(position) =
+                        self.queue.iter().position(|command| command.sending != Sending::Done || command.effect == Effect::Idle)
+                    else {
+                        return match self.queue.back() {
+                            // A further challenge: the caller decides.
+                            Some(command) if command.effect == Effect::Authenticate => Ok(Found::Continue),
+                            _ => Err(out_of_turn("a continuation that no command waits for", text)),
+                        };
+                    };
+                    let command = &mut self.queue[position];
+                    match command.sending {
+                        Sending::WaitsForContinue => {
+                            command.sending = Sending::Going;
+                            self.pump();
+                        }
+                        Sending::Done => return Ok(Found::Continue),
+                        Sending::Not | Sending::Going => return Err(out_of_turn("a continuation that no command waits for", text)),
+                    }
+                }
+                Response::Tagged { tag, status } => {
+                    let (kind, code) = (status.kind, status.code);
+                    let tag = std::str::from_utf8(tag).ok().and_then(|tag| tag.strip_prefix('A')?.parse().ok()).map(Handle);
+                    let Some(position) =
+                        self.queue.iter().position(|command| Some(command.handle) == tag && command.sending != Sending::Not)
+                    else {
+                        return Err(out_of_turn("a tag that no command in flight has", raw.bytes));
+                    };
+                    let capability = code.filter(|code| code.is("CAPABILITY"));
+                    if let Some(capability) = capability {
+                        self.capabilities.replace(capability.tokens(self.limits.depth))?;
+                        self.capabilities_told += 1;
+                    }
+                    if let (Some(code), Some(selected)) = (code, &mut self.selected) {
+                        selected.apply_code(&code, self.limits.depth)?;
+                    }
+                    if kind == StatusKind::Ok && self.queue[position].sending != Sending::Done {
+                        return Err(out_of_turn("a command succeeded before it was wholly sent", raw.bytes));
+                    }
+                    let Some(command) = self.queue.remove(position) else { continue };
+                    self.apply_end(&command, kind)?;
+                    self.pump();
+                    return Ok(Found::Done(command.handle));
+                }
+            }
+        }
+    }
+
+    fn view(&self, found: Found) -> Result<Event<'_>, ProtocolError> {
+        let raw = self.frame.response();
+        match found {
+            Found::NeedBytes => return Ok(Event::NeedBytes),
+            Found::Piece => {
+                return Ok(Event::Piece(Piece { before: raw.bytes, bytes: self.frame.piece(), last: self.frame.piece_is_last() }));
+            }
+            _ => {}
+        }
+        Ok(match (response::parse(raw, self.limits.depth)?, found) {
+            (Response::Status(status), Found::Greeting) => Event::Greeting(status),
+            (Response::Status(status), _) => Event::Status(status),
+            (Response::Data(data), _) => Event::Data(data),
+            (Response::Continue(text), _) => Event::Continue(text),
+            (Response::Tagged { status, .. }, Found::Done(handle)) => Event::Done { handle, status },
+            (Response::Tagged { .. }, _) => Event::NeedBytes,
+        })
+    }
+
+    fn apply_end(&mut self, command: &InFlight, kind: StatusKind) -> Result<(), ProtocolError> {
+        match (&command.effect, kind) {
+            (Effect::Select { .. }, StatusKind::No | StatusKind::Bad) | (Effect::Unselect, StatusKind::Ok) => self.selected = None,
+            (Effect::StartTls, StatusKind::Ok) => self.check_nothing_behind_starttls()?,
+            // Capabilities differ after login; what was told before does not hold any more (RFC 3501 6.2.2).
+            (Effect::Authenticate, StatusKind::Ok) if self.capabilities_told == command.capabilities_seen => self.capabilities.clear(),
+            (Effect::Logout, StatusKind::Ok) => self.ended = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn check_nothing_behind_starttls(&self) -> Result<(), ProtocolError> {
+        if self.frame.has_unread() {
+            return Err(out_of_turn("text in the clear behind the reply to STARTTLS", b""));
+        }
+        Ok(())
+    }
+
+    fn count_response(&mut self) -> Result<(), ProtocolError> {
+        let Some(command) = self.queue.front_mut() else { return Ok(()) };
+        command.responses += 1;
+        if command.responses > self.limits.responses {
+            return Err(ProtocolError::TooLarge { what: "the number of responses to a command", limit: self.limits.responses });
+        }
+        Ok(())
+    }
+
+    /// Writes as much of the queue as may go out.
+    fn pump(&mut self) {
+        for command in &mut self.queue {
+            if command.sending == Sending::Not {
+                command.sending = Sending::Going;
+                self.out.push(format!("A{} ", command.handle.0).as_bytes(), false);
+            }
+            while command.sending == Sending::Going {
+                let Some(part) = command.parts.front_mut() else {
+                    self.out.push(b"\r\n", false);
+                    command.sending = match command.answer.take() {
+                        Some(answer) => {
+                            command.parts.push_back(answer);
+                            Sending::WaitsForContinue
+                        }
+                        None => Sending::Done,
+                    };
+                    break;
+                };
+                if part.literal {
+                    let at_once = self.capabilities.has("LITERAL+") || (self.capabilities.has("LITERAL-") && part.bytes.len() <= 4096);
+                    let sign = if at_once { "+" } else { "" };
+                    self.out.push(format!("{{{}{sign}}}\r\n", part.bytes.len()).as_bytes(), false);
+                    part.literal = false;
+                    if !at_once {
+                        command.sending = Sending::WaitsForContinue;
+                        break;
+                    }
+                }
+                self.out.push(&part.bytes, part.secret);
+                if part.secret {
+                    part.bytes.zeroize();
+                }
+                command.parts.pop_front();
+            }
+            if command.sending != Sending::Done
+                || matches!(command.effect, Effect::StartTls | Effect::Authenticate | Effect::Idle | Effect::Logout)
+            {
+                break; // nothing may be sent behind these before they have ended
+            }
+        }
+    }
+}
+
+fn out_of_turn(what: &'static str, near: &[u8]) -> ProtocolError {
+    ProtocolError::OutOfTurn { what, near: excerpt(near) }
+}

@@ -1,0 +1,329 @@
+//! The one tokenizer for everything a server sends as data: flat, zero-copy, limited in depth.
+//!
+//! IMAP's data is parenthesised lists of atoms, numbers, strings and NIL (RFC 3501 4). Tokens come as slices of the response; a caller builds what
+//! it needs from them and skips the rest.
+
+use super::frame::{LiteralSpan, Raw};
+use crate::proto::error::{ProtocolError, excerpt};
+use std::borrow::Cow;
+
+/// One token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Token<'a> {
+    /// `(`
+    Open,
+    /// `)`
+    Close,
+    /// Anything that is not quoted: a name, a number, a flag, `NIL`, or a fetch item such as `BODY[HEADER.FIELDS (FROM)]<0>`.
+    Atom(&'a [u8]),
+    /// The inside of a quoted string, with its backslashes.
+    Quoted(&'a [u8]),
+    /// A literal's bytes.
+    Literal(&'a [u8]),
+    /// A literal that was handed on in pieces; its size in bytes.
+    Streamed(u64),
+}
+
+impl<'a> Token<'a> {
+    /// Whether this is the atom `NIL`.
+    pub fn is_nil(self) -> bool {
+        matches!(self, Token::Atom(atom) if atom.eq_ignore_ascii_case(b"NIL"))
+    }
+
+    /// An atom of digits as a number; `None` for all else and beyond 63 bits, which Lisp's integers hold.
+    pub fn number(self) -> Option<u64> {
+        match self {
+            Token::Atom(atom) => parse_number(atom),
+            _ => None,
+        }
+    }
+
+    /// The bytes of an atom or string, escapes undone; `None` for parentheses and streamed literals.
+    pub fn bytes(self) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Token::Atom(bytes) | Token::Literal(bytes) => Some(Cow::Borrowed(bytes)),
+            Token::Quoted(inside) => Some(unescape(inside)),
+            Token::Open | Token::Close | Token::Streamed(_) => None,
+        }
+    }
+}
+
+/// Reads digits without wrapping; `None` if there are none, other bytes, or more than 63 bits.
+pub fn parse_number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 19 {
+        return None;
+    }
+    let number = digits.iter().try_fold(0u64, |number, byte| {
+        byte.is_ascii_digit().then_some(())?;
+        number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))
+    })?;
+    (number <= i64::MAX as u64).then_some(number)
+}
+
+/// Undoes `\"` and `\\` (RFC 3501 4.3); borrows where there is nothing to undo.
+pub fn unescape(inside: &[u8]) -> Cow<'_, [u8]> {
+    if !inside.contains(&b'\\') {
+        return Cow::Borrowed(inside);
+    }
+    let mut plain = Vec::with_capacity(inside.len());
+    let mut bytes = inside.iter();
+    while let Some(&byte) = bytes.next() {
+        plain.push(if byte == b'\\' { *bytes.next().unwrap_or(&byte) } else { byte });
+    }
+    Cow::Owned(plain)
+}
+
+/// A cursor over a response.
+#[derive(Debug, Clone)]
+pub struct Tokens<'a> {
+    bytes: &'a [u8],
+    literals: &'a [LiteralSpan],
+    at: usize,
+    depth: usize,
+    max_depth: usize,
+}
+
+impl<'a> Tokens<'a> {
+    /// Starts at byte `at` of the response.
+    pub fn new(raw: Raw<'a>, at: usize, max_depth: usize) -> Self {
+        Tokens { bytes: raw.bytes, literals: raw.literals, at, depth: 0, max_depth }
+    }
+
+    /// How many parentheses are open.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// What is left, as bytes; for text that has no token structure.
+    pub fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// The next token; `None` at the end of the response, when all parentheses are closed.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Malformed`] where the grammar ends, [`ProtocolError::TooLarge`] for parentheses nested too deep.
+    pub fn next_token(&mut self) -> Result<Option<Token<'a>>, ProtocolError> {
+        while self.bytes.get(self.at) == Some(&b' ') {
+            self.at += 1;
+        }
+        let Some(&first) = self.bytes.get(self.at) else {
+            return if self.depth == 0 { Ok(None) } else { Err(self.malformed("an unclosed parenthesis")) };
+        };
+        match first {
+            b'(' => {
+                self.depth += 1;
+                if self.depth > self.max_depth {
+                    return Err(ProtocolError::TooLarge { what: "the depth of parentheses", limit: self.max_depth as u64 });
+                }
+                self.at += 1;
+                Ok(Some(Token::Open))
+            }
+            b')' => {
+                self.depth = self.depth.checked_sub(1).ok_or_else(|| self.malformed("a closing parenthesis too many"))?;
+                self.at += 1;
+                Ok(Some(Token::Close))
+            }
+            b'"' => self.quoted().map(Some),
+            b'{' => self.literal().map(Some),
+            b'~' if self.bytes.get(self.at + 1) == Some(&b'{') => {
+                self.at += 1;
+                self.literal().map(Some)
+            }
+            _ => self.atom().map(Some),
+        }
+    }
+
+    /// The next token, which must be there.
+    ///
+    /// # Errors
+    /// As [`Tokens::next_token`], and [`ProtocolError::Malformed`] at the end.
+    pub fn expect_token(&mut self) -> Result<Token<'a>, ProtocolError> {
+        self.next_token()?.ok_or_else(|| self.malformed("the response ends too early"))
+    }
+
+    /// Reads one `(`.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Malformed`] for anything else.
+    pub fn expect_open(&mut self) -> Result<(), ProtocolError> {
+        match self.expect_token()? {
+            Token::Open => Ok(()),
+            _ => Err(self.malformed("expected an opening parenthesis")),
+        }
+    }
+
+    /// Reads over the rest of one value whose first token was `first`.
+    ///
+    /// # Errors
+    /// As [`Tokens::next_token`].
+    pub fn skip_value(&mut self, first: Token<'a>) -> Result<(), ProtocolError> {
+        match first {
+            Token::Open => {
+                let outside = self.depth - 1;
+                while self.depth > outside {
+                    self.expect_token()?;
+                }
+                Ok(())
+            }
+            Token::Close => Err(self.malformed("a closing parenthesis where a value is expected")),
+            _ => Ok(()),
+        }
+    }
+
+    /// An error at the place that has been reached.
+    pub fn malformed(&self, what: &'static str) -> ProtocolError {
+        let from = self.at.saturating_sub(20);
+        ProtocolError::Malformed { what, offset: self.at, near: excerpt(&self.bytes[from..]) }
+    }
+
+    fn quoted(&mut self) -> Result<Token<'a>, ProtocolError> {
+        let start = self.at + 1;
+        let end = self.end_of_quoted(start)?;
+        self.at = end + 1;
+        Ok(Token::Quoted(&self.bytes[start..end]))
+    }
+
+    fn end_of_quoted(&self, start: usize) -> Result<usize, ProtocolError> {
+        let mut at = start;
+        while let Some(found) = memchr::memchr2(b'"', b'\\', &self.bytes[at..]) {
+            at += found;
+            if self.bytes[at] == b'"' {
+                let inside = &self.bytes[start..at];
+                return if memchr::memchr3(b'\r', b'\n', 0, inside).is_some() {
+                    Err(self.malformed("a line end or NUL in a quoted string"))
+                } else {
+                    Ok(at)
+                };
+            }
+            at += 2;
+            if at > self.bytes.len() {
+                break;
+            }
+        }
+        Err(self.malformed("an unclosed quoted string"))
+    }
+
+    fn literal(&mut self) -> Result<Token<'a>, ProtocolError> {
+        let Some((literal, rest)) = self.literals.split_first() else { return Err(self.malformed("`{` without a literal")) };
+        let header = &self.bytes[self.at..literal.start.max(self.at)];
+        let header_is_whole = header.ends_with(b"}\r\n") && header[1..header.len() - 3].iter().all(u8::is_ascii_digit);
+        if !header_is_whole {
+            return Err(self.malformed("`{` without a literal"));
+        }
+        self.literals = rest;
+        self.at = literal.start + literal.length;
+        if literal.streamed {
+            return Ok(Token::Streamed(literal.announced));
+        }
+        Ok(Token::Literal(&self.bytes[literal.start..self.at]))
+    }
+
+    fn atom(&mut self) -> Result<Token<'a>, ProtocolError> {
+        let start = self.at;
+        while let Some(&byte) = self.bytes.get(self.at) {
+            match byte {
+                b' ' | b'(' | b')' => break,
+                b'[' if names_a_section(&self.bytes[start..self.at]) => self.section()?,
+                0..=31 | 127 => return Err(self.malformed("a control character in an atom")),
+                _ => self.at += 1,
+            }
+        }
+        Ok(Token::Atom(&self.bytes[start..self.at]))
+    }
+
+    /// Reads `[HEADER.FIELDS ("From" {4} CR LF …)]`: to the bracket that closes, over strings.
+    fn section(&mut self) -> Result<(), ProtocolError> {
+        self.at += 1;
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'"') => self.at = self.end_of_quoted(self.at + 1)? + 1,
+                Some(b'{') => {
+                    self.literal()?;
+                }
+                Some(0..=31 | 127) => return Err(self.malformed("a control character in a section")),
+                Some(_) => self.at += 1,
+                None => return Err(self.malformed("an unclosed section")),
+            }
+        }
+    }
+}
+
+/// Only these names are followed by a section; elsewhere `[` is an ordinary character, as in `[Gmail]/Sent`.
+fn names_a_section(name: &[u8]) -> bool {
+    [&b"BODY"[..], b"BODY.PEEK", b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::imap::frame::{Frame, Step};
+    use crate::proto::limits::Limits;
+
+    fn tokens_of(line: &str, max_depth: usize) -> Result<Vec<String>, ProtocolError> {
+        let mut frame = Frame::new(Limits::default());
+        frame.push(format!("* X {line}\r\n").as_bytes());
+        assert_eq!(frame.advance()?, Step::Response);
+        let mut tokens = Tokens::new(frame.response(), 4, max_depth);
+        let mut found = Vec::new();
+        while let Some(token) = tokens.next_token()? {
+            found.push(match token {
+                Token::Open => "(".into(),
+                Token::Close => ")".into(),
+                Token::Atom(atom) => String::from_utf8_lossy(atom).into_owned(),
+                Token::Quoted(inside) => format!("\"{}\"", String::from_utf8_lossy(&unescape(inside))),
+                Token::Literal(bytes) => format!("{{{}}}", bytes.escape_ascii()),
+                Token::Streamed(size) => format!("<{size}>"),
+            });
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn every_kind_of_token_is_read() {
+        let table = [
+            (r#"(UID 5 FLAGS (\Seen \*))"#, "( UID 5 FLAGS ( \\Seen \\* ) )"),
+            (r#"("a \"b\" \\" NIL)(1)"#, r#"( "a "b" \" NIL ) ( 1 )"#),
+            ("BODY[] {3}\r\na)b X", "BODY[] {a)b} X"),
+            ("BODY[HEADER.FIELDS (FROM \"a]b\")]<0> NIL", "BODY[HEADER.FIELDS (FROM \"a]b\")]<0> NIL"),
+            ("BODY[HEADER.FIELDS ({3}\r\na]b)] \"\"", "BODY[HEADER.FIELDS ({3}\r\na]b)] \"\""),
+            ("() \"/\" [Gmail]/Sent", "( ) \"/\" [Gmail]/Sent"),
+            ("BINARY[1] ~{2}\r\n\0\u{1}", "BINARY[1] {\\x00\\x01}"),
+            ("", ""),
+        ];
+        for (line, expected) in table {
+            assert_eq!(tokens_of(line, 9).map(|found| found.join(" ")).as_deref(), Ok(expected), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_grammar_forbids_is_malformed() {
+        for line in ["(", ")", "(a", "a)", "\"a", "\"a\\", "a\u{1}b", "BODY[", "BODY[\"a", "{a}", "{5", "\"a\0\""] {
+            assert!(matches!(tokens_of(line, 9), Err(ProtocolError::Malformed { .. })), "{line:?}");
+        }
+        let deep = "(".repeat(100_000);
+        assert!(matches!(tokens_of(&deep, 256), Err(ProtocolError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn numbers_do_not_wrap() {
+        let table: &[(&[u8], Option<u64>)] = &[
+            (b"0", Some(0)),
+            (b"4294967296", Some(1 << 32)),
+            (b"9223372036854775807", Some(i64::MAX as u64)),
+            (b"9223372036854775808", None),
+            (b"18446744073709551616", None),
+            (b"99999999999999999999999", None),
+            (b"", None),
+            (b"-1", None),
+            (b"1a", None),
+        ];
+        for (digits, expected) in table {
+            assert_eq!(parse_number(digits), *expected, "{}", digits.escape_ascii());
+        }
+    }
+}

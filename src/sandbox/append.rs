@@ -1,0 +1,45 @@
+//! APPEND (RFC 3501 6.3.11, 4315).
+
+use std::sync::Arc;
+
+use imap_codec::imap_types::{datetime::DateTime, extensions::binary::LiteralOrLiteral8, flag::Flag, mailbox::Mailbox as MailboxName};
+use jiff::Zoned;
+
+use super::{
+    dates,
+    flags::Flags,
+    letter::Content,
+    mailbox::Message,
+    session::{Outcome, Session, bad, name_of, no},
+};
+
+impl Session {
+    pub(crate) fn append(
+        &mut self,
+        mailbox: &MailboxName<'_>,
+        flags: &[Flag<'_>],
+        date: Option<&DateTime>,
+        message: &LiteralOrLiteral8<'_>,
+    ) -> Outcome {
+        let user = self.user()?;
+        let LiteralOrLiteral8::Literal(letter) = message else { return bad("BINARY is not supported.") };
+        let flags = Flags::from_command(flags).or_else(bad)?;
+        let internal_date = match date {
+            Some(date) => dates::from_command(date).map_or_else(|| bad("This date cannot be."), Ok)?,
+            None => Zoned::now(),
+        };
+        let content = Arc::new(Content::new(letter.data()));
+        let mut state = self.shared.store.lock();
+        let Some(mailbox) = state.find(&user, &name_of(mailbox)).and_then(|id| state.mailbox_mut(id)) else {
+            return no("[TRYCREATE] No such mailbox.");
+        };
+        let uid_validity = mailbox.uid_validity;
+        let Some(uid) = mailbox.append(Message { content, flags, internal_date }) else {
+            return no("The mailbox has no UIDs left.");
+        };
+        if self.shared.extensions.uidplus {
+            return Ok(format!("[APPENDUID {uid_validity} {uid}] APPEND completed."));
+        }
+        Ok("APPEND completed.".to_owned())
+    }
+}

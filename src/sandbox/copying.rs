@@ -1,0 +1,139 @@
+//! Commands that move letters about: STORE, EXPUNGE, COPY, MOVE.
+
+use imap_codec::imap_types::{
+    flag::{Flag, StoreResponse, StoreType},
+    mailbox::Mailbox as MailboxName,
+    sequence::SequenceSet,
+};
+
+use super::{
+    flags::Flags,
+    folders::deleted,
+    mailbox::Message,
+    sequence,
+    session::{Outcome, Refusal, Session, bad, name_of, no},
+};
+
+/// Answer to a command that names a letter others have removed (RFC 2180 4, RFC 5530).
+pub(crate) const GONE: &str = "[EXPUNGEISSUED] Some of these letters are gone.";
+
+impl Session {
+    pub(crate) fn store(&mut self, set: &SequenceSet, kind: StoreType, response: StoreResponse, flags: &[Flag<'_>], uid: bool) -> Outcome {
+        let view = self.selected_writable()?;
+        let flags = Flags::from_command(flags).or_else(bad)?;
+        let targets = view.resolve(set, uid).or_else(bad)?;
+        let mut state = self.shared.store.lock();
+        let Some(mailbox) = state.mailbox_mut(view.id) else { return no(GONE) };
+        let mut missing = false;
+        let mut answers = Vec::new();
+        for (number, target) in targets {
+            let found = mailbox.change_flags(target, view.session, |known| match kind {
+                StoreType::Replace => *known = flags.clone(),
+                StoreType::Add => known.add(&flags),
+                StoreType::Remove => known.remove(&flags),
+            });
+            missing |= !found;
+            if let (StoreResponse::Answer, Some(message)) = (response, mailbox.messages.get(&target)) {
+                let list = message.flags.list(view.is_recent(target));
+                let uid = if uid { format!("UID {target} ") } else { String::new() };
+                answers.push(format!("* {number} FETCH ({uid}FLAGS {list})\r\n"));
+            }
+        }
+        drop(state);
+        // New keywords are announced before they are used.
+        self.sync(false);
+        for answer in answers {
+            self.out.extend_from_slice(answer.as_bytes());
+        }
+        if missing && !uid {
+            return no(GONE);
+        }
+        Ok("STORE completed.".to_owned())
+    }
+
+    /// EXPUNGE, or UID EXPUNGE of a set; the responses come from the view, as for anybody's expunge.
+    pub(crate) fn expunge(&mut self, set: Option<&SequenceSet>) -> Outcome {
+        if set.is_some() && !self.shared.extensions.uidplus {
+            return bad("UID EXPUNGE is not supported.");
+        }
+        let view = self.selected_writable()?;
+        let mut state = self.shared.store.lock();
+        let Some(mailbox) = state.mailbox_mut(view.id) else { return no(GONE) };
+        let mut uids = deleted(mailbox);
+        if let Some(set) = set {
+            let spans = sequence::spans(set, view.last_uid());
+            uids.retain(|uid| sequence::contains(&spans, *uid));
+        }
+        mailbox.remove(&uids, view.session);
+        Ok("EXPUNGE completed.".to_owned())
+    }
+
+    pub(crate) fn copy(&mut self, set: &SequenceSet, target: &MailboxName<'_>, uid: bool) -> Outcome {
+        let copied = self.copy_letters(set, target, uid)?;
+        Ok(format!("{}COPY completed.", copied.code(self.shared.extensions.uidplus)))
+    }
+
+    /// MOVE (RFC 6851): COPYUID stands in an untagged OK, so that it precedes the EXPUNGE responses.
+    pub(crate) fn move_(&mut self, set: &SequenceSet, target: &MailboxName<'_>, uid: bool) -> Outcome {
+        if !self.shared.extensions.move_ {
+            return bad("MOVE is not supported.");
+        }
+        self.selected_writable()?;
+        let copied = self.copy_letters(set, target, uid)?;
+        let code = copied.code(self.shared.extensions.uidplus);
+        if !code.is_empty() {
+            self.untagged(&format!("OK {code}Moved."));
+        }
+        let view = self.selected()?;
+        if let Some(mailbox) = self.shared.store.lock().mailbox_mut(view.id) {
+            mailbox.remove(&copied.from, view.session);
+        }
+        Ok("MOVE completed.".to_owned())
+    }
+
+    /// Copies all letters or none.
+    fn copy_letters(&mut self, set: &SequenceSet, target: &MailboxName<'_>, uid: bool) -> Result<Copied, Refusal> {
+        let view = self.selected()?;
+        let user = self.user()?;
+        let sources = view.resolve(set, uid).or_else(bad)?;
+        let mut state = self.shared.store.lock();
+        let Some(target) = state.find(&user, &name_of(target)) else { return no("[TRYCREATE] No such mailbox.") };
+        let Some(source) = state.mailbox(view.id) else { return no(GONE) };
+        let mut letters: Vec<(u32, Message)> = Vec::with_capacity(sources.len());
+        for (_, from) in sources {
+            match source.messages.get(&from) {
+                Some(message) => letters.push((from, message.clone())),
+                None if uid => {}
+                None => return no(GONE),
+            }
+        }
+        let Some(target) = state.mailbox_mut(target) else { return no("[TRYCREATE] No such mailbox.") };
+        let count = u32::try_from(letters.len()).unwrap_or(u32::MAX);
+        if target.uid_next.checked_add(count).is_none() {
+            return no("The mailbox has no UIDs left.");
+        }
+        let mut copied = Copied { uid_validity: target.uid_validity, from: Vec::new(), to: Vec::new() };
+        for (from, message) in letters {
+            copied.to.extend(target.append(message));
+            copied.from.push(from);
+        }
+        Ok(copied)
+    }
+}
+
+/// What went where.
+struct Copied {
+    uid_validity: u32,
+    from: Vec<u32>,
+    to: Vec<u32>,
+}
+
+impl Copied {
+    /// `[COPYUID 1 3:5 8:10] `, or nothing.
+    fn code(&self, uidplus: bool) -> String {
+        if !uidplus || self.from.is_empty() {
+            return String::new();
+        }
+        format!("[COPYUID {} {} {}] ", self.uid_validity, sequence::compact(&self.from), sequence::compact(&self.to))
+    }
+}

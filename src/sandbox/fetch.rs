@@ -1,0 +1,160 @@
+//! FETCH (RFC 3501 6.4.5).
+
+use std::{io, sync::Arc};
+
+use imap_codec::imap_types::{
+    fetch::{MacroOrMessageDataItemNames, MessageDataItemName as Item, Section},
+    sequence::SequenceSet,
+};
+use jiff::Zoned;
+
+use super::{
+    copying::GONE,
+    dates,
+    flags::Flags,
+    letter::Content,
+    section,
+    session::{Outcome, Session, bad, no},
+    structure::{write_envelope, write_structure},
+    text::{literal, nstring},
+};
+
+/// A letter as it was when the command came; the lock is not held while answers are written.
+struct Snapshot {
+    number: u32,
+    uid: u32,
+    content: Arc<Content>,
+    flags: String,
+    internal_date: Zoned,
+    /// `\Seen` was set by this command, so that the flags must be shown.
+    became_seen: bool,
+}
+
+impl Session {
+    pub(crate) fn fetch(&mut self, set: &SequenceSet, items: &MacroOrMessageDataItemNames<'_>, uid: bool) -> Outcome {
+        let mut items = match items {
+            MacroOrMessageDataItemNames::Macro(name) => name.expand(),
+            MacroOrMessageDataItemNames::MessageDataItemNames(items) => items.clone(),
+        };
+        if items.iter().any(|item| matches!(item, Item::Binary { .. } | Item::BinarySize { .. })) {
+            return bad("BINARY is not supported.");
+        }
+        if uid && !items.contains(&Item::Uid) {
+            items.insert(0, Item::Uid);
+        }
+        let view = self.selected()?;
+        let targets = view.resolve(set, uid).or_else(bad)?;
+        let wanted = targets.len();
+        let sets_seen = !view.read_only && items.iter().any(sets_seen);
+        let snapshots = self.snapshots(targets, sets_seen);
+        let missing = snapshots.len() < wanted;
+        if sets_seen {
+            // Flags that others have changed are reported before, so that ours are the newest.
+            self.sync(false);
+        }
+        for snapshot in &snapshots {
+            self.write_fetch(snapshot, &items)?;
+        }
+        if missing && !uid {
+            return no(GONE);
+        }
+        Ok("FETCH completed.".to_owned())
+    }
+
+    fn snapshots(&self, targets: Vec<(u32, u32)>, sets_seen: bool) -> Vec<Snapshot> {
+        let Ok(view) = self.selected() else { return Vec::new() };
+        let mut state = self.shared.store.lock();
+        let Some(mailbox) = state.mailbox_mut(view.id) else { return Vec::new() };
+        let mut result = Vec::with_capacity(targets.len());
+        for (number, uid) in targets {
+            let unseen = mailbox.messages.get(&uid).is_some_and(|message| !message.flags.has(Flags::SEEN));
+            let became_seen = sets_seen && unseen;
+            if became_seen {
+                mailbox.change_flags(uid, view.session, |flags| flags.set(Flags::SEEN));
+            }
+            let Some(message) = mailbox.messages.get(&uid) else { continue };
+            result.push(Snapshot {
+                number,
+                uid,
+                content: Arc::clone(&message.content),
+                flags: message.flags.list(view.is_recent(uid)),
+                internal_date: message.internal_date.clone(),
+                became_seen,
+            });
+        }
+        result
+    }
+
+    /// `* 4 FETCH (UID 64 BODY[] {12} …)`
+    fn write_fetch(&mut self, snapshot: &Snapshot, items: &[Item<'_>]) -> io::Result<()> {
+        let out = &mut self.out;
+        out.extend_from_slice(format!("* {} FETCH (", snapshot.number).as_bytes());
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                out.push(b' ');
+            }
+            write_item(out, snapshot, item);
+        }
+        if snapshot.became_seen && !items.contains(&Item::Flags) {
+            out.extend_from_slice(format!(" FLAGS {}", snapshot.flags).as_bytes());
+        }
+        out.extend_from_slice(b")\r\n");
+        self.flush_if_large()
+    }
+}
+
+/// BODY[…], RFC822 and RFC822.TEXT count as reading the letter.
+fn sets_seen(item: &Item<'_>) -> bool {
+    matches!(item, Item::BodyExt { peek: false, .. } | Item::Rfc822 | Item::Rfc822Text)
+}
+
+fn write_item(out: &mut Vec<u8>, snapshot: &Snapshot, item: &Item<'_>) {
+    let content = &*snapshot.content;
+    let bytes = &content.bytes;
+    let section = |section: Section<'_>| section::bytes(content, Some(&section)).unwrap_or_default();
+    match item {
+        Item::Uid => out.extend_from_slice(format!("UID {}", snapshot.uid).as_bytes()),
+        Item::Flags => out.extend_from_slice(format!("FLAGS {}", snapshot.flags).as_bytes()),
+        Item::InternalDate => {
+            out.extend_from_slice(format!("INTERNALDATE {}", dates::internal_date(&snapshot.internal_date)).as_bytes());
+        }
+        Item::Rfc822Size => out.extend_from_slice(format!("RFC822.SIZE {}", bytes.len()).as_bytes()),
+        Item::Envelope => {
+            out.extend_from_slice(b"ENVELOPE ");
+            write_envelope(out, bytes, content.structure().header.clone());
+        }
+        Item::Body | Item::BodyStructure => {
+            let extended = matches!(item, Item::BodyStructure);
+            out.extend_from_slice(if extended { b"BODYSTRUCTURE " } else { b"BODY " });
+            write_structure(out, bytes, content.structure(), extended);
+        }
+        Item::Rfc822 => {
+            out.extend_from_slice(b"RFC822 ");
+            literal(out, bytes);
+        }
+        Item::Rfc822Header => {
+            out.extend_from_slice(b"RFC822.HEADER ");
+            literal(out, &section(Section::Header(None)));
+        }
+        Item::Rfc822Text => {
+            out.extend_from_slice(b"RFC822.TEXT ");
+            literal(out, &section(Section::Text(None)));
+        }
+        Item::BodyExt { section, partial, .. } => write_section(out, content, section.as_ref(), *partial),
+        // Refused before.
+        Item::Binary { .. } | Item::BinarySize { .. } => {}
+    }
+}
+
+fn write_section(out: &mut Vec<u8>, content: &Content, section: Option<&Section<'_>>, partial: Option<(u32, std::num::NonZeroU32)>) {
+    section::write_name(out, section);
+    if let Some((first, _)) = partial {
+        out.extend_from_slice(format!("<{first}>").as_bytes());
+    }
+    out.push(b' ');
+    match (section::bytes(content, section), partial) {
+        (Some(bytes), Some((first, count))) => literal(out, section::partial(&bytes, first, count.get())),
+        (Some(bytes), None) => literal(out, &bytes),
+        (None, _) => nstring(out, None),
+    }
+}

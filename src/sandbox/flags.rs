@@ -1,0 +1,101 @@
+//! Flags of a letter (RFC 3501 2.3.2): five system flags as bits, keywords by name.
+
+use std::sync::Arc;
+
+use imap_codec::imap_types::flag::Flag;
+
+use super::SandboxError;
+
+/// The system flags, at the place of their bit. `\Recent` belongs to the session and is not kept here.
+pub(crate) const SYSTEM: [&str; 5] = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"];
+
+/// A letter's flags; keywords are compared without regard to case and shown as first spelt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags {
+    system: u8,
+    keywords: Vec<Arc<str>>,
+}
+
+impl Flags {
+    pub(crate) const ANSWERED: u8 = 1;
+    pub(crate) const FLAGGED: u8 = 2;
+    pub(crate) const DELETED: u8 = 4;
+    pub(crate) const SEEN: u8 = 8;
+    pub(crate) const DRAFT: u8 = 16;
+
+    /// The flags of a STORE or APPEND command; `\Recent` and unknown system flags are refused.
+    pub(crate) fn from_command(flags: &[Flag<'_>]) -> Result<Flags, String> {
+        let mut result = Flags::default();
+        for flag in flags {
+            match flag {
+                Flag::Answered => result.system |= Flags::ANSWERED,
+                Flag::Flagged => result.system |= Flags::FLAGGED,
+                Flag::Deleted => result.system |= Flags::DELETED,
+                Flag::Seen => result.system |= Flags::SEEN,
+                Flag::Draft => result.system |= Flags::DRAFT,
+                Flag::Keyword(keyword) => result.insert_keyword(Arc::from(keyword.inner())),
+                Flag::Extension(_) => return Err(format!("flag {flag} cannot be set")),
+            }
+        }
+        Ok(result)
+    }
+
+    /// The flags named by a program, system flags with their backslash.
+    pub(crate) fn from_names(names: &[&str]) -> Result<Flags, SandboxError> {
+        let flags: Result<Vec<Flag<'_>>, _> = names.iter().map(|name| Flag::try_from(*name)).collect();
+        let flags = flags.map_err(|_| SandboxError::Invalid(format!("not a list of flags: {names:?}")))?;
+        Flags::from_command(&flags).map_err(SandboxError::Invalid)
+    }
+
+    pub(crate) fn has(&self, system: u8) -> bool {
+        self.system & system != 0
+    }
+
+    pub(crate) fn set(&mut self, system: u8) {
+        self.system |= system;
+    }
+
+    pub(crate) fn has_keyword(&self, name: &str) -> bool {
+        self.keywords.iter().any(|keyword| keyword.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn add(&mut self, other: &Flags) {
+        self.system |= other.system;
+        for keyword in &other.keywords {
+            self.insert_keyword(Arc::clone(keyword));
+        }
+    }
+
+    pub(crate) fn remove(&mut self, other: &Flags) {
+        self.system &= !other.system;
+        self.keywords.retain(|keyword| !other.has_keyword(keyword));
+    }
+
+    /// Replaces every keyword by the spelling that the mailbox knows, and teaches it the new ones.
+    pub(crate) fn adopt_spelling(&mut self, known: &mut Vec<Arc<str>>) {
+        for keyword in &mut self.keywords {
+            match known.iter().find(|name| name.eq_ignore_ascii_case(keyword)) {
+                Some(name) => *keyword = Arc::clone(name),
+                None => known.push(Arc::clone(keyword)),
+            }
+        }
+    }
+
+    /// The names, system flags first.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let system = SYSTEM.iter().enumerate().filter(|(bit, _)| self.system & (1 << bit) != 0);
+        system.map(|(_, name)| *name).chain(self.keywords.iter().map(|keyword| &**keyword))
+    }
+
+    /// `(\Seen \Recent)`, as FETCH shows it.
+    pub(crate) fn list(&self, recent: bool) -> String {
+        let recent = recent.then_some("\\Recent");
+        format!("({})", self.names().chain(recent).collect::<Vec<_>>().join(" "))
+    }
+
+    fn insert_keyword(&mut self, keyword: Arc<str>) {
+        if !self.has_keyword(&keyword) {
+            self.keywords.push(keyword);
+        }
+    }
+}

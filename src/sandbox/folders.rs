@@ -1,0 +1,169 @@
+//! Commands about whole mailboxes: SELECT, EXAMINE, CREATE, DELETE, RENAME, subscriptions, STATUS, CLOSE, UNSELECT.
+
+use imap_codec::imap_types::{mailbox::Mailbox as MailboxName, status::StatusDataItemName};
+
+use super::{
+    flags::Flags,
+    mailbox::{Mailbox, Message},
+    names,
+    selected::{Selected, flags_responses},
+    session::{Outcome, Session, State, bad, name_of, no},
+    text::astring,
+};
+
+impl Session {
+    /// SELECT and EXAMINE. A failure leaves no mailbox selected (RFC 3501 6.3.1).
+    pub(crate) fn select(&mut self, mailbox: &MailboxName<'_>, read_only: bool) -> Outcome {
+        let user = self.user()?;
+        self.leave_mailbox();
+        let mut state = self.shared.store.lock();
+        let Some(id) = state.find(&user, &name_of(mailbox)) else { return no("[NONEXISTENT] No such mailbox.") };
+        let Some(mailbox) = state.mailbox_mut(id) else { return no("[NONEXISTENT] No such mailbox.") };
+        let view = Selected::open(id, mailbox, self.number, read_only, &self.incoming);
+        let mut lines = flags_responses(mailbox, read_only);
+        lines += &format!("* {} EXISTS\r\n* {} RECENT\r\n", view.uids.len(), view.recent_count());
+        if let Some(place) = view.uids.iter().position(|uid| is_unseen(mailbox.messages.get(uid))) {
+            lines += &format!("* OK [UNSEEN {}] The first unseen letter.\r\n", place + 1);
+        }
+        lines += &format!("* OK [UIDVALIDITY {}] UIDs are valid.\r\n", mailbox.uid_validity);
+        lines += &format!("* OK [UIDNEXT {}] The next UID.\r\n", mailbox.uid_next);
+        drop(state);
+        self.out.extend_from_slice(lines.as_bytes());
+        self.state = State::Selected(user, view);
+        Ok(if read_only { "[READ-ONLY] EXAMINE completed." } else { "[READ-WRITE] SELECT completed." }.to_owned())
+    }
+
+    pub(crate) fn create(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
+        let user = self.user()?;
+        let result = self.shared.store.lock().create(&user, &name_of(mailbox));
+        result.map_or_else(|reason| no(refusal(&reason)), |()| Ok("CREATE completed.".to_owned()))
+    }
+
+    pub(crate) fn delete(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
+        let user = self.user()?;
+        let mut state = self.shared.store.lock();
+        let id = state.find(&user, &name_of(mailbox));
+        let result = state.delete(&user, &name_of(mailbox));
+        drop(state);
+        // Deleting the mailbox one has selected deselects it, as Dovecot does, rather than ending one's own session.
+        if result.is_ok() && matches!((&self.state, id), (State::Selected(_, view), Some(id)) if view.id == id) {
+            self.leave_mailbox();
+        }
+        result.map_or_else(|reason| no(refusal(&reason)), |()| Ok("DELETE completed.".to_owned()))
+    }
+
+    pub(crate) fn rename(&mut self, from: &MailboxName<'_>, to: &MailboxName<'_>) -> Outcome {
+        let user = self.user()?;
+        let result = self.shared.store.lock().rename(&user, &name_of(from), &name_of(to));
+        result.map_or_else(|reason| no(refusal(&reason)), |()| Ok("RENAME completed.".to_owned()))
+    }
+
+    pub(crate) fn subscribe(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
+        let user = self.user()?;
+        let name = names::canonical(&name_of(mailbox));
+        let mut state = self.shared.store.lock();
+        match state.names_mut(&user) {
+            Some(names) if names.mailboxes.contains_key(&name) => {
+                names.subscribed.insert(name);
+                Ok("SUBSCRIBE completed.".to_owned())
+            }
+            _ => no("[NONEXISTENT] No such mailbox."),
+        }
+    }
+
+    pub(crate) fn unsubscribe(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
+        let user = self.user()?;
+        let name = names::canonical(&name_of(mailbox));
+        let mut state = self.shared.store.lock();
+        if state.names_mut(&user).is_some_and(|names| names.subscribed.remove(&name)) {
+            return Ok("UNSUBSCRIBE completed.".to_owned());
+        }
+        no("You are not subscribed to this mailbox.")
+    }
+
+    pub(crate) fn status(&mut self, mailbox: &MailboxName<'_>, items: &[StatusDataItemName]) -> Outcome {
+        let user = self.user()?;
+        let name = name_of(mailbox);
+        let state = self.shared.store.lock();
+        let Some(mailbox) = state.find(&user, &name).and_then(|id| state.mailbox(id)) else {
+            return no("[NONEXISTENT] No such mailbox.");
+        };
+        let mut values = Vec::new();
+        for item in items {
+            match status_item(mailbox, item) {
+                Some(value) => values.push(value),
+                None => return bad("A status item is not supported."),
+            }
+        }
+        self.out.extend_from_slice(b"* STATUS ");
+        astring(&mut self.out, names::canonical(&name).as_bytes());
+        self.out.extend_from_slice(format!(" ({})\r\n", values.join(" ")).as_bytes());
+        Ok("STATUS completed.".to_owned())
+    }
+
+    /// Letters are kept in memory, so there is nothing to write down.
+    pub(crate) fn check(&mut self) -> Outcome {
+        self.selected()?;
+        Ok("CHECK completed.".to_owned())
+    }
+
+    /// Removes deleted letters without a word, unless the mailbox is open for reading only.
+    pub(crate) fn close(&mut self) -> Outcome {
+        let view = self.selected()?;
+        if !view.read_only {
+            let mut state = self.shared.store.lock();
+            if let Some(mailbox) = state.mailbox_mut(view.id) {
+                mailbox.remove(&deleted(mailbox), view.session);
+            }
+        }
+        self.leave_mailbox();
+        Ok("CLOSE completed.".to_owned())
+    }
+
+    pub(crate) fn unselect(&mut self) -> Outcome {
+        if !self.shared.extensions.unselect {
+            return bad("UNSELECT is not supported.");
+        }
+        self.selected()?;
+        self.leave_mailbox();
+        Ok("UNSELECT completed.".to_owned())
+    }
+}
+
+/// The UIDs of letters with `\Deleted`.
+pub(crate) fn deleted(mailbox: &Mailbox) -> Vec<u32> {
+    let deleted = mailbox.messages.iter().filter(|(_, message)| message.flags.has(Flags::DELETED));
+    deleted.map(|(uid, _)| *uid).collect()
+}
+
+fn is_unseen(message: Option<&Message>) -> bool {
+    message.is_some_and(|message| !message.flags.has(Flags::SEEN))
+}
+
+fn status_item(mailbox: &Mailbox, item: &StatusDataItemName) -> Option<String> {
+    let count = |wanted: fn(&Message) -> bool| mailbox.messages.values().filter(|message| wanted(message)).count();
+    Some(match item {
+        StatusDataItemName::Messages => format!("MESSAGES {}", mailbox.messages.len()),
+        StatusDataItemName::Recent => {
+            format!("RECENT {}", mailbox.messages.range(mailbox.first_recent..).count())
+        }
+        StatusDataItemName::UidNext => format!("UIDNEXT {}", mailbox.uid_next),
+        StatusDataItemName::UidValidity => format!("UIDVALIDITY {}", mailbox.uid_validity),
+        StatusDataItemName::Unseen => format!("UNSEEN {}", count(|message| !message.flags.has(Flags::SEEN))),
+        StatusDataItemName::Deleted | StatusDataItemName::DeletedStorage => return None,
+    })
+}
+
+/// A reason as the text of a NO, with the code of RFC 5530 where one fits.
+fn refusal(reason: &str) -> String {
+    let code = if reason.ends_with("exists already") {
+        "[ALREADYEXISTS] "
+    } else if reason.starts_with("no mailbox") {
+        "[NONEXISTENT] "
+    } else {
+        "[CANNOT] "
+    };
+    // Names in reasons come from the client; what would break the line is replaced.
+    let text: String = reason.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).collect();
+    format!("{code}{text}.")
+}

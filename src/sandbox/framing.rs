@@ -1,0 +1,247 @@
+//! From bytes to commands: lines, literals and their limits. What a command means is decided by `imap-codec`.
+//!
+//! Theory: a command is a line, and as long as the line ends in `{n}` or `{n+}`, n octets and one more line. A literal that is
+//! waited for (`{n}`) is agreed to only when the grammar accepts what came before it, so that a client learns of its mistake
+//! before it sends a letter.
+
+use std::io;
+
+use imap_codec::{
+    CommandCodec,
+    decode::{CommandDecodeError, Decoder},
+    imap_types::command::Command,
+};
+
+use super::{Extensions, wire::Transport};
+
+/// A command may be this long, literals not counted.
+const LINE_LIMIT: usize = 64 * 1024;
+
+/// All literals of a command together.
+const LITERAL_LIMIT: usize = 64 * 1024 * 1024;
+
+/// RFC 7888 5: the largest literal that LITERAL- lets a client send unasked.
+const LITERAL_MINUS_LIMIT: usize = 4096;
+
+/// What came from the client.
+pub(crate) enum Frame {
+    Command(Command<'static>),
+    /// NAMESPACE, which `imap-codec` knows only with a feature that this crate does not use.
+    Namespace(String),
+    /// Not a command that can be carried out; `answer` begins with BAD or NO.
+    Refused {
+        tag: String,
+        answer: String,
+        fatal: bool,
+    },
+    /// The client is gone.
+    End,
+}
+
+/// How a line read from the client turned out.
+pub(crate) enum Line {
+    /// A line, or the rest of one behind a literal, its CRLF included.
+    Complete(Vec<u8>),
+    /// Too long; it was skipped to its end.
+    TooLong,
+    End,
+}
+
+pub(crate) struct Framing {
+    pub(crate) transport: Transport,
+    extensions: Extensions,
+    buffer: Vec<u8>,
+    at: usize,
+}
+
+/// A literal announced at the end of a line.
+struct Announced {
+    size: Option<usize>,
+    synchronizing: bool,
+}
+
+impl Framing {
+    pub(crate) fn new(transport: Transport, extensions: Extensions) -> Framing {
+        Framing { transport, extensions, buffer: Vec::new(), at: 0 }
+    }
+
+    /// Forgets what the client sent ahead of its turn, here and below.
+    pub(crate) fn discard_incoming(&mut self) {
+        self.buffer.clear();
+        self.at = 0;
+        self.transport.discard_incoming();
+    }
+
+    /// Reads one command, agreeing to its literals.
+    pub(crate) fn read_command(&mut self) -> io::Result<Frame> {
+        let mut command = Vec::new();
+        let (mut line_octets, mut literal_octets) = (0, 0);
+        loop {
+            let line = match self.read_line(LINE_LIMIT - line_octets)? {
+                Line::Complete(line) => line,
+                Line::TooLong => return Ok(refused(&command, "BAD The command line is too long.", false)),
+                Line::End => return Ok(Frame::End),
+            };
+            line_octets += line.len();
+            command.extend_from_slice(&line);
+            let Some(literal) = announced(&line) else { return Ok(self.decode(&command)) };
+            if let Some(refusal) = self.agree(&command, &literal, literal_octets)? {
+                return Ok(refusal);
+            }
+            let size = literal.size.unwrap_or(0);
+            literal_octets += size;
+            if !self.read_exactly(size, &mut command)? {
+                return Ok(Frame::End);
+            }
+        }
+    }
+
+    /// Reads up to a line feed.
+    pub(crate) fn read_line(&mut self, limit: usize) -> io::Result<Line> {
+        let mut searched = 0;
+        let mut too_long = false;
+        loop {
+            let pending = &self.buffer[self.at..];
+            if let Some(length) = memchr::memchr(b'\n', &pending[searched..]).map(|at| searched + at + 1) {
+                let line = pending[..length].to_vec();
+                self.at += length;
+                return Ok(if too_long || length > limit { Line::TooLong } else { Line::Complete(line) });
+            }
+            searched = pending.len();
+            if searched > limit {
+                (too_long, searched, self.at) = (true, 0, self.buffer.len());
+            }
+            if !self.fill()? {
+                return Ok(Line::End);
+            }
+        }
+    }
+
+    /// Whether a whole line is there already, without reading.
+    pub(crate) fn has_line(&self) -> bool {
+        memchr::memchr(b'\n', &self.buffer[self.at..]).is_some()
+    }
+
+    /// How many octets were read and not used yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.buffer.len() - self.at
+    }
+
+    /// Reads what the client has sent; false at the end. In IDLE it ends with `WouldBlock` when the mailbox changes.
+    pub(crate) fn fill(&mut self) -> io::Result<bool> {
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let length = self.buffer.len();
+        self.buffer.resize(length + 16 * 1024, 0);
+        let result = self.transport.read(&mut self.buffer[length..]);
+        self.buffer.truncate(length + *result.as_ref().unwrap_or(&0));
+        Ok(result? > 0)
+    }
+
+    /// Lets the literal come, or says why not.
+    fn agree(&mut self, command: &[u8], literal: &Announced, before: usize) -> io::Result<Option<Frame>> {
+        let size = literal.size.filter(|size| size.saturating_add(before) <= LITERAL_LIMIT);
+        let Some(size) = size else {
+            return Ok(Some(refused(command, "NO [TOOBIG] The literal is too big.", !literal.synchronizing)));
+        };
+        if !literal.synchronizing {
+            let allowed = self.extensions.literal_plus || self.extensions.literal_minus && size <= LITERAL_MINUS_LIMIT;
+            return Ok((!allowed).then(|| refused(command, "BAD Such a literal was not offered.", true)));
+        }
+        // Decoding again at every literal would take quadratic time, so that only the beginning is looked at.
+        if command.len() < LINE_LIMIT && !matches!(CommandCodec::default().decode(command), Err(CommandDecodeError::LiteralFound { .. })) {
+            return Ok(Some(malformed(command)));
+        }
+        self.transport.write_all(b"+ Go ahead.\r\n")?;
+        Ok(None)
+    }
+
+    fn read_exactly(&mut self, size: usize, command: &mut Vec<u8>) -> io::Result<bool> {
+        let mut missing = size;
+        loop {
+            let count = missing.min(self.buffer.len() - self.at);
+            command.extend_from_slice(&self.buffer[self.at..self.at + count]);
+            self.at += count;
+            missing -= count;
+            if missing == 0 {
+                return Ok(true);
+            }
+            if !self.fill()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn decode(&self, command: &[u8]) -> Frame {
+        if memchr::memchr(0, command).is_some() {
+            return refused(command, "BAD A command cannot contain NUL.", false);
+        }
+        match CommandCodec::default().decode_static(command) {
+            Ok((b"", command)) => Frame::Command(command),
+            _ => match namespace(command).filter(|_| self.extensions.namespace) {
+                Some(tag) => Frame::Namespace(tag),
+                None => malformed(command),
+            },
+        }
+    }
+}
+
+/// The literal that a line ends in, if any: `{5}`, `{5+}` or `~{5}`.
+fn announced(line: &[u8]) -> Option<Announced> {
+    let line = line.strip_suffix(b"\n")?;
+    let inner = line.strip_suffix(b"\r").unwrap_or(line).strip_suffix(b"}")?;
+    let digits = &inner[memchr::memrchr(b'{', inner)? + 1..];
+    let (digits, synchronizing) = match digits.strip_suffix(b"+") {
+        Some(digits) => (digits, false),
+        None => (digits, true),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    // A number that does not fit is a size too big, not a line without a literal.
+    let size = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    Some(Announced { size, synchronizing })
+}
+
+fn namespace(command: &[u8]) -> Option<String> {
+    let line = command.strip_suffix(b"\r\n")?;
+    let tag = tag_of(command);
+    let rest = line.strip_prefix(tag.as_bytes())?.strip_prefix(b" ")?;
+    rest.eq_ignore_ascii_case(b"NAMESPACE").then_some(tag)
+}
+
+/// A BAD that says what can be said of a line the grammar does not know.
+fn malformed(command: &[u8]) -> Frame {
+    let line_end = memchr::memchr(b'\n', command).map_or(command.len(), |at| at);
+    let line = &command[..line_end];
+    if line.trim_ascii().is_empty() {
+        return refused(command, "BAD The line is empty.", false);
+    }
+    if !line.ends_with(b"\r") {
+        return refused(command, "BAD A line must end with CRLF.", false);
+    }
+    if tag_of(command) == "*" {
+        return refused(command, "BAD The line does not begin with a tag.", false);
+    }
+    let words: Vec<&[u8]> = line.trim_ascii().split(|byte| *byte == b' ').collect();
+    let Some(verb) = words.get(1).filter(|verb| !verb.is_empty()) else {
+        return refused(command, "BAD There is no command behind the tag.", false);
+    };
+    let verb: String = verb.iter().take(20).map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' }).collect();
+    refused(command, &format!("BAD Command {} is unknown or has wrong arguments.", verb.to_uppercase()), false)
+}
+
+fn refused(command: &[u8], answer: &str, fatal: bool) -> Frame {
+    Frame::Refused { tag: tag_of(command), answer: answer.to_owned(), fatal }
+}
+
+/// The tag a line begins with, or `*`, since an answer must not repeat just anything.
+fn tag_of(command: &[u8]) -> String {
+    let end = command.iter().position(|byte| b" \r\n".contains(byte)).unwrap_or(command.len());
+    let tag = &command[..end];
+    let sound = |byte: &u8| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(byte);
+    if tag.is_empty() || tag.len() > 100 || !tag.iter().all(sound) {
+        return "*".to_owned();
+    }
+    String::from_utf8_lossy(tag).into_owned()
+}

@@ -1,0 +1,59 @@
+//! IDLE (RFC 2177).
+
+use std::io;
+
+use super::{
+    framing::Line,
+    session::{Outcome, Refusal, Session, State, bad, no},
+};
+
+/// `DONE` and its line end, with room for a mistake.
+const LINE_LIMIT: usize = 1024;
+
+impl Session {
+    /// Tells of changes as they happen, until the client says DONE. Without a selected mailbox there is nothing to tell.
+    pub(crate) fn idle(&mut self) -> Outcome {
+        if !self.shared.extensions.idle {
+            return bad("IDLE is not supported.");
+        }
+        self.user()?;
+        self.out.extend_from_slice(b"+ idling\r\n");
+        self.framing.transport.set_interruptible(true);
+        let result = self.wait_for_done();
+        self.framing.transport.set_interruptible(false);
+        result
+    }
+
+    fn wait_for_done(&mut self) -> Outcome {
+        loop {
+            self.sync(true);
+            self.flush()?;
+            if matches!(self.state, State::Logout) {
+                return no("The mailbox is gone.");
+            }
+            while !self.framing.has_line() {
+                match self.framing.fill() {
+                    Ok(true) => {}
+                    Ok(false) => return Err(Refusal::Broken(io::ErrorKind::UnexpectedEof.into())),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error.into()),
+                }
+                if self.framing.pending() > LINE_LIMIT {
+                    break;
+                }
+            }
+            if self.framing.has_line() || self.framing.pending() > LINE_LIMIT {
+                return self.end_idle();
+            }
+        }
+    }
+
+    fn end_idle(&mut self) -> Outcome {
+        self.framing.transport.set_interruptible(false);
+        match self.framing.read_line(LINE_LIMIT)? {
+            Line::Complete(line) if line.trim_ascii_end().eq_ignore_ascii_case(b"DONE") => Ok("IDLE completed.".to_owned()),
+            Line::End => Err(Refusal::Broken(io::ErrorKind::UnexpectedEof.into())),
+            _ => bad("Expected DONE."),
+        }
+    }
+}

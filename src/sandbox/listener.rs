@@ -1,0 +1,145 @@
+//! Listeners and the threads of their connections.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use native_tls::TlsAcceptor;
+
+use super::{
+    session::{Session, Shared},
+    wire::{Incoming, Transport, Wire},
+};
+
+/// More connections at a time are turned away; a sandbox is for one person or one test.
+const CONNECTION_LIMIT: usize = 500;
+
+/// All that runs: accepting threads, open connections, and the word that it is over.
+#[derive(Default)]
+pub(crate) struct Running {
+    stopping: AtomicBool,
+    next: AtomicU64,
+    connections: Mutex<HashMap<u64, TcpStream>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    listeners: Mutex<Vec<SocketAddr>>,
+}
+
+impl Running {
+    /// Binds a port of 127.0.0.1 and answers there.
+    pub(crate) fn listen(
+        self: &Arc<Running>,
+        port: u16,
+        implicit_tls: bool,
+        acceptor: TlsAcceptor,
+        shared: &Arc<Shared>,
+    ) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let address = listener.local_addr()?;
+        let (running, shared) = (Arc::clone(self), Arc::clone(shared));
+        let accept = move || {
+            for socket in listener.incoming() {
+                if running.stopping.load(Ordering::SeqCst) {
+                    return;
+                }
+                if let Ok(socket) = socket {
+                    // No thread for it means that the system is short of something; the client sees a closed connection.
+                    let _ = running.connect(socket, implicit_tls, &acceptor, &shared);
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("sandbox listener".to_owned()).spawn(accept)?;
+        lock(&self.threads).push(thread);
+        lock(&self.listeners).push(address);
+        Ok(address)
+    }
+
+    /// Cuts every connection, as a crash would.
+    pub(crate) fn disconnect_all(&self) {
+        for socket in lock(&self.connections).values() {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Ends everything and waits for it.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        for address in lock(&self.listeners).drain(..) {
+            // Wakes the accepting thread, which then sees that it is over.
+            let _ = TcpStream::connect(address);
+        }
+        // A connection accepted in the meantime registers itself and is cut in the next round.
+        loop {
+            self.disconnect_all();
+            let threads = std::mem::take(&mut *lock(&self.threads));
+            if threads.is_empty() {
+                return;
+            }
+            for thread in threads {
+                self.disconnect_all();
+                let _ = thread.join();
+            }
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    fn connect(self: &Arc<Running>, socket: TcpStream, implicit_tls: bool, acceptor: &TlsAcceptor, shared: &Arc<Shared>) -> io::Result<()> {
+        // Answers go out as they are written; commands and answers alternate, which Nagle's algorithm would slow down.
+        socket.set_nodelay(true)?;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut connections = lock(&self.connections);
+            if connections.len() >= CONNECTION_LIMIT {
+                return Ok(());
+            }
+            connections.insert(number, socket.try_clone()?);
+        }
+        let incoming = Arc::new(Incoming::default());
+        let reading = (Arc::clone(&incoming), socket.try_clone()?);
+        let reader = thread::Builder::new().name("sandbox reader".to_owned()).spawn(move || reading.0.pump(reading.1));
+        let (running, shared, acceptor) = (Arc::clone(self), Arc::clone(shared), acceptor.clone());
+        let serve = move || {
+            let _registered = Registered { running, number };
+            let wire = Wire::new(socket, Arc::clone(&incoming));
+            let mut transport = Transport::Plain(wire);
+            if !implicit_tls || transport.accept_tls(&acceptor).is_ok() {
+                Session::new(shared, transport, incoming, acceptor).run();
+            }
+        };
+        let session = thread::Builder::new().name("sandbox session".to_owned()).spawn(serve);
+        let mut threads = lock(&self.threads);
+        threads.retain(|thread| !thread.is_finished());
+        let failed = session.is_err() || reader.is_err();
+        threads.extend([reader, session].into_iter().flatten());
+        drop(threads);
+        if self.is_stopped() || failed {
+            self.disconnect_all();
+        }
+        Ok(())
+    }
+}
+
+/// Takes a connection off the list however its session ends, a panic included.
+struct Registered {
+    running: Arc<Running>,
+    number: u64,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        lock(&self.running.connections).remove(&self.number);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,119 @@
+//! Commands before and around the login: STARTTLS, LOGIN, AUTHENTICATE, ENABLE, ID, NAMESPACE.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use imap_codec::imap_types::auth::AuthMechanism;
+
+use super::{
+    framing::Line,
+    session::{Outcome, Refusal, Session, State, bad, no},
+};
+
+/// A line of SASL data may be this long.
+const RESPONSE_LIMIT: usize = 8 * 1024;
+
+impl Session {
+    /// Only the checks; the handshake follows behind the OK.
+    pub(crate) fn starttls(&mut self) -> Outcome {
+        if !self.shared.extensions.starttls {
+            return bad("STARTTLS is not supported.");
+        }
+        if self.framing.transport.is_encrypted() {
+            return bad("TLS is up already.");
+        }
+        self.not_authenticated()?;
+        Ok("Begin TLS now.".to_owned())
+    }
+
+    pub(crate) fn login(&mut self, user: &[u8], password: &[u8]) -> Outcome {
+        self.not_authenticated()?;
+        self.login_allowed()?;
+        self.check_password(user, password, "LOGIN")
+    }
+
+    pub(crate) fn authenticate(&mut self, mechanism: &AuthMechanism<'_>, initial: Option<&[u8]>) -> Outcome {
+        self.not_authenticated()?;
+        self.login_allowed()?;
+        if !self.shared.extensions.auth_plain || *mechanism != AuthMechanism::Plain {
+            return no("This mechanism is not supported.");
+        }
+        if initial.is_some() && !self.shared.extensions.sasl_ir {
+            return bad("An initial response was not offered.");
+        }
+        let response = match initial {
+            Some(initial) => initial.to_vec(),
+            None => self.ask_for_response()?,
+        };
+        // RFC 4616 2: authorization identity, NUL, user, NUL, password.
+        let fields: Vec<&[u8]> = response.split(|byte| *byte == 0).collect();
+        match fields[..] {
+            [identity, user, password] if identity.is_empty() || identity == user => self.check_password(user, password, "AUTHENTICATE"),
+            [_, _, _] => no("[AUTHORIZATIONFAILED] You cannot act for someone else."),
+            _ => bad("This is not a PLAIN response."),
+        }
+    }
+
+    /// Sends an empty challenge and reads the answer.
+    fn ask_for_response(&mut self) -> Result<Vec<u8>, Refusal> {
+        self.out.extend_from_slice(b"+ \r\n");
+        self.flush()?;
+        let line = match self.framing.read_line(RESPONSE_LIMIT)? {
+            Line::Complete(line) => line,
+            Line::TooLong => return bad("The response is too long."),
+            Line::End => return Err(Refusal::Broken(std::io::ErrorKind::UnexpectedEof.into())),
+        };
+        let line = line.trim_ascii_end();
+        if line == b"*" {
+            return bad("AUTHENTICATE cancelled.");
+        }
+        STANDARD.decode(line).or_else(|_| bad("The response is not base64."))
+    }
+
+    fn check_password(&mut self, user: &[u8], password: &[u8], command: &str) -> Outcome {
+        let (Ok(user), Ok(password)) = (std::str::from_utf8(user), std::str::from_utf8(password)) else {
+            return no("[AUTHENTICATIONFAILED] Wrong user or password.");
+        };
+        if !self.shared.store.password_is_right(user, password) {
+            return no("[AUTHENTICATIONFAILED] Wrong user or password.");
+        }
+        self.state = State::Authenticated(user.to_owned());
+        Ok(format!("[CAPABILITY {}] {command} completed.", self.capabilities()))
+    }
+
+    pub(crate) fn enable(&mut self) -> Outcome {
+        if !self.shared.extensions.enable {
+            return bad("ENABLE is not supported.");
+        }
+        self.user()?;
+        // RFC 5161 3.1: what the server does not know is not named.
+        self.untagged("ENABLED");
+        Ok("ENABLE completed.".to_owned())
+    }
+
+    pub(crate) fn id(&mut self) -> Outcome {
+        if !self.shared.extensions.id {
+            return bad("ID is not supported.");
+        }
+        self.untagged(concat!("ID (\"name\" \"postoffice sandbox\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")"));
+        Ok("ID completed.".to_owned())
+    }
+
+    pub(crate) fn namespace(&mut self) -> Outcome {
+        self.user()?;
+        self.untagged("NAMESPACE ((\"\" \"/\")) NIL NIL");
+        Ok("NAMESPACE completed.".to_owned())
+    }
+
+    fn not_authenticated(&self) -> Result<(), Refusal> {
+        match self.state {
+            State::NotAuthenticated => Ok(()),
+            _ => bad("You are logged in already."),
+        }
+    }
+
+    fn login_allowed(&self) -> Result<(), Refusal> {
+        if self.shared.extensions.login_disabled_before_tls && !self.framing.transport.is_encrypted() {
+            return no("[PRIVACYREQUIRED] Logging in needs TLS first.");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! One mailbox: its letters by UID, and a log of changes from which every session brings itself up to date.
+//!
+//! A session remembers how far it has read the log. The log is bounded; a session that fell behind its start compares
+//! everything instead, which is always right and merely slower.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Weak},
+};
+
+use jiff::Zoned;
+
+use super::{flags::Flags, letter::Content, wire::Incoming};
+
+/// Changes kept for sessions that have not heard of them: 4 MB, and more than a mailbox of 100,000 letters needs at once.
+pub(crate) const LOG_LIMIT: usize = 262_144;
+
+/// A letter in a mailbox.
+#[derive(Clone)]
+pub(crate) struct Message {
+    pub(crate) content: Arc<Content>,
+    pub(crate) flags: Flags,
+    pub(crate) internal_date: Zoned,
+}
+
+/// A flag change or an expunge, and the session that did it.
+#[derive(Clone, Copy)]
+pub(crate) struct Change {
+    pub(crate) uid: u32,
+    pub(crate) expunged: bool,
+    pub(crate) by: u64,
+}
+
+pub(crate) struct Mailbox {
+    pub(crate) uid_validity: u32,
+    pub(crate) uid_next: u32,
+    pub(crate) messages: BTreeMap<u32, Message>,
+    /// Every keyword ever used here, in the spelling of its first use.
+    pub(crate) keywords: Vec<Arc<str>>,
+    /// Letters from this UID on have been announced to no session yet: they are `\Recent` for the next.
+    pub(crate) first_recent: u32,
+    log: VecDeque<Change>,
+    log_start: u64,
+    watchers: Vec<Weak<Incoming>>,
+}
+
+/// The letters of a mailbox, without its sessions.
+pub(crate) struct Letters {
+    uid_next: u32,
+    messages: BTreeMap<u32, Message>,
+    keywords: Vec<Arc<str>>,
+    first_recent: u32,
+}
+
+impl Mailbox {
+    pub(crate) fn new(uid_validity: u32) -> Mailbox {
+        Mailbox {
+            uid_validity,
+            uid_next: 1,
+            messages: BTreeMap::new(),
+            keywords: Vec::new(),
+            first_recent: 1,
+            log: VecDeque::new(),
+            log_start: 0,
+            watchers: Vec::new(),
+        }
+    }
+
+    /// What another mailbox needs to hold the same letters: UIDs, keywords, and where recent ones begin.
+    pub(crate) fn letters(&self) -> Letters {
+        Letters {
+            uid_next: self.uid_next,
+            messages: self.messages.clone(),
+            keywords: self.keywords.clone(),
+            first_recent: self.first_recent,
+        }
+    }
+
+    pub(crate) fn take_letters(&mut self, letters: Letters) {
+        (self.uid_next, self.messages, self.keywords, self.first_recent) =
+            (letters.uid_next, letters.messages, letters.keywords, letters.first_recent);
+    }
+
+    /// Adds a letter and returns its UID; `None` when UIDs are used up.
+    pub(crate) fn append(&mut self, mut message: Message) -> Option<u32> {
+        let uid = self.uid_next;
+        self.uid_next = uid.checked_add(1)?;
+        message.flags.adopt_spelling(&mut self.keywords);
+        self.messages.insert(uid, message);
+        self.ring();
+        Some(uid)
+    }
+
+    /// Changes one letter's flags; false when there is no such letter.
+    pub(crate) fn change_flags(&mut self, uid: u32, by: u64, change: impl FnOnce(&mut Flags)) -> bool {
+        let Some(message) = self.messages.get_mut(&uid) else { return false };
+        let before = message.flags.clone();
+        change(&mut message.flags);
+        message.flags.adopt_spelling(&mut self.keywords);
+        if message.flags != before {
+            self.note(Change { uid, expunged: false, by });
+        }
+        true
+    }
+
+    /// Removes these letters.
+    pub(crate) fn remove(&mut self, uids: &[u32], by: u64) {
+        for uid in uids {
+            if self.messages.remove(uid).is_some() {
+                self.note(Change { uid: *uid, expunged: true, by });
+            }
+        }
+    }
+
+    /// Where the log ends now.
+    pub(crate) fn log_end(&self) -> u64 {
+        self.log_start + self.log.len() as u64
+    }
+
+    /// The changes since `position`; `None` when the log does not reach back so far.
+    pub(crate) fn changes_since(&self, position: u64) -> Option<impl Iterator<Item = &Change>> {
+        let skip = usize::try_from(position.checked_sub(self.log_start)?).ok()?;
+        Some(self.log.range(skip.min(self.log.len())..))
+    }
+
+    /// A session in IDLE is woken by what happens here.
+    pub(crate) fn watch(&mut self, watcher: &Arc<Incoming>) {
+        self.watchers.retain(|known| known.strong_count() > 0);
+        self.watchers.push(Arc::downgrade(watcher));
+    }
+
+    pub(crate) fn unwatch(&mut self, watcher: &Arc<Incoming>) {
+        self.watchers.retain(|known| known.strong_count() > 0 && !std::ptr::eq(known.as_ptr(), Arc::as_ptr(watcher)));
+    }
+
+    pub(crate) fn ring(&self) {
+        self.watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.ring());
+    }
+
+    fn note(&mut self, change: Change) {
+        self.log.push_back(change);
+        if self.log.len() > LOG_LIMIT {
+            self.log.pop_front();
+            self.log_start += 1;
+        }
+        self.ring();
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        // Sessions in IDLE must hear that their mailbox is gone.
+        self.ring();
+    }
+}

@@ -1,0 +1,117 @@
+//! One user's tree of mailbox names: hierarchy, INBOX, subscriptions, and LIST patterns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The hierarchy delimiter.
+pub(crate) const DELIMITER: char = '/';
+
+/// The one mailbox that always exists.
+pub(crate) const INBOX: &str = "INBOX";
+
+/// Identifies a mailbox through all renames.
+pub(crate) type MailboxId = u64;
+
+/// Names and what they lead to; `None` is a name that holds no letters, only children (`\Noselect`).
+#[derive(Default)]
+pub(crate) struct Names {
+    pub(crate) mailboxes: BTreeMap<String, Option<MailboxId>>,
+    pub(crate) subscribed: BTreeSet<String>,
+}
+
+impl Names {
+    pub(crate) fn has_children(&self, name: &str) -> bool {
+        let prefix = format!("{name}{DELIMITER}");
+        self.mailboxes.range(prefix.clone()..).next().is_some_and(|(child, _)| child.starts_with(&prefix))
+    }
+
+    /// The name and everything below it.
+    pub(crate) fn with_children(&self, name: &str) -> Vec<String> {
+        let prefix = format!("{name}{DELIMITER}");
+        let below = self.mailboxes.range(prefix.clone()..).take_while(|(child, _)| child.starts_with(&prefix));
+        let own = self.mailboxes.contains_key(name).then(|| name.to_owned());
+        own.into_iter().chain(below.map(|(child, _)| child.clone())).collect()
+    }
+}
+
+/// INBOX in whatever case, alone or as the first level, becomes `INBOX`.
+pub(crate) fn canonical(name: &str) -> String {
+    match name.split_once(DELIMITER) {
+        None if name.eq_ignore_ascii_case(INBOX) => INBOX.to_owned(),
+        Some((first, rest)) if first.eq_ignore_ascii_case(INBOX) => format!("{INBOX}{DELIMITER}{rest}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// Why a mailbox cannot have this name, if so. Modified UTF-7 is 7-bit, and wildcards could never be listed.
+pub(crate) fn check(name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("a mailbox name cannot be empty".to_owned());
+    }
+    if name.len() > 1000 {
+        return Err("mailbox name too long".to_owned());
+    }
+    if name.starts_with(DELIMITER) || name.ends_with(DELIMITER) || name.contains("//") {
+        return Err("a level of the mailbox name is empty".to_owned());
+    }
+    if let Some(bad) = name.chars().find(|c| c.is_control() || !c.is_ascii() || matches!(c, '*' | '%')) {
+        return Err(format!("character {bad:?} cannot stand in a mailbox name"));
+    }
+    Ok(())
+}
+
+/// Whether `name` matches a LIST pattern: `*` is anything, `%` anything but the delimiter (RFC 3501 6.3.8).
+///
+/// Keeps the set of pattern positions reached, so that `*a*a*a*…` takes no longer than any other pattern.
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let mut reached = vec![false; pattern.len() + 1];
+    reached[0] = true;
+    pass_wildcards(&pattern, &mut reached);
+    for c in name.chars() {
+        let mut next = vec![false; pattern.len() + 1];
+        for (at, expected) in pattern.iter().enumerate().filter(|(at, _)| reached[*at]) {
+            match expected {
+                '*' => next[at] = true,
+                '%' => next[at] |= c != DELIMITER,
+                _ => next[at + 1] |= *expected == c,
+            }
+        }
+        pass_wildcards(&pattern, &mut next);
+        reached = next;
+    }
+    reached[pattern.len()]
+}
+
+fn pass_wildcards(pattern: &[char], reached: &mut [bool]) {
+    for (at, c) in pattern.iter().enumerate() {
+        if reached[at] && matches!(c, '*' | '%') {
+            reached[at + 1] = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn wildcards() {
+        for (pattern, name, expected) in [
+            ("*", "a/b/c", true),
+            ("%", "a/b", false),
+            ("%", "a", true),
+            ("a/%", "a/b", true),
+            ("a/%", "a/b/c", false),
+            ("a/*", "a/b/c", true),
+            ("a*", "a", true),
+            ("%/%", "a/b", true),
+            ("*b", "a/b", true),
+            ("*b", "a/c", false),
+            ("%b%", "abc", true),
+            ("", "a", false),
+            ("*a*a*a*b", "aaaaaaaaaaaaaaaa", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! SEARCH (RFC 3501 6.4.4).
+
+use std::fmt::Write as _;
+
+use imap_codec::imap_types::{core::Charset, datetime::NaiveDate, search::SearchKey};
+use jiff::civil::Date;
+
+use super::{
+    copying::GONE,
+    dates,
+    flags::Flags,
+    header,
+    mailbox::Message,
+    matching::{self, Needle},
+    selected::Selected,
+    sequence::{self, Span},
+    session::{Outcome, Refusal, Session, bad, no},
+};
+
+impl Session {
+    pub(crate) fn search(&mut self, charset: Option<&Charset<'_>>, criteria: &[SearchKey<'_>], uid: bool) -> Outcome {
+        let view = self.selected()?;
+        if let Some(charset) = charset.map(Charset::as_ref)
+            && !["US-ASCII", "UTF-8"].iter().any(|known| known.eq_ignore_ascii_case(charset))
+        {
+            return no("[BADCHARSET (US-ASCII UTF-8)] This charset is not supported.");
+        }
+        let key = all_of(criteria, view)?;
+        // Letters are shared, so that the lock is not held while megabytes are looked through.
+        let candidates: Vec<(u32, u32, Message)> = {
+            let state = self.shared.store.lock();
+            let Some(mailbox) = state.mailbox(view.id) else { return no(GONE) };
+            let numbered = (1_u32..).zip(view.uids.iter());
+            numbered.filter_map(|(number, uid)| Some((number, *uid, mailbox.messages.get(uid)?.clone()))).collect()
+        };
+        let mut line = "SEARCH".to_owned();
+        for (number, candidate, message) in &candidates {
+            let subject = Subject { number: *number, uid: *candidate, recent: view.is_recent(*candidate), message };
+            if key.matches(&subject) {
+                let _ = write!(line, " {}", if uid { candidate } else { number });
+            }
+        }
+        self.untagged(&line);
+        Ok("SEARCH completed.".to_owned())
+    }
+}
+
+/// A letter that is tried.
+struct Subject<'a> {
+    number: u32,
+    uid: u32,
+    recent: bool,
+    message: &'a Message,
+}
+
+/// A search key made ready: sets resolved, texts in lower case.
+enum Key {
+    All(Vec<Key>),
+    Any(Box<Key>, Box<Key>),
+    Not(Box<Key>),
+    Numbers(Vec<Span>),
+    Uids(Vec<Span>),
+    Flag(u8),
+    Keyword(String),
+    Recent,
+    Smaller(u32),
+    Larger(u32),
+    Internal(Relation, Date),
+    Sent(Relation, Date),
+    Header(String, Needle),
+    Body(Needle),
+    Text(Needle),
+}
+
+#[derive(Clone, Copy)]
+enum Relation {
+    Before,
+    On,
+    Since,
+}
+
+impl Relation {
+    fn holds(self, date: Date, day: Date) -> bool {
+        match self {
+            Relation::Before => date < day,
+            Relation::On => date == day,
+            Relation::Since => date >= day,
+        }
+    }
+}
+
+impl Key {
+    fn matches(&self, subject: &Subject<'_>) -> bool {
+        let message = subject.message;
+        let bytes = &*message.content.bytes;
+        match self {
+            Key::All(keys) => keys.iter().all(|key| key.matches(subject)),
+            Key::Any(one, other) => one.matches(subject) || other.matches(subject),
+            Key::Not(key) => !key.matches(subject),
+            Key::Numbers(spans) => sequence::contains(spans, subject.number),
+            Key::Uids(spans) => sequence::contains(spans, subject.uid),
+            Key::Flag(flag) => message.flags.has(*flag),
+            Key::Keyword(keyword) => message.flags.has_keyword(keyword),
+            Key::Recent => subject.recent,
+            Key::Smaller(size) => bytes.len() < *size as usize,
+            Key::Larger(size) => bytes.len() > *size as usize,
+            Key::Internal(relation, day) => relation.holds(message.internal_date.date(), *day),
+            Key::Sent(relation, day) => {
+                let header = matching::header_range(bytes);
+                let sent = header::value(bytes, header, "Date").and_then(|value| dates::sent_day(&value));
+                sent.is_some_and(|date| relation.holds(date, *day))
+            }
+            Key::Header(name, needle) => matching::in_header(bytes, name, needle),
+            Key::Body(needle) => matching::in_body(&message.content, needle),
+            Key::Text(needle) => matching::in_text(&message.content, needle),
+        }
+    }
+
+    /// Roughly how long a key takes; cheap ones are tried first.
+    fn cost(&self) -> u32 {
+        match self {
+            Key::All(keys) => keys.iter().map(Key::cost).max().unwrap_or(0),
+            Key::Any(one, other) => one.cost().max(other.cost()),
+            Key::Not(key) => key.cost(),
+            Key::Sent(..) | Key::Header(..) => 1,
+            Key::Body(_) | Key::Text(_) => 2,
+            _ => 0,
+        }
+    }
+}
+
+fn all_of(keys: &[SearchKey<'_>], view: &Selected) -> Result<Key, Refusal> {
+    let mut keys = keys.iter().map(|key| prepare(key, view)).collect::<Result<Vec<Key>, Refusal>>()?;
+    keys.sort_by_key(Key::cost);
+    Ok(Key::All(keys))
+}
+
+fn prepare(key: &SearchKey<'_>, view: &Selected) -> Result<Key, Refusal> {
+    let flag = |flag: u8| Ok(Key::Flag(flag));
+    let not = |key: Key| Key::Not(Box::new(key));
+    let header = |name: &str, value: &[u8]| Ok(Key::Header(name.to_owned(), Needle::new(value)));
+    let internal = |relation, date: &NaiveDate| Ok(Key::Internal(relation, day(date)?));
+    let sent = |relation, date: &NaiveDate| Ok(Key::Sent(relation, day(date)?));
+    match key {
+        SearchKey::And(keys) => all_of(keys.as_ref(), view),
+        SearchKey::Or(one, other) => Ok(Key::Any(Box::new(prepare(one, view)?), Box::new(prepare(other, view)?))),
+        SearchKey::Not(key) => Ok(not(prepare(key, view)?)),
+        SearchKey::All => Ok(Key::All(Vec::new())),
+        SearchKey::SequenceSet(set) => Ok(Key::Numbers(sequence::spans(set, view.count()))),
+        SearchKey::Uid(set) => Ok(Key::Uids(sequence::spans(set, view.last_uid()))),
+        SearchKey::Answered => flag(Flags::ANSWERED),
+        SearchKey::Deleted => flag(Flags::DELETED),
+        SearchKey::Draft => flag(Flags::DRAFT),
+        SearchKey::Flagged => flag(Flags::FLAGGED),
+        SearchKey::Seen => flag(Flags::SEEN),
+        SearchKey::Unanswered => Ok(not(Key::Flag(Flags::ANSWERED))),
+        SearchKey::Undeleted => Ok(not(Key::Flag(Flags::DELETED))),
+        SearchKey::Undraft => Ok(not(Key::Flag(Flags::DRAFT))),
+        SearchKey::Unflagged => Ok(not(Key::Flag(Flags::FLAGGED))),
+        SearchKey::Unseen => Ok(not(Key::Flag(Flags::SEEN))),
+        SearchKey::Keyword(keyword) => Ok(Key::Keyword(keyword.inner().to_owned())),
+        SearchKey::Unkeyword(keyword) => Ok(not(Key::Keyword(keyword.inner().to_owned()))),
+        SearchKey::Recent => Ok(Key::Recent),
+        SearchKey::Old => Ok(not(Key::Recent)),
+        SearchKey::New => Ok(Key::All(vec![Key::Recent, not(Key::Flag(Flags::SEEN))])),
+        SearchKey::Before(date) => internal(Relation::Before, date),
+        SearchKey::On(date) => internal(Relation::On, date),
+        SearchKey::Since(date) => internal(Relation::Since, date),
+        SearchKey::SentBefore(date) => sent(Relation::Before, date),
+        SearchKey::SentOn(date) => sent(Relation::On, date),
+        SearchKey::SentSince(date) => sent(Relation::Since, date),
+        SearchKey::Smaller(size) => Ok(Key::Smaller(*size)),
+        SearchKey::Larger(size) => Ok(Key::Larger(*size)),
+        SearchKey::Bcc(value) => header("Bcc", value.as_ref()),
+        SearchKey::Cc(value) => header("Cc", value.as_ref()),
+        SearchKey::From(value) => header("From", value.as_ref()),
+        SearchKey::To(value) => header("To", value.as_ref()),
+        SearchKey::Subject(value) => header("Subject", value.as_ref()),
+        SearchKey::Header(name, value) => header(&String::from_utf8_lossy(name.as_ref()), value.as_ref()),
+        SearchKey::Body(value) => Ok(Key::Body(Needle::new(value.as_ref()))),
+        SearchKey::Text(value) => Ok(Key::Text(Needle::new(value.as_ref()))),
+    }
+}
+
+fn day(date: &NaiveDate) -> Result<Date, Refusal> {
+    dates::search_day(date).map_or_else(|| bad("This date cannot be."), Ok)
+}

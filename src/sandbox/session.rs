@@ -1,0 +1,308 @@
+//! One client's session: its state (RFC 3501 3), the loop that answers commands, and what all commands share.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use imap_codec::imap_types::{
+    command::{Command, CommandBody},
+    mailbox::Mailbox as MailboxName,
+};
+
+use super::{
+    Extensions, Store,
+    framing::{Frame, Framing},
+    names,
+    received::Received,
+    selected::Selected,
+    wire::{Incoming, Transport},
+};
+
+/// After so many commands in a row that could not be understood the client is taken for something else.
+const BAD_LIMIT: u32 = 10;
+
+/// Output is sent when it has grown to this.
+const FLUSH_SIZE: usize = 64 * 1024;
+
+/// What all sessions of a sandbox share.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<Store>,
+    pub(crate) extensions: Extensions,
+    pub(crate) received: Received,
+}
+
+/// Numbers sessions, so that each can tell its own changes from others'. 0 is nobody.
+static SESSIONS: AtomicU64 = AtomicU64::new(1);
+
+pub(crate) enum State {
+    NotAuthenticated,
+    Authenticated(String),
+    Selected(String, Selected),
+    Logout,
+}
+
+/// A tagged OK: the text, with its response code if there is one.
+pub(crate) type Done = String;
+
+/// A tagged NO or BAD.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    No(String),
+    Bad(String),
+    /// The connection is of no use any more.
+    Broken(io::Error),
+}
+
+pub(crate) type Outcome = Result<Done, Refusal>;
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Refusal {
+        Refusal::Broken(error)
+    }
+}
+
+/// `NO text`
+pub(crate) fn no<T>(text: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::No(text.into()))
+}
+
+/// `BAD text`
+pub(crate) fn bad<T>(text: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::Bad(text.into()))
+}
+
+pub(crate) struct Session {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) framing: Framing,
+    pub(crate) incoming: Arc<Incoming>,
+    pub(crate) acceptor: native_tls::TlsAcceptor,
+    pub(crate) state: State,
+    pub(crate) number: u64,
+    pub(crate) out: Vec<u8>,
+    bad_in_a_row: u32,
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>, transport: Transport, incoming: Arc<Incoming>, acceptor: native_tls::TlsAcceptor) -> Session {
+        Session {
+            framing: Framing::new(transport, shared.extensions),
+            shared,
+            incoming,
+            acceptor,
+            state: State::NotAuthenticated,
+            number: SESSIONS.fetch_add(1, Ordering::Relaxed),
+            out: Vec::new(),
+            bad_in_a_row: 0,
+        }
+    }
+
+    /// Greets and answers commands until the client logs out or is gone.
+    pub(crate) fn run(mut self) {
+        // An error here is the client's going away, which needs no answer.
+        let _ = self.serve();
+        self.leave_mailbox();
+        self.framing.transport.close();
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        let capabilities = self.capabilities();
+        self.untagged(&format!("OK [CAPABILITY {capabilities}] Sandbox ready."));
+        self.flush()?;
+        while !matches!(self.state, State::Logout) {
+            match self.framing.read_command()? {
+                Frame::End => return Ok(()),
+                Frame::Command(command) => {
+                    self.bad_in_a_row = 0;
+                    self.shared.received.note(&command.body);
+                    self.answer(command)?;
+                }
+                Frame::Namespace(tag) => {
+                    self.bad_in_a_row = 0;
+                    self.shared.received.note_text("Namespace".to_owned());
+                    let outcome = self.namespace();
+                    self.finish(&tag, outcome, true)?;
+                }
+                Frame::Refused { tag, answer, fatal } => {
+                    self.out.extend_from_slice(format!("{tag} {answer}\r\n").as_bytes());
+                    self.bad_in_a_row += u32::from(answer.starts_with("BAD"));
+                    if fatal || self.bad_in_a_row >= BAD_LIMIT {
+                        self.untagged(if fatal { "BYE Cannot go on after this." } else { "BYE Too many bad commands." });
+                        self.state = State::Logout;
+                    }
+                    self.flush()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, command: Command<'static>) -> io::Result<()> {
+        let tag = command.tag.inner().to_owned();
+        // RFC 3501 7.4.1: no EXPUNGE while message numbers are in use.
+        let expunge = !matches!(
+            command.body,
+            CommandBody::Fetch { uid: false, .. } | CommandBody::Store { uid: false, .. } | CommandBody::Search { uid: false, .. }
+        );
+        let starttls = matches!(command.body, CommandBody::StartTLS);
+        let outcome = self.execute(command.body);
+        let accepted = outcome.is_ok();
+        if starttls && accepted {
+            // What was sent ahead must be gone before the OK tells the client to begin with TLS.
+            self.framing.discard_incoming();
+        }
+        self.finish(&tag, outcome, expunge)?;
+        if starttls && accepted {
+            self.framing.transport.accept_tls(&self.acceptor)?;
+        }
+        Ok(())
+    }
+
+    /// Announces changes, then sends the tagged response.
+    fn finish(&mut self, tag: &str, outcome: Outcome, expunge: bool) -> io::Result<()> {
+        let outcome = match outcome {
+            Err(Refusal::Broken(error)) => return Err(error),
+            outcome => outcome,
+        };
+        self.sync(expunge);
+        let line = match outcome {
+            Ok(text) => format!("{tag} OK {text}\r\n"),
+            Err(Refusal::No(text)) => format!("{tag} NO {text}\r\n"),
+            Err(Refusal::Bad(text)) => format!("{tag} BAD {text}\r\n"),
+            Err(Refusal::Broken(error)) => return Err(error),
+        };
+        self.out.extend_from_slice(line.as_bytes());
+        self.flush()
+    }
+
+    /// Brings the view of the selected mailbox up to date; a mailbox that is gone ends the session.
+    pub(crate) fn sync(&mut self, expunge: bool) {
+        let State::Selected(_, view) = &mut self.state else { return };
+        let mut state = self.shared.store.lock();
+        match state.mailbox_mut(view.id) {
+            Some(mailbox) => view.sync(mailbox, expunge, &mut self.out),
+            None => {
+                drop(state);
+                self.untagged("BYE The selected mailbox was deleted.");
+                self.state = State::Logout;
+            }
+        }
+    }
+
+    fn execute(&mut self, body: CommandBody<'static>) -> Outcome {
+        match body {
+            CommandBody::Capability => {
+                let capabilities = self.capabilities();
+                self.untagged(&format!("CAPABILITY {capabilities}"));
+                Ok("CAPABILITY completed.".to_owned())
+            }
+            CommandBody::Noop => Ok("NOOP completed.".to_owned()),
+            CommandBody::Logout => {
+                self.untagged("BYE Logging out.");
+                self.leave_mailbox();
+                self.state = State::Logout;
+                Ok("LOGOUT completed.".to_owned())
+            }
+            CommandBody::Id { .. } => self.id(),
+            CommandBody::StartTLS => self.starttls(),
+            CommandBody::Login { username, password } => self.login(username.as_ref(), password.declassify().as_ref()),
+            CommandBody::Authenticate { mechanism, initial_response } => {
+                self.authenticate(&mechanism, initial_response.as_ref().map(|response| response.declassify().as_ref()))
+            }
+            CommandBody::Enable { .. } => self.enable(),
+            CommandBody::Select { mailbox } => self.select(&mailbox, false),
+            CommandBody::Examine { mailbox } => self.select(&mailbox, true),
+            CommandBody::Create { mailbox } => self.create(&mailbox),
+            CommandBody::Delete { mailbox } => self.delete(&mailbox),
+            CommandBody::Rename { from, to } => self.rename(&from, &to),
+            CommandBody::Subscribe { mailbox } => self.subscribe(&mailbox),
+            CommandBody::Unsubscribe { mailbox } => self.unsubscribe(&mailbox),
+            CommandBody::List { reference, mailbox_wildcard } => self.list(&reference, &mailbox_wildcard),
+            CommandBody::Lsub { reference, mailbox_wildcard } => self.lsub(&reference, &mailbox_wildcard),
+            CommandBody::Status { mailbox, item_names } => self.status(&mailbox, &item_names),
+            CommandBody::Append { mailbox, flags, date, message } => self.append(&mailbox, &flags, date.as_ref(), &message),
+            CommandBody::Check => self.check(),
+            CommandBody::Close => self.close(),
+            CommandBody::Unselect => self.unselect(),
+            CommandBody::Expunge => self.expunge(None),
+            CommandBody::ExpungeUid { sequence_set } => self.expunge(Some(&sequence_set)),
+            CommandBody::Search { charset, criteria, uid } => self.search(charset.as_ref(), criteria.as_ref(), uid),
+            CommandBody::Fetch { sequence_set, macro_or_item_names, uid } => self.fetch(&sequence_set, &macro_or_item_names, uid),
+            CommandBody::Store { sequence_set, kind, response, flags, uid } => self.store(&sequence_set, kind, response, &flags, uid),
+            CommandBody::Copy { sequence_set, mailbox, uid } => self.copy(&sequence_set, &mailbox, uid),
+            CommandBody::Move { sequence_set, mailbox, uid } => self.move_(&sequence_set, &mailbox, uid),
+            CommandBody::Idle => self.idle(),
+            _ => bad("This command is not supported."),
+        }
+    }
+
+    pub(crate) fn capabilities(&self) -> String {
+        let authenticated = !matches!(self.state, State::NotAuthenticated);
+        self.shared.extensions.capabilities(self.framing.transport.is_encrypted(), authenticated)
+    }
+
+    /// `* text`
+    pub(crate) fn untagged(&mut self, text: &str) {
+        self.out.extend_from_slice(b"* ");
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        let result = self.framing.transport.write_all(&self.out);
+        self.out.clear();
+        result
+    }
+
+    /// Sends what has gathered, if it is much.
+    pub(crate) fn flush_if_large(&mut self) -> io::Result<()> {
+        if self.out.len() >= FLUSH_SIZE { self.flush() } else { Ok(()) }
+    }
+
+    /// Who is logged in.
+    pub(crate) fn user(&self) -> Result<String, Refusal> {
+        match &self.state {
+            State::Authenticated(user) | State::Selected(user, _) => Ok(user.clone()),
+            _ => bad("Log in first."),
+        }
+    }
+
+    pub(crate) fn selected(&self) -> Result<&Selected, Refusal> {
+        match &self.state {
+            State::Selected(_, view) => Ok(view),
+            State::NotAuthenticated => bad("Log in first."),
+            _ => bad("Select a mailbox first."),
+        }
+    }
+
+    /// The selected mailbox, if letters in it may be changed.
+    pub(crate) fn selected_writable(&self) -> Result<&Selected, Refusal> {
+        let view = self.selected()?;
+        if view.read_only { no("The mailbox is open for reading only.") } else { Ok(view) }
+    }
+
+    /// Back to the authenticated state, without a word.
+    pub(crate) fn leave_mailbox(&mut self) {
+        let state = std::mem::replace(&mut self.state, State::Logout);
+        self.state = match state {
+            State::Selected(user, view) => {
+                if let Some(mailbox) = self.shared.store.lock().mailbox_mut(view.id) {
+                    mailbox.unwatch(&self.incoming);
+                }
+                State::Authenticated(user)
+            }
+            other => other,
+        };
+    }
+}
+
+/// A mailbox's name as the client wrote it.
+pub(crate) fn name_of(mailbox: &MailboxName<'_>) -> String {
+    match mailbox {
+        MailboxName::Inbox => names::INBOX.to_owned(),
+        MailboxName::Other(other) => String::from_utf8_lossy(other.inner().as_ref()).into_owned(),
+    }
+}

@@ -1,0 +1,336 @@
+//! All users' mail, shared by every session and by the program that runs the sandbox.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::Zoned;
+
+use super::{
+    Account, Letter, SandboxError, Seed,
+    flags::Flags,
+    import::import_each,
+    letter::Content,
+    mailbox::{Mailbox, Message},
+    names::{self, INBOX, MailboxId, Names},
+    seed,
+};
+
+/// The first UIDVALIDITY: the day of the manual's session, as a Unix time.
+const FIRST_UID_VALIDITY: u32 = 937_180_800;
+
+/// The mail of all accounts. Cheap to share; one lock, held only while data is looked up or changed.
+pub struct Store {
+    state: Mutex<State>,
+}
+
+/// What the lock protects.
+pub(crate) struct State {
+    users: BTreeMap<String, User>,
+    mailboxes: HashMap<MailboxId, Mailbox>,
+    next_id: MailboxId,
+    /// The account whose mail guests get a copy of; `None` when unknown users are refused.
+    guests_see: Option<String>,
+}
+
+/// An account and its names.
+struct User {
+    password: String,
+    names: Names,
+}
+
+impl Store {
+    pub(crate) fn new(accounts: Vec<Account>, seed: Seed) -> Store {
+        let mut state = State { users: BTreeMap::new(), mailboxes: HashMap::new(), next_id: 0, guests_see: None };
+        state.fill(accounts, seed);
+        Store { state: Mutex::new(state) }
+    }
+
+    /// Delivers a letter as a mail server would: no flags, dated now, `\Recent` for the next session that looks.
+    /// Sessions that have the mailbox selected hear of it at their next command, or at once in IDLE.
+    pub fn deliver(&self, user: &str, mailbox: &str, letter: &[u8]) -> Result<u32, SandboxError> {
+        self.deliver_with(user, mailbox, letter, &[], None)
+    }
+
+    /// Delivers a letter with flags and an internal date; `None` is now.
+    pub fn deliver_with(
+        &self,
+        user: &str,
+        mailbox: &str,
+        letter: &[u8],
+        flags: &[&str],
+        internal_date: Option<Zoned>,
+    ) -> Result<u32, SandboxError> {
+        if letter.contains(&0) {
+            return Err(SandboxError::Invalid("a letter cannot contain NUL".to_owned()));
+        }
+        let message = Message {
+            content: Arc::new(Content::new(letter)),
+            flags: Flags::from_names(flags)?,
+            internal_date: internal_date.unwrap_or_else(Zoned::now),
+        };
+        let mut state = self.lock();
+        let mailbox = state.find_or_error(user, mailbox)?;
+        mailbox.append(message).ok_or_else(|| SandboxError::Invalid("the mailbox has no UIDs left".to_owned()))
+    }
+
+    /// The mailbox names of a user as they go over the wire (modified UTF-7), sorted; none for an unknown user.
+    pub fn mailboxes(&self, user: &str) -> Vec<String> {
+        let state = self.lock();
+        let Some(names) = state.names(user) else { return Vec::new() };
+        names.mailboxes.iter().filter(|(_, id)| id.is_some()).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The letters of a mailbox by UID; none for an unknown user or mailbox.
+    pub fn letters(&self, user: &str, mailbox: &str) -> Vec<Letter> {
+        let state = self.lock();
+        let Some(mailbox) = state.find(user, mailbox).and_then(|id| state.mailbox(id)) else { return Vec::new() };
+        let show = |(uid, message): (&u32, &Message)| Letter {
+            uid: *uid,
+            flags: message.flags.names().map(str::to_owned).collect(),
+            bytes: Arc::clone(&message.content.bytes),
+            internal_date: message.internal_date.clone(),
+        };
+        mailbox.messages.iter().map(show).collect()
+    }
+
+    /// The accounts' names, sorted.
+    pub fn users(&self) -> Vec<String> {
+        self.lock().users.keys().cloned().collect()
+    }
+
+    /// Adds an account with an empty inbox; an account of that name keeps its mail and gets the new password.
+    pub fn add_account(&self, account: Account) {
+        self.lock().add_account(account);
+    }
+
+    /// Makes everything fresh again, with new mailboxes; sessions that have one selected are told BYE.
+    pub fn reset(&self, accounts: Vec<Account>, seed: Seed) {
+        let mut state = self.lock();
+        state.users.clear();
+        state.mailboxes.clear();
+        state.fill(accounts, seed);
+    }
+
+    /// Creates a mailbox and the levels above it, by its wire name.
+    pub fn create_mailbox(&self, user: &str, name: &str) -> Result<(), SandboxError> {
+        let mut state = self.lock();
+        if state.names(user).is_none() {
+            return Err(SandboxError::UnknownUser(user.to_owned()));
+        }
+        state.create(user, name).map_err(SandboxError::Invalid)
+    }
+
+    /// Imports mail into an account: each letter into the mailbox of its folder, made when missing.
+    pub fn import(&self, user: &str, path: &Path) -> Result<usize, SandboxError> {
+        let mut count = 0;
+        import_each(path, &mut |letter| {
+            let mailbox = letter.mailbox.as_deref().unwrap_or(INBOX);
+            if self.lock().find(user, mailbox).is_none() {
+                self.create_mailbox(user, mailbox)?;
+            }
+            let flags: Vec<&str> = letter.flags.iter().map(String::as_str).collect();
+            self.deliver_with(user, mailbox, &letter.bytes, &flags, letter.internal_date)?;
+            count += 1;
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// From now on an unknown user who logs in gets an account with this password and a copy of that user's mail.
+    pub(crate) fn admit_guests(&self, copy_of: String) {
+        self.lock().guests_see = Some(copy_of);
+    }
+
+    pub(crate) fn password_is_right(&self, user: &str, password: &str) -> bool {
+        let mut state = self.lock();
+        if !state.users.contains_key(user)
+            && let Some(copy_of) = state.guests_see.clone()
+        {
+            state.add_copy(Account::new(user, password), &copy_of);
+        }
+        state.users.get(user).is_some_and(|account| account.password == password)
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A session that panicked changed at most one letter; the rest is as sound as before.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    pub(crate) fn names(&self, user: &str) -> Option<&Names> {
+        self.users.get(user).map(|user| &user.names)
+    }
+
+    pub(crate) fn names_mut(&mut self, user: &str) -> Option<&mut Names> {
+        self.users.get_mut(user).map(|user| &mut user.names)
+    }
+
+    /// The identity of a mailbox that can be selected.
+    pub(crate) fn find(&self, user: &str, name: &str) -> Option<MailboxId> {
+        *self.names(user)?.mailboxes.get(&names::canonical(name))?
+    }
+
+    pub(crate) fn mailbox(&self, id: MailboxId) -> Option<&Mailbox> {
+        self.mailboxes.get(&id)
+    }
+
+    pub(crate) fn mailbox_mut(&mut self, id: MailboxId) -> Option<&mut Mailbox> {
+        self.mailboxes.get_mut(&id)
+    }
+
+    /// CREATE (RFC 3501 6.3.3): a trailing delimiter only says that children will follow; levels above are made as mailboxes.
+    pub(crate) fn create(&mut self, user: &str, name: &str) -> Result<(), String> {
+        let name = names::canonical(name.strip_suffix(names::DELIMITER).unwrap_or(name));
+        names::check(&name)?;
+        let Some(names) = self.names(user) else { return Err("no such account".to_owned()) };
+        if names.mailboxes.get(&name).is_some_and(Option::is_some) {
+            return Err(format!("mailbox {name} exists already"));
+        }
+        self.create_parents(user, &name);
+        self.insert_mailbox(user, name);
+        Ok(())
+    }
+
+    /// DELETE (RFC 3501 6.3.4): a mailbox with children stays as a name that cannot be selected.
+    pub(crate) fn delete(&mut self, user: &str, name: &str) -> Result<(), String> {
+        let name = names::canonical(name);
+        if name == INBOX {
+            return Err("INBOX cannot be deleted".to_owned());
+        }
+        let Some(names) = self.names_mut(user) else { return Err("no such account".to_owned()) };
+        let children = names.has_children(&name);
+        let Some(entry) = names.mailboxes.get_mut(&name) else { return Err(format!("no mailbox {name}")) };
+        let Some(id) = entry.take() else {
+            if children {
+                return Err(format!("{name} has children and holds no letters itself"));
+            }
+            names.mailboxes.remove(&name);
+            return Ok(());
+        };
+        if !children {
+            names.mailboxes.remove(&name);
+        }
+        self.mailboxes.remove(&id);
+        Ok(())
+    }
+
+    /// RENAME (RFC 3501 6.3.5): children go along; renaming INBOX moves its letters and leaves it empty.
+    pub(crate) fn rename(&mut self, user: &str, from: &str, to: &str) -> Result<(), String> {
+        let (from, to) = (names::canonical(from), names::canonical(to.strip_suffix(names::DELIMITER).unwrap_or(to)));
+        names::check(&to)?;
+        let Some(names) = self.names(user) else { return Err("no such account".to_owned()) };
+        if !names.mailboxes.contains_key(&from) {
+            return Err(format!("no mailbox {from}"));
+        }
+        if names.mailboxes.contains_key(&to) {
+            return Err(format!("mailbox {to} exists already"));
+        }
+        if from == INBOX {
+            return self.rename_inbox(user, to);
+        }
+        if to.strip_prefix(&from).is_some_and(|rest| rest.starts_with(names::DELIMITER)) {
+            return Err(format!("{to} lies below {from}"));
+        }
+        let moved = names.with_children(&from);
+        let target = |name: &str| format!("{to}{}", &name[from.len()..]);
+        if let Some(taken) = moved.iter().map(|name| target(name)).find(|name| names.mailboxes.contains_key(name)) {
+            return Err(format!("mailbox {taken} exists already"));
+        }
+        self.create_parents(user, &to);
+        if let Some(names) = self.names_mut(user) {
+            for name in &moved {
+                let entry = names.mailboxes.remove(name).flatten();
+                names.mailboxes.insert(target(name), entry);
+            }
+        }
+        Ok(())
+    }
+
+    fn rename_inbox(&mut self, user: &str, to: String) -> Result<(), String> {
+        self.create_parents(user, &to);
+        let target = self.insert_mailbox(user, to);
+        let Some(inbox) = self.find(user, INBOX).and_then(|id| self.mailbox_mut(id)) else {
+            return Err("no INBOX".to_owned());
+        };
+        let messages: Vec<Message> = inbox.messages.values().cloned().collect();
+        let uids: Vec<u32> = inbox.messages.keys().copied().collect();
+        inbox.remove(&uids, 0);
+        if let Some(target) = self.mailbox_mut(target) {
+            messages.into_iter().for_each(|message| {
+                target.append(message);
+            });
+        }
+        Ok(())
+    }
+
+    fn create_parents(&mut self, user: &str, name: &str) {
+        for (at, _) in name.match_indices(names::DELIMITER) {
+            let parent = &name[..at];
+            if self.names(user).is_some_and(|names| !names.mailboxes.contains_key(parent)) {
+                self.insert_mailbox(user, parent.to_owned());
+            }
+        }
+    }
+
+    fn insert_mailbox(&mut self, user: &str, name: String) -> MailboxId {
+        let id = self.next_id;
+        self.next_id += 1;
+        // Never the same twice, so that a mailbox deleted and made again is seen to be another one.
+        let uid_validity = FIRST_UID_VALIDITY.wrapping_add(u32::try_from(id).unwrap_or(u32::MAX)).max(1);
+        self.mailboxes.insert(id, Mailbox::new(uid_validity));
+        if let Some(names) = self.names_mut(user) {
+            names.mailboxes.insert(name, Some(id));
+        }
+        id
+    }
+
+    fn find_or_error(&mut self, user: &str, mailbox: &str) -> Result<&mut Mailbox, SandboxError> {
+        if !self.users.contains_key(user) {
+            return Err(SandboxError::UnknownUser(user.to_owned()));
+        }
+        let unknown = || SandboxError::UnknownMailbox { user: user.to_owned(), mailbox: mailbox.to_owned() };
+        let id = self.find(user, mailbox).ok_or_else(unknown)?;
+        self.mailbox_mut(id).ok_or_else(unknown)
+    }
+
+    fn add_account(&mut self, account: Account) {
+        if let Some(user) = self.users.get_mut(&account.user) {
+            user.password = account.password;
+            return;
+        }
+        let mut names = Names::default();
+        names.subscribed.insert(INBOX.to_owned());
+        self.users.insert(account.user.clone(), User { password: account.password, names });
+        self.insert_mailbox(&account.user, INBOX.to_owned());
+    }
+
+    /// Adds an account with the mailboxes of another one, letters, flags and UIDs alike.
+    fn add_copy(&mut self, account: Account, of: &str) {
+        let user = account.user.clone();
+        let names: Vec<(String, MailboxId)> = match self.names(of) {
+            Some(names) => names.mailboxes.iter().filter_map(|(name, id)| Some((name.clone(), (*id)?))).collect(),
+            None => Vec::new(),
+        };
+        self.add_account(account);
+        for (name, original) in names {
+            let id = self.find(&user, &name).unwrap_or_else(|| self.insert_mailbox(&user, name));
+            let Some(letters) = self.mailbox(original).map(Mailbox::letters) else { continue };
+            if let Some(mailbox) = self.mailbox_mut(id) {
+                mailbox.take_letters(letters);
+            }
+        }
+    }
+
+    fn fill(&mut self, accounts: Vec<Account>, seed: Seed) {
+        let first = accounts.first().map(|account| account.user.clone());
+        accounts.into_iter().for_each(|account| self.add_account(account));
+        let inbox = first.and_then(|user| self.find(&user, INBOX)).and_then(|id| self.mailbox_mut(id));
+        if let (Seed::Manual, Some(inbox)) = (seed, inbox) {
+            seed::fill(inbox);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 7.4.2).
+
+use std::ops::Range;
+
+use super::{
+    address, header,
+    mime::{Kind, Part},
+    parameters::{Parameters, parse_parameters},
+    text::{nstring, string},
+};
+
+/// `(date subject from sender reply-to to cc bcc in-reply-to message-id)`
+pub(crate) fn write_envelope(out: &mut Vec<u8>, bytes: &[u8], header: Range<usize>) {
+    let text = |name: &str| header::value(bytes, header.clone(), name);
+    let addresses = |name: &str| {
+        let values = header::values(bytes, header.clone(), name);
+        address::parse(&values.join(&b", "[..]))
+    };
+    let from = addresses("From");
+    let or_from = |name: &str| Some(addresses(name)).filter(|list| !list.is_empty()).unwrap_or_else(|| from.clone());
+    out.push(b'(');
+    nstring(out, text("Date").as_deref());
+    out.push(b' ');
+    nstring(out, text("Subject").as_deref());
+    for list in [&from, &or_from("Sender"), &or_from("Reply-To"), &addresses("To"), &addresses("Cc"), &addresses("Bcc")] {
+        out.push(b' ');
+        address::write(out, list);
+    }
+    out.push(b' ');
+    nstring(out, text("In-Reply-To").as_deref());
+    out.push(b' ');
+    nstring(out, text("Message-Id").as_deref());
+    out.push(b')');
+}
+
+/// BODY, or with `extended` BODYSTRUCTURE.
+pub(crate) fn write_structure(out: &mut Vec<u8>, bytes: &[u8], part: &Part, extended: bool) {
+    out.push(b'(');
+    match &part.kind {
+        Kind::Multipart(parts) => {
+            parts.iter().for_each(|part| write_structure(out, bytes, part, extended));
+            if parts.is_empty() {
+                // The grammar wants a part where the letter has none.
+                let extension: &[u8] = if extended { b" NIL NIL NIL NIL" } else { b"" };
+                out.extend_from_slice(b"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0");
+                out.extend_from_slice(extension);
+                out.push(b')');
+            }
+            out.push(b' ');
+            string(out, &part.media.sub);
+            if extended {
+                out.push(b' ');
+                write_parameters(out, &part.media.parameters);
+                write_extension(out, bytes, part);
+            }
+        }
+        _ => write_single(out, bytes, part, extended),
+    }
+    out.push(b')');
+}
+
+fn write_single(out: &mut Vec<u8>, bytes: &[u8], part: &Part, extended: bool) {
+    let field = |name: &str| header::value(bytes, part.header.clone(), name);
+    // A multipart that was not taken apart has no form of its own here.
+    let opaque = part.media.is_main("multipart");
+    let unread = part.media.is("message", "rfc822") && matches!(part.kind, Kind::Leaf);
+    if opaque || unread {
+        out.extend_from_slice(b"\"application\" \"octet-stream\"");
+    } else {
+        string(out, &part.media.main);
+        out.push(b' ');
+        string(out, &part.media.sub);
+    }
+    out.push(b' ');
+    write_parameters(out, &part.media.parameters);
+    for name in ["Content-Id", "Content-Description"] {
+        out.push(b' ');
+        nstring(out, field(name).as_deref());
+    }
+    out.push(b' ');
+    let encoding = field("Content-Transfer-Encoding").map(|value| parse_parameters(&value).0);
+    string(out, encoding.as_deref().filter(|encoding| !encoding.is_empty()).unwrap_or(b"7bit"));
+    out.extend_from_slice(format!(" {}", part.body.len()).as_bytes());
+    if let Kind::Message(inner) = &part.kind {
+        out.push(b' ');
+        write_envelope(out, bytes, inner.header.clone());
+        out.push(b' ');
+        write_structure(out, bytes, inner, extended);
+    }
+    if part.media.is_main("text") || matches!(part.kind, Kind::Message(_)) {
+        let lines = memchr::memchr_iter(b'\n', &bytes[part.body.clone()]).count();
+        out.extend_from_slice(format!(" {lines}").as_bytes());
+    }
+    if extended {
+        out.push(b' ');
+        nstring(out, field("Content-Md5").as_deref());
+        write_extension(out, bytes, part);
+    }
+}
+
+/// Disposition, language and location.
+fn write_extension(out: &mut Vec<u8>, bytes: &[u8], part: &Part) {
+    let field = |name: &str| header::value(bytes, part.header.clone(), name);
+    out.push(b' ');
+    match field("Content-Disposition").filter(|value| !value.is_empty()) {
+        Some(value) => {
+            let (kind, parameters) = parse_parameters(&value);
+            out.push(b'(');
+            string(out, &kind);
+            out.push(b' ');
+            write_parameters(out, &parameters);
+            out.push(b')');
+        }
+        None => nstring(out, None),
+    }
+    out.push(b' ');
+    write_languages(out, field("Content-Language").as_deref());
+    out.push(b' ');
+    nstring(out, field("Content-Location").as_deref());
+}
+
+fn write_languages(out: &mut Vec<u8>, value: Option<&[u8]>) {
+    let tags = value.unwrap_or_default().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|tag| !tag.is_empty());
+    let tags: Vec<&[u8]> = tags.collect();
+    if tags.is_empty() {
+        return nstring(out, None);
+    }
+    out.push(b'(');
+    for (index, tag) in tags.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        string(out, tag);
+    }
+    out.push(b')');
+}
+
+fn write_parameters(out: &mut Vec<u8>, parameters: &Parameters) {
+    if parameters.is_empty() {
+        return nstring(out, None);
+    }
+    out.push(b'(');
+    for (index, (name, value)) in parameters.iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        string(out, name);
+        out.push(b' ');
+        string(out, value);
+    }
+    out.push(b')');
+}

@@ -1,0 +1,160 @@
+//! From a host name to a stream: redirects, the sandbox, every address in turn.
+
+use super::error::TransportError;
+use super::stream::{Interrupt, Pace, Socket};
+use super::trace::TraceSink;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::str::FromStr;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+/// `HOST[:PORT]=ADDRESS:PORT`: connections to HOST go to the address instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    host: String,
+    port: Option<u16>,
+    address: SocketAddr,
+}
+
+impl FromStr for Redirect {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("expected HOST[:PORT]=ADDRESS:PORT, for example mail.example.org=127.0.0.1:1143, got {text:?}");
+        let (from, to) = text.split_once('=').ok_or_else(wrong)?;
+        let address = match to.strip_prefix("localhost:") {
+            Some(port) => SocketAddr::from(([127, 0, 0, 1], port.parse().map_err(|_| wrong())?)),
+            None => to.parse().map_err(|_| wrong())?,
+        };
+        let (host, port) = match from.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port.parse().map_err(|_| wrong())?)),
+            _ => (from, None),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() { Err(wrong()) } else { Ok(Redirect { host, port, address }) }
+    }
+}
+
+/// Where a [`Router`] sends a connection.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The address that answers for the host.
+    pub address: SocketAddr,
+    /// The authority that its certificate is verified with, as PEM.
+    pub roots_pem: Option<String>,
+}
+
+/// Sends connections somewhere else; the sandbox is one.
+pub trait Router: Send + Sync {
+    /// The route for a host; `None` for one that this router does not answer for.
+    ///
+    /// # Errors
+    /// What kept it from making one.
+    fn route(&self, host: &str, port: u16, implicit_tls: bool) -> io::Result<Option<Route>>;
+}
+
+/// Opens connections.
+#[derive(Clone, Default)]
+pub struct Connector {
+    /// Redirects, the first that fits wins.
+    pub redirects: Vec<Redirect>,
+    /// Asked when no redirect fits.
+    pub router: Option<Arc<dyn Router>>,
+    /// Where traces go.
+    pub trace: Option<TraceSink>,
+    /// Ends waits.
+    pub interrupt: Option<Interrupt>,
+    /// Whether what goes to this machine counts as exposed too, where a loopback address is the mouth of a tunnel for example. `false`.
+    pub loopback_is_exposed: bool,
+}
+
+/// A connection that was opened.
+pub(crate) struct Opened {
+    pub socket: Socket,
+    /// Whether the bytes stay on this machine.
+    pub loopback: bool,
+    pub roots_pem: Option<String>,
+}
+
+impl Connector {
+    /// Opens a TCP connection; the timeout holds for the whole of it, the look-up of the name included.
+    pub(crate) fn open(&self, host: &str, port: u16, implicit_tls: bool, pace: Pace) -> Result<Opened, TransportError> {
+        let deadline = Instant::now() + pace.idle;
+        let route = self.route(host, port, implicit_tls)?;
+        let (addresses, roots_pem) = match route {
+            Some(route) => (vec![route.address], route.roots_pem),
+            None => (self.look_up(host, port, deadline, pace)?, None),
+        };
+        let mut cause = io::Error::from(io::ErrorKind::TimedOut);
+        for (index, address) in addresses.iter().enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Each address gets its share of what is left, so that one that is silent leaves time for the next.
+            let share = left / u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
+            if share.is_zero() {
+                break;
+            }
+            match TcpStream::connect_timeout(address, share).and_then(|tcp| Socket::new(tcp, pace, self.interrupt.clone())) {
+                Ok(socket) => return Ok(Opened { socket, loopback: address.ip().is_loopback() && !self.loopback_is_exposed, roots_pem }),
+                Err(error) => cause = error,
+            }
+        }
+        match TransportError::from_io(&cause, pace.idle.as_secs_f64()) {
+            TransportError::Timeout(seconds) => Err(TransportError::Timeout(seconds)),
+            _ => Err(TransportError::Refused { host: host.to_owned(), port, cause: cause.to_string() }),
+        }
+    }
+
+    fn route(&self, host: &str, port: u16, implicit_tls: bool) -> Result<Option<Route>, TransportError> {
+        let fits = |redirect: &&Redirect| redirect.host.eq_ignore_ascii_case(host) && redirect.port.is_none_or(|wanted| wanted == port);
+        if let Some(redirect) = self.redirects.iter().find(fits) {
+            return Ok(Some(Route { address: redirect.address, roots_pem: None }));
+        }
+        let Some(router) = &self.router else { return Ok(None) };
+        router.route(host, port, implicit_tls).map_err(|cause| TransportError::Refused {
+            host: host.to_owned(),
+            port,
+            cause: cause.to_string(),
+        })
+    }
+
+    /// Asks the resolver in a thread of its own: it knows no timeout.
+    fn look_up(&self, host: &str, port: u16, deadline: Instant, pace: Pace) -> Result<Vec<SocketAddr>, TransportError> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, port)]);
+        }
+        let (sender, receiver) = mpsc::channel();
+        let name = host.to_owned();
+        std::thread::spawn(move || {
+            let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+            let _ = sender.send(found); // nobody waits any more when the timeout was faster
+        });
+        loop {
+            match receiver.recv_timeout(Duration::from_millis(100).min(deadline.saturating_duration_since(Instant::now()))) {
+                Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
+                Ok(Ok(_)) => return Err(TransportError::UnknownHost { host: host.to_owned(), cause: "it has no address".into() }),
+                Ok(Err(cause)) => return Err(TransportError::UnknownHost { host: host.to_owned(), cause: cause.to_string() }),
+                Err(_) if self.interrupt.as_ref().is_some_and(|interrupt| interrupt()) => return Err(TransportError::Interrupted),
+                Err(_) if Instant::now() >= deadline => return Err(TransportError::Timeout(pace.idle.as_secs_f64())),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_are_read() {
+        let address = "127.0.0.1:1143".parse().unwrap();
+        let redirect = |host: &str, port| Redirect { host: host.into(), port, address };
+        assert_eq!("mail.example.org=127.0.0.1:1143".parse(), Ok(redirect("mail.example.org", None)));
+        assert_eq!("mail.example.org:993=localhost:1143".parse(), Ok(redirect("mail.example.org", Some(993))));
+        assert_eq!("[::1]:143=127.0.0.1:1143".parse(), Ok(redirect("::1", Some(143))));
+        for wrong in ["", "x", "x=", "=127.0.0.1:1", "x=1.2.3.4", "x:y=127.0.0.1:1", "x=host:1"] {
+            assert!(wrong.parse::<Redirect>().is_err(), "{wrong}");
+        }
+    }
+}

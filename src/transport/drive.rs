@@ -1,0 +1,175 @@
+//! Pumps an IMAP session: writes what it has to send, reads what it needs. Events are parsed while the server still sends.
+
+use super::connect::Connector;
+use super::error::TransportError;
+use super::stream::{Pace, Stream};
+use super::tls::{self, TlsOptions};
+use super::trace::Trace;
+use crate::proto::imap::{Event, Session};
+use crate::proto::{Limits, ProtocolError, Secret};
+use std::io::{Read, Write};
+use thiserror::Error;
+
+/// A stream and the session that speaks over it.
+pub struct Connection {
+    stream: Stream,
+    session: Session,
+    trace: Trace,
+    host: String,
+    tls: TlsOptions,
+    loopback: bool,
+    timeout_seconds: f64,
+}
+
+/// Either side of a connection failed.
+#[derive(Debug, Error)]
+pub enum DriveError {
+    /// The stream.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The server's protocol.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+}
+
+impl Connection {
+    /// Connects; with `implicit_tls` the stream is encrypted from the first byte.
+    ///
+    /// # Errors
+    /// [`TransportError`].
+    pub fn open(
+        connector: &Connector,
+        host: &str,
+        port: u16,
+        implicit_tls: bool,
+        mut tls: TlsOptions,
+        pace: Pace,
+        limits: Limits,
+    ) -> Result<Self, TransportError> {
+        let opened = connector.open(host, port, implicit_tls, pace)?;
+        tls.roots_pem = opened.roots_pem.or(tls.roots_pem);
+        let timeout_seconds = pace.idle.as_secs_f64();
+        let stream = if implicit_tls { tls::encrypt(opened.socket, host, &tls, timeout_seconds)? } else { Stream::Plain(opened.socket) };
+        let trace = Trace::new(connector.trace.clone());
+        Ok(Connection {
+            stream,
+            session: Session::new(limits),
+            trace,
+            host: host.to_owned(),
+            tls,
+            loopback: opened.loopback,
+            timeout_seconds,
+        })
+    }
+
+    /// The session.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// The session, to look at.
+    pub fn session_ref(&self) -> &Session {
+        &self.session
+    }
+
+    /// The stream.
+    pub fn stream(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
+    /// The host that was asked for.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether what is sent can be read on the way.
+    pub fn is_exposed(&self) -> bool {
+        !self.loopback && !self.stream.is_encrypted()
+    }
+
+    /// Whether the stream is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.stream.is_encrypted()
+    }
+
+    /// Whether the stream was closed on this side.
+    pub fn is_closed(&self) -> bool {
+        self.stream.is_closed()
+    }
+
+    /// Keeps a secret out of the trace and out of messages.
+    pub fn hide(&mut self, secret: &Secret) {
+        self.trace.hide(secret);
+    }
+
+    /// Text with every known secret replaced.
+    pub fn redact(&self, text: &str) -> String {
+        self.trace.redact(text)
+    }
+
+    /// Encrypts the stream, after the server said OK to STARTTLS.
+    ///
+    /// # Errors
+    /// [`DriveError`]; the connection is closed then.
+    pub fn start_tls(&mut self) -> Result<(), DriveError> {
+        self.session.tls_established()?;
+        match std::mem::replace(&mut self.stream, Stream::Closed) {
+            Stream::Plain(socket) => self.stream = tls::encrypt(socket, &self.host, &self.tls, self.timeout_seconds)?,
+            other => self.stream = other,
+        }
+        Ok(())
+    }
+
+    /// The next event; waits for the server where it must. Never [`Event::NeedBytes`].
+    ///
+    /// # Errors
+    /// [`DriveError`]; the stream is closed then.
+    pub fn event(&mut self) -> Result<Event<'_>, DriveError> {
+        if let Err(error) = self.fill() {
+            self.stream.close();
+            return Err(error);
+        }
+        // `fill` found an event that is not `NeedBytes`; looking again shows the same one.
+        Ok(self.session.current_event()?)
+    }
+
+    fn fill(&mut self) -> Result<(), DriveError> {
+        loop {
+            self.flush()?;
+            if self.session.find_event()? {
+                return self.flush();
+            }
+            self.flush()?;
+            let count = self.stream.read(self.session.space()).map_err(|error| TransportError::from_io(&error, self.timeout_seconds))?;
+            if count == 0 {
+                return Err(TransportError::Closed.into());
+            }
+            if self.trace.is_on() {
+                let bytes = self.session.space()[..count].to_vec();
+                self.trace.received(&bytes);
+            }
+            self.session.filled(count);
+        }
+    }
+
+    /// Sends what the session has to send.
+    ///
+    /// # Errors
+    /// [`DriveError::Transport`].
+    pub fn flush(&mut self) -> Result<(), DriveError> {
+        let outgoing = self.session.take_outgoing();
+        if outgoing.bytes().is_empty() {
+            return Ok(());
+        }
+        if self.trace.is_on() {
+            self.trace.sent(&outgoing.redacted());
+        }
+        let sent = self.stream.write_all(outgoing.bytes()).and_then(|()| self.stream.flush());
+        Ok(sent.map_err(|error| TransportError::from_io(&error, self.timeout_seconds))?)
+    }
+
+    /// Closes the stream at once, whatever is in flight.
+    pub fn close(&mut self) {
+        self.stream.close();
+    }
+}

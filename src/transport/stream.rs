@@ -1,0 +1,188 @@
+//! A stream to a server, plain or TLS, whose waits end: at the idle timeout, at the total deadline, or when the user interrupts.
+
+use super::error::InterruptedMark;
+use native_tls::TlsStream;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Asked during every wait; `true` ends it.
+pub type Interrupt = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// How long a server may take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// The longest wait for the next bytes.
+    pub idle: Duration,
+    /// The longest time for the whole reply to one command, besides what its bytes take at `slowest`; so a server that drips a byte a second does not
+    /// hold the caller for ever, and a large letter over a slow line arrives.
+    pub total: Duration,
+    /// Bytes per second that count as progress.
+    pub slowest: u32,
+}
+
+impl Pace {
+    /// The pace for a timeout: ten times that for a whole reply, and 1 KiB a second as progress.
+    pub fn from_timeout(timeout: Duration) -> Self {
+        Pace { idle: timeout, total: timeout.saturating_mul(10), slowest: 1024 }
+    }
+}
+
+/// How often a wait looks whether it was interrupted.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// A TCP socket with deadlines.
+pub struct Socket {
+    tcp: TcpStream,
+    pace: Pace,
+    interrupt: Option<Interrupt>,
+    started: Instant,
+    received: u64,
+}
+
+impl Socket {
+    pub(super) fn new(tcp: TcpStream, pace: Pace, interrupt: Option<Interrupt>) -> io::Result<Self> {
+        // Commands are written whole; waiting to fill a packet would cost 40 ms each.
+        tcp.set_nodelay(true)?;
+        let slice = Some(pace.idle.min(SLICE).max(Duration::from_millis(1)));
+        tcp.set_read_timeout(slice)?;
+        tcp.set_write_timeout(slice)?;
+        Ok(Socket { tcp, pace, interrupt, started: Instant::now(), received: 0 })
+    }
+
+    fn wait_is_over(&self, since: Instant) -> Option<io::Error> {
+        if self.interrupt.as_ref().is_some_and(|interrupt| interrupt()) {
+            return Some(io::Error::other(InterruptedMark));
+        }
+        let progress = Duration::from_secs(self.received / u64::from(self.pace.slowest.max(1)));
+        let over = since.elapsed() >= self.pace.idle || self.started.elapsed() >= self.pace.total.saturating_add(progress);
+        over.then(|| io::ErrorKind::TimedOut.into())
+    }
+
+    /// Repeats an operation on the socket until it does something or the wait is over.
+    fn patiently(&mut self, mut operation: impl FnMut(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+        let since = Instant::now();
+        loop {
+            // Before every read, not only after a wait: a server that drips never lets one run into its timeout.
+            if let Some(over) = self.wait_is_over(since) {
+                return Err(over);
+            }
+            match operation(&mut self.tcp) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.patiently(|tcp| tcp.read(buffer))?;
+        self.received += count as u64;
+        Ok(count)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.patiently(|tcp| tcp.write(bytes))?;
+        self.received += count as u64; // what goes out is progress too: a large APPEND takes its time
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
+/// A plain or a TLS stream.
+pub enum Stream {
+    /// In the clear.
+    Plain(Socket),
+    /// Encrypted.
+    Tls(Box<TlsStream<Socket>>),
+    /// Closed: every use fails.
+    Closed,
+}
+
+impl Stream {
+    /// Whether the stream is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Stream::Tls(_))
+    }
+
+    /// Begins a new reply: the total deadline counts from now.
+    pub fn begin_reply(&mut self) {
+        if let Some(socket) = self.socket() {
+            socket.started = Instant::now();
+            socket.received = 0;
+        }
+    }
+
+    /// Changes the pace, for waits that are meant to be long.
+    pub fn set_pace(&mut self, pace: Pace) {
+        if let Some(socket) = self.socket() {
+            socket.pace = pace;
+        }
+    }
+
+    /// The pace in force.
+    pub fn pace(&mut self) -> Option<Pace> {
+        self.socket().map(|socket| socket.pace)
+    }
+
+    /// The server's address.
+    pub fn peer_address(&mut self) -> Option<SocketAddr> {
+        self.socket().and_then(|socket| socket.tcp.peer_addr().ok())
+    }
+
+    /// Closes the stream at once.
+    pub fn close(&mut self) {
+        if let Some(socket) = self.socket() {
+            let _ = socket.tcp.shutdown(std::net::Shutdown::Both); // it may be closed already, which is what we want
+        }
+        *self = Stream::Closed;
+    }
+
+    /// Whether the stream was closed on this side.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Stream::Closed)
+    }
+
+    fn socket(&mut self) -> Option<&mut Socket> {
+        match self {
+            Stream::Plain(socket) => Some(socket),
+            Stream::Tls(tls) => Some(tls.get_mut()),
+            Stream::Closed => None,
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.read(buffer),
+            Stream::Tls(tls) => tls.read(buffer),
+            Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.write(bytes),
+            Stream::Tls(tls) => tls.write(bytes),
+            Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Stream::Plain(socket) => socket.flush(),
+            Stream::Tls(tls) => tls.flush(),
+            Stream::Closed => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The trace: what goes over the wire, a line each, secrets replaced.
+
+use crate::proto::Secret;
+use std::sync::Arc;
+
+/// Takes the lines of a trace; they end without a line end and begin with `C: ` or `S: `.
+pub type TraceSink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// One connection's trace.
+#[derive(Default)]
+pub struct Trace {
+    sink: Option<TraceSink>,
+    secrets: Vec<Secret>,
+    /// The server's line that has not ended yet.
+    partial: Vec<u8>,
+}
+
+/// Lines of letters can be long; a trace shows their beginning.
+const LONGEST: usize = 2000;
+
+impl Trace {
+    /// A trace into `sink`; `None` traces nothing and costs nothing.
+    pub fn new(sink: Option<TraceSink>) -> Self {
+        Trace { sink, ..Self::default() }
+    }
+
+    /// From now on this text shows as `#<secret>` wherever a server repeats it.
+    pub fn hide(&mut self, secret: &Secret) {
+        // Very short passwords would turn the whole trace into secrets, and hide nothing from who can count.
+        if secret.reveal().len() >= 3 {
+            self.secrets.push(secret.clone());
+        }
+    }
+
+    /// Text with every known secret replaced.
+    pub fn redact(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "#<secret>"))
+    }
+
+    /// What this side sends, redacted already.
+    pub fn sent(&self, redacted: &[u8]) {
+        if let Some(sink) = &self.sink {
+            for line in redacted.strip_suffix(b"\r\n").unwrap_or(redacted).split(|byte| *byte == b'\n') {
+                sink(&format!("C: {}", self.shown(line)));
+            }
+        }
+    }
+
+    /// Whether anyone looks.
+    pub fn is_on(&self) -> bool {
+        self.sink.is_some()
+    }
+
+    /// What the server sends, in pieces of any size.
+    pub fn received(&mut self, bytes: &[u8]) {
+        let Some(sink) = self.sink.clone() else { return };
+        for byte in bytes {
+            if *byte == b'\n' {
+                sink(&format!("S: {}", self.shown(&self.partial)));
+                self.partial.clear();
+            } else if self.partial.len() < LONGEST {
+                self.partial.push(*byte);
+            }
+        }
+    }
+
+    fn shown(&self, line: &[u8]) -> String {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = &line[..line.len().min(LONGEST)];
+        self.redact(&crate::condition::escape_controls(&String::from_utf8_lossy(line)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[test]
+    fn secrets_and_control_characters_do_not_show() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = lines.clone();
+        let mut trace = Trace::new(Some(Arc::new(move |line: &str| sink.lock().unwrap().push(line.to_owned()))));
+        trace.hide(&Secret::new("hunter2"));
+        trace.sent(b"A1 LOGIN \"me\" #<secret>\r\n");
+        trace.received(b"A1 NO no hun");
+        trace.received(b"ter2 \x1b[2J\r\n* OK");
+        assert_eq!(*lines.lock().unwrap(), ["C: A1 LOGIN \"me\" #<secret>", "S: A1 NO no #<secret> \\u{1b}[2J"]);
+    }
+}

@@ -1,0 +1,197 @@
+//! Every function of the catalog: its documentation, and what it says to wrong arguments, before a byte is sent.
+
+mod support;
+
+use postoffice::api::catalog::TOPICS;
+use postoffice::command::{Setup, attach};
+use postoffice::condition::Identifier;
+use postoffice::host::{Function, Run};
+use postoffice::repl::Session;
+use postoffice::sandbox::{Options, Sandbox};
+use std::sync::Arc;
+
+/// A session with a mailbox `mb` whose inbox is selected, and the sandbox behind it.
+fn session() -> (Session, Arc<Sandbox>) {
+    let setup = Setup::sandboxed(Options::default()).unwrap();
+    let sandbox = setup.router.as_ref().unwrap().sandbox().clone();
+    let mut session = Session::new(Vec::new()).unwrap();
+    attach(session.host(), &setup);
+    for form in [r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#, r#"(select-mailbox mb "inbox")"#] {
+        assert!(session.evaluate(form).result.is_ok());
+    }
+    (session, sandbox)
+}
+
+struct Parameters {
+    required: Vec<&'static str>,
+    optional: Vec<&'static str>,
+    keys: Vec<&'static str>,
+}
+
+fn parameters(function: &Function) -> Parameters {
+    let mut found = Parameters { required: Vec::new(), optional: Vec::new(), keys: Vec::new() };
+    let mut section = 0;
+    for word in function.lambda_list.trim_matches(['(', ')']).split_whitespace() {
+        match (word, section) {
+            ("&optional", _) => section = 1,
+            ("&key", _) => section = 2,
+            (_, 0) => found.required.push(word),
+            (_, 1) => found.optional.push(word),
+            _ => found.keys.push(word),
+        }
+    }
+    found
+}
+
+/// An argument that is right for a parameter of this name.
+fn right(parameter: &str) -> &'static str {
+    match parameter {
+        "mb" => "mb",
+        "f" => "(lambda (item) item)",
+        "host" | "name" | "destination" | "old-name" | "new-name" | "path" | "capability" => "\"x\"",
+        "text" => "\"Subject: x\n\nx\n\"",
+        "messages" | "message" => "1",
+        "parts" | "part" | "items" => "\"flags\"",
+        "expression" => ":all",
+        "info" => "'((1 (\"FLAGS\" ())))",
+        "entry" => "'(() \"/\" \"x\")",
+        "envelope" => "'(1 2 3 4 5 6 7 8 9 10)",
+        "address" => "'(\"n\" () \"m\" \"h\")",
+        other => panic!("which argument is right for {other}?"),
+    }
+}
+
+fn natives() -> impl Iterator<Item = &'static Function> {
+    TOPICS
+        .iter()
+        .flat_map(|topic| topic.functions)
+        .filter(|function| !matches!(function.run, Run::Macro(_)) && !function.name.starts_with('%'))
+}
+
+/// Evaluates a call that must be a `:syntax-error` of this function.
+fn assert_syntax_error(session: &mut Session, name: &str, call: &str) {
+    let reply = session.evaluate(call);
+    let Err(report) = reply.result else { panic!("{call} gave {}", reply.text()) };
+    assert_eq!(report.condition.identifier, Identifier::SyntaxError, "{call}: {}", report.condition);
+    assert!(report.condition.message.starts_with(&format!("{name}: ")), "{call}: {}", report.condition);
+}
+
+#[test]
+fn wrong_arguments_are_syntax_errors_before_a_byte_is_sent() {
+    let (mut session, sandbox) = session();
+    let before = sandbox.received().len();
+    for function in natives() {
+        let name = match function.run {
+            Run::Alias(other) => other,
+            _ => function.name,
+        };
+        let Parameters { required, optional, keys } = parameters(function);
+        let arguments: Vec<&str> = required.iter().map(|parameter| right(parameter)).collect();
+        if !required.is_empty() {
+            assert_syntax_error(&mut session, name, &format!("({} {})", function.name, arguments[1..].join(" ")));
+        }
+        let too_many = vec!["1"; optional.len() + 1].join(" ");
+        assert_syntax_error(&mut session, name, &format!("({} {} {too_many})", function.name, arguments.join(" ")));
+        if !keys.is_empty() {
+            let all = [arguments.clone(), optional.iter().map(|parameter| right(parameter)).collect()].concat().join(" ");
+            let key = keys[0];
+            assert_syntax_error(&mut session, name, &format!("({} {all} :no-such-key 1)", function.name));
+            assert_syntax_error(&mut session, name, &format!("({} {all} :{key})", function.name));
+            assert_syntax_error(&mut session, name, &format!("({} {all} :{key} t :{key} t)", function.name));
+        }
+        for wrong in 0..required.len() {
+            let mut arguments = arguments.clone();
+            arguments[wrong] = "#\\x";
+            assert_syntax_error(&mut session, name, &format!("({} {})", function.name, arguments.join(" ")));
+        }
+    }
+    assert_eq!(sandbox.received().len(), before, "{:?}", sandbox.received());
+}
+
+#[test]
+fn keys_of_the_wrong_type_are_syntax_errors() {
+    let (mut session, sandbox) = session();
+    let before = sandbox.received().len();
+    let calls = [
+        ("make-imap-connection", r#"(make-imap-connection "h" :user 5 :password "x")"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password 5)"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "x")"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :port 0)"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :port 70000)"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :timeout -1)"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :tls :maybe)"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :ca-file 5)"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :client-identity '(:pem "a"))"#),
+        ("make-imap-connection", r#"(make-imap-connection '("h" :portt 5) :user "x" :password "x")"#),
+        ("make-imap-connection", r#"(make-imap-connection "a b" :user "x" :password "x")"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "a\x0;b" :password "x")"#),
+        ("mailbox-list", "(mailbox-list mb :pattern 5)"),
+        ("mailbox-status", r#"(mailbox-status mb "inbox" "unseen")"#),
+        ("fetch-parts", "(fetch-parts mb '(:seq 1) \"flags\")"),
+        ("fetch-parts", "(fetch-parts mb '(:seq 0 5) \"flags\")"),
+        ("fetch-parts", "(fetch-parts mb 4294967296 \"flags\")"),
+        ("fetch-parts", "(fetch-parts mb -1 \"flags\")"),
+        ("fetch-parts", "(fetch-parts mb 1 \"flags)\")"),
+        ("fetch-parts", "(fetch-parts mb 1 \"flags\r\nA9 LOGOUT\")"),
+        ("alter-flags", "(alter-flags mb 1 :flags () :add-flags ())"),
+        ("alter-flags", "(alter-flags mb 1 :add-flags '(:a 5))"),
+        ("expunge-mailbox", "(expunge-mailbox mb :uids \"1\")"),
+        ("append-letter", r#"(append-letter mb "inbox" "x" :date "yesterday")"#),
+        ("append-letter", r#"(append-letter mb "inbox" "x" :flags :\\recent)"#),
+        ("append-letter", r#"(append-letter mb "inbox" "a\x0;b")"#),
+        ("search-mailbox", "(search-mailbox mb ())"),
+        ("search-mailbox", "(search-mailbox mb :nonsense)"),
+        ("search-mailbox", "(search-mailbox mb '(not :seen :new))"),
+        ("search-mailbox", "(search-mailbox mb '(and :seen (:since \"30-Feb-2000\")))"),
+        ("search-mailbox", "(search-mailbox mb '(:larger -1))"),
+        ("search-mailbox", "(search-mailbox mb '(:keyword :\\\\seen))"),
+        ("search-mailbox", "(search-mailbox mb '(:raw \"ALL)\"))"),
+        ("search-mailbox", "(search-mailbox mb '(:header \"a b\" \"x\"))"),
+        ("search-mailbox", "(search-mailbox mb '(:text \"a\\x0;b\"))"),
+        ("help", "(help 'no-such-function)"),
+    ];
+    for (name, call) in calls {
+        assert_syntax_error(&mut session, name, call);
+    }
+    assert_eq!(sandbox.received().len(), before, "{:?}", sandbox.received());
+}
+
+#[test]
+fn every_function_is_documented() {
+    for function in TOPICS.iter().flat_map(|topic| topic.functions) {
+        let Parameters { required, optional, keys } = parameters(function);
+        let doc = function.doc;
+        assert!(doc.len() > 30, "{}", function.name);
+        let words = |text: &str, word: &str| text.split(|c: char| !(c.is_alphanumeric() || "-?>".contains(c))).any(|found| found == word);
+        if !matches!(function.run, Run::Macro(_)) && !doc.contains("as for copy-to-mailbox") {
+            for parameter in required.iter().chain(&optional).chain(&keys) {
+                assert!(words(doc, parameter), "{}: the documentation does not mention {parameter}", function.name);
+            }
+        }
+        let tells_result = ["Returns", "list", "string", "integer", "letter", "result", "Prints", "messages", "unique ids", "number"]
+            .iter()
+            .any(|word| doc.contains(word));
+        assert!(tells_result, "{}: the documentation does not tell the result", function.name);
+    }
+}
+
+#[test]
+fn names_are_unique() {
+    let mut names: Vec<&str> = TOPICS.iter().flat_map(|topic| topic.functions).map(|function| function.name).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
+fn the_manuals_imap_names_are_all_there() {
+    let manual = "make-imap-connection close-connection select-mailbox create-mailbox delete-mailbox rename-mailbox mailbox-list mailbox-list-flags \
+        mailbox-list-separator mailbox-list-name alter-flags close-mailbox copy-to-mailbox delete-letter expunge-mailbox fetch-field fetch-letter fetch-parts noop \
+        search-mailbox mailbox-flags mailbox-permanent-flags mailbox-message-count mailbox-recent-messages mailbox-separator mailbox-uidnext mailbox-uidvalidty \
+        envelope-date envelope-subject envelope-from envelope-sender envelope-reply-to envelope-to envelope-cc envelope-bcc envelope-in-reply-to envelope-message-id \
+        address-name address-additional address-mailbox address-host";
+    for name in manual.split_whitespace() {
+        assert!(TOPICS.iter().flat_map(|topic| topic.functions).any(|function| function.name == name), "{name} is missing");
+    }
+}

@@ -1,0 +1,147 @@
+//! What we send, read back by imap-codec: the server sees exactly the caller's string, and never a second command.
+
+use imap_codec::CommandCodec;
+use imap_codec::decode::Decoder;
+use imap_codec::imap_types::IntoStatic;
+use imap_codec::imap_types::command::CommandBody;
+use imap_codec::imap_types::core::{AString, IString};
+use imap_codec::imap_types::extensions::binary::LiteralOrLiteral8;
+use imap_codec::imap_types::mailbox::Mailbox;
+use imap_codec::imap_types::search::SearchKey as TheirKey;
+use postoffice::proto::imap::flag::Flag;
+use postoffice::proto::imap::{Command, SearchKey, Session, utf7};
+use postoffice::proto::{EncodeError, Limits, Secret};
+use proptest::prelude::*;
+
+/// A session whose server takes literals at once, so that a whole command goes out.
+fn session() -> Session {
+    let mut session = Session::new(Limits::default());
+    session.receive(b"* OK [CAPABILITY IMAP4rev1 LITERAL+] hello\r\n");
+    session.next_event().unwrap();
+    session
+}
+
+/// The one command that goes out, as imap-codec reads it.
+fn read_back(command: Command) -> CommandBody<'static> {
+    let mut session = session();
+    session.submit(command);
+    let outgoing = session.take_outgoing();
+    let (rest, command) =
+        CommandCodec::default().decode(outgoing.bytes()).unwrap_or_else(|error| panic!("{}: {error:?}", outgoing.bytes().escape_ascii()));
+    assert_eq!(rest, b"", "a second command: {}", outgoing.bytes().escape_ascii());
+    command.into_static().body
+}
+
+fn bytes_of(text: &AString<'_>) -> Vec<u8> {
+    text.as_ref().to_vec()
+}
+
+/// Text as an attacker would write it: quotes, line ends, literals, commands.
+fn hostile() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        any::<String>(),
+        Just("\r\nA9 LOGOUT\r\n".to_owned()),
+        Just("{5}".to_owned()),
+        Just("{5+}\r\n".to_owned()),
+        Just("\"".to_owned()),
+        Just("\\".to_owned()),
+        Just(")".to_owned()),
+        Just("NIL".to_owned()),
+        Just("\0".to_owned()),
+        Just("*%".to_owned()),
+    ];
+    proptest::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn users_and_passwords(user in hostile(), password in hostile()) {
+        match Command::login(&user, &Secret::new(password.clone())) {
+            Err(_) => prop_assert!(user.contains('\0') || password.contains('\0')),
+            Ok(command) => {
+                let CommandBody::Login { username, password: sent } = read_back(command) else { panic!("not LOGIN") };
+                prop_assert_eq!(bytes_of(&username), user.as_bytes());
+                prop_assert_eq!(bytes_of(sent.declassify()), password.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn mailbox_names(name in hostile()) {
+        match Command::create(&name, false) {
+            Err(_) => prop_assert!(name.contains(['\0', '\r', '\n'])),
+            Ok(command) => {
+                let CommandBody::Create { mailbox } = read_back(command) else { panic!("not CREATE") };
+                match mailbox {
+                    Mailbox::Inbox => prop_assert!(name.eq_ignore_ascii_case("inbox")),
+                    Mailbox::Other(other) => prop_assert_eq!(utf7::decode(other.inner().as_ref()), Some(name)),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn search_strings(text in hostile(), field in hostile()) {
+        match Command::search(&SearchKey::Text("SUBJECT", text.clone()), false) {
+            Err(_) => prop_assert!(text.contains('\0')),
+            Ok(command) => {
+                let CommandBody::Search { charset, criteria, uid: false } = read_back(command) else { panic!("not SEARCH") };
+                prop_assert_eq!(charset.is_some(), !text.is_ascii());
+                let [TheirKey::Subject(sent)] = criteria.as_ref() else { panic!("not SUBJECT: {criteria:?}") };
+                prop_assert_eq!(bytes_of(sent), text.as_bytes());
+            }
+        }
+        if let Ok(command) = Command::search(&SearchKey::Header(field.clone(), text.clone()), false) {
+            let CommandBody::Search { criteria, .. } = read_back(command) else { panic!("not SEARCH") };
+            let [TheirKey::Header(sent_field, sent)] = criteria.as_ref() else { panic!("not HEADER: {criteria:?}") };
+            prop_assert_eq!((bytes_of(sent_field), bytes_of(sent)), (field.into_bytes(), text.into_bytes()));
+        }
+    }
+
+    #[test]
+    fn flags(text in hostile()) {
+        if let Ok(flag) = Flag::new(&text) {
+            let set = std::num::NonZeroU32::MIN.into();
+            let command = Command::store(&set, postoffice::proto::imap::command::StoreMode::Add, &[flag], false, true).unwrap();
+            let CommandBody::Store { flags, uid: true, .. } = read_back(command) else { panic!("not STORE") };
+            prop_assert_eq!(flags.len(), 1);
+            prop_assert_eq!(flags[0].to_string().to_lowercase(), text.to_lowercase());
+        }
+    }
+
+    #[test]
+    fn fetch_items_and_raw_searches_never_leave_their_command(text in hostile()) {
+        let set = std::num::NonZeroU32::MIN.into();
+        for command in [Command::fetch(&set, &text, false), Command::search(&SearchKey::Raw(text.clone()), false)].into_iter().flatten() {
+            let mut session = session();
+            session.submit(command);
+            let outgoing = session.take_outgoing();
+            let line = outgoing.bytes().strip_suffix(b"\r\n").unwrap();
+            prop_assert!(!line.contains(&b'\r') && !line.contains(&b'\n') && !line.ends_with(b"}"), "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn letters(letter in proptest::collection::vec(any::<u8>(), 0..200)) {
+        match Command::append("box", &[], None, &letter, false) {
+            Err(EncodeError { what, .. }) => prop_assert!(what == "letter" && letter.contains(&0)),
+            Ok(command) => {
+                let CommandBody::Append { message, .. } = read_back(command) else { panic!("not APPEND") };
+                let LiteralOrLiteral8::Literal(message) = message else { panic!("not a literal") };
+                prop_assert_eq!(message.as_ref(), &letter[..]);
+            }
+        }
+    }
+}
+
+#[test]
+fn patterns_keep_their_meaning_and_quotes() {
+    let CommandBody::List { reference, mailbox_wildcard } = read_back(Command::list("a\"b", "x*%\\ü", false, false).unwrap()) else {
+        panic!("not LIST")
+    };
+    assert_eq!(reference, Mailbox::try_from("a\"b").unwrap());
+    assert_eq!(
+        format!("{mailbox_wildcard:?}"),
+        format!("{:?}", imap_codec::imap_types::mailbox::ListMailbox::String(IString::try_from("x*%\\&APw-").unwrap()))
+    );
+}

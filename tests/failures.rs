@@ -1,0 +1,425 @@
+//! What broken networks and hostile servers do, and that each ends in the right error within the timeout.
+
+mod support;
+
+use postoffice::client::{Credentials, Error, ImapClient, ImapOptions, TlsMode, WarningKind};
+use postoffice::condition::{Condition, Identifier};
+use postoffice::proto::imap::{SearchKey, SequenceSet};
+use postoffice::proto::{Limits, Secret};
+use postoffice::transport::{Connector, Redirect, TlsOptions};
+use std::time::Duration;
+use support::script::{Peer, Script};
+use support::{Server, empty};
+
+fn credentials() -> Credentials {
+    Credentials { user: "user".into(), password: Secret::new("sesame-open") }
+}
+
+fn options(script: &Script) -> ImapOptions {
+    ImapOptions { port: Some(script.address.port()), timeout: Duration::from_millis(300), ..ImapOptions::default() }
+}
+
+fn connect(script: &Script) -> Result<ImapClient, Error> {
+    ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options(script))
+}
+
+fn identifier<T>(result: Result<T, Error>) -> Identifier {
+    match result {
+        Ok(_) => panic!("expected an error"),
+        Err(error) => Condition::from(&error).identifier,
+    }
+}
+
+/// Connects to a server that logs in, then runs `after`; what `operation` ends with.
+fn after_login<T>(
+    after: impl FnOnce(&mut Peer) + Send + 'static,
+    operation: impl FnOnce(&mut ImapClient) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let script = Script::run(|peer| {
+        peer.log_in("");
+        after(peer);
+    });
+    operation(&mut connect(&script).unwrap())
+}
+
+#[test]
+fn greetings_that_are_none_end_the_connection_without_a_password() {
+    for (greeting, expected) in [
+        ("* BYE busy\r\n", Identifier::ServerShutdownConnection),
+        ("* NO go away\r\n", Identifier::Unexpected),
+        ("* BAD go away\r\n", Identifier::Unexpected),
+        ("A1 OK hello\r\n", Identifier::Unexpected),
+        ("A2 OK hello\r\n", Identifier::Unexpected),
+        ("+ hello\r\n", Identifier::Unexpected),
+        ("* 5 EXISTS\r\n", Identifier::Unexpected),
+        ("SSH-2.0-OpenSSH\r\n", Identifier::Unexpected),
+        ("\r\n", Identifier::Unexpected),
+        ("* OK hello\n", Identifier::Unexpected),
+        ("", Identifier::ServerShutdownConnection),
+    ] {
+        let script = Script::run(move |peer| {
+            peer.say(greeting);
+            if greeting.is_empty() {
+                peer.hang_up();
+            }
+            peer.hear_rest();
+        });
+        assert_eq!(identifier(connect(&script)), expected, "{greeting:?}");
+        assert_eq!(script.heard(), [""; 0], "{greeting:?}");
+    }
+}
+
+#[test]
+fn a_silent_server_is_a_timeout() {
+    let script = Script::run(|peer| peer.hear_rest());
+    assert_eq!(identifier(connect(&script)), Identifier::Timeout);
+    assert_eq!(identifier(after_login(|peer| peer.hear_rest(), |client| client.noop())), Identifier::Timeout);
+}
+
+#[test]
+fn a_server_that_drips_is_given_up_at_the_total_deadline() {
+    let dripping = after_login(
+        |peer| {
+            peer.hear();
+            // More slowly than progress counts, yet each byte within the idle timeout.
+            for byte in "* OK still here, still here, still here, still here, still here".chars().cycle().take(600) {
+                peer.say(&byte.to_string());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        },
+        |client| client.noop(),
+    );
+    assert_eq!(identifier(dripping), Identifier::Timeout);
+}
+
+#[test]
+fn a_refused_login_names_the_user_and_hides_the_password() {
+    let script = Script::run(|peer| {
+        peer.say("* OK hello\r\n");
+        peer.answer("* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n");
+        peer.answer("{tag} NO [AUTHENTICATIONFAILED] user/sesame-open is wrong\r\n");
+        peer.hear_rest();
+    });
+    let Err(error) = connect(&script) else { panic!("expected an error") };
+    let condition = Condition::from(&error);
+    assert_eq!(condition.identifier, Identifier::Authentication);
+    assert_eq!(condition.server_string.as_deref(), Some("[AUTHENTICATIONFAILED] user/#<secret> is wrong"));
+    assert!(!format!("{condition} {condition:?} {error} {error:?}").contains("sesame"));
+}
+
+#[test]
+fn the_end_of_the_connection_is_told_and_stays_told() {
+    for after in [
+        |peer: &mut Peer| {
+            peer.hear();
+            peer.hang_up()
+        },
+        |peer: &mut Peer| peer.hang_up(),
+        |peer: &mut Peer| {
+            peer.answer("* BYE too long idle\r\n");
+        },
+    ] {
+        let result = after_login(after, |client| {
+            let first = identifier(client.noop());
+            assert_eq!(identifier(client.noop()), Identifier::ServerShutdownConnection, "and again");
+            client.close();
+            Ok(first)
+        });
+        assert_eq!(result.unwrap(), Identifier::ServerShutdownConnection);
+    }
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_gives_no_short_letter() {
+    let result = after_login(
+        |peer| {
+            peer.hear();
+            peer.say("* 1 FETCH (BODY[] {1000000}\r\nhalf a letter");
+            peer.hang_up();
+        },
+        |client| {
+            let mut written = Vec::new();
+            client.write_letter(1.try_into().unwrap(), false, "x", &mut written)
+        },
+    );
+    assert_eq!(identifier(result), Identifier::ServerShutdownConnection);
+}
+
+#[test]
+fn responses_out_of_turn_end_the_connection() {
+    for answer in [
+        "A99 OK done\r\n",
+        "{tag} OK one\r\n{tag} OK two\r\n",
+        "+ go on\r\n",
+        "* 1 FETCH (FLAGS (\\Seen)\r\n{tag} OK x\r\n",
+        "nonsense\r\n",
+        "{tag} HELLO\r\n",
+    ] {
+        let result = after_login(
+            move |peer| {
+                peer.answer(answer);
+                peer.hear_rest();
+            },
+            |client| {
+                let mut flags = 0;
+                let set = SequenceSet::from(std::num::NonZeroU32::MIN);
+                client.fetch(&set, "(FLAGS)", false, &mut |mut data| {
+                    while data.tokens.next_token()?.is_some() {}
+                    flags += 1;
+                    Ok(())
+                })?;
+                client.noop()
+            },
+        );
+        assert_eq!(identifier(result), Identifier::Unexpected, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_command_that_succeeds_before_its_literal_was_sent_is_a_violation() {
+    let result = after_login(
+        |peer| {
+            peer.answer("{tag} OK done already\r\n");
+            peer.hear_rest();
+        },
+        |client| client.append("INBOX", &[], None, b"Subject: x\r\n\r\n"),
+    );
+    assert_eq!(identifier(result), Identifier::Unexpected);
+}
+
+#[test]
+fn a_refused_literal_is_not_sent_and_the_connection_goes_on() {
+    let script = Script::run(|peer| {
+        peer.log_in("");
+        peer.answer("{tag} NO too large\r\n");
+        peer.answer("{tag} OK\r\n");
+        peer.hear_rest();
+    });
+    let mut client = connect(&script).unwrap();
+    assert_eq!(identifier(client.append("INBOX", &[], None, b"Subject: secret plan\r\n\r\n")), Identifier::ErrorResponse);
+    client.noop().unwrap();
+    drop(client);
+    assert!(script.heard().iter().all(|line| !line.contains("secret plan")));
+}
+
+#[test]
+fn literals_go_at_once_only_where_the_server_says_so() {
+    for (capability, large, at_once) in
+        [("", false, false), ("LITERAL+", false, true), ("LITERAL+", true, true), ("LITERAL-", false, true), ("LITERAL-", true, false)]
+    {
+        let letter = if large { vec![b'x'; 5000] } else { vec![b'x'; 50] };
+        let size = letter.len();
+        let script = Script::run(move |peer| {
+            peer.log_in(capability);
+            let command = peer.hear();
+            let tag = command.split(' ').next().unwrap().to_owned();
+            if !command.ends_with("+}") {
+                peer.say("+ go on\r\n");
+            }
+            peer.hear_bytes(size);
+            peer.hear();
+            peer.say(&format!("{tag} OK [APPENDUID 7 5] done\r\n"));
+            peer.hear_rest();
+        });
+        let mut client = connect(&script).unwrap();
+        assert_eq!(client.append("INBOX", &[], None, &letter).unwrap(), Some((7, 5)));
+        drop(client);
+        let heard = script.heard();
+        assert_eq!(heard[2].ends_with(&format!("{{{size}+}}")), at_once, "{capability} {large}: {heard:?}");
+    }
+}
+
+#[test]
+fn what_is_too_large_is_refused_without_memory() {
+    for answer in ["* 1 FETCH (BODY[] {4294967295}\r\n", "* 1 FETCH (BODY[] {18446744073709551615}\r\n"] {
+        let set = SequenceSet::from(std::num::NonZeroU32::MIN);
+        let result = after_login(
+            |peer| {
+                peer.answer(answer);
+                peer.hear_rest()
+            },
+            |client| client.fetch(&set, "(BODY[])", false, &mut |_| Ok(())),
+        );
+        assert_eq!(identifier(result), Identifier::ResponseTooLarge, "{answer}");
+    }
+    let script = Script::run(|peer| {
+        peer.log_in("");
+        peer.hear();
+        for _ in 0..3000 {
+            peer.say("* 1 EXISTS\r\n");
+        }
+        peer.hear_rest();
+    });
+    let limits = Limits { responses: 1000, ..Limits::default() };
+    let mut client =
+        ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &ImapOptions { limits, ..options(&script) }).unwrap();
+    assert_eq!(identifier(client.noop()), Identifier::ResponseTooLarge);
+}
+
+#[test]
+fn a_long_search_answer_is_taken() {
+    let result = after_login(
+        |peer| {
+            let numbers: String = (1..=1_000_000).map(|number| format!(" {number}")).collect();
+            peer.answer(&format!("* SEARCH{numbers}\r\n{{tag}} OK done\r\n"));
+            peer.hear_rest();
+        },
+        |client| client.search(&SearchKey::Word("ALL"), false),
+    );
+    assert_eq!(result.unwrap().len(), 1_000_000);
+}
+
+#[test]
+fn what_is_not_known_is_a_warning() {
+    let script = Script::run(|peer| {
+        peer.log_in("");
+        peer.answer("* XYZZY 1 2\r\n* OK [XCODE 5] what\r\n* NO disk is nearly full\r\n* OK [ALERT] down at 8\r\n* OK still here\r\n* OK [UNSEEN 1] x\r\n{tag} OK done\r\n");
+        peer.hear_rest();
+    });
+    let mut client = connect(&script).unwrap();
+    client.noop().unwrap();
+    let kinds: Vec<_> = client.take_warnings().into_iter().map(|warning| warning.kind).collect();
+    assert_eq!(kinds, [WarningKind::UnknownUntagged, WarningKind::UnknownOk, WarningKind::Problem, WarningKind::Problem]);
+}
+
+#[test]
+fn counts_never_wrap() {
+    after_login(
+        |peer| {
+            peer.answer("* 1 EXISTS\r\n{tag} OK [READ-WRITE] done\r\n");
+            peer.answer("* 1 EXPUNGE\r\n* 1 EXPUNGE\r\n* 4294967295 EXPUNGE\r\n{tag} OK done\r\n");
+            peer.hear_rest();
+        },
+        |client| {
+            client.select("inbox", false)?;
+            client.noop()?;
+            assert_eq!(client.selected().unwrap().exists, 0);
+            Ok(())
+        },
+    )
+    .unwrap();
+}
+
+#[test]
+fn nothing_listens_and_nobody_is_called_so() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(); // free again now
+    let options = ImapOptions { port: Some(port), ..ImapOptions::default() };
+    let result = ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options);
+    assert!(matches!(&result, Err(Error::Transport(error)) if error.to_string().contains("cannot connect to 127.0.0.1")));
+    assert_eq!(identifier(result), Identifier::ServerShutdownConnection);
+    let result = ImapClient::connect(&Connector::default(), "no-such-host.invalid", &credentials(), &options);
+    assert!(matches!(&result, Err(Error::Transport(error)) if error.to_string().contains("no-such-host.invalid")));
+}
+
+// TLS
+
+/// The script server as if it were off this machine, so that the default is STARTTLS.
+fn with_starttls(script: &Script) -> Result<ImapClient, Error> {
+    let connector = Connector { loopback_is_exposed: true, ..Connector::default() };
+    ImapClient::connect(&connector, "127.0.0.1", &credentials(), &options(script))
+}
+
+#[test]
+fn starttls_that_fails_never_falls_back() {
+    let table: [(&'static str, &'static [&'static str], Identifier); 6] = [
+        ("* OK [CAPABILITY IMAP4rev1] hello\r\n", &[], Identifier::Insecure),
+        ("* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n", &[], Identifier::Insecure),
+        ("* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n", &["{tag} NO not today\r\n"], Identifier::Insecure),
+        ("* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n", &["{tag} BAD what\r\n"], Identifier::Insecure),
+        (
+            "* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n",
+            &["{tag} OK go\r\n* OK [CAPABILITY IMAP4rev1 X] injected\r\n"],
+            Identifier::Unexpected,
+        ),
+        ("* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n", &["A2 OK go\r\n"], Identifier::Unexpected),
+    ];
+    for (greeting, answers, expected) in table {
+        let script = Script::run(move |peer| {
+            peer.say(greeting);
+            for answer in answers {
+                peer.answer(answer);
+            }
+            peer.hear_rest();
+        });
+        assert_eq!(identifier(with_starttls(&script)), expected, "{greeting:?} {answers:?}");
+        let heard = script.heard();
+        assert!(heard.iter().all(|line| ["STARTTLS", "LOGOUT", "CAPABILITY"].iter().any(|word| line.ends_with(word))), "{heard:?}");
+    }
+}
+
+#[test]
+fn a_host_off_this_machine_is_reached_by_starttls_unless_plain_text_is_asked_for() {
+    let server = Server::sandbox(empty());
+    let connector = Connector { loopback_is_exposed: true, ..Connector::default() };
+    let connect = |tls: Option<TlsMode>, ca_file: bool| {
+        let tls_options = TlsOptions { ca_file: ca_file.then(|| server.ca_file.clone()), ..TlsOptions::default() };
+        ImapClient::connect(&connector, "localhost", &server.credentials(), &ImapOptions { tls, tls_options, ..server.options() })
+    };
+    assert!(connect(None, true).unwrap().is_encrypted());
+    assert_eq!(identifier(connect(None, false)), Identifier::Certificate);
+    assert!(!connect(Some(TlsMode::None), false).unwrap().is_encrypted());
+}
+
+#[test]
+fn a_silent_handshake_is_a_timeout() {
+    let script = Script::run(|peer| {
+        peer.say("* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n");
+        peer.answer("{tag} OK go\r\n");
+        peer.hear_rest();
+    });
+    assert_eq!(identifier(with_starttls(&script)), Identifier::Timeout);
+}
+
+#[test]
+fn logindisabled_is_honoured() {
+    let script = Script::run(|peer| {
+        peer.say("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hello\r\n");
+        peer.hear_rest();
+    });
+    assert_eq!(identifier(connect(&script)), Identifier::Insecure);
+    assert!(script.heard().iter().all(|line| !line.contains("LOGIN ")));
+}
+
+#[test]
+fn a_challenge_beyond_the_mechanism_is_refused() {
+    let script = Script::run(|peer| {
+        peer.say("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hello\r\n");
+        let tag = peer.hear().split(' ').next().unwrap().to_owned();
+        peer.say("+ bW9yZQ==\r\n");
+        assert_eq!(peer.hear(), "*");
+        peer.say(&format!("{tag} BAD cancelled\r\n"));
+        peer.hear_rest();
+    });
+    assert_eq!(identifier(connect(&script)), Identifier::Authentication);
+}
+
+#[test]
+fn certificates_and_host_names_are_verified() {
+    let server = Server::sandbox(empty());
+    let attempt = |host: &str, tls_options: TlsOptions, mode: TlsMode, port: u16| {
+        let mut connector = Connector::default();
+        connector.redirects.push(format!("{host}=127.0.0.1:{port}").parse::<Redirect>().unwrap());
+        let options = ImapOptions { port: Some(port), tls: Some(mode), tls_options, ..server.options() };
+        ImapClient::connect(&connector, host, &server.credentials(), &options)
+    };
+    let trusted = || TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
+    for (mode, port) in [(TlsMode::Implicit, server.tls_port), (TlsMode::StartTls, server.port)] {
+        assert_eq!(identifier(attempt("localhost", TlsOptions::default(), mode, port)), Identifier::Certificate, "an unknown authority");
+        assert_eq!(identifier(attempt("mail.example.org", trusted(), mode, port)), Identifier::Certificate, "another host's name");
+        attempt("localhost", trusted(), mode, port).unwrap();
+        attempt("mail.example.org", TlsOptions { verify: false, ..TlsOptions::default() }, mode, port).unwrap();
+    }
+    let missing = TlsOptions { ca_file: Some("/no/such/file.pem".into()), ..TlsOptions::default() };
+    assert_eq!(identifier(attempt("localhost", missing, TlsMode::Implicit, server.tls_port)), Identifier::File);
+    assert!(server.received().iter().all(|command| !command.contains("pw")));
+}
+
+#[test]
+fn plain_text_from_a_tls_port_is_no_hang() {
+    let script = Script::run(|peer| {
+        peer.say("* OK hello\r\n");
+        peer.hear_rest();
+    });
+    let options = ImapOptions { tls: Some(TlsMode::Implicit), ..options(&script) };
+    assert!(ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options).is_err());
+}

@@ -1,0 +1,191 @@
+//! A client that knows no IMAP: it writes text and reads lines.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+};
+
+use native_tls::{Certificate, TlsConnector};
+use postoffice::sandbox::{Account, Extensions, Options, Sandbox, Seed};
+
+/// Something to read from and write to.
+pub trait Duplex: Read + Write {}
+impl<T: Read + Write> Duplex for T {}
+
+/// A connection.
+pub struct Client {
+    stream: BufReader<Box<dyn Duplex>>,
+}
+
+impl Client {
+    /// Connects in plain text and reads the greeting.
+    pub fn connect(sandbox: &Sandbox) -> Client {
+        let mut client = Client::raw(sandbox.imap_address());
+        assert!(client.line().starts_with("* OK "));
+        client
+    }
+
+    /// Connects and reads nothing.
+    pub fn raw(address: SocketAddr) -> Client {
+        Client::over(TcpStream::connect(address).unwrap())
+    }
+
+    pub fn over(stream: impl Duplex + 'static) -> Client {
+        Client { stream: BufReader::new(Box::new(stream)) }
+    }
+
+    /// Connects and logs in as the manual's user.
+    pub fn login(sandbox: &Sandbox) -> Client {
+        let mut client = Client::connect(sandbox);
+        client.ok("LOGIN myacct mypasswd");
+        client
+    }
+
+    /// Logs in and selects the inbox.
+    pub fn inbox(sandbox: &Sandbox) -> Client {
+        let mut client = Client::login(sandbox);
+        client.ok("SELECT INBOX");
+        client
+    }
+
+    pub fn send(&mut self, text: impl AsRef<[u8]>) {
+        self.stream.get_mut().write_all(text.as_ref()).unwrap();
+    }
+
+    /// One line without its CRLF; empty at the end.
+    pub fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        self.stream.read_until(b'\n', &mut line).unwrap();
+        assert!(line.is_empty() || line.ends_with(b"\r\n"), "no CRLF: {line:?}");
+        String::from_utf8_lossy(&line).trim_end_matches("\r\n").to_owned()
+    }
+
+    /// Whether nothing more comes.
+    pub fn is_closed(&mut self) -> bool {
+        let mut byte = [0];
+        matches!(self.stream.read(&mut byte), Ok(0) | Err(_))
+    }
+
+    /// Lines up to the tagged answer; a literal stands in its line as `{5}hello`.
+    pub fn answer(&mut self, tag: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let line = self.response();
+            let last = line.starts_with(&format!("{tag} "));
+            assert!(!line.is_empty(), "the server closed after {lines:#?}");
+            lines.push(line);
+            if last {
+                return lines;
+            }
+        }
+    }
+
+    /// All bytes up to the tagged answer, as they came.
+    pub fn raw_answer(&mut self, command: &str) -> Vec<u8> {
+        self.send(format!("t {command}\r\n"));
+        let mut bytes = Vec::new();
+        loop {
+            let start = bytes.len();
+            self.stream.read_until(b'\n', &mut bytes).unwrap();
+            assert!(bytes.len() > start, "the server closed");
+            if bytes[start..].starts_with(b"t ") {
+                return bytes;
+            }
+        }
+    }
+
+    /// A line and the literals in it.
+    pub fn response(&mut self) -> String {
+        let mut response = self.line();
+        while let Some(size) = literal_size(&response) {
+            let mut literal = vec![0; size];
+            self.stream.read_exact(&mut literal).unwrap();
+            response.push_str(&String::from_utf8_lossy(&literal));
+            response.push_str(&self.line());
+        }
+        response
+    }
+
+    /// Sends a command and returns its answer, the tagged line last and without its tag.
+    pub fn command(&mut self, command: &str) -> Vec<String> {
+        self.send(format!("t {command}\r\n"));
+        let mut lines = self.answer("t");
+        let tagged = lines.pop().unwrap();
+        lines.push(tagged["t ".len()..].to_owned());
+        lines
+    }
+
+    /// The untagged responses of a command that succeeds.
+    #[track_caller]
+    pub fn ok(&mut self, command: &str) -> Vec<String> {
+        let mut lines = self.command(command);
+        let tagged = lines.pop().unwrap();
+        assert!(tagged.starts_with("OK "), "{command}: {tagged}");
+        lines
+    }
+
+    /// The tagged line of a command.
+    pub fn tagged(&mut self, command: &str) -> String {
+        self.command(command).pop().unwrap()
+    }
+
+    /// Sends APPEND with a literal and returns the tagged line.
+    pub fn append(&mut self, arguments: &str, letter: &str) -> String {
+        self.send(format!("a APPEND {arguments} {{{}}}\r\n", letter.len()));
+        let go = self.line();
+        if !go.starts_with("+ ") {
+            return go["a ".len()..].to_owned();
+        }
+        self.send(format!("{letter}\r\n"));
+        self.answer("a").pop().unwrap()["a ".len()..].to_owned()
+    }
+}
+
+fn literal_size(line: &str) -> Option<usize> {
+    line.strip_suffix('}')?.rsplit_once('{')?.1.parse().ok()
+}
+
+/// The manual's sandbox.
+pub fn manual() -> Sandbox {
+    Sandbox::start(Options::default()).unwrap()
+}
+
+/// An empty inbox of the manual's user.
+pub fn empty() -> Sandbox {
+    Sandbox::start(Options { seed: Seed::Empty, ..Options::default() }).unwrap()
+}
+
+/// The manual's sandbox with other extensions.
+pub fn with(change: impl FnOnce(&mut Extensions)) -> Sandbox {
+    let mut extensions = Extensions::default();
+    change(&mut extensions);
+    Sandbox::start(Options { extensions, ..Options::default() }).unwrap()
+}
+
+/// An inbox with these letters.
+pub fn holding(letters: &[&[u8]]) -> Sandbox {
+    let sandbox = empty();
+    for letter in letters {
+        sandbox.store().deliver("myacct", "INBOX", letter).unwrap();
+    }
+    sandbox
+}
+
+/// Two users.
+pub fn two_users() -> Sandbox {
+    let accounts = vec![Account::manual(), Account::new("other", "secret")];
+    Sandbox::start(Options { accounts, ..Options::default() }).unwrap()
+}
+
+/// A TLS client that trusts the sandbox's authority only.
+pub fn connector(sandbox: &Sandbox) -> TlsConnector {
+    let authority = Certificate::from_pem(sandbox.certificate_authority_pem().as_bytes()).unwrap();
+    TlsConnector::builder().disable_built_in_roots(true).add_root_certificate(authority).build().unwrap()
+}
+
+/// A verified TLS connection to an address.
+pub fn tls(sandbox: &Sandbox, address: SocketAddr, host: &str) -> io::Result<Client> {
+    let stream = TcpStream::connect(address)?;
+    let stream = connector(sandbox).connect(host, stream).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(Client::over(stream))
+}
