@@ -764,11 +764,21 @@ fn deep_nesting_is_survived() {
     let mut session = session();
     let form = format!("{}1{}", "(list ".repeat(600), ")".repeat(600));
     assert!(session.shows(&form).starts_with("error: forms are nested more than"), "too deep to compile is an error");
-    let form = format!("{}1{}", "(list ".repeat(150), ")".repeat(150));
+    let form = format!("{}1{}", "(list ".repeat(120), ")".repeat(120));
     assert!(session.shows(&form).starts_with("((((("));
     let text = session.shows("(let ((x nil)) (dotimes (i 1000000) (setq x (list x))) x)");
     assert_eq!(text.len(), 2 * 1_000_000 + 3);
     assert_eq!(session.shows("(let ((v (make-vector 1))) (vector-set! v 0 v) v)"), "#(#<circular>)");
+}
+
+#[test]
+fn nested_loops_compile_in_no_time() {
+    let start = Instant::now();
+    let nested = format!("{}1{}", "(loop for x in '(1) when x collect (dolist (y '(1)) (if y (return ".repeat(5), ")))) ".repeat(5));
+    session().run(&nested).unwrap();
+    let chain = (0..150).map(|number| format!("((= x {number}) (if x (list {number}) 1))")).collect::<String>();
+    session().run(&format!("(define (f x) (cond {chain})) (f 149)")).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[test]

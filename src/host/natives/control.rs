@@ -16,6 +16,7 @@ use crate::host::value::{self, Value, as_keyword, as_symbol, downcast, elements,
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("%true?", |arguments| Ok(SteelVal::BoolV(is_true(&arguments[0])))),
+    ("%nil?", |arguments| Ok(SteelVal::BoolV(is_nil(&arguments[0])))),
     ("%not", not),
     ("%in", |arguments| {
         let number = integer_of("call", &arguments[0])? as usize;

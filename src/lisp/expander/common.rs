@@ -1,7 +1,7 @@
 //! Common Lisp's `case` and `setf`.
 
 use super::definitions;
-use super::output::Output;
+use super::output::{Output, conditional};
 use super::{Expanded, Pass, Scope};
 use crate::lisp::node::{Kind, Node};
 
@@ -39,29 +39,28 @@ fn dispatch(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
     output.push(&format!("(let ((v{variable} "));
     pass.form(&parts[0], scope, output)?;
     output.push(")) ");
-    let mut closing = 1;
+    let mut expanded = Vec::new();
+    let mut otherwise = Output::from(&if exhaustive { format!("(s/%no-case v{variable})") } else { "'()".to_owned() });
     for clause in &parts[1..] {
         let Some([keys, body @ ..]) = clause.as_list() else { return pass.error(clause.span, "case: expected a clause (keys form …)") };
         let arrow = matches!(body, [arrow, _] if arrow.is_named("=>"));
+        let body = pass.apart(|pass, output| emit_clause(pass, body, arrow, variable, scope, output))?;
         if keys.is_named("else") || keys.is_named("otherwise") || keys.is_named("t") {
-            emit_clause(pass, body, arrow, variable, scope, output)?;
-            output.push(&")".repeat(closing));
-            return Ok(());
+            otherwise = body;
+            break;
         }
         let keys = match &keys.kind {
             Kind::List(_) => keys.clone(),
             _ if keys.is_named("nil") => Node::list(keys.span, Vec::new()),
             _ => Node::list(keys.span, vec![keys.clone()]),
         };
-        output.push(&format!("(if (s/%one-of? v{variable} "));
-        pass.quoted(&keys, output);
-        output.push(") ");
-        emit_clause(pass, body, arrow, variable, scope, output)?;
-        output.push(" ");
-        closing += 1;
+        let mut test = Output::from(&format!("(s/%one-of? v{variable} "));
+        pass.quoted(&keys, &mut test);
+        test.push(")");
+        expanded.push((test, body));
     }
-    output.push(&if exhaustive { format!("(s/%no-case v{variable})") } else { "'()".to_owned() });
-    output.push(&")".repeat(closing));
+    output.append(expanded.into_iter().rfold(otherwise, |otherwise, (test, body)| conditional(test, body, otherwise)));
+    output.push(")");
     Ok(())
 }
 

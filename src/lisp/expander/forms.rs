@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::output::Output;
+use super::output::{Output, TRUE, conditional};
 use super::{Expanded, Pass, Scope, SpecialForm, names};
 use super::{bodies, common, control, definitions, lambda_list, loop_form, loops, quasiquote};
 use crate::lisp::node::{Kind, Node};
@@ -77,6 +77,13 @@ impl Pass<'_> {
         Ok(parts)
     }
 
+    /// What `emit` emits, apart.
+    pub(super) fn apart(&mut self, emit: impl FnOnce(&mut Self, &mut Output) -> Expanded) -> Result<Output, super::ExpandError> {
+        let mut output = Output::default();
+        emit(self, &mut output)?;
+        Ok(output)
+    }
+
     /// Emits forms one after the other; the value is the last one's.
     pub(super) fn sequence(&mut self, forms: &[Node], scope: &Scope, output: &mut Output) -> Expanded {
         match forms {
@@ -115,7 +122,7 @@ impl Pass<'_> {
         if matches!(&node.kind, Kind::Boolean(_)) || node.is_named("t") || node.is_named("else") {
             return self.form(node, scope, output);
         }
-        output.push("(s/%true? ");
+        output.push(TRUE);
         self.form(node, scope, output)?;
         output.push(")");
         Ok(())
@@ -142,16 +149,10 @@ fn function(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
 
 fn if_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
     let parts = pass.parts(node, 2, 3, " test then else")?;
-    output.push("(if ");
-    pass.test(&parts[0], scope, output)?;
-    output.push(" ");
-    pass.form(&parts[1], scope, output)?;
-    output.push(" ");
-    match parts.get(2) {
-        Some(otherwise) => pass.form(otherwise, scope, output)?,
-        None => output.push("'()"),
-    }
-    output.push(")");
+    let test = pass.apart(|pass, output| pass.test(&parts[0], scope, output))?;
+    let then = pass.apart(|pass, output| pass.form(&parts[1], scope, output))?;
+    let otherwise = pass.apart(|pass, output| pass.sequence(&parts[2..], scope, output))?;
+    output.append(conditional(test, then, otherwise));
     Ok(())
 }
 
@@ -166,13 +167,9 @@ fn and(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> 
         output.push("#t");
         return Ok(());
     };
-    for test in tests {
-        output.push("(if ");
-        pass.test(test, scope, output)?;
-        output.push(" ");
-    }
-    pass.form(last, scope, output)?;
-    output.push(&" '())".repeat(tests.len()));
+    let tests = tests.iter().map(|test| pass.apart(|pass, output| pass.test(test, scope, output))).collect::<Result<Vec<_>, _>>()?;
+    let last = pass.apart(|pass, output| pass.form(last, scope, output))?;
+    output.append(tests.into_iter().rfold(last, |then, test| conditional(test, then, Output::from("'()"))));
     Ok(())
 }
 
@@ -195,66 +192,84 @@ fn or(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> E
 
 fn when(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " test form …")?;
-    output.push("(if ");
-    pass.test(&parts[0], scope, output)?;
-    output.push(" ");
-    pass.sequence(&parts[1..], scope, output)?;
-    output.push(" '())");
+    let test = pass.apart(|pass, output| pass.test(&parts[0], scope, output))?;
+    let then = pass.apart(|pass, output| pass.sequence(&parts[1..], scope, output))?;
+    output.append(conditional(test, then, Output::from("'()")));
     Ok(())
 }
 
 fn unless(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " test form …")?;
-    output.push("(if ");
-    pass.test(&parts[0], scope, output)?;
-    output.push(" '() ");
-    pass.sequence(&parts[1..], scope, output)?;
-    output.push(")");
+    let test = pass.apart(|pass, output| pass.test(&parts[0], scope, output))?;
+    let otherwise = pass.apart(|pass, output| pass.sequence(&parts[1..], scope, output))?;
+    output.append(conditional(test, Output::from("'()"), otherwise));
     Ok(())
+}
+
+/// A clause of `cond`, expanded: its test, the variable that keeps the test's value, and what follows a true one.
+struct Clause {
+    test: Output,
+    variable: Option<u32>,
+    body: Output,
 }
 
 fn cond(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
     let clauses = pass.parts(node, 0, usize::MAX, "")?;
-    let mut closing = 0;
+    let mut expanded = Vec::with_capacity(clauses.len());
+    let mut otherwise = Output::from("'()");
     for clause in clauses {
         let Some([test, body @ ..]) = clause.as_list() else {
             return pass.error(clause.span, "cond: expected a clause (test form …)");
         };
-        let start = output.text.len();
         if test.is_named("else") {
-            pass.sequence(body, scope, output)?;
-            output.push(&")".repeat(closing));
-            return Ok(());
+            otherwise = pass.apart(|pass, output| pass.sequence(body, scope, output))?;
+            break;
         }
-        if let [arrow, receiver] = body
-            && arrow.is_named("=>")
-        {
-            let variable = pass.fresh();
-            output.push(&format!("(let ((v{variable} "));
-            pass.form(test, scope, output)?;
-            output.push(&format!(")) (if (s/%true? v{variable}) ("));
-            pass.form(receiver, scope, output)?;
-            output.push(&format!(" v{variable}) "));
-            closing += 2;
-        } else if body.is_empty() {
-            let variable = pass.fresh();
-            output.push(&format!("(let ((v{variable} "));
-            pass.form(test, scope, output)?;
-            output.push(&format!(")) (if (s/%true? v{variable}) v{variable} "));
-            closing += 2;
-        } else {
-            output.push("(if ");
-            pass.test(test, scope, output)?;
-            output.push(" ");
-            pass.sequence(body, scope, output)?;
-            output.push(" ");
-            closing += 1;
-        }
-        let _ = start;
+        expanded.push(pass.clause(test, body, scope)?);
     }
-    output.push("'()");
-    output.push(&")".repeat(closing));
+    output.append(expanded.into_iter().rfold(otherwise, |otherwise, clause| clause.before(otherwise)));
     Ok(())
+}
+
+impl Pass<'_> {
+    fn clause(&mut self, test: &Node, body: &[Node], scope: &Scope) -> Result<Clause, super::ExpandError> {
+        let receiver = match body {
+            [arrow, receiver] if arrow.is_named("=>") => Some(receiver),
+            [] => None,
+            _ => {
+                let test = self.apart(|pass, output| pass.test(test, scope, output))?;
+                let body = self.apart(|pass, output| pass.sequence(body, scope, output))?;
+                return Ok(Clause { test, variable: None, body });
+            }
+        };
+        let variable = self.fresh();
+        let test = self.apart(|pass, output| pass.form(test, scope, output))?;
+        let body = self.apart(|pass, output| {
+            let Some(receiver) = receiver else {
+                output.push(&format!("v{variable}"));
+                return Ok(());
+            };
+            output.push("(");
+            pass.form(receiver, scope, output)?;
+            output.push(&format!(" v{variable})"));
+            Ok(())
+        })?;
+        Ok(Clause { test, variable: Some(variable), body })
+    }
+}
+
+impl Clause {
+    /// This clause, and what is run when its test is false.
+    fn before(self, otherwise: Output) -> Output {
+        let Some(variable) = self.variable else { return conditional(self.test, self.body, otherwise) };
+        let mut output = Output::default();
+        output.push(&format!("(let ((v{variable} "));
+        output.append(self.test);
+        output.push(")) ");
+        output.append(conditional(Output::from(&format!("{TRUE}v{variable})")), self.body, otherwise));
+        output.push(")");
+        output
+    }
 }
 
 fn not(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {

@@ -1,7 +1,7 @@
 //! Loops: `do do* while dolist dotimes`. The big one, `loop`, has a file of its own.
 
 use super::bodies;
-use super::output::Output;
+use super::output::{Output, conditional};
 use super::template::Hole::{Many, One};
 use super::{Expanded, Pass, Scope};
 use crate::lisp::node::Node;
@@ -15,11 +15,16 @@ pub(super) fn while_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &m
     };
     let number = pass.fresh();
     pass.block("nil", output, |pass, output| {
-        output.push(&format!("((lambda () (define v{number} (lambda () (if "));
-        pass.test(&parts[0], scope, output)?;
-        output.push(" (begin ");
-        pass.sequence(body, scope, output)?;
-        output.push(&format!(" (v{number})) '()))) (v{number})))"));
+        let test = pass.apart(|pass, output| pass.test(&parts[0], scope, output))?;
+        let turn = pass.apart(|pass, output| {
+            output.push("(begin ");
+            pass.sequence(body, scope, output)?;
+            output.push(&format!(" (v{number}))"));
+            Ok(())
+        })?;
+        output.push(&format!("((lambda () (define v{number} (lambda () "));
+        output.append(conditional(test, turn, Output::from("'()")));
+        output.push(&format!(")) (v{number})))"));
         Ok(())
     })
 }

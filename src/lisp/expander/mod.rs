@@ -32,7 +32,9 @@ use scope::{Binding, Mark, Meaning};
 use syntax_rules::SyntaxRules;
 
 /// How deep forms may nest after expansion. The interpreter's compiler recurses on what it is given.
-const DEPTH_LIMIT: usize = 400;
+const DEPTH_LIMIT: usize = 160;
+/// The same, counted in parentheses of what is emitted.
+const EMITTED_DEPTH_LIMIT: usize = 700;
 
 /// What the expander asks of its host.
 pub trait Hooks {
@@ -149,6 +151,12 @@ impl Expander {
         let mut output = Output::default();
         let mut pass = Pass { memory: self, hooks, system, depth: 0, function: None, blocks: Vec::new() };
         pass.form(form, &Scope::default(), &mut output)?;
+        if output.depth() > EMITTED_DEPTH_LIMIT {
+            return Err(ExpandError {
+                message: "forms are nested too deep, counting what macros and clauses expand to".to_owned(),
+                span: form.span,
+            });
+        }
         Ok(output)
     }
 

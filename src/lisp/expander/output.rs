@@ -9,6 +9,8 @@ pub struct Output {
     pub text: String,
     /// Ranges of `text` and the forms of the script they stand for; inner ranges come before outer ones.
     pub places: Vec<Place>,
+    /// How often the compiler's cost doubles within: see [`conditional`].
+    doublings: u32,
 }
 
 /// A range of emitted text and the script's form it stands for.
@@ -27,8 +29,13 @@ impl Output {
         self.text.push_str(text);
     }
 
+    pub(super) fn from(text: &str) -> Output {
+        Output { text: text.to_owned(), ..Output::default() }
+    }
+
     pub(super) fn append(&mut self, other: Output) {
         let offset = self.text.len();
+        self.doublings = self.doublings.max(other.doublings);
         self.text.push_str(&other.text);
         self.places.extend(other.places.into_iter().map(|place| Place { start: place.start + offset, end: place.end + offset, ..place }));
     }
@@ -47,6 +54,76 @@ impl Output {
             self.text.push(character);
         }
         self.text.push('"');
+    }
+}
+
+/// What a test that is no predicate starts with, and its contrary, of the same length.
+pub(super) const TRUE: &str = "(s/%true? ";
+const FALSE: &str = "(s/%nil?  ";
+const NOT: &str = "(#%prim.not ";
+
+/// `(if test then otherwise)`.
+///
+/// One pass of the interpreter's compiler visits the first branch twice and the second not at all: conditionals nested in first branches
+/// cost it exponential time. So the branch with the deeper nesting of that kind becomes the second one, under the contrary test.
+pub(super) fn conditional(test: Output, then: Output, otherwise: Output) -> Output {
+    if test.text.starts_with(NOT) {
+        // That pass swaps the branches of such a test itself.
+        return conditional(test.stripped(NOT.len()), otherwise, then);
+    }
+    let swapped = then.doublings >= 2 && then.doublings > otherwise.doublings;
+    let (test, first, second) = if swapped { (test.contrary(), otherwise, then) } else { (test, then, otherwise) };
+    let doublings = (first.doublings + 1).max(test.doublings);
+    let mut output = Output::default();
+    output.push("(if ");
+    output.append(test);
+    output.push(" ");
+    output.append(first);
+    output.push(" ");
+    output.append(second);
+    output.push(")");
+    output.doublings = doublings;
+    output
+}
+
+impl Output {
+    /// How deep parentheses nest, outside of strings.
+    pub(super) fn depth(&self) -> usize {
+        let (mut depth, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
+        for byte in self.text.bytes() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => quoted = !quoted,
+                b'(' if !quoted => depth += 1,
+                b')' if !quoted => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            deepest = deepest.max(depth);
+        }
+        deepest
+    }
+
+    /// Without its first bytes and the parenthesis at its end.
+    fn stripped(mut self, start: usize) -> Output {
+        self.text.pop();
+        self.text.drain(..start);
+        for place in &mut self.places {
+            (place.start, place.end) = (place.start.saturating_sub(start), place.end.saturating_sub(start).min(self.text.len()));
+        }
+        self
+    }
+
+    fn contrary(mut self) -> Output {
+        if self.text.starts_with(TRUE) {
+            self.text.replace_range(..TRUE.len(), FALSE);
+            return self;
+        }
+        let mut output = Output::default();
+        output.push(FALSE);
+        output.append(self);
+        output.push(")");
+        output
     }
 }
 
