@@ -4,7 +4,7 @@
 //!     cargo run --no-default-features --example core -- 127.0.0.1:1143 myacct mypasswd
 
 use postoffice::proto::imap::{Command, Event, Session, StatusKind};
-use postoffice::proto::{Limits, Secret};
+use postoffice::proto::{Limits, Protocol, Secret};
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::TcpStream;

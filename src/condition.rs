@@ -108,6 +108,8 @@ impl From<&Error> for Condition {
             Error::Refused { .. } => Identifier::ErrorResponse,
             Error::Authentication { .. } => Identifier::Authentication,
             Error::Insecure(_) => Identifier::Insecure,
+            Error::Recipients { .. } => Identifier::RecipientsRefused,
+            Error::DeliveryUnknown { .. } => Identifier::ServerShutdownConnection,
             Error::Unsupported(_) => Identifier::Unsupported,
             Error::Bye { .. } | Error::Closed => Identifier::ServerShutdownConnection,
             Error::Protocol(ProtocolError::TooLarge { .. }) => Identifier::ResponseTooLarge,

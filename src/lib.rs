@@ -3,6 +3,7 @@
 //! From the inside out:
 //!
 //! - [`proto`]: the protocol cores, sans-IO. Bytes in, bytes and events out; no sockets, no clock. Usable alone.
+//! - [`mime`]: letters: headers, addresses, parts; reading and building. Usable alone.
 //! - [`transport`]: the only sockets: TCP and TLS with deadlines, redirects, traces.
 //! - [`client`]: blocking clients, one method an operation.
 //! - [`condition`]: what goes wrong, as a script sees it.
@@ -41,6 +42,7 @@ pub mod condition;
 pub mod host;
 #[cfg(feature = "host")]
 pub mod lisp;
+pub mod mime;
 pub mod proto;
 #[cfg(feature = "host")]
 pub mod repl;

@@ -25,6 +25,25 @@ const RULES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "mime",
+        &[
+            "std::net",
+            "std::time",
+            "std::thread",
+            "std::fs",
+            "native_tls",
+            "steel",
+            "crate::proto",
+            "crate::transport",
+            "crate::client",
+            "crate::lisp",
+            "crate::host",
+            "crate::api",
+            "crate::sandbox",
+            "crate::condition",
+        ],
+    ),
+    (
         "lisp",
         &[
             "std::net",

@@ -2,7 +2,7 @@
 
 mod support;
 
-use postoffice::client::{Error, ImapClient, ImapOptions, TlsMode};
+use postoffice::client::{ConnectOptions, Error, ImapClient, TlsMode};
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::sequence::Bound;
@@ -292,7 +292,7 @@ fn every_way_of_encryption_works() {
     on_every_server(|server| {
         for (mode, port) in [(TlsMode::Implicit, server.tls_port), (TlsMode::StartTls, server.port), (TlsMode::None, server.port)] {
             let tls_options = TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
-            let options = ImapOptions { port: Some(port), tls: Some(mode), tls_options, ..server.options() };
+            let options = ConnectOptions { port: Some(port), tls: Some(mode), tls_options, ..server.options() };
             let mut client = ImapClient::connect(&Connector::default(), "localhost", &server.credentials(), &options).unwrap();
             assert_eq!(client.is_encrypted(), mode != TlsMode::None, "{mode:?}");
             client.select("INBOX", true).unwrap();
@@ -336,6 +336,5 @@ fn a_sandbox_for_any_account_gives_each_a_copy_of_the_mail() {
     };
     assert_eq!(enter("joe", "a").unwrap().len(), 7);
     assert_eq!(enter("max", "b").unwrap().len(), 7);
-    assert!(matches!(enter("joe", "other"), Err(Error::Authentication { .. })));
-    assert_eq!(enter("joe", "a").unwrap().len(), 0);
+    assert_eq!(enter("joe", "another").unwrap().len(), 0);
 }

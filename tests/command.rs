@@ -93,7 +93,17 @@ fn exit_codes_say_what_happened() {
         assert_eq!((code, out.as_str()), (2, ""), "{wrong:?}");
         assert!(error.contains("error:"), "{wrong:?}: {error}");
     }
-    assert_eq!(outcome(&["--mail", "x", "eval", "1"]).0, 1);
+    for (wrong, message) in [
+        (&["--mail", "x", "eval", "1"][..], "error: --mail needs a sandbox"),
+        (&["--mail", "x", "--connect-to", "a=127.0.0.1:1", "replay", "y"], "error: --mail needs a sandbox"),
+        (&["sandbox", "--account", "x"], "error: invalid value 'x' for '--account <USER:PASSWORD>': expected USER:PASSWORD"),
+        (&["sandbox", "--account", ":x"], "expected USER:PASSWORD"),
+        (&["replay", "x", "--time-limit", "0"], "'--time-limit <SECONDS>'"),
+    ] {
+        let (code, out, error) = outcome(wrong);
+        assert_eq!((code, out.as_str()), (2, ""), "{wrong:?}");
+        assert!(error.contains(message) && error.contains("--help"), "{wrong:?}: {error}");
+    }
     assert!(outcome(&["--version"]).1.starts_with("postoffice 0."));
     assert!(outcome(&["--help"]).1.contains("--connect-to"));
 }
@@ -108,6 +118,34 @@ fn a_closed_pipe_ends_quietly() {
     let mut error = String::new();
     child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
     assert_eq!((child.wait().unwrap().code(), error.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_closed_standard_error_changes_nothing() {
+    let closed = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(arguments).stderr(writer).output().unwrap();
+        (output.status.code(), text(&output.stdout))
+    };
+    assert_eq!(closed(&["eval", "(car 5)"]), (Some(1), String::new()));
+    assert_eq!(closed(&["run", "/no/such/file"]), (Some(1), String::new()));
+    assert_eq!(closed(&["eval", "(warn \"careful\") 5"]).0, Some(0));
+    let source = r#"(close-connection (make-imap-connection "h" :user "joe" :password "x"))"#;
+    assert_eq!(closed(&["--sandbox", "--trace", "eval", source]), (Some(0), "t\n".into()));
+}
+
+#[test]
+fn every_form_of_an_input_shows_its_value() {
+    assert_eq!(outcome(&["eval", "(+ 1 2) (+ 3 4)"]), (0, "3\n7\n".into(), String::new()));
+    assert_eq!(outcome(&["eval", "(princ \"a\") ; b\n'b"]), (0, "a\n\"a\"\nb\n".into(), String::new()));
+    let (code, out, error) = outcome(&["eval", "(+ 1 2)\n(+ 3 4) (car 5) 6"]);
+    assert_eq!((code, out.as_str()), (1, "3\n7\n"));
+    assert!(error.starts_with("expression:2:9: error: car") && error.contains("\n  2 | (+ 3 4) (car 5) 6\n    |         ^"), "{error}");
+    assert_eq!(outcome(&["eval", "(+ 1 2) )"]).1, "");
+    assert_eq!(outcome(&["eval", "(princ 1) (exit 3) (princ 2)"]), (3, "1\n1\n".into(), String::new()));
+    let (_, out, _) = with_input(&[], "(+ 1 2) (princ \"a\") (+ 3 4)\n(+ 1 1) (car 5)\n(fresh-line)\n");
+    assert!(out.starts_with("user(1): 3\na\n\"a\"\n7\nuser(2): 2\nError: car") && out.contains("\nuser(3): nil\n"), "{out}");
 }
 
 #[test]
@@ -173,6 +211,130 @@ fn a_transcript_that_differs_shows_where_and_can_be_blessed() {
     std::fs::write(&file, ";;; dance\nuser(1): 1\n1\n").unwrap();
     let (code, _, error) = outcome(&["replay", name]);
     assert!(code == 1 && error.contains(&format!("{name}:1: unknown directive")), "{error}");
+}
+
+/// A transcript of its own, and its name.
+fn transcript(content: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.repl");
+    std::fs::write(&file, content).unwrap();
+    let name = file.to_str().unwrap().to_owned();
+    (folder, name)
+}
+
+#[test]
+fn every_reply_can_be_blessed_and_agrees_then() {
+    for (before, after) in [
+        ("user(1): (format t \"a~%~%b~%\")\nx\n\nProse.\n", "user(1): (format t \"a~%~%b~%\")\n| a\n|\n| b\n| nil\n\nProse.\n"),
+        ("user(1): (print \"z\")\nProse.\n", "user(1): (print \"z\")\n|\n| \"z\" \n| \"z\"\n"),
+        ("user(1): '(1 2)\n(1)\nProse.\n", "user(1): '(1 2)\n(1 2)\nProse.\n"),
+        ("```\r\nuser(1): 5\r\n4\r\n```\r\n", "```\r\nuser(1): 5\r\n5\r\n```\r\n"),
+    ] {
+        let (_folder, name) = transcript(before);
+        assert_eq!(outcome(&["replay", &name]).0, 1, "{before}");
+        assert_eq!(outcome(&["replay", "--bless", &name]).1.lines().last().unwrap(), format!("{name}: 1 reply was written anew"));
+        assert_eq!(std::fs::read_to_string(&name).unwrap(), after);
+        assert_eq!(outcome(&["replay", "--bless", &name]), (0, format!("{name}: 1 of 1 reply agrees\n"), String::new()));
+        assert_eq!(std::fs::read_to_string(&name).unwrap(), after);
+    }
+    let (_folder, name) = transcript("user(1): 1\nuser(2): 2\n");
+    assert!(outcome(&["replay", "--bless", &name]).1.ends_with(": 2 replies were written anew\n"));
+    assert_eq!(std::fs::read_to_string(&name).unwrap(), "user(1): 1\n1\nuser(2): 2\n2\n");
+}
+
+#[test]
+fn a_transcript_that_cannot_be_replayed_is_a_failure_and_the_others_are_replayed() {
+    let (_one, empty) = transcript("Only prose.\n;;; fresh\n");
+    let (_two, good) = transcript("user(1): 1\n1\n");
+    let (code, out, error) = outcome(&["replay", &empty, "/no/such.repl", &good]);
+    assert_eq!((code, out), (1, format!("{good}: 1 of 1 reply agrees\n")));
+    assert!(error.contains(&format!("postoffice: {empty}: there is no input in it")), "{error}");
+    assert!(error.contains("postoffice: /no/such.repl: No such file"), "{error}");
+}
+
+#[test]
+fn a_form_that_takes_too_long_is_stopped_and_named() {
+    let (_folder, name) = transcript("user(1): 1\n2\n\nuser(2): (loop)\nnil\nuser(3): 1\n1\n");
+    let (_other, good) = transcript("user(1): 1\n1\n");
+    let (code, out, error) = outcome(&["replay", "--time-limit", "1", "--bless", &name, &good]);
+    assert_eq!((code, error), (1, format!("postoffice: {name}:4: (loop) was stopped, since it took longer than 1 seconds\n")));
+    assert!(out.contains("  - 2\n  + 1\n") && out.ends_with(&format!("{good}: 1 of 1 reply agrees\n")), "{out}");
+    assert!(std::fs::read_to_string(&name).unwrap().starts_with("user(1): 1\n2\n"));
+}
+
+#[test]
+fn ctrl_c_ends_a_replay_and_says_where() {
+    let (folder, name) = transcript("");
+    let started = folder.path().join("started");
+    let source = format!("user(1): 1\n1\nuser(2): (progn (with-open-file (f {started:?} :direction :output) (princ 1 f)) (loop))\n");
+    std::fs::write(&name, source).unwrap();
+    let child = command(&["replay", &name, &name]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !started.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(130), format!("postoffice: {name}:3: interrupted\n")));
+}
+
+#[test]
+fn directives_say_what_they_expect() {
+    for (directive, message) in [
+        ("account onlyone", "account: expected USER PASSWORD"),
+        ("fresh water", "fresh: expected nothing, or empty"),
+        ("deliver", "deliver: expected FILE [USER [MAILBOX]]"),
+        ("deliver a b c d", "deliver: expected FILE [USER [MAILBOX]]"),
+        ("disconnect all", "disconnect: expected nothing"),
+        ("deliver missing.eml", "missing.eml: No such file or directory (os error 2)"),
+        ("dance", "unknown directive \"dance\"; known are fresh, account, hosts, deliver and disconnect"),
+    ] {
+        let (_folder, name) = transcript(&format!("user(1): 1\n1\n;;; {directive}\n"));
+        let (code, _, error) = outcome(&["replay", &name]);
+        assert_eq!((code, error), (1, format!("postoffice: {name}:3: {message}\n")));
+    }
+}
+
+#[test]
+fn a_letter_goes_to_the_first_account_unless_told() {
+    let (_folder, name) = transcript(
+        ";;; account aaa pw\n;;; deliver next-letter\n;;; deliver next-letter aaa\n;;; deliver next-letter aaa\n\
+         user(1): (with-imap-connection (mb \"h\" :user \"myacct\" :password \"mypasswd\") (select-mailbox mb \"inbox\") (mailbox-message-count mb))\n8\n\
+         user(2): (with-imap-connection (mb \"h\" :user \"aaa\" :password \"pw\") (select-mailbox mb \"inbox\") (mailbox-message-count mb))\n2\n",
+    );
+    let (code, out, _) = outcome(&["replay", &name]);
+    assert_eq!(code, 0, "{out}");
+}
+
+#[test]
+fn with_sandbox_every_account_takes_every_password() {
+    let count = |user: &str, password: &str| {
+        format!(
+            "(with-imap-connection (mb \"h\" :user {user:?} :password {password:?}) (select-mailbox mb \"inbox\") (mailbox-message-count mb))"
+        )
+    };
+    let source = [count("myacct", "else"), count("joe", "one"), count("joe", "two")].join(" ");
+    assert_eq!(outcome(&["--sandbox", "eval", &source]), (0, "7\n7\n7\n".into(), String::new()));
+}
+
+#[test]
+fn the_readmes_script_prints_what_the_readme_says() {
+    let readme = include_str!("../README.md");
+    let block = |start: &str| {
+        let lines = readme.lines().skip_while(|line| !line.starts_with(&format!("    {start}")));
+        lines.map_while(|line| line.strip_prefix("    ")).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("unread.scm");
+    std::fs::write(&file, block("#!/usr/bin/env")).unwrap();
+    let said = block("$ POSTOFFICE_PASSWORD=x postoffice --sandbox run unread.scm");
+    let expected = said.split_once('\n').unwrap().1;
+    assert_eq!(outcome(&["--sandbox", "run", file.to_str().unwrap()]), (0, expected.to_owned(), String::new()));
+}
+
+#[test]
+fn help_shows_a_whole_lambda_list() {
+    let (_, out, _) = outcome(&["eval", "(help 'with-imap-connection)"]);
+    assert!(out.starts_with("(with-imap-connection (mb host . options) . body)\n"), "{out}");
 }
 
 #[test]
@@ -289,11 +451,14 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn open(arguments: &str) -> Option<Terminal> {
-        let name = format!("postoffice-{}", std::process::id());
-        let command = format!("{BINARY} {arguments}");
+    fn open(name: &str, arguments: &str) -> Option<Terminal> {
+        Terminal::run(name, &format!("{BINARY} {arguments}"))
+    }
+
+    fn run(name: &str, command: &str) -> Option<Terminal> {
+        let name = format!("postoffice-{name}-{}", std::process::id());
         let started =
-            Command::new("tmux").args(["-L", &name, "-f", "/dev/null", "new-session", "-d", "-x", "200", "-y", "50", &command]).status();
+            Command::new("tmux").args(["-L", &name, "-f", "/dev/null", "new-session", "-d", "-x", "200", "-y", "50", command]).status();
         match started {
             Ok(status) => assert!(status.success()),
             Err(_) => {
@@ -311,6 +476,10 @@ impl Terminal {
     fn type_line(&self, line: &str) {
         self.tmux(&["send-keys", "-l", "--", line]);
         self.tmux(&["send-keys", "Enter"]);
+    }
+
+    fn press(&self, key: &str) {
+        self.tmux(&["send-keys", key]);
     }
 
     /// All that was shown, scrolled away or not.
@@ -339,8 +508,44 @@ impl Drop for Terminal {
 }
 
 #[test]
+fn keys_at_the_prompt() {
+    let Some(terminal) = Terminal::run("keys", &format!("{BINARY}; echo code $?; exec sleep 600")) else { return };
+    terminal.wait_for("user(1):");
+    terminal.press("C-c");
+    terminal.wait_for("user(1): \nuser(1):");
+    terminal.type_line("");
+    terminal.wait_for("user(1): \nuser(1): \nuser(1):");
+    terminal.type_line("(+ 1 2) (+ 3 4)");
+    terminal.wait_for("user(1): (+ 1 2) (+ 3 4)\n3\n7\nuser(2):");
+    terminal.type_line("(list 1");
+    terminal.tmux(&["send-keys", "-l", "2"]);
+    terminal.press("C-c");
+    terminal.wait_for("\n2\nuser(2):");
+    terminal.type_line("(progn (princ \"ready\") (loop))");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    terminal.press("C-c");
+    terminal.wait_for("ready\nInterrupted\nuser(3):");
+    terminal.press("C-c");
+    terminal.wait_for("user(3): \nuser(3):");
+    terminal.press("C-d");
+    terminal.wait_for("code 0");
+    let Some(terminal) = Terminal::run("exit", &format!("{BINARY}; echo code $?; exec sleep 600")) else { return };
+    terminal.wait_for("user(1):");
+    terminal.type_line("(progn (princ \"bye\") (exit 5))");
+    terminal.wait_for("\nbyecode 5");
+}
+
+#[test]
+fn a_report_begins_on_a_fresh_line_of_the_terminal() {
+    let command = format!("{BINARY} eval '(progn (princ \"unfinished\") (car 5))'; echo code $?; exec sleep 600");
+    let Some(terminal) = Terminal::run("fresh-line", &command) else { return };
+    let screen = terminal.wait_for("code 1");
+    assert!(screen.starts_with("unfinished\nexpression:1:"), "{screen}");
+}
+
+#[test]
 fn the_manuals_session_typed_line_by_line_shows_the_same() {
-    let Some(terminal) = Terminal::open("--sandbox") else { return };
+    let Some(terminal) = Terminal::open("manual", "--sandbox") else { return };
     let transcript = Transcript::parse(include_str!("golden/imap-session.repl")).unwrap();
     let mut number = 1;
     terminal.wait_for("user(1):");

@@ -10,7 +10,7 @@ use imap_codec::imap_types::mailbox::Mailbox;
 use imap_codec::imap_types::search::SearchKey as TheirKey;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::{Command, SearchKey, Session, utf7};
-use postoffice::proto::{EncodeError, Limits, Secret};
+use postoffice::proto::{EncodeError, Limits, Protocol, Secret};
 use proptest::prelude::*;
 
 /// A session whose server takes literals at once, so that a whole command goes out.

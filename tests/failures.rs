@@ -2,7 +2,7 @@
 
 mod support;
 
-use postoffice::client::{Credentials, Error, ImapClient, ImapOptions, TlsMode, WarningKind};
+use postoffice::client::{ConnectOptions, Credentials, Error, ImapClient, TlsMode, WarningKind};
 use postoffice::condition::{Condition, Identifier};
 use postoffice::proto::imap::{SearchKey, SequenceSet};
 use postoffice::proto::{Limits, Secret};
@@ -15,9 +15,12 @@ fn credentials() -> Credentials {
     Credentials { user: "user".into(), password: Secret::new("sesame-open") }
 }
 
-fn options(script: &Script) -> ImapOptions {
-    ImapOptions { port: Some(script.address.port()), timeout: Duration::from_millis(300), ..ImapOptions::default() }
+fn options(script: &Script) -> ConnectOptions {
+    ConnectOptions { port: Some(script.address.port()), timeout: Duration::from_secs(30), ..ConnectOptions::default() }
 }
+
+/// Long enough to log in on a busy machine, short enough to wait for.
+const BRIEFLY: Duration = Duration::from_secs(1);
 
 fn connect(script: &Script) -> Result<ImapClient, Error> {
     ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options(script))
@@ -40,6 +43,21 @@ fn after_login<T>(
         after(peer);
     });
     operation(&mut connect(&script).unwrap())
+}
+
+/// The same with other options.
+fn after_login_with<T>(
+    change: impl FnOnce(&mut ConnectOptions),
+    after: impl FnOnce(&mut Peer) + Send + 'static,
+    operation: impl FnOnce(&mut ImapClient) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let script = Script::run(|peer| {
+        peer.log_in("");
+        after(peer);
+    });
+    let mut options = options(&script);
+    change(&mut options);
+    operation(&mut ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options).unwrap())
 }
 
 #[test]
@@ -72,13 +90,16 @@ fn greetings_that_are_none_end_the_connection_without_a_password() {
 #[test]
 fn a_silent_server_is_a_timeout() {
     let script = Script::run(|peer| peer.hear_rest());
-    assert_eq!(identifier(connect(&script)), Identifier::Timeout);
-    assert_eq!(identifier(after_login(|peer| peer.hear_rest(), |client| client.noop())), Identifier::Timeout);
+    let brief = ConnectOptions { timeout: BRIEFLY, ..options(&script) };
+    assert_eq!(identifier(ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &brief)), Identifier::Timeout);
+    let silent = after_login_with(|options| options.timeout = BRIEFLY, |peer| peer.hear_rest(), |client| client.noop());
+    assert_eq!(identifier(silent), Identifier::Timeout);
 }
 
 #[test]
 fn a_server_that_drips_is_given_up_at_the_total_deadline() {
-    let dripping = after_login(
+    let dripping = after_login_with(
+        |options| options.reply_deadline = Some(BRIEFLY),
         |peer| {
             peer.hear();
             // More slowly than progress counts, yet each byte within the idle timeout.
@@ -252,7 +273,7 @@ fn what_is_too_large_is_refused_without_memory() {
     });
     let limits = Limits { responses: 1000, ..Limits::default() };
     let mut client =
-        ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &ImapOptions { limits, ..options(&script) }).unwrap();
+        ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &ConnectOptions { limits, ..options(&script) }).unwrap();
     assert_eq!(identifier(client.noop()), Identifier::ResponseTooLarge);
 }
 
@@ -303,7 +324,7 @@ fn counts_never_wrap() {
 #[test]
 fn nothing_listens_and_nobody_is_called_so() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(); // free again now
-    let options = ImapOptions { port: Some(port), ..ImapOptions::default() };
+    let options = ConnectOptions { port: Some(port), ..ConnectOptions::default() };
     let result = ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options);
     assert!(matches!(&result, Err(Error::Transport(error)) if error.to_string().contains("cannot connect to 127.0.0.1")));
     assert_eq!(identifier(result), Identifier::ServerShutdownConnection);
@@ -353,7 +374,7 @@ fn a_host_off_this_machine_is_reached_by_starttls_unless_plain_text_is_asked_for
     let connector = Connector { loopback_is_exposed: true, ..Connector::default() };
     let connect = |tls: Option<TlsMode>, ca_file: bool| {
         let tls_options = TlsOptions { ca_file: ca_file.then(|| server.ca_file.clone()), ..TlsOptions::default() };
-        ImapClient::connect(&connector, "localhost", &server.credentials(), &ImapOptions { tls, tls_options, ..server.options() })
+        ImapClient::connect(&connector, "localhost", &server.credentials(), &ConnectOptions { tls, tls_options, ..server.options() })
     };
     assert!(connect(None, true).unwrap().is_encrypted());
     assert_eq!(identifier(connect(None, false)), Identifier::Certificate);
@@ -367,7 +388,9 @@ fn a_silent_handshake_is_a_timeout() {
         peer.answer("{tag} OK go\r\n");
         peer.hear_rest();
     });
-    assert_eq!(identifier(with_starttls(&script)), Identifier::Timeout);
+    let connector = Connector { loopback_is_exposed: true, ..Connector::default() };
+    let brief = ConnectOptions { timeout: BRIEFLY, ..options(&script) };
+    assert_eq!(identifier(ImapClient::connect(&connector, "127.0.0.1", &credentials(), &brief)), Identifier::Timeout);
 }
 
 #[test]
@@ -399,7 +422,7 @@ fn certificates_and_host_names_are_verified() {
     let attempt = |host: &str, tls_options: TlsOptions, mode: TlsMode, port: u16| {
         let mut connector = Connector::default();
         connector.redirects.push(format!("{host}=127.0.0.1:{port}").parse::<Redirect>().unwrap());
-        let options = ImapOptions { port: Some(port), tls: Some(mode), tls_options, ..server.options() };
+        let options = ConnectOptions { port: Some(port), tls: Some(mode), tls_options, ..server.options() };
         ImapClient::connect(&connector, host, &server.credentials(), &options)
     };
     let trusted = || TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
@@ -420,6 +443,130 @@ fn plain_text_from_a_tls_port_is_no_hang() {
         peer.say("* OK hello\r\n");
         peer.hear_rest();
     });
-    let options = ImapOptions { tls: Some(TlsMode::Implicit), ..options(&script) };
+    let options = ConnectOptions { tls: Some(TlsMode::Implicit), ..options(&script) };
     assert!(ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options).is_err());
+}
+
+// What servers tell of other messages
+
+/// A server that has selected an inbox of 40 messages and then answers in turn.
+fn with_inbox(capabilities: &'static str, answers: &'static [&'static str]) -> Script {
+    Script::run(move |peer| {
+        peer.log_in(capabilities);
+        peer.answer("* 40 EXISTS\r\n{tag} OK [READ-WRITE] done\r\n");
+        for answer in answers {
+            peer.answer(answer);
+        }
+        peer.hear_rest();
+    })
+}
+
+fn one(number: u32) -> SequenceSet {
+    SequenceSet::from(std::num::NonZeroU32::new(number).unwrap())
+}
+
+#[test]
+fn a_move_without_move_removes_exactly_what_it_copied() {
+    // Another message's UID is told in between, and the capabilities shrink while the copy runs.
+    let script = with_inbox(
+        "UIDPLUS",
+        &[
+            "* 3 FETCH (FLAGS (\\Seen) UID 33)\r\n* 1 FETCH (UID 11)\r\n{tag} OK done\r\n",
+            "* CAPABILITY IMAP4rev1\r\n{tag} OK [COPYUID 1 11 1] done\r\n",
+            "{tag} OK done\r\n",
+            "* 1 EXPUNGE\r\n{tag} OK done\r\n",
+        ],
+    );
+    let mut client = connect(&script).unwrap();
+    client.select("inbox", false).unwrap();
+    client.move_to(&one(1), "box", false).unwrap();
+    drop(client);
+    let heard: Vec<String> = script.heard().into_iter().skip(3).map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
+    assert_eq!(heard, ["FETCH 1 (UID)", "UID COPY 11 box", "UID STORE 11 +FLAGS.SILENT (\\Deleted)", "UID EXPUNGE 11"]);
+}
+
+#[test]
+fn an_open_range_is_resolved_before_it_is_moved() {
+    let script = with_inbox(
+        "UIDPLUS",
+        &["* 5 FETCH (UID 50)\r\n* 6 FETCH (UID 61)\r\n{tag} OK done\r\n", "{tag} OK done\r\n", "{tag} OK done\r\n", "{tag} OK done\r\n"],
+    );
+    let mut client = connect(&script).unwrap();
+    client.select("inbox", false).unwrap();
+    let mut range = SequenceSet::new();
+    range.push_range(
+        postoffice::proto::imap::sequence::Bound::Number(50.try_into().unwrap()),
+        postoffice::proto::imap::sequence::Bound::Last,
+    );
+    client.move_to(&range, "box", true).unwrap();
+    drop(client);
+    let heard = script.heard();
+    assert!(heard[3].ends_with("UID FETCH 50:* (UID)") && heard[4..].iter().all(|line| line.contains(" 50,61")), "{heard:?}");
+}
+
+#[test]
+fn another_letter_is_never_taken_for_the_one_asked_for() {
+    let large = "x".repeat(70_000);
+    for (uid, answer) in [
+        (false, "* 2 FETCH (BODY[] {5}\r\nWRONG)\r\n* 1 FETCH (BODY[] {5}\r\nRIGHT)\r\n{tag} OK done\r\n".to_owned()),
+        (true, "* 2 FETCH (UID 2 BODY[] {5}\r\nWRONG)\r\n* 9 FETCH (BODY[] {5}\r\nRIGHT UID 1)\r\n{tag} OK done\r\n".to_owned()),
+        (true, format!("* 2 FETCH (UID 2 BODY[] {{70000}}\r\n{large})\r\n* 9 FETCH (UID 1 BODY[] {{5}}\r\nRIGHT)\r\n{{tag}} OK done\r\n")),
+        (false, format!("* 1 FETCH (BODY[] {{5}}\r\nRIGHT RFC822.HEADER {{70000}}\r\n{large})\r\n{{tag}} OK done\r\n")),
+    ] {
+        let result = after_login(
+            move |peer| {
+                peer.answer(&answer);
+                peer.hear_rest();
+            },
+            |client| {
+                let mut written = Vec::new();
+                let count = client.write_letter(1.try_into().unwrap(), uid, "x", &mut written)?;
+                Ok((count, String::from_utf8(written).unwrap()))
+            },
+        );
+        assert_eq!(result.unwrap(), (Some(5), "RIGHT".to_owned()));
+    }
+    // Its UID comes behind a letter that has been written already.
+    let result = after_login(
+        move |peer| {
+            peer.answer(&format!("* 2 FETCH (BODY[] {{70000}}\r\n{large} UID 2)\r\n{{tag}} OK done\r\n"));
+            peer.hear_rest();
+        },
+        |client| client.write_letter(1.try_into().unwrap(), true, "x", &mut Vec::new()),
+    );
+    assert_eq!(identifier(result), Identifier::Unexpected);
+}
+
+#[test]
+fn no_secret_is_in_any_error() {
+    for answer in [
+        "* BYE bad password sesame-open\r\n",
+        "sesame-open OK x\r\n",
+        "* NO [ALERT] sesame-open\r\n{tag} NO AHVzZXIAc2VzYW1lLW9wZW4= \"sesame-open\"\r\n",
+        "* sesame-open\r\n{tag} BAD x\r\n",
+    ] {
+        let script = Script::run(move |peer| {
+            peer.log_in("");
+            peer.answer(answer);
+            peer.hear_rest();
+        });
+        let mut client = connect(&script).unwrap();
+        let error = client.noop().unwrap_err();
+        let all = format!("{error} {error:?} {} {:?} {:?}", Condition::from(&error), Condition::from(&error), client.take_warnings());
+        assert!(!all.contains("sesame") && !all.contains("AHVzZXIA"), "{answer:?}: {all}");
+    }
+}
+
+#[test]
+fn only_the_exact_tag_ends_a_command() {
+    for answer in ["A03 OK done\r\n", "A+3 OK done\r\n", "a3 OK done\r\n", "A3x OK done\r\n"] {
+        let result = after_login(
+            move |peer| {
+                peer.answer(answer);
+                peer.hear_rest();
+            },
+            |client| client.noop(),
+        );
+        assert_eq!(identifier(result), Identifier::Unexpected, "{answer:?}");
+    }
 }

@@ -6,7 +6,7 @@ use postoffice::client::{Credentials, ImapClient};
 use postoffice::command::arguments::Global;
 use postoffice::command::{Setup, attach, replay_text};
 use postoffice::proto::Secret;
-use postoffice::repl::{Environment, Session, replay};
+use postoffice::repl::{Environment, Limits, Session, replay};
 use postoffice::sandbox::{Options, Sandbox, seed};
 use postoffice::transport::Connector;
 use std::fs;
@@ -32,6 +32,7 @@ fn every_transcript_agrees_on_the_sandbox() {
     for (name, text) in transcripts {
         let outcome = replay_text(&Global::default(), &text, &name, Path::new("tests/golden"), &mut |_, _| {}).unwrap();
         assert!(outcome.differences.is_empty(), "{}", outcome.differences.join("\n"));
+        assert_eq!(outcome.stop, None, "{name}");
         assert!(outcome.agreed > 5, "{name}");
         assert_eq!(outcome.blessed, text, "{name}");
     }
@@ -88,7 +89,9 @@ fn the_manuals_session_agrees_on_dovecot() {
     connector.redirects.push(format!("mailmachine.franz.com=127.0.0.1:{}", server.port).parse().unwrap());
     let mut session = Session::new(Vec::new()).unwrap();
     attach(session.host(), &Setup { connector, router: None });
-    let outcome = replay(&text, "imap-session.repl", Path::new("."), &mut session, &mut Delivering(&server), &mut |_, _| {}).unwrap();
+    let outcome =
+        replay(&text, "imap-session.repl", Path::new("."), &mut session, &mut Delivering(&server), &Limits::default(), &mut |_, _| {})
+            .unwrap();
     assert!(outcome.differences.is_empty(), "{}", outcome.differences.join("\n"));
     assert_eq!(outcome.agreed, 19);
 }

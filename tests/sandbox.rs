@@ -1,4 +1,4 @@
-//! The sandbox, tried by clients that know no IMAP: text in, lines out.
+//! The sandbox, tried by clients that know no protocol: text in, lines out.
 #![cfg(feature = "sandbox")]
 
 #[path = "sandbox/client.rs"]
@@ -13,10 +13,20 @@ mod fetch;
 mod mailboxes;
 #[path = "sandbox/messages.rs"]
 mod messages;
+#[path = "sandbox/pop.rs"]
+mod pop;
+#[path = "sandbox/pop_login.rs"]
+mod pop_login;
 #[path = "sandbox/search.rs"]
 mod search;
 #[path = "sandbox/session.rs"]
 mod session;
+#[path = "sandbox/smtp.rs"]
+mod smtp;
+#[path = "sandbox/smtp_delivery.rs"]
+mod smtp_delivery;
+#[path = "sandbox/smtp_login.rs"]
+mod smtp_login;
 #[path = "sandbox/store.rs"]
 mod store;
 #[path = "sandbox/structure.rs"]

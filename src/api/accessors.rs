@@ -1,7 +1,7 @@
 //! What a mailbox object knows without asking the server, and the parts of a mailbox list's entry.
 
 use super::flags::flag_list;
-use super::mailbox::mailbox;
+use super::mailbox::{mailbox, pop_mailbox};
 use super::sets::required;
 use crate::client::ImapClient;
 use crate::condition::Condition;
@@ -30,6 +30,9 @@ pub(super) fn mailbox_permanent_flags(call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn mailbox_message_count(call: &Call<'_>) -> Answer {
+    if let Some(mailbox) = pop_mailbox(call, 0) {
+        return Ok(number(Some(mailbox.client().count())));
+    }
     of_selected(call, |selected| number(Some(selected.exists)))
 }
 

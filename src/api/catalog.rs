@@ -1,6 +1,8 @@
 //! The one table of all functions: name, lambda list, docstring, function. Help, completion and the reference are read from it.
 
-use super::{accessors, connections, envelope, fetching, files, help, mailboxes, messages, sandbox, searching};
+use super::{
+    accessors, connections, envelope, fetching, files, help, letters, mailboxes, messages, parts, pop, sandbox, searching, sending, smtp,
+};
 use crate::host::{Function, Run};
 
 /// Functions about one thing.
@@ -19,6 +21,10 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Fetching", functions: FETCHING },
     Topic { title: "Changing", functions: CHANGING },
     Topic { title: "Envelopes", functions: ENVELOPES },
+    Topic { title: "POP", functions: POP },
+    Topic { title: "SMTP", functions: SMTP },
+    Topic { title: "Headers and addresses", functions: HEADERS },
+    Topic { title: "Letters and their parts", functions: LETTERS },
     Topic { title: "Help and sandbox", functions: OTHERS },
 ];
 
@@ -306,16 +312,22 @@ message: an integer. part: a string as for fetch-parts, in any case; \"body.peek
         "The lists of unique ids that for-each-letter fetches one after the other, each about a megabyte; it checks for-each-letter's arguments.
 f mb messages parts :uid  as for for-each-letter. Errors: :error-response.",
     ),
+    native(
+        "%fetch-batch",
+        "(mb messages parts &key uid raw)",
+        fetching::fetch_batch,
+        "One batch of for-each-letter, of either kind of mailbox. Arguments and result as for fetch-parts.",
+    ),
     Function {
         name: "for-each-letter",
         lambda_list: "(f mb messages parts &key uid raw)",
         doc: "Calls f with each item of fetch-parts, (number (\"NAME\" value …)), one after the other; memory stays flat over any number of messages.
-f: a function of one argument; it may use mb itself. mb messages parts :uid :raw  as for fetch-parts. Returns t.
+f: a function of one argument; it may use mb itself. mb: a mailbox object; on a POP one parts is \"body[]\" or \"body[header]\". messages parts :uid :raw  as for fetch-parts. Returns t.
 Errors: those of fetch-parts and of f; then the rest is not fetched.",
         run: Run::Scheme(
             "(lambda (f mb messages parts &key uid raw)
                (dolist (batch (%letter-batches f mb messages parts :uid uid))
-                 (dolist (item (fetch-parts mb batch parts :uid t :raw raw))
+                 (dolist (item (%fetch-batch mb batch parts :uid t :raw raw))
                    (f item)))
                t)",
         ),
@@ -326,7 +338,7 @@ Errors: those of fetch-parts and of f; then the rest is not fetched.",
         files::save_letter,
         "Writes a letter's exact bytes to a file as they arrive; memory stays flat. :\\\\seen is left alone. Until all is there, the file is as it was.
 mb: a mailbox object. message: an integer. path: a string. :uid  t takes message as a unique id.
-:append  t adds to the file. :mbox  t writes an entry of an mbox file: a From line, LF line ends, lines that begin with From quoted.
+:append  t adds to the file, in one go when all is there. :mbox  t writes an entry of an mbox file: a From line, LF line ends, lines that begin with From quoted.
 Returns t. Errors: :file when it cannot be written, :error-response when there is no such message.",
     ),
     native(
@@ -496,6 +508,218 @@ const fn address_part(
     native(name, "(address)", run, doc)
 }
 
+const POP: &[Function] = &[
+    native(
+        "make-pop-connection",
+        "(host &key user password port timeout tls ca-file client-identity verify auth)",
+        connections::make_pop_connection,
+        "Connects to a POP server and logs in. Returns a mailbox object; the letters are numbered from 1 to mailbox-message-count, and keep their numbers until the connection is closed.
+host :user :password :timeout :tls :ca-file :client-identity :verify  as for make-imap-connection. :port  an integer; 995 with TLS from the first byte, else 110.
+:auth  :login, :plain or :apop; by default the strongest that the server offers.
+On it work close-connection, noop, mailbox-message-count, fetch-letter, delete-letter, save-letter, for-each-letter, mailbox-capabilities and capable?.
+Errors: as for make-imap-connection; :authentication with [IN-USE] when another program reads the mailbox.",
+    ),
+    Function {
+        name: "with-pop-connection",
+        lambda_list: "((pb host . options) . body)",
+        doc: "Runs the body with pb bound to a new connection, made with make-pop-connection's arguments, and closes it on every way out; so what the body has marked is removed.
+Returns the value of the body's last form. Errors: those of make-pop-connection and of the body.",
+        run: Run::Macro(
+            "(lambda (binding . body)
+               `(let ((,(car binding) (make-pop-connection ,@(cdr binding))))
+                  (unwind-protect (progn ,@body) (close-connection ,(car binding)))))",
+        ),
+    },
+    native(
+        "top-lines",
+        "(pb message line-count)",
+        pop::top_lines,
+        "The header of a letter, the empty line behind it, and the first lines of its body, as a string.
+pb: a POP mailbox object. message: an integer. line-count: an integer from 0 on. Errors: :error-response when there is no such letter, it is marked, or the server has no TOP.",
+    ),
+    native(
+        "unique-id",
+        "(pb &optional message)",
+        pop::unique_id,
+        "A letter's unique id, a string that stays the same from one connection to the next. Without message, the list ((number \"id\") …) of all letters that are not marked.
+pb: a POP mailbox object. message: an integer. Errors: :error-response when there is no such letter, or the server has no UIDL.",
+    ),
+    native(
+        "reset-mailbox",
+        "(pb)",
+        pop::reset_mailbox,
+        "Takes back all of delete-letter: no letter is marked any more.
+pb: a POP mailbox object. Returns t. Errors: :error-response.",
+    ),
+];
+
+const SMTP: &[Function] = &[
+    native(
+        "send-letter",
+        "(mail-server from to message &key subject reply-to cc bcc headers login password attachments html date message-id partial)",
+        sending::send_letter,
+        "Builds a letter and sends it. Returns t, or with :partial the list ((address words) …) of recipients that were refused.
+mail-server: a host name, \"host:port\", an integer IPv4 address, a list (\"host\" :port 25 :tls :starttls …), (:program \"command\" …), or an SMTP connection.
+from: an address such as foo or foo@bar.com. to: one or a list of them. message: a string with \\n line ends, or a part as make-mime-part returns it.
+:subject :html  strings. :reply-to :cc :bcc  addresses; bcc is not shown in the letter. :headers  a list of (\"name\" . \"value\") or \"name: value\".
+:login :password  strings. :attachments  a list of parts, as make-mime-part returns them, and of files' names. :date :message-id  strings, made when absent.
+:partial  t sends to those that are accepted when others are refused; else nothing is sent then.
+Errors: :syntax-error before anything is sent, for addresses with names or control characters for example; :recipients-refused, :error-response, :insecure, :unsupported;
+:server-shutdown-connection that says so when the letter may have been delivered.",
+    ),
+    native(
+        "send-smtp",
+        "(mail-server from to &rest messages)",
+        sending::send_smtp,
+        "Sends the messages, joined to one letter, with nothing added. Line ends become CR LF on the way. Returns t.
+mail-server from to  as for send-letter. messages: strings, or bytevectors, whose lines may be of any length. Errors: as for send-letter.",
+    ),
+    native(
+        "send-smtp-auth",
+        "(mail-server from to login password &rest messages)",
+        sending::send_smtp_auth,
+        "As send-smtp, after logging in. Returns t.
+mail-server from to messages  as for send-smtp. login password: strings. Errors: as for send-letter, and :authentication.",
+    ),
+    native(
+        "test-email-address",
+        "(address)",
+        smtp::test_email_address,
+        "Asks the mail server of an address's domain whether it knows the address (VRFY). Returns t or nil; many servers say of every address that they will try.
+address: a string, foo@bar.com. Errors: as for send-letter.",
+    ),
+    native(
+        "make-smtp-connection",
+        "(mail-server &key port ssl starttls tls ca-file client-identity verify timeout auth token helo login password)",
+        smtp::make_smtp_connection,
+        "Connects to a mail server, for many letters over one connection. Returns an object that stands wherever mail-server may; close-connection closes it.
+mail-server: a host, as for send-letter. :port :tls :ca-file :client-identity :verify :timeout  as for make-imap-connection; 465 with TLS from the first byte, else 25. :ssl :starttls  t is short for :tls.
+:login :password  strings; :token is a password that is a bearer token. :auth  :plain, :login or :xoauth2. :helo  the name that EHLO gives, this side's address by default.
+Errors: as for make-imap-connection.",
+    ),
+    Function {
+        name: "with-smtp-connection",
+        lambda_list: "((s mail-server . options) . body)",
+        doc: "Runs the body with s bound to a new connection, made with make-smtp-connection's arguments, and closes it on every way out.
+Returns the value of the body's last form. Errors: those of make-smtp-connection and of the body.",
+        run: Run::Macro(
+            "(lambda (binding . body)
+               `(let ((,(car binding) (make-smtp-connection ,@(cdr binding))))
+                  (unwind-protect (progn ,@body) (close-connection ,(car binding)))))",
+        ),
+    },
+];
+
+const HEADERS: &[Function] = &[
+    native(
+        "parse-mail-header",
+        "(text)",
+        letters::parse_mail_header,
+        "Two values: the list ((\"name\" . \"value\") …) of a header's fields in their order, continued lines joined, and the rest, the body, as a string.
+text: a string or a bytevector that begins with a header.",
+    ),
+    native(
+        "make-envelope-from-text",
+        "(text &key parsed)",
+        letters::make_envelope_from_text,
+        "The envelope of a letter, a list that envelope-subject and the others read; its fields are the header's own strings, or nil.
+text: a string or a bytevector that begins with a header. :parsed  t gives lists of addresses for the address fields, as IMAP does.",
+    ),
+    native(
+        "decode-header-text",
+        "(text)",
+        letters::decode_header_text,
+        "A header's text with its encoded words decoded (RFC 2047), a string: \"=?utf-8?Q?gr=C3=BCn?=\" is \"grün\". What cannot be decoded stays as it is.
+text: a string.",
+    ),
+    native(
+        "parse-email-address",
+        "(text &key require-domain require-dotted-domain)",
+        letters::parse_email_address,
+        "Two values, the local part and the domain of an address, strings; nil when it is none.
+text: a string. :require-domain  t wants a domain, :require-dotted-domain  t one with a dot.",
+    ),
+    native(
+        "extract-email-addresses",
+        "(text &key errorp compact)",
+        letters::extract_email_addresses,
+        "The addresses in a header's text, a list of (:mailbox name user domain) and (:group name list).
+text: a string. :compact  t gives a list of strings \"user@domain\". :errorp  t makes what is no address a :syntax-error.",
+    ),
+];
+
+const fn part_accessor(
+    name: &'static str,
+    run: fn(&crate::host::Call<'_>) -> Result<crate::host::Value, crate::condition::Condition>,
+    doc: &'static str,
+) -> Function {
+    native(name, "(part)", run, doc)
+}
+
+const LETTERS: &[Function] = &[
+    native(
+        "parse-letter",
+        "(text)",
+        parts::parse_letter,
+        "Reads a letter: the part that is the whole, for letter-text, letter-attachments and the mime-part accessors. A broken letter gives what can be had.
+text: the string or the bytevector of any fetch. Returns a part object.",
+    ),
+    Function {
+        name: "parse-mime-structure",
+        lambda_list: "(text)",
+        doc: "The same as parse-letter.\ntext: the string or the bytevector of any fetch. Returns a part object.",
+        run: Run::Alias("parse-letter"),
+    },
+    native("letter-text", "(letter)", parts::letter_text, "The readable text of a letter, a string: of alternatives the plain one, else the text of the HTML.\nletter: as parse-letter returns it."),
+    native("letter-html", "(letter)", parts::letter_html, "The HTML text of a letter, a string; nil when it has none.\nletter: as parse-letter returns it."),
+    native("letter-attachments", "(letter)", parts::letter_attachments, "The list of a letter's attachments.\nletter: as parse-letter returns it. See attachment-name, attachment-type, attachment-bytes, save-attachment."),
+    native("attachment-name", "(attachment)", parts::attachment_name, "An attachment's file name as its sender wrote it, a string or nil. It is no safe path; save-attachment makes one.\nattachment: an element of letter-attachments."),
+    native("attachment-type", "(attachment)", parts::attachment_type, "An attachment's content type, a string such as \"image/png\".\nattachment: an element of letter-attachments."),
+    native("attachment-bytes", "(attachment)", parts::attachment_bytes, "An attachment's content, decoded. Returns a bytevector.\nattachment: an element of letter-attachments."),
+    native(
+        "save-attachment",
+        "(attachment folder)",
+        parts::save_attachment,
+        "Writes an attachment to a new file in a folder, under its own name made safe, with a number where that is taken. Nothing is overwritten. Returns the path, a string.
+attachment: an element of letter-attachments. folder: a string, a folder that exists. Errors: :file.",
+    ),
+    native(
+        "make-mime-part",
+        "(&key content-type encoding headers attachmentp name text file subparts parameters charset id description)",
+        parts::make_mime_part,
+        "Makes a part of a letter to send; it stands as the message of send-letter and among its attachments. Returns a part object.
+:content-type  a string, \"text/plain\". :encoding  \"7bit\", \"quoted-printable\" or \"base64\"; the best by default. :headers :parameters  lists of (\"name\" . \"value\").
+:attachmentp  t offers it as a file, :name being the file's name. The content is one of :text, a string or a bytevector, :file, a file's name, or :subparts, a list of parts.
+:charset :id :description  strings. Errors: :syntax-error, :file.",
+    ),
+    part_accessor("mime-part-type", parts::mime_part_type, "The first half of a part's content type, a string: \"text\".\npart: as parse-letter, mime-part-parts or make-mime-part returns it."),
+    part_accessor("mime-part-subtype", parts::mime_part_subtype, "The second half of a part's content type, a string: \"plain\".\npart: as parse-letter, mime-part-parts or make-mime-part returns it."),
+    part_accessor("mime-part-parameters", parts::mime_part_parameters, "The list ((\"name\" . \"value\") …) of a part's content type parameters.\npart: as parse-letter, mime-part-parts or make-mime-part returns it."),
+    part_accessor("mime-part-id", parts::mime_part_id, "A part's Content-ID, a string or nil.\npart: as parse-letter, mime-part-parts or make-mime-part returns it."),
+    part_accessor("mime-part-description", parts::mime_part_description, "A part's description, a string or nil.\npart: as parse-letter, mime-part-parts or make-mime-part returns it."),
+    part_accessor("mime-part-encoding", parts::mime_part_encoding, "A part's transfer encoding, a string, or nil for one that is still to be chosen.\npart: as parse-letter, mime-part-parts or make-mime-part returns it."),
+    part_accessor("mime-part-headers", parts::mime_part_headers, "The list ((\"name\" . \"value\") …) of a part's header fields.\npart: as parse-letter, mime-part-parts or make-mime-part returns it."),
+    part_accessor("mime-part-parts", parts::mime_part_parts, "The list of the parts in a part; nil when it has none.\npart: as parse-letter, mime-part-parts or make-mime-part returns it."),
+    part_accessor("mime-part-text", parts::part_text, "A part's text, decoded, a string.\npart: as parse-letter or mime-part-parts returns it."),
+    part_accessor("mime-part-bytes", parts::part_bytes, "A part's content, decoded. Returns a bytevector.\npart: as parse-letter or mime-part-parts returns it."),
+    native(
+        "%all-parts",
+        "(part f)",
+        parts::all_parts,
+        "A part and every part in it, from the outside in; it checks map-over-parts's arguments. Returns a list.",
+    ),
+    Function {
+        name: "map-over-parts",
+        lambda_list: "(part f)",
+        doc: "Calls f with a part and every part in it, from the outside in. Returns t.\npart: as parse-letter returns it. f: a function of one argument.",
+        run: Run::Scheme(
+            "(lambda (part f)
+               (dolist (inner (%all-parts part f)) (f inner))
+               t)",
+        ),
+    },
+];
+
 const OTHERS: &[Function] = &[
     native(
         "help",
@@ -505,11 +729,18 @@ const OTHERS: &[Function] = &[
 name: a symbol or string. Returns nil. Errors: :syntax-error when there is no such function.",
     ),
     native(
+        "sandbox-outbox",
+        "()",
+        sandbox::sandbox_outbox,
+        "The letters that were sent through the sandbox to people it does not know, a list of (from (to …) letter), strings; the newest last.
+Errors: :unsupported when no sandbox runs.",
+    ),
+    native(
         "sandbox-deliver",
         "(text &key user mailbox)",
         sandbox::sandbox_deliver,
         "Delivers a letter into the sandbox of this process, as another program would.
-text: a string. :user  a string, the sandbox's first account. :mailbox  a string, \"INBOX\". Returns the letter's unique id.
+text: a string. :user  a string; by default the account that logged in last, with --sandbox, else the sandbox's first account. :mailbox  a string, \"INBOX\". Returns the letter's unique id.
 Errors: :unsupported when no sandbox runs, :error-response when there is no such user or mailbox.",
     ),
 ];

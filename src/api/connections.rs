@@ -1,8 +1,10 @@
 //! Connecting and leaving.
 
-use super::mailbox::{deliver_warnings, failed, mailbox, on_mailbox, state};
+use super::mailbox::{AnyMailbox, any_mailbox_at, deliver_warnings, failed, on_mailbox, operate, state};
 use super::sets::required;
-use crate::client::{Credentials, ImapClient, ImapOptions, TlsMode};
+use super::smtp::SmtpConnection;
+use crate::client::pop3::PopAuth;
+use crate::client::{ConnectOptions, Credentials, ImapClient, PopClient, TlsMode};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
 use crate::proto::Secret;
@@ -11,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> {
-    let mut options = ImapOptions::default();
+    let mut options = ConnectOptions::default();
     let host = host_argument(call, &mut options)?;
     read_options(call, &mut options)?;
     let credentials = credentials(call)?;
@@ -21,8 +23,27 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
     Ok(state.adopt(client))
 }
 
+pub(super) fn make_pop_connection(call: &Call<'_>) -> Result<Value, Condition> {
+    let mut options = ConnectOptions::default();
+    let host = host_argument(call, &mut options)?;
+    read_options(call, &mut options)?;
+    let auth = match call.key("auth") {
+        None => None,
+        Some(value) => Some(match host::as_keyword(value) {
+            Some("login") => PopAuth::Login,
+            Some("plain") => PopAuth::Plain,
+            Some("apop") => PopAuth::Apop,
+            _ => return Err(call.wrong("auth", ":login, :plain or :apop", value)),
+        }),
+    };
+    let credentials = credentials(call)?;
+    let state = state(call.context());
+    let client = PopClient::connect(&state.connector, &host, &credentials, auth, &options).map_err(|error| failed(call, &error, false))?;
+    Ok(state.adopt_pop(client))
+}
+
 /// The host: a name, or `("host" :port n :ssl t :starttls t)`.
-fn host_argument(call: &Call<'_>, options: &mut ImapOptions) -> Result<String, Condition> {
+fn host_argument(call: &Call<'_>, options: &mut ConnectOptions) -> Result<String, Condition> {
     let value = required(call, 0);
     let wrong = || call.wrong("host", "a host name, or a list (\"host\" :port 993 :ssl t)", value);
     if let Some(name) = host::as_str(value) {
@@ -34,7 +55,11 @@ fn host_argument(call: &Call<'_>, options: &mut ImapOptions) -> Result<String, C
     if !odd.is_empty() {
         return Err(wrong());
     }
+    let mut given = std::collections::HashSet::new();
     for [key, value] in pairs {
+        if !given.insert(host::as_keyword(key)) {
+            return Err(call.wrong("host", "each key once", key));
+        }
         match host::as_keyword(key) {
             Some("port") => options.port = Some(port(value).ok_or_else(|| call.wrong("host's :port", "a port from 1 to 65535", value))?),
             Some("ssl") if host::is_true(value) => options.tls = Some(TlsMode::Implicit),
@@ -47,7 +72,7 @@ fn host_argument(call: &Call<'_>, options: &mut ImapOptions) -> Result<String, C
 }
 
 /// Control characters and spaces are in no host name, and would be shown in messages.
-fn host_name(name: &str) -> Option<String> {
+pub(super) fn host_name(name: &str) -> Option<String> {
     let is_name = !name.is_empty() && name.len() <= 255 && name.chars().all(|c| c.is_alphanumeric() || "-._:%".contains(c));
     is_name.then(|| name.to_owned())
 }
@@ -60,37 +85,51 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-fn port(value: &Value) -> Option<u16> {
+pub(super) fn port(value: &Value) -> Option<u16> {
     u16::try_from(host::as_integer(value)?).ok().filter(|port| *port > 0)
 }
 
-fn read_options(call: &Call<'_>, options: &mut ImapOptions) -> Result<(), Condition> {
+fn read_options(call: &Call<'_>, options: &mut ConnectOptions) -> Result<(), Condition> {
     if let Some(value) = call.key("port") {
         options.port = Some(port(value).ok_or_else(|| call.wrong("port", "a port from 1 to 65535", value))?);
     }
-    if let Some(value) = call.key("timeout") {
-        let seconds = number(value).filter(|seconds| *seconds > 0.0 && *seconds <= 86_400.0);
-        options.timeout =
-            Duration::from_secs_f64(seconds.ok_or_else(|| call.wrong("timeout", "seconds, more than 0 and at most 86400", value))?);
-    }
-    if let Some(value) = call.key("tls") {
-        options.tls = Some(match host::as_keyword(value) {
-            Some("implicit") => TlsMode::Implicit,
-            Some("starttls") => TlsMode::StartTls,
-            Some("none") => TlsMode::None,
-            _ => return Err(call.wrong("tls", ":implicit, :starttls or :none", value)),
-        });
-    }
-    if let Some(path) = call.key_string("ca-file")? {
-        options.tls_options.ca_file = Some(PathBuf::from(path));
-    }
-    if let Some(value) = call.key("verify") {
-        options.tls_options.verify = host::is_true(value);
-    }
-    if let Some(value) = call.key("client-identity") {
-        options.tls_options.identity = Some(identity(call, value)?);
+    for key in ["timeout", "tls", "ca-file", "verify", "client-identity"] {
+        if let Some(value) = call.key(key) {
+            read_option(call, options, key, value)?;
+        }
     }
     Ok(())
+}
+
+/// One option of a connection; `false` for a key that is none.
+pub(super) fn read_option(call: &Call<'_>, options: &mut ConnectOptions, key: &str, value: &Value) -> Result<bool, Condition> {
+    match key {
+        "timeout" => {
+            let seconds = number(value).filter(|seconds| *seconds > 0.0 && *seconds <= 86_400.0);
+            options.timeout =
+                Duration::from_secs_f64(seconds.ok_or_else(|| call.wrong("timeout", "seconds, more than 0 and at most 86400", value))?);
+        }
+        "tls" => {
+            let mode = match host::as_keyword(value) {
+                Some("implicit") => TlsMode::Implicit,
+                Some("starttls") => TlsMode::StartTls,
+                Some("none") => TlsMode::None,
+                _ => return Err(call.wrong("tls", ":implicit, :starttls or :none", value)),
+            };
+            if options.tls.is_some_and(|asked| asked != mode) {
+                return Err(call.wrong("tls", "what the host's :ssl or :starttls says", value));
+            }
+            options.tls = Some(mode);
+        }
+        "ca-file" => {
+            let path = host::as_str(value).ok_or_else(|| call.wrong("ca-file", "a string", value))?;
+            options.tls_options.ca_file = Some(PathBuf::from(path));
+        }
+        "verify" => options.tls_options.verify = host::is_true(value),
+        "client-identity" => options.tls_options.identity = Some(identity(call, value)?),
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// `"file.p12"`, `(:pkcs12 "file.p12" "password")` or `(:pem "certificate.pem" "key.pem")`.
@@ -123,24 +162,39 @@ fn credentials(call: &Call<'_>) -> Result<Credentials, Condition> {
 }
 
 pub(super) fn close_connection(call: &Call<'_>) -> Result<Value, Condition> {
-    mailbox(call)?.client().close();
+    if let Some(connection) = host::downcast::<SmtpConnection>(required(call, 0)) {
+        connection.client().close();
+        return Ok(host::truth(true));
+    }
+    match any_mailbox_at(call, 0)? {
+        AnyMailbox::Imap(mailbox) => mailbox.client().close(),
+        AnyMailbox::Pop(mailbox) => operate(call, &mailbox, PopClient::close)?,
+    }
     Ok(host::truth(true))
 }
 
 pub(super) fn noop(call: &Call<'_>) -> Result<Value, Condition> {
-    on_mailbox(call, ImapClient::noop)?;
+    match any_mailbox_at(call, 0)? {
+        AnyMailbox::Imap(_) => on_mailbox(call, ImapClient::noop)?,
+        AnyMailbox::Pop(mailbox) => operate(call, &mailbox, PopClient::stat)?,
+    }
     Ok(host::nil())
 }
 
 pub(super) fn mailbox_capabilities(call: &Call<'_>) -> Result<Value, Condition> {
-    let mailbox = mailbox(call)?;
-    let names: Vec<Value> = mailbox.client().capabilities().names().iter().map(|name| host::keyword(&name.to_lowercase())).collect();
-    Ok(host::list(names))
+    let keyword = |name: &String| host::keyword(&name.split(' ').next().unwrap_or("").to_lowercase());
+    Ok(host::list(match any_mailbox_at(call, 0)? {
+        AnyMailbox::Imap(mailbox) => mailbox.client().capabilities().names().iter().map(keyword).collect(),
+        AnyMailbox::Pop(mailbox) => mailbox.client().capabilities().iter().map(keyword).collect(),
+    }))
 }
 
 pub(super) fn capable(call: &Call<'_>) -> Result<Value, Condition> {
     let value = required(call, 1);
     let name = host::as_str(value).or_else(|| host::as_keyword(value));
     let name = name.ok_or_else(|| call.wrong("capability", "a string such as \"IDLE\"", value))?;
-    Ok(host::truth(mailbox(call)?.client().capabilities().has(name)))
+    Ok(host::truth(match any_mailbox_at(call, 0)? {
+        AnyMailbox::Imap(mailbox) => mailbox.client().capabilities().has(name),
+        AnyMailbox::Pop(mailbox) => mailbox.client().has(name),
+    }))
 }

@@ -1,7 +1,8 @@
 //! Fetching letters and what is known of them.
 
-use super::mailbox::{on_mailbox, on_mailbox_at};
-use super::sets::{message, messages, required};
+use super::mailbox::{on_mailbox, on_mailbox_at, pop_mailbox};
+use super::pop;
+use super::sets::{message, messages, required, truth};
 use super::values::{Texts, Wanted, fetched};
 use crate::client::Error;
 use crate::condition::{Condition, Identifier};
@@ -14,8 +15,20 @@ type Answer = Result<Value, Condition>;
 /// The parts, in parentheses when there are several.
 fn parts(call: &Call<'_>, index: usize) -> Result<String, Condition> {
     let text = call.string(index)?.trim();
+    if !is_balanced(text) {
+        return Err(call.wrong("parts", "parts with balanced parentheses and brackets", required(call, index)));
+    }
     let several = !text.starts_with('(') && has_space_outside(text);
     Ok(if several { format!("({text})") } else { text.to_owned() })
+}
+
+fn is_balanced(text: &str) -> bool {
+    let mut depth = 0i64;
+    let closes_too_much = text.bytes().any(|byte| {
+        depth += i64::from(matches!(byte, b'[' | b'(')) - i64::from(matches!(byte, b']' | b')'));
+        depth < 0
+    });
+    !closes_too_much && depth == 0
 }
 
 /// Whether a space stands outside of brackets and parentheses: `flags envelope`.
@@ -31,7 +44,7 @@ fn has_space_outside(text: &str) -> bool {
     })
 }
 
-fn texts(call: &Call<'_>) -> Texts {
+pub(super) fn texts(call: &Call<'_>) -> Texts {
     if call.boolean_key("raw") { Texts::Raw } else { Texts::Strings }
 }
 
@@ -41,8 +54,12 @@ pub(super) fn fetch_parts(call: &Call<'_>) -> Answer {
 }
 
 fn fetch_list(call: &Call<'_>, messages: &SequenceSet, parts: &str) -> Answer {
-    let (texts, uid) = (texts(call), call.boolean_key("uid"));
-    let wanted = Wanted::by(parts, uid);
+    let uid = truth(call, "uid")?;
+    fetch_items(call, messages, parts, uid, Wanted::by(parts, uid))
+}
+
+fn fetch_items(call: &Call<'_>, messages: &SequenceSet, parts: &str, uid: bool, wanted: Wanted) -> Answer {
+    let texts = texts(call);
     let mut items = Vec::new();
     on_mailbox(call, |client| {
         client.fetch(messages, parts, uid, &mut |data| {
@@ -54,32 +71,27 @@ fn fetch_list(call: &Call<'_>, messages: &SequenceSet, parts: &str) -> Answer {
 }
 
 pub(super) fn fetch_letter(call: &Call<'_>) -> Answer {
+    if let Some(mailbox) = pop_mailbox(call, 0) {
+        return pop::fetch_letter(call, &mailbox);
+    }
     let peek = call.boolean_key("peek");
     if call.arg(2).is_some() {
         // The manual's own example passes parts; then it is fetch-parts.
         let (messages, parts) = (messages(call, 1)?, parts(call, 2)?);
-        return fetch_list(call, &messages, &parts);
+        return fetch_list(call, &messages, &if peek { peeking(&parts) } else { parts });
     }
     let message = message(call, 1)?;
     let items = fetch_list(call, &SequenceSet::from(message), if peek { "body.peek[]" } else { "body[]" })?;
-    let letter = first_part(&items, "BODY[]");
+    let letter = field_of(&items, i64::from(message.get()), "BODY[]", call.boolean_key("uid"));
     letter.ok_or_else(|| {
         let what = if call.boolean_key("uid") { "with the unique id" } else { "with the number" };
         Condition::new(Identifier::ErrorResponse, format!("{}: there is no message {what} {message}", call.name()))
     })
 }
 
-/// The first value of that name in a fetch result.
-fn first_part(items: &Value, name: &str) -> Option<Value> {
-    host::as_list(items)?.find_map(|item| {
-        let parts: Vec<Value> = host::as_list(&item)?.nth(1).as_ref().and_then(host::as_list)?.collect();
-        parts
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .find(|[key, value]| host::as_str(key) == Some(name) && !host::is_nil(value))
-            .map(|[_, value]| value.clone())
-    })
+/// Parts that leave `\\Seen` alone.
+fn peeking(parts: &str) -> String {
+    parts.to_ascii_lowercase().replace("body[", "body.peek[").replace("binary[", "binary.peek[")
 }
 
 pub(super) fn fetch_field(call: &Call<'_>) -> Answer {
@@ -88,29 +100,38 @@ pub(super) fn fetch_field(call: &Call<'_>) -> Answer {
     if host::as_str(info).is_some() {
         return Ok(info.clone()); // what fetch-letter returned is the letter itself
     }
-    let wrong = || call.wrong("info", "what fetch-parts or fetch-letter returned", info);
-    let uid = call.boolean_key("uid");
-    for item in host::as_list(info).ok_or_else(wrong)? {
-        let item: Vec<Value> = host::as_list(&item).ok_or_else(wrong)?.collect();
-        let [number, parts] = &item[..] else { return Err(wrong()) };
-        let parts: Vec<Value> = host::as_list(parts).ok_or_else(wrong)?.collect();
-        let find =
-            |name: &str| parts.as_chunks::<2>().0.iter().find(|[key, _]| host::as_str(key).is_some_and(|key| normal_name(key) == name));
-        let is_asked_for = if uid {
-            find("UID").and_then(|[_, uid]| host::as_integer(uid)) == Some(message)
-        } else {
-            host::as_integer(number) == Some(message)
-        };
-        if is_asked_for && let Some([_, value]) = find(&part) {
-            return Ok(value.clone());
-        }
+    let is_result = host::as_list(info).is_some_and(|mut items| items.all(|item| host::as_list(&item).is_some_and(|item| item.len() == 2)));
+    if !is_result {
+        return Err(call.wrong("info", "what fetch-parts or fetch-letter returned", info));
     }
-    Ok(host::nil())
+    Ok(field_of(info, message, &part, truth(call, "uid")?).unwrap_or_else(host::nil))
+}
+
+/// A part of a message in a result of fetch-parts; the message may stand in several items.
+fn field_of(info: &Value, message: i64, part: &str, uid: bool) -> Option<Value> {
+    host::as_list(info)?.find_map(|item| {
+        let item: Vec<Value> = host::as_list(&item)?.collect();
+        let [number, parts] = &item[..] else { return None };
+        let parts: Vec<Value> = host::as_list(parts)?.collect();
+        let find = |name: &str| {
+            parts
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .find(|[key, _]| host::as_str(key).is_some_and(|key| normal_name(key) == name))
+                .map(|[_, value]| value)
+        };
+        let told = if uid { find("UID") } else { Some(number) };
+        if told.and_then(host::as_integer) != Some(message) {
+            return None;
+        }
+        find(part).filter(|value| !host::is_nil(value)).cloned()
+    })
 }
 
 /// A part's name as the server answers it: upper case, no `.PEEK`, `<0.1000>` as `<0>`, no quotes, single spaces.
 fn normal_name(name: &str) -> String {
-    let mut name = name.trim().to_uppercase().replace('"', "");
+    let mut name = without_literals(&name.trim().to_uppercase().replace('"', ""));
     if let Some(inside) = name.strip_prefix('(').and_then(|name| name.strip_suffix(')')) {
         name = inside.trim().to_owned();
     }
@@ -127,9 +148,19 @@ fn normal_name(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// `BODY[HEADER.FIELDS ({4} FROM)]`, as a server may write a field's name, without the literal's size.
+fn without_literals(name: &str) -> String {
+    let mut pieces = name.split('{');
+    let first = pieces.next().unwrap_or("").to_owned();
+    pieces.fold(first, |text, piece| {
+        let (_, rest) = piece.split_once('}').unwrap_or(("", piece));
+        text + rest.trim_start_matches(['\r', '\n'])
+    })
+}
+
 /// How much of the letters `for-each-letter` holds at once: their bytes, and their number.
-const BATCH_BYTES: u64 = 1 << 20;
-const BATCH_MESSAGES: usize = 500;
+pub(super) const BATCH_BYTES: u64 = 1 << 20;
+pub(super) const BATCH_MESSAGES: usize = 500;
 
 /// The batches of messages that `for-each-letter` fetches one by one: lists of UIDs. Parts with texts are batched by the letters' sizes.
 ///
@@ -143,21 +174,29 @@ fn batches(call: &Call<'_>) -> Answer {
     if !function.is_function() {
         return Err(call.wrong("f", "a function of one argument", function));
     }
+    if let Some(mailbox) = pop_mailbox(call, 1) {
+        return pop::letter_batches(call, &mailbox);
+    }
     let (messages, parts, uid) = (messages(call, 2)?, parts(call, 3)?.to_ascii_lowercase(), call.boolean_key("uid"));
     if messages.is_empty() {
         return Ok(host::nil());
     }
     let with_texts = ["body[", "body.peek[", "binary", "rfc822"].iter().any(|part| parts.contains(part));
     let mut batches = Vec::new();
-    let (mut batch, mut bytes) = (Vec::new(), 0);
+    let (mut batch, mut bytes, mut seen) = (Vec::new(), 0, std::collections::HashSet::new());
     on_mailbox_at(call, 1, |client| {
+        let asked = client.asked_for(&messages, uid);
         client.fetch(&messages, if with_texts { "(UID RFC822.SIZE)" } else { "(UID)" }, uid, &mut |mut data| {
-            let Some((uid, size)) = uid_and_size(&mut data.tokens)? else { return Ok(()) };
+            let number = data.number.unwrap_or(0);
+            let Some((found, size)) = uid_and_size(&mut data.tokens)? else { return Ok(()) };
+            if !asked.contains(if uid { found.get() } else { number }) || !seen.insert(found) {
+                return Ok(()); // the server tells of another message
+            }
             if batch.len() >= BATCH_MESSAGES || (bytes + size > BATCH_BYTES && !batch.is_empty()) {
                 batches.push(host::list(std::mem::take(&mut batch)));
                 bytes = 0;
             }
-            batch.push(host::integer(i64::from(uid.get())));
+            batch.push(host::integer(i64::from(found.get())));
             bytes += size;
             Ok(())
         })
@@ -166,6 +205,16 @@ fn batches(call: &Call<'_>) -> Answer {
         batches.push(host::list(batch));
     }
     Ok(host::list(batches))
+}
+
+/// One batch, as a list of items.
+pub(super) fn fetch_batch(call: &Call<'_>) -> Answer {
+    if let Some(mailbox) = pop_mailbox(call, 0) {
+        return pop::fetch_batch(call, &mailbox);
+    }
+    // Batches are of UIDs; the items show them only when they were asked for.
+    let (messages, parts) = (messages(call, 1)?, parts(call, 2)?);
+    fetch_items(call, &messages, &parts, true, Wanted::by(&parts, call.boolean_key("uid")))
 }
 
 fn uid_and_size(tokens: &mut crate::proto::imap::Tokens<'_>) -> Result<Option<(NonZeroU32, u64)>, Error> {
@@ -202,6 +251,7 @@ mod tests {
             ("body[]<0.1000>", "BODY[]<0>"),
             ("BODY[1.2]<5>", "BODY[1.2]<5>"),
             ("(flags)", "FLAGS"),
+            ("BODY[HEADER.FIELDS ({4}\r\nFROM TO)]", "BODY[HEADER.FIELDS (FROM TO)]"),
             (" envelope ", "ENVELOPE"),
         ];
         for (name, expected) in table {

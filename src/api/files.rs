@@ -1,36 +1,31 @@
 //! Letters to files, without holding them in memory.
 
-use super::mailbox::on_mailbox;
+use super::mailbox::{on_mailbox, pop_mailbox};
+use super::pop;
 use super::sets::message;
-use crate::client::Error;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
 use jiff::Timestamp;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
     let (message, path) = (message(call, 1)?, call.string(2)?);
     let (uid, append, mbox) = (call.boolean_key("uid"), call.boolean_key("append"), call.boolean_key("mbox"));
     let mut target = Target::open(Path::new(path), append).map_err(|cause| cannot_write(call, path, &cause))?;
-    let written = on_mailbox(call, |client| {
-        let file = |cause| Error::File { path: path.to_owned(), cause };
-        let mut out = BufWriter::new(&mut target.file);
-        let written = if mbox {
-            let mut letter = MboxWriter::new(&mut out);
-            let written = client.write_letter(message, uid, path, &mut letter)?;
-            if written.is_some() {
-                letter.finish().map_err(file)?;
-            }
-            written
-        } else {
-            client.write_letter(message, uid, path, &mut out)?
-        };
-        out.flush().map_err(file)?;
-        Ok(written)
-    })?;
-    if written.is_none() {
+    let mut out = BufWriter::new(&mut target.file);
+    let mut letter: Box<dyn Letter + '_> = if mbox { Box::new(MboxWriter::new(&mut out)) } else { Box::new(Exact(&mut out)) };
+    let found = match pop_mailbox(call, 0) {
+        Some(mailbox) => pop::write_letter(call, &mailbox, message.get(), path, &mut letter)?,
+        None => on_mailbox(call, |client| client.write_letter(message, uid, path, &mut letter))?.is_some(),
+    };
+    let finished = if found { letter.finish() } else { Ok(()) };
+    drop(letter);
+    finished.and_then(|()| out.flush()).map_err(|cause| cannot_write(call, path, &cause))?;
+    drop(out);
+    if !found {
         return Err(Condition::new(
             Identifier::ErrorResponse,
             format!("{}: there is no message {message}; {path} is as it was", call.name()),
@@ -53,56 +48,51 @@ fn cannot_write(call: &Call<'_>, path: &str, cause: &io::Error) -> Condition {
     Condition::new(Identifier::File, format!("{}: cannot write {path}: {cause}", call.name()))
 }
 
-/// A file that is written whole or not at all: a new one beside its place, renamed at the end; or an old one, cut back to its length.
+/// A file that is written whole or not at all: beside its place first; at the end it is renamed there, or added to the old one in one go.
 struct Target {
     file: File,
-    undo: Option<Undo>,
-}
-
-/// How a file that is not kept becomes what it was.
-enum Undo {
-    Remove { beside: PathBuf, path: PathBuf },
-    CutBack { length: u64 },
+    beside: PathBuf,
+    path: PathBuf,
+    append: bool,
 }
 
 impl Target {
     fn open(path: &Path, append: bool) -> io::Result<Target> {
-        if append {
-            let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-            let length = file.seek(SeekFrom::End(0))?;
-            return Ok(Target { file, undo: Some(Undo::CutBack { length }) });
-        }
-        let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is not the name of a file"))?;
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        let Some(name) = path.file_name() else { return wrong("it is not the name of a file") };
         if path.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a folder"));
+            return wrong("it is a folder");
         }
-        // Hidden and with our number: two scripts that save beside each other do not meet.
+        // Hidden, with our own number, and never one that is there: what somebody else has put in its place is not followed.
         let mut beside_name = std::ffi::OsString::from(".");
         beside_name.push(name);
-        beside_name.push(format!(".{}.part", std::process::id()));
+        beside_name.push(format!(".{}-{}.part", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
         let beside = path.with_file_name(beside_name);
-        Ok(Target { file: File::create(&beside)?, undo: Some(Undo::Remove { beside, path: path.to_owned() }) })
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&beside)?;
+        Ok(Target { file, beside, path: path.to_owned(), append })
     }
 
     /// Makes what was written permanent.
     fn keep(mut self) -> io::Result<()> {
-        self.file.sync_all()?;
-        if let Some(Undo::Remove { beside, path }) = &self.undo {
-            std::fs::rename(beside, path)?;
+        if !self.append {
+            self.file.sync_all()?;
+            return std::fs::rename(&self.beside, &self.path);
         }
-        self.undo = None;
-        Ok(())
+        let mut old = OpenOptions::new().append(true).create(true).open(&self.path)?;
+        let length = old.seek(SeekFrom::End(0))?;
+        self.file.rewind()?;
+        let added = io::copy(&mut self.file, &mut old).and_then(|_| old.sync_all());
+        if added.is_err() {
+            old.set_len(length)?;
+        }
+        added
     }
 }
 
 impl Drop for Target {
     fn drop(&mut self) {
-        // Nothing more can be done where undoing fails; the error that led here is what the caller hears of.
-        match &self.undo {
-            Some(Undo::Remove { beside, .. }) => drop(std::fs::remove_file(beside)),
-            Some(Undo::CutBack { length }) => drop(self.file.set_len(*length)),
-            None => {}
-        }
+        let _ = std::fs::remove_file(&self.beside); // renamed already, or of no use
     }
 }
 
@@ -138,11 +128,45 @@ impl<W: Write> MboxWriter<W> {
         Ok(())
     }
 
-    fn finish(mut self) -> io::Result<()> {
+    fn end(&mut self) -> io::Result<()> {
+        if !self.begun {
+            self.begin()?;
+        }
         if !self.line.is_empty() {
             self.end_line()?;
         }
         self.out.write_all(b"\n")
+    }
+}
+
+/// A letter that is being written, in one form or another.
+trait Letter: Write {
+    /// Says that all bytes are there.
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+/// The bytes as they come.
+struct Exact<W>(W);
+
+impl<W: Write> Write for Exact<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write> Letter for Exact<W> {
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<W: Write> Letter for MboxWriter<W> {
+    fn finish(&mut self) -> io::Result<()> {
+        self.end()
     }
 }
 

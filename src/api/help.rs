@@ -32,7 +32,7 @@ fn written(call: &Call<'_>, text: &str) -> Result<Value, Condition> {
 
 /// `(fetch-parts mb messages parts &key uid)`.
 fn signature(name: &str, lambda_list: &str) -> String {
-    let parameters = lambda_list.trim().trim_start_matches('(').strip_suffix(')').unwrap_or("").trim();
+    let parameters = lambda_list.trim().strip_prefix('(').and_then(|list| list.strip_suffix(')')).unwrap_or("").trim();
     if parameters.is_empty() { format!("({name})") } else { format!("({name} {parameters})") }
 }
 

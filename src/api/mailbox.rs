@@ -1,7 +1,7 @@
 //! The mailbox object, and what all functions on it share.
 
-use super::sets::required;
-use crate::client::{Error, ImapClient, WarningKind};
+use super::sets::{check_truths, required};
+use crate::client::{Error, ImapClient, PopClient, WarningKind};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Context, Value};
 use crate::sandbox::Sandbox;
@@ -22,6 +22,24 @@ impl ImapMailbox {
     }
 }
 
+/// What `make-pop-connection` returns.
+pub struct PopMailbox {
+    client: Mutex<PopClient>,
+}
+
+impl PopMailbox {
+    /// The client; one caller at a time.
+    pub fn client(&self) -> MutexGuard<'_, PopClient> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A mailbox of either kind, for the functions that work on both.
+pub(super) enum AnyMailbox {
+    Imap(Arc<ImapMailbox>),
+    Pop(Arc<PopMailbox>),
+}
+
 /// What the functions share in one host.
 pub struct State {
     /// Opens connections.
@@ -29,6 +47,7 @@ pub struct State {
     /// The sandbox that answers, if one does.
     pub sandbox: Option<Arc<Sandbox>>,
     open: Mutex<Vec<Weak<ImapMailbox>>>,
+    open_pop: Mutex<Vec<Weak<PopMailbox>>>,
     made: AtomicU32,
 }
 
@@ -38,7 +57,7 @@ const FIRST_ADDRESS: u32 = 0x2064_ca4a;
 impl State {
     /// A state without open connections.
     pub fn new(connector: Connector, sandbox: Option<Arc<Sandbox>>) -> Self {
-        State { connector, sandbox, open: Mutex::default(), made: AtomicU32::new(0) }
+        State { connector, sandbox, open: Mutex::default(), open_pop: Mutex::default(), made: AtomicU32::new(0) }
     }
 
     pub(super) fn adopt(&self, client: ImapClient) -> Value {
@@ -46,15 +65,30 @@ impl State {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|mailbox| mailbox.strong_count() > 0);
         open.push(Arc::downgrade(&mailbox));
-        let address = FIRST_ADDRESS + 0x40 * self.made.fetch_add(1, Ordering::Relaxed);
-        host::shared_object(mailbox, &format!("#<mailbox::imap-mailbox @ #x{address:x}>"))
+        host::shared_object(mailbox, &format!("#<mailbox::imap-mailbox @ #x{:x}>", self.next_address()))
     }
 
-    /// Logs out of every connection that is still open.
+    pub(super) fn adopt_pop(&self, client: PopClient) -> Value {
+        let mailbox = Arc::new(PopMailbox { client: Mutex::new(client) });
+        let mut open = self.open_pop.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|mailbox| mailbox.strong_count() > 0);
+        open.push(Arc::downgrade(&mailbox));
+        host::shared_object(mailbox, &format!("#<mailbox::pop-mailbox @ #x{:x}>", self.next_address()))
+    }
+
+    pub(super) fn next_address(&self) -> u32 {
+        FIRST_ADDRESS.wrapping_add(0x40_u32.wrapping_mul(self.made.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Logs out of every connection that is still open. POP connections are left without QUIT: only `close-connection` removes what is marked.
     pub fn close_all(&self) {
         let open = std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner));
         for mailbox in open.iter().filter_map(Weak::upgrade) {
             mailbox.client().close();
+        }
+        let open = std::mem::take(&mut *self.open_pop.lock().unwrap_or_else(PoisonError::into_inner));
+        for mailbox in open.iter().filter_map(Weak::upgrade) {
+            mailbox.client().abandon();
         }
     }
 }
@@ -70,8 +104,41 @@ pub(super) fn mailbox(call: &Call<'_>) -> Result<Arc<ImapMailbox>, Condition> {
 }
 
 fn mailbox_at(call: &Call<'_>, index: usize) -> Result<Arc<ImapMailbox>, Condition> {
+    check_truths(call)?;
     let argument = required(call, index);
     host::downcast::<ImapMailbox>(argument).ok_or_else(|| call.wrong("mailbox", "a mailbox, as make-imap-connection returns it", argument))
+}
+
+/// The mailbox of either kind in argument `index`.
+pub(super) fn any_mailbox_at(call: &Call<'_>, index: usize) -> Result<AnyMailbox, Condition> {
+    check_truths(call)?;
+    let argument = required(call, index);
+    if let Some(mailbox) = host::downcast::<PopMailbox>(argument) {
+        return Ok(AnyMailbox::Pop(mailbox));
+    }
+    let imap = host::downcast::<ImapMailbox>(argument).map(AnyMailbox::Imap);
+    imap.ok_or_else(|| call.wrong("mailbox", "a mailbox, as make-imap-connection or make-pop-connection returns it", argument))
+}
+
+/// The POP mailbox in the first argument, if it is one.
+pub(super) fn pop_mailbox(call: &Call<'_>, index: usize) -> Option<Arc<PopMailbox>> {
+    host::downcast::<PopMailbox>(call.arg(index)?)
+}
+
+/// Runs an operation on the POP mailbox in the first argument.
+pub(super) fn on_pop_mailbox<T>(call: &Call<'_>, operation: impl FnOnce(&mut PopClient) -> Result<T, Error>) -> Result<T, Condition> {
+    let argument = required(call, 0);
+    let mailbox = pop_mailbox(call, 0).ok_or_else(|| call.wrong("mailbox", "a mailbox, as make-pop-connection returns it", argument))?;
+    operate(call, &mailbox, operation)
+}
+
+/// Runs an operation on a POP mailbox; its error becomes a condition.
+pub(super) fn operate<T>(
+    call: &Call<'_>,
+    mailbox: &PopMailbox,
+    operation: impl FnOnce(&mut PopClient) -> Result<T, Error>,
+) -> Result<T, Condition> {
+    operation(&mut mailbox.client()).map_err(|error| failed(call, &error, false))
 }
 
 /// Runs an operation on the mailbox in the first argument; its warnings are delivered, its error becomes a condition.

@@ -1,7 +1,8 @@
 //! Changing messages: flags, copies, removal, new letters.
 
 use super::flags::flags;
-use super::mailbox::on_mailbox;
+use super::mailbox::{on_mailbox, pop_mailbox};
+use super::pop;
 use super::sets::{messages, required, set_value};
 use super::values::{Texts, Wanted, fetched};
 use crate::client::{CopiedUids, Error, ImapClient};
@@ -47,6 +48,9 @@ fn numbers(numbers: Vec<u32>) -> Value {
 }
 
 pub(super) fn delete_letter(call: &Call<'_>) -> Answer {
+    if let Some(mailbox) = pop_mailbox(call, 0) {
+        return pop::delete_letter(call, &mailbox);
+    }
     let messages = messages(call, 1)?;
     let expunge = call.key("expunge").is_none_or(host::is_true);
     let uid = call.boolean_key("uid");
@@ -84,20 +88,19 @@ fn transfer(call: &Call<'_>, operation: Transfer) -> Answer {
         return Ok(host::nil());
     }
     let copied = on_mailbox(call, |client| {
-        if create && client.list("", &exact_pattern(destination), false)?.is_empty() {
-            client.create(destination)?;
+        match operation(client, &messages, destination, uid) {
+            // TRYCREATE says that nothing but the destination is missing, and that nothing was copied (RFC 3501 6.4.7).
+            Err(Error::Refused { completion, .. }) if create && completion.code.as_ref().is_some_and(|(code, _)| code == "TRYCREATE") => {
+                client.create(destination)?;
+                operation(client, &messages, destination, uid)
+            }
+            result => result,
         }
-        operation(client, &messages, destination, uid)
     })?;
     Ok(match copied {
         Some(copied) => host::list(vec![host::integer(i64::from(copied.uid_validity)), set_value(&copied.from), set_value(&copied.to)]),
         None => host::truth(true),
     })
-}
-
-/// A pattern of LIST that names one mailbox: `*` and `%` cannot be escaped, `%` at least stays on its level.
-fn exact_pattern(name: &str) -> String {
-    name.replace('*', "%")
 }
 
 pub(super) fn copy_to_mailbox(call: &Call<'_>) -> Answer {

@@ -8,15 +8,21 @@ mod fetching;
 mod files;
 mod flags;
 mod help;
+mod letters;
 mod mailbox;
 mod mailboxes;
 mod messages;
+mod parts;
+mod pop;
 mod sandbox;
 mod searching;
+mod sending;
 mod sets;
+mod smtp;
 mod values;
 
-pub use mailbox::{ImapMailbox, State};
+pub use mailbox::{ImapMailbox, PopMailbox, State};
+pub use smtp::SmtpConnection;
 
 use crate::host::Host;
 

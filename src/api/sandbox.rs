@@ -1,22 +1,37 @@
 //! The sandbox as a script sees it.
 
 use super::mailbox::state;
+use super::values::text;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
+use crate::sandbox::{Sandbox, Sent};
+use std::sync::Arc;
 
-pub(super) fn sandbox_deliver(call: &Call<'_>) -> Result<Value, Condition> {
-    let text = call.string(0)?;
-    let (user, mailbox) = (call.key_string("user")?, call.key_string("mailbox")?.unwrap_or("INBOX"));
-    let state = state(call.context());
-    let sandbox = state.sandbox.as_ref().ok_or_else(|| {
+fn sandbox(call: &Call<'_>) -> Result<Arc<Sandbox>, Condition> {
+    state(call.context()).sandbox.clone().ok_or_else(|| {
         Condition::new(
             Identifier::Unsupported,
             format!("{}: no sandbox runs in this process; start the command with --sandbox", call.name()),
         )
-    })?;
+    })
+}
+
+pub(super) fn sandbox_outbox(call: &Call<'_>) -> Result<Value, Condition> {
+    let sent = sandbox(call)?.store().outbox();
+    let entry = |sent: Sent| {
+        let to = sent.to.iter().map(|address| host::string(address.as_str())).collect();
+        host::list(vec![host::string(sent.from.as_str()), host::list(to), host::string(text(&sent.bytes))])
+    };
+    Ok(host::list(sent.into_iter().map(entry).collect()))
+}
+
+pub(super) fn sandbox_deliver(call: &Call<'_>) -> Result<Value, Condition> {
+    let letter = call.string(0)?;
+    let (user, mailbox) = (call.key_string("user")?, call.key_string("mailbox")?.unwrap_or("INBOX"));
+    let sandbox = sandbox(call)?;
     let store = sandbox.store();
-    let first = store.users().into_iter().next().unwrap_or_default();
-    let delivered = store.deliver(user.unwrap_or(&first), mailbox, text.as_bytes());
+    let usual = store.usual_account();
+    let delivered = store.deliver(user.unwrap_or(&usual), mailbox, letter.as_bytes());
     let uid = delivered.map_err(|error| Condition::new(Identifier::ErrorResponse, format!("{}: {error}", call.name())))?;
     Ok(host::integer(i64::from(uid)))
 }

@@ -95,7 +95,7 @@ pub(super) fn shown(data: &Data<'_>) -> String {
     let name = String::from_utf8_lossy(data.name);
     let rest = String::from_utf8_lossy(data.tokens.rest());
     let number = data.number.map(|number| format!("{number} ")).unwrap_or_default();
-    format!("{number}{name} {rest}").chars().take(200).collect()
+    format!("{number}{name} {rest}")
 }
 
 pub(super) fn read_listed(tokens: &mut Tokens<'_>, utf8_names: bool) -> Result<Listed, Error> {
@@ -140,6 +140,7 @@ pub(super) fn read_status(tokens: &mut Tokens<'_>) -> Result<Vec<(String, u64)>,
 pub(super) fn read_numbers(tokens: &mut Tokens<'_>, into: &mut Vec<u32>) -> Result<(), Error> {
     while let Some(token) = tokens.next_token()? {
         match token.number().and_then(|number| u32::try_from(number).ok()) {
+            Some(0) => return Err(tokens.malformed("message number 0").into()),
             Some(number) => into.push(number),
             None if token == Token::Open => tokens.skip_value(token)?, // `(MODSEQ 5)` at the end (RFC 7162)
             None => return Err(tokens.malformed("expected a message number").into()),
@@ -195,4 +196,11 @@ pub(super) fn merge(all: &mut Option<CopiedUids>, part: Option<CopiedUids>) {
         (None, part) => *all = part,
         (Some(_), None) => {}
     }
+}
+
+/// Reads the mailbox's name in front of a STATUS answer; whether it is this one.
+pub(super) fn is_mailbox(tokens: &mut Tokens<'_>, name: &str, utf8_names: bool) -> Result<bool, Error> {
+    let told = tokens.expect_token()?.bytes().ok_or_else(|| tokens.malformed("expected a mailbox name"))?;
+    let told = decode_name(&told, utf8_names);
+    Ok(told == name || (told.eq_ignore_ascii_case("INBOX") && name.eq_ignore_ascii_case("INBOX")))
 }

@@ -29,6 +29,18 @@ pub enum Error {
         /// What the server said.
         words: String,
     },
+    /// The server refused recipients; nothing was sent.
+    #[error("the server refused {}", addresses(refused))]
+    Recipients {
+        /// Each of them.
+        refused: Vec<super::smtp::Refused>,
+    },
+    /// The connection broke behind a letter's end, before the reply: it may have been delivered.
+    #[error("the letter was sent whole, but the server's reply did not come ({cause}): it may have been delivered")]
+    DeliveryUnknown {
+        /// What happened.
+        cause: String,
+    },
     /// Going on would have sent a password or mail in the clear.
     #[error("{0}")]
     Insecure(String),
@@ -72,12 +84,40 @@ impl From<DriveError> for Error {
     }
 }
 
+fn addresses(refused: &[super::smtp::Refused]) -> String {
+    refused.iter().map(|one| one.address.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 impl Error {
+    /// The same error with every text that came from the server passed through `redact`.
+    pub(super) fn redacted(self, redact: &dyn Fn(&str) -> String) -> Self {
+        let completion = |completion: Completion| Completion {
+            kind: completion.kind,
+            code: completion.code.map(|(name, arguments)| (redact(&name), redact(&arguments))),
+            text: redact(&completion.text),
+        };
+        match self {
+            Error::Refused { command, completion: said } => Error::Refused { command, completion: completion(said) },
+            Error::Authentication { user, words } => Error::Authentication { user, words: redact(&words) },
+            Error::Bye { words } => Error::Bye { words: redact(&words) },
+            Error::Insecure(text) => Error::Insecure(redact(&text)),
+            Error::Unexpected(text) => Error::Unexpected(redact(&text)),
+            Error::Protocol(ProtocolError::Malformed { what, offset, near }) => {
+                Error::Protocol(ProtocolError::Malformed { what, offset, near: redact(&near) })
+            }
+            Error::Protocol(ProtocolError::OutOfTurn { what, near }) => {
+                Error::Protocol(ProtocolError::OutOfTurn { what, near: redact(&near) })
+            }
+            other => other,
+        }
+    }
+
     /// The server's own words, where it spoke.
     pub fn server_words(&self) -> Option<String> {
         match self {
             Error::Refused { completion, .. } => Some(completion.words()),
             Error::Authentication { words, .. } | Error::Bye { words } => Some(words.clone()),
+            Error::Recipients { refused } => Some(refused.iter().map(|one| one.words.as_str()).collect::<Vec<_>>().join("; ")),
             _ => None,
         }
     }

@@ -1,20 +1,30 @@
 //! The IMAP client: a method an operation, over one connection.
 
-use super::answers::{copied_uids, is_known, merge, read_listed, read_numbers, read_status, shown, uid_of, warning_of_status};
+use super::answers::{copied_uids, is_known, is_mailbox, merge, read_listed, read_numbers, read_status, shown, uid_of, warning_of_status};
 use super::error::Error;
 use crate::proto::EncodeError;
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
-use crate::proto::imap::sequence::Bound;
-use crate::proto::imap::{Capabilities, Command, Completion, Data, Event, SearchKey, SelectedMailbox, SequenceSet, Status, StatusKind};
-use crate::transport::Connection;
+use crate::proto::imap::sequence::{Bound, Members};
+use crate::proto::imap::{
+    Capabilities, Command, Completion, Data, Event, SearchKey, SelectedMailbox, SequenceSet, Session, Status, StatusKind,
+};
+use crate::transport::{Connection, Pace};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// Characters of a warning that are kept.
+const LONGEST_WARNING: usize = 500;
+
+/// Nobody waits longer for a server to say good-bye.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(2);
 
 /// Sequence sets are sent in pieces of at most this many bytes: RFC 7162 4 asks servers to take lines of 8,192.
 const LONGEST_SET: usize = 8000;
 
 /// An IMAP connection.
 pub struct ImapClient {
-    connection: Connection,
+    connection: Connection<Session>,
     separator: Option<String>,
     warnings: Vec<Warning>,
 }
@@ -67,11 +77,11 @@ pub type Stored = (u32, u32);
 type OnData<'f> = &'f mut dyn FnMut(Data<'_>) -> Result<(), Error>;
 
 impl ImapClient {
-    pub(super) fn over(connection: Connection) -> Self {
+    pub(super) fn over(connection: Connection<Session>) -> Self {
         ImapClient { connection, separator: None, warnings: Vec::new() }
     }
 
-    pub(super) fn connection(&mut self) -> &mut Connection {
+    pub(super) fn connection(&mut self) -> &mut Connection<Session> {
         &mut self.connection
     }
 
@@ -117,6 +127,10 @@ impl ImapClient {
     /// Logs out and closes the stream, whatever the server says. Safe to call again.
     pub fn close(&mut self) {
         if !self.is_closed() && self.connection.session_ref().in_flight() == 0 {
+            if let Some(pace) = self.connection.stream().pace() {
+                let (idle, total) = (pace.idle.min(LONGEST_FAREWELL), pace.total.min(LONGEST_FAREWELL));
+                self.connection.stream().set_pace(Pace { idle, total, ..pace });
+            }
             let _ = self.run(Command::logout(), &mut |_| Ok(())); // the stream is closed in any case
         }
         self.connection.close();
@@ -207,15 +221,15 @@ impl ImapClient {
     /// [`Error::Refused`] when the mailbox does not exist.
     pub fn status(&mut self, name: &str, items: &[String]) -> Result<Vec<(String, u64)>, Error> {
         let command = Command::status(name, items, self.utf8_names())?;
-        let mut found = Vec::new();
+        let utf8_names = self.utf8_names();
+        let mut found = None;
         self.run(command, &mut |mut data| {
-            if data.is("STATUS") {
-                data.tokens.expect_token()?; // the mailbox's name, which we know
-                found = read_status(&mut data.tokens)?;
+            if data.is("STATUS") && is_mailbox(&mut data.tokens, name, utf8_names)? {
+                found = Some(read_status(&mut data.tokens)?);
             }
             Ok(())
         })?;
-        Ok(found)
+        found.ok_or_else(|| Error::Unexpected("the server's answer to STATUS says nothing of the mailbox".into()))
     }
 
     /// CLOSE: expunges and unselects.
@@ -277,12 +291,14 @@ impl ImapClient {
     /// [`Error::Refused`], among other reasons for a charset that the server does not know.
     pub fn search(&mut self, key: &SearchKey, uid: bool) -> Result<Vec<u32>, Error> {
         let mut numbers = Vec::new();
-        self.run(Command::search(key, uid)?, &mut |mut data| {
-            if data.is("SEARCH") {
-                read_numbers(&mut data.tokens, &mut numbers)?;
-            }
-            Ok(())
-        })?;
+        for key in key.split(LONGEST_SET) {
+            self.run(Command::search(&key, uid)?, &mut |mut data| {
+                if data.is("SEARCH") {
+                    read_numbers(&mut data.tokens, &mut numbers)?;
+                }
+                Ok(())
+            })?;
+        }
         numbers.sort_unstable();
         numbers.dedup();
         Ok(numbers)
@@ -333,19 +349,18 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Refused`]; every message is in at least one of the two mailboxes then.
     pub fn move_to(&mut self, messages: &SequenceSet, destination: &str, uid: bool) -> Result<Option<CopiedUids>, Error> {
-        // Numbers shift while messages leave; UIDs do not. So long sets, and removal by UID, go by UID.
         let has_move = self.capabilities().has("MOVE") || self.capabilities().has("IMAP4rev2");
-        let by_uid = uid || (has_move && messages.split(LONGEST_SET).len() == 1);
-        let resolved = if by_uid { messages.clone() } else { self.uids_of(messages)? };
-        let uid = uid || !by_uid;
-        if resolved.is_empty() {
+        // Numbers shift while messages leave, and a range may grow while it is copied: what goes by several commands goes by UIDs that exist now.
+        let at_once = has_move && messages.split(LONGEST_SET).len() == 1;
+        let (messages, uid) = if at_once { (messages.clone(), uid) } else { (self.uids_of(messages, uid)?, true) };
+        if messages.is_empty() {
             return Ok(None);
         }
         if !has_move {
-            return self.move_by_copy(&resolved, destination);
+            return self.move_by_copy(&messages, destination);
         }
         let mut copied = None;
-        for part in resolved.split(LONGEST_SET) {
+        for part in messages.split(LONGEST_SET) {
             let mut untagged = None;
             let command = Command::move_to(&part, destination, uid, self.utf8_names())?;
             let completion = self.run_watching(command, &mut |_| Ok(()), &mut |status| {
@@ -359,13 +374,15 @@ impl ImapClient {
     }
 
     fn move_by_copy(&mut self, uids: &SequenceSet, destination: &str) -> Result<Option<CopiedUids>, Error> {
-        let others_marked = if self.has_uidplus() { false } else { self.marks_others(uids)? };
+        let uidplus = self.has_uidplus(); // decided once: capabilities may change under way
         let copied = self.copy(uids, destination, true)?;
         let deleted = [Flag::new("\\Deleted")?];
         self.store(uids, StoreMode::Add, &deleted, true, true, &mut |_| Ok(()))?;
-        if self.has_uidplus() {
-            self.uid_expunge(uids)?;
-        } else if others_marked {
+        if uidplus {
+            for part in uids.split(LONGEST_SET) {
+                self.collect_expunged(Command::uid_expunge(&part)?)?;
+            }
+        } else if self.others_are_marked(uids)? {
             let words = "the letters were copied and marked \\Deleted, but not removed: others are marked too, and this server can only remove all of them";
             self.warn(WarningKind::Problem, words.into());
         } else {
@@ -375,24 +392,37 @@ impl ImapClient {
     }
 
     /// Whether messages besides these are marked `\Deleted`.
-    fn marks_others(&mut self, uids: &SequenceSet) -> Result<bool, Error> {
-        let key = SearchKey::And(vec![SearchKey::Word("DELETED"), SearchKey::Not(Box::new(SearchKey::Uid(uids.clone())))]);
-        Ok(!self.search(&key, true)?.is_empty())
+    fn others_are_marked(&mut self, uids: &SequenceSet) -> Result<bool, Error> {
+        let marked = self.search(&SearchKey::Word("DELETED"), true)?;
+        let members = uids.members(0);
+        Ok(marked.iter().any(|uid| !members.contains(*uid)))
     }
 
-    /// The UIDs of messages, in the server's order.
+    /// The UIDs of messages that exist, in the server's order. What the server tells of other messages meanwhile does not count.
     ///
     /// # Errors
     /// [`Error::Refused`].
-    pub fn uids_of(&mut self, messages: &SequenceSet) -> Result<SequenceSet, Error> {
+    pub fn uids_of(&mut self, messages: &SequenceSet, uid: bool) -> Result<SequenceSet, Error> {
+        let asked = self.asked_for(messages, uid);
+        let mut seen = HashSet::new();
         let mut uids = SequenceSet::new();
-        self.fetch(messages, "(UID)", false, &mut |mut data| {
-            if let Some(uid) = uid_of(&mut data.tokens)? {
-                uids.push(uid);
+        self.fetch(messages, "(UID)", uid, &mut |mut data| {
+            let number = data.number;
+            if let Some(found) = uid_of(&mut data.tokens)?
+                && asked.contains(if uid { found.get() } else { number.unwrap_or(0) })
+                && seen.insert(found)
+            {
+                uids.push(found);
             }
             Ok(())
         })?;
         Ok(uids)
+    }
+
+    /// The numbers or UIDs that a set asks for now. Servers tell of other messages too, at any moment.
+    pub fn asked_for(&self, messages: &SequenceSet, uid: bool) -> Members {
+        // The highest UID is not known; `*` among UIDs means whatever is there.
+        messages.members(if uid { u32::MAX } else { self.selected().map_or(0, |mailbox| mailbox.exists) })
     }
 
     /// APPEND: the exact bytes. With UIDPLUS it tells where the letter went.
@@ -463,12 +493,17 @@ impl ImapClient {
         })
     }
 
-    /// The loop that all operations share. An error of the callback is kept until the server has finished, so that the connection stays usable.
+    /// Runs a command; no secret is in its error.
     pub(super) fn run_events(
         &mut self,
         command: Command,
         on_event: &mut dyn FnMut(Event<'_>) -> Result<(), Error>,
     ) -> Result<Completion, Error> {
+        self.run_command(command, on_event).map_err(|error| error.redacted(&|text| self.connection.redact(text)))
+    }
+
+    /// The loop that all operations share. An error of the callback is kept until the server has finished, so that the connection stays usable.
+    fn run_command(&mut self, command: Command, on_event: &mut dyn FnMut(Event<'_>) -> Result<(), Error>) -> Result<Completion, Error> {
         if self.is_closed() {
             return Err(Error::Closed);
         }
@@ -479,7 +514,8 @@ impl ImapClient {
         self.connection.stream().begin_reply();
         let mut failure = None;
         let completion = loop {
-            let event = self.connection.event()?;
+            self.connection.wait()?;
+            let event = self.connection.session_ref().current_event()?;
             let warning = match &event {
                 Event::Status(status) if status.kind == StatusKind::Bye && !logging_out => {
                     let words = String::from_utf8_lossy(status.text).into_owned();
@@ -504,26 +540,18 @@ impl ImapClient {
                 break Completion { kind: StatusKind::Ok, code: None, text: String::new() };
             }
             if let Some(warning) = warning.filter(|_| self.warnings.len() < most_warnings) {
-                self.warnings.push(Warning { words: self.connection.redact(&warning.words), ..warning });
+                self.warn(warning.kind, warning.words);
             }
         };
         match (failure, completion.kind) {
             (Some(error), _) => Err(error),
             (None, StatusKind::Ok) => Ok(completion),
-            (None, _) => Err(Error::Refused { command: name, completion: self.redacted(completion) }),
-        }
-    }
-
-    fn redacted(&self, completion: Completion) -> Completion {
-        let redact = |text: &str| self.connection.redact(text);
-        Completion {
-            kind: completion.kind,
-            code: completion.code.map(|(name, arguments)| (name, redact(&arguments))),
-            text: redact(&completion.text),
+            (None, _) => Err(Error::Refused { command: name, completion }),
         }
     }
 
     fn warn(&mut self, kind: WarningKind, words: String) {
+        let words = self.connection.redact(&words).chars().take(LONGEST_WARNING).collect();
         self.warnings.push(Warning { kind, words });
     }
 }

@@ -2,57 +2,9 @@
 
 use super::error::Error;
 use super::imap::ImapClient;
-use crate::proto::imap::{Command, Event, StatusKind};
-use crate::proto::{Limits, Secret};
-use crate::transport::{Connection, Connector, Pace, TlsOptions};
-use std::time::Duration;
-
-/// How the stream is encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsMode {
-    /// From the first byte, usually port 993.
-    Implicit,
-    /// By STARTTLS; without it the connection ends before a password is sent.
-    StartTls,
-    /// Not at all: the password travels in the clear.
-    None,
-}
-
-/// Who logs in.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// The user's name.
-    pub user: String,
-    /// The password.
-    pub password: Secret,
-}
-
-/// How to connect.
-#[derive(Debug, Clone)]
-pub struct ImapOptions {
-    /// The port; by default 993 for [`TlsMode::Implicit`], else 143.
-    pub port: Option<u16>,
-    /// Encryption; by default implicit on port 993, none when the bytes stay on this machine, else STARTTLS.
-    pub tls: Option<TlsMode>,
-    /// Certificates.
-    pub tls_options: TlsOptions,
-    /// The longest wait for the server's next bytes; 30 seconds.
-    pub timeout: Duration,
-    /// Limits on what the server may send.
-    pub limits: Limits,
-}
-
-impl Default for ImapOptions {
-    fn default() -> Self {
-        ImapOptions {
-            port: None,
-            tls: None,
-            tls_options: TlsOptions::default(),
-            timeout: Duration::from_secs(30),
-            limits: Limits::default(),
-        }
-    }
-}
+use super::options::{ConnectOptions, Credentials, Ports};
+use crate::proto::imap::{Command, Event, Session, StatusKind};
+use crate::transport::Connector;
 
 impl ImapClient {
     /// Connects, encrypts as the options say, and logs in.
@@ -60,18 +12,14 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Insecure`] where the password would travel in the clear off this machine and [`TlsMode::None`] was not asked for;
     /// [`Error::Authentication`], [`Error::Transport`], [`Error::Protocol`] and [`Error::Bye`] as they say. Nothing stays open.
-    pub fn connect(connector: &Connector, host: &str, credentials: &Credentials, options: &ImapOptions) -> Result<Self, Error> {
+    pub fn connect(connector: &Connector, host: &str, credentials: &Credentials, options: &ConnectOptions) -> Result<Self, Error> {
         let login = Command::login(&credentials.user, &credentials.password)?; // before a byte is sent
-        let mode = options.tls.or((options.port == Some(993)).then_some(TlsMode::Implicit));
-        let port = options.port.unwrap_or(if mode == Some(TlsMode::Implicit) { 993 } else { 143 });
-        let implicit = mode == Some(TlsMode::Implicit);
-        let pace = Pace::from_timeout(options.timeout);
-        let mut connection = Connection::open(connector, host, port, implicit, options.tls_options.clone(), pace, options.limits.clone())?;
-        connection.hide(&credentials.password);
+        let way = options.way(Ports { plain: 143, implicit_tls: 993 });
+        let mut connection = way.open(connector, host, options, Session::new(options.limits.clone()))?;
+        credentials.hide_in(&mut connection);
         let mut client = ImapClient::over(connection);
         let authenticated = client.greeting()?;
-        let wants_starttls = mode == Some(TlsMode::StartTls) || (mode.is_none() && client.connection().is_exposed());
-        if wants_starttls {
+        if way.wants_starttls(client.connection()) {
             client.start_tls(authenticated)?;
         }
         if !authenticated {
@@ -84,7 +32,8 @@ impl ImapClient {
 
     /// Whether the server says that we are logged in already.
     fn greeting(&mut self) -> Result<bool, Error> {
-        let (kind, words) = match self.connection().event()? {
+        self.connection().wait()?;
+        let (kind, words) = match self.connection().session().current_event()? {
             Event::Greeting(status) => (status.kind, String::from_utf8_lossy(status.text).into_owned()),
             _ => return Err(Error::Unexpected("something else than a greeting came first".into())),
         };
@@ -131,7 +80,7 @@ impl ImapClient {
             Ok(_) => Ok(()),
             Err(Error::Refused { completion, .. }) => {
                 let words = self.connection().redact(&completion.words());
-                self.close();
+                self.connection().close();
                 Err(Error::Authentication { user: credentials.user.clone(), words })
             }
             Err(error) => Err(error),
@@ -147,7 +96,7 @@ impl ImapClient {
     }
 
     fn give_up(&mut self, why: &str) -> Error {
-        self.close();
+        self.connection().close(); // nothing more is said to a server that is not trusted
         Error::Insecure(why.to_owned())
     }
 }

@@ -4,8 +4,13 @@ mod answers;
 pub mod error;
 pub mod imap;
 mod login;
+mod options;
+pub mod pop3;
+pub mod smtp;
 mod transfer;
 
 pub use error::Error;
 pub use imap::{CopiedUids, ImapClient, Listed, Stored, Warning, WarningKind};
-pub use login::{Credentials, ImapOptions, TlsMode};
+pub use options::{ConnectOptions, Credentials, TlsMode};
+pub use pop3::PopClient;
+pub use smtp::SmtpClient;

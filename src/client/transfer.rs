@@ -16,19 +16,33 @@ impl ImapClient {
     /// [`Error::File`] with `path` when writing fails; the connection is usable then. Bytes written before an error are not the whole letter.
     pub fn write_letter(&mut self, message: NonZeroU32, uid: bool, path: &str, to: &mut dyn Write) -> Result<Option<u64>, Error> {
         let command = Command::fetch(&SequenceSet::from(message), "BODY.PEEK[]", uid)?;
-        let mut written = None;
         self.connection().session().stream_literals_over(Some(STREAMED_FROM));
         let file = |cause| Error::File { path: path.to_owned(), cause };
+        let (mut written, mut streamed) = (None, false);
         let result = self.run_events(command, &mut |event| {
             match event {
-                Event::Piece(piece) if written.is_some() || ends_in_body(piece.before) => {
+                Event::Piece(piece) if ends_in_body_of(piece.before, message, uid) => {
+                    if written.is_some() && !streamed {
+                        return Err(Error::Unexpected("the server sent the letter twice".into()));
+                    }
                     to.write_all(piece.bytes).map_err(file)?;
                     *written.get_or_insert(0) += piece.bytes.len() as u64;
+                    streamed = !piece.last;
                 }
-                Event::Data(mut data) if data.is("FETCH") && written.is_none() => {
-                    if let Some(bytes) = body_of(&mut data.tokens)? {
-                        to.write_all(&bytes).map_err(file)?;
-                        written = Some(bytes.len() as u64);
+                Event::Data(mut data) if data.is("FETCH") => {
+                    let number = data.number;
+                    let (found, body) = uid_and_body(&mut data.tokens)?;
+                    let is_asked_for = if uid { found == Some(message.get()) } else { number == Some(message.get()) };
+                    match body {
+                        Some(Body::Whole(bytes)) if is_asked_for && written.is_none() => {
+                            to.write_all(&bytes).map_err(file)?;
+                            written = Some(bytes.len() as u64);
+                        }
+                        // A UID behind the letter says only now which one it was.
+                        Some(Body::Streamed) if !is_asked_for && written.is_some() => {
+                            return Err(Error::Unexpected("the server sent another letter than the one asked for".into()));
+                        }
+                        _ => {}
                     }
                 }
                 _ => {}
@@ -41,23 +55,46 @@ impl ImapClient {
     }
 }
 
-/// Whether a response up to its literal ends in `BODY[] {n}`.
-fn ends_in_body(before: &[u8]) -> bool {
-    let Some(open) = memchr::memrchr(b'{', before) else { return false };
-    before[..open].trim_ascii_end().to_ascii_uppercase().ends_with(b"BODY[]")
+/// Whether a response up to its literal is this message's and ends in `BODY[] {n}`. A UID that has not come yet is taken on trust, and checked when the
+/// response is whole.
+fn ends_in_body_of(before: &[u8], message: NonZeroU32, uid: bool) -> bool {
+    let text = String::from_utf8_lossy(before).to_ascii_uppercase();
+    let Some((items, _)) = text.rsplit_once('{') else { return false };
+    if !items.trim_end().ends_with("BODY[]") {
+        return false;
+    }
+    let mut words = items.split([' ', '(', ')']).filter(|word| !word.is_empty());
+    let number = words.nth(1).and_then(|number| number.parse().ok());
+    if !uid {
+        return number == Some(message.get());
+    }
+    let told = words.skip_while(|word| *word != "UID").nth(1).and_then(|uid| uid.parse().ok());
+    told.is_none_or(|told: u32| told == message.get())
 }
 
-fn body_of(tokens: &mut Tokens<'_>) -> Result<Option<Vec<u8>>, Error> {
+enum Body {
+    Whole(Vec<u8>),
+    Streamed,
+}
+
+fn uid_and_body(tokens: &mut Tokens<'_>) -> Result<(Option<u32>, Option<Body>), Error> {
+    let (mut uid, mut body) = (None, None);
     tokens.expect_open()?;
     loop {
         match tokens.expect_token()? {
-            Token::Close => return Ok(None),
+            Token::Close => return Ok((uid, body)),
             Token::Atom(name) => {
                 let value = tokens.expect_token()?;
-                if name.eq_ignore_ascii_case(b"BODY[]") {
-                    return Ok(value.bytes().filter(|_| !value.is_nil()).map(std::borrow::Cow::into_owned));
+                if name.eq_ignore_ascii_case(b"UID") {
+                    uid = value.number().and_then(|uid| u32::try_from(uid).ok());
+                } else if name.eq_ignore_ascii_case(b"BODY[]") && !value.is_nil() {
+                    body = match value {
+                        Token::Streamed(_) => Some(Body::Streamed),
+                        _ => value.bytes().map(|bytes| Body::Whole(bytes.into_owned())),
+                    };
+                } else {
+                    tokens.skip_value(value)?;
                 }
-                tokens.skip_value(value)?;
             }
             _ => return Err(tokens.malformed("expected a fetch item's name").into()),
         }

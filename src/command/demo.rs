@@ -3,6 +3,7 @@
 use super::arguments::Global;
 use super::output::print;
 use super::replaying::replay_text;
+use crate::repl::Stop;
 use std::path::Path;
 
 const SESSION: &str = include_str!("../../tests/golden/imap-session.repl");
@@ -16,6 +17,9 @@ pub(super) fn demo(global: &Global) -> Result<i32, String> {
         replay_text(&Global { connect_to: Vec::new(), ..global.clone() }, SESSION, "imap-session.repl", Path::new("."), &mut show)?;
     if let Some(error) = failed {
         return Err(error.to_string());
+    }
+    if let Some(Stop::Failed(message) | Stop::Interrupted(message)) = outcome.stop {
+        return Err(message);
     }
     let all = outcome.agreed + outcome.differences.len();
     let closing = if outcome.differences.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::repl::{Environment, Session};
 use crate::sandbox::seed::NEXT_LETTER;
-use crate::sandbox::{Account, Sandbox, Seed};
+use crate::sandbox::{Account, Protocol, Sandbox, Seed};
 use crate::transport::{Route, Router};
 use std::io;
 use std::path::Path;
@@ -31,12 +31,12 @@ impl SandboxRouter {
 }
 
 impl Router for SandboxRouter {
-    fn route(&self, host: &str, _port: u16, implicit_tls: bool) -> io::Result<Option<Route>> {
+    fn route(&self, host: &str, _port: u16, protocol: &str, implicit_tls: bool) -> io::Result<Option<Route>> {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if hosts.as_ref().is_some_and(|hosts| !hosts.iter().any(|known| known.eq_ignore_ascii_case(host))) {
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the sandbox does not answer for this host"));
         }
-        let address = self.sandbox.address_for(host, implicit_tls)?;
+        let address = self.sandbox.address_of(protocol_of(protocol), host, implicit_tls)?;
         Ok(Some(Route { address, roots_pem: Some(self.sandbox.certificate_authority_pem().to_owned()) }))
     }
 }
@@ -48,7 +48,7 @@ impl Router for SandboxRouter {
 /// | `fresh`, `fresh empty` | the manual's account and mail again, or an empty inbox |
 /// | `account USER PASSWORD` | one more account, empty |
 /// | `hosts NAME …`, `hosts` | answers only for these names, or for all |
-/// | `deliver FILE [USER [MAILBOX]]` | delivers a letter; `next-letter` is one that is built in |
+/// | `deliver FILE [USER [MAILBOX]]` | delivers a letter, to the first account unless told; `next-letter` is one that is built in |
 /// | `disconnect` | drops every connection, as a crash would |
 pub struct SandboxEnvironment {
     router: Arc<SandboxRouter>,
@@ -73,14 +73,34 @@ impl Environment for SandboxEnvironment {
             ["hosts", ref hosts @ ..] => self.router.answer_for(Some(hosts.iter().map(ToString::to_string).collect())),
             ["deliver", file, ref to @ ..] if to.len() <= 2 => {
                 let letter = letter(file, folder)?;
-                let first = sandbox.store().users().into_iter().next().unwrap_or_default();
+                let first = sandbox.store().first_account();
                 let user = to.first().copied().unwrap_or(&first);
                 sandbox.store().deliver(user, to.get(1).copied().unwrap_or("INBOX"), &letter).map_err(|error| error.to_string())?;
             }
             ["disconnect"] => sandbox.disconnect_all(),
-            _ => return Err(format!("unknown directive {directive:?}; known are fresh, account, hosts, deliver and disconnect")),
+            _ => return Err(wrong(words.first().copied().unwrap_or(""))),
         }
         Ok(())
+    }
+}
+
+/// What a directive expects that came with something else, or which ones there are.
+fn wrong(directive: &str) -> String {
+    let expected = match directive {
+        "fresh" => "nothing, or empty",
+        "account" => "USER PASSWORD",
+        "deliver" => "FILE [USER [MAILBOX]]",
+        "disconnect" => "nothing",
+        _ => return format!("unknown directive {directive:?}; known are fresh, account, hosts, deliver and disconnect"),
+    };
+    format!("{directive}: expected {expected}")
+}
+
+fn protocol_of(name: &str) -> Protocol {
+    match name {
+        "pop3" => Protocol::Pop,
+        "smtp" => Protocol::Smtp,
+        _ => Protocol::Imap,
     }
 }
 

@@ -3,7 +3,8 @@
 pub mod arguments;
 mod demo;
 mod environment;
-mod output;
+mod interrupt;
+pub mod output;
 mod prompt;
 mod replaying;
 mod running;
@@ -26,7 +27,7 @@ pub fn carry_out(arguments: Arguments) -> Result<i32, String> {
         None => prompt::prompt(&global),
         Some(Command::Run { file, arguments }) => running::run(&global, &file, arguments),
         Some(Command::Eval { expression }) => running::eval(&global, &expression),
-        Some(Command::Replay { files, bless }) => replaying::replay_files(&global, &files, bless),
+        Some(Command::Replay(options)) => replaying::replay_files(&global, &options),
         Some(Command::Sandbox(options)) => sandboxing::sandbox(&global, &options),
         Some(Command::Demo) => demo::demo(&global),
     }

@@ -1,8 +1,8 @@
 //! The prompt.
 
 use super::arguments::Global;
+use super::interrupt::CtrlC;
 use super::output::print;
-use super::running::interrupt_on_ctrl_c;
 use super::setup::{Setup, attach};
 use crate::repl::{Session, editor};
 
@@ -10,7 +10,7 @@ pub(super) fn prompt(global: &Global) -> Result<i32, String> {
     let setup = Setup::new(global)?;
     let mut session = Session::new(Vec::new()).map_err(|condition| condition.to_string())?;
     let state = attach(session.host(), &setup);
-    interrupt_on_ctrl_c(session.host())?;
+    CtrlC::listen()?.watch(session.host());
     let code = editor::run(&mut session, print);
     state.close_all();
     code

@@ -1,50 +1,94 @@
 //! Transcripts as tests.
 
-use super::arguments::Global;
+use super::arguments::{Global, ReplayOptions};
 use super::environment::SandboxEnvironment;
-use super::output::print;
-use super::setup::{Setup, attach};
-use crate::repl::{Environment, Outcome, Session, replay};
+use super::interrupt::{CtrlC, INTERRUPTED};
+use super::output::{complain, print};
+use super::setup::{Setup, attach, trace_to_stderr};
+use crate::host::Host;
+use crate::repl::{Environment, Limits, Outcome, Session, Stop, replay};
 use crate::sandbox::Options;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
-pub(super) fn replay_files(global: &Global, files: &[PathBuf], bless: bool) -> Result<i32, String> {
-    let mut differ = false;
-    for file in files {
-        let name = file.display().to_string();
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
-        let folder = file.parent().unwrap_or(Path::new("."));
-        let outcome = replay_text(global, &text, &name, folder, &mut |_, _| {})?;
-        outcome.differences.iter().try_for_each(|difference| print(&format!("{difference}\n"))).map_err(|error| error.to_string())?;
-        if bless && outcome.blessed != text {
-            std::fs::write(file, &outcome.blessed).map_err(|error| format!("{name}: {error}"))?;
-            print(&format!("{name}: {} replies were written anew\n", outcome.differences.len())).map_err(|error| error.to_string())?;
-        } else {
-            differ |= !outcome.differences.is_empty();
-            let all = outcome.agreed + outcome.differences.len();
-            print(&format!("{name}: {} of {all} replies agree\n", outcome.agreed)).map_err(|error| error.to_string())?;
+pub(super) fn replay_files(global: &Global, options: &ReplayOptions) -> Result<i32, String> {
+    let ctrl_c = CtrlC::listen()?;
+    let limits = Limits { time: Duration::from_secs(options.time_limit), interrupted: ctrl_c.pressed.clone() };
+    let mut code = 0;
+    for file in &options.files {
+        match replay_file(global, file, options.bless, &limits, &ctrl_c) {
+            Ok(INTERRUPTED) => return Ok(INTERRUPTED),
+            Ok(one) => code = code.max(one),
+            // The other transcripts are replayed all the same.
+            Err(message) => {
+                complain(&format!("postoffice: {message}"));
+                code = 1;
+            }
         }
     }
-    Ok(i32::from(differ))
+    Ok(code)
+}
+
+fn replay_file(global: &Global, file: &Path, bless: bool, limits: &Limits, ctrl_c: &CtrlC) -> Result<i32, String> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let outcome = replay_limited(global, &text, &name, folder, limits, &mut |_, _| {}, &mut |host| ctrl_c.watch(host))?;
+    let say = |text: String| print(&text).map_err(|error| error.to_string());
+    outcome.differences.iter().try_for_each(|difference| say(format!("{difference}\n")))?;
+    match outcome.stop {
+        Some(Stop::Interrupted(message)) => {
+            complain(&format!("postoffice: {message}"));
+            return Ok(INTERRUPTED);
+        }
+        Some(Stop::Failed(message)) => return Err(message),
+        None => {}
+    }
+    if bless && outcome.blessed != text {
+        std::fs::write(file, &outcome.blessed).map_err(|error| format!("{name}: {error}"))?;
+        let replies = match outcome.differences.len() {
+            1 => "1 reply was".to_owned(),
+            several => format!("{several} replies were"),
+        };
+        say(format!("{name}: {replies} written anew\n"))?;
+        return Ok(0);
+    }
+    let all = outcome.agreed + outcome.differences.len();
+    let (replies, agree) = if all == 1 { ("reply", "agrees") } else { ("replies", "agree") };
+    say(format!("{name}: {} of {all} {replies} {agree}\n", outcome.agreed))?;
+    Ok(i32::from(!outcome.differences.is_empty()))
 }
 
 /// Replays a transcript on a fresh sandbox, or where `--connect-to` says.
 ///
 /// # Errors
-/// A transcript that cannot be read, a directive that cannot be carried out, a sandbox that cannot start.
+/// A transcript that cannot be read or holds no input, a sandbox that cannot start.
 pub fn replay_text(global: &Global, text: &str, name: &str, folder: &Path, watch: &mut dyn FnMut(&str, &str)) -> Result<Outcome, String> {
+    replay_limited(global, text, name, folder, &Limits::default(), watch, &mut |_| {})
+}
+
+/// `started` gets the host before the first form runs.
+fn replay_limited(
+    global: &Global,
+    text: &str,
+    name: &str,
+    folder: &Path,
+    limits: &Limits,
+    watch: &mut dyn FnMut(&str, &str),
+    started: &mut dyn FnMut(&Host),
+) -> Result<Outcome, String> {
     let sandboxed = global.connect_to.is_empty();
     let mut setup =
         if sandboxed { Setup::sandboxed(Options { mail: global.mail.clone(), ..Options::default() })? } else { Setup::new(global)? };
     if sandboxed {
-        setup.connector.trace =
-            global.trace.then(|| -> crate::transport::TraceSink { std::sync::Arc::new(|line: &str| eprintln!("{line}")) });
+        setup.connector.trace = global.trace.then(trace_to_stderr);
     }
     let mut session = Session::new(Vec::new()).map_err(|condition| condition.to_string())?;
     let state = attach(session.host(), &setup);
+    started(session.host());
     let outcome = match &setup.router {
-        Some(router) => replay(text, name, folder, &mut session, &mut SandboxEnvironment::new(router.clone()), watch),
-        None => replay(text, name, folder, &mut session, &mut NoEnvironment, watch),
+        Some(router) => replay(text, name, folder, &mut session, &mut SandboxEnvironment::new(router.clone()), limits, watch),
+        None => replay(text, name, folder, &mut session, &mut NoEnvironment, limits, watch),
     };
     state.close_all();
     outcome

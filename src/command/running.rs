@@ -1,14 +1,15 @@
 //! Scripts and single expressions.
 
 use super::arguments::Global;
-use super::output::print;
+use super::interrupt::{CtrlC, INTERRUPTED};
+use super::output::{complain, print};
 use super::setup::{Setup, attach};
+use crate::condition::Condition;
 use crate::host::{Host, Options, Report};
 use crate::lisp::printer;
+use crate::repl::evaluate_forms;
+use crate::repl::session::warning_text;
 use std::io::Read;
-
-/// Exit code after Ctrl-C, as shells have it.
-const INTERRUPTED: i32 = 130;
 
 pub(super) fn run(global: &Global, file: &str, arguments: Vec<String>) -> Result<i32, String> {
     let source = if file == "-" {
@@ -20,36 +21,32 @@ pub(super) fn run(global: &Global, file: &str, arguments: Vec<String>) -> Result
         String::from_utf8(bytes).map_err(|error| format!("{file}: it is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))?
     };
     let name = if file == "-" { "standard input" } else { file };
-    evaluate(global, &source, name, arguments, |_, _| Ok(()))
+    evaluate(global, arguments, |host| host.evaluate(&source, name).map(|_| ()))
 }
 
 pub(super) fn eval(global: &Global, expression: &str) -> Result<i32, String> {
-    evaluate(global, expression, "expression", Vec::new(), |host, value| {
-        let text = printer::readably(&host.datum(value));
-        print(&format!("{text}\n")).map_err(|error| error.to_string())
-    })
+    let mut failed = None;
+    let code = evaluate(global, Vec::new(), |host| {
+        evaluate_forms(host, expression, "expression", |host, value| {
+            let gap = if host.context().at_line_start() { "" } else { "\n" };
+            let text = printer::readably(&host.datum(value));
+            failed = failed.take().or(print(&format!("{gap}{text}\n")).err());
+            host.context().set_at_line_start(true);
+        })
+    })?;
+    failed.map_or(Ok(code), |error| Err(error.to_string()))
 }
 
-fn evaluate(
-    global: &Global,
-    source: &str,
-    name: &str,
-    arguments: Vec<String>,
-    show: impl FnOnce(&Host, &crate::host::Value) -> Result<(), String>,
-) -> Result<i32, String> {
+fn evaluate(global: &Global, arguments: Vec<String>, program: impl FnOnce(&mut Host) -> Result<(), Report>) -> Result<i32, String> {
     let setup = Setup::new(global)?;
-    let warnings = |condition: &crate::condition::Condition| eprint!("{}", crate::repl::session::warning_text(condition));
+    let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));
     let options = Options { arguments, output: Box::new(print), warnings: Box::new(warnings) };
     let mut host = Host::new(options).map_err(|condition| condition.to_string())?;
     let state = attach(&mut host, &setup);
-    interrupt_on_ctrl_c(&host)?;
-    let result = host.evaluate(source, name);
-    let code = match &result {
-        Ok(value) => show(&host, value).map(|()| 0),
-        Err(report) => Ok(report_failure(report)),
-    };
+    CtrlC::listen()?.watch(&host);
+    let code = program(&mut host).map_or_else(|report| report_failure(&report), |()| 0);
     state.close_all();
-    code
+    Ok(code)
 }
 
 fn report_failure(report: &Report) -> i32 {
@@ -57,22 +54,9 @@ fn report_failure(report: &Report) -> i32 {
         return code;
     }
     if report.interrupted {
-        eprintln!("Interrupted");
+        complain("Interrupted");
         return INTERRUPTED;
     }
-    eprintln!("{report}");
+    complain(&report.to_string());
     1
-}
-
-/// Ctrl-C stops the form that runs; a second one while it still runs ends the program.
-pub(super) fn interrupt_on_ctrl_c(host: &Host) -> Result<(), String> {
-    let interrupter = host.interrupter();
-    let context = std::sync::Arc::downgrade(host.context());
-    ctrlc::set_handler(move || {
-        if context.upgrade().is_some_and(|context| context.interrupted()) {
-            std::process::exit(INTERRUPTED);
-        }
-        interrupter.interrupt();
-    })
-    .map_err(|error| error.to_string())
 }

@@ -7,7 +7,7 @@ use crate::sandbox::{Account, Options, Sandbox, Seed};
 use std::sync::mpsc;
 
 pub(super) fn sandbox(global: &Global, options: &SandboxOptions) -> Result<i32, String> {
-    let mut accounts = options.account.iter().map(|text| account(text)).collect::<Result<Vec<_>, _>>()?;
+    let mut accounts = options.account.clone();
     if accounts.is_empty() {
         accounts.push(Account::manual());
     }
@@ -33,9 +33,4 @@ pub(super) fn sandbox(global: &Global, options: &SandboxOptions) -> Result<i32, 
     .map_err(|error| error.to_string())?;
     let _ = receiver.recv(); // only Ctrl-C ends it
     Ok(0)
-}
-
-fn account(text: &str) -> Result<Account, String> {
-    let (user, password) = text.split_once(':').ok_or("--account: expected USER:PASSWORD")?;
-    if user.is_empty() { Err("--account: expected USER:PASSWORD".into()) } else { Ok(Account::new(user, password)) }
 }

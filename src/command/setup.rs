@@ -2,6 +2,7 @@
 
 use super::arguments::Global;
 use super::environment::SandboxRouter;
+use super::output::complain;
 use crate::api::{self, State};
 use crate::host::Host;
 use crate::sandbox::{Options, Sandbox, Seed};
@@ -51,8 +52,9 @@ pub(super) fn seed_for(global: &Global) -> Seed {
     if global.mail.is_empty() { Seed::Manual } else { Seed::Empty }
 }
 
-fn trace_to_stderr() -> TraceSink {
-    Arc::new(|line: &str| eprintln!("{line}"))
+/// The lines of `--trace`.
+pub(super) fn trace_to_stderr() -> TraceSink {
+    Arc::new(complain)
 }
 
 /// Gives a host the whole interface, over these connections. The state closes what is left open.

@@ -3,8 +3,39 @@
 pub mod error;
 pub mod imap;
 pub mod limits;
+pub mod outgoing;
+pub mod pop3;
 pub mod secret;
+pub mod smtp;
 
 pub use error::{EncodeError, ProtocolError};
 pub use limits::Limits;
+pub use outgoing::Outgoing;
 pub use secret::Secret;
+
+/// What the one loop around every session needs of it: bytes to send, room for bytes, and whether there is something to tell.
+pub trait Protocol {
+    /// The protocol's name: `imap`, `pop3` or `smtp`.
+    const NAME: &'static str;
+
+    /// The bytes to send now; empty when there are none.
+    fn take_outgoing(&mut self) -> Outgoing;
+
+    /// Room to read into; say with [`Protocol::filled`] how much was read.
+    fn space(&mut self) -> &mut [u8];
+
+    /// Says that `count` bytes were read into [`Protocol::space`].
+    fn filled(&mut self, count: usize);
+
+    /// Finds the next event, which the session's `current_event` then shows; `false` when more bytes are needed first.
+    ///
+    /// # Errors
+    /// [`ProtocolError`]; the connection must be closed then.
+    fn find_event(&mut self) -> Result<bool, ProtocolError>;
+
+    /// Forgets all that was learnt before TLS began.
+    ///
+    /// # Errors
+    /// [`ProtocolError::OutOfTurn`] when bytes were sent in the clear behind the reply that allowed it.
+    fn tls_established(&mut self) -> Result<(), ProtocolError>;
+}

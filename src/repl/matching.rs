@@ -6,28 +6,53 @@ use crate::lisp::reader;
 /// Stands for the rest of a line, for any lines when alone in one, and for any elements when alone in a list.
 const WILDCARD: &str = "…";
 
-/// Whether `actual` is what `expected` says. White space between the elements of a list does not count, inside strings it does; addresses match any.
+/// Whether `actual` is what `expected` says. They are compared as data where each of them is one whole list, string, vector or object, so that white space between the
+/// elements of a list does not count, while inside strings it does; and line by line, without blanks at the ends of lines, otherwise. Addresses match any.
 pub fn matches(expected: &str, actual: &str) -> bool {
-    if expected == actual {
-        return true;
-    }
-    match (data(expected), data(actual)) {
-        (Some(expected), Some(actual)) if expected.len() == actual.len() => {
-            expected.iter().zip(&actual).all(|(expected, actual)| datum_matches(expected, actual))
-        }
-        _ => lines_match(expected, actual),
+    expected == actual || lines_match(expected, actual) || {
+        let (expected, actual) = (whole_datum(expected), whole_datum(actual));
+        expected.zip(actual).is_some_and(|(expected, actual)| datum_matches(&expected, &actual))
     }
 }
 
-fn data(text: &str) -> Option<Vec<Datum>> {
-    reader::read_data(text).ok().filter(|data| !data.is_empty())
+/// The one list, string, vector or object that this text is, from its first character to its last; `None` for anything else. What is printed has no comments,
+/// so that a text with one is not data.
+pub(super) fn whole_datum(text: &str) -> Option<Datum> {
+    let text = text.trim();
+    if !["(", "\"", "#(", "#u8(", "#<"].iter().any(|start| text.starts_with(start)) || has_comment(text) {
+        return None;
+    }
+    let mut data = reader::read_data(text).ok()?;
+    let datum = data.pop().filter(|_| data.is_empty())?;
+    let is_whole =
+        matches!(datum, Datum::List(_) | Datum::Dotted(..) | Datum::Vector(_) | Datum::Bytes(_) | Datum::String(_) | Datum::Opaque(_));
+    is_whole.then_some(datum)
+}
+
+/// Whether `;`, `#;` or `#|` stands outside of strings and of symbols in bars.
+fn has_comment(text: &str) -> bool {
+    let mut quote = None;
+    let mut before = ' ';
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => drop(characters.next()),
+            '"' | '|' if quote == Some(character) => quote = None,
+            '|' if quote.is_none() && before == '#' => return true,
+            '"' | '|' if quote.is_none() => quote = Some(character),
+            ';' if quote.is_none() => return true,
+            _ => {}
+        }
+        before = character;
+    }
+    false
 }
 
 fn datum_matches(expected: &Datum, actual: &Datum) -> bool {
     match (expected, actual) {
         (Datum::String(expected), Datum::String(actual)) => lines_match(expected, actual),
         (Datum::Opaque(expected), Datum::Opaque(actual)) => {
-            without_address(expected) == without_address(actual) || lines_match(expected, actual)
+            without_addresses(expected) == without_addresses(actual) || lines_match(expected, actual)
         }
         (Datum::List(expected), Datum::List(actual)) | (Datum::Vector(expected), Datum::Vector(actual)) => elements_match(expected, actual),
         (Datum::Dotted(expected, expected_end), Datum::Dotted(actual, actual_end)) => {
@@ -43,31 +68,24 @@ fn elements_match(expected: &[Datum], actual: &[Datum]) -> bool {
     sequence_matches(expected, actual, &is_wildcard, &datum_matches)
 }
 
-/// `#<mailbox::imap-mailbox @ #x2064ca4a>` up to its address.
-fn without_address(object: &str) -> &str {
-    object.split(" @ #x").next().unwrap_or(object)
-}
-
 fn lines_match(expected: &str, actual: &str) -> bool {
     let (expected, actual): (Vec<&str>, Vec<&str>) = (expected.split('\n').collect(), actual.split('\n').collect());
     sequence_matches(&expected, &actual, &|line| line.trim() == WILDCARD, &|expected, actual| line_matches(expected, actual))
 }
 
 fn line_matches(expected: &str, actual: &str) -> bool {
+    let (expected, actual) = (expected.trim_end(), actual.trim_end());
     match expected.split_once(WILDCARD) {
-        Some((start, rest)) => actual.strip_prefix(start).is_some_and(|left| left.ends_with(rest)),
-        None => expected.trim_end() == actual.trim_end() || without_address(expected) != expected && same_but_addresses(expected, actual),
+        Some((start, rest)) => expected == actual || actual.strip_prefix(start).is_some_and(|left| left.ends_with(rest)),
+        None => expected == actual || without_addresses(expected) == without_addresses(actual),
     }
 }
 
-/// Lines with objects in them, whose addresses match any.
-fn same_but_addresses(expected: &str, actual: &str) -> bool {
-    let blank = |line: &str| {
-        let mut parts = line.split("#x");
-        let first = parts.next().unwrap_or("").to_owned();
-        parts.fold(first, |text, part| format!("{text}#x{}", part.trim_start_matches(|c: char| c.is_ascii_hexdigit())))
-    };
-    blank(expected) == blank(actual)
+/// `#<mailbox::imap-mailbox @ #x2064ca4a>` without the digits of its address.
+fn without_addresses(text: &str) -> String {
+    let mut parts = text.split(" @ #x");
+    let first = parts.next().unwrap_or("").to_owned();
+    parts.fold(first, |text, part| format!("{text} @ #x{}", part.trim_start_matches(|c: char| c.is_ascii_hexdigit())))
 }
 
 /// Matches a sequence in which wildcards stand for any number of elements; linear but for the last wildcard's retries.
@@ -117,6 +135,20 @@ mod tests {
             ("Error: x", "Error: y", false),
             ("Hello\n…\nend", "Hello\n1\n2\nend", true),
             ("", "nil", false),
+            ("Subject: lunch; at midnight", "Subject: lunch; at noon", false),
+            ("(1 2) ; a", "(1 2) ; b", false),
+            ("(1 ; a\n2)", "(1 ; b\n2)", false),
+            ("(1 #|a|# 2)", "(1 2)", false),
+            ("(1 #;a 2)", "(1 2)", false),
+            ("(\"a;b\" |c;d| #\\; 5)", "(\"a;b\"  |c;d| #\\; 5)", true),
+            ("one two", "one  two", false),
+            ("one\ntwo", "one two", false),
+            ("one \ntwo", "one\ntwo", true),
+            ("(1) (2)", "(1)\n(2)", false),
+            ("'(1 2)", "'(1  2)", false),
+            ("#<a @ #x1 \"b\">", "#<a @ #x2 \"c\">", false),
+            ("on #<a @ #x1> in 5", "on #<a @ #xff> in 5", true),
+            ("a…b \nc", "a…b\nc", true),
         ];
         for (expected, actual, agree) in table {
             assert_eq!(matches(expected, actual), agree, "{expected:?} {actual:?}");

@@ -1,5 +1,6 @@
 //! One session at the prompt, without a terminal: a form goes in, what the prompt prints comes out.
 
+use super::forms::evaluate_forms;
 use crate::condition::Condition;
 use crate::host::{Host, Options, Report};
 use crate::lisp::printer;
@@ -12,11 +13,11 @@ pub struct Session {
     number: usize,
 }
 
-/// What one form gave.
+/// What an input gave, which is one form as a rule.
 pub struct Reply {
-    /// What it printed, warnings among it.
+    /// What was printed, warnings among it, and the values of all forms but the last.
     pub output: String,
-    /// Its value, printed, or what went wrong.
+    /// The last form's value, printed, or what went wrong.
     pub result: Result<String, Box<Report>>,
 }
 
@@ -27,8 +28,17 @@ impl Reply {
             Ok(value) => value.clone(),
             Err(report) => error_text(report),
         };
-        let gap = if self.output.is_empty() || self.output.ends_with('\n') { "" } else { "\n" };
-        format!("{}{gap}{result}", self.output)
+        let mut text = self.output.clone();
+        start_line(&mut text);
+        text.push_str(&result);
+        text
+    }
+}
+
+/// Ends a line that was begun.
+fn start_line(text: &mut String) {
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
     }
 }
 
@@ -82,13 +92,36 @@ impl Session {
 
     /// Evaluates what was typed.
     pub fn evaluate(&mut self, input: &str) -> Reply {
-        let result = self.host.evaluate(input, "prompt");
+        self.host.context().set_at_line_start(true);
+        let output = self.output.clone();
+        let take = || std::mem::take(&mut *output.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut shown = String::new();
+        let mut last = None;
+        let result = evaluate_forms(&mut self.host, input, "prompt", |host, value| {
+            if let Some(value) = last.take() {
+                add_value(&mut shown, value);
+            }
+            shown.push_str(&take());
+            last = Some(printer::readably(&host.datum(value)));
+            host.context().set_at_line_start(true);
+        });
         self.number += 1;
         let result = match result {
-            Ok(value) => Ok(printer::readably(&self.host.datum(&value))),
-            Err(report) => Err(Box::new(report)),
+            Ok(()) => Ok(last.unwrap_or_default()),
+            Err(report) => {
+                if let Some(value) = last {
+                    add_value(&mut shown, value);
+                }
+                Err(Box::new(report))
+            }
         };
-        let output = std::mem::take(&mut *self.output.lock().unwrap_or_else(PoisonError::into_inner));
-        Reply { output, result }
+        shown.push_str(&take());
+        Reply { output: shown, result }
     }
+}
+
+fn add_value(shown: &mut String, value: String) {
+    start_line(shown);
+    shown.push_str(&value);
+    shown.push('\n');
 }

@@ -12,7 +12,11 @@ use imap_codec::{
     imap_types::command::Command,
 };
 
-use super::{Extensions, wire::Transport};
+use super::{
+    Extensions,
+    lines::{Line, Lines},
+    wire::Transport,
+};
 
 /// A command may be this long, literals not counted.
 const LINE_LIMIT: usize = 64 * 1024;
@@ -38,20 +42,9 @@ pub(crate) enum Frame {
     End,
 }
 
-/// How a line read from the client turned out.
-pub(crate) enum Line {
-    /// A line, or the rest of one behind a literal, its CRLF included.
-    Complete(Vec<u8>),
-    /// Too long; it was skipped to its end.
-    TooLong,
-    End,
-}
-
 pub(crate) struct Framing {
-    pub(crate) transport: Transport,
+    pub(crate) lines: Lines,
     extensions: Extensions,
-    buffer: Vec<u8>,
-    at: usize,
 }
 
 /// A literal announced at the end of a line.
@@ -62,14 +55,7 @@ struct Announced {
 
 impl Framing {
     pub(crate) fn new(transport: Transport, extensions: Extensions) -> Framing {
-        Framing { transport, extensions, buffer: Vec::new(), at: 0 }
-    }
-
-    /// Forgets what the client sent ahead of its turn, here and below.
-    pub(crate) fn discard_incoming(&mut self) {
-        self.buffer.clear();
-        self.at = 0;
-        self.transport.discard_incoming();
+        Framing { lines: Lines::new(transport), extensions }
     }
 
     /// Reads one command, agreeing to its literals.
@@ -77,7 +63,7 @@ impl Framing {
         let mut command = Vec::new();
         let (mut line_octets, mut literal_octets) = (0, 0);
         loop {
-            let line = match self.read_line(LINE_LIMIT - line_octets)? {
+            let line = match self.lines.read_line(LINE_LIMIT - line_octets)? {
                 Line::Complete(line) => line,
                 Line::TooLong => return Ok(refused(&command, "BAD The command line is too long.", false)),
                 Line::End => return Ok(Frame::End),
@@ -90,52 +76,10 @@ impl Framing {
             }
             let size = literal.size.unwrap_or(0);
             literal_octets += size;
-            if !self.read_exactly(size, &mut command)? {
+            if !self.lines.read_exactly(size, &mut command)? {
                 return Ok(Frame::End);
             }
         }
-    }
-
-    /// Reads up to a line feed.
-    pub(crate) fn read_line(&mut self, limit: usize) -> io::Result<Line> {
-        let mut searched = 0;
-        let mut too_long = false;
-        loop {
-            let pending = &self.buffer[self.at..];
-            if let Some(length) = memchr::memchr(b'\n', &pending[searched..]).map(|at| searched + at + 1) {
-                let line = pending[..length].to_vec();
-                self.at += length;
-                return Ok(if too_long || length > limit { Line::TooLong } else { Line::Complete(line) });
-            }
-            searched = pending.len();
-            if searched > limit {
-                (too_long, searched, self.at) = (true, 0, self.buffer.len());
-            }
-            if !self.fill()? {
-                return Ok(Line::End);
-            }
-        }
-    }
-
-    /// Whether a whole line is there already, without reading.
-    pub(crate) fn has_line(&self) -> bool {
-        memchr::memchr(b'\n', &self.buffer[self.at..]).is_some()
-    }
-
-    /// How many octets were read and not used yet.
-    pub(crate) fn pending(&self) -> usize {
-        self.buffer.len() - self.at
-    }
-
-    /// Reads what the client has sent; false at the end. In IDLE it ends with `WouldBlock` when the mailbox changes.
-    pub(crate) fn fill(&mut self) -> io::Result<bool> {
-        self.buffer.drain(..self.at);
-        self.at = 0;
-        let length = self.buffer.len();
-        self.buffer.resize(length + 16 * 1024, 0);
-        let result = self.transport.read(&mut self.buffer[length..]);
-        self.buffer.truncate(length + *result.as_ref().unwrap_or(&0));
-        Ok(result? > 0)
     }
 
     /// Lets the literal come, or says why not.
@@ -152,24 +96,8 @@ impl Framing {
         if command.len() < LINE_LIMIT && !matches!(CommandCodec::default().decode(command), Err(CommandDecodeError::LiteralFound { .. })) {
             return Ok(Some(malformed(command)));
         }
-        self.transport.write_all(b"+ Go ahead.\r\n")?;
+        self.lines.transport.write_all(b"+ Go ahead.\r\n")?;
         Ok(None)
-    }
-
-    fn read_exactly(&mut self, size: usize, command: &mut Vec<u8>) -> io::Result<bool> {
-        let mut missing = size;
-        loop {
-            let count = missing.min(self.buffer.len() - self.at);
-            command.extend_from_slice(&self.buffer[self.at..self.at + count]);
-            self.at += count;
-            missing -= count;
-            if missing == 0 {
-                return Ok(true);
-            }
-            if !self.fill()? {
-                return Ok(false);
-            }
-        }
     }
 
     fn decode(&self, command: &[u8]) -> Frame {

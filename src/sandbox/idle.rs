@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{
-    framing::Line,
+    lines::Line,
     session::{Outcome, Refusal, Session, State, bad, no},
 };
 
@@ -18,9 +18,9 @@ impl Session {
         }
         self.user()?;
         self.out.extend_from_slice(b"+ idling\r\n");
-        self.framing.transport.set_interruptible(true);
+        self.framing.lines.transport.set_interruptible(true);
         let result = self.wait_for_done();
-        self.framing.transport.set_interruptible(false);
+        self.framing.lines.transport.set_interruptible(false);
         result
     }
 
@@ -31,26 +31,26 @@ impl Session {
             if matches!(self.state, State::Logout) {
                 return no("The mailbox is gone.");
             }
-            while !self.framing.has_line() {
-                match self.framing.fill() {
+            while !self.framing.lines.has_line() {
+                match self.framing.lines.fill() {
                     Ok(true) => {}
                     Ok(false) => return Err(Refusal::Broken(io::ErrorKind::UnexpectedEof.into())),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error.into()),
                 }
-                if self.framing.pending() > LINE_LIMIT {
+                if self.framing.lines.pending().len() > LINE_LIMIT {
                     break;
                 }
             }
-            if self.framing.has_line() || self.framing.pending() > LINE_LIMIT {
+            if self.framing.lines.has_line() || self.framing.lines.pending().len() > LINE_LIMIT {
                 return self.end_idle();
             }
         }
     }
 
     fn end_idle(&mut self) -> Outcome {
-        self.framing.transport.set_interruptible(false);
-        match self.framing.read_line(LINE_LIMIT)? {
+        self.framing.lines.transport.set_interruptible(false);
+        match self.framing.lines.read_line(LINE_LIMIT)? {
             Line::Complete(line) if line.trim_ascii_end().eq_ignore_ascii_case(b"DONE") => Ok("IDLE completed.".to_owned()),
             Line::End => Err(Refusal::Broken(io::ErrorKind::UnexpectedEof.into())),
             _ => bad("Expected DONE."),

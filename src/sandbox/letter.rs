@@ -35,6 +35,11 @@ impl Content {
             Cow::Borrowed(bytes) => Arc::from(bytes),
             Cow::Owned(bytes) => Arc::from(bytes),
         };
+        Content::as_it_is(bytes)
+    }
+
+    /// The bytes as they are, line ends of whatever kind included.
+    pub(crate) fn as_it_is(bytes: Arc<[u8]>) -> Content {
         Content { bytes, structure: OnceLock::new() }
     }
 

@@ -14,12 +14,39 @@ use std::{
 use native_tls::TlsAcceptor;
 
 use super::{
+    Protocol,
+    pop::PopSession,
     session::{Session, Shared},
+    smtp::SmtpSession,
     wire::{Incoming, Transport, Wire},
 };
 
 /// More connections at a time are turned away; a sandbox is for one person or one test.
 const CONNECTION_LIMIT: usize = 500;
+
+/// What a listener speaks, and whether TLS comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Service {
+    pub(crate) protocol: Protocol,
+    pub(crate) implicit_tls: bool,
+}
+
+impl Service {
+    /// Every protocol, plain and over TLS.
+    pub(crate) const ALL: [Service; 6] = [
+        Service { protocol: Protocol::Imap, implicit_tls: false },
+        Service { protocol: Protocol::Imap, implicit_tls: true },
+        Service { protocol: Protocol::Pop, implicit_tls: false },
+        Service { protocol: Protocol::Pop, implicit_tls: true },
+        Service { protocol: Protocol::Smtp, implicit_tls: false },
+        Service { protocol: Protocol::Smtp, implicit_tls: true },
+    ];
+
+    /// Its place in [`Service::ALL`].
+    pub(crate) fn index(self) -> usize {
+        self.protocol as usize * 2 + usize::from(self.implicit_tls)
+    }
+}
 
 /// All that runs: accepting threads, open connections, and the word that it is over.
 #[derive(Default)]
@@ -36,7 +63,7 @@ impl Running {
     pub(crate) fn listen(
         self: &Arc<Running>,
         port: u16,
-        implicit_tls: bool,
+        service: Service,
         acceptor: TlsAcceptor,
         shared: &Arc<Shared>,
     ) -> io::Result<SocketAddr> {
@@ -50,7 +77,7 @@ impl Running {
                 }
                 if let Ok(socket) = socket {
                     // No thread for it means that the system is short of something; the client sees a closed connection.
-                    let _ = running.connect(socket, implicit_tls, &acceptor, &shared);
+                    let _ = running.connect(socket, service, &acceptor, &shared);
                 }
             }
         };
@@ -92,7 +119,7 @@ impl Running {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    fn connect(self: &Arc<Running>, socket: TcpStream, implicit_tls: bool, acceptor: &TlsAcceptor, shared: &Arc<Shared>) -> io::Result<()> {
+    fn connect(self: &Arc<Running>, socket: TcpStream, service: Service, acceptor: &TlsAcceptor, shared: &Arc<Shared>) -> io::Result<()> {
         // Answers go out as they are written; commands and answers alternate, which Nagle's algorithm would slow down.
         socket.set_nodelay(true)?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -111,8 +138,13 @@ impl Running {
             let _registered = Registered { running, number };
             let wire = Wire::new(socket, Arc::clone(&incoming));
             let mut transport = Transport::Plain(wire);
-            if !implicit_tls || transport.accept_tls(&acceptor).is_ok() {
-                Session::new(shared, transport, incoming, acceptor).run();
+            if service.implicit_tls && transport.accept_tls(&acceptor).is_err() {
+                return;
+            }
+            match service.protocol {
+                Protocol::Imap => Session::new(shared, transport, incoming, acceptor).run(),
+                Protocol::Pop => PopSession::new(shared, transport, acceptor).run(),
+                Protocol::Smtp => SmtpSession::new(shared, transport, acceptor).run(),
             }
         };
         let session = thread::Builder::new().name("sandbox session".to_owned()).spawn(serve);

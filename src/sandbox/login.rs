@@ -4,7 +4,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use imap_codec::imap_types::auth::AuthMechanism;
 
 use super::{
-    framing::Line,
+    lines::Line,
+    sasl::{self, Fault},
     session::{Outcome, Refusal, Session, State, bad, no},
 };
 
@@ -17,7 +18,7 @@ impl Session {
         if !self.shared.extensions.starttls {
             return bad("STARTTLS is not supported.");
         }
-        if self.framing.transport.is_encrypted() {
+        if self.framing.lines.transport.is_encrypted() {
             return bad("TLS is up already.");
         }
         self.not_authenticated()?;
@@ -43,12 +44,10 @@ impl Session {
             Some(initial) => initial.to_vec(),
             None => self.ask_for_response()?,
         };
-        // RFC 4616 2: authorization identity, NUL, user, NUL, password.
-        let fields: Vec<&[u8]> = response.split(|byte| *byte == 0).collect();
-        match fields[..] {
-            [identity, user, password] if identity.is_empty() || identity == user => self.check_password(user, password, "AUTHENTICATE"),
-            [_, _, _] => no("[AUTHORIZATIONFAILED] You cannot act for someone else."),
-            _ => bad("This is not a PLAIN response."),
+        match sasl::plain(&response) {
+            Ok(credentials) => self.check_password(&credentials.user, &credentials.password, "AUTHENTICATE"),
+            Err(Fault::OtherIdentity) => no("[AUTHORIZATIONFAILED] You cannot act for someone else."),
+            Err(_) => bad("This is not a PLAIN response."),
         }
     }
 
@@ -56,7 +55,7 @@ impl Session {
     fn ask_for_response(&mut self) -> Result<Vec<u8>, Refusal> {
         self.out.extend_from_slice(b"+ \r\n");
         self.flush()?;
-        let line = match self.framing.read_line(RESPONSE_LIMIT)? {
+        let line = match self.framing.lines.read_line(RESPONSE_LIMIT)? {
             Line::Complete(line) => line,
             Line::TooLong => return bad("The response is too long."),
             Line::End => return Err(Refusal::Broken(std::io::ErrorKind::UnexpectedEof.into())),
@@ -69,13 +68,10 @@ impl Session {
     }
 
     fn check_password(&mut self, user: &[u8], password: &[u8], command: &str) -> Outcome {
-        let (Ok(user), Ok(password)) = (std::str::from_utf8(user), std::str::from_utf8(password)) else {
+        let Some(user) = self.shared.store.login(user, password) else {
             return no("[AUTHENTICATIONFAILED] Wrong user or password.");
         };
-        if !self.shared.store.password_is_right(user, password) {
-            return no("[AUTHENTICATIONFAILED] Wrong user or password.");
-        }
-        self.state = State::Authenticated(user.to_owned());
+        self.state = State::Authenticated(user);
         Ok(format!("[CAPABILITY {}] {command} completed.", self.capabilities()))
     }
 
@@ -111,7 +107,7 @@ impl Session {
     }
 
     fn login_allowed(&self) -> Result<(), Refusal> {
-        if self.shared.extensions.login_disabled_before_tls && !self.framing.transport.is_encrypted() {
+        if self.shared.extensions.login_disabled_before_tls && !self.framing.lines.transport.is_encrypted() {
             return no("[PRIVACYREQUIRED] Logging in needs TLS first.");
         }
         Ok(())

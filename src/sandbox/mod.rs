@@ -1,9 +1,11 @@
 //! A mail server inside this process, for trying scripts and for tests.
 //!
-//! It speaks IMAP4rev1 (RFC 3501) with the extensions of [`Extensions`], in plain text, behind STARTTLS and over TLS, on
-//! addresses of 127.0.0.1 that the system chooses. Mail lives in memory and is gone with the [`Sandbox`].
+//! It speaks IMAP4rev1 (RFC 3501) with the extensions of [`Extensions`], POP3 (RFC 1939) with those of [`PopExtensions`] and SMTP
+//! submission (RFC 5321) with those of [`SmtpExtensions`], in plain text, behind STARTTLS or STLS and over TLS, on addresses of
+//! 127.0.0.1 that the system chooses. All three work on the same mail, which lives in memory and is gone with the [`Sandbox`]. What is
+//! sent to people elsewhere goes no further than [`Store::outbox`].
 //!
-//! Commands are decoded by `imap-codec`, not by this crate's own protocol core, so that a mistake there cannot hide.
+//! IMAP commands are decoded by `imap-codec`, not by this crate's own protocol core, so that a mistake there cannot hide.
 //!
 //! ```
 //! use postoffice::sandbox::{Options, Sandbox};
@@ -15,12 +17,14 @@
 //! ```
 //!
 //! From the outside in: [`Sandbox`] and its listeners (`listener`), one connection's bytes (`wire`), commands out of bytes
-//! (`framing`), the session and its state (`session`) with a file per group of commands, its view of the mailbox (`selected`),
-//! and the mail itself (`store`, `names`, `mailbox`, `letter`).
+//! (`lines`; for IMAP `framing`, for the others `conversation`), the session and its state (`session`, `pop`, `smtp`) with a file per
+//! group of commands, its view of the mailbox (`selected`, `pop::maildrop`), and the mail itself (`store`, `names`, `mailbox`, `letter`).
 
+mod accounts;
 mod address;
 mod append;
 mod certificates;
+mod conversation;
 mod copying;
 mod dates;
 mod error;
@@ -32,6 +36,7 @@ mod header;
 mod idle;
 mod import;
 mod letter;
+mod lines;
 mod list;
 mod listener;
 mod login;
@@ -41,13 +46,16 @@ mod mime;
 mod names;
 mod options;
 mod parameters;
+mod pop;
 mod received;
+mod sasl;
 mod search;
 mod section;
 pub mod seed;
 mod selected;
 mod sequence;
 mod session;
+mod smtp;
 pub mod store;
 mod structure;
 mod text;
@@ -64,10 +72,13 @@ use certificates::Authority;
 pub use error::SandboxError;
 pub use import::{ImportedLetter, import};
 pub use letter::Letter;
-use listener::Running;
-pub use options::{Account, Extensions, Options, Seed};
+use listener::{Running, Service};
+pub use options::{Account, Extensions, Options, Protocol, Seed};
+pub use pop::PopExtensions;
 use received::Received;
 use session::Shared;
+use smtp::Delivery;
+pub use smtp::{Sent, SmtpExtensions};
 pub use store::Store;
 
 /// What the certificate of the two standing listeners names.
@@ -78,9 +89,9 @@ pub struct Sandbox {
     shared: Arc<Shared>,
     running: Arc<Running>,
     authority: Authority,
-    imap: SocketAddr,
-    imaps: SocketAddr,
-    hosts: Mutex<HashMap<(String, bool), SocketAddr>>,
+    /// Those of the standing listeners, in the order of [`Service::ALL`].
+    addresses: Vec<SocketAddr>,
+    hosts: Mutex<HashMap<(String, Service), SocketAddr>>,
 }
 
 impl Sandbox {
@@ -98,45 +109,79 @@ impl Sandbox {
             store.admit_guests(first);
         }
         let received = Received::default();
-        let shared = Arc::new(Shared { store: Arc::new(store), extensions: options.extensions, received });
+        let delivery = Delivery::new(options.domains, options.refuse, options.trace_headers);
+        let (extensions, pop, smtp) = (options.extensions, options.pop, options.smtp);
+        let shared = Arc::new(Shared { store: Arc::new(store), extensions, pop, smtp, delivery, received });
         let running = Arc::new(Running::default());
-        let bound = running
-            .listen(options.imap_port, false, acceptor.clone(), &shared)
-            .and_then(|imap| Ok((imap, running.listen(options.imaps_port, true, acceptor, &shared)?)));
-        let (imap, imaps) = bound.map_err(|source| {
+        let imap = [options.imap_port, options.imaps_port];
+        let ports = [imap, [options.pop_port, options.pops_port], [options.smtp_port, options.smtps_port]];
+        let services = Service::ALL.into_iter().zip(ports.into_iter().flatten());
+        let bound = services.map(|(service, port)| running.listen(port, service, acceptor.clone(), &shared)).collect::<io::Result<_>>();
+        let addresses = bound.map_err(|source| {
             running.stop();
             SandboxError::Start { action: "listen on 127.0.0.1", source }
         })?;
-        Ok(Sandbox { shared, running, authority, imap, imaps, hosts: Mutex::default() })
+        Ok(Sandbox { shared, running, authority, addresses, hosts: Mutex::default() })
     }
 
-    /// The plain listener, with STARTTLS; its certificate names `localhost` and `127.0.0.1`.
+    /// The plain IMAP listener, with STARTTLS; its certificate names `localhost` and `127.0.0.1`, as those of the five others.
     pub fn imap_address(&self) -> SocketAddr {
-        self.imap
+        self.standing(Protocol::Imap, false)
     }
 
-    /// The listener that expects TLS from the first byte.
+    /// The IMAP listener that expects TLS from the first byte.
     pub fn imaps_address(&self) -> SocketAddr {
-        self.imaps
+        self.standing(Protocol::Imap, true)
+    }
+
+    /// The plain POP3 listener, with STLS.
+    pub fn pop_address(&self) -> SocketAddr {
+        self.standing(Protocol::Pop, false)
+    }
+
+    /// The POP3 listener that expects TLS from the first byte.
+    pub fn pops_address(&self) -> SocketAddr {
+        self.standing(Protocol::Pop, true)
+    }
+
+    /// The plain SMTP listener, with STARTTLS.
+    pub fn smtp_address(&self) -> SocketAddr {
+        self.standing(Protocol::Smtp, false)
+    }
+
+    /// The SMTP listener that expects TLS from the first byte.
+    pub fn smtps_address(&self) -> SocketAddr {
+        self.standing(Protocol::Smtp, true)
+    }
+
+    /// An IMAP listener whose certificate names `host`; see [`Sandbox::address_of`].
+    pub fn address_for(&self, host: &str, implicit_tls: bool) -> io::Result<SocketAddr> {
+        self.address_of(Protocol::Imap, host, implicit_tls)
     }
 
     /// A listener whose certificate names `host`, made at the first call, so that a script's own host name verifies.
-    pub fn address_for(&self, host: &str, implicit_tls: bool) -> io::Result<SocketAddr> {
+    pub fn address_of(&self, protocol: Protocol, host: &str, implicit_tls: bool) -> io::Result<SocketAddr> {
+        let service = Service { protocol, implicit_tls };
         let host = host.to_ascii_lowercase();
         if OWN_HOSTS.contains(&host.as_str()) {
-            return Ok(if implicit_tls { self.imaps } else { self.imap });
+            return Ok(self.standing(protocol, implicit_tls));
         }
         if self.running.is_stopped() {
             return Err(io::Error::new(io::ErrorKind::NotConnected, "the sandbox was stopped"));
         }
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(address) = hosts.get(&(host.clone(), implicit_tls)) {
+        if let Some(address) = hosts.get(&(host.clone(), service)) {
             return Ok(*address);
         }
         let acceptor = self.authority.acceptor(&[&host]).map_err(io::Error::other)?;
-        let address = self.running.listen(0, implicit_tls, acceptor, &self.shared)?;
-        hosts.insert((host, implicit_tls), address);
+        let address = self.running.listen(0, service, acceptor, &self.shared)?;
+        hosts.insert((host, service), address);
         Ok(address)
+    }
+
+    fn standing(&self, protocol: Protocol, implicit_tls: bool) -> SocketAddr {
+        // Every service of `Service::ALL` was bound at start.
+        self.addresses[Service { protocol, implicit_tls }.index()]
     }
 
     /// The certificate of the authority that signed all of this sandbox's certificates, made at start.
@@ -159,7 +204,7 @@ impl Sandbox {
         self.running.stop();
     }
 
-    /// The last 10,000 commands that were decoded, as `imap-types` shows them, with `"<secret>"` for credentials and a letter's size for its bytes.
+    /// The last 10,000 commands that were decoded: IMAP's as `imap-types` shows them, POP3's and SMTP's as lines, their verbs in capitals; with `"<secret>"` for credentials and a letter's size for its bytes.
     pub fn received(&self) -> Vec<String> {
         self.shared.received.list()
     }
@@ -173,6 +218,6 @@ impl Drop for Sandbox {
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Sandbox").field("imap", &self.imap).field("imaps", &self.imaps).finish_non_exhaustive()
+        formatter.debug_struct("Sandbox").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }

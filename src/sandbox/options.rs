@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
+use super::{PopExtensions, SmtpExtensions};
+
 /// What a sandbox starts with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -13,11 +15,30 @@ pub struct Options {
     pub imap_port: u16,
     /// The port of the implicit TLS listener; 0, the default, lets the system choose.
     pub imaps_port: u16,
+    /// The port of the plain POP3 listener; 0, the default, lets the system choose.
+    pub pop_port: u16,
+    /// The port of the POP3 listener with implicit TLS; 0, the default, lets the system choose.
+    pub pops_port: u16,
+    /// The port of the plain SMTP listener; 0, the default, lets the system choose.
+    pub smtp_port: u16,
+    /// The port of the SMTP listener with implicit TLS; 0, the default, lets the system choose.
+    pub smtps_port: u16,
     /// What is advertised and accepted beyond RFC 3501. Default: everything the sandbox can do.
     pub extensions: Extensions,
+    /// The same for POP3 and RFC 1939.
+    pub pop: PopExtensions,
+    /// The same for SMTP and RFC 5321.
+    pub smtp: SmtpExtensions,
+    /// Domains whose mail stays here: a recipient there whose local part names an account gets the letter into the inbox. Everyone else's goes
+    /// to [`Store::outbox`](super::Store::outbox). Default: `localhost`, `example.org`, `tiger.franz.com`, `sandbox`.
+    pub domains: Vec<String>,
+    /// Recipient addresses that RCPT refuses with 550 5.1.1. Default: none.
+    pub refuse: Vec<String>,
+    /// Whether a letter delivered by SMTP gets Return-Path and Received in front, as a mail server does it. Default: yes.
+    pub trace_headers: bool,
     /// Mail to import into the first account: mbox files, Maildirs, folders of `.eml` files. Default: none.
     pub mail: Vec<PathBuf>,
-    /// Whether an unknown user can log in, with any password, and then has a copy of the first account's mail; so that a script runs with the account
+    /// Whether everybody can log in, with any password; an unknown user then has a copy of the first account's mail. So a script runs with the account
     /// that it names. Default: no.
     pub accept_any: bool,
 }
@@ -29,11 +50,31 @@ impl Default for Options {
             seed: Seed::Manual,
             imap_port: 0,
             imaps_port: 0,
+            pop_port: 0,
+            pops_port: 0,
+            smtp_port: 0,
+            smtps_port: 0,
             extensions: Extensions::default(),
+            pop: PopExtensions::default(),
+            smtp: SmtpExtensions::default(),
+            domains: ["localhost", "example.org", "tiger.franz.com", "sandbox"].map(str::to_owned).to_vec(),
+            refuse: Vec::new(),
+            trace_headers: true,
             mail: Vec::new(),
             accept_any: false,
         }
     }
+}
+
+/// What the sandbox speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// IMAP4rev1.
+    Imap,
+    /// POP3.
+    Pop,
+    /// SMTP submission.
+    Smtp,
 }
 
 /// Someone who can log in.

@@ -14,11 +14,12 @@ use imap_codec::imap_types::{
 };
 
 use super::{
-    Extensions, Store,
+    Extensions, PopExtensions, SmtpExtensions, Store,
     framing::{Frame, Framing},
     names,
     received::Received,
     selected::Selected,
+    smtp::Delivery,
     wire::{Incoming, Transport},
 };
 
@@ -32,11 +33,18 @@ const FLUSH_SIZE: usize = 64 * 1024;
 pub(crate) struct Shared {
     pub(crate) store: Arc<Store>,
     pub(crate) extensions: Extensions,
+    pub(crate) pop: PopExtensions,
+    pub(crate) smtp: SmtpExtensions,
+    pub(crate) delivery: Delivery,
     pub(crate) received: Received,
 }
 
 /// Numbers sessions, so that each can tell its own changes from others'. 0 is nobody.
 static SESSIONS: AtomicU64 = AtomicU64::new(1);
+
+pub(crate) fn next_session() -> u64 {
+    SESSIONS.fetch_add(1, Ordering::Relaxed)
+}
 
 pub(crate) enum State {
     NotAuthenticated,
@@ -94,7 +102,7 @@ impl Session {
             incoming,
             acceptor,
             state: State::NotAuthenticated,
-            number: SESSIONS.fetch_add(1, Ordering::Relaxed),
+            number: next_session(),
             out: Vec::new(),
             bad_in_a_row: 0,
         }
@@ -105,7 +113,7 @@ impl Session {
         // An error here is the client's going away, which needs no answer.
         let _ = self.serve();
         self.leave_mailbox();
-        self.framing.transport.close();
+        self.framing.lines.transport.close();
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -152,11 +160,11 @@ impl Session {
         let accepted = outcome.is_ok();
         if starttls && accepted {
             // What was sent ahead must be gone before the OK tells the client to begin with TLS.
-            self.framing.discard_incoming();
+            self.framing.lines.discard_incoming();
         }
         self.finish(&tag, outcome, expunge)?;
         if starttls && accepted {
-            self.framing.transport.accept_tls(&self.acceptor)?;
+            self.framing.lines.transport.accept_tls(&self.acceptor)?;
         }
         Ok(())
     }
@@ -241,7 +249,7 @@ impl Session {
 
     pub(crate) fn capabilities(&self) -> String {
         let authenticated = !matches!(self.state, State::NotAuthenticated);
-        self.shared.extensions.capabilities(self.framing.transport.is_encrypted(), authenticated)
+        self.shared.extensions.capabilities(self.framing.lines.transport.is_encrypted(), authenticated)
     }
 
     /// `* text`
@@ -252,7 +260,7 @@ impl Session {
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        let result = self.framing.transport.write_all(&self.out);
+        let result = self.framing.lines.transport.write_all(&self.out);
         self.out.clear();
         result
     }

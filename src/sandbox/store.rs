@@ -9,7 +9,7 @@ use std::{
 use jiff::Zoned;
 
 use super::{
-    Account, Letter, SandboxError, Seed,
+    Account, Letter, SandboxError, Seed, Sent,
     flags::Flags,
     import::import_each,
     letter::Content,
@@ -28,22 +28,37 @@ pub struct Store {
 
 /// What the lock protects.
 pub(crate) struct State {
-    users: BTreeMap<String, User>,
+    pub(super) users: BTreeMap<String, User>,
     mailboxes: HashMap<MailboxId, Mailbox>,
     next_id: MailboxId,
     /// The account whose mail guests get a copy of; `None` when unknown users are refused.
-    guests_see: Option<String>,
+    pub(super) guests_see: Option<String>,
+    /// The first account that was given.
+    first: String,
+    pub(super) latest_guest: Option<String>,
+    /// Who has opened which user's maildrop (POP3).
+    pub(super) maildrops: HashMap<String, u64>,
+    pub(super) outbox: Vec<Sent>,
 }
 
 /// An account and its names.
-struct User {
-    password: String,
+pub(crate) struct User {
+    pub(super) password: String,
     names: Names,
 }
 
 impl Store {
     pub(crate) fn new(accounts: Vec<Account>, seed: Seed) -> Store {
-        let mut state = State { users: BTreeMap::new(), mailboxes: HashMap::new(), next_id: 0, guests_see: None };
+        let mut state = State {
+            users: BTreeMap::new(),
+            mailboxes: HashMap::new(),
+            next_id: 0,
+            guests_see: None,
+            first: String::new(),
+            latest_guest: None,
+            maildrops: HashMap::new(),
+            outbox: Vec::new(),
+        };
         state.fill(accounts, seed);
         Store { state: Mutex::new(state) }
     }
@@ -96,6 +111,17 @@ impl Store {
         mailbox.messages.iter().map(show).collect()
     }
 
+    /// The first of the accounts that were given at the start or the last reset; empty if there was none.
+    pub fn first_account(&self) -> String {
+        self.lock().first.clone()
+    }
+
+    /// Where guests are welcome, the one who logged in last; else the first account.
+    pub fn usual_account(&self) -> String {
+        let state = self.lock();
+        state.latest_guest.clone().unwrap_or_else(|| state.first.clone())
+    }
+
     /// The accounts' names, sorted.
     pub fn users(&self) -> Vec<String> {
         self.lock().users.keys().cloned().collect()
@@ -111,6 +137,8 @@ impl Store {
         let mut state = self.lock();
         state.users.clear();
         state.mailboxes.clear();
+        state.maildrops.clear();
+        state.outbox.clear();
         state.fill(accounts, seed);
     }
 
@@ -137,21 +165,6 @@ impl Store {
             Ok(())
         })?;
         Ok(count)
-    }
-
-    /// From now on an unknown user who logs in gets an account with this password and a copy of that user's mail.
-    pub(crate) fn admit_guests(&self, copy_of: String) {
-        self.lock().guests_see = Some(copy_of);
-    }
-
-    pub(crate) fn password_is_right(&self, user: &str, password: &str) -> bool {
-        let mut state = self.lock();
-        if !state.users.contains_key(user)
-            && let Some(copy_of) = state.guests_see.clone()
-        {
-            state.add_copy(Account::new(user, password), &copy_of);
-        }
-        state.users.get(user).is_some_and(|account| account.password == password)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -309,7 +322,7 @@ impl State {
     }
 
     /// Adds an account with the mailboxes of another one, letters, flags and UIDs alike.
-    fn add_copy(&mut self, account: Account, of: &str) {
+    pub(super) fn add_copy(&mut self, account: Account, of: &str) {
         let user = account.user.clone();
         let names: Vec<(String, MailboxId)> = match self.names(of) {
             Some(names) => names.mailboxes.iter().filter_map(|(name, id)| Some((name.clone(), (*id)?))).collect(),
@@ -327,6 +340,7 @@ impl State {
 
     fn fill(&mut self, accounts: Vec<Account>, seed: Seed) {
         let first = accounts.first().map(|account| account.user.clone());
+        self.first = first.clone().unwrap_or_default();
         accounts.into_iter().for_each(|account| self.add_account(account));
         let inbox = first.and_then(|user| self.find(&user, INBOX)).and_then(|id| self.mailbox_mut(id));
         if let (Seed::Manual, Some(inbox)) = (seed, inbox) {

@@ -47,11 +47,11 @@ pub struct Route {
 
 /// Sends connections somewhere else; the sandbox is one.
 pub trait Router: Send + Sync {
-    /// The route for a host; `None` for one that this router does not answer for.
+    /// The route for a host and a protocol, `imap`, `pop3` or `smtp`; `None` for one that this router does not answer for.
     ///
     /// # Errors
     /// What kept it from making one.
-    fn route(&self, host: &str, port: u16, implicit_tls: bool) -> io::Result<Option<Route>>;
+    fn route(&self, host: &str, port: u16, protocol: &str, implicit_tls: bool) -> io::Result<Option<Route>>;
 }
 
 /// Opens connections.
@@ -79,9 +79,9 @@ pub(crate) struct Opened {
 
 impl Connector {
     /// Opens a TCP connection; the timeout holds for the whole of it, the look-up of the name included.
-    pub(crate) fn open(&self, host: &str, port: u16, implicit_tls: bool, pace: Pace) -> Result<Opened, TransportError> {
+    pub(crate) fn open(&self, host: &str, port: u16, protocol: &str, implicit_tls: bool, pace: Pace) -> Result<Opened, TransportError> {
         let deadline = Instant::now() + pace.idle;
-        let route = self.route(host, port, implicit_tls)?;
+        let route = self.route(host, port, protocol, implicit_tls)?;
         let (addresses, roots_pem) = match route {
             Some(route) => (vec![route.address], route.roots_pem),
             None => (self.look_up(host, port, deadline, pace)?, None),
@@ -94,7 +94,7 @@ impl Connector {
             if share.is_zero() {
                 break;
             }
-            match TcpStream::connect_timeout(address, share).and_then(|tcp| Socket::new(tcp, pace, self.interrupt.clone())) {
+            match self.reach(*address, share)?.and_then(|tcp| Socket::new(tcp, pace, self.interrupt.clone())) {
                 Ok(socket) => return Ok(Opened { socket, loopback: address.ip().is_loopback() && !self.loopback_is_exposed, roots_pem }),
                 Err(error) => cause = error,
             }
@@ -105,17 +105,35 @@ impl Connector {
         }
     }
 
-    fn route(&self, host: &str, port: u16, implicit_tls: bool) -> Result<Option<Route>, TransportError> {
+    fn route(&self, host: &str, port: u16, protocol: &str, implicit_tls: bool) -> Result<Option<Route>, TransportError> {
         let fits = |redirect: &&Redirect| redirect.host.eq_ignore_ascii_case(host) && redirect.port.is_none_or(|wanted| wanted == port);
         if let Some(redirect) = self.redirects.iter().find(fits) {
             return Ok(Some(Route { address: redirect.address, roots_pem: None }));
         }
         let Some(router) = &self.router else { return Ok(None) };
-        router.route(host, port, implicit_tls).map_err(|cause| TransportError::Refused {
+        router.route(host, port, protocol, implicit_tls).map_err(|cause| TransportError::Refused {
             host: host.to_owned(),
             port,
             cause: cause.to_string(),
         })
+    }
+
+    /// Connects in a thread of its own, so that an interrupt is heard.
+    fn reach(&self, address: SocketAddr, timeout: Duration) -> Result<io::Result<TcpStream>, TransportError> {
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let _ = sender.send(TcpStream::connect_timeout(&address, timeout)); // nobody waits any more after an interrupt
+        });
+        loop {
+            match receiver.recv_timeout(Duration::from_millis(100)) {
+                Ok(result) => return Ok(result),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(Err(io::ErrorKind::TimedOut.into())),
+                Err(mpsc::RecvTimeoutError::Timeout) if self.interrupt.as_ref().is_some_and(|interrupt| interrupt()) => {
+                    return Err(TransportError::Interrupted);
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 
     /// Asks the resolver in a thread of its own: it knows no timeout.

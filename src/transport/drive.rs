@@ -1,19 +1,18 @@
-//! Pumps an IMAP session: writes what it has to send, reads what it needs. Events are parsed while the server still sends.
+//! Pumps a session: writes what it has to send, reads what it needs. Events are parsed while the server still sends.
 
 use super::connect::Connector;
 use super::error::TransportError;
 use super::stream::{Pace, Stream};
 use super::tls::{self, TlsOptions};
 use super::trace::Trace;
-use crate::proto::imap::{Event, Session};
-use crate::proto::{Limits, ProtocolError, Secret};
+use crate::proto::{Protocol, ProtocolError, Secret};
 use std::io::{Read, Write};
 use thiserror::Error;
 
 /// A stream and the session that speaks over it.
-pub struct Connection {
+pub struct Connection<S> {
     stream: Stream,
-    session: Session,
+    session: S,
     trace: Trace,
     host: String,
     tls: TlsOptions,
@@ -32,7 +31,7 @@ pub enum DriveError {
     Protocol(#[from] ProtocolError),
 }
 
-impl Connection {
+impl<S: Protocol> Connection<S> {
     /// Connects; with `implicit_tls` the stream is encrypted from the first byte.
     ///
     /// # Errors
@@ -44,31 +43,23 @@ impl Connection {
         implicit_tls: bool,
         mut tls: TlsOptions,
         pace: Pace,
-        limits: Limits,
+        session: S,
     ) -> Result<Self, TransportError> {
-        let opened = connector.open(host, port, implicit_tls, pace)?;
+        let opened = connector.open(host, port, S::NAME, implicit_tls, pace)?;
         tls.roots_pem = opened.roots_pem.or(tls.roots_pem);
         let timeout_seconds = pace.idle.as_secs_f64();
         let stream = if implicit_tls { tls::encrypt(opened.socket, host, &tls, timeout_seconds)? } else { Stream::Plain(opened.socket) };
         let trace = Trace::new(connector.trace.clone());
-        Ok(Connection {
-            stream,
-            session: Session::new(limits),
-            trace,
-            host: host.to_owned(),
-            tls,
-            loopback: opened.loopback,
-            timeout_seconds,
-        })
+        Ok(Connection { stream, session, trace, host: host.to_owned(), tls, loopback: opened.loopback, timeout_seconds })
     }
 
     /// The session.
-    pub fn session(&mut self) -> &mut Session {
+    pub fn session(&mut self) -> &mut S {
         &mut self.session
     }
 
     /// The session, to look at.
-    pub fn session_ref(&self) -> &Session {
+    pub fn session_ref(&self) -> &S {
         &self.session
     }
 
@@ -120,17 +111,16 @@ impl Connection {
         Ok(())
     }
 
-    /// The next event; waits for the server where it must. Never [`Event::NeedBytes`].
+    /// Waits until the session has something to tell, which its `current_event` then shows.
     ///
     /// # Errors
     /// [`DriveError`]; the stream is closed then.
-    pub fn event(&mut self) -> Result<Event<'_>, DriveError> {
-        if let Err(error) = self.fill() {
+    pub fn wait(&mut self) -> Result<(), DriveError> {
+        let result = self.fill();
+        if result.is_err() {
             self.stream.close();
-            return Err(error);
         }
-        // `fill` found an event that is not `NeedBytes`; looking again shows the same one.
-        Ok(self.session.current_event()?)
+        result
     }
 
     fn fill(&mut self) -> Result<(), DriveError> {

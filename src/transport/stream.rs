@@ -137,6 +137,11 @@ impl Stream {
         self.socket().and_then(|socket| socket.tcp.peer_addr().ok())
     }
 
+    /// This side's address.
+    pub fn local_address(&mut self) -> Option<SocketAddr> {
+        self.socket().and_then(|socket| socket.tcp.local_addr().ok())
+    }
+
     /// Closes the stream at once.
     pub fn close(&mut self) {
         if let Some(socket) = self.socket() {

@@ -1,6 +1,8 @@
 //! The trace: what goes over the wire, a line each, secrets replaced.
 
 use crate::proto::Secret;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use std::sync::Arc;
 
 /// Takes the lines of a trace; they end without a line end and begin with `C: ` or `S: `.
@@ -24,11 +26,18 @@ impl Trace {
         Trace { sink, ..Self::default() }
     }
 
-    /// From now on this text shows as `#<secret>` wherever a server repeats it.
+    /// From now on this text shows as `#<secret>` wherever a server repeats it, as it is, quoted or in base 64.
     pub fn hide(&mut self, secret: &Secret) {
         // Very short passwords would turn the whole trace into secrets, and hide nothing from who can count.
         if secret.reveal().len() >= 3 {
+            let quoted = secret.reveal().replace('\\', "\\\\").replace('"', "\\\"");
+            if quoted != secret.reveal() {
+                self.secrets.push(Secret::new(quoted));
+            }
+            self.secrets.push(Secret::new(BASE64_STANDARD.encode(secret.reveal())));
             self.secrets.push(secret.clone());
+            // The longest first: one may be a part of another.
+            self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.reveal().len()));
         }
     }
 

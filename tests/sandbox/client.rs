@@ -1,4 +1,4 @@
-//! A client that knows no IMAP: it writes text and reads lines.
+//! A client that knows no IMAP, POP3 or SMTP: it writes text and reads lines.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -6,7 +6,7 @@ use std::{
 };
 
 use native_tls::{Certificate, TlsConnector};
-use postoffice::sandbox::{Account, Extensions, Options, Sandbox, Seed};
+use postoffice::sandbox::{Account, Extensions, Options, PopExtensions, Sandbox, Seed, SmtpExtensions};
 
 /// Something to read from and write to.
 pub trait Duplex: Read + Write {}
@@ -46,6 +46,86 @@ impl Client {
         let mut client = Client::login(sandbox);
         client.ok("SELECT INBOX");
         client
+    }
+
+    /// Connects to POP3 in plain text and reads the greeting.
+    pub fn pop(sandbox: &Sandbox) -> Client {
+        let mut client = Client::raw(sandbox.pop_address());
+        assert!(client.line().starts_with("+OK Sandbox ready."));
+        client
+    }
+
+    /// Connects to POP3 and logs in as the manual's user.
+    pub fn maildrop(sandbox: &Sandbox) -> Client {
+        let mut client = Client::pop(sandbox);
+        client.pop_login("myacct", "mypasswd");
+        client
+    }
+
+    #[track_caller]
+    pub fn pop_login(&mut self, user: &str, password: &str) {
+        assert!(self.ask(&format!("USER {user}")).starts_with("+OK"));
+        let answer = self.ask(&format!("PASS {password}"));
+        assert!(answer.starts_with("+OK "), "{answer}");
+    }
+
+    /// Connects to SMTP in plain text, reads the greeting and says EHLO.
+    pub fn smtp(sandbox: &Sandbox) -> Client {
+        let mut client = Client::raw(sandbox.smtp_address());
+        assert!(client.line().starts_with("220 sandbox "));
+        client.reply("EHLO client.example");
+        client
+    }
+
+    /// Sends a line and reads one.
+    pub fn ask(&mut self, line: &str) -> String {
+        self.send(format!("{line}\r\n"));
+        self.line()
+    }
+
+    /// A POP3 command's answer of several lines, the first and the dot included.
+    #[track_caller]
+    pub fn listing(&mut self, command: &str) -> Vec<String> {
+        let first = self.ask(command);
+        assert!(first.starts_with("+OK"), "{command}: {first}");
+        let mut lines = vec![first];
+        while lines.last().is_some_and(|line| line != ".") {
+            lines.push(self.line());
+        }
+        lines
+    }
+
+    /// The octets of a POP3 answer between its first line and the dot, as they came.
+    pub fn octets(&mut self, command: &str) -> Vec<u8> {
+        assert!(self.ask(command).starts_with("+OK"), "{command}");
+        let mut bytes = b"\r\n".to_vec();
+        while !bytes.ends_with(b"\r\n.\r\n") {
+            assert!(self.stream.read_until(b'\n', &mut bytes).unwrap() > 0);
+        }
+        bytes[2..bytes.len() - 3].to_vec()
+    }
+
+    /// An SMTP reply, all its lines.
+    pub fn reply(&mut self, command: &str) -> Vec<String> {
+        self.send(format!("{command}\r\n"));
+        let mut lines = vec![self.line()];
+        while lines.last().is_some_and(|line| line.as_bytes().get(3) == Some(&b'-')) {
+            lines.push(self.line());
+        }
+        lines
+    }
+
+    /// Sends a letter by SMTP, whose dots are stuffed already, and returns the last reply.
+    #[track_caller]
+    pub fn submit(&mut self, from: &str, to: &[&str], letter: &str) -> String {
+        let answer = self.ask(&format!("MAIL FROM:<{from}>"));
+        assert!(answer.starts_with("250 "), "{answer}");
+        for to in to {
+            self.ask(&format!("RCPT TO:<{to}>"));
+        }
+        assert!(self.ask("DATA").starts_with("354 "));
+        self.send(letter);
+        self.ask(".")
     }
 
     pub fn send(&mut self, text: impl AsRef<[u8]>) {
@@ -162,6 +242,20 @@ pub fn with(change: impl FnOnce(&mut Extensions)) -> Sandbox {
     Sandbox::start(Options { extensions, ..Options::default() }).unwrap()
 }
 
+/// The manual's sandbox with other POP3 extensions.
+pub fn with_pop(change: impl FnOnce(&mut PopExtensions)) -> Sandbox {
+    let mut pop = PopExtensions::default();
+    change(&mut pop);
+    Sandbox::start(Options { pop, ..Options::default() }).unwrap()
+}
+
+/// The manual's sandbox with other SMTP extensions.
+pub fn with_smtp(change: impl FnOnce(&mut SmtpExtensions)) -> Sandbox {
+    let mut smtp = SmtpExtensions::default();
+    change(&mut smtp);
+    Sandbox::start(Options { smtp, ..Options::default() }).unwrap()
+}
+
 /// An inbox with these letters.
 pub fn holding(letters: &[&[u8]]) -> Sandbox {
     let sandbox = empty();
@@ -188,4 +282,10 @@ pub fn tls(sandbox: &Sandbox, address: SocketAddr, host: &str) -> io::Result<Cli
     let stream = TcpStream::connect(address)?;
     let stream = connector(sandbox).connect(host, stream).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(Client::over(stream))
+}
+
+/// The bytes of a user's inbox, letter by letter.
+pub fn inbox_of(sandbox: &Sandbox, user: &str) -> Vec<String> {
+    let letters = sandbox.store().letters(user, "INBOX");
+    letters.iter().map(|letter| String::from_utf8_lossy(&letter.bytes).into_owned()).collect()
 }

@@ -3,7 +3,7 @@
 
 pub mod script;
 
-use postoffice::client::{Credentials, ImapClient, ImapOptions};
+use postoffice::client::{ConnectOptions, Credentials, ImapClient};
 use postoffice::proto::Secret;
 use postoffice::sandbox::{Account, Options, Sandbox, Seed};
 use postoffice::transport::Connector;
@@ -18,6 +18,8 @@ pub struct Server {
     pub password: String,
     pub port: u16,
     pub tls_port: u16,
+    pub pop_port: u16,
+    pub pops_port: u16,
     pub ca_file: PathBuf,
     sandbox: Option<Sandbox>,
     _folder: tempfile::TempDir,
@@ -37,6 +39,8 @@ impl Server {
             password: account.password,
             port: sandbox.imap_address().port(),
             tls_port: sandbox.imaps_address().port(),
+            pop_port: sandbox.pop_address().port(),
+            pops_port: sandbox.pops_address().port(),
             ca_file,
             sandbox: Some(sandbox),
             _folder: folder,
@@ -50,7 +54,7 @@ impl Server {
             return None;
         };
         let fields: Vec<&str> = description.split(' ').collect();
-        let [port, tls_port, ca_file] = fields[..] else { panic!("POSTOFFICE_DOVECOT: {description}") };
+        let [port, tls_port, pop_port, pops_port, ca_file] = fields[..] else { panic!("POSTOFFICE_DOVECOT: {description}") };
         static USERS: AtomicU32 = AtomicU32::new(0);
         Some(Server {
             name: "dovecot",
@@ -58,6 +62,8 @@ impl Server {
             password: "pw".into(),
             port: port.parse().unwrap(),
             tls_port: tls_port.parse().unwrap(),
+            pop_port: pop_port.parse().unwrap(),
+            pops_port: pops_port.parse().unwrap(),
             ca_file: ca_file.into(),
             sandbox: None,
             _folder: tempfile::tempdir().unwrap(),
@@ -84,8 +90,8 @@ impl Server {
         Credentials { user: self.user.clone(), password: Secret::new(self.password.clone()) }
     }
 
-    pub fn options(&self) -> ImapOptions {
-        ImapOptions { port: Some(self.port), timeout: Duration::from_secs(20), ..ImapOptions::default() }
+    pub fn options(&self) -> ConnectOptions {
+        ConnectOptions { port: Some(self.port), timeout: Duration::from_secs(20), ..ConnectOptions::default() }
     }
 
     pub fn connect(&self) -> ImapClient {

@@ -145,11 +145,17 @@ fn untagged(raw: Raw<'_>, start: usize, max_depth: usize) -> Result<Response<'_>
         if name.is_empty() {
             return Err(malformed("a number without a name", raw.bytes));
         }
+        if number == 0 && ["FETCH", "EXPUNGE"].iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
+            return Err(malformed("message number 0", raw.bytes));
+        }
         let tokens = Tokens::new(raw, raw.bytes.len() - rest.len(), max_depth);
         return Ok(Response::Data(Data { number: Some(number), name, tokens }));
     }
     if first.is_empty() || !first.iter().all(|byte| byte.is_ascii_graphic() && !b"(){\"".contains(byte)) {
         return Err(malformed("an untagged response without a name", raw.bytes));
+    }
+    if ["FETCH", "EXPUNGE", "EXISTS", "RECENT"].iter().any(|known| first.eq_ignore_ascii_case(known.as_bytes())) {
+        return Err(malformed("a name without its number", raw.bytes));
     }
     Ok(Response::Data(Data { number: None, name: first, tokens: Tokens::new(raw, raw.bytes.len() - rest.len(), max_depth) }))
 }
@@ -236,6 +242,9 @@ mod tests {
             ("", "error: neither a tag, nor `*`, nor `+`".into()),
             ("A1 BYE x", "error: a tag without OK, NO or BAD".into()),
             ("A1", "error: a tag without OK, NO or BAD".into()),
+            ("* 0 EXPUNGE", "error: message number 0".into()),
+            ("* 0 EXISTS", "Some(0) EXISTS ".into()),
+            ("* FETCH (FLAGS ())", "error: a name without its number".into()),
             ("* (x)", "error: an untagged response without a name".into()),
             ("* ", "error: an untagged response without a name".into()),
         ];

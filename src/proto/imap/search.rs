@@ -91,6 +91,18 @@ impl SearchKey {
         }
     }
 
+    /// The same search as several whose message sets are at most `bytes` long each; the messages found by one of them are those found by the whole. A set
+    /// inside of a NOT is not split: that would find more.
+    pub fn split(&self, bytes: usize) -> Vec<SearchKey> {
+        match self {
+            SearchKey::Messages(set) if !set.is_empty() => set.split(bytes).into_iter().map(SearchKey::Messages).collect(),
+            SearchKey::Uid(set) if !set.is_empty() => set.split(bytes).into_iter().map(SearchKey::Uid).collect(),
+            SearchKey::And(keys) => split_one(keys, bytes, SearchKey::And),
+            SearchKey::Or(keys) => split_one(keys, bytes, SearchKey::Or),
+            _ => vec![self.clone()],
+        }
+    }
+
     /// Adds the key to a command.
     ///
     /// # Errors
@@ -120,6 +132,14 @@ impl SearchKey {
         };
         Ok(())
     }
+}
+
+/// Splits the first key that is too long, then the next in each of the results.
+fn split_one(keys: &[SearchKey], bytes: usize, join: fn(Vec<SearchKey>) -> SearchKey) -> Vec<SearchKey> {
+    let long = keys.iter().enumerate().map(|(index, key)| (index, key.split(bytes))).find(|(_, parts)| parts.len() > 1);
+    let Some((index, parts)) = long else { return vec![join(keys.to_vec())] };
+    let with = |part: SearchKey| join([&keys[..index], &[part], &keys[index + 1..]].concat());
+    parts.into_iter().map(with).flat_map(|key| key.split(bytes)).collect()
 }
 
 /// IMAP's OR takes two: `OR a OR b c`. Built as a balanced tree, so that a thousand alternatives do not nest a thousand deep.
@@ -173,6 +193,21 @@ mod tests {
         ] {
             assert!(sent(&bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn long_sets_are_split_where_that_finds_the_same() {
+        let set: SequenceSet = (1..100).map(|index| std::num::NonZeroU32::new(index * 2).unwrap()).collect();
+        let uid = SearchKey::Uid(set);
+        let both = SearchKey::And(vec![SearchKey::Word("SEEN"), uid.clone()]);
+        let parts = both.split(100);
+        assert!(parts.len() > 2);
+        for part in &parts {
+            let text = sent(part).unwrap();
+            assert!(text.len() < 130 && text.starts_with("SEARCH (SEEN UID "), "{text}");
+        }
+        let not = SearchKey::Not(Box::new(uid));
+        assert_eq!(not.split(100), vec![not.clone()]);
     }
 
     #[test]

@@ -43,6 +43,23 @@ impl SequenceSet {
         &self.ranges
     }
 
+    /// The set for looking numbers up, `*` being `last`. A range may be written from its end (RFC 3501 9, seq-range).
+    pub fn members(&self, last: u32) -> Members {
+        let value = |bound: Bound| match bound {
+            Bound::Number(number) => number.get(),
+            Bound::Last => last,
+        };
+        let ends = |&(first, second): &(Bound, Bound)| (value(first).min(value(second)), value(first).max(value(second)));
+        let mut ranges: Vec<(u32, u32)> = self.ranges.iter().map(ends).collect();
+        ranges.sort_unstable();
+        ranges.dedup_by(|next, range| {
+            let touches = next.0 <= range.1.saturating_add(1);
+            range.1 = if touches { range.1.max(next.1) } else { range.1 };
+            touches
+        });
+        Members { ranges }
+    }
+
     /// Adds one message; numbers that follow each other become a range.
     pub fn push(&mut self, number: NonZeroU32) {
         if let Some((_, Bound::Number(last))) = self.ranges.last_mut()
@@ -80,6 +97,20 @@ impl SequenceSet {
             sets.push(current);
         }
         sets
+    }
+}
+
+/// A set's ranges, sorted and joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Members {
+    ranges: Vec<(u32, u32)>,
+}
+
+impl Members {
+    /// Whether a number is in the set.
+    pub fn contains(&self, number: u32) -> bool {
+        let at = self.ranges.partition_point(|(first, _)| *first <= number);
+        at > 0 && self.ranges[at - 1].1 >= number
     }
 }
 
@@ -134,6 +165,17 @@ mod tests {
         let mut highest = SequenceSet::from(number(u32::MAX));
         highest.push(number(1));
         assert_eq!(highest.to_string(), "4294967295,1");
+    }
+
+    #[test]
+    fn members_are_found_whatever_the_order() {
+        let mut set: SequenceSet = [9, 3, 4].map(number).into_iter().collect();
+        set.push_range(Bound::Last, Bound::Number(number(20)));
+        set.push_range(Bound::Number(number(5)), Bound::Number(number(4)));
+        let members = set.members(22);
+        let found: Vec<u32> = (0..30).filter(|number| members.contains(*number)).collect();
+        assert_eq!(found, [3, 4, 5, 9, 20, 21, 22]);
+        assert!(!SequenceSet::new().members(5).contains(1));
     }
 
     #[test]

@@ -16,10 +16,11 @@ use super::encode::Part;
 use super::frame::{Frame, Step};
 use super::response::{self, Data, Response, Status, StatusKind};
 use super::state::{Capabilities, SelectedMailbox};
+use crate::proto::Protocol;
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
+use crate::proto::outgoing::Outgoing;
 use std::collections::VecDeque;
-use std::ops::Range;
 use zeroize::Zeroize;
 
 /// A submitted command.
@@ -88,55 +89,6 @@ impl Completion {
             Some((name, arguments)) => format!("[{name} {arguments}] {}", self.text),
             None => self.text.clone(),
         }
-    }
-}
-
-/// Bytes to send, and which of them a trace must not show. Wiped from memory when dropped.
-#[derive(Default)]
-pub struct Outgoing {
-    bytes: Vec<u8>,
-    secrets: Vec<Range<usize>>,
-}
-
-impl Outgoing {
-    /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The bytes as a trace shows them.
-    pub fn redacted(&self) -> Vec<u8> {
-        let mut shown = Vec::with_capacity(self.bytes.len());
-        let mut from = 0;
-        for secret in &self.secrets {
-            shown.extend_from_slice(&self.bytes[from..secret.start]);
-            shown.extend_from_slice(b"#<secret>");
-            from = secret.end;
-        }
-        shown.extend_from_slice(&self.bytes[from..]);
-        shown
-    }
-
-    fn push(&mut self, bytes: &[u8], secret: bool) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        if secret {
-            self.secrets.push(start..self.bytes.len());
-        }
-    }
-}
-
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        if !self.secrets.is_empty() {
-            self.bytes.zeroize();
-        }
-    }
-}
-
-impl std::fmt::Debug for Outgoing {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Outgoing({})", self.redacted().escape_ascii())
     }
 }
 
@@ -242,14 +194,9 @@ impl Session {
     pub fn submit(&mut self, command: Command) -> Handle {
         self.next_tag = self.next_tag.wrapping_add(1);
         let handle = Handle(self.next_tag);
-        if matches!(command.effect, Effect::Select { .. } | Effect::Unselect) {
-            // What comes from now on is about the new mailbox, and a failed SELECT leaves none selected (RFC 3501 6.3.1).
-            self.selected = match &command.effect {
-                Effect::Select { name, read_only } => {
-                    Some(SelectedMailbox { name: name.clone(), read_only: *read_only, ..Default::default() })
-                }
-                _ => self.selected.take(),
-            };
+        if let Effect::Select { name, read_only } = &command.effect {
+            // What comes from now on is about the new mailbox.
+            self.selected = Some(SelectedMailbox { name: name.clone(), read_only: *read_only, ..Default::default() });
         }
         self.queue.push_back(InFlight {
             handle,
@@ -276,21 +223,6 @@ impl Session {
         self.out.push(b"*\r\n", false);
     }
 
-    /// The bytes to send now; empty when there are none.
-    pub fn take_outgoing(&mut self) -> Outgoing {
-        std::mem::take(&mut self.out)
-    }
-
-    /// Room to read into; say with [`Session::filled`] how much was read.
-    pub fn space(&mut self) -> &mut [u8] {
-        self.frame.space()
-    }
-
-    /// Says that `count` bytes were read into [`Session::space`].
-    pub fn filled(&mut self, count: usize) {
-        self.frame.filled(count);
-    }
-
     /// Copies bytes in.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.frame.push(bytes);
@@ -301,18 +233,6 @@ impl Session {
         self.queue.is_empty() && !self.frame.has_unread()
     }
 
-    /// Forgets all that was learnt before TLS began (RFC 3501 6.2.1).
-    ///
-    /// # Errors
-    /// [`ProtocolError::OutOfTurn`] when bytes were sent in the clear behind the reply to STARTTLS.
-    pub fn tls_established(&mut self) -> Result<(), ProtocolError> {
-        self.check_nothing_behind_starttls()?;
-        self.capabilities.clear();
-        self.capabilities_told += 1;
-        self.selected = None;
-        Ok(())
-    }
-
     /// The next event.
     ///
     /// # Errors
@@ -320,15 +240,6 @@ impl Session {
     pub fn next_event(&mut self) -> Result<Event<'_>, ProtocolError> {
         self.find_event()?;
         self.current_event()
-    }
-
-    /// Finds the next event; `false` when more bytes are needed first.
-    ///
-    /// # Errors
-    /// As [`Session::next_event`].
-    pub fn find_event(&mut self) -> Result<bool, ProtocolError> {
-        self.found = self.advance()?;
-        Ok(self.found != Found::NeedBytes)
     }
 
     /// The event that was found last.
@@ -408,10 +319,8 @@ impl Session {
                 }
                 Response::Tagged { tag, status } => {
                     let (kind, code) = (status.kind, status.code);
-                    let tag = std::str::from_utf8(tag).ok().and_then(|tag| tag.strip_prefix('A')?.parse().ok()).map(Handle);
-                    let Some(position) =
-                        self.queue.iter().position(|command| Some(command.handle) == tag && command.sending != Sending::Not)
-                    else {
+                    let has_tag = |command: &InFlight| command.sending != Sending::Not && tag_of(command.handle).as_bytes() == tag;
+                    let Some(position) = self.queue.iter().position(has_tag) else {
                         return Err(out_of_turn("a tag that no command in flight has", raw.bytes));
                     };
                     let capability = code.filter(|code| code.is("CAPABILITY"));
@@ -455,6 +364,7 @@ impl Session {
 
     fn apply_end(&mut self, command: &InFlight, kind: StatusKind) -> Result<(), ProtocolError> {
         match (&command.effect, kind) {
+            // A failed SELECT leaves none selected (RFC 3501 6.3.1).
             (Effect::Select { .. }, StatusKind::No | StatusKind::Bad) | (Effect::Unselect, StatusKind::Ok) => self.selected = None,
             (Effect::StartTls, StatusKind::Ok) => self.check_nothing_behind_starttls()?,
             // Capabilities differ after login; what was told before does not hold any more (RFC 3501 6.2.2).
@@ -486,7 +396,7 @@ impl Session {
         for command in &mut self.queue {
             if command.sending == Sending::Not {
                 command.sending = Sending::Going;
-                self.out.push(format!("A{} ", command.handle.0).as_bytes(), false);
+                self.out.push(format!("{} ", tag_of(command.handle)).as_bytes(), false);
             }
             while command.sending == Sending::Going {
                 let Some(part) = command.parts.front_mut() else {
@@ -523,6 +433,39 @@ impl Session {
             }
         }
     }
+}
+
+impl Protocol for Session {
+    const NAME: &'static str = "imap";
+
+    fn take_outgoing(&mut self) -> Outgoing {
+        std::mem::take(&mut self.out)
+    }
+
+    fn space(&mut self) -> &mut [u8] {
+        self.frame.space()
+    }
+
+    fn filled(&mut self, count: usize) {
+        self.frame.filled(count);
+    }
+
+    fn tls_established(&mut self) -> Result<(), ProtocolError> {
+        self.check_nothing_behind_starttls()?;
+        self.capabilities.clear();
+        self.capabilities_told += 1;
+        self.selected = None;
+        Ok(())
+    }
+
+    fn find_event(&mut self) -> Result<bool, ProtocolError> {
+        self.found = self.advance()?;
+        Ok(self.found != Found::NeedBytes)
+    }
+}
+
+fn tag_of(handle: Handle) -> String {
+    format!("A{}", handle.0)
 }
 
 fn out_of_turn(what: &'static str, near: &[u8]) -> ProtocolError {

@@ -1,0 +1,334 @@
+//! Parts of letters: reading those that came, making those that go.
+
+use super::letters::letter_bytes;
+use super::sets::required;
+use crate::condition::{Condition, Identifier};
+use crate::host::{self, Call, Value};
+use crate::lisp::Datum;
+use crate::mime::{Attachment, Disposition, Letter, NewPart, Part, Subparts, TransferEncoding, numbered, safe_name};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+type Answer = Result<Value, Condition>;
+
+/// A part of a letter that came. The letter stays as long as one of its parts does.
+pub(super) struct ReadPart {
+    letter: Arc<Letter>,
+    index: usize,
+}
+
+/// An attachment of a letter that came: its number among them.
+pub(super) struct ReadAttachment {
+    letter: Arc<Letter>,
+    number: usize,
+}
+
+impl ReadPart {
+    fn part(&self) -> Part<'_> {
+        self.letter.part(self.index).unwrap_or_else(|| self.letter.root())
+    }
+}
+
+fn part_value(letter: &Arc<Letter>, index: usize) -> Value {
+    let part = ReadPart { letter: letter.clone(), index };
+    let printed = format!("#<mime-part {}>", part.part().content_type());
+    host::object(part, &printed)
+}
+
+fn text_or_nil(text: Option<String>) -> Value {
+    text.map_or_else(host::nil, host::string)
+}
+
+pub(super) fn parse_letter(call: &Call<'_>) -> Answer {
+    let letter = Arc::new(Letter::from_bytes(letter_bytes(call, 0)?));
+    Ok(part_value(&letter, 0))
+}
+
+/// The part in the first argument, which may be one that came or one that was made.
+enum AnyPart {
+    Read(Arc<ReadPart>),
+    New(Arc<NewPart>),
+}
+
+fn any_part(call: &Call<'_>) -> Result<AnyPart, Condition> {
+    let value = required(call, 0);
+    if let Some(part) = host::downcast::<ReadPart>(value) {
+        return Ok(AnyPart::Read(part));
+    }
+    let made = host::downcast::<NewPart>(value).map(AnyPart::New);
+    made.ok_or_else(|| call.wrong("part", "a part, as parse-letter or make-mime-part returns it", value))
+}
+
+fn read_part(call: &Call<'_>) -> Result<Arc<ReadPart>, Condition> {
+    call.typed(0, "a letter, as parse-letter returns it", host::downcast::<ReadPart>)
+}
+
+pub(super) fn mime_part_type(call: &Call<'_>) -> Answer {
+    Ok(host::string(match any_part(call)? {
+        AnyPart::Read(part) => part.part().main_type().to_owned(),
+        AnyPart::New(part) => part.effective_type().split('/').next().unwrap_or("").trim().to_lowercase(),
+    }))
+}
+
+pub(super) fn mime_part_subtype(call: &Call<'_>) -> Answer {
+    Ok(host::string(match any_part(call)? {
+        AnyPart::Read(part) => part.part().subtype().to_owned(),
+        AnyPart::New(part) => part.effective_type().split(['/', ';']).nth(1).unwrap_or("").trim().to_lowercase(),
+    }))
+}
+
+fn pairs<'p>(pairs: impl IntoIterator<Item = &'p (String, String)>) -> Value {
+    host::list(pairs.into_iter().map(|(name, value)| host::cons(host::string(name.as_str()), host::string(value.as_str()))).collect())
+}
+
+pub(super) fn mime_part_parameters(call: &Call<'_>) -> Answer {
+    Ok(match any_part(call)? {
+        AnyPart::Read(part) => pairs(part.part().parameters()),
+        AnyPart::New(part) => pairs(&part.parameters),
+    })
+}
+
+pub(super) fn mime_part_id(call: &Call<'_>) -> Answer {
+    Ok(text_or_nil(match any_part(call)? {
+        AnyPart::Read(part) => part.part().id(),
+        AnyPart::New(part) => part.id.clone(),
+    }))
+}
+
+pub(super) fn mime_part_description(call: &Call<'_>) -> Answer {
+    Ok(text_or_nil(match any_part(call)? {
+        AnyPart::Read(part) => part.part().description(),
+        AnyPart::New(part) => part.description.clone(),
+    }))
+}
+
+pub(super) fn mime_part_encoding(call: &Call<'_>) -> Answer {
+    Ok(match any_part(call)? {
+        AnyPart::Read(part) => host::string(part.part().encoding()),
+        AnyPart::New(part) => part.encoding.map_or_else(host::nil, |encoding| host::string(encoding_name(encoding))),
+    })
+}
+
+fn encoding_name(encoding: TransferEncoding) -> &'static str {
+    match encoding {
+        TransferEncoding::SevenBit => "7bit",
+        TransferEncoding::QuotedPrintable => "quoted-printable",
+        TransferEncoding::Base64 => "base64",
+    }
+}
+
+pub(super) fn mime_part_headers(call: &Call<'_>) -> Answer {
+    Ok(match any_part(call)? {
+        AnyPart::Read(part) => {
+            let field = |field: crate::mime::Field<'_>| {
+                host::cons(host::string(String::from_utf8_lossy(field.name.as_ref()).into_owned()), host::string(field.text()))
+            };
+            host::list(part.part().fields().map(field).collect())
+        }
+        AnyPart::New(part) => pairs(&part.headers),
+    })
+}
+
+pub(super) fn mime_part_parts(call: &Call<'_>) -> Answer {
+    Ok(host::list(match any_part(call)? {
+        AnyPart::Read(part) => part.part().parts().map(|inner| part_value(&part.letter, inner.index())).collect(),
+        AnyPart::New(part) => part.parts.as_slice().iter().map(|inner| new_part_value(inner.clone())).collect(),
+    }))
+}
+
+/// The inside of `map-over-parts`, and its errors say so.
+pub(super) fn all_parts(call: &Call<'_>) -> Answer {
+    let outside = |condition: Condition| Condition { message: condition.message.replacen(call.name(), "map-over-parts", 1), ..condition };
+    let function = required(call, 1);
+    if !function.is_function() {
+        return Err(outside(call.wrong("f", "a function of one argument", function)));
+    }
+    let part = read_part(call).map_err(outside)?;
+    // A part's descendants follow it in the letter's list, which is in the order of the text.
+    let mut within = vec![false; part.letter.parts().len()];
+    let mut values = Vec::new();
+    for one in part.letter.parts() {
+        let inside = one.index() == part.index || one.parent().is_some_and(|parent| within[parent.index()]);
+        within[one.index()] = inside;
+        if inside {
+            values.push(part_value(&part.letter, one.index()));
+        }
+    }
+    Ok(host::list(values))
+}
+
+pub(super) fn part_text(call: &Call<'_>) -> Answer {
+    Ok(host::string(read_part(call)?.part().text()))
+}
+
+pub(super) fn part_bytes(call: &Call<'_>) -> Answer {
+    Ok(host::bytes(read_part(call)?.part().decoded().into_owned()))
+}
+
+pub(super) fn letter_text(call: &Call<'_>) -> Answer {
+    Ok(host::string(read_part(call)?.letter.text()))
+}
+
+pub(super) fn letter_html(call: &Call<'_>) -> Answer {
+    Ok(text_or_nil(read_part(call)?.letter.html()))
+}
+
+pub(super) fn letter_attachments(call: &Call<'_>) -> Answer {
+    let part = read_part(call)?;
+    let value = |(number, attachment): (usize, Attachment<'_>)| {
+        let printed = format!("#<attachment {} {:?}>", attachment.content_type(), attachment.file_name().unwrap_or_default());
+        host::object(ReadAttachment { letter: part.letter.clone(), number }, &crate::condition::escape_controls(&printed))
+    };
+    Ok(host::list(part.letter.attachments().into_iter().enumerate().map(value).collect()))
+}
+
+/// Runs `use_it` on the attachment in the first argument; a part is taken as one.
+fn with_attachment<T>(call: &Call<'_>, use_it: impl FnOnce(&Attachment<'_>) -> T) -> Result<T, Condition> {
+    let value = required(call, 0);
+    if let Some(part) = host::downcast::<ReadPart>(value) {
+        return Ok(use_it(&Attachment::of(part.part())));
+    }
+    let wrong = || call.wrong("attachment", "an attachment, as letter-attachments returns it", value);
+    let found = host::downcast::<ReadAttachment>(value).ok_or_else(wrong)?;
+    let attachments = found.letter.attachments();
+    attachments.get(found.number).map(use_it).ok_or_else(wrong)
+}
+
+pub(super) fn attachment_name(call: &Call<'_>) -> Answer {
+    with_attachment(call, |attachment| text_or_nil(attachment.file_name()))
+}
+
+pub(super) fn attachment_type(call: &Call<'_>) -> Answer {
+    with_attachment(call, |attachment| host::string(attachment.content_type()))
+}
+
+pub(super) fn attachment_bytes(call: &Call<'_>) -> Answer {
+    with_attachment(call, |attachment| host::bytes(attachment.bytes().into_owned()))
+}
+
+/// How many names are tried before giving up on a folder full of the same one.
+const MOST_NAMES: u64 = 100_000;
+
+pub(super) fn save_attachment(call: &Call<'_>) -> Answer {
+    let folder = call.string(1)?;
+    let written = with_attachment(call, |attachment| {
+        let name = safe_name(attachment.file_name().as_deref(), "attachment");
+        write_new(Path::new(folder), &name, &attachment.bytes())
+    })?;
+    let path =
+        written.map_err(|cause| Condition::new(Identifier::File, format!("{}: cannot write into {folder}: {cause}", call.name())))?;
+    Ok(host::string(path.to_string_lossy()))
+}
+
+/// Writes a file that was not there before: `name`, or `name-2`, `name-3` and so on. What cannot be written whole does not stay.
+fn write_new(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    for number in 1..=MOST_NAMES {
+        let path = folder.join(if number == 1 { name.to_owned() } else { numbered(name, number) });
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => {
+                return match file.write_all(bytes).and_then(|()| file.sync_all()) {
+                    Ok(()) => Ok(path),
+                    Err(error) => {
+                        let _ = std::fs::remove_file(&path); // the error that led here is what matters
+                        Err(error)
+                    }
+                };
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "too many files of that name"))
+}
+
+fn new_part_value(part: NewPart) -> Value {
+    let printed = format!("#<mime-part {}>", part.effective_type());
+    host::object(part, &crate::condition::escape_controls(&printed))
+}
+
+pub(super) fn make_mime_part(call: &Call<'_>) -> Answer {
+    let mut part = NewPart {
+        content_type: call.key_string("content-type")?.map(str::to_owned),
+        encoding: call.typed_key("encoding", "\"7bit\", \"quoted-printable\" or \"base64\"", encoding)?,
+        headers: headers(call, "headers")?,
+        parameters: headers(call, "parameters")?,
+        charset: call.key_string("charset")?.map(str::to_owned),
+        id: call.key_string("id")?.map(str::to_owned),
+        description: call.key_string("description")?.map(str::to_owned),
+        file_name: call.key_string("name")?.map(str::to_owned),
+        ..NewPart::default()
+    };
+    if call.boolean_key("attachmentp") {
+        part.disposition = Some(Disposition::Attachment);
+    }
+    let given = ["text", "file", "subparts"].into_iter().filter(|key| call.key(key).is_some_and(|value| !host::is_nil(value))).count();
+    if given > 1 {
+        return Err(Condition::syntax(format!("{}: expected one of :text, :file and :subparts, got {given}", call.name())));
+    }
+    if let Some(body) = call.typed_key("text", "a string or a bytevector", |value| {
+        host::as_bytes(value).or_else(|| host::as_str(value).map(|text| text.as_bytes().to_vec()))
+    })? {
+        part.body = body;
+    }
+    if let Some(path) = call.key_string("file")? {
+        part.body = read_file(call, path)?;
+        part.content_type.get_or_insert_with(|| "application/octet-stream".into());
+        if part.file_name.is_none() {
+            part.file_name = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned());
+        }
+    }
+    if let Some(parts) = call.typed_key("subparts", "a list of parts, as make-mime-part returns them", part_list)? {
+        part.parts = Subparts::new(parts).map_err(|error| Condition::syntax(format!("{}: {error}", call.name())))?;
+    }
+    Ok(new_part_value(part))
+}
+
+fn encoding(value: &Value) -> Option<TransferEncoding> {
+    let name = host::as_str(value).or_else(|| host::as_keyword(value))?;
+    [TransferEncoding::SevenBit, TransferEncoding::QuotedPrintable, TransferEncoding::Base64]
+        .into_iter()
+        .find(|known| encoding_name(*known).eq_ignore_ascii_case(name))
+}
+
+fn part_list(value: &Value) -> Option<Vec<NewPart>> {
+    host::as_list(value)?.map(|part| Some((*host::downcast::<NewPart>(&part)?).clone())).collect()
+}
+
+/// `(("Name" . "value") …)`, or strings `"Name: value"`.
+pub(super) fn headers(call: &Call<'_>, key: &str) -> Result<Vec<(String, String)>, Condition> {
+    let found = call.typed_key(key, "a list of (\"name\" . \"value\") or \"name: value\"", |value| {
+        host::as_list(value)?.map(|item| header(&item)).collect::<Option<Vec<_>>>()
+    })?;
+    Ok(found.unwrap_or_default())
+}
+
+fn header(item: &Value) -> Option<(String, String)> {
+    if let Some(line) = host::as_str(item) {
+        let (name, value) = line.split_once(':')?;
+        return Some((name.to_owned(), value.trim_start_matches([' ', '\t']).to_owned()));
+    }
+    match &host::to_datum(item) {
+        Datum::Dotted(name, value) => match (&name[..], &**value) {
+            ([Datum::String(name)], Datum::String(value)) => Some((name.clone(), value.clone())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A part of a list of attachments: one that was made, or a file to read.
+pub(super) fn attachment(call: &Call<'_>, value: &Value) -> Result<NewPart, Condition> {
+    if let Some(part) = host::downcast::<NewPart>(value) {
+        return Ok((*part).clone());
+    }
+    let path = host::as_str(value)
+        .ok_or_else(|| call.wrong("attachments", "a list of parts, as make-mime-part returns them, and of files' names", value))?;
+    let name = Path::new(path).file_name().map_or_else(|| "attachment".into(), |name| name.to_string_lossy().into_owned());
+    Ok(NewPart::attachment(name, "application/octet-stream", read_file(call, path)?))
+}
+
+fn read_file(call: &Call<'_>, path: &str) -> Result<Vec<u8>, Condition> {
+    std::fs::read(path).map_err(|cause| Condition::new(Identifier::File, format!("{}: cannot read {path}: {cause}", call.name())))
+}

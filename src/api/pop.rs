@@ -1,0 +1,148 @@
+//! What is different on a POP mailbox, and what only a POP mailbox has.
+
+use super::fetching::{BATCH_BYTES, BATCH_MESSAGES, texts};
+use super::mailbox::{PopMailbox, on_pop_mailbox, operate};
+use super::sets::{message, messages};
+use super::values::{Texts, text};
+use crate::client::{Error, PopClient};
+use crate::condition::Condition;
+use crate::host::{self, Call, Value};
+use crate::proto::imap::SequenceSet;
+use crate::proto::imap::sequence::Bound;
+use std::io::Write;
+
+type Answer = Result<Value, Condition>;
+
+/// POP has no unique ids that are numbers, so that `:uid` cannot mean anything.
+fn refuse_uid(call: &Call<'_>) -> Result<(), Condition> {
+    if call.boolean_key("uid") {
+        return Err(Condition::syntax(format!(
+            "{}: :uid is not for a POP mailbox; its letters have numbers, and unique-id tells a string",
+            call.name()
+        )));
+    }
+    Ok(())
+}
+
+fn letter_value(bytes: Vec<u8>, texts: Texts) -> Value {
+    match texts {
+        Texts::Strings => host::string(text(&bytes)),
+        Texts::Raw => host::bytes(bytes),
+    }
+}
+
+pub(super) fn fetch_letter(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
+    refuse_uid(call)?;
+    if let Some(parts) = call.arg(2) {
+        return Err(call.wrong("parts", "nothing: a POP mailbox gives whole letters", parts));
+    }
+    let message = message(call, 1)?.get();
+    let letter = operate(call, mailbox, |client| client.letter(message, None))?;
+    Ok(letter_value(letter, texts(call)))
+}
+
+pub(super) fn top_lines(call: &Call<'_>) -> Answer {
+    let message = message(call, 1)?.get();
+    let lines = call.integer(2, 0..=i64::from(u32::MAX))?;
+    let letter = on_pop_mailbox(call, |client| client.letter(message, u32::try_from(lines).ok()))?;
+    Ok(letter_value(letter, Texts::Strings))
+}
+
+pub(super) fn unique_id(call: &Call<'_>) -> Answer {
+    if call.arg(1).is_some_and(|message| !host::is_nil(message)) {
+        let message = message(call, 1)?.get();
+        return Ok(host::string(on_pop_mailbox(call, |client| client.unique_id(message))?));
+    }
+    let ids = on_pop_mailbox(call, PopClient::unique_ids)?;
+    let pair = |(number, id): (u32, String)| host::list(vec![host::integer(i64::from(number)), host::string(id)]);
+    Ok(host::list(ids.into_iter().map(pair).collect()))
+}
+
+pub(super) fn reset_mailbox(call: &Call<'_>) -> Answer {
+    on_pop_mailbox(call, PopClient::reset)?;
+    Ok(host::truth(true))
+}
+
+pub(super) fn delete_letter(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
+    refuse_uid(call)?;
+    if let Some(expunge) = call.key("expunge") {
+        return Err(call.wrong("expunge", "nothing: a POP mailbox removes letters at close-connection", expunge));
+    }
+    let messages = messages(call, 1)?;
+    operate(call, mailbox, |client| {
+        let last = client.count();
+        numbers(&messages, last).try_for_each(|number| client.delete(&[number]))
+    })?;
+    Ok(host::truth(true))
+}
+
+/// The numbers of a set, in its order; `:*` is the last letter.
+fn numbers(set: &SequenceSet, last: u32) -> impl Iterator<Item = u32> {
+    let number = move |bound: Bound| match bound {
+        Bound::Number(number) => number.get(),
+        Bound::Last => last,
+    };
+    set.ranges().iter().flat_map(move |&(first, second)| {
+        let (first, second) = (number(first), number(second));
+        first.min(second)..=first.max(second)
+    })
+}
+
+pub(super) fn write_letter(call: &Call<'_>, mailbox: &PopMailbox, message: u32, path: &str, to: &mut dyn Write) -> Result<bool, Condition> {
+    refuse_uid(call)?;
+    operate(call, mailbox, |client| {
+        client.retrieve(message, None, &mut |piece| to.write_all(piece).map_err(|cause| Error::File { path: path.to_owned(), cause }))
+    })?;
+    Ok(true)
+}
+
+/// `body[]` is RETR, `body[header]` is TOP.
+fn lines_of(call: &Call<'_>, index: usize) -> Result<(&'static str, Option<u32>), Condition> {
+    match call.string(index)?.trim().to_ascii_lowercase().as_str() {
+        "body[]" | "body.peek[]" => Ok(("BODY[]", None)),
+        "body[header]" | "body.peek[header]" => Ok(("BODY[HEADER]", Some(0))),
+        _ => Err(Condition::syntax(format!(
+            "{}: parts: expected \"body[]\" or \"body[header]\" for a POP mailbox, got {:?}",
+            call.name(),
+            call.string(index)?
+        ))),
+    }
+}
+
+pub(super) fn letter_batches(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
+    refuse_uid(call)?;
+    let (messages, (_, lines)) = (messages(call, 2)?, lines_of(call, 3)?);
+    if messages.is_empty() {
+        return Ok(host::nil());
+    }
+    let sizes: std::collections::HashMap<u32, u64> = operate(call, mailbox, PopClient::sizes)?.into_iter().collect();
+    let last = mailbox.client().count();
+    let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for number in numbers(&messages, last).filter(|number| sizes.contains_key(number)) {
+        let size = if lines.is_some() { 0 } else { sizes[&number] };
+        if batch.len() >= BATCH_MESSAGES || (bytes + size > BATCH_BYTES && !batch.is_empty()) {
+            batches.push(host::list(std::mem::take(&mut batch)));
+            bytes = 0;
+        }
+        batch.push(host::integer(i64::from(number)));
+        bytes += size;
+    }
+    if !batch.is_empty() {
+        batches.push(host::list(batch));
+    }
+    Ok(host::list(batches))
+}
+
+pub(super) fn fetch_batch(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
+    let (messages, (name, lines), texts) = (messages(call, 1)?, lines_of(call, 2)?, texts(call));
+    let mut items = Vec::new();
+    operate(call, mailbox, |client| {
+        let numbers: Vec<u32> = numbers(&messages, client.count()).collect();
+        client.letters(&numbers, lines, &mut |number, letter| {
+            let parts = host::list(vec![host::string(name), letter_value(letter, texts)]);
+            items.push(host::list(vec![host::integer(i64::from(number)), parts]));
+            Ok(())
+        })
+    })?;
+    Ok(host::list(items))
+}

@@ -1,0 +1,143 @@
+//! Sending letters.
+
+use super::parts::{attachment, headers};
+use super::sets::required;
+use super::smtp::{MailServer, credentials, deliver, mail_server};
+use crate::client::smtp::{Envelope, Refused};
+use crate::condition::Condition;
+use crate::host::{self, Call, Value};
+use crate::mime::{NewPart, Outgoing, is_plain_address};
+use jiff::Zoned;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+type Answer = Result<Value, Condition>;
+
+const ADDRESS: &str = "an address such as foo or foo@bar.com, without name, brackets, spaces and control characters";
+
+fn address(call: &Call<'_>, parameter: &str, value: &Value) -> Result<String, Condition> {
+    let address = host::as_str(value).filter(|address| is_plain_address(address));
+    address.map(str::to_owned).ok_or_else(|| call.wrong(parameter, ADDRESS, value))
+}
+
+/// One address or a list of them.
+fn addresses(call: &Call<'_>, parameter: &str, value: &Value) -> Result<Vec<String>, Condition> {
+    match host::as_list(value) {
+        Some(items) => items.map(|item| address(call, parameter, &item)).collect(),
+        None => Ok(vec![address(call, parameter, value)?]),
+    }
+}
+
+fn key_addresses(call: &Call<'_>, key: &str) -> Result<Vec<String>, Condition> {
+    call.key(key).map_or(Ok(Vec::new()), |value| addresses(call, key, value))
+}
+
+pub(super) fn send_letter(call: &Call<'_>) -> Answer {
+    let mut server = mail_server(call)?;
+    let from = address(call, "from", required(call, 1))?;
+    let to = addresses(call, "to", required(call, 2))?;
+    let (cc, bcc) = (key_addresses(call, "cc")?, key_addresses(call, "bcc")?);
+    let text = |key: &str| call.key_string(key).map(|text| text.map(str::to_owned));
+    let message = required(call, 3);
+    let body = host::downcast::<NewPart>(message).map(|part| (*part).clone());
+    let plain = match (&body, host::as_str(message)) {
+        (Some(_), _) => String::new(),
+        (None, Some(text)) => text.to_owned(),
+        (None, None) => return Err(call.wrong("message", "a string, or a part as make-mime-part returns it", message)),
+    };
+    let attachments = match call.key("attachments").filter(|value| !host::is_nil(value)) {
+        None => Vec::new(),
+        Some(value) => match host::as_list(value) {
+            Some(items) => items.map(|item| attachment(call, &item)).collect::<Result<_, _>>()?,
+            None => vec![attachment(call, value)?],
+        },
+    };
+    if let Some(login) = credentials(call, text("login")?, text("password")?)? {
+        match &mut server {
+            MailServer::Host(host) => host.credentials = Some(login),
+            _ => return Err(Condition::syntax(format!("{}: :login is for a host; a connection is logged in already", call.name()))),
+        }
+    }
+    let letter = Outgoing {
+        date: Some(text("date")?.unwrap_or_else(now)),
+        message_id: Some(text("message-id")?.unwrap_or_else(|| new_message_id(&from))),
+        reply_to: key_addresses(call, "reply-to")?,
+        subject: text("subject")?,
+        headers: headers(call, "headers")?,
+        html: text("html")?,
+        text: plain,
+        body,
+        attachments,
+        from: from.clone(),
+        to: to.clone(),
+        cc: cc.clone(),
+        bcc: bcc.clone(),
+    };
+    let letter = letter.build().map_err(|error| Condition::syntax(format!("{}: {error}", call.name())))?;
+    let mut recipients = [to, cc, bcc].concat();
+    let mut seen = std::collections::HashSet::new();
+    recipients.retain(|address| seen.insert(address.clone()));
+    let envelope = Envelope { from: &from, to: &recipients, partial: call.boolean_key("partial"), long_lines: false };
+    Ok(result(deliver(call, &server, &envelope, &letter)?))
+}
+
+pub(super) fn send_smtp(call: &Call<'_>) -> Answer {
+    let server = mail_server(call)?;
+    let from = address(call, "from", required(call, 1))?;
+    let to = addresses(call, "to", required(call, 2))?;
+    send_as_it_is(call, &server, &from, &to, call.rest())
+}
+
+pub(super) fn send_smtp_auth(call: &Call<'_>) -> Answer {
+    let mut server = mail_server(call)?;
+    let from = address(call, "from", required(call, 1))?;
+    let to = addresses(call, "to", required(call, 2))?;
+    let secret = |index: usize, name: &str| {
+        host::as_str(required(call, index))
+            .map(str::to_owned)
+            .ok_or_else(|| Condition::syntax(format!("{}: {name}: expected a string", call.name())))
+    };
+    let login = credentials(call, Some(secret(3, "login")?), Some(secret(4, "password")?))?;
+    match &mut server {
+        MailServer::Host(host) => host.credentials = login,
+        _ => return Err(call.wrong("mail-server", "a host", required(call, 0))),
+    }
+    send_as_it_is(call, &server, &from, &to, call.rest())
+}
+
+fn send_as_it_is(call: &Call<'_>, server: &MailServer, from: &str, to: &[String], messages: &[Value]) -> Answer {
+    let mut letter = Vec::new();
+    let mut raw = false;
+    for message in messages {
+        match (host::as_str(message), host::as_bytes(message)) {
+            (Some(text), _) => letter.extend_from_slice(text.as_bytes()),
+            (None, Some(bytes)) => {
+                raw = true;
+                letter.extend_from_slice(&bytes);
+            }
+            (None, None) => return Err(call.wrong("messages", "strings", message)),
+        }
+    }
+    let envelope = Envelope { from, to, partial: false, long_lines: raw };
+    Ok(result(deliver(call, server, &envelope, &letter)?))
+}
+
+/// `t`, or the recipients that were refused with the server's words.
+fn result(refused: Vec<Refused>) -> Value {
+    if refused.is_empty() {
+        return host::truth(true);
+    }
+    host::list(refused.into_iter().map(|one| host::list(vec![host::string(one.address), host::string(one.words)])).collect())
+}
+
+/// The time as RFC 5322 3.3 writes it.
+fn now() -> String {
+    Zoned::now().strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
+}
+
+/// Unique: the time, and a number that the system seeds at random (RFC 5322 3.6.4).
+fn new_message_id(from: &str) -> String {
+    let random = RandomState::new().build_hasher().finish();
+    let domain = from.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+    let domain = if domain.is_ascii() { domain } else { "localhost" };
+    format!("<{:x}.{random:016x}@{domain}>", Zoned::now().timestamp().as_nanosecond())
+}

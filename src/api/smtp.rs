@@ -1,0 +1,218 @@
+//! Mail servers as scripts name them: a host, an address, a list with options, a program, or a connection that is open.
+
+use super::connections::{host_name, port, read_option};
+use super::mailbox::{failed, state};
+use super::sets::required;
+use crate::client::smtp::{Envelope, Refused, SmtpAuth};
+use crate::client::{ConnectOptions, Credentials, SmtpClient, TlsMode};
+use crate::condition::{Condition, Identifier, escape_controls};
+use crate::host::{self, Call, Value};
+use crate::proto::Secret;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What `make-smtp-connection` returns.
+pub struct SmtpConnection {
+    client: Mutex<SmtpClient>,
+}
+
+impl SmtpConnection {
+    /// The client; one caller at a time.
+    pub fn client(&self) -> MutexGuard<'_, SmtpClient> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a letter goes first.
+pub(super) enum MailServer {
+    Open(Arc<SmtpConnection>),
+    Host(Box<HostServer>),
+    Program(Vec<String>),
+}
+
+pub(super) struct HostServer {
+    host: String,
+    options: ConnectOptions,
+    helo: Option<String>,
+    auth: Option<SmtpAuth>,
+    pub credentials: Option<Credentials>,
+}
+
+const EXPECTED: &str =
+    "a host name, an integer IPv4 address, a list (\"host\" :port 25 …) or (:program \"command\" …), or an SMTP connection";
+
+/// The mail server in the first argument.
+pub(super) fn mail_server(call: &Call<'_>) -> Result<MailServer, Condition> {
+    let value = required(call, 0);
+    // A list may hold a password, so that it is not shown.
+    let wrong = || {
+        if host::as_list(value).is_some() {
+            Condition::syntax(format!("{}: mail-server: expected {EXPECTED}", call.name()))
+        } else {
+            call.wrong("mail-server", EXPECTED, value)
+        }
+    };
+    if let Some(connection) = host::downcast::<SmtpConnection>(value) {
+        return Ok(MailServer::Open(connection));
+    }
+    let mut server = HostServer { host: String::new(), options: ConnectOptions::default(), helo: None, auth: None, credentials: None };
+    if let Some(items) = host::as_list(value) {
+        let items: Vec<Value> = items.collect();
+        let (first, rest) = items.split_first().ok_or_else(wrong)?;
+        if host::as_keyword(first) == Some("program") {
+            let words: Option<Vec<String>> = rest.iter().map(|word| host::as_str(word).map(str::to_owned)).collect();
+            return words.filter(|words| !words.is_empty()).map(MailServer::Program).ok_or_else(wrong);
+        }
+        set_host(&mut server, first).ok_or_else(wrong)?;
+        let (pairs, odd) = rest.as_chunks::<2>();
+        if !odd.is_empty() {
+            return Err(wrong());
+        }
+        read_server_options(call, &mut server, pairs.iter().map(|[key, value]| (host::as_keyword(key).unwrap_or(""), value)))?;
+    } else {
+        set_host(&mut server, value).ok_or_else(wrong)?;
+    }
+    Ok(MailServer::Host(Box::new(server)))
+}
+
+/// `"host"`, `"host:port"`, or an IPv4 address as one integer.
+fn set_host(server: &mut HostServer, value: &Value) -> Option<()> {
+    if let Some(address) = host::as_integer(value) {
+        let [a, b, c, d] = u32::try_from(address).ok()?.to_be_bytes();
+        server.host = format!("{a}.{b}.{c}.{d}");
+        return Some(());
+    }
+    let text = host::as_str(value)?;
+    let (name, number) = match text.rsplit_once(':') {
+        Some((name, number)) if !name.contains(':') => (name, Some(number.parse().ok().filter(|port| *port > 0)?)),
+        _ => (text, None),
+    };
+    server.host = host_name(name)?;
+    server.options.port = number.or(server.options.port);
+    Some(())
+}
+
+fn read_server_options<'v>(
+    call: &Call<'_>,
+    server: &mut HostServer,
+    pairs: impl Iterator<Item = (&'v str, &'v Value)>,
+) -> Result<(), Condition> {
+    let (mut login, mut password) = (None, None);
+    for (key, value) in pairs {
+        let text = |value: &Value| host::as_str(value).map(str::to_owned);
+        match key {
+            "port" => server.options.port = Some(port(value).ok_or_else(|| call.wrong(":port", "a port from 1 to 65535", value))?),
+            "ssl" if host::is_true(value) => server.options.tls = Some(TlsMode::Implicit),
+            "starttls" if host::is_true(value) => server.options.tls = Some(TlsMode::StartTls),
+            "ssl" | "starttls" => {}
+            "helo" => server.helo = Some(text(value).ok_or_else(|| call.wrong(":helo", "a string", value))?),
+            "auth" => {
+                server.auth = Some(match host::as_keyword(value) {
+                    Some("plain") => SmtpAuth::Plain,
+                    Some("login") => SmtpAuth::Login,
+                    Some("xoauth2") => SmtpAuth::XOAuth2,
+                    _ => return Err(call.wrong(":auth", ":plain, :login or :xoauth2", value)),
+                });
+            }
+            "login" => login = Some(text(value).ok_or_else(|| call.wrong(":login", "a string", value))?),
+            "password" | "token" => {
+                password = Some(text(value).ok_or_else(|| Condition::syntax(format!("{}: :{key}: expected a string", call.name())))?)
+            }
+            _ if read_option(call, &mut server.options, key, value)? => {}
+            _ => return Err(Condition::syntax(format!("{}: mail-server: unknown key :{}", call.name(), escape_controls(key)))),
+        }
+    }
+    server.credentials = credentials(call, login, password)?.or(server.credentials.take());
+    Ok(())
+}
+
+/// Both or neither.
+pub(super) fn credentials(call: &Call<'_>, login: Option<String>, password: Option<String>) -> Result<Option<Credentials>, Condition> {
+    match (login, password) {
+        (Some(user), Some(password)) => Ok(Some(Credentials { user, password: Secret::new(password) })),
+        (None, None) => Ok(None),
+        _ => Err(Condition::syntax(format!("{}: expected :login and :password together", call.name()))),
+    }
+}
+
+impl HostServer {
+    fn connect(&self, call: &Call<'_>) -> Result<SmtpClient, Condition> {
+        let state = state(call.context());
+        let client =
+            SmtpClient::connect(&state.connector, &self.host, self.helo.as_deref(), self.credentials.as_ref(), self.auth, &self.options);
+        client.map_err(|error| failed(call, &error, false))
+    }
+}
+
+pub(super) fn make_smtp_connection(call: &Call<'_>) -> Result<Value, Condition> {
+    let MailServer::Host(mut server) = mail_server(call)? else {
+        return Err(call.wrong("mail-server", "a host", required(call, 0)));
+    };
+    const KEYS: [&str; 13] =
+        ["port", "ssl", "starttls", "tls", "ca-file", "client-identity", "verify", "timeout", "auth", "token", "helo", "login", "password"];
+    read_server_options(call, &mut server, KEYS.iter().filter_map(|key| call.key(key).map(|value| (*key, value))))?;
+    let client = server.connect(call)?;
+    let connection = Arc::new(SmtpConnection { client: Mutex::new(client) });
+    let address = state(call.context()).next_address();
+    Ok(host::shared_object(connection, &format!("#<mailbox::smtp-connection @ #x{address:x}>")))
+}
+
+/// Hands a letter over; the recipients that were refused, where that was allowed.
+pub(super) fn deliver(call: &Call<'_>, server: &MailServer, envelope: &Envelope<'_>, letter: &[u8]) -> Result<Vec<Refused>, Condition> {
+    match server {
+        MailServer::Open(connection) => connection.client().send(envelope, letter).map_err(|error| failed(call, &error, false)),
+        MailServer::Host(server) => {
+            let mut client = server.connect(call)?;
+            let result = client.send(envelope, letter);
+            client.close();
+            result.map_err(|error| failed(call, &error, false))
+        }
+        MailServer::Program(words) => pipe(call, words, envelope, letter).map(|()| Vec::new()),
+    }
+}
+
+/// Pipes a letter to a program that takes what sendmail takes: `-i -f FROM -- TO …`, the letter on standard input, lines ending in LF.
+fn pipe(call: &Call<'_>, words: &[String], envelope: &Envelope<'_>, letter: &[u8]) -> Result<(), Condition> {
+    let program = &words[0];
+    let broken = |cause: &std::io::Error| {
+        Condition::new(Identifier::ServerShutdownConnection, format!("{}: cannot run {program}: {cause}", call.name()))
+    };
+    let mut command = Command::new(program);
+    command.args(&words[1..]).args(["-i", "-f", envelope.from, "--"]).args(envelope.to);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|cause| broken(&cause))?;
+    let stderr = child.stderr.take();
+    let words_of_stderr = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        if let Some(stderr) = stderr {
+            let _ = stderr.take(10_000).read_to_end(&mut text); // what can be had
+        }
+        String::from_utf8_lossy(&text).trim().to_owned()
+    });
+    let lines: Vec<u8> = String::from_utf8_lossy(letter).replace("\r\n", "\n").into_bytes();
+    let lines = if letter.is_ascii() || std::str::from_utf8(letter).is_ok() { lines } else { letter.to_vec() };
+    let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&lines));
+    let status = child.wait().map_err(|cause| broken(&cause))?;
+    let said = words_of_stderr.join().unwrap_or_default();
+    if !status.success() {
+        let code = status.code().map_or_else(|| "by a signal".into(), |code| format!("with {code}"));
+        return Err(Condition::new(Identifier::ErrorResponse, format!("{}: {program} ended {code}", call.name())).with_server_string(said));
+    }
+    // A program that did not want the whole letter and says that all is well is believed only when it took it.
+    written.map_err(|cause| broken(&cause))
+}
+
+pub(super) fn test_email_address(call: &Call<'_>) -> Result<Value, Condition> {
+    let address = call.string(0)?;
+    if !crate::mime::is_plain_address(address) {
+        return Err(call.wrong("address", "an address such as foo@bar.com", required(call, 0)));
+    }
+    let Some((_, domain)) = address.rsplit_once('@') else {
+        return Err(call.wrong("address", "an address with a domain", required(call, 0)));
+    };
+    let server = HostServer { host: domain.to_owned(), options: ConnectOptions::default(), helo: None, auth: None, credentials: None };
+    let mut client = server.connect(call)?;
+    let known = client.verify(address);
+    client.close();
+    Ok(host::truth(known.map_err(|error| failed(call, &error, false))?.is_some()))
+}

@@ -1,0 +1,399 @@
+//! The POP3 client: a method an operation, over one connection.
+
+use super::error::Error;
+use super::options::{ConnectOptions, Credentials, Ports};
+use crate::proto::imap::{Completion, StatusKind};
+use crate::proto::pop3::{Command, Event, Handle, Reply, Session};
+use crate::transport::{Connection, Connector, Pace};
+use md5::{Digest, Md5};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Nobody waits longer for a server to say good-bye; what was marked is removed with it, so it is longer than IMAP's.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(30);
+
+/// Letters asked for before the first has come, where the server takes that (RFC 2449 6.6).
+const WINDOW: usize = 20;
+
+/// How to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PopAuth {
+    /// USER and PASS.
+    Login,
+    /// SASL PLAIN.
+    Plain,
+    /// APOP: the password does not travel.
+    Apop,
+}
+
+/// A POP3 connection.
+pub struct PopClient {
+    connection: Connection<Session>,
+    capabilities: Vec<String>,
+    timestamp: Option<String>,
+    count: u32,
+    bytes: u64,
+}
+
+impl PopClient {
+    /// Connects, encrypts as the options say, logs in, and asks how many letters there are.
+    ///
+    /// # Errors
+    /// As [`super::ImapClient::connect`].
+    pub fn connect(
+        connector: &Connector,
+        host: &str,
+        credentials: &Credentials,
+        auth: Option<PopAuth>,
+        options: &ConnectOptions,
+    ) -> Result<Self, Error> {
+        let user = Command::user(&credentials.user)?; // before a byte is sent
+        let password = Command::pass(&credentials.password)?;
+        let way = options.way(Ports { plain: 110, implicit_tls: 995 });
+        let mut connection = way.open(connector, host, options, Session::new(options.limits.clone()))?;
+        credentials.hide_in(&mut connection);
+        let mut client = PopClient { connection, capabilities: Vec::new(), timestamp: None, count: 0, bytes: 0 };
+        client.greeting()?;
+        client.learn_capabilities()?;
+        if way.wants_starttls(&client.connection) {
+            client.start_tls()?;
+        }
+        client.log_in(credentials, user, password, auth)?;
+        client.learn_capabilities()?;
+        client.stat()?;
+        Ok(client)
+    }
+
+    /// How many letters there are, as STAT told last.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// How many bytes they have, as STAT told last.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What CAPA told, in upper case: `TOP`, `SASL PLAIN LOGIN`; empty for servers that have none.
+    pub fn capabilities(&self) -> &[String] {
+        &self.capabilities
+    }
+
+    /// Whether CAPA tells this word first on a line.
+    pub fn has(&self, name: &str) -> bool {
+        self.capabilities.iter().any(|line| line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(name)))
+    }
+
+    /// Whether the stream is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.connection.is_encrypted()
+    }
+
+    /// Whether the connection is closed on this side.
+    pub fn is_closed(&self) -> bool {
+        self.connection.is_closed()
+    }
+
+    /// STAT.
+    ///
+    /// # Errors
+    /// As every operation: [`Error`].
+    pub fn stat(&mut self) -> Result<(), Error> {
+        let text = self.line(Command::stat())?;
+        let mut numbers = text.split(' ').map(|number| number.parse().ok());
+        match (numbers.next().flatten().and_then(|count: u64| u32::try_from(count).ok()), numbers.next().flatten()) {
+            (Some(count), Some(bytes)) => (self.count, self.bytes) = (count, bytes),
+            _ => return Err(Error::Unexpected(format!("the server's answer to STAT is not two numbers: {text:?}"))),
+        }
+        Ok(())
+    }
+
+    /// RETR, or TOP for a header and some lines: `on_piece` gets the letter's bytes as they come.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such letter or it is marked. What `on_piece` gives ends the operation when the server has finished.
+    pub fn retrieve(&mut self, number: u32, lines: Option<u32>, on_piece: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        let command = lines.map_or(Command::retr(number), |lines| Command::top(number, lines));
+        self.run(command, on_piece).map(drop)
+    }
+
+    /// A letter, or its header and some lines, in memory.
+    ///
+    /// # Errors
+    /// As [`PopClient::retrieve`], and [`crate::proto::ProtocolError::TooLarge`] over the limit for literals.
+    pub fn letter(&mut self, number: u32, lines: Option<u32>) -> Result<Vec<u8>, Error> {
+        let mut letter = Vec::new();
+        let limit = self.connection.session_ref().limits().literal;
+        self.retrieve(number, lines, &mut |piece| collect(&mut letter, piece, limit))?;
+        Ok(letter)
+    }
+
+    /// Letters in turn, several asked for at once where the server takes that.
+    ///
+    /// # Errors
+    /// The first letter's that fails; the ones before it were given to `on_letter`.
+    pub fn letters(
+        &mut self,
+        numbers: &[u32],
+        lines: Option<u32>,
+        on_letter: &mut dyn FnMut(u32, Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if !self.has("PIPELINING") {
+            return numbers.iter().try_for_each(|&number| {
+                let letter = self.letter(number, lines)?;
+                on_letter(number, letter)
+            });
+        }
+        let limit = self.connection.session_ref().limits().literal;
+        let mut left = numbers.iter();
+        let mut asked: VecDeque<(u32, Handle, Command)> = VecDeque::new();
+        let mut failure = None;
+        loop {
+            while asked.len() < WINDOW && failure.is_none() {
+                let Some(&number) = left.next() else { break };
+                let command = lines.map_or(Command::retr(number), |lines| Command::top(number, lines));
+                let handle = self.submit(command.clone())?;
+                asked.push_back((number, handle, command));
+            }
+            let Some((number, handle, command)) = asked.pop_front() else { break };
+            let mut letter = Vec::new();
+            let result = self.finish(handle, command.name(), &mut |piece| collect(&mut letter, piece, limit));
+            if self.is_closed() {
+                return result.map(drop);
+            }
+            if failure.is_none() {
+                failure = result.and_then(|_| on_letter(number, letter)).err();
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// UIDL of one letter.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such letter, or no UIDL.
+    pub fn unique_id(&mut self, number: u32) -> Result<String, Error> {
+        let text = self.line(Command::uidl(Some(number)))?;
+        text.split_once(' ')
+            .map(|(_, id)| id.trim().to_owned())
+            .ok_or_else(|| Error::Unexpected(format!("the server's answer to UIDL is {text:?}")))
+    }
+
+    /// UIDL of all letters that are not marked.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] without UIDL.
+    pub fn unique_ids(&mut self) -> Result<Vec<(u32, String)>, Error> {
+        self.numbered_lines(Command::uidl(None), |id| Some(id.to_owned()))
+    }
+
+    /// LIST: numbers and sizes in bytes of all letters that are not marked.
+    ///
+    /// # Errors
+    /// As every operation.
+    pub fn sizes(&mut self) -> Result<Vec<(u32, u64)>, Error> {
+        self.numbered_lines(Command::list(), |size| size.split(' ').next()?.parse().ok())
+    }
+
+    /// DELE of each: they go at QUIT, and only then.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such letter; those before it are marked.
+    pub fn delete(&mut self, numbers: &[u32]) -> Result<(), Error> {
+        numbers.iter().try_for_each(|number| self.line(Command::dele(*number)).map(drop))
+    }
+
+    /// RSET: no letter is marked any more.
+    ///
+    /// # Errors
+    /// As every operation.
+    pub fn reset(&mut self) -> Result<(), Error> {
+        self.line(Command::rset()).map(drop)
+    }
+
+    /// QUIT, at which the marked letters go, then closes the stream. Safe to call again and on a dead connection.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the server could not remove them all.
+    pub fn close(&mut self) -> Result<(), Error> {
+        if self.is_closed() {
+            return Ok(());
+        }
+        if let Some(pace) = self.connection.stream().pace() {
+            self.connection.stream().set_pace(Pace { idle: pace.idle.min(LONGEST_FAREWELL), ..pace });
+        }
+        let result = self.line(Command::quit());
+        self.connection.close();
+        match result {
+            Err(error @ Error::Refused { .. }) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Closes the stream without QUIT: nothing is removed.
+    pub fn abandon(&mut self) {
+        self.connection.close();
+    }
+
+    fn greeting(&mut self) -> Result<(), Error> {
+        self.connection.wait()?;
+        let Event::Greeting(reply) = self.connection.session_ref().current_event() else {
+            return Err(Error::Unexpected("something else than a greeting came first".into()));
+        };
+        let words = words(&reply);
+        if !reply.ok {
+            self.connection.close();
+            return Err(Error::Bye { words });
+        }
+        self.timestamp = timestamp(&words);
+        Ok(())
+    }
+
+    fn learn_capabilities(&mut self) -> Result<(), Error> {
+        self.capabilities.clear();
+        match self.body_lines(Command::capa()) {
+            Ok(lines) => self.capabilities = lines.iter().map(|line| line.to_ascii_uppercase()).collect(),
+            Err(Error::Refused { .. }) => {} // RFC 1939 knows no CAPA
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn start_tls(&mut self) -> Result<(), Error> {
+        if !self.has("STLS") {
+            self.connection.close();
+            return Err(Error::Insecure("the server offers no STLS, and the password would travel in the clear; give :tls :none to allow that, or :tls :implicit for port 995".into()));
+        }
+        match self.line(Command::stls()) {
+            Ok(_) => self.connection.start_tls()?,
+            Err(Error::Refused { completion, .. }) => {
+                self.connection.close();
+                return Err(Error::Insecure(format!("the server refused STLS: {}", completion.words())));
+            }
+            Err(error) => return Err(error),
+        }
+        self.learn_capabilities()
+    }
+
+    fn log_in(&mut self, credentials: &Credentials, user: Command, password: Command, auth: Option<PopAuth>) -> Result<(), Error> {
+        let sasl_plain =
+            self.capabilities.iter().any(|line| line.strip_prefix("SASL").is_some_and(|rest| rest.split(' ').any(|name| name == "PLAIN")));
+        // In the clear a digest is better than the password; under TLS MD5 adds nothing.
+        let strongest = match &self.timestamp {
+            Some(_) if !self.is_encrypted() => PopAuth::Apop,
+            _ if sasl_plain => PopAuth::Plain,
+            _ => PopAuth::Login,
+        };
+        let result = match (auth.unwrap_or(strongest), &self.timestamp) {
+            (PopAuth::Apop, Some(timestamp)) => {
+                let digest = Md5::digest(format!("{timestamp}{}", credentials.password.reveal()));
+                let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+                self.line(Command::apop(&credentials.user, &digest)?)
+            }
+            (PopAuth::Apop, None) => return Err(Error::Unsupported("the server offers no APOP: its greeting has no timestamp".into())),
+            (PopAuth::Plain, _) => self.line(Command::auth_plain(&credentials.user, &credentials.password)?),
+            (PopAuth::Login, _) => self.line(user).and_then(|_| self.line(password)),
+        };
+        match result {
+            Ok(_) => Ok(()),
+            Err(Error::Refused { completion, .. }) => {
+                self.connection.close();
+                Err(Error::Authentication { user: credentials.user.clone(), words: completion.words() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn numbered_lines<T>(&mut self, command: Command, read: impl Fn(&str) -> Option<T>) -> Result<Vec<(u32, T)>, Error> {
+        let name = command.name();
+        let lines = self.body_lines(command)?;
+        let pair = |line: &String| {
+            let (number, rest) = line.split_once(' ')?;
+            Some((number.parse().ok()?, read(rest.trim())?))
+        };
+        lines
+            .iter()
+            .map(|line| pair(line).ok_or_else(|| Error::Unexpected(format!("a line of the server's answer to {name} is {line:?}"))))
+            .collect()
+    }
+
+    fn body_lines(&mut self, command: Command) -> Result<Vec<String>, Error> {
+        let mut body = Vec::new();
+        let limit = self.connection.session_ref().limits().line as u64;
+        self.run(command, &mut |piece| collect(&mut body, piece, limit))?;
+        Ok(String::from_utf8_lossy(&body).lines().map(str::to_owned).collect())
+    }
+
+    /// The text of a one-line reply.
+    fn line(&mut self, command: Command) -> Result<String, Error> {
+        self.run(command, &mut |_| Ok(()))
+    }
+
+    fn run(&mut self, command: Command, on_piece: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<String, Error> {
+        let name = command.name();
+        let handle = self.submit(command)?;
+        self.finish(handle, name, on_piece)
+    }
+
+    fn submit(&mut self, command: Command) -> Result<Handle, Error> {
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
+        Ok(self.connection.session().submit(command))
+    }
+
+    /// Waits for the end of the reply. An error of the callback is kept until the body has ended, so that the connection stays usable.
+    fn finish(
+        &mut self,
+        handle: Handle,
+        name: &'static str,
+        on_piece: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<String, Error> {
+        self.connection.stream().begin_reply();
+        let mut failure = None;
+        let mut text = String::new();
+        loop {
+            self.connection.wait()?;
+            match self.connection.session_ref().current_event() {
+                Event::Reply(done, reply) if done == handle => {
+                    text = words(&reply);
+                    if !reply.ok {
+                        let completion = Completion { kind: StatusKind::No, code: None, text: self.connection.redact(&text) };
+                        return Err(Error::Refused { command: name, completion });
+                    }
+                    if !self.connection.session_ref().expects_body() {
+                        break;
+                    }
+                }
+                Event::Piece(_, piece) if failure.is_none() => failure = on_piece(piece).err(),
+                Event::End(_) => break,
+                _ => {}
+            }
+            if let Some(Error::Protocol(_)) = &failure {
+                self.connection.close();
+                break;
+            }
+        }
+        failure.map_or(Ok(text), Err)
+    }
+}
+
+fn words(reply: &Reply<'_>) -> String {
+    String::from_utf8_lossy(reply.text).into_owned()
+}
+
+fn collect(into: &mut Vec<u8>, piece: &[u8], limit: u64) -> Result<(), Error> {
+    if (into.len() + piece.len()) as u64 > limit {
+        return Err(crate::proto::ProtocolError::TooLarge { what: "a reply", limit }.into());
+    }
+    into.extend_from_slice(piece);
+    Ok(())
+}
+
+/// `<1896.697170952@dbc.mtview.ca.us>` in a greeting offers APOP (RFC 1939 7).
+fn timestamp(greeting: &str) -> Option<String> {
+    let start = greeting.find('<')?;
+    let end = start + greeting[start..].find('>')?;
+    let stamp = &greeting[start..=end];
+    (stamp.contains('@') && stamp.bytes().all(|byte| byte.is_ascii_graphic())).then(|| stamp.to_owned())
+}

@@ -1,0 +1,407 @@
+//! The SMTP client: one connection, any number of letters.
+
+use super::error::Error;
+use super::options::{ConnectOptions, Credentials, Ports};
+use crate::proto::EncodeError;
+use crate::proto::imap::{Completion, StatusKind};
+use crate::proto::smtp::{Command, Event, Handle, MailOptions, Reply, Session};
+use crate::transport::{Connection, Connector, Pace, TransportError};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use std::net::IpAddr;
+use std::time::Duration;
+
+const LONGEST_FAREWELL: Duration = Duration::from_secs(2);
+
+/// What goes to the stream at once.
+const CHUNK: usize = 64 << 10;
+
+/// A line of a letter has at most 998 bytes (RFC 5322 2.1.1); servers break or refuse longer ones.
+pub const LONGEST_LINE: usize = 998;
+
+/// Questions of the server in one authentication; every mechanism here has at most two.
+const MOST_CHALLENGES: usize = 10;
+
+/// How to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmtpAuth {
+    /// SASL PLAIN (RFC 4616).
+    Plain,
+    /// LOGIN, which old servers have.
+    Login,
+    /// A bearer token in the form that Google and Microsoft take; the password is the token.
+    XOAuth2,
+}
+
+/// A recipient that the server refused, and what it said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The address.
+    pub address: String,
+    /// The reply with its code.
+    pub words: String,
+}
+
+/// A letter and where it goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Envelope<'e> {
+    /// The reverse path; empty for bounces.
+    pub from: &'e str,
+    /// The recipients.
+    pub to: &'e [String],
+    /// Whether the letter goes to those that are accepted when others are refused; else it goes to nobody then.
+    pub partial: bool,
+    /// Whether lines over 998 bytes are allowed.
+    pub long_lines: bool,
+}
+
+/// An SMTP connection.
+pub struct SmtpClient {
+    connection: Connection<Session>,
+    helo: String,
+    extensions: Vec<String>,
+}
+
+impl SmtpClient {
+    /// Connects, encrypts as the options say, and logs in if there are credentials. `helo` is the name that EHLO gives, by default this side's address.
+    ///
+    /// # Errors
+    /// As [`super::ImapClient::connect`].
+    pub fn connect(
+        connector: &Connector,
+        host: &str,
+        helo: Option<&str>,
+        credentials: Option<&Credentials>,
+        auth: Option<SmtpAuth>,
+        options: &ConnectOptions,
+    ) -> Result<Self, Error> {
+        if let Some(helo) = helo {
+            Command::ehlo(helo)?; // before a byte is sent
+        }
+        let way = options.way(Ports { plain: 25, implicit_tls: 465 });
+        let mut connection = way.open(connector, host, options, Session::new(options.limits.clone()))?;
+        if let Some(credentials) = credentials {
+            credentials.hide_in(&mut connection);
+        }
+        let helo = helo.map_or_else(|| own_address(&mut connection), str::to_owned);
+        let mut client = SmtpClient { connection, helo, extensions: Vec::new() };
+        client.greeting()?;
+        client.say_hello()?;
+        if way.wants_starttls(&client.connection) {
+            client.start_tls()?;
+        }
+        if let Some(credentials) = credentials {
+            client.log_in(credentials, auth)?;
+        }
+        Ok(client)
+    }
+
+    /// Whether EHLO told an extension.
+    pub fn has(&self, name: &str) -> bool {
+        self.extension(name).is_some()
+    }
+
+    /// Whether the stream is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.connection.is_encrypted()
+    }
+
+    /// Whether the connection is closed on this side.
+    pub fn is_closed(&self) -> bool {
+        self.connection.is_closed()
+    }
+
+    /// Sends a letter. Its line ends become CR LF and its dots are doubled on the way. Returns the recipients that were refused, which are none unless
+    /// the envelope says `partial`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for NUL, lines over 998 bytes and addresses that cannot be sent, before a byte is; [`Error::Recipients`] with nothing sent;
+    /// [`Error::Refused`]; [`Error::DeliveryUnknown`] when the connection broke after the letter's end and before the reply: it may have been delivered,
+    /// and is not sent again.
+    pub fn send(&mut self, envelope: &Envelope<'_>, letter: &[u8]) -> Result<Vec<Refused>, Error> {
+        check_letter(letter, envelope.long_lines)?;
+        let options = self.mail_options(envelope, letter)?;
+        let mail = Command::mail(envelope.from, options)?;
+        let recipients = envelope.to.iter().map(|to| Command::rcpt(to, options.utf8)).collect::<Result<Vec<_>, _>>()?;
+        if recipients.is_empty() {
+            return Err(EncodeError { what: "to", expected: "at least one address", got: "none".into() }.into());
+        }
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
+        if let Some(limit) =
+            self.extension("SIZE").and_then(|words| words.split(' ').nth(1)?.parse::<u64>().ok()).filter(|limit| *limit > 0)
+            && letter.len() as u64 > limit
+        {
+            return Err(Error::Unsupported(format!("the letter has {} bytes, and the server takes at most {limit}", letter.len())));
+        }
+        let refused = self.open_transaction(mail, recipients, envelope)?;
+        self.transmit(letter)?;
+        Ok(refused)
+    }
+
+    /// VRFY: the server's words; `None` when it does not know the address.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for what is no address; as every operation.
+    pub fn verify(&mut self, address: &str) -> Result<Option<String>, Error> {
+        let answer = self.run(Command::vrfy(address)?)?;
+        Ok((answer.code / 100 == 2).then_some(answer.words))
+    }
+
+    /// QUIT, then closes the stream. Safe to call again.
+    pub fn close(&mut self) {
+        if !self.is_closed() && self.connection.session_ref().in_flight() == 0 {
+            if let Some(pace) = self.connection.stream().pace() {
+                let (idle, total) = (pace.idle.min(LONGEST_FAREWELL), pace.total.min(LONGEST_FAREWELL));
+                self.connection.stream().set_pace(Pace { idle, total, ..pace });
+            }
+            let _ = self.run(Command::quit()); // the stream is closed in any case
+        }
+        self.connection.close();
+    }
+
+    fn mail_options(&self, envelope: &Envelope<'_>, letter: &[u8]) -> Result<MailOptions, Error> {
+        let international = !envelope.from.is_ascii() || envelope.to.iter().any(|to| !to.is_ascii());
+        if international && !self.has("SMTPUTF8") {
+            return Err(Error::Unsupported("an address is not ASCII, and the server does not take such addresses (SMTPUTF8)".into()));
+        }
+        let eight_bit = !letter.is_ascii();
+        if eight_bit && !self.has("8BITMIME") {
+            return Err(Error::Unsupported(
+                "the letter has 8-bit text, and the server takes none (8BITMIME); encode it as quoted-printable".into(),
+            ));
+        }
+        let header = memchr::memmem::find(letter, b"\n\n").or(memchr::memmem::find(letter, b"\n\r\n")).map_or(letter, |end| &letter[..end]);
+        let utf8 = self.has("SMTPUTF8") && (international || !header.is_ascii());
+        Ok(MailOptions { size: self.has("SIZE").then_some(letter.len() as u64), eight_bit, utf8 })
+    }
+
+    /// MAIL, RCPT and DATA, in as few round trips as the server allows; ready for the letter when it returns.
+    fn open_transaction(&mut self, mail: Command, recipients: Vec<Command>, envelope: &Envelope<'_>) -> Result<Vec<Refused>, Error> {
+        let pipelining = self.has("PIPELINING");
+        // With one recipient DATA can go along: if it is refused there is nobody to send to, and the server must refuse DATA.
+        let with_data = pipelining && recipients.len() == 1;
+        self.connection.stream().begin_reply();
+        let mut handles: Vec<Handle> = Vec::new();
+        let mail = self.connection.session().submit(mail);
+        if pipelining {
+            handles = recipients.iter().map(|command| self.connection.session().submit(command.clone())).collect();
+        }
+        let data = with_data.then(|| self.connection.session().submit(Command::data()));
+        let mail = self.reply_to(mail)?;
+        let mut refused = Vec::new();
+        for (index, command) in recipients.into_iter().enumerate() {
+            if !pipelining && mail.code / 100 != 2 {
+                break;
+            }
+            let answer = match handles.get(index) {
+                Some(handle) => self.reply_to(*handle)?,
+                None => self.run(command)?,
+            };
+            if answer.code / 100 != 2 {
+                refused.push(Refused { address: envelope.to[index].clone(), words: answer.words });
+            }
+        }
+        let data = data.map(|data| self.reply_to(data)).transpose()?;
+        let accepted = envelope.to.len() - refused.len();
+        let may_go = mail.code / 100 == 2 && accepted > 0 && (refused.is_empty() || envelope.partial);
+        if !may_go {
+            if data.is_some_and(|data| data.code == 354) {
+                // The server waits for a letter that must not be sent; only the end of the connection keeps it from being one.
+                self.connection.close();
+            } else {
+                self.run(Command::rset())?;
+            }
+            return Err(if mail.code / 100 == 2 { Error::Recipients { refused } } else { refusal("MAIL", mail) });
+        }
+        let data = match data {
+            Some(data) => data,
+            None => self.run(Command::data())?,
+        };
+        if data.code == 354 { Ok(refused) } else { Err(refusal("DATA", data)) }
+    }
+
+    fn transmit(&mut self, letter: &[u8]) -> Result<(), Error> {
+        self.connection.stream().begin_reply();
+        for chunk in letter.chunks(CHUNK) {
+            self.connection.session().letter(chunk);
+            if let Err(error) = self.connection.flush() {
+                self.connection.close();
+                return Err(error.into());
+            }
+        }
+        let handle = self.connection.session().end_letter();
+        self.connection.stream().begin_reply();
+        match self.reply_to(handle) {
+            Ok(answer) if answer.code / 100 == 2 => Ok(()),
+            Ok(answer) => Err(refusal("the letter", answer)),
+            // Behind the final dot nobody knows whether the server has taken the letter over.
+            Err(Error::Transport(TransportError::Interrupted)) => Err(Error::DeliveryUnknown { cause: "the wait was interrupted".into() }),
+            Err(error @ (Error::Transport(_) | Error::Protocol(_))) => Err(Error::DeliveryUnknown { cause: error.to_string() }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn greeting(&mut self) -> Result<(), Error> {
+        self.connection.wait()?;
+        let Event::Greeting(reply) = self.connection.session_ref().current_event() else {
+            return Err(Error::Unexpected("something else than a greeting came first".into()));
+        };
+        let (code, words) = (reply.code, reply.words());
+        if code != 220 {
+            self.connection.close();
+            return Err(Error::Bye { words });
+        }
+        Ok(())
+    }
+
+    fn say_hello(&mut self) -> Result<(), Error> {
+        self.extensions.clear();
+        let answer = self.run(Command::ehlo(&self.helo)?)?;
+        if answer.code / 100 == 2 {
+            self.extensions = answer.lines.into_iter().skip(1).map(|line| line.to_ascii_uppercase()).collect();
+            return Ok(());
+        }
+        let answer = self.run(Command::helo(&self.helo)?)?;
+        if answer.code / 100 == 2 { Ok(()) } else { Err(refusal("HELO", answer)) }
+    }
+
+    fn start_tls(&mut self) -> Result<(), Error> {
+        if !self.has("STARTTLS") {
+            return Err(self.give_up("the server offers no STARTTLS, and the letter would travel in the clear; give :tls :none to allow that, or :tls :implicit for port 465"));
+        }
+        let answer = self.run(Command::starttls())?;
+        if answer.code != 220 {
+            return Err(self.give_up(&format!("the server refused STARTTLS: {}", answer.words)));
+        }
+        self.connection.start_tls()?;
+        self.say_hello()
+    }
+
+    fn log_in(&mut self, credentials: &Credentials, auth: Option<SmtpAuth>) -> Result<(), Error> {
+        let offered = self.extension("AUTH").unwrap_or("").to_owned();
+        let offers = |name: &str| offered.split([' ', '=']).any(|word| word == name);
+        let mechanism = auth.or_else(|| {
+            let known = [("PLAIN", SmtpAuth::Plain), ("LOGIN", SmtpAuth::Login)];
+            known.into_iter().find(|(name, _)| offers(name)).map(|(_, mechanism)| mechanism)
+        });
+        let Some(mechanism) = mechanism else {
+            self.close();
+            return Err(Error::Unsupported("the server offers no way to log in that is known here (PLAIN, LOGIN)".into()));
+        };
+        let (user, password) = (credentials.user.as_str(), credentials.password.reveal());
+        let separators: &[char] = if mechanism == SmtpAuth::XOAuth2 { &['\0', '\u{1}'] } else { &['\0'] };
+        if user.contains(separators) || password.contains(separators) {
+            self.close();
+            return Err(EncodeError { what: "user and password", expected: "text without NUL", got: "#<secret>".into() }.into());
+        }
+        let encode = |text: String| BASE64_STANDARD.encode(text);
+        let (name, initial, mut answers) = match mechanism {
+            SmtpAuth::Plain => ("PLAIN", Some(encode(format!("\0{user}\0{password}"))), Vec::new()),
+            SmtpAuth::Login => ("LOGIN", None, vec![encode(password.to_owned()), encode(user.to_owned())]),
+            SmtpAuth::XOAuth2 => ("XOAUTH2", Some(encode(format!("user={user}\u{1}auth=Bearer {password}\u{1}\u{1}"))), Vec::new()),
+        };
+        let handle = self.connection.session().submit(Command::auth(name, initial.as_deref()));
+        self.connection.stream().begin_reply();
+        for _ in 0..MOST_CHALLENGES {
+            self.connection.wait()?;
+            match self.connection.session_ref().current_event() {
+                Event::Challenge(..) => {
+                    // Google asks once more to tell why it refuses; the empty answer lets it.
+                    let answer = answers.pop().unwrap_or_else(|| if mechanism == SmtpAuth::XOAuth2 { String::new() } else { "*".into() });
+                    self.connection.session().answer(&answer);
+                }
+                Event::Reply(done, reply) if done == handle && reply.is_positive() => return Ok(()),
+                Event::Reply(_, reply) => {
+                    let words = self.connection.redact(&reply.words());
+                    self.connection.close();
+                    return Err(Error::Authentication { user: user.to_owned(), words });
+                }
+                _ => {}
+            }
+        }
+        self.connection.close();
+        Err(Error::Unexpected("the server goes on asking questions in AUTH".into()))
+    }
+
+    fn extension(&self, name: &str) -> Option<&str> {
+        self.extensions
+            .iter()
+            .map(String::as_str)
+            .find(|line| line.split([' ', '=']).next().is_some_and(|word| word.eq_ignore_ascii_case(name)))
+    }
+
+    fn run(&mut self, command: Command) -> Result<Answer, Error> {
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
+        let handle = self.connection.session().submit(command);
+        self.connection.stream().begin_reply();
+        self.reply_to(handle)
+    }
+
+    fn reply_to(&mut self, handle: Handle) -> Result<Answer, Error> {
+        loop {
+            self.connection.wait()?;
+            if let Event::Reply(done, reply) = self.connection.session_ref().current_event() {
+                let answer = Answer::from(&reply);
+                if answer.code == 421 {
+                    let words = self.connection.redact(&answer.words);
+                    self.connection.close();
+                    return Err(Error::Bye { words });
+                }
+                if done == handle {
+                    return Ok(Answer { words: self.connection.redact(&answer.words), ..answer });
+                }
+            }
+        }
+    }
+
+    fn give_up(&mut self, why: &str) -> Error {
+        self.connection.close(); // nothing more is said to a server that is not trusted
+        Error::Insecure(why.to_owned())
+    }
+}
+
+/// This side's address as EHLO takes it (RFC 5321 4.1.3).
+fn own_address(connection: &mut Connection<Session>) -> String {
+    match connection.stream().local_address().map(|address| address.ip()) {
+        Some(IpAddr::V4(address)) => format!("[{address}]"),
+        Some(IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+        None => "localhost".into(),
+    }
+}
+
+/// A reply as owned text.
+struct Answer {
+    code: u16,
+    words: String,
+    lines: Vec<String>,
+}
+
+impl From<&Reply<'_>> for Answer {
+    fn from(reply: &Reply<'_>) -> Self {
+        Answer {
+            code: reply.code,
+            words: reply.words(),
+            lines: reply.lines().map(|line| String::from_utf8_lossy(line).into_owned()).collect(),
+        }
+    }
+}
+
+fn refusal(command: &'static str, answer: Answer) -> Error {
+    Error::Refused { command, completion: Completion { kind: StatusKind::No, code: None, text: answer.words } }
+}
+
+fn check_letter(letter: &[u8], long_lines: bool) -> Result<(), Error> {
+    if letter.contains(&0) {
+        return Err(EncodeError { what: "letter", expected: "text without NUL", got: "a NUL".into() }.into());
+    }
+    let longest = letter.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::len).max().unwrap_or(0);
+    if longest > LONGEST_LINE && !long_lines {
+        let got = format!("one of {longest} bytes");
+        return Err(EncodeError { what: "letter", expected: "lines of at most 998 bytes", got }.into());
+    }
+    Ok(())
+}

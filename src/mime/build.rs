@@ -1,0 +1,205 @@
+//! Outgoing letters (RFC 5322, RFC 2045-2047).
+
+use super::address::{Entry, parse_mailbox_list};
+use super::encode_word::encode_phrase_at;
+use super::new_part::{NewPart, bracketed, check_name, check_value, push_field, push_text};
+use super::plain_address::is_plain_address;
+use thiserror::Error;
+
+/// Room for an address on a line.
+const LINE: usize = 76;
+
+/// Why a letter was not built. All of them are the caller's fault; the message names the place.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A line end or NUL where a header would be broken by it.
+    #[error("{what}: expected one line of text, got a line end or NUL in it")]
+    LineBreak {
+        /// The header, parameter or file name.
+        what: String,
+    },
+    /// A name that the syntax does not allow.
+    #[error("{what}: {name:?} is none")]
+    Name {
+        /// What it should have been: a header name, a parameter name, a content type.
+        what: &'static str,
+        /// What came.
+        name: String,
+    },
+    /// An address that cannot be read.
+    #[error("{field}: expected an address, got {address:?}")]
+    Address {
+        /// The header it is for.
+        field: &'static str,
+        /// What came.
+        address: String,
+    },
+    /// A header among the free ones that has a place of its own, or may not be there.
+    #[error("header {name}: set it by its own option")]
+    Managed {
+        /// Its name.
+        name: String,
+    },
+    /// A body that cannot go as 7bit.
+    #[error("encoding 7bit: the body has bytes beyond ASCII, NUL, a lone CR, or a line of more than 998 bytes")]
+    NotSevenBit,
+    /// A multipart without parts.
+    #[error("a multipart needs at least one part")]
+    EmptyMultipart,
+    /// Parts in a part that is no multipart.
+    #[error("{content_type}: only a multipart has parts")]
+    NotMultipart {
+        /// Its content type.
+        content_type: String,
+    },
+    /// Parts in parts, too many.
+    #[error("parts nest more than 100 deep")]
+    TooDeep,
+}
+
+/// A letter to send. Addresses are `joe@x.org` or `Joe Doe <joe@x.org>`; several may stand in one string, as in a header. Date and message id are the
+/// caller's: there is no clock here.
+#[derive(Debug, Clone, Default)]
+pub struct Outgoing {
+    /// `From`.
+    pub from: String,
+    /// `To`.
+    pub to: Vec<String>,
+    /// `Cc`.
+    pub cc: Vec<String>,
+    /// Who gets it without being named. Checked like the others, and never written.
+    pub bcc: Vec<String>,
+    /// `Reply-To`.
+    pub reply_to: Vec<String>,
+    /// `Subject`.
+    pub subject: Option<String>,
+    /// `Date`, as RFC 5322 writes it.
+    pub date: Option<String>,
+    /// `Message-ID`, with or without angle brackets.
+    pub message_id: Option<String>,
+    /// Further headers, in order.
+    pub headers: Vec<(String, String)>,
+    /// The text. LF and CR LF both end lines.
+    pub text: String,
+    /// The same as HTML; both go as alternatives.
+    pub html: Option<String>,
+    /// The whole content in place of text and HTML, as `make-mime-part` makes it.
+    pub body: Option<NewPart>,
+    /// What goes along.
+    pub attachments: Vec<NewPart>,
+}
+
+impl Outgoing {
+    /// The letter as it goes over the wire: CR LF, ASCII but for the addresses that are not, no line over 998 bytes. A last line without its end stays
+    /// without; SMTP adds it.
+    pub fn build(&self) -> Result<Vec<u8>, BuildError> {
+        let mut out = Vec::new();
+        if let Some(date) = &self.date {
+            push_text("Date", date, &mut out)?;
+        }
+        self.write_addresses(&mut out)?;
+        if let Some(subject) = &self.subject {
+            push_text("Subject", subject, &mut out)?;
+        }
+        if let Some(id) = &self.message_id {
+            push_field("Message-ID", &bracketed("Message-ID", id)?, &mut out);
+        }
+        for (name, value) in &self.headers {
+            check_name(name)?;
+            if self.is_managed(name) {
+                return Err(BuildError::Managed { name: name.clone() });
+            }
+            push_text(name, value, &mut out)?;
+        }
+        push_field("MIME-Version", "1.0", &mut out);
+        self.content()?.write(&mut out)?;
+        Ok(out)
+    }
+
+    fn write_addresses(&self, out: &mut Vec<u8>) -> Result<(), BuildError> {
+        let from = std::slice::from_ref(&self.from);
+        let fields = [("From", from), ("Reply-To", &self.reply_to), ("To", &self.to), ("Cc", &self.cc), ("Bcc", &self.bcc)];
+        for (name, addresses) in fields {
+            let value = address_list(name, addresses)?;
+            if !value.is_empty() && name != "Bcc" {
+                push_field(name, &value, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// Headers that this letter writes itself. Those that it leaves out may come from the list.
+    fn is_managed(&self, name: &str) -> bool {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let always = ["bcc", "resent-bcc", "from", "mime-version", "content-type", "content-transfer-encoding", "content-disposition"];
+        always.iter().any(|other| is(other))
+            || (is("to") && !self.to.is_empty())
+            || (is("cc") && !self.cc.is_empty())
+            || (is("reply-to") && !self.reply_to.is_empty())
+            || (is("subject") && self.subject.is_some())
+            || (is("date") && self.date.is_some())
+            || (is("message-id") && self.message_id.is_some())
+    }
+
+    fn content(&self) -> Result<NewPart, BuildError> {
+        let text = || NewPart::text("text/plain", &self.text);
+        let main = match (&self.body, &self.html) {
+            (Some(body), _) => body.clone(),
+            (None, Some(html)) => NewPart::multipart("alternative", vec![text(), NewPart::text("text/html", html)])?,
+            (None, None) => text(),
+        };
+        if self.attachments.is_empty() {
+            return Ok(main);
+        }
+        let parts = std::iter::once(main).chain(self.attachments.iter().cloned()).collect();
+        NewPart::multipart("mixed", parts)
+    }
+}
+
+/// A list of addresses for a header, folded. Each string may hold several.
+fn address_list(field: &'static str, addresses: &[String]) -> Result<String, BuildError> {
+    let mut out = String::new();
+    let mut column = field.len() + 2;
+    for text in addresses {
+        check_value(field, text)?;
+        let refuse = || BuildError::Address { field, address: text.clone() };
+        let entries = parse_mailbox_list(text);
+        if entries.is_empty() {
+            return Err(refuse());
+        }
+        for entry in &entries {
+            let written = address(entry, column).ok_or_else(refuse)?;
+            if !out.is_empty() {
+                out.push(',');
+                let first_line = written.lines().next().unwrap_or_default().len();
+                let folds = column + 2 + first_line > LINE;
+                out.push_str(if folds { "\r\n " } else { " " });
+                column = if folds { 1 } else { column + 2 };
+            }
+            column = match written.rfind('\n') {
+                Some(at) => written.len() - at - 1,
+                None => column + written.len(),
+            };
+            out.push_str(&written);
+        }
+    }
+    Ok(out)
+}
+
+/// Only a mailbox with a plain address is written: quoted local parts, routes and groups are legal, and nobody needs them to send.
+fn address(entry: &Entry, column: usize) -> Option<String> {
+    let Entry::Mailbox { display, route: None, local, domain } = entry else { return None };
+    let address = match domain {
+        Some(domain) => format!("{local}@{domain}"),
+        None => local.clone(),
+    };
+    if !is_plain_address(&address) {
+        return None;
+    }
+    let Some(display) = display else { return Some(address) };
+    let name = encode_phrase_at(display, column);
+    let column = name.rfind('\n').map_or(column + name.len(), |at| name.len() - at - 1);
+    let blank = if column + address.len() + 3 > LINE { "\r\n " } else { " " };
+    Some(format!("{name}{blank}<{address}>"))
+}

@@ -1,0 +1,174 @@
+//! Encoded words, `=?charset?encoding?text?=`, decoded (RFC 2047).
+
+use super::{charset, transfer};
+
+/// Charset names are short; a bound keeps the search for their end from running over the whole text.
+const CHARSET_NAME: usize = 80;
+
+/// [`decode_text`] of bytes: UTF-8, else Latin-1.
+pub fn decode_bytes(bytes: &[u8]) -> String {
+    decode_text(&charset::utf8_or_latin1(bytes))
+}
+
+/// The text with its encoded words decoded.
+///
+/// Blanks between encoded words vanish, and neighbours in one charset are joined before they are decoded, since many senders split characters. An
+/// encoded word in an unknown charset and anything that only looks like one stay as they are. Line ends and NUL that come out of an encoded word become
+/// blanks: a field is one line.
+pub fn decode_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut pending: Option<Pending> = None;
+    let mut at = 0;
+    let mut plain = 0;
+    while let Some(found) = text[at..].find("=?") {
+        let start = at + found;
+        let Some(word) = Word::read(&text[start..]) else {
+            at = start + 2;
+            continue;
+        };
+        let between = &text[plain..start];
+        let adjacent = pending.is_some() && between.bytes().all(|byte| byte.is_ascii_whitespace());
+        match &mut pending {
+            Some(open) if adjacent && open.joins(&word) => open.bytes.extend_from_slice(&word.bytes),
+            _ => {
+                flush(&mut pending, &mut out);
+                if !adjacent {
+                    out.push_str(between);
+                }
+                pending = Some(Pending { charset: word.charset.to_owned(), bytes: word.bytes });
+            }
+        }
+        at = start + word.length;
+        plain = at;
+    }
+    flush(&mut pending, &mut out);
+    out.push_str(&text[plain..]);
+    out
+}
+
+/// The length of the encoded word that the text begins with.
+pub(super) fn word_length(text: &str) -> Option<usize> {
+    Word::read(text).map(|word| word.length)
+}
+
+struct Pending {
+    charset: String,
+    bytes: Vec<u8>,
+}
+
+impl Pending {
+    fn joins(&self, word: &Word<'_>) -> bool {
+        self.charset.eq_ignore_ascii_case(word.charset) && !charset::is_stateful(word.charset)
+    }
+}
+
+fn flush(pending: &mut Option<Pending>, out: &mut String) {
+    if let Some(open) = pending.take() {
+        let text = charset::decode(&open.charset, &open.bytes).unwrap_or_else(|| charset::utf8_or_latin1(&open.bytes).into_owned());
+        out.extend(text.chars().map(|letter| if matches!(letter, '\r' | '\n' | '\0') { ' ' } else { letter }));
+    }
+}
+
+struct Word<'a> {
+    charset: &'a str,
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl<'a> Word<'a> {
+    /// Each step stops at the next `?`, so that all attempts on a text together are linear.
+    fn read(text: &'a str) -> Option<Self> {
+        let rest = text.strip_prefix("=?")?;
+        let name_end = rest.bytes().take(CHARSET_NAME).position(|byte| byte == b'?')?;
+        let name = &rest[..name_end];
+        // RFC 2231, section 5: a language may follow the charset.
+        let charset = name.split('*').next().unwrap_or(name);
+        if charset.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) || charset::decode(charset, b"").is_none() {
+            return None;
+        }
+        let rest = rest.as_bytes().get(name_end + 1..)?;
+        let (&encoding, rest) = rest.split_first()?;
+        let rest = rest.strip_prefix(b"?")?;
+        let end = memchr::memchr(b'?', rest)?;
+        if rest.get(end + 1) != Some(&b'=') {
+            return None;
+        }
+        let bytes = match encoding {
+            b'b' | b'B' if rest[..end].iter().all(|byte| is_base64(*byte)) => transfer::decode_base64(&rest[..end]),
+            b'q' | b'Q' => decode_q(&rest[..end]),
+            _ => return None,
+        };
+        Some(Word { charset, bytes, length: "=?".len() + name_end + "?Q?".len() + end + "?=".len() })
+    }
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b' ' | b'\t')
+}
+
+fn decode_q(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'_' => bytes.push(b' '),
+            b'=' => match transfer::hex_pair(after) {
+                Some(value) => {
+                    bytes.push(value);
+                    rest = &after[2..];
+                }
+                None => bytes.push(b'='),
+            },
+            other => bytes.push(other),
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encoded_words_are_decoded() {
+        let table = [
+            ("plain", "plain"),
+            ("", ""),
+            ("=?utf-8?Q?caf=C3=A9?=", "café"),
+            ("=?UTF-8?q?caf=c3=a9?= au lait", "café au lait"),
+            ("=?ISO-8859-1?Q?a_b=5F?=", "a b_"),
+            ("=?utf-8?B?Y2Fmw6k=?=", "café"),
+            ("=?utf-8?b?Y2Fmw6k?=", "café"),
+            ("=?utf-8*en?Q?x?=", "x"),
+            // RFC 2047, section 8
+            ("(=?ISO-8859-1?Q?a?= b)", "(a b)"),
+            ("(=?ISO-8859-1?Q?a?=  =?ISO-8859-1?Q?b?=)", "(ab)"),
+            ("=?ISO-8859-1?Q?a_?= =?ISO-8859-2?Q?_b?=", "a  b"),
+            // a character split over two words
+            ("=?utf-8?Q?caf=C3?= =?utf-8?B?qQ==?=", "café"),
+            ("=?utf-8?Q?caf=C3?=\r\n =?UTF-8?Q?=A9?=", "café"),
+            ("=?iso-2022-jp?B?GyRCRnwbKEI=?= =?iso-2022-jp?B?GyRCS1wbKEI=?=", "日本"),
+            ("=?gb2312?B?xOM=?=", "你"),
+            // broken forms stay
+            ("=?x-klingon?Q?a?=", "=?x-klingon?Q?a?="),
+            ("=?utf-8?X?a?=", "=?utf-8?X?a?="),
+            ("=?utf-8?Q?a", "=?utf-8?Q?a"),
+            ("=?utf-8?Q?a?b?=", "=?utf-8?Q?a?b?="),
+            ("=?utf-8?B?@@?=", "=?utf-8?B?@@?="),
+            ("=??Q?a?=", "=??Q?a?="),
+            ("=?=?utf-8?Q?a?=", "=?a"),
+            ("=?", "=?"),
+            ("=?utf-8?Q?=G1=?=", "=G1="),
+            // tolerated
+            ("a=?utf-8?Q?b?=c", "abc"),
+            ("=?utf-8?Q?a b?=", "a b"),
+            ("=?utf-8?Q??=", ""),
+            ("=?utf-8?Q?=0D=0ABcc:_x?=", "  Bcc: x"),
+            ("=?utf-8?Q?=FF?=", "\u{fffd}"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(decode_text(text), expected, "{text:?}");
+        }
+    }
+}

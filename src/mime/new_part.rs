@@ -1,0 +1,316 @@
+//! A part of an outgoing letter, and how it is written.
+
+use super::build::BuildError;
+use super::encode_word::encode_text_at;
+use super::parameter::encode_parameter;
+use super::transfer;
+use memchr::memmem;
+
+/// Levels of parts in parts; as many as are read.
+const DEPTH: usize = super::parse::DEPTH;
+/// Longest line of a body that goes out as it is (RFC 5322, section 2.1.1).
+const LINE: usize = 998;
+
+/// How a part's body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferEncoding {
+    /// As it is: ASCII without NUL and lone CR, lines of 998 bytes at most. A body that is not so is refused.
+    SevenBit,
+    /// Readable where it is ASCII.
+    QuotedPrintable,
+    /// A third longer, for everything.
+    Base64,
+}
+
+/// What the reader's program shall do with a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Show it.
+    Inline,
+    /// Offer it as a file.
+    Attachment,
+}
+
+/// A part to send. `..Default::default()` is an empty `text/plain`.
+#[derive(Debug, Clone, Default)]
+pub struct NewPart {
+    /// `text/plain` if absent; `multipart/mixed` with subparts.
+    pub content_type: Option<String>,
+    /// If absent, the best: text as it is where it can, else quoted-printable or base64, whichever is shorter; anything else base64.
+    pub encoding: Option<TransferEncoding>,
+    /// Further fields of its header.
+    pub headers: Vec<(String, String)>,
+    /// Further parameters of the content type.
+    pub parameters: Vec<(String, String)>,
+    /// The charset of a text. If absent, `utf-8` where the body is that.
+    pub charset: Option<String>,
+    /// `Content-ID`, with or without angle brackets.
+    pub id: Option<String>,
+    /// `Content-Description`.
+    pub description: Option<String>,
+    /// `Content-Disposition`. An attachment's body arrives byte for byte; the line ends of any other text become CR LF.
+    pub disposition: Option<Disposition>,
+    /// The file name to suggest.
+    pub file_name: Option<String>,
+    /// The parts of a multipart; the body is not used then.
+    pub parts: Subparts,
+    /// The body, before any encoding.
+    pub body: Vec<u8>,
+}
+
+/// Parts in a part. Its making checks the depth, so that nothing that walks or drops parts can run out of stack.
+#[derive(Debug, Clone, Default)]
+pub struct Subparts {
+    parts: Vec<NewPart>,
+    depth: usize,
+}
+
+impl Subparts {
+    /// Takes the parts, unless they nest more than 100 deep.
+    pub fn new(parts: Vec<NewPart>) -> Result<Self, BuildError> {
+        let depth = parts.iter().map(|part| part.parts.depth).max().map_or(0, |deepest| deepest + 1);
+        if depth > DEPTH {
+            // Each part is within the limit itself, and so is safe to drop.
+            return Err(BuildError::TooDeep);
+        }
+        Ok(Subparts { parts, depth })
+    }
+
+    /// The parts.
+    pub fn as_slice(&self) -> &[NewPart] {
+        &self.parts
+    }
+}
+
+impl NewPart {
+    /// A file to attach.
+    pub fn attachment(file_name: impl Into<String>, content_type: impl Into<String>, body: Vec<u8>) -> Self {
+        NewPart {
+            content_type: Some(content_type.into()),
+            disposition: Some(Disposition::Attachment),
+            file_name: Some(file_name.into()),
+            body,
+            ..Default::default()
+        }
+    }
+
+    pub(super) fn text(content_type: &str, text: &str) -> Self {
+        NewPart { content_type: Some(content_type.to_owned()), body: text.as_bytes().to_vec(), ..Default::default() }
+    }
+
+    pub(super) fn multipart(subtype: &str, parts: Vec<NewPart>) -> Result<Self, BuildError> {
+        Ok(NewPart { content_type: Some(format!("multipart/{subtype}")), parts: Subparts::new(parts)?, ..Default::default() })
+    }
+
+    /// Its content type as it will be written.
+    pub fn effective_type(&self) -> &str {
+        let default = if self.parts.parts.is_empty() { "text/plain" } else { "multipart/mixed" };
+        self.content_type.as_deref().unwrap_or(default)
+    }
+
+    /// Header, empty line and body. The depth of [`Subparts`] bounds the recursion.
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), BuildError> {
+        let content_type = media_type(self.effective_type())?;
+        if self.parts.parts.is_empty() {
+            if content_type.starts_with("multipart/") {
+                return Err(BuildError::EmptyMultipart);
+            }
+            return self.write_leaf(&content_type, out);
+        }
+        if !content_type.starts_with("multipart/") {
+            return Err(BuildError::NotMultipart { content_type });
+        }
+        let mut written = Vec::new();
+        for part in &self.parts.parts {
+            let mut bytes = Vec::new();
+            part.write(&mut bytes)?;
+            written.push(bytes);
+        }
+        let boundary = boundary(&written);
+        self.write_header(&content_type, Some(("boundary", &boundary)), None, out)?;
+        for bytes in written {
+            out.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
+            out.extend_from_slice(&bytes);
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        Ok(())
+    }
+
+    fn write_leaf(&self, content_type: &str, out: &mut Vec<u8>) -> Result<(), BuildError> {
+        let is_text = content_type.starts_with("text/");
+        let is_exact = !is_text || self.disposition == Some(Disposition::Attachment);
+        let declared =
+            self.charset.as_deref().or_else(|| self.parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case("charset")).map(|_| ""));
+        let charset = match declared {
+            Some("") => None,
+            Some(charset) => Some(charset),
+            None if !is_text => None,
+            None if self.body.is_ascii() => Some("us-ascii"),
+            None => std::str::from_utf8(&self.body).is_ok().then_some("utf-8"),
+        };
+        // Letters inside must not be encoded (RFC 2046, section 5.2.1) where they can go as they are.
+        let as_it_is = with_wire_line_ends(&self.body).filter(|_| !is_exact || content_type.starts_with("message/"));
+        let (name, body) = match self.encoding {
+            None => match as_it_is {
+                Some(body) => ("7bit", body),
+                None if is_exact => ("base64", transfer::encode_base64(&self.body)),
+                None => shorter(&self.body),
+            },
+            Some(TransferEncoding::SevenBit) => ("7bit", with_wire_line_ends(&self.body).ok_or(BuildError::NotSevenBit)?),
+            Some(TransferEncoding::QuotedPrintable) if is_exact => {
+                ("quoted-printable", transfer::encode_quoted_printable_bytes(&self.body))
+            }
+            Some(TransferEncoding::QuotedPrintable) => ("quoted-printable", transfer::encode_quoted_printable_text(&self.body)),
+            Some(TransferEncoding::Base64) => ("base64", transfer::encode_base64(&self.body)),
+        };
+        self.write_header(content_type, charset.map(|charset| ("charset", charset)), Some(name), out)?;
+        out.extend_from_slice(&body);
+        Ok(())
+    }
+
+    fn write_header(
+        &self,
+        content_type: &str,
+        own: Option<(&str, &str)>,
+        encoding: Option<&str>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), BuildError> {
+        let mut content = String::from(content_type);
+        for (name, value) in own.into_iter().chain(self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
+            add_parameter(&mut content, name, value)?;
+        }
+        push_field("Content-Type", &content, out);
+        if let Some(encoding) = encoding {
+            push_field("Content-Transfer-Encoding", encoding, out);
+        }
+        if self.disposition.is_some() || self.file_name.is_some() {
+            let mut disposition = String::from(if self.disposition == Some(Disposition::Inline) { "inline" } else { "attachment" });
+            if let Some(name) = &self.file_name {
+                check_value("file name", name)?;
+                add_parameter(&mut disposition, "filename", name)?;
+            }
+            push_field("Content-Disposition", &disposition, out);
+        }
+        if let Some(id) = &self.id {
+            push_field("Content-ID", &bracketed("Content-ID", id)?, out);
+        }
+        if let Some(description) = &self.description {
+            push_text("Content-Description", description, out)?;
+        }
+        for (name, value) in &self.headers {
+            check_name(name)?;
+            let managed = [
+                "content-type",
+                "content-transfer-encoding",
+                "content-disposition",
+                "content-id",
+                "content-description",
+                "bcc",
+                "resent-bcc",
+            ];
+            if managed.iter().any(|managed| name.eq_ignore_ascii_case(managed)) {
+                return Err(BuildError::Managed { name: name.clone() });
+            }
+            push_text(name, value, out)?;
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+}
+
+fn shorter(body: &[u8]) -> (&'static str, Vec<u8>) {
+    let printable = transfer::encode_quoted_printable_text(body);
+    let normalised = crlf_line_ends(body);
+    let base64 = transfer::encode_base64(&normalised);
+    if printable.len() <= base64.len() { ("quoted-printable", printable) } else { ("base64", base64) }
+}
+
+fn crlf_line_ends(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len() + body.len() / 40);
+    let mut before = 0;
+    for byte in body {
+        if *byte == b'\n' && before != b'\r' {
+            out.push(b'\r');
+        }
+        out.push(*byte);
+        before = *byte;
+    }
+    out
+}
+
+/// The body with CR LF as its line ends, if it can go out as it is.
+fn with_wire_line_ends(body: &[u8]) -> Option<Vec<u8>> {
+    let out = crlf_line_ends(body);
+    let has_lone_cr = memchr::memchr_iter(b'\r', &out).any(|at| out.get(at + 1) != Some(&b'\n'));
+    let fits = out.is_ascii()
+        && !out.contains(&0)
+        && !has_lone_cr
+        && out.split(|byte| *byte == b'\n').all(|line| line.strip_suffix(b"\r").unwrap_or(line).len() <= LINE);
+    fits.then_some(out)
+}
+
+/// A boundary that occurs in none of the parts. It begins with `=_`, which neither quoted-printable nor base64 can hold; the number makes it sure for the rest.
+/// It depends on nothing but the parts, so that the same letter is always written the same way.
+fn boundary(parts: &[Vec<u8>]) -> String {
+    let mut number = parts.iter().map(Vec::len).sum::<usize>();
+    loop {
+        let boundary = format!("=_postoffice_{number:x}");
+        if parts.iter().all(|part| memmem::find(part, boundary.as_bytes()).is_none()) {
+            return boundary;
+        }
+        number += 1;
+    }
+}
+
+fn add_parameter(field: &mut String, name: &str, value: &str) -> Result<(), BuildError> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&+-.^_`{|}~".contains(&byte);
+    if name.is_empty() || name.len() > 60 || !name.bytes().all(is_token) {
+        return Err(BuildError::Name { what: "parameter name", name: name.to_owned() });
+    }
+    check_value("parameter", value)?;
+    field.push_str(";\r\n ");
+    field.push_str(&encode_parameter(name, value));
+    Ok(())
+}
+
+fn media_type(content_type: &str) -> Result<String, BuildError> {
+    let is_token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte));
+    match content_type.split_once('/') {
+        Some((main, sub)) if is_token(main) && is_token(sub) => Ok(content_type.to_ascii_lowercase()),
+        _ => Err(BuildError::Name { what: "content type", name: content_type.to_owned() }),
+    }
+}
+
+pub(super) fn check_name(name: &str) -> Result<(), BuildError> {
+    let is_good = !name.is_empty() && name.len() <= 70 && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    if is_good { Ok(()) } else { Err(BuildError::Name { what: "header name", name: name.to_owned() }) }
+}
+
+/// No line end and no NUL gets into a header, whatever stands around it.
+pub(super) fn check_value(what: &str, value: &str) -> Result<(), BuildError> {
+    if value.contains(['\r', '\n', '\0']) {
+        return Err(BuildError::LineBreak { what: what.to_owned() });
+    }
+    Ok(())
+}
+
+/// A message or content id in its angle brackets.
+pub(super) fn bracketed(what: &'static str, id: &str) -> Result<String, BuildError> {
+    check_value(what, id)?;
+    let id = id.trim().trim_start_matches('<').trim_end_matches('>');
+    if id.is_empty() || id.len() > 900 || !id.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte)) {
+        return Err(BuildError::Name { what, name: id.to_owned() });
+    }
+    Ok(format!("<{id}>"))
+}
+
+pub(super) fn push_text(name: &str, value: &str, out: &mut Vec<u8>) -> Result<(), BuildError> {
+    check_value(name, value)?;
+    push_field(name, &encode_text_at(value, name.len() + 2), out);
+    Ok(())
+}
+
+pub(super) fn push_field(name: &str, folded: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("{name}: {folded}\r\n").as_bytes());
+}

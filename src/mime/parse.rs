@@ -1,0 +1,262 @@
+//! A letter's parts (RFC 2046), found in one pass over its lines, without recursion.
+//!
+//! Theory of operation. The parts that are open stand on a stack, the innermost on top. A line is a delimiter of an open multipart, or it belongs to the
+//! part on top, which is either still in its header or in its body. A delimiter closes all parts above its multipart, so that a child that was never closed
+//! ends where its parent goes on. The end of the header decides what a part is: a multipart waits for its delimiters, a `message/rfc822` opens the letter
+//! inside, everything else is a leaf. Nothing is kept but ranges of the letter's bytes, and the content type.
+
+use super::header::{field_start, fields, is_blank, line_end, without_line_end};
+use super::parameter::Parameterised;
+use super::part::Part;
+use std::ops::Range;
+
+/// Levels of multiparts and letters in letters. Real ones have five; beyond, a multipart is one opaque part.
+pub const DEPTH: usize = 100;
+/// Parts of a letter. The largest digests have hundreds; the last one takes all the rest.
+pub const PARTS: usize = 100_000;
+/// Bytes of one part's header. Servers stop far below; what stands behind is opaque body.
+pub const HEADER: usize = 1 << 20;
+
+/// A parsed letter: its bytes and its parts. Parsing always succeeds.
+#[derive(Debug)]
+pub struct Letter {
+    pub(super) source: Vec<u8>,
+    pub(super) parts: Vec<PartData>,
+}
+
+/// What is kept of a part.
+#[derive(Debug, Default)]
+pub(super) struct PartData {
+    pub(super) whole: Range<usize>,
+    pub(super) header: Range<usize>,
+    pub(super) body: Range<usize>,
+    pub(super) content: Parameterised,
+    pub(super) encoding: String,
+    pub(super) parent: Option<usize>,
+    pub(super) children: Vec<usize>,
+    pub(super) opaque: bool,
+}
+
+impl Letter {
+    /// Parses a copy of the bytes.
+    pub fn parse(letter: &[u8]) -> Self {
+        Letter::from_bytes(letter.to_vec())
+    }
+
+    /// Parses, and keeps the bytes.
+    pub fn from_bytes(source: Vec<u8>) -> Self {
+        let parts = Parser { source: &source, parts: Vec::new(), open: Vec::new() }.run();
+        Letter { source, parts }
+    }
+
+    /// The letter itself.
+    pub fn root(&self) -> Part<'_> {
+        Part { letter: self, index: 0 }
+    }
+
+    /// The part of that index; parts are numbered as their headers come.
+    pub fn part(&self, index: usize) -> Option<Part<'_>> {
+        (index < self.parts.len()).then_some(Part { letter: self, index })
+    }
+
+    /// All parts, the letter itself first, parents before their children.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = Part<'_>> {
+        (0..self.parts.len()).map(|index| Part { letter: self, index })
+    }
+
+    /// The bytes that were parsed.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.source
+    }
+}
+
+struct Parser<'a> {
+    source: &'a [u8],
+    parts: Vec<PartData>,
+    open: Vec<Open>,
+}
+
+struct Open {
+    index: usize,
+    /// Of a multipart that still waits for delimiters.
+    boundary: Option<Vec<u8>>,
+    /// Where the header went wrong, while it is being read; `None` behind the header.
+    header: Option<HeaderState>,
+}
+
+#[derive(Default)]
+struct HeaderState {
+    first_broken: Option<usize>,
+}
+
+impl Parser<'_> {
+    fn run(mut self) -> Vec<PartData> {
+        self.open_part(None, 0);
+        let mut at = 0;
+        while at < self.source.len() {
+            let next = line_end(self.source, at);
+            match self.delimiter(&self.source[at..next]) {
+                Some((level, is_last)) => {
+                    self.close_above(level, self.before_line_break(at));
+                    let parent = self.open[level].index;
+                    if is_last {
+                        self.open[level].boundary = None;
+                    } else if self.parts.len() + 1 >= PARTS {
+                        self.rest_as_one_part(parent, next);
+                        break;
+                    } else {
+                        self.open_part(Some(parent), next);
+                    }
+                }
+                None => self.line(at, next),
+            }
+            at = next;
+        }
+        self.close_all();
+        self.parts
+    }
+
+    /// Which open multipart a line delimits, innermost first, and whether it closes it.
+    fn delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
+        let rest = line.strip_prefix(b"--")?;
+        let rest = without_line_end(rest);
+        let blanks = rest.iter().rev().take_while(|byte| is_blank(**byte)).count();
+        let trimmed = &rest[..rest.len() - blanks];
+        let closing = trimmed.strip_suffix(b"--");
+        self.open.iter().enumerate().rev().find_map(|(level, open)| {
+            let boundary = open.boundary.as_deref()?;
+            // A boundary may end in dashes itself.
+            match closing {
+                _ if trimmed == boundary => Some((level, false)),
+                Some(closing) if closing == boundary => Some((level, true)),
+                _ => None,
+            }
+        })
+    }
+
+    fn open_part(&mut self, parent: Option<usize>, start: usize) {
+        let index = self.parts.len();
+        self.parts.push(PartData { whole: start..start, header: start..start, body: start..start, parent, ..Default::default() });
+        if let Some(parent) = parent {
+            self.parts[parent].children.push(index);
+        }
+        self.open.push(Open { index, boundary: None, header: Some(HeaderState::default()) });
+    }
+
+    /// A line that is no delimiter: only headers care.
+    fn line(&mut self, at: usize, next: usize) {
+        let Some(open) = self.open.last_mut() else { return };
+        let Some(state) = &mut open.header else { return };
+        let start = self.parts[open.index].whole.start;
+        let line = without_line_end(&self.source[at..next]);
+        let is_first = at == start;
+        let is_field = field_start(line).is_some() || (!is_first && line.first().is_some_and(|byte| is_blank(*byte)));
+        let is_mailbox_mark = is_first && start == 0 && (line.starts_with(b"From ") || line.starts_with(b">From "));
+        if line.is_empty() {
+            self.end_of_header(at, next, false);
+        } else if next - start > HEADER {
+            self.end_of_header(at, at, true);
+        } else if !is_field && !is_mailbox_mark {
+            // The first line is no field: there is no header at all. Later ones are skipped if an empty line follows.
+            state.first_broken.get_or_insert(at);
+            if is_first {
+                self.end_of_header(at, at, false);
+            }
+        }
+    }
+
+    fn end_of_header(&mut self, header_end: usize, body_start: usize, opaque: bool) {
+        let depth = self.open.len();
+        let Some(open) = self.open.last_mut() else { return };
+        open.header = None;
+        let index = open.index;
+        self.describe(index, header_end, body_start);
+        self.parts[index].opaque = opaque;
+        let part = &mut self.parts[index];
+        let is_multipart = part.content.value.starts_with("multipart/");
+        let is_letter = matches!(part.content.value.as_str(), "message/rfc822" | "message/global") && is_identity(&part.encoding);
+        if opaque || !(is_multipart || is_letter) {
+            return;
+        }
+        if depth >= DEPTH {
+            part.opaque = true;
+        } else if is_multipart {
+            let boundary = part.content.boundary.clone();
+            self.open[depth - 1].boundary = boundary;
+        } else if self.parts.len() + 1 >= PARTS {
+            self.parts[index].opaque = true;
+        } else {
+            self.open_part(Some(index), body_start);
+        }
+    }
+
+    fn describe(&mut self, index: usize, header_end: usize, body_start: usize) {
+        let start = self.parts[index].whole.start;
+        let mut content = None;
+        let mut encoding = None;
+        for field in fields(&self.source[start..header_end]) {
+            if content.is_none() && field.is("content-type") {
+                content = Some(Parameterised::read(&field.value));
+            } else if encoding.is_none() && field.is("content-transfer-encoding") {
+                encoding = Some(Parameterised::read(&field.value).value);
+            }
+        }
+        let in_digest = self.parts[index].parent.is_some_and(|parent| self.parts[parent].content.value == "multipart/digest");
+        let mut content = content.unwrap_or_default();
+        if content.value.is_empty() && in_digest {
+            content.value = "message/rfc822".to_owned();
+        } else if !is_media_type(&content.value) {
+            content.value = "text/plain".to_owned();
+        }
+        let part = &mut self.parts[index];
+        part.header = start..header_end;
+        part.body = body_start..body_start;
+        part.content = content;
+        part.encoding = encoding.filter(|encoding| !encoding.is_empty()).unwrap_or_else(|| "7bit".to_owned());
+    }
+
+    fn rest_as_one_part(&mut self, parent: usize, start: usize) {
+        let index = self.parts.len();
+        self.open_part(Some(parent), start);
+        self.end_of_header(start, start, true);
+        self.parts[index].content.value = "application/octet-stream".to_owned();
+    }
+
+    fn close_above(&mut self, level: usize, end: usize) {
+        while self.open.len() > level + 1 {
+            self.close_top(end);
+        }
+    }
+
+    fn close_all(&mut self) {
+        while !self.open.is_empty() {
+            self.close_top(self.source.len());
+        }
+    }
+
+    fn close_top(&mut self, end: usize) {
+        let Some(open) = self.open.pop() else { return };
+        let end = end.max(self.parts[open.index].whole.start);
+        if let Some(state) = open.header {
+            let body = state.first_broken.unwrap_or(end).min(end);
+            self.describe(open.index, body, body);
+        }
+        let part = &mut self.parts[open.index];
+        part.whole.end = end;
+        part.body.end = end.max(part.body.start);
+    }
+
+    /// The line break before a delimiter belongs to the delimiter.
+    fn before_line_break(&self, at: usize) -> usize {
+        without_line_end(&self.source[..at]).len()
+    }
+}
+
+pub(super) fn is_identity(encoding: &str) -> bool {
+    matches!(encoding, "7bit" | "8bit" | "binary")
+}
+
+/// RFC 2045, section 5.2: a content type that cannot be read is `text/plain`.
+fn is_media_type(value: &str) -> bool {
+    value.split_once('/').is_some_and(|(main, sub)| !main.is_empty() && !sub.is_empty() && !sub.contains(['/', ' ']))
+}

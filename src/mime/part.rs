@@ -1,0 +1,174 @@
+//! One part of a letter: its fields, its body, decoded.
+
+use super::parameter::{Parameterised, lookup};
+use super::parse::{Letter, PartData, is_identity};
+use super::{charset, header, transfer};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// A view of one part. Copying it is free.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    pub(super) letter: &'a Letter,
+    pub(super) index: usize,
+}
+
+impl<'a> Part<'a> {
+    fn data(&self) -> &'a PartData {
+        &self.letter.parts[self.index]
+    }
+
+    /// Its number, for [`Letter::part`].
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The part that it is in.
+    pub fn parent(&self) -> Option<Part<'a>> {
+        self.data().parent.map(|index| Part { letter: self.letter, index })
+    }
+
+    /// The parts in it: those of a multipart, or the letter in a `message/rfc822`.
+    pub fn parts(&self) -> impl DoubleEndedIterator<Item = Part<'a>> + ExactSizeIterator + use<'a> {
+        let letter = self.letter;
+        self.data().children.iter().map(move |index| Part { letter, index: *index })
+    }
+
+    /// `text/plain`, in lower case.
+    pub fn content_type(&self) -> &'a str {
+        &self.data().content.value
+    }
+
+    /// `text`.
+    pub fn main_type(&self) -> &'a str {
+        self.content_type().split('/').next().unwrap_or_default()
+    }
+
+    /// `plain`.
+    pub fn subtype(&self) -> &'a str {
+        self.content_type().split('/').nth(1).unwrap_or_default()
+    }
+
+    /// The content type's parameters, names in lower case, values decoded.
+    pub fn parameters(&self) -> &'a [(String, String)] {
+        &self.data().content.parameters
+    }
+
+    /// The parameter of that name, in lower case.
+    pub fn parameter(&self, name: &str) -> Option<&'a str> {
+        lookup(self.parameters(), name)
+    }
+
+    /// The declared charset.
+    pub fn charset(&self) -> Option<&'a str> {
+        self.parameter("charset")
+    }
+
+    /// The transfer encoding in lower case; `7bit` when none is given.
+    pub fn encoding(&self) -> &'a str {
+        &self.data().encoding
+    }
+
+    /// A limit was met: what is inside was not looked at.
+    pub fn is_opaque(&self) -> bool {
+        self.data().opaque
+    }
+
+    /// Does it have, or should it have, parts of its own?
+    pub fn is_multipart(&self) -> bool {
+        self.main_type() == "multipart"
+    }
+
+    /// The header's fields.
+    pub fn fields(&self) -> header::Fields<'a> {
+        header::fields(self.header())
+    }
+
+    /// The first field of that name, as text, encoded words as they stand.
+    pub fn field(&self, name: &str) -> Option<String> {
+        self.fields().find(|field| field.is(name)).map(|field| field.text().into_owned())
+    }
+
+    fn decoded_field(&self, name: &str) -> Option<String> {
+        self.fields().find(|field| field.is(name)).map(|field| field.decoded())
+    }
+
+    /// `Content-ID`, with its angle brackets.
+    pub fn id(&self) -> Option<String> {
+        self.field("content-id")
+    }
+
+    /// `Content-Description`, decoded.
+    pub fn description(&self) -> Option<String> {
+        self.decoded_field("content-description")
+    }
+
+    /// `Subject`, decoded.
+    pub fn subject(&self) -> Option<String> {
+        self.decoded_field("subject")
+    }
+
+    /// `Content-Disposition` with its parameters (RFC 2183).
+    pub fn disposition(&self) -> Option<Parameterised> {
+        self.fields().find(|field| field.is("content-disposition")).map(|field| Parameterised::read(&field.value))
+    }
+
+    /// The file name as the sender wrote it, decoded: `filename` of the disposition, else `name` of the content type. It is hostile: see
+    /// [`super::safe_name`].
+    pub fn file_name(&self) -> Option<String> {
+        let disposition = self.disposition();
+        let name = disposition.as_ref().and_then(|disposition| disposition.get("filename")).or_else(|| self.parameter("name"));
+        name.filter(|name| !name.is_empty()).map(str::to_owned)
+    }
+
+    /// The header as it stands.
+    pub fn header(&self) -> &'a [u8] {
+        &self.letter.source[self.data().header.clone()]
+    }
+
+    /// The body as it stands.
+    pub fn body(&self) -> &'a [u8] {
+        &self.letter.source[self.data().body.clone()]
+    }
+
+    /// Header and body as they stand.
+    pub fn bytes(&self) -> &'a [u8] {
+        &self.letter.source[self.data().whole.clone()]
+    }
+
+    /// Where the whole part stands in the letter.
+    pub fn range(&self) -> Range<usize> {
+        self.data().whole.clone()
+    }
+
+    /// Where its body stands in the letter.
+    pub fn body_range(&self) -> Range<usize> {
+        self.data().body.clone()
+    }
+
+    /// Lines of the body as it stands; a last one without its line end counts.
+    pub fn line_count(&self) -> usize {
+        let body = self.body();
+        memchr::memchr_iter(b'\n', body).count() + usize::from(body.last().is_some_and(|byte| *byte != b'\n'))
+    }
+
+    /// The body without its transfer encoding. Damaged encodings give what can be had; an unknown one is left. Multiparts and letters inside are not
+    /// encoded, whatever they declare.
+    pub fn decoded(&self) -> Cow<'a, [u8]> {
+        let body = self.body();
+        if is_identity(self.encoding()) || !self.data().children.is_empty() || self.is_multipart() {
+            return Cow::Borrowed(body);
+        }
+        match self.encoding() {
+            "base64" => Cow::Owned(transfer::decode_base64(body)),
+            "quoted-printable" => Cow::Owned(transfer::decode_quoted_printable(body)),
+            "x-uuencode" | "uuencode" | "x-uue" | "uue" => transfer::decode_uuencode(body).map_or(Cow::Borrowed(body), Cow::Owned),
+            _ => Cow::Borrowed(body),
+        }
+    }
+
+    /// The body as text: decoded, in its charset, with LF as line end. A lone CR stays.
+    pub fn text(&self) -> String {
+        charset::decode_body(self.charset(), &self.decoded()).replace("\r\n", "\n")
+    }
+}

@@ -1,0 +1,299 @@
+//! Content transfer encodings (RFC 2045, section 6) and uuencode. Decoders take what comes: they never fail, and never give more than they got.
+
+use super::header::{is_blank, line_end, without_line_end};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::ops::Range;
+
+/// Longest line of an encoded body (RFC 2045, sections 6.7 and 6.8).
+const LINE: usize = 76;
+
+/// Bytes from base64. What is not of the alphabet is skipped; padding ends the data, so that a mailing list's footer is not decoded.
+pub fn decode_base64(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
+    let (mut bits, mut count) = (0u32, 0u32);
+    for byte in text {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' if count >= 2 => break,
+            _ => continue,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 1;
+        if count == 4 {
+            bytes.extend_from_slice(&bits.to_be_bytes()[1..]);
+            (bits, count) = (0, 0);
+        }
+    }
+    match count {
+        2 => bytes.push((bits >> 4) as u8),
+        3 => bytes.extend_from_slice(&((bits >> 2) as u16).to_be_bytes()),
+        _ => {}
+    }
+    bytes
+}
+
+/// Base64 in lines of 76, each with CR LF but the last.
+pub fn encode_base64(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() / 57 * 78 + 80);
+    for (index, chunk) in bytes.chunks(LINE / 4 * 3).enumerate() {
+        if index > 0 {
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(STANDARD.encode(chunk).as_bytes());
+    }
+    out
+}
+
+/// Bytes from quoted-printable. Blanks at a line's end go, as the RFC has it; a `=` that means nothing stays.
+pub fn decode_quoted_printable(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        let next = line_end(text, at);
+        let line = &text[at..next];
+        let content = without_line_end(line);
+        let ending = &line[content.len()..];
+        let kept = content.len() - content.iter().rev().take_while(|byte| is_blank(**byte)).count();
+        let content = &content[..kept];
+        at = next;
+        match content.strip_suffix(b"=") {
+            Some(content) => decode_escapes(content, &mut bytes),
+            None => {
+                decode_escapes(content, &mut bytes);
+                bytes.extend_from_slice(ending);
+            }
+        }
+    }
+    bytes
+}
+
+fn decode_escapes(mut line: &[u8], bytes: &mut Vec<u8>) {
+    while let Some(found) = memchr::memchr(b'=', line) {
+        bytes.extend_from_slice(&line[..found]);
+        line = &line[found + 1..];
+        match hex_pair(line) {
+            Some(value) => {
+                bytes.push(value);
+                line = &line[2..];
+            }
+            None => bytes.push(b'='),
+        }
+    }
+    bytes.extend_from_slice(line);
+}
+
+/// The byte that two hexadecimal digits at the start of the text stand for.
+pub(super) fn hex_pair(text: &[u8]) -> Option<u8> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    match text {
+        [high, low, ..] => Some((digit(high)? << 4 | digit(low)?) as u8),
+        _ => None,
+    }
+}
+
+/// Quoted-printable of text: LF and CR LF are line ends and leave as CR LF.
+pub fn encode_quoted_printable_text(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + text.len() / 8);
+    let mut at = 0;
+    while at < text.len() {
+        let next = line_end(text, at);
+        let line = &text[at..next];
+        let content = without_line_end(line);
+        // A CR without its LF at the very end is no line end.
+        let content = if line.ends_with(b"\n") { content } else { line };
+        encode_line(content, &mut out);
+        if line.ends_with(b"\n") {
+            out.extend_from_slice(b"\r\n");
+        }
+        at = next;
+    }
+    out
+}
+
+/// Quoted-printable of bytes that must arrive as they are: line ends are encoded like any other byte.
+pub fn encode_quoted_printable_bytes(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+    encode_line(bytes, &mut out);
+    out
+}
+
+fn encode_line(line: &[u8], out: &mut Vec<u8>) {
+    let mut column = 0;
+    for (index, byte) in line.iter().enumerate() {
+        let is_last = index + 1 == line.len();
+        let literal = matches!(byte, b'!'..=b'<' | b'>'..=b'~') || (is_blank(*byte) && !is_last);
+        let length = if literal { 1 } else { 3 };
+        if column + length > LINE - 1 {
+            out.extend_from_slice(b"=\r\n");
+            column = 0;
+        }
+        column += length;
+        match literal {
+            true => out.push(*byte),
+            false => out.extend_from_slice(format!("={byte:02X}").as_bytes()),
+        }
+    }
+}
+
+/// A file that stands uuencoded in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UuFile {
+    /// The name behind `begin 644`.
+    pub name: String,
+    /// From `begin` to behind `end`.
+    pub range: Range<usize>,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// The uuencoded files in a text, in their order. A block without its `end` is text.
+pub fn uuencoded_files(text: &[u8]) -> Vec<UuFile> {
+    let mut files = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let next = line_end(text, at);
+        match begin_line(without_line_end(&text[at..next])) {
+            Some(name) => {
+                let (end, bytes) = uu_lines(text, next);
+                if let Some(bytes) = bytes {
+                    files.push(UuFile { name, range: at..end, bytes });
+                }
+                // What was read holds no other `begin`: `b` is no length. So all attempts together are linear.
+                at = end;
+            }
+            None => at = next,
+        }
+    }
+    files
+}
+
+fn begin_line(line: &[u8]) -> Option<String> {
+    let rest = line.strip_prefix(b"begin ")?;
+    let digits = rest.iter().take_while(|byte| (b'0'..=b'7').contains(byte)).count();
+    let name = rest.get(digits..)?.strip_prefix(b" ")?.trim_ascii();
+    ((3..=4).contains(&digits) && !name.is_empty()).then(|| super::charset::utf8_or_latin1(name).into_owned())
+}
+
+/// Where reading ended, and the bytes when `end` was found there.
+fn uu_lines(text: &[u8], mut at: usize) -> (usize, Option<Vec<u8>>) {
+    let mut bytes = Vec::new();
+    while at < text.len() {
+        let next = line_end(text, at);
+        let line = without_line_end(&text[at..next]);
+        if line.trim_ascii_end() == b"end" {
+            return (next, Some(bytes));
+        }
+        if !uu_line(line, &mut bytes) {
+            return (at, None);
+        }
+        at = next;
+    }
+    (at, None)
+}
+
+fn uu_line(line: &[u8], bytes: &mut Vec<u8>) -> bool {
+    let Some((&first, data)) = line.split_first() else { return true };
+    if !line.iter().all(|byte| (b' '..=b'`').contains(byte)) {
+        return false;
+    }
+    let length = usize::from((first - b' ') & 63);
+    // Blanks at the line's end may be lost on the way.
+    let needed = length.div_ceil(3) * 4;
+    if data.len() > needed + 2 {
+        return false;
+    }
+    let start = bytes.len();
+    for group in data.chunks(4) {
+        let value = (0..4).fold(0u32, |bits, index| bits << 6 | u32::from((group.get(index).unwrap_or(&b' ') - b' ') & 63));
+        bytes.extend_from_slice(&value.to_be_bytes()[1..]);
+    }
+    bytes.truncate(start + length);
+    true
+}
+
+/// The whole of a body whose transfer encoding is uuencode: its first file.
+pub fn decode_uuencode(text: &[u8]) -> Option<Vec<u8>> {
+    uuencoded_files(text).into_iter().next().map(|file| file.bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_decoded_through_garbage() {
+        let table: [(&str, &str); 9] = [
+            ("aGVsbG8=", "hello"),
+            ("aGVs\r\nbG8=\r\n", "hello"),
+            ("aG!Vs*bG8", "hello"),
+            ("aGVsbG8=\n-- \nfooter", "hello"),
+            ("=aGVsbG8=", "hello"),
+            ("aGVsbA==", "hell"),
+            ("aGVsbGo", "hellj"),
+            ("a", ""),
+            ("", ""),
+        ];
+        for (text, expected) in table {
+            assert_eq!(decode_base64(text.as_bytes()), expected.as_bytes(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn quoted_printable_is_decoded_through_garbage() {
+        let table: [(&str, &str); 11] = [
+            ("caf=C3=A9", "café"),
+            ("caf=c3=a9", "café"),
+            ("a=\r\nb=\nc", "abc"),
+            ("a= \t\r\nb", "ab"),
+            ("a  \r\nb \n", "a\r\nb\n"),
+            ("a=3D", "a="),
+            ("a=ZZ", "a=ZZ"),
+            ("a=4", "a=4"),
+            ("a=", "a"),
+            ("a==41", "a=A"),
+            ("", ""),
+        ];
+        for (text, expected) in table {
+            assert_eq!(decode_quoted_printable(text.as_bytes()), expected.as_bytes(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn quoted_printable_is_encoded() {
+        let table: [(&str, &str); 6] = [
+            ("café\nau lait", "caf=C3=A9\r\nau lait"),
+            ("a=b", "a=3Db"),
+            ("trailing \r\n", "trailing=20\r\n"),
+            ("a\rb", "a=0Db"),
+            ("end\r", "end=0D"),
+            ("\0", "=00"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(String::from_utf8(encode_quoted_printable_text(text.as_bytes())).unwrap(), expected, "{text:?}");
+        }
+        let long = encode_quoted_printable_text("é".repeat(500).as_bytes());
+        assert!(long.split(|byte| *byte == b'\n').all(|line| line.len() <= 77));
+        assert_eq!(decode_quoted_printable(&long), "é".repeat(500).as_bytes());
+    }
+
+    #[test]
+    fn bytes_survive_both_encodings() {
+        let bytes: Vec<u8> = (0..=255u8).cycle().take(3000).chain(*b"\r\n \n\r \t").collect();
+        assert_eq!(decode_base64(&encode_base64(&bytes)), bytes);
+        assert_eq!(decode_quoted_printable(&encode_quoted_printable_bytes(&bytes)), bytes);
+    }
+
+    #[test]
+    fn uuencoded_files_are_found() {
+        let text = b"Hi\nbegin 644 cat.txt\n#0V%T\n`\nend\nbye\nbegin 644 broken\n#0V%T\nnot uu at all, lower case\nbegin 12 x\n";
+        let files = uuencoded_files(text);
+        assert_eq!(files.len(), 1);
+        assert_eq!((files[0].name.as_str(), files[0].bytes.as_slice()), ("cat.txt", b"Cat".as_slice()));
+        assert_eq!(&text[files[0].range.end..][..3], b"bye");
+    }
+}

@@ -1,0 +1,53 @@
+//! Bytes on their way out, and which of them a trace must not show.
+
+use std::ops::Range;
+use zeroize::Zeroize;
+
+/// Bytes to send. Wiped from memory when dropped, if a secret is among them.
+#[derive(Default)]
+pub struct Outgoing {
+    bytes: Vec<u8>,
+    secrets: Vec<Range<usize>>,
+}
+
+impl Outgoing {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bytes as a trace shows them.
+    pub fn redacted(&self) -> Vec<u8> {
+        let mut shown = Vec::with_capacity(self.bytes.len());
+        let mut from = 0;
+        for secret in &self.secrets {
+            shown.extend_from_slice(&self.bytes[from..secret.start]);
+            shown.extend_from_slice(b"#<secret>");
+            from = secret.end;
+        }
+        shown.extend_from_slice(&self.bytes[from..]);
+        shown
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8], secret: bool) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        if secret {
+            self.secrets.push(start..self.bytes.len());
+        }
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        if !self.secrets.is_empty() {
+            self.bytes.zeroize();
+        }
+    }
+}
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Outgoing({})", self.redacted().escape_ascii())
+    }
+}

@@ -1,0 +1,109 @@
+//! The end of a multi-line reply, and its dots (RFC 1939 3).
+//!
+//! Only CR LF `.` CR LF ends a body. A bare CR or LF is content: who takes `\n.\n` for the end reads the rest of the letter as replies.
+
+use memchr::memmem;
+
+/// Finds pieces of a body in what has arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    at_line_start: bool,
+}
+
+/// What stands at the start of the bytes that were looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// That many bytes of the letter.
+    Piece(usize),
+    /// A doubled dot: one byte to leave out.
+    Dot,
+    /// The end: that many bytes to leave out.
+    End(usize),
+    /// Too little to tell.
+    NeedBytes,
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Body { at_line_start: true }
+    }
+}
+
+impl Body {
+    /// Looks at the next bytes; the caller takes what was found away before it asks again.
+    pub fn advance(&mut self, bytes: &[u8]) -> Found {
+        if self.at_line_start && bytes.first() == Some(&b'.') {
+            return match bytes {
+                [_, b'\r', b'\n', ..] => Found::End(3),
+                [_] | [_, b'\r'] => Found::NeedBytes,
+                _ => {
+                    self.at_line_start = false;
+                    Found::Dot
+                }
+            };
+        }
+        if bytes.is_empty() {
+            return Found::NeedBytes;
+        }
+        // Up to the line end before the next dot that matters; the rest of the lines goes through untouched.
+        if let Some(found) = memmem::find(bytes, b"\r\n.") {
+            self.at_line_start = true;
+            return Found::Piece(found + 2);
+        }
+        // A line end at the end may be followed by a dot that has not arrived.
+        let keep = if bytes.ends_with(b"\r") { 1 } else { 0 };
+        if bytes.len() == keep {
+            return Found::NeedBytes;
+        }
+        self.at_line_start = keep == 0 && bytes.ends_with(b"\r\n");
+        Found::Piece(bytes.len() - keep)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The letter in a body that arrives in chunks of `size`, and what is left behind it.
+    fn read(body: &[u8], size: usize) -> (String, String, bool) {
+        let (mut state, mut buffer, mut letter, mut ended) = (Body::default(), Vec::new(), Vec::new(), false);
+        for chunk in body.chunks(size) {
+            buffer.extend_from_slice(chunk);
+            while !ended {
+                match state.advance(&buffer) {
+                    Found::Piece(count) => letter.extend(buffer.drain(..count)),
+                    Found::Dot => drop(buffer.remove(0)),
+                    Found::End(count) => {
+                        buffer.drain(..count);
+                        ended = true;
+                    }
+                    Found::NeedBytes => break,
+                }
+            }
+        }
+        (letter.escape_ascii().to_string(), buffer.escape_ascii().to_string(), ended)
+    }
+
+    #[test]
+    fn only_the_right_end_ends_a_letter() {
+        let table: &[(&str, &str, &str)] = &[
+            (".\r\n", "", ""),
+            ("a\r\n.\r\n+OK\r\n", "a\r\n", "+OK\r\n"),
+            ("..a\r\n..\r\n.\r\n", ".a\r\n.\r\n", ""),
+            ("a\n.\nb\r.\rc\n.\r\nd\r\n.\r\n", "a\n.\nb\r.\rc\n.\r\nd\r\n", ""),
+            ("a\r\n.b\r\n.\r\n", "a\r\nb\r\n", ""),
+            ("\r\n\r\r\n.\r\n", "\r\n\r\r\n", ""),
+            ("a\r\n.\rb\r\n.\r\n", "a\r\n\rb\r\n", ""),
+        ];
+        let escape = |text: &str| text.as_bytes().escape_ascii().to_string();
+        for (body, letter, rest) in table {
+            for size in [1, 2, 3, 1000] {
+                let (got, left, ended) = read(body.as_bytes(), size);
+                let left = if size == 1000 { left } else { String::new() };
+                let rest = if size == 1000 { escape(rest) } else { String::new() };
+                assert_eq!((got, left, ended), (escape(letter), rest, true), "{body:?} by {size}");
+            }
+        }
+        assert!(!read(b"a letter that breaks off\r\n.\n", 7).2);
+    }
+}

@@ -1,0 +1,187 @@
+//! The commands, one constructor each.
+
+use crate::proto::error::EncodeError;
+use crate::proto::secret::Secret;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+/// What a command's reply looks like when it is `+OK`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Line,
+    Lines,
+}
+
+/// A command that is ready to be sent.
+#[derive(Clone)]
+pub struct Command {
+    pub(super) name: &'static str,
+    /// Text, and whether a trace must not show it.
+    pub(super) parts: Vec<(String, bool)>,
+    pub(super) shape: Shape,
+    /// What answers the server's `+ `.
+    pub(super) answers: Vec<String>,
+    /// Whether nothing may be sent before its reply.
+    pub(super) barrier: bool,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Command({})", self.name)
+    }
+}
+
+type Built = Result<Command, EncodeError>;
+
+impl Command {
+    fn new(name: &'static str, shape: Shape) -> Command {
+        Command { name, parts: vec![(name.to_owned(), false)], shape, answers: Vec::new(), barrier: false }
+    }
+
+    fn with(mut self, text: String, secret: bool) -> Command {
+        self.parts.push((" ".into(), false));
+        self.parts.push((text, secret));
+        self
+    }
+
+    fn alone(mut self) -> Command {
+        self.barrier = true;
+        self
+    }
+
+    /// The command's name, for messages.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// CAPA (RFC 2449 5).
+    pub fn capa() -> Command {
+        Command::new("CAPA", Shape::Lines)
+    }
+
+    /// STLS (RFC 2595 4).
+    pub fn stls() -> Command {
+        Command::new("STLS", Shape::Line).alone()
+    }
+
+    /// USER.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for control characters; so for all commands with text.
+    pub fn user(user: &str) -> Built {
+        Ok(Command::new("USER", Shape::Line).with(line("user", user)?, false).alone())
+    }
+
+    /// PASS. A password may hold blanks; what it may not hold is the end of a line.
+    ///
+    /// # Errors
+    /// [`EncodeError`], without showing the text.
+    pub fn pass(password: &Secret) -> Built {
+        line("password", password.reveal()).map_err(|_| EncodeError::new("password", "text without control characters", b"#<secret>"))?;
+        Ok(Command::new("PASS", Shape::Line).with(password.reveal().to_owned(), true).alone())
+    }
+
+    /// APOP, with the digest of the greeting's timestamp and the password (RFC 1939 7).
+    ///
+    /// # Errors
+    /// [`EncodeError`] for control characters and blanks in the user.
+    pub fn apop(user: &str, digest: &str) -> Built {
+        if user.contains(' ') {
+            return Err(EncodeError::new("user", "a name without blanks, for APOP", user.as_bytes()));
+        }
+        Ok(Command::new("APOP", Shape::Line).with(line("user", user)?, false).with(line("digest", digest)?, true).alone())
+    }
+
+    /// AUTH PLAIN (RFC 4616), the answer in the command.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for NUL.
+    pub fn auth_plain(user: &str, password: &Secret) -> Built {
+        if user.contains('\0') || password.reveal().contains('\0') {
+            return Err(EncodeError::new("user and password", "text without NUL", b"#<secret>"));
+        }
+        let answer = BASE64_STANDARD.encode(format!("\0{user}\0{}", password.reveal()));
+        // A line longer than 255 bytes is not for every server (RFC 5034 4); then it goes as an answer.
+        let mut command = Command::new("AUTH PLAIN", Shape::Line).alone();
+        if answer.len() <= 240 {
+            return Ok(command.with(answer, true));
+        }
+        command.answers.push(answer);
+        Ok(command)
+    }
+
+    /// AUTH LOGIN: user and password as answers.
+    pub fn auth_login(user: &str, password: &Secret) -> Command {
+        let mut command = Command::new("AUTH LOGIN", Shape::Line).alone();
+        command.answers = vec![BASE64_STANDARD.encode(user), BASE64_STANDARD.encode(password.reveal())];
+        command
+    }
+
+    /// STAT.
+    pub fn stat() -> Command {
+        Command::new("STAT", Shape::Line)
+    }
+
+    /// LIST of all letters.
+    pub fn list() -> Command {
+        Command::new("LIST", Shape::Lines)
+    }
+
+    /// UIDL of one letter, or of all.
+    pub fn uidl(number: Option<u32>) -> Command {
+        match number {
+            Some(number) => Command::new("UIDL", Shape::Line).with(number.to_string(), false),
+            None => Command::new("UIDL", Shape::Lines),
+        }
+    }
+
+    /// RETR.
+    pub fn retr(number: u32) -> Command {
+        Command::new("RETR", Shape::Lines).with(number.to_string(), false)
+    }
+
+    /// TOP: the header and so many lines of the body.
+    pub fn top(number: u32, lines: u32) -> Command {
+        Command::new("TOP", Shape::Lines).with(number.to_string(), false).with(lines.to_string(), false)
+    }
+
+    /// DELE.
+    pub fn dele(number: u32) -> Command {
+        Command::new("DELE", Shape::Line).with(number.to_string(), false)
+    }
+
+    /// RSET: nothing is marked any more.
+    pub fn rset() -> Command {
+        Command::new("RSET", Shape::Line)
+    }
+
+    /// QUIT: what is marked goes.
+    pub fn quit() -> Command {
+        Command::new("QUIT", Shape::Line).alone()
+    }
+}
+
+fn line(what: &'static str, text: &str) -> Result<String, EncodeError> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(EncodeError::new(what, "text without control characters", text.as_bytes()));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_becomes_a_second_command() {
+        for bad in ["a\r\nDELE 1", "a\nb", "\0", ""] {
+            assert!(
+                Command::user(bad).is_err() && Command::pass(&Secret::new(bad)).is_err() && Command::apop(bad, "0").is_err(),
+                "{bad:?}"
+            );
+        }
+        assert!(Command::apop("a b", "0").is_err());
+        let refused = Command::pass(&Secret::new("hunter2\n")).unwrap_err();
+        assert!(!refused.to_string().contains("hunter"));
+    }
+}

@@ -1,0 +1,12 @@
+//! POP3 (RFC 1939) with CAPA (RFC 2449), STLS (RFC 2595) and SASL (RFC 5034), sans-IO.
+//!
+//! A [`Session`] takes the server's bytes and the caller's [`Command`]s, and gives bytes to send and [`Event`]s. Replies come in the order of the
+//! commands, so several commands can be in flight. Letters come in pieces, their dots undone, and are never held here.
+
+pub mod body;
+pub mod command;
+pub mod session;
+
+pub use body::{Body, Found};
+pub use command::Command;
+pub use session::{Event, Handle, Reply, Session};

@@ -1,0 +1,308 @@
+//! The session: commands in, bytes out; bytes in, events out.
+//!
+//! Theory of operation. Replies come in the order of the commands. The first line says `+OK` or `-ERR`; after `+OK` some commands are followed by a
+//! body, which is handed on in pieces until its end. Where a command is a barrier (a login, STLS, QUIT), what was submitted behind it waits for its
+//! reply.
+//!
+//! | state | next line | then |
+//! |---|---|---|
+//! | greeting | `+OK …` | idle |
+//! | reply | `+OK`, `-ERR`, `+ ` (for AUTH) | idle, or body |
+//! | body | pieces to CR LF `.` CR LF | idle |
+
+use super::body::{Body, Found};
+use super::command::{Command, Shape};
+use crate::proto::Protocol;
+use crate::proto::error::{ProtocolError, excerpt};
+use crate::proto::limits::Limits;
+use crate::proto::outgoing::Outgoing;
+use memchr::memchr;
+use std::collections::VecDeque;
+use zeroize::Zeroize;
+
+/// A submitted command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Handle(u64);
+
+/// A reply's first line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reply<'a> {
+    /// Whether it is `+OK`.
+    pub ok: bool,
+    /// The extended code in brackets, `IN-USE` for example (RFC 2449 8).
+    pub code: Option<&'a [u8]>,
+    /// The whole text behind the status.
+    pub text: &'a [u8],
+}
+
+/// What [`Session::current_event`] tells.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// More bytes are needed.
+    NeedBytes,
+    /// The first line of the connection.
+    Greeting(Reply<'a>),
+    /// The first line of a reply.
+    Reply(Handle, Reply<'a>),
+    /// A piece of a body, its dots undone.
+    Piece(Handle, &'a [u8]),
+    /// The end of a body.
+    End(Handle),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Greeting,
+    Reply,
+    Body(Handle),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FoundEvent {
+    NeedBytes,
+    Greeting(usize),
+    Reply(Handle, usize),
+    Piece(Handle, usize),
+    End(Handle),
+}
+
+/// One POP3 connection's protocol state.
+#[derive(Debug)]
+pub struct Session {
+    limits: Limits,
+    buffer: Vec<u8>,
+    start: usize,
+    filled: usize,
+    /// Bytes at the start that the last event showed, and that go with the next call.
+    shown: usize,
+    out: Outgoing,
+    sent: VecDeque<(Handle, Command)>,
+    waiting: VecDeque<(Handle, Command)>,
+    next: Next,
+    body: Body,
+    next_handle: u64,
+    found: FoundEvent,
+}
+
+const READ_SIZE: usize = 64 << 10;
+
+impl Session {
+    /// A session before the greeting.
+    pub fn new(limits: Limits) -> Self {
+        Session {
+            limits,
+            buffer: Vec::new(),
+            start: 0,
+            filled: 0,
+            shown: 0,
+            out: Outgoing::default(),
+            sent: VecDeque::new(),
+            waiting: VecDeque::new(),
+            next: Next::Greeting,
+            body: Body::default(),
+            next_handle: 0,
+            found: FoundEvent::NeedBytes,
+        }
+    }
+
+    /// Queues a command.
+    pub fn submit(&mut self, command: Command) -> Handle {
+        self.next_handle += 1;
+        let handle = Handle(self.next_handle);
+        self.waiting.push_back((handle, command));
+        self.pump();
+        handle
+    }
+
+    /// Whether the reply that was told last is followed by a body.
+    pub fn expects_body(&self) -> bool {
+        matches!(self.next, Next::Body(_))
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// How many commands have not been answered.
+    pub fn in_flight(&self) -> usize {
+        self.sent.len() + self.waiting.len()
+    }
+
+    /// Copies bytes in.
+    pub fn receive(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let space = self.space();
+            let count = space.len().min(bytes.len());
+            space[..count].copy_from_slice(&bytes[..count]);
+            self.filled(count);
+            bytes = &bytes[count..];
+        }
+    }
+
+    /// The event that was found last.
+    pub fn current_event(&self) -> Event<'_> {
+        let bytes = |count: usize| &self.buffer[self.start..self.start + count];
+        match self.found {
+            FoundEvent::NeedBytes => Event::NeedBytes,
+            FoundEvent::Greeting(count) => Event::Greeting(reply(bytes(count))),
+            FoundEvent::Reply(handle, count) => Event::Reply(handle, reply(bytes(count))),
+            FoundEvent::Piece(handle, count) => Event::Piece(handle, bytes(count)),
+            FoundEvent::End(handle) => Event::End(handle),
+        }
+    }
+
+    fn advance(&mut self) -> Result<FoundEvent, ProtocolError> {
+        loop {
+            self.drop_shown();
+            let bytes = &self.buffer[self.start..self.filled];
+            if let Next::Body(handle) = self.next {
+                match self.body.advance(bytes) {
+                    Found::Piece(count) => {
+                        self.shown = count;
+                        return Ok(FoundEvent::Piece(handle, count));
+                    }
+                    Found::Dot => self.start += 1,
+                    Found::End(count) => {
+                        self.start += count;
+                        self.next = Next::Reply;
+                        return Ok(FoundEvent::End(handle));
+                    }
+                    Found::NeedBytes => return Ok(FoundEvent::NeedBytes),
+                }
+                continue;
+            }
+            let Some(end) = memchr(b'\n', bytes) else {
+                return if bytes.len() > LONGEST_REPLY { Err(too_long()) } else { Ok(FoundEvent::NeedBytes) };
+            };
+            if end > LONGEST_REPLY {
+                return Err(too_long());
+            }
+            let line = &bytes[..end + 1];
+            if !line.ends_with(b"\r\n") {
+                return Err(out_of_turn("a reply that ends in a bare LF", line));
+            }
+            let status = line.split(|byte| matches!(byte, b' ' | b'\r')).next().unwrap_or(b"");
+            let ok = match status {
+                b"+OK" => true,
+                b"-ERR" => false,
+                b"+" if self.next == Next::Reply => {
+                    self.shown = end + 1;
+                    self.answer_challenge()?;
+                    continue;
+                }
+                _ => return Err(out_of_turn("neither +OK nor -ERR", line)),
+            };
+            self.shown = end + 1;
+            if self.next == Next::Greeting {
+                self.next = Next::Reply;
+                return Ok(FoundEvent::Greeting(end + 1));
+            }
+            let Some((handle, command)) = self.sent.pop_front() else {
+                return Err(out_of_turn("a reply that no command waits for", &self.buffer[self.start..self.start + end + 1]));
+            };
+            if ok && command.shape == Shape::Lines {
+                self.next = Next::Body(handle);
+                self.body = Body::default();
+            }
+            self.pump();
+            return Ok(FoundEvent::Reply(handle, end + 1));
+        }
+    }
+
+    fn answer_challenge(&mut self) -> Result<(), ProtocolError> {
+        match self.sent.front_mut() {
+            Some((_, command)) if command.name.starts_with("AUTH") => {
+                // `*` gives the authentication up when the server asks for more than the mechanism has (RFC 5034 4).
+                let mut answer = if command.answers.is_empty() { "*".to_owned() } else { command.answers.remove(0) };
+                self.out.push(answer.as_bytes(), true);
+                self.out.push(b"\r\n", false);
+                answer.zeroize();
+                Ok(())
+            }
+            _ => Err(out_of_turn("a challenge that no command waits for", b"+ ")),
+        }
+    }
+
+    /// Writes what may go out.
+    fn pump(&mut self) {
+        while !self.sent.back().is_some_and(|(_, command)| command.barrier) {
+            let is_barrier = self.waiting.front().is_some_and(|(_, command)| command.barrier);
+            if is_barrier && !self.sent.is_empty() {
+                return;
+            }
+            let Some((handle, mut command)) = self.waiting.pop_front() else { return };
+            for (text, secret) in &mut command.parts {
+                self.out.push(text.as_bytes(), *secret);
+                if *secret {
+                    text.zeroize();
+                }
+            }
+            self.out.push(b"\r\n", false);
+            self.sent.push_back((handle, command));
+        }
+    }
+
+    fn drop_shown(&mut self) {
+        self.start += std::mem::take(&mut self.shown);
+        if self.start == self.filled {
+            (self.start, self.filled) = (0, 0);
+        }
+    }
+}
+
+impl Protocol for Session {
+    const NAME: &'static str = "pop3";
+
+    fn take_outgoing(&mut self) -> Outgoing {
+        std::mem::take(&mut self.out)
+    }
+
+    fn space(&mut self) -> &mut [u8] {
+        self.drop_shown();
+        if self.buffer.len() - self.filled < READ_SIZE {
+            self.buffer.copy_within(self.start..self.filled, 0);
+            self.filled -= self.start;
+            self.start = 0;
+            if self.buffer.len() - self.filled < READ_SIZE {
+                self.buffer.resize((self.filled + READ_SIZE).max(self.buffer.len() * 3 / 2), 0);
+            }
+        }
+        &mut self.buffer[self.filled..]
+    }
+
+    fn filled(&mut self, count: usize) {
+        self.filled = (self.filled + count).min(self.buffer.len());
+    }
+
+    fn tls_established(&mut self) -> Result<(), ProtocolError> {
+        self.drop_shown();
+        if self.start < self.filled {
+            return Err(out_of_turn("text in the clear behind the reply to STLS", b""));
+        }
+        Ok(())
+    }
+
+    fn find_event(&mut self) -> Result<bool, ProtocolError> {
+        self.found = self.advance()?;
+        Ok(self.found != FoundEvent::NeedBytes)
+    }
+}
+
+/// A reply's first line has 512 bytes at the most (RFC 1939 3); some servers tell stories.
+const LONGEST_REPLY: usize = 64 << 10;
+
+fn too_long() -> ProtocolError {
+    ProtocolError::TooLarge { what: "a reply line", limit: LONGEST_REPLY as u64 }
+}
+
+fn reply(line: &[u8]) -> Reply<'_> {
+    let line = line.strip_suffix(b"\r\n").unwrap_or(line);
+    let (status, text) = memchr(b' ', line).map_or((line, &b""[..]), |at| (&line[..at], &line[at + 1..]));
+    let code = text.strip_prefix(b"[").and_then(|rest| memchr(b']', rest).map(|end| &rest[..end]));
+    Reply { ok: status == b"+OK", code, text }
+}
+
+fn out_of_turn(what: &'static str, near: &[u8]) -> ProtocolError {
+    ProtocolError::OutOfTurn { what, near: excerpt(near) }
+}

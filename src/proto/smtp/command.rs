@@ -1,0 +1,166 @@
+//! The commands, one constructor each.
+
+use crate::proto::error::EncodeError;
+
+/// A command that is ready to be sent.
+#[derive(Clone)]
+pub struct Command {
+    pub(super) name: &'static str,
+    /// Text, and whether a trace must not show it.
+    pub(super) parts: Vec<(String, bool)>,
+    /// Whether nothing may be sent before its reply.
+    pub(super) barrier: bool,
+}
+
+/// What is said about a letter in MAIL; each only where the server offers it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MailOptions {
+    /// Its size in bytes (RFC 1870).
+    pub size: Option<u64>,
+    /// Whether it has 8-bit bytes (RFC 6152).
+    pub eight_bit: bool,
+    /// Whether an address or its header is not ASCII (RFC 6531).
+    pub utf8: bool,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Command({})", self.name)
+    }
+}
+
+type Built = Result<Command, EncodeError>;
+
+impl Command {
+    fn new(name: &'static str, rest: &str, barrier: bool) -> Command {
+        Command { name, parts: vec![(format!("{name}{rest}"), false)], barrier }
+    }
+
+    /// The command's name, for messages.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// EHLO.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for what is no domain name or address literal.
+    pub fn ehlo(name: &str) -> Built {
+        Ok(Command::new("EHLO", &format!(" {}", domain(name)?), true))
+    }
+
+    /// HELO, for servers that know no EHLO.
+    ///
+    /// # Errors
+    /// As [`Command::ehlo`].
+    pub fn helo(name: &str) -> Built {
+        Ok(Command::new("HELO", &format!(" {}", domain(name)?), true))
+    }
+
+    /// STARTTLS.
+    pub fn starttls() -> Command {
+        Command::new("STARTTLS", "", true)
+    }
+
+    /// AUTH with a mechanism and its initial response, if it has one.
+    pub fn auth(mechanism: &'static str, initial: Option<&str>) -> Command {
+        let mut command = Command::new("AUTH", &format!(" {mechanism}"), true);
+        if let Some(initial) = initial {
+            command.parts.push((" ".into(), false));
+            command.parts.push((if initial.is_empty() { "=".into() } else { initial.to_owned() }, true));
+        }
+        command
+    }
+
+    /// MAIL. The empty address is the null path of bounces.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for an address that would end the path or the line.
+    pub fn mail(from: &str, options: MailOptions) -> Built {
+        if !from.is_empty() {
+            path("from", from, options.utf8)?;
+        }
+        let mut text = format!(" FROM:<{from}>");
+        if let Some(size) = options.size {
+            text.push_str(&format!(" SIZE={size}"));
+        }
+        if options.eight_bit {
+            text.push_str(" BODY=8BITMIME");
+        }
+        if options.utf8 {
+            text.push_str(" SMTPUTF8");
+        }
+        Ok(Command::new("MAIL", &text, false))
+    }
+
+    /// RCPT.
+    ///
+    /// # Errors
+    /// As [`Command::mail`].
+    pub fn rcpt(to: &str, utf8: bool) -> Built {
+        path("to", to, utf8)?;
+        Ok(Command::new("RCPT", &format!(" TO:<{to}>"), false))
+    }
+
+    /// DATA.
+    pub fn data() -> Command {
+        Command::new("DATA", "", true)
+    }
+
+    /// RSET: no transaction any more.
+    pub fn rset() -> Command {
+        Command::new("RSET", "", false)
+    }
+
+    /// VRFY.
+    ///
+    /// # Errors
+    /// As [`Command::rcpt`].
+    pub fn vrfy(address: &str) -> Built {
+        path("address", address, false)?;
+        Ok(Command::new("VRFY", &format!(" {address}"), true))
+    }
+
+    /// QUIT.
+    pub fn quit() -> Command {
+        Command::new("QUIT", "", true)
+    }
+}
+
+fn domain(name: &str) -> Result<&str, EncodeError> {
+    let fits = !name.is_empty() && name.len() <= 255 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.[]:_".contains(&byte));
+    if fits { Ok(name) } else { Err(EncodeError::new("helo", "a domain name or an address in brackets", name.as_bytes())) }
+}
+
+/// An address between `<` and `>`: nothing in it may end the path, add a parameter or end the line.
+fn path(what: &'static str, address: &str, utf8: bool) -> Result<(), EncodeError> {
+    let fits = !address.is_empty()
+        && address.len() <= 512
+        && !address.chars().any(|c| c.is_control() || c.is_whitespace() || "<>".contains(c))
+        && (utf8 || address.is_ascii());
+    if fits {
+        Ok(())
+    } else {
+        Err(EncodeError::new(what, "an address such as foo@bar.com, without name, brackets and spaces", address.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_becomes_a_parameter_or_a_second_command() {
+        for bad in ["a b", "a>", "<a", "a\r\nRCPT TO:<b>", "a\0", "a\u{a0}b", "a> SIZE=1"] {
+            assert!(
+                Command::mail(bad, MailOptions::default()).is_err() && Command::rcpt(bad, true).is_err() && Command::vrfy(bad).is_err(),
+                "{bad:?}"
+            );
+            assert!(Command::ehlo(bad).is_err(), "{bad:?}");
+        }
+        assert!(Command::rcpt("", true).is_err() && Command::rcpt("ü@x", false).is_err() && Command::rcpt("ü@x", true).is_ok());
+        let options = MailOptions { size: Some(5), eight_bit: true, utf8: true };
+        assert_eq!(Command::mail("a@b", options).unwrap().parts[0].0, "MAIL FROM:<a@b> SIZE=5 BODY=8BITMIME SMTPUTF8");
+        assert_eq!(Command::mail("", MailOptions::default()).unwrap().parts[0].0, "MAIL FROM:<>");
+    }
+}

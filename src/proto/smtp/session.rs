@@ -1,0 +1,376 @@
+//! The session: commands in, bytes out; bytes in, events out.
+//!
+//! Theory of operation. Replies come in the order of the commands; a reply is one line or several, `250-…` and at last `250 …`, all with the same
+//! code. Commands that must be the last of a batch (RFC 2920 3.1) are barriers: what is submitted behind one waits for its reply. After the 354 to DATA
+//! the caller gives the letter and ends it, and the reply to that comes under the handle that [`Session::end_letter`] returned.
+
+use super::body::Body;
+use super::command::Command;
+use crate::proto::Protocol;
+use crate::proto::error::{ProtocolError, excerpt};
+use crate::proto::limits::Limits;
+use crate::proto::outgoing::Outgoing;
+use memchr::memchr;
+use std::collections::VecDeque;
+use zeroize::Zeroize;
+
+/// A submitted command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Handle(u64);
+
+/// A reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reply<'a> {
+    /// Three digits.
+    pub code: u16,
+    raw: &'a [u8],
+}
+
+impl<'a> Reply<'a> {
+    /// The lines' texts, without the codes.
+    pub fn lines(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.raw.split(|byte| *byte == b'\n').filter(|line| line.len() >= 3).map(|line| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            line.get(4..).unwrap_or(b"")
+        })
+    }
+
+    /// The whole as text, `550 5.1.1 no such user`, lines joined by blanks.
+    pub fn words(&self) -> String {
+        let texts: Vec<String> = self.lines().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+        format!("{} {}", self.code, texts.join(" ")).trim_end().to_owned()
+    }
+
+    /// Whether the code is 2xx.
+    pub fn is_positive(&self) -> bool {
+        self.code / 100 == 2
+    }
+}
+
+/// What [`Session::current_event`] tells.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// More bytes are needed.
+    NeedBytes,
+    /// The first reply of the connection.
+    Greeting(Reply<'a>),
+    /// The reply to a command or to a letter.
+    Reply(Handle, Reply<'a>),
+    /// A challenge of AUTH, in base 64; answer with [`Session::answer`].
+    Challenge(Handle, &'a [u8]),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    NeedBytes,
+    Greeting(usize),
+    Reply(Handle, usize),
+    Challenge(Handle, usize),
+}
+
+/// What awaits a reply.
+#[derive(Debug)]
+struct Awaited {
+    handle: Handle,
+    name: &'static str,
+    barrier: bool,
+}
+
+/// One SMTP connection's protocol state.
+#[derive(Debug)]
+pub struct Session {
+    limits: Limits,
+    buffer: Vec<u8>,
+    start: usize,
+    filled: usize,
+    /// Bytes at the start that the last event showed.
+    shown: usize,
+    out: Outgoing,
+    sent: VecDeque<Awaited>,
+    waiting: VecDeque<(Handle, Command)>,
+    greeted: bool,
+    /// Whether the server said 354 and the letter has not ended.
+    in_letter: bool,
+    body: Body,
+    next_handle: u64,
+    found: Found,
+}
+
+/// A reply has at most 512 bytes a line, and EHLO some dozens of lines.
+const LONGEST_REPLY: usize = 256 << 10;
+const READ_SIZE: usize = 16 << 10;
+
+impl Session {
+    /// A session before the greeting.
+    pub fn new(limits: Limits) -> Self {
+        Session {
+            limits,
+            buffer: Vec::new(),
+            start: 0,
+            filled: 0,
+            shown: 0,
+            out: Outgoing::default(),
+            sent: VecDeque::new(),
+            waiting: VecDeque::new(),
+            greeted: false,
+            in_letter: false,
+            body: Body::default(),
+            next_handle: 0,
+            found: Found::NeedBytes,
+        }
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Queues a command.
+    pub fn submit(&mut self, command: Command) -> Handle {
+        let handle = self.new_handle();
+        self.waiting.push_back((handle, command));
+        self.pump();
+        handle
+    }
+
+    /// Answers a challenge; the text is a secret.
+    pub fn answer(&mut self, text: &str) {
+        self.out.push(text.as_bytes(), true);
+        self.out.push(b"\r\n", false);
+    }
+
+    /// Gives bytes of the letter, after the 354 to DATA.
+    pub fn letter(&mut self, chunk: &[u8]) {
+        let mut wire = Vec::with_capacity(chunk.len() + chunk.len() / 32);
+        self.body.push(chunk, &mut wire);
+        self.out.push(&wire, false);
+    }
+
+    /// Ends the letter; the reply says whether the server has taken it over.
+    pub fn end_letter(&mut self) -> Handle {
+        let mut wire = Vec::new();
+        self.body.finish(&mut wire);
+        self.out.push(&wire, false);
+        self.in_letter = false;
+        let handle = self.new_handle();
+        self.sent.push_back(Awaited { handle, name: "the letter", barrier: false });
+        self.pump();
+        handle
+    }
+
+    /// How many replies are awaited.
+    pub fn in_flight(&self) -> usize {
+        self.sent.len() + self.waiting.len()
+    }
+
+    /// The event that was found last.
+    pub fn current_event(&self) -> Event<'_> {
+        let raw = |count: usize| &self.buffer[self.start..self.start + count];
+        let reply = |count: usize| Reply { code: code_of(raw(count)).unwrap_or(0), raw: raw(count) };
+        match self.found {
+            Found::NeedBytes => Event::NeedBytes,
+            Found::Greeting(count) => Event::Greeting(reply(count)),
+            Found::Reply(handle, count) => Event::Reply(handle, reply(count)),
+            Found::Challenge(handle, count) => Event::Challenge(handle, reply(count).lines().next().unwrap_or(b"")),
+        }
+    }
+
+    fn new_handle(&mut self) -> Handle {
+        self.next_handle += 1;
+        Handle(self.next_handle)
+    }
+
+    fn advance(&mut self) -> Result<Found, ProtocolError> {
+        self.drop_shown();
+        let Some(length) = self.whole_reply()? else { return Ok(Found::NeedBytes) };
+        self.shown = length;
+        let raw = &self.buffer[self.start..self.start + length];
+        let code = code_of(raw).unwrap_or(0);
+        if !self.greeted {
+            self.greeted = true;
+            return Ok(Found::Greeting(length));
+        }
+        let Some(awaited) = self.sent.front() else {
+            // 421 may come at any time: the server is about to close (RFC 5321 3.8).
+            return Err(out_of_turn(
+                if code == 421 { "the server closes the connection" } else { "a reply that no command waits for" },
+                raw,
+            ));
+        };
+        let handle = awaited.handle;
+        if code == 334 && awaited.name == "AUTH" {
+            return Ok(Found::Challenge(handle, length));
+        }
+        if code / 100 == 3 && !(code == 354 && awaited.name == "DATA") {
+            return Err(out_of_turn("an intermediate reply to a command that has none", raw));
+        }
+        self.in_letter = code == 354;
+        self.sent.pop_front();
+        if !self.in_letter {
+            self.pump();
+        }
+        Ok(Found::Reply(handle, length))
+    }
+
+    /// The length of the reply at the start of the buffer, if it is all there.
+    fn whole_reply(&self) -> Result<Option<usize>, ProtocolError> {
+        let bytes = &self.buffer[self.start..self.filled];
+        let mut at = 0;
+        let mut code = None;
+        loop {
+            if at > LONGEST_REPLY {
+                return Err(ProtocolError::TooLarge { what: "a reply", limit: LONGEST_REPLY as u64 });
+            }
+            let Some(end) = memchr(b'\n', &bytes[at..]) else {
+                let too_long = bytes.len() > LONGEST_REPLY;
+                return if too_long { Err(ProtocolError::TooLarge { what: "a reply", limit: LONGEST_REPLY as u64 }) } else { Ok(None) };
+            };
+            let line = &bytes[at..at + end + 1];
+            let this = code_of(line).ok_or_else(|| out_of_turn("a line without a reply code", line))?;
+            if !line.ends_with(b"\r\n") {
+                return Err(out_of_turn("a reply that ends in a bare LF", line));
+            }
+            if code.is_some_and(|code| code != this) {
+                return Err(out_of_turn("a reply with several codes", line));
+            }
+            code = Some(this);
+            at += end + 1;
+            if line[3] != b'-' {
+                return Ok(Some(at));
+            }
+        }
+    }
+
+    /// Writes what may go out.
+    fn pump(&mut self) {
+        while !self.in_letter && !self.sent.back().is_some_and(|awaited| awaited.barrier) {
+            let Some((handle, mut command)) = self.waiting.pop_front() else { return };
+            for (text, secret) in &mut command.parts {
+                self.out.push(text.as_bytes(), *secret);
+                if *secret {
+                    text.zeroize();
+                }
+            }
+            self.out.push(b"\r\n", false);
+            self.sent.push_back(Awaited { handle, name: command.name, barrier: command.barrier });
+        }
+    }
+
+    fn drop_shown(&mut self) {
+        self.start += std::mem::take(&mut self.shown);
+        if self.start == self.filled {
+            (self.start, self.filled) = (0, 0);
+        }
+    }
+}
+
+impl Protocol for Session {
+    const NAME: &'static str = "smtp";
+
+    fn take_outgoing(&mut self) -> Outgoing {
+        std::mem::take(&mut self.out)
+    }
+
+    fn space(&mut self) -> &mut [u8] {
+        self.drop_shown();
+        if self.buffer.len() - self.filled < READ_SIZE {
+            self.buffer.copy_within(self.start..self.filled, 0);
+            self.filled -= self.start;
+            self.start = 0;
+            if self.buffer.len() - self.filled < READ_SIZE {
+                self.buffer.resize(self.filled + 2 * READ_SIZE, 0);
+            }
+        }
+        &mut self.buffer[self.filled..]
+    }
+
+    fn filled(&mut self, count: usize) {
+        self.filled = (self.filled + count).min(self.buffer.len());
+    }
+
+    fn find_event(&mut self) -> Result<bool, ProtocolError> {
+        self.found = self.advance()?;
+        Ok(self.found != Found::NeedBytes)
+    }
+
+    fn tls_established(&mut self) -> Result<(), ProtocolError> {
+        self.drop_shown();
+        if self.start < self.filled {
+            return Err(out_of_turn("text in the clear behind the reply to STARTTLS", b""));
+        }
+        Ok(())
+    }
+}
+
+/// Exactly three digits, the first from 2 to 5, then a blank, `-` or the end of the line (RFC 5321 4.2).
+fn code_of(line: &[u8]) -> Option<u16> {
+    let digits = line.get(..3)?;
+    let follows = matches!(line.get(3), Some(b' ' | b'-' | b'\r'));
+    if !follows || !digits.iter().all(u8::is_ascii_digit) || !(b'2'..=b'5').contains(&digits[0]) {
+        return None;
+    }
+    Some(digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0')))
+}
+
+fn out_of_turn(what: &'static str, near: &[u8]) -> ProtocolError {
+    ProtocolError::OutOfTurn { what, near: excerpt(near) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The events of a session that has sent EHLO, for a server that says `bytes`, in chunks of `size`.
+    fn events(bytes: &[u8], size: usize) -> Result<Vec<String>, ProtocolError> {
+        let mut session = Session::new(Limits::default());
+        session.submit(Command::ehlo("localhost").unwrap());
+        let mut found = Vec::new();
+        for chunk in bytes.chunks(size) {
+            session.space()[..chunk.len()].copy_from_slice(chunk);
+            session.filled(chunk.len());
+            while session.find_event()? {
+                found.push(match session.current_event() {
+                    Event::Greeting(reply) => format!("greeting {}", reply.words()),
+                    Event::Reply(_, reply) => reply.words(),
+                    other => format!("{other:?}"),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn replies_are_read_whole_and_byte_by_byte() {
+        let table: &[(&str, &[&str])] = &[
+            ("220 hello\r\n250-a\r\n250-SIZE 5\r\n250 b\r\n", &["greeting 220 hello", "250 a SIZE 5 b"]),
+            ("220\r\n250\r\n", &["greeting 220", "250"]),
+            ("554-no\r\n554 way\r\n", &["greeting 554 no way"]),
+        ];
+        for (bytes, expected) in table {
+            for size in [1, 3, 100] {
+                assert_eq!(events(bytes.as_bytes(), size).unwrap(), *expected, "{bytes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_ends_the_connection() {
+        for bytes in [
+            "hello\r\n",
+            "22 x\r\n",
+            "2200 x\r\n",
+            "220x\r\n",
+            "220 a\n",
+            "120 x\r\n",
+            "620 x\r\n",
+            "220-a\r\n250 b\r\n",
+            "220 a\r\n354 go\r\n",
+            "220 a\r\n250 b\r\n250 c\r\n",
+            "+OK\r\n",
+        ] {
+            assert!(events(bytes.as_bytes(), 100).is_err(), "{bytes:?}");
+        }
+        let endless = "250-x\r\n".repeat(100_000);
+        assert!(matches!(events(endless.as_bytes(), 4096), Err(ProtocolError::TooLarge { .. })));
+    }
+}

@@ -1,0 +1,83 @@
+//! What of POP3 can be switched off.
+
+/// Switches for everything beyond RFC 1939's minimum. What is off is neither advertised nor accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PopExtensions {
+    /// `CAPA` (RFC 2449).
+    pub capa: bool,
+    /// `UIDL`.
+    pub uidl: bool,
+    /// `TOP`.
+    pub top: bool,
+    /// `STLS` (RFC 2595) on the plain listener.
+    pub stls: bool,
+    /// `APOP`, with the timestamp in the greeting.
+    pub apop: bool,
+    /// `AUTH PLAIN` (RFC 5034, 4616).
+    pub sasl_plain: bool,
+    /// `AUTH LOGIN`, which many servers have and no RFC describes.
+    pub sasl_login: bool,
+    /// `PIPELINING` (RFC 2449): commands may be sent before the answers to earlier ones. Without it that ends the session.
+    pub pipelining: bool,
+    /// `RESP-CODES` and `AUTH-RESP-CODE` (RFC 2449, 3206): `[IN-USE]`, `[AUTH]` and `[SYS/TEMP]` in front of a refusal's text.
+    pub resp_codes: bool,
+    /// Whether logging in needs TLS first. Off by default, since the manual's session logs in in the clear.
+    pub auth_before_tls_refused: bool,
+}
+
+impl Default for PopExtensions {
+    fn default() -> PopExtensions {
+        PopExtensions {
+            capa: true,
+            uidl: true,
+            top: true,
+            stls: true,
+            apop: true,
+            sasl_plain: true,
+            sasl_login: true,
+            pipelining: true,
+            resp_codes: true,
+            auth_before_tls_refused: false,
+        }
+    }
+}
+
+impl PopExtensions {
+    /// RFC 1939's minimum: USER and PASS, and nothing that is optional.
+    pub fn none() -> PopExtensions {
+        PopExtensions {
+            capa: false,
+            uidl: false,
+            top: false,
+            stls: false,
+            apop: false,
+            sasl_plain: false,
+            sasl_login: false,
+            pipelining: false,
+            resp_codes: false,
+            auth_before_tls_refused: false,
+        }
+    }
+
+    /// The lines of CAPA for a connection in this state (RFC 2449 6, 2595 4, 5034 3).
+    pub(crate) fn capabilities(&self, encrypted: bool, authenticated: bool) -> Vec<String> {
+        let login = encrypted || !self.auth_before_tls_refused;
+        let mechanisms = [(" PLAIN", self.sasl_plain), (" LOGIN", self.sasl_login)];
+        let mechanisms: String = mechanisms.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+        let list = [
+            ("TOP", self.top),
+            ("UIDL", self.uidl),
+            ("USER", login),
+            ("STLS", self.stls && !encrypted && !authenticated),
+            ("RESP-CODES", self.resp_codes),
+            ("AUTH-RESP-CODE", self.resp_codes),
+            ("PIPELINING", self.pipelining),
+        ];
+        let mut lines: Vec<String> = list.iter().filter(|(_, on)| *on).map(|(name, _)| (*name).to_owned()).collect();
+        if login && !mechanisms.is_empty() {
+            lines.push(format!("SASL{mechanisms}"));
+        }
+        lines.push(concat!("IMPLEMENTATION postoffice-sandbox-", env!("CARGO_PKG_VERSION")).to_owned());
+        lines
+    }
+}

@@ -1,0 +1,99 @@
+//! A user's inbox as one POP3 session sees it: numbered once, marked at will, changed at QUIT only (RFC 1939 5 and 6).
+
+use std::sync::Arc;
+
+use crate::sandbox::{Store, accounts::MaildropLock, letter::Content, names::INBOX, names::MailboxId};
+
+pub(crate) struct Maildrop {
+    store: Arc<Store>,
+    session: u64,
+    mailbox: MailboxId,
+    pub(crate) uid_validity: u32,
+    letters: Vec<Entry>,
+    _lock: MaildropLock,
+}
+
+/// A letter. Its bytes are held, so that it can be read although an IMAP session expunged it in the meantime.
+pub(crate) struct Entry {
+    pub(crate) uid: u32,
+    pub(crate) content: Arc<Content>,
+    deleted: bool,
+}
+
+impl Entry {
+    /// The octets that RETR sends, stuffed dots not counted: a last line without an end gets one.
+    pub(crate) fn size(&self) -> usize {
+        let bytes = &self.content.bytes;
+        bytes.len() + if bytes.is_empty() || bytes.ends_with(b"\r\n") { 0 } else { 2 }
+    }
+}
+
+/// Why a maildrop cannot be opened or changed.
+pub(crate) enum Unavailable {
+    InUse,
+    /// The program that runs the sandbox has reset the store.
+    Gone,
+}
+
+impl Maildrop {
+    pub(crate) fn open(store: &Arc<Store>, user: &str, session: u64) -> Result<Maildrop, Unavailable> {
+        let lock = store.hold_maildrop(user, session).ok_or(Unavailable::InUse)?;
+        let state = store.lock();
+        let id = state.find(user, INBOX);
+        let found = id.and_then(|id| Some((id, state.mailbox(id)?)));
+        let Some((mailbox, inbox)) = found else {
+            drop(state);
+            return Err(Unavailable::Gone);
+        };
+        let entry = |(uid, message): (&u32, &crate::sandbox::mailbox::Message)| Entry {
+            uid: *uid,
+            content: Arc::clone(&message.content),
+            deleted: false,
+        };
+        let (uid_validity, letters) = (inbox.uid_validity, inbox.messages.iter().map(entry).collect());
+        drop(state);
+        Ok(Maildrop { store: Arc::clone(store), session, mailbox, uid_validity, letters, _lock: lock })
+    }
+
+    /// The letter of this number; `None` when there is none or it is marked as deleted.
+    pub(crate) fn letter(&self, number: usize) -> Option<&Entry> {
+        self.letters.get(number.checked_sub(1)?).filter(|entry| !entry.deleted)
+    }
+
+    /// The letters that are not marked as deleted, with their numbers.
+    pub(crate) fn remaining(&self) -> impl Iterator<Item = (usize, &Entry)> {
+        (1..).zip(&self.letters).filter(|(_, entry)| !entry.deleted)
+    }
+
+    /// How many letters remain, and their octets.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        self.remaining().fold((0, 0), |(count, octets), (_, entry)| (count + 1, octets + entry.size()))
+    }
+
+    /// Marks a letter as deleted; false when there is no such letter.
+    pub(crate) fn delete(&mut self, number: usize) -> bool {
+        let letter = number.checked_sub(1).and_then(|at| self.letters.get_mut(at)).filter(|entry| !entry.deleted);
+        letter.is_some_and(|entry| {
+            entry.deleted = true;
+            true
+        })
+    }
+
+    /// Takes all marks back.
+    pub(crate) fn reset(&mut self) {
+        self.letters.iter_mut().for_each(|entry| entry.deleted = false);
+    }
+
+    /// Removes what is marked and gives the maildrop up (the UPDATE state).
+    pub(crate) fn update(self) -> Result<(), Unavailable> {
+        let uids: Vec<u32> = self.letters.iter().filter(|entry| entry.deleted).map(|entry| entry.uid).collect();
+        if uids.is_empty() {
+            return Ok(());
+        }
+        let mut state = self.store.lock();
+        let mailbox = state.mailbox_mut(self.mailbox).ok_or(Unavailable::Gone)?;
+        mailbox.remove(&uids, self.session);
+        drop(state);
+        Ok(())
+    }
+}

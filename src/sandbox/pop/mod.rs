@@ -1,0 +1,231 @@
+//! POP3 (RFC 1939, 2449, 2595, 5034): a session's states, and the loop that answers commands.
+//!
+//! A session begins in AUTHORIZATION; logging in opens the inbox for it alone (`maildrop`), which is TRANSACTION; QUIT
+//! there is UPDATE, the only moment at which letters go. Numbers and marks end with the session, however it ends.
+
+mod extensions;
+mod login;
+mod maildrop;
+mod retrieval;
+
+use std::{io, sync::Arc};
+
+pub use extensions::PopExtensions;
+use maildrop::{Maildrop, Unavailable};
+
+use super::{
+    conversation::{Conversation, Input, split},
+    session::{Shared, next_session},
+    wire::Transport,
+};
+
+/// RFC 2449 4: a command line, CRLF included.
+const LINE_LIMIT: usize = 255;
+
+/// What is kept for tests to look at, whether it is offered or not; other lines could hold anything, passwords too.
+const VERBS: [&str; 15] =
+    ["CAPA", "STLS", "USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "RSET", "NOOP", "QUIT"];
+
+/// An AUTH line may be longer, for the sake of its initial response.
+const AUTH_LINE_LIMIT: usize = 512;
+
+enum State {
+    /// The name that USER gave, right behind it.
+    Authorization {
+        user: Option<String>,
+    },
+    Transaction(Maildrop),
+    Over,
+}
+
+/// What `+OK` says.
+enum Done {
+    Text(String),
+    /// An answer of several lines, which stands in the output already.
+    Sent,
+}
+
+/// What `-ERR` says.
+enum Refusal {
+    /// A response code (RFC 2449 8, 3206) or none, and the text.
+    Failed(&'static str, String),
+    /// The command itself is wrong.
+    Bad(String),
+    /// The connection is of no use any more.
+    Broken(io::Error),
+}
+
+type Outcome = Result<Done, Refusal>;
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Refusal {
+        Refusal::Broken(error)
+    }
+}
+
+fn ok(text: impl Into<String>) -> Outcome {
+    Ok(Done::Text(text.into()))
+}
+
+fn failed<T>(code: &'static str, text: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::Failed(code, text.into()))
+}
+
+fn bad<T>(text: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::Bad(text.into()))
+}
+
+pub(crate) struct PopSession {
+    shared: Arc<Shared>,
+    conversation: Conversation,
+    state: State,
+    number: u64,
+    /// What APOP's digest begins with.
+    timestamp: String,
+}
+
+impl PopSession {
+    pub(crate) fn new(shared: Arc<Shared>, transport: Transport, acceptor: native_tls::TlsAcceptor) -> PopSession {
+        let number = next_session();
+        let now = jiff::Timestamp::now().as_microsecond();
+        PopSession {
+            conversation: Conversation::new(transport, acceptor, shared.pop.pipelining),
+            shared,
+            state: State::Authorization { user: None },
+            number,
+            timestamp: format!("<{}.{number}.{now}@sandbox>", std::process::id()),
+        }
+    }
+
+    /// Greets and answers commands until the client quits or is gone.
+    pub(crate) fn run(mut self) {
+        // An error here is the client's going away, which needs no answer.
+        let _ = self.serve();
+        self.conversation.lines.transport.close();
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        let timestamp = if self.shared.pop.apop { format!(" {}", self.timestamp) } else { String::new() };
+        self.conversation.say(&format!("+OK Sandbox ready.{timestamp}"));
+        while !matches!(self.state, State::Over) {
+            let outcome = match self.conversation.next(AUTH_LINE_LIMIT)? {
+                Input::Command(line) => self.execute(&line),
+                Input::Malformed(reason) => bad(reason),
+                Input::SentAhead => {
+                    self.state = State::Over;
+                    bad("Commands were sent ahead without PIPELINING.")
+                }
+                Input::End => return Ok(()),
+            };
+            self.answer(outcome)?;
+        }
+        self.conversation.flush()
+    }
+
+    fn answer(&mut self, outcome: Outcome) -> io::Result<()> {
+        let too_many = self.conversation.count(matches!(outcome, Err(Refusal::Bad(_))));
+        match outcome {
+            Ok(Done::Text(text)) => self.conversation.say(format!("+OK {text}").trim_end()),
+            Ok(Done::Sent) => {}
+            Err(Refusal::Failed(code, text)) if self.shared.pop.resp_codes && !code.is_empty() => {
+                self.conversation.say(&format!("-ERR [{code}] {text}"));
+            }
+            Err(Refusal::Failed(_, text)) => self.conversation.say(&format!("-ERR {text}")),
+            Err(Refusal::Bad(_)) if too_many => {
+                self.conversation.say("-ERR Too many bad commands.");
+                self.state = State::Over;
+            }
+            Err(Refusal::Bad(text)) => self.conversation.say(&format!("-ERR {text}")),
+            Err(Refusal::Broken(error)) => return Err(error),
+        }
+        self.conversation.flush_if_large()
+    }
+
+    fn execute(&mut self, line: &str) -> Outcome {
+        let (verb, arguments) = split(line);
+        if verb != "AUTH" && line.len() + 2 > LINE_LIMIT {
+            return bad("The command line is too long.");
+        }
+        if VERBS.contains(&verb.as_str()) {
+            self.shared.received.note_text(shown(&verb, arguments));
+        }
+        // RFC 1939 7: PASS comes right behind USER.
+        let user = match &mut self.state {
+            State::Authorization { user } => user.take(),
+            _ => None,
+        };
+        let extensions = self.shared.pop;
+        match verb.as_str() {
+            "CAPA" if extensions.capa => self.without(arguments).and_then(|()| self.capa()),
+            "STLS" if extensions.stls => self.without(arguments).and_then(|()| self.stls()),
+            "USER" => self.user(arguments),
+            "PASS" => self.pass(user, arguments),
+            "APOP" if extensions.apop => self.apop(arguments),
+            "AUTH" if extensions.sasl_plain || extensions.sasl_login => self.auth(arguments),
+            "STAT" => self.without(arguments).and_then(|()| self.stat()),
+            "LIST" => self.list(arguments),
+            "UIDL" if extensions.uidl => self.uidl(arguments),
+            "RETR" => self.retr(arguments),
+            "TOP" if extensions.top => self.top(arguments),
+            "DELE" => self.dele(arguments),
+            "RSET" => self.without(arguments).and_then(|()| self.rset()),
+            "NOOP" => self.without(arguments).and_then(|()| self.noop()),
+            "QUIT" => self.without(arguments).and_then(|()| self.quit()),
+            _ => bad("This command is unknown."),
+        }
+    }
+
+    fn without(&self, arguments: Option<&str>) -> Result<(), Refusal> {
+        if arguments.is_some() { bad("This command takes no arguments.") } else { Ok(()) }
+    }
+
+    fn capa(&mut self) -> Outcome {
+        let authenticated = matches!(self.state, State::Transaction(_));
+        let lines = self.shared.pop.capabilities(self.conversation.is_encrypted(), authenticated);
+        self.conversation.say("+OK Capabilities follow.");
+        lines.iter().for_each(|line| self.conversation.say(line));
+        self.conversation.say(".");
+        Ok(Done::Sent)
+    }
+
+    fn noop(&self) -> Outcome {
+        self.maildrop()?;
+        ok("")
+    }
+
+    /// RFC 1939 6: the maildrop is changed and given up before the answer, so that the next session finds it free.
+    fn quit(&mut self) -> Outcome {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Transaction(maildrop) => match maildrop.update() {
+                Ok(()) => ok("Bye."),
+                Err(Unavailable::InUse | Unavailable::Gone) => failed("SYS/TEMP", "The maildrop is gone; nothing was deleted."),
+            },
+            _ => ok("Bye."),
+        }
+    }
+
+    /// The open maildrop, or the word that one has to log in.
+    fn maildrop(&self) -> Result<&Maildrop, Refusal> {
+        match &self.state {
+            State::Transaction(maildrop) => Ok(maildrop),
+            _ => bad("Log in first."),
+        }
+    }
+
+    fn maildrop_mut(&mut self) -> Result<&mut Maildrop, Refusal> {
+        match &mut self.state {
+            State::Transaction(maildrop) => Ok(maildrop),
+            _ => bad("Log in first."),
+        }
+    }
+}
+
+/// A command without its secrets.
+fn shown(verb: &str, arguments: Option<&str>) -> String {
+    let arguments = arguments.unwrap_or_default();
+    match (verb, arguments.split_once(' ')) {
+        ("PASS", _) => "PASS <secret>".to_owned(),
+        ("APOP" | "AUTH", Some((name, _))) => format!("{verb} {name} <secret>"),
+        _ => format!("{verb} {arguments}").trim_end().to_owned(),
+    }
+}

@@ -1,0 +1,198 @@
+//! DATA (RFC 5321 4.1.1.4 and 4.5.2).
+//!
+//! Theory: only CRLF, dot, CRLF ends a letter, and only CRLF ends a line. A CR or LF alone is content like any other, so that no
+//! letter can hold a second one behind a line end that some other server would see differently (SMTP smuggling, 2023).
+
+use std::io;
+
+use super::{Reply, SmtpSession, delivery::Trace, refuse, reply, reply::Outcome};
+
+impl SmtpSession {
+    pub(super) fn data(&mut self) -> Outcome {
+        let Some(transaction) = &self.transaction else { return refuse(503, "5.5.1", "MAIL comes first.") };
+        if transaction.recipients.is_empty() {
+            let refused = transaction.refused;
+            return if refused {
+                refuse(554, "5.5.1", "There are no valid recipients.")
+            } else {
+                refuse(503, "5.5.1", "RCPT comes first.")
+            };
+        }
+        self.conversation.say("354 Send the letter; a dot alone on a line ends it.");
+        self.conversation.flush()?;
+        let mut letter = Unstuffing::new(self.shared.smtp.size_limit());
+        while !letter.ended() {
+            if self.conversation.lines.pending().is_empty() && !self.conversation.lines.fill()? {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            let used = letter.take(self.conversation.lines.pending());
+            self.conversation.lines.consume(used);
+        }
+        self.deliver(letter)
+    }
+
+    /// RFC 5321 4.1.1.4: whatever becomes of the letter, the transaction is over.
+    fn deliver(&mut self, letter: Unstuffing) -> Outcome {
+        let Some(transaction) = self.transaction.take() else { return refuse(503, "5.5.1", "MAIL comes first.") };
+        let Some(bytes) = letter.finish() else { return refuse(552, "5.3.4", "The letter is too big.") };
+        if memchr::memchr(0, &bytes).is_some() {
+            return refuse(550, "5.6.0", "A letter cannot contain NUL.");
+        }
+        self.letters += 1;
+        let identity = format!("{}.{}", self.number, self.letters);
+        let trace = Trace {
+            client: self.client.as_ref().map_or("", |client| client.name.as_str()),
+            extended: self.client.as_ref().is_some_and(|client| client.extended),
+            encrypted: self.conversation.is_encrypted(),
+            authenticated: self.user.is_some(),
+            identity: &identity,
+        };
+        if self.shared.delivery.deliver(&self.shared.store, transaction, bytes, &trace) {
+            reply(250, "2.0.0", format!("The letter is taken as {identity}."))
+        } else {
+            Ok(Reply::new(451, "4.3.0", "A recipient is gone; nothing was delivered."))
+        }
+    }
+}
+
+/// Where in a line the next octet stands.
+#[derive(Clone, Copy)]
+enum At {
+    LineStart,
+    /// Behind the dot that began a line; the dot is not content.
+    Dot,
+    /// Behind that dot and a CR.
+    DotCr,
+    Middle,
+    Cr,
+    End,
+}
+
+/// Takes the octets behind DATA, removes the stuffed dots and finds the end.
+struct Unstuffing {
+    at: At,
+    content: Vec<u8>,
+    limit: u64,
+    too_big: bool,
+}
+
+impl Unstuffing {
+    fn new(limit: u64) -> Unstuffing {
+        // The line of DATA itself has ended with CRLF.
+        Unstuffing { at: At::LineStart, content: Vec::new(), limit, too_big: false }
+    }
+
+    fn ended(&self) -> bool {
+        matches!(self.at, At::End)
+    }
+
+    /// Takes octets up to the letter's end and says how many.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let mut used = 0;
+        while used < bytes.len() && !self.ended() {
+            let rest = &bytes[used..];
+            if matches!(self.at, At::Middle) {
+                // What has no CR is content, whatever it is.
+                let count = memchr::memchr(b'\r', rest).unwrap_or(rest.len());
+                if count > 0 {
+                    self.keep(&rest[..count]);
+                    used += count;
+                    continue;
+                }
+            }
+            self.step(rest[0]);
+            used += 1;
+        }
+        used
+    }
+
+    fn step(&mut self, byte: u8) {
+        self.at = match (self.at, byte) {
+            (At::LineStart, b'.') => At::Dot,
+            (At::Dot, b'\r') => At::DotCr,
+            (At::DotCr, b'\n') => At::End,
+            (At::DotCr, byte) => {
+                self.keep(b"\r");
+                self.content_byte(byte)
+            }
+            (At::Cr, b'\n') => {
+                self.keep(b"\n");
+                At::LineStart
+            }
+            (_, byte) => self.content_byte(byte),
+        };
+    }
+
+    fn content_byte(&mut self, byte: u8) -> At {
+        self.keep(&[byte]);
+        if byte == b'\r' { At::Cr } else { At::Middle }
+    }
+
+    /// A letter that has grown too big is read to its end and forgotten.
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.too_big || self.content.len() as u64 + bytes.len() as u64 > self.limit {
+            self.too_big = true;
+            self.content = Vec::new();
+        } else {
+            self.content.extend_from_slice(bytes);
+        }
+    }
+
+    /// The letter, unless it is too big.
+    fn finish(self) -> Option<Vec<u8>> {
+        (!self.too_big).then_some(self.content)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Unstuffing;
+
+    /// The letter and what stands behind it, for one cutting of the input.
+    fn unstuffed(input: &str, step: usize) -> Option<(String, String)> {
+        let mut letter = Unstuffing::new(1000);
+        let mut used = 0;
+        for chunk in input.as_bytes().chunks(step) {
+            used += letter.take(chunk);
+        }
+        letter.ended().then(|| (String::from_utf8(letter.finish().unwrap()).unwrap(), input[used..].to_owned()))
+    }
+
+    #[test]
+    fn only_crlf_dot_crlf_ends_a_letter() {
+        for (input, expected) in [
+            (".\r\n", Some(("", ""))),
+            ("a\r\n.\r\nQUIT\r\n", Some(("a\r\n", "QUIT\r\n"))),
+            ("..\r\n...a\r\n.\r\n", Some((".\r\n..a\r\n", ""))),
+            (".a\r\n.\r\n", Some(("a\r\n", ""))),
+            ("a\n.\nb\r\n.\r\n", Some(("a\n.\nb\r\n", ""))),
+            ("a\r.\rb\r\n.\r\n", Some(("a\r.\rb\r\n", ""))),
+            ("a\n.\r\nb\r\n.\r\n", Some(("a\n.\r\nb\r\n", ""))),
+            ("a\r\n.\nb\r\n.\r\n", Some(("a\r\n\nb\r\n", ""))),
+            ("a\r\n.\rb\r\n.\r\n", Some(("a\r\n\rb\r\n", ""))),
+            ("a\r.\r\nb\r\n.\r\n", Some(("a\r.\r\nb\r\n", ""))),
+            ("a\r\n.\r\r\n.\r\n", Some(("a\r\n\r\r\n", ""))),
+            ("a\r\r\n.\r\n", Some(("a\r\r\n", ""))),
+            ("a\r\n.\r", None),
+            ("a\n.\n", None),
+            ("", None),
+        ] {
+            for step in 1..8 {
+                let found = unstuffed(input, step);
+                let found = found.as_ref().map(|(letter, rest)| (letter.as_str(), rest.as_str()));
+                // Bytes behind the end are left only in the chunk that held it.
+                assert_eq!(found.map(|(letter, _)| letter), expected.map(|(letter, _)| letter), "{input:?} by {step}");
+                if step == 1 {
+                    assert_eq!(found, expected, "{input:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_letter_too_big_is_read_to_its_end() {
+        let mut letter = Unstuffing::new(3);
+        assert_eq!(letter.take(b"abcd\r\n.\r\nx"), 9);
+        assert!(letter.ended() && letter.finish().is_none());
+    }
+}

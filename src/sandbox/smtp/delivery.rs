@@ -1,0 +1,107 @@
+//! Where letters go: into the inboxes of local recipients, and into the outbox for everyone else.
+
+use std::sync::Arc;
+
+use jiff::Zoned;
+
+use super::{path::Path, transaction::Transaction};
+use crate::sandbox::{Store, flags::Flags, letter::Content, mailbox::Message, names::INBOX};
+
+/// A letter that was sent to people elsewhere; the sandbox keeps it and sends nothing on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The address of MAIL; empty for `<>`.
+    pub from: String,
+    /// The addresses of RCPT that are not local.
+    pub to: Vec<String>,
+    /// The bytes as they came, dots unstuffed, with no trace lines.
+    pub bytes: Arc<[u8]>,
+}
+
+impl Store {
+    /// The letters sent by SMTP to recipients that are not local, one entry a transaction, oldest first. A reset clears them.
+    pub fn outbox(&self) -> Vec<Sent> {
+        self.lock().outbox.clone()
+    }
+}
+
+/// Who is local, who is refused, and whether trace lines are added.
+pub(crate) struct Delivery {
+    domains: Vec<String>,
+    refuse: Vec<String>,
+    trace_headers: bool,
+}
+
+/// How a letter came, for its Received line.
+pub(crate) struct Trace<'a> {
+    pub(crate) client: &'a str,
+    pub(crate) extended: bool,
+    pub(crate) encrypted: bool,
+    pub(crate) authenticated: bool,
+    pub(crate) identity: &'a str,
+}
+
+impl Delivery {
+    pub(crate) fn new(domains: Vec<String>, refuse: Vec<String>, trace_headers: bool) -> Delivery {
+        Delivery { domains, refuse, trace_headers }
+    }
+
+    pub(crate) fn refuses(&self, path: &Path) -> bool {
+        self.refuse.iter().any(|refused| refused.eq_ignore_ascii_case(&path.text))
+    }
+
+    /// The account that an address means: one that has the whole address as its name, or the local part in a domain of ours.
+    pub(crate) fn account(&self, store: &Store, path: &Path) -> Option<String> {
+        let ours = |domain: &String| self.domains.iter().any(|own| own.eq_ignore_ascii_case(domain));
+        let local = path.domain.as_ref().is_none_or(ours);
+        store.account_named(&path.text).or_else(|| if local { store.account_named(&path.local) } else { None })
+    }
+
+    /// Delivers to everyone, or to no one when a local recipient's account is gone; then false.
+    pub(crate) fn deliver(&self, store: &Store, transaction: Transaction, bytes: Vec<u8>, trace: &Trace<'_>) -> bool {
+        let now = Zoned::now();
+        let traced: Arc<[u8]> = if self.trace_headers {
+            [trace_lines(&transaction, trace, &now).as_bytes(), &bytes].concat().into()
+        } else {
+            bytes.as_slice().into()
+        };
+        let (local, elsewhere): (Vec<_>, Vec<_>) = transaction.recipients.into_iter().partition(|recipient| recipient.user.is_some());
+        let mut users: Vec<String> = local.into_iter().filter_map(|recipient| recipient.user).collect();
+        users.sort_unstable();
+        // Two addresses of one account are one copy, as a mail server has it.
+        users.dedup();
+        let content = Arc::new(Content::as_it_is(traced));
+        let mut state = store.lock();
+        let inboxes: Option<Vec<_>> = users.iter().map(|user| state.find(user, INBOX)).collect();
+        let room = |id: &u64| state.mailbox(*id).is_some_and(|mailbox| mailbox.uid_next < u32::MAX);
+        let Some(inboxes) = inboxes.filter(|inboxes| inboxes.iter().all(room)) else { return false };
+        for id in inboxes {
+            let message = Message { content: Arc::clone(&content), flags: Flags::default(), internal_date: now.clone() };
+            state.mailbox_mut(id).and_then(|mailbox| mailbox.append(message));
+        }
+        if !elsewhere.is_empty() {
+            let to = elsewhere.into_iter().map(|recipient| recipient.path.text).collect();
+            state.outbox.push(Sent { from: transaction.from.text, to, bytes: bytes.into() });
+        }
+        true
+    }
+}
+
+/// Return-Path and Received (RFC 5321 4.4). One recipient is named, several are not, so that no blind copy shows.
+fn trace_lines(transaction: &Transaction, trace: &Trace<'_>, now: &Zoned) -> String {
+    let with = match (transaction.utf8, trace.extended) {
+        (true, _) => "UTF8SMTP",
+        (false, true) => "ESMTP",
+        (false, false) => "SMTP",
+    };
+    let (secure, authenticated) = (if trace.encrypted { "S" } else { "" }, if trace.authenticated { "A" } else { "" });
+    let recipient = match &transaction.recipients[..] {
+        [only] => format!("\r\n    for <{}>", only.path.text),
+        _ => String::new(),
+    };
+    let date = now.strftime("%a, %-d %b %Y %H:%M:%S %z");
+    format!(
+        "Return-Path: <{}>\r\nReceived: from {} (localhost [127.0.0.1])\r\n    by sandbox with {with}{secure}{authenticated} id {}{recipient}; {date}\r\n",
+        transaction.from.text, trace.client, trace.identity
+    )
+}

@@ -1,0 +1,91 @@
+//! Parameters behind an address: `SIZE=1000 BODY=8BITMIME SMTPUTF8 AUTH=<>` (RFC 5321 4.1.2, 1870, 6152, 6531, 4954).
+
+use super::{SmtpExtensions, refuse, reply::Refusal};
+
+/// What MAIL was given.
+#[derive(Default)]
+pub(crate) struct Parameters {
+    pub(crate) utf8: bool,
+}
+
+impl Parameters {
+    /// Reads what follows the address: nothing, or a space and parameters with single spaces between them.
+    pub(crate) fn of_mail(text: &str, extensions: &SmtpExtensions) -> Result<Parameters, Refusal> {
+        let mut parameters = Parameters::default();
+        let mut seen: Vec<String> = Vec::new();
+        for (keyword, value) in split(text)? {
+            if seen.contains(&keyword) {
+                return refuse(501, "5.5.4", format!("Parameter {keyword} comes twice."));
+            }
+            match (keyword.as_str(), value) {
+                ("SIZE", Some(value)) if extensions.size.is_some() => check_size(value, extensions.size_limit())?,
+                ("BODY", Some(value)) if extensions.eight_bit_mime => {
+                    if !["7BIT", "8BITMIME"].iter().any(|known| value.eq_ignore_ascii_case(known)) {
+                        return refuse(501, "5.5.4", "BODY is 7BIT or 8BITMIME.");
+                    }
+                }
+                ("SMTPUTF8", None) if extensions.smtp_utf8 => parameters.utf8 = true,
+                ("AUTH", Some(value)) if extensions.has_auth() => {
+                    if !is_xtext(value) {
+                        return refuse(501, "5.5.4", "AUTH needs an address or <>, encoded as RFC 3461 says.");
+                    }
+                }
+                ("SIZE", None) if extensions.size.is_some() => return refuse(501, "5.5.4", "SIZE needs a number."),
+                ("SMTPUTF8", Some(_)) if extensions.smtp_utf8 => return refuse(501, "5.5.4", "SMTPUTF8 takes no value."),
+                _ => return refuse(555, "5.5.4", format!("Parameter {keyword} is not supported.")),
+            }
+            seen.push(keyword);
+        }
+        Ok(parameters)
+    }
+
+    /// RCPT has no parameters here.
+    pub(crate) fn of_rcpt(text: &str) -> Result<(), Refusal> {
+        match split(text)?.first() {
+            Some((keyword, _)) => refuse(555, "5.5.4", format!("Parameter {keyword} is not supported.")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn split(text: &str) -> Result<Vec<(String, Option<&str>)>, Refusal> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(text) = text.strip_prefix(' ') else { return refuse(501, "5.5.4", "A space must follow the address.") };
+    let parameter = |parameter| split_parameter(parameter).map_or_else(|| refuse(501, "5.5.4", "A parameter is malformed."), Ok);
+    text.split(' ').map(parameter).collect()
+}
+
+/// `esmtp-param` of RFC 5321 4.1.2.
+fn split_parameter(parameter: &str) -> Option<(String, Option<&str>)> {
+    let (keyword, value) = match parameter.split_once('=') {
+        Some((keyword, value)) => (keyword, Some(value)),
+        None => (parameter, None),
+    };
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let sound = keyword.starts_with(|c: char| c.is_ascii_alphanumeric()) && keyword.bytes().all(inner);
+    let valued = value.is_none_or(|value| !value.is_empty() && !value.contains('='));
+    (sound && valued).then(|| (keyword.to_ascii_uppercase(), value))
+}
+
+/// RFC 1870 6.1: up to twenty digits.
+fn check_size(value: &str, limit: u64) -> Result<(), Refusal> {
+    if value.len() > 20 || !value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return refuse(501, "5.5.4", "SIZE needs a number.");
+    }
+    // Twenty digits can be more than fits.
+    if value.parse().unwrap_or(u64::MAX) > limit {
+        return refuse(552, "5.3.4", "The letter is too big.");
+    }
+    Ok(())
+}
+
+/// RFC 3461 4: printable ASCII, `+` before two upper-case hexadecimal digits only.
+fn is_xtext(value: &str) -> bool {
+    let hexadecimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+    let mut pieces = value.as_bytes().split(|byte| *byte == b'+');
+    let printable = value.bytes().all(|byte| byte.is_ascii_graphic());
+    pieces.next();
+    printable && pieces.all(|piece| piece.len() >= 2 && piece[..2].iter().all(hexadecimal))
+}

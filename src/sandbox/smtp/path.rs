@@ -1,0 +1,164 @@
+//! Addresses in MAIL and RCPT (RFC 5321 4.1.2, 6531 3.3).
+
+/// RFC 5321 4.5.3.1.1.
+const LOCAL_LIMIT: usize = 64;
+
+/// RFC 5321 4.5.3.1.2.
+const DOMAIN_LIMIT: usize = 255;
+
+/// What stands between `<` and `>`, without a source route, which RFC 5321 C says to ignore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Path {
+    /// As it came; empty for `<>`.
+    pub(crate) text: String,
+    /// Without quotes and backslashes.
+    pub(crate) local: String,
+    /// A sandbox takes an address without a domain, too.
+    pub(crate) domain: Option<String>,
+}
+
+impl Path {
+    /// An address without its angle brackets; `None` when it is none.
+    pub(crate) fn parse(text: &str) -> Option<Path> {
+        let text = without_route(text)?;
+        let (local, rest) = match text.strip_prefix('"') {
+            Some(quoted) => quoted_string(quoted)?,
+            None => dot_string(text)?,
+        };
+        let domain = match rest.strip_prefix('@') {
+            Some(domain) if is_domain(domain) => Some(domain.to_owned()),
+            None if rest.is_empty() => None,
+            _ => return None,
+        };
+        (text.len() - rest.len() <= LOCAL_LIMIT).then(|| Path { text: text.to_owned(), local, domain })
+    }
+
+    /// The null reverse path, `<>`.
+    pub(crate) fn null() -> Path {
+        Path { text: String::new(), local: String::new(), domain: None }
+    }
+}
+
+/// Splits `<address> parameters`; `None` when the brackets are not there.
+pub(crate) fn split_brackets(text: &str) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix('<')?;
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, c) in inner.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '>' if !quoted => return Some((&inner[..at], &inner[at + 1..])),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `@one,@two:user@host` is `user@host`.
+fn without_route(text: &str) -> Option<&str> {
+    if !text.starts_with('@') {
+        return Some(text);
+    }
+    let (route, address) = text.split_once(':')?;
+    let hop = |hop: &str| hop.strip_prefix('@').is_some_and(is_domain);
+    route.split(',').all(hop).then_some(address)
+}
+
+/// The value of a quoted string behind its first quote, and what follows the last.
+fn quoted_string(quoted: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut characters = quoted.char_indices();
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '"' => return Some((value, &quoted[at + 1..])),
+            '\\' => value.push(characters.next()?.1),
+            c => value.push(c),
+        }
+    }
+    None
+}
+
+/// Atoms and single dots between them.
+fn dot_string(text: &str) -> Option<(String, &str)> {
+    let (local, rest) = text.split_at(text.find('@').unwrap_or(text.len()));
+    let atom = |atom: &str| !atom.is_empty() && atom.chars().all(is_atext);
+    local.split('.').all(atom).then(|| (local.to_owned(), rest))
+}
+
+fn is_atext(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_other_letter(c)
+}
+
+/// Beyond ASCII, and nothing that a terminal would act on.
+fn is_other_letter(c: char) -> bool {
+    !c.is_ascii() && !c.is_control()
+}
+
+fn is_domain(text: &str) -> bool {
+    if text.len() > DOMAIN_LIMIT {
+        return false;
+    }
+    if let Some(literal) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        return !literal.is_empty() && literal.bytes().all(|byte| byte.is_ascii_graphic() && !b"[]\\<>".contains(&byte));
+    }
+    let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || is_other_letter(c);
+    let label = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(inner);
+    text.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Path, split_brackets};
+
+    #[test]
+    fn addresses() {
+        for (text, expected) in [
+            ("a@b", Some(("a", Some("b")))),
+            ("a.b+c@d-e.org", Some(("a.b+c", Some("d-e.org")))),
+            ("postmaster", Some(("postmaster", None))),
+            ("\"a b\"@c", Some(("a b", Some("c")))),
+            ("\"a\\\"@>\"@c", Some(("a\"@>", Some("c")))),
+            ("a@[127.0.0.1]", Some(("a", Some("[127.0.0.1]")))),
+            ("a@[IPv6:::1]", Some(("a", Some("[IPv6:::1]")))),
+            ("@x.org,@y.org:a@b", Some(("a", Some("b")))),
+            ("jörg@bücher.example", Some(("jörg", Some("bücher.example")))),
+            ("", None),
+            ("@b", None),
+            ("a@", None),
+            ("a@b@c", None),
+            ("a b@c", None),
+            (".a@b", None),
+            ("a..b@c", None),
+            ("a@b..c", None),
+            ("a@-b", None),
+            ("a@b c", None),
+            ("a@[]", None),
+            ("\"a@b", None),
+            ("\"a\\", None),
+            ("<a@b>", None),
+            ("@x:", None),
+            ("@:a@b", None),
+        ] {
+            let path = Path::parse(text);
+            let found = path.as_ref().map(|path| (path.local.as_str(), path.domain.as_deref()));
+            assert_eq!(found, expected, "{text:?}");
+        }
+        assert!(Path::parse(&format!("{}@b", "a".repeat(64))).is_some());
+        assert!(Path::parse(&format!("{}@b", "a".repeat(65))).is_none());
+    }
+
+    #[test]
+    fn brackets_end_outside_quotes() {
+        for (text, expected) in [
+            ("<a@b> SIZE=1", Some(("a@b", " SIZE=1"))),
+            ("<>", Some(("", ""))),
+            ("<\"a>\\\"\"@b>", Some(("\"a>\\\"\"@b", ""))),
+            ("<a@b", None),
+            ("a@b", None),
+            ("", None),
+        ] {
+            assert_eq!(split_brackets(text), expected, "{text:?}");
+        }
+    }
+}

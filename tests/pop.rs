@@ -1,0 +1,213 @@
+//! The POP client's operations, against the sandbox and against Dovecot, and what broken servers do.
+
+mod support;
+
+use postoffice::client::pop3::PopAuth;
+use postoffice::client::{ConnectOptions, Error, PopClient, TlsMode};
+use postoffice::condition::{Condition, Identifier};
+use postoffice::transport::{Connector, TlsOptions};
+use support::script::{Peer, Script};
+use support::{Server, empty, on_every_server};
+
+const LETTER: &str = "From: jkf <jkf@example.org>\nSubject: first\n\nhello\n.\n..dots\nFrom here\n";
+
+fn options(server: &Server) -> ConnectOptions {
+    ConnectOptions { port: Some(server.pop_port), ..server.options() }
+}
+
+fn connect(server: &Server) -> PopClient {
+    PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), None, &options(server)).unwrap()
+}
+
+/// A mailbox with three letters.
+fn filled(server: &Server) {
+    server.with_letters(&[LETTER, "Subject: second\n\nx\n", LETTER]).close();
+}
+
+fn identifier<T>(result: Result<T, Error>) -> Identifier {
+    match result {
+        Ok(_) => panic!("expected an error"),
+        Err(error) => Condition::from(&error).identifier,
+    }
+}
+
+#[test]
+fn letters_come_back_byte_for_byte() {
+    on_every_server(|server| {
+        filled(server);
+        let mut client = connect(server);
+        assert_eq!(client.count(), 3);
+        let expected = LETTER.replace('\n', "\r\n");
+        assert_eq!(String::from_utf8(client.letter(1, None).unwrap()).unwrap(), expected);
+        let top = String::from_utf8(client.letter(1, Some(1)).unwrap()).unwrap();
+        assert!(expected.starts_with(&top) && top.ends_with("hello\r\n"), "{top:?}");
+        let mut all = Vec::new();
+        client
+            .letters(&[3, 1, 2], None, &mut |number, letter| {
+                all.push((number, letter.len()));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(all.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 1, 2]);
+        assert_eq!(client.sizes().unwrap().len(), 3);
+        client.close().unwrap();
+    });
+}
+
+#[test]
+fn marked_letters_go_at_the_end_and_only_then() {
+    on_every_server(|server| {
+        filled(server);
+        let mut client = connect(server);
+        let ids = client.unique_ids().unwrap();
+        assert_eq!(client.unique_id(2).unwrap(), ids[1].1);
+        client.delete(&[1, 2]).unwrap();
+        assert!(matches!(client.letter(1, None), Err(Error::Refused { .. })));
+        client.reset().unwrap();
+        client.delete(&[2]).unwrap();
+        client.abandon();
+        drop(client);
+        let mut client = again(server);
+        assert_eq!(client.count(), 3, "a connection that breaks removes nothing");
+        client.delete(&[2]).unwrap();
+        client.close().unwrap();
+        client.close().unwrap();
+        assert!(matches!(client.stat(), Err(Error::Closed)));
+        let mut client = connect(server);
+        assert_eq!(client.unique_ids().unwrap().into_iter().map(|(_, id)| id).collect::<Vec<_>>(), [ids[0].1.clone(), ids[2].1.clone()]);
+        client.close().unwrap();
+    });
+}
+
+/// A new connection, once the server has noticed that the last one is gone.
+fn again(server: &Server) -> PopClient {
+    loop {
+        match PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), None, &options(server)) {
+            Ok(client) => return client,
+            Err(Error::Authentication { words, .. }) if words.contains("IN-USE") => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn every_way_of_logging_in_and_of_encryption_works() {
+    on_every_server(|server| {
+        for auth in [None, Some(PopAuth::Login), Some(PopAuth::Plain)] {
+            PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), auth, &options(server)).unwrap().close().unwrap();
+        }
+        for (mode, port) in [(TlsMode::Implicit, server.pops_port), (TlsMode::StartTls, server.pop_port), (TlsMode::None, server.pop_port)]
+        {
+            let tls_options = TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
+            let options = ConnectOptions { port: Some(port), tls: Some(mode), tls_options, ..server.options() };
+            let mut client = PopClient::connect(&Connector::default(), "localhost", &server.credentials(), None, &options).unwrap();
+            assert_eq!(client.is_encrypted(), mode != TlsMode::None);
+            client.close().unwrap();
+        }
+    });
+    let server = Server::sandbox(empty());
+    PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), Some(PopAuth::Apop), &options(&server)).unwrap();
+    assert!(server.received().iter().any(|command| command.starts_with("APOP user ")));
+}
+
+fn scripted<T>(
+    script: impl FnOnce(&mut Peer) + Send + 'static,
+    operation: impl FnOnce(&mut PopClient) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let script = Script::run(|peer| {
+        peer.say("+OK hello\r\n");
+        peer.answer("-ERR no CAPA\r\n");
+        peer.answer("+OK\r\n");
+        peer.answer("+OK\r\n");
+        peer.answer("-ERR no CAPA\r\n");
+        peer.answer("+OK 2 200\r\n");
+        script(peer);
+    });
+    let credentials = postoffice::client::Credentials { user: "user".into(), password: postoffice::proto::Secret::new("sesame-open") };
+    let options = ConnectOptions { port: Some(script.address.port()), ..ConnectOptions::default() };
+    operation(&mut PopClient::connect(&Connector::default(), "127.0.0.1", &credentials, None, &options)?)
+}
+
+#[test]
+fn a_letter_never_becomes_a_reply_and_never_comes_short() {
+    let letter = scripted(
+        |peer| {
+            peer.answer("+OK\r\na\n.\n+OK injected\r\n..\r\n.\r\n");
+            peer.answer("+OK 1 1\r\n");
+            peer.hear_rest();
+        },
+        |client| {
+            let letter = client.letter(1, None)?;
+            client.stat()?;
+            Ok(letter)
+        },
+    );
+    assert_eq!(letter.unwrap(), b"a\n.\n+OK injected\r\n.\r\n");
+    let short = scripted(
+        |peer| {
+            peer.answer("+OK\r\nhalf a let");
+            peer.hang_up()
+        },
+        |client| client.letter(1, None),
+    );
+    assert_eq!(identifier(short), Identifier::ServerShutdownConnection);
+}
+
+#[test]
+fn replies_out_of_turn_and_endless_ones_end_the_connection() {
+    for (answer, expected) in [
+        ("hello\r\n".to_owned(), Identifier::Unexpected),
+        ("+OKAY 1 1\r\n".to_owned(), Identifier::Unexpected),
+        ("+OK 1 1\n".to_owned(), Identifier::Unexpected),
+        ("+ more\r\n".to_owned(), Identifier::Unexpected),
+        ("+OK one two\r\n".to_owned(), Identifier::Unexpected),
+        ("+OK 99999999999999999999 1\r\n".to_owned(), Identifier::Unexpected),
+        (format!("+OK {}", "x".repeat(100_000)), Identifier::ResponseTooLarge),
+    ] {
+        let result = scripted(
+            move |peer| {
+                peer.answer(&answer);
+                peer.hear_rest();
+            },
+            PopClient::stat,
+        );
+        assert_eq!(identifier(result), expected);
+    }
+}
+
+#[test]
+fn a_long_line_in_a_letter_is_taken() {
+    let letter = scripted(
+        |peer| {
+            peer.answer(&format!("+OK\r\n{}\r\n.\r\n", "x".repeat(200_000)));
+            peer.hear_rest();
+        },
+        |client| client.letter(1, None),
+    );
+    assert_eq!(letter.unwrap().len(), 200_002);
+}
+
+#[test]
+fn stls_that_fails_never_falls_back() {
+    for answers in [
+        &["-ERR no CAPA\r\n"][..],
+        &["+OK\r\nUSER\r\n.\r\n"],
+        &["+OK\r\nSTLS\r\n.\r\n", "-ERR no\r\n"],
+        &["+OK\r\nSTLS\r\n.\r\n", "+OK go\r\n+OK injected\r\n"],
+    ] {
+        let answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
+        let script = Script::run(move |peer| {
+            peer.say("+OK hello\r\n");
+            for answer in &answers {
+                peer.answer(answer);
+            }
+            peer.hear_rest();
+        });
+        let connector = Connector { loopback_is_exposed: true, ..Connector::default() };
+        let credentials = postoffice::client::Credentials { user: "user".into(), password: postoffice::proto::Secret::new("sesame-open") };
+        let options = ConnectOptions { port: Some(script.address.port()), ..ConnectOptions::default() };
+        assert!(PopClient::connect(&connector, "127.0.0.1", &credentials, None, &options).is_err());
+        let heard = script.heard();
+        assert!(heard.iter().all(|line| ["CAPA", "STLS"].contains(&line.as_str())), "{heard:?}");
+    }
+}
