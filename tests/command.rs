@@ -574,3 +574,96 @@ fn the_manuals_session_typed_line_by_line_shows_the_same() {
     terminal.type_line(")");
     assert!(terminal.wait_for(&format!("\nuser({}):", number + 1)).contains("Error: +"));
 }
+
+/// A folder of letters for the sandbox.
+fn mail_folder(letters: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, letter) in letters.iter().enumerate() {
+        std::fs::write(folder.path().join(format!("{number:02}.eml")), letter).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn pop_to_mbox_fetches_only_what_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mbox, ids) = (folder.path().join("mbox"), folder.path().join("ids"));
+    let arguments = ["mail.example.org", "myacct", mbox.to_str().unwrap(), ids.to_str().unwrap()];
+    assert_eq!(script("pop-to-mbox.scm", &[], &arguments), "7 new letters\n");
+    assert_eq!(script("pop-to-mbox.scm", &[], &arguments), "0 new letters\n");
+    let text = std::fs::read_to_string(&ids).unwrap();
+    std::fs::write(&ids, text.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    assert_eq!(script("pop-to-mbox.scm", &[], &arguments), "1 new letters\n");
+    let mbox = std::fs::read_to_string(&mbox).unwrap();
+    assert_eq!(mbox.lines().filter(|line| line.starts_with("From ")).count(), 8);
+}
+
+#[test]
+fn a_mail_merge_shows_before_it_sends() {
+    let folder = tempfile::tempdir().unwrap();
+    let (csv, template) = (folder.path().join("people.csv"), folder.path().join("letter.txt"));
+    std::fs::write(&csv, "name,email,note\nJoe,joe@example.org,\"a, \"\"b\"\"\"\r\nMax,max@example.org,{name}\n").unwrap();
+    std::fs::write(&template, "Hello {name}\nDear {name}: {note}\n").unwrap();
+    let arguments = ["mail.example.org", "me@example.org", csv.to_str().unwrap(), template.to_str().unwrap()];
+    let shown = script("mail-merge.scm", &[], &arguments);
+    assert!(
+        shown.starts_with("To: joe@example.org\nSubject: Hello Joe\n\nDear Joe: a, \"b\"\n\n") && shown.ends_with("would send 2 letters\n"),
+        "{shown}"
+    );
+    let sent = script("mail-merge.scm", &[], &[&arguments[..], &["--send"]].concat());
+    assert_eq!(sent, "sent to joe@example.org\nsent to max@example.org\nsent 2 letters\n");
+}
+
+#[test]
+fn the_auto_responder_answers_people_only_and_once() {
+    let letter = |headers: &str| format!("To: me@example.org\nSubject: hello\nMessage-ID: <1@x>\n{headers}\n\nhi\n");
+    let letters: Vec<String> = [
+        "From: Joe <joe@example.org>",
+        "From: joe@example.org",
+        "From: me@example.org",
+        "From: MAILER-DAEMON@example.org",
+        "From: news-request@example.org",
+        "From: max@example.org\nReturn-Path: <>",
+        "From: max@example.org\nAuto-Submitted: auto-replied",
+        "From: max@example.org\nPrecedence: bulk",
+        "From: max@example.org\nList-Id: <l.example.org>",
+    ]
+    .map(letter)
+    .into();
+    let other = "From: max@example.org\nTo: somebody@example.org\nSubject: not to us\n\nhi\n";
+    let letters: Vec<&str> = letters.iter().map(String::as_str).chain([other]).collect();
+    let mail = mail_folder(&letters);
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("away.txt");
+    std::fs::write(&text, "I am away.\n").unwrap();
+    let arguments = ["mail.example.org", "u", "mail.example.org", "me@example.org", text.to_str().unwrap()];
+    let sandbox = ["--mail", mail.path().to_str().unwrap()];
+    assert_eq!(script("auto-responder.scm", &sandbox, &arguments), "would answer joe@example.org\n1 answers\n");
+    assert_eq!(script("auto-responder.scm", &sandbox, &[&arguments[..], &["--send"]].concat()), "answered joe@example.org\n1 answers\n");
+}
+
+#[test]
+fn attachments_of_a_type_are_saved_inside_the_folder_and_overwrite_nothing() {
+    let part = |name: &str, content_type: &str| {
+        format!(
+            "--b\nContent-Type: {content_type}\nContent-Disposition: attachment; filename=\"{name}\"\nContent-Transfer-Encoding: base64\n\nAAEC\n"
+        )
+    };
+    let long = "x".repeat(300);
+    let names = ["../../x.png", "/etc/passwd", "CON", "", &long, "x.png", "x.png", "..", "a\u{202e}gnp.exe"];
+    let parts: String = names.iter().map(|name| part(name, "image/png")).collect();
+    let letter = format!(
+        "From: a@b\nSubject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n{parts}{}--b--\n",
+        part("no.txt", "text/x-other")
+    );
+    let mail = mail_folder(&[&letter]);
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("in/here");
+    let out = script("save-attachments.scm", &["--mail", mail.path().to_str().unwrap()], &["h", "u", "image", saved.to_str().unwrap()]);
+    assert!(out.ends_with(&format!("{} attachments saved\n", names.len())), "{out}");
+    let files: Vec<_> = std::fs::read_dir(&saved).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), names.len());
+    assert!(files.iter().all(|file| std::fs::read(file).unwrap() == [0, 1, 2]));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "something was written outside");
+    assert_eq!(std::fs::read_dir(folder.path().join("in")).unwrap().count(), 1, "something was written outside");
+}

@@ -118,7 +118,7 @@ fn common_lisp_words() {
         ("(not 0)", "nil"),
         ("(null '())", "t"),
         ("(mapcar #'not '(nil 1))", "(t nil)"),
-        ("(mapcar 'null '(1))", "error: not a function: null"),
+        ("(mapcar 'null '(1))", "(nil)"),
         ("(progn 1 2)", "2"),
         ("(prog1 1 2)", "1"),
         ("(let ((acc nil)) (dolist (x '(1 2 3) acc) (push x acc)))", "(3 2 1)"),
@@ -130,7 +130,7 @@ fn common_lisp_words() {
         ("(do* ((i 0 (+ i 1)) (j i i)) ((= i 3) j))", "3"),
         (
             "(let ((x 5)) (incf x) (incf x 10) (decf x 2) (list x (pop (list))))",
-            "error: setf: this place cannot be set; a variable and (aref vector index) can",
+            "error: setf: this place cannot be set; a variable, (gethash key table) and (aref vector index) can",
         ),
         ("(let ((x 5)) (incf x) (incf x 10) (decf x 2) x)", "14"),
         ("(let ((l '(1 2))) (push 0 l) (list (pop l) l))", "(0 (1 2))"),
@@ -523,10 +523,13 @@ fn errors_have_places() {
         ("(define-syntax twice (syntax-rules () ((_ x) (list x x))))\n(twice\n (car 5))", "3:2 car: expected a list or pair, got 5"),
         ("(defmacro twice (x) `(list ,x ,x))\n(twice\n (car 5))", "3:2 car: expected a list or pair, got 5"),
         ("((lambda (x) x) 1 2)", "1:2 expected 1 argument, got 2"),
-        ("(define (one x) x)\n(one 1 2)", "2:1 expected 1 argument, got 2"),
+        ("(define (one x) x)\n(one 1 2)", "2:1 one: expected 1 argument, got 2"),
+        ("(defun f (x &optional y) x)\n(f)", "2:1 f: expected at least 1 argument, got 0"),
         ("(5 6)", "1:1 not a function: 5"),
         ("(vector-ref (vector 1) 9)", "1:1 index out of bounds, index given: 9, length of vector: 1"),
         ("(raise 'x)", "1:1 raised: x"),
+        ("(list 1)\n(apply + 1 2)", "2:1 apply: expected a list, got 2"),
+        ("(+ 1 nil)", "1:1 +: expected numbers, got 1 and nil"),
     ] {
         assert_eq!(session().failure(source), expected, "{source}");
     }
@@ -548,6 +551,233 @@ fn a_report_shows_the_line() {
     assert!(shown.starts_with("test.scm:2:2: error: car: expected"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "control characters are escaped: {shown}");
     assert!(shown.lines().any(|line| line == "  2 |     (car \"\\u{1b}[2J\")"), "{shown}");
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    for source in [
+        "(car (list :password \"hunter2\"",
+        "(car :password \"hunter2\")",
+        "(no-such-function \"host\" :token\n \"hunter2\" (car 5))",
+        "(let ((p 5)) (car p)) (f :pasword \"hunter2\")",
+        "(list (car 5) :password '(\"hunter2\"))",
+        "(list (car 5) \"x\" :password \"hunter2\" :user \"me\")",
+        "(list (car 5)) (send-smtp-auth \"server\" \"from\" '(\"a\" \"b\") \"login\" \"hunter2\" \"text\")",
+        "(setq my-password \"hunter2\" x (car 5))",
+        "(car 5) :password \"hunter2",
+        "(car \"é\" :password \"hunter2\\\" hunter2\")",
+    ] {
+        let report = session().run(source).unwrap_err();
+        assert!(!report.to_string().contains("hunter2"), "{source}: {report}");
+        assert!(!format!("{report:?}").contains("hunter2"), "{source}: {report:?}");
+    }
+    let report = session().run("(list :password \"hunter2\" (car 5))").unwrap_err().to_string();
+    assert!(report.ends_with("\n  1 | (list :password #<secret> (car 5))\n    |                           ^^^^^^^"), "{report}");
+    let mut session = session();
+    session.host.register_fn("login", "(host &key password token)", "", |call| {
+        call.key_string("password")?;
+        Ok(host::nil())
+    });
+    for (source, message) in [
+        ("(login \"h\" :password 12345)", "error: login: :password: expected a string, got #<secret>"),
+        ("(login \"h\" \"12345\" 1)", "error: login: expected a key, :password or :token, got a string"),
+    ] {
+        assert_eq!(session.shows(source), message);
+    }
+}
+
+#[test]
+fn long_lines_are_cut() {
+    let filler = "x".repeat(100_000);
+    let report = session().run(&format!("(list \"{filler}\" (car 5) \"{filler}\")")).unwrap_err();
+    let shown = report.to_string();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert!(lines[1].chars().count() < 180, "{shown}");
+    let place = report.place.as_ref().unwrap();
+    assert!(place.source_line.chars().skip(place.offset).collect::<String>().starts_with("(car 5)"), "{shown}");
+    let caret = lines[2].chars().position(|character| character == '^').unwrap();
+    assert!(lines[1].chars().skip(caret).collect::<String>().starts_with("(car 5)"), "{shown}");
+    let report = session().run(&format!("(list\n (car \"{filler}\"))")).unwrap_err();
+    assert!(report.to_string().len() < 800, "{report}");
+}
+
+#[test]
+fn endless_recursion_is_an_error() {
+    let mut session = session();
+    session.run("(defun r (x) (+ 1 (r x)))").unwrap();
+    for (source, expected) in [
+        ("(let ((a (handler-case (r 1) (error (c) 3)))) (setq b (+ a 1)) (list a b 'four))", "(3 4 four)"),
+        ("(list 'a (handler-case (r 1) (error (c) 'caught)))", "(a caught)"),
+        ("(list (ignore-errors (mapcar (lambda (x) (r x)) '(1 2))) 5)", "(nil 5)"),
+        ("(defun d (n) (if (= n 0) 0 (+ 1 (d (- n 1)))))", "d"),
+        ("(d 200000)", "200000"),
+    ] {
+        assert_eq!(session.shows(source), expected, "{source}");
+    }
+    assert!(session.failure("(r 1)").ends_with("calls within one another: a recursion without an end?"));
+    assert_eq!(session.shows("(let loop ((i 0)) (if (< i 2000000) (loop (+ i 1)) i))"), "2000000");
+}
+
+#[test]
+fn a_list_grows_in_no_time_whatever_came_first() {
+    let mut session = session();
+    session.run("(defun note (x) (push x acc))\n(defvar acc nil)").unwrap();
+    let start = Instant::now();
+    session.run("(dotimes (i 8000) (note i))").unwrap();
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+#[test]
+fn several_values_do_not_go_stale() {
+    check(&[
+        ("(multiple-value-list (progn (values 1 2) 1))", "(1)"),
+        ("(multiple-value-list (let ((x (values 1 2))) x))", "(1)"),
+        ("(defun f () (values 1 2))", "f"),
+        ("(multiple-value-list (f))", "(1 2)"),
+        ("(multiple-value-list (progn (f) 1))", "(1)"),
+        ("(multiple-value-list (if (f) (f) 1))", "(1 2)"),
+        ("(multiple-value-list (let ((y (f))) (cond (y (f)))))", "(1 2)"),
+        ("(defun g (x) (f) x)", "g"),
+        ("(multiple-value-list (g 1))", "(1)"),
+        ("(multiple-value-list (values))", "nil"),
+        ("(multiple-value-list (block b (return-from b (values 1 2))))", "(1 2)"),
+    ]);
+}
+
+#[test]
+fn numbers_do_not_overflow() {
+    check(&[
+        ("(multiple-value-list (floor 7 2))", "(3 1)"),
+        ("(multiple-value-list (floor -7 2))", "(-4 1)"),
+        ("(multiple-value-list (floor 7 -2))", "(-4 -1)"),
+        ("(multiple-value-list (truncate -7 2))", "(-3 -1)"),
+        ("(multiple-value-list (ceiling 7 2))", "(4 -1)"),
+        ("(list (round 7 2) (round 5 2) (round -7 2) (round 8 3))", "(4 2 -4 3)"),
+        ("(list (mod -7 2) (rem -7 2) (mod 7 -2) (quotient 7 2))", "(1 -1 -1 3)"),
+        ("(list (floor 2.5) (truncate 2.5) (floor 7.5 2))", "(2.0 2 3)"),
+        ("(mod 1 0)", "error: mod: division by zero"),
+        ("(abs -9223372036854775808)", "9223372036854775808"),
+        ("(abs -5)", "5"),
+        ("(quotient -9223372036854775808 -1)", "9223372036854775808"),
+        ("(* 9223372036854775807 2)", "18446744073709551614"),
+        ("(- -9223372036854775808 1)", "-9223372036854775809"),
+        ("(- -9223372036854775808)", "9223372036854775808"),
+        ("(< -1 (random 10) 10)", "t"),
+        ("(random 0)", "error: random: expected a number above 0, got 0"),
+        ("(exit 256)", "error: exit: expected a status from 0 to 255, got 256"),
+        ("(exit -1)", "error: exit: expected a status from 0 to 255, got -1"),
+    ]);
+    assert_eq!(session().run("(quit 7)").unwrap_err().exit, Some(7));
+}
+
+#[test]
+fn lists_of_common_lisp() {
+    check(&[
+        ("(list* 1 2 '(3))", "(1 2 3)"),
+        ("(list* 1 2)", "(1 . 2)"),
+        ("(list (car nil) (cdr nil) (cdr (assoc 'x '((a . 1)))))", "(nil nil nil)"),
+        (
+            "(list (cadr '(1 2 3)) (cddr '(1 2 3)) (caar '((1) 2)) (cdar '((1 5) 2)) (caddr '(1 2 3)) (cdddr '(1 2 3 4)) (cadddr '(1 2 3 4)))",
+            "(2 (3) 1 (5) 3 (4) 4)",
+        ),
+        ("(list (cadr nil) (car '(1 . 2)) (cdr '(1 . 2)))", "(nil 1 2)"),
+        ("(car 5)", "error: car: expected a list or pair, got 5"),
+        ("(mapcar #'car '((1) (2)))", "(1 2)"),
+        ("(nconc (list 1) (list 2))", "(1 2)"),
+        ("(substitute 9 1 '(1 2 1))", "(9 2 9)"),
+        ("(substitute #\\b #\\a \"banana\")", "\"bbnbnb\""),
+        ("(list (coerce \"ab\" 'list) (coerce '(#\\a) 'string) (coerce '(1) 'vector))", "((#\\a #\\b) \"a\" #(1))"),
+        ("(typecase \"x\" (integer 1) (string 2) (t 3))", "2"),
+        ("(typecase 'a ((or string number) 1) (t 3))", "3"),
+        ("(typecase 1.5 (integer 1))", "nil"),
+        ("(etypecase 1.5 (integer 1))", "error: etypecase: no clause for 1.5"),
+        ("(ecase 3 (1 2))", "error: ecase: no clause for 3"),
+        ("(list (write-to-string \"a\") (prin1-to-string 'a))", "(\"\\\"a\\\"\" \"a\")"),
+        ("(list (count 1 '(1 2 1)) (count-if #'evenp '(1 2)) (notany #'evenp '(1 3)) (remove-duplicates '(1 2 1)))", "(2 1 t (2 1))"),
+        ("(list (string-left-trim \" \" \" a \") (string-right-trim \" \" \" a \") (char= #\\a #\\a))", "(\"a \" \" a\" t)"),
+        ("(format nil \"~:(hello WORLD~) ~@(hello WORLD~) ~:@(hello~) ~(HeLLo~)\")", "\"Hello World Hello world HELLO hello\""),
+        (
+            "(setf (car x) 1)",
+            "error: setf: (car …) cannot be set: lists do not change. Make a new list, with cons, mapcar or substitute, and set the variable that holds it; or use a hash table",
+        ),
+    ]);
+}
+
+#[test]
+fn hash_tables() {
+    check(&[
+        ("(defvar h (make-hash-table :test 'equal))", "h"),
+        ("(setf (gethash \"a\" h) 1)", "1"),
+        ("(incf (gethash \"a\" h 0) 5)", "6"),
+        ("(incf (gethash \"b\" h 0))", "1"),
+        ("(push 1 (gethash '(c) h))", "(1)"),
+        ("(multiple-value-list (gethash \"a\" h))", "(6 t)"),
+        ("(multiple-value-list (gethash \"z\" h 'none))", "(none nil)"),
+        ("h", "#<hash-table 3>"),
+        ("(let ((all nil)) (maphash (lambda (k v) (push (list k v) all)) h) all)", "(((c) (1)) (\"b\" 1) (\"a\" 6))"),
+        ("(list (remhash \"a\" h) (remhash \"a\" h) (hash-table-count h) (gethash \"a\" h))", "(t nil 2 nil)"),
+        (
+            "(let ((e (make-hash-table))) (setf (gethash \"a\" e) 1 (gethash 'x e) 2 (gethash 3 e) 4) (list (gethash (string-append \"a\" \"\") e) (gethash 'x e) (gethash 3 e)))",
+            "(nil 2 4)",
+        ),
+        ("(let ((e (make-hash-table :test #'equalp))) (setf (gethash \"A\" e) 1) (list (gethash \"a\" e) e))", "(1 #<hash-table 1>)"),
+        (
+            "(let ((e (make-hash-table))) (dotimes (i 20000) (setf (gethash i e) i)) (dotimes (i 19999) (remhash i e)) (list (gethash 19999 e) e))",
+            "(19999 #<hash-table 1>)",
+        ),
+        ("(make-hash-table :test 'foo)", "error: make-hash-table: :test: expected eq, eql, equal or equalp, got foo"),
+        ("(gethash 1 5)", "error: gethash: expected a hash table, got 5"),
+        ("(format nil \"~a|~s\" (handler-case (error \"e\") (error (c) c)) 1)", "\"e|1\""),
+        ("(princ-to-string (handler-case (error \"e\") (error (c) c)))", "\"e\""),
+    ]);
+}
+
+#[test]
+fn symbols_name_functions() {
+    check(&[
+        ("(funcall 'car '(1))", "1"),
+        ("(mapcar 'first '((1) (2)))", "(1 2)"),
+        ("(apply '+ '(1 2))", "3"),
+        ("(sort '(3 1) '<)", "(1 3)"),
+        ("(find \"A\" '(\"a\") :test 'string-equal)", "\"a\""),
+        ("(defun twice (x) (* 2 x))", "twice"),
+        ("(mapcar 'twice '(1 2))", "(2 4)"),
+        ("(member 'a '(b a))", "(a)"),
+        ("(remove-if 'null '(1 nil))", "(1)"),
+        ("(find 2 '((1 a) (2 b)) :key 'car)", "(2 b)"),
+    ]);
+}
+
+#[test]
+fn help_can_find_words_and_macros() {
+    let mut session = session();
+    session.host.register(&[Function {
+        name: "with-it",
+        lambda_list: "((mb host . options) . body)",
+        doc: "d",
+        run: Run::Macro("(syntax-rules () ((_ (mb host . options) . body) (let ((mb host)) . body)))"),
+    }]);
+    session.host.register_fn("mine", "(x)", "my own", |_| Ok(host::nil()));
+    let context = session.host.context().clone();
+    assert_eq!(context.documentation("with-it").unwrap().lambda_list, "((mb host . options) . body)");
+    assert_eq!(context.documentation("mine").unwrap().doc, "my own");
+    assert!(context.documentation("mapcar").is_some());
+    assert_eq!(session.shows("(with-it c \"h\")"), "error: with-it: malformed: expected (with-it (mb host . options) . body)");
+}
+
+#[test]
+fn a_file_can_be_loaded() {
+    let path = std::env::temp_dir().join(format!("postoffice-load-{}.scm", std::process::id()));
+    std::fs::write(&path, "(defun loaded () 'yes)\n(setq from-file 5)\n").unwrap();
+    let mut session = session();
+    session.host.define("path", host::string(path.to_string_lossy()));
+    assert_eq!(session.shows("(load path) (list (loaded) from-file)"), "(yes 5)");
+    std::fs::write(&path, "\n(car 5)").unwrap();
+    let report = session.run("(load path)").unwrap_err();
+    assert_eq!(report.place.unwrap().line, 2);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(session.run("(load path)").unwrap_err().condition.identifier, Identifier::File);
+    assert!(session.shows("(load 5)").starts_with("error: load: expected the path"));
 }
 
 fn catalog() -> Vec<Function> {

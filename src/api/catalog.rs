@@ -556,13 +556,14 @@ pb: a POP mailbox object. Returns t. Errors: :error-response.",
 const SMTP: &[Function] = &[
     native(
         "send-letter",
-        "(mail-server from to message &key subject reply-to cc bcc headers login password attachments html date message-id partial)",
+        "(mail-server from to message &key subject reply-to cc bcc headers login password attachments html date message-id partial null-return-path)",
         sending::send_letter,
         "Builds a letter and sends it. Returns t, or with :partial the list ((address words) …) of recipients that were refused.
 mail-server: a host name, \"host:port\", an integer IPv4 address, a list (\"host\" :port 25 :tls :starttls …), (:program \"command\" …), or an SMTP connection.
 from: an address such as foo or foo@bar.com. to: one or a list of them. message: a string with \\n line ends, or a part as make-mime-part returns it.
 :subject :html  strings. :reply-to :cc :bcc  addresses; bcc is not shown in the letter. :headers  a list of (\"name\" . \"value\") or \"name: value\".
 :login :password  strings. :attachments  a list of parts, as make-mime-part returns them, and of files' names. :date :message-id  strings, made when absent.
+:null-return-path  t sends it so that no bounce and no program's answer comes back, for answers that a program writes (RFC 3834).
 :partial  t sends to those that are accepted when others are refused; else nothing is sent then.
 Errors: :syntax-error before anything is sent, for addresses with names or control characters for example; :recipients-refused, :error-response, :insecure, :unsupported;
 :server-shutdown-connection that says so when the letter may have been delivered.",

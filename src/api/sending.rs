@@ -76,7 +76,8 @@ pub(super) fn send_letter(call: &Call<'_>) -> Answer {
     let mut recipients = [to, cc, bcc].concat();
     let mut seen = std::collections::HashSet::new();
     recipients.retain(|address| seen.insert(address.clone()));
-    let envelope = Envelope { from: &from, to: &recipients, partial: call.boolean_key("partial"), long_lines: false };
+    let return_path = if call.boolean_key("null-return-path") { "" } else { from.as_str() };
+    let envelope = Envelope { from: return_path, to: &recipients, partial: call.boolean_key("partial"), long_lines: false };
     Ok(result(deliver(call, &server, &envelope, &letter)?))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::parameters::{Arguments, Parameters, name_of};
+use super::secrets;
 use super::value::{Value, as_integer, as_keyword, as_str, downcast, is_nil, is_true, shown};
 use crate::condition::Condition;
 
@@ -45,7 +46,8 @@ impl Call<'_> {
 
     /// A `:syntax-error` that names this function, the parameter, what was expected and what came.
     pub fn wrong(&self, parameter: &str, expected: &str, got: &Value) -> Condition {
-        Condition::syntax(format!("{}: {parameter}: expected {expected}, got {}", self.name, shown(got)))
+        let got = if secrets::is_secret_name(parameter) { secrets::SHOWN.to_owned() } else { shown(got) };
+        Condition::syntax(format!("{}: {parameter}: expected {expected}, got {got}", self.name))
     }
 
     fn parameter(&self, index: usize) -> &str {

@@ -1,11 +1,12 @@
 //! What natives share: typed state, the queue of warnings, the interrupt flag, the output.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::registry::Documentation;
 use super::value::Value;
 use crate::condition::Condition;
 
@@ -23,6 +24,7 @@ pub struct Context {
     output: Mutex<Sink>,
     warnings: Mutex<Warnings>,
     several: Mutex<Option<Vec<Value>>>,
+    documentation: Mutex<BTreeMap<String, Documentation>>,
 }
 
 struct Sink {
@@ -45,7 +47,23 @@ impl Context {
             output: Mutex::new(Sink { write, at_line_start: true }),
             warnings: Mutex::new(warnings),
             several: Mutex::default(),
+            documentation: Mutex::default(),
         }
+    }
+
+    /// What is known of a name of the language or of a registered function.
+    pub fn documentation(&self, name: &str) -> Option<Documentation> {
+        lock(&self.documentation).get(name).cloned()
+    }
+
+    /// The names that [`Context::documentation`] knows, sorted.
+    pub fn documented_names(&self) -> Vec<String> {
+        lock(&self.documentation).keys().cloned().collect()
+    }
+
+    pub(super) fn document(&self, name: &str, lambda_list: &str, doc: &str) {
+        let documentation = Documentation { lambda_list: lambda_list.to_owned(), doc: doc.to_owned() };
+        lock(&self.documentation).insert(name.to_owned(), documentation);
     }
 
     /// The state of type `T`; where none was set, the default is, and given.

@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 
 use steel::parser::span::Span as SteelSpan;
+use steel::rerrs::ErrorKind;
 use steel::steel_vm::engine::Engine as Steel;
 use steel::steel_vm::primitives::{STEEL_META_MODULE, register_builtin_modules};
 use steel::{SteelErr, SteelVal};
@@ -81,6 +83,15 @@ pub(super) fn call_native(function: &Value, arguments: &[Value]) -> Option<Value
     }
 }
 
+/// Runs the interpreter. Some of its own functions panic, for instance when a number overflows.
+fn guarded<T>(run: impl FnOnce() -> Result<T, SteelErr>) -> Result<T, SteelErr> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let reason = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+        let reason = reason.unwrap_or_else(|| "panic".to_owned());
+        Err(SteelErr::new(ErrorKind::Generic, format!("internal error of the interpreter: {reason}")))
+    })
+}
+
 /// Every new engine looks for a home directory, makes one in the user's, and complains if it cannot; a value of `STEEL_HOME` stops that.
 /// The variable is set once, before the first engine of the process, by the interpreter's own function; the standard library's is unsafe
 /// code, which this crate does without. It names a place where no directory can be.
@@ -106,6 +117,13 @@ impl Engine {
             for name in module.names() {
                 let value = module.get(name.clone());
                 steel.register_value(&names::primitive(&name), value);
+            }
+        }
+        // The prelude's words of these names take a divisor too.
+        for (own, name) in [("s/%plain-floor", "floor"), ("s/%plain-ceiling", "ceiling"), ("s/%plain-round", "round")] {
+            let found = steel.builtin_modules().get("steel/numbers").map(|module| module.get(name.to_owned()));
+            if let Some(function) = found {
+                steel.register_value(own, function);
             }
         }
         if let Some(meta) = steel.builtin_modules().get("steel/meta") {
@@ -165,7 +183,10 @@ impl Engine {
     pub fn call(&mut self, emitted: &str, arguments: Vec<Value>) -> Result<Value, SteelErr> {
         match self.steel.extract_value(emitted)? {
             SteelVal::FuncV(function) => function(&arguments),
-            function => self.steel.call_function_with_args(function, arguments),
+            function => {
+                let steel = &mut self.steel;
+                guarded(|| steel.call_function_with_args(function, arguments))
+            }
         }
     }
 
@@ -208,7 +229,8 @@ impl Engine {
             return Ok(());
         }
         self.batches.push(Batch { source: self.source.clone(), places: pending.places });
-        let values = self.steel.compile_and_run_raw_program(pending.text)?;
+        let steel = &mut self.steel;
+        let values = guarded(|| steel.compile_and_run_raw_program(pending.text))?;
         if let Some(value) = values.into_iter().next_back() {
             self.last = value;
         }
@@ -228,12 +250,25 @@ impl Engine {
         })
     }
 
+    /// The name of the function that the call at this instruction calls.
+    pub fn callee(&self, trail: &Trail) -> Option<String> {
+        let (source, span) = self.script_span(&trail.span?)?;
+        let call = source.text.get(span.start..span.end)?.strip_prefix('(')?;
+        let name = call.split(|character: char| character.is_whitespace() || "()\"';".contains(character)).next()?;
+        (!name.is_empty() && name != "lambda" && !name.starts_with('#')).then(|| name.to_owned())
+    }
+
     fn script_place(&self, span: &SteelSpan) -> Option<Place> {
+        let (source, span) = self.script_span(span)?;
+        Some(source.place(span))
+    }
+
+    fn script_span(&self, span: &SteelSpan) -> Option<(&Arc<Source>, Span)> {
         let text = self.steel.get_source(&span.source_id?)?;
         let number: usize = text.strip_prefix(';')?.split('\n').next()?.parse().ok()?;
         let batch = self.batches.get(number)?;
         let found = expander::locate(&batch.places, span.start as usize)?;
-        Some(batch.source.as_ref()?.place(found))
+        Some((batch.source.as_ref()?, found))
     }
 }
 
@@ -267,6 +302,10 @@ impl Hooks for Engine {
 
     fn needs_place(&mut self, global: &str) -> bool {
         matches!(self.steel.extract_value(global), Ok(SteelVal::Closure(_)))
+    }
+
+    fn signature(&mut self, name: &str) -> Option<String> {
+        super::natives::context().ok()?.documentation(name).map(|known| known.lambda_list)
     }
 
     fn call_macro(&mut self, global: &str, arguments: &[Datum]) -> Result<Datum, String> {

@@ -27,6 +27,14 @@ fn text(error: &SteelErr) -> String {
     whole.strip_prefix(&prefix).unwrap_or(&whole).to_owned()
 }
 
+/// At most `longest` characters.
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// What was raised, as a condition: `(raise 5)` raises anything.
 pub(super) fn payload_condition(payload: &Value) -> Option<Condition> {
     match as_condition(payload) {
@@ -42,6 +50,8 @@ pub(super) fn condition_of(error: &SteelErr) -> Condition {
 
 fn cleaned(error: &SteelErr) -> String {
     let text = text(error);
+    // The interpreter breaks its lines and indents; only the start of a long value matters.
+    let text = cut(&text, 1_000).split_whitespace().collect::<Vec<_>>().join(" ").replace(" resulted in an error", " failed");
     // "Function application not a procedure or function type not supported: x", "application not a procedure: x", and others.
     if let Some((_, callee)) = text.split_once("not a procedure").and_then(|(_, rest)| rest.split_once(": ")) {
         return not_a_function(callee);
@@ -49,12 +59,13 @@ fn cleaned(error: &SteelErr) -> String {
     if error.kind() == ErrorKind::ArityMismatch {
         return arity(&text).unwrap_or(text);
     }
-    readable_values(plain(text))
+    cut(&readable_values(plain(text)), 300)
 }
 
 /// "Cannot convert steel value: 5 to steel string".
 fn conversion(text: &str) -> Option<String> {
     let (value, wanted) = text.strip_prefix("Cannot convert steel value: ")?.rsplit_once(" to ")?;
+    let value = cut(value, 200);
     Some(format!("expected a {}, got {value}", wanted.trim_start_matches("steel ").trim_start_matches("Steel")))
 }
 
@@ -71,26 +82,34 @@ fn plain(text: String) -> String {
         }
         _ => front.to_owned(),
     };
-    format!("{named}, got {found}")
+    format!("{named}, got {}", cut(found, 200))
 }
 
 fn not_a_function(callee: &str) -> String {
     match callee.strip_prefix("#<unbound ").and_then(|rest| rest.strip_suffix('>')) {
         Some(name) => format!("the function {name} is not defined"),
-        None => format!("not a function: {}", readable_values(callee.to_owned())),
+        None => format!("not a function: {}", readable_values(cut(callee, 200))),
     }
+}
+
+/// Whether this says how many arguments a function expected, without the function's name.
+pub(super) fn is_arity(message: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    message.strip_prefix("expected ").and_then(|rest| rest.split_once(" argument")).is_some_and(|(expected, rest)| {
+        number(expected.trim_start_matches("at least ")) && rest.trim_start_matches('s').strip_prefix(", got ").is_some_and(number)
+    })
 }
 
 /// "… expected 1 arguments, found 2".
 fn arity(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("expected ")?;
     let (expected, found) = rest.split_once(" arguments, found ")?;
-    let plural = if expected == "1" { "argument" } else { "arguments" };
+    let plural = if expected.trim_start_matches("at least ") == "1" { "argument" } else { "arguments" };
     Some(format!("expected {expected} {plural}, got {found}"))
 }
 
 fn readable_values(text: String) -> String {
-    text.replace("#<void>", "nil").replace("#true", "t").replace("#false", "nil")
+    text.replace("#<void>", "nil").replace("#true", "t").replace("#false", "nil").replace("'()", "nil")
 }
 
 /// What is said of a variable without a value.
@@ -117,7 +136,7 @@ pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> O
 }
 
 /// How many characters have to be put in, taken out, replaced or swapped; beyond `limit`, anything above it.
-fn distance(left: &str, right: &str, limit: usize) -> usize {
+pub(super) fn distance(left: &str, right: &str, limit: usize) -> usize {
     let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
     if left.len().abs_diff(right.len()) > limit {
         return limit + 1;

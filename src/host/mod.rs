@@ -13,10 +13,10 @@ mod objects;
 mod parameters;
 mod registry;
 mod report;
+mod secrets;
 pub mod value;
 mod words;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,8 +67,11 @@ pub struct Host {
     engine: Engine,
     expander: Expander,
     context: Arc<Context>,
-    documentation: BTreeMap<String, Documentation>,
+    /// How many files are being loaded, one from the other.
+    loading: usize,
 }
+
+const LOADING_LIMIT: usize = 50;
 
 /// Stops the running form from another thread.
 #[derive(Clone)]
@@ -95,7 +98,7 @@ impl Host {
     /// The prelude does not load: the interpreter is not the version that this was built for.
     pub fn new(options: Options) -> Result<Host, Condition> {
         let context = Arc::new(Context::new(options.arguments, options.output, options.warnings));
-        let mut host = Host { engine: Engine::new(), expander: Expander::default(), context, documentation: BTreeMap::new() };
+        let mut host = Host { engine: Engine::new(), expander: Expander::default(), context, loading: 0 };
         for (name, value) in natives::table() {
             host.engine.set_global(&system_global(name), value);
             host.expander.note_system(name);
@@ -112,6 +115,11 @@ impl Host {
                 host.publish(&name, value);
             }
         }
+        // The prelude has the interpreter's `car` and `cdr`, scripts Common Lisp's.
+        for (name, own) in [("car", "%car"), ("cdr", "%cdr")] {
+            let value = host.engine.global(&system_global(own)).unwrap_or_else(nil);
+            host.publish(name, value);
+        }
         for (name, lambda_list, doc) in words::WORDS {
             host.document(name, lambda_list, doc);
         }
@@ -125,7 +133,7 @@ impl Host {
     }
 
     fn document(&mut self, name: &str, lambda_list: &str, doc: &str) {
-        self.documentation.insert(name.to_owned(), Documentation { lambda_list: lambda_list.to_owned(), doc: doc.to_owned() });
+        self.context.document(name, lambda_list, doc);
     }
 
     /// Registers functions, in order.
@@ -228,7 +236,7 @@ impl Host {
             let forms = reader::read(text).map_err(|error| Report::of(program_error(error.message), Some(source.place(error.span))))?;
             self.engine.last = nil();
             self.engine.source = if system { None } else { Some(source.clone()) };
-            self.engine.call("s/%start", Vec::new()).ok();
+            self.engine.call("s/%forget-values", Vec::new()).ok();
             self.expander.announce(&forms, system, &mut self.engine);
             for form in &forms {
                 self.run_form(form, system, &source)?;
@@ -242,6 +250,13 @@ impl Host {
         if self.context.interrupted() {
             self.engine.discard();
             return Err(self.interruption(None));
+        }
+        if !system
+            && let Some([head, path]) = form.as_list()
+            && head.is_named("load")
+            && self.engine.global(&global("load")).is_some_and(|value| self.library_load(&value))
+        {
+            return self.load(path, form.span, source);
         }
         match self.expander.expand(form, system, &mut self.engine) {
             Ok(output) => {
@@ -257,6 +272,38 @@ impl Host {
                 Err(Report::of(program_error(error.message), Some(place_of(source, error.span))))
             }
         }
+    }
+
+    /// Whether `load` is still the language's.
+    fn library_load(&self, value: &Value) -> bool {
+        self.engine
+            .global(&system_global("load"))
+            .is_some_and(|own| matches!((&own, value), (Value::FuncV(own), Value::FuncV(other)) if std::ptr::fn_addr_eq(*own, *other)))
+    }
+
+    /// `(load "file")` at top level: runs the forms of the file, whose path is relative to the current folder.
+    fn load(&mut self, path: &Node, span: Span, source: &Arc<Source>) -> Result<(), Report> {
+        self.engine.flush().map_err(|error| self.report(error))?;
+        self.run_form(path, false, source)?;
+        self.engine.flush().map_err(|error| self.report(error))?;
+        let wrong = |condition: Condition| Report::of(condition, Some(place_of(source, span)));
+        let last = self.engine.last.clone();
+        let Some(path) = as_str(&last) else {
+            return Err(wrong(program_error(format!("load: expected the path of a file, got {}", value::shown(&last)))));
+        };
+        if self.loading >= LOADING_LIMIT {
+            return Err(wrong(program_error(format!("load: {path}: files load one another without an end"))));
+        }
+        let failed = |error: io::Error| wrong(Condition::new(Identifier::File, format!("load: {path}: {error}")));
+        let bytes = std::fs::read(path).map_err(failed)?;
+        let text = String::from_utf8_lossy(&bytes);
+        self.loading += 1;
+        let result = self.run_source(&text, path, false);
+        self.loading -= 1;
+        self.engine.source = Some(source.clone());
+        result?;
+        self.engine.last = truth(true);
+        Ok(())
     }
 
     fn report(&mut self, error: SteelErr) -> Report {
@@ -287,6 +334,11 @@ impl Host {
                 Some("throw") => condition = program_error("a jump to a place that has been left already".to_owned()),
                 _ => condition = messages::payload_condition(&payload).unwrap_or(condition),
             }
+        }
+        if messages::is_arity(&condition.message)
+            && let Some(name) = self.engine.callee(&trail)
+        {
+            condition.message.insert_str(0, &format!("{name}: "));
         }
         let near =
             messages::undefined_name(&condition.message).and_then(|name| messages::nearest(name, self.names().iter().map(String::as_str)));
@@ -332,13 +384,13 @@ impl Host {
 
     /// What is known of a name of the language or of a registered function.
     pub fn documentation(&self, name: &str) -> Option<Documentation> {
-        self.documentation.get(name).cloned()
+        self.context.documentation(name)
     }
 
     /// Every name that a script may use now, sorted: functions, macros, variables.
     pub fn names(&self) -> Vec<String> {
         let mut names = self.language_names();
-        names.extend(self.documentation.keys().cloned());
+        names.extend(self.context.documented_names());
         names.extend(self.engine.script_globals());
         names.sort();
         names.dedup();

@@ -40,6 +40,14 @@ pub(super) struct Tag {
     pub left: std::sync::atomic::AtomicBool,
 }
 
+/// A hash table: `same` compares keys.
+pub(super) struct HashTable {
+    pub same: fn(&Value, &Value) -> bool,
+    /// Whether letters are alike in both cases.
+    pub folds: bool,
+    pub content: std::sync::Mutex<super::natives::Content>,
+}
+
 /// A condition as the object that scripts handle.
 pub(super) fn condition_object(condition: Condition) -> Value {
     let printed = printed(&condition);

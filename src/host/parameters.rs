@@ -2,6 +2,7 @@
 
 use steel::SteelVal;
 
+use super::secrets;
 use super::value::{Value, as_keyword, as_symbol, shown};
 use crate::condition::Condition;
 use crate::lisp::{Kind, reader};
@@ -98,7 +99,10 @@ impl Parameters {
         for pair in rest.chunks(2) {
             let Some(name) = as_keyword(&pair[0]) else {
                 let expected = self.expected_keys();
-                return Err(Condition::syntax(format!("{function}: expected a key, {expected}, got {}", shown(&pair[0]))));
+                // What stands out of line may be the value of a password.
+                let may_be_secret = matches!(pair[0], SteelVal::StringV(_)) && self.keys.iter().any(|key| secrets::is_secret_name(key));
+                let got = if may_be_secret { "a string".to_owned() } else { shown(&pair[0]) };
+                return Err(Condition::syntax(format!("{function}: expected a key, {expected}, got {got}")));
             };
             let Some(position) = self.keys.iter().position(|key| key == name) else {
                 if self.allow_other_keys && pair.len() == 2 {

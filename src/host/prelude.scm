@@ -2,23 +2,10 @@
 ;;; namespace: what a script defines is not seen from here. Names that start with % are not for scripts.
 
 ;; --- several values -------------------------------------------------------------------------------------------------------------------
-;; `values` gives its first value, and keeps the list of all of them for who asks next.
-
-(define %several nil)
-
-(define (values . list)
-  (set! %several (cons list nil))
-  (if (pair? list) (car list) nil))
-
-(define (%values-list value)
-  (let ((several %several))
-    (set! %several nil)
-    (if (if (pair? several) (if (pair? (car several)) (eq? (car (car several)) value) (not value)) nil)
-        (car several)
-        (list value))))
+;; `values` gives its first value, and keeps the list of all of them for who asks next; see natives/control.rs.
 
 (define (%values-of thunk)
-  (set! %several nil)
+  (%forget-values)
   (%values-list (thunk)))
 
 (define (%values-from list)
@@ -164,8 +151,6 @@
   (set! %flights nil)
   (set! %flight-count 0))
 
-(define (%start) (set! %several nil))
-
 (define (dynamic-wind before thunk after)
   (before)
   (%protect thunk after))
@@ -261,7 +246,10 @@
   (%unhandled condition)
   nil)
 (define (exit &optional (status 0))
+  (when (and (integer? status) (or (< status 0) (> status 255)))
+    (error "exit: expected a status from 0 to 255, got ~s" status))
   (%launch (list 'exit (cond ((integer? status) status) ((eq? status #t) 0) (status 1) (else 1)) nil)))
+(define quit exit)
 (define (assert-true value) (if value t (error "assertion failed")))
 
 ;; --- natives of the application ---------------------------------------------------------------------------------------------------------
@@ -488,12 +476,23 @@
       identity
       (lambda arguments ((car functions) (apply (apply compose (cdr functions)) arguments)))))
 
+(define nconc append)
+(define (substitute new old sequence &key test key)
+  (let ((test (or test equal)))
+    (substitute-if new (lambda (element) (test old element)) sequence :key key)))
+(define (substitute-if new test sequence &key key)
+  (%like sequence (%map-one (lambda (element) (if (test (if key (key element) element)) new element)) (%elements sequence))))
+(define (maphash f table)
+  (for-each (lambda (entry) (f (car entry) (second entry))) (%hash-entries table))
+  nil)
+(define (hash-table-keys table) (%map-one car (%hash-entries table)))
+(define (hash-table-values table) (%map-one second (%hash-entries table)))
+(define (hash-table-alist table) (%map-one (lambda (entry) (cons (car entry) (second entry))) (%hash-entries table)))
+
 ;; --- numbers ------------------------------------------------------------------------------------------------------------------------------
 
 (define (1+ number) (+ number 1))
 (define (1- number) (- number 1))
-(define (mod number divisor) (modulo number divisor))
-(define (rem number divisor) (remainder number divisor))
 (define (evenp number) (even? number))
 (define (oddp number) (odd? number))
 (define (zerop number) (zero? number))
@@ -503,12 +502,11 @@
 (define (max number . numbers) (fold (lambda (one other) (if (> one other) one other)) number numbers))
 (define (min number . numbers) (fold (lambda (one other) (if (< one other) one other)) number numbers))
 (define (list-length list) (length list))
-(define (truncate number &optional (divisor 1))
-  (let ((quotient (%truncated (/ number divisor))))
-    (values quotient (- number (* quotient divisor)))))
-(define (%truncated number) (if (< number 0) (- (%floored (- number))) (%floored number)))
-(define (%floored number) (inexact->exact (floor number)))
-(define (char= left right) (equal left right))
+(define (floor number &optional (divisor nil given)) (if given (%divide-floor number divisor) (%plain-floor number)))
+(define (ceiling number &optional (divisor nil given)) (if given (%divide-ceiling number divisor) (%plain-ceiling number)))
+(define (round number &optional (divisor nil given)) (if given (%divide-round number divisor) (%plain-round number)))
+(define (truncate number &optional (divisor 1)) (%divide-truncate number divisor))
+(define (char= char . chars) (every (lambda (other) (equal char other)) chars))
 (define (char-equal left right) (equalp left right))
 
 ;; --- files and time -------------------------------------------------------------------------------------------------------------------------
@@ -541,7 +539,7 @@
   (cond ((not (eof-object? value)) value)
         (errorp (error "~a: the file has ended" what))
         (else end)))
-(define (read-line port &optional (errorp nil) (end (eof-object)))
+(define (read-line &optional (port nil) (errorp nil) (end (eof-object)))
   (values (%at-end "read-line" (%read-line port) errorp end)))
 (define (read-char port &optional (errorp nil) (end (eof-object)))
   (%at-end "read-char" (%read-char port) errorp end))
@@ -608,6 +606,17 @@
   (syntax-rules ()
     ((_ test) (if test nil (error "assertion failed: ~s" 'test)))
     ((_ test places text argument ...) (if test nil (error text argument ...)))))
+(define-syntax typecase
+  (syntax-rules ()
+    ((_ form clause ...) (let ((value form)) (%typecase value nil clause ...)))))
+(define-syntax etypecase
+  (syntax-rules ()
+    ((_ form clause ...) (let ((value form)) (%typecase value (%no-type value) clause ...)))))
+(define-syntax %typecase
+  (syntax-rules ()
+    ((_ value otherwise) otherwise)
+    ((_ value otherwise (type body ...) clause ...)
+     (if (typep value 'type) (begin nil body ...) (%typecase value otherwise clause ...)))))
 (define-syntax check
   (syntax-rules ()
     ((_ form expected) (%check 'form form expected))))

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::secrets;
 use crate::condition::{Condition, Identifier, escape_controls};
 use crate::lisp::Span;
 
@@ -28,9 +29,11 @@ pub struct Place {
     pub line: usize,
     /// The column.
     pub column: usize,
-    /// The text of that line.
+    /// The text of that line around the place, with `#<secret>` for passwords; `…` where it was cut.
     pub source_line: String,
-    /// How many characters of it the form takes, at least 1.
+    /// How many characters of `source_line` stand before the form.
+    pub offset: usize,
+    /// How many characters of `source_line` the form takes, at least 1.
     pub length: usize,
 }
 
@@ -49,14 +52,51 @@ impl Source {
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
         let line = self.text[..line_start].bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let end = end.clamp(start, line_end);
+        let secrets = secrets::ranges(&self.text);
+        let show = |from: usize, to: usize| secrets::masked(&self.text, from, to, &secrets);
+        let (before, marked, after) = (show(line_start, start), show(start, end), show(end, line_end));
+        let (source_line, offset, length) = window(&before, &marked, after.trim_end_matches('\r'));
         Place {
             source_name: self.name.clone(),
             line,
             column: self.text[line_start..start].chars().count() + 1,
-            source_line: self.text[line_start..line_end].trim_end_matches('\r').to_owned(),
-            length: self.text[start..end.min(line_end)].chars().count().max(1),
+            source_line,
+            offset,
+            length,
         }
     }
+}
+
+/// The longest part of a line that is shown.
+const WINDOW: usize = 160;
+
+/// A line cut to what is near the form in it, how much stands before the form, and how much of the form is there.
+fn window(before: &str, marked: &str, after: &str) -> (String, usize, usize) {
+    let count = |text: &str| text.chars().count();
+    let whole = count(before) + count(marked) + count(after);
+    let (mut line, mut offset, mut length) = (String::new(), count(before), count(marked));
+    if whole <= WINDOW {
+        line.extend([before, marked, after]);
+        return (line, offset, length.max(1));
+    }
+    let room = WINDOW.saturating_sub(length);
+    let left = offset.min((room / 2).max(room.saturating_sub(count(after))));
+    if left < offset {
+        line.push('…');
+        line.extend(before.chars().skip(offset - left));
+        offset = left + 1;
+    } else {
+        line.push_str(before);
+    }
+    length = length.min(WINDOW - left);
+    line.extend(marked.chars().take(length));
+    let right = WINDOW - left - length;
+    line.extend(after.chars().take(if length < count(marked) { 0 } else { right }));
+    if left + length + right.min(count(after)) < count(before).min(left) + count(marked) + count(after) {
+        line.push('…');
+    }
+    (line, offset, length.max(1))
 }
 
 fn floor(text: &str, mut offset: usize) -> usize {
@@ -93,8 +133,8 @@ impl fmt::Display for Report {
         }
         let Some(place) = &self.place else { return Ok(()) };
         let number = place.line.to_string();
-        let before: String = place.source_line.chars().take(place.column - 1).collect();
-        let marked: String = place.source_line.chars().skip(place.column - 1).take(place.length).collect();
+        let before: String = place.source_line.chars().take(place.offset).collect();
+        let marked: String = place.source_line.chars().skip(place.offset).take(place.length).collect();
         let indent = show_line(&before).chars().count();
         let marks = show_line(&marked).chars().count().clamp(1, 100);
         write!(formatter, "\n  {number} | {}", show_line(&place.source_line))?;

@@ -85,6 +85,8 @@ pub fn shared_object<T: Send + Sync + 'static>(value: Arc<T>, printed: &str) -> 
 
 /// The Rust value inside an [`object`] of that type.
 pub fn downcast<T: Send + Sync + 'static>(value: &Value) -> Option<Arc<T>> {
+    // To say that a value is none of ours, the interpreter would print it whole.
+    let SteelVal::Custom(_) = value else { return None };
     let object = Object::as_ref(value).ok()?;
     object.value.clone().downcast::<T>().ok()
 }
@@ -96,7 +98,9 @@ struct Object {
 
 impl Custom for Object {
     fn fmt(&self) -> Option<Result<String, fmt::Error>> {
-        Some(Ok(self.printed.to_string()))
+        // A table says how much it holds now.
+        let table = self.value.downcast_ref::<super::objects::HashTable>();
+        Some(Ok(table.map_or_else(|| self.printed.to_string(), |table| format!("#<hash-table {}>", table.count()))))
     }
 
     fn equality_hint(&self, other: &dyn steel::rvals::CustomType) -> bool {
@@ -346,6 +350,14 @@ fn atom_datum(value: &Value) -> Datum {
             let shown = other.to_string();
             Datum::Opaque(if shown.starts_with("#<") { shown } else { format!("#<{shown}>") })
         }
+    }
+}
+
+/// A value for people: strings and characters as they are, a condition as its message.
+pub fn displayed(value: &Value) -> String {
+    match super::objects::as_condition(value) {
+        Some(condition) => condition.message.clone(),
+        None => printer::display(&to_datum(value)),
     }
 }
 

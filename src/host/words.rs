@@ -3,7 +3,7 @@
 /// Name, lambda list, description.
 pub(super) const WORDS: &[(&str, &str, &str)] = &[
     ("setq", "(name value …)", "Assigns variables; a name that is not defined becomes a global. Returns the last value."),
-    ("setf", "(place value …)", "Assigns variables, as setq does."),
+    ("setf", "(place value …)", "Assigns variables, as setq does, and (gethash key table)."),
     (
         "define",
         "(name value) or ((name parameter …) form …)",
@@ -112,7 +112,11 @@ pub(super) const WORDS: &[(&str, &str, &str)] = &[
     ("write-string", "(string &optional port)", "Prints a string."),
     ("princ-to-string", "(value)", "What princ prints."),
     ("prin1-to-string", "(value)", "What prin1 prints."),
-    ("read-line", "(port &optional errorp end)", "The next line; at the end of the file, end or an end-of-file object."),
+    (
+        "read-line",
+        "(&optional port errorp end)",
+        "The next line, without a port of standard input; at the end of the file, end or an end-of-file object.",
+    ),
     (
         "with-open-file",
         "((variable path &key direction if-exists if-does-not-exist) form …)",
@@ -126,6 +130,23 @@ pub(super) const WORDS: &[(&str, &str, &str)] = &[
     ("getenv", "(name)", "The environment variable as a string, or nil."),
     ("command-line", "()", "The script's arguments."),
     ("sleep", "(seconds)", "Waits."),
+    ("load", "(path)", "Runs the forms of a file; the path is relative to the current folder. At top level only."),
+    ("make-hash-table", "(&key test)", "A table of values by key. :test is eql, or equal for strings and lists, or equalp."),
+    ("gethash", "(key table &optional default)", "The value of a key, and whether there is one. (setf (gethash key table) value) sets it."),
+    ("remhash", "(key table)", "Removes a key; whether it was there."),
+    ("maphash", "(function table)", "Calls the function with each key and its value."),
+    ("hash-table-count", "(table)", "How many keys there are."),
+    ("car", "(list)", "The first element; of nil, nil."),
+    ("cdr", "(list)", "The list without its first element; of nil, nil."),
+    ("list*", "(&rest values-and-list)", "The last argument with the others in front of it."),
+    ("floor", "(number &optional divisor)", "With a divisor, the quotient, rounded down, and the remainder."),
+    ("truncate", "(number &optional divisor)", "The quotient, rounded towards zero, and the remainder."),
+    ("mod", "(number divisor)", "The remainder, with the sign of the divisor."),
+    ("random", "(limit)", "A number from 0 up to, without, the limit."),
+    ("coerce", "(value type)", "The value as a 'list, 'string, 'vector or 'float."),
+    ("substitute", "(new old sequence &key test key)", "The sequence with new for each old."),
+    ("typecase", "(value (type form …) …)", "The forms of the first clause whose type the value has."),
+    ("quit", "(&optional status)", "As exit."),
     ("exit", "(&optional status)", "Ends the program; its clean-up forms run."),
     ("get-universal-time", "()", "Now, in seconds since 1900-01-01 00:00 UTC."),
     (

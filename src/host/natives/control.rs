@@ -1,6 +1,6 @@
 //! What the prelude's conditions and jumps are made of.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -27,6 +27,11 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         CALLS.with_borrow_mut(Vec::pop);
         Ok(arguments[0].clone())
     }),
+    ("%at", |arguments| {
+        let place = integer_of("call", &arguments[0])? as usize;
+        CALLS.set(vec![place]);
+        Ok(nil())
+    }),
     ("%depth", |_| Ok(value::integer(CALLS.with_borrow(Vec::len) as i64))),
     ("%set-depth", |arguments| {
         CALLS.with_borrow_mut(|calls| calls.truncate(integer_of("call", &arguments[0]).unwrap_or(0) as usize));
@@ -35,6 +40,16 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%here", |_| Ok(shared_object(Arc::new(Trail { span: None, call: innermost_call() }), "#<trail>"))),
     ("%bound", bound),
     ("%bound?", |arguments| Ok(SteelVal::BoolV(downcast::<Unbound>(&arguments[0]).is_none()))),
+    ("values", |arguments| Ok(several(arguments.to_vec()))),
+    ("%single", |arguments| {
+        SEVERAL.take();
+        Ok(arguments[0].clone())
+    }),
+    ("%forget-values", |_| {
+        SEVERAL.take();
+        Ok(nil())
+    }),
+    ("%values-list", |arguments| Ok(value::list(values_list(&arguments[0])))),
     ("%tag", |_| Ok(shared_object(Arc::new(Tag::default()), "#<block>"))),
     ("%left!", left),
     ("%left?", is_left),
@@ -84,6 +99,54 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 thread_local! {
     /// The places of the calls that have led out of scripts, outermost first.
     static CALLS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+thread_local! {
+    /// What `values` was called with last, until somebody asks or something else is done.
+    static SEVERAL: RefCell<Option<Vec<Value>>> = const { RefCell::new(None) };
+    /// How many functions may be entered until the depth is looked at.
+    static FUEL: Cell<u32> = const { Cell::new(FUEL_FULL) };
+}
+
+/// How often the depth is looked at: that takes time in proportion to it.
+const FUEL_FULL: u32 = 1 << 16;
+/// How many calls may be under way. The interpreter's own limit is ten times that, but it prints when it is reached, and is off by one
+/// frame afterwards.
+const DEPTH_LIMIT: usize = 1_000_000;
+
+/// Several values: the first, and the others kept for who asks next.
+pub(super) fn several(values: Vec<Value>) -> Value {
+    let first = values.first().cloned().unwrap_or_else(nil);
+    SEVERAL.set(Some(values));
+    first
+}
+
+/// All values, if `first` is what `values` gave.
+fn values_list(first: &Value) -> Vec<Value> {
+    match SEVERAL.take() {
+        Some(values) if values.first().map_or(is_nil(first), |value| super::types::identical(value, first)) => values,
+        _ => vec![first.clone()],
+    }
+}
+
+/// `(%enter place)`: a function of a script has been entered. Recursion without an end is an error before the interpreter's own stack is full.
+pub(super) fn enter() -> Value {
+    SteelVal::BuiltIn(|machine, arguments| {
+        SEVERAL.take();
+        let left = FUEL.get();
+        if left > 0 {
+            FUEL.set(left - 1);
+            return Some(Ok(SteelVal::Void));
+        }
+        FUEL.set(FUEL_FULL);
+        if machine.snapshot_stack_trace().trace().len() > DEPTH_LIMIT {
+            if let Some(place) = arguments.first().and_then(value::as_integer) {
+                CALLS.with_borrow_mut(|calls| calls.push(place as usize));
+            }
+            return Some(Err(fail(format!("more than {DEPTH_LIMIT} calls within one another: a recursion without an end?"))));
+        }
+        Some(Ok(SteelVal::Void))
+    })
 }
 
 fn innermost_call() -> Option<usize> {
@@ -215,7 +278,10 @@ fn check_keys(arguments: &[Value]) -> Answer {
     let (known, given) = (list_of(function, known)?, list_of(function, given)?);
     for (index, pair) in given.chunks(2).enumerate() {
         if as_keyword(&pair[0]).is_none() {
-            return Err(fail(format!("{function}: expected a key, got {}", value::shown(&pair[0]))));
+            let may_be_secret =
+                matches!(pair[0], SteelVal::StringV(_)) && known.iter().filter_map(as_keyword).any(crate::host::secrets::is_secret_name);
+            let got = if may_be_secret { "a string".to_owned() } else { value::shown(&pair[0]) };
+            return Err(fail(format!("{function}: expected a key, got {got}")));
         }
         if pair.len() == 1 {
             return Err(fail(format!("{function}: the key {} has no value", value::shown(&pair[0]))));

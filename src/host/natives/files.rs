@@ -24,6 +24,8 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         count("eof-object?", arguments, 1, 1)?;
         Ok(truth(downcast::<Eof>(&arguments[0]).is_some()))
     }),
+    // At top level the host itself loads: see Host::load.
+    ("load", |_| Err(fail("load: stands at top level only, not within another form"))),
     ("probe-file", |arguments| {
         count("probe-file", arguments, 1, 1)?;
         let path = string_of("probe-file", &arguments[0])?;
@@ -131,8 +133,12 @@ impl Port {
     }
 }
 
-fn read(function: &str, arguments: &[Value], take: impl FnOnce(&mut BufReader<File>) -> io::Result<Option<Value>>) -> Answer {
+fn read(function: &str, arguments: &[Value], take: impl FnOnce(&mut dyn BufRead) -> io::Result<Option<Value>>) -> Answer {
     count(function, arguments, 1, 1)?;
+    if is_nil(&arguments[0]) || matches!(arguments[0], SteelVal::BoolV(true)) {
+        let read = take(&mut io::stdin().lock());
+        return read.map(|value| value.unwrap_or_else(eof)).map_err(|error| fail(format!("{function}: {error}")));
+    }
     let Some(port) = downcast::<Port>(&arguments[0]) else { return Err(wrong(function, "an input port", &arguments[0])) };
     match &mut *lock(&port.0) {
         Stream::Input(file) => match take(file) {
@@ -145,7 +151,7 @@ fn read(function: &str, arguments: &[Value], take: impl FnOnce(&mut BufReader<Fi
 }
 
 /// A line without its end; bytes that are not UTF-8 become replacement characters.
-fn line(file: &mut BufReader<File>) -> io::Result<Option<Value>> {
+fn line(file: &mut dyn BufRead) -> io::Result<Option<Value>> {
     let mut bytes = Vec::new();
     if file.read_until(b'\n', &mut bytes)? == 0 {
         return Ok(None);
@@ -159,9 +165,9 @@ fn line(file: &mut BufReader<File>) -> io::Result<Option<Value>> {
     Ok(Some(string(String::from_utf8_lossy(&bytes))))
 }
 
-fn character(file: &mut BufReader<File>) -> io::Result<Option<Value>> {
+fn character(mut file: &mut dyn BufRead) -> io::Result<Option<Value>> {
     let mut bytes = Vec::with_capacity(4);
-    for byte in file.by_ref().bytes().take(4) {
+    for byte in (&mut file).bytes().take(4) {
         bytes.push(byte?);
         if let Ok(text) = std::str::from_utf8(&bytes) {
             return Ok(text.chars().next().map(SteelVal::CharV));
@@ -170,7 +176,7 @@ fn character(file: &mut BufReader<File>) -> io::Result<Option<Value>> {
     Ok(if bytes.is_empty() { None } else { Some(SteelVal::CharV('\u{fffd}')) })
 }
 
-fn rest(file: &mut BufReader<File>) -> io::Result<Option<Value>> {
+fn rest(file: &mut dyn BufRead) -> io::Result<Option<Value>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(Some(value::string(String::from_utf8_lossy(&bytes))))

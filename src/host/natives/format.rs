@@ -4,7 +4,7 @@ use steel::{SteelErr, SteelVal};
 
 use super::output::Target;
 use super::{Answer, Code, count, fail, list_of, string_of};
-use crate::host::value::{Value, as_integer, as_str, is_nil, is_true, nil, string, to_datum};
+use crate::host::value::{Value, as_integer, as_str, displayed, is_nil, is_true, nil, string, to_datum};
 use crate::lisp::printer;
 
 pub(super) const TABLE: &[(&str, Code)] = &[("format", format)];
@@ -32,7 +32,7 @@ pub(super) fn message(text: &Value, irritants: &[Value]) -> Result<String, Steel
     match as_str(text) {
         Some(control) if control.contains('~') => formatted(control, irritants, true),
         _ => {
-            let mut message = printer::display(&to_datum(text));
+            let mut message = displayed(text);
             for irritant in irritants {
                 message.push(' ');
                 message.push_str(&printer::readably(&to_datum(irritant)));
@@ -111,7 +111,7 @@ impl Run<'_> {
             at = after;
             match name.to_ascii_lowercase() {
                 'a' => {
-                    let shown = printer::display(&to_datum(&self.argument()?));
+                    let shown = displayed(&self.argument()?);
                     self.padded(&shown, &directive, directive.at);
                 }
                 's' | 'w' => {
@@ -124,7 +124,7 @@ impl Run<'_> {
                 'b' => self.integer(&directive, 2)?,
                 'f' | '$' => self.float(&directive, name)?,
                 'c' => {
-                    let shown = printer::display(&to_datum(&self.argument()?));
+                    let shown = displayed(&self.argument()?);
                     self.text.push_str(&shown);
                 }
                 'p' => {
@@ -185,7 +185,12 @@ impl Run<'_> {
                     let start = self.text.len();
                     let ended = self.piece(parts[0])?;
                     let tail = self.text.split_off(start);
-                    self.text.push_str(&if directive.colon || directive.at { tail.to_uppercase() } else { tail.to_lowercase() });
+                    self.text.push_str(&match (directive.colon, directive.at) {
+                        (true, true) => tail.to_uppercase(),
+                        (true, false) => super::strings::capitalize(&tail),
+                        (false, true) => first_capital(&tail),
+                        (false, false) => tail.to_lowercase(),
+                    });
                     if ended.0 {
                         return Ok(ended);
                     }
@@ -249,7 +254,7 @@ impl Run<'_> {
         let value = self.argument()?;
         let mut shown = match as_integer(&value) {
             Some(number) => in_radix(number, radix),
-            None => printer::display(&to_datum(&value)),
+            None => displayed(&value),
         };
         if directive.colon {
             shown = grouped(&shown);
@@ -273,7 +278,7 @@ impl Run<'_> {
         let shown = match (number, digits) {
             (Some(number), Some(digits)) => format!("{number:.*}", digits.clamp(0, 100) as usize),
             (Some(number), None) => format!("{number:?}"),
-            (None, _) => printer::display(&to_datum(&value)),
+            (None, _) => displayed(&value),
         };
         let width = if name == '$' {
             Directive::default()
@@ -383,6 +388,14 @@ fn block(control: &[char], start: usize, open: char, close: char) -> Result<(Vec
         }
     }
     Err(fail(format!("format: ~{open} without ~{close}")))
+}
+
+/// Small letters but for the first.
+fn first_capital(text: &str) -> String {
+    let at = text.find(char::is_alphabetic).unwrap_or(text.len());
+    let mut rest = text[at..].chars();
+    let first: String = rest.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    format!("{}{first}{}", &text[..at], rest.as_str().to_lowercase())
 }
 
 fn in_radix(number: i64, radix: u32) -> String {

@@ -7,6 +7,28 @@ use super::{Answer, Code, count, fail, index_of, integer_of, list_of, wrong};
 use crate::host::value::{self, Value, elements, is_nil, list, nil};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
+    ("%car", |arguments| {
+        count("car", arguments, 1, 1)?;
+        path("car", &arguments[0], "a")
+    }),
+    ("%cdr", |arguments| {
+        count("cdr", arguments, 1, 1)?;
+        path("cdr", &arguments[0], "d")
+    }),
+    ("caar", |arguments| along("caar", arguments)),
+    ("cadr", |arguments| along("cadr", arguments)),
+    ("cdar", |arguments| along("cdar", arguments)),
+    ("cddr", |arguments| along("cddr", arguments)),
+    ("caaar", |arguments| along("caaar", arguments)),
+    ("caadr", |arguments| along("caadr", arguments)),
+    ("cadar", |arguments| along("cadar", arguments)),
+    ("caddr", |arguments| along("caddr", arguments)),
+    ("cdaar", |arguments| along("cdaar", arguments)),
+    ("cdadr", |arguments| along("cdadr", arguments)),
+    ("cddar", |arguments| along("cddar", arguments)),
+    ("cdddr", |arguments| along("cdddr", arguments)),
+    ("cadddr", |arguments| along("cadddr", arguments)),
+    ("cddddr", |arguments| along("cddddr", arguments)),
     ("first", |arguments| at("first", arguments, 0)),
     ("second", |arguments| at("second", arguments, 1)),
     ("third", |arguments| at("third", arguments, 2)),
@@ -75,6 +97,28 @@ fn element(function: &str, value: &Value, index: usize) -> Answer {
     }
 }
 
+/// `cadr` and the like: the letters between `c` and `r`, from the last to the first.
+fn along(function: &str, arguments: &[Value]) -> Answer {
+    count(function, arguments, 1, 1)?;
+    path(function, &arguments[0], &function[1..function.len() - 1])
+}
+
+/// Common Lisp's `car` and `cdr`: those of `nil` are `nil`.
+fn path(function: &str, value: &Value, letters: &str) -> Answer {
+    let mut value = value.clone();
+    for letter in letters.bytes().rev() {
+        value = match (&value, letter) {
+            (SteelVal::ListV(list), b'a') => list.car().unwrap_or_else(nil),
+            (SteelVal::ListV(list), _) => list.cdr().map_or_else(nil, SteelVal::ListV),
+            (SteelVal::Pair(pair), b'a') => pair.car(),
+            (SteelVal::Pair(pair), _) => pair.cdr(),
+            (other, _) if is_nil(other) => nil(),
+            (other, _) => return Err(wrong(function, "a list or pair", other)),
+        };
+    }
+    Ok(value)
+}
+
 fn at(function: &str, arguments: &[Value], index: usize) -> Answer {
     count(function, arguments, 1, 1)?;
     element(function, &arguments[0], index)
@@ -136,7 +180,7 @@ fn append(arguments: &[Value]) -> Answer {
 
 fn list_star(arguments: &[Value]) -> Answer {
     count("list*", arguments, 1, usize::MAX)?;
-    let (last, front) = arguments.split_at(arguments.len() - 1);
+    let (front, last) = arguments.split_at(arguments.len() - 1);
     append(&[list(front.to_vec()), last[0].clone()])
 }
 

@@ -4,13 +4,16 @@ mod control;
 mod files;
 mod format;
 mod lists;
+mod numbers;
 mod output;
 mod sequences;
 mod strings;
+mod tables;
 mod time;
 mod types;
 
 pub(super) use control::trail;
+pub(super) use tables::Content;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -43,7 +46,7 @@ pub(super) fn with_context<T>(context: &Arc<Context>, work: impl FnOnce() -> T) 
 }
 
 /// The context of the host whose program is running.
-fn context() -> Result<Arc<Context>, SteelErr> {
+pub(super) fn context() -> Result<Arc<Context>, SteelErr> {
     CURRENT.with_borrow(|current| current.last().cloned()).ok_or_else(|| fail("no program is running"))
 }
 
@@ -54,13 +57,16 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         files::TABLE,
         format::TABLE,
         lists::TABLE,
+        numbers::TABLE,
         output::TABLE,
         sequences::TABLE,
         strings::TABLE,
+        tables::TABLE,
         time::TABLE,
         types::TABLE,
     ];
-    tables.into_iter().flatten().map(|(name, code)| (*name, SteelVal::FuncV(*code))).collect()
+    let functions = tables.into_iter().flatten().map(|(name, code)| (*name, SteelVal::FuncV(*code)));
+    functions.chain([("%enter", control::enter())]).collect()
 }
 
 /// An error with this message.

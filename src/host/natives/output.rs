@@ -8,19 +8,19 @@ use steel::{SteelErr, SteelVal};
 use super::files::Port;
 use super::{Answer, Code, context, count, fail, string_of, wrong};
 use crate::host::context::lock;
-use crate::host::value::{Value, downcast, is_nil, nil, shared_object, string, to_datum};
+use crate::host::value::{Value, displayed, downcast, is_nil, nil, shared_object, string, to_datum};
 use crate::lisp::printer;
 
 pub(super) const TABLE: &[(&str, Code)] = &[
-    ("princ", |arguments| printed("princ", arguments, |value| printer::display(&to_datum(value)))),
+    ("princ", |arguments| printed("princ", arguments, displayed)),
     ("prin1", |arguments| printed("prin1", arguments, |value| printer::readably(&to_datum(value)))),
     ("print", |arguments| printed("print", arguments, |value| format!("\n{} ", printer::readably(&to_datum(value))))),
-    ("display", |arguments| silent("display", arguments, |value| printer::display(&to_datum(value)))),
-    ("displayln", |arguments| silent("displayln", arguments, |value| printer::display(&to_datum(value)) + "\n")),
+    ("display", |arguments| silent("display", arguments, displayed)),
+    ("displayln", |arguments| silent("displayln", arguments, |value| displayed(value) + "\n")),
     ("write", |arguments| printed("write", arguments, |value| printer::readably(&to_datum(value)))),
     ("write-line", |arguments| text("write-line", arguments, "\n")),
     ("write-string", |arguments| text("write-string", arguments, "")),
-    ("write-char", |arguments| silent("write-char", arguments, |value| printer::display(&to_datum(value)))),
+    ("write-char", |arguments| silent("write-char", arguments, displayed)),
     ("terpri", |arguments| line_end("terpri", arguments)),
     ("newline", |arguments| line_end("newline", arguments)),
     ("fresh-line", |arguments| {
@@ -32,10 +32,14 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("princ-to-string", |arguments| {
         count("princ-to-string", arguments, 1, 1)?;
-        Ok(string(printer::display(&to_datum(&arguments[0]))))
+        Ok(string(displayed(&arguments[0])))
     }),
     ("prin1-to-string", |arguments| {
         count("prin1-to-string", arguments, 1, 1)?;
+        Ok(string(printer::readably(&to_datum(&arguments[0]))))
+    }),
+    ("write-to-string", |arguments| {
+        count("write-to-string", arguments, 1, 1)?;
         Ok(string(printer::readably(&to_datum(&arguments[0]))))
     }),
     ("force-output", |_| Ok(nil())),

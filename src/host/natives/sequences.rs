@@ -11,6 +11,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("nreverse", reverse),
     ("subseq", subseq),
     ("concatenate", concatenate),
+    ("coerce", coerce),
     ("elt", elt),
     ("aref", elt),
     ("%elements", |arguments| elements_of("a sequence", &arguments[0]).map(list)),
@@ -108,6 +109,28 @@ fn concatenate(arguments: &[Value]) -> Answer {
         Some("list") => Ok(list(all)),
         Some("vector") => Ok(SteelVal::VectorV(all.into_iter().collect())),
         _ => Err(wrong("concatenate", "'string, 'list or 'vector", &arguments[0])),
+    }
+}
+
+/// `(coerce value 'list)`, `'string`, `'vector`, `'float`, `'integer` and the like.
+fn coerce(arguments: &[Value]) -> Answer {
+    count("coerce", arguments, 2, 2)?;
+    match (as_symbol(&arguments[1]), &arguments[0]) {
+        (Some("list"), sequence) => elements_of("coerce", sequence).map(list),
+        (Some("vector" | "simple-vector" | "array"), sequence) => {
+            Ok(SteelVal::VectorV(elements_of("coerce", sequence)?.into_iter().collect()))
+        }
+        (Some("string" | "simple-string"), SteelVal::StringV(_)) => Ok(arguments[0].clone()),
+        (Some("string" | "simple-string"), sequence) => Ok(string(text_of(&elements_of("coerce", sequence)?)?)),
+        (Some("float" | "double-float" | "single-float"), SteelVal::IntV(number)) => Ok(SteelVal::NumV(*number as f64)),
+        (Some("float" | "double-float" | "single-float"), SteelVal::NumV(_)) | (Some("integer"), SteelVal::IntV(_)) => {
+            Ok(arguments[0].clone())
+        }
+        (Some("character"), SteelVal::StringV(text)) if text.chars().count() == 1 => {
+            Ok(text.chars().next().map_or_else(value::nil, SteelVal::CharV))
+        }
+        (Some("character"), SteelVal::CharV(_)) => Ok(arguments[0].clone()),
+        _ => Err(fail(format!("coerce: {} cannot be made a {}", value::shown(&arguments[0]), value::shown(&arguments[1])))),
     }
 }
 

@@ -70,7 +70,7 @@ fn change(function: &str, arguments: &[Value], change: impl FnOnce(&str) -> Stri
     Ok(string(change(&designated(function, &arguments[0])?)))
 }
 
-fn capitalize(text: &str) -> String {
+pub(super) fn capitalize(text: &str) -> String {
     let mut within = false;
     let letters = text.chars().flat_map(|character| {
         let changed: Vec<char> = if within { character.to_lowercase().collect() } else { character.to_uppercase().collect() };

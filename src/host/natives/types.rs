@@ -29,10 +29,59 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("integerp", |arguments| is("integerp", arguments, |value| matches!(value, SteelVal::IntV(_) | SteelVal::BigNum(_)))),
     ("vectorp", |arguments| is("vectorp", arguments, |value| matches!(value, SteelVal::VectorV(_) | SteelVal::MutableVector(_)))),
     ("functionp", |arguments| is("functionp", arguments, is_function)),
+    ("typep", |arguments| {
+        count("typep", arguments, 2, 2)?;
+        Ok(truth(has_type(&arguments[0], &arguments[1])?))
+    }),
+    ("%no-type", |arguments| Err(super::fail(format!("etypecase: no clause for {}", value::shown(&arguments[0]))))),
     ("%callable", |arguments| {
         if is_function(&arguments[0]) { Ok(arguments[0].clone()) } else { Err(super::wrong("funcall", "a function", &arguments[0])) }
     }),
 ];
+
+/// Whether a value is of a type that a symbol, or a list with `or`, `and`, `not`, `member`, `eql`, names.
+fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
+    use SteelVal::{BigNum, ByteVector, CharV, IntV, MutableVector, NumV, StringV, VectorV};
+    if let Some(list) = value::elements(wanted).filter(|list| !list.is_empty()) {
+        let mut types = list[1..].iter();
+        return match as_symbol(&list[0]) {
+            Some("or") => types.try_fold(false, |found, wanted| Ok(found || has_type(value, wanted)?)),
+            Some("and") => types.try_fold(true, |found, wanted| Ok(found && has_type(value, wanted)?)),
+            Some("not") if list.len() == 2 => Ok(!has_type(value, &list[1])?),
+            Some("member" | "eql") => Ok(types.any(|wanted| identical(value, wanted))),
+            // (integer 0 9), (string 5): the head decides.
+            Some(_) => has_type(value, &list[0]),
+            None => Err(super::wrong("typep", "a type", wanted)),
+        };
+    }
+    let condition = super::super::objects::as_condition(value);
+    Ok(match as_symbol(wanted) {
+        None if matches!(wanted, SteelVal::BoolV(true)) => true,
+        None if is_nil(wanted) => false,
+        Some("otherwise") => true,
+        Some("null") => is_nil(value),
+        Some("list") => is_pair(value) || is_nil(value),
+        Some("cons") => is_pair(value),
+        Some("atom") => !is_pair(value),
+        Some("symbol") => as_symbol(value).is_some() || is_nil(value) || matches!(value, SteelVal::BoolV(_)),
+        Some("keyword") => as_keyword(value).is_some(),
+        Some("boolean") => is_nil(value) || matches!(value, SteelVal::BoolV(_)),
+        Some("string" | "simple-string") => matches!(value, StringV(_)),
+        Some("character") => matches!(value, CharV(_)),
+        Some("integer") => matches!(value, IntV(_) | BigNum(_)),
+        Some("fixnum") => matches!(value, IntV(_)),
+        Some("float" | "double-float" | "single-float") => matches!(value, NumV(_)),
+        Some("number" | "real") => is_number(value),
+        Some("rational") => is_number(value) && !matches!(value, NumV(_)),
+        Some("vector" | "array" | "simple-vector") => matches!(value, VectorV(_) | MutableVector(_) | ByteVector(_) | StringV(_)),
+        Some("sequence") => is_pair(value) || is_nil(value) || matches!(value, VectorV(_) | MutableVector(_) | ByteVector(_) | StringV(_)),
+        Some("function") => is_function(value),
+        Some("hash-table") => value::downcast::<super::super::objects::HashTable>(value).is_some(),
+        Some("condition") => condition.is_some(),
+        Some("error") => condition.is_some_and(|condition| condition.identifier.is_error()),
+        _ => return Err(super::wrong("typep", "the name of a type: string, integer, number, symbol, list, function …", wanted)),
+    })
+}
 
 fn is(function: &str, arguments: &[Value], test: impl FnOnce(&Value) -> bool) -> Answer {
     count(function, arguments, 1, 1)?;
@@ -52,7 +101,7 @@ fn is_pair(value: &Value) -> bool {
     }
 }
 
-fn is_number(value: &Value) -> bool {
+pub(super) fn is_number(value: &Value) -> bool {
     use SteelVal::{BigNum, BigRational, Complex, IntV, NumV, Rational};
     matches!(value, IntV(_) | NumV(_) | Rational(_) | BigNum(_) | BigRational(_) | Complex(_))
 }
@@ -63,7 +112,7 @@ pub(super) fn is_function(value: &Value) -> bool {
 }
 
 /// What prints `nil` is one value to Common Lisp's words; symbols are the same by name.
-fn identical(left: &Value, right: &Value) -> bool {
+pub(super) fn identical(left: &Value, right: &Value) -> bool {
     match (left, right) {
         _ if is_nil(left) || is_nil(right) => is_nil(left) && is_nil(right),
         (SteelVal::SymbolV(left), SteelVal::SymbolV(right)) => left.as_str() == right.as_str(),

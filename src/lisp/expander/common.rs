@@ -14,8 +14,15 @@ pub(super) fn nothing(_: &mut Pass<'_>, _: &Node, _: &Scope, output: &mut Output
 /// `(funcall f argument …)` is the call itself, a tail call where it stands in one.
 pub(super) fn funcall(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " function argument …")?;
+    pass.calls += 1;
     output.push("((s/%callable ");
-    pass.form(&parts[0], scope, output)?;
+    match parts[0].as_list() {
+        // (funcall 'f x)
+        Some([quote, name]) if quote.is_named("quote") && name.as_symbol().is_some_and(|symbol| !matches!(&*symbol.name, "nil" | "t")) => {
+            pass.form(name, scope, output)?;
+        }
+        _ => pass.form(&parts[0], scope, output)?,
+    }
     output.push(")");
     for argument in &parts[1..] {
         output.push(" ");
@@ -97,7 +104,18 @@ pub(super) fn setf(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut
         };
         let setter = match head.as_symbol().map(|symbol| &*symbol.name) {
             Some("aref" | "elt" | "svref" | "vector-ref") => "s/%set-aref",
-            _ => return pass.error(pair[0].span, "setf: this place cannot be set; a variable and (aref vector index) can"),
+            Some("gethash") => "s/%set-gethash",
+            Some(name @ ("car" | "cdr" | "first" | "second" | "third" | "rest" | "nth" | "cadr" | "cddr" | "getf")) => {
+                let message = format!(
+                    "setf: ({name} …) cannot be set: lists do not change. Make a new list, with cons, mapcar or substitute, and set the variable \
+                     that holds it; or use a hash table"
+                );
+                return pass.error(pair[0].span, message);
+            }
+            _ => {
+                let message = "setf: this place cannot be set; a variable, (gethash key table) and (aref vector index) can";
+                return pass.error(pair[0].span, message);
+            }
         };
         output.push(&format!("({setter}"));
         for argument in arguments.iter().chain([&pair[1]]) {

@@ -42,9 +42,30 @@ pub(super) fn function(
 ) -> Expanded {
     let list = parse(pass, parameters)?;
     let outer_name = std::mem::replace(&mut pass.function, name.map(Arc::from));
-    let emitted = emit(pass, &list, &mut |pass, scope, output| pass.body(body, scope, output), scope, output);
+    let emitted = emit(pass, &list, &mut |pass, scope, output| counted(pass, body, scope, output), scope, output);
     pass.function = outer_name;
     emitted
+}
+
+/// A body. One that calls notes that it was entered, so that recursion without an end is found.
+fn counted(pass: &mut Pass<'_>, body: &[Node], scope: &Scope, output: &mut Output) -> Expanded {
+    let before = pass.calls;
+    let mut inner = pass.apart(|pass, output| pass.body(body, scope, output))?;
+    if pass.system || pass.calls == before {
+        output.append(inner);
+        return Ok(());
+    }
+    inner.single_values();
+    let span = match body {
+        [] => Span::default(),
+        [first, .., last] => Span::new(first.span.start, last.span.end.max(first.span.end)),
+        [only] => only.span,
+    };
+    let place = pass.hooks.place(span);
+    output.push(&format!("(begin (s/%enter {place}) "));
+    output.append(inner);
+    output.push(")");
+    Ok(())
 }
 
 fn parse<'n>(pass: &Pass<'_>, parameters: &'n Node) -> Result<LambdaList<'n>, ExpandError> {

@@ -49,6 +49,8 @@ pub trait Hooks {
     fn needs_place(&mut self, global: &str) -> bool;
     /// The number under which this place of the script is found again.
     fn place(&mut self, span: Span) -> usize;
+    /// The lambda list of a documented word.
+    fn signature(&mut self, name: &str) -> Option<String>;
     /// Calls the procedure behind a `defmacro`; what was emitted before has to run first.
     ///
     /// # Errors
@@ -103,6 +105,8 @@ pub(super) struct Pass<'a> {
     /// The function whose body this is, for messages.
     function: Option<Arc<str>>,
     blocks: Vec<Block>,
+    /// How many calls have been emitted of what is not a primitive.
+    calls: usize,
 }
 
 /// A block that `return-from` may leave, while its body is expanded.
@@ -149,8 +153,14 @@ impl Expander {
     /// The first subform that is not of the language.
     pub fn expand(&mut self, form: &Node, system: bool, hooks: &mut dyn Hooks) -> Result<Output, ExpandError> {
         let mut output = Output::default();
-        let mut pass = Pass { memory: self, hooks, system, depth: 0, function: None, blocks: Vec::new() };
+        let mut pass = Pass { memory: self, hooks, system, depth: 0, function: None, blocks: Vec::new(), calls: 0 };
         pass.form(form, &Scope::default(), &mut output)?;
+        if pass.calls > 0 && !system {
+            output.single_values();
+            // An error in a tail call, whose own place is gone, is found at the form.
+            let place = pass.hooks.place(form.span);
+            output.wrap(&format!("(begin (s/%at {place}) "), ")");
+        }
         if output.depth() > EMITTED_DEPTH_LIMIT {
             return Err(ExpandError {
                 message: "forms are nested too deep, counting what macros and clauses expand to".to_owned(),
@@ -299,21 +309,46 @@ impl Pass<'_> {
                     marks.push(Mark { scope: rules.scope.clone(), outer, system: rules.system });
                     marks.len() as u32
                 });
-                expansion.ok_or_else(|| ExpandError { message: format!("{name}: malformed: see (help {name})"), span: node.span })
+                match expansion {
+                    Some(expansion) => Ok(expansion),
+                    None => {
+                        let expected = self.expected(&name);
+                        self.error(node.span, format!("{name}: malformed: {}", expected.unwrap_or_else(|| format!("see (help {name})"))))
+                    }
+                }
             }
             Macro::Procedure(global) => {
                 let arguments: Vec<Datum> = node.as_list().unwrap_or_default()[1..].iter().map(Node::datum).collect();
                 let places = SubformPlaces::of(node);
                 match self.hooks.call_macro(global, &arguments) {
                     Ok(expansion) => Ok(places.place(&expansion, node.span)),
-                    Err(message) => self.error(node.span, message),
+                    Err(message) => match self.expected(&name) {
+                        Some(expected) => self.error(node.span, format!("{name}: malformed: {expected} ({message})")),
+                        None => self.error(node.span, message),
+                    },
                 }
             }
         }
     }
 
+    /// "expected (name (variable …) …)", of a macro that is documented.
+    fn expected(&mut self, name: &str) -> Option<String> {
+        let signature = self.hooks.signature(name)?;
+        let parameters = signature.strip_prefix('(')?;
+        Some(if parameters.starts_with(')') { format!("expected ({name})") } else { format!("expected ({name} {parameters}") })
+    }
+
     fn call(&mut self, elements: &[Node], span: Span, scope: &Scope, output: &mut Output) -> Expanded {
         let placed = self.calls_library(&elements[0], scope);
+        let start = output.text.len();
+        let called = self.emit_call(elements, placed, span, scope, output);
+        if !output.text[start..].starts_with("(#%prim.") {
+            self.calls += 1;
+        }
+        called
+    }
+
+    fn emit_call(&mut self, elements: &[Node], placed: bool, span: Span, scope: &Scope, output: &mut Output) -> Expanded {
         if placed {
             let number = self.hooks.place(span);
             output.push(&format!("(s/%out ((s/%in {number} "));
@@ -328,12 +363,22 @@ impl Pass<'_> {
         if placed {
             output.push(")");
         }
-        for argument in &elements[1..] {
+        let library = self.library_name(&elements[0], scope);
+        for (index, argument) in elements[1..].iter().enumerate() {
             output.push(" ");
-            self.form(argument, scope, output)?;
+            let named = library.as_deref().and_then(|name| function_name(name, &elements[1..], index));
+            self.form(named.unwrap_or(argument), scope, output)?;
         }
         output.push(if placed { "))" } else { ")" });
         Ok(())
+    }
+
+    /// The name of the library's function that a script's call calls.
+    fn library_name(&self, head: &Node, scope: &Scope) -> Option<Arc<str>> {
+        match self.resolve(head.as_symbol().filter(|_| !self.system)?, scope) {
+            Meaning::Global { name, .. } if self.memory.library.contains(&name) => Some(name),
+            _ => None,
+        }
     }
 
     /// Whether a script calls one of the prelude's or the application's functions. Those that only call on what they are given stay
@@ -391,9 +436,7 @@ impl Pass<'_> {
                         } else {
                             self.hooks.declare(&emitted, &name);
                             let start = output.text.len();
-                            output.push("(s/%bound ");
-                            output.push(&emitted);
-                            output.push(")");
+                            output.push(&format!("(s/%bound {emitted})"));
                             output.mark(start, span);
                         }
                     }
@@ -410,7 +453,8 @@ impl Pass<'_> {
             Kind::Boolean(true) => output.push("#t"),
             Kind::Boolean(false) => output.push("#f"),
             Kind::Integer(value) => output.push(&value.to_string()),
-            Kind::String(text) => output.string(text),
+            // The interpreter drops the texts it has compiled once they are large, and with them the places of errors.
+            Kind::String(text) if text.len() <= 1_000 => output.string(text),
             Kind::Char(character) => output.push(&format!("#\\x{:x}", *character as u32)),
             Kind::List(elements) if elements.is_empty() => output.push("'()"),
             _ => {
@@ -426,6 +470,20 @@ impl Pass<'_> {
             Kind::Symbol(symbol) if &*symbol.name == "t" => output.push("#t"),
             _ => self.constant(node, output),
         }
+    }
+}
+
+/// The symbol that names a function in `(mapcar 'first list)` and `(find x list :test 'equal)`.
+fn function_name<'n>(callee: &str, arguments: &'n [Node], index: usize) -> Option<&'n Node> {
+    let taken = names::TAKERS.iter().any(|(name, place)| *name == callee && *place == index)
+        || index > 0
+            && matches!(&arguments[index - 1].kind, Kind::Keyword(key) if matches!(&**key, "test" | "key"))
+            && callee != "make-hash-table";
+    match arguments[index].as_list() {
+        Some([quote, name]) if taken && quote.is_named("quote") => {
+            name.as_symbol().filter(|symbol| !matches!(&*symbol.name, "nil" | "t")).map(|_| name)
+        }
+        _ => None,
     }
 }
 

@@ -1,13 +1,46 @@
 //! Names of the emitted text.
 
 /// Primitives that are emitted directly, which the interpreter compiles to single instructions, unless the script defines the name itself.
-pub const INLINE: &[&str] = &["+", "-", "*", "=", "<", ">", "<=", ">=", "car", "cdr", "cons", "list", "zero?"];
+pub const INLINE: &[&str] = &["+", "-", "*", "=", "<", ">", "<=", ">=", "cons", "list", "zero?"];
 
 /// Functions that always answer `#t` or `#f`: a test need not look for the empty list.
 pub const PREDICATES: &[&str] = &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?", "%one-of?"];
 
 /// Functions of the prelude that end in a call of what they are given: loops are written with them.
 pub const TAIL: &[&str] = &["apply", "funcall", "call-with-values"];
+
+/// Functions that are given a function, and at which place: a quoted symbol there is the function of that name.
+pub const TAKERS: &[(&str, usize)] = &[
+    ("funcall", 0),
+    ("apply", 0),
+    ("mapcar", 0),
+    ("mapc", 0),
+    ("mapcan", 0),
+    ("map", 0),
+    ("maplist", 0),
+    ("for-each", 0),
+    ("reduce", 0),
+    ("remove-if", 0),
+    ("remove-if-not", 0),
+    ("delete-if", 0),
+    ("delete-if-not", 0),
+    ("find-if", 0),
+    ("position-if", 0),
+    ("count-if", 0),
+    ("member-if", 0),
+    ("assoc-if", 0),
+    ("every", 0),
+    ("some", 0),
+    ("notany", 0),
+    ("notevery", 0),
+    ("filter", 0),
+    ("maphash", 0),
+    ("complement", 0),
+    ("sort", 1),
+    ("stable-sort", 1),
+    ("substitute-if", 1),
+    ("multiple-value-call", 0),
+];
 
 /// The emitted name of the script's global.
 pub fn global(name: &str) -> String {

@@ -44,6 +44,15 @@ impl Output {
         self.places.push(Place { start, end: self.text.len(), span });
     }
 
+    /// Puts text before and after.
+    pub(super) fn wrap(&mut self, before: &str, after: &str) {
+        self.text.insert_str(0, before);
+        self.text.push_str(after);
+        for place in &mut self.places {
+            (place.start, place.end) = (place.start + before.len(), place.end + before.len());
+        }
+    }
+
     /// A string literal.
     pub(super) fn string(&mut self, text: &str) {
         self.text.push('"');
@@ -87,6 +96,22 @@ pub(super) fn conditional(test: Output, then: Output, otherwise: Output) -> Outp
 }
 
 impl Output {
+    /// Marks what stands where the value of this text comes from and is a variable or a constant: it is one value, whatever was called
+    /// before it.
+    pub(super) fn single_values(&mut self) {
+        let mut atoms = Vec::new();
+        value_atoms(self.text.as_bytes(), 0, &mut atoms);
+        for (start, end) in atoms.into_iter().rev() {
+            const OPEN: &str = "(s/%single ";
+            self.text.insert(end, ')');
+            self.text.insert_str(start, OPEN);
+            let moved = |offset: usize, at: usize| offset + if offset > at { OPEN.len() } else { 0 } + usize::from(offset > end);
+            for place in &mut self.places {
+                (place.start, place.end) = (moved(place.start, start), moved(place.end, start));
+            }
+        }
+    }
+
     /// How deep parentheses nest, outside of strings.
     pub(super) fn depth(&self) -> usize {
         let (mut depth, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
@@ -124,6 +149,70 @@ impl Output {
         output.append(self);
         output.push(")");
         output
+    }
+}
+
+/// The byte after the form at `start`.
+fn form_end(text: &[u8], start: usize) -> usize {
+    let (mut at, mut depth, mut quoted) = (start, 0usize, false);
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'\\' if quoted => at += 1,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'(' => depth += 1,
+            b')' | b' ' | b'\n' if depth == 0 => return at,
+            b')' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 && !quoted && matches!(byte, b')' | b'"') {
+            return at;
+        }
+    }
+    at
+}
+
+/// The forms of the list at `start`, its head among them.
+fn parts(text: &[u8], start: usize) -> Vec<usize> {
+    let (mut at, mut parts) = (start + 1, Vec::new());
+    while at < text.len() && text[at] != b')' {
+        if matches!(text[at], b' ' | b'\n') {
+            at += 1;
+            continue;
+        }
+        parts.push(at);
+        at = form_end(text, at).max(at + 1);
+    }
+    parts
+}
+
+/// The variables and constants that the value of the form at `start` comes from, in order.
+fn value_atoms(text: &[u8], start: usize, atoms: &mut Vec<(usize, usize)>) {
+    let form = &text[start..];
+    if !form.starts_with(b"(") {
+        if !form.is_empty() {
+            atoms.push((start, form_end(text, start)));
+        }
+        return;
+    }
+    let branches = if form.starts_with(b"(begin ") || form.starts_with(b"(let ") {
+        1
+    } else if form.starts_with(b"(if ") {
+        2
+    } else {
+        // A body with definitions: ((lambda () … value)).
+        if form.starts_with(b"((lambda () ")
+            && let Some(last) = parts(text, start + 1).last()
+            && parts(text, start).len() == 1
+        {
+            value_atoms(text, *last, atoms);
+        }
+        return;
+    };
+    let parts = parts(text, start);
+    for branch in &parts[parts.len().saturating_sub(branches)..] {
+        value_atoms(text, *branch, atoms);
     }
 }
 
