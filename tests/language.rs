@@ -609,6 +609,12 @@ fn endless_recursion_is_an_error() {
         ("(let ((a (handler-case (r 1) (error (c) 3)))) (setq b (+ a 1)) (list a b 'four))", "(3 4 four)"),
         ("(list 'a (handler-case (r 1) (error (c) 'caught)))", "(a caught)"),
         ("(list (ignore-errors (mapcar (lambda (x) (r x)) '(1 2))) 5)", "(nil 5)"),
+        ("(defun w (x) (handler-case (w x) (error (c) 5)))", "w"),
+        ("(list (w 1) (handler-case (w 1) (error () 'outer)))", "(5 5)"),
+        ("(defun b (x) (unwind-protect (b x) (list 1)))", "b"),
+        ("(list (handler-case (b 1) (error () 'outer)) 2)", "(outer 2)"),
+        ("(defun k (n) (if (= n 0) 1 (handler-case (k (- n 1)) (error (c) 5))))", "k"),
+        ("(k 4000)", "1"),
         ("(defun d (n) (if (= n 0) 0 (+ 1 (d (- n 1)))))", "d"),
         ("(d 200000)", "200000"),
     ] {

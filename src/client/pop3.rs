@@ -33,6 +33,8 @@ pub struct PopClient {
     timestamp: Option<String>,
     count: u32,
     bytes: u64,
+    /// Whether letters are marked, so that it matters whether QUIT is answered.
+    marked: bool,
 }
 
 impl PopClient {
@@ -52,7 +54,7 @@ impl PopClient {
         let way = options.way(Ports { plain: 110, implicit_tls: 995 });
         let mut connection = way.open(connector, host, options, Session::new(options.limits.clone()))?;
         credentials.hide_in(&mut connection);
-        let mut client = PopClient { connection, capabilities: Vec::new(), timestamp: None, count: 0, bytes: 0 };
+        let mut client = PopClient { connection, capabilities: Vec::new(), timestamp: None, count: 0, bytes: 0, marked: false };
         client.greeting()?;
         client.learn_capabilities()?;
         if way.wants_starttls(&client.connection) {
@@ -200,7 +202,10 @@ impl PopClient {
     /// # Errors
     /// [`Error::Refused`] when there is no such letter; those before it are marked.
     pub fn delete(&mut self, numbers: &[u32]) -> Result<(), Error> {
-        numbers.iter().try_for_each(|number| self.line(Command::dele(*number)).map(drop))
+        numbers.iter().try_for_each(|number| {
+            self.marked = true;
+            self.line(Command::dele(*number)).map(drop)
+        })
     }
 
     /// RSET: no letter is marked any more.
@@ -208,13 +213,16 @@ impl PopClient {
     /// # Errors
     /// As every operation.
     pub fn reset(&mut self) -> Result<(), Error> {
-        self.line(Command::rset()).map(drop)
+        self.line(Command::rset())?;
+        self.marked = false;
+        Ok(())
     }
 
     /// QUIT, at which the marked letters go, then closes the stream. Safe to call again and on a dead connection.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the server could not remove them all.
+    /// [`Error::Refused`] when the server could not remove them all; when letters are marked also what kept the server from answering: they may be there
+    /// still.
     pub fn close(&mut self) -> Result<(), Error> {
         if self.is_closed() {
             return Ok(());
@@ -225,7 +233,7 @@ impl PopClient {
         let result = self.line(Command::quit());
         self.connection.close();
         match result {
-            Err(error @ Error::Refused { .. }) => Err(error),
+            Err(error) if self.marked || matches!(error, Error::Refused { .. }) => Err(error),
             _ => Ok(()),
         }
     }

@@ -83,17 +83,26 @@
              (%run-handlers condition)
              (list 'condition condition trail)))))))
 
+;; How many of these are within one another. With many thousands a run of the interpreter's collector takes many seconds.
+(define %nesting 0)
+
 (define (%on-error thunk received)
-  (let ((handlers %handlers) (depth (%depth)))
-    (call-with-exception-handler
-     (lambda (error)
-       (if (%interrupted?)
-           (%reraise error)
-           (let ((flight (%settled error)))
-             (set! %handlers handlers)
-             (%set-depth depth)
-             (received flight))))
-     thunk)))
+  (let ((handlers %handlers) (depth (%depth)) (nesting %nesting))
+    (when (> nesting 5000)
+      (error "more than 5000 handlers or blocks within one another: a recursion without an end?"))
+    (set! %nesting (+ nesting 1))
+    (let ((value (call-with-exception-handler
+                  (lambda (error)
+                    (if (%interrupted?)
+                        (%reraise error)
+                        (let ((flight (%settled error)))
+                          (set! %handlers handlers)
+                          (set! %nesting nesting)
+                          (%set-depth depth)
+                          (received flight))))
+                  thunk)))
+      (set! %nesting nesting)
+      value)))
 
 (define (%catch tag thunk)
   (let ((value (%on-error thunk
@@ -146,6 +155,7 @@
       (%on-error cleanup (lambda (flight) nil)))))
 
 (define (%reset)
+  (set! %nesting 0)
   (set! %handlers nil)
   (set! %cleanups nil)
   (set! %flights nil)

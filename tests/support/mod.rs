@@ -1,6 +1,7 @@
 //! What the tests share: servers to talk to, and connections to them.
 #![allow(dead_code, reason = "every test binary uses its own part of this")]
 
+pub mod cut;
 pub mod script;
 
 use postoffice::client::{ConnectOptions, Credentials, ImapClient};

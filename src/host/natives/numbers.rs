@@ -130,7 +130,7 @@ fn random(arguments: &[Value]) -> Answer {
     count("random", arguments, 1, 1)?;
     let bits = RandomState::new().hash_one(std::time::Instant::now());
     match &arguments[0] {
-        SteelVal::IntV(limit) if *limit > 0 => Ok(integer((u128::from(bits) * (*limit as u128) >> 64) as i64)),
+        SteelVal::IntV(limit) if *limit > 0 => Ok(integer(((u128::from(bits) * (*limit as u128)) >> 64) as i64)),
         SteelVal::NumV(limit) if *limit > 0.0 => Ok(SteelVal::NumV((bits >> 11) as f64 / (1u64 << 53) as f64 * limit)),
         other => Err(wrong("random", "a number above 0", other)),
     }
