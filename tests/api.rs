@@ -215,3 +215,16 @@ fn the_manuals_names_are_all_there() {
         assert!(names.iter().any(|known| known == name), "{name} is missing");
     }
 }
+
+#[test]
+fn help_knows_the_interface_and_the_language() {
+    let (mut session, _) = session();
+    let all = session.evaluate("(help)").text();
+    for name in ["fetch-parts", "handler-case", "po-condition-identifier", "defun"] {
+        assert!(all.split_whitespace().any(|word| word == name), "{name}: {all}");
+        let one = session.evaluate(&format!("(help '{name})"));
+        assert!(one.result.is_ok() && one.text().starts_with(&format!("({name}")), "{}", one.text());
+    }
+    assert!(!all.contains('%'), "{all}");
+    assert!(session.evaluate("(help 'with-imap-connection)").text().starts_with("(with-imap-connection (mb host . options) . body)\n"));
+}

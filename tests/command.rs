@@ -155,7 +155,7 @@ fn ctrl_c_stops_a_loop_and_cleans_up() {
         .stdin
         .take()
         .unwrap()
-        .write_all(b"(princ \"ready\n\") (unwind-protect (do ((i 0 (+ i 1))) (nil)) (princ \"cleaned\n\"))")
+        .write_all(b"(unwind-protect (progn (princ \"ready\n\") (do ((i 0 (+ i 1))) (nil))) (princ \"cleaned\n\"))")
         .unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! `(help)` and `(help 'name)`, from the catalog.
+//! `(help)` and `(help 'name)`, from the catalog and the host's own table.
 
 use super::catalog::TOPICS;
 use crate::condition::{Condition, Identifier};
@@ -11,18 +11,21 @@ pub(super) fn help(call: &Call<'_>) -> Result<Value, Condition> {
             let names: Vec<&str> = topic.functions.iter().map(|function| function.name).filter(|name| !name.starts_with('%')).collect();
             text.push_str(&format!("{}:\n{}\n", topic.title, wrapped(&names, 96)));
         }
+        let ours =
+            |name: &str| name.starts_with('%') || TOPICS.iter().flat_map(|topic| topic.functions).any(|function| function.name == name);
+        let others = call.context().documented_names();
+        let others: Vec<&str> = others.iter().map(String::as_str).filter(|name| !ours(name)).collect();
+        text.push_str(&format!("The language, conditions, and what this program adds:\n{}\n", wrapped(&others, 96)));
         text.push_str("(help 'name) tells what one of them takes and returns.\n");
         return written(call, &text);
     };
     let name = host::as_symbol(argument).or_else(|| host::as_str(argument));
     let name = name.ok_or_else(|| call.wrong("name", "a symbol, as in (help 'fetch-parts)", argument))?;
     let name = name.rsplit(':').next().unwrap_or(name);
-    let documentation = TOPICS
-        .iter()
-        .flat_map(|topic| topic.functions)
-        .find(|function| function.name == name)
-        .ok_or_else(|| Condition::syntax(format!("{}: there is no function {name}; (help) lists all", call.name())))?;
-    written(call, &format!("{}\n\n{}\n", signature(name, documentation.lambda_list), documentation.doc.trim()))
+    let documentation = call.context().documentation(name);
+    let documentation =
+        documentation.ok_or_else(|| Condition::syntax(format!("{}: nothing is known of {name}; (help) lists all", call.name())))?;
+    written(call, &format!("{}\n\n{}\n", signature(name, &documentation.lambda_list), documentation.doc.trim()))
 }
 
 fn written(call: &Call<'_>, text: &str) -> Result<Value, Condition> {
@@ -32,6 +35,9 @@ fn written(call: &Call<'_>, text: &str) -> Result<Value, Condition> {
 
 /// `(fetch-parts mb messages parts &key uid)`.
 fn signature(name: &str, lambda_list: &str) -> String {
+    if lambda_list.is_empty() {
+        return name.to_owned();
+    }
     let parameters = lambda_list.trim().strip_prefix('(').and_then(|list| list.strip_suffix(')')).unwrap_or("").trim();
     if parameters.is_empty() { format!("({name})") } else { format!("({name} {parameters})") }
 }
