@@ -10,7 +10,7 @@ impl ImapClient {
     /// Connects, encrypts as the options say, and logs in.
     ///
     /// # Errors
-    /// [`Error::Insecure`] where the password would travel in the clear off this machine and [`TlsMode::None`] was not asked for;
+    /// [`Error::Insecure`] where the password would travel in the clear off this machine and [`super::TlsMode::None`] was not asked for;
     /// [`Error::Authentication`], [`Error::Transport`], [`Error::Protocol`] and [`Error::Bye`] as they say. Nothing stays open.
     pub fn connect(connector: &Connector, host: &str, credentials: &Credentials, options: &ConnectOptions) -> Result<Self, Error> {
         let login = Command::login(&credentials.user, &credentials.password)?; // before a byte is sent
