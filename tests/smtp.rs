@@ -257,3 +257,46 @@ fn starttls_that_fails_never_falls_back() {
         assert!(heard.iter().all(|line| line.starts_with("EHLO") || line == "STARTTLS"), "{heard:?}");
     }
 }
+
+#[test]
+fn an_attachment_of_30_mb_comes_back_byte_for_byte_over_imap_and_pop() {
+    // Every byte value, in an order that does not repeat soon.
+    let mut state = 1u32;
+    let data: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(30_000_000)
+    .collect();
+    let letter = postoffice::mime::Outgoing {
+        from: "joe@example.org".into(),
+        to: vec!["user@example.org".into()],
+        subject: Some("large".into()),
+        text: "See the file.\n".into(),
+        attachments: vec![postoffice::mime::NewPart::attachment("data.bin", "application/octet-stream", data.clone())],
+        ..Default::default()
+    };
+    let letter = letter.build().unwrap();
+    on_every_server(|port, server| {
+        let to = [format!("{}@example.org", server.user)];
+        connect(port).send(&envelope(&to, false), &letter).unwrap();
+        body_of_letter(server, 1);
+        let mut over_imap = Vec::new();
+        let mut imap = server.connect();
+        imap.select("INBOX", true).unwrap();
+        imap.write_letter(1.try_into().unwrap(), false, "x", &mut over_imap).unwrap();
+        imap.close();
+        let options = ConnectOptions { port: Some(server.pop_port), ..ConnectOptions::default() };
+        let mut pop =
+            postoffice::client::PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), None, &options).unwrap();
+        let over_pop = pop.letter(1, None).unwrap();
+        pop.close().unwrap();
+        for letter in [over_imap, over_pop] {
+            let letter = postoffice::mime::Letter::from_bytes(letter);
+            assert_eq!(letter.text().trim_end(), "See the file.");
+            let attachments = letter.attachments();
+            assert_eq!(attachments.len(), 1);
+            assert!(attachments[0].bytes() == data);
+        }
+    });
+}
