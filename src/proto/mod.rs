@@ -1,5 +1,6 @@
 //! The protocol cores, sans-IO: bytes in, bytes and events out. Nothing here opens a socket, reads a clock or knows of Scheme.
 
+mod buffer;
 pub mod error;
 pub mod imap;
 pub mod limits;

@@ -13,6 +13,7 @@
 use super::body::{Body, Found};
 use super::command::{Command, Shape};
 use crate::proto::Protocol;
+use crate::proto::buffer::Received;
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use crate::proto::outgoing::Outgoing;
@@ -70,11 +71,7 @@ enum FoundEvent {
 #[derive(Debug)]
 pub struct Session {
     limits: Limits,
-    buffer: Vec<u8>,
-    start: usize,
-    filled: usize,
-    /// Bytes at the start that the last event showed, and that go with the next call.
-    shown: usize,
+    received: Received,
     out: Outgoing,
     sent: VecDeque<(Handle, Command)>,
     waiting: VecDeque<(Handle, Command)>,
@@ -91,10 +88,7 @@ impl Session {
     pub fn new(limits: Limits) -> Self {
         Session {
             limits,
-            buffer: Vec::new(),
-            start: 0,
-            filled: 0,
-            shown: 0,
+            received: Received::default(),
             out: Outgoing::default(),
             sent: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -142,7 +136,7 @@ impl Session {
 
     /// The event that was found last.
     pub fn current_event(&self) -> Event<'_> {
-        let bytes = |count: usize| &self.buffer[self.start..self.start + count];
+        let bytes = |count: usize| self.received.first(count);
         match self.found {
             FoundEvent::NeedBytes => Event::NeedBytes,
             FoundEvent::Greeting(count) => Event::Greeting(reply(bytes(count))),
@@ -154,17 +148,17 @@ impl Session {
 
     fn advance(&mut self) -> Result<FoundEvent, ProtocolError> {
         loop {
-            self.drop_shown();
-            let bytes = &self.buffer[self.start..self.filled];
+            self.received.drop_shown();
+            let bytes = self.received.unread();
             if let Next::Body(handle) = self.next {
                 match self.body.advance(bytes) {
                     Found::Piece(count) => {
-                        self.shown = count;
+                        self.received.show(count);
                         return Ok(FoundEvent::Piece(handle, count));
                     }
-                    Found::Dot => self.start += 1,
+                    Found::Dot => self.received.skip(1),
                     Found::End(count) => {
-                        self.start += count;
+                        self.received.skip(count);
                         self.next = Next::Reply;
                         return Ok(FoundEvent::End(handle));
                     }
@@ -187,19 +181,19 @@ impl Session {
                 b"+OK" => true,
                 b"-ERR" => false,
                 b"+" if self.next == Next::Reply => {
-                    self.shown = end + 1;
+                    self.received.show(end + 1);
                     self.answer_challenge()?;
                     continue;
                 }
                 _ => return Err(out_of_turn("neither +OK nor -ERR", line)),
             };
-            self.shown = end + 1;
+            self.received.show(end + 1);
             if self.next == Next::Greeting {
                 self.next = Next::Reply;
                 return Ok(FoundEvent::Greeting(end + 1));
             }
             let Some((handle, command)) = self.sent.pop_front() else {
-                return Err(out_of_turn("a reply that no command waits for", &self.buffer[self.start..self.start + end + 1]));
+                return Err(out_of_turn("a reply that no command waits for", self.received.first(end + 1)));
             };
             if ok && command.shape == Shape::Lines {
                 self.next = Next::Body(handle);
@@ -242,13 +236,6 @@ impl Session {
             self.sent.push_back((handle, command));
         }
     }
-
-    fn drop_shown(&mut self) {
-        self.start += std::mem::take(&mut self.shown);
-        if self.start == self.filled {
-            (self.start, self.filled) = (0, 0);
-        }
-    }
 }
 
 impl Protocol for Session {
@@ -259,25 +246,16 @@ impl Protocol for Session {
     }
 
     fn space(&mut self) -> &mut [u8] {
-        self.drop_shown();
-        if self.buffer.len() - self.filled < READ_SIZE {
-            self.buffer.copy_within(self.start..self.filled, 0);
-            self.filled -= self.start;
-            self.start = 0;
-            if self.buffer.len() - self.filled < READ_SIZE {
-                self.buffer.resize((self.filled + READ_SIZE).max(self.buffer.len() * 3 / 2), 0);
-            }
-        }
-        &mut self.buffer[self.filled..]
+        self.received.space(READ_SIZE)
     }
 
     fn filled(&mut self, count: usize) {
-        self.filled = (self.filled + count).min(self.buffer.len());
+        self.received.filled(count);
     }
 
     fn tls_established(&mut self) -> Result<(), ProtocolError> {
-        self.drop_shown();
-        if self.start < self.filled {
+        self.received.drop_shown();
+        if !self.received.unread().is_empty() {
             return Err(out_of_turn("text in the clear behind the reply to STLS", b""));
         }
         Ok(())

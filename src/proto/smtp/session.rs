@@ -7,6 +7,7 @@
 use super::body::Body;
 use super::command::Command;
 use crate::proto::Protocol;
+use crate::proto::buffer::Received;
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use crate::proto::outgoing::Outgoing;
@@ -80,11 +81,7 @@ struct Awaited {
 #[derive(Debug)]
 pub struct Session {
     limits: Limits,
-    buffer: Vec<u8>,
-    start: usize,
-    filled: usize,
-    /// Bytes at the start that the last event showed.
-    shown: usize,
+    received: Received,
     out: Outgoing,
     sent: VecDeque<Awaited>,
     waiting: VecDeque<(Handle, Command)>,
@@ -105,10 +102,7 @@ impl Session {
     pub fn new(limits: Limits) -> Self {
         Session {
             limits,
-            buffer: Vec::new(),
-            start: 0,
-            filled: 0,
-            shown: 0,
+            received: Received::default(),
             out: Outgoing::default(),
             sent: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -165,7 +159,7 @@ impl Session {
 
     /// The event that was found last.
     pub fn current_event(&self) -> Event<'_> {
-        let raw = |count: usize| &self.buffer[self.start..self.start + count];
+        let raw = |count: usize| self.received.first(count);
         let reply = |count: usize| Reply { code: code_of(raw(count)).unwrap_or(0), raw: raw(count) };
         match self.found {
             Found::NeedBytes => Event::NeedBytes,
@@ -181,10 +175,10 @@ impl Session {
     }
 
     fn advance(&mut self) -> Result<Found, ProtocolError> {
-        self.drop_shown();
+        self.received.drop_shown();
         let Some(length) = self.whole_reply()? else { return Ok(Found::NeedBytes) };
-        self.shown = length;
-        let raw = &self.buffer[self.start..self.start + length];
+        self.received.show(length);
+        let raw = self.received.first(length);
         let code = code_of(raw).unwrap_or(0);
         if !self.greeted {
             self.greeted = true;
@@ -214,7 +208,7 @@ impl Session {
 
     /// The length of the reply at the start of the buffer, if it is all there.
     fn whole_reply(&self) -> Result<Option<usize>, ProtocolError> {
-        let bytes = &self.buffer[self.start..self.filled];
+        let bytes = self.received.unread();
         let mut at = 0;
         let mut code = None;
         loop {
@@ -255,13 +249,6 @@ impl Session {
             self.sent.push_back(Awaited { handle, name: command.name, barrier: command.barrier });
         }
     }
-
-    fn drop_shown(&mut self) {
-        self.start += std::mem::take(&mut self.shown);
-        if self.start == self.filled {
-            (self.start, self.filled) = (0, 0);
-        }
-    }
 }
 
 impl Protocol for Session {
@@ -272,20 +259,11 @@ impl Protocol for Session {
     }
 
     fn space(&mut self) -> &mut [u8] {
-        self.drop_shown();
-        if self.buffer.len() - self.filled < READ_SIZE {
-            self.buffer.copy_within(self.start..self.filled, 0);
-            self.filled -= self.start;
-            self.start = 0;
-            if self.buffer.len() - self.filled < READ_SIZE {
-                self.buffer.resize(self.filled + 2 * READ_SIZE, 0);
-            }
-        }
-        &mut self.buffer[self.filled..]
+        self.received.space(READ_SIZE)
     }
 
     fn filled(&mut self, count: usize) {
-        self.filled = (self.filled + count).min(self.buffer.len());
+        self.received.filled(count);
     }
 
     fn find_event(&mut self) -> Result<bool, ProtocolError> {
@@ -294,8 +272,8 @@ impl Protocol for Session {
     }
 
     fn tls_established(&mut self) -> Result<(), ProtocolError> {
-        self.drop_shown();
-        if self.start < self.filled {
+        self.received.drop_shown();
+        if !self.received.unread().is_empty() {
             return Err(out_of_turn("text in the clear behind the reply to STARTTLS", b""));
         }
         Ok(())

@@ -1,0 +1,60 @@
+//! What has been received and not yet been told, for the line-based protocols.
+
+/// Bytes in the order in which they came. What an event shows stays until the next event is looked for.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    bytes: Vec<u8>,
+    start: usize,
+    filled: usize,
+    /// Bytes at the start that the last event shows.
+    shown: usize,
+}
+
+impl Received {
+    /// Room for at least `size` bytes more.
+    pub fn space(&mut self, size: usize) -> &mut [u8] {
+        self.drop_shown();
+        if self.bytes.len() - self.filled < size {
+            self.bytes.copy_within(self.start..self.filled, 0);
+            self.filled -= self.start;
+            self.start = 0;
+            if self.bytes.len() - self.filled < size {
+                self.bytes.resize((self.filled + size).max(self.bytes.len() * 3 / 2), 0);
+            }
+        }
+        &mut self.bytes[self.filled..]
+    }
+
+    /// Says that `count` bytes were read into the room.
+    pub fn filled(&mut self, count: usize) {
+        self.filled = (self.filled + count).min(self.bytes.len());
+    }
+
+    /// What no event has shown yet, from what is shown now on.
+    pub fn unread(&self) -> &[u8] {
+        &self.bytes[self.start..self.filled]
+    }
+
+    /// The first bytes, which an event shows.
+    pub fn first(&self, count: usize) -> &[u8] {
+        &self.bytes[self.start..self.start + count]
+    }
+
+    /// Says that the next event shows so many bytes.
+    pub fn show(&mut self, count: usize) {
+        self.shown = count;
+    }
+
+    /// Leaves bytes out that no event shows.
+    pub fn skip(&mut self, count: usize) {
+        self.start += count;
+    }
+
+    /// Drops what the last event showed.
+    pub fn drop_shown(&mut self) {
+        self.start += std::mem::take(&mut self.shown);
+        if self.start == self.filled {
+            (self.start, self.filled) = (0, 0);
+        }
+    }
+}
