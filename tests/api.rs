@@ -228,3 +228,30 @@ fn help_knows_the_interface_and_the_language() {
     assert!(!all.contains('%'), "{all}");
     assert!(session.evaluate("(help 'with-imap-connection)").text().starts_with("(with-imap-connection (mb host . options) . body)\n"));
 }
+
+#[test]
+fn a_program_gets_the_letter_and_its_failure_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut session, sandbox) = session();
+    let before = sandbox.received().len();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let script = format!("cat > {}; echo \\\"$@\\\" > {}", path("letter"), path("arguments"));
+    let sent = session.evaluate(&format!(
+        "(send-smtp '(:program \"sh\" \"-c\" \"{script}\" \"sendmail\") \"joe@example.org\" '(\"a@x.org\" \"b@x.org\") \"Subject: x\n\n.\nGr\u{fc}\u{df}e\n\")"
+    ));
+    assert_eq!(sent.text(), "t");
+    assert_eq!(std::fs::read_to_string(path("letter")).unwrap(), "Subject: x\n\n.\nGr\u{fc}\u{df}e\n");
+    assert_eq!(std::fs::read_to_string(path("arguments")).unwrap(), "-i -f joe@example.org -- a@x.org b@x.org\n");
+    for (program, expected) in [
+        (
+            "\"sh\" \"-c\" \"cat > /dev/null; echo no such user >&2; exit 67\"",
+            "sh ended with 67 (the server said: no such user) [:error-response]",
+        ),
+        ("\"/no/such/program\"", "cannot run /no/such/program: "),
+    ] {
+        let failed =
+            session.evaluate(&format!("(send-smtp '(:program {program}) \"joe@example.org\" \"a@x.org\" \"Subject: x\n\nx\n\")")).text();
+        assert!(failed.starts_with("Error: send-smtp: ") && failed.contains(expected), "{failed}");
+    }
+    assert_eq!(sandbox.received().len(), before, "a program needs no server");
+}

@@ -47,7 +47,7 @@ host: a string, or a list (\"host\" :port n :ssl t :starttls t).
 :user :password  strings.
 :port  an integer; 993 with TLS from the first byte, else 143.
 :timeout  seconds, 30: the longest wait for the server to say the next thing.
-:tls  :implicit (TLS from the first byte), :starttls, or :none. Without it port 993 means :implicit, a host on this machine may be plain, and any other is reached by STARTTLS.
+:tls  :implicit (TLS from the first byte), :starttls, or :none. Without it port 993 means :implicit, a host on this machine may be plain unless :ca-file or :client-identity is given, and any other is reached by STARTTLS.
 :ca-file  a PEM file of authorities that are trusted besides the system's.
 :client-identity  \"file.p12\", (:pkcs12 \"file\" \"password\") or (:pem \"certificate\" \"key\").
 :verify  nil accepts any certificate, which lets others read along.

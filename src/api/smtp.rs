@@ -3,6 +3,7 @@
 use super::connections::{host_name, port, read_option};
 use super::mailbox::{failed, state};
 use super::sets::required;
+use super::values::without_crlf;
 use crate::client::smtp::{Envelope, Refused, SmtpAuth};
 use crate::client::{ConnectOptions, Credentials, SmtpClient, TlsMode};
 use crate::condition::{Condition, Identifier, escape_controls};
@@ -189,8 +190,7 @@ fn pipe(call: &Call<'_>, words: &[String], envelope: &Envelope<'_>, letter: &[u8
         }
         String::from_utf8_lossy(&text).trim().to_owned()
     });
-    let lines: Vec<u8> = String::from_utf8_lossy(letter).replace("\r\n", "\n").into_bytes();
-    let lines = if letter.is_ascii() || std::str::from_utf8(letter).is_ok() { lines } else { letter.to_vec() };
+    let lines = without_crlf(letter);
     let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&lines));
     let status = child.wait().map_err(|cause| broken(&cause))?;
     let said = words_of_stderr.join().unwrap_or_default();
@@ -198,7 +198,7 @@ fn pipe(call: &Call<'_>, words: &[String], envelope: &Envelope<'_>, letter: &[u8
         let code = status.code().map_or_else(|| "by a signal".into(), |code| format!("with {code}"));
         return Err(Condition::new(Identifier::ErrorResponse, format!("{}: {program} ended {code}", call.name())).with_server_string(said));
     }
-    // A program that did not want the whole letter and says that all is well is believed only when it took it.
+    // A program that says all is well without having read the whole letter is not believed.
     written.map_err(|cause| broken(&cause))
 }
 

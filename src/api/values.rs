@@ -24,7 +24,8 @@ pub(super) fn text(bytes: &[u8]) -> String {
     }
 }
 
-fn without_crlf(bytes: &[u8]) -> Cow<'_, [u8]> {
+/// The bytes with LF for every CR LF.
+pub(super) fn without_crlf(bytes: &[u8]) -> Cow<'_, [u8]> {
     let mut rest = bytes;
     let mut lines = Vec::new();
     while let Some(at) = memchr::memmem::find(rest, b"\r\n") {

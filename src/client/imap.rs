@@ -9,7 +9,7 @@ use crate::proto::imap::sequence::{Bound, Members};
 use crate::proto::imap::{
     Capabilities, Command, Completion, Data, Event, SearchKey, SelectedMailbox, SequenceSet, Session, Status, StatusKind,
 };
-use crate::transport::{Connection, Pace};
+use crate::transport::Connection;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -127,10 +127,7 @@ impl ImapClient {
     /// Logs out and closes the stream, whatever the server says. Safe to call again.
     pub fn close(&mut self) {
         if !self.is_closed() && self.connection.session_ref().in_flight() == 0 {
-            if let Some(pace) = self.connection.stream().pace() {
-                let (idle, total) = (pace.idle.min(LONGEST_FAREWELL), pace.total.min(LONGEST_FAREWELL));
-                self.connection.stream().set_pace(Pace { idle, total, ..pace });
-            }
+            self.connection.hurry(LONGEST_FAREWELL);
             let _ = self.run(Command::logout(), &mut |_| Ok(())); // the stream is closed in any case
         }
         self.connection.close();

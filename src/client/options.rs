@@ -40,7 +40,8 @@ impl Credentials {
 pub struct ConnectOptions {
     /// The port; by default the protocol's own, for IMAP 993 with [`TlsMode::Implicit`], else 143.
     pub port: Option<u16>,
-    /// Encryption; by default implicit on the protocol's port for that, none when the bytes stay on this machine, else STARTTLS.
+    /// Encryption; by default implicit on the protocol's port for that, none when the bytes stay on this machine and no CA file or
+    /// identity is given, else STARTTLS.
     pub tls: Option<TlsMode>,
     /// Certificates.
     pub tls_options: TlsOptions,

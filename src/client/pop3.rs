@@ -4,13 +4,13 @@ use super::error::Error;
 use super::options::{ConnectOptions, Credentials, Ports};
 use crate::proto::imap::{Completion, StatusKind};
 use crate::proto::pop3::{Command, Event, Handle, Reply, Session};
-use crate::transport::{Connection, Connector, Pace};
+use crate::transport::{Connection, Connector};
 use md5::{Digest, Md5};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Nobody waits longer for a server to say good-bye; what was marked is removed with it, so it is longer than IMAP's.
-const LONGEST_FAREWELL: Duration = Duration::from_secs(30);
+const LONGEST_FAREWELL: Duration = Duration::from_secs(60);
 
 /// Letters asked for before the first has come, where the server takes that (RFC 2449 6.6).
 const WINDOW: usize = 20;
@@ -227,9 +227,7 @@ impl PopClient {
         if self.is_closed() {
             return Ok(());
         }
-        if let Some(pace) = self.connection.stream().pace() {
-            self.connection.stream().set_pace(Pace { idle: pace.idle.min(LONGEST_FAREWELL), ..pace });
-        }
+        self.connection.hurry(LONGEST_FAREWELL);
         let result = self.line(Command::quit());
         self.connection.close();
         match result {

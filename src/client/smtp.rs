@@ -5,7 +5,7 @@ use super::options::{ConnectOptions, Credentials, Ports};
 use crate::proto::EncodeError;
 use crate::proto::imap::{Completion, StatusKind};
 use crate::proto::smtp::{Command, Event, Handle, MailOptions, Reply, Session};
-use crate::transport::{Connection, Connector, Pace, TransportError};
+use crate::transport::{Connection, Connector, TransportError};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::net::IpAddr;
@@ -152,10 +152,7 @@ impl SmtpClient {
     /// QUIT, then closes the stream. Safe to call again.
     pub fn close(&mut self) {
         if !self.is_closed() && self.connection.session_ref().in_flight() == 0 {
-            if let Some(pace) = self.connection.stream().pace() {
-                let (idle, total) = (pace.idle.min(LONGEST_FAREWELL), pace.total.min(LONGEST_FAREWELL));
-                self.connection.stream().set_pace(Pace { idle, total, ..pace });
-            }
+            self.connection.hurry(LONGEST_FAREWELL);
             let _ = self.run(Command::quit()); // the stream is closed in any case
         }
         self.connection.close();

@@ -7,6 +7,7 @@ use super::tls::{self, TlsOptions};
 use super::trace::Trace;
 use crate::proto::{Protocol, ProtocolError, Secret};
 use std::io::{Read, Write};
+use std::time::Duration;
 use thiserror::Error;
 
 /// A stream and the session that speaks over it.
@@ -156,6 +157,13 @@ impl<S: Protocol> Connection<S> {
         }
         let sent = self.stream.write_all(outgoing.bytes()).and_then(|()| self.stream.flush());
         Ok(sent.map_err(|error| TransportError::from_io(&error, self.timeout_seconds))?)
+    }
+
+    /// From now on nothing is waited for longer than this.
+    pub fn hurry(&mut self, longest: Duration) {
+        if let Some(pace) = self.stream.pace() {
+            self.stream.set_pace(Pace { idle: pace.idle.min(longest), total: pace.total.min(longest), ..pace });
+        }
     }
 
     /// Closes the stream at once, whatever is in flight.

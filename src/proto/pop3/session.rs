@@ -123,17 +123,6 @@ impl Session {
         self.sent.len() + self.waiting.len()
     }
 
-    /// Copies bytes in.
-    pub fn receive(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let space = self.space();
-            let count = space.len().min(bytes.len());
-            space[..count].copy_from_slice(&bytes[..count]);
-            self.filled(count);
-            bytes = &bytes[count..];
-        }
-    }
-
     /// The event that was found last.
     pub fn current_event(&self) -> Event<'_> {
         let bytes = |count: usize| self.received.first(count);
