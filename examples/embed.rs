@@ -17,12 +17,11 @@ const SCRIPT: &str = r#"
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options {
-        arguments: Vec::new(),
         output: Box::new(|text| {
             print!("{text}");
             Ok(())
         }),
-        warnings: Box::new(|condition| eprintln!("warning: {condition}")),
+        ..Options::default()
     };
     let mut host = Host::new(options)?;
     let setup = Setup::sandboxed(postoffice::sandbox::Options::default())?;

@@ -39,6 +39,8 @@ pub enum Identifier {
     Unsupported,
     /// A file could not be read or written.
     File,
+    /// An untrusted script may not do this.
+    NotAllowed,
     /// An error of the script itself or of the interpreter: `(error "…")`, an unbound variable, a wrong type.
     ProgramError,
 }
@@ -62,6 +64,7 @@ impl Identifier {
             Identifier::RecipientsRefused => "recipients-refused",
             Identifier::Unsupported => "unsupported",
             Identifier::File => "file",
+            Identifier::NotAllowed => "not-allowed",
             Identifier::ProgramError => "program-error",
         }
     }
@@ -106,15 +109,16 @@ impl From<&Error> for Condition {
         let identifier = match error {
             Error::Argument(_) => Identifier::SyntaxError,
             Error::Refused { .. } => Identifier::ErrorResponse,
-            Error::Authentication { .. } => Identifier::Authentication,
+            Error::Authentication { .. } | Error::Login { .. } => Identifier::Authentication,
             Error::Insecure(_) => Identifier::Insecure,
             Error::Recipients { .. } => Identifier::RecipientsRefused,
             Error::DeliveryUnknown { .. } => Identifier::ServerShutdownConnection,
             Error::Unsupported(_) => Identifier::Unsupported,
             Error::Bye { .. } | Error::Closed => Identifier::ServerShutdownConnection,
             Error::Protocol(ProtocolError::TooLarge { .. }) => Identifier::ResponseTooLarge,
-            Error::Protocol(_) | Error::Unexpected(_) => Identifier::Unexpected,
+            Error::Protocol(_) | Error::Unexpected(_) | Error::Sent(_) => Identifier::Unexpected,
             Error::File { .. } | Error::Transport(TransportError::File { .. }) => Identifier::File,
+            Error::Transport(TransportError::NotAllowed(_)) => Identifier::NotAllowed,
             Error::Transport(TransportError::Timeout(_)) => Identifier::Timeout,
             Error::Transport(TransportError::Certificate { .. }) => Identifier::Certificate,
             Error::Transport(_) => Identifier::ServerShutdownConnection,

@@ -7,6 +7,7 @@
 //! - [`transport`]: the only sockets: TCP and TLS with deadlines, redirects, traces.
 //! - [`client`]: blocking clients, one method an operation.
 //! - [`condition`]: what goes wrong, as a script sees it.
+//! - [`policy`]: what a program may reach.
 //! - `lisp`: the language without an interpreter: reader, expander, printer.
 //! - `host`: the Scheme engine, and how native functions meet it.
 //! - `api`: the functions that scripts call, in one catalog.
@@ -40,11 +41,12 @@ pub mod command;
 pub mod condition;
 #[cfg(feature = "host")]
 pub mod host;
-#[cfg(feature = "host")]
+#[cfg(any(feature = "host", fuzzing))]
 pub mod lisp;
 pub mod mime;
+pub mod policy;
 pub mod proto;
-#[cfg(feature = "host")]
+#[cfg(any(feature = "host", fuzzing))]
 pub mod repl;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -58,8 +58,10 @@ fn right(parameter: &str) -> &'static str {
         "mail-server" | "login" | "password" | "folder" => "\"x\"",
         "from" | "to" => "\"a@example.org\"",
         "line-count" => "0",
+        "buffer" => "(make-bytevector 1)",
         "letter" | "part" | "attachment" => "(parse-letter \"x\")",
-        "f" => "(lambda (item) item)",
+        "f" | "issue" => "(lambda (item) item)",
+        "receive" => "(lambda (item result) result)",
         "host" | "name" | "destination" | "old-name" | "new-name" | "path" | "capability" => "\"x\"",
         "text" => "\"Subject: x\n\nx\n\"",
         "messages" | "message" => "1",
@@ -68,6 +70,8 @@ fn right(parameter: &str) -> &'static str {
         "info" => "'((1 (\"FLAGS\" ())))",
         "entry" => "'(() \"/\" \"x\")",
         "envelope" => "'(1 2 3 4 5 6 7 8 9 10)",
+        "rows" => "'((1))",
+        "value" | "json" => "\"1\"",
         "address" => "'(\"n\" () \"m\" \"h\")",
         other => panic!("which argument is right for {other}?"),
     }
@@ -113,7 +117,8 @@ fn wrong_arguments_are_syntax_errors_before_a_byte_is_sent() {
             assert_syntax_error(&mut session, name, &format!("({} {all} :{key})", function.name));
             assert_syntax_error(&mut session, name, &format!("({} {all} :{key} t :{key} t)", function.name));
         }
-        for wrong in 0..required.len() {
+        // Any value has its JSON.
+        for wrong in (0..required.len()).filter(|wrong| required[*wrong] != "value") {
             let mut arguments = arguments.clone();
             arguments[wrong] = "#\\x";
             assert_syntax_error(&mut session, name, &format!("({} {})", function.name, arguments.join(" ")));
@@ -163,6 +168,13 @@ fn keys_of_the_wrong_type_are_syntax_errors() {
         ("search-mailbox", "(search-mailbox mb '(:header \"a b\" \"x\"))"),
         ("search-mailbox", "(search-mailbox mb '(:text \"a\\x0;b\"))"),
         ("help", "(help 'no-such-function)"),
+        ("->json", "(let ((v (make-vector 1))) (vector-set! v 0 v) (->json v))"),
+        ("from-json", r#"(from-json "[1,")"#),
+        ("write-csv", "(write-csv '(5))"),
+        ("write-csv", r#"(write-csv '((5)) :separator "ab")"#),
+        ("write-csv", r#"(write-csv '((5)) :separator "\"")"#),
+        ("write-csv", "(write-csv '((5)) :file 5)"),
+        ("print-table", "(print-table '((5)) :columns 5)"),
     ];
     for (name, call) in calls {
         assert_syntax_error(&mut session, name, call);
@@ -254,4 +266,29 @@ fn a_program_gets_the_letter_and_its_failure_is_told() {
         assert!(failed.starts_with("Error: send-smtp: ") && failed.contains(expected), "{failed}");
     }
     assert_eq!(sandbox.received().len(), before, "a program needs no server");
+}
+
+#[test]
+fn a_program_that_does_not_end_is_killed_when_the_user_interrupts() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = folder.path().join("begun");
+    let (mut session, _sandbox) = session();
+    let interrupter = session.host().interrupter();
+    let mark = begun.clone();
+    let user = std::thread::spawn(move || {
+        let pid = loop {
+            match std::fs::read_to_string(&mark) {
+                Ok(text) if text.ends_with('\n') => break text.trim().to_owned(),
+                _ => std::thread::yield_now(),
+            }
+        };
+        interrupter.interrupt();
+        pid
+    });
+    let script = format!("cat > /dev/null; echo $$ > {}; exec sleep 1000", begun.display());
+    let stopped = session
+        .evaluate(&format!("(send-smtp '(:program \"sh\" \"-c\" \"{script}\") \"joe@example.org\" \"a@x.org\" \"Subject: x\n\nx\n\")"));
+    assert_eq!(stopped.text(), "Interrupted");
+    let pid = user.join().unwrap();
+    assert!(!std::process::Command::new("kill").args(["-0", &pid]).stderr(std::process::Stdio::null()).status().unwrap().success());
 }

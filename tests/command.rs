@@ -1,9 +1,7 @@
-//! The command as a user meets it: exit codes, messages, pipes, scripts, replay, Ctrl-C, and the prompt in a terminal.
+//! The command as a user meets it: exit codes, messages, pipes, scripts, replay, Ctrl-C. The prompt in a terminal is in tests/terminal.
 
 mod support;
 
-use postoffice::repl::Transcript;
-use postoffice::repl::transcript::Step;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -12,7 +10,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_postoffice");
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    command.args(arguments).env("POSTOFFICE_PASSWORD", "mypasswd").env_remove("RUST_BACKTRACE").stdin(Stdio::null());
+    command.args(arguments).env("POSTOFFICE_PASSWORD", support::leaks::PASSWORD).env_remove("RUST_BACKTRACE").stdin(Stdio::null());
     command
 }
 
@@ -20,8 +18,11 @@ fn run(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
 }
 
+/// What the command wrote. No password of the tests is in it.
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    support::leaks::check(&text);
+    text
 }
 
 /// Exit code, standard output, standard error.
@@ -46,6 +47,33 @@ fn eval_prints_the_value_and_nothing_else() {
         r#"(with-imap-connection (mb "h" :user "u" :password "p") (select-mailbox mb "inbox") (mailbox-message-count mb))"#,
     ]);
     assert_eq!((code, out.as_str(), error.as_str()), (0, "7\n", ""));
+}
+
+#[test]
+fn json_is_for_other_programs() {
+    assert_eq!(
+        outcome(&["eval", "--json", r#"1 (list :uid 5 :subject "x")"#]),
+        (0, "{\"uid\":5,\"subject\":\"x\"}\n".into(), String::new())
+    );
+    assert_eq!(with_input(&["run", "--json", "-"], "(princ \"seen\") '(1 nil \"a\")"), (0, "seen\n[1,null,\"a\"]\n".into(), String::new()));
+    assert_eq!(outcome(&["eval", "--json", "--untrusted", "(from-json \"[true,1e2]\")"]), (0, "[true,100.0]\n".into(), String::new()));
+    let (code, out, error) = outcome(&["eval", "--json", "(let ((v (make-vector 1))) (vector-set! v 0 v) v)"]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(error.contains("holds itself"), "{error}");
+    let (code, out, error) = outcome(&["eval", "--json", "(error \"no\")"]);
+    assert_eq!((code, out.as_str()), (1, ""), "{error}");
+}
+
+#[test]
+fn csv_goes_to_a_file_whole_and_only_where_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out.csv");
+    let form = format!("(write-csv '((1 \"a;b\" nil)) :columns '(n subject \"x\") :separator \";\" :file {:?})", file.to_str().unwrap());
+    let (code, _, error) = outcome(&["eval", "--untrusted", &form]);
+    assert_eq!((code, file.exists()), (1, false));
+    assert!(error.contains(":not-allowed"), "{error}");
+    assert_eq!(outcome(&["eval", &form]), (0, "nil\n".into(), String::new()));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "n;subject;x\n1;\"a;b\";\n");
 }
 
 #[test]
@@ -88,7 +116,15 @@ fn exit_codes_say_what_happened() {
         outcome(&["run", "/no/such/file.scm"]),
         (1, String::new(), "postoffice: /no/such/file.scm: No such file or directory (os error 2)\n".into())
     );
-    for wrong in [&["--nonsense"][..], &["run"], &["replay"], &["--connect-to", "x", "eval", "1"], &["frobnicate"]] {
+    for wrong in [
+        &["--nonsense"][..],
+        &["run"],
+        &["replay"],
+        &["--connect-to", "x", "eval", "1"],
+        &["--limit", "lines=5", "eval", "1"],
+        &["--limit", "line=x", "eval", "1"],
+        &["frobnicate"],
+    ] {
         let (code, out, error) = outcome(wrong);
         assert_eq!((code, out.as_str()), (2, ""), "{wrong:?}");
         assert!(error.contains("error:"), "{wrong:?}: {error}");
@@ -96,6 +132,9 @@ fn exit_codes_say_what_happened() {
     for (wrong, message) in [
         (&["--mail", "x", "eval", "1"][..], "error: --mail needs a sandbox"),
         (&["--mail", "x", "--connect-to", "a=127.0.0.1:1", "replay", "y"], "error: --mail needs a sandbox"),
+        (&["--fault", "server:cut@1", "eval", "1"], "error: --fault needs a sandbox"),
+        (&["--fault", "server:cut@1", "--connect-to", "a=127.0.0.1:1", "replay", "y"], "error: --fault needs a sandbox"),
+        (&["--sandbox", "--fault", "imap:cut@1", "eval", "1"], "expected [imap|pop|smtp[#N]:]client|server:FAULT"),
         (&["sandbox", "--account", "x"], "error: invalid value 'x' for '--account <USER:PASSWORD>': expected USER:PASSWORD"),
         (&["sandbox", "--account", ":x"], "expected USER:PASSWORD"),
         (&["replay", "x", "--time-limit", "0"], "'--time-limit <SECONDS>'"),
@@ -106,6 +145,22 @@ fn exit_codes_say_what_happened() {
     }
     assert!(outcome(&["--version"]).1.starts_with("postoffice 0."));
     assert!(outcome(&["--help"]).1.contains("--connect-to"));
+}
+
+#[test]
+fn a_sandbox_behaves_as_its_faults_say() {
+    let enter = r#"(handler-case (progn (make-imap-connection "h" :user "u" :password "p" :timeout 0.3) :in) (po-error (c) (po-condition-identifier c)))"#;
+    for (faults, told) in [
+        (&["imap:server:cut@60"][..], ":server-shutdown-connection\n:server-shutdown-connection\n"),
+        (&["imap#1:server:stall@60"], ":timeout\n:in\n"),
+        (&["imap#1:server:insert@0=+OK\\r\\n", "imap#2:server:insert@0=* BYE busy\\r\\n"], ":unexpected\n:server-shutdown-connection\n"),
+        (&["pop:server:cut@0"], ":in\n:in\n"),
+    ] {
+        let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
+        let arguments: Vec<&str> = ["--sandbox"].into_iter().chain(faults).chain(["eval"]).collect();
+        let source = format!("{enter} {enter}");
+        assert_eq!(outcome(&[&arguments[..], &[&source]].concat()), (0, told.into(), String::new()));
+    }
 }
 
 #[test]
@@ -286,7 +341,12 @@ fn directives_say_what_they_expect() {
         ("deliver a b c d", "deliver: expected FILE [USER [MAILBOX]]"),
         ("disconnect all", "disconnect: expected nothing"),
         ("deliver missing.eml", "missing.eml: No such file or directory (os error 2)"),
-        ("dance", "unknown directive \"dance\"; known are fresh, account, hosts, deliver and disconnect"),
+        ("dance", "unknown directive \"dance\"; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse and say"),
+        (
+            "fault imap:cut@1",
+            "fault: expected [imap|pop|smtp[#N]:]client|server:FAULT, where FAULT is cut@N, stall@N, byte-at-a-time, drip=SECONDS, \
+             insert@N=TEXT, replace@N=TEXT or double@N..M, got \"imap:cut@1\"",
+        ),
     ] {
         let (_folder, name) = transcript(&format!("user(1): 1\n1\n;;; {directive}\n"));
         let (code, _, error) = outcome(&["replay", &name]);
@@ -425,6 +485,65 @@ fn letters_with_attachments_of_one_sender_are_saved() {
 }
 
 #[test]
+fn the_examples_of_the_help_are_what_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api/examples.repl");
+    let output = command(&["replay", examples.to_str().unwrap()]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let documented: Vec<&str> = postoffice::api::examples::names().collect();
+    let functions = postoffice::api::catalog::TOPICS.iter().flat_map(|topic| topic.functions).map(|function| function.name);
+    let missing: Vec<&str> = functions.filter(|name| !name.starts_with('%') && !documented.contains(name)).collect();
+    assert!(missing.is_empty(), "without an example: {missing:?}");
+    let (_, out, _) = outcome(&["eval", "(help 'fetch-field)"]);
+    assert!(out.contains("\nExample:\n  user(26): (setq info (fetch-parts mb '(4 7)"), "{out}");
+}
+
+#[test]
+fn help_and_apropos_find_what_is_meant() {
+    assert_eq!(
+        outcome(&["eval", "(apropos \"unsubscribe\")"]).1,
+        "  (unsubscribe-mailbox mb name)\n      Removes a mailbox from the subscribed ones; its messages stay\nnil\n"
+    );
+    assert!(outcome(&["eval", "(apropos 'flag)"]).1.starts_with("  (alter-flags mb messages &key"));
+    assert_eq!(outcome(&["eval", "(apropos \"zzzz\")"]).1, "nothing is known of \"zzzz\"\nnil\n");
+    assert!(outcome(&["eval", "(help \"fetching\")"]).1.starts_with("Fetching:\n  (fetch-parts mb messages parts &key uid raw)\n"));
+    assert!(outcome(&["eval", "(help 'fetch-partz)"]).2.contains("nothing is known of fetch-partz; did you mean fetch-parts?"));
+}
+
+#[test]
+fn the_documents_are_those_that_the_program_makes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    for (file, arguments) in [("reference.md", &["reference"][..]), ("postoffice.1", &["reference", "--man"])] {
+        let kept = std::fs::read_to_string(folder.join(file)).unwrap();
+        assert!(kept == outcome(arguments).1, "docs/{file} is stale: postoffice {} > docs/{file}", arguments.join(" "));
+    }
+}
+
+#[test]
+fn shells_complete_the_commands_arguments() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, out, _) = outcome(&["completions", shell]);
+        assert!(code == 0 && out.contains("postoffice") && out.contains("connect-to"), "{shell}");
+    }
+    let (_, script, _) = outcome(&["completions", "bash"]);
+    let checked = Command::new("bash").args(["-n", "-c", &script]).output().unwrap();
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
+}
+
+#[test]
+fn a_panic_of_the_interpreter_is_an_error_and_prints_nothing_else() {
+    let (code, _, error) = outcome(&["eval", "(make-string -1 #\\a)"]);
+    assert!(code == 1 && error.starts_with("expression:1:1: error: internal error of the interpreter: "), "{error}");
+    assert!(!error.contains("panicked"), "{error}");
+}
+
+#[test]
+fn a_form_at_a_piped_prompt_can_read_the_next_line() {
+    let (_, out, _) = with_input(&[], "(list (read-line))\nnext\n(+ 1 2)\n");
+    assert_eq!(out, "user(1): (\"next\")\nuser(2): 3\nuser(3): \n");
+}
+
+#[test]
 fn the_examples_run() {
     let sandbox = postoffice::sandbox::Sandbox::start(Default::default()).unwrap();
     let cargo = |arguments: &[&str]| {
@@ -443,136 +562,6 @@ fn the_prompt_takes_input_from_a_pipe() {
     assert_eq!((code, error.as_str()), (0, ""));
     assert!(out.starts_with("user(1): 3\nuser(2): Error: car: "), "{out}");
     assert_eq!(with_input(&[], "(exit 4)\n").0, 4);
-}
-
-/// A terminal of its own, driven by tmux.
-struct Terminal {
-    name: String,
-}
-
-impl Terminal {
-    fn open(name: &str, arguments: &str) -> Option<Terminal> {
-        Terminal::run(name, &format!("{BINARY} {arguments}"))
-    }
-
-    fn run(name: &str, command: &str) -> Option<Terminal> {
-        let name = format!("postoffice-{name}-{}", std::process::id());
-        let started =
-            Command::new("tmux").args(["-L", &name, "-f", "/dev/null", "new-session", "-d", "-x", "200", "-y", "50", command]).status();
-        match started {
-            Ok(status) => assert!(status.success()),
-            Err(_) => {
-                assert!(std::env::var("POSTOFFICE_REAL_SERVERS").is_err(), "tmux is missing");
-                return None;
-            }
-        }
-        Some(Terminal { name })
-    }
-
-    fn tmux(&self, arguments: &[&str]) -> Output {
-        Command::new("tmux").args(["-L", &self.name]).args(arguments).output().unwrap()
-    }
-
-    fn type_line(&self, line: &str) {
-        self.tmux(&["send-keys", "-l", "--", line]);
-        self.tmux(&["send-keys", "Enter"]);
-    }
-
-    fn press(&self, key: &str) {
-        self.tmux(&["send-keys", key]);
-    }
-
-    /// All that was shown, scrolled away or not.
-    fn screen(&self) -> String {
-        text(&self.tmux(&["capture-pane", "-p", "-J", "-S", "-", "-t", "0"]).stdout).trim_end().to_owned()
-    }
-
-    /// Waits until the screen ends with this.
-    fn wait_for(&self, end: &str) -> String {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        loop {
-            let screen = self.screen();
-            if screen.ends_with(end.trim_end()) {
-                return screen;
-            }
-            assert!(std::time::Instant::now() < deadline, "waited for {end:?}; the screen is\n{screen}");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        self.tmux(&["kill-server"]);
-    }
-}
-
-#[test]
-fn keys_at_the_prompt() {
-    let Some(terminal) = Terminal::run("keys", &format!("{BINARY}; echo code $?; exec sleep 600")) else { return };
-    terminal.wait_for("user(1):");
-    terminal.press("C-c");
-    terminal.wait_for("user(1): \nuser(1):");
-    terminal.type_line("");
-    terminal.wait_for("user(1): \nuser(1): \nuser(1):");
-    terminal.type_line("(+ 1 2) (+ 3 4)");
-    terminal.wait_for("user(1): (+ 1 2) (+ 3 4)\n3\n7\nuser(2):");
-    terminal.type_line("(list 1");
-    terminal.tmux(&["send-keys", "-l", "2"]);
-    terminal.press("C-c");
-    terminal.wait_for("\n2\nuser(2):");
-    terminal.type_line("(progn (princ \"ready\") (loop))");
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    terminal.press("C-c");
-    terminal.wait_for("ready\nInterrupted\nuser(3):");
-    terminal.press("C-c");
-    terminal.wait_for("user(3): \nuser(3):");
-    terminal.press("C-d");
-    terminal.wait_for("code 0");
-    let Some(terminal) = Terminal::run("exit", &format!("{BINARY}; echo code $?; exec sleep 600")) else { return };
-    terminal.wait_for("user(1):");
-    terminal.type_line("(progn (princ \"bye\") (exit 5))");
-    terminal.wait_for("\nbyecode 5");
-}
-
-#[test]
-fn a_report_begins_on_a_fresh_line_of_the_terminal() {
-    let command = format!("{BINARY} eval '(progn (princ \"unfinished\") (car 5))'; echo code $?; exec sleep 600");
-    let Some(terminal) = Terminal::run("fresh-line", &command) else { return };
-    let screen = terminal.wait_for("code 1");
-    assert!(screen.starts_with("unfinished\nexpression:1:"), "{screen}");
-}
-
-#[test]
-fn the_manuals_session_typed_line_by_line_shows_the_same() {
-    let Some(terminal) = Terminal::open("manual", "--sandbox") else { return };
-    let transcript = Transcript::parse(include_str!("golden/imap-session.repl")).unwrap();
-    let mut number = 1;
-    terminal.wait_for("user(1):");
-    for step in transcript.steps {
-        let (input, reply) = match step {
-            Step::Directive { .. } => ("(sandbox-deliver \"Subject: hello\n\nhello\n\" :user \"myacct\")".to_owned(), "69".to_owned()),
-            Step::Exchange(exchange) => (exchange.input, exchange.reply),
-        };
-        for line in input.lines() {
-            terminal.type_line(line);
-        }
-        number += 1;
-        let screen = terminal.wait_for(&format!("\nuser({number}):"));
-        let shown = screen.rsplit_once(&format!("user({}): ", number - 1)).unwrap().1.rsplit_once('\n').unwrap().0;
-        let lines = input.lines().count();
-        let came: Vec<&str> = shown.lines().skip(lines).collect();
-        let expected: Vec<String> = reply.lines().map(|line| line.trim_end().to_owned()).collect();
-        assert!(
-            postoffice::repl::matching::matches(&expected.join("\n"), &came.join("\n")),
-            "{input}\nexpected:\n{reply}\ncame:\n{}",
-            came.join("\n")
-        );
-    }
-    terminal.type_line("(+ 1");
-    terminal.type_line("\"a\"");
-    terminal.type_line(")");
-    assert!(terminal.wait_for(&format!("\nuser({}):", number + 1)).contains("Error: +"));
 }
 
 /// A folder of letters for the sandbox.

@@ -5,7 +5,6 @@ mod support;
 use postoffice::client::{Credentials, ImapClient};
 use postoffice::command::arguments::Global;
 use postoffice::command::{Setup, attach, replay_text};
-use postoffice::proto::Secret;
 use postoffice::repl::{Environment, Limits, Session, replay};
 use postoffice::sandbox::{Options, Sandbox, seed};
 use postoffice::transport::Connector;
@@ -50,7 +49,7 @@ impl Environment for Delivering<'_> {
 }
 
 fn manual_account(server: &Server) -> ImapClient {
-    let credentials = Credentials { user: server.user.clone(), password: Secret::new("mypasswd") };
+    let credentials = Credentials::new(format!("manual-{}", server.user), "mypasswd");
     ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials, &server.options()).unwrap()
 }
 
@@ -84,11 +83,11 @@ fn the_manuals_session_agrees_on_dovecot() {
 
     let text = include_str!("golden/imap-session.repl");
     // A user of this test's own, and the order in which this server tells what it has expunged.
-    let text = text.replace("\"myacct\"", &format!("{:?}", server.user)).replace("(1 1 1 1 1 1 1)", "(7 6 5 4 3 2 1)");
+    let text = text.replace("\"myacct\"", &format!("\"manual-{}\"", server.user)).replace("(1 1 1 1 1 1 1)", "(7 6 5 4 3 2 1)");
     let mut connector = Connector::default();
     connector.redirects.push(format!("mailmachine.franz.com=127.0.0.1:{}", server.port).parse().unwrap());
     let mut session = Session::new(Vec::new()).unwrap();
-    attach(session.host(), &Setup { connector, router: None });
+    attach(session.host(), &Setup { connector, router: None, limits: Default::default() });
     let outcome =
         replay(&text, "imap-session.repl", Path::new("."), &mut session, &mut Delivering(&server), &Limits::default(), &mut |_, _| {})
             .unwrap();

@@ -27,6 +27,7 @@ fn session() -> Session {
             Ok(())
         }),
         warnings: Box::new(move |condition| warned.lock().unwrap().push(condition.to_string())),
+        ..Options::default()
     };
     Session { host: Host::new(options).unwrap(), output, warnings }
 }

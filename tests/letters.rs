@@ -275,6 +275,8 @@ fn no_line_end_gets_into_a_header() {
     assert_eq!(refused(|letter| letter.headers = vec![("X: y\r\nZ".to_owned(), "a".to_owned())]), "header name: \"X: y\\r\\nZ\" is none");
     assert_eq!(refused(|letter| letter.headers = vec![("bcc".to_owned(), "a@x".to_owned())]), "header bcc: set it by its own option");
     assert_eq!(refused(|letter| letter.to = vec!["a@x> SIZE=1".to_owned()]), "To: expected an address, got \"a@x> SIZE=1\"");
+    assert_eq!(refused(|letter| letter.to = vec!["\"joe@x.org\"".to_owned()]), "To: expected an address, got \"\\\"joe@x.org\\\"\"");
+    assert!(refused(|letter| letter.attachments[0].content_type = Some(format!("a/{}", "b".repeat(999)))).starts_with("content type: "));
     assert_eq!(refused(|letter| letter.from = String::new()), "From: expected an address, got \"\"");
     assert_eq!(
         refused(|letter| letter.attachments[0].content_type = Some("a/b\r\nX: y".to_owned())),

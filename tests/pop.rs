@@ -2,11 +2,9 @@
 
 mod support;
 
-use postoffice::client::pop3::PopAuth;
 use postoffice::client::{ConnectOptions, Error, PopClient, TlsMode};
-use postoffice::condition::{Condition, Identifier};
 use postoffice::transport::{Connector, TlsOptions};
-use support::script::{Peer, Script};
+use support::script::Script;
 use support::{Server, empty, on_every_server};
 
 const LETTER: &str = "From: jkf <jkf@example.org>\nSubject: first\n\nhello\n.\n..dots\nFrom here\n";
@@ -16,19 +14,12 @@ fn options(server: &Server) -> ConnectOptions {
 }
 
 fn connect(server: &Server) -> PopClient {
-    PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), None, &options(server)).unwrap()
+    PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), &options(server)).unwrap()
 }
 
 /// A mailbox with three letters.
 fn filled(server: &Server) {
     server.with_letters(&[LETTER, "Subject: second\n\nx\n", LETTER]).close();
-}
-
-fn identifier<T>(result: Result<T, Error>) -> Identifier {
-    match result {
-        Ok(_) => panic!("expected an error"),
-        Err(error) => Condition::from(&error).identifier,
-    }
 }
 
 #[test]
@@ -82,7 +73,7 @@ fn marked_letters_go_at_the_end_and_only_then() {
 /// A new connection, once the server has noticed that the last one is gone.
 fn again(server: &Server) -> PopClient {
     loop {
-        match PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), None, &options(server)) {
+        match PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), &options(server)) {
             Ok(client) => return client,
             Err(Error::Authentication { words, .. }) if words.contains("IN-USE") => std::thread::yield_now(),
             Err(error) => panic!("{error}"),
@@ -91,100 +82,20 @@ fn again(server: &Server) -> PopClient {
 }
 
 #[test]
-fn every_way_of_logging_in_and_of_encryption_works() {
+fn every_way_of_encryption_works() {
     on_every_server(|server| {
-        for auth in [None, Some(PopAuth::Login), Some(PopAuth::Plain)] {
-            PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), auth, &options(server)).unwrap().close().unwrap();
-        }
         for (mode, port) in [(TlsMode::Implicit, server.pops_port), (TlsMode::StartTls, server.pop_port), (TlsMode::None, server.pop_port)]
         {
             let tls_options = TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
             let options = ConnectOptions { port: Some(port), tls: Some(mode), tls_options, ..server.options() };
-            let mut client = PopClient::connect(&Connector::default(), "localhost", &server.credentials(), None, &options).unwrap();
+            let mut client = PopClient::connect(&Connector::default(), "localhost", &server.credentials(), &options).unwrap();
             assert_eq!(client.is_encrypted(), mode != TlsMode::None);
             client.close().unwrap();
         }
     });
     let server = Server::sandbox(empty());
-    PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), Some(PopAuth::Apop), &options(&server)).unwrap();
+    PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), &options(&server)).unwrap();
     assert!(server.received().iter().any(|command| command.starts_with("APOP user ")));
-}
-
-fn scripted<T>(
-    script: impl FnOnce(&mut Peer) + Send + 'static,
-    operation: impl FnOnce(&mut PopClient) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let script = Script::run(|peer| {
-        peer.say("+OK hello\r\n");
-        peer.answer("-ERR no CAPA\r\n");
-        peer.answer("+OK\r\n");
-        peer.answer("+OK\r\n");
-        peer.answer("-ERR no CAPA\r\n");
-        peer.answer("+OK 2 200\r\n");
-        script(peer);
-    });
-    let credentials = postoffice::client::Credentials { user: "user".into(), password: postoffice::proto::Secret::new("sesame-open") };
-    let options = ConnectOptions { port: Some(script.address.port()), ..ConnectOptions::default() };
-    operation(&mut PopClient::connect(&Connector::default(), "127.0.0.1", &credentials, None, &options)?)
-}
-
-#[test]
-fn a_letter_never_becomes_a_reply_and_never_comes_short() {
-    let letter = scripted(
-        |peer| {
-            peer.answer("+OK\r\na\n.\n+OK injected\r\n..\r\n.\r\n");
-            peer.answer("+OK 1 1\r\n");
-            peer.hear_rest();
-        },
-        |client| {
-            let letter = client.letter(1, None)?;
-            client.stat()?;
-            Ok(letter)
-        },
-    );
-    assert_eq!(letter.unwrap(), b"a\n.\n+OK injected\r\n.\r\n");
-    let short = scripted(
-        |peer| {
-            peer.answer("+OK\r\nhalf a let");
-            peer.hang_up()
-        },
-        |client| client.letter(1, None),
-    );
-    assert_eq!(identifier(short), Identifier::ServerShutdownConnection);
-}
-
-#[test]
-fn replies_out_of_turn_and_endless_ones_end_the_connection() {
-    for (answer, expected) in [
-        ("hello\r\n".to_owned(), Identifier::Unexpected),
-        ("+OKAY 1 1\r\n".to_owned(), Identifier::Unexpected),
-        ("+OK 1 1\n".to_owned(), Identifier::Unexpected),
-        ("+ more\r\n".to_owned(), Identifier::Unexpected),
-        ("+OK one two\r\n".to_owned(), Identifier::Unexpected),
-        ("+OK 99999999999999999999 1\r\n".to_owned(), Identifier::Unexpected),
-        (format!("+OK {}", "x".repeat(100_000)), Identifier::ResponseTooLarge),
-    ] {
-        let result = scripted(
-            move |peer| {
-                peer.answer(&answer);
-                peer.hear_rest();
-            },
-            PopClient::stat,
-        );
-        assert_eq!(identifier(result), expected);
-    }
-}
-
-#[test]
-fn a_long_line_in_a_letter_is_taken() {
-    let letter = scripted(
-        |peer| {
-            peer.answer(&format!("+OK\r\n{}\r\n.\r\n", "x".repeat(200_000)));
-            peer.hear_rest();
-        },
-        |client| client.letter(1, None),
-    );
-    assert_eq!(letter.unwrap().len(), 200_002);
 }
 
 #[test]
@@ -204,9 +115,9 @@ fn stls_that_fails_never_falls_back() {
             peer.hear_rest();
         });
         let connector = Connector { loopback_is_exposed: true, ..Connector::default() };
-        let credentials = postoffice::client::Credentials { user: "user".into(), password: postoffice::proto::Secret::new("sesame-open") };
+        let credentials = postoffice::client::Credentials::new("user", "sesame-open");
         let options = ConnectOptions { port: Some(script.address.port()), ..ConnectOptions::default() };
-        assert!(PopClient::connect(&connector, "127.0.0.1", &credentials, None, &options).is_err());
+        assert!(PopClient::connect(&connector, "127.0.0.1", &credentials, &options).is_err());
         let heard = script.heard();
         assert!(heard.iter().all(|line| ["CAPA", "STLS"].contains(&line.as_str())), "{heard:?}");
     }

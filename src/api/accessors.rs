@@ -1,9 +1,8 @@
 //! What a mailbox object knows without asking the server, and the parts of a mailbox list's entry.
 
 use super::flags::flag_list;
-use super::mailbox::{mailbox, pop_mailbox};
+use super::mailbox::{failed, mailbox, pop_mailbox};
 use super::sets::required;
-use crate::client::ImapClient;
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
 use crate::proto::imap::SelectedMailbox;
@@ -66,8 +65,9 @@ pub(super) fn mailbox_is_read_only(call: &Call<'_>) -> Answer {
 
 pub(super) fn mailbox_separator(call: &Call<'_>) -> Answer {
     let mailbox = mailbox(call)?;
-    let client = mailbox.client();
-    Ok(ImapClient::separator(&client).map_or_else(host::nil, host::string))
+    let mut client = mailbox.client();
+    let separator = client.separator().map_err(|error| failed(call, &error, false))?;
+    Ok(separator.map_or_else(host::nil, host::string))
 }
 
 /// Part `index` of a list that has `length` parts or more.

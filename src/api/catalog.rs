@@ -1,7 +1,8 @@
 //! The one table of all functions: name, lambda list, docstring, function. Help, completion and the reference are read from it.
 
 use super::{
-    accessors, connections, envelope, fetching, files, help, letters, mailboxes, messages, parts, pop, sandbox, searching, sending, smtp,
+    accessors, connections, envelope, fetching, files, help, json, letters, mailboxes, messages, parts, pieces, pipeline, pop, read_ahead,
+    sandbox, searching, sending, smtp, tables,
 };
 use crate::host::{Function, Run};
 
@@ -19,12 +20,14 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Mailboxes", functions: MAILBOXES },
     Topic { title: "What a mailbox object knows", functions: ACCESSORS },
     Topic { title: "Fetching", functions: FETCHING },
+    Topic { title: "Many calls at once", functions: MANY },
     Topic { title: "Changing", functions: CHANGING },
     Topic { title: "Envelopes", functions: ENVELOPES },
     Topic { title: "POP", functions: POP },
     Topic { title: "SMTP", functions: SMTP },
     Topic { title: "Headers and addresses", functions: HEADERS },
     Topic { title: "Letters and their parts", functions: LETTERS },
+    Topic { title: "Output for other programs", functions: OUTPUT },
     Topic { title: "Help and sandbox", functions: OTHERS },
 ];
 
@@ -40,17 +43,20 @@ const fn native(
 const CONNECTIONS: &[Function] = &[
     native(
         "make-imap-connection",
-        "(host &key user password port timeout tls ca-file client-identity verify)",
+        "(host &key user password token auth port timeout tls ca-file client-identity verify limits)",
         connections::make_imap_connection,
         "Connects to an IMAP server and logs in. Returns a mailbox object on which nothing is selected yet.
 host: a string, or a list (\"host\" :port n :ssl t :starttls t).
 :user :password  strings.
+:auth  :login, :plain, :scram-sha-256, :oauthbearer, :xoauth2 or :external (the certificate of :client-identity says who it is); without it the strongest that the server offers.
+:token  a string, a bearer token in the place of the password.
 :port  an integer; 993 with TLS from the first byte, else 143.
-:timeout  seconds, 30: the longest wait for the server to say the next thing.
+:timeout  seconds, 30: the longest wait for the server to say the next thing; a whole reply may take five times as long, and longer while it makes progress.
 :tls  :implicit (TLS from the first byte), :starttls, or :none. Without it port 993 means :implicit, a host on this machine may be plain unless :ca-file or :client-identity is given, and any other is reached by STARTTLS.
 :ca-file  a PEM file of authorities that are trusted besides the system's.
 :client-identity  \"file.p12\", (:pkcs12 \"file\" \"password\") or (:pem \"certificate\" \"key\").
 :verify  nil accepts any certificate, which lets others read along.
+:limits  how much the server may send before :response-too-large, for example '(:literal 100000000 :line 1000000); the README has a table of them.
 Errors: :insecure before a password would travel in the clear, :certificate, :authentication, :timeout, :server-shutdown-connection. Then nothing stays open.",
     ),
     native(
@@ -314,9 +320,9 @@ f mb messages parts :uid  as for for-each-letter. Errors: :error-response.",
     ),
     native(
         "%fetch-batch",
-        "(mb messages parts &key uid raw)",
+        "(mb messages parts next &key uid raw)",
         fetching::fetch_batch,
-        "One batch of for-each-letter, of either kind of mailbox. Arguments and result as for fetch-parts.",
+        "One batch of for-each-letter, of either kind of mailbox. next: the batch behind it, which is asked for meanwhile, or (). The other arguments and the result as for fetch-parts.",
     ),
     Function {
         name: "for-each-letter",
@@ -326,10 +332,11 @@ f: a function of one argument; it may use mb itself. mb: a mailbox object; on a 
 Errors: those of fetch-parts and of f; then the rest is not fetched.",
         run: Run::Scheme(
             "(lambda (f mb messages parts &key uid raw)
-               (dolist (batch (%letter-batches f mb messages parts :uid uid))
-                 (dolist (item (%fetch-batch mb batch parts :uid t :raw raw))
-                   (f item)))
-               t)",
+               (do ((batches (%letter-batches f mb messages parts :uid uid) (%cdr batches)))
+                   ((null? batches) t)
+                 (let ((next (if (null? (%cdr batches)) '() (%car (%cdr batches)))))
+                   (dolist (item (%fetch-batch mb (%car batches) parts next :uid uid :raw raw))
+                     (f item)))))",
         ),
     },
     native(
@@ -340,6 +347,41 @@ Errors: those of fetch-parts and of f; then the rest is not fetched.",
 mb: a mailbox object. message: an integer. path: a string. :uid  t takes message as a unique id.
 :append  t adds to the file, in one go when all is there. :mbox  t writes an entry of an mbox file: a From line, LF line ends, lines that begin with From quoted.
 Returns t. Errors: :file when it cannot be written, :error-response when there is no such message.",
+    ),
+    native(
+        "%begin-letter-sequence",
+        "(mb message &key uid peek)",
+        pieces::begin,
+        "Fetches the letter that fetch-letter-sequence then hands over. Arguments and errors as for with-fetch-letter-sequence.",
+    ),
+    native("%end-letter-sequence", "(mb)", pieces::end, "Lets go of the letter. mb: a mailbox object. Returns nil."),
+    Function {
+        name: "with-fetch-letter-sequence",
+        lambda_list: "((mb message . options) . body)",
+        doc: "Runs the body, in which fetch-letter-sequence hands a letter over in pieces and end-of-letter-p tells whether that was all. Memory stays flat whatever the letter's size, and the connection is free for other commands.
+mb: a mailbox object of either kind. message: an integer. :uid  t takes message as a unique id. :peek  t leaves :\\\\seen alone.
+Returns the value of the body's last form. Errors: those of the body, :error-response when there is no such message.",
+        run: Run::Macro(
+            "(lambda (binding . body)
+               `(let ((%mailbox ,(car binding)))
+                  (%begin-letter-sequence %mailbox ,@(cdr binding))
+                  (unwind-protect (progn ,@body) (%end-letter-sequence %mailbox))))",
+        ),
+    },
+    native(
+        "fetch-letter-sequence",
+        "(mb buffer &key start end)",
+        pieces::fetch_letter_sequence,
+        "Puts the letter's next bytes, exactly as the server has them, into a buffer. Returns the index behind the last byte that was put there; :start when nothing is left.
+mb: the mailbox object of with-fetch-letter-sequence. buffer: a bytevector. :start :end  the part of it to fill, integers; by default the whole.
+Errors: :syntax-error outside of with-fetch-letter-sequence.",
+    ),
+    native(
+        "end-of-letter-p",
+        "(mb)",
+        pieces::end_of_letter_p,
+        "Whether fetch-letter-sequence has handed the whole letter over. mb: the mailbox object of with-fetch-letter-sequence.
+Errors: :syntax-error outside of with-fetch-letter-sequence.",
     ),
     native(
         "ensure-directories-exist",
@@ -361,6 +403,74 @@ expression: a predicate, (and e …), (or e …) or (not e). Predicates: a numbe
 (:keyword flag) (:unkeyword flag) (:larger n) (:smaller n) (:uid set) (:older days) (:younger days) (:modseq n) (:gmail \"…\") (:raw \"…\").
 Strings that are not ASCII are sent as UTF-8. Errors: :syntax-error for what is no expression, before anything is sent; :error-response.",
     ),
+];
+
+const MANY: &[Function] = &[
+    native(
+        "%pipelined-window",
+        "(issue receive items window)",
+        pipeline::window,
+        "Checks the arguments of pipelined-map; window may be nil. Returns the window.",
+    ),
+    native("%begin-issue", "()", pipeline::begin_issue, "From here calls are only sent. Returns nil."),
+    native("%end-issue", "(returned failed)", pipeline::end_issue, "Until here. returned: what issue returned. failed: t when it did not return. Returns what stands for the result."),
+    native("%redeem", "(placeholder)", pipeline::redeem, "The result that a placeholder stands for. placeholder: what %end-issue returned."),
+    native("%forget", "(placeholder)", pipeline::forget, "Lets go of a result. placeholder: what %end-issue returned. Returns nil."),
+    Function {
+        name: "pipelined-map",
+        lambda_list: "(issue receive items &key window)",
+        doc: "Calls issue with each item, whose call is sent without waiting for its answer; then receive with the item and the result, in the order of the items. Returns the list of what receive returned. Over a slow line many calls take one round trip.
+issue: a function of one argument that makes one call of fetch-parts, fetch-letter, alter-flags, search-mailbox, copy-to-mailbox or mailbox-status and returns its result as it is; it cannot look at it.
+receive: a function of two arguments. items: a list. :window  an integer from 1 to 1000, 256: how many calls are in flight.
+Errors: those of a call when its result is received, of issue and of receive; what is in flight then is dropped. :syntax-error when issue makes two calls or looks at its result.",
+        run: Run::Scheme(
+            "(lambda (issue receive items &key window)
+               (let ((window (%pipelined-window issue receive items window)) (front '()) (back '()) (count 0) (results '()))
+                 (flet ((issue-one (item)
+                          (let ((returned nil) (done nil))
+                            (%begin-issue)
+                            (handler-case (progn (setq returned (issue item)) (setq done t))
+                              (error (c) (%end-issue nil t) (error c)))
+                            (push (cons item (%end-issue returned (not done))) back)
+                            (incf count)))
+                        (receive-one ()
+                          (when (null? front) (setq front (reverse back)) (setq back '()))
+                          (let ((next (%car front)))
+                            (setq front (%cdr front))
+                            (decf count)
+                            (push (receive (%car next) (%redeem (%cdr next))) results))))
+                   (unwind-protect
+                       (progn
+                         (dolist (item items)
+                           (when (>= count window) (receive-one))
+                           (issue-one item))
+                         (do () ((= count 0)) (receive-one))
+                         (reverse results))
+                     (dolist (next front) (%forget (%cdr next)))
+                     (dolist (next back) (%forget (%cdr next)))))))",
+        ),
+    },
+    Function {
+        name: "with-read-ahead",
+        lambda_list: "((mb messages parts . options) . body)",
+        doc: "Runs the body, which is going to fetch these parts of these messages, one message at a time and in any order: fetch-letter and fetch-parts for them are answered from commands that were sent ahead, so that a plain loop does not wait a round trip for each.
+mb: a mailbox object. messages parts  as for fetch-parts; for fetch-letter \"body[]\". :uid  t takes messages as unique ids, as the calls then do. :window  an integer from 1 to 1000, 256: how many commands are in flight.
+:\\\\seen is set only for letters that the body has fetched without peeking; what was read ahead for nothing is dropped. When messages leave the mailbox meanwhile, or another is selected, the calls fetch as ever.
+Returns the value of the body's last form. Errors: those of the body and of fetch-parts.",
+        run: Run::Macro(
+            "(lambda (binding . body)
+               `(let ((%mailbox ,(car binding)))
+                  (%begin-read-ahead %mailbox ,@(cdr binding))
+                  (unwind-protect (progn ,@body) (%end-read-ahead %mailbox))))",
+        ),
+    },
+    native(
+        "%begin-read-ahead",
+        "(mb messages parts &key uid window)",
+        read_ahead::begin,
+        "Sends the first commands of with-read-ahead. Arguments and errors as there. Returns t.",
+    ),
+    native("%end-read-ahead", "(mb)", read_ahead::end, "Drops what was read ahead. mb: a mailbox object. Returns nil."),
 ];
 
 const CHANGING: &[Function] = &[
@@ -511,11 +621,11 @@ const fn address_part(
 const POP: &[Function] = &[
     native(
         "make-pop-connection",
-        "(host &key user password port timeout tls ca-file client-identity verify auth)",
+        "(host &key user password token auth port timeout tls ca-file client-identity verify limits)",
         connections::make_pop_connection,
         "Connects to a POP server and logs in. Returns a mailbox object; the letters are numbered from 1 to mailbox-message-count, and keep their numbers until the connection is closed.
-host :user :password :timeout :tls :ca-file :client-identity :verify  as for make-imap-connection. :port  an integer; 995 with TLS from the first byte, else 110.
-:auth  :login, :plain or :apop; by default the strongest that the server offers.
+host :user :password :token :timeout :tls :ca-file :client-identity :verify :limits  as for make-imap-connection. :port  an integer; 995 with TLS from the first byte, else 110.
+:auth  as for make-imap-connection, and :apop.
 On it work close-connection, noop, mailbox-message-count, fetch-letter, delete-letter, save-letter, for-each-letter, mailbox-capabilities and capable?.
 Errors: as for make-imap-connection; :authentication with [IN-USE] when another program reads the mailbox.",
     ),
@@ -591,11 +701,11 @@ address: a string, foo@bar.com. Errors: as for send-letter.",
     ),
     native(
         "make-smtp-connection",
-        "(mail-server &key port ssl starttls tls ca-file client-identity verify timeout auth token helo login password)",
+        "(mail-server &key port ssl starttls tls ca-file client-identity verify timeout limits auth token helo login password)",
         smtp::make_smtp_connection,
         "Connects to a mail server, for many letters over one connection. Returns an object that stands wherever mail-server may; close-connection closes it.
-mail-server: a host, as for send-letter. :port :tls :ca-file :client-identity :verify :timeout  as for make-imap-connection; 465 with TLS from the first byte, else 25. :ssl :starttls  t is short for :tls.
-:login :password  strings; :token is a password that is a bearer token. :auth  :plain, :login or :xoauth2. :helo  the name that EHLO gives, this side's address by default.
+mail-server: a host, as for send-letter. :port :tls :ca-file :client-identity :verify :timeout :limits  as for make-imap-connection; 465 with TLS from the first byte, else 25. :ssl :starttls  t is short for :tls.
+:login :password :token  strings. :auth  as for make-imap-connection. :helo  the name that EHLO gives, this side's address by default.
 Errors: as for make-imap-connection.",
     ),
     Function {
@@ -721,13 +831,52 @@ attachment: an element of letter-attachments. folder: a string, a folder that ex
     },
 ];
 
+const OUTPUT: &[Function] = &[
+    native(
+        "->json",
+        "(value)",
+        json::to_json,
+        "A value as JSON, a string on one line; the README has the table of what becomes what.
+value: anything. nil is null; a hash table, (:key value …) and ((\"key\" . value) …) are objects; other lists are arrays; bytes are base64.
+Errors: :syntax-error for what holds itself.",
+    ),
+    native(
+        "from-json",
+        "(json)",
+        json::from_json,
+        "What a JSON text says: objects as hash tables, arrays as lists, null and false as nil. Returns any value.
+json: a string. Errors: :syntax-error that tells the line and the column.",
+    ),
+    native(
+        "write-csv",
+        "(rows &key columns file separator)",
+        tables::write_csv,
+        "Writes rows as CSV (RFC 4180, but lines end in LF), to the output or to a file, which is written whole or not at all. Returns nil.
+rows: a list of lists; nil is an empty field. :columns  a list of headings. :file  a string. :separator  a string of one character, \",\". Errors: :file.",
+    ),
+    native(
+        "print-table",
+        "(rows &key columns)",
+        tables::print_table,
+        "Prints rows as a table for people; columns of numbers stand at the right, control characters are escaped. Returns nil.
+rows: a list of lists. :columns  a list of headings.",
+    ),
+];
+
 const OTHERS: &[Function] = &[
     native(
         "help",
         "(&optional name)",
         help::help,
-        "Prints what a function takes and returns: (help 'fetch-parts). Without a name it lists all.
-name: a symbol or string. Returns nil. Errors: :syntax-error when there is no such function.",
+        "Prints what a function takes and returns: (help 'fetch-parts). Without a name it lists all by topic.
+name: a symbol or string; the title of a topic prints its functions. Returns nil. Errors: :syntax-error when there is no such function.",
+    ),
+    native(
+        "apropos",
+        "(text)",
+        help::apropos,
+        "Prints the functions whose name or description holds a text: (apropos \"flag\").
+text: a string or symbol. Returns nil.",
     ),
     native(
         "sandbox-outbox",

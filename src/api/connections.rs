@@ -3,20 +3,19 @@
 use super::mailbox::{AnyMailbox, any_mailbox_at, deliver_warnings, failed, on_mailbox, operate, state};
 use super::sets::required;
 use super::smtp::SmtpConnection;
-use crate::client::pop3::PopAuth;
-use crate::client::{ConnectOptions, Credentials, ImapClient, PopClient, TlsMode};
+use crate::client::{Auth, ConnectOptions, Credentials, ImapClient, PopClient, TlsMode};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
-use crate::proto::Secret;
+use crate::proto::sasl::Mechanism;
+use crate::proto::{Limits, Secret};
 use crate::transport::ClientIdentity;
-use std::path::PathBuf;
 use std::time::Duration;
 
 pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> {
-    let mut options = ConnectOptions::default();
+    let mut options = default_options(call);
     let host = host_argument(call, &mut options)?;
     read_options(call, &mut options)?;
-    let credentials = credentials(call)?;
+    let credentials = credentials(call, false)?;
     let state = state(call.context());
     let mut client = ImapClient::connect(&state.connector, &host, &credentials, &options).map_err(|error| failed(call, &error, false))?;
     deliver_warnings(call, &mut client);
@@ -24,22 +23,18 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
 }
 
 pub(super) fn make_pop_connection(call: &Call<'_>) -> Result<Value, Condition> {
-    let mut options = ConnectOptions::default();
+    let mut options = default_options(call);
     let host = host_argument(call, &mut options)?;
     read_options(call, &mut options)?;
-    let auth = match call.key("auth") {
-        None => None,
-        Some(value) => Some(match host::as_keyword(value) {
-            Some("login") => PopAuth::Login,
-            Some("plain") => PopAuth::Plain,
-            Some("apop") => PopAuth::Apop,
-            _ => return Err(call.wrong("auth", ":login, :plain or :apop", value)),
-        }),
-    };
-    let credentials = credentials(call)?;
+    let credentials = credentials(call, true)?;
     let state = state(call.context());
-    let client = PopClient::connect(&state.connector, &host, &credentials, auth, &options).map_err(|error| failed(call, &error, false))?;
+    let client = PopClient::connect(&state.connector, &host, &credentials, &options).map_err(|error| failed(call, &error, false))?;
     Ok(state.adopt_pop(client))
+}
+
+/// The options of a connection before the call's own.
+pub(super) fn default_options(call: &Call<'_>) -> ConnectOptions {
+    ConnectOptions { limits: state(call.context()).limits.clone(), ..ConnectOptions::default() }
 }
 
 /// The host: a name, or `("host" :port n :ssl t :starttls t)`.
@@ -93,7 +88,7 @@ fn read_options(call: &Call<'_>, options: &mut ConnectOptions) -> Result<(), Con
     if let Some(value) = call.key("port") {
         options.port = Some(port(value).ok_or_else(|| call.wrong("port", "a port from 1 to 65535", value))?);
     }
-    for key in ["timeout", "tls", "ca-file", "verify", "client-identity"] {
+    for key in ["timeout", "tls", "ca-file", "verify", "client-identity", "limits"] {
         if let Some(value) = call.key(key) {
             read_option(call, options, key, value)?;
         }
@@ -123,13 +118,37 @@ pub(super) fn read_option(call: &Call<'_>, options: &mut ConnectOptions, key: &s
         }
         "ca-file" => {
             let path = host::as_str(value).ok_or_else(|| call.wrong("ca-file", "a string", value))?;
-            options.tls_options.ca_file = Some(PathBuf::from(path));
+            options.tls_options.ca_file = Some(call.readable(path)?);
         }
         "verify" => options.tls_options.verify = host::is_true(value),
+        "limits" => read_limits(call, &mut options.limits, value)?,
         "client-identity" => options.tls_options.identity = Some(identity(call, value)?),
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// `(:literal 100000000 :line 1000000)`.
+fn read_limits(call: &Call<'_>, limits: &mut Limits, value: &Value) -> Result<(), Condition> {
+    let wrong = || call.wrong("limits", "a list of names and whole numbers such as (:literal 100000000 :line 1000000)", value);
+    let items: Vec<Value> = host::as_list(value).ok_or_else(wrong)?.collect();
+    let (pairs, odd) = items.as_chunks::<2>();
+    if !odd.is_empty() {
+        return Err(wrong());
+    }
+    let mut given = std::collections::HashSet::new();
+    for [key, number] in pairs {
+        let name = host::as_keyword(key).ok_or_else(wrong)?;
+        let number = host::as_integer(number).and_then(|number| u64::try_from(number).ok()).ok_or_else(wrong)?;
+        if !given.insert(name.to_lowercase()) {
+            return Err(call.wrong("limits", "each name once", key));
+        }
+        limits.set(name, number).ok_or_else(|| {
+            let names: Vec<String> = Limits::TABLE.iter().map(|limit| format!(":{}", limit.name)).collect();
+            call.wrong("limits", &format!("the names {}", names.join(" ")), key)
+        })?;
+    }
+    Ok(())
 }
 
 /// `"file.p12"`, `(:pkcs12 "file.p12" "password")` or `(:pem "certificate.pem" "key.pem")`.
@@ -142,23 +161,68 @@ fn identity(call: &Call<'_>, value: &Value) -> Result<ClientIdentity, Condition>
         ))
     };
     if let Some(path) = host::as_str(value) {
-        return Ok(ClientIdentity::Pkcs12(path.into(), Secret::new("")));
+        return Ok(ClientIdentity::Pkcs12(call.readable(path)?, Secret::new("")));
     }
     let items: Vec<Value> = host::as_list(value).ok_or_else(wrong)?.collect();
     let text = |index: usize| items.get(index).and_then(host::as_str).ok_or_else(wrong);
     match (items.first().and_then(host::as_keyword), items.len()) {
-        (Some("pkcs12"), 3) => Ok(ClientIdentity::Pkcs12(text(1)?.into(), Secret::new(text(2)?))),
-        (Some("pem"), 3) => Ok(ClientIdentity::Pem(text(1)?.into(), text(2)?.into())),
+        (Some("pkcs12"), 3) => {
+            call.context().keep_secret(text(2)?);
+            Ok(ClientIdentity::Pkcs12(call.readable(text(1)?)?, Secret::new(text(2)?)))
+        }
+        (Some("pem"), 3) => Ok(ClientIdentity::Pem(call.readable(text(1)?)?, call.readable(text(2)?)?)),
         _ => Err(wrong()),
     }
 }
 
-fn credentials(call: &Call<'_>) -> Result<Credentials, Condition> {
+/// `:user` with `:password` or `:token`; with `:auth :external` the certificate takes the place of both secrets.
+fn credentials(call: &Call<'_>, apop: bool) -> Result<Credentials, Condition> {
     let missing = |key: &str| Condition::syntax(format!("{}: expected :{key} with a string", call.name()));
     let user = call.key_string("user")?.ok_or_else(|| missing("user"))?.to_owned();
-    let password = call.key("password").ok_or_else(|| missing("password"))?;
-    let password = host::as_str(password).ok_or_else(|| missing("password"))?; // never shown, whatever it is
-    Ok(Credentials { user, password: Secret::new(password) })
+    let auth = call.key("auth").map(|value| auth(call, value, apop)).transpose()?;
+    // A secret is never shown, whatever it is.
+    let secret = |key| call.key(key).map(|value| host::as_str(value).ok_or_else(|| missing(key))).transpose();
+    credentials_of(call, user, secret("password")?, secret("token")?, auth)
+}
+
+/// What a login is made of; the names of the keys are those that all protocols have.
+pub(super) fn credentials_of(
+    call: &Call<'_>,
+    user: String,
+    password: Option<&str>,
+    token: Option<&str>,
+    auth: Option<Auth>,
+) -> Result<Credentials, Condition> {
+    password.into_iter().chain(token).for_each(|secret| call.context().keep_secret(secret));
+    let wrong = |what: &str| Condition::syntax(format!("{}: expected {what}", call.name()));
+    let takes_token = match auth {
+        Some(Auth::Sasl(mechanism)) => Some(mechanism.takes_token()),
+        Some(_) => Some(false),
+        None => None,
+    };
+    match (password, token) {
+        (Some(_), Some(_)) => Err(wrong(":password or :token, not both")),
+        (Some(_), None) if takes_token == Some(true) => Err(wrong(":token with a string, for this :auth")),
+        (None, Some(_)) if takes_token == Some(false) => Err(wrong(":password with a string, for this :auth")),
+        (Some(password), None) => Ok(Credentials { auth, ..Credentials::new(user, password) }),
+        (None, Some(token)) => Ok(Credentials { auth: auth.or(Some(Auth::Token)), ..Credentials::new(user, token) }),
+        (None, None) if auth == Some(Auth::Sasl(Mechanism::External)) => Ok(Credentials { auth, ..Credentials::new(user, "") }),
+        (None, None) => Err(wrong(":password with a string")),
+    }
+}
+
+/// `:auth`; APOP is POP's only.
+pub(super) fn auth(call: &Call<'_>, value: &Value, apop: bool) -> Result<Auth, Condition> {
+    let mechanism = |name: &str| Mechanism::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(name));
+    match host::as_keyword(value) {
+        Some("login") => Ok(Auth::Login),
+        Some("apop") if apop => Ok(Auth::Apop),
+        Some(name) if mechanism(name).is_some() => Ok(mechanism(name).map_or(Auth::Login, Auth::Sasl)),
+        _ => {
+            let own = if apop { ":login :apop" } else { ":login" };
+            Err(call.wrong("auth", &format!("one of {own} :plain :scram-sha-256 :oauthbearer :xoauth2 :external"), value))
+        }
+    }
 }
 
 pub(super) fn close_connection(call: &Call<'_>) -> Result<Value, Condition> {

@@ -1,20 +1,21 @@
 //! Fetching letters and what is known of them.
 
-use super::mailbox::{on_mailbox, on_mailbox_at, pop_mailbox};
+use super::mailbox::{asked_count, failed, mailbox, on_mailbox, on_mailbox_at, pop_mailbox, progress};
 use super::pop;
 use super::sets::{message, messages, required, truth};
 use super::values::{Texts, Wanted, fetched};
-use crate::client::Error;
+use crate::client::{Error, ImapClient, Sending, Ticket};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
-use crate::proto::imap::{SequenceSet, Token};
+use crate::proto::imap::{Command, SequenceSet, Token};
 use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
 
 type Answer = Result<Value, Condition>;
 
 /// The parts, in parentheses when there are several.
-fn parts(call: &Call<'_>, index: usize) -> Result<String, Condition> {
-    let text = call.string(index)?.trim();
+pub(super) fn parts(call: &Call<'_>, index: usize) -> Result<String, Condition> {
+    let text = call.string(index)?.trim_matches(' '); // a line end is refused, not forgiven
     if !is_balanced(text) {
         return Err(call.wrong("parts", "parts with balanced parentheses and brackets", required(call, index)));
     }
@@ -55,17 +56,32 @@ pub(super) fn fetch_parts(call: &Call<'_>) -> Answer {
 
 fn fetch_list(call: &Call<'_>, messages: &SequenceSet, parts: &str) -> Answer {
     let uid = truth(call, "uid")?;
-    fetch_items(call, messages, parts, uid, Wanted::by(parts, uid))
+    fetch_items(call, messages, parts, uid, Wanted::by(parts, uid), None)
 }
 
-fn fetch_items(call: &Call<'_>, messages: &SequenceSet, parts: &str, uid: bool, wanted: Wanted) -> Answer {
+fn fetch_items(call: &Call<'_>, messages: &SequenceSet, parts: &str, uid: bool, wanted: Wanted, ticket: Option<Ticket>) -> Answer {
     let texts = texts(call);
+    let mailbox = mailbox(call)?;
     let mut items = Vec::new();
     on_mailbox(call, |client| {
-        client.fetch(messages, parts, uid, &mut |data| {
-            items.extend(fetched(data, texts, wanted)?);
-            Ok(())
-        })
+        let limits = client.limits().clone();
+        let progress = progress(call);
+        progress.expect_messages(asked_count(client, messages, uid));
+        let ticket = match ticket {
+            None => mailbox.read_ahead.take(client, messages, parts, uid)?,
+            ticket => ticket,
+        };
+        let mut fetch = |client: &mut ImapClient| {
+            client.fetch(messages, parts, uid, &mut |data| {
+                items.extend(fetched(data, texts, wanted, &limits)?);
+                progress.message();
+                Ok(())
+            })
+        };
+        match ticket {
+            Some(ticket) => client.redeem(ticket, fetch),
+            None => fetch(client),
+        }
     })?;
     Ok(host::list(items))
 }
@@ -90,7 +106,7 @@ pub(super) fn fetch_letter(call: &Call<'_>) -> Answer {
 }
 
 /// Parts that leave `\\Seen` alone.
-fn peeking(parts: &str) -> String {
+pub(super) fn peeking(parts: &str) -> String {
     parts.to_ascii_lowercase().replace("body[", "body.peek[").replace("binary[", "binary.peek[")
 }
 
@@ -181,6 +197,8 @@ fn batches(call: &Call<'_>) -> Answer {
     if messages.is_empty() {
         return Ok(host::nil());
     }
+    // Before the first question goes out.
+    Command::fetch(&messages, &parts, uid).map_err(|error| failed(call, &Error::Argument(error), false))?;
     let with_texts = ["body[", "body.peek[", "binary", "rfc822"].iter().any(|part| parts.contains(part));
     let mut batches = Vec::new();
     let (mut batch, mut bytes, mut seen) = (Vec::new(), 0, std::collections::HashSet::new());
@@ -213,11 +231,37 @@ pub(super) fn fetch_batch(call: &Call<'_>) -> Answer {
         return pop::fetch_batch(call, &mailbox);
     }
     // Batches are of UIDs; the items show them only when they were asked for.
-    let (messages, parts) = (messages(call, 1)?, parts(call, 2)?);
-    fetch_items(call, &messages, &parts, true, Wanted::by(&parts, call.boolean_key("uid")))
+    let (batch, parts, next) = (messages(call, 1)?, parts(call, 2)?, messages(call, 3)?);
+    let mailbox = mailbox(call)?;
+    let ticket = mailbox.next_batch.take(&batch);
+    // Fetching ahead must leave no trace if the rest is never wanted.
+    if !next.is_empty() && peeking(&parts) == parts.to_ascii_lowercase() && !parts.to_ascii_lowercase().contains("rfc822") {
+        on_mailbox(call, |client| {
+            if let Sending::Sent(ahead) = client.ahead(|client| client.fetch(&next, &parts, true, &mut |_| Ok(())))? {
+                mailbox.next_batch.put(next, ahead);
+            }
+            Ok(())
+        })?;
+    }
+    fetch_items(call, &batch, &parts, true, Wanted::by(&parts, call.boolean_key("uid")), ticket)
 }
 
-fn uid_and_size(tokens: &mut crate::proto::imap::Tokens<'_>) -> Result<Option<(NonZeroU32, u64)>, Error> {
+/// The batch of `for-each-letter` that was asked for ahead.
+#[derive(Default)]
+pub(super) struct NextBatch(Mutex<Option<(SequenceSet, Ticket)>>);
+
+impl NextBatch {
+    fn put(&self, batch: SequenceSet, ticket: Ticket) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((batch, ticket));
+    }
+
+    fn take(&self, batch: &SequenceSet) -> Option<Ticket> {
+        let (asked, ticket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        (asked == *batch).then_some(ticket)
+    }
+}
+
+pub(super) fn uid_and_size(tokens: &mut crate::proto::imap::Tokens<'_>) -> Result<Option<(NonZeroU32, u64)>, Error> {
     let (mut uid, mut size) = (None, 0);
     tokens.expect_open()?;
     loop {

@@ -1,25 +1,33 @@
 //! Letters to files, without holding them in memory.
 
-use super::mailbox::{on_mailbox, pop_mailbox};
+use super::fetching::uid_and_size;
+use super::mailbox::{on_mailbox, pop_mailbox, progress};
 use super::pop;
 use super::sets::message;
+use crate::client::{Error, ImapClient};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
+use crate::proto::imap::SequenceSet;
 use jiff::Timestamp;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
     let (message, path) = (message(call, 1)?, call.string(2)?);
     let (uid, append, mbox) = (call.boolean_key("uid"), call.boolean_key("append"), call.boolean_key("mbox"));
-    let mut target = Target::open(Path::new(path), append).map_err(|cause| cannot_write(call, path, &cause))?;
+    let mut target = Target::open(&call.writable(path)?, append).map_err(|cause| cannot_write(call, path, &cause))?;
     let mut out = BufWriter::new(&mut target.file);
     let mut letter: Box<dyn Letter + '_> = if mbox { Box::new(MboxWriter::new(&mut out)) } else { Box::new(Exact(&mut out)) };
     let found = match pop_mailbox(call, 0) {
         Some(mailbox) => pop::write_letter(call, &mailbox, message.get(), path, &mut letter)?,
-        None => on_mailbox(call, |client| client.write_letter(message, uid, path, &mut letter))?.is_some(),
+        None => on_mailbox(call, |client| {
+            expect_size(call, client, message, uid)?;
+            client.write_letter(message, uid, true, path, &mut letter)
+        })?
+        .is_some(),
     };
     let finished = if found { letter.finish() } else { Ok(()) };
     drop(letter);
@@ -35,13 +43,38 @@ pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::truth(true))
 }
 
+/// Asks how large the letter is, if somebody looks at the progress.
+fn expect_size(call: &Call<'_>, client: &mut ImapClient, message: NonZeroU32, uid: bool) -> Result<(), Error> {
+    let progress = progress(call);
+    if !progress.is_shown() {
+        return Ok(());
+    }
+    client.fetch(&SequenceSet::from(message), "(UID RFC822.SIZE)", uid, &mut |mut data| {
+        let number = data.number;
+        if let Some((found, size)) = uid_and_size(&mut data.tokens)?
+            && message.get() == if uid { found.get() } else { number.unwrap_or(0) }
+        {
+            progress.expect_bytes(size);
+        }
+        Ok(())
+    })
+}
+
 pub(super) fn ensure_directories_exist(call: &Call<'_>) -> Result<Value, Condition> {
     let path = call.string(0)?;
     let folder = if path.ends_with('/') { Some(Path::new(path)) } else { Path::new(path).parent() };
     if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|cause| cannot_write(call, path, &cause))?;
+        std::fs::create_dir_all(call.writable(&folder.to_string_lossy())?).map_err(|cause| cannot_write(call, path, &cause))?;
     }
     Ok(host::string(path))
+}
+
+/// Writes a file whole or not at all, if the script may.
+pub(super) fn write_whole(call: &Call<'_>, path: &str, content: &[u8]) -> Result<(), Condition> {
+    let cannot = |cause: io::Error| cannot_write(call, path, &cause);
+    let mut target = Target::open(&call.writable(path)?, false).map_err(cannot)?;
+    target.file.write_all(content).map_err(cannot)?;
+    target.keep().map_err(cannot)
 }
 
 fn cannot_write(call: &Call<'_>, path: &str, cause: &io::Error) -> Condition {

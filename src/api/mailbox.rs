@@ -1,17 +1,29 @@
 //! The mailbox object, and what all functions on it share.
 
+use super::fetching::NextBatch;
+use super::names::Names;
+use super::pieces::Pieces;
+use super::pipeline::{self, Pipeline};
+use super::progress::Progress;
+use super::read_ahead::ReadAhead;
 use super::sets::{check_truths, required};
 use crate::client::{Error, ImapClient, PopClient, WarningKind};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Context, Value};
+use crate::proto::Limits;
+use crate::proto::imap::SequenceSet;
+use crate::proto::imap::sequence::Bound;
 use crate::sandbox::Sandbox;
 use crate::transport::Connector;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 
 /// What `make-imap-connection` returns: one connection, with the mailbox that is selected on it.
 pub struct ImapMailbox {
     client: Mutex<ImapClient>,
+    pub(super) pieces: Pieces,
+    pub(super) read_ahead: ReadAhead,
+    pub(super) next_batch: NextBatch,
 }
 
 impl ImapMailbox {
@@ -20,11 +32,21 @@ impl ImapMailbox {
         // A panic in a native was reported when it happened; the connection's own state says whether it can be used.
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The client, unless somebody uses it.
+    pub(super) fn client_at_once(&self) -> Option<MutexGuard<'_, ImapClient>> {
+        match self.client.try_lock() {
+            Ok(client) => Some(client),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
 }
 
 /// What `make-pop-connection` returns.
 pub struct PopMailbox {
     client: Mutex<PopClient>,
+    pub(super) pieces: Pieces,
 }
 
 impl PopMailbox {
@@ -46,9 +68,13 @@ pub struct State {
     pub connector: Connector,
     /// The sandbox that answers, if one does.
     pub sandbox: Option<Arc<Sandbox>>,
+    /// Limits on what servers may send; connections can have their own.
+    pub limits: Limits,
     open: Mutex<Vec<Weak<ImapMailbox>>>,
     open_pop: Mutex<Vec<Weak<PopMailbox>>>,
     made: AtomicU32,
+    pub(super) names: Names,
+    pub(super) pipeline: Pipeline,
 }
 
 /// Objects print with an address, as in the manual; it says which of several connections one is.
@@ -57,11 +83,25 @@ const FIRST_ADDRESS: u32 = 0x2064_ca4a;
 impl State {
     /// A state without open connections.
     pub fn new(connector: Connector, sandbox: Option<Arc<Sandbox>>) -> Self {
-        State { connector, sandbox, open: Mutex::default(), open_pop: Mutex::default(), made: AtomicU32::new(0) }
+        State {
+            connector,
+            sandbox,
+            limits: Limits::default(),
+            open: Mutex::default(),
+            open_pop: Mutex::default(),
+            made: AtomicU32::new(0),
+            names: Names::default(),
+            pipeline: Pipeline::default(),
+        }
     }
 
     pub(super) fn adopt(&self, client: ImapClient) -> Value {
-        let mailbox = Arc::new(ImapMailbox { client: Mutex::new(client) });
+        let mailbox = Arc::new(ImapMailbox {
+            client: Mutex::new(client),
+            pieces: Pieces::default(),
+            read_ahead: ReadAhead::default(),
+            next_batch: NextBatch::default(),
+        });
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|mailbox| mailbox.strong_count() > 0);
         open.push(Arc::downgrade(&mailbox));
@@ -69,7 +109,7 @@ impl State {
     }
 
     pub(super) fn adopt_pop(&self, client: PopClient) -> Value {
-        let mailbox = Arc::new(PopMailbox { client: Mutex::new(client) });
+        let mailbox = Arc::new(PopMailbox { client: Mutex::new(client), pieces: Pieces::default() });
         let mut open = self.open_pop.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|mailbox| mailbox.strong_count() > 0);
         open.push(Arc::downgrade(&mailbox));
@@ -78,6 +118,38 @@ impl State {
 
     pub(super) fn next_address(&self) -> u32 {
         FIRST_ADDRESS.wrapping_add(0x40_u32.wrapping_mul(self.made.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// The only IMAP connection that is open; `None` when there are several or none.
+    pub fn only_open(&self) -> Option<Arc<ImapMailbox>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open =
+            open.iter().filter_map(Weak::upgrade).filter(|mailbox| mailbox.client_at_once().is_some_and(|client| !client.is_closed()));
+        open.next().filter(|_| open.next().is_none())
+    }
+
+    /// The hosts of connections that were closed since this was asked last, each once for every connection.
+    pub fn take_closed(&self) -> Vec<String> {
+        let mut hosts = Vec::new();
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|mailbox| {
+            let Some(mailbox) = mailbox.upgrade() else { return false };
+            let closed = mailbox.client_at_once().filter(|client| client.is_closed()).map(|client| client.host().to_owned());
+            hosts.extend(closed.clone());
+            closed.is_none()
+        });
+        self.open_pop.lock().unwrap_or_else(PoisonError::into_inner).retain(|mailbox| {
+            let Some(mailbox) = mailbox.upgrade() else { return false };
+            let client = mailbox.client();
+            let closed = client.is_closed();
+            hosts.extend(closed.then(|| client.host().to_owned()));
+            !closed
+        });
+        hosts
+    }
+
+    /// A mailbox was made, renamed or removed: completion asks anew.
+    pub(super) fn mailboxes_changed(&self) {
+        self.names.forget();
     }
 
     /// Logs out of every connection that is still open. POP connections are left without QUIT: only `close-connection` removes what is marked.
@@ -93,9 +165,28 @@ impl State {
     }
 }
 
+/// How many messages a set asks for, where that can be told before the server is asked.
+pub(super) fn asked_count(client: &ImapClient, messages: &SequenceSet, uid: bool) -> Option<u64> {
+    let last = client.selected().map_or(0, |mailbox| mailbox.exists);
+    let count = |&(first, second): &(Bound, Bound)| match (first, second) {
+        _ if first == second => Some(1),
+        _ if uid => None, // unique ids have gaps
+        (Bound::Number(first), Bound::Number(second)) => Some(u64::from(first.get().abs_diff(second.get())) + 1),
+        (Bound::Number(number), Bound::Last) | (Bound::Last, Bound::Number(number)) => Some(u64::from(last.abs_diff(number.get())) + 1),
+        (Bound::Last, Bound::Last) => Some(1),
+    };
+    messages.ranges().iter().map(count).sum()
+}
+
+/// The progress of the host that calls.
+pub(super) fn progress(call: &Call<'_>) -> Arc<Progress> {
+    call.context().state::<Progress>()
+}
+
 /// The state of the host that calls.
 pub(super) fn state(context: &Context) -> Arc<State> {
-    context.try_state().unwrap_or_else(|| Arc::new(State::new(Connector::default(), None)))
+    let connector = || Connector { policy: context.policy().clone(), ..Connector::default() };
+    context.try_state().unwrap_or_else(|| Arc::new(State::new(connector(), None)))
 }
 
 /// The mailbox in the first argument.
@@ -138,6 +229,7 @@ pub(super) fn operate<T>(
     mailbox: &PopMailbox,
     operation: impl FnOnce(&mut PopClient) -> Result<T, Error>,
 ) -> Result<T, Condition> {
+    let _work = progress(call).begin(call.name());
     operation(&mut mailbox.client()).map_err(|error| failed(call, &error, false))
 }
 
@@ -154,7 +246,8 @@ pub(super) fn on_mailbox_at<T>(
 ) -> Result<T, Condition> {
     let mailbox = mailbox_at(call, index)?;
     let mut client = mailbox.client();
-    let result = operation(&mut client);
+    let _work = progress(call).begin(call.name());
+    let result = pipeline::operate(call, &mailbox, &mut client, operation)?;
     deliver_warnings(call, &mut client);
     result.map_err(|error| failed(call, &error, client.selected().is_none()))
 }

@@ -1,7 +1,7 @@
 //! Mailboxes as wholes: selecting, making, listing, closing.
 
 use super::flags::flag_list;
-use super::mailbox::on_mailbox;
+use super::mailbox::{on_mailbox, state};
 use crate::client::{Error, ImapClient};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
@@ -17,6 +17,7 @@ pub(super) fn select_mailbox(call: &Call<'_>) -> Result<Value> {
 fn by_name(call: &Call<'_>, operation: fn(&mut ImapClient, &str) -> std::result::Result<(), Error>) -> Result<Value> {
     let name = call.string(1)?;
     on_mailbox(call, |client| operation(client, name))?;
+    state(call.context()).mailboxes_changed();
     Ok(host::truth(true))
 }
 
@@ -39,6 +40,7 @@ pub(super) fn unsubscribe_mailbox(call: &Call<'_>) -> Result<Value> {
 pub(super) fn rename_mailbox(call: &Call<'_>) -> Result<Value> {
     let (old, new) = (call.string(1)?, call.string(2)?);
     on_mailbox(call, |client| client.rename(old, new))?;
+    state(call.context()).mailboxes_changed();
     Ok(host::truth(true))
 }
 

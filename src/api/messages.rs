@@ -1,7 +1,7 @@
 //! Changing messages: flags, copies, removal, new letters.
 
 use super::flags::flags;
-use super::mailbox::{on_mailbox, pop_mailbox};
+use super::mailbox::{asked_count, on_mailbox, pop_mailbox, progress, state};
 use super::pop;
 use super::sets::{messages, required, set_value};
 use super::values::{Texts, Wanted, fetched};
@@ -33,9 +33,10 @@ pub(super) fn alter_flags(call: &Call<'_>) -> Answer {
     let (silent, uid) = (call.boolean_key("silent"), call.boolean_key("uid"));
     let mut items = Vec::new();
     on_mailbox(call, |client| {
+        let limits = client.limits().clone();
         client.store(&messages, mode, &flags, silent, uid, &mut |data| {
             if !silent {
-                items.extend(fetched(data, Texts::Strings, Wanted { flags: true, uid, modseq: false })?);
+                items.extend(fetched(data, Texts::Strings, Wanted { flags: true, uid, modseq: false }, &limits)?);
             }
             Ok(())
         })
@@ -88,10 +89,12 @@ fn transfer(call: &Call<'_>, operation: Transfer) -> Answer {
         return Ok(host::nil());
     }
     let copied = on_mailbox(call, |client| {
+        progress(call).expect_messages(asked_count(client, &messages, uid));
         match operation(client, &messages, destination, uid) {
             // TRYCREATE says that nothing but the destination is missing, and that nothing was copied (RFC 3501 6.4.7).
             Err(Error::Refused { completion, .. }) if create && completion.code.as_ref().is_some_and(|(code, _)| code == "TRYCREATE") => {
                 client.create(destination)?;
+                state(call.context()).mailboxes_changed();
                 operation(client, &messages, destination, uid)
             }
             result => result,
@@ -116,7 +119,10 @@ pub(super) fn append_letter(call: &Call<'_>) -> Answer {
     let letter = letter_bytes(text).ok_or_else(|| call.wrong("text", "a string or a bytevector", text))?;
     let flags = call.key("flags").map_or(Ok(Vec::new()), |value| flags(call, "flags", value))?;
     let date = call.key("date").map(|value| date_time(value).ok_or_else(|| call.wrong("date", DATE_TIME, value))).transpose()?;
-    let stored = on_mailbox(call, |client| client.append(name, &flags, date.as_deref(), &letter))?;
+    let stored = on_mailbox(call, |client| {
+        progress(call).expect_bytes(letter.len() as u64);
+        client.append(name, &flags, date.as_deref(), &letter)
+    })?;
     Ok(match stored {
         Some((validity, uid)) => host::list(vec![host::integer(i64::from(validity)), host::integer(i64::from(uid))]),
         None => host::truth(true),

@@ -4,32 +4,50 @@ mod accessors;
 pub mod catalog;
 mod connections;
 mod envelope;
+pub mod examples;
 mod fetching;
 mod files;
 mod flags;
 mod help;
+pub mod json;
 mod letters;
 mod mailbox;
 mod mailboxes;
 mod messages;
+mod names;
 mod parts;
+mod pieces;
+mod pipeline;
 mod pop;
+mod program;
+pub mod progress;
+mod read_ahead;
+pub mod reference;
 mod sandbox;
 mod searching;
 mod sending;
 mod sets;
 mod smtp;
+mod tables;
+pub mod untrusted;
 mod values;
 
 pub use mailbox::{ImapMailbox, PopMailbox, State};
+pub use progress::Progress;
 pub use smtp::SmtpConnection;
 
 use crate::host::Host;
 
 /// Makes every function of the catalog known to a host.
-pub fn register(host: &mut Host, state: State) {
+///
+/// The host's policy holds for the connections too; of an untrusted host's functions, those of [`untrusted::CHECKED`] run.
+pub fn register(host: &mut Host, mut state: State) {
+    if host.context().policy().is_untrusted() {
+        state.connector.policy = host.context().policy().clone();
+    }
     host.context().set_state(state);
+    host.vouch_for(untrusted::CHECKED);
     for topic in catalog::TOPICS {
-        host.register(topic.functions);
+        host.register_around(topic.functions, pipeline::run);
     }
 }

@@ -213,9 +213,10 @@ const MOST_NAMES: u64 = 100_000;
 
 pub(super) fn save_attachment(call: &Call<'_>) -> Answer {
     let folder = call.string(1)?;
+    let real = call.writable(folder)?;
     let written = with_attachment(call, |attachment| {
         let name = safe_name(attachment.file_name().as_deref(), "attachment");
-        write_new(Path::new(folder), &name, &attachment.bytes())
+        write_new(&real, &name, &attachment.bytes())
     })?;
     let path =
         written.map_err(|cause| Condition::new(Identifier::File, format!("{}: cannot write into {folder}: {cause}", call.name())))?;
@@ -330,5 +331,6 @@ pub(super) fn attachment(call: &Call<'_>, value: &Value) -> Result<NewPart, Cond
 }
 
 fn read_file(call: &Call<'_>, path: &str) -> Result<Vec<u8>, Condition> {
-    std::fs::read(path).map_err(|cause| Condition::new(Identifier::File, format!("{}: cannot read {path}: {cause}", call.name())))
+    let real = call.readable(path)?;
+    std::fs::read(real).map_err(|cause| Condition::new(Identifier::File, format!("{}: cannot read {path}: {cause}", call.name())))
 }

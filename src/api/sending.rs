@@ -51,7 +51,7 @@ pub(super) fn send_letter(call: &Call<'_>) -> Answer {
             None => vec![attachment(call, value)?],
         },
     };
-    if let Some(login) = credentials(call, text("login")?, text("password")?)? {
+    if let Some(login) = credentials(call, text("login")?, text("password")?, None, None)? {
         match &mut server {
             MailServer::Host(host) => host.credentials = Some(login),
             _ => return Err(Condition::syntax(format!("{}: :login is for a host; a connection is logged in already", call.name()))),
@@ -97,7 +97,7 @@ pub(super) fn send_smtp_auth(call: &Call<'_>) -> Answer {
             .map(str::to_owned)
             .ok_or_else(|| Condition::syntax(format!("{}: {name}: expected a string", call.name())))
     };
-    let login = credentials(call, Some(secret(3, "login")?), Some(secret(4, "password")?))?;
+    let login = credentials(call, Some(secret(3, "login")?), Some(secret(4, "password")?), None, None)?;
     match &mut server {
         MailServer::Host(host) => host.credentials = login,
         _ => return Err(call.wrong("mail-server", "a host", required(call, 0))),

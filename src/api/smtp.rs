@@ -1,16 +1,13 @@
 //! Mail servers as scripts name them: a host, an address, a list with options, a program, or a connection that is open.
 
-use super::connections::{host_name, port, read_option};
-use super::mailbox::{failed, state};
+use super::connections::{credentials_of, default_options, host_name, port, read_option};
+use super::mailbox::{failed, progress, state};
+use super::program;
 use super::sets::required;
-use super::values::without_crlf;
-use crate::client::smtp::{Envelope, Refused, SmtpAuth};
-use crate::client::{ConnectOptions, Credentials, SmtpClient, TlsMode};
-use crate::condition::{Condition, Identifier, escape_controls};
+use crate::client::smtp::{Envelope, Refused};
+use crate::client::{Auth, ConnectOptions, Credentials, SmtpClient, TlsMode};
+use crate::condition::{Condition, escape_controls};
 use crate::host::{self, Call, Value};
-use crate::proto::Secret;
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What `make-smtp-connection` returns.
@@ -36,7 +33,6 @@ pub(super) struct HostServer {
     host: String,
     options: ConnectOptions,
     helo: Option<String>,
-    auth: Option<SmtpAuth>,
     pub credentials: Option<Credentials>,
 }
 
@@ -57,13 +53,15 @@ pub(super) fn mail_server(call: &Call<'_>) -> Result<MailServer, Condition> {
     if let Some(connection) = host::downcast::<SmtpConnection>(value) {
         return Ok(MailServer::Open(connection));
     }
-    let mut server = HostServer { host: String::new(), options: ConnectOptions::default(), helo: None, auth: None, credentials: None };
+    let mut server = HostServer { host: String::new(), options: default_options(call), helo: None, credentials: None };
     if let Some(items) = host::as_list(value) {
         let items: Vec<Value> = items.collect();
         let (first, rest) = items.split_first().ok_or_else(wrong)?;
         if host::as_keyword(first) == Some("program") {
             let words: Option<Vec<String>> = rest.iter().map(|word| host::as_str(word).map(str::to_owned)).collect();
-            return words.filter(|words| !words.is_empty()).map(MailServer::Program).ok_or_else(wrong);
+            let words = words.filter(|words| !words.is_empty()).ok_or_else(wrong)?;
+            call.context().policy().check_program(&words[0]).map_err(|refusal| host::not_allowed(call.name(), &refusal))?;
+            return Ok(MailServer::Program(words));
         }
         set_host(&mut server, first).ok_or_else(wrong)?;
         let (pairs, odd) = rest.as_chunks::<2>();
@@ -99,7 +97,7 @@ fn read_server_options<'v>(
     server: &mut HostServer,
     pairs: impl Iterator<Item = (&'v str, &'v Value)>,
 ) -> Result<(), Condition> {
-    let (mut login, mut password) = (None, None);
+    let (mut login, mut password, mut token, mut auth) = (None, None, None, None);
     for (key, value) in pairs {
         let text = |value: &Value| host::as_str(value).map(str::to_owned);
         match key {
@@ -109,39 +107,40 @@ fn read_server_options<'v>(
             "ssl" | "starttls" => {}
             "helo" => server.helo = Some(text(value).ok_or_else(|| call.wrong(":helo", "a string", value))?),
             "auth" => {
-                server.auth = Some(match host::as_keyword(value) {
-                    Some("plain") => SmtpAuth::Plain,
-                    Some("login") => SmtpAuth::Login,
-                    Some("xoauth2") => SmtpAuth::XOAuth2,
-                    _ => return Err(call.wrong(":auth", ":plain, :login or :xoauth2", value)),
-                });
+                auth = Some(super::connections::auth(call, value, false)?);
             }
             "login" => login = Some(text(value).ok_or_else(|| call.wrong(":login", "a string", value))?),
             "password" | "token" => {
-                password = Some(text(value).ok_or_else(|| Condition::syntax(format!("{}: :{key}: expected a string", call.name())))?)
+                let secret = text(value).ok_or_else(|| Condition::syntax(format!("{}: :{key}: expected a string", call.name())))?;
+                *(if key == "token" { &mut token } else { &mut password }) = Some(secret);
             }
             _ if read_option(call, &mut server.options, key, value)? => {}
             _ => return Err(Condition::syntax(format!("{}: mail-server: unknown key :{}", call.name(), escape_controls(key)))),
         }
     }
-    server.credentials = credentials(call, login, password)?.or(server.credentials.take());
+    server.credentials = credentials(call, login, password, token, auth)?.or(server.credentials.take());
     Ok(())
 }
 
-/// Both or neither.
-pub(super) fn credentials(call: &Call<'_>, login: Option<String>, password: Option<String>) -> Result<Option<Credentials>, Condition> {
-    match (login, password) {
-        (Some(user), Some(password)) => Ok(Some(Credentials { user, password: Secret::new(password) })),
-        (None, None) => Ok(None),
-        _ => Err(Condition::syntax(format!("{}: expected :login and :password together", call.name()))),
+/// A user with a secret, or neither.
+pub(super) fn credentials(
+    call: &Call<'_>,
+    login: Option<String>,
+    password: Option<String>,
+    token: Option<String>,
+    auth: Option<Auth>,
+) -> Result<Option<Credentials>, Condition> {
+    match login {
+        Some(user) => credentials_of(call, user, password.as_deref(), token.as_deref(), auth).map(Some),
+        None if password.is_none() && token.is_none() && auth.is_none() => Ok(None),
+        None => Err(Condition::syntax(format!("{}: expected :login with :password", call.name()))),
     }
 }
 
 impl HostServer {
     fn connect(&self, call: &Call<'_>) -> Result<SmtpClient, Condition> {
         let state = state(call.context());
-        let client =
-            SmtpClient::connect(&state.connector, &self.host, self.helo.as_deref(), self.credentials.as_ref(), self.auth, &self.options);
+        let client = SmtpClient::connect(&state.connector, &self.host, self.helo.as_deref(), self.credentials.as_ref(), &self.options);
         client.map_err(|error| failed(call, &error, false))
     }
 }
@@ -150,8 +149,22 @@ pub(super) fn make_smtp_connection(call: &Call<'_>) -> Result<Value, Condition> 
     let MailServer::Host(mut server) = mail_server(call)? else {
         return Err(call.wrong("mail-server", "a host", required(call, 0)));
     };
-    const KEYS: [&str; 13] =
-        ["port", "ssl", "starttls", "tls", "ca-file", "client-identity", "verify", "timeout", "auth", "token", "helo", "login", "password"];
+    const KEYS: [&str; 14] = [
+        "port",
+        "ssl",
+        "starttls",
+        "tls",
+        "ca-file",
+        "client-identity",
+        "verify",
+        "timeout",
+        "limits",
+        "auth",
+        "token",
+        "helo",
+        "login",
+        "password",
+    ];
     read_server_options(call, &mut server, KEYS.iter().filter_map(|key| call.key(key).map(|value| (*key, value))))?;
     let client = server.connect(call)?;
     let connection = Arc::new(SmtpConnection { client: Mutex::new(client) });
@@ -161,6 +174,9 @@ pub(super) fn make_smtp_connection(call: &Call<'_>) -> Result<Value, Condition> 
 
 /// Hands a letter over; the recipients that were refused, where that was allowed.
 pub(super) fn deliver(call: &Call<'_>, server: &MailServer, envelope: &Envelope<'_>, letter: &[u8]) -> Result<Vec<Refused>, Condition> {
+    let progress = progress(call);
+    let _work = progress.begin(call.name());
+    progress.expect_bytes(letter.len() as u64);
     match server {
         MailServer::Open(connection) => connection.client().send(envelope, letter).map_err(|error| failed(call, &error, false)),
         MailServer::Host(server) => {
@@ -169,37 +185,8 @@ pub(super) fn deliver(call: &Call<'_>, server: &MailServer, envelope: &Envelope<
             client.close();
             result.map_err(|error| failed(call, &error, false))
         }
-        MailServer::Program(words) => pipe(call, words, envelope, letter).map(|()| Vec::new()),
+        MailServer::Program(words) => program::hand_over(call, words, envelope, letter).map(|()| Vec::new()),
     }
-}
-
-/// Pipes a letter to a program that takes what sendmail takes: `-i -f FROM -- TO …`, the letter on standard input, lines ending in LF.
-fn pipe(call: &Call<'_>, words: &[String], envelope: &Envelope<'_>, letter: &[u8]) -> Result<(), Condition> {
-    let program = &words[0];
-    let broken = |cause: &std::io::Error| {
-        Condition::new(Identifier::ServerShutdownConnection, format!("{}: cannot run {program}: {cause}", call.name()))
-    };
-    let mut command = Command::new(program);
-    command.args(&words[1..]).args(["-i", "-f", envelope.from, "--"]).args(envelope.to);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|cause| broken(&cause))?;
-    let stderr = child.stderr.take();
-    let words_of_stderr = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        if let Some(stderr) = stderr {
-            let _ = stderr.take(10_000).read_to_end(&mut text); // what can be had
-        }
-        String::from_utf8_lossy(&text).trim().to_owned()
-    });
-    let lines = without_crlf(letter);
-    let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&lines));
-    let status = child.wait().map_err(|cause| broken(&cause))?;
-    let said = words_of_stderr.join().unwrap_or_default();
-    if !status.success() {
-        let code = status.code().map_or_else(|| "by a signal".into(), |code| format!("with {code}"));
-        return Err(Condition::new(Identifier::ErrorResponse, format!("{}: {program} ended {code}", call.name())).with_server_string(said));
-    }
-    // A program that says all is well without having read the whole letter is not believed.
-    written.map_err(|cause| broken(&cause))
 }
 
 pub(super) fn test_email_address(call: &Call<'_>) -> Result<Value, Condition> {
@@ -210,7 +197,7 @@ pub(super) fn test_email_address(call: &Call<'_>) -> Result<Value, Condition> {
     let Some((_, domain)) = address.rsplit_once('@') else {
         return Err(call.wrong("address", "an address with a domain", required(call, 0)));
     };
-    let server = HostServer { host: domain.to_owned(), options: ConnectOptions::default(), helo: None, auth: None, credentials: None };
+    let server = HostServer { host: domain.to_owned(), options: default_options(call), helo: None, credentials: None };
     let mut client = server.connect(call)?;
     let known = client.verify(address);
     client.close();

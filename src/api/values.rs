@@ -3,6 +3,7 @@
 use super::flags::flag_value;
 use crate::client::Error;
 use crate::host::{self, Value};
+use crate::proto::Limits;
 use crate::proto::imap::{Data, Token, Tokens};
 use std::borrow::Cow;
 
@@ -17,44 +18,63 @@ pub(super) enum Texts {
 
 /// Text as a script sees it: CR LF becomes LF; UTF-8, or else byte by byte, so that no byte is lost.
 pub(super) fn text(bytes: &[u8]) -> String {
-    let lines = without_crlf(bytes);
-    match String::from_utf8(lines.into_owned()) {
-        Ok(text) => text,
-        Err(error) => error.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
+    match without_crlf(bytes) {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map_or_else(|_| by_byte(bytes), str::to_owned),
+        Cow::Owned(bytes) => String::from_utf8(bytes).unwrap_or_else(|error| by_byte(error.as_bytes())),
     }
+}
+
+/// Each byte as the character with its number.
+fn by_byte(bytes: &[u8]) -> String {
+    encoding_rs::mem::decode_latin1(bytes).into_owned()
 }
 
 /// The bytes with LF for every CR LF.
 pub(super) fn without_crlf(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let mut rest = bytes;
     let mut lines = Vec::new();
-    while let Some(at) = memchr::memmem::find(rest, b"\r\n") {
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'\r', bytes).filter(|at| bytes.get(at + 1) == Some(&b'\n')) {
         if lines.is_empty() {
             lines.reserve(bytes.len());
         }
-        lines.extend_from_slice(&rest[..at]);
-        lines.push(b'\n');
-        rest = &rest[at + 2..];
+        lines.extend_from_slice(&bytes[from..at]);
+        from = at + 1;
     }
-    if rest.len() == bytes.len() {
+    if from == 0 {
         return Cow::Borrowed(bytes);
     }
-    lines.extend_from_slice(rest);
+    lines.extend_from_slice(&bytes[from..]);
     Cow::Owned(lines)
 }
 
-/// One value: NIL is `nil`, digits are a number, `\x` is a flag, lists are lists, all else is text.
-pub(super) fn value(tokens: &mut Tokens<'_>, first: Token<'_>, texts: Texts, atoms_are_flags: bool) -> Result<Value, Error> {
-    let mut open: Vec<Vec<Value>> = Vec::new();
+/// One value: NIL is `nil`, digits are a number, `\x` is a flag, lists are lists, all else is text. `count` is raised by each value in it, up to the limit.
+fn value(
+    tokens: &mut Tokens<'_>,
+    first: Token<'_>,
+    texts: Texts,
+    atoms_are_flags: bool,
+    limits: &Limits,
+    count: &mut usize,
+) -> Result<Value, Error> {
+    let most = limits.values;
+    // The values of all lists that are open, and where each list begins.
+    let (mut values, mut open): (Vec<Value>, Vec<usize>) = (Vec::new(), Vec::new());
     let mut token = first;
     loop {
+        *count += 1;
+        if *count > most {
+            limits.check("values", *count as u64)?;
+        }
         let value = match token {
             Token::Open => {
-                open.push(Vec::new());
+                open.push(values.len());
                 token = tokens.expect_token()?;
                 continue;
             }
-            Token::Close => host::list(open.pop().ok_or_else(|| tokens.malformed("a closing parenthesis where a value is expected"))?),
+            Token::Close => {
+                let start = open.pop().ok_or_else(|| tokens.malformed("a closing parenthesis where a value is expected"))?;
+                host::list_of(values.drain(start..))
+            }
             Token::Atom(atom) if atom.first() == Some(&b'\\') || (atoms_are_flags && !open.is_empty()) => {
                 flag_value(&String::from_utf8_lossy(atom))
             }
@@ -66,19 +86,30 @@ pub(super) fn value(tokens: &mut Tokens<'_>, first: Token<'_>, texts: Texts, ato
             Token::Quoted(_) | Token::Literal(_) => string(&token.bytes().unwrap_or_default(), texts),
             Token::Streamed(_) => host::nil(), // literals are streamed only to files
         };
-        match open.last_mut() {
-            Some(list) => list.push(value),
-            None => return Ok(value),
+        if open.is_empty() {
+            return Ok(value);
         }
+        values.push(value);
         token = tokens.expect_token()?;
     }
 }
 
 fn string(bytes: &[u8], texts: Texts) -> Value {
     match texts {
-        Texts::Strings => host::string(text(bytes)),
+        Texts::Strings => string_value(bytes),
         Texts::Raw => host::bytes(bytes.to_vec()),
     }
+}
+
+/// Most texts of an answer are short, and many are alike: names, hosts, addresses.
+fn string_value(bytes: &[u8]) -> Value {
+    if bytes.len() <= host::LONGEST_SHARED
+        && !bytes.contains(&b'\r')
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return host::shared_string(text);
+    }
+    host::string(text(bytes))
 }
 
 /// Which of the items that a server sends unasked are wanted.
@@ -108,9 +139,9 @@ impl Wanted {
 }
 
 /// A FETCH response as `(number ("NAME" value …))`; `None` when it holds nothing that was asked for.
-pub(super) fn fetched(mut data: Data<'_>, texts: Texts, wanted: Wanted) -> Result<Option<Value>, Error> {
+pub(super) fn fetched(mut data: Data<'_>, texts: Texts, wanted: Wanted, limits: &Limits) -> Result<Option<Value>, Error> {
     let tokens = &mut data.tokens;
-    let mut items = Vec::new();
+    let (mut items, mut count) = (Vec::new(), 0);
     tokens.expect_open()?;
     loop {
         match tokens.expect_token()? {
@@ -120,8 +151,8 @@ pub(super) fn fetched(mut data: Data<'_>, texts: Texts, wanted: Wanted) -> Resul
                 let first = tokens.expect_token()?;
                 if wanted.wants(&name) {
                     let texts = if name == "INTERNALDATE" { Texts::Strings } else { texts };
-                    let value = value(tokens, first, texts, name == "FLAGS")?;
-                    items.push(host::string(&name));
+                    let value = value(tokens, first, texts, name == "FLAGS", limits, &mut count)?;
+                    items.push(host::shared_string(&name));
                     items.push(value);
                 } else {
                     tokens.skip_value(first)?;
@@ -134,8 +165,11 @@ pub(super) fn fetched(mut data: Data<'_>, texts: Texts, wanted: Wanted) -> Resul
     Ok((!items.is_empty()).then(|| host::list(vec![host::integer(number), host::list(items)])))
 }
 
-fn item_name(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).to_uppercase()
+fn item_name(name: &[u8]) -> Cow<'_, str> {
+    match String::from_utf8_lossy(name) {
+        name if name.chars().any(char::is_lowercase) => name.to_uppercase().into(),
+        name => name,
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! Reads what servers answer into the client's types, and tells what is worth a warning.
 
 use super::error::Error;
-use super::imap::{CopiedUids, Listed, Warning, WarningKind};
-use crate::proto::imap::sequence::Bound;
+use super::imap::{CopiedUids, ImapClient, Listed, Warning, WarningKind};
+use crate::proto::imap::sequence::{Bound, Members};
 use crate::proto::imap::{Completion, Data, SequenceSet, Status, StatusKind, Token, Tokens, utf7};
+use crate::proto::{Limits, ProtocolError};
 use std::num::NonZeroU32;
+
+/// Bytes of data that a warning is made from.
+const LONGEST_SHOWN: usize = 4000;
 
 /// Codes of RFC 3501, 9051 and the extensions in use; an untagged OK with another one is a warning.
 const KNOWN_CODES: [&str; 36] = [
@@ -91,20 +95,24 @@ pub(super) fn warning_of_status(status: &Status<'_>) -> Option<Warning> {
     }
 }
 
+/// The data as it came, for a warning: its beginning, when it is long.
 pub(super) fn shown(data: &Data<'_>) -> String {
-    let name = String::from_utf8_lossy(data.name);
-    let rest = String::from_utf8_lossy(data.tokens.rest());
+    let start = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_SHOWN)]).into_owned();
+    let (name, rest) = (start(data.name), start(data.tokens.rest()));
     let number = data.number.map(|number| format!("{number} ")).unwrap_or_default();
     format!("{number}{name} {rest}")
 }
 
-pub(super) fn read_listed(tokens: &mut Tokens<'_>, utf8_names: bool) -> Result<Listed, Error> {
+pub(super) fn read_listed(tokens: &mut Tokens<'_>, utf8_names: bool, limits: &Limits) -> Result<Listed, Error> {
     tokens.expect_open()?;
     let mut flags = Vec::new();
     loop {
         match tokens.expect_token()? {
             Token::Close => break,
-            token => flags.extend(token.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
+            token => {
+                limits.check("names", flags.len() as u64 + 1)?;
+                flags.extend(token.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+            }
         }
     }
     let separator = tokens.expect_token()?;
@@ -119,13 +127,14 @@ fn decode_name(name: &[u8], utf8_names: bool) -> String {
     decoded.unwrap_or_else(|| String::from_utf8(name.to_vec()).unwrap_or_else(|_| name.iter().map(|byte| char::from(*byte)).collect()))
 }
 
-pub(super) fn read_status(tokens: &mut Tokens<'_>) -> Result<Vec<(String, u64)>, Error> {
+pub(super) fn read_status(tokens: &mut Tokens<'_>, limits: &Limits) -> Result<Vec<(String, u64)>, Error> {
     let mut items = Vec::new();
     tokens.expect_open()?;
     loop {
         match tokens.expect_token()? {
             Token::Close => return Ok(items),
             Token::Atom(name) => {
+                limits.check("names", items.len() as u64 + 1)?;
                 let value = tokens.expect_token()?;
                 match value.number() {
                     Some(number) => items.push((String::from_utf8_lossy(name).to_ascii_uppercase(), number)),
@@ -147,6 +156,40 @@ pub(super) fn read_numbers(tokens: &mut Tokens<'_>, into: &mut Vec<u32>) -> Resu
         }
     }
     Ok(())
+}
+
+/// Which FETCH responses answer a command: those of the messages that it asks for, and not without end. Servers tell of other messages at any moment.
+pub(super) struct Answers {
+    asked: Members,
+    /// The same with `*` as whatever comes last: messages may have arrived since the server told the count.
+    open_ended: Members,
+    uid: bool,
+    left: u64,
+}
+
+impl Answers {
+    pub fn to(client: &ImapClient, messages: &SequenceSet, uid: bool) -> Self {
+        let asked = client.asked_for(messages, uid);
+        // A server may tell of a message several times, of its flags for example; ten times each is more than any does.
+        let left = asked.count().saturating_mul(10).saturating_add(10_000);
+        Answers { asked, open_ended: messages.members(u32::MAX), uid, left }
+    }
+
+    /// Whether the data is such a response.
+    pub fn admit(&mut self, data: &Data<'_>) -> Result<bool, Error> {
+        if !data.is("FETCH") {
+            return Ok(false);
+        }
+        let number = if self.uid { uid_of(&mut data.tokens.clone())?.map_or(0, NonZeroU32::get) } else { data.number.unwrap_or(0) };
+        if !(self.asked.contains(number) || self.open_ended.contains(number)) {
+            return Ok(false);
+        }
+        self.left = self.left.checked_sub(1).ok_or_else(|| {
+            let near = "* FETCH".to_owned();
+            Error::Protocol(ProtocolError::OutOfTurn { what: "the server tells of the same messages again and again", near })
+        })?;
+        Ok(true)
+    }
 }
 
 /// The UID in a FETCH response.

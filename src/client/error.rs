@@ -1,6 +1,7 @@
 //! What an operation can end with, by blame.
 
 use crate::proto::imap::Completion;
+use crate::proto::sasl::SaslError;
 use crate::proto::{EncodeError, ProtocolError};
 use crate::transport::TransportError;
 use crate::transport::drive::DriveError;
@@ -29,6 +30,14 @@ pub enum Error {
         /// What the server said.
         words: String,
     },
+    /// The server's side of the login breaks the mechanism; the connection is closed.
+    #[error("the login of {user:?} was given up: {cause}")]
+    Login {
+        /// The user.
+        user: String,
+        /// What is wrong.
+        cause: SaslError,
+    },
     /// The server refused recipients; nothing was sent.
     #[error("the server refused {}", addresses(refused))]
     Recipients {
@@ -53,6 +62,9 @@ pub enum Error {
         /// What it said.
         words: String,
     },
+    /// The command was sent and is not waited for, as [`super::ImapClient::ahead`] asks; nobody else sees this.
+    #[error("the command was sent, and its answer is still to come")]
+    Sent(super::Ticket),
     /// The connection was closed before.
     #[error("the connection is closed")]
     Closed,
@@ -102,12 +114,7 @@ impl Error {
             Error::Bye { words } => Error::Bye { words: redact(&words) },
             Error::Insecure(text) => Error::Insecure(redact(&text)),
             Error::Unexpected(text) => Error::Unexpected(redact(&text)),
-            Error::Protocol(ProtocolError::Malformed { what, offset, near }) => {
-                Error::Protocol(ProtocolError::Malformed { what, offset, near: redact(&near) })
-            }
-            Error::Protocol(ProtocolError::OutOfTurn { what, near }) => {
-                Error::Protocol(ProtocolError::OutOfTurn { what, near: redact(&near) })
-            }
+            Error::Protocol(error) => Error::Protocol(error.map_near(redact)),
             other => other,
         }
     }

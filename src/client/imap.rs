@@ -1,14 +1,13 @@
 //! The IMAP client: a method an operation, over one connection.
 
-use super::answers::{copied_uids, is_known, is_mailbox, merge, read_listed, read_numbers, read_status, shown, uid_of, warning_of_status};
+use super::ahead::{Ahead, Sending, Ticket};
+use super::answers::{Answers, copied_uids, is_mailbox, merge, read_listed, read_numbers, read_status, uid_of};
 use super::error::Error;
-use crate::proto::EncodeError;
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
 use crate::proto::imap::sequence::{Bound, Members};
-use crate::proto::imap::{
-    Capabilities, Command, Completion, Data, Event, SearchKey, SelectedMailbox, SequenceSet, Session, Status, StatusKind,
-};
+use crate::proto::imap::{Capabilities, Command, Completion, Data, SearchKey, SelectedMailbox, SequenceSet, Session};
+use crate::proto::{EncodeError, Limits};
 use crate::transport::Connection;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -25,8 +24,15 @@ const LONGEST_SET: usize = 8000;
 /// An IMAP connection.
 pub struct ImapClient {
     connection: Connection<Session>,
-    separator: Option<String>,
+    separator: Separator,
     warnings: Vec<Warning>,
+    ahead: Ahead,
+}
+
+/// The hierarchy separator is asked for at the login, and heard when somebody wants to know it.
+enum Separator {
+    Asked(Ticket),
+    Known(Option<String>),
 }
 
 /// Something the server said that need not stop anybody.
@@ -74,15 +80,23 @@ pub struct CopiedUids {
 /// What APPEND tells with UIDPLUS: the mailbox's UID validity and the letter's UID.
 pub type Stored = (u32, u32);
 
-type OnData<'f> = &'f mut dyn FnMut(Data<'_>) -> Result<(), Error>;
+pub(super) type OnData<'f> = &'f mut dyn FnMut(Data<'_>) -> Result<(), Error>;
 
 impl ImapClient {
     pub(super) fn over(connection: Connection<Session>) -> Self {
-        ImapClient { connection, separator: None, warnings: Vec::new() }
+        ImapClient { connection, separator: Separator::Known(None), warnings: Vec::new(), ahead: Ahead::default() }
     }
 
     pub(super) fn connection(&mut self) -> &mut Connection<Session> {
         &mut self.connection
+    }
+
+    pub(super) fn commands_ahead(&mut self) -> &mut Ahead {
+        &mut self.ahead
+    }
+
+    pub(super) fn parts(&mut self) -> (&mut Connection<Session>, &mut Ahead) {
+        (&mut self.connection, &mut self.ahead)
     }
 
     /// What the server advertises.
@@ -95,9 +109,29 @@ impl ImapClient {
         self.connection.session_ref().selected()
     }
 
+    /// How often a mailbox was selected or left, and how many messages have left the selected one: while both stay, a message number means the same message.
+    pub fn epoch(&self) -> (u64, u64) {
+        (self.connection.session_ref().selections(), self.selected().map_or(0, |mailbox| mailbox.expunged))
+    }
+
     /// The hierarchy separator; `None` where names are flat.
-    pub fn separator(&self) -> Option<&str> {
-        self.separator.as_deref()
+    ///
+    /// # Errors
+    /// As every operation: [`Error`].
+    pub fn separator(&mut self) -> Result<Option<&str>, Error> {
+        if let Separator::Asked(ticket) = self.separator {
+            self.separator = Separator::Known(None);
+            let found = match self.redeem(ticket, |client| client.list("", "", false)) {
+                Ok(entries) => entries.into_iter().next().and_then(|entry| entry.separator),
+                Err(Error::Refused { .. }) => None, // a server that does not tell is one without hierarchy
+                Err(error) => return Err(error),
+            };
+            self.separator = Separator::Known(found);
+        }
+        match &self.separator {
+            Separator::Known(found) => Ok(found.as_deref()),
+            Separator::Asked(_) => Ok(None),
+        }
     }
 
     /// The host that was asked for.
@@ -115,6 +149,11 @@ impl ImapClient {
         self.connection.is_closed()
     }
 
+    /// Limits on what the server may send.
+    pub fn limits(&self) -> &Limits {
+        self.connection.session_ref().limits()
+    }
+
     /// The warnings since the last call.
     pub fn take_warnings(&mut self) -> Vec<Warning> {
         std::mem::take(&mut self.warnings)
@@ -126,7 +165,7 @@ impl ImapClient {
 
     /// Logs out and closes the stream, whatever the server says. Safe to call again.
     pub fn close(&mut self) {
-        if !self.is_closed() && self.connection.session_ref().in_flight() == 0 {
+        if !self.is_closed() {
             self.connection.hurry(LONGEST_FAREWELL);
             let _ = self.run(Command::logout(), &mut |_| Ok(())); // the stream is closed in any case
         }
@@ -202,10 +241,12 @@ impl ImapClient {
         let command = Command::list(reference, pattern, subscribed, self.utf8_names())?;
         let name = command.name();
         let utf8_names = self.utf8_names();
+        let limits = self.limits().clone();
         let mut entries = Vec::new();
         self.run(command, &mut |mut data| {
             if data.is(name) {
-                entries.push(read_listed(&mut data.tokens, utf8_names)?);
+                limits.check("listed", entries.len() as u64 + 1)?;
+                entries.push(read_listed(&mut data.tokens, utf8_names, &limits)?);
             }
             Ok(())
         })?;
@@ -219,10 +260,11 @@ impl ImapClient {
     pub fn status(&mut self, name: &str, items: &[String]) -> Result<Vec<(String, u64)>, Error> {
         let command = Command::status(name, items, self.utf8_names())?;
         let utf8_names = self.utf8_names();
+        let limits = self.limits().clone();
         let mut found = None;
         self.run(command, &mut |mut data| {
             if data.is("STATUS") && is_mailbox(&mut data.tokens, name, utf8_names)? {
-                found = Some(read_status(&mut data.tokens)?);
+                found = Some(read_status(&mut data.tokens, &limits)?);
             }
             Ok(())
         })?;
@@ -287,30 +329,42 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Refused`], among other reasons for a charset that the server does not know.
     pub fn search(&mut self, key: &SearchKey, uid: bool) -> Result<Vec<u32>, Error> {
+        let limits = self.limits().clone();
         let mut numbers = Vec::new();
+        let sort = |numbers: &mut Vec<u32>| {
+            numbers.sort_unstable();
+            numbers.dedup();
+        };
+        let mut sorted = 1_000_000;
         for key in key.split(LONGEST_SET) {
             self.run(Command::search(&key, uid)?, &mut |mut data| {
                 if data.is("SEARCH") {
                     read_numbers(&mut data.tokens, &mut numbers)?;
                 }
+                // A server may tell the same numbers again and again; only different ones count.
+                if numbers.len() > 2 * sorted {
+                    sort(&mut numbers);
+                    sorted = numbers.len().max(sorted);
+                    limits.check("responses", numbers.len() as u64)?;
+                }
                 Ok(())
             })?;
         }
-        numbers.sort_unstable();
-        numbers.dedup();
+        sort(&mut numbers);
         Ok(numbers)
     }
 
-    /// FETCH: `on_item` gets every `FETCH` response, unasked ones too, while the server still sends.
+    /// FETCH: `on_item` gets every `FETCH` response that tells of these messages while the server still sends. What it tells of others is dropped.
     ///
     /// # Errors
-    /// [`Error::Refused`]; what `on_item` gives ends the operation when the server has finished.
+    /// [`Error::Refused`]; [`Error::Unexpected`] from a server that tells of the same messages without end; what `on_item` gives ends the operation when the server has finished.
     pub fn fetch(&mut self, messages: &SequenceSet, items: &str, uid: bool, on_item: OnData<'_>) -> Result<(), Error> {
         let commands = self.for_each_part(messages, uid, |part| Command::fetch(part, items, uid))?;
-        self.run_all(commands, &mut |data| if data.is("FETCH") { on_item(data) } else { Ok(()) })
+        let mut answers = Answers::to(self, messages, uid);
+        self.run_all(commands, &mut |data| if answers.admit(&data)? { on_item(data) } else { Ok(()) })
     }
 
-    /// STORE: `on_item` gets the `FETCH` responses that tell the new flags; with `silent` the server leaves them out.
+    /// STORE: `on_item` gets the `FETCH` responses of these messages that tell the new flags; with `silent` the server leaves them out.
     ///
     /// # Errors
     /// [`Error::Refused`].
@@ -324,7 +378,8 @@ impl ImapClient {
         on_item: OnData<'_>,
     ) -> Result<(), Error> {
         let commands = self.for_each_part(messages, uid, |part| Command::store(part, mode, flags, silent, uid))?;
-        self.run_all(commands, &mut |data| if data.is("FETCH") { on_item(data) } else { Ok(()) })
+        let mut answers = Answers::to(self, messages, uid);
+        self.run_all(commands, &mut |data| if answers.admit(&data)? { on_item(data) } else { Ok(()) })
     }
 
     /// COPY.
@@ -435,11 +490,10 @@ impl ImapClient {
         Ok(stored)
     }
 
-    pub(super) fn learn_separator(&mut self) -> Result<(), Error> {
-        match self.list("", "", false) {
-            Ok(entries) => self.separator = entries.into_iter().next().and_then(|entry| entry.separator),
-            Err(Error::Refused { .. }) => {} // a server that does not tell is one without hierarchy
-            Err(error) => return Err(error),
+    /// Asks for the separator without waiting for the answer.
+    pub(super) fn ask_separator(&mut self) -> Result<(), Error> {
+        if let Sending::Sent(ticket) = self.ahead(|client| client.list("", "", false))? {
+            self.separator = Separator::Asked(ticket);
         }
         Ok(())
     }
@@ -470,80 +524,10 @@ impl ImapClient {
         self.run(command?, &mut |_| Ok(())).map(drop)
     }
 
-    fn run_all(&mut self, commands: Vec<Command>, on_data: OnData<'_>) -> Result<(), Error> {
-        commands.into_iter().try_for_each(|command| self.run(command, on_data).map(drop))
-    }
-
-    /// Sends one command and waits for its end.
-    pub(super) fn run(&mut self, command: Command, on_data: OnData<'_>) -> Result<Completion, Error> {
-        self.run_watching(command, on_data, &mut |_| {})
-    }
-
-    fn run_watching(&mut self, command: Command, on_data: OnData<'_>, on_status: &mut dyn FnMut(&Status<'_>)) -> Result<Completion, Error> {
-        self.run_events(command, &mut |event| match event {
-            Event::Data(data) => on_data(data),
-            Event::Status(status) => {
-                on_status(&status);
-                Ok(())
-            }
-            _ => Ok(()),
-        })
-    }
-
-    /// Runs a command; no secret is in its error.
-    pub(super) fn run_events(
-        &mut self,
-        command: Command,
-        on_event: &mut dyn FnMut(Event<'_>) -> Result<(), Error>,
-    ) -> Result<Completion, Error> {
-        self.run_command(command, on_event).map_err(|error| error.redacted(&|text| self.connection.redact(text)))
-    }
-
-    /// The loop that all operations share. An error of the callback is kept until the server has finished, so that the connection stays usable.
-    fn run_command(&mut self, command: Command, on_event: &mut dyn FnMut(Event<'_>) -> Result<(), Error>) -> Result<Completion, Error> {
-        if self.is_closed() {
-            return Err(Error::Closed);
-        }
-        let name = command.name();
-        let logging_out = name == "LOGOUT";
-        let most_warnings = self.connection.session_ref().limits().warnings;
-        let handle = self.connection.session().submit(command);
-        self.connection.stream().begin_reply();
-        let mut failure = None;
-        let completion = loop {
-            self.connection.wait()?;
-            let event = self.connection.session_ref().current_event()?;
-            let warning = match &event {
-                Event::Status(status) if status.kind == StatusKind::Bye && !logging_out => {
-                    let words = String::from_utf8_lossy(status.text).into_owned();
-                    self.connection.close();
-                    return Err(Error::Bye { words });
-                }
-                Event::Status(status) => warning_of_status(status),
-                Event::Data(data) => (!is_known(data)).then(|| Warning { kind: WarningKind::UnknownUntagged, words: shown(data) }),
-                Event::Done { handle: done, status } if *done == handle => break Completion::from(status),
-                Event::Continue(_) => {
-                    self.connection.session().cancel_authentication();
-                    continue;
-                }
-                _ => None,
-            };
-            if failure.is_none() {
-                failure = on_event(event).err();
-            }
-            // What cannot be read now cannot be read later either.
-            if let Some(Error::Protocol(_)) = &failure {
-                self.connection.close();
-                break Completion { kind: StatusKind::Ok, code: None, text: String::new() };
-            }
-            if let Some(warning) = warning.filter(|_| self.warnings.len() < most_warnings) {
-                self.warn(warning.kind, warning.words);
-            }
-        };
-        match (failure, completion.kind) {
-            (Some(error), _) => Err(error),
-            (None, StatusKind::Ok) => Ok(completion),
-            (None, _) => Err(Error::Refused { command: name, completion }),
+    /// Keeps a warning, as many as the limit allows.
+    pub(super) fn note_warning(&mut self, warning: Warning) {
+        if self.warnings.len() < self.limits().warnings {
+            self.warn(warning.kind, warning.words);
         }
     }
 

@@ -4,6 +4,7 @@ use super::error::Error;
 use super::imap::ImapClient;
 use super::options::{ConnectOptions, Credentials, Ports};
 use crate::proto::imap::{Command, Event, Session, StatusKind};
+use crate::proto::sasl::Exchange;
 use crate::transport::Connector;
 
 impl ImapClient {
@@ -13,7 +14,8 @@ impl ImapClient {
     /// [`Error::Insecure`] where the password would travel in the clear off this machine and [`super::TlsMode::None`] was not asked for;
     /// [`Error::Authentication`], [`Error::Transport`], [`Error::Protocol`] and [`Error::Bye`] as they say. Nothing stays open.
     pub fn connect(connector: &Connector, host: &str, credentials: &Credentials, options: &ConnectOptions) -> Result<Self, Error> {
-        let login = Command::login(&credentials.user, &credentials.password)?; // before a byte is sent
+        credentials.check()?; // before a byte is sent
+        let login = Command::login(&credentials.user, &credentials.password)?;
         let way = options.way(Ports { plain: 143, implicit_tls: 993 });
         let mut connection = way.open(connector, host, options, Session::new(options.limits.clone()))?;
         credentials.hide_in(&mut connection);
@@ -26,7 +28,7 @@ impl ImapClient {
             client.log_in(login, credentials)?;
         }
         client.know_capabilities()?;
-        client.learn_separator()?;
+        client.ask_separator()?;
         Ok(client)
     }
 
@@ -69,21 +71,25 @@ impl ImapClient {
     fn log_in(&mut self, login: Command, credentials: &Credentials) -> Result<(), Error> {
         self.know_capabilities()?;
         let capabilities = self.capabilities().clone();
-        let command = if capabilities.has("AUTH=PLAIN") {
-            Command::authenticate_plain(&credentials.user, &credentials.password, capabilities.has("SASL-IR"))?
-        } else if capabilities.has("LOGINDISABLED") {
-            return Err(self.give_up("the server takes no password on this connection (LOGINDISABLED)"));
-        } else {
-            login
+        let mechanism =
+            credentials.mechanism(|name| capabilities.has(&format!("AUTH={name}"))).inspect_err(|_| self.connection().close())?;
+        let result = match mechanism {
+            Some(mechanism) => {
+                let mut exchange = Exchange::new(mechanism, &credentials.user, &credentials.password)?;
+                self.authenticate(&mut exchange, capabilities.has("SASL-IR"))
+            }
+            None if capabilities.has("LOGINDISABLED") => {
+                return Err(self.give_up("the server takes no password on this connection (LOGINDISABLED)"));
+            }
+            None => self.run(login, &mut |_| Ok(())).map(drop),
         };
-        match self.run(command, &mut |_| Ok(())) {
-            Ok(_) => Ok(()),
+        match result {
             Err(Error::Refused { completion, .. }) => {
                 let words = self.connection().redact(&completion.words());
                 self.connection().close();
                 Err(Error::Authentication { user: credentials.user.clone(), words })
             }
-            Err(error) => Err(error),
+            other => other,
         }
     }
 

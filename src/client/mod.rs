@@ -1,16 +1,19 @@
 //! Blocking clients: one method an operation, one owner a connection.
 
+mod ahead;
 mod answers;
 pub mod error;
 pub mod imap;
 mod login;
 mod options;
 pub mod pop3;
+mod running;
 pub mod smtp;
 mod transfer;
 
+pub use ahead::{Sending, Ticket};
 pub use error::Error;
 pub use imap::{CopiedUids, ImapClient, Listed, Stored, Warning, WarningKind};
-pub use options::{ConnectOptions, Credentials, TlsMode};
+pub use options::{Auth, ConnectOptions, Credentials, TlsMode};
 pub use pop3::PopClient;
 pub use smtp::SmtpClient;

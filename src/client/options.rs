@@ -1,7 +1,8 @@
 //! How to connect, alike for all three protocols, and the rule about encryption.
 
 use super::error::Error;
-use crate::proto::{Limits, Protocol, Secret};
+use crate::proto::sasl::{Exchange, Mechanism};
+use crate::proto::{EncodeError, Limits, Protocol, Secret};
 use crate::transport::{Connection, Connector, Pace, TlsOptions};
 use std::time::Duration;
 
@@ -16,16 +17,67 @@ pub enum TlsMode {
     None,
 }
 
-/// Who logs in.
+/// Who logs in, and how.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The user's name.
     pub user: String,
-    /// The password.
+    /// The password, or the bearer token.
     pub password: Secret,
+    /// How; by default the strongest way that the server offers.
+    pub auth: Option<Auth>,
+}
+
+/// How to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// The protocol's own command: LOGIN in IMAP, USER and PASS in POP3, AUTH LOGIN in SMTP.
+    Login,
+    /// POP3's APOP: a digest with MD5 travels instead of the password (RFC 1939 7).
+    Apop,
+    /// The password is a bearer token; OAUTHBEARER or XOAUTH2, as the server offers.
+    Token,
+    /// AUTHENTICATE or AUTH with this mechanism.
+    Sasl(Mechanism),
 }
 
 impl Credentials {
+    /// A user with a password, to log in by the strongest way that the server offers.
+    pub fn new(user: impl Into<String>, password: impl Into<String>) -> Self {
+        Credentials { user: user.into(), password: Secret::new(password), auth: None }
+    }
+
+    /// The mechanism to use, where the server offers those that `offers` says; `None` stands for the protocol's own command.
+    pub(super) fn mechanism(&self, offers: impl Fn(&str) -> bool) -> Result<Option<Mechanism>, Error> {
+        let first = |known: &[Mechanism]| known.iter().copied().find(|mechanism| offers(mechanism.name()));
+        match self.auth {
+            Some(Auth::Login | Auth::Apop) => Ok(None),
+            None => Ok(first(&[Mechanism::ScramSha256, Mechanism::Plain])),
+            Some(Auth::Token) => first(&[Mechanism::OAuthBearer, Mechanism::XOAuth2])
+                .map(Some)
+                .ok_or_else(|| Error::Unsupported("the server takes no bearer token (OAUTHBEARER, XOAUTH2)".into())),
+            Some(Auth::Sasl(mechanism)) if offers(mechanism.name()) => Ok(Some(mechanism)),
+            Some(Auth::Sasl(mechanism)) => Err(Error::Unsupported(format!("the server does not offer {}", mechanism.name()))),
+        }
+    }
+
+    /// Checks what can be checked before a byte is sent: neither may hold a line end or NUL, whatever way it goes.
+    pub(super) fn check(&self) -> Result<(), EncodeError> {
+        let breaks = |text: &str| text.contains(['\0', '\r', '\n']);
+        if breaks(&self.user) {
+            return Err(EncodeError::new("user", "text without NUL and line ends", self.user.as_bytes()));
+        }
+        if breaks(self.password.reveal()) {
+            return Err(EncodeError::new("password", "text without NUL and line ends", b"#<secret>"));
+        }
+        let mechanism = match self.auth {
+            Some(Auth::Sasl(mechanism)) => mechanism,
+            Some(Auth::Token) => Mechanism::OAuthBearer,
+            _ => Mechanism::Plain,
+        };
+        Exchange::new(mechanism, &self.user, &self.password).map(drop)
+    }
+
     /// Keeps the password, and what SASL makes of it, out of traces and messages.
     pub(super) fn hide_in<S: Protocol>(&self, connection: &mut Connection<S>) {
         connection.hide(&self.password);
@@ -47,7 +99,8 @@ pub struct ConnectOptions {
     pub tls_options: TlsOptions,
     /// The longest wait for the server's next bytes; 30 seconds.
     pub timeout: Duration,
-    /// The longest time for the whole reply to a command, besides what its bytes take at 1 KiB a second; ten times the timeout.
+    /// The longest time for the whole reply to a command, besides what its bytes take at 1 KiB a second; five times the timeout. A greeting or
+    /// a TLS handshake has twice the timeout.
     pub reply_deadline: Option<Duration>,
     /// Limits on what the server may send.
     pub limits: Limits,

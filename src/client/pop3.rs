@@ -1,9 +1,12 @@
 //! The POP3 client: a method an operation, over one connection.
 
 use super::error::Error;
-use super::options::{ConnectOptions, Credentials, Ports};
+use super::options::{Auth, ConnectOptions, Credentials, Ports};
+use crate::proto::Secret;
 use crate::proto::imap::{Completion, StatusKind};
 use crate::proto::pop3::{Command, Event, Handle, Reply, Session};
+use crate::proto::sasl::{Exchange, Mechanism, SaslError};
+use crate::proto::{EncodeError, Limits};
 use crate::transport::{Connection, Connector};
 use md5::{Digest, Md5};
 use std::collections::VecDeque;
@@ -15,16 +18,8 @@ const LONGEST_FAREWELL: Duration = Duration::from_secs(60);
 /// Letters asked for before the first has come, where the server takes that (RFC 2449 6.6).
 const WINDOW: usize = 20;
 
-/// How to log in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PopAuth {
-    /// USER and PASS.
-    Login,
-    /// SASL PLAIN.
-    Plain,
-    /// APOP: the password does not travel.
-    Apop,
-}
+/// Bytes of an initial response that go along with AUTH: a command line has 255 (RFC 5034 4).
+const LONGEST_INITIAL: usize = 232;
 
 /// A POP3 connection.
 pub struct PopClient {
@@ -42,15 +37,11 @@ impl PopClient {
     ///
     /// # Errors
     /// As [`super::ImapClient::connect`].
-    pub fn connect(
-        connector: &Connector,
-        host: &str,
-        credentials: &Credentials,
-        auth: Option<PopAuth>,
-        options: &ConnectOptions,
-    ) -> Result<Self, Error> {
-        let user = Command::user(&credentials.user)?; // before a byte is sent
-        let password = Command::pass(&credentials.password)?;
+    pub fn connect(connector: &Connector, host: &str, credentials: &Credentials, options: &ConnectOptions) -> Result<Self, Error> {
+        credentials.check()?; // before a byte is sent
+        if matches!(credentials.auth, None | Some(Auth::Login)) {
+            user_and_password(credentials)?;
+        }
         let way = options.way(Ports { plain: 110, implicit_tls: 995 });
         let mut connection = way.open(connector, host, options, Session::new(options.limits.clone()))?;
         credentials.hide_in(&mut connection);
@@ -60,7 +51,7 @@ impl PopClient {
         if way.wants_starttls(&client.connection) {
             client.start_tls()?;
         }
-        client.log_in(credentials, user, password, auth)?;
+        client.log_in(credentials)?;
         client.learn_capabilities()?;
         client.stat()?;
         Ok(client)
@@ -91,6 +82,11 @@ impl PopClient {
         self.connection.is_encrypted()
     }
 
+    /// The host that was asked for.
+    pub fn host(&self) -> &str {
+        self.connection.host()
+    }
+
     /// Whether the connection is closed on this side.
     pub fn is_closed(&self) -> bool {
         self.connection.is_closed()
@@ -102,10 +98,14 @@ impl PopClient {
     /// As every operation: [`Error`].
     pub fn stat(&mut self) -> Result<(), Error> {
         let text = self.line(Command::stat())?;
-        let mut numbers = text.split(' ').map(|number| number.parse().ok());
-        match (numbers.next().flatten().and_then(|count: u64| u32::try_from(count).ok()), numbers.next().flatten()) {
-            (Some(count), Some(bytes)) => (self.count, self.bytes) = (count, bytes),
-            _ => return Err(Error::Unexpected(format!("the server's answer to STAT is not two numbers: {text:?}"))),
+        let mut numbers = text.split(' ');
+        match (numbers.next().and_then(digits::<u32>), numbers.next().and_then(digits)) {
+            (Some(count), Some(bytes)) => {
+                // `:*` is counted up to.
+                self.connection.session_ref().limits().check("responses", u64::from(count))?;
+                (self.count, self.bytes) = (count, bytes);
+            }
+            _ => return Err(self.unexpected(format!("the server's answer to STAT is not two numbers: {}", near(&text)))),
         }
         Ok(())
     }
@@ -125,8 +125,8 @@ impl PopClient {
     /// As [`PopClient::retrieve`], and [`crate::proto::ProtocolError::TooLarge`] over the limit for literals.
     pub fn letter(&mut self, number: u32, lines: Option<u32>) -> Result<Vec<u8>, Error> {
         let mut letter = Vec::new();
-        let limit = self.connection.session_ref().limits().literal;
-        self.retrieve(number, lines, &mut |piece| collect(&mut letter, piece, limit))?;
+        let limits = self.connection.session_ref().limits().clone();
+        self.retrieve(number, lines, &mut |piece| collect(&mut letter, piece, &limits, "literal"))?;
         Ok(letter)
     }
 
@@ -146,7 +146,7 @@ impl PopClient {
                 on_letter(number, letter)
             });
         }
-        let limit = self.connection.session_ref().limits().literal;
+        let limits = self.connection.session_ref().limits().clone();
         let mut left = numbers.iter();
         let mut asked: VecDeque<(u32, Handle, Command)> = VecDeque::new();
         let mut failure = None;
@@ -159,7 +159,7 @@ impl PopClient {
             }
             let Some((number, handle, command)) = asked.pop_front() else { break };
             let mut letter = Vec::new();
-            let result = self.finish(handle, command.name(), &mut |piece| collect(&mut letter, piece, limit));
+            let result = self.finish(handle, command.name(), None, &mut |piece| collect(&mut letter, piece, &limits, "literal"));
             if self.is_closed() {
                 return result.map(drop);
             }
@@ -177,8 +177,9 @@ impl PopClient {
     pub fn unique_id(&mut self, number: u32) -> Result<String, Error> {
         let text = self.line(Command::uidl(Some(number)))?;
         text.split_once(' ')
+            .filter(|(told, _)| digits(told) == Some(number))
             .map(|(_, id)| id.trim().to_owned())
-            .ok_or_else(|| Error::Unexpected(format!("the server's answer to UIDL is {text:?}")))
+            .ok_or_else(|| self.unexpected(format!("the server's answer to UIDL of letter {number} is {}", near(&text))))
     }
 
     /// UIDL of all letters that are not marked.
@@ -194,7 +195,7 @@ impl PopClient {
     /// # Errors
     /// As every operation.
     pub fn sizes(&mut self) -> Result<Vec<(u32, u64)>, Error> {
-        self.numbered_lines(Command::list(), |size| size.split(' ').next()?.parse().ok())
+        self.numbered_lines(Command::list(), |size| digits(size.split(' ').next()?))
     }
 
     /// DELE of each: they go at QUIT, and only then.
@@ -257,8 +258,8 @@ impl PopClient {
 
     fn learn_capabilities(&mut self) -> Result<(), Error> {
         self.capabilities.clear();
-        match self.body_lines(Command::capa()) {
-            Ok(lines) => self.capabilities = lines.iter().map(|line| line.to_ascii_uppercase()).collect(),
+        match self.body_lines(Command::capa(), "names", |line| Ok(line.to_ascii_uppercase())) {
+            Ok(lines) => self.capabilities = lines,
             Err(Error::Refused { .. }) => {} // RFC 1939 knows no CAPA
             Err(error) => return Err(error),
         }
@@ -271,7 +272,10 @@ impl PopClient {
             return Err(Error::Insecure("the server offers no STLS, and the password would travel in the clear; give :tls :none to allow that, or :tls :implicit for port 995".into()));
         }
         match self.line(Command::stls()) {
-            Ok(_) => self.connection.start_tls()?,
+            Ok(_) => {
+                self.connection.start_tls()?;
+                self.timestamp = None; // it was told in the clear
+            }
             Err(Error::Refused { completion, .. }) => {
                 self.connection.close();
                 return Err(Error::Insecure(format!("the server refused STLS: {}", completion.words())));
@@ -281,53 +285,79 @@ impl PopClient {
         self.learn_capabilities()
     }
 
-    fn log_in(&mut self, credentials: &Credentials, user: Command, password: Command, auth: Option<PopAuth>) -> Result<(), Error> {
-        let sasl_plain =
-            self.capabilities.iter().any(|line| line.strip_prefix("SASL").is_some_and(|rest| rest.split(' ').any(|name| name == "PLAIN")));
+    fn log_in(&mut self, credentials: &Credentials) -> Result<(), Error> {
+        let offered = self.capabilities.iter().find_map(|line| line.strip_prefix("SASL ")).unwrap_or_default().to_owned();
+        let offers = |name: &str| offered.split(' ').any(|word| word == name);
+        let mechanism = credentials.mechanism(offers).inspect_err(|_| self.connection.close())?;
         // In the clear a digest is better than the password; under TLS MD5 adds nothing.
-        let strongest = match &self.timestamp {
-            Some(_) if !self.is_encrypted() => PopAuth::Apop,
-            _ if sasl_plain => PopAuth::Plain,
-            _ => PopAuth::Login,
-        };
-        let result = match (auth.unwrap_or(strongest), &self.timestamp) {
-            (PopAuth::Apop, Some(timestamp)) => {
-                let digest = Md5::digest(format!("{timestamp}{}", credentials.password.reveal()));
+        let prefers_apop = credentials.auth.is_none() && !self.is_encrypted() && mechanism != Some(Mechanism::ScramSha256);
+        let result = match (&self.timestamp, mechanism) {
+            (Some(timestamp), _) if prefers_apop || credentials.auth == Some(Auth::Apop) => {
+                let digest = Md5::digest(Secret::new(format!("{timestamp}{}", credentials.password.reveal())).reveal());
                 let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-                self.line(Command::apop(&credentials.user, &digest)?)
+                self.line(Command::apop(&credentials.user, &digest)?).map(drop)
             }
-            (PopAuth::Apop, None) => return Err(Error::Unsupported("the server offers no APOP: its greeting has no timestamp".into())),
-            (PopAuth::Plain, _) => self.line(Command::auth_plain(&credentials.user, &credentials.password)?),
-            (PopAuth::Login, _) => self.line(user).and_then(|_| self.line(password)),
+            (None, _) if credentials.auth == Some(Auth::Apop) => {
+                self.connection.close();
+                return Err(Error::Unsupported("the server offers no APOP: its greeting has no timestamp".into()));
+            }
+            (_, Some(mechanism)) => self.authenticate(Exchange::new(mechanism, &credentials.user, &credentials.password)?),
+            (_, None) => user_and_password(credentials)?.into_iter().try_for_each(|command| self.line(command).map(drop)),
         };
         match result {
-            Ok(_) => Ok(()),
             Err(Error::Refused { completion, .. }) => {
                 self.connection.close();
                 Err(Error::Authentication { user: credentials.user.clone(), words: completion.words() })
             }
-            Err(error) => Err(error),
+            other => other,
         }
+    }
+
+    fn authenticate(&mut self, mut exchange: Exchange) -> Result<(), Error> {
+        let fits = exchange.clone().initial().is_none_or(|initial| initial.reveal().len() <= LONGEST_INITIAL);
+        let initial = if fits { exchange.initial() } else { None };
+        let handle = self.submit(Command::auth(exchange.mechanism(), initial.as_ref()))?;
+        self.finish(handle, "AUTH", Some(&mut exchange), &mut |_| Ok(()))?;
+        exchange.finish().map_err(|cause| self.login_failed(exchange.user(), cause))
+    }
+
+    fn login_failed(&mut self, user: &str, cause: SaslError) -> Error {
+        self.connection.close();
+        Error::Login { user: user.to_owned(), cause }
     }
 
     fn numbered_lines<T>(&mut self, command: Command, read: impl Fn(&str) -> Option<T>) -> Result<Vec<(u32, T)>, Error> {
         let name = command.name();
-        let lines = self.body_lines(command)?;
-        let pair = |line: &String| {
+        let pair = |line: &str| {
             let (number, rest) = line.split_once(' ')?;
-            Some((number.parse().ok()?, read(rest.trim())?))
+            Some((digits(number).filter(|number| *number > 0)?, read(rest.trim())?))
         };
-        lines
-            .iter()
-            .map(|line| pair(line).ok_or_else(|| Error::Unexpected(format!("a line of the server's answer to {name} is {line:?}"))))
-            .collect()
+        self.body_lines(command, "listed", |line| {
+            pair(line).ok_or_else(|| Error::Unexpected(format!("a line of the server's answer to {name} is {}", near(line))))
+        })
+        .map_err(|error| error.redacted(&|text| self.connection.redact(text)))
     }
 
-    fn body_lines(&mut self, command: Command) -> Result<Vec<String>, Error> {
+    /// An error that quotes the server, without secrets.
+    fn unexpected(&self, text: String) -> Error {
+        Error::Unexpected(self.connection.redact(&text))
+    }
+
+    /// The lines of a body, each as `read` takes it; as many as the limit of that name allows.
+    fn body_lines<T>(&mut self, command: Command, most: &'static str, read: impl Fn(&str) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         let mut body = Vec::new();
-        let limit = self.connection.session_ref().limits().line as u64;
-        self.run(command, &mut |piece| collect(&mut body, piece, limit))?;
-        Ok(String::from_utf8_lossy(&body).lines().map(str::to_owned).collect())
+        let limits = self.connection.session_ref().limits().clone();
+        self.run(command, &mut |piece| collect(&mut body, piece, &limits, "line"))?;
+        // Only CR LF ends a line; what stands bare inside of one does not make two.
+        let ends = memchr::memmem::find_iter(&body, b"\r\n").map(|end| end + 2);
+        let mut lines = Vec::new();
+        let mut start = 0;
+        for end in ends {
+            limits.check(most, lines.len() as u64 + 1)?;
+            lines.push(read(&String::from_utf8_lossy(&body[start..end - 2]))?);
+            start = end;
+        }
+        Ok(lines)
     }
 
     /// The text of a one-line reply.
@@ -338,12 +368,15 @@ impl PopClient {
     fn run(&mut self, command: Command, on_piece: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<String, Error> {
         let name = command.name();
         let handle = self.submit(command)?;
-        self.finish(handle, name, on_piece)
+        self.finish(handle, name, None, on_piece)
     }
 
     fn submit(&mut self, command: Command) -> Result<Handle, Error> {
         if self.is_closed() {
             return Err(Error::Closed);
+        }
+        if self.connection.session_ref().in_flight() == 0 && !self.connection.session_ref().has_unread() {
+            self.connection.overhear()?;
         }
         Ok(self.connection.session().submit(command))
     }
@@ -353,6 +386,7 @@ impl PopClient {
         &mut self,
         handle: Handle,
         name: &'static str,
+        mut exchange: Option<&mut Exchange>,
         on_piece: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<String, Error> {
         self.connection.stream().begin_reply();
@@ -373,6 +407,12 @@ impl PopClient {
                 }
                 Event::Piece(_, piece) if failure.is_none() => failure = on_piece(piece).err(),
                 Event::End(_) => break,
+                Event::Challenge(_, challenge) => {
+                    if let Some(exchange) = exchange.as_deref_mut() {
+                        let answer = exchange.answer(challenge).map_err(|cause| self.login_failed(exchange.user(), cause))?;
+                        self.connection.session().answer(&answer);
+                    }
+                }
                 _ => {}
             }
             if let Some(Error::Protocol(_)) = &failure {
@@ -384,16 +424,29 @@ impl PopClient {
     }
 }
 
+fn user_and_password(credentials: &Credentials) -> Result<[Command; 2], EncodeError> {
+    Ok([Command::user(&credentials.user)?, Command::pass(&credentials.password)?])
+}
+
 fn words(reply: &Reply<'_>) -> String {
     String::from_utf8_lossy(reply.text).into_owned()
 }
 
-fn collect(into: &mut Vec<u8>, piece: &[u8], limit: u64) -> Result<(), Error> {
-    if (into.len() + piece.len()) as u64 > limit {
-        return Err(crate::proto::ProtocolError::TooLarge { what: "a reply", limit }.into());
-    }
+fn collect(into: &mut Vec<u8>, piece: &[u8], limits: &Limits, name: &'static str) -> Result<(), Error> {
+    limits.check(name, (into.len() + piece.len()) as u64)?;
     into.extend_from_slice(piece);
     Ok(())
+}
+
+/// Digits only, as a protocol writes numbers.
+fn digits<N: std::str::FromStr>(text: &str) -> Option<N> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// A short piece of a server's words, escaped, for messages.
+fn near(text: &str) -> String {
+    let start: String = text.chars().take(60).collect();
+    format!("{start:?}{}", if start.len() < text.len() { "…" } else { "" })
 }
 
 /// `<1896.697170952@dbc.mtview.ca.us>` in a greeting offers APOP (RFC 1939 7).

@@ -4,10 +4,9 @@ use super::error::Error;
 use super::options::{ConnectOptions, Credentials, Ports};
 use crate::proto::EncodeError;
 use crate::proto::imap::{Completion, StatusKind};
+use crate::proto::sasl::{Exchange, Mechanism};
 use crate::proto::smtp::{Command, Event, Handle, MailOptions, Reply, Session};
 use crate::transport::{Connection, Connector, TransportError};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -18,20 +17,6 @@ const CHUNK: usize = 64 << 10;
 
 /// A line of a letter has at most 998 bytes (RFC 5322 2.1.1); servers break or refuse longer ones.
 pub const LONGEST_LINE: usize = 998;
-
-/// Questions of the server in one authentication; every mechanism here has at most two.
-const MOST_CHALLENGES: usize = 10;
-
-/// How to log in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SmtpAuth {
-    /// SASL PLAIN (RFC 4616).
-    Plain,
-    /// LOGIN, which old servers have.
-    Login,
-    /// A bearer token in the form that Google and Microsoft take; the password is the token.
-    XOAuth2,
-}
 
 /// A recipient that the server refused, and what it said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,12 +57,12 @@ impl SmtpClient {
         host: &str,
         helo: Option<&str>,
         credentials: Option<&Credentials>,
-        auth: Option<SmtpAuth>,
         options: &ConnectOptions,
     ) -> Result<Self, Error> {
         if let Some(helo) = helo {
-            Command::ehlo(helo)?; // before a byte is sent
+            Command::ehlo(helo)?; // before a byte is sent, as what follows
         }
+        credentials.map_or(Ok(()), Credentials::check)?;
         let way = options.way(Ports { plain: 25, implicit_tls: 465 });
         let mut connection = way.open(connector, host, options, Session::new(options.limits.clone()))?;
         if let Some(credentials) = credentials {
@@ -86,12 +71,13 @@ impl SmtpClient {
         let helo = helo.map_or_else(|| own_address(&mut connection), str::to_owned);
         let mut client = SmtpClient { connection, helo, extensions: Vec::new() };
         client.greeting()?;
-        client.say_hello()?;
-        if way.wants_starttls(&client.connection) {
+        let starttls = way.wants_starttls(&client.connection);
+        client.say_hello(starttls)?;
+        if starttls {
             client.start_tls()?;
         }
         if let Some(credentials) = credentials {
-            client.log_in(credentials, auth)?;
+            client.log_in(credentials)?;
         }
         Ok(client)
     }
@@ -120,6 +106,7 @@ impl SmtpClient {
     /// and is not sent again.
     pub fn send(&mut self, envelope: &Envelope<'_>, letter: &[u8]) -> Result<Vec<Refused>, Error> {
         check_letter(letter, envelope.long_lines)?;
+        check_addresses(envelope)?;
         let options = self.mail_options(envelope, letter)?;
         let mail = Command::mail(envelope.from, options)?;
         let recipients = envelope.to.iter().map(|to| Command::rcpt(to, options.utf8)).collect::<Result<Vec<_>, _>>()?;
@@ -179,9 +166,8 @@ impl SmtpClient {
         let pipelining = self.has("PIPELINING");
         // With one recipient DATA can go along: if it is refused there is nobody to send to, and the server must refuse DATA.
         let with_data = pipelining && recipients.len() == 1;
-        self.connection.stream().begin_reply();
         let mut handles: Vec<Handle> = Vec::new();
-        let mail = self.connection.session().submit(mail);
+        let mail = self.submit(mail)?;
         if pipelining {
             handles = recipients.iter().map(|command| self.connection.session().submit(command.clone())).collect();
         }
@@ -221,6 +207,7 @@ impl SmtpClient {
 
     fn transmit(&mut self, letter: &[u8]) -> Result<(), Error> {
         self.connection.stream().begin_reply();
+        self.check_nothing_ahead()?;
         for chunk in letter.chunks(CHUNK) {
             self.connection.session().letter(chunk);
             if let Err(error) = self.connection.flush() {
@@ -228,6 +215,7 @@ impl SmtpClient {
                 return Err(error.into());
             }
         }
+        self.check_nothing_ahead()?;
         let handle = self.connection.session().end_letter();
         self.connection.stream().begin_reply();
         match self.reply_to(handle) {
@@ -246,19 +234,43 @@ impl SmtpClient {
             return Err(Error::Unexpected("something else than a greeting came first".into()));
         };
         let (code, words) = (reply.code, reply.words());
-        if code != 220 {
-            self.connection.close();
-            return Err(Error::Bye { words });
+        match code {
+            220 => Ok(()),
+            400.. => {
+                self.connection.close();
+                Err(Error::Bye { words: self.connection.redact(&words) })
+            }
+            _ => {
+                self.connection.close();
+                Err(Error::Unexpected(format!("the server's greeting is {:?}", words.chars().take(60).collect::<String>())))
+            }
         }
-        Ok(())
     }
 
-    fn say_hello(&mut self) -> Result<(), Error> {
+    /// A reply that is there before the letter has ended does not answer it. Then the connection is closed, since the letter must not end.
+    fn check_nothing_ahead(&mut self) -> Result<(), Error> {
+        if !self.connection.session_ref().has_unread() {
+            self.connection.overhear()?;
+        }
+        if !self.connection.session_ref().has_unread() {
+            return Ok(());
+        }
+        self.connection.close();
+        Err(Error::Unexpected("the server replied before the letter had ended; the letter was not sent".into()))
+    }
+
+    /// With `only_extended` nothing but EHLO is said: before TLS nothing else may be.
+    fn say_hello(&mut self, only_extended: bool) -> Result<(), Error> {
         self.extensions.clear();
         let answer = self.run(Command::ehlo(&self.helo)?)?;
         if answer.code / 100 == 2 {
+            let limits = self.connection.session_ref().limits();
+            limits.check("names", answer.lines.len() as u64).inspect_err(|_| self.connection.close())?;
             self.extensions = answer.lines.into_iter().skip(1).map(|line| line.to_ascii_uppercase()).collect();
             return Ok(());
+        }
+        if only_extended {
+            return Err(self.give_up(&format!("the server refused EHLO before TLS: {}", answer.words)));
         }
         let answer = self.run(Command::helo(&self.helo)?)?;
         if answer.code / 100 == 2 { Ok(()) } else { Err(refusal("HELO", answer)) }
@@ -273,53 +285,52 @@ impl SmtpClient {
             return Err(self.give_up(&format!("the server refused STARTTLS: {}", answer.words)));
         }
         self.connection.start_tls()?;
-        self.say_hello()
+        self.say_hello(false)
     }
 
-    fn log_in(&mut self, credentials: &Credentials, auth: Option<SmtpAuth>) -> Result<(), Error> {
+    fn log_in(&mut self, credentials: &Credentials) -> Result<(), Error> {
         let offered = self.extension("AUTH").unwrap_or("").to_owned();
         let offers = |name: &str| offered.split([' ', '=']).any(|word| word == name);
-        let mechanism = auth.or_else(|| {
-            let known = [("PLAIN", SmtpAuth::Plain), ("LOGIN", SmtpAuth::Login)];
-            known.into_iter().find(|(name, _)| offers(name)).map(|(_, mechanism)| mechanism)
-        });
-        let Some(mechanism) = mechanism else {
-            self.close();
-            return Err(Error::Unsupported("the server offers no way to log in that is known here (PLAIN, LOGIN)".into()));
+        let mechanism = match credentials.mechanism(offers) {
+            Ok(None) if offers("LOGIN") => Ok(Mechanism::Login),
+            Ok(None) => {
+                Err(Error::Unsupported("the server offers no way to log in that is known here (SCRAM-SHA-256, PLAIN, LOGIN)".into()))
+            }
+            Ok(Some(mechanism)) => Ok(mechanism),
+            Err(error) => Err(error),
         };
-        let (user, password) = (credentials.user.as_str(), credentials.password.reveal());
-        let separators: &[char] = if mechanism == SmtpAuth::XOAuth2 { &['\0', '\u{1}'] } else { &['\0'] };
-        if user.contains(separators) || password.contains(separators) {
-            self.close();
-            return Err(EncodeError { what: "user and password", expected: "text without NUL", got: "#<secret>".into() }.into());
-        }
-        let encode = |text: String| BASE64_STANDARD.encode(text);
-        let (name, initial, mut answers) = match mechanism {
-            SmtpAuth::Plain => ("PLAIN", Some(encode(format!("\0{user}\0{password}"))), Vec::new()),
-            SmtpAuth::Login => ("LOGIN", None, vec![encode(password.to_owned()), encode(user.to_owned())]),
-            SmtpAuth::XOAuth2 => ("XOAUTH2", Some(encode(format!("user={user}\u{1}auth=Bearer {password}\u{1}\u{1}"))), Vec::new()),
+        let mut exchange = match mechanism {
+            Ok(mechanism) => Exchange::new(mechanism, &credentials.user, &credentials.password)?,
+            Err(error) => {
+                self.close();
+                return Err(error);
+            }
         };
-        let handle = self.connection.session().submit(Command::auth(name, initial.as_deref()));
-        self.connection.stream().begin_reply();
-        for _ in 0..MOST_CHALLENGES {
+        let initial = exchange.initial();
+        let handle = self.submit(Command::auth(exchange.mechanism(), initial.as_ref()))?;
+        loop {
             self.connection.wait()?;
-            match self.connection.session_ref().current_event() {
-                Event::Challenge(..) => {
-                    // Google asks once more to tell why it refuses; the empty answer lets it.
-                    let answer = answers.pop().unwrap_or_else(|| if mechanism == SmtpAuth::XOAuth2 { String::new() } else { "*".into() });
-                    self.connection.session().answer(&answer);
-                }
-                Event::Reply(done, reply) if done == handle && reply.is_positive() => return Ok(()),
+            let outcome = match self.connection.session_ref().current_event() {
+                Event::Challenge(_, challenge) => match exchange.answer(challenge) {
+                    Ok(answer) => {
+                        self.connection.session().answer(&answer);
+                        continue;
+                    }
+                    Err(cause) => Err(cause),
+                },
+                Event::Reply(done, reply) if done == handle && reply.is_positive() => exchange.finish(),
                 Event::Reply(_, reply) => {
                     let words = self.connection.redact(&reply.words());
                     self.connection.close();
-                    return Err(Error::Authentication { user: user.to_owned(), words });
+                    return Err(Error::Authentication { user: credentials.user.clone(), words });
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            return outcome.map_err(|cause| {
+                self.connection.close();
+                Error::Login { user: credentials.user.clone(), cause }
+            });
         }
-        self.connection.close();
-        Err(Error::Unexpected("the server goes on asking questions in AUTH".into()))
     }
 
     fn extension(&self, name: &str) -> Option<&str> {
@@ -333,9 +344,17 @@ impl SmtpClient {
         if self.is_closed() {
             return Err(Error::Closed);
         }
-        let handle = self.connection.session().submit(command);
-        self.connection.stream().begin_reply();
+        let handle = self.submit(command)?;
         self.reply_to(handle)
+    }
+
+    /// Submits a command after what has come unasked was heard.
+    fn submit(&mut self, command: Command) -> Result<Handle, Error> {
+        if self.connection.session_ref().in_flight() == 0 && !self.connection.session_ref().has_unread() {
+            self.connection.overhear()?;
+        }
+        self.connection.stream().begin_reply();
+        Ok(self.connection.session().submit(command))
     }
 
     fn reply_to(&mut self, handle: Handle) -> Result<Answer, Error> {
@@ -389,6 +408,12 @@ impl From<&Reply<'_>> for Answer {
 
 fn refusal(command: &'static str, answer: Answer) -> Error {
     Error::Refused { command, completion: Completion { kind: StatusKind::No, code: None, text: answer.words } }
+}
+
+/// What is no address is that whatever the server offers.
+fn check_addresses(envelope: &Envelope<'_>) -> Result<(), EncodeError> {
+    Command::mail(envelope.from, MailOptions { utf8: true, ..MailOptions::default() })?;
+    envelope.to.iter().try_for_each(|to| Command::rcpt(to, true).map(drop))
 }
 
 fn check_letter(letter: &[u8], long_lines: bool) -> Result<(), Error> {

@@ -10,18 +10,34 @@ use std::num::NonZeroU32;
 const STREAMED_FROM: u64 = 64 << 10;
 
 impl ImapClient {
-    /// Writes a letter's exact bytes; how many there were, or `None` when there is no such letter. `\Seen` is left alone.
+    /// Writes a letter's exact bytes; how many there were, or `None` when there is no such letter. `peek` leaves `\Seen` alone.
     ///
     /// # Errors
     /// [`Error::File`] with `path` when writing fails; the connection is usable then. Bytes written before an error are not the whole letter.
-    pub fn write_letter(&mut self, message: NonZeroU32, uid: bool, path: &str, to: &mut dyn Write) -> Result<Option<u64>, Error> {
-        let command = Command::fetch(&SequenceSet::from(message), "BODY.PEEK[]", uid)?;
+    pub fn write_letter(
+        &mut self,
+        message: NonZeroU32,
+        uid: bool,
+        peek: bool,
+        path: &str,
+        to: &mut dyn Write,
+    ) -> Result<Option<u64>, Error> {
+        let command = Command::fetch(&SequenceSet::from(message), if peek { "BODY.PEEK[]" } else { "BODY[]" }, uid)?;
+        self.settle()?; // pieces are of this letter only
         self.connection().session().stream_literals_over(Some(STREAMED_FROM));
         let file = |cause| Error::File { path: path.to_owned(), cause };
         let (mut written, mut streamed) = (None, false);
+        let mut is_body = None; // decided once a literal: what stands before it may be long, and its pieces many
         let result = self.run_events(command, &mut |event| {
             match event {
-                Event::Piece(piece) if ends_in_body_of(piece.before, message, uid) => {
+                Event::Piece(piece) => {
+                    let wanted = *is_body.get_or_insert_with(|| ends_in_body_of(piece.before, message, uid));
+                    if piece.last {
+                        is_body = None;
+                    }
+                    if !wanted {
+                        return Ok(());
+                    }
                     if written.is_some() && !streamed {
                         return Err(Error::Unexpected("the server sent the letter twice".into()));
                     }

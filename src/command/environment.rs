@@ -1,23 +1,28 @@
 //! The sandbox behind a script: which hosts it answers for, and what a transcript's directives do to it.
 
+use crate::policy::Policy;
 use crate::repl::{Environment, Session};
+use crate::sandbox::faults::FaultRule;
 use crate::sandbox::seed::NEXT_LETTER;
 use crate::sandbox::{Account, Protocol, Sandbox, Seed};
 use crate::transport::{Route, Router};
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Sends every connection to a sandbox, or those to some hosts; the network is never used.
 pub struct SandboxRouter {
     sandbox: Arc<Sandbox>,
     hosts: Mutex<Option<Vec<String>>>,
+    /// Whether certificates are for another host than the one that was asked for.
+    misnamed: AtomicBool,
 }
 
 impl SandboxRouter {
     /// Answers for every host name.
     pub fn new(sandbox: Arc<Sandbox>) -> Self {
-        SandboxRouter { sandbox, hosts: Mutex::new(None) }
+        SandboxRouter { sandbox, hosts: Mutex::new(None), misnamed: AtomicBool::new(false) }
     }
 
     /// The sandbox.
@@ -36,7 +41,8 @@ impl Router for SandboxRouter {
         if hosts.as_ref().is_some_and(|hosts| !hosts.iter().any(|known| known.eq_ignore_ascii_case(host))) {
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the sandbox does not answer for this host"));
         }
-        let address = self.sandbox.address_of(protocol_of(protocol), host, implicit_tls)?;
+        let named = if self.misnamed.load(Ordering::Relaxed) { "another.invalid" } else { host };
+        let address = self.sandbox.address_of(protocol_of(protocol), named, implicit_tls)?;
         Ok(Some(Route { address, roots_pem: Some(self.sandbox.certificate_authority_pem().to_owned()) }))
     }
 }
@@ -50,6 +56,11 @@ impl Router for SandboxRouter {
 /// | `hosts NAME …`, `hosts` | answers only for these names, or for all |
 /// | `deliver FILE [USER [MAILBOX]]` | delivers a letter, to the first account unless told; `next-letter` is one that is built in |
 /// | `disconnect` | drops every connection, as a crash would |
+/// | `misname` | from now on certificates are for another host |
+/// | `refuse ADDRESS …`, `refuse` | no letter is taken for these addresses, or all are taken again |
+/// | `say LINE` | the next answer to an IMAP command comes behind this line, `* NO The disk is nearly full` for example |
+/// | `fault [PROTOCOL[#N]:]SIDE:FAULT` | disturbs the connections from now on, beside what other faults do; see [`FaultRule`] |
+/// | `fault` | the connections from now on are sound |
 pub struct SandboxEnvironment {
     router: Arc<SandboxRouter>,
 }
@@ -62,7 +73,7 @@ impl SandboxEnvironment {
 }
 
 impl Environment for SandboxEnvironment {
-    fn direct(&mut self, directive: &str, folder: &Path, _session: &mut Session) -> Result<(), String> {
+    fn direct(&mut self, directive: &str, folder: &Path, session: &mut Session) -> Result<(), String> {
         let sandbox = self.router.sandbox();
         let words: Vec<&str> = directive.split_whitespace().collect();
         match words[..] {
@@ -72,12 +83,22 @@ impl Environment for SandboxEnvironment {
             ["hosts"] => self.router.answer_for(None),
             ["hosts", ref hosts @ ..] => self.router.answer_for(Some(hosts.iter().map(ToString::to_string).collect())),
             ["deliver", file, ref to @ ..] if to.len() <= 2 => {
-                let letter = letter(file, folder)?;
+                let letter = letter(file, folder, session.host().context().policy())?;
                 let first = sandbox.store().first_account();
                 let user = to.first().copied().unwrap_or(&first);
                 sandbox.store().deliver(user, to.get(1).copied().unwrap_or("INBOX"), &letter).map_err(|error| error.to_string())?;
             }
             ["disconnect"] => sandbox.disconnect_all(),
+            ["misname"] => self.router.misnamed.store(true, Ordering::Relaxed),
+            ["refuse", ref addresses @ ..] => sandbox.refuse(addresses.iter().map(ToString::to_string).collect()),
+            ["say", _, ..] => sandbox.say(directive.trim_start().strip_prefix("say ").unwrap_or(directive)),
+            ["fault"] => sandbox.set_faults(Vec::new()),
+            ["fault", ..] => {
+                // The whole rest of the line, since a fault's text may hold blanks.
+                let (_, rule) = directive.split_once("fault").unwrap_or_default();
+                let rule: FaultRule = rule.trim_start().parse().map_err(|error| format!("fault: {error}"))?;
+                sandbox.set_faults([sandbox.faults(), vec![rule]].concat());
+            }
             _ => return Err(wrong(words.first().copied().unwrap_or(""))),
         }
         Ok(())
@@ -90,8 +111,13 @@ fn wrong(directive: &str) -> String {
         "fresh" => "nothing, or empty",
         "account" => "USER PASSWORD",
         "deliver" => "FILE [USER [MAILBOX]]",
-        "disconnect" => "nothing",
-        _ => return format!("unknown directive {directive:?}; known are fresh, account, hosts, deliver and disconnect"),
+        "disconnect" | "misname" => "nothing",
+        "say" => "a line",
+        _ => {
+            return format!(
+                "unknown directive {directive:?}; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse and say"
+            );
+        }
     };
     format!("{directive}: expected {expected}")
 }
@@ -104,9 +130,10 @@ fn protocol_of(name: &str) -> Protocol {
     }
 }
 
-fn letter(file: &str, folder: &Path) -> Result<Vec<u8>, String> {
+fn letter(file: &str, folder: &Path, policy: &Policy) -> Result<Vec<u8>, String> {
     if file == "next-letter" {
         return Ok(NEXT_LETTER.as_bytes().to_vec());
     }
-    std::fs::read(folder.join(file)).map_err(|error| format!("{file}: {error}"))
+    let path = policy.check_reading(&folder.join(file)).map_err(|refusal| format!("{file}: {refusal}"))?;
+    std::fs::read(path).map_err(|error| format!("{file}: {error}"))
 }

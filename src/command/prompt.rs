@@ -3,15 +3,98 @@
 use super::arguments::Global;
 use super::interrupt::CtrlC;
 use super::output::print;
-use super::setup::{Setup, attach};
-use crate::repl::{Session, editor};
+use super::progress::on_terminal;
+use super::setup::{Setup, attach_showing, trace_to_stderr};
+use crate::api::{ImapMailbox, Progress, State};
+use crate::repl::Session;
+use crate::repl::assistant::{Assistant, Facts, OfConnection};
+use crate::repl::editor::{self, Options, Surroundings};
+use crate::repl::history;
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Nobody who presses Tab waits longer for a server.
+const LONGEST_WAIT: Duration = Duration::from_millis(300);
 
 pub(super) fn prompt(global: &Global) -> Result<i32, String> {
-    let setup = Setup::new(global)?;
-    let mut session = Session::new(Vec::new()).map_err(|condition| condition.to_string())?;
-    let state = attach(session.host(), &setup);
-    CtrlC::listen()?.watch(session.host());
-    let code = editor::run(&mut session, print);
-    state.close_all();
+    let mut setup = Setup::new(global)?;
+    let tracing = Arc::new(AtomicBool::new(global.trace));
+    setup.connector.trace = Some(trace_to_stderr());
+    setup.connector.trace_switch = Some(tracing.clone());
+    let mut session = new_session()?;
+    let progress = on_terminal(global.quiet);
+    let state = attach_showing(session.host(), &setup, &progress);
+    let ctrl_c = CtrlC::listen()?;
+    ctrl_c.watch(session.host());
+    let mut surroundings = Here { setup, progress, state, ctrl_c, tracing };
+    let options = Options { colours: colours(), history: history::path(|name| std::env::var(name).ok()) };
+    let code = editor::run(&mut session, &options, &mut surroundings);
+    surroundings.state.close_all();
     code
+}
+
+fn new_session() -> Result<Session, String> {
+    Session::streaming(Vec::new(), Box::new(print)).map_err(|condition| condition.to_string())
+}
+
+/// Colours, unless `NO_COLOR` is set, the terminal has none or the output goes elsewhere.
+fn colours() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var("TERM").is_ok_and(|terminal| terminal == "dumb");
+    !is_set("NO_COLOR") && !dumb && std::io::stdout().is_terminal()
+}
+
+struct Here {
+    setup: Setup,
+    progress: Progress,
+    state: Arc<State>,
+    ctrl_c: CtrlC,
+    tracing: Arc<AtomicBool>,
+}
+
+impl Surroundings for Here {
+    fn print(&mut self, text: &str) -> std::io::Result<()> {
+        print(text)
+    }
+
+    fn reset(&mut self, session: &mut Session) -> Result<(), String> {
+        let mut fresh = new_session()?;
+        fresh.set_number(session.number());
+        self.state.close_all();
+        self.state = attach_showing(fresh.host(), &self.setup, &self.progress);
+        self.ctrl_c.watch(fresh.host());
+        *session = fresh;
+        Ok(())
+    }
+
+    fn trace(&mut self, on: Option<bool>) -> bool {
+        if let Some(on) = on {
+            self.tracing.store(on, Ordering::Relaxed);
+        }
+        self.tracing.load(Ordering::Relaxed)
+    }
+
+    fn after_interrupt(&mut self) -> Vec<String> {
+        let closed = self.state.take_closed().into_iter();
+        closed.map(|host| format!("The connection to {host} is closed, since an answer was under way: connect again.")).collect()
+    }
+
+    fn assistant(&self, session: &mut Session) -> Assistant {
+        self.state.take_closed(); // these were closed on purpose, or their error has been shown
+        let definitions = session.definitions().clone();
+        let host = session.host();
+        let connections: Arc<HashMap<String, Arc<ImapMailbox>>> = Arc::new(host.variables::<ImapMailbox>().into_iter().collect());
+        let state = self.state.clone();
+        let find = Arc::new(move |name: Option<&str>| name.and_then(|name| connections.get(name).cloned()).or_else(|| state.only_open()));
+        let state = self.state.clone();
+        let found = find.clone();
+        let mailboxes: OfConnection =
+            Arc::new(move |name| found(name).map(|mailbox| state.mailbox_names(&mailbox, LONGEST_WAIT)).unwrap_or_default());
+        let state = self.state.clone();
+        let flags: OfConnection = Arc::new(move |name| find(name).map(|mailbox| state.mailbox_flags(&mailbox)).unwrap_or_default());
+        Assistant::new(Facts { names: host.names(), definitions, context: host.context().clone(), mailboxes, flags })
+    }
 }

@@ -4,19 +4,20 @@ use super::arguments::{Global, ReplayOptions};
 use super::environment::SandboxEnvironment;
 use super::interrupt::{CtrlC, INTERRUPTED};
 use super::output::{complain, print};
-use super::setup::{Setup, attach, trace_to_stderr};
+use super::setup::{Setup, attach, sandbox_for, trace_to_stderr};
 use crate::host::Host;
+use crate::policy::Policy;
 use crate::repl::{Environment, Limits, Outcome, Session, Stop, replay};
-use crate::sandbox::Options;
 use std::path::Path;
 use std::time::Duration;
 
 pub(super) fn replay_files(global: &Global, options: &ReplayOptions) -> Result<i32, String> {
+    let policy = options.confinement.enter(Duration::from_secs(options.time_limit))?;
     let ctrl_c = CtrlC::listen()?;
     let limits = Limits { time: Duration::from_secs(options.time_limit), interrupted: ctrl_c.pressed.clone() };
     let mut code = 0;
     for file in &options.files {
-        match replay_file(global, file, options.bless, &limits, &ctrl_c) {
+        match replay_file(global, &policy, file, options.bless, &limits, &ctrl_c) {
             Ok(INTERRUPTED) => return Ok(INTERRUPTED),
             Ok(one) => code = code.max(one),
             // The other transcripts are replayed all the same.
@@ -29,11 +30,11 @@ pub(super) fn replay_files(global: &Global, options: &ReplayOptions) -> Result<i
     Ok(code)
 }
 
-fn replay_file(global: &Global, file: &Path, bless: bool, limits: &Limits, ctrl_c: &CtrlC) -> Result<i32, String> {
+fn replay_file(global: &Global, policy: &Policy, file: &Path, bless: bool, limits: &Limits, ctrl_c: &CtrlC) -> Result<i32, String> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
     let folder = file.parent().unwrap_or(Path::new("."));
-    let outcome = replay_limited(global, &text, &name, folder, limits, &mut |_, _| {}, &mut |host| ctrl_c.watch(host))?;
+    let outcome = replay_limited(global, policy, &text, &name, folder, limits, &mut |_, _| {}, &mut |host| ctrl_c.watch(host))?;
     let say = |text: String| print(&text).map_err(|error| error.to_string());
     outcome.differences.iter().try_for_each(|difference| say(format!("{difference}\n")))?;
     match outcome.stop {
@@ -64,12 +65,14 @@ fn replay_file(global: &Global, file: &Path, bless: bool, limits: &Limits, ctrl_
 /// # Errors
 /// A transcript that cannot be read or holds no input, a sandbox that cannot start.
 pub fn replay_text(global: &Global, text: &str, name: &str, folder: &Path, watch: &mut dyn FnMut(&str, &str)) -> Result<Outcome, String> {
-    replay_limited(global, text, name, folder, &Limits::default(), watch, &mut |_| {})
+    replay_limited(global, &Policy::trusted(), text, name, folder, &Limits::default(), watch, &mut |_| {})
 }
 
 /// `started` gets the host before the first form runs.
+#[allow(clippy::too_many_arguments, reason = "each is one thing, and there is one caller of each kind")]
 fn replay_limited(
     global: &Global,
+    policy: &Policy,
     text: &str,
     name: &str,
     folder: &Path,
@@ -78,12 +81,11 @@ fn replay_limited(
     started: &mut dyn FnMut(&Host),
 ) -> Result<Outcome, String> {
     let sandboxed = global.connect_to.is_empty();
-    let mut setup =
-        if sandboxed { Setup::sandboxed(Options { mail: global.mail.clone(), ..Options::default() })? } else { Setup::new(global)? };
+    let mut setup = if sandboxed { Setup::sandboxed(sandbox_for(global))? } else { Setup::new(global)? };
     if sandboxed {
         setup.connector.trace = global.trace.then(trace_to_stderr);
     }
-    let mut session = Session::new(Vec::new()).map_err(|condition| condition.to_string())?;
+    let mut session = Session::with_policy(Vec::new(), policy.clone()).map_err(|condition| condition.to_string())?;
     let state = attach(session.host(), &setup);
     started(session.host());
     let outcome = match &setup.router {

@@ -1,17 +1,28 @@
 //! Scripts and single expressions.
 
-use super::arguments::Global;
+use super::arguments::{Confinement, Global};
+use super::confinement::{STOPPED, too_long};
 use super::interrupt::{CtrlC, INTERRUPTED};
 use super::output::{complain, print};
-use super::setup::{Setup, attach};
+use super::progress::on_terminal;
+use super::setup::{Setup, attach_showing};
+use crate::api::json::json;
 use crate::condition::Condition;
-use crate::host::{Host, Options, Report};
+use crate::host::{Host, Options, Report, TimeLimit, Value};
 use crate::lisp::printer;
+use crate::repl::display::warning_text;
 use crate::repl::evaluate_forms;
-use crate::repl::session::warning_text;
 use std::io::Read;
+use std::time::Duration;
 
-pub(super) fn run(global: &Global, file: &str, arguments: Vec<String>) -> Result<i32, String> {
+pub(super) fn run(
+    global: &Global,
+    confinement: &Confinement,
+    seconds: u64,
+    file: &str,
+    arguments: Vec<String>,
+    as_json: bool,
+) -> Result<i32, String> {
     let source = if file == "-" {
         let mut source = String::new();
         std::io::stdin().read_to_string(&mut source).map_err(|error| format!("standard input: {error}"))?;
@@ -21,30 +32,72 @@ pub(super) fn run(global: &Global, file: &str, arguments: Vec<String>) -> Result
         String::from_utf8(bytes).map_err(|error| format!("{file}: it is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))?
     };
     let name = if file == "-" { "standard input" } else { file };
-    evaluate(global, arguments, |host| host.evaluate(&source, name).map(|_| ()))
+    let mut failed = None;
+    let code = evaluate(global, confinement, seconds, arguments, |host| {
+        let value = host.evaluate(&source, name)?;
+        failed = if as_json { print_json(host, &value).err() } else { None };
+        Ok(())
+    })?;
+    failed.map_or(Ok(code), Err)
 }
 
-pub(super) fn eval(global: &Global, expression: &str) -> Result<i32, String> {
+pub(super) fn eval(global: &Global, confinement: &Confinement, seconds: u64, expression: &str, as_json: bool) -> Result<i32, String> {
     let mut failed = None;
-    let code = evaluate(global, Vec::new(), |host| {
-        evaluate_forms(host, expression, "expression", |host, value| {
-            let gap = if host.context().at_line_start() { "" } else { "\n" };
-            let text = printer::readably(&host.datum(value));
-            failed = failed.take().or(print(&format!("{gap}{text}\n")).err());
-            host.context().set_at_line_start(true);
+    let code = evaluate(global, confinement, seconds, Vec::new(), |host| {
+        evaluate_forms(host, expression, "expression", |host, value, more| {
+            let printed = if !as_json {
+                print_value(host, &printer::readably(&host.datum(value)))
+            } else if more {
+                Ok(())
+            } else {
+                print_json(host, value)
+            };
+            failed = failed.take().or(printed.err());
         })
     })?;
-    failed.map_or(Ok(code), |error| Err(error.to_string()))
+    failed.map_or(Ok(code), Err)
 }
 
-fn evaluate(global: &Global, arguments: Vec<String>, program: impl FnOnce(&mut Host) -> Result<(), Report>) -> Result<i32, String> {
+fn print_json(host: &Host, value: &Value) -> Result<(), String> {
+    let text = json(value).map_err(|what| format!("--json: the value: {what}"))?;
+    print_value(host, &text)
+}
+
+/// On a line of its own.
+fn print_value(host: &Host, text: &str) -> Result<(), String> {
+    let gap = if host.context().at_line_start() { "" } else { "\n" };
+    print(&format!("{gap}{text}\n")).map_err(|error| error.to_string())?;
+    host.context().set_at_line_start(true);
+    Ok(())
+}
+
+fn evaluate(
+    global: &Global,
+    confinement: &Confinement,
+    seconds: u64,
+    arguments: Vec<String>,
+    program: impl FnOnce(&mut Host) -> Result<(), Report>,
+) -> Result<i32, String> {
+    let policy = confinement.enter(Duration::from_secs(seconds))?;
     let setup = Setup::new(global)?;
     let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));
-    let options = Options { arguments, output: Box::new(print), warnings: Box::new(warnings) };
+    let options = Options { arguments, output: Box::new(print), warnings: Box::new(warnings), policy };
     let mut host = Host::new(options).map_err(|condition| condition.to_string())?;
-    let state = attach(&mut host, &setup);
+    let state = attach_showing(&mut host, &setup, &on_terminal(global.quiet));
     CtrlC::listen()?.watch(&host);
-    let code = program(&mut host).map_or_else(|report| report_failure(&report), |()| 0);
+    let limit = confinement.untrusted.then(|| TimeLimit::start(&host, Duration::from_secs(seconds)));
+    let code = match program(&mut host) {
+        Ok(()) => 0,
+        Err(report) if report.interrupted && limit.as_ref().is_some_and(TimeLimit::is_over) => {
+            complain(&too_long(Duration::from_secs(seconds)));
+            STOPPED
+        }
+        Err(report) if report.is_out_of_memory() && confinement.untrusted => {
+            complain(&confinement.too_much());
+            STOPPED
+        }
+        Err(report) => report_failure(&report),
+    };
     state.close_all();
     Ok(code)
 }

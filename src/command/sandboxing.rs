@@ -2,7 +2,7 @@
 
 use super::arguments::{Global, SandboxOptions};
 use super::output::print;
-use super::setup::seed_for;
+use super::setup::{sandbox_for, seed_for};
 use crate::sandbox::{Account, Options, Sandbox, Seed};
 use std::sync::mpsc;
 
@@ -14,7 +14,7 @@ pub(super) fn sandbox(global: &Global, options: &SandboxOptions) -> Result<i32, 
     let users: Vec<String> = accounts.iter().map(|account| account.user.clone()).collect();
     let seed = if options.empty { Seed::Empty } else { seed_for(global) };
     let (imap_port, imaps_port) = (options.imap_port, options.imaps_port);
-    let started = Options { accounts, seed, imap_port, imaps_port, mail: global.mail.clone(), ..Options::default() };
+    let started = Options { accounts, seed, imap_port, imaps_port, ..sandbox_for(global) };
     let sandbox = Sandbox::start(started).map_err(|error| format!("the sandbox cannot start: {error}"))?;
     if let Some(path) = &options.ca_file {
         std::fs::write(path, sandbox.certificate_authority_pem()).map_err(|error| format!("{}: {error}", path.display()))?;

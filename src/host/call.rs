@@ -1,10 +1,12 @@
 //! One call of a native: its arguments, checked and typed.
 
 use std::ops::RangeBounds;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::context::Context;
+use super::context::{Context, not_allowed};
 use super::parameters::{Arguments, Parameters, name_of};
+use super::registry::NativeCode;
 use super::secrets;
 use super::value::{Value, as_integer, as_keyword, as_str, downcast, is_nil, is_true, shown};
 use crate::condition::Condition;
@@ -17,10 +19,48 @@ pub struct Call<'a> {
     pub(super) arguments: Arguments,
 }
 
+/// A call's function and arguments, for carrying it out again.
+pub struct KeptCall {
+    name: String,
+    parameters: Parameters,
+    arguments: Arguments,
+}
+
+impl KeptCall {
+    /// Runs code with the same name and arguments.
+    ///
+    /// # Errors
+    /// Those of the code.
+    pub fn again(&self, context: &Context, code: NativeCode) -> Result<Value, Condition> {
+        code(&Call { context, name: &self.name, parameters: &self.parameters, arguments: self.arguments.clone() })
+    }
+}
+
 impl Call<'_> {
+    /// The call as something that outlives it.
+    pub fn keep(&self) -> KeptCall {
+        KeptCall { name: self.name.to_owned(), parameters: self.parameters.clone(), arguments: self.arguments.clone() }
+    }
+
     /// What every native of the host shares.
     pub fn context(&self) -> &Context {
         self.context
+    }
+
+    /// The path to read for `path`, if the script may.
+    ///
+    /// # Errors
+    /// `:not-allowed`.
+    pub fn readable(&self, path: &str) -> Result<PathBuf, Condition> {
+        self.context.policy().check_reading(Path::new(path)).map_err(|refusal| not_allowed(self.name, &refusal))
+    }
+
+    /// The path to write for `path`, if the script may.
+    ///
+    /// # Errors
+    /// `:not-allowed`.
+    pub fn writable(&self, path: &str) -> Result<PathBuf, Condition> {
+        self.context.policy().check_writing(Path::new(path)).map_err(|refusal| not_allowed(self.name, &refusal))
     }
 
     /// The function's name as it was registered.

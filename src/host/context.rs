@@ -3,28 +3,67 @@
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use zeroize::Zeroizing;
+
 use super::registry::Documentation;
+use super::secrets::SHOWN;
 use super::value::Value;
-use crate::condition::Condition;
+use crate::condition::{Condition, Identifier};
+use crate::policy::{Policy, Refusal};
 
 /// Where a script's output goes.
 pub type Output = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
 /// Where warnings go that nobody handles.
 pub type Warnings = Box<dyn FnMut(&Condition) + Send>;
 
+/// Shorter texts are not kept secret.
+const SHORTEST_SECRET: usize = 5;
+
 /// What every native of one host can reach.
 pub struct Context {
     states: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     queued: Mutex<Vec<Condition>>,
     interrupted: Arc<AtomicBool>,
+    time: Arc<AtomicTime>,
     arguments: Vec<String>,
+    policy: Policy,
     output: Mutex<Sink>,
     warnings: Mutex<Warnings>,
     several: Mutex<Option<Vec<Value>>>,
     documentation: Mutex<BTreeMap<String, Documentation>>,
+    secrets: Mutex<Vec<Zeroizing<String>>>,
+}
+
+/// What a [`super::TimeLimit`] has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Time {
+    /// Forms run.
+    Left,
+    /// No form begins; clean-up forms run.
+    Up,
+    /// Nothing runs.
+    Finished,
+}
+
+/// A [`Time`] that threads share.
+#[derive(Default)]
+pub(super) struct AtomicTime(AtomicU8);
+
+impl AtomicTime {
+    pub fn get(&self) -> Time {
+        match self.0.load(Ordering::SeqCst) {
+            0 => Time::Left,
+            1 => Time::Up,
+            _ => Time::Finished,
+        }
+    }
+
+    pub fn set(&self, time: Time) {
+        self.0.store(time as u8, Ordering::SeqCst);
+    }
 }
 
 struct Sink {
@@ -38,16 +77,19 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Context {
-    pub(super) fn new(arguments: Vec<String>, write: Output, warnings: Warnings) -> Context {
+    pub(super) fn new(arguments: Vec<String>, policy: Policy, write: Output, warnings: Warnings) -> Context {
         Context {
             states: Mutex::default(),
             queued: Mutex::default(),
             interrupted: Arc::default(),
+            time: Arc::default(),
             arguments,
+            policy,
             output: Mutex::new(Sink { write, at_line_start: true }),
             warnings: Mutex::new(warnings),
             several: Mutex::default(),
             documentation: Mutex::default(),
+            secrets: Mutex::default(),
         }
     }
 
@@ -113,6 +155,10 @@ impl Context {
         self.interrupted.store(false, Ordering::SeqCst);
     }
 
+    pub(super) fn time_left(&self) -> Arc<AtomicTime> {
+        self.time.clone()
+    }
+
     /// The flag behind [`Context::interrupted`], for what waits without a context at hand.
     pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
         self.interrupted.clone()
@@ -121,6 +167,40 @@ impl Context {
     /// The script's arguments.
     pub fn arguments(&self) -> &[String] {
         &self.arguments
+    }
+
+    /// What the script may reach. A native asks before it reaches for a file, a variable or a program; connections are checked where they are made.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// From now on reports and warnings show `#<secret>` in place of this text. A native that takes a password says so first of all. Very short
+    /// ones would make every report unreadable, and hide nothing from who can count; they are left out.
+    pub fn keep_secret(&self, secret: &str) {
+        if secret.chars().count() < SHORTEST_SECRET {
+            return;
+        }
+        let mut secrets = lock(&self.secrets);
+        // As it is, and as a value is shown.
+        let shown = secret.replace('\\', "\\\\").replace('"', "\\\"");
+        for form in [Zeroizing::new(secret.to_owned()), Zeroizing::new(shown)] {
+            if !secrets.contains(&form) {
+                secrets.push(form);
+            }
+        }
+        // The longest first: one may be a part of another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    }
+
+    /// Text without the secrets that are known.
+    pub fn redact(&self, text: &str) -> String {
+        lock(&self.secrets).iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), SHOWN))
+    }
+
+    /// A condition without the secrets that are known.
+    pub(super) fn redacted(&self, condition: &Condition) -> Condition {
+        let server_string = condition.server_string.as_deref().map(|words| self.redact(words));
+        Condition { identifier: condition.identifier, message: self.redact(&condition.message), server_string }
     }
 
     /// Writes to the script's output.
@@ -147,6 +227,11 @@ impl Context {
     }
 
     pub(super) fn unhandled(&self, condition: &Condition) {
-        (lock(&self.warnings))(condition);
+        (lock(&self.warnings))(&self.redacted(condition));
     }
+}
+
+/// A refusal as the condition that `function` raises.
+pub fn not_allowed(function: &str, refusal: &Refusal) -> Condition {
+    Condition::new(Identifier::NotAllowed, format!("{function}: {refusal}"))
 }

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 
 use steel::parser::span::Span as SteelSpan;
@@ -12,11 +11,12 @@ use steel::steel_vm::primitives::{STEEL_META_MODULE, register_builtin_modules};
 use steel::{SteelErr, SteelVal};
 
 use super::objects::{Trail, Unbound};
-use super::report::{Place, Source};
+use super::panics::caught;
+use super::report::{Frame, Place, Source};
 use super::value::{Value, downcast, from_datum, shared_object};
 use super::{messages, value};
 use crate::condition::Condition;
-use crate::lisp::expander::{self, Hooks, names};
+use crate::lisp::expander::{self, Hooks, names, system_global};
 use crate::lisp::{Datum, Span, printer};
 
 /// The modules whose functions are reachable, under the interpreter's own names, for what the expander emits.
@@ -31,6 +31,28 @@ const MODULES: &[&str] = &[
     "steel/ord",
     "steel/bytevectors",
     "steel/identity",
+];
+
+/// Functions of the library behind the prelude's own of the same names.
+const PLAIN: &[(&str, &str)] = &[
+    ("steel/numbers", "floor"),
+    ("steel/numbers", "ceiling"),
+    ("steel/numbers", "round"),
+    ("steel/numbers", "expt"),
+    ("steel/vectors", "make-vector"),
+    ("steel/vectors", "range-vec"),
+    ("steel/lists", "range"),
+    ("steel/strings", "make-string"),
+    ("steel/bytevectors", "make-bytes"),
+    ("steel/bytevectors", "make-bytevector"),
+    ("steel/hash", "hash"),
+    ("steel/hash", "hash-insert"),
+    ("steel/hash", "hash-ref"),
+    ("steel/hash", "hash-try-get"),
+    ("steel/hash", "hash-get"),
+    ("steel/hash", "hash-contains?"),
+    ("steel/hash", "hash-remove"),
+    ("steel/hash", "hash-code"),
 ];
 
 /// How many forms are compiled at a time. More is superlinear in the interpreter's compiler, fewer costs 0.2 ms each.
@@ -83,12 +105,16 @@ pub(super) fn call_native(function: &Value, arguments: &[Value]) -> Option<Value
     }
 }
 
+/// The message of a program that was stopped because there is no more memory.
+pub(super) const OUT_OF_MEMORY: &str = "out of memory";
+
 /// Runs the interpreter. Some of its own functions panic, for instance when a number overflows.
 fn guarded<T>(run: impl FnOnce() -> Result<T, SteelErr>) -> Result<T, SteelErr> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        let reason = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
-        let reason = reason.unwrap_or_else(|| "panic".to_owned());
-        Err(SteelErr::new(ErrorKind::Generic, format!("internal error of the interpreter: {reason}")))
+    caught(run).unwrap_or_else(|reason| {
+        // Its lists unwrap what the allocator says.
+        let message =
+            if reason.contains("AllocError") { OUT_OF_MEMORY.to_owned() } else { format!("internal error of the interpreter: {reason}") };
+        Err(SteelErr::new(ErrorKind::Generic, message))
     })
 }
 
@@ -119,11 +145,11 @@ impl Engine {
                 steel.register_value(&names::primitive(&name), value);
             }
         }
-        // The prelude's words of these names take a divisor too.
-        for (own, name) in [("s/%plain-floor", "floor"), ("s/%plain-ceiling", "ceiling"), ("s/%plain-round", "round")] {
-            let found = steel.builtin_modules().get("steel/numbers").map(|module| module.get(name.to_owned()));
+        // The prelude's words of these names look at their arguments first.
+        for (module, name) in PLAIN {
+            let found = steel.builtin_modules().get(module).map(|module| module.get((*name).to_owned()));
             if let Some(function) = found {
-                steel.register_value(own, function);
+                steel.register_value(&system_global(&format!("%plain-{name}")), function);
             }
         }
         if let Some(meta) = steel.builtin_modules().get("steel/meta") {
@@ -131,7 +157,13 @@ impl Engine {
             let value = meta.get(name.to_owned());
             steel.register_value(&names::primitive(name), value);
         }
-        for (module, name) in [("steel/strings", "string->number"), ("steel/lists", "cons"), ("steel/equality", "eq?")] {
+        for (module, name) in [
+            ("steel/strings", "string->number"),
+            ("steel/lists", "cons"),
+            ("steel/equality", "eq?"),
+            ("steel/ports", "open-input-bytevector"),
+            ("steel/ports", "#%read-bytes!"),
+        ] {
             if let Some(found) = steel.builtin_modules().get(module) {
                 let function = found.get(name.to_owned());
                 PRIMITIVES.with_borrow_mut(|primitives| primitives.insert((module, name), function));
@@ -248,6 +280,19 @@ impl Engine {
             let (source, span) = self.places.get(trail.call?)?;
             Some(source.as_ref()?.place(*span))
         })
+    }
+
+    /// The functions of scripts that were under way, innermost first.
+    pub fn frames(&self, trail: &Trail) -> Vec<Frame> {
+        let mut frames: Vec<Frame> = Vec::new();
+        for (source, span) in trail.frames.iter().filter_map(|span| self.script_span(span)) {
+            let Some((function, line)) = source.definition(span) else { continue };
+            match frames.last_mut().filter(|last| last.function == function && last.source_name == source.name && last.line == line) {
+                Some(last) => last.count += 1,
+                None => frames.push(Frame { function, source_name: source.name.clone(), line, count: 1 }),
+            }
+        }
+        frames
     }
 
     /// The name of the function that the call at this instruction calls.

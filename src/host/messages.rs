@@ -124,7 +124,7 @@ pub(super) fn undefined_name(message: &str) -> Option<&str> {
 }
 
 /// The name among `names` that is most like `name`, if one is near enough to be a slip.
-pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+pub fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
     let limit = match name.chars().count() {
         0..=2 => return None,
         3..=5 => 1,

@@ -4,12 +4,15 @@
 //! what is registered here: its own definitions, the prelude's words, an allowed part of the interpreter's library, and the
 //! [`Function`]s of the application. The interpreter's own way to files, modules, processes and the environment is not part of that.
 
+mod allowed;
 mod call;
 mod context;
 mod engine;
+mod limit;
 mod messages;
 mod natives;
 mod objects;
+mod panics;
 mod parameters;
 mod registry;
 mod report;
@@ -17,25 +20,34 @@ mod secrets;
 pub mod value;
 mod words;
 
+use std::collections::HashSet;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use steel::SteelErr;
-use steel::steel_vm::ThreadStateController;
 
-pub use call::Call;
-pub use context::{Context, Output, Warnings};
-pub use registry::{Documentation, Function, Run};
-pub use report::{Place, Report};
+pub use call::{Call, KeptCall};
+pub use context::{Context, Output, Warnings, not_allowed};
+pub use limit::{Interrupter, TimeLimit};
+pub use messages::nearest;
+pub use natives::{hash_table, hash_table_entries};
+pub use objects::condition_of;
+pub use panics::report_only_uncaught_panics;
+pub use registry::{Documentation, Function, NativeCode, Run};
+pub use report::{Frame, Place, Report};
+pub use secrets::without_secrets;
 pub use value::{
-    Value, as_bytes, as_integer, as_keyword, as_list, as_str, as_symbol, bytes, cons, downcast, from_datum, integer, is_nil, is_true,
-    keyword, list, nil, object, shared_object, string, symbol, to_datum, truth,
+    LONGEST_SHARED, Value, as_bytes, as_dotted_pair, as_float, as_integer, as_keyword, as_list, as_str, as_symbol, bytes, bytes_length,
+    cons, copy_into_bytes, displayed, downcast, from_datum, integer, is_nil, is_true, keyword, list, list_of, members, nil, object,
+    shared_object, shared_string, string, symbol, to_datum, truth,
 };
 
 use crate::condition::{Condition, Identifier};
-use crate::lisp::expander::{Expander, global, system_global};
+use crate::lisp::expander::{Expander, global, names, system_global};
 use crate::lisp::{Datum, Node, Span, reader};
+use crate::policy::Policy;
+use context::Time;
 use engine::Engine;
 use objects::Trail;
 use parameters::Parameters;
@@ -50,6 +62,8 @@ pub struct Options {
     pub output: Output,
     /// Where warnings go that nobody handles. Default: standard error.
     pub warnings: Warnings,
+    /// What the script may reach. Default: all.
+    pub policy: Policy,
 }
 
 impl Default for Options {
@@ -58,6 +72,7 @@ impl Default for Options {
             arguments: Vec::new(),
             output: Box::new(|text| io::Write::write_all(&mut io::stdout(), text.as_bytes())),
             warnings: Box::new(|condition| eprintln!("warning: {condition}")),
+            policy: Policy::trusted(),
         }
     }
 }
@@ -67,27 +82,13 @@ pub struct Host {
     engine: Engine,
     expander: Expander,
     context: Arc<Context>,
+    /// Functions of the application that an untrusted script may call.
+    vouched: HashSet<String>,
     /// How many files are being loaded, one from the other.
     loading: usize,
 }
 
 const LOADING_LIMIT: usize = 50;
-
-/// Stops the running form from another thread.
-#[derive(Clone)]
-pub struct Interrupter {
-    flag: Arc<AtomicBool>,
-    controller: ThreadStateController,
-}
-
-impl Interrupter {
-    /// Stops the running form. Its clean-up forms run, and [`Host::evaluate`] returns a report that says it was interrupted.
-    /// When nothing runs, the next form is not affected.
-    pub fn interrupt(&self) {
-        self.flag.store(true, Ordering::SeqCst);
-        self.controller.interrupt();
-    }
-}
 
 const PRELUDE: &str = include_str!("prelude.scm");
 
@@ -97,8 +98,8 @@ impl Host {
     /// # Errors
     /// The prelude does not load: the interpreter is not the version that this was built for.
     pub fn new(options: Options) -> Result<Host, Condition> {
-        let context = Arc::new(Context::new(options.arguments, options.output, options.warnings));
-        let mut host = Host { engine: Engine::new(), expander: Expander::default(), context, loading: 0 };
+        let context = Arc::new(Context::new(options.arguments, options.policy, options.output, options.warnings));
+        let mut host = Host { engine: Engine::new(), expander: Expander::default(), context, vouched: HashSet::new(), loading: 0 };
         for (name, value) in natives::table() {
             host.engine.set_global(&system_global(name), value);
             host.expander.note_system(name);
@@ -126,8 +127,9 @@ impl Host {
         Ok(host)
     }
 
-    /// Makes a value of the system a global of scripts.
+    /// Makes a value of the system a global of scripts. An untrusted script gets it only if it is on the list.
     fn publish(&mut self, name: &str, value: Value) {
+        let value = if self.may_call(name) { value } else { self.refusing(name) };
         self.engine.set_global(&global(name), value);
         self.expander.note_library(name);
     }
@@ -141,10 +143,25 @@ impl Host {
     /// # Panics
     /// When the text of a [`Run::Scheme`] or [`Run::Macro`] is not of the language: it is part of the program.
     pub fn register(&mut self, functions: &[Function]) {
+        self.register_around(functions, |call, code| code(call));
+    }
+
+    /// Registers functions whose calls all go through `around`, which gets the call and the function's code.
+    ///
+    /// # Panics
+    /// As [`Host::register`].
+    pub fn register_around(&mut self, functions: &[Function], around: fn(&Call<'_>, NativeCode) -> Result<Value, Condition>) {
         for function in functions {
             self.document(function.name, function.lambda_list, function.doc);
+            if !self.may_call(function.name) {
+                self.publish(function.name, nil());
+                continue;
+            }
             match &function.run {
-                Run::Native(code) => self.register_code(function.name, function.lambda_list, Some(Box::new(*code))),
+                Run::Native(code) => {
+                    let code = *code;
+                    self.register_code(function.name, function.lambda_list, Some(Box::new(move |call| around(call, code))));
+                }
                 Run::Scheme(text) => {
                     let form = format!("(define {} {text})", function.name);
                     self.run_own(&form, function.name);
@@ -188,6 +205,9 @@ impl Host {
     fn register_code(&mut self, name: &str, lambda_list: &str, code: Option<Box<Code>>) {
         let native = Native { name: name.into(), parameters: Parameters::parse(lambda_list), code };
         let wrapped = self.wrap("s/%wrap", vec![value::shared_object(Arc::new(native), "#<native>")]);
+        if !self.may_call(name) {
+            return self.publish(name, wrapped);
+        }
         self.engine.set_global(&system_global(name), wrapped.clone());
         self.expander.note_system(name);
         self.publish(name, wrapped);
@@ -215,11 +235,47 @@ impl Host {
     pub fn evaluate(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
         self.context.clear_interrupt();
         self.engine.steel.get_thread_state_controller().resume();
-        let result = self.run_source(source, source_name, false);
-        if result.is_err() {
-            self.recover();
+        if self.context.time_left().get() != Time::Left {
+            return Err(self.interruption(None));
         }
+        let result = self.run_source(source, source_name, false);
+        result.map_err(|report| {
+            self.recover();
+            report.redacted(&self.context)
+        })
+    }
+
+    /// Makes a value the last one of a prompt: from now on `*`, where it is no function, is this value, `**` the one before and `***` the one before that.
+    /// Files that are loaded do not see it.
+    pub fn remember(&mut self, value: &Value) {
+        if self.expander.has_last_value {
+            let before = self.engine.global(&global("**")).unwrap_or_else(nil);
+            let last = self.engine.global(names::LAST_VALUE).unwrap_or_else(nil);
+            self.engine.set_global(&global("***"), before);
+            self.engine.set_global(&global("**"), last);
+        } else {
+            self.engine.set_global(&global("**"), nil());
+            self.engine.set_global(&global("***"), nil());
+        }
+        self.engine.set_global(names::LAST_VALUE, value.clone());
+        self.expander.has_last_value = true;
+    }
+
+    /// Evaluates the text of a file: as [`Host::evaluate`], but `*` is the function everywhere.
+    ///
+    /// # Errors
+    /// As [`Host::evaluate`].
+    pub fn evaluate_file(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
+        let has_last_value = std::mem::take(&mut self.expander.has_last_value);
+        let result = self.evaluate(source, source_name);
+        self.expander.has_last_value = has_last_value;
         result
+    }
+
+    /// The variables of scripts that hold an object of type `T`, by name.
+    pub fn variables<T: Send + Sync + 'static>(&self) -> Vec<(String, Arc<T>)> {
+        let names = self.engine.script_globals().into_iter();
+        names.filter_map(|name| Some((name.clone(), downcast::<T>(&self.engine.global(&global(&name))?)?))).collect()
     }
 
     /// The values of the last form evaluated: one, unless it called `values`.
@@ -231,7 +287,7 @@ impl Host {
 
     fn run_source(&mut self, text: &str, name: &str, system: bool) -> Result<Value, Report> {
         let context = self.context.clone();
-        natives::with_context(&context, || {
+        let result = natives::with_context(&context, || {
             let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
             let forms = reader::read(text).map_err(|error| Report::of(program_error(error.message), Some(source.place(error.span))))?;
             self.engine.last = nil();
@@ -243,7 +299,12 @@ impl Host {
             }
             self.engine.flush().map_err(|error| self.report(error))?;
             Ok(self.engine.last.clone())
-        })
+        });
+        if result.is_err() && !system {
+            // The message may show what the text says.
+            secrets::texts(text).iter().for_each(|secret| self.context.keep_secret(secret));
+        }
+        result
     }
 
     fn run_form(&mut self, form: &Node, system: bool, source: &Arc<Source>) -> Result<(), Report> {
@@ -295,10 +356,13 @@ impl Host {
             return Err(wrong(program_error(format!("load: {path}: files load one another without an end"))));
         }
         let failed = |error: io::Error| wrong(Condition::new(Identifier::File, format!("load: {path}: {error}")));
-        let bytes = std::fs::read(path).map_err(failed)?;
+        let real = self.context.policy().check_reading(Path::new(path)).map_err(|refusal| wrong(not_allowed("load", &refusal)))?;
+        let bytes = std::fs::read(real).map_err(failed)?;
         let text = String::from_utf8_lossy(&bytes);
         self.loading += 1;
+        let has_last_value = std::mem::take(&mut self.expander.has_last_value);
         let result = self.run_source(&text, path, false);
+        self.expander.has_last_value = has_last_value;
         self.loading -= 1;
         self.engine.source = Some(source.clone());
         result?;
@@ -323,7 +387,7 @@ impl Host {
                 .and_then(|flight| value::elements(&flight))
                 .unwrap_or_default();
             if let Some(noted) = flight.get(2).and_then(downcast::<Trail>) {
-                trail = *noted;
+                trail = (*noted).clone();
             }
             let payload = flight.get(1).cloned().unwrap_or_else(nil);
             match flight.first().and_then(as_symbol) {
@@ -346,7 +410,8 @@ impl Host {
             condition.message.push_str(&format!("; did you mean {near}?"));
         }
         let place = self.engine.place(&trail);
-        Report { exit, ..Report::of(condition, place) }
+        let frames = self.engine.frames(&trail);
+        Report { exit, frames, ..Report::of(condition, place) }
     }
 
     fn interruption(&mut self, place: Option<Place>) -> Report {
@@ -362,7 +427,7 @@ impl Host {
             for _ in 0..1_000 {
                 self.engine.steel.get_thread_state_controller().resume();
                 context.clear_interrupt();
-                if self.engine.call("s/%run-cleanups", Vec::new()).is_ok() {
+                if context.time_left().get() == Time::Finished || self.engine.call("s/%run-cleanups", Vec::new()).is_ok() {
                     break;
                 }
             }
@@ -375,11 +440,6 @@ impl Host {
     /// What the natives of this host share.
     pub fn context(&self) -> &Arc<Context> {
         &self.context
-    }
-
-    /// A handle to stop the running form.
-    pub fn interrupter(&self) -> Interrupter {
-        Interrupter { flag: self.context.interrupt_flag(), controller: self.engine.steel.get_thread_state_controller() }
     }
 
     /// What is known of a name of the language or of a registered function.

@@ -23,12 +23,14 @@ pub(super) struct Outcome {
 ///
 /// The interpreter's own traces pair functions with the wrong instructions; only the failing instruction's span is right. So calls out of a
 /// script note their place.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Trail {
     /// The failing instruction, in a script or in the prelude.
     pub span: Option<Span>,
     /// The innermost call out of a script.
     pub call: Option<usize>,
+    /// A place within each function that was under way, innermost first, as far as they are kept.
+    pub frames: Vec<Span>,
 }
 
 /// The variable has no value yet.
@@ -52,6 +54,11 @@ pub(super) struct HashTable {
 pub(super) fn condition_object(condition: Condition) -> Value {
     let printed = printed(&condition);
     shared_object(Arc::new(condition), &printed)
+}
+
+/// The condition that a value is.
+pub fn condition_of(value: &Value) -> Option<Arc<Condition>> {
+    as_condition(value)
 }
 
 pub(super) fn as_condition(value: &Value) -> Option<Arc<Condition>> {

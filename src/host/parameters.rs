@@ -21,7 +21,7 @@ pub(super) struct Parameters {
 }
 
 /// Arguments sorted by parameter.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Arguments {
     /// Required and optional ones, as far as they were given.
     pub positional: Vec<Value>,

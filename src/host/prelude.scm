@@ -272,10 +272,10 @@
   (let ((error (%outcome-error outcome)))
     (if error (%raise error) (%values-from (%outcome-values outcome)))))
 
+(define (%delivered value) (if (%outcome? value) (%deliver value) value))
+
 (define (%wrap native)
-  (lambda arguments
-    (let ((value (%invoke native arguments)))
-      (if (%outcome? value) (%deliver value) value))))
+  (lambda arguments (%delivered (%invoke native arguments))))
 
 (define (%wrap-checked native function)
   (lambda arguments
@@ -519,10 +519,31 @@
 (define (char= char . chars) (every (lambda (other) (equal char other)) chars))
 (define (char-equal left right) (equalp left right))
 
+;; --- what the interpreter's own functions do not survive ------------------------------------------------------------------------------------
+;; They reserve whatever number they are given, and look into keys of tables by recursion.
+
+(define (expt base power) (%check-power base power) (%plain-expt base power))
+(define (make-vector size . fill) (apply %plain-make-vector (%size "make-vector" size) fill))
+(define (make-string size . fill) (apply %plain-make-string (%size "make-string" size) fill))
+(define (make-bytes size . fill) (apply %plain-make-bytes (%size "make-bytes" size) fill))
+(define (make-bytevector size . fill) (apply %plain-make-bytevector (%size "make-bytevector" size) fill))
+(define (range start . end) (%check-range "range" start end) (apply %plain-range start end))
+(define (range-vec start . end) (%check-range "range-vec" start end) (apply %plain-range-vec start end))
+(define (hash . keys-and-values) (apply %plain-hash (%shallow-keys "hash" keys-and-values)))
+(define (hash-insert table key value) (%plain-hash-insert table (%shallow "hash-insert" key) value))
+(define (hash-ref table key) (%plain-hash-ref table (%shallow "hash-ref" key)))
+(define (hash-try-get table key) (%plain-hash-try-get table (%shallow "hash-try-get" key)))
+(define (hash-get table key) (%plain-hash-get table (%shallow "hash-get" key)))
+(define (hash-contains? table key) (%plain-hash-contains? table (%shallow "hash-contains?" key)))
+(define (hash-remove table key) (%plain-hash-remove table (%shallow "hash-remove" key)))
+(define (hash-code value) (%plain-hash-code (%shallow "hash-code" value)))
+
 ;; --- files and time -------------------------------------------------------------------------------------------------------------------------
 
 (define (open path . options) (%deliver (apply %open path options)))
 (define (delete-file path) (%deliver (%delete-file path)))
+(define (probe-file path) (%delivered (%probe-file path)))
+(define (getenv name) (%delivered (%getenv name)))
 (define (open-input-file path) (open path))
 (define (open-output-file path) (open path :direction :output))
 (define close-input-port close)

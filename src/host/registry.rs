@@ -1,11 +1,11 @@
 //! Native functions: how they are described, and what stands behind their names.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::call::Call;
 use super::context::Context;
 use super::objects::{Outcome, condition_object};
+use super::panics::caught;
 use super::parameters::{Arguments, Parameters};
 use super::value::{Value, nil, shared_object};
 use crate::condition::{Condition, Identifier};
@@ -22,10 +22,13 @@ pub struct Function {
     pub run: Run,
 }
 
+/// A native's code.
+pub type NativeCode = fn(&Call<'_>) -> Result<Value, Condition>;
+
 /// What stands behind a [`Function`].
 pub enum Run {
     /// Rust code. Warnings it queued are signalled after it has returned.
-    Native(fn(&Call<'_>) -> Result<Value, Condition>),
+    Native(NativeCode),
     /// The text of a `(lambda …)` form of the language; it gets the arguments as they were given.
     Scheme(&'static str),
     /// The text of a `(syntax-rules …)` form, or of a `(lambda …)` that is given the forms of the call and returns the form to run.
@@ -72,14 +75,7 @@ impl Native {
     fn run(&self, context: &Context, arguments: Arguments) -> Result<Value, Condition> {
         let Some(code) = &self.code else { return Ok(nil()) };
         let call = Call { context, name: &self.name, parameters: &self.parameters, arguments };
-        match catch_unwind(AssertUnwindSafe(|| code(&call))) {
-            Ok(result) => result,
-            Err(panic) => {
-                let reason =
-                    panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
-                let reason = reason.unwrap_or_else(|| "panic".to_owned());
-                Err(Condition::new(Identifier::ProgramError, format!("internal error in {}: {reason}", self.name)))
-            }
-        }
+        caught(|| code(&call))
+            .unwrap_or_else(|reason| Err(Condition::new(Identifier::ProgramError, format!("internal error in {}: {reason}", self.name))))
     }
 }

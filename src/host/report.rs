@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::context::Context;
 use super::secrets;
 use crate::condition::{Condition, Identifier, escape_controls};
-use crate::lisp::Span;
+use crate::lisp::{Kind, Span, reader};
 
 /// A program that stopped: why and where.
 #[derive(Debug, Clone)]
@@ -18,6 +19,28 @@ pub struct Report {
     pub interrupted: bool,
     /// The status, if the script called `(exit status)`.
     pub exit: Option<i32>,
+    /// The script's functions that were under way, innermost first. One that ended in the call of another is not among them.
+    pub frames: Vec<Frame>,
+}
+
+/// A function of a script that was under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Its name.
+    pub function: String,
+    /// The name of the source that defines it.
+    pub source_name: String,
+    /// The line of its definition, from 1.
+    pub line: usize,
+    /// How many calls of it stood directly within one another.
+    pub count: usize,
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}, defined at {}:{}", self.function, escape_controls(&self.source_name), self.line)?;
+        if self.count > 1 { write!(formatter, " ({} times)", self.count) } else { Ok(()) }
+    }
 }
 
 /// A place in a script. Lines and columns count from 1, columns in characters.
@@ -45,6 +68,22 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// The name and the line of the definition at top level whose body holds `span`.
+    pub fn definition(&self, span: Span) -> Option<(String, usize)> {
+        let forms = reader::read(&self.text).ok()?;
+        let form = forms.iter().find(|form| form.span.start < span.start && span.end <= form.span.end)?;
+        let elements = form.as_list()?;
+        let defines = ["define", "defun", "defmacro"].iter().any(|word| elements.first().is_some_and(|head| head.is_named(word)));
+        let target = elements.get(1).filter(|_| defines)?;
+        let parts = match &target.kind {
+            Kind::Dotted(parts, _) => Some(parts.as_slice()),
+            _ => target.as_list(),
+        };
+        let name = target.as_symbol().or_else(|| parts?.first()?.as_symbol())?;
+        let line = self.text[..floor(&self.text, form.span.start)].matches('\n').count() + 1;
+        Some((name.name.to_string(), line))
+    }
+
     /// The place of `span`.
     pub fn place(self: &Arc<Self>, span: Span) -> Place {
         let start = floor(&self.text, span.start);
@@ -108,8 +147,26 @@ fn floor(text: &str, mut offset: usize) -> usize {
 }
 
 impl Report {
+    /// Whether the program was stopped because there was no more memory. As a rule that ends the process instead.
+    pub fn is_out_of_memory(&self) -> bool {
+        self.condition.message == super::engine::OUT_OF_MEMORY
+    }
+
+    /// The same without the secrets that the context knows.
+    pub(super) fn redacted(mut self, context: &Context) -> Report {
+        self.condition = context.redacted(&self.condition);
+        if let Some(place) = &mut self.place {
+            let shown = context.redact(&place.source_line);
+            if shown != place.source_line {
+                // The form does not stand where it stood.
+                (place.source_line, place.offset, place.length) = (shown, 0, 1);
+            }
+        }
+        self
+    }
+
     pub(super) fn of(condition: Condition, place: Option<Place>) -> Report {
-        Report { condition, place: place.map(Box::new), interrupted: false, exit: None }
+        Report { condition, place: place.map(Box::new), interrupted: false, exit: None, frames: Vec::new() }
     }
 }
 
@@ -131,14 +188,23 @@ impl fmt::Display for Report {
         if self.condition.identifier != Identifier::ProgramError {
             write!(formatter, " [:{}]", self.condition.identifier.name())?;
         }
-        let Some(place) = &self.place else { return Ok(()) };
-        let number = place.line.to_string();
-        let before: String = place.source_line.chars().take(place.offset).collect();
-        let marked: String = place.source_line.chars().skip(place.offset).take(place.length).collect();
+        match &self.place {
+            Some(place) => write!(formatter, "\n{}", place.excerpt()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Place {
+    /// The source line with marks under the form, as two lines without a line end.
+    pub fn excerpt(&self) -> String {
+        let number = self.line.to_string();
+        let before: String = self.source_line.chars().take(self.offset).collect();
+        let marked: String = self.source_line.chars().skip(self.offset).take(self.length).collect();
         let indent = show_line(&before).chars().count();
         let marks = show_line(&marked).chars().count().clamp(1, 100);
-        write!(formatter, "\n  {number} | {}", show_line(&place.source_line))?;
-        write!(formatter, "\n  {} | {}{}", " ".repeat(number.len()), " ".repeat(indent), "^".repeat(marks))
+        let line = format!("  {number} | {}", show_line(&self.source_line));
+        format!("{line}\n  {} | {}{}", " ".repeat(number.len()), " ".repeat(indent), "^".repeat(marks))
     }
 }
 

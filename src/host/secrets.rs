@@ -1,6 +1,9 @@
 //! Secrets that stand in a script's text: never shown in a report.
 
+use std::collections::HashSet;
 use std::ops::Range;
+
+use zeroize::Zeroizing;
 
 use super::messages::distance;
 
@@ -14,7 +17,29 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     parts.iter().any(|part| name.contains(part)) || name == "pass" || (name.len() >= 6 && distance(&name, "password", 2) <= 2)
 }
 
-/// The string literals of `text` that are secrets: what follows a name such as `:password`, and the password of `send-smtp-auth`.
+/// A script's text with `#<secret>` in place of the strings that are secrets, where they can be told by what stands before them.
+pub fn without_secrets(text: &str) -> String {
+    masked(text, 0, text.len(), &ranges(text))
+}
+
+/// The secrets themselves, as the program has them.
+pub(super) fn texts(text: &str) -> Vec<Zeroizing<String>> {
+    let literal = |range: Range<usize>| text.get(range.start + 1..range.end.saturating_sub(1));
+    let plain = |literal: &str| {
+        let (mut plain, mut escaped) = (Zeroizing::new(String::with_capacity(literal.len())), false);
+        for character in literal.chars() {
+            escaped = character == '\\' && !escaped;
+            if !escaped {
+                plain.push(character);
+            }
+        }
+        plain
+    };
+    ranges(text).into_iter().filter_map(literal).map(plain).collect()
+}
+
+/// The string literals of `text` that are secrets: what follows a name such as `:password`, the password of `send-smtp-auth`, and strings out of
+/// place where a connection is made.
 pub(super) fn ranges(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let (mut found, mut at) = (Vec::new(), 0);
@@ -25,17 +50,75 @@ pub(super) fn ranges(text: &str) -> Vec<Range<usize>> {
             _ => {
                 let end = word_end(bytes, at);
                 let name = text.get(at..end).unwrap_or_default();
-                if is_secret_name(name) {
+                if is_secret_name(name) || name == ":pkcs12" {
                     strings_of(bytes, skip_blanks(bytes, end), &mut found);
                 } else if name.rsplit(':').next() == Some("send-smtp-auth") {
                     let fifth = (0..4).fold(end, |at, _| form_end(bytes, skip_blanks(bytes, at)));
                     strings_of(bytes, skip_blanks(bytes, fifth), &mut found);
+                } else if let Some(options) = connection_options(bytes, name, end) {
+                    stray_strings(bytes, options, &mut found);
                 }
                 at = end;
             }
         }
     }
+    add_repeated(bytes, &mut found);
+    found.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+    found.dedup_by(|later, earlier| later.start < earlier.end);
     found
+}
+
+/// Adds the string literals that stand elsewhere too. One as short as `"x"` is no secret by itself.
+fn add_repeated(bytes: &[u8], found: &mut Vec<Range<usize>>) {
+    let known: HashSet<&[u8]> = found.iter().map(|range| &bytes[range.clone()]).filter(|literal| literal.len() > 6).collect();
+    let mut at = 0;
+    while !known.is_empty() && at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                let end = string_end(bytes, at);
+                if known.contains(&bytes[at..end]) {
+                    found.push(at..end);
+                }
+                at = end;
+            }
+            byte if is_delimiter(byte) => at += 1,
+            _ => at = word_end(bytes, at),
+        }
+    }
+}
+
+/// Where the options begin behind `(make-imap-connection host` and `(with-imap-connection (mb host`, and of the other protocols.
+fn connection_options(bytes: &[u8], name: &str, end: usize) -> Option<usize> {
+    let (verb, protocol) = name.rsplit(':').next()?.strip_suffix("-connection")?.split_once('-')?;
+    if !matches!(protocol, "imap" | "pop" | "smtp") {
+        return None;
+    }
+    let at = skip_blanks(bytes, end);
+    match verb {
+        "make" => Some(form_end(bytes, at)),
+        "with" if bytes.get(at) == Some(&b'(') => {
+            let variable_end = form_end(bytes, skip_blanks(bytes, at + 1));
+            Some(form_end(bytes, skip_blanks(bytes, variable_end)))
+        }
+        _ => None,
+    }
+}
+
+/// The strings among the options from `at` on that no keyword stands before: somebody has left out `:password`.
+fn stray_strings(bytes: &[u8], mut at: usize, found: &mut Vec<Range<usize>>) {
+    let mut behind_key = false;
+    loop {
+        at = skip_blanks(bytes, at);
+        let end = form_end(bytes, at);
+        if end <= at {
+            return;
+        }
+        if bytes[at] == b'"' && !behind_key {
+            found.push(at..end);
+        }
+        behind_key = bytes[at] == b':' && !behind_key;
+        at = end;
+    }
 }
 
 /// The text from `from` up to `to` with its secrets masked. The one that begins before `from` is shown at `from`.

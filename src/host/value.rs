@@ -31,9 +31,44 @@ pub fn list(elements: Vec<Value>) -> Value {
     SteelVal::ListV(elements.into())
 }
 
+/// A list of what an iterator gives.
+pub fn list_of(elements: impl Iterator<Item = Value>) -> Value {
+    SteelVal::ListV(elements.collect())
+}
+
 /// A string.
 pub fn string(text: impl Into<String>) -> Value {
     SteelVal::StringV(text.into().into())
+}
+
+/// Bytes of the longest text that [`shared_string`] shares.
+pub const LONGEST_SHARED: usize = 40;
+
+const SHARED: usize = 2048;
+
+thread_local! {
+    /// Texts that were made a value lately, each in the place that its hash says.
+    static LATELY: RefCell<Vec<Option<SteelString>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A string; a short one that was made lately is shared, since strings do not change.
+pub fn shared_string(text: &str) -> Value {
+    if text.len() > LONGEST_SHARED {
+        return string(text);
+    }
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let place = (hash ^ (hash >> 32)) as usize % SHARED;
+    LATELY.with_borrow_mut(|lately| {
+        lately.resize(SHARED, None);
+        match &lately[place] {
+            Some(found) if found.as_str() == text => SteelVal::StringV(found.clone()),
+            _ => {
+                let made = SteelString::from(text);
+                lately[place] = Some(made.clone());
+                SteelVal::StringV(made)
+            }
+        }
+    })
 }
 
 /// A whole number.
@@ -139,6 +174,41 @@ pub fn as_integer(value: &Value) -> Option<i64> {
     }
 }
 
+/// Any real number, as near as a float comes.
+pub fn as_float(value: &Value) -> Option<f64> {
+    match value {
+        SteelVal::NumV(number) => Some(*number),
+        SteelVal::IntV(number) => Some(*number as f64),
+        SteelVal::Rational(_) | SteelVal::BigNum(_) | SteelVal::BigRational(_) => {
+            let text = value.to_string();
+            let (above, below) = text.split_once('/').unwrap_or((&text, "1"));
+            Some(above.parse::<f64>().ok()? / below.parse::<f64>().ok()?)
+        }
+        _ => None,
+    }
+}
+
+/// The two halves of `(a . b)`, where `b` is no list.
+pub fn as_dotted_pair(value: &Value) -> Option<(Value, Value)> {
+    match value {
+        SteelVal::Pair(pair) => Some((pair.car(), pair.cdr())).filter(|(_, rest)| !matches!(rest, SteelVal::ListV(_) | SteelVal::Pair(_))),
+        _ => None,
+    }
+}
+
+/// The elements of a list or a vector, and what a dotted list ends in behind them; nothing for other values.
+pub fn members(value: &Value) -> Vec<Value> {
+    match value {
+        SteelVal::VectorV(vector) => vector.iter().cloned().collect(),
+        SteelVal::MutableVector(vector) => vector.get(),
+        _ => {
+            let (mut elements, tail) = spine(value);
+            elements.extend(Some(tail).filter(|tail| !elements.is_empty() && !is_nil(tail)));
+            elements
+        }
+    }
+}
+
 /// A keyword's name, without its colon.
 pub fn as_keyword(value: &Value) -> Option<&str> {
     as_symbol(value)?.strip_prefix(':')
@@ -174,6 +244,24 @@ pub fn as_bytes(value: &Value) -> Option<Vec<u8>> {
     let mut capture = Capture::default();
     vector.hash(&mut capture);
     Some(capture.0)
+}
+
+/// How many bytes a bytevector has.
+pub fn bytes_length(value: &Value) -> Option<usize> {
+    as_bytes(value).map(|bytes| bytes.len())
+}
+
+/// Overwrites a part of a bytevector; `false` when it is none, or too short, and then nothing is changed.
+pub fn copy_into_bytes(buffer: &Value, start: usize, piece: &[u8]) -> bool {
+    if piece.is_empty() {
+        return bytes_length(buffer).is_some_and(|length| start <= length);
+    }
+    // The interpreter lets nobody else write into its bytes; it reads them from one of its ports.
+    let port = super::engine::primitive("steel/ports", "open-input-bytevector")
+        .and_then(|open| super::engine::call_native(&open, &[bytes(piece.to_vec())]));
+    let (Some(port), Ok(first), Ok(last)) = (port, isize::try_from(start), isize::try_from(start + piece.len())) else { return false };
+    let arguments = [buffer.clone(), port, SteelVal::IntV(first), SteelVal::IntV(last)];
+    super::engine::primitive("steel/ports", "#%read-bytes!").is_some_and(|read| super::engine::call_native(&read, &arguments).is_some())
 }
 
 /// The elements of a proper list; `nil` and `#f` have none.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows the interpreter: the expander emits text and a map from that text back to the script.
 
+pub mod cursor;
 pub mod datum;
 pub mod expander;
 mod lexer;

@@ -192,6 +192,8 @@ fn address(entry: &Entry, column: usize) -> Option<String> {
     let Entry::Mailbox { display, route: None, local, domain } = entry else { return None };
     let address = match domain {
         Some(domain) => format!("{local}@{domain}"),
+        // A quoted local part may hold an `@`; without its quotes it would be another address.
+        None if local.contains('@') => return None,
         None => local.clone(),
     };
     if !is_plain_address(&address) {

@@ -6,6 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 /// Longest encoded word (RFC 2047, section 2), and the longest line that holds one.
 const WORD: usize = 75;
 const LINE: usize = 76;
+/// Longer words and runs of blanks are encoded: they cannot be folded, and no line may be over 998 bytes (RFC 5322, section 2.1.1), the field's name among them.
+const UNFOLDED: usize = 900;
+const BLANKS: usize = 20;
 const PREFIX_AND_SUFFIX: usize = "=?UTF-8?Q??=".len();
 
 /// Text for a field's value: ASCII as it stands, the words that need it encoded, folded so that no line is over 76 bytes.
@@ -32,7 +35,8 @@ pub fn encode_text_at(text: &str, column: usize) -> String {
 /// The first and the last word that cannot stand as they are. Blanks at either end would be trimmed, so they are encoded, together with the word they touch.
 fn span_to_encode(words: &[&str]) -> Option<(usize, usize)> {
     let is_bad = |word: &&str| needs_encoding(word);
-    if words.len() > 1 && words.iter().all(|word| word.is_empty()) {
+    let has_long_blanks = words.chunk_by(|one, next| one.is_empty() && next.is_empty()).any(|blanks| blanks.len() > BLANKS);
+    if has_long_blanks || words.len() > 1 && words.iter().all(|word| word.is_empty()) {
         return Some((0, words.len() - 1));
     }
     let first_solid = words.iter().position(|word| !word.is_empty())?;
@@ -45,7 +49,7 @@ fn span_to_encode(words: &[&str]) -> Option<(usize, usize)> {
 }
 
 fn needs_encoding(word: &str) -> bool {
-    word.len() > 900 || word.contains("=?") || word.bytes().any(|byte| !byte.is_ascii_graphic())
+    word.len() > UNFOLDED || word.contains("=?") || word.bytes().any(|byte| !byte.is_ascii_graphic())
 }
 
 /// Folds plain text, such as a list of message ids, at its blanks.
@@ -193,9 +197,20 @@ mod tests {
         let long = "日本語のとても長い件名".repeat(20);
         let ascii = "word ".repeat(60) + "end";
         let one_word = "x".repeat(2000);
-        for text in
-            [long.as_str(), ascii.as_str(), one_word.as_str(), "tab\there", " lead", "trail ", " ", "=?utf-8?Q?a?=", "a  é  b", "😀"]
-        {
+        let blanks = format!("x{}y", " ".repeat(2000));
+        for text in [
+            long.as_str(),
+            ascii.as_str(),
+            one_word.as_str(),
+            "tab\there",
+            &blanks,
+            " lead",
+            "trail ",
+            " ",
+            "=?utf-8?Q?a?=",
+            "a  é  b",
+            "😀",
+        ] {
             let field = format!("Subject: {}\r\n", encode_text_at(text, 9));
             assert!(field.lines().all(|line| line.len() <= 78), "{field}");
             let read = crate::mime::fields(field.as_bytes()).next().unwrap().decoded();

@@ -275,7 +275,10 @@ fn add_parameter(field: &mut String, name: &str, value: &str) -> Result<(), Buil
 }
 
 fn media_type(content_type: &str) -> Result<String, BuildError> {
-    let is_token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte));
+    // RFC 6838, section 4.2: 127 characters each.
+    let is_token = |text: &str| {
+        (1..=127).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
+    };
     match content_type.split_once('/') {
         Some((main, sub)) if is_token(main) && is_token(sub) => Ok(content_type.to_ascii_lowercase()),
         _ => Err(BuildError::Name { what: "content type", name: content_type.to_owned() }),

@@ -236,14 +236,18 @@ impl Parser<'_> {
 
     fn close_top(&mut self, end: usize) {
         let Some(open) = self.open.pop() else { return };
-        let end = end.max(self.parts[open.index].whole.start);
+        // An empty line may be both: the end of this part's header, and the line break that belongs to the delimiter. The part ends before it.
+        let part = &mut self.parts[open.index];
+        for range in [&mut part.whole, &mut part.header, &mut part.body] {
+            *range = range.start.min(end)..range.end.min(end);
+        }
         if let Some(state) = open.header {
             let body = state.first_broken.unwrap_or(end).min(end);
             self.describe(open.index, body, body);
         }
         let part = &mut self.parts[open.index];
         part.whole.end = end;
-        part.body.end = end.max(part.body.start);
+        part.body.end = end;
     }
 
     /// The line break before a delimiter belongs to the delimiter.

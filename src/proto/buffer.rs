@@ -8,6 +8,8 @@ pub(crate) struct Received {
     filled: usize,
     /// Bytes at the start that the last event shows.
     shown: usize,
+    /// Unread bytes that are known to hold no line end.
+    scanned: usize,
 }
 
 impl Received {
@@ -35,6 +37,19 @@ impl Received {
         &self.bytes[self.start..self.filled]
     }
 
+    /// The end of the line that begins `from` unread bytes on: the offset of its LF, if that has come. No byte is looked at twice while it has not.
+    pub fn line_end(&mut self, from: usize) -> Option<usize> {
+        let begin = self.scanned.max(from);
+        let found = memchr::memchr(b'\n', self.unread().get(begin..)?).map(|at| begin + at);
+        self.scanned = if found.is_some() { from } else { self.unread().len() };
+        found
+    }
+
+    /// Whether bytes are there behind what the last event shows.
+    pub fn has_unshown(&self) -> bool {
+        self.unread().len() > self.shown
+    }
+
     /// The first bytes, which an event shows.
     pub fn first(&self, count: usize) -> &[u8] {
         &self.bytes[self.start..self.start + count]
@@ -48,11 +63,15 @@ impl Received {
     /// Leaves bytes out that no event shows.
     pub fn skip(&mut self, count: usize) {
         self.start += count;
+        self.scanned = 0;
     }
 
     /// Drops what the last event showed.
     pub fn drop_shown(&mut self) {
-        self.start += std::mem::take(&mut self.shown);
+        if self.shown > 0 {
+            self.start += std::mem::take(&mut self.shown);
+            self.scanned = 0;
+        }
         if self.start == self.filled {
             (self.start, self.filled) = (0, 0);
         }

@@ -17,12 +17,16 @@ pub enum ProtocolError {
         near: String,
     },
     /// More than [`super::Limits`] allows.
-    #[error("{what} is larger than the limit of {limit}")]
+    #[error("{what}: more than the limit of {limit}{}{unit}; :limits '(:{name} N) allows more", if unit.is_empty() { "" } else { " " })]
     TooLarge {
         /// What is too large.
         what: &'static str,
+        /// The limit's name, as in [`super::Limits::TABLE`].
+        name: &'static str,
         /// The limit, in bytes or as a count.
         limit: u64,
+        /// `bytes`, or empty for a count.
+        unit: &'static str,
     },
     /// A well-formed response at a moment when it must not come.
     #[error("{what}: {near}")]
@@ -32,6 +36,17 @@ pub enum ProtocolError {
         /// A short, escaped piece of the response.
         near: String,
     },
+}
+
+impl ProtocolError {
+    /// The same error with what the server said passed through `change`.
+    pub(crate) fn map_near(self, change: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            ProtocolError::Malformed { what, offset, near } => ProtocolError::Malformed { what, offset, near: change(&near) },
+            ProtocolError::OutOfTurn { what, near } => ProtocolError::OutOfTurn { what, near: change(&near) },
+            other @ ProtocolError::TooLarge { .. } => other,
+        }
+    }
 }
 
 /// Something that the caller wants sent cannot be sent as it is. Nothing was sent.

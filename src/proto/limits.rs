@@ -1,34 +1,140 @@
-//! How much a server may send before the connection is given up.
+//! How much a server may send before the connection is given up: one table of names, defaults and reasons.
 
-/// Limits on what a server may send. Every default has its reason beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of one response without its literals. A `SEARCH` of a million UIDs takes 7 MB.
-    pub line: usize,
-    /// Bytes of one literal that is kept in memory. The largest providers refuse letters over 150 MB.
-    pub literal: u64,
-    /// Bytes of one literal that goes straight to a file. Beyond the largest letter there is; it only bounds a full disk.
-    pub streamed_literal: u64,
-    /// Bytes of one response with its literals, in memory.
-    pub response: u64,
-    /// Depth of parentheses. `BODYSTRUCTURE` takes two for each level of multipart, and servers stop at about 100.
-    pub depth: usize,
-    /// Untagged responses to one command. Ten times the largest mailboxes in use.
-    pub responses: u64,
-    /// Warnings kept for one command; further ones are dropped, they say nothing new.
-    pub warnings: usize,
+use super::error::ProtocolError;
+
+/// A line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// The name, `streamed-literal` for example, as `:limits` and `--limit` take it.
+    pub name: &'static str,
+    /// What it counts.
+    pub what: &'static str,
+    /// `bytes`, or empty for a count.
+    pub unit: &'static str,
+    /// The default.
+    pub default: u64,
+    /// Why that much.
+    pub reason: &'static str,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            line: 16 << 20,
-            literal: 256 << 20,
-            streamed_literal: 4 << 30,
-            response: 512 << 20,
-            depth: 256,
-            responses: 10_000_000,
-            warnings: 100,
+macro_rules! limits {
+    ($($field:ident = $name:literal: $type:ty = $default:expr, $unit:literal, $what:literal, $reason:literal;)*) => {
+        /// Limits on what a server may send. [`Limits::TABLE`] has the reason for every default.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Limits {
+            $(#[doc = concat!($what, ". ", $reason, ".")] pub $field: $type,)*
         }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Limits { $($field: $default,)* }
+            }
+        }
+
+        impl Limits {
+            /// All limits, in the order of the fields.
+            pub const TABLE: &'static [Limit] = &[$(
+                Limit { name: $name, what: $what, unit: $unit, default: { let default: $type = $default; default as u64 }, reason: $reason },
+            )*];
+
+            /// A limit by its name, in any case; `None` for a name that is none.
+            pub fn get(&self, name: &str) -> Option<u64> {
+                $(if name.eq_ignore_ascii_case($name) { return Some(self.$field as u64); })*
+                None
+            }
+
+            /// Changes a limit; `None` for a name that is none. What this machine cannot count becomes the most that it can.
+            pub fn set(&mut self, name: &str, value: u64) -> Option<()> {
+                $(if name.eq_ignore_ascii_case($name) {
+                    self.$field = <$type>::try_from(value).unwrap_or(<$type>::MAX);
+                    return Some(());
+                })*
+                None
+            }
+        }
+    };
+}
+
+limits! {
+    line = "line": usize = 16 << 20, "bytes",
+        "an untagged IMAP response without its literals, a POP listing", "a SEARCH answer of a million UIDs takes 7 MB";
+    status = "status": usize = 1 << 20, "bytes",
+        "a status line with its text, an SMTP reply", "people read it; servers send a few hundred";
+    literal = "literal": u64 = 256 << 20, "bytes",
+        "a literal or a POP letter in memory", "the largest providers refuse letters over 150 MB";
+    streamed_literal = "streamed-literal": u64 = 4 << 30, "bytes",
+        "a letter that goes straight to a file", "beyond the largest letter there is; it only bounds a full disk";
+    response = "response": u64 = 512 << 20, "bytes",
+        "a response with its literals, in memory", "twice the largest letter";
+    literals = "literals": usize = 100_000, "",
+        "the literals of one response", "an envelope has some dozens";
+    depth = "depth": usize = 256, "",
+        "parentheses within parentheses", "BODYSTRUCTURE takes two for each level of multipart, and servers stop at about 100";
+    values = "values": usize = 500_000, "",
+        "the values of one FETCH response", "a letter of 10,000 parts has 300,000";
+    names = "names": usize = 10_000, "",
+        "the capabilities, flags or status items of one answer", "servers tell some dozens";
+    listed = "listed": usize = 200_000, "",
+        "the mailboxes of a LIST, the letters of a POP listing", "ten times the largest accounts in use";
+    responses = "responses": u64 = 10_000_000, "",
+        "the untagged responses to one command", "ten times the largest mailboxes in use";
+    challenges = "challenges": u32 = 10, "",
+        "the questions of the server in one authentication", "every mechanism here has at most two";
+    warnings = "warnings": usize = 100, "",
+        "the warnings of one command; further ones are dropped", "they say nothing new";
+}
+
+impl Limits {
+    /// The error for what is over a limit.
+    pub(crate) fn exceeded(&self, name: &'static str) -> ProtocolError {
+        let entry = Limits::TABLE.iter().find(|limit| limit.name == name);
+        let (what, unit) = entry.map_or((name, ""), |limit| (limit.what, limit.unit));
+        ProtocolError::TooLarge { what, name, limit: self.get(name).unwrap_or(0), unit }
+    }
+
+    /// An error when `count` is over a limit.
+    pub(crate) fn check(&self, name: &'static str, count: u64) -> Result<(), ProtocolError> {
+        if self.get(name).is_some_and(|limit| count > limit) { Err(self.exceeded(name)) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_is_read_and_changed_by_its_name() {
+        let mut limits = Limits::default();
+        for (index, limit) in Limits::TABLE.iter().enumerate() {
+            assert_eq!(limits.get(limit.name), Some(limit.default), "{}", limit.name);
+            limits.set(&limit.name.to_uppercase(), index as u64).unwrap();
+        }
+        for (index, limit) in Limits::TABLE.iter().enumerate() {
+            assert_eq!(limits.get(limit.name), Some(index as u64), "{}", limit.name);
+        }
+        assert!(limits.get("lines").is_none() && limits.set("", 1).is_none());
+        limits.set("challenges", u64::MAX).unwrap();
+        assert_eq!(limits.challenges, u32::MAX);
+    }
+
+    #[test]
+    fn the_readme_has_the_table() {
+        let readme = include_str!("../../README.md");
+        for limit in Limits::TABLE {
+            let row =
+                readme.lines().find(|line| line.starts_with(&format!("| `{}` |", limit.name))).unwrap_or_else(|| panic!("{}", limit.name));
+            let default: String = row.split('|').nth(2).unwrap().chars().filter(char::is_ascii_digit).collect();
+            assert_eq!(default, limit.default.to_string(), "{row}");
+            assert!(row.contains(limit.what) && row.contains(limit.reason), "{row}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_says_how_to_allow_more() {
+        let error = Limits::default().check("literals", 100_001).unwrap_err();
+        assert_eq!(error.to_string(), "the literals of one response: more than the limit of 100000; :limits '(:literals N) allows more");
+        let error = Limits::default().exceeded("status");
+        assert!(error.to_string().contains("more than the limit of 1048576 bytes; :limits '(:status N)"), "{error}");
+        assert!(Limits::default().check("literals", 100_000).is_ok());
     }
 }

@@ -6,6 +6,7 @@ pub mod imap;
 pub mod limits;
 pub mod outgoing;
 pub mod pop3;
+pub mod sasl;
 pub mod secret;
 pub mod smtp;
 

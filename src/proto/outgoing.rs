@@ -31,9 +31,23 @@ impl Outgoing {
 
     pub(crate) fn push(&mut self, bytes: &[u8], secret: bool) {
         let start = self.bytes.len();
+        self.make_room(bytes.len(), secret);
         self.bytes.extend_from_slice(bytes);
         if secret {
             self.secrets.push(start..self.bytes.len());
+        }
+    }
+}
+
+impl Outgoing {
+    /// Room for more bytes. Where it has to be found elsewhere, no secret stays behind.
+    fn make_room(&mut self, more: usize, secret: bool) {
+        let needed = self.bytes.len() + more;
+        if needed > self.bytes.capacity() && (secret || !self.secrets.is_empty()) {
+            let mut moved = Vec::with_capacity(needed.max(2 * self.bytes.capacity()));
+            moved.extend_from_slice(&self.bytes);
+            self.bytes.zeroize();
+            self.bytes = moved;
         }
     }
 }

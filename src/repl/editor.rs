@@ -1,59 +1,165 @@
 //! The prompt in a terminal.
 
-use super::session::Session;
+use super::assistant::Assistant;
+use super::commands;
+use super::display::Terminal;
+use super::highlight;
+use super::history;
+use super::indent::indentation;
+use super::session::{Answer, Session};
 use crate::lisp::reader::{self, Completeness};
-use rustyline::completion::Completer;
+use rustyline::completion::{Completer, FilenameCompleter};
 use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
+use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
+use rustyline::history::{FileHistory, History};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Editor, Helper};
-use std::io::{BufRead, IsTerminal, Write};
+use rustyline::{
+    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext, EventHandler, Helper, KeyCode, KeyEvent,
+    Modifiers, RepeatCount,
+};
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Lets Return add a line while the input is not complete.
-struct MultiLine;
-
-impl Completer for MultiLine {
-    type Candidate = String;
+/// What the prompt asks of its surroundings.
+pub trait Surroundings {
+    /// Writes to standard output.
+    ///
+    /// # Errors
+    /// What keeps it from being written.
+    fn print(&mut self, text: &str) -> std::io::Result<()>;
+    /// A fresh session in the place of one that is left behind with its connections.
+    ///
+    /// # Errors
+    /// What keeps a host from starting.
+    fn reset(&mut self, session: &mut Session) -> Result<(), String>;
+    /// Switches the trace, or tells whether it is on.
+    fn trace(&mut self, on: Option<bool>) -> bool;
+    /// What an interrupted form has left closed, for the user; nothing if all is as before.
+    fn after_interrupt(&mut self) -> Vec<String>;
+    /// Looks up what completion needs.
+    fn assistant(&self, session: &mut Session) -> Assistant;
 }
 
-impl Hinter for MultiLine {
+/// How the prompt looks and what it keeps.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Whether there are colours.
+    pub colours: bool,
+    /// Where the history is kept; `None` keeps it for the session only.
+    pub history: Option<PathBuf>,
+}
+
+/// What the line editor asks while a form is typed.
+struct Typing {
+    assistant: Assistant,
+    files: FilenameCompleter,
+    colours: bool,
+    /// Whether the input was accepted: it is drawn once more, without a mark on parentheses.
+    accepted: Cell<bool>,
+}
+
+impl Completer for Typing {
+    type Candidate = String;
+
+    fn complete(&self, line: &str, position: usize, context: &rustyline::Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+        if line.trim_start().starts_with(":ld ") {
+            let (start, pairs) = self.files.complete(line, position, context)?;
+            return Ok((start, pairs.into_iter().map(|pair| pair.replacement).collect()));
+        }
+        let found = super::completion::complete(line, position, &self.assistant);
+        Ok((found.start, found.candidates))
+    }
+}
+
+impl Hinter for Typing {
     type Hint = String;
 }
 
-impl Highlighter for MultiLine {}
+impl Highlighter for Typing {
+    fn highlight<'l>(&self, line: &'l str, position: usize) -> Cow<'l, str> {
+        if !self.colours {
+            return line.into();
+        }
+        highlight::painted(line, if self.accepted.get() { usize::MAX } else { position }).into()
+    }
 
-impl Helper for MultiLine {}
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _default: bool) -> Cow<'b, str> {
+        if self.colours { format!("\x1b[1m{prompt}\x1b[0m").into() } else { prompt.into() }
+    }
 
-impl Validator for MultiLine {
-    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(match reader::completeness(context.input()) {
-            Completeness::Incomplete => ValidationResult::Incomplete,
-            Completeness::Complete | Completeness::Malformed(_) => ValidationResult::Valid(None),
-        })
+    fn highlight_char(&self, _line: &str, _position: usize, kind: CmdKind) -> bool {
+        self.accepted.set(kind == CmdKind::ForcedRefresh);
+        self.colours
     }
 }
+
+impl Helper for Typing {}
+
+/// Lets Return add a line while the input is not complete.
+impl Validator for Typing {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        Ok(if is_unfinished(context.input()) { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })
+    }
+}
+
+fn is_unfinished(input: &str) -> bool {
+    !commands::is_one_line(input) && matches!(reader::completeness(&commands::without_command(input)), Completeness::Incomplete)
+}
+
+/// Return in a form that is not complete: the next line is indented.
+struct Indenting {
+    assistant: Assistant,
+    /// The width of the prompt before the first line.
+    first_column: Arc<AtomicUsize>,
+}
+
+impl ConditionalEventHandler for Indenting {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        if !is_unfinished(context.line()) {
+            return None;
+        }
+        let before = commands::without_command(context.line().get(..context.pos())?).into_owned();
+        let column = self.first_column.load(Ordering::Relaxed);
+        let blanks = indentation(&before, column, &|name| self.assistant.signature(name));
+        Some(Cmd::Insert(1, format!("\n{}", " ".repeat(blanks))))
+    }
+}
+
+type LineEditor = Editor<Typing, FileHistory>;
 
 /// Runs the prompt until the end of input or `(exit)`; the exit code.
 ///
 /// # Errors
 /// A terminal that cannot be read or written.
-pub fn run(session: &mut Session, mut print: impl FnMut(&str) -> std::io::Result<()>) -> Result<i32, String> {
+pub fn run(session: &mut Session, options: &Options, surroundings: &mut dyn Surroundings) -> Result<i32, String> {
     let text = |error: std::io::Error| error.to_string();
     if !std::io::stdin().is_terminal() {
-        return run_lines(session, std::io::stdin().lock(), &mut print).map_err(text);
+        return run_lines(session, surroundings).map_err(text);
     }
-    let mut editor: Editor<MultiLine, _> = Editor::new().map_err(|error| error.to_string())?;
-    editor.set_helper(Some(MultiLine));
+    let first_column = Arc::new(AtomicUsize::new(0));
+    let mut editor = line_editor(session, options, surroundings, &first_column).map_err(|error| error.to_string())?;
     loop {
-        match editor.readline(&session.prompt()) {
+        let prompt = session.prompt();
+        first_column.store(prompt.chars().count(), Ordering::Relaxed);
+        if let Some(helper) = editor.helper_mut() {
+            helper.assistant.refresh(&surroundings.assistant(session));
+        }
+        match editor.readline(&prompt) {
             Ok(input) if input.trim().is_empty() => {}
             Ok(input) => {
-                // A line with a password is not kept.
-                if !input.contains(":password") {
-                    let _ = editor.add_history_entry(&input); // only within this session
-                }
-                if let Some(code) = evaluate(session, &input, &mut print).map_err(text)? {
+                keep(&mut editor, options, &input);
+                let size = editor.dimensions().filter(|_| std::io::stdout().is_terminal());
+                session.set_terminal(size.map(|(columns, rows)| Terminal {
+                    rows: rows.into(),
+                    columns: columns.into(),
+                    colours: options.colours,
+                }));
+                if let Some(code) = answer(session, &input, surroundings, &|| listed(editor.history())).map_err(text)? {
                     return Ok(code);
                 }
             }
@@ -64,43 +170,123 @@ pub fn run(session: &mut Session, mut print: impl FnMut(&str) -> std::io::Result
     }
 }
 
-/// Input from a pipe or a file: the prompt and the replies are printed as a terminal would show them.
-fn run_lines(session: &mut Session, input: impl BufRead, print: &mut impl FnMut(&str) -> std::io::Result<()>) -> std::io::Result<i32> {
+fn line_editor(
+    session: &mut Session,
+    options: &Options,
+    surroundings: &dyn Surroundings,
+    first_column: &Arc<AtomicUsize>,
+) -> rustyline::Result<LineEditor> {
+    let config = Config::builder()
+        .max_history_size(history::KEPT)?
+        .completion_type(CompletionType::List)
+        .completion_show_all_if_ambiguous(true)
+        .completion_prompt_limit(200)
+        .color_mode(if options.colours { ColorMode::Enabled } else { ColorMode::Disabled })
+        .build();
+    let mut editor: LineEditor = Editor::with_config(config)?;
+    let assistant = surroundings.assistant(session);
+    editor.set_helper(Some(Typing {
+        assistant: assistant.clone(),
+        files: FilenameCompleter::new(),
+        colours: options.colours,
+        accepted: Cell::new(false),
+    }));
+    let indenting = || EventHandler::Conditional(Box::new(Indenting { assistant: assistant.clone(), first_column: first_column.clone() }));
+    for key in [KeyEvent(KeyCode::Enter, Modifiers::NONE), KeyEvent::ctrl('J'), KeyEvent::ctrl('M')] {
+        editor.bind_sequence(key, indenting());
+    }
+    if let Some(path) = &options.history
+        && history::prepare(path).is_ok()
+    {
+        let _ = editor.load_history(path); // an empty or foreign file is no history
+    }
+    Ok(editor)
+}
+
+/// Adds an input to the history, and to its file at once: a session that is killed loses nothing.
+fn keep(editor: &mut LineEditor, options: &Options, input: &str) {
+    let added = editor.add_history_entry(history::kept(input)).unwrap_or(false);
+    if let Some(path) = options.history.as_ref().filter(|_| added) {
+        // A full disk or a folder that is gone is no reason to stop working.
+        let _ = history::prepare(path).and_then(|()| editor.append_history(path).map_err(std::io::Error::other));
+    }
+}
+
+/// What `:history` prints.
+fn listed(history: &dyn History) -> String {
+    const SHOWN: usize = 100;
+    let first = history.len().saturating_sub(SHOWN);
+    let entry = |index: usize| {
+        let entry = history.get(index, rustyline::history::SearchDirection::Forward).ok()??;
+        Some(format!("{:>5}  {}", index + 1, entry.entry.replace('\n', "\n       ")))
+    };
+    (first..history.len()).filter_map(entry).collect::<Vec<_>>().join("\n")
+}
+
+/// Input from a pipe or a file: the prompt and the replies are printed as a transcript holds them.
+fn run_lines(session: &mut Session, surroundings: &mut dyn Surroundings) -> std::io::Result<i32> {
     let mut pending = String::new();
-    print(&session.prompt())?;
-    for line in input.lines() {
-        pending.push_str(&line?);
-        pending.push('\n');
+    surroundings.print(&session.prompt())?;
+    loop {
+        // Not locked while a form runs: it may read, too.
+        if std::io::stdin().lock().read_line(&mut pending)? == 0 {
+            break;
+        }
         if pending.trim().is_empty() {
             pending.clear();
             continue;
         }
-        if matches!(reader::completeness(&pending), Completeness::Incomplete) {
+        if is_unfinished(&pending) {
             continue;
         }
-        if let Some(code) = evaluate(session, &pending, print)? {
+        if let Some(code) = answer(session, &pending, surroundings, &String::new)? {
             return Ok(code);
         }
         pending.clear();
-        print(&session.prompt())?;
+        surroundings.print(&session.prompt())?;
     }
-    if !pending.is_empty() {
-        evaluate(session, &pending, print)?;
+    if !pending.is_empty()
+        && let Some(code) = answer(session, &pending, surroundings, &String::new)?
+    {
+        return Ok(code);
     }
-    print("\n")?;
-    std::io::stdout().flush()?;
+    surroundings.print("\n")?;
     Ok(0)
 }
 
-/// Prints the reply; the exit code when the form asked to leave.
-fn evaluate(session: &mut Session, input: &str, print: &mut impl FnMut(&str) -> std::io::Result<()>) -> std::io::Result<Option<i32>> {
-    let reply = session.evaluate(input);
-    if let Err(report) = &reply.result
-        && let Some(code) = report.exit
-    {
-        print(&reply.output)?;
-        return Ok(Some(code));
-    }
-    print(&format!("{}\n", reply.text()))?;
+/// Prints the answer; the exit code when the input asked to leave.
+fn answer(
+    session: &mut Session,
+    input: &str,
+    surroundings: &mut dyn Surroundings,
+    history: &dyn Fn() -> String,
+) -> std::io::Result<Option<i32>> {
+    let text = match session.answer(input) {
+        Answer::Reply(reply) => {
+            if let Err(report) = &reply.result {
+                if let Some(code) = report.exit {
+                    surroundings.print(if reply.output == "\n" { "" } else { &reply.output })?;
+                    return Ok(Some(code));
+                }
+                if report.interrupted {
+                    let notes: String = surroundings.after_interrupt().iter().map(|note| format!("\n{note}")).collect();
+                    session.shown(input, &reply) + &notes
+                } else {
+                    session.shown(input, &reply)
+                }
+            } else {
+                session.shown(input, &reply)
+            }
+        }
+        Answer::Text(text) => text,
+        Answer::Exit(code) => return Ok(Some(code)),
+        Answer::Reset => match surroundings.reset(session) {
+            Ok(()) => "connections are closed, definitions forgotten".to_owned(),
+            Err(message) => format!("Error: {message}"),
+        },
+        Answer::History => history(),
+        Answer::Trace(on) => format!("the trace is {}", if surroundings.trace(on) { "on" } else { "off" }),
+    };
+    surroundings.print(&format!("{text}\n"))?;
     Ok(None)
 }

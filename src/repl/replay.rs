@@ -3,10 +3,10 @@
 use super::matching::matches;
 use super::session::{Reply, Session};
 use super::transcript::{Exchange, Step, Transcript, bless};
+use crate::host::{TimeLimit, without_secrets};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 /// What a transcript's directives act on.
@@ -132,30 +132,17 @@ pub fn replay(
     Ok(outcome)
 }
 
-/// Evaluates an input; whether it was stopped because its time was up. A second thread watches the clock, since the form may be anywhere, in a loop of its own or
-/// waiting for a server.
+/// Evaluates an input; whether it was stopped because its time was up.
 fn evaluate(session: &mut Session, input: &str, time: Duration) -> (Reply, bool) {
-    /// A clean-up form that runs when the time is up has this long.
-    const GRACE: Duration = Duration::from_secs(5);
-    let interrupter = session.host().interrupter();
-    let (running, ended) = mpsc::channel::<()>();
-    let watchdog = std::thread::spawn(move || {
-        let (mut left, mut late) = (time, false);
-        while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(left) {
-            interrupter.interrupt();
-            (left, late) = (GRACE, true);
-        }
-        late
-    });
+    let limit = TimeLimit::start(session.host(), time);
     let reply = session.evaluate(input);
-    drop(running);
-    let late = watchdog.join().unwrap_or(false); // it does not panic
     let interrupted = reply.result.as_ref().is_err_and(|report| report.interrupted);
-    (reply, late && interrupted)
+    (reply, interrupted && limit.is_over())
 }
 
-fn first_line(input: &str) -> &str {
-    input.lines().next().unwrap_or("")
+/// What tells which input it is. A transcript may hold passwords; what is said of it goes into logs.
+fn first_line(input: &str) -> String {
+    without_secrets(input).lines().next().unwrap_or("").to_owned()
 }
 
 /// `file:line: what was typed`, then the lines that differ, `-` expected and `+` what came.

@@ -1,21 +1,56 @@
-//! One session at the prompt, without a terminal: a form goes in, what the prompt prints comes out.
+//! One session at the prompt, without a terminal: a form or a command goes in, what the prompt prints comes out.
 
-use super::forms::evaluate_forms;
-use crate::condition::Condition;
-use crate::host::{Host, Options, Report};
-use crate::lisp::printer;
+use super::commands::{self, Command};
+use super::display::{Terminal, error_text, explained, fitted, printed_value, warning_text};
+use super::forms::{defined, evaluate_forms};
+use crate::condition::{Condition, Identifier};
+use crate::host::{Host, Options, Output, Report, Value};
+use crate::lisp::{printer, reader};
+use crate::policy::Policy;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-/// A host whose output is collected form by form.
+/// A host whose output is collected form by form, or printed as it comes.
 pub struct Session {
     host: Host,
-    output: Arc<Mutex<String>>,
+    printed: Arc<Mutex<Printed>>,
     number: usize,
+    terminal: Option<Terminal>,
+    plain: bool,
+    last: Option<Value>,
+    failed: Option<Box<Report>>,
+    definitions: BTreeMap<String, String>,
+}
+
+/// Where output goes.
+enum Printed {
+    Collected(String),
+    Stream(Output),
+}
+
+impl Printed {
+    fn write(&mut self, text: &str) -> std::io::Result<()> {
+        match self {
+            Printed::Collected(collected) => {
+                collected.push_str(text);
+                Ok(())
+            }
+            Printed::Stream(write) => write(text),
+        }
+    }
+
+    fn take(&mut self) -> String {
+        match self {
+            Printed::Collected(collected) => std::mem::take(collected),
+            Printed::Stream(_) => String::new(),
+        }
+    }
 }
 
 /// What an input gave, which is one form as a rule.
 pub struct Reply {
-    /// What was printed, warnings among it, and the values of all forms but the last.
+    /// What was printed, warnings among it, and the values of all forms but the last; where output is printed as it comes, the line end that is still missing.
     pub output: String,
     /// The last form's value, printed, or what went wrong.
     pub result: Result<String, Box<Report>>,
@@ -35,6 +70,22 @@ impl Reply {
     }
 }
 
+/// What is to be done with an input.
+pub enum Answer {
+    /// It was evaluated.
+    Reply(Reply),
+    /// A command was carried out; this is what it prints, without a last line end.
+    Text(String),
+    /// `:exit`, with its status.
+    Exit(i32),
+    /// `:reset`.
+    Reset,
+    /// `:history`.
+    History,
+    /// `:trace`; on or off, or the question which.
+    Trace(Option<bool>),
+}
+
 /// Ends a line that was begun.
 fn start_line(text: &mut String) {
     if !text.is_empty() && !text.ends_with('\n') {
@@ -42,37 +93,44 @@ fn start_line(text: &mut String) {
     }
 }
 
-/// `Error: what happened [:identifier]`.
-fn error_text(report: &Report) -> String {
-    if report.interrupted {
-        return "Interrupted".into();
-    }
-    format!("Error: {} [:{}]", report.condition, report.condition.identifier.name())
-}
-
-/// `Warning: what the server said [:identifier]`.
-pub fn warning_text(condition: &Condition) -> String {
-    format!("Warning: {condition} [:{}]\n", condition.identifier.name())
-}
-
 impl Session {
-    /// A session whose prompt begins at 1.
+    /// A session whose prompt begins at 1, and whose replies hold what was printed.
     ///
     /// # Errors
     /// What keeps a host from starting.
     pub fn new(arguments: Vec<String>) -> Result<Session, Condition> {
-        let output = Arc::new(Mutex::new(String::new()));
-        let (printed, warned) = (output.clone(), output.clone());
-        let add = |to: &Mutex<String>, text: &str| to.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
+        Session::with_policy(arguments, Policy::trusted())
+    }
+
+    /// The same, for programs that may reach what the policy says.
+    ///
+    /// # Errors
+    /// What keeps a host from starting.
+    pub fn with_policy(arguments: Vec<String>, policy: Policy) -> Result<Session, Condition> {
+        Session::printing(arguments, Printed::Collected(String::new()), policy)
+    }
+
+    /// A session that prints as its forms run.
+    ///
+    /// # Errors
+    /// What keeps a host from starting.
+    pub fn streaming(arguments: Vec<String>, write: Output) -> Result<Session, Condition> {
+        Session::printing(arguments, Printed::Stream(write), Policy::trusted())
+    }
+
+    fn printing(arguments: Vec<String>, printed: Printed, policy: Policy) -> Result<Session, Condition> {
+        let printed = Arc::new(Mutex::new(printed));
+        let (output, warned) = (printed.clone(), printed.clone());
+        let write = |to: &Mutex<Printed>, text: &str| to.lock().unwrap_or_else(PoisonError::into_inner).write(text);
         let host = Host::new(Options {
             arguments,
-            output: Box::new(move |text| {
-                add(&printed, text);
-                Ok(())
-            }),
-            warnings: Box::new(move |condition| add(&warned, &warning_text(condition))),
+            output: Box::new(move |text| write(&output, text)),
+            // A warning that cannot be shown stops nothing; the next output says what is wrong.
+            warnings: Box::new(move |condition| drop(write(&warned, &warning_text(condition)))),
+            policy,
         })?;
-        Ok(Session { host, output, number: 1 })
+        let definitions = BTreeMap::new();
+        Ok(Session { host, printed, number: 1, terminal: None, plain: false, last: None, failed: None, definitions })
     }
 
     /// The host.
@@ -85,43 +143,199 @@ impl Session {
         format!("user({}): ", self.number)
     }
 
+    /// The number in the next prompt.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
     /// Continues with this number.
     pub fn set_number(&mut self, number: usize) {
         self.number = number;
     }
 
-    /// Evaluates what was typed.
+    /// From now on [`Session::shown`] fits this terminal; `None` shows replies as transcripts hold them.
+    pub fn set_terminal(&mut self, terminal: Option<Terminal>) {
+        self.terminal = terminal;
+    }
+
+    /// The lambda lists of functions and macros that were defined here, by name.
+    pub fn definitions(&self) -> &BTreeMap<String, String> {
+        &self.definitions
+    }
+
+    /// Evaluates what was typed, or carries out its command as far as that needs no terminal: what a transcript holds.
     pub fn evaluate(&mut self, input: &str) -> Reply {
-        self.host.context().set_at_line_start(true);
-        let output = self.output.clone();
-        let take = || std::mem::take(&mut *output.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut shown = String::new();
-        let mut last = None;
-        let result = evaluate_forms(&mut self.host, input, "prompt", |host, value| {
-            if let Some(value) = last.take() {
-                add_value(&mut shown, value);
+        let text = match self.answer(input) {
+            Answer::Reply(reply) => return reply,
+            Answer::Text(text) => text,
+            Answer::Exit(status) => {
+                let condition = Condition::new(Identifier::ProgramError, "the program has ended");
+                let report = Report { exit: Some(status), ..Report::from(condition) };
+                return Reply { output: String::new(), result: Err(Box::new(report)) };
             }
-            shown.push_str(&take());
-            last = Some(printer::readably(&host.datum(value)));
-            host.context().set_at_line_start(true);
-        });
+            Answer::Reset | Answer::History | Answer::Trace(_) => "this command is for the prompt in a terminal".to_owned(),
+        };
+        Reply { output: String::new(), result: Ok(text) }
+    }
+
+    /// What becomes of an input.
+    pub fn answer(&mut self, input: &str) -> Answer {
+        let command = match commands::parse(input) {
+            None => return Answer::Reply(self.evaluate_form(input)),
+            Some(Ok(command)) => command,
+            Some(Err(wrong)) => {
+                self.number += 1;
+                return Answer::Text(format!("Error: {wrong}"));
+            }
+        };
+        match command {
+            Command::Help(Some(name)) => return Answer::Reply(self.evaluate_form(&format!("(help '|{}|)", name.replace(['|', '\\'], "")))),
+            Command::Time(form) => return self.timed(&form),
+            Command::Load(files) => return Answer::Reply(self.load(&files)),
+            _ => self.number += 1,
+        }
+        match command {
+            Command::Exit(status) => Answer::Exit(status),
+            Command::Reset => Answer::Reset,
+            Command::History => Answer::History,
+            Command::Trace(on) => Answer::Trace(on),
+            Command::Backtrace => Answer::Text(self.backtrace()),
+            Command::More => Answer::Text(self.last.as_ref().map_or_else(|| "nil".to_owned(), |value| self.printed_value(value))),
+            Command::Print(plain) => {
+                self.plain = plain.unwrap_or(self.plain);
+                Answer::Text(format!("values are printed {}", if self.plain { "plain" } else { "pretty" }))
+            }
+            // `:help`, and what was answered above.
+            _ => Answer::Text(format!("{}\n(help) lists the functions by topic, (apropos \"flag\") finds them.", commands::HELP)),
+        }
+    }
+
+    fn evaluate_form(&mut self, input: &str) -> Reply {
+        let name = format!("user({})", self.number);
         self.number += 1;
-        let result = match result {
-            Ok(()) => Ok(last.unwrap_or_default()),
-            Err(report) => {
-                if let Some(value) = last {
-                    add_value(&mut shown, value);
+        self.run(|session, shown| {
+            session.note_definitions(input);
+            let terminal = session.terminal;
+            let plain = session.plain;
+            let printed = session.printed.clone();
+            let mut last = None;
+            let result = evaluate_forms(&mut session.host, input, &name, |host, value, more| {
+                shown.push_str(&printed.lock().unwrap_or_else(PoisonError::into_inner).take());
+                if more {
+                    let text = printed_value(host, value, terminal, plain);
+                    write_line(host, &printed, shown, &text);
+                } else {
+                    last = Some(value.clone());
                 }
+                host.remember(value);
+            });
+            session.last = last.or(session.last.take());
+            result
+        })
+    }
+
+    /// Runs the forms of files; the value is `t`.
+    fn load(&mut self, files: &[String]) -> Reply {
+        self.number += 1;
+        self.run(|session, _| {
+            for file in files {
+                let failed =
+                    |cause: &dyn std::fmt::Display| Report::from(Condition::new(Identifier::File, format!(":ld: {file}: {cause}")));
+                let bytes = std::fs::read(file).map_err(|error| failed(&error))?;
+                let text = String::from_utf8(bytes)
+                    .map_err(|error| failed(&format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to())))?;
+                session.note_definitions(&text);
+                session.host.evaluate_file(&text, file)?;
+            }
+            session.last = Some(crate::host::truth(true));
+            Ok(())
+        })
+    }
+
+    /// Runs `work`, and makes a reply of what it printed and of the last value.
+    fn run(&mut self, work: impl FnOnce(&mut Session, &mut String) -> Result<(), Report>) -> Reply {
+        self.host.context().set_at_line_start(true);
+        let mut output = String::new();
+        let result = work(self, &mut output);
+        output.push_str(&self.printed.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if self.is_streaming() && !self.host.context().at_line_start() {
+            output.push('\n');
+        }
+        let result = match result {
+            Ok(()) => Ok(self.last.as_ref().map_or_else(|| "nil".to_owned(), |value| printer::readably(&self.host.datum(value)))),
+            Err(report) => {
+                self.failed = Some(Box::new(report.clone()));
                 Err(Box::new(report))
             }
         };
-        shown.push_str(&take());
-        Reply { output: shown, result }
+        Reply { output, result }
+    }
+
+    fn is_streaming(&self) -> bool {
+        matches!(*self.printed.lock().unwrap_or_else(PoisonError::into_inner), Printed::Stream(_))
+    }
+
+    fn note_definitions(&mut self, text: &str) {
+        if let Ok(forms) = reader::read(text) {
+            self.definitions.extend(defined(&forms));
+        }
+    }
+
+    fn timed(&mut self, form: &str) -> Answer {
+        let started = Instant::now();
+        let mut reply = self.evaluate_form(form);
+        let seconds = started.elapsed().as_secs_f64();
+        start_line(&mut reply.output);
+        reply.output.push_str(&format!("; {seconds:.3} seconds\n"));
+        Answer::Reply(reply)
+    }
+
+    fn backtrace(&self) -> String {
+        let Some(report) = &self.failed else { return "there was no error yet".to_owned() };
+        let mut text = error_text(report);
+        if let Some(place) = &report.place {
+            text.push_str(&format!("\n{}:{}:{}\n{}", place.source_name, place.line, place.column, place.excerpt()));
+        }
+        for frame in &report.frames {
+            text.push_str(&format!("\n  in {frame}"));
+        }
+        text
+    }
+
+    /// A reply as the terminal shows it: laid out, cut to the screen, with the place of an error and what to try.
+    pub fn shown(&self, input: &str, reply: &Reply) -> String {
+        let Some(terminal) = self.terminal else { return reply.text() };
+        let mut text = reply.output.clone();
+        if text != "\n" {
+            start_line(&mut text);
+        }
+        match (&reply.result, &self.last) {
+            (Ok(_), Some(value)) => text.push_str(&fitted(&self.printed_value(value), terminal, self.plain)),
+            (Ok(value), None) => text.push_str(value),
+            (Err(report), _) => text.push_str(&explained(input, &format!("user({})", self.number - 1), report, terminal)),
+        }
+        text
+    }
+
+    fn printed_value(&self, value: &Value) -> String {
+        printed_value(&self.host, value, self.terminal, self.plain)
     }
 }
 
-fn add_value(shown: &mut String, value: String) {
-    start_line(shown);
-    shown.push_str(&value);
-    shown.push('\n');
+/// Prints the value of a form behind which others follow.
+fn write_line(host: &mut Host, printed: &Mutex<Printed>, shown: &mut String, text: &str) {
+    let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+    match &mut *printed {
+        Printed::Collected(_) => {
+            start_line(shown);
+            shown.push_str(text);
+            shown.push('\n');
+        }
+        Printed::Stream(write) => {
+            let gap = if host.context().at_line_start() { "" } else { "\n" };
+            let _ = write(&format!("{gap}{text}\n")); // the next output says what is wrong
+        }
+    }
+    drop(printed);
+    host.context().set_at_line_start(true);
 }

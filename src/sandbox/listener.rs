@@ -5,7 +5,7 @@ use std::{
     io,
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -15,6 +15,7 @@ use native_tls::TlsAcceptor;
 
 use super::{
     Protocol,
+    faults::{Fault, Link, Plan, Side, pair},
     pop::PopSession,
     session::{Session, Shared},
     smtp::SmtpSession,
@@ -56,6 +57,9 @@ pub(crate) struct Running {
     connections: Mutex<HashMap<u64, TcpStream>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     listeners: Mutex<Vec<SocketAddr>>,
+    /// The wires that are disturbed. Each has its connection's client at one end; the connection has the other.
+    links: Mutex<Vec<Weak<Link>>>,
+    pub(crate) faults: Plan,
 }
 
 impl Running {
@@ -92,6 +96,7 @@ impl Running {
         for socket in lock(&self.connections).values() {
             let _ = socket.shutdown(Shutdown::Both);
         }
+        lock(&self.links).iter().filter_map(Weak::upgrade).for_each(|link| link.end());
     }
 
     /// Ends everything and waits for it.
@@ -120,6 +125,8 @@ impl Running {
     }
 
     fn connect(self: &Arc<Running>, socket: TcpStream, service: Service, acceptor: &TlsAcceptor, shared: &Arc<Shared>) -> io::Result<()> {
+        let faults = self.faults.next(service.protocol);
+        let socket = if faults.is_empty() { socket } else { self.disturb(socket, &faults)? };
         // Answers go out as they are written; commands and answers alternate, which Nagle's algorithm would slow down.
         socket.set_nodelay(true)?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -157,6 +164,23 @@ impl Running {
             self.disconnect_all();
         }
         Ok(())
+    }
+
+    /// Puts a wire with faults between a client and its session, which gets the end that is returned.
+    fn disturb(&self, client: TcpStream, faults: &[Fault]) -> io::Result<TcpStream> {
+        let (near, far) = pair()?;
+        let link = Arc::new(Link::new(client, near)?);
+        let mut links = lock(&self.links);
+        links.retain(|link| link.strong_count() > 0);
+        links.push(Arc::downgrade(&link));
+        drop(links);
+        for side in [Side::Client, Side::Server] {
+            let (carried, faults) = (Arc::clone(&link), faults.to_vec());
+            let carry = move || carried.carry(side, &faults, |_| {});
+            let thread = thread::Builder::new().name("sandbox wire".to_owned()).spawn(carry).inspect_err(|_| link.end())?;
+            lock(&self.threads).push(thread);
+        }
+        Ok(far)
     }
 }
 

@@ -16,7 +16,7 @@
 //! # Ok::<(), postoffice::sandbox::SandboxError>(())
 //! ```
 //!
-//! From the outside in: [`Sandbox`] and its listeners (`listener`), one connection's bytes (`wire`), commands out of bytes
+//! From the outside in: [`Sandbox`] and its listeners (`listener`), what disturbs a connection ([`faults`]), its bytes (`wire`), commands out of bytes
 //! (`lines`; for IMAP `framing`, for the others `conversation`), the session and its state (`session`, `pop`, `smtp`) with a file per
 //! group of commands, its view of the mailbox (`selected`, `pop::maildrop`), and the mail itself (`store`, `names`, `mailbox`, `letter`).
 
@@ -28,6 +28,7 @@ mod conversation;
 mod copying;
 mod dates;
 mod error;
+pub mod faults;
 mod fetch;
 mod flags;
 mod folders;
@@ -70,6 +71,7 @@ use std::{
 
 use certificates::Authority;
 pub use error::SandboxError;
+use faults::FaultRule;
 pub use import::{ImportedLetter, import};
 pub use letter::Letter;
 use listener::{Running, Service};
@@ -111,8 +113,9 @@ impl Sandbox {
         let received = Received::default();
         let delivery = Delivery::new(options.domains, options.refuse, options.trace_headers);
         let (extensions, pop, smtp) = (options.extensions, options.pop, options.smtp);
-        let shared = Arc::new(Shared { store: Arc::new(store), extensions, pop, smtp, delivery, received });
+        let shared = Arc::new(Shared { store: Arc::new(store), extensions, pop, smtp, delivery, received, sayings: Mutex::default() });
         let running = Arc::new(Running::default());
+        running.faults.set(options.faults);
         let imap = [options.imap_port, options.imaps_port];
         let ports = [imap, [options.pop_port, options.pops_port], [options.smtp_port, options.smtps_port]];
         let services = Service::ALL.into_iter().zip(ports.into_iter().flatten());
@@ -194,9 +197,30 @@ impl Sandbox {
         &self.shared.store
     }
 
+    /// Disturbs the connections from now on by these rules only; none, and the wires are sound again. Numbers of connections count from here.
+    pub fn set_faults(&self, rules: Vec<FaultRule>) {
+        self.running.faults.set(rules);
+    }
+
+    /// The rules in force.
+    pub fn faults(&self) -> Vec<FaultRule> {
+        self.running.faults.rules()
+    }
+
     /// Drops every connection at once, as a crash would; the listeners go on.
     pub fn disconnect_all(&self) {
         self.running.disconnect_all();
+    }
+
+    /// Has the next answer to an IMAP command, on whatever connection, come behind this line: `* NO The disk is nearly full` for example. The line goes
+    /// out as it is, so that it may also be nonsense.
+    pub fn say(&self, line: &str) {
+        self.shared.sayings.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+    }
+
+    /// From now on RCPT refuses these addresses, and no others.
+    pub fn refuse(&self, addresses: Vec<String>) {
+        self.shared.delivery.refuse(addresses);
     }
 
     /// Stops accepting and disconnects. Safe to call again.

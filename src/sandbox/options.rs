@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::{PopExtensions, SmtpExtensions};
+use super::{PopExtensions, SmtpExtensions, faults::FaultRule};
 
 /// What a sandbox starts with.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct Options {
     /// Whether everybody can log in, with any password; an unknown user then has a copy of the first account's mail. So a script runs with the account
     /// that it names. Default: no.
     pub accept_any: bool,
+    /// What disturbs the connections; see [`Sandbox::set_faults`](super::Sandbox::set_faults). Default: nothing.
+    pub faults: Vec<FaultRule>,
 }
 
 impl Default for Options {
@@ -62,6 +64,7 @@ impl Default for Options {
             trace_headers: true,
             mail: Vec::new(),
             accept_any: false,
+            faults: Vec::new(),
         }
     }
 }

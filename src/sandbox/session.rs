@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) smtp: SmtpExtensions,
     pub(crate) delivery: Delivery,
     pub(crate) received: Received,
+    /// What is said before the next answer to an IMAP command.
+    pub(crate) sayings: Mutex<Vec<String>>,
 }
 
 /// Numbers sessions, so that each can tell its own changes from others'. 0 is nobody.
@@ -176,6 +178,10 @@ impl Session {
             outcome => outcome,
         };
         self.sync(expunge);
+        for saying in std::mem::take(&mut *self.shared.sayings.lock().unwrap_or_else(PoisonError::into_inner)) {
+            self.out.extend_from_slice(saying.as_bytes());
+            self.out.extend_from_slice(b"\r\n");
+        }
         let line = match outcome {
             Ok(text) => format!("{tag} OK {text}\r\n"),
             Err(Refusal::No(text)) => format!("{tag} NO {text}\r\n"),

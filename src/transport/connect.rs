@@ -1,11 +1,13 @@
 //! From a host name to a stream: redirects, the sandbox, every address in turn.
 
 use super::error::TransportError;
-use super::stream::{Interrupt, Pace, Socket};
+use super::stream::{Interrupt, Meter, Pace, Socket};
 use super::trace::TraceSink;
+use crate::policy::Policy;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::str::FromStr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -63,8 +65,14 @@ pub struct Connector {
     pub router: Option<Arc<dyn Router>>,
     /// Where traces go.
     pub trace: Option<TraceSink>,
+    /// While this is `false` nothing is traced, on connections that are open either. Always, when there is none.
+    pub trace_switch: Option<Arc<AtomicBool>>,
+    /// Told of every byte, for progress.
+    pub meter: Option<Meter>,
     /// Ends waits.
     pub interrupt: Option<Interrupt>,
+    /// Which hosts may be connected to, besides those that a redirect or the router answers for. By default all.
+    pub policy: Policy,
     /// Whether what goes to this machine counts as exposed too, where a loopback address is the mouth of a tunnel for example. `false`.
     pub loopback_is_exposed: bool,
 }
@@ -84,7 +92,10 @@ impl Connector {
         let route = self.route(host, port, protocol, implicit_tls)?;
         let (addresses, roots_pem) = match route {
             Some(route) => (vec![route.address], route.roots_pem),
-            None => (self.look_up(host, port, deadline, pace)?, None),
+            None => {
+                self.policy.check_host(host, port)?; // before the name is looked up: that too can be seen from outside
+                (self.look_up(host, port, deadline, pace)?, None)
+            }
         };
         let mut cause = io::Error::from(io::ErrorKind::TimedOut);
         for (index, address) in addresses.iter().enumerate() {
@@ -94,7 +105,7 @@ impl Connector {
             if share.is_zero() {
                 break;
             }
-            match self.reach(*address, share)?.and_then(|tcp| Socket::new(tcp, pace, self.interrupt.clone())) {
+            match self.reach(*address, share)?.and_then(|tcp| Socket::new(tcp, pace, self.interrupt.clone(), self.meter.clone())) {
                 Ok(socket) => return Ok(Opened { socket, loopback: address.ip().is_loopback() && !self.loopback_is_exposed, roots_pem }),
                 Err(error) => cause = error,
             }

@@ -50,7 +50,7 @@ impl<S: Protocol> Connection<S> {
         tls.roots_pem = opened.roots_pem.or(tls.roots_pem);
         let timeout_seconds = pace.idle.as_secs_f64();
         let stream = if implicit_tls { tls::encrypt(opened.socket, host, &tls, timeout_seconds)? } else { Stream::Plain(opened.socket) };
-        let trace = Trace::new(connector.trace.clone());
+        let trace = Trace::new(connector.trace.clone()).switched_by(connector.trace_switch.clone());
         Ok(Connection { stream, session, trace, host: host.to_owned(), tls, loopback: opened.loopback, timeout_seconds })
     }
 
@@ -104,9 +104,17 @@ impl<S: Protocol> Connection<S> {
     /// # Errors
     /// [`DriveError`]; the connection is closed then.
     pub fn start_tls(&mut self) -> Result<(), DriveError> {
-        self.session.tls_established()?;
+        // The server says nothing before this side's hello: what is there was sent in the clear behind its reply.
+        self.overhear()?;
+        if let Err(error) = self.session.tls_established() {
+            self.stream.close();
+            return Err(error.into());
+        }
         match std::mem::replace(&mut self.stream, Stream::Closed) {
-            Stream::Plain(socket) => self.stream = tls::encrypt(socket, &self.host, &self.tls, self.timeout_seconds)?,
+            Stream::Plain(mut socket) => {
+                socket.begin_handshake();
+                self.stream = tls::encrypt(socket, &self.host, &self.tls, self.timeout_seconds)?;
+            }
             other => self.stream = other,
         }
         Ok(())
@@ -115,13 +123,15 @@ impl<S: Protocol> Connection<S> {
     /// Waits until the session has something to tell, which its `current_event` then shows.
     ///
     /// # Errors
-    /// [`DriveError`]; the stream is closed then.
+    /// [`DriveError`], in which no secret is; the stream is closed then.
     pub fn wait(&mut self) -> Result<(), DriveError> {
-        let result = self.fill();
-        if result.is_err() {
+        self.fill().map_err(|error| {
             self.stream.close();
-        }
-        result
+            match error {
+                DriveError::Protocol(error) => DriveError::Protocol(error.map_near(|near| self.trace.redact(near))),
+                other => other,
+            }
+        })
     }
 
     fn fill(&mut self) -> Result<(), DriveError> {
@@ -132,15 +142,48 @@ impl<S: Protocol> Connection<S> {
             }
             self.flush()?;
             let count = self.stream.read(self.session.space()).map_err(|error| TransportError::from_io(&error, self.timeout_seconds))?;
-            if count == 0 {
-                return Err(TransportError::Closed.into());
-            }
-            if self.trace.is_on() {
-                let bytes = self.session.space()[..count].to_vec();
-                self.trace.received(&bytes);
-            }
-            self.session.filled(count);
+            self.took(count)?;
         }
+    }
+
+    /// Takes what has come while nobody waited, without waiting. To be called before a command goes out: what is there by then does not answer it.
+    ///
+    /// # Errors
+    /// [`DriveError::Transport`]; the stream is closed then.
+    pub fn overhear(&mut self) -> Result<(), DriveError> {
+        let result = match self.stream.read_at_once(self.session.space()) {
+            Ok(None) => Ok(()),
+            Ok(Some(count)) => self.took(count),
+            Err(error) => Err(TransportError::from_io(&error, self.timeout_seconds).into()),
+        };
+        if result.is_err() {
+            self.stream.close();
+        }
+        result
+    }
+
+    /// Finds the next event in what has come, without waiting.
+    ///
+    /// # Errors
+    /// [`DriveError::Protocol`]; the stream is closed then.
+    pub fn poll(&mut self) -> Result<bool, DriveError> {
+        let result = self.session.find_event();
+        if result.is_err() {
+            self.stream.close();
+        }
+        Ok(result?)
+    }
+
+    fn took(&mut self, count: usize) -> Result<(), DriveError> {
+        if count == 0 {
+            return Err(TransportError::Closed.into());
+        }
+        if self.trace.is_on() {
+            let bytes = self.session.space()[..count].to_vec();
+            self.trace.received(&bytes);
+        }
+        self.session.filled(count);
+        Ok(())
     }
 
     /// Sends what the session has to send.

@@ -60,6 +60,9 @@ pub enum TransportError {
         /// What is wrong.
         cause: String,
     },
+    /// The program may not connect to this host.
+    #[error(transparent)]
+    NotAllowed(#[from] crate::policy::Refusal),
     /// The user interrupted the wait (Ctrl-C).
     #[error("interrupted")]
     Interrupted,

@@ -10,6 +10,6 @@ pub mod trace;
 pub use connect::{Connector, Redirect, Route, Router};
 pub use drive::Connection;
 pub use error::TransportError;
-pub use stream::{Interrupt, Pace, Stream};
+pub use stream::{Interrupt, Meter, Pace, Stream};
 pub use tls::{ClientIdentity, TlsOptions};
 pub use trace::{Trace, TraceSink};

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Asked during every wait; `true` ends it.
 pub type Interrupt = Arc<dyn Fn() -> bool + Send + Sync>;
 
+/// Told how many bytes went over the wire, either way, as they do.
+pub type Meter = Arc<dyn Fn(usize) + Send + Sync>;
+
 /// How long a server may take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
@@ -23,9 +26,14 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// The pace for a timeout: ten times that for a whole reply, and 1 KiB a second as progress.
+    /// The pace for a timeout: five times that for a whole reply, and 1 KiB a second as progress.
     pub fn from_timeout(timeout: Duration) -> Self {
-        Pace { idle: timeout, total: timeout.saturating_mul(10), slowest: 1024 }
+        Pace { idle: timeout, total: timeout.saturating_mul(5), slowest: 1024 }
+    }
+
+    /// The longest time for a greeting or a TLS handshake, which need no work of the server: twice the longest wait.
+    fn opening(&self) -> Duration {
+        self.total.min(self.idle.saturating_mul(2))
     }
 }
 
@@ -37,18 +45,33 @@ pub struct Socket {
     tcp: TcpStream,
     pace: Pace,
     interrupt: Option<Interrupt>,
+    meter: Option<Meter>,
     started: Instant,
+    /// How long it may take from there, besides what its bytes take.
+    allowed: Duration,
     received: u64,
+    /// Whether a read returns at once when nothing is there.
+    at_once: bool,
 }
 
 impl Socket {
-    pub(super) fn new(tcp: TcpStream, pace: Pace, interrupt: Option<Interrupt>) -> io::Result<Self> {
+    pub(super) fn new(tcp: TcpStream, pace: Pace, interrupt: Option<Interrupt>, meter: Option<Meter>) -> io::Result<Self> {
         // Commands are written whole; waiting to fill a packet would cost 40 ms each.
         tcp.set_nodelay(true)?;
         let slice = Some(pace.idle.min(SLICE).max(Duration::from_millis(1)));
         tcp.set_read_timeout(slice)?;
         tcp.set_write_timeout(slice)?;
-        Ok(Socket { tcp, pace, interrupt, started: Instant::now(), received: 0 })
+        Ok(Socket { tcp, pace, interrupt, meter, started: Instant::now(), allowed: pace.opening(), received: 0, at_once: false })
+    }
+
+    /// Begins something that may take this long.
+    fn begin(&mut self, allowed: Duration) {
+        (self.started, self.allowed, self.received) = (Instant::now(), allowed, 0);
+    }
+
+    /// Begins a TLS handshake.
+    pub(super) fn begin_handshake(&mut self) {
+        self.begin(self.pace.opening());
     }
 
     fn wait_is_over(&self, since: Instant) -> Option<io::Error> {
@@ -56,8 +79,16 @@ impl Socket {
             return Some(io::Error::other(InterruptedMark));
         }
         let progress = Duration::from_secs(self.received / u64::from(self.pace.slowest.max(1)));
-        let over = since.elapsed() >= self.pace.idle || self.started.elapsed() >= self.pace.total.saturating_add(progress);
+        let over =
+            since.elapsed() >= self.pace.idle || self.started.elapsed() >= self.allowed.min(self.pace.total).saturating_add(progress);
         over.then(|| io::ErrorKind::TimedOut.into())
+    }
+
+    /// Tells who watches how much goes over the wire.
+    fn meter(&self, bytes: usize) {
+        if let Some(meter) = &self.meter {
+            meter(bytes);
+        }
     }
 
     /// Repeats an operation on the socket until it does something or the wait is over.
@@ -78,8 +109,14 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at_once {
+            self.tcp.set_nonblocking(true)?;
+            let count = self.tcp.read(buffer);
+            self.tcp.set_nonblocking(false)?;
+            return count;
+        }
         let count = self.patiently(|tcp| tcp.read(buffer))?;
-        self.received += count as u64;
+        self.meter(count);
         Ok(count)
     }
 }
@@ -87,7 +124,7 @@ impl Read for Socket {
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.patiently(|tcp| tcp.write(bytes))?;
-        self.received += count as u64; // what goes out is progress too: a large APPEND takes its time
+        self.meter(count);
         Ok(count)
     }
 
@@ -115,8 +152,24 @@ impl Stream {
     /// Begins a new reply: the total deadline counts from now.
     pub fn begin_reply(&mut self) {
         if let Some(socket) = self.socket() {
-            socket.started = Instant::now();
-            socket.received = 0;
+            socket.begin(socket.pace.total);
+        }
+    }
+
+    /// Reads what is there already; `None` when nothing is.
+    ///
+    /// # Errors
+    /// What the stream says; 0 bytes are its end.
+    pub fn read_at_once(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let Some(socket) = self.socket() else { return Err(io::ErrorKind::NotConnected.into()) };
+        socket.at_once = true;
+        let result = self.read(buffer);
+        if let Some(socket) = self.socket() {
+            socket.at_once = false;
+        }
+        match result {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+            result => result.map(Some),
         }
     }
 
@@ -155,6 +208,13 @@ impl Stream {
         matches!(self, Stream::Closed)
     }
 
+    /// Counts what was said, not what TLS wraps around it: a byte in a record of its own is no more than a byte.
+    fn progressed(&mut self, count: usize) {
+        if let Some(socket) = self.socket() {
+            socket.received += count as u64;
+        }
+    }
+
     fn socket(&mut self) -> Option<&mut Socket> {
         match self {
             Stream::Plain(socket) => Some(socket),
@@ -166,21 +226,25 @@ impl Stream {
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
+        let count = match self {
             Stream::Plain(socket) => socket.read(buffer),
             Stream::Tls(tls) => tls.read(buffer),
             Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
-        }
+        }?;
+        self.progressed(count);
+        Ok(count)
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
+        let count = match self {
             Stream::Plain(socket) => socket.write(bytes),
             Stream::Tls(tls) => tls.write(bytes),
             Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
-        }
+        }?;
+        self.progressed(count); // what goes out is progress too: a large APPEND takes its time
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {

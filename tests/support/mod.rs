@@ -1,13 +1,15 @@
 //! What the tests share: servers to talk to, and connections to them.
 #![allow(dead_code, reason = "every test binary uses its own part of this")]
 
-pub mod cut;
+pub mod certificates;
+pub mod leaks;
 pub mod script;
 
 use postoffice::client::{ConnectOptions, Credentials, ImapClient};
-use postoffice::proto::Secret;
+use postoffice::sandbox::faults::{Fault, Relay};
 use postoffice::sandbox::{Account, Options, Sandbox, Seed};
 use postoffice::transport::Connector;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -23,6 +25,7 @@ pub struct Server {
     pub pops_port: u16,
     pub ca_file: PathBuf,
     sandbox: Option<Sandbox>,
+    relays: Vec<Relay>,
     _folder: tempfile::TempDir,
 }
 
@@ -44,6 +47,7 @@ impl Server {
             pops_port: sandbox.pops_address().port(),
             ca_file,
             sandbox: Some(sandbox),
+            relays: Vec::new(),
             _folder: folder,
         }
     }
@@ -67,8 +71,18 @@ impl Server {
             pops_port: pops_port.parse().unwrap(),
             ca_file: ca_file.into(),
             sandbox: None,
+            relays: Vec::new(),
             _folder: tempfile::tempdir().unwrap(),
         })
+    }
+
+    /// The same server at the other end of a wire with faults.
+    pub fn behind(mut self, faults: &[Fault]) -> Server {
+        for port in [self.port, self.tls_port, self.pop_port, self.pops_port] {
+            self.relays.push(relay_to(port, faults));
+        }
+        let [port, tls_port, pop_port, pops_port] = [0, 1, 2, 3].map(|index| self.relays[index].address().port());
+        Server { port, tls_port, pop_port, pops_port, ..self }
     }
 
     pub fn store(&self) -> &postoffice::sandbox::Store {
@@ -88,7 +102,7 @@ impl Server {
     }
 
     pub fn credentials(&self) -> Credentials {
-        Credentials { user: self.user.clone(), password: Secret::new(self.password.clone()) }
+        Credentials::new(self.user.as_str(), self.password.as_str())
     }
 
     pub fn options(&self) -> ConnectOptions {
@@ -115,10 +129,24 @@ pub fn empty() -> Options {
     Options { accounts: vec![Account::new("user", "pw")], seed: Seed::Empty, ..Options::default() }
 }
 
-/// Runs a test against the sandbox, and against Dovecot where it is there.
+/// Wires that a sound client and a sound server do not notice.
+pub fn sound_wires() -> [(&'static str, Vec<Fault>); 3] {
+    // A range keeps letters of megabytes from taking minutes; every command and answer of the other sessions lies inside.
+    let both = |fault: &str| ["client", "server"].map(|side| format!("{side}:{fault}").parse().unwrap()).to_vec();
+    [("at once", Vec::new()), ("a byte at a time", both("byte-at-a-time@0..60000")), ("dripping", both("drip@0..2500=0.0001"))]
+}
+
+/// A wire to a port of this machine.
+pub fn relay_to(port: u16, faults: &[Fault]) -> Relay {
+    Relay::start(SocketAddr::from(([127, 0, 0, 1], port)), faults.to_vec()).unwrap()
+}
+
+/// Runs a test against the sandbox, and against Dovecot where it is there, each over every sound wire.
 pub fn on_every_server(test: impl Fn(&Server)) {
-    for server in [Some(Server::sandbox(empty())), Server::dovecot()].into_iter().flatten() {
-        eprintln!("server: {}", server.name);
-        test(&server);
+    for (wire, faults) in sound_wires() {
+        for server in [Some(Server::sandbox(empty())), Server::dovecot()].into_iter().flatten() {
+            eprintln!("server: {}, bytes travel {wire}", server.name);
+            test(&if faults.is_empty() { server } else { server.behind(&faults) });
+        }
     }
 }

@@ -1,16 +1,61 @@
 //! A server that knows no IMAP: it says what its script says, and keeps what it hears.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use native_tls::TlsAcceptor;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
+/// A plain or an encrypted stream.
+trait Duplex: Read + Write + Send {}
+impl<T: Read + Write + Send> Duplex for T {}
+
 /// The server's end of one connection.
 pub struct Peer {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Duplex>>,
+    tcp: TcpStream,
     pub heard: Vec<String>,
 }
 
 impl Peer {
+    fn over(tcp: TcpStream) -> Peer {
+        Peer { stream: BufReader::new(Box::new(tcp.try_clone().unwrap())), tcp, heard: Vec::new() }
+    }
+
+    /// The server's side of a TLS handshake; whether it came to an end.
+    pub fn encrypt(&mut self, acceptor: &TlsAcceptor) -> bool {
+        let Ok(stream) = acceptor.accept(self.tcp.try_clone().unwrap()) else { return false };
+        self.stream = BufReader::new(Box::new(stream));
+        true
+    }
+
+    /// Says the bytes one by one, more slowly than progress counts yet each within any timeout, until the client is gone.
+    pub fn drip(&mut self, bytes: &[u8]) {
+        for byte in bytes.iter().cycle() {
+            if self.stream.get_mut().write_all(&[*byte]).and_then(|()| self.stream.get_mut().flush()).is_err() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// Says no more, and still listens.
+    pub fn hang_up_sending(&mut self) {
+        let _ = self.tcp.shutdown(Shutdown::Write);
+    }
+
+    /// Says the same again and again, until the client is gone or `times` is reached.
+    pub fn go_on(&mut self, bytes: &[u8], times: usize) {
+        for _ in 0..times {
+            if self.stream.get_mut().write_all(bytes).is_err() {
+                return;
+            }
+        }
+    }
+
+    pub fn say_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
     pub fn say(&mut self, text: &str) {
         // The client may have given up already, which is what some tests are about.
         let _ = self.stream.get_mut().write_all(text.as_bytes());
@@ -49,13 +94,24 @@ impl Peer {
         bytes
     }
 
+    /// Reads a letter as SMTP sends it, its last line with the dot included.
+    pub fn hear_to_the_end_of_a_letter(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while !(bytes == b".\r\n" || bytes.ends_with(b"\r\n.\r\n")) {
+            if self.stream.read_until(b'\n', &mut bytes).unwrap_or(0) == 0 {
+                break;
+            }
+        }
+        bytes
+    }
+
     /// Waits until the client is gone.
     pub fn hear_rest(&mut self) {
         while !self.hear().is_empty() {}
     }
 
     pub fn hang_up(&mut self) {
-        let _ = self.stream.get_mut().shutdown(Shutdown::Both);
+        let _ = self.tcp.shutdown(Shutdown::Both);
     }
 }
 
@@ -63,19 +119,36 @@ impl Peer {
 pub struct Script {
     pub address: SocketAddr,
     thread: Option<JoinHandle<Vec<String>>>,
+    listener: TcpListener,
 }
 
 impl Script {
     pub fn run(script: impl FnOnce(&mut Peer) + Send + 'static) -> Script {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let accepting = listener.try_clone().unwrap();
         let thread = std::thread::spawn(move || {
-            let (stream, _) = listener.accept().unwrap();
-            let mut peer = Peer { stream: BufReader::new(stream), heard: Vec::new() };
+            let (stream, _) = accepting.accept().unwrap();
+            let mut peer = Peer::over(stream);
             script(&mut peer);
             peer.heard
         });
-        Script { address, thread: Some(thread) }
+        Script { address, thread: Some(thread), listener }
+    }
+
+    /// Whether anybody connected.
+    pub fn was_reached(self) -> bool {
+        let Script { thread, listener, .. } = self;
+        let _ = std::net::TcpStream::connect(listener.local_addr().unwrap()); // so that the script ends
+        thread.unwrap().join().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        listener.accept().is_ok()
+    }
+
+    /// Whether somebody connected once more.
+    pub fn was_tried_again(&self) -> bool {
+        self.listener.set_nonblocking(true).unwrap();
+        self.listener.accept().is_ok()
     }
 
     /// What the client said, once the script has ended.

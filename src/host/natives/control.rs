@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use steel::parser::span::Span;
 use steel::rvals::AsRefSteelVal;
 use steel::{SteelErr, SteelVal};
 
@@ -37,7 +38,6 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         CALLS.with_borrow_mut(|calls| calls.truncate(integer_of("call", &arguments[0]).unwrap_or(0) as usize));
         Ok(nil())
     }),
-    ("%here", |_| Ok(shared_object(Arc::new(Trail { span: None, call: innermost_call() }), "#<trail>"))),
     ("%bound", bound),
     ("%bound?", |arguments| Ok(SteelVal::BoolV(downcast::<Unbound>(&arguments[0]).is_none()))),
     ("values", |arguments| Ok(several(arguments.to_vec()))),
@@ -149,6 +149,20 @@ pub(super) fn enter() -> Value {
     })
 }
 
+/// `(%here)`: what led here.
+pub(super) fn here() -> Value {
+    SteelVal::BuiltIn(|machine, _| {
+        let frames = innermost(machine.snapshot_stack_trace().trace().iter().map(|frame| *frame.span()));
+        Some(Ok(shared_object(Arc::new(Trail { span: None, call: innermost_call(), frames }), "#<trail>")))
+    })
+}
+
+/// The innermost frames. The interpreter pairs each function with the wrong instruction of it, but the function is the right one.
+fn innermost(frames: impl DoubleEndedIterator<Item = Option<Span>>) -> Vec<Span> {
+    const KEPT: usize = 200;
+    frames.rev().take(KEPT).flatten().collect()
+}
+
 fn innermost_call() -> Option<usize> {
     CALLS.with_borrow(|calls| calls.last().copied())
 }
@@ -160,7 +174,8 @@ pub(crate) fn exchange_calls(calls: Vec<usize>) -> Vec<usize> {
 
 /// Where this error came up, asked before anything else runs.
 pub(crate) fn trail(error: &SteelErr) -> Trail {
-    Trail { span: error.span(), call: innermost_call() }
+    let frames = error.stack_trace().as_ref().map(|trace| innermost(trace.trace().iter().map(|frame| *frame.span())));
+    Trail { span: error.span(), call: innermost_call(), frames: frames.unwrap_or_default() }
 }
 
 fn not(arguments: &[Value]) -> Answer {

@@ -1,16 +1,18 @@
 //! Files, one line or character at a time.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use steel::{SteelErr, SteelVal};
 
 use super::{Answer, Code, context, count, fail, keys, string_of, wrong};
 use crate::condition::{Condition, Identifier};
-use crate::host::context::lock;
+use crate::host::context::{lock, not_allowed};
 use crate::host::objects::{Outcome, condition_object};
 use crate::host::value::{self, Value, as_keyword, downcast, is_nil, list, nil, shared_object, string, truth};
+use crate::policy::Refusal;
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("%open", open),
@@ -26,19 +28,35 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     // At top level the host itself loads: see Host::load.
     ("load", |_| Err(fail("load: stands at top level only, not within another form"))),
-    ("probe-file", |arguments| {
+    ("%probe-file", |arguments| {
         count("probe-file", arguments, 1, 1)?;
         let path = string_of("probe-file", &arguments[0])?;
-        Ok(if std::path::Path::new(path).exists() { arguments[0].clone() } else { nil() })
+        Ok(match context()?.policy().check_reading(Path::new(path)) {
+            Ok(real) => {
+                if real.exists() {
+                    arguments[0].clone()
+                } else {
+                    nil()
+                }
+            }
+            Err(refusal) => refused("probe-file", &refusal),
+        })
     }),
     ("%delete-file", |arguments| {
         count("delete-file", arguments, 1, 1)?;
         let path = string_of("delete-file", &arguments[0])?;
-        Ok(done(std::fs::remove_file(path).map(|()| truth(true)), "delete-file", path))
+        Ok(match context()?.policy().check_writing(Path::new(path)) {
+            Ok(real) => done(std::fs::remove_file(real).map(|()| truth(true)), "delete-file", path),
+            Err(refusal) => refused("delete-file", &refusal),
+        })
     }),
-    ("getenv", |arguments| {
+    ("%getenv", |arguments| {
         count("getenv", arguments, 1, 1)?;
-        Ok(std::env::var(string_of("getenv", &arguments[0])?).map_or_else(|_| nil(), string))
+        let name = string_of("getenv", &arguments[0])?;
+        Ok(match context()?.policy().check_variable(name) {
+            Ok(()) => std::env::var(name).map_or_else(|_| nil(), string),
+            Err(refusal) => refused("getenv", &refusal),
+        })
     }),
     ("command-line", |arguments| {
         count("command-line", arguments, 0, 0)?;
@@ -67,6 +85,13 @@ fn done(result: io::Result<Value>, function: &str, path: &str) -> Value {
     shared_object(Arc::new(Outcome { warnings: Vec::new(), result, several: None }), "#<outcome>")
 }
 
+fn refused(function: &str, refusal: &Refusal) -> Value {
+    shared_object(
+        Arc::new(Outcome { warnings: Vec::new(), result: Err(condition_object(not_allowed(function, refusal))), several: None }),
+        "#<outcome>",
+    )
+}
+
 /// `(%open path :direction d :if-exists e :if-does-not-exist n)`.
 fn open(arguments: &[Value]) -> Answer {
     count("open", arguments, 1, usize::MAX)?;
@@ -92,7 +117,13 @@ fn open(arguments: &[Value]) -> Answer {
         }
         Some(other) => return Err(fail(format!("open: :direction: expected :input or :output, got :{other}"))),
     };
-    let opened = match options.open(path) {
+    let policy = context()?.policy().clone();
+    let real = if output { policy.check_writing(Path::new(path)) } else { policy.check_reading(Path::new(path)) };
+    let real = match real {
+        Ok(real) => real,
+        Err(refusal) => return Ok(refused("open", &refusal)),
+    };
+    let opened = match options.open(real) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && missing_is_nil => return Ok(done(Ok(nil()), "open", path)),
         opened => opened,
     };
@@ -136,7 +167,11 @@ impl Port {
 fn read(function: &str, arguments: &[Value], take: impl FnOnce(&mut dyn BufRead) -> io::Result<Option<Value>>) -> Answer {
     count(function, arguments, 1, 1)?;
     if is_nil(&arguments[0]) || matches!(arguments[0], SteelVal::BoolV(true)) {
+        await_typing(function)?;
         let read = take(&mut io::stdin().lock());
+        if io::stdin().is_terminal() {
+            super::context()?.set_at_line_start(true); // the line end was shown as it was typed
+        }
         return read.map(|value| value.unwrap_or_else(eof)).map_err(|error| fail(format!("{function}: {error}")));
     }
     let Some(port) = downcast::<Port>(&arguments[0]) else { return Err(wrong(function, "an input port", &arguments[0])) };
@@ -148,6 +183,30 @@ fn read(function: &str, arguments: &[Value], take: impl FnOnce(&mut dyn BufRead)
         Stream::Output { .. } => Err(fail(format!("{function}: the port was opened for output"))),
         Stream::Closed => Err(fail(format!("{function}: the port is closed"))),
     }
+}
+
+/// Waits until something was typed at a terminal, which gives whole lines, or until the form is to stop. A pipe is not waited for: what it gave may be in
+/// memory already.
+#[cfg(unix)]
+fn await_typing(function: &str) -> Result<(), steel::SteelErr> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+    let (stdin, context) = (io::stdin(), super::context()?);
+    while stdin.is_terminal() {
+        if context.interrupted() {
+            return Err(fail(format!("{function}: interrupted")));
+        }
+        let mut typed = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut typed, PollTimeout::from(100u8)).is_ok_and(|ready| ready > 0) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn await_typing(_: &str) -> Result<(), steel::SteelErr> {
+    Ok(())
 }
 
 /// A line without its end; bytes that are not UTF-8 become replacement characters.

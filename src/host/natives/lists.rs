@@ -187,9 +187,7 @@ fn list_star(arguments: &[Value]) -> Answer {
 fn make_list(arguments: &[Value]) -> Answer {
     count("make-list", arguments, 1, 3)?;
     let length = index_of("make-list", &arguments[0])?;
-    if length > 100_000_000 {
-        return Err(fail("make-list: too long"));
-    }
+    super::guards::check_size("make-list", length)?;
     let fill = arguments.last().filter(|_| arguments.len() > 1).cloned().unwrap_or_else(nil);
     Ok(list(vec![fill; length]))
 }
@@ -204,6 +202,7 @@ fn getf(arguments: &[Value]) -> Answer {
 fn iota(arguments: &[Value]) -> Answer {
     count("iota", arguments, 1, 3)?;
     let length = index_of("iota", &arguments[0])?;
+    super::guards::check_size("iota", length)?;
     let start = arguments.get(1).map_or(Ok(0), |value| integer_of("iota", value))?;
     let step = arguments.get(2).map_or(Ok(1), |value| integer_of("iota", value))?;
     Ok(list((0..length as i64).map(|index| value::integer(start.wrapping_add(index.wrapping_mul(step)))).collect()))

@@ -3,6 +3,7 @@
 mod control;
 mod files;
 mod format;
+mod guards;
 mod lists;
 mod numbers;
 mod output;
@@ -14,6 +15,7 @@ mod types;
 
 pub(super) use control::trail;
 pub(super) use tables::Content;
+pub use tables::{hash_table, hash_table_entries};
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -56,6 +58,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         control::TABLE,
         files::TABLE,
         format::TABLE,
+        guards::TABLE,
         lists::TABLE,
         numbers::TABLE,
         output::TABLE,
@@ -66,7 +69,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         types::TABLE,
     ];
     let functions = tables.into_iter().flatten().map(|(name, code)| (*name, SteelVal::FuncV(*code)));
-    functions.chain([("%enter", control::enter())]).collect()
+    functions.chain([("%enter", control::enter()), ("%here", control::here())]).collect()
 }
 
 /// An error with this message.

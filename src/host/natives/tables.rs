@@ -126,6 +126,22 @@ impl HashTable {
     }
 }
 
+/// A hash table with these entries; strings are compared as `equal` does.
+pub fn hash_table(entries: Vec<(Value, Value)>) -> Value {
+    let table = HashTable { same: equal, folds: false, content: Mutex::default() };
+    for (key, value) in entries {
+        table.set(&key, value);
+    }
+    shared_object(Arc::new(table), "#<hash-table>")
+}
+
+/// The entries of a hash table, in the order in which they came; `None` for anything else.
+pub fn hash_table_entries(value: &Value) -> Option<Vec<(Value, Value)>> {
+    let table = downcast::<HashTable>(value)?;
+    let content = lock(&table.content);
+    Some(content.entries.iter().flatten().cloned().collect())
+}
+
 fn table(function: &str, value: &Value) -> Result<Arc<HashTable>, SteelErr> {
     downcast::<HashTable>(value).ok_or_else(|| wrong(function, "a hash table", value))
 }

@@ -42,6 +42,7 @@ pub(super) fn ecase(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mu
 
 fn dispatch(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output, exhaustive: bool) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " value (keys form …) …")?;
+    pass.emitted(parts.len(), node.span)?; // each clause stands within the one before
     let variable = pass.fresh();
     output.push(&format!("(let ((v{variable} "));
     pass.form(&parts[0], scope, output)?;

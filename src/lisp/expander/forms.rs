@@ -144,7 +144,11 @@ fn function(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
         output.push("s/%not");
         return Ok(());
     }
-    pass.form(&parts[0], scope, output)
+    match parts[0].as_symbol() {
+        // Elsewhere it may be the prompt's last value.
+        Some(symbol) if &*symbol.name == "*" => pass.function_reference(symbol, parts[0].span, scope, output),
+        _ => pass.form(&parts[0], scope, output),
+    }
 }
 
 fn if_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
@@ -167,6 +171,7 @@ fn and(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> 
         output.push("#t");
         return Ok(());
     };
+    pass.emitted(parts.len(), node.span)?; // each stands within the one before
     let tests = tests.iter().map(|test| pass.apart(|pass, output| pass.test(test, scope, output))).collect::<Result<Vec<_>, _>>()?;
     let last = pass.apart(|pass, output| pass.form(last, scope, output))?;
     output.append(tests.into_iter().rfold(last, |then, test| conditional(test, then, Output::from("'()"))));
@@ -179,6 +184,7 @@ fn or(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> E
         output.push("'()");
         return Ok(());
     };
+    pass.emitted(parts.len(), node.span)?;
     for test in tests {
         let variable = pass.fresh();
         output.push(&format!("(let ((v{variable} "));
@@ -215,6 +221,7 @@ struct Clause {
 
 fn cond(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
     let clauses = pass.parts(node, 0, usize::MAX, "")?;
+    pass.emitted(clauses.len(), node.span)?; // each stands within the one before
     let mut expanded = Vec::with_capacity(clauses.len());
     let mut otherwise = Output::from("'()");
     for clause in clauses {

@@ -55,12 +55,13 @@ fn counted(pass: &mut Pass<'_>, body: &[Node], scope: &Scope, output: &mut Outpu
         output.append(inner);
         return Ok(());
     }
-    inner.single_values();
     let span = match body {
         [] => Span::default(),
         [first, .., last] => Span::new(first.span.start, last.span.end.max(first.span.end)),
         [only] => only.span,
     };
+    pass.emitted(inner.depth(), span)?;
+    inner.single_values();
     let place = pass.hooks.place(span);
     output.push(&format!("(begin (s/%enter {place}) "));
     output.append(inner);
@@ -208,7 +209,8 @@ fn nested_then_body(pass: &mut Pass<'_>, nested: &[(u32, &Node)], body: &mut Bod
     let Some(((number, pattern), more)) = nested.split_first() else { return body(pass, scope, output) };
     let list = parse(pass, pattern)?;
     output.push("(s/%apply ");
-    emit(pass, &list, &mut |pass, scope, output| nested_then_body(pass, more, body, scope, output), scope, output)?;
+    let mut rest = |pass: &mut Pass<'_>, scope: &Scope, output: &mut Output| nested_then_body(pass, more, body, scope, output);
+    pass.deeper(pattern.span, |pass| emit(pass, &list, &mut rest, scope, output))?;
     output.push(&format!(" v{number})"));
     Ok(())
 }

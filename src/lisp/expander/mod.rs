@@ -93,6 +93,8 @@ pub struct Expander {
     library: HashSet<Arc<str>>,
     marks: Vec<Mark>,
     counter: u32,
+    /// Whether `*` as an argument is the prompt's last value.
+    pub has_last_value: bool,
 }
 
 /// One expansion: the memory, the host, and where we are.
@@ -128,6 +130,7 @@ impl Default for Expander {
             library: HashSet::new(),
             marks: Vec::new(),
             counter: 0,
+            has_last_value: false,
         }
     }
 }
@@ -155,17 +158,12 @@ impl Expander {
         let mut output = Output::default();
         let mut pass = Pass { memory: self, hooks, system, depth: 0, function: None, blocks: Vec::new(), calls: 0 };
         pass.form(form, &Scope::default(), &mut output)?;
+        pass.emitted(output.depth(), form.span)?;
         if pass.calls > 0 && !system {
             output.single_values();
             // An error in a tail call, whose own place is gone, is found at the form.
             let place = pass.hooks.place(form.span);
             output.wrap(&format!("(begin (s/%at {place}) "), ")");
-        }
-        if output.depth() > EMITTED_DEPTH_LIMIT {
-            return Err(ExpandError {
-                message: "forms are nested too deep, counting what macros and clauses expand to".to_owned(),
-                span: form.span,
-            });
         }
         Ok(output)
     }
@@ -266,11 +264,24 @@ impl Pass<'_> {
 
     /// Emits any form as an expression.
     fn form(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+        self.deeper(node.span, |pass| pass.form_inner(node, scope, output))
+    }
+
+    /// Refuses what would be emitted with so many parentheses in one another.
+    fn emitted(&self, depth: usize, span: Span) -> Expanded {
+        if depth > EMITTED_DEPTH_LIMIT {
+            return self.error(span, "forms are nested too deep, counting what macros and clauses expand to");
+        }
+        Ok(())
+    }
+
+    /// Does what recurses on parts of a form, unless the stack could run out.
+    fn deeper(&mut self, span: Span, expand: impl FnOnce(&mut Self) -> Expanded) -> Expanded {
         if self.depth > DEPTH_LIMIT {
-            return self.error(node.span, format!("forms are nested more than {DEPTH_LIMIT} deep, counting what macros expand to"));
+            return self.error(span, format!("forms are nested more than {DEPTH_LIMIT} deep, counting what macros expand to"));
         }
         self.depth += 1;
-        let expanded = self.form_inner(node, scope, output);
+        let expanded = expand(self);
         self.depth -= 1;
         expanded
     }
@@ -366,8 +377,12 @@ impl Pass<'_> {
         let library = self.library_name(&elements[0], scope);
         for (index, argument) in elements[1..].iter().enumerate() {
             output.push(" ");
-            let named = library.as_deref().and_then(|name| function_name(name, &elements[1..], index));
-            self.form(named.unwrap_or(argument), scope, output)?;
+            match library.as_deref().and_then(|name| function_name(name, &elements[1..], index)) {
+                Some(name) if name.is_named("*") => {
+                    self.function_reference(&Symbol { name: "*".into(), mark: 0 }, name.span, scope, output)?
+                }
+                named => self.form(named.unwrap_or(argument), scope, output)?,
+            }
         }
         output.push(if placed { "))" } else { ")" });
         Ok(())
@@ -424,6 +439,7 @@ impl Pass<'_> {
                     "t" => output.push("#t"),
                     "not" | "null" if system || !self.memory.redefined.contains(&name) => output.push("s/%not"),
                     _ if system => output.push(&self.system_name(&name)),
+                    "*" if self.memory.has_last_value && !self.memory.redefined.contains(&name) => output.push(names::LAST_VALUE),
                     _ => {
                         if &*name != "funcall"
                             && let Head::Special(_) | Head::Macro(_) = self.head(&Node::new(span, Kind::Symbol(symbol.clone())), scope)
@@ -473,12 +489,15 @@ impl Pass<'_> {
     }
 }
 
-/// The symbol that names a function in `(mapcar 'first list)` and `(find x list :test 'equal)`.
+/// The symbol that names a function in `(mapcar 'first list)` and `(find x list :test 'equal)`; a plain `*` there is the function, too.
 fn function_name<'n>(callee: &str, arguments: &'n [Node], index: usize) -> Option<&'n Node> {
     let taken = names::TAKERS.iter().any(|(name, place)| *name == callee && *place == index)
         || index > 0
             && matches!(&arguments[index - 1].kind, Kind::Keyword(key) if matches!(&**key, "test" | "key"))
             && callee != "make-hash-table";
+    if taken && arguments[index].is_named("*") {
+        return Some(&arguments[index]);
+    }
     match arguments[index].as_list() {
         Some([quote, name]) if taken && quote.is_named("quote") => {
             name.as_symbol().filter(|symbol| !matches!(&*symbol.name, "nil" | "t")).map(|_| name)

@@ -42,6 +42,9 @@ pub const TAKERS: &[(&str, usize)] = &[
     ("multiple-value-call", 0),
 ];
 
+/// The emitted name of the prompt's last value, which `*` is where it is no function.
+pub const LAST_VALUE: &str = "r/last-value";
+
 /// The emitted name of the script's global.
 pub fn global(name: &str) -> String {
     mangled("u/", name)

@@ -99,16 +99,27 @@ impl Output {
     /// Marks what stands where the value of this text comes from and is a variable or a constant: it is one value, whatever was called
     /// before it.
     pub(super) fn single_values(&mut self) {
+        const OPEN: &str = "(s/%single ";
         let mut atoms = Vec::new();
         value_atoms(self.text.as_bytes(), 0, &mut atoms);
-        for (start, end) in atoms.into_iter().rev() {
-            const OPEN: &str = "(s/%single ";
-            self.text.insert(end, ')');
-            self.text.insert_str(start, OPEN);
-            let moved = |offset: usize, at: usize| offset + if offset > at { OPEN.len() } else { 0 } + usize::from(offset > end);
-            for place in &mut self.places {
-                (place.start, place.end) = (moved(place.start, start), moved(place.end, start));
-            }
+        let mut text = String::with_capacity(self.text.len() + atoms.len() * (OPEN.len() + 1));
+        let mut copied = 0;
+        for (start, end) in &atoms {
+            text.push_str(&self.text[copied..*start]);
+            text.push_str(OPEN);
+            text.push_str(&self.text[*start..*end]);
+            text.push(')');
+            copied = *end;
+        }
+        text.push_str(&self.text[copied..]);
+        self.text = text;
+        let moved = |offset: usize| {
+            let opened = atoms.partition_point(|(start, _)| *start < offset);
+            let closed = atoms.partition_point(|(_, end)| *end < offset);
+            offset + opened * OPEN.len() + closed
+        };
+        for place in &mut self.places {
+            (place.start, place.end) = (moved(place.start), moved(place.end));
         }
     }
 

@@ -41,6 +41,11 @@ fn template(pass: &mut Pass<'_>, node: &Node, level: usize, scope: &Scope, outpu
         pass.quoted(node, output);
         return Ok(());
     }
+    pass.deeper(node.span, |pass| varying(pass, node, level, scope, output))
+}
+
+/// A template in which something is to be put.
+fn varying(pass: &mut Pass<'_>, node: &Node, level: usize, scope: &Scope, output: &mut Output) -> Expanded {
     if let Some(inner) = wrapped(node, "unquote") {
         if level == 0 {
             return pass.form(inner, scope, output);

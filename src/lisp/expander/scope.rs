@@ -14,6 +14,16 @@ struct Frame {
     outer: Scope,
 }
 
+/// A scope may be as deep as a script has parameters, so it is taken apart in a loop: the derived drop would use up the stack.
+impl Drop for Frame {
+    fn drop(&mut self) {
+        let mut outer = self.outer.0.take();
+        while let Some(mut frame) = outer.and_then(Arc::into_inner) {
+            outer = frame.outer.0.take();
+        }
+    }
+}
+
 #[derive(Clone)]
 pub(super) enum Binding {
     /// A variable, by its number in the emitted text.

@@ -5,17 +5,16 @@ use super::flag::Flag;
 use super::search::SearchKey;
 use super::sequence::SequenceSet;
 use crate::proto::error::EncodeError;
+use crate::proto::sasl::Mechanism;
 use crate::proto::secret::Secret;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 
 /// A command that is ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Command {
     pub(super) name: &'static str,
     pub(super) parts: Vec<Part>,
-    pub(super) answer: Option<Part>,
     pub(super) effect: Effect,
+    messages: Option<(SequenceSet, bool)>,
 }
 
 /// What a command changes in the session's state when it succeeds.
@@ -23,6 +22,7 @@ pub struct Command {
 pub(super) enum Effect {
     None,
     StartTls,
+    LogIn,
     Authenticate,
     Select { name: String, read_only: bool },
     Unselect,
@@ -47,16 +47,26 @@ impl Command {
     fn with(name: &'static str, effect: Effect, build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>) -> Built {
         let mut encoder = Encoder::new(name);
         build(&mut encoder)?;
-        Ok(Command { name, parts: encoder.into_parts(), answer: None, effect })
+        Ok(Command { name, parts: encoder.into_parts(), effect, messages: None })
     }
 
     fn plain(name: &'static str, effect: Effect) -> Command {
-        Command { name, parts: Encoder::new(name).into_parts(), answer: None, effect }
+        Command { name, parts: Encoder::new(name).into_parts(), effect, messages: None }
     }
 
     /// The command's name, for messages: `UID FETCH`.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn on(mut self, set: &SequenceSet, uid: bool) -> Command {
+        self.messages = Some((set.clone(), uid));
+        self
+    }
+
+    /// The messages that FETCH and STORE are about, and whether by unique ids.
+    pub fn messages(&self) -> Option<(&SequenceSet, bool)> {
+        self.messages.as_ref().map(|(set, uid)| (set, *uid))
     }
 
     /// CAPABILITY (RFC 3501 6.1.1).
@@ -82,36 +92,24 @@ impl Command {
     /// LOGIN (6.2.3).
     ///
     /// # Errors
-    /// [`EncodeError`] for NUL in the user or the password.
+    /// [`EncodeError`] for NUL and line ends in the user or the password.
     pub fn login(user: &str, password: &Secret) -> Built {
-        Command::with("LOGIN", Effect::Authenticate, |to| {
+        Command::with("LOGIN", Effect::LogIn, |to| {
             to.string("user", user)?.secret("password", password)?;
             Ok(())
         })
     }
 
-    /// AUTHENTICATE PLAIN (RFC 4616), with the answer in the command where the server takes it so (SASL-IR, RFC 4959).
-    ///
-    /// # Errors
-    /// [`EncodeError`] for NUL, which separates the fields.
-    pub fn authenticate_plain(user: &str, password: &Secret, initial_response: bool) -> Built {
-        if user.contains('\0') || password.reveal().contains('\0') {
-            return Err(EncodeError::new("user and password", "text without NUL", b"#<secret>"));
+    /// AUTHENTICATE with a mechanism and, where the server takes it in the command (SASL-IR, RFC 4959), its initial response in base 64 (6.2.2).
+    pub fn authenticate(mechanism: Mechanism, initial: Option<&Secret>) -> Command {
+        let mut command = Command::plain("AUTHENTICATE", Effect::Authenticate);
+        let mut push = |text: &str, secret| command.parts.push(Part { bytes: text.as_bytes().to_vec(), literal: false, secret });
+        push(&format!(" {}", mechanism.name()), false);
+        if let Some(initial) = initial {
+            push(" ", false);
+            push(initial.reveal(), true);
         }
-        let answer = Secret::new(BASE64_STANDARD.encode(format!("\0{user}\0{}", password.reveal())));
-        Command::authenticate("AUTHENTICATE PLAIN", &answer, initial_response)
-    }
-
-    fn authenticate(name: &'static str, answer: &Secret, initial_response: bool) -> Built {
-        let answer = Part { bytes: answer.reveal().as_bytes().to_vec(), literal: false, secret: true };
-        let mut command = Command::plain(name, Effect::Authenticate);
-        if initial_response {
-            command.parts.push(Part { bytes: b" ".to_vec(), literal: false, secret: false });
-            command.parts.push(answer);
-        } else {
-            command.answer = Some(answer);
-        }
-        Ok(command)
+        command
     }
 
     /// SELECT, or EXAMINE for `read_only` (6.3.1, 6.3.2).
@@ -257,6 +255,7 @@ impl Command {
         Command::with(if uid { "UID FETCH" } else { "FETCH" }, Effect::None, |to| {
             to.sequence_set(set)?.raw_text("fetch items", items).map(drop)
         })
+        .map(|command| command.on(set, uid))
     }
 
     /// STORE (6.4.6).
@@ -273,6 +272,7 @@ impl Command {
             (StoreMode::Remove, true) => "-FLAGS.SILENT",
         };
         Command::with(if uid { "UID STORE" } else { "STORE" }, Effect::None, |to| to.sequence_set(set)?.word(item).flags(flags).map(drop))
+            .map(|command| command.on(set, uid))
     }
 
     /// COPY (6.4.7).

@@ -5,6 +5,7 @@ use super::sequence::SequenceSet;
 use super::utf7;
 use crate::proto::error::EncodeError;
 use crate::proto::secret::Secret;
+use zeroize::Zeroize;
 
 /// A piece of a command.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,6 +19,14 @@ impl std::fmt::Debug for Part {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let shown = if self.secret { "#<secret>".to_owned() } else { self.bytes.escape_ascii().to_string() };
         formatter.debug_struct("Part").field("literal", &self.literal).field("bytes", &shown).finish()
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if self.secret {
+            self.bytes.zeroize();
+        }
     }
 }
 
@@ -87,7 +96,7 @@ impl Encoder {
     /// A string in the shortest form that carries it exactly: atom, quoted, or literal.
     ///
     /// # Errors
-    /// [`EncodeError`] for NUL, which no form carries.
+    /// [`EncodeError`] for NUL, which no form carries, and line ends.
     pub fn astring(&mut self, what: &'static str, text: &str) -> Result<&mut Self, EncodeError> {
         let is_atom = !text.is_empty() && text.bytes().all(|byte| is_atom_char(byte) || byte == b']') && !text.eq_ignore_ascii_case("NIL");
         if is_atom {
@@ -101,7 +110,7 @@ impl Encoder {
     /// A string, quoted or as a literal.
     ///
     /// # Errors
-    /// [`EncodeError`] for NUL.
+    /// [`EncodeError`] for NUL and line ends.
     pub fn string(&mut self, what: &'static str, text: &str) -> Result<&mut Self, EncodeError> {
         self.space();
         self.put_string(what, text.as_bytes(), false)
@@ -110,7 +119,7 @@ impl Encoder {
     /// A password: as [`Encoder::string`], and traces show `#<secret>`.
     ///
     /// # Errors
-    /// [`EncodeError`] for NUL, without showing the text.
+    /// [`EncodeError`] for NUL and line ends, without showing the text.
     pub fn secret(&mut self, what: &'static str, text: &Secret) -> Result<&mut Self, EncodeError> {
         self.space();
         self.put_string(what, text.reveal().as_bytes(), true)
@@ -186,10 +195,11 @@ impl Encoder {
     }
 
     fn put_string(&mut self, what: &'static str, bytes: &[u8], secret: bool) -> Result<&mut Self, EncodeError> {
-        if bytes.contains(&0) {
-            return Err(EncodeError::new(what, "text without NUL", if secret { b"#<secret>" } else { bytes }));
+        // A literal could carry line ends, but no name, word or password has one: what does was put together to become a command of its own.
+        if memchr::memchr3(0, b'\r', b'\n', bytes).is_some() {
+            return Err(EncodeError::new(what, "text without NUL and line ends", if secret { b"#<secret>" } else { bytes }));
         }
-        let quotable = bytes.len() <= LONGEST_QUOTED && bytes.iter().all(|byte| byte.is_ascii() && !matches!(byte, b'\r' | b'\n'));
+        let quotable = bytes.len() <= LONGEST_QUOTED && bytes.is_ascii();
         let bytes = if quotable { quote(bytes) } else { bytes.to_vec() };
         if secret || !quotable {
             self.parts.push(Part { bytes, literal: !quotable, secret });
@@ -293,7 +303,6 @@ mod tests {
             ("nil", "X \"nil\""),
             ("a b", "X \"a b\""),
             ("a\"b\\c", "X \"a\\\"b\\\\c\""),
-            ("a\r\nX2 LOGOUT", "X {a\\r\\nX2 LOGOUT}"),
             ("{5}", "X \"{5}\""),
             ("é", "X {\\xc3\\xa9}"),
             ("a)b", "X \"a)b\""),
@@ -302,7 +311,9 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(sent(|encoder| encoder.astring("text", text).map(|_| ())).as_deref(), Ok(expected), "{text:?}");
         }
-        assert!(sent(|encoder| encoder.astring("text", "a\0b").map(|_| ())).is_err());
+        for text in ["a\0b", "a\r\nX2 LOGOUT", "\n", "a\r"] {
+            assert!(sent(|encoder| encoder.astring("text", text).map(|_| ())).is_err(), "{text:?}");
+        }
         assert_eq!(sent(|encoder| encoder.astring("text", &"a b".repeat(400)).map(|_| ())).map(|sent| sent.starts_with("X {")), Ok(true));
     }
 

@@ -131,7 +131,13 @@ impl Frame {
 
     /// Whether bytes are there that no response handed out so far contains.
     pub fn has_unread(&self) -> bool {
-        self.complete.map_or(self.start, |(_, next)| next) < self.filled
+        !self.unread().is_empty()
+    }
+
+    /// Bytes that no response handed out so far contains.
+    pub fn unread(&self) -> &[u8] {
+        let from = self.complete.map_or(self.start, |(_, next)| next);
+        self.buffer.get(from..self.filled).unwrap_or(b"")
     }
 
     /// Finds the next response or piece.
@@ -199,12 +205,13 @@ impl Frame {
         self.streaming = announced > 0 && self.stream_over.is_some_and(|over| announced > over);
         let limit = if self.streaming { self.limits.streamed_literal } else { self.limits.literal };
         if announced > limit {
-            return Err(ProtocolError::TooLarge { what: "a literal", limit });
+            return Err(self.limits.exceeded(if self.streaming { "streamed-literal" } else { "literal" }));
         }
         let kept = if self.streaming { 0 } else { announced };
         if self.literal_bytes as u64 + kept > self.limits.response {
-            return Err(ProtocolError::TooLarge { what: "a response", limit: self.limits.response });
+            return Err(self.limits.exceeded("response"));
         }
+        self.limits.check("literals", self.literals.len() as u64 + 1)?;
         self.literals.push(LiteralSpan { start: at - self.start, length: kept as usize, announced, streamed: self.streaming });
         self.remaining = announced;
         self.scan = at;
@@ -230,10 +237,15 @@ impl Frame {
 
     fn check_line(&self, to: usize) -> Result<(), ProtocolError> {
         // Literals over the line limit are common; what counts is the text between them.
-        if to - self.start - self.literal_bytes > self.limits.line {
-            return Err(ProtocolError::TooLarge { what: "a response line", limit: self.limits.line as u64 });
+        let length = to - self.start - self.literal_bytes;
+        let Limits { line, status, .. } = self.limits;
+        if length <= line.min(status) {
+            return Ok(());
         }
-        Ok(())
+        // Only data is long for a reason; what people read is not.
+        let is_data = may_have_literals(&self.buffer[self.start..to]);
+        let name = if status < line && !is_data { "status" } else { "line" };
+        self.limits.check(name, length as u64)
     }
 
     fn malformed(&self, what: &'static str, at: usize) -> ProtocolError {
@@ -274,6 +286,8 @@ impl Frame {
 /// Untagged data may hold literals; continuations, tagged lines and untagged status lines end in free text.
 fn may_have_literals(response: &[u8]) -> bool {
     let Some(rest) = response.strip_prefix(b"* ") else { return false };
+    // A status word is short; looking further would read the whole response again at each of its literals.
+    let rest = &rest[..rest.len().min(10)];
     let word = &rest[..memchr(b' ', rest).unwrap_or(rest.len())];
     !super::response::is_status_word(word)
 }
@@ -284,7 +298,7 @@ mod tests {
 
     /// Feeds `input` in chunks of `size` and returns each response's bytes, pieces joined as `<piece…>`.
     fn split(input: &[u8], size: usize, stream_over: Option<u64>) -> Result<Vec<String>, ProtocolError> {
-        let mut frame = Frame::new(Limits { line: 200, literal: 1000, ..Limits::default() });
+        let mut frame = Frame::new(Limits { line: 200, status: 100, literal: 1000, literals: 5, ..Limits::default() });
         frame.stream_literals_over(stream_over);
         let (mut found, mut streamed) = (Vec::new(), Vec::new());
         for chunk in input.chunks(size) {
@@ -348,10 +362,17 @@ mod tests {
     #[test]
     fn limits_hold_before_room_is_made() {
         let line = [b"* SEARCH".to_vec(), vec![b' '; 300]].concat();
-        assert_eq!(split(&line, 7, None), Err(ProtocolError::TooLarge { what: "a response line", limit: 200 }));
+        let is_over = |result, limit: &str| matches!(result, Err(ProtocolError::TooLarge { name, .. }) if name == limit);
+        assert!(is_over(split(&line, 7, None), "line"));
+        let status = [b"* OK ".to_vec(), vec![b' '; 120]].concat();
+        assert!(is_over(split(&status, 7, None), "status"));
+        for size in [7, 300] {
+            assert!(is_over(split(&[b'A'; 300], size, None), "status"), "by {size}");
+        }
+        assert!(is_over(split(&[b"* 1 FETCH (".to_vec(), b"{1}\r\nx".repeat(6)].concat(), 7, None), "literals"));
         for size in ["1001", "4294967295", "18446744073709551615"] {
             let literal = format!("* 1 FETCH (A {{{size}}}\r\n");
-            assert_eq!(split(literal.as_bytes(), 5, None), Err(ProtocolError::TooLarge { what: "a literal", limit: 1000 }), "{size}");
+            assert!(is_over(split(literal.as_bytes(), 5, None), "literal"), "{size}");
         }
         assert!(matches!(split(b"* 1 FETCH (A {99999999999999999999}\r\n", 9, None), Err(ProtocolError::Malformed { .. })));
         assert!(matches!(split(b"* 1 EXISTS\n", 9, None), Err(ProtocolError::Malformed { what: "a bare LF", .. })));

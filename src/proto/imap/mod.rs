@@ -20,6 +20,6 @@ pub use encode::Encoder;
 pub use response::{Code, Data, Response, Status, StatusKind};
 pub use search::SearchKey;
 pub use sequence::SequenceSet;
-pub use session::{Completion, Event, Handle, Session};
+pub use session::{Completion, Event, Handle, OwnedResponse, Session};
 pub use state::{Capabilities, SelectedMailbox};
 pub use tokens::{Token, Tokens};

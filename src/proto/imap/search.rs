@@ -106,7 +106,7 @@ impl SearchKey {
     /// Adds the key to a command.
     ///
     /// # Errors
-    /// [`EncodeError`] for strings with NUL, field names with separators, and raw text that is not balanced.
+    /// [`EncodeError`] for strings with NUL and line ends, field names with separators, and raw text that is not balanced.
     pub fn encode(&self, to: &mut Encoder) -> Result<(), EncodeError> {
         match self {
             SearchKey::Word(word) => to.word(word),

@@ -107,6 +107,11 @@ pub struct Members {
 }
 
 impl Members {
+    /// How many numbers the set has.
+    pub fn count(&self) -> u64 {
+        self.ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum()
+    }
+
     /// Whether a number is in the set.
     pub fn contains(&self, number: u32) -> bool {
         let at = self.ranges.partition_point(|(first, _)| *first <= number);
@@ -175,6 +180,7 @@ mod tests {
         let members = set.members(22);
         let found: Vec<u32> = (0..30).filter(|number| members.contains(*number)).collect();
         assert_eq!(found, [3, 4, 5, 9, 20, 21, 22]);
+        assert_eq!(members.count(), 7);
         assert!(!SequenceSet::new().members(5).contains(1));
     }
 

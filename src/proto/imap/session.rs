@@ -1,7 +1,7 @@
 //! The session: commands in, bytes out; bytes in, events out.
 //!
 //! Theory of operation. Commands wait in one queue in the order in which they were submitted. Their text goes out as far as it can: up to a
-//! literal for which the server has to say `+` first (RFC 3501 4.3), or an answer to a challenge; what is behind waits. A `+` goes to the command that
+//! literal for which the server has to say `+` first (RFC 3501 4.3); what is behind waits. A `+` goes to the command that
 //! waits for it. A tagged response ends the command with that tag, whichever it is: servers may finish commands in another order (5.5).
 //!
 //! | response | who gets it | what it must not be |
@@ -13,18 +13,19 @@
 
 use super::command::{Command, Effect};
 use super::encode::Part;
-use super::frame::{Frame, Step};
+use super::frame::{Frame, LiteralSpan, Raw, Step};
 use super::response::{self, Data, Response, Status, StatusKind};
 use super::state::{Capabilities, SelectedMailbox};
 use crate::proto::Protocol;
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use crate::proto::outgoing::Outgoing;
+use crate::proto::secret::Secret;
 use std::collections::VecDeque;
 use zeroize::Zeroize;
 
 /// A submitted command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(u32);
 
 /// What [`Session::next_event`] tells.
@@ -40,7 +41,7 @@ pub enum Event<'a> {
     Status(Status<'a>),
     /// A piece of a literal that is being streamed.
     Piece(Piece<'a>),
-    /// The server waits: IDLE has begun, or a challenge came that the command has no answer to.
+    /// The server waits: IDLE has begun, or a challenge of AUTHENTICATE, in base 64; answer with [`Session::answer`].
     Continue(&'a [u8]),
     /// A command ended.
     Done {
@@ -60,6 +61,32 @@ pub struct Piece<'a> {
     pub bytes: &'a [u8],
     /// Whether the literal ends with it.
     pub last: bool,
+}
+
+/// A response that outlives the buffer.
+#[derive(Debug, Clone)]
+pub struct OwnedResponse {
+    bytes: Vec<u8>,
+    literals: Vec<LiteralSpan>,
+}
+
+impl OwnedResponse {
+    /// Its size in bytes.
+    pub fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Its data, if it is untagged data; parentheses may be so deep.
+    ///
+    /// # Errors
+    /// As [`Session::next_event`].
+    pub fn data(&self, max_depth: usize) -> Result<Option<Data<'_>>, ProtocolError> {
+        let raw = Raw { bytes: &self.bytes, literals: &self.literals };
+        Ok(match response::parse(raw, max_depth)? {
+            Response::Data(data) => Some(data),
+            _ => None,
+        })
+    }
 }
 
 /// How a command ended, as owned text.
@@ -97,9 +124,9 @@ struct InFlight {
     handle: Handle,
     effect: Effect,
     parts: VecDeque<Part>,
-    answer: Option<Part>,
     sending: Sending,
     responses: u64,
+    challenges: u32,
     capabilities_seen: u64,
 }
 
@@ -128,6 +155,7 @@ pub struct Session {
     /// How often the server has told its capabilities.
     capabilities_told: u64,
     selected: Option<SelectedMailbox>,
+    selections: u64,
     ended: bool,
     found: Found,
 }
@@ -155,6 +183,7 @@ impl Session {
             capabilities: Capabilities::default(),
             capabilities_told: 0,
             selected: None,
+            selections: 0,
             ended: false,
             found: Found::NeedBytes,
         }
@@ -173,6 +202,11 @@ impl Session {
     /// The selected mailbox.
     pub fn selected(&self) -> Option<&SelectedMailbox> {
         self.selected.as_ref()
+    }
+
+    /// How often a mailbox was selected or left.
+    pub fn selections(&self) -> u64 {
+        self.selections
     }
 
     /// Whether the server said BYE.
@@ -194,6 +228,9 @@ impl Session {
     pub fn submit(&mut self, command: Command) -> Handle {
         self.next_tag = self.next_tag.wrapping_add(1);
         let handle = Handle(self.next_tag);
+        if matches!(command.effect, Effect::Select { .. } | Effect::Unselect) {
+            self.selections += 1;
+        }
         if let Effect::Select { name, read_only } = &command.effect {
             // What comes from now on is about the new mailbox.
             self.selected = Some(SelectedMailbox { name: name.clone(), read_only: *read_only, ..Default::default() });
@@ -202,9 +239,9 @@ impl Session {
             handle,
             effect: command.effect,
             parts: command.parts.into(),
-            answer: command.answer,
             sending: Sending::Not,
             responses: 0,
+            challenges: 0,
             capabilities_seen: self.capabilities_told,
         });
         self.pump();
@@ -218,9 +255,10 @@ impl Session {
         }
     }
 
-    /// Refuses a challenge: queues `*`, at which the server ends the command with BAD (RFC 3501 6.2.2).
-    pub fn cancel_authentication(&mut self) {
-        self.out.push(b"*\r\n", false);
+    /// Answers a challenge of AUTHENTICATE, in base 64.
+    pub fn answer(&mut self, answer: &Secret) {
+        self.out.push(answer.reveal().as_bytes(), true);
+        self.out.push(b"\r\n", false);
     }
 
     /// Copies bytes in.
@@ -231,6 +269,18 @@ impl Session {
     /// Whether the connection may end here: no command waits and no response has begun.
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty() && !self.frame.has_unread()
+    }
+
+    /// Whether what has come unasked is only data: no command is in flight, so that nothing that has begun may be a reply to one.
+    ///
+    /// # Errors
+    /// [`ProtocolError::OutOfTurn`] for a reply that was sent ahead.
+    pub fn check_nothing_ahead(&self) -> Result<(), ProtocolError> {
+        match self.frame.unread() {
+            [] | [b'*', ..] => Ok(()),
+            ahead if self.queue.is_empty() => Err(out_of_turn("a reply that no command waits for", ahead)),
+            _ => Ok(()),
+        }
     }
 
     /// The next event.
@@ -265,7 +315,7 @@ impl Session {
                         return Err(out_of_turn("the greeting is a refusal", raw.bytes));
                     }
                     if let Some(code) = code.filter(|code| code.is("CAPABILITY")) {
-                        self.capabilities.replace(code.tokens(self.limits.depth))?;
+                        self.capabilities.replace(code.tokens(self.limits.depth), &self.limits)?;
                         self.capabilities_told += 1;
                     }
                     self.greeted = true;
@@ -274,13 +324,13 @@ impl Session {
                 }
                 _ if !self.greeted => return Err(out_of_turn("something else than a greeting", raw.bytes)),
                 Response::Status(status) => {
-                    let (kind, depth) = (status.kind, self.limits.depth);
+                    let kind = status.kind;
                     if let Some(code) = status.code {
                         if code.is("CAPABILITY") {
-                            self.capabilities.replace(code.tokens(depth))?;
+                            self.capabilities.replace(code.tokens(self.limits.depth), &self.limits)?;
                             self.capabilities_told += 1;
                         } else if let Some(selected) = &mut self.selected {
-                            selected.apply_code(&code, depth)?;
+                            selected.apply_code(&code, &self.limits)?;
                         }
                     }
                     self.ended |= kind == StatusKind::Bye;
@@ -289,10 +339,10 @@ impl Session {
                 }
                 Response::Data(data) => {
                     if data.number.is_none() && data.is("CAPABILITY") {
-                        self.capabilities.replace(data.tokens)?;
+                        self.capabilities.replace(data.tokens, &self.limits)?;
                         self.capabilities_told += 1;
                     } else if let Some(selected) = &mut self.selected {
-                        selected.apply_data(&data)?;
+                        selected.apply_data(&data, &self.limits)?;
                     }
                     self.count_response()?;
                     return Ok(Found::Untagged);
@@ -301,19 +351,30 @@ impl Session {
                     let Some(position) =
                         self.queue.iter().position(|command| command.sending != Sending::Done || command.effect == Effect::Idle)
                     else {
-                        return match self.queue.back() {
-                            // A further challenge: the caller decides.
-                            Some(command) if command.effect == Effect::Authenticate => Ok(Found::Continue),
+                        return match self.queue.back_mut() {
+                            Some(command) if command.effect == Effect::Authenticate => {
+                                command.challenges += 1;
+                                self.limits.check("challenges", u64::from(command.challenges))?;
+                                Ok(Found::Continue)
+                            }
                             _ => Err(out_of_turn("a continuation that no command waits for", text)),
                         };
                     };
                     let command = &mut self.queue[position];
                     match command.sending {
                         Sending::WaitsForContinue => {
+                            let ahead = format!("{} OK ", tag_of(command.handle));
+                            if self.frame.unread().get(..ahead.len()).is_some_and(|reply| reply.eq_ignore_ascii_case(ahead.as_bytes())) {
+                                return Err(out_of_turn("a command succeeded before it was wholly sent", text));
+                            }
                             command.sending = Sending::Going;
                             self.pump();
                         }
-                        Sending::Done => return Ok(Found::Continue),
+                        Sending::Done => {
+                            command.challenges += 1;
+                            self.limits.check("challenges", u64::from(command.challenges))?;
+                            return Ok(Found::Continue);
+                        }
                         Sending::Not | Sending::Going => return Err(out_of_turn("a continuation that no command waits for", text)),
                     }
                 }
@@ -325,11 +386,11 @@ impl Session {
                     };
                     let capability = code.filter(|code| code.is("CAPABILITY"));
                     if let Some(capability) = capability {
-                        self.capabilities.replace(capability.tokens(self.limits.depth))?;
+                        self.capabilities.replace(capability.tokens(self.limits.depth), &self.limits)?;
                         self.capabilities_told += 1;
                     }
                     if let (Some(code), Some(selected)) = (code, &mut self.selected) {
-                        selected.apply_code(&code, self.limits.depth)?;
+                        selected.apply_code(&code, &self.limits)?;
                     }
                     if kind == StatusKind::Ok && self.queue[position].sending != Sending::Done {
                         return Err(out_of_turn("a command succeeded before it was wholly sent", raw.bytes));
@@ -341,6 +402,12 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// A copy of the response that was found last, for later.
+    pub fn owned_response(&self) -> OwnedResponse {
+        let raw = self.frame.response();
+        OwnedResponse { bytes: raw.bytes.to_vec(), literals: raw.literals.to_vec() }
     }
 
     fn view(&self, found: Found) -> Result<Event<'_>, ProtocolError> {
@@ -368,7 +435,9 @@ impl Session {
             (Effect::Select { .. }, StatusKind::No | StatusKind::Bad) | (Effect::Unselect, StatusKind::Ok) => self.selected = None,
             (Effect::StartTls, StatusKind::Ok) => self.check_nothing_behind_starttls()?,
             // Capabilities differ after login; what was told before does not hold any more (RFC 3501 6.2.2).
-            (Effect::Authenticate, StatusKind::Ok) if self.capabilities_told == command.capabilities_seen => self.capabilities.clear(),
+            (Effect::LogIn | Effect::Authenticate, StatusKind::Ok) if self.capabilities_told == command.capabilities_seen => {
+                self.capabilities.clear()
+            }
             (Effect::Logout, StatusKind::Ok) => self.ended = true,
             _ => {}
         }
@@ -386,7 +455,7 @@ impl Session {
         let Some(command) = self.queue.front_mut() else { return Ok(()) };
         command.responses += 1;
         if command.responses > self.limits.responses {
-            return Err(ProtocolError::TooLarge { what: "the number of responses to a command", limit: self.limits.responses });
+            return Err(self.limits.exceeded("responses"));
         }
         Ok(())
     }
@@ -401,13 +470,7 @@ impl Session {
             while command.sending == Sending::Going {
                 let Some(part) = command.parts.front_mut() else {
                     self.out.push(b"\r\n", false);
-                    command.sending = match command.answer.take() {
-                        Some(answer) => {
-                            command.parts.push_back(answer);
-                            Sending::WaitsForContinue
-                        }
-                        None => Sending::Done,
-                    };
+                    command.sending = Sending::Done;
                     break;
                 };
                 if part.literal {
@@ -427,7 +490,7 @@ impl Session {
                 command.parts.pop_front();
             }
             if command.sending != Sending::Done
-                || matches!(command.effect, Effect::StartTls | Effect::Authenticate | Effect::Idle | Effect::Logout)
+                || matches!(command.effect, Effect::StartTls | Effect::LogIn | Effect::Authenticate | Effect::Idle | Effect::Logout)
             {
                 break; // nothing may be sent behind these before they have ended
             }

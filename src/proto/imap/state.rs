@@ -3,6 +3,7 @@
 use super::response::{Code, Data};
 use super::tokens::{Token, Tokens};
 use crate::proto::error::ProtocolError;
+use crate::proto::limits::Limits;
 
 /// The capabilities that the server advertises now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,10 +32,11 @@ impl Capabilities {
         self.has("IMAP4rev2") && !self.has("IMAP4rev1")
     }
 
-    pub(super) fn replace(&mut self, mut tokens: Tokens<'_>) -> Result<(), ProtocolError> {
+    pub(super) fn replace(&mut self, mut tokens: Tokens<'_>, limits: &Limits) -> Result<(), ProtocolError> {
         let mut names = Vec::new();
         while let Some(token) = tokens.next_token()? {
             if let Token::Atom(name) = token {
+                limits.check("names", names.len() as u64 + 1)?;
                 names.push(String::from_utf8_lossy(name).to_ascii_uppercase());
             }
         }
@@ -56,6 +58,8 @@ pub struct SelectedMailbox {
     pub read_only: bool,
     /// Messages in it.
     pub exists: u32,
+    /// How many messages have left since it was selected.
+    pub expunged: u64,
     /// Messages that this session was the first to be told of.
     pub recent: u32,
     /// Flags in use.
@@ -73,19 +77,22 @@ pub struct SelectedMailbox {
 }
 
 impl SelectedMailbox {
-    pub(super) fn apply_data(&mut self, data: &Data<'_>) -> Result<(), ProtocolError> {
+    pub(super) fn apply_data(&mut self, data: &Data<'_>, limits: &Limits) -> Result<(), ProtocolError> {
         match data.number {
             Some(number) if data.is("EXISTS") => self.exists = number,
             Some(number) if data.is("RECENT") => self.recent = number,
             // A number beyond the mailbox is the server's mistake; it must not make the count wrap.
-            Some(number) if data.is("EXPUNGE") && number <= self.exists => self.exists = self.exists.saturating_sub(1),
-            None if data.is("FLAGS") => self.flags = flag_list(&mut data.tokens.clone())?,
+            Some(number) if data.is("EXPUNGE") && number <= self.exists => {
+                self.exists = self.exists.saturating_sub(1);
+                self.expunged += 1;
+            }
+            None if data.is("FLAGS") => self.flags = flag_list(&mut data.tokens.clone(), limits)?,
             _ => {}
         }
         Ok(())
     }
 
-    pub(super) fn apply_code(&mut self, code: &Code<'_>, max_depth: usize) -> Result<(), ProtocolError> {
+    pub(super) fn apply_code(&mut self, code: &Code<'_>, limits: &Limits) -> Result<(), ProtocolError> {
         let number = || code.number().and_then(|number| u32::try_from(number).ok());
         if code.is("UIDNEXT") {
             self.uid_next = number();
@@ -96,7 +103,7 @@ impl SelectedMailbox {
         } else if code.is("HIGHESTMODSEQ") {
             self.highest_modseq = code.number();
         } else if code.is("PERMANENTFLAGS") {
-            self.permanent_flags = flag_list(&mut code.tokens(max_depth))?;
+            self.permanent_flags = flag_list(&mut code.tokens(limits.depth), limits)?;
         } else if code.is("READ-ONLY") {
             self.read_only = true;
         } else if code.is("READ-WRITE") {
@@ -107,13 +114,16 @@ impl SelectedMailbox {
 }
 
 /// Reads `(\Seen junk \*)`.
-pub(super) fn flag_list(tokens: &mut Tokens<'_>) -> Result<Vec<String>, ProtocolError> {
+pub(super) fn flag_list(tokens: &mut Tokens<'_>, limits: &Limits) -> Result<Vec<String>, ProtocolError> {
     tokens.expect_open()?;
     let mut flags = Vec::new();
     loop {
         match tokens.expect_token()? {
             Token::Close => return Ok(flags),
-            Token::Atom(flag) => flags.push(String::from_utf8_lossy(flag).into_owned()),
+            Token::Atom(flag) => {
+                limits.check("names", flags.len() as u64 + 1)?;
+                flags.push(String::from_utf8_lossy(flag).into_owned());
+            }
             _ => return Err(tokens.malformed("expected a flag")),
         }
     }

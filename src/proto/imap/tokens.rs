@@ -5,6 +5,7 @@
 
 use super::frame::{LiteralSpan, Raw};
 use crate::proto::error::{ProtocolError, excerpt};
+use crate::proto::limits::Limits;
 use std::borrow::Cow;
 
 /// One token.
@@ -48,9 +49,9 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Reads digits without wrapping; `None` if there are none, other bytes, or more than 63 bits.
+/// Reads digits, zeros before them too (RFC 3501 9, number), without wrapping; `None` if there are none, other bytes, or more than 63 bits.
 pub fn parse_number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || digits.len() > 19 {
+    if digits.is_empty() {
         return None;
     }
     let number = digits.iter().try_fold(0u64, |number, byte| {
@@ -114,7 +115,7 @@ impl<'a> Tokens<'a> {
             b'(' => {
                 self.depth += 1;
                 if self.depth > self.max_depth {
-                    return Err(ProtocolError::TooLarge { what: "the depth of parentheses", limit: self.max_depth as u64 });
+                    return Err(Limits { depth: self.max_depth, ..Limits::default() }.exceeded("depth"));
                 }
                 self.at += 1;
                 Ok(Some(Token::Open))
@@ -232,12 +233,14 @@ impl<'a> Tokens<'a> {
         Ok(Token::Atom(&self.bytes[start..self.at]))
     }
 
-    /// Reads `[HEADER.FIELDS ("From" {4} CR LF …)]`: to the bracket that closes, over strings.
+    /// Reads `[HEADER.FIELDS ("From" {4} CR LF …)]`: to the bracket that closes, over strings and over field names, which may hold brackets (RFC 3501 9,
+    /// header-list of astrings).
     fn section(&mut self) -> Result<(), ProtocolError> {
         self.at += 1;
+        let mut in_list = false;
         loop {
             match self.bytes.get(self.at) {
-                Some(b']') => {
+                Some(b']') if !in_list => {
                     self.at += 1;
                     return Ok(());
                 }
@@ -246,7 +249,10 @@ impl<'a> Tokens<'a> {
                     self.literal()?;
                 }
                 Some(0..=31 | 127) => return Err(self.malformed("a control character in a section")),
-                Some(_) => self.at += 1,
+                Some(byte) => {
+                    in_list = *byte == b'(' || in_list && *byte != b')';
+                    self.at += 1;
+                }
                 None => return Err(self.malformed("an unclosed section")),
             }
         }
@@ -262,7 +268,6 @@ fn names_a_section(name: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::proto::imap::frame::{Frame, Step};
-    use crate::proto::limits::Limits;
 
     fn tokens_of(line: &str, max_depth: usize) -> Result<Vec<String>, ProtocolError> {
         let mut frame = Frame::new(Limits::default());
@@ -291,6 +296,7 @@ mod tests {
             ("BODY[] {3}\r\na)b X", "BODY[] {a)b} X"),
             ("BODY[HEADER.FIELDS (FROM \"a]b\")]<0> NIL", "BODY[HEADER.FIELDS (FROM \"a]b\")]<0> NIL"),
             ("BODY[HEADER.FIELDS ({3}\r\na]b)] \"\"", "BODY[HEADER.FIELDS ({3}\r\na]b)] \"\""),
+            ("BODY[HEADER.FIELDS (X[a] Y])]<0> NIL", "BODY[HEADER.FIELDS (X[a] Y])]<0> NIL"),
             ("() \"/\" [Gmail]/Sent", "( ) \"/\" [Gmail]/Sent"),
             ("BINARY[1] ~{2}\r\n\0\u{1}", "BINARY[1] {\\x00\\x01}"),
             ("", ""),
@@ -313,6 +319,7 @@ mod tests {
     fn numbers_do_not_wrap() {
         let table: &[(&[u8], Option<u64>)] = &[
             (b"0", Some(0)),
+            (b"00000000000000000000000000000012", Some(12)),
             (b"4294967296", Some(1 << 32)),
             (b"9223372036854775807", Some(i64::MAX as u64)),
             (b"9223372036854775808", None),

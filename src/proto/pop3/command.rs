@@ -1,9 +1,8 @@
 //! The commands, one constructor each.
 
 use crate::proto::error::EncodeError;
+use crate::proto::sasl::Mechanism;
 use crate::proto::secret::Secret;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 
 /// What a command's reply looks like when it is `+OK`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +18,6 @@ pub struct Command {
     /// Text, and whether a trace must not show it.
     pub(super) parts: Vec<(String, bool)>,
     pub(super) shape: Shape,
-    /// What answers the server's `+ `.
-    pub(super) answers: Vec<String>,
     /// Whether nothing may be sent before its reply.
     pub(super) barrier: bool,
 }
@@ -35,7 +32,7 @@ type Built = Result<Command, EncodeError>;
 
 impl Command {
     fn new(name: &'static str, shape: Shape) -> Command {
-        Command { name, parts: vec![(name.to_owned(), false)], shape, answers: Vec::new(), barrier: false }
+        Command { name, parts: vec![(name.to_owned(), false)], shape, barrier: false }
     }
 
     fn with(mut self, text: String, secret: bool) -> Command {
@@ -92,29 +89,13 @@ impl Command {
         Ok(Command::new("APOP", Shape::Line).with(line("user", user)?, false).with(line("digest", digest)?, true).alone())
     }
 
-    /// AUTH PLAIN (RFC 4616), the answer in the command.
-    ///
-    /// # Errors
-    /// [`EncodeError`] for NUL.
-    pub fn auth_plain(user: &str, password: &Secret) -> Built {
-        if user.contains('\0') || password.reveal().contains('\0') {
-            return Err(EncodeError::new("user and password", "text without NUL", b"#<secret>"));
+    /// AUTH with a mechanism and its initial response in base 64, if it goes along (RFC 5034 4).
+    pub fn auth(mechanism: Mechanism, initial: Option<&Secret>) -> Command {
+        let command = Command::new("AUTH", Shape::Line).with(mechanism.name().to_owned(), false).alone();
+        match initial {
+            Some(initial) => command.with(initial.reveal().to_owned(), true),
+            None => command,
         }
-        let answer = BASE64_STANDARD.encode(format!("\0{user}\0{}", password.reveal()));
-        // A line longer than 255 bytes is not for every server (RFC 5034 4); then it goes as an answer.
-        let mut command = Command::new("AUTH PLAIN", Shape::Line).alone();
-        if answer.len() <= 240 {
-            return Ok(command.with(answer, true));
-        }
-        command.answers.push(answer);
-        Ok(command)
-    }
-
-    /// AUTH LOGIN: user and password as answers.
-    pub fn auth_login(user: &str, password: &Secret) -> Command {
-        let mut command = Command::new("AUTH LOGIN", Shape::Line).alone();
-        command.answers = vec![BASE64_STANDARD.encode(user), BASE64_STANDARD.encode(password.reveal())];
-        command
     }
 
     /// STAT.

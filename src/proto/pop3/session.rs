@@ -17,6 +17,7 @@ use crate::proto::buffer::Received;
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use crate::proto::outgoing::Outgoing;
+use crate::proto::secret::Secret;
 use memchr::memchr;
 use std::collections::VecDeque;
 use zeroize::Zeroize;
@@ -49,6 +50,8 @@ pub enum Event<'a> {
     Piece(Handle, &'a [u8]),
     /// The end of a body.
     End(Handle),
+    /// A challenge of AUTH, in base 64; answer with [`Session::answer`].
+    Challenge(Handle, &'a [u8]),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +68,7 @@ enum FoundEvent {
     Reply(Handle, usize),
     Piece(Handle, usize),
     End(Handle),
+    Challenge(Handle, usize),
 }
 
 /// One POP3 connection's protocol state.
@@ -78,6 +82,10 @@ pub struct Session {
     next: Next,
     body: Body,
     next_handle: u64,
+    /// Questions of the server since the last reply.
+    challenges: u32,
+    /// Whether bytes came that no command had asked for; nothing is sent any more then.
+    ahead: bool,
     found: FoundEvent,
 }
 
@@ -95,17 +103,32 @@ impl Session {
             next: Next::Greeting,
             body: Body::default(),
             next_handle: 0,
+            challenges: 0,
+            ahead: false,
             found: FoundEvent::NeedBytes,
         }
     }
 
-    /// Queues a command.
+    /// Queues a command. A reply that is there already was sent ahead and is none: then nothing goes out, and the next event is an error.
     pub fn submit(&mut self, command: Command) -> Handle {
+        self.received.drop_shown();
+        self.ahead |= self.in_flight() == 0 && self.next == Next::Reply && !self.received.unread().is_empty();
         self.next_handle += 1;
         let handle = Handle(self.next_handle);
         self.waiting.push_back((handle, command));
         self.pump();
         handle
+    }
+
+    /// Answers a challenge, in base 64.
+    pub fn answer(&mut self, answer: &Secret) {
+        self.out.push(answer.reveal().as_bytes(), true);
+        self.out.push(b"\r\n", false);
+    }
+
+    /// Whether bytes are there that no event has shown.
+    pub fn has_unread(&self) -> bool {
+        self.received.has_unshown()
     }
 
     /// Whether the reply that was told last is followed by a body.
@@ -132,6 +155,7 @@ impl Session {
             FoundEvent::Reply(handle, count) => Event::Reply(handle, reply(bytes(count))),
             FoundEvent::Piece(handle, count) => Event::Piece(handle, bytes(count)),
             FoundEvent::End(handle) => Event::End(handle),
+            FoundEvent::Challenge(handle, count) => Event::Challenge(handle, bytes(count).get(2..).unwrap_or_default().trim_ascii()),
         }
     }
 
@@ -155,12 +179,13 @@ impl Session {
                 }
                 continue;
             }
-            let Some(end) = memchr(b'\n', bytes) else {
-                return if bytes.len() > LONGEST_REPLY { Err(too_long()) } else { Ok(FoundEvent::NeedBytes) };
-            };
-            if end > LONGEST_REPLY {
-                return Err(too_long());
+            if self.ahead {
+                return Err(out_of_turn("a reply that no command waits for", bytes));
             }
+            let found = self.received.line_end(0);
+            let bytes = self.received.unread();
+            self.limits.check("status", found.unwrap_or(bytes.len()) as u64)?;
+            let Some(end) = found else { return Ok(FoundEvent::NeedBytes) };
             let line = &bytes[..end + 1];
             if !line.ends_with(b"\r\n") {
                 return Err(out_of_turn("a reply that ends in a bare LF", line));
@@ -170,9 +195,12 @@ impl Session {
                 b"+OK" => true,
                 b"-ERR" => false,
                 b"+" if self.next == Next::Reply => {
+                    let Some((handle, _)) = self.sent.front().filter(|(_, command)| command.name == "AUTH") else {
+                        return Err(out_of_turn("a challenge that no command waits for", line));
+                    };
+                    let handle = *handle;
                     self.received.show(end + 1);
-                    self.answer_challenge()?;
-                    continue;
+                    return Ok(FoundEvent::Challenge(handle, end + 1));
                 }
                 _ => return Err(out_of_turn("neither +OK nor -ERR", line)),
             };
@@ -188,28 +216,15 @@ impl Session {
                 self.next = Next::Body(handle);
                 self.body = Body::default();
             }
+            self.challenges = 0;
             self.pump();
             return Ok(FoundEvent::Reply(handle, end + 1));
         }
     }
 
-    fn answer_challenge(&mut self) -> Result<(), ProtocolError> {
-        match self.sent.front_mut() {
-            Some((_, command)) if command.name.starts_with("AUTH") => {
-                // `*` gives the authentication up when the server asks for more than the mechanism has (RFC 5034 4).
-                let mut answer = if command.answers.is_empty() { "*".to_owned() } else { command.answers.remove(0) };
-                self.out.push(answer.as_bytes(), true);
-                self.out.push(b"\r\n", false);
-                answer.zeroize();
-                Ok(())
-            }
-            _ => Err(out_of_turn("a challenge that no command waits for", b"+ ")),
-        }
-    }
-
     /// Writes what may go out.
     fn pump(&mut self) {
-        while !self.sent.back().is_some_and(|(_, command)| command.barrier) {
+        while !self.ahead && !self.sent.back().is_some_and(|(_, command)| command.barrier) {
             let is_barrier = self.waiting.front().is_some_and(|(_, command)| command.barrier);
             if is_barrier && !self.sent.is_empty() {
                 return;
@@ -254,13 +269,6 @@ impl Protocol for Session {
         self.found = self.advance()?;
         Ok(self.found != FoundEvent::NeedBytes)
     }
-}
-
-/// A reply's first line has 512 bytes at the most (RFC 1939 3); some servers tell stories.
-const LONGEST_REPLY: usize = 64 << 10;
-
-fn too_long() -> ProtocolError {
-    ProtocolError::TooLarge { what: "a reply line", limit: LONGEST_REPLY as u64 }
 }
 
 fn reply(line: &[u8]) -> Reply<'_> {

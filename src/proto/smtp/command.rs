@@ -1,6 +1,8 @@
 //! The commands, one constructor each.
 
 use crate::proto::error::EncodeError;
+use crate::proto::sasl::Mechanism;
+use crate::proto::secret::Secret;
 
 /// A command that is ready to be sent.
 #[derive(Clone)]
@@ -62,12 +64,12 @@ impl Command {
         Command::new("STARTTLS", "", true)
     }
 
-    /// AUTH with a mechanism and its initial response, if it has one.
-    pub fn auth(mechanism: &'static str, initial: Option<&str>) -> Command {
-        let mut command = Command::new("AUTH", &format!(" {mechanism}"), true);
+    /// AUTH with a mechanism and its initial response in base 64, if it has one (RFC 4954 4).
+    pub fn auth(mechanism: Mechanism, initial: Option<&Secret>) -> Command {
+        let mut command = Command::new("AUTH", &format!(" {}", mechanism.name()), true);
         if let Some(initial) = initial {
             command.parts.push((" ".into(), false));
-            command.parts.push((if initial.is_empty() { "=".into() } else { initial.to_owned() }, true));
+            command.parts.push((initial.reveal().to_owned(), true));
         }
         command
     }

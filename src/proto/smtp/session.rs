@@ -11,7 +11,7 @@ use crate::proto::buffer::Received;
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use crate::proto::outgoing::Outgoing;
-use memchr::memchr;
+use crate::proto::secret::Secret;
 use std::collections::VecDeque;
 use zeroize::Zeroize;
 
@@ -90,11 +90,13 @@ pub struct Session {
     in_letter: bool,
     body: Body,
     next_handle: u64,
+    /// Where in the unread bytes the line being read begins, and the code of the lines before it.
+    line: (usize, Option<u16>),
+    /// Whether a reply came that no command had asked for; nothing is sent any more then.
+    ahead: bool,
     found: Found,
 }
 
-/// A reply has at most 512 bytes a line, and EHLO some dozens of lines.
-const LONGEST_REPLY: usize = 256 << 10;
 const READ_SIZE: usize = 16 << 10;
 
 impl Session {
@@ -110,6 +112,8 @@ impl Session {
             in_letter: false,
             body: Body::default(),
             next_handle: 0,
+            line: (0, None),
+            ahead: false,
             found: Found::NeedBytes,
         }
     }
@@ -119,17 +123,19 @@ impl Session {
         &self.limits
     }
 
-    /// Queues a command.
+    /// Queues a command. A reply that is there already was sent ahead and is none, unless it is 421, which may come at any time (RFC 5321 3.8): then
+    /// nothing goes out, and the next event tells.
     pub fn submit(&mut self, command: Command) -> Handle {
+        self.ahead |= self.greeted && self.in_flight() == 0 && self.has_unread();
         let handle = self.new_handle();
         self.waiting.push_back((handle, command));
         self.pump();
         handle
     }
 
-    /// Answers a challenge; the text is a secret.
-    pub fn answer(&mut self, text: &str) {
-        self.out.push(text.as_bytes(), true);
+    /// Answers a challenge, in base 64.
+    pub fn answer(&mut self, answer: &Secret) {
+        self.out.push(answer.reveal().as_bytes(), true);
         self.out.push(b"\r\n", false);
     }
 
@@ -150,6 +156,11 @@ impl Session {
         self.sent.push_back(Awaited { handle, name: "the letter", barrier: false });
         self.pump();
         handle
+    }
+
+    /// Whether bytes are there that no event has shown.
+    pub fn has_unread(&self) -> bool {
+        self.received.has_unshown()
     }
 
     /// How many replies are awaited.
@@ -184,16 +195,22 @@ impl Session {
             self.greeted = true;
             return Ok(Found::Greeting(length));
         }
+        if self.ahead {
+            // What was submitted did not go out.
+            return match self.waiting.pop_front() {
+                Some((handle, _)) if code == 421 => Ok(Found::Reply(handle, length)),
+                _ => Err(out_of_turn("a reply that no command waits for", raw)),
+            };
+        }
         let Some(awaited) = self.sent.front() else {
-            // 421 may come at any time: the server is about to close (RFC 5321 3.8).
-            return Err(out_of_turn(
-                if code == 421 { "the server closes the connection" } else { "a reply that no command waits for" },
-                raw,
-            ));
+            return Err(out_of_turn("a reply that no command waits for", raw));
         };
         let handle = awaited.handle;
         if code == 334 && awaited.name == "AUTH" {
             return Ok(Found::Challenge(handle, length));
+        }
+        if code == 221 && awaited.name != "QUIT" {
+            return Err(out_of_turn("a farewell that answers no QUIT", raw));
         }
         if code / 100 == 3 && !(code == 354 && awaited.name == "DATA") {
             return Err(out_of_turn("an intermediate reply to a command that has none", raw));
@@ -207,19 +224,14 @@ impl Session {
     }
 
     /// The length of the reply at the start of the buffer, if it is all there.
-    fn whole_reply(&self) -> Result<Option<usize>, ProtocolError> {
-        let bytes = self.received.unread();
-        let mut at = 0;
-        let mut code = None;
+    fn whole_reply(&mut self) -> Result<Option<usize>, ProtocolError> {
         loop {
-            if at > LONGEST_REPLY {
-                return Err(ProtocolError::TooLarge { what: "a reply", limit: LONGEST_REPLY as u64 });
-            }
-            let Some(end) = memchr(b'\n', &bytes[at..]) else {
-                let too_long = bytes.len() > LONGEST_REPLY;
-                return if too_long { Err(ProtocolError::TooLarge { what: "a reply", limit: LONGEST_REPLY as u64 }) } else { Ok(None) };
-            };
-            let line = &bytes[at..at + end + 1];
+            let (at, code) = self.line;
+            let found = self.received.line_end(at);
+            let bytes = self.received.unread();
+            self.limits.check("status", found.unwrap_or(bytes.len()) as u64)?;
+            let Some(end) = found else { return Ok(None) };
+            let line = &bytes[at..=end];
             let this = code_of(line).ok_or_else(|| out_of_turn("a line without a reply code", line))?;
             if !line.ends_with(b"\r\n") {
                 return Err(out_of_turn("a reply that ends in a bare LF", line));
@@ -227,17 +239,17 @@ impl Session {
             if code.is_some_and(|code| code != this) {
                 return Err(out_of_turn("a reply with several codes", line));
             }
-            code = Some(this);
-            at += end + 1;
             if line[3] != b'-' {
-                return Ok(Some(at));
+                self.line = (0, None);
+                return Ok(Some(end + 1));
             }
+            self.line = (end + 1, Some(this));
         }
     }
 
     /// Writes what may go out.
     fn pump(&mut self) {
-        while !self.in_letter && !self.sent.back().is_some_and(|awaited| awaited.barrier) {
+        while !self.ahead && !self.in_letter && !self.sent.back().is_some_and(|awaited| awaited.barrier) {
             let Some((handle, mut command)) = self.waiting.pop_front() else { return };
             for (text, secret) in &mut command.parts {
                 self.out.push(text.as_bytes(), *secret);
@@ -344,11 +356,12 @@ mod tests {
             "220-a\r\n250 b\r\n",
             "220 a\r\n354 go\r\n",
             "220 a\r\n250 b\r\n250 c\r\n",
+            "220 a\r\n221 b\r\n",
             "+OK\r\n",
         ] {
             assert!(events(bytes.as_bytes(), 100).is_err(), "{bytes:?}");
         }
-        let endless = "250-x\r\n".repeat(100_000);
+        let endless = "250-x\r\n".repeat(200_000);
         assert!(matches!(events(endless.as_bytes(), 4096), Err(ProtocolError::TooLarge { .. })));
     }
 }

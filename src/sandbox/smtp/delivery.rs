@@ -1,6 +1,6 @@
 //! Where letters go: into the inboxes of local recipients, and into the outbox for everyone else.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Zoned;
 
@@ -28,7 +28,7 @@ impl Store {
 /// Who is local, who is refused, and whether trace lines are added.
 pub(crate) struct Delivery {
     domains: Vec<String>,
-    refuse: Vec<String>,
+    refuse: Mutex<Vec<String>>,
     trace_headers: bool,
 }
 
@@ -43,11 +43,16 @@ pub(crate) struct Trace<'a> {
 
 impl Delivery {
     pub(crate) fn new(domains: Vec<String>, refuse: Vec<String>, trace_headers: bool) -> Delivery {
-        Delivery { domains, refuse, trace_headers }
+        Delivery { domains, refuse: Mutex::new(refuse), trace_headers }
     }
 
     pub(crate) fn refuses(&self, path: &Path) -> bool {
-        self.refuse.iter().any(|refused| refused.eq_ignore_ascii_case(&path.text))
+        let refuse = self.refuse.lock().unwrap_or_else(PoisonError::into_inner);
+        refuse.iter().any(|refused| refused.eq_ignore_ascii_case(&path.text))
+    }
+
+    pub(crate) fn refuse(&self, addresses: Vec<String>) {
+        *self.refuse.lock().unwrap_or_else(PoisonError::into_inner) = addresses;
     }
 
     /// The account that an address means: one that has the whole address as its name, or the local part in a domain of ours.

@@ -1,0 +1,38 @@
+//! Values out of any bytes.
+
+/// A cursor over a fuzzer's bytes. At their end numbers are 0 and texts empty, so that every input means something.
+pub struct Input<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Input<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Input { rest: bytes }
+    }
+
+    pub fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.rest.split_first() else { return 0 };
+        self.rest = rest;
+        *first
+    }
+
+    pub fn number(&mut self) -> u32 {
+        u32::from_be_bytes([self.byte(), self.byte(), self.byte(), self.byte()])
+    }
+
+    /// The bytes up to the next `\xff`, which no UTF-8 holds.
+    pub fn bytes(&mut self) -> &'a [u8] {
+        let mut parts = self.rest.splitn(2, |byte| *byte == 0xff);
+        let piece = parts.next().unwrap_or_default();
+        self.rest = parts.next().unwrap_or_default();
+        piece
+    }
+
+    pub fn text(&mut self) -> String {
+        String::from_utf8_lossy(self.bytes()).into_owned()
+    }
+
+    pub fn rest(self) -> &'a [u8] {
+        self.rest
+    }
+}

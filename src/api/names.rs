@@ -1,0 +1,72 @@
+//! What completion wants to know of a connection: its mailboxes, its flags. Nobody waits long for it, and no name is asked for twice.
+
+use super::mailbox::{ImapMailbox, State};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// The names of mailboxes, by connection.
+#[derive(Default)]
+pub(super) struct Names {
+    known: Mutex<Vec<Entry>>,
+    changed: Condvar,
+}
+
+struct Entry {
+    mailbox: Weak<ImapMailbox>,
+    /// `None` while the server is asked.
+    names: Option<Vec<String>>,
+}
+
+impl Names {
+    /// A mailbox was made, renamed or removed.
+    pub(super) fn forget(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn answer(&self, mailbox: &Arc<ImapMailbox>, names: Vec<String>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = known.iter_mut().find(|entry| entry.mailbox.as_ptr() == Arc::as_ptr(mailbox)) {
+            entry.names = Some(names);
+        }
+        self.changed.notify_all();
+    }
+}
+
+impl State {
+    /// The names of the mailboxes on a connection. The server is asked once, in the background; an answer that takes longer than `wait` is there the next time.
+    pub fn mailbox_names(self: &Arc<Self>, mailbox: &Arc<ImapMailbox>, wait: Duration) -> Vec<String> {
+        let deadline = Instant::now() + wait;
+        let is_it = |entry: &&Entry| entry.mailbox.as_ptr() == Arc::as_ptr(mailbox);
+        let mut known = self.names.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.iter().any(|entry| is_it(&entry)) {
+            known.retain(|entry| entry.mailbox.strong_count() > 0);
+            known.push(Entry { mailbox: Arc::downgrade(mailbox), names: None });
+            let (state, mailbox) = (self.clone(), mailbox.clone());
+            std::thread::spawn(move || {
+                let listed = mailbox.client().list("", "*", false).unwrap_or_default();
+                state.names.answer(&mailbox, listed.into_iter().map(|entry| entry.name).collect());
+            });
+        }
+        loop {
+            match known.iter().find(is_it) {
+                Some(Entry { names: Some(names), .. }) => return names.clone(),
+                Some(_) => {}
+                None => return Vec::new(),
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Vec::new();
+            }
+            known = self.names.changed.wait_timeout(known, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The flags that the selected mailbox of a connection knows, as IMAP writes them; none while the connection is busy.
+    pub fn mailbox_flags(&self, mailbox: &ImapMailbox) -> Vec<String> {
+        let Some(client) = mailbox.client_at_once() else { return Vec::new() };
+        let Some(selected) = client.selected() else { return Vec::new() };
+        let mut flags = selected.flags.clone();
+        flags.extend(selected.permanent_flags.iter().cloned());
+        flags
+    }
+}

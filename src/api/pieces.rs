@@ -1,0 +1,114 @@
+//! A letter in pieces: fetched once into a file that nobody else sees, then handed over buffer by buffer, so that memory stays flat and the connection is
+//! free for other commands meanwhile.
+
+use super::mailbox::{AnyMailbox, any_mailbox_at, on_mailbox};
+use super::pop;
+use super::sets::{message, required, truth};
+use crate::condition::{Condition, Identifier};
+use crate::host::{self, Call, Value};
+use std::io::{self, BufWriter, Read, Seek, Write};
+use std::sync::{Mutex, PoisonError};
+use tempfile::SpooledTempFile;
+
+/// Letters up to this size stay in memory.
+const IN_MEMORY: usize = 1 << 20;
+
+/// The letters that are being read on a mailbox, the innermost last.
+#[derive(Default)]
+pub(super) struct Pieces(Mutex<Vec<Letter>>);
+
+struct Letter {
+    bytes: SpooledTempFile,
+    left: u64,
+}
+
+impl Pieces {
+    fn begin(&self, letter: Letter) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
+    }
+
+    fn end(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    }
+
+    fn with<T>(&self, call: &Call<'_>, operation: impl FnOnce(&mut Letter) -> T) -> Result<T, Condition> {
+        let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let none = || {
+            Condition::syntax(format!("{}: no letter is being fetched in pieces: call it inside with-fetch-letter-sequence", call.name()))
+        };
+        letters.last_mut().map(operation).ok_or_else(none)
+    }
+}
+
+impl AnyMailbox {
+    fn pieces(&self) -> &Pieces {
+        match self {
+            AnyMailbox::Imap(mailbox) => &mailbox.pieces,
+            AnyMailbox::Pop(mailbox) => &mailbox.pieces,
+        }
+    }
+}
+
+pub(super) fn begin(call: &Call<'_>) -> Result<Value, Condition> {
+    // The macro's name is the one that the script knows.
+    fetch(call)
+        .map_err(|condition| Condition { message: condition.message.replacen(call.name(), "with-fetch-letter-sequence", 1), ..condition })
+}
+
+fn fetch(call: &Call<'_>) -> Result<Value, Condition> {
+    let (mailbox, message) = (any_mailbox_at(call, 0)?, message(call, 1)?);
+    let (uid, peek) = (truth(call, "uid")?, truth(call, "peek")?);
+    let mut out = BufWriter::new(SpooledTempFile::new(IN_MEMORY));
+    let found = match &mailbox {
+        AnyMailbox::Pop(mailbox) => pop::write_letter(call, mailbox, message.get(), PLACE, &mut out)?,
+        AnyMailbox::Imap(_) => on_mailbox(call, |client| client.write_letter(message, uid, peek, PLACE, &mut out))?.is_some(),
+    };
+    if !found {
+        return Err(Condition::new(Identifier::ErrorResponse, format!("{}: there is no message {message}", call.name())));
+    }
+    let letter = out.flush().and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error)).and_then(|mut bytes| {
+        let left = bytes.stream_position()?;
+        bytes.rewind()?;
+        Ok(Letter { bytes, left })
+    });
+    mailbox.pieces().begin(letter.map_err(|cause| unreadable(call, &cause))?);
+    Ok(host::truth(true))
+}
+
+const PLACE: &str = "the folder for temporary files";
+
+fn unreadable(call: &Call<'_>, cause: &io::Error) -> Condition {
+    Condition::new(Identifier::File, format!("{}: {PLACE}: {cause}", call.name()))
+}
+
+pub(super) fn end(call: &Call<'_>) -> Result<Value, Condition> {
+    any_mailbox_at(call, 0)?.pieces().end();
+    Ok(host::nil())
+}
+
+pub(super) fn fetch_letter_sequence(call: &Call<'_>) -> Result<Value, Condition> {
+    let mailbox = any_mailbox_at(call, 0)?;
+    let buffer = required(call, 1);
+    let length =
+        host::bytes_length(buffer).ok_or_else(|| call.wrong("buffer", "a bytevector, as (make-bytevector 4096) makes it", buffer))?;
+    let limit = i64::try_from(length).unwrap_or(i64::MAX);
+    let start = call.key_integer("start", 0..=limit)?.unwrap_or(0);
+    let end = call.key_integer("end", start..=limit)?.unwrap_or(limit);
+    let (start, wanted) = (usize::try_from(start).unwrap_or(0), u64::try_from(end - start).unwrap_or(0));
+    let piece = mailbox.pieces().with(call, |letter| {
+        let mut piece = Vec::new();
+        (&mut letter.bytes).take(wanted).read_to_end(&mut piece)?;
+        letter.left -= piece.len() as u64;
+        Ok(piece)
+    })?;
+    let piece = piece.map_err(|cause| unreadable(call, &cause))?;
+    if !host::copy_into_bytes(buffer, start, &piece) {
+        return Err(call.wrong("buffer", "a bytevector that can be changed", buffer));
+    }
+    Ok(host::integer(i64::try_from(start + piece.len()).unwrap_or(i64::MAX)))
+}
+
+pub(super) fn end_of_letter_p(call: &Call<'_>) -> Result<Value, Condition> {
+    let left = any_mailbox_at(call, 0)?.pieces().with(call, |letter| letter.left)?;
+    Ok(host::truth(left == 0))
+}

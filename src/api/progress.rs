@@ -1,0 +1,173 @@
+//! How far a long operation is: what runs, how many bytes and messages there were, and how many are to come. Who shows it, and how, is not known here.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Operations that are done sooner are not shown.
+pub const SHOWN_AFTER: Duration = Duration::from_secs(1);
+
+/// How often the display hears of it at most.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// How far an operation is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// The function that runs.
+    pub function: String,
+    /// Bytes that went over the wire, either way.
+    pub bytes: u64,
+    /// How many bytes there will be, about, where that is known.
+    pub all_bytes: Option<u64>,
+    /// Messages that are done.
+    pub messages: u64,
+    /// How many messages there will be, where that is known.
+    pub all_messages: Option<u64>,
+    /// Time since it began.
+    pub elapsed: Duration,
+}
+
+/// Shows progress.
+pub trait Display: Send + Sync {
+    /// An operation goes on.
+    fn show(&self, moment: &Moment);
+    /// The operation that was shown has ended: what was shown goes away.
+    fn clear(&self);
+}
+
+/// The progress of what runs in one host.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<Shared>>);
+
+struct Shared {
+    display: Box<dyn Display>,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    moment: Moment,
+    started: Instant,
+    shown: Option<Instant>,
+}
+
+impl Progress {
+    /// Progress that is shown; the default is not.
+    pub fn shown_by(display: impl Display + 'static) -> Progress {
+        Progress(Some(Arc::new(Shared { display: Box::new(display), running: Mutex::default() })))
+    }
+
+    /// Whether anybody looks.
+    pub fn is_shown(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// An operation begins; it ends when what this gives is dropped.
+    pub fn begin(&self, function: &str) -> Work {
+        if let Some(shared) = &self.0 {
+            let moment = Moment {
+                function: function.to_owned(),
+                bytes: 0,
+                all_bytes: None,
+                messages: 0,
+                all_messages: None,
+                elapsed: Duration::ZERO,
+            };
+            *shared.running() = Some(Running { moment, started: Instant::now(), shown: None });
+        }
+        Work(self.clone())
+    }
+
+    /// Time passes, and these bytes went over the wire meanwhile.
+    pub fn bytes(&self, count: usize) {
+        self.change(|moment| moment.bytes += count as u64);
+    }
+
+    /// A message is done.
+    pub fn message(&self) {
+        self.change(|moment| moment.messages += 1);
+    }
+
+    /// There will be so many messages.
+    pub fn expect_messages(&self, all: Option<u64>) {
+        self.change(|moment| moment.all_messages = all);
+    }
+
+    /// There will be about so many bytes from now on.
+    pub fn expect_bytes(&self, all: u64) {
+        self.change(|moment| moment.all_bytes = Some(moment.bytes + all));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Moment)) {
+        let Some(shared) = &self.0 else { return };
+        let mut running = shared.running();
+        let Some(running) = running.as_mut() else { return };
+        change(&mut running.moment);
+        let elapsed = running.started.elapsed();
+        if elapsed >= SHOWN_AFTER && running.shown.is_none_or(|shown| shown.elapsed() >= EVERY) {
+            running.shown = Some(Instant::now());
+            running.moment.elapsed = elapsed;
+            shared.display.show(&running.moment);
+        }
+    }
+}
+
+impl Shared {
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An operation that runs.
+pub struct Work(Progress);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0.0
+            && shared.running().take().is_some_and(|running| running.shown.is_some())
+        {
+            shared.display.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Record(Arc<Mutex<Vec<String>>>);
+
+    impl Display for Record {
+        fn show(&self, moment: &Moment) {
+            let line = format!("{} {} {} {:?}", moment.function, moment.bytes, moment.messages, moment.all_messages);
+            self.0.lock().unwrap().push(line);
+        }
+
+        fn clear(&self) {
+            self.0.lock().unwrap().push("clear".into());
+        }
+    }
+
+    #[test]
+    fn only_what_takes_long_is_shown() {
+        let record = Record::default();
+        let progress = Progress::shown_by(record.clone());
+        let work = progress.begin("noop");
+        progress.bytes(10);
+        drop(work);
+        progress.bytes(10);
+        assert!(record.0.lock().unwrap().is_empty());
+        let work = progress.begin("fetch-parts");
+        progress.expect_messages(Some(2));
+        progress.bytes(10);
+        let Some(shared) = &progress.0 else { panic!("it is shown") };
+        shared.running().as_mut().unwrap().started = Instant::now().checked_sub(SHOWN_AFTER).unwrap();
+        progress.message();
+        progress.bytes(5); // too soon after the last
+        drop(work);
+        assert_eq!(*record.0.lock().unwrap(), ["fetch-parts 10 1 Some(2)", "clear"]);
+        let silent = Progress::default();
+        silent.begin("x");
+        silent.bytes(1);
+        assert!(!silent.is_shown());
+    }
+}

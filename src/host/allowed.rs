@@ -1,0 +1,137 @@
+//! The functions of the language that an untrusted script may call.
+
+use std::sync::Arc;
+
+use super::parameters::Parameters;
+use super::registry::Native;
+use super::value::{self, Value};
+use super::{Call, Host};
+use crate::condition::{Condition, Identifier};
+
+/// Names of the interpreter's library, of the natives and of the prelude, sorted. Each has been looked at: it reaches nothing outside of the
+/// interpreter, or asks the [`crate::policy::Policy`] first (`load`, `open`, `probe-file`, `delete-file`, `getenv` and what calls them). A name
+/// that is not here is refused, so that what a new version of the interpreter brings is out of reach until somebody has looked at it.
+#[rustfmt::skip]
+pub(super) const NAMES: &[&str] = &[
+    "*", "+", "-", "/", "/=", "1+", "1-", "<", "<=", "=", ">", ">=", "abs", "acons", "acos", "adjoin", "andmap", "angle", "append",
+    "append-map", "apply", "aref", "arithmetic-shift", "ash", "asin", "assert-true", "assoc", "assoc-if", "assq", "assv", "atan", "atom",
+    "atom?", "bitwise-and", "bitwise-ior", "bitwise-not", "bitwise-xor", "bool?", "boolean?", "butlast", "byte?", "bytes", "bytes->list",
+    "bytes->string/utf8", "bytes-append", "bytes-clear!", "bytes-copy", "bytes-length", "bytes-push!", "bytes-ref", "bytes-set!",
+    "bytes?", "bytevector", "bytevector-append", "bytevector-copy", "bytevector-length", "bytevector-u8-ref", "bytevector-u8-set!",
+    "bytevector?", "caaar", "caadr", "caar", "cadar", "cadddr", "caddr", "cadr", "call-with-current-continuation",
+    "call-with-escape-continuation", "call-with-input-file", "call-with-output-file", "call-with-output-string", "call-with-values",
+    "call/cc", "call/ec", "car", "cdaar", "cdadr", "cdar", "cddar", "cddddr", "cdddr", "cddr", "cdr", "cdr-null?", "ceiling", "char",
+    "char->integer", "char->number", "char-ci<=?", "char-ci<?", "char-ci=?", "char-ci>=?", "char-ci>?", "char-digit?", "char-downcase",
+    "char-equal", "char-foldcase", "char-upcase", "char-whitespace?", "char<=?", "char<?", "char=", "char=?", "char>=?", "char>?",
+    "char?", "characterp", "close", "close-input-port", "close-output-port", "close-port", "clrhash", "coerce", "command-line",
+    "complement", "complex?", "compose", "concat-symbols", "concatenate", "cons", "consp", "constantly", "continuation?", "copy-list",
+    "cos", "count", "count-if", "decode-universal-time", "delete", "delete-file", "delete-if", "delete-if-not", "denominator", "display",
+    "displayln", "dynamic-wind", "elt", "empty?", "encode-universal-time", "ends-with?", "eof-object", "eof-object?", "eq", "eq?", "eql",
+    "equal", "equal?", "equalp", "eqv?", "error", "error-message", "error-object-message", "error-object?", "error?",
+    "euclidean-quotient", "euclidean-remainder", "euclidean/", "even?", "evenp", "every", "exact", "exact->inexact",
+    "exact-integer-sqrt", "exact-integer?", "exact?", "exit", "exp", "expt", "f+", "fifth", "filter", "find", "find-if", "finish-output",
+    "finite?", "first", "float?", "floor", "floor-quotient", "floor-remainder", "floor/", "fold", "fold-left", "fold-right", "foldl",
+    "foldr", "for-each", "force", "force-output", "format", "fourth", "fresh-line", "funcall", "function?", "functionp", "future?",
+    "gensym", "get-output-stream-string", "get-output-string", "get-universal-time", "getenv", "getf", "gethash", "hash", "hash->list",
+    "hash->vector", "hash-clear", "hash-code", "hash-contains?", "hash-empty?", "hash-get", "hash-insert", "hash-keys->list",
+    "hash-keys->vector", "hash-length", "hash-ref", "hash-remove", "hash-table-alist", "hash-table-count", "hash-table-keys",
+    "hash-table-p", "hash-table-values", "hash-try-get", "hash-union", "hash-values->list", "hash-values->vector", "hash?", "identity",
+    "imag-part", "immutable-vector", "immutable-vector?", "inexact", "inexact->exact", "inexact?", "infinite?", "int->string", "int?",
+    "integer->char", "integer?", "integerp", "intern", "intersection", "iota", "keyword?", "keywordp", "last", "length", "list", "list*",
+    "list->bytes", "list->string", "list->vector", "list-chunks", "list-contains", "list-drop", "list-length", "list-ref", "list-tail",
+    "list?", "listp", "load", "log", "magnitude", "make-bytes", "make-bytevector", "make-hash-table", "make-list", "make-parameter",
+    "make-polar", "make-promise", "make-rectangular", "make-string", "make-string-output-stream", "make-vector", "map", "mapc", "mapcan",
+    "mapcar", "maphash", "maplist", "max", "member", "member-if", "memq", "memv", "min", "minusp", "mod", "modulo",
+    "multiple-value-list*", "mut-vec-len", "mut-vector-ref", "mutable-vector", "mutable-vector->clear", "mutable-vector->list",
+    "mutable-vector->string", "mutable-vector-pop!", "mutable-vector?", "nan?", "nconc", "negative?", "newline", "not", "notany",
+    "notevery", "nreverse", "nth", "nthcdr", "null?", "number->string", "number?", "numberp", "numerator", "odd?", "oddp", "open",
+    "open-input-file", "open-output-file", "open-output-string", "ormap", "pair?", "parse-integer", "partition", "plist-get",
+    "plist-get-kwarg", "plist-get-positional-arg", "plist-get-positional-arg-list", "plist-try-get", "plist-try-get-positional-arg",
+    "plist-validate-args", "plusp", "po-condition-identifier", "po-condition-message", "po-condition-server-string", "po-condition?",
+    "po-error?", "pop-front", "port?", "position", "position-if", "positive?", "prin1", "prin1-to-string", "princ", "princ-to-string",
+    "print", "probe-file", "procedure?", "push", "push-back", "push-front", "quit", "quotient", "raise", "raise-continuable", "random",
+    "range", "range-vec", "rassoc", "rational?", "read-char", "read-line", "read-string", "real-part", "real?", "reduce", "rem",
+    "remainder", "remhash", "remove", "remove-duplicates", "remove-if", "remove-if-not", "rest", "reverse", "round", "search", "second",
+    "set-difference", "set?", "signal", "sin", "sleep", "some", "sort", "split-many", "split-once", "split-whitespace", "sqrt", "square",
+    "stable-sort", "starts-with?", "string", "string->bytes", "string->int", "string->list", "string->lower", "string->number",
+    "string->symbol", "string->uninterned-symbol", "string->upper", "string->utf8", "string->vector", "string-append",
+    "string-capitalize", "string-ci<=?", "string-ci<?", "string-ci=?", "string-ci>=?", "string-ci>?", "string-contains?",
+    "string-downcase", "string-equal", "string-foldcase", "string-for-each", "string-join", "string-left-trim", "string-length",
+    "string-prefix?", "string-push", "string-ref", "string-replace", "string-right-trim", "string-split", "string-suffix?",
+    "string-trim", "string-upcase", "string/=", "string<", "string<=?", "string<?", "string=", "string=?", "string>", "string>=?",
+    "string>?", "string?", "stringp", "struct?", "subseq", "substitute", "substitute-if", "substring", "symbol->string", "symbol-name",
+    "symbol=?", "symbol?", "symbolp", "take", "tan", "terpri", "third", "throw", "to-string", "tree-equal", "trim", "trim-end",
+    "trim-end-matches", "trim-start", "trim-start-matches", "truncate", "truncate-quotient", "truncate-remainder", "truncate/",
+    "try-list-ref", "typep", "union", "utf8->string", "utf8-length", "values", "vec-append", "vec-rest", "vector", "vector-append!",
+    "vector-copy!", "vector-fill!", "vector-for-each", "vector-length", "vector-map", "vector-push!", "vector-ref", "vector-set!",
+    "vector-swap!", "vector?", "vectorp", "void?", "warn", "write", "write-char", "write-line", "write-string", "write-to-string",
+    "zero?", "zerop",
+];
+
+impl Host {
+    pub(super) fn may_call(&self, name: &str) -> bool {
+        !self.context.policy().is_untrusted() || NAMES.binary_search(&name).is_ok() || self.vouched.contains(name)
+    }
+
+    /// A function that refuses to run.
+    pub(super) fn refusing(&mut self, name: &str) -> Value {
+        let refuse = |call: &Call<'_>| {
+            let message = format!(
+                "{}: not among the functions that an untrusted script may call; only running it without --untrusted allows that",
+                call.name()
+            );
+            Err(Condition::new(Identifier::NotAllowed, message))
+        };
+        let native = Native { name: name.into(), parameters: Parameters::parse("(&rest arguments)"), code: Some(Box::new(refuse)) };
+        self.wrap("s/%wrap", vec![value::shared_object(Arc::new(native), "#<native>")])
+    }
+
+    /// Lets untrusted scripts call these functions, which are registered afterwards: they reach nothing that the [`crate::policy::Policy`] does not allow, or
+    /// ask it before they do. Without this word an untrusted script finds them refused. Names of the language are not taken over by it.
+    pub fn vouch_for(&mut self, names: &[&str]) {
+        self.vouched.extend(names.iter().map(|name| (*name).to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{Host, Options};
+    use crate::lisp::expander::names::script_name;
+    use crate::policy::Policy;
+
+    fn untrusted() -> Host {
+        Host::new(Options { policy: Policy::untrusted(), ..Options::default() }).unwrap()
+    }
+
+    #[test]
+    fn every_global_of_an_untrusted_script_is_on_the_list() {
+        assert!(NAMES.is_sorted_by(|left, right| left < right), "the list is searched by halves");
+        let host = untrusted();
+        let bound = host.engine.script_globals();
+        let unknown: Vec<_> = bound.iter().filter(|name| NAMES.binary_search(&name.as_str()).is_err()).collect();
+        assert!(unknown.is_empty(), "these are refused now; look at what they reach, then put them into NAMES: {unknown:?}");
+        let gone: Vec<_> = NAMES.iter().filter(|name| !bound.iter().any(|known| known == *name)).collect();
+        assert!(gone.is_empty(), "no functions any more: {gone:?}");
+    }
+
+    /// The interpreter's own table holds its file, process, module and thread functions too. A script's names are written otherwise.
+    #[test]
+    fn no_global_of_the_interpreter_can_be_named_in_a_script() {
+        let mut host = untrusted();
+        let globals: Vec<String> = host.engine.steel.globals().iter().map(|name| name.resolve().to_owned()).collect();
+        assert!(globals.iter().any(|name| name.starts_with("#%prim.")) && globals.len() > 1_000, "{}", globals.len());
+        let mut reached = Vec::new();
+        for name in globals.iter().filter(|name| script_name(name).is_none()) {
+            for form in [name.clone(), format!("|{}|", name.replace(['|', '\\'], ""))] {
+                if let Ok(value) = host.evaluate(&form, "test") {
+                    let own = NAMES.binary_search(&name.trim_start_matches(':')).is_ok() || matches!(name.as_str(), "t" | "nil");
+                    if !own {
+                        reached.push((form, crate::host::value::shown(&value)));
+                    }
+                }
+            }
+        }
+        assert!(reached.is_empty(), "{reached:?}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Checks before the interpreter's own functions that reserve whatever number they are given, or look into what they are given by recursion:
+//! they would end the process.
+
+use steel::{SteelErr, SteelVal};
+
+use super::{Code, fail};
+use crate::host::value::{Value, as_integer, as_str, elements, nil};
+
+pub(super) const TABLE: &[(&str, Code)] = &[
+    // (%size function size): the size, if something of that size can be made.
+    ("%size", |arguments| {
+        let size = as_integer(&arguments[1]).and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+        check_size(name(&arguments[0]), size)?;
+        Ok(arguments[1].clone())
+    }),
+    // (%check-range function start (end))
+    ("%check-range", |arguments| {
+        let end = elements(&arguments[2]).and_then(|rest| rest.first().and_then(as_integer));
+        let start = as_integer(&arguments[1]);
+        let count = end.map_or(start, |end| end.checked_sub(start?)).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+        check_size(name(&arguments[0]), count)?;
+        Ok(nil())
+    }),
+    ("%check-power", |arguments| {
+        let power = as_integer(&arguments[1]).map(i64::unsigned_abs);
+        let digits = match &arguments[0] {
+            SteelVal::IntV(-1..=1) | SteelVal::NumV(_) => 0,
+            base => base.to_string().len() as u64,
+        };
+        let fits = match power {
+            Some(power) => power.saturating_mul(digits) <= MOST_DIGITS,
+            None => digits == 0 || !matches!(arguments[1], SteelVal::BigNum(_)),
+        };
+        if fits { Ok(nil()) } else { Err(fail(format!("expt: the power would have more than {MOST_DIGITS} digits"))) }
+    }),
+    // (%shallow function key): the key, if it is not nested deep.
+    ("%shallow", |arguments| if is_shallow(&arguments[1]) { Ok(arguments[1].clone()) } else { Err(too_deep(&arguments[0])) }),
+    // (%shallow-keys function (key value …))
+    ("%shallow-keys", |arguments| {
+        let given = elements(&arguments[1]).unwrap_or_default();
+        if given.iter().step_by(2).all(is_shallow) { Ok(arguments[1].clone()) } else { Err(too_deep(&arguments[0])) }
+    }),
+];
+
+/// As many elements as a sequence may be made with at once: 800 MB of a vector.
+const LARGEST: usize = 50_000_000;
+/// What takes about a second to compute.
+const MOST_DIGITS: u64 = 1_000_000;
+/// How deep a key may be nested.
+const DEEPEST: usize = 1_000;
+
+fn name(function: &Value) -> &str {
+    as_str(function).unwrap_or("make")
+}
+
+/// Whether something of that many elements can be made.
+pub(super) fn check_size(function: &str, size: usize) -> Result<(), SteelErr> {
+    if size > LARGEST { Err(fail(format!("{function}: expected at most {LARGEST} elements, got {size}"))) } else { Ok(()) }
+}
+
+fn too_deep(function: &Value) -> SteelErr {
+    fail(format!("{}: expected a key that is nested at most {DEEPEST} deep", name(function)))
+}
+
+fn is_shallow(value: &Value) -> bool {
+    let mut pending = vec![(value.clone(), 0)];
+    while let Some((value, depth)) = pending.pop() {
+        if depth > DEEPEST {
+            return false;
+        }
+        match &value {
+            SteelVal::ListV(list) => pending.extend(list.iter().map(|element| (element.clone(), depth + 1))),
+            SteelVal::VectorV(vector) => pending.extend(vector.iter().map(|element| (element.clone(), depth + 1))),
+            SteelVal::Pair(pair) => pending.extend([(pair.car(), depth + 1), (pair.cdr(), depth + 1)]),
+            SteelVal::HashMapV(map) => {
+                pending.extend(map.iter().flat_map(|(key, value)| [key, value]).map(|element| (element.clone(), depth + 1)));
+            }
+            SteelVal::HashSetV(set) => pending.extend(set.iter().map(|element| (element.clone(), depth + 1))),
+            _ => {}
+        }
+    }
+    true
+}

@@ -1,0 +1,38 @@
+//! Panics of the interpreter and of natives: they become errors of the form that runs, and nothing else is printed of them.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+
+thread_local! {
+    /// How many calls of [`caught`] are under way in this thread.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Runs code that may panic.
+///
+/// # Errors
+/// What the panic says.
+pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    DEPTH.set(DEPTH.get() + 1);
+    let result = catch_unwind(AssertUnwindSafe(run));
+    DEPTH.set(DEPTH.get() - 1);
+    result.map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+        text.unwrap_or_else(|| "panic".to_owned())
+    })
+}
+
+/// From now on a panic that becomes an error of a script prints nothing: the error says what it was. All others are reported as before. For programs, not for
+/// libraries: it concerns the whole process.
+pub fn report_only_uncaught_panics() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if DEPTH.get() == 0 {
+                usual(panic);
+            }
+        }));
+    });
+}

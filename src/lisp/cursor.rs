@@ -1,0 +1,268 @@
+//! What stands around a place in a text that is still being typed: for completion, indentation and colours. Every text is survived.
+
+use super::lexer::{Lexer, Token};
+use super::node::Span;
+
+/// The text before a place, taken apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Around {
+    /// The lists that are open at the place, outermost first.
+    pub open: Vec<OpenList>,
+    /// What is being typed there.
+    pub partial: Partial,
+    /// Whether `#'` or `'` stands before it.
+    pub prefix: Option<Prefix>,
+    /// Every token that ends before the place.
+    pub tokens: Vec<Shape>,
+}
+
+/// A list that is not closed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenList {
+    /// The byte of its parenthesis.
+    pub start: usize,
+    /// Whether it is data: behind a quote.
+    pub quoted: bool,
+    /// Its elements that are whole before the place.
+    pub elements: Vec<Element>,
+}
+
+impl OpenList {
+    /// The word at its head.
+    pub fn head(&self) -> Option<&str> {
+        self.elements.first().and_then(|element| element.word.as_deref())
+    }
+}
+
+/// One whole element of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Element {
+    /// Where it stands, without what is before it such as a quote.
+    pub span: Span,
+    /// Its text, if it is a symbol, keyword or number.
+    pub word: Option<String>,
+}
+
+/// What is being typed at the place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Partial {
+    /// Nothing: a blank or a parenthesis stands before the place.
+    #[default]
+    Nothing,
+    /// A symbol, keyword or number that begins at this byte.
+    Word(usize),
+    /// A string whose quote stands at this byte.
+    String(usize),
+    /// A comment.
+    Comment,
+}
+
+/// What stands before a form and changes what it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefix {
+    /// `'` or `` ` ``.
+    Quote,
+    /// `#'`.
+    Function,
+    /// `,` or `,@`.
+    Unquote,
+}
+
+/// A token, for colours and parentheses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// Where it stands.
+    pub span: Span,
+    /// What it is.
+    pub kind: ShapeKind,
+}
+
+/// Kinds of tokens as far as colours go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShapeKind {
+    /// An opening parenthesis.
+    Open,
+    /// A closing one.
+    Close,
+    /// A string, or one that is not closed.
+    String,
+    /// A keyword.
+    Keyword,
+    /// Any other word.
+    Word,
+    /// The word behind an opening parenthesis that is no data.
+    Head,
+    /// Anything else.
+    Other,
+}
+
+/// Takes the text before `cursor`, a byte, apart.
+pub fn around(source: &str, cursor: usize) -> Around {
+    let mut cursor = cursor.min(source.len());
+    while !source.is_char_boundary(cursor) {
+        cursor -= 1;
+    }
+    let text = &source[..cursor];
+    let mut scan = Scan { text, found: Around::default(), prefix: None };
+    let mut lexer = Lexer::new(text, false);
+    let mut after = 0;
+    loop {
+        match lexer.next_token() {
+            Ok(Some((token, span))) => {
+                after = span.end;
+                scan.token(token, span);
+            }
+            Ok(None) => {
+                scan.end(after);
+                return scan.found;
+            }
+            Err(error) if error.span.end >= text.len() && error.kind == super::ReadErrorKind::Incomplete => {
+                scan.unfinished(error.span.start);
+                return scan.found;
+            }
+            // What is no token is passed over.
+            Err(error) => after = error.span.end.max(after),
+        }
+    }
+}
+
+struct Scan<'a> {
+    text: &'a str,
+    found: Around,
+    prefix: Option<Prefix>,
+}
+
+impl Scan<'_> {
+    fn in_data(&self) -> bool {
+        let outer = self.found.open.last().is_some_and(|list| list.quoted);
+        match self.prefix {
+            Some(Prefix::Quote) => true,
+            Some(Prefix::Unquote) => false,
+            _ => outer,
+        }
+    }
+
+    fn shape(&mut self, span: Span, kind: ShapeKind) {
+        self.found.tokens.push(Shape { span, kind });
+    }
+
+    fn token(&mut self, token: Token, span: Span) {
+        match token {
+            Token::Open | Token::OpenVector | Token::OpenBytes => {
+                let quoted = self.in_data() || !matches!(token, Token::Open);
+                self.shape(span, ShapeKind::Open);
+                self.found.open.push(OpenList { start: span.start, quoted, elements: Vec::new() });
+                self.prefix = None;
+            }
+            Token::Close => {
+                self.shape(span, ShapeKind::Close);
+                if let Some(list) = self.found.open.pop() {
+                    self.element(Span::new(list.start, span.end), None);
+                }
+            }
+            Token::Prefix(name) => {
+                self.shape(span, ShapeKind::Other);
+                self.prefix = Some(match name {
+                    "function" => Prefix::Function,
+                    "quote" | "quasiquote" => Prefix::Quote,
+                    _ => Prefix::Unquote,
+                });
+            }
+            Token::SkipNext | Token::Dot => self.shape(span, ShapeKind::Other),
+            Token::Word { .. } => {
+                let word = &self.text[span.start..span.end];
+                let kind = match self.found.open.last() {
+                    _ if word.starts_with(':') => ShapeKind::Keyword,
+                    Some(list) if list.elements.is_empty() && !list.quoted => ShapeKind::Head,
+                    _ => ShapeKind::Word,
+                };
+                self.shape(span, kind);
+                if span.end == self.text.len() {
+                    self.found.partial = Partial::Word(span.start);
+                    self.found.prefix = self.prefix;
+                } else {
+                    self.element(span, Some(word.to_owned()));
+                }
+            }
+            Token::String(_) => {
+                self.shape(span, ShapeKind::String);
+                self.element(span, None);
+            }
+            Token::Char(_) | Token::Boolean(_) | Token::Opaque(_) => {
+                self.shape(span, ShapeKind::Other);
+                self.element(span, None);
+            }
+        }
+    }
+
+    fn element(&mut self, span: Span, word: Option<String>) {
+        self.prefix = None;
+        if let Some(list) = self.found.open.last_mut() {
+            list.elements.push(Element { span, word });
+        }
+    }
+
+    /// The text ended between tokens, the last of which ends at `after`.
+    fn end(&mut self, after: usize) {
+        if matches!(self.found.partial, Partial::Word(_)) {
+            return;
+        }
+        self.found.prefix = self.prefix;
+        let last_line = self.text[after..].rsplit('\n').next().unwrap_or("");
+        if last_line.contains(';') {
+            self.found.partial = Partial::Comment;
+        }
+    }
+
+    /// The text ended within the token that begins at `start`.
+    fn unfinished(&mut self, start: usize) {
+        let rest = &self.text[start..];
+        self.found.prefix = self.prefix;
+        self.found.partial = if rest.starts_with('"') {
+            self.shape(Span::new(start, self.text.len()), ShapeKind::String);
+            Partial::String(start)
+        } else if rest.starts_with("#|") {
+            Partial::Comment
+        } else {
+            Partial::Word(start)
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is typed at the end of a text, and the heads of the lists around it with the number of whole elements.
+    fn at_end(text: &str) -> (Partial, Vec<(Option<String>, usize, bool)>) {
+        let found = around(text, text.len());
+        (found.partial, found.open.iter().map(|list| (list.head().map(str::to_owned), list.elements.len(), list.quoted)).collect())
+    }
+
+    #[test]
+    fn the_place_is_found_in_every_kind_of_text() {
+        let list = |head: &str, count, quoted| (Some(head.to_owned()), count, quoted);
+        for (text, partial, open) in [
+            ("", Partial::Nothing, vec![]),
+            ("(fet", Partial::Word(1), vec![(None, 0, false)]),
+            ("(f a \"b", Partial::String(5), vec![list("f", 2, false)]),
+            ("(f a \"b\\\"", Partial::String(5), vec![list("f", 2, false)]),
+            ("(f \"b)\" (g) :k", Partial::Word(12), vec![list("f", 3, false)]),
+            ("(f '(and (:from ", Partial::Nothing, vec![list("f", 1, false), list("and", 1, true), list(":from", 1, true)]),
+            ("(f `(a ,(g ", Partial::Nothing, vec![list("f", 1, false), list("a", 1, true), list("g", 1, false)]),
+            ("(f ; (g \"", Partial::Comment, vec![list("f", 1, false)]),
+            ("(f ; x\n ", Partial::Nothing, vec![list("f", 1, false)]),
+            ("#| (f", Partial::Comment, vec![]),
+            ("(f #\\( ", Partial::Nothing, vec![list("f", 2, false)]),
+            (")) (f ", Partial::Nothing, vec![list("f", 1, false)]),
+            ("(f #<x> ", Partial::Nothing, vec![list("f", 2, false)]),
+            ("(f :\\\\se", Partial::Word(3), vec![list("f", 1, false)]),
+            ("(f |a b", Partial::Word(3), vec![list("f", 1, false)]),
+        ] {
+            assert_eq!(at_end(text), (partial, open), "{text}");
+        }
+        assert_eq!(around("(f #'ca", 7).prefix, Some(Prefix::Function));
+        assert_eq!(around("(help 'fe", 9).prefix, Some(Prefix::Quote));
+        assert_eq!(around("(f é", 4).partial, Partial::Nothing, "a cursor within a character is before it");
+    }
+}

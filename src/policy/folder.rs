@@ -1,0 +1,125 @@
+//! Folders that were named, and where a path really leads.
+
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// A folder below which files may be used.
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    /// Absolute and without links.
+    path: PathBuf,
+    pub writable: bool,
+}
+
+impl Folder {
+    pub fn new(path: &Path, writable: bool) -> io::Result<Folder> {
+        let path = path.canonicalize()?;
+        if path.is_dir() { Ok(Folder { path, writable }) } else { Err(io::ErrorKind::NotADirectory.into()) }
+    }
+
+    /// Whether a path, absolute and without links, is this folder or lies in it.
+    pub fn holds(&self, real: &Path) -> bool {
+        real.starts_with(&self.path)
+    }
+}
+
+/// The path, absolute and without links. Its last parts may not exist yet; they must be plain names then, since `..` behind what does not
+/// exist yet could mean anything later. A link that leads nowhere leads nowhere: writing through it would make a file at its other end.
+///
+/// Nobody but the program itself works on the folders meanwhile, and it has no function that makes links; so the path still leads there
+/// when it is used.
+pub(super) fn resolve(path: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(path).ok()?;
+    let mut missing = Vec::new();
+    let mut existing = absolute.as_path();
+    loop {
+        match existing.symlink_metadata() {
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match existing.components().next_back()? {
+                    Component::Normal(name) => missing.push(name),
+                    _ => return None,
+                }
+                existing = existing.parent()?;
+            }
+            Err(_) => return None,
+        }
+    }
+    let mut real = existing.canonicalize().ok()?;
+    real.extend(missing.into_iter().rev());
+    Some(real)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    #[test]
+    fn nothing_leads_out_of_the_folder() {
+        let outer = tempfile::tempdir().unwrap();
+        let (inside, outside) = (outer.path().join("in"), outer.path().join("out"));
+        std::fs::create_dir_all(inside.join("deep")).unwrap();
+        std::fs::create_dir(outer.path().join("in-too")).unwrap();
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("secret"), "x").unwrap();
+        std::fs::write(inside.join("file"), "x").unwrap();
+        #[cfg(unix)]
+        for (target, link) in
+            [("../out", "link"), ("../out/secret", "file-link"), ("../out/new", "nowhere"), ("file", "inner-link"), ("loop", "loop")]
+        {
+            std::os::unix::fs::symlink(target, inside.join(link)).unwrap();
+        }
+        let mut policy = Policy::untrusted();
+        policy.allow_folder(&inside).unwrap();
+        for (path, allowed) in [
+            ("file", true),
+            ("", true),
+            (".", true),
+            ("new", true),
+            ("deep/new", true),
+            ("deep/../file", true),
+            ("new/deeper/still", true),
+            ("deep/../../in/file", true),
+            ("..", false),
+            ("../out/secret", false),
+            ("../out/new", false),
+            ("../in-too", false),
+            ("../in-too/x", false),
+            ("../new", false),
+            ("deep/../../out/secret", false),
+            ("new/../../out/secret", false),
+            ("new/../../../../../../../etc/passwd", false),
+            ("file/x", false),
+            ("a\0b", false),
+        ] {
+            assert_eq!(policy.check_writing(&inside.join(path)).is_ok(), allowed, "{path}");
+            assert_eq!(policy.check_reading(&inside.join(path)).is_ok(), allowed, "{path}");
+        }
+        #[cfg(unix)]
+        for (path, allowed) in [
+            ("inner-link", true),
+            ("link", false),
+            ("link/secret", false),
+            ("file-link", false),
+            ("nowhere", false),
+            ("loop", false),
+            ("link/../x", false),
+        ] {
+            assert_eq!(policy.check_writing(&inside.join(path)).is_ok(), allowed, "{path}");
+        }
+        for absolute in ["/etc/passwd", "/", "/nonexistent", "/proc/self/environ", "C:\\Windows", "~/x"] {
+            assert!(policy.check_reading(Path::new(absolute)).is_err(), "{absolute}");
+        }
+    }
+
+    #[test]
+    fn a_folder_to_read_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut policy = Policy::untrusted();
+        policy.allow_reading(folder.path()).unwrap();
+        assert!(policy.check_reading(&folder.path().join("x")).is_ok());
+        assert!(policy.check_writing(&folder.path().join("x")).is_err());
+        assert!(policy.allow_folder(&folder.path().join("none")).is_err());
+    }
+}

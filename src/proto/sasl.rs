@@ -1,0 +1,231 @@
+//! SASL (RFC 4422): the client's side of the mechanisms, as IMAP, POP3 and SMTP carry them line by line in base 64.
+//!
+//! An [`Exchange`] holds one login. Its initial response and each answer are ready for the wire; a mechanism that is asked more often than it has to say
+//! gives up, so that a server cannot ask for ever.
+
+use super::error::EncodeError;
+use super::secret::Secret;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use std::borrow::Cow;
+
+mod scram;
+
+/// A mechanism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// The password does not travel, and the server proves that it knows it (RFC 7677).
+    ScramSha256,
+    /// User and password in one answer (RFC 4616).
+    Plain,
+    /// User and password in two answers, which old servers have.
+    Login,
+    /// A bearer token (RFC 7628).
+    OAuthBearer,
+    /// A bearer token in the form that Google and Microsoft took first.
+    XOAuth2,
+    /// Who the client is says TLS, by its certificate (RFC 4422 A).
+    External,
+}
+
+impl Mechanism {
+    /// All, the strongest first.
+    pub const ALL: [Mechanism; 6] =
+        [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login, Mechanism::OAuthBearer, Mechanism::XOAuth2, Mechanism::External];
+
+    /// The name that servers know it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mechanism::ScramSha256 => "SCRAM-SHA-256",
+            Mechanism::Plain => "PLAIN",
+            Mechanism::Login => "LOGIN",
+            Mechanism::OAuthBearer => "OAUTHBEARER",
+            Mechanism::XOAuth2 => "XOAUTH2",
+            Mechanism::External => "EXTERNAL",
+        }
+    }
+
+    /// Whether it sends a token instead of a password.
+    pub fn takes_token(self) -> bool {
+        matches!(self, Mechanism::OAuthBearer | Mechanism::XOAuth2)
+    }
+}
+
+/// One login.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    mechanism: Mechanism,
+    user: String,
+    secret: Secret,
+    /// What the client has said so far, counted.
+    said: usize,
+    scram: Option<scram::Client>,
+}
+
+/// Why a login cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SaslError {
+    /// The server asks more than the mechanism has to say.
+    #[error("the server asks more than {0} has to say")]
+    TooManyChallenges(&'static str),
+    /// A challenge that is no base 64, or not what the mechanism has.
+    #[error("the server's challenge cannot be understood: {0}")]
+    Challenge(&'static str),
+    /// The server wants more rounds of hashing than the limit, or fewer than is safe.
+    #[error("the server wants {iterations} rounds of hashing, expected {} to {}", scram::ITERATIONS.start(), scram::ITERATIONS.end())]
+    Iterations {
+        /// How many.
+        iterations: u64,
+    },
+    /// The server says that the login succeeded before it has heard it.
+    #[error("the server says that the login succeeded before it has heard it")]
+    TooSoon,
+    /// The server did not prove that it knows the password.
+    #[error("the server did not prove that it knows the password")]
+    NotProven,
+}
+
+impl Exchange {
+    /// A login of `user` with a password or, for the mechanisms of tokens, a token.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for NUL, which separates the fields, and for control characters beside a token.
+    pub fn new(mechanism: Mechanism, user: &str, secret: &Secret) -> Result<Self, EncodeError> {
+        let refused = |character: char| if mechanism.takes_token() { character.is_control() } else { character == '\0' };
+        if user.contains(refused) || secret.reveal().contains(refused) {
+            return Err(EncodeError::new("user and password", "text without NUL, and a token without control characters", b"#<secret>"));
+        }
+        let scram = (mechanism == Mechanism::ScramSha256).then(|| scram::Client::new(user)).transpose()?;
+        Ok(Exchange { mechanism, user: user.to_owned(), secret: secret.clone(), said: 0, scram })
+    }
+
+    /// The mechanism.
+    pub fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
+    /// Who logs in.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// What goes along with the command, in base 64; `None` where the server speaks first. An empty one is `=`.
+    pub fn initial(&mut self) -> Option<Secret> {
+        if self.mechanism == Mechanism::Login {
+            return None;
+        }
+        let response = self.response();
+        self.said = 1;
+        Some(if response.reveal().is_empty() { Secret::new("=") } else { in_base64(response.reveal()) })
+    }
+
+    /// The answer to a challenge of the server, both in base 64.
+    ///
+    /// # Errors
+    /// [`SaslError`]; the connection must be closed then.
+    pub fn answer(&mut self, challenge: &[u8]) -> Result<Secret, SaslError> {
+        let said = self.said;
+        self.said += 1;
+        let answer = match (self.mechanism, said) {
+            (Mechanism::Login, 0) => Secret::new(self.user.as_str()),
+            (Mechanism::Login, 1) => self.secret.clone(),
+            (Mechanism::Login, _) => return Err(self.nothing_more()),
+            (_, 0) => self.response(),
+            // The server tells why it refuses, and waits for an answer before it does (RFC 7628 3.2.3).
+            (Mechanism::OAuthBearer, 1) => Secret::new("\u{1}"),
+            (Mechanism::XOAuth2, 1) => Secret::new(""),
+            (Mechanism::ScramSha256, _) => {
+                let challenge = BASE64_STANDARD.decode(challenge.trim_ascii()).map_err(|_| SaslError::Challenge("it is no base 64"))?;
+                let scram = self.scram.as_mut().ok_or(SaslError::TooManyChallenges("SCRAM-SHA-256"))?;
+                match said {
+                    1 => scram.prove(&challenge, &self.secret)?,
+                    2 => {
+                        scram.verify(&challenge)?;
+                        Secret::new("")
+                    }
+                    _ => return Err(self.nothing_more()),
+                }
+            }
+            _ => return Err(self.nothing_more()),
+        };
+        Ok(in_base64(answer.reveal()))
+    }
+
+    /// Whether the server may say that the login succeeded.
+    ///
+    /// # Errors
+    /// [`SaslError::TooSoon`] before the client has said all it has to say, [`SaslError::NotProven`] when the mechanism has the server prove itself and it
+    /// did not.
+    pub fn finish(&self) -> Result<(), SaslError> {
+        let needed = if self.mechanism == Mechanism::Login { 2 } else { 1 };
+        if self.said < needed {
+            return Err(SaslError::TooSoon);
+        }
+        if self.scram.as_ref().is_some_and(|scram| !scram.is_verified()) { Err(SaslError::NotProven) } else { Ok(()) }
+    }
+
+    fn response(&self) -> Secret {
+        let (user, secret) = (self.user.as_str(), self.secret.reveal());
+        match self.mechanism {
+            Mechanism::Plain => Secret::new(format!("\0{user}\0{secret}")),
+            Mechanism::XOAuth2 => Secret::new(format!("user={user}\u{1}auth=Bearer {secret}\u{1}\u{1}")),
+            Mechanism::OAuthBearer => Secret::new(format!("n,a={},\u{1}auth=Bearer {secret}\u{1}\u{1}", sasl_name(user))),
+            Mechanism::ScramSha256 => Secret::new(self.scram.as_ref().map_or("", scram::Client::first)),
+            // No authorization identity: the server takes the one of the certificate.
+            Mechanism::External | Mechanism::Login => Secret::new(""),
+        }
+    }
+
+    fn nothing_more(&self) -> SaslError {
+        SaslError::TooManyChallenges(self.mechanism.name())
+    }
+}
+
+fn in_base64(text: &str) -> Secret {
+    Secret::new(BASE64_STANDARD.encode(text))
+}
+
+/// A comma and an equals sign have a meaning in SCRAM's and GS2's messages (RFC 5802 5.1).
+fn sasl_name(user: &str) -> Cow<'_, str> {
+    if user.contains([',', '=']) { user.replace('=', "=3D").replace(',', "=2C").into() } else { user.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(secret: &Secret) -> String {
+        String::from_utf8(BASE64_STANDARD.decode(secret.reveal()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn each_mechanism_says_what_its_rfc_shows() {
+        let mut plain = Exchange::new(Mechanism::Plain, "tim", &Secret::new("tanstaaftanstaaf")).unwrap();
+        assert_eq!(plain.initial().unwrap().reveal(), "AHRpbQB0YW5zdGFhZnRhbnN0YWFm"); // RFC 4616 4, RFC 4954 4.1
+        assert_eq!(plain.answer(b""), Err(SaslError::TooManyChallenges("PLAIN")));
+
+        let mut login = Exchange::new(Mechanism::Login, "me", &Secret::new("pw")).unwrap();
+        assert!(login.initial().is_none());
+        assert_eq!(decoded(&login.answer(b"VXNlcm5hbWU6").unwrap()), "me");
+        assert_eq!(decoded(&login.answer(b"UGFzc3dvcmQ6").unwrap()), "pw");
+        assert!(login.answer(b"").is_err());
+
+        let mut bearer = Exchange::new(Mechanism::OAuthBearer, "user=1@example.com", &Secret::new("token")).unwrap();
+        assert_eq!(decoded(&bearer.initial().unwrap()), "n,a=user=3D1@example.com,\u{1}auth=Bearer token\u{1}\u{1}");
+        assert_eq!(decoded(&bearer.answer(b"eyJzdGF0dXMiOiI0MDEifQ==").unwrap()), "\u{1}");
+        assert!(bearer.answer(b"").is_err());
+
+        let mut external = Exchange::new(Mechanism::External, "me", &Secret::new("")).unwrap();
+        assert_eq!(external.initial().unwrap().reveal(), "=");
+    }
+
+    #[test]
+    fn what_separates_the_fields_is_in_none_of_them() {
+        for mechanism in Mechanism::ALL {
+            assert!(Exchange::new(mechanism, "a\0b", &Secret::new("pw")).is_err(), "{mechanism:?}");
+            let refused = Exchange::new(mechanism, "a", &Secret::new("hunter\x002")).unwrap_err();
+            assert!(!refused.to_string().contains("hunter"));
+        }
+        assert!(Exchange::new(Mechanism::XOAuth2, "a\u{1}auth=Bearer x", &Secret::new("t")).is_err());
+    }
+}

@@ -1,0 +1,91 @@
+//! What was typed, kept from one session to the next, without secrets.
+
+use crate::host::without_secrets;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How many inputs are kept.
+pub const KEPT: usize = 2_000;
+
+/// Where the history is kept: `$XDG_STATE_HOME/postoffice/history`, by default below `~/.local/state`; `None` where there is no home.
+pub fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || absolute("HOME").map(|home| home.join(".local/state"));
+    let state = absolute("XDG_STATE_HOME").or_else(home).or_else(|| absolute("LOCALAPPDATA"))?;
+    Some(state.join("postoffice").join("history"))
+}
+
+/// The input as it is kept: each password and the like as `#<secret>`, which is not read back.
+pub fn kept(input: &str) -> String {
+    without_secrets(input.trim_end())
+}
+
+/// Makes the file and its folder, which only their owner can read.
+///
+/// # Errors
+/// What the system says.
+pub fn prepare(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    #[cfg(not(unix))]
+    drop(file);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_folder_is_the_users() {
+        let path_with =
+            |pairs: &'static [(&str, &str)]| path(|name| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned()));
+        assert_eq!(path_with(&[("XDG_STATE_HOME", "/s"), ("HOME", "/h")]), Some("/s/postoffice/history".into()));
+        assert_eq!(path_with(&[("XDG_STATE_HOME", "relative"), ("HOME", "/h")]), Some("/h/.local/state/postoffice/history".into()));
+        assert_eq!(path_with(&[("HOME", "")]), None);
+    }
+
+    #[test]
+    fn secrets_are_not_kept() {
+        for (typed, expected) in [
+            (
+                "(make-imap-connection \"h\" :user \"u\" :password \"sesame\")",
+                "(make-imap-connection \"h\" :user \"u\" :password #<secret>)",
+            ),
+            ("(setq password \"sesame\")", "(setq password #<secret>)"),
+            ("(f :password\n \"sesame\" :x \"y\")\n", "(f :password\n #<secret> :x \"y\")"),
+            (
+                "(send-smtp-auth \"h\" \"a\" \"b\" \"login\" \"sesame\" \"text\")",
+                "(send-smtp-auth \"h\" \"a\" \"b\" \"login\" #<secret> \"text\")",
+            ),
+            ("(f :password \"sesame", "(f :password #<secret>"),
+        ] {
+            assert_eq!(kept(typed), expected);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_reads_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a/postoffice/history");
+        prepare(&file).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        prepare(&file).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+    }
+}

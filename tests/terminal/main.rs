@@ -1,0 +1,10 @@
+//! The prompt in a real pseudo-terminal, as a user sees it: tmux types and shows the screen.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod completing;
+mod editing;
+mod interrupting;
+mod replies;
+mod screen;
