@@ -26,6 +26,18 @@ fn session() -> (Session, Arc<Sandbox>) {
     (session, sandbox)
 }
 
+#[test]
+fn every_name_has_a_value_once_it_is_mentioned() {
+    let (mut session, _sandbox) = session();
+    let names = session.host().names();
+    assert!(names.len() > 500, "{}", names.len());
+    for name in names {
+        let result = session.host().evaluate(&name, "test");
+        let is_form = |text: &str| text.ends_with("a form of the language is not a value");
+        assert!(result.as_ref().err().is_none_or(|report| is_form(&report.condition.message)), "{name}: {result:?}");
+    }
+}
+
 struct Parameters {
     required: Vec<&'static str>,
     optional: Vec<&'static str>,

@@ -831,6 +831,21 @@ fn catalog() -> Vec<Function> {
 }
 
 #[test]
+fn what_is_compiled_on_demand_can_be_redefined_at_any_time() {
+    // Before the first mention, and after callers were compiled.
+    assert_eq!(session().shows("(defun mapcar (f list) 'mine) (list (mapcar 1+ '(1)) (some 'evenp '(1 2)))"), "(mine t)");
+    let mut session = session();
+    assert_eq!(session.shows("(defun halves (list) (mapcar (lambda (n) (/ n 2)) list)) (halves '(2 4))"), "(1 2)");
+    assert_eq!(session.shows("(defun mapcar (f list) 'mine) (halves '(2 4))"), "mine");
+    // A native that is registered again.
+    let function = |number: i64| move |_: &Call<'_>| Ok(host::integer(number));
+    session.host.register_fn("answer", "()", "A number.", function(41));
+    assert_eq!(session.shows("(defun ask () (answer)) (ask)"), "41");
+    session.host.register_fn("answer", "()", "A number.", function(42));
+    assert_eq!(session.shows("(ask)"), "42");
+}
+
+#[test]
 fn natives_check_their_arguments() {
     let mut session = session();
     session.host.register(&catalog());

@@ -102,7 +102,7 @@ pub fn expander(data: &[u8]) {
     let Ok(forms) = read(text) else { return };
     let (mut expander, mut host) = (Expander::default(), NoHost::default());
     let is_place = |span: Span| text.get(span.start..span.end).is_some();
-    expander.announce(&forms, false, &mut host);
+    expander.announce(&forms, &mut host);
     for form in &forms {
         match expander.expand(form, false, &mut host) {
             Ok(output) => {

@@ -72,9 +72,9 @@ mb: a mailbox object. Returns t, also when the connection is closed or dead alre
         doc: "Runs the body with mb bound to a new connection, made with make-imap-connection's arguments, and closes it on every way out.
 Returns the value of the body's last form. Errors: those of make-imap-connection and of the body.",
         run: Run::Macro(
-            "(lambda (binding . body)
-               `(let ((,(car binding) (make-imap-connection ,@(cdr binding))))
-                  (unwind-protect (progn ,@body) (close-connection ,(car binding)))))",
+            "(syntax-rules ()
+               ((_ (mb . arguments) body ...)
+                (let ((mb (make-imap-connection . arguments))) (unwind-protect (progn body ...) (close-connection mb)))))",
         ),
     },
     native(
@@ -362,10 +362,11 @@ Returns t. Errors: :file when it cannot be written, :error-response when there i
 mb: a mailbox object of either kind. message: an integer. :uid  t takes message as a unique id. :peek  t leaves :\\\\seen alone.
 Returns the value of the body's last form. Errors: those of the body, :error-response when there is no such message.",
         run: Run::Macro(
-            "(lambda (binding . body)
-               `(let ((%mailbox ,(car binding)))
-                  (%begin-letter-sequence %mailbox ,@(cdr binding))
-                  (unwind-protect (progn ,@body) (%end-letter-sequence %mailbox))))",
+            "(syntax-rules ()
+               ((_ (mb . arguments) body ...)
+                (let ((mailbox mb))
+                  (%begin-letter-sequence mailbox . arguments)
+                  (unwind-protect (progn body ...) (%end-letter-sequence mailbox)))))",
         ),
     },
     native(
@@ -458,10 +459,11 @@ mb: a mailbox object. messages parts  as for fetch-parts; for fetch-letter \"bod
 :\\\\seen is set only for letters that the body has fetched without peeking; what was read ahead for nothing is dropped. When messages leave the mailbox meanwhile, or another is selected, the calls fetch as ever.
 Returns the value of the body's last form. Errors: those of the body and of fetch-parts.",
         run: Run::Macro(
-            "(lambda (binding . body)
-               `(let ((%mailbox ,(car binding)))
-                  (%begin-read-ahead %mailbox ,@(cdr binding))
-                  (unwind-protect (progn ,@body) (%end-read-ahead %mailbox))))",
+            "(syntax-rules ()
+               ((_ (mb . arguments) body ...)
+                (let ((mailbox mb))
+                  (%begin-read-ahead mailbox . arguments)
+                  (unwind-protect (progn body ...) (%end-read-ahead mailbox)))))",
         ),
     },
     native(
@@ -635,9 +637,9 @@ Errors: as for make-imap-connection; :authentication with [IN-USE] when another 
         doc: "Runs the body with pb bound to a new connection, made with make-pop-connection's arguments, and closes it on every way out; so what the body has marked is removed.
 Returns the value of the body's last form. Errors: those of make-pop-connection and of the body.",
         run: Run::Macro(
-            "(lambda (binding . body)
-               `(let ((,(car binding) (make-pop-connection ,@(cdr binding))))
-                  (unwind-protect (progn ,@body) (close-connection ,(car binding)))))",
+            "(syntax-rules ()
+               ((_ (mb . arguments) body ...)
+                (let ((mb (make-pop-connection . arguments))) (unwind-protect (progn body ...) (close-connection mb)))))",
         ),
     },
     native(
@@ -714,9 +716,9 @@ Errors: as for make-imap-connection.",
         doc: "Runs the body with s bound to a new connection, made with make-smtp-connection's arguments, and closes it on every way out.
 Returns the value of the body's last form. Errors: those of make-smtp-connection and of the body.",
         run: Run::Macro(
-            "(lambda (binding . body)
-               `(let ((,(car binding) (make-smtp-connection ,@(cdr binding))))
-                  (unwind-protect (progn ,@body) (close-connection ,(car binding)))))",
+            "(syntax-rules ()
+               ((_ (mb . arguments) body ...)
+                (let ((mb (make-smtp-connection . arguments))) (unwind-protect (progn body ...) (close-connection mb)))))",
         ),
     },
 ];

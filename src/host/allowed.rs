@@ -1,12 +1,8 @@
 //! The functions of the language that an untrusted script may call.
 
-use std::sync::Arc;
-
-use super::parameters::Parameters;
-use super::registry::Native;
-use super::value::{self, Value};
 use super::{Call, Host};
 use crate::condition::{Condition, Identifier};
+use crate::lisp::expander::global;
 
 /// Names of the interpreter's library, of the natives and of the prelude, sorted. Each has been looked at: it reaches nothing outside of the
 /// interpreter, or asks the [`crate::policy::Policy`] first (`load`, `open`, `probe-file`, `delete-file`, `getenv` and what calls them). A name
@@ -73,8 +69,8 @@ impl Host {
         !self.context.policy().is_untrusted() || NAMES.binary_search(&name).is_ok() || self.vouched.contains(name)
     }
 
-    /// A function that refuses to run.
-    pub(super) fn refusing(&mut self, name: &str) -> Value {
+    /// Makes a name a function that refuses to run.
+    pub(super) fn refuse(&mut self, name: &str) {
         let refuse = |call: &Call<'_>| {
             let message = format!(
                 "{}: not among the functions that an untrusted script may call; only running it without --untrusted allows that",
@@ -82,8 +78,9 @@ impl Host {
             );
             Err(Condition::new(Identifier::NotAllowed, message))
         };
-        let native = Native { name: name.into(), parameters: Parameters::parse("(&rest arguments)"), code: Some(Box::new(refuse)) };
-        self.wrap("s/%wrap", vec![value::shared_object(Arc::new(native), "#<native>")])
+        let native = self.native(name, "(&rest arguments)", Some(Box::new(refuse)));
+        self.put_on_demand(global(name), &format!("(s/%wrap {native})"));
+        self.expander.note_library(name);
     }
 
     /// Lets untrusted scripts call these functions, which are registered afterwards: they reach nothing that the [`crate::policy::Policy`] does not allow, or

@@ -11,6 +11,7 @@ use steel::steel_vm::primitives::{STEEL_META_MODULE, register_builtin_modules};
 use steel::{SteelErr, SteelVal};
 
 use super::objects::{Trail, Unbound};
+use super::on_demand::OnDemand;
 use super::panics::caught;
 use super::report::{Frame, Place, Source};
 use super::value::{Value, downcast, from_datum, shared_object};
@@ -65,6 +66,10 @@ pub(super) struct Engine {
     /// The places of calls out of scripts, by number.
     places: Vec<(Option<Arc<Source>>, Span)>,
     pending: Pending,
+    /// Definitions that wait to be mentioned.
+    pub on_demand: OnDemand,
+    /// Those that were mentioned: they run before what is pending.
+    demanded: String,
     /// What stopped a batch that had to run while a form was being expanded.
     pub stopped: Option<SteelErr>,
     /// The value of the last form that ran.
@@ -175,6 +180,8 @@ impl Engine {
             batches: Vec::new(),
             places: Vec::new(),
             pending: Pending::default(),
+            on_demand: OnDemand::default(),
+            demanded: String::new(),
             stopped: None,
             last: value::nil(),
             source: None,
@@ -198,10 +205,11 @@ impl Engine {
         self.steel.extract_value(emitted).ok().filter(|value| downcast::<Unbound>(value).is_none())
     }
 
-    /// The globals of scripts that have a value.
+    /// The globals of scripts that have a value, or will have one when they are mentioned.
     pub fn script_globals(&self) -> Vec<String> {
         let names = self.steel.globals().iter().filter_map(|name| names::script_name(name.resolve())).collect::<Vec<_>>();
-        names.into_iter().filter(|name| self.global(&names::global(name)).is_some()).collect()
+        let bound = names.into_iter().filter(|name| self.global(&names::global(name)).is_some());
+        bound.chain(self.on_demand.globals().filter_map(|global| names::script_name(global))).collect()
     }
 
     pub fn set_global(&mut self, emitted: &str, value: Value) {
@@ -240,15 +248,10 @@ impl Engine {
         if self.pending.forms >= BATCH { self.flush() } else { Ok(()) }
     }
 
-    /// Adds text of the system's own.
-    pub fn add_raw(&mut self, text: &str) -> Result<(), SteelErr> {
-        if self.pending.text.is_empty() {
-            self.pending.text = format!(";{}\n", self.batches.len());
-        }
-        self.pending.text.push_str(text);
-        self.pending.text.push('\n');
-        self.pending.forms += 1;
-        if self.pending.forms >= BATCH { self.flush() } else { Ok(()) }
+    /// Adds text of the system's own, which runs before what is pending.
+    pub fn add_demanded(&mut self, text: &str) {
+        self.demanded.push_str(text);
+        self.demanded.push('\n');
     }
 
     /// Compiles and runs what was added.
@@ -256,6 +259,7 @@ impl Engine {
     /// # Errors
     /// The first form that fails; those before it have run.
     pub fn flush(&mut self) -> Result<(), SteelErr> {
+        self.run_demanded()?;
         let pending = std::mem::take(&mut self.pending);
         if pending.forms == 0 {
             return Ok(());
@@ -266,6 +270,18 @@ impl Engine {
         if let Some(value) = values.into_iter().next_back() {
             self.last = value;
         }
+        Ok(())
+    }
+
+    /// Runs the definitions that were mentioned. If an interrupt stops them they run again: they only define.
+    fn run_demanded(&mut self) -> Result<(), SteelErr> {
+        if self.demanded.is_empty() {
+            return Ok(());
+        }
+        let steel = &mut self.steel;
+        let text = self.demanded.clone();
+        guarded(|| steel.compile_and_run_raw_program(text))?;
+        self.demanded.clear();
         Ok(())
     }
 
@@ -319,7 +335,7 @@ impl Engine {
 
 impl Hooks for Engine {
     fn is_bound(&mut self, global: &str) -> bool {
-        self.global(global).is_some()
+        self.on_demand.contains(global) || self.global(global).is_some()
     }
 
     fn declare(&mut self, global: &str, name: &str) {
@@ -346,7 +362,7 @@ impl Hooks for Engine {
     }
 
     fn needs_place(&mut self, global: &str) -> bool {
-        matches!(self.steel.extract_value(global), Ok(SteelVal::Closure(_)))
+        self.on_demand.contains(global) || matches!(self.steel.extract_value(global), Ok(SteelVal::Closure(_)))
     }
 
     fn signature(&mut self, name: &str) -> Option<String> {

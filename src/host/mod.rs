@@ -12,6 +12,7 @@ mod limit;
 mod messages;
 mod natives;
 mod objects;
+mod on_demand;
 mod panics;
 mod parameters;
 mod registry;
@@ -44,12 +45,13 @@ pub use value::{
 };
 
 use crate::condition::{Condition, Identifier};
-use crate::lisp::expander::{Expander, global, names, system_global};
+use crate::lisp::expander::{Expander, Hooks, announced, global, names, native_global, system_global};
 use crate::lisp::{Datum, Node, Span, reader};
 use crate::policy::Policy;
 use context::Time;
 use engine::Engine;
 use objects::Trail;
+use on_demand::Definition;
 use parameters::Parameters;
 use registry::{Code, Native};
 use report::Source;
@@ -92,6 +94,9 @@ const LOADING_LIMIT: usize = 50;
 
 const PRELUDE: &str = include_str!("prelude.scm");
 
+/// What the host itself calls, after an error too.
+const ROOTS: &str = "s/%take-flight s/%run-cleanups s/%reset";
+
 impl Host {
     /// A host with the language and nothing else; [`Host::register`] adds the application's functions.
     ///
@@ -104,18 +109,20 @@ impl Host {
             host.engine.set_global(&system_global(name), value);
             host.expander.note_system(name);
         }
-        let broken = |report: Report| Condition::new(Identifier::ProgramError, format!("the prelude does not load: {report}"));
-        host.run_source(PRELUDE, "prelude", true).map_err(broken)?;
         for (name, value) in host.engine.library() {
             host.publish(&name, value);
         }
-        for name in host.expander.system_names() {
-            if !name.starts_with('%')
-                && let Some(value) = host.engine.global(&system_global(&name))
-            {
-                host.publish(&name, value);
+        for (name, value) in natives::table() {
+            if !name.starts_with('%') {
+                host.publish(name, value);
             }
         }
+        let broken = |message: String| Condition::new(Identifier::ProgramError, format!("the prelude does not load: {message}"));
+        for form in reader::read(PRELUDE).map_err(|error| broken(error.message))? {
+            host.define_system(&form).map_err(|report| broken(report.to_string()))?;
+        }
+        host.demand(ROOTS).map_err(|report| broken(report.to_string()))?;
+        host.engine.flush().map_err(|error| broken(error.to_string()))?;
         // The prelude has the interpreter's `car` and `cdr`, scripts Common Lisp's.
         for (name, own) in [("car", "%car"), ("cdr", "%cdr")] {
             let value = host.engine.global(&system_global(own)).unwrap_or_else(nil);
@@ -129,9 +136,61 @@ impl Host {
 
     /// Makes a value of the system a global of scripts. An untrusted script gets it only if it is on the list.
     fn publish(&mut self, name: &str, value: Value) {
-        let value = if self.may_call(name) { value } else { self.refusing(name) };
-        self.engine.set_global(&global(name), value);
-        self.expander.note_library(name);
+        if self.may_call(name) {
+            self.engine.set_global(&global(name), value);
+            self.expander.note_library(name);
+        } else {
+            self.refuse(name);
+        }
+    }
+
+    /// Makes a global of scripts of what this emitted text evaluates to, once a script mentions it.
+    fn publish_on_demand(&mut self, name: &str, text: &str) {
+        if self.may_call(name) {
+            self.put_on_demand(global(name), text);
+            self.expander.note_library(name);
+        } else {
+            self.refuse(name);
+        }
+    }
+
+    fn put_on_demand(&mut self, global: String, text: &str) {
+        let text = format!("(set! {global} {text})");
+        self.engine.on_demand.put(global, Definition::Text(text));
+    }
+
+    /// Keeps a definition of the system's own until it is mentioned, or defines a macro.
+    fn define_system(&mut self, form: &Node) -> Result<(), Report> {
+        let mut defined = None;
+        announced(form, &mut |name| defined = Some(name.clone()));
+        let Some(name) = defined else {
+            let expanded = self.expander.expand(form, true, &mut self.engine);
+            return expanded.map(drop).map_err(|error| Report::of(program_error(error.message), None));
+        };
+        self.expander.note_system(&name);
+        self.engine.on_demand.put(system_global(&name), Definition::Form(form.clone()));
+        if !name.starts_with('%') {
+            self.publish_on_demand(&name, &system_global(&name));
+        }
+        Ok(())
+    }
+
+    /// Compiles the waiting definitions that a text mentions, and before them those that they mention.
+    fn demand(&mut self, text: &str) -> Result<(), Report> {
+        for global in self.engine.on_demand.mentioned(text) {
+            let Some(definition) = self.engine.on_demand.take(&global) else { continue };
+            let text = match definition {
+                Definition::Text(text) => text,
+                Definition::Form(form) => {
+                    let expanded = self.expander.expand(&form, true, &mut self.engine);
+                    expanded.map_err(|error| Report::of(program_error(error.message), None))?.text
+                }
+            };
+            self.engine.declare(&global, &global);
+            self.demand(&text)?;
+            self.engine.add_demanded(&text);
+        }
+        Ok(())
     }
 
     fn document(&mut self, name: &str, lambda_list: &str, doc: &str) {
@@ -152,41 +211,37 @@ impl Host {
     /// As [`Host::register`].
     pub fn register_around(&mut self, functions: &[Function], around: fn(&Call<'_>, NativeCode) -> Result<Value, Condition>) {
         for function in functions {
-            self.document(function.name, function.lambda_list, function.doc);
-            if !self.may_call(function.name) {
-                self.publish(function.name, nil());
-                continue;
-            }
+            let name = function.name;
+            self.document(name, function.lambda_list, function.doc);
             match &function.run {
+                _ if !self.may_call(name) => self.refuse(name),
                 Run::Native(code) => {
                     let code = *code;
-                    self.register_code(function.name, function.lambda_list, Some(Box::new(move |call| around(call, code))));
+                    self.register_code(name, function.lambda_list, Some(Box::new(move |call| around(call, code))));
                 }
                 Run::Scheme(text) => {
-                    let form = format!("(define {} {text})", function.name);
-                    self.run_own(&form, function.name);
-                    let native = Native { name: function.name.into(), parameters: Parameters::parse(function.lambda_list), code: None };
-                    let code = self.engine.global(&system_global(function.name)).unwrap_or_else(nil);
-                    let checked = self.wrap("s/%wrap-checked", vec![value::shared_object(Arc::new(native), "#<native>"), code]);
-                    self.publish(function.name, checked);
+                    self.define_own(&format!("(define {name} {text})"), name);
+                    let native = self.native(name, function.lambda_list, None);
+                    self.publish_on_demand(name, &format!("(s/%wrap-checked {native} {})", system_global(name)));
                 }
                 Run::Macro(text) if text.trim_start().starts_with("(syntax-rules") => {
-                    self.run_own(&format!("(define-syntax {} {text})", function.name), function.name);
+                    self.define_own(&format!("(define-syntax {name} {text})"), name);
                 }
                 Run::Macro(text) => {
-                    let procedure = format!("%macro-{}", function.name);
-                    self.run_own(&format!("(define {procedure} {text})"), function.name);
-                    self.expander.define_procedure_macro(function.name, &system_global(&procedure));
+                    let procedure = format!("%macro-{name}");
+                    self.define_own(&format!("(define {procedure} {text})"), name);
+                    self.demand(&system_global(&procedure)).unwrap_or_else(|report| panic!("{name}: {report}"));
+                    self.expander.define_procedure_macro(name, &system_global(&procedure));
                 }
                 Run::Alias(target) => {
-                    if !self.expander.alias_macro(function.name, target) {
-                        let value = self.engine.global(&global(target)).unwrap_or_else(nil);
-                        self.engine.set_global(&system_global(function.name), value.clone());
-                        self.expander.note_system(function.name);
-                        self.publish(function.name, value);
+                    if !self.expander.alias_macro(name, target) {
+                        self.expander.note_system(name);
+                        self.put_on_demand(system_global(name), &global(target));
+                        self.publish_on_demand(name, &global(target));
                     }
                 }
             }
+            self.renew(name);
         }
     }
 
@@ -200,31 +255,47 @@ impl Host {
     ) {
         self.document(name, lambda_list, doc);
         self.register_code(name, lambda_list, Some(Box::new(code)));
+        self.renew(name);
     }
 
     fn register_code(&mut self, name: &str, lambda_list: &str, code: Option<Box<Code>>) {
-        let native = Native { name: name.into(), parameters: Parameters::parse(lambda_list), code };
-        let wrapped = self.wrap("s/%wrap", vec![value::shared_object(Arc::new(native), "#<native>")]);
-        if !self.may_call(name) {
-            return self.publish(name, wrapped);
+        let native = self.native(name, lambda_list, code);
+        let wrapped = format!("(s/%wrap {native})");
+        if self.may_call(name) {
+            self.put_on_demand(system_global(name), &wrapped);
+            self.expander.note_system(name);
+            self.publish_on_demand(name, &system_global(name));
+        } else {
+            self.refuse(name);
         }
-        self.engine.set_global(&system_global(name), wrapped.clone());
-        self.expander.note_system(name);
-        self.publish(name, wrapped);
     }
 
-    fn wrap(&mut self, wrapper: &str, arguments: Vec<Value>) -> Value {
-        self.engine.call(wrapper, arguments).unwrap_or_else(|_| nil())
+    /// The emitted global that holds a native.
+    fn native(&mut self, name: &str, lambda_list: &str, code: Option<Box<Code>>) -> String {
+        let native = Native { name: name.into(), parameters: Parameters::parse(lambda_list), code };
+        let emitted = native_global(name);
+        self.engine.set_global(&emitted, value::shared_object(Arc::new(native), "#<native>"));
+        emitted
     }
 
-    fn run_own(&mut self, text: &str, name: &str) {
-        if let Err(report) = self.run_source(text, name, true) {
-            panic!("{name}: its own text does not load: {report}");
+    /// Defines a name again that scripts have mentioned already.
+    fn renew(&mut self, name: &str) {
+        let global = global(name);
+        if self.engine.global(&global).is_some() {
+            self.demand(&global).unwrap_or_else(|report| panic!("{name}: {report}"));
+        }
+    }
+
+    fn define_own(&mut self, text: &str, name: &str) {
+        let broken = |message: String| -> ! { panic!("{name}: its own text does not load: {message}") };
+        for form in reader::read(text).unwrap_or_else(|error| broken(error.message)) {
+            self.define_system(&form).unwrap_or_else(|report| broken(report.to_string()));
         }
     }
 
     /// Sets a global variable of scripts.
     pub fn define(&mut self, name: &str, value: Value) {
+        self.engine.on_demand.take(&global(name));
         self.engine.set_global(&global(name), value);
     }
 
@@ -238,7 +309,7 @@ impl Host {
         if self.context.time_left().get() != Time::Left {
             return Err(self.interruption(None));
         }
-        let result = self.run_source(source, source_name, false);
+        let result = self.run_source(source, source_name);
         result.map_err(|report| {
             self.recover();
             report.redacted(&self.context)
@@ -285,44 +356,43 @@ impl Host {
         values.and_then(|values| value::elements(&values)).unwrap_or_else(|| vec![last])
     }
 
-    fn run_source(&mut self, text: &str, name: &str, system: bool) -> Result<Value, Report> {
+    fn run_source(&mut self, text: &str, name: &str) -> Result<Value, Report> {
         let context = self.context.clone();
         let result = natives::with_context(&context, || {
             let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
             let forms = reader::read(text).map_err(|error| Report::of(program_error(error.message), Some(source.place(error.span))))?;
             self.engine.last = nil();
-            self.engine.source = if system { None } else { Some(source.clone()) };
+            self.engine.source = Some(source.clone());
             self.engine.call("s/%forget-values", Vec::new()).ok();
-            self.expander.announce(&forms, system, &mut self.engine);
+            self.expander.announce(&forms, &mut self.engine);
             for form in &forms {
-                self.run_form(form, system, &source)?;
+                self.run_form(form, &source)?;
             }
             self.engine.flush().map_err(|error| self.report(error))?;
             Ok(self.engine.last.clone())
         });
-        if result.is_err() && !system {
+        if result.is_err() {
             // The message may show what the text says.
             secrets::texts(text).iter().for_each(|secret| self.context.keep_secret(secret));
         }
         result
     }
 
-    fn run_form(&mut self, form: &Node, system: bool, source: &Arc<Source>) -> Result<(), Report> {
+    fn run_form(&mut self, form: &Node, source: &Arc<Source>) -> Result<(), Report> {
         if self.context.interrupted() {
             self.engine.discard();
             return Err(self.interruption(None));
         }
-        if !system
-            && let Some([head, path]) = form.as_list()
+        if let Some([head, path]) = form.as_list()
             && head.is_named("load")
             && self.engine.global(&global("load")).is_some_and(|value| self.library_load(&value))
         {
             return self.load(path, form.span, source);
         }
-        match self.expander.expand(form, system, &mut self.engine) {
+        match self.expander.expand(form, false, &mut self.engine) {
             Ok(output) => {
-                let added = if system { self.engine.add_raw(&output.text) } else { self.engine.add(output) };
-                added.map_err(|error| self.report(error))
+                self.demand(&output.text)?;
+                self.engine.add(output).map_err(|error| self.report(error))
             }
             Err(error) => {
                 if let Some(error) = self.engine.stopped.take() {
@@ -345,7 +415,7 @@ impl Host {
     /// `(load "file")` at top level: runs the forms of the file, whose path is relative to the current folder.
     fn load(&mut self, path: &Node, span: Span, source: &Arc<Source>) -> Result<(), Report> {
         self.engine.flush().map_err(|error| self.report(error))?;
-        self.run_form(path, false, source)?;
+        self.run_form(path, source)?;
         self.engine.flush().map_err(|error| self.report(error))?;
         let wrong = |condition: Condition| Report::of(condition, Some(place_of(source, span)));
         let last = self.engine.last.clone();
@@ -361,7 +431,7 @@ impl Host {
         let text = String::from_utf8_lossy(&bytes);
         self.loading += 1;
         let has_last_value = std::mem::take(&mut self.expander.has_last_value);
-        let result = self.run_source(&text, path, false);
+        let result = self.run_source(&text, path);
         self.expander.has_last_value = has_last_value;
         self.loading -= 1;
         self.engine.source = Some(source.clone());

@@ -16,7 +16,7 @@ const CORE: &[&str] =
     &["if", "quote", "lambda", "define", "set!", "setq", "let", "begin", "progn", "quasiquote", "defun", "defmacro", "define-syntax"];
 
 /// The names that a top-level form will define.
-pub(super) fn announced(form: &Node, found: &mut dyn FnMut(&Arc<str>)) {
+pub fn announced(form: &Node, found: &mut dyn FnMut(&Arc<str>)) {
     let Some([head, rest @ ..]) = form.as_list() else { return };
     let Some(head) = head.as_symbol() else { return };
     match (&*head.name, rest) {

@@ -25,7 +25,8 @@ use std::sync::Arc;
 
 use super::datum::Datum;
 use super::node::{Kind, Node, Span, Symbol};
-pub use names::{global, system_global};
+pub use definitions::announced;
+pub use names::{global, native_global, system_global};
 pub use output::{Output, Place, locate};
 pub use scope::Scope;
 use scope::{Binding, Mark, Meaning};
@@ -136,17 +137,10 @@ impl Default for Expander {
 }
 
 impl Expander {
-    /// Notes what `forms` will define at top level, so that functions may refer to what comes later. Call it before [`Expander::expand`].
-    pub fn announce(&mut self, forms: &[Node], system: bool, hooks: &mut dyn Hooks) {
+    /// Notes what `forms` of a script will define at top level, so that functions may refer to what comes later. Call it before [`Expander::expand`].
+    pub fn announce(&mut self, forms: &[Node], hooks: &mut dyn Hooks) {
         for form in forms {
-            definitions::announced(form, &mut |name| {
-                if system {
-                    self.system.insert(name.clone());
-                    hooks.declare(&system_global(name), name);
-                } else {
-                    hooks.declare(&global(name), name);
-                }
-            });
+            announced(form, &mut |name| hooks.declare(&global(name), name));
         }
     }
 
@@ -182,11 +176,6 @@ impl Expander {
     /// Notes a name that the host defines for the system.
     pub fn note_system(&mut self, name: &str) {
         self.system.insert(name.into());
-    }
-
-    /// The names that the system defines.
-    pub fn system_names(&self) -> Vec<String> {
-        self.system.iter().map(|name| name.to_string()).collect()
     }
 
     /// Notes a name that scripts find defined.

@@ -55,6 +55,11 @@ pub fn system_global(name: &str) -> String {
     mangled("s/", name)
 }
 
+/// The emitted name of a native of the application, without its wrapper.
+pub fn native_global(name: &str) -> String {
+    mangled("n/", name)
+}
+
 /// The emitted name of the procedure behind a `defmacro`.
 pub fn macro_global(name: &str) -> String {
     mangled("m/", name)
