@@ -72,6 +72,10 @@ fn send<P: Protocol>(session: &mut P, told: &mut Told) {
 /// The answers to the bytes whole, byte by byte and in odd chunks are the same.
 pub fn same_in_any_chunks(bytes: &[u8], mut tell_in_chunks: impl FnMut(usize) -> Told) {
     let whole = tell_in_chunks(bytes.len());
+    // That a reply was there before its command is seen only where it has come already.
+    if whole.error.as_deref() == Some("a command succeeded before it was wholly sent") {
+        return;
+    }
     for size in [1, 7] {
         assert_eq!(tell_in_chunks(size), whole, "in chunks of {size}");
     }

@@ -62,6 +62,14 @@ fn tokens(tokens: &mut Tokens<'_>) -> Result<String, String> {
             // What imap-codec knows the meaning of, it writes in capitals.
             string => format!("\"{}\"", known_in_lower_case(&string.bytes().unwrap_or_default())),
         });
+        // imap-codec writes the one language of a body as a list.
+        if let [.., open, string, close] = &shown[..]
+            && (&**open, &**close) == ("(", ")")
+            && string.starts_with('"')
+        {
+            shown.pop();
+            shown.remove(shown.len() - 2);
+        }
     }
     Ok(shown.join(" "))
 }

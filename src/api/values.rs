@@ -4,6 +4,7 @@ use super::flags::flag_value;
 use crate::client::Error;
 use crate::host::{self, Value};
 use crate::proto::Limits;
+use crate::proto::imap::tokens::Place;
 use crate::proto::imap::{Data, Token, Tokens};
 use std::borrow::Cow;
 
@@ -58,7 +59,7 @@ fn value(
 ) -> Result<Value, Error> {
     let most = limits.values;
     // The values of all lists that are open, and where each list begins.
-    let (mut values, mut open): (Vec<Value>, Vec<usize>) = (Vec::new(), Vec::new());
+    let (mut values, mut open): (Vec<Value>, Vec<(usize, Place)>) = (Vec::new(), Vec::new());
     let mut token = first;
     loop {
         *count += 1;
@@ -67,13 +68,19 @@ fn value(
         }
         let value = match token {
             Token::Open => {
-                open.push(values.len());
+                open.push((values.len(), tokens.place()));
                 token = tokens.expect_token()?;
                 continue;
             }
             Token::Close => {
-                let start = open.pop().ok_or_else(|| tokens.malformed("a closing parenthesis where a value is expected"))?;
-                host::list_of(values.drain(start..))
+                let (start, first) = open.pop().ok_or_else(|| tokens.malformed("a closing parenthesis where a value is expected"))?;
+                let list = host::list_of(values.drain(start..));
+                let behind = tokens.place();
+                while !open.is_empty() && *count < most && tokens.repeats(first, behind) {
+                    *count += 1;
+                    values.push(list.clone());
+                }
+                list
             }
             Token::Atom(atom) if atom.first() == Some(&b'\\') || (atoms_are_flags && !open.is_empty()) => {
                 flag_value(&String::from_utf8_lossy(atom))
@@ -188,6 +195,26 @@ mod tests {
         ];
         for (bytes, expected) in table {
             assert_eq!(text(bytes), *expected, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_list_that_comes_again_is_the_same_value() {
+        for (data, shown) in [
+            ("((a b) (a b) (a b) (a))", "((\"a\" \"b\") (\"a\" \"b\") (\"a\" \"b\") (\"a\"))"),
+            ("(((\"x\" 1)) ((\"x\" 1)) ((\"x\" 1) 2))", "(((\"x\" 1)) ((\"x\" 1)) ((\"x\" 1) 2))"),
+            ("(() () NIL)", "(nil nil nil)"),
+            ("((a)(a) (a)b)", "((\"a\") (\"a\") (\"a\") \"b\")"),
+            ("(({1}\r\nx) ({1}\r\nx) ({1}\r\ny))", "((\"x\") (\"x\") (\"y\"))"),
+        ] {
+            let mut frame = crate::proto::imap::frame::Frame::new(Limits::default());
+            frame.push(format!("* X {data}\r\n").as_bytes());
+            frame.advance().unwrap();
+            let mut tokens = Tokens::new(frame.response(), 4, 9);
+            let (first, mut count) = (tokens.expect_token().unwrap(), 0);
+            let made = value(&mut tokens, first, Texts::Strings, false, &Limits::default(), &mut count).unwrap();
+            assert_eq!(crate::lisp::printer::readably(&host::to_datum(&made)), shown, "{data}");
+            assert_eq!(tokens.next_token().unwrap(), None, "{data}");
         }
     }
 

@@ -84,6 +84,13 @@ pub struct Tokens<'a> {
     max_depth: usize,
 }
 
+/// A place in a response.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    at: usize,
+    literals: usize,
+}
+
 impl<'a> Tokens<'a> {
     /// Starts at byte `at` of the response.
     pub fn new(raw: Raw<'a>, at: usize, max_depth: usize) -> Self {
@@ -98,6 +105,24 @@ impl<'a> Tokens<'a> {
     /// What is left, as bytes; for text that has no token structure.
     pub fn rest(&self) -> &'a [u8] {
         &self.bytes[self.at..]
+    }
+
+    /// The place that has been reached, for [`Tokens::repeats`].
+    pub fn place(&self) -> Place {
+        Place { at: self.at, literals: self.literals.len() }
+    }
+
+    /// Reads over a list if it is, byte for byte, the one between two places, the first behind that one's opening parenthesis. Envelopes give the
+    /// same addresses as From, Sender and Reply-To.
+    pub fn repeats(&mut self, first: Place, behind: Place) -> bool {
+        let repeated = first.literals == behind.literals
+            && first.at > 0
+            && self.bytes.get(self.at) == Some(&b' ')
+            && self.bytes[self.at + 1..].starts_with(&self.bytes[first.at - 1..behind.at]);
+        if repeated {
+            self.at += 1 + behind.at - (first.at - 1);
+        }
+        repeated
     }
 
     /// The next token; `None` at the end of the response, when all parentheses are closed.
