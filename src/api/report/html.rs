@@ -48,8 +48,8 @@ fn totals(picture: &Picture) -> String {
     text += &total("Unseen", data(picture.unseen, &number(picture.unseen)));
     text += &total(if picture.more_senders { "Senders, at least" } else { "Senders" }, data(picture.senders, &number(picture.senders)));
     if let Some((first, last)) = picture.days {
-        text += &total("First", day(first));
-        text += &total("Last", day(last));
+        text += &total("First letter", day(first));
+        text += &total("Last letter", day(last));
     }
     text + "</dl>\n"
 }
@@ -75,13 +75,14 @@ fn chart(chart: &Chart) -> String {
     format!(
         "<section>\n<table>\n<caption><h2>{title}</h2></caption>\n<thead><tr><th scope=\"col\">{of}</th>{}{}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</section>\n",
         head("Letters"),
-        head("Size")
+        head("Total size")
     )
 }
 
 /// What the row is about; each text is on its own for the direction in which it is written.
 fn label(row: &Row) -> String {
-    let label = escape(&row.label);
+    // An address that is too long is broken where it has parts.
+    let label = escape(&row.label).replace('@', "<wbr>@").replace('.', ".<wbr>");
     match &row.name {
         Some(name) => format!("<bdi>{}</bdi> <bdi class=\"address\">{label}</bdi>", escape(name)),
         None => format!("<bdi>{label}</bdi>"),

@@ -141,7 +141,7 @@ fn by_size(tally: &Tally) -> Chart {
         (start, Some(end)) => format!("{} to {}", short(start), short(*end)),
     };
     let rows = tally.sizes.iter().enumerate().map(|(class, count)| Row::new(label(class), *count)).collect();
-    Chart { title: "By size", of: "Size", rows }
+    Chart { title: "By size", of: "Size of a letter", rows }
 }
 
 /// `10 kB`, for a round number.
