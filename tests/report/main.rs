@@ -7,12 +7,14 @@ mod browser;
 
 use jiff::{Timestamp, tz::TimeZone};
 use postoffice::command::{Setup, attach};
+use postoffice::proto::imap::flag::Flag;
 use postoffice::repl::Session;
 use postoffice::sandbox::{Letter, Options, Sandbox};
 use postoffice::transport::Connector;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use support::Server;
 use support::script::{Peer, Script};
 
 /// Letters and bytes.
@@ -122,6 +124,47 @@ fn the_numbers_are_those_of_the_store() {
     let some = Expected::told(&report(&mut session, ":top 1000 :uid t :messages '((:seq 3 5) 9 (:seq 990 :*))"));
     let of = |letter: &&Letter| (3..=5).contains(&letter.uid) || letter.uid == 9 || letter.uid >= 990;
     assert_eq!(some, Expected::of(&letters.iter().filter(of).cloned().collect::<Vec<_>>()));
+}
+
+#[test]
+fn every_server_gives_the_same_report() {
+    // Servers tell dates in a zone of their own; these are in the same month in all of them.
+    let letters = [
+        ("From: =?utf-8?Q?J=C3=B6rg?= <Joerg@Example.org>\r\nSubject: one\r\n\r\nx\r\n", "13-Sep-1999 11:36:26 +0000", "\\Seen"),
+        ("From: friends: ann@example.org, joe@example.org;\r\n\r\nx\r\n", "15-Dec-1999 23:59:59 -0700", "\\Flagged"),
+        ("Subject: nobody\r\n\r\nx\r\n", "15-Jan-2000 00:00:00 +0000", "\\Seen"),
+        ("From:\r\n \"a (\\\"quoted\\\") name\"\r\n\t<joerg@example.ORG>\r\n\r\nx\r\n", " 5-Feb-2000 12:00:00 +0000", "\\Answered"),
+    ];
+    let mut reports = Vec::new();
+    for server in [Some(Server::sandbox(support::empty())), Server::dovecot()].into_iter().flatten() {
+        let mut client = server.connect();
+        for (letter, date, flag) in letters {
+            client.append("INBOX", &[Flag::new(flag).unwrap()], Some(date), letter.as_bytes()).unwrap();
+        }
+        client.close();
+        let mut session = Session::new(Vec::new()).unwrap();
+        attach(session.host(), &Setup { connector: Connector::default(), router: None, limits: Default::default() });
+        let connect =
+            format!("(make-imap-connection \"127.0.0.1\" :user {:?} :password {:?} :port {})", server.user, server.password, server.port);
+        for form in [format!("(setq mb {connect})"), "(select-mailbox mb \"inbox\")".to_owned()] {
+            assert!(session.evaluate(&form).result.is_ok());
+        }
+        let told = report(&mut session, "");
+        assert_eq!(told[0]["unseen"], 2, "{}", server.name);
+        assert_eq!(
+            told[1]["senders"][0].as_array().unwrap()[..3],
+            [json!("joerg@example.org"), json!("J\u{f6}rg"), json!(2)],
+            "{}",
+            server.name
+        );
+        assert_eq!(told[1]["senders"][1][0], "ann@example.org", "{}", server.name);
+        assert_eq!(told[1]["months"].as_array().unwrap().len(), 4, "{}: {told}", server.name);
+        let Value::Object(mut totals) = told[0].clone() else { panic!("{told}") };
+        totals.remove("first");
+        totals.remove("last");
+        reports.push((totals, told[1].clone()));
+    }
+    assert!(reports.windows(2).all(|pair| pair[0] == pair[1]), "{reports:#?}");
 }
 
 #[test]
