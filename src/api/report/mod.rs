@@ -12,6 +12,7 @@ use super::files::write_whole;
 use super::mailbox::{asked_count, on_mailbox, progress};
 use super::sets::{EXPECTED, message_set, truth};
 use super::tables::print;
+use crate::client::{Error, ImapClient};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
 use crate::proto::imap::SequenceSet;
@@ -48,21 +49,11 @@ pub(super) fn mailbox_report(call: &Call<'_>) -> Result<Value, Condition> {
 /// The selected mailbox's name, and what its letters add up to.
 fn count(call: &Call<'_>, messages: Option<SequenceSet>, uid: bool) -> Result<(String, Tally), Condition> {
     on_mailbox(call, |client| {
-        let mut tally = Tally::default();
-        let is_empty = |selected: &crate::proto::imap::SelectedMailbox| selected.exists == 0;
-        if messages.is_none() && client.selected().is_some_and(is_empty) {
-            client.noop()?; // letters may have come since
-        }
-        let messages = match messages {
-            Some(messages) => messages,
-            // Servers differ in what they say of `1:*` where there is nothing.
-            None if client.selected().is_some_and(is_empty) => SequenceSet::new(),
-            None => every_message(),
-        };
+        let messages = messages.map_or_else(|| every_message(client), Ok)?;
+        let (mut tally, mut counted) = (Tally::default(), Counted::default());
+        let progress = progress(call);
+        progress.expect_messages(asked_count(client, &messages, uid));
         if !messages.is_empty() {
-            let progress = progress(call);
-            progress.expect_messages(asked_count(client, &messages, uid));
-            let mut counted = Counted::default();
             client.fetch(&messages, answer::ITEMS, uid, &mut |data| {
                 if let Some((number, letter)) = answer::read(data, uid)?
                     && counted.insert(number)
@@ -77,10 +68,17 @@ fn count(call: &Call<'_>, messages: Option<SequenceSet>, uid: bool) -> Result<(S
     })
 }
 
-fn every_message() -> SequenceSet {
+/// `1:*`, or the empty set where there is nothing: servers differ in what they say of `1:*` then.
+fn every_message(client: &mut ImapClient) -> Result<SequenceSet, Error> {
+    let is_empty = |client: &ImapClient| client.selected().is_some_and(|selected| selected.exists == 0);
+    if is_empty(client) {
+        client.noop()?; // letters may have come since
+    }
     let mut every = SequenceSet::new();
-    every.push_range(Bound::Number(NonZeroU32::MIN), Bound::Last);
-    every
+    if !is_empty(client) {
+        every.push_range(Bound::Number(NonZeroU32::MIN), Bound::Last);
+    }
+    Ok(every)
 }
 
 /// The first value: few enough numbers that they do not bury the picture.
