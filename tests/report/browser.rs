@@ -72,20 +72,24 @@ fn measured(page: &str, width: u32, dark: bool) -> Option<serde_json::Value> {
 
 /// The document as it is when everything has been loaded.
 fn dumped(file: &Path, folder: &Path, dark: bool) -> Option<String> {
-    let output = Command::new("chromium")
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"])
-        .args(["--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1400,900"])
-        .arg(format!("--user-data-dir={}", folder.join("profile").display()))
-        .arg(format!("--blink-settings=preferredColorScheme={}", u32::from(!dark)))
-        .arg("--dump-dom")
-        .arg(format!("file://{}", file.display()))
-        .output();
+    // Debian's name and Fedora's.
+    let output = ["chromium", "chromium-browser"].into_iter().find_map(|name| {
+        Command::new(name)
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"])
+            .args(["--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1400,900"])
+            .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+            .arg(format!("--blink-settings=preferredColorScheme={}", u32::from(!dark)))
+            .arg("--dump-dom")
+            .arg(format!("file://{}", file.display()))
+            .output()
+            .ok()
+    });
     match output {
-        Ok(output) => {
+        Some(output) => {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             Some(String::from_utf8(output.stdout).unwrap())
         }
-        Err(_) => {
+        None => {
             assert!(std::env::var("POSTOFFICE_REAL_SERVERS").is_err(), "chromium is missing");
             None
         }
