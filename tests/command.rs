@@ -392,6 +392,25 @@ fn the_readmes_script_prints_what_the_readme_says() {
 }
 
 #[test]
+fn the_readmes_report_on_ten_thousand_letters_is_what_comes() {
+    let readme = include_str!("../README.md");
+    let section = readme.split("## A picture of a mailbox\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let indented: Vec<&str> = section.lines().filter(|line| line.is_empty() || line.starts_with("    ")).collect();
+    let indented: String = indented.iter().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect();
+    let (letters, said) = indented.split_once("$ POSTOFFICE_PASSWORD=x postoffice ").unwrap();
+    let (typed, expected) = said.split_once('\n').unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Command::new("sh").args(["-c", letters.trim()]).current_dir(folder.path()).status().unwrap().success());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/mailbox-report.scm").display().to_string();
+    let arguments: Vec<&str> =
+        typed.split(' ').map(|argument| if argument == "scripts/mailbox-report.scm" { script.as_str() } else { argument }).collect();
+    let output = command(&arguments).current_dir(folder.path()).output().unwrap();
+    let (out, error) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success() && out.starts_with(expected.trim_end()) && out.contains("\nBy month "), "{out}{error}");
+    assert!(std::fs::read_to_string(folder.path().join("report.html")).unwrap().contains("<data value=\"10000\">10,000</data>"));
+}
+
+#[test]
 fn help_shows_a_whole_lambda_list() {
     let (_, out, _) = outcome(&["eval", "(help 'with-imap-connection)"]);
     assert!(out.starts_with("(with-imap-connection (mb host . options) . body)\n"), "{out}");

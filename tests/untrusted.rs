@@ -132,6 +132,7 @@ fn no_file_variable_or_program_is_reached() {
     }
     for path in [new.to_str().unwrap(), secret.to_str().unwrap(), "/tmp/x", "new", "", "../x", "~/x", "/dev/stdout", "/dev/null"] {
         for form in [
+            "(mailbox-report mb :html PATH)",
             "(open PATH :direction :output)",
             "(open PATH :direction :output :if-exists :append)",
             "(open PATH :direction :output :if-exists :error)",
@@ -391,6 +392,13 @@ fn what_is_allowed_works() {
                 at(&folder, "letter")
             ),
             "t",
+        ),
+        (
+            format!(
+                "(with-imap-connection (mb \"h\" :user \"u\" :password \"p\") (select-mailbox mb \"inbox\") (getf (mailbox-report mb :html {}) :messages))",
+                at(&folder, "report.html")
+            ),
+            "7",
         ),
         ("(getenv \"CARGO_PKG_NAME_THAT_IS_NOT_SET\")".into(), "nil"),
     ] {

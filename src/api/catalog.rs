@@ -2,7 +2,7 @@
 
 use super::{
     accessors, connections, envelope, fetching, files, help, json, letters, mailboxes, messages, parts, pieces, pipeline, pop, read_ahead,
-    sandbox, searching, sending, smtp, tables,
+    report, sandbox, searching, sending, smtp, tables,
 };
 use crate::host::{Function, Run};
 
@@ -862,6 +862,19 @@ rows: a list of lists; nil is an empty field. :columns  a list of headings. :fil
         tables::print_table,
         "Prints rows as a table for people; columns of numbers stand at the right, control characters are escaped. Returns nil.
 rows: a list of lists. :columns  a list of headings.",
+    ),
+    native(
+        "mailbox-report",
+        "(mb &key messages uid top html)",
+        report::mailbox_report,
+        "Prints a picture of the selected mailbox: letters, bytes and what is unseen, by sender, by month and by size, as tables with bars for a terminal of 80 columns. \\Seen stays as it is.
+mb: an IMAP mailbox object. :messages  a message number, (:seq N M), or a list of these; all letters unless given, none for nil. :uid  t takes unique ids. :top  an integer from 1 to 1000, 10: how many senders are shown; the others are added up.
+:html  a string, a file that gets the same numbers as a page of its own, without scripts and with nothing from elsewhere; it is written whole or not at all.
+Senders are the addresses in From, in lower case; those that come after the first 50,000 are counted together. Months are those in which the server got the letters (INTERNALDATE, in the zone that it tells); more than 24 months are shown as years. kB are 1000 bytes.
+It is one FETCH, added up as it comes, so that the size of the mailbox does not matter.
+Returns two values: the list (:name name :messages n :bytes n :unseen n :senders n :first \"1999-09-13\" :last \"1999-09-13\"), its days nil for no letters, and the list
+(:senders ((address name messages bytes) …) :months ((\"1999-09\" messages bytes) …) :sizes ((bytes-from messages bytes) …)), with the :top senders and every month that has letters.
+Errors: :error-response when no mailbox is selected; :file.",
     ),
 ];
 

@@ -23,6 +23,7 @@ mod program;
 pub mod progress;
 mod read_ahead;
 pub mod reference;
+mod report;
 mod sandbox;
 mod searching;
 mod sending;

@@ -6,7 +6,7 @@ use crate::proto::imap::SequenceSet;
 use crate::proto::imap::sequence::Bound;
 use std::num::NonZeroU32;
 
-const EXPECTED: &str = "a message number, (:seq N M), or a list of these";
+pub(super) const EXPECTED: &str = "a message number, (:seq N M), or a list of these";
 
 /// A required argument; the lambda list was checked, so that it is there.
 pub(super) fn required<'c>(call: &'c Call<'_>, index: usize) -> &'c Value {

@@ -61,7 +61,10 @@ pub(super) fn oversee(confinement: &Confinement, time: Duration) -> Result<i32, 
     ctrlc::set_handler(|| {}).map_err(|error| error.to_string())?;
     #[cfg(unix)]
     raise_stack(confinement.memory_limit << 20); // a new process makes room for all of it
-    let mut child = Command::new(program).arg("--confined").args(std::env::args_os().skip(1)).spawn().map_err(failed)?;
+    let mut command = Command::new(program);
+    // The allocator takes memory from the system as it needs it: what it held from the beginning would be outside of the limit.
+    command.arg("--confined").args(std::env::args_os().skip(1)).env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
+    let mut child = command.spawn().map_err(failed)?;
     let Some(status) = wait(&mut child, time + GRACE).map_err(failed)? else {
         child.kill().and_then(|()| child.wait()).map_err(failed)?;
         complain(&too_long(time));

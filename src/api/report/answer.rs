@@ -1,0 +1,176 @@
+//! One FETCH response as the letter that it tells of.
+
+use super::tally::{Day, Letter, Sender};
+use crate::client::Error;
+use crate::mime::{Entry, fields, parse_mailbox_list};
+use crate::proto::imap::{Data, Token, Tokens};
+use std::collections::BTreeMap;
+
+/// What is asked for. The field alone is a quarter of the bytes of an ENVELOPE, and servers need not read the whole letter for it.
+pub(super) const ITEMS: &str = "(FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (FROM)])";
+
+/// The bytes of a From field that are read; what a server sends beyond is no address.
+const LONGEST_FIELD: usize = 10_000;
+
+/// The letters that were counted already, by number or by UID: a server may tell of one twice. Neighbours are one entry.
+#[derive(Default)]
+pub(super) struct Counted(BTreeMap<u32, u32>);
+
+impl Counted {
+    /// Whether the number is new.
+    pub(super) fn insert(&mut self, number: u32) -> bool {
+        let before = self.0.range(..=number).next_back().map(|(first, last)| (*first, *last));
+        if before.is_some_and(|(_, last)| last >= number) {
+            return false;
+        }
+        let last = number.checked_add(1).and_then(|next| self.0.remove(&next)).unwrap_or(number);
+        match before {
+            Some((first, end)) if end.checked_add(1) == Some(number) => self.0.insert(first, last),
+            _ => self.0.insert(number, last),
+        };
+        true
+    }
+}
+
+/// The letter, and the number or UID that it goes by; `None` for a response that tells of something else, of new flags for example.
+pub(super) fn read(mut data: Data<'_>, by_uid: bool) -> Result<Option<(u32, Letter)>, Error> {
+    let tokens = &mut data.tokens;
+    let (mut letter, mut uid, mut has_size) = (Letter::default(), None, false);
+    tokens.expect_open()?;
+    loop {
+        let name = match tokens.expect_token()? {
+            Token::Close => break,
+            Token::Atom(name) => name,
+            _ => return Err(tokens.malformed("expected a fetch item's name").into()),
+        };
+        let value = tokens.expect_token()?;
+        if name.eq_ignore_ascii_case(b"FLAGS") {
+            letter.seen = is_seen(tokens, value)?;
+            continue;
+        }
+        if name.eq_ignore_ascii_case(b"UID") {
+            uid = value.number().and_then(|uid| u32::try_from(uid).ok());
+        } else if name.eq_ignore_ascii_case(b"RFC822.SIZE") {
+            has_size = true;
+            letter.bytes = value.number().unwrap_or(0); // a number that is none has no size
+        } else if name.eq_ignore_ascii_case(b"INTERNALDATE") {
+            letter.day = value.bytes().and_then(|date| day(&date));
+        } else if name.len() > 5 && name[..5].eq_ignore_ascii_case(b"BODY[") {
+            letter.sender = value.bytes().and_then(|header| sender(&header[..header.len().min(LONGEST_FIELD)]));
+        }
+        tokens.skip_value(value)?;
+    }
+    let number = if by_uid { uid } else { data.number };
+    Ok(number.filter(|_| has_size).map(|number| (number, letter)))
+}
+
+fn is_seen<'a>(tokens: &mut Tokens<'a>, first: Token<'a>) -> Result<bool, Error> {
+    if first != Token::Open {
+        tokens.skip_value(first)?;
+        return Ok(false);
+    }
+    let mut seen = false;
+    loop {
+        match tokens.expect_token()? {
+            Token::Close => return Ok(seen),
+            Token::Atom(flag) => seen |= flag.eq_ignore_ascii_case(b"\\Seen"),
+            other => tokens.skip_value(other)?,
+        }
+    }
+}
+
+/// The first address of a From field.
+fn sender(header: &[u8]) -> Option<Sender> {
+    let field = fields(header).find(|field| field.is("From"))?;
+    let first = |entries: Vec<Entry>| entries.into_iter().find_map(mailbox);
+    first(parse_mailbox_list(&field.text()))
+}
+
+fn mailbox(entry: Entry) -> Option<Sender> {
+    match entry {
+        Entry::Mailbox { display, local, domain, .. } => {
+            let address = match domain.filter(|domain| !domain.is_empty()) {
+                Some(domain) => format!("{local}@{domain}"),
+                None => local,
+            };
+            (!address.trim().is_empty()).then_some(Sender { name: display, address })
+        }
+        // Groups have no groups in them (RFC 5322, 3.4).
+        Entry::Group { members, .. } => members.into_iter().filter(|member| matches!(member, Entry::Mailbox { .. })).find_map(mailbox),
+    }
+}
+
+/// The day of `13-Sep-1999 11:36:26 -0700`; the day of the month may have a blank before it.
+fn day(date: &[u8]) -> Option<Day> {
+    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    let mut parts = std::str::from_utf8(date).ok()?.split_ascii_whitespace().next()?.split('-');
+    let day = parts.next()?.parse().ok().filter(|day| (1..=31).contains(day))?;
+    let month = parts.next()?.to_ascii_lowercase();
+    let month = MONTHS.iter().zip(1..).find_map(|(name, number)| (*name == month).then_some(number))?;
+    let year = parts.next()?.parse().ok().filter(|year| (1..=9999).contains(year))?;
+    parts.next().is_none().then_some(Day { year, month, day })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::imap::Response;
+    use crate::proto::imap::frame::Raw;
+    use crate::proto::imap::response::parse;
+
+    fn letter(response: &[u8]) -> Result<Option<(u32, Letter)>, Error> {
+        match parse(Raw { bytes: response, literals: &[] }, 20).unwrap() {
+            Response::Data(data) => read(data, false),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_response_is_read_as_the_letter_it_tells_of() {
+        let read = letter(b"* 3 FETCH (FLAGS (\\Answered \\seen) RFC822.SIZE 617 INTERNALDATE \" 3-Sep-1999 11:36:26 -0700\" BODY[HEADER.FIELDS (FROM)] \"From: =?utf-8?Q?J=C3=B6e?= <JOE@x.org>\")");
+        let sender = Some(Sender { name: Some("J\u{f6}e".into()), address: "JOE@x.org".into() });
+        let day = Some(Day { year: 1999, month: 9, day: 3 });
+        assert_eq!(read.unwrap(), Some((3, Letter { sender, bytes: 617, seen: true, day })));
+    }
+
+    #[test]
+    fn what_a_server_sends_instead_is_no_panic() {
+        let table: &[(&[u8], Option<Letter>)] = &[
+            (b"* 1 FETCH (RFC822.SIZE -5)", Some(Letter::default())),
+            (b"* 1 FETCH (RFC822.SIZE 99999999999999999999999)", Some(Letter::default())),
+            (b"* 1 FETCH (RFC822.SIZE NIL FLAGS NIL INTERNALDATE NIL BODY[HEADER.FIELDS (\"FROM\")] NIL)", Some(Letter::default())),
+            (b"* 1 FETCH (RFC822.SIZE (1 2) FLAGS \"x\" INTERNALDATE (x) BODY[HEADER] (a (b)))", Some(Letter::default())),
+            (b"* 1 FETCH (RFC822.SIZE 0 INTERNALDATE \"32-Sep-1999\" BODY[HEADER.FIELDS (FROM)] \"From: <>\")", Some(Letter::default())),
+            (b"* 1 FETCH (RFC822.SIZE 0 INTERNALDATE \"1-Foo--9\" BODY[HEADER.FIELDS (FROM)] \"Subject: x\")", Some(Letter::default())),
+            (b"* 1 FETCH (RFC822.SIZE 7 X-NEW (1 (2)) FLAGS ((\\Seen)))", Some(Letter { bytes: 7, ..Letter::default() })),
+            (b"* 1 FETCH (FLAGS (\\Seen))", None),
+        ];
+        for (response, expected) in table {
+            let read = letter(response).unwrap().map(|(_, letter)| letter);
+            assert_eq!(&read, expected, "{}", response.escape_ascii());
+        }
+        assert!(letter(b"* 1 FETCH ((x))").is_err());
+    }
+
+    #[test]
+    fn the_first_address_of_a_field_is_the_sender() {
+        let table = [
+            ("From: a@x, b@y", Some("a@x")),
+            ("From: friends: a@x;", Some("a@x")),
+            ("From: undisclosed:;, b@y", Some("b@y")),
+            ("From: somebody", Some("somebody")),
+            ("From:", None),
+        ];
+        for (header, expected) in table {
+            assert_eq!(sender(header.as_bytes()).map(|sender| sender.address).as_deref(), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_letter_counts_once() {
+        let mut counted = Counted::default();
+        let news: Vec<bool> = [1, 2, 4, 2, 3, 3, u32::MAX, u32::MAX, 0].map(|number| counted.insert(number)).to_vec();
+        assert_eq!(news, [true, true, true, false, true, false, true, false, true]);
+        assert_eq!(counted.0.into_iter().collect::<Vec<_>>(), [(0, 4), (u32::MAX, u32::MAX)]);
+    }
+}
