@@ -275,9 +275,8 @@ impl<'a> Lexer<'a> {
                 '\\' => {
                     self.bump();
                     text.push('\\');
-                    if let Some(next) = self.bump() {
-                        text.push(next);
-                    }
+                    // A line end counts, so that a backslash at the end of a line goes on in the next.
+                    text.push(self.bump().ok_or_else(|| self.incomplete("a character must follow \\", start))?);
                 }
                 other if is_delimiter(other) => break,
                 other => {
