@@ -2,7 +2,7 @@
 
 use super::{
     accessors, connections, envelope, fetching, files, help, json, letters, mailboxes, messages, parts, pieces, pipeline, pop, read_ahead,
-    report, sandbox, searching, sending, smtp, tables,
+    report, sandbox, saving, searching, sending, smtp, tables,
 };
 use crate::host::{Function, Run};
 
@@ -347,6 +347,15 @@ Errors: those of fetch-parts and of f; then the rest is not fetched.",
 mb: a mailbox object. message: an integer. path: a string. :uid  t takes message as a unique id.
 :append  t adds to the file, in one go when all is there. :mbox  t writes an entry of an mbox file: a From line, LF line ends, lines that begin with From quoted.
 Returns t. Errors: :file when it cannot be written, :error-response when there is no such message.",
+    ),
+    native(
+        "save-letters",
+        "(mb messages path &key uid prefix mbox)",
+        saving::save_letters,
+        "Writes letters' exact bytes to files as they arrive, all asked for at once: to path/NUMBER.eml, or with :uid to path/UID.eml. Memory stays flat; :\\seen is left alone. Each file is there whole or not at all.
+mb: a mailbox object of either kind. messages  as for fetch-parts. path: a string, a folder that exists. :uid  t takes messages as unique ids, and names the files by them.
+:prefix  a string that the files' names begin with. :mbox  t makes path one mbox file of all letters instead, whole or not at all.
+Returns the list of the numbers, or unique ids, that were saved; unique ids that do not exist are not among them. Errors: :file, :error-response. What was saved before an error stays.",
     ),
     native(
         "%begin-letter-sequence",

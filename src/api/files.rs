@@ -4,16 +4,14 @@ use super::fetching::uid_and_size;
 use super::mailbox::{on_mailbox, pop_mailbox, progress};
 use super::pop;
 use super::sets::message;
+use super::target::{Exact, Letter, MboxWriter, Target};
 use crate::client::{Error, ImapClient};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
 use crate::proto::imap::SequenceSet;
-use jiff::Timestamp;
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Write};
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
 
 pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
     let (message, path) = (message(call, 1)?, call.string(2)?);
@@ -77,183 +75,6 @@ pub(super) fn write_whole(call: &Call<'_>, path: &str, content: &[u8]) -> Result
     target.keep().map_err(cannot)
 }
 
-fn cannot_write(call: &Call<'_>, path: &str, cause: &io::Error) -> Condition {
+pub(super) fn cannot_write(call: &Call<'_>, path: &str, cause: &io::Error) -> Condition {
     Condition::new(Identifier::File, format!("{}: cannot write {path}: {cause}", call.name()))
-}
-
-/// A file that is written whole or not at all: beside its place first; at the end it is renamed there, or added to the old one in one go.
-struct Target {
-    file: File,
-    beside: PathBuf,
-    path: PathBuf,
-    append: bool,
-}
-
-impl Target {
-    fn open(path: &Path, append: bool) -> io::Result<Target> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-        let Some(name) = path.file_name() else { return wrong("it is not the name of a file") };
-        if path.is_dir() {
-            return wrong("it is a folder");
-        }
-        // Hidden, with our own number, and never one that is there: what somebody else has put in its place is not followed.
-        let mut beside_name = std::ffi::OsString::from(".");
-        beside_name.push(name);
-        beside_name.push(format!(".{}-{}.part", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
-        let beside = path.with_file_name(beside_name);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&beside)?;
-        Ok(Target { file, beside, path: path.to_owned(), append })
-    }
-
-    /// Makes what was written permanent.
-    fn keep(mut self) -> io::Result<()> {
-        if !self.append {
-            self.file.sync_all()?;
-            return std::fs::rename(&self.beside, &self.path);
-        }
-        let mut old = OpenOptions::new().append(true).create(true).open(&self.path)?;
-        let length = old.seek(SeekFrom::End(0))?;
-        self.file.rewind()?;
-        let added = io::copy(&mut self.file, &mut old).and_then(|_| old.sync_all());
-        if added.is_err() {
-            old.set_len(length)?;
-        }
-        added
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.beside); // renamed already, or of no use
-    }
-}
-
-/// Writes a letter as an entry of an mbox file: a `From ` line, LF line ends, `>` before lines that look like one (mboxrd), an empty line behind.
-struct MboxWriter<W> {
-    out: W,
-    line: Vec<u8>,
-    begun: bool,
-}
-
-impl<W: Write> MboxWriter<W> {
-    fn new(out: W) -> Self {
-        MboxWriter { out, line: Vec::new(), begun: false }
-    }
-
-    fn begin(&mut self) -> io::Result<()> {
-        self.begun = true;
-        let now = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
-        writeln!(self.out, "From MAILER-DAEMON {}", now.strftime("%a %b %e %H:%M:%S %Y"))
-    }
-
-    fn end_line(&mut self) -> io::Result<()> {
-        if self.line.last() == Some(&b'\r') {
-            self.line.pop();
-        }
-        let unquoted = self.line.iter().position(|byte| *byte != b'>').unwrap_or(self.line.len());
-        if self.line[unquoted..].starts_with(b"From ") {
-            self.out.write_all(b">")?;
-        }
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)?;
-        self.line.clear();
-        Ok(())
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        if !self.begun {
-            self.begin()?;
-        }
-        if !self.line.is_empty() {
-            self.end_line()?;
-        }
-        self.out.write_all(b"\n")
-    }
-}
-
-/// A letter that is being written, in one form or another.
-trait Letter: Write {
-    /// Says that all bytes are there.
-    fn finish(&mut self) -> io::Result<()>;
-}
-
-/// The bytes as they come.
-struct Exact<W>(W);
-
-impl<W: Write> Write for Exact<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl<W: Write> Letter for Exact<W> {
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<W: Write> Letter for MboxWriter<W> {
-    fn finish(&mut self) -> io::Result<()> {
-        self.end()
-    }
-}
-
-impl<W: Write> Write for MboxWriter<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !self.begun {
-            self.begin()?;
-        }
-        for byte in bytes {
-            if *byte == b'\n' {
-                self.end_line()?;
-            } else {
-                self.line.push(*byte);
-            }
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_mbox_entry_quotes_lines_that_look_like_its_first() {
-        let mut out = Vec::new();
-        let mut letter = MboxWriter::new(&mut out);
-        letter.write_all(b"Subject: x\r\n\r\nFrom here\r\n>From there\r\nFromage\r\nlast").unwrap();
-        letter.finish().unwrap();
-        let entry = String::from_utf8(out).unwrap();
-        let (first, letter) = entry.split_once('\n').unwrap();
-        assert!(first.starts_with("From MAILER-DAEMON "), "{first}");
-        assert_eq!(letter, "Subject: x\n\n>From here\n>>From there\nFromage\nlast\n\n");
-    }
-
-    #[test]
-    fn a_file_that_is_not_kept_is_as_it_was() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("letter");
-        for append in [false, true] {
-            std::fs::write(&path, "old").unwrap();
-            let mut target = Target::open(&path, append).unwrap();
-            target.file.write_all(b"new").unwrap();
-            drop(target);
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), "old", "append {append}");
-            let mut target = Target::open(&path, append).unwrap();
-            target.file.write_all(b"new").unwrap();
-            target.keep().unwrap();
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), if append { "oldnew" } else { "new" });
-            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        }
-    }
 }

@@ -25,11 +25,13 @@ mod read_ahead;
 pub mod reference;
 mod report;
 mod sandbox;
+mod saving;
 mod searching;
 mod sending;
 mod sets;
 mod smtp;
 mod tables;
+mod target;
 pub mod untrusted;
 mod values;
 

@@ -88,6 +88,15 @@ fn numbers(set: &SequenceSet, last: u32) -> impl Iterator<Item = u32> {
     })
 }
 
+/// Those of a set that are there.
+pub(super) fn existing(call: &Call<'_>, messages: &SequenceSet) -> Result<Vec<u32>, Condition> {
+    refuse_uid(call)?;
+    on_pop_mailbox(call, |client| {
+        let there: std::collections::HashSet<u32> = client.sizes()?.into_iter().map(|(number, _)| number).collect();
+        Ok(numbers(messages, client.count()).filter(|number| there.contains(number)).collect())
+    })
+}
+
 pub(super) fn write_letter(call: &Call<'_>, mailbox: &PopMailbox, message: u32, path: &str, to: &mut dyn Write) -> Result<bool, Condition> {
     refuse_uid(call)?;
     operate(call, mailbox, |client| {

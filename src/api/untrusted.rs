@@ -8,7 +8,7 @@ pub const CHECKED: &[&str] = &[
     "make-imap-connection", "make-pop-connection", "make-smtp-connection", "send-letter", "send-smtp", "send-smtp-auth",
     "test-email-address", "with-imap-connection", "with-pop-connection", "with-smtp-connection",
     // Files.
-    "ensure-directories-exist", "mailbox-report", "make-mime-part", "save-attachment", "save-letter", "write-csv",
+    "ensure-directories-exist", "mailbox-report", "make-mime-part", "save-attachment", "save-letter", "save-letters", "write-csv",
     // The sandbox of this process, if the command line has started one.
     "sandbox-deliver", "sandbox-outbox",
     // Nothing but what they are given.

@@ -499,7 +499,7 @@ impl ImapClient {
     }
 
     /// The commands that work on all messages of a set; none for `1:*` in an empty mailbox, which servers refuse.
-    fn for_each_part(
+    pub(super) fn for_each_part(
         &self,
         messages: &SequenceSet,
         uid: bool,

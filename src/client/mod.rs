@@ -17,3 +17,4 @@ pub use imap::{CopiedUids, ImapClient, Listed, Stored, Warning, WarningKind};
 pub use options::{Auth, ConnectOptions, Credentials, TlsMode};
 pub use pop3::PopClient;
 pub use smtp::SmtpClient;
+pub use transfer::Letters;

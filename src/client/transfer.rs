@@ -3,13 +3,73 @@
 use super::error::Error;
 use super::imap::ImapClient;
 use crate::proto::imap::{Command, Event, SequenceSet, Token, Tokens};
+use std::collections::HashSet;
 use std::io::Write;
 use std::num::NonZeroU32;
 
 /// Literals from this size on are written as they arrive.
 const STREAMED_FROM: u64 = 64 << 10;
 
+/// Where letters go that come one after the other.
+pub trait Letters {
+    /// The next bytes of the letter that is coming.
+    ///
+    /// # Errors
+    /// What keeps them from being written; no further letter is given then.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error>;
+
+    /// The letter's last byte has come: it is that of this message number, or of this unique id. `None`: nobody asked for it, and it is not kept.
+    ///
+    /// # Errors
+    /// As [`Letters::write`].
+    fn end(&mut self, message: Option<u32>) -> Result<(), Error>;
+}
+
 impl ImapClient {
+    /// Gives the exact bytes of letters, in the server's order, each as it arrives. `\Seen` is left alone.
+    ///
+    /// # Errors
+    /// Those of `to`, when the server has finished; the connection is usable then.
+    pub fn write_letters(&mut self, messages: &SequenceSet, uid: bool, to: &mut dyn Letters) -> Result<(), Error> {
+        let commands = self.for_each_part(messages, uid, |part| Command::fetch(part, "(UID BODY.PEEK[])", uid))?;
+        let asked = self.asked_for(messages, uid);
+        let mut given = HashSet::new();
+        self.settle()?; // pieces are of these letters only
+        self.connection().session().stream_literals_over(Some(STREAMED_FROM));
+        let (mut is_body, mut came) = (None, false);
+        let result = commands.into_iter().try_for_each(|command| {
+            let done = self.run_events(command, &mut |event| match event {
+                Event::Piece(piece) => {
+                    let wanted = *is_body.get_or_insert_with(|| items_before(piece.before).is_some());
+                    if wanted {
+                        came = true;
+                        to.write(piece.bytes)?;
+                    }
+                    if piece.last {
+                        is_body = None;
+                    }
+                    Ok(())
+                }
+                Event::Data(mut data) if data.is("FETCH") => {
+                    let number = data.number;
+                    let (found, body) = uid_and_body(&mut data.tokens)?;
+                    let message = if uid { found } else { number };
+                    if let Some(Body::Whole(bytes)) = &body {
+                        came = true;
+                        to.write(bytes)?;
+                    }
+                    let is_new = |message: &u32| body.is_some() && asked.contains(*message) && given.insert(*message);
+                    let message = message.filter(is_new);
+                    if std::mem::take(&mut came) { to.end(message) } else { Ok(()) }
+                }
+                _ => Ok(()),
+            });
+            done.map(drop)
+        });
+        self.connection().session().stream_literals_over(None);
+        result
+    }
+
     /// Writes a letter's exact bytes; how many there were, or `None` when there is no such letter. `peek` leaves `\Seen` alone.
     ///
     /// # Errors
@@ -71,14 +131,17 @@ impl ImapClient {
     }
 }
 
+/// A response up to its literal, without that, in upper case, if the literal is a whole letter.
+fn items_before(before: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(before).to_ascii_uppercase();
+    let (items, _) = text.rsplit_once('{')?;
+    items.trim_end().ends_with("BODY[]").then(|| items.to_owned())
+}
+
 /// Whether a response up to its literal is this message's and ends in `BODY[] {n}`. A UID that has not come yet is taken on trust, and checked when the
 /// response is whole.
 fn ends_in_body_of(before: &[u8], message: NonZeroU32, uid: bool) -> bool {
-    let text = String::from_utf8_lossy(before).to_ascii_uppercase();
-    let Some((items, _)) = text.rsplit_once('{') else { return false };
-    if !items.trim_end().ends_with("BODY[]") {
-        return false;
-    }
+    let Some(items) = items_before(before) else { return false };
     let mut words = items.split([' ', '(', ')']).filter(|word| !word.is_empty());
     let number = words.nth(1).and_then(|number| number.parse().ok());
     if !uid {

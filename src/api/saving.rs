@@ -1,0 +1,175 @@
+//! `save-letters`: many letters to files, in one go.
+
+use super::files::cannot_write;
+use super::mailbox::{any_mailbox_at, asked_count, on_mailbox, on_pop_mailbox, pop_mailbox, progress};
+use super::pop;
+use super::sets::messages;
+use super::target::{Letter, MboxWriter, Target};
+use crate::client::{Error, Letters};
+use crate::condition::{Condition, Identifier};
+use crate::host::{self, Call, Value};
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+pub(super) fn save_letters(call: &Call<'_>) -> Result<Value, Condition> {
+    any_mailbox_at(call, 0)?;
+    let (messages, path) = (messages(call, 1)?, call.string(2)?);
+    let prefix = call.key_string("prefix")?.unwrap_or("");
+    if prefix.contains(['/', '\\', '\0']) {
+        let given = call.key("prefix").cloned().unwrap_or_else(host::nil);
+        return Err(call.wrong("prefix", "the beginning of a file's name", &given));
+    }
+    let target = call.writable(path)?;
+    if messages.is_empty() {
+        return Ok(host::nil());
+    }
+    let cannot = |cause: io::Error| cannot_write(call, path, &cause);
+    let mut saved = Vec::new();
+    if call.boolean_key("mbox") {
+        let target = Target::open(&target, false).map_err(cannot)?;
+        run(call, &messages, &mut MboxFile { file: &target.file, entry: None, at: 0, path, saved: &mut saved })?;
+        target.keep().map_err(cannot)?;
+    } else {
+        if !target.is_dir() {
+            return Err(Condition::new(Identifier::File, format!("{}: {path} is not a folder", call.name())));
+        }
+        let mut files = Files { folder: &target, prefix, coming: None, waiting: Vec::new(), bytes: 0, path, saved: &mut saved };
+        // What came whole is kept, whatever becomes of the rest.
+        let result = run(call, &messages, &mut files);
+        let kept = files.keep_waiting();
+        result?;
+        kept.map_err(cannot)?;
+    }
+    Ok(host::list(saved.into_iter().map(|number| host::integer(i64::from(number))).collect()))
+}
+
+fn run(call: &Call<'_>, messages: &crate::proto::imap::SequenceSet, to: &mut dyn Letters) -> Result<(), Condition> {
+    let uid = call.boolean_key("uid");
+    let progress = progress(call);
+    let mut to = Counted { to, count: &|| progress.message() };
+    if pop_mailbox(call, 0).is_some() {
+        let numbers = pop::existing(call, messages)?;
+        progress.expect_messages(Some(numbers.len() as u64));
+        return on_pop_mailbox(call, |client| {
+            numbers.iter().try_for_each(|&number| {
+                client.retrieve(number, None, &mut |piece| to.write(piece))?;
+                to.end(Some(number))
+            })
+        });
+    }
+    on_mailbox(call, |client| {
+        progress.expect_messages(asked_count(client, messages, uid));
+        client.write_letters(messages, uid, &mut to)
+    })
+}
+
+/// Tells of each letter.
+struct Counted<'c> {
+    to: &'c mut dyn Letters,
+    count: &'c dyn Fn(),
+}
+
+impl Letters for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.to.write(bytes)
+    }
+
+    fn end(&mut self, message: Option<u32>) -> Result<(), Error> {
+        (self.count)();
+        self.to.end(message)
+    }
+}
+
+/// How many files, and bytes in them, are made permanent together: a disk takes much longer for each alone.
+const TOGETHER: (usize, u64) = (500, 64 << 20);
+
+/// A file for each letter.
+struct Files<'f> {
+    folder: &'f Path,
+    prefix: &'f str,
+    coming: Option<BufWriter<Target>>,
+    waiting: Vec<(Target, PathBuf)>,
+    bytes: u64,
+    path: &'f str,
+    saved: &'f mut Vec<u32>,
+}
+
+impl Files<'_> {
+    fn failed(&self, cause: io::Error) -> Error {
+        Error::File { path: self.path.to_owned(), cause }
+    }
+
+    fn keep_waiting(&mut self) -> io::Result<()> {
+        self.bytes = 0;
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.iter().try_for_each(|(target, _)| target.file.sync_data())?;
+        waiting.into_iter().try_for_each(|(target, path)| target.keep_as(path))
+    }
+}
+
+impl Letters for Files<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.coming.is_none() {
+            self.coming = Some(BufWriter::new(Target::open_in(self.folder).map_err(|cause| self.failed(cause))?));
+        }
+        self.bytes += bytes.len() as u64;
+        let written = self.coming.as_mut().map_or(Ok(()), |file| file.write_all(bytes));
+        written.map_err(|cause| self.failed(cause))
+    }
+
+    fn end(&mut self, message: Option<u32>) -> Result<(), Error> {
+        let coming = self.coming.take();
+        let (Some(file), Some(message)) = (coming, message) else { return Ok(()) };
+        let target = file.into_inner().map_err(|error| self.failed(error.into_error()))?;
+        self.waiting.push((target, self.folder.join(format!("{}{message}.eml", self.prefix))));
+        self.saved.push(message);
+        if self.waiting.len() >= TOGETHER.0 || self.bytes >= TOGETHER.1 {
+            self.keep_waiting().map_err(|cause| self.failed(cause))?;
+        }
+        Ok(())
+    }
+}
+
+/// One mbox file for all.
+struct MboxFile<'f> {
+    file: &'f File,
+    entry: Option<MboxWriter<BufWriter<&'f File>>>,
+    /// Where the entry that is coming begins.
+    at: u64,
+    path: &'f str,
+    saved: &'f mut Vec<u32>,
+}
+
+impl MboxFile<'_> {
+    fn finish(&mut self, message: Option<u32>) -> io::Result<()> {
+        let Some(mut entry) = self.entry.take() else { return Ok(()) };
+        let mut file = self.file;
+        match message {
+            Some(message) => {
+                entry.finish()?;
+                entry.flush()?;
+                self.at = file.stream_position()?;
+                self.saved.push(message);
+            }
+            None => {
+                drop(entry);
+                file.set_len(self.at)?;
+                file.seek(SeekFrom::Start(self.at))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Letters for MboxFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let file = self.file;
+        let entry = self.entry.get_or_insert_with(|| MboxWriter::new(BufWriter::new(file)));
+        entry.write_all(bytes).map_err(|cause| Error::File { path: self.path.to_owned(), cause })
+    }
+
+    fn end(&mut self, message: Option<u32>) -> Result<(), Error> {
+        self.finish(message).map_err(|cause| Error::File { path: self.path.to_owned(), cause })
+    }
+}

@@ -1,0 +1,159 @@
+//! `save-letters`: exact bytes to files, each whole or not there.
+
+mod support;
+
+use postoffice::api::State;
+use postoffice::command::{Setup, attach};
+use postoffice::repl::Session;
+use postoffice::sandbox::Options;
+use postoffice::transport::Connector;
+use std::path::Path;
+use support::script::{Peer, Script};
+
+fn session() -> Session {
+    let setup = Setup::sandboxed(Options::default()).unwrap();
+    let mut session = Session::new(Vec::new()).unwrap();
+    attach(session.host(), &setup);
+    for form in [
+        r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#,
+        r#"(select-mailbox mb "inbox")"#,
+        r#"(setq pb (make-pop-connection "h" :user "myacct" :password "mypasswd"))"#,
+    ] {
+        assert_eq!(session.evaluate(form).result.err().map(|report| report.to_string()), None);
+    }
+    session
+}
+
+fn shows(session: &mut Session, form: &str) -> String {
+    let reply = session.evaluate(form);
+    reply.text()
+}
+
+/// The files of a folder with their texts, by name; hidden ones too.
+fn files(folder: &Path) -> Vec<(String, String)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_letter_is_saved_as_the_server_has_it() {
+    let mut session = session();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    assert_eq!(shows(&mut session, &format!("(save-letters mb '(2 (:seq 6 :*)) {path:?})")), "(2 6 7)");
+    assert_eq!(shows(&mut session, &format!("(save-letters mb '(67 68 1000) {path:?} :uid t :prefix \"u-\")")), "(67 68)");
+    assert_eq!(shows(&mut session, &format!("(save-letters pb '(1 (:seq 7 9)) {path:?} :prefix \"pop-\")")), "(1 7)");
+    assert_eq!(shows(&mut session, &format!("(save-letters mb () {path:?})")), "nil");
+    let names: Vec<String> = files(folder.path()).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["2.eml", "6.eml", "7.eml", "pop-1.eml", "pop-7.eml", "u-67.eml", "u-68.eml"]);
+    // Nothing counts as seen, and each file is what a fetch gives.
+    assert_eq!(shows(&mut session, "(search-mailbox mb :unseen)"), "(3 4 5 6 7)");
+    for (name, number) in [("2.eml", 2), ("7.eml", 7), ("u-68.eml", 7), ("pop-7.eml", 7), ("pop-1.eml", 1)] {
+        let compare = format!(
+            "(equal (utf8->string (fetch-letter mb {number} :peek t :raw t)) (with-open-file (f \"{path}/{name}\") (read-string f)))"
+        );
+        assert_eq!(shows(&mut session, &compare), "t", "{name}");
+    }
+}
+
+#[test]
+fn an_mbox_file_has_them_all() {
+    let mut session = session();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.mbox").display().to_string();
+    assert_eq!(shows(&mut session, &format!("(save-letters mb '(:seq 1 :*) {path:?} :mbox t)")), "(1 2 3 4 5 6 7)");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!((text.matches("\nFrom ").count(), text.starts_with("From "), text.contains('\r')), (6, true, false));
+}
+
+#[test]
+fn wrong_targets_are_refused_before_a_letter_is_asked_for() {
+    let mut session = session();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    assert!(shows(&mut session, &format!("(save-letters mb 1 \"{path}/nowhere\")")).ends_with("nowhere is not a folder [:file]"));
+    assert!(shows(&mut session, &format!("(save-letters mb 1 {path:?} :prefix \"../x\")")).ends_with("[:syntax-error]"));
+    assert!(shows(&mut session, &format!("(save-letters pb 1 {path:?} :uid t)")).ends_with("[:syntax-error]"));
+    assert!(files(folder.path()).is_empty());
+}
+
+/// What a server's answer to the FETCH leaves in the folder, and what the function says.
+fn saved_from(mbox: bool, answer: impl FnOnce(&mut Peer, &str) + Send + 'static) -> (String, Vec<(String, String)>) {
+    let server = Script::run(move |peer| {
+        peer.log_in("");
+        peer.answer("* 9 EXISTS\r\n{tag} OK done\r\n");
+        let tag = peer.hear().split(' ').next().unwrap_or("").to_owned();
+        answer(peer, &tag);
+        peer.hear_rest();
+    });
+    let mut session = Session::new(Vec::new()).unwrap();
+    postoffice::api::register(session.host(), State::new(Connector::default(), None));
+    let folder = tempfile::tempdir().unwrap();
+    let (path, port) = (folder.path().display(), server.address.port());
+    let said = shows(
+        &mut session,
+        &format!(
+            r#"(progn (setq mb (make-imap-connection "127.0.0.1" :port {port} :user "u" :password "p"))
+                      (select-mailbox mb "inbox")
+                      {})"#,
+            if mbox {
+                format!("(save-letters mb '(1 2 3) \"{path}/box\" :mbox t)")
+            } else {
+                format!("(save-letters mb '(1 2 3) \"{path}\")")
+            }
+        ),
+    );
+    let found = files(folder.path());
+    shows(&mut session, "(close-connection mb)");
+    (said, found)
+}
+
+fn large(letter: char) -> String {
+    letter.to_string().repeat(200_000)
+}
+
+#[test]
+fn what_a_server_sends_too_often_or_unasked_is_not_kept() {
+    for mbox in [false, true] {
+        let (said, found) = saved_from(mbox, |peer, tag| {
+            let letter =
+                |number: u32, uid: u32, text: &str| format!("* {number} FETCH (BODY[] {{{}}}\r\n{text} UID {uid})\r\n", text.len());
+            for (number, text) in
+                [(1, large('a')), (7, large('x')), (2, "small".to_owned()), (1, large('y')), (8, "no".to_owned()), (3, large('c'))]
+            {
+                peer.say(&letter(number, number + 10, &text));
+            }
+            peer.say(&format!("* 2 FETCH (FLAGS (\\Seen))\r\n{tag} OK done\r\n"));
+        });
+        assert_eq!(said, "(1 2 3)");
+        let texts: Vec<&str> = found.iter().map(|(_, text)| &**text).collect();
+        if mbox {
+            let entries: Vec<&str> = texts[0].split_inclusive("\n\n").map(|entry| entry.split_once('\n').unwrap().1).collect();
+            assert!(entries == [large('a') + "\n\n", "small\n\n".to_owned(), large('c') + "\n\n"]);
+        } else {
+            assert!(texts == [large('a'), "small".to_owned(), large('c')]);
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_leaves_whole_letters_only() {
+    for mbox in [false, true] {
+        let (said, found) = saved_from(mbox, |peer, _| {
+            peer.say(&format!(
+                "* 1 FETCH (UID 11 BODY[] {{200000}}\r\n{})\r\n* 2 FETCH (UID 12 BODY[] {{200000}}\r\n{}",
+                large('a'),
+                &large('b')[1..]
+            ));
+            peer.hang_up();
+        });
+        assert!(said.ends_with("[:server-shutdown-connection]"), "{said}");
+        let names: Vec<&str> = found.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, if mbox { vec![] } else { vec!["1.eml"] });
+    }
+}
