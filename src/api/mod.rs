@@ -1,6 +1,7 @@
 //! What a script can call: one function per name, its arguments checked and typed, its result a Lisp value.
 
 mod accessors;
+mod accounts;
 pub mod catalog;
 mod connections;
 mod envelope;
@@ -25,6 +26,7 @@ mod read_ahead;
 pub mod reference;
 mod sandbox;
 mod searching;
+mod secret;
 mod sending;
 mod sets;
 mod smtp;
@@ -34,6 +36,7 @@ mod values;
 
 pub use mailbox::{ImapMailbox, PopMailbox, State};
 pub use progress::Progress;
+pub use secret::AskSecret;
 pub use smtp::SmtpConnection;
 
 use crate::host::Host;

@@ -1,6 +1,7 @@
 //! What the command does, one function a subcommand. `main` only reads arguments.
 
 pub mod arguments;
+mod asking;
 mod confinement;
 mod demo;
 mod documents;

@@ -1,6 +1,7 @@
 //! The prompt.
 
 use super::arguments::Global;
+use super::asking;
 use super::interrupt::CtrlC;
 use super::output::print;
 use super::progress::on_terminal;
@@ -24,6 +25,7 @@ pub(super) fn prompt(global: &Global) -> Result<i32, String> {
     let tracing = Arc::new(AtomicBool::new(global.trace));
     setup.connector.trace = Some(trace_to_stderr());
     setup.connector.trace_switch = Some(tracing.clone());
+    setup.ask_secret = asking::at_terminal();
     let mut session = new_session()?;
     let progress = on_terminal(global.quiet);
     let state = attach_showing(session.host(), &setup, &progress);

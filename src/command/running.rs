@@ -1,6 +1,7 @@
 //! Scripts and single expressions.
 
 use super::arguments::{Confinement, Global};
+use super::asking;
 use super::confinement::{STOPPED, too_long};
 use super::interrupt::{CtrlC, INTERRUPTED};
 use super::output::{complain, print};
@@ -33,7 +34,7 @@ pub(super) fn run(
     };
     let name = if file == "-" { "standard input" } else { file };
     let mut failed = None;
-    let code = evaluate(global, confinement, seconds, arguments, |host| {
+    let code = evaluate(global, confinement, seconds, as_json, arguments, |host| {
         let value = host.evaluate(&source, name)?;
         failed = if as_json { print_json(host, &value).err() } else { None };
         Ok(())
@@ -43,7 +44,7 @@ pub(super) fn run(
 
 pub(super) fn eval(global: &Global, confinement: &Confinement, seconds: u64, expression: &str, as_json: bool) -> Result<i32, String> {
     let mut failed = None;
-    let code = evaluate(global, confinement, seconds, Vec::new(), |host| {
+    let code = evaluate(global, confinement, seconds, as_json, Vec::new(), |host| {
         evaluate_forms(host, expression, "expression", |host, value, more| {
             let printed = if !as_json {
                 print_value(host, &printer::readably(&host.datum(value)))
@@ -75,11 +76,14 @@ fn evaluate(
     global: &Global,
     confinement: &Confinement,
     seconds: u64,
+    as_json: bool,
     arguments: Vec<String>,
     program: impl FnOnce(&mut Host) -> Result<(), Report>,
 ) -> Result<i32, String> {
     let policy = confinement.enter(Duration::from_secs(seconds))?;
-    let setup = Setup::new(global)?;
+    let mut setup = Setup::new(global)?;
+    // Neither a stranger nor a program that reads JSON is to meet a question.
+    setup.ask_secret = if confinement.untrusted || as_json { None } else { asking::at_terminal() };
     let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));
     let options = Options { arguments, output: Box::new(print), warnings: Box::new(warnings), policy };
     let mut host = Host::new(options).map_err(|condition| condition.to_string())?;
