@@ -531,6 +531,16 @@ fn the_readmes_script_prints_what_the_readme_says() {
     assert_eq!(outcome(&["--sandbox", "run", file.to_str().unwrap()]), (0, expected.to_owned(), String::new()));
 }
 
+#[cfg(unix)]
+#[test]
+fn the_readmes_account_works() {
+    let readme = include_str!("../README.md");
+    let block = readme.lines().skip_while(|line| !line.starts_with("    (define-account work")).map_while(|line| line.strip_prefix("    "));
+    let source: String = block.map(|line| format!("{line}\n")).collect();
+    let source = source.replace("\"pass\" \"show\" \"mail/work\"", "\"echo\" \"x\"");
+    assert_eq!(outcome(&["--sandbox", "eval", &source]), (0, "work\n5\nt\n".into(), String::new()), "{source}");
+}
+
 #[test]
 fn help_shows_a_whole_lambda_list() {
     let (_, out, _) = outcome(&["eval", "(help 'with-imap-connection)"]);

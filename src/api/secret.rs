@@ -158,7 +158,11 @@ fn first_line_of_file(call: &Call<'_>, key: &str, path: &str) -> Result<Zeroizin
 
 #[cfg(feature = "keyring")]
 fn from_keyring(service: &str, user: &str) -> Result<Zeroizing<String>, (Identifier, String)> {
-    let password = keyring::v1::Entry::new(service, user).and_then(|entry| entry.get_password());
+    use keyring::v1::Entry;
+    if let Err(error) = Entry::store_status() {
+        return Err((Identifier::Authentication, format!("the keyring of this system cannot be reached: {error}")));
+    }
+    let password = Entry::new(service, user).and_then(|entry| entry.get_password());
     password.map(Zeroizing::new).map_err(|error| {
         let (service, user) = (escape_controls(service), escape_controls(user));
         (Identifier::Authentication, format!("the keyring gives nothing for {user} of {service}: {error}"))
