@@ -108,7 +108,7 @@ const ACCOUNTS: &[Function] = &[
         "%check-account",
         "(name options)",
         accounts::check_account,
-        "The name of an account whose options are well formed, a symbol. Errors: :syntax-error.",
+        "Checks the options of an account. Returns its name, a symbol. Errors: :syntax-error.",
     ),
     Function {
         name: "%accounts",
