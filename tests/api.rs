@@ -84,6 +84,7 @@ fn right(parameter: &str) -> &'static str {
         "envelope" => "'(1 2 3 4 5 6 7 8 9 10)",
         "rows" => "'((1))",
         "value" | "json" => "\"1\"",
+        "account" => "'work",
         "address" => "'(\"n\" () \"m\" \"h\")",
         other => panic!("which argument is right for {other}?"),
     }

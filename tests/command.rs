@@ -11,6 +11,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_postoffice");
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command.args(arguments).env("POSTOFFICE_PASSWORD", support::leaks::PASSWORD).env_remove("RUST_BACKTRACE").stdin(Stdio::null());
+    // Not the init.scm of whoever runs the tests.
+    command.env("XDG_CONFIG_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-such-folder"));
     command
 }
 
@@ -138,6 +140,9 @@ fn exit_codes_say_what_happened() {
         (&["sandbox", "--account", "x"], "error: invalid value 'x' for '--account <USER:PASSWORD>': expected USER:PASSWORD"),
         (&["sandbox", "--account", ":x"], "expected USER:PASSWORD"),
         (&["replay", "x", "--time-limit", "0"], "'--time-limit <SECONDS>'"),
+        (&["--no-init", "eval", "1"], "error: --no-init is for the prompt"),
+        (&["run", "--init", "--untrusted", "x"], "error: the argument '--init' cannot be used with '--untrusted'"),
+        (&["replay", "--init", "x"], "error: unexpected argument '--init'"),
     ] {
         let (code, out, error) = outcome(wrong);
         assert_eq!((code, out.as_str()), (2, ""), "{wrong:?}");
@@ -201,6 +206,141 @@ fn every_form_of_an_input_shows_its_value() {
     assert_eq!(outcome(&["eval", "(princ 1) (exit 3) (princ 2)"]), (3, "1\n1\n".into(), String::new()));
     let (_, out, _) = with_input(&[], "(+ 1 2) (princ \"a\") (+ 3 4)\n(+ 1 1) (car 5)\n(fresh-line)\n");
     assert!(out.starts_with("user(1): 3\na\n\"a\"\n7\nuser(2): 2\nError: car") && out.contains("\nuser(3): nil\n"), "{out}");
+}
+
+/// Standard error of a run that ends with this code and prints nothing; it is no backtrace.
+fn complaint(code: i32, arguments: &[&str]) -> String {
+    let output = command(arguments).env("RUST_BACKTRACE", "1").output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(code), ""), "{arguments:?}: {error}");
+    assert!(!error.contains("panicked") && !error.contains("stack backtrace") && !error.contains("RUST_BACKTRACE"), "{error}");
+    error
+}
+
+#[test]
+fn what_is_wrong_is_said_once_and_clearly() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    // A file that is a folder, and one that nobody may read, which root may all the same.
+    assert_eq!(
+        complaint(1, &["run", folder.path().to_str().unwrap()]),
+        format!("postoffice: {}: Is a directory (os error 21)\n", folder.path().display())
+    );
+    assert_eq!(
+        complaint(1, &["replay", &at("none.repl")]),
+        format!("postoffice: {}: No such file or directory (os error 2)\n", at("none.repl"))
+    );
+    assert_eq!(complaint(1, &["--sandbox", "--mail", &at("none"), "eval", "1"]).lines().count(), 1);
+    // A syntax error far down: nothing before it has run, and the report is the place, the line and the mark.
+    let long = at("long.scm");
+    for (last, place, what) in
+        [("(princ 2))", "300:10", "closes nothing"), ("(princ \"no end", "300:8", "string"), ("(princ 2", "300:1", "")]
+    {
+        std::fs::write(&long, "(princ 1)\n".repeat(299) + last + "\n").unwrap();
+        let error = complaint(1, &["run", &long]);
+        assert!(error.starts_with(&format!("{long}:{place}: error: ")) && error.contains(what), "{error}");
+        assert_eq!(error.lines().count(), 3, "{error}");
+    }
+    // A host that does not exist, by a name that never does (RFC 2606), and a port behind which nobody is.
+    let error = complaint(1, &["eval", "(make-imap-connection \"mail.invalid\" :user \"u\" :password \"p\" :tls :none)"]);
+    assert!(error.starts_with("expression:1:1: error: make-imap-connection: cannot ") && error.contains("mail.invalid"), "{error}");
+    assert!(error.contains("[:server-shutdown-connection]") && error.lines().count() == 3, "{error}");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for (function, user) in [("make-imap-connection", "user"), ("make-pop-connection", "user"), ("make-smtp-connection", "login")] {
+        let error = complaint(1, &["eval", &format!("({function} \"127.0.0.1\" :port {port} :{user} \"u\" :password \"p\")")]);
+        let says = format!("expression:1:1: error: {function}: cannot connect to 127.0.0.1:{port}: ");
+        assert!(error.starts_with(&says) && error.contains("refused") && error.lines().count() == 3, "{error}");
+    }
+    // Wrong usage says what is wrong, and where to read more.
+    for (wrong, what) in [
+        (&["eval"][..], "required arguments were not provided"),
+        (&["evaluate", "1"], "unrecognized subcommand 'evaluate'"),
+        (&["eval", "1", "2"], "unexpected argument '2'"),
+        (&["--trase", "eval", "1"], "a similar argument exists: '--trace'"),
+        (&["completions", "csh"], "invalid value 'csh'"),
+        (&["eval", "--allow-env", "X", "1"], "--untrusted"),
+    ] {
+        let error = complaint(2, wrong);
+        assert!(error.starts_with("error: ") && error.contains(what) && error.contains("--help"), "{wrong:?}: {error}");
+    }
+}
+
+/// A folder for `XDG_CONFIG_HOME` with this init.scm.
+fn config(init: &[u8]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("postoffice")).unwrap();
+    std::fs::write(folder.path().join("postoffice/init.scm"), init).unwrap();
+    folder
+}
+
+fn outcome_with(config: &Path, arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut command = command(arguments);
+    command.env("XDG_CONFIG_HOME", config).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes()); // a command that fails may not read it
+    let output = child.wait_with_output().unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_prompt_begins_with_the_users_own_file() {
+    let good = config(
+        b"(define-account work :host \"mail.example.org\" :user \"me\" :password '(:env \"POSTOFFICE_PASSWORD\"))\n(define own 7)\n",
+    );
+    let path = good.path();
+    assert_eq!(outcome_with(path, &[], "(list own (accounts))\n"), (0, "user(1): (7 (work))\nuser(2): \n".into(), String::new()));
+    assert_eq!(outcome_with(path, &[], ":reset\nown\n").1.lines().nth(1), Some("user(2): 7"));
+    assert_eq!(outcome_with(path, &["--sandbox"], "(with-account (mb 'work) 5)\n").1, "user(1): 5\nuser(2): \n");
+    assert!(outcome_with(path, &["--no-init"], "own\n").1.starts_with("user(1): Error: "));
+    // Scripts do so where they are told to.
+    assert_eq!(outcome_with(path, &["eval", "--init", "own"], ""), (0, "7\n".into(), String::new()));
+    assert_eq!(outcome_with(path, &["run", "--init", "-"], "(princ own)"), (0, "7".into(), String::new()));
+    assert_eq!(outcome_with(path, &["eval", "own"], "").0, 1);
+    assert_eq!(outcome_with(path, &["eval", "--untrusted", "own"], "").0, 1);
+    let (_folder, transcript) = transcript("user(1): (accounts)\nnil\n");
+    assert_eq!(outcome_with(path, &["replay", &transcript], "").0, 0);
+    // Without the file the prompt is as it is, and --init says what is missing.
+    let none = tempfile::tempdir().unwrap();
+    assert_eq!(outcome_with(none.path(), &[], "1\n"), (0, "user(1): 1\nuser(2): \n".into(), String::new()));
+    let (code, out, error) = outcome_with(none.path(), &["eval", "--init", "1"], "");
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(error.starts_with("postoffice: ") && error.ends_with("init.scm: No such file or directory (os error 2)\n"), "{error}");
+}
+
+#[test]
+fn an_error_in_the_users_own_file_is_reported_and_the_prompt_starts() {
+    let bad = config(b"(define before 1)\n  (car 5)\n(define behind 2)\n");
+    let file = bad.path().join("postoffice/init.scm").display().to_string();
+    let (code, out, error) = outcome_with(bad.path(), &[], "before\n");
+    assert_eq!((code, out.as_str()), (0, "user(1): 1\nuser(2): \n"));
+    assert!(error.starts_with(&format!("{file}:2:3: error: car: ")), "{error}");
+    let (code, out, error) = outcome_with(bad.path(), &["eval", "--init", "1"], "");
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(error.starts_with(&format!("{file}:2:3: error: car: ")), "{error}");
+    for (init, says) in [(&b"(princ 1"[..], ":1:1: error: "), (b"(princ \"\xff\")", ": it is not UTF-8 at byte 8")] {
+        let bad = config(init);
+        let (code, out, error) = outcome_with(bad.path(), &[], "1\n");
+        assert_eq!((code, out.as_str()), (0, "user(1): 1\nuser(2): \n"));
+        assert!(error.contains(&format!("init.scm{says}")), "{error}");
+    }
+    assert_eq!(outcome_with(config(b"(exit 3)").path(), &[], "1\n"), (3, String::new(), String::new()));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_kills_a_program_that_is_to_tell_a_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = folder.path().join("told");
+    assert!(Command::new("mkfifo").arg(&told).status().unwrap().success());
+    // The program says that it runs, and becomes one that does not end.
+    let script = format!("echo $$ > {}; exec sleep 1000", told.display());
+    let source = format!("(make-imap-connection \"h\" :user \"u\" :password (list :command \"sh\" \"-c\" {script:?}))");
+    let mut child = command(&["--sandbox", "eval", &source]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let program = std::fs::read_to_string(&told).unwrap();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let alive = Command::new("kill").args(["-0", program.trim()]).stderr(Stdio::null()).status().unwrap();
+    assert!(!alive.success(), "the program still runs");
 }
 
 #[test]
@@ -389,6 +529,16 @@ fn the_readmes_script_prints_what_the_readme_says() {
     let said = block("$ POSTOFFICE_PASSWORD=x postoffice --sandbox run unread.scm");
     let expected = said.split_once('\n').unwrap().1;
     assert_eq!(outcome(&["--sandbox", "run", file.to_str().unwrap()]), (0, expected.to_owned(), String::new()));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_readmes_account_works() {
+    let readme = include_str!("../README.md");
+    let block = readme.lines().skip_while(|line| !line.starts_with("    (define-account work")).map_while(|line| line.strip_prefix("    "));
+    let source: String = block.map(|line| format!("{line}\n")).collect();
+    let source = source.replace("\"pass\" \"show\" \"mail/work\"", "\"echo\" \"x\"");
+    assert_eq!(outcome(&["--sandbox", "eval", &source]), (0, "work\n5\nt\n".into(), String::new()), "{source}");
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn the_manuals_session_agrees_on_dovecot() {
     let mut connector = Connector::default();
     connector.redirects.push(format!("mailmachine.franz.com=127.0.0.1:{}", server.port).parse().unwrap());
     let mut session = Session::new(Vec::new()).unwrap();
-    attach(session.host(), &Setup { connector, router: None, limits: Default::default() });
+    attach(session.host(), &Setup { connector, router: None, limits: Default::default(), ask_secret: None });
     let outcome =
         replay(&text, "imap-session.repl", Path::new("."), &mut session, &mut Delivering(&server), &Limits::default(), &mut |_, _| {})
             .unwrap();

@@ -202,6 +202,23 @@ const SLIPS: &[&str] = &[
     "(defun connect (&key user password) (car password)) (connect :user \"u\" :password P) (car 5)",
     "(make-imap-connection \"h\" :user \"u\" :password P",
     "(make-imap-connection \"h\" :user \"u\" :password P))",
+    "(make-imap-connection \"h\" :user \"u\" :password '(:env P))",
+    "(make-imap-connection \"h\" :user \"u\" :password '(:enw P))",
+    "(make-imap-connection \"h\" :user \"u\" :password (list :env P P))",
+    "(make-imap-connection \"h\" :user \"u\" :password (list :file \"x\" (string->symbol P)))",
+    "(make-imap-connection \"h\" :user \"u\" :password (lambda () (list P)))",
+    "(make-imap-connection \"h\" :user \"u\" :password (lambda () (string->symbol P)))",
+    "(make-imap-connection \"h\" :user \"myacct\" :password (lambda () P))",
+    "(make-imap-connection \"h\" :user \"u\" :password (lambda () (error \"not ~a\" P)))",
+    "(define-account a P)",
+    "(define-account a :host \"h\" P)",
+    "(define-account a :host \"h\" :pasword P)",
+    "(define-account a :host \"h\" :password (list P))",
+    "(define-account a :host \"h\" :imap '(:password P :x 1))",
+    "(define-account a :host \"h\" :user \"myacct\" :password P) (connect 'a)",
+    "(define-account a :host \"h\" :user \"myacct\" :password P) (connect P)",
+    "(define-account a :host \"h\" :user \"myacct\" :password P) (connect 'a P)",
+    "(define-account a :host \"h\" :user \"myacct\" :password P) (error \"~a ~a\" (%accounts) (accounts))",
     "(with-imap-connection (mb \"h\" :user \"myacct\" :password P) 1)",
     "(with-imap-connection (mb \"h\" :user \"myacct\" :password P :no-key 1) 1)",
 ];
@@ -270,6 +287,40 @@ fn a_password_from_the_environment_is_not_shown() {
     }
     output(&["eval", "--untrusted", "(getenv \"SECRET\")"]);
     output(&["eval", "--untrusted", "--memory-limit", "128", "(let next ((x \"a\")) (next (string-append x x)))"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_password_from_any_source_is_in_no_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, format!("{PASSWORD}\nmore\n")).unwrap();
+    let file = file.to_str().unwrap();
+    for source in [
+        "'(:env \"SECRET\")".to_owned(),
+        format!("'(:file {file:?})"),
+        format!("'(:command \"cat\" {file:?})"),
+        "(lambda () (getenv \"SECRET\"))".to_owned(),
+    ] {
+        for connect in [
+            "(make-imap-connection \"h\" :user \"joe\" :password S)",
+            "(make-pop-connection \"h\" :user \"joe\" :password S)",
+            "(make-smtp-connection \"h\" :login \"joe\" :password S)",
+            "(progn (define-account a :host \"h\" :user \"joe\" :password S) (print (%accounts)) (connect 'a))",
+            "(progn (define-account a :host \"h\" :smtp (list :login \"joe\" :password S)) (connect 'a :smtp))",
+        ] {
+            let connect = connect.replace(" S", &format!(" {source}"));
+            // The server has it, and so has whoever writes it into a message.
+            let form = format!("(progn (print (close-connection {connect})) (error \"cannot use ~a\" (getenv \"SECRET\")))");
+            let text = output(&["--sandbox", "--trace", "eval", &form]);
+            assert!(text.contains("C: ") && text.contains("error: cannot use #<secret>"), "{form}: {text}");
+        }
+    }
+    for script in ["cat F; cat F >&2; exit 3", "set -x; echo $(cat F); exit 1"] {
+        let command = format!("(list :command \"sh\" \"-c\" {:?})", script.replace('F', file));
+        let text = output(&["--sandbox", "eval", &format!("(make-imap-connection \"h\" :user \"u\" :password {command})")]);
+        assert!(text.contains("[:authentication]") && text.contains("#<secret>"), "{text}");
+    }
 }
 
 #[test]

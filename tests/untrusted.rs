@@ -43,7 +43,7 @@ fn prison(policy: Policy, sandboxed: bool) -> Prison {
     let setup = if sandboxed {
         Setup::sandboxed(postoffice::sandbox::Options { accept_any: true, ..Default::default() }).unwrap()
     } else {
-        Setup { connector: Connector::default(), router: None, limits: postoffice::proto::Limits::default() }
+        Setup { connector: Connector::default(), router: None, limits: postoffice::proto::Limits::default(), ask_secret: None }
     };
     let state = attach(&mut host, &setup);
     Prison { host, output, _state: Some(state) }
@@ -157,6 +157,30 @@ fn no_file_variable_or_program_is_reached() {
         forms.push(format!("(send-letter '(:program {program}) \"a@b.c\" \"a@b.c\" \"x\")"));
         forms.push(format!("(send-smtp '(:program {program}) \"a@b.c\" \"a@b.c\" \"x\")"));
         forms.push(format!("(send-smtp-auth '(:program {program}) \"a@b.c\" \"a@b.c\" \"l\" \"p\" \"x\")"));
+    }
+    // Neither where a password is to be had.
+    let secret = secret.to_str().unwrap();
+    for source in [
+        "'(:env \"HOME\")".to_owned(),
+        "(list :env \"POSTOFFICE_PASSWORD\")".into(),
+        format!("'(:file {secret:?})"),
+        "'(:command \"sh\" \"-c\" \"exit\")".into(),
+        format!("(list :command \"cat\" {secret:?})"),
+        "'(:keyring \"mail\")".into(),
+        "(lambda () (getenv \"HOME\"))".into(),
+        format!("(lambda () (with-open-file (port {secret:?}) (read-line port)))"),
+    ] {
+        for form in [
+            "(make-imap-connection \"h\" :user \"u\" :password S)",
+            "(make-pop-connection \"h\" :user \"u\" :token S)",
+            "(make-smtp-connection \"h\" :login \"u\" :password S)",
+            "(send-letter (list \"h\" :login \"u\" :password S) \"a@b.c\" \"a@b.c\" \"x\")",
+            "(send-letter \"h\" \"a@b.c\" \"a@b.c\" \"x\" :login \"u\" :password S)",
+            "(send-smtp-auth \"h\" \"a@b.c\" \"a@b.c\" \"u\" S \"x\")",
+            "(progn (define-account a :host \"h\" :user \"u\" :password S) (connect 'a))",
+        ] {
+            forms.push(form.replace(" S", &format!(" {source}")));
+        }
     }
     let wrong = not_refused(&mut prison, &forms);
     assert!(wrong.is_empty(), "of {}: {wrong:#?}", forms.len());
@@ -401,6 +425,12 @@ fn what_is_allowed_works() {
             "7",
         ),
         ("(getenv \"CARGO_PKG_NAME_THAT_IS_NOT_SET\")".into(), "nil"),
+        (format!("(close-connection (make-imap-connection \"h\" :user \"u\" :password '(:file {})))", at(&shelf, "book")), "t"),
+        ("(define-account a :host \"h\" :user \"u\" :password (lambda () \"p\")) (with-account (mb 'a) 7)".into(), "7"),
+        (
+            "(handler-case (make-imap-connection \"h\" :user \"u\" :password '(:env \"CARGO_PKG_NAME_THAT_IS_NOT_SET\")) (:authentication (c) 7))".into(),
+            "7",
+        ),
     ] {
         assert_eq!(prison.shows(&form), expected, "{form}");
     }

@@ -1,8 +1,8 @@
 //! The one table of all functions: name, lambda list, docstring, function. Help, completion and the reference are read from it.
 
 use super::{
-    accessors, connections, envelope, fetching, files, help, json, letters, mailboxes, messages, parts, pieces, pipeline, pop, read_ahead,
-    report, sandbox, saving, searching, sending, smtp, tables,
+    accessors, accounts, connections, envelope, fetching, files, help, json, letters, mailboxes, messages, parts, pieces, pipeline, pop,
+    read_ahead, report, sandbox, saving, searching, sending, smtp, tables,
 };
 use crate::host::{Function, Run};
 
@@ -25,6 +25,8 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Envelopes", functions: ENVELOPES },
     Topic { title: "POP", functions: POP },
     Topic { title: "SMTP", functions: SMTP },
+    // Behind the functions that it calls.
+    Topic { title: "Accounts", functions: ACCOUNTS },
     Topic { title: "Headers and addresses", functions: HEADERS },
     Topic { title: "Letters and their parts", functions: LETTERS },
     Topic { title: "Output for other programs", functions: OUTPUT },
@@ -47,9 +49,10 @@ const CONNECTIONS: &[Function] = &[
         connections::make_imap_connection,
         "Connects to an IMAP server and logs in. Returns a mailbox object on which nothing is selected yet.
 host: a string, or a list (\"host\" :port n :ssl t :starttls t).
-:user :password  strings.
+:user  a string. :password  a string, a procedure of no arguments that returns it, or where it is to be had: (:env \"NAME\"), (:command \"pass\" \"show\" \"x\"), whose first line it is, (:file \"path\"), whose first line it is, or (:keyring \"service\"). It is looked up when everything else is known to be right.
+Without :password, :token and :auth the command asks for it at a terminal.
 :auth  :login, :plain, :scram-sha-256, :oauthbearer, :xoauth2 or :external (the certificate of :client-identity says who it is); without it the strongest that the server offers.
-:token  a string, a bearer token in the place of the password.
+:token  a bearer token in the place of the password, given in the same ways.
 :port  an integer; 993 with TLS from the first byte, else 143.
 :timeout  seconds, 30: the longest wait for the server to say the next thing; a whole reply may take five times as long, and longer while it makes progress.
 :tls  :implicit (TLS from the first byte), :starttls, or :none. Without it port 993 means :implicit, a host on this machine may be plain unless :ca-file or :client-identity is given, and any other is reached by STARTTLS.
@@ -98,6 +101,85 @@ mb: a mailbox object.",
         "Whether the server says that it can do something: (capable? mb \"IDLE\").
 mb: a mailbox object. capability: a string or keyword, in any case. Returns t or nil.",
     ),
+];
+
+const ACCOUNTS: &[Function] = &[
+    native(
+        "%check-account",
+        "(name options)",
+        accounts::check_account,
+        "Checks the options of an account. Returns its name, a symbol. Errors: :syntax-error.",
+    ),
+    Function {
+        name: "%accounts",
+        lambda_list: "(&rest new)",
+        doc: "The accounts, a list of (name . procedure); new ones in their place if given. A procedure does not print what it returns.",
+        run: Run::Scheme("(let ((known '())) (lambda new (when (pair? new) (set! known (%car new))) known))"),
+    },
+    native(
+        "%account-index",
+        "(names name)",
+        accounts::account_index,
+        "The place of a name among names, an integer. Errors: :syntax-error when it is not there.",
+    ),
+    native(
+        "%account-call",
+        "(name options &optional side)",
+        accounts::account_call,
+        "The side and the arguments that connect an account, a list. Errors: :syntax-error.",
+    ),
+    Function {
+        name: "%define-account",
+        lambda_list: "(name options)",
+        doc: "Remembers an account. Returns its name.",
+        run: Run::Scheme(
+            "(lambda (name options)
+               (let ((name (%check-account name options)))
+                 (%accounts (append (remove-if (lambda (one) (eq (%car one) name)) (%accounts)) (list (cons name (lambda () options)))))
+                 name))",
+        ),
+    },
+    Function {
+        name: "define-account",
+        lambda_list: "(name . options)",
+        doc: "Remembers an account under a name, for connect. ~/.config/postoffice/init.scm is a place for it.
+name: a symbol, not quoted. options: the keys of make-imap-connection, and :host; their values are evaluated, and a password is looked up when a connection is made. :port counts for IMAP alone.
+:imap :pop :smtp  lists of keys and values for one side, such as '(:host \"smtp.example.org\" :port 587), in the place of those above or besides. Returns the name.
+Errors: :syntax-error.",
+        run: Run::Macro("(syntax-rules () ((_ name . options) (%define-account 'name (list . options))))"),
+    },
+    Function {
+        name: "connect",
+        lambda_list: "(account &optional side)",
+        doc: "Connects to an account. Returns what make-imap-connection returns; for the side :pop what make-pop-connection does, for :smtp what make-smtp-connection does. close-connection closes it.
+account: a symbol or a string, a name that define-account knows. side: :imap, :pop or :smtp.
+Errors: :syntax-error when there is no such account, and those of the function that connects.",
+        run: Run::Scheme(
+            "(lambda (account &optional side)
+               (let* ((known (%accounts))
+                      (found (nth (%account-index (mapcar (lambda (one) (%car one)) known) account) known))
+                      (call (%account-call (%car found) (funcall (%cdr found)) side)))
+                 (apply (cond ((eq (%car call) :pop) make-pop-connection) ((eq (%car call) :smtp) make-smtp-connection) (t make-imap-connection))
+                        (%cdr call))))",
+        ),
+    },
+    Function {
+        name: "with-account",
+        lambda_list: "((mb account . side) . body)",
+        doc: "Runs the body with mb bound to a new connection, made with connect's arguments, and closes it on every way out.
+Returns the value of the body's last form. Errors: those of connect and of the body.",
+        run: Run::Macro(
+            "(syntax-rules ()
+               ((_ (mb account . side) body ...)
+                (let ((mb (connect account . side))) (unwind-protect (progn body ...) (close-connection mb)))))",
+        ),
+    },
+    Function {
+        name: "accounts",
+        lambda_list: "()",
+        doc: "The names of the accounts, a list of symbols.",
+        run: Run::Scheme("(lambda () (mapcar (lambda (one) (%car one)) (%accounts)))"),
+    },
 ];
 
 const MAILBOXES: &[Function] = &[
@@ -683,7 +765,7 @@ const SMTP: &[Function] = &[
 mail-server: a host name, \"host:port\", an integer IPv4 address, a list (\"host\" :port 25 :tls :starttls …), (:program \"command\" …), or an SMTP connection.
 from: an address such as foo or foo@bar.com. to: one or a list of them. message: a string with \\n line ends, or a part as make-mime-part returns it.
 :subject :html  strings. :reply-to :cc :bcc  addresses; bcc is not shown in the letter. :headers  a list of (\"name\" . \"value\") or \"name: value\".
-:login :password  strings. :attachments  a list of parts, as make-mime-part returns them, and of files' names. :date :message-id  strings, made when absent.
+:login  a string. :password  as for make-imap-connection. :attachments  a list of parts, as make-mime-part returns them, and of files' names. :date :message-id  strings, made when absent.
 :null-return-path  t sends it so that no bounce and no program's answer comes back, for answers that a program writes (RFC 3834).
 :partial  t sends to those that are accepted when others are refused; else nothing is sent then.
 Errors: :syntax-error before anything is sent, for addresses with names or control characters for example; :recipients-refused, :error-response, :insecure, :unsupported;
@@ -701,7 +783,7 @@ mail-server from to  as for send-letter. messages: strings, or bytevectors, whos
         "(mail-server from to login password &rest messages)",
         sending::send_smtp_auth,
         "As send-smtp, after logging in. Returns t.
-mail-server from to messages  as for send-smtp. login password: strings. Errors: as for send-letter, and :authentication.",
+mail-server from to messages  as for send-smtp. login: a string. password: as for make-imap-connection. Errors: as for send-letter, and :authentication.",
     ),
     native(
         "test-email-address",
@@ -716,7 +798,7 @@ address: a string, foo@bar.com. Errors: as for send-letter.",
         smtp::make_smtp_connection,
         "Connects to a mail server, for many letters over one connection. Returns an object that stands wherever mail-server may; close-connection closes it.
 mail-server: a host, as for send-letter. :port :tls :ca-file :client-identity :verify :timeout :limits  as for make-imap-connection; 465 with TLS from the first byte, else 25. :ssl :starttls  t is short for :tls.
-:login :password :token  strings. :auth  as for make-imap-connection. :helo  the name that EHLO gives, this side's address by default.
+:login  a string. :password :token :auth  as for make-imap-connection. :helo  the name that EHLO gives, this side's address by default.
 Errors: as for make-imap-connection.",
     ),
     Function {

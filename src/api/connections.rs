@@ -1,9 +1,10 @@
 //! Connecting and leaving.
 
 use super::mailbox::{AnyMailbox, any_mailbox_at, deliver_warnings, failed, on_mailbox, operate, state};
+use super::secret::Login;
 use super::sets::required;
 use super::smtp::SmtpConnection;
-use crate::client::{Auth, ConnectOptions, Credentials, ImapClient, PopClient, TlsMode};
+use crate::client::{Auth, ConnectOptions, ImapClient, PopClient, TlsMode};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
 use crate::proto::sasl::Mechanism;
@@ -15,7 +16,7 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
     let mut options = default_options(call);
     let host = host_argument(call, &mut options)?;
     read_options(call, &mut options)?;
-    let credentials = credentials(call, false)?;
+    let credentials = login(call, false)?.credentials(call, &host)?;
     let state = state(call.context());
     let mut client = ImapClient::connect(&state.connector, &host, &credentials, &options).map_err(|error| failed(call, &error, false))?;
     deliver_warnings(call, &mut client);
@@ -26,7 +27,7 @@ pub(super) fn make_pop_connection(call: &Call<'_>) -> Result<Value, Condition> {
     let mut options = default_options(call);
     let host = host_argument(call, &mut options)?;
     read_options(call, &mut options)?;
-    let credentials = credentials(call, true)?;
+    let credentials = login(call, true)?.credentials(call, &host)?;
     let state = state(call.context());
     let client = PopClient::connect(&state.connector, &host, &credentials, &options).map_err(|error| failed(call, &error, false))?;
     Ok(state.adopt_pop(client))
@@ -176,39 +177,11 @@ fn identity(call: &Call<'_>, value: &Value) -> Result<ClientIdentity, Condition>
 }
 
 /// `:user` with `:password` or `:token`; with `:auth :external` the certificate takes the place of both secrets.
-fn credentials(call: &Call<'_>, apop: bool) -> Result<Credentials, Condition> {
-    let missing = |key: &str| Condition::syntax(format!("{}: expected :{key} with a string", call.name()));
-    let user = call.key_string("user")?.ok_or_else(|| missing("user"))?.to_owned();
+fn login(call: &Call<'_>, apop: bool) -> Result<Login, Condition> {
+    let user = call.key_string("user")?;
+    let user = user.ok_or_else(|| Condition::syntax(format!("{}: expected :user with a string", call.name())))?;
     let auth = call.key("auth").map(|value| auth(call, value, apop)).transpose()?;
-    // A secret is never shown, whatever it is.
-    let secret = |key| call.key(key).map(|value| host::as_str(value).ok_or_else(|| missing(key))).transpose();
-    credentials_of(call, user, secret("password")?, secret("token")?, auth)
-}
-
-/// What a login is made of; the names of the keys are those that all protocols have.
-pub(super) fn credentials_of(
-    call: &Call<'_>,
-    user: String,
-    password: Option<&str>,
-    token: Option<&str>,
-    auth: Option<Auth>,
-) -> Result<Credentials, Condition> {
-    password.into_iter().chain(token).for_each(|secret| call.context().keep_secret(secret));
-    let wrong = |what: &str| Condition::syntax(format!("{}: expected {what}", call.name()));
-    let takes_token = match auth {
-        Some(Auth::Sasl(mechanism)) => Some(mechanism.takes_token()),
-        Some(_) => Some(false),
-        None => None,
-    };
-    match (password, token) {
-        (Some(_), Some(_)) => Err(wrong(":password or :token, not both")),
-        (Some(_), None) if takes_token == Some(true) => Err(wrong(":token with a string, for this :auth")),
-        (None, Some(_)) if takes_token == Some(false) => Err(wrong(":password with a string, for this :auth")),
-        (Some(password), None) => Ok(Credentials { auth, ..Credentials::new(user, password) }),
-        (None, Some(token)) => Ok(Credentials { auth: auth.or(Some(Auth::Token)), ..Credentials::new(user, token) }),
-        (None, None) if auth == Some(Auth::Sasl(Mechanism::External)) => Ok(Credentials { auth, ..Credentials::new(user, "") }),
-        (None, None) => Err(wrong(":password with a string")),
-    }
+    Login::new(call, user, call.key("password"), call.key("token"), auth)
 }
 
 /// `:auth`; APOP is POP's only.

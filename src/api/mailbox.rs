@@ -6,6 +6,7 @@ use super::pieces::Pieces;
 use super::pipeline::{self, Pipeline};
 use super::progress::Progress;
 use super::read_ahead::ReadAhead;
+use super::secret::AskSecret;
 use super::sets::{check_truths, required};
 use crate::client::{Error, ImapClient, PopClient, WarningKind};
 use crate::condition::{Condition, Identifier};
@@ -70,6 +71,8 @@ pub struct State {
     pub sandbox: Option<Arc<Sandbox>>,
     /// Limits on what servers may send; connections can have their own.
     pub limits: Limits,
+    /// Asks for a password where a script gives a user and no password; `None` makes that an error, as where nobody sits at a terminal.
+    pub ask_secret: Option<AskSecret>,
     open: Mutex<Vec<Weak<ImapMailbox>>>,
     open_pop: Mutex<Vec<Weak<PopMailbox>>>,
     made: AtomicU32,
@@ -87,6 +90,7 @@ impl State {
             connector,
             sandbox,
             limits: Limits::default(),
+            ask_secret: None,
             open: Mutex::default(),
             open_pop: Mutex::default(),
             made: AtomicU32::new(0),

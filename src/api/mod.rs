@@ -1,6 +1,7 @@
 //! What a script can call: one function per name, its arguments checked and typed, its result a Lisp value.
 
 mod accessors;
+mod accounts;
 pub mod catalog;
 mod connections;
 mod envelope;
@@ -27,6 +28,7 @@ mod report;
 mod sandbox;
 mod saving;
 mod searching;
+mod secret;
 mod sending;
 mod sets;
 mod smtp;
@@ -37,6 +39,7 @@ mod values;
 
 pub use mailbox::{ImapMailbox, PopMailbox, State};
 pub use progress::Progress;
+pub use secret::AskSecret;
 pub use smtp::SmtpConnection;
 
 use crate::host::Host;

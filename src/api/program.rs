@@ -1,23 +1,33 @@
-//! Letters handed to a program that takes what sendmail takes: `-i -f FROM -- TO …`, the letter on standard input, lines ending in LF.
+//! Other programs: one that takes letters as sendmail does, and one that tells a password.
 
+use super::secret;
 use super::values::without_crlf;
 use crate::client::smtp::Envelope;
-use crate::condition::{Condition, Identifier};
+use crate::condition::{Condition, Identifier, escape_controls};
 use crate::host::Call;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 /// As long as a client should wait for a server that has the whole letter (RFC 5321 4.5.3.2.6).
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST_DELIVERY: Duration = Duration::from_secs(600);
+
+/// Long enough to type the passphrase that a password manager asks for.
+const LONGEST_LOOKUP: Duration = Duration::from_secs(120);
 
 /// How often the program is looked at.
 const GLANCE: Duration = Duration::from_millis(10);
 
 /// Bytes of standard error that are kept.
-const MOST_WORDS: u64 = 10_000;
+const MOST_WORDS: usize = 10_000;
 
+/// Characters of standard error that an error's message holds.
+const SHOWN_WORDS: usize = 300;
+
+/// Hands a letter over: `-i -f FROM -- TO …`, the letter on standard input, lines ending in LF.
 pub(super) fn hand_over(call: &Call<'_>, words: &[String], envelope: &Envelope<'_>, letter: &[u8]) -> Result<(), Condition> {
     let program = &words[0];
     let broken =
@@ -25,45 +35,97 @@ pub(super) fn hand_over(call: &Call<'_>, words: &[String], envelope: &Envelope<'
     let mut command = Command::new(program);
     command.args(&words[1..]).args(["-i", "-f", envelope.from, "--"]).args(envelope.to);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|cause| broken(&cause))?;
-    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+    let (stdin, saying) = (child.stdin.take(), start_of(child.stderr.take(), MOST_WORDS));
     let lines = without_crlf(letter).into_owned();
     let writer = thread::spawn(move || stdin.map_or(Ok(()), |mut stdin| stdin.write_all(&lines)));
-    let (said, saying) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        let mut text = Vec::new();
-        if let Some(stderr) = stderr {
-            let _ = stderr.take(MOST_WORDS).read_to_end(&mut text); // what can be had
-        }
-        let _ = said.send(String::from_utf8_lossy(&text).trim().to_owned()); // nobody asks for it when the program was killed
-    });
-    let status = wait(call, program, &mut child)?;
+    let status = wait(&mut child, LONGEST_DELIVERY, &|| call.context().interrupted()).map_err(|(identifier, what)| {
+        Condition::new(identifier, format!("{}: {program} {what} and was killed; it may have sent the letter", call.name()))
+    })?;
     if !status.success() {
-        // What the program started may hold standard error open after its own end.
-        let words = saying.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
-        let code = status.code().map_or_else(|| "by a signal".into(), |code| format!("with {code}"));
-        return Err(Condition::new(Identifier::ErrorResponse, format!("{}: {program} ended {code}", call.name())).with_server_string(words));
+        let message = format!("{}: {program} ended {}", call.name(), code(status));
+        return Err(Condition::new(Identifier::ErrorResponse, message).with_server_string(words_of(&saying)));
     }
     // A program that says all is well without having read the whole letter is not believed.
     writer.join().unwrap_or(Ok(())).map_err(|cause| broken(&cause))
 }
 
+/// The first line that a program writes, without its end: the secret of the key `key`. The program may ask at a terminal.
+pub(super) fn first_line(call: &Call<'_>, key: &str, words: &[String]) -> Result<Zeroizing<String>, Condition> {
+    let program = escape_controls(&words[0]);
+    let failed = |identifier, what: &str| Condition::new(identifier, format!("{}: :{key}: {what}", call.name()));
+    let mut command = Command::new(&words[0]);
+    // What is piped to a script is the script's.
+    command.args(&words[1..]).stdin(if io::stdin().is_terminal() { Stdio::inherit() } else { Stdio::null() });
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.map_err(|cause| failed(Identifier::Authentication, &format!("cannot run {program}: {cause}")))?;
+    let (writing, saying) = (start_of(child.stdout.take(), secret::LONGEST), start_of(child.stderr.take(), MOST_WORDS));
+    let status = wait(&mut child, LONGEST_LOOKUP, &|| call.context().interrupted())
+        .map_err(|(identifier, what)| failed(identifier, &format!("{program} {what} and was killed")))?;
+    if !status.success() {
+        // What it wrote all the same may stand in its complaint too.
+        secret::line_of(&writing.recv_timeout(PATIENCE).unwrap_or_default()).iter().for_each(|line| call.context().keep_secret(line));
+        let words: String = escape_controls(&words_of(&saying).replace(['\r', '\n'], " ")).chars().take(SHOWN_WORDS).collect();
+        let colon = if words.is_empty() { "" } else { ": " };
+        return Err(failed(Identifier::Authentication, &format!("{program} ended {}{colon}{words}", code(status))));
+    }
+    let written = writing.recv_timeout(PATIENCE).unwrap_or_default();
+    secret::line_of(&written).ok_or_else(|| failed(Identifier::Authentication, &format!("what {program} wrote is not UTF-8")))
+}
+
+fn code(status: ExitStatus) -> String {
+    status.code().map_or_else(|| "by a signal".into(), |code| format!("with {code}"))
+}
+
+/// What the program started may hold its output open after its own end.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+fn words_of(saying: &Receiver<Zeroizing<Vec<u8>>>) -> String {
+    String::from_utf8_lossy(&saying.recv_timeout(PATIENCE).unwrap_or_default()).trim().to_owned()
+}
+
+/// The first bytes of what a program writes; all of it is read, so that the program can end.
+fn start_of(output: Option<impl Read + Send + 'static>, most: usize) -> Receiver<Zeroizing<Vec<u8>>> {
+    let (said, saying) = channel();
+    thread::spawn(move || {
+        // As large as it can become: growing would leave copies of a password behind.
+        let mut start = Zeroizing::new(Vec::with_capacity(most + 1));
+        if let Some(mut output) = output {
+            let _ = output.by_ref().take(most as u64).read_to_end(&mut start); // what can be had
+            let _ = said.send(start); // nobody asks for it when the program was killed
+            let _ = io::copy(&mut output, &mut io::sink()); // as above
+        }
+    });
+    saying
+}
+
 /// Waits for the program's end; kills it at the deadline, or when the user interrupts.
-fn wait(call: &Call<'_>, program: &str, child: &mut Child) -> Result<ExitStatus, Condition> {
+fn wait(child: &mut Child, longest: Duration, interrupted: &dyn Fn() -> bool) -> Result<ExitStatus, (Identifier, &'static str)> {
     let started = Instant::now();
     loop {
         let ended = match child.try_wait() {
             Ok(Some(status)) => return Ok(status),
-            Ok(None) if call.context().interrupted() => Err((Identifier::ServerShutdownConnection, "interrupted")),
-            Ok(None) if started.elapsed() > LONGEST => Err((Identifier::Timeout, "did not end in time")),
-            Ok(None) => Ok(()),
-            Err(_) => Err((Identifier::ServerShutdownConnection, "cannot be waited for")),
+            Ok(None) if interrupted() => (Identifier::ServerShutdownConnection, "interrupted"),
+            Ok(None) if started.elapsed() > longest => (Identifier::Timeout, "did not end in time"),
+            Ok(None) => {
+                thread::sleep(GLANCE);
+                continue;
+            }
+            Err(_) => (Identifier::ServerShutdownConnection, "cannot be waited for"),
         };
-        if let Err((identifier, what)) = ended {
-            let _ = child.kill();
-            let _ = child.wait(); // it was killed, so that this ends
-            let message = format!("{}: {program} {what} and was killed; it may have sent the letter", call.name());
-            return Err(Condition::new(identifier, message));
-        }
-        thread::sleep(GLANCE);
+        let _ = child.kill();
+        let _ = child.wait(); // it was killed, so that this ends
+        return Err(ended);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_does_not_end_is_killed() {
+        let start = || Command::new("sleep").arg("1000").spawn().unwrap();
+        assert_eq!(wait(&mut start(), Duration::ZERO, &|| false), Err((Identifier::Timeout, "did not end in time")));
+        assert_eq!(wait(&mut start(), LONGEST_LOOKUP, &|| true), Err((Identifier::ServerShutdownConnection, "interrupted")));
     }
 }

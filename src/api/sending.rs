@@ -2,7 +2,7 @@
 
 use super::parts::{attachment, headers};
 use super::sets::required;
-use super::smtp::{MailServer, credentials, deliver, mail_server};
+use super::smtp::{MailServer, deliver, login_of, mail_server};
 use crate::client::smtp::{Envelope, Refused};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
@@ -51,9 +51,10 @@ pub(super) fn send_letter(call: &Call<'_>) -> Answer {
             None => vec![attachment(call, value)?],
         },
     };
-    if let Some(login) = credentials(call, text("login")?, text("password")?, None, None)? {
+    let password = call.key("password").filter(|value| !host::is_nil(value));
+    if let Some(login) = login_of(call, call.key_string("login")?, password, None, None)? {
         match &mut server {
-            MailServer::Host(host) => host.credentials = Some(login),
+            MailServer::Host(host) => host.login = Some(login),
             _ => return Err(Condition::syntax(format!("{}: :login is for a host; a connection is logged in already", call.name()))),
         }
     }
@@ -92,14 +93,11 @@ pub(super) fn send_smtp_auth(call: &Call<'_>) -> Answer {
     let mut server = mail_server(call)?;
     let from = address(call, "from", required(call, 1))?;
     let to = addresses(call, "to", required(call, 2))?;
-    let secret = |index: usize, name: &str| {
-        host::as_str(required(call, index))
-            .map(str::to_owned)
-            .ok_or_else(|| Condition::syntax(format!("{}: {name}: expected a string", call.name())))
-    };
-    let login = credentials(call, Some(secret(3, "login")?), Some(secret(4, "password")?), None, None)?;
+    // What stands there may be the password, so that it is not shown.
+    let user = host::as_str(required(call, 3)).ok_or_else(|| Condition::syntax(format!("{}: login: expected a string", call.name())))?;
+    let login = login_of(call, Some(user), Some(required(call, 4)), None, None)?;
     match &mut server {
-        MailServer::Host(host) => host.credentials = login,
+        MailServer::Host(host) => host.login = login,
         _ => return Err(call.wrong("mail-server", "a host", required(call, 0))),
     }
     send_as_it_is(call, &server, &from, &to, call.rest())

@@ -1,11 +1,12 @@
 //! Mail servers as scripts name them: a host, an address, a list with options, a program, or a connection that is open.
 
-use super::connections::{credentials_of, default_options, host_name, port, read_option};
+use super::connections::{default_options, host_name, port, read_option};
 use super::mailbox::{failed, progress, state};
 use super::program;
+use super::secret::Login;
 use super::sets::required;
 use crate::client::smtp::{Envelope, Refused};
-use crate::client::{Auth, ConnectOptions, Credentials, SmtpClient, TlsMode};
+use crate::client::{Auth, ConnectOptions, SmtpClient, TlsMode};
 use crate::condition::{Condition, escape_controls};
 use crate::host::{self, Call, Value};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +34,7 @@ pub(super) struct HostServer {
     host: String,
     options: ConnectOptions,
     helo: Option<String>,
-    pub credentials: Option<Credentials>,
+    pub login: Option<Login>,
 }
 
 const EXPECTED: &str =
@@ -53,7 +54,7 @@ pub(super) fn mail_server(call: &Call<'_>) -> Result<MailServer, Condition> {
     if let Some(connection) = host::downcast::<SmtpConnection>(value) {
         return Ok(MailServer::Open(connection));
     }
-    let mut server = HostServer { host: String::new(), options: default_options(call), helo: None, credentials: None };
+    let mut server = HostServer { host: String::new(), options: default_options(call), helo: None, login: None };
     if let Some(items) = host::as_list(value) {
         let items: Vec<Value> = items.collect();
         let (first, rest) = items.split_first().ok_or_else(wrong)?;
@@ -110,28 +111,26 @@ fn read_server_options<'v>(
                 auth = Some(super::connections::auth(call, value, false)?);
             }
             "login" => login = Some(text(value).ok_or_else(|| call.wrong(":login", "a string", value))?),
-            "password" | "token" => {
-                let secret = text(value).ok_or_else(|| Condition::syntax(format!("{}: :{key}: expected a string", call.name())))?;
-                *(if key == "token" { &mut token } else { &mut password }) = Some(secret);
-            }
+            "password" => password = Some(value),
+            "token" => token = Some(value),
             _ if read_option(call, &mut server.options, key, value)? => {}
             _ => return Err(Condition::syntax(format!("{}: mail-server: unknown key :{}", call.name(), escape_controls(key)))),
         }
     }
-    server.credentials = credentials(call, login, password, token, auth)?.or(server.credentials.take());
+    server.login = login_of(call, login.as_deref(), password, token, auth)?.or(server.login.take());
     Ok(())
 }
 
 /// A user with a secret, or neither.
-pub(super) fn credentials(
+pub(super) fn login_of(
     call: &Call<'_>,
-    login: Option<String>,
-    password: Option<String>,
-    token: Option<String>,
+    user: Option<&str>,
+    password: Option<&Value>,
+    token: Option<&Value>,
     auth: Option<Auth>,
-) -> Result<Option<Credentials>, Condition> {
-    match login {
-        Some(user) => credentials_of(call, user, password.as_deref(), token.as_deref(), auth).map(Some),
+) -> Result<Option<Login>, Condition> {
+    match user {
+        Some(user) => Login::new(call, user, password, token, auth).map(Some),
         None if password.is_none() && token.is_none() && auth.is_none() => Ok(None),
         None => Err(Condition::syntax(format!("{}: expected :login with :password", call.name()))),
     }
@@ -139,8 +138,9 @@ pub(super) fn credentials(
 
 impl HostServer {
     fn connect(&self, call: &Call<'_>) -> Result<SmtpClient, Condition> {
+        let credentials = self.login.as_ref().map(|login| login.credentials(call, &self.host)).transpose()?;
         let state = state(call.context());
-        let client = SmtpClient::connect(&state.connector, &self.host, self.helo.as_deref(), self.credentials.as_ref(), &self.options);
+        let client = SmtpClient::connect(&state.connector, &self.host, self.helo.as_deref(), credentials.as_ref(), &self.options);
         client.map_err(|error| failed(call, &error, false))
     }
 }
@@ -197,7 +197,7 @@ pub(super) fn test_email_address(call: &Call<'_>) -> Result<Value, Condition> {
     let Some((_, domain)) = address.rsplit_once('@') else {
         return Err(call.wrong("address", "an address with a domain", required(call, 0)));
     };
-    let server = HostServer { host: domain.to_owned(), options: default_options(call), helo: None, credentials: None };
+    let server = HostServer { host: domain.to_owned(), options: default_options(call), helo: None, login: None };
     let mut client = server.connect(call)?;
     let known = client.verify(address);
     client.close();

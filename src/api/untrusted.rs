@@ -7,6 +7,8 @@ pub const CHECKED: &[&str] = &[
     // Connections: the connector asks for the host; the files of :ca-file, :client-identity and :attachments, and programs, are asked for here.
     "make-imap-connection", "make-pop-connection", "make-smtp-connection", "send-letter", "send-smtp", "send-smtp-auth",
     "test-email-address", "with-imap-connection", "with-pop-connection", "with-smtp-connection",
+    // Accounts are connected by the functions above.
+    "%account-call", "%account-index", "%accounts", "%check-account", "%define-account", "accounts", "connect", "define-account", "with-account",
     // Files.
     "ensure-directories-exist", "mailbox-report", "make-mime-part", "save-attachment", "save-letter", "save-letters", "write-csv",
     // The sandbox of this process, if the command line has started one.

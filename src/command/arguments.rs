@@ -22,6 +22,9 @@ pub struct Arguments {
     /// Options of all commands.
     #[command(flatten)]
     pub global: Global,
+    /// Start the prompt without loading ~/.config/postoffice/init.scm
+    #[arg(long)]
+    pub no_init: bool,
     /// What to do; the prompt by default.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -39,6 +42,10 @@ impl Arguments {
             if given && !arguments.has_sandbox() {
                 Arguments::command().error(ErrorKind::MissingRequiredArgument, message).exit();
             }
+        }
+        if arguments.no_init && arguments.command.is_some() {
+            let message = "--no-init is for the prompt; run and eval load no init.scm unless --init is given, the other commands never do";
+            Arguments::command().error(ErrorKind::ArgumentConflict, message).exit();
         }
         arguments
     }
@@ -129,6 +136,9 @@ pub enum Command {
         /// Print the last value as JSON, on one line, when all is done
         #[arg(long)]
         json: bool,
+        /// Load ~/.config/postoffice/init.scm first, as the prompt does
+        #[arg(long, conflicts_with = "untrusted")]
+        init: bool,
         /// The script; - is standard input
         file: String,
         /// What (command-line) gives in the script
@@ -146,6 +156,9 @@ pub enum Command {
         /// Print the value as JSON, on one line; of several expressions the last one's
         #[arg(long)]
         json: bool,
+        /// Load ~/.config/postoffice/init.scm first, as the prompt does
+        #[arg(long, conflicts_with = "untrusted")]
+        init: bool,
         /// The expression
         expression: String,
     },

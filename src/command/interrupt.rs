@@ -27,7 +27,10 @@ impl CtrlC {
             pressed.store(true, Ordering::SeqCst);
             match &*host.lock().unwrap_or_else(PoisonError::into_inner) {
                 Some((interrupter, context)) if context.upgrade().is_some_and(|context| !context.interrupted()) => interrupter.interrupt(),
-                _ => std::process::exit(INTERRUPTED),
+                _ => {
+                    super::asking::show_typing();
+                    std::process::exit(INTERRUPTED)
+                }
             }
         })
         .map_err(|error| error.to_string())?;

@@ -1,10 +1,12 @@
 //! What the command does, one function a subcommand. `main` only reads arguments.
 
 pub mod arguments;
+mod asking;
 mod confinement;
 mod demo;
 mod documents;
 mod environment;
+mod init;
 mod interrupt;
 pub mod output;
 mod progress;
@@ -20,6 +22,7 @@ pub use setup::{Setup, attach};
 
 use crate::host::report_only_uncaught_panics;
 use arguments::{Arguments, Command};
+use running::Way;
 
 /// Carries out a command line; the exit code.
 ///
@@ -35,12 +38,12 @@ pub fn carry_out(arguments: Arguments) -> Result<i32, String> {
         return confinement::oversee(confinement, time);
     }
     match arguments.command {
-        None => prompt::prompt(&global),
-        Some(Command::Run { file, arguments, confinement, time, json }) => {
-            running::run(&global, &confinement, time.time_limit, &file, arguments, json)
+        None => prompt::prompt(&global, !arguments.no_init),
+        Some(Command::Run { file, arguments, confinement, time, json, init }) => {
+            running::run(&global, &Way { confinement, seconds: time.time_limit, as_json: json, init }, &file, arguments)
         }
-        Some(Command::Eval { expression, confinement, time, json }) => {
-            running::eval(&global, &confinement, time.time_limit, &expression, json)
+        Some(Command::Eval { expression, confinement, time, json, init }) => {
+            running::eval(&global, &Way { confinement, seconds: time.time_limit, as_json: json, init }, &expression)
         }
         Some(Command::Replay(options)) => replaying::replay_files(&global, &options),
         Some(Command::Sandbox(options)) => sandboxing::sandbox(&global, &options),

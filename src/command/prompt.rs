@@ -1,6 +1,8 @@
 //! The prompt.
 
 use super::arguments::Global;
+use super::asking;
+use super::init::load_if_there;
 use super::interrupt::CtrlC;
 use super::output::print;
 use super::progress::on_terminal;
@@ -19,17 +21,22 @@ use std::time::Duration;
 /// Nobody who presses Tab waits longer for a server.
 const LONGEST_WAIT: Duration = Duration::from_millis(300);
 
-pub(super) fn prompt(global: &Global) -> Result<i32, String> {
+pub(super) fn prompt(global: &Global, init: bool) -> Result<i32, String> {
     let mut setup = Setup::new(global)?;
     let tracing = Arc::new(AtomicBool::new(global.trace));
     setup.connector.trace = Some(trace_to_stderr());
     setup.connector.trace_switch = Some(tracing.clone());
+    setup.ask_secret = asking::at_terminal();
     let mut session = new_session()?;
     let progress = on_terminal(global.quiet);
     let state = attach_showing(session.host(), &setup, &progress);
     let ctrl_c = CtrlC::listen()?;
     ctrl_c.watch(session.host());
-    let mut surroundings = Here { setup, progress, state, ctrl_c, tracing };
+    if init && let Some(code) = load_if_there(session.host()) {
+        state.close_all();
+        return Ok(code);
+    }
+    let mut surroundings = Here { setup, progress, state, ctrl_c, tracing, init };
     let options = Options { colours: colours(), history: history::path(|name| std::env::var(name).ok()) };
     let code = editor::run(&mut session, &options, &mut surroundings);
     surroundings.state.close_all();
@@ -53,6 +60,8 @@ struct Here {
     state: Arc<State>,
     ctrl_c: CtrlC,
     tracing: Arc<AtomicBool>,
+    /// Whether a session begins with the user's own file.
+    init: bool,
 }
 
 impl Surroundings for Here {
@@ -66,6 +75,9 @@ impl Surroundings for Here {
         self.state.close_all();
         self.state = attach_showing(fresh.host(), &self.setup, &self.progress);
         self.ctrl_c.watch(fresh.host());
+        if self.init {
+            let _ = load_if_there(fresh.host()); // an (exit) there does not end a session that is under way
+        }
         *session = fresh;
         Ok(())
     }

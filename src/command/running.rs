@@ -1,7 +1,9 @@
 //! Scripts and single expressions.
 
 use super::arguments::{Confinement, Global};
+use super::asking;
 use super::confinement::{STOPPED, too_long};
+use super::init::{self, source_of};
 use super::interrupt::{CtrlC, INTERRUPTED};
 use super::output::{complain, print};
 use super::progress::on_terminal;
@@ -13,39 +15,42 @@ use crate::lisp::printer;
 use crate::repl::display::warning_text;
 use crate::repl::evaluate_forms;
 use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
-pub(super) fn run(
-    global: &Global,
-    confinement: &Confinement,
-    seconds: u64,
-    file: &str,
-    arguments: Vec<String>,
-    as_json: bool,
-) -> Result<i32, String> {
+/// How a program is run.
+pub(super) struct Way {
+    pub confinement: Confinement,
+    /// How long, where it is not trusted.
+    pub seconds: u64,
+    pub as_json: bool,
+    /// Whether the user's own file is loaded first.
+    pub init: bool,
+}
+
+pub(super) fn run(global: &Global, way: &Way, file: &str, arguments: Vec<String>) -> Result<i32, String> {
     let source = if file == "-" {
         let mut source = String::new();
         std::io::stdin().read_to_string(&mut source).map_err(|error| format!("standard input: {error}"))?;
         source
     } else {
-        let bytes = std::fs::read(file).map_err(|error| format!("{file}: {error}"))?;
-        String::from_utf8(bytes).map_err(|error| format!("{file}: it is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))?
+        source_of(Path::new(file))?
     };
     let name = if file == "-" { "standard input" } else { file };
     let mut failed = None;
-    let code = evaluate(global, confinement, seconds, arguments, |host| {
+    let code = evaluate(global, way, arguments, |host| {
         let value = host.evaluate(&source, name)?;
-        failed = if as_json { print_json(host, &value).err() } else { None };
+        failed = if way.as_json { print_json(host, &value).err() } else { None };
         Ok(())
     })?;
     failed.map_or(Ok(code), Err)
 }
 
-pub(super) fn eval(global: &Global, confinement: &Confinement, seconds: u64, expression: &str, as_json: bool) -> Result<i32, String> {
+pub(super) fn eval(global: &Global, way: &Way, expression: &str) -> Result<i32, String> {
     let mut failed = None;
-    let code = evaluate(global, confinement, seconds, Vec::new(), |host| {
+    let code = evaluate(global, way, Vec::new(), |host| {
         evaluate_forms(host, expression, "expression", |host, value, more| {
-            let printed = if !as_json {
+            let printed = if !way.as_json {
                 print_value(host, &printer::readably(&host.datum(value)))
             } else if more {
                 Ok(())
@@ -73,20 +78,23 @@ fn print_value(host: &Host, text: &str) -> Result<(), String> {
 
 fn evaluate(
     global: &Global,
-    confinement: &Confinement,
-    seconds: u64,
+    way: &Way,
     arguments: Vec<String>,
     program: impl FnOnce(&mut Host) -> Result<(), Report>,
 ) -> Result<i32, String> {
+    let (confinement, seconds) = (&way.confinement, way.seconds);
+    let init = way.init.then(init::asked_for).transpose()?;
     let policy = confinement.enter(Duration::from_secs(seconds))?;
-    let setup = Setup::new(global)?;
+    let mut setup = Setup::new(global)?;
+    // Neither a stranger nor a program that reads JSON is to meet a question.
+    setup.ask_secret = if confinement.untrusted || way.as_json { None } else { asking::at_terminal() };
     let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));
     let options = Options { arguments, output: Box::new(print), warnings: Box::new(warnings), policy };
     let mut host = Host::new(options).map_err(|condition| condition.to_string())?;
     let state = attach_showing(&mut host, &setup, &on_terminal(global.quiet));
     CtrlC::listen()?.watch(&host);
     let limit = confinement.untrusted.then(|| TimeLimit::start(&host, Duration::from_secs(seconds)));
-    let code = match program(&mut host) {
+    let code = match init::load(&mut host, init.as_ref()).and_then(|()| program(&mut host)) {
         Ok(()) => 0,
         Err(report) if report.interrupted && limit.as_ref().is_some_and(TimeLimit::is_over) => {
             complain(&too_long(Duration::from_secs(seconds)));

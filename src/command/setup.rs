@@ -3,7 +3,7 @@
 use super::arguments::Global;
 use super::environment::SandboxRouter;
 use super::output::complain;
-use crate::api::{self, Progress, State};
+use crate::api::{self, AskSecret, Progress, State};
 use crate::host::Host;
 use crate::proto::Limits;
 use crate::sandbox::{Options, Sandbox, Seed};
@@ -18,6 +18,8 @@ pub struct Setup {
     pub router: Option<Arc<SandboxRouter>>,
     /// Limits on what servers may send.
     pub limits: Limits,
+    /// Asks for a password that a script leaves out; `None` asks nobody.
+    pub ask_secret: Option<AskSecret>,
 }
 
 impl Setup {
@@ -35,7 +37,7 @@ impl Setup {
         let mut setup = if global.sandbox {
             Setup::sandboxed(Options { seed: seed_for(global), accept_any: true, ..sandbox_for(global) })?
         } else {
-            Setup { connector: Connector::default(), router: None, limits: Limits::default() }
+            Setup { connector: Connector::default(), router: None, limits: Limits::default(), ask_secret: None }
         };
         for (name, value) in &global.limit {
             setup.limits.set(name, *value).ok_or_else(|| format!("there is no limit {name}"))?;
@@ -56,6 +58,7 @@ impl Setup {
             connector: Connector { router: Some(router.clone()), ..Connector::default() },
             router: Some(router),
             limits: Limits::default(),
+            ask_secret: None,
         })
     }
 }
@@ -97,6 +100,7 @@ pub(super) fn attach_showing(host: &mut Host, setup: &Setup, progress: &Progress
     let sandbox = setup.router.as_ref().map(|router| router.sandbox().clone());
     let mut state = State::new(connector, sandbox);
     state.limits = setup.limits.clone();
+    state.ask_secret = setup.ask_secret.clone();
     api::register(host, state);
     host.context().try_state::<State>().unwrap_or_else(|| Arc::new(State::new(Connector::default(), None)))
 }

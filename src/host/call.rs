@@ -9,7 +9,7 @@ use super::parameters::{Arguments, Parameters, name_of};
 use super::registry::NativeCode;
 use super::secrets;
 use super::value::{Value, as_integer, as_keyword, as_str, downcast, is_nil, is_true, shown};
-use crate::condition::Condition;
+use crate::condition::{Condition, Identifier};
 
 /// A call of a native, its arguments sorted by the lambda list.
 pub struct Call<'a> {
@@ -45,6 +45,17 @@ impl Call<'_> {
     /// What every native of the host shares.
     pub fn context(&self) -> &Context {
         self.context
+    }
+
+    /// What a procedure of no arguments returns. A native cannot call it while it runs: where this is an error, return it; the procedure is called
+    /// then, and this native runs anew from its start, with the result. So ask before anything is done that must not be done twice, and in the
+    /// same order each time.
+    ///
+    /// # Errors
+    /// One that nobody sees: the procedure has to be called first.
+    pub fn result_of(&self, procedure: &Value) -> Result<Value, Condition> {
+        let not_yet = || Condition::new(Identifier::ProgramError, format!("{}: a procedure has not been called yet", self.name));
+        self.context.result_of(procedure).ok_or_else(not_yet)
     }
 
     /// The path to read for `path`, if the script may.

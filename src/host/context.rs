@@ -35,6 +35,16 @@ pub struct Context {
     several: Mutex<Option<Vec<Value>>>,
     documentation: Mutex<BTreeMap<String, Documentation>>,
     secrets: Mutex<Vec<Zeroizing<String>>>,
+    asked: Mutex<Asked>,
+}
+
+/// Procedures that a native wants to be called: see [`super::Call::result_of`].
+#[derive(Default)]
+struct Asked {
+    /// The one to be called as soon as the native has returned.
+    procedure: Option<Value>,
+    /// What those before it have returned, the last one first.
+    results: Vec<Value>,
 }
 
 /// What a [`super::TimeLimit`] has left.
@@ -90,6 +100,7 @@ impl Context {
             several: Mutex::default(),
             documentation: Mutex::default(),
             secrets: Mutex::default(),
+            asked: Mutex::default(),
         }
     }
 
@@ -144,6 +155,26 @@ impl Context {
 
     pub(super) fn take_several(&self) -> Option<Vec<Value>> {
         lock(&self.several).take()
+    }
+
+    /// The next result that is known, or `None`, and `procedure` is called.
+    pub(super) fn result_of(&self, procedure: &Value) -> Option<Value> {
+        let mut asked = lock(&self.asked);
+        let known = asked.results.pop();
+        if known.is_none() {
+            asked.procedure = Some(procedure.clone());
+        }
+        known
+    }
+
+    pub(super) fn take_asked(&self) -> Option<Value> {
+        lock(&self.asked).procedure.take()
+    }
+
+    /// What the procedures that the next native asks for have returned, in order.
+    pub(super) fn set_results(&self, mut results: Vec<Value>) {
+        results.reverse();
+        lock(&self.asked).results = results;
     }
 
     /// Whether the running form is to stop (Ctrl-C). A native that waits asks every now and then, and returns an error.

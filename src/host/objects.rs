@@ -17,6 +17,8 @@ pub(super) struct Outcome {
     pub result: Result<Value, Value>,
     /// Several values, where the native gave some.
     pub several: Option<Vec<Value>>,
+    /// A procedure whose value the native wants before it runs anew.
+    pub asked: Option<Value>,
 }
 
 /// Where an error came up.

@@ -274,8 +274,19 @@
 
 (define (%delivered value) (if (%outcome? value) (%deliver value) value))
 
+;; A native that wants to know what a procedure returns runs again, with what it and those before it have returned.
+(define (%finish outcome native arguments results)
+  (let ((asked (%outcome-asked outcome)))
+    (if asked
+        (let* ((results (append results (list (asked))))
+               (value (%invoke-knowing results native arguments)))
+          (if (%outcome? value) (%finish value native arguments results) value))
+        (%deliver outcome))))
+
 (define (%wrap native)
-  (lambda arguments (%delivered (%invoke native arguments))))
+  (lambda arguments
+    (let ((value (%invoke native arguments)))
+      (if (%outcome? value) (%finish value native arguments '()) value))))
 
 (define (%wrap-checked native function)
   (lambda arguments

@@ -65,9 +65,10 @@ impl Native {
         match result {
             Ok(value) if several.is_none() && !context.has_queued() => value,
             result => {
+                let asked = if result.is_err() { context.take_asked() } else { None };
                 let warnings = context.take_queued().into_iter().map(condition_object).collect();
                 let result = result.map_err(condition_object);
-                shared_object(Arc::new(Outcome { warnings, result, several }), "#<outcome>")
+                shared_object(Arc::new(Outcome { warnings, result, several, asked }), "#<outcome>")
             }
         }
     }

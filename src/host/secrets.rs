@@ -51,10 +51,10 @@ pub(super) fn ranges(text: &str) -> Vec<Range<usize>> {
                 let end = word_end(bytes, at);
                 let name = text.get(at..end).unwrap_or_default();
                 if is_secret_name(name) || name == ":pkcs12" {
-                    strings_of(bytes, skip_blanks(bytes, end), &mut found);
+                    secrets_of(bytes, skip_blanks(bytes, end), &mut found);
                 } else if name.rsplit(':').next() == Some("send-smtp-auth") {
                     let fifth = (0..4).fold(end, |at, _| form_end(bytes, skip_blanks(bytes, at)));
-                    strings_of(bytes, skip_blanks(bytes, fifth), &mut found);
+                    secrets_of(bytes, skip_blanks(bytes, fifth), &mut found);
                 } else if let Some(options) = connection_options(bytes, name, end) {
                     stray_strings(bytes, options, &mut found);
                 }
@@ -87,9 +87,40 @@ fn add_repeated(bytes: &[u8], found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Where the options begin behind `(make-imap-connection host` and `(with-imap-connection (mb host`, and of the other protocols.
+/// The string literals of the form at `start`, which stands where a secret does; none where it only says where the secret is to be had:
+/// `(:env "NAME")`, `(:command "pass" …)`, `(:file "path")`, `(:keyring "service")`.
+fn secrets_of(bytes: &[u8], start: usize, found: &mut Vec<Range<usize>>) {
+    let word = |at: usize| at..word_end(bytes, at);
+    let names_source = bytes.get(start) == Some(&b'(') && {
+        let key = word(skip_blanks(bytes, start + 1));
+        match &bytes[key.clone()] {
+            // A password in the place of a variable's name is a slip.
+            b":env" => {
+                let name = skip_blanks(bytes, key.end);
+                let name = bytes.get(name + 1..string_end(bytes, name).saturating_sub(1)).unwrap_or_default();
+                is_variable_name(name)
+            }
+            b":command" | b":file" | b":keyring" => true,
+            _ => false,
+        }
+    };
+    if !names_source {
+        strings_of(bytes, start, found);
+    }
+}
+
+/// Whether an environment variable is called so.
+pub fn is_variable_name(name: &[u8]) -> bool {
+    name.first().is_some_and(|first| !first.is_ascii_digit()) && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
+/// Where the options begin behind `(define-account name`, `(make-imap-connection host` and `(with-imap-connection (mb host`, and of the other protocols.
 fn connection_options(bytes: &[u8], name: &str, end: usize) -> Option<usize> {
-    let (verb, protocol) = name.rsplit(':').next()?.strip_suffix("-connection")?.split_once('-')?;
+    let name = name.rsplit(':').next()?;
+    if name == "define-account" {
+        return Some(form_end(bytes, skip_blanks(bytes, end)));
+    }
+    let (verb, protocol) = name.strip_suffix("-connection")?.split_once('-')?;
     if !matches!(protocol, "imap" | "pop" | "smtp") {
         return None;
     }

@@ -158,6 +158,11 @@ pub fn is_true(value: &Value) -> bool {
     !is_nil(value)
 }
 
+/// Whether it can be called.
+pub fn is_procedure(value: &Value) -> bool {
+    matches!(value, SteelVal::Closure(_) | SteelVal::FuncV(_) | SteelVal::BuiltIn(_) | SteelVal::BoxedFunction(_) | SteelVal::MutFunc(_))
+}
+
 /// The text of a string.
 pub fn as_str(value: &Value) -> Option<&str> {
     match value {
@@ -430,9 +435,7 @@ fn atom_datum(value: &Value) -> Datum {
             _ => Datum::Symbol(name.to_string()),
         },
         SteelVal::ByteVector(_) => Datum::Bytes(as_bytes(value).unwrap_or_default()),
-        SteelVal::Closure(_) | SteelVal::FuncV(_) | SteelVal::BuiltIn(_) | SteelVal::BoxedFunction(_) | SteelVal::MutFunc(_) => {
-            Datum::Opaque("#<procedure>".to_owned())
-        }
+        procedure if is_procedure(procedure) => Datum::Opaque("#<procedure>".to_owned()),
         SteelVal::ContinuationFunction(_) => Datum::Opaque("#<continuation>".to_owned()),
         other => {
             let shown = other.to_string();

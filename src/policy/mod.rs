@@ -148,6 +148,17 @@ impl Policy {
         }
     }
 
+    /// Whether a password may be taken from the keyring of the user.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn check_keyring(&self) -> Result<(), Refusal> {
+        match &self.grants {
+            Some(_) => Err(refusal("read the keyring", "only running it without --untrusted allows that")),
+            None => Ok(()),
+        }
+    }
+
     /// Whether another program may be started.
     ///
     /// # Errors
@@ -185,6 +196,7 @@ mod tests {
         );
         assert!(policy.check_reading(Path::new("/")).is_err() && policy.check_writing(Path::new(".")).is_err());
         assert!(policy.check_variable("HOME").is_err() && policy.check_program("sh").is_err());
+        assert!(policy.check_keyring().is_err());
         policy.allow_host("mail.example.org:993".parse().unwrap());
         policy.allow_variable("LANG");
         assert!(policy.check_host("MAIL.example.org.", 993).is_ok() && policy.check_host("mail.example.org", 143).is_err());

@@ -71,8 +71,23 @@ mod tests {
                 "(send-smtp-auth \"h\" \"a\" \"b\" \"login\" #<secret> \"text\")",
             ),
             ("(f :password \"sesame", "(f :password #<secret>"),
+            ("(f :password '(:env \"sesame!\"))", "(f :password '(:env #<secret>))"),
+            ("(f :password (list \"sesame\"))", "(f :password (list #<secret>))"),
+            ("(define-account work :host \"h\" :user \"u\" \"sesame\")", "(define-account work :host \"h\" :user \"u\" #<secret>)"),
         ] {
             assert_eq!(kept(typed), expected);
+        }
+    }
+
+    #[test]
+    fn where_a_secret_comes_from_is_kept() {
+        for typed in [
+            "(f :password '(:env \"MAIL_PASSWORD\"))",
+            "(f :password '(:command \"pass\" \"show\" \"mail/work\") :port 143)",
+            "(f :token '( :file \"token\"))",
+            "(f :password '(:keyring \"mail\"))",
+        ] {
+            assert_eq!(kept(typed), typed);
         }
     }
 

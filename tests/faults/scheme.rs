@@ -22,7 +22,10 @@ struct Scripts {
 impl Scripts {
     fn new() -> Scripts {
         let mut session = Session::new(Vec::new()).unwrap();
-        attach(session.host(), &Setup { connector: Connector::default(), router: None, limits: postoffice::proto::Limits::default() });
+        attach(
+            session.host(),
+            &Setup { connector: Connector::default(), router: None, limits: postoffice::proto::Limits::default(), ask_secret: None },
+        );
         Scripts { session }
     }
 

@@ -143,7 +143,7 @@ fn every_server_gives_the_same_report() {
         }
         client.close();
         let mut session = Session::new(Vec::new()).unwrap();
-        attach(session.host(), &Setup { connector: Connector::default(), router: None, limits: Default::default() });
+        attach(session.host(), &Setup { connector: Connector::default(), router: None, limits: Default::default(), ask_secret: None });
         let connect =
             format!("(make-imap-connection \"127.0.0.1\" :user {:?} :password {:?} :port {})", server.user, server.password, server.port);
         for form in [format!("(setq mb {connect})"), "(select-mailbox mb \"inbox\")".to_owned()] {
@@ -193,7 +193,7 @@ fn report_on(answer: &'static str) -> Value {
     let mut connector = Connector::default();
     connector.redirects.push(format!("h={}", script.address).parse().unwrap());
     let mut session = Session::new(Vec::new()).unwrap();
-    attach(session.host(), &Setup { connector, router: None, limits: Default::default() });
+    attach(session.host(), &Setup { connector, router: None, limits: Default::default(), ask_secret: None });
     for form in [r#"(setq mb (make-imap-connection "h" :user "u" :password "p" :tls :none))"#, r#"(select-mailbox mb "inbox")"#] {
         let reply = session.evaluate(form);
         assert!(reply.result.is_ok(), "{}", reply.text());

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod asking;
 mod completing;
 mod editing;
 mod interrupting;

@@ -30,7 +30,7 @@ impl Terminal {
     /// A shell command in a terminal of a size, with a state folder.
     pub fn run_in(name: &str, state: tempfile::TempDir, columns: u32, rows: u32, command: &str) -> Option<Terminal> {
         let name = format!("postoffice-{name}-{}", std::process::id());
-        let command = format!("export XDG_STATE_HOME={}; {command}", state.path().display());
+        let command = format!("export XDG_STATE_HOME={0} XDG_CONFIG_HOME={0}; {command}", state.path().display());
         let size = [columns.to_string(), rows.to_string()];
         let started = Command::new("tmux")
             .args(["-L", &name, "-f", "/dev/null", "new-session", "-d", "-x", &size[0], "-y", &size[1], &command])

@@ -60,6 +60,14 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%reraise", reraise),
     ("%interrupted?", |_| Ok(SteelVal::BoolV(context()?.interrupted()))),
     ("%invoke", invoke),
+    ("%invoke-knowing", |arguments| {
+        let context = context()?;
+        context.set_results(elements(&arguments[0]).unwrap_or_default());
+        let value = invoke(&arguments[1..]);
+        context.set_results(Vec::new());
+        value
+    }),
+    ("%outcome-asked", |arguments| outcome(&arguments[0], |outcome| outcome.asked.clone().unwrap_or_else(nil))),
     ("%outcome?", |arguments| Ok(SteelVal::BoolV(downcast::<Outcome>(&arguments[0]).is_some()))),
     ("%outcome-warnings", |arguments| outcome(&arguments[0], |outcome| value::list(outcome.warnings.clone()))),
     ("%outcome-error", |arguments| outcome(&arguments[0], |outcome| outcome.result.as_ref().err().cloned().unwrap_or_else(nil))),

@@ -82,12 +82,17 @@ fn eof() -> Value {
 /// The value, or a `:file` condition, which the prelude raises.
 fn done(result: io::Result<Value>, function: &str, path: &str) -> Value {
     let result = result.map_err(|error| condition_object(Condition::new(Identifier::File, format!("{function}: {path}: {error}"))));
-    shared_object(Arc::new(Outcome { warnings: Vec::new(), result, several: None }), "#<outcome>")
+    shared_object(Arc::new(Outcome { warnings: Vec::new(), result, several: None, asked: None }), "#<outcome>")
 }
 
 fn refused(function: &str, refusal: &Refusal) -> Value {
     shared_object(
-        Arc::new(Outcome { warnings: Vec::new(), result: Err(condition_object(not_allowed(function, refusal))), several: None }),
+        Arc::new(Outcome {
+            warnings: Vec::new(),
+            result: Err(condition_object(not_allowed(function, refusal))),
+            several: None,
+            asked: None,
+        }),
         "#<outcome>",
     )
 }

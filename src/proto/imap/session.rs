@@ -348,25 +348,20 @@ impl Session {
                     return Ok(Found::Untagged);
                 }
                 Response::Continue(text) => {
-                    let Some(position) =
-                        self.queue.iter().position(|command| command.sending != Sending::Done || command.effect == Effect::Idle)
-                    else {
-                        return match self.queue.back_mut() {
-                            Some(command) if command.effect == Effect::Authenticate => {
-                                command.challenges += 1;
-                                self.limits.check("challenges", u64::from(command.challenges))?;
-                                Ok(Found::Continue)
-                            }
-                            _ => Err(out_of_turn("a continuation that no command waits for", text)),
-                        };
-                    };
+                    let waits = |command: &InFlight| command.sending != Sending::Done || command.effect == Effect::Idle;
+                    let position = self.queue.iter().position(waits).or_else(|| {
+                        let last = self.queue.len().checked_sub(1)?;
+                        (self.queue[last].effect == Effect::Authenticate).then_some(last)
+                    });
+                    let Some(position) = position else { return Err(out_of_turn("a continuation that no command waits for", text)) };
                     let command = &mut self.queue[position];
+                    let ahead = format!("{} OK ", tag_of(command.handle));
+                    let is_ahead = self.frame.unread().get(..ahead.len()).is_some_and(|reply| reply.eq_ignore_ascii_case(ahead.as_bytes()));
+                    if is_ahead && command.effect != Effect::Idle {
+                        return Err(out_of_turn("a command succeeded before it was wholly sent", text));
+                    }
                     match command.sending {
                         Sending::WaitsForContinue => {
-                            let ahead = format!("{} OK ", tag_of(command.handle));
-                            if self.frame.unread().get(..ahead.len()).is_some_and(|reply| reply.eq_ignore_ascii_case(ahead.as_bytes())) {
-                                return Err(out_of_turn("a command succeeded before it was wholly sent", text));
-                            }
                             command.sending = Sending::Going;
                             self.pump();
                         }
