@@ -65,7 +65,7 @@ fn parameters(function: &Function) -> Parameters {
 /// An argument that is right for a parameter of this name.
 fn right(parameter: &str) -> &'static str {
     match parameter {
-        "mb" => "mb",
+        "mb" | "other-mb" => "mb",
         "pb" => "pb",
         "mail-server" | "login" | "password" | "folder" => "\"x\"",
         "from" | "to" => "\"a@example.org\"",

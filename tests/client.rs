@@ -6,7 +6,7 @@ use postoffice::client::{ConnectOptions, Error, ImapClient, TlsMode};
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::sequence::Bound;
-use postoffice::proto::imap::{SearchKey, SequenceSet};
+use postoffice::proto::imap::{Data, SearchKey, SequenceSet};
 use postoffice::transport::{Connector, TlsOptions};
 use std::num::NonZeroU32;
 use support::{Server, empty, on_every_server};
@@ -215,6 +215,36 @@ fn copies_and_moves_keep_every_letter_somewhere() {
         assert_eq!(client.search(&SearchKey::Word("ALL"), true).unwrap(), [1, 3]);
         client.select("box", false).unwrap();
         assert_eq!(text(&mut client, "blitzfig"), [2, 4]);
+    });
+}
+
+#[test]
+fn letters_go_to_another_connection_with_flags_and_dates() {
+    on_every_server(|server| {
+        let mut client = server.with_letters(&[LETTER, OTHER]);
+        let (flagged, date) = ([Flag::new("\\Flagged").unwrap(), Flag::new("later").unwrap()], "13-Sep-1999 11:36:26 -0700");
+        client.append("INBOX", &flagged, Some(date), &[&b"Subject: large\r\n\r\n"[..], &[b'x'; 100_000]].concat()).unwrap();
+        client.noop().unwrap();
+        let mut other = server.connect();
+        let mut copied: Vec<u32> = Vec::new();
+        assert!(is_refused(client.copy_to_other(&all(), false, &mut other, "nowhere", &mut |number| copied.push(number))));
+        assert!(copied.is_empty());
+        other.create("there").unwrap();
+        client.copy_to_other(&all(), true, &mut other, "there", &mut |uid| copied.push(uid)).unwrap();
+        assert_eq!(copied, [1, 2, 3]);
+        other.select("there", true).unwrap();
+        let told = |client: &mut ImapClient| {
+            let mut told = Vec::new();
+            let items = "(FLAGS INTERNALDATE BODY.PEEK[])";
+            let mut tell = |data: Data<'_>| {
+                told.push(String::from_utf8_lossy(data.tokens.rest()).replace(" \\Recent", "").replace("\\Recent", ""));
+                Ok(())
+            };
+            client.fetch(&all(), items, false, &mut tell).unwrap();
+            told
+        };
+        assert_eq!(told(&mut other), told(&mut client));
+        assert!(told(&mut other)[2].contains("later") && !told(&mut client)[0].contains("Seen"));
     });
 }
 

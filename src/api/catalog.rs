@@ -1,8 +1,8 @@
 //! The one table of all functions: name, lambda list, docstring, function. Help, completion and the reference are read from it.
 
 use super::{
-    accessors, accounts, connections, envelope, fetching, files, help, json, letters, mailboxes, messages, parts, pieces, pipeline, pop,
-    read_ahead, report, sandbox, saving, searching, sending, smtp, tables,
+    accessors, accounts, connections, copying, envelope, fetching, files, help, json, letters, mailboxes, messages, parts, pieces,
+    pipeline, pop, read_ahead, report, sandbox, saving, searching, sending, smtp, tables,
 };
 use crate::host::{Function, Run};
 
@@ -434,7 +434,7 @@ Returns t. Errors: :file when it cannot be written, :error-response when there i
         "save-letters",
         "(mb messages path &key uid prefix mbox)",
         saving::save_letters,
-        "Writes letters' exact bytes to files as they arrive, all asked for at once: to path/NUMBER.eml, or with :uid to path/UID.eml. Memory stays flat; :\\seen is left alone. Each file is there whole or not at all.
+        "Writes letters' exact bytes to files as they arrive, all asked for at once: to path/NUMBER.eml, or with :uid to path/UID.eml. Memory stays flat; :\\\\seen is left alone. Each file is there whole or not at all.
 mb: a mailbox object of either kind. messages  as for fetch-parts. path: a string, a folder that exists. :uid  t takes messages as unique ids, and names the files by them.
 :prefix  a string that the files' names begin with. :mbox  t makes path one mbox file of all letters instead, whole or not at all.
 Returns the list of the numbers, or unique ids, that were saved; unique ids that do not exist are not among them. Errors: :file, :error-response. What was saved before an error stays.",
@@ -598,6 +598,14 @@ mb: a mailbox object. :uids  a set of unique ids: removes only those among the m
         "Copies messages with their flags to another mailbox.
 mb: a mailbox object. messages: as for fetch-parts. destination: a string. :uid  t takes messages as unique ids. :create  t makes the destination if it does not exist.
 Returns (uidvalidity from to), from and to being sets of unique ids, where the server tells them, else t. Errors: :error-response when the destination does not exist.",
+    ),
+    native(
+        "copy-letters",
+        "(mb messages other-mb destination &key uid create)",
+        copying::copy_letters,
+        "Copies letters to a mailbox on another connection, such as another server's, with their flags and dates; many are on their way at once, and memory stays flat. :\\\\seen is left alone.
+mb other-mb: mailbox objects of two IMAP connections. messages  as for fetch-parts. destination: a string. :uid  t takes messages as unique ids. :create  t makes the destination if there is none.
+Returns the list of the numbers, or unique ids, that were copied. Errors: :error-response when there is no destination or a letter is refused; the message tells how many were copied before.",
     ),
     native(
         "move-to-mailbox",

@@ -4,33 +4,35 @@ use super::fetching::uid_and_size;
 use super::mailbox::{on_mailbox, pop_mailbox, progress};
 use super::pop;
 use super::sets::message;
-use super::target::{Exact, Letter, MboxWriter, Target};
+use super::target::{Exact, InBackground, Letter, MboxWriter, Target};
 use crate::client::{Error, ImapClient};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
 use crate::proto::imap::SequenceSet;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
 
 pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
     let (message, path) = (message(call, 1)?, call.string(2)?);
     let (uid, append, mbox) = (call.boolean_key("uid"), call.boolean_key("append"), call.boolean_key("mbox"));
-    let mut target = Target::open(&call.writable(path)?, append).map_err(|cause| cannot_write(call, path, &cause))?;
-    let mut out = BufWriter::new(&mut target.file);
-    let mut letter: Box<dyn Letter + '_> = if mbox { Box::new(MboxWriter::new(&mut out)) } else { Box::new(Exact(&mut out)) };
-    let found = match pop_mailbox(call, 0) {
-        Some(mailbox) => pop::write_letter(call, &mailbox, message.get(), path, &mut letter)?,
-        None => on_mailbox(call, |client| {
-            expect_size(call, client, message, uid)?;
-            client.write_letter(message, uid, true, path, &mut letter)
-        })?
-        .is_some(),
-    };
-    let finished = if found { letter.finish() } else { Ok(()) };
-    drop(letter);
-    finished.and_then(|()| out.flush()).map_err(|cause| cannot_write(call, path, &cause))?;
-    drop(out);
+    let target = Target::open(&call.writable(path)?, append).map_err(|cause| cannot_write(call, path, &cause))?;
+    let found = std::thread::scope(|scope| {
+        let mut out = InBackground::new(scope, &target.file);
+        let mut letter: Box<dyn Letter + '_> = if mbox { Box::new(MboxWriter::new(&mut out)) } else { Box::new(Exact(&mut out)) };
+        let found = match pop_mailbox(call, 0) {
+            Some(mailbox) => pop::write_letter(call, &mailbox, message.get(), path, &mut letter)?,
+            None => on_mailbox(call, |client| {
+                expect_size(call, client, message, uid)?;
+                client.write_letter(message, uid, true, path, &mut letter)
+            })?
+            .is_some(),
+        };
+        let finished = if found { letter.finish() } else { Ok(()) };
+        drop(letter);
+        finished.and_then(|()| out.finish()).map_err(|cause| cannot_write(call, path, &cause))?;
+        Ok::<_, Condition>(found)
+    })?;
     if !found {
         return Err(Condition::new(
             Identifier::ErrorResponse,

@@ -198,7 +198,7 @@ pub(super) fn mailbox(call: &Call<'_>) -> Result<Arc<ImapMailbox>, Condition> {
     mailbox_at(call, 0)
 }
 
-fn mailbox_at(call: &Call<'_>, index: usize) -> Result<Arc<ImapMailbox>, Condition> {
+pub(super) fn mailbox_at(call: &Call<'_>, index: usize) -> Result<Arc<ImapMailbox>, Condition> {
     check_truths(call)?;
     let argument = required(call, index);
     host::downcast::<ImapMailbox>(argument).ok_or_else(|| call.wrong("mailbox", "a mailbox, as make-imap-connection returns it", argument))

@@ -4,6 +4,7 @@ mod accessors;
 mod accounts;
 pub mod catalog;
 mod connections;
+mod copying;
 mod envelope;
 pub mod examples;
 mod fetching;

@@ -5,6 +5,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::{Scope, ScopedJoinHandle};
 
 /// A file that is written whole or not at all: beside its place first; at the end it is renamed there, or added to the old one in one go.
 pub(super) struct Target {
@@ -56,6 +58,74 @@ impl Target {
             old.set_len(length)?;
         }
         added
+    }
+}
+
+/// Writes to a file in a thread of its own, so that the connection is read while the disk works.
+pub(super) struct InBackground<'scope> {
+    block: Vec<u8>,
+    blocks: Option<SyncSender<Vec<u8>>>,
+    writer: Option<ScopedJoinHandle<'scope, io::Result<()>>>,
+}
+
+/// Bytes handed over at once, how many of these may wait, and after how many bytes the disk is set to work: at the end little is left to wait for.
+const BLOCK: usize = 128 << 10;
+const WAITING: usize = 4;
+const TO_DISK: usize = 8 << 20;
+
+impl<'scope> InBackground<'scope> {
+    pub fn new<'env>(scope: &'scope Scope<'scope, 'env>, mut file: &'env File) -> Self {
+        let (blocks, waiting) = mpsc::sync_channel::<Vec<u8>>(WAITING);
+        let writer = scope.spawn(move || {
+            let mut written = 0;
+            for block in waiting {
+                file.write_all(&block)?;
+                written += block.len();
+                if written >= TO_DISK {
+                    written = 0;
+                    file.sync_data()?;
+                }
+            }
+            Ok(())
+        });
+        InBackground { block: Vec::new(), blocks: Some(blocks), writer: Some(writer) }
+    }
+
+    /// Waits until all is written.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.hand_over()?;
+        self.blocks = None;
+        self.outcome()
+    }
+
+    fn hand_over(&mut self) -> io::Result<()> {
+        let block = std::mem::take(&mut self.block);
+        match &self.blocks {
+            Some(blocks) if blocks.send(block).is_ok() => Ok(()),
+            _ => self.outcome().and(Err(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    fn outcome(&mut self) -> io::Result<()> {
+        self.writer.take().map_or(Ok(()), |writer| writer.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
+    }
+}
+
+impl Write for InBackground<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.block.len() + bytes.len() > BLOCK && !self.block.is_empty() {
+            self.hand_over()?;
+        }
+        if self.block.capacity() == 0 {
+            self.block.reserve_exact(BLOCK);
+        }
+        let count = bytes.len().min(BLOCK);
+        self.block.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(()) // see finish
     }
 }
 
@@ -183,6 +253,32 @@ mod tests {
         let (first, letter) = entry.split_once('\n').unwrap();
         assert!(first.starts_with("From MAILER-DAEMON "), "{first}");
         assert_eq!(letter, "Subject: x\n\n>From here\n>>From there\nFromage\nlast\n\n");
+    }
+
+    #[test]
+    fn what_is_written_in_the_background_is_all_there_or_an_error() {
+        let mut file = tempfile::tempfile().unwrap();
+        let bytes: Vec<u8> = (0..3_000_000u32).map(|number| number as u8).collect();
+        std::thread::scope(|scope| {
+            let mut out = InBackground::new(scope, &file);
+            for piece in bytes.chunks(70_001).chain([&b""[..], &b"end"[..]]) {
+                out.write_all(piece).unwrap();
+            }
+            out.finish().unwrap();
+        });
+        let mut back = Vec::new();
+        file.rewind().unwrap();
+        io::Read::read_to_end(&mut file, &mut back).unwrap();
+        assert!(back.len() == 3_000_003 && back.starts_with(&bytes) && back.ends_with(b"end"));
+        // A file that cannot be written.
+        let path = tempfile::NamedTempFile::new().unwrap();
+        let read_only = File::open(path.path()).unwrap();
+        std::thread::scope(|scope| {
+            let mut out = InBackground::new(scope, &read_only);
+            let result = bytes.chunks(100_000).try_for_each(|piece| out.write_all(piece)).and_then(|()| out.finish());
+            assert!(result.is_err());
+            assert!(out.write_all(&bytes).is_err());
+        });
     }
 
     #[test]

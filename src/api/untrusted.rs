@@ -19,7 +19,7 @@ pub const CHECKED: &[&str] = &[
     "apropos", "%forget", "%redeem", "%pipelined-window", "end-of-letter-p", "fetch-letter-sequence", "pipelined-map", "with-fetch-letter-sequence",
     "with-read-ahead", "%fetch-batch", "%letter-batches", "address->string", "address-additional", "address-host", "address-mailbox",
     "address-name", "alter-flags", "append-letter", "attachment-bytes", "attachment-name", "attachment-type", "capable?",
-    "close-connection", "close-mailbox", "copy-to-mailbox", "create-mailbox", "decode-header-text", "delete-letter", "delete-mailbox",
+    "close-connection", "close-mailbox", "copy-letters", "copy-to-mailbox", "create-mailbox", "decode-header-text", "delete-letter", "delete-mailbox",
     "envelope-bcc", "envelope-cc", "envelope-date", "envelope-from", "envelope-in-reply-to", "envelope-message-id", "envelope-reply-to",
     "envelope-sender", "envelope-subject", "envelope-to", "expunge-mailbox", "extract-email-addresses", "fetch-field", "fetch-letter",
     "fetch-parts", "for-each-letter", "help", "letter-attachments", "letter-html", "letter-text", "mailbox-capabilities",

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod answers;
+mod copying;
 pub mod error;
 pub mod imap;
 mod login;

@@ -1,0 +1,50 @@
+//! `copy-letters`: from one connection to another.
+
+use super::mailbox::{asked_count, deliver_warnings, mailbox_at, on_mailbox, progress, state};
+use super::sets::messages;
+use crate::client::Error;
+use crate::condition::Condition;
+use crate::host::{self, Call, Value};
+use std::sync::Arc;
+
+pub(super) fn copy_letters(call: &Call<'_>) -> Result<Value, Condition> {
+    let from = mailbox_at(call, 0)?;
+    let (messages, to, destination) = (messages(call, 1)?, mailbox_at(call, 2)?, call.string(3)?);
+    let (uid, create) = (call.boolean_key("uid"), call.boolean_key("create"));
+    if Arc::ptr_eq(&from, &to) {
+        return Err(Condition::syntax(format!("{}: both mailboxes are one connection; copy-to-mailbox copies on the server", call.name())));
+    }
+    if messages.is_empty() {
+        return Ok(host::nil());
+    }
+    let mut target = to.client();
+    let mut copied = Vec::new();
+    let result = on_mailbox(call, |client| {
+        let progress = progress(call);
+        progress.expect_messages(asked_count(client, &messages, uid));
+        if create {
+            make(call, &mut target, destination)?;
+        }
+        client.copy_to_other(&messages, uid, &mut target, destination, &mut |message| {
+            copied.push(message);
+            progress.message();
+        })
+    });
+    deliver_warnings(call, &mut target);
+    result.map_err(|condition| {
+        let note = format!("{}; {} letters were copied before, to {destination:?}", condition.message, copied.len());
+        Condition { message: note, ..condition }
+    })?;
+    Ok(host::list(copied.into_iter().map(|number| host::integer(i64::from(number))).collect()))
+}
+
+fn make(call: &Call<'_>, target: &mut crate::client::ImapClient, destination: &str) -> Result<(), Error> {
+    match target.status(destination, &["MESSAGES".into()]) {
+        Err(Error::Refused { .. }) => {
+            target.create(destination)?;
+            state(call.context()).mailboxes_changed();
+            Ok(())
+        }
+        found => found.map(drop),
+    }
+}

@@ -1,0 +1,130 @@
+//! Letters from one connection to another, several under way at once.
+
+use super::ahead::{Sending, Ticket};
+use super::error::Error;
+use super::imap::ImapClient;
+use crate::proto::imap::flag::Flag;
+use crate::proto::imap::{Command, SequenceSet, Token, Tokens};
+use std::collections::{HashSet, VecDeque};
+
+/// How many letters, and bytes of them, are on their way to the other server before the first is waited for: enough to fill a line, and little memory.
+const WINDOW: usize = 64;
+const WINDOW_BYTES: usize = 4 << 20;
+
+/// What one letter's response tells.
+#[derive(Default)]
+struct Letter {
+    uid: Option<u32>,
+    flags: Vec<Flag>,
+    date: Option<String>,
+    text: Option<Vec<u8>>,
+}
+
+/// Appended letters whose replies are still to come.
+struct UnderWay<'c> {
+    to: &'c mut ImapClient,
+    destination: &'c str,
+    sent: VecDeque<(u32, usize, Ticket)>,
+    bytes: usize,
+    on_copied: &'c mut dyn FnMut(u32),
+}
+
+impl ImapClient {
+    /// Copies letters to a mailbox on another connection, with flags and dates; `\Seen` here is left alone. `on_copied` is told the number, or with `uid` the unique id, of
+    /// each that the other server has taken, in order.
+    ///
+    /// # Errors
+    /// Those of FETCH here, and of APPEND there; the letters before are copied then.
+    pub fn copy_to_other(
+        &mut self,
+        messages: &SequenceSet,
+        uid: bool,
+        to: &mut ImapClient,
+        destination: &str,
+        on_copied: &mut dyn FnMut(u32),
+    ) -> Result<(), Error> {
+        let commands = self.for_each_part(messages, uid, |part| Command::fetch(part, "(UID FLAGS INTERNALDATE BODY.PEEK[])", uid))?;
+        let asked = self.asked_for(messages, uid);
+        let mut given = HashSet::new();
+        let mut under_way = UnderWay { to, destination, sent: VecDeque::new(), bytes: 0, on_copied };
+        let result = self.run_all(commands, &mut |mut data| {
+            if !data.is("FETCH") {
+                return Ok(());
+            }
+            let number = data.number;
+            let letter = letter_of(&mut data.tokens)?;
+            let message = if uid { letter.uid } else { number }.filter(|message| asked.contains(*message));
+            match message {
+                Some(message) if letter.text.is_some() && given.insert(message) => under_way.send(message, letter),
+                _ => Ok(()),
+            }
+        });
+        // What was sent before an error may have been taken.
+        let rest = under_way.wait_for(0);
+        result.and(rest)
+    }
+}
+
+impl UnderWay<'_> {
+    fn send(&mut self, message: u32, letter: Letter) -> Result<(), Error> {
+        let text = letter.text.unwrap_or_default();
+        let size = text.len();
+        while !self.sent.is_empty() && (self.sent.len() >= WINDOW || self.bytes + size > WINDOW_BYTES) {
+            self.wait_for(self.sent.len() - 1)?;
+        }
+        let sent = self.to.ahead(|to| to.append(self.destination, &letter.flags, letter.date.as_deref(), &text))?;
+        self.to.flush()?;
+        if let Sending::Sent(ticket) = sent {
+            self.sent.push_back((message, size, ticket));
+            self.bytes += size;
+        }
+        Ok(())
+    }
+
+    /// Hears the replies until so many letters are left.
+    fn wait_for(&mut self, left: usize) -> Result<(), Error> {
+        let mut failure = None;
+        while self.sent.len() > left {
+            let Some((message, size, ticket)) = self.sent.pop_front() else { break };
+            self.bytes -= size;
+            // The command is the one that was sent; this one is not.
+            match self.to.redeem(ticket, |to| to.append(self.destination, &[], None, b"")) {
+                Ok(_) => (self.on_copied)(message),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+fn letter_of(tokens: &mut Tokens<'_>) -> Result<Letter, Error> {
+    let mut letter = Letter::default();
+    tokens.expect_open()?;
+    loop {
+        match tokens.expect_token()? {
+            Token::Close => return Ok(letter),
+            Token::Atom(name) => {
+                let value = tokens.expect_token()?;
+                if name.eq_ignore_ascii_case(b"UID") {
+                    letter.uid = value.number().and_then(|uid| u32::try_from(uid).ok());
+                } else if name.eq_ignore_ascii_case(b"INTERNALDATE") {
+                    letter.date = value.bytes().map(|date| String::from_utf8_lossy(&date).into_owned());
+                } else if name.eq_ignore_ascii_case(b"BODY[]") && !value.is_nil() {
+                    letter.text = value.bytes().map(|text| text.into_owned());
+                } else if name.eq_ignore_ascii_case(b"FLAGS") && value == Token::Open {
+                    loop {
+                        match tokens.expect_token()? {
+                            Token::Close => break,
+                            // What cannot be set, such as \Recent, belongs to the mailbox that the letter leaves.
+                            Token::Atom(flag) => letter.flags.extend(Flag::new(&String::from_utf8_lossy(flag))),
+                            _ => return Err(tokens.malformed("expected a flag").into()),
+                        }
+                    }
+                } else {
+                    tokens.skip_value(value)?;
+                }
+            }
+            _ => return Err(tokens.malformed("expected a fetch item's name").into()),
+        }
+    }
+}
