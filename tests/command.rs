@@ -541,6 +541,58 @@ fn the_readmes_account_works() {
     assert_eq!(outcome(&["--sandbox", "eval", &source]), (0, "work\n5\nt\n".into(), String::new()), "{source}");
 }
 
+/// The README's indented blocks.
+fn readme_blocks() -> Vec<String> {
+    let mut blocks = vec![String::new()];
+    for line in include_str!("../README.md").lines() {
+        match line.strip_prefix("    ") {
+            Some(line) => blocks.last_mut().unwrap().push_str(&format!("{line}\n")),
+            None if blocks.last().unwrap().is_empty() => {}
+            None => blocks.push(String::new()),
+        }
+    }
+    blocks
+}
+
+#[test]
+fn every_form_in_the_readme_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mail = folder.path().join("mail.mbox");
+    let letters: String = (0..200).map(|number| format!("From x\nSubject: {number}\n\nhello\n\n")).collect();
+    std::fs::write(&mail, letters).unwrap();
+    let mut count = 0;
+    for block in readme_blocks().iter().filter(|block| block.starts_with('(') && !block.starts_with("(define-account")) {
+        let forms: String = block.lines().filter(|line| !line.starts_with("postoffice ")).map(|line| format!("{line}\n")).collect();
+        let source = format!(
+            "(defun file-away (letter) (check (stringp letter) t))
+             (setq mb (make-imap-connection \"h\" :user \"u\" :password \"p\"))
+             (select-mailbox mb \"inbox\")
+             {forms}"
+        );
+        let (code, _, error) = outcome(&["--sandbox", "--mail", mail.to_str().unwrap(), "eval", &source]);
+        assert_eq!((code, error.as_str()), (0, ""), "{forms}");
+        count += 1;
+    }
+    assert!(count >= 3, "{count}");
+}
+
+#[cfg(unix)]
+#[test]
+fn every_command_in_the_readme_says_what_the_readme_says() {
+    let path = Path::new(BINARY).parent().unwrap().display().to_string();
+    let mut count = 0;
+    for block in readme_blocks() {
+        let Some((typed, expected)) = block.strip_prefix("$ postoffice --sandbox ").and_then(|block| block.split_once('\n')) else {
+            continue;
+        };
+        let shell = format!("PATH={path}:$PATH; postoffice --sandbox {typed} 2>&1");
+        let output = Command::new("sh").args(["-c", &shell]).output().unwrap();
+        assert!(text(&output.stdout).starts_with(expected) && !output.stdout.is_empty(), "{typed}: {}", text(&output.stdout));
+        count += 1;
+    }
+    assert!(count >= 2, "{count}");
+}
+
 #[test]
 fn the_readmes_report_on_ten_thousand_letters_is_what_comes() {
     let readme = include_str!("../README.md");
