@@ -62,6 +62,21 @@ fn every_letter_is_saved_as_the_server_has_it() {
 }
 
 #[test]
+fn letters_come_in_one_go_over_imap_and_pop() {
+    let mut session = session();
+    for form in [
+        "(equal (fetch-letters mb '(2 7) :peek t) (list (list 2 (fetch-letter mb 2 :peek t)) (list 7 (fetch-letter mb 7 :peek t))))",
+        "(equal (fetch-letters mb '(67 68) :uid t :peek t) (list (list 67 (fetch-letter mb 6 :peek t)) (list 68 (fetch-letter mb 7 :peek t))))",
+        "(equal (utf8->string (second (first (fetch-letters mb 7 :peek t :raw t)))) (utf8->string (fetch-letter mb 7 :peek t :raw t)))",
+        "(equal (fetch-letters pb '(1 7 9)) (list (list 1 (fetch-letter pb 1)) (list 7 (fetch-letter pb 7))))",
+        "(equal (search-mailbox mb :unseen) '(3 4 5 6 7))",
+        "(progn (fetch-letters mb 3) (equal (search-mailbox mb :unseen) '(4 5 6 7)))",
+    ] {
+        assert_eq!(shows(&mut session, form), "t", "{form}");
+    }
+}
+
+#[test]
 fn an_mbox_file_has_them_all() {
     let mut session = session();
     let folder = tempfile::tempdir().unwrap();

@@ -386,6 +386,14 @@ mb: a mailbox object. message: an integer. parts: when given, the result is that
 Errors: :error-response when there is no such message.",
     ),
     native(
+        "fetch-letters",
+        "(mb messages &key uid peek raw)",
+        fetching::fetch_letters,
+        "Whole letters, all asked for at once: the list ((number \"letter\") …) in the server's order. They count as seen afterwards.
+mb: a mailbox object of either kind. messages  as for fetch-parts. :uid  t takes messages as unique ids, which then stand for the numbers.
+:peek  t leaves :\\\\seen alone. :raw  t gives bytevectors with the exact bytes. for-each-letter and save-letters take any number of letters with little memory. Errors: :error-response.",
+    ),
+    native(
         "fetch-field",
         "(message part info &key uid)",
         fetching::fetch_field,

@@ -105,6 +105,28 @@ pub(super) fn fetch_letter(call: &Call<'_>) -> Answer {
     })
 }
 
+pub(super) fn fetch_letters(call: &Call<'_>) -> Answer {
+    if let Some(mailbox) = pop_mailbox(call, 0) {
+        return pop::fetch_letters(call, &mailbox);
+    }
+    let (messages, uid) = (messages(call, 1)?, truth(call, "uid")?);
+    let items = fetch_list(call, &messages, if call.boolean_key("peek") { "body.peek[]" } else { "body[]" })?;
+    let letters = host::as_list(&items).into_iter().flatten().filter_map(|item| {
+        let item: Vec<Value> = host::as_list(&item)?.collect();
+        let [number, parts] = &item[..] else { return None };
+        let number = if uid { part(parts, "UID")? } else { number.clone() };
+        Some(host::list(vec![number, part(parts, "BODY[]")?]))
+    });
+    Ok(host::list(letters.collect()))
+}
+
+/// One of an item's parts.
+fn part(parts: &Value, name: &str) -> Option<Value> {
+    let parts: Vec<Value> = host::as_list(parts)?.collect();
+    let is_named = |key: &Value| host::as_str(key).is_some_and(|key| normal_name(key) == name);
+    parts.as_chunks::<2>().0.iter().find(|[key, _]| is_named(key)).map(|[_, value]| value.clone())
+}
+
 /// Parts that leave `\\Seen` alone.
 pub(super) fn peeking(parts: &str) -> String {
     parts.to_ascii_lowercase().replace("body[", "body.peek[").replace("binary[", "binary.peek[")
@@ -124,24 +146,15 @@ pub(super) fn fetch_field(call: &Call<'_>) -> Answer {
 }
 
 /// A part of a message in a result of fetch-parts; the message may stand in several items.
-fn field_of(info: &Value, message: i64, part: &str, uid: bool) -> Option<Value> {
+fn field_of(info: &Value, message: i64, wanted: &str, uid: bool) -> Option<Value> {
     host::as_list(info)?.find_map(|item| {
         let item: Vec<Value> = host::as_list(&item)?.collect();
         let [number, parts] = &item[..] else { return None };
-        let parts: Vec<Value> = host::as_list(parts)?.collect();
-        let find = |name: &str| {
-            parts
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .find(|[key, _]| host::as_str(key).is_some_and(|key| normal_name(key) == name))
-                .map(|[_, value]| value)
-        };
-        let told = if uid { find("UID") } else { Some(number) };
-        if told.and_then(host::as_integer) != Some(message) {
+        let told = if uid { part(parts, "UID") } else { Some(number.clone()) };
+        if told.as_ref().and_then(host::as_integer) != Some(message) {
             return None;
         }
-        find(part).filter(|value| !host::is_nil(value)).cloned()
+        part(parts, wanted).filter(|value| !host::is_nil(value))
     })
 }
 

@@ -142,6 +142,18 @@ pub(super) fn letter_batches(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     Ok(host::list(batches))
 }
 
+pub(super) fn fetch_letters(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
+    let (numbers, texts) = (existing(call, &messages(call, 1)?)?, texts(call));
+    let mut letters = Vec::new();
+    operate(call, mailbox, |client| {
+        client.letters(&numbers, None, &mut |number, letter| {
+            letters.push(host::list(vec![host::integer(i64::from(number)), letter_value(letter, texts)]));
+            Ok(())
+        })
+    })?;
+    Ok(host::list(letters))
+}
+
 pub(super) fn fetch_batch(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     let (messages, (name, lines), texts) = (messages(call, 1)?, lines_of(call, 2)?, texts(call));
     let mut items = Vec::new();

@@ -22,7 +22,7 @@ pub const CHECKED: &[&str] = &[
     "close-connection", "close-mailbox", "copy-letters", "copy-to-mailbox", "create-mailbox", "decode-header-text", "delete-letter", "delete-mailbox",
     "envelope-bcc", "envelope-cc", "envelope-date", "envelope-from", "envelope-in-reply-to", "envelope-message-id", "envelope-reply-to",
     "envelope-sender", "envelope-subject", "envelope-to", "expunge-mailbox", "extract-email-addresses", "fetch-field", "fetch-letter",
-    "fetch-parts", "for-each-letter", "help", "letter-attachments", "letter-html", "letter-text", "mailbox-capabilities",
+    "fetch-letters", "fetch-parts", "for-each-letter", "help", "letter-attachments", "letter-html", "letter-text", "mailbox-capabilities",
     "mailbox-first-unseen", "mailbox-flags", "mailbox-highest-modseq", "mailbox-list", "mailbox-list-flags", "mailbox-list-name",
     "mailbox-list-separator", "mailbox-message-count", "mailbox-name", "mailbox-permanent-flags", "mailbox-read-only?",
     "mailbox-recent-messages", "mailbox-separator", "mailbox-status", "mailbox-uidnext", "mailbox-uidvalidity", "mailbox-uidvalidty",
