@@ -295,7 +295,7 @@ impl Host {
 
     /// Sets a global variable of scripts.
     pub fn define(&mut self, name: &str, value: Value) {
-        self.engine.on_demand.take(&global(name));
+        self.engine.on_demand.remove(&global(name));
         self.engine.set_global(&global(name), value);
     }
 
