@@ -76,15 +76,31 @@ impl Drop for Target {
 }
 
 /// Writes a letter as an entry of an mbox file: a `From ` line, LF line ends, `>` before lines that look like one (mboxrd), an empty line behind.
+/// Of a line nothing is kept but what may still become `From `, or the CR before its end: a server's line may be as long as a letter.
 pub(super) struct MboxWriter<W> {
     out: W,
-    line: Vec<u8>,
     begun: bool,
+    /// Where in its line the next byte stands.
+    at: At,
+    /// A CR that came last: part of the line's end, or of the line.
+    carriage_return: bool,
 }
+
+/// A place in a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Start,
+    /// Behind `>`s, of which there is at least one, or none and some of [`FROM`]: as many of its bytes have come and wait.
+    Looking(usize),
+    /// Where nothing can make it look like an entry's first line any more, or everything has.
+    Within,
+}
+
+const FROM: &[u8] = b"From ";
 
 impl<W: Write> MboxWriter<W> {
     pub fn new(out: W) -> Self {
-        MboxWriter { out, line: Vec::new(), begun: false }
+        MboxWriter { out, begun: false, at: At::Start, carriage_return: false }
     }
 
     fn begin(&mut self) -> io::Result<()> {
@@ -93,25 +109,57 @@ impl<W: Write> MboxWriter<W> {
         writeln!(self.out, "From MAILER-DAEMON {}", now.strftime("%a %b %e %H:%M:%S %Y"))
     }
 
+    /// Bytes of one line, without its end.
+    fn part(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if std::mem::take(&mut self.carriage_return) {
+            self.text(b"\r")?;
+        }
+        if let Some(before) = bytes.strip_suffix(b"\r") {
+            (bytes, self.carriage_return) = (before, true);
+        }
+        self.text(bytes)
+    }
+
+    fn text(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while self.at != At::Within
+            && let Some((&byte, rest)) = bytes.split_first()
+        {
+            let waiting = if let At::Looking(waiting) = self.at { waiting } else { 0 };
+            if byte == b'>' && waiting == 0 {
+                self.out.write_all(b">")?;
+                self.at = At::Looking(0);
+            } else if FROM[waiting] != byte {
+                self.out.write_all(&FROM[..waiting])?;
+                self.at = At::Within;
+                break;
+            } else if waiting + 1 < FROM.len() {
+                self.at = At::Looking(waiting + 1);
+            } else {
+                // One `>` more is the same behind the others as before them.
+                self.out.write_all(b">From ")?;
+                self.at = At::Within;
+            }
+            bytes = rest;
+        }
+        self.out.write_all(bytes)
+    }
+
     fn end_line(&mut self) -> io::Result<()> {
-        if self.line.last() == Some(&b'\r') {
-            self.line.pop();
+        if let At::Looking(waiting) = self.at {
+            self.out.write_all(&FROM[..waiting])?;
         }
-        let unquoted = self.line.iter().position(|byte| *byte != b'>').unwrap_or(self.line.len());
-        if self.line[unquoted..].starts_with(b"From ") {
-            self.out.write_all(b">")?;
-        }
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)?;
-        self.line.clear();
-        Ok(())
+        (self.at, self.carriage_return) = (At::Start, false);
+        self.out.write_all(b"\n")
     }
 
     fn end(&mut self) -> io::Result<()> {
         if !self.begun {
             self.begin()?;
         }
-        if !self.line.is_empty() {
+        if self.at != At::Start || self.carriage_return {
             self.end_line()?;
         }
         self.out.write_all(b"\n")
@@ -154,12 +202,11 @@ impl<W: Write> Write for MboxWriter<W> {
         if !self.begun {
             self.begin()?;
         }
-        for byte in bytes {
-            if *byte == b'\n' {
-                self.end_line()?;
-            } else {
-                self.line.push(*byte);
-            }
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        self.part(lines.next().unwrap_or_default())?;
+        for line in lines {
+            self.end_line()?;
+            self.part(line)?;
         }
         Ok(bytes.len())
     }
@@ -183,6 +230,28 @@ mod tests {
         let (first, letter) = entry.split_once('\n').unwrap();
         assert!(first.starts_with("From MAILER-DAEMON "), "{first}");
         assert_eq!(letter, "Subject: x\n\n>From here\n>>From there\nFromage\nlast\n\n");
+    }
+
+    #[test]
+    fn an_mbox_entry_is_the_same_however_its_bytes_come() {
+        let letter = b">>From a\r\n>Fro\nFrom\n>\r\n\rFrom b\r\r\nFFrom c\nFrom\r\n> From \n\n>\n>F>From \nFrom \r";
+        let expected = ">>>From a\n>Fro\nFrom\n>\n\rFrom b\r\nFFrom c\nFrom\n> From \n\n>\n>F>From \n>From \n\n";
+        for length in 1..=letter.len() {
+            let mut out = Vec::new();
+            let mut writer = MboxWriter::new(&mut out);
+            letter.chunks(length).for_each(|chunk| writer.write_all(chunk).unwrap());
+            writer.finish().unwrap();
+            let entry = String::from_utf8(out).unwrap();
+            assert_eq!(entry.split_once('\n').unwrap().1, expected, "{length} at a time");
+        }
+    }
+
+    #[test]
+    fn a_line_is_written_while_it_comes() {
+        let mut out = Vec::new();
+        let mut writer = MboxWriter::new(&mut out);
+        writer.write_all(&[b'x'; 1_000]).unwrap();
+        assert!(writer.out.len() > 1_000);
     }
 
     #[test]
