@@ -142,6 +142,15 @@ fn what_a_server_sends_too_often_or_unasked_is_not_kept() {
 }
 
 #[test]
+fn what_only_looks_like_a_letter_does_not_begin_the_next_one() {
+    let (said, found) = saved_from(false, |peer, tag| {
+        peer.say(&format!("* 1 XFOO (BODY[] {{200000}}\r\n{})\r\n* 1 FETCH (BODY[] {{5}}\r\nhello)\r\n{tag} OK done\r\n", large('x')));
+    });
+    assert!(said.ends_with("\n(1)"), "a warning comes first: {said}");
+    assert_eq!(found, [("1.eml".to_owned(), "hello".to_owned())]);
+}
+
+#[test]
 fn a_connection_that_breaks_leaves_whole_letters_only() {
     for mbox in [false, true] {
         let (said, found) = saved_from(mbox, |peer, _| {
