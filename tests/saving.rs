@@ -82,6 +82,39 @@ fn wrong_targets_are_refused_before_a_letter_is_asked_for() {
     assert!(files(folder.path()).is_empty());
 }
 
+#[test]
+fn a_letter_of_no_bytes_is_saved_too() {
+    for (mbox, count) in [("", 2), ("/box", 1)] {
+        let server = Script::run(|peer| {
+            peer.say("+OK hello\r\n");
+            for _ in 0..20 {
+                match peer.hear().split(' ').next().unwrap_or("") {
+                    "" => break,
+                    "CAPA" => peer.say("-ERR no\r\n"),
+                    "STAT" => peer.say("+OK 2 0\r\n"),
+                    "LIST" => peer.say("+OK\r\n1 0\r\n2 0\r\n.\r\n"),
+                    "RETR" => peer.say("+OK\r\n.\r\n"),
+                    _ => peer.say("+OK\r\n"),
+                }
+            }
+        });
+        let mut session = Session::new(Vec::new()).unwrap();
+        postoffice::api::register(session.host(), State::new(Connector::default(), None));
+        let folder = tempfile::tempdir().unwrap();
+        let (path, port) = (folder.path().display(), server.address.port());
+        let form = format!(
+            r#"(with-pop-connection (mb "127.0.0.1" :port {port} :user "u" :password "p") (save-letters mb '(1 2) "{path}{mbox}"{}))"#,
+            if mbox.is_empty() { "" } else { " :mbox t" }
+        );
+        assert_eq!(shows(&mut session, &form), "(1 2)");
+        let found = files(folder.path());
+        assert_eq!(found.len(), count, "{found:?}");
+        if !mbox.is_empty() {
+            assert_eq!(found[0].1.matches("From MAILER-DAEMON").count(), 2, "{found:?}");
+        }
+    }
+}
+
 /// What a server's answer to the FETCH leaves in the folder, and what the function says.
 fn saved_from(mbox: bool, answer: impl FnOnce(&mut Peer, &str) + Send + 'static) -> (String, Vec<(String, String)>) {
     let server = Script::run(move |peer| {

@@ -53,6 +53,7 @@ fn run(call: &Call<'_>, messages: &crate::proto::imap::SequenceSet, to: &mut dyn
         progress.expect_messages(Some(numbers.len() as u64));
         return on_pop_mailbox(call, |client| {
             numbers.iter().try_for_each(|&number| {
+                to.write(&[])?; // a letter may have no bytes
                 client.retrieve(number, None, &mut |piece| to.write(piece))?;
                 to.end(Some(number))
             })
