@@ -73,7 +73,8 @@ fn value(
                 continue;
             }
             Token::Close => {
-                let (start, first, counted) = open.pop().ok_or_else(|| tokens.malformed("a closing parenthesis where a value is expected"))?;
+                let (start, first, counted) =
+                    open.pop().ok_or_else(|| tokens.malformed("a closing parenthesis where a value is expected"))?;
                 let list = host::list_of(values.drain(start..));
                 let behind = tokens.place();
                 // A repeated list counts as if it were read: a script that goes through it meets each value.
