@@ -219,6 +219,25 @@ fn copies_and_moves_keep_every_letter_somewhere() {
 }
 
 #[test]
+fn the_last_letter_is_found_by_its_unique_id_too() {
+    on_every_server(|server| {
+        let mut client = server.with_letters(&[LETTER, OTHER]);
+        let mut last = SequenceSet::new();
+        last.push_range(Bound::Last, Bound::Last);
+        for uid in [false, true] {
+            let mut found = Vec::new();
+            client
+                .fetch(&last, "(UID)", uid, &mut |data| {
+                    found.push(data.number);
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(found, [Some(2)], "uid {uid}");
+        }
+    });
+}
+
+#[test]
 fn letters_go_to_another_connection_with_flags_and_dates() {
     on_every_server(|server| {
         let mut client = server.with_letters(&[LETTER, OTHER]);

@@ -32,6 +32,20 @@ fn read_back(command: Command) -> CommandBody<'static> {
     command.into_static().body
 }
 
+#[test]
+fn a_password_does_not_follow_a_success_that_came_before_it() {
+    for ahead in ["A1 OK\r\n", "A1 OK in\r\n", "a1 ok\r\n", "A1 OK"] {
+        let mut session = Session::new(Limits::default());
+        session.receive(b"* OK [CAPABILITY IMAP4rev1] hello\r\n");
+        session.next_event().unwrap();
+        session.submit(Command::login("me", &Secret::new("p\u{e4}")).unwrap());
+        assert_eq!(session.take_outgoing().bytes(), b"A1 LOGIN \"me\" {3}\r\n");
+        session.receive(format!("+ go\r\n{ahead}").as_bytes());
+        assert!(session.next_event().is_err(), "{ahead:?}");
+        assert_eq!(session.take_outgoing().bytes(), b"", "{ahead:?}");
+    }
+}
+
 fn bytes_of(text: &AString<'_>) -> Vec<u8> {
     text.as_ref().to_vec()
 }

@@ -530,6 +530,8 @@ fn errors_have_places() {
         ("(vector-ref (vector 1) 9)", "1:1 index out of bounds, index given: 9, length of vector: 1"),
         ("(raise 'x)", "1:1 raised: x"),
         ("(list 1)\n(apply + 1 2)", "2:1 apply: expected a list, got 2"),
+        ("(remove-duplicates '(1))\n(list\n (remove-duplicates 5))", "3:2 a sequence: expected a list, string or vector, got 5"),
+        ("(remove-duplicates '(1))\n(map remove-duplicates '(5))", "2:1 a sequence: expected a list, string or vector, got 5"),
         ("(+ 1 nil)", "1:1 +: expected numbers, got 1 and nil"),
     ] {
         assert_eq!(session().failure(source), expected, "{source}");
@@ -837,6 +839,15 @@ fn what_is_compiled_on_demand_can_be_redefined_at_any_time() {
     let mut session = session();
     assert_eq!(session.shows("(defun halves (list) (mapcar (lambda (n) (/ n 2)) list)) (halves '(2 4))"), "(1 2)");
     assert_eq!(session.shows("(defun mapcar (f list) 'mine) (halves '(2 4))"), "mine");
+    // An application's function of a name of the language is for scripts; the language's own go on.
+    for name in ["length", "append", "cons", "list", "car", "map", "not", "reverse"] {
+        session.host.register_fn(name, "(&rest arguments)", "Mine.", |_: &Call<'_>| Ok(host::string("mine")));
+        assert_eq!(session.shows(&format!("({name} 1)")), "\"mine\"", "{name}");
+    }
+    let program = "(let ((l '(2))) (push 3 l) (sort l #'<))";
+    assert_eq!(session.shows(program), "(2 3)");
+    assert_eq!(session.shows("(handler-case (error \"a\") (error (c) (po-condition-message c)))"), "\"a\"");
+    assert_eq!(session.shows("(remove-if 'evenp '(1 2 3))"), "(1 3)");
     // A native that is registered again.
     let function = |number: i64| move |_: &Call<'_>| Ok(host::integer(number));
     session.host.register_fn("answer", "()", "A number.", function(41));

@@ -97,6 +97,39 @@ fn wrong_targets_are_refused_before_a_letter_is_asked_for() {
     assert!(files(folder.path()).is_empty());
 }
 
+#[test]
+fn a_letter_of_no_bytes_is_saved_too() {
+    for (mbox, count) in [("", 2), ("/box", 1)] {
+        let server = Script::run(|peer| {
+            peer.say("+OK hello\r\n");
+            for _ in 0..20 {
+                match peer.hear().split(' ').next().unwrap_or("") {
+                    "" => break,
+                    "CAPA" => peer.say("-ERR no\r\n"),
+                    "STAT" => peer.say("+OK 2 0\r\n"),
+                    "LIST" => peer.say("+OK\r\n1 0\r\n2 0\r\n.\r\n"),
+                    "RETR" => peer.say("+OK\r\n.\r\n"),
+                    _ => peer.say("+OK\r\n"),
+                }
+            }
+        });
+        let mut session = Session::new(Vec::new()).unwrap();
+        postoffice::api::register(session.host(), State::new(Connector::default(), None));
+        let folder = tempfile::tempdir().unwrap();
+        let (path, port) = (folder.path().display(), server.address.port());
+        let form = format!(
+            r#"(with-pop-connection (mb "127.0.0.1" :port {port} :user "u" :password "p") (save-letters mb '(1 2) "{path}{mbox}"{}))"#,
+            if mbox.is_empty() { "" } else { " :mbox t" }
+        );
+        assert_eq!(shows(&mut session, &form), "(1 2)");
+        let found = files(folder.path());
+        assert_eq!(found.len(), count, "{found:?}");
+        if !mbox.is_empty() {
+            assert_eq!(found[0].1.matches("From MAILER-DAEMON").count(), 2, "{found:?}");
+        }
+    }
+}
+
 /// What a server's answer to the FETCH leaves in the folder, and what the function says.
 fn saved_from(mbox: bool, answer: impl FnOnce(&mut Peer, &str) + Send + 'static) -> (String, Vec<(String, String)>) {
     let server = Script::run(move |peer| {
@@ -154,6 +187,15 @@ fn what_a_server_sends_too_often_or_unasked_is_not_kept() {
             assert!(texts == [large('a'), "small".to_owned(), large('c')]);
         }
     }
+}
+
+#[test]
+fn what_only_looks_like_a_letter_does_not_begin_the_next_one() {
+    let (said, found) = saved_from(false, |peer, tag| {
+        peer.say(&format!("* 1 XFOO (BODY[] {{200000}}\r\n{})\r\n* 1 FETCH (BODY[] {{5}}\r\nhello)\r\n{tag} OK done\r\n", large('x')));
+    });
+    assert!(said.ends_with("\n(1)"), "a warning comes first: {said}");
+    assert_eq!(found, [("1.eml".to_owned(), "hello".to_owned())]);
 }
 
 #[test]

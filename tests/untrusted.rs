@@ -523,7 +523,7 @@ fn a_time_limit_stops_loops_and_clean_up_that_does_not_end() {
         "(let next () (ignore-errors (loop)) (next))",
     ] {
         let mut prison = prison(Policy::untrusted(), false);
-        let limit = TimeLimit::start(&prison.host, Duration::from_millis(200));
+        let limit = TimeLimit::start(&prison.host, Duration::from_millis(200)).unwrap();
         let report = prison.run(source).unwrap_err();
         assert!(report.interrupted && limit.is_over(), "{source}: {report}");
         assert!(prison.run("1").unwrap_err().interrupted, "nothing runs when the time is up");
@@ -913,7 +913,7 @@ fn reader_and_evaluator_survive_any_text() {
     let shared = std::cell::RefCell::new(&mut prison);
     let result = runner.run(&hostile_source(), |source| {
         let mut prison = shared.borrow_mut();
-        let limit = TimeLimit::start(&prison.host, Duration::from_secs(5));
+        let limit = TimeLimit::start(&prison.host, Duration::from_secs(5)).unwrap();
         let result = prison.run(&source);
         let over = limit.is_over();
         drop(limit);

@@ -18,7 +18,7 @@ pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
     let (uid, append, mbox) = (call.boolean_key("uid"), call.boolean_key("append"), call.boolean_key("mbox"));
     let target = Target::open(&call.writable(path)?, append).map_err(|cause| cannot_write(call, path, &cause))?;
     let found = std::thread::scope(|scope| {
-        let mut out = InBackground::new(scope, &target.file);
+        let mut out = InBackground::new(scope, &target.file).map_err(|cause| cannot_write(call, path, &cause))?;
         let mut letter: Box<dyn Letter + '_> = if mbox { Box::new(MboxWriter::new(&mut out)) } else { Box::new(Exact(&mut out)) };
         let found = match pop_mailbox(call, 0) {
             Some(mailbox) => pop::write_letter(call, &mailbox, message.get(), path, &mut letter)?,

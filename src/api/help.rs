@@ -72,9 +72,7 @@ pub(super) fn apropos(call: &Call<'_>) -> Result<Value, Condition> {
 fn entry(name: &str, lambda_list: &str, doc: &str) -> String {
     const LONGEST: usize = 100;
     let line = doc.trim().lines().next().unwrap_or("");
-    let sentence =
-        line.split_inclusive(['.', ':', ';']).scan(false, |done, part| (!std::mem::replace(done, part.ends_with('.'))).then_some(part));
-    let sentence: String = sentence.collect();
+    let sentence = line.split_once(". ").map_or(line, |(first, _)| first);
     let sentence = sentence.trim_end_matches([':', ';', '.', ' ']);
     let short: String = sentence.chars().take(LONGEST).collect();
     let dots = if short.len() < sentence.len() { "…" } else { "" };

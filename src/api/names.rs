@@ -42,10 +42,13 @@ impl State {
             known.retain(|entry| entry.mailbox.strong_count() > 0);
             known.push(Entry { mailbox: Arc::downgrade(mailbox), names: None });
             let (state, mailbox) = (self.clone(), mailbox.clone());
-            std::thread::spawn(move || {
+            let asking = std::thread::Builder::new().spawn(move || {
                 let listed = mailbox.client().list("", "*", false).unwrap_or_default();
                 state.names.answer(&mailbox, listed.into_iter().map(|entry| entry.name).collect());
             });
+            if asking.is_err() {
+                return Vec::new();
+            }
         }
         loop {
             match known.iter().find(is_it) {

@@ -37,7 +37,11 @@ pub(super) fn hand_over(call: &Call<'_>, words: &[String], envelope: &Envelope<'
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|cause| broken(&cause))?;
     let (stdin, saying) = (child.stdin.take(), start_of(child.stderr.take(), MOST_WORDS));
     let lines = without_crlf(letter).into_owned();
-    let writer = thread::spawn(move || stdin.map_or(Ok(()), |mut stdin| stdin.write_all(&lines)));
+    let writer = thread::Builder::new().spawn(move || stdin.map_or(Ok(()), |mut stdin| stdin.write_all(&lines)));
+    let writer = writer.map_err(|cause| {
+        let _ = child.kill().and_then(|()| child.wait()); // it has read nothing yet
+        broken(&cause)
+    })?;
     let status = wait(&mut child, LONGEST_DELIVERY, &|| call.context().interrupted()).map_err(|(identifier, what)| {
         Condition::new(identifier, format!("{}: {program} {what} and was killed; it may have sent the letter", call.name()))
     })?;
@@ -86,7 +90,7 @@ fn words_of(saying: &Receiver<Zeroizing<Vec<u8>>>) -> String {
 /// The first bytes of what a program writes; all of it is read, so that the program can end.
 fn start_of(output: Option<impl Read + Send + 'static>, most: usize) -> Receiver<Zeroizing<Vec<u8>>> {
     let (said, saying) = channel();
-    thread::spawn(move || {
+    let reading = thread::Builder::new().spawn(move || {
         // As large as it can become: growing would leave copies of a password behind.
         let mut start = Zeroizing::new(Vec::with_capacity(most + 1));
         if let Some(mut output) = output {
@@ -95,6 +99,7 @@ fn start_of(output: Option<impl Read + Send + 'static>, most: usize) -> Receiver
             let _ = io::copy(&mut output, &mut io::sink()); // as above
         }
     });
+    drop(reading); // without a thread nothing is known of the output, and its pipe is closed
     saying
 }
 

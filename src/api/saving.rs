@@ -38,8 +38,10 @@ pub(super) fn save_letters(call: &Call<'_>) -> Result<Value, Condition> {
         // What came whole is kept, whatever becomes of the rest.
         let result = run(call, &messages, &mut files);
         let kept = files.keep_waiting();
-        result?;
-        kept.map_err(cannot)?;
+        result.and(kept.map_err(cannot)).map_err(|condition| {
+            let message = format!("{}; {} letters were saved before", condition.message, saved.len());
+            Condition { message, ..condition }
+        })?;
     }
     Ok(host::list(saved.into_iter().map(|number| host::integer(i64::from(number))).collect()))
 }
@@ -53,6 +55,7 @@ fn run(call: &Call<'_>, messages: &crate::proto::imap::SequenceSet, to: &mut dyn
         progress.expect_messages(Some(numbers.len() as u64));
         return on_pop_mailbox(call, |client| {
             numbers.iter().try_for_each(|&number| {
+                to.write(&[])?; // a letter may have no bytes
                 client.retrieve(number, None, &mut |piece| to.write(piece))?;
                 to.end(Some(number))
             })
@@ -89,7 +92,7 @@ struct Files<'f> {
     folder: &'f Path,
     prefix: &'f str,
     coming: Option<BufWriter<Target>>,
-    waiting: Vec<(Target, PathBuf)>,
+    waiting: Vec<(Target, PathBuf, u32)>,
     bytes: u64,
     path: &'f str,
     saved: &'f mut Vec<u32>,
@@ -103,8 +106,19 @@ impl Files<'_> {
     fn keep_waiting(&mut self) -> io::Result<()> {
         self.bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
-        waiting.iter().try_for_each(|(target, _)| target.file.sync_data())?;
-        waiting.into_iter().try_for_each(|(target, path)| target.keep_as(path))
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        waiting.iter().try_for_each(|(target, ..)| target.file.sync_data())?;
+        let mut result = Ok(());
+        for (target, path, message) in waiting {
+            match target.rename(&path) {
+                Ok(()) => self.saved.push(message),
+                Err(cause) => result = result.and(Err(cause)),
+            }
+        }
+        // The names, too; where a folder cannot be opened, the system sees to that itself.
+        result.and(File::open(self.folder).map_or(Ok(()), |folder| folder.sync_all()))
     }
 }
 
@@ -122,8 +136,7 @@ impl Letters for Files<'_> {
         let coming = self.coming.take();
         let (Some(file), Some(message)) = (coming, message) else { return Ok(()) };
         let target = file.into_inner().map_err(|error| self.failed(error.into_error()))?;
-        self.waiting.push((target, self.folder.join(format!("{}{message}.eml", self.prefix))));
-        self.saved.push(message);
+        self.waiting.push((target, self.folder.join(format!("{}{message}.eml", self.prefix)), message));
         if self.waiting.len() >= TOGETHER.0 || self.bytes >= TOGETHER.1 {
             self.keep_waiting().map_err(|cause| self.failed(cause))?;
         }

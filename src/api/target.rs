@@ -6,7 +6,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::thread::{Scope, ScopedJoinHandle};
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 /// A file that is written whole or not at all: beside its place first; at the end it is renamed there, or added to the old one in one go.
 pub(super) struct Target {
@@ -38,10 +38,9 @@ impl Target {
         Target::open(&folder.join("letter"), false)
     }
 
-    /// Makes what was written permanent, as this file.
-    pub fn keep_as(mut self, path: PathBuf) -> io::Result<()> {
-        self.path = path;
-        self.keep()
+    /// Gives the file, which is on the disk already, this name.
+    pub fn rename(self, path: &Path) -> io::Result<()> {
+        std::fs::rename(&self.beside, path)
     }
 
     /// Makes what was written permanent.
@@ -74,9 +73,9 @@ const WAITING: usize = 4;
 const TO_DISK: usize = 8 << 20;
 
 impl<'scope> InBackground<'scope> {
-    pub fn new<'env>(scope: &'scope Scope<'scope, 'env>, mut file: &'env File) -> Self {
+    pub fn new<'env>(scope: &'scope Scope<'scope, 'env>, mut file: &'env File) -> io::Result<Self> {
         let (blocks, waiting) = mpsc::sync_channel::<Vec<u8>>(WAITING);
-        let writer = scope.spawn(move || {
+        let writer = thread::Builder::new().spawn_scoped(scope, move || {
             let mut written = 0;
             for block in waiting {
                 file.write_all(&block)?;
@@ -87,8 +86,8 @@ impl<'scope> InBackground<'scope> {
                 }
             }
             Ok(())
-        });
-        InBackground { block: Vec::new(), blocks: Some(blocks), writer: Some(writer) }
+        })?;
+        Ok(InBackground { block: Vec::new(), blocks: Some(blocks), writer: Some(writer) })
     }
 
     /// Waits until all is written.
@@ -146,15 +145,31 @@ impl Drop for Target {
 }
 
 /// Writes a letter as an entry of an mbox file: a `From ` line, LF line ends, `>` before lines that look like one (mboxrd), an empty line behind.
+/// Of a line nothing is kept but what may still become `From `, or the CR before its end: a server's line may be as long as a letter.
 pub(super) struct MboxWriter<W> {
     out: W,
-    line: Vec<u8>,
     begun: bool,
+    /// Where in its line the next byte stands.
+    at: At,
+    /// A CR that came last: part of the line's end, or of the line.
+    carriage_return: bool,
 }
+
+/// A place in a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Start,
+    /// Behind `>`s, of which there is at least one, or none and some of [`FROM`]: as many of its bytes have come and wait.
+    Looking(usize),
+    /// Where nothing can make it look like an entry's first line any more, or everything has.
+    Within,
+}
+
+const FROM: &[u8] = b"From ";
 
 impl<W: Write> MboxWriter<W> {
     pub fn new(out: W) -> Self {
-        MboxWriter { out, line: Vec::new(), begun: false }
+        MboxWriter { out, begun: false, at: At::Start, carriage_return: false }
     }
 
     fn begin(&mut self) -> io::Result<()> {
@@ -163,25 +178,57 @@ impl<W: Write> MboxWriter<W> {
         writeln!(self.out, "From MAILER-DAEMON {}", now.strftime("%a %b %e %H:%M:%S %Y"))
     }
 
+    /// Bytes of one line, without its end.
+    fn part(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if std::mem::take(&mut self.carriage_return) {
+            self.text(b"\r")?;
+        }
+        if let Some(before) = bytes.strip_suffix(b"\r") {
+            (bytes, self.carriage_return) = (before, true);
+        }
+        self.text(bytes)
+    }
+
+    fn text(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while self.at != At::Within
+            && let Some((&byte, rest)) = bytes.split_first()
+        {
+            let waiting = if let At::Looking(waiting) = self.at { waiting } else { 0 };
+            if byte == b'>' && waiting == 0 {
+                self.out.write_all(b">")?;
+                self.at = At::Looking(0);
+            } else if FROM[waiting] != byte {
+                self.out.write_all(&FROM[..waiting])?;
+                self.at = At::Within;
+                break;
+            } else if waiting + 1 < FROM.len() {
+                self.at = At::Looking(waiting + 1);
+            } else {
+                // One `>` more is the same behind the others as before them.
+                self.out.write_all(b">From ")?;
+                self.at = At::Within;
+            }
+            bytes = rest;
+        }
+        self.out.write_all(bytes)
+    }
+
     fn end_line(&mut self) -> io::Result<()> {
-        if self.line.last() == Some(&b'\r') {
-            self.line.pop();
+        if let At::Looking(waiting) = self.at {
+            self.out.write_all(&FROM[..waiting])?;
         }
-        let unquoted = self.line.iter().position(|byte| *byte != b'>').unwrap_or(self.line.len());
-        if self.line[unquoted..].starts_with(b"From ") {
-            self.out.write_all(b">")?;
-        }
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)?;
-        self.line.clear();
-        Ok(())
+        (self.at, self.carriage_return) = (At::Start, false);
+        self.out.write_all(b"\n")
     }
 
     fn end(&mut self) -> io::Result<()> {
         if !self.begun {
             self.begin()?;
         }
-        if !self.line.is_empty() {
+        if self.at != At::Start || self.carriage_return {
             self.end_line()?;
         }
         self.out.write_all(b"\n")
@@ -224,12 +271,11 @@ impl<W: Write> Write for MboxWriter<W> {
         if !self.begun {
             self.begin()?;
         }
-        for byte in bytes {
-            if *byte == b'\n' {
-                self.end_line()?;
-            } else {
-                self.line.push(*byte);
-            }
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        self.part(lines.next().unwrap_or_default())?;
+        for line in lines {
+            self.end_line()?;
+            self.part(line)?;
         }
         Ok(bytes.len())
     }
@@ -260,7 +306,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         let bytes: Vec<u8> = (0..3_000_000u32).map(|number| number as u8).collect();
         std::thread::scope(|scope| {
-            let mut out = InBackground::new(scope, &file);
+            let mut out = InBackground::new(scope, &file).unwrap();
             for piece in bytes.chunks(70_001).chain([&b""[..], &b"end"[..]]) {
                 out.write_all(piece).unwrap();
             }
@@ -274,11 +320,33 @@ mod tests {
         let path = tempfile::NamedTempFile::new().unwrap();
         let read_only = File::open(path.path()).unwrap();
         std::thread::scope(|scope| {
-            let mut out = InBackground::new(scope, &read_only);
+            let mut out = InBackground::new(scope, &read_only).unwrap();
             let result = bytes.chunks(100_000).try_for_each(|piece| out.write_all(piece)).and_then(|()| out.finish());
             assert!(result.is_err());
             assert!(out.write_all(&bytes).is_err());
         });
+    }
+
+    #[test]
+    fn an_mbox_entry_is_the_same_however_its_bytes_come() {
+        let letter = b">>From a\r\n>Fro\nFrom\n>\r\n\rFrom b\r\r\nFFrom c\nFrom\r\n> From \n\n>\n>F>From \nFrom \r";
+        let expected = ">>>From a\n>Fro\nFrom\n>\n\rFrom b\r\nFFrom c\nFrom\n> From \n\n>\n>F>From \n>From \n\n";
+        for length in 1..=letter.len() {
+            let mut out = Vec::new();
+            let mut writer = MboxWriter::new(&mut out);
+            letter.chunks(length).for_each(|chunk| writer.write_all(chunk).unwrap());
+            writer.finish().unwrap();
+            let entry = String::from_utf8(out).unwrap();
+            assert_eq!(entry.split_once('\n').unwrap().1, expected, "{length} at a time");
+        }
+    }
+
+    #[test]
+    fn a_line_is_written_while_it_comes() {
+        let mut out = Vec::new();
+        let mut writer = MboxWriter::new(&mut out);
+        writer.write_all(&[b'x'; 1_000]).unwrap();
+        assert!(writer.out.len() > 1_000);
     }
 
     #[test]

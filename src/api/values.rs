@@ -58,8 +58,8 @@ fn value(
     count: &mut usize,
 ) -> Result<Value, Error> {
     let most = limits.values;
-    // The values of all lists that are open, and where each list begins.
-    let (mut values, mut open): (Vec<Value>, Vec<(usize, Place)>) = (Vec::new(), Vec::new());
+    // The values of all lists that are open, and where each list begins: among the values, in the response, and in the count.
+    let (mut values, mut open): (Vec<Value>, Vec<(usize, Place, usize)>) = (Vec::new(), Vec::new());
     let mut token = first;
     loop {
         *count += 1;
@@ -68,16 +68,19 @@ fn value(
         }
         let value = match token {
             Token::Open => {
-                open.push((values.len(), tokens.place()));
+                open.push((values.len(), tokens.place(), *count));
                 token = tokens.expect_token()?;
                 continue;
             }
             Token::Close => {
-                let (start, first) = open.pop().ok_or_else(|| tokens.malformed("a closing parenthesis where a value is expected"))?;
+                let (start, first, counted) =
+                    open.pop().ok_or_else(|| tokens.malformed("a closing parenthesis where a value is expected"))?;
                 let list = host::list_of(values.drain(start..));
                 let behind = tokens.place();
-                while !open.is_empty() && *count < most && tokens.repeats(first, behind) {
-                    *count += 1;
+                // A repeated list counts as if it were read: a script that goes through it meets each value.
+                let size = *count - counted + 1;
+                while !open.is_empty() && size <= most - *count && tokens.repeats(first, behind) {
+                    *count += size;
                     values.push(list.clone());
                 }
                 list
@@ -215,6 +218,20 @@ mod tests {
             let made = value(&mut tokens, first, Texts::Strings, false, &Limits::default(), &mut count).unwrap();
             assert_eq!(crate::lisp::printer::readably(&host::to_datum(&made)), shown, "{data}");
             assert_eq!(tokens.next_token().unwrap(), None, "{data}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_comes_again_counts_like_one_that_is_read() {
+        let limits = Limits { values: 100, ..Limits::default() };
+        for (times, fits) in [(24, true), (25, false)] {
+            let mut frame = crate::proto::imap::frame::Frame::new(Limits::default());
+            frame.push(format!("* X ({})\r\n", ["(a b)"; 25][..times].join(" ")).as_bytes());
+            frame.advance().unwrap();
+            let mut tokens = Tokens::new(frame.response(), 4, 9);
+            let (first, mut count) = (tokens.expect_token().unwrap(), 0);
+            let made = value(&mut tokens, first, Texts::Strings, false, &limits, &mut count);
+            assert_eq!(made.is_ok(), fits, "{times}");
         }
     }
 

@@ -10,6 +10,7 @@ use crate::proto::imap::{Capabilities, Command, Completion, Data, SearchKey, Sel
 use crate::proto::{EncodeError, Limits};
 use crate::transport::Connection;
 use std::collections::HashSet;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Characters of a warning that are kept.
@@ -474,6 +475,10 @@ impl ImapClient {
     /// The numbers or UIDs that a set asks for now. Servers tell of other messages too, at any moment.
     pub fn asked_for(&self, messages: &SequenceSet, uid: bool) -> Members {
         // The highest UID is not known; `*` among UIDs means whatever is there.
+        let mut all = SequenceSet::new();
+        all.push_range(Bound::Number(NonZeroU32::MIN), Bound::Last);
+        let is_last = |range: &(Bound, Bound)| *range == (Bound::Last, Bound::Last);
+        let messages = if uid && messages.ranges().iter().any(is_last) { &all } else { messages };
         messages.members(if uid { u32::MAX } else { self.selected().map_or(0, |mailbox| mailbox.exists) })
     }
 

@@ -62,6 +62,8 @@ impl ImapClient {
                     let message = message.filter(is_new);
                     if std::mem::take(&mut came) { to.end(message) } else { Ok(()) }
                 }
+                // Pieces of what is no letter after all: they do not begin the next one.
+                _ if std::mem::take(&mut came) => to.end(None),
                 _ => Ok(()),
             });
             done.map(drop)

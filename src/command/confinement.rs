@@ -167,7 +167,8 @@ fn limit_process(megabytes: u64, time: Duration) -> Result<(), String> {
     }
     #[cfg(not(unix))]
     let _ = time; // the overseer watches the clock
-    if megabytes > 0 && can_have(megabytes << 20) {
+    // A little more than the limit: the allocator may hold some memory already.
+    if megabytes > 0 && can_have((megabytes + 64) << 20) {
         return Err("this system does not hold a process to a limit of memory; give --memory-limit 0 to run the script without one".into());
     }
     Ok(())

@@ -38,6 +38,12 @@ pub(super) fn prompt(global: &Global, init: bool) -> Result<i32, String> {
     }
     let mut surroundings = Here { setup, progress, state, ctrl_c, tracing, init };
     let options = Options { colours: colours(), history: history::path(|name| std::env::var(name).ok()) };
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !global.quiet {
+        let place = if surroundings.setup.router.is_some() { ", on a sandbox" } else { "" };
+        let version = env!("CARGO_PKG_VERSION");
+        print(&format!("Postoffice {version}{place}. (help) lists the functions, :help the prompt's commands; Ctrl-D leaves.\n"))
+            .map_err(|error| error.to_string())?;
+    }
     let code = editor::run(&mut session, &options, &mut surroundings);
     surroundings.state.close_all();
     code

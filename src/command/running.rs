@@ -93,7 +93,10 @@ fn evaluate(
     let mut host = Host::new(options).map_err(|condition| condition.to_string())?;
     let state = attach_showing(&mut host, &setup, &on_terminal(global.quiet));
     CtrlC::listen()?.watch(&host);
-    let limit = confinement.untrusted.then(|| TimeLimit::start(&host, Duration::from_secs(seconds)));
+    let Ok(limit) = confinement.untrusted.then(|| TimeLimit::start(&host, Duration::from_secs(seconds))).transpose() else {
+        complain(&confinement.too_much());
+        return Ok(STOPPED);
+    };
     let code = match init::load(&mut host, init.as_ref()).and_then(|()| program(&mut host)) {
         Ok(()) => 0,
         Err(report) if report.interrupted && limit.as_ref().is_some_and(TimeLimit::is_over) => {

@@ -282,6 +282,7 @@ impl Engine {
         let text = self.demanded.clone();
         guarded(|| steel.compile_and_run_raw_program(text))?;
         self.demanded.clear();
+        self.on_demand.settle();
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! What stops a program from outside: Ctrl-C, and a limit on how long it runs.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -63,7 +64,7 @@ impl Host {
 /// # use postoffice::host::{Host, Options, TimeLimit};
 /// # use std::time::Duration;
 /// let mut host = Host::new(Options::default())?;
-/// let limit = TimeLimit::start(&host, Duration::from_millis(50));
+/// let limit = TimeLimit::start(&host, Duration::from_millis(50))?;
 /// let report = host.evaluate("(loop)", "example").unwrap_err();
 /// assert!(report.interrupted && limit.is_over());
 /// # Ok::<(), postoffice::condition::Condition>(())
@@ -81,20 +82,23 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 impl TimeLimit {
     /// Lets programs run in `host` for this long from now on.
-    pub fn start(host: &Host, time: Duration) -> TimeLimit {
+    ///
+    /// # Errors
+    /// The system has no room for the thread that watches the clock.
+    pub fn start(host: &Host, time: Duration) -> io::Result<TimeLimit> {
         let interrupter = host.interrupter();
         let (running, ended) = mpsc::channel::<()>();
         let watching = interrupter.clone();
         // A thread, since the program may be anywhere, in a loop of its own or waiting for a server.
-        let watchdog = std::thread::spawn(move || {
+        let watchdog = std::thread::Builder::new().spawn(move || {
             let (mut left, mut expired) = (time, 0);
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(left) {
                 expired += 1;
                 watching.time_is_up(expired > 1);
                 left = if expired == 1 { GRACE } else { AGAIN };
             }
-        });
-        TimeLimit { interrupter, running: Some(running), watchdog: Some(watchdog) }
+        })?;
+        Ok(TimeLimit { interrupter, running: Some(running), watchdog: Some(watchdog) })
     }
 
     /// Whether the time is up.

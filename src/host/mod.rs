@@ -119,8 +119,9 @@ impl Host {
         }
         let broken = |message: String| Condition::new(Identifier::ProgramError, format!("the prelude does not load: {message}"));
         for form in reader::read(PRELUDE).map_err(|error| broken(error.message))? {
-            host.define_system(&form).map_err(|report| broken(report.to_string()))?;
+            host.define_system(&form, Definition::Language).map_err(|report| broken(report.to_string()))?;
         }
+        host.expander.close_language();
         host.demand(ROOTS).map_err(|report| broken(report.to_string()))?;
         host.engine.flush().map_err(|error| broken(error.to_string()))?;
         // The prelude has the interpreter's `car` and `cdr`, scripts Common Lisp's.
@@ -160,7 +161,7 @@ impl Host {
     }
 
     /// Keeps a definition of the system's own until it is mentioned, or defines a macro.
-    fn define_system(&mut self, form: &Node) -> Result<(), Report> {
+    fn define_system(&mut self, form: &Node, definition: fn(Node) -> Definition) -> Result<(), Report> {
         let mut defined = None;
         announced(form, &mut |name| defined = Some(name.clone()));
         let Some(name) = defined else {
@@ -168,7 +169,7 @@ impl Host {
             return expanded.map(drop).map_err(|error| Report::of(program_error(error.message), None));
         };
         self.expander.note_system(&name);
-        self.engine.on_demand.put(system_global(&name), Definition::Form(form.clone()));
+        self.engine.on_demand.put(system_global(&name), definition(form.clone()));
         if !name.starts_with('%') {
             self.publish_on_demand(&name, &system_global(&name));
         }
@@ -179,13 +180,12 @@ impl Host {
     fn demand(&mut self, text: &str) -> Result<(), Report> {
         for global in self.engine.on_demand.mentioned(text) {
             let Some(definition) = self.engine.on_demand.take(&global) else { continue };
-            let text = match definition {
-                Definition::Text(text) => text,
-                Definition::Form(form) => {
-                    let expanded = self.expander.expand(&form, true, &mut self.engine);
-                    expanded.map_err(|error| Report::of(program_error(error.message), None))?.text
-                }
+            let expanded = match definition {
+                Definition::Text(text) => Ok(text),
+                Definition::Language(form) => self.expander.expand_language(&form, &mut self.engine).map(|output| output.text),
+                Definition::Form(form) => self.expander.expand(&form, true, &mut self.engine).map(|output| output.text),
             };
+            let text = expanded.map_err(|error| Report::of(program_error(error.message), None))?;
             self.engine.declare(&global, &global);
             self.demand(&text)?;
             self.engine.add_demanded(&text);
@@ -261,12 +261,15 @@ impl Host {
     fn register_code(&mut self, name: &str, lambda_list: &str, code: Option<Box<Code>>) {
         let native = self.native(name, lambda_list, code);
         let wrapped = format!("(s/%wrap {native})");
-        if self.may_call(name) {
+        if !self.may_call(name) {
+            self.refuse(name);
+        } else if self.expander.is_language(name) {
+            self.expander.redefine(name);
+            self.publish_on_demand(name, &wrapped);
+        } else {
             self.put_on_demand(system_global(name), &wrapped);
             self.expander.note_system(name);
             self.publish_on_demand(name, &system_global(name));
-        } else {
-            self.refuse(name);
         }
     }
 
@@ -289,13 +292,13 @@ impl Host {
     fn define_own(&mut self, text: &str, name: &str) {
         let broken = |message: String| -> ! { panic!("{name}: its own text does not load: {message}") };
         for form in reader::read(text).unwrap_or_else(|error| broken(error.message)) {
-            self.define_system(&form).unwrap_or_else(|report| broken(report.to_string()));
+            self.define_system(&form, Definition::Form).unwrap_or_else(|report| broken(report.to_string()));
         }
     }
 
     /// Sets a global variable of scripts.
     pub fn define(&mut self, name: &str, value: Value) {
-        self.engine.on_demand.take(&global(name));
+        self.engine.on_demand.remove(&global(name));
         self.engine.set_global(&global(name), value);
     }
 

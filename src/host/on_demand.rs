@@ -1,13 +1,15 @@
 //! Definitions that are compiled once something mentions them. The prelude and the application have some hundred, of which a script uses a few, and compiling
 //! is nearly all of what starting takes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::lisp::Node;
 
 /// How a global gets its value.
 pub(super) enum Definition {
     /// By a form of the prelude.
+    Language(Node),
+    /// By a form of the application's own text.
     Form(Node),
     /// By emitted text.
     Text(String),
@@ -15,28 +17,45 @@ pub(super) enum Definition {
 
 /// What waits to be mentioned, by emitted global.
 #[derive(Default)]
-pub(super) struct OnDemand(HashMap<String, Definition>);
+pub(super) struct OnDemand {
+    waiting: HashMap<String, Definition>,
+    /// What was mentioned and has not run yet.
+    under_way: HashSet<String>,
+}
 
 impl OnDemand {
     pub fn put(&mut self, global: String, definition: Definition) {
-        self.0.insert(global, definition);
+        self.waiting.insert(global, definition);
     }
 
+    /// A definition that from now on is under way.
     pub fn take(&mut self, global: &str) -> Option<Definition> {
-        self.0.remove(global)
+        let definition = self.waiting.remove(global)?;
+        self.under_way.insert(global.to_owned());
+        Some(definition)
     }
 
+    pub fn remove(&mut self, global: &str) {
+        self.waiting.remove(global);
+    }
+
+    /// Whether the global has a value as soon as what was mentioned has run.
     pub fn contains(&self, global: &str) -> bool {
-        self.0.contains_key(global)
+        self.waiting.contains_key(global) || self.under_way.contains(global)
     }
 
     pub fn globals(&self) -> impl Iterator<Item = &String> {
-        self.0.keys()
+        self.waiting.keys()
+    }
+
+    /// What was mentioned has run.
+    pub fn settle(&mut self) {
+        self.under_way.clear();
     }
 
     /// The globals that emitted text mentions and that wait. What looks like one within a string is among them, which does no harm.
     pub fn mentioned(&self, text: &str) -> Vec<String> {
         let words = text.split(['(', ')', ' ', '\n', '"', '\'']).filter(|word| word.starts_with("u/") || word.starts_with("s/"));
-        words.filter(|word| self.contains(word)).map(str::to_owned).collect()
+        words.filter(|word| self.waiting.contains_key(*word)).map(str::to_owned).collect()
     }
 }

@@ -132,9 +132,12 @@ impl Connector {
     /// Connects in a thread of its own, so that an interrupt is heard.
     fn reach(&self, address: SocketAddr, timeout: Duration) -> Result<io::Result<TcpStream>, TransportError> {
         let (sender, receiver) = mpsc::channel();
-        std::thread::spawn(move || {
+        let connecting = std::thread::Builder::new().spawn(move || {
             let _ = sender.send(TcpStream::connect_timeout(&address, timeout)); // nobody waits any more after an interrupt
         });
+        if let Err(cause) = connecting {
+            return Ok(Err(cause));
+        }
         loop {
             match receiver.recv_timeout(Duration::from_millis(100)) {
                 Ok(result) => return Ok(result),
@@ -154,10 +157,11 @@ impl Connector {
         }
         let (sender, receiver) = mpsc::channel();
         let name = host.to_owned();
-        std::thread::spawn(move || {
+        let asking = std::thread::Builder::new().spawn(move || {
             let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
             let _ = sender.send(found); // nobody waits any more when the timeout was faster
         });
+        asking.map_err(|cause| TransportError::UnknownHost { host: host.to_owned(), cause: cause.to_string() })?;
         loop {
             match receiver.recv_timeout(Duration::from_millis(100).min(deadline.saturating_duration_since(Instant::now()))) {
                 Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),

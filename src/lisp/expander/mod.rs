@@ -90,6 +90,10 @@ pub struct Expander {
     defined: HashSet<String>,
     /// Names the prelude defines.
     system: HashSet<Arc<str>>,
+    /// Those of them that the language itself defines: its own texts mean these, whatever an application defines besides.
+    language: HashSet<Arc<str>>,
+    /// Names that scripts find defined in any case: an application's functions of such a name are for scripts alone.
+    taken: HashSet<Arc<str>>,
     /// Names that scripts find defined and have not defined anew.
     library: HashSet<Arc<str>>,
     marks: Vec<Mark>,
@@ -128,6 +132,8 @@ impl Default for Expander {
             redefined: HashSet::new(),
             defined: HashSet::new(),
             system: HashSet::new(),
+            language: HashSet::new(),
+            taken: HashSet::new(),
             library: HashSet::new(),
             marks: Vec::new(),
             counter: 0,
@@ -176,6 +182,33 @@ impl Expander {
     /// Notes a name that the host defines for the system.
     pub fn note_system(&mut self, name: &str) {
         self.system.insert(name.into());
+    }
+
+    /// The names that the system defines now are the language's.
+    pub fn close_language(&mut self) {
+        self.language = self.system.clone();
+        self.taken = self.system.union(&self.library).cloned().collect();
+    }
+
+    /// Whether the language itself defines a name.
+    pub fn is_language(&self, name: &str) -> bool {
+        self.taken.contains(name)
+    }
+
+    /// Notes that a name of the language means something else in scripts from now on.
+    pub fn redefine(&mut self, name: &str) {
+        self.redefined.insert(name.into());
+    }
+
+    /// Expands a form of the language's own text.
+    ///
+    /// # Errors
+    /// As [`Expander::expand`].
+    pub fn expand_language(&mut self, form: &Node, hooks: &mut dyn Hooks) -> Result<Output, ExpandError> {
+        std::mem::swap(&mut self.system, &mut self.language);
+        let expanded = self.expand(form, true, hooks);
+        std::mem::swap(&mut self.system, &mut self.language);
+        expanded
     }
 
     /// Notes a name that scripts find defined.

@@ -355,8 +355,10 @@ impl Session {
                     });
                     let Some(position) = position else { return Err(out_of_turn("a continuation that no command waits for", text)) };
                     let command = &mut self.queue[position];
-                    let ahead = format!("{} OK ", tag_of(command.handle));
-                    let is_ahead = self.frame.unread().get(..ahead.len()).is_some_and(|reply| reply.eq_ignore_ascii_case(ahead.as_bytes()));
+                    let ahead = format!("{} OK", tag_of(command.handle));
+                    let is_ahead = self.frame.unread().split_at_checked(ahead.len()).is_some_and(|(reply, behind)| {
+                        reply.eq_ignore_ascii_case(ahead.as_bytes()) && matches!(behind.first(), None | Some(b' ' | b'\r' | b'\n'))
+                    });
                     if is_ahead && command.effect != Effect::Idle {
                         return Err(out_of_turn("a command succeeded before it was wholly sent", text));
                     }
