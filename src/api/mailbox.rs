@@ -9,7 +9,7 @@ use super::read_ahead::ReadAhead;
 use super::sets::{check_truths, required};
 use crate::client::{Error, ImapClient, PopClient, WarningKind};
 use crate::condition::{Condition, Identifier};
-use crate::host::{self, Call, Context, Value};
+use crate::host::{self, Call, Context, Host, Value};
 use crate::proto::Limits;
 use crate::proto::imap::SequenceSet;
 use crate::proto::imap::sequence::Bound;
@@ -70,6 +70,8 @@ pub struct State {
     pub sandbox: Option<Arc<Sandbox>>,
     /// Limits on what servers may send; connections can have their own.
     pub limits: Limits,
+    /// What hosts that work for this one get besides the catalog, as the program gave it to this one.
+    pub for_workers: Option<Arc<dyn Fn(&mut Host) + Send + Sync>>,
     open: Mutex<Vec<Weak<ImapMailbox>>>,
     open_pop: Mutex<Vec<Weak<PopMailbox>>>,
     made: AtomicU32,
@@ -87,6 +89,7 @@ impl State {
             connector,
             sandbox,
             limits: Limits::default(),
+            for_workers: None,
             open: Mutex::default(),
             open_pop: Mutex::default(),
             made: AtomicU32::new(0),
@@ -162,6 +165,14 @@ impl State {
         for mailbox in open.iter().filter_map(Weak::upgrade) {
             mailbox.client().abandon();
         }
+    }
+
+    /// Closes every connection that is still open, without a farewell that a server might keep waiting for.
+    pub fn abandon_all(&self) {
+        for mailbox in self.open.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade) {
+            mailbox.client().abandon();
+        }
+        self.close_all();
     }
 }
 

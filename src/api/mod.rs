@@ -15,6 +15,7 @@ mod mailbox;
 mod mailboxes;
 mod messages;
 mod names;
+mod parallel;
 mod parts;
 mod pieces;
 mod pipeline;

@@ -1,7 +1,7 @@
 //! The interpreter: its set-up, the globals, compiling and running what the expander emits.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Once};
 
 use steel::parser::span::Span as SteelSpan;
@@ -75,6 +75,17 @@ pub(super) struct Engine {
     /// The value of the last form that ran.
     pub last: Value,
     pub source: Option<Arc<Source>>,
+    visible: Visible,
+}
+
+/// The globals that scripts have set, for who asks for them.
+#[derive(Default)]
+struct Visible {
+    globals: BTreeSet<String>,
+    /// Whether a script may ask.
+    wanted: bool,
+    /// How many the function that answers knows of.
+    listed: usize,
 }
 
 /// A text that was compiled, and what it stands for.
@@ -185,6 +196,7 @@ impl Engine {
             stopped: None,
             last: value::nil(),
             source: None,
+            visible: Visible::default(),
         }
     }
 
@@ -245,7 +257,8 @@ impl Engine {
         let moved = |place: expander::Place| expander::Place { start: place.start + offset, end: place.end + offset, ..place };
         self.pending.places.extend(output.places.into_iter().map(moved));
         self.pending.forms += 1;
-        if self.pending.forms >= BATCH { self.flush() } else { Ok(()) }
+        // What a function sees of its surroundings elsewhere is what has been defined when it is sent.
+        if self.pending.forms >= BATCH || self.visible.wanted { self.flush() } else { Ok(()) }
     }
 
     /// Adds text of the system's own, which runs before what is pending.
@@ -259,6 +272,7 @@ impl Engine {
     /// # Errors
     /// The first form that fails; those before it have run.
     pub fn flush(&mut self) -> Result<(), SteelErr> {
+        self.list_globals();
         self.run_demanded()?;
         let pending = std::mem::take(&mut self.pending);
         if pending.forms == 0 {
@@ -271,6 +285,18 @@ impl Engine {
             self.last = value;
         }
         Ok(())
+    }
+
+    /// Makes [`names::VISIBLE_GLOBALS`] know of every global that was set since.
+    fn list_globals(&mut self) {
+        let count = self.visible.globals.len();
+        if !self.visible.wanted || self.visible.listed == count {
+            return;
+        }
+        let pairs = self.visible.globals.iter().map(|global| format!(" (#%prim.cons \"{global}\" {global})"));
+        let text = format!("(set! {} (lambda () (#%prim.list{})))", names::VISIBLE_GLOBALS, pairs.collect::<String>());
+        self.add_demanded(&text);
+        self.visible.listed = count;
     }
 
     /// Runs the definitions that were mentioned. If an interrupt stops them they run again: they only define.
@@ -342,6 +368,20 @@ impl Hooks for Engine {
         if !self.steel.global_exists(global) {
             let unbound = shared_object(Arc::new(Unbound(name.into())), &format!("#<unbound {name}>"));
             self.steel.register_value(global, unbound);
+        }
+    }
+
+    fn assigned(&mut self, global: &str) {
+        if !self.visible.globals.contains(global) {
+            self.visible.globals.insert(global.to_owned());
+        }
+    }
+
+    fn want_globals(&mut self) {
+        if !self.visible.wanted {
+            self.visible.wanted = true;
+            self.declare(names::VISIBLE_GLOBALS, "%visible-globals");
+            self.add_demanded(&format!("(set! {} (lambda () '()))", names::VISIBLE_GLOBALS));
         }
     }
 

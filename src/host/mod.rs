@@ -15,11 +15,13 @@ mod objects;
 mod on_demand;
 mod panics;
 mod parameters;
+mod parcel;
 mod registry;
 mod report;
 mod secrets;
 pub mod value;
 mod words;
+mod worker;
 
 use std::collections::HashSet;
 use std::io;
@@ -33,19 +35,22 @@ pub use context::{Context, Output, Warnings, not_allowed};
 pub use limit::{Interrupter, TimeLimit};
 pub use messages::nearest;
 pub use natives::{hash_table, hash_table_entries};
-pub use objects::condition_of;
+pub use objects::{condition_object, condition_of};
+pub(crate) use panics::caught;
 pub use panics::report_only_uncaught_panics;
+pub use parcel::Parcel;
 pub use registry::{Documentation, Function, NativeCode, Run};
 pub use report::{Frame, Place, Report};
 pub use secrets::without_secrets;
 pub use value::{
     LONGEST_SHARED, Value, as_bytes, as_dotted_pair, as_float, as_integer, as_keyword, as_list, as_str, as_symbol, bytes, bytes_length,
     cons, copy_into_bytes, displayed, downcast, from_datum, integer, is_nil, is_true, keyword, list, list_of, members, nil, object,
-    shared_object, shared_string, string, symbol, to_datum, truth,
+    shared_object, shared_string, shown, string, symbol, to_datum, truth,
 };
+pub use worker::Surroundings;
 
 use crate::condition::{Condition, Identifier};
-use crate::lisp::expander::{Expander, Hooks, announced, global, names, native_global, system_global};
+use crate::lisp::expander::{Expander, Hooks, announced, global, names, native_global, only_defines, system_global};
 use crate::lisp::{Datum, Node, Span, reader};
 use crate::policy::Policy;
 use context::Time;
@@ -103,7 +108,11 @@ impl Host {
     /// # Errors
     /// The prelude does not load: the interpreter is not the version that this was built for.
     pub fn new(options: Options) -> Result<Host, Condition> {
-        let context = Arc::new(Context::new(options.arguments, options.policy, options.output, options.warnings));
+        Host::in_context(Context::new(options.arguments, options.policy, options.output, options.warnings))
+    }
+
+    fn in_context(context: Context) -> Result<Host, Condition> {
+        let context = Arc::new(context);
         let mut host = Host { engine: Engine::new(), expander: Expander::default(), context, vouched: HashSet::new(), loading: 0 };
         for (name, value) in natives::table() {
             host.engine.set_global(&system_global(name), value);
@@ -391,6 +400,7 @@ impl Host {
         }
         match self.expander.expand(form, false, &mut self.engine) {
             Ok(output) => {
+                self.note_definitions(form, self.expander.only_defines, source);
                 self.demand(&output.text)?;
                 self.engine.add(output).map_err(|error| self.report(error))
             }
@@ -402,6 +412,17 @@ impl Host {
                 self.engine.flush().map_err(|error| self.report(error))?;
                 Err(Report::of(program_error(error.message), Some(place_of(source, error.span))))
             }
+        }
+    }
+
+    /// Keeps the places of definitions, so that another host can be given them.
+    fn note_definitions(&self, form: &Node, only_defines_all: bool, source: &Arc<Source>) {
+        if only_defines_all {
+            self.context.note_definition(source, form.span);
+        } else if let Some([head, forms @ ..]) = form.as_list()
+            && (head.is_named("begin") || head.is_named("progn"))
+        {
+            forms.iter().for_each(|form| self.note_definitions(form, only_defines(form), source));
         }
     }
 
