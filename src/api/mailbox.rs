@@ -62,6 +62,9 @@ pub(super) enum AnyMailbox {
     Pop(Arc<PopMailbox>),
 }
 
+/// Gives a host something.
+pub type Equip = Arc<dyn Fn(&mut Host) + Send + Sync>;
+
 /// What the functions share in one host.
 pub struct State {
     /// Opens connections.
@@ -71,7 +74,7 @@ pub struct State {
     /// Limits on what servers may send; connections can have their own.
     pub limits: Limits,
     /// What hosts that work for this one get besides the catalog, as the program gave it to this one.
-    pub for_workers: Option<Arc<dyn Fn(&mut Host) + Send + Sync>>,
+    pub for_workers: Option<Equip>,
     open: Mutex<Vec<Weak<ImapMailbox>>>,
     open_pop: Mutex<Vec<Weak<PopMailbox>>>,
     made: AtomicU32,

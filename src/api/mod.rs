@@ -34,7 +34,7 @@ mod tables;
 pub mod untrusted;
 mod values;
 
-pub use mailbox::{ImapMailbox, PopMailbox, State};
+pub use mailbox::{Equip, ImapMailbox, PopMailbox, State};
 pub use progress::Progress;
 pub use smtp::SmtpConnection;
 

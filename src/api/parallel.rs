@@ -12,7 +12,7 @@ use crate::transport::Connector;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Scope};
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 /// Calls at once where `:at-most` says nothing else.
@@ -82,13 +82,14 @@ pub(super) fn map(call: &Call<'_>) -> Result<Value, Condition> {
     let _work = progress.begin("parallel-map");
     progress.expect_messages(u64::try_from(job.items.len()).ok());
     thread::scope(|scope| {
-        let results = start(&job, count, scope).and_then(|news| {
-            let results = collect(&job, &news, &progress);
-            if results.is_err() {
-                job.stop(&news);
-            }
-            results
-        });
+        let (news, threads) = start(&job, count, scope)?;
+        let results = collect(&job, &news, &progress);
+        if results.is_err() {
+            job.stop(&news);
+        }
+        for thread in threads {
+            let _ = thread.join(); // panics were caught where they happened
+        }
         results.map(host::list)
     })
 }
@@ -117,23 +118,26 @@ fn at_most(value: &Value) -> Result<usize, Condition> {
     number.ok_or_else(|| wrong(&format!(":at-most: expected a whole number from 1 to 200, got {}", host::shown(value))))
 }
 
+type Started<'scope> = (Receiver<News>, Vec<ScopedJoinHandle<'scope, ()>>);
+
 /// Starts the threads, or as many as the system gives.
-fn start<'scope>(job: &'scope Job<'_>, count: usize, scope: &'scope Scope<'scope, '_>) -> Result<Receiver<News>, Condition> {
+fn start<'scope>(job: &'scope Job<'_>, count: usize, scope: &'scope Scope<'scope, '_>) -> Result<Started<'scope>, Condition> {
     let stack = if job.parent.policy().is_untrusted() { UNTRUSTED_STACK } else { STACK };
     let (sender, news) = channel();
+    let mut threads = Vec::with_capacity(count);
     for number in 0..count {
         let sender = sender.clone();
         let thread = thread::Builder::new().name("parallel-map".to_owned()).stack_size(stack);
         match thread.spawn_scoped(scope, move || work(job, &sender)) {
+            Ok(thread) => threads.push(thread),
             Err(error) if number == 0 => {
                 let message = format!("parallel-map: no thread can be started: {error}");
                 return Err(Condition::new(Identifier::ProgramError, message));
             }
             Err(_) => break,
-            Ok(_) => {}
         }
     }
-    Ok(news)
+    Ok((news, threads))
 }
 
 /// Takes the results as they come, until all are there.

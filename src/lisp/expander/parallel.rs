@@ -27,7 +27,7 @@ impl Pass<'_> {
     /// The first variable around a function that it mentions.
     fn seen_outside(&mut self, function: &Node, scope: &Scope) -> Result<Option<Arc<str>>, super::ExpandError> {
         let sent = Sent { last_outside: self.memory.counter, mentioned: Vec::new() };
-        let outer = std::mem::replace(&mut self.sent, Some(sent));
+        let outer = self.sent.replace(sent);
         let (blocks, calls) = (std::mem::take(&mut self.blocks), self.calls);
         let expanded = self.apart(|pass, output| pass.form(function, scope, output));
         (self.blocks, self.calls) = (blocks, calls);
