@@ -178,7 +178,7 @@ fn what_is_not_seen_is_named() {
         ),
         (
             "(setq mb (make-imap-connection \"h\" :user \"u\" :password \"p\")) (parallel-map (lambda (x) (mailbox-name mb)) '(1))",
-            "(#<error \"mb is not seen in parallel-map: it holds #<mailbox::imap-mailbox @ #x2064ca4a>, which is no data\">)",
+            "(#<error \"mb is not seen in parallel-map: it holds #<mailbox::imap-mailbox>, which is no data\">)",
         ),
         (
             "(parallel-map (lambda (x) (parallel-map length '((1)))) '(1))",
@@ -194,10 +194,7 @@ fn a_result_that_is_no_data_is_a_condition() {
     check(&[
         ("(parallel-map (lambda (x) (lambda () x)) '(1))", &holds("a function")),
         ("(parallel-map (lambda (x) (list 1 (list car))) '(1))", &holds("a function")),
-        (
-            "(parallel-map (lambda (x) (make-imap-connection \"h\" :user \"u\" :password \"p\")) '(1))",
-            &holds("#<mailbox::imap-mailbox @ #x2064ca4a>"),
-        ),
+        ("(parallel-map (lambda (x) (make-imap-connection \"h\" :user \"u\" :password \"p\")) '(1))", &holds("#<mailbox::imap-mailbox>")),
         ("(parallel-map (lambda (x) (let ((v (make-vector 1 0))) (vector-set! v 0 v) v)) '(1))", &itself),
         ("(parallel-map (lambda (x) (let ((h (make-hash-table))) (setf (gethash 1 h) h) h)) '(1))", &itself),
         (

@@ -95,5 +95,13 @@ const FUNCTION: &str = "a function";
 
 /// What a value is that is no data.
 pub(super) fn described(value: &Value) -> String {
-    if value.is_function() { FUNCTION.to_owned() } else { shown(value) }
+    if value.is_function() {
+        return FUNCTION.to_owned();
+    }
+    let shown = shown(value);
+    // Which of several connections it is depends on the thread.
+    match shown.split_once(" @ #x") {
+        Some((kind, _)) if kind.starts_with("#<") => format!("{kind}>"),
+        _ => shown,
+    }
 }
