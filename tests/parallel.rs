@@ -148,6 +148,8 @@ fn functions_macros_and_data_of_the_script_are_seen() {
              (list (parallel-map (lambda (x) (setf (gethash \"k\" *table*) x) (list (gethash \"k\" *table*) *table*)) '(5)) (gethash \"k\" *table*))",
             "(((5 #<hash-table 1>)) (1))",
         ),
+        ("(defvar *pair* (cons 1 2)) (defvar *flag* #f) (parallel-map (lambda (x) (list *pair* *flag*)) '(1))", "(((1 . 2) nil))"),
+        ("(setq a (let ((k 1)) (lambda () k))) (setq b #'a) (defun c (x) (list x)) (parallel-map c '(1))", "((1))"),
         ("(defvar *bytes* (bytevector 1)) (parallel-map (lambda (x) (bytes-set! *bytes* 0 x) *bytes*) '(5 6)) *bytes*", "#u8(1)"),
     ]);
 }
@@ -175,6 +177,10 @@ fn what_is_not_seen_is_named() {
         (
             "(setq f (let ((k 1)) (lambda (x) k))) (parallel-map f '(1))",
             "parallel-map: f: f is not seen in parallel-map: it holds a function that no form at top level defines [:syntax-error]",
+        ),
+        (
+            "(setq all (list 1 car)) (parallel-map (lambda (x) all) '(1))",
+            "(#<error \"all is not seen in parallel-map: it holds a function, which is no data\">)",
         ),
         (
             "(setq mb (make-imap-connection \"h\" :user \"u\" :password \"p\")) (parallel-map (lambda (x) (mailbox-name mb)) '(1))",

@@ -491,7 +491,7 @@ Errors: :syntax-error for anything else as f, in the place of a result that is n
         "%parallel-map",
         "(f items globals at-most)",
         parallel::map,
-        "What parallel-map does. f: the text of a function. globals: pairs of the script's globals and their values. at-most: an integer or nil.",
+        "What parallel-map does. f: the text of a function. globals: lists of a global of the script and its value. at-most: an integer or nil.",
     ),
 ];
 

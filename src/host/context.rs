@@ -124,13 +124,9 @@ impl Context {
     }
 
     /// The text of the forms of scripts that did nothing but define functions and macros, in the order in which they ran.
-    pub fn definitions(&self) -> String {
+    pub(super) fn definitions(&self) -> Vec<String> {
         let definitions = lock(&self.definitions);
-        definitions.iter().filter_map(|(source, span)| source.text.get(span.start..span.end)).fold(String::new(), |mut all, text| {
-            all.push_str(text);
-            all.push('\n');
-            all
-        })
+        definitions.iter().filter_map(|(source, span)| source.text.get(span.start..span.end)).map(str::to_owned).collect()
     }
 
     /// What is known of a name of the language or of a registered function.

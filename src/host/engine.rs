@@ -293,7 +293,7 @@ impl Engine {
         if !self.visible.wanted || self.visible.listed == count {
             return;
         }
-        let pairs = self.visible.globals.iter().map(|global| format!(" (#%prim.cons \"{global}\" {global})"));
+        let pairs = self.visible.globals.iter().map(|global| format!(" (#%prim.list \"{global}\" {global})"));
         let text = format!("(set! {} (lambda () (#%prim.list{})))", names::VISIBLE_GLOBALS, pairs.collect::<String>());
         self.add_demanded(&text);
         self.visible.listed = count;

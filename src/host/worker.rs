@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::objects::Unbound;
-use super::value::{as_dotted_pair, as_str, downcast, elements, shown};
+use super::value::{as_str, downcast, elements, shown};
 use super::{Host, Options, Parcel, Report, Value, messages};
 use crate::condition::Condition;
 use crate::lisp::expander::names::script_name;
@@ -10,8 +10,8 @@ use crate::lisp::{Datum, printer};
 
 /// What a script has defined at top level.
 pub struct Surroundings {
-    /// The text of its functions and macros.
-    definitions: String,
+    /// The forms that define its functions and macros.
+    definitions: Vec<String>,
     /// Its variables that hold data.
     data: Vec<(String, Parcel)>,
     /// The others, and what they hold.
@@ -23,14 +23,12 @@ impl Surroundings {
     pub fn of(context: &Context, globals: &Value) -> Surroundings {
         let (mut data, mut others) = (Vec::new(), Vec::new());
         for pair in elements(globals).unwrap_or_default() {
-            let (global, value) = parts(&pair);
-            let Some(name) = global.as_ref().and_then(as_str).and_then(script_name) else { continue };
-            if downcast::<Unbound>(&value).is_some() {
-                continue;
-            }
+            let Some([global, value]) = elements(&pair).and_then(|pair| <[Value; 2]>::try_from(pair).ok()) else { continue };
+            let Some(name) = as_str(&global).and_then(script_name).filter(|_| downcast::<Unbound>(&value).is_none()) else { continue };
             match Parcel::of(&value) {
                 Ok(parcel) => data.push((name, parcel)),
-                Err(what) => others.push((name, what)),
+                Err(_) if value.is_function() => others.push((name, format!("{FUNCTION} that no form at top level defines"))),
+                Err(what) => others.push((name, format!("{what}, which is no data"))),
             }
         }
         Surroundings { definitions: context.definitions(), data, others }
@@ -40,23 +38,14 @@ impl Surroundings {
     pub fn explain(&self, mut condition: Condition) -> Condition {
         let undefined = messages::undefined_name(&condition.message).and_then(|name| name.split(';').next()).unwrap_or_default();
         if let Some((name, what)) = self.others.iter().find(|(name, _)| name == undefined) {
-            let what = if what == FUNCTION { "a function that no form at top level defines" } else { &format!("{what}, which is no data") };
             condition.message = format!("{name} is not seen in parallel-map: it holds {what}");
         }
         condition
     }
 }
 
-/// A pair of a global and its value, which is a list when the value is one.
-fn parts(pair: &Value) -> (Option<Value>, Value) {
-    match as_dotted_pair(pair) {
-        Some((global, value)) => (Some(global), value),
-        None => {
-            let mut elements = elements(pair).unwrap_or_default().into_iter();
-            (elements.next(), super::list(elements.collect()))
-        }
-    }
-}
+/// The name of a text that is evaluated here.
+const SOURCE: &str = "parallel-map";
 
 impl Host {
     /// A host that works for the one with this context: a limit of its time holds for both, and both keep the same secrets.
@@ -67,19 +56,26 @@ impl Host {
         Host::in_context(Context::new(options.arguments, options.policy, options.output, options.warnings).work_for(of))
     }
 
-    /// Defines what another script has defined.
+    /// Defines what another script has defined. A definition that stands on what does not come along is left out.
     ///
     /// # Errors
-    /// What stopped a definition.
+    /// An interrupt.
     pub fn surround(&mut self, surroundings: &Surroundings) -> Result<(), Report> {
         if !surroundings.data.is_empty() {
             // The expander has to know which names of the language are the script's own.
             let names = surroundings.data.iter().map(|(name, _)| format!(" {} nil", printer::readably(&Datum::Symbol(name.clone()))));
-            self.evaluate(&format!("(setq{})", names.collect::<String>()), "parallel-map")?;
+            self.evaluate(&format!("(setq{})", names.collect::<String>()), SOURCE)?;
         }
         // Macros may need the data to expand what follows, and a name may have been a function's before it was the data's.
         self.set_data(surroundings);
-        self.evaluate(&surroundings.definitions, "parallel-map")?;
+        // All at once is compiled faster than one by one.
+        if self.evaluate(&surroundings.definitions.join("\n"), SOURCE).is_err() {
+            for definition in &surroundings.definitions {
+                if let Some(report) = self.evaluate(definition, SOURCE).err().filter(|report| report.interrupted) {
+                    return Err(report);
+                }
+            }
+        }
         self.set_data(surroundings);
         Ok(())
     }

@@ -45,7 +45,7 @@ pub const TAKERS: &[(&str, usize)] = &[
 /// The emitted name of the prompt's last value, which `*` is where it is no function.
 pub const LAST_VALUE: &str = "r/last-value";
 
-/// The emitted name of the function that lists the globals that a script has set: pairs of the emitted name and the value.
+/// The emitted name of the function that lists the globals that a script has set: lists of the emitted name and the value.
 pub const VISIBLE_GLOBALS: &str = "s/%visible-globals";
 
 /// The emitted name of the script's global.
