@@ -98,6 +98,8 @@ fn results_come_in_the_order_of_the_items() {
         ("(parallel-map length nil)", "nil"),
     ]);
     let mut session = sandboxed();
+    session.host.define("given", host::list(vec![host::string("by the program")]));
+    assert_eq!(session.shows("(parallel-map (lambda (x) (list x given)) '(1))"), "((1 (\"by the program\")))");
     let many = session.run("(equal (parallel-map (lambda (x) x) (range 0 300)) (range 0 300))").unwrap();
     assert_eq!(many, "t");
 }
@@ -249,6 +251,10 @@ fn passwords_that_a_call_used_are_masked_everywhere() {
 fn deep_recursion_and_deep_data_are_survived() {
     check(&[
         ("(defun depth (n) (if (= n 0) 0 (+ 1 (depth (- n 1))))) (parallel-map depth '(10 100000))", "(10 100000)"),
+        (
+            "(defun endless (x) (+ 1 (endless x))) (parallel-map endless '(1))",
+            "(#<error \"more than 1000000 calls within one another: a recursion without an end?\">)",
+        ),
         ("(parallel-map (lambda (n) (let ((x nil)) (dotimes (i n) (setq x (list x))) (length x))) '(10 20000))", "(1 1)"),
         (
             &format!("(parallel-map (lambda (x) {}1{}) '(1))", "(list ".repeat(300), ")".repeat(300)),

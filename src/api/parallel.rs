@@ -161,6 +161,9 @@ fn collect(job: &Job<'_>, news: &Receiver<News>, progress: &Progress) -> Result<
             Err(RecvTimeoutError::Disconnected) => return Err(internal("internal error: a thread has ended early")),
         }
         while let Some(outcome) = waiting.get_mut(results.len()).and_then(Option::take) {
+            if !outcome.told.is_empty() {
+                progress.hide();
+            }
             results.push(delivered(job.parent, outcome)?);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once};
 
 use steel::parser::span::Span as SteelSpan;
 use steel::rerrs::ErrorKind;
@@ -10,6 +10,7 @@ use steel::steel_vm::engine::Engine as Steel;
 use steel::steel_vm::primitives::{STEEL_META_MODULE, register_builtin_modules};
 use steel::{SteelErr, SteelVal};
 
+use super::context::lock;
 use super::objects::{Trail, Unbound};
 use super::on_demand::OnDemand;
 use super::panics::caught;
@@ -132,6 +133,18 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, SteelErr>) -> Result<T, SteelErr> 
             if reason.contains("AllocError") { OUT_OF_MEMORY.to_owned() } else { format!("internal error of the interpreter: {reason}") };
         Err(SteelErr::new(ErrorKind::Generic, message))
     })
+}
+
+/// One engine of the process compiles at a time: the compiler's table of numbers, which all share, has a number's name a moment before the number, and a
+/// thread that finds it in that moment panics.
+static COMPILING: Mutex<()> = Mutex::new(());
+
+fn compile_and_run(steel: &mut Steel, text: String) -> Result<Vec<Value>, SteelErr> {
+    let compiled = guarded(|| {
+        let _alone = lock(&COMPILING);
+        steel.emit_raw_program_no_path(text)
+    })?;
+    guarded(|| steel.run_raw_program(compiled))
 }
 
 /// Every new engine looks for a home directory, makes one in the user's, and complains if it cannot; a value of `STEEL_HOME` stops that.
@@ -279,8 +292,7 @@ impl Engine {
             return Ok(());
         }
         self.batches.push(Batch { source: self.source.clone(), places: pending.places });
-        let steel = &mut self.steel;
-        let values = guarded(|| steel.compile_and_run_raw_program(pending.text))?;
+        let values = compile_and_run(&mut self.steel, pending.text)?;
         if let Some(value) = values.into_iter().next_back() {
             self.last = value;
         }
@@ -304,9 +316,7 @@ impl Engine {
         if self.demanded.is_empty() {
             return Ok(());
         }
-        let steel = &mut self.steel;
-        let text = self.demanded.clone();
-        guarded(|| steel.compile_and_run_raw_program(text))?;
+        compile_and_run(&mut self.steel, self.demanded.clone())?;
         self.demanded.clear();
         Ok(())
     }

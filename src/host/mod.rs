@@ -306,6 +306,7 @@ impl Host {
     pub fn define(&mut self, name: &str, value: Value) {
         self.engine.on_demand.take(&global(name));
         self.engine.set_global(&global(name), value);
+        self.engine.assigned(&global(name));
     }
 
     /// Reads `source` whole and runs its forms from top to bottom; the value is the last one's.
