@@ -3,17 +3,19 @@
 //! An engine's values cannot leave it, so the function goes to the threads as text, with what the script has defined; items and results are data. The call
 //! that waits here hears of each result, hands on what was printed in the order of the items, and looks whether it is to stop.
 
+mod worker;
+
 use super::mailbox::{State, progress, state};
 use super::progress::Progress;
 use super::sets::required;
 use crate::condition::{Condition, Identifier};
-use crate::host::{self, Call, Context, Host, Interrupter, Options, Parcel, Surroundings, Value, caught};
-use crate::transport::Connector;
+use crate::host::{self, Call, Context, Interrupter, Parcel, Surroundings, Value, caught};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
+use worker::Worker;
 
 /// Calls at once where `:at-most` says nothing else.
 const AT_MOST: i64 = 16;
@@ -211,7 +213,7 @@ impl Job<'_> {
 /// What a thread does: item after item.
 fn work(job: &Job<'_>, news: &Sender<News>) {
     let mut worker = None;
-    while !job.is_stopped() {
+    while !job.is_stopped() && job.next.load(Ordering::SeqCst) < job.items.len() {
         let ready = match worker.take() {
             Some(ready) => Ok(ready),
             None => caught(|| Worker::new(job)).unwrap_or_else(|reason| Err(internal(&format!("internal error: {reason}")))),
@@ -233,7 +235,7 @@ fn work(job: &Job<'_>, news: &Sender<News>) {
         let result = result.unwrap_or_else(|reason| Err(internal(&format!("internal error: {reason}"))));
         let _ = news.send(News::Done(index, Outcome { told: ready.take_told(), result }));
         if panicked {
-            ready.state.abandon_all(); // its engine is not used again
+            ready.end(true); // its engine is not used again
         } else {
             worker = Some(ready);
         }
@@ -241,111 +243,4 @@ fn work(job: &Job<'_>, news: &Sender<News>) {
     if let Some(worker) = worker {
         worker.end(job.is_stopped());
     }
-}
-
-/// A host that makes calls.
-struct Worker<'a> {
-    host: Host,
-    parent: &'a Context,
-    state: Arc<State>,
-    item: Arc<Mutex<Option<Value>>>,
-    told: Arc<Mutex<Vec<Told>>>,
-}
-
-const FUNCTION: &str = "%parallel-function";
-const ITEM: &str = "%parallel-item";
-
-impl<'a> Worker<'a> {
-    fn new(job: &Job<'a>) -> Result<Worker<'a>, Condition> {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let (written, warned) = (told.clone(), told.clone());
-        let options = Options {
-            arguments: job.parent.arguments().to_vec(),
-            output: Box::new(move |text| {
-                let mut told = lock(&written);
-                match told.last_mut() {
-                    Some(Told::Text(before)) => before.push_str(text),
-                    _ => told.push(Told::Text(text.to_owned())),
-                }
-                Ok(())
-            }),
-            warnings: Box::new(move |condition| lock(&warned).push(Told::Warning(condition.clone()))),
-            policy: job.parent.policy().clone(),
-        };
-        let mut host = Host::worker(options, job.parent)?;
-        let state = give_functions(&mut host, job.state);
-        let item = Arc::new(Mutex::new(None));
-        let (next, stopped) = (item.clone(), job.stopped.clone());
-        host.vouch_for(&[ITEM]);
-        // Whoever stops the calls says so before it interrupts them: an interrupt that came before the form began is not lost.
-        host.register_fn(ITEM, "()", "The item of this call.", move |_| {
-            if stopped.load(Ordering::SeqCst) {
-                return Err(internal("interrupted"));
-            }
-            Ok(lock(&next).take().unwrap_or_else(host::nil))
-        });
-        job.running().push(host.interrupter());
-        let mut worker = Worker { host, parent: job.parent, state, item, told };
-        worker.prepare(job)?;
-        Ok(worker)
-    }
-
-    fn prepare(&mut self, job: &Job<'_>) -> Result<(), Condition> {
-        let ready = self.host.surround(&job.surroundings);
-        self.parent.learn_secrets(self.host.context());
-        ready.map_err(|report| report.condition)?;
-        let function = self.host.evaluate(&format!("(setq {FUNCTION} (progn {}))", job.function), "parallel-map");
-        self.parent.learn_secrets(self.host.context());
-        let function = function.map_err(|report| wrong(&format!("f: {}", job.surroundings.explain(report.condition).message)))?;
-        if function.is_function() {
-            Ok(())
-        } else {
-            Err(wrong(&format!("f: expected a lambda form or the name of a function, got {}", host::shown(&function))))
-        }
-    }
-
-    /// Calls the function with an item.
-    fn call(&mut self, item: &Parcel, surroundings: &Surroundings) -> Result<Parcel, Condition> {
-        *lock(&self.item) = Some(item.open());
-        self.host.context().set_at_line_start(true);
-        let result = self.host.evaluate(&format!("({FUNCTION} ({ITEM}))"), "parallel-map");
-        self.parent.learn_secrets(self.host.context());
-        match result {
-            Ok(value) => Parcel::of(&value).map_err(|what| wrong(&format!("expected data as the result, but it holds {what}"))),
-            Err(report) if report.exit.is_some() => Err(wrong("exit cannot be called within it")),
-            Err(report) => {
-                let mut condition = surroundings.explain(report.condition);
-                condition.message = condition.message.replace(FUNCTION, "parallel-map: f");
-                Err(condition)
-            }
-        }
-    }
-
-    fn take_told(&self) -> Vec<Told> {
-        std::mem::take(&mut *lock(&self.told))
-    }
-
-    /// Closes the connections that are open.
-    fn end(self, stopped: bool) {
-        if stopped { self.state.abandon_all() } else { self.state.close_all() }
-    }
-}
-
-/// Registers what the other host has; connections are made as there, and their waits end when this host is interrupted.
-fn give_functions(host: &mut Host, other: &State) -> Arc<State> {
-    let context = Arc::downgrade(host.context());
-    let interrupted = move || context.upgrade().is_some_and(|context| context.interrupted());
-    let connector = Connector { interrupt: Some(Arc::new(interrupted)), ..other.connector.clone() };
-    let mut state = State::new(connector, other.sandbox.clone());
-    state.limits = other.limits.clone();
-    let program = other.for_workers.clone();
-    super::register(host, state);
-    if let Some(give) = program {
-        give(host);
-    }
-    super::mailbox::state(host.context())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
