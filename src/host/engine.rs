@@ -1,8 +1,9 @@
 //! The interpreter: its set-up, the globals, compiling and running what the expander emits.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, Once};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, LazyLock, Mutex, Once};
 
 use steel::parser::span::Span as SteelSpan;
 use steel::rerrs::ErrorKind;
@@ -135,16 +136,32 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, SteelErr>) -> Result<T, SteelErr> 
     })
 }
 
-/// One engine of the process compiles at a time: the compiler's table of numbers, which all share, has a number's name a moment before the number, and a
-/// thread that finds it in that moment panics.
-static COMPILING: Mutex<()> = Mutex::new(());
+/// The texts that some engine of the process has compiled, by their hashes.
+///
+/// All engines share the compiler's table of numbers, which has a number's name a moment before the number; a thread that finds it in that moment panics. So
+/// a text is compiled by one thread at a time, until all its numbers are known.
+static COMPILED: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
+
+/// How many texts are remembered. Those that hosts begin with come first.
+const MOST_COMPILED: usize = 10_000;
 
 fn compile_and_run(steel: &mut Steel, text: String) -> Result<Vec<Value>, SteelErr> {
-    let compiled = guarded(|| {
-        let _alone = lock(&COMPILING);
-        steel.emit_raw_program_no_path(text)
-    })?;
-    guarded(|| steel.run_raw_program(compiled))
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let hash = hasher.finish();
+    let mut known = lock(&COMPILED);
+    let program = if known.contains(&hash) {
+        drop(known);
+        guarded(|| steel.emit_raw_program_no_path(text))?
+    } else {
+        let program = guarded(|| steel.emit_raw_program_no_path(text))?;
+        if known.len() < MOST_COMPILED {
+            known.insert(hash);
+        }
+        drop(known);
+        program
+    };
+    guarded(|| steel.run_raw_program(program))
 }
 
 /// Every new engine looks for a home directory, makes one in the user's, and complains if it cannot; a value of `STEEL_HOME` stops that.

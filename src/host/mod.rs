@@ -26,7 +26,7 @@ mod worker;
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use steel::SteelErr;
 
@@ -99,6 +99,10 @@ const LOADING_LIMIT: usize = 50;
 
 const PRELUDE: &str = include_str!("prelude.scm");
 
+/// The prelude as it was read: once for all hosts of the process.
+static PRELUDE_FORMS: LazyLock<Result<Vec<Arc<Node>>, String>> =
+    LazyLock::new(|| Ok(reader::read(PRELUDE).map_err(|error| error.message)?.into_iter().map(Arc::new).collect()));
+
 /// What the host itself calls, after an error too.
 const ROOTS: &str = "s/%take-flight s/%run-cleanups s/%reset";
 
@@ -127,8 +131,8 @@ impl Host {
             }
         }
         let broken = |message: String| Condition::new(Identifier::ProgramError, format!("the prelude does not load: {message}"));
-        for form in reader::read(PRELUDE).map_err(|error| broken(error.message))? {
-            host.define_system(&form).map_err(|report| broken(report.to_string()))?;
+        for form in PRELUDE_FORMS.as_ref().map_err(|message| broken(message.clone()))? {
+            host.define_system(form).map_err(|report| broken(report.to_string()))?;
         }
         host.demand(ROOTS).map_err(|report| broken(report.to_string()))?;
         host.engine.flush().map_err(|error| broken(error.to_string()))?;
@@ -169,7 +173,7 @@ impl Host {
     }
 
     /// Keeps a definition of the system's own until it is mentioned, or defines a macro.
-    fn define_system(&mut self, form: &Node) -> Result<(), Report> {
+    fn define_system(&mut self, form: &Arc<Node>) -> Result<(), Report> {
         let mut defined = None;
         announced(form, &mut |name| defined = Some(name.clone()));
         let Some(name) = defined else {
@@ -298,7 +302,7 @@ impl Host {
     fn define_own(&mut self, text: &str, name: &str) {
         let broken = |message: String| -> ! { panic!("{name}: its own text does not load: {message}") };
         for form in reader::read(text).unwrap_or_else(|error| broken(error.message)) {
-            self.define_system(&form).unwrap_or_else(|report| broken(report.to_string()));
+            self.define_system(&Arc::new(form)).unwrap_or_else(|report| broken(report.to_string()));
         }
     }
 

@@ -2,13 +2,14 @@
 //! is nearly all of what starting takes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::lisp::Node;
 
 /// How a global gets its value.
 pub(super) enum Definition {
     /// By a form of the prelude.
-    Form(Node),
+    Form(Arc<Node>),
     /// By emitted text.
     Text(String),
 }
