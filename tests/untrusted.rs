@@ -532,6 +532,53 @@ fn a_time_limit_stops_loops_and_clean_up_that_does_not_end() {
     }
 }
 
+#[test]
+fn a_call_of_parallel_map_reaches_no_more_than_the_script() {
+    let folder = tempfile::tempdir().unwrap();
+    let (secret, allowed) = (folder.path().join("secret"), folder.path().join("allowed"));
+    std::fs::write(&secret, TREASURE).unwrap();
+    std::fs::create_dir(&allowed).unwrap();
+    std::fs::write(allowed.join("x"), "mine").unwrap();
+    let mut policy = Policy::untrusted();
+    policy.allow_folder(&allowed).unwrap();
+    let mut prison = prison(policy, false);
+    let path = format!("{:?}", secret.to_str().unwrap());
+    let forms: Vec<String> = [
+        "(open PATH)",
+        "(with-open-file (port PATH) (read-line port))",
+        "(funcall #'open PATH)",
+        "(open PATH :direction :output)",
+        "(delete-file PATH)",
+        "(probe-file PATH)",
+        "(write-csv '((1)) :file PATH)",
+        "(getenv \"HOME\")",
+        "(make-imap-connection \"127.0.0.1\" :user \"u\" :password \"p\")",
+        "(make-imap-connection \"h\" :user \"u\" :password \"p\" :ca-file PATH)",
+        "(send-letter '(:program \"sh\") \"a@b.c\" \"a@b.c\" \"x\")",
+        "(send-letter \"127.0.0.1\" \"a@b.c\" \"a@b.c\" \"x\")",
+        "(%open PATH)",
+        "(command \"sh\")",
+        "(spawn-native-thread car)",
+    ]
+    .iter()
+    .map(|form| form.replace("PATH", &path))
+    .collect();
+    // As the script itself is refused them.
+    assert_eq!(not_refused(&mut prison, &forms), []);
+    for form in &forms {
+        let alone = prison.run(form).unwrap_err().condition;
+        let source = format!("(let ((x (first (parallel-map (lambda (x) {form}) '(1))))) (list (error? x) (error-message x)))");
+        let expected = printer::readably(&postoffice::lisp::Datum::String(alone.message));
+        assert_eq!(prison.shows(&source), format!("(t {expected})"), "{form}");
+    }
+    let mine = format!(
+        "(parallel-map (lambda (path) (with-open-file (port path) (read-line port))) '({:?}))",
+        allowed.join("x").to_str().unwrap()
+    );
+    assert_eq!(prison.shows(&mine), "(\"mine\")");
+    assert!(!prison.output.lock().unwrap().contains(TREASURE));
+}
+
 // --- through the command ---------------------------------------------------------------------------------------------------------------------
 
 const BINARY: &str = env!("CARGO_BIN_EXE_postoffice");
@@ -570,6 +617,14 @@ fn memory_that_is_wanted_without_end_ends_the_script_with_a_word() {
             "{source}: {error}"
         );
     }
+}
+
+#[test]
+fn the_usual_memory_is_enough_for_calls_in_parallel() {
+    let (code, out, error) = outcome(&["eval", "--untrusted", "(parallel-map (lambda (x) (* x x)) '(1 2 3 4 5 6 7 8))"]);
+    assert_eq!((code, out.as_str()), (0, "(1 4 9 16 25 36 49 64)\n"), "{error}");
+    let (code, _, error) = outcome(&["eval", "--untrusted", "--time-limit", "1", "(parallel-map (lambda (x) (loop)) '(1 2 3 4))"]);
+    assert_eq!((code, error.as_str()), (124, "postoffice: the script was stopped: it took longer than 1 seconds (--time-limit)\n"));
 }
 
 #[test]

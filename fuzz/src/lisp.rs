@@ -73,6 +73,10 @@ impl Hooks for NoHost {
 
     fn declare(&mut self, _: &str, _: &str) {}
 
+    fn assigned(&mut self, _: &str) {}
+
+    fn want_globals(&mut self) {}
+
     fn constant(&mut self, _: &Datum) -> String {
         self.constants += 1;
         format!("k/{}", self.constants)

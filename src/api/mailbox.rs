@@ -10,7 +10,7 @@ use super::secret::AskSecret;
 use super::sets::{check_truths, required};
 use crate::client::{Error, ImapClient, PopClient, WarningKind};
 use crate::condition::{Condition, Identifier};
-use crate::host::{self, Call, Context, Value};
+use crate::host::{self, Call, Context, Host, Value};
 use crate::proto::Limits;
 use crate::proto::imap::SequenceSet;
 use crate::proto::imap::sequence::Bound;
@@ -63,6 +63,9 @@ pub(super) enum AnyMailbox {
     Pop(Arc<PopMailbox>),
 }
 
+/// Gives a host something.
+pub type Equip = Arc<dyn Fn(&mut Host) + Send + Sync>;
+
 /// What the functions share in one host.
 pub struct State {
     /// Opens connections.
@@ -73,6 +76,8 @@ pub struct State {
     pub limits: Limits,
     /// Asks for a password where a script gives a user and no password; `None` makes that an error, as where nobody sits at a terminal.
     pub ask_secret: Option<AskSecret>,
+    /// What hosts that work for this one get besides the catalog, as the program gave it to this one.
+    pub for_workers: Option<Equip>,
     open: Mutex<Vec<Weak<ImapMailbox>>>,
     open_pop: Mutex<Vec<Weak<PopMailbox>>>,
     made: AtomicU32,
@@ -91,6 +96,7 @@ impl State {
             sandbox,
             limits: Limits::default(),
             ask_secret: None,
+            for_workers: None,
             open: Mutex::default(),
             open_pop: Mutex::default(),
             made: AtomicU32::new(0),
@@ -166,6 +172,14 @@ impl State {
         for mailbox in open.iter().filter_map(Weak::upgrade) {
             mailbox.client().abandon();
         }
+    }
+
+    /// Closes every connection that is still open, without a farewell that a server might keep waiting for.
+    pub fn abandon_all(&self) {
+        for mailbox in self.open.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade) {
+            mailbox.client().abandon();
+        }
+        self.close_all();
     }
 }
 

@@ -17,6 +17,7 @@ mod mailbox;
 mod mailboxes;
 mod messages;
 mod names;
+mod parallel;
 mod parts;
 mod pieces;
 mod pipeline;
@@ -38,7 +39,7 @@ mod target;
 pub mod untrusted;
 mod values;
 
-pub use mailbox::{ImapMailbox, PopMailbox, State};
+pub use mailbox::{Equip, ImapMailbox, PopMailbox, State};
 pub use progress::Progress;
 pub use secret::AskSecret;
 pub use smtp::SmtpConnection;

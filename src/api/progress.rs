@@ -96,6 +96,14 @@ impl Progress {
         self.change(|moment| moment.all_bytes = Some(moment.bytes + all));
     }
 
+    /// What is shown goes away until there is more to tell: something else is going to be printed.
+    pub fn hide(&self) {
+        let Some(shared) = &self.0 else { return };
+        if shared.running().as_mut().is_some_and(|running| running.shown.take().is_some()) {
+            shared.display.clear();
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut Moment)) {
         let Some(shared) = &self.0 else { return };
         let mut running = shared.running();
@@ -163,8 +171,12 @@ mod tests {
         shared.running().as_mut().unwrap().started = Instant::now().checked_sub(SHOWN_AFTER).unwrap();
         progress.message();
         progress.bytes(5); // too soon after the last
-        drop(work);
+        progress.hide();
+        progress.hide();
         assert_eq!(*record.0.lock().unwrap(), ["fetch-parts 10 1 Some(2)", "clear"]);
+        progress.message();
+        drop(work);
+        assert_eq!(record.0.lock().unwrap()[2..], ["fetch-parts 15 2 Some(2)", "clear"]);
         let silent = Progress::default();
         silent.begin("x");
         silent.bytes(1);

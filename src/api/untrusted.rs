@@ -15,6 +15,7 @@ pub const CHECKED: &[&str] = &[
     "sandbox-deliver", "sandbox-outbox",
     // Nothing but what they are given.
     "->json", "from-json", "print-table",
+    "%parallel-map", "parallel-map", // the hosts of its threads have the policy of the one that calls
     "%all-parts", "%begin-issue", "%begin-letter-sequence", "%begin-read-ahead", "%end-issue", "%end-letter-sequence", "%end-read-ahead",
     "apropos", "%forget", "%redeem", "%pipelined-window", "end-of-letter-p", "fetch-letter-sequence", "pipelined-map", "with-fetch-letter-sequence",
     "with-read-ahead", "%fetch-batch", "%letter-batches", "address->string", "address-additional", "address-host", "address-mailbox",

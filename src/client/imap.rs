@@ -173,6 +173,11 @@ impl ImapClient {
         self.connection.close();
     }
 
+    /// Closes the stream without a farewell.
+    pub fn abandon(&mut self) {
+        self.connection.close();
+    }
+
     /// NOOP: hears of what is new.
     ///
     /// # Errors

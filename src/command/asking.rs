@@ -58,11 +58,16 @@ pub(super) fn show_typing() {
     echo::show();
 }
 
+/// One question at a time: several threads may want to know something.
+#[cfg(unix)]
+static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 /// Reads a line byte for byte, past what Rust keeps of standard input, which would stay in memory.
 #[cfg(unix)]
 fn ask(question: &str, interrupted: &dyn Fn() -> bool) -> io::Result<Option<Zeroizing<String>>> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::os::fd::AsFd;
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     begin_line();
     let _hidden = echo::hide()?;
     say(question)?;

@@ -96,10 +96,11 @@ fn text(moment: &Moment) -> String {
         "%fetch-batch" | "%letter-batches" => "for-each-letter",
         name => name,
     };
+    let what = if function == "parallel-map" { "" } else { " messages" };
     let messages = match (moment.messages, moment.all_messages) {
         (0, None) => None,
         (0, Some(1)) => None,
-        (done, Some(all)) if done <= all => Some(format!("{done} of {all} messages")),
+        (done, Some(all)) if done <= all => Some(format!("{done} of {all}{what}")),
         (done, _) => Some(format!("{done} messages")),
     };
     let bytes = match moment.all_bytes {
@@ -136,6 +137,8 @@ mod tests {
             elapsed: Duration::from_secs(2),
         };
         assert_eq!(text(&moment), "fetch-parts: 100 of 400 messages, 2.00 MiB, 1.00 MiB/s, 6 seconds left");
+        let parallel = Moment { function: "parallel-map".into(), messages: 12, all_messages: Some(50), bytes: 0, ..moment.clone() };
+        assert_eq!(text(&parallel), "parallel-map: 12 of 50, 0 B, 0 B/s, 7 seconds left");
         let bytes = Moment { function: "save-letter".into(), all_bytes: Some(4 << 20), messages: 0, all_messages: None, ..moment.clone() };
         assert_eq!(text(&bytes), "save-letter: 2.00 MiB of 4.00 MiB, 1.00 MiB/s, 2 seconds left");
         let unknown = Moment { function: "copy-to-mailbox".into(), bytes: 0, messages: 0, all_messages: None, ..moment };

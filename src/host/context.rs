@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 use super::registry::Documentation;
+use super::report::Source;
 use super::secrets::SHOWN;
 use super::value::Value;
 use crate::condition::{Condition, Identifier};
+use crate::lisp::Span;
 use crate::policy::{Policy, Refusal};
 
 /// Where a script's output goes.
@@ -36,6 +38,10 @@ pub struct Context {
     documentation: Mutex<BTreeMap<String, Documentation>>,
     secrets: Mutex<Vec<Zeroizing<String>>>,
     asked: Mutex<Asked>,
+    /// The forms that define functions and macros, in the order in which they ran.
+    definitions: Mutex<Vec<(Arc<Source>, Span)>>,
+    /// Whether it is that of a host that works for another.
+    is_worker: bool,
 }
 
 /// Procedures that a native wants to be called: see [`super::Call::result_of`].
@@ -101,7 +107,37 @@ impl Context {
             documentation: Mutex::default(),
             secrets: Mutex::default(),
             asked: Mutex::default(),
+            definitions: Mutex::default(),
+            is_worker: false,
         }
+    }
+
+    /// A context of a host that works for another one: a limit of time is one for both, and what is secret in one is in the other.
+    pub(super) fn work_for(mut self, other: &Context) -> Context {
+        self.time = other.time.clone();
+        self.is_worker = true;
+        self.learn_secrets(other);
+        self
+    }
+
+    /// Whether the host works for another one.
+    pub fn is_worker(&self) -> bool {
+        self.is_worker
+    }
+
+    /// Whether a limit of time is over and its clean-up time too.
+    pub fn is_finished(&self) -> bool {
+        self.time.get() == Time::Finished
+    }
+
+    pub(super) fn note_definition(&self, source: &Arc<Source>, span: Span) {
+        lock(&self.definitions).push((source.clone(), span));
+    }
+
+    /// The text of the forms of scripts that did nothing but define functions and macros, in the order in which they ran.
+    pub(super) fn definitions(&self) -> Vec<String> {
+        let definitions = lock(&self.definitions);
+        definitions.iter().filter_map(|(source, span)| source.text.get(span.start..span.end)).map(str::to_owned).collect()
     }
 
     /// What is known of a name of the language or of a registered function.
@@ -223,6 +259,18 @@ impl Context {
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
+    /// From now on what another host keeps secret is secret here too.
+    pub fn learn_secrets(&self, other: &Context) {
+        let known = lock(&other.secrets).clone();
+        let mut secrets = lock(&self.secrets);
+        for secret in known {
+            if !secrets.contains(&secret) {
+                secrets.push(secret);
+            }
+        }
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    }
+
     /// Text without the secrets that are known.
     pub fn redact(&self, text: &str) -> String {
         lock(&self.secrets).iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), SHOWN))
@@ -257,7 +305,8 @@ impl Context {
         lock(&self.output).at_line_start = at_line_start;
     }
 
-    pub(super) fn unhandled(&self, condition: &Condition) {
+    /// Hands a warning that nobody handles to where those go.
+    pub fn unhandled(&self, condition: &Condition) {
         (lock(&self.warnings))(&self.redacted(condition));
     }
 }

@@ -1,8 +1,9 @@
 //! The interpreter: its set-up, the globals, compiling and running what the expander emits.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::{Arc, Once};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, LazyLock, Mutex, Once};
 
 use steel::parser::span::Span as SteelSpan;
 use steel::rerrs::ErrorKind;
@@ -10,6 +11,7 @@ use steel::steel_vm::engine::Engine as Steel;
 use steel::steel_vm::primitives::{STEEL_META_MODULE, register_builtin_modules};
 use steel::{SteelErr, SteelVal};
 
+use super::context::lock;
 use super::objects::{Trail, Unbound};
 use super::on_demand::OnDemand;
 use super::panics::caught;
@@ -75,6 +77,17 @@ pub(super) struct Engine {
     /// The value of the last form that ran.
     pub last: Value,
     pub source: Option<Arc<Source>>,
+    visible: Visible,
+}
+
+/// The globals that scripts have set, for who asks for them.
+#[derive(Default)]
+struct Visible {
+    globals: BTreeSet<String>,
+    /// Whether a script may ask.
+    wanted: bool,
+    /// How many the function that answers knows of.
+    listed: usize,
 }
 
 /// A text that was compiled, and what it stands for.
@@ -121,6 +134,34 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, SteelErr>) -> Result<T, SteelErr> 
             if reason.contains("AllocError") { OUT_OF_MEMORY.to_owned() } else { format!("internal error of the interpreter: {reason}") };
         Err(SteelErr::new(ErrorKind::Generic, message))
     })
+}
+
+/// The texts that some engine of the process has compiled, by their hashes.
+///
+/// All engines share the compiler's table of numbers, which has a number's name a moment before the number; a thread that finds it in that moment panics. So
+/// a text is compiled by one thread at a time, until all its numbers are known.
+static COMPILED: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
+
+/// How many texts are remembered. Those that hosts begin with come first.
+const MOST_COMPILED: usize = 10_000;
+
+fn compile_and_run(steel: &mut Steel, text: String) -> Result<Vec<Value>, SteelErr> {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let hash = hasher.finish();
+    let mut known = lock(&COMPILED);
+    let program = if known.contains(&hash) {
+        drop(known);
+        guarded(|| steel.emit_raw_program_no_path(text))?
+    } else {
+        let program = guarded(|| steel.emit_raw_program_no_path(text))?;
+        if known.len() < MOST_COMPILED {
+            known.insert(hash);
+        }
+        drop(known);
+        program
+    };
+    guarded(|| steel.run_raw_program(program))
 }
 
 /// Every new engine looks for a home directory, makes one in the user's, and complains if it cannot; a value of `STEEL_HOME` stops that.
@@ -185,6 +226,7 @@ impl Engine {
             stopped: None,
             last: value::nil(),
             source: None,
+            visible: Visible::default(),
         }
     }
 
@@ -245,7 +287,8 @@ impl Engine {
         let moved = |place: expander::Place| expander::Place { start: place.start + offset, end: place.end + offset, ..place };
         self.pending.places.extend(output.places.into_iter().map(moved));
         self.pending.forms += 1;
-        if self.pending.forms >= BATCH { self.flush() } else { Ok(()) }
+        // What a function sees of its surroundings elsewhere is what has been defined when it is sent.
+        if self.pending.forms >= BATCH || self.visible.wanted { self.flush() } else { Ok(()) }
     }
 
     /// Adds text of the system's own, which runs before what is pending.
@@ -259,18 +302,30 @@ impl Engine {
     /// # Errors
     /// The first form that fails; those before it have run.
     pub fn flush(&mut self) -> Result<(), SteelErr> {
+        self.list_globals();
         self.run_demanded()?;
         let pending = std::mem::take(&mut self.pending);
         if pending.forms == 0 {
             return Ok(());
         }
         self.batches.push(Batch { source: self.source.clone(), places: pending.places });
-        let steel = &mut self.steel;
-        let values = guarded(|| steel.compile_and_run_raw_program(pending.text))?;
+        let values = compile_and_run(&mut self.steel, pending.text)?;
         if let Some(value) = values.into_iter().next_back() {
             self.last = value;
         }
         Ok(())
+    }
+
+    /// Makes [`names::VISIBLE_GLOBALS`] know of every global that was set since.
+    fn list_globals(&mut self) {
+        let count = self.visible.globals.len();
+        if !self.visible.wanted || self.visible.listed == count {
+            return;
+        }
+        let pairs = self.visible.globals.iter().map(|global| format!(" (#%prim.list \"{global}\" {global})"));
+        let text = format!("(set! {} (lambda () (#%prim.list{})))", names::VISIBLE_GLOBALS, pairs.collect::<String>());
+        self.add_demanded(&text);
+        self.visible.listed = count;
     }
 
     /// Runs the definitions that were mentioned. If an interrupt stops them they run again: they only define.
@@ -278,9 +333,7 @@ impl Engine {
         if self.demanded.is_empty() {
             return Ok(());
         }
-        let steel = &mut self.steel;
-        let text = self.demanded.clone();
-        guarded(|| steel.compile_and_run_raw_program(text))?;
+        compile_and_run(&mut self.steel, self.demanded.clone())?;
         self.demanded.clear();
         self.on_demand.settle();
         Ok(())
@@ -343,6 +396,20 @@ impl Hooks for Engine {
         if !self.steel.global_exists(global) {
             let unbound = shared_object(Arc::new(Unbound(name.into())), &format!("#<unbound {name}>"));
             self.steel.register_value(global, unbound);
+        }
+    }
+
+    fn assigned(&mut self, global: &str) {
+        if !self.visible.globals.contains(global) {
+            self.visible.globals.insert(global.to_owned());
+        }
+    }
+
+    fn want_globals(&mut self) {
+        if !self.visible.wanted {
+            self.visible.wanted = true;
+            self.declare(names::VISIBLE_GLOBALS, "%visible-globals");
+            self.add_demanded(&format!("(set! {} (lambda () '()))", names::VISIBLE_GLOBALS));
         }
     }
 

@@ -15,16 +15,18 @@ mod objects;
 mod on_demand;
 mod panics;
 mod parameters;
+mod parcel;
 mod registry;
 mod report;
 mod secrets;
 pub mod value;
 mod words;
+mod worker;
 
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use steel::SteelErr;
 
@@ -33,19 +35,22 @@ pub use context::{Context, Output, Warnings, not_allowed};
 pub use limit::{Interrupter, TimeLimit};
 pub use messages::nearest;
 pub use natives::{hash_table, hash_table_entries};
-pub use objects::condition_of;
+pub use objects::{condition_object, condition_of};
+pub(crate) use panics::caught;
 pub use panics::report_only_uncaught_panics;
+pub use parcel::Parcel;
 pub use registry::{Documentation, Function, NativeCode, Run};
 pub use report::{Frame, Place, Report};
 pub use secrets::{is_variable_name, without_secrets};
 pub use value::{
     LONGEST_SHARED, Value, as_bytes, as_dotted_pair, as_float, as_integer, as_keyword, as_list, as_str, as_symbol, bytes, bytes_length,
     cons, copy_into_bytes, displayed, downcast, from_datum, integer, is_nil, is_procedure, is_true, keyword, list, list_of, members, nil,
-    object, shared_object, shared_string, string, symbol, to_datum, truth,
+    object, shared_object, shared_string, shown, string, symbol, to_datum, truth,
 };
+pub use worker::Surroundings;
 
 use crate::condition::{Condition, Identifier};
-use crate::lisp::expander::{Expander, Hooks, announced, global, names, native_global, system_global};
+use crate::lisp::expander::{Expander, Hooks, announced, global, names, native_global, only_defines, system_global};
 use crate::lisp::{Datum, Node, Span, reader};
 use crate::policy::Policy;
 use context::Time;
@@ -94,6 +99,10 @@ const LOADING_LIMIT: usize = 50;
 
 const PRELUDE: &str = include_str!("prelude.scm");
 
+/// The prelude as it was read: once for all hosts of the process.
+static PRELUDE_FORMS: LazyLock<Result<Vec<Arc<Node>>, String>> =
+    LazyLock::new(|| Ok(reader::read(PRELUDE).map_err(|error| error.message)?.into_iter().map(Arc::new).collect()));
+
 /// What the host itself calls, after an error too.
 const ROOTS: &str = "s/%take-flight s/%run-cleanups s/%reset";
 
@@ -103,7 +112,11 @@ impl Host {
     /// # Errors
     /// The prelude does not load: the interpreter is not the version that this was built for.
     pub fn new(options: Options) -> Result<Host, Condition> {
-        let context = Arc::new(Context::new(options.arguments, options.policy, options.output, options.warnings));
+        Host::in_context(Context::new(options.arguments, options.policy, options.output, options.warnings))
+    }
+
+    fn in_context(context: Context) -> Result<Host, Condition> {
+        let context = Arc::new(context);
         let mut host = Host { engine: Engine::new(), expander: Expander::default(), context, vouched: HashSet::new(), loading: 0 };
         for (name, value) in natives::table() {
             host.engine.set_global(&system_global(name), value);
@@ -118,8 +131,8 @@ impl Host {
             }
         }
         let broken = |message: String| Condition::new(Identifier::ProgramError, format!("the prelude does not load: {message}"));
-        for form in reader::read(PRELUDE).map_err(|error| broken(error.message))? {
-            host.define_system(&form, Definition::Language).map_err(|report| broken(report.to_string()))?;
+        for form in PRELUDE_FORMS.as_ref().map_err(|message| broken(message.clone()))? {
+            host.define_system(form, Definition::Language).map_err(|report| broken(report.to_string()))?;
         }
         host.expander.close_language();
         host.demand(ROOTS).map_err(|report| broken(report.to_string()))?;
@@ -161,7 +174,7 @@ impl Host {
     }
 
     /// Keeps a definition of the system's own until it is mentioned, or defines a macro.
-    fn define_system(&mut self, form: &Node, definition: fn(Node) -> Definition) -> Result<(), Report> {
+    fn define_system(&mut self, form: &Arc<Node>, definition: fn(Arc<Node>) -> Definition) -> Result<(), Report> {
         let mut defined = None;
         announced(form, &mut |name| defined = Some(name.clone()));
         let Some(name) = defined else {
@@ -292,7 +305,7 @@ impl Host {
     fn define_own(&mut self, text: &str, name: &str) {
         let broken = |message: String| -> ! { panic!("{name}: its own text does not load: {message}") };
         for form in reader::read(text).unwrap_or_else(|error| broken(error.message)) {
-            self.define_system(&form, Definition::Form).unwrap_or_else(|report| broken(report.to_string()));
+            self.define_system(&Arc::new(form), Definition::Form).unwrap_or_else(|report| broken(report.to_string()));
         }
     }
 
@@ -300,6 +313,7 @@ impl Host {
     pub fn define(&mut self, name: &str, value: Value) {
         self.engine.on_demand.remove(&global(name));
         self.engine.set_global(&global(name), value);
+        self.engine.assigned(&global(name));
     }
 
     /// Reads `source` whole and runs its forms from top to bottom; the value is the last one's.
@@ -394,6 +408,7 @@ impl Host {
         }
         match self.expander.expand(form, false, &mut self.engine) {
             Ok(output) => {
+                self.note_definitions(form, self.expander.only_defines, source);
                 self.demand(&output.text)?;
                 self.engine.add(output).map_err(|error| self.report(error))
             }
@@ -405,6 +420,19 @@ impl Host {
                 self.engine.flush().map_err(|error| self.report(error))?;
                 Err(Report::of(program_error(error.message), Some(place_of(source, error.span))))
             }
+        }
+    }
+
+    /// Keeps the places of definitions, so that another host can be given them.
+    fn note_definitions(&self, form: &Node, only_defines_all: bool, source: &Arc<Source>) {
+        // An account is known only to the host in which it was defined.
+        let is_account = form.as_list().and_then(<[Node]>::first).is_some_and(|head| head.is_named("define-account"));
+        if only_defines_all || is_account {
+            self.context.note_definition(source, form.span);
+        } else if let Some([head, forms @ ..]) = form.as_list()
+            && (head.is_named("begin") || head.is_named("progn"))
+        {
+            forms.iter().for_each(|form| self.note_definitions(form, only_defines(form), source));
         }
     }
 

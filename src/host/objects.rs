@@ -53,7 +53,7 @@ pub(super) struct HashTable {
 }
 
 /// A condition as the object that scripts handle.
-pub(super) fn condition_object(condition: Condition) -> Value {
+pub fn condition_object(condition: Condition) -> Value {
     let printed = printed(&condition);
     shared_object(Arc::new(condition), &printed)
 }

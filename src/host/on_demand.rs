@@ -2,15 +2,16 @@
 //! is nearly all of what starting takes.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::lisp::Node;
 
 /// How a global gets its value.
 pub(super) enum Definition {
     /// By a form of the prelude.
-    Language(Node),
+    Language(Arc<Node>),
     /// By a form of the application's own text.
-    Form(Node),
+    Form(Arc<Node>),
     /// By emitted text.
     Text(String),
 }

@@ -288,7 +288,7 @@ pub(crate) fn elements(value: &Value) -> Option<Vec<Value>> {
 }
 
 /// The elements of a chain of pairs, and what it ends in.
-fn spine(value: &Value) -> (Vec<Value>, Value) {
+pub(super) fn spine(value: &Value) -> (Vec<Value>, Value) {
     let mut elements = Vec::new();
     let mut rest = value.clone();
     loop {

@@ -14,7 +14,7 @@ mod time;
 mod types;
 
 pub(super) use control::trail;
-pub(super) use tables::Content;
+pub(super) use tables::{Content, table_like};
 pub use tables::{hash_table, hash_table_entries};
 
 use std::cell::RefCell;

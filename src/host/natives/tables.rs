@@ -128,11 +128,7 @@ impl HashTable {
 
 /// A hash table with these entries; strings are compared as `equal` does.
 pub fn hash_table(entries: Vec<(Value, Value)>) -> Value {
-    let table = HashTable { same: equal, folds: false, content: Mutex::default() };
-    for (key, value) in entries {
-        table.set(&key, value);
-    }
-    shared_object(Arc::new(table), "#<hash-table>")
+    table_like(&HashTable { same: equal, folds: false, content: Mutex::default() }, entries)
 }
 
 /// The entries of a hash table, in the order in which they came; `None` for anything else.
@@ -140,6 +136,15 @@ pub fn hash_table_entries(value: &Value) -> Option<Vec<(Value, Value)>> {
     let table = downcast::<HashTable>(value)?;
     let content = lock(&table.content);
     Some(content.entries.iter().flatten().cloned().collect())
+}
+
+/// A table that compares keys as this one does, with other entries.
+pub(crate) fn table_like(table: &HashTable, entries: Vec<(Value, Value)>) -> Value {
+    let copy = HashTable { same: table.same, folds: table.folds, content: Mutex::default() };
+    for (key, value) in entries {
+        copy.set(&key, value);
+    }
+    shared_object(Arc::new(copy), "#<hash-table>")
 }
 
 fn table(function: &str, value: &Value) -> Result<Arc<HashTable>, SteelErr> {

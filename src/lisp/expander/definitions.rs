@@ -37,6 +37,24 @@ pub fn announced(form: &Node, found: &mut dyn FnMut(&Arc<str>)) {
     }
 }
 
+/// Whether a form at top level does nothing but define functions and macros, so that it can be run again elsewhere.
+pub fn only_defines(form: &Node) -> bool {
+    let Some([head, rest @ ..]) = form.as_list() else { return false };
+    let Some(head) = head.as_symbol() else { return false };
+    let is_function = |value: &Node| {
+        let head = value.as_list().and_then(|list| list.first());
+        head.is_some_and(|head| ["lambda", "fn", "function"].iter().any(|word| head.is_named(word)))
+    };
+    match (&*head.name, rest) {
+        ("begin" | "progn", forms) => !forms.is_empty() && forms.iter().all(only_defines),
+        ("defun" | "defmacro" | "define-syntax", _) => true,
+        ("define", [target, ..]) if target.as_symbol().is_none() => true,
+        ("define" | "defvar" | "defparameter" | "defconstant" | "set!" | "setq", [_, value]) => is_function(value),
+        ("defvar" | "defparameter" | "defconstant", [_, value, _]) => is_function(value),
+        _ => false,
+    }
+}
+
 impl Pass<'_> {
     /// The emitted global for a definition of `name`.
     fn defined_global(&mut self, name: &Node) -> Result<String, ExpandError> {
@@ -61,6 +79,7 @@ impl Pass<'_> {
             self.memory.redefined.insert(symbol.name.clone());
         }
         self.hooks.declare(&emitted, &symbol.name);
+        self.hooks.assigned(&emitted);
         Ok(emitted)
     }
 
@@ -244,7 +263,10 @@ impl Pass<'_> {
     ) -> Expanded {
         let Some(symbol) = target.as_symbol() else { return self.error(target.span, "setq: expected the name of a variable") };
         let emitted = match self.resolve(symbol, scope) {
-            Meaning::Bound(Binding::Variable(number)) => format!("v{number}"),
+            Meaning::Bound(Binding::Variable(number)) => {
+                self.mentions(number, symbol);
+                format!("v{number}")
+            }
             Meaning::Bound(Binding::Macro(_)) => return self.error(target.span, format!("setq: {} is a macro", symbol.name)),
             Meaning::Global { name, system: true } => system_global(&name),
             Meaning::Global { .. } => self.defined_global(target)?,

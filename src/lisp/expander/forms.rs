@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::output::{Output, TRUE, conditional};
 use super::{Expanded, Pass, Scope, SpecialForm, names};
-use super::{bodies, common, control, definitions, lambda_list, loop_form, loops, quasiquote};
+use super::{bodies, common, control, definitions, lambda_list, loop_form, loops, parallel, quasiquote};
 use crate::lisp::node::{Kind, Node};
 
 pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
-    let table: [(&'static str, SpecialForm); 52] = [
+    let table: [(&'static str, SpecialForm); 54] = [
         ("quote", quote),
         ("function", function),
         ("if", if_),
@@ -61,6 +61,8 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
         ("declare", common::nothing),
         ("declaim", common::nothing),
         ("in-package", common::nothing),
+        ("%function-text", parallel::function_text),
+        ("%visible-globals", parallel::visible_globals),
     ];
     table.into_iter().collect()
 }

@@ -15,6 +15,7 @@ mod loop_form;
 mod loops;
 pub mod names;
 mod output;
+mod parallel;
 mod quasiquote;
 mod scope;
 mod syntax_rules;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use super::datum::Datum;
 use super::node::{Kind, Node, Span, Symbol};
-pub use definitions::announced;
+pub use definitions::{announced, only_defines};
 pub use names::{global, native_global, system_global};
 pub use output::{Output, Place, locate};
 pub use scope::Scope;
@@ -43,6 +44,10 @@ pub trait Hooks {
     fn is_bound(&mut self, global: &str) -> bool;
     /// Makes the emitted global known, as a stub that is not bound, unless it is known already.
     fn declare(&mut self, global: &str, name: &str);
+    /// A definition or an assignment of the script sets this emitted global, which is declared.
+    fn assigned(&mut self, global: &str);
+    /// What is emitted calls [`names::VISIBLE_GLOBALS`].
+    fn want_globals(&mut self);
     /// The emitted global that holds this constant.
     fn constant(&mut self, datum: &Datum) -> String;
     /// Whether the emitted global is a function that is not part of the script and that an error may come from deep within. Such a
@@ -100,6 +105,8 @@ pub struct Expander {
     counter: u32,
     /// Whether `*` as an argument is the prompt's last value.
     pub has_last_value: bool,
+    /// Whether the form that was expanded last does nothing but define functions and macros.
+    pub only_defines: bool,
 }
 
 /// One expansion: the memory, the host, and where we are.
@@ -114,6 +121,10 @@ pub(super) struct Pass<'a> {
     blocks: Vec<Block>,
     /// How many calls have been emitted of what is not a primitive.
     calls: usize,
+    /// Whether what is expanded is all that the form at top level has become.
+    whole: bool,
+    /// What a function that is sent elsewhere mentions of its surroundings.
+    sent: Option<parallel::Sent>,
 }
 
 /// A block that `return-from` may leave, while its body is expanded.
@@ -138,6 +149,7 @@ impl Default for Expander {
             marks: Vec::new(),
             counter: 0,
             has_last_value: false,
+            only_defines: false,
         }
     }
 }
@@ -156,7 +168,9 @@ impl Expander {
     /// The first subform that is not of the language.
     pub fn expand(&mut self, form: &Node, system: bool, hooks: &mut dyn Hooks) -> Result<Output, ExpandError> {
         let mut output = Output::default();
-        let mut pass = Pass { memory: self, hooks, system, depth: 0, function: None, blocks: Vec::new(), calls: 0 };
+        self.only_defines = false;
+        let mut pass =
+            Pass { memory: self, hooks, system, depth: 0, function: None, blocks: Vec::new(), calls: 0, whole: true, sent: None };
         pass.form(form, &Scope::default(), &mut output)?;
         pass.emitted(output.depth(), form.span)?;
         if pass.calls > 0 && !system {
@@ -309,14 +323,21 @@ impl Pass<'_> {
     }
 
     fn form_inner(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+        let whole = std::mem::take(&mut self.whole);
         match &node.kind {
             Kind::Symbol(symbol) => self.reference(symbol, node.span, scope, output),
             Kind::List(elements) if !elements.is_empty() => {
                 let start = output.text.len();
                 match self.head(&elements[0], scope) {
-                    Head::Special(special) => special(self, node, scope, output)?,
+                    Head::Special(special) => {
+                        if whole {
+                            self.memory.only_defines = only_defines(node);
+                        }
+                        special(self, node, scope, output)?;
+                    }
                     Head::Macro(found) => {
                         let expansion = self.expand_macro(&found, node)?;
+                        self.whole = whole;
                         self.form(&expansion, scope, output)?;
                     }
                     Head::Other => self.call(elements, node.span, scope, output)?,
@@ -433,7 +454,10 @@ impl Pass<'_> {
 
     fn function_reference(&mut self, symbol: &Symbol, span: Span, scope: &Scope, output: &mut Output) -> Expanded {
         match self.resolve(symbol, scope) {
-            Meaning::Bound(Binding::Variable(number)) => output.push(&format!("v{number}")),
+            Meaning::Bound(Binding::Variable(number)) => {
+                self.mentions(number, symbol);
+                output.push(&format!("v{number}"));
+            }
             Meaning::Bound(Binding::Macro(_)) => return self.error(span, format!("{}: a macro is not a value", symbol.name)),
             Meaning::Global { name, system: true } => output.push(&self.system_name(&name)),
             Meaning::Global { name, system: false } => {

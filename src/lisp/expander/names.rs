@@ -45,6 +45,9 @@ pub const TAKERS: &[(&str, usize)] = &[
 /// The emitted name of the prompt's last value, which `*` is where it is no function.
 pub const LAST_VALUE: &str = "r/last-value";
 
+/// The emitted name of the function that lists the globals that a script has set: lists of the emitted name and the value.
+pub const VISIBLE_GLOBALS: &str = "s/%visible-globals";
+
 /// The emitted name of the script's global.
 pub fn global(name: &str) -> String {
     mangled("u/", name)

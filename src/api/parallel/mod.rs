@@ -1,0 +1,246 @@
+//! `parallel-map`: a function of the script is called with many items at once, in threads that have an engine each.
+//!
+//! An engine's values cannot leave it, so the function goes to the threads as text, with what the script has defined; items and results are data. The call
+//! that waits here hears of each result, hands on what was printed in the order of the items, and looks whether it is to stop.
+
+mod worker;
+
+use super::mailbox::{State, progress, state};
+use super::progress::Progress;
+use super::sets::required;
+use crate::condition::{Condition, Identifier};
+use crate::host::{self, Call, Context, Interrupter, Parcel, Surroundings, Value, caught};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::Duration;
+use worker::Worker;
+
+/// Calls at once where `:at-most` says nothing else.
+const AT_MOST: i64 = 16;
+/// The same for an untrusted script: each engine takes up to 20 MB of the memory that it may use.
+const AT_MOST_UNTRUSTED: i64 = 4;
+
+/// Room for data that is nested deep, which the interpreter drops by recursion. Memory is taken as it is used.
+const STACK: usize = 64 << 20;
+/// An untrusted script's limit of memory counts all that a stack could take.
+const UNTRUSTED_STACK: usize = 4 << 20;
+
+/// How often the call that waits looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What all threads share.
+struct Job<'a> {
+    parent: &'a Context,
+    state: &'a State,
+    function: &'a str,
+    items: Vec<Parcel>,
+    surroundings: Surroundings,
+    /// The next item that nobody has taken.
+    next: AtomicUsize,
+    stopped: Arc<AtomicBool>,
+    running: Mutex<Vec<Interrupter>>,
+}
+
+/// What a thread tells.
+enum News {
+    /// An item is done.
+    Done(usize, Outcome),
+    /// No call can be made.
+    Impossible(Condition),
+}
+
+/// What became of an item.
+struct Outcome {
+    told: Vec<Told>,
+    result: Result<Parcel, Condition>,
+}
+
+/// What a call told meanwhile.
+enum Told {
+    Text(String),
+    Warning(Condition),
+}
+
+pub(super) fn map(call: &Call<'_>) -> Result<Value, Condition> {
+    let context = call.context();
+    let function = host::as_str(required(call, 0)).ok_or_else(|| wrong(&what_is_wrong(required(call, 0))))?;
+    let items = items(required(call, 1))?;
+    let at_most = at_most(context, required(call, 3))?;
+    if context.is_worker() {
+        return Err(wrong("it cannot be called within another parallel-map"));
+    }
+    let count = items.len().min(at_most);
+    let job = Job {
+        parent: context,
+        state: &state(context),
+        function,
+        items,
+        surroundings: Surroundings::of(context, required(call, 2)),
+        next: AtomicUsize::new(0),
+        stopped: Arc::default(),
+        running: Mutex::default(),
+    };
+    let progress = progress(call);
+    let _work = progress.begin("parallel-map");
+    progress.expect_messages(u64::try_from(job.items.len()).ok());
+    thread::scope(|scope| {
+        let (news, threads) = start(&job, count, scope)?;
+        let results = collect(&job, &news, &progress);
+        if results.is_err() {
+            job.stop(&news);
+        }
+        for thread in threads {
+            let _ = thread.join(); // panics were caught where they happened
+        }
+        results.map(host::list)
+    })
+}
+
+fn wrong(message: &str) -> Condition {
+    Condition::syntax(format!("parallel-map: {message}"))
+}
+
+/// What the expander says of a function that cannot be sent.
+fn what_is_wrong(function: &Value) -> String {
+    let message = host::as_list(function).and_then(|mut list| list.next());
+    message.as_ref().and_then(host::as_str).unwrap_or("f: expected a function").to_owned()
+}
+
+fn items(items: &Value) -> Result<Vec<Parcel>, Condition> {
+    let items = host::as_list(items).ok_or_else(|| wrong(&format!("items: expected a list, got {}", host::shown(items))))?;
+    let parcel = |(index, item): (usize, Value)| {
+        Parcel::of(&item).map_err(|what| wrong(&format!("items: expected data, but item {} holds {what}", index + 1)))
+    };
+    items.enumerate().map(parcel).collect()
+}
+
+fn at_most(context: &Context, value: &Value) -> Result<usize, Condition> {
+    let usual = if context.policy().is_untrusted() { AT_MOST_UNTRUSTED } else { AT_MOST };
+    let number = if host::is_nil(value) { Some(usual) } else { host::as_integer(value) };
+    let number = number.filter(|number| (1..=200).contains(number)).and_then(|number| usize::try_from(number).ok());
+    number.ok_or_else(|| wrong(&format!(":at-most: expected a whole number from 1 to 200, got {}", host::shown(value))))
+}
+
+type Started<'scope> = (Receiver<News>, Vec<ScopedJoinHandle<'scope, ()>>);
+
+/// Starts the threads, or as many as the system gives.
+fn start<'scope>(job: &'scope Job<'_>, count: usize, scope: &'scope Scope<'scope, '_>) -> Result<Started<'scope>, Condition> {
+    let stack = if job.parent.policy().is_untrusted() { UNTRUSTED_STACK } else { STACK };
+    let (sender, news) = channel();
+    let mut threads = Vec::with_capacity(count);
+    for number in 0..count {
+        let sender = sender.clone();
+        let thread = thread::Builder::new().name("parallel-map".to_owned()).stack_size(stack);
+        match thread.spawn_scoped(scope, move || work(job, &sender)) {
+            Ok(thread) => threads.push(thread),
+            Err(error) if number == 0 => {
+                let message = format!("parallel-map: no thread can be started: {error}");
+                return Err(Condition::new(Identifier::ProgramError, message));
+            }
+            Err(_) => break,
+        }
+    }
+    Ok((news, threads))
+}
+
+/// Takes the results as they come, until all are there.
+fn collect(job: &Job<'_>, news: &Receiver<News>, progress: &Progress) -> Result<Vec<Value>, Condition> {
+    let mut waiting: Vec<Option<Outcome>> = job.items.iter().map(|_| None).collect();
+    let mut results = Vec::with_capacity(waiting.len());
+    while results.len() < waiting.len() {
+        if job.parent.interrupted() {
+            return Err(internal("interrupted"));
+        }
+        match news.recv_timeout(LOOK) {
+            Ok(News::Done(index, outcome)) => {
+                progress.message();
+                waiting[index] = Some(outcome);
+            }
+            Ok(News::Impossible(condition)) => return Err(condition),
+            Err(RecvTimeoutError::Timeout) => progress.bytes(0), // time passes
+            Err(RecvTimeoutError::Disconnected) => return Err(internal("internal error: a thread has ended early")),
+        }
+        while let Some(outcome) = waiting.get_mut(results.len()).and_then(Option::take) {
+            if !outcome.told.is_empty() {
+                progress.hide();
+            }
+            results.push(delivered(job.parent, outcome)?);
+        }
+    }
+    Ok(results)
+}
+
+/// Hands on what a call told; its result.
+fn delivered(parent: &Context, outcome: Outcome) -> Result<Value, Condition> {
+    for told in outcome.told {
+        match told {
+            Told::Text(text) => parent.write(&text).map_err(|error| internal(&format!("output: {error}")))?,
+            Told::Warning(condition) => parent.unhandled(&condition),
+        }
+    }
+    Ok(outcome.result.map_or_else(host::condition_object, |parcel| parcel.open()))
+}
+
+fn internal(message: &str) -> Condition {
+    Condition::new(Identifier::ProgramError, format!("parallel-map: {message}"))
+}
+
+impl Job<'_> {
+    fn running(&self) -> MutexGuard<'_, Vec<Interrupter>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops all threads, and waits until each has run its clean-up forms; when the time for those is over too, they are stopped.
+    fn stop(&self, news: &Receiver<News>) {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.running().iter().for_each(Interrupter::interrupt);
+        loop {
+            match news.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) if self.parent.is_finished() => self.running().iter().for_each(Interrupter::interrupt),
+                _ => {}
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+}
+
+/// What a thread does: item after item.
+fn work(job: &Job<'_>, news: &Sender<News>) {
+    let mut worker = None;
+    while !job.is_stopped() && job.next.load(Ordering::SeqCst) < job.items.len() {
+        let ready = match worker.take() {
+            Some(ready) => Ok(ready),
+            None => caught(|| Worker::new(job)).unwrap_or_else(|reason| Err(internal(&format!("internal error: {reason}")))),
+        };
+        let mut ready = match ready {
+            Ok(ready) => ready,
+            Err(condition) => {
+                let _ = news.send(News::Impossible(condition)); // who does not listen has stopped
+                return;
+            }
+        };
+        let index = job.next.fetch_add(1, Ordering::SeqCst);
+        let Some(item) = job.items.get(index) else {
+            worker = Some(ready);
+            break;
+        };
+        let result = caught(|| ready.call(item, &job.surroundings));
+        let panicked = result.is_err();
+        let result = result.unwrap_or_else(|reason| Err(internal(&format!("internal error: {reason}"))));
+        let _ = news.send(News::Done(index, Outcome { told: ready.take_told(), result }));
+        if panicked {
+            ready.end(true); // its engine is not used again
+        } else {
+            worker = Some(ready);
+        }
+    }
+    if let Some(worker) = worker {
+        worker.end(job.is_stopped());
+    }
+}

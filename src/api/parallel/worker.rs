@@ -1,0 +1,117 @@
+//! A thread's host: it has what the script has defined, and makes calls of the function.
+
+use super::{Job, Told, internal, wrong};
+use crate::api::{self, State, mailbox};
+use crate::condition::Condition;
+use crate::host::{self, Context, Host, Options, Parcel, Surroundings, Value};
+use crate::transport::Connector;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A host that makes calls.
+pub(super) struct Worker<'a> {
+    host: Host,
+    parent: &'a Context,
+    state: Arc<State>,
+    item: Arc<Mutex<Option<Value>>>,
+    told: Arc<Mutex<Vec<Told>>>,
+}
+
+const FUNCTION: &str = "%parallel-function";
+const ITEM: &str = "%parallel-item";
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(job: &Job<'a>) -> Result<Worker<'a>, Condition> {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let (written, warned) = (told.clone(), told.clone());
+        let options = Options {
+            arguments: job.parent.arguments().to_vec(),
+            output: Box::new(move |text| {
+                let mut told = lock(&written);
+                match told.last_mut() {
+                    Some(Told::Text(before)) => before.push_str(text),
+                    _ => told.push(Told::Text(text.to_owned())),
+                }
+                Ok(())
+            }),
+            warnings: Box::new(move |condition| lock(&warned).push(Told::Warning(condition.clone()))),
+            policy: job.parent.policy().clone(),
+        };
+        let mut host = Host::worker(options, job.parent)?;
+        let state = give_functions(&mut host, job.state);
+        let item = Arc::new(Mutex::new(None));
+        let (next, stopped) = (item.clone(), job.stopped.clone());
+        host.vouch_for(&[ITEM]);
+        // Whoever stops the calls says so before it interrupts them: an interrupt that came before the form began is not lost.
+        host.register_fn(ITEM, "()", "The item of this call.", move |_| {
+            if stopped.load(Ordering::SeqCst) {
+                return Err(internal("interrupted"));
+            }
+            Ok(lock(&next).take().unwrap_or_else(host::nil))
+        });
+        job.running().push(host.interrupter());
+        let mut worker = Worker { host, parent: job.parent, state, item, told };
+        worker.prepare(job)?;
+        Ok(worker)
+    }
+
+    fn prepare(&mut self, job: &Job<'_>) -> Result<(), Condition> {
+        let ready = self.host.surround(&job.surroundings);
+        self.parent.learn_secrets(self.host.context());
+        ready.map_err(|report| report.condition)?;
+        let function = self.host.evaluate(&format!("(setq {FUNCTION} (progn {}))", job.function), "parallel-map");
+        self.parent.learn_secrets(self.host.context());
+        let function = function.map_err(|report| wrong(&format!("f: {}", job.surroundings.explain(report.condition).message)))?;
+        if function.is_function() {
+            Ok(())
+        } else {
+            Err(wrong(&format!("f: expected a lambda form or the name of a function, got {}", host::shown(&function))))
+        }
+    }
+
+    /// Calls the function with an item.
+    pub(super) fn call(&mut self, item: &Parcel, surroundings: &Surroundings) -> Result<Parcel, Condition> {
+        *lock(&self.item) = Some(item.open());
+        self.host.context().set_at_line_start(true);
+        let result = self.host.evaluate(&format!("({FUNCTION} ({ITEM}))"), "parallel-map");
+        self.parent.learn_secrets(self.host.context());
+        match result {
+            Ok(value) => Parcel::of(&value).map_err(|what| wrong(&format!("expected data as the result, but it holds {what}"))),
+            Err(report) if report.exit.is_some() => Err(wrong("exit cannot be called within it")),
+            Err(report) => {
+                let mut condition = surroundings.explain(report.condition);
+                condition.message = condition.message.replace(FUNCTION, "parallel-map: f");
+                Err(condition)
+            }
+        }
+    }
+
+    pub(super) fn take_told(&self) -> Vec<Told> {
+        std::mem::take(&mut *lock(&self.told))
+    }
+
+    /// Closes the connections that are open.
+    pub(super) fn end(self, stopped: bool) {
+        if stopped { self.state.abandon_all() } else { self.state.close_all() }
+    }
+}
+
+/// Registers what the other host has; connections are made as there, and their waits end when this host is interrupted.
+fn give_functions(host: &mut Host, other: &State) -> Arc<State> {
+    let context = Arc::downgrade(host.context());
+    let interrupted = move || context.upgrade().is_some_and(|context| context.interrupted());
+    let connector = Connector { interrupt: Some(Arc::new(interrupted)), ..other.connector.clone() };
+    let mut state = State::new(connector, other.sandbox.clone());
+    state.limits = other.limits.clone();
+    state.ask_secret = other.ask_secret.clone();
+    let program = other.for_workers.clone();
+    api::register(host, state);
+    if let Some(give) = program {
+        give(host);
+    }
+    mailbox::state(host.context())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,122 @@
+//! Data on its way from one engine to another.
+//!
+//! Lists, strings and numbers never change, so both engines may hold the same ones. What can change (bytes, hash tables, vectors) is copied: no engine sees
+//! what another one does to it, and a vector of the interpreter belongs to its engine's memory.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use steel::SteelVal;
+
+use super::natives::{hash_table_entries, table_like};
+use super::objects::{HashTable, as_condition};
+use super::value::{self, Value, as_bytes, downcast};
+use super::worker::described;
+
+/// How deep what is copied may be nested; what holds itself is deeper.
+const DEEPEST: usize = 500;
+
+/// A value that is nothing but data and conditions, free of its engine.
+pub struct Parcel {
+    value: Value,
+    /// Whether nothing of it can change.
+    is_fixed: bool,
+}
+
+impl Parcel {
+    /// Data of the engine of this thread.
+    ///
+    /// # Errors
+    /// What it holds that is neither data nor a condition, or that it is nested too deep to be copied.
+    pub fn of(value: &Value) -> Result<Parcel, String> {
+        let is_fixed = is_fixed(value)?;
+        Ok(Parcel { value: if is_fixed { value.clone() } else { copy(value, 0)? }, is_fixed })
+    }
+
+    /// The data for the engine of this thread. A vector has become one that cannot be changed.
+    pub fn open(&self) -> Value {
+        if self.is_fixed { self.value.clone() } else { copy(&self.value, 0).unwrap_or_else(|_| value::nil()) } // it was copied once
+    }
+}
+
+/// Whether nothing in a value can change. No depth exhausts the stack, and what was entered once is not entered again.
+fn is_fixed(value: &Value) -> Result<bool, String> {
+    let (mut is_fixed, mut entered) = (true, HashSet::new());
+    let mut pending = vec![value.clone()];
+    while let Some(value) = pending.pop() {
+        match &value {
+            SteelVal::ListV(list) => pending.extend(list.iter().cloned()),
+            SteelVal::VectorV(vector) => pending.extend(vector.iter().cloned()),
+            SteelVal::Pair(pair) => pending.extend([pair.car(), pair.cdr()]),
+            SteelVal::HashMapV(map) => pending.extend(map.iter().flat_map(|(key, value)| [key.clone(), value.clone()])),
+            SteelVal::HashSetV(set) => pending.extend(set.iter().cloned()),
+            SteelVal::ByteVector(_) => is_fixed = false,
+            SteelVal::MutableVector(vector) => {
+                is_fixed = false;
+                if entered.insert(vector.as_ptr_usize()) {
+                    pending.extend(vector.get());
+                }
+            }
+            atom if is_atom(atom) || as_condition(atom).is_some() => {}
+            other => match downcast::<HashTable>(other) {
+                Some(table) => {
+                    is_fixed = false;
+                    if entered.insert(Arc::as_ptr(&table) as usize) {
+                        pending.extend(entries(other).into_iter().flat_map(|(key, value)| [key, value]));
+                    }
+                }
+                None => return Err(described(other)),
+            },
+        }
+    }
+    Ok(is_fixed)
+}
+
+fn is_atom(value: &Value) -> bool {
+    matches!(
+        value,
+        SteelVal::BoolV(_)
+            | SteelVal::IntV(_)
+            | SteelVal::NumV(_)
+            | SteelVal::Rational(_)
+            | SteelVal::BigNum(_)
+            | SteelVal::BigRational(_)
+            | SteelVal::Complex(_)
+            | SteelVal::CharV(_)
+            | SteelVal::StringV(_)
+            | SteelVal::SymbolV(_)
+            | SteelVal::Void
+    )
+}
+
+fn copy(value: &Value, depth: usize) -> Result<Value, String> {
+    if depth > DEEPEST {
+        return Err(format!("more than {DEEPEST} lists within one another, or one that holds itself"));
+    }
+    let copies = |values: Vec<Value>| values.iter().map(|value| copy(value, depth + 1)).collect::<Result<Vec<_>, _>>();
+    Ok(match value {
+        SteelVal::ListV(list) => value::list(copies(list.iter().cloned().collect())?),
+        SteelVal::Pair(_) => {
+            let (elements, tail) = value::spine(value);
+            copies(elements)?.into_iter().rev().fold(copy(&tail, depth + 1)?, |rest, first| value::cons(first, rest))
+        }
+        SteelVal::VectorV(vector) => SteelVal::VectorV(copies(vector.iter().cloned().collect())?.into_iter().collect()),
+        SteelVal::MutableVector(vector) => SteelVal::VectorV(copies(vector.get())?.into_iter().collect()),
+        SteelVal::ByteVector(_) => value::bytes(as_bytes(value).unwrap_or_default()),
+        // The interpreter's own tables do not change, and are seldom.
+        SteelVal::HashMapV(_) | SteelVal::HashSetV(_) if !is_fixed(value)? => {
+            return Err("a hash that holds what can be changed".to_owned());
+        }
+        other => match downcast::<HashTable>(other) {
+            Some(table) => {
+                let copied = |(key, value): (Value, Value)| Ok::<_, String>((copy(&key, depth + 1)?, copy(&value, depth + 1)?));
+                table_like(&table, entries(other).into_iter().map(copied).collect::<Result<_, _>>()?)
+            }
+            None => other.clone(), // an atom: it was looked at before
+        },
+    })
+}
+
+fn entries(table: &Value) -> Vec<(Value, Value)> {
+    hash_table_entries(table).unwrap_or_default()
+}

@@ -1,0 +1,103 @@
+//! Hosts that work for another host, each in a thread of its own. What a script has defined is defined in them again; its data comes along as copies.
+
+use super::context::Context;
+use super::objects::Unbound;
+use super::value::{as_str, downcast, elements, shown};
+use super::{Host, Options, Parcel, Report, Value, messages};
+use crate::condition::Condition;
+use crate::lisp::expander::names::script_name;
+use crate::lisp::{Datum, printer};
+
+/// What a script has defined at top level.
+pub struct Surroundings {
+    /// The forms that define its functions and macros.
+    definitions: Vec<String>,
+    /// Its variables that hold data.
+    data: Vec<(String, Parcel)>,
+    /// The others, and what they hold.
+    others: Vec<(String, String)>,
+}
+
+impl Surroundings {
+    /// Those of the script that runs. `globals` is what the form `(%visible-globals)` gives in it.
+    pub fn of(context: &Context, globals: &Value) -> Surroundings {
+        let (mut data, mut others) = (Vec::new(), Vec::new());
+        for pair in elements(globals).unwrap_or_default() {
+            let Some([global, value]) = elements(&pair).and_then(|pair| <[Value; 2]>::try_from(pair).ok()) else { continue };
+            let Some(name) = as_str(&global).and_then(script_name).filter(|_| downcast::<Unbound>(&value).is_none()) else { continue };
+            match Parcel::of(&value) {
+                Ok(parcel) => data.push((name, parcel)),
+                Err(_) if value.is_function() => others.push((name, format!("{FUNCTION} that no form at top level defines"))),
+                Err(what) => others.push((name, format!("{what}, which is no data"))),
+            }
+        }
+        Surroundings { definitions: context.definitions(), data, others }
+    }
+
+    /// A condition that says of a variable that has no value why it has none here.
+    pub fn explain(&self, mut condition: Condition) -> Condition {
+        let undefined = messages::undefined_name(&condition.message).and_then(|name| name.split(';').next()).unwrap_or_default();
+        if let Some((name, what)) = self.others.iter().find(|(name, _)| name == undefined) {
+            condition.message = format!("{name} is not seen in parallel-map: it holds {what}");
+        }
+        condition
+    }
+}
+
+/// The name of a text that is evaluated here.
+const SOURCE: &str = "parallel-map";
+
+impl Host {
+    /// A host that works for the one with this context: a limit of its time holds for both, and both keep the same secrets.
+    ///
+    /// # Errors
+    /// As [`Host::new`].
+    pub fn worker(options: Options, of: &Context) -> Result<Host, Condition> {
+        Host::in_context(Context::new(options.arguments, options.policy, options.output, options.warnings).work_for(of))
+    }
+
+    /// Defines what another script has defined. A definition that stands on what does not come along is left out.
+    ///
+    /// # Errors
+    /// An interrupt.
+    pub fn surround(&mut self, surroundings: &Surroundings) -> Result<(), Report> {
+        if !surroundings.data.is_empty() {
+            // The expander has to know which names of the language are the script's own.
+            let names = surroundings.data.iter().map(|(name, _)| format!(" {} nil", printer::readably(&Datum::Symbol(name.clone()))));
+            self.evaluate(&format!("(setq{})", names.collect::<String>()), SOURCE)?;
+        }
+        // Macros may need the data to expand what follows, and a name may have been a function's before it was the data's.
+        self.set_data(surroundings);
+        // All at once is compiled faster than one by one.
+        if self.evaluate(&surroundings.definitions.join("\n"), SOURCE).is_err() {
+            for definition in &surroundings.definitions {
+                if let Some(report) = self.evaluate(definition, SOURCE).err().filter(|report| report.interrupted) {
+                    return Err(report);
+                }
+            }
+        }
+        self.set_data(surroundings);
+        Ok(())
+    }
+
+    fn set_data(&mut self, surroundings: &Surroundings) {
+        for (name, parcel) in &surroundings.data {
+            self.define(name, parcel.open());
+        }
+    }
+}
+
+const FUNCTION: &str = "a function";
+
+/// What a value is that is no data.
+pub(super) fn described(value: &Value) -> String {
+    if value.is_function() {
+        return FUNCTION.to_owned();
+    }
+    let shown = shown(value);
+    // Which of several connections it is depends on the thread.
+    match shown.split_once(" @ #x") {
+        Some((kind, _)) if kind.starts_with("#<") => format!("{kind}>"),
+        _ => shown,
+    }
+}
