@@ -157,7 +157,8 @@ fn untagged(raw: Raw<'_>, start: usize, max_depth: usize) -> Result<Response<'_>
     if ["FETCH", "EXPUNGE", "EXISTS", "RECENT"].iter().any(|known| first.eq_ignore_ascii_case(known.as_bytes())) {
         return Err(malformed("a name without its number", raw.bytes));
     }
-    Ok(Response::Data(Data { number: None, name: first, tokens: Tokens::new(raw, raw.bytes.len() - rest.len(), max_depth) }))
+    let tokens = Tokens::new(raw, raw.bytes.len() - rest.len(), max_depth).without_sections();
+    Ok(Response::Data(Data { number: None, name: first, tokens }))
 }
 
 /// `[CODE arguments] text`; what only looks like a code is text.

@@ -127,6 +127,8 @@ pub struct Tokens<'a> {
     at: usize,
     depth: usize,
     max_depth: usize,
+    /// Whether names of fetch items may stand here.
+    sections: bool,
 }
 
 /// A place in a response.
@@ -139,7 +141,13 @@ pub struct Place {
 impl<'a> Tokens<'a> {
     /// Starts at byte `at` of the response.
     pub fn new(raw: Raw<'a>, at: usize, max_depth: usize) -> Self {
-        Tokens { bytes: raw.bytes, literals: raw.literals, at, depth: 0, max_depth }
+        Tokens { bytes: raw.bytes, literals: raw.literals, at, depth: 0, max_depth, sections: true }
+    }
+
+    /// For data without fetch items, where `BODY[x` may be the name of a mailbox.
+    #[must_use]
+    pub fn without_sections(self) -> Self {
+        Tokens { sections: false, ..self }
     }
 
     /// How many parentheses are open.
@@ -295,7 +303,7 @@ impl<'a> Tokens<'a> {
             self.at += position_of(ENDS_ATOM, &self.bytes[self.at..]).unwrap_or(self.bytes.len() - self.at);
             match self.bytes.get(self.at) {
                 None | Some(b' ' | b'(' | b')') => break,
-                Some(b'[') if names_a_section(&self.bytes[start..self.at]) => self.section()?,
+                Some(b'[') if self.sections && self.depth <= 1 && names_a_section(&self.bytes[start..self.at]) => self.section()?,
                 Some(b'[') => self.at += 1,
                 Some(_) => return Err(self.malformed("a control character in an atom")),
             }
