@@ -45,9 +45,11 @@ for part in letter.walk():
     print('%s|%s|%s' % (part.get_content_type(), name.encode('utf-8').hex(), data))
 "#;
 
-/// What Python makes of a letter; `None` without Python.
+/// What Python makes of a letter; `None` without Python, unless it is required.
 fn python_outline(path: &Path) -> Option<String> {
-    let output = Command::new("python3").arg("-c").arg(PYTHON).arg(path).output().ok()?;
+    let output = Command::new("python3").arg("-c").arg(PYTHON).arg(path).output();
+    assert!(output.is_ok() || std::env::var("POSTOFFICE_REAL_SERVERS").is_err(), "python3 is missing");
+    let output = output.ok()?;
     assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n"))
 }
