@@ -347,6 +347,20 @@ mod tests {
     use super::*;
     use crate::proto::imap::frame::{Frame, Step};
 
+    #[test]
+    fn the_end_of_a_quoted_string_is_found_at_any_place() {
+        for length in 0..20 {
+            for at in 0..length {
+                for byte in 0..=255 {
+                    let mut bytes = vec![b'a'; length];
+                    bytes[at] = byte;
+                    bytes[(at + 3) % length] = bytes[(at + 3) % length].max(0xe9);
+                    assert_eq!(position_of_quoted_end(&bytes), position_of(ENDS_QUOTED, &bytes), "{bytes:?}");
+                }
+            }
+        }
+    }
+
     fn tokens_of(line: &str, max_depth: usize) -> Result<Vec<String>, ProtocolError> {
         let mut frame = Frame::new(Limits::default());
         frame.push(format!("* X {line}\r\n").as_bytes());
