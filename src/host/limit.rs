@@ -67,7 +67,7 @@ impl Host {
 /// let limit = TimeLimit::start(&host, Duration::from_millis(50))?;
 /// let report = host.evaluate("(loop)", "example").unwrap_err();
 /// assert!(report.interrupted && limit.is_over());
-/// # Ok::<(), postoffice::condition::Condition>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TimeLimit {
     interrupter: Interrupter,
