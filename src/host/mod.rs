@@ -16,6 +16,7 @@ mod on_demand;
 mod panics;
 mod parameters;
 mod parcel;
+mod registration;
 mod registry;
 mod report;
 mod secrets;
@@ -50,15 +51,13 @@ pub use value::{
 pub use worker::Surroundings;
 
 use crate::condition::{Condition, Identifier};
-use crate::lisp::expander::{Expander, Hooks, announced, global, names, native_global, only_defines, system_global};
+use crate::lisp::expander::{Expander, Hooks, global, names, only_defines, system_global};
 use crate::lisp::{Datum, Node, Span, reader};
 use crate::policy::Policy;
 use context::Time;
 use engine::Engine;
 use objects::Trail;
 use on_demand::Definition;
-use parameters::Parameters;
-use registry::{Code, Native};
 use report::Source;
 
 /// How a host is set up.
@@ -146,167 +145,6 @@ impl Host {
             host.document(name, lambda_list, doc);
         }
         Ok(host)
-    }
-
-    /// Makes a value of the system a global of scripts. An untrusted script gets it only if it is on the list.
-    fn publish(&mut self, name: &str, value: Value) {
-        if self.may_call(name) {
-            self.engine.set_global(&global(name), value);
-            self.expander.note_library(name);
-        } else {
-            self.refuse(name);
-        }
-    }
-
-    /// Makes a global of scripts of what this emitted text evaluates to, once a script mentions it.
-    fn publish_on_demand(&mut self, name: &str, text: &str) {
-        if self.may_call(name) {
-            self.put_on_demand(global(name), text);
-            self.expander.note_library(name);
-        } else {
-            self.refuse(name);
-        }
-    }
-
-    fn put_on_demand(&mut self, global: String, text: &str) {
-        let text = format!("(set! {global} {text})");
-        self.engine.on_demand.put(global, Definition::Text(text));
-    }
-
-    /// Keeps a definition of the system's own until it is mentioned, or defines a macro.
-    fn define_system(&mut self, form: &Arc<Node>, definition: fn(Arc<Node>) -> Definition) -> Result<(), Report> {
-        let mut defined = None;
-        announced(form, &mut |name| defined = Some(name.clone()));
-        let Some(name) = defined else {
-            let expanded = self.expander.expand(form, true, &mut self.engine);
-            return expanded.map(drop).map_err(|error| Report::of(program_error(error.message), None));
-        };
-        self.expander.note_system(&name);
-        self.engine.on_demand.put(system_global(&name), definition(form.clone()));
-        if !name.starts_with('%') {
-            self.publish_on_demand(&name, &system_global(&name));
-        }
-        Ok(())
-    }
-
-    /// Compiles the waiting definitions that a text mentions, and before them those that they mention.
-    fn demand(&mut self, text: &str) -> Result<(), Report> {
-        for global in self.engine.on_demand.mentioned(text) {
-            let Some(definition) = self.engine.on_demand.take(&global) else { continue };
-            let expanded = match definition {
-                Definition::Text(text) => Ok(text),
-                Definition::Language(form) => self.expander.expand_language(&form, &mut self.engine).map(|output| output.text),
-                Definition::Form(form) => self.expander.expand(&form, true, &mut self.engine).map(|output| output.text),
-            };
-            let text = expanded.map_err(|error| Report::of(program_error(error.message), None))?;
-            self.engine.declare(&global, &global);
-            self.demand(&text)?;
-            self.engine.add_demanded(&text);
-        }
-        Ok(())
-    }
-
-    fn document(&mut self, name: &str, lambda_list: &str, doc: &str) {
-        self.context.document(name, lambda_list, doc);
-    }
-
-    /// Registers functions, in order.
-    ///
-    /// # Panics
-    /// When the text of a [`Run::Scheme`] or [`Run::Macro`] is not of the language: it is part of the program.
-    pub fn register(&mut self, functions: &[Function]) {
-        self.register_around(functions, |call, code| code(call));
-    }
-
-    /// Registers functions whose calls all go through `around`, which gets the call and the function's code.
-    ///
-    /// # Panics
-    /// As [`Host::register`].
-    pub fn register_around(&mut self, functions: &[Function], around: fn(&Call<'_>, NativeCode) -> Result<Value, Condition>) {
-        for function in functions {
-            let name = function.name;
-            self.document(name, function.lambda_list, function.doc);
-            match &function.run {
-                _ if !self.may_call(name) => self.refuse(name),
-                Run::Native(code) => {
-                    let code = *code;
-                    self.register_code(name, function.lambda_list, Some(Box::new(move |call| around(call, code))));
-                }
-                Run::Scheme(text) => {
-                    self.define_own(&format!("(define {name} {text})"), name);
-                    let native = self.native(name, function.lambda_list, None);
-                    self.publish_on_demand(name, &format!("(s/%wrap-checked {native} {})", system_global(name)));
-                }
-                Run::Macro(text) if text.trim_start().starts_with("(syntax-rules") => {
-                    self.define_own(&format!("(define-syntax {name} {text})"), name);
-                }
-                Run::Macro(text) => {
-                    let procedure = format!("%macro-{name}");
-                    self.define_own(&format!("(define {procedure} {text})"), name);
-                    self.demand(&system_global(&procedure)).unwrap_or_else(|report| panic!("{name}: {report}"));
-                    self.expander.define_procedure_macro(name, &system_global(&procedure));
-                }
-                Run::Alias(target) => {
-                    if !self.expander.alias_macro(name, target) {
-                        self.expander.note_system(name);
-                        self.put_on_demand(system_global(name), &global(target));
-                        self.publish_on_demand(name, &global(target));
-                    }
-                }
-            }
-            self.renew(name);
-        }
-    }
-
-    /// Registers one function made of a closure.
-    pub fn register_fn(
-        &mut self,
-        name: &str,
-        lambda_list: &str,
-        doc: &str,
-        code: impl Fn(&Call<'_>) -> Result<Value, Condition> + Send + Sync + 'static,
-    ) {
-        self.document(name, lambda_list, doc);
-        self.register_code(name, lambda_list, Some(Box::new(code)));
-        self.renew(name);
-    }
-
-    fn register_code(&mut self, name: &str, lambda_list: &str, code: Option<Box<Code>>) {
-        let native = self.native(name, lambda_list, code);
-        let wrapped = format!("(s/%wrap {native})");
-        if !self.may_call(name) {
-            self.refuse(name);
-        } else if self.expander.is_language(name) {
-            self.expander.redefine(name);
-            self.publish_on_demand(name, &wrapped);
-        } else {
-            self.put_on_demand(system_global(name), &wrapped);
-            self.expander.note_system(name);
-            self.publish_on_demand(name, &system_global(name));
-        }
-    }
-
-    /// The emitted global that holds a native.
-    fn native(&mut self, name: &str, lambda_list: &str, code: Option<Box<Code>>) -> String {
-        let native = Native { name: name.into(), parameters: Parameters::parse(lambda_list), code };
-        let emitted = native_global(name);
-        self.engine.set_global(&emitted, value::shared_object(Arc::new(native), "#<native>"));
-        emitted
-    }
-
-    /// Defines a name again that scripts have mentioned already.
-    fn renew(&mut self, name: &str) {
-        let global = global(name);
-        if self.engine.global(&global).is_some() {
-            self.demand(&global).unwrap_or_else(|report| panic!("{name}: {report}"));
-        }
-    }
-
-    fn define_own(&mut self, text: &str, name: &str) {
-        let broken = |message: String| -> ! { panic!("{name}: its own text does not load: {message}") };
-        for form in reader::read(text).unwrap_or_else(|error| broken(error.message)) {
-            self.define_system(&Arc::new(form), Definition::Form).unwrap_or_else(|report| broken(report.to_string()));
-        }
     }
 
     /// Sets a global variable of scripts.
