@@ -209,6 +209,9 @@ impl Session {
         if code == 334 && awaited.name == "AUTH" {
             return Ok(Found::Challenge(handle, length));
         }
+        if code == 235 && awaited.name != "AUTH" {
+            return Err(out_of_turn("the answer to a login that was not asked", raw));
+        }
         if code == 221 && awaited.name != "QUIT" {
             return Err(out_of_turn("a farewell that answers no QUIT", raw));
         }
