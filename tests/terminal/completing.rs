@@ -76,6 +76,7 @@ fn nobody_waits_for_a_server_that_is_slow_to_list() {
         terminal.wait_for("(select-mailbox mb \"xy");
     }
     terminal.press("C-c");
+    terminal.wait_for("\nuser(2):");
     terminal.press("C-d");
     terminal.wait_for("code 0");
     let heard = server.heard();
