@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }),
         ..Options::default()
     };
-    let mut host = Host::new(options)?;
+    let mut host = Host::new(options);
     let setup = Setup::sandboxed(postoffice::sandbox::Options::default())?;
     let state = attach(&mut host, &setup);
 

@@ -24,7 +24,7 @@
 //! use postoffice::command::{Setup, attach};
 //! use postoffice::repl::Session;
 //!
-//! let mut session = Session::new(Vec::new())?;
+//! let mut session = Session::new(Vec::new());
 //! attach(session.host(), &Setup::sandboxed(Default::default())?);
 //! session.evaluate(r#"(setq mb (make-imap-connection "mail.example.org" :user "myacct" :password "mypasswd"))"#);
 //! session.evaluate(r#"(select-mailbox mb "inbox")"#);

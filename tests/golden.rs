@@ -86,7 +86,7 @@ fn the_manuals_session_agrees_on_dovecot() {
     let text = text.replace("\"myacct\"", &format!("\"manual-{}\"", server.user)).replace("(1 1 1 1 1 1 1)", "(7 6 5 4 3 2 1)");
     let mut connector = Connector::default();
     connector.redirects.push(format!("mailmachine.franz.com=127.0.0.1:{}", server.port).parse().unwrap());
-    let mut session = Session::new(Vec::new()).unwrap();
+    let mut session = Session::new(Vec::new());
     attach(session.host(), &Setup { connector, router: None, limits: Default::default(), ask_secret: None });
     let outcome =
         replay(&text, "imap-session.repl", Path::new("."), &mut session, &mut Delivering(&server), &Limits::default(), &mut |_, _| {})

@@ -29,7 +29,7 @@ fn session() -> Session {
         warnings: Box::new(move |condition| warned.lock().unwrap().push(condition.to_string())),
         ..Options::default()
     };
-    Session { host: Host::new(options).unwrap(), output, warnings }
+    Session { host: Host::new(options), output, warnings }
 }
 
 impl Session {

@@ -37,7 +37,7 @@ fn options(output: &Arc<Mutex<String>>) -> Options {
 /// A host whose connections go to a sandbox.
 fn sandboxed() -> Session {
     let output = Arc::default();
-    let mut host = Host::new(options(&output)).unwrap();
+    let mut host = Host::new(options(&output));
     let setup = Setup::sandboxed(postoffice::sandbox::Options { accept_any: true, ..Default::default() }).unwrap();
     let state = attach(&mut host, &setup);
     Session { host, output, state }
@@ -46,7 +46,7 @@ fn sandboxed() -> Session {
 /// A host that connects to this machine, and whose workers get something.
 fn equipped(equip: impl Fn(&mut Host) + Send + Sync + 'static) -> Session {
     let output = Arc::default();
-    let mut host = Host::new(options(&output)).unwrap();
+    let mut host = Host::new(options(&output));
     let context = Arc::downgrade(host.context());
     let interrupt = Arc::new(move || context.upgrade().is_some_and(|context| context.interrupted()));
     let mut state = State::new(Connector { interrupt: Some(interrupt), ..Connector::default() }, None);

@@ -12,7 +12,7 @@ use support::script::{Peer, Script};
 
 fn session() -> Session {
     let setup = Setup::sandboxed(Options::default()).unwrap();
-    let mut session = Session::new(Vec::new()).unwrap();
+    let mut session = Session::new(Vec::new());
     attach(session.host(), &setup);
     for form in [
         r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#,
@@ -113,7 +113,7 @@ fn a_letter_of_no_bytes_is_saved_too() {
                 }
             }
         });
-        let mut session = Session::new(Vec::new()).unwrap();
+        let mut session = Session::new(Vec::new());
         postoffice::api::register(session.host(), State::new(Connector::default(), None));
         let folder = tempfile::tempdir().unwrap();
         let (path, port) = (folder.path().display(), server.address.port());
@@ -139,7 +139,7 @@ fn saved_from(mbox: bool, answer: impl FnOnce(&mut Peer, &str) + Send + 'static)
         answer(peer, &tag);
         peer.hear_rest();
     });
-    let mut session = Session::new(Vec::new()).unwrap();
+    let mut session = Session::new(Vec::new());
     postoffice::api::register(session.host(), State::new(Connector::default(), None));
     let folder = tempfile::tempdir().unwrap();
     let (path, port) = (folder.path().display(), server.address.port());

@@ -226,7 +226,7 @@ const SLIPS: &[&str] = &[
 #[test]
 fn slips_and_failures_show_no_password() {
     let setup = Setup::sandboxed(Options::default()).unwrap();
-    let mut session = Session::new(Vec::new()).unwrap();
+    let mut session = Session::new(Vec::new());
     attach(session.host(), &setup);
     for (number, password) in passwords().into_iter().enumerate() {
         for (index, slip) in SLIPS.iter().enumerate() {
@@ -249,7 +249,7 @@ fn slips_and_failures_show_no_password() {
 
 #[test]
 fn a_password_that_was_used_once_is_known_in_every_later_report() {
-    let mut session = Session::new(Vec::new()).unwrap();
+    let mut session = Session::new(Vec::new());
     attach(session.host(), &Setup::sandboxed(Options { accept_any: true, ..Options::default() }).unwrap());
     let typed = format!("(setq x {}) (setq mb (make-imap-connection \"h\" :user \"u\" :password x))", quoted(PASSWORD));
     assert!(session.evaluate(&typed).result.is_ok());

@@ -39,7 +39,7 @@ fn prison(policy: Policy, sandboxed: bool) -> Prison {
         policy,
         ..Options::default()
     };
-    let mut host = Host::new(options).unwrap();
+    let mut host = Host::new(options);
     let setup = if sandboxed {
         Setup::sandboxed(postoffice::sandbox::Options { accept_any: true, ..Default::default() }).unwrap()
     } else {

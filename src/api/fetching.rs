@@ -83,8 +83,16 @@ fn fetch_items(call: &Call<'_>, messages: &SequenceSet, parts: &str, uid: bool, 
             None => fetch(client),
         }
     })?;
-    Ok(host::list(items))
+    let is_big = items.len() >= BIG_RESULT;
+    let list = host::list(items);
+    if is_big {
+        call.context().hold(&list);
+    }
+    Ok(list)
 }
+
+/// A result of this many items is worth being held.
+const BIG_RESULT: usize = 1_000;
 
 pub(super) fn fetch_letter(call: &Call<'_>) -> Answer {
     if let Some(mailbox) = pop_mailbox(call, 0) {

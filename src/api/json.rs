@@ -218,7 +218,7 @@ mod tests {
     use crate::host::{Host, Options};
 
     fn as_json(source: &str) -> Result<String, String> {
-        let mut host = Host::new(Options::default()).unwrap();
+        let mut host = Host::new(Options::default());
         json(&host.evaluate(source, "test").unwrap())
     }
 

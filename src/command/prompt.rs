@@ -27,7 +27,7 @@ pub(super) fn prompt(global: &Global, init: bool) -> Result<i32, String> {
     setup.connector.trace = Some(trace_to_stderr());
     setup.connector.trace_switch = Some(tracing.clone());
     setup.ask_secret = asking::at_terminal();
-    let mut session = new_session()?;
+    let mut session = Session::streaming(Vec::new(), Box::new(print));
     let progress = on_terminal(global.quiet);
     let state = attach_showing(session.host(), &setup, &progress);
     let ctrl_c = CtrlC::listen()?;
@@ -47,10 +47,6 @@ pub(super) fn prompt(global: &Global, init: bool) -> Result<i32, String> {
     let code = editor::run(&mut session, &options, &mut surroundings);
     surroundings.state.close_all();
     code
-}
-
-fn new_session() -> Result<Session, String> {
-    Session::streaming(Vec::new(), Box::new(print)).map_err(|condition| condition.to_string())
 }
 
 /// Colours, unless `NO_COLOR` is set, the terminal has none or the output goes elsewhere.
@@ -76,7 +72,7 @@ impl Surroundings for Here {
     }
 
     fn reset(&mut self, session: &mut Session) -> Result<(), String> {
-        let mut fresh = new_session()?;
+        let mut fresh = Session::streaming(Vec::new(), Box::new(print));
         fresh.set_number(session.number());
         self.state.close_all();
         self.state = attach_showing(fresh.host(), &self.setup, &self.progress);

@@ -85,7 +85,7 @@ fn replay_limited(
     if sandboxed {
         setup.connector.trace = global.trace.then(trace_to_stderr);
     }
-    let mut session = Session::with_policy(Vec::new(), policy.clone()).map_err(|condition| condition.to_string())?;
+    let mut session = Session::with_policy(Vec::new(), policy.clone());
     let state = attach(session.host(), &setup);
     started(session.host());
     let outcome = match &setup.router {

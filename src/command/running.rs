@@ -90,7 +90,7 @@ fn evaluate(
     setup.ask_secret = if confinement.untrusted || way.as_json { None } else { asking::at_terminal() };
     let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));
     let options = Options { arguments, output: Box::new(print), warnings: Box::new(warnings), policy };
-    let mut host = Host::new(options).map_err(|condition| condition.to_string())?;
+    let mut host = Host::new(options);
     let state = attach_showing(&mut host, &setup, &on_terminal(global.quiet));
     CtrlC::listen()?.watch(&host);
     let Ok(limit) = confinement.untrusted.then(|| TimeLimit::start(&host, Duration::from_secs(seconds))).transpose() else {
@@ -110,6 +110,8 @@ fn evaluate(
         Err(report) => report_failure(&report),
     };
     state.close_all();
+    // The process ends here. What its values hold is memory, and to give that back piece by piece takes as long as a big result took to read.
+    std::mem::forget(host);
     Ok(code)
 }
 

@@ -38,6 +38,8 @@ pub struct Context {
     documentation: Mutex<BTreeMap<String, Documentation>>,
     secrets: Mutex<Vec<Zeroizing<String>>>,
     asked: Mutex<Asked>,
+    /// The last big result: see [`Context::hold`].
+    held: Mutex<Option<Value>>,
     /// The forms that define functions and macros, in the order in which they ran.
     definitions: Mutex<Vec<(Arc<Source>, Span)>>,
     /// Whether it is that of a host that works for another.
@@ -107,6 +109,7 @@ impl Context {
             documentation: Mutex::default(),
             secrets: Mutex::default(),
             asked: Mutex::default(),
+            held: Mutex::default(),
             definitions: Mutex::default(),
             is_worker: false,
         }
@@ -201,6 +204,22 @@ impl Context {
             asked.procedure = Some(procedure.clone());
         }
         known
+    }
+
+    /// Keeps a big list until the next one, or until the next text is evaluated. The interpreter frees a list breadth-first: by the time it comes to the
+    /// insides of the first element, those of the last have pushed them out of the processor's caches. Here it is freed an element at a time, or, at the end of the
+    /// process, not at all.
+    pub fn hold(&self, list: &Value) {
+        self.let_go();
+        *lock(&self.held) = Some(list.clone());
+    }
+
+    pub(super) fn let_go(&self) {
+        if let Some(Value::ListV(list)) = lock(&self.held).take()
+            && list.strong_count() == 1
+        {
+            list.into_iter().for_each(drop);
+        }
     }
 
     pub(super) fn take_asked(&self) -> Option<Value> {
@@ -314,4 +333,26 @@ impl Context {
 /// A refusal as the condition that `function` raises.
 pub fn not_allowed(function: &str, refusal: &Refusal) -> Condition {
     Condition::new(Identifier::NotAllowed, format!("{function}: {refusal}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::value::{list, shared_object};
+
+    #[test]
+    fn a_big_result_is_held_until_it_is_let_go_and_no_longer() {
+        let context = Context::new(Vec::new(), Policy::trusted(), Box::new(|_| Ok(())), Box::new(|_| ()));
+        let of = |element: &Arc<()>| list(vec![shared_object(element.clone(), "#<element>")]);
+        let (first, second) = (Arc::new(()), Arc::new(()));
+        context.hold(&of(&first));
+        assert_eq!(Arc::strong_count(&first), 2);
+        let used = of(&second);
+        context.hold(&used);
+        assert_eq!(Arc::strong_count(&first), 1);
+        context.let_go();
+        assert_eq!(Arc::strong_count(&second), 2, "the script still has it");
+        drop(used);
+        assert_eq!(Arc::strong_count(&second), 1);
+    }
 }

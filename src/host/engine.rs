@@ -17,7 +17,7 @@ use super::on_demand::OnDemand;
 use super::panics::caught;
 use super::report::{Frame, Place, Source};
 use super::value::{Value, downcast, from_datum, shared_object};
-use super::{messages, value};
+use super::{messages, natives, value};
 use crate::condition::Condition;
 use crate::lisp::expander::{self, Hooks, names, system_global};
 use crate::lisp::{Datum, Span, printer};
@@ -464,10 +464,50 @@ impl Engine {
         match messages::token(error) {
             None => Some(messages::condition_of(error)),
             Some(number) => {
-                let flight = self.call("s/%take-flight", vec![value::integer(number)]).ok()?;
-                let flight = value::elements(&flight)?;
+                let flight = self.take_flight(number);
                 messages::payload_condition(flight.get(1)?)
             }
+        }
+    }
+
+    /// What an error with this number is about: its kind, its payload, and its trail.
+    pub fn take_flight(&mut self, number: i64) -> Vec<Value> {
+        let flights = self.prelude_variable("%flights").unwrap_or_else(value::nil);
+        self.set_prelude_variable("%flights", natives::without(number, &flights));
+        natives::flight(number, &flights)
+    }
+
+    /// The next clean-up form that an interrupt left over.
+    pub fn next_cleanup(&mut self) -> Option<Value> {
+        let mut cleanups = value::as_list(&self.prelude_variable("%cleanups")?)?;
+        let next = cleanups.next()?;
+        self.set_prelude_variable("%cleanups", value::list(cleanups.collect()));
+        Some(next)
+    }
+
+    /// Whatever happens in it is not told: it is an error already that led here.
+    pub fn run_cleanup(&mut self, cleanup: Value) {
+        self.set_prelude_variable("%handlers", value::nil());
+        let steel = &mut self.steel;
+        let _ = guarded(|| steel.call_function_with_args(cleanup, Vec::new()));
+    }
+
+    /// Nothing is under way any more.
+    pub fn reset(&mut self) {
+        self.set_prelude_variable("%nesting", value::integer(0));
+        for name in ["%handlers", "%cleanups", "%flights"] {
+            self.set_prelude_variable(name, value::nil());
+        }
+    }
+
+    fn prelude_variable(&self, name: &str) -> Option<Value> {
+        self.global(&system_global(name))
+    }
+
+    /// One that no script has mentioned yet is as the prelude defines it.
+    fn set_prelude_variable(&mut self, name: &str, value: Value) {
+        if self.prelude_variable(name).is_some() {
+            self.steel.update_value(&system_global(name), value);
         }
     }
 }

@@ -63,7 +63,7 @@ impl Host {
 /// ```
 /// # use postoffice::host::{Host, Options, TimeLimit};
 /// # use std::time::Duration;
-/// let mut host = Host::new(Options::default())?;
+/// let mut host = Host::new(Options::default());
 /// let limit = TimeLimit::start(&host, Duration::from_millis(50))?;
 /// let report = host.evaluate("(loop)", "example").unwrap_err();
 /// assert!(report.interrupted && limit.is_over());

@@ -16,6 +16,7 @@ mod on_demand;
 mod panics;
 mod parameters;
 mod parcel;
+mod prelude;
 mod registration;
 mod registry;
 mod report;
@@ -27,7 +28,7 @@ mod worker;
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use steel::SteelErr;
 
@@ -96,25 +97,16 @@ pub struct Host {
 
 const LOADING_LIMIT: usize = 50;
 
-const PRELUDE: &str = include_str!("prelude.scm");
-
-/// The prelude as it was read: once for all hosts of the process.
-static PRELUDE_FORMS: LazyLock<Result<Vec<Arc<Node>>, String>> =
-    LazyLock::new(|| Ok(reader::read(PRELUDE).map_err(|error| error.message)?.into_iter().map(Arc::new).collect()));
-
-/// What the host itself calls, after an error too.
-const ROOTS: &str = "s/%take-flight s/%run-cleanups s/%reset";
+/// How many clean-up forms run after an error: they may come one from the other.
+const MOST_CLEANUPS: usize = 100_000;
 
 impl Host {
     /// A host with the language and nothing else; [`Host::register`] adds the application's functions.
-    ///
-    /// # Errors
-    /// The prelude does not load: the interpreter is not the version that this was built for.
-    pub fn new(options: Options) -> Result<Host, Condition> {
+    pub fn new(options: Options) -> Host {
         Host::in_context(Context::new(options.arguments, options.policy, options.output, options.warnings))
     }
 
-    fn in_context(context: Context) -> Result<Host, Condition> {
+    fn in_context(context: Context) -> Host {
         let context = Arc::new(context);
         let mut host = Host { engine: Engine::new(), expander: Expander::default(), context, vouched: HashSet::new(), loading: 0 };
         for (name, value) in natives::table() {
@@ -129,13 +121,13 @@ impl Host {
                 host.publish(name, value);
             }
         }
-        let broken = |message: String| Condition::new(Identifier::ProgramError, format!("the prelude does not load: {message}"));
-        for form in PRELUDE_FORMS.as_ref().map_err(|message| broken(message.clone()))? {
-            host.define_system(form, Definition::Language).map_err(|report| broken(report.to_string()))?;
+        for definition in prelude::definitions() {
+            match definition.kind {
+                prelude::Kind::Value => host.define_system(definition.name, Definition::Language(definition.text)),
+                prelude::Kind::Syntax => host.expander.define_system_rules(definition.name, definition.text),
+            }
         }
         host.expander.close_language();
-        host.demand(ROOTS).map_err(|report| broken(report.to_string()))?;
-        host.engine.flush().map_err(|error| broken(error.to_string()))?;
         // The prelude has the interpreter's `car` and `cdr`, scripts Common Lisp's.
         for (name, own) in [("car", "%car"), ("cdr", "%cdr")] {
             let value = host.engine.global(&system_global(own)).unwrap_or_else(nil);
@@ -144,7 +136,7 @@ impl Host {
         for (name, lambda_list, doc) in words::WORDS {
             host.document(name, lambda_list, doc);
         }
-        Ok(host)
+        host
     }
 
     /// Sets a global variable of scripts.
@@ -160,6 +152,7 @@ impl Host {
     /// What stopped it. Forms before that have run, unless the text could not be read: then none has.
     pub fn evaluate(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
         self.context.clear_interrupt();
+        self.context.let_go();
         self.engine.steel.get_thread_state_controller().resume();
         if self.context.time_left().get() != Time::Left {
             return Err(self.interruption(None));
@@ -319,12 +312,7 @@ impl Host {
         let mut condition = messages::condition_of(&error);
         let mut exit = None;
         if let Some(number) = messages::token(&error) {
-            let flight = self
-                .engine
-                .call("s/%take-flight", vec![integer(number)])
-                .ok()
-                .and_then(|flight| value::elements(&flight))
-                .unwrap_or_default();
+            let flight = self.engine.take_flight(number);
             if let Some(noted) = flight.get(2).and_then(downcast::<Trail>) {
                 trail = (*noted).clone();
             }
@@ -363,16 +351,18 @@ impl Host {
         let context = self.context.clone();
         natives::with_context(&context, || {
             // An interrupt while one of them runs stops that one; the next goes on.
-            for _ in 0..1_000 {
+            for _ in 0..MOST_CLEANUPS {
                 self.engine.steel.get_thread_state_controller().resume();
                 context.clear_interrupt();
-                if context.time_left().get() == Time::Finished || self.engine.call("s/%run-cleanups", Vec::new()).is_ok() {
+                if context.time_left().get() == Time::Finished {
                     break;
                 }
+                let Some(cleanup) = self.engine.next_cleanup() else { break };
+                self.engine.run_cleanup(cleanup);
             }
             self.engine.steel.get_thread_state_controller().resume();
             context.clear_interrupt();
-            self.engine.call("s/%reset", Vec::new()).ok();
+            self.engine.reset();
         });
     }
 

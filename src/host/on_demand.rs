@@ -2,16 +2,13 @@
 //! is nearly all of what starting takes.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-
-use crate::lisp::Node;
 
 /// How a global gets its value.
 pub(super) enum Definition {
     /// By a form of the prelude.
-    Language(Arc<Node>),
+    Language(&'static str),
     /// By a form of the application's own text.
-    Form(Arc<Node>),
+    Form(String),
     /// By emitted text.
     Text(String),
 }

@@ -15,34 +15,18 @@
 (define (multiple-value-list* thunk) (%values-of thunk))
 
 ;; --- what is under way when the stack unwinds -----------------------------------------------------------------------------------------
-;; The interpreter's errors carry only text. So an error is raised with a number, and what it is about, a flight, is kept here:
-;; (kind payload trail), where kind is throw, condition or exit.
+;; See natives/flights.rs.
 
 (define %flights nil)
-(define %flight-count 0)
-(define %flight-number 0)
 
 (define (%launch flight)
-  (set! %flight-number (+ %flight-number 1))
-  (when (> %flight-count 1000)
-    ;; Flights that an error in a clean-up form replaced are never taken.
-    (set! %flights (%first-part %flights 100))
-    (set! %flight-count 100))
-  (set! %flight-count (+ %flight-count 1))
-  (set! %flights (cons (cons %flight-number flight) %flights))
-  (%raise-token %flight-number))
-
-(define (%first-part list count)
-  (if (and (pair? list) (> count 0)) (cons (car list) (%first-part (cdr list) (- count 1))) nil))
+  (set! %flights (%with-flight flight %flights))
+  (%raise-newest %flights))
 
 (define (%take-flight number)
-  (let search ((rest %flights) (before nil))
-    (cond ((null? rest) (list 'condition "an error without a cause" nil))
-          ((= (car (car rest)) number)
-           (set! %flights (%append-reverse before (cdr rest)))
-           (set! %flight-count (- %flight-count 1))
-           (cdr (car rest)))
-          (else (search (cdr rest) (cons (car rest) before))))))
+  (let ((flight (%flight number %flights)))
+    (set! %flights (%without-flight number %flights))
+    flight))
 
 ;; --- handlers -------------------------------------------------------------------------------------------------------------------------
 ;; A list of clusters, innermost first; a cluster is a list of (class . function).
@@ -146,20 +130,6 @@
     (set! %cleanups (cdr %cleanups))
     (cleanup)
     (%values-from values)))
-
-(define (%run-cleanups)
-  (while (pair? %cleanups)
-    (let ((cleanup (car %cleanups)))
-      (set! %cleanups (cdr %cleanups))
-      (set! %handlers nil)
-      (%on-error cleanup (lambda (flight) nil)))))
-
-(define (%reset)
-  (set! %nesting 0)
-  (set! %handlers nil)
-  (set! %cleanups nil)
-  (set! %flights nil)
-  (set! %flight-count 0))
 
 (define (dynamic-wind before thunk after)
   (before)

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use super::on_demand::Definition;
-use super::parameters::Parameters;
 use super::registry::{Code, Native};
 use super::value::{self, Value};
 use super::{Call, Function, Host, NativeCode, Report, Run, program_error};
 use crate::condition::Condition;
-use crate::lisp::expander::{Hooks, announced, global, native_global, system_global};
+use crate::lisp::expander::{ExpandError, Hooks, global, native_global, system_global};
 use crate::lisp::{Node, reader};
 
 impl Host {
@@ -37,32 +36,27 @@ impl Host {
         self.engine.on_demand.put(global, Definition::Text(text));
     }
 
-    /// Keeps a definition of the system's own until it is mentioned, or defines a macro.
-    pub(super) fn define_system(&mut self, form: &Arc<Node>, definition: fn(Arc<Node>) -> Definition) -> Result<(), Report> {
-        let mut defined = None;
-        announced(form, &mut |name| defined = Some(name.clone()));
-        let Some(name) = defined else {
-            let expanded = self.expander.expand(form, true, &mut self.engine);
-            return expanded.map(drop).map_err(|error| Report::of(program_error(error.message), None));
-        };
-        self.expander.note_system(&name);
-        self.engine.on_demand.put(system_global(&name), definition(form.clone()));
+    /// Keeps a definition of the system's own until it is mentioned.
+    pub(super) fn define_system(&mut self, name: &str, definition: Definition) {
+        self.expander.note_system(name);
+        self.engine.on_demand.put(system_global(name), definition);
         if !name.starts_with('%') {
-            self.publish_on_demand(&name, &system_global(&name));
+            self.publish_on_demand(name, &system_global(name));
         }
-        Ok(())
     }
 
     /// Compiles the waiting definitions that a text mentions, and before them those that they mention.
     pub(super) fn demand(&mut self, text: &str) -> Result<(), Report> {
         for global in self.engine.on_demand.mentioned(text) {
             let Some(definition) = self.engine.on_demand.take(&global) else { continue };
-            let expanded = match definition {
-                Definition::Text(text) => Ok(text),
-                Definition::Language(form) => self.expander.expand_language(&form, &mut self.engine).map(|output| output.text),
-                Definition::Form(form) => self.expander.expand(&form, true, &mut self.engine).map(|output| output.text),
+            let text = match definition {
+                Definition::Text(text) => text,
+                Definition::Language(text) => {
+                    let form = own_form(text)?;
+                    self.expander.expand_language(&form, &mut self.engine).map_err(own_report)?.text
+                }
+                Definition::Form(text) => self.expander.expand(&own_form(&text)?, true, &mut self.engine).map_err(own_report)?.text,
             };
-            let text = expanded.map_err(|error| Report::of(program_error(error.message), None))?;
             self.engine.declare(&global, &global);
             self.demand(&text)?;
             self.engine.add_demanded(&text);
@@ -97,16 +91,14 @@ impl Host {
                     self.register_code(name, function.lambda_list, Some(Box::new(move |call| around(call, code))));
                 }
                 Run::Scheme(text) => {
-                    self.define_own(&format!("(define {name} {text})"), name);
+                    self.define_system(name, Definition::Form(format!("(define {name} {text})")));
                     let native = self.native(name, function.lambda_list, None);
                     self.publish_on_demand(name, &format!("(s/%wrap-checked {native} {})", system_global(name)));
                 }
-                Run::Macro(text) if text.trim_start().starts_with("(syntax-rules") => {
-                    self.define_own(&format!("(define-syntax {name} {text})"), name);
-                }
+                Run::Macro(text) if text.trim_start().starts_with("(syntax-rules") => self.expander.define_system_rules(name, text),
                 Run::Macro(text) => {
                     let procedure = format!("%macro-{name}");
-                    self.define_own(&format!("(define {procedure} {text})"), name);
+                    self.define_system(&procedure, Definition::Form(format!("(define {procedure} {text})")));
                     self.demand(&system_global(&procedure)).unwrap_or_else(|report| panic!("{name}: {report}"));
                     self.expander.define_procedure_macro(name, &system_global(&procedure));
                 }
@@ -152,7 +144,7 @@ impl Host {
 
     /// The emitted global that holds a native.
     pub(super) fn native(&mut self, name: &str, lambda_list: &str, code: Option<Box<Code>>) -> String {
-        let native = Native { name: name.into(), parameters: Parameters::parse(lambda_list), code };
+        let native = Native::new(name, lambda_list, code);
         let emitted = native_global(name);
         self.engine.set_global(&emitted, value::shared_object(Arc::new(native), "#<native>"));
         emitted
@@ -165,11 +157,14 @@ impl Host {
             self.demand(&global).unwrap_or_else(|report| panic!("{name}: {report}"));
         }
     }
+}
 
-    fn define_own(&mut self, text: &str, name: &str) {
-        let broken = |message: String| -> ! { panic!("{name}: its own text does not load: {message}") };
-        for form in reader::read(text).unwrap_or_else(|error| broken(error.message)) {
-            self.define_system(&Arc::new(form), Definition::Form).unwrap_or_else(|report| broken(report.to_string()));
-        }
-    }
+/// The one form of a text that is part of the program.
+fn own_form(text: &str) -> Result<Node, Report> {
+    let forms = reader::read(text).map_err(|error| Report::of(program_error(error.message), None))?;
+    forms.into_iter().next().ok_or_else(|| Report::of(program_error("a definition without a form".to_owned()), None))
+}
+
+fn own_report(error: ExpandError) -> Report {
+    Report::of(program_error(error.message), None)
 }

@@ -1,6 +1,6 @@
 //! Native functions: how they are described, and what stands behind their names.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::call::Call;
 use super::context::Context;
@@ -51,16 +51,26 @@ pub(super) type Code = dyn Fn(&Call<'_>) -> Result<Value, Condition> + Send + Sy
 /// A native behind its wrapper; a Scheme function has no code here and is only checked.
 pub(super) struct Native {
     pub name: Arc<str>,
-    pub parameters: Parameters,
+    lambda_list: String,
+    /// Taken apart at the first call.
+    parameters: OnceLock<Parameters>,
     pub code: Option<Box<Code>>,
 }
 
 impl Native {
+    pub fn new(name: &str, lambda_list: &str, code: Option<Box<Code>>) -> Native {
+        Native { name: name.into(), lambda_list: lambda_list.to_owned(), parameters: OnceLock::new(), code }
+    }
+
+    fn parameters(&self) -> &Parameters {
+        self.parameters.get_or_init(|| Parameters::parse(&self.lambda_list))
+    }
+
     /// Checks the arguments and runs the code.
     ///
     /// A plain value is a plain result; an [`Outcome`] holds what the wrapper has to signal or to return besides.
     pub fn invoke(&self, context: &Context, given: &[Value]) -> Value {
-        let result = self.parameters.check(&self.name, given).and_then(|arguments| self.run(context, arguments));
+        let result = self.parameters().check(&self.name, given).and_then(|arguments| self.run(context, arguments));
         let several = context.take_several();
         match result {
             Ok(value) if several.is_none() && !context.has_queued() => value,
@@ -75,7 +85,7 @@ impl Native {
 
     fn run(&self, context: &Context, arguments: Arguments) -> Result<Value, Condition> {
         let Some(code) = &self.code else { return Ok(nil()) };
-        let call = Call { context, name: &self.name, parameters: &self.parameters, arguments };
+        let call = Call { context, name: &self.name, parameters: self.parameters(), arguments };
         caught(|| code(&call))
             .unwrap_or_else(|reason| Err(Condition::new(Identifier::ProgramError, format!("internal error in {}: {reason}", self.name))))
     }

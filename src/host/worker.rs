@@ -49,10 +49,7 @@ const SOURCE: &str = "parallel-map";
 
 impl Host {
     /// A host that works for the one with this context: a limit of its time holds for both, and both keep the same secrets.
-    ///
-    /// # Errors
-    /// As [`Host::new`].
-    pub fn worker(options: Options, of: &Context) -> Result<Host, Condition> {
+    pub fn worker(options: Options, of: &Context) -> Host {
         Host::in_context(Context::new(options.arguments, options.policy, options.output, options.warnings).work_for(of))
     }
 

@@ -95,30 +95,21 @@ fn start_line(text: &mut String) {
 
 impl Session {
     /// A session whose prompt begins at 1, and whose replies hold what was printed.
-    ///
-    /// # Errors
-    /// What keeps a host from starting.
-    pub fn new(arguments: Vec<String>) -> Result<Session, Condition> {
+    pub fn new(arguments: Vec<String>) -> Session {
         Session::with_policy(arguments, Policy::trusted())
     }
 
     /// The same, for programs that may reach what the policy says.
-    ///
-    /// # Errors
-    /// What keeps a host from starting.
-    pub fn with_policy(arguments: Vec<String>, policy: Policy) -> Result<Session, Condition> {
+    pub fn with_policy(arguments: Vec<String>, policy: Policy) -> Session {
         Session::printing(arguments, Printed::Collected(String::new()), policy)
     }
 
     /// A session that prints as its forms run.
-    ///
-    /// # Errors
-    /// What keeps a host from starting.
-    pub fn streaming(arguments: Vec<String>, write: Output) -> Result<Session, Condition> {
+    pub fn streaming(arguments: Vec<String>, write: Output) -> Session {
         Session::printing(arguments, Printed::Stream(write), Policy::trusted())
     }
 
-    fn printing(arguments: Vec<String>, printed: Printed, policy: Policy) -> Result<Session, Condition> {
+    fn printing(arguments: Vec<String>, printed: Printed, policy: Policy) -> Session {
         let printed = Arc::new(Mutex::new(printed));
         let (output, warned) = (printed.clone(), printed.clone());
         let write = |to: &Mutex<Printed>, text: &str| to.lock().unwrap_or_else(PoisonError::into_inner).write(text);
@@ -128,9 +119,9 @@ impl Session {
             // A warning that cannot be shown stops nothing; the next output says what is wrong.
             warnings: Box::new(move |condition| drop(write(&warned, &warning_text(condition)))),
             policy,
-        })?;
+        });
         let definitions = BTreeMap::new();
-        Ok(Session { host, printed, number: 1, terminal: None, plain: false, last: None, failed: None, definitions })
+        Session { host, printed, number: 1, terminal: None, plain: false, last: None, failed: None, definitions }
     }
 
     /// The host.

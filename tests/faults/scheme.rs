@@ -21,7 +21,7 @@ struct Scripts {
 
 impl Scripts {
     fn new() -> Scripts {
-        let mut session = Session::new(Vec::new()).unwrap();
+        let mut session = Session::new(Vec::new());
         attach(
             session.host(),
             &Setup { connector: Connector::default(), router: None, limits: postoffice::proto::Limits::default(), ask_secret: None },
@@ -194,7 +194,7 @@ fn a_script_that_tries_again_succeeds_the_second_time() {
         faults: vec!["imap#1:server:cut@20".parse().unwrap(), "imap#2:server:byte-at-a-time".parse().unwrap()],
         ..postoffice::sandbox::Options::default()
     });
-    let mut session = Session::new(Vec::new()).unwrap();
+    let mut session = Session::new(Vec::new());
     attach(session.host(), &setup.unwrap());
     let enter = r#"(make-imap-connection "h" :user "myacct" :password "mypasswd")"#;
     let reply = session.evaluate(&format!(

@@ -10,7 +10,7 @@ use std::sync::Arc;
 fn session() -> (Session, Arc<Sandbox>) {
     let setup = Setup::sandboxed(Options { accept_any: true, ..Options::default() }).unwrap();
     let sandbox = setup.router.as_ref().unwrap().sandbox().clone();
-    let mut session = Session::new(Vec::new()).unwrap();
+    let mut session = Session::new(Vec::new());
     attach(session.host(), &setup);
     for form in [
         r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#,

@@ -95,7 +95,7 @@ fn session_with_letters(count: usize) -> (Session, Arc<Sandbox>) {
         let flags: &[&str] = if number.is_multiple_of(3) { &["\\Seen"] } else { &[] };
         sandbox.store().deliver_with("myacct", "INBOX", letter.as_bytes(), flags, Some(day)).unwrap();
     }
-    let mut session = Session::new(Vec::new()).unwrap();
+    let mut session = Session::new(Vec::new());
     attach(session.host(), &setup);
     for form in [r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#, r#"(select-mailbox mb "inbox")"#] {
         assert!(session.evaluate(form).result.is_ok());
@@ -142,7 +142,7 @@ fn every_server_gives_the_same_report() {
             client.append("INBOX", &[Flag::new(flag).unwrap()], Some(date), letter.as_bytes()).unwrap();
         }
         client.close();
-        let mut session = Session::new(Vec::new()).unwrap();
+        let mut session = Session::new(Vec::new());
         attach(session.host(), &Setup { connector: Connector::default(), router: None, limits: Default::default(), ask_secret: None });
         let connect =
             format!("(make-imap-connection \"127.0.0.1\" :user {:?} :password {:?} :port {})", server.user, server.password, server.port);
@@ -192,7 +192,7 @@ fn report_on(answer: &'static str) -> Value {
     });
     let mut connector = Connector::default();
     connector.redirects.push(format!("h={}", script.address).parse().unwrap());
-    let mut session = Session::new(Vec::new()).unwrap();
+    let mut session = Session::new(Vec::new());
     attach(session.host(), &Setup { connector, router: None, limits: Default::default(), ask_secret: None });
     for form in [r#"(setq mb (make-imap-connection "h" :user "u" :password "p" :tls :none))"#, r#"(select-mailbox mb "inbox")"#] {
         let reply = session.evaluate(form);

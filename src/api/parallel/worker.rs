@@ -37,7 +37,7 @@ impl<'a> Worker<'a> {
             warnings: Box::new(move |condition| lock(&warned).push(Told::Warning(condition.clone()))),
             policy: job.parent.policy().clone(),
         };
-        let mut host = Host::worker(options, job.parent)?;
+        let mut host = Host::worker(options, job.parent);
         let state = give_functions(&mut host, job.state);
         let item = Arc::new(Mutex::new(None));
         let (next, stopped) = (item.clone(), job.stopped.clone());

@@ -53,7 +53,6 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%tag", |_| Ok(shared_object(Arc::new(Tag::default()), "#<block>"))),
     ("%left!", left),
     ("%left?", is_left),
-    ("%raise-token", |arguments| Err(messages::token_error(integer_of("raise", &arguments[0])?))),
     ("%token", |arguments| Ok(with_error(&arguments[0], messages::token).flatten().map_or_else(nil, value::integer))),
     ("%trail", |arguments| Ok(with_error(&arguments[0], trail).map_or_else(nil, |trail| shared_object(Arc::new(trail), "#<trail>")))),
     ("%convert", |arguments| Ok(with_error(&arguments[0], messages::condition_of).map_or_else(|| arguments[0].clone(), condition_object))),

@@ -2,6 +2,7 @@
 
 mod control;
 mod files;
+mod flights;
 mod format;
 mod guards;
 mod lists;
@@ -14,6 +15,7 @@ mod time;
 mod types;
 
 pub(super) use control::trail;
+pub(super) use flights::{flight, without};
 pub(super) use tables::{Content, table_like};
 pub use tables::{hash_table, hash_table_entries};
 
@@ -57,6 +59,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
     let tables = [
         control::TABLE,
         files::TABLE,
+        flights::TABLE,
         format::TABLE,
         guards::TABLE,
         lists::TABLE,

@@ -22,7 +22,7 @@ mod syntax_rules;
 mod template;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::datum::Datum;
 use super::node::{Kind, Node, Span, Symbol};
@@ -77,8 +77,31 @@ pub struct ExpandError {
 pub enum Macro {
     /// By `syntax-rules`.
     Rules(SyntaxRules),
+    /// By `syntax-rules` of the system's, whose text is read when the macro is used first.
+    Unread(Unread),
     /// By `defmacro`: the emitted global that holds its procedure.
     Procedure(String),
+}
+
+/// The text of a system macro.
+pub struct Unread {
+    text: &'static str,
+    rules: OnceLock<Result<SyntaxRules, String>>,
+}
+
+impl Unread {
+    fn rules(&self) -> Result<&SyntaxRules, &String> {
+        let read = || {
+            let forms = super::reader::read(self.text).map_err(|error| error.message)?;
+            let form = forms.first().ok_or("no form")?;
+            let rules = match form.as_list() {
+                Some([head, _, rules]) if head.is_named("define-syntax") => rules,
+                _ => form,
+            };
+            SyntaxRules::parse(rules, &Scope::default(), true)
+        };
+        self.rules.get_or_init(read).as_ref()
+    }
 }
 
 type Expanded = Result<(), ExpandError>;
@@ -242,6 +265,11 @@ impl Expander {
         true
     }
 
+    /// Makes `name` a system macro by this text of a `(syntax-rules …)`, or of its definition.
+    pub fn define_system_rules(&mut self, name: &str, text: &'static str) {
+        self.system_macros.insert(name.into(), Arc::new(Macro::Unread(Unread { text, rules: OnceLock::new() })));
+    }
+
     /// Makes `name` a system macro whose procedure is the emitted `global`.
     pub fn define_procedure_macro(&mut self, name: &str, global: &str) {
         self.system_macros.insert(name.into(), Arc::new(Macro::Procedure(global.to_owned())));
@@ -356,8 +384,13 @@ impl Pass<'_> {
 
     fn expand_macro(&mut self, found: &Macro, node: &Node) -> Result<Node, ExpandError> {
         let name = node.as_list().and_then(|list| list.first()).and_then(Node::as_symbol).map_or("macro", |symbol| &symbol.name).to_owned();
-        match found {
-            Macro::Rules(rules) => {
+        let rules = match found {
+            Macro::Rules(rules) => Ok(rules),
+            Macro::Unread(unread) => unread.rules().map_err(|message| message.clone()),
+            Macro::Procedure(global) => return self.expand_by_procedure(global, &name, node),
+        };
+        match rules {
+            Ok(rules) => {
                 let marks = &mut self.memory.marks;
                 let expansion = rules.expand(node, &mut |outer| {
                     marks.push(Mark { scope: rules.scope.clone(), outer, system: rules.system });
@@ -371,17 +404,19 @@ impl Pass<'_> {
                     }
                 }
             }
-            Macro::Procedure(global) => {
-                let arguments: Vec<Datum> = node.as_list().unwrap_or_default()[1..].iter().map(Node::datum).collect();
-                let places = SubformPlaces::of(node);
-                match self.hooks.call_macro(global, &arguments) {
-                    Ok(expansion) => Ok(places.place(&expansion, node.span)),
-                    Err(message) => match self.expected(&name) {
-                        Some(expected) => self.error(node.span, format!("{name}: malformed: {expected} ({message})")),
-                        None => self.error(node.span, message),
-                    },
-                }
-            }
+            Err(message) => self.error(node.span, format!("{name}: {message}")),
+        }
+    }
+
+    fn expand_by_procedure(&mut self, global: &str, name: &str, node: &Node) -> Result<Node, ExpandError> {
+        let arguments: Vec<Datum> = node.as_list().unwrap_or_default()[1..].iter().map(Node::datum).collect();
+        let places = SubformPlaces::of(node);
+        match self.hooks.call_macro(global, &arguments) {
+            Ok(expansion) => Ok(places.place(&expansion, node.span)),
+            Err(message) => match self.expected(name) {
+                Some(expected) => self.error(node.span, format!("{name}: malformed: {expected} ({message})")),
+                None => self.error(node.span, message),
+            },
         }
     }
 

@@ -1,0 +1,50 @@
+//! What is under way when the stack unwinds. The interpreter's errors carry only text, so an error is raised with a number, and what it is about, a flight,
+//! stands in the prelude's list `%flights` as `(number kind payload trail)`: kind is throw, condition or exit.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::{Code, fail, integer_of};
+use crate::host::messages;
+use crate::host::value::{self, Value, as_integer, cons, elements, list, nil, symbol};
+
+/// Flights that an error in a clean-up form replaced are never taken. Of more than this many, the newest stay.
+const MOST: usize = 1_000;
+const STAY: usize = 100;
+
+static LAST: AtomicI64 = AtomicI64::new(0);
+
+pub(super) const TABLE: &[(&str, Code)] = &[
+    ("%with-flight", |arguments| {
+        let number = value::integer(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+        let mut others = arguments[1].clone();
+        if let Value::ListV(many) = &others
+            && many.len() > MOST
+        {
+            others = value::list_of(many.iter().take(STAY).cloned());
+        }
+        Ok(cons(cons(number, arguments[0].clone()), others))
+    }),
+    ("%raise-newest", |arguments| {
+        let newest = value::as_list(&arguments[0]).and_then(|mut flights| flights.next());
+        Err(newest.and_then(|flight| number_of(&flight)).map_or_else(|| fail(UNKNOWN), messages::token_error))
+    }),
+    ("%flight", |arguments| Ok(list(flight(integer_of("error", &arguments[0])?, &arguments[1])))),
+    ("%without-flight", |arguments| Ok(without(integer_of("error", &arguments[0])?, &arguments[1]))),
+];
+
+const UNKNOWN: &str = "an error without a cause";
+
+fn number_of(flight: &Value) -> Option<i64> {
+    as_integer(&value::as_list(flight)?.next()?)
+}
+
+/// The kind, the payload and the trail of the flight with this number.
+pub(crate) fn flight(number: i64, flights: &Value) -> Vec<Value> {
+    let found = value::as_list(flights).into_iter().flatten().find(|flight| number_of(flight) == Some(number));
+    let found = found.and_then(|flight| elements(&flight)).map(|flight| flight[1..].to_vec());
+    found.unwrap_or_else(|| vec![symbol("condition"), value::string(UNKNOWN), nil()])
+}
+
+pub(crate) fn without(number: i64, flights: &Value) -> Value {
+    value::list_of(value::as_list(flights).into_iter().flatten().filter(|flight| number_of(flight) != Some(number)))
+}

@@ -1,0 +1,53 @@
+//! The prelude's text, taken apart into its definitions without reading them: a script needs few, and those are read when it mentions them.
+
+const TEXT: &str = include_str!("prelude.scm");
+
+/// A form of the prelude. Each begins at the start of a line.
+pub(super) struct Definition {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// The form.
+    pub text: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Of a function or a variable.
+    Value,
+    /// Of a macro.
+    Syntax,
+}
+
+pub(super) fn definitions() -> Vec<Definition> {
+    let mut starts: Vec<usize> = TEXT.match_indices("\n(define").map(|(line_end, _)| line_end + 1).collect();
+    starts.push(TEXT.len());
+    starts.windows(2).filter_map(|bounds| definition(&TEXT[bounds[0]..bounds[1]])).collect()
+}
+
+fn definition(text: &'static str) -> Option<Definition> {
+    let (head, rest) = text.split_once(' ')?;
+    let name = rest.trim_start_matches('(').split([' ', ')', '\n']).next()?;
+    Some(Definition { name, kind: if head == "(define-syntax" { Kind::Syntax } else { Kind::Value }, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lisp::expander::announced;
+    use crate::lisp::{Node, reader};
+
+    #[test]
+    fn every_form_of_the_prelude_is_found_under_its_name() {
+        let forms = reader::read(TEXT).unwrap();
+        let found = definitions();
+        assert_eq!(found.len(), forms.len());
+        for (definition, form) in found.iter().zip(&forms) {
+            let alone = reader::read(definition.text).unwrap();
+            assert_eq!(alone.iter().map(Node::datum).collect::<Vec<_>>(), [form.datum()], "{}", definition.name);
+            let mut announced_name = None;
+            announced(form, &mut |name| announced_name = Some(name.to_string()));
+            let is_value = definition.kind == Kind::Value;
+            assert_eq!(announced_name, is_value.then(|| definition.name.to_owned()), "{}", definition.text);
+        }
+    }
+}
