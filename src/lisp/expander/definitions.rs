@@ -83,9 +83,15 @@ impl Pass<'_> {
         Ok(emitted)
     }
 
-    /// `(begin (set! u/name value) 'name)`.
+    /// `(begin (set! u/name value) 'name)`; nobody wants the name of what the system defines.
     fn define_global(&mut self, name: &Node, output: &mut Output, value: impl FnOnce(&mut Self, &mut Output) -> Expanded) -> Expanded {
         let emitted = self.defined_global(name)?;
+        if self.system {
+            output.push(&format!("(set! {emitted} "));
+            value(self, output)?;
+            output.push(")");
+            return Ok(());
+        }
         output.push(&format!("(begin (set! {emitted} "));
         value(self, output)?;
         output.push(") ");
@@ -226,6 +232,12 @@ pub(super) fn define_values(pass: &mut Pass<'_>, node: &Node, scope: &Scope, out
 }
 
 /// `(set! name value)`, `(setq name value …)`: the value is the last one given.
+/// `(set! name value)` where nobody wants its value.
+pub(super) fn set_only(pass: &mut Pass<'_>, target: &Node, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    let value = &pass.parts(node, 2, 2, " name value")?[1];
+    pass.assign_only(target, scope, output, |pass, output| named_value(pass, target, value, scope, output)).map(drop)
+}
+
 pub(super) fn set(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
     let parts = pass.parts(node, 0, usize::MAX, " name value")?;
     if parts.len() % 2 != 0 {
@@ -261,6 +273,20 @@ impl Pass<'_> {
         output: &mut Output,
         value: impl FnOnce(&mut Self, &mut Output) -> Expanded,
     ) -> Expanded {
+        output.push("(begin ");
+        let emitted = self.assign_only(target, scope, output, value)?;
+        output.push(&format!(" {emitted})"));
+        Ok(())
+    }
+
+    /// Emits an assignment without a value; what is assigned to.
+    fn assign_only(
+        &mut self,
+        target: &Node,
+        scope: &Scope,
+        output: &mut Output,
+        value: impl FnOnce(&mut Self, &mut Output) -> Expanded,
+    ) -> Result<String, ExpandError> {
         let Some(symbol) = target.as_symbol() else { return self.error(target.span, "setq: expected the name of a variable") };
         let emitted = match self.resolve(symbol, scope) {
             Meaning::Bound(Binding::Variable(number)) => {
@@ -271,13 +297,13 @@ impl Pass<'_> {
             Meaning::Global { name, system: true } => system_global(&name),
             Meaning::Global { .. } => self.defined_global(target)?,
         };
-        output.push(&format!("(begin (set! {emitted} "));
+        output.push(&format!("(set! {emitted} "));
         value(self, output)?;
-        output.push(&format!(") {emitted})"));
+        output.push(")");
         if scope.is_top() && self.depth <= 1 {
-            self.memory.defined.insert(emitted);
+            self.memory.defined.insert(emitted.clone());
         }
-        Ok(())
+        Ok(emitted)
     }
 
     fn rules(&mut self, node: &Node, scope: &Scope) -> Result<Arc<Macro>, ExpandError> {

@@ -93,14 +93,27 @@ impl Pass<'_> {
             [only] => self.form(only, scope, output)?,
             _ => {
                 output.push("(begin");
-                for form in forms {
+                for (index, form) in forms.iter().enumerate() {
                     output.push(" ");
-                    self.form(form, scope, output)?;
+                    if index + 1 < forms.len() { self.effect(form, scope, output)? } else { self.form(form, scope, output)? }
                 }
                 output.push(")");
             }
         }
         Ok(())
+    }
+
+    /// Emits a form whose value nobody wants: an assignment need not give one.
+    fn effect(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+        match node.as_list() {
+            Some([head, target, _]) if self.is_language(head, "setq", scope) || self.is_language(head, "set!", scope) => {
+                let start = output.text.len();
+                self.deeper(node.span, |pass| definitions::set_only(pass, target, node, scope, output))?;
+                output.mark(start, node.span);
+                Ok(())
+            }
+            _ => self.form(node, scope, output),
+        }
     }
 
     /// Emits a form where only its truth matters, as a value the core's `if` decides on: the empty list is false.
@@ -111,6 +124,9 @@ impl Pass<'_> {
                 self.test(&rest[0], scope, output)?;
                 output.push(")");
                 return Ok(());
+            }
+            if self.system && head.as_symbol().is_some_and(|symbol| names::OWN_PREDICATES.contains(&&*symbol.name)) {
+                return self.form(node, scope, output);
             }
             let inline = head.as_symbol().is_some_and(|symbol| names::PREDICATES.contains(&&*symbol.name));
             if inline {

@@ -6,6 +6,9 @@ pub const INLINE: &[&str] = &["+", "-", "*", "=", "<", ">", "<=", ">=", "cons", 
 /// Functions that always answer `#t` or `#f`: a test need not look for the empty list.
 pub const PREDICATES: &[&str] = &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?", "%one-of?"];
 
+/// Those of them that are the system's own natives.
+pub const OWN_PREDICATES: &[&str] = &["%outcome?", "%matches?", "%interrupted?", "%left?", "%condition-error?", "%nil?", "%bound?"];
+
 /// Functions of the prelude that end in a call of what they are given: loops are written with them.
 pub const TAIL: &[&str] = &["apply", "funcall", "call-with-values"];
 
