@@ -60,7 +60,7 @@ impl Target {
     }
 }
 
-/// Writes to a file in a thread of its own, so that the connection is read while the disk works.
+/// Writes to a file in a thread of its own, and sees to it in another one that the disk works meanwhile: the connection is read all the time.
 pub(super) struct InBackground<'scope> {
     block: Vec<u8>,
     blocks: Option<SyncSender<Vec<u8>>>,
@@ -73,19 +73,26 @@ const WAITING: usize = 4;
 const TO_DISK: usize = 8 << 20;
 
 impl<'scope> InBackground<'scope> {
-    pub fn new<'env>(scope: &'scope Scope<'scope, 'env>, mut file: &'env File) -> io::Result<Self> {
+    pub fn new<'env>(scope: &'scope Scope<'scope, 'env>, file: &'env File) -> io::Result<Self> {
         let (blocks, waiting) = mpsc::sync_channel::<Vec<u8>>(WAITING);
+        let mut file_writer = file;
         let writer = thread::Builder::new().spawn_scoped(scope, move || {
-            let mut written = 0;
-            for block in waiting {
-                file.write_all(&block)?;
-                written += block.len();
-                if written >= TO_DISK {
-                    written = 0;
-                    file.sync_data()?;
-                }
-            }
-            Ok(())
+            thread::scope(|scope| {
+                let (enough, noticed) = mpsc::sync_channel(1);
+                let to_disk = move || noticed.iter().try_for_each(|()| file.sync_data());
+                let syncer = thread::Builder::new().spawn_scoped(scope, to_disk)?;
+                let mut written = 0;
+                let result = waiting.iter().try_for_each(|block| {
+                    file_writer.write_all(&block)?;
+                    written += block.len();
+                    if written >= TO_DISK && enough.try_send(()).is_ok() {
+                        written = 0;
+                    }
+                    Ok(())
+                });
+                drop(enough);
+                result.and(joined(syncer))
+            })
         })?;
         Ok(InBackground { block: Vec::new(), blocks: Some(blocks), writer: Some(writer) })
     }
@@ -106,8 +113,12 @@ impl<'scope> InBackground<'scope> {
     }
 
     fn outcome(&mut self) -> io::Result<()> {
-        self.writer.take().map_or(Ok(()), |writer| writer.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
+        self.writer.take().map_or(Ok(()), joined)
     }
+}
+
+fn joined(thread: ScopedJoinHandle<'_, io::Result<()>>) -> io::Result<()> {
+    thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
 }
 
 impl Write for InBackground<'_> {

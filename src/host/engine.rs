@@ -7,8 +7,9 @@ use std::sync::{Arc, LazyLock, Mutex, Once};
 
 use steel::parser::span::Span as SteelSpan;
 use steel::rerrs::ErrorKind;
+use steel::steel_vm::builtin::BuiltInModule;
 use steel::steel_vm::engine::Engine as Steel;
-use steel::steel_vm::primitives::{STEEL_META_MODULE, register_builtin_modules};
+use steel::steel_vm::primitives::{self, STEEL_META_MODULE, STEEL_PORT_MODULE};
 use steel::{SteelErr, SteelVal};
 
 use super::context::lock;
@@ -22,18 +23,18 @@ use crate::condition::Condition;
 use crate::lisp::expander::{self, Hooks, names, system_global};
 use crate::lisp::{Datum, Span, printer};
 
-/// The modules whose functions are reachable, under the interpreter's own names, for what the expander emits.
-const MODULES: &[&str] = &[
-    "steel/hash",
-    "steel/lists",
-    "steel/strings",
-    "steel/symbols",
-    "steel/vectors",
-    "steel/numbers",
-    "steel/equality",
-    "steel/ord",
-    "steel/bytevectors",
-    "steel/identity",
+/// The modules whose functions are reachable, under the interpreter's own names, for what the expander emits. No other module is in the engine.
+const MODULES: &[fn() -> BuiltInModule] = &[
+    || primitives::STEEL_MAP_MODULE.clone(),
+    || primitives::STEEL_LIST_MODULE.clone(),
+    || primitives::STEEL_STRING_MODULE.clone(),
+    || primitives::STEEL_SYMBOL_MODULE.clone(),
+    || primitives::STEEL_VECTOR_MODULE.clone(),
+    || primitives::STEEL_NUMBER_MODULE.clone(),
+    || primitives::STEEL_EQUALITY_MODULE.clone(),
+    || primitives::STEEL_ORD_MODULE.clone(),
+    || primitives::STEEL_BYTEVECTOR_MODULE.clone(),
+    || primitives::STEEL_IDENTITY_MODULE.clone(),
 ];
 
 /// Functions of the library behind the prelude's own of the same names.
@@ -183,12 +184,10 @@ impl Engine {
     pub fn new() -> Engine {
         settle_home();
         let mut steel = Steel::new_raw_no_kernel();
-        register_builtin_modules(&mut steel, false);
-        for module_name in MODULES {
-            let Some(module) = steel.builtin_modules().get(module_name) else { continue };
+        for module in MODULES.iter().map(|module| module()) {
+            steel.register_module(module.clone());
             for name in module.names() {
-                let value = module.get(name.clone());
-                steel.register_value(&names::primitive(&name), value);
+                steel.register_value(&names::primitive(&name), module.get(name));
             }
         }
         // The prelude's words of these names look at their arguments first.
@@ -198,11 +197,8 @@ impl Engine {
                 steel.register_value(&system_global(&format!("%plain-{name}")), function);
             }
         }
-        if let Some(meta) = steel.builtin_modules().get("steel/meta") {
-            let name = "call-with-exception-handler";
-            let value = meta.get(name.to_owned());
-            steel.register_value(&names::primitive(name), value);
-        }
+        let name = "call-with-exception-handler";
+        steel.register_value(&names::primitive(name), STEEL_META_MODULE.get(name.to_owned()));
         for (module, name) in [
             ("steel/strings", "string->number"),
             ("steel/lists", "cons"),
@@ -210,7 +206,8 @@ impl Engine {
             ("steel/ports", "open-input-bytevector"),
             ("steel/ports", "#%read-bytes!"),
         ] {
-            if let Some(found) = steel.builtin_modules().get(module) {
+            let found = if module == "steel/ports" { Some(STEEL_PORT_MODULE.clone()) } else { steel.builtin_modules().get(module) };
+            if let Some(found) = found {
                 let function = found.get(name.to_owned());
                 PRIMITIVES.with_borrow_mut(|primitives| primitives.insert((module, name), function));
             }
@@ -233,8 +230,7 @@ impl Engine {
     /// The interpreter's functions that scripts may call: name and value.
     pub fn library(&self) -> Vec<(String, Value)> {
         let mut library = Vec::new();
-        for module_name in MODULES {
-            let Some(module) = self.steel.builtin_modules().get(module_name) else { continue };
+        for module in MODULES.iter().map(|module| module()) {
             library.extend(module.names().into_iter().filter(|name| !name.contains(['%', '#'])).map(|name| {
                 let value = module.get(name.clone());
                 (name, value)

@@ -52,6 +52,28 @@ pub struct Socket {
     received: u64,
     /// Whether a read returns at once when nothing is there.
     at_once: bool,
+    /// What was read beyond what TLS asked for: it asks for a record's five bytes of header, then for its body.
+    beyond: Beyond,
+}
+
+/// Bytes that wait for TLS.
+#[derive(Default)]
+struct Beyond {
+    /// Empty until there is TLS.
+    bytes: Vec<u8>,
+    waiting: std::ops::Range<usize>,
+}
+
+impl Beyond {
+    const SIZE: usize = 64 << 10;
+
+    fn take(&mut self, buffer: &mut [u8]) -> usize {
+        let waiting = &self.bytes[self.waiting.clone()];
+        let count = waiting.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&waiting[..count]);
+        self.waiting.start += count;
+        count
+    }
 }
 
 impl Socket {
@@ -61,7 +83,17 @@ impl Socket {
         let slice = Some(pace.idle.min(SLICE).max(Duration::from_millis(1)));
         tcp.set_read_timeout(slice)?;
         tcp.set_write_timeout(slice)?;
-        Ok(Socket { tcp, pace, interrupt, meter, started: Instant::now(), allowed: pace.opening(), received: 0, at_once: false })
+        Ok(Socket {
+            tcp,
+            pace,
+            interrupt,
+            meter,
+            started: Instant::now(),
+            allowed: pace.opening(),
+            received: 0,
+            at_once: false,
+            beyond: Beyond::default(),
+        })
     }
 
     /// Begins something that may take this long.
@@ -72,6 +104,19 @@ impl Socket {
     /// Begins a TLS handshake.
     pub(super) fn begin_handshake(&mut self) {
         self.begin(self.pace.opening());
+        self.beyond.bytes = vec![0; Beyond::SIZE];
+    }
+
+    fn read_from_wire(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at_once {
+            self.tcp.set_nonblocking(true)?;
+            let count = self.tcp.read(buffer);
+            self.tcp.set_nonblocking(false)?;
+            return count;
+        }
+        let count = self.patiently(|tcp| tcp.read(buffer))?;
+        self.meter(count);
+        Ok(count)
     }
 
     fn wait_is_over(&self, since: Instant) -> Option<io::Error> {
@@ -109,15 +154,16 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at_once {
-            self.tcp.set_nonblocking(true)?;
-            let count = self.tcp.read(buffer);
-            self.tcp.set_nonblocking(false)?;
-            return count;
+        if self.beyond.waiting.is_empty() && !buffer.is_empty() {
+            if self.beyond.bytes.is_empty() {
+                return self.read_from_wire(buffer);
+            }
+            let mut bytes = std::mem::take(&mut self.beyond.bytes);
+            let count = self.read_from_wire(&mut bytes);
+            self.beyond.bytes = bytes;
+            self.beyond.waiting = 0..count?;
         }
-        let count = self.patiently(|tcp| tcp.read(buffer))?;
-        self.meter(count);
-        Ok(count)
+        Ok(self.beyond.take(buffer))
     }
 }
 
@@ -253,5 +299,35 @@ impl Write for Stream {
             Stream::Tls(tls) => tls.flush(),
             Stream::Closed => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn what_tls_reads_in_small_steps_comes_whole_and_in_order() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut server = listener.accept().unwrap().0;
+        let sent: Vec<u8> = (0..200_000u32).map(|at| (at % 251) as u8).collect();
+        let mut socket = Socket::new(tcp, Pace::from_timeout(Duration::from_secs(30)), None, None).unwrap();
+        socket.begin_handshake();
+        let to_send = sent.clone();
+        let writer = std::thread::spawn(move || server.write_all(&to_send).unwrap());
+        let mut got = Vec::new();
+        for size in [5, 4_000, 1, 16_384, 0].into_iter().cycle() {
+            let mut piece = vec![0; size];
+            let count = socket.read(&mut piece).unwrap();
+            got.extend_from_slice(&piece[..count]);
+            if got.len() >= sent.len() || count == 0 && size > 0 {
+                break;
+            }
+        }
+        writer.join().unwrap();
+        assert!(got == sent);
+        assert_eq!(socket.read(&mut [0; 5]).unwrap(), 0, "the end is the end");
     }
 }

@@ -101,8 +101,9 @@ impl Frame {
         if self.start == self.filled {
             self.shift_to_front();
         }
-        // A large literal gets its room step by step, never by the server's number alone.
-        let wanted = usize::try_from(self.remaining).unwrap_or(usize::MAX).clamp(READ_SIZE, 1 << 20);
+        // A large literal gets its room step by step, never by the server's number alone. Pieces of a streamed one leave at once.
+        let most = if self.streaming { READ_SIZE } else { 1 << 20 };
+        let wanted = usize::try_from(self.remaining).unwrap_or(usize::MAX).clamp(READ_SIZE, most);
         if self.buffer.len() - self.filled < READ_SIZE {
             self.shift_to_front();
             if self.buffer.len() - self.filled < READ_SIZE {
