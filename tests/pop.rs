@@ -34,7 +34,7 @@ fn letters_come_back_byte_for_byte() {
         assert!(expected.starts_with(&top) && top.ends_with("hello\r\n"), "{top:?}");
         let mut all = Vec::new();
         client
-            .letters(&[3, 1, 2], None, &mut |number, letter| {
+            .letters(&[3, 1, 2], &[], None, &mut |number, letter| {
                 all.push((number, letter.len()));
                 Ok(())
             })
@@ -43,6 +43,59 @@ fn letters_come_back_byte_for_byte() {
         assert_eq!(client.sizes().unwrap().len(), 3);
         client.close().unwrap();
     });
+}
+
+#[test]
+fn letters_that_are_expected_come_in_any_order_and_between_other_commands() {
+    on_every_server(|server| {
+        filled(server);
+        let mut client = connect(server);
+        let [first, second] = [1, 2].map(|number| client.letter(number, None).unwrap());
+        client.expect([1, 2, 3], None).unwrap();
+        assert!(client.letter(2, None).unwrap() == second);
+        assert!(client.unique_id(3).is_ok());
+        assert!(client.letter(1, None).unwrap() == first);
+        client.forget_letters();
+        client.set_window(1);
+        client.expect([3, 2, 1], None).unwrap();
+        assert!(client.letter(1, None).unwrap() == first, "before its turn");
+        client.delete(&[1]).unwrap();
+        client.expect([1], None).unwrap();
+        assert!(matches!(client.letter(1, None), Err(Error::Refused { .. })));
+        assert!(client.letter(2, None).unwrap() == second);
+        let mut all = Vec::new();
+        let mut note = |number, letter: Vec<u8>| {
+            all.push((number, letter));
+            Ok(())
+        };
+        client.letters(&[2], &[3], None, &mut note).unwrap();
+        client.letters(&[3], &[], None, &mut note).unwrap();
+        assert!(all == [(2, second), (3, first)]);
+        client.reset().unwrap();
+        client.close().unwrap();
+    });
+}
+
+#[test]
+fn letters_that_are_expected_are_asked_for_at_once() {
+    let script = Script::run(|peer| {
+        peer.say("+OK hello\r\n");
+        for answer in ["+OK\r\nPIPELINING\r\nUSER\r\n.\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\nPIPELINING\r\n.\r\n", "+OK 3 30\r\n"] {
+            peer.answer(answer);
+        }
+        // No answer before the last question.
+        let asked = [peer.hear(), peer.hear(), peer.hear()];
+        asked.iter().for_each(|command| peer.say(&format!("+OK\r\n{command}\r\n.\r\n")));
+        peer.answer("+OK\r\n");
+    });
+    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
+    let options = ConnectOptions { port: Some(script.address.port()), tls: Some(TlsMode::None), ..ConnectOptions::default() };
+    let mut client = PopClient::connect(&Connector::default(), "127.0.0.1", &credentials, &options).unwrap();
+    client.expect([3, 1, 2], None).unwrap();
+    let letters = [1, 2, 3].map(|number| String::from_utf8(client.letter(number, None).unwrap()).unwrap());
+    assert_eq!(letters, ["RETR 1\r\n", "RETR 2\r\n", "RETR 3\r\n"]);
+    client.close().unwrap();
+    assert_eq!(script.heard()[5..], ["RETR 3", "RETR 1", "RETR 2", "QUIT"]);
 }
 
 #[test]

@@ -520,7 +520,7 @@ const MANY: &[Function] = &[
         name: "pipelined-map",
         lambda_list: "(issue receive items &key window)",
         doc: "Calls issue with each item, whose call is sent without waiting for its answer; then receive with the item and the result, in the order of the items. Returns the list of what receive returned. Over a slow line many calls take one round trip.
-issue: a function of one argument that makes one call of fetch-parts, fetch-letter, alter-flags, search-mailbox, copy-to-mailbox or mailbox-status and returns its result as it is; it cannot look at it.
+issue: a function of one argument that makes one call of fetch-parts, fetch-letter, alter-flags, search-mailbox, copy-to-mailbox or mailbox-status and returns its result as it is; it cannot look at it. On a POP mailbox the call is of fetch-letter.
 receive: a function of two arguments. items: a list. :window  an integer from 1 to 1000, 256: how many calls are in flight.
 Errors: those of a call when its result is received, of issue and of receive; what is in flight then is dropped. :syntax-error when issue makes two calls or looks at its result.",
         run: Run::Scheme(
@@ -554,7 +554,8 @@ Errors: those of a call when its result is received, of issue and of receive; wh
         name: "with-read-ahead",
         lambda_list: "((mb messages parts . options) . body)",
         doc: "Runs the body, which is going to fetch these parts of these messages, one message at a time and in any order: fetch-letter and fetch-parts for them are answered from commands that were sent ahead, so that a plain loop does not wait a round trip for each.
-mb: a mailbox object. messages parts  as for fetch-parts; for fetch-letter \"body[]\". :uid  t takes messages as unique ids, as the calls then do. :window  an integer from 1 to 1000, 256: how many commands are in flight.
+mb: a mailbox object of either kind. messages parts  as for fetch-parts; for fetch-letter \"body[]\", for top-lines with 0 lines on a POP mailbox \"body[header]\". :uid  t takes messages as unique ids, as the calls then do.
+:window  an integer from 1 to 1000, 256: how many commands are in flight; on a POP mailbox at most 250, and about 4 megabytes.
 :\\\\seen is set only for letters that the body has fetched without peeking; what was read ahead for nothing is dropped. When messages leave the mailbox meanwhile, or another is selected, the calls fetch as ever.
 Returns the value of the body's last form. Errors: those of the body and of fetch-parts.",
         run: Run::Macro(

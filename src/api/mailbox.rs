@@ -247,6 +247,7 @@ pub(super) fn operate<T>(
     mailbox: &PopMailbox,
     operation: impl FnOnce(&mut PopClient) -> Result<T, Error>,
 ) -> Result<T, Condition> {
+    pipeline::check(call)?;
     let _work = progress(call).begin(call.name());
     operation(&mut mailbox.client()).map_err(|error| failed(call, &error, false))
 }

@@ -3,7 +3,7 @@
 //! While a script's `issue` runs, a call of this interface sends its command and gives a placeholder. The same call is carried out when its result is wanted; its
 //! first command is then the one that was sent.
 
-use super::mailbox::{ImapMailbox, state};
+use super::mailbox::{ImapMailbox, PopMailbox, failed, state};
 use super::sets::required;
 use crate::client::{Error, ImapClient, Sending, Ticket};
 use crate::condition::{Condition, Identifier};
@@ -35,7 +35,7 @@ enum Stage {
 struct Issued {
     /// The one call that was made.
     name: Option<String>,
-    sent: Option<(Arc<ImapMailbox>, Ticket)>,
+    sent: Option<Sent>,
     /// What issue must not have done.
     wrong: Option<Condition>,
 }
@@ -44,7 +44,14 @@ struct Issued {
 struct Placeholder {
     call: KeptCall,
     code: NativeCode,
-    sent: Mutex<Option<(Arc<ImapMailbox>, Ticket)>>,
+    sent: Mutex<Option<Sent>>,
+}
+
+/// What is in flight.
+enum Sent {
+    Command(Arc<ImapMailbox>, Ticket),
+    /// A letter that is expected; the client knows which.
+    Letter(Arc<PopMailbox>),
 }
 
 impl Pipeline {
@@ -100,24 +107,60 @@ fn send<T>(
     operation: impl FnOnce(&mut ImapClient) -> Result<T, Error>,
 ) -> Result<Result<T, Error>, Condition> {
     if !SENDABLE.contains(&call.name()) {
-        let message =
-            format!("pipelined-map: {} cannot be sent without waiting; issue makes one call of {}", call.name(), SENDABLE.join(", "));
-        return Err(Condition::syntax(message));
+        return Err(not_sendable(call));
     }
-    if let Some(first) = &issued.name {
-        let wrong = Condition::syntax(format!("pipelined-map: issue makes more than one call for an item: {first} and {}", call.name()));
-        issued.wrong = Some(wrong.clone());
-        return Err(wrong);
-    }
+    issued.is_the_first(call)?;
     match client.ahead(operation) {
-        Ok(Sending::Sent(ticket)) => {
-            issued.name = Some(call.name().to_owned());
-            issued.sent = Some((mailbox.clone(), ticket));
-            Err(Condition::new(Identifier::Unexpected, "the result is still to come")) // nobody sees it: the placeholder takes its place
-        }
+        Ok(Sending::Sent(ticket)) => Err(issued.note(call, Sent::Command(mailbox.clone(), ticket))),
         Ok(Sending::Needless(value)) => Ok(Ok(value)),
         Err(error) => Ok(Err(error)),
     }
+}
+
+fn not_sendable(call: &Call<'_>) -> Condition {
+    Condition::syntax(format!(
+        "pipelined-map: {} cannot be sent without waiting; issue makes one call of {}",
+        call.name(),
+        SENDABLE.join(", ")
+    ))
+}
+
+impl Issued {
+    fn is_the_first(&mut self, call: &Call<'_>) -> Result<(), Condition> {
+        let Some(first) = &self.name else { return Ok(()) };
+        let wrong = Condition::syntax(format!("pipelined-map: issue makes more than one call for an item: {first} and {}", call.name()));
+        self.wrong = Some(wrong.clone());
+        Err(wrong)
+    }
+
+    /// Notes the call that was sent; the condition ends it, and nobody sees that: the placeholder takes its place.
+    fn note(&mut self, call: &Call<'_>, sent: Sent) -> Condition {
+        self.name = Some(call.name().to_owned());
+        self.sent = Some(sent);
+        Condition::new(Identifier::Unexpected, "the result is still to come")
+    }
+}
+
+/// Whether a call on a POP mailbox may be made now.
+pub(super) fn check(call: &Call<'_>) -> Result<(), Condition> {
+    if state(call.context()).pipeline.is_issuing() && !SENDABLE.contains(&call.name()) { Err(not_sendable(call)) } else { Ok(()) }
+}
+
+/// While a script issues, only says that it will want this letter.
+///
+/// # Errors
+/// What takes the place of the call's result then.
+pub(super) fn expect_letter(call: &Call<'_>, mailbox: &Arc<PopMailbox>, number: u32) -> Result<(), Condition> {
+    let state = state(call.context());
+    let mut stage = state.pipeline.stage();
+    let Stage::Issuing(issued) = &mut *stage else { return Ok(()) };
+    issued.is_the_first(call)?;
+    let mut client = mailbox.client();
+    if !client.has("PIPELINING") {
+        return Ok(());
+    }
+    client.expect([number], None).map_err(|error| failed(call, &error, false))?;
+    Err(issued.note(call, Sent::Letter(mailbox.clone())))
 }
 
 /// From here to `%issued` calls are only sent.
@@ -148,7 +191,7 @@ pub(super) fn redeem(call: &Call<'_>) -> Result<Value, Condition> {
     let Some(placeholder) = host::downcast::<Placeholder>(value) else { return Ok(value.clone()) };
     let sent = placeholder.sent.lock().unwrap_or_else(PoisonError::into_inner).take();
     let state = state(call.context());
-    if let Some((mailbox, ticket)) = sent {
+    if let Some(Sent::Command(mailbox, ticket)) = sent {
         *state.pipeline.stage() = Stage::Redeeming(mailbox, ticket);
     }
     let result = placeholder.call.again(call.context(), placeholder.code);
@@ -159,9 +202,12 @@ pub(super) fn redeem(call: &Call<'_>) -> Result<Value, Condition> {
 /// Lets go of what a placeholder stands for.
 pub(super) fn forget(call: &Call<'_>) -> Result<Value, Condition> {
     if let Some(placeholder) = host::downcast::<Placeholder>(required(call, 0))
-        && let Some((mailbox, ticket)) = placeholder.sent.lock().unwrap_or_else(PoisonError::into_inner).take()
+        && let Some(sent) = placeholder.sent.lock().unwrap_or_else(PoisonError::into_inner).take()
     {
-        mailbox.client().forget(ticket);
+        match sent {
+            Sent::Command(mailbox, ticket) => mailbox.client().forget(ticket),
+            Sent::Letter(mailbox) => mailbox.client().forget_letters(),
+        }
     }
     Ok(host::nil())
 }

@@ -2,6 +2,7 @@
 
 use super::fetching::{BATCH_BYTES, BATCH_MESSAGES, texts};
 use super::mailbox::{PopMailbox, on_pop_mailbox, operate};
+use super::pipeline;
 use super::sets::{message, messages};
 use super::values::{Texts, text};
 use crate::client::{Error, PopClient};
@@ -10,6 +11,7 @@ use crate::host::{self, Call, Value};
 use crate::proto::imap::SequenceSet;
 use crate::proto::imap::sequence::Bound;
 use std::io::Write;
+use std::sync::Arc;
 
 type Answer = Result<Value, Condition>;
 
@@ -24,6 +26,17 @@ fn refuse_uid(call: &Call<'_>) -> Result<(), Condition> {
     Ok(())
 }
 
+/// What `with-read-ahead` says is going to be fetched.
+pub(super) fn read_ahead(call: &Call<'_>, mailbox: &PopMailbox, window: usize) -> Answer {
+    refuse_uid(call)?;
+    let (messages, (_, lines)) = (messages(call, 1)?, lines_of(call, 2)?);
+    operate(call, mailbox, |client| {
+        client.set_window(window);
+        client.expect(numbers_within(&messages, client.count()), lines)
+    })?;
+    Ok(host::truth(true))
+}
+
 fn letter_value(bytes: Vec<u8>, texts: Texts) -> Value {
     match texts {
         Texts::Strings => host::string(text(&bytes)),
@@ -31,12 +44,13 @@ fn letter_value(bytes: Vec<u8>, texts: Texts) -> Value {
     }
 }
 
-pub(super) fn fetch_letter(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
+pub(super) fn fetch_letter(call: &Call<'_>, mailbox: &Arc<PopMailbox>) -> Answer {
     refuse_uid(call)?;
     if let Some(parts) = call.arg(2) {
         return Err(call.wrong("parts", "nothing: a POP mailbox gives whole letters", parts));
     }
     let message = message(call, 1)?.get();
+    pipeline::expect_letter(call, mailbox, message)?;
     let letter = operate(call, mailbox, |client| client.letter(message, None))?;
     Ok(letter_value(letter, texts(call)))
 }
@@ -71,10 +85,21 @@ pub(super) fn delete_letter(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     let messages = messages(call, 1)?;
     operate(call, mailbox, |client| {
         let last = client.count();
-        numbers(&messages, last).try_for_each(|number| client.delete(&[number]))
+        let mut numbers = numbers(&messages, last);
+        // An open end may be far away; the server says of the first number that is not there that it is not.
+        loop {
+            let some: Vec<u32> = numbers.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            client.delete(&some)?;
+        }
     })?;
     Ok(host::truth(true))
 }
+
+/// Letters that are marked by one call of the client.
+const AT_ONCE: usize = 1_000;
 
 /// The numbers of a set, in its order; `:*` is the last letter.
 fn numbers(set: &SequenceSet, last: u32) -> impl Iterator<Item = u32> {
@@ -88,12 +113,22 @@ fn numbers(set: &SequenceSet, last: u32) -> impl Iterator<Item = u32> {
     })
 }
 
+/// Those that there may be: up to the last letter's.
+pub(super) fn numbers_within(set: &SequenceSet, last: u32) -> impl Iterator<Item = u32> {
+    let clipped = set.ranges().iter().filter_map(move |&(first, second)| {
+        let [first, second] = [first, second].map(|bound| if let Bound::Number(number) = bound { number.get() } else { last });
+        let (low, high) = (first.min(second), first.max(second).min(last));
+        (low <= high).then_some(low..=high)
+    });
+    clipped.flatten()
+}
+
 /// Those of a set that are there.
 pub(super) fn existing(call: &Call<'_>, messages: &SequenceSet) -> Result<Vec<u32>, Condition> {
     refuse_uid(call)?;
     on_pop_mailbox(call, |client| {
         let there: std::collections::HashSet<u32> = client.sizes()?.into_iter().map(|(number, _)| number).collect();
-        Ok(numbers(messages, client.count()).filter(|number| there.contains(number)).collect())
+        Ok(numbers_within(messages, client.count()).filter(|number| there.contains(number)).collect())
     })
 }
 
@@ -127,7 +162,7 @@ pub(super) fn letter_batches(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     let sizes: std::collections::HashMap<u32, u64> = operate(call, mailbox, PopClient::sizes)?.into_iter().collect();
     let last = mailbox.client().count();
     let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for number in numbers(&messages, last).filter(|number| sizes.contains_key(number)) {
+    for number in numbers_within(&messages, last).filter(|number| sizes.contains_key(number)) {
         let size = if lines.is_some() { 0 } else { sizes[&number] };
         if batch.len() >= BATCH_MESSAGES || (bytes + size > BATCH_BYTES && !batch.is_empty()) {
             batches.push(host::list(std::mem::take(&mut batch)));
@@ -146,7 +181,7 @@ pub(super) fn fetch_letters(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     let (numbers, texts) = (existing(call, &messages(call, 1)?)?, texts(call));
     let mut letters = Vec::new();
     operate(call, mailbox, |client| {
-        client.letters(&numbers, None, &mut |number, letter| {
+        client.letters(&numbers, &[], None, &mut |number, letter| {
             letters.push(host::list(vec![host::integer(i64::from(number)), letter_value(letter, texts)]));
             Ok(())
         })
@@ -155,11 +190,11 @@ pub(super) fn fetch_letters(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
 }
 
 pub(super) fn fetch_batch(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
-    let (messages, (name, lines), texts) = (messages(call, 1)?, lines_of(call, 2)?, texts(call));
+    let (batch, (name, lines), next, texts) = (messages(call, 1)?, lines_of(call, 2)?, messages(call, 3)?, texts(call));
     let mut items = Vec::new();
     operate(call, mailbox, |client| {
-        let numbers: Vec<u32> = numbers(&messages, client.count()).collect();
-        client.letters(&numbers, lines, &mut |number, letter| {
+        let [batch, next] = [batch, next].map(|batch| numbers_within(&batch, client.count()).collect::<Vec<u32>>());
+        client.letters(&batch, &next, lines, &mut |number, letter| {
             let parts = host::list(vec![host::string(name), letter_value(letter, texts)]);
             items.push(host::list(vec![host::integer(i64::from(number)), parts]));
             Ok(())

@@ -1,6 +1,6 @@
 //! `with-read-ahead`: what the body is going to fetch is asked for ahead, and plain calls are answered from commands that are in flight.
 
-use super::mailbox::{ImapMailbox, mailbox, on_mailbox};
+use super::mailbox::{ImapMailbox, mailbox, on_mailbox, pop_mailbox};
 use super::sets::{messages, truth};
 use crate::client::{Error, ImapClient, Sending, Ticket};
 use crate::condition::Condition;
@@ -114,8 +114,11 @@ pub(super) fn begin(call: &Call<'_>) -> Result<Value, Condition> {
 }
 
 fn start(call: &Call<'_>) -> Result<Value, Condition> {
+    let window = usize::try_from(call.key_integer("window", 1..=1000)?.unwrap_or(256)).unwrap_or(1);
+    if let Some(mailbox) = pop_mailbox(call, 0) {
+        return super::pop::read_ahead(call, &mailbox, window);
+    }
     let (messages, parts, uid) = (messages(call, 1)?, super::fetching::parts(call, 2)?, truth(call, "uid")?);
-    let window = call.key_integer("window", 1..=1000)?.unwrap_or(256);
     let mailbox = mailbox(call)?;
     let reading = on_mailbox(call, |client| {
         // Ranges of unique ids have gaps, and their ends may be open.
@@ -131,7 +134,6 @@ fn start(call: &Call<'_>) -> Result<Value, Condition> {
         // Backwards, since the next is taken from the end; message 0 of an empty mailbox is none.
         let ranges = messages.ranges().iter().rev().map(|(a, b)| (number(a), number(b)));
         let left = ranges.filter(|(a, b)| *a > 0 && *b > 0).map(|(a, b)| a.min(b)..=a.max(b)).collect();
-        let window = usize::try_from(window).unwrap_or(1);
         let epoch = client.epoch();
         let mut reading =
             Reading { parts: normal(&parts), uid, members, left, sent: HashMap::new(), passed: HashSet::new(), window, epoch };
@@ -143,6 +145,10 @@ fn start(call: &Call<'_>) -> Result<Value, Condition> {
 }
 
 pub(super) fn end(call: &Call<'_>) -> Result<Value, Condition> {
+    if let Some(mailbox) = pop_mailbox(call, 0) {
+        mailbox.client().forget_letters();
+        return Ok(host::nil());
+    }
     let mailbox: std::sync::Arc<ImapMailbox> = mailbox(call)?;
     let reading = mailbox.read_ahead.reading().take();
     reading.into_iter().for_each(|reading| reading.drop_all(&mut mailbox.client()));

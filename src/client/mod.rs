@@ -8,6 +8,7 @@ pub mod imap;
 mod login;
 mod options;
 pub mod pop3;
+mod pop_ahead;
 mod running;
 pub mod smtp;
 mod transfer;

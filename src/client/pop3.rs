@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::options::{Auth, ConnectOptions, Credentials, Ports};
+use super::pop_ahead::{MOST, PopAhead};
 use crate::proto::Secret;
 use crate::proto::imap::{Completion, StatusKind};
 use crate::proto::pop3::{Command, Event, Handle, Reply, Session};
@@ -9,27 +10,27 @@ use crate::proto::sasl::{Exchange, Mechanism, SaslError};
 use crate::proto::{EncodeError, Limits};
 use crate::transport::{Connection, Connector};
 use md5::{Digest, Md5};
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Nobody waits longer for a server to say good-bye; what was marked is removed with it, so it is longer than IMAP's.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(60);
-
-/// Letters asked for before the first has come, where the server takes that (RFC 2449 6.6).
-const WINDOW: usize = 20;
 
 /// Bytes of an initial response that go along with AUTH: a command line has 255 (RFC 5034 4).
 const LONGEST_INITIAL: usize = 232;
 
 /// A POP3 connection.
 pub struct PopClient {
-    connection: Connection<Session>,
+    pub(super) connection: Connection<Session>,
     capabilities: Vec<String>,
     timestamp: Option<String>,
     count: u32,
     bytes: u64,
     /// Whether letters are marked, so that it matters whether QUIT is answered.
     marked: bool,
+    /// Sizes as LIST told them: they do not change.
+    pub(super) sizes: HashMap<u32, u64>,
+    pub(super) ahead: PopAhead,
 }
 
 impl PopClient {
@@ -45,16 +46,35 @@ impl PopClient {
         let way = options.way(Ports { plain: 110, implicit_tls: 995 });
         let mut connection = way.open(connector, host, options, Session::new(options.limits.clone()))?;
         credentials.hide_in(&mut connection);
-        let mut client = PopClient { connection, capabilities: Vec::new(), timestamp: None, count: 0, bytes: 0, marked: false };
+        let mut client = PopClient {
+            connection,
+            capabilities: Vec::new(),
+            timestamp: None,
+            count: 0,
+            bytes: 0,
+            marked: false,
+            sizes: HashMap::new(),
+            ahead: PopAhead::default(),
+        };
         client.greeting()?;
-        client.learn_capabilities()?;
+        client.learn_capabilities(None)?;
         if way.wants_starttls(&client.connection) {
             client.start_tls()?;
         }
         client.log_in(credentials)?;
-        client.learn_capabilities()?;
-        client.stat()?;
+        client.look_around()?;
         Ok(client)
+    }
+
+    /// CAPA, which may tell more than before the login, and STAT; at once where the server takes that.
+    fn look_around(&mut self) -> Result<(), Error> {
+        let ahead = if self.has("PIPELINING") { Some((self.submit(Command::capa())?, self.submit(Command::stat())?)) } else { None };
+        self.learn_capabilities(ahead.map(|(capa, _)| capa))?;
+        let text = match ahead {
+            Some((_, stat)) => self.finish(stat, "STAT", None, &mut |_| Ok(()))?,
+            None => self.line(Command::stat())?,
+        };
+        self.note_count(&text)
     }
 
     /// How many letters there are, as STAT told last.
@@ -98,6 +118,10 @@ impl PopClient {
     /// As every operation: [`Error`].
     pub fn stat(&mut self) -> Result<(), Error> {
         let text = self.line(Command::stat())?;
+        self.note_count(&text)
+    }
+
+    fn note_count(&mut self, text: &str) -> Result<(), Error> {
         let mut numbers = text.split(' ');
         match (numbers.next().and_then(digits::<u32>), numbers.next().and_then(digits)) {
             (Some(count), Some(bytes)) => {
@@ -105,7 +129,7 @@ impl PopClient {
                 self.connection.session_ref().limits().check("responses", u64::from(count))?;
                 (self.count, self.bytes) = (count, bytes);
             }
-            _ => return Err(self.unexpected(format!("the server's answer to STAT is not two numbers: {}", near(&text)))),
+            _ => return Err(self.unexpected(format!("the server's answer to STAT is not two numbers: {}", near(text)))),
         }
         Ok(())
     }
@@ -117,57 +141,6 @@ impl PopClient {
     pub fn retrieve(&mut self, number: u32, lines: Option<u32>, on_piece: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         let command = lines.map_or(Command::retr(number), |lines| Command::top(number, lines));
         self.run(command, on_piece).map(drop)
-    }
-
-    /// A letter, or its header and some lines, in memory.
-    ///
-    /// # Errors
-    /// As [`PopClient::retrieve`], and [`crate::proto::ProtocolError::TooLarge`] over the limit for literals.
-    pub fn letter(&mut self, number: u32, lines: Option<u32>) -> Result<Vec<u8>, Error> {
-        let mut letter = Vec::new();
-        let limits = self.connection.session_ref().limits().clone();
-        self.retrieve(number, lines, &mut |piece| collect(&mut letter, piece, &limits, "literal"))?;
-        Ok(letter)
-    }
-
-    /// Letters in turn, several asked for at once where the server takes that.
-    ///
-    /// # Errors
-    /// The first letter's that fails; the ones before it were given to `on_letter`.
-    pub fn letters(
-        &mut self,
-        numbers: &[u32],
-        lines: Option<u32>,
-        on_letter: &mut dyn FnMut(u32, Vec<u8>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        if !self.has("PIPELINING") {
-            return numbers.iter().try_for_each(|&number| {
-                let letter = self.letter(number, lines)?;
-                on_letter(number, letter)
-            });
-        }
-        let limits = self.connection.session_ref().limits().clone();
-        let mut left = numbers.iter();
-        let mut asked: VecDeque<(u32, Handle, Command)> = VecDeque::new();
-        let mut failure = None;
-        loop {
-            while asked.len() < WINDOW && failure.is_none() {
-                let Some(&number) = left.next() else { break };
-                let command = lines.map_or(Command::retr(number), |lines| Command::top(number, lines));
-                let handle = self.submit(command.clone())?;
-                asked.push_back((number, handle, command));
-            }
-            let Some((number, handle, command)) = asked.pop_front() else { break };
-            let mut letter = Vec::new();
-            let result = self.finish(handle, command.name(), None, &mut |piece| collect(&mut letter, piece, &limits, "literal"));
-            if self.is_closed() {
-                return result.map(drop);
-            }
-            if failure.is_none() {
-                failure = result.and_then(|_| on_letter(number, letter)).err();
-            }
-        }
-        failure.map_or(Ok(()), Err)
     }
 
     /// UIDL of one letter.
@@ -195,17 +168,34 @@ impl PopClient {
     /// # Errors
     /// As every operation.
     pub fn sizes(&mut self) -> Result<Vec<(u32, u64)>, Error> {
-        self.numbered_lines(Command::list(), |size| digits(size.split(' ').next()?))
+        let sizes = self.numbered_lines(Command::list(), |size| digits(size.split(' ').next()?))?;
+        self.sizes.extend(sizes.iter().copied());
+        Ok(sizes)
     }
 
-    /// DELE of each: they go at QUIT, and only then.
+    pub(super) fn limits(&self) -> Limits {
+        self.connection.session_ref().limits().clone()
+    }
+
+    /// DELE of each, several at a time where the server takes that: they go at QUIT, and only then.
     ///
     /// # Errors
-    /// [`Error::Refused`] when there is no such letter; those before it are marked.
+    /// [`Error::Refused`] for the first that there is not; those before it are marked, and up to 250 of those behind it.
     pub fn delete(&mut self, numbers: &[u32]) -> Result<(), Error> {
-        numbers.iter().try_for_each(|number| {
+        let at_once = if self.has("PIPELINING") { MOST } else { 1 };
+        self.settle()?;
+        numbers.chunks(at_once).try_for_each(|numbers| {
             self.marked = true;
-            self.line(Command::dele(*number)).map(drop)
+            let sent = numbers.iter().map(|number| self.submit(Command::dele(*number))).collect::<Result<Vec<_>, _>>()?;
+            let mut result = Ok(());
+            for handle in sent {
+                let answer = self.finish(handle, "DELE", None, &mut |_| Ok(()));
+                if self.is_closed() {
+                    return result.and(answer.map(drop));
+                }
+                result = result.and(answer.map(drop));
+            }
+            result
         })
     }
 
@@ -256,9 +246,11 @@ impl PopClient {
         Ok(())
     }
 
-    fn learn_capabilities(&mut self) -> Result<(), Error> {
+    /// From the answer to a CAPA that was sent, or to one that is sent now.
+    fn learn_capabilities(&mut self, sent: Option<Handle>) -> Result<(), Error> {
         self.capabilities.clear();
-        match self.body_lines(Command::capa(), "names", |line| Ok(line.to_ascii_uppercase())) {
+        let handle = sent.map_or_else(|| self.submit(Command::capa()), Ok)?;
+        match self.body_lines(handle, "CAPA", "names", |line| Ok(line.to_ascii_uppercase())) {
             Ok(lines) => self.capabilities = lines,
             Err(Error::Refused { .. }) => {} // RFC 1939 knows no CAPA
             Err(error) => return Err(error),
@@ -282,7 +274,7 @@ impl PopClient {
             }
             Err(error) => return Err(error),
         }
-        self.learn_capabilities()
+        self.learn_capabilities(None)
     }
 
     fn log_in(&mut self, credentials: &Credentials) -> Result<(), Error> {
@@ -332,7 +324,9 @@ impl PopClient {
             let (number, rest) = line.split_once(' ')?;
             Some((digits(number).filter(|number| *number > 0)?, read(rest.trim())?))
         };
-        self.body_lines(command, "listed", |line| {
+        self.settle()?;
+        let handle = self.submit(command)?;
+        self.body_lines(handle, name, "listed", |line| {
             pair(line).ok_or_else(|| Error::Unexpected(format!("a line of the server's answer to {name} is {}", near(line))))
         })
         .map_err(|error| error.redacted(&|text| self.connection.redact(text)))
@@ -344,10 +338,16 @@ impl PopClient {
     }
 
     /// The lines of a body, each as `read` takes it; as many as the limit of that name allows.
-    fn body_lines<T>(&mut self, command: Command, most: &'static str, read: impl Fn(&str) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    fn body_lines<T>(
+        &mut self,
+        handle: Handle,
+        name: &'static str,
+        most: &'static str,
+        read: impl Fn(&str) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
         let mut body = Vec::new();
         let limits = self.connection.session_ref().limits().clone();
-        self.run(command, &mut |piece| collect(&mut body, piece, &limits, "line"))?;
+        self.finish(handle, name, None, &mut |piece| collect(&mut body, piece, &limits, "line"))?;
         // Only CR LF ends a line; what stands bare inside of one does not make two.
         let ends = memchr::memmem::find_iter(&body, b"\r\n").map(|end| end + 2);
         let mut lines = Vec::new();
@@ -365,13 +365,15 @@ impl PopClient {
         self.run(command, &mut |_| Ok(()))
     }
 
+    /// Carries out one command, behind those that were sent ahead.
     fn run(&mut self, command: Command, on_piece: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<String, Error> {
         let name = command.name();
+        self.settle()?;
         let handle = self.submit(command)?;
         self.finish(handle, name, None, on_piece)
     }
 
-    fn submit(&mut self, command: Command) -> Result<Handle, Error> {
+    pub(super) fn submit(&mut self, command: Command) -> Result<Handle, Error> {
         if self.is_closed() {
             return Err(Error::Closed);
         }
@@ -382,7 +384,7 @@ impl PopClient {
     }
 
     /// Waits for the end of the reply. An error of the callback is kept until the body has ended, so that the connection stays usable.
-    fn finish(
+    pub(super) fn finish(
         &mut self,
         handle: Handle,
         name: &'static str,
@@ -432,7 +434,7 @@ fn words(reply: &Reply<'_>) -> String {
     String::from_utf8_lossy(reply.text).into_owned()
 }
 
-fn collect(into: &mut Vec<u8>, piece: &[u8], limits: &Limits, name: &'static str) -> Result<(), Error> {
+pub(super) fn collect(into: &mut Vec<u8>, piece: &[u8], limits: &Limits, name: &'static str) -> Result<(), Error> {
     limits.check(name, (into.len() + piece.len()) as u64)?;
     into.extend_from_slice(piece);
     Ok(())

@@ -114,7 +114,7 @@ fn pop_letters(visit: &mut Visit<'_>) -> Result<(), Error> {
     visit.enter();
     client.letter(1, Some(1))?;
     client.unique_ids()?;
-    client.letters(&[2, 1, 3], None, &mut |number, letter| {
+    client.letters(&[2, 1, 3], &[], None, &mut |number, letter| {
         if number == 2 {
             visit.found = letter;
         }

@@ -1,0 +1,184 @@
+//! Letters of a POP mailbox that are asked for before they are wanted, so that a slow line costs one round trip for many of them (RFC 2449 6.6).
+
+use super::error::Error;
+use super::pop3::{PopClient, collect};
+use crate::proto::pop3::{Command, Handle};
+use std::collections::VecDeque;
+
+/// What may be on its way or held: so many letters, and bytes, as LIST told them.
+pub(super) const MOST: usize = 250;
+const MOST_BYTES: u64 = 4 << 20;
+
+/// What is taken for the size of a letter that LIST did not tell, and of a header.
+const UNKNOWN_SIZE: u64 = 200 << 10;
+const HEADER_SIZE: u64 = 4 << 10;
+
+/// A mailbox of more letters is asked for their sizes before several are asked for.
+const FEW: u32 = 20;
+
+/// A letter's number, and how many lines of it besides its header; `None` for all.
+type Which = (u32, Option<u32>);
+
+/// Letters that will be wanted.
+pub(super) struct PopAhead {
+    /// How many may be on their way or held.
+    window: usize,
+    /// Those that are asked for when there is room.
+    expected: VecDeque<Which>,
+    /// Those that were asked for, in the order in which they come.
+    asked: VecDeque<Asked>,
+}
+
+struct Asked {
+    which: Which,
+    handle: Handle,
+    name: &'static str,
+    size: u64,
+    /// Once it has come.
+    letter: Option<Result<Vec<u8>, Error>>,
+    /// Whether nobody will take it.
+    forgotten: bool,
+}
+
+impl Default for PopAhead {
+    fn default() -> Self {
+        PopAhead { window: MOST, expected: VecDeque::new(), asked: VecDeque::new() }
+    }
+}
+
+impl PopAhead {
+    fn position(&self, which: Which) -> Option<usize> {
+        self.asked.iter().position(|asked| asked.which == which && !asked.forgotten)
+    }
+
+    fn has_room_for(&self, size: u64) -> bool {
+        let bytes: u64 = self.asked.iter().map(|asked| asked.size).sum();
+        self.asked.is_empty() || self.asked.len() < self.window && bytes + size <= MOST_BYTES
+    }
+}
+
+impl PopClient {
+    /// Says that letters, or their headers and some lines, will be wanted, in this order: they are asked for several at a time, where the server takes
+    /// that, and [`PopClient::letter`] gives them. What is on its way or held has at most about 4 MiB.
+    ///
+    /// # Errors
+    /// What keeps a command from being sent.
+    pub fn expect(&mut self, numbers: impl IntoIterator<Item = u32>, lines: Option<u32>) -> Result<(), Error> {
+        if !self.has("PIPELINING") {
+            return Ok(());
+        }
+        self.ahead.expected.extend(numbers.into_iter().map(|number| (number, lines)));
+        if lines.is_none() && self.sizes.is_empty() && self.count() > FEW && self.ahead.asked.is_empty() {
+            self.sizes()?;
+        }
+        self.ask_expected()
+    }
+
+    /// Says how many letters may be on their way, 1 to 250, which is the default.
+    pub fn set_window(&mut self, letters: usize) {
+        self.ahead.window = letters.clamp(1, MOST);
+    }
+
+    fn ask_expected(&mut self) -> Result<(), Error> {
+        while let Some(&which) = self.ahead.expected.front() {
+            let size = if which.1.is_some() { HEADER_SIZE } else { self.sizes.get(&which.0).copied().unwrap_or(UNKNOWN_SIZE) };
+            if !self.ahead.has_room_for(size) {
+                break;
+            }
+            let command = command(which);
+            let name = command.name();
+            let handle = self.submit(command)?;
+            self.ahead.asked.push_back(Asked { which, handle, name, size, letter: None, forgotten: false });
+            self.ahead.expected.pop_front();
+        }
+        Ok(self.connection.flush()?)
+    }
+
+    /// A letter, or its header and some lines, in memory.
+    ///
+    /// # Errors
+    /// As [`PopClient::retrieve`], and [`crate::proto::ProtocolError::TooLarge`] over the limit for literals.
+    pub fn letter(&mut self, number: u32, lines: Option<u32>) -> Result<Vec<u8>, Error> {
+        let which = (number, lines);
+        if let Some(at) = self.ahead.position(which) {
+            self.hear_up_to(at)?;
+            let at = self.ahead.position(which); // those before it that nobody wanted are gone
+            if let Some(letter) = at.and_then(|at| self.ahead.asked.remove(at)).and_then(|asked| asked.letter) {
+                self.ask_expected()?;
+                return letter;
+            }
+        }
+        self.ahead.expected.retain(|expected| *expected != which);
+        let mut letter = Vec::new();
+        let limits = self.limits();
+        self.retrieve(number, lines, &mut |piece| collect(&mut letter, piece, &limits, "literal"))?;
+        Ok(letter)
+    }
+
+    /// Letters in turn, several asked for at once where the server takes that; then those of `next`, which another call will want, are on their way.
+    ///
+    /// # Errors
+    /// The first letter's that fails; the ones before it were given to `on_letter`.
+    pub fn letters(
+        &mut self,
+        numbers: &[u32],
+        next: &[u32],
+        lines: Option<u32>,
+        on_letter: &mut dyn FnMut(u32, Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let is_expected = |ahead: &PopAhead, which| ahead.position(which).is_some() || ahead.expected.contains(&which);
+        if !numbers.first().is_some_and(|&first| is_expected(&self.ahead, (first, lines))) {
+            self.forget_letters(); // of something that was left
+            self.expect(numbers.iter().copied(), lines)?;
+        }
+        self.expect(next.iter().copied(), lines)?;
+        let result = numbers.iter().try_for_each(|&number| {
+            let letter = self.letter(number, lines)?;
+            on_letter(number, letter)
+        });
+        if result.is_err() {
+            self.forget_letters();
+        }
+        result
+    }
+
+    /// Lets go of the letters that were expected: those that are on their way are dropped when they come.
+    pub fn forget_letters(&mut self) {
+        self.ahead.window = MOST;
+        self.ahead.expected.clear();
+        self.ahead.asked.retain(|asked| asked.letter.is_none());
+        self.ahead.asked.iter_mut().for_each(|asked| asked.forgotten = true);
+    }
+
+    /// Waits until no letter is on its way; those that somebody may want are kept.
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        match self.ahead.asked.len() {
+            0 => Ok(()),
+            count => self.hear_up_to(count - 1),
+        }
+    }
+
+    fn hear_up_to(&mut self, last: usize) -> Result<(), Error> {
+        let limits = self.limits();
+        for at in 0..=last {
+            let Asked { handle, name, forgotten, ref letter, .. } = self.ahead.asked[at];
+            if letter.is_some() {
+                continue;
+            }
+            let mut letter = Vec::new();
+            let mut keep = |piece: &[u8]| if forgotten { Ok(()) } else { collect(&mut letter, piece, &limits, "literal") };
+            let result = self.finish(handle, name, None, &mut keep);
+            if self.is_closed() {
+                self.ahead = PopAhead::default();
+                return result.and(Err(Error::Closed));
+            }
+            self.ahead.asked[at].letter = Some(result.map(|_| letter));
+        }
+        self.ahead.asked.retain(|asked| !(asked.forgotten && asked.letter.is_some()));
+        Ok(())
+    }
+}
+
+fn command((number, lines): Which) -> Command {
+    lines.map_or(Command::retr(number), |lines| Command::top(number, lines))
+}
