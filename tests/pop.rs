@@ -99,6 +99,36 @@ fn letters_that_are_expected_are_asked_for_at_once() {
 }
 
 #[test]
+fn sizes_bound_how_many_letters_are_on_their_way() {
+    let script = Script::run(|peer| {
+        peer.say("+OK hello\r\n");
+        for answer in ["+OK\r\nPIPELINING\r\nUSER\r\n.\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\nPIPELINING\r\n.\r\n", "+OK 30 90000000\r\n"] {
+            peer.answer(answer);
+        }
+        // Twenty are asked for before the sizes are known; with them, one more fits.
+        let asked: Vec<String> = (0..21).map(|_| peer.hear()).collect();
+        let sizes: String = (1..=30).map(|number| format!("{number} {}\r\n", if number <= 21 { 190 << 10 } else { 3 << 20 })).collect();
+        peer.say(&format!("+OK\r\n{sizes}.\r\n"));
+        asked[1..].iter().for_each(|command| peer.say(&format!("+OK\r\n{command}\r\n.\r\n")));
+        for _ in 21..=30 {
+            let command = peer.hear();
+            peer.say(&format!("+OK\r\n{command}\r\n.\r\n"));
+        }
+        peer.answer("+OK\r\n");
+    });
+    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
+    let options = ConnectOptions { port: Some(script.address.port()), tls: Some(TlsMode::None), ..ConnectOptions::default() };
+    let mut client = PopClient::connect(&Connector::default(), "127.0.0.1", &credentials, &options).unwrap();
+    client.expect(1..=30, None).unwrap();
+    for number in 1..=30 {
+        assert_eq!(String::from_utf8(client.letter(number, None).unwrap()).unwrap(), format!("RETR {number}\r\n"));
+    }
+    client.close().unwrap();
+    let expected = std::iter::once("LIST".to_owned()).chain((1..=30).map(|number| format!("RETR {number}")));
+    assert!(script.heard()[5..].iter().cloned().eq(expected.chain(["QUIT".to_owned()])));
+}
+
+#[test]
 fn marked_letters_go_at_the_end_and_only_then() {
     on_every_server(|server| {
         filled(server);

@@ -160,7 +160,9 @@ impl PopClient {
     /// # Errors
     /// [`Error::Refused`] without UIDL.
     pub fn unique_ids(&mut self) -> Result<Vec<(u32, String)>, Error> {
-        self.numbered_lines(Command::uidl(None), |id| Some(id.to_owned()))
+        self.settle()?;
+        let handle = self.submit(Command::uidl(None))?;
+        self.numbered_lines(handle, "UIDL", |id| Some(id.to_owned()))
     }
 
     /// LIST: numbers and sizes in bytes of all letters that are not marked.
@@ -168,7 +170,14 @@ impl PopClient {
     /// # Errors
     /// As every operation.
     pub fn sizes(&mut self) -> Result<Vec<(u32, u64)>, Error> {
-        let sizes = self.numbered_lines(Command::list(), |size| digits(size.split(' ').next()?))?;
+        self.settle()?;
+        let handle = self.submit(Command::list())?;
+        self.sizes_told(handle)
+    }
+
+    /// The answer to a LIST that was sent.
+    pub(super) fn sizes_told(&mut self, list: Handle) -> Result<Vec<(u32, u64)>, Error> {
+        let sizes = self.numbered_lines(list, "LIST", |size| digits(size.split(' ').next()?))?;
         self.sizes.extend(sizes.iter().copied());
         Ok(sizes)
     }
@@ -318,14 +327,11 @@ impl PopClient {
         Error::Login { user: user.to_owned(), cause }
     }
 
-    fn numbered_lines<T>(&mut self, command: Command, read: impl Fn(&str) -> Option<T>) -> Result<Vec<(u32, T)>, Error> {
-        let name = command.name();
+    fn numbered_lines<T>(&mut self, handle: Handle, name: &'static str, read: impl Fn(&str) -> Option<T>) -> Result<Vec<(u32, T)>, Error> {
         let pair = |line: &str| {
             let (number, rest) = line.split_once(' ')?;
             Some((digits(number).filter(|number| *number > 0)?, read(rest.trim())?))
         };
-        self.settle()?;
-        let handle = self.submit(command)?;
         self.body_lines(handle, name, "listed", |line| {
             pair(line).ok_or_else(|| Error::Unexpected(format!("a line of the server's answer to {name} is {}", near(line))))
         })

@@ -13,7 +13,7 @@ const MOST_BYTES: u64 = 4 << 20;
 const UNKNOWN_SIZE: u64 = 200 << 10;
 const HEADER_SIZE: u64 = 4 << 10;
 
-/// A mailbox of more letters is asked for their sizes before several are asked for.
+/// A mailbox of more letters is asked for their sizes first.
 const FEW: u32 = 20;
 
 /// A letter's number, and how many lines of it besides its header; `None` for all.
@@ -25,6 +25,8 @@ pub(super) struct PopAhead {
     window: usize,
     /// Those that are asked for when there is room.
     expected: VecDeque<Which>,
+    /// The question for the letters' sizes, until it is answered.
+    list: Option<Handle>,
     /// Those that were asked for, in the order in which they come.
     asked: VecDeque<Asked>,
 }
@@ -42,7 +44,7 @@ struct Asked {
 
 impl Default for PopAhead {
     fn default() -> Self {
-        PopAhead { window: MOST, expected: VecDeque::new(), asked: VecDeque::new() }
+        PopAhead { window: MOST, expected: VecDeque::new(), list: None, asked: VecDeque::new() }
     }
 }
 
@@ -68,8 +70,9 @@ impl PopClient {
             return Ok(());
         }
         self.ahead.expected.extend(numbers.into_iter().map(|number| (number, lines)));
-        if lines.is_none() && self.sizes.is_empty() && self.count() > FEW && self.ahead.asked.is_empty() {
-            self.sizes()?;
+        let asks_first = self.ahead.asked.is_empty() && !self.ahead.expected.is_empty();
+        if lines.is_none() && self.sizes.is_empty() && self.count() > FEW && asks_first {
+            self.ahead.list = Some(self.submit(Command::list())?);
         }
         self.ask_expected()
     }
@@ -152,13 +155,19 @@ impl PopClient {
 
     /// Waits until no letter is on its way; those that somebody may want are kept.
     pub(super) fn settle(&mut self) -> Result<(), Error> {
-        match self.ahead.asked.len() {
-            0 => Ok(()),
-            count => self.hear_up_to(count - 1),
+        while let Some(last) = self.ahead.asked.iter().rposition(|asked| asked.letter.is_none()) {
+            self.hear_up_to(last)?;
         }
+        Ok(())
     }
 
     fn hear_up_to(&mut self, last: usize) -> Result<(), Error> {
+        if let Some(list) = self.ahead.list.take() {
+            match self.sizes_told(list) {
+                Err(error) if self.is_closed() => return Err(error),
+                _ => self.ask_expected()?, // a server that does not tell is asked for less at a time
+            }
+        }
         let limits = self.limits();
         for at in 0..=last {
             let Asked { handle, name, forgotten, ref letter, .. } = self.ahead.asked[at];
