@@ -4,6 +4,7 @@
 mod checks;
 
 use checks::{CHECKS, check};
+#[cfg(feature = "host")]
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::catch_unwind;
