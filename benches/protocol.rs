@@ -12,9 +12,10 @@ use postoffice::proto::imap::{Command, SequenceSet, Tokens};
 use std::num::NonZeroU32;
 use std::sync::LazyLock;
 
-/// Answers to `FETCH 1:* (UID FLAGS RFC822.SIZE ENVELOPE)`; the same in every run.
-static CAPTURE: LazyLock<Vec<u8>> = LazyLock::new(|| capture(LETTERS));
-const LETTERS: u32 = 5_000;
+/// Answers to `FETCH 1:* (UID FLAGS RFC822.SIZE ENVELOPE)`, and to one of whole letters; the same in every run.
+static CAPTURES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| [capture(LETTERS[0], response), capture(LETTERS[1], body)]);
+const KINDS: [&str; 2] = ["envelopes", "bodies"];
+const LETTERS: [u32; 2] = [5_000, 500];
 /// What a socket gives at once, as a rule.
 const READ: usize = 64 * 1024;
 
@@ -36,9 +37,14 @@ impl Random {
     }
 }
 
-fn capture(letters: u32) -> Vec<u8> {
+fn capture(letters: u32, response: fn(u32, &mut Random) -> String) -> Vec<u8> {
     let mut random = Random(1999);
     (1..=letters).flat_map(|number| response(number, &mut random).into_bytes()).collect()
+}
+
+fn body(number: u32, random: &mut Random) -> String {
+    let text = "a line of the letter\r\n".repeat(1 + random.below(2_000));
+    format!("* {number} FETCH (UID {number} BODY[] {{{}}}\r\n{text})\r\n", text.len())
 }
 
 fn response(number: u32, random: &mut Random) -> String {
@@ -73,8 +79,8 @@ fn subject(random: &mut Random) -> String {
     }
 }
 
-/// Splits all responses and gives each to `look`; says how many there were.
-fn framed(capture: &[u8], mut look: impl FnMut(postoffice::proto::imap::frame::Raw<'_>)) -> usize {
+/// Splits all responses and gives each to `look`; says how many there were. The bytes come as from a socket, where the other parsers have them all.
+fn framed(capture: &[u8], mut look: impl FnMut(postoffice::proto::imap::frame::Raw<'_>)) -> u32 {
     let mut frame = Frame::new(Limits::default());
     let mut count = 0;
     for piece in capture.chunks(READ) {
@@ -87,27 +93,34 @@ fn framed(capture: &[u8], mut look: impl FnMut(postoffice::proto::imap::frame::R
     count
 }
 
-fn over_capture<T>(bencher: Bencher<'_, '_>, read: impl Fn(&[u8]) -> T + Sync) {
-    let capture = CAPTURE.as_slice();
-    bencher.counter(BytesCount::of_slice(capture)).bench(|| read(black_box(capture)));
+/// Reads all responses by a parser that takes one and gives what stands behind it.
+fn parsed(mut rest: &[u8], mut parse: impl FnMut(&[u8]) -> &[u8]) -> u32 {
+    let mut count = 0;
+    while !rest.is_empty() {
+        (rest, count) = (parse(rest), count + 1);
+    }
+    count
 }
 
-#[divan::bench]
-fn frames(bencher: Bencher<'_, '_>) {
-    over_capture(bencher, |capture| {
-        assert_eq!(
-            framed(capture, |raw| {
-                black_box(raw);
-            }),
-            LETTERS as usize
-        )
+fn over_capture(bencher: Bencher<'_, '_>, kind: &str, read: impl Fn(&[u8]) -> u32 + Sync) {
+    let kind = usize::from(kind == KINDS[1]);
+    let capture = CAPTURES[kind].as_slice();
+    bencher.counter(BytesCount::of_slice(capture)).bench(|| assert_eq!(read(black_box(capture)), LETTERS[kind]));
+}
+
+#[divan::bench(args = KINDS)]
+fn frames(bencher: Bencher<'_, '_>, kind: &str) {
+    over_capture(bencher, kind, |capture| {
+        framed(capture, |raw| {
+            black_box(raw);
+        })
     });
 }
 
-#[divan::bench]
-fn frames_and_tokens(bencher: Bencher<'_, '_>) {
+#[divan::bench(args = KINDS)]
+fn frames_and_tokens(bencher: Bencher<'_, '_>, kind: &str) {
     let depth = Limits::default().depth;
-    over_capture(bencher, |capture| {
+    over_capture(bencher, kind, |capture| {
         framed(capture, |raw| {
             let mut tokens = Tokens::new(raw, 2, depth);
             while let Some(token) = tokens.next_token().expect("the capture is well-formed") {
@@ -117,30 +130,37 @@ fn frames_and_tokens(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench]
-fn imap_proto(bencher: Bencher<'_, '_>) {
-    over_capture(bencher, |mut rest| {
-        let mut count = 0;
-        while !rest.is_empty() {
-            let (after, response) = imap_proto::Response::parse(rest).expect("the capture is well-formed");
+#[divan::bench(args = KINDS)]
+fn imap_proto_016(bencher: Bencher<'_, '_>, kind: &str) {
+    over_capture(bencher, kind, |capture| {
+        parsed(capture, |rest| {
+            let (rest, response) = imap_proto_016::Response::from_bytes(rest).expect("the capture is well-formed");
             black_box(response);
-            (rest, count) = (after, count + 1);
-        }
-        assert_eq!(count, LETTERS);
+            rest
+        })
     });
 }
 
-#[divan::bench]
-fn imap_codec(bencher: Bencher<'_, '_>) {
-    let codec = ResponseCodec::default();
-    over_capture(bencher, |mut rest| {
-        let mut count = 0;
-        while !rest.is_empty() {
-            let (after, response) = codec.decode(rest).expect("the capture is well-formed");
+#[divan::bench(args = KINDS)]
+fn imap_proto_017(bencher: Bencher<'_, '_>, kind: &str) {
+    over_capture(bencher, kind, |capture| {
+        parsed(capture, |rest| {
+            let (rest, response) = imap_proto::Response::parse(rest).expect("the capture is well-formed");
             black_box(response);
-            (rest, count) = (after, count + 1);
-        }
-        assert_eq!(count, LETTERS);
+            rest
+        })
+    });
+}
+
+#[divan::bench(args = KINDS)]
+fn imap_codec(bencher: Bencher<'_, '_>, kind: &str) {
+    let codec = ResponseCodec::default();
+    over_capture(bencher, kind, |capture| {
+        parsed(capture, |rest| {
+            let (rest, response) = codec.decode(rest).expect("the capture is well-formed");
+            black_box(response);
+            rest
+        })
     });
 }
 

@@ -212,7 +212,9 @@ impl Frame {
         if self.literal_bytes as u64 + kept > self.limits.response {
             return Err(self.limits.exceeded("response"));
         }
-        self.limits.check("literals", self.literals.len() as u64 + 1)?;
+        if self.literals.len() >= self.limits.literals {
+            return Err(self.limits.exceeded("literals"));
+        }
         self.literals.push(LiteralSpan { start: at - self.start, length: kept as usize, announced, streamed: self.streaming });
         self.remaining = announced;
         self.scan = at;
@@ -223,13 +225,11 @@ impl Frame {
     /// The size in `{n}` before the line end at `end`, if the line ends so and may.
     fn announced_literal(&self, end: usize) -> Result<Option<u64>, ProtocolError> {
         let line = &self.buffer[self.line..end];
-        if line.last() != Some(&b'}') || !may_have_literals(&self.buffer[self.start..end]) {
-            return Ok(None);
-        }
-        let Some(open) = memchr::memrchr(b'{', line) else { return Ok(None) };
-        let digits = &line[open + 1..line.len() - 1];
-        let stands_apart = matches!(line[..open].last(), None | Some(b' ' | b'(' | b'[' | b'~'));
-        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) || !stands_apart {
+        let Some((b'}', line)) = line.split_last() else { return Ok(None) };
+        let open = line.iter().rposition(|byte| !byte.is_ascii_digit()).unwrap_or(0);
+        let (line, [b'{', digits @ ..]) = line.split_at(open) else { return Ok(None) };
+        let stands_apart = matches!(line.last(), None | Some(b' ' | b'(' | b'[' | b'~'));
+        if digits.is_empty() || !stands_apart || !may_have_literals(&self.buffer[self.start..end]) {
             return Ok(None);
         }
         let size = digits.iter().try_fold(0u64, |size, digit| size.checked_mul(10)?.checked_add(u64::from(digit - b'0')));

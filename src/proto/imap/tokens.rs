@@ -74,49 +74,48 @@ pub fn unescape(inside: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// Bytes at which a quoted string ends or needs a look, and an atom.
-const ENDS_QUOTED: u8 = 1;
-const ENDS_ATOM: u8 = 2;
+/// Bytes that are looked at at once, in a number whose lowest byte is the first: few strings are longer. Vectors are slower, since what is not
+/// `unsafe` has no short way from a vector to the place of a byte, and so is a table, whose loop ends where nothing foretells it.
+const CHUNK: usize = 16;
+const LOW: u128 = u128::from_le_bytes([1; CHUNK]);
 
-/// What each byte ends. Tokens are short: for them a table is faster than a search by vectors, which pays from some dozens of bytes on.
-static ENDS: [u8; 256] = {
-    let mut ends = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        if matches!(byte as u8, b'"' | b'\\' | b'\r' | b'\n' | 0) {
-            ends[byte] |= ENDS_QUOTED;
-        }
-        if matches!(byte as u8, b' ' | b'(' | b')' | b'[' | 0..=31 | 127) {
-            ends[byte] |= ENDS_ATOM;
-        }
-        byte += 1;
+/// The bytes from `at` on, and zeros where there are none.
+#[inline(always)]
+fn chunk(bytes: &[u8], at: usize) -> u128 {
+    match bytes.get(at..at + CHUNK).and_then(|chunk| chunk.first_chunk()) {
+        Some(chunk) => u128::from_le_bytes(*chunk),
+        None => last_chunk(bytes, at),
     }
-    ends
-};
-
-#[inline]
-fn position_of(what: u8, bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|byte| ENDS[usize::from(*byte)] & what != 0)
 }
 
-/// As [`position_of`] what ends a quoted string; eight bytes at a time, since strings are longer than atoms.
-#[inline]
-fn position_of_quoted_end(bytes: &[u8]) -> Option<usize> {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = LOW << 7;
-    // The highest bit of each byte that is less than `bound`, at most 128. Above the lowest such byte there may be wrong ones.
-    let below = |word: u64, bound: u64| word.wrapping_sub(LOW * bound) & !word & HIGH;
-    for (index, chunk) in bytes.as_chunks::<8>().0.iter().enumerate() {
-        let word = u64::from_le_bytes(*chunk);
-        let found = below(word ^ (LOW * 0x22), 1) | below(word ^ (LOW * 0x5c), 1) | below(word, 0x20);
-        if found != 0 {
-            // It may be a control character that means nothing.
-            let at = index * 8 + found.trailing_zeros() as usize / 8;
-            return position_of(ENDS_QUOTED, &bytes[at..]).map(|found| at + found);
-        }
+#[inline(never)] // once or twice in a response
+fn last_chunk(bytes: &[u8], at: usize) -> u128 {
+    let rest = &bytes[at..];
+    if let Some(last) = bytes.last_chunk() {
+        return u128::from_le_bytes(*last).unbounded_shr(8 * (CHUNK - rest.len()) as u32);
     }
-    let at = bytes.len() / 8 * 8;
-    position_of(ENDS_QUOTED, &bytes[at..]).map(|found| at + found)
+    let mut chunk = [0; CHUNK];
+    chunk[..rest.len()].copy_from_slice(rest);
+    u128::from_le_bytes(chunk)
+}
+
+/// Marks, by its highest bit, each byte that is less than `bound`. Behind the first of them there may be wrong marks.
+#[inline(always)]
+fn below(chunk: u128, bound: u8) -> u128 {
+    chunk.wrapping_sub(LOW * u128::from(bound))
+}
+
+/// As [`below`], each byte that is equal.
+#[inline(always)]
+fn equal(chunk: u128, byte: u8) -> u128 {
+    below(chunk ^ (LOW * u128::from(byte)), 1)
+}
+
+/// The place of the first byte that is marked; none beyond ASCII counts.
+#[inline(always)]
+fn first(chunk: u128, marks: u128) -> Option<usize> {
+    let marks = marks & !chunk & (LOW << 7);
+    (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
 }
 
 /// A cursor over a response.
@@ -182,7 +181,8 @@ impl<'a> Tokens<'a> {
     ///
     /// # Errors
     /// [`ProtocolError::Malformed`] where the grammar ends, [`ProtocolError::TooLarge`] for parentheses nested too deep.
-    #[inline(always)] // its result is large: handing it back through memory took half of the time
+    // Its result is large: handing it back through memory took half of the time. Nothing that it calls borrows the cursor, which so stays in registers.
+    #[inline(always)]
     pub fn next_token(&mut self) -> Result<Option<Token<'a>>, ProtocolError> {
         while self.bytes.get(self.at) == Some(&b' ') {
             self.at += 1;
@@ -194,7 +194,7 @@ impl<'a> Tokens<'a> {
             b'(' => {
                 self.depth += 1;
                 if self.depth > self.max_depth {
-                    return Err(Limits { depth: self.max_depth, ..Limits::default() }.exceeded("depth"));
+                    return Err(too_deep(self.max_depth));
                 }
                 self.at += 1;
                 Ok(Some(Token::Open))
@@ -253,12 +253,12 @@ impl<'a> Tokens<'a> {
     }
 
     /// An error at the place that has been reached.
+    #[inline(always)]
     pub fn malformed(&self, what: &'static str) -> ProtocolError {
-        let from = self.at.saturating_sub(20);
-        ProtocolError::Malformed { what, offset: self.at, near: excerpt(&self.bytes[from..]) }
+        malformed(self.bytes, self.at, what)
     }
 
-    #[inline]
+    #[inline(always)]
     fn quoted(&mut self) -> Result<Token<'a>, ProtocolError> {
         let start = self.at + 1;
         let end = self.end_of_quoted(start)?;
@@ -266,21 +266,47 @@ impl<'a> Tokens<'a> {
         Ok(Token::Quoted(&self.bytes[start..end]))
     }
 
-    #[inline]
-    fn end_of_quoted(&self, start: usize) -> Result<usize, ProtocolError> {
-        let mut at = start;
-        while let Some(found) = position_of_quoted_end(&self.bytes[at..]) {
-            at += found;
-            match self.bytes[at] {
-                b'"' => return Ok(at),
-                b'\\' if !matches!(self.bytes.get(at + 1), None | Some(b'\r' | b'\n' | 0)) => at += 2,
-                b'\\' if at + 1 == self.bytes.len() => break,
-                _ => return Err(self.malformed("a line end or NUL in a quoted string")),
+    #[inline(always)]
+    fn end_of_atom(&self) -> usize {
+        let mut at = self.at;
+        let four = self.bytes.get(at..at + 4).and_then(|four| four.first_chunk()).map_or(0, |four| u32::from_le_bytes(*four));
+        if four == u32::from_le_bytes(*b"NIL ") || four == u32::from_le_bytes(*b"NIL)") {
+            return at + 3; // most atoms: what follows need not wait until their end is found
+        }
+        loop {
+            let chunk = chunk(self.bytes, at);
+            match first(chunk, below(chunk, 0x21) | equal(chunk | LOW, b')') | equal(chunk, 127)) {
+                Some(found) => return at + found,
+                None => at += CHUNK,
             }
         }
-        Err(self.malformed("an unclosed quoted string"))
     }
 
+    #[inline(always)]
+    fn end_of_quoted(&self, mut at: usize) -> Result<usize, ProtocolError> {
+        loop {
+            let chunk = chunk(self.bytes, at);
+            // With its second bit turned the quote follows the control characters.
+            let Some(found) = first(chunk, below(chunk ^ (LOW * 2), 0x21) | equal(chunk, b'\\')) else {
+                at += CHUNK;
+                continue;
+            };
+            at += found;
+            if self.bytes.get(at) == Some(&b'"') {
+                return Ok(at);
+            }
+            match (self.bytes.get(at), self.bytes.get(at + 1)) {
+                (None, _) | (Some(b'\\'), None) => return Err(self.malformed("an unclosed quoted string")),
+                (Some(b'\r' | b'\n' | 0), _) | (Some(b'\\'), Some(b'\r' | b'\n' | 0)) => {
+                    return Err(self.malformed("a line end or NUL in a quoted string"));
+                }
+                (Some(b'\\'), _) => at += 2,
+                _ => at += 1,
+            }
+        }
+    }
+
+    #[inline(always)]
     fn literal(&mut self) -> Result<Token<'a>, ProtocolError> {
         let Some((literal, rest)) = self.literals.split_first() else { return Err(self.malformed("`{` without a literal")) };
         let header = &self.bytes[self.at..literal.start.max(self.at)];
@@ -296,31 +322,33 @@ impl<'a> Tokens<'a> {
         Ok(Token::Literal(&self.bytes[literal.start..self.at]))
     }
 
-    #[inline]
+    #[inline(always)]
     fn atom(&mut self) -> Result<Token<'a>, ProtocolError> {
         let start = self.at;
-        loop {
-            self.at += position_of(ENDS_ATOM, &self.bytes[self.at..]).unwrap_or(self.bytes.len() - self.at);
-            match self.bytes.get(self.at) {
-                None | Some(b' ' | b'(' | b')') => break,
-                Some(b'[') if self.sections && self.depth <= 1 && names_a_section(&self.bytes[start..self.at]) => self.section()?,
-                Some(b'[') => self.at += 1,
-                Some(_) => return Err(self.malformed("a control character in an atom")),
-            }
+        if self.sections && self.depth <= 1 && matches!(self.bytes[start], b'B' | b'b') {
+            *self = self.clone().behind_section()?;
+        }
+        self.at = self.end_of_atom();
+        if !matches!(self.bytes.get(self.at), None | Some(b' ' | b'(' | b')')) {
+            return Err(self.malformed("a control character in an atom"));
         }
         Ok(Token::Atom(&self.bytes[start..self.at]))
     }
 
-    /// Reads `[HEADER.FIELDS ("From" {4} CR LF …)]`: to the bracket that closes, over strings and over field names, which may hold brackets (RFC 3501 9,
-    /// header-list of astrings).
-    fn section(&mut self) -> Result<(), ProtocolError> {
-        self.at += 1;
+    /// Reads `BODY[HEADER.FIELDS ("From" {4} CR LF …)]`, if such stands here: to the bracket that closes, over strings and over field names, which may hold
+    /// brackets (RFC 3501 9, header-list of astrings).
+    #[inline(never)]
+    fn behind_section(mut self) -> Result<Self, ProtocolError> {
+        let rest = self.rest();
+        let opens = |opening: &&[u8]| rest.get(..opening.len()).is_some_and(|here| here.eq_ignore_ascii_case(opening));
+        let Some(opening) = OPENINGS.iter().find(|opening| opens(opening)) else { return Ok(self) };
+        self.at += opening.len();
         let mut in_list = false;
         loop {
             match self.bytes.get(self.at) {
                 Some(b']') if !in_list => {
                     self.at += 1;
-                    return Ok(());
+                    return Ok(self);
                 }
                 Some(b'"') => self.at = self.end_of_quoted(self.at + 1)? + 1,
                 Some(b'{') => {
@@ -337,10 +365,21 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// Only these names are followed by a section; elsewhere `[` is an ordinary character, as in `[Gmail]/Sent`.
-fn names_a_section(name: &[u8]) -> bool {
-    [&b"BODY"[..], b"BODY.PEEK", b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE"].iter().any(|known| name.eq_ignore_ascii_case(known))
+#[cold]
+#[inline(never)]
+fn malformed(bytes: &[u8], at: usize, what: &'static str) -> ProtocolError {
+    let from = at.saturating_sub(20);
+    ProtocolError::Malformed { what, offset: at, near: excerpt(&bytes[from..]) }
 }
+
+#[cold]
+#[inline(never)]
+fn too_deep(limit: usize) -> ProtocolError {
+    Limits { depth: limit, ..Limits::default() }.exceeded("depth")
+}
+
+/// Only these names are followed by a section; elsewhere `[` is an ordinary character, as in `[Gmail]/Sent`.
+const OPENINGS: [&[u8]; 5] = [b"BODY[", b"BODY.PEEK[", b"BINARY[", b"BINARY.PEEK[", b"BINARY.SIZE["];
 
 #[cfg(test)]
 mod tests {
@@ -348,14 +387,33 @@ mod tests {
     use crate::proto::imap::frame::{Frame, Step};
 
     #[test]
-    fn the_end_of_a_quoted_string_is_found_at_any_place() {
-        for length in 0..20 {
+    fn strings_and_atoms_end_where_they_end_read_byte_by_byte() {
+        let quoted_end = |bytes: &[u8]| {
+            let mut at = 1;
+            while !matches!(bytes.get(at)?, b'"' | b'\r' | b'\n' | 0) {
+                let escaped = bytes[at] == b'\\';
+                at += 1;
+                at += usize::from(escaped && !matches!(bytes.get(at)?, b'\r' | b'\n' | 0));
+            }
+            (bytes[at] == b'"').then_some(at)
+        };
+        let atom_end = |bytes: &[u8]| {
+            let end = bytes.iter().position(|byte| matches!(byte, b' ' | b'(' | b')' | 0..=31 | 127)).unwrap_or(bytes.len());
+            matches!(bytes.get(end), None | Some(b' ' | b'(' | b')')).then_some(end)
+        };
+        let read =
+            |bytes: &[u8]| Tokens::new(Raw { bytes, literals: &[] }, 0, 9).next_token().ok()?.and_then(Token::bytes).map(Cow::into_owned);
+        for length in 1..40 {
             for at in 0..length {
                 for byte in 0..=255 {
-                    let mut bytes = vec![b'a'; length];
-                    bytes[at] = byte;
-                    bytes[(at + 3) % length] = bytes[(at + 3) % length].max(0xe9);
-                    assert_eq!(position_of_quoted_end(&bytes), position_of(ENDS_QUOTED, &bytes), "{bytes:?}");
+                    let mut bytes = vec![b'a'; length + 2];
+                    bytes[1 + at] = byte;
+                    bytes[1 + (at + 3) % length] |= 0x80;
+                    let atom = atom_end(&bytes).map(|end| bytes[..end].to_vec());
+                    assert_eq!(read(&bytes), atom, "{}", bytes.escape_ascii());
+                    (bytes[0], bytes[length + 1]) = (b'"', b'"');
+                    let quoted = quoted_end(&bytes).map(|end| unescape(&bytes[1..end]).into_owned());
+                    assert_eq!(read(&bytes), quoted, "{}", bytes.escape_ascii());
                 }
             }
         }
