@@ -1,4 +1,4 @@
-//! `save-letters`: exact bytes to files, each whole or not there.
+//! Letters to files, each whole or not there, and from files.
 
 mod support;
 
@@ -11,7 +11,11 @@ use std::path::Path;
 use support::script::{Peer, Script};
 
 fn session() -> Session {
-    let setup = Setup::sandboxed(Options::default()).unwrap();
+    session_with(Options::default())
+}
+
+fn session_with(options: Options) -> Session {
+    let setup = Setup::sandboxed(options).unwrap();
     let mut session = Session::new(Vec::new()).unwrap();
     attach(session.host(), &setup);
     for form in [
@@ -213,4 +217,77 @@ fn a_connection_that_breaks_leaves_whole_letters_only() {
         let names: Vec<&str> = found.iter().map(|(name, _)| &**name).collect();
         assert_eq!(names, if mbox { vec![] } else { vec!["1.eml"] });
     }
+}
+
+#[test]
+fn a_letter_comes_from_a_file() {
+    for literal_plus in [true, false] {
+        let mut options = Options::default();
+        options.extensions.literal_plus = literal_plus;
+        let mut session = session_with(options);
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("Subject: x\n\n\nbare\nwhole\r\ncr\rend {}", large('y'));
+        // Line ends on both sides of every piece that is read.
+        for (start, sent) in [("", ""), ("\n", "\r\n"), ("\r", "\r")] {
+            let path = folder.path().join("letter");
+            let around = format!("{}{}", "a".repeat(65_535), "\nb".repeat(100));
+            std::fs::write(&path, format!("{start}{text}{around}")).unwrap();
+            let form = format!("(append-letter mb \"inbox\" '(:file {:?}) :flags :\\\\seen)", path.display().to_string());
+            assert!(shows(&mut session, &form).starts_with('('), "{form}");
+            let stored =
+                shows(&mut session, "(progn (noop mb) (utf8->string (fetch-letter mb (mailbox-message-count mb) :raw t :peek t)))");
+            let expected = format!("{sent}{}{}", text.replace("whole\r\n", "whole\n").replace('\n', "\r\n"), around.replace('\n', "\r\n"));
+            assert!(stored == format!("{expected:?}").replace("\\n", "\n").replace("\\r", "\r"), "{stored:.100} {expected:.100}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_no_letter_is_refused_before_a_byte_is_sent() {
+    let setup = Setup::sandboxed(Options::default()).unwrap();
+    let sandbox = setup.router.as_ref().unwrap().sandbox().clone();
+    let mut session = Session::new(Vec::new()).unwrap();
+    attach(session.host(), &setup);
+    shows(&mut session, r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#);
+    shows(&mut session, "(mailbox-separator mb)");
+    let before = sandbox.received().len();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("nul"), [&[b'x'; 100_000][..], b"\0"].concat()).unwrap();
+    for (path, end) in [
+        (path("nowhere"), "[:file]"),
+        (path(""), "it is not a file [:file]"),
+        (path("nul"), "nul: it has a NUL, which no letter may have [:syntax-error]"),
+    ] {
+        let said = shows(&mut session, &format!("(append-letter mb \"inbox\" '(:file {path:?}))"));
+        assert!(said.starts_with("Error: append-letter: ") && said.contains(&path) && said.ends_with(end), "{said}");
+    }
+    assert_eq!(sandbox.received().len(), before);
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_sent_is_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("letter");
+    std::fs::write(&path, large('x')).unwrap();
+    let shrinking = path.clone();
+    let server = Script::run(move |peer| {
+        peer.log_in("");
+        peer.hear();
+        std::fs::write(shrinking, "Subject: short\n").unwrap();
+        peer.say("+ go\r\n");
+        peer.hear_rest();
+    });
+    let mut session = Session::new(Vec::new()).unwrap();
+    postoffice::api::register(session.host(), State::new(Connector::default(), None));
+    let port = server.address.port();
+    shows(&mut session, &format!(r#"(setq mb (make-imap-connection "127.0.0.1" :port {port} :user "u" :password "p"))"#));
+    let path = path.display();
+    assert_eq!(
+        shows(&mut session, &format!("(append-letter mb \"inbox\" '(:file \"{path}\"))")),
+        format!(
+            "Error: append-letter: cannot read {path}: it has become shorter; nothing was stored, and the connection is closed [:file]"
+        )
+    );
+    assert!(shows(&mut session, "(noop mb)").ends_with("[:server-shutdown-connection]"));
 }

@@ -1,8 +1,8 @@
 //! The one table of all functions: name, lambda list, docstring, function. Help, completion and the reference are read from it.
 
 use super::{
-    accessors, accounts, connections, copying, envelope, fetching, files, help, json, letters, mailboxes, messages, parallel, parts,
-    pieces, pipeline, pop, read_ahead, report, sandbox, saving, searching, sending, smtp, tables,
+    accessors, accounts, appending, connections, copying, envelope, fetching, files, help, json, letters, mailboxes, messages, parallel,
+    parts, pieces, pipeline, pop, read_ahead, report, sandbox, saving, searching, sending, smtp, tables,
 };
 use crate::host::{Function, Run};
 
@@ -645,11 +645,13 @@ Arguments and result as for copy-to-mailbox. Errors: :error-response; every mess
     native(
         "append-letter",
         "(mb name text &key flags date)",
-        messages::append_letter,
-        "Stores a letter in a mailbox.
-mb: a mailbox object. name: a string. text: a string, whose lines get CR LF, or a bytevector, which is stored as it is. :flags  a flag or a list of flags.
+        appending::append_letter,
+        "Stores a letter in a mailbox (APPEND, RFC 3501 6.3.11).
+mb: a mailbox object. name: a string. text: a string, whose lines get CR LF; a bytevector, which is stored as it is; or (:file \"path\"), a file whose lines get CR LF, with little memory
+whatever its size. It is read twice, to count and to send. :flags  a flag or a list of flags.
 :date  its internal date, a universal time or a string as \"13-Sep-1999 11:36:26 -0700\"; now by default.
-Returns (uidvalidity uid) where the server tells them, else t. Errors: :error-response when there is no such mailbox.",
+Returns (uidvalidity uid) where the server tells them, else t. Errors: :error-response when there is no such mailbox, :syntax-error for a letter with NUL, :file when the file cannot be
+read. One that has become shorter or longer while it was sent is not stored, and the connection is closed.",
     ),
 ];
 

@@ -2,6 +2,7 @@
 
 mod accessors;
 mod accounts;
+mod appending;
 pub mod catalog;
 mod connections;
 mod copying;

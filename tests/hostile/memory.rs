@@ -195,6 +195,29 @@ fn a_letter_of_60_mb_goes_to_a_file_in_little_memory() {
 }
 
 #[test]
+fn a_letter_of_40_mb_goes_from_a_file_in_little_memory() {
+    const LINES: usize = 400_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("letter");
+    std::fs::write(&path, [vec![b'x'; 99], b"\n".to_vec()].concat().repeat(LINES)).unwrap();
+    let form = format!("(append-letter c \"box\" '(:file {:?}))", path.display().to_string());
+    let told = Imap.growth(&form, |peer| {
+        let command = peer.hear();
+        peer.say("+ go\r\n");
+        let announced: usize = command.trim_end_matches('}').rsplit('{').next().unwrap().parse().unwrap();
+        assert_eq!(announced, 101 * LINES);
+        for _ in 0..LINES {
+            assert!(peer.hear_bytes(101).ends_with(b"x\r\n"));
+        }
+        assert_eq!(peer.hear(), "");
+        peer.say(&format!("{} OK done\r\n", command.split(' ').next().unwrap()));
+        peer.hear_rest();
+    });
+    assert_below(2 * MIB, &told, "40 MB to a mailbox");
+    assert_eq!(told.0, "t");
+}
+
+#[test]
 fn a_report_takes_memory_for_senders_and_not_for_letters() {
     const LETTERS: usize = 60_000;
     for (what, senders, limit) in [("a hundred senders", 100, 4 * MIB), ("a sender each", LETTERS, 64 * MIB)] {
