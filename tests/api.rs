@@ -175,6 +175,7 @@ fn keys_of_the_wrong_type_are_syntax_errors() {
         ("append-letter", r#"(append-letter mb "inbox" '(:file 5))"#),
         ("append-letter", r#"(append-letter mb "inbox" '(:file "a" "b"))"#),
         ("append-letter", r#"(append-letter mb "inbox" '(:env "HOME"))"#),
+        ("save-attachments", "(save-attachments pb 1 \".\" :uid t)"),
         ("search-mailbox", "(search-mailbox mb ())"),
         ("search-mailbox", "(search-mailbox mb :nonsense)"),
         ("search-mailbox", "(search-mailbox mb '(not :seen :new))"),

@@ -146,6 +146,7 @@ fn no_file_variable_or_program_is_reached() {
             "(save-letter mb 1 PATH :append t)",
             "(save-letter mb 1 PATH :mbox t)",
             "(save-attachment (first (letter-attachments letter)) PATH)",
+            "(save-attachments mb 1 PATH)",
         ] {
             forms.push(form.replace("PATH", &format!("{path:?}")));
         }

@@ -1,8 +1,8 @@
 //! The one table of all functions: name, lambda list, docstring, function. Help, completion and the reference are read from it.
 
 use super::{
-    accessors, accounts, appending, connections, copying, envelope, fetching, files, help, json, letters, mailboxes, messages, parallel,
-    parts, pieces, pipeline, pop, read_ahead, report, sandbox, saving, searching, sending, smtp, tables,
+    accessors, accounts, appending, attachments, connections, copying, envelope, fetching, files, help, json, letters, mailboxes, messages,
+    parallel, parts, pieces, pipeline, pop, read_ahead, report, sandbox, saving, searching, sending, smtp, tables,
 };
 use crate::host::{Function, Run};
 
@@ -446,6 +446,15 @@ Returns t. Errors: :file when it cannot be written, :error-response when there i
 mb: a mailbox object of either kind. messages  as for fetch-parts. path: a string, a folder that exists. :uid  t takes messages as unique ids, and names the files by them.
 :prefix  a string that the files' names begin with. :mbox  t makes path one mbox file of all letters instead, whole or not at all.
 Returns the list of the numbers, or unique ids, that were saved; unique ids that do not exist are not among them. Errors: :file, :error-response. What was saved before an error stays.",
+    ),
+    native(
+        "save-attachments",
+        "(mb message folder &key uid)",
+        attachments::save_attachments,
+        "Writes all attachments of a letter to new files in a folder while the letter comes (RFC 2046, RFC 2183); memory stays flat. :\\\\seen is left alone. Which they are is as for letter-attachments, and the
+files' names are as for save-attachment: made safe, with a number where one is taken, and nothing is overwritten. They are there all or none.
+mb: a mailbox object of either kind. message: an integer. folder: a string, a folder that exists. :uid  t takes message as a unique id, over IMAP.
+Returns the list of the paths, strings, in the letter's order; nil when it has no attachments. Errors: :file when they cannot be written, :error-response when there is no such message.",
     ),
     native(
         "%begin-letter-sequence",
@@ -921,7 +930,7 @@ text: the string or the bytevector of any fetch. Returns a part object.",
     native(
         "save-attachment",
         "(attachment folder)",
-        parts::save_attachment,
+        attachments::save_attachment,
         "Writes an attachment to a new file in a folder, under its own name made safe, with a number where that is taken. Nothing is overwritten. Returns the path, a string.
 attachment: an element of letter-attachments. folder: a string, a folder that exists. Errors: :file.",
     ),

@@ -3,6 +3,7 @@
 mod accessors;
 mod accounts;
 mod appending;
+mod attachments;
 pub mod catalog;
 mod connections;
 mod copying;
