@@ -117,7 +117,7 @@ impl From<&Error> for Condition {
             Error::Bye { .. } | Error::Closed => Identifier::ServerShutdownConnection,
             Error::Protocol(ProtocolError::TooLarge { .. }) => Identifier::ResponseTooLarge,
             Error::Protocol(_) | Error::Unexpected(_) | Error::Sent(_) => Identifier::Unexpected,
-            Error::File { .. } | Error::Transport(TransportError::File { .. }) => Identifier::File,
+            Error::File { .. } | Error::Letter(_) | Error::Transport(TransportError::File { .. }) => Identifier::File,
             Error::Transport(TransportError::NotAllowed(_)) => Identifier::NotAllowed,
             Error::Transport(TransportError::Timeout(_)) => Identifier::Timeout,
             Error::Transport(TransportError::Certificate { .. }) => Identifier::Certificate,

@@ -101,6 +101,26 @@ fn each_command_gets_its_own_refusal() {
 }
 
 #[test]
+fn a_refusal_lets_the_command_behind_it_out() {
+    let script = Script::run(|peer| {
+        peer.log_in("");
+        peer.answer("* 3 EXISTS\r\n{tag} OK selected\r\n");
+        assert!(peer.answer("{tag} NO [BADCHARSET] none\r\n").ends_with("{2}"));
+        assert!(peer.answer("* SEARCH 2\r\n{tag} OK done\r\n").ends_with("SEARCH ALL"));
+        peer.hear_rest();
+    });
+    let options = postoffice::client::ConnectOptions { port: Some(script.address.port()), ..Default::default() };
+    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
+    let mut client = ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap();
+    client.select("INBOX", false).unwrap();
+    let keys = [SearchKey::Text("SUBJECT", "\u{e9}".into()), SearchKey::Word("ALL")];
+    let tickets = keys.each_ref().map(|key| client.ahead(|client| client.search(key, false)).unwrap().ticket().unwrap());
+    let refused = client.redeem(tickets[0], |client| client.search(&keys[0], false)).unwrap_err();
+    assert_eq!(refused.server_words().as_deref(), Some("[BADCHARSET] none"));
+    assert_eq!(client.redeem(tickets[1], |client| client.search(&keys[1], false)).unwrap(), [2]);
+}
+
+#[test]
 fn a_connection_that_breaks_breaks_all() {
     let server = Server::sandbox(empty());
     let mut client = server.with_letters(&["Subject: x\n\nx\n"; 3]);

@@ -1,4 +1,4 @@
-//! `save-letters`: exact bytes to files, each whole or not there.
+//! Letters to files, each whole or not there, and from files.
 
 mod support;
 
@@ -11,7 +11,11 @@ use std::path::Path;
 use support::script::{Peer, Script};
 
 fn session() -> Session {
-    let setup = Setup::sandboxed(Options::default()).unwrap();
+    session_with(Options::default())
+}
+
+fn session_with(options: Options) -> Session {
+    let setup = Setup::sandboxed(options).unwrap();
     let mut session = Session::new(Vec::new());
     attach(session.host(), &setup);
     for form in [
@@ -212,5 +216,197 @@ fn a_connection_that_breaks_leaves_whole_letters_only() {
         assert!(said.ends_with("[:server-shutdown-connection]"), "{said}");
         let names: Vec<&str> = found.iter().map(|(name, _)| &**name).collect();
         assert_eq!(names, if mbox { vec![] } else { vec!["1.eml"] });
+    }
+}
+
+#[test]
+fn a_letter_comes_from_a_file() {
+    for literal_plus in [true, false] {
+        let mut options = Options::default();
+        options.extensions.literal_plus = literal_plus;
+        let mut session = session_with(options);
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("Subject: x\n\n\nbare\nwhole\r\ncr\rend {}", large('y'));
+        // Line ends on both sides of every piece that is read.
+        for (start, sent) in [("", ""), ("\n", "\r\n"), ("\r", "\r")] {
+            let path = folder.path().join("letter");
+            let around = format!("{}{}", "a".repeat(65_535), "\nb".repeat(100));
+            std::fs::write(&path, format!("{start}{text}{around}")).unwrap();
+            let form = format!("(append-letter mb \"inbox\" '(:file {:?}) :flags :\\\\seen)", path.display().to_string());
+            assert!(shows(&mut session, &form).starts_with('('), "{form}");
+            let stored =
+                shows(&mut session, "(progn (noop mb) (utf8->string (fetch-letter mb (mailbox-message-count mb) :raw t :peek t)))");
+            let expected = format!("{sent}{}{}", text.replace("whole\r\n", "whole\n").replace('\n', "\r\n"), around.replace('\n', "\r\n"));
+            assert!(stored == format!("{expected:?}").replace("\\n", "\n").replace("\\r", "\r"), "{stored:.100} {expected:.100}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_no_letter_is_refused_before_a_byte_is_sent() {
+    let setup = Setup::sandboxed(Options::default()).unwrap();
+    let sandbox = setup.router.as_ref().unwrap().sandbox().clone();
+    let mut session = Session::new(Vec::new());
+    attach(session.host(), &setup);
+    shows(&mut session, r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#);
+    shows(&mut session, "(mailbox-separator mb)");
+    let before = sandbox.received().len();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("nul"), [&[b'x'; 100_000][..], b"\0"].concat()).unwrap();
+    for (path, end) in [
+        (path("nowhere"), "[:file]"),
+        (path(""), "it is not a file [:file]"),
+        (path("nul"), "nul: it has a NUL, which no letter may have [:syntax-error]"),
+    ] {
+        let said = shows(&mut session, &format!("(append-letter mb \"inbox\" '(:file {path:?}))"));
+        assert!(said.starts_with("Error: append-letter: ") && said.contains(&path) && said.ends_with(end), "{said}");
+    }
+    assert_eq!(sandbox.received().len(), before);
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_sent_is_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("letter");
+    std::fs::write(&path, large('x')).unwrap();
+    let shrinking = path.clone();
+    let server = Script::run(move |peer| {
+        peer.log_in("");
+        peer.hear();
+        std::fs::write(shrinking, "Subject: short\n").unwrap();
+        peer.say("+ go\r\n");
+        peer.hear_rest();
+    });
+    let mut session = Session::new(Vec::new());
+    postoffice::api::register(session.host(), State::new(Connector::default(), None));
+    let port = server.address.port();
+    shows(&mut session, &format!(r#"(setq mb (make-imap-connection "127.0.0.1" :port {port} :user "u" :password "p"))"#));
+    let path = path.display();
+    assert_eq!(
+        shows(&mut session, &format!("(append-letter mb \"inbox\" '(:file \"{path}\"))")),
+        format!(
+            "Error: append-letter: cannot read {path}: it has become shorter; nothing was stored, and the connection is closed [:file]"
+        )
+    );
+    assert!(shows(&mut session, "(noop mb)").ends_with("[:server-shutdown-connection]"));
+}
+
+/// A letter with attachments of several kinds, two of one name.
+const WITH_ATTACHMENTS: &str = "Subject: files
+Content-Type: multipart/mixed; boundary=b
+
+--b
+
+See the files.
+begin 644 cat.txt
+#0V%T
+end
+--b
+Content-Type: image/png; name=\"../a.png\"
+Content-Transfer-Encoding: base64
+
+aGVs
+bG8=
+--b
+Content-Type: message/rfc822
+
+Subject: inside
+
+text
+--b
+Content-Type: text/csv
+Content-Disposition: attachment; filename=a.png
+Content-Transfer-Encoding: quoted-printable
+
+gr=C3=BC=
+n
+--b--
+";
+
+/// A sandbox whose last letter has attachments.
+fn session_with_attachments() -> Session {
+    let mut session = session();
+    let text = WITH_ATTACHMENTS.replace('"', "\\\"");
+    assert!(shows(&mut session, &format!("(append-letter mb \"inbox\" \"{text}\")")).starts_with('('));
+    for form in ["(noop mb)", "(close-connection pb)", "(setq pb (make-pop-connection \"h\" :user \"myacct\" :password \"mypasswd\"))"] {
+        shows(&mut session, form);
+    }
+    session
+}
+
+#[test]
+fn all_attachments_of_a_letter_are_saved_over_imap_and_pop() {
+    let mut session = session_with_attachments();
+    let uid = shows(&mut session, "(fetch-field 8 \"uid\" (fetch-parts mb 8 \"uid\"))");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("cat.txt"), "old").unwrap();
+    let path = folder.path().display().to_string();
+    let list = |names: [&str; 4]| format!("({})", names.map(|name| format!("\"{path}/{name}\"")).join(" "));
+    for (form, names) in [
+        (format!("(save-attachments mb 8 {path:?})"), ["cat-2.txt", "a.png", "attachment", "a-2.png"]),
+        (format!("(save-attachments mb {uid} {path:?} :uid t)"), ["cat-3.txt", "a-3.png", "attachment-2", "a-4.png"]),
+        (format!("(save-attachments pb 8 {path:?})"), ["cat-4.txt", "a-5.png", "attachment-3", "a-6.png"]),
+        // One by one, from memory, it is the same.
+        (
+            format!(
+                "(mapcar (lambda (a) (save-attachment a {path:?})) (letter-attachments (parse-letter (fetch-letter mb 8 :raw t :peek t))))"
+            ),
+            ["cat-5.txt", "a-7.png", "attachment-4", "a-8.png"],
+        ),
+    ] {
+        assert_eq!(shows(&mut session, &form).split_whitespace().collect::<Vec<_>>().join(" "), list(names), "{form}");
+        let texts = names.map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap());
+        assert_eq!(texts, ["Cat", "hello", "Subject: inside\r\n\r\ntext", "grün"], "{form}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.path().join("cat.txt")).unwrap(), "old");
+    assert_eq!(files(folder.path()).len(), 17, "nothing lies beside them");
+    assert_eq!(shows(&mut session, "(member 8 (search-mailbox mb :unseen))"), "(8)");
+    for mailbox in ["mb", "pb"] {
+        assert_eq!(shows(&mut session, &format!("(save-attachments {mailbox} 1 {path:?})")), "nil");
+        let missing = shows(&mut session, &format!("(save-attachments {mailbox} 99 {path:?})"));
+        assert!(missing.contains("nothing was saved") && missing.ends_with("[:error-response]"), "{missing}");
+        let nowhere = shows(&mut session, &format!("(save-attachments {mailbox} 8 \"{path}/nowhere\")"));
+        assert!(nowhere.ends_with("nowhere is not a folder [:file]"), "{nowhere}");
+    }
+    assert_eq!(files(folder.path()).len(), 17);
+}
+
+#[test]
+fn attachments_are_saved_all_or_none() {
+    let letter = format!(
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: a/b; name=first\r\n\r\nx\r\n--b\r\nContent-Type: a/b; name=second\r\n\r\n{}\r\n--b--\r\n",
+        large('y')
+    );
+    let folder = tempfile::tempdir().unwrap();
+    for (what, end, deleted) in
+        [("cut", ":server-shutdown-connection", false), ("refused", ":error-response", false), ("folder", ":file", true)]
+    {
+        let (letter, path) = (letter.clone(), folder.path().join("files"));
+        std::fs::create_dir_all(&path).unwrap();
+        let gone = path.clone();
+        let server = Script::run(move |peer| {
+            peer.log_in("");
+            peer.answer("* 1 EXISTS\r\n{tag} OK done\r\n");
+            let tag = peer.hear().split(' ').next().unwrap_or("").to_owned();
+            if deleted {
+                std::fs::remove_dir(gone).unwrap();
+            }
+            peer.say(&format!("* 1 FETCH (BODY[] {{{}}}\r\n{}", letter.len(), &letter[..150_000]));
+            if what == "cut" {
+                peer.hang_up();
+            }
+            peer.say(&format!("{})\r\n{tag} {} done\r\n", &letter[150_000..], if what == "refused" { "NO" } else { "OK" }));
+            peer.hear_rest();
+        });
+        let mut session = Session::new(Vec::new());
+        postoffice::api::register(session.host(), State::new(Connector::default(), None));
+        let port = server.address.port();
+        shows(&mut session, &format!(r#"(setq mb (make-imap-connection "127.0.0.1" :port {port} :user "u" :password "p"))"#));
+        shows(&mut session, "(select-mailbox mb \"inbox\")");
+        let said = shows(&mut session, &format!("(save-attachments mb 1 {:?})", path.display().to_string()));
+        assert!(said.contains("; nothing was saved") && said.ends_with(&format!("[{end}]")), "{what}: {said}");
+        assert_eq!(std::fs::read_dir(&path).map_or(0, Iterator::count), 0, "{what}");
+        shows(&mut session, "(close-connection mb)");
     }
 }

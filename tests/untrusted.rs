@@ -118,6 +118,7 @@ fn no_file_variable_or_program_is_reached() {
             "(mapcar 'probe-file (list PATH))",
             "(let ((f open)) (f PATH))",
             "(make-mime-part :file PATH)",
+            "(append-letter mb \"inbox\" (list :file PATH))",
             "(send-letter \"h\" \"a@b.c\" \"a@b.c\" \"x\" :attachments PATH)",
             "(send-letter \"h\" \"a@b.c\" \"a@b.c\" \"x\" :attachments (list PATH))",
             "(send-letter '(\"h\" :ca-file PATH) \"a@b.c\" \"a@b.c\" \"x\")",
@@ -145,6 +146,7 @@ fn no_file_variable_or_program_is_reached() {
             "(save-letter mb 1 PATH :append t)",
             "(save-letter mb 1 PATH :mbox t)",
             "(save-attachment (first (letter-attachments letter)) PATH)",
+            "(save-attachments mb 1 PATH)",
         ] {
             forms.push(form.replace("PATH", &format!("{path:?}")));
         }
@@ -471,6 +473,7 @@ fn links_lead_nowhere_outside() {
             "(delete-file PATH)",
             "(load PATH)",
             "(save-letter mb 1 PATH)",
+            "(append-letter mb \"inbox\" (list :file PATH))",
         ] {
             forms.push(form.replace("PATH", &path));
         }

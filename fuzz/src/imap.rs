@@ -129,7 +129,7 @@ fn command_of(choice: u8) -> Option<Command> {
 fn tell(session: &mut Session, told: &mut Told) {
     let mut challenged = false;
     match session.current_event() {
-        Ok(Event::NeedBytes) => panic!("an event that is none"),
+        Ok(Event::NeedBytes | Event::LiteralWanted(_)) => panic!("an event that is none"),
         Ok(Event::Greeting(status)) => told.event(format!("greeting {}", shown(&status))),
         Ok(Event::Status(status)) => told.event(shown(&status)),
         Ok(Event::Done { handle, status }) => told.event(format!("{handle:?} {}", shown(&status))),

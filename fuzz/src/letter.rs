@@ -1,5 +1,6 @@
 //! Letters: their parts, transfer encodings, and what is made of them for people.
 
+use super::extraction::assert_agrees;
 use super::header::is_in_proportion;
 use postoffice::mime::html::html_to_text;
 use postoffice::mime::transfer::{
@@ -31,6 +32,7 @@ pub fn letter(data: &[u8]) {
         check_name(attachment.file_name().as_deref());
     }
     assert!(files <= data.len(), "the files are larger than the letter");
+    assert_agrees(data, &[1, 7, data.len().max(1)]);
     if !data.contains(&b'\r') {
         with_cr_lf_is_the_same(&letter, data);
     }

@@ -2,6 +2,7 @@
 //!
 //! The fuzz targets call these functions with what the fuzzer makes; `tests/corpora.rs` calls them with what it found before.
 
+mod extraction;
 mod feed;
 mod header;
 mod imap;

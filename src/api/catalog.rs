@@ -1,8 +1,8 @@
 //! The one table of all functions: name, lambda list, docstring, function. Help, completion and the reference are read from it.
 
 use super::{
-    accessors, accounts, connections, copying, envelope, fetching, files, help, json, letters, mailboxes, messages, parallel, parts,
-    pieces, pipeline, pop, read_ahead, report, sandbox, saving, searching, sending, smtp, tables,
+    accessors, accounts, appending, attachments, connections, copying, envelope, fetching, files, help, json, letters, mailboxes, messages,
+    parallel, parts, pieces, pipeline, pop, read_ahead, report, sandbox, saving, searching, sending, smtp, tables,
 };
 use crate::host::{Function, Run};
 
@@ -448,6 +448,15 @@ mb: a mailbox object of either kind. messages  as for fetch-parts. path: a strin
 Returns the list of the numbers, or unique ids, that were saved; unique ids that do not exist are not among them. Errors: :file, :error-response. What was saved before an error stays.",
     ),
     native(
+        "save-attachments",
+        "(mb message folder &key uid)",
+        attachments::save_attachments,
+        "Writes all attachments of a letter to new files in a folder while the letter comes (RFC 2046, RFC 2183); memory stays flat. :\\\\seen is left alone. Which they are is as for letter-attachments, and the
+files' names are as for save-attachment: made safe, with a number where one is taken, and nothing is overwritten. They are there all or none.
+mb: a mailbox object of either kind. message: an integer. folder: a string, a folder that exists. :uid  t takes message as a unique id, over IMAP.
+Returns the list of the paths, strings, in the letter's order; nil when it has no attachments. Errors: :file when they cannot be written, :error-response when there is no such message.",
+    ),
+    native(
         "%begin-letter-sequence",
         "(mb message &key uid peek)",
         pieces::begin,
@@ -646,11 +655,13 @@ Arguments and result as for copy-to-mailbox. Errors: :error-response; every mess
     native(
         "append-letter",
         "(mb name text &key flags date)",
-        messages::append_letter,
-        "Stores a letter in a mailbox.
-mb: a mailbox object. name: a string. text: a string, whose lines get CR LF, or a bytevector, which is stored as it is. :flags  a flag or a list of flags.
+        appending::append_letter,
+        "Stores a letter in a mailbox (APPEND, RFC 3501 6.3.11).
+mb: a mailbox object. name: a string. text: a string, whose lines get CR LF; a bytevector, which is stored as it is; or (:file \"path\"), a file whose lines get CR LF, with little memory
+whatever its size. It is read twice, to count and to send. :flags  a flag or a list of flags.
 :date  its internal date, a universal time or a string as \"13-Sep-1999 11:36:26 -0700\"; now by default.
-Returns (uidvalidity uid) where the server tells them, else t. Errors: :error-response when there is no such mailbox.",
+Returns (uidvalidity uid) where the server tells them, else t. Errors: :error-response when there is no such mailbox, :syntax-error for a letter with NUL, :file when the file cannot be
+read. One that has become shorter or longer while it was sent is not stored, and the connection is closed.",
     ),
 ];
 
@@ -920,7 +931,7 @@ text: the string or the bytevector of any fetch. Returns a part object.",
     native(
         "save-attachment",
         "(attachment folder)",
-        parts::save_attachment,
+        attachments::save_attachment,
         "Writes an attachment to a new file in a folder, under its own name made safe, with a number where that is taken. Nothing is overwritten. Returns the path, a string.
 attachment: an element of letter-attachments. folder: a string, a folder that exists. Errors: :file.",
     ),

@@ -44,7 +44,7 @@ pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
 }
 
 /// Asks how large the letter is, if somebody looks at the progress.
-fn expect_size(call: &Call<'_>, client: &mut ImapClient, message: NonZeroU32, uid: bool) -> Result<(), Error> {
+pub(super) fn expect_size(call: &Call<'_>, client: &mut ImapClient, message: NonZeroU32, uid: bool) -> Result<(), Error> {
     let progress = progress(call);
     if !progress.is_shown() {
         return Ok(());

@@ -1,9 +1,9 @@
-//! Changing messages: flags, copies, removal, new letters.
+//! Changing messages: flags, copies, removal.
 
 use super::flags::flags;
 use super::mailbox::{asked_count, on_mailbox, pop_mailbox, progress, state};
 use super::pop;
-use super::sets::{messages, required, set_value};
+use super::sets::{messages, set_value};
 use super::values::{Texts, Wanted, fetched};
 use crate::client::{CopiedUids, Error, ImapClient};
 use crate::condition::Condition;
@@ -11,7 +11,6 @@ use crate::host::{self, Call, Value};
 use crate::proto::imap::SequenceSet;
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
-use jiff::Timestamp;
 
 type Answer = Result<Value, Condition>;
 
@@ -112,54 +111,4 @@ pub(super) fn copy_to_mailbox(call: &Call<'_>) -> Answer {
 
 pub(super) fn move_to_mailbox(call: &Call<'_>) -> Answer {
     transfer(call, ImapClient::move_to)
-}
-
-pub(super) fn append_letter(call: &Call<'_>) -> Answer {
-    let (name, text) = (call.string(1)?, required(call, 2));
-    let letter = letter_bytes(text).ok_or_else(|| call.wrong("text", "a string or a bytevector", text))?;
-    let flags = call.key("flags").map_or(Ok(Vec::new()), |value| flags(call, "flags", value))?;
-    let date = call.key("date").map(|value| date_time(value).ok_or_else(|| call.wrong("date", DATE_TIME, value))).transpose()?;
-    let stored = on_mailbox(call, |client| {
-        progress(call).expect_bytes(letter.len() as u64);
-        client.append(name, &flags, date.as_deref(), &letter)
-    })?;
-    Ok(match stored {
-        Some((validity, uid)) => host::list(vec![host::integer(i64::from(validity)), host::integer(i64::from(uid))]),
-        None => host::truth(true),
-    })
-}
-
-/// A string's lines get CR LF; a bytevector goes as it is.
-fn letter_bytes(value: &Value) -> Option<Vec<u8>> {
-    if let Some(bytes) = host::as_bytes(value) {
-        return Some(bytes);
-    }
-    let text = host::as_str(value)?;
-    let mut bytes = Vec::with_capacity(text.len() + text.len() / 32);
-    let mut before = 0;
-    for &byte in text.as_bytes() {
-        if byte == b'\n' && before != b'\r' {
-            bytes.push(b'\r');
-        }
-        bytes.push(byte);
-        before = byte;
-    }
-    Some(bytes)
-}
-
-const DATE_TIME: &str = "a universal time, or a string as \"13-Sep-1999 11:36:26 -0700\"";
-
-/// Seconds between 1900-01-01, where universal time begins, and 1970-01-01.
-pub(super) const UNIVERSAL_TO_UNIX: i64 = 2_208_988_800;
-
-/// A date and time as IMAP writes it (RFC 3501 9, date-time).
-fn date_time(value: &Value) -> Option<String> {
-    const FORMAT: &str = "%d-%b-%Y %H:%M:%S %z";
-    if let Some(seconds) = host::as_integer(value) {
-        let time = Timestamp::from_second(seconds.checked_sub(UNIVERSAL_TO_UNIX)?).ok()?;
-        return Some(time.to_zoned(jiff::tz::TimeZone::UTC).strftime(FORMAT).to_string());
-    }
-    let text = host::as_str(value)?.trim();
-    let parsed = jiff::fmt::strtime::parse(FORMAT, text).ok()?;
-    Some(parsed.to_zoned().ok()?.strftime(FORMAT).to_string())
 }

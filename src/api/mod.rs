@@ -2,6 +2,8 @@
 
 mod accessors;
 mod accounts;
+mod appending;
+mod attachments;
 pub mod catalog;
 mod connections;
 mod copying;

@@ -5,10 +5,8 @@ use super::sets::required;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
 use crate::lisp::Datum;
-use crate::mime::{Attachment, Disposition, Letter, NewPart, Part, Subparts, TransferEncoding, numbered, safe_name};
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use crate::mime::{Attachment, Disposition, Letter, NewPart, Part, Subparts, TransferEncoding};
+use std::path::Path;
 use std::sync::Arc;
 
 type Answer = Result<Value, Condition>;
@@ -185,7 +183,7 @@ pub(super) fn letter_attachments(call: &Call<'_>) -> Answer {
 }
 
 /// Runs `use_it` on the attachment in the first argument; a part is taken as one.
-fn with_attachment<T>(call: &Call<'_>, use_it: impl FnOnce(&Attachment<'_>) -> T) -> Result<T, Condition> {
+pub(super) fn with_attachment<T>(call: &Call<'_>, use_it: impl FnOnce(&Attachment<'_>) -> T) -> Result<T, Condition> {
     let value = required(call, 0);
     if let Some(part) = host::downcast::<ReadPart>(value) {
         return Ok(use_it(&Attachment::of(part.part())));
@@ -206,42 +204,6 @@ pub(super) fn attachment_type(call: &Call<'_>) -> Answer {
 
 pub(super) fn attachment_bytes(call: &Call<'_>) -> Answer {
     with_attachment(call, |attachment| host::bytes(attachment.bytes().into_owned()))
-}
-
-/// How many names are tried before giving up on a folder full of the same one.
-const MOST_NAMES: u64 = 100_000;
-
-pub(super) fn save_attachment(call: &Call<'_>) -> Answer {
-    let folder = call.string(1)?;
-    let real = call.writable(folder)?;
-    let written = with_attachment(call, |attachment| {
-        let name = safe_name(attachment.file_name().as_deref(), "attachment");
-        write_new(&real, &name, &attachment.bytes())
-    })?;
-    let path =
-        written.map_err(|cause| Condition::new(Identifier::File, format!("{}: cannot write into {folder}: {cause}", call.name())))?;
-    Ok(host::string(path.to_string_lossy()))
-}
-
-/// Writes a file that was not there before: `name`, or `name-2`, `name-3` and so on. What cannot be written whole does not stay.
-fn write_new(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-    for number in 1..=MOST_NAMES {
-        let path = folder.join(if number == 1 { name.to_owned() } else { numbered(name, number) });
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => {
-                return match file.write_all(bytes).and_then(|()| file.sync_all()) {
-                    Ok(()) => Ok(path),
-                    Err(error) => {
-                        let _ = std::fs::remove_file(&path); // the error that led here is what matters
-                        Err(error)
-                    }
-                };
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, "too many files of that name"))
 }
 
 fn new_part_value(part: NewPart) -> Value {

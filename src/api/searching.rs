@@ -1,8 +1,8 @@
 //! Search expressions, from quoted lists to typed keys. Checked whole before anything is sent.
 
+use super::appending::UNIVERSAL_TO_UNIX;
 use super::flags::flag_text;
 use super::mailbox::on_mailbox;
-use super::messages::UNIVERSAL_TO_UNIX;
 use super::sets::{message_set, required};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};

@@ -1,5 +1,6 @@
 //! Files that are written whole or not at all, and letters in the forms that they are kept in.
 
+use crate::mime::numbered;
 use jiff::Timestamp;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -43,6 +44,12 @@ impl Target {
         std::fs::rename(&self.beside, path)
     }
 
+    /// Says that all is written, and closes the file.
+    pub fn finish(mut self) -> io::Result<Whole> {
+        self.file.sync_all()?;
+        Ok(Whole { beside: std::mem::take(&mut self.beside) })
+    }
+
     /// Makes what was written permanent.
     pub fn keep(mut self) -> io::Result<()> {
         if !self.append {
@@ -57,6 +64,42 @@ impl Target {
             old.set_len(length)?;
         }
         added
+    }
+}
+
+/// A file that is on the disk, and still has no name of its own.
+pub(super) struct Whole {
+    beside: PathBuf,
+}
+
+/// How many names are tried before giving up on a folder full of the same one.
+const MOST_NAMES: u64 = 100_000;
+
+impl Whole {
+    /// Gives it a name that no other file has: `name`, or from `first` on `name-2`, `name-3` and so on. Which path and number it was.
+    pub fn name(self, folder: &Path, name: &str, first: u64) -> io::Result<(PathBuf, u64)> {
+        for number in first..=MOST_NAMES {
+            let path = folder.join(if number == 1 { name.to_owned() } else { numbered(name, number) });
+            // The name is taken before the file is moved there, which would put it in the place of another.
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(_) => {
+                    let moved = std::fs::rename(&self.beside, &path);
+                    if moved.is_err() {
+                        let _ = std::fs::remove_file(&path); // the error that led here is what matters
+                    }
+                    return moved.map(|()| (path, number));
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, "too many files of that name"))
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.beside); // it has its name already, or is of no use
     }
 }
 

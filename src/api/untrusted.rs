@@ -10,7 +10,7 @@ pub const CHECKED: &[&str] = &[
     // Accounts are connected by the functions above.
     "%account-call", "%account-index", "%accounts", "%check-account", "%define-account", "accounts", "connect", "define-account", "with-account",
     // Files.
-    "ensure-directories-exist", "mailbox-report", "make-mime-part", "save-attachment", "save-letter", "save-letters", "write-csv",
+    "ensure-directories-exist", "mailbox-report", "make-mime-part", "save-attachment", "save-attachments", "save-letter", "save-letters", "write-csv",
     // The sandbox of this process, if the command line has started one.
     "sandbox-deliver", "sandbox-outbox",
     // Nothing but what they are given.

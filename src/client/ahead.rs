@@ -8,6 +8,7 @@
 use super::answers::uid_of;
 use super::error::Error;
 use super::imap::ImapClient;
+use super::running::Input;
 use crate::proto::imap::sequence::Members;
 use crate::proto::imap::{Command, Completion, Data, Handle, OwnedResponse};
 use std::collections::VecDeque;
@@ -225,7 +226,7 @@ impl ImapClient {
     /// [`Error`]; the connection is closed then.
     pub fn settle(&mut self) -> Result<(), Error> {
         while self.commands_ahead().has_unfinished() {
-            self.hear(None, None, &mut |_| Ok(()), &mut None)?;
+            self.hear(None, &mut Input::None, &mut |_| Ok(()), &mut None)?;
         }
         Ok(())
     }

@@ -82,6 +82,9 @@ pub enum Error {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// A letter could not be read while it was sent. Nothing was stored, and the connection is closed: what was announced cannot be finished.
+    #[error("{0}; nothing was stored, and the connection is closed")]
+    Letter(std::io::Error),
     /// What the server sent does not answer what was asked.
     #[error("{0}")]
     Unexpected(String),

@@ -78,9 +78,6 @@ pub struct CopiedUids {
     pub to: SequenceSet,
 }
 
-/// What APPEND tells with UIDPLUS: the mailbox's UID validity and the letter's UID.
-pub type Stored = (u32, u32);
-
 pub(super) type OnData<'f> = &'f mut dyn FnMut(Data<'_>) -> Result<(), Error>;
 
 impl ImapClient {
@@ -487,19 +484,6 @@ impl ImapClient {
         messages.members(if uid { u32::MAX } else { self.selected().map_or(0, |mailbox| mailbox.exists) })
     }
 
-    /// APPEND: the exact bytes. With UIDPLUS it tells where the letter went.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for a letter with NUL, [`Error::Refused`] when the mailbox does not exist.
-    pub fn append(&mut self, name: &str, flags: &[Flag], date: Option<&str>, letter: &[u8]) -> Result<Option<Stored>, Error> {
-        let completion = self.run(Command::append(name, flags, date, letter, self.utf8_names())?, &mut |_| Ok(()))?;
-        let stored = completion.code.filter(|(code, _)| code == "APPENDUID").and_then(|(_, arguments)| {
-            let (validity, uid) = arguments.split_once(' ')?;
-            Some((validity.parse().ok()?, uid.trim().parse().ok()?))
-        });
-        Ok(stored)
-    }
-
     /// Asks for the separator without waiting for the answer.
     pub(super) fn ask_separator(&mut self) -> Result<(), Error> {
         if let Sending::Sent(ticket) = self.ahead(|client| client.list("", "", false))? {
@@ -522,7 +506,7 @@ impl ImapClient {
         Ok(messages.split(LONGEST_SET).iter().map(command).collect::<Result<_, _>>()?)
     }
 
-    fn utf8_names(&self) -> bool {
+    pub(super) fn utf8_names(&self) -> bool {
         self.capabilities().utf8_names()
     }
 

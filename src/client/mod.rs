@@ -2,6 +2,7 @@
 
 mod ahead;
 mod answers;
+mod appending;
 mod copying;
 pub mod error;
 pub mod imap;
@@ -14,8 +15,9 @@ pub mod smtp;
 mod transfer;
 
 pub use ahead::{Sending, Ticket};
+pub use appending::Stored;
 pub use error::Error;
-pub use imap::{CopiedUids, ImapClient, Listed, Stored, Warning, WarningKind};
+pub use imap::{CopiedUids, ImapClient, Listed, Warning, WarningKind};
 pub use options::{Auth, ConnectOptions, Credentials, TlsMode};
 pub use pop3::PopClient;
 pub use smtp::SmtpClient;

@@ -2,10 +2,20 @@
 
 use super::ahead::About;
 use super::answers::{is_known, shown, warning_of_status};
+use super::appending::Literal;
 use super::error::Error;
 use super::imap::{ImapClient, OnData, Warning, WarningKind};
 use crate::proto::imap::{Command, Completion, Event, Handle, Status, StatusKind};
 use crate::proto::sasl::{Exchange, SaslError};
+
+/// What a command is given while it runs.
+pub(super) enum Input<'i> {
+    None,
+    /// Answers to the server's challenges.
+    Exchange(&'i mut Exchange),
+    /// The bytes of its literal.
+    Literal(Literal<'i>),
+}
 
 type OnEvent<'f> = &'f mut dyn FnMut(Event<'_>) -> Result<(), Error>;
 
@@ -37,13 +47,22 @@ impl ImapClient {
 
     /// Runs a command; no secret is in its error.
     pub(super) fn run_events(&mut self, command: Command, on_event: OnEvent<'_>) -> Result<Completion, Error> {
-        let result = self.run_command(command, None, on_event);
+        self.run_redacted(command, Input::None, on_event)
+    }
+
+    /// Runs a command that needs something meanwhile.
+    pub(super) fn run_with(&mut self, command: Command, input: Input<'_>) -> Result<Completion, Error> {
+        self.run_redacted(command, input, &mut |_| Ok(()))
+    }
+
+    fn run_redacted(&mut self, command: Command, input: Input<'_>, on_event: OnEvent<'_>) -> Result<Completion, Error> {
+        let result = self.run_command(command, input, on_event);
         let connection = self.connection();
         result.map_err(|error| error.redacted(&|text| connection.redact(text)))
     }
 
     /// An error of the callback is kept until the server has finished, so that the connection stays usable.
-    fn run_command(&mut self, command: Command, mut exchange: Option<&mut Exchange>, on_event: OnEvent<'_>) -> Result<Completion, Error> {
+    fn run_command(&mut self, command: Command, mut input: Input<'_>, on_event: OnEvent<'_>) -> Result<Completion, Error> {
         if self.is_closed() {
             return Err(Error::Closed);
         }
@@ -76,13 +95,21 @@ impl ImapClient {
             if let Some(completion) = completion.take() {
                 break completion;
             }
-            completion = self.hear(Some((handle, name, &about)), exchange.as_deref_mut(), on_event, &mut failure)?;
+            completion = self.hear(Some((handle, name, &about)), &mut input, on_event, &mut failure)?;
             // What cannot be read now cannot be read later either.
             if let Some(Error::Protocol(_)) = &failure {
                 self.connection().close();
                 break Completion { kind: StatusKind::Ok, code: None, text: String::new() };
             }
         };
+        // A refusal may come before the literal has ended; the server counts on the rest.
+        if self.connection().session_ref().literal_wanted() > 0 {
+            while self.connection().session_ref().literal_wanted() > 0
+                && self.hear(Some((handle, name, &about)), &mut input, on_event, &mut failure).is_ok()
+            {}
+            let connection = self.connection();
+            let _ = connection.flush().inspect_err(|_| connection.close()); // the refusal is what matters
+        }
         match (failure, completion.kind) {
             (Some(error), _) => Err(error),
             (None, StatusKind::Ok) => Ok(completion),
@@ -94,7 +121,7 @@ impl ImapClient {
     pub(super) fn hear(
         &mut self,
         own: Option<(Handle, &'static str, &About)>,
-        exchange: Option<&mut Exchange>,
+        input: &mut Input<'_>,
         on_event: OnEvent<'_>,
         failure: &mut Option<Error>,
     ) -> Result<Option<Completion>, Error> {
@@ -127,13 +154,17 @@ impl ImapClient {
                 return Ok(None);
             }
             Event::Continue(challenge) => {
-                if let Some(exchange) = exchange {
+                if let Input::Exchange(exchange) = input {
                     match exchange.answer(challenge) {
                         Ok(answer) => connection.session().answer(&answer),
                         Err(cause) => return Err(self.login_failed(exchange.user(), cause)),
                     }
                 }
                 return Ok(None);
+            }
+            Event::LiteralWanted(left) => {
+                let left = *left;
+                return self.send_literal(left, input).map(|()| None);
             }
             _ => None,
         };
@@ -146,11 +177,29 @@ impl ImapClient {
         Ok(None)
     }
 
+    /// Sends the next of `left` bytes of a literal. Before, once, what the server has said is heard.
+    fn send_literal(&mut self, left: u64, input: &mut Input<'_>) -> Result<(), Error> {
+        let connection = self.connection();
+        let Input::Literal(literal) = input else {
+            connection.close();
+            return Err(Error::Closed);
+        };
+        if !literal.has_heard {
+            literal.has_heard = true;
+            if connection.overhear()? {
+                return Ok(());
+            }
+        }
+        let bytes = literal.next(left).map_err(Error::Letter).inspect_err(|_| connection.close())?;
+        connection.session().feed(bytes);
+        Ok(())
+    }
+
     /// AUTHENTICATE: the commands' own loop, but that challenges are answered.
     pub(super) fn authenticate(&mut self, exchange: &mut Exchange, initial_response: bool) -> Result<(), Error> {
         let initial = initial_response.then(|| exchange.initial()).flatten();
         let command = Command::authenticate(exchange.mechanism(), initial.as_ref());
-        self.run_command(command, Some(exchange), &mut |_| Ok(()))?;
+        self.run_command(command, Input::Exchange(exchange), &mut |_| Ok(()))?;
         exchange.finish().map_err(|cause| self.login_failed(exchange.user(), cause))
     }
 

@@ -11,6 +11,7 @@
 //! | [`parameter`] | `; name=value`, with continuations and charsets, both ways (RFC 2045, 2231) |
 //! | [`charset`] | bytes to text |
 //! | [`transfer`] | base64, quoted-printable and uuencode, tolerant |
+//! | [`extract`] | the attachments of a letter that comes in pieces, with little memory |
 //! | [`address`], [`plain_address`] | address lists as they come (RFC 5322), and the few that may be sent to |
 //! | [`envelope`] | the ten fields of IMAP's `ENVELOPE` |
 //! | [`parse`], [`part`], [`readable`] | the part tree, one part, and what a person reads of a letter |
@@ -22,9 +23,11 @@ pub mod address;
 mod address_tokens;
 pub mod build;
 pub mod charset;
+mod decoding;
 pub mod encode_word;
 pub mod encoded_word;
 pub mod envelope;
+pub mod extract;
 pub mod filename;
 pub mod header;
 pub mod html;
@@ -35,12 +38,15 @@ pub mod part;
 pub mod plain_address;
 pub mod readable;
 pub mod transfer;
+mod unpack;
+mod uu_lines;
 
 pub use address::{Entry, EnvelopeAddress, envelope_addresses, parse_mailbox_list};
 pub use build::{BuildError, Outgoing};
 pub use encode_word::{encode_phrase, encode_text};
 pub use encoded_word::{decode_bytes, decode_text};
 pub use envelope::Envelope;
+pub use extract::{Extractor, Files};
 pub use filename::{numbered, safe_name};
 pub use header::{Field, fields, split};
 pub use new_part::{Disposition, NewPart, Subparts, TransferEncoding};

@@ -17,6 +17,9 @@ pub const PARTS: usize = 100_000;
 /// Bytes of one part's header. Servers stop far below; what stands behind is opaque body.
 pub const HEADER: usize = 1 << 20;
 
+/// Bytes of a line that delimits parts. RFC 2046 5.1.1 allows a boundary of 70; a longer line delimits nothing.
+pub const DELIMITER: usize = 4096;
+
 /// A parsed letter: its bytes and its parts. Parsing always succeeds.
 #[derive(Debug)]
 pub struct Letter {
@@ -118,20 +121,7 @@ impl Parser<'_> {
 
     /// Which open multipart a line delimits, innermost first, and whether it closes it.
     fn delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
-        let rest = line.strip_prefix(b"--")?;
-        let rest = without_line_end(rest);
-        let blanks = rest.iter().rev().take_while(|byte| is_blank(**byte)).count();
-        let trimmed = &rest[..rest.len() - blanks];
-        let closing = trimmed.strip_suffix(b"--");
-        self.open.iter().enumerate().rev().find_map(|(level, open)| {
-            let boundary = open.boundary.as_deref()?;
-            // A boundary may end in dashes itself.
-            match closing {
-                _ if trimmed == boundary => Some((level, false)),
-                Some(closing) if closing == boundary => Some((level, true)),
-                _ => None,
-            }
-        })
+        delimiter(self.open.iter().map(|open| open.boundary.as_deref()), line)
     }
 
     fn open_part(&mut self, parent: Option<usize>, start: usize) {
@@ -148,20 +138,12 @@ impl Parser<'_> {
         let Some(open) = self.open.last_mut() else { return };
         let Some(state) = &mut open.header else { return };
         let start = self.parts[open.index].whole.start;
-        let line = without_line_end(&self.source[at..next]);
-        let is_first = at == start;
-        let is_field = field_start(line).is_some() || (!is_first && line.first().is_some_and(|byte| is_blank(*byte)));
-        let is_mailbox_mark = is_first && start == 0 && (line.starts_with(b"From ") || line.starts_with(b">From "));
-        if line.is_empty() {
-            self.end_of_header(at, next, false);
-        } else if next - start > HEADER {
-            self.end_of_header(at, at, true);
-        } else if !is_field && !is_mailbox_mark {
-            // The first line is no field: there is no header at all. Later ones are skipped if an empty line follows.
-            state.first_broken.get_or_insert(at);
-            if is_first {
-                self.end_of_header(at, at, false);
-            }
+        match HeaderLine::of(&self.source[at..next], at - start, start == 0) {
+            HeaderLine::Field => {}
+            HeaderLine::Broken => _ = state.first_broken.get_or_insert(at),
+            HeaderLine::End => self.end_of_header(at, next, false),
+            HeaderLine::NoHeader => self.end_of_header(at, at, false),
+            HeaderLine::TooLong => self.end_of_header(at, at, true),
         }
     }
 
@@ -174,8 +156,7 @@ impl Parser<'_> {
         self.parts[index].opaque = opaque;
         let part = &mut self.parts[index];
         let is_multipart = part.content.value.starts_with("multipart/");
-        let is_letter = matches!(part.content.value.as_str(), "message/rfc822" | "message/global") && is_identity(&part.encoding);
-        if opaque || !(is_multipart || is_letter) {
+        if opaque || !(is_multipart || is_letter(&part.content.value, &part.encoding)) {
             return;
         }
         if depth >= DEPTH {
@@ -192,27 +173,13 @@ impl Parser<'_> {
 
     fn describe(&mut self, index: usize, header_end: usize, body_start: usize) {
         let start = self.parts[index].whole.start;
-        let mut content = None;
-        let mut encoding = None;
-        for field in fields(&self.source[start..header_end]) {
-            if content.is_none() && field.is("content-type") {
-                content = Some(Parameterised::read(&field.value));
-            } else if encoding.is_none() && field.is("content-transfer-encoding") {
-                encoding = Some(Parameterised::read(&field.value).value);
-            }
-        }
-        let in_digest = self.parts[index].parent.is_some_and(|parent| self.parts[parent].content.value == "multipart/digest");
-        let mut content = content.unwrap_or_default();
-        if content.value.is_empty() && in_digest {
-            content.value = "message/rfc822".to_owned();
-        } else if !is_media_type(&content.value) {
-            content.value = "text/plain".to_owned();
-        }
+        let in_digest = self.parts[index].parent.is_some_and(|parent| self.parts[parent].content.value == DIGEST);
+        let (content, encoding) = describe(&self.source[start..header_end], in_digest);
         let part = &mut self.parts[index];
         part.header = start..header_end;
         part.body = body_start..body_start;
         part.content = content;
-        part.encoding = encoding.filter(|encoding| !encoding.is_empty()).unwrap_or_else(|| "7bit".to_owned());
+        part.encoding = encoding;
     }
 
     fn rest_as_one_part(&mut self, parent: usize, start: usize) {
@@ -254,6 +221,85 @@ impl Parser<'_> {
     fn before_line_break(&self, at: usize) -> usize {
         without_line_end(&self.source[..at]).len()
     }
+}
+
+/// The content type that makes letters of parts which have none.
+pub(super) const DIGEST: &str = "multipart/digest";
+
+/// Which of the open parts, whose boundaries these are, a line delimits, the innermost first, and whether it closes it.
+pub(super) fn delimiter<'b>(
+    boundaries: impl DoubleEndedIterator<Item = Option<&'b [u8]>> + ExactSizeIterator,
+    line: &[u8],
+) -> Option<(usize, bool)> {
+    if line.len() > DELIMITER {
+        return None;
+    }
+    let rest = without_line_end(line.strip_prefix(b"--")?);
+    let blanks = rest.iter().rev().take_while(|byte| is_blank(**byte)).count();
+    let trimmed = &rest[..rest.len() - blanks];
+    let closing = trimmed.strip_suffix(b"--");
+    boundaries.enumerate().rev().find_map(|(level, boundary)| {
+        // A boundary may end in dashes itself.
+        match (boundary?, closing) {
+            (boundary, _) if trimmed == boundary => Some((level, false)),
+            (boundary, Some(closing)) if closing == boundary => Some((level, true)),
+            _ => None,
+        }
+    })
+}
+
+/// What a line is to the header that it may belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeaderLine {
+    Field,
+    /// No field: skipped if an empty line follows, else the body begins with the first such line.
+    Broken,
+    End,
+    /// The first line is no field: there is no header at all.
+    NoHeader,
+    TooLong,
+}
+
+impl HeaderLine {
+    /// A line that comes behind so many bytes of the header.
+    pub(super) fn of(line: &[u8], before: usize, of_letter: bool) -> HeaderLine {
+        let text = without_line_end(line);
+        let is_first = before == 0;
+        let is_field = field_start(text).is_some() || (!is_first && text.first().is_some_and(|byte| is_blank(*byte)));
+        let is_mailbox_mark = is_first && of_letter && (text.starts_with(b"From ") || text.starts_with(b">From "));
+        match () {
+            () if text.is_empty() => HeaderLine::End,
+            () if before + line.len() > HEADER => HeaderLine::TooLong,
+            () if is_field || is_mailbox_mark => HeaderLine::Field,
+            () if is_first => HeaderLine::NoHeader,
+            () => HeaderLine::Broken,
+        }
+    }
+}
+
+/// The content type and the transfer encoding that a header tells.
+pub(super) fn describe(header: &[u8], in_digest: bool) -> (Parameterised, String) {
+    let mut content = None;
+    let mut encoding = None;
+    for field in fields(header) {
+        if content.is_none() && field.is("content-type") {
+            content = Some(Parameterised::read(&field.value));
+        } else if encoding.is_none() && field.is("content-transfer-encoding") {
+            encoding = Some(Parameterised::read(&field.value).value);
+        }
+    }
+    let mut content = content.unwrap_or_default();
+    if content.value.is_empty() && in_digest {
+        content.value = "message/rfc822".to_owned();
+    } else if !is_media_type(&content.value) {
+        content.value = "text/plain".to_owned();
+    }
+    (content, encoding.filter(|encoding| !encoding.is_empty()).unwrap_or_else(|| "7bit".to_owned()))
+}
+
+/// Whether a part holds a letter that can be looked into.
+pub(super) fn is_letter(content_type: &str, encoding: &str) -> bool {
+    matches!(content_type, "message/rfc822" | "message/global") && is_identity(encoding)
 }
 
 pub(super) fn is_identity(encoding: &str) -> bool {

@@ -110,15 +110,13 @@ impl<'a> Part<'a> {
 
     /// `Content-Disposition` with its parameters (RFC 2183).
     pub fn disposition(&self) -> Option<Parameterised> {
-        self.fields().find(|field| field.is("content-disposition")).map(|field| Parameterised::read(&field.value))
+        disposition(self.header())
     }
 
     /// The file name as the sender wrote it, decoded: `filename` of the disposition, else `name` of the content type. It is hostile: see
     /// [`super::safe_name`].
     pub fn file_name(&self) -> Option<String> {
-        let disposition = self.disposition();
-        let name = disposition.as_ref().and_then(|disposition| disposition.get("filename")).or_else(|| self.parameter("name"));
-        name.filter(|name| !name.is_empty()).map(str::to_owned)
+        file_name(self.disposition().as_ref(), self.parameters())
     }
 
     /// The header as it stands.
@@ -171,4 +169,15 @@ impl<'a> Part<'a> {
     pub fn text(&self) -> String {
         charset::decode_body(self.charset(), &self.decoded()).replace("\r\n", "\n")
     }
+}
+
+/// `Content-Disposition` of a header.
+pub(super) fn disposition(header: &[u8]) -> Option<Parameterised> {
+    header::fields(header).find(|field| field.is("content-disposition")).map(|field| Parameterised::read(&field.value))
+}
+
+/// The file name of a part with this disposition and these parameters of the content type.
+pub(super) fn file_name(disposition: Option<&Parameterised>, parameters: &[(String, String)]) -> Option<String> {
+    let name = disposition.and_then(|disposition| disposition.get("filename")).or_else(|| lookup(parameters, "name"));
+    name.filter(|name| !name.is_empty()).map(str::to_owned)
 }

@@ -1,7 +1,8 @@
 //! What a person reads of a letter, and what hangs on it.
 
 use super::html::html_to_text;
-use super::parse::Letter;
+use super::parameter::Parameterised;
+use super::parse::{Letter, PARTS};
 use super::part::Part;
 use super::transfer::{UuFile, uuencoded_files};
 use super::{charset, transfer};
@@ -64,11 +65,11 @@ impl Letter {
     }
 
     /// The attachments in their order: what says so, leaves that are no text, letters inside, and files that stand uuencoded in a text. Of letters
-    /// inside, only they themselves.
+    /// inside, only they themselves. There are no more of them than [`PARTS`].
     pub fn attachments(&self) -> Vec<Attachment<'_>> {
         let mut found = Vec::new();
         let mut waiting = vec![self.root()];
-        while let Some(part) = waiting.pop() {
+        while let Some(part) = waiting.pop().filter(|_| found.len() < PARTS) {
             if is_attachment(part) {
                 found.push(Attachment::of(part));
             } else if part.parts().len() > 0 {
@@ -78,6 +79,7 @@ impl Letter {
                 found.extend(files.into_iter().map(|file| Attachment { part, uuencoded: Some(file) }));
             }
         }
+        found.truncate(PARTS);
         found
     }
 
@@ -102,22 +104,27 @@ impl Letter {
 
 fn is_attachment(part: Part<'_>) -> bool {
     let is_leaf = part.parts().len() == 0 || part.main_type() == "message";
-    if !is_leaf {
-        return false;
-    }
-    let is_root = part.parent().is_none();
-    match part.disposition() {
+    is_leaf
+        && leaf_is_attachment(part.content_type(), part.disposition().as_ref(), part.file_name(), part.parent().is_none(), part.is_opaque())
+}
+
+/// Whether a part in which no others are looked for is an attachment.
+pub(super) fn leaf_is_attachment(
+    content_type: &str,
+    disposition: Option<&Parameterised>,
+    file_name: Option<String>,
+    is_root: bool,
+    is_opaque: bool,
+) -> bool {
+    match disposition {
         Some(disposition) if disposition.value == "inline" || disposition.value.is_empty() => {}
-        Some(_) if !is_root || part.file_name().is_some() => return true,
+        Some(_) if !is_root || file_name.is_some() => return true,
         _ => {}
     }
-    match part.main_type() {
-        "text" => {
-            let is_page = matches!(part.subtype(), "plain" | "html");
-            !is_page && part.disposition().is_none() && part.file_name().is_some()
-        }
+    match content_type.split('/').next().unwrap_or_default() {
+        "text" => !matches!(content_type, "text/plain" | "text/html") && disposition.is_none() && file_name.is_some(),
         // A multipart without parts shows as the text it is, unless it was not looked into.
-        "multipart" => part.is_opaque(),
+        "multipart" => is_opaque,
         _ => true,
     }
 }

@@ -1,5 +1,6 @@
 //! Content transfer encodings (RFC 2045, section 6) and uuencode. Decoders take what comes: they never fail, and never give more than they got.
 
+use super::decoding::{Base64, QuotedPrintable};
 use super::header::{is_blank, line_end, without_line_end};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,29 +12,9 @@ const LINE: usize = 76;
 /// Bytes from base64. What is not of the alphabet is skipped; padding ends the data, so that a mailing list's footer is not decoded.
 pub fn decode_base64(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
-    let (mut bits, mut count) = (0u32, 0u32);
-    for byte in text {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            b'=' if count >= 2 => break,
-            _ => continue,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 1;
-        if count == 4 {
-            bytes.extend_from_slice(&bits.to_be_bytes()[1..]);
-            (bits, count) = (0, 0);
-        }
-    }
-    match count {
-        2 => bytes.push((bits >> 4) as u8),
-        3 => bytes.extend_from_slice(&((bits >> 2) as u16).to_be_bytes()),
-        _ => {}
-    }
+    let mut decoder = Base64::default();
+    decoder.decode(text, &mut bytes);
+    decoder.finish(&mut bytes);
     bytes
 }
 
@@ -52,39 +33,10 @@ pub fn encode_base64(bytes: &[u8]) -> Vec<u8> {
 /// Bytes from quoted-printable. Blanks at a line's end go, as the RFC has it; a `=` that means nothing stays.
 pub fn decode_quoted_printable(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while at < text.len() {
-        let next = line_end(text, at);
-        let line = &text[at..next];
-        let content = without_line_end(line);
-        let ending = &line[content.len()..];
-        let kept = content.len() - content.iter().rev().take_while(|byte| is_blank(**byte)).count();
-        let content = &content[..kept];
-        at = next;
-        match content.strip_suffix(b"=") {
-            Some(content) => decode_escapes(content, &mut bytes),
-            None => {
-                decode_escapes(content, &mut bytes);
-                bytes.extend_from_slice(ending);
-            }
-        }
-    }
+    let mut decoder = QuotedPrintable::default();
+    decoder.decode(text, &mut bytes);
+    decoder.finish(&mut bytes);
     bytes
-}
-
-fn decode_escapes(mut line: &[u8], bytes: &mut Vec<u8>) {
-    while let Some(found) = memchr::memchr(b'=', line) {
-        bytes.extend_from_slice(&line[..found]);
-        line = &line[found + 1..];
-        match hex_pair(line) {
-            Some(value) => {
-                bytes.push(value);
-                line = &line[2..];
-            }
-            None => bytes.push(b'='),
-        }
-    }
-    bytes.extend_from_slice(line);
 }
 
 /// The byte that two hexadecimal digits at the start of the text stand for.
@@ -172,7 +124,14 @@ pub fn uuencoded_files(text: &[u8]) -> Vec<UuFile> {
     files
 }
 
-fn begin_line(line: &[u8]) -> Option<String> {
+/// Longer lines neither begin nor end a file (RFC 5322 2.1.1 has 998).
+pub(super) const LONGEST_UU_LINE: usize = 1000;
+
+/// The name in a line without its end that begins a file.
+pub(super) fn begin_line(line: &[u8]) -> Option<String> {
+    if line.len() > LONGEST_UU_LINE {
+        return None;
+    }
     let rest = line.strip_prefix(b"begin ")?;
     let digits = rest.iter().take_while(|byte| (b'0'..=b'7').contains(byte)).count();
     let name = rest.get(digits..)?.strip_prefix(b" ")?.trim_ascii();
@@ -185,7 +144,7 @@ fn uu_lines(text: &[u8], mut at: usize) -> (usize, Option<Vec<u8>>) {
     while at < text.len() {
         let next = line_end(text, at);
         let line = without_line_end(&text[at..next]);
-        if line.trim_ascii_end() == b"end" {
+        if is_end_line(line) {
             return (next, Some(bytes));
         }
         if !uu_line(line, &mut bytes) {
@@ -196,7 +155,12 @@ fn uu_lines(text: &[u8], mut at: usize) -> (usize, Option<Vec<u8>>) {
     (at, None)
 }
 
-fn uu_line(line: &[u8], bytes: &mut Vec<u8>) -> bool {
+pub(super) fn is_end_line(line: &[u8]) -> bool {
+    line.len() <= LONGEST_UU_LINE && line.trim_ascii_end() == b"end"
+}
+
+/// Adds the bytes of a line of a file; `false` when it is none.
+pub(super) fn uu_line(line: &[u8], bytes: &mut Vec<u8>) -> bool {
     let Some((&first, data)) = line.split_first() else { return true };
     if !line.iter().all(|byte| (b' '..=b'`').contains(byte)) {
         return false;

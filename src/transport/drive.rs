@@ -2,11 +2,11 @@
 
 use super::connect::Connector;
 use super::error::TransportError;
-use super::stream::{Pace, Stream};
+use super::stream::{Moved, Pace, Stream};
 use super::tls::{self, TlsOptions};
 use super::trace::Trace;
-use crate::proto::{Protocol, ProtocolError, Secret};
-use std::io::{Read, Write};
+use crate::proto::{Outgoing, Protocol, ProtocolError, Secret};
+use std::io::{self, Read, Write};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -14,6 +14,8 @@ use thiserror::Error;
 pub struct Connection<S> {
     stream: Stream,
     session: S,
+    /// What is going out, and how much of it has.
+    unsent: (Outgoing, usize),
     trace: Trace,
     host: String,
     tls: TlsOptions,
@@ -51,7 +53,16 @@ impl<S: Protocol> Connection<S> {
         let timeout_seconds = pace.idle.as_secs_f64();
         let stream = if implicit_tls { tls::encrypt(opened.socket, host, &tls, timeout_seconds)? } else { Stream::Plain(opened.socket) };
         let trace = Trace::new(connector.trace.clone()).switched_by(connector.trace_switch.clone());
-        Ok(Connection { stream, session, trace, host: host.to_owned(), tls, loopback: opened.loopback, timeout_seconds })
+        Ok(Connection {
+            stream,
+            session,
+            unsent: Default::default(),
+            trace,
+            host: host.to_owned(),
+            tls,
+            loopback: opened.loopback,
+            timeout_seconds,
+        })
     }
 
     /// The session.
@@ -106,7 +117,12 @@ impl<S: Protocol> Connection<S> {
     pub fn start_tls(&mut self) -> Result<(), DriveError> {
         // The server says nothing before this side's hello: what is there was sent in the clear behind its reply.
         self.overhear()?;
-        if let Err(error) = self.session.tls_established() {
+        let established = if self.has_unsent() {
+            Err(ProtocolError::OutOfTurn { what: "a reply to STARTTLS before it was wholly sent", near: String::new() })
+        } else {
+            self.session.tls_established()
+        };
+        if let Err(error) = established {
             self.stream.close();
             return Err(error.into());
         }
@@ -126,7 +142,7 @@ impl<S: Protocol> Connection<S> {
     /// [`DriveError`], in which no secret is; the stream is closed then.
     pub fn wait(&mut self) -> Result<(), DriveError> {
         self.fill().map_err(|error| {
-            self.stream.close();
+            self.close();
             match error {
                 DriveError::Protocol(error) => DriveError::Protocol(error.map_near(|near| self.trace.redact(near))),
                 other => other,
@@ -136,25 +152,83 @@ impl<S: Protocol> Connection<S> {
 
     fn fill(&mut self) -> Result<(), DriveError> {
         loop {
-            self.flush()?;
+            let all_sent = self.send()?;
             if self.session.find_event()? {
-                return self.flush();
+                return self.send_at_once();
             }
-            self.flush()?;
-            let count = self.stream.read(self.session.space()).map_err(|error| TransportError::from_io(&error, self.timeout_seconds))?;
-            self.took(count)?;
+            if all_sent && self.send()? {
+                let count = self.stream.read(self.session.space()).map_err(|error| self.failed(&error))?;
+                self.took(count)?;
+            }
         }
     }
 
-    /// Takes what has come while nobody waited, without waiting. To be called before a command goes out: what is there by then does not answer it.
+    fn failed(&self, error: &io::Error) -> TransportError {
+        TransportError::from_io(error, self.timeout_seconds)
+    }
+
+    /// Sends what the session has to send, all of it or until the server says something instead of listening; whether it was all.
+    fn send(&mut self) -> Result<bool, DriveError> {
+        while self.has_unsent() {
+            let (outgoing, sent) = &mut self.unsent;
+            let came = match self.stream.write_or_read(&outgoing.bytes()[*sent..], self.session.space()) {
+                Ok(Moved::Out(0)) => return Err(TransportError::Closed.into()),
+                Ok(Moved::Out(count)) => {
+                    *sent += count;
+                    continue;
+                }
+                Ok(Moved::In(count)) => count,
+                Err(error) => {
+                    let error = self.failed(&error);
+                    // What has come may tell why the stream was closed.
+                    match self.stream.read_at_once(self.session.space()) {
+                        Ok(Some(count)) if count > 0 && matches!(error, TransportError::Broken(_)) => count,
+                        _ => return Err(error.into()),
+                    }
+                }
+            };
+            self.took(came)?;
+            return Ok(false);
+        }
+        self.stream.flush().map_err(|error| self.failed(&error))?;
+        Ok(true)
+    }
+
+    /// Sends as much as goes out without waiting. Nothing is read, so that the event that was found stays.
+    fn send_at_once(&mut self) -> Result<(), DriveError> {
+        while self.has_unsent() {
+            let (outgoing, sent) = &mut self.unsent;
+            let count = self.stream.write_at_once(&outgoing.bytes()[*sent..]);
+            match count.map_err(|error| TransportError::from_io(&error, self.timeout_seconds))? {
+                Some(count) if count > 0 => *sent += count,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something is left to send. What the session has is taken over when all before is out.
+    fn has_unsent(&mut self) -> bool {
+        if self.unsent.1 < self.unsent.0.bytes().len() {
+            return true;
+        }
+        self.unsent = (self.session.take_outgoing(), 0);
+        if self.trace.is_on() && !self.unsent.0.bytes().is_empty() {
+            self.trace.sent(&self.unsent.0.redacted());
+        }
+        !self.unsent.0.bytes().is_empty()
+    }
+
+    /// Takes what has come while nobody waited, without waiting; whether there was anything. To be called before a command goes out: what is there by then
+    /// does not answer it.
     ///
     /// # Errors
     /// [`DriveError::Transport`]; the stream is closed then.
-    pub fn overhear(&mut self) -> Result<(), DriveError> {
+    pub fn overhear(&mut self) -> Result<bool, DriveError> {
         let result = match self.stream.read_at_once(self.session.space()) {
-            Ok(None) => Ok(()),
-            Ok(Some(count)) => self.took(count),
-            Err(error) => Err(TransportError::from_io(&error, self.timeout_seconds).into()),
+            Ok(None) => Ok(false),
+            Ok(Some(count)) => self.took(count).map(|()| true),
+            Err(error) => Err(self.failed(&error).into()),
         };
         if result.is_err() {
             self.stream.close();
@@ -191,15 +265,13 @@ impl<S: Protocol> Connection<S> {
     /// # Errors
     /// [`DriveError::Transport`].
     pub fn flush(&mut self) -> Result<(), DriveError> {
-        let outgoing = self.session.take_outgoing();
-        if outgoing.bytes().is_empty() {
-            return Ok(());
+        while self.has_unsent() {
+            let (outgoing, sent) = &mut self.unsent;
+            let result = self.stream.write_all(&outgoing.bytes()[*sent..]).and_then(|()| self.stream.flush());
+            *sent = outgoing.bytes().len();
+            result.map_err(|error| self.failed(&error))?;
         }
-        if self.trace.is_on() {
-            self.trace.sent(&outgoing.redacted());
-        }
-        let sent = self.stream.write_all(outgoing.bytes()).and_then(|()| self.stream.flush());
-        Ok(sent.map_err(|error| TransportError::from_io(&error, self.timeout_seconds))?)
+        Ok(())
     }
 
     /// From now on nothing is waited for longer than this.
@@ -212,5 +284,6 @@ impl<S: Protocol> Connection<S> {
     /// Closes the stream at once, whatever is in flight.
     pub fn close(&mut self) {
         self.stream.close();
+        self.unsent = Default::default(); // a secret may be in it
     }
 }

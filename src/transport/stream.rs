@@ -40,6 +40,17 @@ impl Pace {
 /// How often a wait looks whether it was interrupted.
 const SLICE: Duration = Duration::from_millis(100);
 
+/// How long an operation that can do nothing yet waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// Not at all.
+    None,
+    /// A slice.
+    Slice,
+    /// As long as the pace allows.
+    Pace,
+}
+
 /// A TCP socket with deadlines.
 pub struct Socket {
     tcp: TcpStream,
@@ -50,8 +61,7 @@ pub struct Socket {
     /// How long it may take from there, besides what its bytes take.
     allowed: Duration,
     received: u64,
-    /// Whether a read returns at once when nothing is there.
-    at_once: bool,
+    patience: Patience,
     /// What was read beyond what TLS asked for: it asks for a record's five bytes of header, then for its body.
     beyond: Beyond,
 }
@@ -91,7 +101,7 @@ impl Socket {
             started: Instant::now(),
             allowed: pace.opening(),
             received: 0,
-            at_once: false,
+            patience: Patience::Pace,
             beyond: Beyond::default(),
         })
     }
@@ -108,12 +118,6 @@ impl Socket {
     }
 
     fn read_from_wire(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at_once {
-            self.tcp.set_nonblocking(true)?;
-            let count = self.tcp.read(buffer);
-            self.tcp.set_nonblocking(false)?;
-            return count;
-        }
         let count = self.patiently(|tcp| tcp.read(buffer))?;
         self.meter(count);
         Ok(count)
@@ -138,6 +142,12 @@ impl Socket {
 
     /// Repeats an operation on the socket until it does something or the wait is over.
     fn patiently(&mut self, mut operation: impl FnMut(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+        if self.patience == Patience::None {
+            self.tcp.set_nonblocking(true)?;
+            let count = operation(&mut self.tcp);
+            self.tcp.set_nonblocking(false)?;
+            return count;
+        }
         let since = Instant::now();
         loop {
             // Before every read, not only after a wait: a server that drips never lets one run into its timeout.
@@ -145,7 +155,11 @@ impl Socket {
                 return Err(over);
             }
             match operation(&mut self.tcp) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => {
+                    if self.patience == Patience::Slice {
+                        return Err(io::ErrorKind::WouldBlock.into());
+                    }
+                }
                 done => return done,
             }
         }
@@ -179,6 +193,15 @@ impl Write for Socket {
     }
 }
 
+/// What [`Stream::write_or_read`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// So many bytes went out.
+    Out(usize),
+    /// So many came in; none are the stream's end.
+    In(usize),
+}
+
 /// A plain or a TLS stream.
 pub enum Stream {
     /// In the clear.
@@ -207,15 +230,50 @@ impl Stream {
     /// # Errors
     /// What the stream says; 0 bytes are its end.
     pub fn read_at_once(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        self.with(Patience::None, |stream| stream.read(buffer))
+    }
+
+    /// Writes what can be taken now; `None` when nothing can.
+    ///
+    /// # Errors
+    /// What the stream says.
+    pub fn write_at_once(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        self.with(Patience::None, |stream| stream.write(bytes))
+    }
+
+    fn with(&mut self, patience: Patience, operation: impl FnOnce(&mut Self) -> io::Result<usize>) -> io::Result<Option<usize>> {
         let Some(socket) = self.socket() else { return Err(io::ErrorKind::NotConnected.into()) };
-        socket.at_once = true;
-        let result = self.read(buffer);
+        socket.patience = patience;
+        let result = operation(self);
         if let Some(socket) = self.socket() {
-            socket.at_once = false;
+            socket.patience = Patience::Pace;
         }
         match result {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
             result => result.map(Some),
+        }
+    }
+
+    /// Writes some of the bytes. While the server takes none, what it says is read into `room`: one that waits to be heard would never take any.
+    ///
+    /// # Errors
+    /// What the stream says, and the end of the wait.
+    pub fn write_or_read(&mut self, bytes: &[u8], room: &mut [u8]) -> io::Result<Moved> {
+        let since = Instant::now();
+        // Nothing of the standard library waits for either direction: a wait to write now and then looks whether there is something to read.
+        let mut patience = Patience::None;
+        loop {
+            // Not only when there is nothing to do: one that never stops speaking must not hold the caller either.
+            if let Some(over) = self.socket().and_then(|socket| socket.wait_is_over(since)) {
+                return Err(over);
+            }
+            if let Some(count) = self.with(patience, |stream| stream.write(bytes))? {
+                return Ok(Moved::Out(count));
+            }
+            if let Some(count) = self.read_at_once(room)? {
+                return Ok(Moved::In(count));
+            }
+            patience = Patience::Slice;
         }
     }
 

@@ -73,6 +73,11 @@ fn append(visit: &mut Visit<'_>) -> Result<(), Error> {
     imap(visit, |client, _| client.append("box", &[Flag::new("\\Seen")?], None, &letter(4)).map(drop))
 }
 
+fn append_from_reader(visit: &mut Visit<'_>) -> Result<(), Error> {
+    let letter = letter(4);
+    imap(visit, |client, _| client.append_from("box", &[Flag::new("\\Seen")?], None, letter.len() as u64, &mut &letter[..]).map(drop))
+}
+
 fn copy(visit: &mut Visit<'_>) -> Result<(), Error> {
     selected(visit, |client, _| client.copy(&chosen(), "box", false).map(drop))
 }
@@ -152,7 +157,7 @@ const fn imap_session(name: &'static str, run: fn(&mut Visit<'_>) -> Result<(), 
     Session { name, protocol: Protocol::Imap, options: as_they_come, run, done: untouched, safe: untouched }
 }
 
-pub static SESSIONS: [Session; 18] = [
+pub static SESSIONS: [Session; 20] = [
     imap_session("imap login", log_in_and_out),
     Session {
         options: |options| (options.extensions.sasl_ir, options.extensions.literal_plus) = (false, false),
@@ -173,6 +178,17 @@ pub static SESSIONS: [Session; 18] = [
         done: |mail| mail.inbox == [1, 2, 3] && mail.boxed == [4],
         safe: |mail| only_box_changed(mail, &[4]),
         ..imap_session("imap append that waits", append)
+    },
+    Session {
+        done: |mail| mail.inbox == [1, 2, 3] && mail.boxed == [4],
+        safe: |mail| only_box_changed(mail, &[4]),
+        ..imap_session("imap append from a reader", append_from_reader)
+    },
+    Session {
+        options: |options| options.extensions.literal_plus = false,
+        done: |mail| mail.inbox == [1, 2, 3] && mail.boxed == [4],
+        safe: |mail| only_box_changed(mail, &[4]),
+        ..imap_session("imap append from a reader that waits", append_from_reader)
     },
     Session {
         done: |mail| mail.inbox == [1, 2, 3] && mail.boxed == [1, 3],

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod appending;
 #[cfg(feature = "host")]
 mod arguments;
 mod framing;

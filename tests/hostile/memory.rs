@@ -195,6 +195,58 @@ fn a_letter_of_60_mb_goes_to_a_file_in_little_memory() {
 }
 
 #[test]
+fn a_letter_of_40_mb_goes_from_a_file_in_little_memory() {
+    const LINES: usize = 400_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("letter");
+    std::fs::write(&path, [vec![b'x'; 99], b"\n".to_vec()].concat().repeat(LINES)).unwrap();
+    let form = format!("(append-letter c \"box\" '(:file {:?}))", path.display().to_string());
+    let told = Imap.growth(&form, |peer| {
+        let command = peer.hear();
+        peer.say("+ go\r\n");
+        let announced: usize = command.trim_end_matches('}').rsplit('{').next().unwrap().parse().unwrap();
+        assert_eq!(announced, 101 * LINES);
+        for _ in 0..LINES {
+            assert!(peer.hear_bytes(101).ends_with(b"x\r\n"));
+        }
+        assert_eq!(peer.hear(), "");
+        peer.say(&format!("{} OK done\r\n", command.split(' ').next().unwrap()));
+        peer.hear_rest();
+    });
+    assert_below(2 * MIB, &told, "40 MB to a mailbox");
+    assert_eq!(told.0, "t");
+}
+
+#[test]
+fn the_attachments_of_a_letter_of_40_mb_go_to_files_in_little_memory() {
+    const LINES: usize = 520_000;
+    let line = format!("{}\r\n", "QUJD".repeat(19));
+    let head = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: a/b; name=large\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+    let end = "--b\r\nContent-Type: a/b; name=small\r\n\r\nx\r\n--b--\r\n";
+    let size = head.len() + LINES * line.len() + end.len();
+    let lines = line.repeat(1_000);
+    let over_imap = lines.clone();
+    let told = Imap.growth("(length (save-attachments c 1 \"FOLDER\"))", move |peer| {
+        let tag = peer.hear().split(' ').next().unwrap().to_owned();
+        peer.say(&format!("* 1 FETCH (BODY[] {{{size}}}\r\n{head}"));
+        peer.go_on(over_imap.as_bytes(), LINES / 1_000);
+        peer.say(&format!("{end})\r\n{tag} OK done\r\n"));
+        peer.hear_rest();
+    });
+    assert_below(4 * MIB, &told, "40 MB over IMAP");
+    assert_eq!(told.0, "2");
+    let told = Pop.growth("(length (save-attachments c 1 \"FOLDER\"))", move |peer| {
+        peer.answer("+OK\r\n");
+        peer.say(head);
+        peer.go_on(lines.as_bytes(), LINES / 1_000);
+        peer.say(&format!("{end}.\r\n"));
+        peer.hear_rest();
+    });
+    assert_below(4 * MIB, &told, "40 MB over POP");
+    assert_eq!(told.0, "2");
+}
+
+#[test]
 fn a_report_takes_memory_for_senders_and_not_for_letters() {
     const LETTERS: usize = 60_000;
     for (what, senders, limit) in [("a hundred senders", 100, 4 * MIB), ("a sender each", LETTERS, 64 * MIB)] {

@@ -94,6 +94,11 @@ impl Peer {
         bytes
     }
 
+    /// Reads until the client is gone.
+    pub fn hear_until_the_end(&mut self, bytes: &mut Vec<u8>) {
+        let _ = self.stream.read_to_end(bytes); // an end is an end, however it comes
+    }
+
     /// Reads a letter as SMTP sends it, its last line with the dot included.
     pub fn hear_to_the_end_of_a_letter(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -103,7 +103,7 @@ impl Command {
     /// AUTHENTICATE with a mechanism and, where the server takes it in the command (SASL-IR, RFC 4959), its initial response in base 64 (6.2.2).
     pub fn authenticate(mechanism: Mechanism, initial: Option<&Secret>) -> Command {
         let mut command = Command::plain("AUTHENTICATE", Effect::Authenticate);
-        let mut push = |text: &str, secret| command.parts.push(Part { bytes: text.as_bytes().to_vec(), literal: false, secret });
+        let mut push = |text: &str, secret| command.parts.push(Part::text(text, secret));
         push(&format!(" {}", mechanism.name()), false);
         if let Some(initial) = initial {
             push(" ", false);
@@ -195,6 +195,27 @@ impl Command {
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent and a letter with NUL.
     pub fn append(name: &str, flags: &[Flag], date: Option<&str>, letter: &[u8], utf8_names: bool) -> Built {
+        Command::append_with(name, flags, date, utf8_names, |to| to.literal("letter", letter).map(drop))
+    }
+
+    /// APPEND of a letter of so many bytes, which [`super::Session::feed`] is given while they are sent. Whoever gives them sees to it that none is NUL.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for a name that cannot be sent.
+    pub fn append_from(name: &str, flags: &[Flag], date: Option<&str>, length: u64, utf8_names: bool) -> Built {
+        Command::append_with(name, flags, date, utf8_names, |to| {
+            to.literal_from_outside(length);
+            Ok(())
+        })
+    }
+
+    fn append_with(
+        name: &str,
+        flags: &[Flag],
+        date: Option<&str>,
+        utf8_names: bool,
+        letter: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+    ) -> Built {
         Command::with("APPEND", Effect::None, |to| {
             to.mailbox(name, utf8_names)?;
             if !flags.is_empty() {
@@ -203,7 +224,7 @@ impl Command {
             if let Some(date) = date {
                 to.string("date", date)?;
             }
-            to.literal("letter", letter).map(drop)
+            letter(to)
         })
     }
 

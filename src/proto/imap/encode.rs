@@ -13,6 +13,22 @@ pub(super) struct Part {
     pub bytes: Vec<u8>,
     pub literal: bool,
     pub secret: bool,
+    /// Bytes of a literal that are handed over while it is sent, instead of `bytes`.
+    pub outside: u64,
+}
+
+impl Part {
+    fn new(bytes: Vec<u8>, literal: bool, secret: bool) -> Part {
+        Part { bytes, literal, secret, outside: 0 }
+    }
+
+    pub fn text(text: &str, secret: bool) -> Part {
+        Part::new(text.as_bytes().to_vec(), false, secret)
+    }
+
+    pub fn length(&self) -> u64 {
+        self.bytes.len() as u64 + self.outside
+    }
 }
 
 impl std::fmt::Debug for Part {
@@ -134,8 +150,15 @@ impl Encoder {
             return Err(EncodeError::new(what, "bytes without NUL", b"a NUL"));
         }
         self.space();
-        self.parts.push(Part { bytes: bytes.to_vec(), literal: true, secret: false });
+        self.parts.push(Part::new(bytes.to_vec(), true, false));
         Ok(self)
+    }
+
+    /// A literal of so many bytes, which [`super::Session::feed`] is given once they can be sent.
+    pub fn literal_from_outside(&mut self, length: u64) -> &mut Self {
+        self.space();
+        self.parts.push(Part { bytes: Vec::new(), literal: true, secret: false, outside: length });
+        self
     }
 
     /// A mailbox name, in modified UTF-7 or, where the server is IMAP4rev2 only, in UTF-8.
@@ -202,7 +225,7 @@ impl Encoder {
         let quotable = bytes.len() <= LONGEST_QUOTED && bytes.is_ascii();
         let bytes = if quotable { quote(bytes) } else { bytes.to_vec() };
         if secret || !quotable {
-            self.parts.push(Part { bytes, literal: !quotable, secret });
+            self.parts.push(Part::new(bytes, !quotable, secret));
         } else {
             self.raw(&bytes);
         }
@@ -219,8 +242,8 @@ impl Encoder {
 
     fn raw(&mut self, bytes: &[u8]) {
         match self.parts.last_mut() {
-            Some(Part { bytes: text, literal: false, secret: false }) => text.extend_from_slice(bytes),
-            _ => self.parts.push(Part { bytes: bytes.to_vec(), literal: false, secret: false }),
+            Some(Part { bytes: text, literal: false, secret: false, .. }) => text.extend_from_slice(bytes),
+            _ => self.parts.push(Part::new(bytes.to_vec(), false, false)),
         }
     }
 }

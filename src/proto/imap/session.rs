@@ -3,6 +3,8 @@
 //! Theory of operation. Commands wait in one queue in the order in which they were submitted. Their text goes out as far as it can: up to a
 //! literal for which the server has to say `+` first (RFC 3501 4.3); what is behind waits. A `+` goes to the command that
 //! waits for it. A tagged response ends the command with that tag, whichever it is: servers may finish commands in another order (5.5).
+//! A literal from outside is announced with its length, and asked for by [`Event::LiteralWanted`] piece by piece; a server that refuses the command
+//! meanwhile has been promised the rest all the same, and reads it as what it is (RFC 7888 4).
 //!
 //! | response | who gets it | what it must not be |
 //! |---|---|---|
@@ -43,6 +45,8 @@ pub enum Event<'a> {
     Piece(Piece<'a>),
     /// The server waits: IDLE has begun, or a challenge of AUTHENTICATE, in base 64; answer with [`Session::answer`].
     Continue(&'a [u8]),
+    /// The bytes of a literal from outside can go out: so many are still to be given to [`Session::feed`]. It is told again until they were.
+    LiteralWanted(u64),
     /// A command ended.
     Done {
         /// Which one.
@@ -128,6 +132,8 @@ struct InFlight {
     responses: u64,
     challenges: u32,
     capabilities_seen: u64,
+    /// Whether the server refused it before it was wholly sent, so that the rest of its literal is still owed.
+    refused: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +144,8 @@ enum Sending {
     Going,
     /// The server has to say `+` before the next part.
     WaitsForContinue,
+    /// The literal's bytes come from outside.
+    WaitsForBytes,
     /// All is out.
     Done,
 }
@@ -167,6 +175,7 @@ enum Found {
     Untagged,
     Piece,
     Continue,
+    LiteralWanted,
     Done(Handle),
 }
 
@@ -243,6 +252,7 @@ impl Session {
             responses: 0,
             challenges: 0,
             capabilities_seen: self.capabilities_told,
+            refused: false,
         });
         self.pump();
         handle
@@ -252,6 +262,30 @@ impl Session {
     pub fn end_idle(&mut self) {
         if self.queue.front().is_some_and(|command| command.effect == Effect::Idle) {
             self.out.push(b"DONE\r\n", false);
+        }
+    }
+
+    /// How many bytes of a literal from outside can be given to [`Session::feed`] now.
+    pub fn literal_wanted(&self) -> u64 {
+        let waits = self.queue.iter().find(|command| command.sending == Sending::WaitsForBytes);
+        waits.and_then(|command| command.parts.front()).map_or(0, |part| part.outside)
+    }
+
+    /// Gives the next bytes of the literal that [`Event::LiteralWanted`] asks for; of more than it asks for, only so many are taken.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let Some(position) = self.queue.iter().position(|command| command.sending == Sending::WaitsForBytes) else { return };
+        let command = &mut self.queue[position];
+        let Some(part) = command.parts.front_mut() else { return };
+        let count = usize::try_from(part.outside).unwrap_or(usize::MAX).min(bytes.len());
+        self.out.push(&bytes[..count], false);
+        part.outside -= count as u64;
+        if part.outside > 0 {
+            return;
+        }
+        command.sending = Sending::Going;
+        self.pump();
+        if self.queue[position].refused {
+            self.queue.remove(position);
         }
     }
 
@@ -372,12 +406,16 @@ impl Session {
                             self.limits.check("challenges", u64::from(command.challenges))?;
                             return Ok(Found::Continue);
                         }
-                        Sending::Not | Sending::Going => return Err(out_of_turn("a continuation that no command waits for", text)),
+                        Sending::Not | Sending::Going | Sending::WaitsForBytes => {
+                            return Err(out_of_turn("a continuation that no command waits for", text));
+                        }
                     }
                 }
                 Response::Tagged { tag, status } => {
                     let (kind, code) = (status.kind, status.code);
-                    let has_tag = |command: &InFlight| command.sending != Sending::Not && tag_of(command.handle).as_bytes() == tag;
+                    let has_tag = |command: &InFlight| {
+                        command.sending != Sending::Not && !command.refused && tag_of(command.handle).as_bytes() == tag
+                    };
                     let Some(position) = self.queue.iter().position(has_tag) else {
                         return Err(out_of_turn("a tag that no command in flight has", raw.bytes));
                     };
@@ -391,6 +429,10 @@ impl Session {
                     }
                     if kind == StatusKind::Ok && self.queue[position].sending != Sending::Done {
                         return Err(out_of_turn("a command succeeded before it was wholly sent", raw.bytes));
+                    }
+                    if self.queue[position].sending == Sending::WaitsForBytes {
+                        self.queue[position].refused = true;
+                        return Ok(Found::Done(self.queue[position].handle));
                     }
                     let Some(command) = self.queue.remove(position) else { continue };
                     self.apply_end(&command, kind)?;
@@ -411,6 +453,7 @@ impl Session {
         let raw = self.frame.response();
         match found {
             Found::NeedBytes => return Ok(Event::NeedBytes),
+            Found::LiteralWanted => return Ok(Event::LiteralWanted(self.literal_wanted())),
             Found::Piece => {
                 return Ok(Event::Piece(Piece { before: raw.bytes, bytes: self.frame.piece(), last: self.frame.piece_is_last() }));
             }
@@ -471,14 +514,18 @@ impl Session {
                     break;
                 };
                 if part.literal {
-                    let at_once = self.capabilities.has("LITERAL+") || (self.capabilities.has("LITERAL-") && part.bytes.len() <= 4096);
+                    let at_once = self.capabilities.has("LITERAL+") || (self.capabilities.has("LITERAL-") && part.length() <= 4096);
                     let sign = if at_once { "+" } else { "" };
-                    self.out.push(format!("{{{}{sign}}}\r\n", part.bytes.len()).as_bytes(), false);
+                    self.out.push(format!("{{{}{sign}}}\r\n", part.length()).as_bytes(), false);
                     part.literal = false;
                     if !at_once {
                         command.sending = Sending::WaitsForContinue;
                         break;
                     }
+                }
+                if part.outside > 0 {
+                    command.sending = Sending::WaitsForBytes;
+                    break;
                 }
                 self.out.push(&part.bytes, part.secret);
                 if part.secret {
@@ -520,6 +567,9 @@ impl Protocol for Session {
 
     fn find_event(&mut self) -> Result<bool, ProtocolError> {
         self.found = self.advance()?;
+        if self.found == Found::NeedBytes && self.literal_wanted() > 0 {
+            self.found = Found::LiteralWanted;
+        }
         Ok(self.found != Found::NeedBytes)
     }
 }

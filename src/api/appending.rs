@@ -1,0 +1,175 @@
+//! `append-letter`: a letter from memory, or from a file that is read while it is sent.
+
+use super::flags::flags;
+use super::mailbox::{mailbox, on_mailbox, progress};
+use super::sets::required;
+use crate::client::Error;
+use crate::condition::{Condition, Identifier};
+use crate::host::{self, Call, Value};
+use jiff::Timestamp;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+
+pub(super) fn append_letter(call: &Call<'_>) -> Result<Value, Condition> {
+    mailbox(call)?; // before a file is looked at
+    let (name, text) = (call.string(1)?, required(call, 2));
+    let letter = Source::of(text).ok_or_else(|| call.wrong("text", "a string, a bytevector or (:file \"path\")", text))?;
+    let flags = call.key("flags").map_or(Ok(Vec::new()), |value| flags(call, "flags", value))?;
+    let date = call.key("date").map(|value| date_time(value).ok_or_else(|| call.wrong("date", DATE_TIME, value))).transpose()?;
+    let date = date.as_deref();
+    let stored = match letter {
+        Source::Bytes(letter) => on_mailbox(call, |client| {
+            progress(call).expect_bytes(letter.len() as u64);
+            client.append(name, &flags, date, &letter)
+        })?,
+        Source::File(path) => {
+            let (mut letter, length) = open(call, &path)?;
+            on_mailbox(call, |client| {
+                progress(call).expect_bytes(length);
+                let stored = client.append_from(name, &flags, date, length, &mut letter);
+                stored.map_err(|error| match error {
+                    Error::Letter(cause) => Error::Letter(io::Error::new(cause.kind(), format!("cannot read {path}: {cause}"))),
+                    other => other,
+                })
+            })?
+        }
+    };
+    Ok(match stored {
+        Some((validity, uid)) => host::list(vec![host::integer(i64::from(validity)), host::integer(i64::from(uid))]),
+        None => host::truth(true),
+    })
+}
+
+/// Where a letter comes from.
+enum Source {
+    Bytes(Vec<u8>),
+    File(String),
+}
+
+impl Source {
+    /// A string's lines get CR LF; a bytevector goes as it is.
+    fn of(value: &Value) -> Option<Source> {
+        if let Some(bytes) = host::as_bytes(value) {
+            return Some(Source::Bytes(bytes));
+        }
+        if let Some(text) = host::as_str(value) {
+            let mut bytes = Vec::with_capacity(text.len() + text.len() / 32);
+            Lines::default().convert(text.as_bytes(), &mut bytes);
+            return Some(Source::Bytes(bytes));
+        }
+        let form: Vec<Value> = host::as_list(value)?.collect();
+        let [kind, path] = &form[..] else { return None };
+        (host::as_keyword(kind) == Some("file")).then(|| host::as_str(path).map(|path| Source::File(path.to_owned())))?
+    }
+}
+
+/// Gives bare LFs their CR.
+#[derive(Default)]
+struct Lines {
+    /// The byte that came last.
+    before: u8,
+}
+
+impl Lines {
+    fn convert(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        let mut rest = text;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let before = if end == 0 { self.before } else { rest[end - 1] };
+            out.extend_from_slice(&rest[..end]);
+            out.extend_from_slice(if before == b'\r' { b"\n" } else { b"\r\n" });
+            (rest, self.before) = (&rest[end + 1..], b'\n');
+        }
+        out.extend_from_slice(rest);
+        self.before = rest.last().copied().unwrap_or(self.before);
+    }
+}
+
+/// Bytes of a file that are in memory at once.
+const CHUNK: usize = 64 << 10;
+
+/// A file as it is sent.
+struct LetterFile {
+    file: File,
+    lines: Lines,
+    read: Vec<u8>,
+    converted: Vec<u8>,
+    /// How much of that was given out.
+    given: usize,
+}
+
+impl LetterFile {
+    fn new(file: File) -> Self {
+        LetterFile { file, lines: Lines::default(), read: vec![0; CHUNK], converted: Vec::new(), given: 0 }
+    }
+
+    /// The next bytes; none at the end.
+    fn fill(&mut self) -> io::Result<&[u8]> {
+        if self.given == self.converted.len() {
+            let count = self.file.read(&mut self.read)?;
+            self.converted.clear();
+            self.given = 0;
+            self.lines.convert(&self.read[..count], &mut self.converted);
+            if memchr::memchr(0, &self.converted).is_some() {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, NUL));
+            }
+        }
+        Ok(&self.converted[self.given..])
+    }
+}
+
+const NUL: &str = "it has a NUL, which no letter may have";
+
+impl Read for LetterFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.fill()?;
+        let count = bytes.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&bytes[..count]);
+        self.given += count;
+        Ok(count)
+    }
+}
+
+/// Opens a file, and counts the bytes that will be sent.
+fn open(call: &Call<'_>, path: &str) -> Result<(LetterFile, u64), Condition> {
+    let real = call.readable(path)?;
+    let cannot = |cause: io::Error| match cause.kind() {
+        io::ErrorKind::InvalidData => Condition::syntax(format!("{}: text: {path}: {cause}", call.name())),
+        _ => Condition::new(Identifier::File, format!("{}: cannot read {path}: {cause}", call.name())),
+    };
+    // Before it is opened: a pipe would keep the script waiting, and can be read only once.
+    if !std::fs::metadata(&real).map_err(cannot)?.is_file() {
+        return Err(cannot(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file")));
+    }
+    let mut letter = LetterFile::new(File::open(real).map_err(cannot)?);
+    let mut length = 0;
+    loop {
+        let count = letter.fill().map_err(cannot)?.len();
+        if count == 0 {
+            break;
+        }
+        if call.context().interrupted() {
+            return Err(cannot(io::Error::other("interrupted")));
+        }
+        length += count as u64;
+        letter.given = count;
+    }
+    letter.file.rewind().map_err(cannot)?;
+    Ok((LetterFile::new(letter.file), length))
+}
+
+const DATE_TIME: &str = "a universal time, or a string as \"13-Sep-1999 11:36:26 -0700\"";
+
+/// Seconds between 1900-01-01, where universal time begins, and 1970-01-01.
+pub(super) const UNIVERSAL_TO_UNIX: i64 = 2_208_988_800;
+
+/// A date and time as IMAP writes it (RFC 3501 9, date-time).
+fn date_time(value: &Value) -> Option<String> {
+    const FORMAT: &str = "%d-%b-%Y %H:%M:%S %z";
+    if let Some(seconds) = host::as_integer(value) {
+        let time = Timestamp::from_second(seconds.checked_sub(UNIVERSAL_TO_UNIX)?).ok()?;
+        return Some(time.to_zoned(jiff::tz::TimeZone::UTC).strftime(FORMAT).to_string());
+    }
+    let text = host::as_str(value)?.trim();
+    let parsed = jiff::fmt::strtime::parse(FORMAT, text).ok()?;
+    Some(parsed.to_zoned().ok()?.strftime(FORMAT).to_string())
+}

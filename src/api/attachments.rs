@@ -1,0 +1,138 @@
+//! Attachments to files of their own: one of a letter that is here, or all of one that is on the server.
+
+use super::files::expect_size;
+use super::mailbox::{any_mailbox_at, on_mailbox, pop_mailbox};
+use super::parts::with_attachment;
+use super::pop;
+use super::sets::message;
+use super::target::{Target, Whole};
+use crate::condition::{Condition, Identifier};
+use crate::host::{self, Call, Value};
+use crate::mime::{Extractor, Files, safe_name};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+pub(super) fn save_attachment(call: &Call<'_>) -> Result<Value, Condition> {
+    let folder = call.string(1)?;
+    let real = call.writable(folder)?;
+    let written = with_attachment(call, |attachment| {
+        let mut target = Target::open_in(&real)?;
+        target.file.write_all(&attachment.bytes())?;
+        target.finish()?.name(&real, &safe_name(attachment.file_name().as_deref(), FALLBACK), 1)
+    })?;
+    let (path, _) = written.map_err(|cause| cannot_write(call, folder, &cause))?;
+    Ok(host::string(path.to_string_lossy()))
+}
+
+/// What a file is called whose sender gave it no name.
+const FALLBACK: &str = "attachment";
+
+fn cannot_write(call: &Call<'_>, folder: &str, cause: &io::Error) -> Condition {
+    Condition::new(Identifier::File, format!("{}: cannot write into {folder}: {cause}", call.name()))
+}
+
+pub(super) fn save_attachments(call: &Call<'_>) -> Result<Value, Condition> {
+    any_mailbox_at(call, 0)?;
+    let (message, folder) = (message(call, 1)?, call.string(2)?);
+    let uid = call.boolean_key("uid");
+    let real = call.writable(folder)?;
+    if !real.is_dir() {
+        return Err(Condition::new(Identifier::File, format!("{}: {folder} is not a folder", call.name())));
+    }
+    let mut letter = Pieces(Extractor::new(NewFiles { folder: &real, files: BTreeMap::new() }));
+    let found = match pop_mailbox(call, 0) {
+        Some(mailbox) => pop::write_letter(call, &mailbox, message.get(), folder, &mut letter),
+        None => on_mailbox(call, |client| {
+            expect_size(call, client, message, uid)?;
+            client.write_letter(message, uid, true, folder, &mut letter)
+        })
+        .map(|written| written.is_some()),
+    };
+    let saved = found.and_then(|found| match found {
+        true => letter.0.finish().and_then(NewFiles::keep).map_err(|cause| cannot_write(call, folder, &cause)),
+        false => Err(Condition::new(Identifier::ErrorResponse, format!("{}: there is no message {message}", call.name()))),
+    });
+    match saved {
+        Ok(paths) => Ok(host::list(paths.iter().map(|path| host::string(path.to_string_lossy())).collect())),
+        Err(condition) => Err(Condition { message: format!("{}; nothing was saved", condition.message), ..condition }),
+    }
+}
+
+/// A letter's bytes as they come.
+struct Pieces<'f>(Extractor<NewFiles<'f>>);
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.push(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(()) // see NewFiles::end
+    }
+}
+
+/// New files of a folder. They get their names when all are whole, so that there are all of them or none.
+struct NewFiles<'f> {
+    folder: &'f Path,
+    files: BTreeMap<usize, (String, State)>,
+}
+
+enum State {
+    Coming(BufWriter<Target>),
+    Whole(Whole),
+}
+
+impl Files for NewFiles<'_> {
+    fn begin(&mut self, number: usize, name: Option<&str>, _: &str) -> io::Result<()> {
+        let file = State::Coming(BufWriter::with_capacity(64 << 10, Target::open_in(self.folder)?));
+        self.files.insert(number, (safe_name(name, FALLBACK), file));
+        Ok(())
+    }
+
+    fn write(&mut self, number: usize, bytes: &[u8]) -> io::Result<()> {
+        match self.files.get_mut(&number) {
+            Some((_, State::Coming(file))) => file.write_all(bytes),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&mut self, number: usize) -> io::Result<()> {
+        if let Some((name, State::Coming(file))) = self.files.remove(&number) {
+            let whole = file.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
+            self.files.insert(number, (name, State::Whole(whole)));
+        }
+        Ok(())
+    }
+
+    fn discard(&mut self, number: usize) {
+        self.files.remove(&number);
+    }
+}
+
+impl NewFiles<'_> {
+    /// Gives all files their names.
+    fn keep(self) -> io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        let named = self.name_all(&mut paths);
+        if named.is_err() {
+            paths.iter().for_each(|path| _ = std::fs::remove_file(path)); // the error that led here is what matters
+        }
+        named.map(|()| paths)
+    }
+
+    fn name_all(self, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+        // Where many have one name, those that are taken are not tried again for each.
+        let mut numbers: HashMap<String, u64> = HashMap::new();
+        for (name, file) in self.files.into_values() {
+            let State::Whole(file) = file else { continue };
+            let first = numbers.get(&name).map_or(1, |last| last + 1);
+            let (path, number) = file.name(self.folder, &name, first)?;
+            paths.push(path);
+            numbers.insert(name, number);
+        }
+        // The names, too; where a folder cannot be opened, the system sees to that itself.
+        File::open(self.folder).map_or(Ok(()), |folder| folder.sync_all())
+    }
+}
