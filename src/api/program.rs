@@ -36,7 +36,7 @@ pub(super) fn hand_over(call: &Call<'_>, words: &[String], envelope: &Envelope<'
     command.args(&words[1..]).args(["-i", "-f", envelope.from, "--"]).args(envelope.to);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|cause| broken(&cause))?;
     let (stdin, saying) = (child.stdin.take(), start_of(child.stderr.take(), MOST_WORDS));
-    let lines = without_crlf(letter).into_owned();
+    let lines = without_crlf(letter);
     let writer = thread::Builder::new().spawn(move || stdin.map_or(Ok(()), |mut stdin| stdin.write_all(&lines)));
     let writer = writer.map_err(|cause| {
         let _ = child.kill().and_then(|()| child.wait()); // it has read nothing yet

@@ -7,6 +7,7 @@ use crate::proto::Limits;
 use crate::proto::imap::tokens::Place;
 use crate::proto::imap::{Data, Token, Tokens};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// How strings come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,33 +20,31 @@ pub(super) enum Texts {
 
 /// Text as a script sees it: CR LF becomes LF; UTF-8, or else byte by byte, so that no byte is lost.
 pub(super) fn text(bytes: &[u8]) -> String {
-    match without_crlf(bytes) {
-        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map_or_else(|_| by_byte(bytes), str::to_owned),
-        Cow::Owned(bytes) => String::from_utf8(bytes).unwrap_or_else(|error| by_byte(error.as_bytes())),
-    }
+    let is_utf8 = std::str::from_utf8(bytes);
+    let mut text = String::with_capacity(bytes.len());
+    for_each_piece(bytes, |range| match is_utf8 {
+        Ok(whole) => text.push_str(&whole[range]),
+        // Each byte as the character with its number.
+        Err(_) => text.push_str(&encoding_rs::mem::decode_latin1(&bytes[range])),
+    });
+    text
 }
 
-/// Each byte as the character with its number.
-fn by_byte(bytes: &[u8]) -> String {
-    encoding_rs::mem::decode_latin1(bytes).into_owned()
+/// Tells what is left when every CR LF becomes LF, piece by piece.
+fn for_each_piece(bytes: &[u8], mut on_piece: impl FnMut(Range<usize>)) {
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'\r', bytes).filter(|at| bytes.get(at + 1) == Some(&b'\n')) {
+        on_piece(from..at);
+        from = at + 1;
+    }
+    on_piece(from..bytes.len());
 }
 
 /// The bytes with LF for every CR LF.
-pub(super) fn without_crlf(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let mut lines = Vec::new();
-    let mut from = 0;
-    for at in memchr::memchr_iter(b'\r', bytes).filter(|at| bytes.get(at + 1) == Some(&b'\n')) {
-        if lines.is_empty() {
-            lines.reserve(bytes.len());
-        }
-        lines.extend_from_slice(&bytes[from..at]);
-        from = at + 1;
-    }
-    if from == 0 {
-        return Cow::Borrowed(bytes);
-    }
-    lines.extend_from_slice(&bytes[from..]);
-    Cow::Owned(lines)
+pub(super) fn without_crlf(bytes: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(bytes.len());
+    for_each_piece(bytes, |range| lines.extend_from_slice(&bytes[range]));
+    lines
 }
 
 /// One value: NIL is `nil`, digits are a number, `\x` is a flag, lists are lists, all else is text. `count` is raised by each value in it, up to the limit.

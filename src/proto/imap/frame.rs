@@ -101,9 +101,11 @@ impl Frame {
         if self.start == self.filled {
             self.shift_to_front();
         }
-        // A large literal gets its room step by step, never by the server's number alone. Pieces of a streamed one leave at once.
-        let most = if self.streaming { READ_SIZE } else { 1 << 20 };
-        let wanted = usize::try_from(self.remaining).unwrap_or(usize::MAX).clamp(READ_SIZE, most);
+        // A large literal gets its room step by step, never by the server's number alone: the whole of it when a fifth has come. Pieces of a streamed one
+        // leave at once.
+        let remaining = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+        let most = if self.streaming { READ_SIZE } else { (4 * (self.filled - self.start)).max(1 << 20) };
+        let wanted = remaining.clamp(READ_SIZE, most);
         if self.buffer.len() - self.filled < READ_SIZE {
             self.shift_to_front();
             if self.buffer.len() - self.filled < READ_SIZE {
