@@ -114,6 +114,10 @@ impl Socket {
     /// Begins a TLS handshake.
     pub(super) fn begin_handshake(&mut self) {
         self.begin(self.pace.opening());
+    }
+
+    /// From here on TLS reads.
+    pub(super) fn read_for_tls(&mut self) {
         self.beyond.bytes = vec![0; Beyond::SIZE];
     }
 
@@ -372,7 +376,7 @@ mod tests {
         let mut server = listener.accept().unwrap().0;
         let sent: Vec<u8> = (0..200_000u32).map(|at| (at % 251) as u8).collect();
         let mut socket = Socket::new(tcp, Pace::from_timeout(Duration::from_secs(30)), None, None).unwrap();
-        socket.begin_handshake();
+        socket.read_for_tls();
         let to_send = sent.clone();
         let writer = std::thread::spawn(move || server.write_all(&to_send).unwrap());
         let mut got = Vec::new();

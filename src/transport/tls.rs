@@ -5,6 +5,7 @@ use super::stream::{Socket, Stream};
 use crate::proto::Secret;
 use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsConnector};
 use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// What TLS is made with.
 #[derive(Debug, Clone)]
@@ -39,16 +40,41 @@ pub enum ClientIdentity {
 /// # Errors
 /// [`TransportError::Certificate`] when the server's cannot be verified, [`TransportError::File`] for files that cannot be used,
 /// [`TransportError::Tls`] and [`TransportError::Timeout`] otherwise.
-pub(super) fn encrypt(socket: Socket, host: &str, options: &TlsOptions, timeout_seconds: f64) -> Result<Stream, TransportError> {
-    let failed = |cause: native_tls::Error| classify(host, &cause);
+pub(super) fn encrypt(mut socket: Socket, host: &str, options: &TlsOptions, timeout_seconds: f64) -> Result<Stream, TransportError> {
+    let connector = connector(host, options)?;
+    socket.read_for_tls();
+    match connector.connect(host, socket) {
+        Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+        Err(HandshakeError::Failure(cause)) => Err(classify_handshake(host, &cause, timeout_seconds)),
+        Err(HandshakeError::WouldBlock(_)) => Err(TransportError::Timeout(timeout_seconds)),
+    }
+}
+
+/// Whether certificates are verified, and the authorities that are trusted besides the platform's.
+type Trust = (bool, Vec<Vec<u8>>);
+
+/// What was made for connections without a certificate of their own: to load the platform's authorities takes longer than a handshake.
+static CONNECTORS: LazyLock<Mutex<Vec<(Trust, TlsConnector)>>> = LazyLock::new(Mutex::default);
+
+/// How many of them are kept.
+const MOST_CONNECTORS: usize = 100;
+
+fn connector(host: &str, options: &TlsOptions) -> Result<TlsConnector, TransportError> {
+    let from_file = options.ca_file.as_ref().map(|path| read_file("ca-file", path)).transpose()?;
+    let trust = (options.verify, from_file.iter().cloned().chain(options.roots_pem.iter().map(|pem| pem.clone().into_bytes())).collect());
+    let kept = || CONNECTORS.lock().unwrap_or_else(PoisonError::into_inner);
+    if options.identity.is_none()
+        && let Some((_, connector)) = kept().iter().find(|(known, _)| *known == trust)
+    {
+        return Ok(connector.clone());
+    }
     let mut builder = TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
     if !options.verify {
         builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true);
     }
-    if let Some(path) = &options.ca_file {
-        let pem = read_file("ca-file", path)?;
-        add_roots(&mut builder, &pem).map_err(|cause| unusable("ca-file", path, &cause))?;
+    if let (Some(path), Some(pem)) = (&options.ca_file, &from_file) {
+        add_roots(&mut builder, pem).map_err(|cause| unusable("ca-file", path, &cause))?;
     }
     if let Some(pem) = &options.roots_pem {
         add_roots(&mut builder, pem.as_bytes()).map_err(|cause| TransportError::Tls { host: host.to_owned(), cause })?;
@@ -56,12 +82,12 @@ pub(super) fn encrypt(socket: Socket, host: &str, options: &TlsOptions, timeout_
     if let Some(identity) = &options.identity {
         builder.identity(read_identity(identity)?);
     }
-    let connector = builder.build().map_err(failed)?;
-    match connector.connect(host, socket) {
-        Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
-        Err(HandshakeError::Failure(cause)) => Err(classify_handshake(host, &cause, timeout_seconds)),
-        Err(HandshakeError::WouldBlock(_)) => Err(TransportError::Timeout(timeout_seconds)),
+    let connector = builder.build().map_err(|cause| classify(host, &cause))?;
+    let mut kept = kept();
+    if options.identity.is_none() && kept.len() < MOST_CONNECTORS {
+        kept.push((trust, connector.clone()));
     }
+    Ok(connector)
 }
 
 fn add_roots(builder: &mut native_tls::TlsConnectorBuilder, pem: &[u8]) -> Result<(), String> {
