@@ -24,10 +24,17 @@ pub(super) fn text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for_each_piece(bytes, |range| match is_utf8 {
         Ok(whole) => text.push_str(&whole[range]),
-        // Each byte as the character with its number.
-        Err(_) => text.push_str(&encoding_rs::mem::decode_latin1(&bytes[range])),
+        Err(_) => push_by_byte(&mut text, &bytes[range]),
     });
     text
+}
+
+/// Adds each byte as the character with its number.
+fn push_by_byte(text: &mut String, bytes: &[u8]) {
+    match std::str::from_utf8(bytes) {
+        Ok(ascii) if ascii.is_ascii() => text.push_str(ascii),
+        _ => text.extend(bytes.iter().map(|byte| char::from(*byte))),
+    }
 }
 
 /// Tells what is left when every CR LF becomes LF, piece by piece.
