@@ -102,15 +102,15 @@ fn letters_that_are_expected_are_asked_for_at_once() {
 fn sizes_bound_how_many_letters_are_on_their_way() {
     let script = Script::run(|peer| {
         peer.say("+OK hello\r\n");
-        for answer in ["+OK\r\nPIPELINING\r\nUSER\r\n.\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\nPIPELINING\r\n.\r\n", "+OK 30 90000000\r\n"] {
+        for answer in ["+OK\r\nPIPELINING\r\nUSER\r\n.\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\nPIPELINING\r\n.\r\n", "+OK 30 11400000\r\n"] {
             peer.answer(answer);
         }
-        // Twenty are asked for before the sizes are known; with them, one more fits.
-        let asked: Vec<String> = (0..21).map(|_| peer.hear()).collect();
-        let sizes: String = (1..=30).map(|number| format!("{number} {}\r\n", if number <= 21 { 190 << 10 } else { 3 << 20 })).collect();
+        // Before the sizes are known, as many are asked for as would fit if all were alike.
+        let asked: Vec<String> = (0..=22).map(|_| peer.hear()).collect();
+        let sizes: String = (1..=30).map(|number| format!("{number} {}\r\n", if number <= 22 { 380_000 } else { 6 << 20 })).collect();
         peer.say(&format!("+OK\r\n{sizes}.\r\n"));
         asked[1..].iter().for_each(|command| peer.say(&format!("+OK\r\n{command}\r\n.\r\n")));
-        for _ in 21..=30 {
+        for _ in 23..=30 {
             let command = peer.hear();
             peer.say(&format!("+OK\r\n{command}\r\n.\r\n"));
         }

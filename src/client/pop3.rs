@@ -189,7 +189,7 @@ impl PopClient {
     /// DELE of each, several at a time where the server takes that: they go at QUIT, and only then.
     ///
     /// # Errors
-    /// [`Error::Refused`] for the first that there is not; those before it are marked, and up to 250 of those behind it.
+    /// [`Error::Refused`] for the first that there is not; those before it are marked, and up to 1,000 of those behind it.
     pub fn delete(&mut self, numbers: &[u32]) -> Result<(), Error> {
         let at_once = if self.has("PIPELINING") { MOST } else { 1 };
         self.settle()?;
@@ -303,7 +303,7 @@ impl PopClient {
                 return Err(Error::Unsupported("the server offers no APOP: its greeting has no timestamp".into()));
             }
             (_, Some(mechanism)) => self.authenticate(Exchange::new(mechanism, &credentials.user, &credentials.password)?),
-            (_, None) => user_and_password(credentials)?.into_iter().try_for_each(|command| self.line(command).map(drop)),
+            (_, None) => self.log_in_in_the_clear(user_and_password(credentials)?),
         };
         match result {
             Err(Error::Refused { completion, .. }) => {
@@ -312,6 +312,17 @@ impl PopClient {
             }
             other => other,
         }
+    }
+
+    /// USER and PASS, at once where the server takes that.
+    fn log_in_in_the_clear(&mut self, [user, password]: [Command; 2]) -> Result<(), Error> {
+        if !self.has("PIPELINING") {
+            return [user, password].into_iter().try_for_each(|command| self.line(command).map(drop));
+        }
+        let sent = [("USER", self.submit(user)?), ("PASS", self.submit(password)?)];
+        let [user, password] =
+            sent.map(|(name, handle)| if self.is_closed() { Err(Error::Closed) } else { self.finish(handle, name, None, &mut |_| Ok(())) });
+        user.and(password).map(drop)
     }
 
     fn authenticate(&mut self, mut exchange: Exchange) -> Result<(), Error> {

@@ -6,11 +6,10 @@ use crate::proto::pop3::{Command, Handle};
 use std::collections::VecDeque;
 
 /// What may be on its way or held: so many letters, and bytes, as LIST told them.
-pub(super) const MOST: usize = 250;
-const MOST_BYTES: u64 = 4 << 20;
+pub(super) const MOST: usize = 1_000;
+const MOST_BYTES: u64 = 8 << 20;
 
-/// What is taken for the size of a letter that LIST did not tell, and of a header.
-const UNKNOWN_SIZE: u64 = 200 << 10;
+/// What is taken for the size of a header.
 const HEADER_SIZE: u64 = 4 << 10;
 
 /// A mailbox of more letters is asked for their sizes first.
@@ -61,7 +60,7 @@ impl PopAhead {
 
 impl PopClient {
     /// Says that letters, or their headers and some lines, will be wanted, in this order: they are asked for several at a time, where the server takes
-    /// that, and [`PopClient::letter`] gives them. What is on its way or held has at most about 4 MiB.
+    /// that, and [`PopClient::letter`] gives them. What is on its way or held has at most about 8 MiB.
     ///
     /// # Errors
     /// What keeps a command from being sent.
@@ -77,14 +76,16 @@ impl PopClient {
         self.ask_expected()
     }
 
-    /// Says how many letters may be on their way, 1 to 250, which is the default.
+    /// Says how many letters may be on their way, 1 to 1,000, which is the default.
     pub fn set_window(&mut self, letters: usize) {
         self.ahead.window = letters.clamp(1, MOST);
     }
 
     fn ask_expected(&mut self) -> Result<(), Error> {
         while let Some(&which) = self.ahead.expected.front() {
-            let size = if which.1.is_some() { HEADER_SIZE } else { self.sizes.get(&which.0).copied().unwrap_or(UNKNOWN_SIZE) };
+            // Until LIST has told it, a letter counts for an average one.
+            let average = self.bytes() / u64::from(self.count().max(1));
+            let size = if which.1.is_some() { HEADER_SIZE } else { self.sizes.get(&which.0).copied().unwrap_or(average) };
             if !self.ahead.has_room_for(size) {
                 break;
             }
