@@ -4,7 +4,7 @@ mod support;
 
 use postoffice::client::{ConnectOptions, Error, PopClient, TlsMode};
 use postoffice::transport::{Connector, TlsOptions};
-use support::script::Script;
+use support::script::{Peer, Script};
 use support::{Server, empty, on_every_server};
 
 const LETTER: &str = "From: jkf <jkf@example.org>\nSubject: first\n\nhello\n.\n..dots\nFrom here\n";
@@ -76,21 +76,32 @@ fn letters_that_are_expected_come_in_any_order_and_between_other_commands() {
     });
 }
 
+/// A server that takes several commands at once, as far as the answer to STAT: it hears USER and PASS before it answers, and CAPA and STAT.
+fn log_in(peer: &mut Peer, stat: &str) {
+    peer.say("+OK hello\r\n");
+    peer.answer("+OK\r\nPIPELINING\r\nUSER\r\n.\r\n");
+    for answers in ["+OK\r\n+OK\r\n", &format!("+OK\r\nPIPELINING\r\n.\r\n{stat}")] {
+        peer.hear();
+        peer.answer(answers);
+    }
+}
+
+fn connect_to(script: &Script) -> PopClient {
+    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
+    let options = ConnectOptions { port: Some(script.address.port()), tls: Some(TlsMode::None), ..ConnectOptions::default() };
+    PopClient::connect(&Connector::default(), "127.0.0.1", &credentials, &options).unwrap()
+}
+
 #[test]
 fn letters_that_are_expected_are_asked_for_at_once() {
     let script = Script::run(|peer| {
-        peer.say("+OK hello\r\n");
-        for answer in ["+OK\r\nPIPELINING\r\nUSER\r\n.\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\nPIPELINING\r\n.\r\n", "+OK 3 30\r\n"] {
-            peer.answer(answer);
-        }
+        log_in(peer, "+OK 3 30\r\n");
         // No answer before the last question.
         let asked = [peer.hear(), peer.hear(), peer.hear()];
         asked.iter().for_each(|command| peer.say(&format!("+OK\r\n{command}\r\n.\r\n")));
         peer.answer("+OK\r\n");
     });
-    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
-    let options = ConnectOptions { port: Some(script.address.port()), tls: Some(TlsMode::None), ..ConnectOptions::default() };
-    let mut client = PopClient::connect(&Connector::default(), "127.0.0.1", &credentials, &options).unwrap();
+    let mut client = connect_to(&script);
     client.expect([3, 1, 2], None).unwrap();
     let letters = [1, 2, 3].map(|number| String::from_utf8(client.letter(number, None).unwrap()).unwrap());
     assert_eq!(letters, ["RETR 1\r\n", "RETR 2\r\n", "RETR 3\r\n"]);
@@ -101,10 +112,7 @@ fn letters_that_are_expected_are_asked_for_at_once() {
 #[test]
 fn sizes_bound_how_many_letters_are_on_their_way() {
     let script = Script::run(|peer| {
-        peer.say("+OK hello\r\n");
-        for answer in ["+OK\r\nPIPELINING\r\nUSER\r\n.\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\nPIPELINING\r\n.\r\n", "+OK 30 11400000\r\n"] {
-            peer.answer(answer);
-        }
+        log_in(peer, "+OK 30 11400000\r\n");
         // Before the sizes are known, as many are asked for as would fit if all were alike.
         let asked: Vec<String> = (0..=22).map(|_| peer.hear()).collect();
         let sizes: String = (1..=30).map(|number| format!("{number} {}\r\n", if number <= 22 { 380_000 } else { 6 << 20 })).collect();
@@ -116,9 +124,7 @@ fn sizes_bound_how_many_letters_are_on_their_way() {
         }
         peer.answer("+OK\r\n");
     });
-    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
-    let options = ConnectOptions { port: Some(script.address.port()), tls: Some(TlsMode::None), ..ConnectOptions::default() };
-    let mut client = PopClient::connect(&Connector::default(), "127.0.0.1", &credentials, &options).unwrap();
+    let mut client = connect_to(&script);
     client.expect(1..=30, None).unwrap();
     for number in 1..=30 {
         assert_eq!(String::from_utf8(client.letter(number, None).unwrap()).unwrap(), format!("RETR {number}\r\n"));

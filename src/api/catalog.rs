@@ -564,7 +564,7 @@ Errors: those of a call when its result is received, of issue and of receive; wh
         lambda_list: "((mb messages parts . options) . body)",
         doc: "Runs the body, which is going to fetch these parts of these messages, one message at a time and in any order: fetch-letter and fetch-parts for them are answered from commands that were sent ahead, so that a plain loop does not wait a round trip for each.
 mb: a mailbox object of either kind. messages parts  as for fetch-parts; for fetch-letter \"body[]\", for top-lines with 0 lines on a POP mailbox \"body[header]\". :uid  t takes messages as unique ids, as the calls then do.
-:window  an integer from 1 to 1000, 256: how many commands are in flight; on a POP mailbox about 8 megabytes at most.
+:window  an integer from 1 to 1000, 256: how many commands are in flight; on a POP mailbox 1000, and about 8 megabytes.
 :\\\\seen is set only for letters that the body has fetched without peeking; what was read ahead for nothing is dropped. When messages leave the mailbox meanwhile, or another is selected, the calls fetch as ever.
 Returns the value of the body's last form. Errors: those of the body and of fetch-parts.",
         run: Run::Macro(

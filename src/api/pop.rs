@@ -27,11 +27,11 @@ fn refuse_uid(call: &Call<'_>) -> Result<(), Condition> {
 }
 
 /// What `with-read-ahead` says is going to be fetched.
-pub(super) fn read_ahead(call: &Call<'_>, mailbox: &PopMailbox, window: usize) -> Answer {
+pub(super) fn read_ahead(call: &Call<'_>, mailbox: &PopMailbox, window: Option<usize>) -> Answer {
     refuse_uid(call)?;
     let (messages, (_, lines)) = (messages(call, 1)?, lines_of(call, 2)?);
     operate(call, mailbox, |client| {
-        client.set_window(window);
+        window.into_iter().for_each(|window| client.set_window(window));
         client.expect(numbers_within(&messages, client.count()), lines)
     })?;
     Ok(host::truth(true))

@@ -114,10 +114,11 @@ pub(super) fn begin(call: &Call<'_>) -> Result<Value, Condition> {
 }
 
 fn start(call: &Call<'_>) -> Result<Value, Condition> {
-    let window = usize::try_from(call.key_integer("window", 1..=1000)?.unwrap_or(256)).unwrap_or(1);
+    let window = call.key_integer("window", 1..=1000)?.and_then(|window| usize::try_from(window).ok());
     if let Some(mailbox) = pop_mailbox(call, 0) {
         return super::pop::read_ahead(call, &mailbox, window);
     }
+    let window = window.unwrap_or(256);
     let (messages, parts, uid) = (messages(call, 1)?, super::fetching::parts(call, 2)?, truth(call, "uid")?);
     let mailbox = mailbox(call)?;
     let reading = on_mailbox(call, |client| {

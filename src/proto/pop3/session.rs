@@ -230,9 +230,10 @@ impl Session {
 
     /// Writes what may go out.
     fn pump(&mut self) {
-        while !self.ahead && !self.sent.back().is_some_and(|(_, command)| command.barrier) {
-            let is_barrier = self.waiting.front().is_some_and(|(_, command)| command.barrier);
-            if is_barrier && !self.sent.is_empty() && !self.password_may_follow() {
+        while !self.ahead {
+            let stands_alone = |command: Option<&(Handle, Command)>| command.is_some_and(|(_, command)| command.barrier);
+            let has_to_wait = stands_alone(self.sent.back()) || stands_alone(self.waiting.front()) && !self.sent.is_empty();
+            if has_to_wait && !self.password_may_follow() {
                 return;
             }
             let Some((handle, mut command)) = self.waiting.pop_front() else { return };
