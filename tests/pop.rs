@@ -4,6 +4,8 @@ mod support;
 
 use postoffice::client::{ConnectOptions, Error, PopClient, TlsMode};
 use postoffice::transport::{Connector, TlsOptions};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use support::script::{Peer, Script};
 use support::{Server, empty, on_every_server};
 
@@ -132,6 +134,87 @@ fn sizes_bound_how_many_letters_are_on_their_way() {
     client.close().unwrap();
     let expected = std::iter::once("LIST".to_owned()).chain((1..=30).map(|number| format!("RETR {number}")));
     assert!(script.heard()[5..].iter().cloned().eq(expected.chain(["QUIT".to_owned()])));
+}
+
+/// A server that answers every RETR with the command, LIST with small sizes and all else with a line.
+fn obliging(letter: impl Fn(&str) -> String + Send + 'static) -> Script {
+    Script::run(move |peer| {
+        log_in(peer, "+OK 30 300\r\n");
+        loop {
+            let command = peer.hear();
+            match command.split(' ').next() {
+                Some("") | None => break,
+                Some("RETR") => peer.say(&format!("+OK\r\n{}.\r\n", letter(&command))),
+                Some("LIST") => peer.say(&format!("+OK\r\n{}.\r\n", (1..=30).map(|number| format!("{number} 10\r\n")).collect::<String>())),
+                _ => peer.say("+OK 1 a\r\n"),
+            }
+        }
+    })
+}
+
+#[test]
+fn after_an_interrupt_no_letter_is_taken_for_another() {
+    let script = obliging(|command| format!("{command}\r\n"));
+    let stop = Arc::new(AtomicBool::new(false));
+    let interrupt = stop.clone();
+    let connector = Connector { interrupt: Some(Arc::new(move || interrupt.load(Ordering::Relaxed))), ..Connector::default() };
+    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
+    let options = ConnectOptions { port: Some(script.address.port()), tls: Some(TlsMode::None), ..ConnectOptions::default() };
+    let mut client = PopClient::connect(&connector, "127.0.0.1", &credentials, &options).unwrap();
+    stop.store(true, Ordering::Relaxed);
+    assert!(client.expect([1], None).is_err());
+    stop.store(false, Ordering::Relaxed);
+    assert!(client.is_closed(), "nobody knows what has gone out");
+    assert!(matches!(client.letter(1, None), Err(Error::Closed)));
+}
+
+#[test]
+fn what_has_come_of_letters_is_dropped_when_it_is_true_no_more() {
+    on_every_server(|server| {
+        filled(server);
+        let mut client = connect(server);
+        let second = client.letter(2, None).unwrap();
+        client.delete(&[2]).unwrap();
+        client.expect([1, 2, 3], None).unwrap();
+        client.delete(&[1]).unwrap();
+        assert!(matches!(client.letter(1, None), Err(Error::Refused { .. })), "marked since it came");
+        client.reset().unwrap();
+        assert!(client.letter(2, None).unwrap() == second, "marked when it was asked for, and no more");
+        client.expect([1, 2], None).unwrap();
+        client.stat().unwrap();
+        client.close().unwrap();
+        assert!(matches!(client.letter(1, None), Err(Error::Closed)));
+    });
+}
+
+#[test]
+fn letters_that_are_larger_than_list_says_are_not_all_held() {
+    let script = obliging(|command| format!("{command}\r\n{}", format!("{}\r\n", "x".repeat(998)).repeat(1000)));
+    let mut client = connect_to(&script);
+    client.expect(1..=30, None).unwrap();
+    client.unique_id(1).unwrap();
+    for number in [1, 30] {
+        assert!(client.letter(number, None).unwrap().starts_with(format!("RETR {number}\r\n").as_bytes()));
+    }
+    client.close().unwrap();
+    let heard = script.heard();
+    let asked = |number: u32| heard.iter().filter(|command| **command == format!("RETR {number}")).count();
+    assert_eq!((asked(1), asked(30)), (1, 2), "the last was dropped, and asked for again");
+}
+
+#[test]
+fn letters_that_are_skipped_make_room_for_others() {
+    let script = obliging(|command| format!("{command}\r\n"));
+    let mut client = connect_to(&script);
+    client.set_window(4);
+    client.expect(1..=20, None).unwrap();
+    for number in [5, 6, 7, 8, 9] {
+        client.letter(number, None).unwrap();
+    }
+    client.close().unwrap();
+    let heard = script.heard();
+    let place = |command: &str| heard.iter().position(|heard| heard == command).unwrap();
+    assert!(place("RETR 9") < place("QUIT") && heard.contains(&"RETR 12".to_owned()), "{heard:?}");
 }
 
 #[test]

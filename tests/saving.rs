@@ -336,6 +336,17 @@ fn session_with_attachments() -> Session {
 }
 
 #[test]
+fn attachments_are_saved_beside_folders_of_any_name() {
+    let mut session = session_with_attachments();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["letter", "a.png"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let saved = shows(&mut session, &format!("(length (save-attachments mb 8 {:?}))", folder.path()));
+    assert_eq!(saved, "4");
+}
+
+#[test]
 fn all_attachments_of_a_letter_are_saved_over_imap_and_pop() {
     let mut session = session_with_attachments();
     let uid = shows(&mut session, "(fetch-field 8 \"uid\" (fetch-parts mb 8 \"uid\"))");

@@ -80,26 +80,40 @@ struct NewFiles<'f> {
 }
 
 enum State {
+    /// What begins may end in nothing: a letter can be full of such, and files cost more than bytes.
+    Begun(Vec<u8>),
     Coming(BufWriter<Target>),
     Whole(Whole),
 }
 
+/// Of a file of fewer bytes nothing is written before its end.
+const BUFFER: usize = 64 << 10;
+
 impl Files for NewFiles<'_> {
     fn begin(&mut self, number: usize, name: Option<&str>, _: &str) -> io::Result<()> {
-        let file = State::Coming(BufWriter::with_capacity(64 << 10, Target::open_in(self.folder)?));
-        self.files.insert(number, (safe_name(name, FALLBACK), file));
+        self.files.insert(number, (safe_name(name, FALLBACK), State::Begun(Vec::new())));
         Ok(())
     }
 
     fn write(&mut self, number: usize, bytes: &[u8]) -> io::Result<()> {
+        let folder = self.folder;
         match self.files.get_mut(&number) {
-            Some((_, State::Coming(file))) => file.write_all(bytes),
-            _ => Ok(()),
+            Some((_, State::Begun(begun))) if begun.len() + bytes.len() <= BUFFER => begun.extend_from_slice(bytes),
+            Some((_, state)) => {
+                state.open(folder)?;
+                if let State::Coming(file) = state {
+                    file.write_all(bytes)?;
+                }
+            }
+            None => {}
         }
+        Ok(())
     }
 
     fn end(&mut self, number: usize) -> io::Result<()> {
-        if let Some((name, State::Coming(file))) = self.files.remove(&number) {
+        let Some((name, mut state)) = self.files.remove(&number) else { return Ok(()) };
+        state.open(self.folder)?;
+        if let State::Coming(file) = state {
             let whole = file.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
             self.files.insert(number, (name, State::Whole(whole)));
         }
@@ -108,6 +122,18 @@ impl Files for NewFiles<'_> {
 
     fn discard(&mut self, number: usize) {
         self.files.remove(&number);
+    }
+}
+
+impl State {
+    /// Makes the file of what has begun.
+    fn open(&mut self, folder: &Path) -> io::Result<()> {
+        if let State::Begun(begun) = self {
+            let mut file = BufWriter::with_capacity(BUFFER, Target::open_in(folder)?);
+            file.write_all(begun)?;
+            *self = State::Coming(file);
+        }
+        Ok(())
     }
 }
 

@@ -620,6 +620,7 @@ Errors: :syntax-error, :error-response.",
         messages::delete_letter,
         "Marks messages :\\\\deleted and removes all that are so marked. The result is the list of numbers that the server reports: each counts after the ones before it are gone, so that deleting 3, 4 and 5 can give (3 3 3).
 mb: a mailbox object. messages: as for fetch-parts. :expunge  nil only marks them. :uid  t takes messages as unique ids.
+On a POP mailbox letters are only marked, and go at close-connection; where one of several is refused, those behind it may be marked, too, which reset-mailbox undoes. Returns t then.
 Errors: :error-response.",
     ),
     native(

@@ -62,6 +62,7 @@ fn fetch_list(call: &Call<'_>, messages: &SequenceSet, parts: &str) -> Answer {
 fn fetch_items(call: &Call<'_>, messages: &SequenceSet, parts: &str, uid: bool, wanted: Wanted, ticket: Option<Ticket>) -> Answer {
     let texts = texts(call);
     let mailbox = mailbox(call)?;
+    call.context().let_go();
     let mut items = Vec::new();
     on_mailbox(call, |client| {
         let limits = client.limits().clone();

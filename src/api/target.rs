@@ -19,12 +19,22 @@ pub(super) struct Target {
 
 impl Target {
     pub fn open(path: &Path, append: bool) -> io::Result<Target> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-        let Some(name) = path.file_name() else { return wrong("it is not the name of a file") };
         if path.is_dir() {
-            return wrong("it is a folder");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a folder"));
         }
+        Target::open_beside(path, append)
+    }
+
+    /// As [`Target::open`] for a file whose name comes later, when it is kept.
+    pub fn open_in(folder: &Path) -> io::Result<Target> {
+        Target::open_beside(&folder.join("letter"), false)
+    }
+
+    fn open_beside(path: &Path, append: bool) -> io::Result<Target> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let Some(name) = path.file_name() else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not the name of a file"));
+        };
         // Hidden, with our own number, and never one that is there: what somebody else has put in its place is not followed.
         let mut beside_name = std::ffi::OsString::from(".");
         beside_name.push(name);
@@ -32,11 +42,6 @@ impl Target {
         let beside = path.with_file_name(beside_name);
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&beside)?;
         Ok(Target { file, beside, path: path.to_owned(), append })
-    }
-
-    /// As [`Target::open`] for a file whose name comes later, when it is kept.
-    pub fn open_in(folder: &Path) -> io::Result<Target> {
-        Target::open(&folder.join("letter"), false)
     }
 
     /// Gives the file, which is on the disk already, this name.

@@ -10,7 +10,7 @@ pub const CHECKED: &[&str] = &[
     // Accounts are connected by the functions above.
     "%account-call", "%account-index", "%accounts", "%check-account", "%define-account", "accounts", "connect", "define-account", "with-account",
     // Files.
-    "ensure-directories-exist", "mailbox-report", "make-mime-part", "save-attachment", "save-attachments", "save-letter", "save-letters", "write-csv",
+    "append-letter", "ensure-directories-exist", "mailbox-report", "make-mime-part", "save-attachment", "save-attachments", "save-letter", "save-letters", "write-csv",
     // The sandbox of this process, if the command line has started one.
     "sandbox-deliver", "sandbox-outbox",
     // Nothing but what they are given.
@@ -19,7 +19,7 @@ pub const CHECKED: &[&str] = &[
     "%all-parts", "%begin-issue", "%begin-letter-sequence", "%begin-read-ahead", "%end-issue", "%end-letter-sequence", "%end-read-ahead",
     "apropos", "%forget", "%redeem", "%pipelined-window", "end-of-letter-p", "fetch-letter-sequence", "pipelined-map", "with-fetch-letter-sequence",
     "with-read-ahead", "%fetch-batch", "%letter-batches", "address->string", "address-additional", "address-host", "address-mailbox",
-    "address-name", "alter-flags", "append-letter", "attachment-bytes", "attachment-name", "attachment-type", "capable?",
+    "address-name", "alter-flags", "attachment-bytes", "attachment-name", "attachment-type", "capable?",
     "close-connection", "close-mailbox", "copy-letters", "copy-to-mailbox", "create-mailbox", "decode-header-text", "delete-letter", "delete-mailbox",
     "envelope-bcc", "envelope-cc", "envelope-date", "envelope-from", "envelope-in-reply-to", "envelope-message-id", "envelope-reply-to",
     "envelope-sender", "envelope-subject", "envelope-to", "expunge-mailbox", "extract-email-addresses", "fetch-field", "fetch-letter",

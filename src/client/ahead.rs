@@ -217,7 +217,7 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Transport`]; the connection is closed then.
     pub fn flush(&mut self) -> Result<(), Error> {
-        Ok(self.connection().flush()?)
+        Ok(self.connection().send_ahead()?)
     }
 
     /// Waits until no command is in flight; the answers are kept for their tickets.

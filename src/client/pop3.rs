@@ -193,6 +193,7 @@ impl PopClient {
     pub fn delete(&mut self, numbers: &[u32]) -> Result<(), Error> {
         let at_once = if self.has("PIPELINING") { MOST } else { 1 };
         self.settle()?;
+        self.drop_letters(|number, _| numbers.contains(&number));
         numbers.chunks(at_once).try_for_each(|numbers| {
             self.marked = true;
             let sent = numbers.iter().map(|number| self.submit(Command::dele(*number))).collect::<Result<Vec<_>, _>>()?;
@@ -214,6 +215,7 @@ impl PopClient {
     /// As every operation.
     pub fn reset(&mut self) -> Result<(), Error> {
         self.line(Command::rset())?;
+        self.drop_letters(|_, has_come| !has_come); // it may have been refused because it was marked
         self.marked = false;
         Ok(())
     }
@@ -228,6 +230,7 @@ impl PopClient {
             return Ok(());
         }
         self.connection.hurry(LONGEST_FAREWELL);
+        self.forget_letters();
         let result = self.line(Command::quit());
         self.connection.close();
         match result {

@@ -52,6 +52,11 @@ impl PopAhead {
         self.asked.iter().position(|asked| asked.which == which && !asked.forgotten)
     }
 
+    /// Bytes of letters that have come.
+    fn held(&self) -> usize {
+        self.asked.iter().filter_map(|asked| asked.letter.as_ref()?.as_ref().ok()).map(Vec::len).sum()
+    }
+
     fn has_room_for(&self, size: u64) -> bool {
         let bytes: u64 = self.asked.iter().map(|asked| asked.size).sum();
         self.asked.is_empty() || self.asked.len() < self.window && bytes + size <= MOST_BYTES
@@ -82,6 +87,7 @@ impl PopClient {
     }
 
     fn ask_expected(&mut self) -> Result<(), Error> {
+        let mut sent = false;
         while let Some(&which) = self.ahead.expected.front() {
             // Until LIST has told it, a letter counts for an average one.
             let average = self.bytes() / u64::from(self.count().max(1));
@@ -94,8 +100,9 @@ impl PopClient {
             let handle = self.submit(command)?;
             self.ahead.asked.push_back(Asked { which, handle, name, size, letter: None, forgotten: false });
             self.ahead.expected.pop_front();
+            sent = true;
         }
-        Ok(self.connection.flush()?)
+        if sent { Ok(self.connection.send_ahead()?) } else { Ok(()) }
     }
 
     /// A letter, or its header and some lines, in memory.
@@ -103,19 +110,27 @@ impl PopClient {
     /// # Errors
     /// As [`PopClient::retrieve`], and [`crate::proto::ProtocolError::TooLarge`] over the limit for literals.
     pub fn letter(&mut self, number: u32, lines: Option<u32>) -> Result<Vec<u8>, Error> {
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
         let which = (number, lines);
         if let Some(at) = self.ahead.position(which) {
-            self.hear_up_to(at)?;
+            self.hear_up_to(at, true)?;
             let at = self.ahead.position(which); // those before it that nobody wanted are gone
             if let Some(letter) = at.and_then(|at| self.ahead.asked.remove(at)).and_then(|asked| asked.letter) {
-                self.ask_expected()?;
+                let _ = self.ask_expected(); // the letter is there; what closed the connection is told by the next call
                 return letter;
             }
         }
-        self.ahead.expected.retain(|expected| *expected != which);
+        if let Some(at) = self.ahead.expected.iter().position(|expected| *expected == which) {
+            // Those before it were skipped: what has come of them makes room.
+            self.ahead.expected.drain(..=at);
+            self.ahead.asked.retain(|asked| asked.letter.is_none());
+        }
         let mut letter = Vec::new();
         let limits = self.limits();
         self.retrieve(number, lines, &mut |piece| collect(&mut letter, piece, &limits, "literal"))?;
+        let _ = self.ask_expected(); // as above
         Ok(letter)
     }
 
@@ -154,19 +169,28 @@ impl PopClient {
         self.ahead.asked.iter_mut().for_each(|asked| asked.forgotten = true);
     }
 
-    /// Waits until no letter is on its way; those that somebody may want are kept.
+    /// Drops what has come of letters that are no more what it says.
+    pub(super) fn drop_letters(&mut self, is_stale: impl Fn(u32, bool) -> bool) {
+        self.ahead.asked.retain(|asked| asked.letter.as_ref().is_none_or(|letter| !is_stale(asked.which.0, letter.is_ok())));
+    }
+
+    /// Waits until no letter is on its way; those that somebody may want are kept, as far as there is room.
     pub(super) fn settle(&mut self) -> Result<(), Error> {
         while let Some(last) = self.ahead.asked.iter().rposition(|asked| asked.letter.is_none()) {
-            self.hear_up_to(last)?;
+            self.hear_up_to(last, false)?;
         }
         Ok(())
     }
 
-    fn hear_up_to(&mut self, last: usize) -> Result<(), Error> {
+    /// Hears letters up to this one, which may be wanted now: then it is kept whatever its size.
+    fn hear_up_to(&mut self, last: usize, is_wanted: bool) -> Result<(), Error> {
         if let Some(list) = self.ahead.list.take() {
             match self.sizes_told(list) {
-                Err(error) if self.is_closed() => return Err(error),
-                _ => self.ask_expected()?, // a server that does not tell is asked for less at a time
+                Err(error) if self.is_closed() => {
+                    self.ahead = PopAhead::default();
+                    return Err(error);
+                }
+                _ => self.ask_expected()?, // a server that does not tell is asked for as much as before
             }
         }
         let limits = self.limits();
@@ -175,13 +199,22 @@ impl PopClient {
             if letter.is_some() {
                 continue;
             }
-            let mut letter = Vec::new();
-            let mut keep = |piece: &[u8]| if forgotten { Ok(()) } else { collect(&mut letter, piece, &limits, "literal") };
-            let result = self.finish(handle, name, None, &mut keep);
+            // LIST may have told less than comes: what does not fit is dropped, and asked for again when it is wanted.
+            let room = if is_wanted && at == last { usize::MAX } else { MOST_BYTES as usize - self.ahead.held().min(MOST_BYTES as usize) };
+            let (mut letter, mut dropped) = (Vec::new(), forgotten);
+            let result = self.finish(handle, name, None, &mut |piece| {
+                dropped |= letter.len() + piece.len() > room;
+                if dropped {
+                    letter = Vec::new();
+                    return Ok(());
+                }
+                collect(&mut letter, piece, &limits, "literal")
+            });
             if self.is_closed() {
                 self.ahead = PopAhead::default();
                 return result.and(Err(Error::Closed));
             }
+            self.ahead.asked[at].forgotten = dropped;
             self.ahead.asked[at].letter = Some(result.map(|_| letter));
         }
         self.ahead.asked.retain(|asked| !(asked.forgotten && asked.letter.is_some()));

@@ -208,13 +208,14 @@ impl Context {
 
     /// Keeps a big list until the next one, or until the next text is evaluated. The interpreter frees a list breadth-first: by the time it comes to the
     /// insides of the first element, those of the last have pushed them out of the processor's caches. Here it is freed an element at a time, or, at the end of the
-    /// process, not at all.
+    /// process, not at all. Who is going to make another one calls [`Context::let_go`] before.
     pub fn hold(&self, list: &Value) {
         self.let_go();
         *lock(&self.held) = Some(list.clone());
     }
 
-    pub(super) fn let_go(&self) {
+    /// Frees the list that is held, unless a script has it still.
+    pub fn let_go(&self) {
         if let Some(Value::ListV(list)) = lock(&self.held).take()
             && list.strong_count() == 1
         {

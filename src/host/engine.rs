@@ -197,6 +197,7 @@ impl Engine {
                 steel.register_value(&system_global(&format!("%plain-{name}")), function);
             }
         }
+        steel.register_module(STEEL_PORT_MODULE.clone());
         let name = "call-with-exception-handler";
         steel.register_value(&names::primitive(name), STEEL_META_MODULE.get(name.to_owned()));
         for (module, name) in [
@@ -206,8 +207,7 @@ impl Engine {
             ("steel/ports", "open-input-bytevector"),
             ("steel/ports", "#%read-bytes!"),
         ] {
-            let found = if module == "steel/ports" { Some(STEEL_PORT_MODULE.clone()) } else { steel.builtin_modules().get(module) };
-            if let Some(found) = found {
+            if let Some(found) = steel.builtin_modules().get(module) {
                 let function = found.get(name.to_owned());
                 PRIMITIVES.with_borrow_mut(|primitives| primitives.insert((module, name), function));
             }

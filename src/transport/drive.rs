@@ -152,9 +152,16 @@ impl<S: Protocol> Connection<S> {
 
     fn fill(&mut self) -> Result<(), DriveError> {
         loop {
-            let all_sent = self.send()?;
+            let all_sent = match self.send() {
+                // The words that have come say why it broke.
+                Err(DriveError::Transport(TransportError::Broken(_) | TransportError::Closed)) if self.session.find_event()? => {
+                    return Ok(());
+                }
+                sent => sent?,
+            };
             if self.session.find_event()? {
-                return self.send_at_once();
+                self.send_at_once();
+                return Ok(());
             }
             if all_sent && self.send()? {
                 let count = self.stream.read(self.session.space()).map_err(|error| self.failed(&error))?;
@@ -194,17 +201,16 @@ impl<S: Protocol> Connection<S> {
         Ok(true)
     }
 
-    /// Sends as much as goes out without waiting. Nothing is read, so that the event that was found stays.
-    fn send_at_once(&mut self) -> Result<(), DriveError> {
+    /// Sends as much as goes out without waiting; what keeps it from going out is told by the next wait. Nothing is read, so that the event that was found
+    /// stays.
+    fn send_at_once(&mut self) {
         while self.has_unsent() {
             let (outgoing, sent) = &mut self.unsent;
-            let count = self.stream.write_at_once(&outgoing.bytes()[*sent..]);
-            match count.map_err(|error| TransportError::from_io(&error, self.timeout_seconds))? {
-                Some(count) if count > 0 => *sent += count,
+            match self.stream.write_at_once(&outgoing.bytes()[*sent..]) {
+                Ok(Some(count)) if count > 0 => *sent += count,
                 _ => break,
             }
         }
-        Ok(())
     }
 
     /// Whether something is left to send. What the session has is taken over when all before is out.
@@ -260,18 +266,31 @@ impl<S: Protocol> Connection<S> {
         Ok(())
     }
 
-    /// Sends what the session has to send.
+    /// Sends what the session has to send, without hearing what the server says meanwhile.
     ///
     /// # Errors
-    /// [`DriveError::Transport`].
+    /// [`DriveError::Transport`]; the stream is closed then, since nobody knows what has gone out.
     pub fn flush(&mut self) -> Result<(), DriveError> {
         while self.has_unsent() {
             let (outgoing, sent) = &mut self.unsent;
             let result = self.stream.write_all(&outgoing.bytes()[*sent..]).and_then(|()| self.stream.flush());
             *sent = outgoing.bytes().len();
-            result.map_err(|error| self.failed(&error))?;
+            if let Err(error) = result {
+                let error = self.failed(&error);
+                self.close();
+                return Err(error.into());
+            }
         }
         Ok(())
+    }
+
+    /// Sends commands whose replies are waited for later. Where the server speaks instead of listening, the rest goes out with the next wait.
+    ///
+    /// # Errors
+    /// As [`Connection::flush`].
+    pub fn send_ahead(&mut self) -> Result<(), DriveError> {
+        self.stream.begin_reply();
+        self.send().map(drop).inspect_err(|_| self.close())
     }
 
     /// From now on nothing is waited for longer than this.

@@ -202,3 +202,17 @@ fn a_letter_of_another_length_is_not_stored() {
         assert_eq!(identifier(&after), ServerShutdownConnection);
     }
 }
+
+#[test]
+fn what_the_server_said_is_told_when_it_closes_without_reading_on() {
+    for length in [10, LARGE] {
+        let (result, after) = append(TlsMode::None, length, bytes(length), move |peer, _| {
+            peer.say("+ go\r\n");
+            peer.hear_bytes(10.min(length));
+            peer.say("* BYE too large for me\r\n");
+            peer.hang_up();
+        });
+        assert!(matches!(&result, Err(Error::Bye { words }) if words == "too large for me"), "{length}: {result:?}");
+        assert!(matches!(after, Err(Error::Closed)), "{after:?}");
+    }
+}

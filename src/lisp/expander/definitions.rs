@@ -231,13 +231,13 @@ pub(super) fn define_values(pass: &mut Pass<'_>, node: &Node, scope: &Scope, out
     Ok(())
 }
 
-/// `(set! name value)`, `(setq name value …)`: the value is the last one given.
 /// `(set! name value)` where nobody wants its value.
 pub(super) fn set_only(pass: &mut Pass<'_>, target: &Node, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
     let value = &pass.parts(node, 2, 2, " name value")?[1];
     pass.assign_only(target, scope, output, |pass, output| named_value(pass, target, value, scope, output)).map(drop)
 }
 
+/// `(set! name value)`, `(setq name value …)`: the value is the last one given.
 pub(super) fn set(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
     let parts = pass.parts(node, 0, usize::MAX, " name value")?;
     if parts.len() % 2 != 0 {

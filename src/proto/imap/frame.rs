@@ -109,8 +109,8 @@ impl Frame {
         if self.buffer.len() - self.filled < READ_SIZE {
             self.shift_to_front();
             if self.buffer.len() - self.filled < READ_SIZE {
-                // With room for several reads, what has not come whole is moved to the front once for all of them.
-                let several = if self.buffer.is_empty() { READ_SIZE } else { 4 * READ_SIZE };
+                // With room for several reads, what has not come whole of literals is moved to the front once for all of them.
+                let several = if self.remaining == 0 { READ_SIZE } else { 4 * READ_SIZE };
                 let grown = (self.filled + wanted).max(self.buffer.len() + self.buffer.len() / 2).max(several);
                 self.buffer.resize(grown, 0);
             }
