@@ -1,8 +1,8 @@
 //! The session: commands in, bytes out; bytes in, events out.
 //!
 //! Theory of operation. Replies come in the order of the commands. The first line says `+OK` or `-ERR`; after `+OK` some commands are followed by a
-//! body, which is handed on in pieces until its end. Where a command is a barrier (a login, STLS, QUIT), it waits for the replies before it, and what was
-//! submitted behind it for its own; only PASS goes right behind USER.
+//! body, which is handed on in pieces until its end. Where a command is a barrier (a login, STLS, QUIT), what was submitted behind it waits for its
+//! reply.
 //!
 //! | state | next line | then |
 //! |---|---|---|
@@ -222,18 +222,11 @@ impl Session {
         }
     }
 
-    /// Whether what waits is the password of the user who was just named: the two are one login.
-    fn password_may_follow(&self) -> bool {
-        self.waiting.front().is_some_and(|(_, command)| command.name == "PASS")
-            && self.sent.iter().map(|(_, command)| command.name).eq(["USER"])
-    }
-
     /// Writes what may go out.
     fn pump(&mut self) {
-        while !self.ahead {
-            let stands_alone = |command: Option<&(Handle, Command)>| command.is_some_and(|(_, command)| command.barrier);
-            let has_to_wait = stands_alone(self.sent.back()) || stands_alone(self.waiting.front()) && !self.sent.is_empty();
-            if has_to_wait && !self.password_may_follow() {
+        while !self.ahead && !self.sent.back().is_some_and(|(_, command)| command.barrier) {
+            let is_barrier = self.waiting.front().is_some_and(|(_, command)| command.barrier);
+            if is_barrier && !self.sent.is_empty() {
                 return;
             }
             let Some((handle, mut command)) = self.waiting.pop_front() else { return };
