@@ -107,8 +107,7 @@ impl ImapClient {
             while self.connection().session_ref().literal_wanted() > 0
                 && self.hear(Some((handle, name, &about)), &mut input, on_event, &mut failure).is_ok()
             {}
-            let connection = self.connection();
-            let _ = connection.flush().inspect_err(|_| connection.close()); // the refusal is what matters
+            let _ = self.connection().flush(); // the refusal is what matters
         }
         match (failure, completion.kind) {
             (Some(error), _) => Err(error),

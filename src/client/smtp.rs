@@ -210,10 +210,7 @@ impl SmtpClient {
         self.check_nothing_ahead()?;
         for chunk in letter.chunks(CHUNK) {
             self.connection.session().letter(chunk);
-            if let Err(error) = self.connection.flush() {
-                self.connection.close();
-                return Err(error.into());
-            }
+            self.connection.flush()?;
         }
         self.check_nothing_ahead()?;
         let handle = self.connection.session().end_letter();
