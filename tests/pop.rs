@@ -89,9 +89,13 @@ fn log_in(peer: &mut Peer, stat: &str) {
 }
 
 fn connect_to(script: &Script) -> PopClient {
+    connect_by(&Connector::default(), script)
+}
+
+fn connect_by(connector: &Connector, script: &Script) -> PopClient {
     let credentials = postoffice::client::Credentials::new("user", "sesame-open");
     let options = ConnectOptions { port: Some(script.address.port()), tls: Some(TlsMode::None), ..ConnectOptions::default() };
-    PopClient::connect(&Connector::default(), "127.0.0.1", &credentials, &options).unwrap()
+    PopClient::connect(connector, "127.0.0.1", &credentials, &options).unwrap()
 }
 
 #[test]
@@ -158,9 +162,7 @@ fn after_an_interrupt_no_letter_is_taken_for_another() {
     let stop = Arc::new(AtomicBool::new(false));
     let interrupt = stop.clone();
     let connector = Connector { interrupt: Some(Arc::new(move || interrupt.load(Ordering::Relaxed))), ..Connector::default() };
-    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
-    let options = ConnectOptions { port: Some(script.address.port()), tls: Some(TlsMode::None), ..ConnectOptions::default() };
-    let mut client = PopClient::connect(&connector, "127.0.0.1", &credentials, &options).unwrap();
+    let mut client = connect_by(&connector, &script);
     stop.store(true, Ordering::Relaxed);
     assert!(client.expect([1], None).is_err());
     stop.store(false, Ordering::Relaxed);

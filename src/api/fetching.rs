@@ -51,7 +51,7 @@ pub(super) fn texts(call: &Call<'_>) -> Texts {
 
 pub(super) fn fetch_parts(call: &Call<'_>) -> Answer {
     let (messages, parts) = (messages(call, 1)?, parts(call, 2)?);
-    fetch_list(call, &messages, &parts)
+    Ok(result(call, fetch_list(call, &messages, &parts)?))
 }
 
 fn fetch_list(call: &Call<'_>, messages: &SequenceSet, parts: &str) -> Answer {
@@ -84,16 +84,14 @@ fn fetch_items(call: &Call<'_>, messages: &SequenceSet, parts: &str, uid: bool, 
             None => fetch(client),
         }
     })?;
-    let is_big = items.len() >= BIG_RESULT;
-    let list = host::list(items);
-    if is_big {
-        call.context().hold(&list);
-    }
-    Ok(list)
+    Ok(host::list(items))
 }
 
-/// A result of this many items is worth being held.
-const BIG_RESULT: usize = 1_000;
+/// A list that a script gets.
+fn result(call: &Call<'_>, list: Value) -> Value {
+    call.context().hold(&list);
+    list
+}
 
 pub(super) fn fetch_letter(call: &Call<'_>) -> Answer {
     if let Some(mailbox) = pop_mailbox(call, 0) {
@@ -126,7 +124,7 @@ pub(super) fn fetch_letters(call: &Call<'_>) -> Answer {
         let number = if uid { part(parts, "UID")? } else { number.clone() };
         Some(host::list(vec![number, part(parts, "BODY[]")?]))
     });
-    Ok(host::list(letters.collect()))
+    Ok(result(call, host::list(letters.collect())))
 }
 
 /// One of an item's parts.

@@ -28,8 +28,9 @@ impl ImapClient {
     /// [`ImapClient::ahead`], too.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the mailbox does not exist or the server does not want the letter; the connection is usable then, unless `letter` fails while the rest of what was announced is sent. [`Error::Letter`] when
-    /// `letter` fails, or gives fewer or more bytes than `length`: nothing is stored, and the connection is closed, since the server waits for the rest.
+    /// [`Error::Refused`] when the mailbox does not exist or the server does not want the letter; the connection is usable then, unless `letter` fails
+    /// while the rest of what was announced is sent. [`Error::Letter`] when `letter` fails, or gives fewer or more bytes than `length`: nothing is stored,
+    /// and the connection is closed, since the server waits for the rest.
     pub fn append_from(
         &mut self,
         name: &str,

@@ -356,7 +356,7 @@ impl PopClient {
         read: impl Fn(&str) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
         let mut body = Vec::new();
-        let limits = self.connection.session_ref().limits().clone();
+        let limits = self.limits();
         self.finish(handle, name, None, &mut |piece| collect(&mut body, piece, &limits, "line"))?;
         // Only CR LF ends a line; what stands bare inside of one does not make two.
         let ends = memchr::memmem::find_iter(&body, b"\r\n").map(|end| end + 2);

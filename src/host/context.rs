@@ -21,6 +21,9 @@ pub type Output = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
 /// Where warnings go that nobody handles.
 pub type Warnings = Box<dyn FnMut(&Condition) + Send>;
 
+/// How many elements make a list big.
+const BIG: usize = 1_000;
+
 /// Shorter texts are not kept secret.
 const SHORTEST_SECRET: usize = 5;
 
@@ -210,8 +213,10 @@ impl Context {
     /// insides of the first element, those of the last have pushed them out of the processor's caches. Here it is freed an element at a time, or, at the end of the
     /// process, not at all. Who is going to make another one calls [`Context::let_go`] before.
     pub fn hold(&self, list: &Value) {
-        self.let_go();
-        *lock(&self.held) = Some(list.clone());
+        if matches!(list, Value::ListV(elements) if elements.len() >= BIG) {
+            self.let_go();
+            *lock(&self.held) = Some(list.clone());
+        }
     }
 
     /// Frees the list that is held, unless a script has it still.
@@ -344,8 +349,11 @@ mod tests {
     #[test]
     fn a_big_result_is_held_until_it_is_let_go_and_no_longer() {
         let context = Context::new(Vec::new(), Policy::trusted(), Box::new(|_| Ok(())), Box::new(|_| ()));
-        let of = |element: &Arc<()>| list(vec![shared_object(element.clone(), "#<element>")]);
+        let with = |element: &Arc<()>, count: usize| list(vec![shared_object(element.clone(), "#<element>"); count]);
+        let of = |element: &Arc<()>| with(element, BIG);
         let (first, second) = (Arc::new(()), Arc::new(()));
+        context.hold(&with(&first, BIG - 1));
+        assert_eq!(Arc::strong_count(&first), 1, "a small one is not worth it");
         context.hold(&of(&first));
         assert_eq!(Arc::strong_count(&first), 2);
         let used = of(&second);

@@ -70,8 +70,10 @@ impl Host {
 
     /// Registers functions, in order.
     ///
+    /// The text of a [`Run::Scheme`] or a `(syntax-rules …)` is read when a script mentions the name first; what is wrong with it is told then.
+    ///
     /// # Panics
-    /// When the text of a [`Run::Scheme`] or [`Run::Macro`] is not of the language: it is part of the program.
+    /// When the text of a [`Run::Macro`] with a procedure is not of the language: it is part of the program.
     pub fn register(&mut self, functions: &[Function]) {
         self.register_around(functions, |call, code| code(call));
     }

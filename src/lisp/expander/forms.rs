@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::output::{Output, TRUE, conditional};
+use super::scope::Meaning;
 use super::{Expanded, Pass, Scope, SpecialForm, names};
 use super::{bodies, common, control, definitions, lambda_list, loop_form, loops, parallel, quasiquote};
 use crate::lisp::node::{Kind, Node};
@@ -125,7 +126,9 @@ impl Pass<'_> {
                 output.push(")");
                 return Ok(());
             }
-            if self.system && head.as_symbol().is_some_and(|symbol| names::OWN_PREDICATES.contains(&&*symbol.name)) {
+            if let Some(symbol) = head.as_symbol().filter(|symbol| names::OWN_PREDICATES.contains(&&*symbol.name))
+                && matches!(self.resolve(symbol, scope), Meaning::Global { system: true, .. })
+            {
                 return self.form(node, scope, output);
             }
             let inline = head.as_symbol().is_some_and(|symbol| names::PREDICATES.contains(&&*symbol.name));

@@ -4,9 +4,9 @@
 pub const INLINE: &[&str] = &["+", "-", "*", "=", "<", ">", "<=", ">=", "cons", "list", "zero?"];
 
 /// Functions that always answer `#t` or `#f`: a test need not look for the empty list.
-pub const PREDICATES: &[&str] = &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?", "%one-of?"];
+pub const PREDICATES: &[&str] = &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?"];
 
-/// Those of them that are the system's own natives.
+/// The system's own natives of which that is true.
 pub const OWN_PREDICATES: &[&str] = &["%outcome?", "%matches?", "%interrupted?", "%left?", "%condition-error?", "%nil?", "%bound?"];
 
 /// Functions of the prelude that end in a call of what they are given: loops are written with them.
