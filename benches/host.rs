@@ -32,7 +32,9 @@ fn session() -> Session {
 #[divan::bench]
 fn read_script(bencher: Bencher<'_, '_>) {
     let text = script(10_000);
-    bencher.counter(BytesCount::of_str(&text)).bench(|| reader::read(black_box(&text)).expect("it is well-formed").len());
+    bencher
+        .counter(BytesCount::of_str(&text))
+        .bench(|| reader::read(black_box(&text)).expect("it is well-formed").len());
 }
 
 /// The first session of a process takes longer: the interpreter's own tables are made then.
@@ -86,5 +88,7 @@ fn letters_as_values(bencher: Bencher<'_, '_>, kind: &str) {
     assert_eq!(opened.text(), "t");
     let parts = ["uid flags rfc822.size envelope", "uid body.peek[]"][kind];
     let form = format!("(length (fetch-parts mb '(:seq 1 :*) \"({parts})\"))");
-    bencher.counter(BytesCount::of_slice(capture)).bench_local(|| assert_eq!(session.evaluate(&form).text(), letters.to_string()));
+    bencher
+        .counter(BytesCount::of_slice(capture))
+        .bench_local(|| assert_eq!(session.evaluate(&form).text(), letters.to_string()));
 }

@@ -47,7 +47,9 @@ fn parsed(mut rest: &[u8], mut parse: impl FnMut(&[u8]) -> &[u8]) -> u32 {
 fn over_capture(bencher: Bencher<'_, '_>, kind: &str, read: impl Fn(&[u8]) -> u32 + Sync) {
     let kind = usize::from(kind == KINDS[1]);
     let capture = CAPTURES[kind].as_slice();
-    bencher.counter(BytesCount::of_slice(capture)).bench(|| assert_eq!(read(black_box(capture)), LETTERS[kind]));
+    bencher
+        .counter(BytesCount::of_slice(capture))
+        .bench(|| assert_eq!(read(black_box(capture)), LETTERS[kind]));
 }
 
 #[divan::bench(args = KINDS)]
@@ -76,7 +78,8 @@ fn frames_and_tokens(bencher: Bencher<'_, '_>, kind: &str) {
 fn imap_proto_016(bencher: Bencher<'_, '_>, kind: &str) {
     over_capture(bencher, kind, |capture| {
         parsed(capture, |rest| {
-            let (rest, response) = imap_proto_016::Response::from_bytes(rest).expect("the capture is well-formed");
+            let (rest, response) =
+                imap_proto_016::Response::from_bytes(rest).expect("the capture is well-formed");
             black_box(response);
             rest
         })
@@ -87,7 +90,8 @@ fn imap_proto_016(bencher: Bencher<'_, '_>, kind: &str) {
 fn imap_proto_017(bencher: Bencher<'_, '_>, kind: &str) {
     over_capture(bencher, kind, |capture| {
         parsed(capture, |rest| {
-            let (rest, response) = imap_proto::Response::parse(rest).expect("the capture is well-formed");
+            let (rest, response) =
+                imap_proto::Response::parse(rest).expect("the capture is well-formed");
             black_box(response);
             rest
         })
@@ -109,16 +113,23 @@ fn imap_codec(bencher: Bencher<'_, '_>, kind: &str) {
 #[divan::bench]
 fn encode_fetch(bencher: Bencher<'_, '_>) {
     let set = SequenceSet::from(NonZeroU32::MIN);
-    bencher.counter(ItemsCount::new(1_usize)).bench(|| Command::fetch(black_box(&set), "(uid flags rfc822.size envelope)", true));
+    bencher
+        .counter(ItemsCount::new(1_usize))
+        .bench(|| Command::fetch(black_box(&set), "(uid flags rfc822.size envelope)", true));
 }
 
 #[divan::bench(args = ["INBOX", "Entw\u{fc}rfe/2026", "with \"quotes\""])]
 fn encode_select(bencher: Bencher<'_, '_>, name: &str) {
-    bencher.counter(ItemsCount::new(1_usize)).bench(|| Command::select(black_box(name), false, false));
+    bencher
+        .counter(ItemsCount::new(1_usize))
+        .bench(|| Command::select(black_box(name), false, false));
 }
 
 #[divan::bench]
 fn encode_append(bencher: Bencher<'_, '_>) {
-    let letter = "From: a@example.org\r\nSubject: t\r\n\r\n".to_owned() + &"a line of the letter\r\n".repeat(50_000);
-    bencher.counter(BytesCount::of_str(&letter)).bench(|| Command::append("INBOX", &[], None, black_box(letter.as_bytes()), false));
+    let letter = "From: a@example.org\r\nSubject: t\r\n\r\n".to_owned()
+        + &"a line of the letter\r\n".repeat(50_000);
+    bencher
+        .counter(BytesCount::of_str(&letter))
+        .bench(|| Command::append("INBOX", &[], None, black_box(letter.as_bytes()), false));
 }

@@ -11,7 +11,9 @@ use std::net::TcpStream;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, user, password] = &arguments[..] else { return Err("usage: core ADDRESS:PORT USER PASSWORD".into()) };
+    let [address, user, password] = &arguments[..] else {
+        return Err("usage: core ADDRESS:PORT USER PASSWORD".into());
+    };
     let mut stream = TcpStream::connect(address)?;
     let mut session = Session::new(Limits::default());
 
@@ -19,7 +21,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     run(&mut stream, &mut session, Command::login(user, &Secret::new(password.as_str()))?)?;
     run(&mut stream, &mut session, Command::select("INBOX", true, false)?)?;
     if let Some(inbox) = session.selected() {
-        println!("{} messages, {} of them recent; {}", inbox.exists, inbox.recent, session.capabilities().names().join(" "));
+        println!(
+            "{} messages, {} of them recent; {}",
+            inbox.exists,
+            inbox.recent,
+            session.capabilities().names().join(" ")
+        );
     }
     run(&mut stream, &mut session, Command::logout())
 }
@@ -34,7 +41,11 @@ fn wait_for_greeting(stream: &mut TcpStream, session: &mut Session) -> Result<()
 }
 
 /// Sends what the session gives, feeds it what comes, until the command has ended.
-fn run(stream: &mut TcpStream, session: &mut Session, command: Command) -> Result<(), Box<dyn Error>> {
+fn run(
+    stream: &mut TcpStream,
+    session: &mut Session,
+    command: Command,
+) -> Result<(), Box<dyn Error>> {
     let handle = session.submit(command);
     loop {
         stream.write_all(session.take_outgoing().bytes())?;

@@ -27,10 +27,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let setup = Setup::sandboxed(postoffice::sandbox::Options::default())?;
     let state = attach(&mut host, &setup);
 
-    host.register_fn("log-subject", "(subject)", "Logs a subject.\nsubject: a string or nil. Returns nil.", |call| {
-        println!("subject: {}", call.arg(0).and_then(host::as_str).unwrap_or("(none)"));
-        Ok(host::nil())
-    });
+    host.register_fn(
+        "log-subject",
+        "(subject)",
+        "Logs a subject.\nsubject: a string or nil. Returns nil.",
+        |call| {
+            println!("subject: {}", call.arg(0).and_then(host::as_str).unwrap_or("(none)"));
+            Ok(host::nil())
+        },
+    );
 
     let value = host.evaluate(SCRIPT, "embedded script").map_err(|report| report.to_string())?;
     println!("{} letters", host::as_integer(&value).unwrap_or_default());

@@ -46,12 +46,20 @@ impl Line {
 
     fn command(&mut self, text: &str) -> io::Result<()> {
         self.exchange(&format!("a {text}\r\n"), |tail| last_line(tail).starts_with(b"a "))?;
-        if last_line(&self.tail[..self.tail.len() - 2]).starts_with(b"a OK") { Ok(()) } else { Err(self.refused(text)) }
+        if last_line(&self.tail[..self.tail.len() - 2]).starts_with(b"a OK") {
+            Ok(())
+        } else {
+            Err(self.refused(text))
+        }
     }
 
     fn reply(&mut self, text: &str) -> io::Result<()> {
         self.exchange(text, |tail| last_line(tail).get(3) == Some(&b' '))?;
-        if matches!(self.tail.first(), Some(b'2' | b'3')) { Ok(()) } else { Err(self.refused(text)) }
+        if matches!(self.tail.first(), Some(b'2' | b'3')) {
+            Ok(())
+        } else {
+            Err(self.refused(text))
+        }
     }
 
     fn refused(&self, text: &str) -> io::Error {
@@ -76,16 +84,23 @@ fn pop(port: u16) -> io::Result<()> {
     for command in ["USER u2\r\n", "PASS pw\r\n"] {
         line.exchange(command, |_| true)?;
     }
-    (1..=500).try_for_each(|number| line.exchange(&format!("RETR {number}\r\n"), |tail| tail.ends_with(b"\r\n.")))?;
+    (1..=500).try_for_each(|number| {
+        line.exchange(&format!("RETR {number}\r\n"), |tail| tail.ends_with(b"\r\n."))
+    })?;
     line.exchange("QUIT\r\n", |_| true)
 }
 
 fn smtp(port: u16) -> io::Result<()> {
-    let letter = format!("From: a@example.org\r\nTo: b@bench.invalid\r\nSubject: t\r\n\r\n{}.\r\n", ("x".repeat(70) + "\r\n").repeat(28));
+    let letter = format!(
+        "From: a@example.org\r\nTo: b@bench.invalid\r\nSubject: t\r\n\r\n{}.\r\n",
+        ("x".repeat(70) + "\r\n").repeat(28)
+    );
     let mut line = Line::open(port)?;
     line.reply("EHLO localhost\r\n")?;
     for _ in 0..500 {
-        for command in ["MAIL FROM:<a@example.org>\r\n", "RCPT TO:<b@bench.invalid>\r\n", "DATA\r\n", &letter] {
+        for command in
+            ["MAIL FROM:<a@example.org>\r\n", "RCPT TO:<b@bench.invalid>\r\n", "DATA\r\n", &letter]
+        {
             line.reply(command)?;
         }
     }
@@ -102,10 +117,20 @@ fn main() -> io::Result<()> {
         "w1" => imap(port, "u1", &[]),
         "w2" => imap(port, "u1", &commands(&["FETCH 1:* (UID FLAGS RFC822.SIZE ENVELOPE)"])),
         "w3" => imap(port, "u4", &commands(&["FETCH 1:* (UID BODY.PEEK[])"])),
-        "w4a" => imap(port, "u1", &commands(&["SEARCH TEXT zanzibar", "SEARCH HEADER X-Bench-Group g7"])),
-        "w4b" => imap(port, "u1", &commands(&["STORE 1:* +FLAGS.SILENT ($bench)", "STORE 1:* -FLAGS.SILENT ($bench)"])),
+        "w4a" => {
+            imap(port, "u1", &commands(&["SEARCH TEXT zanzibar", "SEARCH HEADER X-Bench-Group g7"]))
+        }
+        "w4b" => imap(
+            port,
+            "u1",
+            &commands(&["STORE 1:* +FLAGS.SILENT ($bench)", "STORE 1:* -FLAGS.SILENT ($bench)"]),
+        ),
         "w5" => imap(port, "u3", &commands(&["FETCH 1 (BODY.PEEK[])"])),
-        "w6" => imap(port, "u4", &(1..=200).map(|number| format!("FETCH {number} (BODY.PEEK[])")).collect::<Vec<_>>()),
+        "w6" => imap(
+            port,
+            "u4",
+            &(1..=200).map(|number| format!("FETCH {number} (BODY.PEEK[])")).collect::<Vec<_>>(),
+        ),
         "w7" => pop(port),
         "w8" => smtp(port),
         _ => Err(usage()),

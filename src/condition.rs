@@ -117,7 +117,9 @@ impl From<&Error> for Condition {
             Error::Bye { .. } | Error::Closed => Identifier::ServerShutdownConnection,
             Error::Protocol(ProtocolError::TooLarge { .. }) => Identifier::ResponseTooLarge,
             Error::Protocol(_) | Error::Unexpected(_) | Error::Sent(_) => Identifier::Unexpected,
-            Error::File { .. } | Error::Letter(_) | Error::Transport(TransportError::File { .. }) => Identifier::File,
+            Error::File { .. }
+            | Error::Letter(_)
+            | Error::Transport(TransportError::File { .. }) => Identifier::File,
             Error::Transport(TransportError::NotAllowed(_)) => Identifier::NotAllowed,
             Error::Transport(TransportError::Timeout(_)) => Identifier::Timeout,
             Error::Transport(TransportError::Certificate { .. }) => Identifier::Certificate,
@@ -161,7 +163,11 @@ mod tests {
 
     #[test]
     fn server_words_are_escaped_when_shown() {
-        let condition = Condition::new(Identifier::ErrorResponse, "select-mailbox: refused").with_server_string("no \u{1b}[2J\u{202e}such");
-        assert_eq!(condition.to_string(), "select-mailbox: refused (the server said: no \\u{1b}[2J\\u{202e}such)");
+        let condition = Condition::new(Identifier::ErrorResponse, "select-mailbox: refused")
+            .with_server_string("no \u{1b}[2J\u{202e}such");
+        assert_eq!(
+            condition.to_string(),
+            "select-mailbox: refused (the server said: no \\u{1b}[2J\\u{202e}such)"
+        );
     }
 }

@@ -34,7 +34,10 @@ fn every_name_has_a_value_once_it_is_mentioned() {
     for name in names {
         let result = session.host().evaluate(&name, "test");
         let is_form = |text: &str| text.ends_with("a form of the language is not a value");
-        assert!(result.as_ref().err().is_none_or(|report| is_form(&report.condition.message)), "{name}: {result:?}");
+        assert!(
+            result.as_ref().err().is_none_or(|report| is_form(&report.condition.message)),
+            "{name}: {result:?}"
+        );
     }
 }
 
@@ -46,7 +49,8 @@ struct Parameters {
 }
 
 fn parameters(function: &Function) -> Parameters {
-    let mut found = Parameters { required: Vec::new(), optional: Vec::new(), keys: Vec::new(), rest: false };
+    let mut found =
+        Parameters { required: Vec::new(), optional: Vec::new(), keys: Vec::new(), rest: false };
     let mut section = 0;
     for word in function.lambda_list.trim_matches(['(', ')']).split_whitespace() {
         match (word, section) {
@@ -74,7 +78,9 @@ fn right(parameter: &str) -> &'static str {
         "letter" | "part" | "attachment" => "(parse-letter \"x\")",
         "f" | "issue" => "(lambda (item) item)",
         "receive" => "(lambda (item result) result)",
-        "host" | "name" | "destination" | "old-name" | "new-name" | "path" | "capability" => "\"x\"",
+        "host" | "name" | "destination" | "old-name" | "new-name" | "path" | "capability" => {
+            "\"x\""
+        }
         "text" => "\"Subject: x\n\nx\n\"",
         "messages" | "message" => "1",
         "parts" | "items" => "\"flags\"",
@@ -91,18 +97,26 @@ fn right(parameter: &str) -> &'static str {
 }
 
 fn natives() -> impl Iterator<Item = &'static Function> {
-    TOPICS
-        .iter()
-        .flat_map(|topic| topic.functions)
-        .filter(|function| !matches!(function.run, Run::Macro(_)) && !function.name.starts_with('%'))
+    TOPICS.iter().flat_map(|topic| topic.functions).filter(|function| {
+        !matches!(function.run, Run::Macro(_)) && !function.name.starts_with('%')
+    })
 }
 
 /// Evaluates a call that must be a `:syntax-error` of this function.
 fn assert_syntax_error(session: &mut Session, name: &str, call: &str) {
     let reply = session.evaluate(call);
     let Err(report) = reply.result else { panic!("{call} gave {}", reply.text()) };
-    assert_eq!(report.condition.identifier, Identifier::SyntaxError, "{call}: {}", report.condition);
-    assert!(report.condition.message.starts_with(&format!("{name}: ")), "{call}: {}", report.condition);
+    assert_eq!(
+        report.condition.identifier,
+        Identifier::SyntaxError,
+        "{call}: {}",
+        report.condition
+    );
+    assert!(
+        report.condition.message.starts_with(&format!("{name}: ")),
+        "{call}: {}",
+        report.condition
+    );
 }
 
 #[test]
@@ -117,24 +131,47 @@ fn wrong_arguments_are_syntax_errors_before_a_byte_is_sent() {
         let Parameters { required, optional, keys, rest } = parameters(function);
         let arguments: Vec<&str> = required.iter().map(|parameter| right(parameter)).collect();
         if !required.is_empty() {
-            assert_syntax_error(&mut session, name, &format!("({} {})", function.name, arguments[1..].join(" ")));
+            assert_syntax_error(
+                &mut session,
+                name,
+                &format!("({} {})", function.name, arguments[1..].join(" ")),
+            );
         }
         let too_many = vec!["1"; optional.len() + 1].join(" ");
         if !rest {
-            assert_syntax_error(&mut session, name, &format!("({} {} {too_many})", function.name, arguments.join(" ")));
+            assert_syntax_error(
+                &mut session,
+                name,
+                &format!("({} {} {too_many})", function.name, arguments.join(" ")),
+            );
         }
         if !keys.is_empty() {
-            let all = [arguments.clone(), optional.iter().map(|parameter| right(parameter)).collect()].concat().join(" ");
+            let all =
+                [arguments.clone(), optional.iter().map(|parameter| right(parameter)).collect()]
+                    .concat()
+                    .join(" ");
             let key = keys[0];
-            assert_syntax_error(&mut session, name, &format!("({} {all} :no-such-key 1)", function.name));
+            assert_syntax_error(
+                &mut session,
+                name,
+                &format!("({} {all} :no-such-key 1)", function.name),
+            );
             assert_syntax_error(&mut session, name, &format!("({} {all} :{key})", function.name));
-            assert_syntax_error(&mut session, name, &format!("({} {all} :{key} t :{key} t)", function.name));
+            assert_syntax_error(
+                &mut session,
+                name,
+                &format!("({} {all} :{key} t :{key} t)", function.name),
+            );
         }
         // Any value has its JSON.
         for wrong in (0..required.len()).filter(|wrong| required[*wrong] != "value") {
             let mut arguments = arguments.clone();
             arguments[wrong] = "#\\x";
-            assert_syntax_error(&mut session, name, &format!("({} {})", function.name, arguments.join(" ")));
+            assert_syntax_error(
+                &mut session,
+                name,
+                &format!("({} {})", function.name, arguments.join(" ")),
+            );
         }
     }
     assert_eq!(sandbox.received().len(), before, "{:?}", sandbox.received());
@@ -149,12 +186,30 @@ fn keys_of_the_wrong_type_are_syntax_errors() {
         ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password 5)"#),
         ("make-imap-connection", r#"(make-imap-connection "h" :user "x")"#),
         ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :port 0)"#),
-        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :port 70000)"#),
-        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :timeout -1)"#),
-        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :tls :maybe)"#),
-        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :ca-file 5)"#),
-        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :client-identity '(:pem "a"))"#),
-        ("make-imap-connection", r#"(make-imap-connection '("h" :portt 5) :user "x" :password "x")"#),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection "h" :user "x" :password "x" :port 70000)"#,
+        ),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection "h" :user "x" :password "x" :timeout -1)"#,
+        ),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection "h" :user "x" :password "x" :tls :maybe)"#,
+        ),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection "h" :user "x" :password "x" :ca-file 5)"#,
+        ),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection "h" :user "x" :password "x" :client-identity '(:pem "a"))"#,
+        ),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection '("h" :portt 5) :user "x" :password "x")"#,
+        ),
         ("make-imap-connection", r#"(make-imap-connection "a b" :user "x" :password "x")"#),
         ("make-imap-connection", r#"(make-imap-connection "h" :user "a\x0;b" :password "x")"#),
         ("mailbox-list", "(mailbox-list mb :pattern 5)"),
@@ -206,22 +261,44 @@ fn every_function_is_documented() {
         let Parameters { required, optional, keys, .. } = parameters(function);
         let doc = function.doc;
         assert!(doc.len() > 30, "{}", function.name);
-        let words = |text: &str, word: &str| text.split(|c: char| !(c.is_alphanumeric() || "-?>".contains(c))).any(|found| found == word);
-        if !matches!(function.run, Run::Macro(_)) && !function.name.starts_with('%') && !doc.contains("as for copy-to-mailbox") {
+        let words = |text: &str, word: &str| {
+            text.split(|c: char| !(c.is_alphanumeric() || "-?>".contains(c)))
+                .any(|found| found == word)
+        };
+        if !matches!(function.run, Run::Macro(_))
+            && !function.name.starts_with('%')
+            && !doc.contains("as for copy-to-mailbox")
+        {
             for parameter in required.iter().chain(&optional).chain(&keys) {
-                assert!(words(doc, parameter), "{}: the documentation does not mention {parameter}", function.name);
+                assert!(
+                    words(doc, parameter),
+                    "{}: the documentation does not mention {parameter}",
+                    function.name
+                );
             }
         }
-        let tells_result = ["Returns", "list", "string", "integer", "letter", "result", "Prints", "messages", "unique ids", "number"]
-            .iter()
-            .any(|word| doc.contains(word));
+        let tells_result = [
+            "Returns",
+            "list",
+            "string",
+            "integer",
+            "letter",
+            "result",
+            "Prints",
+            "messages",
+            "unique ids",
+            "number",
+        ]
+        .iter()
+        .any(|word| doc.contains(word));
         assert!(tells_result, "{}: the documentation does not tell the result", function.name);
     }
 }
 
 #[test]
 fn names_are_unique() {
-    let mut names: Vec<&str> = TOPICS.iter().flat_map(|topic| topic.functions).map(|function| function.name).collect();
+    let mut names: Vec<&str> =
+        TOPICS.iter().flat_map(|topic| topic.functions).map(|function| function.name).collect();
     let all = names.len();
     names.sort_unstable();
     names.dedup();
@@ -237,7 +314,10 @@ fn the_manuals_names_are_all_there() {
         address-name address-additional address-mailbox address-host \
         make-pop-connection top-lines unique-id parse-mail-header make-envelope-from-text send-letter send-smtp";
     for name in manual.split_whitespace() {
-        assert!(TOPICS.iter().flat_map(|topic| topic.functions).any(|function| function.name == name), "{name} is missing");
+        assert!(
+            TOPICS.iter().flat_map(|topic| topic.functions).any(|function| function.name == name),
+            "{name} is missing"
+        );
     }
     let (mut session, _) = session();
     let names = session.host().names();
@@ -253,10 +333,19 @@ fn help_knows_the_interface_and_the_language() {
     for name in ["fetch-parts", "handler-case", "po-condition-identifier", "defun"] {
         assert!(all.split_whitespace().any(|word| word == name), "{name}: {all}");
         let one = session.evaluate(&format!("(help '{name})"));
-        assert!(one.result.is_ok() && one.text().starts_with(&format!("({name}")), "{}", one.text());
+        assert!(
+            one.result.is_ok() && one.text().starts_with(&format!("({name}")),
+            "{}",
+            one.text()
+        );
     }
     assert!(!all.contains('%'), "{all}");
-    assert!(session.evaluate("(help 'with-imap-connection)").text().starts_with("(with-imap-connection (mb host . options) . body)\n"));
+    assert!(
+        session
+            .evaluate("(help 'with-imap-connection)")
+            .text()
+            .starts_with("(with-imap-connection (mb host . options) . body)\n")
+    );
 }
 
 #[test]
@@ -270,8 +359,14 @@ fn a_program_gets_the_letter_and_its_failure_is_told() {
         "(send-smtp '(:program \"sh\" \"-c\" \"{script}\" \"sendmail\") \"joe@example.org\" '(\"a@x.org\" \"b@x.org\") \"Subject: x\n\n.\nGr\u{fc}\u{df}e\n\")"
     ));
     assert_eq!(sent.text(), "t");
-    assert_eq!(std::fs::read_to_string(path("letter")).unwrap(), "Subject: x\n\n.\nGr\u{fc}\u{df}e\n");
-    assert_eq!(std::fs::read_to_string(path("arguments")).unwrap(), "-i -f joe@example.org -- a@x.org b@x.org\n");
+    assert_eq!(
+        std::fs::read_to_string(path("letter")).unwrap(),
+        "Subject: x\n\n.\nGr\u{fc}\u{df}e\n"
+    );
+    assert_eq!(
+        std::fs::read_to_string(path("arguments")).unwrap(),
+        "-i -f joe@example.org -- a@x.org b@x.org\n"
+    );
     for (program, expected) in [
         (
             "\"sh\" \"-c\" \"cat > /dev/null; echo no such user >&2; exit 67\"",
@@ -308,5 +403,12 @@ fn a_program_that_does_not_end_is_killed_when_the_user_interrupts() {
         .evaluate(&format!("(send-smtp '(:program \"sh\" \"-c\" \"{script}\") \"joe@example.org\" \"a@x.org\" \"Subject: x\n\nx\n\")"));
     assert_eq!(stopped.text(), "Interrupted");
     let pid = user.join().unwrap();
-    assert!(!std::process::Command::new("kill").args(["-0", &pid]).stderr(std::process::Stdio::null()).status().unwrap().success());
+    assert!(
+        !std::process::Command::new("kill")
+            .args(["-0", &pid])
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+    );
 }

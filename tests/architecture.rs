@@ -80,15 +80,60 @@ const RULES: &[(&str, &[&str])] = &[
             "crate::sandbox",
         ],
     ),
-    ("transport", &["steel", "crate::client", "crate::lisp", "crate::host", "crate::api", "crate::repl", "crate::sandbox"]),
-    ("client", &["steel", "crate::lisp", "crate::host", "crate::api", "crate::repl", "crate::sandbox"]),
+    (
+        "transport",
+        &[
+            "steel",
+            "crate::client",
+            "crate::lisp",
+            "crate::host",
+            "crate::api",
+            "crate::repl",
+            "crate::sandbox",
+        ],
+    ),
+    (
+        "client",
+        &["steel", "crate::lisp", "crate::host", "crate::api", "crate::repl", "crate::sandbox"],
+    ),
     (
         "host",
-        &["std::net", "native_tls", "crate::proto", "crate::transport", "crate::client", "crate::api", "crate::repl", "crate::sandbox"],
+        &[
+            "std::net",
+            "native_tls",
+            "crate::proto",
+            "crate::transport",
+            "crate::client",
+            "crate::api",
+            "crate::repl",
+            "crate::sandbox",
+        ],
     ),
     ("api", &["std::net", "native_tls", "use steel", "crate::repl", "crate::command"]),
-    ("repl", &["std::net", "native_tls", "use steel", "crate::client", "crate::transport", "crate::sandbox", "crate::command"]),
-    ("sandbox", &["steel", "crate::client", "crate::lisp", "crate::host", "crate::api", "crate::repl", "crate::proto::imap"]),
+    (
+        "repl",
+        &[
+            "std::net",
+            "native_tls",
+            "use steel",
+            "crate::client",
+            "crate::transport",
+            "crate::sandbox",
+            "crate::command",
+        ],
+    ),
+    (
+        "sandbox",
+        &[
+            "steel",
+            "crate::client",
+            "crate::lisp",
+            "crate::host",
+            "crate::api",
+            "crate::repl",
+            "crate::proto::imap",
+        ],
+    ),
 ];
 
 fn files_below(path: &Path, into: &mut Vec<PathBuf>) {

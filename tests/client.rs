@@ -33,7 +33,11 @@ fn fetch(client: &mut ImapClient, set: &SequenceSet, items: &str) -> Vec<String>
     let mut found = Vec::new();
     client
         .fetch(set, items, false, &mut |data| {
-            found.push(format!("{} {}", data.number.unwrap(), String::from_utf8_lossy(data.tokens.rest())));
+            found.push(format!(
+                "{} {}",
+                data.number.unwrap(),
+                String::from_utf8_lossy(data.tokens.rest())
+            ));
             Ok(())
         })
         .unwrap();
@@ -49,10 +53,17 @@ fn a_selected_mailbox_is_described() {
     on_every_server(|server| {
         let mut client = server.with_letters(&[LETTER, OTHER]);
         let selected = client.selected().unwrap();
-        assert_eq!((selected.name.as_str(), selected.exists, selected.read_only), ("INBOX", 2, false));
+        assert_eq!(
+            (selected.name.as_str(), selected.exists, selected.read_only),
+            ("INBOX", 2, false)
+        );
         assert_eq!(selected.uid_next, Some(3));
         assert!(selected.uid_validity.is_some());
-        assert!(selected.permanent_flags.iter().any(|flag| flag == "\\*"), "{:?}", selected.permanent_flags);
+        assert!(
+            selected.permanent_flags.iter().any(|flag| flag == "\\*"),
+            "{:?}",
+            selected.permanent_flags
+        );
         assert_eq!(client.separator().unwrap(), Some("/"));
         assert!(client.capabilities().has("idle"));
     });
@@ -62,18 +73,38 @@ fn a_selected_mailbox_is_described() {
 fn mailboxes_are_made_renamed_listed_and_removed() {
     on_every_server(|server| {
         let mut client = server.connect();
-        for name in ["Entwürfe", "a b", "q\"uote", "back\\slash", "b&w", "日本語/台北", "{5}", "x]y", "perc%ent", "st*ar"] {
+        for name in [
+            "Entwürfe",
+            "a b",
+            "q\"uote",
+            "back\\slash",
+            "b&w",
+            "日本語/台北",
+            "{5}",
+            "x]y",
+            "perc%ent",
+            "st*ar",
+        ] {
             if let Err(Error::Refused { completion, .. }) = client.create(name) {
                 // Some servers forbid some characters; what matters is that nothing else happened.
-                assert!(!client.list("", "*", false).unwrap().iter().any(|entry| entry.name == name), "{name}: {completion:?}");
+                assert!(
+                    !client.list("", "*", false).unwrap().iter().any(|entry| entry.name == name),
+                    "{name}: {completion:?}"
+                );
                 continue;
             }
-            assert!(client.list("", "*", false).unwrap().iter().any(|entry| entry.name == name), "{name} on {}", server.name);
+            assert!(
+                client.list("", "*", false).unwrap().iter().any(|entry| entry.name == name),
+                "{name} on {}",
+                server.name
+            );
             client.select(name, false).unwrap();
             assert_eq!(client.selected().unwrap().exists, 0);
             client.rename(name, "other").unwrap();
             client.delete("other").unwrap();
-            assert!(!client.list("", "*", false).unwrap().iter().any(|entry| entry.name == "other"));
+            assert!(
+                !client.list("", "*", false).unwrap().iter().any(|entry| entry.name == "other")
+            );
         }
         client.create("twice").unwrap();
         assert!(is_refused(client.create("twice")));
@@ -84,7 +115,13 @@ fn mailboxes_are_made_renamed_listed_and_removed() {
         assert!(client.list("", "*", true).unwrap().iter().any(|entry| entry.name == "twice"));
         client.unsubscribe("twice").unwrap();
         assert!(!client.list("", "*", true).unwrap().iter().any(|entry| entry.name == "twice"));
-        assert!(client.list("", "%", false).unwrap().iter().any(|entry| entry.name.eq_ignore_ascii_case("inbox")));
+        assert!(
+            client
+                .list("", "%", false)
+                .unwrap()
+                .iter()
+                .any(|entry| entry.name.eq_ignore_ascii_case("inbox"))
+        );
     });
 }
 
@@ -107,11 +144,22 @@ fn messages_are_found() {
         let mut client = server.with_letters(&[LETTER, OTHER]);
         assert_eq!(text(&mut client, "blitzfig"), [2]);
         assert_eq!(text(&mut client, "no such thing"), [0; 0]);
-        let or = SearchKey::Or(vec![SearchKey::Text("SUBJECT", "first".into()), SearchKey::Text("FROM", "max".into())]);
+        let or = SearchKey::Or(vec![
+            SearchKey::Text("SUBJECT", "first".into()),
+            SearchKey::Text("FROM", "max".into()),
+        ]);
         assert_eq!(client.search(&or, true).unwrap(), [1, 2]);
         assert_eq!(client.search(&SearchKey::Not(Box::new(or)), false).unwrap(), [0; 0]);
-        assert_eq!(client.search(&SearchKey::Text("SUBJECT", "grün".into()), false).unwrap(), [0; 0]);
-        assert_eq!(client.search(&SearchKey::Header("Subject".into(), "\"quoted\\ X1 LOGOUT".into()), false).unwrap(), [0; 0]);
+        assert_eq!(
+            client.search(&SearchKey::Text("SUBJECT", "grün".into()), false).unwrap(),
+            [0; 0]
+        );
+        assert_eq!(
+            client
+                .search(&SearchKey::Header("Subject".into(), "\"quoted\\ X1 LOGOUT".into()), false)
+                .unwrap(),
+            [0; 0]
+        );
         assert!(is_refused(client.search(&SearchKey::Raw("NONSENSE".into()), false)));
         client.noop().unwrap();
     });
@@ -121,18 +169,45 @@ fn messages_are_found() {
 fn flags_change_and_are_told() {
     on_every_server(|server| {
         let mut client = server.with_letters(&[LETTER, OTHER]);
-        let flags = |names: &[&str]| names.iter().map(|name| Flag::new(name).unwrap()).collect::<Vec<_>>();
+        let flags =
+            |names: &[&str]| names.iter().map(|name| Flag::new(name).unwrap()).collect::<Vec<_>>();
         let mut told = 0;
         client
-            .store(&all(), StoreMode::Add, &flags(&["\\Flagged", "junk", "$Forwarded"]), false, false, &mut |_| {
-                told += 1;
-                Ok(())
-            })
+            .store(
+                &all(),
+                StoreMode::Add,
+                &flags(&["\\Flagged", "junk", "$Forwarded"]),
+                false,
+                false,
+                &mut |_| {
+                    told += 1;
+                    Ok(())
+                },
+            )
             .unwrap();
         assert_eq!(told, 2);
-        assert_eq!(client.search(&SearchKey::Keyword("KEYWORD", Flag::new("junk").unwrap()), false).unwrap(), [1, 2]);
-        client.store(&number(1).into(), StoreMode::Remove, &flags(&["junk"]), true, false, &mut |_| Ok(())).unwrap();
-        assert_eq!(client.search(&SearchKey::Keyword("KEYWORD", Flag::new("junk").unwrap()), false).unwrap(), [2]);
+        assert_eq!(
+            client
+                .search(&SearchKey::Keyword("KEYWORD", Flag::new("junk").unwrap()), false)
+                .unwrap(),
+            [1, 2]
+        );
+        client
+            .store(
+                &number(1).into(),
+                StoreMode::Remove,
+                &flags(&["junk"]),
+                true,
+                false,
+                &mut |_| Ok(()),
+            )
+            .unwrap();
+        assert_eq!(
+            client
+                .search(&SearchKey::Keyword("KEYWORD", Flag::new("junk").unwrap()), false)
+                .unwrap(),
+            [2]
+        );
         client.store(&all(), StoreMode::Replace, &[], true, true, &mut |_| Ok(())).unwrap();
         assert_eq!(client.search(&SearchKey::Word("FLAGGED"), false).unwrap(), [0; 0]);
     });
@@ -142,8 +217,12 @@ fn flags_change_and_are_told() {
 fn letters_come_back_byte_for_byte() {
     on_every_server(|server| {
         let mut client = server.connect();
-        let bodies: [&[u8]; 4] =
-            [b"plain\r\n", b"8 bit \xe9\xff and \x01 control\r\n.\r\n..\r\n{5}\r\n)\r\n* 1 EXISTS\r\n", b"", b"no line end"];
+        let bodies: [&[u8]; 4] = [
+            b"plain\r\n",
+            b"8 bit \xe9\xff and \x01 control\r\n.\r\n..\r\n{5}\r\n)\r\n* 1 EXISTS\r\n",
+            b"",
+            b"no line end",
+        ];
         for body in bodies {
             let letter = [b"Subject: x\r\n\r\n".as_slice(), body].concat();
             client.append("INBOX", &[], Some("13-Sep-1999 11:36:26 -0700"), &letter).unwrap();
@@ -169,16 +248,24 @@ fn letters_come_back_byte_for_byte() {
 fn a_large_letter_is_written_in_pieces() {
     on_every_server(|server| {
         let mut client = server.connect();
-        let letter =
-            [b"Subject: large\r\n\r\n".to_vec(), b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n".repeat(40_000)]
-                .concat();
+        let letter = [
+            b"Subject: large\r\n\r\n".to_vec(),
+            b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n".repeat(40_000),
+        ]
+        .concat();
         client.append("INBOX", &[], None, &letter).unwrap();
         client.select("INBOX", false).unwrap();
         let mut written = Vec::new();
-        assert_eq!(client.write_letter(number(1), true, true, "test", &mut written).unwrap(), Some(letter.len() as u64));
+        assert_eq!(
+            client.write_letter(number(1), true, true, "test", &mut written).unwrap(),
+            Some(letter.len() as u64)
+        );
         assert!(written == letter);
         assert!(fetch(&mut client, &all(), "FLAGS").iter().all(|flags| !flags.contains("Seen")));
-        assert_eq!(client.write_letter(number(99), true, true, "test", &mut written).unwrap(), None);
+        assert_eq!(
+            client.write_letter(number(99), true, true, "test", &mut written).unwrap(),
+            None
+        );
     });
 }
 
@@ -194,8 +281,12 @@ fn a_file_that_fills_up_leaves_the_connection_usable() {
         }
     }
     on_every_server(|server| {
-        let mut client = server.with_letters(&[&format!("Subject: x\n\n{}", "line\n".repeat(100_000))]);
-        assert!(matches!(client.write_letter(number(1), false, true, "full", &mut Full), Err(Error::File { .. })));
+        let mut client =
+            server.with_letters(&[&format!("Subject: x\n\n{}", "line\n".repeat(100_000))]);
+        assert!(matches!(
+            client.write_letter(number(1), false, true, "full", &mut Full),
+            Err(Error::File { .. })
+        ));
         assert_eq!(text(&mut client, "line"), [1]);
     });
 }
@@ -209,7 +300,10 @@ fn copies_and_moves_keep_every_letter_somewhere() {
         assert_eq!(client.search(&SearchKey::Word("ALL"), false).unwrap(), [1, 2, 3]);
         client.create("box").unwrap();
         let copied = client.copy(&all(), "box", false).unwrap().unwrap();
-        assert_eq!((copied.from.to_string().as_str(), copied.to.to_string().as_str()), ("1:3", "1:3"));
+        assert_eq!(
+            (copied.from.to_string().as_str(), copied.to.to_string().as_str()),
+            ("1:3", "1:3")
+        );
         let moved = client.move_to(&number(2).into(), "box", true).unwrap().unwrap();
         assert_eq!((moved.from.to_string().as_str(), moved.to.to_string().as_str()), ("2", "4"));
         assert_eq!(client.search(&SearchKey::Word("ALL"), true).unwrap(), [1, 3]);
@@ -241,22 +335,44 @@ fn the_last_letter_is_found_by_its_unique_id_too() {
 fn letters_go_to_another_connection_with_flags_and_dates() {
     on_every_server(|server| {
         let mut client = server.with_letters(&[LETTER, OTHER]);
-        let (flagged, date) = ([Flag::new("\\Flagged").unwrap(), Flag::new("later").unwrap()], "13-Sep-1999 11:36:26 -0700");
-        client.append("INBOX", &flagged, Some(date), &[&b"Subject: large\r\n\r\n"[..], &[b'x'; 100_000]].concat()).unwrap();
+        let (flagged, date) = (
+            [Flag::new("\\Flagged").unwrap(), Flag::new("later").unwrap()],
+            "13-Sep-1999 11:36:26 -0700",
+        );
+        client
+            .append(
+                "INBOX",
+                &flagged,
+                Some(date),
+                &[&b"Subject: large\r\n\r\n"[..], &[b'x'; 100_000]].concat(),
+            )
+            .unwrap();
         client.noop().unwrap();
         let mut other = server.connect();
         let mut copied: Vec<u32> = Vec::new();
-        assert!(is_refused(client.copy_to_other(&all(), false, &mut other, "nowhere", &mut |number| copied.push(number))));
+        assert!(is_refused(client.copy_to_other(
+            &all(),
+            false,
+            &mut other,
+            "nowhere",
+            &mut |number| copied.push(number)
+        )));
         assert!(copied.is_empty());
         other.create("there").unwrap();
-        client.copy_to_other(&all(), true, &mut other, "there", &mut |uid| copied.push(uid)).unwrap();
+        client
+            .copy_to_other(&all(), true, &mut other, "there", &mut |uid| copied.push(uid))
+            .unwrap();
         assert_eq!(copied, [1, 2, 3]);
         other.select("there", true).unwrap();
         let told = |client: &mut ImapClient| {
             let mut told = Vec::new();
             let items = "(FLAGS INTERNALDATE BODY.PEEK[])";
             let mut tell = |data: Data<'_>| {
-                told.push(String::from_utf8_lossy(data.tokens.rest()).replace(" \\Recent", "").replace("\\Recent", ""));
+                told.push(
+                    String::from_utf8_lossy(data.tokens.rest())
+                        .replace(" \\Recent", "")
+                        .replace("\\Recent", ""),
+                );
                 Ok(())
             };
             client.fetch(&all(), items, false, &mut tell).unwrap();
@@ -279,7 +395,9 @@ fn without_move_a_letter_is_copied_then_removed() {
         client.move_to(&number(3).into(), "box", false).unwrap();
         assert_eq!(client.search(&SearchKey::Word("ALL"), true).unwrap(), [1, 2]);
         // A letter that somebody else has marked must survive the move of another one.
-        client.store(&number(1).into(), StoreMode::Add, &deleted, true, false, &mut |_| Ok(())).unwrap();
+        client
+            .store(&number(1).into(), StoreMode::Add, &deleted, true, false, &mut |_| Ok(()))
+            .unwrap();
         client.move_to(&number(2).into(), "box", false).unwrap();
         let left = client.search(&SearchKey::Word("ALL"), true).unwrap();
         assert_eq!(left, if uidplus { vec![1] } else { vec![1, 2] }, "uidplus {uidplus}");
@@ -294,7 +412,16 @@ fn expunge_tells_the_numbers() {
     on_every_server(|server| {
         let mut client = server.with_letters(&[LETTER, OTHER, LETTER, OTHER]);
         let deleted = [Flag::new("\\Deleted").unwrap()];
-        client.store(&[2, 3, 4].map(number).into_iter().collect(), StoreMode::Add, &deleted, true, false, &mut |_| Ok(())).unwrap();
+        client
+            .store(
+                &[2, 3, 4].map(number).into_iter().collect(),
+                StoreMode::Add,
+                &deleted,
+                true,
+                false,
+                &mut |_| Ok(()),
+            )
+            .unwrap();
         assert_eq!(client.uid_expunge(&number(4).into()).unwrap(), [4]);
         let expunged = client.expunge().unwrap();
         if server.is_sandbox() {
@@ -311,7 +438,16 @@ fn what_another_connection_does_is_heard_of() {
         let mut second = server.with_letters(&[OTHER]);
         first.noop().unwrap();
         assert_eq!(first.selected().unwrap().exists, 2);
-        second.store(&number(1).into(), StoreMode::Add, &[Flag::new("\\Deleted").unwrap()], true, false, &mut |_| Ok(())).unwrap();
+        second
+            .store(
+                &number(1).into(),
+                StoreMode::Add,
+                &[Flag::new("\\Deleted").unwrap()],
+                true,
+                false,
+                &mut |_| Ok(()),
+            )
+            .unwrap();
         second.expunge().unwrap();
         first.noop().unwrap();
         assert_eq!(first.selected().unwrap().exists, 1);
@@ -339,10 +475,26 @@ fn a_long_set_goes_in_several_commands() {
 #[test]
 fn every_way_of_encryption_works() {
     on_every_server(|server| {
-        for (mode, port) in [(TlsMode::Implicit, server.tls_port), (TlsMode::StartTls, server.port), (TlsMode::None, server.port)] {
-            let tls_options = TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
-            let options = ConnectOptions { port: Some(port), tls: Some(mode), tls_options, ..server.options() };
-            let mut client = ImapClient::connect(&Connector::default(), "localhost", &server.credentials(), &options).unwrap();
+        for (mode, port) in [
+            (TlsMode::Implicit, server.tls_port),
+            (TlsMode::StartTls, server.port),
+            (TlsMode::None, server.port),
+        ] {
+            let tls_options =
+                TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
+            let options = ConnectOptions {
+                port: Some(port),
+                tls: Some(mode),
+                tls_options,
+                ..server.options()
+            };
+            let mut client = ImapClient::connect(
+                &Connector::default(),
+                "localhost",
+                &server.credentials(),
+                &options,
+            )
+            .unwrap();
             assert_eq!(client.is_encrypted(), mode != TlsMode::None, "{mode:?}");
             client.select("INBOX", true).unwrap();
             assert!(client.selected().unwrap().read_only);
@@ -355,9 +507,14 @@ fn every_way_of_encryption_works() {
 
 #[test]
 fn users_and_passwords_arrive_as_they_are() {
-    for (user, password) in
-        [("a\"b\\c", "p\"w\\"), ("{5}", "{5+}"), ("büro", "grün"), ("x y", " ( "), ("a A9 LOGOUT", "b c"), ("nil", "NIL")]
-    {
+    for (user, password) in [
+        ("a\"b\\c", "p\"w\\"),
+        ("{5}", "{5+}"),
+        ("büro", "grün"),
+        ("x y", " ( "),
+        ("a A9 LOGOUT", "b c"),
+        ("nil", "NIL"),
+    ] {
         for plain in [true, false] {
             let mut options = empty();
             options.accounts[0] = postoffice::sandbox::Account::new(user, password);
@@ -368,10 +525,17 @@ fn users_and_passwords_arrive_as_they_are() {
         }
     }
     let server = Server::sandbox(empty());
-    for (user, password) in [("a\0b", "pw"), ("a\r\nA9 LOGOUT", "pw"), ("user", "b\nc"), ("user", "\0")] {
+    for (user, password) in
+        [("a\0b", "pw"), ("a\r\nA9 LOGOUT", "pw"), ("user", "b\nc"), ("user", "\0")]
+    {
         let credentials = postoffice::client::Credentials::new(user, password);
         assert!(matches!(
-            ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials, &server.options()),
+            ImapClient::connect(
+                &Connector::default(),
+                "127.0.0.1",
+                &credentials,
+                &server.options()
+            ),
             Err(Error::Argument(_))
         ));
     }
@@ -379,12 +543,25 @@ fn users_and_passwords_arrive_as_they_are() {
 
 #[test]
 fn a_sandbox_for_any_account_gives_each_a_copy_of_the_mail() {
-    let server = Server::sandbox(postoffice::sandbox::Options { accept_any: true, ..Default::default() });
+    let server =
+        Server::sandbox(postoffice::sandbox::Options { accept_any: true, ..Default::default() });
     let enter = |user: &str, password: &str| {
         let credentials = postoffice::client::Credentials::new(user, password);
-        let mut client = ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials, &server.options())?;
+        let mut client = ImapClient::connect(
+            &Connector::default(),
+            "127.0.0.1",
+            &credentials,
+            &server.options(),
+        )?;
         client.select("INBOX", false)?;
-        client.store(&all(), StoreMode::Add, &[Flag::new("\\Deleted")?], true, false, &mut |_| Ok(()))?;
+        client.store(
+            &all(),
+            StoreMode::Add,
+            &[Flag::new("\\Deleted")?],
+            true,
+            false,
+            &mut |_| Ok(()),
+        )?;
         client.expunge()
     };
     assert_eq!(enter("joe", "a").unwrap().len(), 7);

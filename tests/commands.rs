@@ -26,8 +26,9 @@ fn read_back(command: Command) -> CommandBody<'static> {
     let mut session = session();
     session.submit(command);
     let outgoing = session.take_outgoing();
-    let (rest, command) =
-        CommandCodec::default().decode(outgoing.bytes()).unwrap_or_else(|error| panic!("{}: {error:?}", outgoing.bytes().escape_ascii()));
+    let (rest, command) = CommandCodec::default()
+        .decode(outgoing.bytes())
+        .unwrap_or_else(|error| panic!("{}: {error:?}", outgoing.bytes().escape_ascii()));
     assert_eq!(rest, b"", "a second command: {}", outgoing.bytes().escape_ascii());
     command.into_static().body
 }
@@ -150,12 +151,19 @@ proptest! {
 
 #[test]
 fn patterns_keep_their_meaning_and_quotes() {
-    let CommandBody::List { reference, mailbox_wildcard } = read_back(Command::list("a\"b", "x*%\\ü", false, false).unwrap()) else {
+    let CommandBody::List { reference, mailbox_wildcard } =
+        read_back(Command::list("a\"b", "x*%\\ü", false, false).unwrap())
+    else {
         panic!("not LIST")
     };
     assert_eq!(reference, Mailbox::try_from("a\"b").unwrap());
     assert_eq!(
         format!("{mailbox_wildcard:?}"),
-        format!("{:?}", imap_codec::imap_types::mailbox::ListMailbox::String(IString::try_from("x*%\\&APw-").unwrap()))
+        format!(
+            "{:?}",
+            imap_codec::imap_types::mailbox::ListMailbox::String(
+                IString::try_from("x*%\\&APw-").unwrap()
+            )
+        )
     );
 }

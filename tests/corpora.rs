@@ -16,8 +16,10 @@ fn project() -> &'static Path {
 
 /// The files of a folder of the project, in order.
 fn files(folder: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(project().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+    let entries =
+        fs::read_dir(project().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let mut files: Vec<PathBuf> =
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
     files.sort();
     assert!(!files.is_empty(), "{folder} is empty");
     files
@@ -30,12 +32,17 @@ fn check_files(name: &str, folder: &str) -> Vec<String> {
         catch_unwind(|| check(name, &data)).is_ok()
     };
     let failed = files(folder).into_iter().filter(|path| !holds(path));
-    failed.map(|path| format!("{name}: {}", path.strip_prefix(project()).unwrap_or(&path).display())).collect()
+    failed
+        .map(|path| format!("{name}: {}", path.strip_prefix(project()).unwrap_or(&path).display()))
+        .collect()
 }
 
 #[test]
 fn what_the_fuzzer_found_holds() {
-    let failed: Vec<String> = CHECKS.iter().flat_map(|(name, _)| check_files(name, &format!("fuzz/corpus/{name}"))).collect();
+    let failed: Vec<String> = CHECKS
+        .iter()
+        .flat_map(|(name, _)| check_files(name, &format!("fuzz/corpus/{name}")))
+        .collect();
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
@@ -67,7 +74,8 @@ fn every_check_has_its_target_and_every_target_its_check() {
         let target = fs::read_to_string(project().join(format!("fuzz/targets/{name}.rs"))).unwrap();
         assert!(target.contains(&format!("postoffice_fuzz::check(\"{name}\", data)")), "{target}");
         assert!(
-            manifest.contains(&format!("[[bin]]\nname = \"{name}\"\npath = \"targets/{name}.rs\"\n")),
+            manifest
+                .contains(&format!("[[bin]]\nname = \"{name}\"\npath = \"targets/{name}.rs\"\n")),
             "{name} is not in fuzz/Cargo.toml"
         );
     }

@@ -12,8 +12,14 @@ use std::path::Path;
 fn letters() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut letters = Vec::new();
-    for folder in ["tests/letters", "fuzz/corpus/letter", "fuzz/corpus/letter_body", "fuzz/corpus/header"] {
-        letters.extend(std::fs::read_dir(root.join(folder)).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap()));
+    for folder in
+        ["tests/letters", "fuzz/corpus/letter", "fuzz/corpus/letter_body", "fuzz/corpus/header"]
+    {
+        letters.extend(
+            std::fs::read_dir(root.join(folder))
+                .unwrap()
+                .map(|entry| std::fs::read(entry.unwrap().path()).unwrap()),
+        );
     }
     letters
 }
@@ -27,8 +33,11 @@ fn sample() -> Vec<u8> {
         html: Some("<p>See</p>".into()),
         ..Outgoing::default()
     };
-    letter.attachments =
-        vec![file("all bytes.bin", (0..=255).collect()), file("empty", Vec::new()), file("grün.txt", "a=b \n--\n--x\n".repeat(9).into())];
+    letter.attachments = vec![
+        file("all bytes.bin", (0..=255).collect()),
+        file("empty", Vec::new()),
+        file("grün.txt", "a=b \n--\n--x\n".repeat(9).into()),
+    ];
     letter.build().unwrap()
 }
 
@@ -40,7 +49,11 @@ fn letters_of_the_tests_agree_at_every_cut() {
         if letter.len() < 3_000 {
             for at in 0..=letter.len() {
                 let (before, behind) = letter.split_at(at);
-                assert!(extracted([before, behind]) == expected, "cut at {at}: {}", letter.escape_ascii());
+                assert!(
+                    extracted([before, behind]) == expected,
+                    "cut at {at}: {}",
+                    letter.escape_ascii()
+                );
                 assert_agrees(before, &[5, before.len().max(1)]); // one that ends there
             }
         }
@@ -87,7 +100,11 @@ fn broken_letters_agree() {
         "From x\nContent-Type: a/b\n\nFrom y\n".into(),
     ];
     for letter in table {
-        let sizes: &[usize] = if letter.len() > 100_000 { &[1, 4093, 65_536, 10_000_000] } else { &[1, 2, 3, 5, 8, 4093, 65_536] };
+        let sizes: &[usize] = if letter.len() > 100_000 {
+            &[1, 4093, 65_536, 10_000_000]
+        } else {
+            &[1, 2, 3, 5, 8, 4093, 65_536]
+        };
         for letter in [letter.clone(), letter.replace('\n', "\r\n")] {
             assert_agrees(letter.as_bytes(), sizes);
         }
@@ -96,16 +113,25 @@ fn broken_letters_agree() {
 
 #[test]
 fn the_limits_of_parts_and_files_agree() {
-    let nested: String = (0..120).map(|level| format!("Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n")).collect();
+    let nested: String = (0..120)
+        .map(|level| format!("Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n"))
+        .collect();
     assert_eq!(assert_agrees(nested.as_bytes(), &[1, 1_000]).len(), 1);
-    assert_eq!(assert_agrees("Content-Type: message/rfc822\n\n".repeat(120).as_bytes(), &[1, 1_000]).len(), 1);
-    let most = format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b\nContent-Type: a/b\n\nx\n".repeat(100_050));
+    assert_eq!(
+        assert_agrees("Content-Type: message/rfc822\n\n".repeat(120).as_bytes(), &[1, 1_000]).len(),
+        1
+    );
+    let most = format!(
+        "Content-Type: multipart/mixed; boundary=b\n\n{}",
+        "--b\nContent-Type: a/b\n\nx\n".repeat(100_050)
+    );
     assert_eq!(assert_agrees(most.as_bytes(), &[10_000]).len(), 99_999);
     let files = format!("\n{}", "begin 644 x\nend\n".repeat(100_050));
     assert_eq!(assert_agrees(files.as_bytes(), &[10_000]).len(), 100_000);
 }
 
-const DELIMITERS: [&str; 9] = ["--b", "--b", "--b", "--c", "--c", "--b--", "--c--", "--b \t", "--b----"];
+const DELIMITERS: [&str; 9] =
+    ["--b", "--b", "--b", "--c", "--c", "--b--", "--c--", "--b \t", "--b----"];
 const FIELDS: [&str; 20] = [
     "Content-Type: multipart/mixed; boundary=b",
     "Content-Type: multipart/alternative; boundary=c",
@@ -159,7 +185,13 @@ fn lines(of: &'static [&'static str], most: usize) -> impl Strategy<Value = Stri
 /// A letter of parts that are nested, closed and broken by chance.
 fn any_letter() -> impl Strategy<Value = Vec<u8>> {
     let blank = prop_oneof![6 => Just("\n"), 3 => Just("\r\n"), 1 => Just("")];
-    let part = (lines(&FIELDS, 4), blank, lines(&CONTENT, 6), prop::sample::select(&DELIMITERS[..]), prop_oneof![Just("\n"), Just("\r\n")]);
+    let part = (
+        lines(&FIELDS, 4),
+        blank,
+        lines(&CONTENT, 6),
+        prop::sample::select(&DELIMITERS[..]),
+        prop_oneof![Just("\n"), Just("\r\n")],
+    );
     let start = prop_oneof![3 => Just(FIELDS[0]), 1 => Just(FIELDS[1]), 2 => Just("")];
     (start, proptest::collection::vec(part, 1..12)).prop_map(|(start, parts)| {
         let mut letter = start.to_owned();

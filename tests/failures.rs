@@ -15,7 +15,11 @@ fn credentials() -> Credentials {
 }
 
 fn options(script: &Script) -> ConnectOptions {
-    ConnectOptions { port: Some(script.address.port()), timeout: Duration::from_secs(30), ..ConnectOptions::default() }
+    ConnectOptions {
+        port: Some(script.address.port()),
+        timeout: Duration::from_secs(30),
+        ..ConnectOptions::default()
+    }
 }
 
 /// Long enough to log in on a busy machine, short enough to wait for.
@@ -56,15 +60,25 @@ fn after_login_with<T>(
     });
     let mut options = options(&script);
     change(&mut options);
-    operation(&mut ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options).unwrap())
+    operation(
+        &mut ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options)
+            .unwrap(),
+    )
 }
 
 #[test]
 fn a_silent_server_is_a_timeout() {
     let script = Script::run(|peer| peer.hear_rest());
     let brief = ConnectOptions { timeout: BRIEFLY, ..options(&script) };
-    assert_eq!(identifier(ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &brief)), Identifier::Timeout);
-    let silent = after_login_with(|options| options.timeout = BRIEFLY, |peer| peer.hear_rest(), |client| client.noop());
+    assert_eq!(
+        identifier(ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &brief)),
+        Identifier::Timeout
+    );
+    let silent = after_login_with(
+        |options| options.timeout = BRIEFLY,
+        |peer| peer.hear_rest(),
+        |client| client.noop(),
+    );
     assert_eq!(identifier(silent), Identifier::Timeout);
 }
 
@@ -79,7 +93,10 @@ fn a_refused_login_names_the_user_and_hides_the_password() {
     let Err(error) = connect(&script) else { panic!("expected an error") };
     let condition = Condition::from(&error);
     assert_eq!(condition.identifier, Identifier::Authentication);
-    assert_eq!(condition.server_string.as_deref(), Some("[AUTHENTICATIONFAILED] user/#<secret> is wrong"));
+    assert_eq!(
+        condition.server_string.as_deref(),
+        Some("[AUTHENTICATIONFAILED] user/#<secret> is wrong")
+    );
     assert!(!format!("{condition} {condition:?} {error} {error:?}").contains("sesame"));
 }
 
@@ -97,7 +114,11 @@ fn the_end_of_the_connection_is_told_and_stays_told() {
     ] {
         let result = after_login(after, |client| {
             let first = identifier(client.noop());
-            assert_eq!(identifier(client.noop()), Identifier::ServerShutdownConnection, "and again");
+            assert_eq!(
+                identifier(client.noop()),
+                Identifier::ServerShutdownConnection,
+                "and again"
+            );
             client.close();
             Ok(first)
         });
@@ -160,7 +181,10 @@ fn a_refused_literal_is_not_sent_and_the_connection_goes_on() {
         peer.hear_rest();
     });
     let mut client = connect(&script).unwrap();
-    assert_eq!(identifier(client.append("INBOX", &[], None, b"Subject: secret plan\r\n\r\n")), Identifier::ErrorResponse);
+    assert_eq!(
+        identifier(client.append("INBOX", &[], None, b"Subject: secret plan\r\n\r\n")),
+        Identifier::ErrorResponse
+    );
     client.noop().unwrap();
     drop(client);
     assert!(script.heard().iter().all(|line| !line.contains("secret plan")));
@@ -168,9 +192,13 @@ fn a_refused_literal_is_not_sent_and_the_connection_goes_on() {
 
 #[test]
 fn literals_go_at_once_only_where_the_server_says_so() {
-    for (capability, large, at_once) in
-        [("", false, false), ("LITERAL+", false, true), ("LITERAL+", true, true), ("LITERAL-", false, true), ("LITERAL-", true, false)]
-    {
+    for (capability, large, at_once) in [
+        ("", false, false),
+        ("LITERAL+", false, true),
+        ("LITERAL+", true, true),
+        ("LITERAL-", false, true),
+        ("LITERAL-", true, false),
+    ] {
         let letter = if large { vec![b'x'; 5000] } else { vec![b'x'; 50] };
         let size = letter.len();
         let script = Script::run(move |peer| {
@@ -189,7 +217,11 @@ fn literals_go_at_once_only_where_the_server_says_so() {
         assert_eq!(client.append("INBOX", &[], None, &letter).unwrap(), Some((7, 5)));
         drop(client);
         let heard = script.heard();
-        assert_eq!(heard[2].ends_with(&format!("{{{size}+}}")), at_once, "{capability} {large}: {heard:?}");
+        assert_eq!(
+            heard[2].ends_with(&format!("{{{size}+}}")),
+            at_once,
+            "{capability} {large}: {heard:?}"
+        );
     }
 }
 
@@ -203,7 +235,15 @@ fn what_is_not_known_is_a_warning() {
     let mut client = connect(&script).unwrap();
     client.noop().unwrap();
     let kinds: Vec<_> = client.take_warnings().into_iter().map(|warning| warning.kind).collect();
-    assert_eq!(kinds, [WarningKind::UnknownUntagged, WarningKind::UnknownOk, WarningKind::Problem, WarningKind::Problem]);
+    assert_eq!(
+        kinds,
+        [
+            WarningKind::UnknownUntagged,
+            WarningKind::UnknownOk,
+            WarningKind::Problem,
+            WarningKind::Problem
+        ]
+    );
 }
 
 #[test]
@@ -211,10 +251,19 @@ fn nothing_listens_and_nobody_is_called_so() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(); // free again now
     let options = ConnectOptions { port: Some(port), ..ConnectOptions::default() };
     let result = ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options);
-    assert!(matches!(&result, Err(Error::Transport(error)) if error.to_string().contains("cannot connect to 127.0.0.1")));
+    assert!(
+        matches!(&result, Err(Error::Transport(error)) if error.to_string().contains("cannot connect to 127.0.0.1"))
+    );
     assert_eq!(identifier(result), Identifier::ServerShutdownConnection);
-    let result = ImapClient::connect(&Connector::default(), "no-such-host.invalid", &credentials(), &options);
-    assert!(matches!(&result, Err(Error::Transport(error)) if error.to_string().contains("no-such-host.invalid")));
+    let result = ImapClient::connect(
+        &Connector::default(),
+        "no-such-host.invalid",
+        &credentials(),
+        &options,
+    );
+    assert!(
+        matches!(&result, Err(Error::Transport(error)) if error.to_string().contains("no-such-host.invalid"))
+    );
 }
 
 // TLS
@@ -230,14 +279,26 @@ fn starttls_that_fails_never_falls_back() {
     let table: [(&'static str, &'static [&'static str], Identifier); 6] = [
         ("* OK [CAPABILITY IMAP4rev1] hello\r\n", &[], Identifier::Insecure),
         ("* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n", &[], Identifier::Insecure),
-        ("* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n", &["{tag} NO not today\r\n"], Identifier::Insecure),
-        ("* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n", &["{tag} BAD what\r\n"], Identifier::Insecure),
+        (
+            "* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n",
+            &["{tag} NO not today\r\n"],
+            Identifier::Insecure,
+        ),
+        (
+            "* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n",
+            &["{tag} BAD what\r\n"],
+            Identifier::Insecure,
+        ),
         (
             "* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n",
             &["{tag} OK go\r\n* OK [CAPABILITY IMAP4rev1 X] injected\r\n"],
             Identifier::Unexpected,
         ),
-        ("* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n", &["A2 OK go\r\n"], Identifier::Unexpected),
+        (
+            "* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n",
+            &["A2 OK go\r\n"],
+            Identifier::Unexpected,
+        ),
     ];
     for (greeting, answers, expected) in table {
         let script = Script::run(move |peer| {
@@ -249,7 +310,12 @@ fn starttls_that_fails_never_falls_back() {
         });
         assert_eq!(identifier(with_starttls(&script)), expected, "{greeting:?} {answers:?}");
         let heard = script.heard();
-        assert!(heard.iter().all(|line| ["STARTTLS", "LOGOUT", "CAPABILITY"].iter().any(|word| line.ends_with(word))), "{heard:?}");
+        assert!(
+            heard.iter().all(|line| ["STARTTLS", "LOGOUT", "CAPABILITY"]
+                .iter()
+                .any(|word| line.ends_with(word))),
+            "{heard:?}"
+        );
     }
 }
 
@@ -258,8 +324,16 @@ fn a_host_off_this_machine_is_reached_by_starttls_unless_plain_text_is_asked_for
     let server = Server::sandbox(empty());
     let connector = Connector { loopback_is_exposed: true, ..Connector::default() };
     let connect = |tls: Option<TlsMode>, ca_file: bool| {
-        let tls_options = TlsOptions { ca_file: ca_file.then(|| server.ca_file.clone()), ..TlsOptions::default() };
-        ImapClient::connect(&connector, "localhost", &server.credentials(), &ConnectOptions { tls, tls_options, ..server.options() })
+        let tls_options = TlsOptions {
+            ca_file: ca_file.then(|| server.ca_file.clone()),
+            ..TlsOptions::default()
+        };
+        ImapClient::connect(
+            &connector,
+            "localhost",
+            &server.credentials(),
+            &ConnectOptions { tls, tls_options, ..server.options() },
+        )
     };
     assert!(connect(None, true).unwrap().is_encrypted());
     assert_eq!(identifier(connect(None, false)), Identifier::Certificate);
@@ -272,18 +346,36 @@ fn certificates_and_host_names_are_verified() {
     let attempt = |host: &str, tls_options: TlsOptions, mode: TlsMode, port: u16| {
         let mut connector = Connector::default();
         connector.redirects.push(format!("{host}=127.0.0.1:{port}").parse::<Redirect>().unwrap());
-        let options = ConnectOptions { port: Some(port), tls: Some(mode), tls_options, ..server.options() };
+        let options =
+            ConnectOptions { port: Some(port), tls: Some(mode), tls_options, ..server.options() };
         ImapClient::connect(&connector, host, &server.credentials(), &options)
     };
     let trusted = || TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
     for (mode, port) in [(TlsMode::Implicit, server.tls_port), (TlsMode::StartTls, server.port)] {
-        assert_eq!(identifier(attempt("localhost", TlsOptions::default(), mode, port)), Identifier::Certificate, "an unknown authority");
-        assert_eq!(identifier(attempt("mail.example.org", trusted(), mode, port)), Identifier::Certificate, "another host's name");
+        assert_eq!(
+            identifier(attempt("localhost", TlsOptions::default(), mode, port)),
+            Identifier::Certificate,
+            "an unknown authority"
+        );
+        assert_eq!(
+            identifier(attempt("mail.example.org", trusted(), mode, port)),
+            Identifier::Certificate,
+            "another host's name"
+        );
         attempt("localhost", trusted(), mode, port).unwrap();
-        attempt("mail.example.org", TlsOptions { verify: false, ..TlsOptions::default() }, mode, port).unwrap();
+        attempt(
+            "mail.example.org",
+            TlsOptions { verify: false, ..TlsOptions::default() },
+            mode,
+            port,
+        )
+        .unwrap();
     }
     let missing = TlsOptions { ca_file: Some("/no/such/file.pem".into()), ..TlsOptions::default() };
-    assert_eq!(identifier(attempt("localhost", missing, TlsMode::Implicit, server.tls_port)), Identifier::File);
+    assert_eq!(
+        identifier(attempt("localhost", missing, TlsMode::Implicit, server.tls_port)),
+        Identifier::File
+    );
     assert!(server.received().iter().all(|command| !command.contains("pw")));
 }
 
@@ -294,7 +386,9 @@ fn plain_text_from_a_tls_port_is_no_hang() {
         peer.hear_rest();
     });
     let options = ConnectOptions { tls: Some(TlsMode::Implicit), ..options(&script) };
-    assert!(ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options).is_err());
+    assert!(
+        ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options).is_err()
+    );
 }
 
 // What servers tell of other messages
@@ -331,15 +425,33 @@ fn a_move_without_move_removes_exactly_what_it_copied() {
     client.select("inbox", false).unwrap();
     client.move_to(&one(1), "box", false).unwrap();
     drop(client);
-    let heard: Vec<String> = script.heard().into_iter().skip(3).map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
-    assert_eq!(heard, ["FETCH 1 (UID)", "UID COPY 11 box", "UID STORE 11 +FLAGS.SILENT (\\Deleted)", "UID EXPUNGE 11"]);
+    let heard: Vec<String> = script
+        .heard()
+        .into_iter()
+        .skip(3)
+        .map(|line| line.split_once(' ').unwrap().1.to_owned())
+        .collect();
+    assert_eq!(
+        heard,
+        [
+            "FETCH 1 (UID)",
+            "UID COPY 11 box",
+            "UID STORE 11 +FLAGS.SILENT (\\Deleted)",
+            "UID EXPUNGE 11"
+        ]
+    );
 }
 
 #[test]
 fn an_open_range_is_resolved_before_it_is_moved() {
     let script = with_inbox(
         "UIDPLUS",
-        &["* 5 FETCH (UID 50)\r\n* 6 FETCH (UID 61)\r\n{tag} OK done\r\n", "{tag} OK done\r\n", "{tag} OK done\r\n", "{tag} OK done\r\n"],
+        &[
+            "* 5 FETCH (UID 50)\r\n* 6 FETCH (UID 61)\r\n{tag} OK done\r\n",
+            "{tag} OK done\r\n",
+            "{tag} OK done\r\n",
+            "{tag} OK done\r\n",
+        ],
     );
     let mut client = connect(&script).unwrap();
     client.select("inbox", false).unwrap();
@@ -351,7 +463,11 @@ fn an_open_range_is_resolved_before_it_is_moved() {
     client.move_to(&range, "box", true).unwrap();
     drop(client);
     let heard = script.heard();
-    assert!(heard[3].ends_with("UID FETCH 50:* (UID)") && heard[4..].iter().all(|line| line.contains(" 50,61")), "{heard:?}");
+    assert!(
+        heard[3].ends_with("UID FETCH 50:* (UID)")
+            && heard[4..].iter().all(|line| line.contains(" 50,61")),
+        "{heard:?}"
+    );
 }
 
 #[test]
@@ -379,7 +495,9 @@ fn another_letter_is_never_taken_for_the_one_asked_for() {
     // Its UID comes behind a letter that has been written already.
     let result = after_login(
         move |peer| {
-            peer.answer(&format!("* 2 FETCH (BODY[] {{70000}}\r\n{large} UID 2)\r\n{{tag}} OK done\r\n"));
+            peer.answer(&format!(
+                "* 2 FETCH (BODY[] {{70000}}\r\n{large} UID 2)\r\n{{tag}} OK done\r\n"
+            ));
             peer.hear_rest();
         },
         |client| client.write_letter(1.try_into().unwrap(), true, true, "x", &mut Vec::new()),
@@ -402,7 +520,12 @@ fn no_secret_is_in_any_error() {
         });
         let mut client = connect(&script).unwrap();
         let error = client.noop().unwrap_err();
-        let all = format!("{error} {error:?} {} {:?} {:?}", Condition::from(&error), Condition::from(&error), client.take_warnings());
+        let all = format!(
+            "{error} {error:?} {} {:?} {:?}",
+            Condition::from(&error),
+            Condition::from(&error),
+            client.take_warnings()
+        );
         assert!(!all.contains("sesame") && !all.contains("AHVzZXIA"), "{answer:?}: {all}");
     }
 }

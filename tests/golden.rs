@@ -18,7 +18,12 @@ fn golden() -> Vec<(String, String)> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "repl"))
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap()))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                fs::read_to_string(&path).unwrap(),
+            )
+        })
         .collect();
     found.sort();
     found
@@ -29,7 +34,14 @@ fn every_transcript_agrees_on_the_sandbox() {
     let transcripts = golden();
     assert!(transcripts.len() >= 4);
     for (name, text) in transcripts {
-        let outcome = replay_text(&Global::default(), &text, &name, Path::new("tests/golden"), &mut |_, _| {}).unwrap();
+        let outcome = replay_text(
+            &Global::default(),
+            &text,
+            &name,
+            Path::new("tests/golden"),
+            &mut |_, _| {},
+        )
+        .unwrap();
         assert!(outcome.differences.is_empty(), "{}", outcome.differences.join("\n"));
         assert_eq!(outcome.stop, None, "{name}");
         assert!(outcome.agreed > 5, "{name}");
@@ -50,11 +62,13 @@ impl Environment for Delivering<'_> {
 
 fn manual_account(server: &Server) -> ImapClient {
     let credentials = Credentials::new(format!("manual-{}", server.user), "mypasswd");
-    ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials, &server.options()).unwrap()
+    ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials, &server.options())
+        .unwrap()
 }
 
 fn append(client: &mut ImapClient, letter: &[u8]) {
-    let text = String::from_utf8(letter.to_vec()).unwrap().replace("\r\n", "\n").replace('\n', "\r\n");
+    let text =
+        String::from_utf8(letter.to_vec()).unwrap().replace("\r\n", "\n").replace('\n', "\r\n");
     client.append("INBOX", &[], None, text.as_bytes()).unwrap();
 }
 
@@ -73,7 +87,16 @@ fn the_manuals_session_agrees_on_dovecot() {
         postoffice::proto::imap::sequence::Bound::Number(std::num::NonZeroU32::MIN),
         postoffice::proto::imap::sequence::Bound::Last,
     );
-    client.store(&all, postoffice::proto::imap::command::StoreMode::Add, &deleted, true, false, &mut |_| Ok(())).unwrap();
+    client
+        .store(
+            &all,
+            postoffice::proto::imap::command::StoreMode::Add,
+            &deleted,
+            true,
+            false,
+            &mut |_| Ok(()),
+        )
+        .unwrap();
     client.expunge().unwrap();
     let sandbox = Sandbox::start(Options::default()).unwrap();
     for letter in sandbox.store().letters("myacct", "INBOX") {
@@ -83,14 +106,28 @@ fn the_manuals_session_agrees_on_dovecot() {
 
     let text = include_str!("golden/imap-session.repl");
     // A user of this test's own, and the order in which this server tells what it has expunged.
-    let text = text.replace("\"myacct\"", &format!("\"manual-{}\"", server.user)).replace("(1 1 1 1 1 1 1)", "(7 6 5 4 3 2 1)");
+    let text = text
+        .replace("\"myacct\"", &format!("\"manual-{}\"", server.user))
+        .replace("(1 1 1 1 1 1 1)", "(7 6 5 4 3 2 1)");
     let mut connector = Connector::default();
-    connector.redirects.push(format!("mailmachine.franz.com=127.0.0.1:{}", server.port).parse().unwrap());
+    connector
+        .redirects
+        .push(format!("mailmachine.franz.com=127.0.0.1:{}", server.port).parse().unwrap());
     let mut session = Session::new(Vec::new());
-    attach(session.host(), &Setup { connector, router: None, limits: Default::default(), ask_secret: None });
-    let outcome =
-        replay(&text, "imap-session.repl", Path::new("."), &mut session, &mut Delivering(&server), &Limits::default(), &mut |_, _| {})
-            .unwrap();
+    attach(
+        session.host(),
+        &Setup { connector, router: None, limits: Default::default(), ask_secret: None },
+    );
+    let outcome = replay(
+        &text,
+        "imap-session.repl",
+        Path::new("."),
+        &mut session,
+        &mut Delivering(&server),
+        &Limits::default(),
+        &mut |_, _| {},
+    )
+    .unwrap();
     assert!(outcome.differences.is_empty(), "{}", outcome.differences.join("\n"));
     assert_eq!(outcome.agreed, 19);
 }
@@ -98,9 +135,19 @@ fn the_manuals_session_agrees_on_dovecot() {
 #[test]
 fn the_session_in_the_readme_agrees() {
     let readme = include_str!("../README.md");
-    let session: Vec<&str> =
-        readme.lines().skip_while(|line| !line.starts_with("    user(1):")).map_while(|line| line.strip_prefix("    ")).collect();
-    let outcome = replay_text(&Global::default(), &session.join("\n"), "README.md", Path::new("."), &mut |_, _| {}).unwrap();
+    let session: Vec<&str> = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("    user(1):"))
+        .map_while(|line| line.strip_prefix("    "))
+        .collect();
+    let outcome = replay_text(
+        &Global::default(),
+        &session.join("\n"),
+        "README.md",
+        Path::new("."),
+        &mut |_, _| {},
+    )
+    .unwrap();
     assert!(outcome.differences.is_empty(), "{}", outcome.differences.join("\n"));
     assert_eq!(outcome.agreed, 7);
 }

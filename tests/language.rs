@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use postoffice::condition::{Condition, Identifier};
 use postoffice::host::{self, Call, Function, Host, Options, Report, Run, Value};
-use postoffice::lisp::{Completeness, Datum, ReadErrorKind, completeness, printer, read, read_data};
+use postoffice::lisp::{
+    Completeness, Datum, ReadErrorKind, completeness, printer, read, read_data,
+};
 use proptest::prelude::*;
 
 struct Session {
@@ -18,7 +20,8 @@ struct Session {
 }
 
 fn session() -> Session {
-    let (output, warnings) = (Arc::new(Mutex::new(String::new())), Arc::new(Mutex::new(Vec::new())));
+    let (output, warnings) =
+        (Arc::new(Mutex::new(String::new())), Arc::new(Mutex::new(Vec::new())));
     let (written, warned) = (output.clone(), warnings.clone());
     let options = Options {
         arguments: vec!["one".into(), "two".into()],
@@ -52,7 +55,9 @@ impl Session {
         match self.run(source) {
             Ok(value) => format!("no error but {value}"),
             Err(report) => match &report.place {
-                Some(place) => format!("{}:{} {}", place.line, place.column, report.condition.message),
+                Some(place) => {
+                    format!("{}:{} {}", place.line, place.column, report.condition.message)
+                }
                 None => format!("nowhere {}", report.condition.message),
             },
         }
@@ -99,7 +104,10 @@ fn common_lisp_words() {
         ("(let ((x 1)) (let* ((x 2) (y x)) (list x y)))", "(2 2)"),
         ("(let ((x 1)) (let ((x 2) (y x)) (list x y)))", "(2 1)"),
         ("(flet ((f (x) (* 2 x))) (f 4))", "8"),
-        ("(labels ((ev (n) (if (= n 0) t (od (- n 1)))) (od (n) (if (= n 0) nil (ev (- n 1))))) (ev 1001))", "nil"),
+        (
+            "(labels ((ev (n) (if (= n 0) t (od (- n 1)))) (od (n) (if (= n 0) nil (ev (- n 1))))) (ev 1001))",
+            "nil",
+        ),
         ("((lambda (x . y) (list x y)) 1 2 3)", "(1 (2 3))"),
         ("(if nil 1 2)", "2"),
         ("(if '() 1 2)", "2"),
@@ -179,7 +187,10 @@ fn common_lisp_words() {
         ("(equalp \"ABC\" \"abc\")", "t"),
         ("(string= \"a\" \"A\")", "nil"),
         ("(string-equal \"a\" \"A\")", "t"),
-        ("(list (first '(1 2 3)) (second '(1 2 3)) (third '(1 2 3)) (rest '(1 2 3)))", "(1 2 3 (2 3))"),
+        (
+            "(list (first '(1 2 3)) (second '(1 2 3)) (third '(1 2 3)) (rest '(1 2 3)))",
+            "(1 2 3 (2 3))",
+        ),
         ("(list (first nil) (rest nil) (third '(1)))", "(nil nil nil)"),
         ("(first \"x\")", "error: first: expected a list, got \"x\""),
         ("(nth 1 '(a b c))", "b"),
@@ -210,7 +221,10 @@ fn common_lisp_words() {
         ("(parse-integer \"4x\" :junk-allowed t)", "4"),
         ("(parse-integer \"ff\" :radix 16)", "255"),
         ("(numberp (get-universal-time))", "t"),
-        ("(multiple-value-list (decode-universal-time 3141592653 0))", "(33 37 0 22 7 1999 3 nil 0)"),
+        (
+            "(multiple-value-list (decode-universal-time 3141592653 0))",
+            "(33 37 0 22 7 1999 3 nil 0)",
+        ),
         ("(encode-universal-time 33 37 0 22 7 1999 0)", "3141592653"),
         ("(getenv \"POSTOFFICE_NOT_SET\")", "nil"),
         ("(command-line)", "(\"one\" \"two\")"),
@@ -239,7 +253,10 @@ fn loop_clauses() {
         ("(loop for x in '(3 1 2) maximize x)", "3"),
         ("(loop for x in '(3 1 2) minimize x)", "1"),
         ("(loop for x in '(1 2 3 4) when (evenp x) collect x)", "(2 4)"),
-        ("(loop for x in '(1 2 3 4) unless (evenp x) collect x else collect (list x))", "(1 (2) 3 (4))"),
+        (
+            "(loop for x in '(1 2 3 4) unless (evenp x) collect x else collect (list x))",
+            "(1 (2) 3 (4))",
+        ),
         ("(loop for x in '(1 2 3) count (oddp x))", "2"),
         ("(loop for x in '((1) (2 3)) append x)", "(1 2 3)"),
         ("(loop for (a b) in '((1 2) (3 4)) collect (+ a b))", "(3 7)"),
@@ -248,7 +265,10 @@ fn loop_clauses() {
         ("(loop repeat 3 collect 'x)", "(x x x)"),
         ("(loop with a = 5 for x in '(1 2) do (setq a (+ a x)) finally (return a))", "8"),
         ("(loop for c across \"abc\" collect c)", "(#\\a #\\b #\\c)"),
-        ("(loop for x in '(1 2 3) until (= x 3) collect x into got finally (return (list 'got got)))", "(got (1 2))"),
+        (
+            "(loop for x in '(1 2 3) until (= x 3) collect x into got finally (return (list 'got got)))",
+            "(got (1 2))",
+        ),
         ("(let ((n 0)) (loop (incf n) (when (> n 4) (return n))))", "5"),
         ("(loop for x in '(1 2 3) thereis (and (> x 1) x))", "2"),
         ("(loop for x in '(1 2 3) always (< x 5))", "t"),
@@ -307,15 +327,27 @@ fn files() {
     let mut session = session();
     session.host.define("path", host::string(path.to_string_lossy()));
     for (source, expected) in [
-        ("(with-open-file (s path :direction :output :if-exists :supersede) (write-line \"one\" s) (format s \"two\") 7)", "7"),
-        ("(with-open-file (s path :direction :output :if-exists :append) (format s \"~%three~%\"))", "nil"),
+        (
+            "(with-open-file (s path :direction :output :if-exists :supersede) (write-line \"one\" s) (format s \"two\") 7)",
+            "7",
+        ),
+        (
+            "(with-open-file (s path :direction :output :if-exists :append) (format s \"~%three~%\"))",
+            "nil",
+        ),
         (
             "(with-open-file (s path) (list (read-line s) (read-line s nil nil) (read-char s) (read-line s) (read-line s nil 'end)))",
             "(\"one\" \"two\" #\\t \"hree\" end)",
         ),
-        ("(with-open-file (s path) (loop for l = (read-line s nil nil) while l collect (length l)))", "(3 3 5)"),
+        (
+            "(with-open-file (s path) (loop for l = (read-line s nil nil) while l collect (length l)))",
+            "(3 3 5)",
+        ),
         ("(with-open-file (s \"/nowhere/at/all\" :if-does-not-exist nil) s)", "nil"),
-        ("(handler-case (open \"/nowhere/at/all\") (po-error (c) (po-condition-identifier c)))", ":file"),
+        (
+            "(handler-case (open \"/nowhere/at/all\") (po-error (c) (po-condition-identifier c)))",
+            ":file",
+        ),
         ("(delete-file path)", "t"),
         ("(probe-file path)", "nil"),
     ] {
@@ -330,15 +362,33 @@ fn scheme_keeps_its_meaning() {
         ("(f 1 2)", "(1 2)"),
         ("(define (outer x) (define y (* x 2)) (define (inner z) (+ y z)) (inner 1))", "outer"),
         ("(outer 5)", "11"),
-        ("(let loop ((i 0) (acc '())) (if (= i 3) (reverse acc) (loop (+ i 1) (cons i acc))))", "(0 1 2)"),
-        ("(letrec ((e? (lambda (n) (or (= n 0) (o? (- n 1))))) (o? (lambda (n) (and (> n 0) (e? (- n 1)))))) (e? 100))", "t"),
-        ("(define-syntax my-or (syntax-rules () ((_) #f) ((_ a) a) ((_ a b ...) (let ((t a)) (if t t (my-or b ...))))))", "my-or"),
+        (
+            "(let loop ((i 0) (acc '())) (if (= i 3) (reverse acc) (loop (+ i 1) (cons i acc))))",
+            "(0 1 2)",
+        ),
+        (
+            "(letrec ((e? (lambda (n) (or (= n 0) (o? (- n 1))))) (o? (lambda (n) (and (> n 0) (e? (- n 1)))))) (e? 100))",
+            "t",
+        ),
+        (
+            "(define-syntax my-or (syntax-rules () ((_) #f) ((_ a) a) ((_ a b ...) (let ((t a)) (if t t (my-or b ...))))))",
+            "my-or",
+        ),
         ("(let ((t 5)) (my-or #f t))", "5"),
-        ("(define-syntax while2 (syntax-rules () ((_ c b ...) (let lp () (when c b ... (lp))))))", "while2"),
+        (
+            "(define-syntax while2 (syntax-rules () ((_ c b ...) (let lp () (when c b ... (lp))))))",
+            "while2",
+        ),
         ("(let ((i 0)) (while2 (< i 3) (set! i (+ i 1))) i)", "3"),
-        ("(define-syntax for (syntax-rules (in) ((_ x in l b ...) (map (lambda (x) b ...) l))))", "for"),
+        (
+            "(define-syntax for (syntax-rules (in) ((_ x in l b ...) (map (lambda (x) b ...) l))))",
+            "for",
+        ),
         ("(for y in '(1 2) (* y y))", "(1 4)"),
-        ("(define-syntax flat (syntax-rules () ((_ (a b ...) ...) '(a ... (b ... ) ...))))", "flat"),
+        (
+            "(define-syntax flat (syntax-rules () ((_ (a b ...) ...) '(a ... (b ... ) ...))))",
+            "flat",
+        ),
         ("(flat (1 2 3) (4 5))", "(1 4 (2 3) (5))"),
         ("`(1 ,(+ 1 1) ,@(list 3 4))", "(1 2 3 4)"),
         ("`(1 . ,(+ 1 1))", "(1 . 2)"),
@@ -347,7 +397,10 @@ fn scheme_keeps_its_meaning() {
         ("'(quote a)", "(quote a)"),
         ("'(if lambda define . let)", "(if lambda define . let)"),
         ("(call/cc (lambda (k) (+ 1 (k 42))))", "42"),
-        ("(let ((k #f)) (call/cc (lambda (c) (set! k c))) (k 1))", "error: a jump to a place that has been left already"),
+        (
+            "(let ((k #f)) (call/cc (lambda (c) (set! k c))) (k 1))",
+            "error: a jump to a place that has been left already",
+        ),
         ("(string-append \"a\" \"b\")", "\"ab\""),
         ("(list-ref '(1 2 3) 1)", "2"),
         ("(vector-ref (vector 1 2) 1)", "2"),
@@ -363,7 +416,10 @@ fn scheme_keeps_its_meaning() {
         ("(define t2 (let ((t 3)) t))", "t2"),
         ("t2", "3"),
         ("(begin (define in-begin 1) (+ in-begin 1))", "2"),
-        ("(do ((vec (make-vector 3)) (i 0 (+ i 1))) ((= i 3) vec) (vector-set! vec i i))", "#(0 1 2)"),
+        (
+            "(do ((vec (make-vector 3)) (i 0 (+ i 1))) ((= i 3) vec) (vector-set! vec i i))",
+            "#(0 1 2)",
+        ),
     ]);
 }
 
@@ -371,14 +427,23 @@ fn scheme_keeps_its_meaning() {
 fn conditions() {
     check(&[
         ("(handler-case (error \"x ~a\" 5) (error (c) (po-condition-message c)))", "\"x 5\""),
-        ("(handler-case (error \"plain\" 5 \"six\") (error (c) (po-condition-message c)))", "\"plain 5 \\\"six\\\"\""),
+        (
+            "(handler-case (error \"plain\" 5 \"six\") (error (c) (po-condition-message c)))",
+            "\"plain 5 \\\"six\\\"\"",
+        ),
         ("(handler-case (car 5) (error (c) (po-condition-identifier c)))", ":program-error"),
         ("(handler-case (car 5) (po-error () 'po) (error () 'other))", "other"),
         ("(handler-case 5 (error () 'e) (:no-error (x) (list 'ok x)))", "(ok 5)"),
         ("(handler-case (values 1 2) (:no-error (x y) (list x y)) (error () 'e))", "(1 2)"),
-        ("(multiple-value-bind (a b) (handler-case (values 1 2) (error () 0)) (list a b))", "(1 2)"),
+        (
+            "(multiple-value-bind (a b) (handler-case (values 1 2) (error () 0)) (list a b))",
+            "(1 2)",
+        ),
         ("(ignore-errors (car 5))", "nil"),
-        ("(multiple-value-bind (v c) (ignore-errors (error \"e\")) (list v (po-condition-message c)))", "(nil \"e\")"),
+        (
+            "(multiple-value-bind (v c) (ignore-errors (error \"e\")) (list v (po-condition-message c)))",
+            "(nil \"e\")",
+        ),
         ("(ignore-errors 7)", "7"),
         ("(guard (e ((symbol? e) (list 'sym e)) ((string? e) 'str)) (raise 'boom))", "(sym boom)"),
         ("(guard (e ((string? e) 'str)) (raise 5))", "error: raised: 5"),
@@ -389,7 +454,10 @@ fn conditions() {
             "\"b a\"",
         ),
         ("(handler-case (handler-case (car 5) (warning () 'w)) (error () 'outer))", "outer"),
-        ("(handler-case (handler-case (error \"a\") (error (c) (error c))) (error (c) (po-condition-message c)))", "\"a\""),
+        (
+            "(handler-case (handler-case (error \"a\") (error (c) (error c))) (error (c) (po-condition-message c)))",
+            "\"a\"",
+        ),
         (
             "(handler-case (with-handler (lambda (e) (with-handler (lambda (f) (raise 'third)) (raise 'second))) (raise 'first)) (t (c) c))",
             "third",
@@ -407,18 +475,30 @@ fn conditions() {
             "(clause cleanup handler)",
         ),
         ("(setq log nil)", "nil"),
-        ("(block b (unwind-protect (unwind-protect (return-from b 1) (note 'inner)) (note 'outer)))", "1"),
+        (
+            "(block b (unwind-protect (unwind-protect (return-from b 1) (note 'inner)) (note 'outer)))",
+            "1",
+        ),
         ("log", "(outer inner)"),
         ("(setq log nil)", "nil"),
         ("(dolist (x '(1 2)) (unwind-protect (when (= x 1) (return x)) (note x)))", "1"),
         ("log", "(1)"),
-        ("(call/cc (lambda (k) (dynamic-wind (lambda () (note 'in)) (lambda () (k 5)) (lambda () (note 'out)))))", "5"),
+        (
+            "(call/cc (lambda (k) (dynamic-wind (lambda () (note 'in)) (lambda () (k 5)) (lambda () (note 'out)))))",
+            "5",
+        ),
         ("log", "(out in 1)"),
         // An escape out of a handler; the handlers are as before afterwards.
-        ("(block b (handler-bind ((error (lambda (c) (return-from b 'escaped)))) (error \"x\")))", "escaped"),
+        (
+            "(block b (handler-bind ((error (lambda (c) (return-from b 'escaped)))) (error \"x\")))",
+            "escaped",
+        ),
         ("(handler-case (error \"again\") (error () 'fine))", "fine"),
         // An error in a clean-up form replaces the first.
-        ("(handler-case (unwind-protect (error \"a\") (error \"b\")) (error (c) (po-condition-message c)))", "\"b\""),
+        (
+            "(handler-case (unwind-protect (error \"a\") (error \"b\")) (error (c) (po-condition-message c)))",
+            "\"b\"",
+        ),
         (
             "(handler-case (unwind-protect (handler-case (unwind-protect (error \"a\") (car 5)) (error () 1)) (error \"z\")) (error (c) (po-condition-message c)))",
             "\"z\"",
@@ -428,7 +508,10 @@ fn conditions() {
             "(handler-case (handler-bind ((error (lambda (c) (error \"from handler\")))) (error \"x\")) (error (c) (po-condition-message c)))",
             "\"from handler\"",
         ),
-        ("(let ((n 0)) (handler-bind ((warning (lambda (c) (incf n)))) (signal \"a\") (warn \"b\")) n)", "2"),
+        (
+            "(let ((n 0)) (handler-bind ((warning (lambda (c) (incf n)))) (signal \"a\") (warn \"b\")) n)",
+            "2",
+        ),
         ("(handler-case (warn \"w\") (warning (c) (po-condition-message c)))", "\"w\""),
         ("(handler-case (progn (signal \"w\") 5) (error () 'e))", "5"),
         ("(handler-case (error \"x\") ((or warning error) () 'either))", "either"),
@@ -440,7 +523,10 @@ fn conditions() {
         ("(po-error? 5)", "nil"),
         ("(po-condition-message 5)", "error: po-condition-message: expected a condition, got 5"),
         ("(handler-case (error \"x\") (error (c) c))", "#<error \"x\">"),
-        ("(multiple-value-bind (a b) (unwind-protect (values 1 2) (values 3 4)) (list a b))", "(1 2)"),
+        (
+            "(multiple-value-bind (a b) (unwind-protect (values 1 2) (values 3 4)) (list a b))",
+            "(1 2)",
+        ),
         ("(assert (= 1 2))", "error: assertion failed: (= 1 2)"),
     ]);
 }
@@ -455,13 +541,18 @@ fn unhandled_warnings_reach_the_host_and_the_program_goes_on() {
 #[test]
 fn a_hundred_thousand_signals_leave_nothing_behind() {
     let mut session = session();
-    let half = "(let ((n 0)) (dotimes (i 10000) (handler-case (error \"x\") (error () (incf n)))) n)";
+    let half =
+        "(let ((n 0)) (dotimes (i 10000) (handler-case (error \"x\") (error () (incf n)))) n)";
     let start = Instant::now();
     assert_eq!(session.shows(half), "10000");
     let first = start.elapsed();
     let start = Instant::now();
     assert_eq!(session.shows(half), "10000");
-    assert!(start.elapsed() < first * 3 + Duration::from_millis(200), "it slows down: {first:?}, then {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < first * 3 + Duration::from_millis(200),
+        "it slows down: {first:?}, then {:?}",
+        start.elapsed()
+    );
 }
 
 #[test]
@@ -509,9 +600,15 @@ fn definitions_can_be_changed() {
 fn errors_have_places() {
     for (source, expected) in [
         ("(+ 1\n   (car 5))", "2:4 car: expected a list or pair, got 5"),
-        ("(define (f x)\n  (car x))\n(define (g y) (+ 1 (f y)))\n(g 5)", "2:3 car: expected a list or pair, got 5"),
+        (
+            "(define (f x)\n  (car x))\n(define (g y) (+ 1 (f y)))\n(g 5)",
+            "2:3 car: expected a list or pair, got 5",
+        ),
         ("(list 1)\n(mapcar #'car 5)", "2:1 a loop over a list: expected a list, got 5"),
-        ("(define (f l)\n  (mapcar #'car l))\n(f 5)", "2:3 a loop over a list: expected a list, got 5"),
+        (
+            "(define (f l)\n  (mapcar #'car l))\n(f 5)",
+            "2:3 a loop over a list: expected a list, got 5",
+        ),
         ("(define (f l)\n  (error \"bad ~a\" l))\n(mapcar #'f '(1))", "2:3 bad 1"),
         ("(progn 1\n  (no-such-function 2))", "2:3 the function no-such-function is not defined"),
         ("(list 1 no-such-variable)", "1:9 unbound variable: no-such-variable"),
@@ -521,17 +618,32 @@ fn errors_have_places() {
         ("(list 1\n  (list 2", "2:3 the form that starts here is not closed"),
         ("(list 1))", "1:9 this parenthesis closes nothing"),
         ("(let ((é \"ü\")) (car é))", "1:16 car: expected a list or pair, got \"ü\""),
-        ("(define-syntax twice (syntax-rules () ((_ x) (list x x))))\n(twice\n (car 5))", "3:2 car: expected a list or pair, got 5"),
-        ("(defmacro twice (x) `(list ,x ,x))\n(twice\n (car 5))", "3:2 car: expected a list or pair, got 5"),
+        (
+            "(define-syntax twice (syntax-rules () ((_ x) (list x x))))\n(twice\n (car 5))",
+            "3:2 car: expected a list or pair, got 5",
+        ),
+        (
+            "(defmacro twice (x) `(list ,x ,x))\n(twice\n (car 5))",
+            "3:2 car: expected a list or pair, got 5",
+        ),
         ("((lambda (x) x) 1 2)", "1:2 expected 1 argument, got 2"),
         ("(define (one x) x)\n(one 1 2)", "2:1 one: expected 1 argument, got 2"),
         ("(defun f (x &optional y) x)\n(f)", "2:1 f: expected at least 1 argument, got 0"),
         ("(5 6)", "1:1 not a function: 5"),
-        ("(vector-ref (vector 1) 9)", "1:1 index out of bounds, index given: 9, length of vector: 1"),
+        (
+            "(vector-ref (vector 1) 9)",
+            "1:1 index out of bounds, index given: 9, length of vector: 1",
+        ),
         ("(raise 'x)", "1:1 raised: x"),
         ("(list 1)\n(apply + 1 2)", "2:1 apply: expected a list, got 2"),
-        ("(remove-duplicates '(1))\n(list\n (remove-duplicates 5))", "3:2 a sequence: expected a list, string or vector, got 5"),
-        ("(remove-duplicates '(1))\n(map remove-duplicates '(5))", "2:1 a sequence: expected a list, string or vector, got 5"),
+        (
+            "(remove-duplicates '(1))\n(list\n (remove-duplicates 5))",
+            "3:2 a sequence: expected a list, string or vector, got 5",
+        ),
+        (
+            "(remove-duplicates '(1))\n(map remove-duplicates '(5))",
+            "2:1 a sequence: expected a list, string or vector, got 5",
+        ),
         ("(+ 1 nil)", "1:1 +: expected numbers, got 1 and nil"),
     ] {
         assert_eq!(session().failure(source), expected, "{source}");
@@ -541,9 +653,15 @@ fn errors_have_places() {
 #[test]
 fn what_stands_before_an_error_has_run() {
     let mut session = session();
-    assert_eq!(session.failure("(princ 1)\n(princ 2)\n(if)\n(princ 3)"), "3:1 if: expected (if test then else)");
+    assert_eq!(
+        session.failure("(princ 1)\n(princ 2)\n(if)\n(princ 3)"),
+        "3:1 if: expected (if test then else)"
+    );
     assert_eq!(session.output(), "12");
-    assert_eq!(session.failure("(princ 1)\n(princ (list 2)"), "2:1 the form that starts here is not closed");
+    assert_eq!(
+        session.failure("(princ 1)\n(princ (list 2)"),
+        "2:1 the form that starts here is not closed"
+    );
     assert_eq!(session.output(), "", "a text that cannot be read runs not at all");
 }
 
@@ -575,15 +693,26 @@ fn secrets_are_never_shown() {
         assert!(!format!("{report:?}").contains("hunter2"), "{source}: {report:?}");
     }
     let report = session().run("(list :password \"hunter2\" (car 5))").unwrap_err().to_string();
-    assert!(report.ends_with("\n  1 | (list :password #<secret> (car 5))\n    |                           ^^^^^^^"), "{report}");
+    assert!(
+        report.ends_with(
+            "\n  1 | (list :password #<secret> (car 5))\n    |                           ^^^^^^^"
+        ),
+        "{report}"
+    );
     let mut session = session();
     session.host.register_fn("login", "(host &key password token)", "", |call| {
         call.key_string("password")?;
         Ok(host::nil())
     });
     for (source, message) in [
-        ("(login \"h\" :password 12345)", "error: login: :password: expected a string, got #<secret>"),
-        ("(login \"h\" \"12345\" 1)", "error: login: expected a key, :password or :token, got a string"),
+        (
+            "(login \"h\" :password 12345)",
+            "error: login: :password: expected a string, got #<secret>",
+        ),
+        (
+            "(login \"h\" \"12345\" 1)",
+            "error: login: expected a key, :password or :token, got a string",
+        ),
     ] {
         assert_eq!(session.shows(source), message);
     }
@@ -597,7 +726,10 @@ fn long_lines_are_cut() {
     let lines: Vec<&str> = shown.lines().collect();
     assert!(lines[1].chars().count() < 180, "{shown}");
     let place = report.place.as_ref().unwrap();
-    assert!(place.source_line.chars().skip(place.offset).collect::<String>().starts_with("(car 5)"), "{shown}");
+    assert!(
+        place.source_line.chars().skip(place.offset).collect::<String>().starts_with("(car 5)"),
+        "{shown}"
+    );
     let caret = lines[2].chars().position(|character| character == '^').unwrap();
     assert!(lines[1].chars().skip(caret).collect::<String>().starts_with("(car 5)"), "{shown}");
     let report = session().run(&format!("(list\n (car \"{filler}\"))")).unwrap_err();
@@ -609,7 +741,10 @@ fn endless_recursion_is_an_error() {
     let mut session = session();
     session.run("(defun r (x) (+ 1 (r x)))").unwrap();
     for (source, expected) in [
-        ("(let ((a (handler-case (r 1) (error (c) 3)))) (setq b (+ a 1)) (list a b 'four))", "(3 4 four)"),
+        (
+            "(let ((a (handler-case (r 1) (error (c) 3)))) (setq b (+ a 1)) (list a b 'four))",
+            "(3 4 four)",
+        ),
         ("(list 'a (handler-case (r 1) (error (c) 'caught)))", "(a caught)"),
         ("(list (ignore-errors (mapcar (lambda (x) (r x)) '(1 2))) 5)", "(nil 5)"),
         ("(defun w (x) (handler-case (w x) (error (c) 5)))", "w"),
@@ -623,7 +758,9 @@ fn endless_recursion_is_an_error() {
     ] {
         assert_eq!(session.shows(source), expected, "{source}");
     }
-    assert!(session.failure("(r 1)").ends_with("calls within one another: a recursion without an end?"));
+    assert!(
+        session.failure("(r 1)").ends_with("calls within one another: a recursion without an end?")
+    );
     assert_eq!(session.shows("(let loop ((i 0)) (if (< i 2000000) (loop (+ i 1)) i))"), "2000000");
 }
 
@@ -695,16 +832,28 @@ fn lists_of_common_lisp() {
         ("(nconc (list 1) (list 2))", "(1 2)"),
         ("(substitute 9 1 '(1 2 1))", "(9 2 9)"),
         ("(substitute #\\b #\\a \"banana\")", "\"bbnbnb\""),
-        ("(list (coerce \"ab\" 'list) (coerce '(#\\a) 'string) (coerce '(1) 'vector))", "((#\\a #\\b) \"a\" #(1))"),
+        (
+            "(list (coerce \"ab\" 'list) (coerce '(#\\a) 'string) (coerce '(1) 'vector))",
+            "((#\\a #\\b) \"a\" #(1))",
+        ),
         ("(typecase \"x\" (integer 1) (string 2) (t 3))", "2"),
         ("(typecase 'a ((or string number) 1) (t 3))", "3"),
         ("(typecase 1.5 (integer 1))", "nil"),
         ("(etypecase 1.5 (integer 1))", "error: etypecase: no clause for 1.5"),
         ("(ecase 3 (1 2))", "error: ecase: no clause for 3"),
         ("(list (write-to-string \"a\") (prin1-to-string 'a))", "(\"\\\"a\\\"\" \"a\")"),
-        ("(list (count 1 '(1 2 1)) (count-if #'evenp '(1 2)) (notany #'evenp '(1 3)) (remove-duplicates '(1 2 1)))", "(2 1 t (2 1))"),
-        ("(list (string-left-trim \" \" \" a \") (string-right-trim \" \" \" a \") (char= #\\a #\\a))", "(\"a \" \" a\" t)"),
-        ("(format nil \"~:(hello WORLD~) ~@(hello WORLD~) ~:@(hello~) ~(HeLLo~)\")", "\"Hello World Hello world HELLO hello\""),
+        (
+            "(list (count 1 '(1 2 1)) (count-if #'evenp '(1 2)) (notany #'evenp '(1 3)) (remove-duplicates '(1 2 1)))",
+            "(2 1 t (2 1))",
+        ),
+        (
+            "(list (string-left-trim \" \" \" a \") (string-right-trim \" \" \" a \") (char= #\\a #\\a))",
+            "(\"a \" \" a\" t)",
+        ),
+        (
+            "(format nil \"~:(hello WORLD~) ~@(hello WORLD~) ~:@(hello~) ~(HeLLo~)\")",
+            "\"Hello World Hello world HELLO hello\"",
+        ),
         (
             "(setf (car x) 1)",
             "error: setf: (car …) cannot be set: lists do not change. Make a new list, with cons, mapcar or substitute, and set the variable that holds it; or use a hash table",
@@ -723,18 +872,30 @@ fn hash_tables() {
         ("(multiple-value-list (gethash \"a\" h))", "(6 t)"),
         ("(multiple-value-list (gethash \"z\" h 'none))", "(none nil)"),
         ("h", "#<hash-table 3>"),
-        ("(let ((all nil)) (maphash (lambda (k v) (push (list k v) all)) h) all)", "(((c) (1)) (\"b\" 1) (\"a\" 6))"),
-        ("(list (remhash \"a\" h) (remhash \"a\" h) (hash-table-count h) (gethash \"a\" h))", "(t nil 2 nil)"),
+        (
+            "(let ((all nil)) (maphash (lambda (k v) (push (list k v) all)) h) all)",
+            "(((c) (1)) (\"b\" 1) (\"a\" 6))",
+        ),
+        (
+            "(list (remhash \"a\" h) (remhash \"a\" h) (hash-table-count h) (gethash \"a\" h))",
+            "(t nil 2 nil)",
+        ),
         (
             "(let ((e (make-hash-table))) (setf (gethash \"a\" e) 1 (gethash 'x e) 2 (gethash 3 e) 4) (list (gethash (string-append \"a\" \"\") e) (gethash 'x e) (gethash 3 e)))",
             "(nil 2 4)",
         ),
-        ("(let ((e (make-hash-table :test #'equalp))) (setf (gethash \"A\" e) 1) (list (gethash \"a\" e) e))", "(1 #<hash-table 1>)"),
+        (
+            "(let ((e (make-hash-table :test #'equalp))) (setf (gethash \"A\" e) 1) (list (gethash \"a\" e) e))",
+            "(1 #<hash-table 1>)",
+        ),
         (
             "(let ((e (make-hash-table))) (dotimes (i 20000) (setf (gethash i e) i)) (dotimes (i 19999) (remhash i e)) (list (gethash 19999 e) e))",
             "(19999 #<hash-table 1>)",
         ),
-        ("(make-hash-table :test 'foo)", "error: make-hash-table: :test: expected eq, eql, equal or equalp, got foo"),
+        (
+            "(make-hash-table :test 'foo)",
+            "error: make-hash-table: :test: expected eq, eql, equal or equalp, got foo",
+        ),
         ("(gethash 1 5)", "error: gethash: expected a hash table, got 5"),
         ("(format nil \"~a|~s\" (handler-case (error \"e\") (error (c) c)) 1)", "\"e|1\""),
         ("(princ-to-string (handler-case (error \"e\") (error (c) c)))", "\"e\""),
@@ -764,14 +925,22 @@ fn help_can_find_words_and_macros() {
         name: "with-it",
         lambda_list: "((mb host . options) . body)",
         doc: "d",
-        run: Run::Macro("(syntax-rules () ((_ (mb host . options) . body) (let ((mb host)) . body)))"),
+        run: Run::Macro(
+            "(syntax-rules () ((_ (mb host . options) . body) (let ((mb host)) . body)))",
+        ),
     }]);
     session.host.register_fn("mine", "(x)", "my own", |_| Ok(host::nil()));
     let context = session.host.context().clone();
-    assert_eq!(context.documentation("with-it").unwrap().lambda_list, "((mb host . options) . body)");
+    assert_eq!(
+        context.documentation("with-it").unwrap().lambda_list,
+        "((mb host . options) . body)"
+    );
     assert_eq!(context.documentation("mine").unwrap().doc, "my own");
     assert!(context.documentation("mapcar").is_some());
-    assert_eq!(session.shows("(with-it c \"h\")"), "error: with-it: malformed: expected (with-it (mb host . options) . body)");
+    assert_eq!(
+        session.shows("(with-it c \"h\")"),
+        "error: with-it: malformed: expected (with-it (mb host . options) . body)"
+    );
 }
 
 #[test]
@@ -793,13 +962,18 @@ fn catalog() -> Vec<Function> {
     fn fetch(call: &Call<'_>) -> Result<Value, Condition> {
         let name = call.string(0)?;
         let count = call.key_integer("count", 1..=10)?.unwrap_or(1);
-        Ok(host::list(vec![host::string(name), host::integer(count), host::truth(call.boolean_key("uid"))]))
+        Ok(host::list(vec![
+            host::string(name),
+            host::integer(count),
+            host::truth(call.boolean_key("uid")),
+        ]))
     }
     fn panics(_: &Call<'_>) -> Result<Value, Condition> {
         panic!("on purpose")
     }
     fn fails(_: &Call<'_>) -> Result<Value, Condition> {
-        Err(Condition::new(Identifier::ErrorResponse, "select-mailbox: refused").with_server_string("NO such mailbox"))
+        Err(Condition::new(Identifier::ErrorResponse, "select-mailbox: refused")
+            .with_server_string("NO such mailbox"))
     }
     fn warns(call: &Call<'_>) -> Result<Value, Condition> {
         call.context().warn(Condition::new(Identifier::Problem, "opened read-only"));
@@ -808,14 +982,24 @@ fn catalog() -> Vec<Function> {
     fn two(call: &Call<'_>) -> Result<Value, Condition> {
         Ok(call.values(vec![host::integer(1), host::integer(2)]))
     }
-    let native = |name, lambda_list, run| Function { name, lambda_list, doc: "a test", run: Run::Native(run) };
+    let native = |name, lambda_list, run| Function {
+        name,
+        lambda_list,
+        doc: "a test",
+        run: Run::Native(run),
+    };
     vec![
         native("fetch", "(name &optional part &key uid count)", fetch),
         native("panics", "()", panics),
         native("fails", "()", fails),
         native("warns", "()", warns),
         native("two", "()", two),
-        Function { name: "twice", lambda_list: "(f x)", doc: "", run: Run::Scheme("(lambda (f x) (f (f x)))") },
+        Function {
+            name: "twice",
+            lambda_list: "(f x)",
+            doc: "",
+            run: Run::Scheme("(lambda (f x) (f (f x)))"),
+        },
         Function {
             name: "with-x",
             lambda_list: "((x) form …)",
@@ -835,18 +1019,30 @@ fn catalog() -> Vec<Function> {
 #[test]
 fn what_is_compiled_on_demand_can_be_redefined_at_any_time() {
     // Before the first mention, and after callers were compiled.
-    assert_eq!(session().shows("(defun mapcar (f list) 'mine) (list (mapcar 1+ '(1)) (some 'evenp '(1 2)))"), "(mine t)");
+    assert_eq!(
+        session()
+            .shows("(defun mapcar (f list) 'mine) (list (mapcar 1+ '(1)) (some 'evenp '(1 2)))"),
+        "(mine t)"
+    );
     let mut session = session();
-    assert_eq!(session.shows("(defun halves (list) (mapcar (lambda (n) (/ n 2)) list)) (halves '(2 4))"), "(1 2)");
+    assert_eq!(
+        session.shows("(defun halves (list) (mapcar (lambda (n) (/ n 2)) list)) (halves '(2 4))"),
+        "(1 2)"
+    );
     assert_eq!(session.shows("(defun mapcar (f list) 'mine) (halves '(2 4))"), "mine");
     // An application's function of a name of the language is for scripts; the language's own go on.
     for name in ["length", "append", "cons", "list", "car", "map", "not", "reverse"] {
-        session.host.register_fn(name, "(&rest arguments)", "Mine.", |_: &Call<'_>| Ok(host::string("mine")));
+        session.host.register_fn(name, "(&rest arguments)", "Mine.", |_: &Call<'_>| {
+            Ok(host::string("mine"))
+        });
         assert_eq!(session.shows(&format!("({name} 1)")), "\"mine\"", "{name}");
     }
     let program = "(let ((l '(2))) (push 3 l) (sort l #'<))";
     assert_eq!(session.shows(program), "(2 3)");
-    assert_eq!(session.shows("(handler-case (error \"a\") (error (c) (po-condition-message c)))"), "\"a\"");
+    assert_eq!(
+        session.shows("(handler-case (error \"a\") (error (c) (po-condition-message c)))"),
+        "\"a\""
+    );
     assert_eq!(session.shows("(remove-if 'evenp '(1 2 3))"), "(1 3)");
     // A native that is registered again.
     let function = |number: i64| move |_: &Call<'_>| Ok(host::integer(number));
@@ -864,12 +1060,18 @@ fn natives_check_their_arguments() {
         ("(fetch \"a\")", "(\"a\" 1 nil)"),
         ("(fetch \"a\" :uid t)", "(\"a\" 1 t)"),
         ("(fetch \"a\" 2 :count 3)", "(\"a\" 3 nil)"),
-        ("(fetch)", "error: fetch: expected at least 1 argument (name &optional part &key uid count), got 0"),
+        (
+            "(fetch)",
+            "error: fetch: expected at least 1 argument (name &optional part &key uid count), got 0",
+        ),
         ("(fetch 7)", "error: fetch: name: expected a string, got 7"),
         ("(fetch \"a\" 1 :uidd t)", "error: fetch: unknown key :uidd; expected :uid or :count"),
         ("(fetch \"a\" 1 :uid)", "error: fetch: the key :uid has no value"),
         ("(fetch \"a\" 1 :uid t :uid t)", "error: fetch: the key :uid is given twice"),
-        ("(fetch \"a\" :count 11)", "error: fetch: :count: expected a whole number from 1 to 10, got 11"),
+        (
+            "(fetch \"a\" :count 11)",
+            "error: fetch: :count: expected a whole number from 1 to 10, got 11",
+        ),
         ("(fetch \"a\" 1 2)", "error: fetch: expected a key, :uid or :count, got 2"),
         ("(two 1)", "error: two: expected no arguments, got 1"),
         ("(panics)", "error: internal error in panics: on purpose"),
@@ -877,9 +1079,15 @@ fn natives_check_their_arguments() {
             "(handler-case (fails) (po-error (c) (list (po-condition-identifier c) (po-condition-server-string c) (po-error? c))))",
             "(:error-response \"NO such mailbox\" t)",
         ),
-        ("(handler-case (fails) (po-error (c) c))", "#<po-error :error-response \"select-mailbox: refused\">"),
+        (
+            "(handler-case (fails) (po-error (c) c))",
+            "#<po-error :error-response \"select-mailbox: refused\">",
+        ),
         ("(handler-case (fails) (:error-response () 'refused))", "refused"),
-        ("(handler-case (warns) (po-condition (c) (po-condition-message c)))", "\"opened read-only\""),
+        (
+            "(handler-case (warns) (po-condition (c) (po-condition-message c)))",
+            "\"opened read-only\"",
+        ),
         (
             "(let ((seen nil)) (list (handler-bind ((po-condition (lambda (c) (push (po-condition-identifier c) seen)))) (warns)) seen))",
             "(t (:problem))",
@@ -899,7 +1107,10 @@ fn natives_check_their_arguments() {
     assert_eq!(session.warnings.lock().unwrap().last().unwrap(), "opened read-only");
     assert_eq!(session.failure("(define (f)\n  (fails))\n(f)"), "2:3 select-mailbox: refused");
     assert!(session.run("(fetch 7)").unwrap_err().to_string().contains("[:syntax-error]"));
-    assert_eq!(session.host.documentation("fetch").unwrap().lambda_list, "(name &optional part &key uid count)");
+    assert_eq!(
+        session.host.documentation("fetch").unwrap().lambda_list,
+        "(name &optional part &key uid count)"
+    );
     assert!(session.host.names().iter().any(|name| name == "with-x"));
 }
 
@@ -919,7 +1130,9 @@ fn objects_are_opaque() {
 #[test]
 fn exit_runs_cleanups_and_has_a_status() {
     let mut session = session();
-    let report = session.run("(unwind-protect (handler-case (exit 3) (error () 1)) (princ \"bye\"))").unwrap_err();
+    let report = session
+        .run("(unwind-protect (handler-case (exit 3) (error () 1)) (princ \"bye\"))")
+        .unwrap_err();
     assert_eq!(report.exit, Some(3));
     assert_eq!(session.output(), "bye");
     assert_eq!(session.run("(exit)").unwrap_err().exit, Some(0));
@@ -944,7 +1157,8 @@ fn an_interrupt_stops_a_loop_and_runs_cleanups() {
     assert!(report.interrupted, "{report}");
     assert_eq!(session.output(), "inner outer");
     assert_eq!(session.shows("(+ 1 2)"), "3");
-    let report = interrupted_after(50, &mut session, "(unwind-protect (sleep 100) (princ \"slept\"))");
+    let report =
+        interrupted_after(50, &mut session, "(unwind-protect (sleep 100) (princ \"slept\"))");
     assert!(report.interrupted);
     assert_eq!(session.output(), "slept");
     assert_eq!(session.shows("(handler-case (error \"x\") (error () 'fine))"), "fine");
@@ -953,7 +1167,11 @@ fn an_interrupt_stops_a_loop_and_runs_cleanups() {
 #[test]
 fn an_interrupt_stops_a_cleanup() {
     let mut session = session();
-    let report = interrupted_after(50, &mut session, "(unwind-protect (unwind-protect 1 (loop 2)) (princ \"outer\"))");
+    let report = interrupted_after(
+        50,
+        &mut session,
+        "(unwind-protect (unwind-protect 1 (loop 2)) (princ \"outer\"))",
+    );
     assert!(report.interrupted);
     assert_eq!(session.output(), "outer");
 }
@@ -970,7 +1188,10 @@ fn reading() {
         ("\"one \\\n   line\"", "(\"one line\")"),
         ("\"raw\nnewline\"", "(\"raw\nnewline\")"),
         (":Foo :\\\\Deleted", "(:foo :\\\\deleted)"),
-        ("'a `b ,c ,@d #'e", "((quote a) (quasiquote b) (unquote c) (unquote-splicing d) (function e))"),
+        (
+            "'a `b ,c ,@d #'e",
+            "((quote a) (quasiquote b) (unquote c) (unquote-splicing d) (function e))",
+        ),
         ("#\\a #\\space #\\newline #\\( #\\x41 #\\λ", "(#\\a #\\space #\\newline #\\( #\\A #\\λ)"),
         ("#(1 2) #u8(1 255)", "(#(1 2) #u8(1 255))"),
         ("(a . b) (a . (b c)) (a b . c)", "((a . b) (a b c) (a b . c))"),
@@ -1009,10 +1230,19 @@ fn reading_fails_with_a_place() {
         ("#u8(256)", ReadErrorKind::Malformed, 4, "a byte is a number from 0 to 255"),
         ("#\\nosuch", ReadErrorKind::Malformed, 0, "unknown character name: #\\nosuch"),
         ("#<x>", ReadErrorKind::Malformed, 0, "#<…> is how an object prints; it cannot be read"),
-        ("\"\\xzz;\"", ReadErrorKind::Malformed, 1, "an escape \\x is followed by hexadecimal digits and a semicolon: \\x41;"),
+        (
+            "\"\\xzz;\"",
+            ReadErrorKind::Malformed,
+            1,
+            "an escape \\x is followed by hexadecimal digits and a semicolon: \\x41;",
+        ),
     ] {
         let error = read(source).unwrap_err();
-        assert_eq!((error.kind, error.span.start, error.message.as_str()), (kind, start, message), "{source}");
+        assert_eq!(
+            (error.kind, error.span.start, error.message.as_str()),
+            (kind, start, message),
+            "{source}"
+        );
     }
     assert_eq!(completeness("(a) (b"), Completeness::Incomplete);
     assert_eq!(completeness("(a)"), Completeness::Complete);
@@ -1027,27 +1257,43 @@ fn deep_nesting_is_survived() {
     assert_eq!(read(&quotes).unwrap_err().kind, ReadErrorKind::Malformed);
     let mut session = session();
     let form = format!("{}1{}", "(list ".repeat(600), ")".repeat(600));
-    assert!(session.shows(&form).starts_with("error: forms are nested more than"), "too deep to compile is an error");
+    assert!(
+        session.shows(&form).starts_with("error: forms are nested more than"),
+        "too deep to compile is an error"
+    );
     let form = format!("{}1{}", "(list ".repeat(120), ")".repeat(120));
     assert!(session.shows(&form).starts_with("((((("));
     let text = session.shows("(let ((x nil)) (dotimes (i 1000000) (setq x (list x))) x)");
     assert_eq!(text.len(), 2 * 1_000_000 + 3);
-    assert_eq!(session.shows("(let ((v (make-vector 1))) (vector-set! v 0 v) v)"), "#(#<circular>)");
+    assert_eq!(
+        session.shows("(let ((v (make-vector 1))) (vector-set! v 0 v) v)"),
+        "#(#<circular>)"
+    );
 }
 
 #[test]
 fn nested_loops_compile_in_no_time() {
     let start = Instant::now();
-    let nested = format!("{}1{}", "(loop for x in '(1) when x collect (dolist (y '(1)) (if y (return ".repeat(5), ")))) ".repeat(5));
+    let nested = format!(
+        "{}1{}",
+        "(loop for x in '(1) when x collect (dolist (y '(1)) (if y (return ".repeat(5),
+        ")))) ".repeat(5)
+    );
     session().run(&nested).unwrap();
-    let chain = (0..150).map(|number| format!("((= x {number}) (if x (list {number}) 1))")).collect::<String>();
+    let chain = (0..150)
+        .map(|number| format!("((= x {number}) (if x (list {number}) 1))"))
+        .collect::<String>();
     session().run(&format!("(define (f x) (cond {chain})) (f 149)")).unwrap();
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[test]
 fn compiling_is_linear() {
-    let source = |count: usize| (0..count).map(|number| format!("(define (f{number} x) (+ x {number}))\n")).collect::<String>();
+    let source = |count: usize| {
+        (0..count)
+            .map(|number| format!("(define (f{number} x) (+ x {number}))\n"))
+            .collect::<String>()
+    };
     let time = |count| {
         let mut session = session();
         let start = Instant::now();
@@ -1075,7 +1321,8 @@ fn datum() -> impl Strategy<Value = Datum> {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..6).prop_map(Datum::list),
             proptest::collection::vec(inner.clone(), 0..6).prop_map(Datum::Vector),
-            (proptest::collection::vec(inner.clone(), 1..4), inner).prop_map(|(elements, tail)| Datum::dotted(elements, tail)),
+            (proptest::collection::vec(inner.clone(), 1..4), inner)
+                .prop_map(|(elements, tail)| Datum::dotted(elements, tail)),
         ]
     })
 }
@@ -1099,10 +1346,15 @@ proptest! {
 fn scripts() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scheme");
     let scripts = |kind: &str| {
-        let mut paths: Vec<_> = std::fs::read_dir(folder.join(kind)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut paths: Vec<_> = std::fs::read_dir(folder.join(kind))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "scm"));
         paths.sort();
-        paths.into_iter().map(|path| (path.display().to_string(), std::fs::read_to_string(path).unwrap()))
+        paths
+            .into_iter()
+            .map(|path| (path.display().to_string(), std::fs::read_to_string(path).unwrap()))
     };
     for (path, source) in scripts("success") {
         if let Err(report) = session().host.evaluate(&source, &path) {
@@ -1110,13 +1362,24 @@ fn scripts() {
         }
     }
     for (path, source) in scripts("failure") {
-        let expected =
-            source.lines().next().and_then(|line| line.strip_prefix(";;; error: ")).unwrap_or_else(|| panic!("{path}: no ;;; error: line"));
+        let expected = source
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix(";;; error: "))
+            .unwrap_or_else(|| panic!("{path}: no ;;; error: line"));
         let mut words = expected.splitn(3, ' ');
-        let (place, identifier, message) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or(""));
+        let (place, identifier, message) =
+            (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or(""));
         let report = session().host.evaluate(&source, &path).expect_err(&path);
-        let found = report.place.as_ref().map_or_else(|| "nowhere".to_owned(), |place| format!("{}:{}", place.line, place.column));
-        assert_eq!((found.as_str(), report.condition.identifier.name()), (place, identifier), "{path}: {report}");
+        let found = report.place.as_ref().map_or_else(
+            || "nowhere".to_owned(),
+            |place| format!("{}:{}", place.line, place.column),
+        );
+        assert_eq!(
+            (found.as_str(), report.condition.identifier.name()),
+            (place, identifier),
+            "{path}: {report}"
+        );
         assert!(report.condition.message.contains(message), "{path}: {report}");
     }
 }

@@ -1,8 +1,8 @@
 //! Letters: hard ones read, hostile ones survived, built ones read back.
 
 use postoffice::mime::{
-    BuildError, Disposition, Entry, Letter, NewPart, Outgoing, Part, Subparts, TransferEncoding, decode_text, encode_parameter, fields,
-    is_plain_address, parse_mailbox_list, safe_name, split,
+    BuildError, Disposition, Entry, Letter, NewPart, Outgoing, Part, Subparts, TransferEncoding,
+    decode_text, encode_parameter, fields, is_plain_address, parse_mailbox_list, safe_name, split,
 };
 use proptest::prelude::*;
 use std::fmt::Write as _;
@@ -30,7 +30,12 @@ fn outline(letter: &Letter) -> String {
     let line = |part: Part<'_>| {
         let is_leaf = part.parts().len() == 0;
         let name = part.file_name().unwrap_or_default();
-        format!("{}|{}|{}\n", part.content_type(), hex(name.as_bytes()), if is_leaf { hex(&part.decoded()) } else { String::new() })
+        format!(
+            "{}|{}|{}\n",
+            part.content_type(),
+            hex(name.as_bytes()),
+            if is_leaf { hex(&part.decoded()) } else { String::new() }
+        )
     };
     letter.parts().map(line).collect()
 }
@@ -48,9 +53,17 @@ for part in letter.walk():
 /// What Python makes of a letter; `None` without Python, unless it is required.
 fn python_outline(path: &Path) -> Option<String> {
     let output = Command::new("python3").arg("-c").arg(PYTHON).arg(path).output();
-    assert!(output.is_ok() || std::env::var("POSTOFFICE_REAL_SERVERS").is_err(), "python3 is missing");
+    assert!(
+        output.is_ok() || std::env::var("POSTOFFICE_REAL_SERVERS").is_err(),
+        "python3 is missing"
+    );
     let output = output.ok()?;
-    assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        path.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
     Some(String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n"))
 }
 
@@ -73,8 +86,16 @@ fn another_library_reads_what_is_built() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("built.eml");
     let mut letter = sample();
-    letter.attachments.push(NewPart::attachment("日本語の長い名前".repeat(8), "image/png", (0..=255).collect()));
-    letter.attachments.push(NewPart::attachment("a \"b\" \\ c;d.txt", "text/plain", b"x\ny".to_vec()));
+    letter.attachments.push(NewPart::attachment(
+        "日本語の長い名前".repeat(8),
+        "image/png",
+        (0..=255).collect(),
+    ));
+    letter.attachments.push(NewPart::attachment(
+        "a \"b\" \\ c;d.txt",
+        "text/plain",
+        b"x\ny".to_vec(),
+    ));
     let bytes = letter.build().unwrap();
     std::fs::write(&path, &bytes).unwrap();
     if let Some(theirs) = python_outline(&path) {
@@ -124,8 +145,13 @@ fn attachments_are_found_with_their_names() {
     ];
     for (name, expected) in table {
         let letter = letter(name);
-        let got: Vec<_> = letter.attachments().iter().map(|found| (found.content_type(), found.file_name().unwrap_or_default())).collect();
-        let expected: Vec<_> = expected.iter().map(|(kind, name)| (*kind, name.to_string())).collect();
+        let got: Vec<_> = letter
+            .attachments()
+            .iter()
+            .map(|found| (found.content_type(), found.file_name().unwrap_or_default()))
+            .collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(kind, name)| (*kind, name.to_string())).collect();
         assert_eq!(got, expected, "{name}");
     }
     assert_eq!(&*letter("ours-uuencode.eml").attachments()[0].bytes(), b"Cat");
@@ -142,7 +168,12 @@ fn a_letter_with_nothing_in_it_is_a_letter() {
     }
     assert_eq!(Letter::parse(b"no header at all\nmore\n").text(), "no header at all\nmore\n");
     assert_eq!(Letter::parse(b"Subject: x\nno empty line\n").text(), "no empty line\n");
-    assert_eq!(Letter::parse(b"Subject: x\nbroken line\nContent-Type: text/html\n\n<p>y</p>").html().as_deref(), Some("<p>y</p>"));
+    assert_eq!(
+        Letter::parse(b"Subject: x\nbroken line\nContent-Type: text/html\n\n<p>y</p>")
+            .html()
+            .as_deref(),
+        Some("<p>y</p>")
+    );
 }
 
 #[test]
@@ -150,9 +181,15 @@ fn ranges_and_lines_are_the_letters_own() {
     let bytes = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nA: 1\r\n\r\none\r\ntwo\r\n--b--\r\n";
     let letter = Letter::parse(bytes);
     let part = letter.part(1).unwrap();
-    assert_eq!((part.bytes(), part.header(), part.body()), (&b"A: 1\r\n\r\none\r\ntwo"[..], &b"A: 1\r\n"[..], &b"one\r\ntwo"[..]));
+    assert_eq!(
+        (part.bytes(), part.header(), part.body()),
+        (&b"A: 1\r\n\r\none\r\ntwo"[..], &b"A: 1\r\n"[..], &b"one\r\ntwo"[..])
+    );
     assert_eq!(&bytes[part.body_range()], part.body());
-    assert_eq!((part.line_count(), part.parent().unwrap().index(), part.text().as_str()), (2, 0, "one\ntwo"));
+    assert_eq!(
+        (part.line_count(), part.parent().unwrap().index(), part.text().as_str()),
+        (2, 0, "one\ntwo")
+    );
 }
 
 /// Parses, walks and drops; fails when that is not done in the time a linear reader needs, with room for a slow machine.
@@ -164,7 +201,11 @@ fn within_reason(what: &str, bytes: Vec<u8>) -> Letter {
     let _ = (letter.html(), letter.attachments().len());
     let _ = fields(split(letter.as_bytes()).0).map(|field| field.decoded().len()).sum::<usize>();
     assert!(text.len() <= 4 * length + 16, "{what}: {} bytes of text from {length}", text.len());
-    assert!(started.elapsed() < Duration::from_secs(10), "{what}: {:?} for {length} bytes", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{what}: {:?} for {length} bytes",
+        started.elapsed()
+    );
     letter
 }
 
@@ -176,32 +217,71 @@ fn hostile_letters_are_read_in_linear_time() {
         let _ = write!(nested, "Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n");
     }
     assert_eq!(within_reason("nested multiparts", nested.into_bytes()).parts().len(), 100);
-    assert_eq!(within_reason("nested letters", repeat("Content-Type: message/rfc822\n\n", 200_000)).parts().len(), 100);
-    let many = format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(10_000));
+    assert_eq!(
+        within_reason("nested letters", repeat("Content-Type: message/rfc822\n\n", 200_000))
+            .parts()
+            .len(),
+        100
+    );
+    let many =
+        format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(10_000));
     assert_eq!(within_reason("10,000 parts", many.into_bytes()).parts().len(), 10_001);
     let most = format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b\n".repeat(300_000));
     let most = within_reason("300,000 parts", most.into_bytes());
     assert_eq!(most.parts().len(), 100_000);
-    assert!(most.part(99_999).unwrap().is_opaque() && most.part(99_999).unwrap().body().len() > 700_000);
+    assert!(
+        most.part(99_999).unwrap().is_opaque() && most.part(99_999).unwrap().body().len() > 700_000
+    );
     let long = format!("Subject: {}\nContent-Type: text/html\n\nx", "y".repeat(2 << 20));
     assert!(within_reason("a header over the limit", long.into_bytes()).root().is_opaque());
     let folded = format!("Subject: a{}\n\nx", "\n b".repeat(250_000));
     assert_eq!(within_reason("a folded header", folded.into_bytes()).text(), "x");
-    let boundary_lines = format!("Content-Type: multipart/mixed; boundary=b\n\n--b\n\n{}", "--bb\n".repeat(500_000));
+    let boundary_lines =
+        format!("Content-Type: multipart/mixed; boundary=b\n\n--b\n\n{}", "--bb\n".repeat(500_000));
     within_reason("lines that are almost delimiters", boundary_lines.into_bytes());
-    within_reason("encoded words without end", [b"Subject: ".to_vec(), repeat("=?utf-8?Q?a", 90_000), b"\n\n".to_vec()].concat());
-    within_reason("encoded words", [b"Subject: ".to_vec(), repeat("=?utf-8?Q?a?= ", 70_000), b"\n\n".to_vec()].concat());
-    within_reason("parameters", [b"Content-Type: a/b".to_vec(), repeat("; n*1=a", 140_000), b"\n\n".to_vec()].concat());
+    within_reason(
+        "encoded words without end",
+        [b"Subject: ".to_vec(), repeat("=?utf-8?Q?a", 90_000), b"\n\n".to_vec()].concat(),
+    );
+    within_reason(
+        "encoded words",
+        [b"Subject: ".to_vec(), repeat("=?utf-8?Q?a?= ", 70_000), b"\n\n".to_vec()].concat(),
+    );
+    within_reason(
+        "parameters",
+        [b"Content-Type: a/b".to_vec(), repeat("; n*1=a", 140_000), b"\n\n".to_vec()].concat(),
+    );
     within_reason("begin lines", repeat("begin 644 x\nM\n", 200_000));
     for piece in ["<", "<a ", "<!--", "<script>", "</", "&", "<a b=\"", "<p>", "<pre>\n", "&#1;"] {
-        within_reason(piece, [b"Content-Type: text/html\n\n".to_vec(), repeat(piece, 200_000)].concat());
+        within_reason(
+            piece,
+            [b"Content-Type: text/html\n\n".to_vec(), repeat(piece, 200_000)].concat(),
+        );
     }
 }
 
 #[test]
 fn hostile_address_lists_are_read_in_linear_time() {
-    for piece in ["(", "\"", "<", ",", ":", "a:", "@", "a@", "a b ", "=?", "[", "\\", ";", "a. ", "<@a,", "a <b>", "(x)", "=?utf-8?Q?x?= "]
-    {
+    for piece in [
+        "(",
+        "\"",
+        "<",
+        ",",
+        ":",
+        "a:",
+        "@",
+        "a@",
+        "a b ",
+        "=?",
+        "[",
+        "\\",
+        ";",
+        "a. ",
+        "<@a,",
+        "a <b>",
+        "(x)",
+        "=?utf-8?Q?x?= ",
+    ] {
         let started = Instant::now();
         let _ = parse_mailbox_list(&piece.repeat(100_000));
         let _ = parse_mailbox_list(&format!("{}@{}", "a ".repeat(100_000), piece.repeat(100_000)));
@@ -220,7 +300,11 @@ fn sample() -> Outgoing {
         headers: vec![("X-Note".to_owned(), "a b".to_owned())],
         text: "Hällo\n".to_owned(),
         html: Some("<p>Hällo</p>".to_owned()),
-        attachments: vec![NewPart::attachment("grüße.bin", "application/octet-stream", vec![0, 1, 255, b'\n', b'\r'])],
+        attachments: vec![NewPart::attachment(
+            "grüße.bin",
+            "application/octet-stream",
+            vec![0, 1, 255, b'\n', b'\r'],
+        )],
         ..Default::default()
     }
 }
@@ -229,15 +313,27 @@ fn sample() -> Outgoing {
 fn a_built_letter_is_what_goes_over_the_wire() {
     let bytes = sample().build().unwrap();
     let text = String::from_utf8(bytes.clone()).unwrap();
-    assert!(text.is_ascii() && !text.contains("secret") && !text.replace("\r\n", "").contains(['\r', '\n']), "{text}");
+    assert!(
+        text.is_ascii()
+            && !text.contains("secret")
+            && !text.replace("\r\n", "").contains(['\r', '\n']),
+        "{text}"
+    );
     assert!(text.starts_with("Date: Mon, 1 Mar 1999 00:00:00 +0000\r\nFrom: =?UTF-8?Q?Zo=C3=AB_M=C3=BCller?= <zoe@x.org>\r\n"), "{text}");
-    assert!(text.contains("To: a@x.org, \"Doe, Joe\" <joe@y.org>\r\n") && text.contains("Message-ID: <1@x.org>\r\n"), "{text}");
+    assert!(
+        text.contains("To: a@x.org, \"Doe, Joe\" <joe@y.org>\r\n")
+            && text.contains("Message-ID: <1@x.org>\r\n"),
+        "{text}"
+    );
     let letter = Letter::parse(&bytes);
     assert_eq!(
         letter.parts().map(|part| part.content_type()).collect::<Vec<_>>().join(" "),
         "multipart/mixed multipart/alternative text/plain text/html application/octet-stream"
     );
-    assert_eq!((letter.text().as_str(), letter.html().as_deref()), ("Hällo\n", Some("<p>Hällo</p>")));
+    assert_eq!(
+        (letter.text().as_str(), letter.html().as_deref()),
+        ("Hällo\n", Some("<p>Hällo</p>"))
+    );
     assert_eq!(letter.attachments()[0].file_name().as_deref(), Some("grüße.bin"));
     assert_eq!(&*letter.attachments()[0].bytes(), [0, 1, 255, b'\n', b'\r']);
     assert_eq!(sample().build().unwrap(), bytes);
@@ -258,15 +354,23 @@ fn no_line_end_gets_into_a_header() {
         ("Message-ID", |letter, bad| letter.message_id = Some(format!("a{bad}b"))),
         ("X", |letter, bad| letter.headers = vec![("X".to_owned(), format!("a{bad}"))]),
         ("file name", |letter, bad| letter.attachments[0].file_name = Some(format!("a{bad}"))),
-        ("parameter", |letter, bad| letter.attachments[0].parameters = vec![("x".to_owned(), format!("a{bad}"))]),
+        ("parameter", |letter, bad| {
+            letter.attachments[0].parameters = vec![("x".to_owned(), format!("a{bad}"))]
+        }),
         ("Content-ID", |letter, bad| letter.attachments[0].id = Some(format!("a{bad}"))),
-        ("Content-Description", |letter, bad| letter.attachments[0].description = Some(format!("a{bad}"))),
+        ("Content-Description", |letter, bad| {
+            letter.attachments[0].description = Some(format!("a{bad}"))
+        }),
     ];
     for (place, change) in places {
         for bad in ["\r", "\n", "\r\nBcc: x@y", "\0"] {
             let mut letter = sample();
             change(&mut letter, bad);
-            assert_eq!(letter.build(), Err(BuildError::LineBreak { what: place.to_owned() }), "{place} {bad:?}");
+            assert_eq!(
+                letter.build(),
+                Err(BuildError::LineBreak { what: place.to_owned() }),
+                "{place} {bad:?}"
+            );
         }
     }
     let refused = |change: fn(&mut Outgoing)| {
@@ -274,12 +378,32 @@ fn no_line_end_gets_into_a_header() {
         change(&mut letter);
         letter.build().unwrap_err().to_string()
     };
-    assert_eq!(refused(|letter| letter.headers = vec![("X: y\r\nZ".to_owned(), "a".to_owned())]), "header name: \"X: y\\r\\nZ\" is none");
-    assert_eq!(refused(|letter| letter.headers = vec![("bcc".to_owned(), "a@x".to_owned())]), "header bcc: set it by its own option");
-    assert_eq!(refused(|letter| letter.to = vec!["a@x> SIZE=1".to_owned()]), "To: expected an address, got \"a@x> SIZE=1\"");
-    assert_eq!(refused(|letter| letter.to = vec!["\"joe@x.org\"".to_owned()]), "To: expected an address, got \"\\\"joe@x.org\\\"\"");
-    assert!(refused(|letter| letter.attachments[0].content_type = Some(format!("a/{}", "b".repeat(999)))).starts_with("content type: "));
-    assert_eq!(refused(|letter| letter.from = String::new()), "From: expected an address, got \"\"");
+    assert_eq!(
+        refused(|letter| letter.headers = vec![("X: y\r\nZ".to_owned(), "a".to_owned())]),
+        "header name: \"X: y\\r\\nZ\" is none"
+    );
+    assert_eq!(
+        refused(|letter| letter.headers = vec![("bcc".to_owned(), "a@x".to_owned())]),
+        "header bcc: set it by its own option"
+    );
+    assert_eq!(
+        refused(|letter| letter.to = vec!["a@x> SIZE=1".to_owned()]),
+        "To: expected an address, got \"a@x> SIZE=1\""
+    );
+    assert_eq!(
+        refused(|letter| letter.to = vec!["\"joe@x.org\"".to_owned()]),
+        "To: expected an address, got \"\\\"joe@x.org\\\"\""
+    );
+    assert!(
+        refused(
+            |letter| letter.attachments[0].content_type = Some(format!("a/{}", "b".repeat(999)))
+        )
+        .starts_with("content type: ")
+    );
+    assert_eq!(
+        refused(|letter| letter.from = String::new()),
+        "From: expected an address, got \"\""
+    );
     assert_eq!(
         refused(|letter| letter.attachments[0].content_type = Some("a/b\r\nX: y".to_owned())),
         "content type: \"a/b\\r\\nX: y\" is none"
@@ -293,7 +417,10 @@ fn no_line_end_gets_into_a_header() {
 #[test]
 fn parts_choose_an_encoding_that_fits() {
     let encoding = |text: &str| {
-        let bytes = Outgoing { from: "a@x".to_owned(), text: text.to_owned(), ..Default::default() }.build().unwrap();
+        let bytes =
+            Outgoing { from: "a@x".to_owned(), text: text.to_owned(), ..Default::default() }
+                .build()
+                .unwrap();
         let letter = Letter::from_bytes(bytes);
         assert_eq!(letter.text(), text);
         letter.root().encoding().to_owned()
@@ -306,12 +433,20 @@ fn parts_choose_an_encoding_that_fits() {
     assert_eq!(encoding("some text a\rb"), "quoted-printable");
     assert_eq!(encoding("some text a\0b"), "quoted-printable");
     let forced = |encoding, body: &[u8]| {
-        let part =
-            NewPart { encoding: Some(encoding), body: body.to_vec(), disposition: Some(Disposition::Attachment), ..Default::default() };
-        let bytes = Outgoing { from: "a@x".to_owned(), body: Some(part), ..Default::default() }.build()?;
+        let part = NewPart {
+            encoding: Some(encoding),
+            body: body.to_vec(),
+            disposition: Some(Disposition::Attachment),
+            ..Default::default()
+        };
+        let bytes =
+            Outgoing { from: "a@x".to_owned(), body: Some(part), ..Default::default() }.build()?;
         Ok(Letter::from_bytes(bytes).root().decoded().into_owned())
     };
-    assert_eq!(forced(TransferEncoding::QuotedPrintable, b"a\nb\r\xff "), Ok(b"a\nb\r\xff ".to_vec()));
+    assert_eq!(
+        forced(TransferEncoding::QuotedPrintable, b"a\nb\r\xff "),
+        Ok(b"a\nb\r\xff ".to_vec())
+    );
     assert_eq!(forced(TransferEncoding::Base64, b"a\nb"), Ok(b"a\nb".to_vec()));
     assert_eq!(forced(TransferEncoding::SevenBit, b"\xff"), Err(BuildError::NotSevenBit));
 }
@@ -321,7 +456,11 @@ fn a_boundary_occurs_in_no_part() {
     let mut letter = sample();
     for _ in 0..3 {
         let inside = letter.build().unwrap();
-        letter.attachments = vec![NewPart { body: inside.clone(), content_type: Some("message/rfc822".to_owned()), ..Default::default() }];
+        letter.attachments = vec![NewPart {
+            body: inside.clone(),
+            content_type: Some("message/rfc822".to_owned()),
+            ..Default::default()
+        }];
         let outside = Letter::from_bytes(letter.build().unwrap());
         assert_eq!(&*outside.attachments()[0].bytes(), inside);
     }

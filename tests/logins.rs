@@ -4,7 +4,9 @@ mod support;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use postoffice::client::{Auth, ConnectOptions, Credentials, Error, ImapClient, PopClient, SmtpClient};
+use postoffice::client::{
+    Auth, ConnectOptions, Credentials, Error, ImapClient, PopClient, SmtpClient,
+};
 use postoffice::condition::{Condition, Identifier};
 use postoffice::proto::sasl::{Mechanism, SaslError};
 use postoffice::transport::Connector;
@@ -21,11 +23,17 @@ enum Protocol {
 const PROTOCOLS: [Protocol; 3] = [Protocol::Imap, Protocol::Pop, Protocol::Smtp];
 
 fn connect(protocol: Protocol, port: u16, credentials: &Credentials) -> Result<(), Error> {
-    let (connector, options) = (Connector::default(), ConnectOptions { port: Some(port), ..ConnectOptions::default() });
+    let (connector, options) =
+        (Connector::default(), ConnectOptions { port: Some(port), ..ConnectOptions::default() });
     match protocol {
-        Protocol::Imap => ImapClient::connect(&connector, "127.0.0.1", credentials, &options).map(|mut client| client.close()),
-        Protocol::Pop => PopClient::connect(&connector, "127.0.0.1", credentials, &options).map(|mut client| client.abandon()),
-        Protocol::Smtp => SmtpClient::connect(&connector, "127.0.0.1", None, Some(credentials), &options).map(|mut client| client.close()),
+        Protocol::Imap => ImapClient::connect(&connector, "127.0.0.1", credentials, &options)
+            .map(|mut client| client.close()),
+        Protocol::Pop => PopClient::connect(&connector, "127.0.0.1", credentials, &options)
+            .map(|mut client| client.abandon()),
+        Protocol::Smtp => {
+            SmtpClient::connect(&connector, "127.0.0.1", None, Some(credentials), &options)
+                .map(|mut client| client.close())
+        }
     }
 }
 
@@ -43,7 +51,11 @@ fn try_out(protocol: Protocol, port: u16, auth: Option<Auth>, user: &str) {
     }
     let refused = connect(protocol, port, &with(auth, user, "wrong-password")).unwrap_err();
     let condition = Condition::from(&refused);
-    assert_eq!(condition.identifier, Identifier::Authentication, "{protocol:?} {auth:?}: {refused}");
+    assert_eq!(
+        condition.identifier,
+        Identifier::Authentication,
+        "{protocol:?} {auth:?}: {refused}"
+    );
     assert!(!format!("{refused} {refused:?} {condition:?}").contains("wrong-password"));
 }
 
@@ -55,9 +67,14 @@ fn the_sandbox_takes_what_it_offers_and_nothing_else_is_tried() {
         for auth in [None, Some(Auth::Login), Some(PLAIN)] {
             try_out(protocol, port, auth, "user");
         }
-        for auth in [SCRAM, Auth::Token, Auth::Sasl(Mechanism::XOAuth2), Auth::Sasl(Mechanism::External)] {
+        for auth in
+            [SCRAM, Auth::Token, Auth::Sasl(Mechanism::XOAuth2), Auth::Sasl(Mechanism::External)]
+        {
             let refused = connect(protocol, port, &with(Some(auth), "user", "pw"));
-            assert!(matches!(refused, Err(Error::Unsupported(_))), "{protocol:?} {auth:?}: {refused:?}");
+            assert!(
+                matches!(refused, Err(Error::Unsupported(_))),
+                "{protocol:?} {auth:?}: {refused:?}"
+            );
         }
     }
     try_out(Protocol::Pop, server.pop_port, Some(Auth::Apop), "user");
@@ -67,7 +84,11 @@ fn the_sandbox_takes_what_it_offers_and_nothing_else_is_tried() {
 fn dovecot_and_postfix_take_every_way_they_offer() {
     let Some(server) = Server::dovecot() else { return };
     let mut offered = vec![(Protocol::Imap, server.port), (Protocol::Pop, server.pop_port)];
-    offered.extend(std::env::var("POSTOFFICE_POSTFIX").ok().map(|port| (Protocol::Smtp, port.parse().unwrap())));
+    offered.extend(
+        std::env::var("POSTOFFICE_POSTFIX")
+            .ok()
+            .map(|port| (Protocol::Smtp, port.parse().unwrap())),
+    );
     for (protocol, port) in offered {
         for auth in [None, Some(Auth::Login), Some(PLAIN), Some(SCRAM)] {
             try_out(protocol, port, auth, &server.user);
@@ -76,10 +97,16 @@ fn dovecot_and_postfix_take_every_way_they_offer() {
 }
 
 /// A server of the protocol that offers a mechanism and then follows the script.
-fn offering(protocol: Protocol, mechanism: &'static str, script: impl FnOnce(&mut Peer) + Send + 'static) -> Script {
+fn offering(
+    protocol: Protocol,
+    mechanism: &'static str,
+    script: impl FnOnce(&mut Peer) + Send + 'static,
+) -> Script {
     Script::run(move |peer| {
         match protocol {
-            Protocol::Imap => peer.say(&format!("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH={mechanism}] hello\r\n")),
+            Protocol::Imap => {
+                peer.say(&format!("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH={mechanism}] hello\r\n"))
+            }
             Protocol::Pop => {
                 peer.say("+OK hello\r\n");
                 peer.answer(&format!("+OK\r\nSASL {mechanism}\r\n.\r\n"));
@@ -126,24 +153,30 @@ fn scram_servers_that_cheat_are_found_out() {
             let (prompt, success, _) = says(protocol);
             let script = offering(protocol, "SCRAM-SHA-256", move |peer| {
                 let (tag, words) = command_words(&peer.hear());
-                let message = String::from_utf8(BASE64_STANDARD.decode(&words[1]).unwrap()).unwrap();
+                let message =
+                    String::from_utf8(BASE64_STANDARD.decode(&words[1]).unwrap()).unwrap();
                 let nonce = message.split("r=").nth(1).unwrap().to_owned();
                 for answer in [first, second] {
                     if answer == "OK" {
                         peer.say(&success.replace("{tag}", &tag));
                     } else if !answer.is_empty() {
-                        peer.say(&format!("{prompt}{}\r\n", BASE64_STANDARD.encode(answer.replace("{nonce}", &nonce))));
+                        peer.say(&format!(
+                            "{prompt}{}\r\n",
+                            BASE64_STANDARD.encode(answer.replace("{nonce}", &nonce))
+                        ));
                     }
                     peer.hear();
                 }
                 peer.hear_rest();
             });
-            let result = connect(protocol, script.address.port(), &with(None, "user", "sesame-open"));
+            let result =
+                connect(protocol, script.address.port(), &with(None, "user", "sesame-open"));
             match result {
                 Err(Error::Login { cause, .. }) => assert_eq!(cause, expected, "{protocol:?}"),
                 other => panic!("{protocol:?} {first:?}: {other:?}"),
             }
-            assert!(script.heard().iter().all(|line| !line.contains("sesame") && !line.contains(&BASE64_STANDARD.encode("sesame-open"))));
+            assert!(script.heard().iter().all(|line| !line.contains("sesame")
+                && !line.contains(&BASE64_STANDARD.encode("sesame-open"))));
         }
     }
 }
@@ -160,8 +193,15 @@ fn a_server_cannot_ask_for_ever() {
                 }
                 peer.hear_rest();
             });
-            let result = connect(protocol, script.address.port(), &with(Some(Auth::Sasl(mechanism)), "user", "sesame-open"));
-            assert!(matches!(result, Err(Error::Login { .. })), "{protocol:?} {mechanism:?}: {result:?}");
+            let result = connect(
+                protocol,
+                script.address.port(),
+                &with(Some(Auth::Sasl(mechanism)), "user", "sesame-open"),
+            );
+            assert!(
+                matches!(result, Err(Error::Login { .. })),
+                "{protocol:?} {mechanism:?}: {result:?}"
+            );
             assert!(script.heard().len() < 12, "{protocol:?} {mechanism:?}");
         }
     }
@@ -177,15 +217,29 @@ fn tokens_go_by_the_mechanism_that_is_offered_and_a_refusal_is_heard_out() {
             let (prompt, _, refusal) = says(protocol);
             let script = offering(protocol, mechanism, move |peer| {
                 let (tag, _) = command_words(&peer.hear());
-                peer.say(&format!("{prompt}{}\r\n", BASE64_STANDARD.encode("{\"status\":\"401\"}")));
+                peer.say(&format!(
+                    "{prompt}{}\r\n",
+                    BASE64_STANDARD.encode("{\"status\":\"401\"}")
+                ));
                 peer.hear();
                 peer.say(&refusal.replace("{tag}", &tag));
                 peer.hear_rest();
             });
-            let result = connect(protocol, script.address.port(), &with(Some(Auth::Token), "joe", "t0ken-abc"));
-            assert!(matches!(result, Err(Error::Authentication { .. })), "{protocol:?} {mechanism}: {result:?}");
+            let result = connect(
+                protocol,
+                script.address.port(),
+                &with(Some(Auth::Token), "joe", "t0ken-abc"),
+            );
+            assert!(
+                matches!(result, Err(Error::Authentication { .. })),
+                "{protocol:?} {mechanism}: {result:?}"
+            );
             let heard = script.heard();
-            assert!(heard.iter().any(|line| line.ends_with(&format!("{mechanism} {}", BASE64_STANDARD.encode(response)))), "{heard:?}");
+            assert!(
+                heard.iter().any(|line| line
+                    .ends_with(&format!("{mechanism} {}", BASE64_STANDARD.encode(response)))),
+                "{heard:?}"
+            );
             if !farewell.is_empty() {
                 assert_eq!(heard.last().unwrap(), &BASE64_STANDARD.encode(farewell));
             }
@@ -208,7 +262,12 @@ fn the_certificate_can_say_who_it_is() {
             }
             peer.hear_rest();
         });
-        connect(protocol, script.address.port(), &with(Some(Auth::Sasl(Mechanism::External)), "joe", "")).unwrap();
+        connect(
+            protocol,
+            script.address.port(),
+            &with(Some(Auth::Sasl(Mechanism::External)), "joe", ""),
+        )
+        .unwrap();
         assert!(script.heard().iter().any(|line| line.ends_with("EXTERNAL =")));
     }
 }
@@ -225,7 +284,10 @@ fn a_login_that_cannot_be_sent_is_refused_before_a_byte_is() {
         ] {
             let script = Script::run(|peer| peer.hear_rest());
             let refused = connect(protocol, script.address.port(), &with(auth, user, password));
-            assert!(matches!(refused, Err(Error::Argument(_))), "{protocol:?} {auth:?} {refused:?}");
+            assert!(
+                matches!(refused, Err(Error::Argument(_))),
+                "{protocol:?} {auth:?} {refused:?}"
+            );
             // Nobody has come; a connection of the test's own ends the script.
             let _ = std::net::TcpStream::connect(script.address);
             assert_eq!(script.heard(), [""; 0]);

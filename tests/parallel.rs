@@ -29,7 +29,9 @@ fn options(output: &Arc<Mutex<String>>) -> Options {
             written.lock().unwrap().push_str(text);
             Ok(())
         }),
-        warnings: Box::new(move |condition| warned.lock().unwrap().push_str(&format!("[{condition}]"))),
+        warnings: Box::new(move |condition| {
+            warned.lock().unwrap().push_str(&format!("[{condition}]"))
+        }),
         ..Options::default()
     }
 }
@@ -38,7 +40,9 @@ fn options(output: &Arc<Mutex<String>>) -> Options {
 fn sandboxed() -> Session {
     let output = Arc::default();
     let mut host = Host::new(options(&output));
-    let setup = Setup::sandboxed(postoffice::sandbox::Options { accept_any: true, ..Default::default() }).unwrap();
+    let setup =
+        Setup::sandboxed(postoffice::sandbox::Options { accept_any: true, ..Default::default() })
+            .unwrap();
     let state = attach(&mut host, &setup);
     Session { host, output, state }
 }
@@ -48,8 +52,10 @@ fn equipped(equip: impl Fn(&mut Host) + Send + Sync + 'static) -> Session {
     let output = Arc::default();
     let mut host = Host::new(options(&output));
     let context = Arc::downgrade(host.context());
-    let interrupt = Arc::new(move || context.upgrade().is_some_and(|context| context.interrupted()));
-    let mut state = State::new(Connector { interrupt: Some(interrupt), ..Connector::default() }, None);
+    let interrupt =
+        Arc::new(move || context.upgrade().is_some_and(|context| context.interrupted()));
+    let mut state =
+        State::new(Connector { interrupt: Some(interrupt), ..Connector::default() }, None);
     state.for_workers = Some(Arc::new(equip) as Equip);
     api::register(&mut host, state);
     let state = host.context().try_state().unwrap();
@@ -99,8 +105,12 @@ fn results_come_in_the_order_of_the_items() {
     ]);
     let mut session = sandboxed();
     session.host.define("given", host::list(vec![host::string("by the program")]));
-    assert_eq!(session.shows("(parallel-map (lambda (x) (list x given)) '(1))"), "((1 (\"by the program\")))");
-    let many = session.run("(equal (parallel-map (lambda (x) x) (range 0 300)) (range 0 300))").unwrap();
+    assert_eq!(
+        session.shows("(parallel-map (lambda (x) (list x given)) '(1))"),
+        "((1 (\"by the program\")))"
+    );
+    let many =
+        session.run("(equal (parallel-map (lambda (x) x) (range 0 300)) (range 0 300))").unwrap();
     assert_eq!(many, "t");
 }
 
@@ -109,9 +119,16 @@ fn a_condition_stands_in_the_place_of_its_item() {
     let mut session = sandboxed();
     let results = "(setq results (parallel-map (lambda (x) (case x (2 (error \"no ~a\" x)) (3 (undefined x)) (4 (make-imap-connection 5)) \
                    (5 (exit 3)) (6 (raise 'thing)) (7 (throw 'nowhere 1)) (8 (car 5)) (t x))) '(1 2 3 4 5 6 7 8 9)))";
-    assert_eq!(session.shows(&format!("{results} (mapcar #'error? results)")), "(nil t t t t t t t nil)");
-    assert_eq!(session.shows("(mapcar #'po-condition? results)"), "(nil nil nil t t nil nil nil nil)");
-    let messages = session.shows("(mapcar (lambda (x) (if (error? x) (error-message x) x)) results)");
+    assert_eq!(
+        session.shows(&format!("{results} (mapcar #'error? results)")),
+        "(nil t t t t t t t nil)"
+    );
+    assert_eq!(
+        session.shows("(mapcar #'po-condition? results)"),
+        "(nil nil nil t t nil nil nil nil)"
+    );
+    let messages =
+        session.shows("(mapcar (lambda (x) (if (error? x) (error-message x) x)) results)");
     assert_eq!(
         messages,
         "(1 \"no 2\" \"the function undefined is not defined\" \"make-imap-connection: host: expected a host name, or a list (\\\"host\\\" :port 993 :ssl t), got 5\" \
@@ -171,11 +188,23 @@ fn what_is_not_seen_is_named() {
         ("(parallel-map (make-f 1) '(1))", &format!("{expected} (make-f …) [:syntax-error]")),
         ("(parallel-map 5 '(1))", &format!("{expected} 5 [:syntax-error]")),
         ("(setq n 5) (parallel-map n '(1))", &format!("{expected} 5 [:syntax-error]")),
-        ("(parallel-map nothing '(1))", "parallel-map: f: unbound variable: nothing [:syntax-error]"),
+        (
+            "(parallel-map nothing '(1))",
+            "parallel-map: f: unbound variable: nothing [:syntax-error]",
+        ),
         ("(parallel-map length 5)", "parallel-map: items: expected a list, got 5 [:syntax-error]"),
-        ("(parallel-map length (list 1 length))", "parallel-map: items: expected data, but item 2 holds a function [:syntax-error]"),
-        ("(parallel-map length '((1)) :at-most 0)", "parallel-map: :at-most: expected a whole number from 1 to 200, got 0 [:syntax-error]"),
-        ("(parallel-map length '((1)) :most 1)", "parallel-map: malformed: expected (parallel-map f items &key at-most)"),
+        (
+            "(parallel-map length (list 1 length))",
+            "parallel-map: items: expected data, but item 2 holds a function [:syntax-error]",
+        ),
+        (
+            "(parallel-map length '((1)) :at-most 0)",
+            "parallel-map: :at-most: expected a whole number from 1 to 200, got 0 [:syntax-error]",
+        ),
+        (
+            "(parallel-map length '((1)) :most 1)",
+            "parallel-map: malformed: expected (parallel-map f items &key at-most)",
+        ),
         (
             "(setq f (let ((k 1)) (lambda (x) k))) (parallel-map f '(1))",
             "parallel-map: f: f is not seen in parallel-map: it holds a function that no form at top level defines [:syntax-error]",
@@ -197,19 +226,35 @@ fn what_is_not_seen_is_named() {
 
 #[test]
 fn a_result_that_is_no_data_is_a_condition() {
-    let holds = |what: &str| format!("(#<po-error :syntax-error \"parallel-map: expected data as the result, but it holds {what}\">)");
+    let holds = |what: &str| {
+        format!(
+            "(#<po-error :syntax-error \"parallel-map: expected data as the result, but it holds {what}\">)"
+        )
+    };
     let itself = holds("more than 500 lists within one another, or one that holds itself");
     check(&[
         ("(parallel-map (lambda (x) (lambda () x)) '(1))", &holds("a function")),
         ("(parallel-map (lambda (x) (list 1 (list car))) '(1))", &holds("a function")),
-        ("(parallel-map (lambda (x) (make-imap-connection \"h\" :user \"u\" :password \"p\")) '(1))", &holds("#<mailbox::imap-mailbox>")),
-        ("(parallel-map (lambda (x) (let ((v (make-vector 1 0))) (vector-set! v 0 v) v)) '(1))", &itself),
-        ("(parallel-map (lambda (x) (let ((h (make-hash-table))) (setf (gethash 1 h) h) h)) '(1))", &itself),
+        (
+            "(parallel-map (lambda (x) (make-imap-connection \"h\" :user \"u\" :password \"p\")) '(1))",
+            &holds("#<mailbox::imap-mailbox>"),
+        ),
+        (
+            "(parallel-map (lambda (x) (let ((v (make-vector 1 0))) (vector-set! v 0 v) v)) '(1))",
+            &itself,
+        ),
+        (
+            "(parallel-map (lambda (x) (let ((h (make-hash-table))) (setf (gethash 1 h) h) h)) '(1))",
+            &itself,
+        ),
         (
             "(error? (second (first (parallel-map (lambda (x) (list x (ignore-errors 1) (handler-case (error \"x\") (error (c) c)))) '(1)))))",
             "nil",
         ),
-        ("(error? (second (first (parallel-map (lambda (x) (list x (handler-case (error \"x\") (error (c) c)))) '(1)))))", "t"),
+        (
+            "(error? (second (first (parallel-map (lambda (x) (list x (handler-case (error \"x\") (error (c) c)))) '(1)))))",
+            "t",
+        ),
     ]);
 }
 
@@ -219,20 +264,26 @@ fn output_comes_in_the_order_of_the_items() {
     let ready = Arc::new((Mutex::new(4), std::sync::Condvar::new()));
     let mut session = equipped(move |host| {
         let ready = ready.clone();
-        host.register_fn("my-turn", "(number)", "Waits until those behind have had their turn.", move |call| {
-            let number = call.integer(0, 1..=4)?;
-            let mut next = ready.0.lock().unwrap();
-            while *next != number {
-                next = ready.1.wait(next).unwrap();
-            }
-            *next -= 1;
-            ready.1.notify_all();
-            Ok(host::nil())
-        });
+        host.register_fn(
+            "my-turn",
+            "(number)",
+            "Waits until those behind have had their turn.",
+            move |call| {
+                let number = call.integer(0, 1..=4)?;
+                let mut next = ready.0.lock().unwrap();
+                while *next != number {
+                    next = ready.1.wait(next).unwrap();
+                }
+                *next -= 1;
+                ready.1.notify_all();
+                Ok(host::nil())
+            },
+        );
     });
     let form = "(parallel-map (lambda (x) (format t \"item ~a\" x) (my-turn x) (warn \"warning ~a\" x) (terpri)) '(1 2 3 4) :at-most 4)";
     assert_eq!(session.shows(form), "(nil nil nil nil)");
-    let expected: String = (1..=4).map(|number| format!("item {number}[warning {number}]\n")).collect();
+    let expected: String =
+        (1..=4).map(|number| format!("item {number}[warning {number}]\n")).collect();
     assert_eq!(session.output(), expected);
 }
 
@@ -243,21 +294,32 @@ fn passwords_that_a_call_used_are_masked_everywhere() {
         "(parallel-map (lambda (account) (make-imap-connection \"h\" :user \"u\" :password (string-append account \"-4711\")) account)
                  '(\"Blauer-Hirsch\"))";
     session.run(form).unwrap();
-    let report = session.run("(error (string-append \"it was Blauer-Hirsch\" \"-4711\"))").unwrap_err();
+    let report =
+        session.run("(error (string-append \"it was Blauer-Hirsch\" \"-4711\"))").unwrap_err();
     assert_eq!(report.condition.message, "it was #<secret>");
 }
 
 #[test]
 fn deep_recursion_and_deep_data_are_survived() {
     check(&[
-        ("(defun depth (n) (if (= n 0) 0 (+ 1 (depth (- n 1))))) (parallel-map depth '(10 100000))", "(10 100000)"),
+        (
+            "(defun depth (n) (if (= n 0) 0 (+ 1 (depth (- n 1))))) (parallel-map depth '(10 100000))",
+            "(10 100000)",
+        ),
         (
             "(defun endless (x) (+ 1 (endless x))) (parallel-map endless '(1))",
             "(#<error \"more than 1000000 calls within one another: a recursion without an end?\">)",
         ),
-        ("(parallel-map (lambda (n) (let ((x nil)) (dotimes (i n) (setq x (list x))) (length x))) '(10 20000))", "(1 1)"),
         (
-            &format!("(parallel-map (lambda (x) {}1{}) '(1))", "(list ".repeat(300), ")".repeat(300)),
+            "(parallel-map (lambda (n) (let ((x nil)) (dotimes (i n) (setq x (list x))) (length x))) '(10 20000))",
+            "(1 1)",
+        ),
+        (
+            &format!(
+                "(parallel-map (lambda (x) {}1{}) '(1))",
+                "(list ".repeat(300),
+                ")".repeat(300)
+            ),
             "forms are nested more than 160 deep, counting what macros expand to",
         ),
     ]);
@@ -271,7 +333,10 @@ fn a_panic_is_the_error_of_its_item() {
     let form = "(parallel-map (lambda (x) (if (= x 2) (panic) x)) '(1 2 3) :at-most 1)";
     assert_eq!(session.shows(form), "(1 #<error \"internal error in panic: out of order\"> 3)");
     let mut session = equipped(|_| panic!("no worker"));
-    assert_eq!(session.shows("(parallel-map length '((1)))"), "parallel-map: internal error: no worker");
+    assert_eq!(
+        session.shows("(parallel-map length '((1)))"),
+        "parallel-map: internal error: no worker"
+    );
     assert_eq!(session.shows("(+ 1 2)"), "3");
 }
 
@@ -286,7 +351,11 @@ impl Counting {
     fn start(together: usize) -> Counting {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (now, most, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(together)));
+        let (now, most, gate) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(Barrier::new(together)),
+        );
         let (counting, counted) = (now.clone(), most.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -304,7 +373,8 @@ fn converse(mut stream: &TcpStream, now: &AtomicUsize, gate: &Barrier) {
     let mut lines = BufReader::new(stream).lines();
     while let Some(Ok(line)) = lines.next() {
         let mut words = line.split(' ');
-        let (tag, command) = (words.next().unwrap_or(""), words.next().unwrap_or("").to_uppercase());
+        let (tag, command) =
+            (words.next().unwrap_or(""), words.next().unwrap_or("").to_uppercase());
         let before = match command.as_str() {
             "LOGIN" => {
                 gate.wait();
@@ -384,7 +454,11 @@ fn watched() -> (Session, Arc<AtomicUsize>, mpsc::Receiver<()>, Arc<AtomicUsize>
 }
 
 /// Interrupts a host once so many have arrived.
-fn interrupt_after(session: &Session, arrived: mpsc::Receiver<()>, count: usize) -> std::thread::JoinHandle<()> {
+fn interrupt_after(
+    session: &Session,
+    arrived: mpsc::Receiver<()>,
+    count: usize,
+) -> std::thread::JoinHandle<()> {
     let interrupter = session.host.interrupter();
     std::thread::spawn(move || {
         assert_eq!(arrived.iter().take(count).count(), count);
@@ -397,10 +471,16 @@ fn an_interrupt_ends_every_call_and_leaves_no_thread() {
     for call in ["(loop)", "(sleep 100000)", "(let next () (next))"] {
         let (mut session, alive, arrived, cleaned) = watched();
         let interrupting = interrupt_after(&session, arrived, 3);
-        let form = format!("(parallel-map (lambda (x) (unwind-protect (progn (arrive) {call}) (clean))) '(1 2 3 4 5) :at-most 3)");
+        let form = format!(
+            "(parallel-map (lambda (x) (unwind-protect (progn (arrive) {call}) (clean))) '(1 2 3 4 5) :at-most 3)"
+        );
         let report = session.run(&form).unwrap_err();
         assert!(report.interrupted, "{call}: {report}");
-        assert_eq!((alive.load(Ordering::SeqCst), cleaned.load(Ordering::SeqCst)), (0, 3), "{call}");
+        assert_eq!(
+            (alive.load(Ordering::SeqCst), cleaned.load(Ordering::SeqCst)),
+            (0, 3),
+            "{call}"
+        );
         interrupting.join().unwrap();
         assert_eq!(session.shows("(+ 1 2)"), "3");
         assert_eq!(session.shows("(parallel-map length '((1)))"), "(1)");
@@ -416,12 +496,16 @@ fn an_interrupt_closes_connections_whose_servers_are_silent() {
         let streams: Vec<TcpStream> = (0..3).map(|_| listener.accept().unwrap().0).collect();
         streams.iter().for_each(|_| sender.send(()).unwrap());
         // Each ends, since the client's end is closed.
-        streams.into_iter().map(|mut stream| stream.read_to_end(&mut Vec::new()).unwrap()).collect::<Vec<_>>()
+        streams
+            .into_iter()
+            .map(|mut stream| stream.read_to_end(&mut Vec::new()).unwrap())
+            .collect::<Vec<_>>()
     });
     let (mut session, alive, _, _) = watched();
     let interrupting = interrupt_after(&session, arrived, 3);
-    let form =
-        format!("(parallel-map (lambda (x) (make-imap-connection \"127.0.0.1\" :port {port} :user \"u\" :password \"p\")) '(1 2 3))");
+    let form = format!(
+        "(parallel-map (lambda (x) (make-imap-connection \"127.0.0.1\" :port {port} :user \"u\" :password \"p\")) '(1 2 3))"
+    );
     let report = session.run(&form).unwrap_err();
     assert!(report.interrupted, "{report}");
     assert_eq!(alive.load(Ordering::SeqCst), 0);
@@ -434,7 +518,8 @@ fn a_limit_of_time_holds_for_all_threads() {
     for call in ["(loop)", "(unwind-protect (loop) (loop))"] {
         let (mut session, alive, _arrived, _) = watched();
         let limit = TimeLimit::start(&session.host, Duration::from_millis(300)).unwrap();
-        let report = session.run(&format!("(parallel-map (lambda (x) {call}) '(1 2 3))")).unwrap_err();
+        let report =
+            session.run(&format!("(parallel-map (lambda (x) {call}) '(1 2 3))")).unwrap_err();
         assert!(report.interrupted && limit.is_over(), "{call}: {report}");
         assert_eq!(alive.load(Ordering::SeqCst), 0, "{call}");
     }

@@ -16,7 +16,8 @@ fn options(server: &Server) -> ConnectOptions {
 }
 
 fn connect(server: &Server) -> PopClient {
-    PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), &options(server)).unwrap()
+    PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), &options(server))
+        .unwrap()
 }
 
 /// A mailbox with three letters.
@@ -94,7 +95,11 @@ fn connect_to(script: &Script) -> PopClient {
 
 fn connect_by(connector: &Connector, script: &Script) -> PopClient {
     let credentials = postoffice::client::Credentials::new("user", "sesame-open");
-    let options = ConnectOptions { port: Some(script.address.port()), tls: Some(TlsMode::None), ..ConnectOptions::default() };
+    let options = ConnectOptions {
+        port: Some(script.address.port()),
+        tls: Some(TlsMode::None),
+        ..ConnectOptions::default()
+    };
     PopClient::connect(connector, "127.0.0.1", &credentials, &options).unwrap()
 }
 
@@ -109,7 +114,8 @@ fn letters_that_are_expected_are_asked_for_at_once() {
     });
     let mut client = connect_to(&script);
     client.expect([3, 1, 2], None).unwrap();
-    let letters = [1, 2, 3].map(|number| String::from_utf8(client.letter(number, None).unwrap()).unwrap());
+    let letters =
+        [1, 2, 3].map(|number| String::from_utf8(client.letter(number, None).unwrap()).unwrap());
     assert_eq!(letters, ["RETR 1\r\n", "RETR 2\r\n", "RETR 3\r\n"]);
     client.close().unwrap();
     assert_eq!(script.heard()[5..], ["RETR 3", "RETR 1", "RETR 2", "QUIT"]);
@@ -121,7 +127,9 @@ fn sizes_bound_how_many_letters_are_on_their_way() {
         log_in(peer, "+OK 30 11400000\r\n");
         // Before the sizes are known, as many are asked for as would fit if all were alike.
         let asked: Vec<String> = (0..=22).map(|_| peer.hear()).collect();
-        let sizes: String = (1..=30).map(|number| format!("{number} {}\r\n", if number <= 22 { 380_000 } else { 6 << 20 })).collect();
+        let sizes: String = (1..=30)
+            .map(|number| format!("{number} {}\r\n", if number <= 22 { 380_000 } else { 6 << 20 }))
+            .collect();
         peer.say(&format!("+OK\r\n{sizes}.\r\n"));
         asked[1..].iter().for_each(|command| peer.say(&format!("+OK\r\n{command}\r\n.\r\n")));
         for _ in 23..=30 {
@@ -133,10 +141,14 @@ fn sizes_bound_how_many_letters_are_on_their_way() {
     let mut client = connect_to(&script);
     client.expect(1..=30, None).unwrap();
     for number in 1..=30 {
-        assert_eq!(String::from_utf8(client.letter(number, None).unwrap()).unwrap(), format!("RETR {number}\r\n"));
+        assert_eq!(
+            String::from_utf8(client.letter(number, None).unwrap()).unwrap(),
+            format!("RETR {number}\r\n")
+        );
     }
     client.close().unwrap();
-    let expected = std::iter::once("LIST".to_owned()).chain((1..=30).map(|number| format!("RETR {number}")));
+    let expected =
+        std::iter::once("LIST".to_owned()).chain((1..=30).map(|number| format!("RETR {number}")));
     assert!(script.heard()[5..].iter().cloned().eq(expected.chain(["QUIT".to_owned()])));
 }
 
@@ -149,7 +161,10 @@ fn obliging(letter: impl Fn(&str) -> String + Send + 'static) -> Script {
             match command.split(' ').next() {
                 Some("") | None => break,
                 Some("RETR") => peer.say(&format!("+OK\r\n{}.\r\n", letter(&command))),
-                Some("LIST") => peer.say(&format!("+OK\r\n{}.\r\n", (1..=30).map(|number| format!("{number} 10\r\n")).collect::<String>())),
+                Some("LIST") => peer.say(&format!(
+                    "+OK\r\n{}.\r\n",
+                    (1..=30).map(|number| format!("{number} 10\r\n")).collect::<String>()
+                )),
                 _ => peer.say("+OK 1 a\r\n"),
             }
         }
@@ -161,7 +176,10 @@ fn after_an_interrupt_no_letter_is_taken_for_another() {
     let script = obliging(|command| format!("{command}\r\n"));
     let stop = Arc::new(AtomicBool::new(false));
     let interrupt = stop.clone();
-    let connector = Connector { interrupt: Some(Arc::new(move || interrupt.load(Ordering::Relaxed))), ..Connector::default() };
+    let connector = Connector {
+        interrupt: Some(Arc::new(move || interrupt.load(Ordering::Relaxed))),
+        ..Connector::default()
+    };
     let mut client = connect_by(&connector, &script);
     stop.store(true, Ordering::Relaxed);
     assert!(client.expect([1], None).is_err());
@@ -179,9 +197,15 @@ fn what_has_come_of_letters_is_dropped_when_it_is_true_no_more() {
         client.delete(&[2]).unwrap();
         client.expect([1, 2, 3], None).unwrap();
         client.delete(&[1]).unwrap();
-        assert!(matches!(client.letter(1, None), Err(Error::Refused { .. })), "marked since it came");
+        assert!(
+            matches!(client.letter(1, None), Err(Error::Refused { .. })),
+            "marked since it came"
+        );
         client.reset().unwrap();
-        assert!(client.letter(2, None).unwrap() == second, "marked when it was asked for, and no more");
+        assert!(
+            client.letter(2, None).unwrap() == second,
+            "marked when it was asked for, and no more"
+        );
         client.expect([1, 2], None).unwrap();
         client.stat().unwrap();
         client.close().unwrap();
@@ -191,16 +215,24 @@ fn what_has_come_of_letters_is_dropped_when_it_is_true_no_more() {
 
 #[test]
 fn letters_that_are_larger_than_list_says_are_not_all_held() {
-    let script = obliging(|command| format!("{command}\r\n{}", format!("{}\r\n", "x".repeat(998)).repeat(1000)));
+    let script = obliging(|command| {
+        format!("{command}\r\n{}", format!("{}\r\n", "x".repeat(998)).repeat(1000))
+    });
     let mut client = connect_to(&script);
     client.expect(1..=30, None).unwrap();
     client.unique_id(1).unwrap();
     for number in [1, 30] {
-        assert!(client.letter(number, None).unwrap().starts_with(format!("RETR {number}\r\n").as_bytes()));
+        assert!(
+            client
+                .letter(number, None)
+                .unwrap()
+                .starts_with(format!("RETR {number}\r\n").as_bytes())
+        );
     }
     client.close().unwrap();
     let heard = script.heard();
-    let asked = |number: u32| heard.iter().filter(|command| **command == format!("RETR {number}")).count();
+    let asked =
+        |number: u32| heard.iter().filter(|command| **command == format!("RETR {number}")).count();
     assert_eq!((asked(1), asked(30)), (1, 2), "the last was dropped, and asked for again");
 }
 
@@ -239,7 +271,10 @@ fn marked_letters_go_at_the_end_and_only_then() {
         client.close().unwrap();
         assert!(matches!(client.stat(), Err(Error::Closed)));
         let mut client = connect(server);
-        assert_eq!(client.unique_ids().unwrap().into_iter().map(|(_, id)| id).collect::<Vec<_>>(), [ids[0].1.clone(), ids[2].1.clone()]);
+        assert_eq!(
+            client.unique_ids().unwrap().into_iter().map(|(_, id)| id).collect::<Vec<_>>(),
+            [ids[0].1.clone(), ids[2].1.clone()]
+        );
         client.close().unwrap();
     });
 }
@@ -247,9 +282,16 @@ fn marked_letters_go_at_the_end_and_only_then() {
 /// A new connection, once the server has noticed that the last one is gone.
 fn again(server: &Server) -> PopClient {
     loop {
-        match PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), &options(server)) {
+        match PopClient::connect(
+            &Connector::default(),
+            "127.0.0.1",
+            &server.credentials(),
+            &options(server),
+        ) {
             Ok(client) => return client,
-            Err(Error::Authentication { words, .. }) if words.contains("IN-USE") => std::thread::yield_now(),
+            Err(Error::Authentication { words, .. }) if words.contains("IN-USE") => {
+                std::thread::yield_now()
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -258,17 +300,38 @@ fn again(server: &Server) -> PopClient {
 #[test]
 fn every_way_of_encryption_works() {
     on_every_server(|server| {
-        for (mode, port) in [(TlsMode::Implicit, server.pops_port), (TlsMode::StartTls, server.pop_port), (TlsMode::None, server.pop_port)]
-        {
-            let tls_options = TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
-            let options = ConnectOptions { port: Some(port), tls: Some(mode), tls_options, ..server.options() };
-            let mut client = PopClient::connect(&Connector::default(), "localhost", &server.credentials(), &options).unwrap();
+        for (mode, port) in [
+            (TlsMode::Implicit, server.pops_port),
+            (TlsMode::StartTls, server.pop_port),
+            (TlsMode::None, server.pop_port),
+        ] {
+            let tls_options =
+                TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
+            let options = ConnectOptions {
+                port: Some(port),
+                tls: Some(mode),
+                tls_options,
+                ..server.options()
+            };
+            let mut client = PopClient::connect(
+                &Connector::default(),
+                "localhost",
+                &server.credentials(),
+                &options,
+            )
+            .unwrap();
             assert_eq!(client.is_encrypted(), mode != TlsMode::None);
             client.close().unwrap();
         }
     });
     let server = Server::sandbox(empty());
-    PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), &options(&server)).unwrap();
+    PopClient::connect(
+        &Connector::default(),
+        "127.0.0.1",
+        &server.credentials(),
+        &options(&server),
+    )
+    .unwrap();
     assert!(server.received().iter().any(|command| command.starts_with("APOP user ")));
 }
 
@@ -290,7 +353,8 @@ fn stls_that_fails_never_falls_back() {
         });
         let connector = Connector { loopback_is_exposed: true, ..Connector::default() };
         let credentials = postoffice::client::Credentials::new("user", "sesame-open");
-        let options = ConnectOptions { port: Some(script.address.port()), ..ConnectOptions::default() };
+        let options =
+            ConnectOptions { port: Some(script.address.port()), ..ConnectOptions::default() };
         assert!(PopClient::connect(&connector, "127.0.0.1", &credentials, &options).is_err());
         let heard = script.heard();
         assert!(heard.iter().all(|line| ["CAPA", "STLS"].contains(&line.as_str())), "{heard:?}");

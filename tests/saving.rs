@@ -38,7 +38,12 @@ fn files(folder: &Path) -> Vec<(String, String)> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap())
-        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap()))
+        .map(|entry| {
+            (
+                entry.file_name().into_string().unwrap(),
+                std::fs::read_to_string(entry.path()).unwrap(),
+            )
+        })
         .collect();
     files.sort();
     files
@@ -49,15 +54,35 @@ fn every_letter_is_saved_as_the_server_has_it() {
     let mut session = session();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display().to_string();
-    assert_eq!(shows(&mut session, &format!("(save-letters mb '(2 (:seq 6 :*)) {path:?})")), "(2 6 7)");
-    assert_eq!(shows(&mut session, &format!("(save-letters mb '(67 68 1000) {path:?} :uid t :prefix \"u-\")")), "(67 68)");
-    assert_eq!(shows(&mut session, &format!("(save-letters pb '(1 (:seq 7 9)) {path:?} :prefix \"pop-\")")), "(1 7)");
+    assert_eq!(
+        shows(&mut session, &format!("(save-letters mb '(2 (:seq 6 :*)) {path:?})")),
+        "(2 6 7)"
+    );
+    assert_eq!(
+        shows(
+            &mut session,
+            &format!("(save-letters mb '(67 68 1000) {path:?} :uid t :prefix \"u-\")")
+        ),
+        "(67 68)"
+    );
+    assert_eq!(
+        shows(
+            &mut session,
+            &format!("(save-letters pb '(1 (:seq 7 9)) {path:?} :prefix \"pop-\")")
+        ),
+        "(1 7)"
+    );
     assert_eq!(shows(&mut session, &format!("(save-letters mb () {path:?})")), "nil");
     let names: Vec<String> = files(folder.path()).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["2.eml", "6.eml", "7.eml", "pop-1.eml", "pop-7.eml", "u-67.eml", "u-68.eml"]);
+    assert_eq!(
+        names,
+        ["2.eml", "6.eml", "7.eml", "pop-1.eml", "pop-7.eml", "u-67.eml", "u-68.eml"]
+    );
     // Nothing counts as seen, and each file is what a fetch gives.
     assert_eq!(shows(&mut session, "(search-mailbox mb :unseen)"), "(3 4 5 6 7)");
-    for (name, number) in [("2.eml", 2), ("7.eml", 7), ("u-68.eml", 7), ("pop-7.eml", 7), ("pop-1.eml", 1)] {
+    for (name, number) in
+        [("2.eml", 2), ("7.eml", 7), ("u-68.eml", 7), ("pop-7.eml", 7), ("pop-1.eml", 1)]
+    {
         let compare = format!(
             "(equal (utf8->string (fetch-letter mb {number} :peek t :raw t)) (with-open-file (f \"{path}/{name}\") (read-string f)))"
         );
@@ -85,9 +110,15 @@ fn an_mbox_file_has_them_all() {
     let mut session = session();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("all.mbox").display().to_string();
-    assert_eq!(shows(&mut session, &format!("(save-letters mb '(:seq 1 :*) {path:?} :mbox t)")), "(1 2 3 4 5 6 7)");
+    assert_eq!(
+        shows(&mut session, &format!("(save-letters mb '(:seq 1 :*) {path:?} :mbox t)")),
+        "(1 2 3 4 5 6 7)"
+    );
     let text = std::fs::read_to_string(&path).unwrap();
-    assert_eq!((text.matches("\nFrom ").count(), text.starts_with("From "), text.contains('\r')), (6, true, false));
+    assert_eq!(
+        (text.matches("\nFrom ").count(), text.starts_with("From "), text.contains('\r')),
+        (6, true, false)
+    );
 }
 
 #[test]
@@ -95,9 +126,18 @@ fn wrong_targets_are_refused_before_a_letter_is_asked_for() {
     let mut session = session();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display().to_string();
-    assert!(shows(&mut session, &format!("(save-letters mb 1 \"{path}/nowhere\")")).ends_with("nowhere is not a folder [:file]"));
-    assert!(shows(&mut session, &format!("(save-letters mb 1 {path:?} :prefix \"../x\")")).ends_with("[:syntax-error]"));
-    assert!(shows(&mut session, &format!("(save-letters pb 1 {path:?} :uid t)")).ends_with("[:syntax-error]"));
+    assert!(
+        shows(&mut session, &format!("(save-letters mb 1 \"{path}/nowhere\")"))
+            .ends_with("nowhere is not a folder [:file]")
+    );
+    assert!(
+        shows(&mut session, &format!("(save-letters mb 1 {path:?} :prefix \"../x\")"))
+            .ends_with("[:syntax-error]")
+    );
+    assert!(
+        shows(&mut session, &format!("(save-letters pb 1 {path:?} :uid t)"))
+            .ends_with("[:syntax-error]")
+    );
     assert!(files(folder.path()).is_empty());
 }
 
@@ -135,7 +175,10 @@ fn a_letter_of_no_bytes_is_saved_too() {
 }
 
 /// What a server's answer to the FETCH leaves in the folder, and what the function says.
-fn saved_from(mbox: bool, answer: impl FnOnce(&mut Peer, &str) + Send + 'static) -> (String, Vec<(String, String)>) {
+fn saved_from(
+    mbox: bool,
+    answer: impl FnOnce(&mut Peer, &str) + Send + 'static,
+) -> (String, Vec<(String, String)>) {
     let server = Script::run(move |peer| {
         peer.log_in("");
         peer.answer("* 9 EXISTS\r\n{tag} OK done\r\n");
@@ -173,11 +216,17 @@ fn large(letter: char) -> String {
 fn what_a_server_sends_too_often_or_unasked_is_not_kept() {
     for mbox in [false, true] {
         let (said, found) = saved_from(mbox, |peer, tag| {
-            let letter =
-                |number: u32, uid: u32, text: &str| format!("* {number} FETCH (BODY[] {{{}}}\r\n{text} UID {uid})\r\n", text.len());
-            for (number, text) in
-                [(1, large('a')), (7, large('x')), (2, "small".to_owned()), (1, large('y')), (8, "no".to_owned()), (3, large('c'))]
-            {
+            let letter = |number: u32, uid: u32, text: &str| {
+                format!("* {number} FETCH (BODY[] {{{}}}\r\n{text} UID {uid})\r\n", text.len())
+            };
+            for (number, text) in [
+                (1, large('a')),
+                (7, large('x')),
+                (2, "small".to_owned()),
+                (1, large('y')),
+                (8, "no".to_owned()),
+                (3, large('c')),
+            ] {
                 peer.say(&letter(number, number + 10, &text));
             }
             peer.say(&format!("* 2 FETCH (FLAGS (\\Seen))\r\n{tag} OK done\r\n"));
@@ -185,7 +234,10 @@ fn what_a_server_sends_too_often_or_unasked_is_not_kept() {
         assert_eq!(said, "(1 2 3)");
         let texts: Vec<&str> = found.iter().map(|(_, text)| &**text).collect();
         if mbox {
-            let entries: Vec<&str> = texts[0].split_inclusive("\n\n").map(|entry| entry.split_once('\n').unwrap().1).collect();
+            let entries: Vec<&str> = texts[0]
+                .split_inclusive("\n\n")
+                .map(|entry| entry.split_once('\n').unwrap().1)
+                .collect();
             assert!(entries == [large('a') + "\n\n", "small\n\n".to_owned(), large('c') + "\n\n"]);
         } else {
             assert!(texts == [large('a'), "small".to_owned(), large('c')]);
@@ -232,12 +284,24 @@ fn a_letter_comes_from_a_file() {
             let path = folder.path().join("letter");
             let around = format!("{}{}", "a".repeat(65_535), "\nb".repeat(100));
             std::fs::write(&path, format!("{start}{text}{around}")).unwrap();
-            let form = format!("(append-letter mb \"inbox\" '(:file {:?}) :flags :\\\\seen)", path.display().to_string());
+            let form = format!(
+                "(append-letter mb \"inbox\" '(:file {:?}) :flags :\\\\seen)",
+                path.display().to_string()
+            );
             assert!(shows(&mut session, &form).starts_with('('), "{form}");
-            let stored =
-                shows(&mut session, "(progn (noop mb) (utf8->string (fetch-letter mb (mailbox-message-count mb) :raw t :peek t)))");
-            let expected = format!("{sent}{}{}", text.replace("whole\r\n", "whole\n").replace('\n', "\r\n"), around.replace('\n', "\r\n"));
-            assert!(stored == format!("{expected:?}").replace("\\n", "\n").replace("\\r", "\r"), "{stored:.100} {expected:.100}");
+            let stored = shows(
+                &mut session,
+                "(progn (noop mb) (utf8->string (fetch-letter mb (mailbox-message-count mb) :raw t :peek t)))",
+            );
+            let expected = format!(
+                "{sent}{}{}",
+                text.replace("whole\r\n", "whole\n").replace('\n', "\r\n"),
+                around.replace('\n', "\r\n")
+            );
+            assert!(
+                stored == format!("{expected:?}").replace("\\n", "\n").replace("\\r", "\r"),
+                "{stored:.100} {expected:.100}"
+            );
         }
     }
 }
@@ -248,7 +312,10 @@ fn a_file_that_is_no_letter_is_refused_before_a_byte_is_sent() {
     let sandbox = setup.router.as_ref().unwrap().sandbox().clone();
     let mut session = Session::new(Vec::new());
     attach(session.host(), &setup);
-    shows(&mut session, r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#);
+    shows(
+        &mut session,
+        r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#,
+    );
     shows(&mut session, "(mailbox-separator mb)");
     let before = sandbox.received().len();
     let folder = tempfile::tempdir().unwrap();
@@ -260,7 +327,12 @@ fn a_file_that_is_no_letter_is_refused_before_a_byte_is_sent() {
         (path("nul"), "nul: it has a NUL, which no letter may have [:syntax-error]"),
     ] {
         let said = shows(&mut session, &format!("(append-letter mb \"inbox\" '(:file {path:?}))"));
-        assert!(said.starts_with("Error: append-letter: ") && said.contains(&path) && said.ends_with(end), "{said}");
+        assert!(
+            said.starts_with("Error: append-letter: ")
+                && said.contains(&path)
+                && said.ends_with(end),
+            "{said}"
+        );
     }
     assert_eq!(sandbox.received().len(), before);
 }
@@ -281,7 +353,12 @@ fn a_file_that_shrinks_while_it_is_sent_is_not_stored() {
     let mut session = Session::new(Vec::new());
     postoffice::api::register(session.host(), State::new(Connector::default(), None));
     let port = server.address.port();
-    shows(&mut session, &format!(r#"(setq mb (make-imap-connection "127.0.0.1" :port {port} :user "u" :password "p"))"#));
+    shows(
+        &mut session,
+        &format!(
+            r#"(setq mb (make-imap-connection "127.0.0.1" :port {port} :user "u" :password "p"))"#
+        ),
+    );
     let path = path.display();
     assert_eq!(
         shows(&mut session, &format!("(append-letter mb \"inbox\" '(:file \"{path}\"))")),
@@ -328,8 +405,14 @@ n
 fn session_with_attachments() -> Session {
     let mut session = session();
     let text = WITH_ATTACHMENTS.replace('"', "\\\"");
-    assert!(shows(&mut session, &format!("(append-letter mb \"inbox\" \"{text}\")")).starts_with('('));
-    for form in ["(noop mb)", "(close-connection pb)", "(setq pb (make-pop-connection \"h\" :user \"myacct\" :password \"mypasswd\"))"] {
+    assert!(
+        shows(&mut session, &format!("(append-letter mb \"inbox\" \"{text}\")")).starts_with('(')
+    );
+    for form in [
+        "(noop mb)",
+        "(close-connection pb)",
+        "(setq pb (make-pop-connection \"h\" :user \"myacct\" :password \"mypasswd\"))",
+    ] {
         shows(&mut session, form);
     }
     session
@@ -342,7 +425,8 @@ fn attachments_are_saved_beside_folders_of_any_name() {
     for name in ["letter", "a.png"] {
         std::fs::create_dir(folder.path().join(name)).unwrap();
     }
-    let saved = shows(&mut session, &format!("(length (save-attachments mb 8 {:?}))", folder.path()));
+    let saved =
+        shows(&mut session, &format!("(length (save-attachments mb 8 {:?}))", folder.path()));
     assert_eq!(saved, "4");
 }
 
@@ -353,11 +437,22 @@ fn all_attachments_of_a_letter_are_saved_over_imap_and_pop() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("cat.txt"), "old").unwrap();
     let path = folder.path().display().to_string();
-    let list = |names: [&str; 4]| format!("({})", names.map(|name| format!("\"{path}/{name}\"")).join(" "));
+    let list = |names: [&str; 4]| {
+        format!("({})", names.map(|name| format!("\"{path}/{name}\"")).join(" "))
+    };
     for (form, names) in [
-        (format!("(save-attachments mb 8 {path:?})"), ["cat-2.txt", "a.png", "attachment", "a-2.png"]),
-        (format!("(save-attachments mb {uid} {path:?} :uid t)"), ["cat-3.txt", "a-3.png", "attachment-2", "a-4.png"]),
-        (format!("(save-attachments pb 8 {path:?})"), ["cat-4.txt", "a-5.png", "attachment-3", "a-6.png"]),
+        (
+            format!("(save-attachments mb 8 {path:?})"),
+            ["cat-2.txt", "a.png", "attachment", "a-2.png"],
+        ),
+        (
+            format!("(save-attachments mb {uid} {path:?} :uid t)"),
+            ["cat-3.txt", "a-3.png", "attachment-2", "a-4.png"],
+        ),
+        (
+            format!("(save-attachments pb 8 {path:?})"),
+            ["cat-4.txt", "a-5.png", "attachment-3", "a-6.png"],
+        ),
         // One by one, from memory, it is the same.
         (
             format!(
@@ -366,7 +461,11 @@ fn all_attachments_of_a_letter_are_saved_over_imap_and_pop() {
             ["cat-5.txt", "a-7.png", "attachment-4", "a-8.png"],
         ),
     ] {
-        assert_eq!(shows(&mut session, &form).split_whitespace().collect::<Vec<_>>().join(" "), list(names), "{form}");
+        assert_eq!(
+            shows(&mut session, &form).split_whitespace().collect::<Vec<_>>().join(" "),
+            list(names),
+            "{form}"
+        );
         let texts = names.map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap());
         assert_eq!(texts, ["Cat", "hello", "Subject: inside\r\n\r\ntext", "grün"], "{form}");
     }
@@ -376,8 +475,12 @@ fn all_attachments_of_a_letter_are_saved_over_imap_and_pop() {
     for mailbox in ["mb", "pb"] {
         assert_eq!(shows(&mut session, &format!("(save-attachments {mailbox} 1 {path:?})")), "nil");
         let missing = shows(&mut session, &format!("(save-attachments {mailbox} 99 {path:?})"));
-        assert!(missing.contains("nothing was saved") && missing.ends_with("[:error-response]"), "{missing}");
-        let nowhere = shows(&mut session, &format!("(save-attachments {mailbox} 8 \"{path}/nowhere\")"));
+        assert!(
+            missing.contains("nothing was saved") && missing.ends_with("[:error-response]"),
+            "{missing}"
+        );
+        let nowhere =
+            shows(&mut session, &format!("(save-attachments {mailbox} 8 \"{path}/nowhere\")"));
         assert!(nowhere.ends_with("nowhere is not a folder [:file]"), "{nowhere}");
     }
     assert_eq!(files(folder.path()).len(), 17);
@@ -390,9 +493,11 @@ fn attachments_are_saved_all_or_none() {
         large('y')
     );
     let folder = tempfile::tempdir().unwrap();
-    for (what, end, deleted) in
-        [("cut", ":server-shutdown-connection", false), ("refused", ":error-response", false), ("folder", ":file", true)]
-    {
+    for (what, end, deleted) in [
+        ("cut", ":server-shutdown-connection", false),
+        ("refused", ":error-response", false),
+        ("folder", ":file", true),
+    ] {
         let (letter, path) = (letter.clone(), folder.path().join("files"));
         std::fs::create_dir_all(&path).unwrap();
         let gone = path.clone();
@@ -407,16 +512,31 @@ fn attachments_are_saved_all_or_none() {
             if what == "cut" {
                 peer.hang_up();
             }
-            peer.say(&format!("{})\r\n{tag} {} done\r\n", &letter[150_000..], if what == "refused" { "NO" } else { "OK" }));
+            peer.say(&format!(
+                "{})\r\n{tag} {} done\r\n",
+                &letter[150_000..],
+                if what == "refused" { "NO" } else { "OK" }
+            ));
             peer.hear_rest();
         });
         let mut session = Session::new(Vec::new());
         postoffice::api::register(session.host(), State::new(Connector::default(), None));
         let port = server.address.port();
-        shows(&mut session, &format!(r#"(setq mb (make-imap-connection "127.0.0.1" :port {port} :user "u" :password "p"))"#));
+        shows(
+            &mut session,
+            &format!(
+                r#"(setq mb (make-imap-connection "127.0.0.1" :port {port} :user "u" :password "p"))"#
+            ),
+        );
         shows(&mut session, "(select-mailbox mb \"inbox\")");
-        let said = shows(&mut session, &format!("(save-attachments mb 1 {:?})", path.display().to_string()));
-        assert!(said.contains("; nothing was saved") && said.ends_with(&format!("[{end}]")), "{what}: {said}");
+        let said = shows(
+            &mut session,
+            &format!("(save-attachments mb 1 {:?})", path.display().to_string()),
+        );
+        assert!(
+            said.contains("; nothing was saved") && said.ends_with(&format!("[{end}]")),
+            "{what}: {said}"
+        );
         assert_eq!(std::fs::read_dir(&path).map_or(0, Iterator::count), 0, "{what}");
         shows(&mut session, "(close-connection mb)");
     }

@@ -23,9 +23,18 @@ fn quoted(password: &str) -> String {
 
 /// All that the command writes, which holds no password.
 fn output(arguments: &[&str]) -> String {
-    let output =
-        Command::new(BINARY).args(arguments).env("SECRET", PASSWORD).env("RUST_BACKTRACE", "1").stdin(Stdio::null()).output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(BINARY)
+        .args(arguments)
+        .env("SECRET", PASSWORD)
+        .env("RUST_BACKTRACE", "1")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     check(&text);
     text
 }
@@ -39,7 +48,12 @@ fn the_search_finds_what_it_looks_for() {
         }
     }
     // SASL PLAIN of RFC 4616, base64 by coreutils.
-    assert!(std::panic::catch_unwind(|| check("C: A2 AUTHENTICATE PLAIN AG15YWNjdABCbGF1ZXItSGlyc2NoLTQ3MTE=")).is_err());
+    assert!(
+        std::panic::catch_unwind(|| check(
+            "C: A2 AUTHENTICATE PLAIN AG15YWNjdABCbGF1ZXItSGlyc2NoLTQ3MTE="
+        ))
+        .is_err()
+    );
     check("Blauer Hirsch, 4711, Grosse Eule");
 }
 
@@ -64,7 +78,11 @@ fn traces_of_every_way_to_log_in() {
             "(send-smtp-auth \"h\" \"a@b.c\" \"a@b.c\" \"joe\" P \"x\")",
         ];
         // All of them with the first password, some with each of the others.
-        for (_, form) in forms.into_iter().enumerate().filter(|(index, _)| number == 0 || index % passwords().len() == number) {
+        for (_, form) in forms
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| number == 0 || index % passwords().len() == number)
+        {
             let trace = output(&["--sandbox", "--trace", "eval", &form.replace('P', &password)]);
             assert!(trace.contains("C: ") && trace.contains("S: "), "{form}: {trace}");
         }
@@ -93,17 +111,33 @@ fn a_server_that_repeats_the_password_gets_it_into_no_output() {
         let lisp = quoted(password);
         let again = password.to_owned();
         let imap: Vec<(&str, Answer)> = vec![
-            ("refuses", Box::new(|tag, line| format!("* OK [ALERT] you said {line}\r\n{tag} NO no: {line}\r\n"))),
+            (
+                "refuses",
+                Box::new(|tag, line| {
+                    format!("* OK [ALERT] you said {line}\r\n{tag} NO no: {line}\r\n")
+                }),
+            ),
             (
                 "wants base64",
-                Box::new(|tag, line| if line.contains("AUTH") { "+ \r\n".into() } else { format!("{tag} BAD {line}\r\n* BYE {line}\r\n") }),
+                Box::new(|tag, line| {
+                    if line.contains("AUTH") {
+                        "+ \r\n".into()
+                    } else {
+                        format!("{tag} BAD {line}\r\n* BYE {line}\r\n")
+                    }
+                }),
             ),
-            ("breaks the protocol", Box::new(|_, line| format!("* {line}\r\n+ {line}\r\nx1 OK {line}\r\n"))),
+            (
+                "breaks the protocol",
+                Box::new(|_, line| format!("* {line}\r\n+ {line}\r\nx1 OK {line}\r\n")),
+            ),
             ("greets and refuses later", {
                 let again = again.clone();
                 Box::new(move |tag, line| {
                     if line.contains("SELECT") {
-                        format!("* NO {again}\r\n* OK [X {again}] {again}\r\n{tag} NO [{again}] {again} is wrong\r\n")
+                        format!(
+                            "* NO {again}\r\n* OK [X {again}] {again}\r\n{tag} NO [{again}] {again} is wrong\r\n"
+                        )
                     } else if line.contains("LIST") {
                         format!("* LIST () \"/\" \"\"\r\n{tag} OK\r\n")
                     } else {
@@ -113,7 +147,9 @@ fn a_server_that_repeats_the_password_gets_it_into_no_output() {
             }),
         ];
         for (name, answer) in imap {
-            for capabilities in ["IMAP4rev1", "IMAP4rev1 AUTH=PLAIN", "IMAP4rev1 AUTH=PLAIN SASL-IR"] {
+            for capabilities in
+                ["IMAP4rev1", "IMAP4rev1 AUTH=PLAIN", "IMAP4rev1 AUTH=PLAIN SASL-IR"]
+            {
                 let answer = &answer;
                 std::thread::scope(|scope| {
                     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -121,17 +157,32 @@ fn a_server_that_repeats_the_password_gets_it_into_no_output() {
                     let form = format!(
                         "(let ((mb (make-imap-connection \"h\" :timeout 5 :user \"joe\" :password {lisp}))) (ignore-errors (print (mailbox-list mb))) (select-mailbox mb \"x\"))"
                     );
-                    let client = scope.spawn(move || output(&["--trace", "--connect-to", &redirect, "eval", &form]));
-                    serve(&listener, &format!("* OK [CAPABILITY {capabilities}] hello\r\n"), answer);
+                    let client = scope.spawn(move || {
+                        output(&["--trace", "--connect-to", &redirect, "eval", &form])
+                    });
+                    serve(
+                        &listener,
+                        &format!("* OK [CAPABILITY {capabilities}] hello\r\n"),
+                        answer,
+                    );
                     let text = client.join().unwrap();
                     assert!(text.contains("error: "), "{name}: {text}");
                 });
             }
         }
         for (greeting, form) in [
-            ("+OK <1@h> hello\r\n", "(make-pop-connection \"h\" :timeout 5 :user \"joe\" :auth :login :password P)"),
-            ("220 hello\r\n", "(make-smtp-connection \"h\" :timeout 5 :login \"joe\" :auth :login :password P)"),
-            ("220 hello\r\n", "(make-smtp-connection \"h\" :timeout 5 :login \"joe\" :auth :plain :password P)"),
+            (
+                "+OK <1@h> hello\r\n",
+                "(make-pop-connection \"h\" :timeout 5 :user \"joe\" :auth :login :password P)",
+            ),
+            (
+                "220 hello\r\n",
+                "(make-smtp-connection \"h\" :timeout 5 :login \"joe\" :auth :login :password P)",
+            ),
+            (
+                "220 hello\r\n",
+                "(make-smtp-connection \"h\" :timeout 5 :login \"joe\" :auth :plain :password P)",
+            ),
         ] {
             let server = Script::run(move |peer| {
                 let pop = greeting.starts_with('+');
@@ -140,18 +191,30 @@ fn a_server_that_repeats_the_password_gets_it_into_no_output() {
                     (true, _) => format!("-ERR {line}\r\n"),
                     (false, "EHLO") => "250-h\r\n250 AUTH PLAIN LOGIN\r\n".into(),
                     (false, "AUTH") if !line.contains("PLAIN ") => "334 VXNlcm5hbWU6\r\n".into(),
-                    (false, _) if line.ends_with("joe") || line == "am9l" => "334 UGFzc3dvcmQ6\r\n".into(),
+                    (false, _) if line.ends_with("joe") || line == "am9l" => {
+                        "334 UGFzc3dvcmQ6\r\n".into()
+                    }
                     (false, _) => format!("535-5.7.8 {line}\r\n535 5.7.8 {line}\r\n"),
                 });
             });
-            let text = output(&["--trace", "--connect-to", &format!("h={}", server.address), "eval", &form.replace('P', &lisp)]);
+            let text = output(&[
+                "--trace",
+                "--connect-to",
+                &format!("h={}", server.address),
+                "eval",
+                &form.replace('P', &lisp),
+            ]);
             assert!(text.contains("error: "), "{text}");
         }
     }
 }
 
 /// Serves one connection as [`echo`] does.
-fn serve(listener: &std::net::TcpListener, greeting: &str, answer: &(dyn Fn(&str, &str) -> String + Send)) {
+fn serve(
+    listener: &std::net::TcpListener,
+    greeting: &str,
+    answer: &(dyn Fn(&str, &str) -> String + Send),
+) {
     use std::io::Write;
     let (stream, _) = listener.accept().unwrap();
     let mut reader = BufReader::new(stream);
@@ -232,8 +295,10 @@ fn slips_and_failures_show_no_password() {
         for (index, slip) in SLIPS.iter().enumerate() {
             let input = slip.replace('P', &quoted(password));
             let reply = session.evaluate(&input);
-            let report =
-                reply.result.as_ref().map_or_else(|report| format!("{report}\n{report:?}"), |value| panic!("{slip}: no error but {value}"));
+            let report = reply.result.as_ref().map_or_else(
+                |report| format!("{report}\n{report:?}"),
+                |value| panic!("{slip}: no error but {value}"),
+            );
             check(&report);
             // What was defined on the way is shown, which is what the prompt is for; an error is not.
             check(reply.text().lines().last().unwrap_or(""));
@@ -250,8 +315,14 @@ fn slips_and_failures_show_no_password() {
 #[test]
 fn a_password_that_was_used_once_is_known_in_every_later_report() {
     let mut session = Session::new(Vec::new());
-    attach(session.host(), &Setup::sandboxed(Options { accept_any: true, ..Options::default() }).unwrap());
-    let typed = format!("(setq x {}) (setq mb (make-imap-connection \"h\" :user \"u\" :password x))", quoted(PASSWORD));
+    attach(
+        session.host(),
+        &Setup::sandboxed(Options { accept_any: true, ..Options::default() }).unwrap(),
+    );
+    let typed = format!(
+        "(setq x {}) (setq mb (make-imap-connection \"h\" :user \"u\" :password x))",
+        quoted(PASSWORD)
+    );
     assert!(session.evaluate(&typed).result.is_ok());
     for form in [
         "(+ 1 x)",
@@ -267,12 +338,16 @@ fn a_password_that_was_used_once_is_known_in_every_later_report() {
         let reply = session.evaluate(form);
         check(&reply.text());
         assert!(
-            reply.text().contains("#<secret>") || form.starts_with("(vector-ref") || form.starts_with("(select"),
+            reply.text().contains("#<secret>")
+                || form.starts_with("(vector-ref")
+                || form.starts_with("(select"),
             "{form}: {}",
             reply.text()
         );
     }
-    for form in ["mb", "(princ mb)", "(format nil \"~s ~a\" mb mb)", "(list mb)", "(prin1-to-string mb)"] {
+    for form in
+        ["mb", "(princ mb)", "(format nil \"~s ~a\" mb mb)", "(list mb)", "(prin1-to-string mb)"]
+    {
         check(&session.evaluate(form).text());
     }
 }
@@ -286,7 +361,13 @@ fn a_password_from_the_environment_is_not_shown() {
         assert!(output(&["eval", form]).contains("error: "));
     }
     output(&["eval", "--untrusted", "(getenv \"SECRET\")"]);
-    output(&["eval", "--untrusted", "--memory-limit", "128", "(let next ((x \"a\")) (next (string-append x x)))"]);
+    output(&[
+        "eval",
+        "--untrusted",
+        "--memory-limit",
+        "128",
+        "(let next ((x \"a\")) (next (string-append x x)))",
+    ]);
 }
 
 #[cfg(unix)]
@@ -311,14 +392,23 @@ fn a_password_from_any_source_is_in_no_output() {
         ] {
             let connect = connect.replace(" S", &format!(" {source}"));
             // The server has it, and so has whoever writes it into a message.
-            let form = format!("(progn (print (close-connection {connect})) (error \"cannot use ~a\" (getenv \"SECRET\")))");
+            let form = format!(
+                "(progn (print (close-connection {connect})) (error \"cannot use ~a\" (getenv \"SECRET\")))"
+            );
             let text = output(&["--sandbox", "--trace", "eval", &form]);
-            assert!(text.contains("C: ") && text.contains("error: cannot use #<secret>"), "{form}: {text}");
+            assert!(
+                text.contains("C: ") && text.contains("error: cannot use #<secret>"),
+                "{form}: {text}"
+            );
         }
     }
     for script in ["cat F; cat F >&2; exit 3", "set -x; echo $(cat F); exit 1"] {
         let command = format!("(list :command \"sh\" \"-c\" {:?})", script.replace('F', file));
-        let text = output(&["--sandbox", "eval", &format!("(make-imap-connection \"h\" :user \"u\" :password {command})")]);
+        let text = output(&[
+            "--sandbox",
+            "eval",
+            &format!("(make-imap-connection \"h\" :user \"u\" :password {command})"),
+        ]);
         assert!(text.contains("[:authentication]") && text.contains("#<secret>"), "{text}");
     }
 }
@@ -328,7 +418,9 @@ fn a_blessed_transcript_has_no_password_that_was_not_typed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("t.repl");
     let name = file.to_str().unwrap();
-    let typed = format!("user(1): (setq mb (make-imap-connection \"h\" :user \"myacct\" :password \"{PASSWORD}\"))\n");
+    let typed = format!(
+        "user(1): (setq mb (make-imap-connection \"h\" :user \"myacct\" :password \"{PASSWORD}\"))\n"
+    );
     std::fs::write(&file, format!("{typed}x\nuser(2): mb\nx\n")).unwrap();
     output(&["--trace", "replay", "--bless", name]);
     let blessed = std::fs::read_to_string(&file).unwrap();
@@ -342,7 +434,10 @@ fn nothing_that_holds_a_password_shows_it_for_debugging() {
         let secret = Secret::new(password);
         let credentials = Credentials::new("joe", password);
         let options = ConnectOptions {
-            tls_options: TlsOptions { identity: Some(ClientIdentity::Pkcs12("x.p12".into(), secret.clone())), ..TlsOptions::default() },
+            tls_options: TlsOptions {
+                identity: Some(ClientIdentity::Pkcs12("x.p12".into(), secret.clone())),
+                ..TlsOptions::default()
+            },
             ..ConnectOptions::default()
         };
         for shown in [
@@ -351,13 +446,36 @@ fn nothing_that_holds_a_password_shows_it_for_debugging() {
             format!("{options:#?}"),
             format!("{:?}", Account::new("joe", password)),
             format!("{:?}", postoffice::proto::imap::Command::login("joe", &secret).unwrap()),
-            format!("{:?}", postoffice::proto::imap::Command::authenticate(Mechanism::Plain, Some(&secret))),
-            format!("{:?}", postoffice::proto::smtp::Command::auth(Mechanism::Plain, Some(&secret))),
-            format!("{:?}", postoffice::proto::pop3::Command::auth(Mechanism::Plain, Some(&secret))),
-            format!("{:?}", Mechanism::ALL.map(|mechanism| Exchange::new(mechanism, "joe", &secret).unwrap())),
+            format!(
+                "{:?}",
+                postoffice::proto::imap::Command::authenticate(Mechanism::Plain, Some(&secret))
+            ),
+            format!(
+                "{:?}",
+                postoffice::proto::smtp::Command::auth(Mechanism::Plain, Some(&secret))
+            ),
+            format!(
+                "{:?}",
+                postoffice::proto::pop3::Command::auth(Mechanism::Plain, Some(&secret))
+            ),
+            format!(
+                "{:?}",
+                Mechanism::ALL.map(|mechanism| Exchange::new(mechanism, "joe", &secret).unwrap())
+            ),
             format!("{:?}", postoffice::proto::pop3::Command::pass(&secret).unwrap()),
-            format!("{:?}", postoffice::proto::imap::Command::login("joe", &Secret::new(format!("{password}\0"))).unwrap_err()),
-            format!("{:?}", postoffice::proto::pop3::Command::pass(&Secret::new(format!("{password}\n"))).unwrap_err()),
+            format!(
+                "{:?}",
+                postoffice::proto::imap::Command::login(
+                    "joe",
+                    &Secret::new(format!("{password}\0"))
+                )
+                .unwrap_err()
+            ),
+            format!(
+                "{:?}",
+                postoffice::proto::pop3::Command::pass(&Secret::new(format!("{password}\n")))
+                    .unwrap_err()
+            ),
         ] {
             check(&shown);
         }
@@ -371,7 +489,12 @@ fn the_command_writes_no_core_dump() {
         let mut arguments = vec!["eval"];
         arguments.extend(untrusted.then_some("--untrusted"));
         arguments.push("(princ \"running\") (terpri) (read-line)");
-        let mut child = Command::new(BINARY).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new(BINARY)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();

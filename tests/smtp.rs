@@ -45,11 +45,17 @@ fn at_once_on_every_server(test: impl Fn(u16, &Server)) {
     if let (Some(mut server), Ok(port)) = (Server::dovecot(), std::env::var("POSTOFFICE_POSTFIX")) {
         eprintln!("server: postfix");
         static USERS: AtomicU32 = AtomicU32::new(0);
-        server.user = format!("p{}", (std::process::id() * 10 + USERS.fetch_add(1, Ordering::Relaxed)) % 1000);
+        server.user = format!(
+            "p{}",
+            (std::process::id() * 10 + USERS.fetch_add(1, Ordering::Relaxed)) % 1000
+        );
         server.connect().close(); // so that the mailbox is there, with its owner
         test(port.parse().unwrap(), &server);
     } else {
-        assert!(std::env::var("POSTOFFICE_REAL_SERVERS").is_err(), "POSTOFFICE_REAL_SERVERS is set, but POSTOFFICE_POSTFIX is not");
+        assert!(
+            std::env::var("POSTOFFICE_REAL_SERVERS").is_err(),
+            "POSTOFFICE_REAL_SERVERS is set, but POSTOFFICE_POSTFIX is not"
+        );
     }
 }
 
@@ -73,8 +79,16 @@ fn body_of_letter(server: &Server, count: u32) -> Vec<u8> {
 
 #[test]
 fn nothing_inside_a_letter_ends_it() {
-    let bodies: [&str; 8] =
-        ["plain\n", ".\n..\n.a\n", "a\n.\nMAIL FROM:<evil@x>\n", "a\r.\rb\n", "a\n.\r\nb\n", "a\r\n.\nb\n", "no line end", "\n\n"];
+    let bodies: [&str; 8] = [
+        "plain\n",
+        ".\n..\n.a\n",
+        "a\n.\nMAIL FROM:<evil@x>\n",
+        "a\r.\rb\n",
+        "a\n.\r\nb\n",
+        "a\r\n.\nb\n",
+        "no line end",
+        "\n\n",
+    ];
     on_every_server(|port, server| {
         let to = [format!("{}@example.org", server.user)];
         let mut client = connect(port);
@@ -108,12 +122,20 @@ fn a_refused_recipient_is_named_and_nothing_is_sent() {
     on_every_server(|port, server| {
         let to = [format!("{}@example.org", server.user), "refused@example.org".to_owned()];
         let mut client = connect(port);
-        let Err(Error::Recipients { refused }) = client.send(&envelope(&to, false), b"Subject: x\n\nfirst\n") else {
+        let Err(Error::Recipients { refused }) =
+            client.send(&envelope(&to, false), b"Subject: x\n\nfirst\n")
+        else {
             panic!("expected a refusal")
         };
         assert_eq!(refused.len(), 1);
-        assert!(refused[0].address == "refused@example.org" && refused[0].words.starts_with("55"), "{refused:?}");
-        assert_eq!(identifier(client.send(&envelope(&to[1..], true), b"Subject: x\n\nx\n")), Identifier::RecipientsRefused);
+        assert!(
+            refused[0].address == "refused@example.org" && refused[0].words.starts_with("55"),
+            "{refused:?}"
+        );
+        assert_eq!(
+            identifier(client.send(&envelope(&to[1..], true), b"Subject: x\n\nx\n")),
+            Identifier::RecipientsRefused
+        );
         let refused = client.send(&envelope(&to, true), b"Subject: x\n\nsecond\n");
         assert_eq!(refused.unwrap().len(), 1);
         assert_eq!(body_of_letter(server, 1), b"second\r\n");
@@ -123,9 +145,22 @@ fn a_refused_recipient_is_named_and_nothing_is_sent() {
 #[test]
 fn tls_works() {
     on_every_server(|port, server| {
-        let tls_options = TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
-        let options = ConnectOptions { port: Some(port), tls: Some(TlsMode::StartTls), tls_options, ..ConnectOptions::default() };
-        let client = SmtpClient::connect(&Connector::default(), "localhost", Some("client.example.org"), None, &options).unwrap();
+        let tls_options =
+            TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
+        let options = ConnectOptions {
+            port: Some(port),
+            tls: Some(TlsMode::StartTls),
+            tls_options,
+            ..ConnectOptions::default()
+        };
+        let client = SmtpClient::connect(
+            &Connector::default(),
+            "localhost",
+            Some("client.example.org"),
+            None,
+            &options,
+        )
+        .unwrap();
         assert!(client.is_encrypted() && client.has("PIPELINING") && client.has("SIZE"));
     });
 }
@@ -136,18 +171,30 @@ fn addresses_and_letters_that_cannot_be_sent_are_refused_before_a_byte_is() {
     let mut client = connect(server.the_sandbox().smtp_address().port());
     let before = server.received().len();
     for address in ["a b@x", "a>", "a\r\nRCPT TO:<b@x", "", "a\0"] {
-        assert_eq!(identifier(client.send(&envelope(&[address.to_owned()], false), b"x")), Identifier::SyntaxError, "{address:?}");
+        assert_eq!(
+            identifier(client.send(&envelope(&[address.to_owned()], false), b"x")),
+            Identifier::SyntaxError,
+            "{address:?}"
+        );
     }
     assert_eq!(identifier(client.send(&envelope(&[], false), b"x")), Identifier::SyntaxError);
     let to = ["user@example.org".to_owned()];
     assert_eq!(identifier(client.send(&envelope(&to, false), b"a\0b")), Identifier::SyntaxError);
-    assert_eq!(identifier(client.send(&envelope(&to, false), &[b'x'; 999])), Identifier::SyntaxError);
+    assert_eq!(
+        identifier(client.send(&envelope(&to, false), &[b'x'; 999])),
+        Identifier::SyntaxError
+    );
     assert_eq!(server.received().len(), before);
     client.send(&envelope(&to, false), &[b'x'; 998]).unwrap();
 }
 
 fn send(client: &mut SmtpClient) -> Result<(), Error> {
-    client.send(&envelope(&["a@example.org".to_owned(), "b@example.org".to_owned()], false), b"Subject: x\n\nx\n").map(drop)
+    client
+        .send(
+            &envelope(&["a@example.org".to_owned(), "b@example.org".to_owned()], false),
+            b"Subject: x\n\nx\n",
+        )
+        .map(drop)
 }
 
 #[test]
@@ -165,7 +212,10 @@ fn helo_is_tried_where_ehlo_is_not_known() {
     });
     send(&mut connect(script.address.port())).unwrap();
     let heard = script.heard();
-    assert!(heard[0].starts_with("EHLO [127.0.0.1]") && heard[1].starts_with("HELO [127.0.0.1]"), "{heard:?}");
+    assert!(
+        heard[0].starts_with("EHLO [127.0.0.1]") && heard[1].starts_with("HELO [127.0.0.1]"),
+        "{heard:?}"
+    );
 }
 
 #[test]
@@ -185,10 +235,17 @@ fn starttls_that_fails_never_falls_back() {
         });
         let connector = Connector { loopback_is_exposed: true, ..Connector::default() };
         let credentials = Credentials::new("user", "sesame-open");
-        let options = ConnectOptions { port: Some(script.address.port()), ..ConnectOptions::default() };
-        assert!(SmtpClient::connect(&connector, "127.0.0.1", None, Some(&credentials), &options).is_err());
+        let options =
+            ConnectOptions { port: Some(script.address.port()), ..ConnectOptions::default() };
+        assert!(
+            SmtpClient::connect(&connector, "127.0.0.1", None, Some(&credentials), &options)
+                .is_err()
+        );
         let heard = script.heard();
-        assert!(heard.iter().all(|line| line.starts_with("EHLO") || line == "STARTTLS"), "{heard:?}");
+        assert!(
+            heard.iter().all(|line| line.starts_with("EHLO") || line == "STARTTLS"),
+            "{heard:?}"
+        );
     }
 }
 
@@ -207,7 +264,11 @@ fn an_attachment_of_30_mb_comes_back_byte_for_byte_over_imap_and_pop() {
         to: vec!["user@example.org".into()],
         subject: Some("large".into()),
         text: "See the file.\n".into(),
-        attachments: vec![postoffice::mime::NewPart::attachment("data.bin", "application/octet-stream", data.clone())],
+        attachments: vec![postoffice::mime::NewPart::attachment(
+            "data.bin",
+            "application/octet-stream",
+            data.clone(),
+        )],
         ..Default::default()
     };
     let letter = letter.build().unwrap();
@@ -221,7 +282,13 @@ fn an_attachment_of_30_mb_comes_back_byte_for_byte_over_imap_and_pop() {
         imap.write_letter(1.try_into().unwrap(), false, true, "x", &mut over_imap).unwrap();
         imap.close();
         let options = ConnectOptions { port: Some(server.pop_port), ..ConnectOptions::default() };
-        let mut pop = postoffice::client::PopClient::connect(&Connector::default(), "127.0.0.1", &server.credentials(), &options).unwrap();
+        let mut pop = postoffice::client::PopClient::connect(
+            &Connector::default(),
+            "127.0.0.1",
+            &server.credentials(),
+            &options,
+        )
+        .unwrap();
         let over_pop = pop.letter(1, None).unwrap();
         pop.close().unwrap();
         for letter in [over_imap, over_pop] {

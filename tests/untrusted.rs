@@ -35,15 +35,23 @@ fn prison(policy: Policy, sandboxed: bool) -> Prison {
             written.lock().unwrap().push_str(text);
             Ok(())
         }),
-        warnings: Box::new(move |condition| warned.lock().unwrap().push_str(&condition.to_string())),
+        warnings: Box::new(move |condition| {
+            warned.lock().unwrap().push_str(&condition.to_string())
+        }),
         policy,
         ..Options::default()
     };
     let mut host = Host::new(options);
     let setup = if sandboxed {
-        Setup::sandboxed(postoffice::sandbox::Options { accept_any: true, ..Default::default() }).unwrap()
+        Setup::sandboxed(postoffice::sandbox::Options { accept_any: true, ..Default::default() })
+            .unwrap()
     } else {
-        Setup { connector: Connector::default(), router: None, limits: postoffice::proto::Limits::default(), ask_secret: None }
+        Setup {
+            connector: Connector::default(),
+            router: None,
+            limits: postoffice::proto::Limits::default(),
+            ask_secret: None,
+        }
     };
     let state = attach(&mut host, &setup);
     Prison { host, output, _state: Some(state) }
@@ -68,9 +76,12 @@ fn not_refused(prison: &mut Prison, forms: &[String]) -> Vec<(String, String)> {
         let refused = match prison.run(form) {
             Ok(_) => false,
             Err(report) => {
-                let undefined = ["is not defined", "is unbound", "no value"].iter().any(|words| report.condition.message.contains(words));
+                let undefined = ["is not defined", "is unbound", "no value"]
+                    .iter()
+                    .any(|words| report.condition.message.contains(words));
                 let shown = report.to_string();
-                !shown.contains(TREASURE) && (report.condition.identifier == Identifier::NotAllowed || undefined)
+                !shown.contains(TREASURE)
+                    && (report.condition.identifier == Identifier::NotAllowed || undefined)
             }
         };
         if !refused {
@@ -100,9 +111,21 @@ fn no_file_variable_or_program_is_reached() {
     let mut prison = prison(Policy::untrusted(), true);
     let connected = r#"(setq mb (make-imap-connection "h" :user "u" :password "p")) (select-mailbox mb "inbox")
         (setq letter (parse-letter "Content-Type: text/plain; name=x\nContent-Disposition: attachment\n\nx"))"#;
-    assert_eq!(prison.run(connected).map(|_| ()).map_err(|report| report.to_string()), Ok(()), "the sandbox is allowed");
+    assert_eq!(
+        prison.run(connected).map(|_| ()).map_err(|report| report.to_string()),
+        Ok(()),
+        "the sandbox is allowed"
+    );
     let mut forms: Vec<String> = Vec::new();
-    for path in [secret.to_str().unwrap(), "/etc/passwd", "/proc/self/environ", "/proc/self/mem", "Cargo.toml", ".", "/"] {
+    for path in [
+        secret.to_str().unwrap(),
+        "/etc/passwd",
+        "/proc/self/environ",
+        "/proc/self/mem",
+        "Cargo.toml",
+        ".",
+        "/",
+    ] {
         for form in [
             "(open PATH)",
             "(open PATH :direction :input :if-does-not-exist nil)",
@@ -131,7 +154,17 @@ fn no_file_variable_or_program_is_reached() {
             forms.push(form.replace("PATH", &format!("{path:?}")));
         }
     }
-    for path in [new.to_str().unwrap(), secret.to_str().unwrap(), "/tmp/x", "new", "", "../x", "~/x", "/dev/stdout", "/dev/null"] {
+    for path in [
+        new.to_str().unwrap(),
+        secret.to_str().unwrap(),
+        "/tmp/x",
+        "new",
+        "",
+        "../x",
+        "~/x",
+        "/dev/stdout",
+        "/dev/null",
+    ] {
         for form in [
             "(mailbox-report mb :html PATH)",
             "(open PATH :direction :output)",
@@ -151,14 +184,19 @@ fn no_file_variable_or_program_is_reached() {
             forms.push(form.replace("PATH", &format!("{path:?}")));
         }
     }
-    forms.push(format!("(ensure-directories-exist {:?})", folder.path().join("deep/").display().to_string()));
+    forms.push(format!(
+        "(ensure-directories-exist {:?})",
+        folder.path().join("deep/").display().to_string()
+    ));
     for name in ["HOME", "PATH", "POSTOFFICE_PASSWORD", "", "NONE"] {
         forms.push(format!("(getenv {name:?})"));
     }
     for program in ["\"sh\"", "\"sh\" \"-c\" \"exit\"", "\"/usr/sbin/sendmail\""] {
         forms.push(format!("(send-letter '(:program {program}) \"a@b.c\" \"a@b.c\" \"x\")"));
         forms.push(format!("(send-smtp '(:program {program}) \"a@b.c\" \"a@b.c\" \"x\")"));
-        forms.push(format!("(send-smtp-auth '(:program {program}) \"a@b.c\" \"a@b.c\" \"l\" \"p\" \"x\")"));
+        forms.push(format!(
+            "(send-smtp-auth '(:program {program}) \"a@b.c\" \"a@b.c\" \"l\" \"p\" \"x\")"
+        ));
     }
     // Neither where a password is to be had.
     let secret = secret.to_str().unwrap();
@@ -198,7 +236,12 @@ fn a_refusal_says_nothing_of_what_is_there() {
     for function in ["open", "probe-file", "delete-file", "load"] {
         let says = |prison: &mut Prison, name: &str| {
             let path = folder.path().join(name).display().to_string();
-            prison.run(&format!("({function} {path:?})")).unwrap_err().condition.message.replace(name, "NAME")
+            prison
+                .run(&format!("({function} {path:?})"))
+                .unwrap_err()
+                .condition
+                .message
+                .replace(name, "NAME")
         };
         assert_eq!(says(&mut prison, "there"), says(&mut prison, "absent"));
     }
@@ -259,7 +302,11 @@ fn no_host_is_reached_but_those_allowed() {
     let wrong = not_refused(&mut prison, &forms);
     assert!(wrong.is_empty(), "of {}: {wrong:#?}", forms.len());
     listener.set_nonblocking(true).unwrap();
-    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "somebody has connected");
+    assert_eq!(
+        listener.accept().unwrap_err().kind(),
+        std::io::ErrorKind::WouldBlock,
+        "somebody has connected"
+    );
 }
 
 #[test]
@@ -338,7 +385,13 @@ fn neither_the_interpreter_nor_the_inside_of_the_host_can_be_called() {
         "platform-dll-prefix!",
         "git-clone",
     ] {
-        for form in ["(NAME \"sh\")", "(funcall 'NAME \"sh\")", "(funcall (intern \"NAME\") \"sh\")", "(apply 'NAME '(\"sh\"))", "NAME"] {
+        for form in [
+            "(NAME \"sh\")",
+            "(funcall 'NAME \"sh\")",
+            "(funcall (intern \"NAME\") \"sh\")",
+            "(apply 'NAME '(\"sh\"))",
+            "NAME",
+        ] {
             forms.push(form.replace("NAME", name));
         }
     }
@@ -383,8 +436,10 @@ fn redefinitions_and_handlers_open_nothing() {
     .map(str::to_owned)
     .to_vec();
     // A macro's procedure is refused while the form is expanded.
-    let wrong: Vec<_> =
-        not_refused(&mut prison, &forms).into_iter().filter(|(_, shown)| !shown.contains("may not read /etc/passwd")).collect();
+    let wrong: Vec<_> = not_refused(&mut prison, &forms)
+        .into_iter()
+        .filter(|(_, shown)| !shown.contains("may not read /etc/passwd"))
+        .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!(
         prison.shows("(handler-case (open \"/etc/passwd\") (po-error (c) (list (po-condition-identifier c) (po-condition-message c))))"),
@@ -402,7 +457,9 @@ fn what_is_allowed_works() {
     policy.allow_reading(shelf.path()).unwrap();
     policy.allow_variable("CARGO_PKG_NAME_THAT_IS_NOT_SET");
     let mut prison = prison(policy, true);
-    let at = |folder: &tempfile::TempDir, name: &str| format!("{:?}", folder.path().join(name).display().to_string());
+    let at = |folder: &tempfile::TempDir, name: &str| {
+        format!("{:?}", folder.path().join(name).display().to_string())
+    };
     for (form, expected) in [
         (format!("(with-open-file (port {} :direction :output) (princ \"x\" port))", at(&folder, "a")), "\"x\""),
         (format!("(values (with-open-file (port {}) (read-line port)))", at(&folder, "a")), "\"x\""),
@@ -492,7 +549,12 @@ fn functions_of_the_application_run_when_it_vouches_for_them() {
             ("const", Run::Macro("(syntax-rules () ((_) 3))")),
         ]
         .into_iter()
-        .map(|(name, run)| Function { name, lambda_list: if name == "twice" { "(x)" } else { "()" }, doc: "", run })
+        .map(|(name, run)| Function {
+            name,
+            lambda_list: if name == "twice" { "(x)" } else { "()" },
+            doc: "",
+            run,
+        })
         .collect::<Vec<_>>()
     };
     let calls = ["(lookup)", "(twice 4)", "(const)", "(own)"].map(str::to_owned);
@@ -570,7 +632,9 @@ fn a_call_of_parallel_map_reaches_no_more_than_the_script() {
     assert_eq!(not_refused(&mut prison, &forms), []);
     for form in &forms {
         let alone = prison.run(form).unwrap_err().condition;
-        let source = format!("(let ((x (first (parallel-map (lambda (x) {form}) '(1))))) (list (error? x) (error-message x)))");
+        let source = format!(
+            "(let ((x (first (parallel-map (lambda (x) {form}) '(1))))) (list (error? x) (error-message x)))"
+        );
         let expected = printer::readably(&postoffice::lisp::Datum::String(alone.message));
         assert_eq!(prison.shows(&source), format!("(t {expected})"), "{form}");
     }
@@ -624,10 +688,20 @@ fn memory_that_is_wanted_without_end_ends_the_script_with_a_word() {
 
 #[test]
 fn the_usual_memory_is_enough_for_calls_in_parallel() {
-    let (code, out, error) = outcome(&["eval", "--untrusted", "(parallel-map (lambda (x) (* x x)) '(1 2 3 4 5 6 7 8))"]);
+    let (code, out, error) =
+        outcome(&["eval", "--untrusted", "(parallel-map (lambda (x) (* x x)) '(1 2 3 4 5 6 7 8))"]);
     assert_eq!((code, out.as_str()), (0, "(1 4 9 16 25 36 49 64)\n"), "{error}");
-    let (code, _, error) = outcome(&["eval", "--untrusted", "--time-limit", "1", "(parallel-map (lambda (x) (loop)) '(1 2 3 4))"]);
-    assert_eq!((code, error.as_str()), (124, "postoffice: the script was stopped: it took longer than 1 seconds (--time-limit)\n"));
+    let (code, _, error) = outcome(&[
+        "eval",
+        "--untrusted",
+        "--time-limit",
+        "1",
+        "(parallel-map (lambda (x) (loop)) '(1 2 3 4))",
+    ]);
+    assert_eq!(
+        (code, error.as_str()),
+        (124, "postoffice: the script was stopped: it took longer than 1 seconds (--time-limit)\n")
+    );
 }
 
 #[test]
@@ -645,7 +719,10 @@ fn time_that_is_taken_without_end_ends_the_script_with_a_word() {
         let (code, _, error) = outcome(&["eval", "--untrusted", "--time-limit", "1", source]);
         assert_eq!(
             (code, error.as_str()),
-            (124, "postoffice: the script was stopped: it took longer than 1 seconds (--time-limit)\n"),
+            (
+                124,
+                "postoffice: the script was stopped: it took longer than 1 seconds (--time-limit)\n"
+            ),
             "{source}"
         );
         assert!(begun.elapsed() < Duration::from_secs(60), "{source}");
@@ -690,12 +767,18 @@ fn numbers_that_are_too_large_are_errors_and_end_nothing() {
         "(hash-insert (hash) (let next ((i 0) (x 1)) (if (< i 100000) (next (+ i 1) (list x)) x)) 1)",
     ] {
         let message = prison.run(source).map_err(|report| report.condition.message);
-        assert!(message.as_ref().is_err_and(|message| !message.contains("internal error")), "{source}: {message:?}");
+        assert!(
+            message.as_ref().is_err_and(|message| !message.contains("internal error")),
+            "{source}: {message:?}"
+        );
     }
     assert_eq!(prison.shows("(length (format nil \"~1000000000000a\" 1))"), "10000");
-    for (source, expected) in
-        [("(expt 2 10)", "1024"), ("(make-vector 2 1)", "#(1 1)"), ("(range 1 4)", "(1 2 3)"), ("(expt -1 1000000000001)", "-1")]
-    {
+    for (source, expected) in [
+        ("(expt 2 10)", "1024"),
+        ("(make-vector 2 1)", "#(1 1)"),
+        ("(range 1 4)", "(1 2 3)"),
+        ("(expt -1 1000000000001)", "-1"),
+    ] {
         assert_eq!(prison.shows(source), expected);
     }
 }
@@ -706,28 +789,58 @@ fn the_command_hands_on_what_the_script_does() {
     let file = folder.path().join("s.scm");
     let name = file.to_str().unwrap();
     std::fs::write(&file, "(princ (command-line)) (princ (read-line)) (exit 7)").unwrap();
-    let mut child =
-        Command::new(BINARY).args(["run", "--untrusted", name, "a", "--b"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(BINARY)
+        .args(["run", "--untrusted", name, "a", "--b"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(b"line\n").unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stdout).as_ref()), (Some(7), "(a --b)line"));
+    assert_eq!(
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).as_ref()),
+        (Some(7), "(a --b)line")
+    );
 
     let (code, _, error) = outcome(&["eval", "--untrusted", "(getenv \"POSTOFFICE_PASSWORD\")"]);
-    assert!(code == 1 && error.contains("[:not-allowed]") && error.contains("--allow-env") && !error.contains(TREASURE), "{error}");
+    assert!(
+        code == 1
+            && error.contains("[:not-allowed]")
+            && error.contains("--allow-env")
+            && !error.contains(TREASURE),
+        "{error}"
+    );
     assert_eq!(
-        outcome(&["eval", "--untrusted", "--allow-env", "POSTOFFICE_PASSWORD", "(length (getenv \"POSTOFFICE_PASSWORD\"))"]).1,
+        outcome(&[
+            "eval",
+            "--untrusted",
+            "--allow-env",
+            "POSTOFFICE_PASSWORD",
+            "(length (getenv \"POSTOFFICE_PASSWORD\"))"
+        ])
+        .1,
         "13\n"
     );
 
     let inside = folder.path().to_str().unwrap();
-    let write = format!("(with-open-file (port \"{inside}/new\" :direction :output) (princ 1 port))");
+    let write =
+        format!("(with-open-file (port \"{inside}/new\" :direction :output) (princ 1 port))");
     assert_eq!(outcome(&["eval", "--untrusted", "--allow-read", inside, &write]).0, 1);
-    assert_eq!(outcome(&["eval", "--untrusted", "--allow-dir", inside, &write]), (0, "1\n".into(), String::new()));
+    assert_eq!(
+        outcome(&["eval", "--untrusted", "--allow-dir", inside, &write]),
+        (0, "1\n".into(), String::new())
+    );
 
     let count = "(with-imap-connection (mb \"h\" :user \"u\" :password \"p\") (select-mailbox mb \"inbox\") (mailbox-message-count mb))";
-    assert_eq!(outcome(&["--sandbox", "eval", "--untrusted", count]), (0, "7\n".into(), String::new()));
+    assert_eq!(
+        outcome(&["--sandbox", "eval", "--untrusted", count]),
+        (0, "7\n".into(), String::new())
+    );
     let (code, _, error) = outcome(&["eval", "--untrusted", count]);
-    assert!(code == 1 && error.contains("may not connect to h:143; --allow-host HOST allows a host"), "{error}");
+    assert!(
+        code == 1 && error.contains("may not connect to h:143; --allow-host HOST allows a host"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -736,7 +849,10 @@ fn a_redirect_on_the_command_line_is_allowed_and_no_other_host_is() {
     let call = "(with-imap-connection (mb \"mail.example.org\" :user \"user\" :password \"pw\") 5)";
     let redirect = format!("mail.example.org=127.0.0.1:{}", server.port);
     assert_eq!(outcome(&["--connect-to", &redirect, "eval", "--untrusted", call]).1, "5\n");
-    let direct = format!("(with-imap-connection (mb \"127.0.0.1\" :port {} :user \"user\" :password \"pw\") 5)", server.port);
+    let direct = format!(
+        "(with-imap-connection (mb \"127.0.0.1\" :port {} :user \"user\" :password \"pw\") 5)",
+        server.port
+    );
     assert_eq!(outcome(&["--connect-to", &redirect, "eval", "--untrusted", &direct]).0, 1);
     let allowed = format!("127.0.0.1:{}", server.port);
     assert_eq!(outcome(&["eval", "--untrusted", "--allow-host", &allowed, &direct]).1, "5\n");
@@ -750,12 +866,19 @@ fn an_untrusted_transcript_is_confined_too() {
     std::fs::write(&file, "user(1): (mailbox-message-count mb)\n1\n").unwrap();
     std::fs::write(folder.path().join("x.eml"), "Subject: x\n\nx\n").unwrap();
     std::fs::write(&file, "user(1): (getenv \"PATH\")\nError: getenv: an untrusted script may not read…\nuser(2): (+ 1 2)\n3\n").unwrap();
-    assert_eq!(outcome(&["replay", "--untrusted", name]), (0, format!("{name}: 2 of 2 replies agree\n"), String::new()));
+    assert_eq!(
+        outcome(&["replay", "--untrusted", name]),
+        (0, format!("{name}: 2 of 2 replies agree\n"), String::new())
+    );
     std::fs::write(&file, ";;; deliver x.eml\nuser(1): 1\n1\n").unwrap();
     assert_eq!(outcome(&["replay", name]).0, 0);
     let (code, _, error) = outcome(&["replay", "--untrusted", name]);
     assert!(code == 1 && error.contains("x.eml: an untrusted script may not read"), "{error}");
-    assert_eq!(outcome(&["replay", "--untrusted", "--allow-read", folder.path().to_str().unwrap(), name]).0, 0);
+    assert_eq!(
+        outcome(&["replay", "--untrusted", "--allow-read", folder.path().to_str().unwrap(), name])
+            .0,
+        0
+    );
 }
 
 #[test]
@@ -766,8 +889,16 @@ fn options_that_make_no_sense_are_refused() {
         (&["run", "--time-limit", "5", "x.scm"], 2, "--untrusted"),
         (&["eval", "--untrusted", "--allow-host", "a b", "1"], 2, "expected HOST or HOST:PORT"),
         (&["eval", "--untrusted", "--time-limit", "0", "1"], 2, "--time-limit"),
-        (&["eval", "--untrusted", "--allow-dir", "/no/such/folder", "1"], 1, "--allow-dir /no/such/folder: "),
-        (&["eval", "--untrusted", "--allow-read", "Cargo.toml", "1"], 1, "--allow-read Cargo.toml: "),
+        (
+            &["eval", "--untrusted", "--allow-dir", "/no/such/folder", "1"],
+            1,
+            "--allow-dir /no/such/folder: ",
+        ),
+        (
+            &["eval", "--untrusted", "--allow-read", "Cargo.toml", "1"],
+            1,
+            "--allow-read Cargo.toml: ",
+        ),
         (&["--untrusted", "eval", "1"], 2, "--untrusted"),
         (&["demo", "--untrusted"], 2, "--untrusted"),
     ] {
@@ -967,7 +1098,10 @@ fn hostile_source() -> impl Strategy<Value = String> {
 fn reader_and_evaluator_survive_any_text() {
     let mut prison = prison(Policy::untrusted(), false);
     let begun = Instant::now();
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 500, ..ProptestConfig::default() });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 500,
+        ..ProptestConfig::default()
+    });
     let shared = std::cell::RefCell::new(&mut prison);
     let result = runner.run(&hostile_source(), |source| {
         let mut prison = shared.borrow_mut();

@@ -26,7 +26,11 @@ fn fixtures() -> Vec<Fixture> {
                 .get(number + 1)
                 .and_then(|line| line.strip_prefix("= "))
                 .unwrap_or_else(|| panic!("{file}:{}: no line with =", number + 2));
-            found.push(Fixture { place: format!("{file}:{}", number + 1), bytes: unescape(line), expected: expected.to_owned() });
+            found.push(Fixture {
+                place: format!("{file}:{}", number + 1),
+                bytes: unescape(line),
+                expected: expected.to_owned(),
+            });
         }
     }
     found
@@ -41,7 +45,11 @@ fn unescape(line: &str) -> Vec<u8> {
             _ => match rest.next().unwrap() {
                 b'r' => b'\r',
                 b'n' => b'\n',
-                b'x' => u8::from_str_radix(std::str::from_utf8(&[rest.next().unwrap(), rest.next().unwrap()]).unwrap(), 16).unwrap(),
+                b'x' => u8::from_str_radix(
+                    std::str::from_utf8(&[rest.next().unwrap(), rest.next().unwrap()]).unwrap(),
+                    16,
+                )
+                .unwrap(),
                 other => other,
             },
         });
@@ -50,10 +58,16 @@ fn unescape(line: &str) -> Vec<u8> {
 }
 
 fn status_text(status: &Status<'_>) -> String {
-    let code = status
-        .code
-        .map_or(String::new(), |code| format!(" [{}|{}]", String::from_utf8_lossy(code.name), String::from_utf8_lossy(code.arguments)));
-    format!("{:?}{code} {}", status.kind, String::from_utf8_lossy(status.text)).trim_end().to_owned()
+    let code = status.code.map_or(String::new(), |code| {
+        format!(
+            " [{}|{}]",
+            String::from_utf8_lossy(code.name),
+            String::from_utf8_lossy(code.arguments)
+        )
+    });
+    format!("{:?}{code} {}", status.kind, String::from_utf8_lossy(status.text))
+        .trim_end()
+        .to_owned()
 }
 
 fn token_texts(tokens: &mut Tokens<'_>) -> Result<Vec<String>, ProtocolError> {
@@ -75,7 +89,13 @@ fn token_texts(tokens: &mut Tokens<'_>) -> Result<Vec<String>, ProtocolError> {
 fn escape(bytes: &[u8]) -> String {
     bytes
         .iter()
-        .map(|byte| if matches!(byte, b' '..=b'~') { char::from(*byte).to_string() } else { byte.escape_ascii().to_string() })
+        .map(|byte| {
+            if matches!(byte, b' '..=b'~') {
+                char::from(*byte).to_string()
+            } else {
+                byte.escape_ascii().to_string()
+            }
+        })
         .collect()
 }
 
@@ -93,7 +113,9 @@ fn events(bytes: &[u8], size: usize) -> Result<Vec<String>, ProtocolError> {
                 Event::Data(mut data) => {
                     let number = data.number.map_or(String::new(), |number| format!("{number} "));
                     let name = String::from_utf8_lossy(data.name).into_owned();
-                    format!("{number}{name}: {}", token_texts(&mut data.tokens)?.join(" ")).trim_end().to_owned()
+                    format!("{number}{name}: {}", token_texts(&mut data.tokens)?.join(" "))
+                        .trim_end()
+                        .to_owned()
                 }
                 other => format!("{other:?}"),
             });
@@ -106,7 +128,12 @@ fn events(bytes: &[u8], size: usize) -> Result<Vec<String>, ProtocolError> {
 fn every_response_is_read_as_its_fixture_says_whole_and_in_pieces() {
     for fixture in fixtures() {
         for size in [fixture.bytes.len() + 12, 1, 2, 7] {
-            assert_eq!(events(&fixture.bytes, size), Ok(vec![fixture.expected.clone()]), "{} by {size}", fixture.place);
+            assert_eq!(
+                events(&fixture.bytes, size),
+                Ok(vec![fixture.expected.clone()]),
+                "{} by {size}",
+                fixture.place
+            );
         }
     }
 }
@@ -129,14 +156,23 @@ const NOT_FOR_IMAP_CODEC: &[(&str, &str)] = &[
     ("* XYZZY", "it knows all names; we hand unknown data to the caller, which warns"),
     ("* 1 FETCH (X-GM-", "Gmail's extension, which it does not implement"),
     ("* SEARCH  1", "the grammar has one blank; Exchange sends two"),
-    ("* SEARCH 1 2 \\r", "the grammar has no blank at the end; Courier sends one (its quirk_trailing_space_search is off here)"),
-    ("* OK\\r", "the grammar wants a text; Cyrus leaves it out (its quirk_missing_text is off here)"),
+    (
+        "* SEARCH 1 2 \\r",
+        "the grammar has no blank at the end; Courier sends one (its quirk_trailing_space_search is off here)",
+    ),
+    (
+        "* OK\\r",
+        "the grammar wants a text; Cyrus leaves it out (its quirk_missing_text is off here)",
+    ),
     ("* 1 FETCH (FLAGS (\"x\"", "flags are atoms; Zimbra sends strings"),
     (
         "* 1 FETCH (ENVELOPE (NIL NIL ((NIL",
         "the grammar has no blank between addresses; hMailServer sends one (its quirk_spaces_between_addresses is off here)",
     ),
-    ("* 1 FETCH (ENVELOPE (NIL \"gr", "quoted strings are 7-bit in the grammar; Dovecot repeats what the letter has"),
+    (
+        "* 1 FETCH (ENVELOPE (NIL \"gr",
+        "quoted strings are 7-bit in the grammar; Dovecot repeats what the letter has",
+    ),
     ("* OK [UNSEEN 1 first", "it reads the code or nothing; for us what is no code is text"),
 ];
 
@@ -158,19 +194,29 @@ fn imap_codec_reads_the_same_or_the_reason_is_known() {
             Ok((rest, response)) => {
                 assert!(rest.is_empty(), "{}", fixture.place);
                 let again: Vec<u8> = ResponseCodec::default().encode(&response).dump();
-                assert_eq!(meaning(&again), meaning(&fixture.bytes), "{}: imap-codec writes {}", fixture.place, again.escape_ascii());
+                assert_eq!(
+                    meaning(&again),
+                    meaning(&fixture.bytes),
+                    "{}: imap-codec writes {}",
+                    fixture.place,
+                    again.escape_ascii()
+                );
                 compared += 1;
             }
             Err(error) => {
                 let Some((start, _)) = reason else {
-                    panic!("{}: imap-codec refuses {shown} ({error:?}), and no reason is given", fixture.place)
+                    panic!(
+                        "{}: imap-codec refuses {shown} ({error:?}), and no reason is given",
+                        fixture.place
+                    )
                 };
                 used.push(*start);
             }
         }
     }
     assert!(compared >= 30, "only {compared} were compared");
-    let stale: Vec<_> = NOT_FOR_IMAP_CODEC.iter().filter(|(start, _)| !used.contains(start)).collect();
+    let stale: Vec<_> =
+        NOT_FOR_IMAP_CODEC.iter().filter(|(start, _)| !used.contains(start)).collect();
     assert!(stale.is_empty(), "imap-codec takes these now: {stale:?}");
 }
 
@@ -179,6 +225,11 @@ fn imap_proto_takes_what_the_rfc_says() {
     for fixture in fixtures().into_iter().filter(|fixture| fixture.place.starts_with("rfc.txt")) {
         // Its grammar has BODYSTRUCTURE, but not BODY as a structure.
         let is_known = fixture.expected.contains("( BODY (");
-        assert_eq!(imap_proto::Response::parse(&fixture.bytes).is_err(), is_known, "{}", fixture.place);
+        assert_eq!(
+            imap_proto::Response::parse(&fixture.bytes).is_err(),
+            is_known,
+            "{}",
+            fixture.place
+        );
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 /// Answers to `FETCH 1:* (UID FLAGS RFC822.SIZE ENVELOPE)`, and to one of whole letters; the same in every run.
-pub static CAPTURES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| [capture(LETTERS[0], response), capture(LETTERS[1], body)]);
+pub static CAPTURES: LazyLock<[Vec<u8>; 2]> =
+    LazyLock::new(|| [capture(LETTERS[0], response), capture(LETTERS[1], body)]);
 pub const KINDS: [&str; 2] = ["envelopes", "bodies"];
 pub const LETTERS: [u32; 2] = [5_000, 500];
 
@@ -12,7 +13,8 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % bound
     }
 
@@ -47,13 +49,25 @@ fn response(number: u32, random: &mut Random) -> String {
 }
 
 fn address(random: &mut Random) -> String {
-    let name = random.pick(&["NIL", "\"Alice Meyer\"", "\"Bob \\\"B\\\" Jones\"", "{13}\r\nJ\u{fc}rgen Gro\u{df}", "\"Team Info\""]);
-    format!("({name} NIL \"user{}\" \"{}\")", random.below(1_000), random.pick(&["example.org", "mail.example.com"]))
+    let name = random.pick(&[
+        "NIL",
+        "\"Alice Meyer\"",
+        "\"Bob \\\"B\\\" Jones\"",
+        "{13}\r\nJ\u{fc}rgen Gro\u{df}",
+        "\"Team Info\"",
+    ]);
+    format!(
+        "({name} NIL \"user{}\" \"{}\")",
+        random.below(1_000),
+        random.pick(&["example.org", "mail.example.com"])
+    )
 }
 
 /// Quotes and bytes beyond ASCII come as literals from Dovecot, which a good part of real subjects has.
 fn subject(random: &mut Random) -> String {
-    let words: Vec<&str> = (0..4 + random.below(6)).map(|_| random.pick(&["report", "budget", "Re:", "meeting", "the", "of"])).collect();
+    let words: Vec<&str> = (0..4 + random.below(6))
+        .map(|_| random.pick(&["report", "budget", "Re:", "meeting", "the", "of"]))
+        .collect();
     match random.below(3) {
         0 => {
             let text = format!("\"{}\"", words.join(" "));

@@ -15,7 +15,11 @@ struct Kept {
 
 impl Files for Kept {
     fn begin(&mut self, number: usize, name: Option<&str>, content_type: &str) -> io::Result<()> {
-        assert!(self.coming.insert(number, (name.map(str::to_owned), content_type.to_owned(), Vec::new())).is_none());
+        assert!(
+            self.coming
+                .insert(number, (name.map(str::to_owned), content_type.to_owned(), Vec::new()))
+                .is_none()
+        );
         assert!(self.coming.len() <= 2, "files that are open");
         Ok(())
     }
@@ -49,7 +53,10 @@ pub fn extracted<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Found> {
 pub fn expected(letter: &[u8]) -> Vec<Found> {
     let letter = Letter::parse(letter);
     let found = letter.attachments();
-    found.iter().map(|one| (one.file_name(), one.content_type().to_owned(), one.bytes().into_owned())).collect()
+    found
+        .iter()
+        .map(|one| (one.file_name(), one.content_type().to_owned(), one.bytes().into_owned()))
+        .collect()
 }
 
 /// The files, which are the same in pieces of all these sizes.
@@ -58,7 +65,11 @@ pub fn assert_agrees(letter: &[u8], sizes: &[usize]) -> Vec<Found> {
     let expected = expected(letter);
     for size in sizes {
         let found = extracted(letter.chunks(*size));
-        assert!(found == expected, "in pieces of {size}: {found:?}\ninstead of {expected:?}\nin {}", letter.escape_ascii());
+        assert!(
+            found == expected,
+            "in pieces of {size}: {found:?}\ninstead of {expected:?}\nin {}",
+            letter.escape_ascii()
+        );
     }
     expected
 }

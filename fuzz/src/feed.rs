@@ -34,7 +34,12 @@ pub fn without_near(error: ProtocolError) -> String {
 pub const PASSWORD: &str = "hunter2";
 
 /// Gives the bytes to a session in chunks of `size`; `tell` answers every event.
-pub fn feed<P: Protocol>(session: &mut P, bytes: &[u8], size: usize, mut tell: impl FnMut(&mut P, &mut Told)) -> Told {
+pub fn feed<P: Protocol>(
+    session: &mut P,
+    bytes: &[u8],
+    size: usize,
+    mut tell: impl FnMut(&mut P, &mut Told),
+) -> Told {
     let mut told = Told::default();
     send(session, &mut told);
     for mut chunk in bytes.chunks(size.max(1)) {
@@ -65,7 +70,10 @@ pub fn feed<P: Protocol>(session: &mut P, bytes: &[u8], size: usize, mut tell: i
 fn send<P: Protocol>(session: &mut P, told: &mut Told) {
     let outgoing = session.take_outgoing();
     let shown = outgoing.redacted();
-    assert!(!shown.windows(PASSWORD.len()).any(|window| window == PASSWORD.as_bytes()), "a trace shows the password");
+    assert!(
+        !shown.windows(PASSWORD.len()).any(|window| window == PASSWORD.as_bytes()),
+        "a trace shows the password"
+    );
     told.sent.extend_from_slice(outgoing.bytes());
 }
 

@@ -2,8 +2,8 @@
 
 use postoffice::mime::parameter::Parameterised;
 use postoffice::mime::{
-    Entry, Envelope, decode_bytes, decode_text, encode_parameter, encode_phrase, encode_text, envelope_addresses, fields, is_plain_address,
-    parse_mailbox_list, split,
+    Entry, Envelope, decode_bytes, decode_text, encode_parameter, encode_phrase, encode_text,
+    envelope_addresses, fields, is_plain_address, parse_mailbox_list, split,
 };
 
 /// Bytes that are no UTF-8 are read as Latin-1, two bytes each; a decoder gives at most three bytes for one byte of any charset.
@@ -22,19 +22,32 @@ fn stays_in_its_field(written: &str) -> bool {
 /// Fields are read out of anything, with LF as with CR LF, and nothing is longer than it came.
 pub fn header(data: &[u8]) {
     let (header, body) = split(data);
-    assert!(header.len() + body.len() <= data.len() && data.starts_with(header) && data.ends_with(body));
+    assert!(
+        header.len() + body.len() <= data.len() && data.starts_with(header) && data.ends_with(body)
+    );
     let mut length = 0;
     for field in fields(header) {
-        assert!(!field.name.is_empty() && field.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':'));
-        assert!(!field.value.contains(&b'\n') && field.value.trim_ascii().len() == field.value.len());
+        assert!(
+            !field.name.is_empty()
+                && field.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':')
+        );
+        assert!(
+            !field.value.contains(&b'\n') && field.value.trim_ascii().len() == field.value.len()
+        );
         length += field.name.len() + field.value.len();
-        assert!(is_in_proportion(&field.text(), field.value.len()) && is_in_proportion(&field.decoded(), field.value.len()));
+        assert!(
+            is_in_proportion(&field.text(), field.value.len())
+                && is_in_proportion(&field.decoded(), field.value.len())
+        );
     }
     assert!(length <= header.len(), "the fields are longer than the header");
     let envelope = Envelope::read(header);
     let _ = envelope.addresses();
     if !data.contains(&b'\r') {
-        let with_cr: Vec<u8> = data.iter().flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] }).collect();
+        let with_cr: Vec<u8> = data
+            .iter()
+            .flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] })
+            .collect();
         let (header_with_cr, _) = split(&with_cr);
         assert!(fields(header_with_cr).eq(fields(header)), "LF and CR LF differ");
         assert_eq!(Envelope::read(header_with_cr), envelope);
@@ -61,28 +74,45 @@ pub fn encoded_words(data: &[u8]) {
 pub fn parameter(data: &[u8]) {
     let read = Parameterised::read(data);
     let length: usize = read.parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
-    assert!(read.value.len() + length <= data.len() * 6 + 6, "the parameters are longer than the field");
+    assert!(
+        read.value.len() + length <= data.len() * 6 + 6,
+        "the parameters are longer than the field"
+    );
     let value = String::from_utf8_lossy(data);
     let written = encode_parameter("filename", &value);
     assert!(stays_in_its_field(&written), "{written:?}");
     let line = format!("Content-Disposition: attachment;\r\n {written};\r\n size=5\r\n");
     let field = fields(line.as_bytes()).next().unwrap();
     let read = Parameterised::read(&field.value);
-    assert_eq!((read.value.as_str(), read.get("filename"), read.get("size")), ("attachment", Some(&*value), Some("5")), "{line:?}");
+    assert_eq!(
+        (read.value.as_str(), read.get("filename"), read.get("size")),
+        ("attachment", Some(&*value), Some("5")),
+        "{line:?}"
+    );
 }
 
 /// Address lists are read out of anything; a plain address is one wherever it stands, with any name.
 pub fn addresses(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let entries = parse_mailbox_list(&text);
-    assert!(entries.iter().map(length).sum::<usize>() <= text.len() * 6 + 6, "the addresses are longer than the list");
+    assert!(
+        entries.iter().map(length).sum::<usize>() <= text.len() * 6 + 6,
+        "the addresses are longer than the list"
+    );
     let envelope = envelope_addresses(&text);
     assert!(envelope.len() <= 2 * text.len() + 2);
     if is_plain_address(&text) {
-        assert!(matches!(&entries[..], [Entry::Mailbox { display: None, route: None, .. }]), "{entries:?}");
+        assert!(
+            matches!(&entries[..], [Entry::Mailbox { display: None, route: None, .. }]),
+            "{entries:?}"
+        );
     }
     for entry in entries {
-        let Entry::Mailbox { display: Some(display), route: None, local, domain: Some(domain) } = &entry else { continue };
+        let Entry::Mailbox { display: Some(display), route: None, local, domain: Some(domain) } =
+            &entry
+        else {
+            continue;
+        };
         // Line ends and NUL that come out of encoded words become blanks.
         if display.contains(['\r', '\n', '\0']) {
             continue;
@@ -100,7 +130,9 @@ pub fn addresses(data: &[u8]) {
 fn length(entry: &Entry) -> usize {
     let of = |text: &Option<String>| text.as_deref().map_or(0, str::len);
     match entry {
-        Entry::Mailbox { display, route, local, domain } => of(display) + of(route) + local.len() + of(domain),
+        Entry::Mailbox { display, route, local, domain } => {
+            of(display) + of(route) + local.len() + of(domain)
+        }
         Entry::Group { name, members } => name.len() + members.iter().map(length).sum::<usize>(),
     }
 }

@@ -5,14 +5,24 @@ use super::input::Input;
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::frame::{Frame, LiteralSpan, Step};
-use postoffice::proto::imap::{Command, Event, SearchKey, SequenceSet, Session, Status, Token, Tokens};
+use postoffice::proto::imap::{
+    Command, Event, SearchKey, SequenceSet, Session, Status, Token, Tokens,
+};
 use postoffice::proto::sasl::Mechanism;
 use postoffice::proto::{Limits, Secret};
 use std::num::NonZeroU32;
 
 fn limits(small: bool) -> Limits {
     if small {
-        return Limits { line: 200, literal: 60, streamed_literal: 120, response: 150, depth: 5, responses: 7, ..Limits::default() };
+        return Limits {
+            line: 200,
+            literal: 60,
+            streamed_literal: 120,
+            response: 150,
+            depth: 5,
+            responses: 7,
+            ..Limits::default()
+        };
     }
     Limits::default()
 }
@@ -39,9 +49,15 @@ pub fn frame(data: &[u8]) {
         let Split::Response(response, literals) = found else { return };
         let mut behind = 0;
         for literal in literals {
-            assert!(literal.start >= behind && response[..literal.start].ends_with(b"}\r\n"), "a literal at the wrong place");
+            assert!(
+                literal.start >= behind && response[..literal.start].ends_with(b"}\r\n"),
+                "a literal at the wrong place"
+            );
             behind = literal.start + literal.length;
-            assert!(behind <= response.len() && (literal.streamed || literal.length as u64 == literal.announced));
+            assert!(
+                behind <= response.len()
+                    && (literal.streamed || literal.length as u64 == literal.announced)
+            );
         }
         kept.extend_from_slice(response);
         kept.extend_from_slice(b"\r\n");
@@ -67,7 +83,10 @@ fn split(bytes: &[u8], size: usize, mode: u8) -> Vec<Split> {
                 Ok(Step::Piece) => {
                     pieces.extend_from_slice(frame.piece());
                     if frame.piece_is_last() {
-                        found.push(Split::Streamed(frame.response().bytes.to_vec(), std::mem::take(&mut pieces)));
+                        found.push(Split::Streamed(
+                            frame.response().bytes.to_vec(),
+                            std::mem::take(&mut pieces),
+                        ));
                     }
                 }
                 Err(error) => {
@@ -96,7 +115,13 @@ pub fn session(data: &[u8]) {
             command_of(command).map(|command| session.submit(command));
         }
         let mut told = feed(&mut session, bytes, size, tell);
-        let state = format!("{:?} {:?} {} {}", session.capabilities(), session.selected(), session.has_ended(), session.in_flight());
+        let state = format!(
+            "{:?} {:?} {} {}",
+            session.capabilities(),
+            session.selected(),
+            session.has_ended(),
+            session.in_flight()
+        );
         told.event(state);
         told
     });
@@ -117,7 +142,8 @@ fn command_of(choice: u8) -> Option<Command> {
         8 => Ok(Command::idle()),
         9 => Ok(Command::logout()),
         10 => Command::search(&SearchKey::Text("BODY", "zoë".into()), true),
-        11 => Flag::new("junk").and_then(|flag| Command::store(&set, StoreMode::Add, &[flag], false, true)),
+        11 => Flag::new("junk")
+            .and_then(|flag| Command::store(&set, StoreMode::Add, &[flag], false, true)),
         12 => Command::list("", "*", false, false),
         13 => Command::status("box", &["MESSAGES".into()], false),
         14 => Ok(Command::close()),
@@ -134,7 +160,12 @@ fn tell(session: &mut Session, told: &mut Told) {
         Ok(Event::Status(status)) => told.event(shown(&status)),
         Ok(Event::Done { handle, status }) => told.event(format!("{handle:?} {}", shown(&status))),
         Ok(Event::Data(mut data)) => {
-            told.event(format!("{:?} {}: {}", data.number, data.name.escape_ascii(), tokens(&mut data.tokens)));
+            told.event(format!(
+                "{:?} {}: {}",
+                data.number,
+                data.name.escape_ascii(),
+                tokens(&mut data.tokens)
+            ));
         }
         Ok(Event::Piece(piece)) => {
             told.pieces.extend_from_slice(piece.bytes);
@@ -155,7 +186,9 @@ fn tell(session: &mut Session, told: &mut Told) {
 }
 
 fn shown(status: &Status<'_>) -> String {
-    let code = status.code.map(|code| format!("[{} {}]", code.name.escape_ascii(), tokens(&mut code.tokens(9))));
+    let code = status
+        .code
+        .map(|code| format!("[{} {}]", code.name.escape_ascii(), tokens(&mut code.tokens(9))));
     format!("{:?} {code:?} {}", status.kind, status.text.escape_ascii())
 }
 

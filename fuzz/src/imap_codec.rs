@@ -18,8 +18,12 @@ pub fn responses(data: &[u8]) {
         return;
     }
     let again = ResponseCodec::default().encode(&response).dump();
-    let ours = meaning(bytes).unwrap_or_else(|error| panic!("imap-codec takes {}, we do not: {error}", bytes.escape_ascii()));
-    let theirs = meaning(&again).unwrap_or_else(|error| panic!("imap-codec writes {}, we do not take it: {error}", again.escape_ascii()));
+    let ours = meaning(bytes).unwrap_or_else(|error| {
+        panic!("imap-codec takes {}, we do not: {error}", bytes.escape_ascii())
+    });
+    let theirs = meaning(&again).unwrap_or_else(|error| {
+        panic!("imap-codec writes {}, we do not take it: {error}", again.escape_ascii())
+    });
     assert_eq!(ours, theirs, "{} for imap-codec is {}", bytes.escape_ascii(), again.escape_ascii());
 }
 
@@ -31,9 +35,13 @@ fn meaning(bytes: &[u8]) -> Result<String, String> {
         return Err("not one response".into());
     }
     Ok(match parse(frame.response(), Limits::default().depth).map_err(without_near)? {
-        Response::Tagged { tag, status } => format!("{} {}", tag.escape_ascii(), status_of(&status)?),
+        Response::Tagged { tag, status } => {
+            format!("{} {}", tag.escape_ascii(), status_of(&status)?)
+        }
         Response::Status(status) => status_of(&status)?,
-        Response::Data(mut data) => format!("{:?} {} {}", data.number, word(data.name), tokens(&mut data.tokens)?),
+        Response::Data(mut data) => {
+            format!("{:?} {} {}", data.number, word(data.name), tokens(&mut data.tokens)?)
+        }
         // For us its text is text; imap-codec looks for a code in it.
         Response::Continue(text) if text.starts_with(b"[") => "+".to_owned(),
         Response::Continue(text) => format!("+ {}", text.escape_ascii()),
@@ -44,7 +52,8 @@ fn status_of(status: &Status<'_>) -> Result<String, String> {
     let code = match &status.code {
         // Only those that have the structure of data; the others are text.
         Some(code) => {
-            let arguments = tokens(&mut code.tokens(9)).unwrap_or_else(|_| code.arguments.escape_ascii().to_string());
+            let arguments = tokens(&mut code.tokens(9))
+                .unwrap_or_else(|_| code.arguments.escape_ascii().to_string());
             format!("[{} {arguments}]", word(code.name))
         }
         None => String::new(),
@@ -62,7 +71,9 @@ fn tokens(tokens: &mut Tokens<'_>) -> Result<String, String> {
             // imap-codec makes a time of it, and writes that time in its own way.
             _ if shown.last().is_some_and(|name| name == "internaldate") => "a time".to_owned(),
             // The one mailbox name without case; imap-codec writes it as an atom.
-            string if string.bytes().is_some_and(|bytes| bytes.eq_ignore_ascii_case(b"INBOX")) => "inbox".to_owned(),
+            string if string.bytes().is_some_and(|bytes| bytes.eq_ignore_ascii_case(b"INBOX")) => {
+                "inbox".to_owned()
+            }
             // What imap-codec knows the meaning of, it writes in capitals.
             string => format!("\"{}\"", known_in_lower_case(&string.bytes().unwrap_or_default())),
         });
@@ -79,7 +90,9 @@ fn tokens(tokens: &mut Tokens<'_>) -> Result<String, String> {
 }
 
 fn known_in_lower_case(string: &[u8]) -> String {
-    let is_known = ["TEXT", "MESSAGE", "RFC822"].iter().any(|known| string.eq_ignore_ascii_case(known.as_bytes()));
+    let is_known = ["TEXT", "MESSAGE", "RFC822"]
+        .iter()
+        .any(|known| string.eq_ignore_ascii_case(known.as_bytes()));
     if is_known { string.to_ascii_lowercase() } else { string.to_vec() }.escape_ascii().to_string()
 }
 
@@ -87,7 +100,8 @@ fn known_in_lower_case(string: &[u8]) -> String {
 fn word(atom: &[u8]) -> String {
     let (mut shown, mut in_number) = (String::new(), false);
     for (at, byte) in atom.iter().enumerate() {
-        let is_leading = *byte == b'0' && !in_number && atom.get(at + 1).is_some_and(u8::is_ascii_digit);
+        let is_leading =
+            *byte == b'0' && !in_number && atom.get(at + 1).is_some_and(u8::is_ascii_digit);
         if !is_leading {
             in_number = byte.is_ascii_digit();
             shown.push(byte.to_ascii_lowercase().into());

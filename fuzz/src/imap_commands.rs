@@ -26,14 +26,22 @@ pub fn search(data: &[u8]) {
     session.submit(command);
     let outgoing = session.take_outgoing();
     let sent = outgoing.bytes();
-    let (rest, command) = CommandCodec::default().decode(sent).unwrap_or_else(|error| panic!("{}: {error:?}", sent.escape_ascii()));
+    let (rest, command) = CommandCodec::default()
+        .decode(sent)
+        .unwrap_or_else(|error| panic!("{}: {error:?}", sent.escape_ascii()));
     assert!(rest.is_empty(), "more than one command: {}", sent.escape_ascii());
-    let CommandBody::Search { charset, criteria, uid: their_uid } = command.body else { panic!("not SEARCH") };
+    let CommandBody::Search { charset, criteria, uid: their_uid } = command.body else {
+        panic!("not SEARCH")
+    };
     assert_eq!((charset.is_some(), their_uid), (key.needs_charset(), uid));
     let theirs = criteria.as_ref();
     match &key {
-        SearchKey::And(keys) if !keys.is_empty() => assert!(all_same(keys, theirs), "{key:?} was read as {theirs:?}"),
-        key => assert!(theirs.len() == 1 && same(key, &theirs[0]), "{key:?} was read as {theirs:?}"),
+        SearchKey::And(keys) if !keys.is_empty() => {
+            assert!(all_same(keys, theirs), "{key:?} was read as {theirs:?}")
+        }
+        key => {
+            assert!(theirs.len() == 1 && same(key, &theirs[0]), "{key:?} was read as {theirs:?}")
+        }
     }
     let parts = key.split(60);
     assert!(!parts.is_empty());
@@ -53,9 +61,14 @@ fn key_of(input: &mut Input<'_>, depth: usize) -> SearchKey {
     match choice % 12 {
         1 => SearchKey::Text(pick(&TEXTS), input.text()),
         2 => SearchKey::Header(input.text(), input.text()),
-        3 => date_of(input).map_or(SearchKey::Word("DRAFT"), |date| SearchKey::Date(pick(&DATES), date)),
-        4 => SearchKey::Number(if choice & 16 == 0 { "LARGER" } else { "SMALLER" }, input.number().into()),
-        5 => Flag::new(&input.text()).map_or(SearchKey::Word("OLD"), |flag| SearchKey::Keyword("KEYWORD", flag)),
+        3 => date_of(input)
+            .map_or(SearchKey::Word("DRAFT"), |date| SearchKey::Date(pick(&DATES), date)),
+        4 => SearchKey::Number(
+            if choice & 16 == 0 { "LARGER" } else { "SMALLER" },
+            input.number().into(),
+        ),
+        5 => Flag::new(&input.text())
+            .map_or(SearchKey::Word("OLD"), |flag| SearchKey::Keyword("KEYWORD", flag)),
         6 => SearchKey::Messages(set_of(input)),
         7 => SearchKey::Uid(set_of(input)),
         8 if depth < 2 => SearchKey::Not(Box::new(key_of(input, depth + 1))),
@@ -70,7 +83,11 @@ fn keys_of(input: &mut Input<'_>, choice: u8, depth: usize) -> Vec<SearchKey> {
 }
 
 fn date_of(input: &mut Input<'_>) -> Option<Date> {
-    let date = Date::new(u16::from(input.byte()) * 40 + u16::from(input.byte()), input.byte() % 13, input.byte() % 32)?;
+    let date = Date::new(
+        u16::from(input.byte()) * 40 + u16::from(input.byte()),
+        input.byte() % 13,
+        input.byte() % 32,
+    )?;
     assert_eq!(Date::parse(&date.to_imap()), Some(date));
     Some(date)
 }
@@ -101,33 +118,50 @@ fn all_same(ours: &[SearchKey], theirs: &[TheirKey<'_>]) -> bool {
 }
 
 fn same(ours: &SearchKey, theirs: &TheirKey<'_>) -> bool {
-    let texts = |name: &str, ours: &str, theirs: &AString<'_>, expected: &str| name == expected && ours.as_bytes() == theirs.as_ref();
+    let texts = |name: &str, ours: &str, theirs: &AString<'_>, expected: &str| {
+        name == expected && ours.as_bytes() == theirs.as_ref()
+    };
     match (ours, theirs) {
         (SearchKey::Word(word), theirs) => format!("{theirs:?}").eq_ignore_ascii_case(word),
-        (SearchKey::Text(name, text), TheirKey::Subject(theirs)) => texts(name, text, theirs, "SUBJECT"),
+        (SearchKey::Text(name, text), TheirKey::Subject(theirs)) => {
+            texts(name, text, theirs, "SUBJECT")
+        }
         (SearchKey::Text(name, text), TheirKey::Body(theirs)) => texts(name, text, theirs, "BODY"),
         (SearchKey::Text(name, text), TheirKey::From(theirs)) => texts(name, text, theirs, "FROM"),
         (SearchKey::Text(name, text), TheirKey::Text(theirs)) => texts(name, text, theirs, "TEXT"),
         (SearchKey::Header(field, text), TheirKey::Header(their_field, theirs)) => {
             field.as_bytes() == their_field.as_ref() && text.as_bytes() == theirs.as_ref()
         }
-        (SearchKey::Date(name, date), TheirKey::Before(theirs) | TheirKey::SentOn(theirs) | TheirKey::Since(theirs)) => {
+        (
+            SearchKey::Date(name, date),
+            TheirKey::Before(theirs) | TheirKey::SentOn(theirs) | TheirKey::Since(theirs),
+        ) => {
             let day = theirs.as_ref().format("%-d-%b-%Y").to_string();
             DATES.contains(name) && date.to_imap() == day
         }
-        (SearchKey::Number("LARGER", number), TheirKey::Larger(theirs)) => *number == u64::from(*theirs),
-        (SearchKey::Number("SMALLER", number), TheirKey::Smaller(theirs)) => *number == u64::from(*theirs),
-        (SearchKey::Keyword(_, flag), TheirKey::Keyword(theirs)) => flag.as_str() == theirs.as_ref(),
-        (SearchKey::Messages(set), TheirKey::SequenceSet(theirs)) | (SearchKey::Uid(set), TheirKey::Uid(theirs)) => same_set(set, theirs),
+        (SearchKey::Number("LARGER", number), TheirKey::Larger(theirs)) => {
+            *number == u64::from(*theirs)
+        }
+        (SearchKey::Number("SMALLER", number), TheirKey::Smaller(theirs)) => {
+            *number == u64::from(*theirs)
+        }
+        (SearchKey::Keyword(_, flag), TheirKey::Keyword(theirs)) => {
+            flag.as_str() == theirs.as_ref()
+        }
+        (SearchKey::Messages(set), TheirKey::SequenceSet(theirs))
+        | (SearchKey::Uid(set), TheirKey::Uid(theirs)) => same_set(set, theirs),
         (SearchKey::And(keys), TheirKey::All) => keys.is_empty(),
         (SearchKey::And(keys), TheirKey::And(theirs)) => all_same(keys, theirs.as_ref()),
         // One key in parentheses is that key.
         (SearchKey::And(keys), theirs) if keys.len() == 1 => same(&keys[0], theirs),
-        (SearchKey::Or(keys), TheirKey::Not(theirs)) if keys.is_empty() => **theirs == TheirKey::All,
+        (SearchKey::Or(keys), TheirKey::Not(theirs)) if keys.is_empty() => {
+            **theirs == TheirKey::All
+        }
         (SearchKey::Or(keys), theirs) => {
             let mut alternatives = Vec::new();
             flatten(theirs, keys.len(), &mut alternatives);
-            keys.len() == alternatives.len() && keys.iter().zip(alternatives).all(|(ours, theirs)| same(ours, theirs))
+            keys.len() == alternatives.len()
+                && keys.iter().zip(alternatives).all(|(ours, theirs)| same(ours, theirs))
         }
         (SearchKey::Not(key), TheirKey::Not(theirs)) => same(key, theirs),
         _ => false,
@@ -154,11 +188,15 @@ pub fn sequence_set(data: &[u8]) {
         return assert!(set.split(length).is_empty() && !set.members(last).contains(1));
     }
     let text = set.to_string();
-    let theirs = TheirSet::try_from(text.as_str()).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let theirs =
+        TheirSet::try_from(text.as_str()).unwrap_or_else(|error| panic!("{text}: {error}"));
     assert!(same_set(&set, &theirs), "{text} was read as {theirs:?}");
     let parts = set.split(length);
     assert_eq!(parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","), text);
-    assert!(parts.iter().all(|part| part.to_string().len() <= length || part.ranges().len() == 1), "{text} by {length}");
+    assert!(
+        parts.iter().all(|part| part.to_string().len() <= length || part.ranges().len() == 1),
+        "{text} by {length}"
+    );
     let members = set.members(last);
     let value = |bound: &Bound| if let Bound::Number(number) = bound { number.get() } else { last };
     for number in (0..300).chain([u32::MAX - 1, u32::MAX]) {
@@ -186,7 +224,10 @@ fn same_set(ours: &SequenceSet, theirs: &TheirSet) -> bool {
 pub fn mailbox_name(data: &[u8]) {
     let name = String::from_utf8_lossy(data);
     let encoded = utf7::encode(&name);
-    assert!(encoded.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{encoded:?} is not printable ASCII");
+    assert!(
+        encoded.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+        "{encoded:?} is not printable ASCII"
+    );
     assert_eq!(utf7::decode(encoded.as_bytes()).as_deref(), Some(&*name));
     // Base 64 of UTF-16: 8 bytes for 3 letters of a byte each, and the two shifts.
     assert!(encoded.len() <= name.len() * 5 + 2, "{} bytes for {}", encoded.len(), name.len());

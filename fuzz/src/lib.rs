@@ -50,6 +50,9 @@ pub const CHECKS: &[Check] = &[
 
 /// Runs the check of that name.
 pub fn check(name: &str, data: &[u8]) {
-    let (_, check) = CHECKS.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("there is no check {name}"));
+    let (_, check) = CHECKS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .unwrap_or_else(|| panic!("there is no check {name}"));
     check(data);
 }

@@ -2,18 +2,25 @@
 
 use postoffice::lisp::expander::{Expander, Hooks};
 use postoffice::lisp::printer::readably;
-use postoffice::lisp::{Completeness, Datum, Kind, Node, ReadErrorKind, Span, completeness, read, read_data};
+use postoffice::lisp::{
+    Completeness, Datum, Kind, Node, ReadErrorKind, Span, completeness, read, read_data,
+};
 
 /// Any text is read or refused with a place; forms lie where they stand; what is printed reads back; a prompt is never told that text is wrong which the
 /// next line makes right.
 pub fn reader(data: &[u8]) {
     let text = &*String::from_utf8_lossy(data);
-    let check_span = |span: Span| assert!(text.get(span.start..span.end).is_some(), "{span:?} is no place");
+    let check_span =
+        |span: Span| assert!(text.get(span.start..span.end).is_some(), "{span:?} is no place");
     match read(text) {
         Ok(forms) => {
             in_order(&forms, Span::new(0, text.len()), &check_span);
             for (end, _) in text.match_indices('\n') {
-                assert!(!matches!(completeness(&text[..end]), Completeness::Malformed(_)), "{:?} is refused too early", &text[..end]);
+                assert!(
+                    !matches!(completeness(&text[..end]), Completeness::Malformed(_)),
+                    "{:?} is refused too early",
+                    &text[..end]
+                );
             }
         }
         Err(error) => {
@@ -21,7 +28,9 @@ pub fn reader(data: &[u8]) {
             if error.kind == ReadErrorKind::Malformed {
                 for rest in ["\n", "\na", "\n)", "\n\"", "\n|#", "\n|"] {
                     let longer = read(&format!("{text}{rest}"));
-                    let is_as_wrong = longer.is_err_and(|longer| longer.kind == error.kind && longer.span.start == error.span.start);
+                    let is_as_wrong = longer.is_err_and(|longer| {
+                        longer.kind == error.kind && longer.span.start == error.span.start
+                    });
                     assert!(is_as_wrong, "{error:?} is not so with {rest:?} behind");
                 }
             }
@@ -31,7 +40,10 @@ pub fn reader(data: &[u8]) {
         let printed = print(&data);
         let again = read_data(&printed).unwrap_or_else(|error| panic!("{printed:?}: {error}"));
         assert_eq!(print(&again), printed);
-        assert!(has_nan(&printed) || again == data, "{data:?} printed as {printed:?} reads as {again:?}");
+        assert!(
+            has_nan(&printed) || again == data,
+            "{data:?} printed as {printed:?} reads as {again:?}"
+        );
     }
 }
 
@@ -48,12 +60,18 @@ fn in_order(nodes: &[Node], within: Span, check_span: &dyn Fn(Span)) {
     let mut before = within.start;
     for node in nodes {
         check_span(node.span);
-        assert!(before <= node.span.start && node.span.end <= within.end, "{:?} is not within {within:?}", node.span);
+        assert!(
+            before <= node.span.start && node.span.end <= within.end,
+            "{:?} is not within {within:?}",
+            node.span
+        );
         before = node.span.end;
         match &node.kind {
             // `'x` stands for `(quote x)`, `(a . (b))` for `(a b)`: not all that is in a list has a place of its own in it.
             Kind::Vector(nodes) => in_order(nodes, node.span, check_span),
-            Kind::List(nodes) | Kind::Dotted(nodes, _) => nodes.iter().for_each(|node| check_span(node.span)),
+            Kind::List(nodes) | Kind::Dotted(nodes, _) => {
+                nodes.iter().for_each(|node| check_span(node.span))
+            }
             _ => {}
         }
     }
@@ -111,10 +129,16 @@ pub fn expander(data: &[u8]) {
         match expander.expand(form, false, &mut host) {
             Ok(output) => {
                 // The interpreter's own names are not in the language.
-                let emitted = read(&output.text.replace("#%prim.", "prim.")).unwrap_or_else(|error| panic!("{}: {error}", output.text));
+                let emitted = read(&output.text.replace("#%prim.", "prim."))
+                    .unwrap_or_else(|error| panic!("{}: {error}", output.text));
                 assert_eq!(emitted.len(), 1, "not one form: {}", output.text);
                 for place in &output.places {
-                    assert!(place.start <= place.end && place.end <= output.text.len() && is_place(place.span), "{place:?}");
+                    assert!(
+                        place.start <= place.end
+                            && place.end <= output.text.len()
+                            && is_place(place.span),
+                        "{place:?}"
+                    );
                 }
             }
             Err(error) => assert!(is_place(error.span) && !error.message.is_empty(), "{error:?}"),

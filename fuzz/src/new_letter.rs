@@ -13,7 +13,12 @@ pub fn new_letter(data: &[u8]) {
     let header = (input.text(), input.text());
     let text = input.text();
     let html = (mode & 1 != 0).then(|| input.text());
-    let encodings = [None, Some(TransferEncoding::SevenBit), Some(TransferEncoding::QuotedPrintable), Some(TransferEncoding::Base64)];
+    let encodings = [
+        None,
+        Some(TransferEncoding::SevenBit),
+        Some(TransferEncoding::QuotedPrintable),
+        Some(TransferEncoding::Base64),
+    ];
     let (file_name, content_type) = (input.text(), input.text());
     let mut file = NewPart::attachment(&file_name, &content_type, input.rest().to_vec());
     file.encoding = encodings[usize::from(mode >> 4) % 4];
@@ -32,7 +37,11 @@ pub fn new_letter(data: &[u8]) {
     };
     let Ok(built) = outgoing.build() else { return };
     check_wire(&built);
-    assert!(String::from_utf8_lossy(data).contains(BCC) || !String::from_utf8_lossy(&built).contains(BCC), "Bcc was written");
+    assert!(
+        String::from_utf8_lossy(data).contains(BCC)
+            || !String::from_utf8_lossy(&built).contains(BCC),
+        "Bcc was written"
+    );
 
     let letter = Letter::parse(&built);
     let names: Vec<String> = letter.root().fields().map(|field| field.name.to_owned()).collect();
@@ -45,9 +54,14 @@ pub fn new_letter(data: &[u8]) {
     assert_eq!(names, expected);
     let field = |name: &str| letter.root().fields().find(|field| field.is(name)).unwrap().decoded();
     assert_eq!(field("subject"), subject);
-    assert_eq!(parse_mailbox_list(&letter.root().field("from").unwrap()), parse_mailbox_list(&from));
+    assert_eq!(
+        parse_mailbox_list(&letter.root().field("from").unwrap()),
+        parse_mailbox_list(&from)
+    );
     assert_eq!(parse_mailbox_list(&letter.root().field("to").unwrap()), parse_mailbox_list(&to));
-    let leaf = |content_type: &str| letter.parts().find(|part| part.content_type() == content_type).unwrap();
+    let leaf = |content_type: &str| {
+        letter.parts().find(|part| part.content_type() == content_type).unwrap()
+    };
     assert_eq!(leaf("text/plain").text(), text.replace("\r\n", "\n"));
     if let Some(html) = html {
         assert_eq!(leaf("text/html").text(), html.replace("\r\n", "\n"));
@@ -60,7 +74,11 @@ pub fn new_letter(data: &[u8]) {
 /// What RFC 5322 wants of a letter on the wire.
 fn check_wire(built: &[u8]) {
     assert!(!built.contains(&0), "a NUL");
-    assert!(!built.windows(2).any(|pair| (pair[0] == b'\r') != (pair[1] == b'\n')) && !built.ends_with(b"\r"), "a bare line end");
+    assert!(
+        !built.windows(2).any(|pair| (pair[0] == b'\r') != (pair[1] == b'\n'))
+            && !built.ends_with(b"\r"),
+        "a bare line end"
+    );
     for line in built.split(|byte| *byte == b'\n') {
         assert!(line.len() <= 999, "a line of {} bytes: {}", line.len(), line.escape_ascii());
     }
@@ -71,11 +89,16 @@ fn check_file(letter: &Letter, file: &NewPart) {
     let name = file.file_name.as_deref().filter(|name| !name.is_empty());
     assert_eq!(part.file_name().as_deref(), name);
     let bytes = part.decoded();
-    let is_exact = file.encoding != Some(TransferEncoding::SevenBit) && !part.content_type().starts_with("message/");
+    let is_exact = file.encoding != Some(TransferEncoding::SevenBit)
+        && !part.content_type().starts_with("message/");
     if is_exact {
         assert_eq!(*bytes, file.body[..], "a file that differs");
     } else {
         let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("\r\n", "\n");
-        assert_eq!(lines(&bytes), lines(&file.body), "a file that differs in more than its line ends");
+        assert_eq!(
+            lines(&bytes),
+            lines(&file.body),
+            "a file that differs in more than its line ends"
+        );
     }
 }

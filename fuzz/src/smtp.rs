@@ -73,7 +73,10 @@ pub fn letter_body(data: &[u8]) {
     let letter = input.rest();
     let wire = sent(letter, size);
     assert_eq!(sent(letter, letter.len()), wire, "in chunks of {size}");
-    assert!(!wire.windows(2).any(|pair| (pair[0] == b'\r') != (pair[1] == b'\n')), "a bare line end on the wire");
+    assert!(
+        !wire.windows(2).any(|pair| (pair[0] == b'\r') != (pair[1] == b'\n')),
+        "a bare line end on the wire"
+    );
     let received = received(&wire, wire.len());
     assert_eq!(super::smtp::received(&wire, size), received, "in chunks of {size}");
     assert_eq!(lines(&received), lines(letter));

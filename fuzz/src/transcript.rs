@@ -27,8 +27,15 @@ pub fn transcript(data: &[u8]) {
                         && exchange.input_lines.end <= lines
                         && exchange.line == exchange.input_lines.start + 1
                 );
-                assert!(exchange.reply_lines.start >= exchange.input_lines.end && exchange.reply_lines.end <= lines);
-                assert!(matches(&exchange.reply, &exchange.reply), "{:?} does not match itself", exchange.reply);
+                assert!(
+                    exchange.reply_lines.start >= exchange.input_lines.end
+                        && exchange.reply_lines.end <= lines
+                );
+                assert!(
+                    matches(&exchange.reply, &exchange.reply),
+                    "{:?} does not match itself",
+                    exchange.reply
+                );
                 before = exchange.reply_lines.end.max(exchange.input_lines.end);
             }
         }
@@ -39,15 +46,22 @@ pub fn transcript(data: &[u8]) {
 
 /// The blessed text has the same steps, with these replies.
 fn check_blessed(text: &str, steps: &[Step], reply: impl Fn(&Exchange) -> String) {
-    let exchanges = steps.iter().filter_map(|step| if let Step::Exchange(exchange) = step { Some(exchange) } else { None });
-    let replies: Vec<(Exchange, String)> = exchanges.map(|exchange| (exchange.clone(), reply(exchange))).collect();
+    let exchanges = steps
+        .iter()
+        .filter_map(|step| if let Step::Exchange(exchange) = step { Some(exchange) } else { None });
+    let replies: Vec<(Exchange, String)> =
+        exchanges.map(|exchange| (exchange.clone(), reply(exchange))).collect();
     let blessed = bless(text, &replies);
-    let again = Transcript::parse(&blessed).unwrap_or_else(|error| panic!("{error:?}: {blessed}")).steps;
+    let again =
+        Transcript::parse(&blessed).unwrap_or_else(|error| panic!("{error:?}: {blessed}")).steps;
     let shown = |step: &Step, reply: &dyn Fn(&Exchange) -> String| match step {
         Step::Directive { text, .. } => format!(";;; {text}"),
-        Step::Exchange(exchange) => format!("{} {:?} {:?}", exchange.number, exchange.input, reply(exchange)),
+        Step::Exchange(exchange) => {
+            format!("{} {:?} {:?}", exchange.number, exchange.input, reply(exchange))
+        }
     };
     let expected: Vec<String> = steps.iter().map(|step| shown(step, &reply)).collect();
-    let found: Vec<String> = again.iter().map(|step| shown(step, &|exchange| exchange.reply.clone())).collect();
+    let found: Vec<String> =
+        again.iter().map(|step| shown(step, &|exchange| exchange.reply.clone())).collect();
     assert_eq!(found, expected, "{blessed:?}");
 }

@@ -71,7 +71,13 @@ pub(super) fn mailbox_separator(call: &Call<'_>) -> Answer {
 }
 
 /// Part `index` of a list that has `length` parts or more.
-pub(super) fn part_of(call: &Call<'_>, parameter: &str, expected: &str, index: usize, length: usize) -> Answer {
+pub(super) fn part_of(
+    call: &Call<'_>,
+    parameter: &str,
+    expected: &str,
+    index: usize,
+    length: usize,
+) -> Answer {
     let value = required(call, 0);
     let parts: Vec<Value> = host::as_list(value).map(Iterator::collect).unwrap_or_default();
     if parts.len() < length {

@@ -9,8 +9,19 @@ use crate::host::{self, Call, Value};
 const SIDES: [&str; 3] = ["imap", "pop", "smtp"];
 
 /// Options of every side.
-const COMMON: [&str; 11] =
-    ["host", "user", "password", "token", "auth", "timeout", "tls", "ca-file", "client-identity", "verify", "limits"];
+const COMMON: [&str; 11] = [
+    "host",
+    "user",
+    "password",
+    "token",
+    "auth",
+    "timeout",
+    "tls",
+    "ca-file",
+    "client-identity",
+    "verify",
+    "limits",
+];
 
 /// Further options of the side for sending.
 const SENDING: [&str; 4] = ["helo", "login", "ssl", "starttls"];
@@ -27,8 +38,11 @@ fn pairs(items: &[Value], place: &str) -> Result<Pairs, Condition> {
     let mut found: Pairs = Vec::new();
     for pair in items.chunks(2) {
         // What stands out of line may be a password.
-        let key = host::as_keyword(&pair[0]).ok_or_else(|| wrong("keys and values, :host \"mail.example.org\" for example"))?;
-        let value = pair.get(1).ok_or_else(|| wrong(&format!("a value behind :{}", escape_controls(key))))?;
+        let key = host::as_keyword(&pair[0])
+            .ok_or_else(|| wrong("keys and values, :host \"mail.example.org\" for example"))?;
+        let value = pair
+            .get(1)
+            .ok_or_else(|| wrong(&format!("a value behind :{}", escape_controls(key))))?;
         if found.iter().any(|(known, _)| known == key) {
             return Err(wrong(&format!("each key once, got :{} twice", escape_controls(key))));
         }
@@ -37,13 +51,21 @@ fn pairs(items: &[Value], place: &str) -> Result<Pairs, Condition> {
     Ok(found)
 }
 
-fn check_keys(call: &Call<'_>, pairs: &Pairs, place: &str, known: &[&str]) -> Result<(), Condition> {
+fn check_keys(
+    call: &Call<'_>,
+    pairs: &Pairs,
+    place: &str,
+    known: &[&str],
+) -> Result<(), Condition> {
     for (key, value) in pairs {
         if !known.contains(&key.as_str()) {
             let names: Vec<String> = known.iter().map(|known| format!(":{known}")).collect();
-            let near = host::nearest(key, known.iter().copied()).map_or_else(String::new, |near| format!("; did you mean :{near}?"));
+            let near = host::nearest(key, known.iter().copied())
+                .map_or_else(String::new, |near| format!("; did you mean :{near}?"));
             let (key, names) = (escape_controls(key), names.join(" "));
-            return Err(Condition::syntax(format!("{DEFINING}: {place}unknown key :{key}{near}; there are {names}")));
+            return Err(Condition::syntax(format!(
+                "{DEFINING}: {place}unknown key :{key}{near}; there are {names}"
+            )));
         }
         if matches!(key.as_str(), "password" | "token") {
             check_source(call.context(), DEFINING, key, value)?;
@@ -55,18 +77,31 @@ fn check_keys(call: &Call<'_>, pairs: &Pairs, place: &str, known: &[&str]) -> Re
 /// The name of an account that is well formed.
 pub(super) fn check_account(call: &Call<'_>) -> Result<Value, Condition> {
     let name = required(call, 0);
-    let name = host::as_symbol(name).filter(|name| !name.starts_with(':')).or_else(|| host::as_str(name)).filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| Condition::syntax(format!("{DEFINING}: expected a name that is not quoted, work for example")))?;
-    let items: Vec<Value> = host::as_list(required(call, 1)).map(Iterator::collect).unwrap_or_default();
+    let name = host::as_symbol(name)
+        .filter(|name| !name.starts_with(':'))
+        .or_else(|| host::as_str(name))
+        .filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| {
+        Condition::syntax(format!(
+            "{DEFINING}: expected a name that is not quoted, work for example"
+        ))
+    })?;
+    let items: Vec<Value> =
+        host::as_list(required(call, 1)).map(Iterator::collect).unwrap_or_default();
     let options = pairs(&items, "")?;
     check_keys(call, &options, "", &[&COMMON[..], &["port"], &SIDES].concat())?;
     let mut hosts = options.iter().any(|(key, _)| key == "host");
     for (side, value) in options.iter().filter(|(key, _)| SIDES.contains(&key.as_str())) {
         let place = format!(":{side}: ");
-        let items =
-            host::as_list(value).ok_or_else(|| Condition::syntax(format!("{DEFINING}: {place}expected a list of keys and values")))?;
+        let items = host::as_list(value).ok_or_else(|| {
+            Condition::syntax(format!("{DEFINING}: {place}expected a list of keys and values"))
+        })?;
         let own = pairs(&items.collect::<Vec<_>>(), &place)?;
-        let known = if side == "smtp" { [&COMMON[..], &["port"], &SENDING].concat() } else { [&COMMON[..], &["port"]].concat() };
+        let known = if side == "smtp" {
+            [&COMMON[..], &["port"], &SENDING].concat()
+        } else {
+            [&COMMON[..], &["port"]].concat()
+        };
         check_keys(call, &own, &place, &known)?;
         hosts |= own.iter().any(|(key, _)| key == "host");
     }
@@ -78,17 +113,28 @@ pub(super) fn check_account(call: &Call<'_>) -> Result<Value, Condition> {
 
 /// Where an account stands among those that are known.
 pub(super) fn account_index(call: &Call<'_>) -> Result<Value, Condition> {
-    let known: Vec<Value> = host::as_list(required(call, 0)).map(Iterator::collect).unwrap_or_default();
+    let known: Vec<Value> =
+        host::as_list(required(call, 0)).map(Iterator::collect).unwrap_or_default();
     let names: Vec<&str> = known.iter().filter_map(host::as_symbol).collect();
     let given = required(call, 1);
     let name = host::as_symbol(given).or_else(|| host::as_str(given));
-    let name = name.ok_or_else(|| Condition::syntax(format!("{CONNECTING}: account: expected a name such as 'work")))?;
+    let name = name.ok_or_else(|| {
+        Condition::syntax(format!("{CONNECTING}: account: expected a name such as 'work"))
+    })?;
     if let Some(index) = names.iter().position(|known| *known == name) {
         return Ok(host::integer(index as i64)); // a handful
     }
-    let near = host::nearest(name, names.iter().copied()).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-    let all = if names.is_empty() { "none is defined".to_owned() } else { format!("there are {}", names.join(" ")) };
-    Err(Condition::syntax(format!("{CONNECTING}: there is no account {}{near}; {all}", escape_controls(name))))
+    let near = host::nearest(name, names.iter().copied())
+        .map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    let all = if names.is_empty() {
+        "none is defined".to_owned()
+    } else {
+        format!("there are {}", names.join(" "))
+    };
+    Err(Condition::syntax(format!(
+        "{CONNECTING}: there is no account {}{near}; {all}",
+        escape_controls(name)
+    )))
 }
 
 /// The side and the arguments of the function that connects: `(:imap "host" :user "me" …)`.
@@ -97,13 +143,23 @@ pub(super) fn account_call(call: &Call<'_>) -> Result<Value, Condition> {
     let side = match given.map(|side| host::as_keyword(side)) {
         None => "imap",
         Some(Some(side)) if SIDES.contains(&side) => side,
-        Some(_) => return Err(Condition::syntax(format!("{CONNECTING}: side: expected :imap, :pop or :smtp"))),
+        Some(_) => {
+            return Err(Condition::syntax(format!(
+                "{CONNECTING}: side: expected :imap, :pop or :smtp"
+            )));
+        }
     };
-    let items: Vec<Value> = host::as_list(required(call, 1)).map(Iterator::collect).unwrap_or_default();
-    let (sides, mut options): (Pairs, Pairs) = pairs(&items, "")?.into_iter().partition(|(key, _)| SIDES.contains(&key.as_str()));
+    let items: Vec<Value> =
+        host::as_list(required(call, 1)).map(Iterator::collect).unwrap_or_default();
+    let (sides, mut options): (Pairs, Pairs) =
+        pairs(&items, "")?.into_iter().partition(|(key, _)| SIDES.contains(&key.as_str()));
     // No two protocols have a port in common.
     options.retain(|(key, _)| key != "port" || side == "imap");
-    let own = sides.iter().find(|(key, _)| key == side).and_then(|(_, value)| host::as_list(value)).map(Iterator::collect::<Vec<_>>);
+    let own = sides
+        .iter()
+        .find(|(key, _)| key == side)
+        .and_then(|(_, value)| host::as_list(value))
+        .map(Iterator::collect::<Vec<_>>);
     for (key, value) in pairs(&own.unwrap_or_default(), "")? {
         let replaced: &[&str] = match key.as_str() {
             "password" | "token" => &["password", "token"],
@@ -114,9 +170,12 @@ pub(super) fn account_call(call: &Call<'_>) -> Result<Value, Condition> {
         options.retain(|(known, _)| !replaced.contains(&known.as_str()));
         options.push((key, value));
     }
-    let host = options.iter().position(|(key, _)| key == "host").map(|index| options.remove(index).1);
+    let host =
+        options.iter().position(|(key, _)| key == "host").map(|index| options.remove(index).1);
     let name = host::as_symbol(required(call, 0)).unwrap_or_default();
-    let host = host.ok_or_else(|| Condition::syntax(format!("{CONNECTING}: the account {name} has no :host for :{side}")))?;
+    let host = host.ok_or_else(|| {
+        Condition::syntax(format!("{CONNECTING}: the account {name} has no :host for :{side}"))
+    })?;
     let keys = options.into_iter().flat_map(|(key, value)| {
         let key = if side == "smtp" && key == "user" { "login" } else { key.as_str() };
         [host::keyword(key), value]

@@ -13,9 +13,13 @@ use std::io::{self, Read, Seek};
 pub(super) fn append_letter(call: &Call<'_>) -> Result<Value, Condition> {
     mailbox(call)?; // before a file is looked at
     let (name, text) = (call.string(1)?, required(call, 2));
-    let letter = Source::of(text).ok_or_else(|| call.wrong("text", "a string, a bytevector or (:file \"path\")", text))?;
+    let letter = Source::of(text)
+        .ok_or_else(|| call.wrong("text", "a string, a bytevector or (:file \"path\")", text))?;
     let flags = call.key("flags").map_or(Ok(Vec::new()), |value| flags(call, "flags", value))?;
-    let date = call.key("date").map(|value| date_time(value).ok_or_else(|| call.wrong("date", DATE_TIME, value))).transpose()?;
+    let date = call
+        .key("date")
+        .map(|value| date_time(value).ok_or_else(|| call.wrong("date", DATE_TIME, value)))
+        .transpose()?;
     let date = date.as_deref();
     let stored = match letter {
         Source::Bytes(letter) => on_mailbox(call, |client| {
@@ -28,14 +32,19 @@ pub(super) fn append_letter(call: &Call<'_>) -> Result<Value, Condition> {
                 progress(call).expect_bytes(length);
                 let stored = client.append_from(name, &flags, date, length, &mut letter);
                 stored.map_err(|error| match error {
-                    Error::Letter(cause) => Error::Letter(io::Error::new(cause.kind(), format!("cannot read {path}: {cause}"))),
+                    Error::Letter(cause) => Error::Letter(io::Error::new(
+                        cause.kind(),
+                        format!("cannot read {path}: {cause}"),
+                    )),
                     other => other,
                 })
             })?
         }
     };
     Ok(match stored {
-        Some((validity, uid)) => host::list(vec![host::integer(i64::from(validity)), host::integer(i64::from(uid))]),
+        Some((validity, uid)) => {
+            host::list(vec![host::integer(i64::from(validity)), host::integer(i64::from(uid))])
+        }
         None => host::truth(true),
     })
 }
@@ -59,7 +68,8 @@ impl Source {
         }
         let form: Vec<Value> = host::as_list(value)?.collect();
         let [kind, path] = &form[..] else { return None };
-        (host::as_keyword(kind) == Some("file")).then(|| host::as_str(path).map(|path| Source::File(path.to_owned())))?
+        (host::as_keyword(kind) == Some("file"))
+            .then(|| host::as_str(path).map(|path| Source::File(path.to_owned())))?
     }
 }
 
@@ -99,7 +109,13 @@ struct LetterFile {
 
 impl LetterFile {
     fn new(file: File) -> Self {
-        LetterFile { file, lines: Lines::default(), read: vec![0; CHUNK], converted: Vec::new(), given: 0 }
+        LetterFile {
+            file,
+            lines: Lines::default(),
+            read: vec![0; CHUNK],
+            converted: Vec::new(),
+            given: 0,
+        }
     }
 
     /// The next bytes; none at the end.
@@ -133,8 +149,13 @@ impl Read for LetterFile {
 fn open(call: &Call<'_>, path: &str) -> Result<(LetterFile, u64), Condition> {
     let real = call.readable(path)?;
     let cannot = |cause: io::Error| match cause.kind() {
-        io::ErrorKind::InvalidData => Condition::syntax(format!("{}: text: {path}: {cause}", call.name())),
-        _ => Condition::new(Identifier::File, format!("{}: cannot read {path}: {cause}", call.name())),
+        io::ErrorKind::InvalidData => {
+            Condition::syntax(format!("{}: text: {path}: {cause}", call.name()))
+        }
+        _ => Condition::new(
+            Identifier::File,
+            format!("{}: cannot read {path}: {cause}", call.name()),
+        ),
     };
     // Before it is opened: a pipe would keep the script waiting, and can be read only once.
     if !std::fs::metadata(&real).map_err(cannot)?.is_file() {

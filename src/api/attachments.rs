@@ -30,7 +30,10 @@ pub(super) fn save_attachment(call: &Call<'_>) -> Result<Value, Condition> {
 const FALLBACK: &str = "attachment";
 
 fn cannot_write(call: &Call<'_>, folder: &str, cause: &io::Error) -> Condition {
-    Condition::new(Identifier::File, format!("{}: cannot write into {folder}: {cause}", call.name()))
+    Condition::new(
+        Identifier::File,
+        format!("{}: cannot write into {folder}: {cause}", call.name()),
+    )
 }
 
 pub(super) fn save_attachments(call: &Call<'_>) -> Result<Value, Condition> {
@@ -39,7 +42,10 @@ pub(super) fn save_attachments(call: &Call<'_>) -> Result<Value, Condition> {
     let uid = call.boolean_key("uid");
     let real = call.writable(folder)?;
     if !real.is_dir() {
-        return Err(Condition::new(Identifier::File, format!("{}: {folder} is not a folder", call.name())));
+        return Err(Condition::new(
+            Identifier::File,
+            format!("{}: {folder} is not a folder", call.name()),
+        ));
     }
     let mut letter = Pieces(Extractor::new(NewFiles { folder: &real, files: BTreeMap::new() }));
     let found = match pop_mailbox(call, 0) {
@@ -51,12 +57,24 @@ pub(super) fn save_attachments(call: &Call<'_>) -> Result<Value, Condition> {
         .map(|written| written.is_some()),
     };
     let saved = found.and_then(|found| match found {
-        true => letter.0.finish().and_then(NewFiles::keep).map_err(|cause| cannot_write(call, folder, &cause)),
-        false => Err(Condition::new(Identifier::ErrorResponse, format!("{}: there is no message {message}", call.name()))),
+        true => letter
+            .0
+            .finish()
+            .and_then(NewFiles::keep)
+            .map_err(|cause| cannot_write(call, folder, &cause)),
+        false => Err(Condition::new(
+            Identifier::ErrorResponse,
+            format!("{}: there is no message {message}", call.name()),
+        )),
     });
     match saved {
-        Ok(paths) => Ok(host::list(paths.iter().map(|path| host::string(path.to_string_lossy())).collect())),
-        Err(condition) => Err(Condition { message: format!("{}; nothing was saved", condition.message), ..condition }),
+        Ok(paths) => {
+            Ok(host::list(paths.iter().map(|path| host::string(path.to_string_lossy())).collect()))
+        }
+        Err(condition) => Err(Condition {
+            message: format!("{}; nothing was saved", condition.message),
+            ..condition
+        }),
     }
 }
 
@@ -98,7 +116,9 @@ impl Files for NewFiles<'_> {
     fn write(&mut self, number: usize, bytes: &[u8]) -> io::Result<()> {
         let folder = self.folder;
         match self.files.get_mut(&number) {
-            Some((_, State::Begun(begun))) if begun.len() + bytes.len() <= BUFFER => begun.extend_from_slice(bytes),
+            Some((_, State::Begun(begun))) if begun.len() + bytes.len() <= BUFFER => {
+                begun.extend_from_slice(bytes)
+            }
             Some((_, state)) => {
                 state.open(folder)?;
                 if let State::Coming(file) = state {

@@ -1,8 +1,9 @@
 //! The one table of all functions: name, lambda list, docstring, function. Help, completion and the reference are read from it.
 
 use super::{
-    accessors, accounts, appending, attachments, connections, copying, envelope, fetching, files, help, json, letters, mailboxes, messages,
-    parallel, parts, pieces, pipeline, pop, read_ahead, report, sandbox, saving, searching, sending, smtp, tables,
+    accessors, accounts, appending, attachments, connections, copying, envelope, fetching, files,
+    help, json, letters, mailboxes, messages, parallel, parts, pieces, pipeline, pop, read_ahead,
+    report, sandbox, saving, searching, sending, smtp, tables,
 };
 use crate::host::{Function, Run};
 

@@ -1,6 +1,8 @@
 //! Connecting and leaving.
 
-use super::mailbox::{AnyMailbox, any_mailbox_at, deliver_warnings, failed, on_mailbox, operate, state};
+use super::mailbox::{
+    AnyMailbox, any_mailbox_at, deliver_warnings, failed, on_mailbox, operate, state,
+};
 use super::secret::Login;
 use super::sets::required;
 use super::smtp::SmtpConnection;
@@ -18,7 +20,8 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
     read_options(call, &mut options)?;
     let credentials = login(call, false)?.credentials(call, &host)?;
     let state = state(call.context());
-    let mut client = ImapClient::connect(&state.connector, &host, &credentials, &options).map_err(|error| failed(call, &error, false))?;
+    let mut client = ImapClient::connect(&state.connector, &host, &credentials, &options)
+        .map_err(|error| failed(call, &error, false))?;
     deliver_warnings(call, &mut client);
     Ok(state.adopt(client))
 }
@@ -29,7 +32,8 @@ pub(super) fn make_pop_connection(call: &Call<'_>) -> Result<Value, Condition> {
     read_options(call, &mut options)?;
     let credentials = login(call, true)?.credentials(call, &host)?;
     let state = state(call.context());
-    let client = PopClient::connect(&state.connector, &host, &credentials, &options).map_err(|error| failed(call, &error, false))?;
+    let client = PopClient::connect(&state.connector, &host, &credentials, &options)
+        .map_err(|error| failed(call, &error, false))?;
     Ok(state.adopt_pop(client))
 }
 
@@ -57,7 +61,12 @@ fn host_argument(call: &Call<'_>, options: &mut ConnectOptions) -> Result<String
             return Err(call.wrong("host", "each key once", key));
         }
         match host::as_keyword(key) {
-            Some("port") => options.port = Some(port(value).ok_or_else(|| call.wrong("host's :port", "a port from 1 to 65535", value))?),
+            Some("port") => {
+                options.port =
+                    Some(port(value).ok_or_else(|| {
+                        call.wrong("host's :port", "a port from 1 to 65535", value)
+                    })?)
+            }
             Some("ssl") if host::is_true(value) => options.tls = Some(TlsMode::Implicit),
             Some("starttls") if host::is_true(value) => options.tls = Some(TlsMode::StartTls),
             Some("ssl" | "starttls") => {}
@@ -69,7 +78,9 @@ fn host_argument(call: &Call<'_>, options: &mut ConnectOptions) -> Result<String
 
 /// Control characters and spaces are in no host name, and would be shown in messages.
 pub(super) fn host_name(name: &str) -> Option<String> {
-    let is_name = !name.is_empty() && name.len() <= 255 && name.chars().all(|c| c.is_alphanumeric() || "-._:%".contains(c));
+    let is_name = !name.is_empty()
+        && name.len() <= 255
+        && name.chars().all(|c| c.is_alphanumeric() || "-._:%".contains(c));
     is_name.then(|| name.to_owned())
 }
 
@@ -87,7 +98,8 @@ pub(super) fn port(value: &Value) -> Option<u16> {
 
 fn read_options(call: &Call<'_>, options: &mut ConnectOptions) -> Result<(), Condition> {
     if let Some(value) = call.key("port") {
-        options.port = Some(port(value).ok_or_else(|| call.wrong("port", "a port from 1 to 65535", value))?);
+        options.port =
+            Some(port(value).ok_or_else(|| call.wrong("port", "a port from 1 to 65535", value))?);
     }
     for key in ["timeout", "tls", "ca-file", "verify", "client-identity", "limits"] {
         if let Some(value) = call.key(key) {
@@ -98,12 +110,18 @@ fn read_options(call: &Call<'_>, options: &mut ConnectOptions) -> Result<(), Con
 }
 
 /// One option of a connection; `false` for a key that is none.
-pub(super) fn read_option(call: &Call<'_>, options: &mut ConnectOptions, key: &str, value: &Value) -> Result<bool, Condition> {
+pub(super) fn read_option(
+    call: &Call<'_>,
+    options: &mut ConnectOptions,
+    key: &str,
+    value: &Value,
+) -> Result<bool, Condition> {
     match key {
         "timeout" => {
             let seconds = number(value).filter(|seconds| *seconds > 0.0 && *seconds <= 86_400.0);
-            options.timeout =
-                Duration::from_secs_f64(seconds.ok_or_else(|| call.wrong("timeout", "seconds, more than 0 and at most 86400", value))?);
+            options.timeout = Duration::from_secs_f64(seconds.ok_or_else(|| {
+                call.wrong("timeout", "seconds, more than 0 and at most 86400", value)
+            })?);
         }
         "tls" => {
             let mode = match host::as_keyword(value) {
@@ -118,7 +136,8 @@ pub(super) fn read_option(call: &Call<'_>, options: &mut ConnectOptions, key: &s
             options.tls = Some(mode);
         }
         "ca-file" => {
-            let path = host::as_str(value).ok_or_else(|| call.wrong("ca-file", "a string", value))?;
+            let path =
+                host::as_str(value).ok_or_else(|| call.wrong("ca-file", "a string", value))?;
             options.tls_options.ca_file = Some(call.readable(path)?);
         }
         "verify" => options.tls_options.verify = host::is_true(value),
@@ -131,7 +150,13 @@ pub(super) fn read_option(call: &Call<'_>, options: &mut ConnectOptions, key: &s
 
 /// `(:literal 100000000 :line 1000000)`.
 fn read_limits(call: &Call<'_>, limits: &mut Limits, value: &Value) -> Result<(), Condition> {
-    let wrong = || call.wrong("limits", "a list of names and whole numbers such as (:literal 100000000 :line 1000000)", value);
+    let wrong = || {
+        call.wrong(
+            "limits",
+            "a list of names and whole numbers such as (:literal 100000000 :line 1000000)",
+            value,
+        )
+    };
     let items: Vec<Value> = host::as_list(value).ok_or_else(wrong)?.collect();
     let (pairs, odd) = items.as_chunks::<2>();
     if !odd.is_empty() {
@@ -140,12 +165,15 @@ fn read_limits(call: &Call<'_>, limits: &mut Limits, value: &Value) -> Result<()
     let mut given = std::collections::HashSet::new();
     for [key, number] in pairs {
         let name = host::as_keyword(key).ok_or_else(wrong)?;
-        let number = host::as_integer(number).and_then(|number| u64::try_from(number).ok()).ok_or_else(wrong)?;
+        let number = host::as_integer(number)
+            .and_then(|number| u64::try_from(number).ok())
+            .ok_or_else(wrong)?;
         if !given.insert(name.to_lowercase()) {
             return Err(call.wrong("limits", "each name once", key));
         }
         limits.set(name, number).ok_or_else(|| {
-            let names: Vec<String> = Limits::TABLE.iter().map(|limit| format!(":{}", limit.name)).collect();
+            let names: Vec<String> =
+                Limits::TABLE.iter().map(|limit| format!(":{}", limit.name)).collect();
             call.wrong("limits", &format!("the names {}", names.join(" ")), key)
         })?;
     }
@@ -171,7 +199,9 @@ fn identity(call: &Call<'_>, value: &Value) -> Result<ClientIdentity, Condition>
             call.context().keep_secret(text(2)?);
             Ok(ClientIdentity::Pkcs12(call.readable(text(1)?)?, Secret::new(text(2)?)))
         }
-        (Some("pem"), 3) => Ok(ClientIdentity::Pem(call.readable(text(1)?)?, call.readable(text(2)?)?)),
+        (Some("pem"), 3) => {
+            Ok(ClientIdentity::Pem(call.readable(text(1)?)?, call.readable(text(2)?)?))
+        }
         _ => Err(wrong()),
     }
 }
@@ -179,21 +209,31 @@ fn identity(call: &Call<'_>, value: &Value) -> Result<ClientIdentity, Condition>
 /// `:user` with `:password` or `:token`; with `:auth :external` the certificate takes the place of both secrets.
 fn login(call: &Call<'_>, apop: bool) -> Result<Login, Condition> {
     let user = call.key_string("user")?;
-    let user = user.ok_or_else(|| Condition::syntax(format!("{}: expected :user with a string", call.name())))?;
+    let user = user.ok_or_else(|| {
+        Condition::syntax(format!("{}: expected :user with a string", call.name()))
+    })?;
     let auth = call.key("auth").map(|value| auth(call, value, apop)).transpose()?;
     Login::new(call, user, call.key("password"), call.key("token"), auth)
 }
 
 /// `:auth`; APOP is POP's only.
 pub(super) fn auth(call: &Call<'_>, value: &Value, apop: bool) -> Result<Auth, Condition> {
-    let mechanism = |name: &str| Mechanism::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(name));
+    let mechanism = |name: &str| {
+        Mechanism::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
+    };
     match host::as_keyword(value) {
         Some("login") => Ok(Auth::Login),
         Some("apop") if apop => Ok(Auth::Apop),
-        Some(name) if mechanism(name).is_some() => Ok(mechanism(name).map_or(Auth::Login, Auth::Sasl)),
+        Some(name) if mechanism(name).is_some() => {
+            Ok(mechanism(name).map_or(Auth::Login, Auth::Sasl))
+        }
         _ => {
             let own = if apop { ":login :apop" } else { ":login" };
-            Err(call.wrong("auth", &format!("one of {own} :plain :scram-sha-256 :oauthbearer :xoauth2 :external"), value))
+            Err(call.wrong(
+                "auth",
+                &format!("one of {own} :plain :scram-sha-256 :oauthbearer :xoauth2 :external"),
+                value,
+            ))
         }
     }
 }
@@ -219,9 +259,12 @@ pub(super) fn noop(call: &Call<'_>) -> Result<Value, Condition> {
 }
 
 pub(super) fn mailbox_capabilities(call: &Call<'_>) -> Result<Value, Condition> {
-    let keyword = |name: &String| host::keyword(&name.split(' ').next().unwrap_or("").to_lowercase());
+    let keyword =
+        |name: &String| host::keyword(&name.split(' ').next().unwrap_or("").to_lowercase());
     Ok(host::list(match any_mailbox_at(call, 0)? {
-        AnyMailbox::Imap(mailbox) => mailbox.client().capabilities().names().iter().map(keyword).collect(),
+        AnyMailbox::Imap(mailbox) => {
+            mailbox.client().capabilities().names().iter().map(keyword).collect()
+        }
         AnyMailbox::Pop(mailbox) => mailbox.client().capabilities().iter().map(keyword).collect(),
     }))
 }

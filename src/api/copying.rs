@@ -12,7 +12,10 @@ pub(super) fn copy_letters(call: &Call<'_>) -> Result<Value, Condition> {
     let (messages, to, destination) = (messages(call, 1)?, mailbox_at(call, 2)?, call.string(3)?);
     let (uid, create) = (call.boolean_key("uid"), call.boolean_key("create"));
     if Arc::ptr_eq(&from, &to) {
-        return Err(Condition::syntax(format!("{}: both mailboxes are one connection; copy-to-mailbox copies on the server", call.name())));
+        return Err(Condition::syntax(format!(
+            "{}: both mailboxes are one connection; copy-to-mailbox copies on the server",
+            call.name()
+        )));
     }
     if messages.is_empty() {
         return Ok(host::nil());
@@ -32,13 +35,21 @@ pub(super) fn copy_letters(call: &Call<'_>) -> Result<Value, Condition> {
     });
     deliver_warnings(call, &mut target);
     result.map_err(|condition| {
-        let note = format!("{}; {} letters were copied before, to {destination:?}", condition.message, copied.len());
+        let note = format!(
+            "{}; {} letters were copied before, to {destination:?}",
+            condition.message,
+            copied.len()
+        );
         Condition { message: note, ..condition }
     })?;
     Ok(host::list(copied.into_iter().map(|number| host::integer(i64::from(number))).collect()))
 }
 
-fn make(call: &Call<'_>, target: &mut crate::client::ImapClient, destination: &str) -> Result<(), Error> {
+fn make(
+    call: &Call<'_>,
+    target: &mut crate::client::ImapClient,
+    destination: &str,
+) -> Result<(), Error> {
     match target.status(destination, &["MESSAGES".into()]) {
         Err(Error::Refused { .. }) => {
             target.create(destination)?;

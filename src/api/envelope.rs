@@ -7,7 +7,13 @@ use crate::host::{self, Call, Value};
 type Answer = Result<Value, Condition>;
 
 fn part_of_envelope(call: &Call<'_>, index: usize) -> Answer {
-    part_of(call, "envelope", "an envelope, as (fetch-field n \"envelope\" …) returns it", index, 10)
+    part_of(
+        call,
+        "envelope",
+        "an envelope, as (fetch-field n \"envelope\" …) returns it",
+        index,
+        10,
+    )
 }
 
 fn part_of_address(call: &Call<'_>, index: usize) -> Answer {
@@ -45,7 +51,8 @@ pub(super) fn address_to_string(call: &Call<'_>) -> Answer {
     let parts = [part_of_address(call, 0)?, part_of_address(call, 2)?, part_of_address(call, 3)?];
     let [name, mailbox, host] = &parts;
     let mailbox = host::as_str(mailbox).unwrap_or("");
-    let address = host::as_str(host).map_or_else(|| mailbox.to_owned(), |host| format!("{mailbox}@{host}"));
+    let address =
+        host::as_str(host).map_or_else(|| mailbox.to_owned(), |host| format!("{mailbox}@{host}"));
     let text = match host::as_str(name) {
         Some(name) if !name.is_empty() => format!("{} <{address}>", phrase(name)),
         _ => address,
@@ -56,5 +63,9 @@ pub(super) fn address_to_string(call: &Call<'_>) -> Answer {
 /// A display name, quoted where RFC 5322 3.2.3 wants it.
 fn phrase(name: &str) -> String {
     let is_plain = name.chars().all(|c| c.is_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c));
-    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")) }
+    if is_plain {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    }
 }

@@ -14,9 +14,13 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 fn section(is_it: impl Fn(&str) -> bool) -> Option<String> {
-    let mut lines = TRANSCRIPT.lines().skip_while(|line| !line.strip_prefix("## ").is_some_and(&is_it));
+    let mut lines =
+        TRANSCRIPT.lines().skip_while(|line| !line.strip_prefix("## ").is_some_and(&is_it));
     lines.next()?;
-    let lines: Vec<&str> = lines.take_while(|line| !line.starts_with("## ")).filter(|line| !line.starts_with(";;;")).collect();
+    let lines: Vec<&str> = lines
+        .take_while(|line| !line.starts_with("## "))
+        .filter(|line| !line.starts_with(";;;"))
+        .collect();
     let text = lines.join("\n").trim().to_owned();
     (!text.is_empty()).then_some(text)
 }

@@ -1,6 +1,8 @@
 //! Fetching letters and what is known of them.
 
-use super::mailbox::{asked_count, failed, mailbox, on_mailbox, on_mailbox_at, pop_mailbox, progress};
+use super::mailbox::{
+    asked_count, failed, mailbox, on_mailbox, on_mailbox_at, pop_mailbox, progress,
+};
 use super::pop;
 use super::sets::{message, messages, required, truth};
 use super::values::{Texts, Wanted, fetched};
@@ -17,7 +19,11 @@ type Answer = Result<Value, Condition>;
 pub(super) fn parts(call: &Call<'_>, index: usize) -> Result<String, Condition> {
     let text = call.string(index)?.trim_matches(' '); // a line end is refused, not forgiven
     if !is_balanced(text) {
-        return Err(call.wrong("parts", "parts with balanced parentheses and brackets", required(call, index)));
+        return Err(call.wrong(
+            "parts",
+            "parts with balanced parentheses and brackets",
+            required(call, index),
+        ));
     }
     let several = !text.starts_with('(') && has_space_outside(text);
     Ok(if several { format!("({text})") } else { text.to_owned() })
@@ -59,7 +65,14 @@ fn fetch_list(call: &Call<'_>, messages: &SequenceSet, parts: &str) -> Answer {
     fetch_items(call, messages, parts, uid, Wanted::by(parts, uid), None)
 }
 
-fn fetch_items(call: &Call<'_>, messages: &SequenceSet, parts: &str, uid: bool, wanted: Wanted, ticket: Option<Ticket>) -> Answer {
+fn fetch_items(
+    call: &Call<'_>,
+    messages: &SequenceSet,
+    parts: &str,
+    uid: bool,
+    wanted: Wanted,
+    ticket: Option<Ticket>,
+) -> Answer {
     let texts = texts(call);
     let mailbox = mailbox(call)?;
     call.context().let_go();
@@ -104,11 +117,15 @@ pub(super) fn fetch_letter(call: &Call<'_>) -> Answer {
         return fetch_list(call, &messages, &if peek { peeking(&parts) } else { parts });
     }
     let message = message(call, 1)?;
-    let items = fetch_list(call, &SequenceSet::from(message), if peek { "body.peek[]" } else { "body[]" })?;
+    let items =
+        fetch_list(call, &SequenceSet::from(message), if peek { "body.peek[]" } else { "body[]" })?;
     let letter = field_of(&items, i64::from(message.get()), "BODY[]", call.boolean_key("uid"));
     letter.ok_or_else(|| {
         let what = if call.boolean_key("uid") { "with the unique id" } else { "with the number" };
-        Condition::new(Identifier::ErrorResponse, format!("{}: there is no message {what} {message}", call.name()))
+        Condition::new(
+            Identifier::ErrorResponse,
+            format!("{}: there is no message {what} {message}", call.name()),
+        )
     })
 }
 
@@ -117,7 +134,11 @@ pub(super) fn fetch_letters(call: &Call<'_>) -> Answer {
         return pop::fetch_letters(call, &mailbox);
     }
     let (messages, uid) = (messages(call, 1)?, truth(call, "uid")?);
-    let items = fetch_list(call, &messages, if call.boolean_key("peek") { "body.peek[]" } else { "body[]" })?;
+    let items = fetch_list(
+        call,
+        &messages,
+        if call.boolean_key("peek") { "body.peek[]" } else { "body[]" },
+    )?;
     let letters = host::as_list(&items).into_iter().flatten().filter_map(|item| {
         let item: Vec<Value> = host::as_list(&item)?.collect();
         let [number, parts] = &item[..] else { return None };
@@ -145,7 +166,9 @@ pub(super) fn fetch_field(call: &Call<'_>) -> Answer {
     if host::as_str(info).is_some() {
         return Ok(info.clone()); // what fetch-letter returned is the letter itself
     }
-    let is_result = host::as_list(info).is_some_and(|mut items| items.all(|item| host::as_list(&item).is_some_and(|item| item.len() == 2)));
+    let is_result = host::as_list(info).is_some_and(|mut items| {
+        items.all(|item| host::as_list(&item).is_some_and(|item| item.len() == 2))
+    });
     if !is_result {
         return Err(call.wrong("info", "what fetch-parts or fetch-letter returned", info));
     }
@@ -202,7 +225,10 @@ pub(super) const BATCH_MESSAGES: usize = 500;
 ///
 /// The function is the inside of `for-each-letter`, and its errors say so.
 pub(super) fn letter_batches(call: &Call<'_>) -> Answer {
-    batches(call).map_err(|condition| Condition { message: condition.message.replacen(call.name(), "for-each-letter", 1), ..condition })
+    batches(call).map_err(|condition| Condition {
+        message: condition.message.replacen(call.name(), "for-each-letter", 1),
+        ..condition
+    })
 }
 
 fn batches(call: &Call<'_>) -> Answer {
@@ -213,31 +239,41 @@ fn batches(call: &Call<'_>) -> Answer {
     if let Some(mailbox) = pop_mailbox(call, 1) {
         return pop::letter_batches(call, &mailbox);
     }
-    let (messages, parts, uid) = (messages(call, 2)?, parts(call, 3)?.to_ascii_lowercase(), call.boolean_key("uid"));
+    let (messages, parts, uid) =
+        (messages(call, 2)?, parts(call, 3)?.to_ascii_lowercase(), call.boolean_key("uid"));
     if messages.is_empty() {
         return Ok(host::nil());
     }
     // Before the first question goes out.
-    Command::fetch(&messages, &parts, uid).map_err(|error| failed(call, &Error::Argument(error), false))?;
-    let with_texts = ["body[", "body.peek[", "binary", "rfc822"].iter().any(|part| parts.contains(part));
+    Command::fetch(&messages, &parts, uid)
+        .map_err(|error| failed(call, &Error::Argument(error), false))?;
+    let with_texts =
+        ["body[", "body.peek[", "binary", "rfc822"].iter().any(|part| parts.contains(part));
     let mut batches = Vec::new();
     let (mut batch, mut bytes, mut seen) = (Vec::new(), 0, std::collections::HashSet::new());
     on_mailbox_at(call, 1, |client| {
         let asked = client.asked_for(&messages, uid);
-        client.fetch(&messages, if with_texts { "(UID RFC822.SIZE)" } else { "(UID)" }, uid, &mut |mut data| {
-            let number = data.number.unwrap_or(0);
-            let Some((found, size)) = uid_and_size(&mut data.tokens)? else { return Ok(()) };
-            if !asked.contains(if uid { found.get() } else { number }) || !seen.insert(found) {
-                return Ok(()); // the server tells of another message
-            }
-            if batch.len() >= BATCH_MESSAGES || (bytes + size > BATCH_BYTES && !batch.is_empty()) {
-                batches.push(host::list(std::mem::take(&mut batch)));
-                bytes = 0;
-            }
-            batch.push(host::integer(i64::from(found.get())));
-            bytes += size;
-            Ok(())
-        })
+        client.fetch(
+            &messages,
+            if with_texts { "(UID RFC822.SIZE)" } else { "(UID)" },
+            uid,
+            &mut |mut data| {
+                let number = data.number.unwrap_or(0);
+                let Some((found, size)) = uid_and_size(&mut data.tokens)? else { return Ok(()) };
+                if !asked.contains(if uid { found.get() } else { number }) || !seen.insert(found) {
+                    return Ok(()); // the server tells of another message
+                }
+                if batch.len() >= BATCH_MESSAGES
+                    || (bytes + size > BATCH_BYTES && !batch.is_empty())
+                {
+                    batches.push(host::list(std::mem::take(&mut batch)));
+                    bytes = 0;
+                }
+                batch.push(host::integer(i64::from(found.get())));
+                bytes += size;
+                Ok(())
+            },
+        )
     })?;
     if !batch.is_empty() {
         batches.push(host::list(batch));
@@ -255,9 +291,14 @@ pub(super) fn fetch_batch(call: &Call<'_>) -> Answer {
     let mailbox = mailbox(call)?;
     let ticket = mailbox.next_batch.take(&batch);
     // Fetching ahead must leave no trace if the rest is never wanted.
-    if !next.is_empty() && peeking(&parts) == parts.to_ascii_lowercase() && !parts.to_ascii_lowercase().contains("rfc822") {
+    if !next.is_empty()
+        && peeking(&parts) == parts.to_ascii_lowercase()
+        && !parts.to_ascii_lowercase().contains("rfc822")
+    {
         on_mailbox(call, |client| {
-            if let Sending::Sent(ahead) = client.ahead(|client| client.fetch(&next, &parts, true, &mut |_| Ok(())))? {
+            if let Sending::Sent(ahead) =
+                client.ahead(|client| client.fetch(&next, &parts, true, &mut |_| Ok(())))?
+            {
                 mailbox.next_batch.put(next, ahead);
             }
             Ok(())
@@ -281,7 +322,9 @@ impl NextBatch {
     }
 }
 
-pub(super) fn uid_and_size(tokens: &mut crate::proto::imap::Tokens<'_>) -> Result<Option<(NonZeroU32, u64)>, Error> {
+pub(super) fn uid_and_size(
+    tokens: &mut crate::proto::imap::Tokens<'_>,
+) -> Result<Option<(NonZeroU32, u64)>, Error> {
     let (mut uid, mut size) = (None, 0);
     tokens.expect_open()?;
     loop {
@@ -290,7 +333,10 @@ pub(super) fn uid_and_size(tokens: &mut crate::proto::imap::Tokens<'_>) -> Resul
             Token::Atom(name) => {
                 let value = tokens.expect_token()?;
                 if name.eq_ignore_ascii_case(b"UID") {
-                    uid = value.number().and_then(|uid| u32::try_from(uid).ok()).and_then(NonZeroU32::new);
+                    uid = value
+                        .number()
+                        .and_then(|uid| u32::try_from(uid).ok())
+                        .and_then(NonZeroU32::new);
                 } else if name.eq_ignore_ascii_case(b"RFC822.SIZE") {
                     size = value.number().unwrap_or(0);
                 } else {
@@ -325,9 +371,12 @@ mod tests {
 
     #[test]
     fn several_parts_are_seen_as_several() {
-        for (text, several) in
-            [("flags envelope", true), ("body[header.fields (from to)]", false), ("body[]", false), ("uid body[header.fields (a b)]", true)]
-        {
+        for (text, several) in [
+            ("flags envelope", true),
+            ("body[header.fields (from to)]", false),
+            ("body[]", false),
+            ("uid body[header.fields (a b)]", true),
+        ] {
             assert_eq!(has_space_outside(text), several, "{text}");
         }
     }

@@ -15,11 +15,15 @@ use std::path::Path;
 
 pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
     let (message, path) = (message(call, 1)?, call.string(2)?);
-    let (uid, append, mbox) = (call.boolean_key("uid"), call.boolean_key("append"), call.boolean_key("mbox"));
-    let target = Target::open(&call.writable(path)?, append).map_err(|cause| cannot_write(call, path, &cause))?;
+    let (uid, append, mbox) =
+        (call.boolean_key("uid"), call.boolean_key("append"), call.boolean_key("mbox"));
+    let target = Target::open(&call.writable(path)?, append)
+        .map_err(|cause| cannot_write(call, path, &cause))?;
     let found = std::thread::scope(|scope| {
-        let mut out = InBackground::new(scope, &target.file).map_err(|cause| cannot_write(call, path, &cause))?;
-        let mut letter: Box<dyn Letter + '_> = if mbox { Box::new(MboxWriter::new(&mut out)) } else { Box::new(Exact(&mut out)) };
+        let mut out = InBackground::new(scope, &target.file)
+            .map_err(|cause| cannot_write(call, path, &cause))?;
+        let mut letter: Box<dyn Letter + '_> =
+            if mbox { Box::new(MboxWriter::new(&mut out)) } else { Box::new(Exact(&mut out)) };
         let found = match pop_mailbox(call, 0) {
             Some(mailbox) => pop::write_letter(call, &mailbox, message.get(), path, &mut letter)?,
             None => on_mailbox(call, |client| {
@@ -44,7 +48,12 @@ pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
 }
 
 /// Asks how large the letter is, if somebody looks at the progress.
-pub(super) fn expect_size(call: &Call<'_>, client: &mut ImapClient, message: NonZeroU32, uid: bool) -> Result<(), Error> {
+pub(super) fn expect_size(
+    call: &Call<'_>,
+    client: &mut ImapClient,
+    message: NonZeroU32,
+    uid: bool,
+) -> Result<(), Error> {
     let progress = progress(call);
     if !progress.is_shown() {
         return Ok(());
@@ -64,7 +73,8 @@ pub(super) fn ensure_directories_exist(call: &Call<'_>) -> Result<Value, Conditi
     let path = call.string(0)?;
     let folder = if path.ends_with('/') { Some(Path::new(path)) } else { Path::new(path).parent() };
     if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(call.writable(&folder.to_string_lossy())?).map_err(|cause| cannot_write(call, path, &cause))?;
+        std::fs::create_dir_all(call.writable(&folder.to_string_lossy())?)
+            .map_err(|cause| cannot_write(call, path, &cause))?;
     }
     Ok(host::string(path))
 }

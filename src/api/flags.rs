@@ -5,13 +5,21 @@ use crate::host::{self, Call, Value};
 use crate::proto::imap::flag::Flag;
 
 /// One flag or a list of flags, from a script.
-pub(super) fn flags(call: &Call<'_>, parameter: &str, value: &Value) -> Result<Vec<Flag>, Condition> {
-    let wrong = || call.wrong(parameter, "a flag such as :\\\\seen or :junk, or a list of flags", value);
+pub(super) fn flags(
+    call: &Call<'_>,
+    parameter: &str,
+    value: &Value,
+) -> Result<Vec<Flag>, Condition> {
+    let wrong =
+        || call.wrong(parameter, "a flag such as :\\\\seen or :junk, or a list of flags", value);
     let items: Vec<Value> = match host::as_list(value) {
         Some(items) => items.collect(),
         None => vec![value.clone()],
     };
-    items.iter().map(|item| flag_text(item).and_then(|text| Flag::new(&text).ok()).ok_or_else(wrong)).collect()
+    items
+        .iter()
+        .map(|item| flag_text(item).and_then(|text| Flag::new(&text).ok()).ok_or_else(wrong))
+        .collect()
 }
 
 /// The flag that a keyword stands for.

@@ -9,17 +9,25 @@ use crate::host::{self, Call, Value};
 pub(super) fn help(call: &Call<'_>) -> Result<Value, Condition> {
     let Some(argument) = call.arg(0) else { return written(call, &overview(call)) };
     let name = host::as_symbol(argument).or_else(|| host::as_str(argument));
-    let name = name.ok_or_else(|| call.wrong("name", "a symbol, as in (help 'fetch-parts)", argument))?;
+    let name =
+        name.ok_or_else(|| call.wrong("name", "a symbol, as in (help 'fetch-parts)", argument))?;
     if let Some(topic) = TOPICS.iter().find(|topic| topic.title.eq_ignore_ascii_case(name)) {
-        let entries: Vec<String> = functions(topic).map(|function| entry(function.name, function.lambda_list, function.doc)).collect();
+        let entries: Vec<String> = functions(topic)
+            .map(|function| entry(function.name, function.lambda_list, function.doc))
+            .collect();
         return written(call, &format!("{}:\n{}", topic.title, entries.concat()));
     }
     let name = name.rsplit(':').next().unwrap_or(name);
     let documentation = call.context().documentation(name);
     let documentation = documentation.ok_or_else(|| unknown(call, name))?;
-    let mut text = format!("{}\n\n{}\n", signature(name, &documentation.lambda_list), documentation.doc.trim());
+    let mut text = format!(
+        "{}\n\n{}\n",
+        signature(name, &documentation.lambda_list),
+        documentation.doc.trim()
+    );
     if let Some(example) = example(name) {
-        let lines: Vec<String> = example.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
+        let lines: Vec<String> =
+            example.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
         text.push_str(&format!("\nExample:\n{}\n", lines.join("\n")));
     }
     written(call, &text)
@@ -27,8 +35,12 @@ pub(super) fn help(call: &Call<'_>) -> Result<Value, Condition> {
 
 fn unknown(call: &Call<'_>, name: &str) -> Condition {
     let names = call.context().documented_names();
-    let near = host::nearest(name, names.iter().map(String::as_str).filter(|name| !name.starts_with('%')));
-    let hint = near.map_or_else(|| "(help) lists all, (apropos \"word\") finds some".to_owned(), |near| format!("did you mean {near}?"));
+    let near =
+        host::nearest(name, names.iter().map(String::as_str).filter(|name| !name.starts_with('%')));
+    let hint = near.map_or_else(
+        || "(help) lists all, (apropos \"word\") finds some".to_owned(),
+        |near| format!("did you mean {near}?"),
+    );
     Condition::syntax(format!("{}: nothing is known of {name}; {hint}", call.name()))
 }
 
@@ -38,10 +50,16 @@ fn overview(call: &Call<'_>) -> String {
         let names: Vec<&str> = functions(topic).map(|function| function.name).collect();
         text.push_str(&format!("{}:\n{}\n", topic.title, wrapped(&names, 96)));
     }
-    let ours = |name: &str| name.starts_with('%') || TOPICS.iter().flat_map(|topic| topic.functions).any(|function| function.name == name);
+    let ours = |name: &str| {
+        name.starts_with('%')
+            || TOPICS.iter().flat_map(|topic| topic.functions).any(|function| function.name == name)
+    };
     let others = call.context().documented_names();
     let others: Vec<&str> = others.iter().map(String::as_str).filter(|name| !ours(name)).collect();
-    text.push_str(&format!("The language, conditions, and what this program adds:\n{}\n", wrapped(&others, 96)));
+    text.push_str(&format!(
+        "The language, conditions, and what this program adds:\n{}\n",
+        wrapped(&others, 96)
+    ));
     text.push_str(
         "(help 'name) tells what one of them takes and returns, (help \"Fetching\") tells of a topic, (apropos \"word\") finds names.\n",
     );
@@ -50,7 +68,9 @@ fn overview(call: &Call<'_>) -> String {
 
 /// A name is found by its own letters and by the words of its description.
 pub(super) fn apropos(call: &Call<'_>) -> Result<Value, Condition> {
-    let argument = call.typed(0, "a string or symbol", |value| host::as_str(value).or_else(|| host::as_symbol(value)))?;
+    let argument = call.typed(0, "a string or symbol", |value| {
+        host::as_str(value).or_else(|| host::as_symbol(value))
+    })?;
     let wanted = argument.to_lowercase();
     let (mut by_name, mut by_description) = (String::new(), String::new());
     for name in call.context().documented_names().iter().filter(|name| !name.starts_with('%')) {
@@ -80,7 +100,9 @@ fn entry(name: &str, lambda_list: &str, doc: &str) -> String {
 }
 
 fn written(call: &Call<'_>, text: &str) -> Result<Value, Condition> {
-    call.context().write(text).map_err(|error| Condition::new(Identifier::File, format!("{}: {error}", call.name())))?;
+    call.context()
+        .write(text)
+        .map_err(|error| Condition::new(Identifier::File, format!("{}: {error}", call.name())))?;
     Ok(host::nil())
 }
 

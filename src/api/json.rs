@@ -12,7 +12,8 @@ use std::fmt;
 const DEEPEST: usize = 500;
 
 pub(super) fn to_json(call: &Call<'_>) -> Result<Value, Condition> {
-    let text = json(required(call, 0)).map_err(|what| Condition::syntax(format!("{}: value: {what}", call.name())))?;
+    let text = json(required(call, 0))
+        .map_err(|what| Condition::syntax(format!("{}: value: {what}", call.name())))?;
     Ok(host::string(text))
 }
 
@@ -20,7 +21,11 @@ pub(super) fn from_json(call: &Call<'_>) -> Result<Value, Condition> {
     let text = call.string(0)?;
     let read: Result<Read, _> = serde_json::from_str(text);
     read.map(|read| read.0).map_err(|error| {
-        let message = format!("{}: json: it is not JSON: {}", call.name(), escape_controls(&error.to_string()));
+        let message = format!(
+            "{}: json: it is not JSON: {}",
+            call.name(),
+            escape_controls(&error.to_string())
+        );
         Condition::new(Identifier::SyntaxError, message)
     })
 }
@@ -37,13 +42,18 @@ pub fn json(value: &Value) -> Result<String, String> {
 
 fn write(value: &Value, depth: usize, into: &mut String) -> Result<(), String> {
     if depth > DEEPEST {
-        return Err(format!("expected at most {DEEPEST} lists within one another, got more, or one that holds itself"));
+        return Err(format!(
+            "expected at most {DEEPEST} lists within one another, got more, or one that holds itself"
+        ));
     }
     if host::is_nil(value) {
         into.push_str("null");
         return Ok(());
     }
-    if let Some(fields) = host::condition_of(value).map(|condition| condition_fields(&condition)).or_else(|| fields(value)) {
+    if let Some(fields) = host::condition_of(value)
+        .map(|condition| condition_fields(&condition))
+        .or_else(|| fields(value))
+    {
         return object(&fields, depth, into);
     }
     if let Value::Pair(_) | Value::ListV(_) | Value::VectorV(_) | Value::MutableVector(_) = value {
@@ -56,7 +66,11 @@ fn write(value: &Value, depth: usize, into: &mut String) -> Result<(), String> {
         Value::NumV(number) if number.is_finite() => into.push_str(&format!("{number:?}")),
         Value::NumV(_) => into.push_str("null"), // JSON has no word for it
         Value::StringV(_) | Value::SymbolV(_) => quote(&name(value), into),
-        Value::ByteVector(_) => quote(&base64::engine::general_purpose::STANDARD.encode(host::as_bytes(value).unwrap_or_default()), into),
+        Value::ByteVector(_) => quote(
+            &base64::engine::general_purpose::STANDARD
+                .encode(host::as_bytes(value).unwrap_or_default()),
+            into,
+        ),
         other => match host::as_float(other) {
             Some(number) => into.push_str(&format!("{number:?}")),
             None => quote(&host::displayed(other), into),
@@ -89,7 +103,8 @@ fn object(fields: &[(String, Value)], depth: usize, into: &mut String) -> Result
 
 /// A string's text, a symbol's name, a keyword's name without its colon; a flag of the system as IMAP writes it, with one backslash.
 fn name(value: &Value) -> String {
-    host::as_keyword(value).map_or_else(|| host::displayed(value), |name| name.replacen("\\\\", "\\", 1))
+    host::as_keyword(value)
+        .map_or_else(|| host::displayed(value), |name| name.replacen("\\\\", "\\", 1))
 }
 
 fn condition_fields(condition: &Condition) -> Vec<(String, Value)> {
@@ -105,7 +120,9 @@ fn condition_fields(condition: &Condition) -> Vec<(String, Value)> {
 /// What becomes an object: hash tables, lists of keys and values in turn, lists of dotted pairs. No key is in it twice.
 fn fields(value: &Value) -> Option<Vec<(String, Value)>> {
     let fields: Vec<(String, Value)> = match host::hash_table_entries(value) {
-        Some(entries) => return Some(entries.into_iter().map(|(key, value)| (name(&key), value)).collect()),
+        Some(entries) => {
+            return Some(entries.into_iter().map(|(key, value)| (name(&key), value)).collect());
+        }
         None => {
             let elements = host::as_list(value)?.collect::<Vec<_>>();
             property_list(&elements).or_else(|| association_list(&elements))?
@@ -120,14 +137,16 @@ fn property_list(elements: &[Value]) -> Option<Vec<(String, Value)>> {
     let (pairs, odd) = elements.as_chunks::<2>();
     let all_keys = pairs.iter().all(|[key, _]| host::as_keyword(key).is_some());
     let all_keywords = pairs.iter().all(|[_, value]| host::as_keyword(value).is_some());
-    (odd.is_empty() && all_keys && !all_keywords).then(|| pairs.iter().map(|[key, value]| (name(key), value.clone())).collect())
+    (odd.is_empty() && all_keys && !all_keywords)
+        .then(|| pairs.iter().map(|[key, value]| (name(key), value.clone())).collect())
 }
 
 /// `(("charset" . "utf-8") …)`.
 fn association_list(elements: &[Value]) -> Option<Vec<(String, Value)>> {
     let field = |element: &Value| {
         let (key, value) = host::as_dotted_pair(element)?;
-        (host::as_str(&key).is_some() || host::as_symbol(&key).is_some()).then(|| (name(&key), value))
+        (host::as_str(&key).is_some() || host::as_symbol(&key).is_some())
+            .then(|| (name(&key), value))
     };
     elements.iter().map(field).collect()
 }
@@ -141,7 +160,9 @@ fn quote(text: &str, into: &mut String) {
             '\n' => into.push_str("\\n"),
             '\r' => into.push_str("\\r"),
             '\t' => into.push_str("\\t"),
-            other if other.is_control() || is_steering(other) => into.push_str(&format!("\\u{:04x}", other as u32)),
+            other if other.is_control() || is_steering(other) => {
+                into.push_str(&format!("\\u{:04x}", other as u32))
+            }
             other => into.push(other),
         }
     }
@@ -243,9 +264,15 @@ mod tests {
             ("'((\"charset\" . \"utf-8\") (\"x\" . 1))", r#"{"charset":"utf-8","x":1}"#),
             ("'((\"to\" . \"a\") (\"to\" . \"b\"))", r#"[["to","a"],["to","b"]]"#),
             ("'((7 (\"FLAGS\" ())))", r#"[[7,["FLAGS",null]]]"#),
-            ("(let ((h (make-hash-table))) (setf (gethash \"b\" h) 1) (setf (gethash 5 h) '(1)) h)", r#"{"b":1,"5":[1]}"#),
+            (
+                "(let ((h (make-hash-table))) (setf (gethash \"b\" h) 1) (setf (gethash 5 h) '(1)) h)",
+                r#"{"b":1,"5":[1]}"#,
+            ),
             ("(bytevector 0 255)", "\"AP8=\""),
-            ("(handler-case (error \"no\") (error (c) c))", r#"{"condition":"program-error","message":"no","server-string":null}"#),
+            (
+                "(handler-case (error \"no\") (error (c) c))",
+                r#"{"condition":"program-error","message":"no","server-string":null}"#,
+            ),
         ];
         for (source, expected) in table {
             assert_eq!(as_json(source).as_deref(), Ok(expected), "{source}");
@@ -254,7 +281,10 @@ mod tests {
 
     #[test]
     fn what_holds_itself_is_an_error() {
-        for source in ["(let ((v (make-vector 1))) (vector-set! v 0 v) v)", "(let ((h (make-hash-table))) (setf (gethash 1 h) h) h)"] {
+        for source in [
+            "(let ((v (make-vector 1))) (vector-set! v 0 v) v)",
+            "(let ((h (make-hash-table))) (setf (gethash 1 h) h) h)",
+        ] {
             assert!(as_json(source).unwrap_err().contains("holds itself"), "{source}");
         }
     }

@@ -20,8 +20,12 @@ fn optional(text: Option<&str>) -> Value {
 pub(super) fn parse_mail_header(call: &Call<'_>) -> Answer {
     let text = letter_bytes(call, 0)?;
     let (header, body) = mime::split(&text);
-    let fields = mime::fields(header)
-        .map(|field| host::cons(host::string(String::from_utf8_lossy(field.name.as_ref()).into_owned()), host::string(field.text())));
+    let fields = mime::fields(header).map(|field| {
+        host::cons(
+            host::string(String::from_utf8_lossy(field.name.as_ref()).into_owned()),
+            host::string(field.text()),
+        )
+    });
     Ok(call.values(vec![host::list(fields.collect()), host::string(super::values::text(body))]))
 }
 
@@ -46,7 +50,12 @@ pub(super) fn make_envelope_from_text(call: &Call<'_>) -> Answer {
     let lists = envelope.addresses();
     let list = |addresses: &[EnvelopeAddress]| {
         let address = |one: &EnvelopeAddress| {
-            host::list([&one.name, &one.route, &one.mailbox, &one.host].into_iter().map(|part| optional(part.as_deref())).collect())
+            host::list(
+                [&one.name, &one.route, &one.mailbox, &one.host]
+                    .into_iter()
+                    .map(|part| optional(part.as_deref()))
+                    .collect(),
+            )
         };
         host::list(addresses.iter().map(address).collect())
     };
@@ -69,9 +78,15 @@ pub(super) fn decode_header_text(call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn parse_email_address(call: &Call<'_>) -> Answer {
-    let parsed = mime::parse_email_address(call.string(0)?, call.boolean_key("require-domain"), call.boolean_key("require-dotted-domain"));
+    let parsed = mime::parse_email_address(
+        call.string(0)?,
+        call.boolean_key("require-domain"),
+        call.boolean_key("require-dotted-domain"),
+    );
     Ok(match parsed {
-        Some((local, domain)) => call.values(vec![host::string(local), optional(domain.as_deref())]),
+        Some((local, domain)) => {
+            call.values(vec![host::string(local), optional(domain.as_deref())])
+        }
         None => host::nil(),
     })
 }
@@ -82,12 +97,17 @@ pub(super) fn extract_email_addresses(call: &Call<'_>) -> Answer {
     if call.boolean_key("errorp")
         && let Some(bad) = entries.iter().find_map(unreadable)
     {
-        return Err(Condition::new(Identifier::SyntaxError, format!("{}: text: {bad:?} is no address", call.name())));
+        return Err(Condition::new(
+            Identifier::SyntaxError,
+            format!("{}: text: {bad:?} is no address", call.name()),
+        ));
     }
     let mut values = Vec::new();
     for entry in &entries {
         match entry {
-            Entry::Group { members, .. } if compact => values.extend(members.iter().map(compact_value)),
+            Entry::Group { members, .. } if compact => {
+                values.extend(members.iter().map(compact_value))
+            }
             entry if compact => values.push(compact_value(entry)),
             entry => values.push(entry_value(entry)),
         }
@@ -98,7 +118,11 @@ pub(super) fn extract_email_addresses(call: &Call<'_>) -> Answer {
 /// What stands in a list but is no address.
 fn unreadable(entry: &Entry) -> Option<&str> {
     match entry {
-        Entry::Mailbox { local, domain: None, .. } if local.is_empty() || local.contains(char::is_whitespace) => Some(local),
+        Entry::Mailbox { local, domain: None, .. }
+            if local.is_empty() || local.contains(char::is_whitespace) =>
+        {
+            Some(local)
+        }
         Entry::Mailbox { .. } => None,
         Entry::Group { members, .. } => members.iter().find_map(unreadable),
     }
@@ -112,16 +136,22 @@ fn entry_value(entry: &Entry) -> Value {
             host::string(local.as_str()),
             optional(domain.as_deref()),
         ]),
-        Entry::Group { name, members } => {
-            host::list(vec![host::keyword("group"), host::string(name.as_str()), host::list(members.iter().map(entry_value).collect())])
-        }
+        Entry::Group { name, members } => host::list(vec![
+            host::keyword("group"),
+            host::string(name.as_str()),
+            host::list(members.iter().map(entry_value).collect()),
+        ]),
     }
 }
 
 /// `"user@domain"`.
 fn compact_value(entry: &Entry) -> Value {
     match entry {
-        Entry::Mailbox { local, domain: Some(domain), .. } => host::string(format!("{local}@{domain}")),
-        Entry::Mailbox { local, .. } | Entry::Group { name: local, .. } => host::string(local.as_str()),
+        Entry::Mailbox { local, domain: Some(domain), .. } => {
+            host::string(format!("{local}@{domain}"))
+        }
+        Entry::Mailbox { local, .. } | Entry::Group { name: local, .. } => {
+            host::string(local.as_str())
+        }
     }
 }

@@ -115,15 +115,22 @@ impl State {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|mailbox| mailbox.strong_count() > 0);
         open.push(Arc::downgrade(&mailbox));
-        host::shared_object(mailbox, &format!("#<mailbox::imap-mailbox @ #x{:x}>", self.next_address()))
+        host::shared_object(
+            mailbox,
+            &format!("#<mailbox::imap-mailbox @ #x{:x}>", self.next_address()),
+        )
     }
 
     pub(super) fn adopt_pop(&self, client: PopClient) -> Value {
-        let mailbox = Arc::new(PopMailbox { client: Mutex::new(client), pieces: Pieces::default() });
+        let mailbox =
+            Arc::new(PopMailbox { client: Mutex::new(client), pieces: Pieces::default() });
         let mut open = self.open_pop.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|mailbox| mailbox.strong_count() > 0);
         open.push(Arc::downgrade(&mailbox));
-        host::shared_object(mailbox, &format!("#<mailbox::pop-mailbox @ #x{:x}>", self.next_address()))
+        host::shared_object(
+            mailbox,
+            &format!("#<mailbox::pop-mailbox @ #x{:x}>", self.next_address()),
+        )
     }
 
     pub(super) fn next_address(&self) -> u32 {
@@ -133,8 +140,10 @@ impl State {
     /// The only IMAP connection that is open; `None` when there are several or none.
     pub fn only_open(&self) -> Option<Arc<ImapMailbox>> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut open =
-            open.iter().filter_map(Weak::upgrade).filter(|mailbox| mailbox.client_at_once().is_some_and(|client| !client.is_closed()));
+        let mut open = open
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter(|mailbox| mailbox.client_at_once().is_some_and(|client| !client.is_closed()));
         open.next().filter(|_| open.next().is_none())
     }
 
@@ -143,7 +152,10 @@ impl State {
         let mut hosts = Vec::new();
         self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|mailbox| {
             let Some(mailbox) = mailbox.upgrade() else { return false };
-            let closed = mailbox.client_at_once().filter(|client| client.is_closed()).map(|client| client.host().to_owned());
+            let closed = mailbox
+                .client_at_once()
+                .filter(|client| client.is_closed())
+                .map(|client| client.host().to_owned());
             hosts.extend(closed.clone());
             closed.is_none()
         });
@@ -168,7 +180,8 @@ impl State {
         for mailbox in open.iter().filter_map(Weak::upgrade) {
             mailbox.client().close();
         }
-        let open = std::mem::take(&mut *self.open_pop.lock().unwrap_or_else(PoisonError::into_inner));
+        let open =
+            std::mem::take(&mut *self.open_pop.lock().unwrap_or_else(PoisonError::into_inner));
         for mailbox in open.iter().filter_map(Weak::upgrade) {
             mailbox.client().abandon();
         }
@@ -176,7 +189,13 @@ impl State {
 
     /// Closes every connection that is still open, without a farewell that a server might keep waiting for.
     pub fn abandon_all(&self) {
-        for mailbox in self.open.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade) {
+        for mailbox in self
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .filter_map(Weak::upgrade)
+        {
             mailbox.client().abandon();
         }
         self.close_all();
@@ -189,8 +208,12 @@ pub(super) fn asked_count(client: &ImapClient, messages: &SequenceSet, uid: bool
     let count = |&(first, second): &(Bound, Bound)| match (first, second) {
         _ if first == second => Some(1),
         _ if uid => None, // unique ids have gaps
-        (Bound::Number(first), Bound::Number(second)) => Some(u64::from(first.get().abs_diff(second.get())) + 1),
-        (Bound::Number(number), Bound::Last) | (Bound::Last, Bound::Number(number)) => Some(u64::from(last.abs_diff(number.get())) + 1),
+        (Bound::Number(first), Bound::Number(second)) => {
+            Some(u64::from(first.get().abs_diff(second.get())) + 1)
+        }
+        (Bound::Number(number), Bound::Last) | (Bound::Last, Bound::Number(number)) => {
+            Some(u64::from(last.abs_diff(number.get())) + 1)
+        }
         (Bound::Last, Bound::Last) => Some(1),
     };
     messages.ranges().iter().map(count).sum()
@@ -215,7 +238,9 @@ pub(super) fn mailbox(call: &Call<'_>) -> Result<Arc<ImapMailbox>, Condition> {
 pub(super) fn mailbox_at(call: &Call<'_>, index: usize) -> Result<Arc<ImapMailbox>, Condition> {
     check_truths(call)?;
     let argument = required(call, index);
-    host::downcast::<ImapMailbox>(argument).ok_or_else(|| call.wrong("mailbox", "a mailbox, as make-imap-connection returns it", argument))
+    host::downcast::<ImapMailbox>(argument).ok_or_else(|| {
+        call.wrong("mailbox", "a mailbox, as make-imap-connection returns it", argument)
+    })
 }
 
 /// The mailbox of either kind in argument `index`.
@@ -226,7 +251,13 @@ pub(super) fn any_mailbox_at(call: &Call<'_>, index: usize) -> Result<AnyMailbox
         return Ok(AnyMailbox::Pop(mailbox));
     }
     let imap = host::downcast::<ImapMailbox>(argument).map(AnyMailbox::Imap);
-    imap.ok_or_else(|| call.wrong("mailbox", "a mailbox, as make-imap-connection or make-pop-connection returns it", argument))
+    imap.ok_or_else(|| {
+        call.wrong(
+            "mailbox",
+            "a mailbox, as make-imap-connection or make-pop-connection returns it",
+            argument,
+        )
+    })
 }
 
 /// The POP mailbox in the first argument, if it is one.
@@ -235,9 +266,14 @@ pub(super) fn pop_mailbox(call: &Call<'_>, index: usize) -> Option<Arc<PopMailbo
 }
 
 /// Runs an operation on the POP mailbox in the first argument.
-pub(super) fn on_pop_mailbox<T>(call: &Call<'_>, operation: impl FnOnce(&mut PopClient) -> Result<T, Error>) -> Result<T, Condition> {
+pub(super) fn on_pop_mailbox<T>(
+    call: &Call<'_>,
+    operation: impl FnOnce(&mut PopClient) -> Result<T, Error>,
+) -> Result<T, Condition> {
     let argument = required(call, 0);
-    let mailbox = pop_mailbox(call, 0).ok_or_else(|| call.wrong("mailbox", "a mailbox, as make-pop-connection returns it", argument))?;
+    let mailbox = pop_mailbox(call, 0).ok_or_else(|| {
+        call.wrong("mailbox", "a mailbox, as make-pop-connection returns it", argument)
+    })?;
     operate(call, &mailbox, operation)
 }
 
@@ -253,7 +289,10 @@ pub(super) fn operate<T>(
 }
 
 /// Runs an operation on the mailbox in the first argument; its warnings are delivered, its error becomes a condition.
-pub(super) fn on_mailbox<T>(call: &Call<'_>, operation: impl FnOnce(&mut ImapClient) -> Result<T, Error>) -> Result<T, Condition> {
+pub(super) fn on_mailbox<T>(
+    call: &Call<'_>,
+    operation: impl FnOnce(&mut ImapClient) -> Result<T, Error>,
+) -> Result<T, Condition> {
     on_mailbox_at(call, 0, operation)
 }
 
@@ -275,18 +314,30 @@ pub(super) fn deliver_warnings(call: &Call<'_>, client: &mut ImapClient) {
     for warning in client.take_warnings() {
         let (identifier, message) = match warning.kind {
             WarningKind::Problem => (Identifier::Problem, "the server warns"),
-            WarningKind::UnknownOk => (Identifier::UnknownOk, "the server says something that is not known here"),
-            WarningKind::UnknownUntagged => (Identifier::UnknownUntagged, "the server sends something that is not known here"),
+            WarningKind::UnknownOk => {
+                (Identifier::UnknownOk, "the server says something that is not known here")
+            }
+            WarningKind::UnknownUntagged => {
+                (Identifier::UnknownUntagged, "the server sends something that is not known here")
+            }
         };
-        call.context().warn(Condition::new(identifier, format!("{}: {message}", call.name())).with_server_string(warning.words));
+        call.context().warn(
+            Condition::new(identifier, format!("{}: {message}", call.name()))
+                .with_server_string(warning.words),
+        );
     }
 }
 
 /// The condition for a client's error, with the function's name before it.
 pub(super) fn failed(call: &Call<'_>, error: &Error, nothing_selected: bool) -> Condition {
     let mut condition = Condition::from(error);
-    let needs_selection = nothing_selected && matches!(error, Error::Refused { command, .. } if NEED_SELECTION.contains(command));
-    let hint = if needs_selection { "; no mailbox is selected: call (select-mailbox mb \"inbox\") first" } else { "" };
+    let needs_selection = nothing_selected
+        && matches!(error, Error::Refused { command, .. } if NEED_SELECTION.contains(command));
+    let hint = if needs_selection {
+        "; no mailbox is selected: call (select-mailbox mb \"inbox\") first"
+    } else {
+        ""
+    };
     condition.message = format!("{}: {}{hint}", call.name(), condition.message);
     condition
 }

@@ -14,7 +14,10 @@ pub(super) fn select_mailbox(call: &Call<'_>) -> Result<Value> {
     Ok(host::truth(true))
 }
 
-fn by_name(call: &Call<'_>, operation: fn(&mut ImapClient, &str) -> std::result::Result<(), Error>) -> Result<Value> {
+fn by_name(
+    call: &Call<'_>,
+    operation: fn(&mut ImapClient, &str) -> std::result::Result<(), Error>,
+) -> Result<Value> {
     let name = call.string(1)?;
     on_mailbox(call, |client| operation(client, name))?;
     state(call.context()).mailboxes_changed();
@@ -73,10 +76,14 @@ pub(super) fn mailbox_status(call: &Call<'_>) -> Result<Value> {
     let name = call.string(1)?;
     let items = match call.arg(2) {
         None => STATUS_ITEMS.map(str::to_uppercase).to_vec(),
-        Some(value) => status_items(value).ok_or_else(|| call.wrong("items", "a keyword such as :unseen, or a list of them", value))?,
+        Some(value) => status_items(value).ok_or_else(|| {
+            call.wrong("items", "a keyword such as :unseen, or a list of them", value)
+        })?,
     };
     let found = on_mailbox(call, |client| client.status(name, &items))?;
-    let pair = |(name, number): (String, u64)| [host::keyword(&name.to_lowercase()), host::integer(number as i64)]; // at most 63 bits
+    let pair = |(name, number): (String, u64)| {
+        [host::keyword(&name.to_lowercase()), host::integer(number as i64)]
+    }; // at most 63 bits
     Ok(host::list(found.into_iter().flat_map(pair).collect()))
 }
 

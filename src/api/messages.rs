@@ -16,11 +16,14 @@ type Answer = Result<Value, Condition>;
 
 pub(super) fn alter_flags(call: &Call<'_>) -> Answer {
     let messages = messages(call, 1)?;
-    let given: Vec<(StoreMode, &str, &Value)> =
-        [(StoreMode::Replace, "flags"), (StoreMode::Add, "add-flags"), (StoreMode::Remove, "remove-flags")]
-            .into_iter()
-            .filter_map(|(mode, key)| call.key(key).map(|value| (mode, key, value)))
-            .collect();
+    let given: Vec<(StoreMode, &str, &Value)> = [
+        (StoreMode::Replace, "flags"),
+        (StoreMode::Add, "add-flags"),
+        (StoreMode::Remove, "remove-flags"),
+    ]
+    .into_iter()
+    .filter_map(|(mode, key)| call.key(key).map(|value| (mode, key, value)))
+    .collect();
     let [(mode, key, value)] = given[..] else {
         return Err(Condition::syntax(format!(
             "{}: expected exactly one of :flags, :add-flags and :remove-flags, got {}",
@@ -35,7 +38,12 @@ pub(super) fn alter_flags(call: &Call<'_>) -> Answer {
         let limits = client.limits().clone();
         client.store(&messages, mode, &flags, silent, uid, &mut |data| {
             if !silent {
-                items.extend(fetched(data, Texts::Strings, Wanted { flags: true, uid, modseq: false }, &limits)?);
+                items.extend(fetched(
+                    data,
+                    Texts::Strings,
+                    Wanted { flags: true, uid, modseq: false },
+                    &limits,
+                )?);
             }
             Ok(())
         })
@@ -67,9 +75,9 @@ pub(super) fn delete_letter(call: &Call<'_>) -> Answer {
 
 pub(super) fn expunge_mailbox(call: &Call<'_>) -> Answer {
     let uids = match call.key("uids") {
-        Some(value) => {
-            Some(super::sets::message_set(value).ok_or_else(|| call.wrong("uids", "a unique id, (:seq N M), or a list of these", value))?)
-        }
+        Some(value) => Some(super::sets::message_set(value).ok_or_else(|| {
+            call.wrong("uids", "a unique id, (:seq N M), or a list of these", value)
+        })?),
         None => None,
     };
     let expunged = on_mailbox(call, |client| match &uids {
@@ -91,7 +99,10 @@ fn transfer(call: &Call<'_>, operation: Transfer) -> Answer {
         progress(call).expect_messages(asked_count(client, &messages, uid));
         match operation(client, &messages, destination, uid) {
             // TRYCREATE says that nothing but the destination is missing, and that nothing was copied (RFC 3501 6.4.7).
-            Err(Error::Refused { completion, .. }) if create && completion.code.as_ref().is_some_and(|(code, _)| code == "TRYCREATE") => {
+            Err(Error::Refused { completion, .. })
+                if create
+                    && completion.code.as_ref().is_some_and(|(code, _)| code == "TRYCREATE") =>
+            {
                 client.create(destination)?;
                 state(call.context()).mailboxes_changed();
                 operation(client, &messages, destination, uid)
@@ -100,7 +111,11 @@ fn transfer(call: &Call<'_>, operation: Transfer) -> Answer {
         }
     })?;
     Ok(match copied {
-        Some(copied) => host::list(vec![host::integer(i64::from(copied.uid_validity)), set_value(&copied.from), set_value(&copied.to)]),
+        Some(copied) => host::list(vec![
+            host::integer(i64::from(copied.uid_validity)),
+            set_value(&copied.from),
+            set_value(&copied.to),
+        ]),
         None => host::truth(true),
     })
 }

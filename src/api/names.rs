@@ -25,7 +25,9 @@ impl Names {
 
     fn answer(&self, mailbox: &Arc<ImapMailbox>, names: Vec<String>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = known.iter_mut().find(|entry| entry.mailbox.as_ptr() == Arc::as_ptr(mailbox)) {
+        if let Some(entry) =
+            known.iter_mut().find(|entry| entry.mailbox.as_ptr() == Arc::as_ptr(mailbox))
+        {
             entry.names = Some(names);
         }
         self.changed.notify_all();
@@ -34,7 +36,11 @@ impl Names {
 
 impl State {
     /// The names of the mailboxes on a connection. The server is asked once, in the background; an answer that takes longer than `wait` is there the next time.
-    pub fn mailbox_names(self: &Arc<Self>, mailbox: &Arc<ImapMailbox>, wait: Duration) -> Vec<String> {
+    pub fn mailbox_names(
+        self: &Arc<Self>,
+        mailbox: &Arc<ImapMailbox>,
+        wait: Duration,
+    ) -> Vec<String> {
         let deadline = Instant::now() + wait;
         let is_it = |entry: &&Entry| entry.mailbox.as_ptr() == Arc::as_ptr(mailbox);
         let mut known = self.names.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +66,12 @@ impl State {
             if left.is_zero() {
                 return Vec::new();
             }
-            known = self.names.changed.wait_timeout(known, left).unwrap_or_else(PoisonError::into_inner).0;
+            known = self
+                .names
+                .changed
+                .wait_timeout(known, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 

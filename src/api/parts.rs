@@ -56,7 +56,9 @@ fn any_part(call: &Call<'_>) -> Result<AnyPart, Condition> {
         return Ok(AnyPart::Read(part));
     }
     let made = host::downcast::<NewPart>(value).map(AnyPart::New);
-    made.ok_or_else(|| call.wrong("part", "a part, as parse-letter or make-mime-part returns it", value))
+    made.ok_or_else(|| {
+        call.wrong("part", "a part, as parse-letter or make-mime-part returns it", value)
+    })
 }
 
 fn read_part(call: &Call<'_>) -> Result<Arc<ReadPart>, Condition> {
@@ -66,19 +68,30 @@ fn read_part(call: &Call<'_>) -> Result<Arc<ReadPart>, Condition> {
 pub(super) fn mime_part_type(call: &Call<'_>) -> Answer {
     Ok(host::string(match any_part(call)? {
         AnyPart::Read(part) => part.part().main_type().to_owned(),
-        AnyPart::New(part) => part.effective_type().split('/').next().unwrap_or("").trim().to_lowercase(),
+        AnyPart::New(part) => {
+            part.effective_type().split('/').next().unwrap_or("").trim().to_lowercase()
+        }
     }))
 }
 
 pub(super) fn mime_part_subtype(call: &Call<'_>) -> Answer {
     Ok(host::string(match any_part(call)? {
         AnyPart::Read(part) => part.part().subtype().to_owned(),
-        AnyPart::New(part) => part.effective_type().split(['/', ';']).nth(1).unwrap_or("").trim().to_lowercase(),
+        AnyPart::New(part) => {
+            part.effective_type().split(['/', ';']).nth(1).unwrap_or("").trim().to_lowercase()
+        }
     }))
 }
 
 fn pairs<'p>(pairs: impl IntoIterator<Item = &'p (String, String)>) -> Value {
-    host::list(pairs.into_iter().map(|(name, value)| host::cons(host::string(name.as_str()), host::string(value.as_str()))).collect())
+    host::list(
+        pairs
+            .into_iter()
+            .map(|(name, value)| {
+                host::cons(host::string(name.as_str()), host::string(value.as_str()))
+            })
+            .collect(),
+    )
 }
 
 pub(super) fn mime_part_parameters(call: &Call<'_>) -> Answer {
@@ -105,7 +118,9 @@ pub(super) fn mime_part_description(call: &Call<'_>) -> Answer {
 pub(super) fn mime_part_encoding(call: &Call<'_>) -> Answer {
     Ok(match any_part(call)? {
         AnyPart::Read(part) => host::string(part.part().encoding()),
-        AnyPart::New(part) => part.encoding.map_or_else(host::nil, |encoding| host::string(encoding_name(encoding))),
+        AnyPart::New(part) => {
+            part.encoding.map_or_else(host::nil, |encoding| host::string(encoding_name(encoding)))
+        }
     })
 }
 
@@ -121,7 +136,10 @@ pub(super) fn mime_part_headers(call: &Call<'_>) -> Answer {
     Ok(match any_part(call)? {
         AnyPart::Read(part) => {
             let field = |field: crate::mime::Field<'_>| {
-                host::cons(host::string(String::from_utf8_lossy(field.name.as_ref()).into_owned()), host::string(field.text()))
+                host::cons(
+                    host::string(String::from_utf8_lossy(field.name.as_ref()).into_owned()),
+                    host::string(field.text()),
+                )
             };
             host::list(part.part().fields().map(field).collect())
         }
@@ -131,14 +149,21 @@ pub(super) fn mime_part_headers(call: &Call<'_>) -> Answer {
 
 pub(super) fn mime_part_parts(call: &Call<'_>) -> Answer {
     Ok(host::list(match any_part(call)? {
-        AnyPart::Read(part) => part.part().parts().map(|inner| part_value(&part.letter, inner.index())).collect(),
-        AnyPart::New(part) => part.parts.as_slice().iter().map(|inner| new_part_value(inner.clone())).collect(),
+        AnyPart::Read(part) => {
+            part.part().parts().map(|inner| part_value(&part.letter, inner.index())).collect()
+        }
+        AnyPart::New(part) => {
+            part.parts.as_slice().iter().map(|inner| new_part_value(inner.clone())).collect()
+        }
     }))
 }
 
 /// The inside of `map-over-parts`, and its errors say so.
 pub(super) fn all_parts(call: &Call<'_>) -> Answer {
-    let outside = |condition: Condition| Condition { message: condition.message.replacen(call.name(), "map-over-parts", 1), ..condition };
+    let outside = |condition: Condition| Condition {
+        message: condition.message.replacen(call.name(), "map-over-parts", 1),
+        ..condition
+    };
     let function = required(call, 1);
     if !function.is_function() {
         return Err(outside(call.wrong("f", "a function of one argument", function)));
@@ -148,7 +173,8 @@ pub(super) fn all_parts(call: &Call<'_>) -> Answer {
     let mut within = vec![false; part.letter.parts().len()];
     let mut values = Vec::new();
     for one in part.letter.parts() {
-        let inside = one.index() == part.index || one.parent().is_some_and(|parent| within[parent.index()]);
+        let inside =
+            one.index() == part.index || one.parent().is_some_and(|parent| within[parent.index()]);
         within[one.index()] = inside;
         if inside {
             values.push(part_value(&part.letter, one.index()));
@@ -176,19 +202,30 @@ pub(super) fn letter_html(call: &Call<'_>) -> Answer {
 pub(super) fn letter_attachments(call: &Call<'_>) -> Answer {
     let part = read_part(call)?;
     let value = |(number, attachment): (usize, Attachment<'_>)| {
-        let printed = format!("#<attachment {} {:?}>", attachment.content_type(), attachment.file_name().unwrap_or_default());
-        host::object(ReadAttachment { letter: part.letter.clone(), number }, &crate::condition::escape_controls(&printed))
+        let printed = format!(
+            "#<attachment {} {:?}>",
+            attachment.content_type(),
+            attachment.file_name().unwrap_or_default()
+        );
+        host::object(
+            ReadAttachment { letter: part.letter.clone(), number },
+            &crate::condition::escape_controls(&printed),
+        )
     };
     Ok(host::list(part.letter.attachments().into_iter().enumerate().map(value).collect()))
 }
 
 /// Runs `use_it` on the attachment in the first argument; a part is taken as one.
-pub(super) fn with_attachment<T>(call: &Call<'_>, use_it: impl FnOnce(&Attachment<'_>) -> T) -> Result<T, Condition> {
+pub(super) fn with_attachment<T>(
+    call: &Call<'_>,
+    use_it: impl FnOnce(&Attachment<'_>) -> T,
+) -> Result<T, Condition> {
     let value = required(call, 0);
     if let Some(part) = host::downcast::<ReadPart>(value) {
         return Ok(use_it(&Attachment::of(part.part())));
     }
-    let wrong = || call.wrong("attachment", "an attachment, as letter-attachments returns it", value);
+    let wrong =
+        || call.wrong("attachment", "an attachment, as letter-attachments returns it", value);
     let found = host::downcast::<ReadAttachment>(value).ok_or_else(wrong)?;
     let attachments = found.letter.attachments();
     attachments.get(found.number).map(use_it).ok_or_else(wrong)
@@ -214,7 +251,11 @@ fn new_part_value(part: NewPart) -> Value {
 pub(super) fn make_mime_part(call: &Call<'_>) -> Answer {
     let mut part = NewPart {
         content_type: call.key_string("content-type")?.map(str::to_owned),
-        encoding: call.typed_key("encoding", "\"7bit\", \"quoted-printable\" or \"base64\"", encoding)?,
+        encoding: call.typed_key(
+            "encoding",
+            "\"7bit\", \"quoted-printable\" or \"base64\"",
+            encoding,
+        )?,
         headers: headers(call, "headers")?,
         parameters: headers(call, "parameters")?,
         charset: call.key_string("charset")?.map(str::to_owned),
@@ -226,9 +267,15 @@ pub(super) fn make_mime_part(call: &Call<'_>) -> Answer {
     if call.boolean_key("attachmentp") {
         part.disposition = Some(Disposition::Attachment);
     }
-    let given = ["text", "file", "subparts"].into_iter().filter(|key| call.key(key).is_some_and(|value| !host::is_nil(value))).count();
+    let given = ["text", "file", "subparts"]
+        .into_iter()
+        .filter(|key| call.key(key).is_some_and(|value| !host::is_nil(value)))
+        .count();
     if given > 1 {
-        return Err(Condition::syntax(format!("{}: expected one of :text, :file and :subparts, got {given}", call.name())));
+        return Err(Condition::syntax(format!(
+            "{}: expected one of :text, :file and :subparts, got {given}",
+            call.name()
+        )));
     }
     if let Some(body) = call.typed_key("text", "a string or a bytevector", |value| {
         host::as_bytes(value).or_else(|| host::as_str(value).map(|text| text.as_bytes().to_vec()))
@@ -239,11 +286,15 @@ pub(super) fn make_mime_part(call: &Call<'_>) -> Answer {
         part.body = read_file(call, path)?;
         part.content_type.get_or_insert_with(|| "application/octet-stream".into());
         if part.file_name.is_none() {
-            part.file_name = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned());
+            part.file_name =
+                Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned());
         }
     }
-    if let Some(parts) = call.typed_key("subparts", "a list of parts, as make-mime-part returns them", part_list)? {
-        part.parts = Subparts::new(parts).map_err(|error| Condition::syntax(format!("{}: {error}", call.name())))?;
+    if let Some(parts) =
+        call.typed_key("subparts", "a list of parts, as make-mime-part returns them", part_list)?
+    {
+        part.parts = Subparts::new(parts)
+            .map_err(|error| Condition::syntax(format!("{}: {error}", call.name())))?;
     }
     Ok(new_part_value(part))
 }
@@ -261,9 +312,10 @@ fn part_list(value: &Value) -> Option<Vec<NewPart>> {
 
 /// `(("Name" . "value") …)`, or strings `"Name: value"`.
 pub(super) fn headers(call: &Call<'_>, key: &str) -> Result<Vec<(String, String)>, Condition> {
-    let found = call.typed_key(key, "a list of (\"name\" . \"value\") or \"name: value\"", |value| {
-        host::as_list(value)?.map(|item| header(&item)).collect::<Option<Vec<_>>>()
-    })?;
+    let found =
+        call.typed_key(key, "a list of (\"name\" . \"value\") or \"name: value\"", |value| {
+            host::as_list(value)?.map(|item| header(&item)).collect::<Option<Vec<_>>>()
+        })?;
     Ok(found.unwrap_or_default())
 }
 
@@ -286,13 +338,22 @@ pub(super) fn attachment(call: &Call<'_>, value: &Value) -> Result<NewPart, Cond
     if let Some(part) = host::downcast::<NewPart>(value) {
         return Ok((*part).clone());
     }
-    let path = host::as_str(value)
-        .ok_or_else(|| call.wrong("attachments", "a list of parts, as make-mime-part returns them, and of files' names", value))?;
-    let name = Path::new(path).file_name().map_or_else(|| "attachment".into(), |name| name.to_string_lossy().into_owned());
+    let path = host::as_str(value).ok_or_else(|| {
+        call.wrong(
+            "attachments",
+            "a list of parts, as make-mime-part returns them, and of files' names",
+            value,
+        )
+    })?;
+    let name = Path::new(path)
+        .file_name()
+        .map_or_else(|| "attachment".into(), |name| name.to_string_lossy().into_owned());
     Ok(NewPart::attachment(name, "application/octet-stream", read_file(call, path)?))
 }
 
 fn read_file(call: &Call<'_>, path: &str) -> Result<Vec<u8>, Condition> {
     let real = call.readable(path)?;
-    std::fs::read(real).map_err(|cause| Condition::new(Identifier::File, format!("{}: cannot read {path}: {cause}", call.name())))
+    std::fs::read(real).map_err(|cause| {
+        Condition::new(Identifier::File, format!("{}: cannot read {path}: {cause}", call.name()))
+    })
 }

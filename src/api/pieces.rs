@@ -31,10 +31,17 @@ impl Pieces {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
     }
 
-    fn with<T>(&self, call: &Call<'_>, operation: impl FnOnce(&mut Letter) -> T) -> Result<T, Condition> {
+    fn with<T>(
+        &self,
+        call: &Call<'_>,
+        operation: impl FnOnce(&mut Letter) -> T,
+    ) -> Result<T, Condition> {
         let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let none = || {
-            Condition::syntax(format!("{}: no letter is being fetched in pieces: call it inside with-fetch-letter-sequence", call.name()))
+            Condition::syntax(format!(
+                "{}: no letter is being fetched in pieces: call it inside with-fetch-letter-sequence",
+                call.name()
+            ))
         };
         letters.last_mut().map(operation).ok_or_else(none)
     }
@@ -51,8 +58,10 @@ impl AnyMailbox {
 
 pub(super) fn begin(call: &Call<'_>) -> Result<Value, Condition> {
     // The macro's name is the one that the script knows.
-    fetch(call)
-        .map_err(|condition| Condition { message: condition.message.replacen(call.name(), "with-fetch-letter-sequence", 1), ..condition })
+    fetch(call).map_err(|condition| Condition {
+        message: condition.message.replacen(call.name(), "with-fetch-letter-sequence", 1),
+        ..condition
+    })
 }
 
 fn fetch(call: &Call<'_>) -> Result<Value, Condition> {
@@ -60,17 +69,28 @@ fn fetch(call: &Call<'_>) -> Result<Value, Condition> {
     let (uid, peek) = (truth(call, "uid")?, truth(call, "peek")?);
     let mut out = BufWriter::new(SpooledTempFile::new(IN_MEMORY));
     let found = match &mailbox {
-        AnyMailbox::Pop(mailbox) => pop::write_letter(call, mailbox, message.get(), PLACE, &mut out)?,
-        AnyMailbox::Imap(_) => on_mailbox(call, |client| client.write_letter(message, uid, peek, PLACE, &mut out))?.is_some(),
+        AnyMailbox::Pop(mailbox) => {
+            pop::write_letter(call, mailbox, message.get(), PLACE, &mut out)?
+        }
+        AnyMailbox::Imap(_) => {
+            on_mailbox(call, |client| client.write_letter(message, uid, peek, PLACE, &mut out))?
+                .is_some()
+        }
     };
     if !found {
-        return Err(Condition::new(Identifier::ErrorResponse, format!("{}: there is no message {message}", call.name())));
+        return Err(Condition::new(
+            Identifier::ErrorResponse,
+            format!("{}: there is no message {message}", call.name()),
+        ));
     }
-    let letter = out.flush().and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error)).and_then(|mut bytes| {
-        let left = bytes.stream_position()?;
-        bytes.rewind()?;
-        Ok(Letter { bytes, left })
-    });
+    let letter = out
+        .flush()
+        .and_then(|()| out.into_inner().map_err(io::IntoInnerError::into_error))
+        .and_then(|mut bytes| {
+            let left = bytes.stream_position()?;
+            bytes.rewind()?;
+            Ok(Letter { bytes, left })
+        });
     mailbox.pieces().begin(letter.map_err(|cause| unreadable(call, &cause))?);
     Ok(host::truth(true))
 }
@@ -89,12 +109,14 @@ pub(super) fn end(call: &Call<'_>) -> Result<Value, Condition> {
 pub(super) fn fetch_letter_sequence(call: &Call<'_>) -> Result<Value, Condition> {
     let mailbox = any_mailbox_at(call, 0)?;
     let buffer = required(call, 1);
-    let length =
-        host::bytes_length(buffer).ok_or_else(|| call.wrong("buffer", "a bytevector, as (make-bytevector 4096) makes it", buffer))?;
+    let length = host::bytes_length(buffer).ok_or_else(|| {
+        call.wrong("buffer", "a bytevector, as (make-bytevector 4096) makes it", buffer)
+    })?;
     let limit = i64::try_from(length).unwrap_or(i64::MAX);
     let start = call.key_integer("start", 0..=limit)?.unwrap_or(0);
     let end = call.key_integer("end", start..=limit)?.unwrap_or(limit);
-    let (start, wanted) = (usize::try_from(start).unwrap_or(0), u64::try_from(end - start).unwrap_or(0));
+    let (start, wanted) =
+        (usize::try_from(start).unwrap_or(0), u64::try_from(end - start).unwrap_or(0));
     let piece = mailbox.pieces().with(call, |letter| {
         let mut piece = Vec::new();
         (&mut letter.bytes).take(wanted).read_to_end(&mut piece)?;

@@ -11,7 +11,14 @@ use crate::host::{self, Call, KeptCall, NativeCode, Value};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What may be sent without waiting: one command each.
-const SENDABLE: [&str; 6] = ["fetch-parts", "fetch-letter", "alter-flags", "search-mailbox", "copy-to-mailbox", "mailbox-status"];
+const SENDABLE: [&str; 6] = [
+    "fetch-parts",
+    "fetch-letter",
+    "alter-flags",
+    "search-mailbox",
+    "copy-to-mailbox",
+    "mailbox-status",
+];
 
 /// Calls in flight where `:window` says nothing else.
 const WINDOW: i64 = 256;
@@ -75,7 +82,10 @@ pub(super) fn run(call: &Call<'_>, code: NativeCode) -> Result<Value, Condition>
     let Stage::Issuing(issued) = &mut *stage else { return result };
     let Some(sent) = issued.sent.take() else { return result };
     let placeholder = Placeholder { call: call.keep(), code, sent: Mutex::new(Some(sent)) };
-    Ok(host::object(placeholder, &format!("#<the result of {}, which is still to come>", call.name())))
+    Ok(host::object(
+        placeholder,
+        &format!("#<the result of {}, which is still to come>", call.name()),
+    ))
 }
 
 /// An operation on a mailbox: carried out, only sent, or carried out with the answers to a command that was sent.
@@ -89,7 +99,9 @@ pub(super) fn operate<T>(
     let stage = std::mem::take(&mut *state.pipeline.stage());
     match stage {
         Stage::Carrying => Ok(operation(client)),
-        Stage::Redeeming(owner, ticket) if Arc::ptr_eq(&owner, mailbox) => Ok(client.redeem(ticket, operation)),
+        Stage::Redeeming(owner, ticket) if Arc::ptr_eq(&owner, mailbox) => {
+            Ok(client.redeem(ticket, operation))
+        }
         Stage::Redeeming(..) => Ok(operation(client)),
         Stage::Issuing(mut issued) => {
             let result = send(call, mailbox, client, &mut issued, operation);
@@ -128,7 +140,10 @@ fn not_sendable(call: &Call<'_>) -> Condition {
 impl Issued {
     fn is_the_first(&mut self, call: &Call<'_>) -> Result<(), Condition> {
         let Some(first) = &self.name else { return Ok(()) };
-        let wrong = Condition::syntax(format!("pipelined-map: issue makes more than one call for an item: {first} and {}", call.name()));
+        let wrong = Condition::syntax(format!(
+            "pipelined-map: issue makes more than one call for an item: {first} and {}",
+            call.name()
+        ));
         self.wrong = Some(wrong.clone());
         Err(wrong)
     }
@@ -143,14 +158,22 @@ impl Issued {
 
 /// Whether a call on a POP mailbox may be made now.
 pub(super) fn check(call: &Call<'_>) -> Result<(), Condition> {
-    if state(call.context()).pipeline.is_issuing() && !SENDABLE.contains(&call.name()) { Err(not_sendable(call)) } else { Ok(()) }
+    if state(call.context()).pipeline.is_issuing() && !SENDABLE.contains(&call.name()) {
+        Err(not_sendable(call))
+    } else {
+        Ok(())
+    }
 }
 
 /// While a script issues, only says that it will want this letter.
 ///
 /// # Errors
 /// What takes the place of the call's result then.
-pub(super) fn expect_letter(call: &Call<'_>, mailbox: &Arc<PopMailbox>, number: u32) -> Result<(), Condition> {
+pub(super) fn expect_letter(
+    call: &Call<'_>,
+    mailbox: &Arc<PopMailbox>,
+    number: u32,
+) -> Result<(), Condition> {
     let state = state(call.context());
     let mut stage = state.pipeline.stage();
     let Stage::Issuing(issued) = &mut *stage else { return Ok(()) };
@@ -173,7 +196,9 @@ pub(super) fn begin_issue(call: &Call<'_>) -> Result<Value, Condition> {
 pub(super) fn end_issue(call: &Call<'_>) -> Result<Value, Condition> {
     let stage = std::mem::take(&mut *state(call.context()).pipeline.stage());
     let (returned, failed) = (required(call, 0), call.arg(1).is_some_and(host::is_true));
-    let Stage::Issuing(Issued { name: Some(name), wrong, .. }) = stage else { return Ok(returned.clone()) };
+    let Stage::Issuing(Issued { name: Some(name), wrong, .. }) = stage else {
+        return Ok(returned.clone());
+    };
     if let Some(wrong) = wrong {
         return Err(wrong);
     }
@@ -218,14 +243,20 @@ pub(super) fn window(call: &Call<'_>) -> Result<Value, Condition> {
         let value = required(call, index);
         let wrong = || {
             let condition = call.wrong(name, expected, value);
-            Condition { message: condition.message.replacen(call.name(), "pipelined-map", 1), ..condition }
+            Condition {
+                message: condition.message.replacen(call.name(), "pipelined-map", 1),
+                ..condition
+            }
         };
         if is_right(value) { Ok(value) } else { Err(wrong()) }
     };
     check(0, "issue", "a function of one argument", Value::is_function)?;
     check(1, "receive", "a function of two arguments", Value::is_function)?;
     check(2, "items", "a list", |value| host::as_list(value).is_some())?;
-    let is_window = |value: &Value| host::is_nil(value) || host::as_integer(value).is_some_and(|window| (1..=1000).contains(&window));
+    let is_window = |value: &Value| {
+        host::is_nil(value)
+            || host::as_integer(value).is_some_and(|window| (1..=1000).contains(&window))
+    };
     let window = check(3, ":window", "a whole number from 1 to 1000", is_window)?;
     Ok(host::integer(host::as_integer(window).unwrap_or(WINDOW)))
 }

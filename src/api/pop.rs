@@ -68,7 +68,9 @@ pub(super) fn unique_id(call: &Call<'_>) -> Answer {
         return Ok(host::string(on_pop_mailbox(call, |client| client.unique_id(message))?));
     }
     let ids = on_pop_mailbox(call, PopClient::unique_ids)?;
-    let pair = |(number, id): (u32, String)| host::list(vec![host::integer(i64::from(number)), host::string(id)]);
+    let pair = |(number, id): (u32, String)| {
+        host::list(vec![host::integer(i64::from(number)), host::string(id)])
+    };
     Ok(host::list(ids.into_iter().map(pair).collect()))
 }
 
@@ -80,7 +82,11 @@ pub(super) fn reset_mailbox(call: &Call<'_>) -> Answer {
 pub(super) fn delete_letter(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     refuse_uid(call)?;
     if let Some(expunge) = call.key("expunge") {
-        return Err(call.wrong("expunge", "nothing: a POP mailbox removes letters at close-connection", expunge));
+        return Err(call.wrong(
+            "expunge",
+            "nothing: a POP mailbox removes letters at close-connection",
+            expunge,
+        ));
     }
     let messages = messages(call, 1)?;
     operate(call, mailbox, |client| {
@@ -116,7 +122,8 @@ fn numbers(set: &SequenceSet, last: u32) -> impl Iterator<Item = u32> {
 /// Those that there may be: up to the last letter's.
 pub(super) fn numbers_within(set: &SequenceSet, last: u32) -> impl Iterator<Item = u32> {
     let clipped = set.ranges().iter().filter_map(move |&(first, second)| {
-        let [first, second] = [first, second].map(|bound| if let Bound::Number(number) = bound { number.get() } else { last });
+        let [first, second] = [first, second]
+            .map(|bound| if let Bound::Number(number) = bound { number.get() } else { last });
         let (low, high) = (first.min(second), first.max(second).min(last));
         (low <= high).then_some(low..=high)
     });
@@ -127,15 +134,26 @@ pub(super) fn numbers_within(set: &SequenceSet, last: u32) -> impl Iterator<Item
 pub(super) fn existing(call: &Call<'_>, messages: &SequenceSet) -> Result<Vec<u32>, Condition> {
     refuse_uid(call)?;
     on_pop_mailbox(call, |client| {
-        let there: std::collections::HashSet<u32> = client.sizes()?.into_iter().map(|(number, _)| number).collect();
-        Ok(numbers_within(messages, client.count()).filter(|number| there.contains(number)).collect())
+        let there: std::collections::HashSet<u32> =
+            client.sizes()?.into_iter().map(|(number, _)| number).collect();
+        Ok(numbers_within(messages, client.count())
+            .filter(|number| there.contains(number))
+            .collect())
     })
 }
 
-pub(super) fn write_letter(call: &Call<'_>, mailbox: &PopMailbox, message: u32, path: &str, to: &mut dyn Write) -> Result<bool, Condition> {
+pub(super) fn write_letter(
+    call: &Call<'_>,
+    mailbox: &PopMailbox,
+    message: u32,
+    path: &str,
+    to: &mut dyn Write,
+) -> Result<bool, Condition> {
     refuse_uid(call)?;
     operate(call, mailbox, |client| {
-        client.retrieve(message, None, &mut |piece| to.write_all(piece).map_err(|cause| Error::File { path: path.to_owned(), cause }))
+        client.retrieve(message, None, &mut |piece| {
+            to.write_all(piece).map_err(|cause| Error::File { path: path.to_owned(), cause })
+        })
     })?;
     Ok(true)
 }
@@ -159,7 +177,8 @@ pub(super) fn letter_batches(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     if messages.is_empty() {
         return Ok(host::nil());
     }
-    let sizes: std::collections::HashMap<u32, u64> = operate(call, mailbox, PopClient::sizes)?.into_iter().collect();
+    let sizes: std::collections::HashMap<u32, u64> =
+        operate(call, mailbox, PopClient::sizes)?.into_iter().collect();
     let last = mailbox.client().count();
     let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0);
     for number in numbers_within(&messages, last).filter(|number| sizes.contains_key(number)) {
@@ -182,7 +201,10 @@ pub(super) fn fetch_letters(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     let mut letters = Vec::new();
     operate(call, mailbox, |client| {
         client.letters(&numbers, &[], None, &mut |number, letter| {
-            letters.push(host::list(vec![host::integer(i64::from(number)), letter_value(letter, texts)]));
+            letters.push(host::list(vec![
+                host::integer(i64::from(number)),
+                letter_value(letter, texts),
+            ]));
             Ok(())
         })
     })?;
@@ -190,10 +212,12 @@ pub(super) fn fetch_letters(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
 }
 
 pub(super) fn fetch_batch(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
-    let (batch, (name, lines), next, texts) = (messages(call, 1)?, lines_of(call, 2)?, messages(call, 3)?, texts(call));
+    let (batch, (name, lines), next, texts) =
+        (messages(call, 1)?, lines_of(call, 2)?, messages(call, 3)?, texts(call));
     let mut items = Vec::new();
     operate(call, mailbox, |client| {
-        let [batch, next] = [batch, next].map(|batch| numbers_within(&batch, client.count()).collect::<Vec<u32>>());
+        let [batch, next] =
+            [batch, next].map(|batch| numbers_within(&batch, client.count()).collect::<Vec<u32>>());
         client.letters(&batch, &next, lines, &mut |number, letter| {
             let parts = host::list(vec![host::string(name), letter_value(letter, texts)]);
             items.push(host::list(vec![host::integer(i64::from(number)), parts]));

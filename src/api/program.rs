@@ -28,52 +28,100 @@ const MOST_WORDS: usize = 10_000;
 const SHOWN_WORDS: usize = 300;
 
 /// Hands a letter over: `-i -f FROM -- TO …`, the letter on standard input, lines ending in LF.
-pub(super) fn hand_over(call: &Call<'_>, words: &[String], envelope: &Envelope<'_>, letter: &[u8]) -> Result<(), Condition> {
+pub(super) fn hand_over(
+    call: &Call<'_>,
+    words: &[String],
+    envelope: &Envelope<'_>,
+    letter: &[u8],
+) -> Result<(), Condition> {
     let program = &words[0];
-    let broken =
-        |cause: &io::Error| Condition::new(Identifier::ServerShutdownConnection, format!("{}: cannot run {program}: {cause}", call.name()));
+    let broken = |cause: &io::Error| {
+        Condition::new(
+            Identifier::ServerShutdownConnection,
+            format!("{}: cannot run {program}: {cause}", call.name()),
+        )
+    };
     let mut command = Command::new(program);
     command.args(&words[1..]).args(["-i", "-f", envelope.from, "--"]).args(envelope.to);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|cause| broken(&cause))?;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|cause| broken(&cause))?;
     let (stdin, saying) = (child.stdin.take(), start_of(child.stderr.take(), MOST_WORDS));
     let lines = without_crlf(letter);
-    let writer = thread::Builder::new().spawn(move || stdin.map_or(Ok(()), |mut stdin| stdin.write_all(&lines)));
+    let writer = thread::Builder::new()
+        .spawn(move || stdin.map_or(Ok(()), |mut stdin| stdin.write_all(&lines)));
     let writer = writer.map_err(|cause| {
         let _ = child.kill().and_then(|()| child.wait()); // it has read nothing yet
         broken(&cause)
     })?;
-    let status = wait(&mut child, LONGEST_DELIVERY, &|| call.context().interrupted()).map_err(|(identifier, what)| {
-        Condition::new(identifier, format!("{}: {program} {what} and was killed; it may have sent the letter", call.name()))
-    })?;
+    let status = wait(&mut child, LONGEST_DELIVERY, &|| call.context().interrupted()).map_err(
+        |(identifier, what)| {
+            Condition::new(
+                identifier,
+                format!(
+                    "{}: {program} {what} and was killed; it may have sent the letter",
+                    call.name()
+                ),
+            )
+        },
+    )?;
     if !status.success() {
         let message = format!("{}: {program} ended {}", call.name(), code(status));
-        return Err(Condition::new(Identifier::ErrorResponse, message).with_server_string(words_of(&saying)));
+        return Err(Condition::new(Identifier::ErrorResponse, message)
+            .with_server_string(words_of(&saying)));
     }
     // A program that says all is well without having read the whole letter is not believed.
     writer.join().unwrap_or(Ok(())).map_err(|cause| broken(&cause))
 }
 
 /// The first line that a program writes, without its end: the secret of the key `key`. The program may ask at a terminal.
-pub(super) fn first_line(call: &Call<'_>, key: &str, words: &[String]) -> Result<Zeroizing<String>, Condition> {
+pub(super) fn first_line(
+    call: &Call<'_>,
+    key: &str,
+    words: &[String],
+) -> Result<Zeroizing<String>, Condition> {
     let program = escape_controls(&words[0]);
-    let failed = |identifier, what: &str| Condition::new(identifier, format!("{}: :{key}: {what}", call.name()));
+    let failed = |identifier, what: &str| {
+        Condition::new(identifier, format!("{}: :{key}: {what}", call.name()))
+    };
     let mut command = Command::new(&words[0]);
     // What is piped to a script is the script's.
-    command.args(&words[1..]).stdin(if io::stdin().is_terminal() { Stdio::inherit() } else { Stdio::null() });
+    command.args(&words[1..]).stdin(if io::stdin().is_terminal() {
+        Stdio::inherit()
+    } else {
+        Stdio::null()
+    });
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.map_err(|cause| failed(Identifier::Authentication, &format!("cannot run {program}: {cause}")))?;
-    let (writing, saying) = (start_of(child.stdout.take(), secret::LONGEST), start_of(child.stderr.take(), MOST_WORDS));
-    let status = wait(&mut child, LONGEST_LOOKUP, &|| call.context().interrupted())
-        .map_err(|(identifier, what)| failed(identifier, &format!("{program} {what} and was killed")))?;
+    let mut child = child.map_err(|cause| {
+        failed(Identifier::Authentication, &format!("cannot run {program}: {cause}"))
+    })?;
+    let (writing, saying) =
+        (start_of(child.stdout.take(), secret::LONGEST), start_of(child.stderr.take(), MOST_WORDS));
+    let status = wait(&mut child, LONGEST_LOOKUP, &|| call.context().interrupted()).map_err(
+        |(identifier, what)| failed(identifier, &format!("{program} {what} and was killed")),
+    )?;
     if !status.success() {
         // What it wrote all the same may stand in its complaint too.
-        secret::line_of(&writing.recv_timeout(PATIENCE).unwrap_or_default()).iter().for_each(|line| call.context().keep_secret(line));
-        let words: String = escape_controls(&words_of(&saying).replace(['\r', '\n'], " ")).chars().take(SHOWN_WORDS).collect();
+        secret::line_of(&writing.recv_timeout(PATIENCE).unwrap_or_default())
+            .iter()
+            .for_each(|line| call.context().keep_secret(line));
+        let words: String = escape_controls(&words_of(&saying).replace(['\r', '\n'], " "))
+            .chars()
+            .take(SHOWN_WORDS)
+            .collect();
         let colon = if words.is_empty() { "" } else { ": " };
-        return Err(failed(Identifier::Authentication, &format!("{program} ended {}{colon}{words}", code(status))));
+        return Err(failed(
+            Identifier::Authentication,
+            &format!("{program} ended {}{colon}{words}", code(status)),
+        ));
     }
     let written = writing.recv_timeout(PATIENCE).unwrap_or_default();
-    secret::line_of(&written).ok_or_else(|| failed(Identifier::Authentication, &format!("what {program} wrote is not UTF-8")))
+    secret::line_of(&written).ok_or_else(|| {
+        failed(Identifier::Authentication, &format!("what {program} wrote is not UTF-8"))
+    })
 }
 
 fn code(status: ExitStatus) -> String {
@@ -88,7 +136,10 @@ fn words_of(saying: &Receiver<Zeroizing<Vec<u8>>>) -> String {
 }
 
 /// The first bytes of what a program writes; all of it is read, so that the program can end.
-fn start_of(output: Option<impl Read + Send + 'static>, most: usize) -> Receiver<Zeroizing<Vec<u8>>> {
+fn start_of(
+    output: Option<impl Read + Send + 'static>,
+    most: usize,
+) -> Receiver<Zeroizing<Vec<u8>>> {
     let (said, saying) = channel();
     let reading = thread::Builder::new().spawn(move || {
         // As large as it can become: growing would leave copies of a password behind.
@@ -104,7 +155,11 @@ fn start_of(output: Option<impl Read + Send + 'static>, most: usize) -> Receiver
 }
 
 /// Waits for the program's end; kills it at the deadline, or when the user interrupts.
-fn wait(child: &mut Child, longest: Duration, interrupted: &dyn Fn() -> bool) -> Result<ExitStatus, (Identifier, &'static str)> {
+fn wait(
+    child: &mut Child,
+    longest: Duration,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<ExitStatus, (Identifier, &'static str)> {
     let started = Instant::now();
     loop {
         let ended = match child.try_wait() {
@@ -130,7 +185,13 @@ mod tests {
     #[test]
     fn a_program_that_does_not_end_is_killed() {
         let start = || Command::new("sleep").arg("1000").spawn().unwrap();
-        assert_eq!(wait(&mut start(), Duration::ZERO, &|| false), Err((Identifier::Timeout, "did not end in time")));
-        assert_eq!(wait(&mut start(), LONGEST_LOOKUP, &|| true), Err((Identifier::ServerShutdownConnection, "interrupted")));
+        assert_eq!(
+            wait(&mut start(), Duration::ZERO, &|| false),
+            Err((Identifier::Timeout, "did not end in time"))
+        );
+        assert_eq!(
+            wait(&mut start(), LONGEST_LOOKUP, &|| true),
+            Err((Identifier::ServerShutdownConnection, "interrupted"))
+        );
     }
 }

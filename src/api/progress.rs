@@ -146,7 +146,10 @@ mod tests {
 
     impl Display for Record {
         fn show(&self, moment: &Moment) {
-            let line = format!("{} {} {} {:?}", moment.function, moment.bytes, moment.messages, moment.all_messages);
+            let line = format!(
+                "{} {} {} {:?}",
+                moment.function, moment.bytes, moment.messages, moment.all_messages
+            );
             self.0.lock().unwrap().push(line);
         }
 
@@ -168,7 +171,8 @@ mod tests {
         progress.expect_messages(Some(2));
         progress.bytes(10);
         let Some(shared) = &progress.0 else { panic!("it is shown") };
-        shared.running().as_mut().unwrap().started = Instant::now().checked_sub(SHOWN_AFTER).unwrap();
+        shared.running().as_mut().unwrap().started =
+            Instant::now().checked_sub(SHOWN_AFTER).unwrap();
         progress.message();
         progress.bytes(5); // too soon after the last
         progress.hide();

@@ -40,12 +40,24 @@ impl ReadAhead {
     }
 
     /// The command in flight that answers a fetch of one message, if there is one; the next are sent.
-    pub(super) fn take(&self, client: &mut ImapClient, messages: &SequenceSet, parts: &str, uid: bool) -> Result<Option<Ticket>, Error> {
+    pub(super) fn take(
+        &self,
+        client: &mut ImapClient,
+        messages: &SequenceSet,
+        parts: &str,
+        uid: bool,
+    ) -> Result<Option<Ticket>, Error> {
         let mut reading = self.reading();
         let Some(ahead) = reading.as_mut() else { return Ok(None) };
-        let &[(Bound::Number(first), Bound::Number(last))] = messages.ranges() else { return Ok(None) };
+        let &[(Bound::Number(first), Bound::Number(last))] = messages.ranges() else {
+            return Ok(None);
+        };
         let message = first.get();
-        if first != last || uid != ahead.uid || normal(parts) != ahead.parts || !ahead.members.contains(message) {
+        if first != last
+            || uid != ahead.uid
+            || normal(parts) != ahead.parts
+            || !ahead.members.contains(message)
+        {
             return Ok(None);
         }
         if !ahead.is_valid(client) {
@@ -60,7 +72,9 @@ impl ReadAhead {
         let marks_seen = ticket.is_some() && !parts.to_ascii_lowercase().contains(".peek[");
         if marks_seen && client.selected().is_some_and(|mailbox| !mailbox.read_only) {
             let seen = [Flag::new("\\Seen")?];
-            if let Sending::Sent(mark) = client.ahead(|client| client.store(messages, StoreMode::Add, &seen, true, uid, &mut |_| Ok(())))? {
+            if let Sending::Sent(mark) = client.ahead(|client| {
+                client.store(messages, StoreMode::Add, &seen, true, uid, &mut |_| Ok(()))
+            })? {
                 client.forget(mark);
             }
         }
@@ -78,7 +92,8 @@ impl Reading {
         while self.sent.len() < self.window && client.held() < MOST_HELD {
             let Some(message) = self.next() else { break };
             let set = SequenceSet::from(message);
-            let sent = client.ahead(|client| client.fetch(&set, &self.parts, self.uid, &mut |_| Ok(())))?;
+            let sent = client
+                .ahead(|client| client.fetch(&set, &self.parts, self.uid, &mut |_| Ok(())))?;
             if let Sending::Sent(ticket) = sent {
                 self.sent.insert(message.get(), ticket);
             }
@@ -90,7 +105,9 @@ impl Reading {
         loop {
             let range = self.left.last_mut()?;
             match range.next() {
-                Some(message) if !self.passed.contains(&message) => return NonZeroU32::new(message),
+                Some(message) if !self.passed.contains(&message) => {
+                    return NonZeroU32::new(message);
+                }
                 Some(_) => {}
                 None => {
                     self.left.pop();
@@ -110,20 +127,26 @@ fn normal(parts: &str) -> String {
 }
 
 pub(super) fn begin(call: &Call<'_>) -> Result<Value, Condition> {
-    start(call).map_err(|condition| Condition { message: condition.message.replacen(call.name(), "with-read-ahead", 1), ..condition })
+    start(call).map_err(|condition| Condition {
+        message: condition.message.replacen(call.name(), "with-read-ahead", 1),
+        ..condition
+    })
 }
 
 fn start(call: &Call<'_>) -> Result<Value, Condition> {
-    let window = call.key_integer("window", 1..=1000)?.and_then(|window| usize::try_from(window).ok());
+    let window =
+        call.key_integer("window", 1..=1000)?.and_then(|window| usize::try_from(window).ok());
     if let Some(mailbox) = pop_mailbox(call, 0) {
         return super::pop::read_ahead(call, &mailbox, window);
     }
     let window = window.unwrap_or(256);
-    let (messages, parts, uid) = (messages(call, 1)?, super::fetching::parts(call, 2)?, truth(call, "uid")?);
+    let (messages, parts, uid) =
+        (messages(call, 1)?, super::fetching::parts(call, 2)?, truth(call, "uid")?);
     let mailbox = mailbox(call)?;
     let reading = on_mailbox(call, |client| {
         // Ranges of unique ids have gaps, and their ends may be open.
-        let has_ranges = messages.ranges().iter().any(|(first, last)| first != last || *first == Bound::Last);
+        let has_ranges =
+            messages.ranges().iter().any(|(first, last)| first != last || *first == Bound::Last);
         let messages = if uid && has_ranges { client.uids_of(&messages, true)? } else { messages };
         let members = client.asked_for(&messages, uid);
         let last = client.selected().map_or(0, |mailbox| mailbox.exists);
@@ -134,10 +157,19 @@ fn start(call: &Call<'_>) -> Result<Value, Condition> {
         };
         // Backwards, since the next is taken from the end; message 0 of an empty mailbox is none.
         let ranges = messages.ranges().iter().rev().map(|(a, b)| (number(a), number(b)));
-        let left = ranges.filter(|(a, b)| *a > 0 && *b > 0).map(|(a, b)| a.min(b)..=a.max(b)).collect();
+        let left =
+            ranges.filter(|(a, b)| *a > 0 && *b > 0).map(|(a, b)| a.min(b)..=a.max(b)).collect();
         let epoch = client.epoch();
-        let mut reading =
-            Reading { parts: normal(&parts), uid, members, left, sent: HashMap::new(), passed: HashSet::new(), window, epoch };
+        let mut reading = Reading {
+            parts: normal(&parts),
+            uid,
+            members,
+            left,
+            sent: HashMap::new(),
+            passed: HashSet::new(),
+            window,
+            epoch,
+        };
         reading.top_up(client)?;
         Ok(reading)
     })?;

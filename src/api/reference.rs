@@ -9,7 +9,12 @@ pub fn signature(name: &str, lambda_list: &str) -> String {
     if lambda_list.is_empty() {
         return name.to_owned();
     }
-    let parameters = lambda_list.trim().strip_prefix('(').and_then(|list| list.strip_suffix(')')).unwrap_or("").trim();
+    let parameters = lambda_list
+        .trim()
+        .strip_prefix('(')
+        .and_then(|list| list.strip_suffix(')'))
+        .unwrap_or("")
+        .trim();
     if parameters.is_empty() { format!("({name})") } else { format!("({name} {parameters})") }
 }
 
@@ -20,7 +25,9 @@ pub(super) fn functions(topic: &Topic) -> impl Iterator<Item = &Function> {
 
 /// Every topic with the signatures of its functions.
 pub fn by_topic() -> Vec<(&'static str, Vec<String>)> {
-    let signatures = |topic: &Topic| functions(topic).map(|function| signature(function.name, function.lambda_list)).collect();
+    let signatures = |topic: &Topic| {
+        functions(topic).map(|function| signature(function.name, function.lambda_list)).collect()
+    };
     TOPICS.iter().map(|topic| (topic.title, signatures(topic))).collect()
 }
 
@@ -37,7 +44,11 @@ pub fn markdown() -> String {
     for topic in TOPICS {
         text.push_str(&format!("\n## {}\n", topic.title));
         for function in functions(topic) {
-            text.push_str(&format!("\n### {}\n\n`{}`\n\n", function.name, signature(function.name, function.lambda_list)));
+            text.push_str(&format!(
+                "\n### {}\n\n`{}`\n\n",
+                function.name,
+                signature(function.name, function.lambda_list)
+            ));
             text.push_str(&paragraphs(function.doc));
             if let Some(example) = example(function.name) {
                 text.push_str(&format!("\n{}\n", indented(&example)));
@@ -69,5 +80,9 @@ fn escaped(line: &str) -> String {
 }
 
 fn indented(example: &str) -> String {
-    example.lines().map(|line| if line.is_empty() { String::new() } else { format!("    {line}") }).collect::<Vec<_>>().join("\n")
+    example
+        .lines()
+        .map(|line| if line.is_empty() { String::new() } else { format!("    {line}") })
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -11,7 +11,10 @@ fn sandbox(call: &Call<'_>) -> Result<Arc<Sandbox>, Condition> {
     state(call.context()).sandbox.clone().ok_or_else(|| {
         Condition::new(
             Identifier::Unsupported,
-            format!("{}: no sandbox runs in this process; start the command with --sandbox", call.name()),
+            format!(
+                "{}: no sandbox runs in this process; start the command with --sandbox",
+                call.name()
+            ),
         )
     })
 }
@@ -20,18 +23,25 @@ pub(super) fn sandbox_outbox(call: &Call<'_>) -> Result<Value, Condition> {
     let sent = sandbox(call)?.store().outbox();
     let entry = |sent: Sent| {
         let to = sent.to.iter().map(|address| host::string(address.as_str())).collect();
-        host::list(vec![host::string(sent.from.as_str()), host::list(to), host::string(text(&sent.bytes))])
+        host::list(vec![
+            host::string(sent.from.as_str()),
+            host::list(to),
+            host::string(text(&sent.bytes)),
+        ])
     };
     Ok(host::list(sent.into_iter().map(entry).collect()))
 }
 
 pub(super) fn sandbox_deliver(call: &Call<'_>) -> Result<Value, Condition> {
     let letter = call.string(0)?;
-    let (user, mailbox) = (call.key_string("user")?, call.key_string("mailbox")?.unwrap_or("INBOX"));
+    let (user, mailbox) =
+        (call.key_string("user")?, call.key_string("mailbox")?.unwrap_or("INBOX"));
     let sandbox = sandbox(call)?;
     let store = sandbox.store();
     let usual = store.usual_account();
     let delivered = store.deliver(user.unwrap_or(&usual), mailbox, letter.as_bytes());
-    let uid = delivered.map_err(|error| Condition::new(Identifier::ErrorResponse, format!("{}: {error}", call.name())))?;
+    let uid = delivered.map_err(|error| {
+        Condition::new(Identifier::ErrorResponse, format!("{}: {error}", call.name()))
+    })?;
     Ok(host::integer(i64::from(uid)))
 }

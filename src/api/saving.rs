@@ -1,7 +1,9 @@
 //! `save-letters`: many letters to files, in one go.
 
 use super::files::cannot_write;
-use super::mailbox::{any_mailbox_at, asked_count, on_mailbox, on_pop_mailbox, pop_mailbox, progress};
+use super::mailbox::{
+    any_mailbox_at, asked_count, on_mailbox, on_pop_mailbox, pop_mailbox, progress,
+};
 use super::pop;
 use super::sets::messages;
 use super::target::{Letter, MboxWriter, Target};
@@ -28,25 +30,45 @@ pub(super) fn save_letters(call: &Call<'_>) -> Result<Value, Condition> {
     let mut saved = Vec::new();
     if call.boolean_key("mbox") {
         let target = Target::open(&target, false).map_err(cannot)?;
-        run(call, &messages, &mut MboxFile { file: &target.file, entry: None, at: 0, path, saved: &mut saved })?;
+        run(
+            call,
+            &messages,
+            &mut MboxFile { file: &target.file, entry: None, at: 0, path, saved: &mut saved },
+        )?;
         target.keep().map_err(cannot)?;
     } else {
         if !target.is_dir() {
-            return Err(Condition::new(Identifier::File, format!("{}: {path} is not a folder", call.name())));
+            return Err(Condition::new(
+                Identifier::File,
+                format!("{}: {path} is not a folder", call.name()),
+            ));
         }
-        let mut files = Files { folder: &target, prefix, coming: None, waiting: Vec::new(), bytes: 0, path, saved: &mut saved };
+        let mut files = Files {
+            folder: &target,
+            prefix,
+            coming: None,
+            waiting: Vec::new(),
+            bytes: 0,
+            path,
+            saved: &mut saved,
+        };
         // What came whole is kept, whatever becomes of the rest.
         let result = run(call, &messages, &mut files);
         let kept = files.keep_waiting();
         result.and(kept.map_err(cannot)).map_err(|condition| {
-            let message = format!("{}; {} letters were saved before", condition.message, saved.len());
+            let message =
+                format!("{}; {} letters were saved before", condition.message, saved.len());
             Condition { message, ..condition }
         })?;
     }
     Ok(host::list(saved.into_iter().map(|number| host::integer(i64::from(number))).collect()))
 }
 
-fn run(call: &Call<'_>, messages: &crate::proto::imap::SequenceSet, to: &mut dyn Letters) -> Result<(), Condition> {
+fn run(
+    call: &Call<'_>,
+    messages: &crate::proto::imap::SequenceSet,
+    to: &mut dyn Letters,
+) -> Result<(), Condition> {
     let uid = call.boolean_key("uid");
     let progress = progress(call);
     let mut to = Counted { to, count: &|| progress.message() };
@@ -125,7 +147,9 @@ impl Files<'_> {
 impl Letters for Files<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         if self.coming.is_none() {
-            self.coming = Some(BufWriter::new(Target::open_in(self.folder).map_err(|cause| self.failed(cause))?));
+            self.coming = Some(BufWriter::new(
+                Target::open_in(self.folder).map_err(|cause| self.failed(cause))?,
+            ));
         }
         self.bytes += bytes.len() as u64;
         let written = self.coming.as_mut().map_or(Ok(()), |file| file.write_all(bytes));
@@ -136,7 +160,11 @@ impl Letters for Files<'_> {
         let coming = self.coming.take();
         let (Some(file), Some(message)) = (coming, message) else { return Ok(()) };
         let target = file.into_inner().map_err(|error| self.failed(error.into_error()))?;
-        self.waiting.push((target, self.folder.join(format!("{}{message}.eml", self.prefix)), message));
+        self.waiting.push((
+            target,
+            self.folder.join(format!("{}{message}.eml", self.prefix)),
+            message,
+        ));
         if self.waiting.len() >= TOGETHER.0 || self.bytes >= TOGETHER.1 {
             self.keep_waiting().map_err(|cause| self.failed(cause))?;
         }

@@ -48,29 +48,47 @@ struct Expression<'c, 'v> {
 impl Expression<'_, '_> {
     fn key(&self, value: &Value, depth: usize) -> Result<SearchKey, Condition> {
         if depth > DEEPEST {
-            return Err(Condition::syntax(format!("{}: the search expression is nested more than {DEEPEST} deep", self.call.name())));
+            return Err(Condition::syntax(format!(
+                "{}: the search expression is nested more than {DEEPEST} deep",
+                self.call.name()
+            )));
         }
         if let Some(word) = host::as_keyword(value) {
             let found = WORDS.iter().find(|known| known.eq_ignore_ascii_case(word));
-            return found
-                .map(|word| SearchKey::Word(word))
-                .ok_or_else(|| self.wrong("a search predicate such as :seen, or a list such as (:from \"jkf\")", value));
+            return found.map(|word| SearchKey::Word(word)).ok_or_else(|| {
+                self.wrong(
+                    "a search predicate such as :seen, or a list such as (:from \"jkf\")",
+                    value,
+                )
+            });
         }
         if let Some(set) = message_set(value).filter(|set| !set.is_empty()) {
             return Ok(SearchKey::Messages(set));
         }
         let items: Vec<Value> = host::as_list(value).map(Iterator::collect).unwrap_or_default();
         let Some((head, arguments)) = items.split_first() else {
-            return Err(self.wrong("a predicate, a message set, or (and …), (or …), (not …)", value));
+            return Err(
+                self.wrong("a predicate, a message set, or (and …), (or …), (not …)", value)
+            );
         };
-        let name = host::as_keyword(head).or_else(|| host::as_symbol(head)).unwrap_or("").to_ascii_lowercase();
-        let all = || arguments.iter().map(|argument| self.key(argument, depth + 1)).collect::<Result<Vec<_>, _>>();
+        let name = host::as_keyword(head)
+            .or_else(|| host::as_symbol(head))
+            .unwrap_or("")
+            .to_ascii_lowercase();
+        let all = || {
+            arguments
+                .iter()
+                .map(|argument| self.key(argument, depth + 1))
+                .collect::<Result<Vec<_>, _>>()
+        };
         match (name.as_str(), arguments) {
             ("and", _) => Ok(SearchKey::And(all()?)),
             ("or", _) => Ok(SearchKey::Or(all()?)),
             ("not", [argument]) => Ok(SearchKey::Not(Box::new(self.key(argument, depth + 1)?))),
             ("not", _) => Err(self.wrong("(not expression) with one expression", value)),
-            ("header", [field, text]) => Ok(SearchKey::Header(self.text(field, value)?, self.text(text, value)?)),
+            ("header", [field, text]) => {
+                Ok(SearchKey::Header(self.text(field, value)?, self.text(text, value)?))
+            }
             ("keyword", [flag]) => Ok(SearchKey::Keyword("KEYWORD", self.flag(flag, value)?)),
             ("unkeyword", [flag]) => Ok(SearchKey::Keyword("UNKEYWORD", self.flag(flag, value)?)),
             ("uid", [set]) => message_set(set)
@@ -87,8 +105,15 @@ impl Expression<'_, '_> {
         }
     }
 
-    fn with_one_argument(&self, name: &str, argument: &Value, whole: &Value) -> Result<SearchKey, Condition> {
-        let known = |names: &[&'static str]| names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied();
+    fn with_one_argument(
+        &self,
+        name: &str,
+        argument: &Value,
+        whole: &Value,
+    ) -> Result<SearchKey, Condition> {
+        let known = |names: &[&'static str]| {
+            names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied()
+        };
         if let Some(word) = known(&TEXTS) {
             return Ok(SearchKey::Text(word, self.text(argument, whole)?));
         }
@@ -98,11 +123,16 @@ impl Expression<'_, '_> {
         if let Some(word) = known(&SIZES) {
             return Ok(SearchKey::Number(word, self.number(argument, whole)?));
         }
-        Err(self.wrong("a search predicate such as (:from \"jkf\"), (:since \"7-Mar-1999\") or (:larger 1000)", whole))
+        Err(self.wrong(
+            "a search predicate such as (:from \"jkf\"), (:since \"7-Mar-1999\") or (:larger 1000)",
+            whole,
+        ))
     }
 
     fn text(&self, value: &Value, whole: &Value) -> Result<String, Condition> {
-        host::as_str(value).map(str::to_owned).ok_or_else(|| self.wrong("a predicate with a string", whole))
+        host::as_str(value)
+            .map(str::to_owned)
+            .ok_or_else(|| self.wrong("a predicate with a string", whole))
     }
 
     fn number(&self, value: &Value, whole: &Value) -> Result<u64, Condition> {
@@ -112,7 +142,9 @@ impl Expression<'_, '_> {
     }
 
     fn flag(&self, value: &Value, whole: &Value) -> Result<Flag, Condition> {
-        let flag = flag_text(value).filter(|flag| !flag.starts_with('\\')).and_then(|flag| Flag::new(&flag).ok());
+        let flag = flag_text(value)
+            .filter(|flag| !flag.starts_with('\\'))
+            .and_then(|flag| Flag::new(&flag).ok());
         flag.ok_or_else(|| self.wrong("a predicate with a user flag such as :junk", whole))
     }
 
@@ -125,15 +157,22 @@ impl Expression<'_, '_> {
                 .and_then(|time| day(time, TimeZone::UTC)),
             None => host::as_str(value).and_then(Date::parse),
         };
-        date.ok_or_else(|| self.wrong("a predicate with a date as \"7-Mar-1999\" or a universal time", whole))
+        date.ok_or_else(|| {
+            self.wrong("a predicate with a date as \"7-Mar-1999\" or a universal time", whole)
+        })
     }
 
     fn days_ago(&self, value: &Value, whole: &Value) -> Result<Date, Condition> {
         let days = host::as_integer(value).filter(|days| (0..=100_000).contains(days));
         let today = Timestamp::now().to_zoned(TimeZone::system()).date();
         let date = days.and_then(|days| today.checked_sub(Span::new().try_days(days).ok()?).ok());
-        let date = date
-            .and_then(|date| Date::new(u16::try_from(date.year()).ok()?, u8::try_from(date.month()).ok()?, u8::try_from(date.day()).ok()?));
+        let date = date.and_then(|date| {
+            Date::new(
+                u16::try_from(date.year()).ok()?,
+                u8::try_from(date.month()).ok()?,
+                u8::try_from(date.day()).ok()?,
+            )
+        });
         date.ok_or_else(|| self.wrong("a predicate with a number of days", whole))
     }
 
@@ -144,5 +183,9 @@ impl Expression<'_, '_> {
 
 fn day(time: Timestamp, zone: TimeZone) -> Option<Date> {
     let date = time.to_zoned(zone).date();
-    Date::new(u16::try_from(date.year()).ok()?, u8::try_from(date.month()).ok()?, u8::try_from(date.day()).ok()?)
+    Date::new(
+        u16::try_from(date.year()).ok()?,
+        u8::try_from(date.month()).ok()?,
+        u8::try_from(date.day()).ok()?,
+    )
 }

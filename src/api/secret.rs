@@ -11,15 +11,15 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// What a secret may be.
-const EXPECTED: &str =
-    "a string, a procedure of no arguments, (:env \"NAME\"), (:command \"program\" …), (:file \"path\") or (:keyring \"service\")";
+const EXPECTED: &str = "a string, a procedure of no arguments, (:env \"NAME\"), (:command \"program\" …), (:file \"path\") or (:keyring \"service\")";
 
 /// The longest secret that is read from a file or a program. Tokens have some thousand bytes.
 pub(super) const LONGEST: usize = 65_536;
 
 /// Asks whoever sits at the terminal for a secret, without showing what is typed; the question comes first, then what tells that the form was
 /// interrupted. `None` is the end of input.
-pub type AskSecret = Arc<dyn Fn(&str, &dyn Fn() -> bool) -> io::Result<Option<Zeroizing<String>>> + Send + Sync>;
+pub type AskSecret =
+    Arc<dyn Fn(&str, &dyn Fn() -> bool) -> io::Result<Option<Zeroizing<String>>> + Send + Sync>;
 
 /// A password or a token, as the script gave it.
 enum Source {
@@ -33,8 +33,15 @@ enum Source {
 
 impl Source {
     /// Checks the form, and whether the script may use such a source. Nothing is looked up yet.
-    fn read(context: &Context, function: &str, key: &str, value: &Value) -> Result<Source, Condition> {
-        let wrong = |came: &str| Condition::syntax(format!("{function}: :{key}: expected {EXPECTED}, got {came}"));
+    fn read(
+        context: &Context,
+        function: &str,
+        key: &str,
+        value: &Value,
+    ) -> Result<Source, Condition> {
+        let wrong = |came: &str| {
+            Condition::syntax(format!("{function}: :{key}: expected {EXPECTED}, got {came}"))
+        };
         if let Some(text) = host::as_str(value) {
             context.keep_secret(text);
             return Ok(Source::Text(Zeroizing::new(text.to_owned())));
@@ -44,11 +51,15 @@ impl Source {
         }
         let items: Vec<Value> = host::as_list(value).ok_or_else(|| wrong(kind(value)))?.collect();
         let Some((first, rest)) = items.split_first() else { return Err(wrong("nil")) };
-        let words: Option<Vec<String>> = rest.iter().map(|word| host::as_str(word).map(str::to_owned)).collect();
-        let words = words.filter(|words| !words.is_empty() && words.iter().all(|word| !word.contains('\0')));
+        let words: Option<Vec<String>> =
+            rest.iter().map(|word| host::as_str(word).map(str::to_owned)).collect();
+        let words = words
+            .filter(|words| !words.is_empty() && words.iter().all(|word| !word.contains('\0')));
         let refused = |refusal| host::not_allowed(function, &refusal);
         match (host::as_keyword(first), words) {
-            (Some("env"), Some(words)) if words.len() == 1 && host::is_variable_name(words[0].as_bytes()) => {
+            (Some("env"), Some(words))
+                if words.len() == 1 && host::is_variable_name(words[0].as_bytes()) =>
+            {
                 context.policy().check_variable(&words[0]).map_err(refused)?;
                 Ok(Source::Variable(one(words)))
             }
@@ -73,25 +84,34 @@ impl Source {
 
     fn text(&self, call: &Call<'_>, key: &str, user: &str) -> Result<Zeroizing<String>, Condition> {
         let function = call.name();
-        let failed = |what: &str| Condition::new(Identifier::Authentication, format!("{function}: :{key}: {what}"));
+        let failed = |what: &str| {
+            Condition::new(Identifier::Authentication, format!("{function}: :{key}: {what}"))
+        };
         let text = match self {
             Source::Text(text) => text.clone(),
             Source::Procedure(procedure) => {
                 let value = call.result_of(procedure)?;
-                let wrong =
-                    || Condition::syntax(format!("{function}: :{key}: expected a procedure that returns a string, got {}", kind(&value)));
+                let wrong = || {
+                    Condition::syntax(format!(
+                        "{function}: :{key}: expected a procedure that returns a string, got {}",
+                        kind(&value)
+                    ))
+                };
                 Zeroizing::new(host::as_str(&value).ok_or_else(wrong)?.to_owned())
             }
             Source::Variable(name) => match std::env::var(name) {
                 Ok(text) => Zeroizing::new(text),
-                Err(std::env::VarError::NotPresent) => return Err(failed(&format!("the environment variable {name} is not set"))),
-                Err(std::env::VarError::NotUnicode(_)) => return Err(failed(&format!("the environment variable {name} is not UTF-8"))),
+                Err(std::env::VarError::NotPresent) => {
+                    return Err(failed(&format!("the environment variable {name} is not set")));
+                }
+                Err(std::env::VarError::NotUnicode(_)) => {
+                    return Err(failed(&format!("the environment variable {name} is not UTF-8")));
+                }
             },
             Source::Command(words) => program::first_line(call, key, words)?,
             Source::File(path) => first_line_of_file(call, key, path)?,
-            Source::Keyring(service) => {
-                from_keyring(service, user).map_err(|(identifier, what)| Condition::new(identifier, failed(&what).message))?
-            }
+            Source::Keyring(service) => from_keyring(service, user)
+                .map_err(|(identifier, what)| Condition::new(identifier, failed(&what).message))?,
         };
         call.context().keep_secret(&text);
         if text.is_empty() && !matches!(self, Source::Text(_)) {
@@ -138,10 +158,17 @@ pub(super) fn line_of(bytes: &[u8]) -> Option<Zeroizing<String>> {
 }
 
 /// A file that everybody can read is taken all the same, with a warning: in a container that is how secrets are handed over.
-fn first_line_of_file(call: &Call<'_>, key: &str, path: &str) -> Result<Zeroizing<String>, Condition> {
+fn first_line_of_file(
+    call: &Call<'_>,
+    key: &str,
+    path: &str,
+) -> Result<Zeroizing<String>, Condition> {
     let real = call.readable(path)?;
     let wrong = |what: &dyn std::fmt::Display| {
-        Condition::new(Identifier::File, format!("{}: :{key}: the file {}: {what}", call.name(), escape_controls(path)))
+        Condition::new(
+            Identifier::File,
+            format!("{}: :{key}: the file {}: {what}", call.name(), escape_controls(path)),
+        )
     };
     let file = std::fs::File::open(real).map_err(|error| wrong(&error))?;
     // As large as can be from the start, so that no copy is left behind by growing.
@@ -151,7 +178,10 @@ fn first_line_of_file(call: &Call<'_>, key: &str, path: &str) -> Result<Zeroizin
     if let Ok(facts) = file.metadata()
         && std::os::unix::fs::PermissionsExt::mode(&facts.permissions()) & 0o004 != 0
     {
-        call.context().warn(Condition::new(Identifier::Problem, wrong(&"every user of this machine can read it").message));
+        call.context().warn(Condition::new(
+            Identifier::Problem,
+            wrong(&"every user of this machine can read it").message,
+        ));
     }
     line_of(&bytes).ok_or_else(|| wrong(&"its first line is not UTF-8"))
 }
@@ -160,12 +190,18 @@ fn first_line_of_file(call: &Call<'_>, key: &str, path: &str) -> Result<Zeroizin
 fn from_keyring(service: &str, user: &str) -> Result<Zeroizing<String>, (Identifier, String)> {
     use keyring::v1::Entry;
     if let Err(error) = Entry::store_status() {
-        return Err((Identifier::Authentication, format!("the keyring of this system cannot be reached: {error}")));
+        return Err((
+            Identifier::Authentication,
+            format!("the keyring of this system cannot be reached: {error}"),
+        ));
     }
     let password = Entry::new(service, user).and_then(|entry| entry.get_password());
     password.map(Zeroizing::new).map_err(|error| {
         let (service, user) = (escape_controls(service), escape_controls(user));
-        (Identifier::Authentication, format!("the keyring gives nothing for {user} of {service}: {error}"))
+        (
+            Identifier::Authentication,
+            format!("the keyring gives nothing for {user} of {service}: {error}"),
+        )
     })
 }
 
@@ -200,7 +236,9 @@ impl Login {
         token: Option<&Value>,
         auth: Option<Auth>,
     ) -> Result<Login, Condition> {
-        let source = |key, value: Option<&Value>| value.map(|value| Source::read(call.context(), call.name(), key, value)).transpose();
+        let source = |key, value: Option<&Value>| {
+            value.map(|value| Source::read(call.context(), call.name(), key, value)).transpose()
+        };
         let (password, token) = (source("password", password)?, source("token", token)?);
         let wrong = |what: &str| Condition::syntax(format!("{}: expected {what}", call.name()));
         let takes_token = match auth {
@@ -210,12 +248,18 @@ impl Login {
         };
         let secret = match (password, token) {
             (Some(_), Some(_)) => return Err(wrong(":password or :token, not both")),
-            (Some(_), None) if takes_token == Some(true) => return Err(wrong(":token with a string, for this :auth")),
-            (None, Some(_)) if takes_token == Some(false) => return Err(wrong(":password with a string, for this :auth")),
+            (Some(_), None) if takes_token == Some(true) => {
+                return Err(wrong(":token with a string, for this :auth"));
+            }
+            (None, Some(_)) if takes_token == Some(false) => {
+                return Err(wrong(":password with a string, for this :auth"));
+            }
             (Some(password), None) => Held::Password(password),
             (None, Some(token)) => Held::Token(token),
             (None, None) if auth == Some(Auth::Sasl(Mechanism::External)) => Held::Certificate,
-            (None, None) if auth.is_none() && state(call.context()).ask_secret.is_some() => Held::Asked,
+            (None, None) if auth.is_none() && state(call.context()).ask_secret.is_some() => {
+                Held::Asked
+            }
             (None, None) => return Err(wrong(":password with a string")),
         };
         Ok(Login { user: user.to_owned(), secret, auth })
@@ -225,7 +269,9 @@ impl Login {
     pub fn credentials(&self, call: &Call<'_>, host: &str) -> Result<Credentials, Condition> {
         let (text, auth) = match &self.secret {
             Held::Password(source) => (source.text(call, "password", &self.user)?, self.auth),
-            Held::Token(source) => (source.text(call, "token", &self.user)?, self.auth.or(Some(Auth::Token))),
+            Held::Token(source) => {
+                (source.text(call, "token", &self.user)?, self.auth.or(Some(Auth::Token)))
+            }
             Held::Certificate => (Zeroizing::default(), self.auth),
             Held::Asked => (ask(call, &self.user, host)?, self.auth),
         };
@@ -235,20 +281,28 @@ impl Login {
 
 /// Asks at the terminal, once.
 fn ask(call: &Call<'_>, user: &str, host: &str) -> Result<Zeroizing<String>, Condition> {
-    let failed = |what: &str| Condition::new(Identifier::Authentication, format!("{}: {what}", call.name()));
+    let failed =
+        |what: &str| Condition::new(Identifier::Authentication, format!("{}: {what}", call.name()));
     let state = state(call.context());
     let Some(ask) = &state.ask_secret else { return Err(failed("there is no password")) };
     let between = if user.contains('@') { " on " } else { "@" };
-    let question = format!("Password for {}{between}{}: ", escape_controls(user), escape_controls(host));
+    let question =
+        format!("Password for {}{between}{}: ", escape_controls(user), escape_controls(host));
     let typed = ask(&question, &|| call.context().interrupted());
     let typed = typed.map_err(|error| failed(&format!("the password cannot be read: {error}")))?;
-    let typed = typed.filter(|typed| !typed.is_empty()).ok_or_else(|| failed("no password was typed"))?;
+    let typed =
+        typed.filter(|typed| !typed.is_empty()).ok_or_else(|| failed("no password was typed"))?;
     call.context().keep_secret(&typed);
     Ok(typed)
 }
 
 /// Checks a secret of an account, of which nothing is looked up yet.
-pub(super) fn check_source(context: &Context, function: &str, key: &str, value: &Value) -> Result<(), Condition> {
+pub(super) fn check_source(
+    context: &Context,
+    function: &str,
+    key: &str,
+    value: &Value,
+) -> Result<(), Condition> {
     Source::read(context, function, key, value).map(drop)
 }
 

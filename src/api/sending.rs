@@ -12,7 +12,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 type Answer = Result<Value, Condition>;
 
-const ADDRESS: &str = "an address such as foo or foo@bar.com, without name, brackets, spaces and control characters";
+const ADDRESS: &str =
+    "an address such as foo or foo@bar.com, without name, brackets, spaces and control characters";
 
 fn address(call: &Call<'_>, parameter: &str, value: &Value) -> Result<String, Condition> {
     let address = host::as_str(value).filter(|address| is_plain_address(address));
@@ -42,7 +43,13 @@ pub(super) fn send_letter(call: &Call<'_>) -> Answer {
     let plain = match (&body, host::as_str(message)) {
         (Some(_), _) => String::new(),
         (None, Some(text)) => text.to_owned(),
-        (None, None) => return Err(call.wrong("message", "a string, or a part as make-mime-part returns it", message)),
+        (None, None) => {
+            return Err(call.wrong(
+                "message",
+                "a string, or a part as make-mime-part returns it",
+                message,
+            ));
+        }
     };
     let attachments = match call.key("attachments").filter(|value| !host::is_nil(value)) {
         None => Vec::new(),
@@ -55,7 +62,12 @@ pub(super) fn send_letter(call: &Call<'_>) -> Answer {
     if let Some(login) = login_of(call, call.key_string("login")?, password, None, None)? {
         match &mut server {
             MailServer::Host(host) => host.login = Some(login),
-            _ => return Err(Condition::syntax(format!("{}: :login is for a host; a connection is logged in already", call.name()))),
+            _ => {
+                return Err(Condition::syntax(format!(
+                    "{}: :login is for a host; a connection is logged in already",
+                    call.name()
+                )));
+            }
         }
     }
     let letter = Outgoing {
@@ -73,12 +85,18 @@ pub(super) fn send_letter(call: &Call<'_>) -> Answer {
         cc: cc.clone(),
         bcc: bcc.clone(),
     };
-    let letter = letter.build().map_err(|error| Condition::syntax(format!("{}: {error}", call.name())))?;
+    let letter =
+        letter.build().map_err(|error| Condition::syntax(format!("{}: {error}", call.name())))?;
     let mut recipients = [to, cc, bcc].concat();
     let mut seen = std::collections::HashSet::new();
     recipients.retain(|address| seen.insert(address.clone()));
     let return_path = if call.boolean_key("null-return-path") { "" } else { from.as_str() };
-    let envelope = Envelope { from: return_path, to: &recipients, partial: call.boolean_key("partial"), long_lines: false };
+    let envelope = Envelope {
+        from: return_path,
+        to: &recipients,
+        partial: call.boolean_key("partial"),
+        long_lines: false,
+    };
     Ok(result(deliver(call, &server, &envelope, &letter)?))
 }
 
@@ -94,7 +112,8 @@ pub(super) fn send_smtp_auth(call: &Call<'_>) -> Answer {
     let from = address(call, "from", required(call, 1))?;
     let to = addresses(call, "to", required(call, 2))?;
     // What stands there may be the password, so that it is not shown.
-    let user = host::as_str(required(call, 3)).ok_or_else(|| Condition::syntax(format!("{}: login: expected a string", call.name())))?;
+    let user = host::as_str(required(call, 3))
+        .ok_or_else(|| Condition::syntax(format!("{}: login: expected a string", call.name())))?;
     let login = login_of(call, Some(user), Some(required(call, 4)), None, None)?;
     match &mut server {
         MailServer::Host(host) => host.login = login,
@@ -103,7 +122,13 @@ pub(super) fn send_smtp_auth(call: &Call<'_>) -> Answer {
     send_as_it_is(call, &server, &from, &to, call.rest())
 }
 
-fn send_as_it_is(call: &Call<'_>, server: &MailServer, from: &str, to: &[String], messages: &[Value]) -> Answer {
+fn send_as_it_is(
+    call: &Call<'_>,
+    server: &MailServer,
+    from: &str,
+    to: &[String],
+    messages: &[Value],
+) -> Answer {
     let mut letter = Vec::new();
     let mut raw = false;
     for message in messages {
@@ -125,7 +150,12 @@ fn result(refused: Vec<Refused>) -> Value {
     if refused.is_empty() {
         return host::truth(true);
     }
-    host::list(refused.into_iter().map(|one| host::list(vec![host::string(one.address), host::string(one.words)])).collect())
+    host::list(
+        refused
+            .into_iter()
+            .map(|one| host::list(vec![host::string(one.address), host::string(one.words)]))
+            .collect(),
+    )
 }
 
 /// The time as RFC 5322 3.3 writes it.

@@ -17,15 +17,29 @@ pub(super) fn required<'c>(call: &'c Call<'_>, index: usize) -> &'c Value {
 /// A key that is true or false. Numbers and strings are refused: `:uid 68` is a mistake.
 pub(super) fn truth(call: &Call<'_>, name: &str) -> Result<bool, Condition> {
     match call.key(name) {
-        Some(value) if host::as_integer(value).is_some() || host::as_str(value).is_some() => Err(call.wrong(name, "t or nil", value)),
+        Some(value) if host::as_integer(value).is_some() || host::as_str(value).is_some() => {
+            Err(call.wrong(name, "t or nil", value))
+        }
         value => Ok(value.is_some_and(host::is_true)),
     }
 }
 
 /// Checks all keys of this kind that a function has.
 pub(super) fn check_truths(call: &Call<'_>) -> Result<(), Condition> {
-    const NAMES: [&str; 12] =
-        ["uid", "raw", "peek", "silent", "append", "mbox", "create", "read-only", "subscribed", "expunge", "partial", "verify"];
+    const NAMES: [&str; 12] = [
+        "uid",
+        "raw",
+        "peek",
+        "silent",
+        "append",
+        "mbox",
+        "create",
+        "read-only",
+        "subscribed",
+        "expunge",
+        "partial",
+        "verify",
+    ];
     NAMES.iter().try_for_each(|name| truth(call, name).map(drop))
 }
 
@@ -69,7 +83,9 @@ pub(super) fn message_set(value: &Value) -> Option<SequenceSet> {
 /// `(:seq N M)`: its ends, each `None` when it is no bound.
 fn range(items: &[Value]) -> Option<(Option<Bound>, Option<Bound>)> {
     match items {
-        [word, first, last] if host::as_keyword(word) == Some("seq") => Some((bound(first), bound(last))),
+        [word, first, last] if host::as_keyword(word) == Some("seq") => {
+            Some((bound(first), bound(last)))
+        }
         _ => None,
     }
 }
@@ -92,7 +108,11 @@ pub(super) fn set_value(set: &SequenceSet) -> Value {
         Bound::Last => host::keyword("*"),
     };
     let range = |&(first, last): &(Bound, Bound)| {
-        if first == last { bound(first) } else { host::list(vec![host::keyword("seq"), bound(first), bound(last)]) }
+        if first == last {
+            bound(first)
+        } else {
+            host::list(vec![host::keyword("seq"), bound(first), bound(last)])
+        }
     };
     host::list(set.ranges().iter().map(range).collect())
 }

@@ -37,8 +37,7 @@ pub(super) struct HostServer {
     pub login: Option<Login>,
 }
 
-const EXPECTED: &str =
-    "a host name, an integer IPv4 address, a list (\"host\" :port 25 …) or (:program \"command\" …), or an SMTP connection";
+const EXPECTED: &str = "a host name, an integer IPv4 address, a list (\"host\" :port 25 …) or (:program \"command\" …), or an SMTP connection";
 
 /// The mail server in the first argument.
 pub(super) fn mail_server(call: &Call<'_>) -> Result<MailServer, Condition> {
@@ -54,14 +53,19 @@ pub(super) fn mail_server(call: &Call<'_>) -> Result<MailServer, Condition> {
     if let Some(connection) = host::downcast::<SmtpConnection>(value) {
         return Ok(MailServer::Open(connection));
     }
-    let mut server = HostServer { host: String::new(), options: default_options(call), helo: None, login: None };
+    let mut server =
+        HostServer { host: String::new(), options: default_options(call), helo: None, login: None };
     if let Some(items) = host::as_list(value) {
         let items: Vec<Value> = items.collect();
         let (first, rest) = items.split_first().ok_or_else(wrong)?;
         if host::as_keyword(first) == Some("program") {
-            let words: Option<Vec<String>> = rest.iter().map(|word| host::as_str(word).map(str::to_owned)).collect();
+            let words: Option<Vec<String>> =
+                rest.iter().map(|word| host::as_str(word).map(str::to_owned)).collect();
             let words = words.filter(|words| !words.is_empty()).ok_or_else(wrong)?;
-            call.context().policy().check_program(&words[0]).map_err(|refusal| host::not_allowed(call.name(), &refusal))?;
+            call.context()
+                .policy()
+                .check_program(&words[0])
+                .map_err(|refusal| host::not_allowed(call.name(), &refusal))?;
             return Ok(MailServer::Program(words));
         }
         set_host(&mut server, first).ok_or_else(wrong)?;
@@ -69,7 +73,11 @@ pub(super) fn mail_server(call: &Call<'_>) -> Result<MailServer, Condition> {
         if !odd.is_empty() {
             return Err(wrong());
         }
-        read_server_options(call, &mut server, pairs.iter().map(|[key, value]| (host::as_keyword(key).unwrap_or(""), value)))?;
+        read_server_options(
+            call,
+            &mut server,
+            pairs.iter().map(|[key, value]| (host::as_keyword(key).unwrap_or(""), value)),
+        )?;
     } else {
         set_host(&mut server, value).ok_or_else(wrong)?;
     }
@@ -85,7 +93,9 @@ fn set_host(server: &mut HostServer, value: &Value) -> Option<()> {
     }
     let text = host::as_str(value)?;
     let (name, number) = match text.rsplit_once(':') {
-        Some((name, number)) if !name.contains(':') => (name, Some(number.parse().ok().filter(|port| *port > 0)?)),
+        Some((name, number)) if !name.contains(':') => {
+            (name, Some(number.parse().ok().filter(|port| *port > 0)?))
+        }
         _ => (text, None),
     };
     server.host = host_name(name)?;
@@ -102,19 +112,35 @@ fn read_server_options<'v>(
     for (key, value) in pairs {
         let text = |value: &Value| host::as_str(value).map(str::to_owned);
         match key {
-            "port" => server.options.port = Some(port(value).ok_or_else(|| call.wrong(":port", "a port from 1 to 65535", value))?),
+            "port" => {
+                server.options.port = Some(
+                    port(value)
+                        .ok_or_else(|| call.wrong(":port", "a port from 1 to 65535", value))?,
+                )
+            }
             "ssl" if host::is_true(value) => server.options.tls = Some(TlsMode::Implicit),
             "starttls" if host::is_true(value) => server.options.tls = Some(TlsMode::StartTls),
             "ssl" | "starttls" => {}
-            "helo" => server.helo = Some(text(value).ok_or_else(|| call.wrong(":helo", "a string", value))?),
+            "helo" => {
+                server.helo =
+                    Some(text(value).ok_or_else(|| call.wrong(":helo", "a string", value))?)
+            }
             "auth" => {
                 auth = Some(super::connections::auth(call, value, false)?);
             }
-            "login" => login = Some(text(value).ok_or_else(|| call.wrong(":login", "a string", value))?),
+            "login" => {
+                login = Some(text(value).ok_or_else(|| call.wrong(":login", "a string", value))?)
+            }
             "password" => password = Some(value),
             "token" => token = Some(value),
             _ if read_option(call, &mut server.options, key, value)? => {}
-            _ => return Err(Condition::syntax(format!("{}: mail-server: unknown key :{}", call.name(), escape_controls(key)))),
+            _ => {
+                return Err(Condition::syntax(format!(
+                    "{}: mail-server: unknown key :{}",
+                    call.name(),
+                    escape_controls(key)
+                )));
+            }
         }
     }
     server.login = login_of(call, login.as_deref(), password, token, auth)?.or(server.login.take());
@@ -138,9 +164,16 @@ pub(super) fn login_of(
 
 impl HostServer {
     fn connect(&self, call: &Call<'_>) -> Result<SmtpClient, Condition> {
-        let credentials = self.login.as_ref().map(|login| login.credentials(call, &self.host)).transpose()?;
+        let credentials =
+            self.login.as_ref().map(|login| login.credentials(call, &self.host)).transpose()?;
         let state = state(call.context());
-        let client = SmtpClient::connect(&state.connector, &self.host, self.helo.as_deref(), credentials.as_ref(), &self.options);
+        let client = SmtpClient::connect(
+            &state.connector,
+            &self.host,
+            self.helo.as_deref(),
+            credentials.as_ref(),
+            &self.options,
+        );
         client.map_err(|error| failed(call, &error, false))
     }
 }
@@ -165,7 +198,11 @@ pub(super) fn make_smtp_connection(call: &Call<'_>) -> Result<Value, Condition> 
         "login",
         "password",
     ];
-    read_server_options(call, &mut server, KEYS.iter().filter_map(|key| call.key(key).map(|value| (*key, value))))?;
+    read_server_options(
+        call,
+        &mut server,
+        KEYS.iter().filter_map(|key| call.key(key).map(|value| (*key, value))),
+    )?;
     let client = server.connect(call)?;
     let connection = Arc::new(SmtpConnection { client: Mutex::new(client) });
     let address = state(call.context()).next_address();
@@ -173,19 +210,28 @@ pub(super) fn make_smtp_connection(call: &Call<'_>) -> Result<Value, Condition> 
 }
 
 /// Hands a letter over; the recipients that were refused, where that was allowed.
-pub(super) fn deliver(call: &Call<'_>, server: &MailServer, envelope: &Envelope<'_>, letter: &[u8]) -> Result<Vec<Refused>, Condition> {
+pub(super) fn deliver(
+    call: &Call<'_>,
+    server: &MailServer,
+    envelope: &Envelope<'_>,
+    letter: &[u8],
+) -> Result<Vec<Refused>, Condition> {
     let progress = progress(call);
     let _work = progress.begin(call.name());
     progress.expect_bytes(letter.len() as u64);
     match server {
-        MailServer::Open(connection) => connection.client().send(envelope, letter).map_err(|error| failed(call, &error, false)),
+        MailServer::Open(connection) => {
+            connection.client().send(envelope, letter).map_err(|error| failed(call, &error, false))
+        }
         MailServer::Host(server) => {
             let mut client = server.connect(call)?;
             let result = client.send(envelope, letter);
             client.close();
             result.map_err(|error| failed(call, &error, false))
         }
-        MailServer::Program(words) => program::hand_over(call, words, envelope, letter).map(|()| Vec::new()),
+        MailServer::Program(words) => {
+            program::hand_over(call, words, envelope, letter).map(|()| Vec::new())
+        }
     }
 }
 
@@ -197,7 +243,12 @@ pub(super) fn test_email_address(call: &Call<'_>) -> Result<Value, Condition> {
     let Some((_, domain)) = address.rsplit_once('@') else {
         return Err(call.wrong("address", "an address with a domain", required(call, 0)));
     };
-    let server = HostServer { host: domain.to_owned(), options: default_options(call), helo: None, login: None };
+    let server = HostServer {
+        host: domain.to_owned(),
+        options: default_options(call),
+        helo: None,
+        login: None,
+    };
     let mut client = server.connect(call)?;
     let known = client.verify(address);
     client.close();

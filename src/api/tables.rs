@@ -8,12 +8,18 @@ use unicode_width::UnicodeWidthStr;
 
 /// `(write-csv rows :columns '("n" "subject") :file "out.csv" :separator ";")`.
 pub(super) fn write_csv(call: &Call<'_>) -> Result<Value, Condition> {
-    let separator = call.typed_key("separator", "a string of one character that is no quote and no line end", |value| {
-        let text = host::as_str(value)?;
-        let mut characters = text.chars();
-        let only = characters.next().filter(|character| characters.next().is_none() && !matches!(character, '"' | '\n' | '\r'))?;
-        Some(only)
-    })?;
+    let separator = call.typed_key(
+        "separator",
+        "a string of one character that is no quote and no line end",
+        |value| {
+            let text = host::as_str(value)?;
+            let mut characters = text.chars();
+            let only = characters.next().filter(|character| {
+                characters.next().is_none() && !matches!(character, '"' | '\n' | '\r')
+            })?;
+            Some(only)
+        },
+    )?;
     let separator = separator.unwrap_or(',');
     let mut text = String::new();
     for row in columns(call)?.into_iter().chain(rows(call)?) {
@@ -34,7 +40,11 @@ pub(super) fn write_csv(call: &Call<'_>) -> Result<Value, Condition> {
 
 /// A field in quotes where it has to be; an empty one that is alone in its row too, else the row would be no row.
 fn field(text: &str, separator: char, alone: bool, into: &mut String) {
-    if text.contains([separator, '"', '\n', '\r']) || text.starts_with(' ') || text.ends_with(' ') || (alone && text.is_empty()) {
+    if text.contains([separator, '"', '\n', '\r'])
+        || text.starts_with(' ')
+        || text.ends_with(' ')
+        || (alone && text.is_empty())
+    {
         into.push('"');
         into.push_str(&text.replace('"', "\"\""));
         into.push('"');
@@ -46,7 +56,9 @@ fn field(text: &str, separator: char, alone: bool, into: &mut String) {
 /// `(print-table rows :columns '("n" "subject"))`.
 pub(super) fn print_table(call: &Call<'_>) -> Result<Value, Condition> {
     let (columns, rows) = (columns(call)?, rows(call)?);
-    let shown = |row: &Vec<Value>| row.iter().map(|cell| (escape_controls(&plain(cell)), is_number(cell))).collect();
+    let shown = |row: &Vec<Value>| {
+        row.iter().map(|cell| (escape_controls(&plain(cell)), is_number(cell))).collect()
+    };
     print(call, &table(columns.as_ref().map(shown), rows.iter().map(shown).collect()))?;
     Ok(host::nil())
 }
@@ -56,12 +68,23 @@ pub(super) fn table(head: Option<Vec<(String, bool)>>, rows: Vec<Vec<(String, bo
     let has_head = head.is_some();
     let rows: Vec<Vec<(String, bool)>> = head.into_iter().chain(rows).collect();
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> =
-        (0..count).map(|column| rows.iter().filter_map(|row| row.get(column)).map(|(cell, _)| cell.width()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..count)
+        .map(|column| {
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|(cell, _)| cell.width())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
     // A head stands where the numbers below it do.
     let right = |column: usize| {
-        let mut cells =
-            rows.iter().skip(usize::from(has_head)).filter_map(|row| row.get(column)).filter(|(cell, _)| !cell.is_empty()).peekable();
+        let mut cells = rows
+            .iter()
+            .skip(usize::from(has_head))
+            .filter_map(|row| row.get(column))
+            .filter(|(cell, _)| !cell.is_empty())
+            .peekable();
         cells.peek().is_some() && cells.all(|(_, right)| *right)
     };
     let right: Vec<bool> = (0..count).map(right).collect();
@@ -98,24 +121,34 @@ fn is_number(cell: &Value) -> bool {
 }
 
 fn columns(call: &Call<'_>) -> Result<Option<Vec<Value>>, Condition> {
-    call.typed_key("columns", "a list of headings", |value| host::as_list(value).map(Iterator::collect))
+    call.typed_key("columns", "a list of headings", |value| {
+        host::as_list(value).map(Iterator::collect)
+    })
 }
 
 fn rows(call: &Call<'_>) -> Result<Vec<Vec<Value>>, Condition> {
     let value = required(call, 0);
     let row = |row: Value| -> Result<Vec<Value>, Condition> {
         match &row {
-            Value::Pair(_) | Value::ListV(_) | Value::VectorV(_) | Value::MutableVector(_) => Ok(host::members(&row)),
+            Value::Pair(_) | Value::ListV(_) | Value::VectorV(_) | Value::MutableVector(_) => {
+                Ok(host::members(&row))
+            }
             _ => Err(call.wrong("rows", "a list of lists", &row)),
         }
     };
-    host::as_list(value).ok_or_else(|| call.wrong("rows", "a list of lists", value))?.map(row).collect()
+    host::as_list(value)
+        .ok_or_else(|| call.wrong("rows", "a list of lists", value))?
+        .map(row)
+        .collect()
 }
 
 pub(super) fn print(call: &Call<'_>, text: &str) -> Result<(), Condition> {
-    call.context()
-        .write(text)
-        .map_err(|cause| Condition::new(Identifier::File, format!("{}: cannot write the output: {cause}", call.name())))
+    call.context().write(text).map_err(|cause| {
+        Condition::new(
+            Identifier::File,
+            format!("{}: cannot write the output: {cause}", call.name()),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -124,7 +157,14 @@ mod tests {
 
     #[test]
     fn fields_are_quoted_where_it_is_needed() {
-        let table = [("a", "a"), ("a,b", "\"a,b\""), ("a\"b", "\"a\"\"b\""), ("a\nb", "\"a\nb\""), (" a", "\" a\""), ("", "")];
+        let table = [
+            ("a", "a"),
+            ("a,b", "\"a,b\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("a\nb", "\"a\nb\""),
+            (" a", "\" a\""),
+            ("", ""),
+        ];
         for (text, expected) in table {
             let mut into = String::new();
             field(text, ',', false, &mut into);
@@ -136,7 +176,10 @@ mod tests {
     fn numbers_and_their_head_stand_at_the_right() {
         let cell = |text: &str, right| (text.to_owned(), right);
         let head = vec![cell("from", false), cell("n", false)];
-        let rows = vec![vec![cell("日本", false), cell("5", true)], vec![cell("a", false), cell("12", true)]];
+        let rows = vec![
+            vec![cell("日本", false), cell("5", true)],
+            vec![cell("a", false), cell("12", true)],
+        ];
         assert_eq!(table(Some(head), rows), "from   n\n────  ──\n日本   5\na     12\n");
     }
 }

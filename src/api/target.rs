@@ -33,12 +33,19 @@ impl Target {
     fn open_beside(path: &Path, append: bool) -> io::Result<Target> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let Some(name) = path.file_name() else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not the name of a file"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not the name of a file",
+            ));
         };
         // Hidden, with our own number, and never one that is there: what somebody else has put in its place is not followed.
         let mut beside_name = std::ffi::OsString::from(".");
         beside_name.push(name);
-        beside_name.push(format!(".{}-{}.part", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        beside_name.push(format!(
+            ".{}-{}.part",
+            std::process::id(),
+            NUMBER.fetch_add(1, Ordering::Relaxed)
+        ));
         let beside = path.with_file_name(beside_name);
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&beside)?;
         Ok(Target { file, beside, path: path.to_owned(), append })
@@ -84,7 +91,8 @@ impl Whole {
     /// Gives it a name that no other file has: `name`, or from `first` on `name-2`, `name-3` and so on. Which path and number it was.
     pub fn name(self, folder: &Path, name: &str, first: u64) -> io::Result<(PathBuf, u64)> {
         for number in first..=MOST_NAMES {
-            let path = folder.join(if number == 1 { name.to_owned() } else { numbered(name, number) });
+            let path =
+                folder.join(if number == 1 { name.to_owned() } else { numbered(name, number) });
             // The name is taken before the file is moved there, which would put it in the place of another.
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(_) => {
@@ -380,7 +388,10 @@ mod tests {
         let read_only = File::open(path.path()).unwrap();
         std::thread::scope(|scope| {
             let mut out = InBackground::new(scope, &read_only).unwrap();
-            let result = bytes.chunks(100_000).try_for_each(|piece| out.write_all(piece)).and_then(|()| out.finish());
+            let result = bytes
+                .chunks(100_000)
+                .try_for_each(|piece| out.write_all(piece))
+                .and_then(|()| out.finish());
             assert!(result.is_err());
             assert!(out.write_all(&bytes).is_err());
         });
@@ -421,7 +432,10 @@ mod tests {
             let mut target = Target::open(&path, append).unwrap();
             target.file.write_all(b"new").unwrap();
             target.keep().unwrap();
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), if append { "oldnew" } else { "new" });
+            assert_eq!(
+                std::fs::read_to_string(&path).unwrap(),
+                if append { "oldnew" } else { "new" }
+            );
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         }
     }

@@ -44,13 +44,16 @@ mod tests {
 
     #[test]
     fn every_function_is_checked_or_refused() {
-        let functions = TOPICS.iter().flat_map(|topic| topic.functions).map(|function| function.name);
-        let (decided, undecided): (Vec<_>, Vec<_>) = functions.partition(|name| CHECKED.contains(name) != REFUSED.contains(name));
+        let functions =
+            TOPICS.iter().flat_map(|topic| topic.functions).map(|function| function.name);
+        let (decided, undecided): (Vec<_>, Vec<_>) =
+            functions.partition(|name| CHECKED.contains(name) != REFUSED.contains(name));
         assert!(
             undecided.is_empty(),
             "may an untrusted script call these? if each asks the policy before it reaches for anything, add it to CHECKED, else to REFUSED: {undecided:?}"
         );
-        let gone: Vec<_> = CHECKED.iter().chain(REFUSED).filter(|name| !decided.contains(name)).collect();
+        let gone: Vec<_> =
+            CHECKED.iter().chain(REFUSED).filter(|name| !decided.contains(name)).collect();
         assert!(gone.is_empty(), "not in the catalog any more: {gone:?}");
     }
 }

@@ -79,8 +79,9 @@ fn value(
                 continue;
             }
             Token::Close => {
-                let (start, first, counted) =
-                    open.pop().ok_or_else(|| tokens.malformed("a closing parenthesis where a value is expected"))?;
+                let (start, first, counted) = open.pop().ok_or_else(|| {
+                    tokens.malformed("a closing parenthesis where a value is expected")
+                })?;
                 let list = host::list_of(values.drain(start..));
                 let behind = tokens.place();
                 // A repeated list counts as if it were read: a script that goes through it meets each value.
@@ -91,7 +92,9 @@ fn value(
                 }
                 list
             }
-            Token::Atom(atom) if atom.first() == Some(&b'\\') || (atoms_are_flags && !open.is_empty()) => {
+            Token::Atom(atom)
+                if atom.first() == Some(&b'\\') || (atoms_are_flags && !open.is_empty()) =>
+            {
                 flag_value(&String::from_utf8_lossy(atom))
             }
             Token::Atom(atom) => match token.number() {
@@ -99,7 +102,9 @@ fn value(
                 None if token.is_nil() => host::nil(),
                 None => string(atom, texts),
             },
-            Token::Quoted(_) | Token::Literal(_) => string(&token.bytes().unwrap_or_default(), texts),
+            Token::Quoted(_) | Token::Literal(_) => {
+                string(&token.bytes().unwrap_or_default(), texts)
+            }
             Token::Streamed(_) => host::nil(), // literals are streamed only to files
         };
         if open.is_empty() {
@@ -140,8 +145,16 @@ impl Wanted {
     /// What these parts, in IMAP's notation, ask for.
     pub(super) fn by(parts: &str, uid: bool) -> Self {
         let parts = parts.to_ascii_lowercase();
-        let asks = |names: &[&str]| parts.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).any(|word| names.contains(&word));
-        Wanted { flags: asks(&["flags", "all", "fast", "full"]), uid: uid || asks(&["uid"]), modseq: asks(&["modseq"]) }
+        let asks = |names: &[&str]| {
+            parts
+                .split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'))
+                .any(|word| names.contains(&word))
+        };
+        Wanted {
+            flags: asks(&["flags", "all", "fast", "full"]),
+            uid: uid || asks(&["uid"]),
+            modseq: asks(&["modseq"]),
+        }
     }
 
     fn wants(self, name: &str) -> bool {
@@ -155,7 +168,12 @@ impl Wanted {
 }
 
 /// A FETCH response as `(number ("NAME" value …))`; `None` when it holds nothing that was asked for.
-pub(super) fn fetched(mut data: Data<'_>, texts: Texts, wanted: Wanted, limits: &Limits) -> Result<Option<Value>, Error> {
+pub(super) fn fetched(
+    mut data: Data<'_>,
+    texts: Texts,
+    wanted: Wanted,
+    limits: &Limits,
+) -> Result<Option<Value>, Error> {
     let tokens = &mut data.tokens;
     let (mut items, mut count) = (Vec::new(), 0);
     tokens.expect_open()?;
@@ -221,7 +239,9 @@ mod tests {
             frame.advance().unwrap();
             let mut tokens = Tokens::new(frame.response(), 4, 9);
             let (first, mut count) = (tokens.expect_token().unwrap(), 0);
-            let made = value(&mut tokens, first, Texts::Strings, false, &Limits::default(), &mut count).unwrap();
+            let made =
+                value(&mut tokens, first, Texts::Strings, false, &Limits::default(), &mut count)
+                    .unwrap();
             assert_eq!(crate::lisp::printer::readably(&host::to_datum(&made)), shown, "{data}");
             assert_eq!(tokens.next_token().unwrap(), None, "{data}");
         }

@@ -92,7 +92,11 @@ impl About {
     pub(super) fn answers_to(&self, data: &Data<'_>) -> bool {
         if data.is("FETCH") {
             let Some((messages, uid)) = &self.messages else { return false };
-            let number = if *uid { uid_of(&mut data.tokens.clone()).ok().flatten().map(u32::from) } else { data.number };
+            let number = if *uid {
+                uid_of(&mut data.tokens.clone()).ok().flatten().map(u32::from)
+            } else {
+                data.number
+            };
             return number.is_some_and(|number| messages.contains(number));
         }
         let bare = self.name.strip_prefix("UID ").unwrap_or(self.name);
@@ -103,7 +107,13 @@ impl About {
 impl Ahead {
     /// Notes a command that was sent.
     pub(super) fn note(&mut self, handle: Handle, about: About) -> Ticket {
-        self.sent.push_back(Sent { handle, about, answers: Vec::new(), completion: None, forgotten: false });
+        self.sent.push_back(Sent {
+            handle,
+            about,
+            answers: Vec::new(),
+            completion: None,
+            forgotten: false,
+        });
         Ticket(handle)
     }
 
@@ -122,8 +132,15 @@ impl Ahead {
 
     /// Keeps a response for the command that it answers; `false` when it is for the one that is waited for. Servers answer in order as a rule, so that of
     /// two commands about a message the one that was sent first gets it.
-    pub(super) fn keep(&mut self, data: &Data<'_>, own: Option<(Handle, &About)>, owned: impl FnOnce() -> OwnedResponse) -> bool {
-        let own_is_first = |sent: &Sent| own.is_some_and(|(handle, about)| handle < sent.handle && about.answers_to(data));
+    pub(super) fn keep(
+        &mut self,
+        data: &Data<'_>,
+        own: Option<(Handle, &About)>,
+        owned: impl FnOnce() -> OwnedResponse,
+    ) -> bool {
+        let own_is_first = |sent: &Sent| {
+            own.is_some_and(|(handle, about)| handle < sent.handle && about.answers_to(data))
+        };
         for sent in self.sent.iter_mut().filter(|sent| sent.completion.is_none()) {
             if own_is_first(sent) {
                 return false;
@@ -157,9 +174,11 @@ impl Ahead {
 
     fn is_in_the_way(&self, name: &str) -> bool {
         let new = kind(name);
-        self.sent.iter().filter(|sent| sent.completion.is_none()).any(|sent| match (kind(sent.about.name), new) {
-            (Kind::Elsewhere, new) => new == Kind::Numbers,
-            (old, new) => old != new,
+        self.sent.iter().filter(|sent| sent.completion.is_none()).any(|sent| {
+            match (kind(sent.about.name), new) {
+                (Kind::Elsewhere, new) => new == Kind::Numbers,
+                (old, new) => old != new,
+            }
         })
     }
 
@@ -173,7 +192,10 @@ impl ImapClient {
     ///
     /// # Errors
     /// What keeps the command from being sent, [`Error::Argument`] for example.
-    pub fn ahead<T>(&mut self, operation: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<Sending<T>, Error> {
+    pub fn ahead<T>(
+        &mut self,
+        operation: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<Sending<T>, Error> {
         self.commands_ahead().only_send = true;
         let result = operation(self);
         self.commands_ahead().only_send = false;
@@ -188,7 +210,11 @@ impl ImapClient {
     ///
     /// # Errors
     /// Those of the operation.
-    pub fn redeem<T>(&mut self, ticket: Ticket, operation: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+    pub fn redeem<T>(
+        &mut self,
+        ticket: Ticket,
+        operation: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         self.commands_ahead().claimed = Some(ticket);
         let result = operation(self);
         self.commands_ahead().claimed = None;
@@ -237,6 +263,9 @@ impl ImapClient {
     }
 
     pub(super) fn about(&self, command: &Command) -> About {
-        About { name: command.name(), messages: command.messages().map(|(set, uid)| (self.asked_for(set, uid), uid)) }
+        About {
+            name: command.name(),
+            messages: command.messages().map(|(set, uid)| (self.asked_for(set, uid), uid)),
+        }
     }
 }

@@ -86,8 +86,12 @@ pub(super) fn is_known(data: &Data<'_>) -> bool {
 pub(super) fn warning_of_status(status: &Status<'_>) -> Option<Warning> {
     let words = || Completion::from(status).words();
     match (status.kind, status.code) {
-        (StatusKind::No | StatusKind::Bad, _) => Some(Warning { kind: WarningKind::Problem, words: words() }),
-        (StatusKind::Ok, Some(code)) if code.is("ALERT") => Some(Warning { kind: WarningKind::Problem, words: words() }),
+        (StatusKind::No | StatusKind::Bad, _) => {
+            Some(Warning { kind: WarningKind::Problem, words: words() })
+        }
+        (StatusKind::Ok, Some(code)) if code.is("ALERT") => {
+            Some(Warning { kind: WarningKind::Problem, words: words() })
+        }
         (StatusKind::Ok, Some(code)) if !KNOWN_CODES.iter().any(|known| code.is(known)) => {
             Some(Warning { kind: WarningKind::UnknownOk, words: words() })
         }
@@ -97,13 +101,19 @@ pub(super) fn warning_of_status(status: &Status<'_>) -> Option<Warning> {
 
 /// The data as it came, for a warning: its beginning, when it is long.
 pub(super) fn shown(data: &Data<'_>) -> String {
-    let start = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_SHOWN)]).into_owned();
+    let start = |bytes: &[u8]| {
+        String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_SHOWN)]).into_owned()
+    };
     let (name, rest) = (start(data.name), start(data.tokens.rest()));
     let number = data.number.map(|number| format!("{number} ")).unwrap_or_default();
     format!("{number}{name} {rest}")
 }
 
-pub(super) fn read_listed(tokens: &mut Tokens<'_>, utf8_names: bool, limits: &Limits) -> Result<Listed, Error> {
+pub(super) fn read_listed(
+    tokens: &mut Tokens<'_>,
+    utf8_names: bool,
+    limits: &Limits,
+) -> Result<Listed, Error> {
     tokens.expect_open()?;
     let mut flags = Vec::new();
     loop {
@@ -111,23 +121,38 @@ pub(super) fn read_listed(tokens: &mut Tokens<'_>, utf8_names: bool, limits: &Li
             Token::Close => break,
             token => {
                 limits.check("names", flags.len() as u64 + 1)?;
-                flags.extend(token.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+                flags.extend(
+                    token.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+                );
             }
         }
     }
     let separator = tokens.expect_token()?;
-    let separator = if separator.is_nil() { None } else { separator.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) };
-    let name = tokens.expect_token()?.bytes().ok_or_else(|| tokens.malformed("expected a mailbox name"))?;
+    let separator = if separator.is_nil() {
+        None
+    } else {
+        separator.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let name = tokens
+        .expect_token()?
+        .bytes()
+        .ok_or_else(|| tokens.malformed("expected a mailbox name"))?;
     Ok(Listed { flags, separator, name: decode_name(&name, utf8_names) })
 }
 
 /// A name that is not modified UTF-7 is kept as it is: UTF-8, or byte by byte.
 fn decode_name(name: &[u8], utf8_names: bool) -> String {
     let decoded = if utf8_names { None } else { utf7::decode(name) };
-    decoded.unwrap_or_else(|| String::from_utf8(name.to_vec()).unwrap_or_else(|_| name.iter().map(|byte| char::from(*byte)).collect()))
+    decoded.unwrap_or_else(|| {
+        String::from_utf8(name.to_vec())
+            .unwrap_or_else(|_| name.iter().map(|byte| char::from(*byte)).collect())
+    })
 }
 
-pub(super) fn read_status(tokens: &mut Tokens<'_>, limits: &Limits) -> Result<Vec<(String, u64)>, Error> {
+pub(super) fn read_status(
+    tokens: &mut Tokens<'_>,
+    limits: &Limits,
+) -> Result<Vec<(String, u64)>, Error> {
     let mut items = Vec::new();
     tokens.expect_open()?;
     loop {
@@ -137,7 +162,9 @@ pub(super) fn read_status(tokens: &mut Tokens<'_>, limits: &Limits) -> Result<Ve
                 limits.check("names", items.len() as u64 + 1)?;
                 let value = tokens.expect_token()?;
                 match value.number() {
-                    Some(number) => items.push((String::from_utf8_lossy(name).to_ascii_uppercase(), number)),
+                    Some(number) => {
+                        items.push((String::from_utf8_lossy(name).to_ascii_uppercase(), number))
+                    }
                     None => tokens.skip_value(value)?, // MAILBOXID and other items that are no numbers
                 }
             }
@@ -180,13 +207,20 @@ impl Answers {
         if !data.is("FETCH") {
             return Ok(false);
         }
-        let number = if self.uid { uid_of(&mut data.tokens.clone())?.map_or(0, NonZeroU32::get) } else { data.number.unwrap_or(0) };
+        let number = if self.uid {
+            uid_of(&mut data.tokens.clone())?.map_or(0, NonZeroU32::get)
+        } else {
+            data.number.unwrap_or(0)
+        };
         if !(self.asked.contains(number) || self.open_ended.contains(number)) {
             return Ok(false);
         }
         self.left = self.left.checked_sub(1).ok_or_else(|| {
             let near = "* FETCH".to_owned();
-            Error::Protocol(ProtocolError::OutOfTurn { what: "the server tells of the same messages again and again", near })
+            Error::Protocol(ProtocolError::OutOfTurn {
+                what: "the server tells of the same messages again and again",
+                near,
+            })
         })?;
         Ok(true)
     }
@@ -201,7 +235,10 @@ pub(super) fn uid_of(tokens: &mut Tokens<'_>) -> Result<Option<NonZeroU32>, Erro
             Token::Atom(name) => {
                 let value = tokens.expect_token()?;
                 if name.eq_ignore_ascii_case(b"UID") {
-                    return Ok(value.number().and_then(|uid| u32::try_from(uid).ok()).and_then(NonZeroU32::new));
+                    return Ok(value
+                        .number()
+                        .and_then(|uid| u32::try_from(uid).ok())
+                        .and_then(NonZeroU32::new));
                 }
                 tokens.skip_value(value)?;
             }
@@ -216,14 +253,19 @@ pub(super) fn copied_uids((code, arguments): &(String, String)) -> Option<Copied
     }
     let mut fields = arguments.split_ascii_whitespace();
     let uid_validity = fields.next()?.parse().ok()?;
-    Some(CopiedUids { uid_validity, from: read_set(fields.next()?)?, to: read_set(fields.next()?)? })
+    Some(CopiedUids {
+        uid_validity,
+        from: read_set(fields.next()?)?,
+        to: read_set(fields.next()?)?,
+    })
 }
 
 fn read_set(text: &str) -> Option<SequenceSet> {
     let mut set = SequenceSet::new();
     for range in text.split(',') {
         match range.split_once(':') {
-            Some((first, last)) => set.push_range(Bound::Number(first.parse().ok()?), Bound::Number(last.parse().ok()?)),
+            Some((first, last)) => set
+                .push_range(Bound::Number(first.parse().ok()?), Bound::Number(last.parse().ok()?)),
             None => set.push(range.parse().ok()?),
         }
     }
@@ -242,8 +284,15 @@ pub(super) fn merge(all: &mut Option<CopiedUids>, part: Option<CopiedUids>) {
 }
 
 /// Reads the mailbox's name in front of a STATUS answer; whether it is this one.
-pub(super) fn is_mailbox(tokens: &mut Tokens<'_>, name: &str, utf8_names: bool) -> Result<bool, Error> {
-    let told = tokens.expect_token()?.bytes().ok_or_else(|| tokens.malformed("expected a mailbox name"))?;
+pub(super) fn is_mailbox(
+    tokens: &mut Tokens<'_>,
+    name: &str,
+    utf8_names: bool,
+) -> Result<bool, Error> {
+    let told = tokens
+        .expect_token()?
+        .bytes()
+        .ok_or_else(|| tokens.malformed("expected a mailbox name"))?;
     let told = decode_name(&told, utf8_names);
     Ok(told == name || (told.eq_ignore_ascii_case("INBOX") && name.eq_ignore_ascii_case("INBOX")))
 }

@@ -18,8 +18,15 @@ impl ImapClient {
     ///
     /// # Errors
     /// [`Error::Argument`] for a letter with NUL, [`Error::Refused`] when the mailbox does not exist.
-    pub fn append(&mut self, name: &str, flags: &[Flag], date: Option<&str>, letter: &[u8]) -> Result<Option<Stored>, Error> {
-        let completion = self.run(Command::append(name, flags, date, letter, self.utf8_names())?, &mut |_| Ok(()))?;
+    pub fn append(
+        &mut self,
+        name: &str,
+        flags: &[Flag],
+        date: Option<&str>,
+        letter: &[u8],
+    ) -> Result<Option<Stored>, Error> {
+        let completion = self
+            .run(Command::append(name, flags, date, letter, self.utf8_names())?, &mut |_| Ok(()))?;
         Ok(stored(completion))
     }
 
@@ -42,7 +49,10 @@ impl ImapClient {
         let command = Command::append_from(name, flags, date, length, self.utf8_names())?;
         // Who only sends would leave before the server asks for the bytes.
         let only_send = std::mem::take(&mut self.commands_ahead().only_send);
-        let result = self.run_with(command, Input::Literal(Literal { from: letter, chunk: Vec::new(), has_heard: false }));
+        let result = self.run_with(
+            command,
+            Input::Literal(Literal { from: letter, chunk: Vec::new(), has_heard: false }),
+        );
         self.commands_ahead().only_send = only_send;
         Ok(stored(result?))
     }

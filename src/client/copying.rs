@@ -43,19 +43,25 @@ impl ImapClient {
         destination: &str,
         on_copied: &mut dyn FnMut(u32),
     ) -> Result<(), Error> {
-        let commands = self.for_each_part(messages, uid, |part| Command::fetch(part, "(UID FLAGS INTERNALDATE BODY.PEEK[])", uid))?;
+        let commands = self.for_each_part(messages, uid, |part| {
+            Command::fetch(part, "(UID FLAGS INTERNALDATE BODY.PEEK[])", uid)
+        })?;
         let asked = self.asked_for(messages, uid);
         let mut given = HashSet::new();
-        let mut under_way = UnderWay { to, destination, sent: VecDeque::new(), bytes: 0, on_copied };
+        let mut under_way =
+            UnderWay { to, destination, sent: VecDeque::new(), bytes: 0, on_copied };
         let result = self.run_all(commands, &mut |mut data| {
             if !data.is("FETCH") {
                 return Ok(());
             }
             let number = data.number;
             let letter = letter_of(&mut data.tokens)?;
-            let message = if uid { letter.uid } else { number }.filter(|message| asked.contains(*message));
+            let message =
+                if uid { letter.uid } else { number }.filter(|message| asked.contains(*message));
             match message {
-                Some(message) if letter.text.is_some() && given.insert(message) => under_way.send(message, letter),
+                Some(message) if letter.text.is_some() && given.insert(message) => {
+                    under_way.send(message, letter)
+                }
                 _ => Ok(()),
             }
         });
@@ -69,10 +75,14 @@ impl UnderWay<'_> {
     fn send(&mut self, message: u32, letter: Letter) -> Result<(), Error> {
         let text = letter.text.unwrap_or_default();
         let size = text.len();
-        while !self.sent.is_empty() && (self.sent.len() >= WINDOW || self.bytes + size > WINDOW_BYTES) {
+        while !self.sent.is_empty()
+            && (self.sent.len() >= WINDOW || self.bytes + size > WINDOW_BYTES)
+        {
             self.wait_for(self.sent.len() - 1)?;
         }
-        let sent = self.to.ahead(|to| to.append(self.destination, &letter.flags, letter.date.as_deref(), &text))?;
+        let sent = self.to.ahead(|to| {
+            to.append(self.destination, &letter.flags, letter.date.as_deref(), &text)
+        })?;
         self.to.flush()?;
         if let Sending::Sent(ticket) = sent {
             self.sent.push_back((message, size, ticket));
@@ -108,7 +118,8 @@ fn letter_of(tokens: &mut Tokens<'_>) -> Result<Letter, Error> {
                 if name.eq_ignore_ascii_case(b"UID") {
                     letter.uid = value.number().and_then(|uid| u32::try_from(uid).ok());
                 } else if name.eq_ignore_ascii_case(b"INTERNALDATE") {
-                    letter.date = value.bytes().map(|date| String::from_utf8_lossy(&date).into_owned());
+                    letter.date =
+                        value.bytes().map(|date| String::from_utf8_lossy(&date).into_owned());
                 } else if name.eq_ignore_ascii_case(b"BODY[]") && !value.is_nil() {
                     letter.text = value.bytes().map(|text| text.into_owned());
                 } else if name.eq_ignore_ascii_case(b"FLAGS") && value == Token::Open {
@@ -116,7 +127,9 @@ fn letter_of(tokens: &mut Tokens<'_>) -> Result<Letter, Error> {
                         match tokens.expect_token()? {
                             Token::Close => break,
                             // What cannot be set, such as \Recent, belongs to the mailbox that the letter leaves.
-                            Token::Atom(flag) => letter.flags.extend(Flag::new(&String::from_utf8_lossy(flag))),
+                            Token::Atom(flag) => {
+                                letter.flags.extend(Flag::new(&String::from_utf8_lossy(flag)))
+                            }
                             _ => return Err(tokens.malformed("expected a flag").into()),
                         }
                     }

@@ -45,7 +45,9 @@ pub enum Error {
         refused: Vec<super::smtp::Refused>,
     },
     /// The connection broke behind a letter's end, before the reply: it may have been delivered.
-    #[error("the letter was sent whole, but the server's reply did not come ({cause}): it may have been delivered")]
+    #[error(
+        "the letter was sent whole, but the server's reply did not come ({cause}): it may have been delivered"
+    )]
     DeliveryUnknown {
         /// What happened.
         cause: String,
@@ -112,8 +114,12 @@ impl Error {
             text: redact(&completion.text),
         };
         match self {
-            Error::Refused { command, completion: said } => Error::Refused { command, completion: completion(said) },
-            Error::Authentication { user, words } => Error::Authentication { user, words: redact(&words) },
+            Error::Refused { command, completion: said } => {
+                Error::Refused { command, completion: completion(said) }
+            }
+            Error::Authentication { user, words } => {
+                Error::Authentication { user, words: redact(&words) }
+            }
             Error::Bye { words } => Error::Bye { words: redact(&words) },
             Error::Insecure(text) => Error::Insecure(redact(&text)),
             Error::Unexpected(text) => Error::Unexpected(redact(&text)),
@@ -127,7 +133,9 @@ impl Error {
         match self {
             Error::Refused { completion, .. } => Some(completion.words()),
             Error::Authentication { words, .. } | Error::Bye { words } => Some(words.clone()),
-            Error::Recipients { refused } => Some(refused.iter().map(|one| one.words.as_str()).collect::<Vec<_>>().join("; ")),
+            Error::Recipients { refused } => {
+                Some(refused.iter().map(|one| one.words.as_str()).collect::<Vec<_>>().join("; "))
+            }
             _ => None,
         }
     }

@@ -1,12 +1,16 @@
 //! The IMAP client: a method an operation, over one connection.
 
 use super::ahead::{Ahead, Sending, Ticket};
-use super::answers::{Answers, copied_uids, is_mailbox, merge, read_listed, read_numbers, read_status, uid_of};
+use super::answers::{
+    Answers, copied_uids, is_mailbox, merge, read_listed, read_numbers, read_status, uid_of,
+};
 use super::error::Error;
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
 use crate::proto::imap::sequence::{Bound, Members};
-use crate::proto::imap::{Capabilities, Command, Completion, Data, SearchKey, SelectedMailbox, SequenceSet, Session};
+use crate::proto::imap::{
+    Capabilities, Command, Completion, Data, SearchKey, SelectedMailbox, SequenceSet, Session,
+};
 use crate::proto::{EncodeError, Limits};
 use crate::transport::Connection;
 use std::collections::HashSet;
@@ -82,7 +86,12 @@ pub(super) type OnData<'f> = &'f mut dyn FnMut(Data<'_>) -> Result<(), Error>;
 
 impl ImapClient {
     pub(super) fn over(connection: Connection<Session>) -> Self {
-        ImapClient { connection, separator: Separator::Known(None), warnings: Vec::new(), ahead: Ahead::default() }
+        ImapClient {
+            connection,
+            separator: Separator::Known(None),
+            warnings: Vec::new(),
+            ahead: Ahead::default(),
+        }
     }
 
     pub(super) fn connection(&mut self) -> &mut Connection<Session> {
@@ -109,7 +118,10 @@ impl ImapClient {
 
     /// How often a mailbox was selected or left, and how many messages have left the selected one: while both stay, a message number means the same message.
     pub fn epoch(&self) -> (u64, u64) {
-        (self.connection.session_ref().selections(), self.selected().map_or(0, |mailbox| mailbox.expunged))
+        (
+            self.connection.session_ref().selections(),
+            self.selected().map_or(0, |mailbox| mailbox.expunged),
+        )
     }
 
     /// The hierarchy separator; `None` where names are flat.
@@ -240,7 +252,12 @@ impl ImapClient {
     ///
     /// # Errors
     /// [`Error::Refused`].
-    pub fn list(&mut self, reference: &str, pattern: &str, subscribed: bool) -> Result<Vec<Listed>, Error> {
+    pub fn list(
+        &mut self,
+        reference: &str,
+        pattern: &str,
+        subscribed: bool,
+    ) -> Result<Vec<Listed>, Error> {
         let command = Command::list(reference, pattern, subscribed, self.utf8_names())?;
         let name = command.name();
         let utf8_names = self.utf8_names();
@@ -271,7 +288,9 @@ impl ImapClient {
             }
             Ok(())
         })?;
-        found.ok_or_else(|| Error::Unexpected("the server's answer to STATUS says nothing of the mailbox".into()))
+        found.ok_or_else(|| {
+            Error::Unexpected("the server's answer to STATUS says nothing of the mailbox".into())
+        })
     }
 
     /// CLOSE: expunges and unselects.
@@ -290,7 +309,9 @@ impl ImapClient {
         if self.capabilities().has("UNSELECT") || self.capabilities().has("IMAP4rev2") {
             return self.simple(Ok(Command::unselect()));
         }
-        let Some(name) = self.selected().map(|mailbox| mailbox.name.clone()) else { return self.simple(Ok(Command::unselect())) };
+        let Some(name) = self.selected().map(|mailbox| mailbox.name.clone()) else {
+            return self.simple(Ok(Command::unselect()));
+        };
         self.select(&name, true)?;
         self.close_mailbox()
     }
@@ -309,7 +330,9 @@ impl ImapClient {
     /// [`Error::Unsupported`] without UIDPLUS.
     pub fn uid_expunge(&mut self, uids: &SequenceSet) -> Result<Vec<u32>, Error> {
         if !self.has_uidplus() {
-            return Err(Error::Unsupported("the server does not offer UIDPLUS, which removing single messages needs".into()));
+            return Err(Error::Unsupported(
+                "the server does not offer UIDPLUS, which removing single messages needs".into(),
+            ));
         }
         let mut expunged = Vec::new();
         for part in uids.split(LONGEST_SET) {
@@ -361,10 +384,19 @@ impl ImapClient {
     ///
     /// # Errors
     /// [`Error::Refused`]; [`Error::Unexpected`] from a server that tells of the same messages without end; what `on_item` gives ends the operation when the server has finished.
-    pub fn fetch(&mut self, messages: &SequenceSet, items: &str, uid: bool, on_item: OnData<'_>) -> Result<(), Error> {
-        let commands = self.for_each_part(messages, uid, |part| Command::fetch(part, items, uid))?;
+    pub fn fetch(
+        &mut self,
+        messages: &SequenceSet,
+        items: &str,
+        uid: bool,
+        on_item: OnData<'_>,
+    ) -> Result<(), Error> {
+        let commands =
+            self.for_each_part(messages, uid, |part| Command::fetch(part, items, uid))?;
         let mut answers = Answers::to(self, messages, uid);
-        self.run_all(commands, &mut |data| if answers.admit(&data)? { on_item(data) } else { Ok(()) })
+        self.run_all(commands, &mut |data| {
+            if answers.admit(&data)? { on_item(data) } else { Ok(()) }
+        })
     }
 
     /// STORE: `on_item` gets the `FETCH` responses of these messages that tell the new flags; with `silent` the server leaves them out.
@@ -380,19 +412,29 @@ impl ImapClient {
         uid: bool,
         on_item: OnData<'_>,
     ) -> Result<(), Error> {
-        let commands = self.for_each_part(messages, uid, |part| Command::store(part, mode, flags, silent, uid))?;
+        let commands = self
+            .for_each_part(messages, uid, |part| Command::store(part, mode, flags, silent, uid))?;
         let mut answers = Answers::to(self, messages, uid);
-        self.run_all(commands, &mut |data| if answers.admit(&data)? { on_item(data) } else { Ok(()) })
+        self.run_all(commands, &mut |data| {
+            if answers.admit(&data)? { on_item(data) } else { Ok(()) }
+        })
     }
 
     /// COPY.
     ///
     /// # Errors
     /// [`Error::Refused`] when the destination does not exist.
-    pub fn copy(&mut self, messages: &SequenceSet, destination: &str, uid: bool) -> Result<Option<CopiedUids>, Error> {
+    pub fn copy(
+        &mut self,
+        messages: &SequenceSet,
+        destination: &str,
+        uid: bool,
+    ) -> Result<Option<CopiedUids>, Error> {
         let mut copied = None;
         let utf8_names = self.utf8_names();
-        for command in self.for_each_part(messages, uid, |part| Command::copy(part, destination, uid, utf8_names))? {
+        for command in self.for_each_part(messages, uid, |part| {
+            Command::copy(part, destination, uid, utf8_names)
+        })? {
             let completion = self.run(command, &mut |_| Ok(()))?;
             merge(&mut copied, completion.code.as_ref().and_then(copied_uids));
         }
@@ -403,11 +445,17 @@ impl ImapClient {
     ///
     /// # Errors
     /// [`Error::Refused`]; every message is in at least one of the two mailboxes then.
-    pub fn move_to(&mut self, messages: &SequenceSet, destination: &str, uid: bool) -> Result<Option<CopiedUids>, Error> {
+    pub fn move_to(
+        &mut self,
+        messages: &SequenceSet,
+        destination: &str,
+        uid: bool,
+    ) -> Result<Option<CopiedUids>, Error> {
         let has_move = self.capabilities().has("MOVE") || self.capabilities().has("IMAP4rev2");
         // Numbers shift while messages leave, and a range may grow while it is copied: what goes by several commands goes by UIDs that exist now.
         let at_once = has_move && messages.split(LONGEST_SET).len() == 1;
-        let (messages, uid) = if at_once { (messages.clone(), uid) } else { (self.uids_of(messages, uid)?, true) };
+        let (messages, uid) =
+            if at_once { (messages.clone(), uid) } else { (self.uids_of(messages, uid)?, true) };
         if messages.is_empty() {
             return Ok(None);
         }
@@ -428,7 +476,11 @@ impl ImapClient {
         Ok(copied)
     }
 
-    fn move_by_copy(&mut self, uids: &SequenceSet, destination: &str) -> Result<Option<CopiedUids>, Error> {
+    fn move_by_copy(
+        &mut self,
+        uids: &SequenceSet,
+        destination: &str,
+    ) -> Result<Option<CopiedUids>, Error> {
         let uidplus = self.has_uidplus(); // decided once: capabilities may change under way
         let copied = self.copy(uids, destination, true)?;
         let deleted = [Flag::new("\\Deleted")?];
@@ -481,7 +533,11 @@ impl ImapClient {
         all.push_range(Bound::Number(NonZeroU32::MIN), Bound::Last);
         let is_last = |range: &(Bound, Bound)| *range == (Bound::Last, Bound::Last);
         let messages = if uid && messages.ranges().iter().any(is_last) { &all } else { messages };
-        messages.members(if uid { u32::MAX } else { self.selected().map_or(0, |mailbox| mailbox.exists) })
+        messages.members(if uid {
+            u32::MAX
+        } else {
+            self.selected().map_or(0, |mailbox| mailbox.exists)
+        })
     }
 
     /// Asks for the separator without waiting for the answer.
@@ -499,7 +555,10 @@ impl ImapClient {
         uid: bool,
         command: impl Fn(&SequenceSet) -> Result<Command, EncodeError>,
     ) -> Result<Vec<Command>, Error> {
-        let up_to_last = messages.ranges().iter().any(|(first, last)| *first == Bound::Last || *last == Bound::Last);
+        let up_to_last = messages
+            .ranges()
+            .iter()
+            .any(|(first, last)| *first == Bound::Last || *last == Bound::Last);
         if up_to_last && !uid && self.selected().is_some_and(|mailbox| mailbox.exists == 0) {
             return Ok(Vec::new());
         }

@@ -13,11 +13,17 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Insecure`] where the password would travel in the clear off this machine and [`super::TlsMode::None`] was not asked for;
     /// [`Error::Authentication`], [`Error::Transport`], [`Error::Protocol`] and [`Error::Bye`] as they say. Nothing stays open.
-    pub fn connect(connector: &Connector, host: &str, credentials: &Credentials, options: &ConnectOptions) -> Result<Self, Error> {
+    pub fn connect(
+        connector: &Connector,
+        host: &str,
+        credentials: &Credentials,
+        options: &ConnectOptions,
+    ) -> Result<Self, Error> {
         credentials.check()?; // before a byte is sent
         let login = Command::login(&credentials.user, &credentials.password)?;
         let way = options.way(Ports { plain: 143, implicit_tls: 993 });
-        let mut connection = way.open(connector, host, options, Session::new(options.limits.clone()))?;
+        let mut connection =
+            way.open(connector, host, options, Session::new(options.limits.clone()))?;
         credentials.hide_in(&mut connection);
         let mut client = ImapClient::over(connection);
         let authenticated = client.greeting()?;
@@ -36,7 +42,9 @@ impl ImapClient {
     fn greeting(&mut self) -> Result<bool, Error> {
         self.connection().wait()?;
         let (kind, words) = match self.connection().session().current_event()? {
-            Event::Greeting(status) => (status.kind, String::from_utf8_lossy(status.text).into_owned()),
+            Event::Greeting(status) => {
+                (status.kind, String::from_utf8_lossy(status.text).into_owned())
+            }
             _ => return Err(Error::Unexpected("something else than a greeting came first".into())),
         };
         match kind {
@@ -60,7 +68,9 @@ impl ImapClient {
         match self.run(Command::starttls(), &mut |_| Ok(())) {
             Ok(_) => self.connection().start_tls()?,
             Err(Error::Refused { completion, .. }) => {
-                return Err(self.give_up(&format!("the server refused STARTTLS: {}", completion.words())));
+                return Err(
+                    self.give_up(&format!("the server refused STARTTLS: {}", completion.words()))
+                );
             }
             Err(error) => return Err(error),
         }
@@ -71,15 +81,19 @@ impl ImapClient {
     fn log_in(&mut self, login: Command, credentials: &Credentials) -> Result<(), Error> {
         self.know_capabilities()?;
         let capabilities = self.capabilities().clone();
-        let mechanism =
-            credentials.mechanism(|name| capabilities.has(&format!("AUTH={name}"))).inspect_err(|_| self.connection().close())?;
+        let mechanism = credentials
+            .mechanism(|name| capabilities.has(&format!("AUTH={name}")))
+            .inspect_err(|_| self.connection().close())?;
         let result = match mechanism {
             Some(mechanism) => {
-                let mut exchange = Exchange::new(mechanism, &credentials.user, &credentials.password)?;
+                let mut exchange =
+                    Exchange::new(mechanism, &credentials.user, &credentials.password)?;
                 self.authenticate(&mut exchange, capabilities.has("SASL-IR"))
             }
             None if capabilities.has("LOGINDISABLED") => {
-                return Err(self.give_up("the server takes no password on this connection (LOGINDISABLED)"));
+                return Err(
+                    self.give_up("the server takes no password on this connection (LOGINDISABLED)")
+                );
             }
             None => self.run(login, &mut |_| Ok(())).map(drop),
         };

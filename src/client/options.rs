@@ -48,16 +48,26 @@ impl Credentials {
     }
 
     /// The mechanism to use, where the server offers those that `offers` says; `None` stands for the protocol's own command.
-    pub(super) fn mechanism(&self, offers: impl Fn(&str) -> bool) -> Result<Option<Mechanism>, Error> {
-        let first = |known: &[Mechanism]| known.iter().copied().find(|mechanism| offers(mechanism.name()));
+    pub(super) fn mechanism(
+        &self,
+        offers: impl Fn(&str) -> bool,
+    ) -> Result<Option<Mechanism>, Error> {
+        let first =
+            |known: &[Mechanism]| known.iter().copied().find(|mechanism| offers(mechanism.name()));
         match self.auth {
             Some(Auth::Login | Auth::Apop) => Ok(None),
             None => Ok(first(&[Mechanism::ScramSha256, Mechanism::Plain])),
-            Some(Auth::Token) => first(&[Mechanism::OAuthBearer, Mechanism::XOAuth2])
-                .map(Some)
-                .ok_or_else(|| Error::Unsupported("the server takes no bearer token (OAUTHBEARER, XOAUTH2)".into())),
+            Some(Auth::Token) => {
+                first(&[Mechanism::OAuthBearer, Mechanism::XOAuth2]).map(Some).ok_or_else(|| {
+                    Error::Unsupported(
+                        "the server takes no bearer token (OAUTHBEARER, XOAUTH2)".into(),
+                    )
+                })
+            }
             Some(Auth::Sasl(mechanism)) if offers(mechanism.name()) => Ok(Some(mechanism)),
-            Some(Auth::Sasl(mechanism)) => Err(Error::Unsupported(format!("the server does not offer {}", mechanism.name()))),
+            Some(Auth::Sasl(mechanism)) => {
+                Err(Error::Unsupported(format!("the server does not offer {}", mechanism.name())))
+            }
         }
     }
 
@@ -65,10 +75,18 @@ impl Credentials {
     pub(super) fn check(&self) -> Result<(), EncodeError> {
         let breaks = |text: &str| text.contains(['\0', '\r', '\n']);
         if breaks(&self.user) {
-            return Err(EncodeError::new("user", "text without NUL and line ends", self.user.as_bytes()));
+            return Err(EncodeError::new(
+                "user",
+                "text without NUL and line ends",
+                self.user.as_bytes(),
+            ));
         }
         if breaks(self.password.reveal()) {
-            return Err(EncodeError::new("password", "text without NUL and line ends", b"#<secret>"));
+            return Err(EncodeError::new(
+                "password",
+                "text without NUL and line ends",
+                b"#<secret>",
+            ));
         }
         let mechanism = match self.auth {
             Some(Auth::Sasl(mechanism)) => mechanism,
@@ -136,11 +154,16 @@ pub(super) struct Way {
 
 impl ConnectOptions {
     pub(super) fn way(&self, ports: Ports) -> Way {
-        let mode = self.tls.or((self.port == Some(ports.implicit_tls)).then_some(TlsMode::Implicit));
+        let mode =
+            self.tls.or((self.port == Some(ports.implicit_tls)).then_some(TlsMode::Implicit));
         // Who says what to trust wants TLS, also through a tunnel's mouth on this machine.
         let names_trust = self.tls_options.ca_file.is_some() || self.tls_options.identity.is_some();
         let mode = mode.or(names_trust.then_some(TlsMode::StartTls));
-        let port = self.port.unwrap_or(if mode == Some(TlsMode::Implicit) { ports.implicit_tls } else { ports.plain });
+        let port = self.port.unwrap_or(if mode == Some(TlsMode::Implicit) {
+            ports.implicit_tls
+        } else {
+            ports.plain
+        });
         let mut pace = Pace::from_timeout(self.timeout);
         pace.total = self.reply_deadline.unwrap_or(pace.total);
         Way { mode, port, pace }
@@ -156,7 +179,15 @@ impl Way {
         session: S,
     ) -> Result<Connection<S>, Error> {
         let implicit = self.mode == Some(TlsMode::Implicit);
-        Ok(Connection::open(connector, host, self.port, implicit, options.tls_options.clone(), self.pace, session)?)
+        Ok(Connection::open(
+            connector,
+            host,
+            self.port,
+            implicit,
+            options.tls_options.clone(),
+            self.pace,
+            session,
+        )?)
     }
 
     /// Whether nothing may be said before STARTTLS: where it was asked for, and by default wherever somebody could listen.

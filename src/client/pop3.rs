@@ -38,13 +38,19 @@ impl PopClient {
     ///
     /// # Errors
     /// As [`super::ImapClient::connect`].
-    pub fn connect(connector: &Connector, host: &str, credentials: &Credentials, options: &ConnectOptions) -> Result<Self, Error> {
+    pub fn connect(
+        connector: &Connector,
+        host: &str,
+        credentials: &Credentials,
+        options: &ConnectOptions,
+    ) -> Result<Self, Error> {
         credentials.check()?; // before a byte is sent
         if matches!(credentials.auth, None | Some(Auth::Login)) {
             user_and_password(credentials)?;
         }
         let way = options.way(Ports { plain: 110, implicit_tls: 995 });
-        let mut connection = way.open(connector, host, options, Session::new(options.limits.clone()))?;
+        let mut connection =
+            way.open(connector, host, options, Session::new(options.limits.clone()))?;
         credentials.hide_in(&mut connection);
         let mut client = PopClient {
             connection,
@@ -68,7 +74,11 @@ impl PopClient {
 
     /// CAPA, which may tell more than before the login, and STAT; at once where the server takes that.
     fn look_around(&mut self) -> Result<(), Error> {
-        let ahead = if self.has("PIPELINING") { Some((self.submit(Command::capa())?, self.submit(Command::stat())?)) } else { None };
+        let ahead = if self.has("PIPELINING") {
+            Some((self.submit(Command::capa())?, self.submit(Command::stat())?))
+        } else {
+            None
+        };
         self.learn_capabilities(ahead.map(|(capa, _)| capa))?;
         let text = match ahead {
             Some((_, stat)) => self.finish(stat, "STAT", None, &mut |_| Ok(()))?,
@@ -94,7 +104,9 @@ impl PopClient {
 
     /// Whether CAPA tells this word first on a line.
     pub fn has(&self, name: &str) -> bool {
-        self.capabilities.iter().any(|line| line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(name)))
+        self.capabilities
+            .iter()
+            .any(|line| line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(name)))
     }
 
     /// Whether the stream is encrypted.
@@ -129,7 +141,12 @@ impl PopClient {
                 self.connection.session_ref().limits().check("responses", u64::from(count))?;
                 (self.count, self.bytes) = (count, bytes);
             }
-            _ => return Err(self.unexpected(format!("the server's answer to STAT is not two numbers: {}", near(text)))),
+            _ => {
+                return Err(self.unexpected(format!(
+                    "the server's answer to STAT is not two numbers: {}",
+                    near(text)
+                )));
+            }
         }
         Ok(())
     }
@@ -138,7 +155,12 @@ impl PopClient {
     ///
     /// # Errors
     /// [`Error::Refused`] when there is no such letter or it is marked. What `on_piece` gives ends the operation when the server has finished.
-    pub fn retrieve(&mut self, number: u32, lines: Option<u32>, on_piece: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    pub fn retrieve(
+        &mut self,
+        number: u32,
+        lines: Option<u32>,
+        on_piece: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let command = lines.map_or(Command::retr(number), |lines| Command::top(number, lines));
         self.run(command, on_piece).map(drop)
     }
@@ -152,7 +174,12 @@ impl PopClient {
         text.split_once(' ')
             .filter(|(told, _)| digits(told) == Some(number))
             .map(|(_, id)| id.trim().to_owned())
-            .ok_or_else(|| self.unexpected(format!("the server's answer to UIDL of letter {number} is {}", near(&text))))
+            .ok_or_else(|| {
+                self.unexpected(format!(
+                    "the server's answer to UIDL of letter {number} is {}",
+                    near(&text)
+                ))
+            })
     }
 
     /// UIDL of all letters that are not marked.
@@ -196,7 +223,10 @@ impl PopClient {
         self.drop_letters(|number, _| numbers.contains(&number));
         numbers.chunks(at_once).try_for_each(|numbers| {
             self.marked = true;
-            let sent = numbers.iter().map(|number| self.submit(Command::dele(*number))).collect::<Result<Vec<_>, _>>()?;
+            let sent = numbers
+                .iter()
+                .map(|number| self.submit(Command::dele(*number)))
+                .collect::<Result<Vec<_>, _>>()?;
             let mut result = Ok(());
             for handle in sent {
                 let answer = self.finish(handle, "DELE", None, &mut |_| Ok(()));
@@ -282,7 +312,10 @@ impl PopClient {
             }
             Err(Error::Refused { completion, .. }) => {
                 self.connection.close();
-                return Err(Error::Insecure(format!("the server refused STLS: {}", completion.words())));
+                return Err(Error::Insecure(format!(
+                    "the server refused STLS: {}",
+                    completion.words()
+                )));
             }
             Err(error) => return Err(error),
         }
@@ -290,36 +323,59 @@ impl PopClient {
     }
 
     fn log_in(&mut self, credentials: &Credentials) -> Result<(), Error> {
-        let offered = self.capabilities.iter().find_map(|line| line.strip_prefix("SASL ")).unwrap_or_default().to_owned();
+        let offered = self
+            .capabilities
+            .iter()
+            .find_map(|line| line.strip_prefix("SASL "))
+            .unwrap_or_default()
+            .to_owned();
         let offers = |name: &str| offered.split(' ').any(|word| word == name);
         let mechanism = credentials.mechanism(offers).inspect_err(|_| self.connection.close())?;
         // In the clear a digest is better than the password; under TLS MD5 adds nothing.
-        let prefers_apop = credentials.auth.is_none() && !self.is_encrypted() && mechanism != Some(Mechanism::ScramSha256);
+        let prefers_apop = credentials.auth.is_none()
+            && !self.is_encrypted()
+            && mechanism != Some(Mechanism::ScramSha256);
         let result = match (&self.timestamp, mechanism) {
             (Some(timestamp), _) if prefers_apop || credentials.auth == Some(Auth::Apop) => {
-                let digest = Md5::digest(Secret::new(format!("{timestamp}{}", credentials.password.reveal())).reveal());
+                let digest = Md5::digest(
+                    Secret::new(format!("{timestamp}{}", credentials.password.reveal())).reveal(),
+                );
                 let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
                 self.line(Command::apop(&credentials.user, &digest)?).map(drop)
             }
             (None, _) if credentials.auth == Some(Auth::Apop) => {
                 self.connection.close();
-                return Err(Error::Unsupported("the server offers no APOP: its greeting has no timestamp".into()));
+                return Err(Error::Unsupported(
+                    "the server offers no APOP: its greeting has no timestamp".into(),
+                ));
             }
-            (_, Some(mechanism)) => self.authenticate(Exchange::new(mechanism, &credentials.user, &credentials.password)?),
+            (_, Some(mechanism)) => self.authenticate(Exchange::new(
+                mechanism,
+                &credentials.user,
+                &credentials.password,
+            )?),
             // Not at once: a server's second short answer waits for the first to be acknowledged, 40 ms on a fast line.
-            (_, None) => user_and_password(credentials)?.into_iter().try_for_each(|command| self.line(command).map(drop)),
+            (_, None) => user_and_password(credentials)?
+                .into_iter()
+                .try_for_each(|command| self.line(command).map(drop)),
         };
         match result {
             Err(Error::Refused { completion, .. }) => {
                 self.connection.close();
-                Err(Error::Authentication { user: credentials.user.clone(), words: completion.words() })
+                Err(Error::Authentication {
+                    user: credentials.user.clone(),
+                    words: completion.words(),
+                })
             }
             other => other,
         }
     }
 
     fn authenticate(&mut self, mut exchange: Exchange) -> Result<(), Error> {
-        let fits = exchange.clone().initial().is_none_or(|initial| initial.reveal().len() <= LONGEST_INITIAL);
+        let fits = exchange
+            .clone()
+            .initial()
+            .is_none_or(|initial| initial.reveal().len() <= LONGEST_INITIAL);
         let initial = if fits { exchange.initial() } else { None };
         let handle = self.submit(Command::auth(exchange.mechanism(), initial.as_ref()))?;
         self.finish(handle, "AUTH", Some(&mut exchange), &mut |_| Ok(()))?;
@@ -331,13 +387,23 @@ impl PopClient {
         Error::Login { user: user.to_owned(), cause }
     }
 
-    fn numbered_lines<T>(&mut self, handle: Handle, name: &'static str, read: impl Fn(&str) -> Option<T>) -> Result<Vec<(u32, T)>, Error> {
+    fn numbered_lines<T>(
+        &mut self,
+        handle: Handle,
+        name: &'static str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<(u32, T)>, Error> {
         let pair = |line: &str| {
             let (number, rest) = line.split_once(' ')?;
             Some((digits(number).filter(|number| *number > 0)?, read(rest.trim())?))
         };
         self.body_lines(handle, name, "listed", |line| {
-            pair(line).ok_or_else(|| Error::Unexpected(format!("a line of the server's answer to {name} is {}", near(line))))
+            pair(line).ok_or_else(|| {
+                Error::Unexpected(format!(
+                    "a line of the server's answer to {name} is {}",
+                    near(line)
+                ))
+            })
         })
         .map_err(|error| error.redacted(&|text| self.connection.redact(text)))
     }
@@ -376,7 +442,11 @@ impl PopClient {
     }
 
     /// Carries out one command, behind those that were sent ahead.
-    fn run(&mut self, command: Command, on_piece: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<String, Error> {
+    fn run(
+        &mut self,
+        command: Command,
+        on_piece: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<String, Error> {
         let name = command.name();
         self.settle()?;
         let handle = self.submit(command)?;
@@ -387,7 +457,9 @@ impl PopClient {
         if self.is_closed() {
             return Err(Error::Closed);
         }
-        if self.connection.session_ref().in_flight() == 0 && !self.connection.session_ref().has_unread() {
+        if self.connection.session_ref().in_flight() == 0
+            && !self.connection.session_ref().has_unread()
+        {
             self.connection.overhear()?;
         }
         Ok(self.connection.session().submit(command))
@@ -410,7 +482,11 @@ impl PopClient {
                 Event::Reply(done, reply) if done == handle => {
                     text = words(&reply);
                     if !reply.ok {
-                        let completion = Completion { kind: StatusKind::No, code: None, text: self.connection.redact(&text) };
+                        let completion = Completion {
+                            kind: StatusKind::No,
+                            code: None,
+                            text: self.connection.redact(&text),
+                        };
                         return Err(Error::Refused { command: name, completion });
                     }
                     if !self.connection.session_ref().expects_body() {
@@ -421,7 +497,9 @@ impl PopClient {
                 Event::End(_) => break,
                 Event::Challenge(_, challenge) => {
                     if let Some(exchange) = exchange.as_deref_mut() {
-                        let answer = exchange.answer(challenge).map_err(|cause| self.login_failed(exchange.user(), cause))?;
+                        let answer = exchange
+                            .answer(challenge)
+                            .map_err(|cause| self.login_failed(exchange.user(), cause))?;
                         self.connection.session().answer(&answer);
                     }
                 }
@@ -444,7 +522,12 @@ fn words(reply: &Reply<'_>) -> String {
     String::from_utf8_lossy(reply.text).into_owned()
 }
 
-pub(super) fn collect(into: &mut Vec<u8>, piece: &[u8], limits: &Limits, name: &'static str) -> Result<(), Error> {
+pub(super) fn collect(
+    into: &mut Vec<u8>,
+    piece: &[u8],
+    limits: &Limits,
+    name: &'static str,
+) -> Result<(), Error> {
     limits.check(name, (into.len() + piece.len()) as u64)?;
     into.extend_from_slice(piece);
     Ok(())
@@ -466,5 +549,6 @@ fn timestamp(greeting: &str) -> Option<String> {
     let start = greeting.find('<')?;
     let end = start + greeting[start..].find('>')?;
     let stamp = &greeting[start..=end];
-    (stamp.contains('@') && stamp.bytes().all(|byte| byte.is_ascii_graphic())).then(|| stamp.to_owned())
+    (stamp.contains('@') && stamp.bytes().all(|byte| byte.is_ascii_graphic()))
+        .then(|| stamp.to_owned())
 }

@@ -54,7 +54,11 @@ impl PopAhead {
 
     /// Bytes of letters that have come.
     fn held(&self) -> usize {
-        self.asked.iter().filter_map(|asked| asked.letter.as_ref()?.as_ref().ok()).map(Vec::len).sum()
+        self.asked
+            .iter()
+            .filter_map(|asked| asked.letter.as_ref()?.as_ref().ok())
+            .map(Vec::len)
+            .sum()
     }
 
     fn has_room_for(&self, size: u64) -> bool {
@@ -69,7 +73,11 @@ impl PopClient {
     ///
     /// # Errors
     /// What keeps a command from being sent.
-    pub fn expect(&mut self, numbers: impl IntoIterator<Item = u32>, lines: Option<u32>) -> Result<(), Error> {
+    pub fn expect(
+        &mut self,
+        numbers: impl IntoIterator<Item = u32>,
+        lines: Option<u32>,
+    ) -> Result<(), Error> {
         if !self.has("PIPELINING") {
             return Ok(());
         }
@@ -91,14 +99,25 @@ impl PopClient {
         while let Some(&which) = self.ahead.expected.front() {
             // Until LIST has told it, a letter counts for an average one.
             let average = self.bytes() / u64::from(self.count().max(1));
-            let size = if which.1.is_some() { HEADER_SIZE } else { self.sizes.get(&which.0).copied().unwrap_or(average) };
+            let size = if which.1.is_some() {
+                HEADER_SIZE
+            } else {
+                self.sizes.get(&which.0).copied().unwrap_or(average)
+            };
             if !self.ahead.has_room_for(size) {
                 break;
             }
             let command = command(which);
             let name = command.name();
             let handle = self.submit(command)?;
-            self.ahead.asked.push_back(Asked { which, handle, name, size, letter: None, forgotten: false });
+            self.ahead.asked.push_back(Asked {
+                which,
+                handle,
+                name,
+                size,
+                letter: None,
+                forgotten: false,
+            });
             self.ahead.expected.pop_front();
             sent = true;
         }
@@ -117,7 +136,9 @@ impl PopClient {
         if let Some(at) = self.ahead.position(which) {
             self.hear_up_to(at, true)?;
             let at = self.ahead.position(which); // those before it that nobody wanted are gone
-            if let Some(letter) = at.and_then(|at| self.ahead.asked.remove(at)).and_then(|asked| asked.letter) {
+            if let Some(letter) =
+                at.and_then(|at| self.ahead.asked.remove(at)).and_then(|asked| asked.letter)
+            {
                 let _ = self.ask_expected(); // the letter is there; what closed the connection is told by the next call
                 return letter;
             }
@@ -145,7 +166,9 @@ impl PopClient {
         lines: Option<u32>,
         on_letter: &mut dyn FnMut(u32, Vec<u8>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let is_expected = |ahead: &PopAhead, which| ahead.position(which).is_some() || ahead.expected.contains(&which);
+        let is_expected = |ahead: &PopAhead, which| {
+            ahead.position(which).is_some() || ahead.expected.contains(&which)
+        };
         if !numbers.first().is_some_and(|&first| is_expected(&self.ahead, (first, lines))) {
             self.forget_letters(); // of something that was left
             self.expect(numbers.iter().copied(), lines)?;
@@ -171,7 +194,9 @@ impl PopClient {
 
     /// Drops what has come of letters that are no more what it says.
     pub(super) fn drop_letters(&mut self, is_stale: impl Fn(u32, bool) -> bool) {
-        self.ahead.asked.retain(|asked| asked.letter.as_ref().is_none_or(|letter| !is_stale(asked.which.0, letter.is_ok())));
+        self.ahead.asked.retain(|asked| {
+            asked.letter.as_ref().is_none_or(|letter| !is_stale(asked.which.0, letter.is_ok()))
+        });
     }
 
     /// Waits until no letter is on its way; those that somebody may want are kept, as far as there is room.
@@ -200,7 +225,11 @@ impl PopClient {
                 continue;
             }
             // LIST may have told less than comes: what does not fit is dropped, and asked for again when it is wanted.
-            let room = if is_wanted && at == last { usize::MAX } else { MOST_BYTES as usize - self.ahead.held().min(MOST_BYTES as usize) };
+            let room = if is_wanted && at == last {
+                usize::MAX
+            } else {
+                MOST_BYTES as usize - self.ahead.held().min(MOST_BYTES as usize)
+            };
             let (mut letter, mut dropped) = (Vec::new(), forgotten);
             let result = self.finish(handle, name, None, &mut |piece| {
                 dropped |= letter.len() + piece.len() > room;

@@ -20,12 +20,20 @@ pub(super) enum Input<'i> {
 type OnEvent<'f> = &'f mut dyn FnMut(Event<'_>) -> Result<(), Error>;
 
 impl ImapClient {
-    pub(super) fn run_all(&mut self, commands: Vec<Command>, on_data: OnData<'_>) -> Result<(), Error> {
+    pub(super) fn run_all(
+        &mut self,
+        commands: Vec<Command>,
+        on_data: OnData<'_>,
+    ) -> Result<(), Error> {
         commands.into_iter().try_for_each(|command| self.run(command, on_data).map(drop))
     }
 
     /// Sends one command and waits for its end.
-    pub(super) fn run(&mut self, command: Command, on_data: OnData<'_>) -> Result<Completion, Error> {
+    pub(super) fn run(
+        &mut self,
+        command: Command,
+        on_data: OnData<'_>,
+    ) -> Result<Completion, Error> {
         self.run_watching(command, on_data, &mut |_| {})
     }
 
@@ -46,23 +54,41 @@ impl ImapClient {
     }
 
     /// Runs a command; no secret is in its error.
-    pub(super) fn run_events(&mut self, command: Command, on_event: OnEvent<'_>) -> Result<Completion, Error> {
+    pub(super) fn run_events(
+        &mut self,
+        command: Command,
+        on_event: OnEvent<'_>,
+    ) -> Result<Completion, Error> {
         self.run_redacted(command, Input::None, on_event)
     }
 
     /// Runs a command that needs something meanwhile.
-    pub(super) fn run_with(&mut self, command: Command, input: Input<'_>) -> Result<Completion, Error> {
+    pub(super) fn run_with(
+        &mut self,
+        command: Command,
+        input: Input<'_>,
+    ) -> Result<Completion, Error> {
         self.run_redacted(command, input, &mut |_| Ok(()))
     }
 
-    fn run_redacted(&mut self, command: Command, input: Input<'_>, on_event: OnEvent<'_>) -> Result<Completion, Error> {
+    fn run_redacted(
+        &mut self,
+        command: Command,
+        input: Input<'_>,
+        on_event: OnEvent<'_>,
+    ) -> Result<Completion, Error> {
         let result = self.run_command(command, input, on_event);
         let connection = self.connection();
         result.map_err(|error| error.redacted(&|text| connection.redact(text)))
     }
 
     /// An error of the callback is kept until the server has finished, so that the connection stays usable.
-    fn run_command(&mut self, command: Command, mut input: Input<'_>, on_event: OnEvent<'_>) -> Result<Completion, Error> {
+    fn run_command(
+        &mut self,
+        command: Command,
+        mut input: Input<'_>,
+        on_event: OnEvent<'_>,
+    ) -> Result<Completion, Error> {
         if self.is_closed() {
             return Err(Error::Closed);
         }
@@ -72,7 +98,8 @@ impl ImapClient {
             Some(sent) => {
                 for answer in &sent.answers {
                     let depth = self.limits().depth;
-                    failure = failure.or(answer.data(depth)?.and_then(|data| on_event(Event::Data(data)).err()));
+                    failure = failure
+                        .or(answer.data(depth)?.and_then(|data| on_event(Event::Data(data)).err()));
                 }
                 let about = self.about(&command);
                 (sent.handle, sent.completion, about)
@@ -95,7 +122,8 @@ impl ImapClient {
             if let Some(completion) = completion.take() {
                 break completion;
             }
-            completion = self.hear(Some((handle, name, &about)), &mut input, on_event, &mut failure)?;
+            completion =
+                self.hear(Some((handle, name, &about)), &mut input, on_event, &mut failure)?;
             // What cannot be read now cannot be read later either.
             if let Some(Error::Protocol(_)) = &failure {
                 self.connection().close();
@@ -105,7 +133,9 @@ impl ImapClient {
         // A refusal may come before the literal has ended; the server counts on the rest.
         if self.connection().session_ref().literal_wanted() > 0 {
             while self.connection().session_ref().literal_wanted() > 0
-                && self.hear(Some((handle, name, &about)), &mut input, on_event, &mut failure).is_ok()
+                && self
+                    .hear(Some((handle, name, &about)), &mut input, on_event, &mut failure)
+                    .is_ok()
             {}
             let _ = self.connection().flush(); // the refusal is what matters
         }
@@ -128,7 +158,10 @@ impl ImapClient {
         let (connection, ahead) = self.parts();
         let event = connection.session_ref().current_event()?;
         let warning = match &event {
-            Event::Status(status) if status.kind == StatusKind::Bye && own.is_none_or(|(_, name, _)| name != "LOGOUT") => {
+            Event::Status(status)
+                if status.kind == StatusKind::Bye
+                    && own.is_none_or(|(_, name, _)| name != "LOGOUT") =>
+            {
                 let words = String::from_utf8_lossy(status.text).into_owned();
                 connection.close();
                 return Err(Error::Bye { words });
@@ -136,13 +169,19 @@ impl ImapClient {
             Event::Status(status) => warning_of_status(status),
             Event::Data(data) => {
                 let kept = !ahead.is_empty()
-                    && ahead.keep(data, own.map(|(handle, _, about)| (handle, about)), || connection.session_ref().owned_response());
+                    && ahead.keep(data, own.map(|(handle, _, about)| (handle, about)), || {
+                        connection.session_ref().owned_response()
+                    });
                 if kept {
                     let limits = connection.session_ref().limits();
-                    limits.check("response", ahead.held()).map_err(Error::from).inspect_err(|_| connection.close())?;
+                    limits
+                        .check("response", ahead.held())
+                        .map_err(Error::from)
+                        .inspect_err(|_| connection.close())?;
                     return Ok(None);
                 }
-                (!is_known(data)).then(|| Warning { kind: WarningKind::UnknownUntagged, words: shown(data) })
+                (!is_known(data))
+                    .then(|| Warning { kind: WarningKind::UnknownUntagged, words: shown(data) })
             }
             Event::Done { handle, status } => {
                 let completion = Completion::from(status);
@@ -189,13 +228,18 @@ impl ImapClient {
                 return Ok(());
             }
         }
-        let bytes = literal.next(left).map_err(Error::Letter).inspect_err(|_| connection.close())?;
+        let bytes =
+            literal.next(left).map_err(Error::Letter).inspect_err(|_| connection.close())?;
         connection.session().feed(bytes);
         Ok(())
     }
 
     /// AUTHENTICATE: the commands' own loop, but that challenges are answered.
-    pub(super) fn authenticate(&mut self, exchange: &mut Exchange, initial_response: bool) -> Result<(), Error> {
+    pub(super) fn authenticate(
+        &mut self,
+        exchange: &mut Exchange,
+        initial_response: bool,
+    ) -> Result<(), Error> {
         let initial = initial_response.then(|| exchange.initial()).flatten();
         let command = Command::authenticate(exchange.mechanism(), initial.as_ref());
         self.run_command(command, Input::Exchange(exchange), &mut |_| Ok(()))?;
@@ -221,7 +265,8 @@ impl ImapClient {
                     return Err(Error::Bye { words });
                 }
                 Event::Status(status) => warning_of_status(&status),
-                Event::Data(data) => (!is_known(&data)).then(|| Warning { kind: WarningKind::UnknownUntagged, words: shown(&data) }),
+                Event::Data(data) => (!is_known(&data))
+                    .then(|| Warning { kind: WarningKind::UnknownUntagged, words: shown(&data) }),
                 _ => None,
             };
             if let Some(warning) = warning {

@@ -64,7 +64,8 @@ impl SmtpClient {
         }
         credentials.map_or(Ok(()), Credentials::check)?;
         let way = options.way(Ports { plain: 25, implicit_tls: 465 });
-        let mut connection = way.open(connector, host, options, Session::new(options.limits.clone()))?;
+        let mut connection =
+            way.open(connector, host, options, Session::new(options.limits.clone()))?;
         if let Some(credentials) = credentials {
             credentials.hide_in(&mut connection);
         }
@@ -109,18 +110,32 @@ impl SmtpClient {
         check_addresses(envelope)?;
         let options = self.mail_options(envelope, letter)?;
         let mail = Command::mail(envelope.from, options)?;
-        let recipients = envelope.to.iter().map(|to| Command::rcpt(to, options.utf8)).collect::<Result<Vec<_>, _>>()?;
+        let recipients = envelope
+            .to
+            .iter()
+            .map(|to| Command::rcpt(to, options.utf8))
+            .collect::<Result<Vec<_>, _>>()?;
         if recipients.is_empty() {
-            return Err(EncodeError { what: "to", expected: "at least one address", got: "none".into() }.into());
+            return Err(EncodeError {
+                what: "to",
+                expected: "at least one address",
+                got: "none".into(),
+            }
+            .into());
         }
         if self.is_closed() {
             return Err(Error::Closed);
         }
-        if let Some(limit) =
-            self.extension("SIZE").and_then(|words| words.split(' ').nth(1)?.parse::<u64>().ok()).filter(|limit| *limit > 0)
+        if let Some(limit) = self
+            .extension("SIZE")
+            .and_then(|words| words.split(' ').nth(1)?.parse::<u64>().ok())
+            .filter(|limit| *limit > 0)
             && letter.len() as u64 > limit
         {
-            return Err(Error::Unsupported(format!("the letter has {} bytes, and the server takes at most {limit}", letter.len())));
+            return Err(Error::Unsupported(format!(
+                "the letter has {} bytes, and the server takes at most {limit}",
+                letter.len()
+            )));
         }
         let refused = self.open_transaction(mail, recipients, envelope)?;
         self.transmit(letter)?;
@@ -146,9 +161,13 @@ impl SmtpClient {
     }
 
     fn mail_options(&self, envelope: &Envelope<'_>, letter: &[u8]) -> Result<MailOptions, Error> {
-        let international = !envelope.from.is_ascii() || envelope.to.iter().any(|to| !to.is_ascii());
+        let international =
+            !envelope.from.is_ascii() || envelope.to.iter().any(|to| !to.is_ascii());
         if international && !self.has("SMTPUTF8") {
-            return Err(Error::Unsupported("an address is not ASCII, and the server does not take such addresses (SMTPUTF8)".into()));
+            return Err(Error::Unsupported(
+                "an address is not ASCII, and the server does not take such addresses (SMTPUTF8)"
+                    .into(),
+            ));
         }
         let eight_bit = !letter.is_ascii();
         if eight_bit && !self.has("8BITMIME") {
@@ -156,20 +175,30 @@ impl SmtpClient {
                 "the letter has 8-bit text, and the server takes none (8BITMIME); encode it as quoted-printable".into(),
             ));
         }
-        let header = memchr::memmem::find(letter, b"\n\n").or(memchr::memmem::find(letter, b"\n\r\n")).map_or(letter, |end| &letter[..end]);
+        let header = memchr::memmem::find(letter, b"\n\n")
+            .or(memchr::memmem::find(letter, b"\n\r\n"))
+            .map_or(letter, |end| &letter[..end]);
         let utf8 = self.has("SMTPUTF8") && (international || !header.is_ascii());
         Ok(MailOptions { size: self.has("SIZE").then_some(letter.len() as u64), eight_bit, utf8 })
     }
 
     /// MAIL, RCPT and DATA, in as few round trips as the server allows; ready for the letter when it returns.
-    fn open_transaction(&mut self, mail: Command, recipients: Vec<Command>, envelope: &Envelope<'_>) -> Result<Vec<Refused>, Error> {
+    fn open_transaction(
+        &mut self,
+        mail: Command,
+        recipients: Vec<Command>,
+        envelope: &Envelope<'_>,
+    ) -> Result<Vec<Refused>, Error> {
         let pipelining = self.has("PIPELINING");
         // With one recipient DATA can go along: if it is refused there is nobody to send to, and the server must refuse DATA.
         let with_data = pipelining && recipients.len() == 1;
         let mut handles: Vec<Handle> = Vec::new();
         let mail = self.submit(mail)?;
         if pipelining {
-            handles = recipients.iter().map(|command| self.connection.session().submit(command.clone())).collect();
+            handles = recipients
+                .iter()
+                .map(|command| self.connection.session().submit(command.clone()))
+                .collect();
         }
         let data = with_data.then(|| self.connection.session().submit(Command::data()));
         let mail = self.reply_to(mail)?;
@@ -188,7 +217,8 @@ impl SmtpClient {
         }
         let data = data.map(|data| self.reply_to(data)).transpose()?;
         let accepted = envelope.to.len() - refused.len();
-        let may_go = mail.code / 100 == 2 && accepted > 0 && (refused.is_empty() || envelope.partial);
+        let may_go =
+            mail.code / 100 == 2 && accepted > 0 && (refused.is_empty() || envelope.partial);
         if !may_go {
             if data.is_some_and(|data| data.code == 354) {
                 // The server waits for a letter that must not be sent; only the end of the connection keeps it from being one.
@@ -196,7 +226,11 @@ impl SmtpClient {
             } else {
                 self.run(Command::rset())?;
             }
-            return Err(if mail.code / 100 == 2 { Error::Recipients { refused } } else { refusal("MAIL", mail) });
+            return Err(if mail.code / 100 == 2 {
+                Error::Recipients { refused }
+            } else {
+                refusal("MAIL", mail)
+            });
         }
         let data = match data {
             Some(data) => data,
@@ -219,8 +253,12 @@ impl SmtpClient {
             Ok(answer) if answer.code / 100 == 2 => Ok(()),
             Ok(answer) => Err(refusal("the letter", answer)),
             // Behind the final dot nobody knows whether the server has taken the letter over.
-            Err(Error::Transport(TransportError::Interrupted)) => Err(Error::DeliveryUnknown { cause: "the wait was interrupted".into() }),
-            Err(error @ (Error::Transport(_) | Error::Protocol(_))) => Err(Error::DeliveryUnknown { cause: error.to_string() }),
+            Err(Error::Transport(TransportError::Interrupted)) => {
+                Err(Error::DeliveryUnknown { cause: "the wait was interrupted".into() })
+            }
+            Err(error @ (Error::Transport(_) | Error::Protocol(_))) => {
+                Err(Error::DeliveryUnknown { cause: error.to_string() })
+            }
             Err(error) => Err(error),
         }
     }
@@ -239,7 +277,10 @@ impl SmtpClient {
             }
             _ => {
                 self.connection.close();
-                Err(Error::Unexpected(format!("the server's greeting is {:?}", words.chars().take(60).collect::<String>())))
+                Err(Error::Unexpected(format!(
+                    "the server's greeting is {:?}",
+                    words.chars().take(60).collect::<String>()
+                )))
             }
         }
     }
@@ -253,7 +294,9 @@ impl SmtpClient {
             return Ok(());
         }
         self.connection.close();
-        Err(Error::Unexpected("the server replied before the letter had ended; the letter was not sent".into()))
+        Err(Error::Unexpected(
+            "the server replied before the letter had ended; the letter was not sent".into(),
+        ))
     }
 
     /// With `only_extended` nothing but EHLO is said: before TLS nothing else may be.
@@ -262,12 +305,17 @@ impl SmtpClient {
         let answer = self.run(Command::ehlo(&self.helo)?)?;
         if answer.code / 100 == 2 {
             let limits = self.connection.session_ref().limits();
-            limits.check("names", answer.lines.len() as u64).inspect_err(|_| self.connection.close())?;
-            self.extensions = answer.lines.into_iter().skip(1).map(|line| line.to_ascii_uppercase()).collect();
+            limits
+                .check("names", answer.lines.len() as u64)
+                .inspect_err(|_| self.connection.close())?;
+            self.extensions =
+                answer.lines.into_iter().skip(1).map(|line| line.to_ascii_uppercase()).collect();
             return Ok(());
         }
         if only_extended {
-            return Err(self.give_up(&format!("the server refused EHLO before TLS: {}", answer.words)));
+            return Err(
+                self.give_up(&format!("the server refused EHLO before TLS: {}", answer.words))
+            );
         }
         let answer = self.run(Command::helo(&self.helo)?)?;
         if answer.code / 100 == 2 { Ok(()) } else { Err(refusal("HELO", answer)) }
@@ -315,7 +363,9 @@ impl SmtpClient {
                     }
                     Err(cause) => Err(cause),
                 },
-                Event::Reply(done, reply) if done == handle && reply.is_positive() => exchange.finish(),
+                Event::Reply(done, reply) if done == handle && reply.is_positive() => {
+                    exchange.finish()
+                }
                 Event::Reply(_, reply) => {
                     let words = self.connection.redact(&reply.words());
                     self.connection.close();
@@ -331,10 +381,9 @@ impl SmtpClient {
     }
 
     fn extension(&self, name: &str) -> Option<&str> {
-        self.extensions
-            .iter()
-            .map(String::as_str)
-            .find(|line| line.split([' ', '=']).next().is_some_and(|word| word.eq_ignore_ascii_case(name)))
+        self.extensions.iter().map(String::as_str).find(|line| {
+            line.split([' ', '=']).next().is_some_and(|word| word.eq_ignore_ascii_case(name))
+        })
     }
 
     fn run(&mut self, command: Command) -> Result<Answer, Error> {
@@ -347,7 +396,9 @@ impl SmtpClient {
 
     /// Submits a command after what has come unasked was heard.
     fn submit(&mut self, command: Command) -> Result<Handle, Error> {
-        if self.connection.session_ref().in_flight() == 0 && !self.connection.session_ref().has_unread() {
+        if self.connection.session_ref().in_flight() == 0
+            && !self.connection.session_ref().has_unread()
+        {
             self.connection.overhear()?;
         }
         self.connection.stream().begin_reply();
@@ -404,7 +455,10 @@ impl From<&Reply<'_>> for Answer {
 }
 
 fn refusal(command: &'static str, answer: Answer) -> Error {
-    Error::Refused { command, completion: Completion { kind: StatusKind::No, code: None, text: answer.words } }
+    Error::Refused {
+        command,
+        completion: Completion { kind: StatusKind::No, code: None, text: answer.words },
+    }
 }
 
 /// What is no address is that whatever the server offers.
@@ -415,12 +469,20 @@ fn check_addresses(envelope: &Envelope<'_>) -> Result<(), EncodeError> {
 
 fn check_letter(letter: &[u8], long_lines: bool) -> Result<(), Error> {
     if letter.contains(&0) {
-        return Err(EncodeError { what: "letter", expected: "text without NUL", got: "a NUL".into() }.into());
+        return Err(EncodeError {
+            what: "letter",
+            expected: "text without NUL",
+            got: "a NUL".into(),
+        }
+        .into());
     }
-    let longest = letter.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::len).max().unwrap_or(0);
+    let longest =
+        letter.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::len).max().unwrap_or(0);
     if longest > LONGEST_LINE && !long_lines {
         let got = format!("one of {longest} bytes");
-        return Err(EncodeError { what: "letter", expected: "lines of at most 998 bytes", got }.into());
+        return Err(
+            EncodeError { what: "letter", expected: "lines of at most 998 bytes", got }.into()
+        );
     }
     Ok(())
 }

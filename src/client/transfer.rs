@@ -30,8 +30,14 @@ impl ImapClient {
     ///
     /// # Errors
     /// Those of `to`, when the server has finished; the connection is usable then.
-    pub fn write_letters(&mut self, messages: &SequenceSet, uid: bool, to: &mut dyn Letters) -> Result<(), Error> {
-        let commands = self.for_each_part(messages, uid, |part| Command::fetch(part, "(UID BODY.PEEK[])", uid))?;
+    pub fn write_letters(
+        &mut self,
+        messages: &SequenceSet,
+        uid: bool,
+        to: &mut dyn Letters,
+    ) -> Result<(), Error> {
+        let commands = self
+            .for_each_part(messages, uid, |part| Command::fetch(part, "(UID BODY.PEEK[])", uid))?;
         let asked = self.asked_for(messages, uid);
         let mut given = HashSet::new();
         self.settle()?; // pieces are of these letters only
@@ -40,7 +46,8 @@ impl ImapClient {
         let result = commands.into_iter().try_for_each(|command| {
             let done = self.run_events(command, &mut |event| match event {
                 Event::Piece(piece) => {
-                    let wanted = *is_body.get_or_insert_with(|| items_before(piece.before).is_some());
+                    let wanted =
+                        *is_body.get_or_insert_with(|| items_before(piece.before).is_some());
                     if wanted {
                         came = true;
                         to.write(piece.bytes)?;
@@ -58,7 +65,9 @@ impl ImapClient {
                         came = true;
                         to.write(bytes)?;
                     }
-                    let is_new = |message: &u32| body.is_some() && asked.contains(*message) && given.insert(*message);
+                    let is_new = |message: &u32| {
+                        body.is_some() && asked.contains(*message) && given.insert(*message)
+                    };
                     let message = message.filter(is_new);
                     if std::mem::take(&mut came) { to.end(message) } else { Ok(()) }
                 }
@@ -84,7 +93,11 @@ impl ImapClient {
         path: &str,
         to: &mut dyn Write,
     ) -> Result<Option<u64>, Error> {
-        let command = Command::fetch(&SequenceSet::from(message), if peek { "BODY.PEEK[]" } else { "BODY[]" }, uid)?;
+        let command = Command::fetch(
+            &SequenceSet::from(message),
+            if peek { "BODY.PEEK[]" } else { "BODY[]" },
+            uid,
+        )?;
         self.settle()?; // pieces are of this letter only
         self.connection().session().stream_literals_over(Some(STREAMED_FROM));
         let file = |cause| Error::File { path: path.to_owned(), cause };
@@ -93,7 +106,8 @@ impl ImapClient {
         let result = self.run_events(command, &mut |event| {
             match event {
                 Event::Piece(piece) => {
-                    let wanted = *is_body.get_or_insert_with(|| ends_in_body_of(piece.before, message, uid));
+                    let wanted =
+                        *is_body.get_or_insert_with(|| ends_in_body_of(piece.before, message, uid));
                     if piece.last {
                         is_body = None;
                     }
@@ -110,7 +124,11 @@ impl ImapClient {
                 Event::Data(mut data) if data.is("FETCH") => {
                     let number = data.number;
                     let (found, body) = uid_and_body(&mut data.tokens)?;
-                    let is_asked_for = if uid { found == Some(message.get()) } else { number == Some(message.get()) };
+                    let is_asked_for = if uid {
+                        found == Some(message.get())
+                    } else {
+                        number == Some(message.get())
+                    };
                     match body {
                         Some(Body::Whole(bytes)) if is_asked_for && written.is_none() => {
                             to.write_all(&bytes).map_err(file)?;
@@ -118,7 +136,9 @@ impl ImapClient {
                         }
                         // A UID behind the letter says only now which one it was.
                         Some(Body::Streamed) if !is_asked_for && written.is_some() => {
-                            return Err(Error::Unexpected("the server sent another letter than the one asked for".into()));
+                            return Err(Error::Unexpected(
+                                "the server sent another letter than the one asked for".into(),
+                            ));
                         }
                         _ => {}
                     }

@@ -36,8 +36,14 @@ impl Arguments {
         let arguments = Arguments::parse();
         let global = &arguments.global;
         for (given, message) in [
-            (!global.mail.is_empty(), "--mail needs a sandbox to put the mail in: --sandbox, or the command sandbox"),
-            (!global.fault.is_empty(), "--fault needs a sandbox to disturb: --sandbox, or the command sandbox"),
+            (
+                !global.mail.is_empty(),
+                "--mail needs a sandbox to put the mail in: --sandbox, or the command sandbox",
+            ),
+            (
+                !global.fault.is_empty(),
+                "--fault needs a sandbox to disturb: --sandbox, or the command sandbox",
+            ),
         ] {
             if given && !arguments.has_sandbox() {
                 Arguments::command().error(ErrorKind::MissingRequiredArgument, message).exit();
@@ -185,7 +191,9 @@ impl Command {
     /// What confines the command, and for how long it may run, if it is to be confined.
     pub(super) fn confinement(&self) -> Option<(&Confinement, Duration)> {
         let (confinement, seconds) = match self {
-            Command::Run { confinement, time, .. } | Command::Eval { confinement, time, .. } => (confinement, time.time_limit),
+            Command::Run { confinement, time, .. } | Command::Eval { confinement, time, .. } => {
+                (confinement, time.time_limit)
+            }
             Command::Replay(options) => (&options.confinement, options.time_limit),
             _ => return None,
         };
@@ -237,7 +245,10 @@ fn limit(text: &str) -> Result<(&'static str, u64), String> {
         format!("expected NAME=VALUE with a whole number and one of the names {}", names.join(", "))
     };
     let (name, value) = text.split_once('=').ok_or_else(wrong)?;
-    let limit = Limits::TABLE.iter().find(|limit| limit.name.eq_ignore_ascii_case(name)).ok_or_else(wrong)?;
+    let limit = Limits::TABLE
+        .iter()
+        .find(|limit| limit.name.eq_ignore_ascii_case(name))
+        .ok_or_else(wrong)?;
     Ok((limit.name, value.parse().map_err(|_| wrong())?))
 }
 

@@ -103,5 +103,9 @@ fn ask(question: &str, interrupted: &dyn Fn() -> bool) -> io::Result<Option<Zero
     begin_line();
     say(question)?;
     let typed = console::Term::stderr().read_secure_line()?;
-    if interrupted() { Err(io::ErrorKind::Interrupted.into()) } else { Ok(Some(Zeroizing::new(typed))) }
+    if interrupted() {
+        Err(io::ErrorKind::Interrupted.into())
+    } else {
+        Ok(Some(Zeroizing::new(typed)))
+    }
 }

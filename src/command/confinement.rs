@@ -63,7 +63,10 @@ pub(super) fn oversee(confinement: &Confinement, time: Duration) -> Result<i32, 
     raise_stack(confinement.memory_limit << 20); // a new process makes room for all of it
     let mut command = Command::new(program);
     // The allocator takes memory from the system as it needs it: what it held from the beginning would be outside of the limit.
-    command.arg("--confined").args(std::env::args_os().skip(1)).env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
+    command
+        .arg("--confined")
+        .args(std::env::args_os().skip(1))
+        .env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
     let mut child = command.spawn().map_err(failed)?;
     let Some(status) = wait(&mut child, time + GRACE).map_err(failed)? else {
         child.kill().and_then(|()| child.wait()).map_err(failed)?;
@@ -119,7 +122,9 @@ impl Confinement {
     pub(super) fn too_much(&self) -> String {
         match self.memory_limit {
             0 => format!("{STOPPED_BY}it needed more memory than there is"),
-            limit => format!("{STOPPED_BY}it needed more than {limit} MB of memory (--memory-limit)"),
+            limit => {
+                format!("{STOPPED_BY}it needed more than {limit} MB of memory (--memory-limit)")
+            }
         }
     }
 
@@ -136,10 +141,14 @@ impl Confinement {
         self.allow_host.iter().for_each(|host| policy.allow_host(host.clone()));
         self.allow_env.iter().for_each(|name| policy.allow_variable(name));
         for path in &self.allow_dir {
-            policy.allow_folder(path).map_err(|error| format!("--allow-dir {}: {error}", path.display()))?;
+            policy
+                .allow_folder(path)
+                .map_err(|error| format!("--allow-dir {}: {error}", path.display()))?;
         }
         for path in &self.allow_read {
-            policy.allow_reading(path).map_err(|error| format!("--allow-read {}: {error}", path.display()))?;
+            policy
+                .allow_reading(path)
+                .map_err(|error| format!("--allow-read {}: {error}", path.display()))?;
         }
         limit_process(self.memory_limit, time)?;
         Ok(policy)
@@ -153,11 +162,13 @@ fn limit_process(megabytes: u64, time: Duration) -> Result<(), String> {
         use rustix::process::{Resource, Rlimit, setrlimit};
         let both = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
         // In case nobody watches any more. Several threads may use time at once.
-        setrlimit(Resource::Cpu, both(2 * time.as_secs() + 2 * GRACE.as_secs())).map_err(|error| format!("--time-limit: {error}"))?;
+        setrlimit(Resource::Cpu, both(2 * time.as_secs() + 2 * GRACE.as_secs()))
+            .map_err(|error| format!("--time-limit: {error}"))?;
         if megabytes > 0 {
             // All that a process can write to and that is its own, threads' stacks among it; not the address space, of which the
             // allocator reserves much more than it uses.
-            setrlimit(Resource::Data, both(megabytes << 20)).map_err(|error| format!("--memory-limit: {error}"))?;
+            setrlimit(Resource::Data, both(megabytes << 20))
+                .map_err(|error| format!("--memory-limit: {error}"))?;
         }
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]

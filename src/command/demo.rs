@@ -13,8 +13,13 @@ pub(super) fn demo(global: &Global) -> Result<i32, String> {
     let mut show = |input: &str, reply: &str| {
         failed = failed.take().or(print(&format!("{input}\n{reply}\n\n")).err());
     };
-    let outcome =
-        replay_text(&Global { connect_to: Vec::new(), ..global.clone() }, SESSION, "imap-session.repl", Path::new("."), &mut show)?;
+    let outcome = replay_text(
+        &Global { connect_to: Vec::new(), ..global.clone() },
+        SESSION,
+        "imap-session.repl",
+        Path::new("."),
+        &mut show,
+    )?;
     if let Some(error) = failed {
         return Err(error.to_string());
     }
@@ -25,7 +30,11 @@ pub(super) fn demo(global: &Global) -> Result<i32, String> {
     let closing = if outcome.differences.is_empty() {
         format!("All {all} replies agree with the manual's session.\n")
     } else {
-        format!("{}\n{} of {all} replies differ from the manual's session.\n", outcome.differences.join("\n"), outcome.differences.len())
+        format!(
+            "{}\n{} of {all} replies differ from the manual's session.\n",
+            outcome.differences.join("\n"),
+            outcome.differences.len()
+        )
     };
     print(&closing).map_err(|error| error.to_string())?;
     Ok(i32::from(!outcome.differences.is_empty()))

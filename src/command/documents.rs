@@ -14,7 +14,8 @@ pub(super) fn completions(shell: Shell) -> Result<i32, String> {
 }
 
 pub(super) fn reference(man: bool) -> Result<i32, String> {
-    let text = if man { manual_page().map_err(|error| error.to_string())? } else { functions::markdown() };
+    let text =
+        if man { manual_page().map_err(|error| error.to_string())? } else { functions::markdown() };
     print(&text).map_err(|error| error.to_string())?;
     Ok(0)
 }
@@ -38,7 +39,10 @@ fn manual_page() -> std::io::Result<String> {
             subcommand.get_about().map_or_else(String::new, |about| roff(&about.to_string()))
         ));
         for argument in subcommand.get_arguments().filter(|argument| !argument.is_global_set()) {
-            let name = argument.get_long().map_or_else(|| argument.get_id().as_str().to_uppercase(), |long| format!("--{long}"));
+            let name = argument.get_long().map_or_else(
+                || argument.get_id().as_str().to_uppercase(),
+                |long| format!("--{long}"),
+            );
             let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
             page.push_str(&format!(".RS\n.TP\n\\fI{}\\fR\n{}\n.RE\n", roff(&name), roff(&help)));
         }
@@ -63,7 +67,13 @@ fn manual_page() -> std::io::Result<String> {
 /// Text for roff: backslashes, hyphens and leading dots are not commands.
 fn roff(text: &str) -> String {
     let escaped = text.replace('\\', "\\e").replace('-', "\\-");
-    let lines: Vec<String> =
-        escaped.lines().map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() }).collect();
+    let lines: Vec<String> = escaped
+        .lines()
+        .map(
+            |line| {
+                if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() }
+            },
+        )
+        .collect();
     lines.join("\n")
 }

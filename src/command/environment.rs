@@ -36,14 +36,29 @@ impl SandboxRouter {
 }
 
 impl Router for SandboxRouter {
-    fn route(&self, host: &str, _port: u16, protocol: &str, implicit_tls: bool) -> io::Result<Option<Route>> {
+    fn route(
+        &self,
+        host: &str,
+        _port: u16,
+        protocol: &str,
+        implicit_tls: bool,
+    ) -> io::Result<Option<Route>> {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if hosts.as_ref().is_some_and(|hosts| !hosts.iter().any(|known| known.eq_ignore_ascii_case(host))) {
-            return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the sandbox does not answer for this host"));
+        if hosts
+            .as_ref()
+            .is_some_and(|hosts| !hosts.iter().any(|known| known.eq_ignore_ascii_case(host)))
+        {
+            return Err(io::Error::new(
+                io::ErrorKind::ConnectionRefused,
+                "the sandbox does not answer for this host",
+            ));
         }
         let named = if self.misnamed.load(Ordering::Relaxed) { "another.invalid" } else { host };
         let address = self.sandbox.address_of(protocol_of(protocol), named, implicit_tls)?;
-        Ok(Some(Route { address, roots_pem: Some(self.sandbox.certificate_authority_pem().to_owned()) }))
+        Ok(Some(Route {
+            address,
+            roots_pem: Some(self.sandbox.certificate_authority_pem().to_owned()),
+        }))
     }
 }
 
@@ -73,30 +88,47 @@ impl SandboxEnvironment {
 }
 
 impl Environment for SandboxEnvironment {
-    fn direct(&mut self, directive: &str, folder: &Path, session: &mut Session) -> Result<(), String> {
+    fn direct(
+        &mut self,
+        directive: &str,
+        folder: &Path,
+        session: &mut Session,
+    ) -> Result<(), String> {
         let sandbox = self.router.sandbox();
         let words: Vec<&str> = directive.split_whitespace().collect();
         match words[..] {
             ["fresh"] => sandbox.store().reset(vec![Account::manual()], Seed::Manual),
             ["fresh", "empty"] => sandbox.store().reset(vec![Account::manual()], Seed::Empty),
-            ["account", user, password] => sandbox.store().add_account(Account::new(user, password)),
+            ["account", user, password] => {
+                sandbox.store().add_account(Account::new(user, password))
+            }
             ["hosts"] => self.router.answer_for(None),
-            ["hosts", ref hosts @ ..] => self.router.answer_for(Some(hosts.iter().map(ToString::to_string).collect())),
+            ["hosts", ref hosts @ ..] => {
+                self.router.answer_for(Some(hosts.iter().map(ToString::to_string).collect()))
+            }
             ["deliver", file, ref to @ ..] if to.len() <= 2 => {
                 let letter = letter(file, folder, session.host().context().policy())?;
                 let first = sandbox.store().first_account();
                 let user = to.first().copied().unwrap_or(&first);
-                sandbox.store().deliver(user, to.get(1).copied().unwrap_or("INBOX"), &letter).map_err(|error| error.to_string())?;
+                sandbox
+                    .store()
+                    .deliver(user, to.get(1).copied().unwrap_or("INBOX"), &letter)
+                    .map_err(|error| error.to_string())?;
             }
             ["disconnect"] => sandbox.disconnect_all(),
             ["misname"] => self.router.misnamed.store(true, Ordering::Relaxed),
-            ["refuse", ref addresses @ ..] => sandbox.refuse(addresses.iter().map(ToString::to_string).collect()),
-            ["say", _, ..] => sandbox.say(directive.trim_start().strip_prefix("say ").unwrap_or(directive)),
+            ["refuse", ref addresses @ ..] => {
+                sandbox.refuse(addresses.iter().map(ToString::to_string).collect())
+            }
+            ["say", _, ..] => {
+                sandbox.say(directive.trim_start().strip_prefix("say ").unwrap_or(directive))
+            }
             ["fault"] => sandbox.set_faults(Vec::new()),
             ["fault", ..] => {
                 // The whole rest of the line, since a fault's text may hold blanks.
                 let (_, rule) = directive.split_once("fault").unwrap_or_default();
-                let rule: FaultRule = rule.trim_start().parse().map_err(|error| format!("fault: {error}"))?;
+                let rule: FaultRule =
+                    rule.trim_start().parse().map_err(|error| format!("fault: {error}"))?;
                 sandbox.set_faults([sandbox.faults(), vec![rule]].concat());
             }
             _ => return Err(wrong(words.first().copied().unwrap_or(""))),
@@ -134,6 +166,7 @@ fn letter(file: &str, folder: &Path, policy: &Policy) -> Result<Vec<u8>, String>
     if file == "next-letter" {
         return Ok(NEXT_LETTER.as_bytes().to_vec());
     }
-    let path = policy.check_reading(&folder.join(file)).map_err(|refusal| format!("{file}: {refusal}"))?;
+    let path =
+        policy.check_reading(&folder.join(file)).map_err(|refusal| format!("{file}: {refusal}"))?;
     std::fs::read(path).map_err(|error| format!("{file}: {error}"))
 }

@@ -24,17 +24,22 @@ fn own_path() -> Option<PathBuf> {
 /// A message that names the file.
 pub(super) fn source_of(file: &Path) -> Result<String, String> {
     let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    String::from_utf8(bytes).map_err(|error| format!("{}: it is not UTF-8 at byte {}", file.display(), error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|error| {
+        format!("{}: it is not UTF-8 at byte {}", file.display(), error.utf8_error().valid_up_to())
+    })
 }
 
 /// For the prompt: what is wrong with the file is reported, and the prompt starts all the same. The exit code, where the file calls `(exit)`.
 pub(super) fn load_if_there(host: &mut Host) -> Option<i32> {
-    let path = own_path().filter(|path| !matches!(path.metadata(), Err(error) if is_missing(&error)))?;
+    let path =
+        own_path().filter(|path| !matches!(path.metadata(), Err(error) if is_missing(&error)))?;
     match source_of(&path) {
         Ok(source) => match host.evaluate_file(&source, &path.display().to_string()) {
             Ok(_) => {}
             Err(report) if report.exit.is_some() => return report.exit,
-            Err(report) if report.interrupted => complain(&format!("postoffice: {}: interrupted", path.display())),
+            Err(report) if report.interrupted => {
+                complain(&format!("postoffice: {}: interrupted", path.display()))
+            }
             Err(report) => complain(&report.to_string()),
         },
         Err(message) => complain(&format!("postoffice: {message}")),
@@ -51,7 +56,8 @@ fn is_missing(error: &io::Error) -> bool {
 /// # Errors
 /// A message; a file that is asked for must be there.
 pub(super) fn asked_for() -> Result<(String, String), String> {
-    let path = own_path().ok_or("--init: there is no home folder, and XDG_CONFIG_HOME names none")?;
+    let path =
+        own_path().ok_or("--init: there is no home folder, and XDG_CONFIG_HOME names none")?;
     Ok((source_of(&path)?, path.display().to_string()))
 }
 
@@ -66,10 +72,17 @@ mod tests {
 
     #[test]
     fn the_folder_is_the_users() {
-        let path_with =
-            |pairs: &'static [(&str, &str)]| path(|name| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned()));
-        assert_eq!(path_with(&[("XDG_CONFIG_HOME", "/c"), ("HOME", "/h")]), Some("/c/postoffice/init.scm".into()));
-        assert_eq!(path_with(&[("XDG_CONFIG_HOME", "relative"), ("HOME", "/h")]), Some("/h/.config/postoffice/init.scm".into()));
+        let path_with = |pairs: &'static [(&str, &str)]| {
+            path(|name| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned()))
+        };
+        assert_eq!(
+            path_with(&[("XDG_CONFIG_HOME", "/c"), ("HOME", "/h")]),
+            Some("/c/postoffice/init.scm".into())
+        );
+        assert_eq!(
+            path_with(&[("XDG_CONFIG_HOME", "relative"), ("HOME", "/h")]),
+            Some("/h/.config/postoffice/init.scm".into())
+        );
         assert_eq!(path_with(&[("HOME", "")]), None);
     }
 }

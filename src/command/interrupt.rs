@@ -26,7 +26,11 @@ impl CtrlC {
         ctrlc::set_handler(move || {
             pressed.store(true, Ordering::SeqCst);
             match &*host.lock().unwrap_or_else(PoisonError::into_inner) {
-                Some((interrupter, context)) if context.upgrade().is_some_and(|context| !context.interrupted()) => interrupter.interrupt(),
+                Some((interrupter, context))
+                    if context.upgrade().is_some_and(|context| !context.interrupted()) =>
+                {
+                    interrupter.interrupt()
+                }
                 _ => {
                     super::asking::show_typing();
                     std::process::exit(INTERRUPTED)

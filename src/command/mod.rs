@@ -39,12 +39,17 @@ pub fn carry_out(arguments: Arguments) -> Result<i32, String> {
     }
     match arguments.command {
         None => prompt::prompt(&global, !arguments.no_init),
-        Some(Command::Run { file, arguments, confinement, time, json, init }) => {
-            running::run(&global, &Way { confinement, seconds: time.time_limit, as_json: json, init }, &file, arguments)
-        }
-        Some(Command::Eval { expression, confinement, time, json, init }) => {
-            running::eval(&global, &Way { confinement, seconds: time.time_limit, as_json: json, init }, &expression)
-        }
+        Some(Command::Run { file, arguments, confinement, time, json, init }) => running::run(
+            &global,
+            &Way { confinement, seconds: time.time_limit, as_json: json, init },
+            &file,
+            arguments,
+        ),
+        Some(Command::Eval { expression, confinement, time, json, init }) => running::eval(
+            &global,
+            &Way { confinement, seconds: time.time_limit, as_json: json, init },
+            &expression,
+        ),
         Some(Command::Replay(options)) => replaying::replay_files(&global, &options),
         Some(Command::Sandbox(options)) => sandboxing::sandbox(&global, &options),
         Some(Command::Demo) => demo::demo(&global),

@@ -33,7 +33,11 @@ pub fn print(text: &str) -> io::Result<()> {
     if !text.is_empty() {
         AT_LINE_START.store(text.ends_with('\n'), Ordering::Relaxed);
     }
-    let shown = if FROM_STRANGERS.load(Ordering::Relaxed) && io::stdout().is_terminal() { &harmless(text) } else { text };
+    let shown = if FROM_STRANGERS.load(Ordering::Relaxed) && io::stdout().is_terminal() {
+        &harmless(text)
+    } else {
+        text
+    };
     let mut out = io::stdout().lock();
     match out.write_all(shown.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
@@ -50,7 +54,10 @@ pub fn complain(text: &str) {
 
 /// Ends the line that standard output has begun, if both are shown on a terminal.
 pub(super) fn begin_line() {
-    if !AT_LINE_START.load(Ordering::Relaxed) && io::stdout().is_terminal() && io::stderr().is_terminal() {
+    if !AT_LINE_START.load(Ordering::Relaxed)
+        && io::stdout().is_terminal()
+        && io::stderr().is_terminal()
+    {
         AT_LINE_START.store(true, Ordering::Relaxed);
         let _ = io::stderr().write_all(b"\n"); // as above
     }

@@ -4,7 +4,9 @@ use super::output::begin_line;
 use crate::api::Progress;
 use crate::api::progress::{Display, Moment};
 use console::Term;
-use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use indicatif::{
+    HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike,
+};
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +14,11 @@ use std::time::Duration;
 /// Progress on standard error where that is a terminal that can move its cursor.
 pub(super) fn on_terminal(quiet: bool) -> Progress {
     let dumb = std::env::var("TERM").is_ok_and(|terminal| terminal == "dumb");
-    if quiet || dumb || !std::io::stderr().is_terminal() { Progress::default() } else { Progress::shown_by(Line::default()) }
+    if quiet || dumb || !std::io::stderr().is_terminal() {
+        Progress::default()
+    } else {
+        Progress::shown_by(Line::default())
+    }
 }
 
 /// One line, drawn over and over.
@@ -26,7 +32,10 @@ impl Display for Line {
         let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = bar.get_or_insert_with(|| {
             begin_line();
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term_like(Box::new(Narrow(Term::stderr()))));
+            let bar = ProgressBar::with_draw_target(
+                None,
+                ProgressDrawTarget::term_like(Box::new(Narrow(Term::stderr()))),
+            );
             if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
                 bar.set_style(style);
             }
@@ -104,7 +113,9 @@ fn text(moment: &Moment) -> String {
         (done, _) => Some(format!("{done} messages")),
     };
     let bytes = match moment.all_bytes {
-        Some(all) if moment.bytes <= all => format!("{} of {}", HumanBytes(moment.bytes), HumanBytes(all)),
+        Some(all) if moment.bytes <= all => {
+            format!("{} of {}", HumanBytes(moment.bytes), HumanBytes(all))
+        }
         _ => HumanBytes(moment.bytes).to_string(),
     };
     let rate = format!("{}/s", HumanBytes((moment.bytes as f64 / seconds) as u64));
@@ -113,7 +124,9 @@ fn text(moment: &Moment) -> String {
         (None, Some(all)) if all > 1 => Some(moment.messages as f64 / all as f64),
         _ => None,
     };
-    let left = share.filter(|share| *share > 0.0 && *share <= 1.0).map(|share| seconds * (1.0 - share) / share);
+    let left = share
+        .filter(|share| *share > 0.0 && *share <= 1.0)
+        .map(|share| seconds * (1.0 - share) / share);
     let left = left.map_or_else(
         || HumanDuration(moment.elapsed).to_string(),
         |left| format!("{} left", HumanDuration(Duration::from_secs_f64(left.min(1e6).ceil()))),
@@ -136,12 +149,33 @@ mod tests {
             all_messages: Some(400),
             elapsed: Duration::from_secs(2),
         };
-        assert_eq!(text(&moment), "fetch-parts: 100 of 400 messages, 2.00 MiB, 1.00 MiB/s, 6 seconds left");
-        let parallel = Moment { function: "parallel-map".into(), messages: 12, all_messages: Some(50), bytes: 0, ..moment.clone() };
+        assert_eq!(
+            text(&moment),
+            "fetch-parts: 100 of 400 messages, 2.00 MiB, 1.00 MiB/s, 6 seconds left"
+        );
+        let parallel = Moment {
+            function: "parallel-map".into(),
+            messages: 12,
+            all_messages: Some(50),
+            bytes: 0,
+            ..moment.clone()
+        };
         assert_eq!(text(&parallel), "parallel-map: 12 of 50, 0 B, 0 B/s, 7 seconds left");
-        let bytes = Moment { function: "save-letter".into(), all_bytes: Some(4 << 20), messages: 0, all_messages: None, ..moment.clone() };
+        let bytes = Moment {
+            function: "save-letter".into(),
+            all_bytes: Some(4 << 20),
+            messages: 0,
+            all_messages: None,
+            ..moment.clone()
+        };
         assert_eq!(text(&bytes), "save-letter: 2.00 MiB of 4.00 MiB, 1.00 MiB/s, 2 seconds left");
-        let unknown = Moment { function: "copy-to-mailbox".into(), bytes: 0, messages: 0, all_messages: None, ..moment };
+        let unknown = Moment {
+            function: "copy-to-mailbox".into(),
+            bytes: 0,
+            messages: 0,
+            all_messages: None,
+            ..moment
+        };
         assert_eq!(text(&unknown), "copy-to-mailbox: 0 B, 0 B/s, 2 seconds");
     }
 }

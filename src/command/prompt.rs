@@ -37,7 +37,8 @@ pub(super) fn prompt(global: &Global, init: bool) -> Result<i32, String> {
         return Ok(code);
     }
     let mut surroundings = Here { setup, progress, state, ctrl_c, tracing, init };
-    let options = Options { colours: colours(), history: history::path(|name| std::env::var(name).ok()) };
+    let options =
+        Options { colours: colours(), history: history::path(|name| std::env::var(name).ok()) };
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !global.quiet {
         let place = if surroundings.setup.router.is_some() { ", on a sandbox" } else { "" };
         let version = env!("CARGO_PKG_VERSION");
@@ -100,15 +101,29 @@ impl Surroundings for Here {
         self.state.take_closed(); // these were closed on purpose, or their error has been shown
         let definitions = session.definitions().clone();
         let host = session.host();
-        let connections: Arc<HashMap<String, Arc<ImapMailbox>>> = Arc::new(host.variables::<ImapMailbox>().into_iter().collect());
+        let connections: Arc<HashMap<String, Arc<ImapMailbox>>> =
+            Arc::new(host.variables::<ImapMailbox>().into_iter().collect());
         let state = self.state.clone();
-        let find = Arc::new(move |name: Option<&str>| name.and_then(|name| connections.get(name).cloned()).or_else(|| state.only_open()));
+        let find = Arc::new(move |name: Option<&str>| {
+            name.and_then(|name| connections.get(name).cloned()).or_else(|| state.only_open())
+        });
         let state = self.state.clone();
         let found = find.clone();
-        let mailboxes: OfConnection =
-            Arc::new(move |name| found(name).map(|mailbox| state.mailbox_names(&mailbox, LONGEST_WAIT)).unwrap_or_default());
+        let mailboxes: OfConnection = Arc::new(move |name| {
+            found(name)
+                .map(|mailbox| state.mailbox_names(&mailbox, LONGEST_WAIT))
+                .unwrap_or_default()
+        });
         let state = self.state.clone();
-        let flags: OfConnection = Arc::new(move |name| find(name).map(|mailbox| state.mailbox_flags(&mailbox)).unwrap_or_default());
-        Assistant::new(Facts { names: host.names(), definitions, context: host.context().clone(), mailboxes, flags })
+        let flags: OfConnection = Arc::new(move |name| {
+            find(name).map(|mailbox| state.mailbox_flags(&mailbox)).unwrap_or_default()
+        });
+        Assistant::new(Facts {
+            names: host.names(),
+            definitions,
+            context: host.context().clone(),
+            mailboxes,
+            flags,
+        })
     }
 }

@@ -14,7 +14,10 @@ use std::time::Duration;
 pub(super) fn replay_files(global: &Global, options: &ReplayOptions) -> Result<i32, String> {
     let policy = options.confinement.enter(Duration::from_secs(options.time_limit))?;
     let ctrl_c = CtrlC::listen()?;
-    let limits = Limits { time: Duration::from_secs(options.time_limit), interrupted: ctrl_c.pressed.clone() };
+    let limits = Limits {
+        time: Duration::from_secs(options.time_limit),
+        interrupted: ctrl_c.pressed.clone(),
+    };
     let mut code = 0;
     for file in &options.files {
         match replay_file(global, &policy, file, options.bless, &limits, &ctrl_c) {
@@ -30,11 +33,27 @@ pub(super) fn replay_files(global: &Global, options: &ReplayOptions) -> Result<i
     Ok(code)
 }
 
-fn replay_file(global: &Global, policy: &Policy, file: &Path, bless: bool, limits: &Limits, ctrl_c: &CtrlC) -> Result<i32, String> {
+fn replay_file(
+    global: &Global,
+    policy: &Policy,
+    file: &Path,
+    bless: bool,
+    limits: &Limits,
+    ctrl_c: &CtrlC,
+) -> Result<i32, String> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
     let folder = file.parent().unwrap_or(Path::new("."));
-    let outcome = replay_limited(global, policy, &text, &name, folder, limits, &mut |_, _| {}, &mut |host| ctrl_c.watch(host))?;
+    let outcome = replay_limited(
+        global,
+        policy,
+        &text,
+        &name,
+        folder,
+        limits,
+        &mut |_, _| {},
+        &mut |host| ctrl_c.watch(host),
+    )?;
     let say = |text: String| print(&text).map_err(|error| error.to_string());
     outcome.differences.iter().try_for_each(|difference| say(format!("{difference}\n")))?;
     match outcome.stop {
@@ -64,12 +83,30 @@ fn replay_file(global: &Global, policy: &Policy, file: &Path, bless: bool, limit
 ///
 /// # Errors
 /// A transcript that cannot be read or holds no input, a sandbox that cannot start.
-pub fn replay_text(global: &Global, text: &str, name: &str, folder: &Path, watch: &mut dyn FnMut(&str, &str)) -> Result<Outcome, String> {
-    replay_limited(global, &Policy::trusted(), text, name, folder, &Limits::default(), watch, &mut |_| {})
+pub fn replay_text(
+    global: &Global,
+    text: &str,
+    name: &str,
+    folder: &Path,
+    watch: &mut dyn FnMut(&str, &str),
+) -> Result<Outcome, String> {
+    replay_limited(
+        global,
+        &Policy::trusted(),
+        text,
+        name,
+        folder,
+        &Limits::default(),
+        watch,
+        &mut |_| {},
+    )
 }
 
 /// `started` gets the host before the first form runs.
-#[allow(clippy::too_many_arguments, reason = "each is one thing, and there is one caller of each kind")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "each is one thing, and there is one caller of each kind"
+)]
 fn replay_limited(
     global: &Global,
     policy: &Policy,
@@ -81,7 +118,8 @@ fn replay_limited(
     started: &mut dyn FnMut(&Host),
 ) -> Result<Outcome, String> {
     let sandboxed = global.connect_to.is_empty();
-    let mut setup = if sandboxed { Setup::sandboxed(sandbox_for(global))? } else { Setup::new(global)? };
+    let mut setup =
+        if sandboxed { Setup::sandboxed(sandbox_for(global))? } else { Setup::new(global)? };
     if sandboxed {
         setup.connector.trace = global.trace.then(trace_to_stderr);
     }
@@ -89,7 +127,15 @@ fn replay_limited(
     let state = attach(session.host(), &setup);
     started(session.host());
     let outcome = match &setup.router {
-        Some(router) => replay(text, name, folder, &mut session, &mut SandboxEnvironment::new(router.clone()), limits, watch),
+        Some(router) => replay(
+            text,
+            name,
+            folder,
+            &mut session,
+            &mut SandboxEnvironment::new(router.clone()),
+            limits,
+            watch,
+        ),
         None => replay(text, name, folder, &mut session, &mut NoEnvironment, limits, watch),
     };
     state.close_all();
@@ -100,7 +146,12 @@ fn replay_limited(
 struct NoEnvironment;
 
 impl Environment for NoEnvironment {
-    fn direct(&mut self, directive: &str, _folder: &Path, _session: &mut Session) -> Result<(), String> {
+    fn direct(
+        &mut self,
+        directive: &str,
+        _folder: &Path,
+        _session: &mut Session,
+    ) -> Result<(), String> {
         Err(format!("{directive:?} directs the sandbox, and with --connect-to there is none"))
     }
 }

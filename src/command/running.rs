@@ -28,10 +28,17 @@ pub(super) struct Way {
     pub init: bool,
 }
 
-pub(super) fn run(global: &Global, way: &Way, file: &str, arguments: Vec<String>) -> Result<i32, String> {
+pub(super) fn run(
+    global: &Global,
+    way: &Way,
+    file: &str,
+    arguments: Vec<String>,
+) -> Result<i32, String> {
     let source = if file == "-" {
         let mut source = String::new();
-        std::io::stdin().read_to_string(&mut source).map_err(|error| format!("standard input: {error}"))?;
+        std::io::stdin()
+            .read_to_string(&mut source)
+            .map_err(|error| format!("standard input: {error}"))?;
         source
     } else {
         source_of(Path::new(file))?
@@ -87,13 +94,19 @@ fn evaluate(
     let policy = confinement.enter(Duration::from_secs(seconds))?;
     let mut setup = Setup::new(global)?;
     // Neither a stranger nor a program that reads JSON is to meet a question.
-    setup.ask_secret = if confinement.untrusted || way.as_json { None } else { asking::at_terminal() };
+    setup.ask_secret =
+        if confinement.untrusted || way.as_json { None } else { asking::at_terminal() };
     let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));
-    let options = Options { arguments, output: Box::new(print), warnings: Box::new(warnings), policy };
+    let options =
+        Options { arguments, output: Box::new(print), warnings: Box::new(warnings), policy };
     let mut host = Host::new(options);
     let state = attach_showing(&mut host, &setup, &on_terminal(global.quiet));
     CtrlC::listen()?.watch(&host);
-    let Ok(limit) = confinement.untrusted.then(|| TimeLimit::start(&host, Duration::from_secs(seconds))).transpose() else {
+    let Ok(limit) = confinement
+        .untrusted
+        .then(|| TimeLimit::start(&host, Duration::from_secs(seconds)))
+        .transpose()
+    else {
         complain(&confinement.too_much());
         return Ok(STOPPED);
     };

@@ -15,9 +15,11 @@ pub(super) fn sandbox(global: &Global, options: &SandboxOptions) -> Result<i32, 
     let seed = if options.empty { Seed::Empty } else { seed_for(global) };
     let (imap_port, imaps_port) = (options.imap_port, options.imaps_port);
     let started = Options { accounts, seed, imap_port, imaps_port, ..sandbox_for(global) };
-    let sandbox = Sandbox::start(started).map_err(|error| format!("the sandbox cannot start: {error}"))?;
+    let sandbox =
+        Sandbox::start(started).map_err(|error| format!("the sandbox cannot start: {error}"))?;
     if let Some(path) = &options.ca_file {
-        std::fs::write(path, sandbox.certificate_authority_pem()).map_err(|error| format!("{}: {error}", path.display()))?;
+        std::fs::write(path, sandbox.certificate_authority_pem())
+            .map_err(|error| format!("{}: {error}", path.display()))?;
     }
     let lines = format!(
         "imap  {}\nimaps {}\nusers {}\nCtrl-C ends the sandbox; its mail is gone then.\n",

@@ -35,9 +35,18 @@ impl Setup {
             return Err("--fault needs --sandbox, or the sandbox command".into());
         }
         let mut setup = if global.sandbox {
-            Setup::sandboxed(Options { seed: seed_for(global), accept_any: true, ..sandbox_for(global) })?
+            Setup::sandboxed(Options {
+                seed: seed_for(global),
+                accept_any: true,
+                ..sandbox_for(global)
+            })?
         } else {
-            Setup { connector: Connector::default(), router: None, limits: Limits::default(), ask_secret: None }
+            Setup {
+                connector: Connector::default(),
+                router: None,
+                limits: Limits::default(),
+                ask_secret: None,
+            }
         };
         for (name, value) in &global.limit {
             setup.limits.set(name, *value).ok_or_else(|| format!("there is no limit {name}"))?;
@@ -52,7 +61,8 @@ impl Setup {
     /// # Errors
     /// A sandbox that cannot start.
     pub fn sandboxed(options: Options) -> Result<Setup, String> {
-        let sandbox = Sandbox::start(options).map_err(|error| format!("the sandbox cannot start: {error}"))?;
+        let sandbox = Sandbox::start(options)
+            .map_err(|error| format!("the sandbox cannot start: {error}"))?;
         let router = Arc::new(SandboxRouter::new(Arc::new(sandbox)));
         Ok(Setup {
             connector: Connector { router: Some(router.clone()), ..Connector::default() },
@@ -102,5 +112,7 @@ pub(super) fn attach_showing(host: &mut Host, setup: &Setup, progress: &Progress
     state.limits = setup.limits.clone();
     state.ask_secret = setup.ask_secret.clone();
     api::register(host, state);
-    host.context().try_state::<State>().unwrap_or_else(|| Arc::new(State::new(Connector::default(), None)))
+    host.context()
+        .try_state::<State>()
+        .unwrap_or_else(|| Arc::new(State::new(Connector::default(), None)))
 }

@@ -66,7 +66,9 @@ pub(super) const NAMES: &[&str] = &[
 
 impl Host {
     pub(super) fn may_call(&self, name: &str) -> bool {
-        !self.context.policy().is_untrusted() || NAMES.binary_search(&name).is_ok() || self.vouched.contains(name)
+        !self.context.policy().is_untrusted()
+            || NAMES.binary_search(&name).is_ok()
+            || self.vouched.contains(name)
     }
 
     /// Makes a name a function that refuses to run.
@@ -106,9 +108,14 @@ mod tests {
         assert!(NAMES.is_sorted_by(|left, right| left < right), "the list is searched by halves");
         let host = untrusted();
         let bound = host.engine.script_globals();
-        let unknown: Vec<_> = bound.iter().filter(|name| NAMES.binary_search(&name.as_str()).is_err()).collect();
-        assert!(unknown.is_empty(), "these are refused now; look at what they reach, then put them into NAMES: {unknown:?}");
-        let gone: Vec<_> = NAMES.iter().filter(|name| !bound.iter().any(|known| known == *name)).collect();
+        let unknown: Vec<_> =
+            bound.iter().filter(|name| NAMES.binary_search(&name.as_str()).is_err()).collect();
+        assert!(
+            unknown.is_empty(),
+            "these are refused now; look at what they reach, then put them into NAMES: {unknown:?}"
+        );
+        let gone: Vec<_> =
+            NAMES.iter().filter(|name| !bound.iter().any(|known| known == *name)).collect();
         assert!(gone.is_empty(), "no functions any more: {gone:?}");
     }
 
@@ -116,13 +123,19 @@ mod tests {
     #[test]
     fn no_global_of_the_interpreter_can_be_named_in_a_script() {
         let mut host = untrusted();
-        let globals: Vec<String> = host.engine.steel.globals().iter().map(|name| name.resolve().to_owned()).collect();
-        assert!(globals.iter().any(|name| name.starts_with("#%prim.")) && globals.len() > 500, "{}", globals.len());
+        let globals: Vec<String> =
+            host.engine.steel.globals().iter().map(|name| name.resolve().to_owned()).collect();
+        assert!(
+            globals.iter().any(|name| name.starts_with("#%prim.")) && globals.len() > 500,
+            "{}",
+            globals.len()
+        );
         let mut reached = Vec::new();
         for name in globals.iter().filter(|name| script_name(name).is_none()) {
             for form in [name.clone(), format!("|{}|", name.replace(['|', '\\'], ""))] {
                 if let Ok(value) = host.evaluate(&form, "test") {
-                    let own = NAMES.binary_search(&name.trim_start_matches(':')).is_ok() || matches!(name.as_str(), "t" | "nil");
+                    let own = NAMES.binary_search(&name.trim_start_matches(':')).is_ok()
+                        || matches!(name.as_str(), "t" | "nil");
                     if !own {
                         reached.push((form, crate::host::value::shown(&value)));
                     }

@@ -32,14 +32,23 @@ impl KeptCall {
     /// # Errors
     /// Those of the code.
     pub fn again(&self, context: &Context, code: NativeCode) -> Result<Value, Condition> {
-        code(&Call { context, name: &self.name, parameters: &self.parameters, arguments: self.arguments.clone() })
+        code(&Call {
+            context,
+            name: &self.name,
+            parameters: &self.parameters,
+            arguments: self.arguments.clone(),
+        })
     }
 }
 
 impl Call<'_> {
     /// The call as something that outlives it.
     pub fn keep(&self) -> KeptCall {
-        KeptCall { name: self.name.to_owned(), parameters: self.parameters.clone(), arguments: self.arguments.clone() }
+        KeptCall {
+            name: self.name.to_owned(),
+            parameters: self.parameters.clone(),
+            arguments: self.arguments.clone(),
+        }
     }
 
     /// What every native of the host shares.
@@ -54,7 +63,12 @@ impl Call<'_> {
     /// # Errors
     /// One that nobody sees: the procedure has to be called first.
     pub fn result_of(&self, procedure: &Value) -> Result<Value, Condition> {
-        let not_yet = || Condition::new(Identifier::ProgramError, format!("{}: a procedure has not been called yet", self.name));
+        let not_yet = || {
+            Condition::new(
+                Identifier::ProgramError,
+                format!("{}: a procedure has not been called yet", self.name),
+            )
+        };
         self.context.result_of(procedure).ok_or_else(not_yet)
     }
 
@@ -63,7 +77,10 @@ impl Call<'_> {
     /// # Errors
     /// `:not-allowed`.
     pub fn readable(&self, path: &str) -> Result<PathBuf, Condition> {
-        self.context.policy().check_reading(Path::new(path)).map_err(|refusal| not_allowed(self.name, &refusal))
+        self.context
+            .policy()
+            .check_reading(Path::new(path))
+            .map_err(|refusal| not_allowed(self.name, &refusal))
     }
 
     /// The path to write for `path`, if the script may.
@@ -71,7 +88,10 @@ impl Call<'_> {
     /// # Errors
     /// `:not-allowed`.
     pub fn writable(&self, path: &str) -> Result<PathBuf, Condition> {
-        self.context.policy().check_writing(Path::new(path)).map_err(|refusal| not_allowed(self.name, &refusal))
+        self.context
+            .policy()
+            .check_writing(Path::new(path))
+            .map_err(|refusal| not_allowed(self.name, &refusal))
     }
 
     /// The function's name as it was registered.
@@ -97,7 +117,8 @@ impl Call<'_> {
 
     /// A `:syntax-error` that names this function, the parameter, what was expected and what came.
     pub fn wrong(&self, parameter: &str, expected: &str, got: &Value) -> Condition {
-        let got = if secrets::is_secret_name(parameter) { secrets::SHOWN.to_owned() } else { shown(got) };
+        let got =
+            if secrets::is_secret_name(parameter) { secrets::SHOWN.to_owned() } else { shown(got) };
         Condition::syntax(format!("{}: {parameter}: expected {expected}, got {got}", self.name))
     }
 
@@ -110,9 +131,18 @@ impl Call<'_> {
     ///
     /// # Errors
     /// `:syntax-error` saying that `expected` was expected.
-    pub fn typed<'v, T>(&'v self, index: usize, expected: &str, read: impl FnOnce(&'v Value) -> Option<T>) -> Result<T, Condition> {
+    pub fn typed<'v, T>(
+        &'v self,
+        index: usize,
+        expected: &str,
+        read: impl FnOnce(&'v Value) -> Option<T>,
+    ) -> Result<T, Condition> {
         let Some(value) = self.arg(index) else {
-            return Err(Condition::syntax(format!("{}: {}: expected {expected}, got nothing", self.name, self.parameter(index))));
+            return Err(Condition::syntax(format!(
+                "{}: {}: expected {expected}, got nothing",
+                self.name,
+                self.parameter(index)
+            )));
         };
         read(value).ok_or_else(|| self.wrong(self.parameter(index), expected, value))
     }
@@ -130,7 +160,9 @@ impl Call<'_> {
         match self.key(name) {
             None => Ok(None),
             Some(value) if is_nil(value) => Ok(None),
-            Some(value) => read(value).map(Some).ok_or_else(|| self.wrong(&format!(":{name}"), expected, value)),
+            Some(value) => read(value)
+                .map(Some)
+                .ok_or_else(|| self.wrong(&format!(":{name}"), expected, value)),
         }
     }
 
@@ -155,15 +187,23 @@ impl Call<'_> {
     /// # Errors
     /// `:syntax-error` for anything else.
     pub fn integer(&self, index: usize, range: impl RangeBounds<i64>) -> Result<i64, Condition> {
-        self.typed(index, &expected_number(&range), |value| as_integer(value).filter(|value| range.contains(value)))
+        self.typed(index, &expected_number(&range), |value| {
+            as_integer(value).filter(|value| range.contains(value))
+        })
     }
 
     /// A key's whole number within `range`.
     ///
     /// # Errors
     /// `:syntax-error` for anything else.
-    pub fn key_integer(&self, name: &str, range: impl RangeBounds<i64>) -> Result<Option<i64>, Condition> {
-        self.typed_key(name, &expected_number(&range), |value| as_integer(value).filter(|value| range.contains(value)))
+    pub fn key_integer(
+        &self,
+        name: &str,
+        range: impl RangeBounds<i64>,
+    ) -> Result<Option<i64>, Condition> {
+        self.typed_key(name, &expected_number(&range), |value| {
+            as_integer(value).filter(|value| range.contains(value))
+        })
     }
 
     /// Whether a key was given a true value; `nil` and `#f` are false.
@@ -175,7 +215,11 @@ impl Call<'_> {
     ///
     /// # Errors
     /// `:syntax-error` for anything else.
-    pub fn native<T: Send + Sync + 'static>(&self, index: usize, expected: &str) -> Result<Arc<T>, Condition> {
+    pub fn native<T: Send + Sync + 'static>(
+        &self,
+        index: usize,
+        expected: &str,
+    ) -> Result<Arc<T>, Condition> {
         self.typed(index, expected, downcast::<T>)
     }
 

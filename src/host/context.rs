@@ -98,7 +98,12 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Context {
-    pub(super) fn new(arguments: Vec<String>, policy: Policy, write: Output, warnings: Warnings) -> Context {
+    pub(super) fn new(
+        arguments: Vec<String>,
+        policy: Policy,
+        write: Output,
+        warnings: Warnings,
+    ) -> Context {
         Context {
             states: Mutex::default(),
             queued: Mutex::default(),
@@ -143,7 +148,11 @@ impl Context {
     /// The text of the forms of scripts that did nothing but define functions and macros, in the order in which they ran.
     pub(super) fn definitions(&self) -> Vec<String> {
         let definitions = lock(&self.definitions);
-        definitions.iter().filter_map(|(source, span)| source.text.get(span.start..span.end)).map(str::to_owned).collect()
+        definitions
+            .iter()
+            .filter_map(|(source, span)| source.text.get(span.start..span.end))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// What is known of a name of the language or of a registered function.
@@ -157,14 +166,16 @@ impl Context {
     }
 
     pub(super) fn document(&self, name: &str, lambda_list: &str, doc: &str) {
-        let documentation = Documentation { lambda_list: lambda_list.to_owned(), doc: doc.to_owned() };
+        let documentation =
+            Documentation { lambda_list: lambda_list.to_owned(), doc: doc.to_owned() };
         lock(&self.documentation).insert(name.to_owned(), documentation);
     }
 
     /// The state of type `T`; where none was set, the default is, and given.
     pub fn state<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         let mut states = lock(&self.states);
-        let state = states.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default())).clone();
+        let state =
+            states.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default())).clone();
         state.downcast().unwrap_or_default()
     }
 
@@ -298,13 +309,19 @@ impl Context {
 
     /// Text without the secrets that are known.
     pub fn redact(&self, text: &str) -> String {
-        lock(&self.secrets).iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), SHOWN))
+        lock(&self.secrets)
+            .iter()
+            .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), SHOWN))
     }
 
     /// A condition without the secrets that are known.
     pub(super) fn redacted(&self, condition: &Condition) -> Condition {
         let server_string = condition.server_string.as_deref().map(|words| self.redact(words));
-        Condition { identifier: condition.identifier, message: self.redact(&condition.message), server_string }
+        Condition {
+            identifier: condition.identifier,
+            message: self.redact(&condition.message),
+            server_string,
+        }
     }
 
     /// Writes to the script's output.
@@ -348,8 +365,11 @@ mod tests {
 
     #[test]
     fn a_big_result_is_held_until_it_is_let_go_and_no_longer() {
-        let context = Context::new(Vec::new(), Policy::trusted(), Box::new(|_| Ok(())), Box::new(|_| ()));
-        let with = |element: &Arc<()>, count: usize| list(vec![shared_object(element.clone(), "#<element>"); count]);
+        let context =
+            Context::new(Vec::new(), Policy::trusted(), Box::new(|_| Ok(())), Box::new(|_| ()));
+        let with = |element: &Arc<()>, count: usize| {
+            list(vec![shared_object(element.clone(), "#<element>"); count])
+        };
         let of = |element: &Arc<()>| with(element, BIG);
         let (first, second) = (Arc::new(()), Arc::new(()));
         context.hold(&with(&first, BIG - 1));

@@ -131,8 +131,11 @@ pub(super) const OUT_OF_MEMORY: &str = "out of memory";
 fn guarded<T>(run: impl FnOnce() -> Result<T, SteelErr>) -> Result<T, SteelErr> {
     caught(run).unwrap_or_else(|reason| {
         // Its lists unwrap what the allocator says.
-        let message =
-            if reason.contains("AllocError") { OUT_OF_MEMORY.to_owned() } else { format!("internal error of the interpreter: {reason}") };
+        let message = if reason.contains("AllocError") {
+            OUT_OF_MEMORY.to_owned()
+        } else {
+            format!("internal error of the interpreter: {reason}")
+        };
         Err(SteelErr::new(ErrorKind::Generic, message))
     })
 }
@@ -192,7 +195,8 @@ impl Engine {
         }
         // The prelude's words of these names look at their arguments first.
         for (module, name) in PLAIN {
-            let found = steel.builtin_modules().get(module).map(|module| module.get((*name).to_owned()));
+            let found =
+                steel.builtin_modules().get(module).map(|module| module.get((*name).to_owned()));
             if let Some(function) = found {
                 steel.register_value(&system_global(&format!("%plain-{name}")), function);
             }
@@ -209,7 +213,8 @@ impl Engine {
         ] {
             if let Some(found) = steel.builtin_modules().get(module) {
                 let function = found.get(name.to_owned());
-                PRIMITIVES.with_borrow_mut(|primitives| primitives.insert((module, name), function));
+                PRIMITIVES
+                    .with_borrow_mut(|primitives| primitives.insert((module, name), function));
             }
         }
         Engine {
@@ -231,10 +236,12 @@ impl Engine {
     pub fn library(&self) -> Vec<(String, Value)> {
         let mut library = Vec::new();
         for module in MODULES.iter().map(|module| module()) {
-            library.extend(module.names().into_iter().filter(|name| !name.contains(['%', '#'])).map(|name| {
-                let value = module.get(name.clone());
-                (name, value)
-            }));
+            library.extend(
+                module.names().into_iter().filter(|name| !name.contains(['%', '#'])).map(|name| {
+                    let value = module.get(name.clone());
+                    (name, value)
+                }),
+            );
         }
         library
     }
@@ -245,9 +252,16 @@ impl Engine {
 
     /// The globals of scripts that have a value, or will have one when they are mentioned.
     pub fn script_globals(&self) -> Vec<String> {
-        let names = self.steel.globals().iter().filter_map(|name| names::script_name(name.resolve())).collect::<Vec<_>>();
+        let names = self
+            .steel
+            .globals()
+            .iter()
+            .filter_map(|name| names::script_name(name.resolve()))
+            .collect::<Vec<_>>();
         let bound = names.into_iter().filter(|name| self.global(&names::global(name)).is_some());
-        bound.chain(self.on_demand.globals().filter_map(|global| names::script_name(global))).collect()
+        bound
+            .chain(self.on_demand.globals().filter_map(|global| names::script_name(global)))
+            .collect()
     }
 
     pub fn set_global(&mut self, emitted: &str, value: Value) {
@@ -280,7 +294,11 @@ impl Engine {
         let offset = self.pending.text.len();
         self.pending.text.push_str(&output.text);
         self.pending.text.push('\n');
-        let moved = |place: expander::Place| expander::Place { start: place.start + offset, end: place.end + offset, ..place };
+        let moved = |place: expander::Place| expander::Place {
+            start: place.start + offset,
+            end: place.end + offset,
+            ..place
+        };
         self.pending.places.extend(output.places.into_iter().map(moved));
         self.pending.forms += 1;
         // What a function sees of its surroundings elsewhere is what has been defined when it is sent.
@@ -318,8 +336,16 @@ impl Engine {
         if !self.visible.wanted || self.visible.listed == count {
             return;
         }
-        let pairs = self.visible.globals.iter().map(|global| format!(" (#%prim.list \"{global}\" {global})"));
-        let text = format!("(set! {} (lambda () (#%prim.list{})))", names::VISIBLE_GLOBALS, pairs.collect::<String>());
+        let pairs = self
+            .visible
+            .globals
+            .iter()
+            .map(|global| format!(" (#%prim.list \"{global}\" {global})"));
+        let text = format!(
+            "(set! {} (lambda () (#%prim.list{})))",
+            names::VISIBLE_GLOBALS,
+            pairs.collect::<String>()
+        );
         self.add_demanded(&text);
         self.visible.listed = count;
     }
@@ -353,9 +379,16 @@ impl Engine {
         let mut frames: Vec<Frame> = Vec::new();
         for (source, span) in trail.frames.iter().filter_map(|span| self.script_span(span)) {
             let Some((function, line)) = source.definition(span) else { continue };
-            match frames.last_mut().filter(|last| last.function == function && last.source_name == source.name && last.line == line) {
+            match frames.last_mut().filter(|last| {
+                last.function == function && last.source_name == source.name && last.line == line
+            }) {
                 Some(last) => last.count += 1,
-                None => frames.push(Frame { function, source_name: source.name.clone(), line, count: 1 }),
+                None => frames.push(Frame {
+                    function,
+                    source_name: source.name.clone(),
+                    line,
+                    count: 1,
+                }),
             }
         }
         frames
@@ -365,7 +398,9 @@ impl Engine {
     pub fn callee(&self, trail: &Trail) -> Option<String> {
         let (source, span) = self.script_span(&trail.span?)?;
         let call = source.text.get(span.start..span.end)?.strip_prefix('(')?;
-        let name = call.split(|character: char| character.is_whitespace() || "()\"';".contains(character)).next()?;
+        let name = call
+            .split(|character: char| character.is_whitespace() || "()\"';".contains(character))
+            .next()?;
         (!name.is_empty() && name != "lambda" && !name.starts_with('#')).then(|| name.to_owned())
     }
 
@@ -390,7 +425,8 @@ impl Hooks for Engine {
 
     fn declare(&mut self, global: &str, name: &str) {
         if !self.steel.global_exists(global) {
-            let unbound = shared_object(Arc::new(Unbound(name.into())), &format!("#<unbound {name}>"));
+            let unbound =
+                shared_object(Arc::new(Unbound(name.into())), &format!("#<unbound {name}>"));
             self.steel.register_value(global, unbound);
         }
     }
@@ -426,7 +462,8 @@ impl Hooks for Engine {
     }
 
     fn needs_place(&mut self, global: &str) -> bool {
-        self.on_demand.contains(global) || matches!(self.steel.extract_value(global), Ok(SteelVal::Closure(_)))
+        self.on_demand.contains(global)
+            || matches!(self.steel.extract_value(global), Ok(SteelVal::Closure(_)))
     }
 
     fn signature(&mut self, name: &str) -> Option<String> {

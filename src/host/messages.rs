@@ -39,7 +39,9 @@ fn cut(text: &str, longest: usize) -> String {
 pub(super) fn payload_condition(payload: &Value) -> Option<Condition> {
     match as_condition(payload) {
         Some(condition) => Some((*condition).clone()),
-        None => Some(Condition::new(Identifier::ProgramError, format!("raised: {}", shown(payload)))),
+        None => {
+            Some(Condition::new(Identifier::ProgramError, format!("raised: {}", shown(payload))))
+        }
     }
 }
 
@@ -51,9 +53,15 @@ pub(super) fn condition_of(error: &SteelErr) -> Condition {
 fn cleaned(error: &SteelErr) -> String {
     let text = text(error);
     // The interpreter breaks its lines and indents; only the start of a long value matters.
-    let text = cut(&text, 1_000).split_whitespace().collect::<Vec<_>>().join(" ").replace(" resulted in an error", " failed");
+    let text = cut(&text, 1_000)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace(" resulted in an error", " failed");
     // "Function application not a procedure or function type not supported: x", "application not a procedure: x", and others.
-    if let Some((_, callee)) = text.split_once("not a procedure").and_then(|(_, rest)| rest.split_once(": ")) {
+    if let Some((_, callee)) =
+        text.split_once("not a procedure").and_then(|(_, rest)| rest.split_once(": "))
+    {
         return not_a_function(callee);
     }
     if error.kind() == ErrorKind::ArityMismatch {
@@ -66,7 +74,10 @@ fn cleaned(error: &SteelErr) -> String {
 fn conversion(text: &str) -> Option<String> {
     let (value, wanted) = text.strip_prefix("Cannot convert steel value: ")?.rsplit_once(" to ")?;
     let value = cut(value, 200);
-    Some(format!("expected a {}, got {value}", wanted.trim_start_matches("steel ").trim_start_matches("Steel")))
+    Some(format!(
+        "expected a {}, got {value}",
+        wanted.trim_start_matches("steel ").trim_start_matches("Steel")
+    ))
 }
 
 /// "car expected a list or pair, found: 5" as ours are said: "car: expected a list or pair, got 5".
@@ -74,9 +85,14 @@ fn plain(text: String) -> String {
     if let Some(said) = conversion(&text) {
         return said;
     }
-    let Some((front, found)) = text.split_once(", found: ").or_else(|| text.split_once(", found ")) else { return text };
+    let Some((front, found)) = text.split_once(", found: ").or_else(|| text.split_once(", found "))
+    else {
+        return text;
+    };
     let named = match front.split_once(' ') {
-        Some((name, rest)) if ["expected ", "expects "].iter().any(|verb| rest.starts_with(verb)) => {
+        Some((name, rest))
+            if ["expected ", "expects "].iter().any(|verb| rest.starts_with(verb)) =>
+        {
             let rest = rest.trim_start_matches("expected ").trim_start_matches("expects ");
             format!("{}: expected {rest}", name.trim_start_matches("#%prim."))
         }
@@ -95,21 +111,28 @@ fn not_a_function(callee: &str) -> String {
 /// Whether this says how many arguments a function expected, without the function's name.
 pub(super) fn is_arity(message: &str) -> bool {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    message.strip_prefix("expected ").and_then(|rest| rest.split_once(" argument")).is_some_and(|(expected, rest)| {
-        number(expected.trim_start_matches("at least ")) && rest.trim_start_matches('s').strip_prefix(", got ").is_some_and(number)
-    })
+    message.strip_prefix("expected ").and_then(|rest| rest.split_once(" argument")).is_some_and(
+        |(expected, rest)| {
+            number(expected.trim_start_matches("at least "))
+                && rest.trim_start_matches('s').strip_prefix(", got ").is_some_and(number)
+        },
+    )
 }
 
 /// "… expected 1 arguments, found 2".
 fn arity(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("expected ")?;
     let (expected, found) = rest.split_once(" arguments, found ")?;
-    let plural = if expected.trim_start_matches("at least ") == "1" { "argument" } else { "arguments" };
+    let plural =
+        if expected.trim_start_matches("at least ") == "1" { "argument" } else { "arguments" };
     Some(format!("expected {expected} {plural}, got {found}"))
 }
 
 fn readable_values(text: String) -> String {
-    text.replace("#<void>", "nil").replace("#true", "t").replace("#false", "nil").replace("'()", "nil")
+    text.replace("#<void>", "nil")
+        .replace("#true", "t")
+        .replace("#false", "nil")
+        .replace("'()", "nil")
 }
 
 /// What is said of a variable without a value.
@@ -119,7 +142,8 @@ pub(super) fn unbound(value: &Value) -> Option<String> {
 
 /// The name that a message says is not defined.
 pub(super) fn undefined_name(message: &str) -> Option<&str> {
-    let function = message.strip_prefix("the function ").and_then(|rest| rest.strip_suffix(" is not defined"));
+    let function =
+        message.strip_prefix("the function ").and_then(|rest| rest.strip_suffix(" is not defined"));
     function.or_else(|| message.strip_prefix("unbound variable: "))
 }
 
@@ -130,7 +154,9 @@ pub fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<S
         3..=5 => 1,
         _ => 2,
     };
-    let scored = names.filter(|candidate| *candidate != name).map(|candidate| (distance(name, candidate, limit), candidate));
+    let scored = names
+        .filter(|candidate| *candidate != name)
+        .map(|candidate| (distance(name, candidate, limit), candidate));
     let near = scored.filter(|(distance, _)| *distance <= limit);
     near.min().map(|(_, candidate)| candidate.to_owned())
 }

@@ -45,9 +45,10 @@ pub use registry::{Documentation, Function, NativeCode, Run};
 pub use report::{Frame, Place, Report};
 pub use secrets::{is_variable_name, without_secrets};
 pub use value::{
-    LONGEST_SHARED, Value, as_bytes, as_dotted_pair, as_float, as_integer, as_keyword, as_list, as_str, as_symbol, bytes, bytes_length,
-    cons, copy_into_bytes, displayed, downcast, from_datum, integer, is_nil, is_procedure, is_true, keyword, list, list_of, members, nil,
-    object, shared_object, shared_string, shown, string, symbol, to_datum, truth,
+    LONGEST_SHARED, Value, as_bytes, as_dotted_pair, as_float, as_integer, as_keyword, as_list,
+    as_str, as_symbol, bytes, bytes_length, cons, copy_into_bytes, displayed, downcast, from_datum,
+    integer, is_nil, is_procedure, is_true, keyword, list, list_of, members, nil, object,
+    shared_object, shared_string, shown, string, symbol, to_datum, truth,
 };
 pub use worker::Surroundings;
 
@@ -103,12 +104,23 @@ const MOST_CLEANUPS: usize = 100_000;
 impl Host {
     /// A host with the language and nothing else; [`Host::register`] adds the application's functions.
     pub fn new(options: Options) -> Host {
-        Host::in_context(Context::new(options.arguments, options.policy, options.output, options.warnings))
+        Host::in_context(Context::new(
+            options.arguments,
+            options.policy,
+            options.output,
+            options.warnings,
+        ))
     }
 
     fn in_context(context: Context) -> Host {
         let context = Arc::new(context);
-        let mut host = Host { engine: Engine::new(), expander: Expander::default(), context, vouched: HashSet::new(), loading: 0 };
+        let mut host = Host {
+            engine: Engine::new(),
+            expander: Expander::default(),
+            context,
+            vouched: HashSet::new(),
+            loading: 0,
+        };
         for (name, value) in natives::table() {
             host.engine.set_global(&system_global(name), value);
             host.expander.note_system(name);
@@ -123,8 +135,12 @@ impl Host {
         }
         for definition in prelude::definitions() {
             match definition.kind {
-                prelude::Kind::Value => host.define_system(definition.name, Definition::Language(definition.text)),
-                prelude::Kind::Syntax => host.expander.define_system_rules(definition.name, definition.text),
+                prelude::Kind::Value => {
+                    host.define_system(definition.name, Definition::Language(definition.text))
+                }
+                prelude::Kind::Syntax => {
+                    host.expander.define_system_rules(definition.name, definition.text)
+                }
             }
         }
         host.expander.close_language();
@@ -194,7 +210,11 @@ impl Host {
     /// The variables of scripts that hold an object of type `T`, by name.
     pub fn variables<T: Send + Sync + 'static>(&self) -> Vec<(String, Arc<T>)> {
         let names = self.engine.script_globals().into_iter();
-        names.filter_map(|name| Some((name.clone(), downcast::<T>(&self.engine.global(&global(&name))?)?))).collect()
+        names
+            .filter_map(|name| {
+                Some((name.clone(), downcast::<T>(&self.engine.global(&global(&name))?)?))
+            })
+            .collect()
     }
 
     /// The values of the last form evaluated: one, unless it called `values`.
@@ -208,7 +228,9 @@ impl Host {
         let context = self.context.clone();
         let result = natives::with_context(&context, || {
             let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
-            let forms = reader::read(text).map_err(|error| Report::of(program_error(error.message), Some(source.place(error.span))))?;
+            let forms = reader::read(text).map_err(|error| {
+                Report::of(program_error(error.message), Some(source.place(error.span)))
+            })?;
             self.engine.last = nil();
             self.engine.source = Some(source.clone());
             self.engine.call("s/%forget-values", Vec::new()).ok();
@@ -257,7 +279,10 @@ impl Host {
     /// Keeps the places of definitions, so that another host can be given them.
     fn note_definitions(&self, form: &Node, only_defines_all: bool, source: &Arc<Source>) {
         // An account is known only to the host in which it was defined.
-        let is_account = form.as_list().and_then(<[Node]>::first).is_some_and(|head| head.is_named("define-account"));
+        let is_account = form
+            .as_list()
+            .and_then(<[Node]>::first)
+            .is_some_and(|head| head.is_named("define-account"));
         if only_defines_all || is_account {
             self.context.note_definition(source, form.span);
         } else if let Some([head, forms @ ..]) = form.as_list()
@@ -282,13 +307,24 @@ impl Host {
         let wrong = |condition: Condition| Report::of(condition, Some(place_of(source, span)));
         let last = self.engine.last.clone();
         let Some(path) = as_str(&last) else {
-            return Err(wrong(program_error(format!("load: expected the path of a file, got {}", value::shown(&last)))));
+            return Err(wrong(program_error(format!(
+                "load: expected the path of a file, got {}",
+                value::shown(&last)
+            ))));
         };
         if self.loading >= LOADING_LIMIT {
-            return Err(wrong(program_error(format!("load: {path}: files load one another without an end"))));
+            return Err(wrong(program_error(format!(
+                "load: {path}: files load one another without an end"
+            ))));
         }
-        let failed = |error: io::Error| wrong(Condition::new(Identifier::File, format!("load: {path}: {error}")));
-        let real = self.context.policy().check_reading(Path::new(path)).map_err(|refusal| wrong(not_allowed("load", &refusal)))?;
+        let failed = |error: io::Error| {
+            wrong(Condition::new(Identifier::File, format!("load: {path}: {error}")))
+        };
+        let real = self
+            .context
+            .policy()
+            .check_reading(Path::new(path))
+            .map_err(|refusal| wrong(not_allowed("load", &refusal)))?;
         let bytes = std::fs::read(real).map_err(failed)?;
         let text = String::from_utf8_lossy(&bytes);
         self.loading += 1;
@@ -322,7 +358,10 @@ impl Host {
                     exit = as_integer(&payload).map(|status| status as i32);
                     condition = program_error("the program has ended".to_owned());
                 }
-                Some("throw") => condition = program_error("a jump to a place that has been left already".to_owned()),
+                Some("throw") => {
+                    condition =
+                        program_error("a jump to a place that has been left already".to_owned())
+                }
                 _ => condition = messages::payload_condition(&payload).unwrap_or(condition),
             }
         }
@@ -331,8 +370,8 @@ impl Host {
         {
             condition.message.insert_str(0, &format!("{name}: "));
         }
-        let near =
-            messages::undefined_name(&condition.message).and_then(|name| messages::nearest(name, self.names().iter().map(String::as_str)));
+        let near = messages::undefined_name(&condition.message)
+            .and_then(|name| messages::nearest(name, self.names().iter().map(String::as_str)));
         if let Some(near) = near {
             condition.message.push_str(&format!("; did you mean {near}?"));
         }

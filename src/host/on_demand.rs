@@ -53,7 +53,9 @@ impl OnDemand {
 
     /// The globals that emitted text mentions and that wait. What looks like one within a string is among them, which does no harm.
     pub fn mentioned(&self, text: &str) -> Vec<String> {
-        let words = text.split(['(', ')', ' ', '\n', '"', '\'']).filter(|word| word.starts_with("u/") || word.starts_with("s/"));
+        let words = text
+            .split(['(', ')', ' ', '\n', '"', '\''])
+            .filter(|word| word.starts_with("u/") || word.starts_with("s/"));
         words.filter(|word| self.waiting.contains_key(*word)).map(str::to_owned).collect()
     }
 }

@@ -72,17 +72,29 @@ impl Parameters {
         let (least, most) = (self.required.len(), self.required.len() + self.optional.len());
         let open = self.rest.is_some() || self.takes_keys;
         if given.len() < least || (given.len() > most && !open) {
-            return Err(self.wrong_count(function, given.len(), least, if open { None } else { Some(most) }));
+            return Err(self.wrong_count(
+                function,
+                given.len(),
+                least,
+                if open { None } else { Some(most) },
+            ));
         }
         let mut positional = given.len().min(most);
         if self.takes_keys {
             // An optional argument may be left out before a key.
-            while positional > least && self.is_own_key(&given[positional - 1]) && (given.len() - positional + 1).is_multiple_of(2) {
+            while positional > least
+                && self.is_own_key(&given[positional - 1])
+                && (given.len() - positional + 1).is_multiple_of(2)
+            {
                 positional -= 1;
             }
         }
         let rest = &given[positional..];
-        let mut sorted = Arguments { positional: given[..positional].to_vec(), rest: Vec::new(), keys: vec![None; self.keys.len()] };
+        let mut sorted = Arguments {
+            positional: given[..positional].to_vec(),
+            rest: Vec::new(),
+            keys: vec![None; self.keys.len()],
+        };
         if self.takes_keys && self.rest.is_none() {
             self.sort_keys(function, rest, &mut sorted)?;
         } else {
@@ -95,26 +107,39 @@ impl Parameters {
         as_keyword(value).is_some_and(|name| self.keys.iter().any(|key| key == name))
     }
 
-    fn sort_keys(&self, function: &str, rest: &[Value], sorted: &mut Arguments) -> Result<(), Condition> {
+    fn sort_keys(
+        &self,
+        function: &str,
+        rest: &[Value],
+        sorted: &mut Arguments,
+    ) -> Result<(), Condition> {
         for pair in rest.chunks(2) {
             let Some(name) = as_keyword(&pair[0]) else {
                 let expected = self.expected_keys();
                 // What stands out of line may be the value of a password.
-                let may_be_secret = matches!(pair[0], SteelVal::StringV(_)) && self.keys.iter().any(|key| secrets::is_secret_name(key));
+                let may_be_secret = matches!(pair[0], SteelVal::StringV(_))
+                    && self.keys.iter().any(|key| secrets::is_secret_name(key));
                 let got = if may_be_secret { "a string".to_owned() } else { shown(&pair[0]) };
-                return Err(Condition::syntax(format!("{function}: expected a key, {expected}, got {got}")));
+                return Err(Condition::syntax(format!(
+                    "{function}: expected a key, {expected}, got {got}"
+                )));
             };
             let Some(position) = self.keys.iter().position(|key| key == name) else {
                 if self.allow_other_keys && pair.len() == 2 {
                     continue;
                 }
-                return Err(Condition::syntax(format!("{function}: unknown key :{name}; expected {}", self.expected_keys())));
+                return Err(Condition::syntax(format!(
+                    "{function}: unknown key :{name}; expected {}",
+                    self.expected_keys()
+                )));
             };
             let Some(value) = pair.get(1) else {
                 return Err(Condition::syntax(format!("{function}: the key :{name} has no value")));
             };
             if sorted.keys[position].replace(value.clone()).is_some() {
-                return Err(Condition::syntax(format!("{function}: the key :{name} is given twice")));
+                return Err(Condition::syntax(format!(
+                    "{function}: the key :{name} is given twice"
+                )));
             }
         }
         Ok(())
@@ -128,7 +153,13 @@ impl Parameters {
         }
     }
 
-    fn wrong_count(&self, function: &str, given: usize, least: usize, most: Option<usize>) -> Condition {
+    fn wrong_count(
+        &self,
+        function: &str,
+        given: usize,
+        least: usize,
+        most: Option<usize>,
+    ) -> Condition {
         let plural = |count: usize| if count == 1 { "argument" } else { "arguments" };
         let expected = match most {
             None => format!("at least {least} {}", plural(least)),

@@ -35,7 +35,11 @@ impl Parcel {
 
     /// The data for the engine of this thread. A vector has become one that cannot be changed.
     pub fn open(&self) -> Value {
-        if self.is_fixed { self.value.clone() } else { copy(&self.value, 0).unwrap_or_else(|_| value::nil()) } // it was copied once
+        if self.is_fixed {
+            self.value.clone()
+        } else {
+            copy(&self.value, 0).unwrap_or_else(|_| value::nil())
+        } // it was copied once
     }
 }
 
@@ -48,7 +52,9 @@ fn is_fixed(value: &Value) -> Result<bool, String> {
             SteelVal::ListV(list) => pending.extend(list.iter().cloned()),
             SteelVal::VectorV(vector) => pending.extend(vector.iter().cloned()),
             SteelVal::Pair(pair) => pending.extend([pair.car(), pair.cdr()]),
-            SteelVal::HashMapV(map) => pending.extend(map.iter().flat_map(|(key, value)| [key.clone(), value.clone()])),
+            SteelVal::HashMapV(map) => {
+                pending.extend(map.iter().flat_map(|(key, value)| [key.clone(), value.clone()]))
+            }
             SteelVal::HashSetV(set) => pending.extend(set.iter().cloned()),
             SteelVal::ByteVector(_) => is_fixed = false,
             SteelVal::MutableVector(vector) => {
@@ -62,7 +68,9 @@ fn is_fixed(value: &Value) -> Result<bool, String> {
                 Some(table) => {
                     is_fixed = false;
                     if entered.insert(Arc::as_ptr(&table) as usize) {
-                        pending.extend(entries(other).into_iter().flat_map(|(key, value)| [key, value]));
+                        pending.extend(
+                            entries(other).into_iter().flat_map(|(key, value)| [key, value]),
+                        );
                     }
                 }
                 None => return Err(described(other)),
@@ -91,17 +99,28 @@ fn is_atom(value: &Value) -> bool {
 
 fn copy(value: &Value, depth: usize) -> Result<Value, String> {
     if depth > DEEPEST {
-        return Err(format!("more than {DEEPEST} lists within one another, or one that holds itself"));
+        return Err(format!(
+            "more than {DEEPEST} lists within one another, or one that holds itself"
+        ));
     }
-    let copies = |values: Vec<Value>| values.iter().map(|value| copy(value, depth + 1)).collect::<Result<Vec<_>, _>>();
+    let copies = |values: Vec<Value>| {
+        values.iter().map(|value| copy(value, depth + 1)).collect::<Result<Vec<_>, _>>()
+    };
     Ok(match value {
         SteelVal::ListV(list) => value::list(copies(list.iter().cloned().collect())?),
         SteelVal::Pair(_) => {
             let (elements, tail) = value::spine(value);
-            copies(elements)?.into_iter().rev().fold(copy(&tail, depth + 1)?, |rest, first| value::cons(first, rest))
+            copies(elements)?
+                .into_iter()
+                .rev()
+                .fold(copy(&tail, depth + 1)?, |rest, first| value::cons(first, rest))
         }
-        SteelVal::VectorV(vector) => SteelVal::VectorV(copies(vector.iter().cloned().collect())?.into_iter().collect()),
-        SteelVal::MutableVector(vector) => SteelVal::VectorV(copies(vector.get())?.into_iter().collect()),
+        SteelVal::VectorV(vector) => {
+            SteelVal::VectorV(copies(vector.iter().cloned().collect())?.into_iter().collect())
+        }
+        SteelVal::MutableVector(vector) => {
+            SteelVal::VectorV(copies(vector.get())?.into_iter().collect())
+        }
         SteelVal::ByteVector(_) => value::bytes(as_bytes(value).unwrap_or_default()),
         // The interpreter's own tables do not change, and are seldom.
         SteelVal::HashMapV(_) | SteelVal::HashSetV(_) if !is_fixed(value)? => {
@@ -109,8 +128,13 @@ fn copy(value: &Value, depth: usize) -> Result<Value, String> {
         }
         other => match downcast::<HashTable>(other) {
             Some(table) => {
-                let copied = |(key, value): (Value, Value)| Ok::<_, String>((copy(&key, depth + 1)?, copy(&value, depth + 1)?));
-                table_like(&table, entries(other).into_iter().map(copied).collect::<Result<_, _>>()?)
+                let copied = |(key, value): (Value, Value)| {
+                    Ok::<_, String>((copy(&key, depth + 1)?, copy(&value, depth + 1)?))
+                };
+                table_like(
+                    &table,
+                    entries(other).into_iter().map(copied).collect::<Result<_, _>>()?,
+                )
             }
             None => other.clone(), // an atom: it was looked at before
         },

@@ -19,7 +19,8 @@ pub(super) enum Kind {
 }
 
 pub(super) fn definitions() -> Vec<Definition> {
-    let mut starts: Vec<usize> = TEXT.match_indices("\n(define").map(|(line_end, _)| line_end + 1).collect();
+    let mut starts: Vec<usize> =
+        TEXT.match_indices("\n(define").map(|(line_end, _)| line_end + 1).collect();
     starts.push(TEXT.len());
     starts.windows(2).filter_map(|bounds| definition(&TEXT[bounds[0]..bounds[1]])).collect()
 }
@@ -27,7 +28,11 @@ pub(super) fn definitions() -> Vec<Definition> {
 fn definition(text: &'static str) -> Option<Definition> {
     let (head, rest) = text.split_once(' ')?;
     let name = rest.trim_start_matches('(').split([' ', ')', '\n']).next()?;
-    Some(Definition { name, kind: if head == "(define-syntax" { Kind::Syntax } else { Kind::Value }, text })
+    Some(Definition {
+        name,
+        kind: if head == "(define-syntax" { Kind::Syntax } else { Kind::Value },
+        text,
+    })
 }
 
 #[cfg(test)]
@@ -43,11 +48,21 @@ mod tests {
         assert_eq!(found.len(), forms.len());
         for (definition, form) in found.iter().zip(&forms) {
             let alone = reader::read(definition.text).unwrap();
-            assert_eq!(alone.iter().map(Node::datum).collect::<Vec<_>>(), [form.datum()], "{}", definition.name);
+            assert_eq!(
+                alone.iter().map(Node::datum).collect::<Vec<_>>(),
+                [form.datum()],
+                "{}",
+                definition.name
+            );
             let mut announced_name = None;
             announced(form, &mut |name| announced_name = Some(name.to_string()));
             let is_value = definition.kind == Kind::Value;
-            assert_eq!(announced_name, is_value.then(|| definition.name.to_owned()), "{}", definition.text);
+            assert_eq!(
+                announced_name,
+                is_value.then(|| definition.name.to_owned()),
+                "{}",
+                definition.text
+            );
         }
     }
 }

@@ -55,7 +55,12 @@ impl Host {
                     let form = own_form(text)?;
                     self.expander.expand_language(&form, &mut self.engine).map_err(own_report)?.text
                 }
-                Definition::Form(text) => self.expander.expand(&own_form(&text)?, true, &mut self.engine).map_err(own_report)?.text,
+                Definition::Form(text) => {
+                    self.expander
+                        .expand(&own_form(&text)?, true, &mut self.engine)
+                        .map_err(own_report)?
+                        .text
+                }
             };
             self.engine.declare(&global, &global);
             self.demand(&text)?;
@@ -82,7 +87,11 @@ impl Host {
     ///
     /// # Panics
     /// As [`Host::register`].
-    pub fn register_around(&mut self, functions: &[Function], around: fn(&Call<'_>, NativeCode) -> Result<Value, Condition>) {
+    pub fn register_around(
+        &mut self,
+        functions: &[Function],
+        around: fn(&Call<'_>, NativeCode) -> Result<Value, Condition>,
+    ) {
         for function in functions {
             let name = function.name;
             self.document(name, function.lambda_list, function.doc);
@@ -90,18 +99,31 @@ impl Host {
                 _ if !self.may_call(name) => self.refuse(name),
                 Run::Native(code) => {
                     let code = *code;
-                    self.register_code(name, function.lambda_list, Some(Box::new(move |call| around(call, code))));
+                    self.register_code(
+                        name,
+                        function.lambda_list,
+                        Some(Box::new(move |call| around(call, code))),
+                    );
                 }
                 Run::Scheme(text) => {
                     self.define_system(name, Definition::Form(format!("(define {name} {text})")));
                     let native = self.native(name, function.lambda_list, None);
-                    self.publish_on_demand(name, &format!("(s/%wrap-checked {native} {})", system_global(name)));
+                    self.publish_on_demand(
+                        name,
+                        &format!("(s/%wrap-checked {native} {})", system_global(name)),
+                    );
                 }
-                Run::Macro(text) if text.trim_start().starts_with("(syntax-rules") => self.expander.define_system_rules(name, text),
+                Run::Macro(text) if text.trim_start().starts_with("(syntax-rules") => {
+                    self.expander.define_system_rules(name, text)
+                }
                 Run::Macro(text) => {
                     let procedure = format!("%macro-{name}");
-                    self.define_system(&procedure, Definition::Form(format!("(define {procedure} {text})")));
-                    self.demand(&system_global(&procedure)).unwrap_or_else(|report| panic!("{name}: {report}"));
+                    self.define_system(
+                        &procedure,
+                        Definition::Form(format!("(define {procedure} {text})")),
+                    );
+                    self.demand(&system_global(&procedure))
+                        .unwrap_or_else(|report| panic!("{name}: {report}"));
                     self.expander.define_procedure_macro(name, &system_global(&procedure));
                 }
                 Run::Alias(target) => {
@@ -145,7 +167,12 @@ impl Host {
     }
 
     /// The emitted global that holds a native.
-    pub(super) fn native(&mut self, name: &str, lambda_list: &str, code: Option<Box<Code>>) -> String {
+    pub(super) fn native(
+        &mut self,
+        name: &str,
+        lambda_list: &str,
+        code: Option<Box<Code>>,
+    ) -> String {
         let native = Native::new(name, lambda_list, code);
         let emitted = native_global(name);
         self.engine.set_global(&emitted, value::shared_object(Arc::new(native), "#<native>"));
@@ -163,8 +190,12 @@ impl Host {
 
 /// The one form of a text that is part of the program.
 fn own_form(text: &str) -> Result<Node, Report> {
-    let forms = reader::read(text).map_err(|error| Report::of(program_error(error.message), None))?;
-    forms.into_iter().next().ok_or_else(|| Report::of(program_error("a definition without a form".to_owned()), None))
+    let forms =
+        reader::read(text).map_err(|error| Report::of(program_error(error.message), None))?;
+    forms
+        .into_iter()
+        .next()
+        .ok_or_else(|| Report::of(program_error("a definition without a form".to_owned()), None))
 }
 
 fn own_report(error: ExpandError) -> Report {

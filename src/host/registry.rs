@@ -59,7 +59,12 @@ pub(super) struct Native {
 
 impl Native {
     pub fn new(name: &str, lambda_list: &str, code: Option<Box<Code>>) -> Native {
-        Native { name: name.into(), lambda_list: lambda_list.to_owned(), parameters: OnceLock::new(), code }
+        Native {
+            name: name.into(),
+            lambda_list: lambda_list.to_owned(),
+            parameters: OnceLock::new(),
+            code,
+        }
     }
 
     fn parameters(&self) -> &Parameters {
@@ -70,7 +75,10 @@ impl Native {
     ///
     /// A plain value is a plain result; an [`Outcome`] holds what the wrapper has to signal or to return besides.
     pub fn invoke(&self, context: &Context, given: &[Value]) -> Value {
-        let result = self.parameters().check(&self.name, given).and_then(|arguments| self.run(context, arguments));
+        let result = self
+            .parameters()
+            .check(&self.name, given)
+            .and_then(|arguments| self.run(context, arguments));
         let several = context.take_several();
         match result {
             Ok(value) if several.is_none() && !context.has_queued() => value,
@@ -86,7 +94,11 @@ impl Native {
     fn run(&self, context: &Context, arguments: Arguments) -> Result<Value, Condition> {
         let Some(code) = &self.code else { return Ok(nil()) };
         let call = Call { context, name: &self.name, parameters: self.parameters(), arguments };
-        caught(|| code(&call))
-            .unwrap_or_else(|reason| Err(Condition::new(Identifier::ProgramError, format!("internal error in {}: {reason}", self.name))))
+        caught(|| code(&call)).unwrap_or_else(|reason| {
+            Err(Condition::new(
+                Identifier::ProgramError,
+                format!("internal error in {}: {reason}", self.name),
+            ))
+        })
     }
 }

@@ -38,7 +38,13 @@ pub struct Frame {
 
 impl fmt::Display for Frame {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}, defined at {}:{}", self.function, escape_controls(&self.source_name), self.line)?;
+        write!(
+            formatter,
+            "{}, defined at {}:{}",
+            self.function,
+            escape_controls(&self.source_name),
+            self.line
+        )?;
         if self.count > 1 { write!(formatter, " ({} times)", self.count) } else { Ok(()) }
     }
 }
@@ -71,9 +77,12 @@ impl Source {
     /// The name and the line of the definition at top level whose body holds `span`.
     pub fn definition(&self, span: Span) -> Option<(String, usize)> {
         let forms = reader::read(&self.text).ok()?;
-        let form = forms.iter().find(|form| form.span.start < span.start && span.end <= form.span.end)?;
+        let form =
+            forms.iter().find(|form| form.span.start < span.start && span.end <= form.span.end)?;
         let elements = form.as_list()?;
-        let defines = ["define", "defun", "defmacro"].iter().any(|word| elements.first().is_some_and(|head| head.is_named(word)));
+        let defines = ["define", "defun", "defmacro"]
+            .iter()
+            .any(|word| elements.first().is_some_and(|head| head.is_named(word)));
         let target = elements.get(1).filter(|_| defines)?;
         let parts = match &target.kind {
             Kind::Dotted(parts, _) => Some(parts.as_slice()),
@@ -89,12 +98,14 @@ impl Source {
         let start = floor(&self.text, span.start);
         let end = floor(&self.text, span.end.max(span.start));
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
+        let line_end =
+            self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
         let line = self.text[..line_start].bytes().filter(|byte| *byte == b'\n').count() + 1;
         let end = end.clamp(start, line_end);
         let secrets = secrets::ranges(&self.text);
         let show = |from: usize, to: usize| secrets::masked(&self.text, from, to, &secrets);
-        let (before, marked, after) = (show(line_start, start), show(start, end), show(end, line_end));
+        let (before, marked, after) =
+            (show(line_start, start), show(start, end), show(end, line_end));
         let (source_line, offset, length) = window(&before, &marked, after.trim_end_matches('\r'));
         Place {
             source_name: self.name.clone(),
@@ -132,7 +143,9 @@ fn window(before: &str, marked: &str, after: &str) -> (String, usize, usize) {
     line.extend(marked.chars().take(length));
     let right = WINDOW - left - length;
     line.extend(after.chars().take(if length < count(marked) { 0 } else { right }));
-    if left + length + right.min(count(after)) < count(before).min(left) + count(marked) + count(after) {
+    if left + length + right.min(count(after))
+        < count(before).min(left) + count(marked) + count(after)
+    {
         line.push('…');
     }
     (line, offset, length.max(1))
@@ -166,7 +179,13 @@ impl Report {
     }
 
     pub(super) fn of(condition: Condition, place: Option<Place>) -> Report {
-        Report { condition, place: place.map(Box::new), interrupted: false, exit: None, frames: Vec::new() }
+        Report {
+            condition,
+            place: place.map(Box::new),
+            interrupted: false,
+            exit: None,
+            frames: Vec::new(),
+        }
     }
 }
 
@@ -179,7 +198,13 @@ impl From<Condition> for Report {
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
-            write!(formatter, "{}:{}:{}: ", escape_controls(&place.source_name), place.line, place.column)?;
+            write!(
+                formatter,
+                "{}:{}:{}: ",
+                escape_controls(&place.source_name),
+                place.line,
+                place.column
+            )?;
         }
         write!(formatter, "error: {}", escape_message(&self.condition.message))?;
         if let Some(words) = &self.condition.server_string {
@@ -204,7 +229,12 @@ impl Place {
         let indent = show_line(&before).chars().count();
         let marks = show_line(&marked).chars().count().clamp(1, 100);
         let line = format!("  {number} | {}", show_line(&self.source_line));
-        format!("{line}\n  {} | {}{}", " ".repeat(number.len()), " ".repeat(indent), "^".repeat(marks))
+        format!(
+            "{line}\n  {} | {}{}",
+            " ".repeat(number.len()),
+            " ".repeat(indent),
+            "^".repeat(marks)
+        )
     }
 }
 

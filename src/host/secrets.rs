@@ -14,7 +14,9 @@ pub(super) const SHOWN: &str = "#<secret>";
 pub(super) fn is_secret_name(name: &str) -> bool {
     let name = name.trim_matches([':', '*', '+', '-']).to_ascii_lowercase();
     let parts = ["passw", "pasw", "passphrase", "pwd", "token", "secret", "credential"];
-    parts.iter().any(|part| name.contains(part)) || name == "pass" || (name.len() >= 6 && distance(&name, "password", 2) <= 2)
+    parts.iter().any(|part| name.contains(part))
+        || name == "pass"
+        || (name.len() >= 6 && distance(&name, "password", 2) <= 2)
 }
 
 /// A script's text with `#<secret>` in place of the strings that are secrets, where they can be told by what stands before them.
@@ -26,7 +28,8 @@ pub fn without_secrets(text: &str) -> String {
 pub(super) fn texts(text: &str) -> Vec<Zeroizing<String>> {
     let literal = |range: Range<usize>| text.get(range.start + 1..range.end.saturating_sub(1));
     let plain = |literal: &str| {
-        let (mut plain, mut escaped) = (Zeroizing::new(String::with_capacity(literal.len())), false);
+        let (mut plain, mut escaped) =
+            (Zeroizing::new(String::with_capacity(literal.len())), false);
         for character in literal.chars() {
             escaped = character == '\\' && !escaped;
             if !escaped {
@@ -70,7 +73,11 @@ pub(super) fn ranges(text: &str) -> Vec<Range<usize>> {
 
 /// Adds the string literals that stand elsewhere too. One as short as `"x"` is no secret by itself.
 fn add_repeated(bytes: &[u8], found: &mut Vec<Range<usize>>) {
-    let known: HashSet<&[u8]> = found.iter().map(|range| &bytes[range.clone()]).filter(|literal| literal.len() > 6).collect();
+    let known: HashSet<&[u8]> = found
+        .iter()
+        .map(|range| &bytes[range.clone()])
+        .filter(|literal| literal.len() > 6)
+        .collect();
     let mut at = 0;
     while !known.is_empty() && at < bytes.len() {
         match bytes[at] {
@@ -97,7 +104,9 @@ fn secrets_of(bytes: &[u8], start: usize, found: &mut Vec<Range<usize>>) {
             // A password in the place of a variable's name is a slip.
             b":env" => {
                 let name = skip_blanks(bytes, key.end);
-                let name = bytes.get(name + 1..string_end(bytes, name).saturating_sub(1)).unwrap_or_default();
+                let name = bytes
+                    .get(name + 1..string_end(bytes, name).saturating_sub(1))
+                    .unwrap_or_default();
                 is_variable_name(name)
             }
             b":command" | b":file" | b":keyring" => true,
@@ -111,7 +120,8 @@ fn secrets_of(bytes: &[u8], start: usize, found: &mut Vec<Range<usize>>) {
 
 /// Whether an environment variable is called so.
 pub fn is_variable_name(name: &[u8]) -> bool {
-    name.first().is_some_and(|first| !first.is_ascii_digit()) && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    name.first().is_some_and(|first| !first.is_ascii_digit())
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// Where the options begin behind `(define-account name`, `(make-imap-connection host` and `(with-imap-connection (mb host`, and of the other protocols.
@@ -168,7 +178,8 @@ pub(super) fn masked(text: &str, from: usize, to: usize, secrets: &[Range<usize>
 }
 
 fn is_delimiter(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, b'(' | b')' | b'[' | b']' | b'\'' | b'`' | b',' | b';' | b'"')
+    byte.is_ascii_whitespace()
+        || matches!(byte, b'(' | b')' | b'[' | b']' | b'\'' | b'`' | b',' | b';' | b'"')
 }
 
 fn word_end(bytes: &[u8], mut at: usize) -> usize {

@@ -56,7 +56,9 @@ pub fn shared_string(text: &str) -> Value {
     if text.len() > LONGEST_SHARED {
         return string(text);
     }
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    });
     let place = (hash ^ (hash >> 32)) as usize % SHARED;
     LATELY.with_borrow_mut(|lately| {
         lately.resize(SHARED, None);
@@ -135,11 +137,17 @@ impl Custom for Object {
     fn fmt(&self) -> Option<Result<String, fmt::Error>> {
         // A table says how much it holds now.
         let table = self.value.downcast_ref::<super::objects::HashTable>();
-        Some(Ok(table.map_or_else(|| self.printed.to_string(), |table| format!("#<hash-table {}>", table.count()))))
+        Some(Ok(table.map_or_else(
+            || self.printed.to_string(),
+            |table| format!("#<hash-table {}>", table.count()),
+        )))
     }
 
     fn equality_hint(&self, other: &dyn steel::rvals::CustomType) -> bool {
-        other.as_any_ref().downcast_ref::<Object>().is_some_and(|other| Arc::ptr_eq(&self.value, &other.value))
+        other
+            .as_any_ref()
+            .downcast_ref::<Object>()
+            .is_some_and(|other| Arc::ptr_eq(&self.value, &other.value))
     }
 }
 
@@ -160,7 +168,14 @@ pub fn is_true(value: &Value) -> bool {
 
 /// Whether it can be called.
 pub fn is_procedure(value: &Value) -> bool {
-    matches!(value, SteelVal::Closure(_) | SteelVal::FuncV(_) | SteelVal::BuiltIn(_) | SteelVal::BoxedFunction(_) | SteelVal::MutFunc(_))
+    matches!(
+        value,
+        SteelVal::Closure(_)
+            | SteelVal::FuncV(_)
+            | SteelVal::BuiltIn(_)
+            | SteelVal::BoxedFunction(_)
+            | SteelVal::MutFunc(_)
+    )
 }
 
 /// The text of a string.
@@ -196,7 +211,8 @@ pub fn as_float(value: &Value) -> Option<f64> {
 /// The two halves of `(a . b)`, where `b` is no list.
 pub fn as_dotted_pair(value: &Value) -> Option<(Value, Value)> {
     match value {
-        SteelVal::Pair(pair) => Some((pair.car(), pair.cdr())).filter(|(_, rest)| !matches!(rest, SteelVal::ListV(_) | SteelVal::Pair(_))),
+        SteelVal::Pair(pair) => Some((pair.car(), pair.cdr()))
+            .filter(|(_, rest)| !matches!(rest, SteelVal::ListV(_) | SteelVal::Pair(_))),
         _ => None,
     }
 }
@@ -264,9 +280,14 @@ pub fn copy_into_bytes(buffer: &Value, start: usize, piece: &[u8]) -> bool {
     // The interpreter lets nobody else write into its bytes; it reads them from one of its ports.
     let port = super::engine::primitive("steel/ports", "open-input-bytevector")
         .and_then(|open| super::engine::call_native(&open, &[bytes(piece.to_vec())]));
-    let (Some(port), Ok(first), Ok(last)) = (port, isize::try_from(start), isize::try_from(start + piece.len())) else { return false };
+    let (Some(port), Ok(first), Ok(last)) =
+        (port, isize::try_from(start), isize::try_from(start + piece.len()))
+    else {
+        return false;
+    };
     let arguments = [buffer.clone(), port, SteelVal::IntV(first), SteelVal::IntV(last)];
-    super::engine::primitive("steel/ports", "#%read-bytes!").is_some_and(|read| super::engine::call_native(&read, &arguments).is_some())
+    super::engine::primitive("steel/ports", "#%read-bytes!")
+        .is_some_and(|read| super::engine::call_native(&read, &arguments).is_some())
 }
 
 /// The elements of a proper list; `nil` and `#f` have none.
@@ -339,7 +360,9 @@ fn number(text: &str) -> Value {
 
 /// A pair; onto a list, a list.
 pub fn cons(first: Value, rest: Value) -> Value {
-    super::engine::primitive("steel/lists", "cons").and_then(|cons| super::engine::call_native(&cons, &[first, rest])).unwrap_or_else(nil)
+    super::engine::primitive("steel/lists", "cons")
+        .and_then(|cons| super::engine::call_native(&cons, &[first, rest]))
+        .unwrap_or_else(nil)
 }
 
 /// The value as data. Deep nesting is safe, and a vector that holds itself shows as `#<circular>`.
@@ -427,7 +450,10 @@ fn atom_datum(value: &Value) -> Datum {
         SteelVal::BoolV(false) | SteelVal::Void | SteelVal::ListV(_) => Datum::Nil,
         SteelVal::IntV(value) => Datum::Integer(*value as i64),
         SteelVal::NumV(value) => Datum::Float(*value),
-        SteelVal::Rational(_) | SteelVal::BigNum(_) | SteelVal::BigRational(_) | SteelVal::Complex(_) => Datum::Number(value.to_string()),
+        SteelVal::Rational(_)
+        | SteelVal::BigNum(_)
+        | SteelVal::BigRational(_)
+        | SteelVal::Complex(_) => Datum::Number(value.to_string()),
         SteelVal::CharV(character) => Datum::Char(*character),
         SteelVal::StringV(text) => Datum::String(text.to_string()),
         SteelVal::SymbolV(name) => match name.strip_prefix(':') {
@@ -457,7 +483,9 @@ pub fn shown(value: &Value) -> String {
     const LONGEST: usize = 60;
     let text = match value {
         // A letter of megabytes is not printed whole to show its start.
-        SteelVal::StringV(text) => printer::readably(&Datum::String(text.chars().take(LONGEST + 1).collect())),
+        SteelVal::StringV(text) => {
+            printer::readably(&Datum::String(text.chars().take(LONGEST + 1).collect()))
+        }
         _ => printer::readably(&to_datum(value)),
     };
     let text = crate::condition::escape_controls(&text);

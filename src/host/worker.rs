@@ -23,11 +23,22 @@ impl Surroundings {
     pub fn of(context: &Context, globals: &Value) -> Surroundings {
         let (mut data, mut others) = (Vec::new(), Vec::new());
         for pair in elements(globals).unwrap_or_default() {
-            let Some([global, value]) = elements(&pair).and_then(|pair| <[Value; 2]>::try_from(pair).ok()) else { continue };
-            let Some(name) = as_str(&global).and_then(script_name).filter(|_| downcast::<Unbound>(&value).is_none()) else { continue };
+            let Some([global, value]) =
+                elements(&pair).and_then(|pair| <[Value; 2]>::try_from(pair).ok())
+            else {
+                continue;
+            };
+            let Some(name) = as_str(&global)
+                .and_then(script_name)
+                .filter(|_| downcast::<Unbound>(&value).is_none())
+            else {
+                continue;
+            };
             match Parcel::of(&value) {
                 Ok(parcel) => data.push((name, parcel)),
-                Err(_) if value.is_function() => others.push((name, format!("{FUNCTION} that no form at top level defines"))),
+                Err(_) if value.is_function() => {
+                    others.push((name, format!("{FUNCTION} that no form at top level defines")))
+                }
                 Err(what) => others.push((name, format!("{what}, which is no data"))),
             }
         }
@@ -36,7 +47,9 @@ impl Surroundings {
 
     /// A condition that says of a variable that has no value why it has none here.
     pub fn explain(&self, mut condition: Condition) -> Condition {
-        let undefined = messages::undefined_name(&condition.message).and_then(|name| name.split(';').next()).unwrap_or_default();
+        let undefined = messages::undefined_name(&condition.message)
+            .and_then(|name| name.split(';').next())
+            .unwrap_or_default();
         if let Some((name, what)) = self.others.iter().find(|(name, _)| name == undefined) {
             condition.message = format!("{name} is not seen in parallel-map: it holds {what}");
         }
@@ -50,7 +63,10 @@ const SOURCE: &str = "parallel-map";
 impl Host {
     /// A host that works for the one with this context: a limit of its time holds for both, and both keep the same secrets.
     pub fn worker(options: Options, of: &Context) -> Host {
-        Host::in_context(Context::new(options.arguments, options.policy, options.output, options.warnings).work_for(of))
+        Host::in_context(
+            Context::new(options.arguments, options.policy, options.output, options.warnings)
+                .work_for(of),
+        )
     }
 
     /// Defines what another script has defined. A definition that stands on what does not come along is left out.
@@ -60,7 +76,9 @@ impl Host {
     pub fn surround(&mut self, surroundings: &Surroundings) -> Result<(), Report> {
         if !surroundings.data.is_empty() {
             // The expander has to know which names of the language are the script's own.
-            let names = surroundings.data.iter().map(|(name, _)| format!(" {} nil", printer::readably(&Datum::Symbol(name.clone()))));
+            let names = surroundings.data.iter().map(|(name, _)| {
+                format!(" {} nil", printer::readably(&Datum::Symbol(name.clone())))
+            });
             self.evaluate(&format!("(setq{})", names.collect::<String>()), SOURCE)?;
         }
         // Macros may need the data to expand what follows, and a name may have been a function's before it was the data's.
@@ -68,7 +86,9 @@ impl Host {
         // All at once is compiled faster than one by one.
         if self.evaluate(&surroundings.definitions.join("\n"), SOURCE).is_err() {
             for definition in &surroundings.definitions {
-                if let Some(report) = self.evaluate(definition, SOURCE).err().filter(|report| report.interrupted) {
+                if let Some(report) =
+                    self.evaluate(definition, SOURCE).err().filter(|report| report.interrupted)
+                {
                     return Err(report);
                 }
             }

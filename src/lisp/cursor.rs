@@ -116,7 +116,10 @@ pub fn around(source: &str, cursor: usize) -> Around {
                 scan.end(after);
                 return scan.found;
             }
-            Err(error) if error.span.end >= text.len() && error.kind == super::ReadErrorKind::Incomplete => {
+            Err(error)
+                if error.span.end >= text.len()
+                    && error.kind == super::ReadErrorKind::Incomplete =>
+            {
                 scan.unfinished(error.span.start);
                 return scan.found;
             }
@@ -236,7 +239,14 @@ mod tests {
     /// What is typed at the end of a text, and the heads of the lists around it with the number of whole elements.
     fn at_end(text: &str) -> (Partial, Vec<(Option<String>, usize, bool)>) {
         let found = around(text, text.len());
-        (found.partial, found.open.iter().map(|list| (list.head().map(str::to_owned), list.elements.len(), list.quoted)).collect())
+        (
+            found.partial,
+            found
+                .open
+                .iter()
+                .map(|list| (list.head().map(str::to_owned), list.elements.len(), list.quoted))
+                .collect(),
+        )
     }
 
     #[test]
@@ -248,8 +258,16 @@ mod tests {
             ("(f a \"b", Partial::String(5), vec![list("f", 2, false)]),
             ("(f a \"b\\\"", Partial::String(5), vec![list("f", 2, false)]),
             ("(f \"b)\" (g) :k", Partial::Word(12), vec![list("f", 3, false)]),
-            ("(f '(and (:from ", Partial::Nothing, vec![list("f", 1, false), list("and", 1, true), list(":from", 1, true)]),
-            ("(f `(a ,(g ", Partial::Nothing, vec![list("f", 1, false), list("a", 1, true), list("g", 1, false)]),
+            (
+                "(f '(and (:from ",
+                Partial::Nothing,
+                vec![list("f", 1, false), list("and", 1, true), list(":from", 1, true)],
+            ),
+            (
+                "(f `(a ,(g ",
+                Partial::Nothing,
+                vec![list("f", 1, false), list("a", 1, true), list("g", 1, false)],
+            ),
             ("(f ; (g \"", Partial::Comment, vec![list("f", 1, false)]),
             ("(f ; x\n ", Partial::Nothing, vec![list("f", 1, false)]),
             ("#| (f", Partial::Comment, vec![]),
@@ -263,6 +281,10 @@ mod tests {
         }
         assert_eq!(around("(f #'ca", 7).prefix, Some(Prefix::Function));
         assert_eq!(around("(help 'fe", 9).prefix, Some(Prefix::Quote));
-        assert_eq!(around("(f é", 4).partial, Partial::Nothing, "a cursor within a character is before it");
+        assert_eq!(
+            around("(f é", 4).partial,
+            Partial::Nothing,
+            "a cursor within a character is before it"
+        );
     }
 }

@@ -103,6 +103,9 @@ mod tests {
     #[test]
     fn a_tail_that_is_a_list_joins() {
         let tail = Datum::List(vec![Datum::Integer(2)]);
-        assert_eq!(Datum::dotted(vec![Datum::Integer(1)], tail), Datum::List(vec![Datum::Integer(1), Datum::Integer(2)]));
+        assert_eq!(
+            Datum::dotted(vec![Datum::Integer(1)], tail),
+            Datum::List(vec![Datum::Integer(1), Datum::Integer(2)])
+        );
     }
 }

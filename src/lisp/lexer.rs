@@ -38,7 +38,8 @@ type Lexed = Result<Option<(Token, Span)>, ReadError>;
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(source: &'a str, data: bool) -> Self {
-        let position = if source.starts_with("#!") { source.find('\n').unwrap_or(source.len()) } else { 0 };
+        let position =
+            if source.starts_with("#!") { source.find('\n').unwrap_or(source.len()) } else { 0 };
         Lexer { source, position, data }
     }
 
@@ -65,7 +66,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn incomplete(&self, message: &str, start: usize) -> ReadError {
-        ReadError { kind: ReadErrorKind::Incomplete, message: message.to_owned(), span: Span::new(start, self.source.len()) }
+        ReadError {
+            kind: ReadErrorKind::Incomplete,
+            message: message.to_owned(),
+            span: Span::new(start, self.source.len()),
+        }
     }
 
     fn malformed(&self, message: String, start: usize) -> ReadError {
@@ -139,11 +144,16 @@ impl<'a> Lexer<'a> {
             Some(b'<') if self.data => self.opaque()?,
             Some(b'<') => {
                 self.position = start + 2;
-                return Err(self.malformed("#<…> is how an object prints; it cannot be read".to_owned(), start));
+                return Err(self.malformed(
+                    "#<…> is how an object prints; it cannot be read".to_owned(),
+                    start,
+                ));
             }
             _ => match self.word()? {
                 Token::Word { text, .. } if text == "#t" || text == "#true" => Token::Boolean(true),
-                Token::Word { text, .. } if text == "#f" || text == "#false" => Token::Boolean(false),
+                Token::Word { text, .. } if text == "#f" || text == "#false" => {
+                    Token::Boolean(false)
+                }
                 word => word,
             },
         })
@@ -152,7 +162,9 @@ impl<'a> Lexer<'a> {
     fn character(&mut self) -> Result<Token, ReadError> {
         let start = self.position;
         self.position += 2;
-        let Some(first) = self.bump() else { return Err(self.incomplete("a character must follow #\\", start)) };
+        let Some(first) = self.bump() else {
+            return Err(self.incomplete("a character must follow #\\", start));
+        };
         let name_start = self.position - first.len_utf8();
         if first.is_alphanumeric() {
             while self.peek().is_some_and(|c| !is_delimiter(c)) {
@@ -174,9 +186,14 @@ impl<'a> Lexer<'a> {
             "backspace" => Some('\u{8}'),
             "alarm" => Some('\u{7}'),
             "page" => Some('\u{c}'),
-            hex => hex.strip_prefix('x').and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32),
+            hex => hex
+                .strip_prefix('x')
+                .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+                .and_then(char::from_u32),
         };
-        named.map(Token::Char).ok_or_else(|| self.malformed(format!("unknown character name: #\\{name}"), start))
+        named
+            .map(Token::Char)
+            .ok_or_else(|| self.malformed(format!("unknown character name: #\\{name}"), start))
     }
 
     fn opaque(&mut self) -> Result<Token, ReadError> {
@@ -185,7 +202,9 @@ impl<'a> Lexer<'a> {
         while let Some(character) = self.bump() {
             match character {
                 '<' => depth += 1,
-                '>' if depth == 1 => return Ok(Token::Opaque(self.source[start..self.position].to_owned())),
+                '>' if depth == 1 => {
+                    return Ok(Token::Opaque(self.source[start..self.position].to_owned()));
+                }
                 '>' => depth -= 1,
                 '"' => {
                     self.position -= 1;
@@ -220,7 +239,9 @@ impl<'a> Lexer<'a> {
     /// What follows a backslash in a string or between bars; `None` for a line continuation.
     fn escape(&mut self, quote: char, start: usize) -> Result<Option<char>, ReadError> {
         let escape_start = self.position - 1;
-        let Some(character) = self.bump() else { return Err(self.incomplete("the string that starts here is not closed", start)) };
+        let Some(character) = self.bump() else {
+            return Err(self.incomplete("the string that starts here is not closed", start));
+        };
         Ok(Some(match character {
             'n' => '\n',
             't' => '\t',
@@ -229,14 +250,19 @@ impl<'a> Lexer<'a> {
             'b' => '\u{8}',
             '0' => '\0',
             'x' => {
-                let digits = self.rest().split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or_default();
+                let digits =
+                    self.rest().split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or_default();
                 let end = self.position + digits.len();
                 let code = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
                 let closed = self.source[end..].starts_with(';');
                 self.position = end + usize::from(closed);
                 match code {
                     Some(character) if closed => character,
-                    _ if end == self.source.len() => return Err(self.incomplete("the string that starts here is not closed", start)),
+                    _ if end == self.source.len() => {
+                        return Err(
+                            self.incomplete("the string that starts here is not closed", start)
+                        );
+                    }
                     _ => {
                         return Err(self.malformed(
                             "an escape \\x is followed by hexadecimal digits and a semicolon: \\x41;".to_owned(),
@@ -276,7 +302,10 @@ impl<'a> Lexer<'a> {
                     self.bump();
                     text.push('\\');
                     // A line end counts, so that a backslash at the end of a line goes on in the next.
-                    text.push(self.bump().ok_or_else(|| self.incomplete("a character must follow \\", start))?);
+                    text.push(
+                        self.bump()
+                            .ok_or_else(|| self.incomplete("a character must follow \\", start))?,
+                    );
                 }
                 other if is_delimiter(other) => break,
                 other => {
@@ -302,12 +331,17 @@ impl<'a> Lexer<'a> {
                 Some('|') => return Ok(()),
                 Some('\\') => text.extend(self.escape('|', start)?),
                 Some(other) => text.push(other),
-                None => return Err(self.incomplete("the symbol that starts here, |, is not closed", start)),
+                None => {
+                    return Err(
+                        self.incomplete("the symbol that starts here, |, is not closed", start)
+                    );
+                }
             }
         }
     }
 }
 
 pub(super) fn is_delimiter(character: char) -> bool {
-    character.is_whitespace() || matches!(character, '(' | ')' | '[' | ']' | '"' | ';' | '\'' | '`' | ',')
+    character.is_whitespace()
+        || matches!(character, '(' | ')' | '[' | ']' | '"' | ';' | '\'' | '`' | ',')
 }

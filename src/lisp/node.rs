@@ -123,7 +123,9 @@ impl Node {
             },
             Kind::Keyword(name) => Datum::Keyword(name.to_string()),
             Kind::List(elements) => Datum::list(elements.iter().map(Node::datum).collect()),
-            Kind::Dotted(elements, tail) => Datum::dotted(elements.iter().map(Node::datum).collect(), tail.datum()),
+            Kind::Dotted(elements, tail) => {
+                Datum::dotted(elements.iter().map(Node::datum).collect(), tail.datum())
+            }
             Kind::Vector(elements) => Datum::Vector(elements.iter().map(Node::datum).collect()),
             Kind::Bytes(bytes) => Datum::Bytes(bytes.clone()),
             Kind::Opaque(text) => Datum::Opaque(text.clone()),
@@ -132,7 +134,9 @@ impl Node {
 
     /// A form from data, every part of it at `span`. The expansion of a `defmacro` comes back so.
     pub fn from_datum(datum: &Datum, span: Span) -> Node {
-        let nodes = |elements: &[Datum]| elements.iter().map(|element| Node::from_datum(element, span)).collect::<Vec<_>>();
+        let nodes = |elements: &[Datum]| {
+            elements.iter().map(|element| Node::from_datum(element, span)).collect::<Vec<_>>()
+        };
         let kind = match datum {
             Datum::Nil => Kind::List(Vec::new()),
             Datum::True => Kind::Boolean(true),
@@ -144,7 +148,9 @@ impl Node {
             Datum::Keyword(name) => Kind::Keyword(name.as_str().into()),
             Datum::Char(character) => Kind::Char(*character),
             Datum::List(elements) => Kind::List(nodes(elements)),
-            Datum::Dotted(elements, tail) => Kind::Dotted(nodes(elements), Box::new(Node::from_datum(tail, span))),
+            Datum::Dotted(elements, tail) => {
+                Kind::Dotted(nodes(elements), Box::new(Node::from_datum(tail, span)))
+            }
             Datum::Vector(elements) => Kind::Vector(nodes(elements)),
             Datum::Bytes(bytes) => Kind::Bytes(bytes.clone()),
             Datum::Opaque(text) => Kind::Opaque(text.clone()),

@@ -26,16 +26,28 @@ fn print(datum: &Datum, readable: bool) -> String {
     while let Some(step) = steps.pop() {
         match step {
             Step::Text(text) => shown.push_str(text),
-            Step::Datum(Datum::List(elements)) => group("(", elements, None, &mut shown, &mut steps),
-            Step::Datum(Datum::Dotted(elements, tail)) => group("(", elements, Some(tail), &mut shown, &mut steps),
-            Step::Datum(Datum::Vector(elements)) => group("#(", elements, None, &mut shown, &mut steps),
+            Step::Datum(Datum::List(elements)) => {
+                group("(", elements, None, &mut shown, &mut steps)
+            }
+            Step::Datum(Datum::Dotted(elements, tail)) => {
+                group("(", elements, Some(tail), &mut shown, &mut steps)
+            }
+            Step::Datum(Datum::Vector(elements)) => {
+                group("#(", elements, None, &mut shown, &mut steps)
+            }
             Step::Datum(atom) => print_atom(atom, readable, &mut shown),
         }
     }
     shown
 }
 
-fn group<'a>(open: &str, elements: &'a [Datum], tail: Option<&'a Datum>, shown: &mut String, steps: &mut Vec<Step<'a>>) {
+fn group<'a>(
+    open: &str,
+    elements: &'a [Datum],
+    tail: Option<&'a Datum>,
+    shown: &mut String,
+    steps: &mut Vec<Step<'a>>,
+) {
     shown.push_str(open);
     steps.push(Step::Text(")"));
     if let Some(tail) = tail {
@@ -63,7 +75,11 @@ fn print_atom(datum: &Datum, readable: bool, shown: &mut String) {
         Datum::Symbol(name) => shown.push_str(name),
         Datum::Keyword(name) => {
             shown.push(':');
-            if !readable || is_plain_keyword(name) { shown.push_str(name) } else { print_in_bars(name, shown) }
+            if !readable || is_plain_keyword(name) {
+                shown.push_str(name)
+            } else {
+                print_in_bars(name, shown)
+            }
         }
         Datum::Char(character) if readable => print_char(*character, shown),
         Datum::Char(character) => shown.push(*character),
@@ -74,7 +90,9 @@ fn print_atom(datum: &Datum, readable: bool, shown: &mut String) {
             }
             shown.push(')');
         }
-        Datum::List(_) | Datum::Dotted(..) | Datum::Vector(_) => unreachable!("groups are taken apart in print"),
+        Datum::List(_) | Datum::Dotted(..) | Datum::Vector(_) => {
+            unreachable!("groups are taken apart in print")
+        }
     }
 }
 
@@ -108,7 +126,8 @@ fn print_symbol(name: &str, shown: &mut String) {
     let alone = [Datum::Symbol(name.to_owned())];
     let plain = !name.is_empty()
         && !ends_in_escape(name)
-        && !name.contains(|c: char| is_delimiter(c) || c.is_control() || matches!(c, '|' | '\u{feff}'))
+        && !name
+            .contains(|c: char| is_delimiter(c) || c.is_control() || matches!(c, '|' | '\u{feff}'))
         && super::reader::read_data(name).is_ok_and(|data| data == alone);
     if plain {
         shown.push_str(name);
@@ -119,7 +138,9 @@ fn print_symbol(name: &str, shown: &mut String) {
 
 /// A server may name a flag as it likes; such a keyword reads back as `:|x Y|`.
 fn is_plain_keyword(name: &str) -> bool {
-    let strange = |c: char| is_delimiter(c) || c.is_control() || c.is_uppercase() || matches!(c, '|' | '\u{feff}');
+    let strange = |c: char| {
+        is_delimiter(c) || c.is_control() || c.is_uppercase() || matches!(c, '|' | '\u{feff}')
+    };
     !name.is_empty() && !name.starts_with(':') && !ends_in_escape(name) && !name.contains(strange)
 }
 

@@ -113,7 +113,10 @@ impl Reader<'_> {
             };
             if let Some(shape) = shape {
                 if open.len() >= DEPTH_LIMIT {
-                    return Err(malformed(format!("forms are nested more than {DEPTH_LIMIT} deep"), span));
+                    return Err(malformed(
+                        format!("forms are nested more than {DEPTH_LIMIT} deep"),
+                        span,
+                    ));
                 }
                 open.push(Open { shape, span, elements: Vec::new(), dot: None });
                 continue;
@@ -176,7 +179,9 @@ fn place(mut form: Node, open: &mut Vec<Open>, forms: &mut Vec<Node>) -> Result<
                     *tail = Some(form);
                     return Ok(());
                 }
-                Some(_) => return Err(malformed("one form follows a dot, not two".to_owned(), form.span)),
+                Some(_) => {
+                    return Err(malformed("one form follows a dot, not two".to_owned(), form.span));
+                }
             },
         }
     }
@@ -184,7 +189,9 @@ fn place(mut form: Node, open: &mut Vec<Open>, forms: &mut Vec<Node>) -> Result<
 
 fn dot(parent: Option<&mut Open>, span: Span) -> Result<(), ReadError> {
     match parent {
-        Some(Open { shape: Shape::List, elements, dot: dot @ None, .. }) if !elements.is_empty() => {
+        Some(Open { shape: Shape::List, elements, dot: dot @ None, .. })
+            if !elements.is_empty() =>
+        {
             *dot = Some((span, None));
             Ok(())
         }
@@ -193,18 +200,26 @@ fn dot(parent: Option<&mut Open>, span: Span) -> Result<(), ReadError> {
 }
 
 fn close(open: Option<Open>, span: Span) -> Result<Node, ReadError> {
-    let Some(open) = open else { return Err(malformed("this parenthesis closes nothing".to_owned(), span)) };
+    let Some(open) = open else {
+        return Err(malformed("this parenthesis closes nothing".to_owned(), span));
+    };
     let whole = Span::new(open.span.start, span.end);
     match (open.shape, open.dot) {
-        (Shape::Prefix(_) | Shape::Skip, _) => Err(malformed("a form must stand before this parenthesis".to_owned(), span)),
+        (Shape::Prefix(_) | Shape::Skip, _) => {
+            Err(malformed("a form must stand before this parenthesis".to_owned(), span))
+        }
         (_, Some((dot, None))) => Err(malformed("a form must follow the dot".to_owned(), dot)),
         (_, Some((_, Some(tail)))) => Ok(match tail.kind {
             Kind::List(more) => Node::list(whole, open.elements.into_iter().chain(more).collect()),
-            Kind::Dotted(more, end) => Node::new(whole, Kind::Dotted(open.elements.into_iter().chain(more).collect(), end)),
+            Kind::Dotted(more, end) => {
+                Node::new(whole, Kind::Dotted(open.elements.into_iter().chain(more).collect(), end))
+            }
             _ => Node::new(whole, Kind::Dotted(open.elements, Box::new(tail))),
         }),
         (Shape::Vector, None) => Ok(Node::new(whole, Kind::Vector(open.elements))),
-        (Shape::Bytes, None) => bytes(&open.elements).map(|bytes| Node::new(whole, Kind::Bytes(bytes))),
+        (Shape::Bytes, None) => {
+            bytes(&open.elements).map(|bytes| Node::new(whole, Kind::Bytes(bytes)))
+        }
         (Shape::List, None) => Ok(Node::list(whole, open.elements)),
     }
 }
@@ -214,7 +229,13 @@ fn bytes(elements: &[Node]) -> Result<Vec<u8>, ReadError> {
         Kind::Integer(value) => u8::try_from(value).ok(),
         _ => None,
     };
-    elements.iter().map(|node| byte(node).ok_or_else(|| malformed("a byte is a number from 0 to 255".to_owned(), node.span))).collect()
+    elements
+        .iter()
+        .map(|node| {
+            byte(node)
+                .ok_or_else(|| malformed("a byte is a number from 0 to 255".to_owned(), node.span))
+        })
+        .collect()
 }
 
 fn malformed(message: String, span: Span) -> ReadError {
@@ -229,7 +250,9 @@ fn word(text: &str, bars: bool, keyword: bool, span: Span) -> Result<Kind, ReadE
     if bars {
         return Ok(Kind::Symbol(Symbol { name: text.into(), mark: 0 }));
     }
-    if let Some(keyword) = text.strip_prefix(':').filter(|name| !name.is_empty() && !name.starts_with(':')) {
+    if let Some(keyword) =
+        text.strip_prefix(':').filter(|name| !name.is_empty() && !name.starts_with(':'))
+    {
         return Ok(Kind::Keyword(keyword.to_lowercase().into()));
     }
     if let Some(number) = number(text) {
@@ -280,7 +303,10 @@ fn number(text: &str) -> Option<Kind> {
         return (decimal(above) && decimal(below) && !divisor_is_zero)
             .then(|| Kind::Number(text.strip_prefix('+').unwrap_or(text).to_owned()));
     }
-    let numeric = unsigned.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
-    let starts_well = unsigned.starts_with(|c: char| c.is_ascii_digit()) || (unsigned.len() > 1 && unsigned.starts_with('.'));
+    let numeric = unsigned
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
+    let starts_well = unsigned.starts_with(|c: char| c.is_ascii_digit())
+        || (unsigned.len() > 1 && unsigned.starts_with('.'));
     if numeric && starts_well { text.parse().ok().map(Kind::Float) } else { None }
 }

@@ -64,9 +64,12 @@ pub fn envelope_addresses(text: &str) -> Vec<EnvelopeAddress> {
 
 fn envelope_address(entry: Entry) -> Option<EnvelopeAddress> {
     match entry {
-        Entry::Mailbox { display, route, local, domain } => {
-            Some(EnvelopeAddress { name: display, route, mailbox: Some(local), host: Some(domain.unwrap_or_default()) })
-        }
+        Entry::Mailbox { display, route, local, domain } => Some(EnvelopeAddress {
+            name: display,
+            route,
+            mailbox: Some(local),
+            host: Some(domain.unwrap_or_default()),
+        }),
         Entry::Group { .. } => None,
     }
 }
@@ -99,7 +102,11 @@ impl Reader {
     fn token(&mut self, token: Token) {
         if self.inside {
             // A comma within brackets belongs to a route, which begins with `@`; else the bracket was never closed.
-            let is_route = self.angle.as_ref().and_then(|tokens| tokens.first()).is_some_and(|first| first.is('@'));
+            let is_route = self
+                .angle
+                .as_ref()
+                .and_then(|tokens| tokens.first())
+                .is_some_and(|first| first.is('@'));
             match token.kind {
                 Kind::Special('>') => self.inside = false,
                 Kind::Special(',') if !is_route => self.end_of_entry(),
@@ -116,7 +123,9 @@ impl Reader {
                 self.angle = Some(Vec::new());
                 self.inside = true;
             }
-            Kind::Special(':') if self.angle.is_none() && self.group.is_none() && !self.phrase_has_at => {
+            Kind::Special(':')
+                if self.angle.is_none() && self.group.is_none() && !self.phrase_has_at =>
+            {
                 let phrase = std::mem::take(&mut self.phrase);
                 self.group = Some((self.name(&phrase).unwrap_or_default(), Vec::new()));
             }
@@ -166,7 +175,8 @@ impl Reader {
 
     /// An address without brackets; the words before it, or the comment, name it.
     fn bare(&self, phrase: &[Token]) -> Option<Entry> {
-        let words: Vec<Token> = phrase.iter().filter(|token| token.kind != Kind::Comment).cloned().collect();
+        let words: Vec<Token> =
+            phrase.iter().filter(|token| token.kind != Kind::Comment).cloned().collect();
         let start = address_start(&words);
         let (local, domain) = split_address(&words[start..]);
         let display = self.name(&words[..start]).or_else(|| self.comment(phrase));
@@ -243,7 +253,10 @@ mod tests {
             Entry::Mailbox { display, route, local, domain } => {
                 let display = display.as_ref().map(|name| format!("{name}|")).unwrap_or_default();
                 let route = route.as_ref().map(|route| format!("({route})")).unwrap_or_default();
-                format!("{display}{route}{local}{}", domain.as_ref().map(|domain| format!("@{domain}")).unwrap_or_default())
+                format!(
+                    "{display}{route}{local}{}",
+                    domain.as_ref().map(|domain| format!("@{domain}")).unwrap_or_default()
+                )
             }
             Entry::Group { name, members } => format!("{name}: {};", shown(members)),
         };
@@ -284,7 +297,10 @@ mod tests {
             ("Joe <joe@x.org", "Joe|joe@x.org"),
             ("\"Joe <joe@x.org>", "Joe <joe@x.org>"),
             ("Joe <joe@x.org, b@y", "Joe|joe@x.org & b@y"),
-            ("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>", "Pete|pete@silly.test"),
+            (
+                "Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
+                "Pete|pete@silly.test",
+            ),
             ("a@x\r\n\t, b@y", "a@x & b@y"),
         ];
         for (text, expected) in table {
@@ -299,7 +315,12 @@ mod tests {
             envelope_addresses("g: =?utf-8?Q?a?= <a@x>;, b"),
             [
                 EnvelopeAddress { mailbox: some("g"), ..Default::default() },
-                EnvelopeAddress { name: some("=?utf-8?Q?a?="), mailbox: some("a"), host: some("x"), route: None },
+                EnvelopeAddress {
+                    name: some("=?utf-8?Q?a?="),
+                    mailbox: some("a"),
+                    host: some("x"),
+                    route: None
+                },
                 EnvelopeAddress::default(),
                 EnvelopeAddress { mailbox: some("b"), host: some(""), ..Default::default() },
             ]

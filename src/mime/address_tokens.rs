@@ -34,7 +34,9 @@ impl Iterator for Tokens<'_> {
     type Item = Token;
 
     fn next(&mut self) -> Option<Token> {
-        let trimmed = self.rest.trim_start_matches(|letter: char| letter.is_whitespace() || letter.is_control());
+        let trimmed = self
+            .rest
+            .trim_start_matches(|letter: char| letter.is_whitespace() || letter.is_control());
         let spaced = trimmed.len() < self.rest.len();
         self.rest = trimmed;
         let first = trimmed.chars().next()?;
@@ -87,8 +89,11 @@ impl<'a> Tokens<'a> {
 
     /// A word, or an encoded word with whatever a careless sender left in it.
     fn word(&mut self) -> String {
-        let ends = |letter: char| letter.is_whitespace() || letter.is_control() || "\"[]()<>,;:@.\\".contains(letter);
-        let encoded = if self.rest.starts_with("=?") { encoded_word::word_length(self.rest) } else { None };
+        let ends = |letter: char| {
+            letter.is_whitespace() || letter.is_control() || "\"[]()<>,;:@.\\".contains(letter)
+        };
+        let encoded =
+            if self.rest.starts_with("=?") { encoded_word::word_length(self.rest) } else { None };
         let length = encoded.unwrap_or_else(|| self.rest.find(ends).unwrap_or(self.rest.len()));
         let (word, rest) = self.rest.split_at(length);
         self.rest = rest;

@@ -42,7 +42,9 @@ pub enum BuildError {
         name: String,
     },
     /// A body that cannot go as 7bit.
-    #[error("encoding 7bit: the body has bytes beyond ASCII, NUL, a lone CR, or a line of more than 998 bytes")]
+    #[error(
+        "encoding 7bit: the body has bytes beyond ASCII, NUL, a lone CR, or a line of more than 998 bytes"
+    )]
     NotSevenBit,
     /// A multipart without parts.
     #[error("a multipart needs at least one part")]
@@ -119,7 +121,13 @@ impl Outgoing {
 
     fn write_addresses(&self, out: &mut Vec<u8>) -> Result<(), BuildError> {
         let from = std::slice::from_ref(&self.from);
-        let fields = [("From", from), ("Reply-To", &self.reply_to), ("To", &self.to), ("Cc", &self.cc), ("Bcc", &self.bcc)];
+        let fields = [
+            ("From", from),
+            ("Reply-To", &self.reply_to),
+            ("To", &self.to),
+            ("Cc", &self.cc),
+            ("Bcc", &self.bcc),
+        ];
         for (name, addresses) in fields {
             let value = address_list(name, addresses)?;
             if !value.is_empty() && name != "Bcc" {
@@ -132,7 +140,15 @@ impl Outgoing {
     /// Headers that this letter writes itself. Those that it leaves out may come from the list.
     fn is_managed(&self, name: &str) -> bool {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
-        let always = ["bcc", "resent-bcc", "from", "mime-version", "content-type", "content-transfer-encoding", "content-disposition"];
+        let always = [
+            "bcc",
+            "resent-bcc",
+            "from",
+            "mime-version",
+            "content-type",
+            "content-transfer-encoding",
+            "content-disposition",
+        ];
         always.iter().any(|other| is(other))
             || (is("to") && !self.to.is_empty())
             || (is("cc") && !self.cc.is_empty())
@@ -146,7 +162,9 @@ impl Outgoing {
         let text = || NewPart::text("text/plain", &self.text);
         let main = match (&self.body, &self.html) {
             (Some(body), _) => body.clone(),
-            (None, Some(html)) => NewPart::multipart("alternative", vec![text(), NewPart::text("text/html", html)])?,
+            (None, Some(html)) => {
+                NewPart::multipart("alternative", vec![text(), NewPart::text("text/html", html)])?
+            }
             (None, None) => text(),
         };
         if self.attachments.is_empty() {

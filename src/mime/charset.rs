@@ -52,11 +52,16 @@ pub fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
 /// Charsets whose text is ASCII bytes with escapes or shifts, so that pieces must be decoded one by one.
 pub(super) fn is_stateful(label: &str) -> bool {
     let label = label.to_ascii_lowercase();
-    label.starts_with("iso-2022") || label.starts_with("csiso2022") || label.contains("utf-7") || label == "hz-gb-2312"
+    label.starts_with("iso-2022")
+        || label.starts_with("csiso2022")
+        || label.contains("utf-7")
+        || label == "hz-gb-2312"
 }
 
 fn is_ascii_label(label: &str) -> bool {
-    ["us-ascii", "ascii", "ansi_x3.4-1968", "iso-ir-6", "iso646-us"].iter().any(|name| label.eq_ignore_ascii_case(name))
+    ["us-ascii", "ascii", "ansi_x3.4-1968", "iso-ir-6", "iso646-us"]
+        .iter()
+        .any(|name| label.eq_ignore_ascii_case(name))
 }
 
 fn undeclared(bytes: &[u8]) -> String {
@@ -80,7 +85,10 @@ fn utf7(bytes: &[u8]) -> String {
             text.push(char::from(byte));
             continue;
         }
-        let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')).count();
+        let length = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+            .count();
         let (shifted, after) = rest.split_at(length);
         let closed = after.first() == Some(&b'-');
         rest = &after[usize::from(closed)..];
@@ -90,7 +98,9 @@ fn utf7(bytes: &[u8]) -> String {
         }
         let units = super::transfer::decode_base64(shifted);
         let units = units.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-        text.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
+        text.extend(
+            char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)),
+        );
     }
     text
 }
@@ -126,7 +136,9 @@ mod tests {
     fn text_is_encoded_where_the_charset_has_it() {
         assert_eq!(encode("iso-8859-1", "café").as_deref(), Some(b"caf\xe9".as_slice()));
         assert_eq!(encode("utf-8", "日").as_deref(), Some("日".as_bytes()));
-        for (label, text) in [("iso-8859-1", "日"), ("us-ascii", "é"), ("utf-16", "x"), ("x-klingon", "x")] {
+        for (label, text) in
+            [("iso-8859-1", "日"), ("us-ascii", "é"), ("utf-16", "x"), ("x-klingon", "x")]
+        {
             assert_eq!(encode(label, text), None, "{label}");
         }
     }

@@ -103,7 +103,10 @@ impl QuotedPrintable {
     pub(super) fn decode(&mut self, mut text: &[u8], out: &mut Vec<u8>) {
         while let Some((&byte, rest)) = text.split_first() {
             if self.is_empty() {
-                let plain = text.iter().position(|byte| matches!(byte, b'=' | b' ' | b'\t' | b'\r' | b'\n')).unwrap_or(text.len());
+                let plain = text
+                    .iter()
+                    .position(|byte| matches!(byte, b'=' | b' ' | b'\t' | b'\r' | b'\n'))
+                    .unwrap_or(text.len());
                 out.extend_from_slice(&text[..plain]);
                 text = &text[plain..];
                 if plain > 0 {
@@ -165,7 +168,9 @@ impl QuotedPrintable {
                 self.give_up(out);
                 self.escape = Some(None);
             }
-            (Some(None), _) if byte.is_ascii_hexdigit() && self.blanks.is_empty() => self.escape = Some(Some(byte)),
+            (Some(None), _) if byte.is_ascii_hexdigit() && self.blanks.is_empty() => {
+                self.escape = Some(Some(byte))
+            }
             (Some(Some(first)), _) if byte.is_ascii_hexdigit() => {
                 out.extend(hex_pair(&[first, byte]));
                 self.escape = None;

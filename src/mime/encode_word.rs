@@ -35,7 +35,9 @@ pub fn encode_text_at(text: &str, column: usize) -> String {
 /// The first and the last word that cannot stand as they are. Blanks at either end would be trimmed, so they are encoded, together with the word they touch.
 fn span_to_encode(words: &[&str]) -> Option<(usize, usize)> {
     let is_bad = |word: &&str| needs_encoding(word);
-    let has_long_blanks = words.chunk_by(|one, next| one.is_empty() && next.is_empty()).any(|blanks| blanks.len() > BLANKS);
+    let has_long_blanks = words
+        .chunk_by(|one, next| one.is_empty() && next.is_empty())
+        .any(|blanks| blanks.len() > BLANKS);
     if has_long_blanks || words.len() > 1 && words.iter().all(|word| word.is_empty()) {
         return Some((0, words.len() - 1));
     }
@@ -44,12 +46,18 @@ fn span_to_encode(words: &[&str]) -> Option<(usize, usize)> {
     let leads = words[0].is_empty();
     let trails = words[words.len() - 1].is_empty();
     let firsts = [leads.then_some(0), words.iter().position(is_bad), trails.then_some(last_solid)];
-    let lasts = [leads.then_some(first_solid), words.iter().rposition(is_bad), trails.then_some(words.len() - 1)];
+    let lasts = [
+        leads.then_some(first_solid),
+        words.iter().rposition(is_bad),
+        trails.then_some(words.len() - 1),
+    ];
     Some((firsts.into_iter().flatten().min()?, lasts.into_iter().flatten().max()?))
 }
 
 fn needs_encoding(word: &str) -> bool {
-    word.len() > UNFOLDED || word.contains("=?") || word.bytes().any(|byte| !byte.is_ascii_graphic())
+    word.len() > UNFOLDED
+        || word.contains("=?")
+        || word.bytes().any(|byte| !byte.is_ascii_graphic())
 }
 
 /// Folds plain text, such as a list of message ids, at its blanks.
@@ -95,7 +103,8 @@ impl Folder {
             if blank {
                 self.push(" ");
             }
-            let room = LINE.saturating_sub(self.column).clamp(PREFIX_AND_SUFFIX + 12, WORD) - PREFIX_AND_SUFFIX;
+            let room = LINE.saturating_sub(self.column).clamp(PREFIX_AND_SUFFIX + 12, WORD)
+                - PREFIX_AND_SUFFIX;
             let taken = fitting(rest, room, base64);
             let word = encode_word(&rest[..taken], base64);
             self.push(&word);
@@ -148,7 +157,11 @@ fn encode_word(text: &str, base64: bool) -> String {
 
 /// The set that is safe in a phrase too (RFC 2047, section 5, rule 3), so that one encoding serves everywhere.
 fn q_length(byte: u8) -> usize {
-    if byte.is_ascii_alphanumeric() || matches!(byte, b'!' | b'*' | b'+' | b'-' | b'/' | b' ') { 1 } else { 3 }
+    if byte.is_ascii_alphanumeric() || matches!(byte, b'!' | b'*' | b'+' | b'-' | b'/' | b' ') {
+        1
+    } else {
+        3
+    }
 }
 
 /// A display name as an address needs it: words as they stand, else a quoted string, else encoded words.
@@ -159,10 +172,17 @@ pub fn encode_phrase(name: &str) -> String {
 pub(super) fn encode_phrase_at(name: &str, column: usize) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
     let words = name.split(' ');
-    if !name.contains("=?") && words.clone().all(|word| !word.is_empty() && word.len() <= LINE && word.bytes().all(plain)) {
+    if !name.contains("=?")
+        && words
+            .clone()
+            .all(|word| !word.is_empty() && word.len() <= LINE && word.bytes().all(plain))
+    {
         return fold_at(name, column);
     }
-    if name.len() <= WORD && !name.contains("=?") && name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+    if name.len() <= WORD
+        && !name.contains("=?")
+        && name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    {
         return format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
     }
     let mut folder = Folder { out: String::new(), column };

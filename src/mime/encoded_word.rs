@@ -29,7 +29,9 @@ pub fn decode_text(text: &str) -> String {
         let between = &text[plain..start];
         let adjacent = pending.is_some() && between.bytes().all(|byte| byte.is_ascii_whitespace());
         match &mut pending {
-            Some(open) if adjacent && open.joins(&word) => open.bytes.extend_from_slice(&word.bytes),
+            Some(open) if adjacent && open.joins(&word) => {
+                open.bytes.extend_from_slice(&word.bytes)
+            }
             _ => {
                 flush(&mut pending, &mut out);
                 if !adjacent {
@@ -64,8 +66,12 @@ impl Pending {
 
 fn flush(pending: &mut Option<Pending>, out: &mut String) {
     if let Some(open) = pending.take() {
-        let text = charset::decode(&open.charset, &open.bytes).unwrap_or_else(|| charset::utf8_or_latin1(&open.bytes).into_owned());
-        out.extend(text.chars().map(|letter| if matches!(letter, '\r' | '\n' | '\0') { ' ' } else { letter }));
+        let text = charset::decode(&open.charset, &open.bytes)
+            .unwrap_or_else(|| charset::utf8_or_latin1(&open.bytes).into_owned());
+        out.extend(
+            text.chars()
+                .map(|letter| if matches!(letter, '\r' | '\n' | '\0') { ' ' } else { letter }),
+        );
     }
 }
 
@@ -83,7 +89,10 @@ impl<'a> Word<'a> {
         let name = &rest[..name_end];
         // RFC 2231, section 5: a language may follow the charset.
         let charset = name.split('*').next().unwrap_or(name);
-        if charset.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) || charset::decode(charset, b"").is_none() {
+        if charset.is_empty()
+            || !name.bytes().all(|byte| byte.is_ascii_graphic())
+            || charset::decode(charset, b"").is_none()
+        {
             return None;
         }
         let rest = rest.as_bytes().get(name_end + 1..)?;
@@ -94,11 +103,17 @@ impl<'a> Word<'a> {
             return None;
         }
         let bytes = match encoding {
-            b'b' | b'B' if rest[..end].iter().all(|byte| is_base64(*byte)) => transfer::decode_base64(&rest[..end]),
+            b'b' | b'B' if rest[..end].iter().all(|byte| is_base64(*byte)) => {
+                transfer::decode_base64(&rest[..end])
+            }
             b'q' | b'Q' => decode_q(&rest[..end]),
             _ => return None,
         };
-        Some(Word { charset, bytes, length: "=?".len() + name_end + "?Q?".len() + end + "?=".len() })
+        Some(Word {
+            charset,
+            bytes,
+            length: "=?".len() + name_end + "?Q?".len() + end + "?=".len(),
+        })
     }
 }
 

@@ -67,9 +67,12 @@ impl Envelope {
 
     /// The address fields, parsed. As RFC 3501 has it, an absent or empty `Sender` or `Reply-To` is the `From`.
     pub fn addresses(&self) -> EnvelopeAddresses {
-        let list = |text: &Option<String>| text.as_deref().map(envelope_addresses).unwrap_or_default();
+        let list =
+            |text: &Option<String>| text.as_deref().map(envelope_addresses).unwrap_or_default();
         let from = list(&self.from);
-        let or_from = |text: &Option<String>| Some(list(text)).filter(|list| !list.is_empty()).unwrap_or_else(|| from.clone());
+        let or_from = |text: &Option<String>| {
+            Some(list(text)).filter(|list| !list.is_empty()).unwrap_or_else(|| from.clone())
+        };
         EnvelopeAddresses {
             sender: or_from(&self.sender),
             reply_to: or_from(&self.reply_to),

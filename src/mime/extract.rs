@@ -8,7 +8,10 @@
 
 use super::header::without_line_end;
 use super::parameter::Parameterised;
-use super::parse::{DELIMITER, DEPTH, DIGEST, HEADER, HeaderLine, PARTS, delimiter, describe, is_identity, is_letter};
+use super::parse::{
+    DELIMITER, DEPTH, DIGEST, HEADER, HeaderLine, PARTS, delimiter, describe, is_identity,
+    is_letter,
+};
 use super::part::{disposition, file_name};
 use super::readable::leaf_is_attachment;
 use super::unpack::{Body, Output};
@@ -179,7 +182,10 @@ impl<F: Files> Extractor<F> {
         } else if self.parts + 1 >= PARTS {
             self.open_part(Vec::new());
             (self.header, self.is_rest) = (None, true);
-            let content = Parameterised { value: "application/octet-stream".to_owned(), ..Parameterised::default() };
+            let content = Parameterised {
+                value: "application/octet-stream".to_owned(),
+                ..Parameterised::default()
+            };
             self.begin_body(&[], &content, "7bit", true, false)?;
         } else {
             self.open_part(Vec::new());
@@ -224,7 +230,8 @@ impl<F: Files> Extractor<F> {
             opens_letter = !opaque && !is_multipart;
         }
         if is_multipart && !opaque {
-            self.open[depth - 1].boundary = content.boundary.clone().filter(|boundary| boundary.len() <= DELIMITER);
+            self.open[depth - 1].boundary =
+                content.boundary.clone().filter(|boundary| boundary.len() <= DELIMITER);
         }
         self.open[depth - 1].is_digest = content.value == DIGEST;
         self.begin_body(&header, &content, &encoding, opaque, opens_letter)?;
@@ -240,16 +247,34 @@ impl<F: Files> Extractor<F> {
     }
 
     /// Decides what the innermost part is, unless it is within a file.
-    fn begin_body(&mut self, header: &[u8], content: &Parameterised, encoding: &str, opaque: bool, has_letter: bool) -> io::Result<()> {
+    fn begin_body(
+        &mut self,
+        header: &[u8],
+        content: &Parameterised,
+        encoding: &str,
+        opaque: bool,
+        has_letter: bool,
+    ) -> io::Result<()> {
         if self.body.is_some() {
             return Ok(());
         }
         let level = self.open.len() - 1;
         let disposition = disposition(header);
         let name = file_name(disposition.as_ref(), &content.parameters);
-        let is_file = leaf_is_attachment(&content.value, disposition.as_ref(), name.clone(), level == 0, opaque);
+        let is_file = leaf_is_attachment(
+            &content.value,
+            disposition.as_ref(),
+            name.clone(),
+            level == 0,
+            opaque,
+        );
         // Multiparts and letters inside are not encoded, whatever they declare.
-        let encoding = if has_letter || is_identity(encoding) || content.value.starts_with("multipart/") { "7bit" } else { encoding };
+        let encoding =
+            if has_letter || is_identity(encoding) || content.value.starts_with("multipart/") {
+                "7bit"
+            } else {
+                encoding
+            };
         if is_file {
             self.body = Some((level, Body::file(&mut self.out, name, &content.value, encoding)?));
         } else if content.value == "text/plain" {
@@ -267,7 +292,11 @@ impl<F: Files> Extractor<F> {
             && self.body.is_none()
         {
             // The line break before a delimiter belongs to it.
-            let end = if by_delimiter { without_line_end(&header.bytes).len() } else { header.bytes.len() };
+            let end = if by_delimiter {
+                without_line_end(&header.bytes).len()
+            } else {
+                header.bytes.len()
+            };
             let (fields, body) = header.bytes.split_at(header.first_broken.unwrap_or(end).min(end));
             let (content, encoding) = self.describe(fields);
             self.begin_body(fields, &content, &encoding, false, false)?;

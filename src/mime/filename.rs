@@ -8,7 +8,10 @@ const EXTENSION: usize = 20;
 /// A name that is never a path, has no control, invisible or reserved characters, no leading dots or dashes, is not a device, at most 200 bytes long and
 /// never empty. The extension stays when the name is cut.
 pub fn safe_name(suggested: Option<&str>, fallback: &str) -> String {
-    suggested.and_then(cleaned).or_else(|| cleaned(fallback)).unwrap_or_else(|| "attachment".to_owned())
+    suggested
+        .and_then(cleaned)
+        .or_else(|| cleaned(fallback))
+        .unwrap_or_else(|| "attachment".to_owned())
 }
 
 /// The same name with a number before the extension: `report-2.pdf`.
@@ -52,7 +55,9 @@ fn cleaned(name: &str) -> Option<String> {
 /// The extension with its dot, empty if there is none.
 fn stem_and_extension(name: &str) -> (&str, &str) {
     match name.rfind('.') {
-        Some(dot) if dot > 0 && name.len() - dot <= EXTENSION && dot + 1 < name.len() => name.split_at(dot),
+        Some(dot) if dot > 0 && name.len() - dot <= EXTENSION && dot + 1 < name.len() => {
+            name.split_at(dot)
+        }
         _ => (name, ""),
     }
 }
@@ -61,7 +66,12 @@ fn stem_and_extension(name: &str) -> (&str, &str) {
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
     let port = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
-    let is_port = port.is_some_and(|number| matches!(number, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"));
+    let is_port = port.is_some_and(|number| {
+        matches!(
+            number,
+            "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
+        )
+    });
     is_port || ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"].contains(&stem.as_str())
 }
 
@@ -122,7 +132,13 @@ mod tests {
 
     #[test]
     fn a_number_goes_before_the_extension() {
-        for (name, expected) in [("name.ext", "name-2.ext"), ("name", "name-2"), ("a.b.c", "a.b-2.c"), (".x", ".x-2"), ("x.y.", "x.y-2")] {
+        for (name, expected) in [
+            ("name.ext", "name-2.ext"),
+            ("name", "name-2"),
+            ("a.b.c", "a.b-2.c"),
+            (".x", ".x-2"),
+            ("x.y.", "x.y-2"),
+        ] {
             assert_eq!(numbered(name, 2), expected);
         }
     }

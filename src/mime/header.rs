@@ -144,7 +144,11 @@ mod tests {
             ("", "", ""),
         ];
         for (letter, header, body) in table {
-            assert_eq!(split(letter.as_bytes()), (header.as_bytes(), body.as_bytes()), "{letter:?}");
+            assert_eq!(
+                split(letter.as_bytes()),
+                (header.as_bytes(), body.as_bytes()),
+                "{letter:?}"
+            );
         }
     }
 
@@ -163,8 +167,13 @@ mod tests {
             ("A:\nB: \r\n", &[("A", ""), ("B", "")]),
         ];
         for (header, expected) in table {
-            let got: Vec<_> = fields(header.as_bytes()).map(|field| (field.name.to_owned(), field.text().into_owned())).collect();
-            let expected: Vec<_> = expected.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            let got: Vec<_> = fields(header.as_bytes())
+                .map(|field| (field.name.to_owned(), field.text().into_owned()))
+                .collect();
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect();
             assert_eq!(got, expected, "{header:?}");
         }
     }

@@ -44,7 +44,9 @@ pub fn html_to_text(html: &str) -> String {
     while let Some(found) = rest.find('<') {
         page.text(&rest[..found]);
         let tag = &rest[found..];
-        let begins_tag = tag[1..].starts_with(|letter: char| letter.is_ascii_alphabetic() || matches!(letter, '/' | '!' | '?'));
+        let begins_tag = tag[1..].starts_with(|letter: char| {
+            letter.is_ascii_alphabetic() || matches!(letter, '/' | '!' | '?')
+        });
         if !begins_tag {
             page.text("<");
             rest = &tag[1..];
@@ -55,7 +57,10 @@ pub fn html_to_text(html: &str) -> String {
             let name = tag_name(tag);
             page.tag(&name, tag.starts_with("</"));
             rest = &tag[end..];
-            if SILENT.contains(&name.as_str()) && !tag.starts_with("</") && !tag[..end].ends_with("/>") {
+            if SILENT.contains(&name.as_str())
+                && !tag.starts_with("</")
+                && !tag[..end].ends_with("/>")
+            {
                 rest = behind_element(rest, &name);
             }
         }
@@ -137,7 +142,11 @@ impl Page {
 
 fn tag_name(tag: &str) -> String {
     let letters = tag[1..].trim_start_matches('/').chars();
-    letters.take(20).take_while(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+    letters
+        .take(20)
+        .take_while(char::is_ascii_alphanumeric)
+        .collect::<String>()
+        .to_ascii_lowercase()
 }
 
 /// The length of a tag; a `>` in a quoted attribute does not end it.
@@ -153,7 +162,8 @@ fn tag_end(tag: &str) -> usize {
             (None, b'>') => return index + 1,
             _ => {}
         }
-        after_equals = quote.is_none() && (byte == b'=' || (after_equals && byte.is_ascii_whitespace()));
+        after_equals =
+            quote.is_none() && (byte == b'=' || (after_equals && byte.is_ascii_whitespace()));
     }
     tag.len()
 }
@@ -163,8 +173,12 @@ fn behind_element<'a>(text: &'a str, name: &str) -> &'a str {
     let bytes = text.as_bytes();
     for at in memchr::memchr_iter(b'<', bytes) {
         let end = at + 2 + name.len();
-        let is_named = bytes.get(at + 2..end).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()));
-        if bytes.get(at + 1) == Some(&b'/') && is_named && !bytes.get(end).is_some_and(u8::is_ascii_alphanumeric) {
+        let is_named =
+            bytes.get(at + 2..end).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()));
+        if bytes.get(at + 1) == Some(&b'/')
+            && is_named
+            && !bytes.get(end).is_some_and(u8::is_ascii_alphanumeric)
+        {
             return &text[at..];
         }
     }
@@ -173,7 +187,9 @@ fn behind_element<'a>(text: &'a str, name: &str) -> &'a str {
 
 /// The character that `&…;` at the start stands for, and how much of the text it took.
 fn entity(text: &str) -> (Option<char>, usize) {
-    let Some(end) = text.bytes().take(ENTITY).position(|byte| byte == b';') else { return (None, 1) };
+    let Some(end) = text.bytes().take(ENTITY).position(|byte| byte == b';') else {
+        return (None, 1);
+    };
     let name = &text[1..end];
     let letter = match name.strip_prefix('#') {
         Some(number) => {
@@ -181,7 +197,9 @@ fn entity(text: &str) -> (Option<char>, usize) {
                 Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
                 None => number.parse(),
             };
-            code.ok().and_then(char::from_u32).filter(|letter| !letter.is_control() || *letter == '\n')
+            code.ok()
+                .and_then(char::from_u32)
+                .filter(|letter| !letter.is_control() || *letter == '\n')
         }
         None => NAMED.iter().find(|(known, _)| *known == name).map(|(_, letter)| *letter),
     };

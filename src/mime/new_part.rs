@@ -68,7 +68,8 @@ pub struct Subparts {
 impl Subparts {
     /// Takes the parts, unless they nest more than 100 deep.
     pub fn new(parts: Vec<NewPart>) -> Result<Self, BuildError> {
-        let depth = parts.iter().map(|part| part.parts.depth).max().map_or(0, |deepest| deepest + 1);
+        let depth =
+            parts.iter().map(|part| part.parts.depth).max().map_or(0, |deepest| deepest + 1);
         if depth > DEPTH {
             // Each part is within the limit itself, and so is safe to drop.
             return Err(BuildError::TooDeep);
@@ -84,7 +85,11 @@ impl Subparts {
 
 impl NewPart {
     /// A file to attach.
-    pub fn attachment(file_name: impl Into<String>, content_type: impl Into<String>, body: Vec<u8>) -> Self {
+    pub fn attachment(
+        file_name: impl Into<String>,
+        content_type: impl Into<String>,
+        body: Vec<u8>,
+    ) -> Self {
         NewPart {
             content_type: Some(content_type.into()),
             disposition: Some(Disposition::Attachment),
@@ -95,11 +100,19 @@ impl NewPart {
     }
 
     pub(super) fn text(content_type: &str, text: &str) -> Self {
-        NewPart { content_type: Some(content_type.to_owned()), body: text.as_bytes().to_vec(), ..Default::default() }
+        NewPart {
+            content_type: Some(content_type.to_owned()),
+            body: text.as_bytes().to_vec(),
+            ..Default::default()
+        }
     }
 
     pub(super) fn multipart(subtype: &str, parts: Vec<NewPart>) -> Result<Self, BuildError> {
-        Ok(NewPart { content_type: Some(format!("multipart/{subtype}")), parts: Subparts::new(parts)?, ..Default::default() })
+        Ok(NewPart {
+            content_type: Some(format!("multipart/{subtype}")),
+            parts: Subparts::new(parts)?,
+            ..Default::default()
+        })
     }
 
     /// Its content type as it will be written.
@@ -140,8 +153,12 @@ impl NewPart {
     fn write_leaf(&self, content_type: &str, out: &mut Vec<u8>) -> Result<(), BuildError> {
         let is_text = content_type.starts_with("text/");
         let is_exact = !is_text || self.disposition == Some(Disposition::Attachment);
-        let declared =
-            self.charset.as_deref().or_else(|| self.parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case("charset")).map(|_| ""));
+        let declared = self.charset.as_deref().or_else(|| {
+            self.parameters
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case("charset"))
+                .map(|_| "")
+        });
         let charset = match declared {
             Some("") => None,
             Some(charset) => Some(charset),
@@ -150,21 +167,31 @@ impl NewPart {
             None => std::str::from_utf8(&self.body).is_ok().then_some("utf-8"),
         };
         // Letters inside must not be encoded (RFC 2046, section 5.2.1) where they can go as they are.
-        let as_it_is = with_wire_line_ends(&self.body).filter(|_| !is_exact || content_type.starts_with("message/"));
+        let as_it_is = with_wire_line_ends(&self.body)
+            .filter(|_| !is_exact || content_type.starts_with("message/"));
         let (name, body) = match self.encoding {
             None => match as_it_is {
                 Some(body) => ("7bit", body),
                 None if is_exact => ("base64", transfer::encode_base64(&self.body)),
                 None => shorter(&self.body),
             },
-            Some(TransferEncoding::SevenBit) => ("7bit", with_wire_line_ends(&self.body).ok_or(BuildError::NotSevenBit)?),
+            Some(TransferEncoding::SevenBit) => {
+                ("7bit", with_wire_line_ends(&self.body).ok_or(BuildError::NotSevenBit)?)
+            }
             Some(TransferEncoding::QuotedPrintable) if is_exact => {
                 ("quoted-printable", transfer::encode_quoted_printable_bytes(&self.body))
             }
-            Some(TransferEncoding::QuotedPrintable) => ("quoted-printable", transfer::encode_quoted_printable_text(&self.body)),
+            Some(TransferEncoding::QuotedPrintable) => {
+                ("quoted-printable", transfer::encode_quoted_printable_text(&self.body))
+            }
             Some(TransferEncoding::Base64) => ("base64", transfer::encode_base64(&self.body)),
         };
-        self.write_header(content_type, charset.map(|charset| ("charset", charset)), Some(name), out)?;
+        self.write_header(
+            content_type,
+            charset.map(|charset| ("charset", charset)),
+            Some(name),
+            out,
+        )?;
         out.extend_from_slice(&body);
         Ok(())
     }
@@ -177,7 +204,10 @@ impl NewPart {
         out: &mut Vec<u8>,
     ) -> Result<(), BuildError> {
         let mut content = String::from(content_type);
-        for (name, value) in own.into_iter().chain(self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
+        for (name, value) in own
+            .into_iter()
+            .chain(self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        {
             add_parameter(&mut content, name, value)?;
         }
         push_field("Content-Type", &content, out);
@@ -185,7 +215,11 @@ impl NewPart {
             push_field("Content-Transfer-Encoding", encoding, out);
         }
         if self.disposition.is_some() || self.file_name.is_some() {
-            let mut disposition = String::from(if self.disposition == Some(Disposition::Inline) { "inline" } else { "attachment" });
+            let mut disposition = String::from(if self.disposition == Some(Disposition::Inline) {
+                "inline"
+            } else {
+                "attachment"
+            });
             if let Some(name) = &self.file_name {
                 check_value("file name", name)?;
                 add_parameter(&mut disposition, "filename", name)?;
@@ -223,7 +257,11 @@ fn shorter(body: &[u8]) -> (&'static str, Vec<u8>) {
     let printable = transfer::encode_quoted_printable_text(body);
     let normalised = crlf_line_ends(body);
     let base64 = transfer::encode_base64(&normalised);
-    if printable.len() <= base64.len() { ("quoted-printable", printable) } else { ("base64", base64) }
+    if printable.len() <= base64.len() {
+        ("quoted-printable", printable)
+    } else {
+        ("base64", base64)
+    }
 }
 
 fn crlf_line_ends(body: &[u8]) -> Vec<u8> {
@@ -246,7 +284,9 @@ fn with_wire_line_ends(body: &[u8]) -> Option<Vec<u8>> {
     let fits = out.is_ascii()
         && !out.contains(&0)
         && !has_lone_cr
-        && out.split(|byte| *byte == b'\n').all(|line| line.strip_suffix(b"\r").unwrap_or(line).len() <= LINE);
+        && out
+            .split(|byte| *byte == b'\n')
+            .all(|line| line.strip_suffix(b"\r").unwrap_or(line).len() <= LINE);
     fits.then_some(out)
 }
 
@@ -277,17 +317,26 @@ fn add_parameter(field: &mut String, name: &str, value: &str) -> Result<(), Buil
 fn media_type(content_type: &str) -> Result<String, BuildError> {
     // RFC 6838, section 4.2: 127 characters each.
     let is_token = |text: &str| {
-        (1..=127).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
+        (1..=127).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
     };
     match content_type.split_once('/') {
-        Some((main, sub)) if is_token(main) && is_token(sub) => Ok(content_type.to_ascii_lowercase()),
+        Some((main, sub)) if is_token(main) && is_token(sub) => {
+            Ok(content_type.to_ascii_lowercase())
+        }
         _ => Err(BuildError::Name { what: "content type", name: content_type.to_owned() }),
     }
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), BuildError> {
-    let is_good = !name.is_empty() && name.len() <= 70 && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
-    if is_good { Ok(()) } else { Err(BuildError::Name { what: "header name", name: name.to_owned() }) }
+    let is_good = !name.is_empty()
+        && name.len() <= 70
+        && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    if is_good {
+        Ok(())
+    } else {
+        Err(BuildError::Name { what: "header name", name: name.to_owned() })
+    }
 }
 
 /// No line end and no NUL gets into a header, whatever stands around it.
@@ -302,7 +351,10 @@ pub(super) fn check_value(what: &str, value: &str) -> Result<(), BuildError> {
 pub(super) fn bracketed(what: &'static str, id: &str) -> Result<String, BuildError> {
     check_value(what, id)?;
     let id = id.trim().trim_start_matches('<').trim_end_matches('>');
-    if id.is_empty() || id.len() > 900 || !id.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte)) {
+    if id.is_empty()
+        || id.len() > 900
+        || !id.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte))
+    {
         return Err(BuildError::Name { what, name: id.to_owned() });
     }
     Ok(format!("<{id}>"))

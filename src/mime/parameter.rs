@@ -37,9 +37,17 @@ impl Parameterised {
         let value = charset::utf8_or_latin1(without_comment(value)).trim().to_lowercase();
         let boundary = found.plain.get("boundary").cloned();
         let parameters: Vec<_> = found.resolve();
-        let boundary =
-            boundary.or_else(|| parameters.iter().find(|(name, _)| name == "boundary").map(|(_, value)| value.clone().into_bytes()));
-        Parameterised { value, parameters, boundary: boundary.filter(|boundary| !boundary.is_empty()) }
+        let boundary = boundary.or_else(|| {
+            parameters
+                .iter()
+                .find(|(name, _)| name == "boundary")
+                .map(|(_, value)| value.clone().into_bytes())
+        });
+        Parameterised {
+            value,
+            parameters,
+            boundary: boundary.filter(|boundary| !boundary.is_empty()),
+        }
     }
 
     /// The parameter of that name, in lower case.
@@ -136,7 +144,10 @@ fn join(pieces: &BTreeMap<u32, (bool, Vec<u8>)>) -> Option<String> {
         }
         if *extended { decode_percent(value, &mut bytes) } else { bytes.extend_from_slice(value) }
     }
-    pieces.contains_key(&0).then(|| charset::decode(&label, &bytes).unwrap_or_else(|| charset::utf8_or_latin1(&bytes).into_owned()))
+    pieces.contains_key(&0).then(|| {
+        charset::decode(&label, &bytes)
+            .unwrap_or_else(|| charset::utf8_or_latin1(&bytes).into_owned())
+    })
 }
 
 fn decode_percent(mut value: &[u8], bytes: &mut Vec<u8>) {
@@ -212,7 +223,11 @@ pub fn encode_parameter(name: &str, value: &str) -> String {
     }
     let mut encoded = Vec::new();
     for byte in value.bytes() {
-        encoded.push(if is_token(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+        encoded.push(if is_token(byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        });
     }
     let whole: String = encoded.concat();
     if name.len() + whole.len() + "*=UTF-8''".len() <= LINE {
@@ -225,14 +240,20 @@ fn continuations(name: &str, encoded: &[String]) -> String {
     let mut pieces = vec![String::from("UTF-8''")];
     for unit in encoded {
         let number = pieces.len() - 1;
-        let piece = pieces.last_mut().filter(|piece| name.len() + piece.len() + unit.len() + "*9999*=;".len() <= LINE.max(name.len() + 30));
+        let piece = pieces.last_mut().filter(|piece| {
+            name.len() + piece.len() + unit.len() + "*9999*=;".len() <= LINE.max(name.len() + 30)
+        });
         match piece {
             Some(piece) => piece.push_str(unit),
             None if number < 9999 => pieces.push(unit.clone()),
             None => break, // no file system takes half a megabyte of name
         }
     }
-    let numbered: Vec<String> = pieces.iter().enumerate().map(|(number, piece)| format!("{name}*{number}*={piece}")).collect();
+    let numbered: Vec<String> = pieces
+        .iter()
+        .enumerate()
+        .map(|(number, piece)| format!("{name}*{number}*={piece}"))
+        .collect();
     numbered.join(";\r\n ")
 }
 
@@ -264,7 +285,11 @@ mod tests {
             ("a/b; x = 1 ; x=2", "a/b", &[("x", "1")]),
             ("a/b; filename=\"=?utf-8?Q?caf=C3=A9?=\"", "a/b", &[("filename", "café")]),
             // RFC 2231
-            ("a/b; title*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A", "a/b", &[("title", "This is ***fun***")]),
+            (
+                "a/b; title*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A",
+                "a/b",
+                &[("title", "This is ***fun***")],
+            ),
             ("a/b; u*0=\"ftp://\"; u*1=\"x.org\"", "a/b", &[("u", "ftp://x.org")]),
             (
                 "a/b; title*0*=us-ascii'en'This%20is%20even%20more%20; title*1*=%2A%2A%2Afun%2A%2A%2A%20; title*2=\"isn't it!\"",
@@ -280,7 +305,10 @@ mod tests {
             ("a/b; n*=utf-8''%4", "a/b", &[("n", "%4")]),
         ];
         for (text, value, parameters) in table {
-            let parameters: Vec<_> = parameters.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            let parameters: Vec<_> = parameters
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect();
             assert_eq!(read(text), (value.to_string(), parameters), "{text:?}");
         }
     }
@@ -291,7 +319,17 @@ mod tests {
         assert_eq!(encode_parameter("name", "a b.txt"), "name=\"a b.txt\"");
         assert_eq!(encode_parameter("name", "é.txt"), "name*=UTF-8''%C3%A9.txt");
         let long = "日本語".repeat(30);
-        for value in ["", " ", "a\"b\\c", "x\ty", "=?utf-8?Q?x?=", "a;b=c", "it's 100% *", long.as_str(), &"y".repeat(300)] {
+        for value in [
+            "",
+            " ",
+            "a\"b\\c",
+            "x\ty",
+            "=?utf-8?Q?x?=",
+            "a;b=c",
+            "it's 100% *",
+            long.as_str(),
+            &"y".repeat(300),
+        ] {
             let encoded = encode_parameter("filename", value);
             assert!(encoded.lines().all(|line| line.len() <= 78), "{encoded}");
             let field = format!("a/b; {}", encoded.replace("\r\n", ""));
@@ -301,7 +339,10 @@ mod tests {
 
     #[test]
     fn a_boundary_is_bytes() {
-        assert_eq!(Parameterised::read(b"multipart/mixed; boundary=\"\xff=?x\"").boundary.as_deref(), Some(b"\xff=?x".as_slice()));
+        assert_eq!(
+            Parameterised::read(b"multipart/mixed; boundary=\"\xff=?x\"").boundary.as_deref(),
+            Some(b"\xff=?x".as_slice())
+        );
         assert_eq!(Parameterised::read(b"multipart/mixed; boundary=\"\"").boundary, None);
     }
 }

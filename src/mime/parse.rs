@@ -126,7 +126,13 @@ impl Parser<'_> {
 
     fn open_part(&mut self, parent: Option<usize>, start: usize) {
         let index = self.parts.len();
-        self.parts.push(PartData { whole: start..start, header: start..start, body: start..start, parent, ..Default::default() });
+        self.parts.push(PartData {
+            whole: start..start,
+            header: start..start,
+            body: start..start,
+            parent,
+            ..Default::default()
+        });
         if let Some(parent) = parent {
             self.parts[parent].children.push(index);
         }
@@ -173,7 +179,9 @@ impl Parser<'_> {
 
     fn describe(&mut self, index: usize, header_end: usize, body_start: usize) {
         let start = self.parts[index].whole.start;
-        let in_digest = self.parts[index].parent.is_some_and(|parent| self.parts[parent].content.value == DIGEST);
+        let in_digest = self.parts[index]
+            .parent
+            .is_some_and(|parent| self.parts[parent].content.value == DIGEST);
         let (content, encoding) = describe(&self.source[start..header_end], in_digest);
         let part = &mut self.parts[index];
         part.header = start..header_end;
@@ -265,8 +273,10 @@ impl HeaderLine {
     pub(super) fn of(line: &[u8], before: usize, of_letter: bool) -> HeaderLine {
         let text = without_line_end(line);
         let is_first = before == 0;
-        let is_field = field_start(text).is_some() || (!is_first && text.first().is_some_and(|byte| is_blank(*byte)));
-        let is_mailbox_mark = is_first && of_letter && (text.starts_with(b"From ") || text.starts_with(b">From "));
+        let is_field = field_start(text).is_some()
+            || (!is_first && text.first().is_some_and(|byte| is_blank(*byte)));
+        let is_mailbox_mark =
+            is_first && of_letter && (text.starts_with(b"From ") || text.starts_with(b">From "));
         match () {
             () if text.is_empty() => HeaderLine::End,
             () if before + line.len() > HEADER => HeaderLine::TooLong,
@@ -308,5 +318,7 @@ pub(super) fn is_identity(encoding: &str) -> bool {
 
 /// RFC 2045, section 5.2: a content type that cannot be read is `text/plain`.
 fn is_media_type(value: &str) -> bool {
-    value.split_once('/').is_some_and(|(main, sub)| !main.is_empty() && !sub.is_empty() && !sub.contains(['/', ' ']))
+    value
+        .split_once('/')
+        .is_some_and(|(main, sub)| !main.is_empty() && !sub.is_empty() && !sub.contains(['/', ' ']))
 }

@@ -147,7 +147,8 @@ impl<'a> Part<'a> {
     /// Lines of the body as it stands; a last one without its line end counts.
     pub fn line_count(&self) -> usize {
         let body = self.body();
-        memchr::memchr_iter(b'\n', body).count() + usize::from(body.last().is_some_and(|byte| *byte != b'\n'))
+        memchr::memchr_iter(b'\n', body).count()
+            + usize::from(body.last().is_some_and(|byte| *byte != b'\n'))
     }
 
     /// The body without its transfer encoding. Damaged encodings give what can be had; an unknown one is left. Multiparts and letters inside are not
@@ -160,7 +161,9 @@ impl<'a> Part<'a> {
         match self.encoding() {
             "base64" => Cow::Owned(transfer::decode_base64(body)),
             "quoted-printable" => Cow::Owned(transfer::decode_quoted_printable(body)),
-            "x-uuencode" | "uuencode" | "x-uue" | "uue" => transfer::decode_uuencode(body).map_or(Cow::Borrowed(body), Cow::Owned),
+            "x-uuencode" | "uuencode" | "x-uue" | "uue" => {
+                transfer::decode_uuencode(body).map_or(Cow::Borrowed(body), Cow::Owned)
+            }
             _ => Cow::Borrowed(body),
         }
     }
@@ -173,11 +176,18 @@ impl<'a> Part<'a> {
 
 /// `Content-Disposition` of a header.
 pub(super) fn disposition(header: &[u8]) -> Option<Parameterised> {
-    header::fields(header).find(|field| field.is("content-disposition")).map(|field| Parameterised::read(&field.value))
+    header::fields(header)
+        .find(|field| field.is("content-disposition"))
+        .map(|field| Parameterised::read(&field.value))
 }
 
 /// The file name of a part with this disposition and these parameters of the content type.
-pub(super) fn file_name(disposition: Option<&Parameterised>, parameters: &[(String, String)]) -> Option<String> {
-    let name = disposition.and_then(|disposition| disposition.get("filename")).or_else(|| lookup(parameters, "name"));
+pub(super) fn file_name(
+    disposition: Option<&Parameterised>,
+    parameters: &[(String, String)],
+) -> Option<String> {
+    let name = disposition
+        .and_then(|disposition| disposition.get("filename"))
+        .or_else(|| lookup(parameters, "name"));
     name.filter(|name| !name.is_empty()).map(str::to_owned)
 }

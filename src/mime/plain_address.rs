@@ -16,7 +16,11 @@ pub fn is_plain_address(address: &str) -> bool {
 }
 
 /// Local part and domain of an address that stands alone, blanks around it aside; `None` when it is none. A domain can be required, and a dot in it.
-pub fn parse_email_address(text: &str, require_domain: bool, require_dotted_domain: bool) -> Option<(String, Option<String>)> {
+pub fn parse_email_address(
+    text: &str,
+    require_domain: bool,
+    require_dotted_domain: bool,
+) -> Option<(String, Option<String>)> {
     let address = text.trim();
     if !is_plain_address(address) {
         return None;
@@ -33,18 +37,32 @@ fn is_dot_atom(text: &str) -> bool {
 }
 
 fn is_atom_letter(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(letter) || is_letter_beyond_ascii(letter)
+    letter.is_ascii_alphanumeric()
+        || "!#$%&'*+-/=?^_`{|}~".contains(letter)
+        || is_letter_beyond_ascii(letter)
 }
 
 /// Letters of the host name rule, and the underscore that some hosts have.
 fn is_domain(text: &str) -> bool {
-    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_') || is_letter_beyond_ascii(letter);
-    text.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(is_letter))
+    let is_letter = |letter: char| {
+        letter.is_ascii_alphanumeric()
+            || matches!(letter, '-' | '_')
+            || is_letter_beyond_ascii(letter)
+    };
+    text.split('.').all(|label| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(is_letter)
+    })
 }
 
 /// Letters, marks and symbols; neither blanks, controls, separators nor marks of direction, which could show one address as another.
 fn is_letter_beyond_ascii(letter: char) -> bool {
-    !letter.is_ascii() && !letter.is_whitespace() && !letter.is_control() && !super::filename::is_invisible(letter)
+    !letter.is_ascii()
+        && !letter.is_whitespace()
+        && !letter.is_control()
+        && !super::filename::is_invisible(letter)
 }
 
 #[cfg(test)]
@@ -54,8 +72,16 @@ mod tests {
     #[test]
     fn plain_addresses_are_told_from_the_rest() {
         let long = format!("{}@x.org", "a".repeat(320));
-        let good =
-            ["foo", "foo@bar.com", "a.b+c@x-y.org", "o'brien@x", "zoë@exämple.org", "用户@例子.中国", "!#$%&'*+-/=?^_`{|}~@x", "a@1.2.3.4"];
+        let good = [
+            "foo",
+            "foo@bar.com",
+            "a.b+c@x-y.org",
+            "o'brien@x",
+            "zoë@exämple.org",
+            "用户@例子.中国",
+            "!#$%&'*+-/=?^_`{|}~@x",
+            "a@1.2.3.4",
+        ];
         let bad = [
             "",
             "@",
@@ -97,7 +123,8 @@ mod tests {
 
     #[test]
     fn typed_addresses_are_split() {
-        let pair = |local: &str, domain: Option<&str>| Some((local.to_owned(), domain.map(str::to_owned)));
+        let pair =
+            |local: &str, domain: Option<&str>| Some((local.to_owned(), domain.map(str::to_owned)));
         assert_eq!(parse_email_address(" joe@x.org\n", true, true), pair("joe", Some("x.org")));
         assert_eq!(parse_email_address("joe@x", true, false), pair("joe", Some("x")));
         assert_eq!(parse_email_address("joe@x", true, true), None);

@@ -50,7 +50,11 @@ impl Letter {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for part in self.readable_parts(true) {
-            let piece = if part.content_type() == "text/html" { html_to_text(&part.text()) } else { without_uuencoded(part) };
+            let piece = if part.content_type() == "text/html" {
+                html_to_text(&part.text())
+            } else {
+                without_uuencoded(part)
+            };
             if !text.is_empty() && !text.ends_with('\n') && !piece.is_empty() {
                 text.push('\n');
             }
@@ -61,7 +65,10 @@ impl Letter {
 
     /// The HTML as it was sent, if there is any that is no attachment. It is hostile to whoever shows it.
     pub fn html(&self) -> Option<String> {
-        self.readable_parts(false).into_iter().find(|part| part.content_type() == "text/html").map(|part| part.text())
+        self.readable_parts(false)
+            .into_iter()
+            .find(|part| part.content_type() == "text/html")
+            .map(|part| part.text())
     }
 
     /// The attachments in their order: what says so, leaves that are no text, letters inside, and files that stand uuencoded in a text. Of letters
@@ -76,7 +83,9 @@ impl Letter {
                 waiting.extend(part.parts().rev());
             } else if part.content_type() == "text/plain" {
                 let files = uuencoded_files(&part.decoded());
-                found.extend(files.into_iter().map(|file| Attachment { part, uuencoded: Some(file) }));
+                found.extend(
+                    files.into_iter().map(|file| Attachment { part, uuencoded: Some(file) }),
+                );
             }
         }
         found.truncate(PARTS);
@@ -94,7 +103,10 @@ impl Letter {
                     "related" => waiting.extend(related_root(part)),
                     _ => waiting.extend(part.parts().rev()),
                 }
-            } else if !is_attachment(part) && (part.main_type() == "text" || part.is_multipart()) && !part.is_opaque() {
+            } else if !is_attachment(part)
+                && (part.main_type() == "text" || part.is_multipart())
+                && !part.is_opaque()
+            {
                 found.push(part);
             }
         }
@@ -105,7 +117,13 @@ impl Letter {
 fn is_attachment(part: Part<'_>) -> bool {
     let is_leaf = part.parts().len() == 0 || part.main_type() == "message";
     is_leaf
-        && leaf_is_attachment(part.content_type(), part.disposition().as_ref(), part.file_name(), part.parent().is_none(), part.is_opaque())
+        && leaf_is_attachment(
+            part.content_type(),
+            part.disposition().as_ref(),
+            part.file_name(),
+            part.parent().is_none(),
+            part.is_opaque(),
+        )
 }
 
 /// Whether a part in which no others are looked for is an attachment.
@@ -122,7 +140,11 @@ pub(super) fn leaf_is_attachment(
         _ => {}
     }
     match content_type.split('/').next().unwrap_or_default() {
-        "text" => !matches!(content_type, "text/plain" | "text/html") && disposition.is_none() && file_name.is_some(),
+        "text" => {
+            !matches!(content_type, "text/plain" | "text/html")
+                && disposition.is_none()
+                && file_name.is_some()
+        }
         // A multipart without parts shows as the text it is, unless it was not looked into.
         "multipart" => is_opaque,
         _ => true,
@@ -132,8 +154,10 @@ pub(super) fn leaf_is_attachment(
 /// The plain child unless it is blank; else the last text or multipart, which is the richest.
 fn alternative(part: Part<'_>, prefer_plain: bool) -> Option<Part<'_>> {
     let is_blank = |child: Part<'_>| child.decoded().iter().all(u8::is_ascii_whitespace);
-    let plain = part.parts().find(|child| child.content_type() == "text/plain" && !is_attachment(*child));
-    let richest = part.parts().rfind(|child| child.content_type() == "text/html" || child.is_multipart());
+    let plain =
+        part.parts().find(|child| child.content_type() == "text/plain" && !is_attachment(*child));
+    let richest =
+        part.parts().rfind(|child| child.content_type() == "text/html" || child.is_multipart());
     match plain {
         Some(plain) if prefer_plain && (richest.is_none() || !is_blank(plain)) => Some(plain),
         _ => richest.or(plain).or_else(|| part.parts().rfind(|child| child.main_type() == "text")),
@@ -142,13 +166,19 @@ fn alternative(part: Part<'_>, prefer_plain: bool) -> Option<Part<'_>> {
 
 /// RFC 2387: the part that `start` names, else the first.
 fn related_root(part: Part<'_>) -> Option<Part<'_>> {
-    let named = part.parameter("start").and_then(|start| part.parts().find(|child| child.id().is_some_and(|id| id == start)));
+    let named = part
+        .parameter("start")
+        .and_then(|start| part.parts().find(|child| child.id().is_some_and(|id| id == start)));
     named.or_else(|| part.parts().next())
 }
 
 fn without_uuencoded(part: Part<'_>) -> String {
     let bytes = part.decoded();
-    let files = if part.content_type() == "text/plain" { transfer::uuencoded_files(&bytes) } else { Vec::new() };
+    let files = if part.content_type() == "text/plain" {
+        transfer::uuencoded_files(&bytes)
+    } else {
+        Vec::new()
+    };
     if files.is_empty() {
         return part.text();
     }

@@ -135,7 +135,8 @@ pub(super) fn begin_line(line: &[u8]) -> Option<String> {
     let rest = line.strip_prefix(b"begin ")?;
     let digits = rest.iter().take_while(|byte| (b'0'..=b'7').contains(byte)).count();
     let name = rest.get(digits..)?.strip_prefix(b" ")?.trim_ascii();
-    ((3..=4).contains(&digits) && !name.is_empty()).then(|| super::charset::utf8_or_latin1(name).into_owned())
+    ((3..=4).contains(&digits) && !name.is_empty())
+        .then(|| super::charset::utf8_or_latin1(name).into_owned())
 }
 
 /// Where reading ended, and the bytes when `end` was found there.
@@ -173,7 +174,9 @@ pub(super) fn uu_line(line: &[u8], bytes: &mut Vec<u8>) -> bool {
     }
     let start = bytes.len();
     for group in data.chunks(4) {
-        let value = (0..4).fold(0u32, |bits, index| bits << 6 | u32::from((group.get(index).unwrap_or(&b' ') - b' ') & 63));
+        let value = (0..4).fold(0u32, |bits, index| {
+            bits << 6 | u32::from((group.get(index).unwrap_or(&b' ') - b' ') & 63)
+        });
         bytes.extend_from_slice(&value.to_be_bytes()[1..]);
     }
     bytes.truncate(start + length);
@@ -238,7 +241,11 @@ mod tests {
             ("\0", "=00"),
         ];
         for (text, expected) in table {
-            assert_eq!(String::from_utf8(encode_quoted_printable_text(text.as_bytes())).unwrap(), expected, "{text:?}");
+            assert_eq!(
+                String::from_utf8(encode_quoted_printable_text(text.as_bytes())).unwrap(),
+                expected,
+                "{text:?}"
+            );
         }
         let long = encode_quoted_printable_text("é".repeat(500).as_bytes());
         assert!(long.split(|byte| *byte == b'\n').all(|line| line.len() <= 77));
@@ -257,7 +264,10 @@ mod tests {
         let text = b"Hi\nbegin 644 cat.txt\n#0V%T\n`\nend\nbye\nbegin 644 broken\n#0V%T\nnot uu at all, lower case\nbegin 12 x\n";
         let files = uuencoded_files(text);
         assert_eq!(files.len(), 1);
-        assert_eq!((files[0].name.as_str(), files[0].bytes.as_slice()), ("cat.txt", b"Cat".as_slice()));
+        assert_eq!(
+            (files[0].name.as_str(), files[0].bytes.as_slice()),
+            ("cat.txt", b"Cat".as_slice())
+        );
         assert_eq!(&text[files[0].range.end..][..3], b"bye");
     }
 }

@@ -81,11 +81,19 @@ impl Body {
         Body { held: Vec::new(), decoder, decoded: Vec::new(), to }
     }
 
-    pub(super) fn file<F: Files>(out: &mut Output<F>, name: Option<String>, content_type: &str, encoding: &str) -> io::Result<Body> {
+    pub(super) fn file<F: Files>(
+        out: &mut Output<F>,
+        name: Option<String>,
+        content_type: &str,
+        encoding: &str,
+    ) -> io::Result<Body> {
         let file = out.begin(name.as_deref(), content_type)?;
         Ok(if is_uuencode(encoding) {
             let content_type = content_type.to_owned();
-            Body::new(Decoder::Identity, Drain::Uuencoded { all: file, name, content_type, found: UuFile::default() })
+            Body::new(
+                Decoder::Identity,
+                Drain::Uuencoded { all: file, name, content_type, found: UuFile::default() },
+            )
         } else {
             Body::new(Decoder::of(encoding), Drain::File(file))
         })
@@ -93,7 +101,11 @@ impl Body {
 
     pub(super) fn text(encoding: &str) -> Body {
         if is_uuencode(encoding) {
-            let to = Drain::UuencodedText { lines: UuLines::default(), is_done: false, text: Text::default() };
+            let to = Drain::UuencodedText {
+                lines: UuLines::default(),
+                is_done: false,
+                text: Text::default(),
+            };
             return Body::new(Decoder::Identity, to);
         }
         Body::new(Decoder::of(encoding), Drain::Text(Text::default()))
@@ -122,7 +134,11 @@ impl Body {
     }
 
     /// The part has ended.
-    pub(super) fn finish<F: Files>(mut self, by_delimiter: bool, out: &mut Output<F>) -> io::Result<()> {
+    pub(super) fn finish<F: Files>(
+        mut self,
+        by_delimiter: bool,
+        out: &mut Output<F>,
+    ) -> io::Result<()> {
         if !by_delimiter {
             let held = std::mem::take(&mut self.held);
             self.decode(&held, out)?;
@@ -160,10 +176,14 @@ impl Drain {
             Drain::File(file) => out.write(*file, bytes),
             Drain::Uuencoded { all, name, content_type, found } => {
                 out.write(*all, bytes)?;
-                found.lines.push(bytes, &mut |event| found.file.take_first(event, name.as_deref(), content_type, out))
+                found.lines.push(bytes, &mut |event| {
+                    found.file.take_first(event, name.as_deref(), content_type, out)
+                })
             }
             Drain::Text(text) => text.push(bytes, out),
-            Drain::UuencodedText { lines, is_done, text } => lines.push(bytes, &mut |event| text.take(event, is_done, out)),
+            Drain::UuencodedText { lines, is_done, text } => {
+                lines.push(bytes, &mut |event| text.take(event, is_done, out))
+            }
         }
     }
 
@@ -171,7 +191,9 @@ impl Drain {
         match self {
             Drain::File(file) => out.end(file),
             Drain::Uuencoded { all, name, content_type, mut found } => {
-                found.lines.finish(&mut |event| found.file.take_first(event, name.as_deref(), &content_type, out))?;
+                found.lines.finish(&mut |event| {
+                    found.file.take_first(event, name.as_deref(), &content_type, out)
+                })?;
                 match found.file {
                     Candidate::Whole(file) => {
                         out.discard(all);
@@ -181,7 +203,9 @@ impl Drain {
                 }
             }
             Drain::Text(mut text) => text.finish(out),
-            Drain::UuencodedText { mut lines, mut is_done, mut text } => lines.finish(&mut |event| text.take(event, &mut is_done, out)),
+            Drain::UuencodedText { mut lines, mut is_done, mut text } => {
+                lines.finish(&mut |event| text.take(event, &mut is_done, out))
+            }
         }
     }
 }
@@ -202,9 +226,17 @@ enum Candidate {
 }
 
 impl Candidate {
-    fn take_first<F: Files>(&mut self, event: Uu<'_>, name: Option<&str>, content_type: &str, out: &mut Output<F>) -> io::Result<()> {
+    fn take_first<F: Files>(
+        &mut self,
+        event: Uu<'_>,
+        name: Option<&str>,
+        content_type: &str,
+        out: &mut Output<F>,
+    ) -> io::Result<()> {
         match (&*self, event) {
-            (Candidate::None, Uu::Begin(_)) => *self = Candidate::Coming(out.begin(name, content_type)?),
+            (Candidate::None, Uu::Begin(_)) => {
+                *self = Candidate::Coming(out.begin(name, content_type)?)
+            }
             (Candidate::Coming(file), Uu::Bytes(bytes)) => out.write(*file, bytes)?,
             (Candidate::Coming(file), Uu::End) => *self = Candidate::Whole(*file),
             (Candidate::Coming(file), Uu::Broken) => {
@@ -244,7 +276,12 @@ impl Text {
     }
 
     /// What a text does that is uuencoded itself.
-    fn take<F: Files>(&mut self, event: Uu<'_>, is_done: &mut bool, out: &mut Output<F>) -> io::Result<()> {
+    fn take<F: Files>(
+        &mut self,
+        event: Uu<'_>,
+        is_done: &mut bool,
+        out: &mut Output<F>,
+    ) -> io::Result<()> {
         match event {
             _ if *is_done => Ok(()),
             Uu::Begin(_) => {

@@ -14,7 +14,11 @@ pub(super) struct Folder {
 impl Folder {
     pub fn new(path: &Path, writable: bool) -> io::Result<Folder> {
         let path = path.canonicalize()?;
-        if path.is_dir() { Ok(Folder { path, writable }) } else { Err(io::ErrorKind::NotADirectory.into()) }
+        if path.is_dir() {
+            Ok(Folder { path, writable })
+        } else {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
     }
 
     /// Whether a path, absolute and without links, is this folder or lies in it.
@@ -65,9 +69,13 @@ mod tests {
         std::fs::write(outside.join("secret"), "x").unwrap();
         std::fs::write(inside.join("file"), "x").unwrap();
         #[cfg(unix)]
-        for (target, link) in
-            [("../out", "link"), ("../out/secret", "file-link"), ("../out/new", "nowhere"), ("file", "inner-link"), ("loop", "loop")]
-        {
+        for (target, link) in [
+            ("../out", "link"),
+            ("../out/secret", "file-link"),
+            ("../out/new", "nowhere"),
+            ("file", "inner-link"),
+            ("loop", "loop"),
+        ] {
             std::os::unix::fs::symlink(target, inside.join(link)).unwrap();
         }
         let mut policy = Policy::untrusted();
@@ -108,7 +116,9 @@ mod tests {
         ] {
             assert_eq!(policy.check_writing(&inside.join(path)).is_ok(), allowed, "{path}");
         }
-        for absolute in ["/etc/passwd", "/", "/nonexistent", "/proc/self/environ", "C:\\Windows", "~/x"] {
+        for absolute in
+            ["/etc/passwd", "/", "/nonexistent", "/proc/self/environ", "C:\\Windows", "~/x"]
+        {
             assert!(policy.check_reading(Path::new(absolute)).is_err(), "{absolute}");
         }
     }

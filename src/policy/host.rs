@@ -41,7 +41,11 @@ impl FromStr for AllowedHost {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("expected HOST or HOST:PORT, for example mail.example.org:993 or [::1]:143, got {text:?}");
+        let wrong = || {
+            format!(
+                "expected HOST or HOST:PORT, for example mail.example.org:993 or [::1]:143, got {text:?}"
+            )
+        };
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
                 (host, Some(port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?))
@@ -50,7 +54,12 @@ impl FromStr for AllowedHost {
         };
         let host = Name::of(host);
         match &host {
-            Name::Name(name) if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || "-._%".contains(c)) => Err(wrong()),
+            Name::Name(name)
+                if name.is_empty()
+                    || !name.chars().all(|c| c.is_alphanumeric() || "-._%".contains(c)) =>
+            {
+                Err(wrong())
+            }
             _ => Ok(AllowedHost { host, port }),
         }
     }
@@ -102,7 +111,20 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_refused() {
-        for wrong in ["", ":25", "x:", "x:0", "x:65536", "x:y", "a b", "*", "*.example.org", "x/24", "[::1", "a:b:c"] {
+        for wrong in [
+            "",
+            ":25",
+            "x:",
+            "x:0",
+            "x:65536",
+            "x:y",
+            "a b",
+            "*",
+            "*.example.org",
+            "x/24",
+            "[::1",
+            "a:b:c",
+        ] {
             let parsed = wrong.parse::<AllowedHost>();
             assert!(parsed.is_err(), "{wrong}: {parsed:?}");
         }

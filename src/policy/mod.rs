@@ -98,9 +98,9 @@ impl Policy {
     /// [`Refusal`].
     pub fn check_host(&self, host: &str, port: u16) -> Result<(), Refusal> {
         match &self.grants {
-            Some(grants) if !grants.hosts.iter().any(|allowed| allowed.fits(host, port)) => {
-                Err(refusal(&format!("connect to {host}:{port}"), "--allow-host HOST allows a host"))
-            }
+            Some(grants) if !grants.hosts.iter().any(|allowed| allowed.fits(host, port)) => Err(
+                refusal(&format!("connect to {host}:{port}"), "--allow-host HOST allows a host"),
+            ),
             _ => Ok(()),
         }
     }
@@ -113,7 +113,12 @@ impl Policy {
         self.check_path(
             path,
             |_| true,
-            || refusal(&format!("read {}", path.display()), "--allow-read DIR or --allow-dir DIR allows a folder"),
+            || {
+                refusal(
+                    &format!("read {}", path.display()),
+                    "--allow-read DIR or --allow-dir DIR allows a folder",
+                )
+            },
         )
     }
 
@@ -125,13 +130,24 @@ impl Policy {
         self.check_path(
             path,
             |folder| folder.writable,
-            || refusal(&format!("write or delete {}", path.display()), "--allow-dir DIR allows a folder"),
+            || {
+                refusal(
+                    &format!("write or delete {}", path.display()),
+                    "--allow-dir DIR allows a folder",
+                )
+            },
         )
     }
 
-    fn check_path(&self, path: &Path, suits: impl Fn(&Folder) -> bool, refusal: impl FnOnce() -> Refusal) -> Result<PathBuf, Refusal> {
+    fn check_path(
+        &self,
+        path: &Path,
+        suits: impl Fn(&Folder) -> bool,
+        refusal: impl FnOnce() -> Refusal,
+    ) -> Result<PathBuf, Refusal> {
         let Some(grants) = &self.grants else { return Ok(path.to_owned()) };
-        let found = folder::resolve(path).filter(|real| grants.folders.iter().any(|folder| suits(folder) && folder.holds(real)));
+        let found = folder::resolve(path)
+            .filter(|real| grants.folders.iter().any(|folder| suits(folder) && folder.holds(real)));
         found.ok_or_else(refusal)
     }
 
@@ -141,9 +157,10 @@ impl Policy {
     /// [`Refusal`].
     pub fn check_variable(&self, name: &str) -> Result<(), Refusal> {
         match &self.grants {
-            Some(grants) if !grants.variables.contains(name) => {
-                Err(refusal(&format!("read the environment variable {name}"), "--allow-env NAME allows one"))
-            }
+            Some(grants) if !grants.variables.contains(name) => Err(refusal(
+                &format!("read the environment variable {name}"),
+                "--allow-env NAME allows one",
+            )),
             _ => Ok(()),
         }
     }
@@ -154,7 +171,9 @@ impl Policy {
     /// [`Refusal`].
     pub fn check_keyring(&self) -> Result<(), Refusal> {
         match &self.grants {
-            Some(_) => Err(refusal("read the keyring", "only running it without --untrusted allows that")),
+            Some(_) => {
+                Err(refusal("read the keyring", "only running it without --untrusted allows that"))
+            }
             None => Ok(()),
         }
     }
@@ -165,14 +184,20 @@ impl Policy {
     /// [`Refusal`].
     pub fn check_program(&self, program: &str) -> Result<(), Refusal> {
         match &self.grants {
-            Some(_) => Err(refusal(&format!("start the program {program}"), "only running it without --untrusted allows that")),
+            Some(_) => Err(refusal(
+                &format!("start the program {program}"),
+                "only running it without --untrusted allows that",
+            )),
             None => Ok(()),
         }
     }
 }
 
 fn refusal(deed: &str, remedy: &str) -> Refusal {
-    Refusal(format!("an untrusted script may not {}; {remedy}", crate::condition::escape_controls(deed)))
+    Refusal(format!(
+        "an untrusted script may not {}; {remedy}",
+        crate::condition::escape_controls(deed)
+    ))
 }
 
 #[cfg(test)]
@@ -194,12 +219,18 @@ mod tests {
             policy.check_host("mail.example.org", 143).unwrap_err().to_string(),
             "an untrusted script may not connect to mail.example.org:143; --allow-host HOST allows a host"
         );
-        assert!(policy.check_reading(Path::new("/")).is_err() && policy.check_writing(Path::new(".")).is_err());
+        assert!(
+            policy.check_reading(Path::new("/")).is_err()
+                && policy.check_writing(Path::new(".")).is_err()
+        );
         assert!(policy.check_variable("HOME").is_err() && policy.check_program("sh").is_err());
         assert!(policy.check_keyring().is_err());
         policy.allow_host("mail.example.org:993".parse().unwrap());
         policy.allow_variable("LANG");
-        assert!(policy.check_host("MAIL.example.org.", 993).is_ok() && policy.check_host("mail.example.org", 143).is_err());
+        assert!(
+            policy.check_host("MAIL.example.org.", 993).is_ok()
+                && policy.check_host("mail.example.org", 143).is_err()
+        );
         assert!(policy.check_variable("LANG").is_ok() && policy.check_variable("LANG2").is_err());
     }
 }

@@ -42,8 +42,12 @@ impl ProtocolError {
     /// The same error with what the server said passed through `change`.
     pub(crate) fn map_near(self, change: impl FnOnce(&str) -> String) -> Self {
         match self {
-            ProtocolError::Malformed { what, offset, near } => ProtocolError::Malformed { what, offset, near: change(&near) },
-            ProtocolError::OutOfTurn { what, near } => ProtocolError::OutOfTurn { what, near: change(&near) },
+            ProtocolError::Malformed { what, offset, near } => {
+                ProtocolError::Malformed { what, offset, near: change(&near) }
+            }
+            ProtocolError::OutOfTurn { what, near } => {
+                ProtocolError::OutOfTurn { what, near: change(&near) }
+            }
             other @ ProtocolError::TooLarge { .. } => other,
         }
     }

@@ -94,7 +94,11 @@ impl Limits {
 
     /// An error when `count` is over a limit.
     pub(crate) fn check(&self, name: &'static str, count: u64) -> Result<(), ProtocolError> {
-        if self.get(name).is_some_and(|limit| count > limit) { Err(self.exceeded(name)) } else { Ok(()) }
+        if self.get(name).is_some_and(|limit| count > limit) {
+            Err(self.exceeded(name))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -121,9 +125,12 @@ mod tests {
     fn the_readme_has_the_table() {
         let readme = include_str!("../../README.md");
         for limit in Limits::TABLE {
-            let row =
-                readme.lines().find(|line| line.starts_with(&format!("| `{}` |", limit.name))).unwrap_or_else(|| panic!("{}", limit.name));
-            let default: String = row.split('|').nth(2).unwrap().chars().filter(char::is_ascii_digit).collect();
+            let row = readme
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{}` |", limit.name)))
+                .unwrap_or_else(|| panic!("{}", limit.name));
+            let default: String =
+                row.split('|').nth(2).unwrap().chars().filter(char::is_ascii_digit).collect();
             assert_eq!(default, limit.default.to_string(), "{row}");
             assert!(row.contains(limit.what) && row.contains(limit.reason), "{row}");
         }
@@ -132,9 +139,17 @@ mod tests {
     #[test]
     fn what_is_too_large_says_how_to_allow_more() {
         let error = Limits::default().check("literals", 100_001).unwrap_err();
-        assert_eq!(error.to_string(), "the literals of one response: more than the limit of 100000; :limits '(:literals N) allows more");
+        assert_eq!(
+            error.to_string(),
+            "the literals of one response: more than the limit of 100000; :limits '(:literals N) allows more"
+        );
         let error = Limits::default().exceeded("status");
-        assert!(error.to_string().contains("more than the limit of 1048576 bytes; :limits '(:status N)"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("more than the limit of 1048576 bytes; :limits '(:status N)"),
+            "{error}"
+        );
         assert!(Limits::default().check("literals", 100_000).is_ok());
     }
 }

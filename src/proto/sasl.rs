@@ -30,8 +30,14 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All, the strongest first.
-    pub const ALL: [Mechanism; 6] =
-        [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login, Mechanism::OAuthBearer, Mechanism::XOAuth2, Mechanism::External];
+    pub const ALL: [Mechanism; 6] = [
+        Mechanism::ScramSha256,
+        Mechanism::Plain,
+        Mechanism::Login,
+        Mechanism::OAuthBearer,
+        Mechanism::XOAuth2,
+        Mechanism::External,
+    ];
 
     /// The name that servers know it by.
     pub fn name(self) -> &'static str {
@@ -91,11 +97,18 @@ impl Exchange {
     /// # Errors
     /// [`EncodeError`] for NUL, which separates the fields, and for control characters beside a token.
     pub fn new(mechanism: Mechanism, user: &str, secret: &Secret) -> Result<Self, EncodeError> {
-        let refused = |character: char| if mechanism.takes_token() { character.is_control() } else { character == '\0' };
+        let refused = |character: char| {
+            if mechanism.takes_token() { character.is_control() } else { character == '\0' }
+        };
         if user.contains(refused) || secret.reveal().contains(refused) {
-            return Err(EncodeError::new("user and password", "text without NUL, and a token without control characters", b"#<secret>"));
+            return Err(EncodeError::new(
+                "user and password",
+                "text without NUL, and a token without control characters",
+                b"#<secret>",
+            ));
         }
-        let scram = (mechanism == Mechanism::ScramSha256).then(|| scram::Client::new(user)).transpose()?;
+        let scram =
+            (mechanism == Mechanism::ScramSha256).then(|| scram::Client::new(user)).transpose()?;
         Ok(Exchange { mechanism, user: user.to_owned(), secret: secret.clone(), said: 0, scram })
     }
 
@@ -116,7 +129,11 @@ impl Exchange {
         }
         let response = self.response();
         self.said = 1;
-        Some(if response.reveal().is_empty() { Secret::new("=") } else { in_base64(response.reveal()) })
+        Some(if response.reveal().is_empty() {
+            Secret::new("=")
+        } else {
+            in_base64(response.reveal())
+        })
     }
 
     /// The answer to a challenge of the server, both in base 64.
@@ -135,8 +152,11 @@ impl Exchange {
             (Mechanism::OAuthBearer, 1) => Secret::new("\u{1}"),
             (Mechanism::XOAuth2, 1) => Secret::new(""),
             (Mechanism::ScramSha256, _) => {
-                let challenge = BASE64_STANDARD.decode(challenge.trim_ascii()).map_err(|_| SaslError::Challenge("it is no base 64"))?;
-                let scram = self.scram.as_mut().ok_or(SaslError::TooManyChallenges("SCRAM-SHA-256"))?;
+                let challenge = BASE64_STANDARD
+                    .decode(challenge.trim_ascii())
+                    .map_err(|_| SaslError::Challenge("it is no base 64"))?;
+                let scram =
+                    self.scram.as_mut().ok_or(SaslError::TooManyChallenges("SCRAM-SHA-256"))?;
                 match said {
                     1 => scram.prove(&challenge, &self.secret)?,
                     2 => {
@@ -161,16 +181,26 @@ impl Exchange {
         if self.said < needed {
             return Err(SaslError::TooSoon);
         }
-        if self.scram.as_ref().is_some_and(|scram| !scram.is_verified()) { Err(SaslError::NotProven) } else { Ok(()) }
+        if self.scram.as_ref().is_some_and(|scram| !scram.is_verified()) {
+            Err(SaslError::NotProven)
+        } else {
+            Ok(())
+        }
     }
 
     fn response(&self) -> Secret {
         let (user, secret) = (self.user.as_str(), self.secret.reveal());
         match self.mechanism {
             Mechanism::Plain => Secret::new(format!("\0{user}\0{secret}")),
-            Mechanism::XOAuth2 => Secret::new(format!("user={user}\u{1}auth=Bearer {secret}\u{1}\u{1}")),
-            Mechanism::OAuthBearer => Secret::new(format!("n,a={},\u{1}auth=Bearer {secret}\u{1}\u{1}", sasl_name(user))),
-            Mechanism::ScramSha256 => Secret::new(self.scram.as_ref().map_or("", scram::Client::first)),
+            Mechanism::XOAuth2 => {
+                Secret::new(format!("user={user}\u{1}auth=Bearer {secret}\u{1}\u{1}"))
+            }
+            Mechanism::OAuthBearer => {
+                Secret::new(format!("n,a={},\u{1}auth=Bearer {secret}\u{1}\u{1}", sasl_name(user)))
+            }
+            Mechanism::ScramSha256 => {
+                Secret::new(self.scram.as_ref().map_or("", scram::Client::first))
+            }
             // No authorization identity: the server takes the one of the certificate.
             Mechanism::External | Mechanism::Login => Secret::new(""),
         }
@@ -187,7 +217,11 @@ fn in_base64(text: &str) -> Secret {
 
 /// A comma and an equals sign have a meaning in SCRAM's and GS2's messages (RFC 5802 5.1).
 fn sasl_name(user: &str) -> Cow<'_, str> {
-    if user.contains([',', '=']) { user.replace('=', "=3D").replace(',', "=2C").into() } else { user.into() }
+    if user.contains([',', '=']) {
+        user.replace('=', "=3D").replace(',', "=2C").into()
+    } else {
+        user.into()
+    }
 }
 
 #[cfg(test)]
@@ -200,7 +234,8 @@ mod tests {
 
     #[test]
     fn each_mechanism_says_what_its_rfc_shows() {
-        let mut plain = Exchange::new(Mechanism::Plain, "tim", &Secret::new("tanstaaftanstaaf")).unwrap();
+        let mut plain =
+            Exchange::new(Mechanism::Plain, "tim", &Secret::new("tanstaaftanstaaf")).unwrap();
         assert_eq!(plain.initial().unwrap().reveal(), "AHRpbQB0YW5zdGFhZnRhbnN0YWFm"); // RFC 4616 4, RFC 4954 4.1
         assert_eq!(plain.answer(b""), Err(SaslError::TooManyChallenges("PLAIN")));
 
@@ -210,8 +245,13 @@ mod tests {
         assert_eq!(decoded(&login.answer(b"UGFzc3dvcmQ6").unwrap()), "pw");
         assert!(login.answer(b"").is_err());
 
-        let mut bearer = Exchange::new(Mechanism::OAuthBearer, "user=1@example.com", &Secret::new("token")).unwrap();
-        assert_eq!(decoded(&bearer.initial().unwrap()), "n,a=user=3D1@example.com,\u{1}auth=Bearer token\u{1}\u{1}");
+        let mut bearer =
+            Exchange::new(Mechanism::OAuthBearer, "user=1@example.com", &Secret::new("token"))
+                .unwrap();
+        assert_eq!(
+            decoded(&bearer.initial().unwrap()),
+            "n,a=user=3D1@example.com,\u{1}auth=Bearer token\u{1}\u{1}"
+        );
         assert_eq!(decoded(&bearer.answer(b"eyJzdGF0dXMiOiI0MDEifQ==").unwrap()), "\u{1}");
         assert!(bearer.answer(b"").is_err());
 
@@ -226,6 +266,8 @@ mod tests {
             let refused = Exchange::new(mechanism, "a", &Secret::new("hunter\x002")).unwrap_err();
             assert!(!refused.to_string().contains("hunter"));
         }
-        assert!(Exchange::new(Mechanism::XOAuth2, "a\u{1}auth=Bearer x", &Secret::new("t")).is_err());
+        assert!(
+            Exchange::new(Mechanism::XOAuth2, "a\u{1}auth=Bearer x", &Secret::new("t")).is_err()
+        );
     }
 }

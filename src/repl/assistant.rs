@@ -48,7 +48,13 @@ impl Assistant {
     pub fn signature(&self, name: &str) -> Option<String> {
         let facts = self.facts();
         let own = facts.definitions.get(name).cloned();
-        own.or_else(|| facts.context.documentation(name).map(|known| known.lambda_list).filter(|list| !list.is_empty()))
+        own.or_else(|| {
+            facts
+                .context
+                .documentation(name)
+                .map(|known| known.lambda_list)
+                .filter(|list| !list.is_empty())
+        })
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {

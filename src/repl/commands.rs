@@ -26,7 +26,8 @@ pub enum Command {
 }
 
 /// Their names, sorted.
-pub const NAMES: &[&str] = &["bt", "exit", "help", "history", "ld", "more", "print", "reset", "time", "trace"];
+pub const NAMES: &[&str] =
+    &["bt", "exit", "help", "history", "ld", "more", "print", "reset", "time", "trace"];
 
 /// What `:help` tells of them.
 pub const HELP: &str = "\
@@ -60,14 +61,22 @@ pub fn parse(input: &str) -> Option<Result<Command, String>> {
     Some(match name {
         "help" if argument.contains(char::is_whitespace) => wrong("one name"),
         "help" => {
-            Ok(Command::Help((!argument.is_empty()).then(|| argument.trim_start_matches(['\'', '"']).trim_end_matches('"').to_owned())))
+            Ok(Command::Help((!argument.is_empty()).then(|| {
+                argument.trim_start_matches(['\'', '"']).trim_end_matches('"').to_owned()
+            })))
         }
         "exit" if argument.is_empty() => Ok(Command::Exit(0)),
-        "exit" => argument.parse::<u8>().map(|status| Command::Exit(i32::from(status))).or_else(|_| wrong("a status from 0 to 255")),
+        "exit" => argument
+            .parse::<u8>()
+            .map(|status| Command::Exit(i32::from(status)))
+            .or_else(|_| wrong("a status from 0 to 255")),
         "ld" if argument.is_empty() => Err(":ld: expected a file".to_owned()),
         "ld" => files(argument).map(Command::Load),
-        "trace" => switch("on", "off").map_or_else(|| wrong("on or off"), |on| Ok(Command::Trace(on))),
-        "print" => switch("plain", "pretty").map_or_else(|| wrong("plain or pretty"), |plain| Ok(Command::Print(plain))),
+        "trace" => {
+            switch("on", "off").map_or_else(|| wrong("on or off"), |on| Ok(Command::Trace(on)))
+        }
+        "print" => switch("plain", "pretty")
+            .map_or_else(|| wrong("plain or pretty"), |plain| Ok(Command::Print(plain))),
         "time" if argument.is_empty() => Err(":time: expected a form".to_owned()),
         "time" => Ok(Command::Time(without_command(input).into_owned())),
         "history" => alone(Command::History),
@@ -93,7 +102,9 @@ pub fn is_one_line(input: &str) -> bool {
 pub fn without_command(input: &str) -> std::borrow::Cow<'_, str> {
     let start = input.len() - input.trim_start().len();
     match input[start..].strip_prefix(":time") {
-        Some(rest) if rest.starts_with(char::is_whitespace) => format!("{}     {rest}", &input[..start]).into(),
+        Some(rest) if rest.starts_with(char::is_whitespace) => {
+            format!("{}     {rest}", &input[..start]).into()
+        }
         _ => input.into(),
     }
 }
@@ -104,7 +115,9 @@ fn files(argument: &str) -> Result<Vec<String>, String> {
     let mut rest = argument;
     while !rest.is_empty() {
         let (name, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').ok_or_else(|| format!(":ld: the name {rest} has no closing quote"))?,
+            Some(quoted) => quoted
+                .split_once('"')
+                .ok_or_else(|| format!(":ld: the name {rest} has no closing quote"))?,
             None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
         };
         names.push(name.to_owned());
@@ -154,7 +167,12 @@ mod tests {
 
     #[test]
     fn only_time_may_take_more_lines() {
-        assert!(is_one_line(":ld it's.scm") && is_one_line(":help") && !is_one_line(":time (f") && !is_one_line("(f"));
+        assert!(
+            is_one_line(":ld it's.scm")
+                && is_one_line(":help")
+                && !is_one_line(":time (f")
+                && !is_one_line("(f")
+        );
     }
 
     #[test]

@@ -99,7 +99,12 @@ pub fn complete(source: &str, cursor: usize, known: &dyn Known) -> Completion {
     }
     // The form of `:time FORM` is one like any other.
     let blanked = commands::without_command(text);
-    let here = Place { text: &blanked, closed: source[cursor..].starts_with('"'), around: around(&blanked, cursor), known };
+    let here = Place {
+        text: &blanked,
+        closed: source[cursor..].starts_with('"'),
+        around: around(&blanked, cursor),
+        known,
+    };
     match here.around.partial {
         Partial::Comment => Completion::default(),
         Partial::String(start) => here.string(start),
@@ -121,7 +126,9 @@ fn of_command(text: &str, known: &dyn Known) -> Option<Completion> {
     let at = text.len() - argument.trim_start().len();
     match command {
         ":trace" => Some(matching(at, argument.trim_start(), ["on", "off"].map(str::to_owned))),
-        ":print" => Some(matching(at, argument.trim_start(), ["plain", "pretty"].map(str::to_owned))),
+        ":print" => {
+            Some(matching(at, argument.trim_start(), ["plain", "pretty"].map(str::to_owned)))
+        }
         ":help" => Some(matching(at, argument.trim_start(), visible(known))),
         _ => None,
     }
@@ -134,7 +141,10 @@ fn visible(known: &dyn Known) -> impl Iterator<Item = String> {
 /// Those that begin with what was typed, in either case.
 fn matching(start: usize, typed: &str, candidates: impl IntoIterator<Item = String>) -> Completion {
     let typed = typed.to_lowercase();
-    let mut candidates: Vec<String> = candidates.into_iter().filter(|candidate| candidate.to_lowercase().starts_with(&typed)).collect();
+    let mut candidates: Vec<String> = candidates
+        .into_iter()
+        .filter(|candidate| candidate.to_lowercase().starts_with(&typed))
+        .collect();
     candidates.sort();
     candidates.dedup();
     Completion { start, candidates }
@@ -184,7 +194,8 @@ impl Place<'_> {
             let made = format!("make-{}", name.strip_prefix("with-")?);
             let signature = Signature::parse(&self.known.lambda_list(&made)?);
             let given = words(list, 1);
-            let role = if list.elements.is_empty() { Role::Unknown } else { signature.role(&given) };
+            let role =
+                if list.elements.is_empty() { Role::Unknown } else { signature.role(&given) };
             return Some(CallAround { name: made, list, role });
         }
         Some(CallAround { name: name.to_owned(), list, role: nested.role(&words(list, 0)) })
@@ -198,32 +209,50 @@ impl Place<'_> {
         let typed = &self.text[quote + 1..];
         let Some(call) = self.call() else { return Completion::default() };
         let in_data = self.around.open.last().is_some_and(|list| list.quoted);
-        let (Role::Parameter(name) | Role::Value(name)) = &call.role else { return Completion::default() };
-        let of_mailbox = self.known.lambda_list(&call.name).is_some_and(|list| list.starts_with("(mb ") || list.starts_with("(text "));
+        let (Role::Parameter(name) | Role::Value(name)) = &call.role else {
+            return Completion::default();
+        };
+        let of_mailbox = self
+            .known
+            .lambda_list(&call.name)
+            .is_some_and(|list| list.starts_with("(mb ") || list.starts_with("(text "));
         match name.as_str() {
             "parts" | "part" => fetch_items(quote + 1, typed),
-            "destination" | "old-name" | "new-name" | "mailbox" | "reference" => self.mailboxes(quote, typed, &call),
+            "destination" | "old-name" | "new-name" | "mailbox" | "reference" => {
+                self.mailboxes(quote, typed, &call)
+            }
             "name" if of_mailbox && !in_data => self.mailboxes(quote, typed, &call),
-            "name" | "text" if matches!(call.name.as_str(), "help" | "apropos") => matching(quote + 1, typed, visible(self.known)),
+            "name" | "text" if matches!(call.name.as_str(), "help" | "apropos") => {
+                matching(quote + 1, typed, visible(self.known))
+            }
             _ => Completion::default(),
         }
     }
 
     fn mailboxes(&self, quote: usize, typed: &str, call: &CallAround<'_>) -> Completion {
         let end = if self.closed { "" } else { "\"" };
-        let escaped = |name: String| format!("{}{end}", name.replace('\\', "\\\\").replace('"', "\\\""));
-        matching(quote + 1, typed, self.known.mailboxes(self.connection(call)).into_iter().map(escaped))
+        let escaped =
+            |name: String| format!("{}{end}", name.replace('\\', "\\\\").replace('"', "\\\""));
+        matching(
+            quote + 1,
+            typed,
+            self.known.mailboxes(self.connection(call)).into_iter().map(escaped),
+        )
     }
 
     fn word(&self, start: usize) -> Completion {
         let typed = &self.text[start..];
         let call = self.call();
-        let in_data = self.around.open.last().is_some_and(|list| list.quoted) || self.around.prefix == Some(Prefix::Quote);
+        let in_data = self.around.open.last().is_some_and(|list| list.quoted)
+            || self.around.prefix == Some(Prefix::Quote);
         let parameter = match call.as_ref().map(|call| &call.role) {
             Some(Role::Parameter(name) | Role::Value(name)) => name.as_str(),
             _ => "",
         };
-        if typed.starts_with(":\\") || (typed.starts_with(':') && matches!(parameter, "flags" | "add-flags" | "remove-flags")) {
+        if typed.starts_with(":\\")
+            || (typed.starts_with(':')
+                && matches!(parameter, "flags" | "add-flags" | "remove-flags"))
+        {
             return matching(start, typed, self.flags(call.as_ref()));
         }
         if in_data && parameter == "expression" {
@@ -240,10 +269,16 @@ impl Place<'_> {
         {
             return matching(start, typed, keys.iter().map(|key| format!(":{key}")));
         }
-        let names_fit = !typed.is_empty() && !typed.starts_with(':') && !typed.starts_with(|character: char| character.is_ascii_digit());
-        let names_a_word = call.as_ref().is_some_and(|call| matches!(call.name.as_str(), "help" | "apropos"));
+        let names_fit = !typed.is_empty()
+            && !typed.starts_with(':')
+            && !typed.starts_with(|character: char| character.is_ascii_digit());
+        let names_a_word =
+            call.as_ref().is_some_and(|call| matches!(call.name.as_str(), "help" | "apropos"));
         if names_fit
-            && (!in_data || names_a_word || self.around.open.is_empty() || self.around.open.last().is_some_and(|list| !list.quoted))
+            && (!in_data
+                || names_a_word
+                || self.around.open.is_empty()
+                || self.around.open.last().is_some_and(|list| !list.quoted))
         {
             return matching(start, typed, visible(self.known));
         }
@@ -252,31 +287,47 @@ impl Place<'_> {
 
     /// At the head of a list stands what takes arguments, elsewhere anything.
     fn search_key(&self, start: usize, typed: &str) -> Completion {
-        let at_head = self.around.open.last().is_some_and(|list| list.quoted && list.elements.is_empty());
+        let at_head =
+            self.around.open.last().is_some_and(|list| list.quoted && list.elements.is_empty());
         let connectives = ["and", "not", "or"].iter().filter(|_| at_head).map(ToString::to_string);
         matching(start, typed, SEARCH_KEYS.iter().map(|key| format!(":{key}")).chain(connectives))
     }
 
     fn flags(&self, call: Option<&CallAround<'_>>) -> Vec<String> {
         let connection = call.and_then(|call| self.connection(call));
-        let of_server = self.known.flags(connection).into_iter().filter(|flag| flag != "\\*").map(|flag| flag.to_lowercase());
+        let of_server = self
+            .known
+            .flags(connection)
+            .into_iter()
+            .filter(|flag| flag != "\\*")
+            .map(|flag| flag.to_lowercase());
         let all = FLAGS.iter().map(ToString::to_string).chain(of_server);
-        all.filter(|flag| !flag.contains(|character: char| character.is_whitespace() || "()\"|".contains(character)))
-            .map(|flag| format!(":{}", flag.replace('\\', "\\\\")))
-            .collect()
+        all.filter(|flag| {
+            !flag.contains(|character: char| {
+                character.is_whitespace() || "()\"|".contains(character)
+            })
+        })
+        .map(|flag| format!(":{}", flag.replace('\\', "\\\\")))
+        .collect()
     }
 }
 
 /// Items of the `parts` string, and the sections inside brackets.
 fn fetch_items(start: usize, typed: &str) -> Completion {
-    if let Some((before, section)) = typed.rsplit_once('[').filter(|(_, section)| !section.contains(']')) {
+    if let Some((before, section)) =
+        typed.rsplit_once('[').filter(|(_, section)| !section.contains(']'))
+    {
         // Names of header fields are the letter's own, and part numbers its structure's.
-        let dotted = section.rfind('.').filter(|dot| section[..*dot].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
+        let dotted = section.rfind('.').filter(|dot| {
+            section[..*dot].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        });
         let from = dotted.map_or(0, |dot| dot + 1);
         if section.contains('(') {
             return Completion::default();
         }
-        let sections = SECTIONS.iter().map(|name| if name.ends_with('(') { (*name).to_owned() } else { format!("{name}]") });
+        let sections = SECTIONS
+            .iter()
+            .map(|name| if name.ends_with('(') { (*name).to_owned() } else { format!("{name}]") });
         return matching(start + before.len() + 1 + from, &section[from..], sections);
     }
     let item = typed.rfind([' ', '(', ')']).map_or(0, |blank| blank + 1);

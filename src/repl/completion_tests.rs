@@ -33,19 +33,30 @@ impl Known for World {
 
     fn mailboxes(&self, connection: Option<&str>) -> Vec<String> {
         match connection {
-            Some("mb") => ["INBOX", "archive/1999", "archive/2000", "a\"b"].map(str::to_owned).into(),
+            Some("mb") => {
+                ["INBOX", "archive/1999", "archive/2000", "a\"b"].map(str::to_owned).into()
+            }
             _ => Vec::new(),
         }
     }
 
     fn flags(&self, connection: Option<&str>) -> Vec<String> {
-        if connection == Some("mb") { vec!["\\Seen".into(), "Junk".into(), "\\*".into()] } else { Vec::new() }
+        if connection == Some("mb") {
+            vec!["\\Seen".into(), "Junk".into(), "\\*".into()]
+        } else {
+            Vec::new()
+        }
     }
 }
 
 /// What completes the text at `|`, and what stands before the replacement.
 fn completed(text: &str) -> (String, Vec<String>) {
-    let names = LAMBDA_LISTS.iter().map(|known| known.0).chain(["%internal", "mb", "count"]).map(str::to_owned).collect();
+    let names = LAMBDA_LISTS
+        .iter()
+        .map(|known| known.0)
+        .chain(["%internal", "mb", "count"])
+        .map(str::to_owned)
+        .collect();
     let cursor = text.find('§').unwrap();
     let source = text.replace('§', "");
     let found = complete(&source, cursor, &World { names });
@@ -76,13 +87,19 @@ fn each_place_has_its_candidates() {
         ("(my-report mb :t§", &[":title"]),
         ("(make-imap-connection \"h\" :p§", &[":password", ":port"]),
         ("(with-imap-connection (mb \"h\" :p§", &[":password", ":port"]),
-        ("(with-imap-connection (mb \"h\" :user \"u\") (select-mailbox mb \"inbox\" :§", &[":read-only"]),
+        (
+            "(with-imap-connection (mb \"h\" :user \"u\") (select-mailbox mb \"inbox\" :§",
+            &[":read-only"],
+        ),
         ("(with-open-file (f \"x\" :d§", &[":direction"]),
         ("(net.post-office:select-mailbox mb \"x\" :§", &[":read-only"]),
         ("(fetch-parts mb 1 (select-mailbox mb \"x\" :§", &[":read-only"]),
         ("(setq x :§", &[]),
         // Flags.
-        ("(alter-flags mb 1 :add-flags :\\\\§", &[":\\\\answered", ":\\\\deleted", ":\\\\draft", ":\\\\flagged", ":\\\\seen"]),
+        (
+            "(alter-flags mb 1 :add-flags :\\\\§",
+            &[":\\\\answered", ":\\\\deleted", ":\\\\draft", ":\\\\flagged", ":\\\\seen"],
+        ),
         ("(alter-flags mb 1 :add-flags '(:\\\\seen :\\\\d§", &[":\\\\deleted", ":\\\\draft"]),
         ("(alter-flags mb 1 :add-flags :j§", &[":junk"]),
         ("(alter-flags mb 1 :§", &[":add-flags", ":flags", ":remove-flags", ":silent", ":uid"]),
@@ -100,7 +117,10 @@ fn each_place_has_its_candidates() {
         // Fetch items.
         ("(fetch-parts mb 1 \"env§", &["envelope"]),
         ("(fetch-parts mb 1 \"(flags rfc822.s§", &["rfc822.size"]),
-        ("(fetch-parts mb 1 \"body.peek[he§", &["header.fields (", "header.fields.not (", "header]"]),
+        (
+            "(fetch-parts mb 1 \"body.peek[he§",
+            &["header.fields (", "header.fields.not (", "header]"],
+        ),
         ("(fetch-parts mb 1 \"(uid body[1.2.mi§", &["mime]"]),
         ("(fetch-parts mb 1 \"body[header.fields (fr§", &[]),
         ("(fetch-parts mb 1 \"body[] fl§", &["flags"]),

@@ -31,10 +31,19 @@ pub fn warning_text(condition: &Condition) -> String {
 }
 
 /// A value as it is printed; a datum longer than a line is laid out on a terminal.
-pub(super) fn printed_value(host: &Host, value: &Value, terminal: Option<Terminal>, plain: bool) -> String {
+pub(super) fn printed_value(
+    host: &Host,
+    value: &Value,
+    terminal: Option<Terminal>,
+    plain: bool,
+) -> String {
     let datum = host.datum(value);
     let Some(terminal) = terminal else { return printer::readably(&datum) };
-    let text = if !plain && is_group(&datum) { laid_out(&datum, terminal.columns) } else { printer::readably(&datum) };
+    let text = if !plain && is_group(&datum) {
+        laid_out(&datum, terminal.columns)
+    } else {
+        printer::readably(&datum)
+    };
     // Letters may hold what would steer the terminal.
     text.split('\n').map(escape_controls).collect::<Vec<_>>().join("\n")
 }
@@ -46,7 +55,9 @@ fn is_group(datum: &Datum) -> bool {
 /// A value's text, cut to the screen unless it is printed plain.
 pub(super) fn fitted(text: &str, terminal: Terminal, plain: bool) -> String {
     const KEPT_FREE: usize = 4; // the prompts around it, and the line that says so
-    match cut(text, terminal.rows.saturating_sub(KEPT_FREE).max(5), terminal.columns).filter(|_| !plain) {
+    match cut(text, terminal.rows.saturating_sub(KEPT_FREE).max(5), terminal.columns)
+        .filter(|_| !plain)
+    {
         None => text.to_owned(),
         Some((shown, missing)) => {
             let lines = if missing == 1 { "line" } else { "lines" };
@@ -56,7 +67,12 @@ pub(super) fn fitted(text: &str, terminal: Terminal, plain: bool) -> String {
 }
 
 /// An error with its place, unless that is all that was typed (`input`, named `source_name`), and with what to try.
-pub(super) fn explained(input: &str, source_name: &str, report: &Report, terminal: Terminal) -> String {
+pub(super) fn explained(
+    input: &str,
+    source_name: &str,
+    report: &Report,
+    terminal: Terminal,
+) -> String {
     let text = error_text(report);
     if report.interrupted {
         return text;
@@ -68,7 +84,12 @@ pub(super) fn explained(input: &str, source_name: &str, report: &Report, termina
     if let Some(place) = &report.place {
         let own = place.source_name == source_name;
         if !own {
-            text.push_str(&format!("\n  {}:{}:{}", escape_controls(&place.source_name), place.line, place.column));
+            text.push_str(&format!(
+                "\n  {}:{}:{}",
+                escape_controls(&place.source_name),
+                place.line,
+                place.column
+            ));
         }
         if !(own && place.line == 1 && place.length >= input.trim().chars().count()) {
             text.push_str(&format!("\n{}", place.excerpt()));

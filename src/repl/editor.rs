@@ -15,8 +15,8 @@ use rustyline::hint::Hinter;
 use rustyline::history::{FileHistory, History};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{
-    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext, EventHandler, Helper, KeyCode, KeyEvent,
-    Modifiers, RepeatCount,
+    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext,
+    EventHandler, Helper, KeyCode, KeyEvent, Modifiers, RepeatCount,
 };
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -66,7 +66,12 @@ struct Typing {
 impl Completer for Typing {
     type Candidate = String;
 
-    fn complete(&self, line: &str, position: usize, context: &rustyline::Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        context: &rustyline::Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
         if line.trim_start().starts_with(":ld ") {
             let (start, pairs) = self.files.complete(line, position, context)?;
             return Ok((start, pairs.into_iter().map(|pair| pair.replacement).collect()));
@@ -88,7 +93,11 @@ impl Highlighter for Typing {
         highlight::painted(line, if self.accepted.get() { usize::MAX } else { position }).into()
     }
 
-    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _default: bool) -> Cow<'b, str> {
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(
+        &'s self,
+        prompt: &'p str,
+        _default: bool,
+    ) -> Cow<'b, str> {
         if self.colours { format!("\x1b[1m{prompt}\x1b[0m").into() } else { prompt.into() }
     }
 
@@ -103,12 +112,20 @@ impl Helper for Typing {}
 /// Lets Return add a line while the input is not complete.
 impl Validator for Typing {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(if is_unfinished(context.input()) { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })
+        Ok(if is_unfinished(context.input()) {
+            ValidationResult::Incomplete
+        } else {
+            ValidationResult::Valid(None)
+        })
     }
 }
 
 fn is_unfinished(input: &str) -> bool {
-    !commands::is_one_line(input) && matches!(reader::completeness(&commands::without_command(input)), Completeness::Incomplete)
+    !commands::is_one_line(input)
+        && matches!(
+            reader::completeness(&commands::without_command(input)),
+            Completeness::Incomplete
+        )
 }
 
 /// Return in a form that is not complete: the next line is indented.
@@ -119,7 +136,13 @@ struct Indenting {
 }
 
 impl ConditionalEventHandler for Indenting {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+    fn handle(
+        &self,
+        _: &Event,
+        _: RepeatCount,
+        _: bool,
+        context: &EventContext<'_>,
+    ) -> Option<Cmd> {
         if !is_unfinished(context.line()) {
             return None;
         }
@@ -136,13 +159,18 @@ type LineEditor = Editor<Typing, FileHistory>;
 ///
 /// # Errors
 /// A terminal that cannot be read or written.
-pub fn run(session: &mut Session, options: &Options, surroundings: &mut dyn Surroundings) -> Result<i32, String> {
+pub fn run(
+    session: &mut Session,
+    options: &Options,
+    surroundings: &mut dyn Surroundings,
+) -> Result<i32, String> {
     let text = |error: std::io::Error| error.to_string();
     if !std::io::stdin().is_terminal() {
         return run_lines(session, surroundings).map_err(text);
     }
     let first_column = Arc::new(AtomicUsize::new(0));
-    let mut editor = line_editor(session, options, surroundings, &first_column).map_err(|error| error.to_string())?;
+    let mut editor = line_editor(session, options, surroundings, &first_column)
+        .map_err(|error| error.to_string())?;
     loop {
         let prompt = session.prompt();
         first_column.store(prompt.chars().count(), Ordering::Relaxed);
@@ -159,7 +187,10 @@ pub fn run(session: &mut Session, options: &Options, surroundings: &mut dyn Surr
                     columns: columns.into(),
                     colours: options.colours,
                 }));
-                if let Some(code) = answer(session, &input, surroundings, &|| listed(editor.history())).map_err(text)? {
+                if let Some(code) =
+                    answer(session, &input, surroundings, &|| listed(editor.history()))
+                        .map_err(text)?
+                {
                     return Ok(code);
                 }
             }
@@ -191,8 +222,14 @@ fn line_editor(
         colours: options.colours,
         accepted: Cell::new(false),
     }));
-    let indenting = || EventHandler::Conditional(Box::new(Indenting { assistant: assistant.clone(), first_column: first_column.clone() }));
-    for key in [KeyEvent(KeyCode::Enter, Modifiers::NONE), KeyEvent::ctrl('J'), KeyEvent::ctrl('M')] {
+    let indenting = || {
+        EventHandler::Conditional(Box::new(Indenting {
+            assistant: assistant.clone(),
+            first_column: first_column.clone(),
+        }))
+    };
+    for key in [KeyEvent(KeyCode::Enter, Modifiers::NONE), KeyEvent::ctrl('J'), KeyEvent::ctrl('M')]
+    {
         editor.bind_sequence(key, indenting());
     }
     if let Some(path) = &options.history
@@ -208,7 +245,8 @@ fn keep(editor: &mut LineEditor, options: &Options, input: &str) {
     let added = editor.add_history_entry(history::kept(input)).unwrap_or(false);
     if let Some(path) = options.history.as_ref().filter(|_| added) {
         // A full disk or a folder that is gone is no reason to stop working.
-        let _ = history::prepare(path).and_then(|()| editor.append_history(path).map_err(std::io::Error::other));
+        let _ = history::prepare(path)
+            .and_then(|()| editor.append_history(path).map_err(std::io::Error::other));
     }
 }
 
@@ -269,7 +307,11 @@ fn answer(
                     return Ok(Some(code));
                 }
                 if report.interrupted {
-                    let notes: String = surroundings.after_interrupt().iter().map(|note| format!("\n{note}")).collect();
+                    let notes: String = surroundings
+                        .after_interrupt()
+                        .iter()
+                        .map(|note| format!("\n{note}"))
+                        .collect();
                     session.shown(input, &reply) + &notes
                 } else {
                     session.shown(input, &reply)
@@ -285,7 +327,9 @@ fn answer(
             Err(message) => format!("Error: {message}"),
         },
         Answer::History => history(),
-        Answer::Trace(on) => format!("the trace is {}", if surroundings.trace(on) { "on" } else { "off" }),
+        Answer::Trace(on) => {
+            format!("the trace is {}", if surroundings.trace(on) { "on" } else { "off" })
+        }
     };
     surroundings.print(&format!("{text}\n"))?;
     Ok(None)

@@ -7,7 +7,12 @@ use crate::lisp::{Datum, Kind, Node, printer, reader};
 ///
 /// # Errors
 /// What stopped a form; the ones before it have run, those after it have not. The place is one in the whole input.
-pub fn evaluate_forms(host: &mut Host, input: &str, name: &str, mut show: impl FnMut(&mut Host, &Value, bool)) -> Result<(), Report> {
+pub fn evaluate_forms(
+    host: &mut Host,
+    input: &str,
+    name: &str,
+    mut show: impl FnMut(&mut Host, &Value, bool),
+) -> Result<(), Report> {
     let forms = reader::read(input).unwrap_or_default();
     if forms.len() < 2 {
         let value = host.evaluate(input, name)?;
@@ -17,8 +22,12 @@ pub fn evaluate_forms(host: &mut Host, input: &str, name: &str, mut show: impl F
     let count = forms.len();
     for (index, form) in forms.into_iter().enumerate() {
         // Blanks in place of what stands before the form, so that lines and columns are right.
-        let before: String = input[..form.span.start].chars().map(|character| if character == '\n' { '\n' } else { ' ' }).collect();
-        let result = host.evaluate(&format!("{before}{}", &input[form.span.start..form.span.end]), name);
+        let before: String = input[..form.span.start]
+            .chars()
+            .map(|character| if character == '\n' { '\n' } else { ' ' })
+            .collect();
+        let result =
+            host.evaluate(&format!("{before}{}", &input[form.span.start..form.span.end]), name);
         match result {
             Ok(value) => show(host, &value, index + 1 < count),
             Err(report) => return Err(with_source_line(report, input)),
@@ -51,15 +60,20 @@ fn defined_by(form: &Node) -> Option<(String, String)> {
     let (head, target) = (elements.first()?.as_symbol()?, elements.get(1)?);
     let (name, parameters) = match (&*head.name, &target.kind) {
         ("defun" | "defmacro", Kind::Symbol(name)) => (name.clone(), elements.get(2)?.datum()),
-        ("define", Kind::List(parts)) => (parts.first()?.as_symbol()?.clone(), Datum::list(parts[1..].iter().map(Node::datum).collect())),
+        ("define", Kind::List(parts)) => (
+            parts.first()?.as_symbol()?.clone(),
+            Datum::list(parts[1..].iter().map(Node::datum).collect()),
+        ),
         ("define", Kind::Dotted(parts, tail)) => {
             let parameters = parts[1..].iter().map(Node::datum).collect();
             (parts.first()?.as_symbol()?.clone(), Datum::dotted(parameters, tail.datum()))
         }
         _ => return None,
     };
-    let parameters = if parameters == Datum::Nil { "()".to_owned() } else { printer::readably(&parameters) };
-    let body = if &*head.name == "defmacro" { parameters.replace("&body", "&rest") } else { parameters };
+    let parameters =
+        if parameters == Datum::Nil { "()".to_owned() } else { printer::readably(&parameters) };
+    let body =
+        if &*head.name == "defmacro" { parameters.replace("&body", "&rest") } else { parameters };
     Some((name.name.to_string(), body))
 }
 
@@ -71,7 +85,8 @@ mod tests {
     fn definitions_are_found_with_their_lambda_lists() {
         let text = "(defun f (a &key (b 1)) a) (define (g x . y) x) (define h 5) (defmacro m (x &body b) x) (define (k) 1) (f 1)";
         let found = defined(&reader::read(text).unwrap());
-        let expected = [("f", "(a &key (b 1))"), ("g", "(x . y)"), ("m", "(x &rest b)"), ("k", "()")];
+        let expected =
+            [("f", "(a &key (b 1))"), ("g", "(x . y)"), ("m", "(x &rest b)"), ("k", "()")];
         assert_eq!(found, expected.map(|(name, list)| (name.to_owned(), list.to_owned())));
     }
 }

@@ -66,7 +66,8 @@ pub fn styles(source: &str, cursor: usize) -> Vec<(Span, Style)> {
             ShapeKind::Head => Some(Style::Head),
             ShapeKind::Word | ShapeKind::Other => None,
         };
-        let is_partner = partner.is_some_and(|(left, right)| token.span == left || token.span == right);
+        let is_partner =
+            partner.is_some_and(|(left, right)| token.span == left || token.span == right);
         let style = if is_partner { Some(Style::Match) } else { style };
         pieces.extend(style.map(|style| (token.span, style)));
     }
@@ -93,7 +94,10 @@ pub fn matching_parenthesis(tokens: &[Shape], cursor: usize) -> Option<(Span, Sp
     let at = |token: &Shape| token.span.start <= cursor && cursor < token.span.end;
     let before = |token: &Shape| token.span.end == cursor && token.kind == ShapeKind::Close;
     let mut parentheses = tokens.iter().filter(is_parenthesis);
-    let here = parentheses.clone().find(|token| at(token)).or_else(|| parentheses.find(|token| before(token)))?;
+    let here = parentheses
+        .clone()
+        .find(|token| at(token))
+        .or_else(|| parentheses.find(|token| before(token)))?;
     let mut open = Vec::new();
     for token in tokens.iter().filter(is_parenthesis) {
         if token.kind == ShapeKind::Open {
@@ -130,7 +134,8 @@ mod tests {
     fn parentheses_in_strings_comments_and_characters_match_nothing() {
         let partner = |text: &str, cursor: usize| {
             let found = around(text, text.len());
-            matching_parenthesis(&found.tokens, cursor).map(|(left, right)| (left.start, right.start))
+            matching_parenthesis(&found.tokens, cursor)
+                .map(|(left, right)| (left.start, right.start))
         };
         assert_eq!(partner("(f \")\" #\\) ; )\n)", 16), Some((0, 15)));
         assert_eq!(partner("(a (b))", 0), Some((0, 6)));
@@ -143,7 +148,10 @@ mod tests {
     #[test]
     fn pieces_have_their_colours_and_nothing_else_changes() {
         let text = "(fetch-parts mb 1 \"b\" :uid t)) ; é\n";
-        let pieces: Vec<_> = styles(text, 0).into_iter().map(|(span, style)| (&text[span.start..span.end], style)).collect();
+        let pieces: Vec<_> = styles(text, 0)
+            .into_iter()
+            .map(|(span, style)| (&text[span.start..span.end], style))
+            .collect();
         let expected = [
             ("(", Style::Match),
             ("fetch-parts", Style::Head),
@@ -156,7 +164,14 @@ mod tests {
         assert_eq!(pieces, expected);
         for text in ["", "\"open", "#| open", "(a |b", "#\\", "'", "(:x \\"] {
             let mut plain = painted(text, 0);
-            for style in [Style::String, Style::Keyword, Style::Head, Style::Comment, Style::Match, Style::Stray] {
+            for style in [
+                Style::String,
+                Style::Keyword,
+                Style::Head,
+                Style::Comment,
+                Style::Match,
+                Style::Stray,
+            ] {
                 plain = plain.replace(style.begin(), "");
             }
             assert_eq!(plain.replace(RESET, ""), text);

@@ -50,10 +50,17 @@ mod tests {
 
     #[test]
     fn the_state_folder_is_the_users() {
-        let path_with =
-            |pairs: &'static [(&str, &str)]| path(|name| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned()));
-        assert_eq!(path_with(&[("XDG_STATE_HOME", "/s"), ("HOME", "/h")]), Some("/s/postoffice/history".into()));
-        assert_eq!(path_with(&[("XDG_STATE_HOME", "relative"), ("HOME", "/h")]), Some("/h/.local/state/postoffice/history".into()));
+        let path_with = |pairs: &'static [(&str, &str)]| {
+            path(|name| pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned()))
+        };
+        assert_eq!(
+            path_with(&[("XDG_STATE_HOME", "/s"), ("HOME", "/h")]),
+            Some("/s/postoffice/history".into())
+        );
+        assert_eq!(
+            path_with(&[("XDG_STATE_HOME", "relative"), ("HOME", "/h")]),
+            Some("/h/.local/state/postoffice/history".into())
+        );
         assert_eq!(path_with(&[("HOME", "")]), None);
     }
 
@@ -73,7 +80,10 @@ mod tests {
             ("(f :password \"sesame", "(f :password #<secret>"),
             ("(f :password '(:env \"sesame!\"))", "(f :password '(:env #<secret>))"),
             ("(f :password (list \"sesame\"))", "(f :password (list #<secret>))"),
-            ("(define-account work :host \"h\" :user \"u\" \"sesame\")", "(define-account work :host \"h\" :user \"u\" #<secret>)"),
+            (
+                "(define-account work :host \"h\" :user \"u\" \"sesame\")",
+                "(define-account work :host \"h\" :user \"u\" #<secret>)",
+            ),
         ] {
             assert_eq!(kept(typed), expected);
         }

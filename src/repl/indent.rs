@@ -6,7 +6,11 @@ use unicode_width::UnicodeWidthStr;
 
 /// The blanks that the line after `text` begins with: bodies stand two columns in, arguments below the first one, data below its first element, and the inside of
 /// a string as it is. `first_column` is where the first line begins, behind the prompt.
-pub fn indentation(text: &str, first_column: usize, lambda_list: &dyn Fn(&str) -> Option<String>) -> usize {
+pub fn indentation(
+    text: &str,
+    first_column: usize,
+    lambda_list: &dyn Fn(&str) -> Option<String>,
+) -> usize {
     let found = around(text, text.len());
     if matches!(found.partial, Partial::String(_)) {
         return 0;
@@ -24,7 +28,9 @@ pub fn indentation(text: &str, first_column: usize, lambda_list: &dyn Fn(&str) -
     };
     let mut elements = list.elements.iter().map(|element| element.span.start).chain(partial);
     let head = list.head().filter(|_| !list.quoted);
-    let Some(head) = head.or_else(|| partial.filter(|_| list.elements.is_empty() && !list.quoted).map(|start| &text[start..])) else {
+    let Some(head) = head.or_else(|| {
+        partial.filter(|_| list.elements.is_empty() && !list.quoted).map(|start| &text[start..])
+    }) else {
         return inside;
     };
     if lambda_list(head).is_some_and(|lambda_list| Signature::parse(&lambda_list).has_body) {
@@ -65,7 +71,11 @@ mod tests {
             let expected = if text == "(f \"a\nb\" c" { 3 } else { expected };
             assert_eq!(indentation(text, 0, &lambda_list), expected, "{text}");
         }
-        assert_eq!(indentation("(f a", 9, &lambda_list), 12, "below the argument, behind the prompt");
+        assert_eq!(
+            indentation("(f a", 9, &lambda_list),
+            12,
+            "below the argument, behind the prompt"
+        );
         assert_eq!(indentation("(f a\n   (g b", 9, &lambda_list), 6);
     }
 }

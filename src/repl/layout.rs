@@ -51,7 +51,8 @@ impl Page {
             match division {
                 _ if index == 0 => {}
                 Division::Fill => {
-                    let fits = flat(element, self.width.saturating_sub(self.column + 1 + closing)).is_some();
+                    let fits = flat(element, self.width.saturating_sub(self.column + 1 + closing))
+                        .is_some();
                     if fits { self.write(" ") } else { self.break_line(indent) }
                 }
                 Division::Pairs if index % 2 == 1 => self.write(" "),
@@ -82,10 +83,17 @@ fn is_group(datum: &Datum) -> bool {
 }
 
 fn division(elements: &[Datum]) -> Division {
-    if !elements.iter().any(is_group) && !elements.iter().any(|element| matches!(element, Datum::String(text) if text.contains('\n'))) {
+    if !elements.iter().any(is_group)
+        && !elements
+            .iter()
+            .any(|element| matches!(element, Datum::String(text) if text.contains('\n')))
+    {
         return Division::Fill;
     }
-    let is_name = |datum: &Datum| matches!(datum, Datum::String(text) if text.len() <= 60) || matches!(datum, Datum::Keyword(_));
+    let is_name = |datum: &Datum| {
+        matches!(datum, Datum::String(text) if text.len() <= 60)
+            || matches!(datum, Datum::Keyword(_))
+    };
     let named = elements.len().is_multiple_of(2) && elements.iter().step_by(2).all(is_name);
     let numbered = elements.len() == 2 && matches!(elements[0], Datum::Integer(_));
     if named || numbered { Division::Pairs } else { Division::Each }
@@ -107,7 +115,9 @@ fn add_flat(datum: &Datum, room: usize, text: &mut String) -> Option<()> {
         Datum::List(elements) => ("(", elements, None),
         Datum::Vector(elements) => ("#(", elements, None),
         Datum::Dotted(elements, tail) => ("(", elements, Some(tail)),
-        Datum::String(string) if string.len() > room.saturating_mul(4) || string.contains('\n') => return None,
+        Datum::String(string) if string.len() > room.saturating_mul(4) || string.contains('\n') => {
+            return None;
+        }
         Datum::Bytes(bytes) if bytes.len() > room => return None,
         atom => {
             text.push_str(&printer::readably(atom));
@@ -139,7 +149,11 @@ pub fn cut(text: &str, rows: usize, columns: usize) -> Option<(&str, usize)> {
         if used > rows {
             let shown = text[..end].strip_suffix('\n').unwrap_or(&text[..end]);
             // A single line that fills the screen alone is cut within.
-            let shown = if shown.is_empty() { line.get(..floor(line, rows.saturating_mul(columns))).unwrap_or("") } else { shown };
+            let shown = if shown.is_empty() {
+                line.get(..floor(line, rows.saturating_mul(columns))).unwrap_or("")
+            } else {
+                shown
+            };
             let missing = text[shown.len()..].trim_start_matches('\n').split('\n').count();
             return Some((shown, missing));
         }
@@ -168,9 +182,14 @@ mod tests {
 
     #[test]
     fn what_fits_stays_on_its_line() {
-        for text in
-            ["(1 2 3)", "\"a long string that is longer than the line is\"", "nil", "((4 (\"FLAGS\" (:\\\\seen))))", "#(1 2)", "(a . b)"]
-        {
+        for text in [
+            "(1 2 3)",
+            "\"a long string that is longer than the line is\"",
+            "nil",
+            "((4 (\"FLAGS\" (:\\\\seen))))",
+            "#(1 2)",
+            "(a . b)",
+        ] {
             assert_eq!(shown(text, 40), text);
         }
     }
@@ -187,7 +206,10 @@ mod tests {
             "(\"date\"\n \"subject\"\n ((\"n\" nil \"m\" \"h\"))\n nil)"
         );
         assert_eq!(shown("((4 (\"BODY[]\" \"a\nb\n\")))", 80), "((4 (\"BODY[]\" \"a\nb\n\")))");
-        assert_eq!(shown("(\"日本語日本語\" \"日本語日本語\" 1)", 20), "(\"日本語日本語\"\n \"日本語日本語\" 1)");
+        assert_eq!(
+            shown("(\"日本語日本語\" \"日本語日本語\" 1)", 20),
+            "(\"日本語日本語\"\n \"日本語日本語\" 1)"
+        );
     }
 
     #[test]
@@ -196,7 +218,10 @@ mod tests {
         for _ in 0..100_000 {
             datum = Datum::List(vec![datum]);
         }
-        assert_eq!(laid_out(&datum, 80).len(), printer::readably(&datum).len() + (0..DEEPEST).map(|_| 0).sum::<usize>());
+        assert_eq!(
+            laid_out(&datum, 80).len(),
+            printer::readably(&datum).len() + (0..DEEPEST).map(|_| 0).sum::<usize>()
+        );
         let wide = Datum::List((0..100_000).map(Datum::Integer).collect());
         assert!(laid_out(&wide, 80).lines().all(|line| line.len() <= 80));
     }

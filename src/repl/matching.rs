@@ -19,13 +19,22 @@ pub fn matches(expected: &str, actual: &str) -> bool {
 /// so that a text with one is not data.
 pub(super) fn whole_datum(text: &str) -> Option<Datum> {
     let text = text.trim();
-    if !["(", "\"", "#(", "#u8(", "#<"].iter().any(|start| text.starts_with(start)) || has_comment(text) {
+    if !["(", "\"", "#(", "#u8(", "#<"].iter().any(|start| text.starts_with(start))
+        || has_comment(text)
+    {
         return None;
     }
     let mut data = reader::read_data(text).ok()?;
     let datum = data.pop().filter(|_| data.is_empty())?;
-    let is_whole =
-        matches!(datum, Datum::List(_) | Datum::Dotted(..) | Datum::Vector(_) | Datum::Bytes(_) | Datum::String(_) | Datum::Opaque(_));
+    let is_whole = matches!(
+        datum,
+        Datum::List(_)
+            | Datum::Dotted(..)
+            | Datum::Vector(_)
+            | Datum::Bytes(_)
+            | Datum::String(_)
+            | Datum::Opaque(_)
+    );
     is_whole.then_some(datum)
 }
 
@@ -52,9 +61,11 @@ fn datum_matches(expected: &Datum, actual: &Datum) -> bool {
     match (expected, actual) {
         (Datum::String(expected), Datum::String(actual)) => lines_match(expected, actual),
         (Datum::Opaque(expected), Datum::Opaque(actual)) => {
-            without_addresses(expected) == without_addresses(actual) || lines_match(expected, actual)
+            without_addresses(expected) == without_addresses(actual)
+                || lines_match(expected, actual)
         }
-        (Datum::List(expected), Datum::List(actual)) | (Datum::Vector(expected), Datum::Vector(actual)) => elements_match(expected, actual),
+        (Datum::List(expected), Datum::List(actual))
+        | (Datum::Vector(expected), Datum::Vector(actual)) => elements_match(expected, actual),
         (Datum::Dotted(expected, expected_end), Datum::Dotted(actual, actual_end)) => {
             elements_match(expected, actual) && datum_matches(expected_end, actual_end)
         }
@@ -69,14 +80,20 @@ fn elements_match(expected: &[Datum], actual: &[Datum]) -> bool {
 }
 
 fn lines_match(expected: &str, actual: &str) -> bool {
-    let (expected, actual): (Vec<&str>, Vec<&str>) = (expected.split('\n').collect(), actual.split('\n').collect());
-    sequence_matches(&expected, &actual, &|line| line.trim() == WILDCARD, &|expected, actual| line_matches(expected, actual))
+    let (expected, actual): (Vec<&str>, Vec<&str>) =
+        (expected.split('\n').collect(), actual.split('\n').collect());
+    sequence_matches(&expected, &actual, &|line| line.trim() == WILDCARD, &|expected, actual| {
+        line_matches(expected, actual)
+    })
 }
 
 fn line_matches(expected: &str, actual: &str) -> bool {
     let (expected, actual) = (expected.trim_end(), actual.trim_end());
     match expected.split_once(WILDCARD) {
-        Some((start, rest)) => expected == actual || actual.strip_prefix(start).is_some_and(|left| left.ends_with(rest)),
+        Some((start, rest)) => {
+            expected == actual
+                || actual.strip_prefix(start).is_some_and(|left| left.ends_with(rest))
+        }
         None => expected == actual || without_addresses(expected) == without_addresses(actual),
     }
 }
@@ -85,11 +102,18 @@ fn line_matches(expected: &str, actual: &str) -> bool {
 fn without_addresses(text: &str) -> String {
     let mut parts = text.split(" @ #x");
     let first = parts.next().unwrap_or("").to_owned();
-    parts.fold(first, |text, part| format!("{text} @ #x{}", part.trim_start_matches(|c: char| c.is_ascii_hexdigit())))
+    parts.fold(first, |text, part| {
+        format!("{text} @ #x{}", part.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
+    })
 }
 
 /// Matches a sequence in which wildcards stand for any number of elements; linear but for the last wildcard's retries.
-fn sequence_matches<T>(expected: &[T], actual: &[T], is_wildcard: &dyn Fn(&T) -> bool, same: &dyn Fn(&T, &T) -> bool) -> bool {
+fn sequence_matches<T>(
+    expected: &[T],
+    actual: &[T],
+    is_wildcard: &dyn Fn(&T) -> bool,
+    same: &dyn Fn(&T, &T) -> bool,
+) -> bool {
     let (mut at, mut from) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while from < actual.len() {

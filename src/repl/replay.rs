@@ -15,7 +15,12 @@ pub trait Environment {
     ///
     /// # Errors
     /// What is wrong with it.
-    fn direct(&mut self, directive: &str, folder: &Path, session: &mut Session) -> Result<(), String>;
+    fn direct(
+        &mut self,
+        directive: &str,
+        folder: &Path,
+        session: &mut Session,
+    ) -> Result<(), String>;
 }
 
 /// How a replay went.
@@ -78,9 +83,12 @@ pub fn replay(
     limits: &Limits,
     watch: Watch<'_>,
 ) -> Result<Outcome, String> {
-    let transcript = Transcript::parse(text).map_err(|(line, what)| format!("{name}:{line}: {what}"))?;
+    let transcript =
+        Transcript::parse(text).map_err(|(line, what)| format!("{name}:{line}: {what}"))?;
     if !transcript.steps.iter().any(|step| matches!(step, Step::Exchange(_))) {
-        return Err(format!("{name}: there is no input in it: no line begins with user(1): or another number"));
+        return Err(format!(
+            "{name}: there is no input in it: no line begins with user(1): or another number"
+        ));
     }
     let mut outcome = Outcome::default();
     let mut replies: Vec<(Exchange, String)> = Vec::new();
@@ -89,7 +97,12 @@ pub fn replay(
             Step::Directive { line, .. } => *line,
             Step::Exchange(exchange) => exchange.line,
         };
-        let interrupted = || limits.interrupted.load(Ordering::SeqCst).then(|| Stop::Interrupted(format!("{name}:{line}: interrupted")));
+        let interrupted = || {
+            limits
+                .interrupted
+                .load(Ordering::SeqCst)
+                .then(|| Stop::Interrupted(format!("{name}:{line}: interrupted")))
+        };
         outcome.stop = interrupted();
         if outcome.stop.is_some() {
             break;
@@ -147,19 +160,27 @@ fn first_line(input: &str) -> String {
 
 /// `file:line: what was typed`, then the lines that differ, `-` expected and `+` what came.
 fn difference(name: &str, exchange: &Exchange, actual: &str) -> String {
-    let (expected, actual): (Vec<&str>, Vec<&str>) = (exchange.reply.lines().collect(), actual.lines().collect());
-    let same_start = expected.iter().zip(&actual).take_while(|(expected, actual)| expected == actual).count();
+    let (expected, actual): (Vec<&str>, Vec<&str>) =
+        (exchange.reply.lines().collect(), actual.lines().collect());
+    let same_start =
+        expected.iter().zip(&actual).take_while(|(expected, actual)| expected == actual).count();
     let same_end = expected[same_start..]
         .iter()
         .rev()
         .zip(actual[same_start..].iter().rev())
         .take_while(|(expected, actual)| expected == actual)
         .count();
-    let mut text = format!("{name}:{}: the reply to {} differs\n", exchange.line, first_line(&exchange.input));
-    let mut add = |sign: char, lines: &[&str]| lines.iter().for_each(|line| text.push_str(&format!("  {sign} {line}\n")));
+    let mut text =
+        format!("{name}:{}: the reply to {} differs\n", exchange.line, first_line(&exchange.input));
+    let mut add = |sign: char, lines: &[&str]| {
+        lines.iter().for_each(|line| text.push_str(&format!("  {sign} {line}\n")))
+    };
     add(' ', &expected[same_start.saturating_sub(2)..same_start]);
     add('-', &expected[same_start..expected.len() - same_end]);
     add('+', &actual[same_start..actual.len() - same_end]);
-    add(' ', &expected[expected.len() - same_end..(expected.len() - same_end + 2).min(expected.len())]);
+    add(
+        ' ',
+        &expected[expected.len() - same_end..(expected.len() - same_end + 2).min(expected.len())],
+    );
     text
 }

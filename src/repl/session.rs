@@ -112,7 +112,9 @@ impl Session {
     fn printing(arguments: Vec<String>, printed: Printed, policy: Policy) -> Session {
         let printed = Arc::new(Mutex::new(printed));
         let (output, warned) = (printed.clone(), printed.clone());
-        let write = |to: &Mutex<Printed>, text: &str| to.lock().unwrap_or_else(PoisonError::into_inner).write(text);
+        let write = |to: &Mutex<Printed>, text: &str| {
+            to.lock().unwrap_or_else(PoisonError::into_inner).write(text)
+        };
         let host = Host::new(Options {
             arguments,
             output: Box::new(move |text| write(&output, text)),
@@ -121,7 +123,16 @@ impl Session {
             policy,
         });
         let definitions = BTreeMap::new();
-        Session { host, printed, number: 1, terminal: None, plain: false, last: None, failed: None, definitions }
+        Session {
+            host,
+            printed,
+            number: 1,
+            terminal: None,
+            plain: false,
+            last: None,
+            failed: None,
+            definitions,
+        }
     }
 
     /// The host.
@@ -164,7 +175,9 @@ impl Session {
                 let report = Report { exit: Some(status), ..Report::from(condition) };
                 return Reply { output: String::new(), result: Err(Box::new(report)) };
             }
-            Answer::Reset | Answer::History | Answer::Trace(_) => "this command is for the prompt in a terminal".to_owned(),
+            Answer::Reset | Answer::History | Answer::Trace(_) => {
+                "this command is for the prompt in a terminal".to_owned()
+            }
         };
         Reply { output: String::new(), result: Ok(text) }
     }
@@ -180,7 +193,11 @@ impl Session {
             }
         };
         match command {
-            Command::Help(Some(name)) => return Answer::Reply(self.evaluate_form(&format!("(help '|{}|)", name.replace(['|', '\\'], "")))),
+            Command::Help(Some(name)) => {
+                return Answer::Reply(
+                    self.evaluate_form(&format!("(help '|{}|)", name.replace(['|', '\\'], ""))),
+                );
+            }
             Command::Time(form) => return self.timed(&form),
             Command::Load(files) => return Answer::Reply(self.load(&files)),
             _ => self.number += 1,
@@ -191,13 +208,23 @@ impl Session {
             Command::History => Answer::History,
             Command::Trace(on) => Answer::Trace(on),
             Command::Backtrace => Answer::Text(self.backtrace()),
-            Command::More => Answer::Text(self.last.as_ref().map_or_else(|| "nil".to_owned(), |value| self.printed_value(value))),
+            Command::More => Answer::Text(
+                self.last
+                    .as_ref()
+                    .map_or_else(|| "nil".to_owned(), |value| self.printed_value(value)),
+            ),
             Command::Print(plain) => {
                 self.plain = plain.unwrap_or(self.plain);
-                Answer::Text(format!("values are printed {}", if self.plain { "plain" } else { "pretty" }))
+                Answer::Text(format!(
+                    "values are printed {}",
+                    if self.plain { "plain" } else { "pretty" }
+                ))
             }
             // `:help`, and what was answered above.
-            _ => Answer::Text(format!("{}\n(help) lists the functions by topic, (apropos \"flag\") finds them.", commands::HELP)),
+            _ => Answer::Text(format!(
+                "{}\n(help) lists the functions by topic, (apropos \"flag\") finds them.",
+                commands::HELP
+            )),
         }
     }
 
@@ -230,11 +257,13 @@ impl Session {
         self.number += 1;
         self.run(|session, _| {
             for file in files {
-                let failed =
-                    |cause: &dyn std::fmt::Display| Report::from(Condition::new(Identifier::File, format!(":ld: {file}: {cause}")));
+                let failed = |cause: &dyn std::fmt::Display| {
+                    Report::from(Condition::new(Identifier::File, format!(":ld: {file}: {cause}")))
+                };
                 let bytes = std::fs::read(file).map_err(|error| failed(&error))?;
-                let text = String::from_utf8(bytes)
-                    .map_err(|error| failed(&format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to())))?;
+                let text = String::from_utf8(bytes).map_err(|error| {
+                    failed(&format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
+                })?;
                 session.note_definitions(&text);
                 session.host.evaluate_file(&text, file)?;
             }
@@ -253,7 +282,10 @@ impl Session {
             output.push('\n');
         }
         let result = match result {
-            Ok(()) => Ok(self.last.as_ref().map_or_else(|| "nil".to_owned(), |value| printer::readably(&self.host.datum(value)))),
+            Ok(()) => Ok(self.last.as_ref().map_or_else(
+                || "nil".to_owned(),
+                |value| printer::readably(&self.host.datum(value)),
+            )),
             Err(report) => {
                 self.failed = Some(Box::new(report.clone()));
                 Err(Box::new(report))
@@ -285,7 +317,13 @@ impl Session {
         let Some(report) = &self.failed else { return "there was no error yet".to_owned() };
         let mut text = error_text(report);
         if let Some(place) = &report.place {
-            text.push_str(&format!("\n{}:{}:{}\n{}", place.source_name, place.line, place.column, place.excerpt()));
+            text.push_str(&format!(
+                "\n{}:{}:{}\n{}",
+                place.source_name,
+                place.line,
+                place.column,
+                place.excerpt()
+            ));
         }
         for frame in &report.frames {
             text.push_str(&format!("\n  in {frame}"));
@@ -301,9 +339,16 @@ impl Session {
             start_line(&mut text);
         }
         match (&reply.result, &self.last) {
-            (Ok(_), Some(value)) => text.push_str(&fitted(&self.printed_value(value), terminal, self.plain)),
+            (Ok(_), Some(value)) => {
+                text.push_str(&fitted(&self.printed_value(value), terminal, self.plain))
+            }
             (Ok(value), None) => text.push_str(value),
-            (Err(report), _) => text.push_str(&explained(input, &format!("user({})", self.number - 1), report, terminal)),
+            (Err(report), _) => text.push_str(&explained(
+                input,
+                &format!("user({})", self.number - 1),
+                report,
+                terminal,
+            )),
         }
         text
     }

@@ -34,7 +34,11 @@ pub enum Role {
 impl Signature {
     /// Reads `(mb messages parts &key uid)` and the notation of the language's words, `((variable list) form …)`.
     pub fn parse(text: &str) -> Signature {
-        reader::read(text).ok().and_then(|forms| forms.into_iter().next()).map(|form| Signature::of(&form)).unwrap_or_default()
+        reader::read(text)
+            .ok()
+            .and_then(|forms| forms.into_iter().next())
+            .map(|form| Signature::of(&form))
+            .unwrap_or_default()
     }
 
     fn of(form: &Node) -> Signature {
@@ -49,16 +53,21 @@ impl Signature {
         let mut section = "";
         for (index, element) in elements.iter().enumerate() {
             let inner = element.as_list();
-            let name = element.as_symbol().or_else(|| inner.and_then(|list| list.first()).and_then(Node::as_symbol));
+            let name = element
+                .as_symbol()
+                .or_else(|| inner.and_then(|list| list.first()).and_then(Node::as_symbol));
             let name = name.map_or_else(String::new, |symbol| symbol.name.to_string());
             match (name.as_str(), section) {
-                ("&optional" | "&rest" | "&body" | "&key" | "&allow-other-keys", _) => section = element_name(element),
+                ("&optional" | "&rest" | "&body" | "&key" | "&allow-other-keys", _) => {
+                    section = element_name(element)
+                }
                 ("…", _) => found.has_body |= index > 1 && elements[index - 1].is_named("form"),
                 (_, "&key") => found.keys.push(name),
                 (_, "&rest" | "&body") => found.rest = Some(name),
                 _ => {
                     let is_list = inner.is_some() || matches!(element.kind, Kind::Dotted(..));
-                    let nested = (section.is_empty() && is_list).then(|| Box::new(Signature::of(element)));
+                    let nested =
+                        (section.is_empty() && is_list).then(|| Box::new(Signature::of(element)));
                     found.required += usize::from(section.is_empty());
                     found.positional.push((name, nested));
                 }
@@ -70,9 +79,12 @@ impl Signature {
     /// What the next argument of a call is for, `given` being the words of the arguments so far (`None` for what is no word).
     pub fn role(&self, given: &[Option<&str>]) -> Role {
         let is_key = |word: &Option<&str>| {
-            word.and_then(|word| word.strip_prefix(':')).is_some_and(|name| self.keys.iter().any(|key| key.eq_ignore_ascii_case(name)))
+            word.and_then(|word| word.strip_prefix(':'))
+                .is_some_and(|name| self.keys.iter().any(|key| key.eq_ignore_ascii_case(name)))
         };
-        let keys_from = (self.required..given.len()).find(|index| is_key(&given[*index])).unwrap_or(self.positional.len());
+        let keys_from = (self.required..given.len())
+            .find(|index| is_key(&given[*index]))
+            .unwrap_or(self.positional.len());
         if given.len() < keys_from {
             return Role::Parameter(self.positional[given.len()].0.clone());
         }
@@ -84,18 +96,32 @@ impl Signature {
             let key = pairs.last().copied().flatten().unwrap_or("");
             return Role::Value(key.trim_start_matches(':').to_lowercase());
         }
-        let used = |key: &String| pairs.iter().step_by(2).flatten().any(|word| word.trim_start_matches(':').eq_ignore_ascii_case(key));
+        let used = |key: &String| {
+            pairs
+                .iter()
+                .step_by(2)
+                .flatten()
+                .any(|word| word.trim_start_matches(':').eq_ignore_ascii_case(key))
+        };
         Role::Key(self.keys.iter().filter(|key| !used(key)).cloned().collect())
     }
 }
 
 fn element_name(element: &Node) -> &'static str {
-    ["&optional", "&rest", "&body", "&key"].into_iter().find(|name| element.is_named(name)).unwrap_or("&allow-other-keys")
+    ["&optional", "&rest", "&body", "&key"]
+        .into_iter()
+        .find(|name| element.is_named(name))
+        .unwrap_or("&allow-other-keys")
 }
 
 /// The words of a list's elements from `first` on.
 pub fn words(list: &OpenList, first: usize) -> Vec<Option<&str>> {
-    list.elements.get(first..).unwrap_or_default().iter().map(|element| element.word.as_deref()).collect()
+    list.elements
+        .get(first..)
+        .unwrap_or_default()
+        .iter()
+        .map(|element| element.word.as_deref())
+        .collect()
 }
 
 #[cfg(test)]
@@ -110,10 +136,22 @@ mod tests {
             ("(mb messages &key uid raw)", &[][..], parameter("mb")),
             ("(mb messages &key uid raw)", &[Some("mb")], parameter("messages")),
             ("(mb messages &key uid raw)", &[Some("mb"), None], keys(&["uid", "raw"])),
-            ("(mb messages &key uid raw)", &[Some("mb"), None, Some(":UID"), Some("t")], keys(&["raw"])),
-            ("(mb messages &key uid raw)", &[Some("mb"), None, Some(":uid")], Role::Value("uid".into())),
+            (
+                "(mb messages &key uid raw)",
+                &[Some("mb"), None, Some(":UID"), Some("t")],
+                keys(&["raw"]),
+            ),
+            (
+                "(mb messages &key uid raw)",
+                &[Some("mb"), None, Some(":uid")],
+                Role::Value("uid".into()),
+            ),
             ("(mb &optional parts &key uid)", &[Some("mb")], parameter("parts")),
-            ("(mb &optional parts &key uid)", &[Some("mb"), Some(":uid")], Role::Value("uid".into())),
+            (
+                "(mb &optional parts &key uid)",
+                &[Some("mb"), Some(":uid")],
+                Role::Value("uid".into()),
+            ),
             ("(mb &rest names)", &[Some("mb"), None, None], parameter("names")),
             ("(mb)", &[Some("mb")], Role::Unknown),
         ] {

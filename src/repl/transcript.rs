@@ -68,7 +68,10 @@ impl Transcript {
         let mut at = 0;
         while at < lines.len() {
             if let Some(directive) = lines[at].strip_prefix(";;;") {
-                steps.push(Step::Directive { line: at + 1, text: directive.trim_start_matches(';').trim().to_owned() });
+                steps.push(Step::Directive {
+                    line: at + 1,
+                    text: directive.trim_start_matches(';').trim().to_owned(),
+                });
                 at += 1;
             } else if let Some((number, first)) = prompt(lines[at]) {
                 let (exchange, next) = read_exchange(&lines, at, number, first)?;
@@ -84,12 +87,26 @@ impl Transcript {
 
 /// The lines without their ends, and how they end: as the first one does.
 fn split(text: &str) -> (Vec<&str>, &'static str) {
-    let ending = if text.split('\n').next().is_some_and(|first| first.len() < text.len() && first.ends_with('\r')) { "\r\n" } else { "\n" };
-    let without_end = |line| if ending == "\n" { line } else { str::strip_suffix(line, '\r').unwrap_or(line) };
+    let ending = if text
+        .split('\n')
+        .next()
+        .is_some_and(|first| first.len() < text.len() && first.ends_with('\r'))
+    {
+        "\r\n"
+    } else {
+        "\n"
+    };
+    let without_end =
+        |line| if ending == "\n" { line } else { str::strip_suffix(line, '\r').unwrap_or(line) };
     (text.split('\n').map(without_end).collect(), ending)
 }
 
-fn read_exchange<L: AsRef<str>>(lines: &[L], prompt_line: usize, number: usize, first: &str) -> Result<(Exchange, usize), (usize, String)> {
+fn read_exchange<L: AsRef<str>>(
+    lines: &[L],
+    prompt_line: usize,
+    number: usize,
+    first: &str,
+) -> Result<(Exchange, usize), (usize, String)> {
     let mut input = first.to_owned();
     let mut at = prompt_line + 1;
     loop {
@@ -98,7 +115,8 @@ fn read_exchange<L: AsRef<str>>(lines: &[L], prompt_line: usize, number: usize, 
             Completeness::Malformed(error) => return Err((prompt_line + 1, error.message)),
             _ => {}
         }
-        let Some(line) = lines.get(at).map(AsRef::as_ref).filter(|line| prompt(line).is_none()) else {
+        let Some(line) = lines.get(at).map(AsRef::as_ref).filter(|line| prompt(line).is_none())
+        else {
             return Err((prompt_line + 1, "the input never becomes complete".into()));
         };
         input.push('\n');
@@ -108,12 +126,23 @@ fn read_exchange<L: AsRef<str>>(lines: &[L], prompt_line: usize, number: usize, 
     let (reply, reply_lines) = read_reply(lines, at);
     let next = if reply_lines.is_empty() { at } else { reply_lines.end };
     let input_lines = prompt_line..at;
-    Ok((Exchange { line: prompt_line + 1, number, input: input.trim().to_owned(), input_lines, reply, reply_lines }, next))
+    Ok((
+        Exchange {
+            line: prompt_line + 1,
+            number,
+            input: input.trim().to_owned(),
+            input_lines,
+            reply,
+            reply_lines,
+        },
+        next,
+    ))
 }
 
 /// The reply below the input and its lines; an empty range at `from` where there is none.
 fn read_reply<L: AsRef<str>>(lines: &[L], from: usize) -> (String, Range<usize>) {
-    let marked: Vec<&str> = lines[from..].iter().map_while(|line| unmarked(line.as_ref())).collect();
+    let marked: Vec<&str> =
+        lines[from..].iter().map_while(|line| unmarked(line.as_ref())).collect();
     if !marked.is_empty() {
         return (marked.join("\n"), from..from + marked.len());
     }
@@ -141,12 +170,18 @@ fn join<L: AsRef<str>>(lines: &[L]) -> String {
 fn find_plain_reply<L: AsRef<str>>(lines: &[L], from: usize) -> Range<usize> {
     let line = |at: usize| lines[at].as_ref();
     let ends = |line: &str| prompt(line).is_some() || line.starts_with(";;;");
-    let parts = |line: &str| line.trim().is_empty() || ["```", "~~~"].iter().any(|fence| line.trim_start().starts_with(fence));
-    let Some(start) = (from..lines.len()).find(|at| !line(*at).trim().is_empty()) else { return from..from };
+    let parts = |line: &str| {
+        line.trim().is_empty()
+            || ["```", "~~~"].iter().any(|fence| line.trim_start().starts_with(fence))
+    };
+    let Some(start) = (from..lines.len()).find(|at| !line(*at).trim().is_empty()) else {
+        return from..from;
+    };
     if ends(line(start)) || parts(line(start)) {
         return from..from;
     }
-    let is_report = ["Error: ", "Warning: ", "Interrupted"].iter().any(|word| line(start).starts_with(word));
+    let is_report =
+        ["Error: ", "Warning: ", "Interrupted"].iter().any(|word| line(start).starts_with(word));
     let mut state = Nesting::default();
     let mut may_be_datum = !is_report;
     let mut first_part = None;
@@ -176,7 +211,11 @@ fn find_plain_reply<L: AsRef<str>>(lines: &[L], from: usize) -> Range<usize> {
         end -= 1;
     }
     let follows_at_once = start == from;
-    if follows_at_once || is_report || is_one_value(&join(&lines[start..end])) { start..end } else { from..from }
+    if follows_at_once || is_report || is_one_value(&join(&lines[start..end])) {
+        start..end
+    } else {
+        from..from
+    }
 }
 
 /// Behind a blank line a reply must look like one, or it is prose: one value that is not a word, but for `t` and `nil`.
@@ -247,8 +286,11 @@ fn write_reply(lines: &mut Vec<String>, exchange: &Exchange, reply: &str) {
             lines.splice(old.clone(), new);
             old.end = end;
             let first_line = lines[prompt_line].trim_start_matches('\u{feff}').to_owned();
-            let read = prompt(&first_line).and_then(|(number, first)| read_exchange(lines, prompt_line, number, first).ok());
-            if read.is_some_and(|(read, _)| read.reply == reply && read.reply_lines.len() == way.len()) {
+            let read = prompt(&first_line)
+                .and_then(|(number, first)| read_exchange(lines, prompt_line, number, first).ok());
+            if read
+                .is_some_and(|(read, _)| read.reply == reply && read.reply_lines.len() == way.len())
+            {
                 return;
             }
         }
@@ -271,7 +313,14 @@ mod tests {
         let text = "Some prose.\n;;; deliver x.eml\nuser(2): (setq a\n\n  1)\n1\n\nMore (prose.\nuser(7): (f)\n\n((4 (\"X\" \"a\n\nb\")))\n\nuser(8): (g)\nuser(9): (h)\nError: it's \"bad\n\nend";
         let exchange = |line: usize, number, input: &str, reply: &str, reply_lines| {
             let input_lines = line - 1..line - 1 + input.lines().count();
-            Step::Exchange(Exchange { line, number, input: input.into(), input_lines, reply: reply.into(), reply_lines })
+            Step::Exchange(Exchange {
+                line,
+                number,
+                input: input.into(),
+                input_lines,
+                reply: reply.into(),
+                reply_lines,
+            })
         };
         assert_eq!(
             Transcript::parse(text).unwrap().steps,
@@ -340,7 +389,11 @@ mod tests {
             ("user(1): x\na\n", "a\n\nb\nnil", "user(1): x\n| a\n|\n| b\n| nil\n"),
             ("user(1): x\n", "\"a\n;;; b\"", "user(1): x\n| \"a\n| ;;; b\"\n"),
             ("user(1): x\nProse.\n", "1", "user(1): x\n1\n"),
-            ("user(1): x\n\n| a | table |\n", "a\n\nb", "user(1): x\n| a\n|\n| b\n\n| a | table |\n"),
+            (
+                "user(1): x\n\n| a | table |\n",
+                "a\n\nb",
+                "user(1): x\n| a\n|\n| b\n\n| a | table |\n",
+            ),
         ];
         for (text, reply, expected) in table {
             let blessed = bless(text, &[(only(text), reply.to_owned())]);

@@ -23,13 +23,19 @@ impl Store {
     }
 
     /// The user, if the digest is that of the greeting's timestamp and the password (RFC 1939 7, APOP).
-    pub(crate) fn login_by_digest(&self, user: &str, timestamp: &str, digest: &str) -> Option<String> {
+    pub(crate) fn login_by_digest(
+        &self,
+        user: &str,
+        timestamp: &str,
+        digest: &str,
+    ) -> Option<String> {
         let mut state = self.lock();
         if state.admit(user) {
             return Some(user.to_owned());
         }
         let password = &state.users.get(user)?.password;
-        (hexadecimal(&Md5::digest(format!("{timestamp}{password}"))) == digest).then(|| user.to_owned())
+        (hexadecimal(&Md5::digest(format!("{timestamp}{password}"))) == digest)
+            .then(|| user.to_owned())
     }
 
     /// The account that an address's local part means. Letter case is looked at only where two accounts differ in nothing else.
@@ -42,7 +48,11 @@ impl Store {
     }
 
     /// Opens a maildrop for one session; `None` while another one has it.
-    pub(crate) fn hold_maildrop(self: &Arc<Store>, user: &str, session: u64) -> Option<MaildropLock> {
+    pub(crate) fn hold_maildrop(
+        self: &Arc<Store>,
+        user: &str,
+        session: u64,
+    ) -> Option<MaildropLock> {
         let mut state = self.lock();
         if state.maildrops.contains_key(user) {
             return None;

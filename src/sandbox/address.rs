@@ -24,7 +24,9 @@ pub(crate) fn write(out: &mut Vec<u8>, addresses: &[Address]) {
     out.push(b'(');
     for address in addresses {
         out.push(b'(');
-        for (index, field) in [&address.name, &address.route, &address.mailbox, &address.host].into_iter().enumerate() {
+        for (index, field) in
+            [&address.name, &address.route, &address.mailbox, &address.host].into_iter().enumerate()
+        {
             if index > 0 {
                 out.push(b' ');
             }
@@ -87,7 +89,9 @@ struct Entry {
 impl Entry {
     fn take(&mut self, token: Token) {
         match token {
-            Token::Special(b'<') if !self.had_angle => (self.had_angle, self.in_angle) = (true, true),
+            Token::Special(b'<') if !self.had_angle => {
+                (self.had_angle, self.in_angle) = (true, true)
+            }
             Token::Special(b'>') => self.in_angle = false,
             Token::Comment(text) => self.comment = Some(text),
             Token::Word(text) => self.target().push((text, true)),
@@ -121,15 +125,24 @@ impl Entry {
             Some(at) => (specification[..at].to_vec(), specification[at + 1..].to_vec()),
             None => (specification, Vec::new()),
         };
-        let or = |value: Vec<u8>, missing: &[u8]| if value.is_empty() { missing.to_vec() } else { value };
-        result.push(Address { name, route, mailbox: Some(or(mailbox, MISSING_MAILBOX)), host: Some(or(host, MISSING_DOMAIN)) });
+        let or = |value: Vec<u8>, missing: &[u8]| {
+            if value.is_empty() { missing.to_vec() } else { value }
+        };
+        result.push(Address {
+            name,
+            route,
+            mailbox: Some(or(mailbox, MISSING_MAILBOX)),
+            host: Some(or(host, MISSING_DOMAIN)),
+        });
     }
 }
 
 /// `@a,@b:user@host` is a source route and the address (RFC 2822 4.4).
 fn split_route(specification: Vec<u8>) -> (Option<Vec<u8>>, Vec<u8>) {
     match specification.iter().position(|byte| *byte == b':') {
-        Some(colon) if specification.starts_with(b"@") => (Some(specification[..colon].to_vec()), specification[colon + 1..].to_vec()),
+        Some(colon) if specification.starts_with(b"@") => {
+            (Some(specification[..colon].to_vec()), specification[colon + 1..].to_vec())
+        }
         _ => (None, specification),
     }
 }
@@ -178,7 +191,10 @@ fn tokens(value: &[u8]) -> Vec<Token> {
                 rest = after;
             }
             _ => {
-                let end = rest.iter().position(|byte| b" \t\r\n\"(,:;<>@".contains(byte)).unwrap_or(rest.len());
+                let end = rest
+                    .iter()
+                    .position(|byte| b" \t\r\n\"(,:;<>@".contains(byte))
+                    .unwrap_or(rest.len());
                 result.push(Token::Word(rest[..end].to_vec()));
                 rest = &rest[end..];
             }

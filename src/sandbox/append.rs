@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use imap_codec::imap_types::{datetime::DateTime, extensions::binary::LiteralOrLiteral8, flag::Flag, mailbox::Mailbox as MailboxName};
+use imap_codec::imap_types::{
+    datetime::DateTime, extensions::binary::LiteralOrLiteral8, flag::Flag,
+    mailbox::Mailbox as MailboxName,
+};
 use jiff::Zoned;
 
 use super::{
@@ -22,15 +25,21 @@ impl Session {
         message: &LiteralOrLiteral8<'_>,
     ) -> Outcome {
         let user = self.user()?;
-        let LiteralOrLiteral8::Literal(letter) = message else { return bad("BINARY is not supported.") };
+        let LiteralOrLiteral8::Literal(letter) = message else {
+            return bad("BINARY is not supported.");
+        };
         let flags = Flags::from_command(flags).or_else(bad)?;
         let internal_date = match date {
-            Some(date) => dates::from_command(date).map_or_else(|| bad("This date cannot be."), Ok)?,
+            Some(date) => {
+                dates::from_command(date).map_or_else(|| bad("This date cannot be."), Ok)?
+            }
             None => Zoned::now(),
         };
         let content = Arc::new(Content::new(letter.data()));
         let mut state = self.shared.store.lock();
-        let Some(mailbox) = state.find(&user, &name_of(mailbox)).and_then(|id| state.mailbox_mut(id)) else {
+        let Some(mailbox) =
+            state.find(&user, &name_of(mailbox)).and_then(|id| state.mailbox_mut(id))
+        else {
             return no("[TRYCREATE] No such mailbox.");
         };
         let uid_validity = mailbox.uid_validity;

@@ -2,7 +2,10 @@
 
 use jiff::{ToSpan, Zoned};
 use native_tls::{Identity, Protocol, TlsAcceptor};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
 
 use super::SandboxError;
 
@@ -34,8 +37,10 @@ impl Authority {
     pub(crate) fn acceptor(&self, hosts: &[&str]) -> Result<TlsAcceptor, SandboxError> {
         let host = hosts.first().copied().unwrap_or_default();
         let (chain, key) = self.sign(hosts).map_err(|error| failed(host, &error))?;
-        let identity = Identity::from_pkcs8(chain.as_bytes(), key.as_bytes()).map_err(|error| failed(host, &error))?;
-        let acceptor = TlsAcceptor::builder(identity).min_protocol_version(Some(Protocol::Tlsv12)).build();
+        let identity = Identity::from_pkcs8(chain.as_bytes(), key.as_bytes())
+            .map_err(|error| failed(host, &error))?;
+        let acceptor =
+            TlsAcceptor::builder(identity).min_protocol_version(Some(Protocol::Tlsv12)).build();
         acceptor.map_err(|error| failed(host, &error))
     }
 
@@ -59,7 +64,9 @@ fn parameters(hosts: &[&str], name: &str) -> Result<CertificateParams, rcgen::Er
     let today = Zoned::now().date();
     let yesterday = today.saturating_sub(1.day());
     let end = today.saturating_add(2.years());
-    let moment = |date: jiff::civil::Date| date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs());
+    let moment = |date: jiff::civil::Date| {
+        date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
+    };
     (params.not_before, params.not_after) = (moment(yesterday), moment(end));
     Ok(params)
 }

@@ -36,8 +36,18 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn new(transport: Transport, acceptor: TlsAcceptor, pipelining: bool) -> Conversation {
-        Conversation { lines: Lines::new(transport), out: Vec::new(), acceptor, pipelining, bad_in_a_row: 0 }
+    pub(crate) fn new(
+        transport: Transport,
+        acceptor: TlsAcceptor,
+        pipelining: bool,
+    ) -> Conversation {
+        Conversation {
+            lines: Lines::new(transport),
+            out: Vec::new(),
+            acceptor,
+            pipelining,
+            bad_in_a_row: 0,
+        }
     }
 
     /// The next command. Answers gather as long as commands are there already, as RFC 2920 3.2 wishes.
@@ -53,7 +63,9 @@ impl Conversation {
         if !self.pipelining && !self.lines.pending().is_empty() {
             return Ok(Input::SentAhead);
         }
-        let Some(line) = line.strip_suffix(b"\r\n") else { return Ok(Input::Malformed("A line must end with CRLF.")) };
+        let Some(line) = line.strip_suffix(b"\r\n") else {
+            return Ok(Input::Malformed("A line must end with CRLF."));
+        };
         if line.iter().any(u8::is_ascii_control) {
             return Ok(Input::Malformed("A command cannot contain control characters."));
         }

@@ -18,7 +18,14 @@ use super::{
 pub(crate) const GONE: &str = "[EXPUNGEISSUED] Some of these letters are gone.";
 
 impl Session {
-    pub(crate) fn store(&mut self, set: &SequenceSet, kind: StoreType, response: StoreResponse, flags: &[Flag<'_>], uid: bool) -> Outcome {
+    pub(crate) fn store(
+        &mut self,
+        set: &SequenceSet,
+        kind: StoreType,
+        response: StoreResponse,
+        flags: &[Flag<'_>],
+        uid: bool,
+    ) -> Outcome {
         let view = self.selected_writable()?;
         let flags = Flags::from_command(flags).or_else(bad)?;
         let targets = view.resolve(set, uid).or_else(bad)?;
@@ -33,7 +40,9 @@ impl Session {
                 StoreType::Remove => known.remove(&flags),
             });
             missing |= !found;
-            if let (StoreResponse::Answer, Some(message)) = (response, mailbox.messages.get(&target)) {
+            if let (StoreResponse::Answer, Some(message)) =
+                (response, mailbox.messages.get(&target))
+            {
                 let list = message.flags.list(view.is_recent(target));
                 let uid = if uid { format!("UID {target} ") } else { String::new() };
                 answers.push(format!("* {number} FETCH ({uid}FLAGS {list})\r\n"));
@@ -68,13 +77,23 @@ impl Session {
         Ok("EXPUNGE completed.".to_owned())
     }
 
-    pub(crate) fn copy(&mut self, set: &SequenceSet, target: &MailboxName<'_>, uid: bool) -> Outcome {
+    pub(crate) fn copy(
+        &mut self,
+        set: &SequenceSet,
+        target: &MailboxName<'_>,
+        uid: bool,
+    ) -> Outcome {
         let copied = self.copy_letters(set, target, uid)?;
         Ok(format!("{}COPY completed.", copied.code(self.shared.extensions.uidplus)))
     }
 
     /// MOVE (RFC 6851): COPYUID stands in an untagged OK, so that it precedes the EXPUNGE responses.
-    pub(crate) fn move_(&mut self, set: &SequenceSet, target: &MailboxName<'_>, uid: bool) -> Outcome {
+    pub(crate) fn move_(
+        &mut self,
+        set: &SequenceSet,
+        target: &MailboxName<'_>,
+        uid: bool,
+    ) -> Outcome {
         if !self.shared.extensions.move_ {
             return bad("MOVE is not supported.");
         }
@@ -92,12 +111,19 @@ impl Session {
     }
 
     /// Copies all letters or none.
-    fn copy_letters(&mut self, set: &SequenceSet, target: &MailboxName<'_>, uid: bool) -> Result<Copied, Refusal> {
+    fn copy_letters(
+        &mut self,
+        set: &SequenceSet,
+        target: &MailboxName<'_>,
+        uid: bool,
+    ) -> Result<Copied, Refusal> {
         let view = self.selected()?;
         let user = self.user()?;
         let sources = view.resolve(set, uid).or_else(bad)?;
         let mut state = self.shared.store.lock();
-        let Some(target) = state.find(&user, &name_of(target)) else { return no("[TRYCREATE] No such mailbox.") };
+        let Some(target) = state.find(&user, &name_of(target)) else {
+            return no("[TRYCREATE] No such mailbox.");
+        };
         let Some(source) = state.mailbox(view.id) else { return no(GONE) };
         let mut letters: Vec<(u32, Message)> = Vec::with_capacity(sources.len());
         for (_, from) in sources {
@@ -107,12 +133,15 @@ impl Session {
                 None => return no(GONE),
             }
         }
-        let Some(target) = state.mailbox_mut(target) else { return no("[TRYCREATE] No such mailbox.") };
+        let Some(target) = state.mailbox_mut(target) else {
+            return no("[TRYCREATE] No such mailbox.");
+        };
         let count = u32::try_from(letters.len()).unwrap_or(u32::MAX);
         if target.uid_next.checked_add(count).is_none() {
             return no("The mailbox has no UIDs left.");
         }
-        let mut copied = Copied { uid_validity: target.uid_validity, from: Vec::new(), to: Vec::new() };
+        let mut copied =
+            Copied { uid_validity: target.uid_validity, from: Vec::new(), to: Vec::new() };
         for (from, message) in letters {
             copied.to.extend(target.append(message));
             copied.from.push(from);
@@ -134,6 +163,11 @@ impl Copied {
         if !uidplus || self.from.is_empty() {
             return String::new();
         }
-        format!("[COPYUID {} {} {}] ", self.uid_validity, sequence::compact(&self.from), sequence::compact(&self.to))
+        format!(
+            "[COPYUID {} {} {}] ",
+            self.uid_validity,
+            sequence::compact(&self.from),
+            sequence::compact(&self.to)
+        )
     }
 }

@@ -25,7 +25,12 @@ pub(crate) fn search_day(date: &NaiveDate) -> Option<Date> {
 pub(crate) fn sent_day(value: &[u8]) -> Option<Date> {
     let text = std::str::from_utf8(value).ok()?;
     let date = mail_parser::DateTime::parse_rfc822(text)?;
-    Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?).ok()
+    Date::new(
+        i16::try_from(date.year).ok()?,
+        i8::try_from(date.month).ok()?,
+        i8::try_from(date.day).ok()?,
+    )
+    .ok()
 }
 
 /// The moment a Date field names, for letters that are imported without another date.

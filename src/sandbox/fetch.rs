@@ -31,7 +31,12 @@ struct Snapshot {
 }
 
 impl Session {
-    pub(crate) fn fetch(&mut self, set: &SequenceSet, items: &MacroOrMessageDataItemNames<'_>, uid: bool) -> Outcome {
+    pub(crate) fn fetch(
+        &mut self,
+        set: &SequenceSet,
+        items: &MacroOrMessageDataItemNames<'_>,
+        uid: bool,
+    ) -> Outcome {
         let mut items = match items {
             MacroOrMessageDataItemNames::Macro(name) => name.expand(),
             MacroOrMessageDataItemNames::MessageDataItemNames(items) => items.clone(),
@@ -67,7 +72,8 @@ impl Session {
         let Some(mailbox) = state.mailbox_mut(view.id) else { return Vec::new() };
         let mut result = Vec::with_capacity(targets.len());
         for (number, uid) in targets {
-            let unseen = mailbox.messages.get(&uid).is_some_and(|message| !message.flags.has(Flags::SEEN));
+            let unseen =
+                mailbox.messages.get(&uid).is_some_and(|message| !message.flags.has(Flags::SEEN));
             let became_seen = sets_seen && unseen;
             if became_seen {
                 mailbox.change_flags(uid, view.session, |flags| flags.set(Flags::SEEN));
@@ -111,14 +117,20 @@ fn sets_seen(item: &Item<'_>) -> bool {
 fn write_item(out: &mut Vec<u8>, snapshot: &Snapshot, item: &Item<'_>) {
     let content = &*snapshot.content;
     let bytes = &content.bytes;
-    let section = |section: Section<'_>| section::bytes(content, Some(&section)).unwrap_or_default();
+    let section =
+        |section: Section<'_>| section::bytes(content, Some(&section)).unwrap_or_default();
     match item {
         Item::Uid => out.extend_from_slice(format!("UID {}", snapshot.uid).as_bytes()),
         Item::Flags => out.extend_from_slice(format!("FLAGS {}", snapshot.flags).as_bytes()),
         Item::InternalDate => {
-            out.extend_from_slice(format!("INTERNALDATE {}", dates::internal_date(&snapshot.internal_date)).as_bytes());
+            out.extend_from_slice(
+                format!("INTERNALDATE {}", dates::internal_date(&snapshot.internal_date))
+                    .as_bytes(),
+            );
         }
-        Item::Rfc822Size => out.extend_from_slice(format!("RFC822.SIZE {}", bytes.len()).as_bytes()),
+        Item::Rfc822Size => {
+            out.extend_from_slice(format!("RFC822.SIZE {}", bytes.len()).as_bytes())
+        }
         Item::Envelope => {
             out.extend_from_slice(b"ENVELOPE ");
             write_envelope(out, bytes, content.structure().header.clone());
@@ -140,20 +152,29 @@ fn write_item(out: &mut Vec<u8>, snapshot: &Snapshot, item: &Item<'_>) {
             out.extend_from_slice(b"RFC822.TEXT ");
             literal(out, &section(Section::Text(None)));
         }
-        Item::BodyExt { section, partial, .. } => write_section(out, content, section.as_ref(), *partial),
+        Item::BodyExt { section, partial, .. } => {
+            write_section(out, content, section.as_ref(), *partial)
+        }
         // Refused before.
         Item::Binary { .. } | Item::BinarySize { .. } => {}
     }
 }
 
-fn write_section(out: &mut Vec<u8>, content: &Content, section: Option<&Section<'_>>, partial: Option<(u32, std::num::NonZeroU32)>) {
+fn write_section(
+    out: &mut Vec<u8>,
+    content: &Content,
+    section: Option<&Section<'_>>,
+    partial: Option<(u32, std::num::NonZeroU32)>,
+) {
     section::write_name(out, section);
     if let Some((first, _)) = partial {
         out.extend_from_slice(format!("<{first}>").as_bytes());
     }
     out.push(b' ');
     match (section::bytes(content, section), partial) {
-        (Some(bytes), Some((first, count))) => literal(out, section::partial(&bytes, first, count.get())),
+        (Some(bytes), Some((first, count))) => {
+            literal(out, section::partial(&bytes, first, count.get()))
+        }
         (Some(bytes), None) => literal(out, &bytes),
         (None, _) => nstring(out, None),
     }

@@ -42,8 +42,10 @@ impl Flags {
 
     /// The flags named by a program, system flags with their backslash.
     pub(crate) fn from_names(names: &[&str]) -> Result<Flags, SandboxError> {
-        let flags: Result<Vec<Flag<'_>>, _> = names.iter().map(|name| Flag::try_from(*name)).collect();
-        let flags = flags.map_err(|_| SandboxError::Invalid(format!("not a list of flags: {names:?}")))?;
+        let flags: Result<Vec<Flag<'_>>, _> =
+            names.iter().map(|name| Flag::try_from(*name)).collect();
+        let flags =
+            flags.map_err(|_| SandboxError::Invalid(format!("not a list of flags: {names:?}")))?;
         Flags::from_command(&flags).map_err(SandboxError::Invalid)
     }
 

@@ -17,8 +17,12 @@ impl Session {
         let user = self.user()?;
         self.leave_mailbox();
         let mut state = self.shared.store.lock();
-        let Some(id) = state.find(&user, &name_of(mailbox)) else { return no("[NONEXISTENT] No such mailbox.") };
-        let Some(mailbox) = state.mailbox_mut(id) else { return no("[NONEXISTENT] No such mailbox.") };
+        let Some(id) = state.find(&user, &name_of(mailbox)) else {
+            return no("[NONEXISTENT] No such mailbox.");
+        };
+        let Some(mailbox) = state.mailbox_mut(id) else {
+            return no("[NONEXISTENT] No such mailbox.");
+        };
         let view = Selected::open(id, mailbox, self.number, read_only, &self.incoming);
         let mut lines = flags_responses(mailbox, read_only);
         lines += &format!("* {} EXISTS\r\n* {} RECENT\r\n", view.uids.len(), view.recent_count());
@@ -30,7 +34,12 @@ impl Session {
         drop(state);
         self.out.extend_from_slice(lines.as_bytes());
         self.state = State::Selected(user, view);
-        Ok(if read_only { "[READ-ONLY] EXAMINE completed." } else { "[READ-WRITE] SELECT completed." }.to_owned())
+        Ok(if read_only {
+            "[READ-ONLY] EXAMINE completed."
+        } else {
+            "[READ-WRITE] SELECT completed."
+        }
+        .to_owned())
     }
 
     pub(crate) fn create(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
@@ -46,7 +55,9 @@ impl Session {
         let result = state.delete(&user, &name_of(mailbox));
         drop(state);
         // Deleting the mailbox one has selected deselects it, as Dovecot does, rather than ending one's own session.
-        if result.is_ok() && matches!((&self.state, id), (State::Selected(_, view), Some(id)) if view.id == id) {
+        if result.is_ok()
+            && matches!((&self.state, id), (State::Selected(_, view), Some(id)) if view.id == id)
+        {
             self.leave_mailbox();
         }
         result.map_or_else(|reason| no(refusal(&reason)), |()| Ok("DELETE completed.".to_owned()))
@@ -81,7 +92,11 @@ impl Session {
         no("You are not subscribed to this mailbox.")
     }
 
-    pub(crate) fn status(&mut self, mailbox: &MailboxName<'_>, items: &[StatusDataItemName]) -> Outcome {
+    pub(crate) fn status(
+        &mut self,
+        mailbox: &MailboxName<'_>,
+        items: &[StatusDataItemName],
+    ) -> Outcome {
         let user = self.user()?;
         let name = name_of(mailbox);
         let state = self.shared.store.lock();
@@ -141,7 +156,9 @@ fn is_unseen(message: Option<&Message>) -> bool {
 }
 
 fn status_item(mailbox: &Mailbox, item: &StatusDataItemName) -> Option<String> {
-    let count = |wanted: fn(&Message) -> bool| mailbox.messages.values().filter(|message| wanted(message)).count();
+    let count = |wanted: fn(&Message) -> bool| {
+        mailbox.messages.values().filter(|message| wanted(message)).count()
+    };
     Some(match item {
         StatusDataItemName::Messages => format!("MESSAGES {}", mailbox.messages.len()),
         StatusDataItemName::Recent => {
@@ -149,7 +166,9 @@ fn status_item(mailbox: &Mailbox, item: &StatusDataItemName) -> Option<String> {
         }
         StatusDataItemName::UidNext => format!("UIDNEXT {}", mailbox.uid_next),
         StatusDataItemName::UidValidity => format!("UIDVALIDITY {}", mailbox.uid_validity),
-        StatusDataItemName::Unseen => format!("UNSEEN {}", count(|message| !message.flags.has(Flags::SEEN))),
+        StatusDataItemName::Unseen => {
+            format!("UNSEEN {}", count(|message| !message.flags.has(Flags::SEEN)))
+        }
         StatusDataItemName::Deleted | StatusDataItemName::DeletedStorage => return None,
     })
 }
@@ -164,6 +183,9 @@ fn refusal(reason: &str) -> String {
         "[CANNOT] "
     };
     // Names in reasons come from the client; what would break the line is replaced.
-    let text: String = reason.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).collect();
+    let text: String = reason
+        .chars()
+        .map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' })
+        .collect();
     format!("{code}{text}.")
 }

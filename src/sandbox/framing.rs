@@ -65,7 +65,9 @@ impl Framing {
         loop {
             let line = match self.lines.read_line(LINE_LIMIT - line_octets)? {
                 Line::Complete(line) => line,
-                Line::TooLong => return Ok(refused(&command, "BAD The command line is too long.", false)),
+                Line::TooLong => {
+                    return Ok(refused(&command, "BAD The command line is too long.", false));
+                }
                 Line::End => return Ok(Frame::End),
             };
             line_octets += line.len();
@@ -83,17 +85,34 @@ impl Framing {
     }
 
     /// Lets the literal come, or says why not.
-    fn agree(&mut self, command: &[u8], literal: &Announced, before: usize) -> io::Result<Option<Frame>> {
+    fn agree(
+        &mut self,
+        command: &[u8],
+        literal: &Announced,
+        before: usize,
+    ) -> io::Result<Option<Frame>> {
         let size = literal.size.filter(|size| size.saturating_add(before) <= LITERAL_LIMIT);
         let Some(size) = size else {
-            return Ok(Some(refused(command, "NO [TOOBIG] The literal is too big.", !literal.synchronizing)));
+            return Ok(Some(refused(
+                command,
+                "NO [TOOBIG] The literal is too big.",
+                !literal.synchronizing,
+            )));
         };
         if !literal.synchronizing {
-            let allowed = self.extensions.literal_plus || self.extensions.literal_minus && size <= LITERAL_MINUS_LIMIT;
-            return Ok((!allowed).then(|| refused(command, "BAD Such a literal was not offered.", true)));
+            let allowed = self.extensions.literal_plus
+                || self.extensions.literal_minus && size <= LITERAL_MINUS_LIMIT;
+            return Ok(
+                (!allowed).then(|| refused(command, "BAD Such a literal was not offered.", true))
+            );
         }
         // Decoding again at every literal would take quadratic time, so that only the beginning is looked at.
-        if command.len() < LINE_LIMIT && !matches!(CommandCodec::default().decode(command), Err(CommandDecodeError::LiteralFound { .. })) {
+        if command.len() < LINE_LIMIT
+            && !matches!(
+                CommandCodec::default().decode(command),
+                Err(CommandDecodeError::LiteralFound { .. })
+            )
+        {
             return Ok(Some(malformed(command)));
         }
         self.lines.transport.write_all(b"+ Go ahead.\r\n")?;
@@ -155,8 +174,16 @@ fn malformed(command: &[u8]) -> Frame {
     let Some(verb) = words.get(1).filter(|verb| !verb.is_empty()) else {
         return refused(command, "BAD There is no command behind the tag.", false);
     };
-    let verb: String = verb.iter().take(20).map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' }).collect();
-    refused(command, &format!("BAD Command {} is unknown or has wrong arguments.", verb.to_uppercase()), false)
+    let verb: String = verb
+        .iter()
+        .take(20)
+        .map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' })
+        .collect();
+    refused(
+        command,
+        &format!("BAD Command {} is unknown or has wrong arguments.", verb.to_uppercase()),
+        false,
+    )
 }
 
 fn refused(command: &[u8], answer: &str, fatal: bool) -> Frame {

@@ -16,7 +16,8 @@ pub(crate) fn fields(bytes: &[u8], header: Range<usize>) -> Vec<Field> {
     let mut continues = false;
     let mut start = header.start;
     while start < header.end {
-        let end = memchr::memchr(b'\n', &bytes[start..header.end]).map_or(header.end, |at| start + at + 1);
+        let end = memchr::memchr(b'\n', &bytes[start..header.end])
+            .map_or(header.end, |at| start + at + 1);
         let line = &bytes[start..end];
         if matches!(line.first(), Some(b' ' | b'\t')) {
             if let (true, Some(field)) = (continues, result.last_mut()) {
@@ -25,7 +26,11 @@ pub(crate) fn fields(bytes: &[u8], header: Range<usize>) -> Vec<Field> {
             }
         } else if let Some(colon) = colon(line) {
             let name_length = line[..colon].trim_ascii_end().len();
-            result.push(Field { name: start..start + name_length, value: start + colon + 1..end, whole: start..end });
+            result.push(Field {
+                name: start..start + name_length,
+                value: start + colon + 1..end,
+                whole: start..end,
+            });
             continues = true;
         } else {
             continues = false;
@@ -44,12 +49,17 @@ pub(crate) fn value(bytes: &[u8], header: Range<usize>, name: &str) -> Option<Ve
 pub(crate) fn values(bytes: &[u8], header: Range<usize>, name: &str) -> Vec<Vec<u8>> {
     let wanted = |field: &Field| bytes[field.name.clone()].eq_ignore_ascii_case(name.as_bytes());
     let fields = fields(bytes, header);
-    fields.iter().filter(|field| wanted(field)).map(|field| unfold(&bytes[field.value.clone()])).collect()
+    fields
+        .iter()
+        .filter(|field| wanted(field))
+        .map(|field| unfold(&bytes[field.value.clone()]))
+        .collect()
 }
 
 /// Takes line ends out and leaves the blank that follows each (RFC 5322 2.2.3).
 pub(crate) fn unfold(value: &[u8]) -> Vec<u8> {
-    let joined: Vec<u8> = value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    let joined: Vec<u8> =
+        value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
     joined.trim_ascii().to_vec()
 }
 
@@ -57,5 +67,6 @@ pub(crate) fn unfold(value: &[u8]) -> Vec<u8> {
 fn colon(line: &[u8]) -> Option<usize> {
     let colon = memchr::memchr(b':', line)?;
     let name = line[..colon].trim_ascii_end();
-    (!name.is_empty() && name.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80)).then_some(colon)
+    (!name.is_empty() && name.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80))
+        .then_some(colon)
 }

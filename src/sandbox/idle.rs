@@ -51,7 +51,9 @@ impl Session {
     fn end_idle(&mut self) -> Outcome {
         self.framing.lines.transport.set_interruptible(false);
         match self.framing.lines.read_line(LINE_LIMIT)? {
-            Line::Complete(line) if line.trim_ascii_end().eq_ignore_ascii_case(b"DONE") => Ok("IDLE completed.".to_owned()),
+            Line::Complete(line) if line.trim_ascii_end().eq_ignore_ascii_case(b"DONE") => {
+                Ok("IDLE completed.".to_owned())
+            }
             Line::End => Err(Refusal::Broken(io::ErrorKind::UnexpectedEof.into())),
             _ => bad("Expected DONE."),
         }

@@ -75,7 +75,8 @@ fn import_mbox(path: &Path, visitor: Visitor<'_>) -> Result<(), SandboxError> {
             return Err(failed(path, "an mbox file begins with a `From ` line, this one does not"));
         };
         after_blank = matches!(line.as_slice(), b"\n" | b"\r\n");
-        let quoted = line.first() == Some(&b'>') && line.trim_ascii_start_of(b'>').starts_with(b"From ");
+        let quoted =
+            line.first() == Some(&b'>') && line.trim_ascii_start_of(b'>').starts_with(b"From ");
         bytes.extend_from_slice(if quoted { &line[1..] } else { &line });
         if bytes.len() > LETTER_LIMIT {
             return Err(failed(path, "a letter is larger than 64 MiB"));
@@ -95,7 +96,11 @@ impl TrimStartOf for Vec<u8> {
 }
 
 /// Takes off the blank line that separates letters, and reads the flags that mail programs keep in Status fields.
-fn mbox_letter(path: &Path, mut bytes: Vec<u8>, date: Option<Zoned>) -> Result<ImportedLetter, SandboxError> {
+fn mbox_letter(
+    path: &Path,
+    mut bytes: Vec<u8>,
+    date: Option<Zoned>,
+) -> Result<ImportedLetter, SandboxError> {
     for blank in [&b"\r\n\r\n"[..], b"\n\n"] {
         if bytes.ends_with(blank) {
             bytes.truncate(bytes.len() - blank.len() / 2);
@@ -103,7 +108,13 @@ fn mbox_letter(path: &Path, mut bytes: Vec<u8>, date: Option<Zoned>) -> Result<I
         }
     }
     let status = status_letters(&bytes);
-    let letters = [('R', "\\Seen"), ('A', "\\Answered"), ('F', "\\Flagged"), ('D', "\\Deleted"), ('T', "\\Draft")];
+    let letters = [
+        ('R', "\\Seen"),
+        ('A', "\\Answered"),
+        ('F', "\\Flagged"),
+        ('D', "\\Deleted"),
+        ('T', "\\Draft"),
+    ];
     let set = letters.iter().filter(|(letter, _)| status.contains(*letter));
     letter(path, bytes, set.map(|(_, flag)| (*flag).to_owned()).collect(), date, None)
 }
@@ -129,15 +140,22 @@ fn from_line_date(line: &[u8]) -> Option<Zoned> {
 fn import_maildir(path: &Path, visitor: Visitor<'_>) -> Result<(), SandboxError> {
     import_maildir_folder(path, None, visitor)?;
     for folder in entries(path)? {
-        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if let Some(name) = name.strip_prefix('.').filter(|name| !name.is_empty() && is_maildir(&folder)) {
+        let name =
+            folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if let Some(name) =
+            name.strip_prefix('.').filter(|name| !name.is_empty() && is_maildir(&folder))
+        {
             import_maildir_folder(&folder, Some(&name.replace('.', "/")), visitor)?;
         }
     }
     Ok(())
 }
 
-fn import_maildir_folder(path: &Path, mailbox: Option<&str>, visitor: Visitor<'_>) -> Result<(), SandboxError> {
+fn import_maildir_folder(
+    path: &Path,
+    mailbox: Option<&str>,
+    visitor: Visitor<'_>,
+) -> Result<(), SandboxError> {
     let mut files = Vec::new();
     for part in ["cur", "new"] {
         let part = path.join(part);
@@ -147,24 +165,44 @@ fn import_maildir_folder(path: &Path, mailbox: Option<&str>, visitor: Visitor<'_
     }
     // Names begin with the second of delivery.
     let second = |file: &PathBuf| {
-        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name =
+            file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let digits: String = name.chars().take_while(char::is_ascii_digit).collect();
         (digits.parse::<u64>().unwrap_or(u64::MAX), name)
     };
     files.sort_by_cached_key(second);
     for file in files.iter().filter(|file| !second(file).1.starts_with('.')) {
         let name = second(file).1;
-        let flags = name.rsplit_once(":2,").or_else(|| name.rsplit_once("!2,")).map_or("", |(_, flags)| flags);
-        let known = [('S', "\\Seen"), ('R', "\\Answered"), ('F', "\\Flagged"), ('T', "\\Deleted"), ('D', "\\Draft")];
-        let set = known.iter().filter(|(letter, _)| flags.contains(*letter)).map(|(_, flag)| (*flag).to_owned());
-        visitor(letter(file, read(file)?, set.collect(), modified(file), mailbox.map(str::to_owned))?)?;
+        let flags = name
+            .rsplit_once(":2,")
+            .or_else(|| name.rsplit_once("!2,"))
+            .map_or("", |(_, flags)| flags);
+        let known = [
+            ('S', "\\Seen"),
+            ('R', "\\Answered"),
+            ('F', "\\Flagged"),
+            ('T', "\\Deleted"),
+            ('D', "\\Draft"),
+        ];
+        let set = known
+            .iter()
+            .filter(|(letter, _)| flags.contains(*letter))
+            .map(|(_, flag)| (*flag).to_owned());
+        visitor(letter(
+            file,
+            read(file)?,
+            set.collect(),
+            modified(file),
+            mailbox.map(str::to_owned),
+        )?)?;
     }
     Ok(())
 }
 
 /// The `.eml` files of a folder, by name; other files are left alone.
 fn import_folder(path: &Path, visitor: Visitor<'_>) -> Result<(), SandboxError> {
-    let files: Vec<PathBuf> = entries(path)?.into_iter().filter(|file| is_eml(file) && file.is_file()).collect();
+    let files: Vec<PathBuf> =
+        entries(path)?.into_iter().filter(|file| is_eml(file) && file.is_file()).collect();
     if files.is_empty() {
         return Err(failed(path, "neither a Maildir nor a folder with .eml files"));
     }
@@ -207,8 +245,10 @@ fn modified(path: &Path) -> Option<Zoned> {
 
 fn entries(path: &Path) -> Result<Vec<PathBuf>, SandboxError> {
     let entries = fs::read_dir(path).map_err(|error| failed(path, error))?;
-    let mut paths =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<PathBuf>, _>>().map_err(|error| failed(path, error))?;
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<PathBuf>, _>>()
+        .map_err(|error| failed(path, error))?;
     paths.sort();
     Ok(paths)
 }

@@ -72,9 +72,13 @@ mod tests {
 
     #[test]
     fn line_ends_become_crlf_once() {
-        for (input, expected) in
-            [("", ""), ("a\nb", "a\r\nb"), ("\n\n", "\r\n\r\n"), ("a\r\nb\n", "a\r\nb\r\n"), ("a\rb\r\r\n", "a\rb\r\r\n")]
-        {
+        for (input, expected) in [
+            ("", ""),
+            ("a\nb", "a\r\nb"),
+            ("\n\n", "\r\n\r\n"),
+            ("a\r\nb\n", "a\r\nb\r\n"),
+            ("a\rb\r\r\n", "a\rb\r\r\n"),
+        ] {
             assert_eq!(with_crlf(input.as_bytes()), expected.as_bytes(), "{input:?}");
         }
     }

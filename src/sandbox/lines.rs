@@ -38,10 +38,16 @@ impl Lines {
         let mut too_long = false;
         loop {
             let pending = self.pending();
-            if let Some(length) = memchr::memchr(b'\n', &pending[searched..]).map(|at| searched + at + 1) {
+            if let Some(length) =
+                memchr::memchr(b'\n', &pending[searched..]).map(|at| searched + at + 1)
+            {
                 let line = pending[..length].to_vec();
                 self.at += length;
-                return Ok(if too_long || length > limit { Line::TooLong } else { Line::Complete(line) });
+                return Ok(if too_long || length > limit {
+                    Line::TooLong
+                } else {
+                    Line::Complete(line)
+                });
             }
             searched = pending.len();
             if searched > limit {

@@ -9,7 +9,11 @@ use super::{
 };
 
 impl Session {
-    pub(crate) fn list(&mut self, reference: &MailboxName<'_>, pattern: &ListMailbox<'_>) -> Outcome {
+    pub(crate) fn list(
+        &mut self,
+        reference: &MailboxName<'_>,
+        pattern: &ListMailbox<'_>,
+    ) -> Outcome {
         let user = self.user()?;
         let pattern = text_of(pattern);
         if pattern.is_empty() {
@@ -23,13 +27,19 @@ impl Session {
         {
             let state = self.shared.store.lock();
             let Some(names) = state.names(&user) else { return Ok("LIST completed.".to_owned()) };
-            for (name, id) in names.mailboxes.iter().filter(|(name, _)| names::matches(&pattern, name)) {
+            for (name, id) in
+                names.mailboxes.iter().filter(|(name, _)| names::matches(&pattern, name))
+            {
                 let mut attributes = Vec::new();
                 if id.is_none() {
                     attributes.push("\\Noselect");
                 }
                 if show_children {
-                    attributes.push(if names.has_children(name) { "\\HasChildren" } else { "\\HasNoChildren" });
+                    attributes.push(if names.has_children(name) {
+                        "\\HasChildren"
+                    } else {
+                        "\\HasNoChildren"
+                    });
                 }
                 line(&mut lines, "LIST", &attributes.join(" "), name);
             }
@@ -39,7 +49,11 @@ impl Session {
     }
 
     /// LSUB; with `%` a parent of a subscribed name is shown as `\Noselect`.
-    pub(crate) fn lsub(&mut self, reference: &MailboxName<'_>, pattern: &ListMailbox<'_>) -> Outcome {
+    pub(crate) fn lsub(
+        &mut self,
+        reference: &MailboxName<'_>,
+        pattern: &ListMailbox<'_>,
+    ) -> Outcome {
         let user = self.user()?;
         let pattern = complete(reference, &text_of(pattern));
         let mut lines = Vec::new();
@@ -53,7 +67,11 @@ impl Session {
                 } else if pattern.ends_with('%') {
                     let parents = name.match_indices(DELIMITER).map(|(at, _)| &name[..at]);
                     let parents = parents.filter(|parent| !names.subscribed.contains(*parent));
-                    shown.extend(parents.filter(|parent| names::matches(&pattern, parent)).map(|parent| (parent, false)));
+                    shown.extend(
+                        parents
+                            .filter(|parent| names::matches(&pattern, parent))
+                            .map(|parent| (parent, false)),
+                    );
                 }
             }
             shown.sort_unstable();

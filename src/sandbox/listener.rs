@@ -124,7 +124,13 @@ impl Running {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    fn connect(self: &Arc<Running>, socket: TcpStream, service: Service, acceptor: &TlsAcceptor, shared: &Arc<Shared>) -> io::Result<()> {
+    fn connect(
+        self: &Arc<Running>,
+        socket: TcpStream,
+        service: Service,
+        acceptor: &TlsAcceptor,
+        shared: &Arc<Shared>,
+    ) -> io::Result<()> {
         let faults = self.faults.next(service.protocol);
         let socket = if faults.is_empty() { socket } else { self.disturb(socket, &faults)? };
         // Answers go out as they are written; commands and answers alternate, which Nagle's algorithm would slow down.
@@ -139,7 +145,9 @@ impl Running {
         }
         let incoming = Arc::new(Incoming::default());
         let reading = (Arc::clone(&incoming), socket.try_clone()?);
-        let reader = thread::Builder::new().name("sandbox reader".to_owned()).spawn(move || reading.0.pump(reading.1));
+        let reader = thread::Builder::new()
+            .name("sandbox reader".to_owned())
+            .spawn(move || reading.0.pump(reading.1));
         let (running, shared, acceptor) = (Arc::clone(self), Arc::clone(shared), acceptor.clone());
         let serve = move || {
             let _registered = Registered { running, number };
@@ -177,7 +185,10 @@ impl Running {
         for side in [Side::Client, Side::Server] {
             let (carried, faults) = (Arc::clone(&link), faults.to_vec());
             let carry = move || carried.carry(side, &faults, |_| {});
-            let thread = thread::Builder::new().name("sandbox wire".to_owned()).spawn(carry).inspect_err(|_| link.end())?;
+            let thread = thread::Builder::new()
+                .name("sandbox wire".to_owned())
+                .spawn(carry)
+                .inspect_err(|_| link.end())?;
             lock(&self.threads).push(thread);
         }
         Ok(far)

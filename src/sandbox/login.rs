@@ -31,7 +31,11 @@ impl Session {
         self.check_password(user, password, "LOGIN")
     }
 
-    pub(crate) fn authenticate(&mut self, mechanism: &AuthMechanism<'_>, initial: Option<&[u8]>) -> Outcome {
+    pub(crate) fn authenticate(
+        &mut self,
+        mechanism: &AuthMechanism<'_>,
+        initial: Option<&[u8]>,
+    ) -> Outcome {
         self.not_authenticated()?;
         self.login_allowed()?;
         if !self.shared.extensions.auth_plain || *mechanism != AuthMechanism::Plain {
@@ -45,8 +49,12 @@ impl Session {
             None => self.ask_for_response()?,
         };
         match sasl::plain(&response) {
-            Ok(credentials) => self.check_password(&credentials.user, &credentials.password, "AUTHENTICATE"),
-            Err(Fault::OtherIdentity) => no("[AUTHORIZATIONFAILED] You cannot act for someone else."),
+            Ok(credentials) => {
+                self.check_password(&credentials.user, &credentials.password, "AUTHENTICATE")
+            }
+            Err(Fault::OtherIdentity) => {
+                no("[AUTHORIZATIONFAILED] You cannot act for someone else.")
+            }
             Err(_) => bad("This is not a PLAIN response."),
         }
     }
@@ -89,7 +97,11 @@ impl Session {
         if !self.shared.extensions.id {
             return bad("ID is not supported.");
         }
-        self.untagged(concat!("ID (\"name\" \"postoffice sandbox\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")"));
+        self.untagged(concat!(
+            "ID (\"name\" \"postoffice sandbox\" \"version\" \"",
+            env!("CARGO_PKG_VERSION"),
+            "\")"
+        ));
         Ok("ID completed.".to_owned())
     }
 
@@ -107,7 +119,9 @@ impl Session {
     }
 
     fn login_allowed(&self) -> Result<(), Refusal> {
-        if self.shared.extensions.login_disabled_before_tls && !self.framing.lines.transport.is_encrypted() {
+        if self.shared.extensions.login_disabled_before_tls
+            && !self.framing.lines.transport.is_encrypted()
+        {
             return no("[PRIVACYREQUIRED] Logging in needs TLS first.");
         }
         Ok(())

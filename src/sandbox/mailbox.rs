@@ -92,7 +92,12 @@ impl Mailbox {
     }
 
     /// Changes one letter's flags; false when there is no such letter.
-    pub(crate) fn change_flags(&mut self, uid: u32, by: u64, change: impl FnOnce(&mut Flags)) -> bool {
+    pub(crate) fn change_flags(
+        &mut self,
+        uid: u32,
+        by: u64,
+        change: impl FnOnce(&mut Flags),
+    ) -> bool {
         let Some(message) = self.messages.get_mut(&uid) else { return false };
         let before = message.flags.clone();
         change(&mut message.flags);
@@ -130,7 +135,9 @@ impl Mailbox {
     }
 
     pub(crate) fn unwatch(&mut self, watcher: &Arc<Incoming>) {
-        self.watchers.retain(|known| known.strong_count() > 0 && !std::ptr::eq(known.as_ptr(), Arc::as_ptr(watcher)));
+        self.watchers.retain(|known| {
+            known.strong_count() > 0 && !std::ptr::eq(known.as_ptr(), Arc::as_ptr(watcher))
+        });
     }
 
     pub(crate) fn ring(&self) {

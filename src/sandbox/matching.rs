@@ -20,7 +20,10 @@ pub(crate) struct Needle {
 impl Needle {
     pub(crate) fn new(text: &[u8]) -> Needle {
         let decoded = String::from_utf8_lossy(text).to_lowercase();
-        Needle { raw: Finder::new(&text.to_ascii_lowercase()).into_owned(), decoded: Finder::new(&decoded).into_owned() }
+        Needle {
+            raw: Finder::new(&text.to_ascii_lowercase()).into_owned(),
+            decoded: Finder::new(&decoded).into_owned(),
+        }
     }
 
     fn in_raw(&self, bytes: &[u8]) -> bool {
@@ -49,7 +52,9 @@ pub(crate) fn in_header(bytes: &[u8], name: &str, needle: &Needle) -> bool {
 /// TEXT: the header or the body contains it.
 pub(crate) fn in_text(content: &Content, needle: &Needle) -> bool {
     let bytes = &*content.bytes;
-    needle.in_raw(bytes) || in_decoded_fields(bytes, header_range(bytes), needle) || in_decoded_parts(content, needle)
+    needle.in_raw(bytes)
+        || in_decoded_fields(bytes, header_range(bytes), needle)
+        || in_decoded_parts(content, needle)
 }
 
 /// BODY: the body contains it.
@@ -75,7 +80,10 @@ fn in_decoded_parts(content: &Content, needle: &Needle) -> bool {
                 parts.push(inner);
                 in_decoded_fields(bytes, inner.header.clone(), needle)
             }
-            Kind::Leaf => part.media.is_main("text") && in_decoded_leaf(&bytes[part.header.start..part.body.end], needle),
+            Kind::Leaf => {
+                part.media.is_main("text")
+                    && in_decoded_leaf(&bytes[part.header.start..part.body.end], needle)
+            }
         };
         if found {
             return true;
@@ -91,7 +99,9 @@ fn in_decoded_leaf(part: &[u8], needle: &Needle) -> bool {
 
 fn in_decoded_fields(bytes: &[u8], header: Range<usize>, needle: &Needle) -> bool {
     let fields = header::fields(bytes, header);
-    fields.iter().any(|field| needle.in_decoded(&decode_field(&header::unfold(&bytes[field.value.clone()]))))
+    fields
+        .iter()
+        .any(|field| needle.in_decoded(&decode_field(&header::unfold(&bytes[field.value.clone()]))))
 }
 
 /// Encoded words (RFC 2047) as text; 8-bit bytes as UTF-8 where they are.

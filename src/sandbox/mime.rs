@@ -70,7 +70,11 @@ impl Part {
 impl Media {
     /// Text in US-ASCII, the default of RFC 2045 5.2.
     fn plain() -> Media {
-        Media { main: b"text".to_vec(), sub: b"plain".to_vec(), parameters: vec![(b"charset".to_vec(), b"us-ascii".to_vec())] }
+        Media {
+            main: b"text".to_vec(),
+            sub: b"plain".to_vec(),
+            parameters: vec![(b"charset".to_vec(), b"us-ascii".to_vec())],
+        }
     }
 
     fn message() -> Media {
@@ -94,7 +98,8 @@ impl Media {
     }
 
     pub(crate) fn is(&self, main: &str, sub: &str) -> bool {
-        self.main.eq_ignore_ascii_case(main.as_bytes()) && self.sub.eq_ignore_ascii_case(sub.as_bytes())
+        self.main.eq_ignore_ascii_case(main.as_bytes())
+            && self.sub.eq_ignore_ascii_case(sub.as_bytes())
     }
 
     pub(crate) fn is_main(&self, main: &str) -> bool {
@@ -142,11 +147,28 @@ impl Scanner<'_> {
             // No line is a boundary then; what remains is a multipart without parts.
             Some(boundary) if boundary.is_empty() => {
                 let (body_end, end) = self.skip_to_boundary();
-                (Part { header, body: start..body_end.max(start), media, kind: Kind::Multipart(Vec::new()) }, end)
+                (
+                    Part {
+                        header,
+                        body: start..body_end.max(start),
+                        media,
+                        kind: Kind::Multipart(Vec::new()),
+                    },
+                    end,
+                )
             }
             Some(boundary) => {
-                let (parts, body_end, end) = self.multipart(boundary, media.is("multipart", "digest"));
-                (Part { header, body: start..body_end.max(start), media, kind: Kind::Multipart(parts) }, end)
+                let (parts, body_end, end) =
+                    self.multipart(boundary, media.is("multipart", "digest"));
+                (
+                    Part {
+                        header,
+                        body: start..body_end.max(start),
+                        media,
+                        kind: Kind::Multipart(parts),
+                    },
+                    end,
+                )
             }
             None if media.is("message", "rfc822") && !deep => {
                 // A level without a boundary of its own, so that messages in messages are capped too.
@@ -218,7 +240,11 @@ impl Scanner<'_> {
             let line = self.line();
             if let Some(end) = self.boundary(line) {
                 let before = &self.bytes[start..line_start];
-                let line_end = if before.ends_with(b"\r\n") { 2 } else { usize::from(before.ends_with(b"\n")) };
+                let line_end = if before.ends_with(b"\r\n") {
+                    2
+                } else {
+                    usize::from(before.ends_with(b"\n"))
+                };
                 return (line_start - line_end, end);
             }
         }
@@ -228,13 +254,14 @@ impl Scanner<'_> {
     /// The boundary that a line is, innermost first.
     fn boundary(&self, line: &[u8]) -> Option<End> {
         let rest = line.strip_prefix(b"--")?.trim_ascii_end();
-        (0..self.boundaries.len()).rev().filter(|level| !self.boundaries[*level].is_empty()).find_map(|level| {
-            match rest.strip_prefix(self.boundaries[level].as_slice())? {
+        (0..self.boundaries.len())
+            .rev()
+            .filter(|level| !self.boundaries[*level].is_empty())
+            .find_map(|level| match rest.strip_prefix(self.boundaries[level].as_slice())? {
                 b"" => Some(End::Boundary { level, last: false }),
                 b"--" => Some(End::Boundary { level, last: true }),
                 _ => None,
-            }
-        })
+            })
     }
 }
 
@@ -254,7 +281,12 @@ mod tests {
 
     /// Every part lies within the one that holds it, in order.
     fn check(part: &Part, within: std::ops::Range<usize>) {
-        assert!(part.header.start >= within.start && part.header.end <= part.body.start && part.body.end <= within.end, "{part:?}");
+        assert!(
+            part.header.start >= within.start
+                && part.header.end <= part.body.start
+                && part.body.end <= within.end,
+            "{part:?}"
+        );
         let children = match &part.kind {
             Kind::Leaf => &[][..],
             Kind::Multipart(parts) => parts,

@@ -113,13 +113,24 @@ impl Sandbox {
         let received = Received::default();
         let delivery = Delivery::new(options.domains, options.refuse, options.trace_headers);
         let (extensions, pop, smtp) = (options.extensions, options.pop, options.smtp);
-        let shared = Arc::new(Shared { store: Arc::new(store), extensions, pop, smtp, delivery, received, sayings: Mutex::default() });
+        let shared = Arc::new(Shared {
+            store: Arc::new(store),
+            extensions,
+            pop,
+            smtp,
+            delivery,
+            received,
+            sayings: Mutex::default(),
+        });
         let running = Arc::new(Running::default());
         running.faults.set(options.faults);
         let imap = [options.imap_port, options.imaps_port];
-        let ports = [imap, [options.pop_port, options.pops_port], [options.smtp_port, options.smtps_port]];
+        let ports =
+            [imap, [options.pop_port, options.pops_port], [options.smtp_port, options.smtps_port]];
         let services = Service::ALL.into_iter().zip(ports.into_iter().flatten());
-        let bound = services.map(|(service, port)| running.listen(port, service, acceptor.clone(), &shared)).collect::<io::Result<_>>();
+        let bound = services
+            .map(|(service, port)| running.listen(port, service, acceptor.clone(), &shared))
+            .collect::<io::Result<_>>();
         let addresses = bound.map_err(|source| {
             running.stop();
             SandboxError::Start { action: "listen on 127.0.0.1", source }
@@ -163,7 +174,12 @@ impl Sandbox {
     }
 
     /// A listener whose certificate names `host`, made at the first call, so that a script's own host name verifies.
-    pub fn address_of(&self, protocol: Protocol, host: &str, implicit_tls: bool) -> io::Result<SocketAddr> {
+    pub fn address_of(
+        &self,
+        protocol: Protocol,
+        host: &str,
+        implicit_tls: bool,
+    ) -> io::Result<SocketAddr> {
         let service = Service { protocol, implicit_tls };
         let host = host.to_ascii_lowercase();
         if OWN_HOSTS.contains(&host.as_str()) {
@@ -242,6 +258,9 @@ impl Drop for Sandbox {
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Sandbox").field("addresses", &self.addresses).finish_non_exhaustive()
+        formatter
+            .debug_struct("Sandbox")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
     }
 }

@@ -21,13 +21,19 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn has_children(&self, name: &str) -> bool {
         let prefix = format!("{name}{DELIMITER}");
-        self.mailboxes.range(prefix.clone()..).next().is_some_and(|(child, _)| child.starts_with(&prefix))
+        self.mailboxes
+            .range(prefix.clone()..)
+            .next()
+            .is_some_and(|(child, _)| child.starts_with(&prefix))
     }
 
     /// The name and everything below it.
     pub(crate) fn with_children(&self, name: &str) -> Vec<String> {
         let prefix = format!("{name}{DELIMITER}");
-        let below = self.mailboxes.range(prefix.clone()..).take_while(|(child, _)| child.starts_with(&prefix));
+        let below = self
+            .mailboxes
+            .range(prefix.clone()..)
+            .take_while(|(child, _)| child.starts_with(&prefix));
         let own = self.mailboxes.contains_key(name).then(|| name.to_owned());
         own.into_iter().chain(below.map(|(child, _)| child.clone())).collect()
     }
@@ -37,7 +43,9 @@ impl Names {
 pub(crate) fn canonical(name: &str) -> String {
     match name.split_once(DELIMITER) {
         None if name.eq_ignore_ascii_case(INBOX) => INBOX.to_owned(),
-        Some((first, rest)) if first.eq_ignore_ascii_case(INBOX) => format!("{INBOX}{DELIMITER}{rest}"),
+        Some((first, rest)) if first.eq_ignore_ascii_case(INBOX) => {
+            format!("{INBOX}{DELIMITER}{rest}")
+        }
         _ => name.to_owned(),
     }
 }
@@ -53,7 +61,9 @@ pub(crate) fn check(name: &str) -> Result<(), String> {
     if name.starts_with(DELIMITER) || name.ends_with(DELIMITER) || name.contains("//") {
         return Err("a level of the mailbox name is empty".to_owned());
     }
-    if let Some(bad) = name.chars().find(|c| c.is_control() || !c.is_ascii() || matches!(c, '*' | '%')) {
+    if let Some(bad) =
+        name.chars().find(|c| c.is_control() || !c.is_ascii() || matches!(c, '*' | '%'))
+    {
         return Err(format!("character {bad:?} cannot stand in a mailbox name"));
     }
     Ok(())

@@ -59,7 +59,9 @@ impl Default for Options {
             extensions: Extensions::default(),
             pop: PopExtensions::default(),
             smtp: SmtpExtensions::default(),
-            domains: ["localhost", "example.org", "tiger.franz.com", "sandbox"].map(str::to_owned).to_vec(),
+            domains: ["localhost", "example.org", "tiger.franz.com", "sandbox"]
+                .map(str::to_owned)
+                .to_vec(),
             refuse: Vec::new(),
             trace_headers: true,
             mail: Vec::new(),
@@ -103,7 +105,11 @@ impl Account {
 
 impl fmt::Debug for Account {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Account").field("user", &self.user).field("password", &"<secret>").finish()
+        formatter
+            .debug_struct("Account")
+            .field("user", &self.user)
+            .field("password", &"<secret>")
+            .finish()
     }
 }
 

@@ -21,13 +21,16 @@ fn join_continuations(parameters: Parameters) -> Parameters {
     for (name, value) in parameters {
         let encoded = name.ends_with(b"*");
         let plain = name.strip_suffix(b"*").unwrap_or(&name);
-        let star = memchr::memrchr(b'*', plain).filter(|star| plain[star + 1..].iter().all(u8::is_ascii_digit));
+        let star = memchr::memrchr(b'*', plain)
+            .filter(|star| plain[star + 1..].iter().all(u8::is_ascii_digit));
         let Some(star) = star.filter(|star| *star > 0 && star + 1 < plain.len()) else {
             result.push((name, value));
             continue;
         };
         let base = &plain[..star];
-        let begun = |(known, _): &&mut (Vec<u8>, Vec<u8>)| known.strip_suffix(b"*").unwrap_or(known).eq_ignore_ascii_case(base);
+        let begun = |(known, _): &&mut (Vec<u8>, Vec<u8>)| {
+            known.strip_suffix(b"*").unwrap_or(known).eq_ignore_ascii_case(base)
+        };
         match result.last_mut().filter(begun).filter(|_| &plain[star + 1..] != b"0") {
             Some((_, joined)) => joined.extend_from_slice(&value),
             None => result.push(([base, if encoded { b"*" } else { b"" }].concat(), value)),

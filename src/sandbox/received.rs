@@ -58,7 +58,9 @@ fn describe(body: &CommandBody<'_>) -> String {
                 LiteralOrLiteral8::Literal(literal) => literal.data().len(),
                 LiteralOrLiteral8::Literal8(literal) => literal.data.len(),
             };
-            format!("Append {{ mailbox: {mailbox:?}, flags: {flags:?}, date: {date:?}, message: {size} octets }}")
+            format!(
+                "Append {{ mailbox: {mailbox:?}, flags: {flags:?}, date: {date:?}, message: {size} octets }}"
+            )
         }
         body => format!("{body:?}"),
     };

@@ -61,14 +61,18 @@ pub(crate) fn exchange(
         Some("=") => Ok(Vec::new()),
         Some(initial) => decode(initial),
         None => {
-            let line = conversation.ask(&format!("{prompt}{}", STANDARD.encode(challenge)), RESPONSE_LIMIT)?;
+            let line = conversation
+                .ask(&format!("{prompt}{}", STANDARD.encode(challenge)), RESPONSE_LIMIT)?;
             let line = line.ok_or(Fault::Unreadable)?;
             if line == "*" { Err(Fault::Cancelled) } else { decode(&line) }
         }
     };
     match mechanism {
         Mechanism::Plain => plain(&respond(initial, "")?),
-        Mechanism::Login => Ok(Credentials { user: respond(initial, "Username:")?, password: respond(None, "Password:")? }),
+        Mechanism::Login => Ok(Credentials {
+            user: respond(initial, "Username:")?,
+            password: respond(None, "Password:")?,
+        }),
     }
 }
 

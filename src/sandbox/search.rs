@@ -18,7 +18,12 @@ use super::{
 };
 
 impl Session {
-    pub(crate) fn search(&mut self, charset: Option<&Charset<'_>>, criteria: &[SearchKey<'_>], uid: bool) -> Outcome {
+    pub(crate) fn search(
+        &mut self,
+        charset: Option<&Charset<'_>>,
+        criteria: &[SearchKey<'_>],
+        uid: bool,
+    ) -> Outcome {
         let view = self.selected()?;
         if let Some(charset) = charset.map(Charset::as_ref)
             && !["US-ASCII", "UTF-8"].iter().any(|known| known.eq_ignore_ascii_case(charset))
@@ -31,11 +36,20 @@ impl Session {
             let state = self.shared.store.lock();
             let Some(mailbox) = state.mailbox(view.id) else { return no(GONE) };
             let numbered = (1_u32..).zip(view.uids.iter());
-            numbered.filter_map(|(number, uid)| Some((number, *uid, mailbox.messages.get(uid)?.clone()))).collect()
+            numbered
+                .filter_map(|(number, uid)| {
+                    Some((number, *uid, mailbox.messages.get(uid)?.clone()))
+                })
+                .collect()
         };
         let mut line = "SEARCH".to_owned();
         for (number, candidate, message) in &candidates {
-            let subject = Subject { number: *number, uid: *candidate, recent: view.is_recent(*candidate), message };
+            let subject = Subject {
+                number: *number,
+                uid: *candidate,
+                recent: view.is_recent(*candidate),
+                message,
+            };
             if key.matches(&subject) {
                 let _ = write!(line, " {}", if uid { candidate } else { number });
             }
@@ -107,7 +121,8 @@ impl Key {
             Key::Internal(relation, day) => relation.holds(message.internal_date.date(), *day),
             Key::Sent(relation, day) => {
                 let header = matching::header_range(bytes);
-                let sent = header::value(bytes, header, "Date").and_then(|value| dates::sent_day(&value));
+                let sent =
+                    header::value(bytes, header, "Date").and_then(|value| dates::sent_day(&value));
                 sent.is_some_and(|date| relation.holds(date, *day))
             }
             Key::Header(name, needle) => matching::in_header(bytes, name, needle),
@@ -130,7 +145,8 @@ impl Key {
 }
 
 fn all_of(keys: &[SearchKey<'_>], view: &Selected) -> Result<Key, Refusal> {
-    let mut keys = keys.iter().map(|key| prepare(key, view)).collect::<Result<Vec<Key>, Refusal>>()?;
+    let mut keys =
+        keys.iter().map(|key| prepare(key, view)).collect::<Result<Vec<Key>, Refusal>>()?;
     keys.sort_by_key(Key::cost);
     Ok(Key::All(keys))
 }
@@ -143,7 +159,9 @@ fn prepare(key: &SearchKey<'_>, view: &Selected) -> Result<Key, Refusal> {
     let sent = |relation, date: &NaiveDate| Ok(Key::Sent(relation, day(date)?));
     match key {
         SearchKey::And(keys) => all_of(keys.as_ref(), view),
-        SearchKey::Or(one, other) => Ok(Key::Any(Box::new(prepare(one, view)?), Box::new(prepare(other, view)?))),
+        SearchKey::Or(one, other) => {
+            Ok(Key::Any(Box::new(prepare(one, view)?), Box::new(prepare(other, view)?)))
+        }
         SearchKey::Not(key) => Ok(not(prepare(key, view)?)),
         SearchKey::All => Ok(Key::All(Vec::new())),
         SearchKey::SequenceSet(set) => Ok(Key::Numbers(sequence::spans(set, view.count()))),
@@ -176,7 +194,9 @@ fn prepare(key: &SearchKey<'_>, view: &Selected) -> Result<Key, Refusal> {
         SearchKey::From(value) => header("From", value.as_ref()),
         SearchKey::To(value) => header("To", value.as_ref()),
         SearchKey::Subject(value) => header("Subject", value.as_ref()),
-        SearchKey::Header(name, value) => header(&String::from_utf8_lossy(name.as_ref()), value.as_ref()),
+        SearchKey::Header(name, value) => {
+            header(&String::from_utf8_lossy(name.as_ref()), value.as_ref())
+        }
         SearchKey::Body(value) => Ok(Key::Body(Needle::new(value.as_ref()))),
         SearchKey::Text(value) => Ok(Key::Text(Needle::new(value.as_ref()))),
     }

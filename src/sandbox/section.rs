@@ -15,7 +15,10 @@ use super::{
 };
 
 /// The bytes of a section; `None` (NIL on the wire) when the letter has no such part.
-pub(crate) fn bytes<'a>(content: &'a Content, section: Option<&Section<'_>>) -> Option<Cow<'a, [u8]>> {
+pub(crate) fn bytes<'a>(
+    content: &'a Content,
+    section: Option<&Section<'_>>,
+) -> Option<Cow<'a, [u8]>> {
     let slice = |range: Range<usize>| Some(Cow::Borrowed(&content.bytes[range]));
     let Some(section) = section else { return Some(Cow::Borrowed(&content.bytes)) };
     let root = content.structure();
@@ -24,12 +27,18 @@ pub(crate) fn bytes<'a>(content: &'a Content, section: Option<&Section<'_>>) -> 
         Section::Mime(number) => slice(find(root, number)?.header.clone()),
         Section::Header(number) => slice(message(root, number.as_ref())?.header.clone()),
         Section::Text(number) => slice(message(root, number.as_ref())?.body.clone()),
-        Section::HeaderFields(number, names) => {
-            Some(Cow::Owned(header_fields(&content.bytes, message(root, number.as_ref())?, names.as_ref(), true)))
-        }
-        Section::HeaderFieldsNot(number, names) => {
-            Some(Cow::Owned(header_fields(&content.bytes, message(root, number.as_ref())?, names.as_ref(), false)))
-        }
+        Section::HeaderFields(number, names) => Some(Cow::Owned(header_fields(
+            &content.bytes,
+            message(root, number.as_ref())?,
+            names.as_ref(),
+            true,
+        ))),
+        Section::HeaderFieldsNot(number, names) => Some(Cow::Owned(header_fields(
+            &content.bytes,
+            message(root, number.as_ref())?,
+            names.as_ref(),
+            false,
+        ))),
     }
 }
 
@@ -99,7 +108,8 @@ fn message<'a>(root: &'a Part, number: Option<&PartNumber>) -> Option<&'a Part> 
 fn header_fields(bytes: &[u8], message: &Part, names: &[AString<'_>], wanted: bool) -> Vec<u8> {
     let mut result = Vec::new();
     for field in header::fields(bytes, message.header.clone()) {
-        let named = names.iter().any(|name| bytes[field.name.clone()].eq_ignore_ascii_case(name.as_ref()));
+        let named =
+            names.iter().any(|name| bytes[field.name.clone()].eq_ignore_ascii_case(name.as_ref()));
         if named == wanted {
             result.extend_from_slice(&bytes[field.whole]);
         }

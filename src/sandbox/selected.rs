@@ -28,7 +28,13 @@ pub(crate) struct Selected {
 
 impl Selected {
     /// Opens a mailbox; `\Recent` is taken by the first session that opens it for writing.
-    pub(crate) fn open(id: MailboxId, mailbox: &mut Mailbox, session: u64, read_only: bool, watcher: &Arc<Incoming>) -> Selected {
+    pub(crate) fn open(
+        id: MailboxId,
+        mailbox: &mut Mailbox,
+        session: u64,
+        read_only: bool,
+        watcher: &Arc<Incoming>,
+    ) -> Selected {
         mailbox.watch(watcher);
         let mut view = Selected {
             id,
@@ -58,8 +64,16 @@ impl Selected {
     }
 
     /// The letters of a set, as message number and UID, ascending. Unknown numbers are an error, unknown UIDs are not.
-    pub(crate) fn resolve(&self, set: &imap_codec::imap_types::sequence::SequenceSet, uid: bool) -> Result<Vec<(u32, u32)>, String> {
-        let spans = if uid { sequence::spans(set, self.last_uid()) } else { sequence::numbers(set, self.count())? };
+    pub(crate) fn resolve(
+        &self,
+        set: &imap_codec::imap_types::sequence::SequenceSet,
+        uid: bool,
+    ) -> Result<Vec<(u32, u32)>, String> {
+        let spans = if uid {
+            sequence::spans(set, self.last_uid())
+        } else {
+            sequence::numbers(set, self.count())?
+        };
         let mut result = Vec::new();
         for span in spans {
             let places = if uid { self.places(span) } else { span.0 as usize - 1..span.1 as usize };
@@ -88,7 +102,9 @@ impl Selected {
 
     /// `* 3 FETCH (FLAGS (\Seen))`
     fn announce_flags(&self, mailbox: &Mailbox, uid: u32, out: &mut Vec<u8>) {
-        if let (Ok(place), Some(message)) = (self.uids.binary_search(&uid), mailbox.messages.get(&uid)) {
+        if let (Ok(place), Some(message)) =
+            (self.uids.binary_search(&uid), mailbox.messages.get(&uid))
+        {
             let flags = message.flags.list(self.is_recent(uid));
             let _ = write!(out, "* {} FETCH (FLAGS {flags})\r\n", place + 1);
         }
@@ -115,7 +131,12 @@ impl Selected {
                 }
             }
             None => {
-                self.pending = self.uids.iter().copied().filter(|uid| !mailbox.messages.contains_key(uid)).collect();
+                self.pending = self
+                    .uids
+                    .iter()
+                    .copied()
+                    .filter(|uid| !mailbox.messages.contains_key(uid))
+                    .collect();
                 changed.clone_from(&self.uids);
             }
         }
@@ -145,7 +166,8 @@ impl Selected {
         let before = self.uids.len();
         self.take_new(mailbox);
         if self.uids.len() > before {
-            let _ = write!(out, "* {} EXISTS\r\n* {} RECENT\r\n", self.uids.len(), self.recent.len());
+            let _ =
+                write!(out, "* {} EXISTS\r\n* {} RECENT\r\n", self.uids.len(), self.recent.len());
         }
     }
 
@@ -193,7 +215,11 @@ mod tests {
         let mut mailbox = Mailbox::new(1);
         for _ in 0..3 {
             let content = Arc::new(Content::new(b"Subject: x\n\n"));
-            mailbox.append(Message { content, flags: Flags::default(), internal_date: jiff::Zoned::now() });
+            mailbox.append(Message {
+                content,
+                flags: Flags::default(),
+                internal_date: jiff::Zoned::now(),
+            });
         }
         let mut view = Selected::open(0, &mut mailbox, 1, false, &Arc::default());
         mailbox.remove(&[2], 2);
@@ -207,7 +233,10 @@ mod tests {
         let mut out = Vec::new();
         view.sync(&mut mailbox, true, &mut out);
         let told = String::from_utf8(out).unwrap();
-        assert_eq!(told, "* 2 EXPUNGE\r\n* 1 FETCH (FLAGS (\\Recent))\r\n* 2 FETCH (FLAGS (\\Seen \\Recent))\r\n");
+        assert_eq!(
+            told,
+            "* 2 EXPUNGE\r\n* 1 FETCH (FLAGS (\\Recent))\r\n* 2 FETCH (FLAGS (\\Seen \\Recent))\r\n"
+        );
         view.sync(&mut mailbox, true, &mut Vec::new());
         assert_eq!(view.uids, [1, 3]);
     }

@@ -58,7 +58,8 @@ pub(crate) fn compact(numbers: &[u32]) -> String {
     let mut index = 0;
     while index < numbers.len() {
         let start = index;
-        while index + 1 < numbers.len() && numbers[index].checked_add(1) == Some(numbers[index + 1]) {
+        while index + 1 < numbers.len() && numbers[index].checked_add(1) == Some(numbers[index + 1])
+        {
             index += 1;
         }
         if !result.is_empty() {

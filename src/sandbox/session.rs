@@ -97,7 +97,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(shared: Arc<Shared>, transport: Transport, incoming: Arc<Incoming>, acceptor: native_tls::TlsAcceptor) -> Session {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        transport: Transport,
+        incoming: Arc<Incoming>,
+        acceptor: native_tls::TlsAcceptor,
+    ) -> Session {
         Session {
             framing: Framing::new(transport, shared.extensions),
             shared,
@@ -140,7 +145,11 @@ impl Session {
                     self.out.extend_from_slice(format!("{tag} {answer}\r\n").as_bytes());
                     self.bad_in_a_row += u32::from(answer.starts_with("BAD"));
                     if fatal || self.bad_in_a_row >= BAD_LIMIT {
-                        self.untagged(if fatal { "BYE Cannot go on after this." } else { "BYE Too many bad commands." });
+                        self.untagged(if fatal {
+                            "BYE Cannot go on after this."
+                        } else {
+                            "BYE Too many bad commands."
+                        });
                         self.state = State::Logout;
                     }
                     self.flush()?;
@@ -155,7 +164,9 @@ impl Session {
         // RFC 3501 7.4.1: no EXPUNGE while message numbers are in use.
         let expunge = !matches!(
             command.body,
-            CommandBody::Fetch { uid: false, .. } | CommandBody::Store { uid: false, .. } | CommandBody::Search { uid: false, .. }
+            CommandBody::Fetch { uid: false, .. }
+                | CommandBody::Store { uid: false, .. }
+                | CommandBody::Search { uid: false, .. }
         );
         let starttls = matches!(command.body, CommandBody::StartTLS);
         let outcome = self.execute(command.body);
@@ -178,7 +189,9 @@ impl Session {
             outcome => outcome,
         };
         self.sync(expunge);
-        for saying in std::mem::take(&mut *self.shared.sayings.lock().unwrap_or_else(PoisonError::into_inner)) {
+        for saying in
+            std::mem::take(&mut *self.shared.sayings.lock().unwrap_or_else(PoisonError::into_inner))
+        {
             self.out.extend_from_slice(saying.as_bytes());
             self.out.extend_from_slice(b"\r\n");
         }
@@ -222,10 +235,13 @@ impl Session {
             }
             CommandBody::Id { .. } => self.id(),
             CommandBody::StartTLS => self.starttls(),
-            CommandBody::Login { username, password } => self.login(username.as_ref(), password.declassify().as_ref()),
-            CommandBody::Authenticate { mechanism, initial_response } => {
-                self.authenticate(&mechanism, initial_response.as_ref().map(|response| response.declassify().as_ref()))
+            CommandBody::Login { username, password } => {
+                self.login(username.as_ref(), password.declassify().as_ref())
             }
+            CommandBody::Authenticate { mechanism, initial_response } => self.authenticate(
+                &mechanism,
+                initial_response.as_ref().map(|response| response.declassify().as_ref()),
+            ),
             CommandBody::Enable { .. } => self.enable(),
             CommandBody::Select { mailbox } => self.select(&mailbox, false),
             CommandBody::Examine { mailbox } => self.select(&mailbox, true),
@@ -234,20 +250,36 @@ impl Session {
             CommandBody::Rename { from, to } => self.rename(&from, &to),
             CommandBody::Subscribe { mailbox } => self.subscribe(&mailbox),
             CommandBody::Unsubscribe { mailbox } => self.unsubscribe(&mailbox),
-            CommandBody::List { reference, mailbox_wildcard } => self.list(&reference, &mailbox_wildcard),
-            CommandBody::Lsub { reference, mailbox_wildcard } => self.lsub(&reference, &mailbox_wildcard),
+            CommandBody::List { reference, mailbox_wildcard } => {
+                self.list(&reference, &mailbox_wildcard)
+            }
+            CommandBody::Lsub { reference, mailbox_wildcard } => {
+                self.lsub(&reference, &mailbox_wildcard)
+            }
             CommandBody::Status { mailbox, item_names } => self.status(&mailbox, &item_names),
-            CommandBody::Append { mailbox, flags, date, message } => self.append(&mailbox, &flags, date.as_ref(), &message),
+            CommandBody::Append { mailbox, flags, date, message } => {
+                self.append(&mailbox, &flags, date.as_ref(), &message)
+            }
             CommandBody::Check => self.check(),
             CommandBody::Close => self.close(),
             CommandBody::Unselect => self.unselect(),
             CommandBody::Expunge => self.expunge(None),
             CommandBody::ExpungeUid { sequence_set } => self.expunge(Some(&sequence_set)),
-            CommandBody::Search { charset, criteria, uid } => self.search(charset.as_ref(), criteria.as_ref(), uid),
-            CommandBody::Fetch { sequence_set, macro_or_item_names, uid } => self.fetch(&sequence_set, &macro_or_item_names, uid),
-            CommandBody::Store { sequence_set, kind, response, flags, uid } => self.store(&sequence_set, kind, response, &flags, uid),
-            CommandBody::Copy { sequence_set, mailbox, uid } => self.copy(&sequence_set, &mailbox, uid),
-            CommandBody::Move { sequence_set, mailbox, uid } => self.move_(&sequence_set, &mailbox, uid),
+            CommandBody::Search { charset, criteria, uid } => {
+                self.search(charset.as_ref(), criteria.as_ref(), uid)
+            }
+            CommandBody::Fetch { sequence_set, macro_or_item_names, uid } => {
+                self.fetch(&sequence_set, &macro_or_item_names, uid)
+            }
+            CommandBody::Store { sequence_set, kind, response, flags, uid } => {
+                self.store(&sequence_set, kind, response, &flags, uid)
+            }
+            CommandBody::Copy { sequence_set, mailbox, uid } => {
+                self.copy(&sequence_set, &mailbox, uid)
+            }
+            CommandBody::Move { sequence_set, mailbox, uid } => {
+                self.move_(&sequence_set, &mailbox, uid)
+            }
             CommandBody::Idle => self.idle(),
             _ => bad("This command is not supported."),
         }
@@ -255,7 +287,9 @@ impl Session {
 
     pub(crate) fn capabilities(&self) -> String {
         let authenticated = !matches!(self.state, State::NotAuthenticated);
-        self.shared.extensions.capabilities(self.framing.lines.transport.is_encrypted(), authenticated)
+        self.shared
+            .extensions
+            .capabilities(self.framing.lines.transport.is_encrypted(), authenticated)
     }
 
     /// `* text`

@@ -88,20 +88,29 @@ impl Store {
         };
         let mut state = self.lock();
         let mailbox = state.find_or_error(user, mailbox)?;
-        mailbox.append(message).ok_or_else(|| SandboxError::Invalid("the mailbox has no UIDs left".to_owned()))
+        mailbox
+            .append(message)
+            .ok_or_else(|| SandboxError::Invalid("the mailbox has no UIDs left".to_owned()))
     }
 
     /// The mailbox names of a user as they go over the wire (modified UTF-7), sorted; none for an unknown user.
     pub fn mailboxes(&self, user: &str) -> Vec<String> {
         let state = self.lock();
         let Some(names) = state.names(user) else { return Vec::new() };
-        names.mailboxes.iter().filter(|(_, id)| id.is_some()).map(|(name, _)| name.clone()).collect()
+        names
+            .mailboxes
+            .iter()
+            .filter(|(_, id)| id.is_some())
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// The letters of a mailbox by UID; none for an unknown user or mailbox.
     pub fn letters(&self, user: &str, mailbox: &str) -> Vec<Letter> {
         let state = self.lock();
-        let Some(mailbox) = state.find(user, mailbox).and_then(|id| state.mailbox(id)) else { return Vec::new() };
+        let Some(mailbox) = state.find(user, mailbox).and_then(|id| state.mailbox(id)) else {
+            return Vec::new();
+        };
         let show = |(uid, message): (&u32, &Message)| Letter {
             uid: *uid,
             flags: message.flags.names().map(str::to_owned).collect(),
@@ -216,7 +225,9 @@ impl State {
         }
         let Some(names) = self.names_mut(user) else { return Err("no such account".to_owned()) };
         let children = names.has_children(&name);
-        let Some(entry) = names.mailboxes.get_mut(&name) else { return Err(format!("no mailbox {name}")) };
+        let Some(entry) = names.mailboxes.get_mut(&name) else {
+            return Err(format!("no mailbox {name}"));
+        };
         let Some(id) = entry.take() else {
             if children {
                 return Err(format!("{name} has children and holds no letters itself"));
@@ -233,7 +244,10 @@ impl State {
 
     /// RENAME (RFC 3501 6.3.5): children go along; renaming INBOX moves its letters and leaves it empty.
     pub(crate) fn rename(&mut self, user: &str, from: &str, to: &str) -> Result<(), String> {
-        let (from, to) = (names::canonical(from), names::canonical(to.strip_suffix(names::DELIMITER).unwrap_or(to)));
+        let (from, to) = (
+            names::canonical(from),
+            names::canonical(to.strip_suffix(names::DELIMITER).unwrap_or(to)),
+        );
         names::check(&to)?;
         let Some(names) = self.names(user) else { return Err("no such account".to_owned()) };
         if !names.mailboxes.contains_key(&from) {
@@ -250,7 +264,9 @@ impl State {
         }
         let moved = names.with_children(&from);
         let target = |name: &str| format!("{to}{}", &name[from.len()..]);
-        if let Some(taken) = moved.iter().map(|name| target(name)).find(|name| names.mailboxes.contains_key(name)) {
+        if let Some(taken) =
+            moved.iter().map(|name| target(name)).find(|name| names.mailboxes.contains_key(name))
+        {
             return Err(format!("mailbox {taken} exists already"));
         }
         self.create_parents(user, &to);
@@ -293,7 +309,8 @@ impl State {
         let id = self.next_id;
         self.next_id += 1;
         // Never the same twice, so that a mailbox deleted and made again is seen to be another one.
-        let uid_validity = FIRST_UID_VALIDITY.wrapping_add(u32::try_from(id).unwrap_or(u32::MAX)).max(1);
+        let uid_validity =
+            FIRST_UID_VALIDITY.wrapping_add(u32::try_from(id).unwrap_or(u32::MAX)).max(1);
         self.mailboxes.insert(id, Mailbox::new(uid_validity));
         if let Some(names) = self.names_mut(user) {
             names.mailboxes.insert(name, Some(id));
@@ -305,7 +322,8 @@ impl State {
         if !self.users.contains_key(user) {
             return Err(SandboxError::UnknownUser(user.to_owned()));
         }
-        let unknown = || SandboxError::UnknownMailbox { user: user.to_owned(), mailbox: mailbox.to_owned() };
+        let unknown =
+            || SandboxError::UnknownMailbox { user: user.to_owned(), mailbox: mailbox.to_owned() };
         let id = self.find(user, mailbox).ok_or_else(unknown)?;
         self.mailbox_mut(id).ok_or_else(unknown)
     }
@@ -325,7 +343,11 @@ impl State {
     pub(super) fn add_copy(&mut self, account: Account, of: &str) {
         let user = account.user.clone();
         let names: Vec<(String, MailboxId)> = match self.names(of) {
-            Some(names) => names.mailboxes.iter().filter_map(|(name, id)| Some((name.clone(), (*id)?))).collect(),
+            Some(names) => names
+                .mailboxes
+                .iter()
+                .filter_map(|(name, id)| Some((name.clone(), (*id)?)))
+                .collect(),
             None => Vec::new(),
         };
         self.add_account(account);
@@ -342,7 +364,8 @@ impl State {
         let first = accounts.first().map(|account| account.user.clone());
         self.first = first.clone().unwrap_or_default();
         accounts.into_iter().for_each(|account| self.add_account(account));
-        let inbox = first.and_then(|user| self.find(&user, INBOX)).and_then(|id| self.mailbox_mut(id));
+        let inbox =
+            first.and_then(|user| self.find(&user, INBOX)).and_then(|id| self.mailbox_mut(id));
         if let (Seed::Manual, Some(inbox)) = (seed, inbox) {
             seed::fill(inbox);
         }

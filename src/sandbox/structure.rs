@@ -17,12 +17,21 @@ pub(crate) fn write_envelope(out: &mut Vec<u8>, bytes: &[u8], header: Range<usiz
         address::parse(&values.join(&b", "[..]))
     };
     let from = addresses("From");
-    let or_from = |name: &str| Some(addresses(name)).filter(|list| !list.is_empty()).unwrap_or_else(|| from.clone());
+    let or_from = |name: &str| {
+        Some(addresses(name)).filter(|list| !list.is_empty()).unwrap_or_else(|| from.clone())
+    };
     out.push(b'(');
     nstring(out, text("Date").as_deref());
     out.push(b' ');
     nstring(out, text("Subject").as_deref());
-    for list in [&from, &or_from("Sender"), &or_from("Reply-To"), &addresses("To"), &addresses("Cc"), &addresses("Bcc")] {
+    for list in [
+        &from,
+        &or_from("Sender"),
+        &or_from("Reply-To"),
+        &addresses("To"),
+        &addresses("Cc"),
+        &addresses("Bcc"),
+    ] {
         out.push(b' ');
         address::write(out, list);
     }
@@ -42,7 +51,9 @@ pub(crate) fn write_structure(out: &mut Vec<u8>, bytes: &[u8], part: &Part, exte
             if parts.is_empty() {
                 // The grammar wants a part where the letter has none.
                 let extension: &[u8] = if extended { b" NIL NIL NIL NIL" } else { b"" };
-                out.extend_from_slice(b"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0");
+                out.extend_from_slice(
+                    b"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0",
+                );
                 out.extend_from_slice(extension);
                 out.push(b')');
             }
@@ -120,7 +131,11 @@ fn write_extension(out: &mut Vec<u8>, bytes: &[u8], part: &Part) {
 }
 
 fn write_languages(out: &mut Vec<u8>, value: Option<&[u8]>) {
-    let tags = value.unwrap_or_default().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|tag| !tag.is_empty());
+    let tags = value
+        .unwrap_or_default()
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|tag| !tag.is_empty());
     let tags: Vec<&[u8]> = tags.collect();
     if tags.is_empty() {
         return nstring(out, None);

@@ -23,14 +23,20 @@ impl FromStr for Redirect {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("expected HOST[:PORT]=ADDRESS:PORT, for example mail.example.org=127.0.0.1:1143, got {text:?}");
+        let wrong = || {
+            format!(
+                "expected HOST[:PORT]=ADDRESS:PORT, for example mail.example.org=127.0.0.1:1143, got {text:?}"
+            )
+        };
         let (from, to) = text.split_once('=').ok_or_else(wrong)?;
         let address = match to.strip_prefix("localhost:") {
             Some(port) => SocketAddr::from(([127, 0, 0, 1], port.parse().map_err(|_| wrong())?)),
             None => to.parse().map_err(|_| wrong())?,
         };
         let (host, port) = match from.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port.parse().map_err(|_| wrong())?)),
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+                (host, Some(port.parse().map_err(|_| wrong())?))
+            }
             _ => (from, None),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -53,7 +59,13 @@ pub trait Router: Send + Sync {
     ///
     /// # Errors
     /// What kept it from making one.
-    fn route(&self, host: &str, port: u16, protocol: &str, implicit_tls: bool) -> io::Result<Option<Route>>;
+    fn route(
+        &self,
+        host: &str,
+        port: u16,
+        protocol: &str,
+        implicit_tls: bool,
+    ) -> io::Result<Option<Route>>;
 }
 
 /// Opens connections.
@@ -87,7 +99,14 @@ pub(crate) struct Opened {
 
 impl Connector {
     /// Opens a TCP connection; the timeout holds for the whole of it, the look-up of the name included.
-    pub(crate) fn open(&self, host: &str, port: u16, protocol: &str, implicit_tls: bool, pace: Pace) -> Result<Opened, TransportError> {
+    pub(crate) fn open(
+        &self,
+        host: &str,
+        port: u16,
+        protocol: &str,
+        implicit_tls: bool,
+        pace: Pace,
+    ) -> Result<Opened, TransportError> {
         let deadline = Instant::now() + pace.idle;
         let route = self.route(host, port, protocol, implicit_tls)?;
         let (addresses, roots_pem) = match route {
@@ -105,19 +124,41 @@ impl Connector {
             if share.is_zero() {
                 break;
             }
-            match self.reach(*address, share)?.and_then(|tcp| Socket::new(tcp, pace, self.interrupt.clone(), self.meter.clone())) {
-                Ok(socket) => return Ok(Opened { socket, loopback: address.ip().is_loopback() && !self.loopback_is_exposed, roots_pem }),
+            match self
+                .reach(*address, share)?
+                .and_then(|tcp| Socket::new(tcp, pace, self.interrupt.clone(), self.meter.clone()))
+            {
+                Ok(socket) => {
+                    return Ok(Opened {
+                        socket,
+                        loopback: address.ip().is_loopback() && !self.loopback_is_exposed,
+                        roots_pem,
+                    });
+                }
                 Err(error) => cause = error,
             }
         }
         match TransportError::from_io(&cause, pace.idle.as_secs_f64()) {
             TransportError::Timeout(seconds) => Err(TransportError::Timeout(seconds)),
-            _ => Err(TransportError::Refused { host: host.to_owned(), port, cause: cause.to_string() }),
+            _ => Err(TransportError::Refused {
+                host: host.to_owned(),
+                port,
+                cause: cause.to_string(),
+            }),
         }
     }
 
-    fn route(&self, host: &str, port: u16, protocol: &str, implicit_tls: bool) -> Result<Option<Route>, TransportError> {
-        let fits = |redirect: &&Redirect| redirect.host.eq_ignore_ascii_case(host) && redirect.port.is_none_or(|wanted| wanted == port);
+    fn route(
+        &self,
+        host: &str,
+        port: u16,
+        protocol: &str,
+        implicit_tls: bool,
+    ) -> Result<Option<Route>, TransportError> {
+        let fits = |redirect: &&Redirect| {
+            redirect.host.eq_ignore_ascii_case(host)
+                && redirect.port.is_none_or(|wanted| wanted == port)
+        };
         if let Some(redirect) = self.redirects.iter().find(fits) {
             return Ok(Some(Route { address: redirect.address, roots_pem: None }));
         }
@@ -130,7 +171,11 @@ impl Connector {
     }
 
     /// Connects in a thread of its own, so that an interrupt is heard.
-    fn reach(&self, address: SocketAddr, timeout: Duration) -> Result<io::Result<TcpStream>, TransportError> {
+    fn reach(
+        &self,
+        address: SocketAddr,
+        timeout: Duration,
+    ) -> Result<io::Result<TcpStream>, TransportError> {
         let (sender, receiver) = mpsc::channel();
         let connecting = std::thread::Builder::new().spawn(move || {
             let _ = sender.send(TcpStream::connect_timeout(&address, timeout)); // nobody waits any more after an interrupt
@@ -141,8 +186,12 @@ impl Connector {
         loop {
             match receiver.recv_timeout(Duration::from_millis(100)) {
                 Ok(result) => return Ok(result),
-                Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(Err(io::ErrorKind::TimedOut.into())),
-                Err(mpsc::RecvTimeoutError::Timeout) if self.interrupt.as_ref().is_some_and(|interrupt| interrupt()) => {
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    return Ok(Err(io::ErrorKind::TimedOut.into()));
+                }
+                Err(mpsc::RecvTimeoutError::Timeout)
+                    if self.interrupt.as_ref().is_some_and(|interrupt| interrupt()) =>
+                {
                     return Err(TransportError::Interrupted);
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -151,7 +200,13 @@ impl Connector {
     }
 
     /// Asks the resolver in a thread of its own: it knows no timeout.
-    fn look_up(&self, host: &str, port: u16, deadline: Instant, pace: Pace) -> Result<Vec<SocketAddr>, TransportError> {
+    fn look_up(
+        &self,
+        host: &str,
+        port: u16,
+        deadline: Instant,
+        pace: Pace,
+    ) -> Result<Vec<SocketAddr>, TransportError> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
@@ -161,14 +216,33 @@ impl Connector {
             let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
             let _ = sender.send(found); // nobody waits any more when the timeout was faster
         });
-        asking.map_err(|cause| TransportError::UnknownHost { host: host.to_owned(), cause: cause.to_string() })?;
+        asking.map_err(|cause| TransportError::UnknownHost {
+            host: host.to_owned(),
+            cause: cause.to_string(),
+        })?;
         loop {
-            match receiver.recv_timeout(Duration::from_millis(100).min(deadline.saturating_duration_since(Instant::now()))) {
+            match receiver.recv_timeout(
+                Duration::from_millis(100).min(deadline.saturating_duration_since(Instant::now())),
+            ) {
                 Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
-                Ok(Ok(_)) => return Err(TransportError::UnknownHost { host: host.to_owned(), cause: "it has no address".into() }),
-                Ok(Err(cause)) => return Err(TransportError::UnknownHost { host: host.to_owned(), cause: cause.to_string() }),
-                Err(_) if self.interrupt.as_ref().is_some_and(|interrupt| interrupt()) => return Err(TransportError::Interrupted),
-                Err(_) if Instant::now() >= deadline => return Err(TransportError::Timeout(pace.idle.as_secs_f64())),
+                Ok(Ok(_)) => {
+                    return Err(TransportError::UnknownHost {
+                        host: host.to_owned(),
+                        cause: "it has no address".into(),
+                    });
+                }
+                Ok(Err(cause)) => {
+                    return Err(TransportError::UnknownHost {
+                        host: host.to_owned(),
+                        cause: cause.to_string(),
+                    });
+                }
+                Err(_) if self.interrupt.as_ref().is_some_and(|interrupt| interrupt()) => {
+                    return Err(TransportError::Interrupted);
+                }
+                Err(_) if Instant::now() >= deadline => {
+                    return Err(TransportError::Timeout(pace.idle.as_secs_f64()));
+                }
                 Err(_) => {}
             }
         }
@@ -183,8 +257,14 @@ mod tests {
     fn redirects_are_read() {
         let address = "127.0.0.1:1143".parse().unwrap();
         let redirect = |host: &str, port| Redirect { host: host.into(), port, address };
-        assert_eq!("mail.example.org=127.0.0.1:1143".parse(), Ok(redirect("mail.example.org", None)));
-        assert_eq!("mail.example.org:993=localhost:1143".parse(), Ok(redirect("mail.example.org", Some(993))));
+        assert_eq!(
+            "mail.example.org=127.0.0.1:1143".parse(),
+            Ok(redirect("mail.example.org", None))
+        );
+        assert_eq!(
+            "mail.example.org:993=localhost:1143".parse(),
+            Ok(redirect("mail.example.org", Some(993)))
+        );
         assert_eq!("[::1]:143=127.0.0.1:1143".parse(), Ok(redirect("::1", Some(143))));
         for wrong in ["", "x", "x=", "=127.0.0.1:1", "x=1.2.3.4", "x:y=127.0.0.1:1", "x=host:1"] {
             assert!(wrong.parse::<Redirect>().is_err(), "{wrong}");

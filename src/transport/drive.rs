@@ -51,7 +51,11 @@ impl<S: Protocol> Connection<S> {
         let opened = connector.open(host, port, S::NAME, implicit_tls, pace)?;
         tls.roots_pem = opened.roots_pem.or(tls.roots_pem);
         let timeout_seconds = pace.idle.as_secs_f64();
-        let stream = if implicit_tls { tls::encrypt(opened.socket, host, &tls, timeout_seconds)? } else { Stream::Plain(opened.socket) };
+        let stream = if implicit_tls {
+            tls::encrypt(opened.socket, host, &tls, timeout_seconds)?
+        } else {
+            Stream::Plain(opened.socket)
+        };
         let trace = Trace::new(connector.trace.clone()).switched_by(connector.trace_switch.clone());
         Ok(Connection {
             stream,
@@ -118,7 +122,10 @@ impl<S: Protocol> Connection<S> {
         // The server says nothing before this side's hello: what is there was sent in the clear behind its reply.
         self.overhear()?;
         let established = if self.has_unsent() {
-            Err(ProtocolError::OutOfTurn { what: "a reply to STARTTLS before it was wholly sent", near: String::new() })
+            Err(ProtocolError::OutOfTurn {
+                what: "a reply to STARTTLS before it was wholly sent",
+                near: String::new(),
+            })
         } else {
             self.session.tls_established()
         };
@@ -144,7 +151,9 @@ impl<S: Protocol> Connection<S> {
         self.fill().map_err(|error| {
             self.close();
             match error {
-                DriveError::Protocol(error) => DriveError::Protocol(error.map_near(|near| self.trace.redact(near))),
+                DriveError::Protocol(error) => {
+                    DriveError::Protocol(error.map_near(|near| self.trace.redact(near)))
+                }
                 other => other,
             }
         })
@@ -154,7 +163,9 @@ impl<S: Protocol> Connection<S> {
         loop {
             let all_sent = match self.send() {
                 // The words that have come say why it broke.
-                Err(DriveError::Transport(TransportError::Broken(_) | TransportError::Closed)) if self.session.find_event()? => {
+                Err(DriveError::Transport(TransportError::Broken(_) | TransportError::Closed))
+                    if self.session.find_event()? =>
+                {
                     return Ok(());
                 }
                 sent => sent?,
@@ -164,7 +175,8 @@ impl<S: Protocol> Connection<S> {
                 return Ok(());
             }
             if all_sent && self.send()? {
-                let count = self.stream.read(self.session.space()).map_err(|error| self.failed(&error))?;
+                let count =
+                    self.stream.read(self.session.space()).map_err(|error| self.failed(&error))?;
                 self.took(count)?;
             }
         }
@@ -178,22 +190,27 @@ impl<S: Protocol> Connection<S> {
     fn send(&mut self) -> Result<bool, DriveError> {
         while self.has_unsent() {
             let (outgoing, sent) = &mut self.unsent;
-            let came = match self.stream.write_or_read(&outgoing.bytes()[*sent..], self.session.space()) {
-                Ok(Moved::Out(0)) => return Err(TransportError::Closed.into()),
-                Ok(Moved::Out(count)) => {
-                    *sent += count;
-                    continue;
-                }
-                Ok(Moved::In(count)) => count,
-                Err(error) => {
-                    let error = self.failed(&error);
-                    // What has come may tell why the stream was closed.
-                    match self.stream.read_at_once(self.session.space()) {
-                        Ok(Some(count)) if count > 0 && matches!(error, TransportError::Broken(_)) => count,
-                        _ => return Err(error.into()),
+            let came =
+                match self.stream.write_or_read(&outgoing.bytes()[*sent..], self.session.space()) {
+                    Ok(Moved::Out(0)) => return Err(TransportError::Closed.into()),
+                    Ok(Moved::Out(count)) => {
+                        *sent += count;
+                        continue;
                     }
-                }
-            };
+                    Ok(Moved::In(count)) => count,
+                    Err(error) => {
+                        let error = self.failed(&error);
+                        // What has come may tell why the stream was closed.
+                        match self.stream.read_at_once(self.session.space()) {
+                            Ok(Some(count))
+                                if count > 0 && matches!(error, TransportError::Broken(_)) =>
+                            {
+                                count
+                            }
+                            _ => return Err(error.into()),
+                        }
+                    }
+                };
             self.took(came)?;
             return Ok(false);
         }
@@ -273,7 +290,10 @@ impl<S: Protocol> Connection<S> {
     pub fn flush(&mut self) -> Result<(), DriveError> {
         while self.has_unsent() {
             let (outgoing, sent) = &mut self.unsent;
-            let result = self.stream.write_all(&outgoing.bytes()[*sent..]).and_then(|()| self.stream.flush());
+            let result = self
+                .stream
+                .write_all(&outgoing.bytes()[*sent..])
+                .and_then(|()| self.stream.flush());
             *sent = outgoing.bytes().len();
             if let Err(error) = result {
                 let error = self.failed(&error);
@@ -296,7 +316,11 @@ impl<S: Protocol> Connection<S> {
     /// From now on nothing is waited for longer than this.
     pub fn hurry(&mut self, longest: Duration) {
         if let Some(pace) = self.stream.pace() {
-            self.stream.set_pace(Pace { idle: pace.idle.min(longest), total: pace.total.min(longest), ..pace });
+            self.stream.set_pace(Pace {
+                idle: pace.idle.min(longest),
+                total: pace.total.min(longest),
+                ..pace
+            });
         }
     }
 

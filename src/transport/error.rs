@@ -80,7 +80,9 @@ impl TransportError {
             return TransportError::Interrupted;
         }
         match error.kind() {
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => TransportError::Timeout(timeout_seconds),
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                TransportError::Timeout(timeout_seconds)
+            }
             io::ErrorKind::UnexpectedEof => TransportError::Closed,
             _ => TransportError::Broken(error.to_string()),
         }

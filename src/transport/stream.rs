@@ -87,7 +87,12 @@ impl Beyond {
 }
 
 impl Socket {
-    pub(super) fn new(tcp: TcpStream, pace: Pace, interrupt: Option<Interrupt>, meter: Option<Meter>) -> io::Result<Self> {
+    pub(super) fn new(
+        tcp: TcpStream,
+        pace: Pace,
+        interrupt: Option<Interrupt>,
+        meter: Option<Meter>,
+    ) -> io::Result<Self> {
         // Commands are written whole; waiting to fill a packet would cost 40 ms each.
         tcp.set_nodelay(true)?;
         let slice = Some(pace.idle.min(SLICE).max(Duration::from_millis(1)));
@@ -132,8 +137,8 @@ impl Socket {
             return Some(io::Error::other(InterruptedMark));
         }
         let progress = Duration::from_secs(self.received / u64::from(self.pace.slowest.max(1)));
-        let over =
-            since.elapsed() >= self.pace.idle || self.started.elapsed() >= self.allowed.min(self.pace.total).saturating_add(progress);
+        let over = since.elapsed() >= self.pace.idle
+            || self.started.elapsed() >= self.allowed.min(self.pace.total).saturating_add(progress);
         over.then(|| io::ErrorKind::TimedOut.into())
     }
 
@@ -145,7 +150,10 @@ impl Socket {
     }
 
     /// Repeats an operation on the socket until it does something or the wait is over.
-    fn patiently(&mut self, mut operation: impl FnMut(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+    fn patiently(
+        &mut self,
+        mut operation: impl FnMut(&mut TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         if self.patience == Patience::None {
             self.tcp.set_nonblocking(true)?;
             let count = operation(&mut self.tcp);
@@ -159,7 +167,14 @@ impl Socket {
                 return Err(over);
             }
             match operation(&mut self.tcp) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted) => {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock
+                            | io::ErrorKind::TimedOut
+                            | io::ErrorKind::Interrupted
+                    ) =>
+                {
                     if self.patience == Patience::Slice {
                         return Err(io::ErrorKind::WouldBlock.into());
                     }
@@ -245,7 +260,11 @@ impl Stream {
         self.with(Patience::None, |stream| stream.write(bytes))
     }
 
-    fn with(&mut self, patience: Patience, operation: impl FnOnce(&mut Self) -> io::Result<usize>) -> io::Result<Option<usize>> {
+    fn with(
+        &mut self,
+        patience: Patience,
+        operation: impl FnOnce(&mut Self) -> io::Result<usize>,
+    ) -> io::Result<Option<usize>> {
         let Some(socket) = self.socket() else { return Err(io::ErrorKind::NotConnected.into()) };
         socket.patience = patience;
         let result = operation(self);
@@ -253,7 +272,14 @@ impl Stream {
             socket.patience = Patience::Pace;
         }
         match result {
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                Ok(None)
+            }
             result => result.map(Some),
         }
     }
@@ -375,7 +401,8 @@ mod tests {
         let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let mut server = listener.accept().unwrap().0;
         let sent: Vec<u8> = (0..200_000u32).map(|at| (at % 251) as u8).collect();
-        let mut socket = Socket::new(tcp, Pace::from_timeout(Duration::from_secs(30)), None, None).unwrap();
+        let mut socket =
+            Socket::new(tcp, Pace::from_timeout(Duration::from_secs(30)), None, None).unwrap();
         socket.read_for_tls();
         let to_send = sent.clone();
         let writer = std::thread::spawn(move || server.write_all(&to_send).unwrap());

@@ -40,12 +40,19 @@ pub enum ClientIdentity {
 /// # Errors
 /// [`TransportError::Certificate`] when the server's cannot be verified, [`TransportError::File`] for files that cannot be used,
 /// [`TransportError::Tls`] and [`TransportError::Timeout`] otherwise.
-pub(super) fn encrypt(mut socket: Socket, host: &str, options: &TlsOptions, timeout_seconds: f64) -> Result<Stream, TransportError> {
+pub(super) fn encrypt(
+    mut socket: Socket,
+    host: &str,
+    options: &TlsOptions,
+    timeout_seconds: f64,
+) -> Result<Stream, TransportError> {
     let connector = connector(host, options)?;
     socket.read_for_tls();
     match connector.connect(host, socket) {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
-        Err(HandshakeError::Failure(cause)) => Err(classify_handshake(host, &cause, timeout_seconds)),
+        Err(HandshakeError::Failure(cause)) => {
+            Err(classify_handshake(host, &cause, timeout_seconds))
+        }
         Err(HandshakeError::WouldBlock(_)) => Err(TransportError::Timeout(timeout_seconds)),
     }
 }
@@ -61,7 +68,14 @@ const MOST_CONNECTORS: usize = 100;
 
 fn connector(host: &str, options: &TlsOptions) -> Result<TlsConnector, TransportError> {
     let from_file = options.ca_file.as_ref().map(|path| read_file("ca-file", path)).transpose()?;
-    let trust = (options.verify, from_file.iter().cloned().chain(options.roots_pem.iter().map(|pem| pem.clone().into_bytes())).collect());
+    let trust = (
+        options.verify,
+        from_file
+            .iter()
+            .cloned()
+            .chain(options.roots_pem.iter().map(|pem| pem.clone().into_bytes()))
+            .collect(),
+    );
     let kept = || CONNECTORS.lock().unwrap_or_else(PoisonError::into_inner);
     if options.identity.is_none()
         && let Some((_, connector)) = kept().iter().find(|(known, _)| *known == trust)
@@ -77,7 +91,8 @@ fn connector(host: &str, options: &TlsOptions) -> Result<TlsConnector, Transport
         add_roots(&mut builder, pem).map_err(|cause| unusable("ca-file", path, &cause))?;
     }
     if let Some(pem) = &options.roots_pem {
-        add_roots(&mut builder, pem.as_bytes()).map_err(|cause| TransportError::Tls { host: host.to_owned(), cause })?;
+        add_roots(&mut builder, pem.as_bytes())
+            .map_err(|cause| TransportError::Tls { host: host.to_owned(), cause })?;
     }
     if let Some(identity) = &options.identity {
         builder.identity(read_identity(identity)?);
@@ -105,11 +120,14 @@ fn read_identity(identity: &ClientIdentity) -> Result<Identity, TransportError> 
     match identity {
         ClientIdentity::Pkcs12(path, password) => {
             let der = read_file("client-identity", path)?;
-            Identity::from_pkcs12(&der, password.reveal()).map_err(|cause| unusable("client-identity", path, &cause.to_string()))
+            Identity::from_pkcs12(&der, password.reveal())
+                .map_err(|cause| unusable("client-identity", path, &cause.to_string()))
         }
         ClientIdentity::Pem(certificate, key) => {
-            let (chain, key_pem) = (read_file("client-identity", certificate)?, read_file("client-identity", key)?);
-            Identity::from_pkcs8(&chain, &key_pem).map_err(|cause| unusable("client-identity", certificate, &cause.to_string()))
+            let (chain, key_pem) =
+                (read_file("client-identity", certificate)?, read_file("client-identity", key)?);
+            Identity::from_pkcs8(&chain, &key_pem)
+                .map_err(|cause| unusable("client-identity", certificate, &cause.to_string()))
         }
     }
 }
@@ -132,7 +150,11 @@ fn classify(host: &str, cause: &native_tls::Error) -> TransportError {
 }
 
 /// A handshake can also fail because the stream did.
-fn classify_handshake(host: &str, cause: &native_tls::Error, timeout_seconds: f64) -> TransportError {
+fn classify_handshake(
+    host: &str,
+    cause: &native_tls::Error,
+    timeout_seconds: f64,
+) -> TransportError {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(cause);
     while let Some(error) = source {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {

@@ -49,10 +49,19 @@ impl Trace {
 
     /// Text with every known secret replaced; also the beginning of one where the text was cut with `…`.
     pub fn redact(&self, text: &str) -> String {
-        let mut text = self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "#<secret>"));
+        let mut text = self
+            .secrets
+            .iter()
+            .fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "#<secret>"));
         // An excerpt stands in quotes.
         if let Some(whole) = text.strip_suffix("…\"").or_else(|| text.strip_suffix('…')) {
-            let (end, begun) = (whole.len(), self.secrets.iter().filter_map(|secret| beginning_at_end(whole, secret.reveal())).max());
+            let (end, begun) = (
+                whole.len(),
+                self.secrets
+                    .iter()
+                    .filter_map(|secret| beginning_at_end(whole, secret.reveal()))
+                    .max(),
+            );
             if let Some(length) = begun {
                 text.replace_range(end - length..end, "#<secret>");
             }
@@ -63,7 +72,9 @@ impl Trace {
     /// What this side sends, redacted already.
     pub fn sent(&self, redacted: &[u8]) {
         if let Some(sink) = &self.sink {
-            for line in redacted.strip_suffix(b"\r\n").unwrap_or(redacted).split(|byte| *byte == b'\n') {
+            for line in
+                redacted.strip_suffix(b"\r\n").unwrap_or(redacted).split(|byte| *byte == b'\n')
+            {
                 sink(&format!("C: {}", self.shown(line)));
             }
         }
@@ -71,7 +82,8 @@ impl Trace {
 
     /// Whether anyone looks.
     pub fn is_on(&self) -> bool {
-        self.sink.is_some() && self.switch.as_ref().is_none_or(|switch| switch.load(Ordering::Relaxed))
+        self.sink.is_some()
+            && self.switch.as_ref().is_none_or(|switch| switch.load(Ordering::Relaxed))
     }
 
     /// What the server sends, in pieces of any size.
@@ -91,13 +103,18 @@ impl Trace {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let cut = if line.len() > LONGEST { "…" } else { "" };
         let line = &line[..line.len().min(LONGEST)];
-        self.redact(&format!("{}{cut}", crate::condition::escape_controls(&String::from_utf8_lossy(line))))
+        self.redact(&format!(
+            "{}{cut}",
+            crate::condition::escape_controls(&String::from_utf8_lossy(line))
+        ))
     }
 }
 
 /// How many bytes of `secret`, from its first on and not all, `text` ends with; fewer than three tell nothing.
 fn beginning_at_end(text: &str, secret: &str) -> Option<usize> {
-    (3..secret.len()).rev().find(|length| secret.is_char_boundary(*length) && text.ends_with(&secret[..*length]))
+    (3..secret.len())
+        .rev()
+        .find(|length| secret.is_char_boundary(*length) && text.ends_with(&secret[..*length]))
 }
 
 #[cfg(test)]
@@ -109,12 +126,17 @@ mod tests {
     fn secrets_and_control_characters_do_not_show() {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let sink = lines.clone();
-        let mut trace = Trace::new(Some(Arc::new(move |line: &str| sink.lock().unwrap().push(line.to_owned()))));
+        let mut trace = Trace::new(Some(Arc::new(move |line: &str| {
+            sink.lock().unwrap().push(line.to_owned())
+        })));
         trace.hide(&Secret::new("hunter2"));
         trace.sent(b"A1 LOGIN \"me\" #<secret>\r\n");
         trace.received(b"A1 NO no hun");
         trace.received(b"ter2 \x1b[2J\r\n* OK");
-        assert_eq!(*lines.lock().unwrap(), ["C: A1 LOGIN \"me\" #<secret>", "S: A1 NO no #<secret> \\u{1b}[2J"]);
+        assert_eq!(
+            *lines.lock().unwrap(),
+            ["C: A1 LOGIN \"me\" #<secret>", "S: A1 NO no #<secret> \\u{1b}[2J"]
+        );
         assert_eq!(trace.redact("no hunter2, no hunt…"), "no #<secret>, no #<secret>…");
         assert_eq!(trace.redact("no hu… no hunt"), "no hu… no hunt");
         assert_eq!(trace.redact("near: \"A1 NO hun…\""), "near: \"A1 NO #<secret>…\"");

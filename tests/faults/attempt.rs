@@ -3,7 +3,9 @@
 use crate::sessions::Session;
 use crate::stand::{Mail, Stand, letter};
 use crate::support::relay_to;
-use postoffice::client::{ConnectOptions, Credentials, Error, ImapClient, PopClient, SmtpClient, TlsMode};
+use postoffice::client::{
+    ConnectOptions, Credentials, Error, ImapClient, PopClient, SmtpClient, TlsMode,
+};
 use postoffice::condition::{Condition, Identifier};
 use postoffice::sandbox::faults::{Fault, Relay, Said, Side};
 use postoffice::transport::{Connector, TlsOptions};
@@ -24,7 +26,12 @@ pub struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    pub fn new(port: u16, credentials: Credentials, timeout: Duration, relay: Option<&'a Relay>) -> Visit<'a> {
+    pub fn new(
+        port: u16,
+        credentials: Credentials,
+        timeout: Duration,
+        relay: Option<&'a Relay>,
+    ) -> Visit<'a> {
         let options = ConnectOptions { port: Some(port), timeout, ..ConnectOptions::default() };
         Visit { credentials, options, relay, entered: (0, 0), told: None, found: Vec::new() }
     }
@@ -49,11 +56,18 @@ impl<'a> Visit<'a> {
 
     pub fn smtp(&self, log_in: bool) -> Result<SmtpClient, Error> {
         let credentials = log_in.then_some(&self.credentials);
-        SmtpClient::connect(&Connector::default(), "127.0.0.1", Some("localhost"), credentials, &self.options)
+        SmtpClient::connect(
+            &Connector::default(),
+            "127.0.0.1",
+            Some("localhost"),
+            credentials,
+            &self.options,
+        )
     }
 
     fn sent(&self) -> Sent {
-        self.relay.map_or((0, 0), |relay| (relay.sent_by(Side::Client), relay.sent_by(Side::Server)))
+        self.relay
+            .map_or((0, 0), |relay| (relay.sent_by(Side::Client), relay.sent_by(Side::Server)))
     }
 }
 
@@ -79,14 +93,27 @@ pub struct Conditions {
 pub fn attempt(stand: &mut Stand, session: &Session, conditions: &Conditions) -> Attempt {
     stand.fill();
     let relay = relay_to(stand.port(session.protocol), &conditions.faults);
-    let mut visit = Visit::new(relay.address().port(), stand.server.credentials(), conditions.timeout, Some(&relay));
+    let mut visit = Visit::new(
+        relay.address().port(),
+        stand.server.credentials(),
+        conditions.timeout,
+        Some(&relay),
+    );
     if conditions.starttls {
         visit.options.tls = Some(TlsMode::StartTls);
-        visit.options.tls_options = TlsOptions { ca_file: Some(stand.server.ca_file.clone()), ..TlsOptions::default() };
+        visit.options.tls_options =
+            TlsOptions { ca_file: Some(stand.server.ca_file.clone()), ..TlsOptions::default() };
     }
     let result = (session.run)(&mut visit);
     relay.wait_for_end();
-    Attempt { result, found: visit.found, entered: visit.entered, told: visit.told, said: relay.said(), mail: stand.mail() }
+    Attempt {
+        result,
+        found: visit.found,
+        entered: visit.entered,
+        told: visit.told,
+        said: relay.said(),
+        mail: stand.mail(),
+    }
 }
 
 impl Attempt {
@@ -98,7 +125,9 @@ impl Attempt {
     pub fn check_truth(&self, session: &Session) -> Result<(), String> {
         let told = match &self.result {
             Ok(()) if !(session.done)(&self.mail) => Err("the client was told that all is done"),
-            Ok(()) if !self.found.is_empty() && self.found != letter(2) => Err("the letter that was read is not the whole one"),
+            Ok(()) if !self.found.is_empty() && self.found != letter(2) => {
+                Err("the letter that was read is not the whole one")
+            }
             Err(Error::DeliveryUnknown { .. }) | Ok(()) => Ok(()),
             // Of letters that left for others a script must know; what it wanted with its own it can look at.
             Err(_) if session.name.starts_with("smtp") && self.mail != Mail::initial() => {
@@ -111,7 +140,11 @@ impl Attempt {
 
     /// What must hold whatever the server says.
     pub fn check_mail(&self, session: &Session) -> Result<(), String> {
-        if (session.safe)(&self.mail) { Ok(()) } else { Err(self.describe("letters are lost, doubled or damaged")) }
+        if (session.safe)(&self.mail) {
+            Ok(())
+        } else {
+            Err(self.describe("letters are lost, doubled or damaged"))
+        }
     }
 
     pub fn describe(&self, what: &str) -> String {

@@ -36,7 +36,11 @@ impl Case {
         timeout: Duration,
         verdict: impl Fn(&Attempt) -> Result<(), String> + Send + Sync + 'static,
     ) -> Case {
-        Case { session, conditions: Conditions { faults, timeout, starttls: false }, verdict: Box::new(verdict) }
+        Case {
+            session,
+            conditions: Conditions { faults, timeout, starttls: false },
+            verdict: Box::new(verdict),
+        }
     }
 
     fn name(&self) -> String {
@@ -45,7 +49,9 @@ impl Case {
     }
 
     fn run(&self, stand: &mut Stand) -> Result<(), String> {
-        let run = panic::catch_unwind(AssertUnwindSafe(|| attempt(stand, self.session, &self.conditions)));
+        let run = panic::catch_unwind(AssertUnwindSafe(|| {
+            attempt(stand, self.session, &self.conditions)
+        }));
         let attempt = run.map_err(|_| "it panicked".to_owned())?;
         (self.verdict)(&attempt)
     }
@@ -53,7 +59,11 @@ impl Case {
 
 /// What goes on without a fault.
 pub fn record(session: &'static Session) -> Attempt {
-    let recorded = attempt(&mut Stand::sandbox(session), session, &Conditions { faults: Vec::new(), timeout: PATIENT, starttls: false });
+    let recorded = attempt(
+        &mut Stand::sandbox(session),
+        session,
+        &Conditions { faults: Vec::new(), timeout: PATIENT, starttls: false },
+    );
     recorded.check_truth(session).unwrap();
     assert!(recorded.result.is_ok(), "{}: {:?}", session.name, recorded.result);
     recorded
@@ -82,7 +92,8 @@ pub fn run_on(cases: Vec<Case>, new_stand: fn(&Session) -> Stand) {
                     Some(standing) if standing.0 == case.session.name => standing,
                     other => other.insert((case.session.name, new_stand(case.session))),
                 };
-                let result = case.run(stand).map_err(|problem| format!("{}: {problem}", case.name()));
+                let result =
+                    case.run(stand).map_err(|problem| format!("{}: {problem}", case.name()));
                 running.lock().unwrap().retain(|name| *name != case.name());
                 let _ = sender.send(result); // nobody listens any more when the test has failed
             }
@@ -99,7 +110,12 @@ pub fn run_on(cases: Vec<Case>, new_stand: fn(&Session) -> Stand) {
         }
     }
     problems.extend(PANICS.lock().unwrap().iter().cloned());
-    assert!(problems.is_empty(), "{} of {count} fail:\n{}", problems.len(), problems[..problems.len().min(25)].join("\n"));
+    assert!(
+        problems.is_empty(),
+        "{} of {count} fail:\n{}",
+        problems.len(),
+        problems[..problems.len().min(25)].join("\n")
+    );
     eprintln!("{count} attempts");
 }
 

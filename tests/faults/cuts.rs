@@ -24,7 +24,9 @@ pub fn verdict(session: &Session, attempt: &Attempt, needed: bool) -> Result<(),
     match attempt.identifier() {
         None if needed => return Err(attempt.describe("the cut was not noticed")),
         None | Some(Identifier::ServerShutdownConnection) => {}
-        Some(_) => return Err(attempt.describe("the end of the connection is told as something else")),
+        Some(_) => {
+            return Err(attempt.describe("the end of the connection is told as something else"));
+        }
     }
     attempt.check_truth(session)
 }
@@ -32,13 +34,22 @@ pub fn verdict(session: &Session, attempt: &Attempt, needed: bool) -> Result<(),
 fn cuts(session: &'static Session) -> Vec<Case> {
     let recorded = record(session);
     let told = recorded.told.unwrap();
-    let sent = |side| recorded.said.iter().filter(|said| said.side == side).map(|said| said.bytes.len() as u64).sum::<u64>();
+    let sent = |side| {
+        recorded
+            .said
+            .iter()
+            .filter(|said| said.side == side)
+            .map(|said| said.bytes.len() as u64)
+            .sum::<u64>()
+    };
     let mut cases = Vec::new();
     for side in [Side::Client, Side::Server] {
         // How one gets in is the same in all; the sessions that are about that begin at 0.
         for at in of(side, recorded.entered)..=sent(side) {
             let needed = at < of(side, told);
-            cases.push(Case::new(session, vec![cut(side, at)], PATIENT, move |attempt| verdict(session, attempt, needed)));
+            cases.push(Case::new(session, vec![cut(side, at)], PATIENT, move |attempt| {
+                verdict(session, attempt, needed)
+            }));
         }
     }
     cases
@@ -73,7 +84,9 @@ fn cuts_under_tls_are_ends_too() {
         recorded.result.as_ref().unwrap();
         for side in [Side::Client, Side::Server] {
             for at in (0..of(side, recorded.told.unwrap())).step_by(29) {
-                let mut case = Case::new(session, vec![cut(side, at)], PATIENT, |attempt| verdict(session, attempt, false));
+                let mut case = Case::new(session, vec![cut(side, at)], PATIENT, |attempt| {
+                    verdict(session, attempt, false)
+                });
                 case.conditions.starttls = true;
                 cases.push(case);
             }

@@ -65,7 +65,8 @@ fn offsets(bytes: &[u8], entered: usize) -> BTreeSet<usize> {
 /// The line around an offset.
 fn line_at(bytes: &[u8], at: usize) -> std::ops::Range<u64> {
     let start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let end = bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| at + end + 1);
+    let end =
+        bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| at + end + 1);
     start as u64..end as u64
 }
 
@@ -89,29 +90,43 @@ fn check_identifier(attempt: &Attempt) -> Result<(), String> {
 
 fn cases(session: &'static Session, side: Side, seed: u32) -> Vec<Case> {
     let recorded = record(session);
-    let bytes: Vec<u8> = recorded.said.iter().filter(|said| said.side == side).flat_map(|said| said.bytes.clone()).collect();
+    let bytes: Vec<u8> = recorded
+        .said
+        .iter()
+        .filter(|said| said.side == side)
+        .flat_map(|said| said.bytes.clone())
+        .collect();
     let entered = usize::try_from(of(side, recorded.entered)).unwrap();
     let mut numbers = Numbers(seed);
     let mut faults = Vec::new();
     let mut lines = BTreeSet::new();
     for at in offsets(&bytes, entered) {
         let place = at as u64;
-        faults.push(FaultKind::Insert { at: place, bytes: INSERTED[numbers.below(INSERTED.len())].to_vec() });
+        faults.push(FaultKind::Insert {
+            at: place,
+            bytes: INSERTED[numbers.below(INSERTED.len())].to_vec(),
+        });
         if at < bytes.len() {
-            let other = [bytes[at] ^ (1 << numbers.below(8)), b" 0)\r\n\0"[numbers.below(6)]][numbers.below(2)];
+            let other = [bytes[at] ^ (1 << numbers.below(8)), b" 0)\r\n\0"[numbers.below(6)]]
+                [numbers.below(2)];
             faults.push(FaultKind::Replace { at: place, bytes: vec![other] });
             let line = line_at(&bytes, at);
             if lines.insert(line.start) {
                 faults.push(FaultKind::Double { range: line });
             }
-            faults.push(FaultKind::Double { range: place..(at + 1 + numbers.below(bytes.len() - at)) as u64 });
+            faults.push(FaultKind::Double {
+                range: place..(at + 1 + numbers.below(bytes.len() - at)) as u64,
+            });
         }
     }
     let verdict = move |attempt: &Attempt| {
         check_identifier(attempt)?;
         if side == Side::Server { attempt.check_mail(session) } else { Ok(()) }
     };
-    faults.into_iter().map(|kind| Case::new(session, vec![Fault { side, kind }], HASTY, verdict)).collect()
+    faults
+        .into_iter()
+        .map(|kind| Case::new(session, vec![Fault { side, kind }], HASTY, verdict))
+        .collect()
 }
 
 fn mangle(protocol: Protocol, side: Side) {

@@ -84,7 +84,10 @@ fn a_stall_lets_nothing_more_through_and_leaves_the_connection_open() {
     let mut greeting = [0; 3];
     client.read_exact(&mut greeting).unwrap();
     client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-    assert!(matches!(client.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut));
+    assert!(matches!(
+        client.read(&mut [0; 1]).unwrap_err().kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut
+    ));
     client.write_all(b"hello").unwrap();
     drop(client);
     assert_eq!(heard.recv_timeout(HANG).unwrap(), "hello");
@@ -139,8 +142,11 @@ fn greeting(sandbox: &Sandbox) -> String {
 
 #[test]
 fn a_rule_holds_for_its_protocol_and_its_connection() {
-    let sandbox =
-        Sandbox::start(Options { faults: rules(&["imap#2:server:cut@4", "pop:server:insert@0=!"]), ..Options::default() }).unwrap();
+    let sandbox = Sandbox::start(Options {
+        faults: rules(&["imap#2:server:cut@4", "pop:server:insert@0=!"]),
+        ..Options::default()
+    })
+    .unwrap();
     let whole = greeting(&sandbox);
     assert!(whole.starts_with("* OK ") && whole.contains("a OK "), "{whole}");
     assert_eq!(greeting(&sandbox), "* OK");
@@ -159,8 +165,12 @@ fn a_rule_holds_for_its_protocol_and_its_connection() {
 
 #[test]
 fn a_sandbox_stops_with_disturbed_connections_still_open() {
-    let server = Server::sandbox(Options { faults: rules(&["imap:server:stall@4", "pop:server:drip=3600"]), ..empty() });
-    let clients = [server.port, server.pop_port].map(|port| connect(SocketAddr::from(([127, 0, 0, 1], port))));
+    let server = Server::sandbox(Options {
+        faults: rules(&["imap:server:stall@4", "pop:server:drip=3600"]),
+        ..empty()
+    });
+    let clients = [server.port, server.pop_port]
+        .map(|port| connect(SocketAddr::from(([127, 0, 0, 1], port))));
     let mut greeting = [0; 4];
     (&clients[0]).read_exact(&mut greeting).unwrap();
     server.the_sandbox().disconnect_all();

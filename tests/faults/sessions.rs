@@ -34,7 +34,10 @@ fn chosen() -> SequenceSet {
 }
 
 /// Runs what a session is about between login and logout.
-fn imap(visit: &mut Visit<'_>, operation: impl FnOnce(&mut ImapClient, &mut Visit<'_>) -> Result<(), Error>) -> Result<(), Error> {
+fn imap(
+    visit: &mut Visit<'_>,
+    operation: impl FnOnce(&mut ImapClient, &mut Visit<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut client = visit.imap()?;
     client.separator()?; // one answer at a time
     visit.enter();
@@ -44,7 +47,10 @@ fn imap(visit: &mut Visit<'_>, operation: impl FnOnce(&mut ImapClient, &mut Visi
     Ok(())
 }
 
-fn selected(visit: &mut Visit<'_>, operation: impl FnOnce(&mut ImapClient, &mut Visit<'_>) -> Result<(), Error>) -> Result<(), Error> {
+fn selected(
+    visit: &mut Visit<'_>,
+    operation: impl FnOnce(&mut ImapClient, &mut Visit<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
     imap(visit, |client, visit| {
         client.select("INBOX", false)?;
         operation(client, visit)
@@ -70,12 +76,24 @@ fn fetch(visit: &mut Visit<'_>) -> Result<(), Error> {
 }
 
 fn append(visit: &mut Visit<'_>) -> Result<(), Error> {
-    imap(visit, |client, _| client.append("box", &[Flag::new("\\Seen")?], None, &letter(4)).map(drop))
+    imap(visit, |client, _| {
+        client.append("box", &[Flag::new("\\Seen")?], None, &letter(4)).map(drop)
+    })
 }
 
 fn append_from_reader(visit: &mut Visit<'_>) -> Result<(), Error> {
     let letter = letter(4);
-    imap(visit, |client, _| client.append_from("box", &[Flag::new("\\Seen")?], None, letter.len() as u64, &mut &letter[..]).map(drop))
+    imap(visit, |client, _| {
+        client
+            .append_from(
+                "box",
+                &[Flag::new("\\Seen")?],
+                None,
+                letter.len() as u64,
+                &mut &letter[..],
+            )
+            .map(drop)
+    })
 }
 
 fn copy(visit: &mut Visit<'_>) -> Result<(), Error> {
@@ -87,7 +105,8 @@ fn move_letters(visit: &mut Visit<'_>) -> Result<(), Error> {
 }
 
 fn mark(client: &mut ImapClient) -> Result<(), Error> {
-    client.store(&chosen(), StoreMode::Add, &[Flag::new("\\Deleted")?], false, false, &mut |_| Ok(()))
+    client
+        .store(&chosen(), StoreMode::Add, &[Flag::new("\\Deleted")?], false, false, &mut |_| Ok(()))
 }
 
 fn delete(visit: &mut Visit<'_>) -> Result<(), Error> {
@@ -133,7 +152,10 @@ fn send(visit: &mut Visit<'_>, to: &[&str], log_in: bool) -> Result<(), Error> {
     let mut client = visit.smtp(log_in)?;
     visit.enter();
     let to: Vec<String> = to.iter().map(|user| format!("{user}@example.org")).collect();
-    client.send(&Envelope { from: "joe@example.org", to: &to, partial: false, long_lines: false }, &letter(4))?;
+    client.send(
+        &Envelope { from: "joe@example.org", to: &to, partial: false, long_lines: false },
+        &letter(4),
+    )?;
     visit.told();
     client.close();
     Ok(())
@@ -154,17 +176,28 @@ fn only_box_changed(mail: &Mail, complete: &[u32]) -> bool {
 }
 
 const fn imap_session(name: &'static str, run: fn(&mut Visit<'_>) -> Result<(), Error>) -> Session {
-    Session { name, protocol: Protocol::Imap, options: as_they_come, run, done: untouched, safe: untouched }
+    Session {
+        name,
+        protocol: Protocol::Imap,
+        options: as_they_come,
+        run,
+        done: untouched,
+        safe: untouched,
+    }
 }
 
 pub static SESSIONS: [Session; 20] = [
     imap_session("imap login", log_in_and_out),
     Session {
-        options: |options| (options.extensions.sasl_ir, options.extensions.literal_plus) = (false, false),
+        options: |options| {
+            (options.extensions.sasl_ir, options.extensions.literal_plus) = (false, false)
+        },
         ..imap_session("imap login with questions", log_in_and_out)
     },
     Session {
-        options: |options| options.extensions = Extensions { auth_plain: false, ..Extensions::none() },
+        options: |options| {
+            options.extensions = Extensions { auth_plain: false, ..Extensions::none() }
+        },
         ..imap_session("imap login by LOGIN", log_in_and_out)
     },
     imap_session("imap fetch", fetch),
@@ -249,7 +282,9 @@ pub static SESSIONS: [Session; 20] = [
         options: |options| options.smtp.pipelining = false,
         done: |mail| mail.other == [4],
         safe: |mail| mail.inbox == [1, 2, 3] && (mail.other.is_empty() || mail.other == [4]),
-        ..imap_session("smtp with a login and without PIPELINING", |visit| send(visit, &[OTHER], true))
+        ..imap_session("smtp with a login and without PIPELINING", |visit| {
+            send(visit, &[OTHER], true)
+        })
     },
 ];
 

@@ -18,11 +18,17 @@ fn stalls(session: &'static Session) -> Vec<Case> {
     for side in [Side::Client, Side::Server] {
         for at in places(of(side, recorded.entered), of(side, recorded.told.unwrap())) {
             let faults = vec![Fault { side, kind: FaultKind::Stall { at } }];
-            cases.push(Case::new(session, faults, HASTY, move |attempt| match attempt.identifier() {
-                Some(Identifier::Timeout) => attempt.check_truth(session),
-                // Behind the letter's end the silence leaves its delivery unknown.
-                Some(Identifier::ServerShutdownConnection) if session.name.starts_with("smtp") => attempt.check_truth(session),
-                _ => Err(attempt.describe("expected a timeout")),
+            cases.push(Case::new(session, faults, HASTY, move |attempt| {
+                match attempt.identifier() {
+                    Some(Identifier::Timeout) => attempt.check_truth(session),
+                    // Behind the letter's end the silence leaves its delivery unknown.
+                    Some(Identifier::ServerShutdownConnection)
+                        if session.name.starts_with("smtp") =>
+                    {
+                        attempt.check_truth(session)
+                    }
+                    _ => Err(attempt.describe("expected a timeout")),
+                }
             }));
         }
     }
@@ -40,10 +46,15 @@ fn a_drip_ends_at_the_deadline_for_the_whole_reply() {
     for session in &SESSIONS {
         // Every byte comes in time, and the reply never does.
         let kind = FaultKind::Drip { range: 0..u64::MAX, interval: HASTY / 2 };
-        cases.push(Case::new(session, vec![Fault { side: Side::Server, kind }], HASTY, move |attempt| match attempt.identifier() {
-            Some(Identifier::Timeout) => attempt.check_truth(session),
-            _ => Err(attempt.describe("expected a timeout")),
-        }));
+        cases.push(Case::new(
+            session,
+            vec![Fault { side: Side::Server, kind }],
+            HASTY,
+            move |attempt| match attempt.identifier() {
+                Some(Identifier::Timeout) => attempt.check_truth(session),
+                _ => Err(attempt.describe("expected a timeout")),
+            },
+        ));
     }
     run(cases);
 }

@@ -69,7 +69,11 @@ impl Stand {
     }
 
     pub fn mail(&self) -> Mail {
-        Mail { inbox: self.letters("user", "INBOX"), boxed: self.letters("user", "box"), other: self.letters(OTHER, "INBOX") }
+        Mail {
+            inbox: self.letters("user", "INBOX"),
+            boxed: self.letters("user", "box"),
+            other: self.letters(OTHER, "INBOX"),
+        }
     }
 
     pub fn port(&self, protocol: Protocol) -> u16 {
@@ -83,7 +87,12 @@ impl Stand {
     fn letters(&self, user: &str, mailbox: &str) -> Vec<u32> {
         let number = |bytes: &[u8]| (1..=9).find(|number| letter(*number) == bytes).unwrap_or(0);
         let mut numbers: Vec<u32> = if self.server.is_sandbox() {
-            self.server.store().letters(user, mailbox).iter().map(|letter| number(&letter.bytes)).collect()
+            self.server
+                .store()
+                .letters(user, mailbox)
+                .iter()
+                .map(|letter| number(&letter.bytes))
+                .collect()
         } else if user == OTHER {
             Vec::new()
         } else {
@@ -92,7 +101,9 @@ impl Stand {
             let count = client.selected().unwrap().exists;
             let read = |message: u32| {
                 let mut bytes = Vec::new();
-                client.write_letter(message.try_into().unwrap(), false, true, "x", &mut bytes).unwrap();
+                client
+                    .write_letter(message.try_into().unwrap(), false, true, "x", &mut bytes)
+                    .unwrap();
                 number(&bytes)
             };
             (1..=count).map(read).collect()

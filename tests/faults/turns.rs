@@ -73,18 +73,28 @@ fn out_of_turn(protocol: Protocol) {
     for session in SESSIONS.iter().filter(|session| session.protocol == protocol) {
         let recorded = record(session);
         let told = recorded.told.unwrap().1 as usize;
-        let turns: Vec<Vec<u8>> = recorded.said.into_iter().filter(|said| said.side == Side::Server).map(|said| said.bytes).collect();
+        let turns: Vec<Vec<u8>> = recorded
+            .said
+            .into_iter()
+            .filter(|said| said.side == Side::Server)
+            .map(|said| said.bytes)
+            .collect();
         // With the last of these the client was told that all is done; what comes behind is a farewell.
-        let needed = (1..=turns.len()).find(|count| turns[..*count].concat().len() >= told).unwrap();
+        let needed =
+            (1..=turns.len()).find(|count| turns[..*count].concat().len() >= told).unwrap();
         for at in 1..needed {
             for disorder in ALL {
                 if matches!(disorder, Disorder::Swapped) && are_alike(&turns[at - 1], &turns[at]) {
                     continue;
                 }
                 let (result, heard) = play(session, disordered(&turns, at, disorder));
-                let told = format!("{}, answer {at} {disorder:?}: {result:?}\n{heard}", session.name);
+                let told =
+                    format!("{}, answer {at} {disorder:?}: {result:?}\n{heard}", session.name);
                 match result.map_err(|error| Condition::from(&error).identifier) {
-                    Ok(()) => assert!(matches!(disorder, Disorder::Twice) && at == needed - 1, "that went unnoticed: {told}"),
+                    Ok(()) => assert!(
+                        matches!(disorder, Disorder::Twice) && at == needed - 1,
+                        "that went unnoticed: {told}"
+                    ),
                     Err(identifier) => assert!(
                         matches!(
                             identifier,

@@ -61,7 +61,14 @@ fn a_letter_goes_out_when_the_server_asks_for_it() {
 #[test]
 fn a_refusal_before_the_letter_or_within_leaves_the_connection_usable() {
     for mode in MODES {
-        for (length, taken) in [(10, None), (LARGE, None), (10, Some(0)), (LARGE, Some(0)), (LARGE, Some(100_000)), (LARGE, Some(LARGE))] {
+        for (length, taken) in [
+            (10, None),
+            (LARGE, None),
+            (10, Some(0)),
+            (LARGE, Some(0)),
+            (LARGE, Some(100_000)),
+            (LARGE, Some(LARGE)),
+        ] {
             let (result, after) = append(mode, length, bytes(length), move |peer, tag| {
                 if let Some(taken) = taken {
                     peer.say("+ go\r\n");
@@ -76,7 +83,11 @@ fn a_refusal_before_the_letter_or_within_leaves_the_connection_usable() {
                 answer_noop(peer);
             });
             let words = result.as_ref().err().and_then(Error::server_words);
-            assert_eq!(words.as_deref(), Some("[OVERQUOTA] full"), "{mode:?} {length} {taken:?}: {result:?}");
+            assert_eq!(
+                words.as_deref(),
+                Some("[OVERQUOTA] full"),
+                "{mode:?} {length} {taken:?}: {result:?}"
+            );
             assert!(after.is_ok(), "{mode:?} {length} {taken:?}: {after:?}");
         }
     }
@@ -102,7 +113,9 @@ fn a_server_that_speaks_instead_of_listening_is_heard() {
 fn the_end_of_the_connection_within_the_letter_is_told_with_the_servers_words() {
     for mode in MODES {
         for taken in [0, 1, 100_000] {
-            for (said, words) in [("* BYE [ALERT] too large\r\n", Some("too large")), ("", None), ("* BY", None)] {
+            for (said, words) in
+                [("* BYE [ALERT] too large\r\n", Some("too large")), ("", None), ("* BY", None)]
+            {
                 let (result, after) = append(mode, LARGE, bytes(LARGE), move |peer, _| {
                     peer.say("+ go\r\n");
                     peer.hear_bytes(taken);
@@ -113,8 +126,16 @@ fn the_end_of_the_connection_within_the_letter_is_told_with_the_servers_words() 
                         peer.hang_up_sending();
                     }
                 });
-                assert_eq!(identifier(&result), ServerShutdownConnection, "{mode:?} {taken} {said:?}: {result:?}");
-                assert_eq!(result.unwrap_err().server_words().as_deref(), words, "{mode:?} {taken} {said:?}");
+                assert_eq!(
+                    identifier(&result),
+                    ServerShutdownConnection,
+                    "{mode:?} {taken} {said:?}: {result:?}"
+                );
+                assert_eq!(
+                    result.unwrap_err().server_words().as_deref(),
+                    words,
+                    "{mode:?} {taken} {said:?}"
+                );
                 assert_eq!(identifier(&after), ServerShutdownConnection);
             }
         }
@@ -123,7 +144,13 @@ fn the_end_of_the_connection_within_the_letter_is_told_with_the_servers_words() 
 
 #[test]
 fn what_must_not_come_within_the_letter_ends_the_connection() {
-    for said in ["{tag} OK done\r\n", "+ more\r\n", "A99 NO what\r\n", "{tag} NO once\r\n{tag} NO twice\r\n", "nonsense\r\n"] {
+    for said in [
+        "{tag} OK done\r\n",
+        "+ more\r\n",
+        "A99 NO what\r\n",
+        "{tag} NO once\r\n{tag} NO twice\r\n",
+        "nonsense\r\n",
+    ] {
         let (result, after) = append(TlsMode::None, LARGE, bytes(LARGE), move |peer, tag| {
             peer.say("+ go\r\n");
             peer.hear_bytes(10);
@@ -169,7 +196,10 @@ fn a_server_that_speaks_without_end_can_be_interrupted() {
         enough.store(true, Ordering::Relaxed);
         peer.go_on(&b"* 1 EXISTS\r\n".repeat(10_000), usize::MAX);
     });
-    let connector = Connector { interrupt: Some(Arc::new(move || stop.load(Ordering::Relaxed))), ..Connector::default() };
+    let connector = Connector {
+        interrupt: Some(Arc::new(move || stop.load(Ordering::Relaxed))),
+        ..Connector::default()
+    };
     let mut client = Imap.connect_by(&connector, script.address.port(), unchanged).unwrap();
     let result = client.imap().append_from("box", &[], None, LARGE as u64, &mut bytes(LARGE));
     assert!(matches!(result, Err(Error::Transport(TransportError::Interrupted))), "{result:?}");
@@ -198,7 +228,10 @@ fn a_letter_of_another_length_is_not_stored() {
             assert!(all.len() < 300_000, "{}", all.len());
         });
         assert_eq!(identifier(&result), File);
-        assert_eq!(result.unwrap_err().to_string(), format!("{cause}; nothing was stored, and the connection is closed"));
+        assert_eq!(
+            result.unwrap_err().to_string(),
+            format!("{cause}; nothing was stored, and the connection is closed")
+        );
         assert_eq!(identifier(&after), ServerShutdownConnection);
     }
 }
@@ -212,7 +245,10 @@ fn what_the_server_said_is_told_when_it_closes_without_reading_on() {
             peer.say("* BYE too large for me\r\n");
             peer.hang_up();
         });
-        assert!(matches!(&result, Err(Error::Bye { words }) if words == "too large for me"), "{length}: {result:?}");
+        assert!(
+            matches!(&result, Err(Error::Bye { words }) if words == "too large for me"),
+            "{length}: {result:?}"
+        );
         assert!(matches!(after, Err(Error::Closed)), "{after:?}");
     }
 }

@@ -39,7 +39,8 @@ fn quoted(text: &str) -> String {
 }
 
 /// What breaks a line.
-const BREAKS: [&str; 8] = ["a\r\nA9 LOGOUT", "\r\nA9 LOGOUT\r\n", "a\nb", "a\rb", "a\0b", "\n", "a\r\n", "{3}\r\nabc"];
+const BREAKS: [&str; 8] =
+    ["a\r\nA9 LOGOUT", "\r\nA9 LOGOUT\r\n", "a\nb", "a\rb", "a\0b", "\n", "a\r\n", "{3}\r\nabc"];
 
 /// What ends in the announcement of a literal.
 const LITERALS: [&str; 4] = ["a{3}", "{3}", "a{3+}", "{5}abc{3+}"];
@@ -119,9 +120,19 @@ fn rule_22_what_breaks_a_line_is_refused_before_a_byte_is_sent() {
             let call = call.replace('~', &quoted(text));
             let reply = session.evaluate(&call);
             let Err(report) = &reply.result else { panic!("{call} gave {}", reply.text()) };
-            assert_eq!(report.condition.identifier, Identifier::SyntaxError, "{call}: {}", report.condition);
+            assert_eq!(
+                report.condition.identifier,
+                Identifier::SyntaxError,
+                "{call}: {}",
+                report.condition
+            );
         }
-        assert_eq!(sandbox.received().len(), before.len(), "{call}: {:?}", sandbox.received().last());
+        assert_eq!(
+            sandbox.received().len(),
+            before.len(),
+            "{call}: {:?}",
+            sandbox.received().last()
+        );
     }
 }
 
@@ -138,18 +149,26 @@ fn rule_23_what_looks_like_a_literal_stays_text_or_is_refused() {
             let reply = session.evaluate(&call);
             let sent = sandbox.received().len() - before;
             match &reply.result {
-                Err(report) if report.condition.identifier == Identifier::SyntaxError => assert_eq!(sent, 0, "{call}"),
+                Err(report) if report.condition.identifier == Identifier::SyntaxError => {
+                    assert_eq!(sent, 0, "{call}")
+                }
                 _ => assert!(sent <= 4, "{call}: {sent} commands"),
             }
             // A literal that had begun would swallow this.
-            for (probe, expected) in [("(progn (noop mb) (mailbox-separator mb))", "\"/\""), ("(progn (noop pb) t)", "t")] {
+            for (probe, expected) in [
+                ("(progn (noop mb) (mailbox-separator mb))", "\"/\""),
+                ("(progn (noop pb) t)", "t"),
+            ] {
                 assert_eq!(session.evaluate(probe).text(), expected, "behind {call}");
             }
         }
     }
     for text in ["body[]{3}", "body[] {3}", "flags {3+}", "({3}", "\"{3}", "body[{3}]"] {
         let before = sandbox.received().len();
-        for call in [format!("(fetch-parts mb 1 {})", quoted(text)), format!("(search-mailbox mb (list :raw {}))", quoted(text))] {
+        for call in [
+            format!("(fetch-parts mb 1 {})", quoted(text)),
+            format!("(search-mailbox mb (list :raw {}))", quoted(text)),
+        ] {
             let Err(report) = session.evaluate(&call).result else { panic!("{call}") };
             assert_eq!(report.condition.identifier, Identifier::SyntaxError, "{call}");
         }
@@ -168,14 +187,20 @@ fn rule_25_what_a_server_or_a_letter_gave_is_checked_like_any_other_text() {
     ] {
         let reply = session.evaluate(form);
         let Err(report) = &reply.result else { panic!("{form} gave {}", reply.text()) };
-        assert_eq!(report.condition.identifier, Identifier::SyntaxError, "{form}: {}", report.condition);
+        assert_eq!(
+            report.condition.identifier,
+            Identifier::SyntaxError,
+            "{form}: {}",
+            report.condition
+        );
     }
     assert_eq!(sandbox.received().len(), before);
 }
 
 #[test]
 fn rule_28_nothing_adds_a_field_or_a_recipient_to_a_letter() {
-    const EVIL: [&str; 5] = ["x\r\nX-Evil: 1", "x\nX-Evil: 1", "x\rX-Evil: 1", "x\r\n\r\nX-Evil: 1", "x\0y"];
+    const EVIL: [&str; 5] =
+        ["x\r\nX-Evil: 1", "x\nX-Evil: 1", "x\rX-Evil: 1", "x\r\n\r\nX-Evil: 1", "x\0y"];
     let calls = [
         "(send-letter s \"a@example.org\" \"myacct@example.org\" \"body\" :subject ~)",
         "(send-letter s \"a@example.org\" \"myacct@example.org\" \"body\" :reply-to ~)",
@@ -201,7 +226,12 @@ fn rule_28_nothing_adds_a_field_or_a_recipient_to_a_letter() {
             let letters = sandbox.store().letters("myacct", "INBOX");
             match &reply.result {
                 Err(report) => {
-                    assert_eq!(report.condition.identifier, Identifier::SyntaxError, "{call}: {}", report.condition);
+                    assert_eq!(
+                        report.condition.identifier,
+                        Identifier::SyntaxError,
+                        "{call}: {}",
+                        report.condition
+                    );
                     assert_eq!(letters.len(), before, "{call}");
                 }
                 // Encoded, it may stay.
@@ -215,8 +245,15 @@ fn rule_28_nothing_adds_a_field_or_a_recipient_to_a_letter() {
     }
     let form = "(send-letter s \"a@example.org\" \"myacct@example.org\" \"body\" :subject \"hidden\" :bcc '(\"secret@example.org\"))";
     assert_eq!(session.evaluate(form).text(), "t");
-    let raw = String::from_utf8_lossy(&sandbox.store().letters("myacct", "INBOX").last().unwrap().bytes).into_owned();
-    assert!(raw.contains("Subject: hidden") && !raw.to_lowercase().contains("bcc") && !raw.contains("secret@"), "{raw}");
+    let raw =
+        String::from_utf8_lossy(&sandbox.store().letters("myacct", "INBOX").last().unwrap().bytes)
+            .into_owned();
+    assert!(
+        raw.contains("Subject: hidden")
+            && !raw.to_lowercase().contains("bcc")
+            && !raw.contains("secret@"),
+        "{raw}"
+    );
 }
 
 #[test]
@@ -228,11 +265,29 @@ fn limits_are_read_and_checked() {
     let reply = session.evaluate("(fetch-letter small 1)");
     let Err(report) = &reply.result else { panic!("{}", reply.text()) };
     assert_eq!(report.condition.identifier, Identifier::ResponseTooLarge);
-    assert!(report.condition.message.contains("the limit of 10 bytes; :limits '(:literal N) allows more"), "{}", report.condition.message);
-    for wrong in
-        ["5", "'(:literal)", "'(:literal -1)", "'(:literal \"5\")", "'(:liter 5)", "'(literal 5)", "'(:line 5 :line 5)", "'(:literal 1.5)"]
-    {
-        for function in ["make-imap-connection \"h\"", "make-pop-connection \"h\"", "make-smtp-connection \"h\""] {
+    assert!(
+        report
+            .condition
+            .message
+            .contains("the limit of 10 bytes; :limits '(:literal N) allows more"),
+        "{}",
+        report.condition.message
+    );
+    for wrong in [
+        "5",
+        "'(:literal)",
+        "'(:literal -1)",
+        "'(:literal \"5\")",
+        "'(:liter 5)",
+        "'(literal 5)",
+        "'(:line 5 :line 5)",
+        "'(:literal 1.5)",
+    ] {
+        for function in [
+            "make-imap-connection \"h\"",
+            "make-pop-connection \"h\"",
+            "make-smtp-connection \"h\"",
+        ] {
             let login = if function.contains("smtp") { "" } else { ":user \"x\" :password \"x\"" };
             let call = format!("({function} {login} :limits {wrong})");
             let reply = session.evaluate(&call);
@@ -240,7 +295,9 @@ fn limits_are_read_and_checked() {
             assert_eq!(report.condition.identifier, Identifier::SyntaxError, "{call}");
         }
     }
-    assert!(session.evaluate("(make-smtp-connection '(\"h\" :limits (:status 100000)))").result.is_ok());
+    assert!(
+        session.evaluate("(make-smtp-connection '(\"h\" :limits (:status 100000)))").result.is_ok()
+    );
     let reply = session.evaluate("(make-smtp-connection '(\"h\" :limits (:status 10)))");
     let Err(report) = &reply.result else { panic!("{}", reply.text()) };
     assert_eq!(report.condition.identifier, Identifier::ResponseTooLarge);

@@ -11,14 +11,19 @@ use std::num::NonZeroU32;
 /// The body of message 1 as it comes back.
 fn body(client: &mut Client) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
-    client.imap().fetch(&SequenceSet::from(NonZeroU32::MIN), "(BODY[])", false, &mut |mut data| {
-        while let Some(token) = data.tokens.next_token()? {
-            if let Token::Literal(bytes) = token {
-                body.extend_from_slice(bytes);
+    client.imap().fetch(
+        &SequenceSet::from(NonZeroU32::MIN),
+        "(BODY[])",
+        false,
+        &mut |mut data| {
+            while let Some(token) = data.tokens.next_token()? {
+                if let Token::Literal(bytes) = token {
+                    body.extend_from_slice(bytes);
+                }
             }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     client.ask()?; // what follows is the next command's
     Ok(body)
 }
@@ -38,7 +43,10 @@ fn rule_18_a_literal_is_never_read_as_protocol() {
         "x {0}\r\n",
     ] {
         for mode in MODES {
-            let text = format!("* 1 FETCH (BODY[] {{{}}}\r\n{content})\r\n{{tag}} OK done\r\n", content.len());
+            let text = format!(
+                "* 1 FETCH (BODY[] {{{}}}\r\n{content})\r\n{{tag}} OK done\r\n",
+                content.len()
+            );
             let (result, _) = Imap.with(
                 mode,
                 unchanged,
@@ -79,9 +87,15 @@ fn rule_18_a_literal_where_none_belongs_is_refused_or_skipped() {
             },
             body,
         );
-        assert!(matches!(&result, Ok(body) if body.is_empty() || body == b"abc") || result.is_err(), "{line:?}: {result:?}");
+        assert!(
+            matches!(&result, Ok(body) if body.is_empty() || body == b"abc") || result.is_err(),
+            "{line:?}: {result:?}"
+        );
         if let Err(error) = &result {
-            assert!(matches!(error, Error::Protocol(_) | Error::Transport(_)), "{line:?}: {error:?}");
+            assert!(
+                matches!(error, Error::Protocol(_) | Error::Transport(_)),
+                "{line:?}: {error:?}"
+            );
         }
     }
 }
@@ -89,14 +103,17 @@ fn rule_18_a_literal_where_none_belongs_is_refused_or_skipped() {
 #[test]
 fn rule_19_only_the_current_tag_ends_a_command() {
     for mode in MODES {
-        for tag in ["A99", "A0", "a{n}", "A0{n}", "A{n}x", "A{n+1}", "{n}", "A+{n}", "A1", "*", "A"] {
+        for tag in ["A99", "A0", "a{n}", "A0{n}", "A{n}x", "A{n+1}", "{n}", "A+{n}", "A1", "*", "A"]
+        {
             let (result, _) = Imap.with(
                 mode,
                 unchanged,
                 move |peer| {
                     let command = peer.hear();
                     let number: u32 = command.split(' ').next().unwrap()[1..].parse().unwrap();
-                    let tag = tag.replace("{n+1}", &(number + 1).to_string()).replace("{n}", &number.to_string());
+                    let tag = tag
+                        .replace("{n+1}", &(number + 1).to_string())
+                        .replace("{n}", &number.to_string());
                     peer.say(&format!("{tag} OK done\r\n"));
                     peer.hang_up_sending();
                     peer.hear_rest();
@@ -123,9 +140,22 @@ fn rule_19_a_reply_too_many_is_not_the_next_commands_answer() {
         ),
         (
             Pop,
-            &["+OK 3 300\r\n+OK 9 900\r\n", "+OK 3 300\r\n-ERR no\r\n", "-ERR no\r\n+OK 9 900\r\n", "+OK 3 300\r\n+", "+OK 3 300\r\n.\r\n"],
+            &[
+                "+OK 3 300\r\n+OK 9 900\r\n",
+                "+OK 3 300\r\n-ERR no\r\n",
+                "-ERR no\r\n+OK 9 900\r\n",
+                "+OK 3 300\r\n+",
+                "+OK 3 300\r\n.\r\n",
+            ],
         ),
-        (Smtp, &["250 yes\r\n250 yes\r\n", "250 yes\r\n550 no\r\n", "550 no\r\n250-yes\r\n250 yes\r\n"]),
+        (
+            Smtp,
+            &[
+                "250 yes\r\n250 yes\r\n",
+                "250 yes\r\n550 no\r\n",
+                "550 no\r\n250-yes\r\n250 yes\r\n",
+            ],
+        ),
     ];
     for (protocol, answers) in table {
         for answer in *answers {
@@ -136,7 +166,8 @@ fn rule_19_a_reply_too_many_is_not_the_next_commands_answer() {
                     unchanged,
                     move |peer| {
                         let tag = peer.hear().split(' ').next().unwrap().to_owned();
-                        let next = format!("A{}", tag.trim_start_matches('A').parse().unwrap_or(0u32) + 1);
+                        let next =
+                            format!("A{}", tag.trim_start_matches('A').parse().unwrap_or(0u32) + 1);
                         peer.say(&answer.replace("{tag}", &tag).replace("{next}", &next));
                         peer.hear_rest();
                     },
@@ -145,7 +176,11 @@ fn rule_19_a_reply_too_many_is_not_the_next_commands_answer() {
                         client.ask()
                     },
                 );
-                assert_eq!(identifier(&result), Unexpected, "{protocol:?} {mode:?} {answer:?}: {result:?}");
+                assert_eq!(
+                    identifier(&result),
+                    Unexpected,
+                    "{protocol:?} {mode:?} {answer:?}: {result:?}"
+                );
                 assert_eq!(heard.len(), 1, "nothing more went out: {heard:?}");
             }
         }
@@ -154,9 +189,17 @@ fn rule_19_a_reply_too_many_is_not_the_next_commands_answer() {
 
 #[test]
 fn rule_20_a_bare_line_end_never_ends_a_pop_letter() {
-    for content in
-        ["a\n.\nb", "a\r.\rb", "a\n.\r\nb", "a\r\n.\nb", "a\r.\r\nb", ".\n", "\n.\r\n+OK 9 9\r\nx", "\r\n\r.\r\n", "a\n.\r\n+OK\r\n.\r"]
-    {
+    for content in [
+        "a\n.\nb",
+        "a\r.\rb",
+        "a\n.\r\nb",
+        "a\r\n.\nb",
+        "a\r.\r\nb",
+        ".\n",
+        "\n.\r\n+OK 9 9\r\nx",
+        "\r\n\r.\r\n",
+        "a\n.\r\n+OK\r\n.\r",
+    ] {
         for mode in MODES {
             // A good server doubles the dot at the start of a line.
             let wire = format!("\r\n{content}").replace("\r\n.", "\r\n..");
@@ -228,7 +271,12 @@ fn rule_20_a_bare_line_end_in_a_listing_does_not_make_two_lines() {
 fn rule_21_a_server_that_takes_its_leave_hears_no_more() {
     for protocol in PROTOCOLS {
         let answers: &[&'static str] = match protocol {
-            Imap => &["* BYE later\r\n", "* BYE later\r\n{tag} OK done\r\n", "{tag} OK done\r\n* BYE later\r\n", "* bye\r\n"],
+            Imap => &[
+                "* BYE later\r\n",
+                "* BYE later\r\n{tag} OK done\r\n",
+                "{tag} OK done\r\n* BYE later\r\n",
+                "* bye\r\n",
+            ],
             Pop => &[""],
             Smtp => &["421 later\r\n", "421-a\r\n421 b\r\n", "250 yes\r\n421 later\r\n", ""],
         };
@@ -251,7 +299,11 @@ fn rule_21_a_server_that_takes_its_leave_hears_no_more() {
                         result
                     },
                 );
-                assert_eq!(identifier(&result), ServerShutdownConnection, "{protocol:?} {mode:?} {answer:?}: {result:?}");
+                assert_eq!(
+                    identifier(&result),
+                    ServerShutdownConnection,
+                    "{protocol:?} {mode:?} {answer:?}: {result:?}"
+                );
                 assert_eq!(heard.len(), 1, "nothing more went out: {heard:?}");
             }
         }

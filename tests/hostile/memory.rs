@@ -30,8 +30,12 @@ impl Protocol {
             Imap => format!(
                 "(setq c (make-imap-connection \"127.0.0.1\" :port {port} :user \"u\" :password \"p\" :limits '(:responses 1200000)))"
             ),
-            Pop => format!("(setq c (make-pop-connection \"127.0.0.1\" :port {port} :user \"u\" :password \"p\"))"),
-            Smtp => format!("(setq c (make-smtp-connection \"127.0.0.1\" :port {port} :login \"u\" :password \"p\"))"),
+            Pop => format!(
+                "(setq c (make-pop-connection \"127.0.0.1\" :port {port} :user \"u\" :password \"p\"))"
+            ),
+            Smtp => format!(
+                "(setq c (make-smtp-connection \"127.0.0.1\" :port {port} :login \"u\" :password \"p\"))"
+            ),
         }
     }
 
@@ -50,9 +54,12 @@ fn run(source: &str) -> (String, u64) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("script.scm");
     std::fs::write(&file, source.replace("FOLDER", &folder.path().display().to_string())).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_postoffice")).arg("run").arg(&file).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_postoffice")).arg("run").arg(&file).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    let told = text.rsplit_once(' ').map(|(result, growth)| (result.to_owned(), growth.trim().parse().unwrap()));
+    let told = text
+        .rsplit_once(' ')
+        .map(|(result, growth)| (result.to_owned(), growth.trim().parse().unwrap()));
     told.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
 }
 
@@ -97,7 +104,11 @@ fn what_an_imap_server_announces_or_repeats_takes_little_memory() {
         assert_below(64 * MIB, &told, start);
         assert_eq!(told.0, ":response-too-large", "{start}");
     }
-    let nested = format!("* 1 FETCH (X {}{})\r\n{{tag}} OK done\r\n", "(".repeat(100_000), ")".repeat(100_000));
+    let nested = format!(
+        "* 1 FETCH (X {}{})\r\n{{tag}} OK done\r\n",
+        "(".repeat(100_000),
+        ")".repeat(100_000)
+    );
     let told = Imap.growth(fetch, once(nested));
     assert_below(64 * MIB, &told, "100,000 parentheses");
     assert_eq!(told.0, ":response-too-large");
@@ -141,13 +152,18 @@ fn responses_of_many_values_take_little_memory() {
 
 #[test]
 fn endless_listings_and_extensions_take_little_memory() {
-    for (protocol, text) in [(Imap, "* CAPABILITY A B C\r\n"), (Pop, "ABC\r\n"), (Smtp, "250-ABC\r\n")] {
+    for (protocol, text) in
+        [(Imap, "* CAPABILITY A B C\r\n"), (Pop, "ABC\r\n"), (Smtp, "250-ABC\r\n")]
+    {
         let server = Script::run(move |peer| {
             peer.say(if protocol == Imap { "* OK hello\r\n" } else { protocol.greeting() });
             peer.answer(if protocol == Pop { "+OK\r\n" } else { "" });
             peer.go_on(text.repeat(5_000).as_bytes(), 100_000);
         });
-        let told = run(&format!("{PEAK}(growth (progn {} 1))", protocol.connecting(server.address.port())));
+        let told = run(&format!(
+            "{PEAK}(growth (progn {} 1))",
+            protocol.connecting(server.address.port())
+        ));
         assert_below(64 * MIB, &told, text);
         assert_eq!(told.0, ":response-too-large");
     }
@@ -163,7 +179,10 @@ fn endless_listings_and_extensions_take_little_memory() {
 #[test]
 fn what_is_long_for_a_reason_is_taken_by_the_command() {
     let numbers: String = (1..=1_000_000).map(|number| format!(" {number}")).collect();
-    let told = Imap.growth("(length (search-mailbox c :all))", once(format!("* SEARCH{numbers}\r\n{{tag}} OK done\r\n")));
+    let told = Imap.growth(
+        "(length (search-mailbox c :all))",
+        once(format!("* SEARCH{numbers}\r\n{{tag}} OK done\r\n")),
+    );
     assert_eq!(told.0, "1000000");
     let letter = format!("+OK\r\nSubject: x\r\n\r\n{}\r\n.\r\n", "x".repeat(200_000));
     assert_eq!(Pop.growth("(length (fetch-letter c 1))", once(letter)).0, "200013");
@@ -204,7 +223,8 @@ fn a_letter_of_40_mb_goes_from_a_file_in_little_memory() {
     let told = Imap.growth(&form, |peer| {
         let command = peer.hear();
         peer.say("+ go\r\n");
-        let announced: usize = command.trim_end_matches('}').rsplit('{').next().unwrap().parse().unwrap();
+        let announced: usize =
+            command.trim_end_matches('}').rsplit('{').next().unwrap().parse().unwrap();
         assert_eq!(announced, 101 * LINES);
         for _ in 0..LINES {
             assert!(peer.hear_bytes(101).ends_with(b"x\r\n"));
@@ -249,7 +269,9 @@ fn the_attachments_of_a_letter_of_40_mb_go_to_files_in_little_memory() {
 #[test]
 fn a_report_takes_memory_for_senders_and_not_for_letters() {
     const LETTERS: usize = 60_000;
-    for (what, senders, limit) in [("a hundred senders", 100, 4 * MIB), ("a sender each", LETTERS, 64 * MIB)] {
+    for (what, senders, limit) in
+        [("a hundred senders", 100, 4 * MIB), ("a sender each", LETTERS, 64 * MIB)]
+    {
         let told = Imap.growth("(progn (select-mailbox c \"x\") (getf (mailbox-report c :top 1) :messages))", move |peer| {
             peer.answer(&format!("* {LETTERS} EXISTS\r\n{{tag}} OK done\r\n"));
             let tag = peer.hear().split(' ').next().unwrap().to_owned();
@@ -264,7 +286,12 @@ fn a_report_takes_memory_for_senders_and_not_for_letters() {
             peer.say(&format!("{tag} OK done\r\n"));
             peer.hear_rest();
         });
-        assert!(told.0.ends_with(&format!("\n{LETTERS}")) && told.0.contains("\n60,000 letters, 540.0 kB, 60,000 unseen, "), "{}", told.0);
+        assert!(
+            told.0.ends_with(&format!("\n{LETTERS}"))
+                && told.0.contains("\n60,000 letters, 540.0 kB, 60,000 unseen, "),
+            "{}",
+            told.0
+        );
         let result = what.to_owned();
         assert_below(limit, &(result, told.1), what);
     }

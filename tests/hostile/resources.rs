@@ -46,16 +46,34 @@ fn without_hanging<T>(work: impl FnOnce() -> T) -> T {
 
 #[test]
 fn rule_10_a_literal_is_refused_by_its_size_before_room_is_made() {
-    for size in ["4294967295", "4294967296", "18446744073709551615", "9223372036854775808", "268435457"] {
+    for size in
+        ["4294967295", "4294967296", "18446744073709551615", "9223372036854775808", "268435457"]
+    {
         let result = fetching(unchanged, format!("* 1 FETCH (BODY[] {{{size}}}\r\n").into_bytes());
         assert_eq!(identifier(&result), ResponseTooLarge, "{size}");
         assert!(result.unwrap_err().to_string().contains(":limits '(:literal N)"));
     }
-    for size in ["18446744073709551616", "99999999999999999999999999", "-1", "+1", "1e3", "", " 5", "5 ", "0x5", "5+"] {
-        let result = fetching(unchanged, format!("* 1 FETCH (BODY[] {{{size}}}\r\nabcde)\r\n").into_bytes());
+    for size in [
+        "18446744073709551616",
+        "99999999999999999999999999",
+        "-1",
+        "+1",
+        "1e3",
+        "",
+        " 5",
+        "5 ",
+        "0x5",
+        "5+",
+    ] {
+        let result =
+            fetching(unchanged, format!("* 1 FETCH (BODY[] {{{size}}}\r\nabcde)\r\n").into_bytes());
         assert_eq!(identifier(&result), Unexpected, "{size:?}");
     }
-    assert_eq!(fetching(unchanged, b"* 1 FETCH (BODY[] {0}\r\n)\r\n".to_vec()).unwrap(), 4, "an empty literal is one");
+    assert_eq!(
+        fetching(unchanged, b"* 1 FETCH (BODY[] {0}\r\n)\r\n".to_vec()).unwrap(),
+        4,
+        "an empty literal is one"
+    );
 }
 
 #[test]
@@ -73,27 +91,66 @@ fn rule_11_what_has_no_end_is_given_up() {
             peer.go_on(text.repeat(500).as_bytes(), 1_000);
         }
     };
-    for start in ["", "* ", "* OK ", "* 1 FETCH (", "* SEARCH ", "A3 OK ", "+ ", "* LIST () \"", "* OK [CAPABILITY "] {
-        assert_eq!(identifier(&Imap.with(TlsMode::None, small, line(start), Client::ask).0), ResponseTooLarge, "{start:?}");
+    for start in [
+        "",
+        "* ",
+        "* OK ",
+        "* 1 FETCH (",
+        "* SEARCH ",
+        "A3 OK ",
+        "+ ",
+        "* LIST () \"",
+        "* OK [CAPABILITY ",
+    ] {
+        assert_eq!(
+            identifier(&Imap.with(TlsMode::None, small, line(start), Client::ask).0),
+            ResponseTooLarge,
+            "{start:?}"
+        );
     }
     for start in ["", "+OK ", "-ERR ", "+ "] {
-        assert_eq!(identifier(&Pop.with(TlsMode::None, small, line(start), Client::ask).0), ResponseTooLarge, "{start:?}");
+        assert_eq!(
+            identifier(&Pop.with(TlsMode::None, small, line(start), Client::ask).0),
+            ResponseTooLarge,
+            "{start:?}"
+        );
     }
     for start in ["", "250 ", "250-", "550 "] {
-        assert_eq!(identifier(&Smtp.with(TlsMode::None, small, line(start), Client::ask).0), ResponseTooLarge, "{start:?}");
+        assert_eq!(
+            identifier(&Smtp.with(TlsMode::None, small, line(start), Client::ask).0),
+            ResponseTooLarge,
+            "{start:?}"
+        );
     }
-    for text in ["* 1 EXISTS\r\n", "* OK still here\r\n", "* XYZZY\r\n", "* 1 FETCH (FLAGS ())\r\n", "* BAD no\r\n"] {
-        assert_eq!(identifier(&Imap.with(TlsMode::None, small, again(text), Client::ask).0), ResponseTooLarge, "{text:?}");
+    for text in [
+        "* 1 EXISTS\r\n",
+        "* OK still here\r\n",
+        "* XYZZY\r\n",
+        "* 1 FETCH (FLAGS ())\r\n",
+        "* BAD no\r\n",
+    ] {
+        assert_eq!(
+            identifier(&Imap.with(TlsMode::None, small, again(text), Client::ask).0),
+            ResponseTooLarge,
+            "{text:?}"
+        );
     }
-    assert_eq!(identifier(&Smtp.with(TlsMode::None, small, again("250-x\r\n"), Client::ask).0), ResponseTooLarge);
-    for operation in
-        [|client: &mut Client| client.pop().unique_ids().map(drop), |client: &mut Client| client.pop().letter(1, None).map(drop)]
-    {
+    assert_eq!(
+        identifier(&Smtp.with(TlsMode::None, small, again("250-x\r\n"), Client::ask).0),
+        ResponseTooLarge
+    );
+    for operation in [
+        |client: &mut Client| client.pop().unique_ids().map(drop),
+        |client: &mut Client| client.pop().letter(1, None).map(drop),
+    ] {
         let endless = |peer: &mut Peer| {
             peer.answer("+OK\r\n");
             peer.go_on("1 x\r\n".repeat(500).as_bytes(), 1_000);
         };
-        assert_eq!(identifier(&Pop.with(TlsMode::None, small, endless, operation).0), ResponseTooLarge);
+        assert_eq!(
+            identifier(&Pop.with(TlsMode::None, small, endless, operation).0),
+            ResponseTooLarge
+        );
     }
 }
 
@@ -118,7 +175,8 @@ fn rule_11_capabilities_without_end_are_given_up_before_the_login() {
         assert_eq!(identifier(&result), ResponseTooLarge, "{protocol:?}");
         assert_no_password(&heard);
     }
-    let endless: [(Protocol, &str); 3] = [(Imap, "* CAPABILITY A\r\n"), (Pop, "A\r\n"), (Smtp, "250-A\r\n")];
+    let endless: [(Protocol, &str); 3] =
+        [(Imap, "* CAPABILITY A\r\n"), (Pop, "A\r\n"), (Smtp, "250-A\r\n")];
     for (protocol, text) in endless {
         let (result, heard) = protocol.meet(small, move |peer| {
             peer.say(if protocol == Imap { "* OK hello\r\n" } else { protocol.greeting() });
@@ -175,9 +233,11 @@ fn rule_12_reading_is_linear() {
     without_hanging(|| {
         // Many literals, many quotes, many lists, many atoms, in one response each; the first word has no end.
         let inputs: Vec<Vec<u8>> = vec![
-            [b"* 1 FETCH (".to_vec(), b"X {1}\r\na ".repeat(90_000), b"Y NIL)\r\n".to_vec()].concat(),
+            [b"* 1 FETCH (".to_vec(), b"X {1}\r\na ".repeat(90_000), b"Y NIL)\r\n".to_vec()]
+                .concat(),
             [b"* ({1}\r\n".to_vec(), b"a{1}\r\n".repeat(90_000), b"a)\r\n".to_vec()].concat(),
-            [b"* 1 FETCH (X (".to_vec(), b"\"\\\"\" ".repeat(1_000_000), b"))\r\n".to_vec()].concat(),
+            [b"* 1 FETCH (X (".to_vec(), b"\"\\\"\" ".repeat(1_000_000), b"))\r\n".to_vec()]
+                .concat(),
             [b"* 1 FETCH (X (".to_vec(), b"()".repeat(3_000_000), b"))\r\n".to_vec()].concat(),
             [b"* 1 FETCH (X \"".to_vec(), b"\\\\".repeat(4_000_000), b"\")\r\n".to_vec()].concat(),
             [b"* 1 FETCH (BODY[".to_vec(), b"[".repeat(8_000_000), b"] NIL)\r\n".to_vec()].concat(),
@@ -208,7 +268,11 @@ fn rule_12_a_letter_in_many_pieces_behind_much_else_is_linear() {
             peer.say(&format!(")\r\n{tag} OK done\r\n"));
             peer.hear_rest();
         },
-        |client| without_hanging(|| client.imap().write_letter(NonZeroU32::MIN, false, true, "x", &mut std::io::sink())),
+        |client| {
+            without_hanging(|| {
+                client.imap().write_letter(NonZeroU32::MIN, false, true, "x", &mut std::io::sink())
+            })
+        },
     );
     assert_eq!(result.unwrap(), Some(2_000_000));
 }
@@ -225,7 +289,10 @@ fn rule_13_ranges_from_a_server_stay_ranges() {
         |client| client.imap().copy(&one(), "box", true),
     );
     let copied = copied.unwrap().unwrap();
-    assert_eq!((copied.from.to_string(), copied.to.to_string()), ("1:4294967295".into(), "4294967295:1".into()));
+    assert_eq!(
+        (copied.from.to_string(), copied.to.to_string()),
+        ("1:4294967295".into(), "4294967295:1".into())
+    );
     for code in ["1 0:5 1", "1 1:4294967296 1", "1 5", "x 1 1", "1 1:* 1", "", "1 -1 1"] {
         let answer = format!("{{tag}} OK [COPYUID {code}] done\r\n");
         let (copied, _) = Imap.with(
@@ -243,7 +310,9 @@ fn rule_13_ranges_from_a_server_stay_ranges() {
 
 #[test]
 fn rule_14_nesting_is_capped_and_no_number_wraps() {
-    let nested = [b"* 1 FETCH (X ".to_vec(), b"(".repeat(100_000), b")".repeat(100_000), b")\r\n".to_vec()].concat();
+    let nested =
+        [b"* 1 FETCH (X ".to_vec(), b"(".repeat(100_000), b")".repeat(100_000), b")\r\n".to_vec()]
+            .concat();
     assert_eq!(identifier(&fetching(unchanged, nested)), ResponseTooLarge);
     for line in [
         "* 0 FETCH (X 1)",
@@ -254,7 +323,11 @@ fn rule_14_nesting_is_capped_and_no_number_wraps() {
         "* 1",
         "* FETCH (X 1)",
     ] {
-        assert!(fetching(unchanged, format!("{line}\r\n").into_bytes()).is_err() || line.starts_with("* -1"), "{line}");
+        assert!(
+            fetching(unchanged, format!("{line}\r\n").into_bytes()).is_err()
+                || line.starts_with("* -1"),
+            "{line}"
+        );
     }
     let (result, _) = Imap.with(
         TlsMode::None,
@@ -287,14 +360,25 @@ fn rule_14_nesting_is_capped_and_no_number_wraps() {
         "+OK a b",
     ] {
         let answer = format!("{answer}\r\n");
-        let (result, _) = Pop.with(TlsMode::None, unchanged, move |peer| drop(peer.answer(&answer)), Client::ask);
+        let (result, _) =
+            Pop.with(TlsMode::None, unchanged, move |peer| drop(peer.answer(&answer)), Client::ask);
         assert_eq!(identifier(&result), Unexpected);
     }
-    let (result, _) = Pop.with(TlsMode::None, unchanged, |peer| drop(peer.answer("+OK 4294967295 1\r\n")), Client::ask);
+    let (result, _) = Pop.with(
+        TlsMode::None,
+        unchanged,
+        |peer| drop(peer.answer("+OK 4294967295 1\r\n")),
+        Client::ask,
+    );
     assert_eq!(identifier(&result), ResponseTooLarge, "nobody counts up to that");
     for line in ["0 5", "-1 5", "4294967296 5", "x 5", "1", "+1 5", ""] {
         let answer = format!("+OK\r\n{line}\r\n.\r\n");
-        let (result, _) = Pop.with(TlsMode::None, unchanged, move |peer| drop(peer.answer(&answer)), |client| client.pop().sizes());
+        let (result, _) = Pop.with(
+            TlsMode::None,
+            unchanged,
+            move |peer| drop(peer.answer(&answer)),
+            |client| client.pop().sizes(),
+        );
         assert_eq!(identifier(&result), Unexpected, "{line}");
     }
 }
@@ -306,7 +390,8 @@ fn rule_14_what_the_server_tells_of_other_messages_is_not_kept() {
         TlsMode::None,
         unchanged,
         |peer| {
-            let others: String = (2..20_000).map(|number| format!("* {number} FETCH (BODY[] x)\r\n")).collect();
+            let others: String =
+                (2..20_000).map(|number| format!("* {number} FETCH (BODY[] x)\r\n")).collect();
             peer.answer(&format!("{others}* 1 FETCH (BODY[] x)\r\n{{tag}} OK done\r\n"));
             let same = "* 1 FETCH (FLAGS (x))\r\n".repeat(20_000);
             peer.answer(&format!("{same}{{tag}} OK done\r\n"));
@@ -361,7 +446,8 @@ fn rule_15_a_server_that_drips_does_not_hold_anybody() {
 
 #[test]
 fn rule_15_what_makes_progress_is_no_drip() {
-    let change = |options: &mut ConnectOptions| options.reply_deadline = Some(Duration::from_secs(1));
+    let change =
+        |options: &mut ConnectOptions| options.reply_deadline = Some(Duration::from_secs(1));
     let slow = |peer: &mut Peer| {
         let tag = peer.hear().split(' ').next().unwrap().to_owned();
         peer.say("* 1 FETCH (BODY[] {3000000}\r\n");
@@ -394,7 +480,13 @@ fn rule_16_questions_without_end_end_the_login() {
             peer.go_on(question.repeat(100).as_bytes(), 10_000);
             peer.hear_rest();
         });
-        assert!(matches!(identifier(&result), ResponseTooLarge | Unexpected | Identifier::Authentication), "{protocol:?}: {result:?}");
+        assert!(
+            matches!(
+                identifier(&result),
+                ResponseTooLarge | Unexpected | Identifier::Authentication
+            ),
+            "{protocol:?}: {result:?}"
+        );
         assert!(heard.len() < 20, "{protocol:?}: {heard:?}");
     }
     for protocol in [Imap, Pop] {
@@ -402,7 +494,10 @@ fn rule_16_questions_without_end_end_the_login() {
             peer.hear();
             peer.go_on(b"+ go on\r\n", 10_000);
         };
-        assert_eq!(identifier(&protocol.with(TlsMode::None, unchanged, endless, Client::ask).0), Unexpected);
+        assert_eq!(
+            identifier(&protocol.with(TlsMode::None, unchanged, endless, Client::ask).0),
+            Unexpected
+        );
     }
 }
 
@@ -418,7 +513,9 @@ fn rule_17_any_bytes_and_any_end_are_survived() {
         std::thread::scope(|scope| {
             for at in 0..text.len() {
                 scope.spawn(move || {
-                    for with in [None, Some(b'\0'), Some(0xff), Some(b'\r'), Some(b'\n'), Some(b'{')] {
+                    for with in
+                        [None, Some(b'\0'), Some(0xff), Some(b'\r'), Some(b'\n'), Some(b'{')]
+                    {
                         let bytes = match with {
                             None => text[..at].to_vec(),
                             Some(byte) => [&text[..at], &[byte], &text[at + 1..]].concat(),
@@ -429,7 +526,10 @@ fn rule_17_any_bytes_and_any_end_are_survived() {
                             peer.hear_rest();
                         });
                         assert!(
-                            matches!(identifier(&result), Unexpected | Identifier::ServerShutdownConnection),
+                            matches!(
+                                identifier(&result),
+                                Unexpected | Identifier::ServerShutdownConnection
+                            ),
                             "{at} {with:?}: {result:?}"
                         );
                     }
@@ -467,7 +567,13 @@ fn rule_17_a_fetch_response_with_any_byte_anywhere_is_survived() {
                     });
                     assert!(
                         result.is_ok()
-                            || matches!(result, Err(Error::Protocol(_) | Error::Transport(_) | Error::Refused { .. } | Error::Bye { .. })),
+                            || matches!(
+                                result,
+                                Err(Error::Protocol(_)
+                                    | Error::Transport(_)
+                                    | Error::Refused { .. }
+                                    | Error::Bye { .. })
+                            ),
                         "{at}: {result:?}"
                     );
                 }

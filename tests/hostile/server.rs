@@ -3,7 +3,9 @@
 use crate::support::certificates::{Authority, Flaw};
 use crate::support::script::{Peer, Script};
 use native_tls::TlsAcceptor;
-use postoffice::client::{ConnectOptions, Credentials, Error, ImapClient, PopClient, SmtpClient, TlsMode};
+use postoffice::client::{
+    ConnectOptions, Credentials, Error, ImapClient, PopClient, SmtpClient, TlsMode,
+};
 use postoffice::condition::{Condition, Identifier};
 use postoffice::proto::Limits;
 use postoffice::transport::{Connector, TlsOptions};
@@ -118,8 +120,17 @@ impl Protocol {
     /// Lets the client in, once the greeting, or TLS, is over.
     pub fn log_in(self, peer: &mut Peer) {
         let answers: &[&str] = match self {
-            Imap => &["{tag} OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] in\r\n", "* LIST () \"/\" \"\"\r\n{tag} OK done\r\n"],
-            Pop => &["+OK\r\nUSER\r\nUIDL\r\nTOP\r\n.\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\nUSER\r\nUIDL\r\n.\r\n", "+OK 3 300\r\n"],
+            Imap => &[
+                "{tag} OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] in\r\n",
+                "* LIST () \"/\" \"\"\r\n{tag} OK done\r\n",
+            ],
+            Pop => &[
+                "+OK\r\nUSER\r\nUIDL\r\nTOP\r\n.\r\n",
+                "+OK\r\n",
+                "+OK\r\n",
+                "+OK\r\nUSER\r\nUIDL\r\n.\r\n",
+                "+OK 3 300\r\n",
+            ],
             Smtp => &["250-here\r\n250-8BITMIME\r\n250 AUTH PLAIN\r\n", "235 in\r\n"],
         };
         answers.iter().for_each(|answer| drop(peer.answer(answer)));
@@ -134,22 +145,45 @@ impl Protocol {
         }
     }
 
-    pub fn connect(self, script: &Script, change: impl FnOnce(&mut ConnectOptions)) -> Result<Client, Error> {
+    pub fn connect(
+        self,
+        script: &Script,
+        change: impl FnOnce(&mut ConnectOptions),
+    ) -> Result<Client, Error> {
         let port = script.address.port();
         let mut connector = Connector::default();
         connector.redirects.push(format!("localhost=127.0.0.1:{port}").parse().unwrap());
         self.connect_by(&connector, port, change)
     }
 
-    pub fn connect_by(self, connector: &Connector, port: u16, change: impl FnOnce(&mut ConnectOptions)) -> Result<Client, Error> {
+    pub fn connect_by(
+        self,
+        connector: &Connector,
+        port: u16,
+        change: impl FnOnce(&mut ConnectOptions),
+    ) -> Result<Client, Error> {
         let credentials = Credentials::new("user", PASSWORD);
-        let tls_options = TlsOptions { roots_pem: Some(AUTHORITY.pem.clone()), ..TlsOptions::default() };
-        let mut options = ConnectOptions { port: Some(port), tls: Some(TlsMode::None), tls_options, ..ConnectOptions::default() };
+        let tls_options =
+            TlsOptions { roots_pem: Some(AUTHORITY.pem.clone()), ..TlsOptions::default() };
+        let mut options = ConnectOptions {
+            port: Some(port),
+            tls: Some(TlsMode::None),
+            tls_options,
+            ..ConnectOptions::default()
+        };
         change(&mut options);
         Ok(match self {
-            Imap => Client::Imap(ImapClient::connect(connector, "localhost", &credentials, &options)?),
+            Imap => {
+                Client::Imap(ImapClient::connect(connector, "localhost", &credentials, &options)?)
+            }
             Pop => Client::Pop(PopClient::connect(connector, "localhost", &credentials, &options)?),
-            Smtp => Client::Smtp(SmtpClient::connect(connector, "localhost", None, Some(&credentials), &options)?),
+            Smtp => Client::Smtp(SmtpClient::connect(
+                connector,
+                "localhost",
+                None,
+                Some(&credentials),
+                &options,
+            )?),
         })
     }
 
@@ -205,7 +239,13 @@ pub fn trust(options: &mut ConnectOptions) {
 
 /// Small limits, so that what is endless ends soon.
 pub fn small(options: &mut ConnectOptions) {
-    options.limits = Limits { line: 200_000, status: 50_000, literal: 100_000, responses: 2_000, ..Limits::default() };
+    options.limits = Limits {
+        line: 200_000,
+        status: 50_000,
+        literal: 100_000,
+        responses: 2_000,
+        ..Limits::default()
+    };
 }
 
 pub fn unchanged(_: &mut ConnectOptions) {}
@@ -221,7 +261,11 @@ pub fn identifier<T>(result: &Result<T, Error>) -> Identifier {
 /// Fails when the password went over the wire in any form.
 #[track_caller]
 pub fn assert_no_password(heard: &[String]) {
-    let says =
-        |line: &String| line.contains(PASSWORD) || line.contains(PASSWORD_BASE64) || line.contains("AHVzZXI") || line.contains("PASS");
+    let says = |line: &String| {
+        line.contains(PASSWORD)
+            || line.contains(PASSWORD_BASE64)
+            || line.contains("AHVzZXI")
+            || line.contains("PASS")
+    };
     assert!(!heard.iter().any(says), "the password went out: {heard:?}");
 }

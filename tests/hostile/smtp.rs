@@ -4,7 +4,9 @@ use crate::server::*;
 use crate::support::script::Peer;
 use postoffice::client::smtp::Envelope;
 use postoffice::client::{Error, SmtpClient, TlsMode};
-use postoffice::condition::Identifier::{self, ErrorResponse, RecipientsRefused, ServerShutdownConnection, SyntaxError, Unexpected};
+use postoffice::condition::Identifier::{
+    self, ErrorResponse, RecipientsRefused, ServerShutdownConnection, SyntaxError, Unexpected,
+};
 use postoffice::transport::Connector;
 
 const LETTER: &[u8] = b"Subject: the plan\r\n\r\n.\r\nMAIL FROM:<evil@x>\r\n";
@@ -45,23 +47,48 @@ fn assert_no_letter(heard: &[String]) {
 
 #[test]
 fn rule_27_nothing_leaves_an_address_or_a_name() {
-    let bad = ["a\r\nRCPT TO:<evil@x>", "a\n", "a\r", "a\0", "a>", "<a", "a> SIZE=9", "a b", "a\t", "a\u{85}", "a\u{2028}b", "ü\r\n"];
+    let bad = [
+        "a\r\nRCPT TO:<evil@x>",
+        "a\n",
+        "a\r",
+        "a\0",
+        "a>",
+        "<a",
+        "a> SIZE=9",
+        "a b",
+        "a\t",
+        "a\u{85}",
+        "a\u{2028}b",
+        "ü\r\n",
+    ];
     for text in bad {
         let (result, heard) = Smtp.with(TlsMode::None, unchanged, Peer::hear_rest, |client| {
             let to = [text.to_owned()];
-            let as_recipient =
-                client.smtp().send(&Envelope { from: "x@example.org", to: &to, partial: false, long_lines: false }, LETTER).map(drop);
+            let as_recipient = client
+                .smtp()
+                .send(
+                    &Envelope { from: "x@example.org", to: &to, partial: false, long_lines: false },
+                    LETTER,
+                )
+                .map(drop);
             assert_eq!(identifier(&as_recipient), SyntaxError, "{text:?}");
             let to = ["x@example.org".to_owned()];
-            let as_sender = client.smtp().send(&Envelope { from: text, to: &to, partial: false, long_lines: false }, LETTER).map(drop);
+            let as_sender = client
+                .smtp()
+                .send(&Envelope { from: text, to: &to, partial: false, long_lines: false }, LETTER)
+                .map(drop);
             assert_eq!(identifier(&as_sender), SyntaxError, "{text:?}");
             client.smtp().verify(text)
         });
         assert_eq!(identifier(&result), SyntaxError, "{text:?}");
         assert_eq!(heard, [""; 0]);
         let script = crate::support::script::Script::run(Peer::hear_rest);
-        let options = postoffice::client::ConnectOptions { port: Some(script.address.port()), ..Default::default() };
-        let result = SmtpClient::connect(&Connector::default(), "127.0.0.1", Some(text), None, &options);
+        let options = postoffice::client::ConnectOptions {
+            port: Some(script.address.port()),
+            ..Default::default()
+        };
+        let result =
+            SmtpClient::connect(&Connector::default(), "127.0.0.1", Some(text), None, &options);
         assert_eq!(identifier(&result), SyntaxError, "{text:?}");
         assert!(!script.was_reached());
     }
@@ -69,7 +96,17 @@ fn rule_27_nothing_leaves_an_address_or_a_name() {
 
 #[test]
 fn rule_29_line_ends_are_made_right_before_dots_are_doubled() {
-    let bodies = ["a\n.\nb", "a\r.\rb", "a\r\n.\r\nb", "a\n.\r\nQUIT", ".", "..", "a\r\r\n.\n", "\n\n.\n\n", "x\r\n.\rMAIL FROM:<y>"];
+    let bodies = [
+        "a\n.\nb",
+        "a\r.\rb",
+        "a\r\n.\r\nb",
+        "a\n.\r\nQUIT",
+        ".",
+        "..",
+        "a\r\r\n.\n",
+        "\n\n.\n\n",
+        "x\r\n.\rMAIL FROM:<y>",
+    ];
     for body in bodies {
         let letter = format!("Subject: x\n\n{body}");
         let (result, heard) = Smtp.with(
@@ -87,7 +124,15 @@ fn rule_29_line_ends_are_made_right_before_dots_are_doubled() {
             },
             |client| {
                 let to = ["a@example.org".to_owned()];
-                client.smtp().send(&Envelope { from: "joe@example.org", to: &to, partial: false, long_lines: false }, letter.as_bytes())
+                client.smtp().send(
+                    &Envelope {
+                        from: "joe@example.org",
+                        to: &to,
+                        partial: false,
+                        long_lines: false,
+                    },
+                    letter.as_bytes(),
+                )
             },
         );
         result.unwrap();
@@ -96,13 +141,21 @@ fn rule_29_line_ends_are_made_right_before_dots_are_doubled() {
         assert_eq!(wire.matches('\r').count(), wire.matches("\r\n").count(), "{wire:?}");
         assert_eq!(wire.matches('\n').count(), wire.matches("\r\n").count(), "{wire:?}");
         assert_eq!(wire.matches("\r\n.\r\n").count(), 1, "{wire:?}");
-        let lines: Vec<&str> = wire.strip_suffix(".\r\n").unwrap().lines().map(|line| line.strip_prefix('.').unwrap_or(line)).collect();
+        let lines: Vec<&str> = wire
+            .strip_suffix(".\r\n")
+            .unwrap()
+            .lines()
+            .map(|line| line.strip_prefix('.').unwrap_or(line))
+            .collect();
         let sent = letter.replace("\r\n", "\n").replace('\r', "\n");
         assert_eq!(lines, sent.lines().collect::<Vec<_>>());
     }
     let (result, heard) = Smtp.with(TlsMode::None, unchanged, Peer::hear_rest, |client| {
         let to = ["a@example.org".to_owned()];
-        client.smtp().send(&Envelope { from: "joe@example.org", to: &to, partial: false, long_lines: false }, b"Subject: x\r\n\r\na\0b\r\n")
+        client.smtp().send(
+            &Envelope { from: "joe@example.org", to: &to, partial: false, long_lines: false },
+            b"Subject: x\r\n\r\na\0b\r\n",
+        )
     });
     assert_eq!(identifier(&result), SyntaxError);
     assert_eq!(heard, [""; 0]);
@@ -135,7 +188,9 @@ fn rule_30_a_reply_has_one_code_of_three_digits() {
         "354 go\r\n",
         "334 x\r\n",
     ];
-    for (mode, bad) in [(TlsMode::None, &bad[..]), (TlsMode::StartTls, &bad[..3]), (TlsMode::Implicit, &bad[..3])] {
+    for (mode, bad) in
+        [(TlsMode::None, &bad[..]), (TlsMode::StartTls, &bad[..3]), (TlsMode::Implicit, &bad[..3])]
+    {
         for reply in bad {
             let (result, heard) = sending(mode, answers(&[*reply]));
             assert_eq!(identifier(&result), Unexpected, "{reply:?}");
@@ -173,9 +228,13 @@ fn rule_31_the_letter_goes_only_behind_354_and_refusals_are_named() {
             assert_no_letter(&heard);
         }
     }
-    let (result, _) = sending(TlsMode::None, answers(&["250 ok\r\n", "550 no a\r\n", "451 no b\r\n", "250 reset\r\n"]));
+    let (result, _) = sending(
+        TlsMode::None,
+        answers(&["250 ok\r\n", "550 no a\r\n", "451 no b\r\n", "250 reset\r\n"]),
+    );
     let Err(Error::Recipients { refused }) = result else { panic!("{result:?}") };
-    let refused: Vec<(&str, &str)> = refused.iter().map(|one| (one.address.as_str(), one.words.as_str())).collect();
+    let refused: Vec<(&str, &str)> =
+        refused.iter().map(|one| (one.address.as_str(), one.words.as_str())).collect();
     assert_eq!(refused, [("a@example.org", "550 no a"), ("b@example.org", "451 no b")]);
 }
 
@@ -203,7 +262,11 @@ fn rule_32_behind_the_final_dot_only_the_servers_word_is_success() {
                 Err(Error::Refused { .. } | Error::Bye { .. }) if !unknown => {}
                 _ => panic!("{mode:?} {end:?}: {result:?}"),
             }
-            assert_eq!(heard.iter().filter(|line| line.contains("Subject")).count(), 1, "sent once: {heard:?}");
+            assert_eq!(
+                heard.iter().filter(|line| line.contains("Subject")).count(),
+                1,
+                "sent once: {heard:?}"
+            );
         }
         let (result, _) = sending(mode, answers(&[&begin[..], &["*250 taken\r\n"]].concat()));
         assert_eq!(result.unwrap(), 0);

@@ -18,7 +18,9 @@ fn starttls(options: &mut ConnectOptions) {
 fn assert_harmless(heard: &[String]) {
     for line in heard {
         let words: Vec<&str> = line.split(' ').collect();
-        let harmless = words.iter().any(|word| ["CAPABILITY", "STARTTLS", "LOGOUT", "CAPA", "STLS", "QUIT", "EHLO"].contains(word));
+        let harmless = words.iter().any(|word| {
+            ["CAPABILITY", "STARTTLS", "LOGOUT", "CAPA", "STLS", "QUIT", "EHLO"].contains(word)
+        });
         assert!(harmless && words.len() <= 2, "{line:?} went out in the clear");
     }
     assert_no_password(heard);
@@ -47,7 +49,21 @@ fn rule_01_any_reply_but_yes_to_starttls_ends_the_connection() {
                 "",
             ],
         ),
-        (Pop, &["-ERR no\r\n", "+ go\r\n", "OK go\r\n", "+OKAY\r\n", "+OK go\n", ".\r\n", "garbage\r\n", "\0\r\n", "\r\n", ""]),
+        (
+            Pop,
+            &[
+                "-ERR no\r\n",
+                "+ go\r\n",
+                "OK go\r\n",
+                "+OKAY\r\n",
+                "+OK go\n",
+                ".\r\n",
+                "garbage\r\n",
+                "\0\r\n",
+                "\r\n",
+                "",
+            ],
+        ),
         (
             Smtp,
             &[
@@ -105,7 +121,10 @@ fn rule_01_a_server_without_starttls_gets_no_password() {
             answers.iter().for_each(|answer| drop(peer.answer(answer)));
             peer.hear_rest();
         });
-        assert!(matches!(identifier(&result), Identifier::Insecure | Identifier::ErrorResponse), "{protocol:?} {greeting:?} {result:?}");
+        assert!(
+            matches!(identifier(&result), Identifier::Insecure | Identifier::ErrorResponse),
+            "{protocol:?} {greeting:?} {result:?}"
+        );
         assert_harmless(&heard);
     }
 }
@@ -114,7 +133,14 @@ fn rule_01_a_server_without_starttls_gets_no_password() {
 fn rule_02_bytes_behind_the_starttls_reply_abort() {
     for protocol in PROTOCOLS {
         let injected: &[&'static str] = match protocol {
-            Imap => &["* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n", "A2 OK in\r\n", "* PREAUTH x\r\n", "x", "\r\n", "\0"],
+            Imap => &[
+                "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n",
+                "A2 OK in\r\n",
+                "* PREAUTH x\r\n",
+                "x",
+                "\r\n",
+                "\0",
+            ],
             Pop => &["+OK in\r\n", "+OK\r\n.\r\n", "x", "\r\n"],
             Smtp => &["250 here\r\n", "250-here\r\n250 AUTH PLAIN\r\n", "235 in\r\n", "x", "\r\n"],
         };
@@ -135,7 +161,11 @@ fn rule_02_bytes_behind_the_starttls_reply_abort() {
                 });
                 assert!(result.is_err(), "{protocol:?} {injected:?}");
                 if at_once {
-                    assert_eq!(identifier(&result), Identifier::Unexpected, "{protocol:?} {injected:?}");
+                    assert_eq!(
+                        identifier(&result),
+                        Identifier::Unexpected,
+                        "{protocol:?} {injected:?}"
+                    );
                 }
                 assert_harmless(&heard);
             }
@@ -163,8 +193,7 @@ fn rule_03_what_was_said_before_tls_does_not_count_behind_it() {
 
     // An alert, a list and a count from somebody in between.
     let script = Script::run(|peer| {
-        let greeting =
-            "* OK [CAPABILITY IMAP4rev1 STARTTLS AUTH=XYZ] hello\r\n* 7 EXISTS\r\n* LIST () \"!\" evil\r\n* OK [ALERT] call 555\r\n";
+        let greeting = "* OK [CAPABILITY IMAP4rev1 STARTTLS AUTH=XYZ] hello\r\n* 7 EXISTS\r\n* LIST () \"!\" evil\r\n* OK [ALERT] call 555\r\n";
         peer.say(greeting);
         peer.answer("* NO [ALERT] call 555\r\n{tag} OK [CAPABILITY IMAP4rev1 AUTH=XYZ] go\r\n");
         assert!(peer.encrypt(&acceptor(Flaw::None)));
@@ -192,7 +221,9 @@ fn rule_03_what_was_said_before_tls_does_not_count_behind_it() {
     assert!(!client.pop().has("STLS") && !client.pop().has("PIPELINING"));
     drop(client);
     assert_eq!(script.heard()[2..5], ["CAPA", "USER user", &format!("PASS {PASSWORD}")]);
-    let (result, heard) = Smtp.with(TlsMode::StartTls, unchanged, Peer::hear_rest, |client| Ok(client.smtp().has("STARTTLS")));
+    let (result, heard) = Smtp.with(TlsMode::StartTls, unchanged, Peer::hear_rest, |client| {
+        Ok(client.smtp().has("STARTTLS"))
+    });
     assert!(!result.unwrap() && heard.is_empty());
 }
 
@@ -214,7 +245,8 @@ fn rule_03_apop_does_not_use_a_timestamp_from_before_tls() {
     };
     let mut options = ConnectOptions { tls: Some(TlsMode::StartTls), ..ConnectOptions::default() };
     trust(&mut options);
-    let result = postoffice::client::PopClient::connect(&connector, "localhost", &credentials, &options);
+    let result =
+        postoffice::client::PopClient::connect(&connector, "localhost", &credentials, &options);
     assert_eq!(identifier(&result), Identifier::Unsupported);
     drop(result);
     assert!(script.heard().iter().all(|line| !line.starts_with("APOP")));
@@ -254,7 +286,11 @@ fn rule_04_a_reply_that_comes_before_its_command_is_none() {
         },
         |client| client.imap().append("INBOX", &[], None, b"Subject: x\r\n\r\n"),
     );
-    assert_eq!(identifier(&result), Identifier::Unexpected, "a success before the literal was sent");
+    assert_eq!(
+        identifier(&result),
+        Identifier::Unexpected,
+        "a success before the literal was sent"
+    );
 }
 
 #[test]
@@ -284,7 +320,18 @@ fn rule_05_greetings_that_are_none_end_the_connection() {
         ),
         (
             Pop,
-            &["-ERR busy\r\n", "+OKAY\r\n", "+ok hello\r\n", "OK\r\n", "+ x\r\n", "* OK hello\r\n", "220 hello\r\n", "+OK\n", "\r\n", ""],
+            &[
+                "-ERR busy\r\n",
+                "+OKAY\r\n",
+                "+ok hello\r\n",
+                "OK\r\n",
+                "+ x\r\n",
+                "* OK hello\r\n",
+                "220 hello\r\n",
+                "+OK\n",
+                "\r\n",
+                "",
+            ],
         ),
         (
             Smtp,
@@ -359,7 +406,13 @@ fn rule_06_logindisabled_is_honoured_and_referrals_are_not_followed() {
 fn rule_07_certificates_are_verified() {
     for protocol in PROTOCOLS {
         for mode in [TlsMode::StartTls, TlsMode::Implicit] {
-            for flaw in [Flaw::Expired, Flaw::NotYetValid, Flaw::SelfSigned, Flaw::OtherHost, Flaw::ClientOnly] {
+            for flaw in [
+                Flaw::Expired,
+                Flaw::NotYetValid,
+                Flaw::SelfSigned,
+                Flaw::OtherHost,
+                Flaw::ClientOnly,
+            ] {
                 let (result, heard) = protocol.meet(
                     |options| options.tls = Some(mode),
                     move |peer| {
@@ -372,7 +425,11 @@ fn rule_07_certificates_are_verified() {
                         }
                     },
                 );
-                assert_eq!(identifier(&result), Identifier::Certificate, "{protocol:?} {mode:?} {flaw:?}: {result:?}");
+                assert_eq!(
+                    identifier(&result),
+                    Identifier::Certificate,
+                    "{protocol:?} {mode:?} {flaw:?}: {result:?}"
+                );
                 assert_harmless(&heard);
             }
             // An authority that nobody named.
@@ -387,7 +444,12 @@ fn rule_07_certificates_are_verified() {
                 },
             );
             assert_eq!(identifier(&result), Identifier::Certificate);
-            let (result, heard) = protocol.with(mode, unchanged, move |peer| drop(peer.answer(protocol.yes())), Client::ask);
+            let (result, heard) = protocol.with(
+                mode,
+                unchanged,
+                move |peer| drop(peer.answer(protocol.yes())),
+                Client::ask,
+            );
             assert!(result.is_ok(), "{protocol:?} {mode:?}: {result:?} {heard:?}");
         }
     }
@@ -415,7 +477,11 @@ fn rule_07_the_timeout_covers_the_handshake() {
                 }
             },
         );
-        assert_eq!(identifier(&result), Identifier::Timeout, "{protocol:?} {mode:?} {drips}: {result:?}");
+        assert_eq!(
+            identifier(&result),
+            Identifier::Timeout,
+            "{protocol:?} {mode:?} {drips}: {result:?}"
+        );
         assert_no_password(&heard);
     };
     std::thread::scope(|scope| {
@@ -437,7 +503,8 @@ fn rule_08_every_connection_is_made_for_its_own_options() {
         peer.hear_rest();
     };
     let scripts = [Script::run(once), Script::run(once)];
-    let clients: Vec<_> = scripts.iter().map(|script| Smtp.connect(script, unchanged).unwrap()).collect();
+    let clients: Vec<_> =
+        scripts.iter().map(|script| Smtp.connect(script, unchanged).unwrap()).collect();
     drop(clients);
     for script in scripts {
         assert!(script.heard().iter().any(|line| line.starts_with("AUTH")));
@@ -460,8 +527,10 @@ fn rule_09_control_characters_from_a_server_are_not_shown() {
             });
             peer.hear_rest();
         });
-        let mut connector =
-            Connector { trace: Some(Arc::new(move |line: &str| sink.lock().unwrap().push(line.to_owned()))), ..Connector::default() };
+        let mut connector = Connector {
+            trace: Some(Arc::new(move |line: &str| sink.lock().unwrap().push(line.to_owned()))),
+            ..Connector::default()
+        };
         connector.redirects.push(format!("localhost={}", script.address).parse().unwrap());
         let mut client = protocol.connect_by(&connector, script.address.port(), unchanged).unwrap();
         let shown = match client.ask() {
@@ -469,6 +538,9 @@ fn rule_09_control_characters_from_a_server_are_not_shown() {
             Ok(()) => String::new(), // SMTP's VRFY says no by nil
         };
         let all = format!("{shown}{}", lines.lock().unwrap().join(""));
-        assert!(all.contains("\\u{1b}") && !all.chars().any(|c| c.is_control() || c == '\u{202e}'), "{protocol:?}: {all:?}");
+        assert!(
+            all.contains("\\u{1b}") && !all.chars().any(|c| c.is_control() || c == '\u{202e}'),
+            "{protocol:?}: {all:?}"
+        );
     }
 }

@@ -63,10 +63,15 @@ fn measured(page: &str, width: u32, dark: bool) -> Option<serde_json::Value> {
     let folder = tempfile::tempdir().unwrap();
     let quoted = serde_json::to_string(page).unwrap().replace('<', "\\u003c");
     let file = folder.path().join("measure.html");
-    std::fs::write(&file, MEASURE.replace("WIDTH", &width.to_string()).replace("PAGE", &quoted)).unwrap();
+    std::fs::write(&file, MEASURE.replace("WIDTH", &width.to_string()).replace("PAGE", &quoted))
+        .unwrap();
     let dom = dumped(&file, folder.path(), dark)?;
     let json = dom.split_once("<body>").unwrap().1.split_once("</body>").unwrap().0;
-    let json = json.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", "\u{a0}").replace("&amp;", "&");
+    let json = json
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&nbsp;", "\u{a0}")
+        .replace("&amp;", "&");
     Some(serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {dom}")))
 }
 
@@ -75,8 +80,20 @@ fn dumped(file: &Path, folder: &Path, dark: bool) -> Option<String> {
     // Debian's name and Fedora's.
     let output = ["chromium", "chromium-browser"].into_iter().find_map(|name| {
         Command::new(name)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"])
-            .args(["--disable-component-update", "--disable-sync", "--hide-scrollbars", "--window-size=1400,900"])
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+            ])
+            .args([
+                "--disable-component-update",
+                "--disable-sync",
+                "--hide-scrollbars",
+                "--window-size=1400,900",
+            ])
             .arg(format!("--user-data-dir={}", folder.join("profile").display()))
             .arg(format!("--blink-settings=preferredColorScheme={}", u32::from(!dark)))
             .arg("--dump-dom")
@@ -98,10 +115,20 @@ fn dumped(file: &Path, folder: &Path, dark: bool) -> Option<String> {
 
 /// The rows of a table on the page.
 fn rows(found: &serde_json::Value, caption: &str) -> BTreeMap<String, Count> {
-    let table = found["tables"].as_array().unwrap().iter().find(|table| table["caption"] == caption).unwrap();
+    let table = found["tables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|table| table["caption"] == caption)
+        .unwrap();
     let number = |value: &serde_json::Value| value.as_str().unwrap().parse().unwrap();
     assert_eq!(table["heads"].as_array().unwrap().len(), 3, "{caption}");
-    table["rows"].as_array().unwrap().iter().map(|row| (row[0].as_str().unwrap().to_owned(), (number(&row[1]), number(&row[2])))).collect()
+    table["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row[0].as_str().unwrap().to_owned(), (number(&row[1]), number(&row[2]))))
+        .collect()
 }
 
 #[test]
@@ -109,7 +136,8 @@ fn the_page_shows_the_stores_numbers_and_fits_every_screen() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.html");
     let (mut session, sandbox) = session_with_letters(1_000);
-    let reply = session.evaluate(&format!("(mailbox-report mb :top 1000 :html {:?})", path.display().to_string()));
+    let reply = session
+        .evaluate(&format!("(mailbox-report mb :top 1000 :html {:?})", path.display().to_string()));
     assert!(reply.result.is_ok(), "{}", reply.text());
     let page = std::fs::read_to_string(&path).unwrap();
     let expected = Expected::of(&sandbox.store().letters("myacct", "INBOX"));
@@ -119,16 +147,40 @@ fn the_page_shows_the_stores_numbers_and_fits_every_screen() {
         assert_eq!(rows(&found, "By sender"), expected.senders, "{place}");
         assert_eq!(rows(&found, "By month"), expected.months, "{place}");
         let sizes = rows(&found, "By size");
-        let labels = ["under 1 kB", "1 kB to 10 kB", "10 kB to 100 kB", "100 kB to 1 MB", "1 MB to 10 MB", "10 MB and more"];
-        assert_eq!(labels.map(|label| sizes[label]).to_vec(), expected.sizes.values().copied().collect::<Vec<_>>(), "{place}");
-        let totals = [expected.all.0, expected.all.1, expected.unseen, expected.senders.len() as u64].map(|total| total.to_string());
+        let labels = [
+            "under 1 kB",
+            "1 kB to 10 kB",
+            "10 kB to 100 kB",
+            "100 kB to 1 MB",
+            "1 MB to 10 MB",
+            "10 MB and more",
+        ];
+        assert_eq!(
+            labels.map(|label| sizes[label]).to_vec(),
+            expected.sizes.values().copied().collect::<Vec<_>>(),
+            "{place}"
+        );
+        let totals =
+            [expected.all.0, expected.all.1, expected.unseen, expected.senders.len() as u64]
+                .map(|total| total.to_string());
         assert_eq!(found["totals"], serde_json::json!(totals), "{place}");
-        assert_eq!(found["structure"], serde_json::json!(["en", "inbox: mailbox report", 1, 3]), "{place}");
+        assert_eq!(
+            found["structure"],
+            serde_json::json!(["en", "inbox: mailbox report", 1, 3]),
+            "{place}"
+        );
         assert_eq!(found["foreign"], 0, "{place}");
-        assert_eq!((&found["wide"], &found["spilling"], &found["overflowing"]), (&0.into(), &0.into(), &false.into()), "{place}");
+        assert_eq!(
+            (&found["wide"], &found["spilling"], &found["overflowing"]),
+            (&0.into(), &0.into(), &false.into()),
+            "{place}"
+        );
         assert_eq!(found["dark"], dark, "{place}");
         // WCAG 2.2, 1.4.3 and 1.4.11.
-        assert!(found["text"].as_f64().unwrap() >= 4.5 && found["bar"].as_f64().unwrap() >= 3.0, "{place}");
+        assert!(
+            found["text"].as_f64().unwrap() >= 4.5 && found["bar"].as_f64().unwrap() >= 3.0,
+            "{place}"
+        );
         assert!(found["bars"].as_u64().unwrap() > 50, "{place}");
     }
 }

@@ -41,11 +41,20 @@ impl Expected {
             let bytes = letter.bytes.len() as u64;
             let text = String::from_utf8_lossy(&letter.bytes);
             let from = text.lines().find_map(|line| line.strip_prefix("From: ")).unwrap();
-            let address = from.rsplit_once('<').map_or(from, |(_, address)| address.trim_end_matches('>')).to_lowercase();
+            let address = from
+                .rsplit_once('<')
+                .map_or(from, |(_, address)| address.trim_end_matches('>'))
+                .to_lowercase();
             add(&mut expected.all, bytes);
             expected.unseen += u64::from(!letter.flags.iter().any(|flag| flag == "\\Seen"));
             add(expected.senders.entry(address).or_default(), bytes);
-            add(expected.months.entry(letter.internal_date.strftime("%Y-%m").to_string()).or_default(), bytes);
+            add(
+                expected
+                    .months
+                    .entry(letter.internal_date.strftime("%Y-%m").to_string())
+                    .or_default(),
+                bytes,
+            );
             add(expected.sizes.range_mut(..=bytes).next_back().unwrap().1, bytes);
         }
         expected
@@ -75,7 +84,9 @@ impl Expected {
 
 /// A session with `mb`, whose inbox holds `count` letters of many senders, days and sizes; the same every time.
 fn session_with_letters(count: usize) -> (Session, Arc<Sandbox>) {
-    let setup = Setup::sandboxed(Options { seed: postoffice::sandbox::Seed::Empty, ..Options::default() }).unwrap();
+    let setup =
+        Setup::sandboxed(Options { seed: postoffice::sandbox::Seed::Empty, ..Options::default() })
+            .unwrap();
     let sandbox = setup.router.as_ref().unwrap().sandbox().clone();
     let names = [
         "Ada Lovelace",
@@ -90,14 +101,25 @@ fn session_with_letters(count: usize) -> (Session, Arc<Sandbox>) {
         let address = format!("Sender{sender}@{}Example.org", "a-long-name.".repeat(sender % 5));
         let size = [100, 900, 5_000, 40_000, 150_000][number * 7 % 11 % 5];
         let body = format!("{}\n", "x".repeat(70)).repeat(size / 71);
-        let letter = format!("From: {} <{address}>\nSubject: {number}\n\n{body}", names[sender % names.len()]);
-        let day = Timestamp::from_second(937_180_803 + number as i64 * 40_000).unwrap().to_zoned(TimeZone::UTC);
+        let letter = format!(
+            "From: {} <{address}>\nSubject: {number}\n\n{body}",
+            names[sender % names.len()]
+        );
+        let day = Timestamp::from_second(937_180_803 + number as i64 * 40_000)
+            .unwrap()
+            .to_zoned(TimeZone::UTC);
         let flags: &[&str] = if number.is_multiple_of(3) { &["\\Seen"] } else { &[] };
-        sandbox.store().deliver_with("myacct", "INBOX", letter.as_bytes(), flags, Some(day)).unwrap();
+        sandbox
+            .store()
+            .deliver_with("myacct", "INBOX", letter.as_bytes(), flags, Some(day))
+            .unwrap();
     }
     let mut session = Session::new(Vec::new());
     attach(session.host(), &setup);
-    for form in [r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#, r#"(select-mailbox mb "inbox")"#] {
+    for form in [
+        r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#,
+        r#"(select-mailbox mb "inbox")"#,
+    ] {
         assert!(session.evaluate(form).result.is_ok());
     }
     (session, sandbox)
@@ -105,7 +127,9 @@ fn session_with_letters(count: usize) -> (Session, Arc<Sandbox>) {
 
 /// Both values of a report as JSON.
 fn report(session: &mut Session, arguments: &str) -> Value {
-    let form = format!("(multiple-value-bind (totals details) (mailbox-report mb {arguments}) (->json (list totals details)))");
+    let form = format!(
+        "(multiple-value-bind (totals details) (mailbox-report mb {arguments}) (->json (list totals details)))"
+    );
     let reply = session.evaluate(&form);
     let json: String = serde_json::from_str(&reply.result.unwrap()).unwrap();
     serde_json::from_str(&json).unwrap()
@@ -120,9 +144,16 @@ fn the_numbers_are_those_of_the_store() {
     let asked = sandbox.received().split_off(before);
     assert_eq!(asked.len(), 1, "one command: {asked:?}");
     let after = sandbox.store().letters("myacct", "INBOX");
-    assert!(letters.iter().zip(&after).all(|(before, after)| before.flags == after.flags), "a flag has changed");
-    let some = Expected::told(&report(&mut session, ":top 1000 :uid t :messages '((:seq 3 5) 9 (:seq 990 :*))"));
-    let of = |letter: &&Letter| (3..=5).contains(&letter.uid) || letter.uid == 9 || letter.uid >= 990;
+    assert!(
+        letters.iter().zip(&after).all(|(before, after)| before.flags == after.flags),
+        "a flag has changed"
+    );
+    let some = Expected::told(&report(
+        &mut session,
+        ":top 1000 :uid t :messages '((:seq 3 5) 9 (:seq 990 :*))",
+    ));
+    let of =
+        |letter: &&Letter| (3..=5).contains(&letter.uid) || letter.uid == 9 || letter.uid >= 990;
     assert_eq!(some, Expected::of(&letters.iter().filter(of).cloned().collect::<Vec<_>>()));
 }
 
@@ -130,22 +161,47 @@ fn the_numbers_are_those_of_the_store() {
 fn every_server_gives_the_same_report() {
     // Servers tell dates in a zone of their own; these are in the same month in all of them.
     let letters = [
-        ("From: =?utf-8?Q?J=C3=B6rg?= <Joerg@Example.org>\r\nSubject: one\r\n\r\nx\r\n", "13-Sep-1999 11:36:26 +0000", "\\Seen"),
-        ("From: friends: ann@example.org, joe@example.org;\r\n\r\nx\r\n", "15-Dec-1999 23:59:59 -0700", "\\Flagged"),
+        (
+            "From: =?utf-8?Q?J=C3=B6rg?= <Joerg@Example.org>\r\nSubject: one\r\n\r\nx\r\n",
+            "13-Sep-1999 11:36:26 +0000",
+            "\\Seen",
+        ),
+        (
+            "From: friends: ann@example.org, joe@example.org;\r\n\r\nx\r\n",
+            "15-Dec-1999 23:59:59 -0700",
+            "\\Flagged",
+        ),
         ("Subject: nobody\r\n\r\nx\r\n", "15-Jan-2000 00:00:00 +0000", "\\Seen"),
-        ("From:\r\n \"a (\\\"quoted\\\") name\"\r\n\t<joerg@example.ORG>\r\n\r\nx\r\n", " 5-Feb-2000 12:00:00 +0000", "\\Answered"),
+        (
+            "From:\r\n \"a (\\\"quoted\\\") name\"\r\n\t<joerg@example.ORG>\r\n\r\nx\r\n",
+            " 5-Feb-2000 12:00:00 +0000",
+            "\\Answered",
+        ),
     ];
     let mut reports = Vec::new();
-    for server in [Some(Server::sandbox(support::empty())), Server::dovecot()].into_iter().flatten() {
+    for server in [Some(Server::sandbox(support::empty())), Server::dovecot()].into_iter().flatten()
+    {
         let mut client = server.connect();
         for (letter, date, flag) in letters {
-            client.append("INBOX", &[Flag::new(flag).unwrap()], Some(date), letter.as_bytes()).unwrap();
+            client
+                .append("INBOX", &[Flag::new(flag).unwrap()], Some(date), letter.as_bytes())
+                .unwrap();
         }
         client.close();
         let mut session = Session::new(Vec::new());
-        attach(session.host(), &Setup { connector: Connector::default(), router: None, limits: Default::default(), ask_secret: None });
-        let connect =
-            format!("(make-imap-connection \"127.0.0.1\" :user {:?} :password {:?} :port {})", server.user, server.password, server.port);
+        attach(
+            session.host(),
+            &Setup {
+                connector: Connector::default(),
+                router: None,
+                limits: Default::default(),
+                ask_secret: None,
+            },
+        );
+        let connect = format!(
+            "(make-imap-connection \"127.0.0.1\" :user {:?} :password {:?} :port {})",
+            server.user, server.password, server.port
+        );
         for form in [format!("(setq mb {connect})"), "(select-mailbox mb \"inbox\")".to_owned()] {
             assert!(session.evaluate(&form).result.is_ok());
         }
@@ -186,15 +242,23 @@ fn a_few_senders_are_shown_and_all_are_counted() {
 fn report_on(answer: &'static str) -> Value {
     let script = Script::run(move |peer: &mut Peer| {
         peer.log_in("");
-        peer.answer("* 3 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 1] x\r\n{tag} OK [READ-WRITE] done\r\n");
+        peer.answer(
+            "* 3 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 1] x\r\n{tag} OK [READ-WRITE] done\r\n",
+        );
         peer.answer(answer);
         peer.hear_rest();
     });
     let mut connector = Connector::default();
     connector.redirects.push(format!("h={}", script.address).parse().unwrap());
     let mut session = Session::new(Vec::new());
-    attach(session.host(), &Setup { connector, router: None, limits: Default::default(), ask_secret: None });
-    for form in [r#"(setq mb (make-imap-connection "h" :user "u" :password "p" :tls :none))"#, r#"(select-mailbox mb "inbox")"#] {
+    attach(
+        session.host(),
+        &Setup { connector, router: None, limits: Default::default(), ask_secret: None },
+    );
+    for form in [
+        r#"(setq mb (make-imap-connection "h" :user "u" :password "p" :tls :none))"#,
+        r#"(select-mailbox mb "inbox")"#,
+    ] {
         let reply = session.evaluate(form);
         assert!(reply.result.is_ok(), "{}", reply.text());
     }
@@ -214,7 +278,10 @@ fn odd_answers_are_counted_as_far_as_they_make_sense() {
     );
     let totals = &told[0];
     // Number 9 answers 1:*, for letters may have come; number 2 counts once.
-    assert_eq!((&totals["messages"], &totals["unseen"], &totals["senders"]), (&json!(4), &json!(3), &json!(1)));
+    assert_eq!(
+        (&totals["messages"], &totals["unseen"], &totals["senders"]),
+        (&json!(4), &json!(3), &json!(1))
+    );
     assert_eq!(totals["bytes"], json!(i64::MAX), "sums stop at the largest integer");
     assert_eq!((&totals["first"], &totals["last"]), (&json!("0001-01-01"), &json!("9999-12-31")));
     assert_eq!(told[1]["senders"], json!([["a@x", null, 1, i64::MAX]]));
@@ -227,8 +294,15 @@ fn a_report_that_cannot_be_written_asks_nothing_twice_and_leaves_nothing() {
     std::fs::write(&path, "old").unwrap();
     let (mut session, _sandbox) = session_with_letters(3);
     let page = path.display().to_string();
-    let refused = session.evaluate(&format!("(mailbox-report mb :messages 70000 :html {:?})", format!("{page}/below")));
-    assert!(refused.text().contains("[:file]") || refused.text().contains("[:error-response]"), "{}", refused.text());
+    let refused = session.evaluate(&format!(
+        "(mailbox-report mb :messages 70000 :html {:?})",
+        format!("{page}/below")
+    ));
+    assert!(
+        refused.text().contains("[:file]") || refused.text().contains("[:error-response]"),
+        "{}",
+        refused.text()
+    );
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
     assert!(session.evaluate(&format!("(mailbox-report mb :html {page:?})")).result.is_ok());
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("<!doctype html>"));

@@ -6,7 +6,9 @@ use std::{
 };
 
 use native_tls::{Certificate, TlsConnector};
-use postoffice::sandbox::{Account, Extensions, Options, PopExtensions, Sandbox, Seed, SmtpExtensions};
+use postoffice::sandbox::{
+    Account, Extensions, Options, PopExtensions, Sandbox, Seed, SmtpExtensions,
+};
 
 /// Something to read from and write to.
 pub trait Duplex: Read + Write {}
@@ -274,13 +276,19 @@ pub fn two_users() -> Sandbox {
 /// A TLS client that trusts the sandbox's authority only.
 pub fn connector(sandbox: &Sandbox) -> TlsConnector {
     let authority = Certificate::from_pem(sandbox.certificate_authority_pem().as_bytes()).unwrap();
-    TlsConnector::builder().disable_built_in_roots(true).add_root_certificate(authority).build().unwrap()
+    TlsConnector::builder()
+        .disable_built_in_roots(true)
+        .add_root_certificate(authority)
+        .build()
+        .unwrap()
 }
 
 /// A verified TLS connection to an address.
 pub fn tls(sandbox: &Sandbox, address: SocketAddr, host: &str) -> io::Result<Client> {
     let stream = TcpStream::connect(address)?;
-    let stream = connector(sandbox).connect(host, stream).map_err(|error| io::Error::other(error.to_string()))?;
+    let stream = connector(sandbox)
+        .connect(host, stream)
+        .map_err(|error| io::Error::other(error.to_string()))?;
     Ok(Client::over(stream))
 }
 

@@ -7,7 +7,10 @@ fn another_session_hears_at_its_next_command() {
     let sandbox = manual();
     let (mut one, mut two) = (Client::inbox(&sandbox), Client::inbox(&sandbox));
     one.ok("STORE 2,5 +FLAGS (\\Deleted)");
-    assert_eq!(two.ok("NOOP"), ["* 2 FETCH (FLAGS (\\Deleted \\Seen))", "* 5 FETCH (FLAGS (\\Deleted))"]);
+    assert_eq!(
+        two.ok("NOOP"),
+        ["* 2 FETCH (FLAGS (\\Deleted \\Seen))", "* 5 FETCH (FLAGS (\\Deleted))"]
+    );
     assert_eq!(one.ok("EXPUNGE"), ["* 2 EXPUNGE", "* 4 EXPUNGE"]);
     sandbox.store().deliver("myacct", "INBOX", b"Subject: new\n\n").unwrap();
     assert_eq!(two.ok("NOOP"), ["* 2 EXPUNGE", "* 4 EXPUNGE", "* 6 EXISTS", "* 1 RECENT"]);
@@ -21,10 +24,16 @@ fn message_numbers_stay_while_they_are_in_use() {
     one.ok("STORE 1 +FLAGS.SILENT (\\Deleted)");
     one.ok("EXPUNGE");
     assert_eq!(two.ok("FETCH 2 UID"), ["* 2 FETCH (UID 60)"]);
-    assert_eq!(two.command("FETCH 1:2 UID"), ["* 2 FETCH (UID 60)", "NO [EXPUNGEISSUED] Some of these letters are gone."]);
+    assert_eq!(
+        two.command("FETCH 1:2 UID"),
+        ["* 2 FETCH (UID 60)", "NO [EXPUNGEISSUED] Some of these letters are gone."]
+    );
     assert_eq!(two.ok("SEARCH 1:3"), ["* SEARCH 2 3"]);
     assert_eq!(two.ok("STORE 2 +FLAGS (\\Flagged)"), ["* 2 FETCH (FLAGS (\\Flagged \\Seen))"]);
-    assert_eq!(two.command("COPY 1 INBOX"), ["* 1 EXPUNGE", "NO [EXPUNGEISSUED] Some of these letters are gone."]);
+    assert_eq!(
+        two.command("COPY 1 INBOX"),
+        ["* 1 EXPUNGE", "NO [EXPUNGEISSUED] Some of these letters are gone."]
+    );
     assert_eq!(two.ok("UID FETCH 59:60 FLAGS"), ["* 1 FETCH (UID 60 FLAGS (\\Flagged \\Seen))"]);
 }
 
@@ -36,7 +45,11 @@ fn expunges_are_renumbered_as_they_are_told() {
     assert_eq!(client.ok("EXPUNGE"), ["* 3 EXPUNGE", "* 3 EXPUNGE", "* 3 EXPUNGE"]);
     assert_eq!(
         client.ok("FETCH 1:* UID"),
-        [59, 60, 67, 68].iter().zip(1..).map(|(uid, n)| format!("* {n} FETCH (UID {uid})")).collect::<Vec<_>>()
+        [59, 60, 67, 68]
+            .iter()
+            .zip(1..)
+            .map(|(uid, n)| format!("* {n} FETCH (UID {uid})"))
+            .collect::<Vec<_>>()
     );
 }
 
@@ -142,7 +155,10 @@ fn a_deleted_mailbox_ends_the_sessions_that_have_it_open() {
     one.ok("DELETE box");
     assert_eq!(one.tagged("FETCH 1 FLAGS"), "BAD Select a mailbox first.");
     assert_eq!(idle.line(), "* BYE The selected mailbox was deleted.");
-    assert_eq!(two.command("NOOP"), ["* BYE The selected mailbox was deleted.", "OK NOOP completed."]);
+    assert_eq!(
+        two.command("NOOP"),
+        ["* BYE The selected mailbox was deleted.", "OK NOOP completed."]
+    );
     assert!(two.is_closed());
 }
 

@@ -15,12 +15,21 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
         ("UIDPLUS", |e| e.uidplus = false, "UID EXPUNGE 1", "BAD UID EXPUNGE is not supported."),
         ("ID", |e| e.id = false, "ID NIL", "BAD ID is not supported."),
         ("ENABLE", |e| e.enable = false, "ENABLE CONDSTORE", "BAD ENABLE is not supported."),
-        ("NAMESPACE", |e| e.namespace = false, "NAMESPACE", "BAD Command NAMESPACE is unknown or has wrong arguments."),
+        (
+            "NAMESPACE",
+            |e| e.namespace = false,
+            "NAMESPACE",
+            "BAD Command NAMESPACE is unknown or has wrong arguments.",
+        ),
         ("CHILDREN", |e| e.children = false, "CAPABILITY", "OK CAPABILITY completed."),
     ];
     for (name, switch, command, expected) in cases {
-        let capabilities = |sandbox: &Sandbox| Client::inbox(sandbox).ok("CAPABILITY")[0].replace("* CAPABILITY ", "");
-        let advertised = |sandbox: &Sandbox| capabilities(sandbox).split(' ').any(|capability| capability == name);
+        let capabilities = |sandbox: &Sandbox| {
+            Client::inbox(sandbox).ok("CAPABILITY")[0].replace("* CAPABILITY ", "")
+        };
+        let advertised = |sandbox: &Sandbox| {
+            capabilities(sandbox).split(' ').any(|capability| capability == name)
+        };
         assert!(advertised(&manual()), "{name}");
         let off = with(switch);
         assert!(!advertised(&off), "{name}");
@@ -35,10 +44,19 @@ fn before_the_login_too() {
     assert!(!client.ok("CAPABILITY")[0].contains("SASL-IR"));
     assert!(!client.ok("CAPABILITY")[0].contains("STARTTLS"));
     assert_eq!(client.tagged("STARTTLS"), "BAD STARTTLS is not supported.");
-    assert_eq!(client.tagged("AUTHENTICATE PLAIN AG15YWNjdABteXBhc3N3ZA=="), "BAD An initial response was not offered.");
+    assert_eq!(
+        client.tagged("AUTHENTICATE PLAIN AG15YWNjdABteXBhc3N3ZA=="),
+        "BAD An initial response was not offered."
+    );
     let sandbox = with(|e| e.auth_plain = false);
-    assert_eq!(Client::connect(&sandbox).tagged("AUTHENTICATE PLAIN"), "NO This mechanism is not supported.");
-    assert_eq!(Client::connect(&manual()).tagged("AUTHENTICATE LOGIN"), "NO This mechanism is not supported.");
+    assert_eq!(
+        Client::connect(&sandbox).tagged("AUTHENTICATE PLAIN"),
+        "NO This mechanism is not supported."
+    );
+    assert_eq!(
+        Client::connect(&manual()).tagged("AUTHENTICATE LOGIN"),
+        "NO This mechanism is not supported."
+    );
 }
 
 #[test]
@@ -88,7 +106,8 @@ fn a_literal_too_big_is_not_awaited() {
 
 #[test]
 fn nothing_but_the_minimum_is_enough() {
-    let sandbox = Sandbox::start(Options { extensions: Extensions::none(), ..Options::default() }).unwrap();
+    let sandbox =
+        Sandbox::start(Options { extensions: Extensions::none(), ..Options::default() }).unwrap();
     let mut client = Client::connect(&sandbox);
     assert_eq!(client.ok("CAPABILITY"), ["* CAPABILITY IMAP4rev1 STARTTLS AUTH=PLAIN"]);
     client.ok("LOGIN myacct mypasswd");
@@ -103,7 +122,11 @@ fn small_extensions_answer() {
     let mut client = Client::connect(&sandbox);
     assert_eq!(
         client.ok("ID (\"name\" \"test\")"),
-        [concat!("* ID (\"name\" \"postoffice sandbox\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")")]
+        [concat!(
+            "* ID (\"name\" \"postoffice sandbox\" \"version\" \"",
+            env!("CARGO_PKG_VERSION"),
+            "\")"
+        )]
     );
     client.ok("LOGIN myacct mypasswd");
     assert_eq!(client.ok("NAMESPACE"), ["* NAMESPACE ((\"\" \"/\")) NIL NIL"]);

@@ -15,11 +15,19 @@ fn sections() {
         (1, "1", "{5}first"),
         (1, "1.MIME", "{15}X-Part: one\r\n\r\n"),
         (1, "1.HEADER", "NIL"),
-        (1, "2.HEADER", "{68}Subject: inner\r\nContent-Type: multipart/alternative; boundary=b2\r\n\r\n"),
+        (
+            1,
+            "2.HEADER",
+            "{68}Subject: inner\r\nContent-Type: multipart/alternative; boundary=b2\r\n\r\n",
+        ),
         (1, "2.1", "{9}inner one"),
         (1, "2.2", "{9}inner two"),
         (1, "2.2.MIME", "{27}Content-Type: text/html\r\n\r\n"),
-        (1, "2.TEXT", "{69}--b2\r\n\r\ninner one\r\n--b2\r\nContent-Type: text/html\r\n\r\ninner two\r\n--b2--"),
+        (
+            1,
+            "2.TEXT",
+            "{69}--b2\r\n\r\ninner one\r\n--b2\r\nContent-Type: text/html\r\n\r\ninner two\r\n--b2--",
+        ),
         (1, "2.HEADER.FIELDS (subject)", "{18}Subject: inner\r\n\r\n"),
         (1, "3", "{26}Subject: flat\r\n\r\nflat body"),
         (1, "3.1", "{9}flat body"),
@@ -61,7 +69,11 @@ fn partial_fetches() {
         ("BODY.PEEK[]<0.7>", "BODY[]<0> {7}Subject"),
         ("BODY.PEEK[9]<0.7>", "BODY[9]<0> NIL"),
     ] {
-        assert_eq!(client.ok(&format!("FETCH 1 {item}")), [format!("* 1 FETCH ({expected})")], "{item}");
+        assert_eq!(
+            client.ok(&format!("FETCH 1 {item}")),
+            [format!("* 1 FETCH ({expected})")],
+            "{item}"
+        );
     }
 }
 
@@ -84,7 +96,11 @@ fn items_and_macros() {
         ("RFC822.TEXT", "RFC822.TEXT {6}body\r\n".to_owned()),
         ("(BODY.PEEK[1] BODY)", format!("BODY[1] {{6}}body\r\n {body}")),
     ] {
-        assert_eq!(client.ok(&format!("FETCH 1 {items}")), [format!("* 1 FETCH ({expected})")], "{items}");
+        assert_eq!(
+            client.ok(&format!("FETCH 1 {items}")),
+            [format!("* 1 FETCH ({expected})")],
+            "{items}"
+        );
     }
     assert_eq!(client.ok("UID FETCH 1 FLAGS"), ["* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent))"]);
     assert_eq!(client.ok("UID FETCH 1 (FLAGS UID)"), ["* 1 FETCH (FLAGS (\\Seen \\Recent) UID 1)"]);
@@ -113,7 +129,9 @@ fn reading_sets_seen_and_says_so() {
     }
     let mut client = Client::inbox(&sandbox);
     client.ok("STORE 3 -FLAGS.SILENT (\\Seen)");
-    assert!(client.ok("FETCH 3 (FLAGS BODY[])")[0].starts_with("* 3 FETCH (FLAGS (\\Seen) BODY[] {"));
+    assert!(
+        client.ok("FETCH 3 (FLAGS BODY[])")[0].starts_with("* 3 FETCH (FLAGS (\\Seen) BODY[] {")
+    );
 }
 
 #[test]

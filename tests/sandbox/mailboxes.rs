@@ -17,9 +17,23 @@ fn names(lines: &[String]) -> Vec<&str> {
 
 #[test]
 fn wildcards() {
-    let (_sandbox, mut client) = with_mailboxes(&["work/a", "work/b/c", "play", "Inbox/sub", "with space", "q\"uote"]);
+    let (_sandbox, mut client) =
+        with_mailboxes(&["work/a", "work/b/c", "play", "Inbox/sub", "with space", "q\"uote"]);
     for (arguments, expected) in [
-        ("\"\" *", vec!["INBOX", "INBOX/sub", "play", "\"q\\\"uote\"", "\"with space\"", "work", "work/a", "work/b", "work/b/c"]),
+        (
+            "\"\" *",
+            vec![
+                "INBOX",
+                "INBOX/sub",
+                "play",
+                "\"q\\\"uote\"",
+                "\"with space\"",
+                "work",
+                "work/a",
+                "work/b",
+                "work/b/c",
+            ],
+        ),
         ("\"\" %", vec!["INBOX", "play", "\"q\\\"uote\"", "\"with space\"", "work"]),
         ("\"\" work/%", vec!["work/a", "work/b"]),
         ("work/ %", vec!["work/a", "work/b"]),
@@ -44,7 +58,11 @@ fn create_makes_the_levels_above() {
     client.ok("CREATE a/b/c");
     assert_eq!(
         client.ok("LIST \"\" a*"),
-        ["* LIST (\\HasChildren) \"/\" a", "* LIST (\\HasChildren) \"/\" a/b", "* LIST (\\HasNoChildren) \"/\" a/b/c"]
+        [
+            "* LIST (\\HasChildren) \"/\" a",
+            "* LIST (\\HasChildren) \"/\" a/b",
+            "* LIST (\\HasNoChildren) \"/\" a/b/c"
+        ]
     );
     client.ok("CREATE d/");
     for (command, expected) in [
@@ -65,9 +83,15 @@ fn create_makes_the_levels_above() {
 fn delete_keeps_a_name_with_children() {
     let (_sandbox, mut client) = with_mailboxes(&["a/b"]);
     client.ok("DELETE a");
-    assert_eq!(client.ok("LIST \"\" a*"), ["* LIST (\\Noselect \\HasChildren) \"/\" a", "* LIST (\\HasNoChildren) \"/\" a/b"]);
+    assert_eq!(
+        client.ok("LIST \"\" a*"),
+        ["* LIST (\\Noselect \\HasChildren) \"/\" a", "* LIST (\\HasNoChildren) \"/\" a/b"]
+    );
     assert_eq!(client.tagged("SELECT a"), "NO [NONEXISTENT] No such mailbox.");
-    assert_eq!(client.tagged("DELETE a"), "NO [CANNOT] a has children and holds no letters itself.");
+    assert_eq!(
+        client.tagged("DELETE a"),
+        "NO [CANNOT] a has children and holds no letters itself."
+    );
     client.ok("DELETE a/b");
     client.ok("DELETE a");
     assert!(client.ok("LIST \"\" a*").is_empty());
@@ -88,7 +112,10 @@ fn a_mailbox_made_again_has_another_uid_validity() {
 fn rename_takes_the_children_along() {
     let (_sandbox, mut client) = with_mailboxes(&["a/b/c", "x"]);
     client.ok("RENAME a new/a");
-    assert_eq!(names(&client.ok("LIST \"\" *")), ["INBOX", "new", "new/a", "new/a/b", "new/a/b/c", "x"]);
+    assert_eq!(
+        names(&client.ok("LIST \"\" *")),
+        ["INBOX", "new", "new/a", "new/a/b", "new/a/b/c", "x"]
+    );
     assert_eq!(client.tagged("RENAME a b"), "NO [NONEXISTENT] no mailbox a.");
     assert_eq!(client.tagged("RENAME x new"), "NO [ALREADYEXISTS] mailbox new exists already.");
     assert_eq!(client.tagged("RENAME new new/below"), "NO [CANNOT] new/below lies below new.");
@@ -99,7 +126,10 @@ fn renaming_the_inbox_moves_its_letters() {
     let (_sandbox, mut client) = with_mailboxes(&["INBOX/sub"]);
     client.ok("RENAME INBOX old");
     assert_eq!(client.ok("STATUS old (MESSAGES UNSEEN)"), ["* STATUS old (MESSAGES 7 UNSEEN 5)"]);
-    assert_eq!(client.ok("STATUS INBOX (MESSAGES UIDNEXT)"), ["* STATUS INBOX (MESSAGES 0 UIDNEXT 69)"]);
+    assert_eq!(
+        client.ok("STATUS INBOX (MESSAGES UIDNEXT)"),
+        ["* STATUS INBOX (MESSAGES 0 UIDNEXT 69)"]
+    );
     assert_eq!(names(&client.ok("LIST \"\" *")), ["INBOX", "INBOX/sub", "old"]);
 }
 
@@ -122,7 +152,10 @@ fn status_counts() {
         client.ok("STATUS inbox (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN)"),
         ["* STATUS INBOX (MESSAGES 7 RECENT 1 UIDNEXT 69 UIDVALIDITY 937180800 UNSEEN 5)"]
     );
-    assert_eq!(client.ok("STATUS \"with space\" (MESSAGES)"), ["* STATUS \"with space\" (MESSAGES 0)"]);
+    assert_eq!(
+        client.ok("STATUS \"with space\" (MESSAGES)"),
+        ["* STATUS \"with space\" (MESSAGES 0)"]
+    );
     assert_eq!(client.tagged("STATUS nothing (MESSAGES)"), "NO [NONEXISTENT] No such mailbox.");
 }
 

@@ -10,9 +10,15 @@ fn store_sets_adds_and_removes() {
         ("STORE 3 FLAGS (\\Seen \\Draft)", vec!["* 3 FETCH (FLAGS (\\Seen \\Draft))"]),
         ("STORE 3 +FLAGS (\\Flagged)", vec!["* 3 FETCH (FLAGS (\\Flagged \\Seen \\Draft))"]),
         ("STORE 3 -FLAGS (\\Seen \\Draft)", vec!["* 3 FETCH (FLAGS (\\Flagged))"]),
-        ("STORE 3 +FLAGS \\Seen \\Answered", vec!["* 3 FETCH (FLAGS (\\Answered \\Flagged \\Seen))"]),
+        (
+            "STORE 3 +FLAGS \\Seen \\Answered",
+            vec!["* 3 FETCH (FLAGS (\\Answered \\Flagged \\Seen))"],
+        ),
         ("STORE 3 FLAGS ()", vec!["* 3 FETCH (FLAGS ())"]),
-        ("UID STORE 62,64 +FLAGS (\\Seen)", vec!["* 3 FETCH (UID 62 FLAGS (\\Seen))", "* 4 FETCH (UID 64 FLAGS (\\Seen))"]),
+        (
+            "UID STORE 62,64 +FLAGS (\\Seen)",
+            vec!["* 3 FETCH (UID 62 FLAGS (\\Seen))", "* 4 FETCH (UID 64 FLAGS (\\Seen))"],
+        ),
         ("UID STORE 61,63 +FLAGS (\\Seen)", vec![]),
         ("STORE 5:6 FLAGS.SILENT (\\Seen)", vec![]),
         ("STORE 5 -FLAGS.SILENT (\\Seen)", vec![]),
@@ -28,15 +34,23 @@ fn store_sets_adds_and_removes() {
 fn append_takes_flags_and_a_date() {
     let sandbox = empty();
     let mut client = Client::inbox(&sandbox);
-    let answer = client.append("INBOX (\\Seen $Note) \" 2-Jan-1999 03:04:05 +0530\"", "Subject: x\r\n\r\nbody\r\n");
+    let answer = client.append(
+        "INBOX (\\Seen $Note) \" 2-Jan-1999 03:04:05 +0530\"",
+        "Subject: x\r\n\r\nbody\r\n",
+    );
     assert_eq!(answer, "OK [APPENDUID 937180800 1] APPEND completed.");
     assert_eq!(
         client.ok("FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE)"),
-        ["* 1 FETCH (FLAGS (\\Seen $Note \\Recent) INTERNALDATE \" 2-Jan-1999 03:04:05 +0530\" RFC822.SIZE 20)"]
+        [
+            "* 1 FETCH (FLAGS (\\Seen $Note \\Recent) INTERNALDATE \" 2-Jan-1999 03:04:05 +0530\" RFC822.SIZE 20)"
+        ]
     );
     assert_eq!(client.append("nothing", "x"), "NO [TRYCREATE] No such mailbox.");
     assert_eq!(client.append("INBOX (\\Recent)", "x"), "BAD flag \\Recent cannot be set");
-    assert_eq!(client.append("INBOX \"32-Jan-1999 00:00:00 +0000\"", "x"), "BAD Command APPEND is unknown or has wrong arguments.");
+    assert_eq!(
+        client.append("INBOX \"32-Jan-1999 00:00:00 +0000\"", "x"),
+        "BAD Command APPEND is unknown or has wrong arguments."
+    );
     assert_eq!(sandbox.store().letters("myacct", "INBOX").len(), 1);
 }
 
@@ -47,14 +61,21 @@ fn copy_keeps_flags_and_dates_and_says_where() {
     client.ok("CREATE box");
     client.append("box", "Subject: first\r\n\r\n");
     client.ok("STORE 4 +FLAGS (\\Flagged $Todo)");
-    let validity = client.ok("STATUS box (UIDVALIDITY)")[0].replace("* STATUS box (UIDVALIDITY ", "").replace(')', "");
-    assert_eq!(client.tagged("COPY 7,3:4 box"), format!("OK [COPYUID {validity} 62,64,68 2:4] COPY completed."));
+    let validity = client.ok("STATUS box (UIDVALIDITY)")[0]
+        .replace("* STATUS box (UIDVALIDITY ", "")
+        .replace(')', "");
+    assert_eq!(
+        client.tagged("COPY 7,3:4 box"),
+        format!("OK [COPYUID {validity} 62,64,68 2:4] COPY completed.")
+    );
     assert_eq!(client.tagged("UID COPY 61 box"), "OK COPY completed.");
     assert_eq!(client.tagged("COPY 1 nothing"), "NO [TRYCREATE] No such mailbox.");
     client.ok("SELECT box");
     assert_eq!(
         client.ok("FETCH 3 (FLAGS INTERNALDATE)"),
-        ["* 3 FETCH (FLAGS (\\Flagged $Todo \\Recent) INTERNALDATE \"13-Sep-1999 11:36:26 -0700\")"]
+        [
+            "* 3 FETCH (FLAGS (\\Flagged $Todo \\Recent) INTERNALDATE \"13-Sep-1999 11:36:26 -0700\")"
+        ]
     );
 }
 
@@ -63,12 +84,21 @@ fn move_says_where_before_it_expunges() {
     let sandbox = manual();
     let mut client = Client::inbox(&sandbox);
     client.ok("CREATE box");
-    let validity = client.ok("STATUS box (UIDVALIDITY)")[0].replace("* STATUS box (UIDVALIDITY ", "").replace(')', "");
+    let validity = client.ok("STATUS box (UIDVALIDITY)")[0]
+        .replace("* STATUS box (UIDVALIDITY ", "")
+        .replace(')', "");
     assert_eq!(
         client.ok("MOVE 2:3 box"),
-        [format!("* OK [COPYUID {validity} 60,62 1:2] Moved."), "* 2 EXPUNGE".to_owned(), "* 2 EXPUNGE".to_owned()]
+        [
+            format!("* OK [COPYUID {validity} 60,62 1:2] Moved."),
+            "* 2 EXPUNGE".to_owned(),
+            "* 2 EXPUNGE".to_owned()
+        ]
     );
-    assert_eq!(client.ok("UID MOVE 68 box"), [format!("* OK [COPYUID {validity} 68 3] Moved."), "* 5 EXPUNGE".to_owned()]);
+    assert_eq!(
+        client.ok("UID MOVE 68 box"),
+        [format!("* OK [COPYUID {validity} 68 3] Moved."), "* 5 EXPUNGE".to_owned()]
+    );
     assert!(client.ok("UID MOVE 1:58 box").is_empty());
     assert_eq!(client.tagged("MOVE 1 nothing"), "NO [TRYCREATE] No such mailbox.");
     assert_eq!(client.ok("STATUS box (MESSAGES)"), ["* STATUS box (MESSAGES 3)"]);
@@ -103,7 +133,10 @@ fn close_expunges_in_silence_and_unselect_does_not() {
 fn a_hundred_thousand_letters_stay_usable() {
     let sandbox = empty();
     for number in 0..100_000 {
-        sandbox.store().deliver("myacct", "INBOX", format!("Subject: letter {number}\n\nbody\n").as_bytes()).unwrap();
+        sandbox
+            .store()
+            .deliver("myacct", "INBOX", format!("Subject: letter {number}\n\nbody\n").as_bytes())
+            .unwrap();
     }
     let mut client = Client::inbox(&sandbox);
     assert_eq!(client.ok("UID FETCH 1:* FLAGS").len(), 100_000);

@@ -8,7 +8,12 @@ use super::client::*;
 fn the_manual_s_inbox_is_listed() {
     let sandbox = manual();
     let mut client = Client::maildrop(&sandbox);
-    let sizes: Vec<usize> = sandbox.store().letters("myacct", "INBOX").iter().map(|letter| letter.bytes.len()).collect();
+    let sizes: Vec<usize> = sandbox
+        .store()
+        .letters("myacct", "INBOX")
+        .iter()
+        .map(|letter| letter.bytes.len())
+        .collect();
     let total: usize = sizes.iter().sum();
     assert_eq!(client.ask("STAT"), format!("+OK 7 {total}"));
     let mut expected = vec![format!("+OK 7 messages ({total} octets).")];
@@ -18,10 +23,17 @@ fn the_manual_s_inbox_is_listed() {
     assert_eq!(client.ask("list 4"), format!("+OK 4 {}", sizes[3]));
     assert_eq!(
         client.listing("UIDL"),
-        ["+OK Unique identifiers follow.", "1 937180800-59", "2 937180800-60", "3 937180800-62", "4 937180800-64", "5 937180800-65"]
-            .into_iter()
-            .chain(["6 937180800-67", "7 937180800-68", "."])
-            .collect::<Vec<_>>()
+        [
+            "+OK Unique identifiers follow.",
+            "1 937180800-59",
+            "2 937180800-60",
+            "3 937180800-62",
+            "4 937180800-64",
+            "5 937180800-65"
+        ]
+        .into_iter()
+        .chain(["6 937180800-67", "7 937180800-68", "."])
+        .collect::<Vec<_>>()
     );
     assert_eq!(client.ask("UIDL 7"), "+OK 7 937180800-68");
     assert_eq!(client.ask("NOOP"), "+OK");
@@ -35,10 +47,17 @@ fn a_letter_comes_whole_or_its_beginning() {
     let mut client = Client::maildrop(&sandbox);
     assert_eq!(client.octets("RETR 4"), *sandbox.store().letters("myacct", "INBOX")[3].bytes);
     let top = String::from_utf8(client.octets("TOP 7 1")).unwrap();
-    assert!(top.starts_with("Return-Path: <jkf@verada.com>\r\n") && top.ends_with("\r\n\r\nsecret word: blitzfig\r\n"), "{top}");
+    assert!(
+        top.starts_with("Return-Path: <jkf@verada.com>\r\n")
+            && top.ends_with("\r\n\r\nsecret word: blitzfig\r\n"),
+        "{top}"
+    );
     let top = String::from_utf8(client.octets("TOP 7 0")).unwrap();
     assert!(top.ends_with("\r\n\r\n") && !top.contains("blitzfig"), "{top}");
-    assert_eq!(client.octets("TOP 7 99999999999999999999999"), *sandbox.store().letters("myacct", "INBOX")[6].bytes);
+    assert_eq!(
+        client.octets("TOP 7 99999999999999999999999"),
+        *sandbox.store().letters("myacct", "INBOX")[6].bytes
+    );
 }
 
 #[test]
@@ -90,12 +109,14 @@ fn deleted_letters_are_gone_at_quit_and_numbers_stay_until_then() {
         assert_eq!(client.ask(command), "-ERR There is no such message.", "{command}");
     }
     assert!(client.ask("STAT").starts_with("+OK 6 "));
-    let numbers: Vec<String> = client.listing("UIDL").iter().map(|line| line[..1].to_owned()).collect();
+    let numbers: Vec<String> =
+        client.listing("UIDL").iter().map(|line| line[..1].to_owned()).collect();
     assert_eq!(numbers, ["+", "1", "3", "4", "5", "6", "7", "."]);
     assert_eq!(client.ask("UIDL 3"), "+OK 3 937180800-62");
     assert_eq!(inbox_of(&sandbox, "myacct").len(), 7);
     assert_eq!(client.ask("QUIT"), "+OK Bye.");
-    let uids: Vec<u32> = sandbox.store().letters("myacct", "INBOX").iter().map(|letter| letter.uid).collect();
+    let uids: Vec<u32> =
+        sandbox.store().letters("myacct", "INBOX").iter().map(|letter| letter.uid).collect();
     assert_eq!(uids, [59, 62, 64, 65, 67, 68]);
     assert_eq!(Client::maildrop(&sandbox).ask("UIDL 2"), "+OK 2 937180800-62");
 }
@@ -204,7 +225,10 @@ fn commands_sent_at_once_are_answered_in_order() {
     client.send("USER myacct\r\nPASS mypasswd\r\nUIDL 1\r\nXYZZY\r\nUIDL 2\r\nRETR 4\r\nQUIT\r\n");
     let start: Vec<String> = (0..5).map(|_| client.line()).collect();
     assert!(start[1].starts_with("+OK 7 messages "));
-    assert_eq!(start[2..], ["+OK 1 937180800-59", "-ERR This command is unknown.", "+OK 2 937180800-60"]);
+    assert_eq!(
+        start[2..],
+        ["+OK 1 937180800-59", "-ERR This command is unknown.", "+OK 2 937180800-60"]
+    );
     while client.line() != "." {}
     assert_eq!(client.line(), "+OK Bye.");
     assert!(client.is_closed());
@@ -264,10 +288,20 @@ fn long_lines_are_refused() {
     let mut client = Client::pop(&sandbox);
     assert_eq!(client.ask(&format!("USER {}", "x".repeat(248))), "+OK Now the password.");
     for length in [249, 600, 200_000] {
-        assert_eq!(client.ask(&format!("USER {}", "x".repeat(length))), "-ERR The command line is too long.", "{length}");
+        assert_eq!(
+            client.ask(&format!("USER {}", "x".repeat(length))),
+            "-ERR The command line is too long.",
+            "{length}"
+        );
     }
-    assert_eq!(client.ask(&format!("AUTH PLAIN {}", "A".repeat(496))), "-ERR This is not a PLAIN response.");
-    assert_eq!(client.ask(&format!("AUTH PLAIN {}", "A".repeat(500))), "-ERR The command line is too long.");
+    assert_eq!(
+        client.ask(&format!("AUTH PLAIN {}", "A".repeat(496))),
+        "-ERR This is not a PLAIN response."
+    );
+    assert_eq!(
+        client.ask(&format!("AUTH PLAIN {}", "A".repeat(500))),
+        "-ERR The command line is too long."
+    );
     client.pop_login("myacct", "mypasswd");
 }
 
@@ -290,13 +324,19 @@ fn ten_bad_commands_in_a_row_end_the_session() {
 
 #[test]
 fn bytes_of_all_kinds_never_silence_the_server() {
-    let sandbox = Client::noise_at(|sandbox| sandbox.pop_address(), b"\r\n\r\n 1270.\0\xffRETRTOPDELSTALIUSAUHCPQ+=*");
+    let sandbox = Client::noise_at(
+        |sandbox| sandbox.pop_address(),
+        b"\r\n\r\n 1270.\0\xffRETRTOPDELSTALIUSAUHCPQ+=*",
+    );
     assert!(maildrop_once_free(&sandbox).ask("STAT").starts_with("+OK 7 "));
 }
 
 impl Client {
     /// Three hundred connections that write nonsense made of these bytes.
-    pub fn noise_at(address: fn(&postoffice::sandbox::Sandbox) -> std::net::SocketAddr, bytes: &[u8]) -> postoffice::sandbox::Sandbox {
+    pub fn noise_at(
+        address: fn(&postoffice::sandbox::Sandbox) -> std::net::SocketAddr,
+        bytes: &[u8],
+    ) -> postoffice::sandbox::Sandbox {
         let sandbox = manual();
         let mut state = 1_u32;
         for _ in 0..300 {

@@ -13,7 +13,9 @@ const RESPONSE: &str = "AG15YWNjdABteXBhc3N3ZA==";
 fn a_wrong_password_is_refused_and_the_right_one_taken_after_it() {
     let sandbox = manual();
     let mut client = Client::pop(&sandbox);
-    for (user, password) in [("myacct", "wrong"), ("nobody", "mypasswd"), ("MYACCT", "mypasswd"), ("myacct", "")] {
+    for (user, password) in
+        [("myacct", "wrong"), ("nobody", "mypasswd"), ("MYACCT", "mypasswd"), ("myacct", "")]
+    {
         assert_eq!(client.ask(&format!("USER {user}")), "+OK Now the password.");
         assert_eq!(client.ask(&format!("PASS {password}")), "-ERR [AUTH] Wrong user or password.");
     }
@@ -35,7 +37,8 @@ fn a_password_may_hold_blanks() {
 #[test]
 fn nothing_is_told_before_the_login() {
     let sandbox = manual();
-    for command in ["STAT", "LIST", "LIST 1", "UIDL", "RETR 1", "TOP 1 1", "DELE 1", "RSET", "NOOP"] {
+    for command in ["STAT", "LIST", "LIST 1", "UIDL", "RETR 1", "TOP 1 1", "DELE 1", "RSET", "NOOP"]
+    {
         assert_eq!(Client::pop(&sandbox).ask(command), "-ERR Log in first.", "{command}");
     }
     assert_eq!(Client::pop(&sandbox).ask("QUIT"), "+OK Bye.");
@@ -47,7 +50,10 @@ fn apop(sandbox: &Sandbox, password: &str) -> (Client, String) {
     let greeting = client.line();
     let timestamp = greeting.split(' ').find(|word| word.starts_with('<')).unwrap();
     assert!(timestamp.ends_with("@sandbox>"), "{greeting}");
-    let digest = Md5::digest(format!("{timestamp}{password}")).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = Md5::digest(format!("{timestamp}{password}"))
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     (client, digest)
 }
 
@@ -57,8 +63,17 @@ fn apop_proves_the_password_without_sending_it() {
     let (mut client, digest) = apop(&sandbox, "wrong");
     assert_eq!(client.ask(&format!("APOP myacct {digest}")), "-ERR [AUTH] Wrong user or password.");
     assert_eq!(client.ask(&format!("APOP nobody {digest}")), "-ERR [AUTH] Wrong user or password.");
-    for bad in ["APOP", "APOP myacct", "APOP myacct abc", &format!("APOP myacct {}", digest.to_uppercase() + "X")] {
-        assert_eq!(client.ask(bad), "-ERR APOP needs a name and a digest of 32 lower-case hexadecimal digits.", "{bad}");
+    for bad in [
+        "APOP",
+        "APOP myacct",
+        "APOP myacct abc",
+        &format!("APOP myacct {}", digest.to_uppercase() + "X"),
+    ] {
+        assert_eq!(
+            client.ask(bad),
+            "-ERR APOP needs a name and a digest of 32 lower-case hexadecimal digits.",
+            "{bad}"
+        );
     }
     let (mut client, digest) = apop(&sandbox, "mypasswd");
     let (mut other, _) = apop(&sandbox, "mypasswd");
@@ -86,7 +101,9 @@ fn plain_comes_with_the_command_or_after_a_challenge() {
     assert_eq!(client.ask("auth plain"), "+ ");
     assert!(client.ask(RESPONSE).starts_with("+OK 7 messages "));
     assert_eq!(client.ask("QUIT"), "+OK Bye.");
-    assert!(Client::pop(&sandbox).ask(&format!("AUTH PLAIN {RESPONSE}")).starts_with("+OK 7 messages "));
+    assert!(
+        Client::pop(&sandbox).ask(&format!("AUTH PLAIN {RESPONSE}")).starts_with("+OK 7 messages ")
+    );
 }
 
 #[test]
@@ -109,7 +126,16 @@ fn capabilities_follow_the_state() {
     let sandbox = manual();
     let mut client = Client::pop(&sandbox);
     let implementation = concat!("IMPLEMENTATION postoffice-sandbox-", env!("CARGO_PKG_VERSION"));
-    let all = ["+OK Capabilities follow.", "TOP", "UIDL", "USER", "STLS", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"];
+    let all = [
+        "+OK Capabilities follow.",
+        "TOP",
+        "UIDL",
+        "USER",
+        "STLS",
+        "RESP-CODES",
+        "AUTH-RESP-CODE",
+        "PIPELINING",
+    ];
     let all: Vec<&str> = all.into_iter().chain(["SASL PLAIN LOGIN", implementation, "."]).collect();
     assert_eq!(client.listing("CAPA"), all);
     client.pop_login("myacct", "mypasswd");
@@ -128,9 +154,24 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
         ("UIDL", |e| e.uidl = false, "UIDL", unknown),
         ("TOP", |e| e.top = false, "TOP 1 1", unknown),
         ("STLS", |e| e.stls = false, "STLS", unknown),
-        ("SASL PLAIN LOGIN", |e| (e.sasl_plain, e.sasl_login) = (false, false), "AUTH PLAIN", unknown),
-        ("SASL PLAIN LOGIN", |e| e.sasl_login = false, "AUTH LOGIN", "-ERR This mechanism is not supported."),
-        ("SASL PLAIN LOGIN", |e| e.sasl_plain = false, "AUTH PLAIN", "-ERR This mechanism is not supported."),
+        (
+            "SASL PLAIN LOGIN",
+            |e| (e.sasl_plain, e.sasl_login) = (false, false),
+            "AUTH PLAIN",
+            unknown,
+        ),
+        (
+            "SASL PLAIN LOGIN",
+            |e| e.sasl_login = false,
+            "AUTH LOGIN",
+            "-ERR This mechanism is not supported.",
+        ),
+        (
+            "SASL PLAIN LOGIN",
+            |e| e.sasl_plain = false,
+            "AUTH PLAIN",
+            "-ERR This mechanism is not supported.",
+        ),
     ];
     for (name, switch, command, expected) in cases {
         let off = with_pop(switch);
@@ -167,7 +208,8 @@ fn without_pipelining_what_is_sent_ahead_ends_the_session() {
 
 #[test]
 fn nothing_but_the_minimum_is_enough() {
-    let sandbox = Sandbox::start(Options { pop: PopExtensions::none(), ..Options::default() }).unwrap();
+    let sandbox =
+        Sandbox::start(Options { pop: PopExtensions::none(), ..Options::default() }).unwrap();
     let mut client = Client::maildrop(&sandbox);
     assert!(client.octets("RETR 7").ends_with(b"secret word: blitzfig\r\nok?\r\n"));
 }
@@ -199,7 +241,11 @@ fn a_login_can_be_made_to_need_tls() {
     let sandbox = with_pop(|e| e.auth_before_tls_refused = true);
     let mut client = Client::pop(&sandbox);
     assert!(!client.listing("CAPA").iter().any(|line| line == "USER" || line.starts_with("SASL")));
-    for command in ["USER myacct", &format!("AUTH PLAIN {RESPONSE}"), "APOP myacct 0123456789abcdef0123456789abcdef"] {
+    for command in [
+        "USER myacct",
+        &format!("AUTH PLAIN {RESPONSE}"),
+        "APOP myacct 0123456789abcdef0123456789abcdef",
+    ] {
         assert_eq!(client.ask(command), "-ERR Logging in needs TLS first.", "{command}");
     }
     stls(&sandbox, "STLS\r\n").pop_login("myacct", "mypasswd");
@@ -211,7 +257,10 @@ fn the_certificate_names_the_host_asked_for() {
     let address = sandbox.address_of(Protocol::Pop, "Tiger.Franz.com", true).unwrap();
     assert_eq!(sandbox.address_of(Protocol::Pop, "tiger.franz.com", true).unwrap(), address);
     assert_ne!(sandbox.address_for("tiger.franz.com", true).unwrap(), address);
-    assert_eq!(sandbox.address_of(Protocol::Pop, "localhost", false).unwrap(), sandbox.pop_address());
+    assert_eq!(
+        sandbox.address_of(Protocol::Pop, "localhost", false).unwrap(),
+        sandbox.pop_address()
+    );
     assert!(tls(&sandbox, address, "localhost").is_err());
     let mut client = tls(&sandbox, address, "tiger.franz.com").unwrap();
     assert!(client.line().starts_with("+OK Sandbox ready."));
@@ -238,10 +287,21 @@ fn a_guest_has_a_copy_of_the_first_account_s_mail() {
 fn received_commands_can_be_looked_at_without_secrets() {
     let sandbox = manual();
     let mut client = Client::pop(&sandbox);
-    for command in ["capa", "USER myacct", "PASS oops", &format!("AUTH PLAIN {RESPONSE}"), "RETR 1", "swordfish", "QUIT"] {
+    for command in [
+        "capa",
+        "USER myacct",
+        "PASS oops",
+        &format!("AUTH PLAIN {RESPONSE}"),
+        "RETR 1",
+        "swordfish",
+        "QUIT",
+    ] {
         client.send(format!("{command}\r\n"));
     }
     while client.line() != "+OK Bye." {}
-    assert_eq!(sandbox.received(), ["CAPA", "USER myacct", "PASS <secret>", "AUTH PLAIN <secret>", "RETR 1", "QUIT"]);
+    assert_eq!(
+        sandbox.received(),
+        ["CAPA", "USER myacct", "PASS <secret>", "AUTH PLAIN <secret>", "RETR 1", "QUIT"]
+    );
     assert!(client.is_closed());
 }

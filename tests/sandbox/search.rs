@@ -2,7 +2,8 @@
 
 use super::client::*;
 
-const PLAIN: &[u8] = b"From: Ann <ann@x.example>\nTo: bob@x.example\nCc: carl@x.example\nSubject: Hello World\n\
+const PLAIN: &[u8] =
+    b"From: Ann <ann@x.example>\nTo: bob@x.example\nCc: carl@x.example\nSubject: Hello World\n\
     Date: Mon, 1 Feb 1999 23:30:00 -0800\nX-Thing: one\n\nThe quick brown fox.\n";
 const ENCODED: &[u8] = b"From: =?utf-8?q?J=C3=BCrgen?= <j@x.example>\nBcc: dora@x.example\nSubject: =?iso-8859-1?q?Caf=E9?= time\n\
     Date: Tue, 2 Feb 1999 00:30:00 +0000\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n\
@@ -16,7 +17,9 @@ const BARE: &[u8] = b"Subject: \n\nnothing much here, but it is somewhat longer 
 fn prepared() -> (postoffice::sandbox::Sandbox, Client) {
     let sandbox = empty();
     let date = |text: &str| Some(text.parse().unwrap());
-    let deliver = |letter, flags: &[&str], day| sandbox.store().deliver_with("myacct", "INBOX", letter, flags, day).unwrap();
+    let deliver = |letter, flags: &[&str], day| {
+        sandbox.store().deliver_with("myacct", "INBOX", letter, flags, day).unwrap()
+    };
     deliver(PLAIN, &["\\Seen", "\\Answered"], date("1999-02-03T23:59:59-08:00[-08:00]"));
     deliver(ENCODED, &["\\Flagged", "$Todo"], date("1999-02-04T00:00:00+00:00[+00:00]"));
     deliver(BARE, &["\\Deleted", "\\Draft"], date("1999-02-05T00:00:00+00:00[+00:00]"));
@@ -94,7 +97,11 @@ fn keys() {
         ("BODY R3LDvMOfZSBh", "2"),
     ] {
         let expected = if keys.contains("J\u{fc}RGEN") { "2" } else { expected };
-        let line = if expected.is_empty() { "* SEARCH".to_owned() } else { format!("* SEARCH {expected}") };
+        let line = if expected.is_empty() {
+            "* SEARCH".to_owned()
+        } else {
+            format!("* SEARCH {expected}")
+        };
         assert_eq!(client.ok(&format!("SEARCH {keys}")), [line], "{keys}");
     }
     assert_eq!(client.ok("UID SEARCH 2:3 UID 3:4"), ["* SEARCH 3"]);
@@ -103,5 +110,8 @@ fn keys() {
 #[test]
 fn an_unknown_charset_is_refused_with_those_known() {
     let (_sandbox, mut client) = prepared();
-    assert_eq!(client.tagged("SEARCH CHARSET KOI8-R TEXT x"), "NO [BADCHARSET (US-ASCII UTF-8)] This charset is not supported.");
+    assert_eq!(
+        client.tagged("SEARCH CHARSET KOI8-R TEXT x"),
+        "NO [BADCHARSET (US-ASCII UTF-8)] This charset is not supported."
+    );
 }

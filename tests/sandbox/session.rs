@@ -28,7 +28,10 @@ fn the_manual_s_inbox_is_there() {
           From: jkf mail tester <jkfmail@tiger.franz.com>\r\nMessage-Id: <199909131836.LAA20261@tiger.franz.com>\r\n\r\n\
           message number 5\r\n FLAGS (\\Seen))"]
     );
-    assert_eq!(client.ok("FETCH 7 (UID INTERNALDATE)"), ["* 7 FETCH (UID 68 INTERNALDATE \"13-Sep-1999 13:36:54 -0700\")"]);
+    assert_eq!(
+        client.ok("FETCH 7 (UID INTERNALDATE)"),
+        ["* 7 FETCH (UID 68 INTERNALDATE \"13-Sep-1999 13:36:54 -0700\")"]
+    );
     assert!(client.ok("FETCH 7 BODY.PEEK[TEXT]")[0].contains("secret word: blitzfig\r\nok?\r\n)"));
 }
 
@@ -36,13 +39,31 @@ fn the_manual_s_inbox_is_there() {
 fn a_command_in_the_wrong_state_is_refused() {
     let sandbox = manual();
     let mut client = Client::connect(&sandbox);
-    for command in ["SELECT INBOX", "LIST \"\" *", "STATUS INBOX (MESSAGES)", "FETCH 1 FLAGS", "EXPUNGE", "CLOSE", "IDLE", "NAMESPACE"] {
+    for command in [
+        "SELECT INBOX",
+        "LIST \"\" *",
+        "STATUS INBOX (MESSAGES)",
+        "FETCH 1 FLAGS",
+        "EXPUNGE",
+        "CLOSE",
+        "IDLE",
+        "NAMESPACE",
+    ] {
         assert_eq!(client.tagged(command), "BAD Log in first.", "{command}");
     }
     client.ok("LOGIN myacct mypasswd");
     assert_eq!(client.tagged("LOGIN myacct mypasswd"), "BAD You are logged in already.");
     assert_eq!(client.tagged("STARTTLS"), "BAD You are logged in already.");
-    for command in ["FETCH 1 FLAGS", "SEARCH ALL", "STORE 1 FLAGS ()", "EXPUNGE", "CHECK", "CLOSE", "UNSELECT", "COPY 1 INBOX"] {
+    for command in [
+        "FETCH 1 FLAGS",
+        "SEARCH ALL",
+        "STORE 1 FLAGS ()",
+        "EXPUNGE",
+        "CHECK",
+        "CLOSE",
+        "UNSELECT",
+        "COPY 1 INBOX",
+    ] {
         assert_eq!(client.tagged(command), "BAD Select a mailbox first.", "{command}");
     }
 }
@@ -51,8 +72,17 @@ fn a_command_in_the_wrong_state_is_refused() {
 fn a_wrong_password_is_refused_and_the_right_one_taken_after_it() {
     let sandbox = manual();
     let mut client = Client::connect(&sandbox);
-    for command in ["LOGIN myacct wrong", "LOGIN nobody mypasswd", "LOGIN MYACCT mypasswd", "AUTHENTICATE PLAIN AG15YWNjdAB3cm9uZw=="] {
-        assert_eq!(client.tagged(command), "NO [AUTHENTICATIONFAILED] Wrong user or password.", "{command}");
+    for command in [
+        "LOGIN myacct wrong",
+        "LOGIN nobody mypasswd",
+        "LOGIN MYACCT mypasswd",
+        "AUTHENTICATE PLAIN AG15YWNjdAB3cm9uZw==",
+    ] {
+        assert_eq!(
+            client.tagged(command),
+            "NO [AUTHENTICATIONFAILED] Wrong user or password.",
+            "{command}"
+        );
     }
     client.ok("LOGIN \"myacct\" {8+}\r\nmypasswd");
 }
@@ -61,13 +91,20 @@ fn a_wrong_password_is_refused_and_the_right_one_taken_after_it() {
 fn plain_comes_with_the_command_or_after_a_challenge() {
     let response = "AG15YWNjdABteXBhc3N3ZA==";
     let sandbox = manual();
-    assert!(Client::connect(&sandbox).tagged(&format!("AUTHENTICATE PLAIN {response}")).starts_with("OK [CAPABILITY "));
+    assert!(
+        Client::connect(&sandbox)
+            .tagged(&format!("AUTHENTICATE PLAIN {response}"))
+            .starts_with("OK [CAPABILITY ")
+    );
     let mut client = Client::connect(&sandbox);
     for (answer, expected) in [
         ("*", "t BAD AUTHENTICATE cancelled."),
         ("!", "t BAD The response is not base64."),
         ("AA==", "t BAD This is not a PLAIN response."),
-        ("Ym9zcwBteWFjY3QAbXlwYXNzd2Q=", "t NO [AUTHORIZATIONFAILED] You cannot act for someone else."),
+        (
+            "Ym9zcwBteWFjY3QAbXlwYXNzd2Q=",
+            "t NO [AUTHORIZATIONFAILED] You cannot act for someone else.",
+        ),
     ] {
         client.send("t AUTHENTICATE PLAIN\r\n");
         assert_eq!(client.line(), "+ ");
@@ -84,7 +121,10 @@ fn capabilities_follow_the_state() {
     let sandbox = manual();
     let mut client = Client::connect(&sandbox);
     let extensions = "IDLE UNSELECT UIDPLUS MOVE ID ENABLE NAMESPACE CHILDREN";
-    assert_eq!(client.ok("CAPABILITY"), [format!("* CAPABILITY IMAP4rev1 LITERAL+ STARTTLS AUTH=PLAIN SASL-IR {extensions}")]);
+    assert_eq!(
+        client.ok("CAPABILITY"),
+        [format!("* CAPABILITY IMAP4rev1 LITERAL+ STARTTLS AUTH=PLAIN SASL-IR {extensions}")]
+    );
     let login = client.tagged("LOGIN myacct mypasswd");
     assert_eq!(login, format!("OK [CAPABILITY IMAP4rev1 LITERAL+ {extensions}] LOGIN completed."));
     assert_eq!(client.ok("CAPABILITY"), [format!("* CAPABILITY IMAP4rev1 LITERAL+ {extensions}")]);
@@ -161,7 +201,8 @@ fn bytes_of_all_kinds_never_silence_the_server() {
         let noise: Vec<u8> = (0..200)
             .map(|_| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                b"a1 \r\n\"(){}[]*%\\\0\xff+<>:,~UIDFETCHSEARCHSTOREBODY"[state as usize % 10_007 % 46]
+                b"a1 \r\n\"(){}[]*%\\\0\xff+<>:,~UIDFETCHSEARCHSTOREBODY"
+                    [state as usize % 10_007 % 46]
             })
             .collect();
         client.send(noise);
@@ -219,7 +260,9 @@ fn a_closed_sandbox_lets_nobody_wait() {
     sandbox.stop();
     sandbox.stop();
     drop(sandbox);
-    assert!(idle.is_closed() && silent.is_closed() && encrypted.is_closed() && handshake.is_closed());
+    assert!(
+        idle.is_closed() && silent.is_closed() && encrypted.is_closed() && handshake.is_closed()
+    );
     assert!(std::net::TcpStream::connect(address).is_err());
 }
 
@@ -230,5 +273,8 @@ fn disconnecting_all_leaves_the_listener() {
     client.ok("STORE 1 +FLAGS (\\Flagged)");
     sandbox.disconnect_all();
     assert!(client.is_closed());
-    assert_eq!(Client::inbox(&sandbox).ok("FETCH 1 FLAGS"), ["* 1 FETCH (FLAGS (\\Flagged \\Seen))"]);
+    assert_eq!(
+        Client::inbox(&sandbox).ok("FETCH 1 FLAGS"),
+        ["* 1 FETCH (FLAGS (\\Flagged \\Seen))"]
+    );
 }

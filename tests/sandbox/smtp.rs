@@ -54,7 +54,10 @@ fn addresses_and_parameters_are_checked() {
     let expected_from = "501 5.5.2 Expected FROM:<address>.";
     for (command, expected) in [
         ("MAIL FROM:<>", "250 2.1.0 The sender is noted."),
-        ("mail from:<a@b> size=1000 body=8bitmime smtputf8 auth=<>", "250 2.1.0 The sender is noted."),
+        (
+            "mail from:<a@b> size=1000 body=8bitmime smtputf8 auth=<>",
+            "250 2.1.0 The sender is noted.",
+        ),
         ("MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", "250 2.1.0 The sender is noted."),
         ("MAIL FROM:<@x.org:a@b>", "250 2.1.0 The sender is noted."),
         ("MAIL FROM:<\"a b>\"@c>", "250 2.1.0 The sender is noted."),
@@ -84,7 +87,10 @@ fn addresses_and_parameters_are_checked() {
         ("MAIL FROM:<a@b> SIZE=99999999999999999999", "552 5.3.4 The letter is too big."),
         ("MAIL FROM:<a@b> BODY=BINARYMIME", "501 5.5.4 BODY is 7BIT or 8BITMIME."),
         ("MAIL FROM:<a@b> SMTPUTF8=1", "501 5.5.4 SMTPUTF8 takes no value."),
-        ("MAIL FROM:<a@b> AUTH=a+b", "501 5.5.4 AUTH needs an address or <>, encoded as RFC 3461 says."),
+        (
+            "MAIL FROM:<a@b> AUTH=a+b",
+            "501 5.5.4 AUTH needs an address or <>, encoded as RFC 3461 says.",
+        ),
         ("MAIL FROM:<a@b> RET=FULL", "555 5.5.4 Parameter RET is not supported."),
         ("MAIL FROM:<a@b> \u{1b}[2J", "500 5.5.2 A command cannot contain control characters."),
     ] {
@@ -140,7 +146,11 @@ fn what_cannot_be_understood_is_refused() {
     client.send(b"NOOP \xff\r\n");
     assert_eq!(client.line(), "500 5.5.2 The line is not UTF-8.");
     for length in [2042, 3000, 200_000] {
-        assert_eq!(client.ask(&format!("NOOP {}", "x".repeat(length))), "500 5.5.2 The command line is too long.", "{length}");
+        assert_eq!(
+            client.ask(&format!("NOOP {}", "x".repeat(length))),
+            "500 5.5.2 The command line is too long.",
+            "{length}"
+        );
     }
     assert_eq!(client.ask(&format!("NOOP {}", "x".repeat(2041))), "250 2.0.0 Done.");
 }
@@ -176,19 +186,47 @@ fn commands_sent_at_once_are_answered_in_order() {
 fn what_is_off_is_neither_advertised_nor_accepted() {
     type Switch = fn(&mut postoffice::sandbox::SmtpExtensions);
     let cases: [(&str, Switch, &str, &str); 7] = [
-        ("SIZE", |e| e.size = None, "MAIL FROM:<> SIZE=1", "555 5.5.4 Parameter SIZE is not supported."),
-        ("8BITMIME", |e| e.eight_bit_mime = false, "MAIL FROM:<> BODY=8BITMIME", "555 5.5.4 Parameter BODY is not supported."),
-        ("SMTPUTF8", |e| e.smtp_utf8 = false, "MAIL FROM:<> SMTPUTF8", "555 5.5.4 Parameter SMTPUTF8 is not supported."),
+        (
+            "SIZE",
+            |e| e.size = None,
+            "MAIL FROM:<> SIZE=1",
+            "555 5.5.4 Parameter SIZE is not supported.",
+        ),
+        (
+            "8BITMIME",
+            |e| e.eight_bit_mime = false,
+            "MAIL FROM:<> BODY=8BITMIME",
+            "555 5.5.4 Parameter BODY is not supported.",
+        ),
+        (
+            "SMTPUTF8",
+            |e| e.smtp_utf8 = false,
+            "MAIL FROM:<> SMTPUTF8",
+            "555 5.5.4 Parameter SMTPUTF8 is not supported.",
+        ),
         ("STARTTLS", |e| e.starttls = false, "STARTTLS", "502 5.5.1 STARTTLS is not supported."),
-        ("AUTH", |e| (e.auth_plain, e.auth_login) = (false, false), "AUTH PLAIN", "502 5.5.1 AUTH is not supported."),
-        ("AUTH", |e| (e.auth_plain, e.auth_login) = (false, false), "MAIL FROM:<> AUTH=<>", "555 5.5.4 Parameter AUTH is not supported."),
+        (
+            "AUTH",
+            |e| (e.auth_plain, e.auth_login) = (false, false),
+            "AUTH PLAIN",
+            "502 5.5.1 AUTH is not supported.",
+        ),
+        (
+            "AUTH",
+            |e| (e.auth_plain, e.auth_login) = (false, false),
+            "MAIL FROM:<> AUTH=<>",
+            "555 5.5.4 Parameter AUTH is not supported.",
+        ),
         ("ENHANCEDSTATUSCODES", |e| e.enhanced_status_codes = false, "NOOP", "250 Done."),
     ];
     for (name, switch, command, expected) in cases {
         let sandbox = with_smtp(switch);
         let mut client = Client::smtp(&sandbox);
         let offered = client.reply("EHLO x");
-        assert!(!offered.iter().any(|line| line[4..].split(' ').next() == Some(name)), "{name}: {offered:?}");
+        assert!(
+            !offered.iter().any(|line| line[4..].split(' ').next() == Some(name)),
+            "{name}: {offered:?}"
+        );
         assert_eq!(client.ask(command), expected, "{name}");
     }
     let one = with_smtp(|e| e.auth_login = false);
@@ -198,11 +236,18 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
 
 #[test]
 fn nothing_but_the_minimum_is_enough() {
-    let options = postoffice::sandbox::Options { smtp: postoffice::sandbox::SmtpExtensions::none(), ..Default::default() };
+    let options = postoffice::sandbox::Options {
+        smtp: postoffice::sandbox::SmtpExtensions::none(),
+        ..Default::default()
+    };
     let sandbox = postoffice::sandbox::Sandbox::start(options).unwrap();
     let mut client = Client::smtp(&sandbox);
     assert_eq!(client.reply("EHLO x"), ["250 sandbox greets x."]);
-    assert!(client.submit("a@b", &["myacct@localhost"], "Subject: x\r\n").starts_with("250 The letter is taken as "));
+    assert!(
+        client
+            .submit("a@b", &["myacct@localhost"], "Subject: x\r\n")
+            .starts_with("250 The letter is taken as ")
+    );
 }
 
 #[test]
@@ -231,7 +276,10 @@ fn without_pipelining_what_is_sent_ahead_ends_the_session() {
 
 #[test]
 fn bytes_of_all_kinds_never_silence_the_server() {
-    let sandbox = Client::noise_at(|sandbox| sandbox.smtp_address(), b"\r\n\r\n\r\n :<>@.=\"\\[]\0\xffEHLOMAILFROMRCPTTODATAUTH");
+    let sandbox = Client::noise_at(
+        |sandbox| sandbox.smtp_address(),
+        b"\r\n\r\n\r\n :<>@.=\"\\[]\0\xffEHLOMAILFROMRCPTTODATAUTH",
+    );
     assert!(Client::smtp(&sandbox).submit("a@b", &["myacct"], "x\r\n").starts_with("250 "));
 }
 
@@ -268,9 +316,20 @@ fn a_closed_sandbox_lets_nobody_wait() {
     assert!(encrypted.line().starts_with("+OK "));
     let mut handshake = Client::raw(sandbox.smtps_address());
     sandbox.stop();
-    assert!(data.is_closed() && challenged.is_closed() && pop.is_closed() && encrypted.is_closed() && handshake.is_closed());
+    assert!(
+        data.is_closed()
+            && challenged.is_closed()
+            && pop.is_closed()
+            && encrypted.is_closed()
+            && handshake.is_closed()
+    );
     assert_eq!(inbox_of(&sandbox, "myacct").len(), 7);
-    for address in [sandbox.pop_address(), sandbox.pops_address(), sandbox.smtp_address(), sandbox.smtps_address()] {
+    for address in [
+        sandbox.pop_address(),
+        sandbox.pops_address(),
+        sandbox.smtp_address(),
+        sandbox.smtps_address(),
+    ] {
         assert!(std::net::TcpStream::connect(address).is_err());
     }
 }

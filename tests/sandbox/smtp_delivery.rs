@@ -6,13 +6,20 @@ use super::client::*;
 
 /// An empty sandbox that adds no trace lines.
 fn plain() -> Sandbox {
-    Sandbox::start(Options { seed: Seed::Empty, trace_headers: false, ..Options::default() }).unwrap()
+    Sandbox::start(Options { seed: Seed::Empty, trace_headers: false, ..Options::default() })
+        .unwrap()
 }
 
 #[test]
 fn local_recipients_get_the_letter_and_the_outbox_the_rest() {
     let refuse = vec!["nobody@example.org".to_owned()];
-    let sandbox = Sandbox::start(Options { seed: Seed::Empty, trace_headers: false, refuse, ..Options::default() }).unwrap();
+    let sandbox = Sandbox::start(Options {
+        seed: Seed::Empty,
+        trace_headers: false,
+        refuse,
+        ..Options::default()
+    })
+    .unwrap();
     let mut client = Client::smtp(&sandbox);
     assert_eq!(client.ask("MAIL FROM:<me@example.org>"), "250 2.1.0 The sender is noted.");
     assert_eq!(client.ask("RCPT TO:<myacct@localhost>"), "250 2.1.5 The recipient is noted.");
@@ -23,7 +30,10 @@ fn local_recipients_get_the_letter_and_the_outbox_the_rest() {
     assert!(client.ask(".").starts_with("250 2.0.0 The letter is taken as "));
     assert_eq!(inbox_of(&sandbox, "myacct"), ["Subject: x\r\n\r\nhello\r\n"]);
     let outbox = sandbox.store().outbox();
-    assert_eq!((outbox.len(), outbox[0].from.as_str(), outbox[0].to.join(" ").as_str()), (1, "me@example.org", "Friend@far.example"));
+    assert_eq!(
+        (outbox.len(), outbox[0].from.as_str(), outbox[0].to.join(" ").as_str()),
+        (1, "me@example.org", "Friend@far.example")
+    );
     assert_eq!(*outbox[0].bytes, *b"Subject: x\r\n\r\nhello\r\n");
     assert_eq!(client.ask("DATA"), "503 5.5.1 MAIL comes first.");
     sandbox.store().reset(vec![Account::manual()], Seed::Empty);
@@ -32,7 +42,8 @@ fn local_recipients_get_the_letter_and_the_outbox_the_rest() {
 
 #[test]
 fn without_a_valid_recipient_there_is_no_data() {
-    let sandbox = Sandbox::start(Options { refuse: vec!["a@b".to_owned()], ..Options::default() }).unwrap();
+    let sandbox =
+        Sandbox::start(Options { refuse: vec!["a@b".to_owned()], ..Options::default() }).unwrap();
     let mut client = Client::smtp(&sandbox);
     client.ask("MAIL FROM:<>");
     assert_eq!(client.ask("RCPT TO:<a@b>"), "550 5.1.1 There is no such recipient.");
@@ -43,7 +54,11 @@ fn without_a_valid_recipient_there_is_no_data() {
 
 #[test]
 fn who_is_local() {
-    let accounts = vec![Account::manual(), Account::new("jane@work.example", "x"), Account::new("two words", "x")];
+    let accounts = vec![
+        Account::manual(),
+        Account::new("jane@work.example", "x"),
+        Account::new("two words", "x"),
+    ];
     for (address, user) in [
         ("myacct", Some("myacct")),
         ("MYACCT@LocalHost", Some("myacct")),
@@ -58,17 +73,32 @@ fn who_is_local() {
         ("jane@example.org", None),
         ("stranger@localhost", None),
     ] {
-        let sandbox = Sandbox::start(Options { accounts: accounts.clone(), seed: Seed::Empty, ..Options::default() }).unwrap();
+        let sandbox = Sandbox::start(Options {
+            accounts: accounts.clone(),
+            seed: Seed::Empty,
+            ..Options::default()
+        })
+        .unwrap();
         Client::smtp(&sandbox).submit("", &[address], "x\r\n");
         for account in &accounts {
             let expected = usize::from(user == Some(&account.user));
-            assert_eq!(inbox_of(&sandbox, &account.user).len(), expected, "{address} {}", account.user);
+            assert_eq!(
+                inbox_of(&sandbox, &account.user).len(),
+                expected,
+                "{address} {}",
+                account.user
+            );
         }
         assert_eq!(sandbox.store().outbox().len(), usize::from(user.is_none()), "{address}");
     }
-    let sandbox = Sandbox::start(Options { domains: vec!["far.example".to_owned()], ..Options::default() }).unwrap();
+    let sandbox =
+        Sandbox::start(Options { domains: vec!["far.example".to_owned()], ..Options::default() })
+            .unwrap();
     Client::smtp(&sandbox).submit("", &["myacct@far.example", "myacct@localhost"], "x\r\n");
-    assert_eq!((inbox_of(&sandbox, "myacct").len(), &sandbox.store().outbox()[0].to[..]), (8, &["myacct@localhost".to_owned()][..]));
+    assert_eq!(
+        (inbox_of(&sandbox, "myacct").len(), &sandbox.store().outbox()[0].to[..]),
+        (8, &["myacct@localhost".to_owned()][..])
+    );
 }
 
 #[test]
@@ -87,8 +117,17 @@ fn trace_lines_stand_in_front() {
     let letters = inbox_of(&sandbox, "myacct");
     let first = "Return-Path: <me@example.org>\r\nReceived: from client.example (localhost [127.0.0.1])\r\n    by sandbox with ESMTP id ";
     assert!(letters[0].starts_with(first), "{}", letters[0]);
-    assert!(letters[0].contains("\r\n    for <myacct@localhost>; ") && letters[0].ends_with("\r\nSubject: x\r\n"), "{}", letters[0]);
-    assert!(letters[1].starts_with("Return-Path: <>\r\n") && !letters[1].contains("secret"), "{}", letters[1]);
+    assert!(
+        letters[0].contains("\r\n    for <myacct@localhost>; ")
+            && letters[0].ends_with("\r\nSubject: x\r\n"),
+        "{}",
+        letters[0]
+    );
+    assert!(
+        letters[1].starts_with("Return-Path: <>\r\n") && !letters[1].contains("secret"),
+        "{}",
+        letters[1]
+    );
     assert_eq!(*sandbox.store().outbox()[0].bytes, *b"Subject: y\r\n");
     let mut encrypted = tls(&sandbox, sandbox.smtps_address(), "localhost").unwrap();
     encrypted.line();
@@ -100,7 +139,10 @@ fn trace_lines_stand_in_front() {
     encrypted.ask("DATA");
     encrypted.ask(".");
     let letters = inbox_of(&sandbox, "myacct");
-    assert!(letters[2].contains(" with ESMTPSA id ") && letters[3].contains(" with UTF8SMTPSA id "), "{letters:?}");
+    assert!(
+        letters[2].contains(" with ESMTPSA id ") && letters[3].contains(" with UTF8SMTPSA id "),
+        "{letters:?}"
+    );
 }
 
 #[test]
@@ -121,7 +163,10 @@ fn dots_are_unstuffed_and_nothing_but_crlf_dot_crlf_is_an_end() {
         let mut client = Client::smtp(&sandbox);
         // What a smuggler hides behind a false end is a letter's text.
         let hidden = "MAIL FROM:<evil@x>\r\nRCPT TO:<myacct>\r\nDATA\r\nhidden\r\n";
-        assert!(client.submit("", &["myacct"], &format!("{sent}{hidden}")).starts_with("250 "), "{sent:?}");
+        assert!(
+            client.submit("", &["myacct"], &format!("{sent}{hidden}")).starts_with("250 "),
+            "{sent:?}"
+        );
         assert_eq!(inbox_of(&sandbox, "myacct"), [format!("{kept}{hidden}")], "{sent:?}");
         assert_eq!(client.ask("NOOP"), "250 2.0.0 Done.", "{sent:?}");
     }
@@ -153,7 +198,10 @@ fn a_letter_too_big_is_refused_at_mail_and_after_data() {
     assert!(client.reply("EHLO x").contains(&"250-SIZE 10".to_owned()));
     assert_eq!(client.ask("MAIL FROM:<> SIZE=11"), "552 5.3.4 The letter is too big.");
     assert_eq!(client.submit("", &["myacct"], "123456789\r\n"), "552 5.3.4 The letter is too big.");
-    assert_eq!(client.submit("", &["myacct"], &("x".repeat(1_000_000) + "\r\n")), "552 5.3.4 The letter is too big.");
+    assert_eq!(
+        client.submit("", &["myacct"], &("x".repeat(1_000_000) + "\r\n")),
+        "552 5.3.4 The letter is too big."
+    );
     assert!(client.submit("", &["myacct"], "..23456789\r\n").starts_with("552 "));
     assert!(client.submit("", &["myacct"], "..2345678\r\n").starts_with("250 "));
     assert_eq!(inbox_of(&sandbox, "myacct"), [".2345678\r\n"]);
@@ -166,7 +214,10 @@ fn eight_bits_are_kept_and_nul_is_refused() {
     let sandbox = plain();
     let mut client = Client::smtp(&sandbox);
     assert!(client.submit("", &["myacct"], "Subject: ä\r\n").starts_with("250 "));
-    assert_eq!(client.submit("", &["myacct"], "a\0b\r\n"), "550 5.6.0 A letter cannot contain NUL.");
+    assert_eq!(
+        client.submit("", &["myacct"], "a\0b\r\n"),
+        "550 5.6.0 A letter cannot contain NUL."
+    );
     assert_eq!(inbox_of(&sandbox, "myacct"), ["Subject: ä\r\n"]);
 }
 
@@ -214,7 +265,10 @@ fn too_many_recipients_are_refused_one_by_one() {
     let mut client = Client::smtp(&sandbox);
     client.ask("MAIL FROM:<>");
     for number in 0..1000 {
-        assert_eq!(client.ask(&format!("RCPT TO:<r{number}@far.example>")), "250 2.1.5 The recipient is noted.");
+        assert_eq!(
+            client.ask(&format!("RCPT TO:<r{number}@far.example>")),
+            "250 2.1.5 The recipient is noted."
+        );
     }
     assert_eq!(client.ask("RCPT TO:<one@far.example>"), "452 4.5.3 There are too many recipients.");
     client.ask("DATA");

@@ -30,7 +30,10 @@ fn plain_comes_with_the_command_or_after_a_challenge() {
     assert_eq!(client.ask("auth plain"), "334 ");
     assert_eq!(client.ask(RESPONSE), "235 2.7.0 You are logged in.");
     assert_eq!(client.ask("AUTH PLAIN"), "503 5.5.1 You are logged in already.");
-    assert_eq!(Client::smtp(&sandbox).ask(&format!("AUTH PLAIN {RESPONSE}")), "235 2.7.0 You are logged in.");
+    assert_eq!(
+        Client::smtp(&sandbox).ask(&format!("AUTH PLAIN {RESPONSE}")),
+        "235 2.7.0 You are logged in."
+    );
 }
 
 #[test]
@@ -65,7 +68,9 @@ fn starttls(sandbox: &Sandbox, text: &str) -> Client {
 #[test]
 fn starttls_encrypts_and_forgets_what_came_before() {
     let sandbox = manual();
-    let text = format!("EHLO x\r\nAUTH PLAIN {RESPONSE}\r\nMAIL FROM:<a@b>\r\nSTARTTLS\r\nRCPT TO:<myacct>\r\nEHLO y\r\n");
+    let text = format!(
+        "EHLO x\r\nAUTH PLAIN {RESPONSE}\r\nMAIL FROM:<a@b>\r\nSTARTTLS\r\nRCPT TO:<myacct>\r\nEHLO y\r\n"
+    );
     let mut client = starttls(&sandbox, &text);
     assert_eq!(client.ask("MAIL FROM:<a@b>"), "503 5.5.1 EHLO comes first.");
     assert!(!client.reply("EHLO x").iter().any(|line| line.contains("STARTTLS")));
@@ -73,7 +78,10 @@ fn starttls_encrypts_and_forgets_what_came_before() {
     assert_eq!(client.ask("RCPT TO:<myacct>"), "503 5.5.1 MAIL comes first.");
     assert_eq!(client.ask(&format!("AUTH PLAIN {RESPONSE}")), "235 2.7.0 You are logged in.");
     assert!(client.submit("a@b", &["myacct"], "x\r\n").starts_with("250 2.0.0 "));
-    assert_eq!(sandbox.received()[..5], ["EHLO x", "AUTH PLAIN <secret>", "MAIL FROM:<a@b>", "STARTTLS", "MAIL FROM:<a@b>"]);
+    assert_eq!(
+        sandbox.received()[..5],
+        ["EHLO x", "AUTH PLAIN <secret>", "MAIL FROM:<a@b>", "STARTTLS", "MAIL FROM:<a@b>"]
+    );
 }
 
 #[test]
@@ -81,7 +89,10 @@ fn a_login_can_be_made_to_need_tls() {
     let sandbox = with_smtp(|e| e.auth_before_tls_refused = true);
     let mut client = Client::smtp(&sandbox);
     assert!(!client.reply("EHLO x").iter().any(|line| line.contains("AUTH")));
-    assert_eq!(client.ask(&format!("AUTH PLAIN {RESPONSE}")), "538 5.7.11 Logging in needs TLS first.");
+    assert_eq!(
+        client.ask(&format!("AUTH PLAIN {RESPONSE}")),
+        "538 5.7.11 Logging in needs TLS first."
+    );
     let mut client = starttls(&sandbox, "EHLO x\r\nSTARTTLS\r\n");
     assert!(client.reply("EHLO x").iter().any(|line| line == "250-AUTH PLAIN LOGIN"));
     assert_eq!(client.ask(&format!("AUTH PLAIN {RESPONSE}")), "235 2.7.0 You are logged in.");
@@ -91,7 +102,10 @@ fn a_login_can_be_made_to_need_tls() {
 fn the_certificate_names_the_host_asked_for() {
     let sandbox = manual();
     let address = sandbox.address_of(Protocol::Smtp, "mail.example.org", true).unwrap();
-    assert_eq!(sandbox.address_of(Protocol::Smtp, "127.0.0.1", true).unwrap(), sandbox.smtps_address());
+    assert_eq!(
+        sandbox.address_of(Protocol::Smtp, "127.0.0.1", true).unwrap(),
+        sandbox.smtps_address()
+    );
     assert!(tls(&sandbox, address, "localhost").is_err());
     assert!(tls(&sandbox, address, "mail.example.org").unwrap().line().starts_with("220 sandbox "));
 }

@@ -8,21 +8,30 @@ use super::client::*;
 fn envelopes() {
     for (header, expected) in [
         ("", "NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL"),
-        ("From: a@x", "NIL NIL ((NIL NIL \"a\" \"x\")) ((NIL NIL \"a\" \"x\")) ((NIL NIL \"a\" \"x\")) NIL NIL NIL NIL NIL"),
+        (
+            "From: a@x",
+            "NIL NIL ((NIL NIL \"a\" \"x\")) ((NIL NIL \"a\" \"x\")) ((NIL NIL \"a\" \"x\")) NIL NIL NIL NIL NIL",
+        ),
         (
             "From: a@x\nSender: s@x\nReply-To: r@x",
             "NIL NIL ((NIL NIL \"a\" \"x\")) ((NIL NIL \"s\" \"x\")) ((NIL NIL \"r\" \"x\")) NIL NIL NIL NIL NIL",
         ),
         ("Subject:", "NIL \"\" NIL NIL NIL NIL NIL NIL NIL NIL"),
         ("Subject: a\n b\n\tc", "NIL \"a b\tc\" NIL NIL NIL NIL NIL NIL NIL NIL"),
-        ("Subject: say \"hi\" \\o/", "NIL \"say \\\"hi\\\" \\\\o/\" NIL NIL NIL NIL NIL NIL NIL NIL"),
+        (
+            "Subject: say \"hi\" \\o/",
+            "NIL \"say \\\"hi\\\" \\\\o/\" NIL NIL NIL NIL NIL NIL NIL NIL",
+        ),
         ("Subject: s\u{fc}\u{df}", "NIL {5}s\u{fc}\u{df} NIL NIL NIL NIL NIL NIL NIL NIL"),
         ("Subject: =?utf-8?q?raw?=", "NIL \"=?utf-8?q?raw?=\" NIL NIL NIL NIL NIL NIL NIL NIL"),
         (
             "Date: Mon, 13 Sep 1999 11:36:26 -0700\nMessage-ID: <1@x>\nIn-Reply-To: <0@x>\n <00@x>",
             "\"Mon, 13 Sep 1999 11:36:26 -0700\" NIL NIL NIL NIL NIL NIL NIL \"<0@x> <00@x>\" \"<1@x>\"",
         ),
-        ("To: undisclosed-recipients:;", "NIL NIL NIL NIL NIL ((NIL NIL \"undisclosed-recipients\" NIL)(NIL NIL NIL NIL)) NIL NIL NIL NIL"),
+        (
+            "To: undisclosed-recipients:;",
+            "NIL NIL NIL NIL NIL ((NIL NIL \"undisclosed-recipients\" NIL)(NIL NIL NIL NIL)) NIL NIL NIL NIL",
+        ),
         (
             "To: Old Friends: a@x, B <b@y>;, c@z",
             "NIL NIL NIL NIL NIL ((NIL NIL \"Old Friends\" NIL)(NIL NIL \"a\" \"x\")(\"B\" NIL \"b\" \"y\")(NIL NIL NIL NIL)\
@@ -34,12 +43,25 @@ fn envelopes() {
              (NIL NIL \"l\" \"x\")) NIL NIL NIL",
         ),
         ("Bcc: <@a,@b:u@x>", "NIL NIL NIL NIL NIL NIL NIL ((NIL \"@a,@b\" \"u\" \"x\")) NIL NIL"),
-        ("To: \"q\\\"uote\" <q@x>", "NIL NIL NIL NIL NIL ((\"q\\\"uote\" NIL \"q\" \"x\")) NIL NIL NIL NIL"),
-        ("To: local", "NIL NIL NIL NIL NIL ((NIL NIL \"local\" \"MISSING_DOMAIN\")) NIL NIL NIL NIL"),
-        ("To: a@x\nTo: b@x", "NIL NIL NIL NIL NIL ((NIL NIL \"a\" \"x\")(NIL NIL \"b\" \"x\")) NIL NIL NIL NIL"),
+        (
+            "To: \"q\\\"uote\" <q@x>",
+            "NIL NIL NIL NIL NIL ((\"q\\\"uote\" NIL \"q\" \"x\")) NIL NIL NIL NIL",
+        ),
+        (
+            "To: local",
+            "NIL NIL NIL NIL NIL ((NIL NIL \"local\" \"MISSING_DOMAIN\")) NIL NIL NIL NIL",
+        ),
+        (
+            "To: a@x\nTo: b@x",
+            "NIL NIL NIL NIL NIL ((NIL NIL \"a\" \"x\")(NIL NIL \"b\" \"x\")) NIL NIL NIL NIL",
+        ),
     ] {
         let sandbox = holding(&[format!("X: y\n{header}\n\nbody\n").as_bytes()]);
-        assert_eq!(Client::inbox(&sandbox).ok("FETCH 1 ENVELOPE"), [format!("* 1 FETCH (ENVELOPE ({expected}))")], "{header:?}");
+        assert_eq!(
+            Client::inbox(&sandbox).ok("FETCH 1 ENVELOPE"),
+            [format!("* 1 FETCH (ENVELOPE ({expected}))")],
+            "{header:?}"
+        );
     }
 }
 
@@ -110,7 +132,10 @@ fn body_structures() {
 #[test]
 fn body_is_the_structure_without_its_extension() {
     let sandbox = holding(&[b"Content-Type: multipart/mixed; boundary=b\nContent-Language: en\n\n--b\nContent-MD5: x\n\none\n--b--\n"]);
-    assert_eq!(Client::inbox(&sandbox).ok("FETCH 1 BODY"), [format!("* 1 FETCH (BODY (({PLAIN} 3 0) \"mixed\"))")]);
+    assert_eq!(
+        Client::inbox(&sandbox).ok("FETCH 1 BODY"),
+        [format!("* 1 FETCH (BODY (({PLAIN} 3 0) \"mixed\"))")]
+    );
 }
 
 #[test]
@@ -142,7 +167,10 @@ fn another_parser_understands_the_answers() {
     }
     letters
         .push(b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nFrom: a@x\n\nx\n--b\n\n--b--\n".to_vec());
-    letters.push(b"Content-Disposition: attachment; filename=\"\xc3\xbc\"\nContent-Language: en,de\n\nx".to_vec());
+    letters.push(
+        b"Content-Disposition: attachment; filename=\"\xc3\xbc\"\nContent-Language: en,de\n\nx"
+            .to_vec(),
+    );
     let letters: Vec<&[u8]> = letters.iter().map(Vec::as_slice).collect();
     let sandbox = holding(&letters);
     let mut client = Client::login(&sandbox);
@@ -164,7 +192,10 @@ fn another_parser_understands_the_answers() {
         let mut rest = &answer[..];
         while !rest.is_empty() {
             let shown = String::from_utf8_lossy(rest).into_owned();
-            rest = ResponseCodec::default().decode(rest).unwrap_or_else(|error| panic!("{command}: {error:?}: {shown}")).0;
+            rest = ResponseCodec::default()
+                .decode(rest)
+                .unwrap_or_else(|error| panic!("{command}: {error:?}: {shown}"))
+                .0;
         }
     }
 }

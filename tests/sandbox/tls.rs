@@ -40,10 +40,18 @@ fn a_login_can_be_made_to_need_tls() {
     let mut client = Client::connect(&sandbox);
     assert_eq!(
         client.ok("CAPABILITY"),
-        ["* CAPABILITY IMAP4rev1 LITERAL+ STARTTLS LOGINDISABLED SASL-IR IDLE UNSELECT UIDPLUS MOVE ID ENABLE NAMESPACE CHILDREN"]
+        [
+            "* CAPABILITY IMAP4rev1 LITERAL+ STARTTLS LOGINDISABLED SASL-IR IDLE UNSELECT UIDPLUS MOVE ID ENABLE NAMESPACE CHILDREN"
+        ]
     );
-    assert_eq!(client.tagged("LOGIN myacct mypasswd"), "NO [PRIVACYREQUIRED] Logging in needs TLS first.");
-    assert_eq!(client.tagged("AUTHENTICATE PLAIN"), "NO [PRIVACYREQUIRED] Logging in needs TLS first.");
+    assert_eq!(
+        client.tagged("LOGIN myacct mypasswd"),
+        "NO [PRIVACYREQUIRED] Logging in needs TLS first."
+    );
+    assert_eq!(
+        client.tagged("AUTHENTICATE PLAIN"),
+        "NO [PRIVACYREQUIRED] Logging in needs TLS first."
+    );
     starttls(&sandbox, "t STARTTLS\r\n").ok("LOGIN myacct mypasswd");
 }
 
@@ -63,13 +71,21 @@ fn the_certificate_names_the_host_asked_for_and_no_other() {
     assert!(tls(&other, sandbox.imaps_address(), "localhost").is_err());
     let long = "a.".repeat(50) + "example.org";
     assert!(tls(&sandbox, sandbox.address_for(&long, true).unwrap(), &long).is_ok());
-    assert!(sandbox.address_for("10.1.2.3", true).is_ok_and(|address| tls(&sandbox, address, "10.1.2.3").is_ok()));
+    assert!(
+        sandbox
+            .address_for("10.1.2.3", true)
+            .is_ok_and(|address| tls(&sandbox, address, "10.1.2.3").is_ok())
+    );
 }
 
 #[test]
 fn only_the_loopback_is_bound() {
     let sandbox = manual();
-    for address in [sandbox.imap_address(), sandbox.imaps_address(), sandbox.address_for("x.example", false).unwrap()] {
+    for address in [
+        sandbox.imap_address(),
+        sandbox.imaps_address(),
+        sandbox.address_for("x.example", false).unwrap(),
+    ] {
         assert!(address.ip().is_loopback() && address.port() != 0);
     }
 }

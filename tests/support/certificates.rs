@@ -1,7 +1,10 @@
 //! Certificates as a hostile or a careless server has them.
 
 use native_tls::{Identity, TlsAcceptor};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
 
 /// An authority that a test trusts, or does not.
 pub struct Authority {
@@ -37,7 +40,11 @@ impl Authority {
         let host = if flaw == Flaw::OtherHost { "mail.example.net" } else { "localhost" };
         let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        let purpose = if flaw == Flaw::ClientOnly { ExtendedKeyUsagePurpose::ClientAuth } else { ExtendedKeyUsagePurpose::ServerAuth };
+        let purpose = if flaw == Flaw::ClientOnly {
+            ExtendedKeyUsagePurpose::ClientAuth
+        } else {
+            ExtendedKeyUsagePurpose::ServerAuth
+        };
         params.extended_key_usages = vec![purpose];
         params.use_authority_key_identifier_extension = flaw != Flaw::SelfSigned;
         (params.not_before, params.not_after) = match flaw {
@@ -46,9 +53,14 @@ impl Authority {
             _ => (date_time_ymd(2001, 1, 1), date_time_ymd(3000, 1, 1)),
         };
         let key = KeyPair::generate().unwrap();
-        let certificate =
-            if flaw == Flaw::SelfSigned { params.self_signed(&key).unwrap() } else { params.signed_by(&key, &self.issuer).unwrap() };
-        let identity = Identity::from_pkcs8(certificate.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+        let certificate = if flaw == Flaw::SelfSigned {
+            params.self_signed(&key).unwrap()
+        } else {
+            params.signed_by(&key, &self.issuer).unwrap()
+        };
+        let identity =
+            Identity::from_pkcs8(certificate.pem().as_bytes(), key.serialize_pem().as_bytes())
+                .unwrap();
         TlsAcceptor::new(identity).unwrap()
     }
 }

@@ -16,11 +16,13 @@ pub const PASSWORD: &str = "Blauer-Hirsch-4711";
 pub fn forms(secret: &str) -> Vec<String> {
     let percent: String = secret
         .bytes()
-        .map(
-            |byte| {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }
-            },
-        )
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                (byte as char).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
         .collect();
     let hexadecimal: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let quoted = secret.replace('\\', "\\\\").replace('"', "\\\"");

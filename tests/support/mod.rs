@@ -55,11 +55,16 @@ impl Server {
     /// A Dovecot that `scripts/dev/test` has started; `None` where none was. Where real servers are required a missing one is a failure.
     pub fn dovecot() -> Option<Server> {
         let Ok(description) = std::env::var("POSTOFFICE_DOVECOT") else {
-            assert!(std::env::var("POSTOFFICE_REAL_SERVERS").is_err(), "POSTOFFICE_REAL_SERVERS is set, but POSTOFFICE_DOVECOT is not");
+            assert!(
+                std::env::var("POSTOFFICE_REAL_SERVERS").is_err(),
+                "POSTOFFICE_REAL_SERVERS is set, but POSTOFFICE_DOVECOT is not"
+            );
             return None;
         };
         let fields: Vec<&str> = description.split(' ').collect();
-        let [port, tls_port, pop_port, pops_port, ca_file] = fields[..] else { panic!("POSTOFFICE_DOVECOT: {description}") };
+        let [port, tls_port, pop_port, pops_port, ca_file] = fields[..] else {
+            panic!("POSTOFFICE_DOVECOT: {description}")
+        };
         static USERS: AtomicU32 = AtomicU32::new(0);
         Some(Server {
             name: "dovecot",
@@ -81,7 +86,8 @@ impl Server {
         for port in [self.port, self.tls_port, self.pop_port, self.pops_port] {
             self.relays.push(relay_to(port, faults));
         }
-        let [port, tls_port, pop_port, pops_port] = [0, 1, 2, 3].map(|index| self.relays[index].address().port());
+        let [port, tls_port, pop_port, pops_port] =
+            [0, 1, 2, 3].map(|index| self.relays[index].address().port());
         Server { port, tls_port, pop_port, pops_port, ..self }
     }
 
@@ -106,11 +112,21 @@ impl Server {
     }
 
     pub fn options(&self) -> ConnectOptions {
-        ConnectOptions { port: Some(self.port), timeout: Duration::from_secs(20), ..ConnectOptions::default() }
+        ConnectOptions {
+            port: Some(self.port),
+            timeout: Duration::from_secs(20),
+            ..ConnectOptions::default()
+        }
     }
 
     pub fn connect(&self) -> ImapClient {
-        ImapClient::connect(&Connector::default(), "127.0.0.1", &self.credentials(), &self.options()).unwrap()
+        ImapClient::connect(
+            &Connector::default(),
+            "127.0.0.1",
+            &self.credentials(),
+            &self.options(),
+        )
+        .unwrap()
     }
 
     /// A connection with the inbox selected, in which `letters` were put.
@@ -132,8 +148,14 @@ pub fn empty() -> Options {
 /// Wires that a sound client and a sound server do not notice.
 pub fn sound_wires() -> [(&'static str, Vec<Fault>); 3] {
     // A range keeps letters of megabytes from taking minutes; every command and answer of the other sessions lies inside.
-    let both = |fault: &str| ["client", "server"].map(|side| format!("{side}:{fault}").parse().unwrap()).to_vec();
-    [("at once", Vec::new()), ("a byte at a time", both("byte-at-a-time@0..60000")), ("dripping", both("drip@0..2500=0.0001"))]
+    let both = |fault: &str| {
+        ["client", "server"].map(|side| format!("{side}:{fault}").parse().unwrap()).to_vec()
+    };
+    [
+        ("at once", Vec::new()),
+        ("a byte at a time", both("byte-at-a-time@0..60000")),
+        ("dripping", both("drip@0..2500=0.0001")),
+    ]
 }
 
 /// A wire to a port of this machine.

@@ -31,7 +31,13 @@ impl Peer {
     /// Says the bytes one by one, more slowly than progress counts yet each within any timeout, until the client is gone.
     pub fn drip(&mut self, bytes: &[u8]) {
         for byte in bytes.iter().cycle() {
-            if self.stream.get_mut().write_all(&[*byte]).and_then(|()| self.stream.get_mut().flush()).is_err() {
+            if self
+                .stream
+                .get_mut()
+                .write_all(&[*byte])
+                .and_then(|()| self.stream.get_mut().flush())
+                .is_err()
+            {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));

@@ -15,7 +15,9 @@ fn a_password_that_is_left_out_is_asked_for_and_not_shown() {
     terminal.type_line("(error \"not ~a\" (read-line))");
     terminal.wait_for("(error \"not ~a\" (read-line))");
     terminal.type_line("Blauer-Hirsch-4711");
-    terminal.wait_until("the error", |screen| screen.contains("Error: not #<secret>") && screen.ends_with("user(3):"));
+    terminal.wait_until("the error", |screen| {
+        screen.contains("Error: not #<secret>") && screen.ends_with("user(3):")
+    });
     let screen = terminal.screen();
     assert_eq!(screen.matches(PASSWORD).count(), 1, "{screen}");
     // A user whose name is an address, and an account's side.
@@ -30,7 +32,8 @@ fn a_password_that_is_left_out_is_asked_for_and_not_shown() {
 #[test]
 fn a_question_can_be_left() {
     let Some(terminal) = Terminal::open("ask-leave", "--sandbox") else { return };
-    let form = "(unwind-protect (make-imap-connection \"h\" :user \"me\") (write-line \"cleaned\"))";
+    let form =
+        "(unwind-protect (make-imap-connection \"h\" :user \"me\") (write-line \"cleaned\"))";
     terminal.type_line(form);
     terminal.wait_for("\nPassword for me@h:");
     terminal.type_text(PASSWORD);
@@ -40,12 +43,15 @@ fn a_question_can_be_left() {
     terminal.wait_for("\nPassword for me@h:");
     terminal.press("Enter");
     terminal.wait_until("the error", |screen| {
-        screen.contains("make-imap-connection: no password was typed [:authentication]") && screen.ends_with("user(3):")
+        screen.contains("make-imap-connection: no password was typed [:authentication]")
+            && screen.ends_with("user(3):")
     });
     terminal.type_line("(make-imap-connection \"h\" :user \"me\")");
     terminal.wait_for("(make-imap-connection \"h\" :user \"me\")\nPassword for me@h:");
     terminal.press("C-d");
-    terminal.wait_until("the error", |screen| screen.matches("no password was typed").count() == 2 && screen.ends_with("user(4):"));
+    terminal.wait_until("the error", |screen| {
+        screen.matches("no password was typed").count() == 2 && screen.ends_with("user(4):")
+    });
     // What was typed at a question that was left is nowhere.
     terminal.type_line("(progn (princ \"next? \") (list (read-line)))");
     terminal.wait_for("\nnext?");
@@ -57,23 +63,34 @@ fn a_question_can_be_left() {
 #[test]
 fn scripts_ask_too_but_not_for_json_or_strangers() {
     let form = "'(close-connection (make-imap-connection \"h\" :user \"me\"))'";
-    let command =
-        |options: &str| format!("{BINARY} --sandbox eval {options} {form}; echo code $?; stty -a | grep -o '.echo '; exec sleep 600");
+    let command = |options: &str| {
+        format!(
+            "{BINARY} --sandbox eval {options} {form}; echo code $?; stty -a | grep -o '.echo '; exec sleep 600"
+        )
+    };
     let Some(terminal) = Terminal::run("ask-eval", &command("")) else { return };
     terminal.wait_for("Password for me@h:");
     terminal.type_line(PASSWORD);
-    let screen = terminal.wait_until("the end", |screen| screen.contains("code 0") && screen.ends_with("echo"));
+    let screen = terminal
+        .wait_until("the end", |screen| screen.contains("code 0") && screen.ends_with("echo"));
     assert!(screen.contains("\nt\ncode 0") && !screen.contains("-echo"), "{screen}");
     check(&screen);
     // Ctrl-C leaves the terminal as it was.
     let Some(terminal) = Terminal::run("ask-stop", &command("")) else { return };
     terminal.wait_for("Password for me@h:");
     terminal.press("C-c");
-    let screen = terminal.wait_until("the end", |screen| screen.contains("code 130") && screen.ends_with("echo"));
+    let screen = terminal
+        .wait_until("the end", |screen| screen.contains("code 130") && screen.ends_with("echo"));
     assert!(!screen.contains("-echo"), "{screen}");
     for options in ["--json", "--untrusted"] {
-        let Some(terminal) = Terminal::run(&format!("ask{options}"), &command(options)) else { return };
+        let Some(terminal) = Terminal::run(&format!("ask{options}"), &command(options)) else {
+            return;
+        };
         let screen = terminal.wait_to_see("code 1");
-        assert!(screen.contains("make-imap-connection: expected :password with a string") && !screen.contains("Password for"), "{screen}");
+        assert!(
+            screen.contains("make-imap-connection: expected :password with a string")
+                && !screen.contains("Password for"),
+            "{screen}"
+        );
     }
 }

@@ -8,7 +8,8 @@ use std::sync::mpsc;
 fn tab_completes_in_each_place() {
     let Some(terminal) = Terminal::open("completion", "--sandbox") else { return };
     terminal.reply_to(1, "(setq mb (make-imap-connection \"h\" :user \"u\" :password \"pw\"))");
-    terminal.reply_to(2, "(progn (create-mailbox mb \"archive-1999\") (select-mailbox mb \"inbox\"))");
+    terminal
+        .reply_to(2, "(progn (create-mailbox mb \"archive-1999\") (select-mailbox mb \"inbox\"))");
     terminal.reply_to(3, "(defun my-own-report (mb &key title) (list mb title))");
     for (typed, completed) in [
         ("(fetch-fi", "(fetch-field"),
@@ -32,7 +33,9 @@ fn tab_completes_in_each_place() {
     // Several candidates are listed below the line.
     terminal.type_text("(mailbox-uid");
     terminal.press("Tab");
-    let screen = terminal.wait_until("a list", |screen| screen.contains("mailbox-uidnext") && screen.contains("mailbox-uidvalidity"));
+    let screen = terminal.wait_until("a list", |screen| {
+        screen.contains("mailbox-uidnext") && screen.contains("mailbox-uidvalidity")
+    });
     assert!(screen.ends_with("user(4): (mailbox-uid"), "{screen}");
     terminal.press("C-c");
     // A mailbox that was made meanwhile is known.
@@ -80,5 +83,12 @@ fn nobody_waits_for_a_server_that_is_slow_to_list() {
     terminal.press("C-d");
     terminal.wait_for("code 0");
     let heard = server.heard();
-    assert_eq!(heard.iter().filter(|line| line.contains("LIST \"\" \"*\"") || line.contains("LIST \"\" *")).count(), 1, "{heard:?}");
+    assert_eq!(
+        heard
+            .iter()
+            .filter(|line| line.contains("LIST \"\" \"*\"") || line.contains("LIST \"\" *"))
+            .count(),
+        1,
+        "{heard:?}"
+    );
 }

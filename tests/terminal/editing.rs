@@ -44,7 +44,13 @@ fn history_is_kept_without_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("postoffice/history");
     let command = format!("{BINARY} --sandbox");
-    let Some(terminal) = Terminal::run_in("history-one", folder, 100, 30, &format!("{command}; echo code $?; exec sleep 600")) else {
+    let Some(terminal) = Terminal::run_in(
+        "history-one",
+        folder,
+        100,
+        30,
+        &format!("{command}; echo code $?; exec sleep 600"),
+    ) else {
         return;
     };
     terminal.wait_for("user(1):");
@@ -52,12 +58,19 @@ fn history_is_kept_without_secrets() {
     terminal.reply_to(2, "(make-imap-connection \"h\" :user \"u\" :password \"sesame\")");
     terminal.reply_to(3, "(list 1\n2)");
     let kept = std::fs::read_to_string(&file).unwrap();
-    assert!(kept.contains("(+ 20 22)") && kept.contains(":password #<secret>") && !kept.contains("sesame"), "{kept}");
+    assert!(
+        kept.contains("(+ 20 22)")
+            && kept.contains(":password #<secret>")
+            && !kept.contains("sesame"),
+        "{kept}"
+    );
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     terminal.press("C-d");
     terminal.wait_for("code 0");
-    let again =
-        format!("export XDG_STATE_HOME={}; {command}; echo code $?; exec sleep 600", file.parent().unwrap().parent().unwrap().display());
+    let again = format!(
+        "export XDG_STATE_HOME={}; {command}; echo code $?; exec sleep 600",
+        file.parent().unwrap().parent().unwrap().display()
+    );
     let Some(second) = Terminal::run("history-two", &again) else { return };
     second.wait_for("user(1):");
     // The last input again, both of its lines.
@@ -78,7 +91,8 @@ fn history_is_kept_without_secrets() {
 #[test]
 fn colours_respect_the_terminal() {
     let run = |name: &str, variables: &str| {
-        let terminal = Terminal::run(name, &format!("export {variables}; {BINARY}; exec sleep 600"))?;
+        let terminal =
+            Terminal::run(name, &format!("export {variables}; {BINARY}; exec sleep 600"))?;
         terminal.wait_for("user(1):");
         terminal.type_line("(car \"a\")");
         terminal.wait_for("user(2):");
@@ -96,7 +110,11 @@ fn colours_respect_the_terminal() {
 
 #[test]
 fn a_dumb_terminal_takes_several_lines() {
-    let Some(terminal) = Terminal::run("dumb-lines", &format!("export TERM=dumb; {BINARY}; exec sleep 600")) else { return };
+    let Some(terminal) =
+        Terminal::run("dumb-lines", &format!("export TERM=dumb; {BINARY}; exec sleep 600"))
+    else {
+        return;
+    };
     terminal.wait_for("user(1):");
     terminal.type_line("(list 1");
     terminal.type_line("2)");

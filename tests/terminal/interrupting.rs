@@ -7,14 +7,22 @@ use std::sync::mpsc;
 #[test]
 fn ctrl_c_stops_the_form_and_runs_its_clean_up() {
     let Some(terminal) = Terminal::open("interrupt", "") else { return };
-    for (number, busy) in ["(loop)", "(sleep 1000)", "(read-line)", "(do ((i 0 (+ i 1))) (nil) (list i))"].iter().enumerate() {
+    for (number, busy) in
+        ["(loop)", "(sleep 1000)", "(read-line)", "(do ((i 0 (+ i 1))) (nil) (list i))"]
+            .iter()
+            .enumerate()
+    {
         let number = number + 1;
         terminal.type_line(&format!("(unwind-protect (progn (write-line \"ready {number}\") {busy}) (write-line \"cleaned {number}\"))"));
         terminal.wait_for(&format!("\nready {number}"));
         terminal.press("C-c");
         terminal.wait_until("the clean-up", |screen| {
-            let shown = screen.rsplit_once(&format!("\nready {number}\n")).map_or("", |split| split.1).replace("^C", "");
-            shown.trim_start_matches('\n') == format!("cleaned {number}\nInterrupted\nuser({}):", number + 1)
+            let shown = screen
+                .rsplit_once(&format!("\nready {number}\n"))
+                .map_or("", |split| split.1)
+                .replace("^C", "");
+            shown.trim_start_matches('\n')
+                == format!("cleaned {number}\nInterrupted\nuser({}):", number + 1)
         });
     }
     // The terminal is as before, and what is read is what is typed.
@@ -39,7 +47,9 @@ fn ctrl_c_in_a_fetch_says_that_the_connection_is_closed() {
     let port = server.address.port();
     terminal.reply_to(1, &format!("(setq mb (make-imap-connection \"127.0.0.1\" :port {port} :user \"u\" :password \"p\"))"));
     terminal.reply_to(2, "(select-mailbox mb \"inbox\")");
-    terminal.type_line("(unwind-protect (fetch-parts mb '(:seq 1 3) \"flags\") (write-line \"cleaned\"))");
+    terminal.type_line(
+        "(unwind-protect (fetch-parts mb '(:seq 1 3) \"flags\") (write-line \"cleaned\"))",
+    );
     heard.recv().unwrap();
     // The progress line shows what there is: one message of three.
     terminal.wait_to_see("fetch-parts: 1 of 3 messages");
@@ -84,7 +94,8 @@ fn progress_goes_away_and_quiet_shows_none() {
             assert!(!terminal.screen().contains("1 of 2"));
         }
         go_on.send(()).unwrap();
-        terminal.wait_for("\"flags\")\n((1 (\"FLAGS\" (:\\\\seen))) (2 (\"FLAGS\" nil)))\nuser(4):");
+        terminal
+            .wait_for("\"flags\")\n((1 (\"FLAGS\" (:\\\\seen))) (2 (\"FLAGS\" nil)))\nuser(4):");
         // Ctrl-D logs out before it leaves.
         terminal.press("C-d");
         terminal.wait_for("code 0");

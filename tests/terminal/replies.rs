@@ -6,7 +6,13 @@ use postoffice::repl::transcript::Step;
 
 #[test]
 fn the_manuals_session_typed_line_by_line_shows_the_same() {
-    let Some(terminal) = Terminal::run_in("manual", tempfile::tempdir().unwrap(), 200, 50, &format!("{BINARY} --sandbox")) else {
+    let Some(terminal) = Terminal::run_in(
+        "manual",
+        tempfile::tempdir().unwrap(),
+        200,
+        50,
+        &format!("{BINARY} --sandbox"),
+    ) else {
         return;
     };
     let transcript = Transcript::parse(include_str!("../golden/imap-session.repl")).unwrap();
@@ -14,20 +20,28 @@ fn the_manuals_session_typed_line_by_line_shows_the_same() {
     terminal.wait_for("user(1):");
     for step in transcript.steps {
         let (input, reply) = match step {
-            Step::Directive { .. } => ("(sandbox-deliver \"Subject: hello\n\nhello\n\" :user \"myacct\")".to_owned(), "69".to_owned()),
+            Step::Directive { .. } => (
+                "(sandbox-deliver \"Subject: hello\n\nhello\n\" :user \"myacct\")".to_owned(),
+                "69".to_owned(),
+            ),
             Step::Exchange(exchange) => (exchange.input, exchange.reply),
         };
         let came = terminal.reply_to(number, &input);
         number += 1;
         let expected: Vec<String> = reply.lines().map(|line| line.trim_end().to_owned()).collect();
-        assert!(postoffice::repl::matching::matches(&expected.join("\n"), &came), "{input}\nexpected:\n{reply}\ncame:\n{came}");
+        assert!(
+            postoffice::repl::matching::matches(&expected.join("\n"), &came),
+            "{input}\nexpected:\n{reply}\ncame:\n{came}"
+        );
     }
     assert!(terminal.reply_to(number, "(+ 1\n\"a\"\n)").starts_with("Error: +"));
 }
 
 #[test]
 fn a_report_begins_on_a_fresh_line_of_the_terminal() {
-    let command = format!("{BINARY} eval '(progn (princ \"unfinished\") (car 5))'; echo code $?; exec sleep 600");
+    let command = format!(
+        "{BINARY} eval '(progn (princ \"unfinished\") (car 5))'; echo code $?; exec sleep 600"
+    );
     let Some(terminal) = Terminal::run("fresh-line", &command) else { return };
     let screen = terminal.wait_for("code 1");
     assert!(screen.starts_with("unfinished\nexpression:1:"), "{screen}");
@@ -44,13 +58,25 @@ fn long_lists_are_laid_out_and_long_replies_cut() {
     );
     let lines = "(let ((text \"\")) (dotimes (i 100) (setq text (format nil \"~a~%line ~a\" text i))) text)";
     let cut = terminal.reply_to(2, lines);
-    assert!(cut.starts_with("\"\nline 0\n") && cut.ends_with("\n… 75 more lines: :more shows all, :print plain never cuts"), "{cut}");
+    assert!(
+        cut.starts_with("\"\nline 0\n")
+            && cut.ends_with("\n… 75 more lines: :more shows all, :print plain never cuts"),
+        "{cut}"
+    );
     assert!(terminal.reply_to(3, ":more").ends_with("\nline 98\nline 99\""));
     assert_eq!(terminal.reply_to(4, ":print plain"), "values are printed plain");
     assert!(terminal.reply_to(5, lines).ends_with("\nline 99\""));
     // What a letter holds does not steer the terminal.
-    assert_eq!(terminal.reply_to(6, "(list \"a\\x1b;[2Jb\" \"c\\rd\")"), "(\"a\\u{1b}[2Jb\" \"c\\rd\")");
-    assert!(terminal.reply_to(7, "long").replace('\n', "").starts_with("((4 (\"FLAGS\" (:\\\\seen :a-flag) \"ENVELOPE\" ("));
+    assert_eq!(
+        terminal.reply_to(6, "(list \"a\\x1b;[2Jb\" \"c\\rd\")"),
+        "(\"a\\u{1b}[2Jb\" \"c\\rd\")"
+    );
+    assert!(
+        terminal
+            .reply_to(7, "long")
+            .replace('\n', "")
+            .starts_with("((4 (\"FLAGS\" (:\\\\seen :a-flag) \"ENVELOPE\" (")
+    );
 }
 
 #[test]
@@ -60,7 +86,11 @@ fn the_last_three_values_are_at_hand() {
     assert_eq!(terminal.reply_to(2, "(length *)"), "2");
     assert_eq!(terminal.reply_to(3, "(* 3 4)"), "12");
     assert_eq!(terminal.reply_to(4, "(list * ** ***)"), "(12 2 (1 2))");
-    assert_eq!(terminal.reply_to(5, "(list (apply * '(2 3)) (reduce #'* '(2 3 4)) (mapcar '* '(1 2) '(3 4)))"), "(6 24 (3 8))");
+    assert_eq!(
+        terminal
+            .reply_to(5, "(list (apply * '(2 3)) (reduce #'* '(2 3 4)) (mapcar '* '(1 2) '(3 4)))"),
+        "(6 24 (3 8))"
+    );
     assert!(terminal.reply_to(6, "(car 5)").starts_with("Error: car"));
     assert_eq!(terminal.reply_to(7, "*"), "(6 24 (3 8))");
 }
@@ -68,20 +98,32 @@ fn the_last_three_values_are_at_hand() {
 #[test]
 fn an_error_says_where_and_what_to_try() {
     let Some(terminal) = Terminal::open("errors", "--sandbox") else { return };
-    assert_eq!(terminal.reply_to(1, "(car 5)"), "Error: car: expected a list or pair, got 5 [:program-error]");
+    assert_eq!(
+        terminal.reply_to(1, "(car 5)"),
+        "Error: car: expected a list or pair, got 5 [:program-error]"
+    );
     assert_eq!(
         terminal.reply_to(2, "(list 1\n(car 5))"),
         "Error: car: expected a list or pair, got 5 [:program-error]\n  2 |                (car 5))\n    |                ^^^^^^^"
     );
     let said = terminal.reply_to(3, "(fetch-partz 1 2 3)");
-    assert_eq!(said, "Error: the function fetch-partz is not defined; did you mean fetch-parts? [:program-error]");
-    assert!(terminal.reply_to(4, "(fetch-parts)").ends_with("\n  Try: (help 'fetch-parts) tells what it takes"));
+    assert_eq!(
+        said,
+        "Error: the function fetch-partz is not defined; did you mean fetch-parts? [:program-error]"
+    );
+    assert!(
+        terminal
+            .reply_to(4, "(fetch-parts)")
+            .ends_with("\n  Try: (help 'fetch-parts) tells what it takes")
+    );
     terminal.reply_to(5, "(defun inner (x) (list (car x)))");
     terminal.reply_to(6, "(defun outer (x) (list (inner x)))");
     assert!(terminal.reply_to(7, "(list (outer 5))").starts_with("Error: car"));
     let frames = terminal.reply_to(8, ":bt");
     assert!(
-        frames.contains("\nuser(5):1:24\n") && frames.ends_with("\n  in inner, defined at user(5):1\n  in outer, defined at user(6):1"),
+        frames.contains("\nuser(5):1:24\n")
+            && frames
+                .ends_with("\n  in inner, defined at user(5):1\n  in outer, defined at user(6):1"),
         "{frames}"
     );
 }
@@ -100,8 +142,12 @@ fn commands_do_what_they_say() {
     assert!(timed.starts_with("; 0.") && timed.ends_with(" seconds\n3"), "{timed}");
     assert_eq!(terminal.reply_to(6, ":trace"), "the trace is off");
     assert_eq!(terminal.reply_to(7, ":trace on"), "the trace is on");
-    let traced = terminal.reply_to(8, "(setq mb (make-imap-connection \"h\" :user \"u\" :password \"sesame\"))");
-    assert!(traced.contains("S: * OK") && traced.contains("#<secret>") && !traced.contains("sesame"), "{traced}");
+    let traced = terminal
+        .reply_to(8, "(setq mb (make-imap-connection \"h\" :user \"u\" :password \"sesame\"))");
+    assert!(
+        traced.contains("S: * OK") && traced.contains("#<secret>") && !traced.contains("sesame"),
+        "{traced}"
+    );
     assert_eq!(terminal.reply_to(9, ":trace off"), "the trace is off");
     assert_eq!(terminal.reply_to(10, "(noop mb)"), "nil");
     assert_eq!(terminal.reply_to(11, ":reset"), "connections are closed, definitions forgotten");

@@ -17,7 +17,8 @@ pub struct Terminal {
 impl Terminal {
     /// The prompt with these options; `None` where there is no tmux and none is required.
     pub fn open(name: &str, options: &str) -> Option<Terminal> {
-        let terminal = Terminal::run(name, &format!("{BINARY} {options}; echo code $?; exec sleep 600"))?;
+        let terminal =
+            Terminal::run(name, &format!("{BINARY} {options}; echo code $?; exec sleep 600"))?;
         terminal.wait_for("user(1):");
         Some(terminal)
     }
@@ -28,12 +29,33 @@ impl Terminal {
     }
 
     /// A shell command in a terminal of a size, with a state folder.
-    pub fn run_in(name: &str, state: tempfile::TempDir, columns: u32, rows: u32, command: &str) -> Option<Terminal> {
+    pub fn run_in(
+        name: &str,
+        state: tempfile::TempDir,
+        columns: u32,
+        rows: u32,
+        command: &str,
+    ) -> Option<Terminal> {
         let name = format!("postoffice-{name}-{}", std::process::id());
-        let command = format!("export XDG_STATE_HOME={0} XDG_CONFIG_HOME={0}; {command}", state.path().display());
+        let command = format!(
+            "export XDG_STATE_HOME={0} XDG_CONFIG_HOME={0}; {command}",
+            state.path().display()
+        );
         let size = [columns.to_string(), rows.to_string()];
         let started = Command::new("tmux")
-            .args(["-L", &name, "-f", "/dev/null", "new-session", "-d", "-x", &size[0], "-y", &size[1], &command])
+            .args([
+                "-L",
+                &name,
+                "-f",
+                "/dev/null",
+                "new-session",
+                "-d",
+                "-x",
+                &size[0],
+                "-y",
+                &size[1],
+                &command,
+            ])
             .env_remove("NO_COLOR")
             .status();
         match started {
@@ -106,7 +128,13 @@ impl Terminal {
             self.type_line(line);
         }
         let screen = self.wait_for(&format!("\nuser({}):", number + 1));
-        let shown = screen.rsplit_once(&format!("user({number}): ")).unwrap().1.rsplit_once('\n').unwrap().0;
+        let shown = screen
+            .rsplit_once(&format!("user({number}): "))
+            .unwrap()
+            .1
+            .rsplit_once('\n')
+            .unwrap()
+            .0;
         shown.lines().skip(input.lines().count()).collect::<Vec<_>>().join("\n")
     }
 }

@@ -65,7 +65,8 @@ enum Told {
 
 pub(super) fn map(call: &Call<'_>) -> Result<Value, Condition> {
     let context = call.context();
-    let function = host::as_str(required(call, 0)).ok_or_else(|| wrong(&what_is_wrong(required(call, 0))))?;
+    let function =
+        host::as_str(required(call, 0)).ok_or_else(|| wrong(&what_is_wrong(required(call, 0))))?;
     let items = items(required(call, 1))?;
     let at_most = at_most(context, required(call, 3))?;
     if context.is_worker() {
@@ -109,9 +110,12 @@ fn what_is_wrong(function: &Value) -> String {
 }
 
 fn items(items: &Value) -> Result<Vec<Parcel>, Condition> {
-    let items = host::as_list(items).ok_or_else(|| wrong(&format!("items: expected a list, got {}", host::shown(items))))?;
+    let items = host::as_list(items)
+        .ok_or_else(|| wrong(&format!("items: expected a list, got {}", host::shown(items))))?;
     let parcel = |(index, item): (usize, Value)| {
-        Parcel::of(&item).map_err(|what| wrong(&format!("items: expected data, but item {} holds {what}", index + 1)))
+        Parcel::of(&item).map_err(|what| {
+            wrong(&format!("items: expected data, but item {} holds {what}", index + 1))
+        })
     };
     items.enumerate().map(parcel).collect()
 }
@@ -119,14 +123,25 @@ fn items(items: &Value) -> Result<Vec<Parcel>, Condition> {
 fn at_most(context: &Context, value: &Value) -> Result<usize, Condition> {
     let usual = if context.policy().is_untrusted() { AT_MOST_UNTRUSTED } else { AT_MOST };
     let number = if host::is_nil(value) { Some(usual) } else { host::as_integer(value) };
-    let number = number.filter(|number| (1..=200).contains(number)).and_then(|number| usize::try_from(number).ok());
-    number.ok_or_else(|| wrong(&format!(":at-most: expected a whole number from 1 to 200, got {}", host::shown(value))))
+    let number = number
+        .filter(|number| (1..=200).contains(number))
+        .and_then(|number| usize::try_from(number).ok());
+    number.ok_or_else(|| {
+        wrong(&format!(
+            ":at-most: expected a whole number from 1 to 200, got {}",
+            host::shown(value)
+        ))
+    })
 }
 
 type Started<'scope> = (Receiver<News>, Vec<ScopedJoinHandle<'scope, ()>>);
 
 /// Starts the threads, or as many as the system gives.
-fn start<'scope>(job: &'scope Job<'_>, count: usize, scope: &'scope Scope<'scope, '_>) -> Result<Started<'scope>, Condition> {
+fn start<'scope>(
+    job: &'scope Job<'_>,
+    count: usize,
+    scope: &'scope Scope<'scope, '_>,
+) -> Result<Started<'scope>, Condition> {
     let stack = if job.parent.policy().is_untrusted() { UNTRUSTED_STACK } else { STACK };
     let (sender, news) = channel();
     let mut threads = Vec::with_capacity(count);
@@ -146,7 +161,11 @@ fn start<'scope>(job: &'scope Job<'_>, count: usize, scope: &'scope Scope<'scope
 }
 
 /// Takes the results as they come, until all are there.
-fn collect(job: &Job<'_>, news: &Receiver<News>, progress: &Progress) -> Result<Vec<Value>, Condition> {
+fn collect(
+    job: &Job<'_>,
+    news: &Receiver<News>,
+    progress: &Progress,
+) -> Result<Vec<Value>, Condition> {
     let mut waiting: Vec<Option<Outcome>> = job.items.iter().map(|_| None).collect();
     let mut results = Vec::with_capacity(waiting.len());
     while results.len() < waiting.len() {
@@ -160,7 +179,9 @@ fn collect(job: &Job<'_>, news: &Receiver<News>, progress: &Progress) -> Result<
             }
             Ok(News::Impossible(condition)) => return Err(condition),
             Err(RecvTimeoutError::Timeout) => progress.bytes(0), // time passes
-            Err(RecvTimeoutError::Disconnected) => return Err(internal("internal error: a thread has ended early")),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(internal("internal error: a thread has ended early"));
+            }
         }
         while let Some(outcome) = waiting.get_mut(results.len()).and_then(Option::take) {
             if !outcome.told.is_empty() {
@@ -176,7 +197,9 @@ fn collect(job: &Job<'_>, news: &Receiver<News>, progress: &Progress) -> Result<
 fn delivered(parent: &Context, outcome: Outcome) -> Result<Value, Condition> {
     for told in outcome.told {
         match told {
-            Told::Text(text) => parent.write(&text).map_err(|error| internal(&format!("output: {error}")))?,
+            Told::Text(text) => {
+                parent.write(&text).map_err(|error| internal(&format!("output: {error}")))?
+            }
             Told::Warning(condition) => parent.unhandled(&condition),
         }
     }
@@ -199,7 +222,9 @@ impl Job<'_> {
         loop {
             match news.recv_timeout(LOOK) {
                 Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) if self.parent.is_finished() => self.running().iter().for_each(Interrupter::interrupt),
+                Err(RecvTimeoutError::Timeout) if self.parent.is_finished() => {
+                    self.running().iter().for_each(Interrupter::interrupt)
+                }
                 _ => {}
             }
         }
@@ -216,7 +241,8 @@ fn work(job: &Job<'_>, news: &Sender<News>) {
     while !job.is_stopped() && job.next.load(Ordering::SeqCst) < job.items.len() {
         let ready = match worker.take() {
             Some(ready) => Ok(ready),
-            None => caught(|| Worker::new(job)).unwrap_or_else(|reason| Err(internal(&format!("internal error: {reason}")))),
+            None => caught(|| Worker::new(job))
+                .unwrap_or_else(|reason| Err(internal(&format!("internal error: {reason}")))),
         };
         let mut ready = match ready {
             Ok(ready) => ready,
@@ -232,7 +258,8 @@ fn work(job: &Job<'_>, news: &Sender<News>) {
         };
         let result = caught(|| ready.call(item, &job.surroundings));
         let panicked = result.is_err();
-        let result = result.unwrap_or_else(|reason| Err(internal(&format!("internal error: {reason}"))));
+        let result =
+            result.unwrap_or_else(|reason| Err(internal(&format!("internal error: {reason}"))));
         let _ = news.send(News::Done(index, Outcome { told: ready.take_told(), result }));
         if panicked {
             ready.end(true); // its engine is not used again

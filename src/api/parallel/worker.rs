@@ -34,7 +34,9 @@ impl<'a> Worker<'a> {
                 }
                 Ok(())
             }),
-            warnings: Box::new(move |condition| lock(&warned).push(Told::Warning(condition.clone()))),
+            warnings: Box::new(move |condition| {
+                lock(&warned).push(Told::Warning(condition.clone()))
+            }),
             policy: job.parent.policy().clone(),
         };
         let mut host = Host::worker(options, job.parent);
@@ -59,24 +61,37 @@ impl<'a> Worker<'a> {
         let ready = self.host.surround(&job.surroundings);
         self.parent.learn_secrets(self.host.context());
         ready.map_err(|report| report.condition)?;
-        let function = self.host.evaluate(&format!("(setq {FUNCTION} (progn {}))", job.function), "parallel-map");
+        let function = self
+            .host
+            .evaluate(&format!("(setq {FUNCTION} (progn {}))", job.function), "parallel-map");
         self.parent.learn_secrets(self.host.context());
-        let function = function.map_err(|report| wrong(&format!("f: {}", job.surroundings.explain(report.condition).message)))?;
+        let function = function.map_err(|report| {
+            wrong(&format!("f: {}", job.surroundings.explain(report.condition).message))
+        })?;
         if function.is_function() {
             Ok(())
         } else {
-            Err(wrong(&format!("f: expected a lambda form or the name of a function, got {}", host::shown(&function))))
+            Err(wrong(&format!(
+                "f: expected a lambda form or the name of a function, got {}",
+                host::shown(&function)
+            )))
         }
     }
 
     /// Calls the function with an item.
-    pub(super) fn call(&mut self, item: &Parcel, surroundings: &Surroundings) -> Result<Parcel, Condition> {
+    pub(super) fn call(
+        &mut self,
+        item: &Parcel,
+        surroundings: &Surroundings,
+    ) -> Result<Parcel, Condition> {
         *lock(&self.item) = Some(item.open());
         self.host.context().set_at_line_start(true);
         let result = self.host.evaluate(&format!("({FUNCTION} ({ITEM}))"), "parallel-map");
         self.parent.learn_secrets(self.host.context());
         match result {
-            Ok(value) => Parcel::of(&value).map_err(|what| wrong(&format!("expected data as the result, but it holds {what}"))),
+            Ok(value) => Parcel::of(&value).map_err(|what| {
+                wrong(&format!("expected data as the result, but it holds {what}"))
+            }),
             Err(report) if report.exit.is_some() => Err(wrong("exit cannot be called within it")),
             Err(report) => {
                 let mut condition = surroundings.explain(report.condition);

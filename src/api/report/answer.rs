@@ -56,7 +56,8 @@ pub(super) fn read(mut data: Data<'_>, by_uid: bool) -> Result<Option<(u32, Lett
         } else if name.eq_ignore_ascii_case(b"INTERNALDATE") {
             letter.day = value.bytes().and_then(|date| day(&date));
         } else if name.len() > 5 && name[..5].eq_ignore_ascii_case(b"BODY[") {
-            letter.sender = value.bytes().and_then(|header| sender(&header[..header.len().min(LONGEST_FIELD)]));
+            letter.sender =
+                value.bytes().and_then(|header| sender(&header[..header.len().min(LONGEST_FIELD)]));
         }
         tokens.skip_value(value)?;
     }
@@ -96,17 +97,22 @@ fn mailbox(entry: Entry) -> Option<Sender> {
             (!address.trim().is_empty()).then_some(Sender { name: display, address })
         }
         // Groups have no groups in them (RFC 5322, 3.4).
-        Entry::Group { members, .. } => members.into_iter().filter(|member| matches!(member, Entry::Mailbox { .. })).find_map(mailbox),
+        Entry::Group { members, .. } => members
+            .into_iter()
+            .filter(|member| matches!(member, Entry::Mailbox { .. }))
+            .find_map(mailbox),
     }
 }
 
 /// The day of `13-Sep-1999 11:36:26 -0700`; the day of the month may have a blank before it.
 fn day(date: &[u8]) -> Option<Day> {
-    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    const MONTHS: [&str; 12] =
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let mut parts = std::str::from_utf8(date).ok()?.split_ascii_whitespace().next()?.split('-');
     let day = parts.next()?.parse().ok().filter(|day| (1..=31).contains(day))?;
     let month = parts.next()?.to_ascii_lowercase();
-    let month = MONTHS.iter().zip(1..).find_map(|(name, number)| (*name == month).then_some(number))?;
+    let month =
+        MONTHS.iter().zip(1..).find_map(|(name, number)| (*name == month).then_some(number))?;
     let year = parts.next()?.parse().ok().filter(|year| (1..=9999).contains(year))?;
     parts.next().is_none().then_some(Day { year, month, day })
 }
@@ -162,14 +168,19 @@ mod tests {
             ("From:", None),
         ];
         for (header, expected) in table {
-            assert_eq!(sender(header.as_bytes()).map(|sender| sender.address).as_deref(), expected, "{header}");
+            assert_eq!(
+                sender(header.as_bytes()).map(|sender| sender.address).as_deref(),
+                expected,
+                "{header}"
+            );
         }
     }
 
     #[test]
     fn a_letter_counts_once() {
         let mut counted = Counted::default();
-        let news: Vec<bool> = [1, 2, 4, 2, 3, 3, u32::MAX, u32::MAX, 0].map(|number| counted.insert(number)).to_vec();
+        let news: Vec<bool> =
+            [1, 2, 4, 2, 3, 3, u32::MAX, u32::MAX, 0].map(|number| counted.insert(number)).to_vec();
         assert_eq!(news, [true, true, true, false, true, false, true, false, true]);
         assert_eq!(counted.0.into_iter().collect::<Vec<_>>(), [(0, 4), (u32::MAX, u32::MAX)]);
     }

@@ -8,7 +8,8 @@ use super::tally::Day;
 use crate::condition::escape_controls;
 
 const STYLE: &str = include_str!("page.css");
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// The page; `made` is the day it was made on.
 pub(super) fn page(picture: &Picture, made: &str) -> String {
@@ -46,7 +47,10 @@ fn totals(picture: &Picture) -> String {
     text += &total("Letters", data(picture.all.letters, &number(picture.all.letters)));
     text += &total("Size", data(picture.all.bytes, &size(picture.all.bytes)));
     text += &total("Unseen", data(picture.unseen, &number(picture.unseen)));
-    text += &total(if picture.more_senders { "Senders, at least" } else { "Senders" }, data(picture.senders, &number(picture.senders)));
+    text += &total(
+        if picture.more_senders { "Senders, at least" } else { "Senders" },
+        data(picture.senders, &number(picture.senders)),
+    );
     if let Some((first, last)) = picture.days {
         text += &total("First letter", day(first));
         text += &total("Last letter", day(last));
@@ -61,17 +65,24 @@ fn chart(chart: &Chart) -> String {
         .rows
         .iter()
         .map(|row| {
-            let bar = |value, largest| if row.is_rest { String::new() } else { bar(value, largest) };
+            let bar =
+                |value, largest| if row.is_rest { String::new() } else { bar(value, largest) };
             format!(
                 "<tr{}><th scope=\"row\">{}</th>{}{}</tr>\n",
                 if row.is_rest { " class=\"rest\"" } else { "" },
                 label(row),
-                cell(row.count.letters, &number(row.count.letters), &bar(row.count.letters, largest.letters)),
+                cell(
+                    row.count.letters,
+                    &number(row.count.letters),
+                    &bar(row.count.letters, largest.letters)
+                ),
                 cell(row.count.bytes, &size(row.count.bytes), &bar(row.count.bytes, largest.bytes)),
             )
         })
         .collect();
-    let head = |title: &str| format!("<th scope=\"col\"><div class=\"cell\"><span>{title}</span></div></th>");
+    let head = |title: &str| {
+        format!("<th scope=\"col\"><div class=\"cell\"><span>{title}</span></div></th>")
+    };
     format!(
         "<section>\n<table>\n<caption><h2>{title}</h2></caption>\n<thead><tr><th scope=\"col\">{of}</th>{}{}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</section>\n",
         head("Letters"),
@@ -104,7 +115,11 @@ fn bar(value: u64, largest: u64) -> String {
         return String::new();
     }
     let thousandths = (u128::from(value.min(largest)) * 1_000 / u128::from(largest)).max(5);
-    format!("<span class=\"bar\" aria-hidden=\"true\" style=\"width:{}.{}%\"></span>", thousandths / 10, thousandths % 10)
+    format!(
+        "<span class=\"bar\" aria-hidden=\"true\" style=\"width:{}.{}%\"></span>",
+        thousandths / 10,
+        thousandths % 10
+    )
 }
 
 /// Text from a letter or a server as text of a page, in an attribute too. Control characters are shown as they are on a terminal.
@@ -144,9 +159,14 @@ mod tests {
     fn a_page_holds_nothing_that_runs_or_loads() {
         let mut tally = Tally::default();
         let hostile = "</title></style><script>alert(1)</script><img src=//x onerror=x>";
-        tally.add(Letter { sender: Some(Sender { name: Some(hostile.into()), address: hostile.into() }), ..Letter::default() });
+        tally.add(Letter {
+            sender: Some(Sender { name: Some(hostile.into()), address: hostile.into() }),
+            ..Letter::default()
+        });
         let page = page(&Picture::of(hostile, &tally, 10), "2001-02-03").to_lowercase();
-        for word in ["<script", "<img", "<link", "<iframe", "url(", "@import", "http:", "https:", "<a "] {
+        for word in
+            ["<script", "<img", "<link", "<iframe", "url(", "@import", "http:", "https:", "<a "]
+        {
             assert!(!page.contains(word), "{word}");
         }
         assert_eq!(page.matches("</style>").count() + page.matches("</title>").count(), 2);
@@ -155,7 +175,12 @@ mod tests {
 
     #[test]
     fn bars_are_in_proportion() {
-        let width = |value, largest| bar(value, largest).split("width:").nth(1).map(|rest| rest.split('%').next().unwrap().to_owned());
+        let width = |value, largest| {
+            bar(value, largest)
+                .split("width:")
+                .nth(1)
+                .map(|rest| rest.split('%').next().unwrap().to_owned())
+        };
         assert_eq!(
             [width(1, 3), width(1, u64::MAX), width(u64::MAX, u64::MAX), width(0, 1)],
             [Some("33.3".into()), Some("0.5".into()), Some("100.0".into()), None]

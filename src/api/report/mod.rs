@@ -47,7 +47,11 @@ pub(super) fn mailbox_report(call: &Call<'_>) -> Result<Value, Condition> {
 }
 
 /// The selected mailbox's name, and what its letters add up to.
-fn count(call: &Call<'_>, messages: Option<SequenceSet>, uid: bool) -> Result<(String, Tally), Condition> {
+fn count(
+    call: &Call<'_>,
+    messages: Option<SequenceSet>,
+    uid: bool,
+) -> Result<(String, Tally), Condition> {
     on_mailbox(call, |client| {
         let messages = messages.map_or_else(|| every_message(client), Ok)?;
         let (mut tally, mut counted) = (Tally::default(), Counted::default());
@@ -70,7 +74,8 @@ fn count(call: &Call<'_>, messages: Option<SequenceSet>, uid: bool) -> Result<(S
 
 /// `1:*`, or the empty set where there is nothing: servers differ in what they say of `1:*` then.
 fn every_message(client: &mut ImapClient) -> Result<SequenceSet, Error> {
-    let is_empty = |client: &ImapClient| client.selected().is_some_and(|selected| selected.exists == 0);
+    let is_empty =
+        |client: &ImapClient| client.selected().is_some_and(|selected| selected.exists == 0);
     if is_empty(client) {
         client.noop()?; // letters may have come since
     }
@@ -83,7 +88,9 @@ fn every_message(client: &mut ImapClient) -> Result<SequenceSet, Error> {
 
 /// The first value: few enough numbers that they do not bury the picture.
 fn totals(picture: &Picture) -> Value {
-    let day = |day: Option<tally::Day>| day.map_or_else(host::nil, |day| host::string(picture::date(day)));
+    let day = |day: Option<tally::Day>| {
+        day.map_or_else(host::nil, |day| host::string(picture::date(day)))
+    };
     plist(vec![
         ("name", host::string(&picture.mailbox)),
         ("messages", number(picture.all.letters)),
@@ -101,10 +108,20 @@ fn details(picture: &Picture, tally: &Tally) -> Value {
         let counts = [number(count.letters), number(count.bytes)];
         host::list(first.into_iter().chain(counts).collect())
     };
-    let senders = picture.charts.first().into_iter().flat_map(|chart| &chart.rows).filter(|row| !row.is_rest);
-    let sender =
-        |row: &picture::Row| entry(vec![host::string(&row.label), row.name.as_deref().map_or_else(host::nil, host::string)], row.count);
-    let month = |((year, month), count): (&(u16, u8), &Count)| entry(vec![host::string(format!("{year:04}-{month:02}"))], *count);
+    let senders =
+        picture.charts.first().into_iter().flat_map(|chart| &chart.rows).filter(|row| !row.is_rest);
+    let sender = |row: &picture::Row| {
+        entry(
+            vec![
+                host::string(&row.label),
+                row.name.as_deref().map_or_else(host::nil, host::string),
+            ],
+            row.count,
+        )
+    };
+    let month = |((year, month), count): (&(u16, u8), &Count)| {
+        entry(vec![host::string(format!("{year:04}-{month:02}"))], *count)
+    };
     let size = |(start, count): (&u64, &Count)| entry(vec![number(*start)], *count);
     plist(vec![
         ("senders", host::list(senders.map(sender).collect())),

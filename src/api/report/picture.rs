@@ -56,14 +56,21 @@ impl Chart {
     /// The longest bars: of letters, and of bytes.
     pub(super) fn largest(&self) -> Count {
         let bars = || self.rows.iter().filter(|row| !row.is_rest).map(|row| row.count);
-        Count { letters: bars().map(|count| count.letters).max().unwrap_or(0), bytes: bars().map(|count| count.bytes).max().unwrap_or(0) }
+        Count {
+            letters: bars().map(|count| count.letters).max().unwrap_or(0),
+            bytes: bars().map(|count| count.bytes).max().unwrap_or(0),
+        }
     }
 }
 
 impl Picture {
     /// The report on a mailbox, with the `top` senders of most letters.
     pub(super) fn of(mailbox: &str, tally: &Tally, top: usize) -> Picture {
-        let charts = if tally.all.letters == 0 { Vec::new() } else { vec![by_sender(tally, top), by_time(tally), by_size(tally)] };
+        let charts = if tally.all.letters == 0 {
+            Vec::new()
+        } else {
+            vec![by_sender(tally, top), by_time(tally), by_size(tally)]
+        };
         Picture {
             mailbox: mailbox.to_owned(),
             all: tally.all,
@@ -86,7 +93,10 @@ fn by_sender(tally: &Tally, top: usize) -> Chart {
     };
     let mut rows: Vec<Row> = senders
         .into_iter()
-        .map(|(address, sent)| Row { name: Some(sent.name.clone()).filter(|name| !name.is_empty()), ..Row::new(address, sent.count) })
+        .map(|(address, sent)| Row {
+            name: Some(sent.name.clone()).filter(|name| !name.is_empty()),
+            ..Row::new(address, sent.count)
+        })
         .collect();
     rows.extend(Row::rest(others_label, others));
     rows.extend(Row::rest("no sender", tally.anonymous));
@@ -95,9 +105,12 @@ fn by_sender(tally: &Tally, top: usize) -> Chart {
 
 fn by_time(tally: &Tally) -> Chart {
     let month = |(year, month): (u16, u8)| u32::from(year) * 12 + u32::from(month) - 1;
-    let months: BTreeMap<u32, Count> = tally.months.iter().map(|(key, count)| (month(*key), *count)).collect();
+    let months: BTreeMap<u32, Count> =
+        tally.months.iter().map(|(key, count)| (month(*key), *count)).collect();
     let mut chart = if span(&months) <= MOST_MONTHS {
-        let rows = with_gaps(&months).map(|(month, count)| Row::new(format!("{:04}-{:02}", month / 12, month % 12 + 1), count));
+        let rows = with_gaps(&months).map(|(month, count)| {
+            Row::new(format!("{:04}-{:02}", month / 12, month % 12 + 1), count)
+        });
         Chart { title: "By month", of: "Month", rows: rows.collect() }
     } else {
         Chart { title: "By year", of: "Year", rows: by_year(&months) }
@@ -140,7 +153,12 @@ fn by_size(tally: &Tally) -> Chart {
         (0, Some(end)) => format!("under {}", short(*end)),
         (start, Some(end)) => format!("{} to {}", short(start), short(*end)),
     };
-    let rows = tally.sizes.iter().enumerate().map(|(class, count)| Row::new(label(class), *count)).collect();
+    let rows = tally
+        .sizes
+        .iter()
+        .enumerate()
+        .map(|(class, count)| Row::new(label(class), *count))
+        .collect();
     Chart { title: "By size", of: "Size of a letter", rows }
 }
 
@@ -214,7 +232,10 @@ mod tests {
     fn chart_of(days: &[(u16, u8)]) -> (&'static str, Vec<(String, u64)>) {
         let mut tally = Tally::default();
         for (year, month) in days {
-            tally.add(Letter { day: Some(Day { year: *year, month: *month, day: 1 }), ..Letter::default() });
+            tally.add(Letter {
+                day: Some(Day { year: *year, month: *month, day: 1 }),
+                ..Letter::default()
+            });
         }
         let chart = by_time(&tally);
         (chart.title, chart.rows.into_iter().map(|row| (row.label, row.count.letters)).collect())
@@ -227,11 +248,20 @@ mod tests {
             chart_of(&[(1999, 11), (2000, 1), (2000, 1)]),
             ("By month", vec![row("1999-11", 1), row("1999-12", 0), row("2000-01", 2)])
         );
-        assert_eq!(chart_of(&[(1999, 1), (2001, 1)]), ("By year", vec![row("1999", 1), row("2000", 0), row("2001", 1)]));
-        assert_eq!(chart_of(&[(1, 1), (9999, 12)]), ("By year", vec![row("0001", 1), row("9999", 1)]));
+        assert_eq!(
+            chart_of(&[(1999, 1), (2001, 1)]),
+            ("By year", vec![row("1999", 1), row("2000", 0), row("2001", 1)])
+        );
+        assert_eq!(
+            chart_of(&[(1, 1), (9999, 12)]),
+            ("By year", vec![row("0001", 1), row("9999", 1)])
+        );
         let every_year: Vec<(u16, u8)> = (1..=9999).map(|year| (year, 1)).collect();
         let (_, rows) = chart_of(&every_year);
-        assert_eq!((rows.len(), &rows[0], &rows[40]), (41, &row("earlier", 9_959), &row("9999", 1)));
+        assert_eq!(
+            (rows.len(), &rows[0], &rows[40]),
+            (41, &row("earlier", 9_959), &row("9999", 1))
+        );
         assert_eq!(chart_of(&[]), ("By month", vec![]));
     }
 
@@ -240,6 +270,16 @@ mod tests {
         let mut tally = Tally::default();
         tally.add(Letter::default());
         let labels: Vec<String> = by_size(&tally).rows.into_iter().map(|row| row.label).collect();
-        assert_eq!(labels, ["under 1 kB", "1 kB to 10 kB", "10 kB to 100 kB", "100 kB to 1 MB", "1 MB to 10 MB", "10 MB and more"]);
+        assert_eq!(
+            labels,
+            [
+                "under 1 kB",
+                "1 kB to 10 kB",
+                "10 kB to 100 kB",
+                "100 kB to 1 MB",
+                "1 MB to 10 MB",
+                "10 MB and more"
+            ]
+        );
     }
 }

@@ -49,7 +49,10 @@ impl Count {
     }
 
     pub(super) fn plus(self, other: Count) -> Count {
-        Count { letters: self.letters.saturating_add(other.letters), bytes: self.bytes.saturating_add(other.bytes) }
+        Count {
+            letters: self.letters.saturating_add(other.letters),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
     }
 }
 
@@ -131,12 +134,14 @@ impl Tally {
 
     /// The senders of most letters, and what all others have sent. The order is the same whatever order the letters came in.
     pub(super) fn top(&self, most: usize) -> (Vec<(&str, &Sent)>, Count) {
-        let mut senders: Vec<(&str, &Sent)> = self.senders.iter().map(|(address, sent)| (address.as_str(), sent)).collect();
+        let mut senders: Vec<(&str, &Sent)> =
+            self.senders.iter().map(|(address, sent)| (address.as_str(), sent)).collect();
         senders.sort_unstable_by(|(left_address, left), (right_address, right)| {
             let weight = |sent: &Sent| (sent.count.letters, sent.count.bytes);
             weight(right).cmp(&weight(left)).then_with(|| left_address.cmp(right_address))
         });
-        let others = senders.iter().skip(most).fold(self.beyond, |sum, (_, sent)| sum.plus(sent.count));
+        let others =
+            senders.iter().skip(most).fold(self.beyond, |sum, (_, sent)| sum.plus(sent.count));
         senders.truncate(most);
         (senders, others)
     }
@@ -147,7 +152,10 @@ mod tests {
     use super::*;
 
     fn letter(name: &str, address: &str, bytes: u64) -> Letter {
-        let sender = Some(Sender { name: (!name.is_empty()).then(|| name.to_owned()), address: address.to_owned() });
+        let sender = Some(Sender {
+            name: (!name.is_empty()).then(|| name.to_owned()),
+            address: address.to_owned(),
+        });
         Letter { sender, bytes, ..Letter::default() }
     }
 
@@ -155,7 +163,11 @@ mod tests {
     fn letters_are_counted_by_sender_month_and_size() {
         let mut tally = Tally::default();
         let day = |year, month, day| Some(Day { year, month, day });
-        tally.add(Letter { day: day(1999, 9, 13), seen: true, ..letter("Joe", "JOE@example.org", 999) });
+        tally.add(Letter {
+            day: day(1999, 9, 13),
+            seen: true,
+            ..letter("Joe", "JOE@example.org", 999)
+        });
         tally.add(Letter { day: day(1999, 8, 2), ..letter("", "joe@Example.ORG", 1_000) });
         tally.add(Letter { day: day(1999, 9, 30), ..letter("Ann", "ann@example.org", 10_000_000) });
         tally.add(Letter::default());
@@ -165,7 +177,10 @@ mod tests {
         assert_eq!((tally.undated.letters, tally.anonymous.letters), (1, 1));
         assert_eq!(tally.sizes.map(|count| count.letters), [2, 1, 0, 0, 0, 1]);
         let (top, others) = tally.top(1);
-        assert_eq!((top[0].0, top[0].1.name.as_str(), top[0].1.count), ("joe@example.org", "Joe", Count { letters: 2, bytes: 1_999 }));
+        assert_eq!(
+            (top[0].0, top[0].1.name.as_str(), top[0].1.count),
+            ("joe@example.org", "Joe", Count { letters: 2, bytes: 1_999 })
+        );
         assert_eq!(others, Count { letters: 1, bytes: 10_000_000 });
     }
 
@@ -185,10 +200,16 @@ mod tests {
             tally.add(letter("", &format!("{number}@x"), 2));
         }
         tally.add(letter("", "0@x", 2));
-        assert_eq!((tally.senders.len(), tally.beyond), (MOST_SENDERS, Count { letters: 5, bytes: 10 }));
+        assert_eq!(
+            (tally.senders.len(), tally.beyond),
+            (MOST_SENDERS, Count { letters: 5, bytes: 10 })
+        );
         assert_eq!(tally.top(1).1.letters, MOST_SENDERS as u64 + 4);
         tally.add(letter(&"n".repeat(5_000), &"0@x".repeat(5_000), 1));
-        assert!(tally.senders.iter().all(|(address, sent)| address.len() <= LONGEST_ADDRESS && sent.name.len() <= LONGEST_NAME));
+        assert!(
+            tally.senders.iter().all(|(address, sent)| address.len() <= LONGEST_ADDRESS
+                && sent.name.len() <= LONGEST_NAME)
+        );
     }
 
     #[test]
@@ -206,6 +227,9 @@ mod tests {
         for address in ["c@x", "a@x", "b@x"] {
             tally.add(letter("", address, 1));
         }
-        assert_eq!(tally.top(5).0.iter().map(|(address, _)| *address).collect::<Vec<_>>(), ["a@x", "b@x", "c@x"]);
+        assert_eq!(
+            tally.top(5).0.iter().map(|(address, _)| *address).collect::<Vec<_>>(),
+            ["a@x", "b@x", "c@x"]
+        );
     }
 }

@@ -19,7 +19,8 @@ pub(super) fn text(picture: &Picture) -> String {
     let number_width = widest(picture, |row| number(row.count.letters)).max("letters".len());
     let size_width = widest(picture, |row| size(row.count.bytes)).max("bytes".len());
     let most = WIDTH.saturating_sub(number_width + size_width + 2 * BAR + 6);
-    let label_width = widest(picture, |row| label(row, most)).max(picture.charts.iter().map(|chart| chart.title.len()).max().unwrap_or(0));
+    let label_width = widest(picture, |row| label(row, most))
+        .max(picture.charts.iter().map(|chart| chart.title.len()).max().unwrap_or(0));
     for chart in &picture.charts {
         text.push('\n');
         text += &rows(chart, [label_width, number_width, size_width]);
@@ -28,10 +29,18 @@ pub(super) fn text(picture: &Picture) -> String {
 }
 
 fn totals(picture: &Picture) -> String {
-    let mut totals = vec![letters(picture.all.letters), size(picture.all.bytes), format!("{} unseen", number(picture.unseen))];
+    let mut totals = vec![
+        letters(picture.all.letters),
+        size(picture.all.bytes),
+        format!("{} unseen", number(picture.unseen)),
+    ];
     if picture.all.letters > 0 {
         let more = if picture.more_senders { "more than " } else { "" };
-        totals.push(format!("{more}{} sender{}", number(picture.senders), if picture.senders == 1 { "" } else { "s" }));
+        totals.push(format!(
+            "{more}{} sender{}",
+            number(picture.senders),
+            if picture.senders == 1 { "" } else { "s" }
+        ));
     }
     let days = picture.days.map(|(first, last)| match (date(first), date(last)) {
         (first, last) if first == last => format!("{first}\n"),
@@ -41,12 +50,23 @@ fn totals(picture: &Picture) -> String {
 }
 
 fn widest(picture: &Picture, cell: impl Fn(&Row) -> String) -> usize {
-    picture.charts.iter().flat_map(|chart| &chart.rows).map(|row| cell(row).width()).max().unwrap_or(0)
+    picture
+        .charts
+        .iter()
+        .flat_map(|chart| &chart.rows)
+        .map(|row| cell(row).width())
+        .max()
+        .unwrap_or(0)
 }
 
 fn rows(chart: &Chart, [label_width, number_width, size_width]: [usize; 3]) -> String {
     let blank = " ".repeat(BAR);
-    let head = format!("{}  {:>number_width$} {blank}  {:>size_width$}", left(chart.title, label_width), "letters", "bytes");
+    let head = format!(
+        "{}  {:>number_width$} {blank}  {:>size_width$}",
+        left(chart.title, label_width),
+        "letters",
+        "bytes"
+    );
     let rule = "─".repeat(label_width + number_width + size_width + 2 * BAR + 6);
     let largest = chart.largest();
     let mut text = format!("{head}\n{rule}\n");
@@ -69,10 +89,16 @@ fn rows(chart: &Chart, [label_width, number_width, size_width]: [usize; 3]) -> S
 /// `Joe <joe@example.org>` in so many columns; the name is cut first, for the address says who it is.
 fn label(row: &Row, width: usize) -> String {
     let address = escape_controls(&row.label);
-    let name = row.name.as_deref().map(escape_controls).filter(|name| !name.eq_ignore_ascii_case(&address));
+    let name = row
+        .name
+        .as_deref()
+        .map(escape_controls)
+        .filter(|name| !name.eq_ignore_ascii_case(&address));
     let room = width.saturating_sub(address.width() + " <>".len());
     match name {
-        Some(name) if name.width() <= room || room >= LEAST_NAME => format!("{} <{address}>", cut(&name, room)),
+        Some(name) if name.width() <= room || room >= LEAST_NAME => {
+            format!("{} <{address}>", cut(&name, room))
+        }
         _ => cut(&address, width),
     }
 }
@@ -107,7 +133,8 @@ fn bar(value: u64, largest: u64) -> String {
         return String::new();
     }
     let (value, largest) = (u128::from(value.min(largest)), u128::from(largest));
-    let eighths = usize::try_from((value * 8 * BAR as u128 + largest / 2) / largest).unwrap_or(0).max(1); // at most 8 * BAR
+    let eighths =
+        usize::try_from((value * 8 * BAR as u128 + largest / 2) / largest).unwrap_or(0).max(1); // at most 8 * BAR
     format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
 }
 
@@ -119,7 +146,12 @@ mod tests {
     fn letter(name: &str, address: &str, bytes: u64) -> Letter {
         let name = (!name.is_empty()).then(|| name.to_owned());
         let day = Some(Day { year: 1999, month: 9, day: 13 });
-        Letter { sender: Some(Sender { name, address: address.to_owned() }), bytes, seen: false, day }
+        Letter {
+            sender: Some(Sender { name, address: address.to_owned() }),
+            bytes,
+            seen: false,
+            day,
+        }
     }
 
     #[test]
@@ -161,14 +193,22 @@ under 1 kB                 1 ███▍         500 B ▏
 
     #[test]
     fn an_empty_mailbox_has_a_report() {
-        assert_eq!(text(&Picture::of("inbox", &Tally::default(), 10)), "inbox\n0 letters, 0 B, 0 unseen\n");
+        assert_eq!(
+            text(&Picture::of("inbox", &Tally::default(), 10)),
+            "inbox\n0 letters, 0 B, 0 unseen\n"
+        );
     }
 
     #[test]
     fn no_line_is_wider_than_the_screen() {
-        let mut tally = Tally { undated: Count { letters: u64::MAX, bytes: u64::MAX }, ..Tally::default() };
+        let mut tally =
+            Tally { undated: Count { letters: u64::MAX, bytes: u64::MAX }, ..Tally::default() };
         for length in [1, 20, 40, 400] {
-            tally.add(letter(&"名".repeat(length), &format!("{}@example.org", "a".repeat(length)), u64::MAX / 2));
+            tally.add(letter(
+                &"名".repeat(length),
+                &format!("{}@example.org", "a".repeat(length)),
+                u64::MAX / 2,
+            ));
         }
         let text = text(&Picture::of(&"n".repeat(400), &tally, 10));
         assert!(text.lines().all(|line| line.width() <= WIDTH), "{text}");
@@ -176,7 +216,12 @@ under 1 kB                 1 ███▍         500 B ▏
 
     #[test]
     fn a_name_is_cut_before_its_address() {
-        let row = |name: &str, label: &str| Row { label: label.into(), name: Some(name.into()), count: Count::default(), is_rest: false };
+        let row = |name: &str, label: &str| Row {
+            label: label.into(),
+            name: Some(name.into()),
+            count: Count::default(),
+            is_rest: false,
+        };
         for (name, address, expected) in [
             ("Joe", "joe@example.org", "Joe <joe@example.org>"),
             ("Maximilian", "max@example.org", "Maxi… <max@example.org>"),
@@ -189,8 +234,13 @@ under 1 kB                 1 ███▍         500 B ▏
 
     #[test]
     fn bars_are_in_proportion() {
-        for (value, largest, expected) in [(0, 5, ""), (0, 0, ""), (1, 1_000_000, "▏"), (1, 2, "█████"), (u64::MAX, u64::MAX, "██████████")]
-        {
+        for (value, largest, expected) in [
+            (0, 5, ""),
+            (0, 0, ""),
+            (1, 1_000_000, "▏"),
+            (1, 2, "█████"),
+            (u64::MAX, u64::MAX, "██████████"),
+        ] {
             assert_eq!(bar(value, largest), expected);
         }
     }

@@ -13,7 +13,10 @@ use crate::condition::{Condition, Identifier};
 use crate::host::messages;
 use crate::host::objects::{Outcome, Tag, Trail, Unbound, as_condition, condition_object};
 use crate::host::registry::Native;
-use crate::host::value::{self, Value, as_keyword, as_symbol, downcast, elements, is_nil, is_true, nil, shared_object, truth};
+use crate::host::value::{
+    self, Value, as_keyword, as_symbol, downcast, elements, is_nil, is_true, nil, shared_object,
+    truth,
+};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("%true?", |arguments| Ok(SteelVal::BoolV(is_true(&arguments[0])))),
@@ -35,7 +38,9 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("%depth", |_| Ok(value::integer(CALLS.with_borrow(Vec::len) as i64))),
     ("%set-depth", |arguments| {
-        CALLS.with_borrow_mut(|calls| calls.truncate(integer_of("call", &arguments[0]).unwrap_or(0) as usize));
+        CALLS.with_borrow_mut(|calls| {
+            calls.truncate(integer_of("call", &arguments[0]).unwrap_or(0) as usize)
+        });
         Ok(nil())
     }),
     ("%bound", bound),
@@ -53,9 +58,17 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%tag", |_| Ok(shared_object(Arc::new(Tag::default()), "#<block>"))),
     ("%left!", left),
     ("%left?", is_left),
-    ("%token", |arguments| Ok(with_error(&arguments[0], messages::token).flatten().map_or_else(nil, value::integer))),
-    ("%trail", |arguments| Ok(with_error(&arguments[0], trail).map_or_else(nil, |trail| shared_object(Arc::new(trail), "#<trail>")))),
-    ("%convert", |arguments| Ok(with_error(&arguments[0], messages::condition_of).map_or_else(|| arguments[0].clone(), condition_object))),
+    ("%token", |arguments| {
+        Ok(with_error(&arguments[0], messages::token).flatten().map_or_else(nil, value::integer))
+    }),
+    ("%trail", |arguments| {
+        Ok(with_error(&arguments[0], trail)
+            .map_or_else(nil, |trail| shared_object(Arc::new(trail), "#<trail>")))
+    }),
+    ("%convert", |arguments| {
+        Ok(with_error(&arguments[0], messages::condition_of)
+            .map_or_else(|| arguments[0].clone(), condition_object))
+    }),
     ("%reraise", reraise),
     ("%interrupted?", |_| Ok(SteelVal::BoolV(context()?.interrupted()))),
     ("%invoke", invoke),
@@ -66,10 +79,16 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         context.set_results(Vec::new());
         value
     }),
-    ("%outcome-asked", |arguments| outcome(&arguments[0], |outcome| outcome.asked.clone().unwrap_or_else(nil))),
+    ("%outcome-asked", |arguments| {
+        outcome(&arguments[0], |outcome| outcome.asked.clone().unwrap_or_else(nil))
+    }),
     ("%outcome?", |arguments| Ok(SteelVal::BoolV(downcast::<Outcome>(&arguments[0]).is_some()))),
-    ("%outcome-warnings", |arguments| outcome(&arguments[0], |outcome| value::list(outcome.warnings.clone()))),
-    ("%outcome-error", |arguments| outcome(&arguments[0], |outcome| outcome.result.as_ref().err().cloned().unwrap_or_else(nil))),
+    ("%outcome-warnings", |arguments| {
+        outcome(&arguments[0], |outcome| value::list(outcome.warnings.clone()))
+    }),
+    ("%outcome-error", |arguments| {
+        outcome(&arguments[0], |outcome| outcome.result.as_ref().err().cloned().unwrap_or_else(nil))
+    }),
     ("%outcome-values", |arguments| {
         outcome(&arguments[0], |outcome| match (&outcome.several, &outcome.result) {
             (Some(several), _) => value::list(several.clone()),
@@ -80,27 +99,51 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%matches?", |arguments| Ok(SteelVal::BoolV(matches(&arguments[0], &arguments[1])?))),
     ("%make-condition", make_condition),
     ("%condition-error?", |arguments| {
-        Ok(SteelVal::BoolV(as_condition(&arguments[0]).is_none_or(|condition| condition.identifier.is_error())))
+        Ok(SteelVal::BoolV(
+            as_condition(&arguments[0]).is_none_or(|condition| condition.identifier.is_error()),
+        ))
     }),
     ("%unhandled", unhandled),
     ("%check-keys", check_keys),
     ("%check-rest", check_rest),
     ("%find-key", find_key),
-    ("po-condition?", |arguments| predicate("po-condition?", arguments, |condition| condition.identifier != Identifier::ProgramError)),
+    ("po-condition?", |arguments| {
+        predicate("po-condition?", arguments, |condition| {
+            condition.identifier != Identifier::ProgramError
+        })
+    }),
     ("po-error?", |arguments| {
-        predicate("po-error?", arguments, |condition| condition.identifier.is_error() && condition.identifier != Identifier::ProgramError)
+        predicate("po-error?", arguments, |condition| {
+            condition.identifier.is_error() && condition.identifier != Identifier::ProgramError
+        })
     }),
     ("po-condition-identifier", |arguments| {
-        field("po-condition-identifier", arguments, |condition| value::keyword(condition.identifier.name()))
+        field("po-condition-identifier", arguments, |condition| {
+            value::keyword(condition.identifier.name())
+        })
     }),
-    ("po-condition-message", |arguments| field("po-condition-message", arguments, |condition| value::string(condition.message.as_str()))),
+    ("po-condition-message", |arguments| {
+        field("po-condition-message", arguments, |condition| {
+            value::string(condition.message.as_str())
+        })
+    }),
     ("po-condition-server-string", |arguments| {
-        field("po-condition-server-string", arguments, |condition| condition.server_string.as_deref().map_or_else(nil, value::string))
+        field("po-condition-server-string", arguments, |condition| {
+            condition.server_string.as_deref().map_or_else(nil, value::string)
+        })
     }),
     ("error-object?", |arguments| predicate("error-object?", arguments, |_| true)),
-    ("error?", |arguments| predicate("error?", arguments, |condition| condition.identifier.is_error())),
-    ("error-object-message", |arguments| field("error-object-message", arguments, |condition| value::string(condition.message.as_str()))),
-    ("error-message", |arguments| field("error-message", arguments, |condition| value::string(condition.message.as_str()))),
+    ("error?", |arguments| {
+        predicate("error?", arguments, |condition| condition.identifier.is_error())
+    }),
+    ("error-object-message", |arguments| {
+        field("error-object-message", arguments, |condition| {
+            value::string(condition.message.as_str())
+        })
+    }),
+    ("error-message", |arguments| {
+        field("error-message", arguments, |condition| value::string(condition.message.as_str()))
+    }),
 ];
 
 thread_local! {
@@ -131,7 +174,13 @@ pub(super) fn several(values: Vec<Value>) -> Value {
 /// All values, if `first` is what `values` gave.
 fn values_list(first: &Value) -> Vec<Value> {
     match SEVERAL.take() {
-        Some(values) if values.first().map_or(is_nil(first), |value| super::types::identical(value, first)) => values,
+        Some(values)
+            if values
+                .first()
+                .map_or(is_nil(first), |value| super::types::identical(value, first)) =>
+        {
+            values
+        }
         _ => vec![first.clone()],
     }
 }
@@ -150,7 +199,9 @@ pub(super) fn enter() -> Value {
             if let Some(place) = arguments.first().and_then(value::as_integer) {
                 CALLS.with_borrow_mut(|calls| calls.push(place as usize));
             }
-            return Some(Err(fail(format!("more than {DEPTH_LIMIT} calls within one another: a recursion without an end?"))));
+            return Some(Err(fail(format!(
+                "more than {DEPTH_LIMIT} calls within one another: a recursion without an end?"
+            ))));
         }
         Some(Ok(SteelVal::Void))
     })
@@ -159,8 +210,12 @@ pub(super) fn enter() -> Value {
 /// `(%here)`: what led here.
 pub(super) fn here() -> Value {
     SteelVal::BuiltIn(|machine, _| {
-        let frames = innermost(machine.snapshot_stack_trace().trace().iter().map(|frame| *frame.span()));
-        Some(Ok(shared_object(Arc::new(Trail { span: None, call: innermost_call(), frames }), "#<trail>")))
+        let frames =
+            innermost(machine.snapshot_stack_trace().trace().iter().map(|frame| *frame.span()));
+        Some(Ok(shared_object(
+            Arc::new(Trail { span: None, call: innermost_call(), frames }),
+            "#<trail>",
+        )))
     })
 }
 
@@ -181,7 +236,10 @@ pub(crate) fn exchange_calls(calls: Vec<usize>) -> Vec<usize> {
 
 /// Where this error came up, asked before anything else runs.
 pub(crate) fn trail(error: &SteelErr) -> Trail {
-    let frames = error.stack_trace().as_ref().map(|trace| innermost(trace.trace().iter().map(|frame| *frame.span())));
+    let frames = error
+        .stack_trace()
+        .as_ref()
+        .map(|trace| innermost(trace.trace().iter().map(|frame| *frame.span())));
     Trail { span: error.span(), call: innermost_call(), frames: frames.unwrap_or_default() }
 }
 
@@ -205,7 +263,9 @@ fn left(arguments: &[Value]) -> Answer {
 }
 
 fn is_left(arguments: &[Value]) -> Answer {
-    Ok(SteelVal::BoolV(downcast::<Tag>(&arguments[0]).is_none_or(|tag| tag.left.load(Ordering::Relaxed))))
+    Ok(SteelVal::BoolV(
+        downcast::<Tag>(&arguments[0]).is_none_or(|tag| tag.left.load(Ordering::Relaxed)),
+    ))
 }
 
 fn with_error<T>(value: &Value, read: impl FnOnce(&SteelErr) -> T) -> Option<T> {
@@ -213,11 +273,14 @@ fn with_error<T>(value: &Value, read: impl FnOnce(&SteelErr) -> T) -> Option<T> 
 }
 
 fn reraise(arguments: &[Value]) -> Answer {
-    Err(with_error(&arguments[0], SteelErr::clone).unwrap_or_else(|| fail("an error without a cause")))
+    Err(with_error(&arguments[0], SteelErr::clone)
+        .unwrap_or_else(|| fail("an error without a cause")))
 }
 
 fn invoke(arguments: &[Value]) -> Answer {
-    let Some(native) = downcast::<Native>(&arguments[0]) else { return Err(fail("not a native function")) };
+    let Some(native) = downcast::<Native>(&arguments[0]) else {
+        return Err(fail("not a native function"));
+    };
     let given = elements(&arguments[1]).unwrap_or_default();
     Ok(native.invoke(&*context()?, &given))
 }
@@ -252,13 +315,24 @@ fn matches(class: &Value, signalled: &Value) -> Result<bool, SteelErr> {
         Some("condition" | "t") => true,
         Some("error" | "serious-condition") => is_error,
         Some("warning" | "simple-warning") => !is_error,
-        Some("po-condition") => identifier.is_some_and(|identifier| identifier != Identifier::ProgramError),
-        Some("po-error") => is_error && identifier.is_some_and(|identifier| identifier != Identifier::ProgramError),
-        Some("program-error" | "simple-error" | "simple-condition" | "type-error" | "unbound-variable" | "arithmetic-error") => {
-            identifier == Some(Identifier::ProgramError)
+        Some("po-condition") => {
+            identifier.is_some_and(|identifier| identifier != Identifier::ProgramError)
         }
+        Some("po-error") => {
+            is_error && identifier.is_some_and(|identifier| identifier != Identifier::ProgramError)
+        }
+        Some(
+            "program-error" | "simple-error" | "simple-condition" | "type-error"
+            | "unbound-variable" | "arithmetic-error",
+        ) => identifier == Some(Identifier::ProgramError),
         Some("file-error") => identifier == Some(Identifier::File),
-        _ => return Err(wrong("handler-case", "the name of a condition class: po-error, po-condition, error, warning, condition", class)),
+        _ => {
+            return Err(wrong(
+                "handler-case",
+                "the name of a condition class: po-error, po-condition, error, warning, condition",
+                class,
+            ));
+        }
     })
 }
 
@@ -269,7 +343,11 @@ fn make_condition(arguments: &[Value]) -> Answer {
     }
     let irritants = list_of("error", &arguments[2])?;
     let message = super::format::message(&arguments[1], &irritants)?;
-    let identifier = if as_symbol(&arguments[0]) == Some("warning") { Identifier::Problem } else { Identifier::ProgramError };
+    let identifier = if as_symbol(&arguments[0]) == Some("warning") {
+        Identifier::Problem
+    } else {
+        Identifier::ProgramError
+    };
     Ok(condition_object(Condition::new(identifier, message)))
 }
 
@@ -300,20 +378,30 @@ fn check_keys(arguments: &[Value]) -> Answer {
     let (known, given) = (list_of(function, known)?, list_of(function, given)?);
     for (index, pair) in given.chunks(2).enumerate() {
         if as_keyword(&pair[0]).is_none() {
-            let may_be_secret =
-                matches!(pair[0], SteelVal::StringV(_)) && known.iter().filter_map(as_keyword).any(crate::host::secrets::is_secret_name);
+            let may_be_secret = matches!(pair[0], SteelVal::StringV(_))
+                && known.iter().filter_map(as_keyword).any(crate::host::secrets::is_secret_name);
             let got = if may_be_secret { "a string".to_owned() } else { value::shown(&pair[0]) };
             return Err(fail(format!("{function}: expected a key, got {got}")));
         }
         if pair.len() == 1 {
-            return Err(fail(format!("{function}: the key {} has no value", value::shown(&pair[0]))));
+            return Err(fail(format!(
+                "{function}: the key {} has no value",
+                value::shown(&pair[0])
+            )));
         }
         if !known.contains(&pair[0]) && !is_true(allow) {
             let expected: Vec<String> = known.iter().map(value::shown).collect();
-            return Err(fail(format!("{function}: unknown key {}; expected {}", value::shown(&pair[0]), expected.join(" or "))));
+            return Err(fail(format!(
+                "{function}: unknown key {}; expected {}",
+                value::shown(&pair[0]),
+                expected.join(" or ")
+            )));
         }
         if given[..index * 2].chunks(2).any(|earlier| earlier[0] == pair[0]) {
-            return Err(fail(format!("{function}: the key {} is given twice", value::shown(&pair[0]))));
+            return Err(fail(format!(
+                "{function}: the key {} is given twice",
+                value::shown(&pair[0])
+            )));
         }
     }
     Ok(nil())
@@ -325,7 +413,10 @@ fn check_rest(arguments: &[Value]) -> Answer {
         return Ok(nil());
     }
     let plural = if surplus == 1 { "argument" } else { "arguments" };
-    Err(fail(format!("{}: got {surplus} {plural} too many", value::as_str(&arguments[0]).unwrap_or("lambda"))))
+    Err(fail(format!(
+        "{}: got {surplus} {plural} too many",
+        value::as_str(&arguments[0]).unwrap_or("lambda")
+    )))
 }
 
 /// The part of the argument list that starts with the key's value; `nil` when it is not there.

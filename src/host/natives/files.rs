@@ -11,7 +11,9 @@ use super::{Answer, Code, context, count, fail, keys, string_of, wrong};
 use crate::condition::{Condition, Identifier};
 use crate::host::context::{lock, not_allowed};
 use crate::host::objects::{Outcome, condition_object};
-use crate::host::value::{self, Value, as_keyword, downcast, is_nil, list, nil, shared_object, string, truth};
+use crate::host::value::{
+    self, Value, as_keyword, downcast, is_nil, list, nil, shared_object, string, truth,
+};
 use crate::policy::Refusal;
 
 pub(super) const TABLE: &[(&str, Code)] = &[
@@ -81,8 +83,13 @@ fn eof() -> Value {
 
 /// The value, or a `:file` condition, which the prelude raises.
 fn done(result: io::Result<Value>, function: &str, path: &str) -> Value {
-    let result = result.map_err(|error| condition_object(Condition::new(Identifier::File, format!("{function}: {path}: {error}"))));
-    shared_object(Arc::new(Outcome { warnings: Vec::new(), result, several: None, asked: None }), "#<outcome>")
+    let result = result.map_err(|error| {
+        condition_object(Condition::new(Identifier::File, format!("{function}: {path}: {error}")))
+    });
+    shared_object(
+        Arc::new(Outcome { warnings: Vec::new(), result, several: None, asked: None }),
+        "#<outcome>",
+    )
 }
 
 fn refused(function: &str, refusal: &Refusal) -> Value {
@@ -120,21 +127,32 @@ fn open(arguments: &[Value]) -> Answer {
             };
             true
         }
-        Some(other) => return Err(fail(format!("open: :direction: expected :input or :output, got :{other}"))),
+        Some(other) => {
+            return Err(fail(format!("open: :direction: expected :input or :output, got :{other}")));
+        }
     };
     let policy = context()?.policy().clone();
-    let real = if output { policy.check_writing(Path::new(path)) } else { policy.check_reading(Path::new(path)) };
+    let real = if output {
+        policy.check_writing(Path::new(path))
+    } else {
+        policy.check_reading(Path::new(path))
+    };
     let real = match real {
         Ok(real) => real,
         Err(refusal) => return Ok(refused("open", &refusal)),
     };
     let opened = match options.open(real) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && missing_is_nil => return Ok(done(Ok(nil()), "open", path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && missing_is_nil => {
+            return Ok(done(Ok(nil()), "open", path));
+        }
         opened => opened,
     };
     let port = opened.map(|file| {
-        let stream =
-            if output { Stream::Output { file: BufWriter::new(file), at_line_start: true } } else { Stream::Input(BufReader::new(file)) };
+        let stream = if output {
+            Stream::Output { file: BufWriter::new(file), at_line_start: true }
+        } else {
+            Stream::Input(BufReader::new(file))
+        };
         shared_object(Arc::new(Port(Mutex::new(stream))), &format!("#<port {path}>"))
     });
     Ok(done(port, "open", path))
@@ -143,11 +161,17 @@ fn open(arguments: &[Value]) -> Answer {
 fn close(arguments: &[Value]) -> Answer {
     count("close", arguments, 1, 3)?;
     let Some(port) = downcast::<Port>(&arguments[0]) else {
-        return if is_nil(&arguments[0]) { Ok(nil()) } else { Err(wrong("close", "a port", &arguments[0])) };
+        return if is_nil(&arguments[0]) {
+            Ok(nil())
+        } else {
+            Err(wrong("close", "a port", &arguments[0]))
+        };
     };
     let closed = std::mem::replace(&mut *lock(&port.0), Stream::Closed);
     match closed {
-        Stream::Output { mut file, .. } => file.flush().map(|()| truth(true)).map_err(|error| fail(format!("close: {error}"))),
+        Stream::Output { mut file, .. } => {
+            file.flush().map(|()| truth(true)).map_err(|error| fail(format!("close: {error}")))
+        }
         _ => Ok(truth(true)),
     }
 }
@@ -156,7 +180,8 @@ impl Port {
     pub fn write(&self, text: &str) -> Result<(), SteelErr> {
         match &mut *lock(&self.0) {
             Stream::Output { file, at_line_start } => {
-                *at_line_start = if text.is_empty() { *at_line_start } else { text.ends_with('\n') };
+                *at_line_start =
+                    if text.is_empty() { *at_line_start } else { text.ends_with('\n') };
                 file.write_all(text.as_bytes()).map_err(|error| fail(format!("output: {error}")))
             }
             Stream::Input(_) => Err(fail("output: the port was opened for input")),
@@ -169,7 +194,11 @@ impl Port {
     }
 }
 
-fn read(function: &str, arguments: &[Value], take: impl FnOnce(&mut dyn BufRead) -> io::Result<Option<Value>>) -> Answer {
+fn read(
+    function: &str,
+    arguments: &[Value],
+    take: impl FnOnce(&mut dyn BufRead) -> io::Result<Option<Value>>,
+) -> Answer {
     count(function, arguments, 1, 1)?;
     if is_nil(&arguments[0]) || matches!(arguments[0], SteelVal::BoolV(true)) {
         await_typing(function)?;
@@ -177,9 +206,13 @@ fn read(function: &str, arguments: &[Value], take: impl FnOnce(&mut dyn BufRead)
         if io::stdin().is_terminal() {
             super::context()?.set_at_line_start(true); // the line end was shown as it was typed
         }
-        return read.map(|value| value.unwrap_or_else(eof)).map_err(|error| fail(format!("{function}: {error}")));
+        return read
+            .map(|value| value.unwrap_or_else(eof))
+            .map_err(|error| fail(format!("{function}: {error}")));
     }
-    let Some(port) = downcast::<Port>(&arguments[0]) else { return Err(wrong(function, "an input port", &arguments[0])) };
+    let Some(port) = downcast::<Port>(&arguments[0]) else {
+        return Err(wrong(function, "an input port", &arguments[0]));
+    };
     match &mut *lock(&port.0) {
         Stream::Input(file) => match take(file) {
             Ok(value) => Ok(value.unwrap_or_else(eof)),

@@ -26,10 +26,14 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("%raise-newest", |arguments| {
         let newest = value::as_list(&arguments[0]).and_then(|mut flights| flights.next());
-        Err(newest.and_then(|flight| number_of(&flight)).map_or_else(|| fail(UNKNOWN), messages::token_error))
+        Err(newest
+            .and_then(|flight| number_of(&flight))
+            .map_or_else(|| fail(UNKNOWN), messages::token_error))
     }),
     ("%flight", |arguments| Ok(list(flight(integer_of("error", &arguments[0])?, &arguments[1])))),
-    ("%without-flight", |arguments| Ok(without(integer_of("error", &arguments[0])?, &arguments[1]))),
+    ("%without-flight", |arguments| {
+        Ok(without(integer_of("error", &arguments[0])?, &arguments[1]))
+    }),
 ];
 
 const UNKNOWN: &str = "an error without a cause";
@@ -40,11 +44,19 @@ fn number_of(flight: &Value) -> Option<i64> {
 
 /// The kind, the payload and the trail of the flight with this number.
 pub(crate) fn flight(number: i64, flights: &Value) -> Vec<Value> {
-    let found = value::as_list(flights).into_iter().flatten().find(|flight| number_of(flight) == Some(number));
+    let found = value::as_list(flights)
+        .into_iter()
+        .flatten()
+        .find(|flight| number_of(flight) == Some(number));
     let found = found.and_then(|flight| elements(&flight)).map(|flight| flight[1..].to_vec());
     found.unwrap_or_else(|| vec![symbol("condition"), value::string(UNKNOWN), nil()])
 }
 
 pub(crate) fn without(number: i64, flights: &Value) -> Value {
-    value::list_of(value::as_list(flights).into_iter().flatten().filter(|flight| number_of(flight) != Some(number)))
+    value::list_of(
+        value::as_list(flights)
+            .into_iter()
+            .flatten()
+            .filter(|flight| number_of(flight) != Some(number)),
+    )
 }

@@ -4,7 +4,9 @@ use steel::{SteelErr, SteelVal};
 
 use super::output::Target;
 use super::{Answer, Code, count, fail, list_of, string_of};
-use crate::host::value::{Value, as_integer, as_str, displayed, is_nil, is_true, nil, string, to_datum};
+use crate::host::value::{
+    Value, as_integer, as_str, displayed, is_nil, is_true, nil, string, to_datum,
+};
 use crate::lisp::printer;
 
 pub(super) const TABLE: &[(&str, Code)] = &[("format", format)];
@@ -94,7 +96,11 @@ impl Directive {
 
 impl Run<'_> {
     fn argument(&mut self) -> Result<Value, SteelErr> {
-        let value = self.arguments.get(self.next).cloned().ok_or_else(|| fail("format: more directives than arguments"))?;
+        let value = self
+            .arguments
+            .get(self.next)
+            .cloned()
+            .ok_or_else(|| fail("format: more directives than arguments"))?;
         self.next += 1;
         Ok(value)
     }
@@ -142,7 +148,11 @@ impl Run<'_> {
                 '%' => (0..directive.times()).for_each(|_| self.text.push('\n')),
                 '~' => (0..directive.times()).for_each(|_| self.text.push('~')),
                 '&' => {
-                    if if self.text.is_empty() { !self.at_line_start } else { !self.text.ends_with('\n') } {
+                    if if self.text.is_empty() {
+                        !self.at_line_start
+                    } else {
+                        !self.text.ends_with('\n')
+                    } {
                         self.text.push('\n');
                     }
                 }
@@ -158,7 +168,10 @@ impl Run<'_> {
                     };
                 }
                 '\n' => {
-                    while control.get(at).is_some_and(|character| character.is_whitespace() && *character != '\n') {
+                    while control
+                        .get(at)
+                        .is_some_and(|character| character.is_whitespace() && *character != '\n')
+                    {
                         at += 1;
                     }
                 }
@@ -202,13 +215,19 @@ impl Run<'_> {
     }
 
     /// Parameters, modifiers, the directive's character, and where it ends.
-    fn directive(&mut self, control: &[char], mut at: usize) -> Result<(Directive, char, usize), SteelErr> {
+    fn directive(
+        &mut self,
+        control: &[char],
+        mut at: usize,
+    ) -> Result<(Directive, char, usize), SteelErr> {
         let unfinished = || fail("format: the control string ends within a directive");
         let mut directive = Directive::default();
         loop {
             match *control.get(at).ok_or_else(unfinished)? {
                 '\'' => {
-                    directive.parameters.push(Some(Parameter::Char(*control.get(at + 1).ok_or_else(unfinished)?)));
+                    directive
+                        .parameters
+                        .push(Some(Parameter::Char(*control.get(at + 1).ok_or_else(unfinished)?)));
                     at += 2;
                 }
                 'v' | 'V' => {
@@ -217,7 +236,10 @@ impl Run<'_> {
                     at += 1;
                 }
                 ',' => {
-                    if control.get(at.wrapping_sub(1)).is_none_or(|before| matches!(before, '~' | ',')) {
+                    if control
+                        .get(at.wrapping_sub(1))
+                        .is_none_or(|before| matches!(before, '~' | ','))
+                    {
                         directive.parameters.push(None);
                     }
                     at += 1;
@@ -225,9 +247,13 @@ impl Run<'_> {
                 ':' => (directive.colon, at) = (true, at + 1),
                 '@' => (directive.at, at) = (true, at + 1),
                 digit
-                    if digit.is_ascii_digit() || (matches!(digit, '+' | '-') && control.get(at + 1).is_some_and(char::is_ascii_digit)) =>
+                    if digit.is_ascii_digit()
+                        || (matches!(digit, '+' | '-')
+                            && control.get(at + 1).is_some_and(char::is_ascii_digit)) =>
                 {
-                    let end = (at + 1..control.len()).find(|index| !control[*index].is_ascii_digit()).unwrap_or(control.len());
+                    let end = (at + 1..control.len())
+                        .find(|index| !control[*index].is_ascii_digit())
+                        .unwrap_or(control.len());
                     let number: String = control[at..end].iter().collect();
                     directive.parameters.push(number.parse().ok().map(Parameter::Number));
                     at = end;
@@ -240,7 +266,10 @@ impl Run<'_> {
     fn padded(&mut self, shown: &str, directive: &Directive, left: bool) {
         let width = directive.number(0).unwrap_or(0).clamp(0, 10_000) as usize;
         let missing = width.saturating_sub(shown.chars().count());
-        let padding = directive.pad(if matches!(directive.parameters.get(3), Some(Some(_))) { 3 } else { 1 }).to_string().repeat(missing);
+        let padding = directive
+            .pad(if matches!(directive.parameters.get(3), Some(Some(_))) { 3 } else { 1 })
+            .to_string()
+            .repeat(missing);
         if left {
             self.text.push_str(&padding);
         }
@@ -271,10 +300,13 @@ impl Run<'_> {
         let number = match &value {
             SteelVal::NumV(number) => Some(*number),
             SteelVal::IntV(number) => Some(*number as f64),
-            SteelVal::Rational(ratio) => Some(f64::from(*ratio.numer()) / f64::from(*ratio.denom())),
+            SteelVal::Rational(ratio) => {
+                Some(f64::from(*ratio.numer()) / f64::from(*ratio.denom()))
+            }
             _ => None,
         };
-        let digits = if name == '$' { Some(directive.number(0).unwrap_or(2)) } else { directive.number(1) };
+        let digits =
+            if name == '$' { Some(directive.number(0).unwrap_or(2)) } else { directive.number(1) };
         let shown = match (number, digits) {
             (Some(number), Some(digits)) => format!("{number:.*}", digits.clamp(0, 100) as usize),
             (Some(number), None) => format!("{number:?}"),
@@ -283,7 +315,10 @@ impl Run<'_> {
         let width = if name == '$' {
             Directive::default()
         } else {
-            Directive { parameters: vec![directive.parameters.first().copied().flatten()], ..Directive::default() }
+            Directive {
+                parameters: vec![directive.parameters.first().copied().flatten()],
+                ..Directive::default()
+            }
         };
         self.padded(&shown, &width, true);
         Ok(())
@@ -313,15 +348,24 @@ impl Run<'_> {
             own = list_of("format ~{", &value)?;
             &own
         };
-        let mut inner = Run { arguments: list, next: 0, text: std::mem::take(&mut self.text), at_line_start: self.at_line_start };
+        let mut inner = Run {
+            arguments: list,
+            next: 0,
+            text: std::mem::take(&mut self.text),
+            at_line_start: self.at_line_start,
+        };
         let mut turns = 0;
         while inner.next < list.len() && turns < limit {
             let before = inner.next;
             turns += 1;
             if directive.colon {
                 let elements = list_of("format ~:{", &inner.argument()?)?;
-                let mut turn =
-                    Run { arguments: &elements, next: 0, text: std::mem::take(&mut inner.text), at_line_start: self.at_line_start };
+                let mut turn = Run {
+                    arguments: &elements,
+                    next: 0,
+                    text: std::mem::take(&mut inner.text),
+                    at_line_start: self.at_line_start,
+                };
                 turn.piece(body)?;
                 inner.text = turn.text;
             } else if inner.piece(body)?.0 {
@@ -361,7 +405,12 @@ impl Run<'_> {
 }
 
 /// The parts between `~[` and `~]`, separated by `~;`, and where it ends. Blocks within are skipped.
-fn block(control: &[char], start: usize, open: char, close: char) -> Result<(Vec<&[char]>, usize), SteelErr> {
+fn block(
+    control: &[char],
+    start: usize,
+    open: char,
+    close: char,
+) -> Result<(Vec<&[char]>, usize), SteelErr> {
     let (mut at, mut depth, mut part_start, mut parts) = (start, 0usize, start, Vec::new());
     while at < control.len() {
         if control[at] != '~' {
@@ -370,7 +419,9 @@ fn block(control: &[char], start: usize, open: char, close: char) -> Result<(Vec
         }
         let tilde = at;
         at += 1;
-        while control.get(at).is_some_and(|character| character.is_ascii_digit() || matches!(character, ',' | ':' | '@' | '\'')) {
+        while control.get(at).is_some_and(|character| {
+            character.is_ascii_digit() || matches!(character, ',' | ':' | '@' | '\'')
+        }) {
             at += if control[at] == '\'' { 2 } else { 1 };
         }
         let Some(&name) = control.get(at) else { break };

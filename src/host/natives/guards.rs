@@ -9,7 +9,8 @@ use crate::host::value::{Value, as_integer, as_str, elements, nil};
 pub(super) const TABLE: &[(&str, Code)] = &[
     // (%size function size): the size, if something of that size can be made.
     ("%size", |arguments| {
-        let size = as_integer(&arguments[1]).and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+        let size =
+            as_integer(&arguments[1]).and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
         check_size(name(&arguments[0]), size)?;
         Ok(arguments[1].clone())
     }),
@@ -17,7 +18,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%check-range", |arguments| {
         let end = elements(&arguments[2]).and_then(|rest| rest.first().and_then(as_integer));
         let start = as_integer(&arguments[1]);
-        let count = end.map_or(start, |end| end.checked_sub(start?)).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+        let count = end
+            .map_or(start, |end| end.checked_sub(start?))
+            .and_then(|count| usize::try_from(count).ok())
+            .unwrap_or(0);
         check_size(name(&arguments[0]), count)?;
         Ok(nil())
     }),
@@ -31,14 +35,28 @@ pub(super) const TABLE: &[(&str, Code)] = &[
             Some(power) => power.saturating_mul(digits) <= MOST_DIGITS,
             None => digits == 0 || !matches!(arguments[1], SteelVal::BigNum(_)),
         };
-        if fits { Ok(nil()) } else { Err(fail(format!("expt: the power would have more than {MOST_DIGITS} digits"))) }
+        if fits {
+            Ok(nil())
+        } else {
+            Err(fail(format!("expt: the power would have more than {MOST_DIGITS} digits")))
+        }
     }),
     // (%shallow function key): the key, if it is not nested deep.
-    ("%shallow", |arguments| if is_shallow(&arguments[1]) { Ok(arguments[1].clone()) } else { Err(too_deep(&arguments[0])) }),
+    ("%shallow", |arguments| {
+        if is_shallow(&arguments[1]) {
+            Ok(arguments[1].clone())
+        } else {
+            Err(too_deep(&arguments[0]))
+        }
+    }),
     // (%shallow-keys function (key value …))
     ("%shallow-keys", |arguments| {
         let given = elements(&arguments[1]).unwrap_or_default();
-        if given.iter().step_by(2).all(is_shallow) { Ok(arguments[1].clone()) } else { Err(too_deep(&arguments[0])) }
+        if given.iter().step_by(2).all(is_shallow) {
+            Ok(arguments[1].clone())
+        } else {
+            Err(too_deep(&arguments[0]))
+        }
     }),
 ];
 
@@ -55,7 +73,11 @@ fn name(function: &Value) -> &str {
 
 /// Whether something of that many elements can be made.
 pub(super) fn check_size(function: &str, size: usize) -> Result<(), SteelErr> {
-    if size > LARGEST { Err(fail(format!("{function}: expected at most {LARGEST} elements, got {size}"))) } else { Ok(()) }
+    if size > LARGEST {
+        Err(fail(format!("{function}: expected at most {LARGEST} elements, got {size}")))
+    } else {
+        Ok(())
+    }
 }
 
 fn too_deep(function: &Value) -> SteelErr {
@@ -69,13 +91,25 @@ fn is_shallow(value: &Value) -> bool {
             return false;
         }
         match &value {
-            SteelVal::ListV(list) => pending.extend(list.iter().map(|element| (element.clone(), depth + 1))),
-            SteelVal::VectorV(vector) => pending.extend(vector.iter().map(|element| (element.clone(), depth + 1))),
-            SteelVal::Pair(pair) => pending.extend([(pair.car(), depth + 1), (pair.cdr(), depth + 1)]),
-            SteelVal::HashMapV(map) => {
-                pending.extend(map.iter().flat_map(|(key, value)| [key, value]).map(|element| (element.clone(), depth + 1)));
+            SteelVal::ListV(list) => {
+                pending.extend(list.iter().map(|element| (element.clone(), depth + 1)))
             }
-            SteelVal::HashSetV(set) => pending.extend(set.iter().map(|element| (element.clone(), depth + 1))),
+            SteelVal::VectorV(vector) => {
+                pending.extend(vector.iter().map(|element| (element.clone(), depth + 1)))
+            }
+            SteelVal::Pair(pair) => {
+                pending.extend([(pair.car(), depth + 1), (pair.cdr(), depth + 1)])
+            }
+            SteelVal::HashMapV(map) => {
+                pending.extend(
+                    map.iter()
+                        .flat_map(|(key, value)| [key, value])
+                        .map(|element| (element.clone(), depth + 1)),
+                );
+            }
+            SteelVal::HashSetV(set) => {
+                pending.extend(set.iter().map(|element| (element.clone(), depth + 1)))
+            }
             _ => {}
         }
     }

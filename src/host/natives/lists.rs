@@ -49,26 +49,57 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("getf", getf),
     ("iota", iota),
     ("%value", |arguments| {
-        Ok(elements(&arguments[1]).and_then(|list| list.get(index_of("values", &arguments[0]).ok()?).cloned()).unwrap_or_else(nil))
+        Ok(elements(&arguments[1])
+            .and_then(|list| list.get(index_of("values", &arguments[0]).ok()?).cloned())
+            .unwrap_or_else(nil))
     }),
     ("%splice", append),
-    ("%reverse", |arguments| Ok(list(list_of("reverse", &arguments[0])?.into_iter().rev().collect()))),
+    ("%reverse", |arguments| {
+        Ok(list(list_of("reverse", &arguments[0])?.into_iter().rev().collect()))
+    }),
     ("%append-reverse", append_reverse),
-    ("%list-to-walk", |arguments| if is_nil(&arguments[0]) { Ok(nil()) } else { Ok(list(list_of("a loop over a list", &arguments[0])?)) }),
-    ("%count-to-walk", |arguments| integer_of("a loop that counts", &arguments[0]).map(value::integer)),
-    ("%list->vector", |arguments| Ok(SteelVal::VectorV(list_of("list->vector", &arguments[0])?.into_iter().collect()))),
+    ("%list-to-walk", |arguments| {
+        if is_nil(&arguments[0]) {
+            Ok(nil())
+        } else {
+            Ok(list(list_of("a loop over a list", &arguments[0])?))
+        }
+    }),
+    ("%count-to-walk", |arguments| {
+        integer_of("a loop that counts", &arguments[0]).map(value::integer)
+    }),
+    ("%list->vector", |arguments| {
+        Ok(SteelVal::VectorV(list_of("list->vector", &arguments[0])?.into_iter().collect()))
+    }),
     ("%member", |arguments| {
         let all = list_of("member", &arguments[1])?;
-        Ok(all.iter().position(|element| equal(element, &arguments[0])).map_or_else(nil, |position| list(all[position..].to_vec())))
+        Ok(all
+            .iter()
+            .position(|element| equal(element, &arguments[0]))
+            .map_or_else(nil, |position| list(all[position..].to_vec())))
     }),
     ("%assoc", assoc),
-    ("%position", |arguments| Ok(find(arguments, "position")?.map_or_else(nil, |(position, _)| value::integer(position as i64)))),
+    ("%position", |arguments| {
+        Ok(find(arguments, "position")?
+            .map_or_else(nil, |(position, _)| value::integer(position as i64)))
+    }),
     ("%find", |arguments| Ok(find(arguments, "find")?.map_or_else(nil, |(_, element)| element))),
     ("%remove", |arguments| {
-        Ok(list(list_of("remove", &arguments[1])?.into_iter().filter(|element| !equal(element, &arguments[0])).collect()))
+        Ok(list(
+            list_of("remove", &arguments[1])?
+                .into_iter()
+                .filter(|element| !equal(element, &arguments[0]))
+                .collect(),
+        ))
     }),
-    ("%one-of?", |arguments| Ok(SteelVal::BoolV(elements(&arguments[1]).unwrap_or_default().iter().any(|key| equal(key, &arguments[0]))))),
-    ("%no-case", |arguments| Err(fail(format!("ecase: no clause for {}", value::shown(&arguments[0]))))),
+    ("%one-of?", |arguments| {
+        Ok(SteelVal::BoolV(
+            elements(&arguments[1]).unwrap_or_default().iter().any(|key| equal(key, &arguments[0])),
+        ))
+    }),
+    ("%no-case", |arguments| {
+        Err(fail(format!("ecase: no clause for {}", value::shown(&arguments[0]))))
+    }),
     ("tree-equal", |arguments| {
         count("tree-equal", arguments, 2, 2)?;
         Ok(value::truth(alike(&arguments[0], &arguments[1])))
@@ -174,7 +205,9 @@ fn append(arguments: &[Value]) -> Answer {
             all.extend(rest);
             Ok(list(all))
         }
-        None => Ok(all.into_iter().rev().fold(last.clone(), |tail, element| value::cons(element, tail))),
+        None => {
+            Ok(all.into_iter().rev().fold(last.clone(), |tail, element| value::cons(element, tail)))
+        }
     }
 }
 
@@ -195,7 +228,8 @@ fn make_list(arguments: &[Value]) -> Answer {
 fn getf(arguments: &[Value]) -> Answer {
     count("getf", arguments, 2, 3)?;
     let all = list_of("getf", &arguments[0])?;
-    let found = all.chunks_exact(2).find(|pair| equal(&pair[0], &arguments[1])).map(|pair| pair[1].clone());
+    let found =
+        all.chunks_exact(2).find(|pair| equal(&pair[0], &arguments[1])).map(|pair| pair[1].clone());
     Ok(found.or_else(|| arguments.get(2).cloned()).unwrap_or_else(nil))
 }
 
@@ -205,7 +239,11 @@ fn iota(arguments: &[Value]) -> Answer {
     super::guards::check_size("iota", length)?;
     let start = arguments.get(1).map_or(Ok(0), |value| integer_of("iota", value))?;
     let step = arguments.get(2).map_or(Ok(1), |value| integer_of("iota", value))?;
-    Ok(list((0..length as i64).map(|index| value::integer(start.wrapping_add(index.wrapping_mul(step)))).collect()))
+    Ok(list(
+        (0..length as i64)
+            .map(|index| value::integer(start.wrapping_add(index.wrapping_mul(step))))
+            .collect(),
+    ))
 }
 
 /// `(%append-reverse new reversed)`: what a `loop`'s `append` collects.

@@ -51,7 +51,9 @@ pub(super) fn with_context<T>(context: &Arc<Context>, work: impl FnOnce() -> T) 
 
 /// The context of the host whose program is running.
 pub(super) fn context() -> Result<Arc<Context>, SteelErr> {
-    CURRENT.with_borrow(|current| current.last().cloned()).ok_or_else(|| fail("no program is running"))
+    CURRENT
+        .with_borrow(|current| current.last().cloned())
+        .ok_or_else(|| fail("no program is running"))
 }
 
 /// Every function by its name; those that start with `%` are not for scripts.
@@ -71,7 +73,8 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         time::TABLE,
         types::TABLE,
     ];
-    let functions = tables.into_iter().flatten().map(|(name, code)| (*name, SteelVal::FuncV(*code)));
+    let functions =
+        tables.into_iter().flatten().map(|(name, code)| (*name, SteelVal::FuncV(*code)));
     functions.chain([("%enter", control::enter()), ("%here", control::here())]).collect()
 }
 
@@ -120,12 +123,21 @@ fn index_of(function: &str, value: &Value) -> Result<usize, SteelErr> {
 }
 
 /// The value of a key among `arguments`; errors for what is not one of `known`.
-fn keys<const N: usize>(function: &str, arguments: &[Value], known: [&str; N]) -> Result<[Option<Value>; N], SteelErr> {
+fn keys<const N: usize>(
+    function: &str,
+    arguments: &[Value],
+    known: [&str; N],
+) -> Result<[Option<Value>; N], SteelErr> {
     let mut found = [const { None }; N];
     for pair in arguments.chunks(2) {
-        let position = value::as_keyword(&pair[0]).and_then(|name| known.iter().position(|known| *known == name));
+        let position = value::as_keyword(&pair[0])
+            .and_then(|name| known.iter().position(|known| *known == name));
         let Some(position) = position else {
-            return Err(fail(format!("{function}: unknown key {}; expected :{}", shown(&pair[0]), known.join(" or :"))));
+            return Err(fail(format!(
+                "{function}: unknown key {}; expected :{}",
+                shown(&pair[0]),
+                known.join(" or :")
+            )));
         };
         let Some(value) = pair.get(1) else {
             return Err(fail(format!("{function}: the key {} has no value", shown(&pair[0]))));

@@ -24,9 +24,9 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         match &arguments[0] {
             SteelVal::IntV(number) => Ok(whole((*number as i128).abs())),
             SteelVal::NumV(number) => Ok(SteelVal::NumV(number.abs())),
-            other if super::types::is_number(other) => {
-                Ok(value::from_datum(&Datum::Number(other.to_string().trim_start_matches('-').to_owned())))
-            }
+            other if super::types::is_number(other) => Ok(value::from_datum(&Datum::Number(
+                other.to_string().trim_start_matches('-').to_owned(),
+            ))),
             other => Err(wrong("abs", "a number", other)),
         }
     }),
@@ -62,14 +62,20 @@ fn float(value: &Value) -> Option<f64> {
 }
 
 /// Quotient and remainder.
-fn divided(function: &str, number: &Value, divisor: &Value, way: Way) -> Result<(Value, Value), steel::SteelErr> {
+fn divided(
+    function: &str,
+    number: &Value,
+    divisor: &Value,
+    way: Way,
+) -> Result<(Value, Value), steel::SteelErr> {
     let by_zero = || fail(format!("{function}: division by zero"));
     if let (SteelVal::IntV(number), SteelVal::IntV(divisor)) = (number, divisor) {
         let (number, divisor) = (*number as i128, *divisor as i128);
         if divisor == 0 {
             return Err(by_zero());
         }
-        let floor = number.div_euclid(divisor) - i128::from(divisor < 0 && number.rem_euclid(divisor) != 0);
+        let floor =
+            number.div_euclid(divisor) - i128::from(divisor < 0 && number.rem_euclid(divisor) != 0);
         let rest = number - floor * divisor;
         let quotient = match way {
             Way::Floor => floor,
@@ -130,8 +136,12 @@ fn random(arguments: &[Value]) -> Answer {
     count("random", arguments, 1, 1)?;
     let bits = RandomState::new().hash_one(std::time::Instant::now());
     match &arguments[0] {
-        SteelVal::IntV(limit) if *limit > 0 => Ok(integer(((u128::from(bits) * (*limit as u128)) >> 64) as i64)),
-        SteelVal::NumV(limit) if *limit > 0.0 => Ok(SteelVal::NumV((bits >> 11) as f64 / (1u64 << 53) as f64 * limit)),
+        SteelVal::IntV(limit) if *limit > 0 => {
+            Ok(integer(((u128::from(bits) * (*limit as u128)) >> 64) as i64))
+        }
+        SteelVal::NumV(limit) if *limit > 0.0 => {
+            Ok(SteelVal::NumV((bits >> 11) as f64 / (1u64 << 53) as f64 * limit))
+        }
         other => Err(wrong("random", "a number above 0", other)),
     }
 }

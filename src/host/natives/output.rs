@@ -8,13 +8,17 @@ use steel::{SteelErr, SteelVal};
 use super::files::Port;
 use super::{Answer, Code, context, count, fail, string_of, wrong};
 use crate::host::context::lock;
-use crate::host::value::{Value, displayed, downcast, is_nil, nil, shared_object, string, to_datum};
+use crate::host::value::{
+    Value, displayed, downcast, is_nil, nil, shared_object, string, to_datum,
+};
 use crate::lisp::printer;
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("princ", |arguments| printed("princ", arguments, displayed)),
     ("prin1", |arguments| printed("prin1", arguments, |value| printer::readably(&to_datum(value)))),
-    ("print", |arguments| printed("print", arguments, |value| format!("\n{} ", printer::readably(&to_datum(value))))),
+    ("print", |arguments| {
+        printed("print", arguments, |value| format!("\n{} ", printer::readably(&to_datum(value))))
+    }),
     ("display", |arguments| silent("display", arguments, displayed)),
     ("displayln", |arguments| silent("displayln", arguments, |value| displayed(value) + "\n")),
     ("write", |arguments| printed("write", arguments, |value| printer::readably(&to_datum(value)))),
@@ -78,7 +82,9 @@ impl Target {
 
     pub fn write(&self, text: &str) -> Result<(), SteelErr> {
         match self {
-            Target::Output => context()?.write(text).map_err(|error: io::Error| fail(format!("output: {error}"))),
+            Target::Output => {
+                context()?.write(text).map_err(|error: io::Error| fail(format!("output: {error}")))
+            }
             Target::Text(port) => {
                 lock(&port.0).push_str(text);
                 Ok(())

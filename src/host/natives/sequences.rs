@@ -28,10 +28,14 @@ pub(super) fn elements_of(function: &str, sequence: &Value) -> Result<Vec<Value>
         SteelVal::StringV(text) => Ok(text.chars().map(SteelVal::CharV).collect()),
         SteelVal::VectorV(vector) => Ok(vector.iter().cloned().collect()),
         SteelVal::MutableVector(vector) => Ok(vector.get()),
-        SteelVal::ByteVector(_) => {
-            Ok(value::as_bytes(sequence).unwrap_or_default().into_iter().map(|byte| value::integer(byte.into())).collect())
+        SteelVal::ByteVector(_) => Ok(value::as_bytes(sequence)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|byte| value::integer(byte.into()))
+            .collect()),
+        other => {
+            value::elements(other).ok_or_else(|| wrong(function, "a list, string or vector", other))
         }
-        other => value::elements(other).ok_or_else(|| wrong(function, "a list, string or vector", other)),
     }
 }
 
@@ -39,14 +43,21 @@ pub(super) fn elements_of(function: &str, sequence: &Value) -> Result<Vec<Value>
 fn like(model: &Value, elements: Vec<Value>) -> Answer {
     Ok(match model {
         SteelVal::StringV(_) => string(text_of(&elements)?),
-        SteelVal::VectorV(_) | SteelVal::MutableVector(_) => SteelVal::VectorV(elements.into_iter().collect()),
+        SteelVal::VectorV(_) | SteelVal::MutableVector(_) => {
+            SteelVal::VectorV(elements.into_iter().collect())
+        }
         _ => list(elements),
     })
 }
 
 fn text_of(elements: &[Value]) -> Result<String, SteelErr> {
-    let character =
-        |value: &Value| if let SteelVal::CharV(character) = value { Ok(*character) } else { Err(wrong("string", "a character", value)) };
+    let character = |value: &Value| {
+        if let SteelVal::CharV(character) = value {
+            Ok(*character)
+        } else {
+            Err(wrong("string", "a character", value))
+        }
+    };
     elements.iter().map(character).collect()
 }
 
@@ -71,13 +82,20 @@ fn reverse(arguments: &[Value]) -> Answer {
 fn subseq(arguments: &[Value]) -> Answer {
     count("subseq", arguments, 2, 3)?;
     let start = index_of("subseq", &arguments[1])?;
-    let end = arguments.get(2).filter(|end| !is_nil(end)).map(|end| index_of("subseq", end)).transpose()?;
+    let end = arguments
+        .get(2)
+        .filter(|end| !is_nil(end))
+        .map(|end| index_of("subseq", end))
+        .transpose()?;
     if let SteelVal::StringV(text) = &arguments[0] {
-        let found = slice(text, start, end).ok_or_else(|| out_of_range(start, end, text.chars().count()))?;
+        let found = slice(text, start, end)
+            .ok_or_else(|| out_of_range(start, end, text.chars().count()))?;
         return Ok(string(found));
     }
     let all = elements_of("subseq", &arguments[0])?;
-    let part = all.get(start..end.unwrap_or(all.len())).ok_or_else(|| out_of_range(start, end, all.len()))?;
+    let part = all
+        .get(start..end.unwrap_or(all.len()))
+        .ok_or_else(|| out_of_range(start, end, all.len()))?;
     like(&arguments[0], part.to_vec())
 }
 
@@ -88,7 +106,8 @@ fn out_of_range(start: usize, end: Option<usize>, length: usize) -> SteelErr {
 
 /// The characters from `start` up to `end`.
 pub(super) fn slice(text: &str, start: usize, end: Option<usize>) -> Option<&str> {
-    let offset = |index: usize| text.char_indices().map(|(offset, _)| offset).chain([text.len()]).nth(index);
+    let offset =
+        |index: usize| text.char_indices().map(|(offset, _)| offset).chain([text.len()]).nth(index);
     let from = offset(start)?;
     let to = end.map_or(Some(text.len()), offset)?;
     text.get(from..to)
@@ -98,7 +117,9 @@ pub(super) fn slice(text: &str, start: usize, end: Option<usize>) -> Option<&str
 fn concatenate(arguments: &[Value]) -> Answer {
     count("concatenate", arguments, 1, usize::MAX)?;
     let mut all = Vec::new();
-    if as_symbol(&arguments[0]) == Some("string") && arguments[1..].iter().all(|part| value::as_str(part).is_some()) {
+    if as_symbol(&arguments[0]) == Some("string")
+        && arguments[1..].iter().all(|part| value::as_str(part).is_some())
+    {
         return Ok(string(arguments[1..].iter().filter_map(value::as_str).collect::<String>()));
     }
     for part in &arguments[1..] {
@@ -121,16 +142,23 @@ fn coerce(arguments: &[Value]) -> Answer {
             Ok(SteelVal::VectorV(elements_of("coerce", sequence)?.into_iter().collect()))
         }
         (Some("string" | "simple-string"), SteelVal::StringV(_)) => Ok(arguments[0].clone()),
-        (Some("string" | "simple-string"), sequence) => Ok(string(text_of(&elements_of("coerce", sequence)?)?)),
-        (Some("float" | "double-float" | "single-float"), SteelVal::IntV(number)) => Ok(SteelVal::NumV(*number as f64)),
-        (Some("float" | "double-float" | "single-float"), SteelVal::NumV(_)) | (Some("integer"), SteelVal::IntV(_)) => {
-            Ok(arguments[0].clone())
+        (Some("string" | "simple-string"), sequence) => {
+            Ok(string(text_of(&elements_of("coerce", sequence)?)?))
         }
+        (Some("float" | "double-float" | "single-float"), SteelVal::IntV(number)) => {
+            Ok(SteelVal::NumV(*number as f64))
+        }
+        (Some("float" | "double-float" | "single-float"), SteelVal::NumV(_))
+        | (Some("integer"), SteelVal::IntV(_)) => Ok(arguments[0].clone()),
         (Some("character"), SteelVal::StringV(text)) if text.chars().count() == 1 => {
             Ok(text.chars().next().map_or_else(value::nil, SteelVal::CharV))
         }
         (Some("character"), SteelVal::CharV(_)) => Ok(arguments[0].clone()),
-        _ => Err(fail(format!("coerce: {} cannot be made a {}", value::shown(&arguments[0]), value::shown(&arguments[1])))),
+        _ => Err(fail(format!(
+            "coerce: {} cannot be made a {}",
+            value::shown(&arguments[0]),
+            value::shown(&arguments[1])
+        ))),
     }
 }
 
@@ -138,5 +166,7 @@ fn elt(arguments: &[Value]) -> Answer {
     count("elt", arguments, 2, 2)?;
     let index = index_of("elt", &arguments[1])?;
     let all = elements_of("elt", &arguments[0])?;
-    all.get(index).cloned().ok_or_else(|| fail(format!("elt: {index} is not within a sequence of length {}", all.len())))
+    all.get(index).cloned().ok_or_else(|| {
+        fail(format!("elt: {index} is not within a sequence of length {}", all.len()))
+    })
 }

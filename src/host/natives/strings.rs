@@ -6,7 +6,9 @@ use steel::SteelVal;
 use super::sequences::{elements_of, slice};
 use super::types::equal;
 use super::{Answer, Code, count, fail, index_of, keys, string_of, wrong};
-use crate::host::value::{self, Value, as_symbol, integer, is_nil, is_true, nil, string, symbol, truth};
+use crate::host::value::{
+    self, Value, as_symbol, integer, is_nil, is_true, nil, string, symbol, truth,
+};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("string-upcase", |arguments| change("string-upcase", arguments, str::to_uppercase)),
@@ -19,10 +21,24 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("string/=", |arguments| compare("string/=", arguments, |left, right| left != right)),
     ("string<", |arguments| compare("string<", arguments, |left, right| left < right)),
     ("string>", |arguments| compare("string>", arguments, |left, right| left > right)),
-    ("string-equal", |arguments| compare("string-equal", arguments, |left, right| left.to_lowercase() == right.to_lowercase())),
-    ("string-prefix?", |arguments| compare("string-prefix?", arguments, |prefix, text| text.starts_with(prefix))),
-    ("string-suffix?", |arguments| compare("string-suffix?", arguments, |suffix, text| text.ends_with(suffix))),
-    ("string", |arguments| if arguments.len() == 1 { designated("string", &arguments[0]).map(string) } else { characters(arguments) }),
+    ("string-equal", |arguments| {
+        compare("string-equal", arguments, |left, right| {
+            left.to_lowercase() == right.to_lowercase()
+        })
+    }),
+    ("string-prefix?", |arguments| {
+        compare("string-prefix?", arguments, |prefix, text| text.starts_with(prefix))
+    }),
+    ("string-suffix?", |arguments| {
+        compare("string-suffix?", arguments, |suffix, text| text.ends_with(suffix))
+    }),
+    ("string", |arguments| {
+        if arguments.len() == 1 {
+            designated("string", &arguments[0]).map(string)
+        } else {
+            characters(arguments)
+        }
+    }),
     ("symbol-name", |arguments| {
         count("symbol-name", arguments, 1, 1)?;
         as_symbol(&arguments[0])
@@ -37,10 +53,9 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("char", |arguments| {
         count("char", arguments, 2, 2)?;
         let (text, index) = (string_of("char", &arguments[0])?, index_of("char", &arguments[1])?);
-        text.chars()
-            .nth(index)
-            .map(SteelVal::CharV)
-            .ok_or_else(|| fail(format!("char: {index} is not within {}", value::shown(&arguments[0]))))
+        text.chars().nth(index).map(SteelVal::CharV).ok_or_else(|| {
+            fail(format!("char: {index} is not within {}", value::shown(&arguments[0])))
+        })
     }),
     ("parse-integer", parse_integer),
     ("%search", search),
@@ -62,7 +77,11 @@ fn designated(function: &str, value: &Value) -> Result<String, SteelErr> {
 }
 
 fn characters(arguments: &[Value]) -> Answer {
-    arguments.iter().map(|value| designated("string", value)).collect::<Result<String, _>>().map(string)
+    arguments
+        .iter()
+        .map(|value| designated("string", value))
+        .collect::<Result<String, _>>()
+        .map(string)
 }
 
 fn change(function: &str, arguments: &[Value], change: impl FnOnce(&str) -> String) -> Answer {
@@ -73,7 +92,11 @@ fn change(function: &str, arguments: &[Value], change: impl FnOnce(&str) -> Stri
 pub(super) fn capitalize(text: &str) -> String {
     let mut within = false;
     let letters = text.chars().flat_map(|character| {
-        let changed: Vec<char> = if within { character.to_lowercase().collect() } else { character.to_uppercase().collect() };
+        let changed: Vec<char> = if within {
+            character.to_lowercase().collect()
+        } else {
+            character.to_uppercase().collect()
+        };
         within = character.is_alphanumeric();
         changed
     });
@@ -104,7 +127,8 @@ fn trim(function: &str, arguments: &[Value], left: bool, right: bool) -> Answer 
 
 fn compare(function: &str, arguments: &[Value], test: impl Fn(&str, &str) -> bool) -> Answer {
     count(function, arguments, 2, usize::MAX)?;
-    let texts: Vec<String> = arguments.iter().map(|value| designated(function, value)).collect::<Result<_, _>>()?;
+    let texts: Vec<String> =
+        arguments.iter().map(|value| designated(function, value)).collect::<Result<_, _>>()?;
     Ok(truth(texts.windows(2).all(|pair| test(&pair[0], &pair[1]))))
 }
 
@@ -117,18 +141,26 @@ fn gensym(_: &[Value]) -> Answer {
 fn parse_integer(arguments: &[Value]) -> Answer {
     count("parse-integer", arguments, 1, usize::MAX)?;
     let text = string_of("parse-integer", &arguments[0])?;
-    let [start, end, radix, junk] = keys("parse-integer", &arguments[1..], ["start", "end", "radix", "junk-allowed"])?;
+    let [start, end, radix, junk] =
+        keys("parse-integer", &arguments[1..], ["start", "end", "radix", "junk-allowed"])?;
     let start = start.filter(is_true).map_or(Ok(0), |start| index_of("parse-integer", &start))?;
     let end = end.filter(is_true).map(|end| index_of("parse-integer", &end)).transpose()?;
     let radix = radix.map_or(Ok(10), |radix| index_of("parse-integer", &radix))?;
-    let radix =
-        u32::try_from(radix).ok().filter(|radix| (2..=36).contains(radix)).ok_or_else(|| fail("parse-integer: :radix is from 2 to 36"))?;
-    let part = slice(text, start, end).ok_or_else(|| fail("parse-integer: :start or :end is outside of the string"))?.trim();
+    let radix = u32::try_from(radix)
+        .ok()
+        .filter(|radix| (2..=36).contains(radix))
+        .ok_or_else(|| fail("parse-integer: :radix is from 2 to 36"))?;
+    let part = slice(text, start, end)
+        .ok_or_else(|| fail("parse-integer: :start or :end is outside of the string"))?
+        .trim();
     let unsigned = part.strip_prefix(['+', '-']).unwrap_or(part);
     let digits = unsigned.chars().take_while(|character| character.is_digit(radix)).count();
     let whole = digits > 0 && digits == unsigned.chars().count();
     if !whole && !(junk.is_some_and(|junk| is_true(&junk))) {
-        return Err(fail(format!("parse-integer: not a whole number: {}", value::shown(&arguments[0]))));
+        return Err(fail(format!(
+            "parse-integer: not a whole number: {}",
+            value::shown(&arguments[0])
+        )));
     }
     if digits == 0 {
         return Ok(nil());
@@ -136,22 +168,30 @@ fn parse_integer(arguments: &[Value]) -> Answer {
     let number = &part[..part.len() - unsigned.len() + digits];
     match i64::from_str_radix(number, radix) {
         Ok(number) => Ok(integer(number)),
-        Err(_) if radix == 10 => Ok(value::from_datum(&crate::lisp::Datum::Number(number.to_owned()))),
+        Err(_) if radix == 10 => {
+            Ok(value::from_datum(&crate::lisp::Datum::Number(number.to_owned())))
+        }
         Err(_) => Err(fail("parse-integer: the number is too large")),
     }
 }
 
 /// `(%search pattern sequence start)`: the position or `nil`.
 fn search(arguments: &[Value]) -> Answer {
-    if let (Some(pattern), Some(text)) = (value::as_str(&arguments[0]), value::as_str(&arguments[1])) {
+    if let (Some(pattern), Some(text)) =
+        (value::as_str(&arguments[0]), value::as_str(&arguments[1]))
+    {
         let start = index_of("search", &arguments[2])?;
         let Some(rest) = slice(text, start, None) else { return Ok(nil()) };
-        return Ok(rest.find(pattern).map_or_else(nil, |offset| integer((start + rest[..offset].chars().count()) as i64)));
+        return Ok(rest
+            .find(pattern)
+            .map_or_else(nil, |offset| integer((start + rest[..offset].chars().count()) as i64)));
     }
-    let (pattern, all) = (elements_of("search", &arguments[0])?, elements_of("search", &arguments[1])?);
+    let (pattern, all) =
+        (elements_of("search", &arguments[0])?, elements_of("search", &arguments[1])?);
     let start = index_of("search", &arguments[2])?;
     let at = |index: usize| {
-        all.get(index..index + pattern.len()).is_some_and(|part| part.iter().zip(&pattern).all(|(left, right)| equal(left, right)))
+        all.get(index..index + pattern.len())
+            .is_some_and(|part| part.iter().zip(&pattern).all(|(left, right)| equal(left, right)))
     };
     Ok((start..=all.len()).find(|index| at(*index)).map_or_else(nil, |index| integer(index as i64)))
 }

@@ -18,7 +18,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         count("gethash", arguments, 2, 3)?;
         let found = table("gethash", &arguments[1])?.get(&arguments[0]);
         let known = truth(found.is_some());
-        Ok(super::control::several(vec![found.or_else(|| arguments.get(2).cloned()).unwrap_or_else(nil), known]))
+        Ok(super::control::several(vec![
+            found.or_else(|| arguments.get(2).cloned()).unwrap_or_else(nil),
+            known,
+        ]))
     }),
     // (%set-gethash key table [default] value)
     ("%set-gethash", |arguments| {
@@ -48,7 +51,14 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%hash-entries", |arguments| {
         let table = table("maphash", &arguments[0])?;
         let content = lock(&table.content);
-        Ok(value::list(content.entries.iter().flatten().map(|(key, value)| value::list(vec![key.clone(), value.clone()])).collect()))
+        Ok(value::list(
+            content
+                .entries
+                .iter()
+                .flatten()
+                .map(|(key, value)| value::list(vec![key.clone(), value.clone()]))
+                .collect(),
+        ))
     }),
 ];
 
@@ -79,7 +89,9 @@ impl HashTable {
 
     fn find(&self, content: &Content, look: &str, key: &Value) -> Option<usize> {
         let places = content.places.get(look)?;
-        places.iter().copied().find(|place| content.entries[*place].as_ref().is_some_and(|(known, _)| (self.same)(known, key)))
+        places.iter().copied().find(|place| {
+            content.entries[*place].as_ref().is_some_and(|(known, _)| (self.same)(known, key))
+        })
     }
 
     fn get(&self, key: &Value) -> Option<Value> {
@@ -115,7 +127,8 @@ impl HashTable {
             }
         }
         if content.entries.len() > 32 && content.count < content.entries.len() / 2 {
-            let kept: Vec<_> = std::mem::take(&mut *content).entries.into_iter().flatten().collect();
+            let kept: Vec<_> =
+                std::mem::take(&mut *content).entries.into_iter().flatten().collect();
             for (place, (key, value)) in kept.into_iter().enumerate() {
                 content.places.entry(self.look(&key)).or_default().push(place);
                 content.entries.push(Some((key, value)));
@@ -153,18 +166,28 @@ fn table(function: &str, value: &Value) -> Result<Arc<HashTable>, SteelErr> {
 
 /// `(make-hash-table :test 'equal)`: `eq`, `eql` (the default), `equal`, `equalp`, as symbols or functions.
 fn make(arguments: &[Value]) -> Answer {
-    let [test, ..] = keys("make-hash-table", arguments, ["test", "size", "rehash-size", "rehash-threshold"])?;
+    let [test, ..] =
+        keys("make-hash-table", arguments, ["test", "size", "rehash-size", "rehash-threshold"])?;
     let named = |value: &Value, name: &str| {
         let own = super::types::TABLE.iter().find(|(known, _)| *known == name);
         value::as_symbol(value) == Some(name)
             || matches!((value, own), (SteelVal::FuncV(code), Some((_, own))) if std::ptr::fn_addr_eq(*code, *own))
     };
-    let (same, folds): (fn(&Value, &Value) -> bool, bool) = match test.as_ref().filter(|test| !is_nil(test)) {
-        None => (identical, false),
-        Some(test) if named(test, "equal") => (equal, false),
-        Some(test) if named(test, "equalp") => (alike, true),
-        Some(test) if named(test, "eq") || named(test, "eql") => (identical, false),
-        Some(test) => return Err(fail(format!("make-hash-table: :test: expected eq, eql, equal or equalp, got {}", value::shown(test)))),
-    };
-    Ok(shared_object(Arc::new(HashTable { same, folds, content: Mutex::default() }), "#<hash-table>"))
+    let (same, folds): (fn(&Value, &Value) -> bool, bool) =
+        match test.as_ref().filter(|test| !is_nil(test)) {
+            None => (identical, false),
+            Some(test) if named(test, "equal") => (equal, false),
+            Some(test) if named(test, "equalp") => (alike, true),
+            Some(test) if named(test, "eq") || named(test, "eql") => (identical, false),
+            Some(test) => {
+                return Err(fail(format!(
+                    "make-hash-table: :test: expected eq, eql, equal or equalp, got {}",
+                    value::shown(test)
+                )));
+            }
+        };
+    Ok(shared_object(
+        Arc::new(HashTable { same, folds, content: Mutex::default() }),
+        "#<hash-table>",
+    ))
 }

@@ -29,8 +29,12 @@ fn zone(function: &str, value: Option<&Value>) -> Result<TimeZone, steel::SteelE
         Some(value) if is_nil(value) => Ok(TimeZone::system()),
         Some(value) => {
             let hours = as_integer(value).filter(|hours| (-24..=24).contains(hours));
-            let hours = hours.ok_or_else(|| wrong(function, "a time zone, hours west from -24 to 24", value))?;
-            Ok(TimeZone::fixed(Offset::from_seconds(-(hours as i32) * 3600).map_err(|error| fail(format!("{function}: {error}")))?))
+            let hours = hours
+                .ok_or_else(|| wrong(function, "a time zone, hours west from -24 to 24", value))?;
+            Ok(TimeZone::fixed(
+                Offset::from_seconds(-(hours as i32) * 3600)
+                    .map_err(|error| fail(format!("{function}: {error}")))?,
+            ))
         }
     }
 }
@@ -41,7 +45,8 @@ fn decode(arguments: &[Value]) -> Answer {
     let time = integer_of("decode-universal-time", &arguments[0])?;
     let zone = zone("decode-universal-time", arguments.get(1))?;
     let outside = || fail(format!("decode-universal-time: {time} is outside of the calendar"));
-    let stamp = Timestamp::from_second(time.checked_sub(UNIX_EPOCH).ok_or_else(outside)?).map_err(|_| outside())?;
+    let stamp = Timestamp::from_second(time.checked_sub(UNIX_EPOCH).ok_or_else(outside)?)
+        .map_err(|_| outside())?;
     let at = stamp.to_zoned(zone);
     let info = at.time_zone().to_offset_info(stamp);
     let daylight = info.dst().is_dst();
@@ -78,7 +83,9 @@ fn encode(arguments: &[Value]) -> Answer {
         0,
     );
     let zone = zone("encode-universal-time", arguments.get(6))?;
-    let zoned = civil.and_then(|civil| civil.to_zoned(zone)).map_err(|error| fail(format!("encode-universal-time: {error}")))?;
+    let zoned = civil
+        .and_then(|civil| civil.to_zoned(zone))
+        .map_err(|error| fail(format!("encode-universal-time: {error}")))?;
     Ok(integer(zoned.timestamp().as_second() + UNIX_EPOCH))
 }
 

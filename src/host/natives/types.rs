@@ -18,24 +18,42 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("atom", |arguments| is("atom", arguments, |value| !is_pair(value))),
     ("consp", |arguments| is("consp", arguments, is_pair)),
     ("listp", |arguments| is("listp", arguments, |value| is_pair(value) || is_nil(value))),
-    ("stringp", |arguments| is("stringp", arguments, |value| matches!(value, SteelVal::StringV(_)))),
-    ("characterp", |arguments| is("characterp", arguments, |value| matches!(value, SteelVal::CharV(_)))),
+    ("stringp", |arguments| {
+        is("stringp", arguments, |value| matches!(value, SteelVal::StringV(_)))
+    }),
+    ("characterp", |arguments| {
+        is("characterp", arguments, |value| matches!(value, SteelVal::CharV(_)))
+    }),
     ("symbolp", |arguments| {
-        is("symbolp", arguments, |value| as_symbol(value).is_some() || is_nil(value) || matches!(value, SteelVal::BoolV(_)))
+        is("symbolp", arguments, |value| {
+            as_symbol(value).is_some() || is_nil(value) || matches!(value, SteelVal::BoolV(_))
+        })
     }),
     ("keywordp", |arguments| is("keywordp", arguments, |value| as_keyword(value).is_some())),
     ("keyword?", |arguments| is("keyword?", arguments, |value| as_keyword(value).is_some())),
     ("numberp", |arguments| is("numberp", arguments, is_number)),
-    ("integerp", |arguments| is("integerp", arguments, |value| matches!(value, SteelVal::IntV(_) | SteelVal::BigNum(_)))),
-    ("vectorp", |arguments| is("vectorp", arguments, |value| matches!(value, SteelVal::VectorV(_) | SteelVal::MutableVector(_)))),
+    ("integerp", |arguments| {
+        is("integerp", arguments, |value| matches!(value, SteelVal::IntV(_) | SteelVal::BigNum(_)))
+    }),
+    ("vectorp", |arguments| {
+        is("vectorp", arguments, |value| {
+            matches!(value, SteelVal::VectorV(_) | SteelVal::MutableVector(_))
+        })
+    }),
     ("functionp", |arguments| is("functionp", arguments, is_function)),
     ("typep", |arguments| {
         count("typep", arguments, 2, 2)?;
         Ok(truth(has_type(&arguments[0], &arguments[1])?))
     }),
-    ("%no-type", |arguments| Err(super::fail(format!("etypecase: no clause for {}", value::shown(&arguments[0]))))),
+    ("%no-type", |arguments| {
+        Err(super::fail(format!("etypecase: no clause for {}", value::shown(&arguments[0]))))
+    }),
     ("%callable", |arguments| {
-        if is_function(&arguments[0]) { Ok(arguments[0].clone()) } else { Err(super::wrong("funcall", "a function", &arguments[0])) }
+        if is_function(&arguments[0]) {
+            Ok(arguments[0].clone())
+        } else {
+            Err(super::wrong("funcall", "a function", &arguments[0]))
+        }
     }),
 ];
 
@@ -45,8 +63,12 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
     if let Some(list) = value::elements(wanted).filter(|list| !list.is_empty()) {
         let mut types = list[1..].iter();
         return match as_symbol(&list[0]) {
-            Some("or") => types.try_fold(false, |found, wanted| Ok(found || has_type(value, wanted)?)),
-            Some("and") => types.try_fold(true, |found, wanted| Ok(found && has_type(value, wanted)?)),
+            Some("or") => {
+                types.try_fold(false, |found, wanted| Ok(found || has_type(value, wanted)?))
+            }
+            Some("and") => {
+                types.try_fold(true, |found, wanted| Ok(found && has_type(value, wanted)?))
+            }
             Some("not") if list.len() == 2 => Ok(!has_type(value, &list[1])?),
             Some("member" | "eql") => Ok(types.any(|wanted| identical(value, wanted))),
             // (integer 0 9), (string 5): the head decides.
@@ -63,7 +85,9 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
         Some("list") => is_pair(value) || is_nil(value),
         Some("cons") => is_pair(value),
         Some("atom") => !is_pair(value),
-        Some("symbol") => as_symbol(value).is_some() || is_nil(value) || matches!(value, SteelVal::BoolV(_)),
+        Some("symbol") => {
+            as_symbol(value).is_some() || is_nil(value) || matches!(value, SteelVal::BoolV(_))
+        }
         Some("keyword") => as_keyword(value).is_some(),
         Some("boolean") => is_nil(value) || matches!(value, SteelVal::BoolV(_)),
         Some("string" | "simple-string") => matches!(value, StringV(_)),
@@ -73,13 +97,25 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
         Some("float" | "double-float" | "single-float") => matches!(value, NumV(_)),
         Some("number" | "real") => is_number(value),
         Some("rational") => is_number(value) && !matches!(value, NumV(_)),
-        Some("vector" | "array" | "simple-vector") => matches!(value, VectorV(_) | MutableVector(_) | ByteVector(_) | StringV(_)),
-        Some("sequence") => is_pair(value) || is_nil(value) || matches!(value, VectorV(_) | MutableVector(_) | ByteVector(_) | StringV(_)),
+        Some("vector" | "array" | "simple-vector") => {
+            matches!(value, VectorV(_) | MutableVector(_) | ByteVector(_) | StringV(_))
+        }
+        Some("sequence") => {
+            is_pair(value)
+                || is_nil(value)
+                || matches!(value, VectorV(_) | MutableVector(_) | ByteVector(_) | StringV(_))
+        }
         Some("function") => is_function(value),
         Some("hash-table") => value::downcast::<super::super::objects::HashTable>(value).is_some(),
         Some("condition") => condition.is_some(),
         Some("error") => condition.is_some_and(|condition| condition.identifier.is_error()),
-        _ => return Err(super::wrong("typep", "the name of a type: string, integer, number, symbol, list, function …", wanted)),
+        _ => {
+            return Err(super::wrong(
+                "typep",
+                "the name of a type: string, integer, number, symbol, list, function …",
+                wanted,
+            ));
+        }
     })
 }
 
@@ -108,7 +144,15 @@ pub(super) fn is_number(value: &Value) -> bool {
 
 pub(super) fn is_function(value: &Value) -> bool {
     use SteelVal::{BoxedFunction, BuiltIn, Closure, ContinuationFunction, FuncV, MutFunc};
-    matches!(value, Closure(_) | FuncV(_) | BoxedFunction(_) | BuiltIn(_) | MutFunc(_) | ContinuationFunction(_))
+    matches!(
+        value,
+        Closure(_)
+            | FuncV(_)
+            | BoxedFunction(_)
+            | BuiltIn(_)
+            | MutFunc(_)
+            | ContinuationFunction(_)
+    )
 }
 
 /// What prints `nil` is one value to Common Lisp's words; symbols are the same by name.
@@ -116,8 +160,12 @@ pub(super) fn identical(left: &Value, right: &Value) -> bool {
     match (left, right) {
         _ if is_nil(left) || is_nil(right) => is_nil(left) && is_nil(right),
         (SteelVal::SymbolV(left), SteelVal::SymbolV(right)) => left.as_str() == right.as_str(),
-        (SteelVal::StringV(left), SteelVal::StringV(right)) => std::ptr::eq(left.as_str(), right.as_str()),
-        (SteelVal::ListV(_) | SteelVal::Pair(_) | SteelVal::Custom(_), _) => interpreter_eq(left, right),
+        (SteelVal::StringV(left), SteelVal::StringV(right)) => {
+            std::ptr::eq(left.as_str(), right.as_str())
+        }
+        (SteelVal::ListV(_) | SteelVal::Pair(_) | SteelVal::Custom(_), _) => {
+            interpreter_eq(left, right)
+        }
         _ => left == right,
     }
 }
@@ -145,13 +193,18 @@ pub(super) fn alike(left: &Value, right: &Value) -> bool {
     let mut pending = vec![(left.clone(), right.clone())];
     while let Some((left, right)) = pending.pop() {
         match (&left, &right) {
-            (SteelVal::StringV(left), SteelVal::StringV(right)) if left.to_lowercase() == right.to_lowercase() => {}
-            (SteelVal::CharV(left), SteelVal::CharV(right)) if left.to_lowercase().eq(right.to_lowercase()) => {}
-            (SteelVal::IntV(integer), SteelVal::NumV(float)) | (SteelVal::NumV(float), SteelVal::IntV(integer))
+            (SteelVal::StringV(left), SteelVal::StringV(right))
+                if left.to_lowercase() == right.to_lowercase() => {}
+            (SteelVal::CharV(left), SteelVal::CharV(right))
+                if left.to_lowercase().eq(right.to_lowercase()) => {}
+            (SteelVal::IntV(integer), SteelVal::NumV(float))
+            | (SteelVal::NumV(float), SteelVal::IntV(integer))
                 if *integer as f64 == *float => {}
             _ if equal(&left, &right) => {}
             _ => match (value::elements(&left), value::elements(&right)) {
-                (Some(left), Some(right)) if left.len() == right.len() => pending.extend(left.into_iter().zip(right)),
+                (Some(left), Some(right)) if left.len() == right.len() => {
+                    pending.extend(left.into_iter().zip(right))
+                }
                 _ => return false,
             },
         }

@@ -22,20 +22,32 @@ impl Pass<'_> {
             return self.sequence(&expanded, scope, output);
         }
         let inner = scope.with(bindings);
-        let last_is_definition = expanded.last().is_some_and(|form| self.local_definition(form, scope).is_some());
+        let last_is_definition =
+            expanded.last().is_some_and(|form| self.local_definition(form, scope).is_some());
         output.push("((lambda ()");
         for form in &expanded {
             output.push(" ");
             match self.local_definition(form, scope) {
-                Some(Local::Variable(name, value)) => self.local_define(name, value, &inner, output)?,
+                Some(Local::Variable(name, value)) => {
+                    self.local_define(name, value, &inner, output)?
+                }
                 Some(Local::Function(name, parameters, body)) => {
                     let Some(number) = self.variable(name, &inner) else { continue };
                     output.push(&format!("(define v{number} "));
                     let label = name.as_symbol().map(|symbol| symbol.name.to_string());
-                    lambda_list::function(self, label.as_deref(), &parameters, body, &inner, output)?;
+                    lambda_list::function(
+                        self,
+                        label.as_deref(),
+                        &parameters,
+                        body,
+                        &inner,
+                        output,
+                    )?;
                     output.push(")");
                 }
-                Some(Local::Values(names, value)) => self.local_values(names, value, &inner, output)?,
+                Some(Local::Values(names, value)) => {
+                    self.local_values(names, value, &inner, output)?
+                }
                 None => self.form(form, &inner, output)?,
             }
         }
@@ -47,7 +59,13 @@ impl Pass<'_> {
     }
 
     /// Expands macros at the head of a body's form, splices `begin`, and collects what the form defines.
-    fn body_form(&mut self, form: &Node, scope: &Scope, bindings: &mut Vec<(Symbol, Binding)>, expanded: &mut Vec<Node>) -> Expanded {
+    fn body_form(
+        &mut self,
+        form: &Node,
+        scope: &Scope,
+        bindings: &mut Vec<(Symbol, Binding)>,
+        expanded: &mut Vec<Node>,
+    ) -> Expanded {
         let mut form = form.clone();
         while let Some([head, rest @ ..]) = form.as_list() {
             if bindings.iter().any(|(symbol, _)| head.as_symbol() == Some(symbol)) {
@@ -58,7 +76,10 @@ impl Pass<'_> {
                     let expansion = self.expand_macro(&found, &form)?;
                     form = expansion;
                 }
-                Head::Special(_) if head.is_named("begin") && rest.iter().any(|form| self.local_definition(form, scope).is_some()) => {
+                Head::Special(_)
+                    if head.is_named("begin")
+                        && rest.iter().any(|form| self.local_definition(form, scope).is_some()) =>
+                {
                     for form in rest {
                         self.body_form(form, scope, bindings, expanded)?;
                     }
@@ -100,7 +121,11 @@ impl Pass<'_> {
             }
             Kind::Dotted(elements, tail) => {
                 let (name, parameters) = elements.split_first()?;
-                let kind = if parameters.is_empty() { tail.kind.clone() } else { Kind::Dotted(parameters.to_vec(), tail.clone()) };
+                let kind = if parameters.is_empty() {
+                    tail.kind.clone()
+                } else {
+                    Kind::Dotted(parameters.to_vec(), tail.clone())
+                };
                 Some(Local::Function(name, Node::new(target.span, kind), rest))
             }
             _ => None,
@@ -114,15 +139,29 @@ impl Pass<'_> {
         }
     }
 
-    fn local_define(&mut self, name: &Node, value: &Node, scope: &Scope, output: &mut Output) -> Expanded {
-        let Some(number) = self.variable(name, scope) else { return self.error(name.span, "define: expected a name") };
+    fn local_define(
+        &mut self,
+        name: &Node,
+        value: &Node,
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
+        let Some(number) = self.variable(name, scope) else {
+            return self.error(name.span, "define: expected a name");
+        };
         output.push(&format!("(define v{number} "));
         self.form(value, scope, output)?;
         output.push(")");
         Ok(())
     }
 
-    fn local_values(&mut self, names: &[Node], value: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+    fn local_values(
+        &mut self,
+        names: &[Node],
+        value: &Node,
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
         let list = self.fresh();
         output.push(&format!("(define v{list} (s/%values-of (lambda () "));
         self.form(value, scope, output)?;
@@ -135,7 +174,13 @@ impl Pass<'_> {
     }
 
     /// Emits `(let ((v1 init) …) body)`; the body sees what `bind` makes of each target.
-    fn parallel(&mut self, bindings: &[(&Node, Option<&Node>)], body: &[Node], scope: &Scope, output: &mut Output) -> Expanded {
+    fn parallel(
+        &mut self,
+        bindings: &[(&Node, Option<&Node>)],
+        body: &[Node],
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
         let mut inner = Vec::new();
         output.push("(let (");
         for (target, value) in bindings {
@@ -166,11 +211,17 @@ enum Local<'n> {
 }
 
 /// `((name value) (name) name …)`.
-pub(super) fn bindings<'n>(pass: &Pass<'_>, node: &'n Node, form: &str) -> Result<Vec<(&'n Node, Option<&'n Node>)>, ExpandError> {
+pub(super) fn bindings<'n>(
+    pass: &Pass<'_>,
+    node: &'n Node,
+    form: &str,
+) -> Result<Vec<(&'n Node, Option<&'n Node>)>, ExpandError> {
     if node.is_named("nil") {
         return Ok(Vec::new());
     }
-    let Some(elements) = node.as_list() else { return pass.error(node.span, format!("{form}: expected bindings ((name value) …)")) };
+    let Some(elements) = node.as_list() else {
+        return pass.error(node.span, format!("{form}: expected bindings ((name value) …)"));
+    };
     let pair = |element: &'n Node| match element.as_list() {
         Some([name]) => Ok((name, None)),
         Some([name, value]) => Ok((name, Some(value))),
@@ -180,7 +231,12 @@ pub(super) fn bindings<'n>(pass: &Pass<'_>, node: &'n Node, form: &str) -> Resul
     elements.iter().map(pair).collect()
 }
 
-pub(super) fn let_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn let_(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " ((name value) …) form …")?;
     if parts[0].as_symbol().is_some_and(|symbol| &*symbol.name != "nil") {
         return named_let(pass, node, parts, scope, output);
@@ -189,13 +245,22 @@ pub(super) fn let_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut
     pass.parallel(&bindings, &parts[1..], scope, output)
 }
 
-fn named_let(pass: &mut Pass<'_>, node: &Node, parts: &[Node], scope: &Scope, output: &mut Output) -> Expanded {
-    let [name, list, body @ ..] = parts else { return pass.error(node.span, "let: expected (let name ((variable value) …) form …)") };
+fn named_let(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    parts: &[Node],
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    let [name, list, body @ ..] = parts else {
+        return pass.error(node.span, "let: expected (let name ((variable value) …) form …)");
+    };
     let bindings = bindings(pass, list, "let")?;
     let mut outer = Vec::new();
     let number = pass.bind(name, &mut outer)?;
     let inner = scope.with(outer);
-    let parameters = Node::list(list.span, bindings.iter().map(|(name, _)| (*name).clone()).collect());
+    let parameters =
+        Node::list(list.span, bindings.iter().map(|(name, _)| (*name).clone()).collect());
     output.push(&format!("((lambda () (define v{number} "));
     let label = name.as_symbol().map(|symbol| symbol.name.to_string());
     lambda_list::function(pass, label.as_deref(), &parameters, body, &inner, output)?;
@@ -212,7 +277,12 @@ fn named_let(pass: &mut Pass<'_>, node: &Node, parts: &[Node], scope: &Scope, ou
     Ok(())
 }
 
-pub(super) fn let_star(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn let_star(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " ((name value) …) form …")?;
     let bindings = bindings(pass, &parts[0], "let*")?;
     let mut scope = scope.clone();
@@ -232,7 +302,12 @@ pub(super) fn let_star(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: 
     Ok(())
 }
 
-pub(super) fn letrec(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn letrec(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " ((name value) …) form …")?;
     let bindings = bindings(pass, &parts[0], "letrec")?;
     let mut inner = Vec::new();
@@ -254,7 +329,10 @@ pub(super) fn letrec(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &m
 
 type LocalFunction<'n> = (&'n Node, &'n Node, &'n [Node]);
 
-fn local_functions<'n>(pass: &Pass<'_>, node: &'n Node) -> Result<Vec<LocalFunction<'n>>, ExpandError> {
+fn local_functions<'n>(
+    pass: &Pass<'_>,
+    node: &'n Node,
+) -> Result<Vec<LocalFunction<'n>>, ExpandError> {
     let elements = node.as_list().unwrap_or_default();
     let function = |element: &'n Node| match element.as_list() {
         Some([name, parameters, body @ ..]) => Ok((name, parameters, body)),
@@ -263,7 +341,12 @@ fn local_functions<'n>(pass: &Pass<'_>, node: &'n Node) -> Result<Vec<LocalFunct
     elements.iter().map(function).collect()
 }
 
-pub(super) fn labels(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn labels(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " ((name (parameter …) form …) …) form …")?;
     let functions = local_functions(pass, &parts[0])?;
     let mut inner = Vec::new();
@@ -285,7 +368,12 @@ pub(super) fn labels(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &m
     Ok(())
 }
 
-pub(super) fn flet(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn flet(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " ((name (parameter …) form …) …) form …")?;
     let mut inner = Vec::new();
     output.push("(let (");

@@ -12,13 +12,21 @@ pub(super) fn nothing(_: &mut Pass<'_>, _: &Node, _: &Scope, output: &mut Output
 }
 
 /// `(funcall f argument …)` is the call itself, a tail call where it stands in one.
-pub(super) fn funcall(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn funcall(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " function argument …")?;
     pass.calls += 1;
     output.push("((s/%callable ");
     match parts[0].as_list() {
         // (funcall 'f x)
-        Some([quote, name]) if quote.is_named("quote") && name.as_symbol().is_some_and(|symbol| !matches!(&*symbol.name, "nil" | "t")) => {
+        Some([quote, name])
+            if quote.is_named("quote")
+                && name.as_symbol().is_some_and(|symbol| !matches!(&*symbol.name, "nil" | "t")) =>
+        {
             pass.form(name, scope, output)?;
         }
         _ => pass.form(&parts[0], scope, output)?,
@@ -32,15 +40,31 @@ pub(super) fn funcall(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &
     Ok(())
 }
 
-pub(super) fn case(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn case(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     dispatch(pass, node, scope, output, false)
 }
 
-pub(super) fn ecase(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn ecase(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     dispatch(pass, node, scope, output, true)
 }
 
-fn dispatch(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output, exhaustive: bool) -> Expanded {
+fn dispatch(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+    exhaustive: bool,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " value (keys form …) …")?;
     pass.emitted(parts.len(), node.span)?; // each clause stands within the one before
     let variable = pass.fresh();
@@ -48,11 +72,18 @@ fn dispatch(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
     pass.form(&parts[0], scope, output)?;
     output.push(")) ");
     let mut expanded = Vec::new();
-    let mut otherwise = Output::from(&if exhaustive { format!("(s/%no-case v{variable})") } else { "'()".to_owned() });
+    let mut otherwise = Output::from(&if exhaustive {
+        format!("(s/%no-case v{variable})")
+    } else {
+        "'()".to_owned()
+    });
     for clause in &parts[1..] {
-        let Some([keys, body @ ..]) = clause.as_list() else { return pass.error(clause.span, "case: expected a clause (keys form …)") };
+        let Some([keys, body @ ..]) = clause.as_list() else {
+            return pass.error(clause.span, "case: expected a clause (keys form …)");
+        };
         let arrow = matches!(body, [arrow, _] if arrow.is_named("=>"));
-        let body = pass.apart(|pass, output| emit_clause(pass, body, arrow, variable, scope, output))?;
+        let body =
+            pass.apart(|pass, output| emit_clause(pass, body, arrow, variable, scope, output))?;
         if keys.is_named("else") || keys.is_named("otherwise") || keys.is_named("t") {
             otherwise = body;
             break;
@@ -67,12 +98,23 @@ fn dispatch(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
         test.push(")");
         expanded.push((test, body));
     }
-    output.append(expanded.into_iter().rfold(otherwise, |otherwise, (test, body)| conditional(test, body, otherwise)));
+    output.append(
+        expanded
+            .into_iter()
+            .rfold(otherwise, |otherwise, (test, body)| conditional(test, body, otherwise)),
+    );
     output.push(")");
     Ok(())
 }
 
-fn emit_clause(pass: &mut Pass<'_>, body: &[Node], arrow: bool, variable: u32, scope: &Scope, output: &mut Output) -> Expanded {
+fn emit_clause(
+    pass: &mut Pass<'_>,
+    body: &[Node],
+    arrow: bool,
+    variable: u32,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     if !arrow {
         return pass.sequence(body, scope, output);
     }
@@ -83,7 +125,12 @@ fn emit_clause(pass: &mut Pass<'_>, body: &[Node], arrow: bool, variable: u32, s
 }
 
 /// `(setf place value …)`: a variable, or a call whose function has a setter.
-pub(super) fn setf(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn setf(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 0, usize::MAX, " place value")?;
     if parts.len() % 2 != 0 {
         return pass.error(node.span, "setf: expected pairs of a place and a value");
@@ -97,7 +144,13 @@ pub(super) fn setf(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut
         let Some([head, arguments @ ..]) = pair[0].as_list() else {
             definitions::set(
                 pass,
-                &Node::list(node.span, [Node::symbol(node.span, "setq")].into_iter().chain(pair.iter().cloned()).collect()),
+                &Node::list(
+                    node.span,
+                    [Node::symbol(node.span, "setq")]
+                        .into_iter()
+                        .chain(pair.iter().cloned())
+                        .collect(),
+                ),
                 scope,
                 output,
             )?;
@@ -106,7 +159,10 @@ pub(super) fn setf(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut
         let setter = match head.as_symbol().map(|symbol| &*symbol.name) {
             Some("aref" | "elt" | "svref" | "vector-ref") => "s/%set-aref",
             Some("gethash") => "s/%set-gethash",
-            Some(name @ ("car" | "cdr" | "first" | "second" | "third" | "rest" | "nth" | "cadr" | "cddr" | "getf")) => {
+            Some(
+                name @ ("car" | "cdr" | "first" | "second" | "third" | "rest" | "nth" | "cadr"
+                | "cddr" | "getf"),
+            ) => {
                 let message = format!(
                     "setf: ({name} …) cannot be set: lists do not change. Make a new list, with cons, mapcar or substitute, and set the variable \
                      that holds it; or use a hash table"

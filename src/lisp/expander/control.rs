@@ -6,7 +6,12 @@ use crate::lisp::node::Node;
 
 impl Pass<'_> {
     /// Emits `inner` as a block; the machinery is emitted only if something leaves it.
-    pub(super) fn block(&mut self, name: &str, output: &mut Output, inner: impl FnOnce(&mut Self, &mut Output) -> Expanded) -> Expanded {
+    pub(super) fn block(
+        &mut self,
+        name: &str,
+        output: &mut Output,
+        inner: impl FnOnce(&mut Self, &mut Output) -> Expanded,
+    ) -> Expanded {
         let variable = self.fresh();
         self.blocks.push(Block { name: name.into(), variable, used: false });
         let mut body = Output::default();
@@ -23,7 +28,14 @@ impl Pass<'_> {
         Ok(())
     }
 
-    fn leave(&mut self, node: &Node, name: &str, value: Option<&Node>, scope: &Scope, output: &mut Output) -> Expanded {
+    fn leave(
+        &mut self,
+        node: &Node,
+        name: &str,
+        value: Option<&Node>,
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
         let Some(block) = self.blocks.iter_mut().rev().find(|block| &*block.name == name) else {
             let form = if name == "nil" {
                 "return: there is no loop or block around it".to_owned()
@@ -44,19 +56,38 @@ impl Pass<'_> {
     }
 }
 
-pub(super) fn block(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn block(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " name form …")?;
-    let Some(symbol) = parts[0].as_symbol() else { return pass.error(parts[0].span, "block: expected a name") };
+    let Some(symbol) = parts[0].as_symbol() else {
+        return pass.error(parts[0].span, "block: expected a name");
+    };
     pass.block(&symbol.name, output, |pass, output| pass.body(&parts[1..], scope, output))
 }
 
-pub(super) fn return_from(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn return_from(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, 2, " name value")?;
-    let Some(symbol) = parts[0].as_symbol() else { return pass.error(parts[0].span, "return-from: expected a name") };
+    let Some(symbol) = parts[0].as_symbol() else {
+        return pass.error(parts[0].span, "return-from: expected a name");
+    };
     pass.leave(node, &symbol.name, parts.get(1), scope, output)
 }
 
-pub(super) fn return_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn return_(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 0, 1, " value")?;
     pass.leave(node, "nil", parts.first(), scope, output)
 }

@@ -12,8 +12,21 @@ use super::{ExpandError, Expanded, Macro, Pass, Scope, global, lambda_list, name
 use crate::lisp::node::{Kind, Node};
 
 /// Forms that cannot be redefined: the rest of the language stands on them.
-const CORE: &[&str] =
-    &["if", "quote", "lambda", "define", "set!", "setq", "let", "begin", "progn", "quasiquote", "defun", "defmacro", "define-syntax"];
+const CORE: &[&str] = &[
+    "if",
+    "quote",
+    "lambda",
+    "define",
+    "set!",
+    "setq",
+    "let",
+    "begin",
+    "progn",
+    "quasiquote",
+    "defun",
+    "defmacro",
+    "define-syntax",
+];
 
 /// The names that a top-level form will define.
 pub fn announced(form: &Node, found: &mut dyn FnMut(&Arc<str>)) {
@@ -21,9 +34,12 @@ pub fn announced(form: &Node, found: &mut dyn FnMut(&Arc<str>)) {
     let Some(head) = head.as_symbol() else { return };
     match (&*head.name, rest) {
         ("begin" | "progn", forms) => forms.iter().for_each(|form| announced(form, found)),
-        ("define-values", [names, ..]) => {
-            names.as_list().unwrap_or_default().iter().filter_map(Node::as_symbol).for_each(|symbol| found(&symbol.name))
-        }
+        ("define-values", [names, ..]) => names
+            .as_list()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Node::as_symbol)
+            .for_each(|symbol| found(&symbol.name)),
         ("define" | "defun" | "defvar" | "defparameter" | "defconstant", [target, ..]) => {
             let name = match &target.kind {
                 Kind::List(elements) | Kind::Dotted(elements, _) => elements.first(),
@@ -49,7 +65,9 @@ pub fn only_defines(form: &Node) -> bool {
         ("begin" | "progn", forms) => !forms.is_empty() && forms.iter().all(only_defines),
         ("defun" | "defmacro" | "define-syntax", _) => true,
         ("define", [target, ..]) if target.as_symbol().is_none() => true,
-        ("define" | "defvar" | "defparameter" | "defconstant" | "set!" | "setq", [_, value]) => is_function(value),
+        ("define" | "defvar" | "defparameter" | "defconstant" | "set!" | "setq", [_, value]) => {
+            is_function(value)
+        }
         ("defvar" | "defparameter" | "defconstant", [_, value, _]) => is_function(value),
         _ => false,
     }
@@ -58,9 +76,12 @@ pub fn only_defines(form: &Node) -> bool {
 impl Pass<'_> {
     /// The emitted global for a definition of `name`.
     fn defined_global(&mut self, name: &Node) -> Result<String, ExpandError> {
-        let Some(symbol) = name.as_symbol() else { return self.error(name.span, "expected the name to define") };
+        let Some(symbol) = name.as_symbol() else {
+            return self.error(name.span, "expected the name to define");
+        };
         if matches!(&*symbol.name, "t" | "nil") {
-            return self.error(name.span, format!("{} is a constant: it cannot be defined", symbol.name));
+            return self
+                .error(name.span, format!("{} is a constant: it cannot be defined", symbol.name));
         }
         if self.system {
             self.memory.system.insert(symbol.name.clone());
@@ -69,12 +90,16 @@ impl Pass<'_> {
             return Ok(emitted);
         }
         if CORE.contains(&&*symbol.name) {
-            return self.error(name.span, format!("{} is a form of the language: it cannot be redefined", symbol.name));
+            return self.error(
+                name.span,
+                format!("{} is a form of the language: it cannot be redefined", symbol.name),
+            );
         }
         let emitted = global(&symbol.name);
         self.memory.macros.remove(&symbol.name);
         self.memory.library.remove(&symbol.name);
-        let known = self.memory.special.contains_key(&*symbol.name) || self.memory.system_macros.contains_key(&symbol.name);
+        let known = self.memory.special.contains_key(&*symbol.name)
+            || self.memory.system_macros.contains_key(&symbol.name);
         if known || names::INLINE.contains(&&*symbol.name) {
             self.memory.redefined.insert(symbol.name.clone());
         }
@@ -84,7 +109,12 @@ impl Pass<'_> {
     }
 
     /// `(begin (set! u/name value) 'name)`; nobody wants the name of what the system defines.
-    fn define_global(&mut self, name: &Node, output: &mut Output, value: impl FnOnce(&mut Self, &mut Output) -> Expanded) -> Expanded {
+    fn define_global(
+        &mut self,
+        name: &Node,
+        output: &mut Output,
+        value: impl FnOnce(&mut Self, &mut Output) -> Expanded,
+    ) -> Expanded {
         let emitted = self.defined_global(name)?;
         if self.system {
             output.push(&format!("(set! {emitted} "));
@@ -121,7 +151,14 @@ impl Pass<'_> {
         };
         let mut block = vec![Node::symbol(name.span, "block"), name.clone()];
         block.extend(body.iter().cloned());
-        lambda_list::function(self, label, parameters, &[Node::list(name.span, block)], scope, output)
+        lambda_list::function(
+            self,
+            label,
+            parameters,
+            &[Node::list(name.span, block)],
+            scope,
+            output,
+        )
     }
 }
 
@@ -133,8 +170,14 @@ fn mentions_return_from(node: &Node) -> bool {
     }
 }
 
-pub(super) fn define(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
-    let parts = pass.parts(node, 1, usize::MAX, " name value)\" or \"(define (name parameter …) form …")?;
+pub(super) fn define(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    let parts =
+        pass.parts(node, 1, usize::MAX, " name value)\" or \"(define (name parameter …) form …")?;
     let (target, rest) = (&parts[0], &parts[1..]);
     match &target.kind {
         Kind::List(elements) | Kind::Dotted(elements, _) if !elements.is_empty() => {
@@ -148,7 +191,10 @@ pub(super) fn define(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &m
                         .chain(rest.iter().cloned())
                         .collect(),
                 );
-                let outer = Node::list(node.span, vec![Node::symbol(node.span, "define"), name.clone(), inner]);
+                let outer = Node::list(
+                    node.span,
+                    vec![Node::symbol(node.span, "define"), name.clone(), inner],
+                );
                 return define(pass, &outer, scope, output);
             }
             let kind = match &target.kind {
@@ -158,7 +204,9 @@ pub(super) fn define(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &m
             };
             let parameters = Node::new(target.span, kind);
             let label = name.as_symbol().map(|symbol| symbol.name.to_string());
-            pass.define_global(name, output, |pass, output| lambda_list::function(pass, label.as_deref(), &parameters, rest, scope, output))
+            pass.define_global(name, output, |pass, output| {
+                lambda_list::function(pass, label.as_deref(), &parameters, rest, scope, output)
+            })
         }
         _ if rest.len() > 1 => pass.error(node.span, "define: expected (define name value)"),
         _ => pass.define_global(target, output, |pass, output| match rest.first() {
@@ -172,7 +220,13 @@ pub(super) fn define(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &m
 }
 
 /// A `lambda` that is given a name knows it, for messages.
-fn named_value(pass: &mut Pass<'_>, name: &Node, value: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+fn named_value(
+    pass: &mut Pass<'_>,
+    name: &Node,
+    value: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     if let Some([head, parameters, body @ ..]) = value.as_list()
         && pass.is_language(head, "lambda", scope)
     {
@@ -185,7 +239,12 @@ fn named_value(pass: &mut Pass<'_>, name: &Node, value: &Node, scope: &Scope, ou
     pass.form(value, scope, output)
 }
 
-pub(super) fn defun(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn defun(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 2, usize::MAX, " name (parameter …) form …")?;
     let name = &parts[0];
     let label = name.as_symbol().map(|symbol| symbol.name.to_string());
@@ -195,7 +254,12 @@ pub(super) fn defun(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mu
 }
 
 /// Sets the variable unless it has a value.
-pub(super) fn defvar(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn defvar(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, 3, " name value documentation")?;
     let emitted = pass.defined_global(&parts[0])?;
     output.push(&format!("(begin (if (s/%bound? {emitted}) '() (begin (set! {emitted} "));
@@ -210,16 +274,31 @@ pub(super) fn defvar(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &m
     Ok(())
 }
 
-pub(super) fn defparameter(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn defparameter(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 2, 3, " name value documentation")?;
-    pass.define_global(&parts[0], output, |pass, output| named_value(pass, &parts[0], &parts[1], scope, output))
+    pass.define_global(&parts[0], output, |pass, output| {
+        named_value(pass, &parts[0], &parts[1], scope, output)
+    })
 }
 
-pub(super) fn define_values(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn define_values(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 2, 2, " (name …) form")?;
-    let Some(targets) = parts[0].as_list() else { return pass.error(parts[0].span, "define-values: expected a list of names") };
+    let Some(targets) = parts[0].as_list() else {
+        return pass.error(parts[0].span, "define-values: expected a list of names");
+    };
     let list = pass.fresh();
-    let globals: Vec<String> = targets.iter().map(|name| pass.defined_global(name)).collect::<Result<_, _>>()?;
+    let globals: Vec<String> =
+        targets.iter().map(|name| pass.defined_global(name)).collect::<Result<_, _>>()?;
     output.push(&format!("(let ((v{list} (s/%values-of (lambda () "));
     pass.form(&parts[1], scope, output)?;
     output.push("))))");
@@ -232,13 +311,27 @@ pub(super) fn define_values(pass: &mut Pass<'_>, node: &Node, scope: &Scope, out
 }
 
 /// `(set! name value)` where nobody wants its value.
-pub(super) fn set_only(pass: &mut Pass<'_>, target: &Node, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn set_only(
+    pass: &mut Pass<'_>,
+    target: &Node,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let value = &pass.parts(node, 2, 2, " name value")?[1];
-    pass.assign_only(target, scope, output, |pass, output| named_value(pass, target, value, scope, output)).map(drop)
+    pass.assign_only(target, scope, output, |pass, output| {
+        named_value(pass, target, value, scope, output)
+    })
+    .map(drop)
 }
 
 /// `(set! name value)`, `(setq name value …)`: the value is the last one given.
-pub(super) fn set(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn set(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 0, usize::MAX, " name value")?;
     if parts.len() % 2 != 0 {
         return pass.error(node.span, "setq: expected pairs of a name and a value");
@@ -256,7 +349,9 @@ pub(super) fn set(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut 
         if several {
             output.push(" ");
         }
-        pass.assign(&pair[0], scope, output, |pass, output| named_value(pass, &pair[0], &pair[1], scope, output))?;
+        pass.assign(&pair[0], scope, output, |pass, output| {
+            named_value(pass, &pair[0], &pair[1], scope, output)
+        })?;
     }
     if several {
         output.push(")");
@@ -287,13 +382,17 @@ impl Pass<'_> {
         output: &mut Output,
         value: impl FnOnce(&mut Self, &mut Output) -> Expanded,
     ) -> Result<String, ExpandError> {
-        let Some(symbol) = target.as_symbol() else { return self.error(target.span, "setq: expected the name of a variable") };
+        let Some(symbol) = target.as_symbol() else {
+            return self.error(target.span, "setq: expected the name of a variable");
+        };
         let emitted = match self.resolve(symbol, scope) {
             Meaning::Bound(Binding::Variable(number)) => {
                 self.mentions(number, symbol);
                 format!("v{number}")
             }
-            Meaning::Bound(Binding::Macro(_)) => return self.error(target.span, format!("setq: {} is a macro", symbol.name)),
+            Meaning::Bound(Binding::Macro(_)) => {
+                return self.error(target.span, format!("setq: {} is a macro", symbol.name));
+            }
             Meaning::Global { name, system: true } => system_global(&name),
             Meaning::Global { .. } => self.defined_global(target)?,
         };
@@ -314,11 +413,21 @@ impl Pass<'_> {
     }
 }
 
-pub(super) fn define_syntax(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn define_syntax(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 2, 2, " name (syntax-rules …)")?;
-    let Some(symbol) = parts[0].as_symbol() else { return pass.error(parts[0].span, "define-syntax: expected a name") };
+    let Some(symbol) = parts[0].as_symbol() else {
+        return pass.error(parts[0].span, "define-syntax: expected a name");
+    };
     if !pass.system && CORE.contains(&&*symbol.name) {
-        return pass.error(parts[0].span, format!("{} is a form of the language: it cannot be redefined", symbol.name));
+        return pass.error(
+            parts[0].span,
+            format!("{} is a form of the language: it cannot be redefined", symbol.name),
+        );
     }
     let rules = pass.rules(&parts[1], scope)?;
     let macros = if pass.system { &mut pass.memory.system_macros } else { &mut pass.memory.macros };
@@ -327,25 +436,42 @@ pub(super) fn define_syntax(pass: &mut Pass<'_>, node: &Node, scope: &Scope, out
     Ok(())
 }
 
-pub(super) fn let_syntax(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn let_syntax(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " ((name (syntax-rules …)) …) form …")?;
     let mut inner = Vec::new();
     for binding in parts[0].as_list().unwrap_or_default() {
         let Some([name, rules]) = binding.as_list() else {
             return pass.error(binding.span, "let-syntax: expected (name (syntax-rules …))");
         };
-        let Some(symbol) = name.as_symbol() else { return pass.error(name.span, "let-syntax: expected a name") };
+        let Some(symbol) = name.as_symbol() else {
+            return pass.error(name.span, "let-syntax: expected a name");
+        };
         inner.push((symbol.clone(), Binding::Macro(pass.rules(rules, scope)?)));
     }
     pass.body(&parts[1..], &scope.with(inner), output)
 }
 
 /// `(defmacro name lambda-list form …)`: the procedure is a global of its own, which the host calls to expand.
-pub(super) fn defmacro(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn defmacro(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 2, usize::MAX, " name (parameter …) form …")?;
-    let Some(symbol) = parts[0].as_symbol() else { return pass.error(parts[0].span, "defmacro: expected a name") };
+    let Some(symbol) = parts[0].as_symbol() else {
+        return pass.error(parts[0].span, "defmacro: expected a name");
+    };
     if CORE.contains(&&*symbol.name) {
-        return pass.error(parts[0].span, format!("{} is a form of the language: it cannot be redefined", symbol.name));
+        return pass.error(
+            parts[0].span,
+            format!("{} is a form of the language: it cannot be redefined", symbol.name),
+        );
     }
     let emitted = names::macro_global(&symbol.name);
     pass.hooks.declare(&emitted, &symbol.name);

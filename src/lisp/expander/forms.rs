@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use super::output::{Output, TRUE, conditional};
 use super::scope::Meaning;
 use super::{Expanded, Pass, Scope, SpecialForm, names};
-use super::{bodies, common, control, definitions, lambda_list, loop_form, loops, parallel, quasiquote};
+use super::{
+    bodies, common, control, definitions, lambda_list, loop_form, loops, parallel, quasiquote,
+};
 use crate::lisp::node::{Kind, Node};
 
 pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
@@ -70,25 +72,40 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
 
 impl Pass<'_> {
     /// The elements of a special form after its name; between `least` and `most` of them.
-    pub(super) fn parts<'n>(&self, node: &'n Node, least: usize, most: usize, shape: &str) -> Result<&'n [Node], super::ExpandError> {
+    pub(super) fn parts<'n>(
+        &self,
+        node: &'n Node,
+        least: usize,
+        most: usize,
+        shape: &str,
+    ) -> Result<&'n [Node], super::ExpandError> {
         let elements = node.as_list().unwrap_or_default();
         let parts = elements.get(1..).unwrap_or_default();
         if parts.len() < least || parts.len() > most {
-            let name = elements.first().and_then(Node::as_symbol).map_or("form", |symbol| &symbol.name);
+            let name =
+                elements.first().and_then(Node::as_symbol).map_or("form", |symbol| &symbol.name);
             return self.error(node.span, format!("{name}: expected ({name}{shape})"));
         }
         Ok(parts)
     }
 
     /// What `emit` emits, apart.
-    pub(super) fn apart(&mut self, emit: impl FnOnce(&mut Self, &mut Output) -> Expanded) -> Result<Output, super::ExpandError> {
+    pub(super) fn apart(
+        &mut self,
+        emit: impl FnOnce(&mut Self, &mut Output) -> Expanded,
+    ) -> Result<Output, super::ExpandError> {
         let mut output = Output::default();
         emit(self, &mut output)?;
         Ok(output)
     }
 
     /// Emits forms one after the other; the value is the last one's.
-    pub(super) fn sequence(&mut self, forms: &[Node], scope: &Scope, output: &mut Output) -> Expanded {
+    pub(super) fn sequence(
+        &mut self,
+        forms: &[Node],
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
         match forms {
             [] => output.push("'()"),
             [only] => self.form(only, scope, output)?,
@@ -96,7 +113,11 @@ impl Pass<'_> {
                 output.push("(begin");
                 for (index, form) in forms.iter().enumerate() {
                     output.push(" ");
-                    if index + 1 < forms.len() { self.effect(form, scope, output)? } else { self.form(form, scope, output)? }
+                    if index + 1 < forms.len() {
+                        self.effect(form, scope, output)?
+                    } else {
+                        self.form(form, scope, output)?
+                    }
                 }
                 output.push(")");
             }
@@ -107,9 +128,14 @@ impl Pass<'_> {
     /// Emits a form whose value nobody wants: an assignment need not give one.
     fn effect(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
         match node.as_list() {
-            Some([head, target, _]) if self.is_language(head, "setq", scope) || self.is_language(head, "set!", scope) => {
+            Some([head, target, _])
+                if self.is_language(head, "setq", scope)
+                    || self.is_language(head, "set!", scope) =>
+            {
                 let start = output.text.len();
-                self.deeper(node.span, |pass| definitions::set_only(pass, target, node, scope, output))?;
+                self.deeper(node.span, |pass| {
+                    definitions::set_only(pass, target, node, scope, output)
+                })?;
                 output.mark(start, node.span);
                 Ok(())
             }
@@ -120,21 +146,30 @@ impl Pass<'_> {
     /// Emits a form where only its truth matters, as a value the core's `if` decides on: the empty list is false.
     pub(super) fn test(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
         if let Some([head, rest @ ..]) = node.as_list() {
-            if (self.is_language(head, "not", scope) || self.is_language(head, "null", scope)) && rest.len() == 1 {
+            if (self.is_language(head, "not", scope) || self.is_language(head, "null", scope))
+                && rest.len() == 1
+            {
                 output.push("(#%prim.not ");
                 self.test(&rest[0], scope, output)?;
                 output.push(")");
                 return Ok(());
             }
-            if let Some(symbol) = head.as_symbol().filter(|symbol| names::OWN_PREDICATES.contains(&&*symbol.name))
+            if let Some(symbol) =
+                head.as_symbol().filter(|symbol| names::OWN_PREDICATES.contains(&&*symbol.name))
                 && matches!(self.resolve(symbol, scope), Meaning::Global { system: true, .. })
             {
                 return self.form(node, scope, output);
             }
-            let inline = head.as_symbol().is_some_and(|symbol| names::PREDICATES.contains(&&*symbol.name));
+            let inline =
+                head.as_symbol().is_some_and(|symbol| names::PREDICATES.contains(&&*symbol.name));
             if inline {
                 let mut callee = Output::default();
-                self.function_reference(head.as_symbol().expect("checked above"), head.span, scope, &mut callee)?;
+                self.function_reference(
+                    head.as_symbol().expect("checked above"),
+                    head.span,
+                    scope,
+                    &mut callee,
+                )?;
                 if callee.text.starts_with("#%prim.") {
                     return self.form(node, scope, output);
                 }
@@ -167,7 +202,9 @@ fn function(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
     }
     match parts[0].as_symbol() {
         // Elsewhere it may be the prompt's last value.
-        Some(symbol) if &*symbol.name == "*" => pass.function_reference(symbol, parts[0].span, scope, output),
+        Some(symbol) if &*symbol.name == "*" => {
+            pass.function_reference(symbol, parts[0].span, scope, output)
+        }
         _ => pass.form(&parts[0], scope, output),
     }
 }
@@ -193,9 +230,14 @@ fn and(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> 
         return Ok(());
     };
     pass.emitted(parts.len(), node.span)?; // each stands within the one before
-    let tests = tests.iter().map(|test| pass.apart(|pass, output| pass.test(test, scope, output))).collect::<Result<Vec<_>, _>>()?;
+    let tests = tests
+        .iter()
+        .map(|test| pass.apart(|pass, output| pass.test(test, scope, output)))
+        .collect::<Result<Vec<_>, _>>()?;
     let last = pass.apart(|pass, output| pass.form(last, scope, output))?;
-    output.append(tests.into_iter().rfold(last, |then, test| conditional(test, then, Output::from("'()"))));
+    output.append(
+        tests.into_iter().rfold(last, |then, test| conditional(test, then, Output::from("'()"))),
+    );
     Ok(())
 }
 
@@ -255,12 +297,19 @@ fn cond(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) ->
         }
         expanded.push(pass.clause(test, body, scope)?);
     }
-    output.append(expanded.into_iter().rfold(otherwise, |otherwise, clause| clause.before(otherwise)));
+    output.append(
+        expanded.into_iter().rfold(otherwise, |otherwise, clause| clause.before(otherwise)),
+    );
     Ok(())
 }
 
 impl Pass<'_> {
-    fn clause(&mut self, test: &Node, body: &[Node], scope: &Scope) -> Result<Clause, super::ExpandError> {
+    fn clause(
+        &mut self,
+        test: &Node,
+        body: &[Node],
+        scope: &Scope,
+    ) -> Result<Clause, super::ExpandError> {
         let receiver = match body {
             [arrow, receiver] if arrow.is_named("=>") => Some(receiver),
             [] => None,
@@ -289,12 +338,18 @@ impl Pass<'_> {
 impl Clause {
     /// This clause, and what is run when its test is false.
     fn before(self, otherwise: Output) -> Output {
-        let Some(variable) = self.variable else { return conditional(self.test, self.body, otherwise) };
+        let Some(variable) = self.variable else {
+            return conditional(self.test, self.body, otherwise);
+        };
         let mut output = Output::default();
         output.push(&format!("(let ((v{variable} "));
         output.append(self.test);
         output.push(")) ");
-        output.append(conditional(Output::from(&format!("{TRUE}v{variable})")), self.body, otherwise));
+        output.append(conditional(
+            Output::from(&format!("{TRUE}v{variable})")),
+            self.body,
+            otherwise,
+        ));
         output.push(")");
         output
     }

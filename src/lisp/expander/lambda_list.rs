@@ -26,7 +26,12 @@ struct Parameter<'n> {
 }
 
 /// `(lambda lambda-list form …)`.
-pub(super) fn lambda(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn lambda(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " (parameter …) form …")?;
     function(pass, None, &parts[0], &parts[1..], scope, output)
 }
@@ -42,7 +47,13 @@ pub(super) fn function(
 ) -> Expanded {
     let list = parse(pass, parameters)?;
     let outer_name = std::mem::replace(&mut pass.function, name.map(Arc::from));
-    let emitted = emit(pass, &list, &mut |pass, scope, output| counted(pass, body, scope, output), scope, output);
+    let emitted = emit(
+        pass,
+        &list,
+        &mut |pass, scope, output| counted(pass, body, scope, output),
+        scope,
+        output,
+    );
     pass.function = outer_name;
     emitted
 }
@@ -96,7 +107,12 @@ fn parse<'n>(pass: &Pass<'_>, parameters: &'n Node) -> Result<LambdaList<'n>, Ex
                     list.allow_other_keys = true;
                     section
                 }
-                other => return pass.error(element.span, format!("lambda: unknown {other} in a list of parameters")),
+                other => {
+                    return pass.error(
+                        element.span,
+                        format!("lambda: unknown {other} in a list of parameters"),
+                    );
+                }
             };
             list.takes_keys |= section == "key";
             continue;
@@ -105,7 +121,9 @@ fn parse<'n>(pass: &Pass<'_>, parameters: &'n Node) -> Result<LambdaList<'n>, Ex
             "" => list.required.push(element),
             "optional" => list.optional.push(parameter(pass, element)?),
             "rest" if list.rest.is_none() => list.rest = Some(element),
-            "rest" => return pass.error(element.span, "lambda: one parameter follows &rest, not two"),
+            "rest" => {
+                return pass.error(element.span, "lambda: one parameter follows &rest, not two");
+            }
             "key" => list.keys.push(key_parameter(pass, element)?),
             _ => list.aux.push(parameter(pass, element)?),
         }
@@ -115,7 +133,9 @@ fn parse<'n>(pass: &Pass<'_>, parameters: &'n Node) -> Result<LambdaList<'n>, Ex
 
 fn parameter<'n>(pass: &Pass<'_>, node: &'n Node) -> Result<Parameter<'n>, ExpandError> {
     match node.as_list() {
-        None if node.as_symbol().is_some() => Ok(Parameter { name: node, default: None, supplied: None }),
+        None if node.as_symbol().is_some() => {
+            Ok(Parameter { name: node, default: None, supplied: None })
+        }
         Some([name, rest @ ..]) if name.as_symbol().is_some() && rest.len() <= 2 => {
             Ok(Parameter { name, default: rest.first(), supplied: rest.get(1) })
         }
@@ -123,7 +143,10 @@ fn parameter<'n>(pass: &Pass<'_>, node: &'n Node) -> Result<Parameter<'n>, Expan
     }
 }
 
-fn key_parameter<'n>(pass: &Pass<'_>, node: &'n Node) -> Result<(Arc<str>, Parameter<'n>), ExpandError> {
+fn key_parameter<'n>(
+    pass: &Pass<'_>,
+    node: &'n Node,
+) -> Result<(Arc<str>, Parameter<'n>), ExpandError> {
     if let Some([names, rest @ ..]) = node.as_list()
         && let Some([Node { kind: Kind::Keyword(key), .. }, name]) = names.as_list()
     {
@@ -136,8 +159,14 @@ fn key_parameter<'n>(pass: &Pass<'_>, node: &'n Node) -> Result<(Arc<str>, Param
 
 impl Pass<'_> {
     /// A new variable for `node`; a list is taken apart in `scope` later.
-    pub(super) fn bind(&mut self, node: &Node, bindings: &mut Vec<(Symbol, Binding)>) -> Result<u32, ExpandError> {
-        let Some(symbol) = node.as_symbol() else { return self.error(node.span, "expected the name of a variable") };
+    pub(super) fn bind(
+        &mut self,
+        node: &Node,
+        bindings: &mut Vec<(Symbol, Binding)>,
+    ) -> Result<u32, ExpandError> {
+        let Some(symbol) = node.as_symbol() else {
+            return self.error(node.span, "expected the name of a variable");
+        };
         if matches!(&*symbol.name, "nil") {
             return self.error(node.span, "nil is a constant: it cannot be a variable");
         }
@@ -149,7 +178,13 @@ impl Pass<'_> {
 
 type Body<'b> = dyn FnMut(&mut Pass<'_>, &Scope, &mut Output) -> Expanded + 'b;
 
-fn emit(pass: &mut Pass<'_>, list: &LambdaList<'_>, body: &mut Body<'_>, scope: &Scope, output: &mut Output) -> Expanded {
+fn emit(
+    pass: &mut Pass<'_>,
+    list: &LambdaList<'_>,
+    body: &mut Body<'_>,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let mut bindings = Vec::new();
     let mut nested: Vec<(u32, &Node)> = Vec::new();
     output.push("(lambda ");
@@ -180,7 +215,11 @@ fn emit(pass: &mut Pass<'_>, list: &LambdaList<'_>, body: &mut Body<'_>, scope: 
             Some(node) if simple => pass.bind(node, &mut bindings)?,
             _ => pass.fresh(),
         };
-        output.push(&if list.required.is_empty() { format!("v{number} ") } else { format!(" . v{number}) ") });
+        output.push(&if list.required.is_empty() {
+            format!("v{number} ")
+        } else {
+            format!(" . v{number}) ")
+        });
         remaining = Some(number);
     } else {
         output.push(") ");
@@ -205,17 +244,32 @@ fn emit(pass: &mut Pass<'_>, list: &LambdaList<'_>, body: &mut Body<'_>, scope: 
 }
 
 /// Takes the lists apart that stood in the places of parameters, one within the scope of the other, and then emits the body.
-fn nested_then_body(pass: &mut Pass<'_>, nested: &[(u32, &Node)], body: &mut Body<'_>, scope: &Scope, output: &mut Output) -> Expanded {
-    let Some(((number, pattern), more)) = nested.split_first() else { return body(pass, scope, output) };
+fn nested_then_body(
+    pass: &mut Pass<'_>,
+    nested: &[(u32, &Node)],
+    body: &mut Body<'_>,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    let Some(((number, pattern), more)) = nested.split_first() else {
+        return body(pass, scope, output);
+    };
     let list = parse(pass, pattern)?;
     output.push("(s/%apply ");
-    let mut rest = |pass: &mut Pass<'_>, scope: &Scope, output: &mut Output| nested_then_body(pass, more, body, scope, output);
+    let mut rest = |pass: &mut Pass<'_>, scope: &Scope, output: &mut Output| {
+        nested_then_body(pass, more, body, scope, output)
+    };
     pass.deeper(pattern.span, |pass| emit(pass, &list, &mut rest, scope, output))?;
     output.push(&format!(" v{number})"));
     Ok(())
 }
 
-fn default(pass: &mut Pass<'_>, form: Option<&Node>, scope: &Scope, output: &mut Output) -> Expanded {
+fn default(
+    pass: &mut Pass<'_>,
+    form: Option<&Node>,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     match form {
         Some(form) => pass.form(form, scope, output),
         None => {
@@ -258,12 +312,17 @@ fn optional_and_keys(
     }
     let name = pass.function.clone().unwrap_or_else(|| "lambda".into());
     if list.takes_keys {
-        let keys: Vec<Node> = list.keys.iter().map(|(key, _)| Node::new(Span::default(), Kind::Keyword(key.clone()))).collect();
+        let keys: Vec<Node> = list
+            .keys
+            .iter()
+            .map(|(key, _)| Node::new(Span::default(), Kind::Keyword(key.clone())))
+            .collect();
         output.push("(begin (s/%check-keys ");
         output.string(&name);
         output.push(" ");
         pass.quoted(&Node::list(Span::default(), keys), output);
-        output.push(&format!(" v{remaining} {}) ", if list.allow_other_keys { "#t" } else { "#f" }));
+        output
+            .push(&format!(" v{remaining} {}) ", if list.allow_other_keys { "#t" } else { "#f" }));
         closing += 1;
     } else if rest.is_none() {
         output.push("(begin (s/%check-rest ");
@@ -277,10 +336,18 @@ fn optional_and_keys(
         let number = pass.bind(parameter.name, &mut bindings)?;
         output.push(&format!("(let ((v{found} (s/%find-key "));
         pass.quoted(&Node::new(Span::default(), Kind::Keyword(key.clone())), output);
-        output.push(&format!(" v{remaining}))) (let ((v{number} (if (#%prim.pair? v{found}) (#%prim.car v{found}) "));
+        output.push(&format!(
+            " v{remaining}))) (let ((v{number} (if (#%prim.pair? v{found}) (#%prim.car v{found}) "
+        ));
         default(pass, parameter.default, scope, output)?;
         output.push("))");
-        supplied(pass, parameter.supplied, &format!("(if (#%prim.pair? v{found}) #t '())"), &mut bindings, output)?;
+        supplied(
+            pass,
+            parameter.supplied,
+            &format!("(if (#%prim.pair? v{found}) #t '())"),
+            &mut bindings,
+            output,
+        )?;
         output.push(") ");
         closing += 2;
         *scope = scope.with(bindings);

@@ -33,11 +33,17 @@ struct Clauses<'p, 'a, 'n> {
     plan: Plan,
 }
 
-pub(super) fn loop_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn loop_(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let words = pass.parts(node, 0, usize::MAX, "")?;
     let mark = pass.system_mark();
     if words.first().is_none_or(|first| word(first).is_empty()) {
-        let form = pass.template("(block nil (let next () $1 (next)))", mark, node.span, &[Many(words)]);
+        let form =
+            pass.template("(block nil (let next () $1 (next)))", mark, node.span, &[Many(words)]);
         return pass.form(&form, scope, output);
     }
     let mut clauses = Clauses { pass, words, at: 0, mark, span: node.span, plan: Plan::default() };
@@ -48,15 +54,26 @@ pub(super) fn loop_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mu
     let mut body = pass.template("(begin)", mark, node.span, &[]);
     for step in plan.steps.iter().rev() {
         body = match step {
-            Step::Do(form) => pass.template("(begin $1 $2)", mark, node.span, &[One(form), One(&body)]),
-            Step::While(test) => pass.template("(if $1 $2 (setq going nil))", mark, node.span, &[One(test), One(&body)]),
+            Step::Do(form) => {
+                pass.template("(begin $1 $2)", mark, node.span, &[One(form), One(&body)])
+            }
+            Step::While(test) => pass.template(
+                "(if $1 $2 (setq going nil))",
+                mark,
+                node.span,
+                &[One(test), One(&body)],
+            ),
         };
     }
     let nothing = Node::list(node.span, Vec::new());
     let text = "(block nil (let* ((going t) $1) (begin $2) (let next () (if going (begin $3 (next)) nil)) (begin $4) $5))";
     let result = plan.result.as_ref().unwrap_or(&nothing);
-    let form =
-        pass.template(text, mark, node.span, &[Many(&plan.bindings), Many(&plan.before), One(&body), Many(&plan.finally), One(result)]);
+    let form = pass.template(
+        text,
+        mark,
+        node.span,
+        &[Many(&plan.bindings), Many(&plan.before), One(&body), Many(&plan.finally), One(result)],
+    );
     pass.form(&form, scope, output)
 }
 
@@ -164,8 +181,11 @@ impl<'n> Clauses<'_, '_, 'n> {
     }
 
     fn compound(&mut self) -> Vec<Node> {
-        let forms: Vec<Node> =
-            self.words[self.at..].iter().take_while(|node| node.as_list().is_some_and(|list| !list.is_empty())).cloned().collect();
+        let forms: Vec<Node> = self.words[self.at..]
+            .iter()
+            .take_while(|node| node.as_list().is_some_and(|list| !list.is_empty()))
+            .cloned()
+            .collect();
         self.at += forms.len();
         forms
     }
@@ -173,7 +193,8 @@ impl<'n> Clauses<'_, '_, 'n> {
     fn with_clause(&mut self) -> Expanded {
         loop {
             let name = self.next("a variable")?;
-            let value = if self.accept(&["="]) { self.next("a value")?.clone() } else { self.nothing() };
+            let value =
+                if self.accept(&["="]) { self.next("a value")?.clone() } else { self.nothing() };
             self.destructured(name, &value);
             if !self.accept(&["and"]) {
                 return Ok(());
@@ -239,7 +260,10 @@ impl<'n> Clauses<'_, '_, 'n> {
                 self.at -= 1;
                 self.counted(variable)
             }
-            _ => self.pass.error(self.words[self.at - 1].span, "loop: expected in, on, across, = or from after the variable"),
+            _ => self.pass.error(
+                self.words[self.at - 1].span,
+                "loop: expected in, on, across, = or from after the variable",
+            ),
         }
     }
 
@@ -327,7 +351,10 @@ impl<'n> Clauses<'_, '_, 'n> {
         }
         let mut forms = Vec::new();
         self.assign(variable, &next, &mut forms);
-        forms.push(self.make(if down { "(setq $1 (- $1 $2))" } else { "(setq $1 (+ $1 $2))" }, &[One(&next), One(&step)]));
+        forms.push(self.make(
+            if down { "(setq $1 (- $1 $2))" } else { "(setq $1 (+ $1 $2))" },
+            &[One(&next), One(&step)],
+        ));
         self.plan.steps.extend(forms.into_iter().map(Step::Do));
         Ok(())
     }
@@ -348,7 +375,8 @@ impl<'n> Clauses<'_, '_, 'n> {
             "when" | "if" | "unless" => {
                 let test = self.next("a test")?;
                 let then = self.actions()?;
-                let otherwise = if self.accept(&["else"]) { self.actions()? } else { self.nothing() };
+                let otherwise =
+                    if self.accept(&["else"]) { self.actions()? } else { self.nothing() };
                 self.accept(&["end"]);
                 let text = if name == "unless" { "(if $1 $3 $2)" } else { "(if $1 $2 $3)" };
                 Ok(self.make(text, &[One(test), One(&then), One(&otherwise)]))
@@ -380,23 +408,36 @@ impl<'n> Clauses<'_, '_, 'n> {
     fn accumulation(&mut self, head: &Node, name: &str) -> Result<Node, ExpandError> {
         let (update, initial, result) = match name {
             "collect" | "collecting" => ("(setq $1 (cons $2 $1))", "nil", "(%reverse $1)"),
-            "append" | "appending" | "nconc" | "nconcing" => ("(setq $1 (%append-reverse $2 $1))", "nil", "(%reverse $1)"),
+            "append" | "appending" | "nconc" | "nconcing" => {
+                ("(setq $1 (%append-reverse $2 $1))", "nil", "(%reverse $1)")
+            }
             "sum" | "summing" => ("(setq $1 (+ $1 $2))", "0", "$1"),
             "count" | "counting" => ("(if $2 (setq $1 (+ $1 1)) nil)", "0", "$1"),
-            "maximize" | "maximizing" => {
-                ("(let ((value $2)) (if (null $1) (setq $1 value) (if (> value $1) (setq $1 value) nil)))", "nil", "$1")
+            "maximize" | "maximizing" => (
+                "(let ((value $2)) (if (null $1) (setq $1 value) (if (> value $1) (setq $1 value) nil)))",
+                "nil",
+                "$1",
+            ),
+            "minimize" | "minimizing" => (
+                "(let ((value $2)) (if (null $1) (setq $1 value) (if (< value $1) (setq $1 value) nil)))",
+                "nil",
+                "$1",
+            ),
+            _ => {
+                return self.pass.error(
+                    head.span,
+                    format!("loop: unknown clause {}", if name.is_empty() { "here" } else { name }),
+                );
             }
-            "minimize" | "minimizing" => {
-                ("(let ((value $2)) (if (null $1) (setq $1 value) (if (< value $1) (setq $1 value) nil)))", "nil", "$1")
-            }
-            _ => return self.pass.error(head.span, format!("loop: unknown clause {}", if name.is_empty() { "here" } else { name })),
         };
         let value = self.next("a value")?;
         let initial = self.make(initial, &[]);
         if self.accept(&["into"]) {
             // Visible while the loop runs, so a collection is kept in its order.
             let variable = self.next("a variable")?;
-            if !self.plan.bindings.iter().any(|binding| binding.as_list().is_some_and(|list| list[0].as_symbol() == variable.as_symbol())) {
+            if !self.plan.bindings.iter().any(|binding| {
+                binding.as_list().is_some_and(|list| list[0].as_symbol() == variable.as_symbol())
+            }) {
                 self.bind(variable, &initial);
             }
             let update = match name {
@@ -407,8 +448,13 @@ impl<'n> Clauses<'_, '_, 'n> {
             return Ok(self.make(update, &[One(variable), One(value)]));
         }
         let kind = if result == "$1" { name } else { "list" };
-        let accumulator = Node::new(self.span, Kind::Symbol(Symbol { name: format!("result-{kind}").into(), mark: self.mark }));
-        if !self.plan.bindings.iter().any(|binding| binding.as_list().is_some_and(|list| list[0].as_symbol() == accumulator.as_symbol())) {
+        let accumulator = Node::new(
+            self.span,
+            Kind::Symbol(Symbol { name: format!("result-{kind}").into(), mark: self.mark }),
+        );
+        if !self.plan.bindings.iter().any(|binding| {
+            binding.as_list().is_some_and(|list| list[0].as_symbol() == accumulator.as_symbol())
+        }) {
             self.bind(&accumulator, &initial);
         }
         if self.plan.result.is_none() {

@@ -7,7 +7,12 @@ use super::{Expanded, Pass, Scope};
 use crate::lisp::node::Node;
 
 /// `(while test form …)`; `do` may stand between, as Steel has it.
-pub(super) fn while_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn while_(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " test form …")?;
     let body = match &parts[1..] {
         [first, rest @ ..] if first.is_named("do") => rest,
@@ -29,37 +34,74 @@ pub(super) fn while_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &m
     })
 }
 
-pub(super) fn do_(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
-    let parts = pass.parts(node, 2, usize::MAX, " ((variable init step) …) (test result …) form …")?;
+pub(super) fn do_(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    let parts =
+        pass.parts(node, 2, usize::MAX, " ((variable init step) …) (test result …) form …")?;
     let (specs, body) = (loop_specs(pass, &parts[0])?, &parts[2..]);
-    let Some([test, results @ ..]) = parts[1].as_list() else { return pass.error(parts[1].span, "do: expected (test result …)") };
-    let bindings: Vec<Node> =
-        specs.iter().map(|(spec, name, init, _)| Node::list(spec.span, vec![(*name).clone(), (*init).clone()])).collect();
-    let steps: Vec<Node> = specs.iter().map(|(_, name, _, step)| step.unwrap_or(name).clone()).collect();
+    let Some([test, results @ ..]) = parts[1].as_list() else {
+        return pass.error(parts[1].span, "do: expected (test result …)");
+    };
+    let bindings: Vec<Node> = specs
+        .iter()
+        .map(|(spec, name, init, _)| Node::list(spec.span, vec![(*name).clone(), (*init).clone()]))
+        .collect();
+    let steps: Vec<Node> =
+        specs.iter().map(|(_, name, _, step)| step.unwrap_or(name).clone()).collect();
     let mark = pass.system_mark();
     let text = "(block nil (let next ($1) (if $2 (begin $3) (begin (begin $4) (next $5)))))";
-    let form = pass.template(text, mark, node.span, &[Many(&bindings), One(test), Many(results), Many(body), Many(&steps)]);
+    let form = pass.template(
+        text,
+        mark,
+        node.span,
+        &[Many(&bindings), One(test), Many(results), Many(body), Many(&steps)],
+    );
     pass.form(&form, scope, output)
 }
 
-pub(super) fn do_star(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
-    let parts = pass.parts(node, 2, usize::MAX, " ((variable init step) …) (test result …) form …")?;
+pub(super) fn do_star(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    let parts =
+        pass.parts(node, 2, usize::MAX, " ((variable init step) …) (test result …) form …")?;
     let (specs, body) = (loop_specs(pass, &parts[0])?, &parts[2..]);
-    let Some([test, results @ ..]) = parts[1].as_list() else { return pass.error(parts[1].span, "do*: expected (test result …)") };
-    let bindings: Vec<Node> =
-        specs.iter().map(|(spec, name, init, _)| Node::list(spec.span, vec![(*name).clone(), (*init).clone()])).collect();
-    let steps: Vec<Node> =
-        specs.iter().filter_map(|(_, name, _, step)| step.map(|step| [(*name).clone(), step.clone()])).flatten().collect();
+    let Some([test, results @ ..]) = parts[1].as_list() else {
+        return pass.error(parts[1].span, "do*: expected (test result …)");
+    };
+    let bindings: Vec<Node> = specs
+        .iter()
+        .map(|(spec, name, init, _)| Node::list(spec.span, vec![(*name).clone(), (*init).clone()]))
+        .collect();
+    let steps: Vec<Node> = specs
+        .iter()
+        .filter_map(|(_, name, _, step)| step.map(|step| [(*name).clone(), step.clone()]))
+        .flatten()
+        .collect();
     let mark = pass.system_mark();
     let text = "(block nil (let* ($1) (let next () (if $2 (begin $3) (begin (begin $4) (setq $5) (next))))))";
-    let form = pass.template(text, mark, node.span, &[Many(&bindings), One(test), Many(results), Many(body), Many(&steps)]);
+    let form = pass.template(
+        text,
+        mark,
+        node.span,
+        &[Many(&bindings), One(test), Many(results), Many(body), Many(&steps)],
+    );
     pass.form(&form, scope, output)
 }
 
 type LoopSpec<'n> = (&'n Node, &'n Node, Node, Option<&'n Node>);
 
 /// `((variable init step) …)`, init `nil` and no step when absent.
-fn loop_specs<'n>(pass: &Pass<'_>, node: &'n Node) -> Result<Vec<LoopSpec<'n>>, super::ExpandError> {
+fn loop_specs<'n>(
+    pass: &Pass<'_>,
+    node: &'n Node,
+) -> Result<Vec<LoopSpec<'n>>, super::ExpandError> {
     let elements = node.as_list().unwrap_or_default();
     let spec = |element: &'n Node| {
         if let Some([name, init, step]) = element.as_list() {
@@ -69,45 +111,75 @@ fn loop_specs<'n>(pass: &Pass<'_>, node: &'n Node) -> Result<Vec<LoopSpec<'n>>, 
         match inner.first().and_then(Node::as_list) {
             Some([name]) => Ok((element, name, Node::list(element.span, Vec::new()), None)),
             Some([name, init]) => Ok((element, name, init.clone(), None)),
-            None if element.as_symbol().is_some() => Ok((element, element, Node::list(element.span, Vec::new()), None)),
+            None if element.as_symbol().is_some() => {
+                Ok((element, element, Node::list(element.span, Vec::new()), None))
+            }
             _ => pass.error(element.span, "do: expected (variable init step)"),
         }
     };
     elements.iter().map(spec).collect()
 }
 
-pub(super) fn dolist(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn dolist(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " (variable list result) form …")?;
     let Some([variable, list, result @ ..]) = parts[0].as_list() else {
-        return pass.error(parts[0].span, "dolist: expected (dolist (variable list result) form …)");
+        return pass
+            .error(parts[0].span, "dolist: expected (dolist (variable list result) form …)");
     };
     let mark = pass.system_mark();
     let text = "(block nil (let next ((tail (%list-to-walk $2)))
                   (if (pair? tail) (begin (let (($1 (car tail))) $4) (next (cdr tail))) (let (($1 nil)) $1 $3))))";
     let nothing = [Node::list(node.span, Vec::new())];
     let result = if result.is_empty() { &nothing[..] } else { result };
-    let form = pass.template(text, mark, node.span, &[One(variable), One(list), Many(result), Many(&parts[1..])]);
+    let form = pass.template(
+        text,
+        mark,
+        node.span,
+        &[One(variable), One(list), Many(result), Many(&parts[1..])],
+    );
     pass.form(&form, scope, output)
 }
 
-pub(super) fn dotimes(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn dotimes(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " (variable count result) form …")?;
     let Some([variable, count, result @ ..]) = parts[0].as_list() else {
-        return pass.error(parts[0].span, "dotimes: expected (dotimes (variable count result) form …)");
+        return pass
+            .error(parts[0].span, "dotimes: expected (dotimes (variable count result) form …)");
     };
     let mark = pass.system_mark();
     let text = "(block nil (let ((count (%count-to-walk $2))) (let next ((index 0))
                   (if (< index count) (begin (let (($1 index)) $4) (next (+ index 1))) (let (($1 index)) $1 $3)))))";
     let nothing = [Node::list(node.span, Vec::new())];
     let result = if result.is_empty() { &nothing[..] } else { result };
-    let form = pass.template(text, mark, node.span, &[One(variable), One(count), Many(result), Many(&parts[1..])]);
+    let form = pass.template(
+        text,
+        mark,
+        node.span,
+        &[One(variable), One(count), Many(result), Many(&parts[1..])],
+    );
     pass.form(&form, scope, output)
 }
 
 /// `(multiple-value-bind (name …) form body …)`: names beyond the values are `nil`.
-pub(super) fn multiple_value_bind(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn multiple_value_bind(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 2, usize::MAX, " (name …) form body …")?;
-    let names: Vec<(&Node, Option<&Node>)> = bodies::bindings(pass, &parts[0], "multiple-value-bind")?;
+    let names: Vec<(&Node, Option<&Node>)> =
+        bodies::bindings(pass, &parts[0], "multiple-value-bind")?;
     let mut inner = Vec::new();
     let list = pass.fresh();
     output.push(&format!("(let ((v{list} (s/%values-of (lambda () "));

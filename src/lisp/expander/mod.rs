@@ -189,11 +189,25 @@ impl Expander {
     ///
     /// # Errors
     /// The first subform that is not of the language.
-    pub fn expand(&mut self, form: &Node, system: bool, hooks: &mut dyn Hooks) -> Result<Output, ExpandError> {
+    pub fn expand(
+        &mut self,
+        form: &Node,
+        system: bool,
+        hooks: &mut dyn Hooks,
+    ) -> Result<Output, ExpandError> {
         let mut output = Output::default();
         self.only_defines = false;
-        let mut pass =
-            Pass { memory: self, hooks, system, depth: 0, function: None, blocks: Vec::new(), calls: 0, whole: true, sent: None };
+        let mut pass = Pass {
+            memory: self,
+            hooks,
+            system,
+            depth: 0,
+            function: None,
+            blocks: Vec::new(),
+            calls: 0,
+            whole: true,
+            sent: None,
+        };
         pass.form(form, &Scope::default(), &mut output)?;
         pass.emitted(output.depth(), form.span)?;
         if pass.calls > 0 && !system {
@@ -212,8 +226,12 @@ impl Expander {
 
     /// The names of the script's and the system's macros and of the special forms, for completion.
     pub fn macro_names(&self) -> Vec<String> {
-        let macros = self.macros.keys().chain(self.system_macros.keys()).map(|name| name.to_string());
-        macros.chain(self.special.keys().map(|name| (*name).to_owned())).filter(|name| !name.starts_with('%')).collect()
+        let macros =
+            self.macros.keys().chain(self.system_macros.keys()).map(|name| name.to_string());
+        macros
+            .chain(self.special.keys().map(|name| (*name).to_owned()))
+            .filter(|name| !name.starts_with('%'))
+            .collect()
     }
 
     /// Notes a name that the host defines for the system.
@@ -241,7 +259,11 @@ impl Expander {
     ///
     /// # Errors
     /// As [`Expander::expand`].
-    pub fn expand_language(&mut self, form: &Node, hooks: &mut dyn Hooks) -> Result<Output, ExpandError> {
+    pub fn expand_language(
+        &mut self,
+        form: &Node,
+        hooks: &mut dyn Hooks,
+    ) -> Result<Output, ExpandError> {
         std::mem::swap(&mut self.system, &mut self.language);
         let expanded = self.expand(form, true, hooks);
         std::mem::swap(&mut self.system, &mut self.language);
@@ -267,7 +289,8 @@ impl Expander {
 
     /// Makes `name` a system macro by this text of a `(syntax-rules …)`, or of its definition.
     pub fn define_system_rules(&mut self, name: &str, text: &'static str) {
-        self.system_macros.insert(name.into(), Arc::new(Macro::Unread(Unread { text, rules: OnceLock::new() })));
+        self.system_macros
+            .insert(name.into(), Arc::new(Macro::Unread(Unread { text, rules: OnceLock::new() })));
     }
 
     /// Makes `name` a system macro whose procedure is the emitted `global`.
@@ -334,7 +357,10 @@ impl Pass<'_> {
     /// Refuses what would be emitted with so many parentheses in one another.
     fn emitted(&self, depth: usize, span: Span) -> Expanded {
         if depth > EMITTED_DEPTH_LIMIT {
-            return self.error(span, "forms are nested too deep, counting what macros and clauses expand to");
+            return self.error(
+                span,
+                "forms are nested too deep, counting what macros and clauses expand to",
+            );
         }
         Ok(())
     }
@@ -342,7 +368,12 @@ impl Pass<'_> {
     /// Does what recurses on parts of a form, unless the stack could run out.
     fn deeper(&mut self, span: Span, expand: impl FnOnce(&mut Self) -> Expanded) -> Expanded {
         if self.depth > DEPTH_LIMIT {
-            return self.error(span, format!("forms are nested more than {DEPTH_LIMIT} deep, counting what macros expand to"));
+            return self.error(
+                span,
+                format!(
+                    "forms are nested more than {DEPTH_LIMIT} deep, counting what macros expand to"
+                ),
+            );
         }
         self.depth += 1;
         let expanded = expand(self);
@@ -373,7 +404,9 @@ impl Pass<'_> {
                 output.mark(start, node.span);
                 Ok(())
             }
-            Kind::Dotted(..) => self.error(node.span, "a call is a proper list; this one has a dot"),
+            Kind::Dotted(..) => {
+                self.error(node.span, "a call is a proper list; this one has a dot")
+            }
             Kind::Opaque(_) => self.error(node.span, "an object cannot stand in a program"),
             _ => {
                 self.constant(node, output);
@@ -383,7 +416,12 @@ impl Pass<'_> {
     }
 
     fn expand_macro(&mut self, found: &Macro, node: &Node) -> Result<Node, ExpandError> {
-        let name = node.as_list().and_then(|list| list.first()).and_then(Node::as_symbol).map_or("macro", |symbol| &symbol.name).to_owned();
+        let name = node
+            .as_list()
+            .and_then(|list| list.first())
+            .and_then(Node::as_symbol)
+            .map_or("macro", |symbol| &symbol.name)
+            .to_owned();
         let rules = match found {
             Macro::Rules(rules) => Ok(rules),
             Macro::Unread(unread) => unread.rules().map_err(|message| message.clone()),
@@ -400,7 +438,13 @@ impl Pass<'_> {
                     Some(expansion) => Ok(expansion),
                     None => {
                         let expected = self.expected(&name);
-                        self.error(node.span, format!("{name}: malformed: {}", expected.unwrap_or_else(|| format!("see (help {name})"))))
+                        self.error(
+                            node.span,
+                            format!(
+                                "{name}: malformed: {}",
+                                expected.unwrap_or_else(|| format!("see (help {name})"))
+                            ),
+                        )
                     }
                 }
             }
@@ -408,13 +452,21 @@ impl Pass<'_> {
         }
     }
 
-    fn expand_by_procedure(&mut self, global: &str, name: &str, node: &Node) -> Result<Node, ExpandError> {
-        let arguments: Vec<Datum> = node.as_list().unwrap_or_default()[1..].iter().map(Node::datum).collect();
+    fn expand_by_procedure(
+        &mut self,
+        global: &str,
+        name: &str,
+        node: &Node,
+    ) -> Result<Node, ExpandError> {
+        let arguments: Vec<Datum> =
+            node.as_list().unwrap_or_default()[1..].iter().map(Node::datum).collect();
         let places = SubformPlaces::of(node);
         match self.hooks.call_macro(global, &arguments) {
             Ok(expansion) => Ok(places.place(&expansion, node.span)),
             Err(message) => match self.expected(name) {
-                Some(expected) => self.error(node.span, format!("{name}: malformed: {expected} ({message})")),
+                Some(expected) => {
+                    self.error(node.span, format!("{name}: malformed: {expected} ({message})"))
+                }
                 None => self.error(node.span, message),
             },
         }
@@ -424,10 +476,20 @@ impl Pass<'_> {
     fn expected(&mut self, name: &str) -> Option<String> {
         let signature = self.hooks.signature(name)?;
         let parameters = signature.strip_prefix('(')?;
-        Some(if parameters.starts_with(')') { format!("expected ({name})") } else { format!("expected ({name} {parameters}") })
+        Some(if parameters.starts_with(')') {
+            format!("expected ({name})")
+        } else {
+            format!("expected ({name} {parameters}")
+        })
     }
 
-    fn call(&mut self, elements: &[Node], span: Span, scope: &Scope, output: &mut Output) -> Expanded {
+    fn call(
+        &mut self,
+        elements: &[Node],
+        span: Span,
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
         let placed = self.calls_library(&elements[0], scope);
         let start = output.text.len();
         let called = self.emit_call(elements, placed, span, scope, output);
@@ -437,7 +499,14 @@ impl Pass<'_> {
         called
     }
 
-    fn emit_call(&mut self, elements: &[Node], placed: bool, span: Span, scope: &Scope, output: &mut Output) -> Expanded {
+    fn emit_call(
+        &mut self,
+        elements: &[Node],
+        placed: bool,
+        span: Span,
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
         if placed {
             let number = self.hooks.place(span);
             output.push(&format!("(s/%out ((s/%in {number} "));
@@ -456,9 +525,12 @@ impl Pass<'_> {
         for (index, argument) in elements[1..].iter().enumerate() {
             output.push(" ");
             match library.as_deref().and_then(|name| function_name(name, &elements[1..], index)) {
-                Some(name) if name.is_named("*") => {
-                    self.function_reference(&Symbol { name: "*".into(), mark: 0 }, name.span, scope, output)?
-                }
+                Some(name) if name.is_named("*") => self.function_reference(
+                    &Symbol { name: "*".into(), mark: 0 },
+                    name.span,
+                    scope,
+                    output,
+                )?,
                 named => self.form(named.unwrap_or(argument), scope, output)?,
             }
         }
@@ -480,20 +552,32 @@ impl Pass<'_> {
         let Some(symbol) = head.as_symbol().filter(|_| !self.system) else { return false };
         match self.resolve(symbol, scope) {
             Meaning::Global { name, system: false } => {
-                self.memory.library.contains(&name) && !names::TAIL.contains(&&*name) && self.hooks.needs_place(&global(&name))
+                self.memory.library.contains(&name)
+                    && !names::TAIL.contains(&&*name)
+                    && self.hooks.needs_place(&global(&name))
             }
-            Meaning::Global { name, system: true } => !name.starts_with('%') && self.hooks.needs_place(&system_global(&name)),
+            Meaning::Global { name, system: true } => {
+                !name.starts_with('%') && self.hooks.needs_place(&system_global(&name))
+            }
             _ => false,
         }
     }
 
-    fn function_reference(&mut self, symbol: &Symbol, span: Span, scope: &Scope, output: &mut Output) -> Expanded {
+    fn function_reference(
+        &mut self,
+        symbol: &Symbol,
+        span: Span,
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
         match self.resolve(symbol, scope) {
             Meaning::Bound(Binding::Variable(number)) => {
                 self.mentions(number, symbol);
                 output.push(&format!("v{number}"));
             }
-            Meaning::Bound(Binding::Macro(_)) => return self.error(span, format!("{}: a macro is not a value", symbol.name)),
+            Meaning::Bound(Binding::Macro(_)) => {
+                return self.error(span, format!("{}: a macro is not a value", symbol.name));
+            }
             Meaning::Global { name, system: true } => output.push(&self.system_name(&name)),
             Meaning::Global { name, system: false } => {
                 if !self.memory.redefined.contains(&name) && names::INLINE.contains(&&*name) {
@@ -509,23 +593,41 @@ impl Pass<'_> {
     }
 
     fn system_name(&self, name: &str) -> String {
-        if self.memory.system.contains(name) || name.starts_with('%') { system_global(name) } else { names::primitive(name) }
+        if self.memory.system.contains(name) || name.starts_with('%') {
+            system_global(name)
+        } else {
+            names::primitive(name)
+        }
     }
 
-    fn reference(&mut self, symbol: &Symbol, span: Span, scope: &Scope, output: &mut Output) -> Expanded {
+    fn reference(
+        &mut self,
+        symbol: &Symbol,
+        span: Span,
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
         match self.resolve(symbol, scope) {
             Meaning::Global { name, system } => {
                 match &*name {
                     "nil" => output.push("'()"),
                     "t" => output.push("#t"),
-                    "not" | "null" if system || !self.memory.redefined.contains(&name) => output.push("s/%not"),
+                    "not" | "null" if system || !self.memory.redefined.contains(&name) => {
+                        output.push("s/%not")
+                    }
                     _ if system => output.push(&self.system_name(&name)),
-                    "*" if self.memory.has_last_value && !self.memory.redefined.contains(&name) => output.push(names::LAST_VALUE),
+                    "*" if self.memory.has_last_value && !self.memory.redefined.contains(&name) => {
+                        output.push(names::LAST_VALUE)
+                    }
                     _ => {
                         if &*name != "funcall"
-                            && let Head::Special(_) | Head::Macro(_) = self.head(&Node::new(span, Kind::Symbol(symbol.clone())), scope)
+                            && let Head::Special(_) | Head::Macro(_) =
+                                self.head(&Node::new(span, Kind::Symbol(symbol.clone())), scope)
                         {
-                            return self.error(span, format!("{name}: a form of the language is not a value"));
+                            return self.error(
+                                span,
+                                format!("{name}: a form of the language is not a value"),
+                            );
                         }
                         let emitted = global(&name);
                         if self.memory.defined.contains(&emitted) || self.hooks.is_bound(&emitted) {

@@ -7,7 +7,8 @@ pub const INLINE: &[&str] = &["+", "-", "*", "=", "<", ">", "<=", ">=", "cons", 
 pub const PREDICATES: &[&str] = &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?"];
 
 /// The system's own natives of which that is true.
-pub const OWN_PREDICATES: &[&str] = &["%outcome?", "%matches?", "%interrupted?", "%left?", "%condition-error?", "%nil?", "%bound?"];
+pub const OWN_PREDICATES: &[&str] =
+    &["%outcome?", "%matches?", "%interrupted?", "%left?", "%condition-error?", "%nil?", "%bound?"];
 
 /// Functions of the prelude that end in a call of what they are given: loops are written with them.
 pub const TAIL: &[&str] = &["apply", "funcall", "call-with-values"];

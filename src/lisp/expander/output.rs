@@ -37,7 +37,11 @@ impl Output {
         let offset = self.text.len();
         self.doublings = self.doublings.max(other.doublings);
         self.text.push_str(&other.text);
-        self.places.extend(other.places.into_iter().map(|place| Place { start: place.start + offset, end: place.end + offset, ..place }));
+        self.places.extend(other.places.into_iter().map(|place| Place {
+            start: place.start + offset,
+            end: place.end + offset,
+            ..place
+        }));
     }
 
     pub(super) fn mark(&mut self, start: usize, span: Span) {
@@ -81,7 +85,8 @@ pub(super) fn conditional(test: Output, then: Output, otherwise: Output) -> Outp
         return conditional(test.stripped(NOT.len()), otherwise, then);
     }
     let swapped = then.doublings >= 2 && then.doublings > otherwise.doublings;
-    let (test, first, second) = if swapped { (test.contrary(), otherwise, then) } else { (test, then, otherwise) };
+    let (test, first, second) =
+        if swapped { (test.contrary(), otherwise, then) } else { (test, then, otherwise) };
     let doublings = (first.doublings + 1).max(test.doublings);
     let mut output = Output::default();
     output.push("(if ");
@@ -145,7 +150,10 @@ impl Output {
         self.text.pop();
         self.text.drain(..start);
         for place in &mut self.places {
-            (place.start, place.end) = (place.start.saturating_sub(start), place.end.saturating_sub(start).min(self.text.len()));
+            (place.start, place.end) = (
+                place.start.saturating_sub(start),
+                place.end.saturating_sub(start).min(self.text.len()),
+            );
         }
         self
     }

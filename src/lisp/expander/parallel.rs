@@ -25,7 +25,11 @@ impl Pass<'_> {
     }
 
     /// The first variable around a function that it mentions.
-    fn seen_outside(&mut self, function: &Node, scope: &Scope) -> Result<Option<Arc<str>>, super::ExpandError> {
+    fn seen_outside(
+        &mut self,
+        function: &Node,
+        scope: &Scope,
+    ) -> Result<Option<Arc<str>>, super::ExpandError> {
         let sent = Sent { last_outside: self.memory.counter, mentioned: Vec::new() };
         let outer = self.sent.replace(sent);
         let (blocks, calls) = (std::mem::take(&mut self.blocks), self.calls);
@@ -35,25 +39,41 @@ impl Pass<'_> {
         expanded?;
         let mentioned = sent.map(|sent| sent.mentioned).unwrap_or_default();
         if let Some(outer) = &mut self.sent {
-            outer.mentioned.extend(mentioned.iter().filter(|(number, _)| *number <= outer.last_outside).cloned());
+            outer.mentioned.extend(
+                mentioned.iter().filter(|(number, _)| *number <= outer.last_outside).cloned(),
+            );
         }
         Ok(mentioned.into_iter().next().map(|(_, name)| name))
     }
 }
 
 /// `(%function-text f)`: the text of a lambda form or of a global function's name; a list of what is wrong where it is neither.
-pub(super) fn function_text(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn function_text(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let function = &pass.parts(node, 1, 1, " f")?[0];
     let function = match function.as_list() {
-        Some([head, named]) if pass.is_language(head, "function", scope) || pass.is_language(head, "quote", scope) => named,
+        Some([head, named])
+            if pass.is_language(head, "function", scope)
+                || pass.is_language(head, "quote", scope) =>
+        {
+            named
+        }
         _ => function,
     };
     let text = match (&function.kind, function.as_list()) {
         (Kind::Symbol(symbol), _) => match pass.resolve(symbol, scope) {
-            Meaning::Global { name, .. } => Ok(format!("#'{}", printer::readably(&Datum::Symbol(name.to_string())))),
+            Meaning::Global { name, .. } => {
+                Ok(format!("#'{}", printer::readably(&Datum::Symbol(name.to_string()))))
+            }
             Meaning::Bound(Binding::Variable(_) | Binding::Macro(_)) => Err(unseen(&symbol.name)),
         },
-        (_, Some([head, ..])) if pass.is_language(head, "lambda", scope) || pass.is_language(head, "fn", scope) => {
+        (_, Some([head, ..]))
+            if pass.is_language(head, "lambda", scope) || pass.is_language(head, "fn", scope) =>
+        {
             match pass.seen_outside(function, scope)? {
                 None => Ok(printer::readably(&function.datum())),
                 Some(name) => Err(unseen(&name)),
@@ -82,7 +102,12 @@ fn call_of(head: &Node) -> String {
 }
 
 /// `(%visible-globals)`: what the script has set.
-pub(super) fn visible_globals(pass: &mut Pass<'_>, node: &Node, _: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn visible_globals(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    _: &Scope,
+    output: &mut Output,
+) -> Expanded {
     pass.parts(node, 0, 0, "")?;
     pass.hooks.want_globals();
     output.push(&format!("({})", names::VISIBLE_GLOBALS));

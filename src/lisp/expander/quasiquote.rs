@@ -4,7 +4,12 @@ use super::output::Output;
 use super::{Expanded, Pass, Scope};
 use crate::lisp::node::{Kind, Node};
 
-pub(super) fn quasiquote(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn quasiquote(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let parts = pass.parts(node, 1, 1, " template")?;
     template(pass, &parts[0], 0, scope, output)
 }
@@ -25,18 +30,30 @@ fn is_constant(node: &Node) -> bool {
     match &node.kind {
         // A comma is a list or, after a dot, the tail of one: its word may stand anywhere.
         Kind::List(elements) => {
-            let comma = |element: &Node| ["unquote", "unquote-splicing", "quasiquote"].iter().any(|name| element.is_named(name));
+            let comma = |element: &Node| {
+                ["unquote", "unquote-splicing", "quasiquote"]
+                    .iter()
+                    .any(|name| element.is_named(name))
+            };
             !elements.iter().any(comma) && elements.iter().all(is_constant)
         }
         Kind::Vector(elements) => elements.iter().all(is_constant),
         Kind::Dotted(elements, tail) => {
-            !elements.iter().any(|element| element.is_named("unquote")) && elements.iter().all(is_constant) && is_constant(tail)
+            !elements.iter().any(|element| element.is_named("unquote"))
+                && elements.iter().all(is_constant)
+                && is_constant(tail)
         }
         _ => true,
     }
 }
 
-fn template(pass: &mut Pass<'_>, node: &Node, level: usize, scope: &Scope, output: &mut Output) -> Expanded {
+fn template(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    level: usize,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     if is_constant(node) {
         pass.quoted(node, output);
         return Ok(());
@@ -45,7 +62,13 @@ fn template(pass: &mut Pass<'_>, node: &Node, level: usize, scope: &Scope, outpu
 }
 
 /// A template in which something is to be put.
-fn varying(pass: &mut Pass<'_>, node: &Node, level: usize, scope: &Scope, output: &mut Output) -> Expanded {
+fn varying(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    level: usize,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     if let Some(inner) = wrapped(node, "unquote") {
         if level == 0 {
             return pass.form(inner, scope, output);
@@ -80,7 +103,14 @@ fn varying(pass: &mut Pass<'_>, node: &Node, level: usize, scope: &Scope, output
     }
 }
 
-fn rewrapped(pass: &mut Pass<'_>, name: &str, inner: &Node, level: usize, scope: &Scope, output: &mut Output) -> Expanded {
+fn rewrapped(
+    pass: &mut Pass<'_>,
+    name: &str,
+    inner: &Node,
+    level: usize,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     output.push("(#%prim.list ");
     pass.quoted(&Node::symbol(inner.span, name), output);
     output.push(" ");
@@ -89,7 +119,14 @@ fn rewrapped(pass: &mut Pass<'_>, name: &str, inner: &Node, level: usize, scope:
     Ok(())
 }
 
-fn list(pass: &mut Pass<'_>, elements: &[Node], tail: Option<&Node>, level: usize, scope: &Scope, output: &mut Output) -> Expanded {
+fn list(
+    pass: &mut Pass<'_>,
+    elements: &[Node],
+    tail: Option<&Node>,
+    level: usize,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     output.push("(s/%splice");
     for element in elements {
         output.push(" ");

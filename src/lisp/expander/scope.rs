@@ -56,7 +56,9 @@ impl Scope {
     fn find(&self, symbol: &Symbol) -> Option<&Binding> {
         let mut scope = self;
         while let Some(frame) = &scope.0 {
-            if let Some((_, binding)) = frame.bindings.iter().rev().find(|(bound, _)| bound == symbol) {
+            if let Some((_, binding)) =
+                frame.bindings.iter().rev().find(|(bound, _)| bound == symbol)
+            {
                 return Some(binding);
             }
             scope = &frame.outer;

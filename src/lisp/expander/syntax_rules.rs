@@ -26,21 +26,37 @@ type Bindings = HashMap<Symbol, Arc<Bound>>;
 impl SyntaxRules {
     /// From `(syntax-rules (literal …) (pattern template) …)`, maybe with an ellipsis of its own before the literals.
     pub(super) fn parse(form: &Node, scope: &Scope, system: bool) -> Result<SyntaxRules, String> {
-        let malformed = || "syntax-rules: expected (syntax-rules (literal …) (pattern template) …)".to_owned();
-        let mut rest =
-            form.as_list().filter(|list| list.first().is_some_and(|head| head.is_named("syntax-rules"))).ok_or_else(malformed)?[1..].iter();
+        let malformed =
+            || "syntax-rules: expected (syntax-rules (literal …) (pattern template) …)".to_owned();
+        let mut rest = form
+            .as_list()
+            .filter(|list| list.first().is_some_and(|head| head.is_named("syntax-rules")))
+            .ok_or_else(malformed)?[1..]
+            .iter();
         let mut next = rest.next().ok_or_else(malformed)?;
         let mut ellipsis = Symbol { name: "...".into(), mark: 0 };
         if let Some(symbol) = next.as_symbol() {
             ellipsis = symbol.clone();
             next = rest.next().ok_or_else(malformed)?;
         }
-        let literals = next.as_list().ok_or_else(malformed)?.iter().filter_map(Node::as_symbol).cloned().collect();
+        let literals = next
+            .as_list()
+            .ok_or_else(malformed)?
+            .iter()
+            .filter_map(Node::as_symbol)
+            .cloned()
+            .collect();
         let rules = rest.map(|rule| match rule.as_list() {
             Some([pattern, template]) => Ok((pattern.clone(), template.clone())),
             _ => Err(malformed()),
         });
-        Ok(SyntaxRules { ellipsis, literals, rules: rules.collect::<Result<_, _>>()?, scope: scope.clone(), system })
+        Ok(SyntaxRules {
+            ellipsis,
+            literals,
+            rules: rules.collect::<Result<_, _>>()?,
+            scope: scope.clone(),
+            system,
+        })
     }
 
     /// The expansion of `form` by the first rule that matches. What the template introduces gets the marks that `mark_for` gives for the
@@ -49,7 +65,9 @@ impl SyntaxRules {
         self.rules.iter().find_map(|(pattern, template)| {
             let mut bindings = Bindings::new();
             let matches = match (&pattern.kind, &form.kind) {
-                (Kind::List(pattern), Kind::List(form)) => self.matches_list(&pattern[1..], None, &form[1..], None, &mut bindings),
+                (Kind::List(pattern), Kind::List(form)) => {
+                    self.matches_list(&pattern[1..], None, &form[1..], None, &mut bindings)
+                }
                 (Kind::Dotted(pattern, tail), Kind::List(form)) => {
                     self.matches_list(&pattern[1..], Some(tail), &form[1..], None, &mut bindings)
                 }
@@ -70,25 +88,50 @@ impl SyntaxRules {
 
     fn matches(&self, pattern: &Node, form: &Node, bindings: &mut Bindings) -> bool {
         match (&pattern.kind, &form.kind) {
-            (Kind::Symbol(symbol), _) if self.literals.contains(symbol) => form.is_named(&symbol.name),
+            (Kind::Symbol(symbol), _) if self.literals.contains(symbol) => {
+                form.is_named(&symbol.name)
+            }
             (Kind::Symbol(symbol), _) => {
                 if &*symbol.name != "_" {
                     bindings.insert(symbol.clone(), Arc::new(Bound::One(form.clone())));
                 }
                 true
             }
-            (Kind::List(pattern), Kind::List(form)) => self.matches_list(pattern, None, form, None, bindings),
-            (Kind::List(pattern), Kind::Symbol(symbol)) if &*symbol.name == "nil" => self.matches_list(pattern, None, &[], None, bindings),
-            (Kind::Dotted(pattern, tail), Kind::List(form)) => self.matches_list(pattern, Some(tail), form, None, bindings),
-            (Kind::Dotted(pattern, tail), Kind::Dotted(form, end)) => self.matches_list(pattern, Some(tail), form, Some(end), bindings),
-            (Kind::Vector(pattern), Kind::Vector(form)) => self.matches_list(pattern, None, form, None, bindings),
+            (Kind::List(pattern), Kind::List(form)) => {
+                self.matches_list(pattern, None, form, None, bindings)
+            }
+            (Kind::List(pattern), Kind::Symbol(symbol)) if &*symbol.name == "nil" => {
+                self.matches_list(pattern, None, &[], None, bindings)
+            }
+            (Kind::Dotted(pattern, tail), Kind::List(form)) => {
+                self.matches_list(pattern, Some(tail), form, None, bindings)
+            }
+            (Kind::Dotted(pattern, tail), Kind::Dotted(form, end)) => {
+                self.matches_list(pattern, Some(tail), form, Some(end), bindings)
+            }
+            (Kind::Vector(pattern), Kind::Vector(form)) => {
+                self.matches_list(pattern, None, form, None, bindings)
+            }
             _ => pattern.datum() == form.datum(),
         }
     }
 
-    fn matches_list(&self, pattern: &[Node], tail: Option<&Node>, form: &[Node], end: Option<&Node>, bindings: &mut Bindings) -> bool {
-        let Some(at) = (1..pattern.len()).find(|&index| self.is_ellipsis(Some(&pattern[index]))) else {
-            if form.len() < pattern.len() || !pattern.iter().zip(form).all(|(pattern, form)| self.matches(pattern, form, bindings)) {
+    fn matches_list(
+        &self,
+        pattern: &[Node],
+        tail: Option<&Node>,
+        form: &[Node],
+        end: Option<&Node>,
+        bindings: &mut Bindings,
+    ) -> bool {
+        let Some(at) = (1..pattern.len()).find(|&index| self.is_ellipsis(Some(&pattern[index])))
+        else {
+            if form.len() < pattern.len()
+                || !pattern
+                    .iter()
+                    .zip(form)
+                    .all(|(pattern, form)| self.matches(pattern, form, bindings))
+            {
                 return false;
             }
             let rest = &form[pattern.len()..];
@@ -100,9 +143,11 @@ impl SyntaxRules {
                     self.matches(tail, &Node::list(span, rest.to_vec()), bindings)
                 }
                 (Some(tail), Some(end)) if rest.is_empty() => self.matches(tail, end, bindings),
-                (Some(tail), Some(end)) => {
-                    self.matches(tail, &Node::new(end.span, Kind::Dotted(rest.to_vec(), Box::new(end.clone()))), bindings)
-                }
+                (Some(tail), Some(end)) => self.matches(
+                    tail,
+                    &Node::new(end.span, Kind::Dotted(rest.to_vec(), Box::new(end.clone()))),
+                    bindings,
+                ),
             };
         };
         let (before, repeated, after) = (&pattern[..at - 1], &pattern[at - 1], &pattern[at + 1..]);
@@ -121,14 +166,23 @@ impl SyntaxRules {
         self.variables(repeated, &mut names);
         let each = Arc::new(Bound::Many(each));
         bindings.extend(names.into_iter().map(|name| (name, each.clone())));
-        self.matches_list(before, None, start, None, bindings) && self.matches_list(after, tail, finish, end, bindings)
+        self.matches_list(before, None, start, None, bindings)
+            && self.matches_list(after, tail, finish, end, bindings)
     }
 
     fn variables(&self, pattern: &Node, names: &mut Vec<Symbol>) {
         match &pattern.kind {
-            Kind::Symbol(symbol) if !self.literals.contains(symbol) && !self.is_ellipsis(Some(pattern)) => names.push(symbol.clone()),
-            Kind::List(elements) | Kind::Vector(elements) => elements.iter().for_each(|element| self.variables(element, names)),
-            Kind::Dotted(elements, tail) => elements.iter().chain([&**tail]).for_each(|element| self.variables(element, names)),
+            Kind::Symbol(symbol)
+                if !self.literals.contains(symbol) && !self.is_ellipsis(Some(pattern)) =>
+            {
+                names.push(symbol.clone())
+            }
+            Kind::List(elements) | Kind::Vector(elements) => {
+                elements.iter().for_each(|element| self.variables(element, names))
+            }
+            Kind::Dotted(elements, tail) => {
+                elements.iter().chain([&**tail]).for_each(|element| self.variables(element, names))
+            }
             _ => {}
         }
     }
@@ -139,20 +193,32 @@ impl SyntaxRules {
                 Some(Bound::One(node)) => node.clone(),
                 _ => Node::new(
                     form.span,
-                    Kind::Symbol(Symbol { name: symbol.name.clone(), mark: marks.get(&symbol.mark).copied().unwrap_or_default() }),
+                    Kind::Symbol(Symbol {
+                        name: symbol.name.clone(),
+                        mark: marks.get(&symbol.mark).copied().unwrap_or_default(),
+                    }),
                 ),
             },
             Kind::List(elements) => match elements.as_slice() {
-                [escape, literal] if self.is_ellipsis(Some(escape)) => self.fill_literally(literal, form, marks),
+                [escape, literal] if self.is_ellipsis(Some(escape)) => {
+                    self.fill_literally(literal, form, marks)
+                }
                 _ => Node::list(form.span, self.fill_all(elements, bindings, form, marks)),
             },
-            Kind::Vector(elements) => Node::new(form.span, Kind::Vector(self.fill_all(elements, bindings, form, marks))),
+            Kind::Vector(elements) => {
+                Node::new(form.span, Kind::Vector(self.fill_all(elements, bindings, form, marks)))
+            }
             Kind::Dotted(elements, tail) => {
                 let elements = self.fill_all(elements, bindings, form, marks);
                 let tail = self.fill(tail, bindings, form, marks);
                 match tail.kind {
-                    Kind::List(more) => Node::list(form.span, elements.into_iter().chain(more).collect()),
-                    Kind::Dotted(more, end) => Node::new(form.span, Kind::Dotted(elements.into_iter().chain(more).collect(), end)),
+                    Kind::List(more) => {
+                        Node::list(form.span, elements.into_iter().chain(more).collect())
+                    }
+                    Kind::Dotted(more, end) => Node::new(
+                        form.span,
+                        Kind::Dotted(elements.into_iter().chain(more).collect(), end),
+                    ),
                     _ => Node::new(form.span, Kind::Dotted(elements, Box::new(tail))),
                 }
             }
@@ -162,16 +228,25 @@ impl SyntaxRules {
 
     fn fill_literally(&self, template: &Node, form: &Node, marks: &Marks) -> Node {
         let kind = match &template.kind {
-            Kind::Symbol(symbol) => {
-                Kind::Symbol(Symbol { name: symbol.name.clone(), mark: marks.get(&symbol.mark).copied().unwrap_or_default() })
-            }
-            Kind::List(elements) => Kind::List(elements.iter().map(|element| self.fill_literally(element, form, marks)).collect()),
+            Kind::Symbol(symbol) => Kind::Symbol(Symbol {
+                name: symbol.name.clone(),
+                mark: marks.get(&symbol.mark).copied().unwrap_or_default(),
+            }),
+            Kind::List(elements) => Kind::List(
+                elements.iter().map(|element| self.fill_literally(element, form, marks)).collect(),
+            ),
             other => other.clone(),
         };
         Node::new(form.span, kind)
     }
 
-    fn fill_all(&self, elements: &[Node], bindings: &Bindings, form: &Node, marks: &Marks) -> Vec<Node> {
+    fn fill_all(
+        &self,
+        elements: &[Node],
+        bindings: &Bindings,
+        form: &Node,
+        marks: &Marks,
+    ) -> Vec<Node> {
         let mut filled = Vec::with_capacity(elements.len());
         let mut index = 0;
         while let Some(element) = elements.get(index) {
@@ -185,21 +260,36 @@ impl SyntaxRules {
         filled
     }
 
-    fn fill_repeated(&self, element: &Node, depth: usize, bindings: &Bindings, form: &Node, marks: &Marks, filled: &mut Vec<Node>) {
+    fn fill_repeated(
+        &self,
+        element: &Node,
+        depth: usize,
+        bindings: &Bindings,
+        form: &Node,
+        marks: &Marks,
+        filled: &mut Vec<Node>,
+    ) {
         if depth == 0 {
             filled.push(self.fill(element, bindings, form, marks));
             return;
         }
         let mut names = Vec::new();
         self.variables(element, &mut names);
-        let repeated: Vec<_> = names.iter().filter_map(|name| Some((name, bindings.get(name)?))).collect();
-        let many = |bound: &Arc<Bound>| if let Bound::Many(each) = bound.as_ref() { Some(each.len()) } else { None };
-        let Some(count) = repeated.iter().filter_map(|(_, bound)| many(bound)).max() else { return };
+        let repeated: Vec<_> =
+            names.iter().filter_map(|name| Some((name, bindings.get(name)?))).collect();
+        let many = |bound: &Arc<Bound>| {
+            if let Bound::Many(each) = bound.as_ref() { Some(each.len()) } else { None }
+        };
+        let Some(count) = repeated.iter().filter_map(|(_, bound)| many(bound)).max() else {
+            return;
+        };
         for turn in 0..count {
             let mut inner = bindings.clone();
             for (name, bound) in &repeated {
                 if let Bound::Many(each) = bound.as_ref() {
-                    let Some(found) = each.get(turn).and_then(|bindings| bindings.get(name)) else { continue };
+                    let Some(found) = each.get(turn).and_then(|bindings| bindings.get(name)) else {
+                        continue;
+                    };
                     inner.insert((*name).clone(), found.clone());
                 }
             }
@@ -211,8 +301,12 @@ impl SyntaxRules {
 fn collect_marks(template: &Node, marks: &mut Vec<u32>) {
     match &template.kind {
         Kind::Symbol(symbol) if !marks.contains(&symbol.mark) => marks.push(symbol.mark),
-        Kind::List(elements) | Kind::Vector(elements) => elements.iter().for_each(|element| collect_marks(element, marks)),
-        Kind::Dotted(elements, tail) => elements.iter().chain([&**tail]).for_each(|element| collect_marks(element, marks)),
+        Kind::List(elements) | Kind::Vector(elements) => {
+            elements.iter().for_each(|element| collect_marks(element, marks))
+        }
+        Kind::Dotted(elements, tail) => {
+            elements.iter().chain([&**tail]).for_each(|element| collect_marks(element, marks))
+        }
         _ => {}
     }
 }

@@ -19,7 +19,13 @@ impl Pass<'_> {
     }
 
     /// Fills a template, a text that is part of this program. Everything in it stands at `span`.
-    pub(super) fn template(&mut self, text: &str, mark: u32, span: Span, holes: &[Hole<'_>]) -> Node {
+    pub(super) fn template(
+        &mut self,
+        text: &str,
+        mark: u32,
+        span: Span,
+        holes: &[Hole<'_>],
+    ) -> Node {
         let forms = reader::read(text).unwrap_or_default();
         let mut filled = Vec::new();
         for form in &forms {
@@ -31,14 +37,19 @@ impl Pass<'_> {
 
 fn fill(form: &Node, mark: u32, span: Span, holes: &[Hole<'_>], filled: &mut Vec<Node>) {
     match &form.kind {
-        Kind::Symbol(symbol) => match symbol.name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()) {
-            Some(number) => match holes.get(number - 1) {
-                Some(Hole::One(node)) => filled.push((*node).clone()),
-                Some(Hole::Many(nodes)) => filled.extend(nodes.iter().cloned()),
-                None => {}
-            },
-            None => filled.push(Node::new(span, Kind::Symbol(Symbol { name: symbol.name.clone(), mark }))),
-        },
+        Kind::Symbol(symbol) => {
+            match symbol.name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()) {
+                Some(number) => match holes.get(number - 1) {
+                    Some(Hole::One(node)) => filled.push((*node).clone()),
+                    Some(Hole::Many(nodes)) => filled.extend(nodes.iter().cloned()),
+                    None => {}
+                },
+                None => filled.push(Node::new(
+                    span,
+                    Kind::Symbol(Symbol { name: symbol.name.clone(), mark }),
+                )),
+            }
+        }
         Kind::List(elements) => {
             let mut inner = Vec::with_capacity(elements.len());
             elements.iter().for_each(|element| fill(element, mark, span, holes, &mut inner));

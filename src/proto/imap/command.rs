@@ -44,7 +44,11 @@ pub enum StoreMode {
 type Built = Result<Command, EncodeError>;
 
 impl Command {
-    fn with(name: &'static str, effect: Effect, build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>) -> Built {
+    fn with(
+        name: &'static str,
+        effect: Effect,
+        build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+    ) -> Built {
         let mut encoder = Encoder::new(name);
         build(&mut encoder)?;
         Ok(Command { name, parts: encoder.into_parts(), effect, messages: None })
@@ -118,7 +122,9 @@ impl Command {
     /// [`EncodeError`] for a name that cannot be sent; so for all commands with names.
     pub fn select(name: &str, read_only: bool, utf8_names: bool) -> Built {
         let effect = Effect::Select { name: name.to_owned(), read_only };
-        Command::with(if read_only { "EXAMINE" } else { "SELECT" }, effect, |to| to.mailbox(name, utf8_names).map(drop))
+        Command::with(if read_only { "EXAMINE" } else { "SELECT" }, effect, |to| {
+            to.mailbox(name, utf8_names).map(drop)
+        })
     }
 
     /// A command whose only argument is a mailbox name.
@@ -147,7 +153,9 @@ impl Command {
     /// # Errors
     /// As [`Command::select`].
     pub fn rename(old: &str, new: &str, utf8_names: bool) -> Built {
-        Command::with("RENAME", Effect::None, |to| to.mailbox(old, utf8_names)?.mailbox(new, utf8_names).map(drop))
+        Command::with("RENAME", Effect::None, |to| {
+            to.mailbox(old, utf8_names)?.mailbox(new, utf8_names).map(drop)
+        })
     }
 
     /// SUBSCRIBE (6.3.6).
@@ -172,7 +180,9 @@ impl Command {
     /// As [`Command::select`].
     pub fn list(reference: &str, pattern: &str, subscribed: bool, utf8_names: bool) -> Built {
         Command::with(if subscribed { "LSUB" } else { "LIST" }, Effect::None, |to| {
-            to.mailbox_pattern(reference, utf8_names)?.mailbox_pattern(pattern, utf8_names).map(drop)
+            to.mailbox_pattern(reference, utf8_names)?
+                .mailbox_pattern(pattern, utf8_names)
+                .map(drop)
         })
     }
 
@@ -185,7 +195,9 @@ impl Command {
             return Err(EncodeError::new("status items", "at least one item", b""));
         }
         Command::with("STATUS", Effect::None, |to| {
-            to.mailbox(name, utf8_names)?.list(|inside| items.iter().try_for_each(|item| inside.atom("status item", item).map(drop)))?;
+            to.mailbox(name, utf8_names)?.list(|inside| {
+                items.iter().try_for_each(|item| inside.atom("status item", item).map(drop))
+            })?;
             Ok(())
         })
     }
@@ -194,15 +206,29 @@ impl Command {
     ///
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent and a letter with NUL.
-    pub fn append(name: &str, flags: &[Flag], date: Option<&str>, letter: &[u8], utf8_names: bool) -> Built {
-        Command::append_with(name, flags, date, utf8_names, |to| to.literal("letter", letter).map(drop))
+    pub fn append(
+        name: &str,
+        flags: &[Flag],
+        date: Option<&str>,
+        letter: &[u8],
+        utf8_names: bool,
+    ) -> Built {
+        Command::append_with(name, flags, date, utf8_names, |to| {
+            to.literal("letter", letter).map(drop)
+        })
     }
 
     /// APPEND of a letter of so many bytes, which [`super::Session::feed`] is given while they are sent. Whoever gives them sees to it that none is NUL.
     ///
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent.
-    pub fn append_from(name: &str, flags: &[Flag], date: Option<&str>, length: u64, utf8_names: bool) -> Built {
+    pub fn append_from(
+        name: &str,
+        flags: &[Flag],
+        date: Option<&str>,
+        length: u64,
+        utf8_names: bool,
+    ) -> Built {
         Command::append_with(name, flags, date, utf8_names, |to| {
             to.literal_from_outside(length);
             Ok(())
@@ -262,7 +288,9 @@ impl Command {
             }
             match key {
                 // The outermost list needs no parentheses, and some servers refuse them.
-                SearchKey::And(keys) if !keys.is_empty() => keys.iter().try_for_each(|key| key.encode(to)),
+                SearchKey::And(keys) if !keys.is_empty() => {
+                    keys.iter().try_for_each(|key| key.encode(to))
+                }
                 _ => key.encode(to),
             }
         })
@@ -283,7 +311,13 @@ impl Command {
     ///
     /// # Errors
     /// [`EncodeError`] for the empty set.
-    pub fn store(set: &SequenceSet, mode: StoreMode, flags: &[Flag], silent: bool, uid: bool) -> Built {
+    pub fn store(
+        set: &SequenceSet,
+        mode: StoreMode,
+        flags: &[Flag],
+        silent: bool,
+        uid: bool,
+    ) -> Built {
         let item = match (mode, silent) {
             (StoreMode::Replace, false) => "FLAGS",
             (StoreMode::Replace, true) => "FLAGS.SILENT",
@@ -292,8 +326,10 @@ impl Command {
             (StoreMode::Remove, false) => "-FLAGS",
             (StoreMode::Remove, true) => "-FLAGS.SILENT",
         };
-        Command::with(if uid { "UID STORE" } else { "STORE" }, Effect::None, |to| to.sequence_set(set)?.word(item).flags(flags).map(drop))
-            .map(|command| command.on(set, uid))
+        Command::with(if uid { "UID STORE" } else { "STORE" }, Effect::None, |to| {
+            to.sequence_set(set)?.word(item).flags(flags).map(drop)
+        })
+        .map(|command| command.on(set, uid))
     }
 
     /// COPY (6.4.7).
@@ -312,8 +348,15 @@ impl Command {
         Command::to_mailbox(if uid { "UID MOVE" } else { "MOVE" }, set, destination, utf8_names)
     }
 
-    fn to_mailbox(command: &'static str, set: &SequenceSet, destination: &str, utf8_names: bool) -> Built {
-        Command::with(command, Effect::None, |to| to.sequence_set(set)?.mailbox(destination, utf8_names).map(drop))
+    fn to_mailbox(
+        command: &'static str,
+        set: &SequenceSet,
+        destination: &str,
+        utf8_names: bool,
+    ) -> Built {
+        Command::with(command, Effect::None, |to| {
+            to.sequence_set(set)?.mailbox(destination, utf8_names).map(drop)
+        })
     }
 
     /// IDLE (RFC 2177); [`super::Session::end_idle`] ends it.

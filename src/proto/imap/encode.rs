@@ -33,8 +33,16 @@ impl Part {
 
 impl std::fmt::Debug for Part {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = if self.secret { "#<secret>".to_owned() } else { self.bytes.escape_ascii().to_string() };
-        formatter.debug_struct("Part").field("literal", &self.literal).field("bytes", &shown).finish()
+        let shown = if self.secret {
+            "#<secret>".to_owned()
+        } else {
+            self.bytes.escape_ascii().to_string()
+        };
+        formatter
+            .debug_struct("Part")
+            .field("literal", &self.literal)
+            .field("bytes", &shown)
+            .finish()
     }
 }
 
@@ -86,7 +94,10 @@ impl Encoder {
     ///
     /// # Errors
     /// What `inside` gives.
-    pub fn list(&mut self, inside: impl FnOnce(&mut Self) -> Result<(), EncodeError>) -> Result<&mut Self, EncodeError> {
+    pub fn list(
+        &mut self,
+        inside: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
+    ) -> Result<&mut Self, EncodeError> {
         self.space();
         self.raw(b"(");
         self.no_space = true;
@@ -102,7 +113,11 @@ impl Encoder {
     /// [`EncodeError`] for what is not an atom.
     pub fn atom(&mut self, what: &'static str, atom: &str) -> Result<&mut Self, EncodeError> {
         if atom.is_empty() || !atom.bytes().all(is_atom_char) {
-            return Err(EncodeError::new(what, "a word without spaces, parentheses, quotes and control characters", atom.as_bytes()));
+            return Err(EncodeError::new(
+                what,
+                "a word without spaces, parentheses, quotes and control characters",
+                atom.as_bytes(),
+            ));
         }
         self.space();
         self.raw(atom.as_bytes());
@@ -114,7 +129,9 @@ impl Encoder {
     /// # Errors
     /// [`EncodeError`] for NUL, which no form carries, and line ends.
     pub fn astring(&mut self, what: &'static str, text: &str) -> Result<&mut Self, EncodeError> {
-        let is_atom = !text.is_empty() && text.bytes().all(|byte| is_atom_char(byte) || byte == b']') && !text.eq_ignore_ascii_case("NIL");
+        let is_atom = !text.is_empty()
+            && text.bytes().all(|byte| is_atom_char(byte) || byte == b']')
+            && !text.eq_ignore_ascii_case("NIL");
         if is_atom {
             self.space();
             self.raw(text.as_bytes());
@@ -167,7 +184,11 @@ impl Encoder {
     /// [`EncodeError`] for NUL, CR and LF.
     pub fn mailbox(&mut self, name: &str, utf8: bool) -> Result<&mut Self, EncodeError> {
         check_name("mailbox name", name)?;
-        if utf8 { self.astring("mailbox name", name) } else { self.astring("mailbox name", &utf7::encode(name)) }
+        if utf8 {
+            self.astring("mailbox name", name)
+        } else {
+            self.astring("mailbox name", &utf7::encode(name))
+        }
     }
 
     /// A pattern of LIST: a mailbox name in which `*` and `%` keep their meaning.
@@ -176,7 +197,11 @@ impl Encoder {
     /// As [`Encoder::mailbox`].
     pub fn mailbox_pattern(&mut self, pattern: &str, utf8: bool) -> Result<&mut Self, EncodeError> {
         check_name("mailbox pattern", pattern)?;
-        if utf8 { self.string("mailbox pattern", pattern) } else { self.string("mailbox pattern", &utf7::encode(pattern)) }
+        if utf8 {
+            self.string("mailbox pattern", pattern)
+        } else {
+            self.string("mailbox pattern", &utf7::encode(pattern))
+        }
     }
 
     /// A sequence set.
@@ -217,10 +242,19 @@ impl Encoder {
         Ok(self)
     }
 
-    fn put_string(&mut self, what: &'static str, bytes: &[u8], secret: bool) -> Result<&mut Self, EncodeError> {
+    fn put_string(
+        &mut self,
+        what: &'static str,
+        bytes: &[u8],
+        secret: bool,
+    ) -> Result<&mut Self, EncodeError> {
         // A literal could carry line ends, but no name, word or password has one: what does was put together to become a command of its own.
         if memchr::memchr3(0, b'\r', b'\n', bytes).is_some() {
-            return Err(EncodeError::new(what, "text without NUL and line ends", if secret { b"#<secret>" } else { bytes }));
+            return Err(EncodeError::new(
+                what,
+                "text without NUL and line ends",
+                if secret { b"#<secret>" } else { bytes },
+            ));
         }
         let quotable = bytes.len() <= LONGEST_QUOTED && bytes.is_ascii();
         let bytes = if quotable { quote(bytes) } else { bytes.to_vec() };
@@ -242,7 +276,9 @@ impl Encoder {
 
     fn raw(&mut self, bytes: &[u8]) {
         match self.parts.last_mut() {
-            Some(Part { bytes: text, literal: false, secret: false, .. }) => text.extend_from_slice(bytes),
+            Some(Part { bytes: text, literal: false, secret: false, .. }) => {
+                text.extend_from_slice(bytes)
+            }
             _ => self.parts.push(Part::new(bytes.to_vec(), false, false)),
         }
     }
@@ -283,7 +319,9 @@ fn check_raw(what: &'static str, text: &str) -> Result<(), EncodeError> {
                 match characters.next() {
                     Some(b'"') => break,
                     Some(b'\\') if !matches!(characters.next(), Some(b'"' | b'\\')) => {
-                        return refuse("quoted strings in which a backslash stands before a quote or backslash");
+                        return refuse(
+                            "quoted strings in which a backslash stands before a quote or backslash",
+                        );
                     }
                     Some(b' '..=b'~') => {}
                     _ => return refuse("quoted strings that are closed and printable"),
@@ -306,14 +344,20 @@ fn check_raw(what: &'static str, text: &str) -> Result<(), EncodeError> {
 mod tests {
     use super::*;
 
-    fn sent(build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>) -> Result<String, EncodeError> {
+    fn sent(
+        build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+    ) -> Result<String, EncodeError> {
         let mut encoder = Encoder::new("X");
         build(&mut encoder)?;
         Ok(encoder
             .into_parts()
             .iter()
             .map(|part| {
-                if part.literal { format!("{{{}}}", part.bytes.escape_ascii()) } else { String::from_utf8_lossy(&part.bytes).into_owned() }
+                if part.literal {
+                    format!("{{{}}}", part.bytes.escape_ascii())
+                } else {
+                    String::from_utf8_lossy(&part.bytes).into_owned()
+                }
             })
             .collect())
     }
@@ -332,18 +376,32 @@ mod tests {
             ("50%", "X \"50%\""),
         ];
         for (text, expected) in table {
-            assert_eq!(sent(|encoder| encoder.astring("text", text).map(|_| ())).as_deref(), Ok(expected), "{text:?}");
+            assert_eq!(
+                sent(|encoder| encoder.astring("text", text).map(|_| ())).as_deref(),
+                Ok(expected),
+                "{text:?}"
+            );
         }
         for text in ["a\0b", "a\r\nX2 LOGOUT", "\n", "a\r"] {
             assert!(sent(|encoder| encoder.astring("text", text).map(|_| ())).is_err(), "{text:?}");
         }
-        assert_eq!(sent(|encoder| encoder.astring("text", &"a b".repeat(400)).map(|_| ())).map(|sent| sent.starts_with("X {")), Ok(true));
+        assert_eq!(
+            sent(|encoder| encoder.astring("text", &"a b".repeat(400)).map(|_| ()))
+                .map(|sent| sent.starts_with("X {")),
+            Ok(true)
+        );
     }
 
     #[test]
     fn mailbox_names_are_encoded_and_never_become_commands() {
-        assert_eq!(sent(|encoder| encoder.mailbox("Entwürfe", false).map(|_| ())).as_deref(), Ok("X Entw&APw-rfe"));
-        assert_eq!(sent(|encoder| encoder.mailbox("Entwürfe", true).map(|_| ())).as_deref(), Ok("X {Entw\\xc3\\xbcrfe}"));
+        assert_eq!(
+            sent(|encoder| encoder.mailbox("Entwürfe", false).map(|_| ())).as_deref(),
+            Ok("X Entw&APw-rfe")
+        );
+        assert_eq!(
+            sent(|encoder| encoder.mailbox("Entwürfe", true).map(|_| ())).as_deref(),
+            Ok("X {Entw\\xc3\\xbcrfe}")
+        );
         for name in ["a\r\nb", "a\0", "\n"] {
             assert!(sent(|encoder| encoder.mailbox(name, false).map(|_| ())).is_err());
         }
@@ -351,10 +409,29 @@ mod tests {
 
     #[test]
     fn raw_text_is_checked() {
-        for text in ["body[]", "(flags envelope)", "body.peek[header.fields (from \"to\")]<0.10>", "\"a {5}\""] {
+        for text in [
+            "body[]",
+            "(flags envelope)",
+            "body.peek[header.fields (from \"to\")]<0.10>",
+            "\"a {5}\"",
+        ] {
             assert!(check_raw("parts", text).is_ok(), "{text}");
         }
-        for text in ["", " ", "body[", "(flags", "flags)", "([)]", "body[] {5}", "a{5+}", "a\r\nb", "é", "\"a", "\"a\\x\"", "a\0"] {
+        for text in [
+            "",
+            " ",
+            "body[",
+            "(flags",
+            "flags)",
+            "([)]",
+            "body[] {5}",
+            "a{5+}",
+            "a\r\nb",
+            "é",
+            "\"a",
+            "\"a\\x\"",
+            "a\0",
+        ] {
             assert!(check_raw("parts", text).is_err(), "{text}");
         }
     }
@@ -364,7 +441,8 @@ mod tests {
         let mut encoder = Encoder::new("LOGIN");
         encoder.secret("password", &Secret::new("hunter2")).unwrap();
         assert!(!format!("{encoder:?}").contains("hunter2"));
-        let refused = Encoder::new("LOGIN").secret("password", &Secret::new("hunter2\0")).unwrap_err();
+        let refused =
+            Encoder::new("LOGIN").secret("password", &Secret::new("hunter2\0")).unwrap_err();
         assert!(!refused.to_string().contains("hunter2"));
     }
 }

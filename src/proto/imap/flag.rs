@@ -13,8 +13,15 @@ impl Flag {
     /// [`EncodeError`] for anything else; `\*` and `\Recent`, which no client may set, among it.
     pub fn new(text: &str) -> Result<Self, EncodeError> {
         let atom = text.strip_prefix('\\').unwrap_or(text);
-        if atom.is_empty() || !atom.bytes().all(is_atom_char) || text.eq_ignore_ascii_case("\\recent") {
-            return Err(EncodeError::new("flag", "a flag that can be set: letters, digits and signs without spaces", text.as_bytes()));
+        if atom.is_empty()
+            || !atom.bytes().all(is_atom_char)
+            || text.eq_ignore_ascii_case("\\recent")
+        {
+            return Err(EncodeError::new(
+                "flag",
+                "a flag that can be set: letters, digits and signs without spaces",
+                text.as_bytes(),
+            ));
         }
         Ok(Flag(text.to_owned()))
     }
@@ -39,7 +46,20 @@ mod tests {
         for flag in ["\\Seen", "\\deleted", "junk", "$Forwarded", "a[b"] {
             assert!(Flag::new(flag).is_ok(), "{flag}");
         }
-        for flag in ["", "\\", "a b", "a)", "\\*", "a\r\nX LOGOUT", "a\0", "{5}", "é", "\\Recent", "a\\b", "\"x\""] {
+        for flag in [
+            "",
+            "\\",
+            "a b",
+            "a)",
+            "\\*",
+            "a\r\nX LOGOUT",
+            "a\0",
+            "{5}",
+            "é",
+            "\\Recent",
+            "a\\b",
+            "\"x\"",
+        ] {
             assert!(Flag::new(flag).is_err(), "{flag}");
         }
     }

@@ -104,14 +104,17 @@ impl Frame {
         // A large literal gets its room step by step, never by the server's number alone: the whole of it when a fifth has come. Pieces of a streamed one
         // leave at once.
         let remaining = usize::try_from(self.remaining).unwrap_or(usize::MAX);
-        let most = if self.streaming { READ_SIZE } else { (4 * (self.filled - self.start)).max(1 << 20) };
+        let most =
+            if self.streaming { READ_SIZE } else { (4 * (self.filled - self.start)).max(1 << 20) };
         let wanted = remaining.clamp(READ_SIZE, most);
         if self.buffer.len() - self.filled < READ_SIZE {
             self.shift_to_front();
             if self.buffer.len() - self.filled < READ_SIZE {
                 // With room for several reads, what has not come whole of literals is moved to the front once for all of them.
                 let several = if self.remaining == 0 { READ_SIZE } else { 4 * READ_SIZE };
-                let grown = (self.filled + wanted).max(self.buffer.len() + self.buffer.len() / 2).max(several);
+                let grown = (self.filled + wanted)
+                    .max(self.buffer.len() + self.buffer.len() / 2)
+                    .max(several);
                 self.buffer.resize(grown, 0);
             }
         }
@@ -153,7 +156,9 @@ impl Frame {
         self.drop_handed_out();
         loop {
             if self.remaining > 0 {
-                let here = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(self.filled - self.scan);
+                let here = usize::try_from(self.remaining)
+                    .unwrap_or(usize::MAX)
+                    .min(self.filled - self.scan);
                 if self.streaming {
                     if here == 0 {
                         return Ok(Step::NeedBytes);
@@ -210,7 +215,11 @@ impl Frame {
         self.streaming = announced > 0 && self.stream_over.is_some_and(|over| announced > over);
         let limit = if self.streaming { self.limits.streamed_literal } else { self.limits.literal };
         if announced > limit {
-            return Err(self.limits.exceeded(if self.streaming { "streamed-literal" } else { "literal" }));
+            return Err(self.limits.exceeded(if self.streaming {
+                "streamed-literal"
+            } else {
+                "literal"
+            }));
         }
         let kept = if self.streaming { 0 } else { announced };
         if self.literal_bytes as u64 + kept > self.limits.response {
@@ -219,7 +228,12 @@ impl Frame {
         if self.literals.len() >= self.limits.literals {
             return Err(self.limits.exceeded("literals"));
         }
-        self.literals.push(LiteralSpan { start: at - self.start, length: kept as usize, announced, streamed: self.streaming });
+        self.literals.push(LiteralSpan {
+            start: at - self.start,
+            length: kept as usize,
+            announced,
+            streamed: self.streaming,
+        });
         self.remaining = announced;
         self.scan = at;
         self.line = at;
@@ -236,8 +250,11 @@ impl Frame {
         if digits.is_empty() || !stands_apart || !may_have_literals(&self.buffer[self.start..end]) {
             return Ok(None);
         }
-        let size = digits.iter().try_fold(0u64, |size, digit| size.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
-        size.map(Some).ok_or_else(|| self.malformed("a literal size beyond 64 bits", self.line + open))
+        let size = digits.iter().try_fold(0u64, |size, digit| {
+            size.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+        });
+        size.map(Some)
+            .ok_or_else(|| self.malformed("a literal size beyond 64 bits", self.line + open))
     }
 
     fn check_line(&self, to: usize) -> Result<(), ProtocolError> {
@@ -255,7 +272,11 @@ impl Frame {
 
     fn malformed(&self, what: &'static str, at: usize) -> ProtocolError {
         let from = at.saturating_sub(30).max(self.start);
-        ProtocolError::Malformed { what, offset: at - self.start, near: excerpt(&self.buffer[from..self.filled.min(at + 30)]) }
+        ProtocolError::Malformed {
+            what,
+            offset: at - self.start,
+            near: excerpt(&self.buffer[from..self.filled.min(at + 30)]),
+        }
     }
 
     fn drop_handed_out(&mut self) {
@@ -302,8 +323,18 @@ mod tests {
     use super::*;
 
     /// Feeds `input` in chunks of `size` and returns each response's bytes, pieces joined as `<piece…>`.
-    fn split(input: &[u8], size: usize, stream_over: Option<u64>) -> Result<Vec<String>, ProtocolError> {
-        let mut frame = Frame::new(Limits { line: 200, status: 100, literal: 1000, literals: 5, ..Limits::default() });
+    fn split(
+        input: &[u8],
+        size: usize,
+        stream_over: Option<u64>,
+    ) -> Result<Vec<String>, ProtocolError> {
+        let mut frame = Frame::new(Limits {
+            line: 200,
+            status: 100,
+            literal: 1000,
+            literals: 5,
+            ..Limits::default()
+        });
         frame.stream_literals_over(stream_over);
         let (mut found, mut streamed) = (Vec::new(), Vec::new());
         for chunk in input.chunks(size) {
@@ -313,7 +344,11 @@ mod tests {
                     Step::NeedBytes => break,
                     Step::Piece => streamed.extend_from_slice(frame.piece()),
                     Step::Response => {
-                        let pieces = if streamed.is_empty() { String::new() } else { format!("<{}>", streamed.escape_ascii()) };
+                        let pieces = if streamed.is_empty() {
+                            String::new()
+                        } else {
+                            format!("<{}>", streamed.escape_ascii())
+                        };
                         found.push(format!("{}{pieces}", frame.response().bytes.escape_ascii()));
                         streamed.clear();
                     }
@@ -329,7 +364,10 @@ mod tests {
             ("* 3 EXISTS\r\n* 0 RECENT\r\n", &["* 3 EXISTS", "* 0 RECENT"]),
             ("* 1 FETCH (A {5}\r\na\r\nbc B NIL)\r\n", &["* 1 FETCH (A {5}\\r\\na\\r\\nbc B NIL)"]),
             ("* 1 FETCH (A {0}\r\n)\r\n", &["* 1 FETCH (A {0}\\r\\n)"]),
-            ("* 1 FETCH (A {3}\r\nx)\r B {3}\r\n}\r\n)\r\n", &["* 1 FETCH (A {3}\\r\\nx)\\r B {3}\\r\\n}\\r\\n)"]),
+            (
+                "* 1 FETCH (A {3}\r\nx)\r B {3}\r\n}\r\n)\r\n",
+                &["* 1 FETCH (A {3}\\r\\nx)\\r B {3}\\r\\n}\\r\\n)"],
+            ),
             (
                 "* OK text {5}\r\nA1 NO text {99999999999999999999}\r\n+ {3}\r\n",
                 &["* OK text {5}", "A1 NO text {99999999999999999999}", "+ {3}"],
@@ -359,8 +397,16 @@ mod tests {
     #[test]
     fn a_streamed_literal_leaves_the_response() {
         for size in [1, 3, 1000] {
-            let found = split(b"* 1 FETCH (UID 5 BODY[] {12}\r\nhello\r\nthere FLAGS ())\r\n* 2 EXISTS\r\n", size, Some(10));
-            assert_eq!(found.unwrap(), ["* 1 FETCH (UID 5 BODY[] {12}\\r\\n FLAGS ())<hello\\r\\nthere>", "* 2 EXISTS"], "by {size}");
+            let found = split(
+                b"* 1 FETCH (UID 5 BODY[] {12}\r\nhello\r\nthere FLAGS ())\r\n* 2 EXISTS\r\n",
+                size,
+                Some(10),
+            );
+            assert_eq!(
+                found.unwrap(),
+                ["* 1 FETCH (UID 5 BODY[] {12}\\r\\n FLAGS ())<hello\\r\\nthere>", "* 2 EXISTS"],
+                "by {size}"
+            );
         }
     }
 
@@ -374,12 +420,21 @@ mod tests {
         for size in [7, 300] {
             assert!(is_over(split(&[b'A'; 300], size, None), "status"), "by {size}");
         }
-        assert!(is_over(split(&[b"* 1 FETCH (".to_vec(), b"{1}\r\nx".repeat(6)].concat(), 7, None), "literals"));
+        assert!(is_over(
+            split(&[b"* 1 FETCH (".to_vec(), b"{1}\r\nx".repeat(6)].concat(), 7, None),
+            "literals"
+        ));
         for size in ["1001", "4294967295", "18446744073709551615"] {
             let literal = format!("* 1 FETCH (A {{{size}}}\r\n");
             assert!(is_over(split(literal.as_bytes(), 5, None), "literal"), "{size}");
         }
-        assert!(matches!(split(b"* 1 FETCH (A {99999999999999999999}\r\n", 9, None), Err(ProtocolError::Malformed { .. })));
-        assert!(matches!(split(b"* 1 EXISTS\n", 9, None), Err(ProtocolError::Malformed { what: "a bare LF", .. })));
+        assert!(matches!(
+            split(b"* 1 FETCH (A {99999999999999999999}\r\n", 9, None),
+            Err(ProtocolError::Malformed { .. })
+        ));
+        assert!(matches!(
+            split(b"* 1 EXISTS\n", 9, None),
+            Err(ProtocolError::Malformed { what: "a bare LF", .. })
+        ));
     }
 }

@@ -22,8 +22,13 @@ pub enum StatusKind {
 
 impl StatusKind {
     fn from_word(word: &[u8]) -> Option<Self> {
-        let table: [(&[u8], StatusKind); 5] =
-            [(b"OK", Self::Ok), (b"NO", Self::No), (b"BAD", Self::Bad), (b"BYE", Self::Bye), (b"PREAUTH", Self::PreAuth)];
+        let table: [(&[u8], StatusKind); 5] = [
+            (b"OK", Self::Ok),
+            (b"NO", Self::No),
+            (b"BAD", Self::Bad),
+            (b"BYE", Self::Bye),
+            (b"PREAUTH", Self::PreAuth),
+        ];
         table.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind)
     }
 }
@@ -128,7 +133,9 @@ pub fn parse(raw: Raw<'_>, max_depth: usize) -> Result<Response<'_>, ProtocolErr
     }
     let (kind, text) = word(rest);
     match StatusKind::from_word(kind) {
-        Some(kind @ (StatusKind::Ok | StatusKind::No | StatusKind::Bad)) => Ok(Response::Tagged { tag, status: status(kind, text) }),
+        Some(kind @ (StatusKind::Ok | StatusKind::No | StatusKind::Bad)) => {
+            Ok(Response::Tagged { tag, status: status(kind, text) })
+        }
         _ => Err(malformed("a tag without OK, NO or BAD", bytes)),
     }
 }
@@ -145,16 +152,23 @@ fn untagged(raw: Raw<'_>, start: usize, max_depth: usize) -> Result<Response<'_>
         if name.is_empty() {
             return Err(malformed("a number without a name", raw.bytes));
         }
-        if number == 0 && ["FETCH", "EXPUNGE"].iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
+        if number == 0
+            && ["FETCH", "EXPUNGE"].iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+        {
             return Err(malformed("message number 0", raw.bytes));
         }
         let tokens = Tokens::new(raw, raw.bytes.len() - rest.len(), max_depth);
         return Ok(Response::Data(Data { number: Some(number), name, tokens }));
     }
-    if first.is_empty() || !first.iter().all(|byte| byte.is_ascii_graphic() && !b"(){\"".contains(byte)) {
+    if first.is_empty()
+        || !first.iter().all(|byte| byte.is_ascii_graphic() && !b"(){\"".contains(byte))
+    {
         return Err(malformed("an untagged response without a name", raw.bytes));
     }
-    if ["FETCH", "EXPUNGE", "EXISTS", "RECENT"].iter().any(|known| first.eq_ignore_ascii_case(known.as_bytes())) {
+    if ["FETCH", "EXPUNGE", "EXISTS", "RECENT"]
+        .iter()
+        .any(|known| first.eq_ignore_ascii_case(known.as_bytes()))
+    {
         return Err(malformed("a name without its number", raw.bytes));
     }
     let tokens = Tokens::new(raw, raw.bytes.len() - rest.len(), max_depth).without_sections();
@@ -168,7 +182,11 @@ fn status(kind: StatusKind, text: &[u8]) -> Status<'_> {
     {
         let (name, arguments) = word(&text[1..close]);
         let after = &text[close + 1..];
-        return Status { kind, code: Some(Code { name, arguments }), text: after.strip_prefix(b" ").unwrap_or(after) };
+        return Status {
+            kind,
+            code: Some(Code { name, arguments }),
+            text: after.strip_prefix(b" ").unwrap_or(after),
+        };
     }
     Status { kind, code: None, text }
 }
@@ -207,13 +225,17 @@ mod tests {
     fn shape(line: &str) -> String {
         let show = |bytes: &[u8]| bytes.escape_ascii().to_string();
         let status = |status: Status<'_>| {
-            let code = status.code.map_or(String::new(), |code| format!(" [{}|{}]", show(code.name), show(code.arguments)));
+            let code = status.code.map_or(String::new(), |code| {
+                format!(" [{}|{}]", show(code.name), show(code.arguments))
+            });
             format!("{:?}{code} {}", status.kind, show(status.text))
         };
         match parse(Raw { bytes: line.as_bytes(), literals: &[] }, 9) {
             Ok(Response::Tagged { tag, status: s }) => format!("{}: {}", show(tag), status(s)),
             Ok(Response::Status(s)) => status(s),
-            Ok(Response::Data(data)) => format!("{:?} {} {}", data.number, show(data.name), show(data.tokens.rest())),
+            Ok(Response::Data(data)) => {
+                format!("{:?} {} {}", data.number, show(data.name), show(data.tokens.rest()))
+            }
             Ok(Response::Continue(text)) => format!("+ {}", show(text)),
             Err(ProtocolError::Malformed { what, .. }) => format!("error: {what}"),
             Err(error) => error.to_string(),
@@ -228,7 +250,10 @@ mod tests {
             ("a1 no [TRYCREATE] gone", "a1: No [TRYCREATE|] gone".into()),
             ("* OK [UIDNEXT 69]", "Ok [UIDNEXT|69] ".into()),
             ("* OK [UIDNEXT 69 text", "Ok [UIDNEXT 69 text".into()),
-            ("* OK [PERMANENTFLAGS (\\Seen \\*)] ok", "Ok [PERMANENTFLAGS|(\\\\Seen \\\\*)] ok".into()),
+            (
+                "* OK [PERMANENTFLAGS (\\Seen \\*)] ok",
+                "Ok [PERMANENTFLAGS|(\\\\Seen \\\\*)] ok".into(),
+            ),
             ("* OK [X \"a]b\"] ok", "Ok [X|\\\"a]b\\\"] ok".into()),
             ("* BYE gone", "Bye gone".into()),
             ("* PREAUTH hello", "PreAuth hello".into()),

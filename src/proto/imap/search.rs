@@ -44,12 +44,14 @@ pub struct Date {
     day: u8,
 }
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Date {
     /// A day of the calendar; `None` for one that does not exist.
     pub fn new(year: u16, month: u8, day: u8) -> Option<Self> {
-        let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        let leap =
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let days = match month {
             2 => 28 + u8::from(leap),
             4 | 6 | 9 | 11 => 30,
@@ -64,8 +66,11 @@ impl Date {
     pub fn parse(text: &str) -> Option<Self> {
         let mut fields = text.trim().splitn(3, '-');
         let (day, month, year) = (fields.next()?, fields.next()?, fields.next()?);
-        let all_digits =
-            |text: &str, longest: usize| !text.is_empty() && text.len() <= longest && text.bytes().all(|byte| byte.is_ascii_digit());
+        let all_digits = |text: &str, longest: usize| {
+            !text.is_empty()
+                && text.len() <= longest
+                && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
         if !all_digits(day, 2) || !all_digits(year, 4) || year.len() != 4 {
             return None;
         }
@@ -95,8 +100,12 @@ impl SearchKey {
     /// inside of a NOT is not split: that would find more.
     pub fn split(&self, bytes: usize) -> Vec<SearchKey> {
         match self {
-            SearchKey::Messages(set) if !set.is_empty() => set.split(bytes).into_iter().map(SearchKey::Messages).collect(),
-            SearchKey::Uid(set) if !set.is_empty() => set.split(bytes).into_iter().map(SearchKey::Uid).collect(),
+            SearchKey::Messages(set) if !set.is_empty() => {
+                set.split(bytes).into_iter().map(SearchKey::Messages).collect()
+            }
+            SearchKey::Uid(set) if !set.is_empty() => {
+                set.split(bytes).into_iter().map(SearchKey::Uid).collect()
+            }
             SearchKey::And(keys) => split_one(keys, bytes, SearchKey::And),
             SearchKey::Or(keys) => split_one(keys, bytes, SearchKey::Or),
             _ => vec![self.clone()],
@@ -112,11 +121,18 @@ impl SearchKey {
             SearchKey::Word(word) => to.word(word),
             SearchKey::Text(name, text) => to.word(name).string("search string", text)?,
             SearchKey::Header(field, text) => {
-                let is_field_name = !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+                let is_field_name = !field.is_empty()
+                    && field.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
                 if !is_field_name {
-                    return Err(EncodeError::new("header field name", "printable ASCII without colon and spaces", field.as_bytes()));
+                    return Err(EncodeError::new(
+                        "header field name",
+                        "printable ASCII without colon and spaces",
+                        field.as_bytes(),
+                    ));
                 }
-                to.word("HEADER").astring("header field name", field)?.string("search string", text)?
+                to.word("HEADER")
+                    .astring("header field name", field)?
+                    .string("search string", text)?
             }
             SearchKey::Date(name, date) => to.word(name).atom("date", &date.to_imap())?,
             SearchKey::Number(name, number) => to.word(name).number(*number),
@@ -124,7 +140,9 @@ impl SearchKey {
             SearchKey::Messages(set) => to.sequence_set(set)?,
             SearchKey::Uid(set) => to.word("UID").sequence_set(set)?,
             SearchKey::And(keys) if keys.is_empty() => to.word("ALL"),
-            SearchKey::And(keys) => to.list(|inside| keys.iter().try_for_each(|key| key.encode(inside)))?,
+            SearchKey::And(keys) => {
+                to.list(|inside| keys.iter().try_for_each(|key| key.encode(inside)))?
+            }
             SearchKey::Or(keys) => return encode_or(keys, to),
             SearchKey::Not(key) => return key.encode(to.word("NOT")),
             SearchKey::Gmail(text) => to.word("X-GM-RAW").string("search string", text)?,
@@ -135,8 +153,16 @@ impl SearchKey {
 }
 
 /// Splits the first key that is too long, then the next in each of the results.
-fn split_one(keys: &[SearchKey], bytes: usize, join: fn(Vec<SearchKey>) -> SearchKey) -> Vec<SearchKey> {
-    let long = keys.iter().enumerate().map(|(index, key)| (index, key.split(bytes))).find(|(_, parts)| parts.len() > 1);
+fn split_one(
+    keys: &[SearchKey],
+    bytes: usize,
+    join: fn(Vec<SearchKey>) -> SearchKey,
+) -> Vec<SearchKey> {
+    let long = keys
+        .iter()
+        .enumerate()
+        .map(|(index, key)| (index, key.split(bytes)))
+        .find(|(_, parts)| parts.len() > 1);
     let Some((index, parts)) = long else { return vec![join(keys.to_vec())] };
     let with = |part: SearchKey| join([&keys[..index], &[part], &keys[index + 1..]].concat());
     parts.into_iter().map(with).flat_map(|key| key.split(bytes)).collect()
@@ -165,7 +191,11 @@ mod tests {
     fn sent(key: &SearchKey) -> Result<String, EncodeError> {
         let mut encoder = Encoder::new("SEARCH");
         key.encode(&mut encoder)?;
-        Ok(encoder.into_parts().iter().map(|part| String::from_utf8_lossy(&part.bytes).into_owned()).collect())
+        Ok(encoder
+            .into_parts()
+            .iter()
+            .map(|part| String::from_utf8_lossy(&part.bytes).into_owned())
+            .collect())
     }
 
     #[test]
@@ -177,10 +207,19 @@ mod tests {
             (SearchKey::And(vec![SearchKey::Word("SEEN"), text("a")]), "SEARCH (SEEN TEXT \"a\")"),
             (SearchKey::And(vec![]), "SEARCH ALL"),
             (SearchKey::Or(vec![]), "SEARCH NOT ALL"),
-            (SearchKey::Or(vec![text("a"), text("b"), text("c")]), "SEARCH OR TEXT \"a\" OR TEXT \"b\" TEXT \"c\""),
-            (SearchKey::Not(Box::new(SearchKey::And(vec![SearchKey::Word("NEW"), text("x")]))), "SEARCH NOT (NEW TEXT \"x\")"),
+            (
+                SearchKey::Or(vec![text("a"), text("b"), text("c")]),
+                "SEARCH OR TEXT \"a\" OR TEXT \"b\" TEXT \"c\"",
+            ),
+            (
+                SearchKey::Not(Box::new(SearchKey::And(vec![SearchKey::Word("NEW"), text("x")]))),
+                "SEARCH NOT (NEW TEXT \"x\")",
+            ),
             (SearchKey::Header("X-Spam".into(), String::new()), "SEARCH HEADER X-Spam \"\""),
-            (SearchKey::Date("BEFORE", Date::parse("07-mar-1999").unwrap()), "SEARCH BEFORE 7-Mar-1999"),
+            (
+                SearchKey::Date("BEFORE", Date::parse("07-mar-1999").unwrap()),
+                "SEARCH BEFORE 7-Mar-1999",
+            ),
         ];
         for (key, expected) in table {
             assert_eq!(sent(&key).as_deref(), Ok(expected));
@@ -197,7 +236,8 @@ mod tests {
 
     #[test]
     fn long_sets_are_split_where_that_finds_the_same() {
-        let set: SequenceSet = (1..100).map(|index| std::num::NonZeroU32::new(index * 2).unwrap()).collect();
+        let set: SequenceSet =
+            (1..100).map(|index| std::num::NonZeroU32::new(index * 2).unwrap()).collect();
         let uid = SearchKey::Uid(set);
         let both = SearchKey::And(vec![SearchKey::Word("SEEN"), uid.clone()]);
         let parts = both.split(100);

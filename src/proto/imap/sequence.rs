@@ -49,7 +49,9 @@ impl SequenceSet {
             Bound::Number(number) => number.get(),
             Bound::Last => last,
         };
-        let ends = |&(first, second): &(Bound, Bound)| (value(first).min(value(second)), value(first).max(value(second)));
+        let ends = |&(first, second): &(Bound, Bound)| {
+            (value(first).min(value(second)), value(first).max(value(second)))
+        };
         let mut ranges: Vec<(u32, u32)> = self.ranges.iter().map(ends).collect();
         ranges.sort_unstable();
         ranges.dedup_by(|next, range| {
@@ -189,7 +191,10 @@ mod tests {
         let set: SequenceSet = (1..10_000).map(|index| number(index * 2)).collect();
         let parts = set.split(8000);
         assert!(parts.len() > 1 && parts.iter().all(|part| part.to_string().len() <= 8000));
-        assert_eq!(parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","), set.to_string());
+        assert_eq!(
+            parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+            set.to_string()
+        );
         assert!(SequenceSet::new().split(10).is_empty());
     }
 }

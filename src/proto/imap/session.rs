@@ -107,7 +107,8 @@ pub struct Completion {
 impl From<&Status<'_>> for Completion {
     fn from(status: &Status<'_>) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let code = status.code.map(|code| (text(code.name).to_ascii_uppercase(), text(code.arguments)));
+        let code =
+            status.code.map(|code| (text(code.name).to_ascii_uppercase(), text(code.arguments)));
         Completion { kind: status.kind, code, text: text(status.text) }
     }
 }
@@ -242,7 +243,11 @@ impl Session {
         }
         if let Effect::Select { name, read_only } = &command.effect {
             // What comes from now on is about the new mailbox.
-            self.selected = Some(SelectedMailbox { name: name.clone(), read_only: *read_only, ..Default::default() });
+            self.selected = Some(SelectedMailbox {
+                name: name.clone(),
+                read_only: *read_only,
+                ..Default::default()
+            });
         }
         self.queue.push_back(InFlight {
             handle,
@@ -273,7 +278,11 @@ impl Session {
 
     /// Gives the next bytes of the literal that [`Event::LiteralWanted`] asks for; of more than it asks for, only so many are taken.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let Some(position) = self.queue.iter().position(|command| command.sending == Sending::WaitsForBytes) else { return };
+        let Some(position) =
+            self.queue.iter().position(|command| command.sending == Sending::WaitsForBytes)
+        else {
+            return;
+        };
         let command = &mut self.queue[position];
         let Some(part) = command.parts.front_mut() else { return };
         let count = usize::try_from(part.outside).unwrap_or(usize::MAX).min(bytes.len());
@@ -312,7 +321,9 @@ impl Session {
     pub fn check_nothing_ahead(&self) -> Result<(), ProtocolError> {
         match self.frame.unread() {
             [] | [b'*', ..] => Ok(()),
-            ahead if self.queue.is_empty() => Err(out_of_turn("a reply that no command waits for", ahead)),
+            ahead if self.queue.is_empty() => {
+                Err(out_of_turn("a reply that no command waits for", ahead))
+            }
             _ => Ok(()),
         }
     }
@@ -356,12 +367,15 @@ impl Session {
                     self.ended = kind == StatusKind::Bye;
                     return Ok(Found::Greeting);
                 }
-                _ if !self.greeted => return Err(out_of_turn("something else than a greeting", raw.bytes)),
+                _ if !self.greeted => {
+                    return Err(out_of_turn("something else than a greeting", raw.bytes));
+                }
                 Response::Status(status) => {
                     let kind = status.kind;
                     if let Some(code) = status.code {
                         if code.is("CAPABILITY") {
-                            self.capabilities.replace(code.tokens(self.limits.depth), &self.limits)?;
+                            self.capabilities
+                                .replace(code.tokens(self.limits.depth), &self.limits)?;
                             self.capabilities_told += 1;
                         } else if let Some(selected) = &mut self.selected {
                             selected.apply_code(&code, &self.limits)?;
@@ -382,19 +396,29 @@ impl Session {
                     return Ok(Found::Untagged);
                 }
                 Response::Continue(text) => {
-                    let waits = |command: &InFlight| command.sending != Sending::Done || command.effect == Effect::Idle;
+                    let waits = |command: &InFlight| {
+                        command.sending != Sending::Done || command.effect == Effect::Idle
+                    };
                     let position = self.queue.iter().position(waits).or_else(|| {
                         let last = self.queue.len().checked_sub(1)?;
                         (self.queue[last].effect == Effect::Authenticate).then_some(last)
                     });
-                    let Some(position) = position else { return Err(out_of_turn("a continuation that no command waits for", text)) };
+                    let Some(position) = position else {
+                        return Err(out_of_turn("a continuation that no command waits for", text));
+                    };
                     let command = &mut self.queue[position];
                     let ahead = format!("{} OK", tag_of(command.handle));
-                    let is_ahead = self.frame.unread().split_at_checked(ahead.len()).is_some_and(|(reply, behind)| {
-                        reply.eq_ignore_ascii_case(ahead.as_bytes()) && matches!(behind.first(), None | Some(b' ' | b'\r' | b'\n'))
-                    });
+                    let is_ahead = self.frame.unread().split_at_checked(ahead.len()).is_some_and(
+                        |(reply, behind)| {
+                            reply.eq_ignore_ascii_case(ahead.as_bytes())
+                                && matches!(behind.first(), None | Some(b' ' | b'\r' | b'\n'))
+                        },
+                    );
                     if is_ahead && command.effect != Effect::Idle {
-                        return Err(out_of_turn("a command succeeded before it was wholly sent", text));
+                        return Err(out_of_turn(
+                            "a command succeeded before it was wholly sent",
+                            text,
+                        ));
                     }
                     match command.sending {
                         Sending::WaitsForContinue => {
@@ -407,28 +431,37 @@ impl Session {
                             return Ok(Found::Continue);
                         }
                         Sending::Not | Sending::Going | Sending::WaitsForBytes => {
-                            return Err(out_of_turn("a continuation that no command waits for", text));
+                            return Err(out_of_turn(
+                                "a continuation that no command waits for",
+                                text,
+                            ));
                         }
                     }
                 }
                 Response::Tagged { tag, status } => {
                     let (kind, code) = (status.kind, status.code);
                     let has_tag = |command: &InFlight| {
-                        command.sending != Sending::Not && !command.refused && tag_of(command.handle).as_bytes() == tag
+                        command.sending != Sending::Not
+                            && !command.refused
+                            && tag_of(command.handle).as_bytes() == tag
                     };
                     let Some(position) = self.queue.iter().position(has_tag) else {
                         return Err(out_of_turn("a tag that no command in flight has", raw.bytes));
                     };
                     let capability = code.filter(|code| code.is("CAPABILITY"));
                     if let Some(capability) = capability {
-                        self.capabilities.replace(capability.tokens(self.limits.depth), &self.limits)?;
+                        self.capabilities
+                            .replace(capability.tokens(self.limits.depth), &self.limits)?;
                         self.capabilities_told += 1;
                     }
                     if let (Some(code), Some(selected)) = (code, &mut self.selected) {
                         selected.apply_code(&code, &self.limits)?;
                     }
                     if kind == StatusKind::Ok && self.queue[position].sending != Sending::Done {
-                        return Err(out_of_turn("a command succeeded before it was wholly sent", raw.bytes));
+                        return Err(out_of_turn(
+                            "a command succeeded before it was wholly sent",
+                            raw.bytes,
+                        ));
                     }
                     if self.queue[position].sending == Sending::WaitsForBytes {
                         self.queue[position].refused = true;
@@ -455,7 +488,11 @@ impl Session {
             Found::NeedBytes => return Ok(Event::NeedBytes),
             Found::LiteralWanted => return Ok(Event::LiteralWanted(self.literal_wanted())),
             Found::Piece => {
-                return Ok(Event::Piece(Piece { before: raw.bytes, bytes: self.frame.piece(), last: self.frame.piece_is_last() }));
+                return Ok(Event::Piece(Piece {
+                    before: raw.bytes,
+                    bytes: self.frame.piece(),
+                    last: self.frame.piece_is_last(),
+                }));
             }
             _ => {}
         }
@@ -464,7 +501,9 @@ impl Session {
             (Response::Status(status), _) => Event::Status(status),
             (Response::Data(data), _) => Event::Data(data),
             (Response::Continue(text), _) => Event::Continue(text),
-            (Response::Tagged { status, .. }, Found::Done(handle)) => Event::Done { handle, status },
+            (Response::Tagged { status, .. }, Found::Done(handle)) => {
+                Event::Done { handle, status }
+            }
             (Response::Tagged { .. }, _) => Event::NeedBytes,
         })
     }
@@ -472,10 +511,13 @@ impl Session {
     fn apply_end(&mut self, command: &InFlight, kind: StatusKind) -> Result<(), ProtocolError> {
         match (&command.effect, kind) {
             // A failed SELECT leaves none selected (RFC 3501 6.3.1).
-            (Effect::Select { .. }, StatusKind::No | StatusKind::Bad) | (Effect::Unselect, StatusKind::Ok) => self.selected = None,
+            (Effect::Select { .. }, StatusKind::No | StatusKind::Bad)
+            | (Effect::Unselect, StatusKind::Ok) => self.selected = None,
             (Effect::StartTls, StatusKind::Ok) => self.check_nothing_behind_starttls()?,
             // Capabilities differ after login; what was told before does not hold any more (RFC 3501 6.2.2).
-            (Effect::LogIn | Effect::Authenticate, StatusKind::Ok) if self.capabilities_told == command.capabilities_seen => {
+            (Effect::LogIn | Effect::Authenticate, StatusKind::Ok)
+                if self.capabilities_told == command.capabilities_seen =>
+            {
                 self.capabilities.clear()
             }
             (Effect::Logout, StatusKind::Ok) => self.ended = true,
@@ -514,7 +556,8 @@ impl Session {
                     break;
                 };
                 if part.literal {
-                    let at_once = self.capabilities.has("LITERAL+") || (self.capabilities.has("LITERAL-") && part.length() <= 4096);
+                    let at_once = self.capabilities.has("LITERAL+")
+                        || (self.capabilities.has("LITERAL-") && part.length() <= 4096);
                     let sign = if at_once { "+" } else { "" };
                     self.out.push(format!("{{{}{sign}}}\r\n", part.length()).as_bytes(), false);
                     part.literal = false;
@@ -534,7 +577,14 @@ impl Session {
                 command.parts.pop_front();
             }
             if command.sending != Sending::Done
-                || matches!(command.effect, Effect::StartTls | Effect::LogIn | Effect::Authenticate | Effect::Idle | Effect::Logout)
+                || matches!(
+                    command.effect,
+                    Effect::StartTls
+                        | Effect::LogIn
+                        | Effect::Authenticate
+                        | Effect::Idle
+                        | Effect::Logout
+                )
             {
                 break; // nothing may be sent behind these before they have ended
             }

@@ -32,7 +32,11 @@ impl Capabilities {
         self.has("IMAP4rev2") && !self.has("IMAP4rev1")
     }
 
-    pub(super) fn replace(&mut self, mut tokens: Tokens<'_>, limits: &Limits) -> Result<(), ProtocolError> {
+    pub(super) fn replace(
+        &mut self,
+        mut tokens: Tokens<'_>,
+        limits: &Limits,
+    ) -> Result<(), ProtocolError> {
         let mut names = Vec::new();
         while let Some(token) = tokens.next_token()? {
             if let Token::Atom(name) = token {
@@ -77,7 +81,11 @@ pub struct SelectedMailbox {
 }
 
 impl SelectedMailbox {
-    pub(super) fn apply_data(&mut self, data: &Data<'_>, limits: &Limits) -> Result<(), ProtocolError> {
+    pub(super) fn apply_data(
+        &mut self,
+        data: &Data<'_>,
+        limits: &Limits,
+    ) -> Result<(), ProtocolError> {
         match data.number {
             Some(number) if data.is("EXISTS") => self.exists = number,
             Some(number) if data.is("RECENT") => self.recent = number,
@@ -92,7 +100,11 @@ impl SelectedMailbox {
         Ok(())
     }
 
-    pub(super) fn apply_code(&mut self, code: &Code<'_>, limits: &Limits) -> Result<(), ProtocolError> {
+    pub(super) fn apply_code(
+        &mut self,
+        code: &Code<'_>,
+        limits: &Limits,
+    ) -> Result<(), ProtocolError> {
         let number = || code.number().and_then(|number| u32::try_from(number).ok());
         if code.is("UIDNEXT") {
             self.uid_next = number();
@@ -114,7 +126,10 @@ impl SelectedMailbox {
 }
 
 /// Reads `(\Seen junk \*)`.
-pub(super) fn flag_list(tokens: &mut Tokens<'_>, limits: &Limits) -> Result<Vec<String>, ProtocolError> {
+pub(super) fn flag_list(
+    tokens: &mut Tokens<'_>,
+    limits: &Limits,
+) -> Result<Vec<String>, ProtocolError> {
     tokens.expect_open()?;
     let mut flags = Vec::new();
     loop {

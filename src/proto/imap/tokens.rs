@@ -188,7 +188,11 @@ impl<'a> Tokens<'a> {
             self.at += 1;
         }
         let Some(&first) = self.bytes.get(self.at) else {
-            return if self.depth == 0 { Ok(None) } else { Err(self.malformed("an unclosed parenthesis")) };
+            return if self.depth == 0 {
+                Ok(None)
+            } else {
+                Err(self.malformed("an unclosed parenthesis"))
+            };
         };
         match first {
             b'(' => {
@@ -200,7 +204,10 @@ impl<'a> Tokens<'a> {
                 Ok(Some(Token::Open))
             }
             b')' => {
-                self.depth = self.depth.checked_sub(1).ok_or_else(|| self.malformed("a closing parenthesis too many"))?;
+                self.depth = self
+                    .depth
+                    .checked_sub(1)
+                    .ok_or_else(|| self.malformed("a closing parenthesis too many"))?;
                 self.at += 1;
                 Ok(Some(Token::Close))
             }
@@ -269,7 +276,11 @@ impl<'a> Tokens<'a> {
     #[inline(always)]
     fn end_of_atom(&self) -> usize {
         let mut at = self.at;
-        let four = self.bytes.get(at..at + 4).and_then(|four| four.first_chunk()).map_or(0, |four| u32::from_le_bytes(*four));
+        let four = self
+            .bytes
+            .get(at..at + 4)
+            .and_then(|four| four.first_chunk())
+            .map_or(0, |four| u32::from_le_bytes(*four));
         if four == u32::from_le_bytes(*b"NIL ") || four == u32::from_le_bytes(*b"NIL)") {
             return at + 3; // most atoms: what follows need not wait until their end is found
         }
@@ -287,7 +298,8 @@ impl<'a> Tokens<'a> {
         loop {
             let chunk = chunk(self.bytes, at);
             // With its second bit turned the quote follows the control characters.
-            let Some(found) = first(chunk, below(chunk ^ (LOW * 2), 0x21) | equal(chunk, b'\\')) else {
+            let Some(found) = first(chunk, below(chunk ^ (LOW * 2), 0x21) | equal(chunk, b'\\'))
+            else {
                 at += CHUNK;
                 continue;
             };
@@ -296,7 +308,9 @@ impl<'a> Tokens<'a> {
                 return Ok(at);
             }
             match (self.bytes.get(at), self.bytes.get(at + 1)) {
-                (None, _) | (Some(b'\\'), None) => return Err(self.malformed("an unclosed quoted string")),
+                (None, _) | (Some(b'\\'), None) => {
+                    return Err(self.malformed("an unclosed quoted string"));
+                }
                 (Some(b'\r' | b'\n' | 0), _) | (Some(b'\\'), Some(b'\r' | b'\n' | 0)) => {
                     return Err(self.malformed("a line end or NUL in a quoted string"));
                 }
@@ -308,9 +322,12 @@ impl<'a> Tokens<'a> {
 
     #[inline(always)]
     fn literal(&mut self) -> Result<Token<'a>, ProtocolError> {
-        let Some((literal, rest)) = self.literals.split_first() else { return Err(self.malformed("`{` without a literal")) };
+        let Some((literal, rest)) = self.literals.split_first() else {
+            return Err(self.malformed("`{` without a literal"));
+        };
         let header = &self.bytes[self.at..literal.start.max(self.at)];
-        let header_is_whole = header.ends_with(b"}\r\n") && header[1..header.len() - 3].iter().all(u8::is_ascii_digit);
+        let header_is_whole = header.ends_with(b"}\r\n")
+            && header[1..header.len() - 3].iter().all(u8::is_ascii_digit);
         if !header_is_whole {
             return Err(self.malformed("`{` without a literal"));
         }
@@ -340,7 +357,9 @@ impl<'a> Tokens<'a> {
     #[inline(never)]
     fn behind_section(mut self) -> Result<Self, ProtocolError> {
         let rest = self.rest();
-        let opens = |opening: &&[u8]| rest.get(..opening.len()).is_some_and(|here| here.eq_ignore_ascii_case(opening));
+        let opens = |opening: &&[u8]| {
+            rest.get(..opening.len()).is_some_and(|here| here.eq_ignore_ascii_case(opening))
+        };
         let Some(opening) = OPENINGS.iter().find(|opening| opens(opening)) else { return Ok(self) };
         self.at += opening.len();
         let mut in_list = false;
@@ -354,7 +373,9 @@ impl<'a> Tokens<'a> {
                 Some(b'{') => {
                     self.literal()?;
                 }
-                Some(0..=31 | 127) => return Err(self.malformed("a control character in a section")),
+                Some(0..=31 | 127) => {
+                    return Err(self.malformed("a control character in a section"));
+                }
                 Some(byte) => {
                     in_list = *byte == b'(' || in_list && *byte != b')';
                     self.at += 1;
@@ -379,7 +400,8 @@ fn too_deep(limit: usize) -> ProtocolError {
 }
 
 /// Only these names are followed by a section; elsewhere `[` is an ordinary character, as in `[Gmail]/Sent`.
-const OPENINGS: [&[u8]; 5] = [b"BODY[", b"BODY.PEEK[", b"BINARY[", b"BINARY.PEEK[", b"BINARY.SIZE["];
+const OPENINGS: [&[u8]; 5] =
+    [b"BODY[", b"BODY.PEEK[", b"BINARY[", b"BINARY.PEEK[", b"BINARY.SIZE["];
 
 #[cfg(test)]
 mod tests {
@@ -398,11 +420,19 @@ mod tests {
             (bytes[at] == b'"').then_some(at)
         };
         let atom_end = |bytes: &[u8]| {
-            let end = bytes.iter().position(|byte| matches!(byte, b' ' | b'(' | b')' | 0..=31 | 127)).unwrap_or(bytes.len());
+            let end = bytes
+                .iter()
+                .position(|byte| matches!(byte, b' ' | b'(' | b')' | 0..=31 | 127))
+                .unwrap_or(bytes.len());
             matches!(bytes.get(end), None | Some(b' ' | b'(' | b')')).then_some(end)
         };
-        let read =
-            |bytes: &[u8]| Tokens::new(Raw { bytes, literals: &[] }, 0, 9).next_token().ok()?.and_then(Token::bytes).map(Cow::into_owned);
+        let read = |bytes: &[u8]| {
+            Tokens::new(Raw { bytes, literals: &[] }, 0, 9)
+                .next_token()
+                .ok()?
+                .and_then(Token::bytes)
+                .map(Cow::into_owned)
+        };
         for length in 1..40 {
             for at in 0..length {
                 for byte in 0..=255 {
@@ -412,7 +442,8 @@ mod tests {
                     let atom = atom_end(&bytes).map(|end| bytes[..end].to_vec());
                     assert_eq!(read(&bytes), atom, "{}", bytes.escape_ascii());
                     (bytes[0], bytes[length + 1]) = (b'"', b'"');
-                    let quoted = quoted_end(&bytes).map(|end| unescape(&bytes[1..end]).into_owned());
+                    let quoted =
+                        quoted_end(&bytes).map(|end| unescape(&bytes[1..end]).into_owned());
                     assert_eq!(read(&bytes), quoted, "{}", bytes.escape_ascii());
                 }
             }
@@ -430,7 +461,9 @@ mod tests {
                 Token::Open => "(".into(),
                 Token::Close => ")".into(),
                 Token::Atom(atom) => String::from_utf8_lossy(atom).into_owned(),
-                Token::Quoted(inside) => format!("\"{}\"", String::from_utf8_lossy(&unescape(inside))),
+                Token::Quoted(inside) => {
+                    format!("\"{}\"", String::from_utf8_lossy(&unescape(inside)))
+                }
                 Token::Literal(bytes) => format!("{{{}}}", bytes.escape_ascii()),
                 Token::Streamed(size) => format!("<{size}>"),
             });
@@ -444,7 +477,10 @@ mod tests {
             (r#"(UID 5 FLAGS (\Seen \*))"#, "( UID 5 FLAGS ( \\Seen \\* ) )"),
             (r#"("a \"b\" \\" NIL)(1)"#, r#"( "a "b" \" NIL ) ( 1 )"#),
             ("BODY[] {3}\r\na)b X", "BODY[] {a)b} X"),
-            ("BODY[HEADER.FIELDS (FROM \"a]b\")]<0> NIL", "BODY[HEADER.FIELDS (FROM \"a]b\")]<0> NIL"),
+            (
+                "BODY[HEADER.FIELDS (FROM \"a]b\")]<0> NIL",
+                "BODY[HEADER.FIELDS (FROM \"a]b\")]<0> NIL",
+            ),
             ("BODY[HEADER.FIELDS ({3}\r\na]b)] \"\"", "BODY[HEADER.FIELDS ({3}\r\na]b)] \"\""),
             ("BODY[HEADER.FIELDS (X[a] Y])]<0> NIL", "BODY[HEADER.FIELDS (X[a] Y])]<0> NIL"),
             ("() \"/\" [Gmail]/Sent", "( ) \"/\" [Gmail]/Sent"),
@@ -452,13 +488,20 @@ mod tests {
             ("", ""),
         ];
         for (line, expected) in table {
-            assert_eq!(tokens_of(line, 9).map(|found| found.join(" ")).as_deref(), Ok(expected), "{line:?}");
+            assert_eq!(
+                tokens_of(line, 9).map(|found| found.join(" ")).as_deref(),
+                Ok(expected),
+                "{line:?}"
+            );
         }
     }
 
     #[test]
     fn what_the_grammar_forbids_is_malformed() {
-        for line in ["(", ")", "(a", "a)", "\"a", "\"a\\", "a\u{1}b", "BODY[", "BODY[\"a", "{a}", "{5", "\"a\0\""] {
+        for line in [
+            "(", ")", "(a", "a)", "\"a", "\"a\\", "a\u{1}b", "BODY[", "BODY[\"a", "{a}", "{5",
+            "\"a\0\"",
+        ] {
             assert!(matches!(tokens_of(line, 9), Err(ProtocolError::Malformed { .. })), "{line:?}");
         }
         let deep = "(".repeat(100_000);

@@ -7,10 +7,14 @@ use std::sync::LazyLock;
 
 /// Base 64 with `,` for `/`, without padding.
 static BASE64: LazyLock<GeneralPurpose> = LazyLock::new(|| {
-    let alphabet = Alphabet::new("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").expect("64 different characters");
+    let alphabet =
+        Alphabet::new("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,")
+            .expect("64 different characters");
     GeneralPurpose::new(
         &alphabet,
-        GeneralPurposeConfig::new().with_encode_padding(false).with_decode_padding_mode(DecodePaddingMode::RequireNone),
+        GeneralPurposeConfig::new()
+            .with_encode_padding(false)
+            .with_decode_padding_mode(DecodePaddingMode::RequireNone),
     )
 });
 
@@ -93,7 +97,9 @@ mod tests {
 
     #[test]
     fn what_encode_would_not_write_is_not_decoded() {
-        for name in ["a&b", "&", "&AA-", "&2D0-", "&AGE-", "&U,BTFw=-", "Entwürfe", "&APw-&APw-", "&AP-"] {
+        for name in
+            ["a&b", "&", "&AA-", "&2D0-", "&AGE-", "&U,BTFw=-", "Entwürfe", "&APw-&APw-", "&AP-"]
+        {
             assert_eq!(decode(name.as_bytes()), None, "{name}");
         }
     }

@@ -66,7 +66,8 @@ mod tests {
 
     /// The letter in a body that arrives in chunks of `size`, and what is left behind it.
     fn read(body: &[u8], size: usize) -> (String, String, bool) {
-        let (mut state, mut buffer, mut letter, mut ended) = (Body::default(), Vec::new(), Vec::new(), false);
+        let (mut state, mut buffer, mut letter, mut ended) =
+            (Body::default(), Vec::new(), Vec::new(), false);
         for chunk in body.chunks(size) {
             buffer.extend_from_slice(chunk);
             while !ended {

@@ -74,7 +74,9 @@ impl Command {
     /// # Errors
     /// [`EncodeError`], without showing the text.
     pub fn pass(password: &Secret) -> Built {
-        line("password", password.reveal()).map_err(|_| EncodeError::new("password", "text without control characters", b"#<secret>"))?;
+        line("password", password.reveal()).map_err(|_| {
+            EncodeError::new("password", "text without control characters", b"#<secret>")
+        })?;
         Ok(Command::new("PASS", Shape::Line).with(password.reveal().to_owned(), true).alone())
     }
 
@@ -84,14 +86,22 @@ impl Command {
     /// [`EncodeError`] for control characters and blanks in the user.
     pub fn apop(user: &str, digest: &str) -> Built {
         if user.contains(' ') {
-            return Err(EncodeError::new("user", "a name without blanks, for APOP", user.as_bytes()));
+            return Err(EncodeError::new(
+                "user",
+                "a name without blanks, for APOP",
+                user.as_bytes(),
+            ));
         }
-        Ok(Command::new("APOP", Shape::Line).with(line("user", user)?, false).with(line("digest", digest)?, true).alone())
+        Ok(Command::new("APOP", Shape::Line)
+            .with(line("user", user)?, false)
+            .with(line("digest", digest)?, true)
+            .alone())
     }
 
     /// AUTH with a mechanism and its initial response in base 64, if it goes along (RFC 5034 4).
     pub fn auth(mechanism: Mechanism, initial: Option<&Secret>) -> Command {
-        let command = Command::new("AUTH", Shape::Line).with(mechanism.name().to_owned(), false).alone();
+        let command =
+            Command::new("AUTH", Shape::Line).with(mechanism.name().to_owned(), false).alone();
         match initial {
             Some(initial) => command.with(initial.reveal().to_owned(), true),
             None => command,
@@ -123,7 +133,9 @@ impl Command {
 
     /// TOP: the header and so many lines of the body.
     pub fn top(number: u32, lines: u32) -> Command {
-        Command::new("TOP", Shape::Lines).with(number.to_string(), false).with(lines.to_string(), false)
+        Command::new("TOP", Shape::Lines)
+            .with(number.to_string(), false)
+            .with(lines.to_string(), false)
     }
 
     /// DELE.
@@ -157,7 +169,9 @@ mod tests {
     fn nothing_becomes_a_second_command() {
         for bad in ["a\r\nDELE 1", "a\nb", "\0", ""] {
             assert!(
-                Command::user(bad).is_err() && Command::pass(&Secret::new(bad)).is_err() && Command::apop(bad, "0").is_err(),
+                Command::user(bad).is_err()
+                    && Command::pass(&Secret::new(bad)).is_err()
+                    && Command::apop(bad, "0").is_err(),
                 "{bad:?}"
             );
         }

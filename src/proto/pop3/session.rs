@@ -112,7 +112,8 @@ impl Session {
     /// Queues a command. A reply that is there already was sent ahead and is none: then nothing goes out, and the next event is an error.
     pub fn submit(&mut self, command: Command) -> Handle {
         self.received.drop_shown();
-        self.ahead |= self.in_flight() == 0 && self.next == Next::Reply && !self.received.unread().is_empty();
+        self.ahead |=
+            self.in_flight() == 0 && self.next == Next::Reply && !self.received.unread().is_empty();
         self.next_handle += 1;
         let handle = Handle(self.next_handle);
         self.waiting.push_back((handle, command));
@@ -155,7 +156,9 @@ impl Session {
             FoundEvent::Reply(handle, count) => Event::Reply(handle, reply(bytes(count))),
             FoundEvent::Piece(handle, count) => Event::Piece(handle, bytes(count)),
             FoundEvent::End(handle) => Event::End(handle),
-            FoundEvent::Challenge(handle, count) => Event::Challenge(handle, bytes(count).get(2..).unwrap_or_default().trim_ascii()),
+            FoundEvent::Challenge(handle, count) => {
+                Event::Challenge(handle, bytes(count).get(2..).unwrap_or_default().trim_ascii())
+            }
         }
     }
 
@@ -195,7 +198,9 @@ impl Session {
                 b"+OK" => true,
                 b"-ERR" => false,
                 b"+" if self.next == Next::Reply => {
-                    let Some((handle, _)) = self.sent.front().filter(|(_, command)| command.name == "AUTH") else {
+                    let Some((handle, _)) =
+                        self.sent.front().filter(|(_, command)| command.name == "AUTH")
+                    else {
                         return Err(out_of_turn("a challenge that no command waits for", line));
                     };
                     let handle = *handle;
@@ -210,7 +215,10 @@ impl Session {
                 return Ok(FoundEvent::Greeting(end + 1));
             }
             let Some((handle, command)) = self.sent.pop_front() else {
-                return Err(out_of_turn("a reply that no command waits for", self.received.first(end + 1)));
+                return Err(out_of_turn(
+                    "a reply that no command waits for",
+                    self.received.first(end + 1),
+                ));
             };
             if ok && command.shape == Shape::Lines {
                 self.next = Next::Body(handle);
@@ -273,7 +281,8 @@ impl Protocol for Session {
 
 fn reply(line: &[u8]) -> Reply<'_> {
     let line = line.strip_suffix(b"\r\n").unwrap_or(line);
-    let (status, text) = memchr(b' ', line).map_or((line, &b""[..]), |at| (&line[..at], &line[at + 1..]));
+    let (status, text) =
+        memchr(b' ', line).map_or((line, &b""[..]), |at| (&line[..at], &line[at + 1..]));
     let code = text.strip_prefix(b"[").and_then(|rest| memchr(b']', rest).map(|end| &rest[..end]));
     Reply { ok: status == b"+OK", code, text }
 }

@@ -31,12 +31,15 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(user: &str) -> Result<Self, EncodeError> {
         let mut random = [0; 18];
-        getrandom::fill(&mut random).map_err(|_| EncodeError::new("nonce", "random bytes from the system", b"none"))?;
+        getrandom::fill(&mut random)
+            .map_err(|_| EncodeError::new("nonce", "random bytes from the system", b"none"))?;
         Client::with_nonce(user, &BASE64_STANDARD.encode(random))
     }
 
     fn with_nonce(user: &str, nonce: &str) -> Result<Self, EncodeError> {
-        let user = prepared(user).ok_or_else(|| EncodeError::new("user", "characters that SASLprep allows (RFC 4013)", user.as_bytes()))?;
+        let user = prepared(user).ok_or_else(|| {
+            EncodeError::new("user", "characters that SASLprep allows (RFC 4013)", user.as_bytes())
+        })?;
         Ok(Client {
             first: format!("{GS2_HEADER}n={},r={nonce}", sasl_name(&user)),
             nonce: nonce.to_owned(),
@@ -54,8 +57,13 @@ impl Client {
     }
 
     /// The server's first message, `r=…,s=…,i=…`, makes the client's final one.
-    pub(super) fn prove(&mut self, challenge: &[u8], password: &Secret) -> Result<Secret, SaslError> {
-        let text = std::str::from_utf8(challenge).map_err(|_| SaslError::Challenge("it is no UTF-8"))?;
+    pub(super) fn prove(
+        &mut self,
+        challenge: &[u8],
+        password: &Secret,
+    ) -> Result<Secret, SaslError> {
+        let text =
+            std::str::from_utf8(challenge).map_err(|_| SaslError::Challenge("it is no UTF-8"))?;
         let mut attributes = text.split(',');
         // RFC 5802 5.1: an extension that must be understood comes first, as m=.
         let nonce = attribute(attributes.next(), "r=", "it has no nonce")?;
@@ -63,15 +71,19 @@ impl Client {
             return Err(SaslError::Challenge("its nonce does not begin with ours"));
         }
         let salt = attribute(attributes.next(), "s=", "it has no salt")?;
-        let salt = BASE64_STANDARD.decode(salt).map_err(|_| SaslError::Challenge("its salt is no base 64"))?;
+        let salt = BASE64_STANDARD
+            .decode(salt)
+            .map_err(|_| SaslError::Challenge("its salt is no base 64"))?;
         let iterations: u64 = attribute(attributes.next(), "i=", "it has no iteration count")?
             .parse()
             .map_err(|_| SaslError::Challenge("its iteration count is no number"))?;
         let rounds = u32::try_from(iterations).ok().filter(|rounds| ITERATIONS.contains(rounds));
         let rounds = rounds.ok_or(SaslError::Iterations { iterations })?;
-        let password = prepared(password.reveal()).ok_or(SaslError::Challenge("the password has characters that SASLprep forbids"))?;
+        let password = prepared(password.reveal())
+            .ok_or(SaslError::Challenge("the password has characters that SASLprep forbids"))?;
 
-        let salted: Key = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password.as_bytes(), &salt, rounds);
+        let salted: Key =
+            pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password.as_bytes(), &salt, rounds);
         let client_key = signed(&salted, b"Client Key");
         let stored_key: Key = Sha256::digest(client_key).into();
         let unproven = format!("c={},r={nonce}", BASE64_STANDARD.encode(GS2_HEADER));
@@ -86,9 +98,11 @@ impl Client {
 
     /// The server's final message, `v=…`.
     pub(super) fn verify(&mut self, challenge: &[u8]) -> Result<(), SaslError> {
-        let signature = challenge.strip_prefix(b"v=").and_then(|rest| rest.split(|byte| *byte == b',').next());
+        let signature =
+            challenge.strip_prefix(b"v=").and_then(|rest| rest.split(|byte| *byte == b',').next());
         let signature = signature.and_then(|text| BASE64_STANDARD.decode(text).ok());
-        self.verified = signature.is_some_and(|signature| self.expected.is_some_and(|expected| signature == expected));
+        self.verified = signature
+            .is_some_and(|signature| self.expected.is_some_and(|expected| signature == expected));
         if self.verified { Ok(()) } else { Err(SaslError::NotProven) }
     }
 }
@@ -98,20 +112,27 @@ fn prepared(text: &str) -> Option<Cow<'_, str>> {
     stringprep::saslprep(text).ok()
 }
 
-fn attribute<'a>(field: Option<&'a str>, name: &str, missing: &'static str) -> Result<&'a str, SaslError> {
+fn attribute<'a>(
+    field: Option<&'a str>,
+    name: &str,
+    missing: &'static str,
+) -> Result<&'a str, SaslError> {
     field.and_then(|field| field.strip_prefix(name)).ok_or(SaslError::Challenge(missing))
 }
 
 fn signed(key: &[u8], message: &[u8]) -> Key {
     // A key of any length is good for HMAC; the empty result would never verify.
-    Hmac::<Sha256>::new_from_slice(key).map(|mac| mac.chain_update(message).finalize().into_bytes().into()).unwrap_or_default()
+    Hmac::<Sha256>::new_from_slice(key)
+        .map(|mac| mac.chain_update(message).finalize().into_bytes().into())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SERVER_FIRST: &[u8] = b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+    const SERVER_FIRST: &[u8] =
+        b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
     const SERVER_FINAL: &[u8] = b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
 
     fn begun() -> Client {
@@ -145,7 +166,9 @@ mod tests {
 
     #[test]
     fn challenges_of_a_hostile_server_are_refused() {
-        let refused = |challenge: &str| begun().prove(challenge.as_bytes(), &Secret::new("pencil")).unwrap_err();
+        let refused = |challenge: &str| {
+            begun().prove(challenge.as_bytes(), &Secret::new("pencil")).unwrap_err()
+        };
         let ours = "r=rOprNGfwEbeRWgbNEkqO";
         for bad in [
             "",
@@ -158,8 +181,13 @@ mod tests {
         ] {
             assert!(matches!(refused(bad), SaslError::Challenge(_)), "{bad}");
         }
-        for (count, shown) in [("1", 1), ("4095", 4095), ("1000001", 1_000_001), ("4294967296", 4_294_967_296)] {
-            assert_eq!(refused(&format!("{ours}x,s=AAAA,i={count}")), SaslError::Iterations { iterations: shown });
+        for (count, shown) in
+            [("1", 1), ("4095", 4095), ("1000001", 1_000_001), ("4294967296", 4_294_967_296)]
+        {
+            assert_eq!(
+                refused(&format!("{ours}x,s=AAAA,i={count}")),
+                SaslError::Iterations { iterations: shown }
+            );
         }
     }
 

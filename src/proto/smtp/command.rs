@@ -130,8 +130,14 @@ impl Command {
 }
 
 fn domain(name: &str) -> Result<&str, EncodeError> {
-    let fits = !name.is_empty() && name.len() <= 255 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.[]:_".contains(&byte));
-    if fits { Ok(name) } else { Err(EncodeError::new("helo", "a domain name or an address in brackets", name.as_bytes())) }
+    let fits = !name.is_empty()
+        && name.len() <= 255
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.[]:_".contains(&byte));
+    if fits {
+        Ok(name)
+    } else {
+        Err(EncodeError::new("helo", "a domain name or an address in brackets", name.as_bytes()))
+    }
 }
 
 /// An address between `<` and `>`: nothing in it may end the path, add a parameter or end the line.
@@ -143,7 +149,11 @@ fn path(what: &'static str, address: &str, utf8: bool) -> Result<(), EncodeError
     if fits {
         Ok(())
     } else {
-        Err(EncodeError::new(what, "an address such as foo@bar.com, without name, brackets and spaces", address.as_bytes()))
+        Err(EncodeError::new(
+            what,
+            "an address such as foo@bar.com, without name, brackets and spaces",
+            address.as_bytes(),
+        ))
     }
 }
 
@@ -155,14 +165,23 @@ mod tests {
     fn nothing_becomes_a_parameter_or_a_second_command() {
         for bad in ["a b", "a>", "<a", "a\r\nRCPT TO:<b>", "a\0", "a\u{a0}b", "a> SIZE=1"] {
             assert!(
-                Command::mail(bad, MailOptions::default()).is_err() && Command::rcpt(bad, true).is_err() && Command::vrfy(bad).is_err(),
+                Command::mail(bad, MailOptions::default()).is_err()
+                    && Command::rcpt(bad, true).is_err()
+                    && Command::vrfy(bad).is_err(),
                 "{bad:?}"
             );
             assert!(Command::ehlo(bad).is_err(), "{bad:?}");
         }
-        assert!(Command::rcpt("", true).is_err() && Command::rcpt("ü@x", false).is_err() && Command::rcpt("ü@x", true).is_ok());
+        assert!(
+            Command::rcpt("", true).is_err()
+                && Command::rcpt("ü@x", false).is_err()
+                && Command::rcpt("ü@x", true).is_ok()
+        );
         let options = MailOptions { size: Some(5), eight_bit: true, utf8: true };
-        assert_eq!(Command::mail("a@b", options).unwrap().parts[0].0, "MAIL FROM:<a@b> SIZE=5 BODY=8BITMIME SMTPUTF8");
+        assert_eq!(
+            Command::mail("a@b", options).unwrap().parts[0].0,
+            "MAIL FROM:<a@b> SIZE=5 BODY=8BITMIME SMTPUTF8"
+        );
         assert_eq!(Command::mail("", MailOptions::default()).unwrap().parts[0].0, "MAIL FROM:<>");
     }
 }

@@ -38,7 +38,8 @@ impl<'a> Reply<'a> {
 
     /// The whole as text, `550 5.1.1 no such user`, lines joined by blanks.
     pub fn words(&self) -> String {
-        let texts: Vec<String> = self.lines().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+        let texts: Vec<String> =
+            self.lines().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
         format!("{} {}", self.code, texts.join(" ")).trim_end().to_owned()
     }
 
@@ -171,12 +172,15 @@ impl Session {
     /// The event that was found last.
     pub fn current_event(&self) -> Event<'_> {
         let raw = |count: usize| self.received.first(count);
-        let reply = |count: usize| Reply { code: code_of(raw(count)).unwrap_or(0), raw: raw(count) };
+        let reply =
+            |count: usize| Reply { code: code_of(raw(count)).unwrap_or(0), raw: raw(count) };
         match self.found {
             Found::NeedBytes => Event::NeedBytes,
             Found::Greeting(count) => Event::Greeting(reply(count)),
             Found::Reply(handle, count) => Event::Reply(handle, reply(count)),
-            Found::Challenge(handle, count) => Event::Challenge(handle, reply(count).lines().next().unwrap_or(b"")),
+            Found::Challenge(handle, count) => {
+                Event::Challenge(handle, reply(count).lines().next().unwrap_or(b""))
+            }
         }
     }
 
@@ -235,7 +239,8 @@ impl Session {
             self.limits.check("status", found.unwrap_or(bytes.len()) as u64)?;
             let Some(end) = found else { return Ok(None) };
             let line = &bytes[at..=end];
-            let this = code_of(line).ok_or_else(|| out_of_turn("a line without a reply code", line))?;
+            let this =
+                code_of(line).ok_or_else(|| out_of_turn("a line without a reply code", line))?;
             if !line.ends_with(b"\r\n") {
                 return Err(out_of_turn("a reply that ends in a bare LF", line));
             }
@@ -252,7 +257,10 @@ impl Session {
 
     /// Writes what may go out.
     fn pump(&mut self) {
-        while !self.ahead && !self.in_letter && !self.sent.back().is_some_and(|awaited| awaited.barrier) {
+        while !self.ahead
+            && !self.in_letter
+            && !self.sent.back().is_some_and(|awaited| awaited.barrier)
+        {
             let Some((handle, mut command)) = self.waiting.pop_front() else { return };
             for (text, secret) in &mut command.parts {
                 self.out.push(text.as_bytes(), *secret);
@@ -335,7 +343,10 @@ mod tests {
     #[test]
     fn replies_are_read_whole_and_byte_by_byte() {
         let table: &[(&str, &[&str])] = &[
-            ("220 hello\r\n250-a\r\n250-SIZE 5\r\n250 b\r\n", &["greeting 220 hello", "250 a SIZE 5 b"]),
+            (
+                "220 hello\r\n250-a\r\n250-SIZE 5\r\n250 b\r\n",
+                &["greeting 220 hello", "250 a SIZE 5 b"],
+            ),
             ("220\r\n250\r\n", &["greeting 220", "250"]),
             ("554-no\r\n554 way\r\n", &["greeting 554 no way"]),
         ];

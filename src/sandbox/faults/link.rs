@@ -40,7 +40,12 @@ impl Link {
     }
 
     /// Carries one side's bytes until there are no more; the body of a thread. `watch` sees what that side has sent.
-    pub(in super::super) fn carry(&self, side: Side, faults: &[Fault], mut watch: impl FnMut(&[u8])) {
+    pub(in super::super) fn carry(
+        &self,
+        side: Side,
+        faults: &[Fault],
+        mut watch: impl FnMut(&[u8]),
+    ) {
         let from = self.socket(side);
         let mut mangler = Mangler::new(side, faults);
         let mut stalled = false;
@@ -117,7 +122,8 @@ impl Link {
     }
 
     fn pause(&self, state: MutexGuard<'_, State>, time: Duration) {
-        let waited = self.changed.wait_timeout_while(state, time, |state| !state.cut && !state.ended);
+        let waited =
+            self.changed.wait_timeout_while(state, time, |state| !state.cut && !state.ended);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 

@@ -29,7 +29,11 @@ pub(super) struct Mangler {
 
 impl Mangler {
     pub(super) fn new(side: Side, faults: &[Fault]) -> Mangler {
-        let faults: Vec<FaultKind> = faults.iter().filter(|fault| fault.side == side).map(|fault| fault.kind.clone()).collect();
+        let faults: Vec<FaultKind> = faults
+            .iter()
+            .filter(|fault| fault.side == side)
+            .map(|fault| fault.kind.clone())
+            .collect();
         Mangler { copies: vec![Vec::new(); faults.len()], faults, offset: 0 }
     }
 
@@ -44,7 +48,9 @@ impl Mangler {
     pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Vec<Step> {
         let mut steps = Vec::new();
         while !bytes.is_empty() {
-            let length = self.segment().map_or(bytes.len(), |segment| bytes.len().min(usize::try_from(segment).unwrap_or(usize::MAX)));
+            let length = self.segment().map_or(bytes.len(), |segment| {
+                bytes.len().min(usize::try_from(segment).unwrap_or(usize::MAX))
+            });
             let (segment, rest) = bytes.split_at(length);
             bytes = rest;
             self.pass(segment, &mut steps);
@@ -56,7 +62,12 @@ impl Mangler {
 
     /// How many bytes there are to the next offset at which something changes.
     fn segment(&self) -> Option<u64> {
-        self.faults.iter().flat_map(edges).filter(|edge| *edge > self.offset).min().map(|edge| edge - self.offset)
+        self.faults
+            .iter()
+            .flat_map(edges)
+            .filter(|edge| *edge > self.offset)
+            .min()
+            .map(|edge| edge - self.offset)
     }
 
     /// Passes bytes of one segment on.
@@ -70,8 +81,12 @@ impl Mangler {
                     let start = usize::try_from(at - from).unwrap_or(usize::MAX);
                     out = bytes.iter().skip(start).take(out.len()).copied().collect();
                 }
-                FaultKind::Drip { range, interval } if range.contains(&at) => pause = Some(*interval),
-                FaultKind::Double { range } if range.contains(&at) => copy.extend_from_slice(segment),
+                FaultKind::Drip { range, interval } if range.contains(&at) => {
+                    pause = Some(*interval)
+                }
+                FaultKind::Double { range } if range.contains(&at) => {
+                    copy.extend_from_slice(segment)
+                }
                 _ => {}
             }
         }
@@ -90,8 +105,12 @@ impl Mangler {
     fn reach(&mut self, steps: &mut Vec<Step>) {
         for (kind, copy) in self.faults.iter().zip(&mut self.copies) {
             match kind {
-                FaultKind::Insert { at, bytes } if *at == self.offset => steps.push(Step::Pass(bytes.clone())),
-                FaultKind::Double { range } if range.end == self.offset && !copy.is_empty() => steps.push(Step::Pass(std::mem::take(copy))),
+                FaultKind::Insert { at, bytes } if *at == self.offset => {
+                    steps.push(Step::Pass(bytes.clone()))
+                }
+                FaultKind::Double { range } if range.end == self.offset && !copy.is_empty() => {
+                    steps.push(Step::Pass(std::mem::take(copy)))
+                }
                 FaultKind::Cut { at } if *at == self.offset => steps.push(Step::Cut),
                 FaultKind::Stall { at } if *at == self.offset => steps.push(Step::Stall),
                 _ => {}
@@ -119,7 +138,8 @@ mod tests {
 
     /// What comes out of `0123456789`, in pieces of every size; pieces that differ only in how they are divided are the same.
     fn mangled(faults: &[&str]) -> String {
-        let faults: Vec<Fault> = faults.iter().map(|fault| format!("server:{fault}").parse().unwrap()).collect();
+        let faults: Vec<Fault> =
+            faults.iter().map(|fault| format!("server:{fault}").parse().unwrap()).collect();
         let shown = |size: usize| {
             let mut mangler = Mangler::new(Side::Server, &faults);
             let mut steps = mangler.begin();
@@ -154,7 +174,10 @@ mod tests {
 
     #[test]
     fn a_byte_at_a_time_is_one_piece_a_byte() {
-        let mut mangler = Mangler::new(Side::Client, &["client:byte-at-a-time".parse().unwrap(), "server:cut@0".parse().unwrap()]);
+        let mut mangler = Mangler::new(
+            Side::Client,
+            &["client:byte-at-a-time".parse().unwrap(), "server:cut@0".parse().unwrap()],
+        );
         assert_eq!(mangler.begin(), []);
         assert_eq!(mangler.feed(b"ab"), [Step::Pass(b"a".to_vec()), Step::Pass(b"b".to_vec())]);
     }

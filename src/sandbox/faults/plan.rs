@@ -27,7 +27,8 @@ impl Plan {
         let number = counts.entry(protocol).or_insert(0);
         *number = number.saturating_add(1);
         let applies = |rule: &&FaultRule| {
-            rule.protocol.is_none_or(|wanted| wanted == protocol) && rule.connection.is_none_or(|wanted| wanted == *number)
+            rule.protocol.is_none_or(|wanted| wanted == protocol)
+                && rule.connection.is_none_or(|wanted| wanted == *number)
         };
         rules.iter().filter(applies).map(|rule| rule.fault.clone()).collect()
     }

@@ -65,7 +65,9 @@ impl Relay {
             said: Mutex::default(),
         });
         let accept = Arc::clone(&shared);
-        let accepting = thread::Builder::new().name("relay listener".to_owned()).spawn(move || accept.run(&listener))?;
+        let accepting = thread::Builder::new()
+            .name("relay listener".to_owned())
+            .spawn(move || accept.run(&listener))?;
         Ok(Relay { shared, address, accepting: Some(accepting) })
     }
 
@@ -86,7 +88,11 @@ impl Relay {
 
     /// How many bytes a side has sent so far, of those that are recorded.
     pub fn sent_by(&self, side: Side) -> u64 {
-        lock(&self.shared.said).iter().filter(|said| said.side == side).map(|said| said.bytes.len() as u64).sum()
+        lock(&self.shared.said)
+            .iter()
+            .filter(|said| said.side == side)
+            .map(|said| said.bytes.len() as u64)
+            .sum()
     }
 
     /// Waits until every connection has ended on both sides: the server has done by then whatever it was told.
@@ -118,7 +124,11 @@ impl Drop for Relay {
 
 impl std::fmt::Debug for Relay {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Relay").field("address", &self.address).field("server", &self.shared.server).finish_non_exhaustive()
+        formatter
+            .debug_struct("Relay")
+            .field("address", &self.address)
+            .field("server", &self.shared.server)
+            .finish_non_exhaustive()
     }
 }
 
@@ -148,7 +158,12 @@ impl Shared {
         for side in [Side::Client, Side::Server] {
             let (shared, carried, faults) = (Arc::clone(self), Arc::clone(&link), faults.clone());
             let carry = move || carried.carry(side, &faults, |bytes| shared.record(side, bytes));
-            threads.push(thread::Builder::new().name("relay".to_owned()).spawn(carry).inspect_err(|_| link.end())?);
+            threads.push(
+                thread::Builder::new()
+                    .name("relay".to_owned())
+                    .spawn(carry)
+                    .inspect_err(|_| link.end())?,
+            );
         }
         Ok(())
     }

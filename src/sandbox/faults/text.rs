@@ -7,22 +7,35 @@ use super::{Fault, FaultKind, FaultRule, Protocol, Side};
 /// The longest pause between two bytes; a day is a slip of the pen.
 const LONGEST_DRIP: f64 = 86_400.0;
 
-const FAULTS: &str = "cut@N, stall@N, byte-at-a-time, drip=SECONDS, insert@N=TEXT, replace@N=TEXT or double@N..M";
+const FAULTS: &str =
+    "cut@N, stall@N, byte-at-a-time, drip=SECONDS, insert@N=TEXT, replace@N=TEXT or double@N..M";
 
 impl FromStr for FaultRule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<FaultRule, String> {
-        let wrong = || format!("expected [imap|pop|smtp[#N]:]client|server:FAULT, where FAULT is {FAULTS}, got {text:?}");
+        let wrong = || {
+            format!(
+                "expected [imap|pop|smtp[#N]:]client|server:FAULT, where FAULT is {FAULTS}, got {text:?}"
+            )
+        };
         let (first, rest) = text.split_once(':').ok_or_else(wrong)?;
         if side(first).is_some() {
             let fault = fault(text).ok_or_else(wrong)?;
             return Ok(FaultRule { protocol: None, connection: None, fault });
         }
-        let (name, number) = first.split_once('#').map_or((first, None), |(name, number)| (name, Some(number)));
-        let protocol = PROTOCOLS.iter().find(|(_, known)| *known == name).map(|(protocol, _)| *protocol);
-        let number = number.map(|number| number.parse().ok().filter(|number| *number > 0).ok_or_else(wrong)).transpose()?;
-        Ok(FaultRule { protocol: Some(protocol.ok_or_else(wrong)?), connection: number, fault: fault(rest).ok_or_else(wrong)? })
+        let (name, number) =
+            first.split_once('#').map_or((first, None), |(name, number)| (name, Some(number)));
+        let protocol =
+            PROTOCOLS.iter().find(|(_, known)| *known == name).map(|(protocol, _)| *protocol);
+        let number = number
+            .map(|number| number.parse().ok().filter(|number| *number > 0).ok_or_else(wrong))
+            .transpose()?;
+        Ok(FaultRule {
+            protocol: Some(protocol.ok_or_else(wrong)?),
+            connection: number,
+            fault: fault(rest).ok_or_else(wrong)?,
+        })
     }
 }
 
@@ -30,11 +43,14 @@ impl FromStr for Fault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Fault, String> {
-        fault(text).ok_or_else(|| format!("expected client|server:FAULT, where FAULT is {FAULTS}, got {text:?}"))
+        fault(text).ok_or_else(|| {
+            format!("expected client|server:FAULT, where FAULT is {FAULTS}, got {text:?}")
+        })
     }
 }
 
-const PROTOCOLS: [(Protocol, &str); 3] = [(Protocol::Imap, "imap"), (Protocol::Pop, "pop"), (Protocol::Smtp, "smtp")];
+const PROTOCOLS: [(Protocol, &str); 3] =
+    [(Protocol::Imap, "imap"), (Protocol::Pop, "pop"), (Protocol::Smtp, "smtp")];
 
 fn side(text: &str) -> Option<Side> {
     match text {
@@ -50,20 +66,26 @@ fn fault(text: &str) -> Option<Fault> {
 }
 
 fn kind_of(text: &str) -> Option<FaultKind> {
-    let (place, value) = text.split_once('=').map_or((text, None), |(place, value)| (place, Some(value)));
+    let (place, value) =
+        text.split_once('=').map_or((text, None), |(place, value)| (place, Some(value)));
     let (name, at) = place.split_once('@').map_or((place, None), |(name, at)| (name, Some(at)));
     let offset = || at?.parse().ok();
     let range = || at.map_or(Some(0..u64::MAX), range);
     match (name, value) {
         ("cut", None) => Some(FaultKind::Cut { at: offset()? }),
         ("stall", None) => Some(FaultKind::Stall { at: offset()? }),
-        ("byte-at-a-time", None) => Some(FaultKind::Drip { range: range()?, interval: Duration::ZERO }),
+        ("byte-at-a-time", None) => {
+            Some(FaultKind::Drip { range: range()?, interval: Duration::ZERO })
+        }
         ("drip", Some(seconds)) => {
-            let seconds = seconds.parse().ok().filter(|seconds| (0.0..=LONGEST_DRIP).contains(seconds))?;
+            let seconds =
+                seconds.parse().ok().filter(|seconds| (0.0..=LONGEST_DRIP).contains(seconds))?;
             Some(FaultKind::Drip { range: range()?, interval: Duration::from_secs_f64(seconds) })
         }
         ("insert", Some(value)) => Some(FaultKind::Insert { at: offset()?, bytes: bytes(value)? }),
-        ("replace", Some(value)) => Some(FaultKind::Replace { at: offset()?, bytes: bytes(value)? }),
+        ("replace", Some(value)) => {
+            Some(FaultKind::Replace { at: offset()?, bytes: bytes(value)? })
+        }
         ("double", None) => at.and_then(self::range).map(|range| FaultKind::Double { range }),
         _ => None,
     }
@@ -95,7 +117,9 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
             b'x' => {
                 let (digits, behind) = rest.split_at_checked(2)?;
                 rest = behind;
-                let value = digits.iter().try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?))?;
+                let value = digits.iter().try_fold(0, |value, digit| {
+                    Some(value * 16 + char::from(*digit).to_digit(16)?)
+                })?;
                 u8::try_from(value).ok()?
             }
             _ => return None,
@@ -106,7 +130,10 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 
 impl fmt::Display for FaultRule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = PROTOCOLS.iter().find(|(protocol, _)| Some(*protocol) == self.protocol).map(|(_, name)| *name);
+        let name = PROTOCOLS
+            .iter()
+            .find(|(protocol, _)| Some(*protocol) == self.protocol)
+            .map(|(_, name)| *name);
         match (name, self.connection) {
             (Some(name), Some(number)) => write!(formatter, "{name}#{number}:")?,
             (Some(name), None) => write!(formatter, "{name}:")?,
@@ -119,15 +146,31 @@ impl fmt::Display for FaultRule {
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(if self.side == Side::Client { "client:" } else { "server:" })?;
-        let some = |range: &Range<u64>| if *range == (0..u64::MAX) { String::new() } else { format!("@{}..{}", range.start, range.end) };
+        let some = |range: &Range<u64>| {
+            if *range == (0..u64::MAX) {
+                String::new()
+            } else {
+                format!("@{}..{}", range.start, range.end)
+            }
+        };
         match &self.kind {
             FaultKind::Cut { at } => write!(formatter, "cut@{at}"),
             FaultKind::Stall { at } => write!(formatter, "stall@{at}"),
-            FaultKind::Drip { range, interval } if interval.is_zero() => write!(formatter, "byte-at-a-time{}", some(range)),
-            FaultKind::Drip { range, interval } => write!(formatter, "drip{}={}", some(range), interval.as_secs_f64()),
-            FaultKind::Insert { at, bytes } => write!(formatter, "insert@{at}={}", bytes.escape_ascii()),
-            FaultKind::Replace { at, bytes } => write!(formatter, "replace@{at}={}", bytes.escape_ascii()),
-            FaultKind::Double { range } => write!(formatter, "double@{}..{}", range.start, range.end),
+            FaultKind::Drip { range, interval } if interval.is_zero() => {
+                write!(formatter, "byte-at-a-time{}", some(range))
+            }
+            FaultKind::Drip { range, interval } => {
+                write!(formatter, "drip{}={}", some(range), interval.as_secs_f64())
+            }
+            FaultKind::Insert { at, bytes } => {
+                write!(formatter, "insert@{at}={}", bytes.escape_ascii())
+            }
+            FaultKind::Replace { at, bytes } => {
+                write!(formatter, "replace@{at}={}", bytes.escape_ascii())
+            }
+            FaultKind::Double { range } => {
+                write!(formatter, "double@{}..{}", range.start, range.end)
+            }
         }
     }
 }
@@ -152,7 +195,10 @@ mod tests {
             assert_eq!(text.parse::<FaultRule>().unwrap().to_string(), text);
         }
         let rule: FaultRule = "pop#2:server:insert@7=a\\r\\n\\x41".parse().unwrap();
-        let fault = Fault { side: Side::Server, kind: FaultKind::Insert { at: 7, bytes: b"a\r\nA".to_vec() } };
+        let fault = Fault {
+            side: Side::Server,
+            kind: FaultKind::Insert { at: 7, bytes: b"a\r\nA".to_vec() },
+        };
         assert_eq!(rule, FaultRule { protocol: Some(Protocol::Pop), connection: Some(2), fault });
     }
 

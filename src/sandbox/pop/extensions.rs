@@ -63,7 +63,8 @@ impl PopExtensions {
     pub(crate) fn capabilities(&self, encrypted: bool, authenticated: bool) -> Vec<String> {
         let login = encrypted || !self.auth_before_tls_refused;
         let mechanisms = [(" PLAIN", self.sasl_plain), (" LOGIN", self.sasl_login)];
-        let mechanisms: String = mechanisms.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+        let mechanisms: String =
+            mechanisms.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
         let list = [
             ("TOP", self.top),
             ("UIDL", self.uidl),
@@ -73,11 +74,14 @@ impl PopExtensions {
             ("AUTH-RESP-CODE", self.resp_codes),
             ("PIPELINING", self.pipelining),
         ];
-        let mut lines: Vec<String> = list.iter().filter(|(_, on)| *on).map(|(name, _)| (*name).to_owned()).collect();
+        let mut lines: Vec<String> =
+            list.iter().filter(|(_, on)| *on).map(|(name, _)| (*name).to_owned()).collect();
         if login && !mechanisms.is_empty() {
             lines.push(format!("SASL{mechanisms}"));
         }
-        lines.push(concat!("IMPLEMENTATION postoffice-sandbox-", env!("CARGO_PKG_VERSION")).to_owned());
+        lines.push(
+            concat!("IMPLEMENTATION postoffice-sandbox-", env!("CARGO_PKG_VERSION")).to_owned(),
+        );
         lines
     }
 }

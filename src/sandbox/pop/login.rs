@@ -22,7 +22,9 @@ impl PopSession {
     pub(super) fn user(&mut self, arguments: Option<&str>) -> Outcome {
         self.not_authenticated()?;
         self.login_allowed()?;
-        let Some(name) = arguments.filter(|name| !name.is_empty()) else { return bad("USER needs a name.") };
+        let Some(name) = arguments.filter(|name| !name.is_empty()) else {
+            return bad("USER needs a name.");
+        };
         self.state = State::Authorization { user: Some(name.to_owned()) };
         ok("Now the password.")
     }
@@ -37,7 +39,8 @@ impl PopSession {
     }
 
     pub(super) fn apop(&mut self, arguments: Option<&str>) -> Outcome {
-        let (name, digest) = arguments.and_then(|arguments| arguments.rsplit_once(' ')).unwrap_or_default();
+        let (name, digest) =
+            arguments.and_then(|arguments| arguments.rsplit_once(' ')).unwrap_or_default();
         self.not_authenticated()?;
         self.login_allowed()?;
         let hexadecimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
@@ -56,7 +59,8 @@ impl PopSession {
             return bad("AUTH needs a mechanism.");
         }
         let extensions = self.shared.pop;
-        let Some(mechanism) = sasl::mechanism(&name, extensions.sasl_plain, extensions.sasl_login) else {
+        let Some(mechanism) = sasl::mechanism(&name, extensions.sasl_plain, extensions.sasl_login)
+        else {
             return failed("", "This mechanism is not supported.");
         };
         match sasl::exchange(&mut self.conversation, "+ ", mechanism, initial) {

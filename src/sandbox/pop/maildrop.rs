@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::sandbox::{Store, accounts::MaildropLock, letter::Content, names::INBOX, names::MailboxId};
+use crate::sandbox::{
+    Store, accounts::MaildropLock, letter::Content, names::INBOX, names::MailboxId,
+};
 
 pub(crate) struct Maildrop {
     store: Arc<Store>,
@@ -36,7 +38,11 @@ pub(crate) enum Unavailable {
 }
 
 impl Maildrop {
-    pub(crate) fn open(store: &Arc<Store>, user: &str, session: u64) -> Result<Maildrop, Unavailable> {
+    pub(crate) fn open(
+        store: &Arc<Store>,
+        user: &str,
+        session: u64,
+    ) -> Result<Maildrop, Unavailable> {
         let lock = store.hold_maildrop(user, session).ok_or(Unavailable::InUse)?;
         let state = store.lock();
         let id = state.find(user, INBOX);
@@ -50,9 +56,17 @@ impl Maildrop {
             content: Arc::clone(&message.content),
             deleted: false,
         };
-        let (uid_validity, letters) = (inbox.uid_validity, inbox.messages.iter().map(entry).collect());
+        let (uid_validity, letters) =
+            (inbox.uid_validity, inbox.messages.iter().map(entry).collect());
         drop(state);
-        Ok(Maildrop { store: Arc::clone(store), session, mailbox, uid_validity, letters, _lock: lock })
+        Ok(Maildrop {
+            store: Arc::clone(store),
+            session,
+            mailbox,
+            uid_validity,
+            letters,
+            _lock: lock,
+        })
     }
 
     /// The letter of this number; `None` when there is none or it is marked as deleted.
@@ -67,12 +81,16 @@ impl Maildrop {
 
     /// How many letters remain, and their octets.
     pub(crate) fn count(&self) -> (usize, usize) {
-        self.remaining().fold((0, 0), |(count, octets), (_, entry)| (count + 1, octets + entry.size()))
+        self.remaining()
+            .fold((0, 0), |(count, octets), (_, entry)| (count + 1, octets + entry.size()))
     }
 
     /// Marks a letter as deleted; false when there is no such letter.
     pub(crate) fn delete(&mut self, number: usize) -> bool {
-        let letter = number.checked_sub(1).and_then(|at| self.letters.get_mut(at)).filter(|entry| !entry.deleted);
+        let letter = number
+            .checked_sub(1)
+            .and_then(|at| self.letters.get_mut(at))
+            .filter(|entry| !entry.deleted);
         letter.is_some_and(|entry| {
             entry.deleted = true;
             true
@@ -86,7 +104,8 @@ impl Maildrop {
 
     /// Removes what is marked and gives the maildrop up (the UPDATE state).
     pub(crate) fn update(self) -> Result<(), Unavailable> {
-        let uids: Vec<u32> = self.letters.iter().filter(|entry| entry.deleted).map(|entry| entry.uid).collect();
+        let uids: Vec<u32> =
+            self.letters.iter().filter(|entry| entry.deleted).map(|entry| entry.uid).collect();
         if uids.is_empty() {
             return Ok(());
         }

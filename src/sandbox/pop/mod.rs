@@ -23,8 +23,10 @@ use super::{
 const LINE_LIMIT: usize = 255;
 
 /// What is kept for tests to look at, whether it is offered or not; other lines could hold anything, passwords too.
-const VERBS: [&str; 15] =
-    ["CAPA", "STLS", "USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "RSET", "NOOP", "QUIT"];
+const VERBS: [&str; 15] = [
+    "CAPA", "STLS", "USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE",
+    "RSET", "NOOP", "QUIT",
+];
 
 /// An AUTH line may be longer, for the sake of its initial response.
 const AUTH_LINE_LIMIT: usize = 512;
@@ -85,7 +87,11 @@ pub(crate) struct PopSession {
 }
 
 impl PopSession {
-    pub(crate) fn new(shared: Arc<Shared>, transport: Transport, acceptor: native_tls::TlsAcceptor) -> PopSession {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        transport: Transport,
+        acceptor: native_tls::TlsAcceptor,
+    ) -> PopSession {
         let number = next_session();
         let now = jiff::Timestamp::now().as_microsecond();
         PopSession {
@@ -105,7 +111,8 @@ impl PopSession {
     }
 
     fn serve(&mut self) -> io::Result<()> {
-        let timestamp = if self.shared.pop.apop { format!(" {}", self.timestamp) } else { String::new() };
+        let timestamp =
+            if self.shared.pop.apop { format!(" {}", self.timestamp) } else { String::new() };
         self.conversation.say(&format!("+OK Sandbox ready.{timestamp}"));
         while !matches!(self.state, State::Over) {
             let outcome = match self.conversation.next(AUTH_LINE_LIMIT)? {
@@ -198,7 +205,9 @@ impl PopSession {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Transaction(maildrop) => match maildrop.update() {
                 Ok(()) => ok("Bye."),
-                Err(Unavailable::InUse | Unavailable::Gone) => failed("SYS/TEMP", "The maildrop is gone; nothing was deleted."),
+                Err(Unavailable::InUse | Unavailable::Gone) => {
+                    failed("SYS/TEMP", "The maildrop is gone; nothing was deleted.")
+                }
             },
             _ => ok("Bye."),
         }

@@ -14,10 +14,16 @@ impl PopSession {
         let maildrop = self.maildrop()?;
         if let Some(arguments) = arguments {
             let number = self.number_of(arguments)?;
-            return ok(format!("{number} {}", maildrop.letter(number).map_or(0, |letter| letter.size())));
+            return ok(format!(
+                "{number} {}",
+                maildrop.letter(number).map_or(0, |letter| letter.size())
+            ));
         }
         let (count, octets) = maildrop.count();
-        let lines = maildrop.remaining().map(|(number, letter)| format!("{number} {}", letter.size())).collect();
+        let lines = maildrop
+            .remaining()
+            .map(|(number, letter)| format!("{number} {}", letter.size()))
+            .collect();
         self.listing(&format!("{count} messages ({octets} octets)."), lines)
     }
 
@@ -26,9 +32,15 @@ impl PopSession {
         let unique = |uid: u32| format!("{}-{uid}", maildrop.uid_validity);
         if let Some(arguments) = arguments {
             let number = self.number_of(arguments)?;
-            return ok(format!("{number} {}", maildrop.letter(number).map_or_else(String::new, |letter| unique(letter.uid))));
+            return ok(format!(
+                "{number} {}",
+                maildrop.letter(number).map_or_else(String::new, |letter| unique(letter.uid))
+            ));
         }
-        let lines = maildrop.remaining().map(|(number, letter)| format!("{number} {}", unique(letter.uid))).collect();
+        let lines = maildrop
+            .remaining()
+            .map(|(number, letter)| format!("{number} {}", unique(letter.uid)))
+            .collect();
         self.listing("Unique identifiers follow.", lines)
     }
 
@@ -42,7 +54,8 @@ impl PopSession {
     /// The header, the blank line and so many lines of the body (RFC 1939 7).
     pub(super) fn top(&mut self, arguments: Option<&str>) -> Outcome {
         self.maildrop()?;
-        let Some((number, count)) = arguments.and_then(|arguments| arguments.split_once(' ')) else {
+        let Some((number, count)) = arguments.and_then(|arguments| arguments.split_once(' '))
+        else {
             return bad("TOP needs a message number and a number of lines.");
         };
         let letter = self.letter(number)?;
@@ -77,7 +90,9 @@ impl PopSession {
     fn letter(&self, argument: &str) -> Result<Bytes, Refusal> {
         let number = self.number_of(argument)?;
         match self.maildrop()?.letter(number) {
-            Some(letter) => Ok(Bytes { bytes: Arc::clone(&letter.content.bytes), size: letter.size() }),
+            Some(letter) => {
+                Ok(Bytes { bytes: Arc::clone(&letter.content.bytes), size: letter.size() })
+            }
             None => failed("", "There is no such message."),
         }
     }

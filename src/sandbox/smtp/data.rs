@@ -9,7 +9,9 @@ use super::{Reply, SmtpSession, delivery::Trace, refuse, reply, reply::Outcome};
 
 impl SmtpSession {
     pub(super) fn data(&mut self) -> Outcome {
-        let Some(transaction) = &self.transaction else { return refuse(503, "5.5.1", "MAIL comes first.") };
+        let Some(transaction) = &self.transaction else {
+            return refuse(503, "5.5.1", "MAIL comes first.");
+        };
         if transaction.recipients.is_empty() {
             let refused = transaction.refused;
             return if refused {
@@ -33,8 +35,12 @@ impl SmtpSession {
 
     /// RFC 5321 4.1.1.4: whatever becomes of the letter, the transaction is over.
     fn deliver(&mut self, letter: Unstuffing) -> Outcome {
-        let Some(transaction) = self.transaction.take() else { return refuse(503, "5.5.1", "MAIL comes first.") };
-        let Some(bytes) = letter.finish() else { return refuse(552, "5.3.4", "The letter is too big.") };
+        let Some(transaction) = self.transaction.take() else {
+            return refuse(503, "5.5.1", "MAIL comes first.");
+        };
+        let Some(bytes) = letter.finish() else {
+            return refuse(552, "5.3.4", "The letter is too big.");
+        };
         if memchr::memchr(0, &bytes).is_some() {
             return refuse(550, "5.6.0", "A letter cannot contain NUL.");
         }
@@ -155,7 +161,9 @@ mod tests {
         for chunk in input.as_bytes().chunks(step) {
             used += letter.take(chunk);
         }
-        letter.ended().then(|| (String::from_utf8(letter.finish().unwrap()).unwrap(), input[used..].to_owned()))
+        letter.ended().then(|| {
+            (String::from_utf8(letter.finish().unwrap()).unwrap(), input[used..].to_owned())
+        })
     }
 
     #[test]
@@ -181,7 +189,11 @@ mod tests {
                 let found = unstuffed(input, step);
                 let found = found.as_ref().map(|(letter, rest)| (letter.as_str(), rest.as_str()));
                 // Bytes behind the end are left only in the chunk that held it.
-                assert_eq!(found.map(|(letter, _)| letter), expected.map(|(letter, _)| letter), "{input:?} by {step}");
+                assert_eq!(
+                    found.map(|(letter, _)| letter),
+                    expected.map(|(letter, _)| letter),
+                    "{input:?} by {step}"
+                );
                 if step == 1 {
                     assert_eq!(found, expected, "{input:?}");
                 }

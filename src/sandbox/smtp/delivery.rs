@@ -57,21 +57,32 @@ impl Delivery {
 
     /// The account that an address means: one that has the whole address as its name, or the local part in a domain of ours.
     pub(crate) fn account(&self, store: &Store, path: &Path) -> Option<String> {
-        let ours = |domain: &String| self.domains.iter().any(|own| own.eq_ignore_ascii_case(domain));
+        let ours =
+            |domain: &String| self.domains.iter().any(|own| own.eq_ignore_ascii_case(domain));
         let local = path.domain.as_ref().is_none_or(ours);
-        store.account_named(&path.text).or_else(|| if local { store.account_named(&path.local) } else { None })
+        store
+            .account_named(&path.text)
+            .or_else(|| if local { store.account_named(&path.local) } else { None })
     }
 
     /// Delivers to everyone, or to no one when a local recipient's account is gone; then false.
-    pub(crate) fn deliver(&self, store: &Store, transaction: Transaction, bytes: Vec<u8>, trace: &Trace<'_>) -> bool {
+    pub(crate) fn deliver(
+        &self,
+        store: &Store,
+        transaction: Transaction,
+        bytes: Vec<u8>,
+        trace: &Trace<'_>,
+    ) -> bool {
         let now = Zoned::now();
         let traced: Arc<[u8]> = if self.trace_headers {
             [trace_lines(&transaction, trace, &now).as_bytes(), &bytes].concat().into()
         } else {
             bytes.as_slice().into()
         };
-        let (local, elsewhere): (Vec<_>, Vec<_>) = transaction.recipients.into_iter().partition(|recipient| recipient.user.is_some());
-        let mut users: Vec<String> = local.into_iter().filter_map(|recipient| recipient.user).collect();
+        let (local, elsewhere): (Vec<_>, Vec<_>) =
+            transaction.recipients.into_iter().partition(|recipient| recipient.user.is_some());
+        let mut users: Vec<String> =
+            local.into_iter().filter_map(|recipient| recipient.user).collect();
         users.sort_unstable();
         // Two addresses of one account are one copy, as a mail server has it.
         users.dedup();
@@ -79,9 +90,15 @@ impl Delivery {
         let mut state = store.lock();
         let inboxes: Option<Vec<_>> = users.iter().map(|user| state.find(user, INBOX)).collect();
         let room = |id: &u64| state.mailbox(*id).is_some_and(|mailbox| mailbox.uid_next < u32::MAX);
-        let Some(inboxes) = inboxes.filter(|inboxes| inboxes.iter().all(room)) else { return false };
+        let Some(inboxes) = inboxes.filter(|inboxes| inboxes.iter().all(room)) else {
+            return false;
+        };
         for id in inboxes {
-            let message = Message { content: Arc::clone(&content), flags: Flags::default(), internal_date: now.clone() };
+            let message = Message {
+                content: Arc::clone(&content),
+                flags: Flags::default(),
+                internal_date: now.clone(),
+            };
             state.mailbox_mut(id).and_then(|mailbox| mailbox.append(message));
         }
         if !elsewhere.is_empty() {
@@ -99,7 +116,8 @@ fn trace_lines(transaction: &Transaction, trace: &Trace<'_>, now: &Zoned) -> Str
         (false, true) => "ESMTP",
         (false, false) => "SMTP",
     };
-    let (secure, authenticated) = (if trace.encrypted { "S" } else { "" }, if trace.authenticated { "A" } else { "" });
+    let (secure, authenticated) =
+        (if trace.encrypted { "S" } else { "" }, if trace.authenticated { "A" } else { "" });
     let recipient = match &transaction.recipients[..] {
         [only] => format!("\r\n    for <{}>", only.path.text),
         _ => String::new(),

@@ -81,7 +81,8 @@ impl SmtpExtensions {
     pub(crate) fn keywords(&self, encrypted: bool) -> Vec<String> {
         let auth = self.has_auth() && (encrypted || !self.auth_before_tls_refused);
         let mechanisms = [("", true), (" PLAIN", self.auth_plain), (" LOGIN", self.auth_login)];
-        let mechanisms: String = mechanisms.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+        let mechanisms: String =
+            mechanisms.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
         let list = [
             ("PIPELINING".to_owned(), self.pipelining),
             (format!("SIZE {}", self.size.unwrap_or(0)), self.size.is_some()),

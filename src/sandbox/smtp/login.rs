@@ -38,25 +38,31 @@ impl SmtpSession {
         if extensions.auth_before_tls_refused && !self.conversation.is_encrypted() {
             return refuse(538, "5.7.11", "Logging in needs TLS first.");
         }
-        let Some((name, initial)) = arguments.filter(|arguments| !arguments.is_empty()).map(split) else {
+        let Some((name, initial)) = arguments.filter(|arguments| !arguments.is_empty()).map(split)
+        else {
             return refuse(501, "5.5.4", "AUTH needs a mechanism.");
         };
-        let Some(mechanism) = sasl::mechanism(&name, extensions.auth_plain, extensions.auth_login) else {
+        let Some(mechanism) = sasl::mechanism(&name, extensions.auth_plain, extensions.auth_login)
+        else {
             return refuse(504, "5.5.4", "This mechanism is not supported.");
         };
         match sasl::exchange(&mut self.conversation, "334 ", mechanism, initial) {
-            Ok(credentials) => match self.shared.store.login(&credentials.user, &credentials.password) {
-                Some(user) => {
-                    self.user = Some(user);
-                    reply(235, "2.7.0", "You are logged in.")
+            Ok(credentials) => {
+                match self.shared.store.login(&credentials.user, &credentials.password) {
+                    Some(user) => {
+                        self.user = Some(user);
+                        reply(235, "2.7.0", "You are logged in.")
+                    }
+                    None => refuse(535, "5.7.8", "Wrong user or password."),
                 }
-                None => refuse(535, "5.7.8", "Wrong user or password."),
-            },
+            }
             Err(Fault::Cancelled) => refuse(501, "5.7.0", "AUTH cancelled."),
             Err(Fault::OtherIdentity) => refuse(535, "5.7.8", "You cannot act for someone else."),
             Err(Fault::NotBase64) => refuse(501, "5.5.2", "The response is not base64."),
             Err(Fault::NotPlain) => refuse(501, "5.5.2", "This is not a PLAIN response."),
-            Err(Fault::Unreadable) => refuse(500, "5.5.6", "The response is too long or not a line of text."),
+            Err(Fault::Unreadable) => {
+                refuse(500, "5.5.6", "The response is too long or not a line of text.")
+            }
             Err(Fault::Broken(error)) => Err(error.into()),
         }
     }

@@ -33,7 +33,10 @@ const LINE_LIMIT: usize = 2048;
 const AUTH_LINE_LIMIT: usize = 12_288;
 
 /// What is kept for tests to look at, whether it is offered or not; other lines could hold anything, passwords too.
-const VERBS: [&str; 12] = ["EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "HELP", "QUIT"];
+const VERBS: [&str; 12] = [
+    "EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "HELP",
+    "QUIT",
+];
 
 /// Commands that RFC 5321 and its relatives know and the sandbox does not.
 const UNIMPLEMENTED: [&str; 7] = ["EXPN", "TURN", "ETRN", "BDAT", "SEND", "SOML", "SAML"];
@@ -58,7 +61,11 @@ pub(crate) struct SmtpSession {
 }
 
 impl SmtpSession {
-    pub(crate) fn new(shared: Arc<Shared>, transport: Transport, acceptor: native_tls::TlsAcceptor) -> SmtpSession {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        transport: Transport,
+        acceptor: native_tls::TlsAcceptor,
+    ) -> SmtpSession {
         SmtpSession {
             conversation: Conversation::new(transport, acceptor, shared.smtp.pipelining),
             shared,
@@ -105,7 +112,8 @@ impl SmtpSession {
         let enhanced = self.shared.smtp.enhanced_status_codes;
         if self.conversation.count(answer.is_bad_command()) {
             self.over = true;
-            Reply::new(421, "4.7.0", "Too many bad commands.").write(enhanced, &mut self.conversation.out);
+            Reply::new(421, "4.7.0", "Too many bad commands.")
+                .write(enhanced, &mut self.conversation.out);
         } else {
             answer.write(enhanced, &mut self.conversation.out);
         }
@@ -133,13 +141,17 @@ impl SmtpSession {
             "VRFY" => self.vrfy(arguments),
             "HELP" => reply(214, "2.0.0", "This is a sandbox; see RFC 5321."),
             "QUIT" => without(arguments).and_then(|()| self.quit()),
-            verb if UNIMPLEMENTED.contains(&verb) => refuse(502, "5.5.1", "This command is not implemented."),
+            verb if UNIMPLEMENTED.contains(&verb) => {
+                refuse(502, "5.5.1", "This command is not implemented.")
+            }
             _ => refuse(500, "5.5.1", "This command is unknown."),
         }
     }
 
     fn hello(&mut self, arguments: Option<&str>, extended: bool) -> Outcome {
-        let domain = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
+        let domain = |name: &&str| {
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
+        };
         let Some(name) = arguments.filter(|name| !name.is_empty()).filter(domain) else {
             return refuse(501, "5.5.4", "A host name or an address in brackets is expected.");
         };
@@ -159,10 +171,13 @@ impl SmtpSession {
     }
 
     fn vrfy(&self, arguments: Option<&str>) -> Outcome {
-        let Some(name) = arguments.filter(|name| !name.is_empty()) else { return refuse(501, "5.5.4", "VRFY needs a name.") };
+        let Some(name) = arguments.filter(|name| !name.is_empty()) else {
+            return refuse(501, "5.5.4", "VRFY needs a name.");
+        };
         let bare = name.strip_prefix('<').and_then(|name| name.strip_suffix('>')).unwrap_or(name);
         let address = path::Path::parse(bare);
-        match address.and_then(|address| self.shared.delivery.account(&self.shared.store, &address)) {
+        match address.and_then(|address| self.shared.delivery.account(&self.shared.store, &address))
+        {
             Some(user) => reply(250, "2.1.5", format!("<{user}@sandbox>")),
             None => reply(252, "2.0.0", "There is no telling, but a letter will be taken."),
         }
@@ -184,7 +199,11 @@ impl SmtpSession {
 }
 
 fn without(arguments: Option<&str>) -> Result<(), Refusal> {
-    if arguments.is_some() { refuse(501, "5.5.4", "This command takes no arguments.") } else { Ok(()) }
+    if arguments.is_some() {
+        refuse(501, "5.5.4", "This command takes no arguments.")
+    } else {
+        Ok(())
+    }
 }
 
 /// A command without its secrets.

@@ -18,7 +18,9 @@ impl Parameters {
                 return refuse(501, "5.5.4", format!("Parameter {keyword} comes twice."));
             }
             match (keyword.as_str(), value) {
-                ("SIZE", Some(value)) if extensions.size.is_some() => check_size(value, extensions.size_limit())?,
+                ("SIZE", Some(value)) if extensions.size.is_some() => {
+                    check_size(value, extensions.size_limit())?
+                }
                 ("BODY", Some(value)) if extensions.eight_bit_mime => {
                     if !["7BIT", "8BITMIME"].iter().any(|known| value.eq_ignore_ascii_case(known)) {
                         return refuse(501, "5.5.4", "BODY is 7BIT or 8BITMIME.");
@@ -27,11 +29,19 @@ impl Parameters {
                 ("SMTPUTF8", None) if extensions.smtp_utf8 => parameters.utf8 = true,
                 ("AUTH", Some(value)) if extensions.has_auth() => {
                     if !is_xtext(value) {
-                        return refuse(501, "5.5.4", "AUTH needs an address or <>, encoded as RFC 3461 says.");
+                        return refuse(
+                            501,
+                            "5.5.4",
+                            "AUTH needs an address or <>, encoded as RFC 3461 says.",
+                        );
                     }
                 }
-                ("SIZE", None) if extensions.size.is_some() => return refuse(501, "5.5.4", "SIZE needs a number."),
-                ("SMTPUTF8", Some(_)) if extensions.smtp_utf8 => return refuse(501, "5.5.4", "SMTPUTF8 takes no value."),
+                ("SIZE", None) if extensions.size.is_some() => {
+                    return refuse(501, "5.5.4", "SIZE needs a number.");
+                }
+                ("SMTPUTF8", Some(_)) if extensions.smtp_utf8 => {
+                    return refuse(501, "5.5.4", "SMTPUTF8 takes no value.");
+                }
                 _ => return refuse(555, "5.5.4", format!("Parameter {keyword} is not supported.")),
             }
             seen.push(keyword);
@@ -42,7 +52,9 @@ impl Parameters {
     /// RCPT has no parameters here.
     pub(crate) fn of_rcpt(text: &str) -> Result<(), Refusal> {
         match split(text)?.first() {
-            Some((keyword, _)) => refuse(555, "5.5.4", format!("Parameter {keyword} is not supported.")),
+            Some((keyword, _)) => {
+                refuse(555, "5.5.4", format!("Parameter {keyword} is not supported."))
+            }
             None => Ok(()),
         }
     }
@@ -52,8 +64,13 @@ fn split(text: &str) -> Result<Vec<(String, Option<&str>)>, Refusal> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let Some(text) = text.strip_prefix(' ') else { return refuse(501, "5.5.4", "A space must follow the address.") };
-    let parameter = |parameter| split_parameter(parameter).map_or_else(|| refuse(501, "5.5.4", "A parameter is malformed."), Ok);
+    let Some(text) = text.strip_prefix(' ') else {
+        return refuse(501, "5.5.4", "A space must follow the address.");
+    };
+    let parameter = |parameter| {
+        split_parameter(parameter)
+            .map_or_else(|| refuse(501, "5.5.4", "A parameter is malformed."), Ok)
+    };
     text.split(' ').map(parameter).collect()
 }
 
@@ -64,7 +81,8 @@ fn split_parameter(parameter: &str) -> Option<(String, Option<&str>)> {
         None => (parameter, None),
     };
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    let sound = keyword.starts_with(|c: char| c.is_ascii_alphanumeric()) && keyword.bytes().all(inner);
+    let sound =
+        keyword.starts_with(|c: char| c.is_ascii_alphanumeric()) && keyword.bytes().all(inner);
     let valued = value.is_none_or(|value| !value.is_empty() && !value.contains('='));
     (sound && valued).then(|| (keyword.to_ascii_uppercase(), value))
 }

@@ -30,7 +30,11 @@ impl Path {
             None if rest.is_empty() => None,
             _ => return None,
         };
-        (text.len() - rest.len() <= LOCAL_LIMIT).then(|| Path { text: text.to_owned(), local, domain })
+        (text.len() - rest.len() <= LOCAL_LIMIT).then(|| Path {
+            text: text.to_owned(),
+            local,
+            domain,
+        })
     }
 
     /// The null reverse path, `<>`.
@@ -100,10 +104,16 @@ fn is_domain(text: &str) -> bool {
         return false;
     }
     if let Some(literal) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-        return !literal.is_empty() && literal.bytes().all(|byte| byte.is_ascii_graphic() && !b"[]\\<>".contains(&byte));
+        return !literal.is_empty()
+            && literal.bytes().all(|byte| byte.is_ascii_graphic() && !b"[]\\<>".contains(&byte));
     }
     let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || is_other_letter(c);
-    let label = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(inner);
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(inner)
+    };
     text.split('.').all(label)
 }
 

@@ -30,7 +30,11 @@ pub(crate) fn reply(code: u16, status: &'static str, text: impl Into<String>) ->
 }
 
 /// A reply that says no.
-pub(crate) fn refuse<T>(code: u16, status: &'static str, text: impl Into<String>) -> Result<T, Refusal> {
+pub(crate) fn refuse<T>(
+    code: u16,
+    status: &'static str,
+    text: impl Into<String>,
+) -> Result<T, Refusal> {
     Err(Refusal::Reply(Reply::new(code, status, text)))
 }
 
@@ -51,7 +55,11 @@ impl Reply {
 
     /// `250-text`, and `250 text` at last.
     pub(crate) fn write(&self, enhanced: bool, out: &mut Vec<u8>) {
-        let status = if enhanced && !self.status.is_empty() { format!("{} ", self.status) } else { String::new() };
+        let status = if enhanced && !self.status.is_empty() {
+            format!("{} ", self.status)
+        } else {
+            String::new()
+        };
         for (at, line) in (1..).zip(&self.lines) {
             let separator = if at == self.lines.len() { ' ' } else { '-' };
             // Writing to a vector cannot fail.

@@ -39,7 +39,8 @@ impl SmtpSession {
         let (path, parameters) = behind("FROM:", arguments)?;
         let from = match path {
             "" => Path::null(),
-            path => Path::parse(path).map_or_else(|| refuse(501, "5.1.7", "This is not an address."), Ok)?,
+            path => Path::parse(path)
+                .map_or_else(|| refuse(501, "5.1.7", "This is not an address."), Ok)?,
         };
         if !extended && !parameters.is_empty() {
             return refuse(555, "5.5.4", "Parameters need EHLO.");
@@ -51,11 +52,15 @@ impl SmtpSession {
     }
 
     pub(super) fn rcpt(&mut self, arguments: Option<&str>) -> Outcome {
-        let Some(transaction) = &mut self.transaction else { return refuse(503, "5.5.1", "MAIL comes first.") };
+        let Some(transaction) = &mut self.transaction else {
+            return refuse(503, "5.5.1", "MAIL comes first.");
+        };
         // Whatever goes wrong from here is a recipient refused.
         let refused = std::mem::replace(&mut transaction.refused, true);
         let (path, parameters) = behind("TO:", arguments)?;
-        let Some(path) = Path::parse(path) else { return refuse(501, "5.1.3", "This is not an address.") };
+        let Some(path) = Path::parse(path) else {
+            return refuse(501, "5.1.3", "This is not an address.");
+        };
         Parameters::of_rcpt(parameters)?;
         check_ascii(&path, transaction.utf8)?;
         if self.shared.delivery.refuses(&path) {
@@ -83,5 +88,9 @@ fn behind<'a>(keyword: &str, arguments: Option<&'a str>) -> Result<(&'a str, &'a
 
 /// RFC 6531 3.5: only a client that said SMTPUTF8 may use more than ASCII.
 fn check_ascii(path: &Path, utf8: bool) -> Result<(), Refusal> {
-    if utf8 || path.text.is_ascii() { Ok(()) } else { refuse(553, "5.6.7", "The address needs SMTPUTF8.") }
+    if utf8 || path.text.is_ascii() {
+        Ok(())
+    } else {
+        refuse(553, "5.6.7", "The address needs SMTPUTF8.")
+    }
 }
