@@ -10,6 +10,7 @@ use divan::{Bencher, black_box};
 use imap_codec::ResponseCodec;
 use imap_codec::decode::Decoder;
 use postoffice::proto::Limits;
+use postoffice::proto::imap::Messages;
 use postoffice::proto::imap::frame::{Frame, Step};
 use postoffice::proto::imap::{Command, SequenceSet, Tokens};
 use std::num::NonZeroU32;
@@ -113,16 +114,17 @@ fn imap_codec(bencher: Bencher<'_, '_>, kind: &str) {
 #[divan::bench]
 fn encode_fetch(bencher: Bencher<'_, '_>) {
     let set = SequenceSet::from(NonZeroU32::MIN);
-    bencher
-        .counter(ItemsCount::new(1_usize))
-        .bench(|| Command::fetch(black_box(&set), "(uid flags rfc822.size envelope)", true));
+    bencher.counter(ItemsCount::new(1_usize)).bench(|| {
+        Command::fetch(
+            &Messages::Uids(black_box(&set).clone()),
+            &"(uid flags rfc822.size envelope)".parse().unwrap(),
+        )
+    });
 }
 
 #[divan::bench(args = ["INBOX", "Entw\u{fc}rfe/2026", "with \"quotes\""])]
 fn encode_select(bencher: Bencher<'_, '_>, name: &str) {
-    bencher
-        .counter(ItemsCount::new(1_usize))
-        .bench(|| Command::select(black_box(name), false, false));
+    bencher.counter(ItemsCount::new(1_usize)).bench(|| Command::select(black_box(name), false));
 }
 
 #[divan::bench]
@@ -131,5 +133,5 @@ fn encode_append(bencher: Bencher<'_, '_>) {
         + &"a line of the letter\r\n".repeat(50_000);
     bencher
         .counter(BytesCount::of_str(&letter))
-        .bench(|| Command::append("INBOX", &[], None, black_box(letter.as_bytes()), false));
+        .bench(|| Command::append("INBOX", &[], None, black_box(letter.as_bytes())));
 }

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     wait_for_greeting(&mut stream, &mut session)?;
     run(&mut stream, &mut session, Command::login(user, &Secret::new(password.as_str()))?)?;
-    run(&mut stream, &mut session, Command::select("INBOX", true, false)?)?;
+    run(&mut stream, &mut session, Command::select("INBOX", true)?)?;
     if let Some(inbox) = session.selected() {
         println!(
             "{} messages, {} of them recent; {}",

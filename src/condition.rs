@@ -39,6 +39,8 @@ pub enum Identifier {
     Unsupported,
     /// A file could not be read or written.
     File,
+    /// A limit on what may be changed does not let this happen; nothing of it was sent.
+    Limit,
     /// An untrusted script may not do this.
     NotAllowed,
     /// An error of the script itself or of the interpreter: `(error "…")`, an unbound variable, a wrong type.
@@ -64,6 +66,7 @@ impl Identifier {
             Identifier::RecipientsRefused => "recipients-refused",
             Identifier::Unsupported => "unsupported",
             Identifier::File => "file",
+            Identifier::Limit => "limit",
             Identifier::NotAllowed => "not-allowed",
             Identifier::ProgramError => "program-error",
         }
@@ -114,9 +117,10 @@ impl From<&Error> for Condition {
             Error::Recipients { .. } => Identifier::RecipientsRefused,
             Error::DeliveryUnknown { .. } => Identifier::ServerShutdownConnection,
             Error::Unsupported(_) => Identifier::Unsupported,
+            Error::Limit(_) => Identifier::Limit,
             Error::Bye { .. } | Error::Closed => Identifier::ServerShutdownConnection,
             Error::Protocol(ProtocolError::TooLarge { .. }) => Identifier::ResponseTooLarge,
-            Error::Protocol(_) | Error::Unexpected(_) | Error::Sent(_) => Identifier::Unexpected,
+            Error::Protocol(_) | Error::Unexpected(_) => Identifier::Unexpected,
             Error::File { .. }
             | Error::Letter(_)
             | Error::Transport(TransportError::File { .. }) => Identifier::File,

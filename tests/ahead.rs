@@ -2,10 +2,10 @@
 
 mod support;
 
-use postoffice::client::{Error, ImapClient};
+use postoffice::client::{Error, Fetch, FetchReader, ImapClient, Pending};
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
-use postoffice::proto::imap::{SearchKey, SequenceSet};
+use postoffice::proto::imap::{Data, Messages, SearchKey, SequenceSet};
 use support::script::Script;
 use support::{Server, empty, on_every_server};
 
@@ -13,17 +13,27 @@ fn one(number: u32) -> SequenceSet {
     SequenceSet::from(std::num::NonZeroU32::new(number).unwrap())
 }
 
-/// The numbers and bodies that FETCH tells.
-fn fetch(client: &mut ImapClient, message: u32) -> Result<Vec<(u32, String)>, Error> {
-    let mut found = Vec::new();
-    client.fetch(&one(message), "BODY.PEEK[TEXT]", false, &mut |data| {
-        found.push((
-            data.number.unwrap_or(0),
-            String::from_utf8_lossy(data.tokens.rest()).into_owned(),
-        ));
+/// Reads the numbers and bodies that FETCH tells.
+#[derive(Default)]
+struct Bodies(Vec<(u32, String)>);
+
+impl FetchReader for Bodies {
+    type Output = Vec<(u32, String)>;
+
+    fn item(&mut self, data: Data<'_>) -> Result<(), Error> {
+        let text = String::from_utf8_lossy(data.tokens.rest()).into_owned();
+        self.0.push((data.number.unwrap_or(0), text));
         Ok(())
-    })?;
-    Ok(found)
+    }
+
+    fn finish(self) -> Result<Self::Output, Error> {
+        Ok(self.0)
+    }
+}
+
+fn begin(client: &mut ImapClient, message: u32) -> Pending<Fetch<Bodies>> {
+    let items = "BODY.PEEK[TEXT]".parse().unwrap();
+    client.begin_fetch(&Messages::Numbers(one(message)), &items, Bodies::default()).unwrap()
 }
 
 fn letters() -> Vec<String> {
@@ -40,17 +50,13 @@ fn answers_reach_the_operation_that_asked_in_whatever_order_they_are_wanted() {
         for order in
             [[1, 2, 3, 4, 5, 6, 7, 8, 9], [9, 8, 7, 6, 5, 4, 3, 2, 1], [4, 9, 2, 5, 5, 1, 8, 3, 6]]
         {
-            let tickets: Vec<_> = (1..=9)
-                .map(|n| client.ahead(|client| fetch(client, n)).unwrap().ticket().unwrap())
-                .collect();
-            for (at, message) in order.into_iter().enumerate() {
-                let found = if order[..at].contains(&message) {
-                    fetch(&mut client, message).unwrap() // its ticket is used up
-                } else {
-                    client
-                        .redeem(tickets[message as usize - 1], |client| fetch(client, message))
-                        .unwrap()
-                };
+            let mut pending: Vec<_> =
+                (1..=9).map(|message| Some(begin(&mut client, message))).collect();
+            for message in order {
+                let sent = pending[message as usize - 1].take();
+                // What was waited for already is fetched again.
+                let sent = sent.unwrap_or_else(|| begin(&mut client, message));
+                let found = client.wait(sent).unwrap();
                 assert!(
                     found.len() == 1
                         && found[0].0 == message
@@ -58,7 +64,7 @@ fn answers_reach_the_operation_that_asked_in_whatever_order_they_are_wanted() {
                     "{found:?}"
                 );
             }
-            tickets.into_iter().for_each(|ticket| client.forget(ticket));
+            pending.into_iter().flatten().for_each(|pending| client.forget(pending));
             assert_eq!(client.held(), 0);
         }
     });
@@ -71,37 +77,24 @@ fn what_must_not_be_in_flight_together_is_not() {
         let mut client =
             server.with_letters(&letters.iter().map(String::as_str).collect::<Vec<_>>());
         let deleted = [Flag::new("\\Deleted").unwrap()];
-        let by_number = client.ahead(|client| fetch(client, 5)).unwrap().ticket().unwrap();
-        client.store(&one(1), StoreMode::Add, &deleted, true, false, &mut |_| Ok(())).unwrap();
+        let by_number = begin(&mut client, 5);
+        client.store_silently(&Messages::Numbers(one(1)), StoreMode::Add, &deleted).unwrap();
         assert_eq!(client.expunge().unwrap(), [1]);
         // Sent before the numbers shifted, so that it is about the fifth letter of then.
-        assert!(
-            client.redeem(by_number, |client| fetch(client, 5)).unwrap()[0].1.contains("letter 5")
-        );
-        let search = client
-            .ahead(|client| client.search(&SearchKey::Word("ALL"), false))
-            .unwrap()
-            .ticket()
-            .unwrap();
+        assert!(client.wait(by_number).unwrap()[0].1.contains("letter 5"));
+        let search = client.begin_search(&SearchKey::Word("ALL"), false).unwrap();
         client.select("INBOX", true).unwrap();
-        assert_eq!(
-            client
-                .redeem(search, |client| client.search(&SearchKey::Word("ALL"), false))
-                .unwrap()
-                .len(),
-            8
-        );
+        assert_eq!(client.wait(search).unwrap().len(), 8);
     });
     let server = Server::sandbox(empty());
     let mut client = server.with_letters(&["Subject: x\n\nx\n", "Subject: y\n\ny\n"]);
     client.separator().unwrap();
     let before = server.received().len();
-    let first = client.ahead(|client| fetch(client, 1)).unwrap().ticket().unwrap();
-    let nobody = client
-        .ahead(|client| client.fetch(&SequenceSet::new(), "FLAGS", false, &mut |_| Ok(())))
-        .unwrap();
-    assert_eq!(nobody.ticket(), None, "no message, no command");
-    assert!(client.ahead(|client| client.fetch(&one(1), "{5}", false, &mut |_| Ok(()))).is_err());
+    let first = begin(&mut client, 1);
+    let nobody = Messages::Numbers(SequenceSet::new());
+    let nobody = client.begin_fetch(&nobody, &"FLAGS".parse().unwrap(), Bodies::default()).unwrap();
+    assert!(!nobody.is_in_flight(), "no message, no command");
+    assert_eq!(client.wait(nobody).unwrap(), []);
     client.forget(first);
     client.noop().unwrap();
     assert_eq!(client.held(), 0);
@@ -129,27 +122,15 @@ fn each_command_gets_its_own_refusal() {
     let mut client =
         ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap();
     client.select("INBOX", false).unwrap();
-    let tickets: Vec<_> = (1..=3)
-        .map(|n| client.ahead(|client| fetch(client, n)).unwrap().ticket().unwrap())
-        .collect();
-    assert!(
-        client
-            .redeem(tickets[0], |client| fetch(client, 1))
-            .unwrap()
-            .iter()
-            .any(|(n, text)| *n == 1 && text.contains("one"))
-    );
-    assert!(matches!(
-        client.redeem(tickets[1], |client| fetch(client, 2)),
-        Err(Error::Refused { .. })
-    ));
-    assert!(
-        client
-            .redeem(tickets[2], |client| fetch(client, 3))
-            .unwrap()
-            .iter()
-            .any(|(n, text)| *n == 3 && text.contains("three"))
-    );
+    let pending: Vec<_> = (1..=3).map(|message| begin(&mut client, message)).collect();
+    let mut results = pending.into_iter().map(|pending| client.wait(pending));
+    let mut holds = |message, body: &str| {
+        let found = results.next().unwrap();
+        found.is_ok_and(|found| found.iter().any(|(n, text)| *n == message && text.contains(body)))
+    };
+    assert!(holds(1, "one"));
+    assert!(!holds(2, ""), "it was refused");
+    assert!(holds(3, "three"));
 }
 
 #[test]
@@ -170,24 +151,20 @@ fn a_refusal_lets_the_command_behind_it_out() {
         ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap();
     client.select("INBOX", false).unwrap();
     let keys = [SearchKey::Text("SUBJECT", "\u{e9}".into()), SearchKey::Word("ALL")];
-    let tickets = keys
-        .each_ref()
-        .map(|key| client.ahead(|client| client.search(key, false)).unwrap().ticket().unwrap());
-    let refused = client.redeem(tickets[0], |client| client.search(&keys[0], false)).unwrap_err();
+    let [first, second] = keys.map(|key| client.begin_search(&key, false).unwrap());
+    let refused = client.wait(first).unwrap_err();
     assert_eq!(refused.server_words().as_deref(), Some("[BADCHARSET] none"));
-    assert_eq!(client.redeem(tickets[1], |client| client.search(&keys[1], false)).unwrap(), [2]);
+    assert_eq!(client.wait(second).unwrap(), [2]);
 }
 
 #[test]
 fn a_connection_that_breaks_breaks_all() {
     let server = Server::sandbox(empty());
     let mut client = server.with_letters(&["Subject: x\n\nx\n"; 3]);
-    let tickets: Vec<_> = (1..=3)
-        .map(|n| client.ahead(|client| fetch(client, n)).unwrap().ticket().unwrap())
-        .collect();
+    let pending: Vec<_> = (1..=3).map(|message| begin(&mut client, message)).collect();
     server.the_sandbox().disconnect_all();
-    for (ticket, number) in tickets.into_iter().zip(1..) {
-        assert!(client.redeem(ticket, |client| fetch(client, number)).is_err());
+    for pending in pending {
+        assert!(client.wait(pending).is_err());
     }
     client.close();
 }

@@ -7,6 +7,7 @@ use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::sequence::Bound;
 use postoffice::proto::imap::{Data, SearchKey, SequenceSet};
+use postoffice::proto::imap::{MessageId, Messages};
 use postoffice::transport::{Connector, TlsOptions};
 use std::num::NonZeroU32;
 use support::{Server, empty, on_every_server};
@@ -25,14 +26,14 @@ fn all() -> SequenceSet {
 }
 
 fn text(client: &mut ImapClient, text: &str) -> Vec<u32> {
-    client.search(&SearchKey::Text("TEXT", text.into()), false).unwrap()
+    client.search(&SearchKey::Text("TEXT", text.into())).unwrap()
 }
 
 /// What FETCH answers, as the server wrote it, each message's items sorted out of the way.
 fn fetch(client: &mut ImapClient, set: &SequenceSet, items: &str) -> Vec<String> {
     let mut found = Vec::new();
     client
-        .fetch(set, items, false, &mut |data| {
+        .fetch(&Messages::Numbers(set.clone()), &items.parse().unwrap(), &mut |data| {
             found.push(format!(
                 "{} {}",
                 data.number.unwrap(),
@@ -88,13 +89,13 @@ fn mailboxes_are_made_renamed_listed_and_removed() {
             if let Err(Error::Refused { completion, .. }) = client.create(name) {
                 // Some servers forbid some characters; what matters is that nothing else happened.
                 assert!(
-                    !client.list("", "*", false).unwrap().iter().any(|entry| entry.name == name),
+                    !client.list("", "*").unwrap().iter().any(|entry| entry.name == name),
                     "{name}: {completion:?}"
                 );
                 continue;
             }
             assert!(
-                client.list("", "*", false).unwrap().iter().any(|entry| entry.name == name),
+                client.list("", "*").unwrap().iter().any(|entry| entry.name == name),
                 "{name} on {}",
                 server.name
             );
@@ -102,9 +103,7 @@ fn mailboxes_are_made_renamed_listed_and_removed() {
             assert_eq!(client.selected().unwrap().exists, 0);
             client.rename(name, "other").unwrap();
             client.delete("other").unwrap();
-            assert!(
-                !client.list("", "*", false).unwrap().iter().any(|entry| entry.name == "other")
-            );
+            assert!(!client.list("", "*").unwrap().iter().any(|entry| entry.name == "other"));
         }
         client.create("twice").unwrap();
         assert!(is_refused(client.create("twice")));
@@ -112,12 +111,14 @@ fn mailboxes_are_made_renamed_listed_and_removed() {
         assert!(is_refused(client.select("nowhere", false)));
         assert_eq!(client.selected(), None);
         client.subscribe("twice").unwrap();
-        assert!(client.list("", "*", true).unwrap().iter().any(|entry| entry.name == "twice"));
+        assert!(client.list_subscribed("", "*").unwrap().iter().any(|entry| entry.name == "twice"));
         client.unsubscribe("twice").unwrap();
-        assert!(!client.list("", "*", true).unwrap().iter().any(|entry| entry.name == "twice"));
+        assert!(
+            !client.list_subscribed("", "*").unwrap().iter().any(|entry| entry.name == "twice")
+        );
         assert!(
             client
-                .list("", "%", false)
+                .list("", "%")
                 .unwrap()
                 .iter()
                 .any(|entry| entry.name.eq_ignore_ascii_case("inbox"))
@@ -148,19 +149,16 @@ fn messages_are_found() {
             SearchKey::Text("SUBJECT", "first".into()),
             SearchKey::Text("FROM", "max".into()),
         ]);
-        assert_eq!(client.search(&or, true).unwrap(), [1, 2]);
-        assert_eq!(client.search(&SearchKey::Not(Box::new(or)), false).unwrap(), [0; 0]);
-        assert_eq!(
-            client.search(&SearchKey::Text("SUBJECT", "grün".into()), false).unwrap(),
-            [0; 0]
-        );
+        assert_eq!(client.uid_search(&or).unwrap(), [1, 2]);
+        assert_eq!(client.search(&SearchKey::Not(Box::new(or))).unwrap(), [0; 0]);
+        assert_eq!(client.search(&SearchKey::Text("SUBJECT", "grün".into())).unwrap(), [0; 0]);
         assert_eq!(
             client
-                .search(&SearchKey::Header("Subject".into(), "\"quoted\\ X1 LOGOUT".into()), false)
+                .search(&SearchKey::Header("Subject".into(), "\"quoted\\ X1 LOGOUT".into()))
                 .unwrap(),
             [0; 0]
         );
-        assert!(is_refused(client.search(&SearchKey::Raw("NONSENSE".into()), false)));
+        assert!(is_refused(client.search(&SearchKey::Raw("NONSENSE".into()))));
         client.noop().unwrap();
     });
 }
@@ -174,11 +172,9 @@ fn flags_change_and_are_told() {
         let mut told = 0;
         client
             .store(
-                &all(),
+                &Messages::Numbers(all()),
                 StoreMode::Add,
                 &flags(&["\\Flagged", "junk", "$Forwarded"]),
-                false,
-                false,
                 &mut |_| {
                     told += 1;
                     Ok(())
@@ -187,29 +183,22 @@ fn flags_change_and_are_told() {
             .unwrap();
         assert_eq!(told, 2);
         assert_eq!(
-            client
-                .search(&SearchKey::Keyword("KEYWORD", Flag::new("junk").unwrap()), false)
-                .unwrap(),
+            client.search(&SearchKey::Keyword("KEYWORD", Flag::new("junk").unwrap())).unwrap(),
             [1, 2]
         );
         client
-            .store(
-                &number(1).into(),
+            .store_silently(
+                &Messages::Numbers(number(1).into()),
                 StoreMode::Remove,
                 &flags(&["junk"]),
-                true,
-                false,
-                &mut |_| Ok(()),
             )
             .unwrap();
         assert_eq!(
-            client
-                .search(&SearchKey::Keyword("KEYWORD", Flag::new("junk").unwrap()), false)
-                .unwrap(),
+            client.search(&SearchKey::Keyword("KEYWORD", Flag::new("junk").unwrap())).unwrap(),
             [2]
         );
-        client.store(&all(), StoreMode::Replace, &[], true, true, &mut |_| Ok(())).unwrap();
-        assert_eq!(client.search(&SearchKey::Word("FLAGGED"), false).unwrap(), [0; 0]);
+        client.store_silently(&Messages::Uids(all()), StoreMode::Replace, &[]).unwrap();
+        assert_eq!(client.search(&SearchKey::Word("FLAGGED")).unwrap(), [0; 0]);
     });
 }
 
@@ -229,7 +218,8 @@ fn letters_come_back_byte_for_byte() {
             client.select("INBOX", false).unwrap();
             let last = number(client.selected().unwrap().exists);
             let mut written = Vec::new();
-            let count = client.write_letter(last, false, true, "test", &mut written).unwrap();
+            let count =
+                client.write_letter(MessageId::Number(last), true, "test", &mut written).unwrap();
             assert_eq!(
                 (count, written.escape_ascii().to_string()),
                 (Some(letter.len() as u64), letter.escape_ascii().to_string()),
@@ -257,13 +247,13 @@ fn a_large_letter_is_written_in_pieces() {
         client.select("INBOX", false).unwrap();
         let mut written = Vec::new();
         assert_eq!(
-            client.write_letter(number(1), true, true, "test", &mut written).unwrap(),
+            client.write_letter(MessageId::Uid(number(1)), true, "test", &mut written).unwrap(),
             Some(letter.len() as u64)
         );
         assert!(written == letter);
         assert!(fetch(&mut client, &all(), "FLAGS").iter().all(|flags| !flags.contains("Seen")));
         assert_eq!(
-            client.write_letter(number(99), true, true, "test", &mut written).unwrap(),
+            client.write_letter(MessageId::Uid(number(99)), true, "test", &mut written).unwrap(),
             None
         );
     });
@@ -284,7 +274,7 @@ fn a_file_that_fills_up_leaves_the_connection_usable() {
         let mut client =
             server.with_letters(&[&format!("Subject: x\n\n{}", "line\n".repeat(100_000))]);
         assert!(matches!(
-            client.write_letter(number(1), false, true, "full", &mut Full),
+            client.write_letter(MessageId::Number(number(1)), true, "full", &mut Full),
             Err(Error::File { .. })
         ));
         assert_eq!(text(&mut client, "line"), [1]);
@@ -295,18 +285,18 @@ fn a_file_that_fills_up_leaves_the_connection_usable() {
 fn copies_and_moves_keep_every_letter_somewhere() {
     on_every_server(|server| {
         let mut client = server.with_letters(&[LETTER, OTHER, LETTER]);
-        assert!(is_refused(client.copy(&all(), "nowhere", false)));
-        assert!(is_refused(client.move_to(&all(), "nowhere", false)));
-        assert_eq!(client.search(&SearchKey::Word("ALL"), false).unwrap(), [1, 2, 3]);
+        assert!(is_refused(client.copy(&Messages::Numbers(all()), "nowhere")));
+        assert!(is_refused(client.move_to(&Messages::Numbers(all()), "nowhere")));
+        assert_eq!(client.search(&SearchKey::Word("ALL")).unwrap(), [1, 2, 3]);
         client.create("box").unwrap();
-        let copied = client.copy(&all(), "box", false).unwrap().unwrap();
+        let copied = client.copy(&Messages::Numbers(all()), "box").unwrap().unwrap();
         assert_eq!(
             (copied.from.to_string().as_str(), copied.to.to_string().as_str()),
             ("1:3", "1:3")
         );
-        let moved = client.move_to(&number(2).into(), "box", true).unwrap().unwrap();
+        let moved = client.move_to(&Messages::Uids(number(2).into()), "box").unwrap().unwrap();
         assert_eq!((moved.from.to_string().as_str(), moved.to.to_string().as_str()), ("2", "4"));
-        assert_eq!(client.search(&SearchKey::Word("ALL"), true).unwrap(), [1, 3]);
+        assert_eq!(client.uid_search(&SearchKey::Word("ALL")).unwrap(), [1, 3]);
         client.select("box", false).unwrap();
         assert_eq!(text(&mut client, "blitzfig"), [2, 4]);
     });
@@ -321,7 +311,7 @@ fn the_last_letter_is_found_by_its_unique_id_too() {
         for uid in [false, true] {
             let mut found = Vec::new();
             client
-                .fetch(&last, "(UID)", uid, &mut |data| {
+                .fetch(&Messages::new(last.clone(), uid), &"(UID)".parse().unwrap(), &mut |data| {
                     found.push(data.number);
                     Ok(())
                 })
@@ -351,8 +341,7 @@ fn letters_go_to_another_connection_with_flags_and_dates() {
         let mut other = server.connect();
         let mut copied: Vec<u32> = Vec::new();
         assert!(is_refused(client.copy_to_other(
-            &all(),
-            false,
+            &Messages::Numbers(all()),
             &mut other,
             "nowhere",
             &mut |number| copied.push(number)
@@ -360,7 +349,7 @@ fn letters_go_to_another_connection_with_flags_and_dates() {
         assert!(copied.is_empty());
         other.create("there").unwrap();
         client
-            .copy_to_other(&all(), true, &mut other, "there", &mut |uid| copied.push(uid))
+            .copy_to_other(&Messages::Uids(all()), &mut other, "there", &mut |uid| copied.push(uid))
             .unwrap();
         assert_eq!(copied, [1, 2, 3]);
         other.select("there", true).unwrap();
@@ -375,7 +364,7 @@ fn letters_go_to_another_connection_with_flags_and_dates() {
                 );
                 Ok(())
             };
-            client.fetch(&all(), items, false, &mut tell).unwrap();
+            client.fetch(&Messages::Numbers(all()), &items.parse().unwrap(), &mut tell).unwrap();
             told
         };
         assert_eq!(told(&mut other), told(&mut client));
@@ -392,14 +381,14 @@ fn without_move_a_letter_is_copied_then_removed() {
         let mut client = server.with_letters(&[LETTER, OTHER, LETTER]);
         client.create("box").unwrap();
         let deleted = [Flag::new("\\Deleted").unwrap()];
-        client.move_to(&number(3).into(), "box", false).unwrap();
-        assert_eq!(client.search(&SearchKey::Word("ALL"), true).unwrap(), [1, 2]);
+        client.move_to(&Messages::Numbers(number(3).into()), "box").unwrap();
+        assert_eq!(client.uid_search(&SearchKey::Word("ALL")).unwrap(), [1, 2]);
         // A letter that somebody else has marked must survive the move of another one.
         client
-            .store(&number(1).into(), StoreMode::Add, &deleted, true, false, &mut |_| Ok(()))
+            .store_silently(&Messages::Numbers(number(1).into()), StoreMode::Add, &deleted)
             .unwrap();
-        client.move_to(&number(2).into(), "box", false).unwrap();
-        let left = client.search(&SearchKey::Word("ALL"), true).unwrap();
+        client.move_to(&Messages::Numbers(number(2).into()), "box").unwrap();
+        let left = client.uid_search(&SearchKey::Word("ALL")).unwrap();
         assert_eq!(left, if uidplus { vec![1] } else { vec![1, 2] }, "uidplus {uidplus}");
         assert_eq!(client.take_warnings().len(), usize::from(!uidplus));
         client.select("box", false).unwrap();
@@ -413,13 +402,10 @@ fn expunge_tells_the_numbers() {
         let mut client = server.with_letters(&[LETTER, OTHER, LETTER, OTHER]);
         let deleted = [Flag::new("\\Deleted").unwrap()];
         client
-            .store(
-                &[2, 3, 4].map(number).into_iter().collect(),
+            .store_silently(
+                &Messages::Numbers([2, 3, 4].map(number).into_iter().collect()),
                 StoreMode::Add,
                 &deleted,
-                true,
-                false,
-                &mut |_| Ok(()),
             )
             .unwrap();
         assert_eq!(client.uid_expunge(&number(4).into()).unwrap(), [4]);
@@ -439,13 +425,10 @@ fn what_another_connection_does_is_heard_of() {
         first.noop().unwrap();
         assert_eq!(first.selected().unwrap().exists, 2);
         second
-            .store(
-                &number(1).into(),
+            .store_silently(
+                &Messages::Numbers(number(1).into()),
                 StoreMode::Add,
                 &[Flag::new("\\Deleted").unwrap()],
-                true,
-                false,
-                &mut |_| Ok(()),
             )
             .unwrap();
         second.expunge().unwrap();
@@ -463,7 +446,7 @@ fn a_long_set_goes_in_several_commands() {
     let set: SequenceSet = (0..5_000).map(|index| number(1 + index * 2)).collect();
     let mut found = 0;
     client
-        .fetch(&set, "(UID)", true, &mut |_| {
+        .fetch(&Messages::Uids(set.clone()), &"(UID)".parse().unwrap(), &mut |_| {
             found += 1;
             Ok(())
         })
@@ -554,13 +537,10 @@ fn a_sandbox_for_any_account_gives_each_a_copy_of_the_mail() {
             &server.options(),
         )?;
         client.select("INBOX", false)?;
-        client.store(
-            &all(),
+        client.store_silently(
+            &Messages::Numbers(all()),
             StoreMode::Add,
             &[Flag::new("\\Deleted")?],
-            true,
-            false,
-            &mut |_| Ok(()),
         )?;
         client.expunge()
     };

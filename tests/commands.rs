@@ -8,6 +8,7 @@ use imap_codec::imap_types::core::{AString, IString};
 use imap_codec::imap_types::extensions::binary::LiteralOrLiteral8;
 use imap_codec::imap_types::mailbox::Mailbox;
 use imap_codec::imap_types::search::SearchKey as TheirKey;
+use postoffice::proto::imap::Messages;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::{Command, SearchKey, Session, utf7};
 use postoffice::proto::{EncodeError, Limits, Protocol, Secret};
@@ -83,7 +84,7 @@ proptest! {
 
     #[test]
     fn mailbox_names(name in hostile()) {
-        match Command::create(&name, false) {
+        match Command::create(&name) {
             Err(_) => prop_assert!(name.contains(['\0', '\r', '\n'])),
             Ok(command) => {
                 let CommandBody::Create { mailbox } = read_back(command) else { panic!("not CREATE") };
@@ -116,8 +117,8 @@ proptest! {
     #[test]
     fn flags(text in hostile()) {
         if let Ok(flag) = Flag::new(&text) {
-            let set = std::num::NonZeroU32::MIN.into();
-            let command = Command::store(&set, postoffice::proto::imap::command::StoreMode::Add, &[flag], false, true).unwrap();
+            let message = Messages::Uids(std::num::NonZeroU32::MIN.into());
+            let command = Command::store(&message, postoffice::proto::imap::command::StoreMode::Add, &[flag], false).unwrap();
             let CommandBody::Store { flags, uid: true, .. } = read_back(command) else { panic!("not STORE") };
             prop_assert_eq!(flags.len(), 1);
             prop_assert_eq!(flags[0].to_string().to_lowercase(), text.to_lowercase());
@@ -126,8 +127,9 @@ proptest! {
 
     #[test]
     fn fetch_items_and_raw_searches_never_leave_their_command(text in hostile()) {
-        let set = std::num::NonZeroU32::MIN.into();
-        for command in [Command::fetch(&set, &text, false), Command::search(&SearchKey::Raw(text.clone()), false)].into_iter().flatten() {
+        let message = Messages::Numbers(std::num::NonZeroU32::MIN.into());
+        let fetch = text.parse().and_then(|items| Command::fetch(&message, &items));
+        for command in [fetch, Command::search(&SearchKey::Raw(text.clone()), false)].into_iter().flatten() {
             let mut session = session();
             session.submit(command);
             let outgoing = session.take_outgoing();
@@ -138,7 +140,7 @@ proptest! {
 
     #[test]
     fn letters(letter in proptest::collection::vec(any::<u8>(), 0..200)) {
-        match Command::append("box", &[], None, &letter, false) {
+        match Command::append("box", &[], None, &letter) {
             Err(EncodeError { what, .. }) => prop_assert!(what == "letter" && letter.contains(&0)),
             Ok(command) => {
                 let CommandBody::Append { message, .. } = read_back(command) else { panic!("not APPEND") };
@@ -152,7 +154,7 @@ proptest! {
 #[test]
 fn patterns_keep_their_meaning_and_quotes() {
     let CommandBody::List { reference, mailbox_wildcard } =
-        read_back(Command::list("a\"b", "x*%\\ü", false, false).unwrap())
+        read_back(Command::list("a\"b", "x*%\\ü", false).unwrap())
     else {
         panic!("not LIST")
     };

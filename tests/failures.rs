@@ -5,6 +5,7 @@ mod support;
 use postoffice::client::{ConnectOptions, Credentials, Error, ImapClient, TlsMode, WarningKind};
 use postoffice::condition::{Condition, Identifier};
 use postoffice::proto::imap::SequenceSet;
+use postoffice::proto::imap::{MessageId, Messages};
 use postoffice::transport::{Connector, Redirect, TlsOptions};
 use std::time::Duration;
 use support::script::{Peer, Script};
@@ -136,7 +137,7 @@ fn a_server_that_dies_in_the_middle_gives_no_short_letter() {
         },
         |client| {
             let mut written = Vec::new();
-            client.write_letter(1.try_into().unwrap(), false, true, "x", &mut written)
+            client.write_letter(MessageId::Number(1.try_into().unwrap()), true, "x", &mut written)
         },
     );
     assert_eq!(identifier(result), Identifier::ServerShutdownConnection);
@@ -160,11 +161,15 @@ fn responses_out_of_turn_end_the_connection() {
             |client| {
                 let mut flags = 0;
                 let set = SequenceSet::from(std::num::NonZeroU32::MIN);
-                client.fetch(&set, "(FLAGS)", false, &mut |mut data| {
-                    while data.tokens.next_token()?.is_some() {}
-                    flags += 1;
-                    Ok(())
-                })?;
+                client.fetch(
+                    &Messages::Numbers(set.clone()),
+                    &"(FLAGS)".parse().unwrap(),
+                    &mut |mut data| {
+                        while data.tokens.next_token()?.is_some() {}
+                        flags += 1;
+                        Ok(())
+                    },
+                )?;
                 client.noop()
             },
         );
@@ -423,7 +428,7 @@ fn a_move_without_move_removes_exactly_what_it_copied() {
     );
     let mut client = connect(&script).unwrap();
     client.select("inbox", false).unwrap();
-    client.move_to(&one(1), "box", false).unwrap();
+    client.move_to(&Messages::Numbers(one(1)), "box").unwrap();
     drop(client);
     let heard: Vec<String> = script
         .heard()
@@ -460,7 +465,7 @@ fn an_open_range_is_resolved_before_it_is_moved() {
         postoffice::proto::imap::sequence::Bound::Number(50.try_into().unwrap()),
         postoffice::proto::imap::sequence::Bound::Last,
     );
-    client.move_to(&range, "box", true).unwrap();
+    client.move_to(&Messages::Uids(range.clone()), "box").unwrap();
     drop(client);
     let heard = script.heard();
     assert!(
@@ -486,7 +491,7 @@ fn another_letter_is_never_taken_for_the_one_asked_for() {
             },
             |client| {
                 let mut written = Vec::new();
-                let count = client.write_letter(1.try_into().unwrap(), uid, true, "x", &mut written)?;
+                let count = client.write_letter(MessageId::new(1.try_into().unwrap(), uid), true, "x", &mut written)?;
                 Ok((count, String::from_utf8(written).unwrap()))
             },
         );
@@ -500,7 +505,9 @@ fn another_letter_is_never_taken_for_the_one_asked_for() {
             ));
             peer.hear_rest();
         },
-        |client| client.write_letter(1.try_into().unwrap(), true, true, "x", &mut Vec::new()),
+        |client| {
+            client.write_letter(MessageId::Uid(1.try_into().unwrap()), true, "x", &mut Vec::new())
+        },
     );
     assert_eq!(identifier(result), Identifier::Unexpected);
 }

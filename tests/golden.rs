@@ -5,6 +5,7 @@ mod support;
 use postoffice::client::{Credentials, ImapClient};
 use postoffice::command::arguments::Global;
 use postoffice::command::{Setup, attach, replay_text};
+use postoffice::proto::imap::Messages;
 use postoffice::repl::{Environment, Limits, Session, replay};
 use postoffice::sandbox::{Options, Sandbox, seed};
 use postoffice::transport::Connector;
@@ -88,13 +89,10 @@ fn the_manuals_session_agrees_on_dovecot() {
         postoffice::proto::imap::sequence::Bound::Last,
     );
     client
-        .store(
-            &all,
+        .store_silently(
+            &Messages::Numbers(all.clone()),
             postoffice::proto::imap::command::StoreMode::Add,
             &deleted,
-            true,
-            false,
-            &mut |_| Ok(()),
         )
         .unwrap();
     client.expunge().unwrap();

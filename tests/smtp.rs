@@ -5,6 +5,7 @@ mod support;
 use postoffice::client::smtp::Envelope;
 use postoffice::client::{ConnectOptions, Credentials, Error, SmtpClient, TlsMode};
 use postoffice::condition::{Condition, Identifier};
+use postoffice::proto::imap::MessageId;
 use postoffice::transport::{Connector, TlsOptions};
 use std::sync::atomic::{AtomicU32, Ordering};
 use support::script::Script;
@@ -72,7 +73,9 @@ fn body_of_letter(server: &Server, count: u32) -> Vec<u8> {
         std::thread::sleep(std::time::Duration::from_millis(20)); // Postfix delivers when it likes to
     }
     let mut letter = Vec::new();
-    client.write_letter(count.try_into().unwrap(), false, true, "x", &mut letter).unwrap();
+    client
+        .write_letter(MessageId::Number(count.try_into().unwrap()), true, "x", &mut letter)
+        .unwrap();
     let end = letter.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
     letter.split_off(end + 4)
 }
@@ -279,7 +282,8 @@ fn an_attachment_of_30_mb_comes_back_byte_for_byte_over_imap_and_pop() {
         let mut over_imap = Vec::new();
         let mut imap = server.connect();
         imap.select("INBOX", true).unwrap();
-        imap.write_letter(1.try_into().unwrap(), false, true, "x", &mut over_imap).unwrap();
+        imap.write_letter(MessageId::Number(1.try_into().unwrap()), true, "x", &mut over_imap)
+            .unwrap();
         imap.close();
         let options = ConnectOptions { port: Some(server.pop_port), ..ConnectOptions::default() };
         let mut pop = postoffice::client::PopClient::connect(

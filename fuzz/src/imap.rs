@@ -2,6 +2,8 @@
 
 use super::feed::{PASSWORD, Told, feed, same_in_any_chunks, without_near};
 use super::input::Input;
+use postoffice::proto::Protocol;
+use postoffice::proto::imap::Messages;
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::frame::{Frame, LiteralSpan, Step};
@@ -135,17 +137,18 @@ fn command_of(choice: u8) -> Option<Command> {
         1 => Ok(Command::capability()),
         2 => Command::login("me", &Secret::new(PASSWORD)),
         3 => Ok(Command::authenticate(Mechanism::Plain, None)),
-        4 => Command::select("box", false, false),
-        5 => Command::select("Entwürfe", true, false),
-        6 => Command::fetch(&set, "(UID BODY[])", false),
-        7 => Command::append("box", &[], None, b"a\r\nletter", false),
+        4 => Command::select("box", false),
+        5 => Command::select("Entwürfe", true),
+        6 => Command::fetch(&Messages::Numbers(set.clone()), &"(UID BODY[])".parse().unwrap()),
+        7 => Command::append("box", &[], None, b"a\r\nletter"),
         8 => Ok(Command::idle()),
         9 => Ok(Command::logout()),
         10 => Command::search(&SearchKey::Text("BODY", "zoë".into()), true),
-        11 => Flag::new("junk")
-            .and_then(|flag| Command::store(&set, StoreMode::Add, &[flag], false, true)),
-        12 => Command::list("", "*", false, false),
-        13 => Command::status("box", &["MESSAGES".into()], false),
+        11 => Flag::new("junk").and_then(|flag| {
+            Command::store(&Messages::Uids(set.clone()), StoreMode::Add, &[flag], false)
+        }),
+        12 => Command::list("", "*", false),
+        13 => Command::status("box", &["MESSAGES".into()]),
         14 => Ok(Command::close()),
         _ => Ok(Command::noop()),
     };

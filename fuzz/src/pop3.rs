@@ -2,6 +2,7 @@
 
 use super::feed::{PASSWORD, Told, feed, same_in_any_chunks};
 use super::input::Input;
+use postoffice::proto::Protocol;
 use postoffice::proto::pop3::{Command, Event, Session};
 use postoffice::proto::sasl::Mechanism;
 use postoffice::proto::{Limits, Secret};

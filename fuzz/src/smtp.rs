@@ -3,6 +3,7 @@
 use super::feed::{PASSWORD, Told, feed, same_in_any_chunks};
 use super::input::Input;
 use postoffice::proto::Limits;
+use postoffice::proto::Protocol;
 use postoffice::proto::Secret;
 use postoffice::proto::pop3::{Body as Received, Found};
 use postoffice::proto::sasl::Mechanism;
@@ -31,7 +32,7 @@ fn command_of(choice: u8) -> Option<Command> {
         1 => Command::ehlo("localhost"),
         2 => Ok(Command::auth(Mechanism::Plain, Some(&Secret::new(PASSWORD)))),
         3 => Ok(Command::auth(Mechanism::Login, None)),
-        4 => Command::mail("me@example.org", MailOptions::default()),
+        4 => Command::mail("me@example.org", &[], MailOptions::default()),
         5 => Command::rcpt("foo@example.org", false),
         6 => Ok(Command::data()),
         7 => Ok(Command::rset()),

@@ -66,7 +66,7 @@ pub(super) fn mailbox_is_read_only(call: &Call<'_>) -> Answer {
 pub(super) fn mailbox_separator(call: &Call<'_>) -> Answer {
     let mailbox = mailbox(call)?;
     let mut client = mailbox.client();
-    let separator = client.separator().map_err(|error| failed(call, &error, false))?;
+    let separator = client.separator().map_err(|error| failed(call, &error))?;
     Ok(separator.map_or_else(host::nil, host::string))
 }
 

@@ -4,7 +4,7 @@ use super::files::expect_size;
 use super::mailbox::{any_mailbox_at, on_mailbox, pop_mailbox};
 use super::parts::with_attachment;
 use super::pop;
-use super::sets::message;
+use super::sets::{message, message_id};
 use super::target::{Target, Whole};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
@@ -39,7 +39,7 @@ fn cannot_write(call: &Call<'_>, folder: &str, cause: &io::Error) -> Condition {
 pub(super) fn save_attachments(call: &Call<'_>) -> Result<Value, Condition> {
     any_mailbox_at(call, 0)?;
     let (message, folder) = (message(call, 1)?, call.string(2)?);
-    let uid = call.boolean_key("uid");
+    let id = message_id(call, 1)?;
     let real = call.writable(folder)?;
     if !real.is_dir() {
         return Err(Condition::new(
@@ -51,8 +51,8 @@ pub(super) fn save_attachments(call: &Call<'_>) -> Result<Value, Condition> {
     let found = match pop_mailbox(call, 0) {
         Some(mailbox) => pop::write_letter(call, &mailbox, message.get(), folder, &mut letter),
         None => on_mailbox(call, |client| {
-            expect_size(call, client, message, uid)?;
-            client.write_letter(message, uid, true, folder, &mut letter)
+            expect_size(call, client, id)?;
+            client.write_letter(id, true, folder, &mut letter)
         })
         .map(|written| written.is_some()),
     };

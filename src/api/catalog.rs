@@ -1,9 +1,9 @@
 //! The one table of all functions: name, lambda list, docstring, function. Help, completion and the reference are read from it.
 
 use super::{
-    accessors, accounts, appending, attachments, connections, copying, envelope, fetching, files,
-    help, json, letters, mailboxes, messages, parallel, parts, pieces, pipeline, pop, read_ahead,
-    report, sandbox, saving, searching, sending, smtp, tables,
+    accessors, accounts, appending, attachments, batches, connections, copying, envelope, fetching,
+    files, help, json, letters, mailboxes, messages, parallel, parts, pieces, pipeline, pop,
+    read_ahead, report, sandbox, saving, searching, sending, smtp, tables,
 };
 use crate::host::{Function, Run};
 
@@ -405,7 +405,7 @@ message: an integer. part: a string as for fetch-parts, in any case; \"body.peek
     native(
         "%letter-batches",
         "(f mb messages parts &key uid)",
-        fetching::letter_batches,
+        batches::letter_batches,
         "The lists of unique ids that for-each-letter fetches one after the other, each about a megabyte; it checks for-each-letter's arguments.
 f mb messages parts :uid  as for for-each-letter. Errors: :error-response.",
     ),

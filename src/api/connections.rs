@@ -1,11 +1,11 @@
 //! Connecting and leaving.
 
-use super::mailbox::{
-    AnyMailbox, any_mailbox_at, deliver_warnings, failed, on_mailbox, operate, state,
-};
+use super::mailbox::{any_mailbox_at, deliver_warnings, failed, on_mailbox, operate};
+use super::objects::AnyMailbox;
+use super::objects::SmtpConnection;
 use super::secret::Login;
 use super::sets::required;
-use super::smtp::SmtpConnection;
+use super::state::state;
 use crate::client::{Auth, ConnectOptions, ImapClient, PopClient, TlsMode};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
@@ -19,11 +19,11 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
     let host = host_argument(call, &mut options)?;
     read_options(call, &mut options)?;
     let credentials = login(call, false)?.credentials(call, &host)?;
-    let state = state(call.context());
+    let state = state(call);
     let mut client = ImapClient::connect(&state.connector, &host, &credentials, &options)
-        .map_err(|error| failed(call, &error, false))?;
-    deliver_warnings(call, &mut client);
-    Ok(state.adopt(client))
+        .map_err(|error| failed(call, &error))?;
+    deliver_warnings(call.context(), call.name(), &mut client);
+    Ok(state.adopt_imap(client))
 }
 
 pub(super) fn make_pop_connection(call: &Call<'_>) -> Result<Value, Condition> {
@@ -31,15 +31,15 @@ pub(super) fn make_pop_connection(call: &Call<'_>) -> Result<Value, Condition> {
     let host = host_argument(call, &mut options)?;
     read_options(call, &mut options)?;
     let credentials = login(call, true)?.credentials(call, &host)?;
-    let state = state(call.context());
+    let state = state(call);
     let client = PopClient::connect(&state.connector, &host, &credentials, &options)
-        .map_err(|error| failed(call, &error, false))?;
+        .map_err(|error| failed(call, &error))?;
     Ok(state.adopt_pop(client))
 }
 
 /// The options of a connection before the call's own.
 pub(super) fn default_options(call: &Call<'_>) -> ConnectOptions {
-    ConnectOptions { limits: state(call.context()).limits.clone(), ..ConnectOptions::default() }
+    ConnectOptions { limits: state(call).limits.clone(), ..ConnectOptions::default() }
 }
 
 /// The host: a name, or `("host" :port n :ssl t :starttls t)`.

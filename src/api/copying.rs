@@ -1,7 +1,8 @@
 //! `copy-letters`: from one connection to another.
 
-use super::mailbox::{asked_count, deliver_warnings, mailbox_at, on_mailbox, progress, state};
-use super::sets::messages;
+use super::mailbox::{asked_count, deliver_warnings, mailbox_at, on_mailbox, progress};
+use super::sets::addressed;
+use super::state::state;
 use crate::client::Error;
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
@@ -9,8 +10,8 @@ use std::sync::Arc;
 
 pub(super) fn copy_letters(call: &Call<'_>) -> Result<Value, Condition> {
     let from = mailbox_at(call, 0)?;
-    let (messages, to, destination) = (messages(call, 1)?, mailbox_at(call, 2)?, call.string(3)?);
-    let (uid, create) = (call.boolean_key("uid"), call.boolean_key("create"));
+    let (messages, to, destination) = (addressed(call, 1)?, mailbox_at(call, 2)?, call.string(3)?);
+    let create = call.boolean_key("create");
     if Arc::ptr_eq(&from, &to) {
         return Err(Condition::syntax(format!(
             "{}: both mailboxes are one connection; copy-to-mailbox copies on the server",
@@ -24,16 +25,16 @@ pub(super) fn copy_letters(call: &Call<'_>) -> Result<Value, Condition> {
     let mut copied = Vec::new();
     let result = on_mailbox(call, |client| {
         let progress = progress(call);
-        progress.expect_messages(asked_count(client, &messages, uid));
+        progress.expect_messages(asked_count(client, &messages));
         if create {
             make(call, &mut target, destination)?;
         }
-        client.copy_to_other(&messages, uid, &mut target, destination, &mut |message| {
+        client.copy_to_other(&messages, &mut target, destination, &mut |message| {
             copied.push(message);
             progress.message();
         })
     });
-    deliver_warnings(call, &mut target);
+    deliver_warnings(call.context(), call.name(), &mut target);
     result.map_err(|condition| {
         let note = format!(
             "{}; {} letters were copied before, to {destination:?}",
@@ -53,7 +54,7 @@ fn make(
     match target.status(destination, &["MESSAGES".into()]) {
         Err(Error::Refused { .. }) => {
             target.create(destination)?;
-            state(call.context()).mailboxes_changed();
+            state(call).mailboxes_changed();
             Ok(())
         }
         found => found.map(drop),

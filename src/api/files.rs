@@ -1,22 +1,21 @@
 //! Letters to files, without holding them in memory.
 
-use super::fetching::uid_and_size;
+use super::batches::uid_and_size;
 use super::mailbox::{on_mailbox, pop_mailbox, progress};
 use super::pop;
-use super::sets::message;
+use super::sets::{message, message_id};
 use super::target::{Exact, InBackground, Letter, MboxWriter, Target};
 use crate::client::{Error, ImapClient};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
-use crate::proto::imap::SequenceSet;
+use crate::proto::imap::{FetchItems, MessageId};
 use std::io::{self, Write};
-use std::num::NonZeroU32;
 use std::path::Path;
 
 pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
     let (message, path) = (message(call, 1)?, call.string(2)?);
-    let (uid, append, mbox) =
-        (call.boolean_key("uid"), call.boolean_key("append"), call.boolean_key("mbox"));
+    let id = message_id(call, 1)?;
+    let (append, mbox) = (call.boolean_key("append"), call.boolean_key("mbox"));
     let target = Target::open(&call.writable(path)?, append)
         .map_err(|cause| cannot_write(call, path, &cause))?;
     let found = std::thread::scope(|scope| {
@@ -27,8 +26,8 @@ pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
         let found = match pop_mailbox(call, 0) {
             Some(mailbox) => pop::write_letter(call, &mailbox, message.get(), path, &mut letter)?,
             None => on_mailbox(call, |client| {
-                expect_size(call, client, message, uid)?;
-                client.write_letter(message, uid, true, path, &mut letter)
+                expect_size(call, client, id)?;
+                client.write_letter(id, true, path, &mut letter)
             })?
             .is_some(),
         };
@@ -51,17 +50,17 @@ pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
 pub(super) fn expect_size(
     call: &Call<'_>,
     client: &mut ImapClient,
-    message: NonZeroU32,
-    uid: bool,
+    message: MessageId,
 ) -> Result<(), Error> {
     let progress = progress(call);
     if !progress.is_shown() {
         return Ok(());
     }
-    client.fetch(&SequenceSet::from(message), "(UID RFC822.SIZE)", uid, &mut |mut data| {
-        let number = data.number;
+    let items = FetchItems::parse("(UID RFC822.SIZE)")?;
+    client.fetch(&message.into(), &items, &mut |mut data| {
+        let number = data.number.unwrap_or(0);
         if let Some((found, size)) = uid_and_size(&mut data.tokens)?
-            && message.get() == if uid { found.get() } else { number.unwrap_or(0) }
+            && message.get() == if message.is_uid() { found.get() } else { number }
         {
             progress.expect_bytes(size);
         }

@@ -1,7 +1,9 @@
 //! Mailboxes as wholes: selecting, making, listing, closing.
 
 use super::flags::flag_list;
-use super::mailbox::{on_mailbox, state};
+use super::mailbox::{mailbox, on_mailbox};
+use super::pipeline;
+use super::state::state;
 use crate::client::{Error, ImapClient};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
@@ -20,7 +22,7 @@ fn by_name(
 ) -> Result<Value> {
     let name = call.string(1)?;
     on_mailbox(call, |client| operation(client, name))?;
-    state(call.context()).mailboxes_changed();
+    state(call).mailboxes_changed();
     Ok(host::truth(true))
 }
 
@@ -43,7 +45,7 @@ pub(super) fn unsubscribe_mailbox(call: &Call<'_>) -> Result<Value> {
 pub(super) fn rename_mailbox(call: &Call<'_>) -> Result<Value> {
     let (old, new) = (call.string(1)?, call.string(2)?);
     on_mailbox(call, |client| client.rename(old, new))?;
-    state(call.context()).mailboxes_changed();
+    state(call).mailboxes_changed();
     Ok(host::truth(true))
 }
 
@@ -61,7 +63,10 @@ pub(super) fn mailbox_list(call: &Call<'_>) -> Result<Value> {
     let reference = call.key_string("reference")?.unwrap_or("");
     let pattern = call.key_string("pattern")?.unwrap_or("*");
     let subscribed = call.boolean_key("subscribed");
-    let entries = on_mailbox(call, |client| client.list(reference, pattern, subscribed))?;
+    let entries = on_mailbox(call, |client| match subscribed {
+        true => client.list_subscribed(reference, pattern),
+        false => client.list(reference, pattern),
+    })?;
     let entry = |entry: crate::client::Listed| {
         let separator = entry.separator.as_deref().map_or_else(host::nil, host::string);
         host::list(vec![flag_list(&entry.flags), separator, host::string(&entry.name)])
@@ -80,11 +85,14 @@ pub(super) fn mailbox_status(call: &Call<'_>) -> Result<Value> {
             call.wrong("items", "a keyword such as :unseen, or a list of them", value)
         })?,
     };
-    let found = on_mailbox(call, |client| client.status(name, &items))?;
-    let pair = |(name, number): (String, u64)| {
-        [host::keyword(&name.to_lowercase()), host::integer(number as i64)]
-    }; // at most 63 bits
-    Ok(host::list(found.into_iter().flat_map(pair).collect()))
+    let mailbox = mailbox(call)?;
+    let begin = |client: &mut ImapClient| client.begin_status(name, &items);
+    pipeline::perform_read(call, &mailbox, begin, |_, found| {
+        let pair = |(name, number): (String, u64)| {
+            [host::keyword(&name.to_lowercase()), host::integer(number as i64)]
+        }; // at most 63 bits
+        Ok(host::list(found.into_iter().flat_map(pair).collect()))
+    })
 }
 
 fn status_items(value: &Value) -> Option<Vec<String>> {

@@ -4,6 +4,7 @@ mod accessors;
 mod accounts;
 mod appending;
 mod attachments;
+mod batches;
 pub mod catalog;
 mod connections;
 mod copying;
@@ -19,6 +20,7 @@ mod mailbox;
 mod mailboxes;
 mod messages;
 mod names;
+mod objects;
 mod parallel;
 mod parts;
 mod pieces;
@@ -36,15 +38,17 @@ mod secret;
 mod sending;
 mod sets;
 mod smtp;
+mod state;
 mod tables;
 mod target;
 pub mod untrusted;
 mod values;
+mod witnessed;
 
-pub use mailbox::{Equip, ImapMailbox, PopMailbox, State};
+pub use objects::{Held, ImapMailbox, PopMailbox, SmtpConnection};
 pub use progress::Progress;
 pub use secret::AskSecret;
-pub use smtp::SmtpConnection;
+pub use state::{Equip, State};
 
 use crate::host::Host;
 
@@ -58,6 +62,6 @@ pub fn register(host: &mut Host, mut state: State) {
     host.context().set_state(state);
     host.vouch_for(untrusted::CHECKED);
     for topic in catalog::TOPICS {
-        host.register_around(topic.functions, pipeline::run);
+        host.register(topic.functions);
     }
 }

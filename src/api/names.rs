@@ -1,6 +1,7 @@
 //! What completion wants to know of a connection: its mailboxes, its flags. Nobody waits long for it, and no name is asked for twice.
 
-use super::mailbox::{ImapMailbox, State};
+use super::objects::ImapMailbox;
+use super::state::State;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -49,7 +50,7 @@ impl State {
             known.push(Entry { mailbox: Arc::downgrade(mailbox), names: None });
             let (state, mailbox) = (self.clone(), mailbox.clone());
             let asking = std::thread::Builder::new().spawn(move || {
-                let listed = mailbox.client().list("", "*", false).unwrap_or_default();
+                let listed = mailbox.client().list("", "*").unwrap_or_default();
                 state.names.answer(&mailbox, listed.into_iter().map(|entry| entry.name).collect());
             });
             if asking.is_err() {
@@ -77,7 +78,7 @@ impl State {
 
     /// The flags that the selected mailbox of a connection knows, as IMAP writes them; none while the connection is busy.
     pub fn mailbox_flags(&self, mailbox: &ImapMailbox) -> Vec<String> {
-        let Some(client) = mailbox.client_at_once() else { return Vec::new() };
+        let Some(client) = mailbox.client_if_free() else { return Vec::new() };
         let Some(selected) = client.selected() else { return Vec::new() };
         let mut flags = selected.flags.clone();
         flags.extend(selected.permanent_flags.iter().cloned());

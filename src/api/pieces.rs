@@ -1,13 +1,14 @@
 //! A letter in pieces: fetched once into a file that nobody else sees, then handed over buffer by buffer, so that memory stays flat and the connection is
 //! free for other commands meanwhile.
 
-use super::mailbox::{AnyMailbox, any_mailbox_at, on_mailbox};
+use super::mailbox::{any_mailbox_at, on_mailbox};
+use super::objects::AnyMailbox;
 use super::pop;
-use super::sets::{message, required, truth};
+use super::sets::{message, message_id, required};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
 use std::io::{self, BufWriter, Read, Seek, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::SpooledTempFile;
 
 /// Letters up to this size stay in memory.
@@ -47,13 +48,9 @@ impl Pieces {
     }
 }
 
-impl AnyMailbox {
-    fn pieces(&self) -> &Pieces {
-        match self {
-            AnyMailbox::Imap(mailbox) => &mailbox.pieces,
-            AnyMailbox::Pop(mailbox) => &mailbox.pieces,
-        }
-    }
+/// The letters in pieces of a mailbox.
+fn pieces_of(mailbox: &AnyMailbox) -> Arc<Pieces> {
+    mailbox.extra()
 }
 
 pub(super) fn begin(call: &Call<'_>) -> Result<Value, Condition> {
@@ -66,15 +63,14 @@ pub(super) fn begin(call: &Call<'_>) -> Result<Value, Condition> {
 
 fn fetch(call: &Call<'_>) -> Result<Value, Condition> {
     let (mailbox, message) = (any_mailbox_at(call, 0)?, message(call, 1)?);
-    let (uid, peek) = (truth(call, "uid")?, truth(call, "peek")?);
+    let (id, peek) = (message_id(call, 1)?, call.boolean_key("peek"));
     let mut out = BufWriter::new(SpooledTempFile::new(IN_MEMORY));
     let found = match &mailbox {
         AnyMailbox::Pop(mailbox) => {
             pop::write_letter(call, mailbox, message.get(), PLACE, &mut out)?
         }
         AnyMailbox::Imap(_) => {
-            on_mailbox(call, |client| client.write_letter(message, uid, peek, PLACE, &mut out))?
-                .is_some()
+            on_mailbox(call, |client| client.write_letter(id, peek, PLACE, &mut out))?.is_some()
         }
     };
     if !found {
@@ -91,7 +87,7 @@ fn fetch(call: &Call<'_>) -> Result<Value, Condition> {
             bytes.rewind()?;
             Ok(Letter { bytes, left })
         });
-    mailbox.pieces().begin(letter.map_err(|cause| unreadable(call, &cause))?);
+    pieces_of(&mailbox).begin(letter.map_err(|cause| unreadable(call, &cause))?);
     Ok(host::truth(true))
 }
 
@@ -102,7 +98,7 @@ fn unreadable(call: &Call<'_>, cause: &io::Error) -> Condition {
 }
 
 pub(super) fn end(call: &Call<'_>) -> Result<Value, Condition> {
-    any_mailbox_at(call, 0)?.pieces().end();
+    pieces_of(&any_mailbox_at(call, 0)?).end();
     Ok(host::nil())
 }
 
@@ -117,7 +113,7 @@ pub(super) fn fetch_letter_sequence(call: &Call<'_>) -> Result<Value, Condition>
     let end = call.key_integer("end", start..=limit)?.unwrap_or(limit);
     let (start, wanted) =
         (usize::try_from(start).unwrap_or(0), u64::try_from(end - start).unwrap_or(0));
-    let piece = mailbox.pieces().with(call, |letter| {
+    let piece = pieces_of(&mailbox).with(call, |letter| {
         let mut piece = Vec::new();
         (&mut letter.bytes).take(wanted).read_to_end(&mut piece)?;
         letter.left -= piece.len() as u64;
@@ -131,6 +127,6 @@ pub(super) fn fetch_letter_sequence(call: &Call<'_>) -> Result<Value, Condition>
 }
 
 pub(super) fn end_of_letter_p(call: &Call<'_>) -> Result<Value, Condition> {
-    let left = any_mailbox_at(call, 0)?.pieces().with(call, |letter| letter.left)?;
+    let left = pieces_of(&any_mailbox_at(call, 0)?).with(call, |letter| letter.left)?;
     Ok(host::truth(left == 0))
 }

@@ -1,14 +1,20 @@
-//! `pipelined-map`: calls whose commands are sent without waiting, and whose results are taken later, in order.
+//! `pipelined-map`: calls whose commands are sent without waiting, and whose results are taken
+//! later, in order.
 //!
-//! While a script's `issue` runs, a call of this interface sends its command and gives a placeholder. The same call is carried out when its result is wanted; its
-//! first command is then the one that was sent.
+//! While a script's `issue` runs, a function of this interface begins its operation and returns a
+//! placeholder that holds the [`Pending`] operation and what is left to do with its result. When
+//! the result is wanted, the placeholder waits for the operation and does the rest. Functions that
+//! cannot be split this way are refused while `issue` runs, so that nothing is done out of order.
 
-use super::mailbox::{ImapMailbox, PopMailbox, failed, state};
+use super::mailbox::{failed, on};
+use super::objects::{ImapMailbox, PopMailbox};
 use super::sets::required;
-use crate::client::{Error, ImapClient, Sending, Ticket};
-use crate::condition::{Condition, Identifier};
-use crate::host::{self, Call, KeptCall, NativeCode, Value};
+use crate::client::{Error, ImapClient, Pending, Reader};
+use crate::condition::Condition;
+use crate::host::{self, Call, Context, Value};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+type Answer = Result<Value, Condition>;
 
 /// What may be sent without waiting: one command each.
 const SENDABLE: [&str; 6] = [
@@ -23,182 +29,176 @@ const SENDABLE: [&str; 6] = [
 /// Calls in flight where `:window` says nothing else.
 const WINDOW: i64 = 256;
 
-/// What the host is about.
+/// Which phase of `pipelined-map` this host is in.
 #[derive(Default)]
-pub(super) struct Pipeline(Mutex<Stage>);
+struct Phase(Mutex<Option<Issuing>>);
 
+/// A script's `issue` runs.
 #[derive(Default)]
-enum Stage {
-    /// Calls are carried out.
-    #[default]
-    Carrying,
-    /// A call is only sent.
-    Issuing(Issued),
-    /// The next call takes this command's answers.
-    Redeeming(Arc<ImapMailbox>, Ticket),
-}
-
-#[derive(Default)]
-struct Issued {
+struct Issuing {
     /// The one call that was made.
     name: Option<String>,
-    sent: Option<Sent>,
-    /// What issue must not have done.
+    /// What `issue` must not have done.
     wrong: Option<Condition>,
 }
 
 /// What stands for the result of a call that was sent.
-struct Placeholder {
-    call: KeptCall,
-    code: NativeCode,
-    sent: Mutex<Option<Sent>>,
+struct Placeholder(Mutex<Option<Operation>>);
+
+/// What is left of a call, either way it ends.
+struct Operation {
+    /// Waits for the result.
+    take: Box<dyn FnOnce(&Context) -> Answer + Send>,
+    /// Lets go of it.
+    forget: Box<dyn FnOnce() + Send>,
 }
 
-/// What is in flight.
-enum Sent {
-    Command(Arc<ImapMailbox>, Ticket),
-    /// A letter that is expected; the client knows which.
-    Letter(Arc<PopMailbox>),
-}
-
-impl Pipeline {
-    fn stage(&self) -> MutexGuard<'_, Stage> {
+impl Phase {
+    fn issuing(&self) -> MutexGuard<'_, Option<Issuing>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn is_issuing(&self) -> bool {
-        matches!(*self.stage(), Stage::Issuing(_))
-    }
 }
 
-/// Runs a function of the catalog, or only sends its command while a script issues.
-pub(super) fn run(call: &Call<'_>, code: NativeCode) -> Result<Value, Condition> {
-    let state = state(call.context());
-    if call.name().starts_with('%') || !state.pipeline.is_issuing() {
-        return code(call);
-    }
-    let result = code(call);
-    let mut stage = state.pipeline.stage();
-    let Stage::Issuing(issued) = &mut *stage else { return result };
-    let Some(sent) = issued.sent.take() else { return result };
-    let placeholder = Placeholder { call: call.keep(), code, sent: Mutex::new(Some(sent)) };
-    Ok(host::object(
-        placeholder,
-        &format!("#<the result of {}, which is still to come>", call.name()),
-    ))
-}
-
-/// An operation on a mailbox: carried out, only sent, or carried out with the answers to a command that was sent.
-pub(super) fn operate<T>(
+/// Carries out an operation that may be pipelined: `begin` sends its command, `wait` hears the
+/// answer, `then` makes the call's value of the result. While a script issues, only `begin` runs.
+pub(super) fn perform<P, T>(
     call: &Call<'_>,
     mailbox: &Arc<ImapMailbox>,
-    client: &mut ImapClient,
-    operation: impl FnOnce(&mut ImapClient) -> Result<T, Error>,
-) -> Result<Result<T, Error>, Condition> {
-    let state = state(call.context());
-    let stage = std::mem::take(&mut *state.pipeline.stage());
-    match stage {
-        Stage::Carrying => Ok(operation(client)),
-        Stage::Redeeming(owner, ticket) if Arc::ptr_eq(&owner, mailbox) => {
-            Ok(client.redeem(ticket, operation))
-        }
-        Stage::Redeeming(..) => Ok(operation(client)),
-        Stage::Issuing(mut issued) => {
-            let result = send(call, mailbox, client, &mut issued, operation);
-            *state.pipeline.stage() = Stage::Issuing(issued);
-            result
-        }
+    begin: impl FnOnce(&mut ImapClient) -> Result<Pending<P>, Error>,
+    wait: impl FnOnce(&mut ImapClient, Pending<P>) -> Result<T, Error> + Send + 'static,
+    then: impl FnOnce(&Context, T) -> Answer + Send + 'static,
+) -> Answer
+where
+    P: Send + 'static,
+{
+    let context = call.context();
+    if context.state::<Phase>().issuing().is_none() {
+        let carry_out = |client: &mut ImapClient| begin(client).and_then(|sent| wait(client, sent));
+        let result = on(context, call.name(), mailbox, carry_out)?;
+        return then(context, result);
     }
+    check(call)?;
+    begin_call(call)?;
+    let pending = on(context, call.name(), mailbox, begin)?;
+    if !pending.is_in_flight() {
+        let result = on(context, call.name(), mailbox, |client| wait(client, pending))?;
+        return then(context, result);
+    }
+    note_call(call);
+    // Either closure takes it; the other finds nothing.
+    let pending = Arc::new(Mutex::new(Some(pending)));
+    let take_pending = |pending: &Mutex<Option<Pending<P>>>| {
+        pending.lock().unwrap_or_else(PoisonError::into_inner).take()
+    };
+    let (name, owner, other) = (call.name().to_owned(), mailbox.clone(), pending.clone());
+    let take = move |context: &Context| {
+        let Some(pending) = take_pending(&pending) else { return Ok(host::nil()) };
+        let result = on(context, &name, &owner, |client| wait(client, pending))?;
+        then(context, result)
+    };
+    let owner = mailbox.clone();
+    let forget = move || {
+        if let Some(pending) = take_pending(&other) {
+            owner.client().forget(pending);
+        }
+    };
+    Ok(placeholder(call, Operation { take: Box::new(take), forget: Box::new(forget) }))
 }
 
-fn send<T>(
+/// The same where the result is the reader's own.
+pub(super) fn perform_read<R>(
     call: &Call<'_>,
     mailbox: &Arc<ImapMailbox>,
-    client: &mut ImapClient,
-    issued: &mut Issued,
-    operation: impl FnOnce(&mut ImapClient) -> Result<T, Error>,
-) -> Result<Result<T, Error>, Condition> {
-    if !SENDABLE.contains(&call.name()) {
-        return Err(not_sendable(call));
-    }
-    issued.is_the_first(call)?;
-    match client.ahead(operation) {
-        Ok(Sending::Sent(ticket)) => Err(issued.note(call, Sent::Command(mailbox.clone(), ticket))),
-        Ok(Sending::Needless(value)) => Ok(Ok(value)),
-        Err(error) => Ok(Err(error)),
-    }
+    begin: impl FnOnce(&mut ImapClient) -> Result<Pending<R>, Error>,
+    then: impl FnOnce(&Context, R::Output) -> Answer + Send + 'static,
+) -> Answer
+where
+    R: Reader + Send + 'static,
+{
+    perform(call, mailbox, begin, |client, pending| client.wait(pending), then)
 }
 
-fn not_sendable(call: &Call<'_>) -> Condition {
-    Condition::syntax(format!(
-        "pipelined-map: {} cannot be sent without waiting; issue makes one call of {}",
-        call.name(),
-        SENDABLE.join(", ")
-    ))
-}
-
-impl Issued {
-    fn is_the_first(&mut self, call: &Call<'_>) -> Result<(), Condition> {
-        let Some(first) = &self.name else { return Ok(()) };
-        let wrong = Condition::syntax(format!(
-            "pipelined-map: issue makes more than one call for an item: {first} and {}",
-            call.name()
-        ));
-        self.wrong = Some(wrong.clone());
-        Err(wrong)
-    }
-
-    /// Notes the call that was sent; the condition ends it, and nobody sees that: the placeholder takes its place.
-    fn note(&mut self, call: &Call<'_>, sent: Sent) -> Condition {
-        self.name = Some(call.name().to_owned());
-        self.sent = Some(sent);
-        Condition::new(Identifier::Unexpected, "the result is still to come")
-    }
-}
-
-/// Whether a call on a POP mailbox may be made now.
-pub(super) fn check(call: &Call<'_>) -> Result<(), Condition> {
-    if state(call.context()).pipeline.is_issuing() && !SENDABLE.contains(&call.name()) {
-        Err(not_sendable(call))
-    } else {
-        Ok(())
-    }
-}
-
-/// While a script issues, only says that it will want this letter.
-///
-/// # Errors
-/// What takes the place of the call's result then.
-pub(super) fn expect_letter(
+/// Carries out a call that wants one letter of a POP mailbox. While a script issues, the client is
+/// only told that the letter will be wanted, if the server takes several commands at once.
+pub(super) fn perform_letter(
     call: &Call<'_>,
     mailbox: &Arc<PopMailbox>,
     number: u32,
-) -> Result<(), Condition> {
-    let state = state(call.context());
-    let mut stage = state.pipeline.stage();
-    let Stage::Issuing(issued) = &mut *stage else { return Ok(()) };
-    issued.is_the_first(call)?;
-    let mut client = mailbox.client();
-    if !client.has("PIPELINING") {
-        return Ok(());
+    then: impl FnOnce(Vec<u8>) -> Value + Send + 'static,
+) -> Answer {
+    let issues = call.context().state::<Phase>().issuing().is_some();
+    if issues {
+        begin_call(call)?;
     }
-    client.expect([number], None).map_err(|error| failed(call, &error, false))?;
-    Err(issued.note(call, Sent::Letter(mailbox.clone())))
+    if !issues || !mailbox.client().has("PIPELINING") {
+        let letter = super::mailbox::operate(call, mailbox, |client| client.letter(number, None))?;
+        return Ok(then(letter));
+    }
+    mailbox.client().expect([number], None).map_err(|error| failed(call, &error))?;
+    note_call(call);
+    let (name, owner, other) = (call.name().to_owned(), mailbox.clone(), mailbox.clone());
+    let take = move |context: &Context| {
+        let _work = context.state::<super::progress::Progress>().begin(&name);
+        let letter = owner.client().letter(number, None);
+        letter.map(then).map_err(|error| {
+            let condition = Condition::from(&error);
+            Condition { message: format!("{name}: {}", condition.message), ..condition }
+        })
+    };
+    let forget = move || other.client().forget_letters();
+    Ok(placeholder(call, Operation { take: Box::new(take), forget: Box::new(forget) }))
 }
 
-/// From here to `%issued` calls are only sent.
-pub(super) fn begin_issue(call: &Call<'_>) -> Result<Value, Condition> {
-    *state(call.context()).pipeline.stage() = Stage::Issuing(Issued::default());
+fn placeholder(call: &Call<'_>, operation: Operation) -> Value {
+    let shown = format!("#<the result of {}, which is still to come>", call.name());
+    host::object(Placeholder(Mutex::new(Some(operation))), &shown)
+}
+
+/// Refuses a second call in one `issue`.
+fn begin_call(call: &Call<'_>) -> Result<(), Condition> {
+    let phase = call.context().state::<Phase>();
+    let mut issuing = phase.issuing();
+    let Some(Issuing { name: Some(first), wrong }) = &mut *issuing else { return Ok(()) };
+    let condition = Condition::syntax(format!(
+        "pipelined-map: issue makes more than one call for an item: {first} and {}",
+        call.name()
+    ));
+    *wrong = Some(condition.clone());
+    Err(condition)
+}
+
+fn note_call(call: &Call<'_>) {
+    if let Some(issuing) = &mut *call.context().state::<Phase>().issuing() {
+        issuing.name = Some(call.name().to_owned());
+    }
+}
+
+/// Refuses a call that cannot be sent without waiting, while a script issues. Every function that
+/// reaches outside asks this before it does.
+pub(super) fn check(call: &Call<'_>) -> Result<(), Condition> {
+    let issues = call.context().state::<Phase>().issuing().is_some();
+    if !issues || SENDABLE.contains(&call.name()) {
+        return Ok(());
+    }
+    Err(Condition::syntax(format!(
+        "pipelined-map: {} cannot be sent without waiting; issue makes one call of {}",
+        call.name(),
+        SENDABLE.join(", ")
+    )))
+}
+
+/// From here to `%end-issue` calls are only sent.
+pub(super) fn begin_issue(call: &Call<'_>) -> Answer {
+    *call.context().state::<Phase>().issuing() = Some(Issuing::default());
     Ok(host::nil())
 }
 
-/// What `issue` returned, or `nil` when it failed: the placeholder of its call, or a value that needs no command.
-pub(super) fn end_issue(call: &Call<'_>) -> Result<Value, Condition> {
-    let stage = std::mem::take(&mut *state(call.context()).pipeline.stage());
+/// Ends issuing. Returns what `issue` returned: the placeholder of its call, or a value that needs
+/// no command.
+pub(super) fn end_issue(call: &Call<'_>) -> Answer {
+    let issuing = call.context().state::<Phase>().issuing().take();
     let (returned, failed) = (required(call, 0), call.arg(1).is_some_and(host::is_true));
-    let Stage::Issuing(Issued { name: Some(name), wrong, .. }) = stage else {
-        return Ok(returned.clone());
-    };
+    let Some(Issuing { name: Some(name), wrong }) = issuing else { return Ok(returned.clone()) };
     if let Some(wrong) = wrong {
         return Err(wrong);
     }
@@ -210,35 +210,30 @@ pub(super) fn end_issue(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(returned.clone())
 }
 
+fn take_operation(value: &Value) -> Option<Operation> {
+    let placeholder = host::downcast::<Placeholder>(value)?;
+    placeholder.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 /// The result that a placeholder stands for.
-pub(super) fn redeem(call: &Call<'_>) -> Result<Value, Condition> {
+pub(super) fn redeem(call: &Call<'_>) -> Answer {
     let value = required(call, 0);
-    let Some(placeholder) = host::downcast::<Placeholder>(value) else { return Ok(value.clone()) };
-    let sent = placeholder.sent.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let state = state(call.context());
-    if let Some(Sent::Command(mailbox, ticket)) = sent {
-        *state.pipeline.stage() = Stage::Redeeming(mailbox, ticket);
+    match take_operation(value) {
+        Some(operation) => (operation.take)(call.context()),
+        None => Ok(value.clone()),
     }
-    let result = placeholder.call.again(call.context(), placeholder.code);
-    *state.pipeline.stage() = Stage::Carrying;
-    result
 }
 
 /// Lets go of what a placeholder stands for.
-pub(super) fn forget(call: &Call<'_>) -> Result<Value, Condition> {
-    if let Some(placeholder) = host::downcast::<Placeholder>(required(call, 0))
-        && let Some(sent) = placeholder.sent.lock().unwrap_or_else(PoisonError::into_inner).take()
-    {
-        match sent {
-            Sent::Command(mailbox, ticket) => mailbox.client().forget(ticket),
-            Sent::Letter(mailbox) => mailbox.client().forget_letters(),
-        }
+pub(super) fn forget(call: &Call<'_>) -> Answer {
+    if let Some(operation) = take_operation(required(call, 0)) {
+        (operation.forget)();
     }
     Ok(host::nil())
 }
 
 /// The arguments of `pipelined-map`, checked; its window.
-pub(super) fn window(call: &Call<'_>) -> Result<Value, Condition> {
+pub(super) fn window(call: &Call<'_>) -> Answer {
     let check = |index: usize, name: &str, expected: &str, is_right: fn(&Value) -> bool| {
         let value = required(call, index);
         let wrong = || {

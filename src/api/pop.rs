@@ -1,7 +1,9 @@
 //! What is different on a POP mailbox, and what only a POP mailbox has.
 
-use super::fetching::{BATCH_BYTES, BATCH_MESSAGES, texts};
-use super::mailbox::{PopMailbox, on_pop_mailbox, operate};
+use super::batches::{BATCH_BYTES, BATCH_MESSAGES};
+use super::fetching::texts;
+use super::mailbox::{on_pop_mailbox, operate};
+use super::objects::PopMailbox;
 use super::pipeline;
 use super::sets::{message, messages};
 use super::values::{Texts, text};
@@ -50,9 +52,8 @@ pub(super) fn fetch_letter(call: &Call<'_>, mailbox: &Arc<PopMailbox>) -> Answer
         return Err(call.wrong("parts", "nothing: a POP mailbox gives whole letters", parts));
     }
     let message = message(call, 1)?.get();
-    pipeline::expect_letter(call, mailbox, message)?;
-    let letter = operate(call, mailbox, |client| client.letter(message, None))?;
-    Ok(letter_value(letter, texts(call)))
+    let texts = texts(call);
+    pipeline::perform_letter(call, mailbox, message, move |letter| letter_value(letter, texts))
 }
 
 pub(super) fn top_lines(call: &Call<'_>) -> Answer {

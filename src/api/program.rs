@@ -2,9 +2,11 @@
 
 use super::secret;
 use super::values::without_crlf;
+use super::witnessed::witnessed;
 use crate::client::smtp::Envelope;
 use crate::condition::{Condition, Identifier, escape_controls};
 use crate::host::Call;
+use crate::proto::deed::{Change, Deed};
 use std::io::{self, IsTerminal, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -27,8 +29,22 @@ const MOST_WORDS: usize = 10_000;
 /// Characters of standard error that an error's message holds.
 const SHOWN_WORDS: usize = 300;
 
-/// Hands a letter over: `-i -f FROM -- TO …`, the letter on standard input, lines ending in LF.
+/// Hands a letter over, unless the witness refuses.
+///
+/// # Errors
+/// Those of [`run`]; `:limit`.
 pub(super) fn hand_over(
+    call: &Call<'_>,
+    words: &[String],
+    envelope: &Envelope<'_>,
+    letter: &[u8],
+) -> Result<(), Condition> {
+    let deed = Deed::new(Change::by_program(&words[0], envelope.to)).on(&words[0]);
+    witnessed(call, &deed, || run(call, words, envelope, letter))
+}
+
+/// Runs the program: `-i -f FROM -- TO …`, the letter on standard input, lines ending in LF.
+fn run(
     call: &Call<'_>,
     words: &[String],
     envelope: &Envelope<'_>,

@@ -1,14 +1,16 @@
 //! The sandbox as a script sees it.
 
-use super::mailbox::state;
+use super::state::state;
 use super::values::text;
+use super::witnessed::witnessed;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
+use crate::proto::deed::{Change, Deed};
 use crate::sandbox::{Sandbox, Sent};
 use std::sync::Arc;
 
 fn sandbox(call: &Call<'_>) -> Result<Arc<Sandbox>, Condition> {
-    state(call.context()).sandbox.clone().ok_or_else(|| {
+    state(call).sandbox.clone().ok_or_else(|| {
         Condition::new(
             Identifier::Unsupported,
             format!(
@@ -39,9 +41,12 @@ pub(super) fn sandbox_deliver(call: &Call<'_>) -> Result<Value, Condition> {
     let sandbox = sandbox(call)?;
     let store = sandbox.store();
     let usual = store.usual_account();
-    let delivered = store.deliver(user.unwrap_or(&usual), mailbox, letter.as_bytes());
-    let uid = delivered.map_err(|error| {
-        Condition::new(Identifier::ErrorResponse, format!("{}: {error}", call.name()))
+    let deed = Deed::new(Change::delivery(mailbox)).on("the sandbox");
+    let uid = witnessed(call, &deed, || {
+        let delivered = store.deliver(user.unwrap_or(&usual), mailbox, letter.as_bytes());
+        delivered.map_err(|error| {
+            Condition::new(Identifier::ErrorResponse, format!("{}: {error}", call.name()))
+        })
     })?;
     Ok(host::integer(i64::from(uid)))
 }

@@ -10,6 +10,7 @@ use super::target::{Letter, MboxWriter, Target};
 use crate::client::{Error, Letters};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
+use crate::proto::imap::{Messages, SequenceSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -64,12 +65,7 @@ pub(super) fn save_letters(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::list(saved.into_iter().map(|number| host::integer(i64::from(number))).collect()))
 }
 
-fn run(
-    call: &Call<'_>,
-    messages: &crate::proto::imap::SequenceSet,
-    to: &mut dyn Letters,
-) -> Result<(), Condition> {
-    let uid = call.boolean_key("uid");
+fn run(call: &Call<'_>, messages: &SequenceSet, to: &mut dyn Letters) -> Result<(), Condition> {
     let progress = progress(call);
     let mut to = Counted { to, count: &|| progress.message() };
     if pop_mailbox(call, 0).is_some() {
@@ -83,9 +79,10 @@ fn run(
             })
         });
     }
+    let messages = Messages::new(messages.clone(), call.boolean_key("uid"));
     on_mailbox(call, |client| {
-        progress.expect_messages(asked_count(client, messages, uid));
-        client.write_letters(messages, uid, &mut to)
+        progress.expect_messages(asked_count(client, &messages));
+        client.write_letters(&messages, &mut to)
     })
 }
 

@@ -2,8 +2,10 @@
 
 use super::appending::UNIVERSAL_TO_UNIX;
 use super::flags::flag_text;
-use super::mailbox::on_mailbox;
+use super::mailbox::mailbox;
+use super::pipeline;
 use super::sets::{message_set, required};
+use crate::client::ImapClient;
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
 use crate::proto::imap::SearchKey;
@@ -36,9 +38,12 @@ const DEEPEST: usize = 100;
 
 pub(super) fn search_mailbox(call: &Call<'_>) -> Result<Value, Condition> {
     let key = Expression { call }.key(required(call, 1), 0)?;
-    let uid = call.boolean_key("uid");
-    let numbers = on_mailbox(call, |client| client.search(&key, uid))?;
-    Ok(host::list(numbers.into_iter().map(|number| host::integer(i64::from(number))).collect()))
+    let (mailbox, uid) = (mailbox(call)?, call.boolean_key("uid"));
+    let begin = |client: &mut ImapClient| client.begin_search(&key, uid);
+    pipeline::perform_read(call, &mailbox, begin, |_, numbers| {
+        let number = |number: u32| host::integer(i64::from(number));
+        Ok(host::list(numbers.into_iter().map(number).collect()))
+    })
 }
 
 struct Expression<'c, 'v> {

@@ -1,7 +1,7 @@
 //! Where a password or a token comes from: a string, a procedure, or a place that is looked at when the connection is made.
 
-use super::mailbox::state;
 use super::program;
+use super::state::state;
 use crate::client::{Auth, Credentials};
 use crate::condition::{Condition, Identifier, escape_controls};
 use crate::host::{self, Call, Context, Value};
@@ -257,9 +257,7 @@ impl Login {
             (Some(password), None) => Held::Password(password),
             (None, Some(token)) => Held::Token(token),
             (None, None) if auth == Some(Auth::Sasl(Mechanism::External)) => Held::Certificate,
-            (None, None) if auth.is_none() && state(call.context()).ask_secret.is_some() => {
-                Held::Asked
-            }
+            (None, None) if auth.is_none() && state(call).ask_secret.is_some() => Held::Asked,
             (None, None) => return Err(wrong(":password with a string")),
         };
         Ok(Login { user: user.to_owned(), secret, auth })
@@ -283,7 +281,7 @@ impl Login {
 fn ask(call: &Call<'_>, user: &str, host: &str) -> Result<Zeroizing<String>, Condition> {
     let failed =
         |what: &str| Condition::new(Identifier::Authentication, format!("{}: {what}", call.name()));
-    let state = state(call.context());
+    let state = state(call);
     let Some(ask) = &state.ask_secret else { return Err(failed("there is no password")) };
     let between = if user.contains('@') { " on " } else { "@" };
     let question =

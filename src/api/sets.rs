@@ -2,8 +2,8 @@
 
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
-use crate::proto::imap::SequenceSet;
 use crate::proto::imap::sequence::Bound;
+use crate::proto::imap::{MessageId, Messages, SequenceSet};
 use std::num::NonZeroU32;
 
 pub(super) const EXPECTED: &str = "a message number, (:seq N M), or a list of these";
@@ -47,6 +47,16 @@ pub(super) fn check_truths(call: &Call<'_>) -> Result<(), Condition> {
 pub(super) fn messages(call: &Call<'_>, index: usize) -> Result<SequenceSet, Condition> {
     let value = required(call, index);
     message_set(value).ok_or_else(|| call.wrong("messages", EXPECTED, value))
+}
+
+/// The messages in argument `index`, by UID with `:uid t`.
+pub(super) fn addressed(call: &Call<'_>, index: usize) -> Result<Messages, Condition> {
+    Ok(Messages::new(messages(call, index)?, call.boolean_key("uid")))
+}
+
+/// The message in argument `index`, by UID with `:uid t`.
+pub(super) fn message_id(call: &Call<'_>, index: usize) -> Result<MessageId, Condition> {
+    Ok(MessageId::new(message(call, index)?, call.boolean_key("uid")))
 }
 
 /// One message in argument `index`.

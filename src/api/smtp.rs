@@ -1,27 +1,18 @@
 //! Mail servers as scripts name them: a host, an address, a list with options, a program, or a connection that is open.
 
 use super::connections::{default_options, host_name, port, read_option};
-use super::mailbox::{failed, progress, state};
+use super::mailbox::{failed, progress};
+use super::objects::SmtpConnection;
+use super::pipeline;
 use super::program;
 use super::secret::Login;
 use super::sets::required;
+use super::state::state;
 use crate::client::smtp::{Envelope, Refused};
 use crate::client::{Auth, ConnectOptions, SmtpClient, TlsMode};
 use crate::condition::{Condition, escape_controls};
 use crate::host::{self, Call, Value};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// What `make-smtp-connection` returns.
-pub struct SmtpConnection {
-    client: Mutex<SmtpClient>,
-}
-
-impl SmtpConnection {
-    /// The client; one caller at a time.
-    pub fn client(&self) -> MutexGuard<'_, SmtpClient> {
-        self.client.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use std::sync::Arc;
 
 /// Where a letter goes first.
 pub(super) enum MailServer {
@@ -166,7 +157,7 @@ impl HostServer {
     fn connect(&self, call: &Call<'_>) -> Result<SmtpClient, Condition> {
         let credentials =
             self.login.as_ref().map(|login| login.credentials(call, &self.host)).transpose()?;
-        let state = state(call.context());
+        let state = state(call);
         let client = SmtpClient::connect(
             &state.connector,
             &self.host,
@@ -174,7 +165,7 @@ impl HostServer {
             credentials.as_ref(),
             &self.options,
         );
-        client.map_err(|error| failed(call, &error, false))
+        client.map_err(|error| failed(call, &error))
     }
 }
 
@@ -204,9 +195,7 @@ pub(super) fn make_smtp_connection(call: &Call<'_>) -> Result<Value, Condition> 
         KEYS.iter().filter_map(|key| call.key(key).map(|value| (*key, value))),
     )?;
     let client = server.connect(call)?;
-    let connection = Arc::new(SmtpConnection { client: Mutex::new(client) });
-    let address = state(call.context()).next_address();
-    Ok(host::shared_object(connection, &format!("#<mailbox::smtp-connection @ #x{address:x}>")))
+    Ok(state(call).adopt_smtp(client))
 }
 
 /// Hands a letter over; the recipients that were refused, where that was allowed.
@@ -216,18 +205,19 @@ pub(super) fn deliver(
     envelope: &Envelope<'_>,
     letter: &[u8],
 ) -> Result<Vec<Refused>, Condition> {
+    pipeline::check(call)?;
     let progress = progress(call);
     let _work = progress.begin(call.name());
     progress.expect_bytes(letter.len() as u64);
     match server {
         MailServer::Open(connection) => {
-            connection.client().send(envelope, letter).map_err(|error| failed(call, &error, false))
+            connection.client().send(envelope, letter).map_err(|error| failed(call, &error))
         }
         MailServer::Host(server) => {
             let mut client = server.connect(call)?;
             let result = client.send(envelope, letter);
             client.close();
-            result.map_err(|error| failed(call, &error, false))
+            result.map_err(|error| failed(call, &error))
         }
         MailServer::Program(words) => {
             program::hand_over(call, words, envelope, letter).map(|()| Vec::new())
@@ -252,5 +242,5 @@ pub(super) fn test_email_address(call: &Call<'_>) -> Result<Value, Condition> {
     let mut client = server.connect(call)?;
     let known = client.verify(address);
     client.close();
-    Ok(host::truth(known.map_err(|error| failed(call, &error, false))?.is_some()))
+    Ok(host::truth(known.map_err(|error| failed(call, &error))?.is_some()))
 }

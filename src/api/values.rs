@@ -5,7 +5,7 @@ use crate::client::Error;
 use crate::host::{self, Value};
 use crate::proto::Limits;
 use crate::proto::imap::tokens::Place;
-use crate::proto::imap::{Data, Token, Tokens};
+use crate::proto::imap::{Data, FetchItems, Token, Tokens};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -133,36 +133,26 @@ fn string_value(bytes: &[u8]) -> Value {
     host::string(text(bytes))
 }
 
-/// Which of the items that a server sends unasked are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wanted {
-    pub flags: bool,
-    pub uid: bool,
-    pub modseq: bool,
+/// What a FETCH asked for, and so which of the items that a server sends are wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'i> {
+    pub items: Option<&'i FetchItems>,
+    pub by_uid: bool,
 }
 
-impl Wanted {
-    /// What these parts, in IMAP's notation, ask for.
-    pub(super) fn by(parts: &str, uid: bool) -> Self {
-        let parts = parts.to_ascii_lowercase();
-        let asks = |names: &[&str]| {
-            parts
-                .split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'))
-                .any(|word| names.contains(&word))
-        };
-        Wanted {
-            flags: asks(&["flags", "all", "fast", "full"]),
-            uid: uid || asks(&["uid"]),
-            modseq: asks(&["modseq"]),
-        }
+impl Wanted<'_> {
+    fn wants(self, name: &str) -> bool {
+        self.items.is_none_or(|items| items.want(name, self.by_uid))
     }
 
-    fn wants(self, name: &str) -> bool {
-        match name {
-            "FLAGS" => self.flags,
-            "UID" => self.uid,
-            "MODSEQ" => self.modseq,
-            _ => true,
+    /// Adds an item under the names by which it was asked for.
+    fn push(self, into: &mut Vec<Value>, name: &str, value: Value) {
+        let Some(items) = self.items else {
+            into.extend([host::shared_string(name), value]);
+            return;
+        };
+        for name in items.names_for(name) {
+            into.extend([host::shared_string(name), value.clone()]);
         }
     }
 }
@@ -171,7 +161,7 @@ impl Wanted {
 pub(super) fn fetched(
     mut data: Data<'_>,
     texts: Texts,
-    wanted: Wanted,
+    wanted: Wanted<'_>,
     limits: &Limits,
 ) -> Result<Option<Value>, Error> {
     let tokens = &mut data.tokens;
@@ -186,8 +176,7 @@ pub(super) fn fetched(
                 if wanted.wants(&name) {
                     let texts = if name == "INTERNALDATE" { Texts::Strings } else { texts };
                     let value = value(tokens, first, texts, name == "FLAGS", limits, &mut count)?;
-                    items.push(host::shared_string(&name));
-                    items.push(value);
+                    wanted.push(&mut items, &name, value);
                 } else {
                     tokens.skip_value(first)?;
                 }
@@ -259,17 +248,5 @@ mod tests {
             let made = value(&mut tokens, first, Texts::Strings, false, &limits, &mut count);
             assert_eq!(made.is_ok(), fits, "{times}");
         }
-    }
-
-    #[test]
-    fn what_parts_ask_for_is_seen() {
-        let wanted = |parts, uid| {
-            let wanted = Wanted::by(parts, uid);
-            (wanted.flags, wanted.uid, wanted.modseq)
-        };
-        assert_eq!(wanted("body[]", false), (false, false, false));
-        assert_eq!(wanted("(FLAGS envelope)", false), (true, false, false));
-        assert_eq!(wanted("fast", true), (true, true, false));
-        assert_eq!(wanted("(uid modseq)", false), (false, true, true));
     }
 }

@@ -1,9 +1,12 @@
 //! Reads what servers answer into the client's types, and tells what is worth a warning.
 
 use super::error::Error;
-use super::imap::{CopiedUids, ImapClient, Listed, Warning, WarningKind};
+use super::imap::ImapClient;
+use super::told::{CopiedUids, Listed, Warning, WarningKind};
 use crate::proto::imap::sequence::{Bound, Members};
-use crate::proto::imap::{Completion, Data, SequenceSet, Status, StatusKind, Token, Tokens, utf7};
+use crate::proto::imap::{
+    Completion, Data, Messages, SequenceSet, Status, StatusKind, Token, Tokens, utf7,
+};
 use crate::proto::{Limits, ProtocolError};
 use std::num::NonZeroU32;
 
@@ -195,11 +198,13 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub fn to(client: &ImapClient, messages: &SequenceSet, uid: bool) -> Self {
-        let asked = client.asked_for(messages, uid);
-        // A server may tell of a message several times, of its flags for example; ten times each is more than any does.
+    pub fn to(client: &ImapClient, messages: &Messages) -> Self {
+        let asked = client.asked_for(messages);
+        // A server may tell of a message several times, of its flags for example; ten times each
+        // is more than any does.
         let left = asked.count().saturating_mul(10).saturating_add(10_000);
-        Answers { asked, open_ended: messages.members(u32::MAX), uid, left }
+        let open_ended = messages.set().members(u32::MAX);
+        Answers { asked, open_ended, uid: messages.are_uids(), left }
     }
 
     /// Whether the data is such a response.

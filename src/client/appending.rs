@@ -2,9 +2,10 @@
 
 use super::error::Error;
 use super::imap::ImapClient;
+use super::pending::{Pending, Reader};
 use super::running::Input;
 use crate::proto::imap::flag::Flag;
-use crate::proto::imap::{Command, Completion};
+use crate::proto::imap::{Command, Completion, Data};
 use std::io::{self, Read};
 
 /// What APPEND tells with UIDPLUS (RFC 4315): the mailbox's UID validity and the letter's UID.
@@ -17,7 +18,8 @@ impl ImapClient {
     /// APPEND (RFC 3501 6.3.11): the exact bytes. With UIDPLUS it tells where the letter went.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a letter with NUL, [`Error::Refused`] when the mailbox does not exist.
+    /// [`Error::Argument`] for a letter with NUL, [`Error::Refused`] when the mailbox does not
+    /// exist.
     pub fn append(
         &mut self,
         name: &str,
@@ -25,19 +27,33 @@ impl ImapClient {
         date: Option<&str>,
         letter: &[u8],
     ) -> Result<Option<Stored>, Error> {
-        let completion = self
-            .run(Command::append(name, flags, date, letter, self.utf8_names())?, &mut |_| Ok(()))?;
-        Ok(stored(completion))
+        let pending = self.begin_append(name, flags, date, letter)?;
+        self.wait(pending)
     }
 
-    /// APPEND of the bytes that `letter` gives, which are exactly `length`, and none of them NUL. They are read while they are sent: when the server has
-    /// asked for them, or at once where it offers LITERAL+ or, up to 4,096 bytes, LITERAL- (RFC 7888). It is carried out at once inside of
-    /// [`ImapClient::ahead`], too.
+    /// Begins [`ImapClient::append`].
     ///
     /// # Errors
-    /// [`Error::Refused`] when the mailbox does not exist or the server does not want the letter; the connection is usable then, unless `letter` fails
-    /// while the rest of what was announced is sent. [`Error::Letter`] when `letter` fails, or gives fewer or more bytes than `length`: nothing is stored,
-    /// and the connection is closed, since the server waits for the rest.
+    /// What keeps the command from being sent.
+    pub fn begin_append(
+        &mut self,
+        name: &str,
+        flags: &[Flag],
+        date: Option<&str>,
+        letter: &[u8],
+    ) -> Result<Pending<Appended>, Error> {
+        self.begin([Command::append(name, flags, date, letter)?], Appended(None))
+    }
+
+    /// APPEND of the bytes that `letter` gives, which are exactly `length`, and none of them NUL.
+    /// They are read while they are sent: when the server has asked for them, or at once where it
+    /// offers LITERAL+ or, up to 4,096 bytes, LITERAL- (RFC 7888).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the mailbox does not exist or the server does not want the letter;
+    /// the connection is usable then, unless `letter` fails while the rest of what was announced is
+    /// sent. [`Error::Letter`] when `letter` fails, or gives fewer or more bytes than `length`:
+    /// nothing is stored, and the connection is closed, since the server waits for the rest.
     pub fn append_from(
         &mut self,
         name: &str,
@@ -46,20 +62,33 @@ impl ImapClient {
         length: u64,
         letter: &mut dyn Read,
     ) -> Result<Option<Stored>, Error> {
-        let command = Command::append_from(name, flags, date, length, self.utf8_names())?;
-        // Who only sends would leave before the server asks for the bytes.
-        let only_send = std::mem::take(&mut self.commands_ahead().only_send);
-        let result = self.run_with(
-            command,
-            Input::Literal(Literal { from: letter, chunk: Vec::new(), has_heard: false }),
-        );
-        self.commands_ahead().only_send = only_send;
-        Ok(stored(result?))
+        let command = Command::append_from(name, flags, date, length)?;
+        let letter = Literal { from: letter, chunk: Vec::new(), has_heard: false };
+        Ok(stored(&self.run_with(command, Input::Literal(letter))?))
     }
 }
 
-fn stored(completion: Completion) -> Option<Stored> {
-    let (_, arguments) = completion.code.filter(|(code, _)| code == "APPENDUID")?;
+/// Reads APPENDUID, which says where a letter went (RFC 4315 3).
+pub struct Appended(Option<Stored>);
+
+impl Reader for Appended {
+    type Output = Option<Stored>;
+
+    fn data(&mut self, _: Data<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn completed(&mut self, completion: &Completion) {
+        self.0 = stored(completion);
+    }
+
+    fn finish(self) -> Result<Option<Stored>, Error> {
+        Ok(self.0)
+    }
+}
+
+fn stored(completion: &Completion) -> Option<Stored> {
+    let (_, arguments) = completion.code.as_ref().filter(|(code, _)| code == "APPENDUID")?;
     let (validity, uid) = arguments.split_once(' ')?;
     Some((validity.parse().ok()?, uid.trim().parse().ok()?))
 }

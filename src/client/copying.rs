@@ -1,10 +1,11 @@
 //! Letters from one connection to another, several under way at once.
 
-use super::ahead::{Sending, Ticket};
+use super::appending::Appended;
 use super::error::Error;
 use super::imap::ImapClient;
+use super::pending::Pending;
 use crate::proto::imap::flag::Flag;
-use crate::proto::imap::{Command, SequenceSet, Token, Tokens};
+use crate::proto::imap::{FetchItems, Messages, Token, Tokens};
 use std::collections::{HashSet, VecDeque};
 
 /// How many letters, and bytes of them, are on their way to the other server before the first is waited for: enough to fill a line, and little memory.
@@ -24,41 +25,35 @@ struct Letter {
 struct UnderWay<'c> {
     to: &'c mut ImapClient,
     destination: &'c str,
-    sent: VecDeque<(u32, usize, Ticket)>,
+    sent: VecDeque<(u32, usize, Pending<Appended>)>,
     bytes: usize,
     on_copied: &'c mut dyn FnMut(u32),
 }
 
 impl ImapClient {
-    /// Copies letters to a mailbox on another connection, with flags and dates; `\Seen` here is left alone. `on_copied` is told the number, or with `uid` the unique id, of
-    /// each that the other server has taken, in order.
+    /// Copies letters to a mailbox on another connection, with flags and dates; `\Seen` here is
+    /// left alone. `on_copied` is told the number or UID, as in `messages`, of each letter that the
+    /// other server has taken, in order.
     ///
     /// # Errors
     /// Those of FETCH here, and of APPEND there; the letters before are copied then.
     pub fn copy_to_other(
         &mut self,
-        messages: &SequenceSet,
-        uid: bool,
+        messages: &Messages,
         to: &mut ImapClient,
         destination: &str,
         on_copied: &mut dyn FnMut(u32),
     ) -> Result<(), Error> {
-        let commands = self.for_each_part(messages, uid, |part| {
-            Command::fetch(part, "(UID FLAGS INTERNALDATE BODY.PEEK[])", uid)
-        })?;
-        let asked = self.asked_for(messages, uid);
+        let items = FetchItems::parse("(UID FLAGS INTERNALDATE BODY.PEEK[])")?;
+        let asked = self.asked_for(messages);
         let mut given = HashSet::new();
         let mut under_way =
             UnderWay { to, destination, sent: VecDeque::new(), bytes: 0, on_copied };
-        let result = self.run_all(commands, &mut |mut data| {
-            if !data.is("FETCH") {
-                return Ok(());
-            }
+        let result = self.fetch(messages, &items, &mut |mut data| {
             let number = data.number;
             let letter = letter_of(&mut data.tokens)?;
-            let message =
-                if uid { letter.uid } else { number }.filter(|message| asked.contains(*message));
-            match message {
+            let message = if messages.are_uids() { letter.uid } else { number };
+            match message.filter(|message| asked.contains(*message)) {
                 Some(message) if letter.text.is_some() && given.insert(message) => {
                     under_way.send(message, letter)
                 }
@@ -80,14 +75,11 @@ impl UnderWay<'_> {
         {
             self.wait_for(self.sent.len() - 1)?;
         }
-        let sent = self.to.ahead(|to| {
-            to.append(self.destination, &letter.flags, letter.date.as_deref(), &text)
-        })?;
+        let date = letter.date.as_deref();
+        let sent = self.to.begin_append(self.destination, &letter.flags, date, &text)?;
         self.to.flush()?;
-        if let Sending::Sent(ticket) = sent {
-            self.sent.push_back((message, size, ticket));
-            self.bytes += size;
-        }
+        self.sent.push_back((message, size, sent));
+        self.bytes += size;
         Ok(())
     }
 
@@ -95,10 +87,9 @@ impl UnderWay<'_> {
     fn wait_for(&mut self, left: usize) -> Result<(), Error> {
         let mut failure = None;
         while self.sent.len() > left {
-            let Some((message, size, ticket)) = self.sent.pop_front() else { break };
+            let Some((message, size, sent)) = self.sent.pop_front() else { break };
             self.bytes -= size;
-            // The command is the one that was sent; this one is not.
-            match self.to.redeem(ticket, |to| to.append(self.destination, &[], None, b"")) {
+            match self.to.wait(sent) {
                 Ok(_) => (self.on_copied)(message),
                 Err(error) => failure = failure.or(Some(error)),
             }

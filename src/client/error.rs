@@ -1,5 +1,6 @@
 //! What an operation can end with, by blame.
 
+use crate::proto::deed::Refusal;
 use crate::proto::imap::Completion;
 use crate::proto::sasl::SaslError;
 use crate::proto::{EncodeError, ProtocolError};
@@ -64,9 +65,10 @@ pub enum Error {
         /// What it said.
         words: String,
     },
-    /// The command was sent and is not waited for, as [`super::ImapClient::ahead`] asks; nobody else sees this.
-    #[error("the command was sent, and its answer is still to come")]
-    Sent(super::Ticket),
+    /// A witness did not let the change happen; nothing was sent, and the connection is as good as
+    /// before.
+    #[error(transparent)]
+    Limit(#[from] Refusal),
     /// The connection was closed before.
     #[error("the connection is closed")]
     Closed,
@@ -97,6 +99,7 @@ impl From<DriveError> for Error {
         match error {
             DriveError::Transport(error) => Error::Transport(error),
             DriveError::Protocol(error) => Error::Protocol(error),
+            DriveError::Refused(refusal) => Error::Limit(refusal),
         }
     }
 }

@@ -65,7 +65,7 @@ impl ImapClient {
         if !self.capabilities().has("STARTTLS") {
             return Err(self.give_up("the server offers no STARTTLS, and the password would travel in the clear; give :tls :none to allow that, or :tls :implicit for port 993"));
         }
-        match self.run(Command::starttls(), &mut |_| Ok(())) {
+        match self.run(Command::starttls()) {
             Ok(_) => self.connection().start_tls()?,
             Err(Error::Refused { completion, .. }) => {
                 return Err(
@@ -95,7 +95,7 @@ impl ImapClient {
                     self.give_up("the server takes no password on this connection (LOGINDISABLED)")
                 );
             }
-            None => self.run(login, &mut |_| Ok(())).map(drop),
+            None => self.run(login).map(drop),
         };
         match result {
             Err(Error::Refused { completion, .. }) => {
@@ -110,7 +110,7 @@ impl ImapClient {
     /// Asks for the capabilities unless the server has told them.
     fn know_capabilities(&mut self) -> Result<(), Error> {
         if self.capabilities().is_empty() {
-            self.run(Command::capability(), &mut |_| Ok(()))?;
+            self.run(Command::capability())?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Blocking clients: one method an operation, one owner a connection.
+//! Blocking clients: one method for each operation, one owner for each connection.
 
 mod ahead;
 mod answers;
@@ -7,18 +7,27 @@ mod copying;
 pub mod error;
 pub mod imap;
 mod login;
+mod mailboxes;
+mod messages;
+mod moving;
 mod options;
+mod pending;
 pub mod pop3;
 mod pop_ahead;
+mod read_ahead;
 mod running;
 pub mod smtp;
+mod told;
 mod transfer;
 
-pub use ahead::{Sending, Ticket};
-pub use appending::Stored;
+pub use appending::{Appended, Stored};
 pub use error::Error;
-pub use imap::{CopiedUids, ImapClient, Listed, Warning, WarningKind};
+pub use imap::ImapClient;
+pub use mailboxes::{Listing, StatusOf};
+pub use messages::{Copied, Fetch, FetchReader, Search};
 pub use options::{Auth, ConnectOptions, Credentials, TlsMode};
+pub use pending::{Nothing, Pending, Reader};
 pub use pop3::PopClient;
 pub use smtp::SmtpClient;
+pub use told::{CopiedUids, Listed, Warning, WarningKind};
 pub use transfer::Letters;

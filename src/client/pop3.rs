@@ -138,7 +138,7 @@ impl PopClient {
         match (numbers.next().and_then(digits::<u32>), numbers.next().and_then(digits)) {
             (Some(count), Some(bytes)) => {
                 // `:*` is counted up to.
-                self.connection.session_ref().limits().check("responses", u64::from(count))?;
+                self.connection.session().limits().check("responses", u64::from(count))?;
                 (self.count, self.bytes) = (count, bytes);
             }
             _ => {
@@ -210,7 +210,7 @@ impl PopClient {
     }
 
     pub(super) fn limits(&self) -> Limits {
-        self.connection.session_ref().limits().clone()
+        self.connection.session().limits().clone()
     }
 
     /// DELE of each, several at a time where the server takes that: they go at QUIT, and only then.
@@ -276,7 +276,7 @@ impl PopClient {
 
     fn greeting(&mut self) -> Result<(), Error> {
         self.connection.wait()?;
-        let Event::Greeting(reply) = self.connection.session_ref().current_event() else {
+        let Event::Greeting(reply) = self.connection.session().current_event() else {
             return Err(Error::Unexpected("something else than a greeting came first".into()));
         };
         let words = words(&reply);
@@ -457,12 +457,10 @@ impl PopClient {
         if self.is_closed() {
             return Err(Error::Closed);
         }
-        if self.connection.session_ref().in_flight() == 0
-            && !self.connection.session_ref().has_unread()
-        {
+        if self.connection.session().in_flight() == 0 && !self.connection.session().has_unread() {
             self.connection.overhear()?;
         }
-        Ok(self.connection.session().submit(command))
+        Ok(self.connection.submit(command)?)
     }
 
     /// Waits for the end of the reply. An error of the callback is kept until the body has ended, so that the connection stays usable.
@@ -478,7 +476,7 @@ impl PopClient {
         let mut text = String::new();
         loop {
             self.connection.wait()?;
-            match self.connection.session_ref().current_event() {
+            match self.connection.session().current_event() {
                 Event::Reply(done, reply) if done == handle => {
                     text = words(&reply);
                     if !reply.ok {
@@ -489,7 +487,7 @@ impl PopClient {
                         };
                         return Err(Error::Refused { command: name, completion });
                     }
-                    if !self.connection.session_ref().expects_body() {
+                    if !self.connection.session().expects_body() {
                         break;
                     }
                 }
@@ -500,7 +498,7 @@ impl PopClient {
                         let answer = exchange
                             .answer(challenge)
                             .map_err(|cause| self.login_failed(exchange.user(), cause))?;
-                        self.connection.session().answer(&answer);
+                        self.connection.answer(&answer);
                     }
                 }
                 _ => {}

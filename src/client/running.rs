@@ -1,11 +1,16 @@
-//! The loop around every IMAP command: sent, then heard until its end.
+//! The loop around every IMAP command: it is sent, then heard until its completion.
+//!
+//! [`ImapClient::send`] submits a command once nothing is in flight that it could be confused with.
+//! [`ImapClient::hear_out`] waits for the completion. Between the two, other commands may be sent:
+//! what comes for a command that nobody waits for yet is kept in [`super::ahead::Ahead`].
 
-use super::ahead::About;
+use super::ahead::InFlight;
 use super::answers::{is_known, shown, warning_of_status};
 use super::appending::Literal;
 use super::error::Error;
-use super::imap::{ImapClient, OnData, Warning, WarningKind};
-use crate::proto::imap::{Command, Completion, Event, Handle, Status, StatusKind};
+use super::imap::ImapClient;
+use super::told::{Warning, WarningKind};
+use crate::proto::imap::{Command, Completion, Event, Handle, Status, StatusKind, Verb};
 use crate::proto::sasl::{Exchange, SaslError};
 
 /// What a command is given while it runs.
@@ -17,175 +22,154 @@ pub(super) enum Input<'i> {
     Literal(Literal<'i>),
 }
 
-type OnEvent<'f> = &'f mut dyn FnMut(Event<'_>) -> Result<(), Error>;
+pub(super) type OnEvent<'f> = &'f mut dyn FnMut(Event<'_>) -> Result<(), Error>;
 
 impl ImapClient {
-    pub(super) fn run_all(
-        &mut self,
-        commands: Vec<Command>,
-        on_data: OnData<'_>,
-    ) -> Result<(), Error> {
-        commands.into_iter().try_for_each(|command| self.run(command, on_data).map(drop))
+    /// Submits a command, after those have ended that must not be in flight together with it.
+    pub(super) fn send(&mut self, command: Command) -> Result<Handle, Error> {
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
+        let result = self.send_now(command);
+        self.redacted(result)
     }
 
-    /// Sends one command and waits for its end.
-    pub(super) fn run(
-        &mut self,
-        command: Command,
-        on_data: OnData<'_>,
-    ) -> Result<Completion, Error> {
-        self.run_watching(command, on_data, &mut |_| {})
+    fn send_now(&mut self, command: Command) -> Result<Handle, Error> {
+        self.make_way(command.verb().flight(command.by_uid()))?;
+        if self.connection().session().in_flight() == 0 {
+            self.hear_news()?;
+        }
+        let about = self.about(&command);
+        let handle = self.connection().submit(command)?;
+        self.commands_ahead().note(handle, about);
+        Ok(handle)
     }
 
-    pub(super) fn run_watching(
-        &mut self,
-        command: Command,
-        on_data: OnData<'_>,
-        on_status: &mut dyn FnMut(&Status<'_>),
-    ) -> Result<Completion, Error> {
-        self.run_events(command, &mut |event| match event {
-            Event::Data(data) => on_data(data),
-            Event::Status(status) => {
-                on_status(&status);
-                Ok(())
-            }
-            _ => Ok(()),
-        })
+    /// Sends one command and waits for its completion. Untagged responses are noted by the session.
+    pub(super) fn run(&mut self, command: Command) -> Result<Completion, Error> {
+        self.run_events(command, &mut |_| Ok(()))
     }
 
-    /// Runs a command; no secret is in its error.
+    /// Sends one command and gives its events to `on_event`.
     pub(super) fn run_events(
         &mut self,
         command: Command,
         on_event: OnEvent<'_>,
     ) -> Result<Completion, Error> {
-        self.run_redacted(command, Input::None, on_event)
+        let handle = self.send(command)?;
+        self.hear_out(handle, on_event)
     }
 
-    /// Runs a command that needs something meanwhile.
+    /// Sends one command that needs something meanwhile.
     pub(super) fn run_with(
         &mut self,
         command: Command,
         input: Input<'_>,
     ) -> Result<Completion, Error> {
-        self.run_redacted(command, input, &mut |_| Ok(()))
+        let handle = self.send(command)?;
+        let result = self.hear_with(handle, input, &mut |_| Ok(()));
+        self.redacted(result)
     }
 
-    fn run_redacted(
+    /// Waits for a command's completion; no secret is in its error. An error of the callback is
+    /// kept until the server has finished, so that the connection stays usable.
+    pub(super) fn hear_out(
         &mut self,
-        command: Command,
-        input: Input<'_>,
+        handle: Handle,
         on_event: OnEvent<'_>,
     ) -> Result<Completion, Error> {
-        let result = self.run_command(command, input, on_event);
+        let result = self.hear_with(handle, Input::None, on_event);
+        self.redacted(result)
+    }
+
+    fn redacted<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         let connection = self.connection();
         result.map_err(|error| error.redacted(&|text| connection.redact(text)))
     }
 
-    /// An error of the callback is kept until the server has finished, so that the connection stays usable.
-    fn run_command(
+    fn hear_with(
         &mut self,
-        command: Command,
+        handle: Handle,
         mut input: Input<'_>,
         on_event: OnEvent<'_>,
     ) -> Result<Completion, Error> {
-        if self.is_closed() {
+        let Some(mut own) = self.commands_ahead().take(handle) else {
+            return Err(Error::Closed); // its answer was dropped when the connection ended
+        };
+        let mut failure = None;
+        let depth = self.limits().depth;
+        for answer in own.answers.drain(..) {
+            let Some(data) = answer.data(depth)? else { continue };
+            failure = failure.or(on_event(Event::Data(data)).err());
+        }
+        if own.completion.is_none() && self.is_closed() {
             return Err(Error::Closed);
         }
-        let name = command.name();
-        let mut failure = None;
-        let (handle, mut completion, about) = match self.commands_ahead().take_claimed() {
-            Some(sent) => {
-                for answer in &sent.answers {
-                    let depth = self.limits().depth;
-                    failure = failure
-                        .or(answer.data(depth)?.and_then(|data| on_event(Event::Data(data)).err()));
-                }
-                let about = self.about(&command);
-                (sent.handle, sent.completion, about)
-            }
-            None => {
-                self.make_way(name)?;
-                if self.connection().session_ref().in_flight() == 0 {
-                    self.hear_news()?;
-                }
-                let about = self.about(&command);
-                let handle = self.connection().session().submit(command);
-                if self.commands_ahead().only_send {
-                    return Err(Error::Sent(self.commands_ahead().note(handle, about)));
-                }
-                (handle, None, about)
-            }
-        };
         self.connection().stream().begin_reply();
         let completion = loop {
-            if let Some(completion) = completion.take() {
+            if let Some(completion) = own.completion.take() {
                 break completion;
             }
-            completion =
-                self.hear(Some((handle, name, &about)), &mut input, on_event, &mut failure)?;
+            own.completion = self.hear(Some(&own), &mut input, on_event, &mut failure)?;
             // What cannot be read now cannot be read later either.
             if let Some(Error::Protocol(_)) = &failure {
                 self.connection().close();
-                break Completion { kind: StatusKind::Ok, code: None, text: String::new() };
+                return Err(failure.unwrap_or(Error::Closed));
             }
         };
-        // A refusal may come before the literal has ended; the server counts on the rest.
-        if self.connection().session_ref().literal_wanted() > 0 {
-            while self.connection().session_ref().literal_wanted() > 0
-                && self
-                    .hear(Some((handle, name, &about)), &mut input, on_event, &mut failure)
-                    .is_ok()
-            {}
-            let _ = self.connection().flush(); // the refusal is what matters
-        }
+        self.send_rest_of_literal(&own, &mut input);
         match (failure, completion.kind) {
             (Some(error), _) => Err(error),
             (None, StatusKind::Ok) => Ok(completion),
-            (None, _) => Err(Error::Refused { command: name, completion }),
+            (None, _) => Err(Error::Refused { command: own.about.name, completion }),
         }
     }
 
-    /// Waits for the next event. It goes to the callback, or to the command in flight that it answers; the end of the command that is waited for is the result.
+    /// A refusal may come before the literal has ended; the server counts on the rest.
+    fn send_rest_of_literal(&mut self, own: &InFlight, input: &mut Input<'_>) {
+        if self.connection().session().literal_wanted() == 0 {
+            return;
+        }
+        while self.connection().session().literal_wanted() > 0
+            && self.hear(Some(own), input, &mut |_| Ok(()), &mut None).is_ok()
+        {}
+        let _ = self.connection().flush(); // the refusal is what matters
+    }
+
+    /// Waits for the next event. It goes to the callback, or to the command in flight that it
+    /// answers. Returns the completion of `own`, if the event is that.
     pub(super) fn hear(
         &mut self,
-        own: Option<(Handle, &'static str, &About)>,
+        own: Option<&InFlight>,
         input: &mut Input<'_>,
         on_event: OnEvent<'_>,
         failure: &mut Option<Error>,
     ) -> Result<Option<Completion>, Error> {
         self.connection().wait()?;
         let (connection, ahead) = self.parts();
-        let event = connection.session_ref().current_event()?;
+        let event = connection.session().current_event()?;
         let warning = match &event {
-            Event::Status(status)
-                if status.kind == StatusKind::Bye
-                    && own.is_none_or(|(_, name, _)| name != "LOGOUT") =>
-            {
+            Event::Status(status) if is_farewell(status, own) => {
                 let words = String::from_utf8_lossy(status.text).into_owned();
                 connection.close();
                 return Err(Error::Bye { words });
             }
             Event::Status(status) => warning_of_status(status),
             Event::Data(data) => {
-                let kept = !ahead.is_empty()
-                    && ahead.keep(data, own.map(|(handle, _, about)| (handle, about)), || {
-                        connection.session_ref().owned_response()
-                    });
-                if kept {
-                    let limits = connection.session_ref().limits();
-                    limits
+                let session = connection.session();
+                if !ahead.is_empty() && ahead.keep(data, own, || session.owned_response()) {
+                    session
+                        .limits()
                         .check("response", ahead.held())
                         .map_err(Error::from)
                         .inspect_err(|_| connection.close())?;
                     return Ok(None);
                 }
-                (!is_known(data))
-                    .then(|| Warning { kind: WarningKind::UnknownUntagged, words: shown(data) })
+                unknown_data(data)
             }
             Event::Done { handle, status } => {
                 let completion = Completion::from(status);
-                if own.is_some_and(|(own, _, _)| own == *handle) {
+                if own.is_some_and(|own| own.handle == *handle) {
                     return Ok(Some(completion));
                 }
                 ahead.end(*handle, completion);
@@ -194,7 +178,7 @@ impl ImapClient {
             Event::Continue(challenge) => {
                 if let Input::Exchange(exchange) = input {
                     match exchange.answer(challenge) {
-                        Ok(answer) => connection.session().answer(&answer),
+                        Ok(answer) => connection.answer(&answer),
                         Err(cause) => return Err(self.login_failed(exchange.user(), cause)),
                     }
                 }
@@ -209,13 +193,11 @@ impl ImapClient {
         if failure.is_none() {
             *failure = on_event(event).err();
         }
-        if let Some(warning) = warning {
-            self.note_warning(warning);
-        }
+        warning.into_iter().for_each(|warning| self.note_warning(warning));
         Ok(None)
     }
 
-    /// Sends the next of `left` bytes of a literal. Before, once, what the server has said is heard.
+    /// Sends the next of `left` bytes of a literal. What the server said meanwhile is heard first.
     fn send_literal(&mut self, left: u64, input: &mut Input<'_>) -> Result<(), Error> {
         let connection = self.connection();
         let Input::Literal(literal) = input else {
@@ -230,11 +212,11 @@ impl ImapClient {
         }
         let bytes =
             literal.next(left).map_err(Error::Letter).inspect_err(|_| connection.close())?;
-        connection.session().feed(bytes);
+        connection.feed(bytes);
         Ok(())
     }
 
-    /// AUTHENTICATE: the commands' own loop, but that challenges are answered.
+    /// AUTHENTICATE, whose challenges the exchange answers (RFC 3501 6.2.2).
     pub(super) fn authenticate(
         &mut self,
         exchange: &mut Exchange,
@@ -242,7 +224,7 @@ impl ImapClient {
     ) -> Result<(), Error> {
         let initial = initial_response.then(|| exchange.initial()).flatten();
         let command = Command::authenticate(exchange.mechanism(), initial.as_ref());
-        self.run_command(command, Input::Exchange(exchange), &mut |_| Ok(()))?;
+        self.run_with(command, Input::Exchange(exchange))?;
         exchange.finish().map_err(|cause| self.login_failed(exchange.user(), cause))
     }
 
@@ -251,30 +233,38 @@ impl ImapClient {
         Error::Login { user: user.to_owned(), cause }
     }
 
-    /// Hears what came since the last command, before the next one goes out: a BYE ends the connection, and a reply that was sent ahead is none.
+    /// Hears what came since the last command, before the next one goes out. A BYE ends the
+    /// connection; a tagged reply that arrives before its command is a protocol error.
     fn hear_news(&mut self) -> Result<(), Error> {
         // What is there already may tell more than that the stream has ended since.
-        if self.connection().session_ref().is_idle() {
+        if self.connection().session().is_idle() {
             self.connection().overhear()?;
         }
         while self.connection().poll()? {
-            let warning = match self.connection().session_ref().current_event()? {
-                Event::Status(status) if status.kind == StatusKind::Bye => {
+            let warning = match self.connection().session().current_event()? {
+                Event::Status(status) if is_farewell(&status, None) => {
                     let words = String::from_utf8_lossy(status.text).into_owned();
                     self.connection().close();
                     return Err(Error::Bye { words });
                 }
                 Event::Status(status) => warning_of_status(&status),
-                Event::Data(data) => (!is_known(&data))
-                    .then(|| Warning { kind: WarningKind::UnknownUntagged, words: shown(&data) }),
+                Event::Data(data) => unknown_data(&data),
                 _ => None,
             };
-            if let Some(warning) = warning {
-                self.note_warning(warning);
-            }
+            warning.into_iter().for_each(|warning| self.note_warning(warning));
         }
         let connection = self.connection();
-        connection.session_ref().check_nothing_ahead().inspect_err(|_| connection.close())?;
+        connection.session().check_nothing_ahead().inspect_err(|_| connection.close())?;
         Ok(())
     }
+}
+
+/// Whether a status is a BYE that no LOGOUT asked for.
+fn is_farewell(status: &Status<'_>, own: Option<&InFlight>) -> bool {
+    status.kind == StatusKind::Bye && own.is_none_or(|own| own.about.verb != Verb::Logout)
+}
+
+fn unknown_data(data: &crate::proto::imap::Data<'_>) -> Option<Warning> {
+    let unknown = || Warning { kind: WarningKind::UnknownUntagged, words: shown(data) };
+    (!is_known(data)).then(unknown)
 }

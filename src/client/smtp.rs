@@ -109,7 +109,7 @@ impl SmtpClient {
         check_letter(letter, envelope.long_lines)?;
         check_addresses(envelope)?;
         let options = self.mail_options(envelope, letter)?;
-        let mail = Command::mail(envelope.from, options)?;
+        let mail = Command::mail(envelope.from, envelope.to, options)?;
         let recipients = envelope
             .to
             .iter()
@@ -151,9 +151,19 @@ impl SmtpClient {
         Ok((answer.code / 100 == 2).then_some(answer.words))
     }
 
+    /// The host that was asked for.
+    pub fn host(&self) -> &str {
+        self.connection.host()
+    }
+
+    /// Closes the stream without QUIT.
+    pub fn abandon(&mut self) {
+        self.connection.close();
+    }
+
     /// QUIT, then closes the stream. Safe to call again.
     pub fn close(&mut self) {
-        if !self.is_closed() && self.connection.session_ref().in_flight() == 0 {
+        if !self.is_closed() && self.connection.session().in_flight() == 0 {
             self.connection.hurry(LONGEST_FAREWELL);
             let _ = self.run(Command::quit()); // the stream is closed in any case
         }
@@ -197,10 +207,10 @@ impl SmtpClient {
         if pipelining {
             handles = recipients
                 .iter()
-                .map(|command| self.connection.session().submit(command.clone()))
-                .collect();
+                .map(|command| self.connection.submit(command.clone()))
+                .collect::<Result<_, _>>()?;
         }
-        let data = with_data.then(|| self.connection.session().submit(Command::data()));
+        let data = with_data.then(|| self.connection.submit(Command::data())).transpose()?;
         let mail = self.reply_to(mail)?;
         let mut refused = Vec::new();
         for (index, command) in recipients.into_iter().enumerate() {
@@ -243,11 +253,11 @@ impl SmtpClient {
         self.connection.stream().begin_reply();
         self.check_nothing_ahead()?;
         for chunk in letter.chunks(CHUNK) {
-            self.connection.session().letter(chunk);
+            self.connection.letter(chunk);
             self.connection.flush()?;
         }
         self.check_nothing_ahead()?;
-        let handle = self.connection.session().end_letter();
+        let handle = self.connection.end_letter();
         self.connection.stream().begin_reply();
         match self.reply_to(handle) {
             Ok(answer) if answer.code / 100 == 2 => Ok(()),
@@ -265,7 +275,7 @@ impl SmtpClient {
 
     fn greeting(&mut self) -> Result<(), Error> {
         self.connection.wait()?;
-        let Event::Greeting(reply) = self.connection.session_ref().current_event() else {
+        let Event::Greeting(reply) = self.connection.session().current_event() else {
             return Err(Error::Unexpected("something else than a greeting came first".into()));
         };
         let (code, words) = (reply.code, reply.words());
@@ -287,10 +297,10 @@ impl SmtpClient {
 
     /// A reply that is there before the letter has ended does not answer it. Then the connection is closed, since the letter must not end.
     fn check_nothing_ahead(&mut self) -> Result<(), Error> {
-        if !self.connection.session_ref().has_unread() {
+        if !self.connection.session().has_unread() {
             self.connection.overhear()?;
         }
-        if !self.connection.session_ref().has_unread() {
+        if !self.connection.session().has_unread() {
             return Ok(());
         }
         self.connection.close();
@@ -304,7 +314,7 @@ impl SmtpClient {
         self.extensions.clear();
         let answer = self.run(Command::ehlo(&self.helo)?)?;
         if answer.code / 100 == 2 {
-            let limits = self.connection.session_ref().limits();
+            let limits = self.connection.session().limits();
             limits
                 .check("names", answer.lines.len() as u64)
                 .inspect_err(|_| self.connection.close())?;
@@ -355,10 +365,10 @@ impl SmtpClient {
         let handle = self.submit(Command::auth(exchange.mechanism(), initial.as_ref()))?;
         loop {
             self.connection.wait()?;
-            let outcome = match self.connection.session_ref().current_event() {
+            let outcome = match self.connection.session().current_event() {
                 Event::Challenge(_, challenge) => match exchange.answer(challenge) {
                     Ok(answer) => {
-                        self.connection.session().answer(&answer);
+                        self.connection.answer(&answer);
                         continue;
                     }
                     Err(cause) => Err(cause),
@@ -396,19 +406,17 @@ impl SmtpClient {
 
     /// Submits a command after what has come unasked was heard.
     fn submit(&mut self, command: Command) -> Result<Handle, Error> {
-        if self.connection.session_ref().in_flight() == 0
-            && !self.connection.session_ref().has_unread()
-        {
+        if self.connection.session().in_flight() == 0 && !self.connection.session().has_unread() {
             self.connection.overhear()?;
         }
         self.connection.stream().begin_reply();
-        Ok(self.connection.session().submit(command))
+        Ok(self.connection.submit(command)?)
     }
 
     fn reply_to(&mut self, handle: Handle) -> Result<Answer, Error> {
         loop {
             self.connection.wait()?;
-            if let Event::Reply(done, reply) = self.connection.session_ref().current_event() {
+            if let Event::Reply(done, reply) = self.connection.session().current_event() {
                 let answer = Answer::from(&reply);
                 if answer.code == 421 {
                     let words = self.connection.redact(&answer.words);
@@ -463,7 +471,7 @@ fn refusal(command: &'static str, answer: Answer) -> Error {
 
 /// What is no address is that whatever the server offers.
 fn check_addresses(envelope: &Envelope<'_>) -> Result<(), EncodeError> {
-    Command::mail(envelope.from, MailOptions { utf8: true, ..MailOptions::default() })?;
+    Command::mail(envelope.from, &[], MailOptions { utf8: true, ..MailOptions::default() })?;
     envelope.to.iter().try_for_each(|to| Command::rcpt(to, true).map(drop))
 }
 

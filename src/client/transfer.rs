@@ -2,10 +2,9 @@
 
 use super::error::Error;
 use super::imap::ImapClient;
-use crate::proto::imap::{Command, Event, SequenceSet, Token, Tokens};
+use crate::proto::imap::{Command, Event, FetchItems, MessageId, Messages, Token, Tokens};
 use std::collections::HashSet;
 use std::io::Write;
-use std::num::NonZeroU32;
 
 /// Literals from this size on are written as they arrive.
 const STREAMED_FROM: u64 = 64 << 10;
@@ -32,16 +31,15 @@ impl ImapClient {
     /// Those of `to`, when the server has finished; the connection is usable then.
     pub fn write_letters(
         &mut self,
-        messages: &SequenceSet,
-        uid: bool,
+        messages: &Messages,
         to: &mut dyn Letters,
     ) -> Result<(), Error> {
-        let commands = self
-            .for_each_part(messages, uid, |part| Command::fetch(part, "(UID BODY.PEEK[])", uid))?;
-        let asked = self.asked_for(messages, uid);
+        let items = FetchItems::parse("(UID BODY.PEEK[])")?;
+        let commands = self.for_each_part(messages, |part| Command::fetch(part, &items))?;
+        let asked = self.asked_for(messages);
         let mut given = HashSet::new();
         self.settle()?; // pieces are of these letters only
-        self.connection().session().stream_literals_over(Some(STREAMED_FROM));
+        self.connection().stream_literals_over(Some(STREAMED_FROM));
         let (mut is_body, mut came) = (None, false);
         let result = commands.into_iter().try_for_each(|command| {
             let done = self.run_events(command, &mut |event| match event {
@@ -60,7 +58,7 @@ impl ImapClient {
                 Event::Data(mut data) if data.is("FETCH") => {
                     let number = data.number;
                     let (found, body) = uid_and_body(&mut data.tokens)?;
-                    let message = if uid { found } else { number };
+                    let message = if messages.are_uids() { found } else { number };
                     if let Some(Body::Whole(bytes)) = &body {
                         came = true;
                         to.write(bytes)?;
@@ -77,7 +75,7 @@ impl ImapClient {
             });
             done.map(drop)
         });
-        self.connection().session().stream_literals_over(None);
+        self.connection().stream_literals_over(None);
         result
     }
 
@@ -87,19 +85,15 @@ impl ImapClient {
     /// [`Error::File`] with `path` when writing fails; the connection is usable then. Bytes written before an error are not the whole letter.
     pub fn write_letter(
         &mut self,
-        message: NonZeroU32,
-        uid: bool,
+        message: MessageId,
         peek: bool,
         path: &str,
         to: &mut dyn Write,
     ) -> Result<Option<u64>, Error> {
-        let command = Command::fetch(
-            &SequenceSet::from(message),
-            if peek { "BODY.PEEK[]" } else { "BODY[]" },
-            uid,
-        )?;
+        let items = FetchItems::parse(if peek { "BODY.PEEK[]" } else { "BODY[]" })?;
+        let command = Command::fetch(&message.into(), &items)?;
         self.settle()?; // pieces are of this letter only
-        self.connection().session().stream_literals_over(Some(STREAMED_FROM));
+        self.connection().stream_literals_over(Some(STREAMED_FROM));
         let file = |cause| Error::File { path: path.to_owned(), cause };
         let (mut written, mut streamed) = (None, false);
         let mut is_body = None; // decided once a literal: what stands before it may be long, and its pieces many
@@ -107,7 +101,7 @@ impl ImapClient {
             match event {
                 Event::Piece(piece) => {
                     let wanted =
-                        *is_body.get_or_insert_with(|| ends_in_body_of(piece.before, message, uid));
+                        *is_body.get_or_insert_with(|| ends_in_body_of(piece.before, message));
                     if piece.last {
                         is_body = None;
                     }
@@ -124,11 +118,8 @@ impl ImapClient {
                 Event::Data(mut data) if data.is("FETCH") => {
                     let number = data.number;
                     let (found, body) = uid_and_body(&mut data.tokens)?;
-                    let is_asked_for = if uid {
-                        found == Some(message.get())
-                    } else {
-                        number == Some(message.get())
-                    };
+                    let told = if message.is_uid() { found } else { number };
+                    let is_asked_for = told == Some(message.get());
                     match body {
                         Some(Body::Whole(bytes)) if is_asked_for && written.is_none() => {
                             to.write_all(&bytes).map_err(file)?;
@@ -147,7 +138,7 @@ impl ImapClient {
             }
             Ok(())
         });
-        self.connection().session().stream_literals_over(None);
+        self.connection().stream_literals_over(None);
         result?;
         Ok(written)
     }
@@ -162,11 +153,11 @@ fn items_before(before: &[u8]) -> Option<String> {
 
 /// Whether a response up to its literal is this message's and ends in `BODY[] {n}`. A UID that has not come yet is taken on trust, and checked when the
 /// response is whole.
-fn ends_in_body_of(before: &[u8], message: NonZeroU32, uid: bool) -> bool {
+fn ends_in_body_of(before: &[u8], message: MessageId) -> bool {
     let Some(items) = items_before(before) else { return false };
     let mut words = items.split([' ', '(', ')']).filter(|word| !word.is_empty());
     let number = words.nth(1).and_then(|number| number.parse().ok());
-    if !uid {
+    if !message.is_uid() {
         return number == Some(message.get());
     }
     let told = words.skip_while(|word| *word != "UID").nth(1).and_then(|uid| uid.parse().ok());

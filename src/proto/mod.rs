@@ -1,6 +1,7 @@
 //! The protocol cores, sans-IO: bytes in, bytes and events out. Nothing here opens a socket, reads a clock or knows of Scheme.
 
 mod buffer;
+pub mod deed;
 pub mod error;
 pub mod imap;
 pub mod limits;
@@ -15,10 +16,28 @@ pub use limits::Limits;
 pub use outgoing::Outgoing;
 pub use secret::Secret;
 
-/// What the one loop around every session needs of it: bytes to send, room for bytes, and whether there is something to tell.
+/// What the one loop around every session needs of it: commands in, bytes to send, room for bytes,
+/// and whether there is something to tell.
 pub trait Protocol {
     /// The protocol's name: `imap`, `pop3` or `smtp`.
     const NAME: &'static str;
+    /// A command that is ready to be sent.
+    type Command;
+    /// A submitted command.
+    type Handle: Copy + PartialEq + Send;
+
+    /// What the command changes if it is submitted now; `None` when it only asks.
+    fn deed(&self, command: &Self::Command) -> Option<deed::Deed>;
+
+    /// Queues a command; its text is in [`Protocol::take_outgoing`] as far as it may be sent.
+    fn submit(&mut self, command: Self::Command) -> Self::Handle;
+
+    /// The deed that the event found last ends, by the handle of its command, and whether the
+    /// server says that it is done. A letter's transaction ends under the handle of its MAIL.
+    fn ended(&self) -> Option<(Self::Handle, bool)>;
+
+    /// Whether the server may have all that it needs to carry out the command's deed.
+    fn is_wholly_sent(&self, handle: Self::Handle) -> bool;
 
     /// The bytes to send now; empty when there are none.
     fn take_outgoing(&mut self) -> Outgoing;

@@ -4,6 +4,7 @@ use super::error::TransportError;
 use super::stream::{Interrupt, Meter, Pace, Socket};
 use super::trace::TraceSink;
 use crate::policy::Policy;
+use crate::proto::deed::{LetPass, Witness};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::str::FromStr;
@@ -69,7 +70,7 @@ pub trait Router: Send + Sync {
 }
 
 /// Opens connections.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Connector {
     /// Redirects, the first that fits wins.
     pub redirects: Vec<Redirect>,
@@ -87,6 +88,24 @@ pub struct Connector {
     pub policy: Policy,
     /// Whether what goes to this machine counts as exposed too, where a loopback address is the mouth of a tunnel for example. `false`.
     pub loopback_is_exposed: bool,
+    /// Sees every change that a connection makes, and may refuse it; lets all pass by default.
+    pub witness: Arc<dyn Witness>,
+}
+
+impl Default for Connector {
+    fn default() -> Self {
+        Connector {
+            redirects: Vec::new(),
+            router: None,
+            trace: None,
+            trace_switch: None,
+            meter: None,
+            interrupt: None,
+            policy: Policy::default(),
+            loopback_is_exposed: false,
+            witness: Arc::new(LetPass),
+        }
+    }
 }
 
 /// A connection that was opened.

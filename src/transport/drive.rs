@@ -1,23 +1,26 @@
 //! Pumps a session: writes what it has to send, reads what it needs. Events are parsed while the server still sends.
 
 use super::connect::Connector;
+use super::door::OpenDeeds;
 use super::error::TransportError;
 use super::stream::{Moved, Pace, Stream};
 use super::tls::{self, TlsOptions};
 use super::trace::Trace;
+use crate::proto::deed::Refusal;
 use crate::proto::{Outgoing, Protocol, ProtocolError, Secret};
 use std::io::{self, Read, Write};
 use std::time::Duration;
 use thiserror::Error;
 
 /// A stream and the session that speaks over it.
-pub struct Connection<S> {
+pub struct Connection<S: Protocol> {
     stream: Stream,
-    session: S,
+    pub(super) session: S,
+    pub(super) deeds: OpenDeeds<S::Handle>,
     /// What is going out, and how much of it has.
     unsent: (Outgoing, usize),
     trace: Trace,
-    host: String,
+    pub(super) host: String,
     tls: TlsOptions,
     loopback: bool,
     timeout_seconds: f64,
@@ -32,6 +35,9 @@ pub enum DriveError {
     /// The server's protocol.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// Neither: the witness did not let a command pass.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
 }
 
 impl<S: Protocol> Connection<S> {
@@ -60,6 +66,7 @@ impl<S: Protocol> Connection<S> {
         Ok(Connection {
             stream,
             session,
+            deeds: OpenDeeds::new(connector.witness.clone()),
             unsent: Default::default(),
             trace,
             host: host.to_owned(),
@@ -69,13 +76,8 @@ impl<S: Protocol> Connection<S> {
         })
     }
 
-    /// The session.
-    pub fn session(&mut self) -> &mut S {
-        &mut self.session
-    }
-
-    /// The session, to look at.
-    pub fn session_ref(&self) -> &S {
+    /// The session, to look at. Commands go through [`Connection::submit`].
+    pub fn session(&self) -> &S {
         &self.session
     }
 
@@ -130,7 +132,7 @@ impl<S: Protocol> Connection<S> {
             self.session.tls_established()
         };
         if let Err(error) = established {
-            self.stream.close();
+            self.close();
             return Err(error.into());
         }
         match std::mem::replace(&mut self.stream, Stream::Closed) {
@@ -148,7 +150,7 @@ impl<S: Protocol> Connection<S> {
     /// # Errors
     /// [`DriveError`], in which no secret is; the stream is closed then.
     pub fn wait(&mut self) -> Result<(), DriveError> {
-        self.fill().map_err(|error| {
+        self.fill().map(|()| self.note_end()).map_err(|error| {
             self.close();
             match error {
                 DriveError::Protocol(error) => {
@@ -157,6 +159,12 @@ impl<S: Protocol> Connection<S> {
                 other => other,
             }
         })
+    }
+
+    fn note_end(&mut self) {
+        if let Some((handle, done)) = self.session.ended() {
+            self.deeds.end(handle, done);
+        }
     }
 
     fn fill(&mut self) -> Result<(), DriveError> {
@@ -254,7 +262,7 @@ impl<S: Protocol> Connection<S> {
             Err(error) => Err(self.failed(&error).into()),
         };
         if result.is_err() {
-            self.stream.close();
+            self.close();
         }
         result
     }
@@ -265,8 +273,10 @@ impl<S: Protocol> Connection<S> {
     /// [`DriveError::Protocol`]; the stream is closed then.
     pub fn poll(&mut self) -> Result<bool, DriveError> {
         let result = self.session.find_event();
-        if result.is_err() {
-            self.stream.close();
+        match result {
+            Ok(true) => self.note_end(),
+            Ok(false) => {}
+            Err(_) => self.close(),
         }
         Ok(result?)
     }
@@ -328,5 +338,6 @@ impl<S: Protocol> Connection<S> {
     pub fn close(&mut self) {
         self.stream.close();
         self.unsent = Default::default(); // a secret may be in it
+        self.deeds.close(|handle| self.session.is_wholly_sent(handle));
     }
 }

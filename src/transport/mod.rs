@@ -1,6 +1,7 @@
 //! The only sockets: TCP and TLS streams with deadlines, the way from a host name to a stream, and the trace.
 
 pub mod connect;
+mod door;
 pub mod drive;
 pub mod error;
 pub mod stream;

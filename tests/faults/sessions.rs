@@ -6,6 +6,7 @@ use postoffice::client::smtp::Envelope;
 use postoffice::client::{Error, ImapClient};
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
+use postoffice::proto::imap::{MessageId, Messages};
 use postoffice::proto::imap::{SearchKey, SequenceSet};
 use postoffice::sandbox::{Extensions, Options, Protocol};
 use std::num::NonZeroU32;
@@ -67,10 +68,14 @@ fn log_in_and_out(visit: &mut Visit<'_>) -> Result<(), Error> {
 
 fn fetch(visit: &mut Visit<'_>) -> Result<(), Error> {
     selected(visit, |client, visit| {
-        client.fetch(&chosen(), "(FLAGS ENVELOPE)", false, &mut |_| Ok(()))?;
-        let found = client.search(&SearchKey::Text("SUBJECT", "2".into()), false)?;
+        client.fetch(
+            &Messages::Numbers(chosen()),
+            &"(FLAGS ENVELOPE)".parse().unwrap(),
+            &mut |_| Ok(()),
+        )?;
+        let found = client.search(&SearchKey::Text("SUBJECT", "2".into()))?;
         let number = found.first().copied().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
-        client.write_letter(number, false, true, "x", &mut visit.found)?;
+        client.write_letter(MessageId::Number(number), true, "x", &mut visit.found)?;
         Ok(())
     })
 }
@@ -97,16 +102,20 @@ fn append_from_reader(visit: &mut Visit<'_>) -> Result<(), Error> {
 }
 
 fn copy(visit: &mut Visit<'_>) -> Result<(), Error> {
-    selected(visit, |client, _| client.copy(&chosen(), "box", false).map(drop))
+    selected(visit, |client, _| client.copy(&Messages::Numbers(chosen()), "box").map(drop))
 }
 
 fn move_letters(visit: &mut Visit<'_>) -> Result<(), Error> {
-    selected(visit, |client, _| client.move_to(&chosen(), "box", false).map(drop))
+    selected(visit, |client, _| client.move_to(&Messages::Numbers(chosen()), "box").map(drop))
 }
 
 fn mark(client: &mut ImapClient) -> Result<(), Error> {
-    client
-        .store(&chosen(), StoreMode::Add, &[Flag::new("\\Deleted")?], false, false, &mut |_| Ok(()))
+    client.store(
+        &Messages::Numbers(chosen()),
+        StoreMode::Add,
+        &[Flag::new("\\Deleted")?],
+        &mut |_| Ok(()),
+    )
 }
 
 fn delete(visit: &mut Visit<'_>) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use crate::sessions::Session;
 use crate::support::{Server, empty};
+use postoffice::proto::imap::MessageId;
 use postoffice::sandbox::{Account, Options, Protocol, Seed};
 
 /// The second account, which gets letters only by SMTP.
@@ -102,7 +103,12 @@ impl Stand {
             let read = |message: u32| {
                 let mut bytes = Vec::new();
                 client
-                    .write_letter(message.try_into().unwrap(), false, true, "x", &mut bytes)
+                    .write_letter(
+                        MessageId::Number(message.try_into().unwrap()),
+                        true,
+                        "x",
+                        &mut bytes,
+                    )
                     .unwrap();
                 number(&bytes)
             };

@@ -5,6 +5,7 @@ use crate::server::*;
 use crate::support::script::Peer;
 use postoffice::client::{Error, TlsMode};
 use postoffice::condition::Identifier::{ServerShutdownConnection, Unexpected};
+use postoffice::proto::imap::{MessageId, Messages};
 use postoffice::proto::imap::{SequenceSet, Token};
 use std::num::NonZeroU32;
 
@@ -12,9 +13,8 @@ use std::num::NonZeroU32;
 fn body(client: &mut Client) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
     client.imap().fetch(
-        &SequenceSet::from(NonZeroU32::MIN),
-        "(BODY[])",
-        false,
+        &Messages::Numbers(SequenceSet::from(NonZeroU32::MIN)),
+        &"(BODY[])".parse().unwrap(),
         &mut |mut data| {
             while let Some(token) = data.tokens.next_token()? {
                 if let Token::Literal(bytes) = token {
@@ -247,7 +247,14 @@ fn rule_20_a_letter_that_breaks_off_is_no_short_letter() {
                 peer.hang_up_sending();
                 peer.hear_rest();
             },
-            |client| client.imap().write_letter(NonZeroU32::MIN, false, true, "x", &mut Vec::new()),
+            |client| {
+                client.imap().write_letter(
+                    MessageId::Number(NonZeroU32::MIN),
+                    true,
+                    "x",
+                    &mut Vec::new(),
+                )
+            },
         );
         assert_eq!(identifier(&result), ServerShutdownConnection);
     }

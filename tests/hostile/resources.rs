@@ -5,6 +5,7 @@ use crate::server::*;
 use crate::support::script::{Peer, Script};
 use postoffice::client::{ConnectOptions, Error, TlsMode};
 use postoffice::condition::Identifier::{self, ResponseTooLarge, Timeout, Unexpected};
+use postoffice::proto::imap::{MessageId, Messages};
 use postoffice::proto::imap::{SearchKey, SequenceSet, Token};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -16,12 +17,16 @@ fn one() -> SequenceSet {
 /// Fetches message 1 and reads every token of it; how many there were.
 fn fetch(client: &mut Client) -> Result<usize, Error> {
     let mut count = 0;
-    client.imap().fetch(&one(), "(BODY[])", false, &mut |mut data| {
-        while data.tokens.next_token()?.is_some() {
-            count += 1;
-        }
-        Ok(())
-    })?;
+    client.imap().fetch(
+        &Messages::Numbers(one()),
+        &"(BODY[])".parse().unwrap(),
+        &mut |mut data| {
+            while data.tokens.next_token()?.is_some() {
+                count += 1;
+            }
+            Ok(())
+        },
+    )?;
     Ok(count)
 }
 
@@ -199,7 +204,7 @@ fn rule_11_what_is_long_for_a_reason_is_taken() {
             peer.answer(&format!("* SEARCH{numbers}\r\n{{tag}} OK done\r\n"));
             peer.hear_rest();
         },
-        |client| client.imap().search(&SearchKey::Word("ALL"), false),
+        |client| client.imap().search(&SearchKey::Word("ALL")),
     );
     assert_eq!(found.unwrap().len(), 1_000_000);
     let long = "x".repeat(200_000);
@@ -270,7 +275,12 @@ fn rule_12_a_letter_in_many_pieces_behind_much_else_is_linear() {
         },
         |client| {
             without_hanging(|| {
-                client.imap().write_letter(NonZeroU32::MIN, false, true, "x", &mut std::io::sink())
+                client.imap().write_letter(
+                    MessageId::Number(NonZeroU32::MIN),
+                    true,
+                    "x",
+                    &mut std::io::sink(),
+                )
             })
         },
     );
@@ -286,7 +296,7 @@ fn rule_13_ranges_from_a_server_stay_ranges() {
             peer.answer("* VANISHED 1:4294967295\r\n* ESEARCH (TAG \"A1\") UID ALL 1:4294967295\r\n{tag} OK [COPYUID 1 1:4294967295 4294967295:1] done\r\n");
             peer.hear_rest();
         },
-        |client| client.imap().copy(&one(), "box", true),
+        |client| client.imap().copy(&Messages::Uids(one()), "box"),
     );
     let copied = copied.unwrap().unwrap();
     assert_eq!(
@@ -302,7 +312,7 @@ fn rule_13_ranges_from_a_server_stay_ranges() {
                 peer.answer(&answer);
                 peer.hear_rest();
             },
-            |client| client.imap().copy(&one(), "box", true),
+            |client| client.imap().copy(&Messages::Uids(one()), "box"),
         );
         assert_eq!(copied.unwrap(), None, "{code}");
     }
@@ -344,7 +354,7 @@ fn rule_14_nesting_is_capped_and_no_number_wraps() {
             assert_eq!(client.selected().unwrap().exists, u32::MAX);
             client.noop()?;
             assert_eq!(client.selected().unwrap().exists, 0);
-            client.search(&SearchKey::Word("ALL"), false)
+            client.search(&SearchKey::Word("ALL"))
         },
     );
     assert_eq!(identifier(&result), Unexpected);
@@ -398,11 +408,17 @@ fn rule_14_what_the_server_tells_of_other_messages_is_not_kept() {
             peer.hear_rest();
         },
         |client| {
-            client.imap().fetch(&one(), "(BODY[])", false, &mut |_| {
-                kept += 1;
-                Ok(())
-            })?;
-            client.imap().fetch(&one(), "(FLAGS)", false, &mut |_| Ok(()))
+            client.imap().fetch(
+                &Messages::Numbers(one()),
+                &"(BODY[])".parse().unwrap(),
+                &mut |_| {
+                    kept += 1;
+                    Ok(())
+                },
+            )?;
+            client
+                .imap()
+                .fetch(&Messages::Numbers(one()), &"(FLAGS)".parse().unwrap(), &mut |_| Ok(()))
         },
     );
     assert_eq!((identifier(&result), kept), (Unexpected, 1));
@@ -557,14 +573,18 @@ fn rule_17_a_fetch_response_with_any_byte_anywhere_is_survived() {
                         peer.hear_rest();
                     });
                     let mut client = Imap.connect(&script, unchanged).unwrap();
-                    let result = client.imap().fetch(&one(), "(UID)", false, &mut |mut data| {
-                        while let Some(token) = data.tokens.next_token()? {
-                            if token == Token::Open {
-                                continue;
+                    let result = client.imap().fetch(
+                        &Messages::Numbers(one()),
+                        &"(UID)".parse().unwrap(),
+                        &mut |mut data| {
+                            while let Some(token) = data.tokens.next_token()? {
+                                if token == Token::Open {
+                                    continue;
+                                }
                             }
-                        }
-                        Ok(())
-                    });
+                            Ok(())
+                        },
+                    );
                     assert!(
                         result.is_ok()
                             || matches!(

@@ -5,9 +5,10 @@
 
 mod worker;
 
-use super::mailbox::{State, progress, state};
+use super::mailbox::progress;
 use super::progress::Progress;
 use super::sets::required;
+use super::state::{State, state};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Context, Interrupter, Parcel, Surroundings, Value, caught};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -75,7 +76,7 @@ pub(super) fn map(call: &Call<'_>) -> Result<Value, Condition> {
     let count = items.len().min(at_most);
     let job = Job {
         parent: context,
-        state: &state(context),
+        state: &state(call),
         function,
         items,
         surroundings: Surroundings::of(context, required(call, 2)),

@@ -1,7 +1,8 @@
 //! A thread's host: it has what the script has defined, and makes calls of the function.
 
 use super::{Job, Told, internal, wrong};
-use crate::api::{self, State, mailbox};
+use crate::api::state::state_of;
+use crate::api::{self, State};
 use crate::condition::Condition;
 use crate::host::{self, Context, Host, Options, Parcel, Surroundings, Value};
 use crate::transport::Connector;
@@ -124,7 +125,7 @@ fn give_functions(host: &mut Host, other: &State) -> Arc<State> {
     if let Some(give) = program {
         give(host);
     }
-    mailbox::state(host.context())
+    state_of(host.context())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

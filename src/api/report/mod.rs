@@ -15,8 +15,8 @@ use super::tables::print;
 use crate::client::{Error, ImapClient};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
-use crate::proto::imap::SequenceSet;
 use crate::proto::imap::sequence::Bound;
+use crate::proto::imap::{FetchItems, Messages, SequenceSet};
 use answer::Counted;
 use picture::Picture;
 use std::num::NonZeroU32;
@@ -54,11 +54,12 @@ fn count(
 ) -> Result<(String, Tally), Condition> {
     on_mailbox(call, |client| {
         let messages = messages.map_or_else(|| every_message(client), Ok)?;
+        let messages = Messages::new(messages, uid);
         let (mut tally, mut counted) = (Tally::default(), Counted::default());
         let progress = progress(call);
-        progress.expect_messages(asked_count(client, &messages, uid));
+        progress.expect_messages(asked_count(client, &messages));
         if !messages.is_empty() {
-            client.fetch(&messages, answer::ITEMS, uid, &mut |data| {
+            client.fetch(&messages, &FetchItems::parse(answer::ITEMS)?, &mut |data| {
                 if let Some((number, letter)) = answer::read(data, uid)?
                     && counted.insert(number)
                 {

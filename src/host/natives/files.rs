@@ -128,7 +128,9 @@ fn open(arguments: &[Value]) -> Answer {
             true
         }
         Some(other) => {
-            return Err(fail(format!("open: :direction: expected :input or :output, got :{other}")));
+            return Err(fail(format!(
+                "open: :direction: expected :input or :output, got :{other}"
+            )));
         }
     };
     let policy = context()?.policy().clone();

@@ -2,8 +2,12 @@
 
 use super::encode::{Encoder, Part};
 use super::flag::Flag;
+use super::items::FetchItems;
+use super::messages::Messages;
 use super::search::SearchKey;
 use super::sequence::SequenceSet;
+use super::verb::Verb;
+use crate::proto::deed::{Act, Change, Letters};
 use crate::proto::error::EncodeError;
 use crate::proto::sasl::Mechanism;
 use crate::proto::secret::Secret;
@@ -11,10 +15,11 @@ use crate::proto::secret::Secret;
 /// A command that is ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Command {
-    pub(super) name: &'static str,
+    verb: Verb,
     pub(super) parts: Vec<Part>,
     pub(super) effect: Effect,
-    messages: Option<(SequenceSet, bool)>,
+    messages: Option<Messages>,
+    change: Option<Change>,
 }
 
 /// What a command changes in the session's state when it succeeds.
@@ -44,53 +49,92 @@ pub enum StoreMode {
 type Built = Result<Command, EncodeError>;
 
 impl Command {
-    fn with(
-        name: &'static str,
-        effect: Effect,
-        build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
-    ) -> Built {
-        let mut encoder = Encoder::new(name);
-        build(&mut encoder)?;
-        Ok(Command { name, parts: encoder.into_parts(), effect, messages: None })
+    /// A command whose arguments `build` adds.
+    fn with(verb: Verb, build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>) -> Built {
+        Command::encoded(verb, None, build)
     }
 
-    fn plain(name: &'static str, effect: Effect) -> Command {
-        Command { name, parts: Encoder::new(name).into_parts(), effect, messages: None }
+    /// A command on messages: the sequence set comes first.
+    fn on(
+        verb: Verb,
+        messages: &Messages,
+        build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+    ) -> Built {
+        Command::encoded(verb, Some(messages.clone()), |to| {
+            to.sequence_set(messages.set())?;
+            build(to)
+        })
+    }
+
+    fn encoded(
+        verb: Verb,
+        messages: Option<Messages>,
+        build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+    ) -> Built {
+        let mut command = Command { messages, ..Command::plain(verb) };
+        let mut encoder = Encoder::new(command.name());
+        build(&mut encoder)?;
+        command.parts = encoder.into_parts();
+        Ok(command)
+    }
+
+    fn plain(verb: Verb) -> Command {
+        let parts = Encoder::new(verb.row().name).into_parts();
+        Command { verb, parts, effect: Effect::None, messages: None, change: None }
+    }
+
+    fn with_effect(self, effect: Effect) -> Command {
+        Command { effect, ..self }
+    }
+
+    fn changing(self, change: Change) -> Command {
+        Command { change: Some(change), ..self }
+    }
+
+    /// The verb.
+    pub fn verb(&self) -> Verb {
+        self.verb
     }
 
     /// The command's name, for messages: `UID FETCH`.
     pub fn name(&self) -> &'static str {
-        self.name
+        let row = self.verb.row();
+        if self.by_uid() { row.uid_name.unwrap_or(row.name) } else { row.name }
     }
 
-    fn on(mut self, set: &SequenceSet, uid: bool) -> Command {
-        self.messages = Some((set.clone(), uid));
-        self
+    /// Whether it names messages by UID.
+    pub fn by_uid(&self) -> bool {
+        self.messages.as_ref().is_some_and(Messages::are_uids)
     }
 
-    /// The messages that FETCH and STORE are about, and whether by unique ids.
-    pub fn messages(&self) -> Option<(&SequenceSet, bool)> {
-        self.messages.as_ref().map(|(set, uid)| (set, *uid))
+    /// The messages that it is about.
+    pub fn messages(&self) -> Option<&Messages> {
+        self.messages.as_ref()
+    }
+
+    /// What it changes, as far as its arguments tell.
+    pub fn change(&self) -> Option<&Change> {
+        self.change.as_ref()
     }
 
     /// CAPABILITY (RFC 3501 6.1.1).
     pub fn capability() -> Command {
-        Command::plain("CAPABILITY", Effect::None)
+        Command::plain(Verb::Capability)
     }
 
     /// NOOP (6.1.2).
     pub fn noop() -> Command {
-        Command::plain("NOOP", Effect::None)
+        Command::plain(Verb::Noop)
     }
 
     /// LOGOUT (6.1.3).
     pub fn logout() -> Command {
-        Command::plain("LOGOUT", Effect::Logout)
+        Command::plain(Verb::Logout).with_effect(Effect::Logout)
     }
 
     /// STARTTLS (6.2.1).
     pub fn starttls() -> Command {
-        Command::plain("STARTTLS", Effect::StartTls)
+        Command::plain(Verb::StartTls).with_effect(Effect::StartTls)
     }
 
     /// LOGIN (6.2.3).
@@ -98,15 +142,16 @@ impl Command {
     /// # Errors
     /// [`EncodeError`] for NUL and line ends in the user or the password.
     pub fn login(user: &str, password: &Secret) -> Built {
-        Command::with("LOGIN", Effect::LogIn, |to| {
+        Command::with(Verb::Login, |to| {
             to.string("user", user)?.secret("password", password)?;
             Ok(())
         })
+        .map(|command| command.with_effect(Effect::LogIn))
     }
 
     /// AUTHENTICATE with a mechanism and, where the server takes it in the command (SASL-IR, RFC 4959), its initial response in base 64 (6.2.2).
     pub fn authenticate(mechanism: Mechanism, initial: Option<&Secret>) -> Command {
-        let mut command = Command::plain("AUTHENTICATE", Effect::Authenticate);
+        let mut command = Command::plain(Verb::Authenticate).with_effect(Effect::Authenticate);
         let mut push = |text: &str, secret| command.parts.push(Part::text(text, secret));
         push(&format!(" {}", mechanism.name()), false);
         if let Some(initial) = initial {
@@ -120,69 +165,71 @@ impl Command {
     ///
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent; so for all commands with names.
-    pub fn select(name: &str, read_only: bool, utf8_names: bool) -> Built {
+    pub fn select(name: &str, read_only: bool) -> Built {
         let effect = Effect::Select { name: name.to_owned(), read_only };
-        Command::with(if read_only { "EXAMINE" } else { "SELECT" }, effect, |to| {
-            to.mailbox(name, utf8_names).map(drop)
-        })
+        let verb = if read_only { Verb::Examine } else { Verb::Select };
+        let command = Command::on_mailbox(verb, name)?.with_effect(effect);
+        let change = Change::of(name, Act::TakeRecent);
+        Ok(if read_only { command } else { command.changing(change) })
     }
 
     /// A command whose only argument is a mailbox name.
-    fn on_mailbox(command: &'static str, name: &str, utf8_names: bool) -> Built {
-        Command::with(command, Effect::None, |to| to.mailbox(name, utf8_names).map(drop))
+    fn on_mailbox(verb: Verb, name: &str) -> Built {
+        Command::with(verb, |to| to.mailbox(name).map(drop))
     }
 
     /// CREATE (6.3.3).
     ///
     /// # Errors
     /// As [`Command::select`].
-    pub fn create(name: &str, utf8_names: bool) -> Built {
-        Command::on_mailbox("CREATE", name, utf8_names)
+    pub fn create(name: &str) -> Built {
+        let command = Command::on_mailbox(Verb::Create, name)?;
+        Ok(command.changing(Change::of(name, Act::CreateMailbox)))
     }
 
     /// DELETE (6.3.4).
     ///
     /// # Errors
     /// As [`Command::select`].
-    pub fn delete(name: &str, utf8_names: bool) -> Built {
-        Command::on_mailbox("DELETE", name, utf8_names)
+    pub fn delete(name: &str) -> Built {
+        let command = Command::on_mailbox(Verb::Delete, name)?;
+        Ok(command.changing(Change::of(name, Act::DeleteMailbox)))
     }
 
     /// RENAME (6.3.5).
     ///
     /// # Errors
     /// As [`Command::select`].
-    pub fn rename(old: &str, new: &str, utf8_names: bool) -> Built {
-        Command::with("RENAME", Effect::None, |to| {
-            to.mailbox(old, utf8_names)?.mailbox(new, utf8_names).map(drop)
-        })
+    pub fn rename(old: &str, new: &str) -> Built {
+        let command = Command::with(Verb::Rename, |to| to.mailbox(old)?.mailbox(new).map(drop))?;
+        Ok(command.changing(Change::of(old, Act::RenameMailbox { to: new.to_owned() })))
     }
 
     /// SUBSCRIBE (6.3.6).
     ///
     /// # Errors
     /// As [`Command::select`].
-    pub fn subscribe(name: &str, utf8_names: bool) -> Built {
-        Command::on_mailbox("SUBSCRIBE", name, utf8_names)
+    pub fn subscribe(name: &str) -> Built {
+        let command = Command::on_mailbox(Verb::Subscribe, name)?;
+        Ok(command.changing(Change::of(name, Act::Subscribe)))
     }
 
     /// UNSUBSCRIBE (6.3.7).
     ///
     /// # Errors
     /// As [`Command::select`].
-    pub fn unsubscribe(name: &str, utf8_names: bool) -> Built {
-        Command::on_mailbox("UNSUBSCRIBE", name, utf8_names)
+    pub fn unsubscribe(name: &str) -> Built {
+        let command = Command::on_mailbox(Verb::Unsubscribe, name)?;
+        Ok(command.changing(Change::of(name, Act::Unsubscribe)))
     }
 
     /// LIST, or LSUB for `subscribed` (6.3.8, 6.3.9).
     ///
     /// # Errors
     /// As [`Command::select`].
-    pub fn list(reference: &str, pattern: &str, subscribed: bool, utf8_names: bool) -> Built {
-        Command::with(if subscribed { "LSUB" } else { "LIST" }, Effect::None, |to| {
-            to.mailbox_pattern(reference, utf8_names)?
-                .mailbox_pattern(pattern, utf8_names)
-                .map(drop)
+    pub fn list(reference: &str, pattern: &str, subscribed: bool) -> Built {
+        Command::with(if subscribed { Verb::Lsub } else { Verb::List }, |to| {
+            to.mailbox_pattern(reference)?.mailbox_pattern(pattern).map(drop)
         })
     }
 
@@ -190,12 +237,12 @@ impl Command {
     ///
     /// # Errors
     /// [`EncodeError`] for a name or an item that cannot be sent, and for no items.
-    pub fn status(name: &str, items: &[String], utf8_names: bool) -> Built {
+    pub fn status(name: &str, items: &[String]) -> Built {
         if items.is_empty() {
             return Err(EncodeError::new("status items", "at least one item", b""));
         }
-        Command::with("STATUS", Effect::None, |to| {
-            to.mailbox(name, utf8_names)?.list(|inside| {
+        Command::with(Verb::Status, |to| {
+            to.mailbox(name)?.list(|inside| {
                 items.iter().try_for_each(|item| inside.atom("status item", item).map(drop))
             })?;
             Ok(())
@@ -206,30 +253,19 @@ impl Command {
     ///
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent and a letter with NUL.
-    pub fn append(
-        name: &str,
-        flags: &[Flag],
-        date: Option<&str>,
-        letter: &[u8],
-        utf8_names: bool,
-    ) -> Built {
-        Command::append_with(name, flags, date, utf8_names, |to| {
+    pub fn append(name: &str, flags: &[Flag], date: Option<&str>, letter: &[u8]) -> Built {
+        Command::append_with(name, flags, date, letter.len() as u64, |to| {
             to.literal("letter", letter).map(drop)
         })
     }
 
-    /// APPEND of a letter of so many bytes, which [`super::Session::feed`] is given while they are sent. Whoever gives them sees to it that none is NUL.
+    /// APPEND of a letter of so many bytes, which [`super::Session::feed`] is given while they are
+    /// sent. The caller makes sure that none of them is NUL.
     ///
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent.
-    pub fn append_from(
-        name: &str,
-        flags: &[Flag],
-        date: Option<&str>,
-        length: u64,
-        utf8_names: bool,
-    ) -> Built {
-        Command::append_with(name, flags, date, utf8_names, |to| {
+    pub fn append_from(name: &str, flags: &[Flag], date: Option<&str>, length: u64) -> Built {
+        Command::append_with(name, flags, date, length, |to| {
             to.literal_from_outside(length);
             Ok(())
         })
@@ -239,11 +275,11 @@ impl Command {
         name: &str,
         flags: &[Flag],
         date: Option<&str>,
-        utf8_names: bool,
+        bytes: u64,
         letter: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
     ) -> Built {
-        Command::with("APPEND", Effect::None, |to| {
-            to.mailbox(name, utf8_names)?;
+        let command = Command::with(Verb::Append, |to| {
+            to.mailbox(name)?;
             if !flags.is_empty() {
                 to.flags(flags)?;
             }
@@ -251,38 +287,45 @@ impl Command {
                 to.string("date", date)?;
             }
             letter(to)
-        })
+        })?;
+        Ok(command.changing(Change::of(name, Act::Append { bytes, flags: flags.to_vec() })))
     }
 
     /// CLOSE (6.4.2): expunges, then unselects.
     pub fn close() -> Command {
-        Command::plain("CLOSE", Effect::Unselect)
+        Command::plain(Verb::Close)
+            .with_effect(Effect::Unselect)
+            .changing(Change::of_selected(Letters::Marked, Act::Expunge))
     }
 
     /// UNSELECT (RFC 3691): unselects and expunges nothing.
     pub fn unselect() -> Command {
-        Command::plain("UNSELECT", Effect::Unselect)
+        Command::plain(Verb::Unselect).with_effect(Effect::Unselect)
     }
 
     /// EXPUNGE (6.4.3).
     pub fn expunge() -> Command {
-        Command::plain("EXPUNGE", Effect::None)
+        Command::plain(Verb::Expunge).changing(Change::of_selected(Letters::Marked, Act::Expunge))
     }
 
     /// UID EXPUNGE (RFC 4315 2.1).
     ///
     /// # Errors
     /// [`EncodeError`] for the empty set; so for all commands on messages.
-    pub fn uid_expunge(set: &SequenceSet) -> Built {
-        Command::with("UID EXPUNGE", Effect::None, |to| to.sequence_set(set).map(drop))
+    pub fn uid_expunge(uids: &SequenceSet) -> Built {
+        let messages = Messages::Uids(uids.clone());
+        Command::on(Verb::Expunge, &messages, |_| Ok(()))
+            .map(|command| command.changing_its_messages(Act::Expunge))
     }
 
-    /// SEARCH (6.4.4).
+    /// SEARCH (6.4.4), or UID SEARCH.
     ///
     /// # Errors
     /// [`EncodeError`] for what [`SearchKey::encode`] refuses.
     pub fn search(key: &SearchKey, uid: bool) -> Built {
-        Command::with(if uid { "UID SEARCH" } else { "SEARCH" }, Effect::None, |to| {
+        // The command has no set of its own; the empty one says what its answer's numbers mean.
+        let messages = Messages::new(SequenceSet::new(), uid);
+        Command::encoded(Verb::Search, Some(messages), |to| {
             if key.needs_charset() {
                 to.word("CHARSET").word("UTF-8");
             }
@@ -296,28 +339,22 @@ impl Command {
         })
     }
 
-    /// FETCH (6.4.5); `items` in IMAP's own notation.
-    ///
-    /// # Errors
-    /// [`EncodeError`] for the empty set and items that are not balanced.
-    pub fn fetch(set: &SequenceSet, items: &str, uid: bool) -> Built {
-        Command::with(if uid { "UID FETCH" } else { "FETCH" }, Effect::None, |to| {
-            to.sequence_set(set)?.raw_text("fetch items", items).map(drop)
-        })
-        .map(|command| command.on(set, uid))
-    }
-
-    /// STORE (6.4.6).
+    /// FETCH (6.4.5).
     ///
     /// # Errors
     /// [`EncodeError`] for the empty set.
-    pub fn store(
-        set: &SequenceSet,
-        mode: StoreMode,
-        flags: &[Flag],
-        silent: bool,
-        uid: bool,
-    ) -> Built {
+    pub fn fetch(messages: &Messages, items: &FetchItems) -> Built {
+        let command = Command::on(Verb::Fetch, messages, |to| {
+            to.raw_text("fetch items", &items.to_string()).map(drop)
+        })?;
+        Ok(if items.marks_seen() { command.changing_its_messages(Act::MarkSeen) } else { command })
+    }
+
+    /// STORE (6.4.6). With `silent` the server leaves the answers out.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for the empty set.
+    pub fn store(messages: &Messages, mode: StoreMode, flags: &[Flag], silent: bool) -> Built {
         let item = match (mode, silent) {
             (StoreMode::Replace, false) => "FLAGS",
             (StoreMode::Replace, true) => "FLAGS.SILENT",
@@ -326,41 +363,38 @@ impl Command {
             (StoreMode::Remove, false) => "-FLAGS",
             (StoreMode::Remove, true) => "-FLAGS.SILENT",
         };
-        Command::with(if uid { "UID STORE" } else { "STORE" }, Effect::None, |to| {
-            to.sequence_set(set)?.word(item).flags(flags).map(drop)
-        })
-        .map(|command| command.on(set, uid))
+        let act = Act::StoreFlags { mode, flags: flags.to_vec() };
+        Command::on(Verb::Store, messages, |to| to.word(item).flags(flags).map(drop))
+            .map(|command| command.changing_its_messages(act))
     }
 
     /// COPY (6.4.7).
     ///
     /// # Errors
     /// [`EncodeError`] for the empty set and names that cannot be sent.
-    pub fn copy(set: &SequenceSet, destination: &str, uid: bool, utf8_names: bool) -> Built {
-        Command::to_mailbox(if uid { "UID COPY" } else { "COPY" }, set, destination, utf8_names)
+    pub fn copy(messages: &Messages, destination: &str) -> Built {
+        let act = Act::Copy { to: destination.to_owned() };
+        Command::on(Verb::Copy, messages, |to| to.mailbox(destination).map(drop))
+            .map(|command| command.changing_its_messages(act))
     }
 
     /// MOVE (RFC 6851).
     ///
     /// # Errors
     /// As [`Command::copy`].
-    pub fn move_to(set: &SequenceSet, destination: &str, uid: bool, utf8_names: bool) -> Built {
-        Command::to_mailbox(if uid { "UID MOVE" } else { "MOVE" }, set, destination, utf8_names)
+    pub fn move_to(messages: &Messages, destination: &str) -> Built {
+        let act = Act::Move { to: destination.to_owned() };
+        Command::on(Verb::Move, messages, |to| to.mailbox(destination).map(drop))
+            .map(|command| command.changing_its_messages(act))
     }
 
-    fn to_mailbox(
-        command: &'static str,
-        set: &SequenceSet,
-        destination: &str,
-        utf8_names: bool,
-    ) -> Built {
-        Command::with(command, Effect::None, |to| {
-            to.sequence_set(set)?.mailbox(destination, utf8_names).map(drop)
-        })
+    fn changing_its_messages(self, act: Act) -> Command {
+        let letters = self.messages.clone().map_or(Letters::None, Letters::Messages);
+        self.changing(Change::of_selected(letters, act))
     }
 
     /// IDLE (RFC 2177); [`super::Session::end_idle`] ends it.
     pub fn idle() -> Command {
-        Command::plain("IDLE", Effect::Idle)
+        Command::plain(Verb::Idle).with_effect(Effect::Idle)
     }
 }

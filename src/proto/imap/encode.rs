@@ -11,19 +11,52 @@ use zeroize::Zeroize;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Part {
     pub bytes: Vec<u8>,
-    pub literal: bool,
+    pub form: Form,
     pub secret: bool,
     /// Bytes of a literal that are handed over while it is sent, instead of `bytes`.
     pub outside: u64,
 }
 
+/// How the bytes of a [`Part`] go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As they are.
+    Text,
+    /// With their length before them.
+    Literal,
+    /// A mailbox name in UTF-8, encoded once it is known which way the server takes names.
+    Mailbox,
+    /// A pattern of LIST, as a mailbox name; `*` and `%` keep their meaning.
+    Pattern,
+}
+
 impl Part {
-    fn new(bytes: Vec<u8>, literal: bool, secret: bool) -> Part {
-        Part { bytes, literal, secret, outside: 0 }
+    fn new(bytes: Vec<u8>, form: Form, secret: bool) -> Part {
+        Part { bytes, form, secret, outside: 0 }
     }
 
     pub fn text(text: &str, secret: bool) -> Part {
-        Part::new(text.as_bytes().to_vec(), false, secret)
+        Part::new(text.as_bytes().to_vec(), Form::Text, secret)
+    }
+
+    /// Gives a mailbox name the form in which it is sent: an atom, a quoted string or a literal,
+    /// in UTF-8 or in modified UTF-7 (RFC 3501 5.1.3).
+    pub fn encode_name(&mut self, utf8: bool) {
+        let name = std::mem::take(&mut self.bytes);
+        let is_atom_byte = |byte: u8| is_atom_char(byte) || byte == b']';
+        let name = match std::str::from_utf8(&name) {
+            Ok(name) if !utf8 => utf7::encode(name).into_bytes(),
+            _ => name,
+        };
+        let is_atom = self.form == Form::Mailbox
+            && !name.is_empty()
+            && name.iter().all(|byte| is_atom_byte(*byte))
+            && !name.eq_ignore_ascii_case(b"NIL");
+        (self.bytes, self.form) = match name {
+            name if is_atom => (name, Form::Text),
+            name if is_quotable(&name) => (quote(&name), Form::Text),
+            name => (name, Form::Literal),
+        };
     }
 
     pub fn length(&self) -> u64 {
@@ -38,11 +71,7 @@ impl std::fmt::Debug for Part {
         } else {
             self.bytes.escape_ascii().to_string()
         };
-        formatter
-            .debug_struct("Part")
-            .field("literal", &self.literal)
-            .field("bytes", &shown)
-            .finish()
+        formatter.debug_struct("Part").field("form", &self.form).field("bytes", &shown).finish()
     }
 }
 
@@ -167,41 +196,40 @@ impl Encoder {
             return Err(EncodeError::new(what, "bytes without NUL", b"a NUL"));
         }
         self.space();
-        self.parts.push(Part::new(bytes.to_vec(), true, false));
+        self.parts.push(Part::new(bytes.to_vec(), Form::Literal, false));
         Ok(self)
     }
 
     /// A literal of so many bytes, which [`super::Session::feed`] is given once they can be sent.
     pub fn literal_from_outside(&mut self, length: u64) -> &mut Self {
         self.space();
-        self.parts.push(Part { bytes: Vec::new(), literal: true, secret: false, outside: length });
+        let mut part = Part::new(Vec::new(), Form::Literal, false);
+        part.outside = length;
+        self.parts.push(part);
         self
     }
 
-    /// A mailbox name, in modified UTF-7 or, where the server is IMAP4rev2 only, in UTF-8.
+    /// A mailbox name. The session encodes it when it is sent: in modified UTF-7 or, for a server
+    /// that is IMAP4rev2 only, in UTF-8.
     ///
     /// # Errors
     /// [`EncodeError`] for NUL, CR and LF.
-    pub fn mailbox(&mut self, name: &str, utf8: bool) -> Result<&mut Self, EncodeError> {
+    pub fn mailbox(&mut self, name: &str) -> Result<&mut Self, EncodeError> {
         check_name("mailbox name", name)?;
-        if utf8 {
-            self.astring("mailbox name", name)
-        } else {
-            self.astring("mailbox name", &utf7::encode(name))
-        }
+        self.space();
+        self.parts.push(Part::new(name.as_bytes().to_vec(), Form::Mailbox, false));
+        Ok(self)
     }
 
     /// A pattern of LIST: a mailbox name in which `*` and `%` keep their meaning.
     ///
     /// # Errors
     /// As [`Encoder::mailbox`].
-    pub fn mailbox_pattern(&mut self, pattern: &str, utf8: bool) -> Result<&mut Self, EncodeError> {
+    pub fn mailbox_pattern(&mut self, pattern: &str) -> Result<&mut Self, EncodeError> {
         check_name("mailbox pattern", pattern)?;
-        if utf8 {
-            self.string("mailbox pattern", pattern)
-        } else {
-            self.string("mailbox pattern", &utf7::encode(pattern))
-        }
+        self.space();
+        self.parts.push(Part::new(pattern.as_bytes().to_vec(), Form::Pattern, false));
+        Ok(self)
     }
 
     /// A sequence set.
@@ -256,10 +284,12 @@ impl Encoder {
                 if secret { b"#<secret>" } else { bytes },
             ));
         }
-        let quotable = bytes.len() <= LONGEST_QUOTED && bytes.is_ascii();
-        let bytes = if quotable { quote(bytes) } else { bytes.to_vec() };
-        if secret || !quotable {
-            self.parts.push(Part::new(bytes, !quotable, secret));
+        let (bytes, form) = match bytes {
+            bytes if is_quotable(bytes) => (quote(bytes), Form::Text),
+            bytes => (bytes.to_vec(), Form::Literal),
+        };
+        if secret || form == Form::Literal {
+            self.parts.push(Part::new(bytes, form, secret));
         } else {
             self.raw(&bytes);
         }
@@ -276,12 +306,16 @@ impl Encoder {
 
     fn raw(&mut self, bytes: &[u8]) {
         match self.parts.last_mut() {
-            Some(Part { bytes: text, literal: false, secret: false, .. }) => {
+            Some(Part { bytes: text, form: Form::Text, secret: false, .. }) => {
                 text.extend_from_slice(bytes)
             }
-            _ => self.parts.push(Part::new(bytes.to_vec(), false, false)),
+            _ => self.parts.push(Part::new(bytes.to_vec(), Form::Text, false)),
         }
     }
+}
+
+fn is_quotable(bytes: &[u8]) -> bool {
+    bytes.len() <= LONGEST_QUOTED && bytes.is_ascii()
 }
 
 fn quote(bytes: &[u8]) -> Vec<u8> {
@@ -305,7 +339,7 @@ fn check_name(what: &'static str, name: &str) -> Result<(), EncodeError> {
 }
 
 /// Checks text in IMAP's own notation. A `{` outside of quotes could begin a literal, so it is refused wherever it stands.
-fn check_raw(what: &'static str, text: &str) -> Result<(), EncodeError> {
+pub(super) fn check_raw(what: &'static str, text: &str) -> Result<(), EncodeError> {
     let refuse = |expected| Err(EncodeError::new(what, expected, text.as_bytes()));
     let mut open = Vec::new();
     let mut characters = text.bytes();
@@ -347,13 +381,22 @@ mod tests {
     fn sent(
         build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
     ) -> Result<String, EncodeError> {
+        sent_to(false, build)
+    }
+
+    fn sent_to(
+        utf8_names: bool,
+        build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+    ) -> Result<String, EncodeError> {
         let mut encoder = Encoder::new("X");
         build(&mut encoder)?;
-        Ok(encoder
-            .into_parts()
+        let mut parts = encoder.into_parts();
+        let is_name = |part: &&mut Part| matches!(part.form, Form::Mailbox | Form::Pattern);
+        parts.iter_mut().filter(is_name).for_each(|part| part.encode_name(utf8_names));
+        Ok(parts
             .iter()
             .map(|part| {
-                if part.literal {
+                if part.form == Form::Literal {
                     format!("{{{}}}", part.bytes.escape_ascii())
                 } else {
                     String::from_utf8_lossy(&part.bytes).into_owned()
@@ -395,15 +438,15 @@ mod tests {
     #[test]
     fn mailbox_names_are_encoded_and_never_become_commands() {
         assert_eq!(
-            sent(|encoder| encoder.mailbox("Entwürfe", false).map(|_| ())).as_deref(),
+            sent(|encoder| encoder.mailbox("Entwürfe").map(|_| ())).as_deref(),
             Ok("X Entw&APw-rfe")
         );
         assert_eq!(
-            sent(|encoder| encoder.mailbox("Entwürfe", true).map(|_| ())).as_deref(),
+            sent_to(true, |encoder| encoder.mailbox("Entwürfe").map(|_| ())).as_deref(),
             Ok("X {Entw\\xc3\\xbcrfe}")
         );
         for name in ["a\r\nb", "a\0", "\n"] {
-            assert!(sent(|encoder| encoder.mailbox(name, false).map(|_| ())).is_err());
+            assert!(sent(|encoder| encoder.mailbox(name).map(|_| ())).is_err());
         }
     }
 

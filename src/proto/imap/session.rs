@@ -14,11 +14,13 @@
 //! | untagged | state first, then [`Event::Data`] or [`Event::Status`] | over the limit of responses |
 
 use super::command::{Command, Effect};
-use super::encode::Part;
+use super::encode::{Form, Part};
 use super::frame::{Frame, LiteralSpan, Raw, Step};
 use super::response::{self, Data, Response, Status, StatusKind};
 use super::state::{Capabilities, SelectedMailbox};
+use super::verb::Changes;
 use crate::proto::Protocol;
+use crate::proto::deed::Deed;
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use crate::proto::outgoing::Outgoing;
@@ -232,35 +234,6 @@ impl Session {
     /// Literals of more bytes than this come as [`Event::Piece`]; `None`, the default, keeps every literal whole.
     pub fn stream_literals_over(&mut self, bytes: Option<u64>) {
         self.frame.stream_literals_over(bytes);
-    }
-
-    /// Queues a command; its text is in [`Session::take_outgoing`] as far as it may be sent.
-    pub fn submit(&mut self, command: Command) -> Handle {
-        self.next_tag = self.next_tag.wrapping_add(1);
-        let handle = Handle(self.next_tag);
-        if matches!(command.effect, Effect::Select { .. } | Effect::Unselect) {
-            self.selections += 1;
-        }
-        if let Effect::Select { name, read_only } = &command.effect {
-            // What comes from now on is about the new mailbox.
-            self.selected = Some(SelectedMailbox {
-                name: name.clone(),
-                read_only: *read_only,
-                ..Default::default()
-            });
-        }
-        self.queue.push_back(InFlight {
-            handle,
-            effect: command.effect,
-            parts: command.parts.into(),
-            sending: Sending::Not,
-            responses: 0,
-            challenges: 0,
-            capabilities_seen: self.capabilities_told,
-            refused: false,
-        });
-        self.pump();
-        handle
     }
 
     /// Ends IDLE: queues `DONE`.
@@ -555,12 +528,15 @@ impl Session {
                     command.sending = Sending::Done;
                     break;
                 };
-                if part.literal {
+                if matches!(part.form, Form::Mailbox | Form::Pattern) {
+                    part.encode_name(self.capabilities.utf8_names());
+                }
+                if part.form == Form::Literal {
                     let at_once = self.capabilities.has("LITERAL+")
                         || (self.capabilities.has("LITERAL-") && part.length() <= 4096);
                     let sign = if at_once { "+" } else { "" };
                     self.out.push(format!("{{{}{sign}}}\r\n", part.length()).as_bytes(), false);
-                    part.literal = false;
+                    part.form = Form::Text;
                     if !at_once {
                         command.sending = Sending::WaitsForContinue;
                         break;
@@ -594,6 +570,65 @@ impl Session {
 
 impl Protocol for Session {
     const NAME: &'static str = "imap";
+    type Command = Command;
+    type Handle = Handle;
+
+    fn deed(&self, command: &Command) -> Option<Deed> {
+        let change = command.change()?;
+        if change.mailbox.is_some() {
+            return Some(Deed::new(change.clone()));
+        }
+        let selected = self.selected.as_ref();
+        // Where nothing can be changed, FETCH sets no flag and CLOSE removes nothing.
+        if command.verb().row().changes == Changes::Sometimes
+            && selected.is_some_and(|selected| selected.read_only)
+        {
+            return None;
+        }
+        let mut deed = Deed::new(change.clone());
+        deed.mailbox = selected.map(|selected| selected.name.clone());
+        deed.uid_validity = selected.and_then(|selected| selected.uid_validity);
+        Some(deed)
+    }
+
+    fn submit(&mut self, command: Command) -> Handle {
+        self.next_tag = self.next_tag.wrapping_add(1);
+        let handle = Handle(self.next_tag);
+        if matches!(command.effect, Effect::Select { .. } | Effect::Unselect) {
+            self.selections += 1;
+        }
+        if let Effect::Select { name, read_only } = &command.effect {
+            // What comes from now on is about the new mailbox.
+            self.selected = Some(SelectedMailbox {
+                name: name.clone(),
+                read_only: *read_only,
+                ..Default::default()
+            });
+        }
+        self.queue.push_back(InFlight {
+            handle,
+            effect: command.effect,
+            parts: command.parts.into(),
+            sending: Sending::Not,
+            responses: 0,
+            challenges: 0,
+            capabilities_seen: self.capabilities_told,
+            refused: false,
+        });
+        self.pump();
+        handle
+    }
+
+    fn ended(&self) -> Option<(Handle, bool)> {
+        let Found::Done(handle) = self.found else { return None };
+        let Ok(Event::Done { status, .. }) = self.current_event() else { return None };
+        Some((handle, status.kind == StatusKind::Ok))
+    }
+
+    fn is_wholly_sent(&self, handle: Handle) -> bool {
+        let is_it = |command: &&InFlight| command.handle == handle;
+        self.queue.iter().find(is_it).is_none_or(|command| command.sending == Sending::Done)
+    }
 
     fn take_outgoing(&mut self) -> Outgoing {
         std::mem::take(&mut self.out)

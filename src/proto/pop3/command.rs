@@ -1,5 +1,6 @@
 //! The commands, one constructor each.
 
+use crate::proto::deed::{Act, Change, Letters};
 use crate::proto::error::EncodeError;
 use crate::proto::sasl::Mechanism;
 use crate::proto::secret::Secret;
@@ -20,6 +21,8 @@ pub struct Command {
     pub(super) shape: Shape,
     /// Whether nothing may be sent before its reply.
     pub(super) barrier: bool,
+    /// What it changes. For QUIT the session knows which letters.
+    pub(super) change: Option<Change>,
 }
 
 impl std::fmt::Debug for Command {
@@ -32,13 +35,17 @@ type Built = Result<Command, EncodeError>;
 
 impl Command {
     fn new(name: &'static str, shape: Shape) -> Command {
-        Command { name, parts: vec![(name.to_owned(), false)], shape, barrier: false }
+        Command { name, parts: vec![(name.to_owned(), false)], shape, barrier: false, change: None }
     }
 
     fn with(mut self, text: String, secret: bool) -> Command {
         self.parts.push((" ".into(), false));
         self.parts.push((text, secret));
         self
+    }
+
+    fn changing(self, act: Act, letters: Letters) -> Command {
+        Command { change: Some(Change::of_selected(letters, act)), ..self }
     }
 
     fn alone(mut self) -> Command {
@@ -140,17 +147,19 @@ impl Command {
 
     /// DELE.
     pub fn dele(number: u32) -> Command {
-        Command::new("DELE", Shape::Line).with(number.to_string(), false)
+        Command::new("DELE", Shape::Line)
+            .with(number.to_string(), false)
+            .changing(Act::MarkForRemoval, Letters::Numbers(vec![number]))
     }
 
     /// RSET: nothing is marked any more.
     pub fn rset() -> Command {
-        Command::new("RSET", Shape::Line)
+        Command::new("RSET", Shape::Line).changing(Act::Unmark, Letters::Marked)
     }
 
     /// QUIT: what is marked goes.
     pub fn quit() -> Command {
-        Command::new("QUIT", Shape::Line).alone()
+        Command::new("QUIT", Shape::Line).alone().changing(Act::Remove, Letters::Marked)
     }
 }
 

@@ -14,6 +14,7 @@ use super::body::{Body, Found};
 use super::command::{Command, Shape};
 use crate::proto::Protocol;
 use crate::proto::buffer::Received;
+use crate::proto::deed::{Act, Deed, Letters};
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use crate::proto::outgoing::Outgoing;
@@ -84,6 +85,8 @@ pub struct Session {
     next_handle: u64,
     /// Questions of the server since the last reply.
     challenges: u32,
+    /// The letters that are marked: QUIT removes them.
+    marked: Vec<u32>,
     /// Whether bytes came that no command had asked for; nothing is sent any more then.
     ahead: bool,
     found: FoundEvent,
@@ -104,21 +107,10 @@ impl Session {
             body: Body::default(),
             next_handle: 0,
             challenges: 0,
+            marked: Vec::new(),
             ahead: false,
             found: FoundEvent::NeedBytes,
         }
-    }
-
-    /// Queues a command. A reply that is there already was sent ahead and is none: then nothing goes out, and the next event is an error.
-    pub fn submit(&mut self, command: Command) -> Handle {
-        self.received.drop_shown();
-        self.ahead |=
-            self.in_flight() == 0 && self.next == Next::Reply && !self.received.unread().is_empty();
-        self.next_handle += 1;
-        let handle = Handle(self.next_handle);
-        self.waiting.push_back((handle, command));
-        self.pump();
-        handle
     }
 
     /// Answers a challenge, in base 64.
@@ -220,6 +212,9 @@ impl Session {
                     self.received.first(end + 1),
                 ));
             };
+            if ok {
+                note_marks(&mut self.marked, &command);
+            }
             if ok && command.shape == Shape::Lines {
                 self.next = Next::Body(handle);
                 self.body = Body::default();
@@ -252,6 +247,47 @@ impl Session {
 
 impl Protocol for Session {
     const NAME: &'static str = "pop3";
+    type Command = Command;
+    type Handle = Handle;
+
+    fn deed(&self, command: &Command) -> Option<Deed> {
+        let mut deed = Deed::new(command.change.clone()?);
+        if matches!(deed.act, Act::Remove | Act::Unmark) {
+            // What was marked, and what commands before this one are about to mark.
+            let mut marked = self.marked.clone();
+            let before = self.sent.iter().chain(&self.waiting);
+            before.for_each(|(_, command)| note_marks(&mut marked, command));
+            if marked.is_empty() {
+                return None;
+            }
+            deed.letters = Letters::Numbers(marked);
+        }
+        Some(deed)
+    }
+
+    /// A reply that is there already answers no command: then nothing goes out, and the next event
+    /// is an error.
+    fn submit(&mut self, command: Command) -> Handle {
+        self.received.drop_shown();
+        self.ahead |=
+            self.in_flight() == 0 && self.next == Next::Reply && !self.received.unread().is_empty();
+        self.next_handle += 1;
+        let handle = Handle(self.next_handle);
+        self.waiting.push_back((handle, command));
+        self.pump();
+        handle
+    }
+
+    fn ended(&self) -> Option<(Handle, bool)> {
+        match self.current_event() {
+            Event::Reply(handle, reply) => Some((handle, reply.ok)),
+            _ => None,
+        }
+    }
+
+    fn is_wholly_sent(&self, handle: Handle) -> bool {
+        !self.waiting.iter().any(|(waiting, _)| *waiting == handle)
+    }
 
     fn take_outgoing(&mut self) -> Outgoing {
         std::mem::take(&mut self.out)
@@ -276,6 +312,16 @@ impl Protocol for Session {
     fn find_event(&mut self) -> Result<bool, ProtocolError> {
         self.found = self.advance()?;
         Ok(self.found != FoundEvent::NeedBytes)
+    }
+}
+
+/// Notes what DELE marks and RSET unmarks.
+fn note_marks(marked: &mut Vec<u32>, command: &Command) {
+    let Some(change) = &command.change else { return };
+    match (&change.act, &change.letters) {
+        (Act::MarkForRemoval, Letters::Numbers(numbers)) => marked.extend(numbers),
+        (Act::Unmark, _) => marked.clear(),
+        _ => {}
     }
 }
 

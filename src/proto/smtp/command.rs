@@ -1,5 +1,6 @@
 //! The commands, one constructor each.
 
+use crate::proto::deed::{Act, Change, Letters};
 use crate::proto::error::EncodeError;
 use crate::proto::sasl::Mechanism;
 use crate::proto::secret::Secret;
@@ -12,6 +13,8 @@ pub struct Command {
     pub(super) parts: Vec<(String, bool)>,
     /// Whether nothing may be sent before its reply.
     pub(super) barrier: bool,
+    /// The letter that MAIL begins to send.
+    pub(super) change: Option<Change>,
 }
 
 /// What is said about a letter in MAIL; each only where the server offers it.
@@ -35,7 +38,7 @@ type Built = Result<Command, EncodeError>;
 
 impl Command {
     fn new(name: &'static str, rest: &str, barrier: bool) -> Command {
-        Command { name, parts: vec![(format!("{name}{rest}"), false)], barrier }
+        Command { name, parts: vec![(format!("{name}{rest}"), false)], barrier, change: None }
     }
 
     /// The command's name, for messages.
@@ -74,11 +77,12 @@ impl Command {
         command
     }
 
-    /// MAIL. The empty address is the null path of bounces.
+    /// MAIL, which begins to send a letter to the recipients `to`; each gets an RCPT of its own.
+    /// The empty address is the null path of bounces.
     ///
     /// # Errors
     /// [`EncodeError`] for an address that would end the path or the line.
-    pub fn mail(from: &str, options: MailOptions) -> Built {
+    pub fn mail(from: &str, to: &[String], options: MailOptions) -> Built {
         if !from.is_empty() {
             path("from", from, options.utf8)?;
         }
@@ -92,7 +96,9 @@ impl Command {
         if options.utf8 {
             text.push_str(" SMTPUTF8");
         }
-        Ok(Command::new("MAIL", &text, false))
+        let act = Act::Send { from: from.to_owned(), to: to.to_vec() };
+        let change = Some(Change::of_selected(Letters::None, act));
+        Ok(Command { change, ..Command::new("MAIL", &text, false) })
     }
 
     /// RCPT.
@@ -165,7 +171,7 @@ mod tests {
     fn nothing_becomes_a_parameter_or_a_second_command() {
         for bad in ["a b", "a>", "<a", "a\r\nRCPT TO:<b>", "a\0", "a\u{a0}b", "a> SIZE=1"] {
             assert!(
-                Command::mail(bad, MailOptions::default()).is_err()
+                Command::mail(bad, &[], MailOptions::default()).is_err()
                     && Command::rcpt(bad, true).is_err()
                     && Command::vrfy(bad).is_err(),
                 "{bad:?}"
@@ -179,9 +185,12 @@ mod tests {
         );
         let options = MailOptions { size: Some(5), eight_bit: true, utf8: true };
         assert_eq!(
-            Command::mail("a@b", options).unwrap().parts[0].0,
+            Command::mail("a@b", &[], options).unwrap().parts[0].0,
             "MAIL FROM:<a@b> SIZE=5 BODY=8BITMIME SMTPUTF8"
         );
-        assert_eq!(Command::mail("", MailOptions::default()).unwrap().parts[0].0, "MAIL FROM:<>");
+        assert_eq!(
+            Command::mail("", &[], MailOptions::default()).unwrap().parts[0].0,
+            "MAIL FROM:<>"
+        );
     }
 }

@@ -8,6 +8,7 @@ use super::body::Body;
 use super::command::Command;
 use crate::proto::Protocol;
 use crate::proto::buffer::Received;
+use crate::proto::deed::Deed;
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use crate::proto::outgoing::Outgoing;
@@ -78,6 +79,14 @@ struct Awaited {
     barrier: bool,
 }
 
+/// A mail transaction (RFC 5321 3.3), from MAIL to the reply to the letter or to RSET.
+#[derive(Debug, Clone, Copy)]
+struct Transaction {
+    mail: Handle,
+    /// The letter's end, once it was given.
+    end: Option<Handle>,
+}
+
 /// One SMTP connection's protocol state.
 #[derive(Debug)]
 pub struct Session {
@@ -89,6 +98,10 @@ pub struct Session {
     greeted: bool,
     /// Whether the server said 354 and the letter has not ended.
     in_letter: bool,
+    /// The letter that is being sent, by the handle of its MAIL.
+    transaction: Option<Transaction>,
+    /// How the transaction ended with the reply found last.
+    ended: Option<(Handle, bool)>,
     body: Body,
     next_handle: u64,
     /// Where in the unread bytes the line being read begins, and the code of the lines before it.
@@ -111,6 +124,8 @@ impl Session {
             waiting: VecDeque::new(),
             greeted: false,
             in_letter: false,
+            transaction: None,
+            ended: None,
             body: Body::default(),
             next_handle: 0,
             line: (0, None),
@@ -122,16 +137,6 @@ impl Session {
     /// The limits in force.
     pub fn limits(&self) -> &Limits {
         &self.limits
-    }
-
-    /// Queues a command. A reply that is there already was sent ahead and is none, unless it is 421, which may come at any time (RFC 5321 3.8): then
-    /// nothing goes out, and the next event tells.
-    pub fn submit(&mut self, command: Command) -> Handle {
-        self.ahead |= self.greeted && self.in_flight() == 0 && self.has_unread();
-        let handle = self.new_handle();
-        self.waiting.push_back((handle, command));
-        self.pump();
-        handle
     }
 
     /// Answers a challenge, in base 64.
@@ -154,6 +159,9 @@ impl Session {
         self.out.push(&wire, false);
         self.in_letter = false;
         let handle = self.new_handle();
+        if let Some(transaction) = &mut self.transaction {
+            transaction.end = Some(handle);
+        }
         self.sent.push_back(Awaited { handle, name: "the letter", barrier: false });
         self.pump();
         handle
@@ -189,7 +197,25 @@ impl Session {
         Handle(self.next_handle)
     }
 
+    /// A transaction ends with the reply to its letter, with MAIL or DATA refused, or with RSET.
+    fn note_end(&mut self, handle: Handle, name: &str, code: u16) {
+        let Some(transaction) = self.transaction else { return };
+        let is_positive = code / 100 == 2;
+        let is_over = match name {
+            "the letter" => transaction.end == Some(handle),
+            "MAIL" => transaction.mail == handle && !is_positive,
+            "DATA" => code != 354,
+            "RSET" => true,
+            _ => false,
+        };
+        if is_over {
+            self.ended = Some((transaction.mail, is_positive && transaction.end == Some(handle)));
+            self.transaction = None;
+        }
+    }
+
     fn advance(&mut self) -> Result<Found, ProtocolError> {
+        self.ended = None;
         self.received.drop_shown();
         let Some(length) = self.whole_reply()? else { return Ok(Found::NeedBytes) };
         self.received.show(length);
@@ -223,6 +249,8 @@ impl Session {
             return Err(out_of_turn("an intermediate reply to a command that has none", raw));
         }
         self.in_letter = code == 354;
+        let name = awaited.name;
+        self.note_end(handle, name, code);
         self.sent.pop_front();
         if !self.in_letter {
             self.pump();
@@ -276,6 +304,34 @@ impl Session {
 
 impl Protocol for Session {
     const NAME: &'static str = "smtp";
+    type Command = Command;
+    type Handle = Handle;
+
+    fn deed(&self, command: &Command) -> Option<Deed> {
+        command.change.clone().map(Deed::new)
+    }
+
+    /// A reply that is there already answers no command, unless it is 421, which may come at any
+    /// time (RFC 5321 3.8): then nothing goes out, and the next event tells.
+    fn submit(&mut self, command: Command) -> Handle {
+        self.ahead |= self.greeted && self.in_flight() == 0 && self.has_unread();
+        let handle = self.new_handle();
+        if command.change.is_some() {
+            self.transaction = Some(Transaction { mail: handle, end: None });
+        }
+        self.waiting.push_back((handle, command));
+        self.pump();
+        handle
+    }
+
+    fn ended(&self) -> Option<(Handle, bool)> {
+        self.ended
+    }
+
+    fn is_wholly_sent(&self, mail: Handle) -> bool {
+        self.transaction
+            .is_some_and(|transaction| transaction.mail == mail && transaction.end.is_some())
+    }
 
     fn take_outgoing(&mut self) -> Outgoing {
         std::mem::take(&mut self.out)

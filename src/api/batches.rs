@@ -1,0 +1,90 @@
+//! The batches that `for-each-letter` fetches one by one.
+
+use super::fetching::items;
+use super::mailbox::{on_mailbox_at, pop_mailbox};
+use super::pop;
+use super::sets::{addressed, required};
+use crate::client::Error;
+use crate::condition::Condition;
+use crate::host::{self, Call, Value};
+use crate::proto::imap::{FetchItems, Token, Tokens};
+use std::num::NonZeroU32;
+
+type Answer = Result<Value, Condition>;
+
+/// How much of the letters `for-each-letter` holds at once: their bytes, and their number.
+pub(super) const BATCH_BYTES: u64 = 1 << 20;
+pub(super) const BATCH_MESSAGES: usize = 500;
+
+/// The batches of messages that `for-each-letter` fetches one by one: lists of UIDs. Parts with texts are batched by the letters' sizes.
+///
+/// The function is the inside of `for-each-letter`, and its errors say so.
+pub(super) fn letter_batches(call: &Call<'_>) -> Answer {
+    batches(call).map_err(|condition| Condition {
+        message: condition.message.replacen(call.name(), "for-each-letter", 1),
+        ..condition
+    })
+}
+
+fn batches(call: &Call<'_>) -> Answer {
+    let function = required(call, 0);
+    if !function.is_function() {
+        return Err(call.wrong("f", "a function of one argument", function));
+    }
+    if let Some(mailbox) = pop_mailbox(call, 1) {
+        return pop::letter_batches(call, &mailbox);
+    }
+    let (messages, items) = (addressed(call, 2)?, items(call, 3)?);
+    if messages.is_empty() {
+        return Ok(host::nil());
+    }
+    let uid = messages.are_uids();
+    let question = if items.hold_texts() { "(UID RFC822.SIZE)" } else { "(UID)" };
+    let mut batches = Vec::new();
+    let (mut batch, mut bytes, mut seen) = (Vec::new(), 0, std::collections::HashSet::new());
+    on_mailbox_at(call, 1, |client| {
+        let asked = client.asked_for(&messages);
+        client.fetch(&messages, &FetchItems::parse(question)?, &mut |mut data| {
+            let number = data.number.unwrap_or(0);
+            let Some((found, size)) = uid_and_size(&mut data.tokens)? else { return Ok(()) };
+            if !asked.contains(if uid { found.get() } else { number }) || !seen.insert(found) {
+                return Ok(()); // the server tells of another message
+            }
+            if batch.len() >= BATCH_MESSAGES || (bytes + size > BATCH_BYTES && !batch.is_empty()) {
+                batches.push(host::list(std::mem::take(&mut batch)));
+                bytes = 0;
+            }
+            batch.push(host::integer(i64::from(found.get())));
+            bytes += size;
+            Ok(())
+        })
+    })?;
+    if !batch.is_empty() {
+        batches.push(host::list(batch));
+    }
+    Ok(host::list(batches))
+}
+
+pub(super) fn uid_and_size(tokens: &mut Tokens<'_>) -> Result<Option<(NonZeroU32, u64)>, Error> {
+    let (mut uid, mut size) = (None, 0);
+    tokens.expect_open()?;
+    loop {
+        match tokens.expect_token()? {
+            Token::Close => return Ok(uid.map(|uid| (uid, size))),
+            Token::Atom(name) => {
+                let value = tokens.expect_token()?;
+                if name.eq_ignore_ascii_case(b"UID") {
+                    uid = value
+                        .number()
+                        .and_then(|uid| u32::try_from(uid).ok())
+                        .and_then(NonZeroU32::new);
+                } else if name.eq_ignore_ascii_case(b"RFC822.SIZE") {
+                    size = value.number().unwrap_or(0);
+                } else {
+                    tokens.skip_value(value)?;
+                }
+            }
+            _ => return Err(tokens.malformed("expected a fetch item's name").into()),
+        }
+    }
+}

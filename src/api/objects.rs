@@ -1,0 +1,154 @@
+//! The objects that scripts hold for connections.
+//!
+//! An object owns its connection and knows nothing of the features built on it: a feature that has
+//! to remember something for a connection keeps it in [`Extras`], by its own type.
+
+use crate::client::{ImapClient, PopClient, SmtpClient};
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+/// A connection that a script holds, and what features remember for it.
+pub struct Held<C> {
+    client: Mutex<C>,
+    extras: Extras,
+}
+
+/// What `make-imap-connection` returns: a connection, with the mailbox that is selected on it.
+pub type ImapMailbox = Held<ImapClient>;
+
+/// What `make-pop-connection` returns.
+pub type PopMailbox = Held<PopClient>;
+
+/// What `make-smtp-connection` returns.
+pub type SmtpConnection = Held<SmtpClient>;
+
+impl<C> Held<C> {
+    pub(super) fn new(client: C) -> Self {
+        Held { client: Mutex::new(client), extras: Extras::default() }
+    }
+
+    /// The client; one caller at a time.
+    pub fn client(&self) -> MutexGuard<'_, C> {
+        // A panic in a native was reported when it happened; the connection's own state says
+        // whether it can be used.
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client, unless somebody uses it.
+    pub(super) fn client_if_free(&self) -> Option<MutexGuard<'_, C>> {
+        match self.client.try_lock() {
+            Ok(client) => Some(client),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// What the feature with the state `T` remembers for this connection.
+    pub(super) fn extra<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.extras.get()
+    }
+}
+
+/// One value of each type.
+#[derive(Default)]
+struct Extras(Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
+
+impl Extras {
+    fn get<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut extras = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let extra = extras.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        extra.clone().downcast().unwrap_or_default() // it was put there under this type
+    }
+}
+
+/// A mailbox of either kind, for the functions that work on both.
+pub(super) enum AnyMailbox {
+    Imap(Arc<ImapMailbox>),
+    Pop(Arc<PopMailbox>),
+}
+
+impl AnyMailbox {
+    pub(super) fn extra<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        match self {
+            AnyMailbox::Imap(mailbox) => mailbox.extra(),
+            AnyMailbox::Pop(mailbox) => mailbox.extra(),
+        }
+    }
+}
+
+/// What is done with every open connection, whatever its protocol.
+pub(super) trait Client {
+    /// The object's type as it prints.
+    const TYPE: &'static str;
+
+    fn host(&self) -> &str;
+    fn is_closed(&self) -> bool;
+
+    /// Leaves in good order, without removing what a script has only marked.
+    fn leave(&mut self);
+
+    /// Closes the stream without a farewell.
+    fn abandon(&mut self);
+}
+
+impl Client for ImapClient {
+    const TYPE: &'static str = "imap-mailbox";
+
+    fn host(&self) -> &str {
+        ImapClient::host(self)
+    }
+
+    fn is_closed(&self) -> bool {
+        ImapClient::is_closed(self)
+    }
+
+    fn leave(&mut self) {
+        self.close();
+    }
+
+    fn abandon(&mut self) {
+        ImapClient::abandon(self);
+    }
+}
+
+impl Client for PopClient {
+    const TYPE: &'static str = "pop-mailbox";
+
+    fn host(&self) -> &str {
+        PopClient::host(self)
+    }
+
+    fn is_closed(&self) -> bool {
+        PopClient::is_closed(self)
+    }
+
+    /// Without QUIT: only `close-connection` removes what is marked.
+    fn leave(&mut self) {
+        PopClient::abandon(self);
+    }
+
+    fn abandon(&mut self) {
+        PopClient::abandon(self);
+    }
+}
+
+impl Client for SmtpClient {
+    const TYPE: &'static str = "smtp-connection";
+
+    fn host(&self) -> &str {
+        SmtpClient::host(self)
+    }
+
+    fn is_closed(&self) -> bool {
+        SmtpClient::is_closed(self)
+    }
+
+    fn leave(&mut self) {
+        self.close();
+    }
+
+    fn abandon(&mut self) {
+        SmtpClient::abandon(self);
+    }
+}

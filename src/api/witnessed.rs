@@ -1,0 +1,30 @@
+//! Changes that go through no connection: a letter handed to a program, a delivery into the sandbox.
+//! The witness sees them as it sees those of connections.
+
+use super::state::state;
+use crate::condition::{Condition, Identifier};
+use crate::host::Call;
+use crate::proto::deed::{Deed, Ending};
+
+/// Carries out a deed, unless the witness refuses it.
+///
+/// # Errors
+/// `:limit` if it is refused; those of `act`.
+pub(super) fn witnessed<T>(
+    call: &Call<'_>,
+    deed: &Deed,
+    act: impl FnOnce() -> Result<T, Condition>,
+) -> Result<T, Condition> {
+    let witness = state(call).connector.witness.clone();
+    witness.before(deed).map_err(|refusal| {
+        Condition::new(Identifier::Limit, format!("{}: {refusal}", call.name()))
+    })?;
+    let result = act();
+    let ending = match &result {
+        Ok(_) => Ending::Done,
+        Err(condition) if condition.identifier == Identifier::ErrorResponse => Ending::Refused,
+        Err(_) => Ending::InDoubt,
+    };
+    witness.after(deed, ending);
+    result
+}

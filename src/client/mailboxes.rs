@@ -1,0 +1,202 @@
+//! Operations on mailboxes as a whole: select, create, list, ask for their status, close.
+
+use super::answers::{is_mailbox, read_listed, read_status};
+use super::error::Error;
+use super::imap::ImapClient;
+use super::pending::{Pending, Reader};
+use super::told::{Listed, WarningKind};
+use crate::proto::imap::{Command, Data};
+use crate::proto::{EncodeError, Limits};
+
+impl ImapClient {
+    /// SELECT or EXAMINE (RFC 3501 6.3.1, 6.3.2). A mailbox that could be opened only for reading
+    /// is a warning.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; then no mailbox is selected.
+    pub fn select(&mut self, name: &str, read_only: bool) -> Result<(), Error> {
+        let completion = self.run(Command::select(name, read_only)?)?;
+        if !read_only && self.selected().is_some_and(|mailbox| mailbox.read_only) {
+            self.warn(WarningKind::Problem, completion.words());
+        }
+        Ok(())
+    }
+
+    /// CREATE (6.3.3).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it exists.
+    pub fn create(&mut self, name: &str) -> Result<(), Error> {
+        self.simple(Command::create(name))
+    }
+
+    /// DELETE (6.3.4).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is none of that name.
+    pub fn delete(&mut self, name: &str) -> Result<(), Error> {
+        self.simple(Command::delete(name))
+    }
+
+    /// RENAME (6.3.5).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the old name does not exist or the new one does.
+    pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
+        self.simple(Command::rename(old, new))
+    }
+
+    /// SUBSCRIBE (6.3.6).
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn subscribe(&mut self, name: &str) -> Result<(), Error> {
+        self.simple(Command::subscribe(name))
+    }
+
+    /// UNSUBSCRIBE (6.3.7).
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn unsubscribe(&mut self, name: &str) -> Result<(), Error> {
+        self.simple(Command::unsubscribe(name))
+    }
+
+    /// LIST (6.3.8), in the server's order.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn list(&mut self, reference: &str, pattern: &str) -> Result<Vec<Listed>, Error> {
+        let pending = self.begin_list(reference, pattern)?;
+        self.wait(pending)
+    }
+
+    /// LSUB (6.3.9): LIST of the names that are subscribed to.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn list_subscribed(
+        &mut self,
+        reference: &str,
+        pattern: &str,
+    ) -> Result<Vec<Listed>, Error> {
+        self.carry_out([Command::list(reference, pattern, true)?], self.listing("LSUB"))
+    }
+
+    /// Begins [`ImapClient::list`].
+    ///
+    /// # Errors
+    /// What keeps the command from being sent.
+    pub fn begin_list(
+        &mut self,
+        reference: &str,
+        pattern: &str,
+    ) -> Result<Pending<Listing>, Error> {
+        let listing = self.listing("LIST");
+        self.begin([Command::list(reference, pattern, false)?], listing)
+    }
+
+    fn listing(&self, name: &'static str) -> Listing {
+        let (utf8_names, limits) = (self.utf8_names(), self.limits().clone());
+        Listing { name, utf8_names, limits, entries: Vec::new() }
+    }
+
+    /// STATUS (6.3.10): each item's name in upper case and its number.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the mailbox does not exist.
+    pub fn status(&mut self, name: &str, items: &[String]) -> Result<Vec<(String, u64)>, Error> {
+        let pending = self.begin_status(name, items)?;
+        self.wait(pending)
+    }
+
+    /// Begins [`ImapClient::status`].
+    ///
+    /// # Errors
+    /// What keeps the command from being sent.
+    pub fn begin_status(
+        &mut self,
+        name: &str,
+        items: &[String],
+    ) -> Result<Pending<StatusOf>, Error> {
+        let (utf8_names, limits) = (self.utf8_names(), self.limits().clone());
+        let reader = StatusOf { mailbox: name.to_owned(), utf8_names, limits, found: None };
+        self.begin([Command::status(name, items)?], reader)
+    }
+
+    /// CLOSE (6.4.2): expunges and unselects.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when none is selected.
+    pub fn close_mailbox(&mut self) -> Result<(), Error> {
+        self.simple(Ok(Command::close()))
+    }
+
+    /// UNSELECT (RFC 3691). Where the server does not offer it: EXAMINE of the same mailbox and
+    /// CLOSE, which expunges nothing in one that is read-only.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when none is selected.
+    pub fn unselect(&mut self) -> Result<(), Error> {
+        if self.capabilities().has("UNSELECT") || self.capabilities().has("IMAP4rev2") {
+            return self.simple(Ok(Command::unselect()));
+        }
+        let Some(name) = self.selected().map(|mailbox| mailbox.name.clone()) else {
+            return self.simple(Ok(Command::unselect()));
+        };
+        self.select(&name, true)?;
+        self.close_mailbox()
+    }
+
+    fn simple(&mut self, command: Result<Command, EncodeError>) -> Result<(), Error> {
+        self.run(command?).map(drop)
+    }
+}
+
+/// Reads the entries of LIST or LSUB.
+pub struct Listing {
+    name: &'static str,
+    utf8_names: bool,
+    limits: Limits,
+    entries: Vec<Listed>,
+}
+
+impl Reader for Listing {
+    type Output = Vec<Listed>;
+
+    fn data(&mut self, mut data: Data<'_>) -> Result<(), Error> {
+        if data.is(self.name) {
+            self.limits.check("listed", self.entries.len() as u64 + 1)?;
+            self.entries.push(read_listed(&mut data.tokens, self.utf8_names, &self.limits)?);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Vec<Listed>, Error> {
+        Ok(self.entries)
+    }
+}
+
+/// Reads the answer to STATUS.
+pub struct StatusOf {
+    mailbox: String,
+    utf8_names: bool,
+    limits: Limits,
+    found: Option<Vec<(String, u64)>>,
+}
+
+impl Reader for StatusOf {
+    type Output = Vec<(String, u64)>;
+
+    fn data(&mut self, mut data: Data<'_>) -> Result<(), Error> {
+        if data.is("STATUS") && is_mailbox(&mut data.tokens, &self.mailbox, self.utf8_names)? {
+            self.found = Some(read_status(&mut data.tokens, &self.limits)?);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Vec<(String, u64)>, Error> {
+        let missing = "the server's answer to STATUS says nothing of the mailbox";
+        self.found.ok_or_else(|| Error::Unexpected(missing.into()))
+    }
+}

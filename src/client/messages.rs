@@ -1,0 +1,347 @@
+//! Operations on messages of the selected mailbox: search, fetch, store flags, copy, expunge.
+
+use super::answers::{Answers, copied_uids, merge, read_numbers, uid_of};
+use super::error::Error;
+use super::imap::{ImapClient, LONGEST_SET};
+use super::pending::{Each, Pending, Reader};
+use super::told::CopiedUids;
+use crate::proto::Limits;
+use crate::proto::imap::command::StoreMode;
+use crate::proto::imap::flag::Flag;
+use crate::proto::imap::{
+    Command, Completion, Data, FetchItems, Messages, SearchKey, SequenceSet, Status,
+};
+use std::collections::HashSet;
+
+pub(super) type OnData<'f> = &'f mut dyn FnMut(Data<'_>) -> Result<(), Error>;
+
+impl ImapClient {
+    /// SEARCH (RFC 3501 6.4.4): ascending message sequence numbers.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], among other reasons for a charset that the server does not know.
+    pub fn search(&mut self, key: &SearchKey) -> Result<Vec<u32>, Error> {
+        let pending = self.begin_search(key, false)?;
+        self.wait(pending)
+    }
+
+    /// UID SEARCH (6.4.8): ascending UIDs.
+    ///
+    /// # Errors
+    /// As [`ImapClient::search`].
+    pub fn uid_search(&mut self, key: &SearchKey) -> Result<Vec<u32>, Error> {
+        let pending = self.begin_search(key, true)?;
+        self.wait(pending)
+    }
+
+    /// Begins [`ImapClient::search`], or [`ImapClient::uid_search`] if `uid` is true.
+    ///
+    /// # Errors
+    /// What keeps the command from being sent.
+    pub fn begin_search(&mut self, key: &SearchKey, uid: bool) -> Result<Pending<Search>, Error> {
+        let keys = key.split(LONGEST_SET);
+        let commands =
+            keys.iter().map(|key| Command::search(key, uid)).collect::<Result<Vec<_>, _>>()?;
+        let reader = Search { limits: self.limits().clone(), numbers: Vec::new(), sorted: 0 };
+        self.begin(commands, reader)
+    }
+
+    /// FETCH (6.4.5): `on_item` gets every `FETCH` response about these messages while the server
+    /// still sends. Responses about others are dropped.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; [`Error::Protocol`] from a server that tells of the same messages
+    /// without end; what `on_item` gives ends the operation when the server has finished.
+    pub fn fetch(
+        &mut self,
+        messages: &Messages,
+        items: &FetchItems,
+        on_item: OnData<'_>,
+    ) -> Result<(), Error> {
+        let pending = self.begin_fetch(messages, items, Each(on_item))?;
+        self.wait(pending)
+    }
+
+    /// Begins a FETCH whose responses about these messages go to `reader`.
+    ///
+    /// If [`ImapClient::read_ahead`] or [`ImapClient::expect_fetch`] has asked for this already, no
+    /// command is sent, or one that sets `\Seen` as the fetch would have done.
+    ///
+    /// # Errors
+    /// What keeps the command from being sent.
+    pub fn begin_fetch<R: FetchReader>(
+        &mut self,
+        messages: &Messages,
+        items: &FetchItems,
+        mut reader: R,
+    ) -> Result<Pending<Fetch<R>>, Error> {
+        let answers = Answers::to(self, messages);
+        if let Some(sent) = self.take_read_ahead(messages, items)? {
+            reader.asked(&items.peeking());
+            return Ok(Pending::sent_before(sent, Fetch { answers, reader }));
+        }
+        reader.asked(items);
+        let commands = self.for_each_part(messages, |part| Command::fetch(part, items))?;
+        self.begin(commands, Fetch { answers, reader })
+    }
+
+    /// STORE (6.4.6): `on_item` gets the `FETCH` responses about these messages that tell the new
+    /// flags.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn store(
+        &mut self,
+        messages: &Messages,
+        mode: StoreMode,
+        flags: &[Flag],
+        on_item: OnData<'_>,
+    ) -> Result<(), Error> {
+        let pending = self.begin_store(messages, mode, flags, false, Each(on_item))?;
+        self.wait(pending)
+    }
+
+    /// STORE with `.SILENT`: the server does not tell the new flags.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn store_silently(
+        &mut self,
+        messages: &Messages,
+        mode: StoreMode,
+        flags: &[Flag],
+    ) -> Result<(), Error> {
+        let nobody = Each(|_: Data<'_>| Ok(()));
+        let pending = self.begin_store(messages, mode, flags, true, nobody)?;
+        self.wait(pending)
+    }
+
+    /// Begins a STORE whose responses go to `reader`; with `silent` the server leaves them out.
+    ///
+    /// # Errors
+    /// What keeps the command from being sent.
+    pub fn begin_store<R: FetchReader>(
+        &mut self,
+        messages: &Messages,
+        mode: StoreMode,
+        flags: &[Flag],
+        silent: bool,
+        reader: R,
+    ) -> Result<Pending<Fetch<R>>, Error> {
+        let answers = Answers::to(self, messages);
+        let store = |part: &Messages| Command::store(part, mode, flags, silent);
+        let commands = self.for_each_part(messages, store)?;
+        self.begin(commands, Fetch { answers, reader })
+    }
+
+    /// COPY (6.4.7). With UIDPLUS the server tells where the copies went.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the destination does not exist.
+    pub fn copy(
+        &mut self,
+        messages: &Messages,
+        destination: &str,
+    ) -> Result<Option<CopiedUids>, Error> {
+        let pending = self.begin_copy(messages, destination)?;
+        self.wait(pending)
+    }
+
+    /// Begins [`ImapClient::copy`].
+    ///
+    /// # Errors
+    /// What keeps the command from being sent.
+    pub fn begin_copy(
+        &mut self,
+        messages: &Messages,
+        destination: &str,
+    ) -> Result<Pending<Copied>, Error> {
+        let commands = self.for_each_part(messages, |part| Command::copy(part, destination))?;
+        self.begin(commands, Copied::default())
+    }
+
+    /// EXPUNGE (6.4.3): the numbers that the server reported, in its order.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn expunge(&mut self) -> Result<Vec<u32>, Error> {
+        self.carry_out([Command::expunge()], Expunged::default())
+    }
+
+    /// UID EXPUNGE (RFC 4315 2.1): removes only these among the messages that are marked.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] without UIDPLUS.
+    pub fn uid_expunge(&mut self, uids: &SequenceSet) -> Result<Vec<u32>, Error> {
+        if !self.has_uidplus() {
+            let why = "the server does not offer UIDPLUS, which removing single messages needs";
+            return Err(Error::Unsupported(why.into()));
+        }
+        self.uid_expunge_all(uids)
+    }
+
+    pub(super) fn uid_expunge_all(&mut self, uids: &SequenceSet) -> Result<Vec<u32>, Error> {
+        let parts = uids.split(LONGEST_SET);
+        let commands = parts.iter().map(Command::uid_expunge).collect::<Result<Vec<_>, _>>()?;
+        self.carry_out(commands, Expunged::default())
+    }
+
+    /// The UIDs of messages that exist, in the server's order. What the server tells of other
+    /// messages meanwhile does not count.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn uids_of(&mut self, messages: &Messages) -> Result<SequenceSet, Error> {
+        let asked = self.asked_for(messages);
+        let mut seen = HashSet::new();
+        let mut uids = SequenceSet::new();
+        self.fetch(messages, &FetchItems::parse("(UID)")?, &mut |mut data| {
+            let number = data.number.unwrap_or(0);
+            if let Some(found) = uid_of(&mut data.tokens)?
+                && asked.contains(if messages.are_uids() { found.get() } else { number })
+                && seen.insert(found)
+            {
+                uids.push(found);
+            }
+            Ok(())
+        })?;
+        Ok(uids)
+    }
+}
+
+/// Reads FETCH responses: a closure, or a type of the caller's.
+pub trait FetchReader {
+    /// The result.
+    type Output;
+
+    /// Told before any response which items were asked for. Where they were asked for ahead, they
+    /// are [`FetchItems::peeking`].
+    fn asked(&mut self, _: &FetchItems) {}
+
+    /// Takes one response about one of the messages.
+    ///
+    /// # Errors
+    /// What ends the operation, when the server has finished.
+    fn item(&mut self, data: Data<'_>) -> Result<(), Error>;
+
+    /// Gives the result.
+    ///
+    /// # Errors
+    /// What the answer lacks.
+    fn finish(self) -> Result<Self::Output, Error>;
+}
+
+impl<F: FnMut(Data<'_>) -> Result<(), Error>> FetchReader for Each<F> {
+    type Output = ();
+
+    fn item(&mut self, data: Data<'_>) -> Result<(), Error> {
+        (self.0)(data)
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Gives those FETCH responses to a reader that are about the messages of the operation.
+pub struct Fetch<R> {
+    answers: Answers,
+    reader: R,
+}
+
+impl<R: FetchReader> Reader for Fetch<R> {
+    type Output = R::Output;
+
+    fn data(&mut self, data: Data<'_>) -> Result<(), Error> {
+        if self.answers.admit(&data)? { self.reader.item(data) } else { Ok(()) }
+    }
+
+    fn finish(self) -> Result<R::Output, Error> {
+        self.reader.finish()
+    }
+}
+
+/// Reads the numbers of SEARCH.
+pub struct Search {
+    limits: Limits,
+    numbers: Vec<u32>,
+    /// How many different numbers there were when they were sorted last.
+    sorted: usize,
+}
+
+impl Search {
+    fn sort(&mut self) {
+        self.numbers.sort_unstable();
+        self.numbers.dedup();
+    }
+}
+
+impl Reader for Search {
+    type Output = Vec<u32>;
+
+    fn data(&mut self, mut data: Data<'_>) -> Result<(), Error> {
+        if data.is("SEARCH") {
+            read_numbers(&mut data.tokens, &mut self.numbers)?;
+        }
+        // A server may tell the same numbers again and again; only different ones count.
+        if self.numbers.len() > 2 * self.sorted.max(1_000_000) {
+            self.sort();
+            self.sorted = self.numbers.len();
+            self.limits.check("responses", self.numbers.len() as u64)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<u32>, Error> {
+        self.sort();
+        Ok(self.numbers)
+    }
+}
+
+/// Reads COPYUID, which says where copies went (RFC 4315 3).
+#[derive(Default)]
+pub struct Copied {
+    /// Of all commands that have ended.
+    all: Option<CopiedUids>,
+    /// MOVE tells it in an untagged OK, before the messages leave (RFC 6851 4.3).
+    untagged: Option<CopiedUids>,
+}
+
+impl Reader for Copied {
+    type Output = Option<CopiedUids>;
+
+    fn data(&mut self, _: Data<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn status(&mut self, status: &Status<'_>) {
+        let code = Completion::from(status).code;
+        self.untagged = code.as_ref().and_then(copied_uids).or(self.untagged.take());
+    }
+
+    fn completed(&mut self, completion: &Completion) {
+        let tagged = completion.code.as_ref().and_then(copied_uids);
+        merge(&mut self.all, self.untagged.take().or(tagged));
+    }
+
+    fn finish(self) -> Result<Option<CopiedUids>, Error> {
+        Ok(self.all)
+    }
+}
+
+/// Reads the numbers of EXPUNGE responses.
+#[derive(Default)]
+pub(super) struct Expunged(Vec<u32>);
+
+impl Reader for Expunged {
+    type Output = Vec<u32>;
+
+    fn data(&mut self, data: Data<'_>) -> Result<(), Error> {
+        self.0.extend(data.number.filter(|_| data.is("EXPUNGE")));
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Vec<u32>, Error> {
+        Ok(self.0)
+    }
+}

@@ -1,0 +1,71 @@
+//! Moving messages to another mailbox, with or without the MOVE extension (RFC 6851).
+//!
+//! Without it a move is COPY, STORE `\Deleted` and an expunge of exactly those messages, each only
+//! after the one before has succeeded: at every moment a message is in at least one of the two
+//! mailboxes.
+
+use super::error::Error;
+use super::imap::{ImapClient, LONGEST_SET};
+use super::messages::Copied;
+use super::told::{CopiedUids, WarningKind};
+use crate::proto::imap::command::StoreMode;
+use crate::proto::imap::flag::Flag;
+use crate::proto::imap::{Command, Messages, SearchKey, SequenceSet};
+
+impl ImapClient {
+    /// MOVE. Without it: COPY, then marks and removes exactly these messages.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; every message is in at least one of the two mailboxes then.
+    pub fn move_to(
+        &mut self,
+        messages: &Messages,
+        destination: &str,
+    ) -> Result<Option<CopiedUids>, Error> {
+        let has_move = self.capabilities().has("MOVE") || self.capabilities().has("IMAP4rev2");
+        // Numbers shift while messages leave, and a range may grow while it is copied: what takes
+        // several commands goes by the UIDs that exist now.
+        let one_command = has_move && messages.split(LONGEST_SET).len() == 1;
+        let messages =
+            if one_command { messages.clone() } else { Messages::Uids(self.uids_of(messages)?) };
+        if messages.is_empty() {
+            return Ok(None);
+        }
+        if !has_move {
+            return self.move_by_copy(messages.set(), destination);
+        }
+        let parts = messages.split(LONGEST_SET);
+        let commands = parts
+            .iter()
+            .map(|part| Command::move_to(part, destination))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.carry_out(commands, Copied::default())
+    }
+
+    fn move_by_copy(
+        &mut self,
+        uids: &SequenceSet,
+        destination: &str,
+    ) -> Result<Option<CopiedUids>, Error> {
+        let uidplus = self.has_uidplus(); // decided once: capabilities may change under way
+        let messages = Messages::Uids(uids.clone());
+        let copied = self.copy(&messages, destination)?;
+        self.store_silently(&messages, StoreMode::Add, &[Flag::new("\\Deleted")?])?;
+        if uidplus {
+            self.uid_expunge_all(uids)?;
+        } else if self.others_are_marked(uids)? {
+            let words = "the letters were copied and marked \\Deleted, but not removed: others are marked too, and this server can only remove all of them";
+            self.warn(WarningKind::Problem, words.into());
+        } else {
+            self.expunge()?;
+        }
+        Ok(copied)
+    }
+
+    /// Whether messages besides these are marked `\Deleted`.
+    fn others_are_marked(&mut self, uids: &SequenceSet) -> Result<bool, Error> {
+        let marked = self.uid_search(&SearchKey::Word("DELETED"))?;
+        let members = uids.members(0);
+        Ok(marked.iter().any(|uid| !members.contains(*uid)))
+    }
+}

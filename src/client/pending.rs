@@ -1,0 +1,145 @@
+//! An operation in flight: a command that was sent, and how its answer becomes a result.
+//!
+//! Every operation of [`ImapClient`] has two halves. The first sends its command and returns a
+//! [`Pending`]: `begin_search`, `begin_fetch` and so on. The second, [`ImapClient::wait`], hears
+//! the answer and returns the result. A caller that begins many operations before it waits for the
+//! first pays one round trip for all of them (RFC 9051 5.5); the plain methods, `search` and
+//! `fetch`, are the two halves one after the other.
+//!
+//! An operation on more messages than fit into one command has several commands. The first goes
+//! out at once, the others one after the other while the operation is waited for, so that nothing
+//! is sent behind a refusal.
+
+use super::error::Error;
+use super::imap::ImapClient;
+use crate::proto::imap::{Command, Completion, Data, Event, Handle, Status};
+use std::collections::VecDeque;
+
+/// Reads the answer to an operation.
+pub trait Reader {
+    /// The operation's result.
+    type Output;
+
+    /// Takes untagged data, while the server still sends. Not all of it need be about this
+    /// operation: servers tell of changes at any moment.
+    ///
+    /// # Errors
+    /// What ends the operation, once the server has finished; the connection stays usable unless
+    /// it is [`Error::Protocol`].
+    fn data(&mut self, data: Data<'_>) -> Result<(), Error>;
+
+    /// Takes an untagged status response.
+    fn status(&mut self, _: &Status<'_>) {}
+
+    /// Takes the completion of one of the operation's commands, which succeeded.
+    fn completed(&mut self, _: &Completion) {}
+
+    /// Gives the result, after the last command has succeeded.
+    ///
+    /// # Errors
+    /// What the answer lacks.
+    fn finish(self) -> Result<Self::Output, Error>;
+}
+
+/// An operation whose first command was sent.
+///
+/// Give it to [`ImapClient::wait`] or to [`ImapClient::forget`] of the client that began it. If it
+/// is dropped instead, the answer is kept until the connection ends.
+#[must_use = "the answer is kept until somebody waits for it or forgets it"]
+pub struct Pending<R> {
+    sent: Option<Handle>,
+    unsent: VecDeque<Command>,
+    reader: R,
+}
+
+impl<R> Pending<R> {
+    /// Whether a command is in flight for it; an operation on no message needs none.
+    pub fn is_in_flight(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    /// An operation whose command was sent before somebody wanted it.
+    pub(super) fn sent_before(handle: Handle, reader: R) -> Self {
+        Pending { sent: Some(handle), unsent: VecDeque::new(), reader }
+    }
+}
+
+impl ImapClient {
+    /// Sends the first of an operation's commands.
+    pub(super) fn begin<R: Reader>(
+        &mut self,
+        commands: impl IntoIterator<Item = Command>,
+        reader: R,
+    ) -> Result<Pending<R>, Error> {
+        let mut unsent: VecDeque<Command> = commands.into_iter().collect();
+        let sent = unsent.pop_front().map(|command| self.send(command)).transpose()?;
+        Ok(Pending { sent, unsent, reader })
+    }
+
+    /// Begins an operation and waits for its result.
+    pub(super) fn carry_out<R: Reader>(
+        &mut self,
+        commands: impl IntoIterator<Item = Command>,
+        reader: R,
+    ) -> Result<R::Output, Error> {
+        let pending = self.begin(commands, reader)?;
+        self.wait(pending)
+    }
+
+    /// Hears the answer to an operation and returns its result. Operations may be waited for in
+    /// any order.
+    ///
+    /// # Errors
+    /// Those of the operation.
+    pub fn wait<R: Reader>(&mut self, pending: Pending<R>) -> Result<R::Output, Error> {
+        let Pending { mut sent, mut unsent, mut reader } = pending;
+        while let Some(handle) = sent {
+            let completion = self.hear_out(handle, &mut |event| match event {
+                Event::Data(data) => reader.data(data),
+                Event::Status(status) => {
+                    reader.status(&status);
+                    Ok(())
+                }
+                _ => Ok(()),
+            })?;
+            reader.completed(&completion);
+            sent = unsent.pop_front().map(|command| self.send(command)).transpose()?;
+        }
+        reader.finish()
+    }
+
+    /// Lets go of an operation: its answer is dropped when it comes.
+    pub fn forget<R>(&mut self, pending: Pending<R>) {
+        pending.sent.into_iter().for_each(|handle| self.forget_answer(handle));
+    }
+}
+
+/// Reads nothing: an operation that succeeds or fails.
+pub struct Nothing;
+
+impl Reader for Nothing {
+    type Output = ();
+
+    fn data(&mut self, _: Data<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Gives all data to a closure.
+pub(super) struct Each<F>(pub F);
+
+impl<F: FnMut(Data<'_>) -> Result<(), Error>> Reader for Each<F> {
+    type Output = ();
+
+    fn data(&mut self, data: Data<'_>) -> Result<(), Error> {
+        (self.0)(data)
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        Ok(())
+    }
+}

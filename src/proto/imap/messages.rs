@@ -1,0 +1,85 @@
+//! Which messages a command is about: a sequence set, and what its numbers mean.
+//!
+//! IMAP addresses messages in two ways (RFC 3501 2.3.1): by message sequence number, which shifts
+//! when messages leave, and by unique identifier, which stays. The set looks the same on the wire;
+//! the prefix `UID` of the command tells them apart. [`Messages`] keeps the two apart in the types,
+//! so that no caller can pass one for the other.
+
+use super::sequence::SequenceSet;
+use std::num::NonZeroU32;
+
+/// One message of the selected mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MessageId {
+    /// By its message sequence number.
+    Number(NonZeroU32),
+    /// By its unique identifier.
+    Uid(NonZeroU32),
+}
+
+impl MessageId {
+    /// The message whose number is a UID if `uid` is true.
+    pub fn new(number: NonZeroU32, uid: bool) -> Self {
+        if uid { MessageId::Uid(number) } else { MessageId::Number(number) }
+    }
+
+    /// The number or UID.
+    pub fn get(self) -> u32 {
+        match self {
+            MessageId::Number(number) | MessageId::Uid(number) => number.get(),
+        }
+    }
+
+    /// Whether it is named by its UID.
+    pub fn is_uid(self) -> bool {
+        matches!(self, MessageId::Uid(_))
+    }
+}
+
+impl From<MessageId> for Messages {
+    fn from(message: MessageId) -> Self {
+        match message {
+            MessageId::Number(number) => Messages::Numbers(number.into()),
+            MessageId::Uid(uid) => Messages::Uids(uid.into()),
+        }
+    }
+}
+
+/// Messages of the selected mailbox, by sequence number or by unique identifier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Messages {
+    /// Message sequence numbers.
+    Numbers(SequenceSet),
+    /// Unique identifiers (UIDs).
+    Uids(SequenceSet),
+}
+
+impl Messages {
+    /// The messages of a set whose numbers are UIDs if `uid` is true.
+    pub fn new(set: SequenceSet, uid: bool) -> Self {
+        if uid { Messages::Uids(set) } else { Messages::Numbers(set) }
+    }
+
+    /// The set as it is sent.
+    pub fn set(&self) -> &SequenceSet {
+        match self {
+            Messages::Numbers(set) | Messages::Uids(set) => set,
+        }
+    }
+
+    /// Whether the numbers are UIDs.
+    pub fn are_uids(&self) -> bool {
+        matches!(self, Messages::Uids(_))
+    }
+
+    /// Whether no message is denoted.
+    pub fn is_empty(&self) -> bool {
+        self.set().is_empty()
+    }
+
+    /// The same messages in sets of at most `bytes` each; see [`SequenceSet::split`].
+    pub fn split(&self, bytes: usize) -> Vec<Messages> {
+        let uid = self.are_uids();
+        self.set().split(bytes).into_iter().map(|set| Messages::new(set, uid)).collect()
+    }
+}

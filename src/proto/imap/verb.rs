@@ -1,0 +1,225 @@
+//! The commands of IMAP as a table: what each needs, what it may be in flight with, which responses
+//! answer it, and whether it can change something on the server.
+
+/// A command's verb; `UID FETCH` and `FETCH` are the same verb with other [`super::Messages`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "each is the command of that name; `Verb::row` describes it")]
+pub enum Verb {
+    Capability,
+    Noop,
+    Logout,
+    StartTls,
+    Login,
+    Authenticate,
+    Select,
+    Examine,
+    Create,
+    Delete,
+    Rename,
+    Subscribe,
+    Unsubscribe,
+    List,
+    Lsub,
+    Status,
+    Append,
+    Close,
+    Unselect,
+    Expunge,
+    Search,
+    Fetch,
+    Store,
+    Copy,
+    Move,
+    Idle,
+}
+
+/// Which commands may be in flight together (RFC 9051 5.5).
+///
+/// Two commands are never in flight together if one could change what the other's message numbers
+/// mean, or if the answers of one could be taken for those of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flight {
+    /// By message number. The server must not remove messages while it answers (RFC 3501 7.4.1).
+    Numbers,
+    /// By UID. UIDs do not shift.
+    Uids,
+    /// About no message of the selected mailbox. The server may remove messages while it answers.
+    Elsewhere,
+    /// Waits for all others, and all others wait for it.
+    Alone,
+}
+
+impl Flight {
+    /// Whether a command of this kind may be sent while one of kind `earlier` is in flight.
+    pub fn may_follow(self, earlier: Flight) -> bool {
+        match (earlier, self) {
+            (Flight::Alone, _) | (_, Flight::Alone) => false,
+            (Flight::Elsewhere, later) => later != Flight::Numbers,
+            (earlier, later) => earlier == later,
+        }
+    }
+}
+
+/// Whether a command can change something on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changes {
+    /// It never does.
+    Never,
+    /// It depends on the arguments: a FETCH may set `\Seen`.
+    Sometimes,
+    /// It is there to change something.
+    Always,
+}
+
+/// What is known of a verb.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The name as it is sent.
+    pub name: &'static str,
+    /// The name of the form that takes UIDs.
+    pub uid_name: Option<&'static str>,
+    /// Whether a mailbox must be selected (RFC 3501 3.3).
+    pub needs_selected: bool,
+    /// What it may be in flight with when it names messages by number, or none at all.
+    pub flight: Flight,
+    /// The untagged responses that answer it.
+    pub answers: &'static [&'static str],
+    /// Whether it changes something.
+    pub changes: Changes,
+}
+
+impl Verb {
+    /// Every verb.
+    pub const ALL: [Verb; 26] = {
+        use Verb::*;
+        [
+            Capability,
+            Noop,
+            Logout,
+            StartTls,
+            Login,
+            Authenticate,
+            Select,
+            Examine,
+            Create,
+            Delete,
+            Rename,
+            Subscribe,
+            Unsubscribe,
+            List,
+            Lsub,
+            Status,
+            Append,
+            Close,
+            Unselect,
+            Expunge,
+            Search,
+            Fetch,
+            Store,
+            Copy,
+            Move,
+            Idle,
+        ]
+    };
+
+    /// The verb's row in the table.
+    pub const fn row(self) -> Row {
+        use Changes::{Always, Never, Sometimes};
+        use Flight::{Alone, Elsewhere, Numbers};
+        match self {
+            Verb::Capability => plain("CAPABILITY", Elsewhere, &["CAPABILITY"], Never),
+            Verb::Noop => plain("NOOP", Alone, &[], Never),
+            Verb::Logout => plain("LOGOUT", Alone, &[], Never),
+            Verb::StartTls => plain("STARTTLS", Alone, &[], Never),
+            Verb::Login => plain("LOGIN", Alone, &[], Never),
+            Verb::Authenticate => plain("AUTHENTICATE", Alone, &[], Never),
+            Verb::Select => plain("SELECT", Alone, &[], Always), // it takes \Recent
+            Verb::Examine => plain("EXAMINE", Alone, &[], Never),
+            Verb::Create => plain("CREATE", Alone, &[], Always),
+            Verb::Delete => plain("DELETE", Alone, &[], Always),
+            Verb::Rename => plain("RENAME", Alone, &[], Always),
+            Verb::Subscribe => plain("SUBSCRIBE", Alone, &[], Always),
+            Verb::Unsubscribe => plain("UNSUBSCRIBE", Alone, &[], Always),
+            Verb::List => plain("LIST", Elsewhere, &["LIST"], Never),
+            Verb::Lsub => plain("LSUB", Elsewhere, &["LSUB"], Never),
+            Verb::Status => plain("STATUS", Elsewhere, &["STATUS"], Never),
+            Verb::Append => plain("APPEND", Elsewhere, &[], Always),
+            Verb::Close => selected("CLOSE", None, Alone, &[], Sometimes),
+            Verb::Unselect => selected("UNSELECT", None, Alone, &[], Never),
+            Verb::Expunge => selected("EXPUNGE", Some("UID EXPUNGE"), Alone, &["EXPUNGE"], Always),
+            Verb::Search => {
+                let answers = &["SEARCH", "ESEARCH"];
+                selected("SEARCH", Some("UID SEARCH"), Numbers, answers, Never)
+            }
+            Verb::Fetch => selected("FETCH", Some("UID FETCH"), Numbers, &["FETCH"], Sometimes),
+            Verb::Store => selected("STORE", Some("UID STORE"), Numbers, &["FETCH"], Always),
+            Verb::Copy => selected("COPY", Some("UID COPY"), Alone, &[], Always),
+            Verb::Move => selected("MOVE", Some("UID MOVE"), Alone, &["EXPUNGE"], Always),
+            Verb::Idle => plain("IDLE", Alone, &[], Never),
+        }
+    }
+
+    /// What the command may be in flight with. With UIDs it may be so with its like, unless
+    /// messages leave by it.
+    pub fn flight(self, by_uid: bool) -> Flight {
+        let row = self.row();
+        let removes = matches!(self, Verb::Expunge | Verb::Move);
+        if by_uid && row.uid_name.is_some() && !removes { Flight::Uids } else { row.flight }
+    }
+
+    /// The verb of a command's name, `UID FETCH` for example.
+    pub fn named(name: &str) -> Option<Verb> {
+        Verb::ALL.into_iter().find(|verb| {
+            let row = verb.row();
+            row.name == name || row.uid_name == Some(name)
+        })
+    }
+}
+
+const fn plain(
+    name: &'static str,
+    flight: Flight,
+    answers: &'static [&'static str],
+    changes: Changes,
+) -> Row {
+    Row { name, uid_name: None, needs_selected: false, flight, answers, changes }
+}
+
+const fn selected(
+    name: &'static str,
+    uid_name: Option<&'static str>,
+    flight: Flight,
+    answers: &'static [&'static str],
+    changes: Changes,
+) -> Row {
+    Row { name, uid_name, needs_selected: true, flight, answers, changes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_to_its_verb() {
+        for verb in Verb::ALL {
+            let row = verb.row();
+            assert_eq!(Verb::named(row.name), Some(verb));
+            assert_eq!(row.uid_name.and_then(Verb::named).unwrap_or(verb), verb);
+        }
+        assert_eq!(Verb::named("UID NOOP"), None);
+    }
+
+    #[test]
+    fn commands_that_could_be_mistaken_for_each_other_are_not_in_flight_together() {
+        let (numbers, uids) = (Verb::Fetch.flight(false), Verb::Fetch.flight(true));
+        assert!(numbers.may_follow(Verb::Store.flight(false)));
+        assert!(uids.may_follow(Verb::Copy.flight(true)));
+        assert!(!numbers.may_follow(uids) && !uids.may_follow(numbers));
+        assert!(!numbers.may_follow(Verb::Status.flight(false)));
+        assert!(uids.may_follow(Verb::Status.flight(false)));
+        assert!(!Verb::Copy.flight(false).may_follow(Verb::Copy.flight(false)));
+        assert!(!Verb::Expunge.flight(true).may_follow(uids));
+        assert!(!numbers.may_follow(Verb::Noop.flight(false)));
+    }
+}

@@ -1,0 +1,114 @@
+//! The one door through which a connection changes something elsewhere.
+//!
+//! Nobody outside reaches a session to submit a command to it: [`Connection::submit`] is the only
+//! way. It asks the session what the command changes ([`Protocol::deed`]) and shows that deed to
+//! the connection's [`Witness`] before the first byte goes out. A witness that refuses leaves
+//! everything as it was. A deed that was let pass stays here until its end is known: the session
+//! says which event ends it ([`Protocol::ended`]), and what is still open when the connection
+//! closes is in doubt, or abandoned if the server cannot have all of it.
+//!
+//! What belongs to a command that was submitted already goes around the witness: the answer to a
+//! challenge, the bytes of a literal or of a letter.
+
+use super::drive::{Connection, DriveError};
+use crate::proto::deed::{Deed, Ending, Witness};
+use crate::proto::{Protocol, Secret, imap, pop3, smtp};
+use std::sync::Arc;
+
+/// The deeds whose end is not known, and who is to be told of it.
+pub(super) struct OpenDeeds<H> {
+    witness: Arc<dyn Witness>,
+    open: Vec<(H, Deed)>,
+}
+
+impl<H: Copy + PartialEq> OpenDeeds<H> {
+    pub(super) fn new(witness: Arc<dyn Witness>) -> Self {
+        OpenDeeds { witness, open: Vec::new() }
+    }
+
+    pub(super) fn end(&mut self, handle: H, done: bool) {
+        if let Some(at) = self.open.iter().position(|(open, _)| *open == handle) {
+            let (_, deed) = self.open.remove(at);
+            self.witness.after(&deed, if done { Ending::Done } else { Ending::Refused });
+        }
+    }
+
+    /// The connection is closed: whether the server had all that it needed decides each end.
+    pub(super) fn close(&mut self, is_wholly_sent: impl Fn(H) -> bool) {
+        for (handle, deed) in self.open.drain(..) {
+            let in_doubt = is_wholly_sent(handle);
+            self.witness.after(&deed, if in_doubt { Ending::InDoubt } else { Ending::Abandoned });
+        }
+    }
+}
+
+impl<H> Drop for OpenDeeds<H> {
+    fn drop(&mut self) {
+        self.open.drain(..).for_each(|(_, deed)| self.witness.after(&deed, Ending::InDoubt));
+    }
+}
+
+impl<S: Protocol> Connection<S> {
+    /// Submits a command, unless the witness refuses what it changes. Its bytes go out with the
+    /// next wait.
+    ///
+    /// # Errors
+    /// [`DriveError::Refused`]; nothing of the command is sent, and the connection is as good as
+    /// before.
+    pub fn submit(&mut self, command: S::Command) -> Result<S::Handle, DriveError> {
+        let deed = self.session.deed(&command).map(|deed| deed.on(&self.host));
+        if let Some(deed) = &deed {
+            self.deeds.witness.before(deed)?;
+        }
+        let handle = self.session.submit(command);
+        self.deeds.open.extend(deed.map(|deed| (handle, deed)));
+        Ok(handle)
+    }
+}
+
+impl Connection<imap::Session> {
+    /// Answers a challenge of AUTHENTICATE; see [`imap::Session::answer`].
+    pub fn answer(&mut self, answer: &Secret) {
+        self.session.answer(answer);
+    }
+
+    /// Gives bytes of a literal; see [`imap::Session::feed`].
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.session.feed(bytes);
+    }
+
+    /// Ends IDLE; see [`imap::Session::end_idle`].
+    pub fn end_idle(&mut self) {
+        self.session.end_idle();
+    }
+
+    /// Literals of more bytes than this come in pieces; see
+    /// [`imap::Session::stream_literals_over`].
+    pub fn stream_literals_over(&mut self, bytes: Option<u64>) {
+        self.session.stream_literals_over(bytes);
+    }
+}
+
+impl Connection<pop3::Session> {
+    /// Answers a challenge of AUTH; see [`pop3::Session::answer`].
+    pub fn answer(&mut self, answer: &Secret) {
+        self.session.answer(answer);
+    }
+}
+
+impl Connection<smtp::Session> {
+    /// Answers a challenge of AUTH; see [`smtp::Session::answer`].
+    pub fn answer(&mut self, answer: &Secret) {
+        self.session.answer(answer);
+    }
+
+    /// Gives bytes of the letter after 354; see [`smtp::Session::letter`].
+    pub fn letter(&mut self, chunk: &[u8]) {
+        self.session.letter(chunk);
+    }
+
+    /// Ends the letter; see [`smtp::Session::end_letter`].
+    pub fn end_letter(&mut self) -> smtp::session::Handle {
+        self.session.end_letter()
+    }
+}
