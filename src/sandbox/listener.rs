@@ -13,14 +13,12 @@ use std::{
 
 use native_tls::TlsAcceptor;
 
-use super::{
-    Protocol,
-    faults::{Fault, Link, Plan, Side, pair},
-    pop::PopSession,
-    session::{Session, Shared},
-    smtp::SmtpSession,
-    wire::{Incoming, Transport, Wire},
-};
+use crate::sandbox::Protocol;
+use crate::sandbox::faults::{Fault, Link, Plan, Side, pair};
+use crate::sandbox::imap::session::{Session, Shared};
+use crate::sandbox::pop::PopSession;
+use crate::sandbox::smtp::SmtpSession;
+use crate::sandbox::wire::{Incoming, Transport, Wire};
 
 /// More connections at a time are turned away; a sandbox is for one person or one test.
 const CONNECTION_LIMIT: usize = 500;

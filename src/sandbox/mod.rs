@@ -16,50 +16,26 @@
 //! # Ok::<(), postoffice::sandbox::SandboxError>(())
 //! ```
 //!
-//! From the outside in: [`Sandbox`] and its listeners (`listener`), what disturbs a connection ([`faults`]), its bytes (`wire`), commands out of bytes
-//! (`lines`; for IMAP `framing`, for the others `conversation`), the session and its state (`session`, `pop`, `smtp`) with a file per
-//! group of commands, its view of the mailbox (`selected`, `pop::maildrop`), and the mail itself (`store`, `names`, `mailbox`, `letter`).
+//! From the outside in:
+//!
+//! - [`Sandbox`] and its options; [`faults`], which disturb a connection.
+//! - `wire`: listeners, a connection's bytes, lines, TLS, and the conversation of the protocols
+//!   whose commands are lines.
+//! - `imap`, `pop`, `smtp`: a session each, a file for each group of commands, and the session's
+//!   view of the mail (`imap::selected`, `pop::maildrop`).
+//! - [`store`]: the mail itself, which knows of no protocol.
 
-mod accounts;
-mod address;
-mod append;
-mod certificates;
-mod conversation;
-mod copying;
-mod dates;
 mod error;
 pub mod faults;
-mod fetch;
-mod flags;
-mod folders;
-mod framing;
-mod header;
-mod idle;
-mod import;
-mod letter;
-mod lines;
-mod list;
+mod imap;
 mod listener;
-mod login;
-mod mailbox;
-mod matching;
-mod mime;
-mod names;
 mod options;
 mod parameters;
 mod pop;
 mod received;
 mod sasl;
-mod search;
-mod section;
-pub mod seed;
-mod selected;
-mod sequence;
-mod session;
 mod smtp;
 pub mod store;
-mod structure;
-mod text;
 mod wire;
 
 use std::{
@@ -69,19 +45,19 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use certificates::Authority;
 pub use error::SandboxError;
 use faults::FaultRule;
-pub use import::{ImportedLetter, import};
-pub use letter::Letter;
+use imap::session::Shared;
 use listener::{Running, Service};
 pub use options::{Account, Extensions, Options, Protocol, Seed};
 pub use pop::PopExtensions;
 use received::Received;
-use session::Shared;
 use smtp::Delivery;
 pub use smtp::{Sent, SmtpExtensions};
-pub use store::Store;
+pub use store::import::{ImportedLetter, import};
+pub use store::letter::Letter;
+pub use store::{Store, seed};
+use wire::certificates::Authority;
 
 /// What the certificate of the two standing listeners names.
 const OWN_HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];

@@ -2,7 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::{PopExtensions, SmtpExtensions, faults::FaultRule};
+use crate::sandbox::faults::FaultRule;
+use crate::sandbox::{PopExtensions, SmtpExtensions};
 
 /// What a sandbox starts with.
 #[derive(Clone, Debug)]

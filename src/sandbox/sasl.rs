@@ -4,7 +4,7 @@ use std::io;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::conversation::Conversation;
+use crate::sandbox::wire::conversation::Conversation;
 
 /// A line of SASL data may be this long (RFC 4954 4).
 const RESPONSE_LIMIT: usize = 12_288;

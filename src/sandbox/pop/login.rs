@@ -1,11 +1,12 @@
 //! Commands of the AUTHORIZATION state: STLS, USER and PASS, APOP, AUTH.
 
-use crate::sandbox::{
-    conversation::split,
-    sasl::{self, Fault},
-};
+use crate::sandbox::sasl;
+use crate::sandbox::sasl::Fault;
+use crate::sandbox::wire::conversation::split;
 
-use super::{Done, Maildrop, Outcome, PopSession, Refusal, State, Unavailable, bad, failed, ok};
+use crate::sandbox::pop::{
+    Done, Maildrop, Outcome, PopSession, Refusal, State, Unavailable, bad, failed, ok,
+};
 
 impl PopSession {
     /// RFC 2595 4: in AUTHORIZATION only; what was learnt before is forgotten.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::sandbox::{
-    Store, accounts::MaildropLock, letter::Content, names::INBOX, names::MailboxId,
-};
+use crate::sandbox::Store;
+use crate::sandbox::store::accounts::MaildropLock;
+use crate::sandbox::store::letter::Content;
+use crate::sandbox::store::names::{INBOX, MailboxId};
 
 pub(crate) struct Maildrop {
     store: Arc<Store>,
@@ -51,7 +52,7 @@ impl Maildrop {
             drop(state);
             return Err(Unavailable::Gone);
         };
-        let entry = |(uid, message): (&u32, &crate::sandbox::mailbox::Message)| Entry {
+        let entry = |(uid, message): (&u32, &crate::sandbox::store::mailbox::Message)| Entry {
             uid: *uid,
             content: Arc::clone(&message.content),
             deleted: false,

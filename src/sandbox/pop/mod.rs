@@ -13,11 +13,9 @@ use std::{io, sync::Arc};
 pub use extensions::PopExtensions;
 use maildrop::{Maildrop, Unavailable};
 
-use super::{
-    conversation::{Conversation, Input, split},
-    session::{Shared, next_session},
-    wire::Transport,
-};
+use crate::sandbox::imap::session::{Shared, next_session};
+use crate::sandbox::wire::Transport;
+use crate::sandbox::wire::conversation::{Conversation, Input, split};
 
 /// RFC 2449 4: a command line, CRLF included.
 const LINE_LIMIT: usize = 255;

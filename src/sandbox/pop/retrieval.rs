@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{Done, Outcome, PopSession, Refusal, bad, failed, ok};
+use crate::sandbox::pop::{Done, Outcome, PopSession, Refusal, bad, failed, ok};
 
 impl PopSession {
     pub(super) fn stat(&mut self) -> Outcome {

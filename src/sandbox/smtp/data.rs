@@ -5,7 +5,9 @@
 
 use std::io;
 
-use super::{Reply, SmtpSession, delivery::Trace, refuse, reply, reply::Outcome};
+use crate::sandbox::smtp::delivery::Trace;
+use crate::sandbox::smtp::reply::Outcome;
+use crate::sandbox::smtp::{Reply, SmtpSession, refuse, reply};
 
 impl SmtpSession {
     pub(super) fn data(&mut self) -> Outcome {

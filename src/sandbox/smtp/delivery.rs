@@ -4,8 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Zoned;
 
-use super::{path::Path, transaction::Transaction};
-use crate::sandbox::{Store, flags::Flags, letter::Content, mailbox::Message, names::INBOX};
+use crate::sandbox::Store;
+use crate::sandbox::smtp::path::Path;
+use crate::sandbox::smtp::transaction::Transaction;
+use crate::sandbox::store::flags::Flags;
+use crate::sandbox::store::letter::Content;
+use crate::sandbox::store::mailbox::Message;
+use crate::sandbox::store::names::INBOX;
 
 /// A letter that was sent to people elsewhere; the sandbox keeps it and sends nothing on.
 #[derive(Clone, Debug, PartialEq, Eq)]

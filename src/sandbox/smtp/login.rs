@@ -1,11 +1,11 @@
 //! STARTTLS (RFC 3207) and AUTH (RFC 4954).
 
-use crate::sandbox::{
-    conversation::split,
-    sasl::{self, Fault},
-};
+use crate::sandbox::sasl;
+use crate::sandbox::sasl::Fault;
+use crate::sandbox::wire::conversation::split;
 
-use super::{Reply, SmtpSession, refuse, reply, reply::Outcome};
+use crate::sandbox::smtp::reply::Outcome;
+use crate::sandbox::smtp::{Reply, SmtpSession, refuse, reply};
 
 impl SmtpSession {
     /// RFC 3207 4.2: what was said before is forgotten, the client's name included.

@@ -20,11 +20,9 @@ pub use extensions::SmtpExtensions;
 use reply::{Outcome, Refusal, Reply, refuse, reply};
 use transaction::Transaction;
 
-use super::{
-    conversation::{Conversation, Input, split},
-    session::{Shared, next_session},
-    wire::Transport,
-};
+use crate::sandbox::imap::session::{Shared, next_session};
+use crate::sandbox::wire::Transport;
+use crate::sandbox::wire::conversation::{Conversation, Input, split};
 
 /// RFC 5321 4.5.3.1.4 asks for 512 octets at least; the parameters of MAIL need twice that.
 const LINE_LIMIT: usize = 2048;

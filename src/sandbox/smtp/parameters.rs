@@ -1,6 +1,7 @@
 //! Parameters behind an address: `SIZE=1000 BODY=8BITMIME SMTPUTF8 AUTH=<>` (RFC 5321 4.1.2, 1870, 6152, 6531, 4954).
 
-use super::{SmtpExtensions, refuse, reply::Refusal};
+use crate::sandbox::smtp::reply::Refusal;
+use crate::sandbox::smtp::{SmtpExtensions, refuse};
 
 /// What MAIL was given.
 #[derive(Default)]

@@ -1,12 +1,9 @@
 //! MAIL and RCPT (RFC 5321 4.1.1.2 and 4.1.1.3).
 
-use super::{
-    SmtpSession,
-    parameters::Parameters,
-    path::{Path, split_brackets},
-    refuse, reply,
-    reply::{Outcome, Refusal},
-};
+use crate::sandbox::smtp::parameters::Parameters;
+use crate::sandbox::smtp::path::{Path, split_brackets};
+use crate::sandbox::smtp::reply::{Outcome, Refusal};
+use crate::sandbox::smtp::{SmtpSession, refuse, reply};
 
 /// RFC 5321 4.5.3.1.8 asks for a hundred at least.
 const RECIPIENT_LIMIT: usize = 1000;

@@ -8,16 +8,13 @@ use imap_codec::imap_types::{
 };
 use jiff::Zoned;
 
-use super::{
-    copying::GONE,
-    dates,
-    flags::Flags,
-    letter::Content,
-    section,
-    session::{Outcome, Session, bad, no},
-    structure::{write_envelope, write_structure},
-    text::{literal, nstring},
-};
+use crate::sandbox::imap::copying::GONE;
+use crate::sandbox::imap::session::{Outcome, Session, bad, no};
+use crate::sandbox::imap::structure::{write_envelope, write_structure};
+use crate::sandbox::imap::text::{literal, nstring};
+use crate::sandbox::imap::{dates, section};
+use crate::sandbox::store::flags::Flags;
+use crate::sandbox::store::letter::Content;
 
 /// A letter as it was when the command came; the lock is not held while answers are written.
 struct Snapshot {

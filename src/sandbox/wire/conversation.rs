@@ -4,10 +4,8 @@ use std::io;
 
 use native_tls::TlsAcceptor;
 
-use super::{
-    lines::{Line, Lines},
-    wire::Transport,
-};
+use crate::sandbox::wire::Transport;
+use crate::sandbox::wire::lines::{Line, Lines};
 
 /// After so many commands in a row that could not be understood the client is taken for something else.
 const BAD_LIMIT: u32 = 10;

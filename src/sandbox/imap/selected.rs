@@ -6,12 +6,11 @@
 
 use std::{collections::HashSet, io::Write as _, sync::Arc};
 
-use super::{
-    mailbox::Mailbox,
-    names::MailboxId,
-    sequence::{self, Span},
-    wire::Incoming,
-};
+use crate::sandbox::imap::sequence;
+use crate::sandbox::imap::sequence::Span;
+use crate::sandbox::store::mailbox::Mailbox;
+use crate::sandbox::store::names::MailboxId;
+use crate::sandbox::wire::Incoming;
 
 pub(crate) struct Selected {
     pub(crate) id: MailboxId,
@@ -194,7 +193,11 @@ impl Selected {
 /// The FLAGS and PERMANENTFLAGS responses, with the mailbox's keywords.
 pub(crate) fn flags_responses(mailbox: &Mailbox, read_only: bool) -> String {
     let keywords = mailbox.keywords.iter().map(|keyword| &**keyword);
-    let flags = super::flags::SYSTEM.into_iter().chain(keywords).collect::<Vec<_>>().join(" ");
+    let flags = crate::sandbox::store::flags::SYSTEM
+        .into_iter()
+        .chain(keywords)
+        .collect::<Vec<_>>()
+        .join(" ");
     let permanent = if read_only { String::new() } else { format!("{flags} \\*") };
     format!("* FLAGS ({flags})\r\n* OK [PERMANENTFLAGS ({permanent})] Flags kept for good.\r\n")
 }
@@ -204,11 +207,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::Selected;
-    use crate::sandbox::{
-        flags::Flags,
-        letter::Content,
-        mailbox::{LOG_LIMIT, Mailbox, Message},
-    };
+    use crate::sandbox::store::flags::Flags;
+    use crate::sandbox::store::letter::Content;
+    use crate::sandbox::store::mailbox::{LOG_LIMIT, Mailbox, Message};
 
     #[test]
     fn a_session_that_fell_behind_the_log_compares_everything() {

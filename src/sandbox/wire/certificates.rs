@@ -7,7 +7,7 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 
-use super::SandboxError;
+use crate::sandbox::SandboxError;
 
 /// Signs server certificates; its key lives in memory only.
 pub(crate) struct Authority {

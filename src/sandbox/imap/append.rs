@@ -8,13 +8,11 @@ use imap_codec::imap_types::{
 };
 use jiff::Zoned;
 
-use super::{
-    dates,
-    flags::Flags,
-    letter::Content,
-    mailbox::Message,
-    session::{Outcome, Session, bad, name_of, no},
-};
+use crate::sandbox::imap::dates;
+use crate::sandbox::imap::session::{Outcome, Session, bad, name_of, no};
+use crate::sandbox::store::flags::Flags;
+use crate::sandbox::store::letter::Content;
+use crate::sandbox::store::mailbox::Message;
 
 impl Session {
     pub(crate) fn append(

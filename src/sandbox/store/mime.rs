@@ -5,10 +5,8 @@
 
 use std::ops::Range;
 
-use super::{
-    header,
-    parameters::{Parameters, parse_parameters},
-};
+use crate::sandbox::parameters::{Parameters, parse_parameters};
+use crate::sandbox::store::header;
 
 /// Parts nested deeper than this are not looked into.
 const DEPTH_LIMIT: usize = 50;
@@ -271,70 +269,5 @@ impl<'a> Scanner<'a> {
         let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
         self.at += length;
         &rest[..length]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Kind, Part};
-    use crate::sandbox::structure::{write_envelope, write_structure};
-
-    /// Every part lies within the one that holds it, in order.
-    fn check(part: &Part, within: std::ops::Range<usize>) {
-        assert!(
-            part.header.start >= within.start
-                && part.header.end <= part.body.start
-                && part.body.end <= within.end,
-            "{part:?}"
-        );
-        let children = match &part.kind {
-            Kind::Leaf => &[][..],
-            Kind::Multipart(parts) => parts,
-            Kind::Message(inner) => std::slice::from_ref(&**inner),
-        };
-        let mut start = part.body.start;
-        for child in children {
-            check(child, start..part.body.end);
-            start = child.body.end;
-        }
-    }
-
-    #[test]
-    fn parts_lie_in_order_whatever_the_lines_are() {
-        let lines = [
-            "Content-Type: multipart/mixed; boundary=a\r\n",
-            "Content-Type: multipart/mixed; boundary=b\r\n",
-            "Content-Type: multipart/digest; boundary=\"\"\r\n",
-            "Content-Type: message/rfc822\r\n",
-            "From: \"a\\\" <b@(c:d;,<\r\n",
-            "Subject: (\"\\\r\n",
-            " folded\r\n",
-            "\r\n",
-            "\r\n",
-            "--a\r\n",
-            "--a--\r\n",
-            "--b\r\n",
-            "--b--\r\n",
-            "--a\n",
-            "--a--",
-            "text\r\n",
-            "\u{fc}\r",
-            "\n",
-        ];
-        let mut state = 7_u32;
-        for _ in 0..20_000 {
-            let mut letter = String::new();
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            for _ in 0..(state >> 27) {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                letter += lines[(state >> 8) as usize % lines.len()];
-            }
-            let letter = letter.as_bytes();
-            let part = Part::parse(letter);
-            check(&part, 0..letter.len());
-            let mut out = Vec::new();
-            write_structure(&mut out, letter, &part, true);
-            write_envelope(&mut out, letter, part.header.clone());
-        }
     }
 }

@@ -5,11 +5,9 @@ use std::ops::Range;
 use mail_parser::{HeaderValue, MessageParser, PartType, parsers::MessageStream};
 use memchr::memmem::Finder;
 
-use super::{
-    header,
-    letter::Content,
-    mime::{Kind, Part},
-};
+use crate::sandbox::store::header;
+use crate::sandbox::store::letter::Content;
+use crate::sandbox::store::mime::{Kind, Part};
 
 /// A text to look for, without regard to case.
 pub(crate) struct Needle {
@@ -35,17 +33,9 @@ impl Needle {
     }
 }
 
-/// The header of a letter, found without parsing its structure.
-pub(crate) fn header_range(bytes: &[u8]) -> Range<usize> {
-    if bytes.starts_with(b"\r\n") {
-        return 0..0;
-    }
-    0..memchr::memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 2)
-}
-
 /// HEADER, FROM, SUBJECT and so on: some field of this name contains the text.
 pub(crate) fn in_header(bytes: &[u8], name: &str, needle: &Needle) -> bool {
-    let values = header::values(bytes, header_range(bytes), name);
+    let values = header::values(bytes, header::range(bytes), name);
     values.iter().any(|value| needle.in_raw(value) || needle.in_decoded(&decode_field(value)))
 }
 
@@ -53,14 +43,14 @@ pub(crate) fn in_header(bytes: &[u8], name: &str, needle: &Needle) -> bool {
 pub(crate) fn in_text(content: &Content, needle: &Needle) -> bool {
     let bytes = &*content.bytes;
     needle.in_raw(bytes)
-        || in_decoded_fields(bytes, header_range(bytes), needle)
+        || in_decoded_fields(bytes, header::range(bytes), needle)
         || in_decoded_parts(content, needle)
 }
 
 /// BODY: the body contains it.
 pub(crate) fn in_body(content: &Content, needle: &Needle) -> bool {
     let bytes = &*content.bytes;
-    needle.in_raw(&bytes[header_range(bytes).end..]) || in_decoded_parts(content, needle)
+    needle.in_raw(&bytes[header::range(bytes).end..]) || in_decoded_parts(content, needle)
 }
 
 /// Looks through every text part and the header of every letter inside.

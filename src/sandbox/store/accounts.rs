@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use md5::{Digest as _, Md5};
 
-use super::{Account, Store, store::State};
+use crate::sandbox::store::State;
+use crate::sandbox::{Account, Store};
 
 impl Store {
     /// From now on every password is right, and an unknown user who logs in gets an account with a copy of that user's mail.

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Zoned;
 
-use super::mime::Part;
+use crate::sandbox::store::mime::Part;
 
 /// A letter as [`Store::letters`](super::Store::letters) shows it.
 #[derive(Clone, Debug)]

@@ -2,6 +2,14 @@
 
 use std::ops::Range;
 
+/// The header of a letter, found without parsing its structure.
+pub(crate) fn range(bytes: &[u8]) -> Range<usize> {
+    if bytes.starts_with(b"\r\n") {
+        return 0..0;
+    }
+    0..memchr::memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 2)
+}
+
 /// One header field: its name, and the whole field with its folded lines and last line end.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {

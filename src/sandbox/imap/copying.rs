@@ -6,13 +6,11 @@ use imap_codec::imap_types::{
     sequence::SequenceSet,
 };
 
-use super::{
-    flags::Flags,
-    folders::deleted,
-    mailbox::Message,
-    sequence,
-    session::{Outcome, Refusal, Session, bad, name_of, no},
-};
+use crate::sandbox::imap::folders::deleted;
+use crate::sandbox::imap::sequence;
+use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, name_of, no};
+use crate::sandbox::store::flags::Flags;
+use crate::sandbox::store::mailbox::Message;
 
 /// Answer to a command that names a letter others have removed (RFC 2180 4, RFC 5530).
 pub(crate) const GONE: &str = "[EXPUNGEISSUED] Some of these letters are gone.";

@@ -2,14 +2,12 @@
 
 use imap_codec::imap_types::{mailbox::Mailbox as MailboxName, status::StatusDataItemName};
 
-use super::{
-    flags::Flags,
-    mailbox::{Mailbox, Message},
-    names,
-    selected::{Selected, flags_responses},
-    session::{Outcome, Session, State, bad, name_of, no},
-    text::astring,
-};
+use crate::sandbox::imap::selected::{Selected, flags_responses};
+use crate::sandbox::imap::session::{Outcome, Session, State, bad, name_of, no};
+use crate::sandbox::imap::text::astring;
+use crate::sandbox::store::flags::Flags;
+use crate::sandbox::store::mailbox::{Mailbox, Message};
+use crate::sandbox::store::names;
 
 impl Session {
     /// SELECT and EXAMINE. A failure leaves no mailbox selected (RFC 3501 6.3.1).

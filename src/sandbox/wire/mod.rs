@@ -4,6 +4,10 @@
 //! one condition variable, for bytes, for the end, or (in IDLE) for a change of the mailbox. So IDLE answers at once, also
 //! under TLS, without a polling timeout; a read timeout on the socket was the alternative and would have delayed one of both.
 
+pub(in crate::sandbox) mod certificates;
+pub(in crate::sandbox) mod conversation;
+pub(in crate::sandbox) mod lines;
+
 use std::{
     collections::VecDeque,
     io::{self, Read, Write},

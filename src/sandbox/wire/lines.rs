@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::wire::Transport;
+use crate::sandbox::wire::Transport;
 
 /// How a line read from the client turned out.
 pub(crate) enum Line {

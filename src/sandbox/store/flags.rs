@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imap_codec::imap_types::flag::Flag;
 
-use super::SandboxError;
+use crate::sandbox::SandboxError;
 
 /// The system flags, at the place of their bit. `\Recent` belongs to the session and is not kept here.
 pub(crate) const SYSTEM: [&str; 5] = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"];

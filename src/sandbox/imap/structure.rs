@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use super::{
-    address, header,
-    mime::{Kind, Part},
-    parameters::{Parameters, parse_parameters},
-    text::{nstring, string},
-};
+use crate::sandbox::imap::address;
+use crate::sandbox::imap::text::{nstring, string};
+use crate::sandbox::parameters::{Parameters, parse_parameters};
+use crate::sandbox::store::header;
+use crate::sandbox::store::mime::{Kind, Part};
 
 /// `(date subject from sender reply-to to cc bcc in-reply-to message-id)`
 pub(crate) fn write_envelope(out: &mut Vec<u8>, bytes: &[u8], header: Range<usize>) {
@@ -164,4 +163,69 @@ fn write_parameters(out: &mut Vec<u8>, parameters: &Parameters) {
         string(out, value);
     }
     out.push(b')');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{write_envelope, write_structure};
+    use crate::sandbox::store::mime::{Kind, Part};
+
+    /// Every part lies within the one that holds it, in order.
+    fn check(part: &Part, within: std::ops::Range<usize>) {
+        assert!(
+            part.header.start >= within.start
+                && part.header.end <= part.body.start
+                && part.body.end <= within.end,
+            "{part:?}"
+        );
+        let children = match &part.kind {
+            Kind::Leaf => &[][..],
+            Kind::Multipart(parts) => parts,
+            Kind::Message(inner) => std::slice::from_ref(&**inner),
+        };
+        let mut start = part.body.start;
+        for child in children {
+            check(child, start..part.body.end);
+            start = child.body.end;
+        }
+    }
+
+    #[test]
+    fn parts_lie_in_order_whatever_the_lines_are() {
+        let lines = [
+            "Content-Type: multipart/mixed; boundary=a\r\n",
+            "Content-Type: multipart/mixed; boundary=b\r\n",
+            "Content-Type: multipart/digest; boundary=\"\"\r\n",
+            "Content-Type: message/rfc822\r\n",
+            "From: \"a\\\" <b@(c:d;,<\r\n",
+            "Subject: (\"\\\r\n",
+            " folded\r\n",
+            "\r\n",
+            "\r\n",
+            "--a\r\n",
+            "--a--\r\n",
+            "--b\r\n",
+            "--b--\r\n",
+            "--a\n",
+            "--a--",
+            "text\r\n",
+            "\u{fc}\r",
+            "\n",
+        ];
+        let mut state = 7_u32;
+        for _ in 0..20_000 {
+            let mut letter = String::new();
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            for _ in 0..(state >> 27) {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                letter += lines[(state >> 8) as usize % lines.len()];
+            }
+            let letter = letter.as_bytes();
+            let part = Part::parse(letter);
+            check(&part, 0..letter.len());
+            let mut out = Vec::new();
+            write_structure(&mut out, letter, &part, true);
+            write_envelope(&mut out, letter, part.header.clone());
+        }
+    }
 }

@@ -1,5 +1,16 @@
 //! All users' mail, shared by every session and by the program that runs the sandbox.
 
+pub(in crate::sandbox) mod accounts;
+pub(in crate::sandbox) mod dates;
+pub(in crate::sandbox) mod flags;
+pub(in crate::sandbox) mod header;
+pub(in crate::sandbox) mod import;
+pub(in crate::sandbox) mod letter;
+pub(in crate::sandbox) mod mailbox;
+pub(in crate::sandbox) mod mime;
+pub(in crate::sandbox) mod names;
+pub mod seed;
+
 use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
@@ -8,15 +19,12 @@ use std::{
 
 use jiff::Zoned;
 
-use super::{
-    Account, Letter, SandboxError, Seed, Sent,
-    flags::Flags,
-    import::import_each,
-    letter::Content,
-    mailbox::{Mailbox, Message},
-    names::{self, INBOX, MailboxId, Names},
-    seed,
-};
+use crate::sandbox::store::flags::Flags;
+use crate::sandbox::store::import::import_each;
+use crate::sandbox::store::letter::Content;
+use crate::sandbox::store::mailbox::{Mailbox, Message};
+use crate::sandbox::store::names::{INBOX, MailboxId, Names};
+use crate::sandbox::{Account, Letter, SandboxError, Seed, Sent};
 
 /// The first UIDVALIDITY: the day of the manual's session, as a Unix time.
 const FIRST_UID_VALIDITY: u32 = 937_180_800;

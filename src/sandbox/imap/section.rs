@@ -7,12 +7,10 @@ use imap_codec::imap_types::{
     fetch::{Part as PartNumber, Section},
 };
 
-use super::{
-    header,
-    letter::Content,
-    mime::{Kind, Part},
-    text::astring,
-};
+use crate::sandbox::imap::text::astring;
+use crate::sandbox::store::header;
+use crate::sandbox::store::letter::Content;
+use crate::sandbox::store::mime::{Kind, Part};
 
 /// The bytes of a section; `None` (NIL on the wire) when the letter has no such part.
 pub(crate) fn bytes<'a>(

@@ -1,6 +1,6 @@
 //! Address lists as ENVELOPE shows them (RFC 3501 7.4.2): raw words, nothing decoded.
 
-use super::text::{nstring, string};
+use crate::sandbox::imap::text::{nstring, string};
 
 /// One address, or the begin (`host` missing, `mailbox` the name) or end (both missing) of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

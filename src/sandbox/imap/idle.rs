@@ -2,10 +2,8 @@
 
 use std::io;
 
-use super::{
-    lines::Line,
-    session::{Outcome, Refusal, Session, State, bad, no},
-};
+use crate::sandbox::imap::session::{Outcome, Refusal, Session, State, bad, no};
+use crate::sandbox::wire::lines::Line;
 
 /// `DONE` and its line end, with room for a mistake.
 const LINE_LIMIT: usize = 1024;

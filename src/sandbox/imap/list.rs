@@ -2,11 +2,10 @@
 
 use imap_codec::imap_types::mailbox::{ListMailbox, Mailbox as MailboxName};
 
-use super::{
-    names::{self, DELIMITER},
-    session::{Outcome, Session, name_of},
-    text::astring,
-};
+use crate::sandbox::imap::session::{Outcome, Session, name_of};
+use crate::sandbox::imap::text::astring;
+use crate::sandbox::store::names;
+use crate::sandbox::store::names::DELIMITER;
 
 impl Session {
     pub(crate) fn list(

@@ -12,11 +12,9 @@ use imap_codec::{
     imap_types::command::Command,
 };
 
-use super::{
-    Extensions,
-    lines::{Line, Lines},
-    wire::Transport,
-};
+use crate::sandbox::Extensions;
+use crate::sandbox::wire::Transport;
+use crate::sandbox::wire::lines::{Line, Lines};
 
 /// A command may be this long, literals not counted.
 const LINE_LIMIT: usize = 64 * 1024;

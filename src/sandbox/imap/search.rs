@@ -5,17 +5,16 @@ use std::fmt::Write as _;
 use imap_codec::imap_types::{core::Charset, datetime::NaiveDate, search::SearchKey};
 use jiff::civil::Date;
 
-use super::{
-    copying::GONE,
-    dates,
-    flags::Flags,
-    header,
-    mailbox::Message,
-    matching::{self, Needle},
-    selected::Selected,
-    sequence::{self, Span},
-    session::{Outcome, Refusal, Session, bad, no},
-};
+use crate::sandbox::imap::copying::GONE;
+use crate::sandbox::imap::matching::Needle;
+use crate::sandbox::imap::selected::Selected;
+use crate::sandbox::imap::sequence::Span;
+use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, no};
+use crate::sandbox::imap::{dates, matching, sequence};
+use crate::sandbox::store::dates::sent_day;
+use crate::sandbox::store::flags::Flags;
+use crate::sandbox::store::header;
+use crate::sandbox::store::mailbox::Message;
 
 impl Session {
     pub(crate) fn search(
@@ -120,9 +119,8 @@ impl Key {
             Key::Larger(size) => bytes.len() > *size as usize,
             Key::Internal(relation, day) => relation.holds(message.internal_date.date(), *day),
             Key::Sent(relation, day) => {
-                let header = matching::header_range(bytes);
-                let sent =
-                    header::value(bytes, header, "Date").and_then(|value| dates::sent_day(&value));
+                let range = header::range(bytes);
+                let sent = header::value(bytes, range, "Date").and_then(|value| sent_day(&value));
                 sent.is_some_and(|date| relation.holds(date, *day))
             }
             Key::Header(name, needle) => matching::in_header(bytes, name, needle),

@@ -13,15 +13,13 @@ use imap_codec::imap_types::{
     mailbox::Mailbox as MailboxName,
 };
 
-use super::{
-    Extensions, PopExtensions, SmtpExtensions, Store,
-    framing::{Frame, Framing},
-    names,
-    received::Received,
-    selected::Selected,
-    smtp::Delivery,
-    wire::{Incoming, Transport},
-};
+use crate::sandbox::imap::framing::{Frame, Framing};
+use crate::sandbox::imap::selected::Selected;
+use crate::sandbox::received::Received;
+use crate::sandbox::smtp::Delivery;
+use crate::sandbox::store::names;
+use crate::sandbox::wire::{Incoming, Transport};
+use crate::sandbox::{Extensions, PopExtensions, SmtpExtensions, Store};
 
 /// After so many commands in a row that could not be understood the client is taken for something else.
 const BAD_LIMIT: u32 = 10;

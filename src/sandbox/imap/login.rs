@@ -3,11 +3,10 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use imap_codec::imap_types::auth::AuthMechanism;
 
-use super::{
-    lines::Line,
-    sasl::{self, Fault},
-    session::{Outcome, Refusal, Session, State, bad, no},
-};
+use crate::sandbox::imap::session::{Outcome, Refusal, Session, State, bad, no};
+use crate::sandbox::sasl;
+use crate::sandbox::sasl::Fault;
+use crate::sandbox::wire::lines::Line;
 
 /// A line of SASL data may be this long.
 const RESPONSE_LIMIT: usize = 8 * 1024;

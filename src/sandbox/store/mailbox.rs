@@ -10,7 +10,9 @@ use std::{
 
 use jiff::Zoned;
 
-use super::{flags::Flags, letter::Content, wire::Incoming};
+use crate::sandbox::store::flags::Flags;
+use crate::sandbox::store::letter::Content;
+use crate::sandbox::wire::Incoming;
 
 /// Changes kept for sessions that have not heard of them: 4 MB, and more than a mailbox of 100,000 letters needs at once.
 pub(crate) const LOG_LIMIT: usize = 262_144;

@@ -8,7 +8,8 @@ use std::{
 
 use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 
-use super::{SandboxError, dates, header, matching::header_range};
+use crate::sandbox::SandboxError;
+use crate::sandbox::store::{dates, header};
 
 /// A letter larger than this is taken for a file that is no mail.
 const LETTER_LIMIT: usize = 64 * 1024 * 1024;
@@ -121,7 +122,7 @@ fn mbox_letter(
 
 fn status_letters(bytes: &[u8]) -> String {
     // The header may have bare line feeds here; its end is then the first empty line.
-    let end = memchr::memmem::find(bytes, b"\n\n").unwrap_or(header_range(bytes).end);
+    let end = memchr::memmem::find(bytes, b"\n\n").unwrap_or(header::range(bytes).end);
     let field = |name: &str| header::value(bytes, 0..end, name).unwrap_or_default();
     // In Status only R matters; the others of the same letter belong to X-Status.
     let seen = if field("Status").contains(&b'R') { "R" } else { "" };
@@ -224,7 +225,7 @@ fn letter(
     if bytes.contains(&0) {
         return Err(failed(path, "a letter contains NUL"));
     }
-    let end = memchr::memmem::find(&bytes, b"\n\n").unwrap_or(header_range(&bytes).end);
+    let end = memchr::memmem::find(&bytes, b"\n\n").unwrap_or(header::range(&bytes).end);
     let date = || dates::sent_moment(&header::value(&bytes, 0..end, "Date")?);
     let internal_date = internal_date.or_else(date);
     Ok(ImportedLetter { bytes, flags, internal_date, mailbox })

@@ -5,14 +5,10 @@
 
 use std::sync::Arc;
 
-use super::{
-    dates,
-    flags::Flags,
-    header,
-    letter::Content,
-    mailbox::{Mailbox, Message},
-    matching::header_range,
-};
+use crate::sandbox::store::flags::Flags;
+use crate::sandbox::store::letter::Content;
+use crate::sandbox::store::mailbox::{Mailbox, Message};
+use crate::sandbox::store::{dates, header};
 
 /// The eighth letter, to be delivered while a session runs.
 pub const NEXT_LETTER: &str = include_str!("seed/next.eml");
@@ -32,7 +28,7 @@ const LETTERS: [(u32, bool, &str); 7] = [
 pub(crate) fn fill(inbox: &mut Mailbox) {
     for (uid, seen, letter) in LETTERS {
         let content = Arc::new(Content::new(letter.as_bytes()));
-        let date = header::value(&content.bytes, header_range(&content.bytes), "Date");
+        let date = header::value(&content.bytes, header::range(&content.bytes), "Date");
         let internal_date =
             date.and_then(|date| dates::sent_moment(&date)).unwrap_or_else(jiff::Zoned::now);
         let mut flags = Flags::default();
