@@ -1,8 +1,8 @@
 //! What must hold of every parser and printer, whatever bytes come: one function a subject, which panics where it does not hold.
 //!
-//! The fuzz targets call these functions with what the fuzzer makes; `tests/corpora.rs` calls them with what it found before.
+//! The fuzz targets call these functions with what the fuzzer makes; `tests/fuzzed/corpora.rs` calls them with what it found before.
 
-mod extraction;
+pub mod extraction;
 mod feed;
 mod header;
 mod imap;

@@ -1,5 +1,5 @@
 //! What the tests share: servers to talk to, and connections to them.
-#![allow(dead_code, reason = "every test binary uses its own part of this")]
+#![allow(dead_code, reason = "some of it is only used with the host")]
 
 pub mod certificates;
 pub mod leaks;

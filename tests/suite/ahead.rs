@@ -1,0 +1,168 @@
+//! Commands that are sent before their answers are waited for.
+
+use crate::support::script::Script;
+use crate::support::{Server, empty, on_every_server};
+use postoffice::client::{Error, Fetch, FetchReader, ImapClient, Pending};
+use postoffice::proto::imap::command::StoreMode;
+use postoffice::proto::imap::flag::Flag;
+use postoffice::proto::imap::{Data, Messages, SearchKey, SequenceSet};
+
+fn one(number: u32) -> SequenceSet {
+    SequenceSet::from(std::num::NonZeroU32::new(number).unwrap())
+}
+
+/// Reads the numbers and bodies that FETCH tells.
+#[derive(Default)]
+struct Bodies(Vec<(u32, String)>);
+
+impl FetchReader for Bodies {
+    type Output = Vec<(u32, String)>;
+
+    fn item(&mut self, data: Data<'_>) -> Result<(), Error> {
+        let text = String::from_utf8_lossy(data.tokens.rest()).into_owned();
+        self.0.push((data.number.unwrap_or(0), text));
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Self::Output, Error> {
+        Ok(self.0)
+    }
+}
+
+fn begin(client: &mut ImapClient, message: u32) -> Pending<Fetch<Bodies>> {
+    let items = "BODY.PEEK[TEXT]".parse().unwrap();
+    client.begin_fetch(&Messages::Numbers(one(message)), &items, Bodies::default()).unwrap()
+}
+
+fn letters() -> Vec<String> {
+    (1..=9).map(|index| format!("Subject: {index}\n\nletter {index}\n")).collect()
+}
+
+#[test]
+fn answers_reach_the_operation_that_asked_in_whatever_order_they_are_wanted() {
+    on_every_server(|server| {
+        let letters = letters();
+        let mut client =
+            server.with_letters(&letters.iter().map(String::as_str).collect::<Vec<_>>());
+        client.separator().unwrap(); // asked for at the login
+        for order in
+            [[1, 2, 3, 4, 5, 6, 7, 8, 9], [9, 8, 7, 6, 5, 4, 3, 2, 1], [4, 9, 2, 5, 5, 1, 8, 3, 6]]
+        {
+            let mut pending: Vec<_> =
+                (1..=9).map(|message| Some(begin(&mut client, message))).collect();
+            for message in order {
+                let sent = pending[message as usize - 1].take();
+                // What was waited for already is fetched again.
+                let sent = sent.unwrap_or_else(|| begin(&mut client, message));
+                let found = client.wait(sent).unwrap();
+                assert!(
+                    found.len() == 1
+                        && found[0].0 == message
+                        && found[0].1.contains(&format!("letter {message}")),
+                    "{found:?}"
+                );
+            }
+            pending.into_iter().flatten().for_each(|pending| client.forget(pending));
+            assert_eq!(client.held(), 0);
+        }
+    });
+}
+
+#[test]
+fn what_must_not_be_in_flight_together_is_not() {
+    on_every_server(|server| {
+        let letters = letters();
+        let mut client =
+            server.with_letters(&letters.iter().map(String::as_str).collect::<Vec<_>>());
+        let deleted = [Flag::new("\\Deleted").unwrap()];
+        let by_number = begin(&mut client, 5);
+        client.store_silently(&Messages::Numbers(one(1)), StoreMode::Add, &deleted).unwrap();
+        assert_eq!(client.expunge().unwrap(), [1]);
+        // Sent before the numbers shifted, so that it is about the fifth letter of then.
+        assert!(client.wait(by_number).unwrap()[0].1.contains("letter 5"));
+        let search = client.begin_search(&SearchKey::Word("ALL"), false).unwrap();
+        client.select("INBOX", true).unwrap();
+        assert_eq!(client.wait(search).unwrap().len(), 8);
+    });
+    let server = Server::sandbox(empty());
+    let mut client = server.with_letters(&["Subject: x\n\nx\n", "Subject: y\n\ny\n"]);
+    client.separator().unwrap();
+    let before = server.received().len();
+    let first = begin(&mut client, 1);
+    let nobody = Messages::Numbers(SequenceSet::new());
+    let nobody = client.begin_fetch(&nobody, &"FLAGS".parse().unwrap(), Bodies::default()).unwrap();
+    assert!(!nobody.is_in_flight(), "no message, no command");
+    assert_eq!(client.wait(nobody).unwrap(), []);
+    client.forget(first);
+    client.noop().unwrap();
+    assert_eq!(client.held(), 0);
+    assert_eq!(server.received().len(), before + 2);
+}
+
+#[test]
+fn each_command_gets_its_own_refusal() {
+    let script = Script::run(|peer| {
+        peer.log_in("");
+        peer.answer("* 3 EXISTS\r\n{tag} OK selected\r\n");
+        let tags: Vec<String> =
+            (0..3).map(|_| peer.hear().split(' ').next().unwrap().to_owned()).collect();
+        // Not in the order in which they were sent, and each with something about another message.
+        peer.say(&format!("* 3 FETCH (BODY[TEXT] \"three\")\r\n{} OK done\r\n", tags[2]));
+        peer.say(&format!("* 9 FETCH (FLAGS ())\r\n{} NO [EXPUNGEISSUED] gone\r\n", tags[1]));
+        peer.say(&format!("* 1 FETCH (BODY[TEXT] \"one\")\r\n{} OK done\r\n", tags[0]));
+        peer.hear_rest();
+    });
+    let options = postoffice::client::ConnectOptions {
+        port: Some(script.address.port()),
+        ..Default::default()
+    };
+    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
+    let mut client =
+        ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap();
+    client.select("INBOX", false).unwrap();
+    let pending: Vec<_> = (1..=3).map(|message| begin(&mut client, message)).collect();
+    let mut results = pending.into_iter().map(|pending| client.wait(pending));
+    let mut holds = |message, body: &str| {
+        let found = results.next().unwrap();
+        found.is_ok_and(|found| found.iter().any(|(n, text)| *n == message && text.contains(body)))
+    };
+    assert!(holds(1, "one"));
+    assert!(!holds(2, ""), "it was refused");
+    assert!(holds(3, "three"));
+}
+
+#[test]
+fn a_refusal_lets_the_command_behind_it_out() {
+    let script = Script::run(|peer| {
+        peer.log_in("");
+        peer.answer("* 3 EXISTS\r\n{tag} OK selected\r\n");
+        assert!(peer.answer("{tag} NO [BADCHARSET] none\r\n").ends_with("{2}"));
+        assert!(peer.answer("* SEARCH 2\r\n{tag} OK done\r\n").ends_with("SEARCH ALL"));
+        peer.hear_rest();
+    });
+    let options = postoffice::client::ConnectOptions {
+        port: Some(script.address.port()),
+        ..Default::default()
+    };
+    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
+    let mut client =
+        ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap();
+    client.select("INBOX", false).unwrap();
+    let keys = [SearchKey::Text("SUBJECT", "\u{e9}".into()), SearchKey::Word("ALL")];
+    let [first, second] = keys.map(|key| client.begin_search(&key, false).unwrap());
+    let refused = client.wait(first).unwrap_err();
+    assert_eq!(refused.server_words().as_deref(), Some("[BADCHARSET] none"));
+    assert_eq!(client.wait(second).unwrap(), [2]);
+}
+
+#[test]
+fn a_connection_that_breaks_breaks_all() {
+    let server = Server::sandbox(empty());
+    let mut client = server.with_letters(&["Subject: x\n\nx\n"; 3]);
+    let pending: Vec<_> = (1..=3).map(|message| begin(&mut client, message)).collect();
+    server.the_sandbox().disconnect_all();
+    for pending in pending {
+        assert!(client.wait(pending).is_err());
+    }
+    client.close();
+}

@@ -1,0 +1,412 @@
+//! Every function of the catalog: its documentation, and what it says to wrong arguments, before a byte is sent.
+
+use postoffice::api::catalog::TOPICS;
+use postoffice::command::{Setup, attach};
+use postoffice::condition::Identifier;
+use postoffice::host::{Function, Run};
+use postoffice::repl::Session;
+use postoffice::sandbox::{Options, Sandbox};
+use std::sync::Arc;
+
+/// A session with a mailbox `mb` whose inbox is selected, and the sandbox behind it.
+fn session() -> (Session, Arc<Sandbox>) {
+    let setup = Setup::sandboxed(Options::default()).unwrap();
+    let sandbox = setup.router.as_ref().unwrap().sandbox().clone();
+    let mut session = Session::new(Vec::new());
+    attach(session.host(), &setup);
+    for form in [
+        r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#,
+        r#"(select-mailbox mb "inbox")"#,
+        r#"(setq pb (make-pop-connection "h" :user "myacct" :password "mypasswd"))"#,
+    ] {
+        assert!(session.evaluate(form).result.is_ok());
+    }
+    (session, sandbox)
+}
+
+#[test]
+fn every_name_has_a_value_once_it_is_mentioned() {
+    let (mut session, _sandbox) = session();
+    let names = session.host().names();
+    assert!(names.len() > 500, "{}", names.len());
+    for name in names {
+        let result = session.host().evaluate(&name, "test");
+        let is_form = |text: &str| text.ends_with("a form of the language is not a value");
+        assert!(
+            result.as_ref().err().is_none_or(|report| is_form(&report.condition.message)),
+            "{name}: {result:?}"
+        );
+    }
+}
+
+struct Parameters {
+    required: Vec<&'static str>,
+    optional: Vec<&'static str>,
+    keys: Vec<&'static str>,
+    rest: bool,
+}
+
+fn parameters(function: &Function) -> Parameters {
+    let mut found =
+        Parameters { required: Vec::new(), optional: Vec::new(), keys: Vec::new(), rest: false };
+    let mut section = 0;
+    for word in function.lambda_list.trim_matches(['(', ')']).split_whitespace() {
+        match (word, section) {
+            ("&optional", _) => section = 1,
+            ("&key", _) => section = 2,
+            ("&rest", _) => section = 3,
+            (_, 3) => found.rest = true,
+            (_, 0) => found.required.push(word),
+            (_, 1) => found.optional.push(word),
+            _ => found.keys.push(word),
+        }
+    }
+    found
+}
+
+/// An argument that is right for a parameter of this name.
+fn right(parameter: &str) -> &'static str {
+    match parameter {
+        "mb" | "other-mb" => "mb",
+        "pb" => "pb",
+        "mail-server" | "login" | "password" | "folder" => "\"x\"",
+        "from" | "to" => "\"a@example.org\"",
+        "line-count" => "0",
+        "buffer" => "(make-bytevector 1)",
+        "letter" | "part" | "attachment" => "(parse-letter \"x\")",
+        "f" | "issue" => "(lambda (item) item)",
+        "receive" => "(lambda (item result) result)",
+        "host" | "name" | "destination" | "old-name" | "new-name" | "path" | "capability" => {
+            "\"x\""
+        }
+        "text" => "\"Subject: x\n\nx\n\"",
+        "messages" | "message" => "1",
+        "parts" | "items" => "\"flags\"",
+        "expression" => ":all",
+        "info" => "'((1 (\"FLAGS\" ())))",
+        "entry" => "'(() \"/\" \"x\")",
+        "envelope" => "'(1 2 3 4 5 6 7 8 9 10)",
+        "rows" => "'((1))",
+        "value" | "json" => "\"1\"",
+        "account" => "'work",
+        "address" => "'(\"n\" () \"m\" \"h\")",
+        other => panic!("which argument is right for {other}?"),
+    }
+}
+
+fn natives() -> impl Iterator<Item = &'static Function> {
+    TOPICS.iter().flat_map(|topic| topic.functions).filter(|function| {
+        !matches!(function.run, Run::Macro(_)) && !function.name.starts_with('%')
+    })
+}
+
+/// Evaluates a call that must be a `:syntax-error` of this function.
+fn assert_syntax_error(session: &mut Session, name: &str, call: &str) {
+    let reply = session.evaluate(call);
+    let Err(report) = reply.result else { panic!("{call} gave {}", reply.text()) };
+    assert_eq!(
+        report.condition.identifier,
+        Identifier::SyntaxError,
+        "{call}: {}",
+        report.condition
+    );
+    assert!(
+        report.condition.message.starts_with(&format!("{name}: ")),
+        "{call}: {}",
+        report.condition
+    );
+}
+
+#[test]
+fn wrong_arguments_are_syntax_errors_before_a_byte_is_sent() {
+    let (mut session, sandbox) = session();
+    let before = sandbox.received().len();
+    for function in natives() {
+        let name = match function.run {
+            Run::Alias(other) => other,
+            _ => function.name,
+        };
+        let Parameters { required, optional, keys, rest } = parameters(function);
+        let arguments: Vec<&str> = required.iter().map(|parameter| right(parameter)).collect();
+        if !required.is_empty() {
+            assert_syntax_error(
+                &mut session,
+                name,
+                &format!("({} {})", function.name, arguments[1..].join(" ")),
+            );
+        }
+        let too_many = vec!["1"; optional.len() + 1].join(" ");
+        if !rest {
+            assert_syntax_error(
+                &mut session,
+                name,
+                &format!("({} {} {too_many})", function.name, arguments.join(" ")),
+            );
+        }
+        if !keys.is_empty() {
+            let all =
+                [arguments.clone(), optional.iter().map(|parameter| right(parameter)).collect()]
+                    .concat()
+                    .join(" ");
+            let key = keys[0];
+            assert_syntax_error(
+                &mut session,
+                name,
+                &format!("({} {all} :no-such-key 1)", function.name),
+            );
+            assert_syntax_error(&mut session, name, &format!("({} {all} :{key})", function.name));
+            assert_syntax_error(
+                &mut session,
+                name,
+                &format!("({} {all} :{key} t :{key} t)", function.name),
+            );
+        }
+        // Any value has its JSON.
+        for wrong in (0..required.len()).filter(|wrong| required[*wrong] != "value") {
+            let mut arguments = arguments.clone();
+            arguments[wrong] = "#\\x";
+            assert_syntax_error(
+                &mut session,
+                name,
+                &format!("({} {})", function.name, arguments.join(" ")),
+            );
+        }
+    }
+    assert_eq!(sandbox.received().len(), before, "{:?}", sandbox.received());
+}
+
+#[test]
+fn keys_of_the_wrong_type_are_syntax_errors() {
+    let (mut session, sandbox) = session();
+    let before = sandbox.received().len();
+    let calls = [
+        ("make-imap-connection", r#"(make-imap-connection "h" :user 5 :password "x")"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password 5)"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "x")"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "x" :password "x" :port 0)"#),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection "h" :user "x" :password "x" :port 70000)"#,
+        ),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection "h" :user "x" :password "x" :timeout -1)"#,
+        ),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection "h" :user "x" :password "x" :tls :maybe)"#,
+        ),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection "h" :user "x" :password "x" :ca-file 5)"#,
+        ),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection "h" :user "x" :password "x" :client-identity '(:pem "a"))"#,
+        ),
+        (
+            "make-imap-connection",
+            r#"(make-imap-connection '("h" :portt 5) :user "x" :password "x")"#,
+        ),
+        ("make-imap-connection", r#"(make-imap-connection "a b" :user "x" :password "x")"#),
+        ("make-imap-connection", r#"(make-imap-connection "h" :user "a\x0;b" :password "x")"#),
+        ("mailbox-list", "(mailbox-list mb :pattern 5)"),
+        ("mailbox-status", r#"(mailbox-status mb "inbox" "unseen")"#),
+        ("fetch-parts", "(fetch-parts mb '(:seq 1) \"flags\")"),
+        ("fetch-parts", "(fetch-parts mb '(:seq 0 5) \"flags\")"),
+        ("fetch-parts", "(fetch-parts mb 4294967296 \"flags\")"),
+        ("fetch-parts", "(fetch-parts mb -1 \"flags\")"),
+        ("fetch-parts", "(fetch-parts mb 1 \"flags)\")"),
+        ("fetch-parts", "(fetch-parts mb 1 \"flags\r\nA9 LOGOUT\")"),
+        ("alter-flags", "(alter-flags mb 1 :flags () :add-flags ())"),
+        ("alter-flags", "(alter-flags mb 1 :add-flags '(:a 5))"),
+        ("expunge-mailbox", "(expunge-mailbox mb :uids \"1\")"),
+        ("append-letter", r#"(append-letter mb "inbox" "x" :date "yesterday")"#),
+        ("append-letter", r#"(append-letter mb "inbox" "x" :flags :\\recent)"#),
+        ("append-letter", r#"(append-letter mb "inbox" "a\x0;b")"#),
+        ("append-letter", r#"(append-letter mb "inbox" '(:file))"#),
+        ("append-letter", r#"(append-letter mb "inbox" '(:file 5))"#),
+        ("append-letter", r#"(append-letter mb "inbox" '(:file "a" "b"))"#),
+        ("append-letter", r#"(append-letter mb "inbox" '(:env "HOME"))"#),
+        ("save-attachments", "(save-attachments pb 1 \".\" :uid t)"),
+        ("search-mailbox", "(search-mailbox mb ())"),
+        ("search-mailbox", "(search-mailbox mb :nonsense)"),
+        ("search-mailbox", "(search-mailbox mb '(not :seen :new))"),
+        ("search-mailbox", "(search-mailbox mb '(and :seen (:since \"30-Feb-2000\")))"),
+        ("search-mailbox", "(search-mailbox mb '(:larger -1))"),
+        ("search-mailbox", "(search-mailbox mb '(:keyword :\\\\seen))"),
+        ("search-mailbox", "(search-mailbox mb '(:raw \"ALL)\"))"),
+        ("search-mailbox", "(search-mailbox mb '(:header \"a b\" \"x\"))"),
+        ("search-mailbox", "(search-mailbox mb '(:text \"a\\x0;b\"))"),
+        ("help", "(help 'no-such-function)"),
+        ("->json", "(let ((v (make-vector 1))) (vector-set! v 0 v) (->json v))"),
+        ("from-json", r#"(from-json "[1,")"#),
+        ("write-csv", "(write-csv '(5))"),
+        ("write-csv", r#"(write-csv '((5)) :separator "ab")"#),
+        ("write-csv", r#"(write-csv '((5)) :separator "\"")"#),
+        ("write-csv", "(write-csv '((5)) :file 5)"),
+        ("print-table", "(print-table '((5)) :columns 5)"),
+    ];
+    for (name, call) in calls {
+        assert_syntax_error(&mut session, name, call);
+    }
+    assert_eq!(sandbox.received().len(), before, "{:?}", sandbox.received());
+}
+
+#[test]
+fn every_function_is_documented() {
+    for function in TOPICS.iter().flat_map(|topic| topic.functions) {
+        let Parameters { required, optional, keys, .. } = parameters(function);
+        let doc = function.doc;
+        assert!(doc.len() > 30, "{}", function.name);
+        let words = |text: &str, word: &str| {
+            text.split(|c: char| !(c.is_alphanumeric() || "-?>".contains(c)))
+                .any(|found| found == word)
+        };
+        if !matches!(function.run, Run::Macro(_))
+            && !function.name.starts_with('%')
+            && !doc.contains("as for copy-to-mailbox")
+        {
+            for parameter in required.iter().chain(&optional).chain(&keys) {
+                assert!(
+                    words(doc, parameter),
+                    "{}: the documentation does not mention {parameter}",
+                    function.name
+                );
+            }
+        }
+        let tells_result = [
+            "Returns",
+            "list",
+            "string",
+            "integer",
+            "letter",
+            "result",
+            "Prints",
+            "messages",
+            "unique ids",
+            "number",
+        ]
+        .iter()
+        .any(|word| doc.contains(word));
+        assert!(tells_result, "{}: the documentation does not tell the result", function.name);
+    }
+}
+
+#[test]
+fn names_are_unique() {
+    let mut names: Vec<&str> =
+        TOPICS.iter().flat_map(|topic| topic.functions).map(|function| function.name).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
+fn the_manuals_names_are_all_there() {
+    let manual = "make-imap-connection close-connection select-mailbox create-mailbox delete-mailbox rename-mailbox mailbox-list mailbox-list-flags \
+        mailbox-list-separator mailbox-list-name alter-flags close-mailbox copy-to-mailbox delete-letter expunge-mailbox fetch-field fetch-letter fetch-parts noop \
+        search-mailbox mailbox-flags mailbox-permanent-flags mailbox-message-count mailbox-recent-messages mailbox-separator mailbox-uidnext mailbox-uidvalidty \
+        envelope-date envelope-subject envelope-from envelope-sender envelope-reply-to envelope-to envelope-cc envelope-bcc envelope-in-reply-to envelope-message-id \
+        address-name address-additional address-mailbox address-host \
+        make-pop-connection top-lines unique-id parse-mail-header make-envelope-from-text send-letter send-smtp";
+    for name in manual.split_whitespace() {
+        assert!(
+            TOPICS.iter().flat_map(|topic| topic.functions).any(|function| function.name == name),
+            "{name} is missing"
+        );
+    }
+    let (mut session, _) = session();
+    let names = session.host().names();
+    for name in ["po-condition-identifier", "po-condition-server-string"] {
+        assert!(names.iter().any(|known| known == name), "{name} is missing");
+    }
+}
+
+#[test]
+fn help_knows_the_interface_and_the_language() {
+    let (mut session, _) = session();
+    let all = session.evaluate("(help)").text();
+    for name in ["fetch-parts", "handler-case", "po-condition-identifier", "defun"] {
+        assert!(all.split_whitespace().any(|word| word == name), "{name}: {all}");
+        let one = session.evaluate(&format!("(help '{name})"));
+        assert!(
+            one.result.is_ok() && one.text().starts_with(&format!("({name}")),
+            "{}",
+            one.text()
+        );
+    }
+    assert!(!all.contains('%'), "{all}");
+    assert!(
+        session
+            .evaluate("(help 'with-imap-connection)")
+            .text()
+            .starts_with("(with-imap-connection (mb host . options) . body)\n")
+    );
+}
+
+#[test]
+fn a_program_gets_the_letter_and_its_failure_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut session, sandbox) = session();
+    let before = sandbox.received().len();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let script = format!("cat > {}; echo \\\"$@\\\" > {}", path("letter"), path("arguments"));
+    let sent = session.evaluate(&format!(
+        "(send-smtp '(:program \"sh\" \"-c\" \"{script}\" \"sendmail\") \"joe@example.org\" '(\"a@x.org\" \"b@x.org\") \"Subject: x\n\n.\nGr\u{fc}\u{df}e\n\")"
+    ));
+    assert_eq!(sent.text(), "t");
+    assert_eq!(
+        std::fs::read_to_string(path("letter")).unwrap(),
+        "Subject: x\n\n.\nGr\u{fc}\u{df}e\n"
+    );
+    assert_eq!(
+        std::fs::read_to_string(path("arguments")).unwrap(),
+        "-i -f joe@example.org -- a@x.org b@x.org\n"
+    );
+    for (program, expected) in [
+        (
+            "\"sh\" \"-c\" \"cat > /dev/null; echo no such user >&2; exit 67\"",
+            "sh ended with 67 (the server said: no such user) [:error-response]",
+        ),
+        ("\"/no/such/program\"", "cannot run /no/such/program: "),
+    ] {
+        let failed =
+            session.evaluate(&format!("(send-smtp '(:program {program}) \"joe@example.org\" \"a@x.org\" \"Subject: x\n\nx\n\")")).text();
+        assert!(failed.starts_with("Error: send-smtp: ") && failed.contains(expected), "{failed}");
+    }
+    assert_eq!(sandbox.received().len(), before, "a program needs no server");
+}
+
+#[test]
+fn a_program_that_does_not_end_is_killed_when_the_user_interrupts() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = folder.path().join("begun");
+    let (mut session, _sandbox) = session();
+    let interrupter = session.host().interrupter();
+    let mark = begun.clone();
+    let user = std::thread::spawn(move || {
+        let pid = loop {
+            match std::fs::read_to_string(&mark) {
+                Ok(text) if text.ends_with('\n') => break text.trim().to_owned(),
+                _ => std::thread::yield_now(),
+            }
+        };
+        interrupter.interrupt();
+        pid
+    });
+    let script = format!("cat > /dev/null; echo $$ > {}; exec sleep 1000", begun.display());
+    let stopped = session
+        .evaluate(&format!("(send-smtp '(:program \"sh\" \"-c\" \"{script}\") \"joe@example.org\" \"a@x.org\" \"Subject: x\n\nx\n\")"));
+    assert_eq!(stopped.text(), "Interrupted");
+    let pid = user.join().unwrap();
+    assert!(
+        !std::process::Command::new("kill")
+            .args(["-0", &pid])
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+    );
+}

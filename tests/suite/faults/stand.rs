@@ -1,0 +1,120 @@
+//! A server with the same mail before every attempt: letters 1, 2 and 3 in the inbox, and an empty `box`.
+
+use super::sessions::Session;
+use crate::support::{Server, empty};
+use postoffice::proto::imap::MessageId;
+use postoffice::sandbox::{Account, Options, Protocol, Seed};
+
+/// The second account, which gets letters only by SMTP.
+pub const OTHER: &str = "other";
+
+/// The letter of a number, with CRLF line ends.
+pub fn letter(number: u32) -> Vec<u8> {
+    format!("Subject: {number}\r\n\r\nletter {number}\r\n").into_bytes()
+}
+
+/// Which letters are where, sorted. One whose bytes are not those of any letter is 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    pub inbox: Vec<u32>,
+    pub boxed: Vec<u32>,
+    pub other: Vec<u32>,
+}
+
+impl Mail {
+    pub fn initial() -> Mail {
+        Mail { inbox: vec![1, 2, 3], boxed: Vec::new(), other: Vec::new() }
+    }
+}
+
+pub struct Stand {
+    pub server: Server,
+    accounts: Vec<Account>,
+}
+
+impl Stand {
+    pub fn sandbox(session: &Session) -> Stand {
+        let mut options = Options { trace_headers: false, ..empty() };
+        options.accounts.push(Account::new(OTHER, "pw"));
+        // Its timestamp is not always of one length, and the offsets shall mean the same bytes at every attempt.
+        options.pop.apop = false;
+        (session.options)(&mut options);
+        let accounts = options.accounts.clone();
+        Stand { server: Server::sandbox(options), accounts }
+    }
+
+    /// A Dovecot, where one was started.
+    pub fn dovecot() -> Option<Stand> {
+        Some(Stand { server: Server::dovecot()?, accounts: Vec::new() })
+    }
+
+    /// The same mail as before.
+    pub fn fill(&mut self) {
+        if self.server.is_sandbox() {
+            let store = self.server.store();
+            store.reset(self.accounts.clone(), Seed::Empty);
+            store.create_mailbox("user", "box").unwrap();
+            for number in 1..=3 {
+                store.deliver("user", "INBOX", &letter(number)).unwrap();
+            }
+        } else {
+            // Every user has a mailbox of his own, made at the first login.
+            self.server = Server::dovecot().unwrap();
+            let mut client = self.server.connect();
+            client.create("box").unwrap();
+            for number in 1..=3 {
+                client.append("INBOX", &[], None, &letter(number)).unwrap();
+            }
+            client.close();
+        }
+    }
+
+    pub fn mail(&self) -> Mail {
+        Mail {
+            inbox: self.letters("user", "INBOX"),
+            boxed: self.letters("user", "box"),
+            other: self.letters(OTHER, "INBOX"),
+        }
+    }
+
+    pub fn port(&self, protocol: Protocol) -> u16 {
+        match protocol {
+            Protocol::Imap => self.server.port,
+            Protocol::Pop => self.server.pop_port,
+            Protocol::Smtp => self.server.the_sandbox().smtp_address().port(),
+        }
+    }
+
+    fn letters(&self, user: &str, mailbox: &str) -> Vec<u32> {
+        let number = |bytes: &[u8]| (1..=9).find(|number| letter(*number) == bytes).unwrap_or(0);
+        let mut numbers: Vec<u32> = if self.server.is_sandbox() {
+            self.server
+                .store()
+                .letters(user, mailbox)
+                .iter()
+                .map(|letter| number(&letter.bytes))
+                .collect()
+        } else if user == OTHER {
+            Vec::new()
+        } else {
+            let mut client = self.server.connect();
+            client.select(mailbox, true).unwrap();
+            let count = client.selected().unwrap().exists;
+            let read = |message: u32| {
+                let mut bytes = Vec::new();
+                client
+                    .write_letter(
+                        MessageId::Number(message.try_into().unwrap()),
+                        true,
+                        "x",
+                        &mut bytes,
+                    )
+                    .unwrap();
+                number(&bytes)
+            };
+            (1..=count).map(read).collect()
+        };
+        numbers.sort_unstable();
+        numbers
+    }
+}

@@ -1,0 +1,59 @@
+//! The integration tests, one program: linking the interpreter costs more than any of them.
+//!
+//! One module per subject. `tests/support` holds what they share. `cargo test` runs them all in one
+//! process, so a test must not change the process: its environment, current folder, limits or
+//! signals. A test that needs such a change runs the command, or itself, as a child process.
+//!
+//! Without the feature `host` the tests that need no interpreter remain, without `sandbox` those
+//! that need no server.
+
+#[cfg(feature = "sandbox")]
+mod ahead;
+#[cfg(feature = "host")]
+mod api;
+mod architecture;
+#[cfg(feature = "sandbox")]
+mod client;
+#[cfg(feature = "host")]
+mod command;
+#[cfg(feature = "sandbox")]
+mod commands;
+#[cfg(feature = "sandbox")]
+mod door;
+#[cfg(feature = "sandbox")]
+mod failures;
+#[cfg(feature = "sandbox")]
+mod faults;
+#[cfg(feature = "host")]
+mod golden;
+#[cfg(feature = "sandbox")]
+mod hostile;
+#[cfg(feature = "host")]
+mod language;
+mod letters;
+#[cfg(feature = "sandbox")]
+mod logins;
+#[cfg(feature = "host")]
+mod parallel;
+#[cfg(feature = "sandbox")]
+mod pop;
+#[cfg(feature = "host")]
+mod report;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+#[cfg(feature = "host")]
+mod saving;
+#[cfg(feature = "host")]
+mod secrets;
+#[cfg(feature = "sandbox")]
+mod smtp;
+#[cfg(feature = "host")]
+mod terminal;
+#[cfg(feature = "host")]
+mod untrusted;
+#[cfg(feature = "sandbox")]
+mod wire;
+
+#[cfg(feature = "sandbox")]
+#[path = "../support/mod.rs"]
+mod support;

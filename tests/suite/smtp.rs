@@ -1,0 +1,304 @@
+//! The SMTP client, against the sandbox and against Postfix, and what broken servers do.
+
+use crate::support::script::Script;
+use crate::support::{Server, empty, relay_to, sound_wires};
+use postoffice::client::smtp::Envelope;
+use postoffice::client::{ConnectOptions, Credentials, Error, SmtpClient, TlsMode};
+use postoffice::condition::{Condition, Identifier};
+use postoffice::proto::imap::MessageId;
+use postoffice::transport::{Connector, TlsOptions};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+fn connect(port: u16) -> SmtpClient {
+    let options = ConnectOptions { port: Some(port), ..ConnectOptions::default() };
+    SmtpClient::connect(&Connector::default(), "127.0.0.1", None, None, &options).unwrap()
+}
+
+fn identifier<T>(result: Result<T, Error>) -> Identifier {
+    match result {
+        Ok(_) => panic!("expected an error"),
+        Err(error) => Condition::from(&error).identifier,
+    }
+}
+
+fn envelope<'e>(to: &'e [String], partial: bool) -> Envelope<'e> {
+    Envelope { from: "joe@example.org", to, partial, long_lines: false }
+}
+
+/// Runs a test with an SMTP port and the IMAP side of the same mail: the sandbox, and Postfix with Dovecot where they are there, each over every sound wire.
+fn on_every_server(test: impl Fn(u16, &Server)) {
+    for (wire, faults) in sound_wires() {
+        eprintln!("bytes travel {wire}");
+        at_once_on_every_server(|port, server| {
+            let relay = relay_to(port, &faults);
+            test(relay.address().port(), server);
+        });
+    }
+}
+
+fn at_once_on_every_server(test: impl Fn(u16, &Server)) {
+    let mut options = empty();
+    options.refuse = vec!["refused@example.org".into()];
+    let server = Server::sandbox(options);
+    test(server.the_sandbox().smtp_address().port(), &server);
+    if let (Some(mut server), Ok(port)) = (Server::dovecot(), std::env::var("POSTOFFICE_POSTFIX")) {
+        eprintln!("server: postfix");
+        static USERS: AtomicU32 = AtomicU32::new(0);
+        server.user = format!(
+            "p{}",
+            (std::process::id() * 10 + USERS.fetch_add(1, Ordering::Relaxed)) % 1000
+        );
+        server.connect().close(); // so that the mailbox is there, with its owner
+        test(port.parse().unwrap(), &server);
+    } else {
+        assert!(
+            std::env::var("POSTOFFICE_REAL_SERVERS").is_err(),
+            "POSTOFFICE_REAL_SERVERS is set, but POSTOFFICE_POSTFIX is not"
+        );
+    }
+}
+
+/// The newest letter's body, once there are so many letters.
+fn body_of_letter(server: &Server, count: u32) -> Vec<u8> {
+    let mut client = server.connect();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        client.select("INBOX", true).unwrap();
+        if client.selected().unwrap().exists >= count {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "the letter does not arrive");
+        std::thread::sleep(std::time::Duration::from_millis(20)); // Postfix delivers when it likes to
+    }
+    let mut letter = Vec::new();
+    client
+        .write_letter(MessageId::Number(count.try_into().unwrap()), true, "x", &mut letter)
+        .unwrap();
+    let end = letter.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+    letter.split_off(end + 4)
+}
+
+#[test]
+fn nothing_inside_a_letter_ends_it() {
+    let bodies: [&str; 8] = [
+        "plain\n",
+        ".\n..\n.a\n",
+        "a\n.\nMAIL FROM:<evil@x>\n",
+        "a\r.\rb\n",
+        "a\n.\r\nb\n",
+        "a\r\n.\nb\n",
+        "no line end",
+        "\n\n",
+    ];
+    on_every_server(|port, server| {
+        let to = [format!("{}@example.org", server.user)];
+        let mut client = connect(port);
+        for (index, body) in bodies.iter().enumerate() {
+            client.send(&envelope(&to, false), format!("Subject: x\n\n{body}").as_bytes()).unwrap();
+            let expected = body.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
+            let got = String::from_utf8(body_of_letter(server, index as u32 + 1)).unwrap();
+            assert_eq!(got.trim_end_matches("\r\n"), expected.trim_end_matches("\r\n"), "{body:?}");
+        }
+        client.close();
+        client.close();
+    });
+}
+
+#[test]
+fn a_large_letter_with_every_byte_arrives() {
+    let mut data: Vec<u8> = (1..=255u8).filter(|byte| !b"\r\n".contains(byte)).collect();
+    data.extend_from_slice(b"\r\n");
+    let letter = [b"Subject: every byte\r\n\r\n".to_vec(), data.repeat(8_000)].concat();
+    on_every_server(|port, server| {
+        let to = [format!("{}@example.org", server.user)];
+        connect(port).send(&envelope(&to, false), &letter).unwrap();
+        let got = body_of_letter(server, 1);
+        assert_eq!(got.len(), letter.len() - 23);
+        assert!(letter.ends_with(&got));
+    });
+}
+
+#[test]
+fn a_refused_recipient_is_named_and_nothing_is_sent() {
+    on_every_server(|port, server| {
+        let to = [format!("{}@example.org", server.user), "refused@example.org".to_owned()];
+        let mut client = connect(port);
+        let Err(Error::Recipients { refused }) =
+            client.send(&envelope(&to, false), b"Subject: x\n\nfirst\n")
+        else {
+            panic!("expected a refusal")
+        };
+        assert_eq!(refused.len(), 1);
+        assert!(
+            refused[0].address == "refused@example.org" && refused[0].words.starts_with("55"),
+            "{refused:?}"
+        );
+        assert_eq!(
+            identifier(client.send(&envelope(&to[1..], true), b"Subject: x\n\nx\n")),
+            Identifier::RecipientsRefused
+        );
+        let refused = client.send(&envelope(&to, true), b"Subject: x\n\nsecond\n");
+        assert_eq!(refused.unwrap().len(), 1);
+        assert_eq!(body_of_letter(server, 1), b"second\r\n");
+    });
+}
+
+#[test]
+fn tls_works() {
+    on_every_server(|port, server| {
+        let tls_options =
+            TlsOptions { ca_file: Some(server.ca_file.clone()), ..TlsOptions::default() };
+        let options = ConnectOptions {
+            port: Some(port),
+            tls: Some(TlsMode::StartTls),
+            tls_options,
+            ..ConnectOptions::default()
+        };
+        let client = SmtpClient::connect(
+            &Connector::default(),
+            "localhost",
+            Some("client.example.org"),
+            None,
+            &options,
+        )
+        .unwrap();
+        assert!(client.is_encrypted() && client.has("PIPELINING") && client.has("SIZE"));
+    });
+}
+
+#[test]
+fn addresses_and_letters_that_cannot_be_sent_are_refused_before_a_byte_is() {
+    let server = Server::sandbox(empty());
+    let mut client = connect(server.the_sandbox().smtp_address().port());
+    let before = server.received().len();
+    for address in ["a b@x", "a>", "a\r\nRCPT TO:<b@x", "", "a\0"] {
+        assert_eq!(
+            identifier(client.send(&envelope(&[address.to_owned()], false), b"x")),
+            Identifier::SyntaxError,
+            "{address:?}"
+        );
+    }
+    assert_eq!(identifier(client.send(&envelope(&[], false), b"x")), Identifier::SyntaxError);
+    let to = ["user@example.org".to_owned()];
+    assert_eq!(identifier(client.send(&envelope(&to, false), b"a\0b")), Identifier::SyntaxError);
+    assert_eq!(
+        identifier(client.send(&envelope(&to, false), &[b'x'; 999])),
+        Identifier::SyntaxError
+    );
+    assert_eq!(server.received().len(), before);
+    client.send(&envelope(&to, false), &[b'x'; 998]).unwrap();
+}
+
+fn send(client: &mut SmtpClient) -> Result<(), Error> {
+    client
+        .send(
+            &envelope(&["a@example.org".to_owned(), "b@example.org".to_owned()], false),
+            b"Subject: x\n\nx\n",
+        )
+        .map(drop)
+}
+
+#[test]
+fn helo_is_tried_where_ehlo_is_not_known() {
+    let script = Script::run(|peer| {
+        peer.say("220 hello\r\n");
+        peer.answer("500 what\r\n");
+        peer.answer("250 hello\r\n");
+        for answer in ["250 ok\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"] {
+            peer.answer(answer);
+        }
+        while peer.hear() != "." {}
+        peer.say("250 taken\r\n");
+        peer.hear_rest();
+    });
+    send(&mut connect(script.address.port())).unwrap();
+    let heard = script.heard();
+    assert!(
+        heard[0].starts_with("EHLO [127.0.0.1]") && heard[1].starts_with("HELO [127.0.0.1]"),
+        "{heard:?}"
+    );
+}
+
+#[test]
+fn starttls_that_fails_never_falls_back() {
+    for answers in [
+        &["250 here\r\n"][..],
+        &["250-here\r\n250 STARTTLS\r\n", "454 no\r\n"],
+        &["250-here\r\n250 STARTTLS\r\n", "220 go\r\n250 injected\r\n"],
+    ] {
+        let answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
+        let script = Script::run(move |peer| {
+            peer.say("220 hello\r\n");
+            for answer in &answers {
+                peer.answer(answer);
+            }
+            peer.hear_rest();
+        });
+        let connector = Connector { loopback_is_exposed: true, ..Connector::default() };
+        let credentials = Credentials::new("user", "sesame-open");
+        let options =
+            ConnectOptions { port: Some(script.address.port()), ..ConnectOptions::default() };
+        assert!(
+            SmtpClient::connect(&connector, "127.0.0.1", None, Some(&credentials), &options)
+                .is_err()
+        );
+        let heard = script.heard();
+        assert!(
+            heard.iter().all(|line| line.starts_with("EHLO") || line == "STARTTLS"),
+            "{heard:?}"
+        );
+    }
+}
+
+#[test]
+fn an_attachment_of_30_mb_comes_back_byte_for_byte_over_imap_and_pop() {
+    // Every byte value, in an order that does not repeat soon.
+    let mut state = 1u32;
+    let data: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(30_000_000)
+    .collect();
+    let letter = postoffice::mime::Outgoing {
+        from: "joe@example.org".into(),
+        to: vec!["user@example.org".into()],
+        subject: Some("large".into()),
+        text: "See the file.\n".into(),
+        attachments: vec![postoffice::mime::NewPart::attachment(
+            "data.bin",
+            "application/octet-stream",
+            data.clone(),
+        )],
+        ..Default::default()
+    };
+    let letter = letter.build().unwrap();
+    at_once_on_every_server(|port, server| {
+        let to = [format!("{}@example.org", server.user)];
+        connect(port).send(&envelope(&to, false), &letter).unwrap();
+        body_of_letter(server, 1);
+        let mut over_imap = Vec::new();
+        let mut imap = server.connect();
+        imap.select("INBOX", true).unwrap();
+        imap.write_letter(MessageId::Number(1.try_into().unwrap()), true, "x", &mut over_imap)
+            .unwrap();
+        imap.close();
+        let options = ConnectOptions { port: Some(server.pop_port), ..ConnectOptions::default() };
+        let mut pop = postoffice::client::PopClient::connect(
+            &Connector::default(),
+            "127.0.0.1",
+            &server.credentials(),
+            &options,
+        )
+        .unwrap();
+        let over_pop = pop.letter(1, None).unwrap();
+        pop.close().unwrap();
+        for letter in [over_imap, over_pop] {
+            let letter = postoffice::mime::Letter::from_bytes(letter);
+            assert_eq!(letter.text().trim_end(), "See the file.");
+            let attachments = letter.attachments();
+            assert_eq!(attachments.len(), 1);
+            assert!(attachments[0].bytes() == data);
+        }
+    });
+}

@@ -1,0 +1,8 @@
+//! The prompt in a real pseudo-terminal, as a user sees it: tmux types and shows the screen.
+
+mod asking;
+mod completing;
+mod editing;
+mod interrupting;
+mod replies;
+mod screen;
