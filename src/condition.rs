@@ -1,8 +1,6 @@
 //! What goes wrong, as a script sees it: an identifier, the server's words, and a message that says what was expected.
 
-use crate::client::Error;
-use crate::proto::ProtocolError;
-use crate::transport::TransportError;
+use crate::shown::escape_controls;
 use std::fmt;
 
 /// What kind of thing happened; `po-condition-identifier` gives it as a keyword.
@@ -107,32 +105,6 @@ impl Condition {
     }
 }
 
-impl From<&Error> for Condition {
-    fn from(error: &Error) -> Self {
-        let identifier = match error {
-            Error::Argument(_) => Identifier::SyntaxError,
-            Error::Refused { .. } => Identifier::ErrorResponse,
-            Error::Authentication { .. } | Error::Login { .. } => Identifier::Authentication,
-            Error::Insecure(_) => Identifier::Insecure,
-            Error::Recipients { .. } => Identifier::RecipientsRefused,
-            Error::DeliveryUnknown { .. } => Identifier::ServerShutdownConnection,
-            Error::Unsupported(_) => Identifier::Unsupported,
-            Error::Limit(_) => Identifier::Limit,
-            Error::Bye { .. } | Error::Closed => Identifier::ServerShutdownConnection,
-            Error::Protocol(ProtocolError::TooLarge { .. }) => Identifier::ResponseTooLarge,
-            Error::Protocol(_) | Error::Unexpected(_) => Identifier::Unexpected,
-            Error::File { .. }
-            | Error::Letter(_)
-            | Error::Transport(TransportError::File { .. }) => Identifier::File,
-            Error::Transport(TransportError::NotAllowed(_)) => Identifier::NotAllowed,
-            Error::Transport(TransportError::Timeout(_)) => Identifier::Timeout,
-            Error::Transport(TransportError::Certificate { .. }) => Identifier::Certificate,
-            Error::Transport(_) => Identifier::ServerShutdownConnection,
-        };
-        Condition { identifier, message: error.to_string(), server_string: error.server_words() }
-    }
-}
-
 impl fmt::Display for Condition {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.message)?;
@@ -144,22 +116,6 @@ impl fmt::Display for Condition {
 }
 
 impl std::error::Error for Condition {}
-
-/// Text from a server or a file made safe to show on a terminal: control characters, and the characters that turn the direction of text, as `\n` or `\u{…}`.
-pub fn escape_controls(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        let turns_direction = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if matches!(character, '\n' | '\r' | '\t') {
-            shown.extend(character.escape_default());
-        } else if character.is_control() || turns_direction {
-            shown.extend(character.escape_unicode());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
 
 #[cfg(test)]
 mod tests {

@@ -50,4 +50,5 @@ pub mod proto;
 pub mod repl;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod shown;
 pub mod transport;

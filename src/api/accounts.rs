@@ -2,8 +2,9 @@
 
 use super::secret::check_source;
 use super::sets::required;
-use crate::condition::{Condition, escape_controls};
+use crate::condition::Condition;
 use crate::host::{self, Call, Value};
+use crate::shown::escape_controls;
 
 /// The protocols of an account.
 const SIDES: [&str; 3] = ["imap", "pop", "smtp"];

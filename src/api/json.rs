@@ -1,8 +1,9 @@
 //! Values as JSON (RFC 8259), and JSON as values. The README has the table of what becomes what.
 
 use super::sets::required;
-use crate::condition::{Condition, Identifier, escape_controls};
+use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
+use crate::shown::escape_controls;
 use base64::Engine as _;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;

@@ -209,7 +209,7 @@ pub(super) fn letter_attachments(call: &Call<'_>) -> Answer {
         );
         host::object(
             ReadAttachment { letter: part.letter.clone(), number },
-            &crate::condition::escape_controls(&printed),
+            &crate::shown::escape_controls(&printed),
         )
     };
     Ok(host::list(part.letter.attachments().into_iter().enumerate().map(value).collect()))
@@ -245,7 +245,7 @@ pub(super) fn attachment_bytes(call: &Call<'_>) -> Answer {
 
 fn new_part_value(part: NewPart) -> Value {
     let printed = format!("#<mime-part {}>", part.effective_type());
-    host::object(part, &crate::condition::escape_controls(&printed))
+    host::object(part, &crate::shown::escape_controls(&printed))
 }
 
 pub(super) fn make_mime_part(call: &Call<'_>) -> Answer {

@@ -3,9 +3,10 @@
 use super::program;
 use super::state::state;
 use crate::client::{Auth, Credentials};
-use crate::condition::{Condition, Identifier, escape_controls};
+use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Context, Value};
 use crate::proto::sasl::Mechanism;
+use crate::shown::escape_controls;
 use std::io::{self, Read};
 use std::sync::Arc;
 use zeroize::Zeroizing;

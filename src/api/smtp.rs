@@ -10,8 +10,9 @@ use super::sets::required;
 use super::state::state;
 use crate::client::smtp::{Envelope, Refused};
 use crate::client::{Auth, ConnectOptions, SmtpClient, TlsMode};
-use crate::condition::{Condition, escape_controls};
+use crate::condition::Condition;
 use crate::host::{self, Call, Value};
+use crate::shown::escape_controls;
 use std::sync::Arc;
 
 /// Where a letter goes first.

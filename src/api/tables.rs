@@ -2,8 +2,9 @@
 
 use super::files::write_whole;
 use super::sets::required;
-use crate::condition::{Condition, Identifier, escape_controls};
+use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
+use crate::shown::escape_controls;
 use unicode_width::UnicodeWidthStr;
 
 /// `(write-csv rows :columns '("n" "subject") :file "out.csv" :separator ";")`.

@@ -1,5 +1,6 @@
 //! What an operation can end with, by blame.
 
+use crate::condition::{Condition, Identifier};
 use crate::proto::deed::Refusal;
 use crate::proto::imap::Completion;
 use crate::proto::sasl::SaslError;
@@ -141,5 +142,31 @@ impl Error {
             }
             _ => None,
         }
+    }
+}
+
+impl From<&Error> for Condition {
+    fn from(error: &Error) -> Self {
+        let identifier = match error {
+            Error::Argument(_) => Identifier::SyntaxError,
+            Error::Refused { .. } => Identifier::ErrorResponse,
+            Error::Authentication { .. } | Error::Login { .. } => Identifier::Authentication,
+            Error::Insecure(_) => Identifier::Insecure,
+            Error::Recipients { .. } => Identifier::RecipientsRefused,
+            Error::DeliveryUnknown { .. } => Identifier::ServerShutdownConnection,
+            Error::Unsupported(_) => Identifier::Unsupported,
+            Error::Limit(_) => Identifier::Limit,
+            Error::Bye { .. } | Error::Closed => Identifier::ServerShutdownConnection,
+            Error::Protocol(ProtocolError::TooLarge { .. }) => Identifier::ResponseTooLarge,
+            Error::Protocol(_) | Error::Unexpected(_) => Identifier::Unexpected,
+            Error::File { .. }
+            | Error::Letter(_)
+            | Error::Transport(TransportError::File { .. }) => Identifier::File,
+            Error::Transport(TransportError::NotAllowed(_)) => Identifier::NotAllowed,
+            Error::Transport(TransportError::Timeout(_)) => Identifier::Timeout,
+            Error::Transport(TransportError::Certificate { .. }) => Identifier::Certificate,
+            Error::Transport(_) => Identifier::ServerShutdownConnection,
+        };
+        Condition { identifier, message: error.to_string(), server_string: error.server_words() }
     }
 }

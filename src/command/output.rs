@@ -1,6 +1,6 @@
 //! Standard output and standard error, whose readers may be gone.
 
-use crate::condition::escape_controls;
+use crate::shown::escape_controls;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,6 +1,5 @@
 //! The interpreter: its set-up, the globals, compiling and running what the expander emits.
 
-use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, Once};
@@ -16,7 +15,7 @@ use super::context::lock;
 use super::objects::{Trail, Unbound};
 use super::on_demand::OnDemand;
 use super::panics::caught;
-use super::report::{Frame, Place, Source};
+use super::report::{Frame, OUT_OF_MEMORY, Place, Source};
 use super::value::{Value, downcast, from_datum, shared_object};
 use super::{messages, natives, value};
 use crate::condition::Condition;
@@ -104,29 +103,6 @@ struct Pending {
     forms: usize,
 }
 
-thread_local! {
-    /// The interpreter's own functions that the host calls itself.
-    static PRIMITIVES: RefCell<HashMap<(&'static str, &'static str), Value>> = RefCell::new(HashMap::new());
-}
-
-/// One of the interpreter's own functions.
-pub(super) fn primitive(module: &'static str, name: &'static str) -> Option<Value> {
-    PRIMITIVES.with_borrow(|primitives| primitives.get(&(module, name)).cloned())
-}
-
-/// Calls a function that needs no interpreter.
-pub(super) fn call_native(function: &Value, arguments: &[Value]) -> Option<Value> {
-    match function {
-        SteelVal::FuncV(function) => function(arguments).ok(),
-        SteelVal::MutFunc(function) => function(&mut arguments.to_vec()).ok(),
-        SteelVal::BoxedFunction(function) => function.func()(arguments).ok(),
-        _ => None,
-    }
-}
-
-/// The message of a program that was stopped because there is no more memory.
-pub(super) const OUT_OF_MEMORY: &str = "out of memory";
-
 /// Runs the interpreter. Some of its own functions panic, for instance when a number overflows.
 fn guarded<T>(run: impl FnOnce() -> Result<T, SteelErr>) -> Result<T, SteelErr> {
     caught(run).unwrap_or_else(|reason| {
@@ -178,7 +154,10 @@ fn settle_home() {
             && let Some(set) = STEEL_META_MODULE.try_get("set-env-var!".to_owned())
         {
             let home = if cfg!(windows) { r"NUL\postoffice" } else { "/dev/null/postoffice" };
-            call_native(&set, &[value::string("STEEL_HOME"), value::string(home)]);
+            super::primitives::call_native(
+                &set,
+                &[value::string("STEEL_HOME"), value::string(home)],
+            );
         }
     });
 }
@@ -204,19 +183,7 @@ impl Engine {
         steel.register_module(STEEL_PORT_MODULE.clone());
         let name = "call-with-exception-handler";
         steel.register_value(&names::primitive(name), STEEL_META_MODULE.get(name.to_owned()));
-        for (module, name) in [
-            ("steel/strings", "string->number"),
-            ("steel/lists", "cons"),
-            ("steel/equality", "eq?"),
-            ("steel/ports", "open-input-bytevector"),
-            ("steel/ports", "#%read-bytes!"),
-        ] {
-            if let Some(found) = steel.builtin_modules().get(module) {
-                let function = found.get(name.to_owned());
-                PRIMITIVES
-                    .with_borrow_mut(|primitives| primitives.insert((module, name), function));
-            }
-        }
+        super::primitives::find(&steel);
         Engine {
             steel,
             constants: HashMap::new(),

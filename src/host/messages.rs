@@ -3,6 +3,7 @@
 use steel::SteelErr;
 use steel::rerrs::ErrorKind;
 
+use super::distance::distance;
 use super::objects::{Unbound, as_condition};
 use super::value::{Value, downcast, shown};
 use crate::condition::{Condition, Identifier};
@@ -159,26 +160,4 @@ pub fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<S
         .map(|candidate| (distance(name, candidate, limit), candidate));
     let near = scored.filter(|(distance, _)| *distance <= limit);
     near.min().map(|(_, candidate)| candidate.to_owned())
-}
-
-/// How many characters have to be put in, taken out, replaced or swapped; beyond `limit`, anything above it.
-pub(super) fn distance(left: &str, right: &str, limit: usize) -> usize {
-    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    if left.len().abs_diff(right.len()) > limit {
-        return limit + 1;
-    }
-    let mut rows = vec![(0..=right.len()).collect::<Vec<usize>>()];
-    for (row, character) in left.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, other) in right.iter().enumerate() {
-            let replaced = rows[row][column] + usize::from(character != other);
-            let mut best = replaced.min(rows[row][column + 1] + 1).min(current[column] + 1);
-            if row > 0 && column > 0 && *character == right[column - 1] && left[row - 1] == *other {
-                best = best.min(rows[row - 1][column - 1] + 1);
-            }
-            current.push(best);
-        }
-        rows.push(current);
-    }
-    rows[left.len()][right.len()]
 }

@@ -7,6 +7,7 @@
 mod allowed;
 mod call;
 mod context;
+mod distance;
 mod engine;
 mod limit;
 mod messages;
@@ -17,6 +18,7 @@ mod panics;
 mod parameters;
 mod parcel;
 mod prelude;
+mod primitives;
 mod registration;
 mod registry;
 mod report;

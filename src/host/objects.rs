@@ -5,9 +5,10 @@ use std::sync::Arc;
 use steel::parser::span::Span;
 
 use super::value::{Value, downcast, shared_object};
-use crate::condition::{Condition, Identifier, escape_controls};
+use crate::condition::{Condition, Identifier};
 use crate::lisp::Datum;
 use crate::lisp::printer;
+use crate::shown::escape_controls;
 
 /// What a wrapper has to deliver after a native has returned.
 pub(super) struct Outcome {
@@ -42,14 +43,6 @@ pub(super) struct Unbound(pub Arc<str>);
 #[derive(Default)]
 pub(super) struct Tag {
     pub left: std::sync::atomic::AtomicBool,
-}
-
-/// A hash table: `same` compares keys.
-pub(super) struct HashTable {
-    pub same: fn(&Value, &Value) -> bool,
-    /// Whether letters are alike in both cases.
-    pub folds: bool,
-    pub content: std::sync::Mutex<super::natives::Content>,
 }
 
 /// A condition as the object that scripts handle.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use steel::SteelVal;
 
-use super::natives::{hash_table_entries, table_like};
-use super::objects::{HashTable, as_condition};
+use super::natives::{HashTable, hash_table_entries, table_like};
+use super::objects::as_condition;
 use super::value::{self, Value, as_bytes, downcast};
 use super::worker::described;
 

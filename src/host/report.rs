@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::secrets;
-use crate::condition::{Condition, Identifier, escape_controls};
+use crate::condition::{Condition, Identifier};
 use crate::lisp::{Kind, Span, reader};
+use crate::shown::escape_controls;
+
+/// The message of a program that was stopped because there is no more memory.
+pub(super) const OUT_OF_MEMORY: &str = "out of memory";
 
 /// A program that stopped: why and where.
 #[derive(Debug, Clone)]
@@ -162,7 +166,7 @@ fn floor(text: &str, mut offset: usize) -> usize {
 impl Report {
     /// Whether the program was stopped because there was no more memory. As a rule that ends the process instead.
     pub fn is_out_of_memory(&self) -> bool {
-        self.condition.message == super::engine::OUT_OF_MEMORY
+        self.condition.message == OUT_OF_MEMORY
     }
 
     /// The same without the secrets that the context knows.

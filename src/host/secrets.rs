@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::messages::distance;
+use super::distance::distance;
 
 /// What is shown in the place of a secret.
 pub(super) const SHOWN: &str = "#<secret>";

@@ -117,7 +117,17 @@ pub fn object<T: Send + Sync + 'static>(value: T, printed: &str) -> Value {
 
 /// As [`object`], for a value that is shared already.
 pub fn shared_object<T: Send + Sync + 'static>(value: Arc<T>, printed: &str) -> Value {
-    Object { value, printed: printed.into() }.into_steelval().unwrap_or(SteelVal::Void)
+    Object { value, printed: Printed::Fixed(printed.into()) }
+        .into_steelval()
+        .unwrap_or(SteelVal::Void)
+}
+
+/// A Rust value as an object that prints as it is at that moment.
+pub(super) fn changing_object<T: fmt::Display + Send + Sync + 'static>(value: T) -> Value {
+    let show = |value: &Shared| value.downcast_ref::<T>().map(T::to_string);
+    Object { value: Arc::new(value), printed: Printed::Now(show) }
+        .into_steelval()
+        .unwrap_or(SteelVal::Void)
 }
 
 /// The Rust value inside an [`object`] of that type.
@@ -128,19 +138,25 @@ pub fn downcast<T: Send + Sync + 'static>(value: &Value) -> Option<Arc<T>> {
     object.value.clone().downcast::<T>().ok()
 }
 
+type Shared = dyn Any + Send + Sync;
+
 struct Object {
-    value: Arc<dyn Any + Send + Sync>,
-    printed: Arc<str>,
+    value: Arc<Shared>,
+    printed: Printed,
+}
+
+/// How an object prints.
+enum Printed {
+    Fixed(Arc<str>),
+    Now(fn(&Shared) -> Option<String>),
 }
 
 impl Custom for Object {
     fn fmt(&self) -> Option<Result<String, fmt::Error>> {
-        // A table says how much it holds now.
-        let table = self.value.downcast_ref::<super::objects::HashTable>();
-        Some(Ok(table.map_or_else(
-            || self.printed.to_string(),
-            |table| format!("#<hash-table {}>", table.count()),
-        )))
+        Some(Ok(match &self.printed {
+            Printed::Fixed(printed) => printed.to_string(),
+            Printed::Now(show) => show(&*self.value).unwrap_or_default(),
+        }))
     }
 
     fn equality_hint(&self, other: &dyn steel::rvals::CustomType) -> bool {
@@ -278,16 +294,16 @@ pub fn copy_into_bytes(buffer: &Value, start: usize, piece: &[u8]) -> bool {
         return bytes_length(buffer).is_some_and(|length| start <= length);
     }
     // The interpreter lets nobody else write into its bytes; it reads them from one of its ports.
-    let port = super::engine::primitive("steel/ports", "open-input-bytevector")
-        .and_then(|open| super::engine::call_native(&open, &[bytes(piece.to_vec())]));
+    let port = super::primitives::primitive("steel/ports", "open-input-bytevector")
+        .and_then(|open| super::primitives::call_native(&open, &[bytes(piece.to_vec())]));
     let (Some(port), Ok(first), Ok(last)) =
         (port, isize::try_from(start), isize::try_from(start + piece.len()))
     else {
         return false;
     };
     let arguments = [buffer.clone(), port, SteelVal::IntV(first), SteelVal::IntV(last)];
-    super::engine::primitive("steel/ports", "#%read-bytes!")
-        .is_some_and(|read| super::engine::call_native(&read, &arguments).is_some())
+    super::primitives::primitive("steel/ports", "#%read-bytes!")
+        .is_some_and(|read| super::primitives::call_native(&read, &arguments).is_some())
 }
 
 /// The elements of a proper list; `nil` and `#f` have none.
@@ -353,15 +369,15 @@ pub fn from_datum(datum: &Datum) -> Value {
 
 /// A number that is neither a small integer nor a float: the interpreter's own reader makes it.
 fn number(text: &str) -> Value {
-    super::engine::primitive("steel/strings", "string->number")
-        .and_then(|convert| super::engine::call_native(&convert, &[string(text)]))
+    super::primitives::primitive("steel/strings", "string->number")
+        .and_then(|convert| super::primitives::call_native(&convert, &[string(text)]))
         .unwrap_or_else(nil)
 }
 
 /// A pair; onto a list, a list.
 pub fn cons(first: Value, rest: Value) -> Value {
-    super::engine::primitive("steel/lists", "cons")
-        .and_then(|cons| super::engine::call_native(&cons, &[first, rest]))
+    super::primitives::primitive("steel/lists", "cons")
+        .and_then(|cons| super::primitives::call_native(&cons, &[first, rest]))
         .unwrap_or_else(nil)
 }
 
@@ -488,7 +504,7 @@ pub fn shown(value: &Value) -> String {
         }
         _ => printer::readably(&to_datum(value)),
     };
-    let text = crate::condition::escape_controls(&text);
+    let text = crate::shown::escape_controls(&text);
     if text.chars().count() <= LONGEST + 2 {
         return text;
     }

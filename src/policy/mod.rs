@@ -196,7 +196,7 @@ impl Policy {
 fn refusal(deed: &str, remedy: &str) -> Refusal {
     Refusal(format!(
         "an untrusted script may not {}; {remedy}",
-        crate::condition::escape_controls(deed)
+        crate::shown::escape_controls(deed)
     ))
 }
 

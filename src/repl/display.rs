@@ -2,9 +2,10 @@
 
 use super::advice::advice;
 use super::layout::{cut, laid_out};
-use crate::condition::{Condition, escape_controls};
+use crate::condition::Condition;
 use crate::host::{Host, Report, Value};
 use crate::lisp::{Datum, printer};
+use crate::shown::escape_controls;
 
 /// What the terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

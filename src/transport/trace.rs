@@ -105,7 +105,7 @@ impl Trace {
         let line = &line[..line.len().min(LONGEST)];
         self.redact(&format!(
             "{}{cut}",
-            crate::condition::escape_controls(&String::from_utf8_lossy(line))
+            crate::shown::escape_controls(&String::from_utf8_lossy(line))
         ))
     }
 }

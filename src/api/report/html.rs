@@ -5,7 +5,7 @@
 
 use super::picture::{Chart, Picture, Row, date, number, size};
 use super::tally::Day;
-use crate::condition::escape_controls;
+use crate::shown::escape_controls;
 
 const STYLE: &str = include_str!("page.css");
 const POLICY: &str =

@@ -1,7 +1,7 @@
 //! A report for a terminal of 80 columns.
 
 use super::picture::{Chart, Picture, Row, date, letters, number, size};
-use crate::condition::escape_controls;
+use crate::shown::escape_controls;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns of a line, and of a bar.

@@ -16,7 +16,7 @@ mod types;
 
 pub(super) use control::trail;
 pub(super) use flights::{flight, without};
-pub(super) use tables::{Content, table_like};
+pub(super) use tables::{HashTable, table_like};
 pub use tables::{hash_table, hash_table_entries};
 
 use std::cell::RefCell;

@@ -1,6 +1,7 @@
 //! Hash tables of Common Lisp. They keep the order in which keys came.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use steel::{SteelErr, SteelVal};
@@ -8,8 +9,7 @@ use steel::{SteelErr, SteelVal};
 use super::types::{alike, equal, identical};
 use super::{Answer, Code, count, fail, keys, wrong};
 use crate::host::context::lock;
-use crate::host::objects::HashTable;
-use crate::host::value::{self, Value, downcast, is_nil, nil, shared_object, to_datum, truth};
+use crate::host::value::{self, Value, changing_object, downcast, is_nil, nil, to_datum, truth};
 use crate::lisp::printer;
 
 pub(super) const TABLE: &[(&str, Code)] = &[
@@ -62,6 +62,14 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
 ];
 
+/// A hash table: `same` compares keys.
+pub(crate) struct HashTable {
+    pub same: fn(&Value, &Value) -> bool,
+    /// Whether letters are alike in both cases.
+    pub folds: bool,
+    pub content: Mutex<Content>,
+}
+
 /// What a table holds.
 #[derive(Default)]
 pub(crate) struct Content {
@@ -70,6 +78,12 @@ pub(crate) struct Content {
     /// Where keys that look the same stand in `entries`.
     places: HashMap<String, Vec<usize>>,
     count: usize,
+}
+
+impl fmt::Display for HashTable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "#<hash-table {}>", self.count())
+    }
 }
 
 impl HashTable {
@@ -157,7 +171,7 @@ pub(crate) fn table_like(table: &HashTable, entries: Vec<(Value, Value)>) -> Val
     for (key, value) in entries {
         copy.set(&key, value);
     }
-    shared_object(Arc::new(copy), "#<hash-table>")
+    changing_object(copy)
 }
 
 fn table(function: &str, value: &Value) -> Result<Arc<HashTable>, SteelErr> {
@@ -186,8 +200,5 @@ fn make(arguments: &[Value]) -> Answer {
                 )));
             }
         };
-    Ok(shared_object(
-        Arc::new(HashTable { same, folds, content: Mutex::default() }),
-        "#<hash-table>",
-    ))
+    Ok(changing_object(HashTable { same, folds, content: Mutex::default() }))
 }

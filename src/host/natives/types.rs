@@ -3,7 +3,7 @@
 use steel::SteelVal;
 
 use super::{Answer, Code, count};
-use crate::host::engine;
+use crate::host::primitives::{call_native, primitive};
 use crate::host::value::{self, Value, as_keyword, as_symbol, is_nil, truth};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
@@ -106,7 +106,7 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
                 || matches!(value, VectorV(_) | MutableVector(_) | ByteVector(_) | StringV(_))
         }
         Some("function") => is_function(value),
-        Some("hash-table") => value::downcast::<super::super::objects::HashTable>(value).is_some(),
+        Some("hash-table") => value::downcast::<super::HashTable>(value).is_some(),
         Some("condition") => condition.is_some(),
         Some("error") => condition.is_some_and(|condition| condition.identifier.is_error()),
         _ => {
@@ -171,8 +171,8 @@ pub(super) fn identical(left: &Value, right: &Value) -> bool {
 }
 
 fn interpreter_eq(left: &Value, right: &Value) -> bool {
-    let eq = engine::primitive("steel/equality", "eq?");
-    let answer = eq.and_then(|eq| engine::call_native(&eq, &[left.clone(), right.clone()]));
+    let eq = primitive("steel/equality", "eq?");
+    let answer = eq.and_then(|eq| call_native(&eq, &[left.clone(), right.clone()]));
     matches!(answer, Some(SteelVal::BoolV(true)))
 }
 
