@@ -1,36 +1,21 @@
 //! The batches that `for-each-letter` fetches one by one.
 
+use super::Answer;
 use super::fetching::items;
 use super::mailbox::{on_mailbox_at, pop_mailbox};
 use super::pop;
-use super::sets::{addressed, required};
+use super::sets::addressed;
 use crate::client::Error;
-use crate::condition::Condition;
-use crate::host::{self, Call, Value};
+use crate::host::{self, Call};
 use crate::proto::imap::{FetchItems, Token, Tokens};
 use std::num::NonZeroU32;
-
-type Answer = Result<Value, Condition>;
 
 /// How much of the letters `for-each-letter` holds at once: their bytes, and their number.
 pub(super) const BATCH_BYTES: u64 = 1 << 20;
 pub(super) const BATCH_MESSAGES: usize = 500;
 
 /// The batches of messages that `for-each-letter` fetches one by one: lists of UIDs. Parts with texts are batched by the letters' sizes.
-///
-/// The function is the inside of `for-each-letter`, and its errors say so.
 pub(super) fn letter_batches(call: &Call<'_>) -> Answer {
-    batches(call).map_err(|condition| Condition {
-        message: condition.message.replacen(call.name(), "for-each-letter", 1),
-        ..condition
-    })
-}
-
-fn batches(call: &Call<'_>) -> Answer {
-    let function = required(call, 0);
-    if !function.is_function() {
-        return Err(call.wrong("f", "a function of one argument", function));
-    }
     if let Some(mailbox) = pop_mailbox(call, 1) {
         return pop::letter_batches(call, &mailbox);
     }

@@ -4,7 +4,7 @@
 use super::objects::{AnyMailbox, ImapMailbox, PopMailbox};
 use super::pipeline;
 use super::progress::Progress;
-use super::sets::{check_truths, required};
+use super::sets::required;
 use crate::client::{Error, ImapClient, PopClient, WarningKind};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Context};
@@ -40,7 +40,6 @@ pub(super) fn mailbox(call: &Call<'_>) -> Result<Arc<ImapMailbox>, Condition> {
 }
 
 pub(super) fn mailbox_at(call: &Call<'_>, index: usize) -> Result<Arc<ImapMailbox>, Condition> {
-    check_truths(call)?;
     let argument = required(call, index);
     host::downcast::<ImapMailbox>(argument).ok_or_else(|| {
         call.wrong("mailbox", "a mailbox, as make-imap-connection returns it", argument)
@@ -49,7 +48,6 @@ pub(super) fn mailbox_at(call: &Call<'_>, index: usize) -> Result<Arc<ImapMailbo
 
 /// The mailbox of either kind in argument `index`.
 pub(super) fn any_mailbox_at(call: &Call<'_>, index: usize) -> Result<AnyMailbox, Condition> {
-    check_truths(call)?;
     let argument = required(call, index);
     if let Some(mailbox) = host::downcast::<PopMailbox>(argument) {
         return Ok(AnyMailbox::Pop(mailbox));

@@ -54,14 +54,6 @@ fn pieces_of(mailbox: &AnyMailbox) -> Arc<Pieces> {
 }
 
 pub(super) fn begin(call: &Call<'_>) -> Result<Value, Condition> {
-    // The macro's name is the one that the script knows.
-    fetch(call).map_err(|condition| Condition {
-        message: condition.message.replacen(call.name(), "with-fetch-letter-sequence", 1),
-        ..condition
-    })
-}
-
-fn fetch(call: &Call<'_>) -> Result<Value, Condition> {
     let (mailbox, message) = (any_mailbox_at(call, 0)?, message(call, 1)?);
     let (id, peek) = (message_id(call, 1)?, call.boolean_key("peek"));
     let mut out = BufWriter::new(SpooledTempFile::new(IN_MEMORY));

@@ -10,13 +10,6 @@ use crate::host::{self, Call, Value};
 const WINDOW: usize = 256;
 
 pub(super) fn begin(call: &Call<'_>) -> Result<Value, Condition> {
-    start(call).map_err(|condition| Condition {
-        message: condition.message.replacen(call.name(), "with-read-ahead", 1),
-        ..condition
-    })
-}
-
-fn start(call: &Call<'_>) -> Result<Value, Condition> {
     let window =
         call.key_integer("window", 1..=1000)?.and_then(|window| usize::try_from(window).ok());
     if let Some(mailbox) = pop_mailbox(call, 0) {

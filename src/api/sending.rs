@@ -1,5 +1,6 @@
 //! Sending letters.
 
+use super::Answer;
 use super::parts::{attachment, headers};
 use super::sets::required;
 use super::smtp::{MailServer, deliver, login_of, mail_server};
@@ -9,8 +10,6 @@ use crate::host::{self, Call, Value};
 use crate::mime::{NewPart, Outgoing, is_plain_address};
 use jiff::Zoned;
 use std::hash::{BuildHasher, Hasher, RandomState};
-
-type Answer = Result<Value, Condition>;
 
 const ADDRESS: &str =
     "an address such as foo or foo@bar.com, without name, brackets, spaces and control characters";

@@ -14,35 +14,6 @@ pub(super) fn required<'c>(call: &'c Call<'_>, index: usize) -> &'c Value {
     call.arg(index).unwrap_or(&NONE)
 }
 
-/// A key that is true or false. Numbers and strings are refused: `:uid 68` is a mistake.
-pub(super) fn truth(call: &Call<'_>, name: &str) -> Result<bool, Condition> {
-    match call.key(name) {
-        Some(value) if host::as_integer(value).is_some() || host::as_str(value).is_some() => {
-            Err(call.wrong(name, "t or nil", value))
-        }
-        value => Ok(value.is_some_and(host::is_true)),
-    }
-}
-
-/// Checks all keys of this kind that a function has.
-pub(super) fn check_truths(call: &Call<'_>) -> Result<(), Condition> {
-    const NAMES: [&str; 12] = [
-        "uid",
-        "raw",
-        "peek",
-        "silent",
-        "append",
-        "mbox",
-        "create",
-        "read-only",
-        "subscribed",
-        "expunge",
-        "partial",
-        "verify",
-    ];
-    NAMES.iter().try_for_each(|name| truth(call, name).map(drop))
-}
-
 /// The set in argument `index`; the empty list is the empty set.
 pub(super) fn messages(call: &Call<'_>, index: usize) -> Result<SequenceSet, Condition> {
     let value = required(call, index);

@@ -101,10 +101,7 @@ impl TermLike for Narrow {
 /// `fetch-parts: 120 of 500 messages, 3.20 MiB, 1.10 MiB/s, 3 seconds left`.
 fn text(moment: &Moment) -> String {
     let seconds = moment.elapsed.as_secs_f64().max(0.001);
-    let function = match moment.function.as_str() {
-        "%fetch-batch" | "%letter-batches" => "for-each-letter",
-        name => name,
-    };
+    let function = moment.function.as_str();
     let what = if function == "parallel-map" { "" } else { " messages" };
     let messages = match (moment.messages, moment.all_messages) {
         (0, None) => None,

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::context::{Context, not_allowed};
-use super::parameters::{Arguments, Parameters, name_of};
+use super::parameters::{self, Arguments, Parameters, name_of};
 use super::registry::NativeCode;
-use super::secrets;
-use super::value::{Value, as_integer, as_keyword, as_str, downcast, is_nil, is_true, shown};
+use super::value::{Value, as_integer, as_keyword, as_str, downcast, is_nil, is_true};
 use crate::condition::{Condition, Identifier};
 
 /// A call of a native, its arguments sorted by the lambda list.
@@ -117,9 +116,7 @@ impl Call<'_> {
 
     /// A `:syntax-error` that names this function, the parameter, what was expected and what came.
     pub fn wrong(&self, parameter: &str, expected: &str, got: &Value) -> Condition {
-        let got =
-            if secrets::is_secret_name(parameter) { secrets::SHOWN.to_owned() } else { shown(got) };
-        Condition::syntax(format!("{}: {parameter}: expected {expected}, got {got}", self.name))
+        Condition::syntax(parameters::wrong(self.name, parameter, expected, got))
     }
 
     fn parameter(&self, index: usize) -> &str {

@@ -5,6 +5,7 @@
 //! [`Function`]s of the application. The interpreter's own way to files, modules, processes and the environment is not part of that.
 
 mod allowed;
+mod argument_type;
 mod call;
 mod context;
 mod distance;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 use steel::SteelErr;
 
+pub use argument_type::Type;
 pub use call::{Call, KeptCall};
 pub use context::{Context, Output, Warnings, not_allowed};
 pub use limit::{Interrupter, TimeLimit};

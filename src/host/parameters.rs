@@ -2,8 +2,9 @@
 
 use steel::SteelVal;
 
+use super::argument_type::Type;
 use super::secrets;
-use super::value::{Value, as_keyword, as_symbol, shown};
+use super::value::{Value, as_keyword, as_symbol, is_nil, shown};
 use crate::condition::Condition;
 use crate::lisp::{Kind, reader};
 
@@ -18,6 +19,10 @@ pub(super) struct Parameters {
     pub keys: Vec<String>,
     pub takes_keys: bool,
     pub allow_other_keys: bool,
+    /// Types of positional parameters, by their position.
+    positional_types: Vec<(usize, Type)>,
+    /// Types of keys, by their position in `keys`.
+    key_types: Vec<(usize, Type)>,
 }
 
 /// Arguments sorted by parameter.
@@ -64,10 +69,25 @@ impl Parameters {
         found
     }
 
-    /// Sorts `given` by parameter.
+    /// With the types of some parameters.
+    pub fn typed(mut self, types: &[(&str, Type)]) -> Parameters {
+        for (name, kind) in types {
+            let is_it = |parameter: &String| parameter == name;
+            if let Some(at) = self.keys.iter().position(is_it) {
+                self.key_types.push((at, *kind));
+            }
+            if let Some(at) = self.required.iter().chain(&self.optional).position(is_it) {
+                self.positional_types.push((at, *kind));
+            }
+        }
+        self
+    }
+
+    /// Sorts `given` by parameter and checks the types.
     ///
     /// # Errors
-    /// `:syntax-error` for too few, too many, an unknown or repeated key, a key without a value.
+    /// `:syntax-error` for too few, too many, an unknown or repeated key, a key without a value, an
+    /// argument of another type.
     pub fn check(&self, function: &str, given: &[Value]) -> Result<Arguments, Condition> {
         let (least, most) = (self.required.len(), self.required.len() + self.optional.len());
         let open = self.rest.is_some() || self.takes_keys;
@@ -100,7 +120,29 @@ impl Parameters {
         } else {
             sorted.rest = rest.to_vec();
         }
+        self.check_types(function, &sorted)?;
         Ok(sorted)
+    }
+
+    fn check_types(&self, function: &str, sorted: &Arguments) -> Result<(), Condition> {
+        let wrong = |parameter: String, kind: &Type, value: &Value| {
+            let expected = kind.expected();
+            Err(Condition::syntax(wrong(function, &parameter, &expected, value)))
+        };
+        for (at, kind) in &self.positional_types {
+            let Some(value) = sorted.positional.get(*at) else { continue };
+            if !kind.admits(value) {
+                let name = self.required.iter().chain(&self.optional).nth(*at);
+                return wrong(name.cloned().unwrap_or_default(), kind, value);
+            }
+        }
+        for (at, kind) in &self.key_types {
+            let Some(Some(value)) = sorted.keys.get(*at) else { continue };
+            if !is_nil(value) && !kind.admits(value) {
+                return wrong(format!(":{}", self.keys[*at]), kind, value);
+            }
+        }
+        Ok(())
     }
 
     fn is_own_key(&self, value: &SteelVal) -> bool {
@@ -170,6 +212,13 @@ impl Parameters {
         let shape = if self.text == "()" { String::new() } else { format!(" {}", self.text) };
         Condition::syntax(format!("{function}: expected {expected}{shape}, got {given}"))
     }
+}
+
+/// The message about an argument of the wrong type; a secret is not shown.
+pub(super) fn wrong(function: &str, parameter: &str, expected: &str, got: &Value) -> String {
+    let is_secret = secrets::is_secret_name(parameter);
+    let got = if is_secret { secrets::SHOWN.to_owned() } else { shown(got) };
+    format!("{function}: {parameter}: expected {expected}, got {got}")
 }
 
 /// The name of a symbol or the text of a keyword, for [`super::call::Call`].

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::on_demand::Definition;
 use super::registry::{Code, Native};
 use super::value::{self, Value};
-use super::{Call, Function, Host, NativeCode, Report, Run, program_error};
+use super::{Call, Function, Host, Report, Run, program_error};
 use crate::condition::Condition;
 use crate::lisp::expander::{ExpandError, Hooks, global, native_global, system_global};
 use crate::lisp::{Node, reader};
@@ -80,34 +80,19 @@ impl Host {
     /// # Panics
     /// When the text of a [`Run::Macro`] with a procedure is not of the language: it is part of the program.
     pub fn register(&mut self, functions: &[Function]) {
-        self.register_around(functions, |call, code| code(call));
-    }
-
-    /// Registers functions whose calls all go through `around`, which gets the call and the function's code.
-    ///
-    /// # Panics
-    /// As [`Host::register`].
-    pub fn register_around(
-        &mut self,
-        functions: &[Function],
-        around: fn(&Call<'_>, NativeCode) -> Result<Value, Condition>,
-    ) {
         for function in functions {
             let name = function.name;
             self.document(name, function.lambda_list, function.doc);
             match &function.run {
                 _ if !self.may_call(name) => self.refuse(name),
                 Run::Native(code) => {
-                    let code = *code;
-                    self.register_code(
-                        name,
-                        function.lambda_list,
-                        Some(Box::new(move |call| around(call, code))),
-                    );
+                    let native = Native::new(name, function.lambda_list, Some(Box::new(*code)));
+                    self.register_native(native.described_by(function));
                 }
                 Run::Scheme(text) => {
                     self.define_system(name, Definition::Form(format!("(define {name} {text})")));
-                    let native = self.native(name, function.lambda_list, None);
+                    let native = Native::new(name, function.lambda_list, None);
+                    let native = self.put_native(native.described_by(function));
                     self.publish_on_demand(
                         name,
                         &format!("(s/%wrap-checked {native} {})", system_global(name)),
@@ -147,12 +132,13 @@ impl Host {
         code: impl Fn(&Call<'_>) -> Result<Value, Condition> + Send + Sync + 'static,
     ) {
         self.document(name, lambda_list, doc);
-        self.register_code(name, lambda_list, Some(Box::new(code)));
+        self.register_native(Native::new(name, lambda_list, Some(Box::new(code))));
         self.renew(name);
     }
 
-    fn register_code(&mut self, name: &str, lambda_list: &str, code: Option<Box<Code>>) {
-        let native = self.native(name, lambda_list, code);
+    fn register_native(&mut self, native: Native) {
+        let name = &*native.name.clone();
+        let native = self.put_native(native);
         let wrapped = format!("(s/%wrap {native})");
         if !self.may_call(name) {
             self.refuse(name);
@@ -173,8 +159,11 @@ impl Host {
         lambda_list: &str,
         code: Option<Box<Code>>,
     ) -> String {
-        let native = Native::new(name, lambda_list, code);
-        let emitted = native_global(name);
+        self.put_native(Native::new(name, lambda_list, code))
+    }
+
+    fn put_native(&mut self, native: Native) -> String {
+        let emitted = native_global(&native.name);
         self.engine.set_global(&emitted, value::shared_object(Arc::new(native), "#<native>"));
         emitted
     }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::argument_type::Type;
 use super::call::Call;
 use super::context::Context;
 use super::objects::{Outcome, condition_object};
@@ -20,6 +21,56 @@ pub struct Function {
     pub doc: &'static str,
     /// What runs.
     pub run: Run,
+    /// The types of parameters, by their names. An argument of another type is a `:syntax-error`
+    /// before the function runs; a parameter that is not here is checked by the function itself.
+    pub types: &'static [(&'static str, Type)],
+    /// The function whose name its errors give, where it is the inside of that one.
+    pub inside_of: Option<&'static str>,
+    /// Whether an untrusted script may call it; `None` while nobody has decided.
+    pub for_untrusted: Option<bool>,
+}
+
+impl Function {
+    /// A function of which nobody has said whether an untrusted script may call it.
+    pub const fn new(
+        name: &'static str,
+        lambda_list: &'static str,
+        doc: &'static str,
+        run: Run,
+    ) -> Self {
+        Function { name, lambda_list, doc, run, types: &[], inside_of: None, for_untrusted: None }
+    }
+
+    /// A function in Rust.
+    pub const fn native(
+        name: &'static str,
+        lambda_list: &'static str,
+        code: NativeCode,
+        doc: &'static str,
+    ) -> Self {
+        Function::new(name, lambda_list, doc, Run::Native(code))
+    }
+
+    /// With the types of parameters.
+    pub const fn typed(self, types: &'static [(&'static str, Type)]) -> Self {
+        Function { types, ..self }
+    }
+
+    /// The inside of another function: errors give that one's name.
+    pub const fn inside_of(self, function: &'static str) -> Self {
+        Function { inside_of: Some(function), ..self }
+    }
+
+    /// An untrusted script may call it: it works on what it is given and on connections that are
+    /// open, or asks the policy before it reaches further.
+    pub const fn checked(self) -> Self {
+        Function { for_untrusted: Some(true), ..self }
+    }
+
+    /// An untrusted script may not call it.
+    pub const fn refused(self) -> Self {
+        Function { for_untrusted: Some(false), ..self }
+    }
 }
 
 /// A native's code.
@@ -52,6 +103,9 @@ pub(super) type Code = dyn Fn(&Call<'_>) -> Result<Value, Condition> + Send + Sy
 pub(super) struct Native {
     pub name: Arc<str>,
     lambda_list: String,
+    types: &'static [(&'static str, Type)],
+    /// The name that errors give.
+    shown: Arc<str>,
     /// Taken apart at the first call.
     parameters: OnceLock<Parameters>,
     pub code: Option<Box<Code>>,
@@ -62,13 +116,21 @@ impl Native {
         Native {
             name: name.into(),
             lambda_list: lambda_list.to_owned(),
+            types: &[],
+            shown: name.into(),
             parameters: OnceLock::new(),
             code,
         }
     }
 
+    /// With the types of parameters and the name that errors give.
+    pub fn described_by(self, function: &Function) -> Native {
+        let shown = function.inside_of.unwrap_or(function.name);
+        Native { types: function.types, shown: shown.into(), ..self }
+    }
+
     fn parameters(&self) -> &Parameters {
-        self.parameters.get_or_init(|| Parameters::parse(&self.lambda_list))
+        self.parameters.get_or_init(|| Parameters::parse(&self.lambda_list).typed(self.types))
     }
 
     /// Checks the arguments and runs the code.
@@ -77,7 +139,7 @@ impl Native {
     pub fn invoke(&self, context: &Context, given: &[Value]) -> Value {
         let result = self
             .parameters()
-            .check(&self.name, given)
+            .check(&self.shown, given)
             .and_then(|arguments| self.run(context, arguments));
         let several = context.take_several();
         match result {
@@ -93,11 +155,11 @@ impl Native {
 
     fn run(&self, context: &Context, arguments: Arguments) -> Result<Value, Condition> {
         let Some(code) = &self.code else { return Ok(nil()) };
-        let call = Call { context, name: &self.name, parameters: self.parameters(), arguments };
+        let call = Call { context, name: &self.shown, parameters: self.parameters(), arguments };
         caught(|| code(&call)).unwrap_or_else(|reason| {
             Err(Condition::new(
                 Identifier::ProgramError,
-                format!("internal error in {}: {reason}", self.name),
+                format!("internal error in {}: {reason}", self.shown),
             ))
         })
     }

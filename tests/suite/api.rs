@@ -3,7 +3,7 @@
 use postoffice::api::catalog::TOPICS;
 use postoffice::command::{Setup, attach};
 use postoffice::condition::Identifier;
-use postoffice::host::{Function, Run};
+use postoffice::host::{Function, Run, Type};
 use postoffice::repl::Session;
 use postoffice::sandbox::{Options, Sandbox};
 use std::sync::Arc;
@@ -81,7 +81,8 @@ fn right(parameter: &str) -> &'static str {
         }
         "text" => "\"Subject: x\n\nx\n\"",
         "messages" | "message" => "1",
-        "parts" | "items" => "\"flags\"",
+        "parts" => "\"flags\"",
+        "items" => "'(:messages)",
         "expression" => ":all",
         "info" => "'((1 (\"FLAGS\" ())))",
         "entry" => "'(() \"/\" \"x\")",
@@ -172,6 +173,52 @@ fn wrong_arguments_are_syntax_errors_before_a_byte_is_sent() {
             );
         }
     }
+    assert_eq!(sandbox.received().len(), before, "{:?}", sandbox.received());
+}
+
+/// A value that a type does not admit, and `nil` where only another kind of mistake can be made.
+fn wrong_values(kind: Type) -> &'static [&'static str] {
+    match kind {
+        Type::Truth => &["64", "\"x\"", ":no", "'yes"],
+        Type::Integer(..) => &["t", "\"5\"", "1.5", "-1", "100000000000"],
+        Type::String => &["5", ":x", "'(\"x\")"],
+        Type::Function(_) => &["5", "\"car\"", "'(lambda (x) x)"],
+        Type::List => &["5", "\"x\""],
+        _ => &["5"],
+    }
+}
+
+#[test]
+fn every_typed_parameter_of_every_function_is_checked() {
+    let (mut session, sandbox) = session();
+    let before = sandbox.received().len();
+    let mut checked = 0;
+    for function in natives() {
+        let Parameters { required, .. } = parameters(function);
+        for (name, kind) in function.types {
+            for wrong in wrong_values(*kind) {
+                let is_key = !required.contains(name);
+                let argument =
+                    |parameter: &&str| if parameter == name { *wrong } else { right(parameter) };
+                let mut arguments: Vec<String> =
+                    required.iter().map(|parameter| argument(parameter).to_owned()).collect();
+                if is_key {
+                    arguments.push(format!(":{name} {wrong}"));
+                }
+                let call = format!("({} {})", function.name, arguments.join(" "));
+                assert_syntax_error(&mut session, function.name, &call);
+                let Err(report) = session.evaluate(&call).result else { panic!("{call}") };
+                let expected = kind.expected();
+                assert!(
+                    report.condition.message.contains(&format!("{name}: expected {expected}, got")),
+                    "{call}: {}",
+                    report.condition
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 100, "{checked}");
     assert_eq!(sandbox.received().len(), before, "{:?}", sandbox.received());
 }
 

@@ -919,14 +919,12 @@ fn symbols_name_functions() {
 #[test]
 fn help_can_find_words_and_macros() {
     let mut session = session();
-    session.host.register(&[Function {
-        name: "with-it",
-        lambda_list: "((mb host . options) . body)",
-        doc: "d",
-        run: Run::Macro(
-            "(syntax-rules () ((_ (mb host . options) . body) (let ((mb host)) . body)))",
-        ),
-    }]);
+    session.host.register(&[Function::new(
+        "with-it",
+        "((mb host . options) . body)",
+        "d",
+        Run::Macro("(syntax-rules () ((_ (mb host . options) . body) (let ((mb host)) . body)))"),
+    )]);
     session.host.register_fn("mine", "(x)", "my own", |_| Ok(host::nil()));
     let context = session.host.context().clone();
     assert_eq!(
@@ -980,37 +978,28 @@ fn catalog() -> Vec<Function> {
     fn two(call: &Call<'_>) -> Result<Value, Condition> {
         Ok(call.values(vec![host::integer(1), host::integer(2)]))
     }
-    let native = |name, lambda_list, run| Function {
-        name,
-        lambda_list,
-        doc: "a test",
-        run: Run::Native(run),
-    };
+    let native =
+        |name, lambda_list, run| Function::new(name, lambda_list, "a test", Run::Native(run));
     vec![
         native("fetch", "(name &optional part &key uid count)", fetch),
         native("panics", "()", panics),
         native("fails", "()", fails),
         native("warns", "()", warns),
         native("two", "()", two),
-        Function {
-            name: "twice",
-            lambda_list: "(f x)",
-            doc: "",
-            run: Run::Scheme("(lambda (f x) (f (f x)))"),
-        },
-        Function {
-            name: "with-x",
-            lambda_list: "((x) form …)",
-            doc: "",
-            run: Run::Macro("(syntax-rules () ((_ (x v) b ...) (let ((x (fetch v))) b ...)))"),
-        },
-        Function {
-            name: "with-y",
-            lambda_list: "((y v) form …)",
-            doc: "",
-            run: Run::Macro("(lambda (binding . body) `(let (,binding) ,@body))"),
-        },
-        Function { name: "get", lambda_list: "(name)", doc: "", run: Run::Alias("fetch") },
+        Function::new("twice", "(f x)", "", Run::Scheme("(lambda (f x) (f (f x)))")),
+        Function::new(
+            "with-x",
+            "((x) form …)",
+            "",
+            Run::Macro("(syntax-rules () ((_ (x v) b ...) (let ((x (fetch v))) b ...)))"),
+        ),
+        Function::new(
+            "with-y",
+            "((y v) form …)",
+            "",
+            Run::Macro("(lambda (binding . body) `(let (,binding) ,@body))"),
+        ),
+        Function::new("get", "(name)", "", Run::Alias("fetch")),
     ]
 }
 

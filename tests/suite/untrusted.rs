@@ -548,12 +548,7 @@ fn functions_of_the_application_run_when_it_vouches_for_them() {
             ("const", Run::Macro("(syntax-rules () ((_) 3))")),
         ]
         .into_iter()
-        .map(|(name, run)| Function {
-            name,
-            lambda_list: if name == "twice" { "(x)" } else { "()" },
-            doc: "",
-            run,
-        })
+        .map(|(name, run)| Function::new(name, if name == "twice" { "(x)" } else { "()" }, "", run))
         .collect::<Vec<_>>()
     };
     let calls = ["(lookup)", "(twice 4)", "(const)", "(own)"].map(str::to_owned);

@@ -10,7 +10,7 @@ mod text;
 
 use super::files::write_whole;
 use super::mailbox::{asked_count, on_mailbox, progress};
-use super::sets::{EXPECTED, message_set, truth};
+use super::sets::{EXPECTED, message_set};
 use super::tables::print;
 use crate::client::{Error, ImapClient};
 use crate::condition::Condition;
@@ -30,7 +30,7 @@ pub(super) fn mailbox_report(call: &Call<'_>) -> Result<Value, Condition> {
     // The empty list is the empty set: what a search found may be nothing.
     let read = |value| message_set(value).ok_or_else(|| call.wrong(":messages", EXPECTED, value));
     let messages = call.key("messages").map(read).transpose()?;
-    let uid = truth(call, "uid")?;
+    let uid = call.boolean_key("uid");
     let top = call.key_integer("top", 1..=1_000)?.unwrap_or(TOP);
     let path = call.key_string("html")?;
     if let Some(path) = path {

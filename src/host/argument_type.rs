@@ -1,0 +1,59 @@
+//! Types of arguments, checked in one place before any code of a function runs.
+
+use super::value::{Value, as_integer, as_keyword, as_list, as_str, as_symbol, is_nil};
+
+/// What an argument must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Type {
+    /// True or false. Any list will do, as a search's result does in a conditional; a number, a
+    /// string or a keyword is a mistake: `:uid 64`.
+    Truth,
+    /// A whole number within these bounds, both included.
+    Integer(i64, i64),
+    /// A string.
+    String,
+    /// A function of so many arguments.
+    Function(u8),
+    /// A list.
+    List,
+    /// One of these keywords.
+    Choice(&'static [&'static str]),
+}
+
+impl Type {
+    /// Whether the value has this type. A key's value may always be `nil`.
+    pub(super) fn admits(&self, value: &Value) -> bool {
+        match self {
+            Type::Truth => {
+                let is_word = as_keyword(value).is_some() || as_symbol(value).is_some();
+                !is_word && as_integer(value).is_none() && as_str(value).is_none()
+            }
+            Type::Integer(least, most) => {
+                as_integer(value).is_some_and(|number| (*least..=*most).contains(&number))
+            }
+            Type::String => as_str(value).is_some(),
+            Type::Function(_) => super::value::is_procedure(value),
+            Type::List => is_nil(value) || as_list(value).is_some(),
+            Type::Choice(words) => as_keyword(value).is_some_and(|word| words.contains(&word)),
+        }
+    }
+
+    /// The type in words, for messages and for the help.
+    pub fn expected(&self) -> String {
+        match self {
+            Type::Truth => "t or nil".to_owned(),
+            Type::Integer(least, most) => format!("a whole number from {least} to {most}"),
+            Type::String => "a string".to_owned(),
+            Type::Function(1) => "a function of one argument".to_owned(),
+            Type::Function(2) => "a function of two arguments".to_owned(),
+            Type::Function(count) => format!("a function of {count} arguments"),
+            Type::List => "a list".to_owned(),
+            Type::Choice(words) => match words {
+                [] => "nothing".to_owned(),
+                [only] => format!(":{only}"),
+                [front @ .., last] => format!(":{} or :{last}", front.join(", :")),
+            },
+        }
+    }
+}
