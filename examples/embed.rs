@@ -2,7 +2,7 @@
 //!
 //!     cargo run --example embed
 
-use postoffice::command::{Setup, attach};
+use postoffice::api::{Setup, attach};
 use postoffice::host::{self, Host, Options};
 use std::error::Error;
 

@@ -21,7 +21,7 @@
 //!
 //! ```
 //! # #[cfg(feature = "host")] {
-//! use postoffice::command::{Setup, attach};
+//! use postoffice::api::{Setup, attach};
 //! use postoffice::repl::Session;
 //!
 //! let mut session = Session::new(Vec::new());
@@ -36,7 +36,7 @@
 #[cfg(feature = "host")]
 pub mod api;
 pub mod client;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 pub mod command;
 pub mod condition;
 #[cfg(feature = "host")]

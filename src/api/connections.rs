@@ -8,7 +8,7 @@ use super::sets::required;
 use super::state::state;
 use crate::client::{Auth, ConnectOptions, ImapClient, PopClient, TlsMode};
 use crate::condition::Condition;
-use crate::host::{self, Call, Function, Run, Type, Value};
+use crate::host::{self, Call, Function, Run, Type, Value, ValueKind};
 use crate::proto::sasl::Mechanism;
 use crate::proto::{Limits, Secret};
 use crate::transport::ClientIdentity;
@@ -148,8 +148,8 @@ pub(super) fn host_name(name: &str) -> Option<String> {
 
 /// A whole or a decimal number.
 fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::NumV(number) => Some(*number),
+    match host::kind_of(value) {
+        ValueKind::Float(number) => Some(number),
         _ => host::as_integer(value).map(|number| number as f64), // seconds, far below 2^53
     }
 }

@@ -2,7 +2,7 @@
 
 use super::sets::required;
 use crate::condition::{Condition, Identifier};
-use crate::host::{self, Call, Value};
+use crate::host::{self, Call, Value, ValueKind};
 use crate::shown::escape_controls;
 use base64::Engine as _;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -57,24 +57,21 @@ fn write(value: &Value, depth: usize, into: &mut String) -> Result<(), String> {
     {
         return object(&fields, depth, into);
     }
-    if let Value::Pair(_) | Value::ListV(_) | Value::VectorV(_) | Value::MutableVector(_) = value {
-        return array(&host::members(value), depth, into);
-    }
-    match value {
-        Value::BoolV(_) => into.push_str("true"),
-        Value::IntV(number) => into.push_str(&number.to_string()),
-        Value::BigNum(number) => into.push_str(&number.to_string()),
-        Value::NumV(number) if number.is_finite() => into.push_str(&format!("{number:?}")),
-        Value::NumV(_) => into.push_str("null"), // JSON has no word for it
-        Value::StringV(_) | Value::SymbolV(_) => quote(&name(value), into),
-        Value::ByteVector(_) => quote(
+    match host::kind_of(value) {
+        ValueKind::Sequence => return array(&host::members(value), depth, into),
+        ValueKind::True => into.push_str("true"),
+        ValueKind::Integer => into.push_str(&host::displayed(value)),
+        ValueKind::Float(number) if number.is_finite() => into.push_str(&format!("{number:?}")),
+        ValueKind::Float(_) => into.push_str("null"), // JSON has no word for it
+        ValueKind::String | ValueKind::Symbol => quote(&name(value), into),
+        ValueKind::Bytes => quote(
             &base64::engine::general_purpose::STANDARD
                 .encode(host::as_bytes(value).unwrap_or_default()),
             into,
         ),
-        other => match host::as_float(other) {
+        _ => match host::as_float(value) {
             Some(number) => into.push_str(&format!("{number:?}")),
-            None => quote(&host::displayed(other), into),
+            None => quote(&host::displayed(value), into),
         },
     }
     Ok(())
@@ -206,11 +203,11 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        Ok(i64::try_from(value).map_or(Value::NumV(value as f64), host::integer))
+        Ok(i64::try_from(value).map_or(host::float(value as f64), host::integer))
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::NumV(value))
+        Ok(host::float(value))
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {

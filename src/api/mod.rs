@@ -31,12 +31,14 @@ pub mod progress;
 mod read_ahead;
 pub mod reference;
 mod report;
+mod router;
 mod sandbox;
 mod saving;
 mod searching;
 mod secret;
 mod sending;
 mod sets;
+mod setup;
 mod smtp;
 mod state;
 mod tables;
@@ -46,7 +48,9 @@ mod witnessed;
 
 pub use objects::{Held, ImapMailbox, PopMailbox, SmtpConnection};
 pub use progress::Progress;
+pub use router::SandboxRouter;
 pub use secret::AskSecret;
+pub use setup::{Setup, attach, attach_showing};
 pub use state::{Equip, State};
 
 use crate::condition::Condition;

@@ -3,7 +3,7 @@
 use super::files::write_whole;
 use super::sets::required;
 use crate::condition::{Condition, Identifier};
-use crate::host::{self, Call, Function, Type, Value};
+use crate::host::{self, Call, Function, Type, Value, ValueKind};
 use crate::shown::escape_controls;
 use unicode_width::UnicodeWidthStr;
 
@@ -176,10 +176,8 @@ fn columns(call: &Call<'_>) -> Result<Option<Vec<Value>>, Condition> {
 fn rows(call: &Call<'_>) -> Result<Vec<Vec<Value>>, Condition> {
     let value = required(call, 0);
     let row = |row: Value| -> Result<Vec<Value>, Condition> {
-        match &row {
-            Value::Pair(_) | Value::ListV(_) | Value::VectorV(_) | Value::MutableVector(_) => {
-                Ok(host::members(&row))
-            }
+        match host::kind_of(&row) {
+            ValueKind::Sequence => Ok(host::members(&row)),
             _ => Err(call.wrong("rows", "a list of lists", &row)),
         }
     };

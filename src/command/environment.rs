@@ -1,66 +1,13 @@
 //! The sandbox behind a script: which hosts it answers for, and what a transcript's directives do to it.
 
+use crate::api::SandboxRouter;
 use crate::policy::Policy;
 use crate::repl::{Environment, Session};
 use crate::sandbox::faults::FaultRule;
 use crate::sandbox::seed::NEXT_LETTER;
-use crate::sandbox::{Account, Protocol, Sandbox, Seed};
-use crate::transport::{Route, Router};
-use std::io;
+use crate::sandbox::{Account, Seed};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Sends every connection to a sandbox, or those to some hosts; the network is never used.
-pub struct SandboxRouter {
-    sandbox: Arc<Sandbox>,
-    hosts: Mutex<Option<Vec<String>>>,
-    /// Whether certificates are for another host than the one that was asked for.
-    misnamed: AtomicBool,
-}
-
-impl SandboxRouter {
-    /// Answers for every host name.
-    pub fn new(sandbox: Arc<Sandbox>) -> Self {
-        SandboxRouter { sandbox, hosts: Mutex::new(None), misnamed: AtomicBool::new(false) }
-    }
-
-    /// The sandbox.
-    pub fn sandbox(&self) -> &Arc<Sandbox> {
-        &self.sandbox
-    }
-
-    fn answer_for(&self, hosts: Option<Vec<String>>) {
-        *self.hosts.lock().unwrap_or_else(PoisonError::into_inner) = hosts;
-    }
-}
-
-impl Router for SandboxRouter {
-    fn route(
-        &self,
-        host: &str,
-        _port: u16,
-        protocol: &str,
-        implicit_tls: bool,
-    ) -> io::Result<Option<Route>> {
-        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if hosts
-            .as_ref()
-            .is_some_and(|hosts| !hosts.iter().any(|known| known.eq_ignore_ascii_case(host)))
-        {
-            return Err(io::Error::new(
-                io::ErrorKind::ConnectionRefused,
-                "the sandbox does not answer for this host",
-            ));
-        }
-        let named = if self.misnamed.load(Ordering::Relaxed) { "another.invalid" } else { host };
-        let address = self.sandbox.address_of(protocol_of(protocol), named, implicit_tls)?;
-        Ok(Some(Route {
-            address,
-            roots_pem: Some(self.sandbox.certificate_authority_pem().to_owned()),
-        }))
-    }
-}
+use std::sync::Arc;
 
 /// Directives of a transcript, carried out on a sandbox:
 ///
@@ -116,7 +63,7 @@ impl Environment for SandboxEnvironment {
                     .map_err(|error| error.to_string())?;
             }
             ["disconnect"] => sandbox.disconnect_all(),
-            ["misname"] => self.router.misnamed.store(true, Ordering::Relaxed),
+            ["misname"] => self.router.misname(),
             ["refuse", ref addresses @ ..] => {
                 sandbox.refuse(addresses.iter().map(ToString::to_string).collect())
             }
@@ -152,14 +99,6 @@ fn wrong(directive: &str) -> String {
         }
     };
     format!("{directive}: expected {expected}")
-}
-
-fn protocol_of(name: &str) -> Protocol {
-    match name {
-        "pop3" => Protocol::Pop,
-        "smtp" => Protocol::Smtp,
-        _ => Protocol::Imap,
-    }
 }
 
 fn letter(file: &str, folder: &Path, policy: &Policy) -> Result<Vec<u8>, String> {

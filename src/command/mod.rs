@@ -16,9 +16,8 @@ mod running;
 mod sandboxing;
 mod setup;
 
-pub use environment::{SandboxEnvironment, SandboxRouter};
+pub use environment::SandboxEnvironment;
 pub use replaying::replay_text;
-pub use setup::{Setup, attach};
 
 use crate::host::report_only_uncaught_panics;
 use arguments::{Arguments, Command};

@@ -6,8 +6,8 @@ use super::init::load_if_there;
 use super::interrupt::CtrlC;
 use super::output::print;
 use super::progress::on_terminal;
-use super::setup::{Setup, attach_showing, trace_to_stderr};
-use crate::api::{ImapMailbox, Progress, State};
+use super::setup::{setup_for, trace_to_stderr};
+use crate::api::{ImapMailbox, Progress, Setup, State, attach_showing};
 use crate::repl::Session;
 use crate::repl::assistant::{Assistant, Facts, OfConnection};
 use crate::repl::editor::{self, Options, Surroundings};
@@ -22,7 +22,7 @@ use std::time::Duration;
 const LONGEST_WAIT: Duration = Duration::from_millis(300);
 
 pub(super) fn prompt(global: &Global, init: bool) -> Result<i32, String> {
-    let mut setup = Setup::new(global)?;
+    let mut setup = setup_for(global)?;
     let tracing = Arc::new(AtomicBool::new(global.trace));
     setup.connector.trace = Some(trace_to_stderr());
     setup.connector.trace_switch = Some(tracing.clone());

@@ -4,7 +4,8 @@ use super::arguments::{Global, ReplayOptions};
 use super::environment::SandboxEnvironment;
 use super::interrupt::{CtrlC, INTERRUPTED};
 use super::output::{complain, print};
-use super::setup::{Setup, attach, sandbox_for, trace_to_stderr};
+use super::setup::{sandbox_for, setup_for, trace_to_stderr};
+use crate::api::{Setup, attach};
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::repl::{Environment, Limits, Outcome, Session, Stop, replay};
@@ -119,7 +120,7 @@ fn replay_limited(
 ) -> Result<Outcome, String> {
     let sandboxed = global.connect_to.is_empty();
     let mut setup =
-        if sandboxed { Setup::sandboxed(sandbox_for(global))? } else { Setup::new(global)? };
+        if sandboxed { Setup::sandboxed(sandbox_for(global))? } else { setup_for(global)? };
     if sandboxed {
         setup.connector.trace = global.trace.then(trace_to_stderr);
     }

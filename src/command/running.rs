@@ -7,7 +7,8 @@ use super::init::{self, source_of};
 use super::interrupt::{CtrlC, INTERRUPTED};
 use super::output::{complain, print};
 use super::progress::on_terminal;
-use super::setup::{Setup, attach_showing};
+use super::setup::setup_for;
+use crate::api::attach_showing;
 use crate::api::json::json;
 use crate::condition::Condition;
 use crate::host::{Host, Options, Report, TimeLimit, Value};
@@ -92,7 +93,7 @@ fn evaluate(
     let (confinement, seconds) = (&way.confinement, way.seconds);
     let init = way.init.then(init::asked_for).transpose()?;
     let policy = confinement.enter(Duration::from_secs(seconds))?;
-    let mut setup = Setup::new(global)?;
+    let mut setup = setup_for(global)?;
     // Neither a stranger nor a program that reads JSON is to meet a question.
     setup.ask_secret =
         if confinement.untrusted || way.as_json { None } else { asking::at_terminal() };

@@ -167,6 +167,53 @@ impl Custom for Object {
     }
 }
 
+/// A decimal number.
+pub fn float(value: f64) -> Value {
+    SteelVal::NumV(value)
+}
+
+/// What kind of value something is, for code that treats each kind in its own way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum ValueKind {
+    /// What prints `nil`: the empty list, `#f` and "no value".
+    Nil,
+    /// `t`.
+    True,
+    /// A whole number of any size; [`displayed`] writes its digits.
+    Integer,
+    /// A decimal number.
+    Float(f64),
+    /// A string.
+    String,
+    /// A symbol or a keyword.
+    Symbol,
+    /// A list, a pair or a vector; [`members`] has its elements.
+    Sequence,
+    /// A bytevector.
+    Bytes,
+    /// Anything else: a character, a function, an object.
+    Other,
+}
+
+/// The kind of a value.
+pub fn kind_of(value: &Value) -> ValueKind {
+    match value {
+        _ if is_nil(value) => ValueKind::Nil,
+        SteelVal::BoolV(_) => ValueKind::True,
+        SteelVal::IntV(_) | SteelVal::BigNum(_) => ValueKind::Integer,
+        SteelVal::NumV(number) => ValueKind::Float(*number),
+        SteelVal::StringV(_) => ValueKind::String,
+        SteelVal::SymbolV(_) => ValueKind::Symbol,
+        SteelVal::Pair(_)
+        | SteelVal::ListV(_)
+        | SteelVal::VectorV(_)
+        | SteelVal::MutableVector(_) => ValueKind::Sequence,
+        SteelVal::ByteVector(_) => ValueKind::Bytes,
+        _ => ValueKind::Other,
+    }
+}
+
 /// Whether it is the empty list, `#f` or "no value": what prints `nil`.
 pub fn is_nil(value: &Value) -> bool {
     match value {

@@ -2,23 +2,23 @@
 
 #[cfg(feature = "host")]
 pub mod advice;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 pub mod assistant;
 #[cfg(feature = "host")]
 pub mod commands;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 pub mod completion;
 #[cfg(feature = "host")]
 pub mod display;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 pub mod editor;
 #[cfg(feature = "host")]
 pub mod forms;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 pub mod highlight;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 pub mod history;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 pub mod indent;
 #[cfg(feature = "host")]
 pub mod layout;
@@ -27,7 +27,7 @@ pub mod matching;
 pub mod replay;
 #[cfg(feature = "host")]
 pub mod session;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 pub mod signature;
 pub mod transcript;
 

@@ -1,7 +1,7 @@
 //! Every function of the catalog: its documentation, and what it says to wrong arguments, before a byte is sent.
 
 use postoffice::api::catalog::TOPICS;
-use postoffice::command::{Setup, attach};
+use postoffice::api::{Setup, attach};
 use postoffice::condition::Identifier;
 use postoffice::host::{Function, Run, Type};
 use postoffice::repl::Session;

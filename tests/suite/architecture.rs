@@ -1,168 +1,179 @@
-//! Which part may know of which. The protocol cores and the language are pure: no sockets, no TLS, no clock, no interpreter.
+//! Which part may know of which. The table in `src/README.md` is the rule; this reads it.
+//!
+//! Each row names a folder or file below `src` and, in its last column, the parts of this crate and
+//! the outside things that it may import. `nothing of ours` and `everything` mean what they say.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folder or file below `src`, and what must not stand in it.
-const RULES: &[(&str, &[&str])] = &[
-    (
-        "proto",
-        &[
-            "std::net",
-            "std::io",
-            "std::time",
-            "std::thread",
-            "std::fs",
-            "native_tls",
-            "steel",
-            "crate::transport",
-            "crate::client",
-            "crate::lisp",
-            "crate::host",
-            "crate::api",
-            "crate::sandbox",
-            "crate::condition",
-        ],
-    ),
-    (
-        "mime",
-        &[
-            "std::net",
-            "std::time",
-            "std::thread",
-            "std::fs",
-            "native_tls",
-            "steel",
-            "crate::proto",
-            "crate::transport",
-            "crate::client",
-            "crate::lisp",
-            "crate::host",
-            "crate::api",
-            "crate::sandbox",
-            "crate::condition",
-        ],
-    ),
-    (
-        "lisp",
-        &[
-            "std::net",
-            "std::io",
-            "std::time",
-            "std::thread",
-            "std::fs",
-            "native_tls",
-            "steel",
-            "crate::proto",
-            "crate::transport",
-            "crate::client",
-            "crate::host",
-            "crate::api",
-            "crate::sandbox",
-            "crate::condition",
-        ],
-    ),
-    (
-        "policy",
-        &[
-            "std::net::Tcp",
-            "std::time",
-            "std::thread",
-            "native_tls",
-            "steel",
-            "crate::proto",
-            "crate::transport",
-            "crate::client",
-            "crate::lisp",
-            "crate::host",
-            "crate::api",
-            "crate::repl",
-            "crate::sandbox",
-        ],
-    ),
-    (
-        "transport",
-        &[
-            "steel",
-            "crate::client",
-            "crate::lisp",
-            "crate::host",
-            "crate::api",
-            "crate::repl",
-            "crate::sandbox",
-        ],
-    ),
-    (
-        "client",
-        &["steel", "crate::lisp", "crate::host", "crate::api", "crate::repl", "crate::sandbox"],
-    ),
-    (
-        "host",
-        &[
-            "std::net",
-            "native_tls",
-            "crate::proto",
-            "crate::transport",
-            "crate::client",
-            "crate::api",
-            "crate::repl",
-            "crate::sandbox",
-        ],
-    ),
-    ("api", &["std::net", "native_tls", "use steel", "crate::repl", "crate::command"]),
-    (
-        "repl",
-        &[
-            "std::net",
-            "native_tls",
-            "use steel",
-            "crate::client",
-            "crate::transport",
-            "crate::sandbox",
-            "crate::command",
-        ],
-    ),
-    (
-        "sandbox",
-        &[
-            "steel",
-            "crate::client",
-            "crate::lisp",
-            "crate::host",
-            "crate::api",
-            "crate::repl",
-            "crate::proto::imap",
-        ],
-    ),
+/// What a pure part must not touch, and who may.
+const OUTSIDE: [&str; 8] = [
+    "std::net",
+    "std::fs",
+    "std::process",
+    "std::thread",
+    "std::time",
+    "std::env",
+    "native_tls",
+    "steel",
 ];
+
+/// The parts that are pure: bytes and texts in, bytes and values out.
+const PURE: [&str; 5] = ["proto", "mime", "lisp", "shown", "condition"];
+
+/// Who else may touch what; `command` may touch anything.
+const TOUCHES: [(&str, &[&str]); 7] = [
+    ("policy", &["std::net", "std::fs", "std::env"]),
+    ("transport", &["std::net", "std::fs", "std::thread", "std::time", "native_tls"]),
+    ("client", &["std::net", "std::time"]),
+    ("host", &["std::fs", "std::thread", "std::time", "std::env", "steel"]),
+    ("api", &["std::fs", "std::process", "std::thread", "std::time", "std::env"]),
+    ("repl", &["std::fs", "std::time", "std::env"]),
+    ("sandbox", &["std::net", "std::fs", "std::process", "std::thread", "std::time", "native_tls"]),
+];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
 
 fn files_below(path: &Path, into: &mut Vec<PathBuf>) {
     if path.is_dir() {
-        fs::read_dir(path).unwrap().for_each(|entry| files_below(&entry.unwrap().path(), into));
+        let entries = fs::read_dir(path).unwrap();
+        entries.for_each(|entry| files_below(&entry.unwrap().path(), into));
     } else if path.extension().is_some_and(|extension| extension == "rs") {
         into.push(path.to_owned());
     }
 }
 
-/// The code of a file without comments and without its tests.
-fn code_of(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap();
-    let code = text.split("#[cfg(test)]").next().unwrap_or("");
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+/// Every file below `src` with its part and its code: without comments and without its tests.
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let mut files = Vec::new();
+    files_below(&source(), &mut files);
+    let read = |path: PathBuf| {
+        let relative = path.strip_prefix(source()).unwrap();
+        let part = relative.components().next().unwrap().as_os_str().to_str().unwrap().to_owned();
+        let part = part.strip_suffix(".rs").unwrap_or(&part).to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or("");
+        let code = code.split("#[cfg(all(test").next().unwrap_or("");
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        (part, path, lines.collect::<Vec<_>>().join("\n"))
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// The names in backquotes.
+fn quoted(text: &str) -> BTreeSet<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The table of `src/README.md`: a part, and what of ours it may import; `None` for everything.
+fn table() -> BTreeMap<String, Option<BTreeSet<String>>> {
+    let readme = fs::read_to_string(source().join("README.md")).unwrap();
+    let rows = readme.lines().filter(|line| line.starts_with("| `"));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.trim_matches(['|', ' ']).split(" | ").collect();
+        let [part, _, imports] = cells[..] else { panic!("three cells: {line}") };
+        let part = part.trim_matches('`').trim_end_matches(".rs").to_owned();
+        let imports = match imports.trim() {
+            "everything" => None,
+            "nothing of ours" => Some(BTreeSet::new()),
+            some => Some(quoted(some)),
+        };
+        (part, imports)
+    };
+    rows.map(row).collect()
+}
+
+/// Whether `word` stands in `code` as a path of its own.
+fn mentions(code: &str, word: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    code.match_indices(word).any(|(at, _)| {
+        let before = code[..at].bytes().next_back();
+        let after = code[at + word.len()..].bytes().next();
+        !before.is_some_and(|byte| is_part(byte) || byte == b':') && !after.is_some_and(is_part)
+    })
 }
 
 #[test]
-fn imports_go_down_only() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for (part, forbidden) in RULES {
-        let mut files = Vec::new();
-        files_below(&source.join(part), &mut files);
-        assert!(!files.is_empty(), "there is no src/{part}");
-        for file in files {
-            let code = code_of(&file);
-            for word in *forbidden {
-                assert!(!code.contains(word), "{} must not mention {word}", file.display());
-            }
+fn parts_import_what_the_readme_allows() {
+    let table = table();
+    let mut parts = BTreeSet::new();
+    for (part, path, code) in sources() {
+        parts.insert(part.clone());
+        if part == "lib" {
+            continue;
+        }
+        let Some(allowed) = table.get(&part) else { panic!("src/README.md has no row for {part}") };
+        let Some(allowed) = allowed else { continue };
+        for import in code.split("crate::").skip(1) {
+            let end = import.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(0);
+            let import = &import[..end];
+            assert!(
+                import == part || import.is_empty() || allowed.contains(import),
+                "{}: {part} may not import {import}; src/README.md allows {allowed:?}",
+                path.display()
+            );
         }
     }
+    for part in table.keys() {
+        assert!(parts.contains(part), "src/README.md has a row for {part}, which is not there");
+    }
+}
+
+#[test]
+fn pure_parts_touch_nothing_outside() {
+    for (part, path, code) in sources() {
+        let touches = TOUCHES.iter().find(|(name, _)| *name == part).map(|(_, touches)| *touches);
+        let allowed = match touches {
+            Some(touches) => touches,
+            None if PURE.contains(&part.as_str()) => &[],
+            None => continue,
+        };
+        for word in OUTSIDE.iter().filter(|word| !allowed.contains(word)) {
+            assert!(!mentions(&code, word), "{}: {part} may not touch {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_interpreters_variants_stay_in_the_host() {
+    let variants = ["SteelVal", "Value::ListV", "Value::Pair", "Value::StringV", "Value::SymbolV"];
+    let numbers = ["Value::IntV", "Value::NumV", "Value::BigNum", "Value::BoolV", "Value::Void"];
+    let others = ["Value::VectorV", "Value::MutableVector", "Value::ByteVector", "Value::Custom"];
+    for (_, path, code) in sources().into_iter().filter(|(part, ..)| part != "host") {
+        for word in variants.iter().chain(&numbers).chain(&others) {
+            assert!(!mentions(&code, word), "{}: {word} is for the host", path.display());
+        }
+    }
+}
+
+/// The door: a command reaches a session only through `Connection::submit`, and what goes out
+/// without a connection only through `witnessed`.
+#[test]
+fn there_is_one_way_out() {
+    let mut submits = Vec::new();
+    for (part, path, code) in sources() {
+        let name = path.strip_prefix(source()).unwrap().to_str().unwrap().to_owned();
+        // The session itself, the door, and the clients, which have nothing but a connection.
+        if mentions_call(&code, "session.submit(") || mentions_call(&code, "session().submit(") {
+            submits.push(name.clone());
+        }
+        let reaches_store = part == "api" && code.contains("store.deliver(");
+        let runs_programs = part == "api" && code.contains(".stdin(Stdio::piped())");
+        if reaches_store || runs_programs {
+            assert!(code.contains("witnessed("), "{name} changes something unseen");
+        }
+        if part != "transport" {
+            assert!(!code.contains("session_mut("), "{name} reaches a session");
+        }
+    }
+    assert_eq!(submits, ["transport/door.rs"]);
+    let drive = fs::read_to_string(source().join("transport/drive.rs")).unwrap();
+    assert!(!drive.contains("-> &mut S {"), "a session is not handed out");
+}
+
+fn mentions_call(code: &str, call: &str) -> bool {
+    code.split_whitespace().collect::<String>().contains(call)
 }

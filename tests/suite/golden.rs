@@ -1,9 +1,10 @@
 //! The transcripts, replayed: on the sandbox, and the manual's session on Dovecot too.
 
 use crate::support::Server;
+use postoffice::api::{Setup, attach};
 use postoffice::client::{Credentials, ImapClient};
 use postoffice::command::arguments::Global;
-use postoffice::command::{Setup, attach, replay_text};
+use postoffice::command::replay_text;
 use postoffice::proto::imap::Messages;
 use postoffice::repl::{Environment, Limits, Session, replay};
 use postoffice::sandbox::{Options, Sandbox, seed};

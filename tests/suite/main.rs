@@ -4,8 +4,8 @@
 //! process, so a test must not change the process: its environment, current folder, limits or
 //! signals. A test that needs such a change runs the command, or itself, as a child process.
 //!
-//! Without the feature `host` the tests that need no interpreter remain, without `sandbox` those
-//! that need no server.
+//! Without the feature `cli` the tests of the command are left out; without `host` the tests that
+//! need no interpreter remain, without `sandbox` those that need no server.
 
 #[cfg(feature = "sandbox")]
 mod ahead;
@@ -14,7 +14,7 @@ mod api;
 mod architecture;
 #[cfg(feature = "sandbox")]
 mod client;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 mod command;
 #[cfg(feature = "sandbox")]
 mod commands;
@@ -24,7 +24,7 @@ mod door;
 mod failures;
 #[cfg(feature = "sandbox")]
 mod faults;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 mod golden;
 #[cfg(feature = "sandbox")]
 mod hostile;
@@ -43,13 +43,13 @@ mod report;
 mod sandbox;
 #[cfg(feature = "host")]
 mod saving;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 mod secrets;
 #[cfg(feature = "sandbox")]
 mod smtp;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 mod terminal;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 mod untrusted;
 #[cfg(feature = "sandbox")]
 mod wire;

@@ -1,7 +1,7 @@
 //! `parallel-map`: calls in many threads, each with an engine of its own.
 
 use postoffice::api::{self, Equip, State};
-use postoffice::command::{Setup, attach};
+use postoffice::api::{Setup, attach};
 use postoffice::condition::{Condition, Identifier};
 use postoffice::host::{self, Host, Options, Report, TimeLimit};
 use postoffice::lisp::printer;

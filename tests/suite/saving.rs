@@ -2,7 +2,7 @@
 
 use crate::support::script::{Peer, Script};
 use postoffice::api::State;
-use postoffice::command::{Setup, attach};
+use postoffice::api::{Setup, attach};
 use postoffice::repl::Session;
 use postoffice::sandbox::Options;
 use postoffice::transport::Connector;

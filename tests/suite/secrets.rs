@@ -2,8 +2,8 @@
 
 use crate::support::leaks::{PASSWORD, check, forms, passwords};
 use crate::support::script::{Peer, Script};
+use postoffice::api::{Setup, attach};
 use postoffice::client::{ConnectOptions, Credentials};
-use postoffice::command::{Setup, attach};
 use postoffice::proto::Secret;
 use postoffice::proto::sasl::{Exchange, Mechanism};
 use postoffice::repl::Session;

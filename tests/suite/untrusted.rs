@@ -2,7 +2,7 @@
 
 use crate::support::{Server, empty};
 use postoffice::api::State;
-use postoffice::command::{Setup, attach};
+use postoffice::api::{Setup, attach};
 use postoffice::condition::Identifier;
 use postoffice::host::{self, Function, Host, Options, Report, Run, TimeLimit};
 use postoffice::lisp::printer;

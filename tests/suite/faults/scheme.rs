@@ -5,7 +5,7 @@ use super::cuts::cut;
 use super::sessions::session;
 use super::stand::{Mail, Stand, letter};
 use crate::support::relay_to;
-use postoffice::command::{Setup, attach};
+use postoffice::api::{Setup, attach};
 use postoffice::repl::Session;
 use postoffice::sandbox::Protocol;
 use postoffice::sandbox::faults::{Fault, Relay, Side};

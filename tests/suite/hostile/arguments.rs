@@ -1,7 +1,7 @@
 //! Arguments from a script, which may have them from a letter or from a server. NUL and line ends are refused with `:syntax-error` before a byte is
 //! sent; what only looks like a literal stays text; nothing is added to a letter but what was meant.
 
-use postoffice::command::{Setup, attach};
+use postoffice::api::{Setup, attach};
 use postoffice::condition::Identifier;
 use postoffice::repl::Session;
 use postoffice::sandbox::{Options, Sandbox};

@@ -2,7 +2,7 @@
 //! a test a rule. The numbers order the rules; each file says what its own are about.
 
 mod appending;
-#[cfg(feature = "host")]
+#[cfg(feature = "cli")]
 mod arguments;
 mod framing;
 #[cfg(all(feature = "host", target_os = "linux"))]

@@ -5,7 +5,7 @@ mod browser;
 use crate::support::script::{Peer, Script};
 use crate::support::{Server, empty};
 use jiff::{Timestamp, tz::TimeZone};
-use postoffice::command::{Setup, attach};
+use postoffice::api::{Setup, attach};
 use postoffice::proto::imap::flag::Flag;
 use postoffice::repl::Session;
 use postoffice::sandbox::{Letter, Options, Sandbox};

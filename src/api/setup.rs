@@ -1,0 +1,66 @@
+//! From a host without mail functions to one with all of them.
+
+use super::router::SandboxRouter;
+use super::{AskSecret, Progress, State};
+use crate::host::Host;
+use crate::proto::Limits;
+use crate::sandbox::{Options, Sandbox};
+use crate::transport::{Connector, Meter};
+use std::sync::Arc;
+
+/// How connections are made.
+#[derive(Default)]
+pub struct Setup {
+    /// Opens them.
+    pub connector: Connector,
+    /// The sandbox that answers, if one does.
+    pub router: Option<Arc<SandboxRouter>>,
+    /// Limits on what servers may send.
+    pub limits: Limits,
+    /// Asks for a password that a script leaves out; `None` asks nobody.
+    pub ask_secret: Option<AskSecret>,
+}
+
+impl Setup {
+    /// Every connection goes to a sandbox of its own.
+    ///
+    /// # Errors
+    /// A sandbox that cannot start.
+    pub fn sandboxed(options: Options) -> Result<Setup, String> {
+        let sandbox = Sandbox::start(options)
+            .map_err(|error| format!("the sandbox cannot start: {error}"))?;
+        let router = Arc::new(SandboxRouter::new(Arc::new(sandbox)));
+        let connector = Connector { router: Some(router.clone()), ..Connector::default() };
+        Ok(Setup { connector, router: Some(router), ..Setup::default() })
+    }
+}
+
+/// Registers all mail functions in `host`, over connections that are made as `setup` says.
+/// [`State::close_all`] closes those that a script leaves open.
+pub fn attach(host: &mut Host, setup: &Setup) -> Arc<State> {
+    attach_showing(host, setup, &Progress::default())
+}
+
+/// The same; long operations show their progress.
+pub fn attach_showing(host: &mut Host, setup: &Setup, progress: &Progress) -> Arc<State> {
+    let context = Arc::downgrade(host.context());
+    let (metered, ticking) = (progress.clone(), progress.clone());
+    let connector = Connector {
+        // Asked during every wait, so that the progress shows the time that passes.
+        interrupt: Some(Arc::new(move || {
+            ticking.bytes(0);
+            context.upgrade().is_some_and(|context| context.interrupted())
+        })),
+        meter: progress.is_shown().then(|| Arc::new(move |count| metered.bytes(count)) as Meter),
+        ..setup.connector.clone()
+    };
+    host.context().set_state(progress.clone());
+    let sandbox = setup.router.as_ref().map(|router| router.sandbox().clone());
+    let mut state = State::new(connector, sandbox);
+    state.limits = setup.limits.clone();
+    state.ask_secret = setup.ask_secret.clone();
+    super::register(host, state);
+    host.context()
+        .try_state::<State>()
+        .unwrap_or_else(|| Arc::new(State::new(Connector::default(), None)))
+}
