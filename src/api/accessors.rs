@@ -9,88 +9,88 @@ use crate::proto::imap::SelectedMailbox;
 
 /// What a mailbox object knows.
 pub(super) const FUNCTIONS: &[Function] = &[
-Function::native(
-"mailbox-name",
-"(mb)",
-mailbox_name,
-"The name of the selected mailbox, a string; nil when none is selected.
+    Function::native(
+        "mailbox-name",
+        "(mb)",
+        mailbox_name,
+        "The name of the selected mailbox, a string; nil when none is selected.
 mb: a mailbox object.",
-).checked(),
-Function::native(
-"mailbox-flags",
-"(mb)",
-mailbox_flags,
-"The flags in use in the selected mailbox, a list of keywords.
+    ).checked(),
+    Function::native(
+        "mailbox-flags",
+        "(mb)",
+        mailbox_flags,
+        "The flags in use in the selected mailbox, a list of keywords.
 mb: a mailbox object.",
-).checked(),
-Function::native(
-"mailbox-permanent-flags",
-"(mb)",
-mailbox_permanent_flags,
-"The flags that can be stored in the selected mailbox, a list of keywords; :\\\\* among them means that own flags can be.
+    ).checked(),
+    Function::native(
+        "mailbox-permanent-flags",
+        "(mb)",
+        mailbox_permanent_flags,
+        "The flags that can be stored in the selected mailbox, a list of keywords; :\\\\* among them means that own flags can be.
 mb: a mailbox object.",
-).checked(),
-Function::native(
-"mailbox-message-count",
-"(mb)",
-mailbox_message_count,
-"How many messages the selected mailbox holds, an integer, as the server told with its last answer; nil when none is selected.
+    ).checked(),
+    Function::native(
+        "mailbox-message-count",
+        "(mb)",
+        mailbox_message_count,
+        "How many messages the selected mailbox holds, an integer, as the server told with its last answer; nil when none is selected.
 mb: a mailbox object.",
-).checked(),
-Function::native(
-"mailbox-recent-messages",
-"(mb)",
-mailbox_recent_messages,
-"How many messages of the selected mailbox this session was the first to be told of, an integer.
+    ).checked(),
+    Function::native(
+        "mailbox-recent-messages",
+        "(mb)",
+        mailbox_recent_messages,
+        "How many messages of the selected mailbox this session was the first to be told of, an integer.
 mb: a mailbox object.",
-).checked(),
-Function::native(
-"mailbox-separator",
-"(mb)",
-mailbox_separator,
-"The string that divides the levels of mailbox names on this server; nil where there are no levels.
+    ).checked(),
+    Function::native(
+        "mailbox-separator",
+        "(mb)",
+        mailbox_separator,
+        "The string that divides the levels of mailbox names on this server; nil where there are no levels.
 mb: a mailbox object.",
-).checked(),
-Function::native(
-"mailbox-uidnext",
-"(mb)",
-mailbox_uidnext,
-"The unique id that the next message will get, an integer, as the server predicted it at select-mailbox.
+    ).checked(),
+    Function::native(
+        "mailbox-uidnext",
+        "(mb)",
+        mailbox_uidnext,
+        "The unique id that the next message will get, an integer, as the server predicted it at select-mailbox.
 mb: a mailbox object.",
-).checked(),
-Function::native(
-"mailbox-uidvalidity",
-"(mb)",
-mailbox_uidvalidity,
-"A number that changes when the unique ids known so far do not hold any more.
+    ).checked(),
+    Function::native(
+        "mailbox-uidvalidity",
+        "(mb)",
+        mailbox_uidvalidity,
+        "A number that changes when the unique ids known so far do not hold any more.
 mb: a mailbox object. Returns an integer, or nil when none is selected.",
-).checked(),
-Function::new(
-"mailbox-uidvalidty",
-"(mb)",
-"The manual's spelling of mailbox-uidvalidity.\nmb: a mailbox object. Returns an integer, or nil.",
-Run::Alias("mailbox-uidvalidity"),
-).checked(),
-Function::native(
-"mailbox-first-unseen",
-"(mb)",
-mailbox_first_unseen,
-"The number of the first message that is not seen, an integer; nil where the server did not tell.
+    ).checked(),
+    Function::new(
+        "mailbox-uidvalidty",
+        "(mb)",
+        "The manual's spelling of mailbox-uidvalidity.\nmb: a mailbox object. Returns an integer, or nil.",
+        Run::Alias("mailbox-uidvalidity"),
+    ).checked(),
+    Function::native(
+        "mailbox-first-unseen",
+        "(mb)",
+        mailbox_first_unseen,
+        "The number of the first message that is not seen, an integer; nil where the server did not tell.
 mb: a mailbox object.",
-).checked(),
-Function::native(
-"mailbox-highest-modseq",
-"(mb)",
-mailbox_highest_modseq,
-"The highest modification sequence of the selected mailbox (RFC 7162), an integer; nil where the server did not tell.
+    ).checked(),
+    Function::native(
+        "mailbox-highest-modseq",
+        "(mb)",
+        mailbox_highest_modseq,
+        "The highest modification sequence of the selected mailbox (RFC 7162), an integer; nil where the server did not tell.
 mb: a mailbox object.",
-).checked(),
-Function::native(
-"mailbox-read-only?",
-"(mb)",
-mailbox_is_read_only,
-"Whether the selected mailbox can only be read. mb: a mailbox object. Returns t or nil.",
-).checked(),
+    ).checked(),
+    Function::native(
+        "mailbox-read-only?",
+        "(mb)",
+        mailbox_is_read_only,
+        "Whether the selected mailbox can only be read. mb: a mailbox object. Returns t or nil.",
+    ).checked(),
 ];
 
 /// A value of the selected mailbox; `nil` when none is selected.

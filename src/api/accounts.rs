@@ -8,57 +8,57 @@ use crate::shown::escape_controls;
 
 /// Accounts.
 pub(super) const FUNCTIONS: &[Function] = &[
-Function::native(
-"%check-account",
-"(name options)",
-check_account,
-"Checks the options of an account. Returns its name, a symbol. Errors: :syntax-error.",
-).checked(),
-Function::new(
-"%accounts",
-"(&rest new)",
-"The accounts, a list of (name . procedure); new ones in their place if given. A procedure does not print what it returns.",
-Run::Scheme("(let ((known '())) (lambda new (when (pair? new) (set! known (%car new))) known))"),
-).checked(),
-Function::native(
-"%account-index",
-"(names name)",
-account_index,
-"The place of a name among names, an integer. Errors: :syntax-error when it is not there.",
-).checked(),
-Function::native(
-"%account-call",
-"(name options &optional side)",
-account_call,
-"The side and the arguments that connect an account, a list. Errors: :syntax-error.",
-).checked(),
-Function::new(
-"%define-account",
-"(name options)",
-"Remembers an account. Returns its name.",
-Run::Scheme(
+    Function::native(
+        "%check-account",
+        "(name options)",
+        check_account,
+        "Checks the options of an account. Returns its name, a symbol. Errors: :syntax-error.",
+    ).checked(),
+    Function::new(
+        "%accounts",
+        "(&rest new)",
+        "The accounts, a list of (name . procedure); new ones in their place if given. A procedure does not print what it returns.",
+        Run::Scheme("(let ((known '())) (lambda new (when (pair? new) (set! known (%car new))) known))"),
+    ).checked(),
+    Function::native(
+        "%account-index",
+        "(names name)",
+        account_index,
+        "The place of a name among names, an integer. Errors: :syntax-error when it is not there.",
+    ).checked(),
+    Function::native(
+        "%account-call",
+        "(name options &optional side)",
+        account_call,
+        "The side and the arguments that connect an account, a list. Errors: :syntax-error.",
+    ).checked(),
+    Function::new(
+        "%define-account",
+        "(name options)",
+        "Remembers an account. Returns its name.",
+        Run::Scheme(
             "(lambda (name options)
                (let ((name (%check-account name options)))
                  (%accounts (append (remove-if (lambda (one) (eq (%car one) name)) (%accounts)) (list (cons name (lambda () options)))))
                  name))",
         ),
-).checked(),
-Function::new(
-"define-account",
-"(name . options)",
-"Remembers an account under a name, for connect. ~/.config/postoffice/init.scm is a place for it.
+    ).checked(),
+    Function::new(
+        "define-account",
+        "(name . options)",
+        "Remembers an account under a name, for connect. ~/.config/postoffice/init.scm is a place for it.
 name: a symbol, not quoted. options: the keys of make-imap-connection, and :host; their values are evaluated, and a password is looked up when a connection is made. :port counts for IMAP alone.
 :imap :pop :smtp  lists of keys and values for one side, such as '(:host \"smtp.example.org\" :port 587), in the place of those above or besides. Returns the name.
 Errors: :syntax-error.",
-Run::Macro("(syntax-rules () ((_ name . options) (%define-account 'name (list . options))))"),
-).checked(),
-Function::new(
-"connect",
-"(account &optional side)",
-"Connects to an account. Returns what make-imap-connection returns; for the side :pop what make-pop-connection does, for :smtp what make-smtp-connection does. close-connection closes it.
+        Run::Macro("(syntax-rules () ((_ name . options) (%define-account 'name (list . options))))"),
+    ).checked(),
+    Function::new(
+        "connect",
+        "(account &optional side)",
+        "Connects to an account. Returns what make-imap-connection returns; for the side :pop what make-pop-connection does, for :smtp what make-smtp-connection does. close-connection closes it.
 account: a symbol or a string, a name that define-account knows. side: :imap, :pop or :smtp.
 Errors: :syntax-error when there is no such account, and those of the function that connects.",
-Run::Scheme(
+        Run::Scheme(
             "(lambda (account &optional side)
                (let* ((known (%accounts))
                       (found (nth (%account-index (mapcar (lambda (one) (%car one)) known) account) known))
@@ -66,24 +66,24 @@ Run::Scheme(
                  (apply (cond ((eq (%car call) :pop) make-pop-connection) ((eq (%car call) :smtp) make-smtp-connection) (t make-imap-connection))
                         (%cdr call))))",
         ),
-).checked(),
-Function::new(
-"with-account",
-"((mb account . side) . body)",
-"Runs the body with mb bound to a new connection, made with connect's arguments, and closes it on every way out.
+    ).checked(),
+    Function::new(
+        "with-account",
+        "((mb account . side) . body)",
+        "Runs the body with mb bound to a new connection, made with connect's arguments, and closes it on every way out.
 Returns the value of the body's last form. Errors: those of connect and of the body.",
-Run::Macro(
+        Run::Macro(
             "(syntax-rules ()
                ((_ (mb account . side) body ...)
                 (let ((mb (connect account . side))) (unwind-protect (progn body ...) (close-connection mb)))))",
         ),
-).checked(),
-Function::new(
-"accounts",
-"()",
-"The names of the accounts, a list of symbols.",
-Run::Scheme("(lambda () (mapcar (lambda (one) (%car one)) (%accounts)))"),
-).checked(),
+    ).checked(),
+    Function::new(
+        "accounts",
+        "()",
+        "The names of the accounts, a list of symbols.",
+        Run::Scheme("(lambda () (mapcar (lambda (one) (%car one)) (%accounts)))"),
+    ).checked(),
 ];
 
 /// The protocols of an account.

@@ -16,11 +16,11 @@ use std::time::Duration;
 
 /// Connections.
 pub(super) const FUNCTIONS: &[Function] = &[
-Function::native(
-"make-imap-connection",
-"(host &key user password token auth port timeout tls ca-file client-identity verify limits)",
-make_imap_connection,
-"Connects to an IMAP server and logs in. Returns a mailbox object on which nothing is selected yet.
+    Function::native(
+        "make-imap-connection",
+        "(host &key user password token auth port timeout tls ca-file client-identity verify limits)",
+        make_imap_connection,
+        "Connects to an IMAP server and logs in. Returns a mailbox object on which nothing is selected yet.
 host: a string, or a list (\"host\" :port n :ssl t :starttls t).
 :user  a string. :password  a string, a procedure of no arguments that returns it, or where it is to be had: (:env \"NAME\"), (:command \"pass\" \"show\" \"x\"), whose first line it is, (:file \"path\"), whose first line it is, or (:keyring \"service\"). It is looked up when everything else is known to be right.
 Without :password, :token and :auth the command asks for it at a terminal.
@@ -34,46 +34,46 @@ Without :password, :token and :auth the command asks for it at a terminal.
 :verify  nil accepts any certificate, which lets others read along.
 :limits  how much the server may send before :response-too-large, for example '(:literal 100000000 :line 1000000); the README has a table of them.
 Errors: :insecure before a password would travel in the clear, :certificate, :authentication, :timeout, :server-shutdown-connection. Then nothing stays open.",
-).typed(&[("verify", Type::Truth)]).checked(),
-Function::native(
-"close-connection",
-"(mb)",
-close_connection,
-"Logs out and closes the connection, whatever the server says. Messages that are marked as deleted stay; see close-mailbox and expunge-mailbox.
+    ).typed(&[("verify", Type::Truth)]).checked(),
+    Function::native(
+        "close-connection",
+        "(mb)",
+        close_connection,
+        "Logs out and closes the connection, whatever the server says. Messages that are marked as deleted stay; see close-mailbox and expunge-mailbox.
 mb: a mailbox object. Returns t, also when the connection is closed or dead already.",
-).checked(),
-Function::new(
-"with-imap-connection",
-"((mb host . options) . body)",
-"Runs the body with mb bound to a new connection, made with make-imap-connection's arguments, and closes it on every way out.
+    ).checked(),
+    Function::new(
+        "with-imap-connection",
+        "((mb host . options) . body)",
+        "Runs the body with mb bound to a new connection, made with make-imap-connection's arguments, and closes it on every way out.
 Returns the value of the body's last form. Errors: those of make-imap-connection and of the body.",
-Run::Macro(
+        Run::Macro(
             "(syntax-rules ()
                ((_ (mb . arguments) body ...)
                 (let ((mb (make-imap-connection . arguments))) (unwind-protect (progn body ...) (close-connection mb)))))",
         ),
-).checked(),
-Function::native(
-"noop",
-"(mb)",
-noop,
-"Does nothing but keep the connection alive; the server uses the occasion to tell what is new, which mailbox-message-count and the other accessors show afterwards.
+    ).checked(),
+    Function::native(
+        "noop",
+        "(mb)",
+        noop,
+        "Does nothing but keep the connection alive; the server uses the occasion to tell what is new, which mailbox-message-count and the other accessors show afterwards.
 mb: a mailbox object. Returns nil.",
-).checked(),
-Function::native(
-"mailbox-capabilities",
-"(mb)",
-mailbox_capabilities,
-"What the server says it can do, as a list of keywords: (:imap4rev1 :idle …).
+    ).checked(),
+    Function::native(
+        "mailbox-capabilities",
+        "(mb)",
+        mailbox_capabilities,
+        "What the server says it can do, as a list of keywords: (:imap4rev1 :idle …).
 mb: a mailbox object.",
-).checked(),
-Function::native(
-"capable?",
-"(mb capability)",
-capable,
-"Whether the server says that it can do something: (capable? mb \"IDLE\").
+    ).checked(),
+    Function::native(
+        "capable?",
+        "(mb capability)",
+        capable,
+        "Whether the server says that it can do something: (capable? mb \"IDLE\").
 mb: a mailbox object. capability: a string or keyword, in any case. Returns t or nil.",
-).checked(),
+    ).checked(),
 ];
 
 pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> {

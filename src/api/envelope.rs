@@ -6,81 +6,81 @@ use crate::host::{self, Call, Function, NativeCode};
 
 /// Envelopes.
 pub(super) const FUNCTIONS: &[Function] = &[
-envelope_part(
-"envelope-date",
-envelope_date,
-"The Date field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
-).checked(),
-envelope_part(
-"envelope-subject",
-envelope_subject,
-"The Subject field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
-).checked(),
-envelope_part(
-"envelope-from",
-envelope_from,
-"The From field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
-).checked(),
-envelope_part(
-"envelope-sender",
-envelope_sender,
-"The Sender field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
-).checked(),
-envelope_part(
-"envelope-reply-to",
-envelope_reply_to,
-"The Reply-To field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
-).checked(),
-envelope_part(
-"envelope-to",
-envelope_to,
-"The To field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
-).checked(),
-envelope_part(
-"envelope-cc",
-envelope_cc,
-"The Cc field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
-).checked(),
-envelope_part(
-"envelope-bcc",
-envelope_bcc,
-"The Bcc field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
-).checked(),
-envelope_part(
-"envelope-in-reply-to",
-envelope_in_reply_to,
-"The In-Reply-To field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
-).checked(),
-envelope_part(
-"envelope-message-id",
-envelope_message_id,
-"The Message-ID field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
-).checked(),
-address_part(
-"address-name",
-address_name,
-"The name of an address, a string or nil.\naddress: an element of an envelope's address field.",
-).checked(),
-address_part(
-"address-additional",
-address_additional,
-"The source route of an address, a string or nil; obsolete.\naddress: an element of an envelope's address field.",
-).checked(),
-address_part(
-"address-mailbox",
-address_mailbox,
-"What stands before the @ of an address, a string or nil.\naddress: an element of an envelope's address field.",
-).checked(),
-address_part(
-"address-host",
-address_host,
-"What stands behind the @ of an address, a string or nil.\naddress: an element of an envelope's address field.",
-).checked(),
-address_part(
-"address->string",
-address_to_string,
-"An address as headers write it, a string: \"jkf <jkf@verada.com>\".\naddress: an element of an envelope's address field.",
-).checked(),
+    envelope_part(
+        "envelope-date",
+        envelope_date,
+        "The Date field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+    ).checked(),
+    envelope_part(
+        "envelope-subject",
+        envelope_subject,
+        "The Subject field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+    ).checked(),
+    envelope_part(
+        "envelope-from",
+        envelope_from,
+        "The From field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+    ).checked(),
+    envelope_part(
+        "envelope-sender",
+        envelope_sender,
+        "The Sender field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+    ).checked(),
+    envelope_part(
+        "envelope-reply-to",
+        envelope_reply_to,
+        "The Reply-To field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+    ).checked(),
+    envelope_part(
+        "envelope-to",
+        envelope_to,
+        "The To field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+    ).checked(),
+    envelope_part(
+        "envelope-cc",
+        envelope_cc,
+        "The Cc field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+    ).checked(),
+    envelope_part(
+        "envelope-bcc",
+        envelope_bcc,
+        "The Bcc field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+    ).checked(),
+    envelope_part(
+        "envelope-in-reply-to",
+        envelope_in_reply_to,
+        "The In-Reply-To field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+    ).checked(),
+    envelope_part(
+        "envelope-message-id",
+        envelope_message_id,
+        "The Message-ID field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+    ).checked(),
+    address_part(
+        "address-name",
+        address_name,
+        "The name of an address, a string or nil.\naddress: an element of an envelope's address field.",
+    ).checked(),
+    address_part(
+        "address-additional",
+        address_additional,
+        "The source route of an address, a string or nil; obsolete.\naddress: an element of an envelope's address field.",
+    ).checked(),
+    address_part(
+        "address-mailbox",
+        address_mailbox,
+        "What stands before the @ of an address, a string or nil.\naddress: an element of an envelope's address field.",
+    ).checked(),
+    address_part(
+        "address-host",
+        address_host,
+        "What stands behind the @ of an address, a string or nil.\naddress: an element of an envelope's address field.",
+    ).checked(),
+    address_part(
+        "address->string",
+        address_to_string,
+        "An address as headers write it, a string: \"jkf <jkf@verada.com>\".\naddress: an element of an envelope's address field.",
+    ).checked(),
 ];
 
 const fn envelope_part(name: &'static str, run: NativeCode, doc: &'static str) -> Function {

@@ -8,35 +8,35 @@ use crate::host::{self, Call, Function, Type, Value};
 
 /// Help and sandbox.
 pub(super) const FUNCTIONS: &[Function] = &[
-Function::native(
-"help",
-"(&optional name)",
-help,
-"Prints what a function takes and returns: (help 'fetch-parts). Without a name it lists all by topic.
+    Function::native(
+        "help",
+        "(&optional name)",
+        help,
+        "Prints what a function takes and returns: (help 'fetch-parts). Without a name it lists all by topic.
 name: a symbol or string; the title of a topic prints its functions. Returns nil. Errors: :syntax-error when there is no such function.",
-).checked(),
-Function::native(
-"apropos",
-"(text)",
-apropos,
-"Prints the functions whose name or description holds a text: (apropos \"flag\").
+    ).checked(),
+    Function::native(
+        "apropos",
+        "(text)",
+        apropos,
+        "Prints the functions whose name or description holds a text: (apropos \"flag\").
 text: a string or symbol. Returns nil.",
-).checked(),
-Function::native(
-"sandbox-outbox",
-"()",
-super::sandbox::sandbox_outbox,
-"The letters that were sent through the sandbox to people it does not know, a list of (from (to …) letter), strings; the newest last.
+    ).checked(),
+    Function::native(
+        "sandbox-outbox",
+        "()",
+        super::sandbox::sandbox_outbox,
+        "The letters that were sent through the sandbox to people it does not know, a list of (from (to …) letter), strings; the newest last.
 Errors: :unsupported when no sandbox runs.",
-).checked(),
-Function::native(
-"sandbox-deliver",
-"(text &key user mailbox)",
-super::sandbox::sandbox_deliver,
-"Delivers a letter into the sandbox of this process, as another program would.
+    ).checked(),
+    Function::native(
+        "sandbox-deliver",
+        "(text &key user mailbox)",
+        super::sandbox::sandbox_deliver,
+        "Delivers a letter into the sandbox of this process, as another program would.
 text: a string. :user  a string; by default the account that logged in last, with --sandbox, else the sandbox's first account. :mailbox  a string, \"INBOX\". Returns the letter's unique id.
 Errors: :unsupported when no sandbox runs, :error-response when there is no such user or mailbox.",
-).typed(&[("user", Type::String), ("mailbox", Type::String)]).checked(),
+    ).typed(&[("user", Type::String), ("mailbox", Type::String)]).checked(),
 ];
 
 pub(super) fn help(call: &Call<'_>) -> Result<Value, Condition> {

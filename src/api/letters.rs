@@ -7,41 +7,41 @@ use crate::mime::{self, Entry, Envelope, EnvelopeAddress};
 
 /// Headers and addresses.
 pub(super) const FUNCTIONS: &[Function] = &[
-Function::native(
-"parse-mail-header",
-"(text)",
-parse_mail_header,
-"Two values: the list ((\"name\" . \"value\") …) of a header's fields in their order, continued lines joined, and the rest, the body, as a string.
+    Function::native(
+        "parse-mail-header",
+        "(text)",
+        parse_mail_header,
+        "Two values: the list ((\"name\" . \"value\") …) of a header's fields in their order, continued lines joined, and the rest, the body, as a string.
 text: a string or a bytevector that begins with a header.",
-).checked(),
-Function::native(
-"make-envelope-from-text",
-"(text &key parsed)",
-make_envelope_from_text,
-"The envelope of a letter, a list that envelope-subject and the others read; its fields are the header's own strings, or nil.
+    ).checked(),
+    Function::native(
+        "make-envelope-from-text",
+        "(text &key parsed)",
+        make_envelope_from_text,
+        "The envelope of a letter, a list that envelope-subject and the others read; its fields are the header's own strings, or nil.
 text: a string or a bytevector that begins with a header. :parsed  t gives lists of addresses for the address fields, as IMAP does.",
-).typed(&[("parsed", Type::Truth)]).checked(),
-Function::native(
-"decode-header-text",
-"(text)",
-decode_header_text,
-"A header's text with its encoded words decoded (RFC 2047), a string: \"=?utf-8?Q?gr=C3=BCn?=\" is \"grün\". What cannot be decoded stays as it is.
+    ).typed(&[("parsed", Type::Truth)]).checked(),
+    Function::native(
+        "decode-header-text",
+        "(text)",
+        decode_header_text,
+        "A header's text with its encoded words decoded (RFC 2047), a string: \"=?utf-8?Q?gr=C3=BCn?=\" is \"grün\". What cannot be decoded stays as it is.
 text: a string.",
-).checked(),
-Function::native(
-"parse-email-address",
-"(text &key require-domain require-dotted-domain)",
-parse_email_address,
-"Two values, the local part and the domain of an address, strings; nil when it is none.
+    ).checked(),
+    Function::native(
+        "parse-email-address",
+        "(text &key require-domain require-dotted-domain)",
+        parse_email_address,
+        "Two values, the local part and the domain of an address, strings; nil when it is none.
 text: a string. :require-domain  t wants a domain, :require-dotted-domain  t one with a dot.",
-).typed(&[("require-domain", Type::Truth), ("require-dotted-domain", Type::Truth)]).checked(),
-Function::native(
-"extract-email-addresses",
-"(text &key errorp compact)",
-extract_email_addresses,
-"The addresses in a header's text, a list of (:mailbox name user domain) and (:group name list).
+    ).typed(&[("require-domain", Type::Truth), ("require-dotted-domain", Type::Truth)]).checked(),
+    Function::native(
+        "extract-email-addresses",
+        "(text &key errorp compact)",
+        extract_email_addresses,
+        "The addresses in a header's text, a list of (:mailbox name user domain) and (:group name list).
 text: a string. :compact  t gives a list of strings \"user@domain\". :errorp  t makes what is no address a :syntax-error.",
-).typed(&[("errorp", Type::Truth), ("compact", Type::Truth)]).checked(),
+    ).typed(&[("errorp", Type::Truth), ("compact", Type::Truth)]).checked(),
 ];
 
 /// A letter's bytes, from the string or the bytevector of any fetch.

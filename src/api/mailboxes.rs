@@ -4,107 +4,116 @@ use super::flags::flag_list;
 use super::mailbox::{mailbox, on_mailbox};
 use super::pipeline;
 use super::state::state;
-use crate::client::{Error, ImapClient};
+use crate::client::{Error, ImapClient, QuotaResource, QuotaRoot};
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Type, Value};
 
 /// Mailboxes.
 pub(super) const FUNCTIONS: &[Function] = &[
-Function::native(
-"select-mailbox",
-"(mb name &key read-only)",
-select_mailbox,
-"Makes a mailbox the current one; all message functions work on it, and the accessors describe it.
+    Function::native(
+        "select-mailbox",
+        "(mb name &key read-only)",
+        select_mailbox,
+        "Makes a mailbox the current one; all message functions work on it, and the accessors describe it.
 mb: a mailbox object. name: a string; \"inbox\" always exists. :read-only  t opens it so that nothing changes, \\Seen included.
 Returns t. Errors: :error-response when there is none of that name; then no mailbox is selected. A mailbox that can only be read signals the condition :problem.",
-).typed(&[("read-only", Type::Truth)]).checked(),
-Function::native(
-"create-mailbox",
-"(mb name)",
-create_mailbox,
-"Makes a mailbox; the levels above it are made too.
+    ).typed(&[("read-only", Type::Truth)]).checked(),
+    Function::native(
+        "create-mailbox",
+        "(mb name)",
+        create_mailbox,
+        "Makes a mailbox; the levels above it are made too.
 mb: a mailbox object. name: a string, levels divided by mailbox-separator. Returns t. Errors: :error-response when it exists.",
-).checked(),
-Function::native(
-"delete-mailbox",
-"(mb name)",
-delete_mailbox,
-"Removes a mailbox with all its messages.
+    ).checked(),
+    Function::native(
+        "delete-mailbox",
+        "(mb name)",
+        delete_mailbox,
+        "Removes a mailbox with all its messages.
 mb: a mailbox object. name: a string. Returns t. Errors: :error-response when there is none of that name.",
-).checked(),
-Function::native(
-"rename-mailbox",
-"(mb old-name new-name)",
-rename_mailbox,
-"Gives a mailbox another name. Renaming \"inbox\" moves its messages to the new mailbox and leaves an empty inbox.
+    ).checked(),
+    Function::native(
+        "rename-mailbox",
+        "(mb old-name new-name)",
+        rename_mailbox,
+        "Gives a mailbox another name. Renaming \"inbox\" moves its messages to the new mailbox and leaves an empty inbox.
 mb: a mailbox object. old-name new-name: strings. Returns t. Errors: :error-response when the old one does not exist or the new one does.",
-).checked(),
-Function::native(
-"mailbox-list",
-"(mb &key reference pattern subscribed)",
-mailbox_list,
-"The mailboxes whose names match, a list of entries (flags separator name) in the server's order.
+    ).checked(),
+    Function::native(
+        "mailbox-list",
+        "(mb &key reference pattern subscribed)",
+        mailbox_list,
+        "The mailboxes whose names match, a list of entries (flags separator name) in the server's order.
 mb: a mailbox object. :reference  a string, \"\": where in the hierarchy to begin. :pattern  a string, \"*\": * stands for anything, % for anything on one level.
 :subscribed  t lists only those that are subscribed to.
 See mailbox-list-flags, mailbox-list-separator, mailbox-list-name. Errors: :error-response.",
-).typed(&[("reference", Type::String), ("pattern", Type::String), ("subscribed", Type::Truth)]).checked(),
-Function::native(
-"mailbox-list-flags",
-"(entry)",
-super::accessors::mailbox_list_flags,
-"The flags of an entry of mailbox-list, a list of keywords: :\\\\noselect is a level that holds no messages, :\\\\noinferiors one that can have none below.
+    ).typed(&[("reference", Type::String), ("pattern", Type::String), ("subscribed", Type::Truth)]).checked(),
+    Function::native(
+        "mailbox-list-flags",
+        "(entry)",
+        super::accessors::mailbox_list_flags,
+        "The flags of an entry of mailbox-list, a list of keywords: :\\\\noselect is a level that holds no messages, :\\\\noinferiors one that can have none below.
 entry: (flags separator name).",
-).checked(),
-Function::native(
-"mailbox-list-separator",
-"(entry)",
-super::accessors::mailbox_list_separator,
-"The string between the levels of an entry's name; nil where there are no levels.
+    ).checked(),
+    Function::native(
+        "mailbox-list-separator",
+        "(entry)",
+        super::accessors::mailbox_list_separator,
+        "The string between the levels of an entry's name; nil where there are no levels.
 entry: (flags separator name), from mailbox-list.",
-).checked(),
-Function::native(
-"mailbox-list-name",
-"(entry)",
-super::accessors::mailbox_list_name,
-"The name of an entry of mailbox-list, a string.
+    ).checked(),
+    Function::native(
+        "mailbox-list-name",
+        "(entry)",
+        super::accessors::mailbox_list_name,
+        "The name of an entry of mailbox-list, a string.
 entry: (flags separator name).",
-).checked(),
-Function::native(
-"close-mailbox",
-"(mb)",
-close_mailbox,
-"Removes the messages that are marked :\\\\deleted from the selected mailbox and selects none. unselect-mailbox removes nothing.
+    ).checked(),
+    Function::native(
+        "close-mailbox",
+        "(mb)",
+        close_mailbox,
+        "Removes the messages that are marked :\\\\deleted from the selected mailbox and selects none. unselect-mailbox removes nothing.
 mb: a mailbox object. Returns t. Errors: :error-response when none is selected.",
-).checked(),
-Function::native(
-"unselect-mailbox",
-"(mb)",
-unselect_mailbox,
-"Selects no mailbox, and removes nothing (RFC 3691).
+    ).checked(),
+    Function::native(
+        "unselect-mailbox",
+        "(mb)",
+        unselect_mailbox,
+        "Selects no mailbox, and removes nothing (RFC 3691).
 mb: a mailbox object. Returns t. Errors: :error-response when none is selected.",
-).checked(),
-Function::native(
-"subscribe-mailbox",
-"(mb name)",
-subscribe_mailbox,
-"Adds a mailbox to the subscribed ones, which mail programs show.
+    ).checked(),
+    Function::native(
+        "subscribe-mailbox",
+        "(mb name)",
+        subscribe_mailbox,
+        "Adds a mailbox to the subscribed ones, which mail programs show.
 mb: a mailbox object. name: a string. Returns t. Errors: :error-response.",
-).checked(),
-Function::native(
-"unsubscribe-mailbox",
-"(mb name)",
-unsubscribe_mailbox,
-"Removes a mailbox from the subscribed ones; its messages stay.
+    ).checked(),
+    Function::native(
+        "unsubscribe-mailbox",
+        "(mb name)",
+        unsubscribe_mailbox,
+        "Removes a mailbox from the subscribed ones; its messages stay.
 mb: a mailbox object. name: a string. Returns t. Errors: :error-response.",
-).checked(),
-Function::native(
-"mailbox-status",
-"(mb name &optional items)",
-mailbox_status,
-"Counts of a mailbox that need not be selected, as a list (:messages 7 :unseen 2 …).
+    ).checked(),
+    Function::native(
+        "mailbox-quota",
+        "(mb name)",
+        mailbox_quota,
+        "How much the account of a mailbox may hold, and how much it does (RFC 9208).
+mb: a mailbox object. name: a string.
+Returns a list of quota roots, each (root (resource used limit) …). root is a string. resource is :storage, in units of 1024 bytes, :message, a number of letters, or another one of the server's. nil where nothing is limited.
+Errors: :unsupported where the server does not offer QUOTA; :error-response when there is no such mailbox.",
+    ).checked(),
+    Function::native(
+        "mailbox-status",
+        "(mb name &optional items)",
+        mailbox_status,
+        "Counts of a mailbox that need not be selected, as a list (:messages 7 :unseen 2 …).
 mb: a mailbox object. name: a string. items: a keyword or a list of :messages :recent :uidnext :uidvalidity :unseen, which is also the default; others as the server knows them.
 Errors: :error-response when there is none of that name.",
-).checked(),
+    ).checked(),
 ];
 
 type Result<T> = std::result::Result<T, Condition>;
@@ -200,4 +209,20 @@ fn status_items(value: &Value) -> Option<Vec<String>> {
         Some(mut items) => items.by_ref().map(|value| item(&value)).collect(),
         None => Some(vec![item(value)?]),
     }
+}
+
+/// `((root (:storage used limit) (:message used limit)) …)`.
+fn mailbox_quota(call: &Call<'_>) -> Result<Value> {
+    let name = call.string(1)?;
+    let roots = on_mailbox(call, |client| client.quota(name))?;
+    let number = |number: u64| host::integer(i64::try_from(number).unwrap_or(i64::MAX));
+    let resource = |resource: &QuotaResource| {
+        let name = host::keyword(&resource.name.to_lowercase());
+        host::list(vec![name, number(resource.usage), number(resource.limit)])
+    };
+    let root = |root: QuotaRoot| {
+        let resources = root.resources.iter().map(resource);
+        host::list_of(std::iter::once(host::string(&root.name)).chain(resources))
+    };
+    Ok(host::list(roots.into_iter().map(root).collect()))
 }

@@ -18,65 +18,65 @@ use crate::proto::imap::{Data, FetchItems};
 
 /// Changing.
 pub(super) const FUNCTIONS: &[Function] = &[
-Function::native(
-"alter-flags",
-"(mb messages &key flags add-flags remove-flags silent uid)",
-alter_flags,
-"Changes the flags of messages. The result is that of fetch-parts and tells the flags afterwards.
+    Function::native(
+        "alter-flags",
+        "(mb messages &key flags add-flags remove-flags silent uid)",
+        alter_flags,
+        "Changes the flags of messages. The result is that of fetch-parts and tells the flags afterwards.
 mb: a mailbox object. messages: as for fetch-parts. Exactly one of :flags (all flags), :add-flags, :remove-flags, each a flag such as :\\\\deleted or :junk, or a list of flags.
 :silent  t spares the result and returns nil. :uid  t takes messages as unique ids.
 Errors: :syntax-error, :error-response.",
-).typed(&[("silent", Type::Truth), ("uid", Type::Truth)]).checked(),
-Function::native(
-"delete-letter",
-"(mb messages &key expunge uid)",
-delete_letter,
-"Marks messages :\\\\deleted and removes all that are so marked. The result is the list of numbers that the server reports: each counts after the ones before it are gone, so that deleting 3, 4 and 5 can give (3 3 3).
+    ).typed(&[("silent", Type::Truth), ("uid", Type::Truth)]).checked(),
+    Function::native(
+        "delete-letter",
+        "(mb messages &key expunge uid)",
+        delete_letter,
+        "Marks messages :\\\\deleted and removes all that are so marked. The result is the list of numbers that the server reports: each counts after the ones before it are gone, so that deleting 3, 4 and 5 can give (3 3 3).
 mb: a mailbox object. messages: as for fetch-parts. :expunge  nil only marks them. :uid  t takes messages as unique ids.
 On a POP mailbox letters are only marked, and go at close-connection; where one of several is refused, those behind it may be marked, too, which reset-mailbox undoes. Returns t then.
 Errors: :error-response.",
-).typed(&[("expunge", Type::Truth), ("uid", Type::Truth)]).checked(),
-Function::native(
-"expunge-mailbox",
-"(mb &key uids)",
-expunge_mailbox,
-"Removes the messages that are marked :\\\\deleted; the list of numbers that the server reports.
+    ).typed(&[("expunge", Type::Truth), ("uid", Type::Truth)]).checked(),
+    Function::native(
+        "expunge-mailbox",
+        "(mb &key uids)",
+        expunge_mailbox,
+        "Removes the messages that are marked :\\\\deleted; the list of numbers that the server reports.
 mb: a mailbox object. :uids  a set of unique ids: removes only those among the marked ones. Errors: :error-response, :unsupported where the server cannot remove single ones.",
-).checked(),
-Function::native(
-"copy-to-mailbox",
-"(mb messages destination &key uid create)",
-copy_to_mailbox,
-"Copies messages with their flags to another mailbox.
+    ).checked(),
+    Function::native(
+        "copy-to-mailbox",
+        "(mb messages destination &key uid create)",
+        copy_to_mailbox,
+        "Copies messages with their flags to another mailbox.
 mb: a mailbox object. messages: as for fetch-parts. destination: a string. :uid  t takes messages as unique ids. :create  t makes the destination if it does not exist.
 Returns (uidvalidity from to), from and to being sets of unique ids, where the server tells them, else t. Errors: :error-response when the destination does not exist.",
-).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).checked(),
-Function::native(
-"copy-letters",
-"(mb messages other-mb destination &key uid create)",
-super::copying::copy_letters,
-"Copies letters to a mailbox on another connection, such as another server's, with their flags and dates; many are on their way at once, and memory stays flat. :\\\\seen is left alone.
+    ).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).checked(),
+    Function::native(
+        "copy-letters",
+        "(mb messages other-mb destination &key uid create)",
+        super::copying::copy_letters,
+        "Copies letters to a mailbox on another connection, such as another server's, with their flags and dates; many are on their way at once, and memory stays flat. :\\\\seen is left alone.
 mb other-mb: mailbox objects of two IMAP connections. messages  as for fetch-parts. destination: a string. :uid  t takes messages as unique ids. :create  t makes the destination if there is none.
 Returns the list of the numbers, or unique ids, that were copied. Errors: :error-response when there is no destination or a letter is refused; the message tells how many were copied before.",
-).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).checked(),
-Function::native(
-"move-to-mailbox",
-"(mb messages destination &key uid create)",
-move_to_mailbox,
-"Moves messages to another mailbox. Where the server cannot, they are copied, and only when that has succeeded exactly they are removed.
+    ).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).checked(),
+    Function::native(
+        "move-to-mailbox",
+        "(mb messages destination &key uid create)",
+        move_to_mailbox,
+        "Moves messages to another mailbox. Where the server cannot, they are copied, and only when that has succeeded exactly they are removed.
 Arguments and result as for copy-to-mailbox. Errors: :error-response; every message is then in at least one of the two mailboxes.",
-).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).checked(),
-Function::native(
-"append-letter",
-"(mb name text &key flags date)",
-super::appending::append_letter,
-"Stores a letter in a mailbox (APPEND, RFC 3501 6.3.11).
+    ).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).checked(),
+    Function::native(
+        "append-letter",
+        "(mb name text &key flags date)",
+        super::appending::append_letter,
+        "Stores a letter in a mailbox (APPEND, RFC 3501 6.3.11).
 mb: a mailbox object. name: a string. text: a string, whose lines get CR LF; a bytevector, which is stored as it is; or (:file \"path\"), a file whose lines get CR LF, with little memory
 whatever its size. It is read twice, to count and to send. :flags  a flag or a list of flags.
 :date  its internal date, a universal time or a string as \"13-Sep-1999 11:36:26 -0700\"; now by default.
 Returns (uidvalidity uid) where the server tells them, else t. Errors: :error-response when there is no such mailbox, :syntax-error for a letter with NUL, :file when the file cannot be
 read. One that has become shorter or longer while it was sent is not stored, and the connection is closed.",
-).checked(),
+    ).checked(),
 ];
 
 pub(super) fn alter_flags(call: &Call<'_>) -> Answer {

@@ -12,137 +12,137 @@ use std::sync::Arc;
 
 /// Letters and their parts.
 pub(super) const FUNCTIONS: &[Function] = &[
-Function::native(
-"parse-letter",
-"(text)",
-parse_letter,
-"Reads a letter: the part that is the whole, for letter-text, letter-attachments and the mime-part accessors. A broken letter gives what can be had.
+    Function::native(
+        "parse-letter",
+        "(text)",
+        parse_letter,
+        "Reads a letter: the part that is the whole, for letter-text, letter-attachments and the mime-part accessors. A broken letter gives what can be had.
 text: the string or the bytevector of any fetch. Returns a part object.",
-).checked(),
-Function::new(
-"parse-mime-structure",
-"(text)",
-"The same as parse-letter.\ntext: the string or the bytevector of any fetch. Returns a part object.",
-Run::Alias("parse-letter"),
-).checked(),
-Function::native(
-"letter-text",
-"(letter)",
-letter_text,
-"The readable text of a letter, a string: of alternatives the plain one, else the text of the HTML.\nletter: as parse-letter returns it.",
-).checked(),
-Function::native(
-"letter-html",
-"(letter)",
-letter_html,
-"The HTML text of a letter, a string; nil when it has none.\nletter: as parse-letter returns it.",
-).checked(),
-Function::native(
-"letter-attachments",
-"(letter)",
-letter_attachments,
-"The list of a letter's attachments.\nletter: as parse-letter returns it. See attachment-name, attachment-type, attachment-bytes, save-attachment.",
-).checked(),
-Function::native(
-"attachment-name",
-"(attachment)",
-attachment_name,
-"An attachment's file name as its sender wrote it, a string or nil. It is no safe path; save-attachment makes one.\nattachment: an element of letter-attachments.",
-).checked(),
-Function::native(
-"attachment-type",
-"(attachment)",
-attachment_type,
-"An attachment's content type, a string such as \"image/png\".\nattachment: an element of letter-attachments.",
-).checked(),
-Function::native(
-"attachment-bytes",
-"(attachment)",
-attachment_bytes,
-"An attachment's content, decoded. Returns a bytevector.\nattachment: an element of letter-attachments.",
-).checked(),
-Function::native(
-"save-attachment",
-"(attachment folder)",
-super::attachments::save_attachment,
-"Writes an attachment to a new file in a folder, under its own name made safe, with a number where that is taken. Nothing is overwritten. Returns the path, a string.
+    ).checked(),
+    Function::new(
+        "parse-mime-structure",
+        "(text)",
+        "The same as parse-letter.\ntext: the string or the bytevector of any fetch. Returns a part object.",
+        Run::Alias("parse-letter"),
+    ).checked(),
+    Function::native(
+        "letter-text",
+        "(letter)",
+        letter_text,
+        "The readable text of a letter, a string: of alternatives the plain one, else the text of the HTML.\nletter: as parse-letter returns it.",
+    ).checked(),
+    Function::native(
+        "letter-html",
+        "(letter)",
+        letter_html,
+        "The HTML text of a letter, a string; nil when it has none.\nletter: as parse-letter returns it.",
+    ).checked(),
+    Function::native(
+        "letter-attachments",
+        "(letter)",
+        letter_attachments,
+        "The list of a letter's attachments.\nletter: as parse-letter returns it. See attachment-name, attachment-type, attachment-bytes, save-attachment.",
+    ).checked(),
+    Function::native(
+        "attachment-name",
+        "(attachment)",
+        attachment_name,
+        "An attachment's file name as its sender wrote it, a string or nil. It is no safe path; save-attachment makes one.\nattachment: an element of letter-attachments.",
+    ).checked(),
+    Function::native(
+        "attachment-type",
+        "(attachment)",
+        attachment_type,
+        "An attachment's content type, a string such as \"image/png\".\nattachment: an element of letter-attachments.",
+    ).checked(),
+    Function::native(
+        "attachment-bytes",
+        "(attachment)",
+        attachment_bytes,
+        "An attachment's content, decoded. Returns a bytevector.\nattachment: an element of letter-attachments.",
+    ).checked(),
+    Function::native(
+        "save-attachment",
+        "(attachment folder)",
+        super::attachments::save_attachment,
+        "Writes an attachment to a new file in a folder, under its own name made safe, with a number where that is taken. Nothing is overwritten. Returns the path, a string.
 attachment: an element of letter-attachments. folder: a string, a folder that exists. Errors: :file.",
-).checked(),
-Function::native(
-"make-mime-part",
-"(&key content-type encoding headers attachmentp name text file subparts parameters charset id description)",
-make_mime_part,
-"Makes a part of a letter to send; it stands as the message of send-letter and among its attachments. Returns a part object.
+    ).checked(),
+    Function::native(
+        "make-mime-part",
+        "(&key content-type encoding headers attachmentp name text file subparts parameters charset id description)",
+        make_mime_part,
+        "Makes a part of a letter to send; it stands as the message of send-letter and among its attachments. Returns a part object.
 :content-type  a string, \"text/plain\". :encoding  \"7bit\", \"quoted-printable\" or \"base64\"; the best by default. :headers :parameters  lists of (\"name\" . \"value\").
 :attachmentp  t offers it as a file, :name being the file's name. The content is one of :text, a string or a bytevector, :file, a file's name, or :subparts, a list of parts.
 :charset :id :description  strings. Errors: :syntax-error, :file.",
-).typed(&[("attachmentp", Type::Truth)]).checked(),
-part_accessor(
-"mime-part-type",
-mime_part_type,
-"The first half of a part's content type, a string: \"text\".\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
-).checked(),
-part_accessor(
-"mime-part-subtype",
-mime_part_subtype,
-"The second half of a part's content type, a string: \"plain\".\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
-).checked(),
-part_accessor(
-"mime-part-parameters",
-mime_part_parameters,
-"The list ((\"name\" . \"value\") …) of a part's content type parameters.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
-).checked(),
-part_accessor(
-"mime-part-id",
-mime_part_id,
-"A part's Content-ID, a string or nil.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
-).checked(),
-part_accessor(
-"mime-part-description",
-mime_part_description,
-"A part's description, a string or nil.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
-).checked(),
-part_accessor(
-"mime-part-encoding",
-mime_part_encoding,
-"A part's transfer encoding, a string, or nil for one that is still to be chosen.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
-).checked(),
-part_accessor(
-"mime-part-headers",
-mime_part_headers,
-"The list ((\"name\" . \"value\") …) of a part's header fields.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
-).checked(),
-part_accessor(
-"mime-part-parts",
-mime_part_parts,
-"The list of the parts in a part; nil when it has none.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
-).checked(),
-part_accessor(
-"mime-part-text",
-part_text,
-"A part's text, decoded, a string.\npart: as parse-letter or mime-part-parts returns it.",
-).checked(),
-part_accessor(
-"mime-part-bytes",
-part_bytes,
-"A part's content, decoded. Returns a bytevector.\npart: as parse-letter or mime-part-parts returns it.",
-).checked(),
-Function::native(
-"%all-parts",
-"(part f)",
-all_parts,
-"A part and every part in it, from the outside in; it checks map-over-parts's arguments. Returns a list.",
-).typed(&[("f", Type::Function(1))]).inside_of("map-over-parts").checked(),
-Function::new(
-"map-over-parts",
-"(part f)",
-"Calls f with a part and every part in it, from the outside in. Returns t.\npart: as parse-letter returns it. f: a function of one argument.",
-Run::Scheme(
+    ).typed(&[("attachmentp", Type::Truth)]).checked(),
+    part_accessor(
+        "mime-part-type",
+        mime_part_type,
+        "The first half of a part's content type, a string: \"text\".\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
+    ).checked(),
+    part_accessor(
+        "mime-part-subtype",
+        mime_part_subtype,
+        "The second half of a part's content type, a string: \"plain\".\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
+    ).checked(),
+    part_accessor(
+        "mime-part-parameters",
+        mime_part_parameters,
+        "The list ((\"name\" . \"value\") …) of a part's content type parameters.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
+    ).checked(),
+    part_accessor(
+        "mime-part-id",
+        mime_part_id,
+        "A part's Content-ID, a string or nil.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
+    ).checked(),
+    part_accessor(
+        "mime-part-description",
+        mime_part_description,
+        "A part's description, a string or nil.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
+    ).checked(),
+    part_accessor(
+        "mime-part-encoding",
+        mime_part_encoding,
+        "A part's transfer encoding, a string, or nil for one that is still to be chosen.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
+    ).checked(),
+    part_accessor(
+        "mime-part-headers",
+        mime_part_headers,
+        "The list ((\"name\" . \"value\") …) of a part's header fields.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
+    ).checked(),
+    part_accessor(
+        "mime-part-parts",
+        mime_part_parts,
+        "The list of the parts in a part; nil when it has none.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
+    ).checked(),
+    part_accessor(
+        "mime-part-text",
+        part_text,
+        "A part's text, decoded, a string.\npart: as parse-letter or mime-part-parts returns it.",
+    ).checked(),
+    part_accessor(
+        "mime-part-bytes",
+        part_bytes,
+        "A part's content, decoded. Returns a bytevector.\npart: as parse-letter or mime-part-parts returns it.",
+    ).checked(),
+    Function::native(
+        "%all-parts",
+        "(part f)",
+        all_parts,
+        "A part and every part in it, from the outside in; it checks map-over-parts's arguments. Returns a list.",
+    ).typed(&[("f", Type::Function(1))]).inside_of("map-over-parts").checked(),
+    Function::new(
+        "map-over-parts",
+        "(part f)",
+        "Calls f with a part and every part in it, from the outside in. Returns t.\npart: as parse-letter returns it. f: a function of one argument.",
+        Run::Scheme(
             "(lambda (part f)
                (dolist (inner (%all-parts part f)) (f inner))
                t)",
         ),
-).checked(),
+    ).checked(),
 ];
 
 const fn part_accessor(name: &'static str, run: NativeCode, doc: &'static str) -> Function {

@@ -17,44 +17,44 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Many calls at once.
 pub(super) const FUNCTIONS: &[Function] = &[
-Function::native(
-"%pipelined-window",
-"(issue receive items window)",
-window,
-"Checks the arguments of pipelined-map; window may be nil. Returns the window.",
-).inside_of("pipelined-map").checked(),
-Function::native(
-"%begin-issue",
-"()",
-begin_issue,
-"From here calls are only sent. Returns nil.",
-).inside_of("pipelined-map").checked(),
-Function::native(
-"%end-issue",
-"(returned failed)",
-end_issue,
-"Until here. returned: what issue returned. failed: t when it did not return. Returns what stands for the result.",
-).inside_of("pipelined-map").checked(),
-Function::native(
-"%redeem",
-"(placeholder)",
-redeem,
-"The result that a placeholder stands for. placeholder: what %end-issue returned.",
-).inside_of("pipelined-map").checked(),
-Function::native(
-"%forget",
-"(placeholder)",
-forget,
-"Lets go of a result. placeholder: what %end-issue returned. Returns nil.",
-).inside_of("pipelined-map").checked(),
-Function::new(
-"pipelined-map",
-"(issue receive items &key window)",
-"Calls issue with each item, whose call is sent without waiting for its answer; then receive with the item and the result, in the order of the items. Returns the list of what receive returned. Over a slow line many calls take one round trip.
+    Function::native(
+        "%pipelined-window",
+        "(issue receive items window)",
+        window,
+        "Checks the arguments of pipelined-map; window may be nil. Returns the window.",
+    ).inside_of("pipelined-map").checked(),
+    Function::native(
+        "%begin-issue",
+        "()",
+        begin_issue,
+        "From here calls are only sent. Returns nil.",
+    ).inside_of("pipelined-map").checked(),
+    Function::native(
+        "%end-issue",
+        "(returned failed)",
+        end_issue,
+        "Until here. returned: what issue returned. failed: t when it did not return. Returns what stands for the result.",
+    ).inside_of("pipelined-map").checked(),
+    Function::native(
+        "%redeem",
+        "(placeholder)",
+        redeem,
+        "The result that a placeholder stands for. placeholder: what %end-issue returned.",
+    ).inside_of("pipelined-map").checked(),
+    Function::native(
+        "%forget",
+        "(placeholder)",
+        forget,
+        "Lets go of a result. placeholder: what %end-issue returned. Returns nil.",
+    ).inside_of("pipelined-map").checked(),
+    Function::new(
+        "pipelined-map",
+        "(issue receive items &key window)",
+        "Calls issue with each item, whose call is sent without waiting for its answer; then receive with the item and the result, in the order of the items. Returns the list of what receive returned. Over a slow line many calls take one round trip.
 issue: a function of one argument that makes one call of fetch-parts, fetch-letter, alter-flags, search-mailbox, copy-to-mailbox or mailbox-status and returns its result as it is; it cannot look at it. On a POP mailbox the call is of fetch-letter.
 receive: a function of two arguments. items: a list. :window  an integer from 1 to 1000, 256: how many calls are in flight.
 Errors: those of a call when its result is received, of issue and of receive; what is in flight then is dropped. :syntax-error when issue makes two calls or looks at its result.",
-Run::Scheme(
+        Run::Scheme(
             "(lambda (issue receive items &key window)
                (let ((window (%pipelined-window issue receive items window)) (front '()) (back '()) (count 0) (results '()))
                  (flet ((issue-one (item)
@@ -80,55 +80,55 @@ Run::Scheme(
                      (dolist (next front) (%forget (%cdr next)))
                      (dolist (next back) (%forget (%cdr next)))))))",
         ),
-).typed(&[("window", Type::Integer(1, 1000)), ("issue", Type::Function(1)), ("receive", Type::Function(2)), ("items", Type::List)]).checked(),
-Function::new(
-"with-read-ahead",
-"((mb messages parts . options) . body)",
-"Runs the body, which is going to fetch these parts of these messages, one message at a time and in any order: fetch-letter and fetch-parts for them are answered from commands that were sent ahead, so that a plain loop does not wait a round trip for each.
+    ).typed(&[("window", Type::Integer(1, 1000)), ("issue", Type::Function(1)), ("receive", Type::Function(2)), ("items", Type::List)]).checked(),
+    Function::new(
+        "with-read-ahead",
+        "((mb messages parts . options) . body)",
+        "Runs the body, which is going to fetch these parts of these messages, one message at a time and in any order: fetch-letter and fetch-parts for them are answered from commands that were sent ahead, so that a plain loop does not wait a round trip for each.
 mb: a mailbox object of either kind. messages parts  as for fetch-parts; for fetch-letter \"body[]\", for top-lines with 0 lines on a POP mailbox \"body[header]\". :uid  t takes messages as unique ids, as the calls then do.
 :window  an integer from 1 to 1000, 256: how many commands are in flight; on a POP mailbox 1000, and about 8 megabytes.
 :\\\\seen is set only for letters that the body has fetched without peeking; what was read ahead for nothing is dropped. When messages leave the mailbox meanwhile, or another is selected, the calls fetch as ever.
 Returns the value of the body's last form. Errors: those of the body and of fetch-parts.",
-Run::Macro(
+        Run::Macro(
             "(syntax-rules ()
                ((_ (mb . arguments) body ...)
                 (let ((mailbox mb))
                   (%begin-read-ahead mailbox . arguments)
                   (unwind-protect (progn body ...) (%end-read-ahead mailbox)))))",
         ),
-).checked(),
-Function::native(
-"%begin-read-ahead",
-"(mb messages parts &key uid window)",
-super::read_ahead::begin,
-"Sends the first commands of with-read-ahead. Arguments and errors as there. Returns t.",
-).typed(&[("uid", Type::Truth), ("window", Type::Integer(1, 1000))]).inside_of("with-read-ahead").checked(),
-Function::native(
-"%end-read-ahead",
-"(mb)",
-super::read_ahead::end,
-"Drops what was read ahead. mb: a mailbox object. Returns nil.",
-).inside_of("with-read-ahead").checked(),
-Function::new(
-"parallel-map",
-"(f items &key at-most)",
-"Calls f with each item, several at once, each call in a thread with an interpreter of its own. Returns the list of results in the order of the items; an item whose call raised an error has that condition in its place, for which error? is true. Many servers take about as long as the slowest.
+    ).checked(),
+    Function::native(
+        "%begin-read-ahead",
+        "(mb messages parts &key uid window)",
+        super::read_ahead::begin,
+        "Sends the first commands of with-read-ahead. Arguments and errors as there. Returns t.",
+    ).typed(&[("uid", Type::Truth), ("window", Type::Integer(1, 1000))]).inside_of("with-read-ahead").checked(),
+    Function::native(
+        "%end-read-ahead",
+        "(mb)",
+        super::read_ahead::end,
+        "Drops what was read ahead. mb: a mailbox object. Returns nil.",
+    ).inside_of("with-read-ahead").checked(),
+    Function::new(
+        "parallel-map",
+        "(f items &key at-most)",
+        "Calls f with each item, several at once, each call in a thread with an interpreter of its own. Returns the list of results in the order of the items; an item whose call raised an error has that condition in its place, for which error? is true. Many servers take about as long as the slowest.
 f: a lambda form or the name of a function (f, 'f or #'f) of one argument. It sees the functions and macros that the script has defined at top level, and copies of the top-level variables that hold data: numbers, strings, symbols, characters, bytes, lists, vectors, hash tables. What it sets is not seen outside. It does not see variables around the lambda form, nor connections or functions in variables: it makes its own connections, and what it leaves open is closed.
 items: a list of data. :at-most  an integer from 1 to 200, 16: how many run at once. For an untrusted script 4, since each takes some 20 MB of the memory that it may use.
 Results are data or conditions; bytes, hash tables and vectors are copies, and a vector cannot be changed. What f prints comes in the order of the items.
 Errors: :syntax-error for anything else as f, in the place of a result that is no data, and for a parallel-map within another.",
-Run::Macro(
+        Run::Macro(
             "(syntax-rules ()
                ((_ f items) (%parallel-map (%function-text f) items (%visible-globals) nil))
                ((_ f items :at-most count) (%parallel-map (%function-text f) items (%visible-globals) count)))",
         ),
-).checked(),
-Function::native(
-"%parallel-map",
-"(f items globals at-most)",
-super::parallel::map,
-"What parallel-map does. f: the text of a function. globals: lists of a global of the script and its value. at-most: an integer or nil.",
-).checked(),
+    ).checked(),
+    Function::native(
+        "%parallel-map",
+        "(f items globals at-most)",
+        super::parallel::map,
+        "What parallel-map does. f: the text of a function. globals: lists of a global of the script and its value. at-most: an integer or nil.",
+    ).checked(),
 ];
 
 /// What may be sent without waiting: one command each.

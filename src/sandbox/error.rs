@@ -33,6 +33,9 @@ pub enum SandboxError {
         /// The name that was asked for.
         mailbox: String,
     },
+    /// The account's quota does not allow for the letter.
+    #[error("the quota of `{0}` has no room for the letter")]
+    OverQuota(String),
     /// A mailbox name or flag that cannot be.
     #[error("{0}")]
     Invalid(String),

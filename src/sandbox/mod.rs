@@ -56,6 +56,7 @@ use smtp::Delivery;
 pub use smtp::{Sent, SmtpExtensions};
 pub use store::import::{ImportedLetter, import};
 pub use store::letter::Letter;
+pub use store::quota::Quota;
 pub use store::{Store, seed};
 use wire::certificates::Authority;
 

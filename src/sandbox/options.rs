@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use crate::sandbox::faults::FaultRule;
-use crate::sandbox::{PopExtensions, SmtpExtensions};
+use crate::sandbox::{PopExtensions, Quota, SmtpExtensions};
 
 /// What a sandbox starts with.
 #[derive(Clone, Debug)]
@@ -90,12 +90,19 @@ pub struct Account {
     pub user: String,
     /// The password; not shown by `Debug`.
     pub password: String,
+    /// How much the account may hold. Default: anything.
+    pub quota: Quota,
 }
 
 impl Account {
     /// An account of this name and password.
     pub fn new(user: impl Into<String>, password: impl Into<String>) -> Account {
-        Account { user: user.into(), password: password.into() }
+        Account { user: user.into(), password: password.into(), quota: Quota::default() }
+    }
+
+    /// The same account with a quota.
+    pub fn with_quota(self, quota: Quota) -> Account {
+        Account { quota, ..self }
     }
 
     /// The account of the manual's examples: `myacct`, `mypasswd`.
@@ -152,6 +159,8 @@ pub struct Extensions {
     pub namespace: bool,
     /// `CHILDREN` (RFC 3348): `\HasChildren` and `\HasNoChildren` in LIST.
     pub children: bool,
+    /// `QUOTA` (RFC 9208): GETQUOTA and GETQUOTAROOT. Quotas hold without it, too.
+    pub quota: bool,
     /// `LOGINDISABLED` until TLS is up. Off by default, since the manual's session logs in on port 143 in the clear.
     pub login_disabled_before_tls: bool,
 }
@@ -172,6 +181,7 @@ impl Default for Extensions {
             enable: true,
             namespace: true,
             children: true,
+            quota: true,
             login_disabled_before_tls: false,
         }
     }
@@ -194,6 +204,7 @@ impl Extensions {
             enable: false,
             namespace: false,
             children: false,
+            quota: false,
             login_disabled_before_tls: false,
         }
     }
@@ -216,6 +227,9 @@ impl Extensions {
             ("ENABLE", self.enable),
             ("NAMESPACE", self.namespace),
             ("CHILDREN", self.children),
+            ("QUOTA", self.quota),
+            ("QUOTA=RES-STORAGE", self.quota),
+            ("QUOTA=RES-MESSAGE", self.quota),
         ];
         let offered = list.iter().filter(|(_, on)| *on).map(|(name, _)| *name);
         std::iter::once("IMAP4rev1").chain(offered).collect::<Vec<_>>().join(" ")

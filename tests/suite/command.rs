@@ -346,7 +346,10 @@ fn what_is_wrong_is_said_once_and_clearly() {
         error.contains("[:server-shutdown-connection]") && error.lines().count() == 3,
         "{error}"
     );
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // The port of a client's socket is taken, so that no other test's server gets it.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let port = taken.local_addr().unwrap().port();
     for (function, user) in [
         ("make-imap-connection", "user"),
         ("make-pop-connection", "user"),

@@ -37,6 +37,8 @@ mod logins;
 mod parallel;
 #[cfg(feature = "sandbox")]
 mod pop;
+#[cfg(feature = "sandbox")]
+mod quota;
 #[cfg(feature = "host")]
 mod report;
 #[cfg(feature = "sandbox")]

@@ -393,6 +393,14 @@ impl Command {
         self.changing(Change::of_selected(letters, act))
     }
 
+    /// GETQUOTAROOT (RFC 9208 4.1.3).
+    ///
+    /// # Errors
+    /// As [`Command::select`].
+    pub fn get_quota_root(name: &str) -> Built {
+        Command::on_mailbox(Verb::GetQuotaRoot, name)
+    }
+
     /// IDLE (RFC 2177); [`super::Session::end_idle`] ends it.
     pub fn idle() -> Command {
         Command::plain(Verb::Idle).with_effect(Effect::Idle)

@@ -32,6 +32,7 @@ pub enum Verb {
     Copy,
     Move,
     Idle,
+    GetQuotaRoot,
 }
 
 /// Which commands may be in flight together (RFC 9051 5.5).
@@ -91,7 +92,7 @@ pub struct Row {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Verb; 26] = {
+    pub const ALL: [Verb; 27] = {
         use Verb::*;
         [
             Capability,
@@ -120,6 +121,7 @@ impl Verb {
             Copy,
             Move,
             Idle,
+            GetQuotaRoot,
         ]
     };
 
@@ -157,6 +159,7 @@ impl Verb {
             Verb::Copy => selected("COPY", Some("UID COPY"), Alone, &[], Always),
             Verb::Move => selected("MOVE", Some("UID MOVE"), Alone, &["EXPUNGE"], Always),
             Verb::Idle => plain("IDLE", Alone, &[], Never),
+            Verb::GetQuotaRoot => plain("GETQUOTAROOT", Elsewhere, &["QUOTAROOT", "QUOTA"], Never),
         }
     }
 

@@ -9,6 +9,7 @@ use imap_codec::imap_types::{
 use jiff::Zoned;
 
 use crate::sandbox::imap::dates;
+use crate::sandbox::imap::quota::OVER_QUOTA;
 use crate::sandbox::imap::session::{Outcome, Session, bad, name_of, no};
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::letter::Content;
@@ -35,9 +36,13 @@ impl Session {
         };
         let content = Arc::new(Content::new(letter.data()));
         let mut state = self.shared.store.lock();
-        let Some(mailbox) =
-            state.find(&user, &name_of(mailbox)).and_then(|id| state.mailbox_mut(id))
-        else {
+        let Some(id) = state.find(&user, &name_of(mailbox)) else {
+            return no("[TRYCREATE] No such mailbox.");
+        };
+        if !state.has_room(&user, content.bytes.len() as u64, 1) {
+            return no(OVER_QUOTA);
+        }
+        let Some(mailbox) = state.mailbox_mut(id) else {
             return no("[TRYCREATE] No such mailbox.");
         };
         let uid_validity = mailbox.uid_validity;

@@ -7,6 +7,7 @@ use imap_codec::imap_types::{
 };
 
 use crate::sandbox::imap::folders::deleted;
+use crate::sandbox::imap::quota::OVER_QUOTA;
 use crate::sandbox::imap::sequence;
 use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, name_of, no};
 use crate::sandbox::store::flags::Flags;
@@ -81,7 +82,7 @@ impl Session {
         target: &MailboxName<'_>,
         uid: bool,
     ) -> Outcome {
-        let copied = self.copy_letters(set, target, uid)?;
+        let copied = self.copy_letters(set, target, uid, true)?;
         Ok(format!("{}COPY completed.", copied.code(self.shared.extensions.uidplus)))
     }
 
@@ -96,7 +97,7 @@ impl Session {
             return bad("MOVE is not supported.");
         }
         self.selected_writable()?;
-        let copied = self.copy_letters(set, target, uid)?;
+        let copied = self.copy_letters(set, target, uid, false)?;
         let code = copied.code(self.shared.extensions.uidplus);
         if !code.is_empty() {
             self.untagged(&format!("OK {code}Moved."));
@@ -108,12 +109,14 @@ impl Session {
         Ok("MOVE completed.".to_owned())
     }
 
-    /// Copies all letters or none.
+    /// Copies all letters or none. What is moved needs no further room: all mailboxes of an account
+    /// share its quota.
     fn copy_letters(
         &mut self,
         set: &SequenceSet,
         target: &MailboxName<'_>,
         uid: bool,
+        needs_room: bool,
     ) -> Result<Copied, Refusal> {
         let view = self.selected()?;
         let user = self.user()?;
@@ -130,6 +133,10 @@ impl Session {
                 None if uid => {}
                 None => return no(GONE),
             }
+        }
+        let octets = letters.iter().map(|(_, message)| message.content.bytes.len() as u64).sum();
+        if needs_room && !state.has_room(&user, octets, letters.len() as u64) {
+            return no(OVER_QUOTA);
         }
         let Some(target) = state.mailbox_mut(target) else {
             return no("[TRYCREATE] No such mailbox.");

@@ -15,6 +15,7 @@ mod idle;
 mod list;
 mod login;
 mod matching;
+mod quota;
 mod search;
 mod section;
 mod selected;

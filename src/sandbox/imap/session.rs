@@ -279,6 +279,8 @@ impl Session {
                 self.move_(&sequence_set, &mailbox, uid)
             }
             CommandBody::Idle => self.idle(),
+            CommandBody::GetQuota { root } => self.get_quota(&root),
+            CommandBody::GetQuotaRoot { mailbox } => self.get_quota_root(&mailbox),
             _ => bad("This command is not supported."),
         }
     }

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use crate::sandbox::smtp::delivery::Trace;
+use crate::sandbox::smtp::delivery::{Trace, Undelivered};
 use crate::sandbox::smtp::reply::Outcome;
 use crate::sandbox::smtp::{Reply, SmtpSession, refuse, reply};
 
@@ -55,10 +55,16 @@ impl SmtpSession {
             authenticated: self.user.is_some(),
             identity: &identity,
         };
-        if self.shared.delivery.deliver(&self.shared.store, transaction, bytes, &trace) {
-            reply(250, "2.0.0", format!("The letter is taken as {identity}."))
-        } else {
-            Ok(Reply::new(451, "4.3.0", "A recipient is gone; nothing was delivered."))
+        match self.shared.delivery.deliver(&self.shared.store, transaction, bytes, &trace) {
+            Ok(()) => reply(250, "2.0.0", format!("The letter is taken as {identity}.")),
+            Err(Undelivered::AccountGone) => {
+                Ok(Reply::new(451, "4.3.0", "A recipient is gone; nothing was delivered."))
+            }
+            // RFC 5321 4.2.2 and RFC 3463 3.3: the mailbox is full.
+            Err(Undelivered::OverQuota) => {
+                let text = "A recipient's mailbox is full; nothing was delivered.";
+                Ok(Reply::new(552, "5.2.2", text))
+            }
         }
     }
 }

@@ -70,14 +70,14 @@ impl Delivery {
             .or_else(|| if local { store.account_named(&path.local) } else { None })
     }
 
-    /// Delivers to everyone, or to no one when a local recipient's account is gone; then false.
+    /// Delivers to everyone or to no one.
     pub(crate) fn deliver(
         &self,
         store: &Store,
         transaction: Transaction,
         bytes: Vec<u8>,
         trace: &Trace<'_>,
-    ) -> bool {
+    ) -> Result<(), Undelivered> {
         let now = Zoned::now();
         let traced: Arc<[u8]> = if self.trace_headers {
             [trace_lines(&transaction, trace, &now).as_bytes(), &bytes].concat().into()
@@ -96,8 +96,12 @@ impl Delivery {
         let inboxes: Option<Vec<_>> = users.iter().map(|user| state.find(user, INBOX)).collect();
         let room = |id: &u64| state.mailbox(*id).is_some_and(|mailbox| mailbox.uid_next < u32::MAX);
         let Some(inboxes) = inboxes.filter(|inboxes| inboxes.iter().all(room)) else {
-            return false;
+            return Err(Undelivered::AccountGone);
         };
+        let octets = content.bytes.len() as u64;
+        if !users.iter().all(|user| state.has_room(user, octets, 1)) {
+            return Err(Undelivered::OverQuota);
+        }
         for id in inboxes {
             let message = Message {
                 content: Arc::clone(&content),
@@ -110,8 +114,16 @@ impl Delivery {
             let to = elsewhere.into_iter().map(|recipient| recipient.path.text).collect();
             state.outbox.push(Sent { from: transaction.from.text, to, bytes: bytes.into() });
         }
-        true
+        Ok(())
     }
+}
+
+/// Why a letter was delivered to no one.
+pub(crate) enum Undelivered {
+    /// A local recipient's account is gone.
+    AccountGone,
+    /// A local recipient's account has no room.
+    OverQuota,
 }
 
 /// Return-Path and Received (RFC 5321 4.4). One recipient is named, several are not, so that no blind copy shows.

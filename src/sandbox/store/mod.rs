@@ -9,6 +9,7 @@ pub(in crate::sandbox) mod letter;
 pub(in crate::sandbox) mod mailbox;
 pub(in crate::sandbox) mod mime;
 pub(in crate::sandbox) mod names;
+pub(in crate::sandbox) mod quota;
 pub mod seed;
 
 use std::{
@@ -24,6 +25,7 @@ use crate::sandbox::store::import::import_each;
 use crate::sandbox::store::letter::Content;
 use crate::sandbox::store::mailbox::{Mailbox, Message};
 use crate::sandbox::store::names::{INBOX, MailboxId, Names};
+use crate::sandbox::store::quota::Quota;
 use crate::sandbox::{Account, Letter, SandboxError, Seed, Sent};
 
 /// The first UIDVALIDITY: the day of the manual's session, as a Unix time.
@@ -52,6 +54,7 @@ pub(crate) struct State {
 /// An account and its names.
 pub(crate) struct User {
     pub(super) password: String,
+    pub(super) quota: Quota,
     names: Names,
 }
 
@@ -95,6 +98,10 @@ impl Store {
             internal_date: internal_date.unwrap_or_else(Zoned::now),
         };
         let mut state = self.lock();
+        let octets = message.content.bytes.len() as u64;
+        if !state.has_room(user, octets, 1) {
+            return Err(SandboxError::OverQuota(user.to_owned()));
+        }
         let mailbox = state.find_or_error(user, mailbox)?;
         mailbox
             .append(message)
@@ -339,12 +346,14 @@ impl State {
     fn add_account(&mut self, account: Account) {
         if let Some(user) = self.users.get_mut(&account.user) {
             user.password = account.password;
+            user.quota = account.quota;
             return;
         }
         let mut names = Names::default();
         names.subscribed.insert(INBOX.to_owned());
-        self.users.insert(account.user.clone(), User { password: account.password, names });
-        self.insert_mailbox(&account.user, INBOX.to_owned());
+        let Account { user, password, quota } = account;
+        self.users.insert(user.clone(), User { password, quota, names });
+        self.insert_mailbox(&user, INBOX.to_owned());
     }
 
     /// Adds an account with the mailboxes of another one, letters, flags and UIDs alike.

@@ -120,7 +120,7 @@ fn plain_comes_with_the_command_or_after_a_challenge() {
 fn capabilities_follow_the_state() {
     let sandbox = manual();
     let mut client = Client::connect(&sandbox);
-    let extensions = "IDLE UNSELECT UIDPLUS MOVE ID ENABLE NAMESPACE CHILDREN";
+    let extensions = "IDLE UNSELECT UIDPLUS MOVE ID ENABLE NAMESPACE CHILDREN QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
     assert_eq!(
         client.ok("CAPABILITY"),
         [format!("* CAPABILITY IMAP4rev1 LITERAL+ STARTTLS AUTH=PLAIN SASL-IR {extensions}")]
