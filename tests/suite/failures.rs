@@ -251,7 +251,10 @@ fn what_is_not_known_is_a_warning() {
 
 #[test]
 fn nothing_listens_and_nobody_is_called_so() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(); // free again now
+    // The port of a client's socket is taken, and nobody listens there.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let port = taken.local_addr().unwrap().port();
     let options = ConnectOptions { port: Some(port), ..ConnectOptions::default() };
     let result = ImapClient::connect(&Connector::default(), "127.0.0.1", &credentials(), &options);
     assert!(

@@ -91,8 +91,11 @@ fn a_full_mailbox_takes_no_letter_by_smtp() {
     assert_eq!(server.store().letters("user", "INBOX").len(), 0);
 }
 
+/// Roots by name, and their resources: name, usage, limit.
+type Roots = Vec<(String, Vec<(String, u64, u64)>)>;
+
 /// What the client makes of a server's answer to GETQUOTAROOT.
-fn read(answer: &'static str) -> Result<Vec<(String, Vec<(String, u64, u64)>)>, Error> {
+fn read(answer: &'static str) -> Result<Roots, Error> {
     let script = Script::run(move |peer| {
         peer.log_in("QUOTA");
         peer.answer(&format!("{answer}{{tag}} OK done\r\n"));
