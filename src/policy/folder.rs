@@ -1,12 +1,12 @@
-//! Folders that were named, and where a path really leads.
+//! Folders that a script may use, and the resolution of paths to what they really name.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-/// A folder below which files may be used.
+/// A folder whose files an untrusted script may use.
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
-    /// Absolute and without links.
+    /// Absolute, with links resolved.
     path: PathBuf,
     pub writable: bool,
 }
@@ -21,17 +21,20 @@ impl Folder {
         }
     }
 
-    /// Whether a path, absolute and without links, is this folder or lies in it.
+    /// Whether this path, absolute and with links resolved, is this folder or inside it.
     pub fn holds(&self, real: &Path) -> bool {
         real.starts_with(&self.path)
     }
 }
 
-/// The path, absolute and without links. Its last parts may not exist yet; they must be plain names then, since `..` behind what does not
-/// exist yet could mean anything later. A link that leads nowhere leads nowhere: writing through it would make a file at its other end.
+/// Makes a path absolute and resolves its links. `None` if it cannot be resolved.
 ///
-/// Nobody but the program itself works on the folders meanwhile, and it has no function that makes links; so the path still leads there
-/// when it is used.
+/// The last components may not exist yet, as for a file to write. They must be plain names then: a
+/// `..` after a missing component could mean anything once that exists. A dangling link is refused:
+/// writing through it would create a file at its target.
+///
+/// There is no race with the later use of the path: only the script itself works on these folders,
+/// and it has no function that creates links.
 pub(super) fn resolve(path: &Path) -> Option<PathBuf> {
     let absolute = std::path::absolute(path).ok()?;
     let mut missing = Vec::new();

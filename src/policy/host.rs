@@ -1,11 +1,13 @@
-//! Hosts that were named, compared as what they mean.
+//! Hosts that a script may connect to.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// A host, with one port or any. Names are alike in both cases and with a dot at their end; addresses are compared as addresses. A name that
-/// merely leads to an address that was allowed is another host.
+/// A host, with one port or any.
+///
+/// Names are compared without case and without a final dot, addresses by value. A name that merely
+/// resolves to an allowed address is another host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHost {
     host: Name,
@@ -22,7 +24,7 @@ impl Name {
     fn of(text: &str) -> Name {
         let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         match inner.parse::<IpAddr>() {
-            // ::ffff:10.0.0.1 is 10.0.0.1.
+            // `::ffff:10.0.0.1` is `10.0.0.1`.
             Ok(address) => Name::Address(address.to_canonical()),
             Err(_) => Name::Name(text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase()),
         }
@@ -30,13 +32,13 @@ impl Name {
 }
 
 impl AllowedHost {
-    /// Whether a connection to this host and port is one to the host that was allowed.
+    /// Whether a connection to this host and port is allowed by this entry.
     pub fn fits(&self, host: &str, port: u16) -> bool {
         self.port.is_none_or(|allowed| allowed == port) && self.host == Name::of(host)
     }
 }
 
-/// `HOST`, `HOST:PORT`, `ADDRESS`, `ADDRESS:PORT`, `[IPV6]:PORT`.
+/// Parses `HOST`, `HOST:PORT`, `ADDRESS`, `ADDRESS:PORT`, `[IPV6]` or `[IPV6]:PORT`.
 impl FromStr for AllowedHost {
     type Err = String;
 

@@ -1,10 +1,18 @@
-//! What a program may reach outside of itself.
+//! What a script may reach outside itself.
 //!
-//! A trusted program may reach all that its user may. An untrusted one reaches nothing but what was named: the hosts of
-//! [`Policy::allow_host`], the folders of [`Policy::allow_folder`] and [`Policy::allow_reading`], the environment variables of
-//! [`Policy::allow_variable`]; it starts no other program. Each check stands where the reach happens: connections in
-//! [`crate::transport::Connector`], files and variables in the function that uses them, and of the functions of a host only those run
-//! that are on its lists. Time is `host::TimeLimit`'s matter; memory is that of the process, which the command limits.
+//! A trusted script may reach all that its user may. An untrusted one reaches only what the command
+//! line grants:
+//!
+//! | what | granted by | checked in |
+//! |---|---|---|
+//! | hosts | [`Policy::allow_host`] | [`crate::transport::Connector`] |
+//! | folders | [`Policy::allow_folder`], [`Policy::allow_reading`] | each function that uses a file |
+//! | environment variables | [`Policy::allow_variable`] | the function that reads one |
+//! | keyring, other programs | never | the functions that use them |
+//!
+//! The policy only answers; each check is made at the point of access. Not decided here: the
+//! functions an untrusted script may call (`host::allowed`), its time (`host::TimeLimit`), and its
+//! memory, which the command limits for the process.
 
 mod folder;
 mod host;
@@ -18,10 +26,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// What a program may reach. By default it is [`Policy::trusted`].
+/// What a script may reach. The default is [`Policy::trusted`].
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// `None` allows all.
+    /// `None` allows everything.
     grants: Option<Arc<Grants>>,
 }
 
@@ -32,53 +40,54 @@ struct Grants {
     variables: BTreeSet<String>,
 }
 
-/// What an untrusted program wanted to do, and what would allow it.
+/// What an untrusted script tried to do, and which option would allow it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct Refusal(String);
 
 impl Policy {
-    /// The program may do what its user may.
+    /// The script may do what its user may.
     pub fn trusted() -> Policy {
         Policy { grants: None }
     }
 
-    /// The program reaches nothing.
+    /// The script may reach nothing until it is granted.
     pub fn untrusted() -> Policy {
         Policy { grants: Some(Arc::default()) }
     }
 
-    /// Whether the program may reach only what was named.
+    /// Whether the script is confined to what was granted.
     pub fn is_untrusted(&self) -> bool {
         self.grants.is_some()
     }
 
-    /// Lets an untrusted program connect to this host.
+    /// Lets an untrusted script connect to this host.
     pub fn allow_host(&mut self, host: AllowedHost) {
         self.grant(|grants| grants.hosts.push(host));
     }
 
-    /// Lets an untrusted program read, write and delete below this folder. Links that lead out of it are not followed.
+    /// Lets an untrusted script read, write and delete inside this folder. Links that lead out of
+    /// it are not followed.
     ///
     /// # Errors
-    /// There is no such folder.
+    /// The folder does not exist, or is not a folder.
     pub fn allow_folder(&mut self, path: &Path) -> io::Result<()> {
         let folder = Folder::new(path, true)?;
         self.grant(|grants| grants.folders.push(folder));
         Ok(())
     }
 
-    /// Lets an untrusted program read below this folder.
+    /// Lets an untrusted script read inside this folder.
     ///
     /// # Errors
-    /// There is no such folder.
+    /// The folder does not exist, or is not a folder.
     pub fn allow_reading(&mut self, path: &Path) -> io::Result<()> {
         let folder = Folder::new(path, false)?;
         self.grant(|grants| grants.folders.push(folder));
         Ok(())
     }
 
-    /// Lets an untrusted program read this environment variable.
+    /// Lets an untrusted script read this environment variable.
     pub fn allow_variable(&mut self, name: impl Into<String>) {
         let name = name.into();
         self.grant(|grants| {
@@ -92,10 +101,11 @@ impl Policy {
         }
     }
 
-    /// Whether a connection may go to this host and port. The port counts as it is used, not as the script gave it.
+    /// Checks a connection to this host and port. `port` is the one really used, not the script's
+    /// argument.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`Refusal`] if it is not allowed.
     pub fn check_host(&self, host: &str, port: u16) -> Result<(), Refusal> {
         match &self.grants {
             Some(grants) if !grants.hosts.iter().any(|allowed| allowed.fits(host, port)) => Err(
@@ -105,10 +115,11 @@ impl Policy {
         }
     }
 
-    /// The path to read for `path`. For an untrusted program it is absolute and without links.
+    /// Checks reading `path` and returns the path to use, which for an untrusted script is absolute
+    /// and has its links resolved.
     ///
     /// # Errors
-    /// [`Refusal`]; it says nothing about whether there is such a file.
+    /// [`Refusal`] if it is not allowed; it does not reveal whether the file exists.
     pub fn check_reading(&self, path: &Path) -> Result<PathBuf, Refusal> {
         self.check_path(
             path,
@@ -122,10 +133,11 @@ impl Policy {
         )
     }
 
-    /// The path to write, make or delete for `path`. For an untrusted program it is absolute and without links.
+    /// Checks writing, creating or deleting `path` and returns the path to use, which for an
+    /// untrusted script is absolute and has its links resolved.
     ///
     /// # Errors
-    /// [`Refusal`]; it says nothing about whether there is such a file.
+    /// [`Refusal`] if it is not allowed; it does not reveal whether the file exists.
     pub fn check_writing(&self, path: &Path) -> Result<PathBuf, Refusal> {
         self.check_path(
             path,
@@ -151,10 +163,10 @@ impl Policy {
         found.ok_or_else(refusal)
     }
 
-    /// Whether this environment variable may be read.
+    /// Checks reading an environment variable.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`Refusal`] if it is not allowed.
     pub fn check_variable(&self, name: &str) -> Result<(), Refusal> {
         match &self.grants {
             Some(grants) if !grants.variables.contains(name) => Err(refusal(
@@ -165,10 +177,10 @@ impl Policy {
         }
     }
 
-    /// Whether a password may be taken from the keyring of the user.
+    /// Checks taking a password from the user's keyring.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`Refusal`] if the script is untrusted.
     pub fn check_keyring(&self) -> Result<(), Refusal> {
         match &self.grants {
             Some(_) => {
@@ -178,10 +190,10 @@ impl Policy {
         }
     }
 
-    /// Whether another program may be started.
+    /// Checks starting another program.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`Refusal`] if the script is untrusted.
     pub fn check_program(&self, program: &str) -> Result<(), Refusal> {
         match &self.grants {
             Some(_) => Err(refusal(

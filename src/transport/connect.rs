@@ -1,4 +1,15 @@
-//! From a host name to a stream: redirects, the sandbox, every address in turn.
+//! Opens TCP connections: from a host name to a [`Socket`].
+//!
+//! The way to an address, first match wins:
+//!
+//! | step | decides | policy asked |
+//! |---|---|---|
+//! | [`Redirect`] | the user: `HOST[:PORT]=ADDRESS:PORT` | no |
+//! | [`Router`] | the program; the sandbox is one | no |
+//! | resolver | DNS; every address is tried in turn | yes, before the look-up |
+//!
+//! The resolver and `connect` block and cannot be interrupted, so both run in a thread of their own
+//! while the caller polls for an interrupt and the deadline.
 
 use super::error::TransportError;
 use super::stream::{Interrupt, Meter, Pace, Socket};
@@ -12,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-/// `HOST[:PORT]=ADDRESS:PORT`: connections to HOST go to the address instead.
+/// `HOST[:PORT]=ADDRESS:PORT`: sends connections to HOST to the address instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     host: String,
@@ -48,18 +59,19 @@ impl FromStr for Redirect {
 /// Where a [`Router`] sends a connection.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// The address that answers for the host.
+    /// The address to connect to instead of the host.
     pub address: SocketAddr,
-    /// The authority that its certificate is verified with, as PEM.
+    /// The certificate authority to verify the server with, as PEM; `None` for the usual ones.
     pub roots_pem: Option<String>,
 }
 
-/// Sends connections somewhere else; the sandbox is one.
+/// Sends connections to other addresses than the host name's; the sandbox does this.
 pub trait Router: Send + Sync {
-    /// The route for a host and a protocol, `imap`, `pop3` or `smtp`; `None` for one that this router does not answer for.
+    /// Returns the route for a host and a protocol (`imap`, `pop3` or `smtp`); `None` if this
+    /// router does not answer for the host.
     ///
     /// # Errors
-    /// What kept it from making one.
+    /// Why the route could not be made.
     fn route(
         &self,
         host: &str,
@@ -69,26 +81,28 @@ pub trait Router: Send + Sync {
     ) -> io::Result<Option<Route>>;
 }
 
-/// Opens connections.
+/// Opens connections; holds everything that all connections of a program share.
 #[derive(Clone)]
 pub struct Connector {
-    /// Redirects, the first that fits wins.
+    /// Redirects; the first match wins.
     pub redirects: Vec<Redirect>,
-    /// Asked when no redirect fits.
+    /// Asked if no redirect matches.
     pub router: Option<Arc<dyn Router>>,
-    /// Where traces go.
+    /// Where traces go. By default nowhere.
     pub trace: Option<TraceSink>,
-    /// While this is `false` nothing is traced, on connections that are open either. Always, when there is none.
+    /// While this is `false` nothing is traced, on open connections either. `None` traces always.
     pub trace_switch: Option<Arc<AtomicBool>>,
-    /// Told of every byte, for progress.
+    /// Called with the size of every read and write, for progress displays.
     pub meter: Option<Meter>,
-    /// Ends waits.
+    /// Polled during every wait; `true` ends the wait.
     pub interrupt: Option<Interrupt>,
-    /// Which hosts may be connected to, besides those that a redirect or the router answers for. By default all.
+    /// Which hosts the program may connect to, besides those that a redirect or the router answers
+    /// for. By default all.
     pub policy: Policy,
-    /// Whether what goes to this machine counts as exposed too, where a loopback address is the mouth of a tunnel for example. `false`.
+    /// Whether connections to this machine count as exposed too, for example because a loopback
+    /// address is the entrance of a tunnel. By default `false`.
     pub loopback_is_exposed: bool,
-    /// Sees every change that a connection makes, and may refuse it; lets all pass by default.
+    /// Sees every change that a connection makes, and may refuse it. By default it lets all pass.
     pub witness: Arc<dyn Witness>,
 }
 
@@ -108,16 +122,16 @@ impl Default for Connector {
     }
 }
 
-/// A connection that was opened.
+/// An open TCP connection.
 pub(crate) struct Opened {
     pub socket: Socket,
-    /// Whether the bytes stay on this machine.
+    /// Whether the bytes stay on this machine, as far as [`Connector::loopback_is_exposed`] allows.
     pub loopback: bool,
     pub roots_pem: Option<String>,
 }
 
 impl Connector {
-    /// Opens a TCP connection; the timeout holds for the whole of it, the look-up of the name included.
+    /// Opens a TCP connection. `pace.idle` limits the whole of it, name look-up included.
     pub(crate) fn open(
         &self,
         host: &str,
@@ -131,14 +145,16 @@ impl Connector {
         let (addresses, roots_pem) = match route {
             Some(route) => (vec![route.address], route.roots_pem),
             None => {
-                self.policy.check_host(host, port)?; // before the name is looked up: that too can be seen from outside
+                // before the look-up, which can be seen from outside too
+                self.policy.check_host(host, port)?;
                 (self.look_up(host, port, deadline, pace)?, None)
             }
         };
         let mut cause = io::Error::from(io::ErrorKind::TimedOut);
         for (index, address) in addresses.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
-            // Each address gets its share of what is left, so that one that is silent leaves time for the next.
+            // Each address gets an equal share of the time left, so a silent one leaves time for
+            // the next.
             let share = left / u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
             if share.is_zero() {
                 break;
@@ -189,7 +205,7 @@ impl Connector {
         })
     }
 
-    /// Connects in a thread of its own, so that an interrupt is heard.
+    /// Connects in a thread of its own, so that an interrupt is noticed within 100 ms.
     fn reach(
         &self,
         address: SocketAddr,
@@ -197,7 +213,8 @@ impl Connector {
     ) -> Result<io::Result<TcpStream>, TransportError> {
         let (sender, receiver) = mpsc::channel();
         let connecting = std::thread::Builder::new().spawn(move || {
-            let _ = sender.send(TcpStream::connect_timeout(&address, timeout)); // nobody waits any more after an interrupt
+            // fails if the caller left after an interrupt
+            let _ = sender.send(TcpStream::connect_timeout(&address, timeout));
         });
         if let Err(cause) = connecting {
             return Ok(Err(cause));
@@ -218,7 +235,7 @@ impl Connector {
         }
     }
 
-    /// Asks the resolver in a thread of its own: it knows no timeout.
+    /// Resolves the name in a thread of its own: the system's resolver has no timeout.
     fn look_up(
         &self,
         host: &str,
@@ -233,7 +250,7 @@ impl Connector {
         let name = host.to_owned();
         let asking = std::thread::Builder::new().spawn(move || {
             let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
-            let _ = sender.send(found); // nobody waits any more when the timeout was faster
+            let _ = sender.send(found); // fails if the caller left after the timeout
         });
         asking.map_err(|cause| TransportError::UnknownHost {
             host: host.to_owned(),

@@ -1,21 +1,24 @@
 //! The one door through which a connection changes something elsewhere.
 //!
-//! Nobody outside reaches a session to submit a command to it: [`Connection::submit`] is the only
-//! way. It asks the session what the command changes ([`Protocol::deed`]) and shows that deed to
-//! the connection's [`Witness`] before the first byte goes out. A witness that refuses leaves
-//! everything as it was. A deed that was let pass stays here until its end is known: the session
-//! says which event ends it ([`Protocol::ended`]), and what is still open when the connection
-//! closes is in doubt, or abandoned if the server cannot have all of it.
+//! [`Connection::submit`] is the only way to submit a command to a session:
 //!
-//! What belongs to a command that was submitted already goes around the witness: the answer to a
-//! challenge, the bytes of a literal or of a letter.
+//! 1. It asks the session what the command changes ([`Protocol::deed`]).
+//! 2. It shows that deed to the connection's [`Witness`] before the first byte goes out. If the
+//!    witness refuses, nothing happens.
+//! 3. It keeps the deed until its end is known: the session says which event ends it
+//!    ([`Protocol::ended`]).
+//! 4. A deed still open when the connection closes is abandoned if the server cannot have received
+//!    all of the command, and otherwise in doubt.
+//!
+//! The witness does not see what belongs to a command already submitted: the answer to a challenge,
+//! the bytes of a literal or of a letter.
 
 use super::drive::{Connection, DriveError};
 use crate::proto::deed::{Deed, Ending, Witness};
 use crate::proto::{Protocol, Secret, imap, pop3, smtp};
 use std::sync::Arc;
 
-/// The deeds whose end is not known, and who is to be told of it.
+/// Deeds whose end is not known yet, and the witness to notify of it.
 pub(super) struct OpenDeeds<H> {
     witness: Arc<dyn Witness>,
     open: Vec<(H, Deed)>,
@@ -33,7 +36,7 @@ impl<H: Copy + PartialEq> OpenDeeds<H> {
         }
     }
 
-    /// The connection is closed: whether the server had all that it needed decides each end.
+    /// Ends all deeds because the connection is closed.
     pub(super) fn close(&mut self, is_wholly_sent: impl Fn(H) -> bool) {
         for (handle, deed) in self.open.drain(..) {
             let in_doubt = is_wholly_sent(handle);
@@ -53,8 +56,7 @@ impl<S: Protocol> Connection<S> {
     /// next wait.
     ///
     /// # Errors
-    /// [`DriveError::Refused`]; nothing of the command is sent, and the connection is as good as
-    /// before.
+    /// [`DriveError::Refused`]; then nothing is sent and the connection stays usable.
     pub fn submit(&mut self, command: S::Command) -> Result<S::Handle, DriveError> {
         let deed = self.session.deed(&command).map(|deed| deed.on(&self.host));
         if let Some(deed) = &deed {
@@ -72,7 +74,7 @@ impl Connection<imap::Session> {
         self.session.answer(answer);
     }
 
-    /// Gives bytes of a literal; see [`imap::Session::feed`].
+    /// Supplies bytes of a literal; see [`imap::Session::feed`].
     pub fn feed(&mut self, bytes: &[u8]) {
         self.session.feed(bytes);
     }
@@ -82,7 +84,7 @@ impl Connection<imap::Session> {
         self.session.end_idle();
     }
 
-    /// Literals of more bytes than this come in pieces; see
+    /// Streams literals longer than this many bytes in pieces; see
     /// [`imap::Session::stream_literals_over`].
     pub fn stream_literals_over(&mut self, bytes: Option<u64>) {
         self.session.stream_literals_over(bytes);
@@ -102,7 +104,7 @@ impl Connection<smtp::Session> {
         self.session.answer(answer);
     }
 
-    /// Gives bytes of the letter after 354; see [`smtp::Session::letter`].
+    /// Supplies bytes of the letter after 354; see [`smtp::Session::letter`].
     pub fn letter(&mut self, chunk: &[u8]) {
         self.session.letter(chunk);
     }

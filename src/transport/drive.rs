@@ -1,4 +1,19 @@
-//! Pumps a session: writes what it has to send, reads what it needs. Events are parsed while the server still sends.
+//! A connection: pumps a sans-IO session over a stream.
+//!
+//! The session never waits. It answers "send these bytes", "here is an event" or "need bytes", and
+//! [`Connection::wait`] is the one loop that acts on the answer: send what is queued, look for an
+//! event, otherwise read. Events are parsed while the server is still sending.
+//!
+//! | method | sends | reads | waits |
+//! |---|---|---|---|
+//! | [`Connection::wait`] | all | until an event is complete | yes |
+//! | [`Connection::poll`] | nothing | nothing, parses what is buffered | no |
+//! | [`Connection::overhear`] | nothing | what has arrived already | no |
+//! | [`Connection::send_ahead`] | all, or until the server speaks | that speech | to write |
+//! | [`Connection::flush`] | all | nothing | to write |
+//!
+//! A server that waits to be heard may stop reading, so writing alternates with reading: neither
+//! side can block the other for ever. Any error but a refusal by the witness closes the stream.
 
 use super::connect::Connector;
 use super::door::OpenDeeds;
@@ -12,12 +27,12 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 use thiserror::Error;
 
-/// A stream and the session that speaks over it.
+/// A stream and the session that speaks over it. Commands enter through [`Connection::submit`].
 pub struct Connection<S: Protocol> {
     stream: Stream,
     pub(super) session: S,
     pub(super) deeds: OpenDeeds<S::Handle>,
-    /// What is going out, and how much of it has.
+    /// Bytes being sent, and how many of them are out.
     unsent: (Outgoing, usize),
     trace: Trace,
     pub(super) host: String,
@@ -26,25 +41,25 @@ pub struct Connection<S: Protocol> {
     timeout_seconds: f64,
 }
 
-/// Either side of a connection failed.
+/// A connection failed, or a command was refused before it was sent.
 #[derive(Debug, Error)]
 pub enum DriveError {
-    /// The stream.
+    /// The stream failed.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The server's protocol.
+    /// The server broke the protocol, or used it in a way we do not understand.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
-    /// Neither: the witness did not let a command pass.
+    /// The witness refused a command; the connection is unaffected.
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
 
 impl<S: Protocol> Connection<S> {
-    /// Connects; with `implicit_tls` the stream is encrypted from the first byte.
+    /// Connects to `host`; with `implicit_tls` the stream is encrypted from the first byte.
     ///
     /// # Errors
-    /// [`TransportError`].
+    /// [`TransportError`]: the host is unknown, not allowed or refuses; TLS fails; the time is up.
     pub fn open(
         connector: &Connector,
         host: &str,
@@ -76,7 +91,7 @@ impl<S: Protocol> Connection<S> {
         })
     }
 
-    /// The session, to look at. Commands go through [`Connection::submit`].
+    /// The session, read only. Commands go through [`Connection::submit`].
     pub fn session(&self) -> &S {
         &self.session
     }
@@ -86,12 +101,12 @@ impl<S: Protocol> Connection<S> {
         &mut self.stream
     }
 
-    /// The host that was asked for.
+    /// The host name that the connection was opened with.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether what is sent can be read on the way.
+    /// Whether others could read what is sent: it is not encrypted and leaves this machine.
     pub fn is_exposed(&self) -> bool {
         !self.loopback && !self.stream.is_encrypted()
     }
@@ -101,27 +116,29 @@ impl<S: Protocol> Connection<S> {
         self.stream.is_encrypted()
     }
 
-    /// Whether the stream was closed on this side.
+    /// Whether this side has closed the stream.
     pub fn is_closed(&self) -> bool {
         self.stream.is_closed()
     }
 
-    /// Keeps a secret out of the trace and out of messages.
+    /// Replaces a secret in the trace and in messages from now on.
     pub fn hide(&mut self, secret: &Secret) {
         self.trace.hide(secret);
     }
 
-    /// Text with every known secret replaced.
+    /// Returns the text with every known secret replaced.
     pub fn redact(&self, text: &str) -> String {
         self.trace.redact(text)
     }
 
-    /// Encrypts the stream, after the server said OK to STARTTLS.
+    /// Starts TLS, after the server said OK to STARTTLS or STLS.
     ///
     /// # Errors
-    /// [`DriveError`]; the connection is closed then.
+    /// [`DriveError`]; the connection is closed then. Bytes that arrived in the clear after the OK
+    /// are an error: an attacker could have injected them (CVE-2011-0411).
     pub fn start_tls(&mut self) -> Result<(), DriveError> {
-        // The server says nothing before this side's hello: what is there was sent in the clear behind its reply.
+        // A server is silent before the client's hello, so bytes that are here now came in the
+        // clear.
         self.overhear()?;
         let established = if self.has_unsent() {
             Err(ProtocolError::OutOfTurn {
@@ -145,10 +162,10 @@ impl<S: Protocol> Connection<S> {
         Ok(())
     }
 
-    /// Waits until the session has something to tell, which its `current_event` then shows.
+    /// Waits for the next event, which the session's `current_event` then shows.
     ///
     /// # Errors
-    /// [`DriveError`], in which no secret is; the stream is closed then.
+    /// [`DriveError`], with secrets replaced; the stream is closed then.
     pub fn wait(&mut self) -> Result<(), DriveError> {
         self.fill().map(|()| self.note_end()).map_err(|error| {
             self.close();
@@ -170,7 +187,7 @@ impl<S: Protocol> Connection<S> {
     fn fill(&mut self) -> Result<(), DriveError> {
         loop {
             let all_sent = match self.send() {
-                // The words that have come say why it broke.
+                // What the server said before the stream broke explains why.
                 Err(DriveError::Transport(TransportError::Broken(_) | TransportError::Closed))
                     if self.session.find_event()? =>
                 {
@@ -194,7 +211,8 @@ impl<S: Protocol> Connection<S> {
         TransportError::from_io(error, self.timeout_seconds)
     }
 
-    /// Sends what the session has to send, all of it or until the server says something instead of listening; whether it was all.
+    /// Sends what the session has queued until all is out or the server speaks. Returns whether all
+    /// is out.
     fn send(&mut self) -> Result<bool, DriveError> {
         while self.has_unsent() {
             let (outgoing, sent) = &mut self.unsent;
@@ -208,7 +226,7 @@ impl<S: Protocol> Connection<S> {
                     Ok(Moved::In(count)) => count,
                     Err(error) => {
                         let error = self.failed(&error);
-                        // What has come may tell why the stream was closed.
+                        // What the server said may explain why the stream was closed.
                         match self.stream.read_at_once(self.session.space()) {
                             Ok(Some(count))
                                 if count > 0 && matches!(error, TransportError::Broken(_)) =>
@@ -226,8 +244,8 @@ impl<S: Protocol> Connection<S> {
         Ok(true)
     }
 
-    /// Sends as much as goes out without waiting; what keeps it from going out is told by the next wait. Nothing is read, so that the event that was found
-    /// stays.
+    /// Sends as much as goes out without waiting; an error shows at the next wait. Reads nothing,
+    /// so the event just found stays current.
     fn send_at_once(&mut self) {
         while self.has_unsent() {
             let (outgoing, sent) = &mut self.unsent;
@@ -238,7 +256,8 @@ impl<S: Protocol> Connection<S> {
         }
     }
 
-    /// Whether something is left to send. What the session has is taken over when all before is out.
+    /// Returns whether output is still unsent. New output is taken from the session once the buffer
+    /// is empty.
     fn has_unsent(&mut self) -> bool {
         if self.unsent.1 < self.unsent.0.bytes().len() {
             return true;
@@ -250,8 +269,8 @@ impl<S: Protocol> Connection<S> {
         !self.unsent.0.bytes().is_empty()
     }
 
-    /// Takes what has come while nobody waited, without waiting; whether there was anything. To be called before a command goes out: what is there by then
-    /// does not answer it.
+    /// Reads what has arrived, without waiting. Returns whether there was anything. Call this
+    /// before a command is sent: what is here by then cannot answer it.
     ///
     /// # Errors
     /// [`DriveError::Transport`]; the stream is closed then.
@@ -267,7 +286,7 @@ impl<S: Protocol> Connection<S> {
         result
     }
 
-    /// Finds the next event in what has come, without waiting.
+    /// Finds the next event in what has been read, without reading or waiting.
     ///
     /// # Errors
     /// [`DriveError::Protocol`]; the stream is closed then.
@@ -293,10 +312,10 @@ impl<S: Protocol> Connection<S> {
         Ok(())
     }
 
-    /// Sends what the session has to send, without hearing what the server says meanwhile.
+    /// Sends what the session has queued, without reading meanwhile.
     ///
     /// # Errors
-    /// [`DriveError::Transport`]; the stream is closed then, since nobody knows what has gone out.
+    /// [`DriveError::Transport`]; the stream is closed then, since nobody knows how much went out.
     pub fn flush(&mut self) -> Result<(), DriveError> {
         while self.has_unsent() {
             let (outgoing, sent) = &mut self.unsent;
@@ -314,7 +333,8 @@ impl<S: Protocol> Connection<S> {
         Ok(())
     }
 
-    /// Sends commands whose replies are waited for later. Where the server speaks instead of listening, the rest goes out with the next wait.
+    /// Sends pipelined commands, whose replies are read later. If the server speaks meanwhile, the
+    /// rest goes out with the next wait.
     ///
     /// # Errors
     /// As [`Connection::flush`].
@@ -323,7 +343,7 @@ impl<S: Protocol> Connection<S> {
         self.send().map(drop).inspect_err(|_| self.close())
     }
 
-    /// From now on nothing is waited for longer than this.
+    /// Limits every later wait to this.
     pub fn hurry(&mut self, longest: Duration) {
         if let Some(pace) = self.stream.pace() {
             self.stream.set_pace(Pace {
@@ -334,7 +354,8 @@ impl<S: Protocol> Connection<S> {
         }
     }
 
-    /// Closes the stream at once, whatever is in flight.
+    /// Closes the stream immediately. Whatever is in flight is lost; the witness hears of open
+    /// deeds.
     pub fn close(&mut self) {
         self.stream.close();
         self.unsent = Default::default(); // a secret may be in it

@@ -1,9 +1,9 @@
-//! What goes wrong between this machine and the server.
+//! Errors of the way to the server: name, connection, TLS.
 
 use std::io;
 use thiserror::Error;
 
-/// A stream could not be made, or broke.
+/// Why a stream could not be opened, or broke.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TransportError {
@@ -12,20 +12,20 @@ pub enum TransportError {
     UnknownHost {
         /// The name.
         host: String,
-        /// What the resolver said.
+        /// The resolver's message.
         cause: String,
     },
-    /// No address of the host took the connection.
+    /// No address of the host accepted the connection.
     #[error("cannot connect to {host}:{port}: {cause}")]
     Refused {
         /// The host.
         host: String,
         /// The port.
         port: u16,
-        /// What the last address tried said.
+        /// The message for the last address tried.
         cause: String,
     },
-    /// The server said nothing, or too little, for too long.
+    /// The server was silent, or too slow, for too long; in seconds, the idle limit.
     #[error("no answer within {0} seconds")]
     Timeout(f64),
     /// The server closed the stream.
@@ -39,15 +39,15 @@ pub enum TransportError {
     Certificate {
         /// The name that it was verified for.
         host: String,
-        /// What the TLS library said.
+        /// The TLS library's message.
         cause: String,
     },
-    /// TLS failed otherwise.
+    /// TLS failed for another reason.
     #[error("TLS with {host} failed: {cause}")]
     Tls {
         /// The server's name.
         host: String,
-        /// What the TLS library said.
+        /// The TLS library's message.
         cause: String,
     },
     /// A file of certificates or keys cannot be used.
@@ -57,7 +57,7 @@ pub enum TransportError {
         what: &'static str,
         /// The file.
         path: String,
-        /// What is wrong.
+        /// Why it cannot be used.
         cause: String,
     },
     /// The program may not connect to this host.
@@ -68,13 +68,13 @@ pub enum TransportError {
     Interrupted,
 }
 
-/// Marks, inside an [`io::Error`], that the user interrupted the wait.
+/// Inside an [`io::Error`], says that the user interrupted the wait.
 #[derive(Debug, Error)]
 #[error("interrupted")]
 pub(super) struct InterruptedMark;
 
 impl TransportError {
-    /// Classifies an error of reading or writing.
+    /// Classifies an I/O error; `timeout_seconds` is what [`TransportError::Timeout`] then shows.
     pub(super) fn from_io(error: &io::Error, timeout_seconds: f64) -> Self {
         if error.get_ref().is_some_and(|inner| inner.is::<InterruptedMark>()) {
             return TransportError::Interrupted;

@@ -1,4 +1,7 @@
-//! The only sockets: TCP and TLS streams with deadlines, the way from a host name to a stream, and the trace.
+//! The only sockets of the client.
+//!
+//! `connect` finds an address and opens a [`stream`] with deadlines, `tls` encrypts it, `drive`
+//! pumps a session over it, `door` is the one way to submit a command, and `trace` shows the lines.
 
 pub mod connect;
 mod door;

@@ -1,4 +1,15 @@
-//! A stream to a server, plain or TLS, whose waits end: at the idle timeout, at the total deadline, or when the user interrupts.
+//! A stream to a server, plain or TLS, with deadlines.
+//!
+//! The socket's own timeout is a short slice of 100 ms. After each slice, and before each read, the
+//! stream checks whether the wait is over:
+//!
+//! - the interrupt returns `true`: the error carries [`InterruptedMark`];
+//! - no byte has moved for [`Pace::idle`];
+//! - the reply as a whole has taken longer than [`Pace::total`], plus the time that its bytes take
+//!   at [`Pace::slowest`].
+//!
+//! How long an operation waits is its patience: not at all (`*_at_once`), one slice
+//! ([`Stream::write_or_read`], which alternates directions) or as long as the pace allows.
 
 use super::error::InterruptedMark;
 use native_tls::TlsStream;
@@ -7,10 +18,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Asked during every wait; `true` ends it.
+/// Polled during every wait; returning `true` ends the wait.
 pub type Interrupt = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// Told how many bytes went over the wire, either way, as they do.
+/// Called with the number of bytes of each read and write, before TLS decodes or after it encodes.
 pub type Meter = Arc<dyn Fn(usize) + Send + Sync>;
 
 /// How long a server may take.
@@ -18,29 +29,31 @@ pub type Meter = Arc<dyn Fn(usize) + Send + Sync>;
 pub struct Pace {
     /// The longest wait for the next bytes.
     pub idle: Duration,
-    /// The longest time for the whole reply to one command, besides what its bytes take at `slowest`; so a server that drips a byte a second does not
-    /// hold the caller for ever, and a large letter over a slow line arrives.
+    /// The longest time for the whole reply to one command, besides the time that its bytes take at
+    /// `slowest`. A server that drips a byte a second cannot hold the caller for ever, and a large
+    /// letter over a slow line still arrives.
     pub total: Duration,
-    /// Bytes per second that count as progress.
+    /// Bytes per second that earn a reply more time.
     pub slowest: u32,
 }
 
 impl Pace {
-    /// The pace for a timeout: five times that for a whole reply, and 1 KiB a second as progress.
+    /// The pace for one timeout: idle as given, total five times that, slowest 1 KiB a second.
     pub fn from_timeout(timeout: Duration) -> Self {
         Pace { idle: timeout, total: timeout.saturating_mul(5), slowest: 1024 }
     }
 
-    /// The longest time for a greeting or a TLS handshake, which need no work of the server: twice the longest wait.
+    /// The longest time for a greeting or a TLS handshake, which cost the server no work: twice the
+    /// idle limit.
     fn opening(&self) -> Duration {
         self.total.min(self.idle.saturating_mul(2))
     }
 }
 
-/// How often a wait looks whether it was interrupted.
+/// How often a wait polls the interrupt and the deadlines.
 const SLICE: Duration = Duration::from_millis(100);
 
-/// How long an operation that can do nothing yet waits.
+/// How long an operation waits that cannot proceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Patience {
     /// Not at all.
@@ -58,18 +71,18 @@ pub struct Socket {
     interrupt: Option<Interrupt>,
     meter: Option<Meter>,
     started: Instant,
-    /// How long it may take from there, besides what its bytes take.
+    /// How long the reply may take from `started`, besides the time that its bytes take.
     allowed: Duration,
     received: u64,
     patience: Patience,
-    /// What was read beyond what TLS asked for: it asks for a record's five bytes of header, then for its body.
+    /// Read-ahead for TLS, which reads in small steps: a record's five-byte header, then its body.
     beyond: Beyond,
 }
 
-/// Bytes that wait for TLS.
+/// Bytes read from the socket that TLS has not asked for yet.
 #[derive(Default)]
 struct Beyond {
-    /// Empty until there is TLS.
+    /// Empty while the stream is plain.
     bytes: Vec<u8>,
     waiting: std::ops::Range<usize>,
 }
@@ -93,7 +106,7 @@ impl Socket {
         interrupt: Option<Interrupt>,
         meter: Option<Meter>,
     ) -> io::Result<Self> {
-        // Commands are written whole; waiting to fill a packet would cost 40 ms each.
+        // Commands are written whole; Nagle's algorithm would delay each by up to 40 ms.
         tcp.set_nodelay(true)?;
         let slice = Some(pace.idle.min(SLICE).max(Duration::from_millis(1)));
         tcp.set_read_timeout(slice)?;
@@ -111,17 +124,17 @@ impl Socket {
         })
     }
 
-    /// Begins something that may take this long.
+    /// Starts the clock of a reply that may take this long.
     fn begin(&mut self, allowed: Duration) {
         (self.started, self.allowed, self.received) = (Instant::now(), allowed, 0);
     }
 
-    /// Begins a TLS handshake.
+    /// Starts the clock of a TLS handshake.
     pub(super) fn begin_handshake(&mut self) {
         self.begin(self.pace.opening());
     }
 
-    /// From here on TLS reads.
+    /// Turns on read-ahead for TLS.
     pub(super) fn read_for_tls(&mut self) {
         self.beyond.bytes = vec![0; Beyond::SIZE];
     }
@@ -142,14 +155,13 @@ impl Socket {
         over.then(|| io::ErrorKind::TimedOut.into())
     }
 
-    /// Tells who watches how much goes over the wire.
     fn meter(&self, bytes: usize) {
         if let Some(meter) = &self.meter {
             meter(bytes);
         }
     }
 
-    /// Repeats an operation on the socket until it does something or the wait is over.
+    /// Repeats an operation on the socket until it makes progress or the wait is over.
     fn patiently(
         &mut self,
         mut operation: impl FnMut(&mut TcpStream) -> io::Result<usize>,
@@ -162,7 +174,8 @@ impl Socket {
         }
         let since = Instant::now();
         loop {
-            // Before every read, not only after a wait: a server that drips never lets one run into its timeout.
+            // Check before every read, not only after a slice without data: a server that drips
+            // never causes one.
             if let Some(over) = self.wait_is_over(since) {
                 return Err(over);
             }
@@ -215,9 +228,9 @@ impl Write for Socket {
 /// What [`Stream::write_or_read`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moved {
-    /// So many bytes went out.
+    /// This many bytes were written.
     Out(usize),
-    /// So many came in; none are the stream's end.
+    /// This many bytes were read; 0 is the end of the stream.
     In(usize),
 }
 
@@ -225,9 +238,9 @@ pub enum Moved {
 pub enum Stream {
     /// In the clear.
     Plain(Socket),
-    /// Encrypted.
+    /// Encrypted with TLS.
     Tls(Box<TlsStream<Socket>>),
-    /// Closed: every use fails.
+    /// Closed by this side: every operation fails with `NotConnected`.
     Closed,
 }
 
@@ -237,25 +250,25 @@ impl Stream {
         matches!(self, Stream::Tls(_))
     }
 
-    /// Begins a new reply: the total deadline counts from now.
+    /// Starts the clock of a new reply: its total deadline counts from now.
     pub fn begin_reply(&mut self) {
         if let Some(socket) = self.socket() {
             socket.begin(socket.pace.total);
         }
     }
 
-    /// Reads what is there already; `None` when nothing is.
+    /// Reads what has arrived; `None` if nothing has.
     ///
     /// # Errors
-    /// What the stream says; 0 bytes are its end.
+    /// The stream's error. `Some(0)` is the end of the stream.
     pub fn read_at_once(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         self.with(Patience::None, |stream| stream.read(buffer))
     }
 
-    /// Writes what can be taken now; `None` when nothing can.
+    /// Writes as much as fits now; `None` if nothing does.
     ///
     /// # Errors
-    /// What the stream says.
+    /// The stream's error.
     pub fn write_at_once(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
         self.with(Patience::None, |stream| stream.write(bytes))
     }
@@ -284,16 +297,18 @@ impl Stream {
         }
     }
 
-    /// Writes some of the bytes. While the server takes none, what it says is read into `room`: one that waits to be heard would never take any.
+    /// Writes some of the bytes. While the server accepts none, reads what it says into `room`: a
+    /// server that waits for us to read would never accept any.
     ///
     /// # Errors
-    /// What the stream says, and the end of the wait.
+    /// The stream's error, or the end of the wait.
     pub fn write_or_read(&mut self, bytes: &[u8], room: &mut [u8]) -> io::Result<Moved> {
         let since = Instant::now();
-        // Nothing of the standard library waits for either direction: a wait to write now and then looks whether there is something to read.
+        // std cannot wait for reading or writing, so we alternate short waits.
         let mut patience = Patience::None;
         loop {
-            // Not only when there is nothing to do: one that never stops speaking must not hold the caller either.
+            // Check on every round, not only when idle: a server that never stops talking must not
+            // hold us.
             if let Some(over) = self.socket().and_then(|socket| socket.wait_is_over(since)) {
                 return Err(over);
             }
@@ -314,35 +329,36 @@ impl Stream {
         }
     }
 
-    /// The pace in force.
+    /// The pace in force; `None` if closed.
     pub fn pace(&mut self) -> Option<Pace> {
         self.socket().map(|socket| socket.pace)
     }
 
-    /// The server's address.
+    /// The server's address; `None` if closed.
     pub fn peer_address(&mut self) -> Option<SocketAddr> {
         self.socket().and_then(|socket| socket.tcp.peer_addr().ok())
     }
 
-    /// This side's address.
+    /// This side's address; `None` if closed.
     pub fn local_address(&mut self) -> Option<SocketAddr> {
         self.socket().and_then(|socket| socket.tcp.local_addr().ok())
     }
 
-    /// Closes the stream at once.
+    /// Closes the stream immediately.
     pub fn close(&mut self) {
         if let Some(socket) = self.socket() {
-            let _ = socket.tcp.shutdown(std::net::Shutdown::Both); // it may be closed already, which is what we want
+            let _ = socket.tcp.shutdown(std::net::Shutdown::Both); // fails if it is closed already
         }
         *self = Stream::Closed;
     }
 
-    /// Whether the stream was closed on this side.
+    /// Whether this side has closed the stream.
     pub fn is_closed(&self) -> bool {
         matches!(self, Stream::Closed)
     }
 
-    /// Counts what was said, not what TLS wraps around it: a byte in a record of its own is no more than a byte.
+    /// Counts content, not TLS overhead: a byte in a record of its own is still one byte of
+    /// progress.
     fn progressed(&mut self, count: usize) {
         if let Some(socket) = self.socket() {
             socket.received += count as u64;
@@ -377,7 +393,7 @@ impl Write for Stream {
             Stream::Tls(tls) => tls.write(bytes),
             Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
         }?;
-        self.progressed(count); // what goes out is progress too: a large APPEND takes its time
+        self.progressed(count); // output is progress too: a large APPEND takes its time
         Ok(count)
     }
 

@@ -1,4 +1,9 @@
-//! TLS by the platform's library: certificates and host names are verified, TLS 1.2 at least.
+//! TLS by the platform's library (native-tls): TLS 1.2 or later, certificate and host name
+//! verified.
+//!
+//! Loading the platform's certificate authorities takes longer than a handshake, so connectors are
+//! kept and shared by connections with the same trust. Those with a client certificate are not
+//! kept.
 
 use super::error::TransportError;
 use super::stream::{Socket, Stream};
@@ -7,16 +12,17 @@ use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsConnector};
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// What TLS is made with.
+/// How a stream is encrypted and whom it trusts.
 #[derive(Debug, Clone)]
 pub struct TlsOptions {
-    /// Whether the certificate and the host name are verified. `true`; anything else lets anyone in between read the password.
+    /// Whether the certificate and the host name are verified. By default `true`; with `false`
+    /// anyone in between can read the password.
     pub verify: bool,
-    /// A PEM file of certificate authorities that are trusted besides the platform's.
+    /// A PEM file of certificate authorities, trusted besides the platform's.
     pub ca_file: Option<PathBuf>,
-    /// Who we are, for servers that ask.
+    /// The client certificate, for servers that ask for one.
     pub identity: Option<ClientIdentity>,
-    /// PEM text of further authorities; the sandbox's, when it answers.
+    /// PEM text of further authorities, such as the sandbox's.
     pub roots_pem: Option<String>,
 }
 
@@ -31,15 +37,16 @@ impl Default for TlsOptions {
 pub enum ClientIdentity {
     /// A PKCS #12 file and its password.
     Pkcs12(PathBuf, Secret),
-    /// A PEM file with the certificate chain, and one with the key in PKCS #8.
+    /// A PEM file with the certificate chain, and a PEM file with its key in PKCS #8.
     Pem(PathBuf, PathBuf),
 }
 
 /// Encrypts a stream.
 ///
 /// # Errors
-/// [`TransportError::Certificate`] when the server's cannot be verified, [`TransportError::File`] for files that cannot be used,
-/// [`TransportError::Tls`] and [`TransportError::Timeout`] otherwise.
+/// [`TransportError::Certificate`] if the server's cannot be verified, [`TransportError::File`] if
+/// a file cannot be used, [`TransportError::Timeout`] if the handshake takes too long, otherwise
+/// [`TransportError::Tls`].
 pub(super) fn encrypt(
     mut socket: Socket,
     host: &str,
@@ -57,13 +64,13 @@ pub(super) fn encrypt(
     }
 }
 
-/// Whether certificates are verified, and the authorities that are trusted besides the platform's.
+/// Whether certificates are verified, and the authorities trusted besides the platform's.
 type Trust = (bool, Vec<Vec<u8>>);
 
-/// What was made for connections without a certificate of their own: to load the platform's authorities takes longer than a handshake.
+/// Connectors without a client certificate, by what they trust.
 static CONNECTORS: LazyLock<Mutex<Vec<(Trust, TlsConnector)>>> = LazyLock::new(Mutex::default);
 
-/// How many of them are kept.
+/// How many connectors are kept.
 const MOST_CONNECTORS: usize = 100;
 
 fn connector(host: &str, options: &TlsOptions) -> Result<TlsConnector, TransportError> {
@@ -142,14 +149,15 @@ fn unusable(what: &'static str, path: &Path, cause: &str) -> TransportError {
 
 fn classify(host: &str, cause: &native_tls::Error) -> TransportError {
     let text = error_chain(cause);
-    // The library has no kinds; every platform's text says "certificate" when it is about one.
+    // The library has no error kinds; on every platform the text says "certificate" if it is about
+    // one.
     if text.to_ascii_lowercase().contains("certificate") {
         return TransportError::Certificate { host: host.to_owned(), cause: text };
     }
     TransportError::Tls { host: host.to_owned(), cause: text }
 }
 
-/// A handshake can also fail because the stream did.
+/// Looks through the causes for an I/O error: a handshake also fails if the stream does.
 fn classify_handshake(
     host: &str,
     cause: &native_tls::Error,

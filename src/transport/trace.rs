@@ -1,4 +1,9 @@
-//! The trace: what goes over the wire, a line each, secrets replaced.
+//! The trace: every line that goes over the wire, either way, with secrets replaced by `#<secret>`.
+//!
+//! Commands arrive here redacted by the session that wrote them. Servers may echo a secret, so
+//! lines received are searched for every known secret in each form it can take on the wire: as it
+//! is, quoted, escaped as in an excerpt, and in base 64. A line that was cut may end with the
+//! beginning of a secret, which is replaced too.
 
 use crate::proto::Secret;
 use base64::Engine as _;
@@ -6,7 +11,8 @@ use base64::prelude::BASE64_STANDARD;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Takes the lines of a trace; they end without a line end and begin with `C: ` or `S: `.
+/// Receives each line of a trace, without its line end. Lines begin with `C: ` (sent) or `S: `
+/// (received).
 pub type TraceSink = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// One connection's trace.
@@ -15,45 +21,49 @@ pub struct Trace {
     sink: Option<TraceSink>,
     switch: Option<Arc<AtomicBool>>,
     secrets: Vec<Secret>,
-    /// The server's line that has not ended yet.
+    /// The beginning of a server's line whose end has not arrived yet.
     partial: Vec<u8>,
 }
 
-/// Lines of letters can be long; a trace shows their beginning.
+/// Lines of a trace are cut after this many bytes; lines of letters can be long.
 const LONGEST: usize = 2000;
 
 impl Trace {
-    /// A trace into `sink`; `None` traces nothing and costs nothing.
+    /// Creates a trace that writes to `sink`. With `None` nothing is traced, at no cost.
     pub fn new(sink: Option<TraceSink>) -> Self {
         Trace { sink, ..Self::default() }
     }
 
-    /// The same trace, off while this is `false`.
+    /// Returns the trace with a switch: nothing is traced while it is `false`.
     pub fn switched_by(self, switch: Option<Arc<AtomicBool>>) -> Self {
         Trace { switch, ..self }
     }
 
-    /// From now on this text shows as `#<secret>` wherever a server repeats it, as it is, quoted or in base 64.
+    /// Replaces this secret by `#<secret>` from now on wherever a server repeats it: as it is,
+    /// quoted, escaped or in base 64. Secrets shorter than 3 bytes are not replaced.
     pub fn hide(&mut self, secret: &Secret) {
-        // Very short passwords would turn the whole trace into secrets, and hide nothing from who can count.
+        // Replacing very short passwords would garble the whole trace and hide nothing from anyone
+        // who can count.
         if secret.reveal().len() >= 3 {
             let quoted = Secret::new(secret.reveal().replace('\\', "\\\\").replace('"', "\\\""));
-            let escaped = Secret::new(secret.reveal().as_bytes().escape_ascii().to_string()); // as excerpts are
+            // in the form excerpts have
+            let escaped = Secret::new(secret.reveal().as_bytes().escape_ascii().to_string());
             self.secrets.extend([quoted, escaped].into_iter().filter(|form| form != secret));
             self.secrets.push(Secret::new(BASE64_STANDARD.encode(secret.reveal())));
             self.secrets.push(secret.clone());
-            // The longest first: one may be a part of another.
+            // Longest first: one form may be part of another.
             self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.reveal().len()));
         }
     }
 
-    /// Text with every known secret replaced; also the beginning of one where the text was cut with `…`.
+    /// Returns the text with every known secret replaced. If the text was cut and ends with `…`,
+    /// the beginning of a secret at its end is replaced too.
     pub fn redact(&self, text: &str) -> String {
         let mut text = self
             .secrets
             .iter()
             .fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "#<secret>"));
-        // An excerpt stands in quotes.
+        // The quote: excerpts are quoted.
         if let Some(whole) = text.strip_suffix("…\"").or_else(|| text.strip_suffix('…')) {
             let (end, begun) = (
                 whole.len(),
@@ -69,7 +79,7 @@ impl Trace {
         text
     }
 
-    /// What this side sends, redacted already.
+    /// Traces what this side sends. The caller has redacted it already.
     pub fn sent(&self, redacted: &[u8]) {
         if let Some(sink) = &self.sink {
             for line in
@@ -80,13 +90,13 @@ impl Trace {
         }
     }
 
-    /// Whether anyone looks.
+    /// Whether lines are traced now: there is a sink and the switch is on.
     pub fn is_on(&self) -> bool {
         self.sink.is_some()
             && self.switch.as_ref().is_none_or(|switch| switch.load(Ordering::Relaxed))
     }
 
-    /// What the server sends, in pieces of any size.
+    /// Traces what the server sends, in pieces of any size. Each line is shown once it is complete.
     pub fn received(&mut self, bytes: &[u8]) {
         let Some(sink) = self.sink.clone() else { return };
         for byte in bytes {
@@ -110,7 +120,8 @@ impl Trace {
     }
 }
 
-/// How many bytes of `secret`, from its first on and not all, `text` ends with; fewer than three tell nothing.
+/// Returns how many bytes of the beginning of `secret`, but not all of it, stand at the end of
+/// `text`. Fewer than three give nothing away and do not count.
 fn beginning_at_end(text: &str, secret: &str) -> Option<usize> {
     (3..secret.len())
         .rev()
