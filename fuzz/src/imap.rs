@@ -143,7 +143,7 @@ fn command_of(choice: u8) -> Option<Command> {
         7 => Command::append("box", &[], None, b"a\r\nletter"),
         8 => Ok(Command::idle()),
         9 => Ok(Command::logout()),
-        10 => Command::search(&SearchKey::Text("BODY", "zoë".into()), true),
+        10 => Command::search(&SearchKey::Body("zoë".into()), true),
         11 => Flag::new("junk").and_then(|flag| {
             Command::store(&Messages::Uids(set.clone()), StoreMode::Add, &[flag], false)
         }),

@@ -50,31 +50,27 @@ pub fn search(data: &[u8]) {
     }
 }
 
-const WORDS: [&str; 5] = ["ALL", "SEEN", "UNDELETED", "NEW", "RECENT"];
-const TEXTS: [&str; 4] = ["SUBJECT", "BODY", "FROM", "TEXT"];
-const DATES: [&str; 3] = ["BEFORE", "SENTON", "SINCE"];
-
 /// The other implementation takes five levels.
 fn key_of(input: &mut Input<'_>, depth: usize) -> SearchKey {
     let choice = input.byte();
-    let pick = |names: &[&'static str]| names[usize::from(choice >> 4) % names.len()];
+    let pick = usize::from(choice >> 4);
+    let texts = [SearchKey::Subject, SearchKey::Body, SearchKey::From, SearchKey::Text];
+    let dates = [SearchKey::Before, SearchKey::SentOn, SearchKey::Since];
+    let words =
+        [SearchKey::All, SearchKey::Seen, SearchKey::Undeleted, SearchKey::New, SearchKey::Recent];
     match choice % 12 {
-        1 => SearchKey::Text(pick(&TEXTS), input.text()),
+        1 => texts[pick % texts.len()](input.text()),
         2 => SearchKey::Header(input.text(), input.text()),
-        3 => date_of(input)
-            .map_or(SearchKey::Word("DRAFT"), |date| SearchKey::Date(pick(&DATES), date)),
-        4 => SearchKey::Number(
-            if choice & 16 == 0 { "LARGER" } else { "SMALLER" },
-            input.number().into(),
-        ),
-        5 => Flag::new(&input.text())
-            .map_or(SearchKey::Word("OLD"), |flag| SearchKey::Keyword("KEYWORD", flag)),
+        3 => date_of(input).map_or(SearchKey::Draft, dates[pick % dates.len()]),
+        4 if choice & 16 == 0 => SearchKey::Larger(input.number().into()),
+        4 => SearchKey::Smaller(input.number().into()),
+        5 => Flag::new(&input.text()).map_or(SearchKey::Old, SearchKey::Keyword),
         6 => SearchKey::Messages(set_of(input)),
         7 => SearchKey::Uid(set_of(input)),
         8 if depth < 2 => SearchKey::Not(Box::new(key_of(input, depth + 1))),
         9 if depth < 2 => SearchKey::And(keys_of(input, choice, depth)),
         10 if depth < 2 => SearchKey::Or(keys_of(input, choice, depth)),
-        _ => SearchKey::Word(pick(&WORDS)),
+        _ => words[pick % words.len()].clone(),
     }
 }
 
@@ -118,36 +114,23 @@ fn all_same(ours: &[SearchKey], theirs: &[TheirKey<'_>]) -> bool {
 }
 
 fn same(ours: &SearchKey, theirs: &TheirKey<'_>) -> bool {
-    let texts = |name: &str, ours: &str, theirs: &AString<'_>, expected: &str| {
-        name == expected && ours.as_bytes() == theirs.as_ref()
-    };
+    let same_text = |ours: &str, theirs: &AString<'_>| ours.as_bytes() == theirs.as_ref();
     match (ours, theirs) {
-        (SearchKey::Word(word), theirs) => format!("{theirs:?}").eq_ignore_ascii_case(word),
-        (SearchKey::Text(name, text), TheirKey::Subject(theirs)) => {
-            texts(name, text, theirs, "SUBJECT")
-        }
-        (SearchKey::Text(name, text), TheirKey::Body(theirs)) => texts(name, text, theirs, "BODY"),
-        (SearchKey::Text(name, text), TheirKey::From(theirs)) => texts(name, text, theirs, "FROM"),
-        (SearchKey::Text(name, text), TheirKey::Text(theirs)) => texts(name, text, theirs, "TEXT"),
+        (SearchKey::Subject(ours), TheirKey::Subject(theirs))
+        | (SearchKey::Body(ours), TheirKey::Body(theirs))
+        | (SearchKey::From(ours), TheirKey::From(theirs))
+        | (SearchKey::Text(ours), TheirKey::Text(theirs)) => same_text(ours, theirs),
         (SearchKey::Header(field, text), TheirKey::Header(their_field, theirs)) => {
             field.as_bytes() == their_field.as_ref() && text.as_bytes() == theirs.as_ref()
         }
-        (
-            SearchKey::Date(name, date),
-            TheirKey::Before(theirs) | TheirKey::SentOn(theirs) | TheirKey::Since(theirs),
-        ) => {
-            let day = theirs.as_ref().format("%-d-%b-%Y").to_string();
-            DATES.contains(name) && date.to_imap() == day
+        (SearchKey::Before(date), TheirKey::Before(theirs))
+        | (SearchKey::SentOn(date), TheirKey::SentOn(theirs))
+        | (SearchKey::Since(date), TheirKey::Since(theirs)) => {
+            date.to_imap() == theirs.as_ref().format("%-d-%b-%Y").to_string()
         }
-        (SearchKey::Number("LARGER", number), TheirKey::Larger(theirs)) => {
-            *number == u64::from(*theirs)
-        }
-        (SearchKey::Number("SMALLER", number), TheirKey::Smaller(theirs)) => {
-            *number == u64::from(*theirs)
-        }
-        (SearchKey::Keyword(_, flag), TheirKey::Keyword(theirs)) => {
-            flag.as_str() == theirs.as_ref()
-        }
+        (SearchKey::Larger(number), TheirKey::Larger(theirs)) => *number == u64::from(*theirs),
+        (SearchKey::Smaller(number), TheirKey::Smaller(theirs)) => *number == u64::from(*theirs),
+        (SearchKey::Keyword(flag), TheirKey::Keyword(theirs)) => flag.as_str() == theirs.as_ref(),
         (SearchKey::Messages(set), TheirKey::SequenceSet(theirs))
         | (SearchKey::Uid(set), TheirKey::Uid(theirs)) => same_set(set, theirs),
         (SearchKey::And(keys), TheirKey::All) => keys.is_empty(),
@@ -164,7 +147,8 @@ fn same(ours: &SearchKey, theirs: &TheirKey<'_>) -> bool {
                 && keys.iter().zip(alternatives).all(|(ours, theirs)| same(ours, theirs))
         }
         (SearchKey::Not(key), TheirKey::Not(theirs)) => same(key, theirs),
-        _ => false,
+        // Keys without an argument have the same names.
+        (ours, theirs) => format!("{ours:?}") == format!("{theirs:?}"),
     }
 }
 

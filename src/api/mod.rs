@@ -49,6 +49,7 @@ mod witnessed;
 pub use objects::{Held, ImapMailbox, PopMailbox, SmtpConnection};
 pub use progress::Progress;
 pub use router::SandboxRouter;
+pub use searching::search_words;
 pub use secret::AskSecret;
 pub use setup::{Setup, attach, attach_showing};
 pub use state::{Equip, State};

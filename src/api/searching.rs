@@ -10,28 +10,8 @@ use crate::condition::Condition;
 use crate::host::{self, Call, Value};
 use crate::proto::imap::SearchKey;
 use crate::proto::imap::flag::Flag;
-use crate::proto::imap::search::Date;
+use crate::proto::imap::search::{Argument, Date, NAMED};
 use jiff::{Span, Timestamp, tz::TimeZone};
-
-const WORDS: [&str; 14] = [
-    "ALL",
-    "ANSWERED",
-    "DELETED",
-    "DRAFT",
-    "FLAGGED",
-    "NEW",
-    "OLD",
-    "RECENT",
-    "SEEN",
-    "UNANSWERED",
-    "UNDELETED",
-    "UNDRAFT",
-    "UNFLAGGED",
-    "UNSEEN",
-];
-const TEXTS: [&str; 7] = ["BCC", "BODY", "CC", "FROM", "SUBJECT", "TEXT", "TO"];
-const DATES: [&str; 6] = ["BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE"];
-const SIZES: [&str; 2] = ["LARGER", "SMALLER"];
 
 /// Deeper expressions are no one's intent, and servers refuse them.
 const DEEPEST: usize = 100;
@@ -59,8 +39,11 @@ impl Expression<'_, '_> {
             )));
         }
         if let Some(word) = host::as_keyword(value) {
-            let found = WORDS.iter().find(|known| known.eq_ignore_ascii_case(word));
-            return found.map(|word| SearchKey::Word(word)).ok_or_else(|| {
+            let key = match named(word) {
+                Some(Argument::None(make)) => Some(make()),
+                _ => None,
+            };
+            return key.ok_or_else(|| {
                 self.wrong(
                     "a search predicate such as :seen, or a list such as (:from \"jkf\")",
                     value,
@@ -94,15 +77,12 @@ impl Expression<'_, '_> {
             ("header", [field, text]) => {
                 Ok(SearchKey::Header(self.text(field, value)?, self.text(text, value)?))
             }
-            ("keyword", [flag]) => Ok(SearchKey::Keyword("KEYWORD", self.flag(flag, value)?)),
-            ("unkeyword", [flag]) => Ok(SearchKey::Keyword("UNKEYWORD", self.flag(flag, value)?)),
             ("uid", [set]) => message_set(set)
                 .filter(|set| !set.is_empty())
                 .map(SearchKey::Uid)
                 .ok_or_else(|| self.wrong("(:uid set) with unique ids", value)),
-            ("older", [days]) => Ok(SearchKey::Date("BEFORE", self.days_ago(days, value)?)),
-            ("younger", [days]) => Ok(SearchKey::Date("SINCE", self.days_ago(days, value)?)),
-            ("modseq", [number]) => Ok(SearchKey::Number("MODSEQ", self.number(number, value)?)),
+            ("older", [days]) => Ok(SearchKey::Before(self.days_ago(days, value)?)),
+            ("younger", [days]) => Ok(SearchKey::Since(self.days_ago(days, value)?)),
             ("gmail", [text]) => Ok(SearchKey::Gmail(self.text(text, value)?)),
             ("raw", [text]) => Ok(SearchKey::Raw(self.text(text, value)?)),
             (_, [argument]) => self.with_one_argument(&name, argument, value),
@@ -116,17 +96,12 @@ impl Expression<'_, '_> {
         argument: &Value,
         whole: &Value,
     ) -> Result<SearchKey, Condition> {
-        let known = |names: &[&'static str]| {
-            names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied()
-        };
-        if let Some(word) = known(&TEXTS) {
-            return Ok(SearchKey::Text(word, self.text(argument, whole)?));
-        }
-        if let Some(word) = known(&DATES) {
-            return Ok(SearchKey::Date(word, self.date(argument, whole)?));
-        }
-        if let Some(word) = known(&SIZES) {
-            return Ok(SearchKey::Number(word, self.number(argument, whole)?));
+        match named(name) {
+            Some(Argument::Text(make)) => return Ok(make(self.text(argument, whole)?)),
+            Some(Argument::Date(make)) => return Ok(make(self.date(argument, whole)?)),
+            Some(Argument::Number(make)) => return Ok(make(self.number(argument, whole)?)),
+            Some(Argument::Keyword(make)) => return Ok(make(self.flag(argument, whole)?)),
+            Some(Argument::None(_)) | None => {}
         }
         Err(self.wrong(
             "a search predicate such as (:from \"jkf\"), (:since \"7-Mar-1999\") or (:larger 1000)",
@@ -184,6 +159,20 @@ impl Expression<'_, '_> {
     fn wrong(&self, expected: &str, got: &Value) -> Condition {
         self.call.wrong("search expression", expected, got)
     }
+}
+
+fn named(name: &str) -> Option<Argument> {
+    let is_it = |(known, _): &&(&str, Argument)| known.eq_ignore_ascii_case(name);
+    NAMED.iter().find(is_it).map(|(_, argument)| *argument)
+}
+
+/// The words of search expressions, in lower case and sorted, for completion.
+pub fn search_words() -> Vec<String> {
+    let ours = ["gmail", "header", "older", "raw", "uid", "younger"].map(str::to_owned);
+    let mut words: Vec<String> =
+        NAMED.iter().map(|(name, _)| name.to_lowercase()).chain(ours).collect();
+    words.sort_unstable();
+    words
 }
 
 fn day(time: Timestamp, zone: TimeZone) -> Option<Date> {

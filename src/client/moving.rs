@@ -64,7 +64,7 @@ impl ImapClient {
 
     /// Whether messages besides these are marked `\Deleted`.
     fn others_are_marked(&mut self, uids: &SequenceSet) -> Result<bool, Error> {
-        let marked = self.uid_search(&SearchKey::Word("DELETED"))?;
+        let marked = self.uid_search(&SearchKey::Deleted)?;
         let members = uids.members(0);
         Ok(marked.iter().any(|uid| !members.contains(*uid)))
     }

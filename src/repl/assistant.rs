@@ -21,6 +21,8 @@ pub struct Facts {
     pub mailboxes: OfConnection,
     /// The flags of the selected mailbox.
     pub flags: OfConnection,
+    /// The words of search expressions.
+    pub search_words: Vec<String>,
 }
 
 /// Answers from the latest facts.
@@ -79,5 +81,9 @@ impl Known for Assistant {
     fn flags(&self, connection: Option<&str>) -> Vec<String> {
         let ask = self.facts().flags.clone();
         ask(connection)
+    }
+
+    fn search_words(&self) -> Vec<String> {
+        self.facts().search_words.clone()
     }
 }

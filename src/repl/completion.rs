@@ -14,6 +14,9 @@ pub trait Known {
     fn mailboxes(&self, connection: Option<&str>) -> Vec<String>;
     /// The flags of the mailbox that is selected on that connection, as IMAP writes them: `\Seen`, `Junk`.
     fn flags(&self, connection: Option<&str>) -> Vec<String>;
+
+    /// The words of search expressions, without colons.
+    fn search_words(&self) -> Vec<String>;
 }
 
 /// What can replace the text from a place up to the cursor.
@@ -24,48 +27,6 @@ pub struct Completion {
     /// The replacements, sorted.
     pub candidates: Vec<String>,
 }
-
-const SEARCH_KEYS: &[&str] = &[
-    "all",
-    "answered",
-    "bcc",
-    "before",
-    "body",
-    "cc",
-    "deleted",
-    "draft",
-    "flagged",
-    "from",
-    "gmail",
-    "header",
-    "keyword",
-    "larger",
-    "modseq",
-    "new",
-    "old",
-    "older",
-    "on",
-    "raw",
-    "recent",
-    "seen",
-    "sentbefore",
-    "senton",
-    "sentsince",
-    "seq",
-    "since",
-    "smaller",
-    "subject",
-    "text",
-    "to",
-    "uid",
-    "unanswered",
-    "undeleted",
-    "undraft",
-    "unflagged",
-    "unkeyword",
-    "unseen",
-    "younger",
-];
 
 const FETCH_ITEMS: &[&str] = &[
     "all",
@@ -262,7 +223,11 @@ impl Place<'_> {
             return matching(start, typed, [":seq", ":*"].map(str::to_owned));
         }
         if typed.starts_with(':') && parameter == "expression" {
-            return matching(start, typed, SEARCH_KEYS.iter().map(|key| format!(":{key}")));
+            return matching(
+                start,
+                typed,
+                self.known.search_words().iter().map(|key| format!(":{key}")),
+            );
         }
         if let Some(CallAround { role: Role::Key(keys), .. }) = call.as_ref().filter(|_| !in_data)
             && (typed.is_empty() || typed.starts_with(':'))
@@ -290,7 +255,11 @@ impl Place<'_> {
         let at_head =
             self.around.open.last().is_some_and(|list| list.quoted && list.elements.is_empty());
         let connectives = ["and", "not", "or"].iter().filter(|_| at_head).map(ToString::to_string);
-        matching(start, typed, SEARCH_KEYS.iter().map(|key| format!(":{key}")).chain(connectives))
+        matching(
+            start,
+            typed,
+            self.known.search_words().iter().map(|key| format!(":{key}")).chain(connectives),
+        )
     }
 
     fn flags(&self, call: Option<&CallAround<'_>>) -> Vec<String> {

@@ -47,6 +47,10 @@ impl Known for World {
             Vec::new()
         }
     }
+
+    fn search_words(&self) -> Vec<String> {
+        crate::api::search_words()
+    }
 }
 
 /// What completes the text at `|`, and what stands before the replacement.

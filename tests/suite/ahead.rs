@@ -80,7 +80,7 @@ fn what_must_not_be_in_flight_together_is_not() {
         assert_eq!(client.expunge().unwrap(), [1]);
         // Sent before the numbers shifted, so that it is about the fifth letter of then.
         assert!(client.wait(by_number).unwrap()[0].1.contains("letter 5"));
-        let search = client.begin_search(&SearchKey::Word("ALL"), false).unwrap();
+        let search = client.begin_search(&SearchKey::All, false).unwrap();
         client.select("INBOX", true).unwrap();
         assert_eq!(client.wait(search).unwrap().len(), 8);
     });
@@ -148,7 +148,7 @@ fn a_refusal_lets_the_command_behind_it_out() {
     let mut client =
         ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap();
     client.select("INBOX", false).unwrap();
-    let keys = [SearchKey::Text("SUBJECT", "\u{e9}".into()), SearchKey::Word("ALL")];
+    let keys = [SearchKey::Subject("\u{e9}".into()), SearchKey::All];
     let [first, second] = keys.map(|key| client.begin_search(&key, false).unwrap());
     let refused = client.wait(first).unwrap_err();
     assert_eq!(refused.server_words().as_deref(), Some("[BADCHARSET] none"));

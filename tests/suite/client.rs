@@ -24,7 +24,7 @@ fn all() -> SequenceSet {
 }
 
 fn text(client: &mut ImapClient, text: &str) -> Vec<u32> {
-    client.search(&SearchKey::Text("TEXT", text.into())).unwrap()
+    client.search(&SearchKey::Text(text.into())).unwrap()
 }
 
 /// What FETCH answers, as the server wrote it, each message's items sorted out of the way.
@@ -143,13 +143,11 @@ fn messages_are_found() {
         let mut client = server.with_letters(&[LETTER, OTHER]);
         assert_eq!(text(&mut client, "blitzfig"), [2]);
         assert_eq!(text(&mut client, "no such thing"), [0; 0]);
-        let or = SearchKey::Or(vec![
-            SearchKey::Text("SUBJECT", "first".into()),
-            SearchKey::Text("FROM", "max".into()),
-        ]);
+        let or =
+            SearchKey::Or(vec![SearchKey::Subject("first".into()), SearchKey::From("max".into())]);
         assert_eq!(client.uid_search(&or).unwrap(), [1, 2]);
         assert_eq!(client.search(&SearchKey::Not(Box::new(or))).unwrap(), [0; 0]);
-        assert_eq!(client.search(&SearchKey::Text("SUBJECT", "grün".into())).unwrap(), [0; 0]);
+        assert_eq!(client.search(&SearchKey::Subject("grün".into())).unwrap(), [0; 0]);
         assert_eq!(
             client
                 .search(&SearchKey::Header("Subject".into(), "\"quoted\\ X1 LOGOUT".into()))
@@ -180,10 +178,7 @@ fn flags_change_and_are_told() {
             )
             .unwrap();
         assert_eq!(told, 2);
-        assert_eq!(
-            client.search(&SearchKey::Keyword("KEYWORD", Flag::new("junk").unwrap())).unwrap(),
-            [1, 2]
-        );
+        assert_eq!(client.search(&SearchKey::Keyword(Flag::new("junk").unwrap())).unwrap(), [1, 2]);
         client
             .store_silently(
                 &Messages::Numbers(number(1).into()),
@@ -191,12 +186,9 @@ fn flags_change_and_are_told() {
                 &flags(&["junk"]),
             )
             .unwrap();
-        assert_eq!(
-            client.search(&SearchKey::Keyword("KEYWORD", Flag::new("junk").unwrap())).unwrap(),
-            [2]
-        );
+        assert_eq!(client.search(&SearchKey::Keyword(Flag::new("junk").unwrap())).unwrap(), [2]);
         client.store_silently(&Messages::Uids(all()), StoreMode::Replace, &[]).unwrap();
-        assert_eq!(client.search(&SearchKey::Word("FLAGGED")).unwrap(), [0; 0]);
+        assert_eq!(client.search(&SearchKey::Flagged).unwrap(), [0; 0]);
     });
 }
 
@@ -285,7 +277,7 @@ fn copies_and_moves_keep_every_letter_somewhere() {
         let mut client = server.with_letters(&[LETTER, OTHER, LETTER]);
         assert!(is_refused(client.copy(&Messages::Numbers(all()), "nowhere")));
         assert!(is_refused(client.move_to(&Messages::Numbers(all()), "nowhere")));
-        assert_eq!(client.search(&SearchKey::Word("ALL")).unwrap(), [1, 2, 3]);
+        assert_eq!(client.search(&SearchKey::All).unwrap(), [1, 2, 3]);
         client.create("box").unwrap();
         let copied = client.copy(&Messages::Numbers(all()), "box").unwrap().unwrap();
         assert_eq!(
@@ -294,7 +286,7 @@ fn copies_and_moves_keep_every_letter_somewhere() {
         );
         let moved = client.move_to(&Messages::Uids(number(2).into()), "box").unwrap().unwrap();
         assert_eq!((moved.from.to_string().as_str(), moved.to.to_string().as_str()), ("2", "4"));
-        assert_eq!(client.uid_search(&SearchKey::Word("ALL")).unwrap(), [1, 3]);
+        assert_eq!(client.uid_search(&SearchKey::All).unwrap(), [1, 3]);
         client.select("box", false).unwrap();
         assert_eq!(text(&mut client, "blitzfig"), [2, 4]);
     });
@@ -380,13 +372,13 @@ fn without_move_a_letter_is_copied_then_removed() {
         client.create("box").unwrap();
         let deleted = [Flag::new("\\Deleted").unwrap()];
         client.move_to(&Messages::Numbers(number(3).into()), "box").unwrap();
-        assert_eq!(client.uid_search(&SearchKey::Word("ALL")).unwrap(), [1, 2]);
+        assert_eq!(client.uid_search(&SearchKey::All).unwrap(), [1, 2]);
         // A letter that somebody else has marked must survive the move of another one.
         client
             .store_silently(&Messages::Numbers(number(1).into()), StoreMode::Add, &deleted)
             .unwrap();
         client.move_to(&Messages::Numbers(number(2).into()), "box").unwrap();
-        let left = client.uid_search(&SearchKey::Word("ALL")).unwrap();
+        let left = client.uid_search(&SearchKey::All).unwrap();
         assert_eq!(left, if uidplus { vec![1] } else { vec![1, 2] }, "uidplus {uidplus}");
         assert_eq!(client.take_warnings().len(), usize::from(!uidplus));
         client.select("box", false).unwrap();

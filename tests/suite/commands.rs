@@ -98,7 +98,7 @@ proptest! {
 
     #[test]
     fn search_strings(text in hostile(), field in hostile()) {
-        match Command::search(&SearchKey::Text("SUBJECT", text.clone()), false) {
+        match Command::search(&SearchKey::Subject(text.clone()), false) {
             Err(_) => prop_assert!(text.contains(['\0', '\r', '\n'])),
             Ok(command) => {
                 let CommandBody::Search { charset, criteria, uid: false } = read_back(command) else { panic!("not SEARCH") };

@@ -120,7 +120,7 @@ fn what_only_reads_is_no_deed() {
     client.fetch(&one(false), &"body[]".parse().unwrap(), &mut |_| Ok(())).unwrap();
     client.read_ahead(&one(false), &"body[]".parse().unwrap(), 5).unwrap();
     client.fetch(&one(false), &"body[]".parse().unwrap(), &mut |_| Ok(())).unwrap();
-    client.search(&postoffice::proto::imap::SearchKey::Word("ALL")).unwrap();
+    client.search(&postoffice::proto::imap::SearchKey::All).unwrap();
     client.list("", "*").unwrap();
     client.status("INBOX", &["MESSAGES".to_owned()]).unwrap();
     client.close_mailbox().unwrap(); // in a mailbox that is read-only nothing is expunged

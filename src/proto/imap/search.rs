@@ -5,24 +5,80 @@ use super::flag::Flag;
 use super::sequence::SequenceSet;
 use crate::proto::error::EncodeError;
 
-/// A search key. Strings are sent as they are; where one is not ASCII the command says `CHARSET UTF-8`.
+/// A search key. Strings are sent as they are; where one is not ASCII the command says
+/// `CHARSET UTF-8`. Texts are compared by the server without case, as substrings.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SearchKey {
-    /// A key without an argument: `ALL`, `SEEN`, …
-    Word(&'static str),
-    /// A key with a string: `SUBJECT "x"`.
-    Text(&'static str, String),
-    /// `HEADER field string`.
+    /// Every message.
+    All,
+    /// `\Answered` is set.
+    Answered,
+    /// `\Deleted` is set.
+    Deleted,
+    /// `\Draft` is set.
+    Draft,
+    /// `\Flagged` is set.
+    Flagged,
+    /// `\Recent` is set and `\Seen` is not.
+    New,
+    /// `\Recent` is not set.
+    Old,
+    /// `\Recent` is set.
+    Recent,
+    /// `\Seen` is set.
+    Seen,
+    /// `\Answered` is not set.
+    Unanswered,
+    /// `\Deleted` is not set.
+    Undeleted,
+    /// `\Draft` is not set.
+    Undraft,
+    /// `\Flagged` is not set.
+    Unflagged,
+    /// `\Seen` is not set.
+    Unseen,
+    /// The Bcc field contains the text.
+    Bcc(String),
+    /// The body contains the text.
+    Body(String),
+    /// The Cc field contains the text.
+    Cc(String),
+    /// The From field contains the text.
+    From(String),
+    /// The Subject field contains the text.
+    Subject(String),
+    /// The header or the body contains the text.
+    Text(String),
+    /// The To field contains the text.
+    To(String),
+    /// A header field of this name contains the text; the empty text asks for the field alone.
     Header(String, String),
-    /// A key with a date, `BEFORE 7-Mar-1999`.
-    Date(&'static str, Date),
-    /// A key with a number: `LARGER 100`, `OLDER 3600`, `MODSEQ 5`.
-    Number(&'static str, u64),
-    /// `KEYWORD flag` or `UNKEYWORD flag`.
-    Keyword(&'static str, Flag),
-    /// Messages by number.
+    /// The internal date is before the day.
+    Before(Date),
+    /// The internal date is within the day.
+    On(Date),
+    /// The internal date is within or after the day.
+    Since(Date),
+    /// The Date field is before the day.
+    SentBefore(Date),
+    /// The Date field is within the day.
+    SentOn(Date),
+    /// The Date field is within or after the day.
+    SentSince(Date),
+    /// The message has more octets.
+    Larger(u64),
+    /// The message has fewer octets.
+    Smaller(u64),
+    /// The modification sequence is at least this (RFC 7162 3.1.5).
+    ModSeq(u64),
+    /// The keyword is set.
+    Keyword(Flag),
+    /// The keyword is not set.
+    Unkeyword(Flag),
+    /// Messages by sequence number.
     Messages(SequenceSet),
-    /// `UID set`.
+    /// Messages by UID.
     Uid(SequenceSet),
     /// All of these; none means every message.
     And(Vec<SearchKey>),
@@ -35,6 +91,57 @@ pub enum SearchKey {
     /// IMAP's own notation, checked for balance only.
     Raw(String),
 }
+
+/// How a search key of one word and at most one argument is made.
+#[derive(Clone, Copy)]
+pub enum Argument {
+    /// Without an argument.
+    None(fn() -> SearchKey),
+    /// From a text.
+    Text(fn(String) -> SearchKey),
+    /// From a day.
+    Date(fn(Date) -> SearchKey),
+    /// From a number.
+    Number(fn(u64) -> SearchKey),
+    /// From a keyword.
+    Keyword(fn(Flag) -> SearchKey),
+}
+
+/// The search keys of one word and at most one argument, by the name that is sent.
+pub static NAMED: &[(&str, Argument)] = &[
+    ("ALL", Argument::None(|| SearchKey::All)),
+    ("ANSWERED", Argument::None(|| SearchKey::Answered)),
+    ("BCC", Argument::Text(SearchKey::Bcc)),
+    ("BEFORE", Argument::Date(SearchKey::Before)),
+    ("BODY", Argument::Text(SearchKey::Body)),
+    ("CC", Argument::Text(SearchKey::Cc)),
+    ("DELETED", Argument::None(|| SearchKey::Deleted)),
+    ("DRAFT", Argument::None(|| SearchKey::Draft)),
+    ("FLAGGED", Argument::None(|| SearchKey::Flagged)),
+    ("FROM", Argument::Text(SearchKey::From)),
+    ("KEYWORD", Argument::Keyword(SearchKey::Keyword)),
+    ("LARGER", Argument::Number(SearchKey::Larger)),
+    ("MODSEQ", Argument::Number(SearchKey::ModSeq)),
+    ("NEW", Argument::None(|| SearchKey::New)),
+    ("OLD", Argument::None(|| SearchKey::Old)),
+    ("ON", Argument::Date(SearchKey::On)),
+    ("RECENT", Argument::None(|| SearchKey::Recent)),
+    ("SEEN", Argument::None(|| SearchKey::Seen)),
+    ("SENTBEFORE", Argument::Date(SearchKey::SentBefore)),
+    ("SENTON", Argument::Date(SearchKey::SentOn)),
+    ("SENTSINCE", Argument::Date(SearchKey::SentSince)),
+    ("SINCE", Argument::Date(SearchKey::Since)),
+    ("SMALLER", Argument::Number(SearchKey::Smaller)),
+    ("SUBJECT", Argument::Text(SearchKey::Subject)),
+    ("TEXT", Argument::Text(SearchKey::Text)),
+    ("TO", Argument::Text(SearchKey::To)),
+    ("UNANSWERED", Argument::None(|| SearchKey::Unanswered)),
+    ("UNDELETED", Argument::None(|| SearchKey::Undeleted)),
+    ("UNDRAFT", Argument::None(|| SearchKey::Undraft)),
+    ("UNFLAGGED", Argument::None(|| SearchKey::Unflagged)),
+    ("UNKEYWORD", Argument::Keyword(SearchKey::Unkeyword)),
+    ("UNSEEN", Argument::None(|| SearchKey::Unseen)),
+];
 
 /// A day, without a time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +195,11 @@ impl SearchKey {
     /// Whether a string in it is not ASCII, so that the command needs a charset.
     pub fn needs_charset(&self) -> bool {
         match self {
-            SearchKey::Text(_, text) | SearchKey::Gmail(text) => !text.is_ascii(),
+            SearchKey::Gmail(text) => !text.is_ascii(),
             SearchKey::Header(field, text) => !field.is_ascii() || !text.is_ascii(),
             SearchKey::And(keys) | SearchKey::Or(keys) => keys.iter().any(SearchKey::needs_charset),
             SearchKey::Not(key) => key.needs_charset(),
-            _ => false,
+            _ => matches!(self.given(), Some(Given::Text(text)) if !text.is_ascii()),
         }
     }
 
@@ -118,8 +225,6 @@ impl SearchKey {
     /// [`EncodeError`] for strings with NUL and line ends, field names with separators, and raw text that is not balanced.
     pub fn encode(&self, to: &mut Encoder) -> Result<(), EncodeError> {
         match self {
-            SearchKey::Word(word) => to.word(word),
-            SearchKey::Text(name, text) => to.word(name).string("search string", text)?,
             SearchKey::Header(field, text) => {
                 let is_field_name = !field.is_empty()
                     && field.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
@@ -134,9 +239,6 @@ impl SearchKey {
                     .astring("header field name", field)?
                     .string("search string", text)?
             }
-            SearchKey::Date(name, date) => to.word(name).atom("date", &date.to_imap())?,
-            SearchKey::Number(name, number) => to.word(name).number(*number),
-            SearchKey::Keyword(name, flag) => to.word(name).atom("keyword", flag.as_str())?,
             SearchKey::Messages(set) => to.sequence_set(set)?,
             SearchKey::Uid(set) => to.word("UID").sequence_set(set)?,
             SearchKey::And(keys) if keys.is_empty() => to.word("ALL"),
@@ -147,9 +249,95 @@ impl SearchKey {
             SearchKey::Not(key) => return key.encode(to.word("NOT")),
             SearchKey::Gmail(text) => to.word("X-GM-RAW").string("search string", text)?,
             SearchKey::Raw(text) => to.raw_text("search text", text)?,
+            named => {
+                let to = to.word(named.name());
+                match named.given() {
+                    None => to,
+                    Some(Given::Text(text)) => to.string("search string", text)?,
+                    Some(Given::Date(date)) => to.atom("date", &date.to_imap())?,
+                    Some(Given::Number(number)) => to.number(number),
+                    Some(Given::Keyword(flag)) => to.atom("keyword", flag.as_str())?,
+                }
+            }
         };
         Ok(())
     }
+
+    /// The word that is sent for a key of [`NAMED`].
+    fn name(&self) -> &'static str {
+        match self {
+            SearchKey::All => "ALL",
+            SearchKey::Answered => "ANSWERED",
+            SearchKey::Deleted => "DELETED",
+            SearchKey::Draft => "DRAFT",
+            SearchKey::Flagged => "FLAGGED",
+            SearchKey::New => "NEW",
+            SearchKey::Old => "OLD",
+            SearchKey::Recent => "RECENT",
+            SearchKey::Seen => "SEEN",
+            SearchKey::Unanswered => "UNANSWERED",
+            SearchKey::Undeleted => "UNDELETED",
+            SearchKey::Undraft => "UNDRAFT",
+            SearchKey::Unflagged => "UNFLAGGED",
+            SearchKey::Unseen => "UNSEEN",
+            SearchKey::Bcc(_) => "BCC",
+            SearchKey::Body(_) => "BODY",
+            SearchKey::Cc(_) => "CC",
+            SearchKey::From(_) => "FROM",
+            SearchKey::Subject(_) => "SUBJECT",
+            SearchKey::Text(_) => "TEXT",
+            SearchKey::To(_) => "TO",
+            SearchKey::Before(_) => "BEFORE",
+            SearchKey::On(_) => "ON",
+            SearchKey::Since(_) => "SINCE",
+            SearchKey::SentBefore(_) => "SENTBEFORE",
+            SearchKey::SentOn(_) => "SENTON",
+            SearchKey::SentSince(_) => "SENTSINCE",
+            SearchKey::Larger(_) => "LARGER",
+            SearchKey::Smaller(_) => "SMALLER",
+            SearchKey::ModSeq(_) => "MODSEQ",
+            SearchKey::Keyword(_) => "KEYWORD",
+            SearchKey::Unkeyword(_) => "UNKEYWORD",
+            SearchKey::Header(..) => "HEADER",
+            SearchKey::Uid(_) => "UID",
+            SearchKey::Not(_) => "NOT",
+            SearchKey::Or(_) => "OR",
+            SearchKey::Gmail(_) => "X-GM-RAW",
+            SearchKey::And(_) | SearchKey::Messages(_) | SearchKey::Raw(_) => "ALL",
+        }
+    }
+
+    /// The argument of a key of [`NAMED`].
+    fn given(&self) -> Option<Given<'_>> {
+        match self {
+            SearchKey::Bcc(text)
+            | SearchKey::Body(text)
+            | SearchKey::Cc(text)
+            | SearchKey::From(text)
+            | SearchKey::Subject(text)
+            | SearchKey::Text(text)
+            | SearchKey::To(text) => Some(Given::Text(text)),
+            SearchKey::Before(date)
+            | SearchKey::On(date)
+            | SearchKey::Since(date)
+            | SearchKey::SentBefore(date)
+            | SearchKey::SentOn(date)
+            | SearchKey::SentSince(date) => Some(Given::Date(*date)),
+            SearchKey::Larger(number) | SearchKey::Smaller(number) | SearchKey::ModSeq(number) => {
+                Some(Given::Number(*number))
+            }
+            SearchKey::Keyword(flag) | SearchKey::Unkeyword(flag) => Some(Given::Keyword(flag)),
+            _ => None,
+        }
+    }
+}
+
+/// The argument of a key of one word.
+enum Given<'k> {
+    Text(&'k str),
+    Date(Date),
+    Number(u64),
+    Keyword(&'k Flag),
 }
 
 /// Splits the first key that is too long, then the next in each of the results.
@@ -200,11 +388,11 @@ mod tests {
 
     #[test]
     fn keys_are_written_as_imap_reads_them() {
-        let text = |text: &str| SearchKey::Text("TEXT", text.into());
+        let text = |text: &str| SearchKey::Text(text.into());
         let table = [
-            (SearchKey::Word("ALL"), "SEARCH ALL"),
+            (SearchKey::All, "SEARCH ALL"),
             (text("blitzfig"), "SEARCH TEXT \"blitzfig\""),
-            (SearchKey::And(vec![SearchKey::Word("SEEN"), text("a")]), "SEARCH (SEEN TEXT \"a\")"),
+            (SearchKey::And(vec![SearchKey::Seen, text("a")]), "SEARCH (SEEN TEXT \"a\")"),
             (SearchKey::And(vec![]), "SEARCH ALL"),
             (SearchKey::Or(vec![]), "SEARCH NOT ALL"),
             (
@@ -212,14 +400,11 @@ mod tests {
                 "SEARCH OR TEXT \"a\" OR TEXT \"b\" TEXT \"c\"",
             ),
             (
-                SearchKey::Not(Box::new(SearchKey::And(vec![SearchKey::Word("NEW"), text("x")]))),
+                SearchKey::Not(Box::new(SearchKey::And(vec![SearchKey::New, text("x")]))),
                 "SEARCH NOT (NEW TEXT \"x\")",
             ),
             (SearchKey::Header("X-Spam".into(), String::new()), "SEARCH HEADER X-Spam \"\""),
-            (
-                SearchKey::Date("BEFORE", Date::parse("07-mar-1999").unwrap()),
-                "SEARCH BEFORE 7-Mar-1999",
-            ),
+            (SearchKey::Before(Date::parse("07-mar-1999").unwrap()), "SEARCH BEFORE 7-Mar-1999"),
         ];
         for (key, expected) in table {
             assert_eq!(sent(&key).as_deref(), Ok(expected));
@@ -235,11 +420,26 @@ mod tests {
     }
 
     #[test]
+    fn every_named_key_is_sent_under_its_name() {
+        let day = Date::new(1999, 3, 7).unwrap();
+        for (name, argument) in NAMED {
+            let (key, rest) = match argument {
+                Argument::None(make) => (make(), ""),
+                Argument::Text(make) => (make("x".into()), " \"x\""),
+                Argument::Date(make) => (make(day), " 7-Mar-1999"),
+                Argument::Number(make) => (make(5), " 5"),
+                Argument::Keyword(make) => (make(Flag::new("junk").unwrap()), " junk"),
+            };
+            assert_eq!(sent(&key), Ok(format!("SEARCH {name}{rest}")));
+        }
+    }
+
+    #[test]
     fn long_sets_are_split_where_that_finds_the_same() {
         let set: SequenceSet =
             (1..100).map(|index| std::num::NonZeroU32::new(index * 2).unwrap()).collect();
         let uid = SearchKey::Uid(set);
-        let both = SearchKey::And(vec![SearchKey::Word("SEEN"), uid.clone()]);
+        let both = SearchKey::And(vec![SearchKey::Seen, uid.clone()]);
         let parts = both.split(100);
         assert!(parts.len() > 2);
         for part in &parts {

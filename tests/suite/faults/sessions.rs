@@ -73,7 +73,7 @@ fn fetch(visit: &mut Visit<'_>) -> Result<(), Error> {
             &"(FLAGS ENVELOPE)".parse().unwrap(),
             &mut |_| Ok(()),
         )?;
-        let found = client.search(&SearchKey::Text("SUBJECT", "2".into()))?;
+        let found = client.search(&SearchKey::Subject("2".into()))?;
         let number = found.first().copied().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         client.write_letter(MessageId::Number(number), true, "x", &mut visit.found)?;
         Ok(())

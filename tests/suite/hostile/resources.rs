@@ -204,7 +204,7 @@ fn rule_11_what_is_long_for_a_reason_is_taken() {
             peer.answer(&format!("* SEARCH{numbers}\r\n{{tag}} OK done\r\n"));
             peer.hear_rest();
         },
-        |client| client.imap().search(&SearchKey::Word("ALL")),
+        |client| client.imap().search(&SearchKey::All),
     );
     assert_eq!(found.unwrap().len(), 1_000_000);
     let long = "x".repeat(200_000);
@@ -354,7 +354,7 @@ fn rule_14_nesting_is_capped_and_no_number_wraps() {
             assert_eq!(client.selected().unwrap().exists, u32::MAX);
             client.noop()?;
             assert_eq!(client.selected().unwrap().exists, 0);
-            client.search(&SearchKey::Word("ALL"))
+            client.search(&SearchKey::All)
         },
     );
     assert_eq!(identifier(&result), Unexpected);
