@@ -50,6 +50,7 @@ fn files_below(path: &Path, into: &mut Vec<PathBuf>) {
 fn sources() -> Vec<(String, PathBuf, String)> {
     let mut files = Vec::new();
     files_below(&source(), &mut files);
+    files.retain(|path| !path.to_str().is_some_and(|path| path.ends_with("_tests.rs")));
     let read = |path: PathBuf| {
         let relative = path.strip_prefix(source()).unwrap();
         let part = relative.components().next().unwrap().as_os_str().to_str().unwrap().to_owned();
