@@ -1,4 +1,8 @@
-//! Reads what servers answer into the client's types, and tells what is worth a warning.
+//! Reads untagged responses into the client's types, and decides which of them deserve a warning.
+//!
+//! A server may send any response at any moment (RFC 3501 7). What belongs to an operation is read
+//! by that operation's reader; what nobody expected and this file does not know becomes a warning
+//! with the server's words.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -10,10 +14,11 @@ use crate::proto::imap::{
 use crate::proto::{Limits, ProtocolError};
 use std::num::NonZeroU32;
 
-/// Bytes of data that a warning is made from.
+/// The most bytes of a response that a warning shows.
 const LONGEST_SHOWN: usize = 4000;
 
-/// Codes of RFC 3501, 9051 and the extensions in use; an untagged OK with another one is a warning.
+/// Response codes of RFC 3501, RFC 9051 and the extensions in use. An untagged OK with any other
+/// code becomes a warning.
 const KNOWN_CODES: [&str; 36] = [
     "ALERT",
     "ALREADYEXISTS",
@@ -102,7 +107,7 @@ pub(super) fn warning_of_status(status: &Status<'_>) -> Option<Warning> {
     }
 }
 
-/// The data as it came, for a warning: its beginning, when it is long.
+/// The start of a response as the server sent it, for a warning.
 pub(super) fn shown(data: &Data<'_>) -> String {
     let start = |bytes: &[u8]| {
         String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_SHOWN)]).into_owned()
@@ -143,7 +148,7 @@ pub(super) fn read_listed(
     Ok(Listed { flags, separator, name: decode_name(&name, utf8_names) })
 }
 
-/// A name that is not modified UTF-7 is kept as it is: UTF-8, or byte by byte.
+/// Decodes a mailbox name. One that is not valid modified UTF-7 is kept as UTF-8, or as Latin-1.
 fn decode_name(name: &[u8], utf8_names: bool) -> String {
     let decoded = if utf8_names { None } else { utf7::decode(name) };
     decoded.unwrap_or_else(|| {
@@ -168,7 +173,7 @@ pub(super) fn read_status(
                     Some(number) => {
                         items.push((String::from_utf8_lossy(name).to_ascii_uppercase(), number))
                     }
-                    None => tokens.skip_value(value)?, // MAILBOXID and other items that are no numbers
+                    None => tokens.skip_value(value)?, // MAILBOXID and other items whose value is not a number
                 }
             }
             _ => return Err(tokens.malformed("expected a status item").into()),
@@ -188,10 +193,12 @@ pub(super) fn read_numbers(tokens: &mut Tokens<'_>, into: &mut Vec<u32>) -> Resu
     Ok(())
 }
 
-/// Which FETCH responses answer a command: those of the messages that it asks for, and not without end. Servers tell of other messages at any moment.
+/// Decides which FETCH responses answer a command: those about the messages it names, and only a
+/// limited number of them. Servers send FETCH responses about other messages at any moment.
 pub(super) struct Answers {
     asked: Members,
-    /// The same with `*` as whatever comes last: messages may have arrived since the server told the count.
+    /// The same set with `*` as the highest number, since messages may have arrived after the last
+    /// EXISTS.
     open_ended: Members,
     uid: bool,
     left: u64,
@@ -200,14 +207,14 @@ pub(super) struct Answers {
 impl Answers {
     pub fn to(client: &ImapClient, messages: &Messages) -> Self {
         let asked = client.asked_for(messages);
-        // A server may tell of a message several times, of its flags for example; ten times each
-        // is more than any does.
+        // A server may send several responses about one message, for example about its flags. No
+        // server sends more than ten each.
         let left = asked.count().saturating_mul(10).saturating_add(10_000);
         let open_ended = messages.set().members(u32::MAX);
         Answers { asked, open_ended, uid: messages.are_uids(), left }
     }
 
-    /// Whether the data is such a response.
+    /// Returns whether the data is such a response.
     pub fn admit(&mut self, data: &Data<'_>) -> Result<bool, Error> {
         if !data.is("FETCH") {
             return Ok(false);
@@ -288,7 +295,7 @@ pub(super) fn merge(all: &mut Option<CopiedUids>, part: Option<CopiedUids>) {
     }
 }
 
-/// Reads the mailbox's name in front of a STATUS answer; whether it is this one.
+/// Reads the mailbox name of a STATUS response and returns whether it is `name`.
 pub(super) fn is_mailbox(
     tokens: &mut Tokens<'_>,
     name: &str,

@@ -1,4 +1,7 @@
-//! Letters into mailboxes: from memory, or from a reader with memory flat whatever their size.
+//! APPEND: stores a letter in a mailbox, from memory or streamed from a reader.
+//!
+//! A streamed letter needs the same memory whatever its size. IMAP announces a literal's length
+//! before its bytes, so the length must be known and the reader must deliver exactly that many.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -8,14 +11,15 @@ use crate::proto::imap::flag::Flag;
 use crate::proto::imap::{Command, Completion, Data};
 use std::io::{self, Read};
 
-/// What APPEND tells with UIDPLUS (RFC 4315): the mailbox's UID validity and the letter's UID.
+/// The result of APPEND with UIDPLUS (RFC 4315): the mailbox's UIDVALIDITY and the letter's UID.
 pub type Stored = (u32, u32);
 
-/// Bytes of a letter that are in memory at once.
+/// The size of the buffer for a streamed letter, in bytes.
 const CHUNK: usize = 64 << 10;
 
 impl ImapClient {
-    /// APPEND (RFC 3501 6.3.11): the exact bytes. With UIDPLUS it tells where the letter went.
+    /// APPEND (RFC 3501 6.3.11): stores the exact bytes. With UIDPLUS it returns where the letter
+    /// went.
     ///
     /// # Errors
     /// [`Error::Argument`] for a letter with NUL, [`Error::Refused`] when the mailbox does not
@@ -45,9 +49,9 @@ impl ImapClient {
         self.begin([Command::append(name, flags, date, letter)?], Appended(None))
     }
 
-    /// APPEND of the bytes that `letter` gives, which are exactly `length`, and none of them NUL.
-    /// They are read while they are sent: when the server has asked for them, or at once where it
-    /// offers LITERAL+ or, up to 4,096 bytes, LITERAL- (RFC 7888).
+    /// APPEND of a letter that is read while it is sent. `letter` must deliver exactly `length`
+    /// bytes, none of them NUL. Sending starts when the server asks for the literal, or immediately
+    /// where it offers LITERAL+ or, up to 4,096 bytes, LITERAL- (RFC 7888).
     ///
     /// # Errors
     /// [`Error::Refused`] when the mailbox does not exist or the server does not want the letter;
@@ -93,16 +97,16 @@ fn stored(completion: &Completion) -> Option<Stored> {
     Some((validity.parse().ok()?, uid.trim().parse().ok()?))
 }
 
-/// The bytes of a literal that is being sent.
+/// The source of a literal that is being sent.
 pub(super) struct Literal<'r> {
     from: &'r mut dyn Read,
     chunk: Vec<u8>,
-    /// Whether the server was listened to since the last chunk.
+    /// Whether the server's responses were read since the last chunk.
     pub(super) has_heard: bool,
 }
 
 impl Literal<'_> {
-    /// The next of `left` bytes.
+    /// Reads the next chunk of the `left` bytes that remain.
     pub(super) fn next(&mut self, left: u64) -> io::Result<&[u8]> {
         let count = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
         self.chunk.resize(count, 0);
@@ -110,7 +114,8 @@ impl Literal<'_> {
             io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it has become shorter"),
             _ => error,
         })?;
-        // Found out before the last byte is sent, so that no part of a letter is stored for the whole.
+        // Checked before the last byte is sent, so that the server never stores a part as the
+        // whole.
         if count as u64 == left && self.from.read(&mut [0])? > 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it has become longer"));
         }

@@ -1,4 +1,4 @@
-//! Letters from one connection to another, several under way at once.
+//! Copies letters from one server to another, with several APPENDs in flight.
 
 use super::appending::Appended;
 use super::error::Error;
@@ -8,11 +8,12 @@ use crate::proto::imap::flag::Flag;
 use crate::proto::imap::{FetchItems, Messages, Token, Tokens};
 use std::collections::{HashSet, VecDeque};
 
-/// How many letters, and bytes of them, are on their way to the other server before the first is waited for: enough to fill a line, and little memory.
+/// The most letters and bytes in flight to the other server: enough to fill a slow line, at little
+/// memory.
 const WINDOW: usize = 64;
 const WINDOW_BYTES: usize = 4 << 20;
 
-/// What one letter's response tells.
+/// One letter as its FETCH response describes it.
 #[derive(Default)]
 struct Letter {
     uid: Option<u32>,
@@ -21,7 +22,7 @@ struct Letter {
     text: Option<Vec<u8>>,
 }
 
-/// Appended letters whose replies are still to come.
+/// APPENDs whose completions are outstanding.
 struct UnderWay<'c> {
     to: &'c mut ImapClient,
     destination: &'c str,
@@ -31,12 +32,12 @@ struct UnderWay<'c> {
 }
 
 impl ImapClient {
-    /// Copies letters to a mailbox on another connection, with flags and dates; `\Seen` here is
-    /// left alone. `on_copied` is told the number or UID, as in `messages`, of each letter that the
-    /// other server has taken, in order.
+    /// Copies letters with their flags and internal dates to a mailbox on another connection.
+    /// `\Seen` is not set here. Calls `on_copied` for each letter that the other server has stored,
+    /// in order, with its number or UID as in `messages`.
     ///
     /// # Errors
-    /// Those of FETCH here, and of APPEND there; the letters before are copied then.
+    /// Those of FETCH here and of APPEND there. Letters reported to `on_copied` have been copied.
     pub fn copy_to_other(
         &mut self,
         messages: &Messages,
@@ -60,7 +61,7 @@ impl ImapClient {
                 _ => Ok(()),
             }
         });
-        // What was sent before an error may have been taken.
+        // The server may have stored what was sent before an error.
         let rest = under_way.wait_for(0);
         result.and(rest)
     }
@@ -83,7 +84,7 @@ impl UnderWay<'_> {
         Ok(())
     }
 
-    /// Hears the replies until so many letters are left.
+    /// Waits until at most `left` APPENDs are outstanding.
     fn wait_for(&mut self, left: usize) -> Result<(), Error> {
         let mut failure = None;
         while self.sent.len() > left {
@@ -117,7 +118,7 @@ fn letter_of(tokens: &mut Tokens<'_>) -> Result<Letter, Error> {
                     loop {
                         match tokens.expect_token()? {
                             Token::Close => break,
-                            // What cannot be set, such as \Recent, belongs to the mailbox that the letter leaves.
+                            // Flags that a client cannot set, such as \Recent, are left out.
                             Token::Atom(flag) => {
                                 letter.flags.extend(Flag::new(&String::from_utf8_lossy(flag)))
                             }

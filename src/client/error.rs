@@ -1,4 +1,4 @@
-//! What an operation can end with, by blame.
+//! The errors of operations, each with who caused it and what became of the connection.
 
 use crate::condition::{Condition, Identifier};
 use crate::proto::deed::Refusal;
@@ -9,14 +9,14 @@ use crate::transport::TransportError;
 use crate::transport::drive::DriveError;
 use thiserror::Error;
 
-/// An operation failed.
+/// Why an operation failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An argument cannot be sent; nothing was.
+    /// An argument cannot be sent. Nothing was sent.
     #[error(transparent)]
     Argument(#[from] EncodeError),
-    /// The server refused the command; the connection is as good as before.
+    /// The server refused the command. The connection stays usable.
     #[error("the server refused {command}")]
     Refused {
         /// The command.
@@ -40,13 +40,14 @@ pub enum Error {
         /// What is wrong.
         cause: SaslError,
     },
-    /// The server refused recipients; nothing was sent.
+    /// The server refused recipients. Nothing was sent to anybody.
     #[error("the server refused {}", addresses(refused))]
     Recipients {
         /// Each of them.
         refused: Vec<super::smtp::Refused>,
     },
-    /// The connection broke behind a letter's end, before the reply: it may have been delivered.
+    /// The connection broke after the end of a letter and before the reply. The letter may have
+    /// been delivered.
     #[error(
         "the letter was sent whole, but the server's reply did not come ({cause}): it may have been delivered"
     )]
@@ -54,23 +55,22 @@ pub enum Error {
         /// What happened.
         cause: String,
     },
-    /// Going on would have sent a password or mail in the clear.
+    /// Continuing would have sent a password or mail unencrypted.
     #[error("{0}")]
     Insecure(String),
-    /// The server does not offer what was asked for.
+    /// The server does not offer the requested feature.
     #[error("{0}")]
     Unsupported(String),
-    /// The server closes the connection.
+    /// The server said BYE or 421 and closed the connection.
     #[error("the server closed the connection")]
     Bye {
         /// What it said.
         words: String,
     },
-    /// A witness did not let the change happen; nothing was sent, and the connection is as good as
-    /// before.
+    /// A witness refused the change. Nothing was sent, and the connection stays usable.
     #[error(transparent)]
     Limit(#[from] Refusal),
-    /// The connection was closed before.
+    /// The connection was closed earlier.
     #[error("the connection is closed")]
     Closed,
     /// The server broke the protocol; the connection is closed.
@@ -79,7 +79,7 @@ pub enum Error {
     /// The stream failed; the connection is closed.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// A file could not be read or written; the connection is as good as before.
+    /// A file could not be read or written. The connection stays usable.
     #[error("{path}: {cause}")]
     File {
         /// The file.
@@ -87,10 +87,11 @@ pub enum Error {
         /// What the system said.
         cause: std::io::Error,
     },
-    /// A letter could not be read while it was sent. Nothing was stored, and the connection is closed: what was announced cannot be finished.
+    /// A letter could not be read while it was sent. Nothing was stored. The connection is closed,
+    /// since the announced literal cannot be completed.
     #[error("{0}; nothing was stored, and the connection is closed")]
     Letter(std::io::Error),
-    /// What the server sent does not answer what was asked.
+    /// The server's answer does not fit the command.
     #[error("{0}")]
     Unexpected(String),
 }
@@ -110,7 +111,7 @@ fn addresses(refused: &[super::smtp::Refused]) -> String {
 }
 
 impl Error {
-    /// The same error with every text that came from the server passed through `redact`.
+    /// Passes every text that came from the server through `redact`.
     pub(super) fn redacted(self, redact: &dyn Fn(&str) -> String) -> Self {
         let completion = |completion: Completion| Completion {
             kind: completion.kind,
@@ -132,7 +133,7 @@ impl Error {
         }
     }
 
-    /// The server's own words, where it spoke.
+    /// The server's own words, if the error carries any.
     pub fn server_words(&self) -> Option<String> {
         match self {
             Error::Refused { completion, .. } => Some(completion.words()),

@@ -1,4 +1,8 @@
-//! From a host name to a session that is logged in: TLS policy, greeting, authentication (RFC 9051 6.2).
+//! From a host name to an authenticated session: greeting, TLS policy, login (RFC 9051 6.2).
+//!
+//! Capabilities learnt before TLS are asked for again after it. Nothing but CAPABILITY, STARTTLS
+//! and LOGOUT goes out before TLS where it is required, and a server that breaks a rule is not sent
+//! another byte.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -11,8 +15,9 @@ impl ImapClient {
     /// Connects, encrypts as the options say, and logs in.
     ///
     /// # Errors
-    /// [`Error::Insecure`] where the password would travel in the clear off this machine and [`super::TlsMode::None`] was not asked for;
-    /// [`Error::Authentication`], [`Error::Transport`], [`Error::Protocol`] and [`Error::Bye`] as they say. Nothing stays open.
+    /// [`Error::Insecure`] if the password would leave this machine unencrypted and
+    /// [`super::TlsMode::None`] was not given; [`Error::Authentication`], [`Error::Transport`],
+    /// [`Error::Protocol`] and [`Error::Bye`]. The connection is closed then.
     pub fn connect(
         connector: &Connector,
         host: &str,
@@ -38,7 +43,7 @@ impl ImapClient {
         Ok(client)
     }
 
-    /// Whether the server says that we are logged in already.
+    /// Reads the greeting. Returns whether the session is authenticated already (PREAUTH).
     fn greeting(&mut self) -> Result<bool, Error> {
         self.connection().wait()?;
         let (kind, words) = match self.connection().session().current_event()? {
@@ -107,7 +112,7 @@ impl ImapClient {
         }
     }
 
-    /// Asks for the capabilities unless the server has told them.
+    /// Asks for the capabilities unless the server has sent them.
     fn know_capabilities(&mut self) -> Result<(), Error> {
         if self.capabilities().is_empty() {
             self.run(Command::capability())?;
@@ -116,7 +121,7 @@ impl ImapClient {
     }
 
     fn give_up(&mut self, why: &str) -> Error {
-        self.connection().close(); // nothing more is said to a server that is not trusted
+        self.connection().close(); // nothing more is sent to a server that is not trusted
         Error::Insecure(why.to_owned())
     }
 }

@@ -1,4 +1,8 @@
-//! How to connect, alike for all three protocols, and the rule about encryption.
+//! How to connect, for all three protocols, and the rule about encryption.
+//!
+//! Without an explicit [`TlsMode`]: the protocol's TLS port means implicit TLS, a CA file or a
+//! client identity asks for STARTTLS, a loopback host may be unencrypted, and every other host must
+//! offer STARTTLS.
 
 use super::error::Error;
 use crate::proto::sasl::{Exchange, Mechanism};
@@ -11,20 +15,20 @@ use std::time::Duration;
 pub enum TlsMode {
     /// From the first byte, usually port 993.
     Implicit,
-    /// By STARTTLS; without it the connection ends before a password is sent.
+    /// By STARTTLS. If the server does not offer it, the connection ends before a password is sent.
     StartTls,
-    /// Not at all: the password travels in the clear.
+    /// Not at all. The password is sent unencrypted.
     None,
 }
 
-/// Who logs in, and how.
+/// A user, a secret, and how to log in.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The user's name.
     pub user: String,
     /// The password, or the bearer token.
     pub password: Secret,
-    /// How; by default the strongest way that the server offers.
+    /// The way to log in; by default the strongest that the server offers.
     pub auth: Option<Auth>,
 }
 
@@ -42,12 +46,13 @@ pub enum Auth {
 }
 
 impl Credentials {
-    /// A user with a password, to log in by the strongest way that the server offers.
+    /// A user with a password, logging in by the strongest mechanism that the server offers.
     pub fn new(user: impl Into<String>, password: impl Into<String>) -> Self {
         Credentials { user: user.into(), password: Secret::new(password), auth: None }
     }
 
-    /// The mechanism to use, where the server offers those that `offers` says; `None` stands for the protocol's own command.
+    /// Chooses a mechanism among those for which `offers` returns true. `None` means the protocol's
+    /// own login command.
     pub(super) fn mechanism(
         &self,
         offers: impl Fn(&str) -> bool,
@@ -71,7 +76,7 @@ impl Credentials {
         }
     }
 
-    /// Checks what can be checked before a byte is sent: neither may hold a line end or NUL, whatever way it goes.
+    /// Checks user and password before a byte is sent: neither may contain a line end or NUL.
     pub(super) fn check(&self) -> Result<(), EncodeError> {
         let breaks = |text: &str| text.contains(['\0', '\r', '\n']);
         if breaks(&self.user) {
@@ -96,7 +101,7 @@ impl Credentials {
         Exchange::new(mechanism, &self.user, &self.password).map(drop)
     }
 
-    /// Keeps the password, and what SASL makes of it, out of traces and messages.
+    /// Keeps the password and its SASL encodings out of traces and messages.
     pub(super) fn hide_in<S: Protocol>(&self, connection: &mut Connection<S>) {
         connection.hide(&self.password);
         let (user, password) = (&self.user, self.password.reveal());
@@ -110,15 +115,15 @@ impl Credentials {
 pub struct ConnectOptions {
     /// The port; by default the protocol's own, for IMAP 993 with [`TlsMode::Implicit`], else 143.
     pub port: Option<u16>,
-    /// Encryption; by default implicit on the protocol's port for that, none when the bytes stay on this machine and no CA file or
-    /// identity is given, else STARTTLS.
+    /// Encryption. By default: implicit on the protocol's TLS port; none on a loopback host if no
+    /// CA file or identity is given; STARTTLS otherwise.
     pub tls: Option<TlsMode>,
     /// Certificates.
     pub tls_options: TlsOptions,
     /// The longest wait for the server's next bytes; 30 seconds.
     pub timeout: Duration,
-    /// The longest time for the whole reply to a command, besides what its bytes take at 1 KiB a second; five times the timeout. A greeting or
-    /// a TLS handshake has twice the timeout.
+    /// The deadline for the whole reply to a command, plus one second for each KiB received; five
+    /// times the timeout by default. Greeting and TLS handshake have twice the timeout.
     pub reply_deadline: Option<Duration>,
     /// Limits on what the server may send.
     pub limits: Limits,
@@ -144,7 +149,7 @@ pub(super) struct Ports {
     pub implicit_tls: u16,
 }
 
-/// What was decided before a connection is opened.
+/// The decisions made before a connection is opened.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Way {
     mode: Option<TlsMode>,
@@ -156,7 +161,8 @@ impl ConnectOptions {
     pub(super) fn way(&self, ports: Ports) -> Way {
         let mode =
             self.tls.or((self.port == Some(ports.implicit_tls)).then_some(TlsMode::Implicit));
-        // Who says what to trust wants TLS, also through a tunnel's mouth on this machine.
+        // A CA file or identity asks for TLS even on a loopback host, which may be the end of a
+        // tunnel.
         let names_trust = self.tls_options.ca_file.is_some() || self.tls_options.identity.is_some();
         let mode = mode.or(names_trust.then_some(TlsMode::StartTls));
         let port = self.port.unwrap_or(if mode == Some(TlsMode::Implicit) {
@@ -190,7 +196,8 @@ impl Way {
         )?)
     }
 
-    /// Whether nothing may be said before STARTTLS: where it was asked for, and by default wherever somebody could listen.
+    /// Whether STARTTLS must come before anything else: if it was asked for, and by default
+    /// wherever the traffic leaves this machine.
     pub(super) fn wants_starttls<S: Protocol>(&self, connection: &Connection<S>) -> bool {
         self.mode == Some(TlsMode::StartTls) || (self.mode.is_none() && connection.is_exposed())
     }

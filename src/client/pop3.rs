@@ -1,4 +1,8 @@
-//! The POP3 client: a method an operation, over one connection.
+//! The POP3 client (RFC 1939): a method for each operation, over one connection.
+//!
+//! POP3 has one reply for each command, in order. Letters that were requested ahead
+//! ([`PopClient::expect`]) are read before any other command goes out. Marks of DELE take effect at
+//! QUIT, so only [`PopClient::close`] removes letters.
 
 use super::error::Error;
 use super::options::{Auth, ConnectOptions, Credentials, Ports};
@@ -13,10 +17,11 @@ use md5::{Digest, Md5};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Nobody waits longer for a server to say good-bye; what was marked is removed with it, so it is longer than IMAP's.
+/// The longest wait for the reply to QUIT. It is longer than IMAP's, since the server removes the
+/// marked letters before it replies.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(60);
 
-/// Bytes of an initial response that go along with AUTH: a command line has 255 (RFC 5034 4).
+/// The longest initial response that is sent with AUTH; a command line has 255 octets (RFC 5034 4).
 const LONGEST_INITIAL: usize = 232;
 
 /// A POP3 connection.
@@ -26,9 +31,9 @@ pub struct PopClient {
     timestamp: Option<String>,
     count: u32,
     bytes: u64,
-    /// Whether letters are marked, so that it matters whether QUIT is answered.
+    /// Whether letters are marked, so that a missing reply to QUIT is an error.
     marked: bool,
-    /// Sizes as LIST told them: they do not change.
+    /// Sizes from LIST, which do not change during a session.
     pub(super) sizes: HashMap<u32, u64>,
     pub(super) ahead: PopAhead,
 }
@@ -72,7 +77,7 @@ impl PopClient {
         Ok(client)
     }
 
-    /// CAPA, which may tell more than before the login, and STAT; at once where the server takes that.
+    /// CAPA, which may differ after the login, and STAT; pipelined if the server allows it.
     fn look_around(&mut self) -> Result<(), Error> {
         let ahead = if self.has("PIPELINING") {
             Some((self.submit(Command::capa())?, self.submit(Command::stat())?))
@@ -87,22 +92,23 @@ impl PopClient {
         self.note_count(&text)
     }
 
-    /// How many letters there are, as STAT told last.
+    /// The number of letters, from the latest STAT.
     pub fn count(&self) -> u32 {
         self.count
     }
 
-    /// How many bytes they have, as STAT told last.
+    /// The letters' total size in octets, from the latest STAT.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// What CAPA told, in upper case: `TOP`, `SASL PLAIN LOGIN`; empty for servers that have none.
+    /// The lines of CAPA in upper case, `TOP` or `SASL PLAIN LOGIN`; empty for servers without
+    /// CAPA.
     pub fn capabilities(&self) -> &[String] {
         &self.capabilities
     }
 
-    /// Whether CAPA tells this word first on a line.
+    /// Whether a line of CAPA starts with this word.
     pub fn has(&self, name: &str) -> bool {
         self.capabilities
             .iter()
@@ -137,7 +143,7 @@ impl PopClient {
         let mut numbers = text.split(' ');
         match (numbers.next().and_then(digits::<u32>), numbers.next().and_then(digits)) {
             (Some(count), Some(bytes)) => {
-                // `:*` is counted up to.
+                // Message sets count up to this number.
                 self.connection.session().limits().check("responses", u64::from(count))?;
                 (self.count, self.bytes) = (count, bytes);
             }
@@ -151,10 +157,12 @@ impl PopClient {
         Ok(())
     }
 
-    /// RETR, or TOP for a header and some lines: `on_piece` gets the letter's bytes as they come.
+    /// RETR, or TOP for the header and `lines` lines of the body. `on_piece` gets the letter's
+    /// bytes as they arrive.
     ///
     /// # Errors
-    /// [`Error::Refused`] when there is no such letter or it is marked. What `on_piece` gives ends the operation when the server has finished.
+    /// [`Error::Refused`] if there is no such letter or it is marked. An error of `on_piece` is
+    /// returned after the server has finished.
     pub fn retrieve(
         &mut self,
         number: u32,
@@ -168,7 +176,7 @@ impl PopClient {
     /// UIDL of one letter.
     ///
     /// # Errors
-    /// [`Error::Refused`] when there is no such letter, or no UIDL.
+    /// [`Error::Refused`] if there is no such letter or the server has no UIDL.
     pub fn unique_id(&mut self, number: u32) -> Result<String, Error> {
         let text = self.line(Command::uidl(Some(number)))?;
         text.split_once(' ')
@@ -185,14 +193,14 @@ impl PopClient {
     /// UIDL of all letters that are not marked.
     ///
     /// # Errors
-    /// [`Error::Refused`] without UIDL.
+    /// [`Error::Refused`] if the server has no UIDL.
     pub fn unique_ids(&mut self) -> Result<Vec<(u32, String)>, Error> {
         self.settle()?;
         let handle = self.submit(Command::uidl(None))?;
         self.numbered_lines(handle, "UIDL", |id| Some(id.to_owned()))
     }
 
-    /// LIST: numbers and sizes in bytes of all letters that are not marked.
+    /// LIST: numbers and sizes in octets of all letters that are not marked.
     ///
     /// # Errors
     /// As every operation.
@@ -202,7 +210,7 @@ impl PopClient {
         self.sizes_told(handle)
     }
 
-    /// The answer to a LIST that was sent.
+    /// Reads the reply to a LIST that was sent.
     pub(super) fn sizes_told(&mut self, list: Handle) -> Result<Vec<(u32, u64)>, Error> {
         let sizes = self.numbered_lines(list, "LIST", |size| digits(size.split(' ').next()?))?;
         self.sizes.extend(sizes.iter().copied());
@@ -213,10 +221,11 @@ impl PopClient {
         self.connection.session().limits().clone()
     }
 
-    /// DELE of each, several at a time where the server takes that: they go at QUIT, and only then.
+    /// DELE for each letter, pipelined if the server allows it. The letters are removed at QUIT.
     ///
     /// # Errors
-    /// [`Error::Refused`] for the first that there is not; those before it are marked, and up to 1,000 of those behind it.
+    /// [`Error::Refused`] for the first letter that does not exist. Those before it are marked, and
+    /// up to 1,000 of those after it.
     pub fn delete(&mut self, numbers: &[u32]) -> Result<(), Error> {
         let at_once = if self.has("PIPELINING") { MOST } else { 1 };
         self.settle()?;
@@ -239,22 +248,23 @@ impl PopClient {
         })
     }
 
-    /// RSET: no letter is marked any more.
+    /// RSET: removes all marks.
     ///
     /// # Errors
     /// As every operation.
     pub fn reset(&mut self) -> Result<(), Error> {
         self.line(Command::rset())?;
-        self.drop_letters(|_, has_come| !has_come); // it may have been refused because it was marked
+        self.drop_letters(|_, has_come| !has_come); // it may have been refused for its mark
         self.marked = false;
         Ok(())
     }
 
-    /// QUIT, at which the marked letters go, then closes the stream. Safe to call again and on a dead connection.
+    /// QUIT, which removes the marked letters, then closes the stream. Safe to call again and on a
+    /// dead connection.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the server could not remove them all; when letters are marked also what kept the server from answering: they may be there
-    /// still.
+    /// [`Error::Refused`] if the server could not remove them all. If letters are marked, also the
+    /// reason why no reply came: the letters may still be there.
     pub fn close(&mut self) -> Result<(), Error> {
         if self.is_closed() {
             return Ok(());
@@ -288,13 +298,13 @@ impl PopClient {
         Ok(())
     }
 
-    /// From the answer to a CAPA that was sent, or to one that is sent now.
+    /// Reads the reply to CAPA `sent`, or to one that is sent now.
     fn learn_capabilities(&mut self, sent: Option<Handle>) -> Result<(), Error> {
         self.capabilities.clear();
         let handle = sent.map_or_else(|| self.submit(Command::capa()), Ok)?;
         match self.body_lines(handle, "CAPA", "names", |line| Ok(line.to_ascii_uppercase())) {
             Ok(lines) => self.capabilities = lines,
-            Err(Error::Refused { .. }) => {} // RFC 1939 knows no CAPA
+            Err(Error::Refused { .. }) => {} // RFC 1939 has no CAPA
             Err(error) => return Err(error),
         }
         Ok(())
@@ -308,7 +318,7 @@ impl PopClient {
         match self.line(Command::stls()) {
             Ok(_) => {
                 self.connection.start_tls()?;
-                self.timestamp = None; // it was told in the clear
+                self.timestamp = None; // it was sent unencrypted
             }
             Err(Error::Refused { completion, .. }) => {
                 self.connection.close();
@@ -331,7 +341,7 @@ impl PopClient {
             .to_owned();
         let offers = |name: &str| offered.split(' ').any(|word| word == name);
         let mechanism = credentials.mechanism(offers).inspect_err(|_| self.connection.close())?;
-        // In the clear a digest is better than the password; under TLS MD5 adds nothing.
+        // Unencrypted, a digest is better than the password; under TLS MD5 adds nothing.
         let prefers_apop = credentials.auth.is_none()
             && !self.is_encrypted()
             && mechanism != Some(Mechanism::ScramSha256);
@@ -354,7 +364,7 @@ impl PopClient {
                 &credentials.user,
                 &credentials.password,
             )?),
-            // Not at once: a server's second short answer waits for the first to be acknowledged, 40 ms on a fast line.
+            // Not pipelined: Nagle's algorithm would delay the second short reply by 40 ms.
             (_, None) => user_and_password(credentials)?
                 .into_iter()
                 .try_for_each(|command| self.line(command).map(drop)),
@@ -408,12 +418,13 @@ impl PopClient {
         .map_err(|error| error.redacted(&|text| self.connection.redact(text)))
     }
 
-    /// An error that quotes the server, without secrets.
+    /// An error that quotes the server, with secrets replaced.
     fn unexpected(&self, text: String) -> Error {
         Error::Unexpected(self.connection.redact(&text))
     }
 
-    /// The lines of a body, each as `read` takes it; as many as the limit of that name allows.
+    /// Reads the lines of a multi-line reply with `read`, at most as many as the limit `most`
+    /// allows.
     fn body_lines<T>(
         &mut self,
         handle: Handle,
@@ -424,7 +435,7 @@ impl PopClient {
         let mut body = Vec::new();
         let limits = self.limits();
         self.finish(handle, name, None, &mut |piece| collect(&mut body, piece, &limits, "line"))?;
-        // Only CR LF ends a line; what stands bare inside of one does not make two.
+        // Only CR LF ends a line; a bare CR or LF does not.
         let ends = memchr::memmem::find_iter(&body, b"\r\n").map(|end| end + 2);
         let mut lines = Vec::new();
         let mut start = 0;
@@ -441,7 +452,7 @@ impl PopClient {
         self.run(command, &mut |_| Ok(()))
     }
 
-    /// Carries out one command, behind those that were sent ahead.
+    /// Runs one command, after those that were sent ahead.
     fn run(
         &mut self,
         command: Command,
@@ -463,7 +474,8 @@ impl PopClient {
         Ok(self.connection.submit(command)?)
     }
 
-    /// Waits for the end of the reply. An error of the callback is kept until the body has ended, so that the connection stays usable.
+    /// Waits for the end of the reply. An error of the callback is returned after the body has
+    /// ended, so that the connection stays usable.
     pub(super) fn finish(
         &mut self,
         handle: Handle,
@@ -531,12 +543,12 @@ pub(super) fn collect(
     Ok(())
 }
 
-/// Digits only, as a protocol writes numbers.
+/// Parses a number that consists of digits only.
 fn digits<N: std::str::FromStr>(text: &str) -> Option<N> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// A short piece of a server's words, escaped, for messages.
+/// The start of a server's words, escaped, for messages.
 fn near(text: &str) -> String {
     let start: String = text.chars().take(60).collect();
     format!("{start:?}{}", if start.len() < text.len() { "…" } else { "" })

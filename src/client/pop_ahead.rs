@@ -1,32 +1,38 @@
-//! Letters of a POP mailbox that are asked for before they are wanted, so that a slow line costs one round trip for many of them (RFC 2449 6.6).
+//! Requests letters of a POP mailbox before they are wanted, so that many of them cost one round
+//! trip (PIPELINING, RFC 2449 6.6).
+//!
+//! The caller says which letters it will want. Commands for them go out while their estimated sizes
+//! fit into a window of letters and bytes; replies are read in order and kept until the caller
+//! takes them. A letter that turns out larger than the room left is dropped and requested again
+//! when it is wanted.
 
 use super::error::Error;
 use super::pop3::{PopClient, collect};
 use crate::proto::pop3::{Command, Handle};
 use std::collections::VecDeque;
 
-/// What may be on its way or held: so many letters, and bytes, as LIST told them.
+/// The most letters and bytes in flight or kept; sizes are those of LIST.
 pub(super) const MOST: usize = 1_000;
 const MOST_BYTES: u64 = 8 << 20;
 
-/// What is taken for the size of a header.
+/// The assumed size of a header.
 const HEADER_SIZE: u64 = 4 << 10;
 
-/// A mailbox of more letters is asked for their sizes first.
+/// A mailbox of more letters than this is asked for their sizes first.
 const FEW: u32 = 20;
 
-/// A letter's number, and how many lines of it besides its header; `None` for all.
+/// A letter's number, and how many lines of its body; `None` means the whole letter.
 type Which = (u32, Option<u32>);
 
-/// Letters that will be wanted.
+/// The letters that will be wanted.
 pub(super) struct PopAhead {
-    /// How many may be on their way or held.
+    /// The most letters in flight or kept.
     window: usize,
-    /// Those that are asked for when there is room.
+    /// Letters to request when there is room.
     expected: VecDeque<Which>,
-    /// The question for the letters' sizes, until it is answered.
+    /// The LIST in flight.
     list: Option<Handle>,
-    /// Those that were asked for, in the order in which they come.
+    /// Letters that were requested, in the order of their replies.
     asked: VecDeque<Asked>,
 }
 
@@ -35,9 +41,9 @@ struct Asked {
     handle: Handle,
     name: &'static str,
     size: u64,
-    /// Once it has come.
+    /// The letter, once its reply has arrived.
     letter: Option<Result<Vec<u8>, Error>>,
-    /// Whether nobody will take it.
+    /// Whether the letter will be dropped.
     forgotten: bool,
 }
 
@@ -52,7 +58,7 @@ impl PopAhead {
         self.asked.iter().position(|asked| asked.which == which && !asked.forgotten)
     }
 
-    /// Bytes of letters that have come.
+    /// Bytes of letters that have arrived.
     fn held(&self) -> usize {
         self.asked
             .iter()
@@ -68,8 +74,9 @@ impl PopAhead {
 }
 
 impl PopClient {
-    /// Says that letters, or their headers and some lines, will be wanted, in this order: they are asked for several at a time, where the server takes
-    /// that, and [`PopClient::letter`] gives them. What is on its way or held has at most about 8 MiB.
+    /// Announces that these letters, or their headers and `lines` lines, will be wanted in this
+    /// order. If the server has PIPELINING, they are requested several at a time, and
+    /// [`PopClient::letter`] returns them. At most about 8 MiB are in flight or kept.
     ///
     /// # Errors
     /// What keeps a command from being sent.
@@ -89,7 +96,7 @@ impl PopClient {
         self.ask_expected()
     }
 
-    /// Says how many letters may be on their way, 1 to 1,000, which is the default.
+    /// Sets how many letters may be in flight: 1 to 1,000, the default.
     pub fn set_window(&mut self, letters: usize) {
         self.ahead.window = letters.clamp(1, MOST);
     }
@@ -97,7 +104,7 @@ impl PopClient {
     fn ask_expected(&mut self) -> Result<(), Error> {
         let mut sent = false;
         while let Some(&which) = self.ahead.expected.front() {
-            // Until LIST has told it, a letter counts for an average one.
+            // Until LIST has replied, the average size is assumed.
             let average = self.bytes() / u64::from(self.count().max(1));
             let size = if which.1.is_some() {
                 HEADER_SIZE
@@ -124,7 +131,7 @@ impl PopClient {
         if sent { Ok(self.connection.send_ahead()?) } else { Ok(()) }
     }
 
-    /// A letter, or its header and some lines, in memory.
+    /// Returns a letter, or its header and `lines` lines of the body.
     ///
     /// # Errors
     /// As [`PopClient::retrieve`], and [`crate::proto::ProtocolError::TooLarge`] over the limit for literals.
@@ -135,16 +142,16 @@ impl PopClient {
         let which = (number, lines);
         if let Some(at) = self.ahead.position(which) {
             self.hear_up_to(at, true)?;
-            let at = self.ahead.position(which); // those before it that nobody wanted are gone
+            let at = self.ahead.position(which); // unwanted letters before it were dropped
             if let Some(letter) =
                 at.and_then(|at| self.ahead.asked.remove(at)).and_then(|asked| asked.letter)
             {
-                let _ = self.ask_expected(); // the letter is there; what closed the connection is told by the next call
+                let _ = self.ask_expected(); // the letter has arrived; the next call reports a closed connection
                 return letter;
             }
         }
         if let Some(at) = self.ahead.expected.iter().position(|expected| *expected == which) {
-            // Those before it were skipped: what has come of them makes room.
+            // The letters before it were skipped; dropping them makes room.
             self.ahead.expected.drain(..=at);
             self.ahead.asked.retain(|asked| asked.letter.is_none());
         }
@@ -155,10 +162,11 @@ impl PopClient {
         Ok(letter)
     }
 
-    /// Letters in turn, several asked for at once where the server takes that; then those of `next`, which another call will want, are on their way.
+    /// Fetches letters in order, pipelined if the server allows it, and requests those of `next`,
+    /// which another call will want.
     ///
     /// # Errors
-    /// The first letter's that fails; the ones before it were given to `on_letter`.
+    /// That of the first letter that fails. The ones before it were given to `on_letter`.
     pub fn letters(
         &mut self,
         numbers: &[u32],
@@ -170,7 +178,7 @@ impl PopClient {
             ahead.position(which).is_some() || ahead.expected.contains(&which)
         };
         if !numbers.first().is_some_and(|&first| is_expected(&self.ahead, (first, lines))) {
-            self.forget_letters(); // of something that was left
+            self.forget_letters(); // expected by an operation that was left
             self.expect(numbers.iter().copied(), lines)?;
         }
         self.expect(next.iter().copied(), lines)?;
@@ -184,7 +192,7 @@ impl PopClient {
         result
     }
 
-    /// Lets go of the letters that were expected: those that are on their way are dropped when they come.
+    /// Drops the letters that were expected; those in flight are dropped when they arrive.
     pub fn forget_letters(&mut self) {
         self.ahead.window = MOST;
         self.ahead.expected.clear();
@@ -192,14 +200,15 @@ impl PopClient {
         self.ahead.asked.iter_mut().for_each(|asked| asked.forgotten = true);
     }
 
-    /// Drops what has come of letters that are no more what it says.
+    /// Drops kept letters that have gone stale.
     pub(super) fn drop_letters(&mut self, is_stale: impl Fn(u32, bool) -> bool) {
         self.ahead.asked.retain(|asked| {
             asked.letter.as_ref().is_none_or(|letter| !is_stale(asked.which.0, letter.is_ok()))
         });
     }
 
-    /// Waits until no letter is on its way; those that somebody may want are kept, as far as there is room.
+    /// Waits until no letter is in flight. Letters that may be wanted are kept as far as there is
+    /// room.
     pub(super) fn settle(&mut self) -> Result<(), Error> {
         while let Some(last) = self.ahead.asked.iter().rposition(|asked| asked.letter.is_none()) {
             self.hear_up_to(last, false)?;
@@ -207,7 +216,7 @@ impl PopClient {
         Ok(())
     }
 
-    /// Hears letters up to this one, which may be wanted now: then it is kept whatever its size.
+    /// Reads letters up to this one. If it is wanted now, it is kept whatever its size.
     fn hear_up_to(&mut self, last: usize, is_wanted: bool) -> Result<(), Error> {
         if let Some(list) = self.ahead.list.take() {
             match self.sizes_told(list) {
@@ -215,7 +224,7 @@ impl PopClient {
                     self.ahead = PopAhead::default();
                     return Err(error);
                 }
-                _ => self.ask_expected()?, // a server that does not tell is asked for as much as before
+                _ => self.ask_expected()?, // without sizes, averages are assumed
             }
         }
         let limits = self.limits();
@@ -224,7 +233,8 @@ impl PopClient {
             if letter.is_some() {
                 continue;
             }
-            // LIST may have told less than comes: what does not fit is dropped, and asked for again when it is wanted.
+            // A letter may be larger than LIST said. What does not fit is dropped, and requested
+            // again when it is wanted.
             let room = if is_wanted && at == last {
                 usize::MAX
             } else {

@@ -1,4 +1,10 @@
-//! The SMTP client: one connection, any number of letters.
+//! The SMTP client (RFC 5321): one connection, any number of letters.
+//!
+//! A letter is one transaction: MAIL, an RCPT for each recipient, DATA, the letter. With PIPELINING
+//! the commands go out together (RFC 2920). The letter goes only after 354, and to nobody if a
+//! recipient was refused and the envelope does not allow partial delivery. If the connection breaks
+//! after the final dot, the outcome is unknown: that is an error of its own, and nothing is sent
+//! again.
 
 use super::error::Error;
 use super::options::{ConnectOptions, Credentials, Ports};
@@ -12,7 +18,7 @@ use std::time::Duration;
 
 const LONGEST_FAREWELL: Duration = Duration::from_secs(2);
 
-/// What goes to the stream at once.
+/// The size of a write to the stream, in bytes.
 const CHUNK: usize = 64 << 10;
 
 /// A line of a letter has at most 998 bytes (RFC 5322 2.1.1); servers break or refuse longer ones.
@@ -27,14 +33,15 @@ pub struct Refused {
     pub words: String,
 }
 
-/// A letter and where it goes.
+/// The envelope of a letter.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'e> {
     /// The reverse path; empty for bounces.
     pub from: &'e str,
     /// The recipients.
     pub to: &'e [String],
-    /// Whether the letter goes to those that are accepted when others are refused; else it goes to nobody then.
+    /// Whether the letter goes to the accepted recipients if others are refused. Otherwise it goes
+    /// to nobody.
     pub partial: bool,
     /// Whether lines over 998 bytes are allowed.
     pub long_lines: bool,
@@ -48,7 +55,8 @@ pub struct SmtpClient {
 }
 
 impl SmtpClient {
-    /// Connects, encrypts as the options say, and logs in if there are credentials. `helo` is the name that EHLO gives, by default this side's address.
+    /// Connects, encrypts as the options say, and logs in if there are credentials. `helo` is the
+    /// name for EHLO; by default the address of this side.
     ///
     /// # Errors
     /// As [`super::ImapClient::connect`].
@@ -60,7 +68,7 @@ impl SmtpClient {
         options: &ConnectOptions,
     ) -> Result<Self, Error> {
         if let Some(helo) = helo {
-            Command::ehlo(helo)?; // before a byte is sent, as what follows
+            Command::ehlo(helo)?; // before a byte is sent, like the next check
         }
         credentials.map_or(Ok(()), Credentials::check)?;
         let way = options.way(Ports { plain: 25, implicit_tls: 465 });
@@ -83,7 +91,7 @@ impl SmtpClient {
         Ok(client)
     }
 
-    /// Whether EHLO told an extension.
+    /// Whether the reply to EHLO lists an extension.
     pub fn has(&self, name: &str) -> bool {
         self.extension(name).is_some()
     }
@@ -98,13 +106,13 @@ impl SmtpClient {
         self.connection.is_closed()
     }
 
-    /// Sends a letter. Its line ends become CR LF and its dots are doubled on the way. Returns the recipients that were refused, which are none unless
-    /// the envelope says `partial`.
+    /// Sends a letter. Line ends become CR LF, and leading dots are doubled. Returns the refused
+    /// recipients, of which there are none unless the envelope allows `partial` delivery.
     ///
     /// # Errors
-    /// [`Error::Argument`] for NUL, lines over 998 bytes and addresses that cannot be sent, before a byte is; [`Error::Recipients`] with nothing sent;
-    /// [`Error::Refused`]; [`Error::DeliveryUnknown`] when the connection broke after the letter's end and before the reply: it may have been delivered,
-    /// and is not sent again.
+    /// [`Error::Argument`], before a byte is sent, for NUL, lines over 998 bytes and addresses that
+    /// cannot be sent; [`Error::Recipients`], with nothing sent; [`Error::Refused`];
+    /// [`Error::DeliveryUnknown`] if the connection broke between the letter's end and the reply.
     pub fn send(&mut self, envelope: &Envelope<'_>, letter: &[u8]) -> Result<Vec<Refused>, Error> {
         check_letter(letter, envelope.long_lines)?;
         check_addresses(envelope)?;
@@ -142,10 +150,10 @@ impl SmtpClient {
         Ok(refused)
     }
 
-    /// VRFY: the server's words; `None` when it does not know the address.
+    /// VRFY: the server's words, or `None` if it does not know the address.
     ///
     /// # Errors
-    /// [`Error::Argument`] for what is no address; as every operation.
+    /// [`Error::Argument`] for a malformed address, and those of every operation.
     pub fn verify(&mut self, address: &str) -> Result<Option<String>, Error> {
         let answer = self.run(Command::vrfy(address)?)?;
         Ok((answer.code / 100 == 2).then_some(answer.words))
@@ -192,7 +200,8 @@ impl SmtpClient {
         Ok(MailOptions { size: self.has("SIZE").then_some(letter.len() as u64), eight_bit, utf8 })
     }
 
-    /// MAIL, RCPT and DATA, in as few round trips as the server allows; ready for the letter when it returns.
+    /// Sends MAIL, RCPT and DATA in as few round trips as the server allows, and returns when the
+    /// server is ready for the letter.
     fn open_transaction(
         &mut self,
         mail: Command,
@@ -200,7 +209,8 @@ impl SmtpClient {
         envelope: &Envelope<'_>,
     ) -> Result<Vec<Refused>, Error> {
         let pipelining = self.has("PIPELINING");
-        // With one recipient DATA can go along: if it is refused there is nobody to send to, and the server must refuse DATA.
+        // With one recipient DATA can be pipelined: if the recipient is refused, the server must
+        // refuse DATA.
         let with_data = pipelining && recipients.len() == 1;
         let mut handles: Vec<Handle> = Vec::new();
         let mail = self.submit(mail)?;
@@ -231,7 +241,8 @@ impl SmtpClient {
             mail.code / 100 == 2 && accepted > 0 && (refused.is_empty() || envelope.partial);
         if !may_go {
             if data.is_some_and(|data| data.code == 354) {
-                // The server waits for a letter that must not be sent; only the end of the connection keeps it from being one.
+                // The server expects a letter that must not be sent. Only closing the connection
+                // prevents one.
                 self.connection.close();
             } else {
                 self.run(Command::rset())?;
@@ -262,7 +273,7 @@ impl SmtpClient {
         match self.reply_to(handle) {
             Ok(answer) if answer.code / 100 == 2 => Ok(()),
             Ok(answer) => Err(refusal("the letter", answer)),
-            // Behind the final dot nobody knows whether the server has taken the letter over.
+            // After the final dot, nobody knows whether the server has accepted the letter.
             Err(Error::Transport(TransportError::Interrupted)) => {
                 Err(Error::DeliveryUnknown { cause: "the wait was interrupted".into() })
             }
@@ -295,7 +306,8 @@ impl SmtpClient {
         }
     }
 
-    /// A reply that is there before the letter has ended does not answer it. Then the connection is closed, since the letter must not end.
+    /// A reply that arrives before the letter has ended cannot be the answer to it. The connection
+    /// is closed so that the letter is not completed.
     fn check_nothing_ahead(&mut self) -> Result<(), Error> {
         if !self.connection.session().has_unread() {
             self.connection.overhear()?;
@@ -309,7 +321,8 @@ impl SmtpClient {
         ))
     }
 
-    /// With `only_extended` nothing but EHLO is said: before TLS nothing else may be.
+    /// Says EHLO. Only if `only_extended` is false is HELO tried: before TLS nothing else may be
+    /// sent.
     fn say_hello(&mut self, only_extended: bool) -> Result<(), Error> {
         self.extensions.clear();
         let answer = self.run(Command::ehlo(&self.helo)?)?;
@@ -404,7 +417,7 @@ impl SmtpClient {
         self.reply_to(handle)
     }
 
-    /// Submits a command after what has come unasked was heard.
+    /// Submits a command, after reading what the server has sent unasked.
     fn submit(&mut self, command: Command) -> Result<Handle, Error> {
         if self.connection.session().in_flight() == 0 && !self.connection.session().has_unread() {
             self.connection.overhear()?;
@@ -431,7 +444,7 @@ impl SmtpClient {
     }
 
     fn give_up(&mut self, why: &str) -> Error {
-        self.connection.close(); // nothing more is said to a server that is not trusted
+        self.connection.close(); // nothing more is sent to a server that is not trusted
         Error::Insecure(why.to_owned())
     }
 }
@@ -469,7 +482,7 @@ fn refusal(command: &'static str, answer: Answer) -> Error {
     }
 }
 
-/// What is no address is that whatever the server offers.
+/// A malformed address is one whatever the server offers.
 fn check_addresses(envelope: &Envelope<'_>) -> Result<(), EncodeError> {
     Command::mail(envelope.from, &[], MailOptions { utf8: true, ..MailOptions::default() })?;
     envelope.to.iter().try_for_each(|to| Command::rcpt(to, true).map(drop))

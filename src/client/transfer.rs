@@ -1,4 +1,9 @@
-//! Letters straight to files, with memory flat whatever their size.
+//! Streams letters to files, with the same memory whatever their size.
+//!
+//! The session hands out large literals in pieces ([`Event::Piece`]) while they arrive. A piece
+//! comes before the end of its response, so the response's start decides whether the literal is the
+//! body of a wanted letter; a UID that follows the literal is checked when the response is
+//! complete.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -6,18 +11,19 @@ use crate::proto::imap::{Command, Event, FetchItems, MessageId, Messages, Token,
 use std::collections::HashSet;
 use std::io::Write;
 
-/// Literals from this size on are written as they arrive.
+/// Literals of at least this size are written while they arrive.
 const STREAMED_FROM: u64 = 64 << 10;
 
-/// Where letters go that come one after the other.
+/// Receives letters one after the other.
 pub trait Letters {
-    /// The next bytes of the letter that is coming.
+    /// Takes the next bytes of the current letter.
     ///
     /// # Errors
-    /// What keeps them from being written; no further letter is given then.
+    /// A failure to write. No further letter is delivered then.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error>;
 
-    /// The letter's last byte has come: it is that of this message number, or of this unique id. `None`: nobody asked for it, and it is not kept.
+    /// Ends the current letter. `message` is its sequence number or UID; `None` means that nobody
+    /// asked for it, and its bytes must be discarded.
     ///
     /// # Errors
     /// As [`Letters::write`].
@@ -25,10 +31,10 @@ pub trait Letters {
 }
 
 impl ImapClient {
-    /// Gives the exact bytes of letters, in the server's order, each as it arrives. `\Seen` is left alone.
+    /// Streams the exact bytes of letters to `to`, in the server's order. `\Seen` is not set.
     ///
     /// # Errors
-    /// Those of `to`, when the server has finished; the connection is usable then.
+    /// Those of `to`, after the server has finished. The connection stays usable.
     pub fn write_letters(
         &mut self,
         messages: &Messages,
@@ -38,7 +44,7 @@ impl ImapClient {
         let commands = self.for_each_part(messages, |part| Command::fetch(part, &items))?;
         let asked = self.asked_for(messages);
         let mut given = HashSet::new();
-        self.settle()?; // pieces are of these letters only
+        self.settle()?; // so that all pieces belong to these letters
         self.connection().stream_literals_over(Some(STREAMED_FROM));
         let (mut is_body, mut came) = (None, false);
         let result = commands.into_iter().try_for_each(|command| {
@@ -69,7 +75,7 @@ impl ImapClient {
                     let message = message.filter(is_new);
                     if std::mem::take(&mut came) { to.end(message) } else { Ok(()) }
                 }
-                // Pieces of what is no letter after all: they do not begin the next one.
+                // These pieces were not a letter. They must not start the next one.
                 _ if std::mem::take(&mut came) => to.end(None),
                 _ => Ok(()),
             });
@@ -79,10 +85,12 @@ impl ImapClient {
         result
     }
 
-    /// Writes a letter's exact bytes; how many there were, or `None` when there is no such letter. `peek` leaves `\Seen` alone.
+    /// Writes a letter's exact bytes to `to`. Returns how many there were, or `None` if there is no
+    /// such letter. With `peek`, `\Seen` is not set.
     ///
     /// # Errors
-    /// [`Error::File`] with `path` when writing fails; the connection is usable then. Bytes written before an error are not the whole letter.
+    /// [`Error::File`] with `path` if writing fails; the connection stays usable. After an error
+    /// only part of the letter may have been written.
     pub fn write_letter(
         &mut self,
         message: MessageId,
@@ -92,11 +100,11 @@ impl ImapClient {
     ) -> Result<Option<u64>, Error> {
         let items = FetchItems::parse(if peek { "BODY.PEEK[]" } else { "BODY[]" })?;
         let command = Command::fetch(&message.into(), &items)?;
-        self.settle()?; // pieces are of this letter only
+        self.settle()?; // so that all pieces belong to this letter
         self.connection().stream_literals_over(Some(STREAMED_FROM));
         let file = |cause| Error::File { path: path.to_owned(), cause };
         let (mut written, mut streamed) = (None, false);
-        let mut is_body = None; // decided once a literal: what stands before it may be long, and its pieces many
+        let mut is_body = None; // decided once for each literal: the text before it may be long, and its pieces many
         let result = self.run_events(command, &mut |event| {
             match event {
                 Event::Piece(piece) => {
@@ -125,7 +133,7 @@ impl ImapClient {
                             to.write_all(&bytes).map_err(file)?;
                             written = Some(bytes.len() as u64);
                         }
-                        // A UID behind the letter says only now which one it was.
+                        // A UID after the body identifies the letter only now.
                         Some(Body::Streamed) if !is_asked_for && written.is_some() => {
                             return Err(Error::Unexpected(
                                 "the server sent another letter than the one asked for".into(),
@@ -144,15 +152,15 @@ impl ImapClient {
     }
 }
 
-/// A response up to its literal, without that, in upper case, if the literal is a whole letter.
+/// If the literal is a whole letter, returns the response up to it, in upper case.
 fn items_before(before: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(before).to_ascii_uppercase();
     let (items, _) = text.rsplit_once('{')?;
     items.trim_end().ends_with("BODY[]").then(|| items.to_owned())
 }
 
-/// Whether a response up to its literal is this message's and ends in `BODY[] {n}`. A UID that has not come yet is taken on trust, and checked when the
-/// response is whole.
+/// Returns whether a response up to its literal is about this message and ends in `BODY[] {n}`. A
+/// UID that has not arrived yet is assumed to match, and checked when the response is complete.
 fn ends_in_body_of(before: &[u8], message: MessageId) -> bool {
     let Some(items) = items_before(before) else { return false };
     let mut words = items.split([' ', '(', ')']).filter(|word| !word.is_empty());

@@ -47,15 +47,19 @@ pub enum Flight {
     Uids,
     /// About no message of the selected mailbox. The server may remove messages while it answers.
     Elsewhere,
-    /// Waits for all others, and all others wait for it.
+    /// Names no message by number, and changes what the others are about: it waits for them, and
+    /// they for it. It may follow what is about no message.
     Alone,
+    /// Names messages by number, and the server may remove messages while it answers: it waits for
+    /// all others, and all others wait for it.
+    AloneByNumber,
 }
 
 impl Flight {
     /// Whether a command of this kind may be sent while one of kind `earlier` is in flight.
     pub fn may_follow(self, earlier: Flight) -> bool {
         match (earlier, self) {
-            (Flight::Alone, _) | (_, Flight::Alone) => false,
+            (Flight::Alone | Flight::AloneByNumber, _) | (_, Flight::AloneByNumber) => false,
             (Flight::Elsewhere, later) => later != Flight::Numbers,
             (earlier, later) => earlier == later,
         }
@@ -128,7 +132,7 @@ impl Verb {
     /// The verb's row in the table.
     pub const fn row(self) -> Row {
         use Changes::{Always, Never, Sometimes};
-        use Flight::{Alone, Elsewhere, Numbers};
+        use Flight::{Alone, AloneByNumber, Elsewhere, Numbers};
         match self {
             Verb::Capability => plain("CAPABILITY", Elsewhere, &["CAPABILITY"], Never),
             Verb::Noop => plain("NOOP", Alone, &[], Never),
@@ -156,8 +160,8 @@ impl Verb {
             }
             Verb::Fetch => selected("FETCH", Some("UID FETCH"), Numbers, &["FETCH"], Sometimes),
             Verb::Store => selected("STORE", Some("UID STORE"), Numbers, &["FETCH"], Always),
-            Verb::Copy => selected("COPY", Some("UID COPY"), Alone, &[], Always),
-            Verb::Move => selected("MOVE", Some("UID MOVE"), Alone, &["EXPUNGE"], Always),
+            Verb::Copy => selected("COPY", Some("UID COPY"), AloneByNumber, &[], Always),
+            Verb::Move => selected("MOVE", Some("UID MOVE"), AloneByNumber, &["EXPUNGE"], Always),
             Verb::Idle => plain("IDLE", Alone, &[], Never),
             Verb::GetQuotaRoot => plain("GETQUOTAROOT", Elsewhere, &["QUOTAROOT", "QUOTA"], Never),
         }
@@ -224,5 +228,8 @@ mod tests {
         assert!(!Verb::Copy.flight(false).may_follow(Verb::Copy.flight(false)));
         assert!(!Verb::Expunge.flight(true).may_follow(uids));
         assert!(!numbers.may_follow(Verb::Noop.flight(false)));
+        assert!(Verb::Select.flight(false).may_follow(Verb::List.flight(false)));
+        assert!(!Verb::Copy.flight(false).may_follow(Verb::List.flight(false)));
+        assert!(!Verb::Select.flight(false).may_follow(numbers));
     }
 }
