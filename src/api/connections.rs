@@ -68,6 +68,15 @@ mb: a mailbox object. Returns nil.",
 mb: a mailbox object.",
     ).checked(),
     Function::native(
+        "server-id",
+        "(mb)",
+        server_id,
+        "What an IMAP server says of its own implementation (ID, RFC 2971); it is told nothing of this program.
+mb: a mailbox object of an IMAP connection.
+Returns an alist ((field . value) …) of strings, in the server's order; a value may be nil. nil where the server says nothing.
+Errors: :unsupported where the server does not offer ID.",
+    ).checked(),
+    Function::native(
         "capable?",
         "(mb capability)",
         capable,
@@ -329,6 +338,14 @@ pub(super) fn mailbox_capabilities(call: &Call<'_>) -> Result<Value, Condition> 
         }
         AnyMailbox::Pop(mailbox) => mailbox.client().capabilities().iter().map(keyword).collect(),
     }))
+}
+
+fn server_id(call: &Call<'_>) -> Result<Value, Condition> {
+    let fields = on_mailbox(call, |client| client.server_id())?;
+    let pair = |(name, value): (String, Option<String>)| {
+        host::cons(host::string(name), value.map_or_else(host::nil, host::string))
+    };
+    Ok(host::list(fields.into_iter().map(pair).collect()))
 }
 
 pub(super) fn capable(call: &Call<'_>) -> Result<Value, Condition> {

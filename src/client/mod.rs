@@ -5,6 +5,7 @@ mod answers;
 mod appending;
 mod copying;
 pub mod error;
+mod identity;
 pub mod imap;
 mod login;
 mod mailboxes;
@@ -23,6 +24,7 @@ mod transfer;
 
 pub use appending::{Appended, Stored};
 pub use error::Error;
+pub use identity::ServerId;
 pub use imap::ImapClient;
 pub use mailboxes::{Listing, StatusOf};
 pub use messages::{Copied, Fetch, FetchReader, Search};

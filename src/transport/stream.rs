@@ -3,7 +3,7 @@
 //! The socket's own timeout is a short slice of 100 ms. After each slice, and before each read, the
 //! stream checks whether the wait is over:
 //!
-//! - the interrupt returns `true`: the error carries [`InterruptedMark`];
+//! - the interrupt returns `true`: the error carries `InterruptedMark`;
 //! - no byte has moved for [`Pace::idle`];
 //! - the reply as a whole has taken longer than [`Pace::total`], plus the time that its bytes take
 //!   at [`Pace::slowest`].

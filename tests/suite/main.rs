@@ -28,6 +28,8 @@ mod faults;
 mod golden;
 #[cfg(feature = "sandbox")]
 mod hostile;
+#[cfg(feature = "sandbox")]
+mod identity;
 #[cfg(feature = "host")]
 mod language;
 mod letters;

@@ -401,6 +401,13 @@ impl Command {
         Command::on_mailbox(Verb::GetQuotaRoot, name)
     }
 
+    /// ID that tells nothing of this client (RFC 2971 3.1).
+    pub fn id() -> Command {
+        let mut command = Command::plain(Verb::Id);
+        command.parts.push(Part::text(" NIL", false));
+        command
+    }
+
     /// IDLE (RFC 2177); [`super::Session::end_idle`] ends it.
     pub fn idle() -> Command {
         Command::plain(Verb::Idle).with_effect(Effect::Idle)

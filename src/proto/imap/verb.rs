@@ -33,6 +33,7 @@ pub enum Verb {
     Move,
     Idle,
     GetQuotaRoot,
+    Id,
 }
 
 /// Which commands may be in flight together (RFC 9051 5.5).
@@ -96,7 +97,7 @@ pub struct Row {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Verb; 27] = {
+    pub const ALL: [Verb; 28] = {
         use Verb::*;
         [
             Capability,
@@ -126,6 +127,7 @@ impl Verb {
             Move,
             Idle,
             GetQuotaRoot,
+            Id,
         ]
     };
 
@@ -163,6 +165,7 @@ impl Verb {
             Verb::Copy => selected("COPY", Some("UID COPY"), AloneByNumber, &[], Always),
             Verb::Move => selected("MOVE", Some("UID MOVE"), AloneByNumber, &["EXPUNGE"], Always),
             Verb::Idle => plain("IDLE", Alone, &[], Never),
+            Verb::Id => plain("ID", Elsewhere, &["ID"], Never),
             Verb::GetQuotaRoot => plain("GETQUOTAROOT", Elsewhere, &["QUOTAROOT", "QUOTA"], Never),
         }
     }

@@ -1,0 +1,75 @@
+//! ID (RFC 2971): what a server says of its own implementation.
+
+use super::error::Error;
+use super::imap::ImapClient;
+use super::pending::Reader;
+use crate::proto::Limits;
+use crate::proto::imap::{Command, Data, Token, Tokens};
+
+/// The fields of an ID response, `name` and `version` for example, in the server's order. A field
+/// may have no value.
+pub type ServerId = Vec<(String, Option<String>)>;
+
+impl ImapClient {
+    /// ID (RFC 2971 3.1). It tells the server nothing of this client. Empty where the server tells
+    /// nothing either.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the server does not offer ID.
+    pub fn server_id(&mut self) -> Result<ServerId, Error> {
+        if !self.capabilities().has("ID") {
+            return Err(Error::Unsupported("the server does not offer ID".into()));
+        }
+        let reader = Identity { limits: self.limits().clone(), fields: Vec::new() };
+        self.carry_out([Command::id()], reader)
+    }
+}
+
+/// Reads the ID response.
+struct Identity {
+    limits: Limits,
+    fields: ServerId,
+}
+
+impl Reader for Identity {
+    type Output = ServerId;
+
+    fn data(&mut self, mut data: Data<'_>) -> Result<(), Error> {
+        if data.is("ID") {
+            self.fields = fields(&mut data.tokens, &self.limits)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<ServerId, Error> {
+        Ok(self.fields)
+    }
+}
+
+/// `("name" "Cyrus" "version" NIL)`, or `NIL`.
+fn fields(tokens: &mut Tokens<'_>, limits: &Limits) -> Result<ServerId, Error> {
+    let mut fields = Vec::new();
+    let first = tokens.expect_token()?;
+    if first.is_nil() {
+        return Ok(fields);
+    }
+    if first != Token::Open {
+        return Err(tokens.malformed("expected the fields of ID").into());
+    }
+    loop {
+        let token = tokens.expect_token()?;
+        if token == Token::Close {
+            return Ok(fields);
+        }
+        limits.check("names", fields.len() as u64 + 1)?;
+        let name = token.bytes().ok_or_else(|| tokens.malformed("expected a field of ID"))?;
+        let name = String::from_utf8_lossy(&name).into_owned();
+        let value = tokens.expect_token()?;
+        let text = value.bytes().map(|value| String::from_utf8_lossy(&value).into_owned());
+        match text {
+            _ if value.is_nil() => fields.push((name, None)),
+            Some(text) => fields.push((name, Some(text))),
+            None => return Err(tokens.malformed("expected a value of ID").into()),
+        }
+    }
+}
