@@ -457,3 +457,50 @@ fn a_program_that_does_not_end_is_killed_when_the_user_interrupts() {
             .success()
     );
 }
+
+#[test]
+fn connections_left_open_are_left_in_good_order() {
+    let setup = Setup::sandboxed(Options::default()).unwrap();
+    let sandbox = setup.router.as_ref().unwrap().sandbox().clone();
+    let mut session = Session::new(Vec::new());
+    let state = attach(session.host(), &setup);
+    for form in [
+        r#"(setq s (make-smtp-connection "h" :login "myacct" :password "mypasswd"))"#,
+        r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#,
+        r#"(setq pb (make-pop-connection "h" :user "myacct" :password "mypasswd"))"#,
+        "(delete-letter pb 1)",
+    ] {
+        assert!(session.evaluate(form).result.is_ok(), "{form}");
+    }
+    assert_eq!(state.take_closed(), [""; 0]);
+    let before = sandbox.store().letters("myacct", "INBOX").len();
+    state.close_all();
+    let received = sandbox.received();
+    // One QUIT, SMTP's: POP's would remove the letter that is marked.
+    assert_eq!(received.iter().filter(|line| line.ends_with("QUIT")).count(), 1, "{received:?}");
+    assert!(received.iter().any(|line| line == "Logout"), "{received:?}");
+    assert_eq!(sandbox.store().letters("myacct", "INBOX").len(), before);
+}
+
+#[test]
+fn a_connection_that_breaks_is_named_whatever_its_protocol() {
+    let setup = Setup::sandboxed(Options::default()).unwrap();
+    let sandbox = setup.router.as_ref().unwrap().sandbox().clone();
+    let mut session = Session::new(Vec::new());
+    let state = attach(session.host(), &setup);
+    for form in [
+        r#"(setq s (make-smtp-connection "smtp.h" :login "myacct" :password "mypasswd"))"#,
+        r#"(setq mb (make-imap-connection "imap.h" :user "myacct" :password "mypasswd"))"#,
+        r#"(setq pb (make-pop-connection "pop.h" :user "myacct" :password "mypasswd"))"#,
+    ] {
+        assert!(session.evaluate(form).result.is_ok(), "{form}");
+    }
+    sandbox.disconnect_all();
+    for form in [r#"(send-smtp s "a@b.c" "d@e.f" "x")"#, "(noop mb)", "(noop pb)"] {
+        assert!(session.evaluate(form).result.is_err(), "{form}");
+    }
+    let mut closed = state.take_closed();
+    closed.sort();
+    assert_eq!(closed, ["imap.h", "pop.h", "smtp.h"]);
+    assert_eq!(state.take_closed(), [""; 0]);
+}
