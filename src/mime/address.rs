@@ -1,4 +1,17 @@
-//! Address lists as they stand in letters (RFC 5322, sections 3.4 and 4.4).
+//! Parses the address lists of letters (RFC 5322, sections 3.4 and 4.4).
+//!
+//! `Tokens` splits the text into words, quoted strings, comments and special characters. `Reader`
+//! collects tokens until one ends the current entry:
+//!
+//! | token | effect |
+//! |---|---|
+//! | `,` | ends the entry, except within a source route |
+//! | `;` | ends the entry and the open group |
+//! | `:` | turns the phrase so far into the name of a group, unless it contains `@` |
+//! | `<` … `>` | encloses the address; the phrase before it becomes the display name |
+//!
+//! One parse serves both forms: [`parse_mailbox_list`] decodes encoded words,
+//! [`envelope_addresses`] keeps them.
 
 use super::address_tokens::{Kind, Token, Tokens};
 use super::encoded_word;
@@ -8,45 +21,45 @@ use super::encoded_word;
 pub enum Entry {
     /// One mailbox.
     Mailbox {
-        /// The name before the angle brackets, or the comment behind a bare address.
+        /// The name before the angle brackets, or the comment that follows a bare address.
         display: Option<String>,
         /// The obsolete source route, `@a,@b`.
         route: Option<String>,
-        /// Before the `@`, without quotes.
+        /// The local part, before the `@`, without quotes.
         local: String,
-        /// Behind the `@`.
+        /// The domain, after the `@`.
         domain: Option<String>,
     },
     /// A named group, `friends: a@x, b@y;`. Its members are mailboxes.
     Group {
         /// The name before the colon.
         name: String,
-        /// What stands up to the semicolon.
+        /// The mailboxes between the colon and the semicolon.
         members: Vec<Entry>,
     },
 }
 
-/// One address as IMAP's `ENVELOPE` has it (RFC 3501, section 7.4.2). A group begins with an address that has a `mailbox` and no `host`, and ends
-/// with one that has neither.
+/// One address as IMAP's `ENVELOPE` represents it (RFC 3501, section 7.4.2). A group starts with an
+/// address that has a `mailbox` but no `host`, and ends with one that has neither.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EnvelopeAddress {
-    /// The display name, encoded words as they stand.
+    /// The display name; encoded words are not decoded.
     pub name: Option<String>,
-    /// The source route.
+    /// The obsolete source route.
     pub route: Option<String>,
-    /// Local part, or the group's name.
+    /// The local part, or the group's name.
     pub mailbox: Option<String>,
-    /// Domain. Empty for an address without one, since none at all marks a group.
+    /// The domain. Empty if the address has none, because `None` marks a group.
     pub host: Option<String>,
 }
 
-/// The entries of an address list; encoded words in names are decoded. What cannot be read as an address is an entry with that text as its local part,
-/// so that nothing vanishes.
+/// Returns the entries of an address list, with encoded words in names decoded. Text that is not an
+/// address becomes an entry with that text as its local part, so nothing is lost.
 pub fn parse_mailbox_list(text: &str) -> Vec<Entry> {
     read_list(text, true)
 }
 
-/// The addresses of a list as IMAP's `ENVELOPE` gives them.
+/// Returns the addresses of a list in the form of IMAP's `ENVELOPE`; encoded words are not decoded.
 pub fn envelope_addresses(text: &str) -> Vec<EnvelopeAddress> {
     let mut addresses = Vec::new();
     for entry in read_list(text, false) {
@@ -83,25 +96,27 @@ fn read_list(text: &str, decode: bool) -> Vec<Entry> {
     reader.entries
 }
 
-/// Collects tokens until something ends the entry.
+/// Collects tokens until one ends the entry.
 #[derive(Default)]
 struct Reader {
     decode: bool,
     entries: Vec<Entry>,
     group: Option<(String, Vec<Entry>)>,
-    /// Outside of angle brackets.
+    /// Tokens outside angle brackets.
     phrase: Vec<Token>,
-    /// Inside of them, once they were seen.
+    /// Tokens inside angle brackets, once `<` was seen.
     angle: Option<Vec<Token>>,
     inside: bool,
-    /// The phrase holds an `@`; kept, since looking for it at every colon would not be linear.
+    /// Whether `phrase` contains an `@`. Searching for it at every colon would make parsing
+    /// quadratic.
     phrase_has_at: bool,
 }
 
 impl Reader {
     fn token(&mut self, token: Token) {
         if self.inside {
-            // A comma within brackets belongs to a route, which begins with `@`; else the bracket was never closed.
+            // A comma within brackets belongs to a route, which starts with `@`. Otherwise the
+            // bracket was never closed, and the comma ends the entry.
             let is_route = self
                 .angle
                 .as_ref()
@@ -173,7 +188,7 @@ impl Reader {
         (!is_empty).then_some(Entry::Mailbox { display, route, local, domain })
     }
 
-    /// An address without brackets; the words before it, or the comment, name it.
+    /// An address without brackets. The words before it, or a comment, give the display name.
     fn bare(&self, phrase: &[Token]) -> Option<Entry> {
         let words: Vec<Token> =
             phrase.iter().filter(|token| token.kind != Kind::Comment).cloned().collect();
@@ -199,7 +214,8 @@ impl Reader {
     }
 }
 
-/// Where the address begins in `Joe Doe joe . doe @ x . org`: words joined by dots before the last `@`.
+/// Index of the address's first token in `Joe Doe joe . doe @ x . org`: it spans the words before
+/// the last `@` that are joined by dots.
 fn address_start(tokens: &[Token]) -> usize {
     let Some(mut start) = tokens.iter().rposition(|token| token.is('@')) else { return 0 };
     while start > 0 {
@@ -221,7 +237,7 @@ fn split_address(tokens: &[Token]) -> (String, Option<String>) {
     }
 }
 
-/// The text of tokens, comments left out; with the blanks between them, or without any.
+/// The text of tokens without comments. `blanks`: keep one space where the source had whitespace.
 fn joined(tokens: &[Token], blanks: bool) -> String {
     let mut text = String::new();
     let mut blank = false;

@@ -1,4 +1,5 @@
-//! The words, quoted strings, comments and signs of an address list (RFC 5322, section 3.2).
+//! Splits an address list into words, quoted strings, comments and special characters (RFC 5322,
+//! section 3.2).
 
 use super::encoded_word;
 
@@ -15,7 +16,7 @@ pub(super) enum Kind {
 pub(super) struct Token {
     pub(super) kind: Kind,
     pub(super) text: String,
-    /// A blank or a comment stood before it.
+    /// Whether whitespace or a comment came before this token.
     pub(super) spaced: bool,
 }
 
@@ -25,7 +26,7 @@ impl Token {
     }
 }
 
-/// One pass over the text; comments nest by a counter.
+/// An iterator over the tokens: one pass over the text, with a counter for nested comments.
 pub(super) struct Tokens<'a> {
     rest: &'a str,
 }
@@ -59,7 +60,8 @@ impl<'a> Tokens<'a> {
         Tokens { rest: text }
     }
 
-    /// The text up to the closing character, escapes undone. Unclosed, it goes to the end.
+    /// The text up to the closing character, with escapes undone. If nothing closes it, takes
+    /// everything.
     fn enclosed(&mut self, close: char, open: Option<char>) -> String {
         let mut text = String::new();
         let mut depth = 0u64;
@@ -87,7 +89,8 @@ impl<'a> Tokens<'a> {
         text
     }
 
-    /// A word, or an encoded word with whatever a careless sender left in it.
+    /// A word, or a whole encoded word even if it contains characters that should have been
+    /// encoded.
     fn word(&mut self) -> String {
         let ends = |letter: char| {
             letter.is_whitespace() || letter.is_control() || "\"[]()<>,;:@.\\".contains(letter)

@@ -1,4 +1,9 @@
-//! Outgoing letters (RFC 5322, RFC 2045-2047).
+//! Builds outgoing letters (RFC 5322, RFC 2045-2047).
+//!
+//! [`Outgoing`] holds the header fields, texts and attachments. [`Outgoing::build`] writes the
+//! header and chooses the MIME structure: a single text part, `multipart/alternative` for text and
+//! HTML, wrapped in `multipart/mixed` if there are attachments. [`NewPart`] writes each part. All
+//! values are checked before they are written, so no value can start a new header line.
 
 use super::address::{Entry, parse_mailbox_list};
 use super::encode_word::encode_phrase_at;
@@ -6,42 +11,43 @@ use super::new_part::{NewPart, bracketed, check_name, check_value, push_field, p
 use super::plain_address::is_plain_address;
 use thiserror::Error;
 
-/// Room for an address on a line.
+/// Target length of a header line with addresses, in bytes.
 const LINE: usize = 76;
 
-/// Why a letter was not built. All of them are the caller's fault; the message names the place.
+/// Why a letter could not be built. Every variant is the caller's mistake; the message names the
+/// offending value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A line end or NUL where a header would be broken by it.
+    /// A value contains a line end or NUL, which would break the header.
     #[error("{what}: expected one line of text, got a line end or NUL in it")]
     LineBreak {
-        /// The header, parameter or file name.
+        /// The header, parameter or file name concerned.
         what: String,
     },
-    /// A name that the syntax does not allow.
+    /// A name that its syntax does not allow.
     #[error("{what}: {name:?} is none")]
     Name {
-        /// What it should have been: a header name, a parameter name, a content type.
+        /// What was expected: a header name, a parameter name or a content type.
         what: &'static str,
-        /// What came.
+        /// The name given.
         name: String,
     },
-    /// An address that cannot be read.
+    /// A string that is not an address.
     #[error("{field}: expected an address, got {address:?}")]
     Address {
-        /// The header it is for.
+        /// The header that it was given for.
         field: &'static str,
-        /// What came.
+        /// The text given.
         address: String,
     },
-    /// A header among the free ones that has a place of its own, or may not be there.
+    /// One of the free headers has its own option, or is not allowed.
     #[error("header {name}: set it by its own option")]
     Managed {
-        /// Its name.
+        /// The header's name.
         name: String,
     },
-    /// A body that cannot go as 7bit.
+    /// The body cannot be sent as 7bit.
     #[error(
         "encoding 7bit: the body has bytes beyond ASCII, NUL, a lone CR, or a line of more than 998 bytes"
     )]
@@ -49,19 +55,22 @@ pub enum BuildError {
     /// A multipart without parts.
     #[error("a multipart needs at least one part")]
     EmptyMultipart,
-    /// Parts in a part that is no multipart.
+    /// A part that has subparts but is not a multipart.
     #[error("{content_type}: only a multipart has parts")]
     NotMultipart {
-        /// Its content type.
+        /// The part's content type.
         content_type: String,
     },
-    /// Parts in parts, too many.
+    /// Parts are nested too deeply.
     #[error("parts nest more than 100 deep")]
     TooDeep,
 }
 
-/// A letter to send. Addresses are `joe@x.org` or `Joe Doe <joe@x.org>`; several may stand in one string, as in a header. Date and message id are the
-/// caller's: there is no clock here.
+/// A letter to send.
+///
+/// Addresses have the form `joe@x.org` or `Joe Doe <joe@x.org>`; a string may contain several,
+/// separated by commas as in a header. Date and message id come from the caller, because this
+/// module has no clock.
 #[derive(Debug, Clone, Default)]
 pub struct Outgoing {
     /// `From`.
@@ -70,31 +79,35 @@ pub struct Outgoing {
     pub to: Vec<String>,
     /// `Cc`.
     pub cc: Vec<String>,
-    /// Who gets it without being named. Checked like the others, and never written.
+    /// Blind recipients. They are checked like the other addresses and never written.
     pub bcc: Vec<String>,
     /// `Reply-To`.
     pub reply_to: Vec<String>,
     /// `Subject`.
     pub subject: Option<String>,
-    /// `Date`, as RFC 5322 writes it.
+    /// `Date`, in the format of RFC 5322.
     pub date: Option<String>,
     /// `Message-ID`, with or without angle brackets.
     pub message_id: Option<String>,
-    /// Further headers, in order.
+    /// Additional headers, in order.
     pub headers: Vec<(String, String)>,
-    /// The text. LF and CR LF both end lines.
+    /// The text body. Lines may end with LF or CR LF.
     pub text: String,
-    /// The same as HTML; both go as alternatives.
+    /// The text body as HTML. Text and HTML are sent as alternatives.
     pub html: Option<String>,
-    /// The whole content in place of text and HTML, as `make-mime-part` makes it.
+    /// A complete body, built by `make-mime-part`; replaces `text` and `html`.
     pub body: Option<NewPart>,
-    /// What goes along.
+    /// Parts to attach.
     pub attachments: Vec<NewPart>,
 }
 
 impl Outgoing {
-    /// The letter as it goes over the wire: CR LF, ASCII but for the addresses that are not, no line over 998 bytes. A last line without its end stays
-    /// without; SMTP adds it.
+    /// Returns the letter as it is sent: CR LF line ends, no line over 998 bytes, ASCII except for
+    /// internationalised addresses. A last line without a line end is left as it is; SMTP adds the
+    /// end.
+    ///
+    /// # Errors
+    /// [`BuildError`] if a header value, name, address or body is not valid.
     pub fn build(&self) -> Result<Vec<u8>, BuildError> {
         let mut out = Vec::new();
         if let Some(date) = &self.date {
@@ -137,7 +150,8 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Headers that this letter writes itself. Those that it leaves out may come from the list.
+    /// Whether this letter writes the header itself. Headers that it leaves out may come from
+    /// `headers`.
     fn is_managed(&self, name: &str) -> bool {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         let always = [
@@ -175,7 +189,7 @@ impl Outgoing {
     }
 }
 
-/// A list of addresses for a header, folded. Each string may hold several.
+/// A folded list of addresses for a header. Each string may contain several addresses.
 fn address_list(field: &'static str, addresses: &[String]) -> Result<String, BuildError> {
     let mut out = String::new();
     let mut column = field.len() + 2;
@@ -205,12 +219,14 @@ fn address_list(field: &'static str, addresses: &[String]) -> Result<String, Bui
     Ok(out)
 }
 
-/// Only a mailbox with a plain address is written: quoted local parts, routes and groups are legal, and nobody needs them to send.
+/// Formats one mailbox with a plain address. Quoted local parts, routes and groups are legal but
+/// not needed for sending, so they are refused.
 fn address(entry: &Entry, column: usize) -> Option<String> {
     let Entry::Mailbox { display, route: None, local, domain } = entry else { return None };
     let address = match domain {
         Some(domain) => format!("{local}@{domain}"),
-        // A quoted local part may hold an `@`; without its quotes it would be another address.
+        // A quoted local part may contain an `@`; without its quotes it would be a different
+        // address.
         None if local.contains('@') => return None,
         None => local.clone(),
     };

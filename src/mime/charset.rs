@@ -1,11 +1,13 @@
-//! Bytes to text.
+//! Converts bytes to text and back.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::borrow::Cow;
 
-/// The text of bytes in a named charset; `None` when the charset is not known. Malformed pieces become U+FFFD.
+/// Decodes bytes in a named charset. Returns `None` if the charset is unknown. Malformed sequences
+/// become U+FFFD.
 ///
-/// The names are those of the WHATWG, which are the ones found in mail, and UTF-7. As there, `iso-8859-1` and `us-ascii` are read as Windows-1252.
+/// The names are those of the WHATWG Encoding Standard, which are the ones found in mail, and
+/// UTF-7. As in that standard, `iso-8859-1` and `us-ascii` are read as Windows-1252.
 pub fn decode(label: &str, bytes: &[u8]) -> Option<String> {
     let label = label.trim();
     if label.eq_ignore_ascii_case("utf-7") || label.eq_ignore_ascii_case("unicode-1-1-utf-7") {
@@ -21,7 +23,8 @@ pub fn decode(label: &str, bytes: &[u8]) -> Option<String> {
     Some(encoding.decode_with_bom_removal(bytes).0.into_owned())
 }
 
-/// The text of a body part. A part that declares UTF-8 and holds none at all, or declares nothing known, is UTF-8 if it is valid, else Windows-1252.
+/// Decodes the text of a body part. If no known charset is declared, or UTF-8 is declared but no
+/// UTF-8 sequence occurs, the bytes are read as UTF-8 if valid, otherwise as Windows-1252.
 pub fn decode_body(label: Option<&str>, bytes: &[u8]) -> String {
     let Some(label) = label else { return undeclared(bytes) };
     if Encoding::for_label(label.trim().as_bytes()) == Some(UTF_8) && !has_utf8_sequence(bytes) {
@@ -30,10 +33,10 @@ pub fn decode_body(label: Option<&str>, bytes: &[u8]) -> String {
     decode(label, bytes).unwrap_or_else(|| undeclared(bytes))
 }
 
-/// The text in a named charset; `None` when the charset is not known, or has not all of the characters.
+/// Encodes text in a named charset. Returns `None` if the charset is unknown or lacks a character.
 pub fn encode(label: &str, text: &str) -> Option<Vec<u8>> {
     let encoding = Encoding::for_label_no_replacement(label.trim().as_bytes())?;
-    // The library writes UTF-8 in place of UTF-16, as browsers do.
+    // The encoding library writes UTF-8 instead of UTF-16, as browsers do.
     if encoding.output_encoding() != encoding || (is_ascii_label(label) && !text.is_ascii()) {
         return None;
     }
@@ -41,7 +44,8 @@ pub fn encode(label: &str, text: &str) -> Option<Vec<u8>> {
     (!has_unmappable).then(|| bytes.into_owned())
 }
 
-/// UTF-8, else byte by byte as Latin-1, so that no byte is lost: how the project reads bytes that say nothing about themselves.
+/// Decodes bytes of unknown encoding: as UTF-8 if valid, otherwise as Latin-1, so that no byte is
+/// lost.
 pub fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
@@ -49,7 +53,8 @@ pub fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Charsets whose text is ASCII bytes with escapes or shifts, so that pieces must be decoded one by one.
+/// Whether the charset encodes text with escape sequences or shifts. Pieces in such a charset must
+/// be decoded one by one.
 pub(super) fn is_stateful(label: &str) -> bool {
     let label = label.to_ascii_lowercase();
     label.starts_with("iso-2022")
@@ -75,7 +80,8 @@ fn has_utf8_sequence(bytes: &[u8]) -> bool {
     bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii())
 }
 
-/// UTF-7 (RFC 2152): `+` begins base64 of UTF-16, `-` or anything else ends it.
+/// Decodes UTF-7 (RFC 2152): `+` starts base64 of UTF-16, and `-` or any character outside base64
+/// ends it.
 fn utf7(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     let mut rest = bytes;

@@ -1,19 +1,20 @@
-//! Transfer encodings undone piece by piece, with memory flat: what comes out does not depend on how the text was cut.
+//! Streaming decoders for transfer encodings. They use constant memory, and the output does not
+//! depend on how the input was split.
 
 use super::header::is_blank;
 use super::transfer::hex_pair;
 
-/// Undoes the transfer encoding of one body.
+/// Decodes the transfer encoding of one body.
 #[derive(Debug)]
 pub(super) enum Decoder {
-    /// The bytes are what they are.
+    /// Passes bytes through.
     Identity,
     Base64(Base64),
     QuotedPrintable(QuotedPrintable),
 }
 
 impl Decoder {
-    /// For an encoding in lower case; one that is not known is left as it is.
+    /// The decoder for an encoding name in lower case. Unknown encodings are passed through.
     pub(super) fn of(encoding: &str) -> Decoder {
         match encoding {
             "base64" => Decoder::Base64(Base64::default()),
@@ -22,7 +23,7 @@ impl Decoder {
         }
     }
 
-    /// Adds to `out` what the next piece of the text stands for.
+    /// Decodes the next piece of the text and appends the result to `out`.
     pub(super) fn decode(&mut self, text: &[u8], out: &mut Vec<u8>) {
         match self {
             Decoder::Identity => out.extend_from_slice(text),
@@ -31,7 +32,7 @@ impl Decoder {
         }
     }
 
-    /// Adds what was left to be told at the text's end.
+    /// Appends whatever is still buffered when the text ends.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         match self {
             Decoder::Identity => {}
@@ -41,7 +42,8 @@ impl Decoder {
     }
 }
 
-/// What is not of the alphabet is skipped; padding ends the data, so that a mailing list's footer is not decoded.
+/// Base64. Skips bytes outside the alphabet. Padding ends the data, so a mailing list's footer is
+/// not decoded.
 #[derive(Debug, Default)]
 pub(super) struct Base64 {
     bits: u32,
@@ -86,14 +88,16 @@ impl Base64 {
     }
 }
 
-/// More blanks than this in a row stay, wherever they are: no line is that long (RFC 5322 2.1.1), and they would have to be kept until it ends.
+/// A longer run of blanks is passed through wherever it is. No legal line is that long (RFC 5322,
+/// section 2.1.1), and holding it back would take unbounded memory.
 const BLANKS: usize = 1 << 16;
 
-/// Blanks at a line's end go, as the RFC has it; a `=` that means nothing stays. What is kept is the end of the line so far, as long as it may be
-/// an escape, blanks to be dropped, or a soft line break: in this order.
+/// Quoted-printable. Drops blanks at the end of a line (RFC 2045, section 6.7) and keeps a `=` that
+/// starts no valid escape. Buffers the end of the current line while it may still be an escape,
+/// trailing blanks or a soft line break, in this order.
 #[derive(Debug, Default)]
 pub(super) struct QuotedPrintable {
-    /// A `=`, and the first digit behind it.
+    /// A pending `=` and the first hexadecimal digit after it.
     escape: Option<Option<u8>>,
     blanks: Vec<u8>,
     carriage_return: bool,
@@ -122,7 +126,7 @@ impl QuotedPrintable {
         }
     }
 
-    /// A last line needs no line end.
+    /// Ends the body; the last line may lack its line end.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         match self.escape {
             Some(None) => *self = QuotedPrintable::default(),
@@ -138,7 +142,8 @@ impl QuotedPrintable {
     }
 
     fn end_line(&mut self, out: &mut Vec<u8>) {
-        // A `=` before the line end, or before blanks there, joins the line with the next one.
+        // A `=` before the line end, or before blanks at the line end, is a soft line break: it
+        // joins this line with the next.
         if self.escape == Some(None) {
             *self = QuotedPrintable::default();
             return;
@@ -182,7 +187,7 @@ impl QuotedPrintable {
         }
     }
 
-    /// What was kept is nothing but itself.
+    /// Writes the buffered bytes unchanged: they were not an escape.
     fn give_up(&mut self, out: &mut Vec<u8>) {
         if let Some(digit) = self.escape.take() {
             out.push(b'=');

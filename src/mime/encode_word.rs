@@ -1,23 +1,28 @@
-//! Header text written: encoded words where they are needed (RFC 2047), and folding.
+//! Writes header text: encoded words where they are needed (RFC 2047), and folding.
+//!
+//! Text is encoded from the first to the last word that needs it; the words before and after stay
+//! readable. The span is encoded as a whole because decoders drop blanks between encoded words. Q
+//! or B encoding is used, whichever is shorter, with a preference for the readable Q.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Longest encoded word (RFC 2047, section 2), and the longest line that holds one.
+/// Maximum lengths of an encoded word and of a line that contains one (RFC 2047, section 2).
 const WORD: usize = 75;
 const LINE: usize = 76;
-/// Longer words and runs of blanks are encoded: they cannot be folded, and no line may be over 998 bytes (RFC 5322, section 2.1.1), the field's name among them.
+/// Longer words and longer runs of blanks are encoded, because they cannot be folded and a line,
+/// field name included, may not exceed 998 bytes (RFC 5322, section 2.1.1).
 const UNFOLDED: usize = 900;
 const BLANKS: usize = 20;
 const PREFIX_AND_SUFFIX: usize = "=?UTF-8?Q??=".len();
 
-/// Text for a field's value: ASCII as it stands, the words that need it encoded, folded so that no line is over 76 bytes.
-/// Decoding gives the same text back.
+/// Encodes text as a header value. ASCII stays as it is; other words become encoded words; lines
+/// are folded at 76 bytes. Decoding returns the same text.
 pub fn encode_text(text: &str) -> String {
     encode_text_at(text, 0)
 }
 
-/// [`encode_text`] for a value that begins at that column, behind the field's name.
+/// Like [`encode_text`], for a value that starts at `column`, after the field's name.
 pub fn encode_text_at(text: &str, column: usize) -> String {
     let words: Vec<&str> = text.split(' ').collect();
     let Some((first, last)) = span_to_encode(&words) else { return fold_words(&words, column) };
@@ -32,7 +37,8 @@ pub fn encode_text_at(text: &str, column: usize) -> String {
     folder.out
 }
 
-/// The first and the last word that cannot stand as they are. Blanks at either end would be trimmed, so they are encoded, together with the word they touch.
+/// Indexes of the first and the last word that must be encoded. Blanks at either end would be
+/// trimmed, so they are encoded together with the adjacent word.
 fn span_to_encode(words: &[&str]) -> Option<(usize, usize)> {
     let is_bad = |word: &&str| needs_encoding(word);
     let has_long_blanks = words
@@ -79,7 +85,8 @@ struct Folder {
 }
 
 impl Folder {
-    /// Of several blanks only the last one may follow the line end: unfolding makes one blank of all that follow it.
+    /// Adds a word. Of several blanks only the last may follow the line end, because unfolding
+    /// turns all blanks after it into one.
     fn word(&mut self, word: &str, blank: bool) {
         if blank {
             if self.column > 1 && !word.is_empty() && self.column + 1 + word.len() > LINE {
@@ -92,7 +99,7 @@ impl Folder {
     }
 
     fn encoded(&mut self, text: &str, mut blank: bool) {
-        // A few bytes more are worth it: Q can be read by eye.
+        // Q may cost a few bytes more, because people can read it.
         let base64 = text.len().div_ceil(3) * 4 + 8 < text.bytes().map(q_length).sum();
         let mut rest = text;
         loop {
@@ -122,7 +129,8 @@ impl Folder {
     }
 }
 
-/// How many bytes of the text, whole characters and at least one, fit into a word with that much room.
+/// The number of bytes of `text` that fit into an encoded word of `room` bytes: whole characters,
+/// and at least one.
 fn fitting(text: &str, room: usize, base64: bool) -> usize {
     let mut used = 0;
     let mut taken = 0;
@@ -155,7 +163,8 @@ fn encode_word(text: &str, base64: bool) -> String {
     word
 }
 
-/// The set that is safe in a phrase too (RFC 2047, section 5, rule 3), so that one encoding serves everywhere.
+/// Encoded length of a byte. Only characters that are also safe in a phrase stay as they are (RFC
+/// 2047, section 5, rule 3), so one encoding serves all fields.
 fn q_length(byte: u8) -> usize {
     if byte.is_ascii_alphanumeric() || matches!(byte, b'!' | b'*' | b'+' | b'-' | b'/' | b' ') {
         1
@@ -164,7 +173,8 @@ fn q_length(byte: u8) -> usize {
     }
 }
 
-/// A display name as an address needs it: words as they stand, else a quoted string, else encoded words.
+/// Formats a display name for an address: plain words if possible, otherwise a quoted string,
+/// otherwise encoded words.
 pub fn encode_phrase(name: &str) -> String {
     encode_phrase_at(name, 0)
 }

@@ -1,20 +1,21 @@
-//! Encoded words, `=?charset?encoding?text?=`, decoded (RFC 2047).
+//! Decodes encoded words, `=?charset?encoding?text?=` (RFC 2047).
 
 use super::{charset, transfer};
 
-/// Charset names are short; a bound keeps the search for their end from running over the whole text.
+/// Maximum length of a charset name. Without a bound, every `=?` would search the whole text.
 const CHARSET_NAME: usize = 80;
 
-/// [`decode_text`] of bytes: UTF-8, else Latin-1.
+/// Like [`decode_text`], for bytes: read as UTF-8 if valid, otherwise as Latin-1.
 pub fn decode_bytes(bytes: &[u8]) -> String {
     decode_text(&charset::utf8_or_latin1(bytes))
 }
 
-/// The text with its encoded words decoded.
+/// Decodes the encoded words in a text.
 ///
-/// Blanks between encoded words vanish, and neighbours in one charset are joined before they are decoded, since many senders split characters. An
-/// encoded word in an unknown charset and anything that only looks like one stay as they are. Line ends and NUL that come out of an encoded word become
-/// blanks: a field is one line.
+/// Blanks between encoded words are dropped. Neighbouring words in the same charset are joined
+/// before they are decoded, because many senders split characters between words. Encoded words in
+/// an unknown charset, and text that only resembles one, stay as they are. Line ends and NUL in a
+/// decoded word become blanks, because a field is one line.
 pub fn decode_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut pending: Option<Pending> = None;
@@ -48,7 +49,7 @@ pub fn decode_text(text: &str) -> String {
     out
 }
 
-/// The length of the encoded word that the text begins with.
+/// The length in bytes of the encoded word at the start of the text.
 pub(super) fn word_length(text: &str) -> Option<usize> {
     Word::read(text).map(|word| word.length)
 }
@@ -82,12 +83,13 @@ struct Word<'a> {
 }
 
 impl<'a> Word<'a> {
-    /// Each step stops at the next `?`, so that all attempts on a text together are linear.
+    /// Reads one encoded word. Each step stops at the next `?`, so all attempts on one text
+    /// together take linear time.
     fn read(text: &'a str) -> Option<Self> {
         let rest = text.strip_prefix("=?")?;
         let name_end = rest.bytes().take(CHARSET_NAME).position(|byte| byte == b'?')?;
         let name = &rest[..name_end];
-        // RFC 2231, section 5: a language may follow the charset.
+        // A language tag may follow the charset (RFC 2231, section 5).
         let charset = name.split('*').next().unwrap_or(name);
         if charset.is_empty()
             || !name.bytes().all(|byte| byte.is_ascii_graphic())
@@ -160,12 +162,12 @@ mod tests {
             ("(=?ISO-8859-1?Q?a?= b)", "(a b)"),
             ("(=?ISO-8859-1?Q?a?=  =?ISO-8859-1?Q?b?=)", "(ab)"),
             ("=?ISO-8859-1?Q?a_?= =?ISO-8859-2?Q?_b?=", "a  b"),
-            // a character split over two words
+            // a character split between two words
             ("=?utf-8?Q?caf=C3?= =?utf-8?B?qQ==?=", "café"),
             ("=?utf-8?Q?caf=C3?=\r\n =?UTF-8?Q?=A9?=", "café"),
             ("=?iso-2022-jp?B?GyRCRnwbKEI=?= =?iso-2022-jp?B?GyRCS1wbKEI=?=", "日本"),
             ("=?gb2312?B?xOM=?=", "你"),
-            // broken forms stay
+            // malformed words stay as they are
             ("=?x-klingon?Q?a?=", "=?x-klingon?Q?a?="),
             ("=?utf-8?X?a?=", "=?utf-8?X?a?="),
             ("=?utf-8?Q?a", "=?utf-8?Q?a"),

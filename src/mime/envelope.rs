@@ -1,10 +1,11 @@
-//! The ten fields that IMAP's `ENVELOPE` has, read from a header.
+//! Reads the ten fields of IMAP's `ENVELOPE` from a header.
 
 use super::address::{EnvelopeAddress, envelope_addresses};
 use super::header::fields;
 
-/// The envelope in a header, with the header's own strings: unfolded, encoded words as they stand. `None` where there is no such field; of repeated fields
-/// the first counts, but address fields are joined.
+/// The envelope fields of a header, as its own strings: unfolded, with encoded words not decoded.
+/// `None` if the field is missing. Repeated address fields are joined; of other repeated fields the
+/// first counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Envelope {
     /// `Date`.
@@ -29,14 +30,14 @@ pub struct Envelope {
     pub message_id: Option<String>,
 }
 
-/// The address fields of an envelope as IMAP gives them.
+/// The address fields of an envelope in IMAP's form.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EnvelopeAddresses {
     /// `From`.
     pub from: Vec<EnvelopeAddress>,
-    /// `Sender`, else `From`.
+    /// `Sender`; if missing or empty, `From`.
     pub sender: Vec<EnvelopeAddress>,
-    /// `Reply-To`, else `From`.
+    /// `Reply-To`; if missing or empty, `From`.
     pub reply_to: Vec<EnvelopeAddress>,
     /// `To`.
     pub to: Vec<EnvelopeAddress>,
@@ -47,7 +48,7 @@ pub struct EnvelopeAddresses {
 }
 
 impl Envelope {
-    /// Reads the header that the text begins with; a body behind it does not matter.
+    /// Reads the header at the start of `text`; a body after it is ignored.
     pub fn read(text: &[u8]) -> Self {
         let mut envelope = Envelope::default();
         for field in fields(text) {
@@ -65,7 +66,8 @@ impl Envelope {
         envelope
     }
 
-    /// The address fields, parsed. As RFC 3501 has it, an absent or empty `Sender` or `Reply-To` is the `From`.
+    /// Parses the address fields. A missing or empty `Sender` or `Reply-To` is replaced by `From`
+    /// (RFC 3501, section 7.4.2).
     pub fn addresses(&self) -> EnvelopeAddresses {
         let list =
             |text: &Option<String>| text.as_deref().map(envelope_addresses).unwrap_or_default();

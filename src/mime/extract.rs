@@ -1,10 +1,19 @@
-//! The attachments of a letter that comes in pieces of any size, as [`Letter::attachments`](super::Letter::attachments) finds them in one that is whole.
+//! Extracts attachments from a letter that arrives in pieces of any size. The result is the same as
+//! that of [`Letter::attachments`](super::Letter::attachments) on the whole letter.
 //!
-//! Theory of operation. The parts that are open stand on a stack, as in [`super::parse`], whose rules are used. Of the letter nothing is kept but
-//! the header that is being read, at most [`HEADER`] bytes, the boundaries of the open parts, and a line as long as it may be one of them, at most
-//! [`DELIMITER`] bytes. At the end of its header a part becomes a file, a text in which files may stand uuencoded, or neither; the bytes of a file's
-//! part are all that comes until a delimiter closes it, whatever parts there are inside. A file may turn out to be none: a multipart that
-//! would be an attachment has parts after all, a uuencoded one has no end.
+//! Theory of operation. As in [`super::parse`], whose rules are used, the open parts form a stack.
+//! Only these bytes are buffered:
+//!
+//! | buffer | at most |
+//! |---|---|
+//! | the header being read | [`HEADER`] bytes |
+//! | the boundaries of the open parts | [`DELIMITER`] bytes each |
+//! | the current line, while it may be a delimiter | [`DELIMITER`] bytes |
+//!
+//! When its header ends, a part becomes a file, a text that may contain uuencoded files, or
+//! neither. All bytes up to the delimiter that closes a file's part belong to the file, including
+//! any parts inside. A file that has begun may still be discarded: a multipart treated as an
+//! attachment may have parts after all, and a uuencoded file may lack its end.
 
 use super::header::without_line_end;
 use super::parameter::Parameterised;
@@ -17,46 +26,48 @@ use super::readable::leaf_is_attachment;
 use super::unpack::{Body, Output};
 use std::io;
 
-/// Where attachments go. Files are numbered as they begin, which is the order of the letter.
+/// Receives the extracted files. Files are numbered in the order in which they start in the letter.
 pub trait Files {
-    /// A file begins, with the name as the sender wrote it; see [`super::safe_name`].
+    /// Starts a file. `name` is the name that the sender wrote; make it safe with
+    /// [`super::safe_name`].
     ///
     /// # Errors
-    /// What keeps it from being written; so for all of these. Nothing more can be extracted then.
+    /// Any error that keeps the file from being written. As for all methods of this trait, an error
+    /// ends the extraction.
     fn begin(&mut self, number: usize, name: Option<&str>, content_type: &str) -> io::Result<()>;
 
-    /// The next bytes of a file that has begun.
+    /// Appends bytes to a file that has begun.
     ///
     /// # Errors
-    /// As [`Files::begin`].
+    /// See [`Files::begin`].
     fn write(&mut self, number: usize, bytes: &[u8]) -> io::Result<()>;
 
-    /// The file is whole.
+    /// Ends a file: it is complete.
     ///
     /// # Errors
-    /// As [`Files::begin`].
+    /// See [`Files::begin`].
     fn end(&mut self, number: usize) -> io::Result<()>;
 
-    /// The file is no attachment after all, though it may have been whole.
+    /// Removes a file that turned out not to be an attachment. It may already have ended.
     fn discard(&mut self, number: usize);
 }
 
-/// Follows a letter's parts while it comes.
+/// Follows the parts of a letter as it arrives.
 #[derive(Debug)]
 pub struct Extractor<F> {
     out: Output<F>,
     open: Vec<Open>,
-    /// How many parts there were.
+    /// Number of parts so far.
     parts: usize,
-    /// Of the innermost part, while it is read.
+    /// Header of the innermost part, while it is being read.
     header: Option<Header>,
-    /// What came of a line of which nothing can be said yet.
+    /// The start of a line that cannot be classified yet.
     line: Vec<u8>,
-    /// Whether the rest of the line belongs to the body, whatever it is.
+    /// Whether the rest of the current line belongs to the body in any case.
     in_body_line: bool,
-    /// What becomes a file, or has files in it, and the level of its part.
+    /// The body that becomes a file or contains files, with the level of its part.
     body: Option<(usize, Body)>,
-    /// Whether the limit of parts was met, so that the rest is one.
+    /// Whether the limit on parts was reached: everything else is one last part.
     is_rest: bool,
 }
 
@@ -73,7 +84,7 @@ struct Header {
 }
 
 impl<F: Files> Extractor<F> {
-    /// Before the letter's first byte.
+    /// Creates an extractor, ready for the letter's first byte.
     pub fn new(files: F) -> Self {
         let mut extractor = Extractor {
             out: Output::new(files),
@@ -89,10 +100,10 @@ impl<F: Files> Extractor<F> {
         extractor
     }
 
-    /// The letter's next bytes.
+    /// Processes the next bytes of the letter.
     ///
     /// # Errors
-    /// Those of the files.
+    /// Any error from `files`.
     pub fn push(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             if self.is_rest {
@@ -118,10 +129,10 @@ impl<F: Files> Extractor<F> {
         Ok(())
     }
 
-    /// The letter has ended. Gives the files back.
+    /// Ends the letter and returns the files.
     ///
     /// # Errors
-    /// Those of the files.
+    /// Any error from `files`.
     pub fn finish(mut self) -> io::Result<F> {
         if !self.line.is_empty() {
             self.kept_line()?;
@@ -140,7 +151,7 @@ impl<F: Files> Extractor<F> {
         Ok(())
     }
 
-    /// Passes a line on that has not ended, if it is clear what it is.
+    /// Passes on a line that has not ended if it can no longer be a delimiter.
     fn let_go_of_line(&mut self) -> io::Result<()> {
         let line = &self.line;
         let has_delimiters = self.open.iter().any(|open| open.boundary.is_some());
@@ -169,7 +180,7 @@ impl<F: Files> Extractor<F> {
             self.close_top(true)?;
         }
         match &self.body {
-            // What would have been a file has parts.
+            // The file is not an attachment after all: it has parts.
             Some((of, _)) if *of == level && !is_last => {
                 if let Some((_, body)) = self.body.take() {
                     body.discard(&mut self.out);
@@ -199,7 +210,7 @@ impl<F: Files> Extractor<F> {
         self.header = Some(Header { bytes: header, first_broken: None });
     }
 
-    /// A line that is no delimiter.
+    /// Processes a line that is not a delimiter.
     fn line_of_part(&mut self, line: &[u8]) -> io::Result<()> {
         let within_file = self.body.is_some();
         let Some(header) = &mut self.header else { return self.content(line) };
@@ -218,7 +229,8 @@ impl<F: Files> Extractor<F> {
         if within_file || in_body { self.content(line) } else { Ok(()) }
     }
 
-    /// `first_line`: the body's, which a letter inside takes for its header's.
+    /// `first_line` is the first line of the body; for an embedded letter it belongs to that
+    /// letter's header.
     fn end_of_header(&mut self, first_line: &[u8], mut opaque: bool) -> io::Result<()> {
         let header = self.header.take().unwrap_or_default().bytes;
         let depth = self.open.len();
@@ -246,7 +258,7 @@ impl<F: Files> Extractor<F> {
         describe(header, parent.is_some_and(|parent| parent.is_digest))
     }
 
-    /// Decides what the innermost part is, unless it is within a file.
+    /// Decides what the innermost part is, unless it is inside a file.
     fn begin_body(
         &mut self,
         header: &[u8],
@@ -268,7 +280,7 @@ impl<F: Files> Extractor<F> {
             level == 0,
             opaque,
         );
-        // Multiparts and letters inside are not encoded, whatever they declare.
+        // Multiparts and embedded letters are not encoded, whatever they declare.
         let encoding =
             if has_letter || is_identity(encoding) || content.value.starts_with("multipart/") {
                 "7bit"
@@ -291,7 +303,7 @@ impl<F: Files> Extractor<F> {
         if let Some(header) = self.header.take()
             && self.body.is_none()
         {
-            // The line break before a delimiter belongs to it.
+            // The line break before a delimiter belongs to the delimiter.
             let end = if by_delimiter {
                 without_line_end(&header.bytes).len()
             } else {

@@ -1,12 +1,17 @@
-//! A file name from a letter, made safe for a directory: it stays one name, on every system, and shows as what it is.
+//! Makes a file name from a letter safe to use in a directory: a single path component that is
+//! valid on every system and looks like what it is.
 
-/// Longest name in bytes, below the 255 of file systems, so that a number fits too.
+/// Maximum length of a name in bytes. File systems allow 255; the rest leaves room for a number.
 const NAME: usize = 200;
-/// A longer "extension" is none.
+/// Maximum length of an extension in bytes, dot included; a longer suffix is not treated as one.
 const EXTENSION: usize = 20;
 
-/// A name that is never a path, has no control, invisible or reserved characters, no leading dots or dashes, is not a device, at most 200 bytes long and
-/// never empty. The extension stays when the name is cut.
+/// Returns a safe file name: the suggested name, otherwise `fallback`, otherwise `attachment`, each
+/// cleaned.
+///
+/// The result is never empty, never a path and never the name of a device. It has no control,
+/// invisible or reserved characters and no leading dots or dashes, and is at most 200 bytes long. A
+/// name that is cut keeps its extension.
 pub fn safe_name(suggested: Option<&str>, fallback: &str) -> String {
     suggested
         .and_then(cleaned)
@@ -14,14 +19,14 @@ pub fn safe_name(suggested: Option<&str>, fallback: &str) -> String {
         .unwrap_or_else(|| "attachment".to_owned())
 }
 
-/// The same name with a number before the extension: `report-2.pdf`.
+/// Inserts a number before the extension: `report-2.pdf`.
 pub fn numbered(name: &str, number: u64) -> String {
     let (stem, extension) = stem_and_extension(name);
     let suffix = format!("-{number}{extension}");
     format!("{}{suffix}", cut(stem, NAME.saturating_sub(suffix.len())))
 }
 
-/// Characters that change how others show, or do not show at all.
+/// Whether a character is invisible or changes how others are displayed.
 pub(super) fn is_invisible(letter: char) -> bool {
     matches!(letter,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -29,7 +34,7 @@ pub(super) fn is_invisible(letter: char) -> bool {
 }
 
 fn cleaned(name: &str) -> Option<String> {
-    // The last piece of a path is the name that was meant.
+    // Of a path, the last non-empty component is the name.
     let last = name.rsplit(['/', '\\']).find(|piece| !piece.trim().is_empty()).unwrap_or_default();
     let kept = last.chars().filter(|letter| !letter.is_control() && !is_invisible(*letter));
     let mapped: String = kept
@@ -52,7 +57,7 @@ fn cleaned(name: &str) -> Option<String> {
     Some(format!("{}{extension}", cut(&stem, NAME - extension.len())))
 }
 
-/// The extension with its dot, empty if there is none.
+/// Splits off the extension with its dot; it is empty if there is none.
 fn stem_and_extension(name: &str) -> (&str, &str) {
     match name.rfind('.') {
         Some(dot) if dot > 0 && name.len() - dot <= EXTENSION && dot + 1 < name.len() => {
@@ -62,7 +67,7 @@ fn stem_and_extension(name: &str) -> (&str, &str) {
     }
 }
 
-/// Names that Windows takes for devices, with any extension.
+/// Whether Windows treats the name as a device, with any extension.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
     let port = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));

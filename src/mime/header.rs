@@ -1,4 +1,4 @@
-//! Where the header ends, and its fields (RFC 5322, section 2.2).
+//! Splits a letter into header and body, and a header into fields (RFC 5322, section 2.2).
 
 use super::{charset, encoded_word};
 use memchr::memchr;
@@ -7,31 +7,32 @@ use std::borrow::Cow;
 /// One field of a header, unfolded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// The name as it was written, `Message-ID`; printable ASCII without a colon. Compare it without case.
+    /// The name as written, such as `Message-ID`: printable ASCII without a colon. Compare it
+    /// without regard to case, with [`Field::is`].
     pub name: &'a str,
-    /// The value without the blanks around it, unfolded, otherwise as it was written.
+    /// The unfolded value without surrounding blanks, otherwise as written.
     pub value: Cow<'a, [u8]>,
 }
 
 impl Field<'_> {
-    /// Is this the field of that name?
+    /// Whether the field has this name, in any case.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 
-    /// The value as text: UTF-8, else byte by byte as Latin-1. Encoded words stay.
+    /// The value as text: UTF-8 if valid, otherwise Latin-1. Encoded words are not decoded.
     pub fn text(&self) -> Cow<'_, str> {
         charset::utf8_or_latin1(&self.value)
     }
 
-    /// The value as text, with encoded words decoded.
+    /// The value as text with encoded words decoded.
     pub fn decoded(&self) -> String {
         encoded_word::decode_bytes(&self.value)
     }
 }
 
-/// The header with its line ends, and the body: what stands behind the first empty line. Lines end with LF or CR LF; without an empty line all of it is
-/// header.
+/// Splits a letter at its first empty line into the header, with its line ends, and the body. Lines
+/// end with LF or CR LF. Without an empty line everything is header.
 pub fn split(letter: &[u8]) -> (&[u8], &[u8]) {
     let mut at = 0;
     while at < letter.len() {
@@ -44,13 +45,13 @@ pub fn split(letter: &[u8]) -> (&[u8], &[u8]) {
     (letter, &[])
 }
 
-/// The fields of a header in their order. A line that belongs to no field is skipped. A fold, that is a line end with the blanks behind it, becomes one
-/// blank, as the manual's library joins continuations; blanks before the line end stay.
+/// Iterates over the fields of a header in order. Lines that belong to no field are skipped. A fold
+/// (a line end and the blanks after it) becomes one space; blanks before the line end stay.
 pub fn fields(header: &[u8]) -> Fields<'_> {
     Fields { header, at: 0 }
 }
 
-/// What [`fields`] gives.
+/// The iterator returned by [`fields`].
 #[derive(Debug, Clone)]
 pub struct Fields<'a> {
     header: &'a [u8],
@@ -103,7 +104,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Name and value of a line that begins a field; `None` for continuations and for lines that are no field. Blanks before the colon are obsolete syntax.
+/// Name and value of a line that starts a field; `None` for continuations and lines that are not
+/// fields. Blanks before the colon are allowed as obsolete syntax.
 pub(super) fn field_start(line: &[u8]) -> Option<(&str, &[u8])> {
     let colon = memchr(b':', line)?;
     let name = line[..colon].trim_ascii_end();
@@ -117,7 +119,7 @@ pub(super) fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// The offset behind the line that starts at `at`.
+/// The offset just after the line that starts at `at`.
 pub(super) fn line_end(bytes: &[u8], at: usize) -> usize {
     memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |found| at + found + 1)
 }

@@ -1,8 +1,9 @@
-//! The text of an HTML page: tags removed, blocks on lines of their own, entities decoded. It makes text for reading, never HTML for showing.
+//! Converts an HTML page to plain text: removes tags, puts blocks on their own lines and decodes
+//! entities. The result is for reading and must not be displayed as HTML.
 
-/// Elements whose content is not text.
+/// Elements whose content is dropped.
 const SILENT: [&str; 6] = ["script", "style", "head", "title", "template", "noscript"];
-/// Elements that begin and end on a line of their own.
+/// Elements that start and end on their own line.
 const BLOCKS: [&str; 27] = [
     "p",
     "div",
@@ -32,12 +33,13 @@ const BLOCKS: [&str; 27] = [
     "address",
     "body",
 ];
-/// Elements with an empty line around them.
+/// Elements with an empty line before and after.
 const PARAGRAPHS: [&str; 9] = ["p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre"];
-/// The longest named entity that is known, with room for a long number.
+/// Maximum length of an entity, enough for the longest known name and for long numbers.
 const ENTITY: usize = 12;
 
-/// The readable text of a page. One pass; an element or comment that never ends swallows the rest, as in a browser.
+/// Returns the readable text of a page, in one pass. An element or comment that is never closed
+/// swallows the rest, as in a browser.
 pub fn html_to_text(html: &str) -> String {
     let mut page = Page::default();
     let mut rest = html;
@@ -72,7 +74,7 @@ pub fn html_to_text(html: &str) -> String {
 #[derive(Default)]
 struct Page {
     out: String,
-    /// Line ends due before the next letter.
+    /// Line ends to write before the next character.
     breaks: usize,
     blank: bool,
     preformatted: bool,
@@ -149,7 +151,7 @@ fn tag_name(tag: &str) -> String {
         .to_ascii_lowercase()
 }
 
-/// The length of a tag; a `>` in a quoted attribute does not end it.
+/// The length of a tag. A `>` in a quoted attribute does not end it.
 fn tag_end(tag: &str) -> usize {
     let mut quote = None;
     let mut after_equals = false;
@@ -157,7 +159,7 @@ fn tag_end(tag: &str) -> usize {
         match (quote, byte) {
             (Some(open), _) if open == byte => quote = None,
             (Some(_), _) => {}
-            // A quote opens a value only; elsewhere it is a letter like any other.
+            // A quote only opens a value; elsewhere it is an ordinary character.
             (None, b'"' | b'\'') if after_equals => quote = Some(byte),
             (None, b'>') => return index + 1,
             _ => {}
@@ -168,7 +170,8 @@ fn tag_end(tag: &str) -> usize {
     tag.len()
 }
 
-/// What stands behind `</name`; its own tag is read as a tag. Without an end, nothing does.
+/// The text from `</name` on, whose tag is then read as usual. Empty if the element is never
+/// closed.
 fn behind_element<'a>(text: &'a str, name: &str) -> &'a str {
     let bytes = text.as_bytes();
     for at in memchr::memchr_iter(b'<', bytes) {
@@ -185,7 +188,8 @@ fn behind_element<'a>(text: &'a str, name: &str) -> &'a str {
     ""
 }
 
-/// The character that `&…;` at the start stands for, and how much of the text it took.
+/// The character that an entity at the start of the text stands for, and the number of bytes it
+/// takes.
 fn entity(text: &str) -> (Option<char>, usize) {
     let Some(end) = text.bytes().take(ENTITY).position(|byte| byte == b';') else {
         return (None, 1);
@@ -210,7 +214,7 @@ fn entity(text: &str) -> (Option<char>, usize) {
     }
 }
 
-/// What mail programs write by name; everything else comes as UTF-8 or by number.
+/// The entities that mail programs write by name. They write everything else as UTF-8 or by number.
 #[rustfmt::skip]
 const NAMED: [(&str, char); 66] = [
     ("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", '\u{a0}'), ("copy", '©'), ("reg", '®'), ("trade", '™'),

@@ -1,23 +1,26 @@
-//! Letters: headers, addresses, parsing, building. Pure: bytes in, values out; no sockets, no clock, no files, nothing else of this project.
+//! Parses and builds letters: headers, addresses, MIME parts. The module is pure: it turns bytes
+//! into values and uses no sockets, clock, files or other modules of this project.
 //!
-//! Reading is total. Whatever bytes come, there is an answer, in linear time, without recursion, with memory in proportion to the letter. What is broken
-//! is read as far as it makes sense, and left as it stands beyond. Writing is strict: what could break out of its place (a line end in a header, a path
-//! in a file name) is refused by name, see [`BuildError`].
+//! Reading never fails. Any input gives a result, in linear time, without recursion, with memory in
+//! proportion to the letter. Malformed input is interpreted as far as it makes sense and otherwise
+//! kept as it is. Writing is strict: values that could break out of their place (a line end in a
+//! header, a path in a file name) are refused with the name of the offending value, see
+//! [`BuildError`].
 //!
-//! | file | what |
+//! | file | contents |
 //! |---|---|
-//! | [`header`] | where the header ends, its fields, unfolded (RFC 5322) |
-//! | [`encoded_word`], [`encode_word`] | `=?utf-8?Q?…?=` read and written (RFC 2047) |
+//! | [`header`] | splits header and body; unfolded fields (RFC 5322) |
+//! | [`encoded_word`], [`encode_word`] | decode and write `=?utf-8?Q?…?=` (RFC 2047) |
 //! | [`parameter`] | `; name=value`, with continuations and charsets, both ways (RFC 2045, 2231) |
-//! | [`charset`] | bytes to text |
-//! | [`transfer`] | base64, quoted-printable and uuencode, tolerant |
-//! | [`extract`] | the attachments of a letter that comes in pieces, with little memory |
-//! | [`address`], [`plain_address`] | address lists as they come (RFC 5322), and the few that may be sent to |
+//! | [`charset`] | bytes to text and back |
+//! | [`transfer`] | base64, quoted-printable and uuencode; the decoders never fail |
+//! | [`extract`] | attachments of a letter that arrives in pieces, in bounded memory |
+//! | [`address`], [`plain_address`] | address lists (RFC 5322), and the plain addresses accepted for sending |
 //! | [`envelope`] | the ten fields of IMAP's `ENVELOPE` |
-//! | [`parse`], [`part`], [`readable`] | the part tree, one part, and what a person reads of a letter |
+//! | [`parse`], [`part`], [`readable`] | the tree of parts, one part, and the text and attachments of a letter |
 //! | [`html`] | the text of an HTML page |
 //! | [`build`], [`new_part`] | outgoing letters |
-//! | [`filename`] | a name from a letter made safe for a directory |
+//! | [`filename`] | safe file names |
 
 pub mod address;
 mod address_tokens;

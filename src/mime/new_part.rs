@@ -1,4 +1,9 @@
-//! A part of an outgoing letter, and how it is written.
+//! Describes and writes one part of an outgoing letter.
+//!
+//! A part without an explicit encoding gets the cheapest one that is safe: text is sent as 7bit if
+//! it can be, otherwise as quoted-printable or base64, whichever is shorter; everything else is
+//! sent as base64. The boundary of a multipart is derived from its parts alone, so the same letter
+//! is always written the same way.
 
 use super::build::BuildError;
 use super::encode_word::encode_text_at;
@@ -6,26 +11,27 @@ use super::parameter::encode_parameter;
 use super::transfer;
 use memchr::memmem;
 
-/// Levels of parts in parts; as many as are read.
+/// Maximum nesting of parts, the same as when reading.
 const DEPTH: usize = super::parse::DEPTH;
-/// Longest line of a body that goes out as it is (RFC 5322, section 2.1.1).
+/// Maximum length of a line in a body sent unencoded (RFC 5322, section 2.1.1).
 const LINE: usize = 998;
 
-/// How a part's body is written.
+/// How a part's body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransferEncoding {
-    /// As it is: ASCII without NUL and lone CR, lines of 998 bytes at most. A body that is not so is refused.
+    /// Unencoded. The body must be ASCII without NUL and lone CR, in lines of at most 998 bytes;
+    /// any other body is refused.
     SevenBit,
-    /// Readable where it is ASCII.
+    /// ASCII stays readable.
     QuotedPrintable,
-    /// A third longer, for everything.
+    /// Encodes any bytes and makes them a third longer.
     Base64,
 }
 
-/// What the reader's program shall do with a part.
+/// How the recipient's program should present a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// Show it.
+    /// Display it within the letter.
     Inline,
     /// Offer it as a file.
     Attachment,
@@ -34,31 +40,34 @@ pub enum Disposition {
 /// A part to send. `..Default::default()` is an empty `text/plain`.
 #[derive(Debug, Clone, Default)]
 pub struct NewPart {
-    /// `text/plain` if absent; `multipart/mixed` with subparts.
+    /// The content type. Default: `text/plain`, or `multipart/mixed` if there are subparts.
     pub content_type: Option<String>,
-    /// If absent, the best: text as it is where it can, else quoted-printable or base64, whichever is shorter; anything else base64.
+    /// The transfer encoding. By default text is sent unencoded if possible, otherwise as
+    /// quoted-printable or base64, whichever is shorter; everything else is sent as base64.
     pub encoding: Option<TransferEncoding>,
-    /// Further fields of its header.
+    /// Additional header fields.
     pub headers: Vec<(String, String)>,
-    /// Further parameters of the content type.
+    /// Additional parameters of the content type.
     pub parameters: Vec<(String, String)>,
-    /// The charset of a text. If absent, `utf-8` where the body is that.
+    /// The charset of a text. Default: `utf-8` if the body is valid UTF-8.
     pub charset: Option<String>,
     /// `Content-ID`, with or without angle brackets.
     pub id: Option<String>,
     /// `Content-Description`.
     pub description: Option<String>,
-    /// `Content-Disposition`. An attachment's body arrives byte for byte; the line ends of any other text become CR LF.
+    /// `Content-Disposition`. An attachment's body arrives unchanged; in any other text, line ends
+    /// become CR LF.
     pub disposition: Option<Disposition>,
     /// The file name to suggest.
     pub file_name: Option<String>,
-    /// The parts of a multipart; the body is not used then.
+    /// The parts of a multipart. If there are any, `body` is not used.
     pub parts: Subparts,
-    /// The body, before any encoding.
+    /// The body before transfer encoding.
     pub body: Vec<u8>,
 }
 
-/// Parts in a part. Its making checks the depth, so that nothing that walks or drops parts can run out of stack.
+/// The parts of a multipart. The constructor limits their depth, so walking or dropping them cannot
+/// overflow the stack.
 #[derive(Debug, Clone, Default)]
 pub struct Subparts {
     parts: Vec<NewPart>,
@@ -66,12 +75,15 @@ pub struct Subparts {
 }
 
 impl Subparts {
-    /// Takes the parts, unless they nest more than 100 deep.
+    /// Wraps the parts.
+    ///
+    /// # Errors
+    /// [`BuildError::TooDeep`] if they nest more than 100 deep.
     pub fn new(parts: Vec<NewPart>) -> Result<Self, BuildError> {
         let depth =
             parts.iter().map(|part| part.parts.depth).max().map_or(0, |deepest| deepest + 1);
         if depth > DEPTH {
-            // Each part is within the limit itself, and so is safe to drop.
+            // Each part is itself within the limit, so dropping it is safe.
             return Err(BuildError::TooDeep);
         }
         Ok(Subparts { parts, depth })
@@ -84,7 +96,7 @@ impl Subparts {
 }
 
 impl NewPart {
-    /// A file to attach.
+    /// Creates a part for an attached file.
     pub fn attachment(
         file_name: impl Into<String>,
         content_type: impl Into<String>,
@@ -115,13 +127,13 @@ impl NewPart {
         })
     }
 
-    /// Its content type as it will be written.
+    /// The content type that will be written, defaults applied.
     pub fn effective_type(&self) -> &str {
         let default = if self.parts.parts.is_empty() { "text/plain" } else { "multipart/mixed" };
         self.content_type.as_deref().unwrap_or(default)
     }
 
-    /// Header, empty line and body. The depth of [`Subparts`] bounds the recursion.
+    /// Writes header, empty line and body. Recursion is bounded by the depth of [`Subparts`].
     pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), BuildError> {
         let content_type = media_type(self.effective_type())?;
         if self.parts.parts.is_empty() {
@@ -166,7 +178,8 @@ impl NewPart {
             None if self.body.is_ascii() => Some("us-ascii"),
             None => std::str::from_utf8(&self.body).is_ok().then_some("utf-8"),
         };
-        // Letters inside must not be encoded (RFC 2046, section 5.2.1) where they can go as they are.
+        // Embedded letters must not be encoded if they can be sent as they are (RFC 2046, section
+        // 5.2.1).
         let as_it_is = with_wire_line_ends(&self.body)
             .filter(|_| !is_exact || content_type.starts_with("message/"));
         let (name, body) = match self.encoding {
@@ -277,7 +290,7 @@ fn crlf_line_ends(body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The body with CR LF as its line ends, if it can go out as it is.
+/// The body with CR LF line ends, if it can be sent unencoded.
 fn with_wire_line_ends(body: &[u8]) -> Option<Vec<u8>> {
     let out = crlf_line_ends(body);
     let has_lone_cr = memchr::memchr_iter(b'\r', &out).any(|at| out.get(at + 1) != Some(&b'\n'));
@@ -290,8 +303,9 @@ fn with_wire_line_ends(body: &[u8]) -> Option<Vec<u8>> {
     fits.then_some(out)
 }
 
-/// A boundary that occurs in none of the parts. It begins with `=_`, which neither quoted-printable nor base64 can hold; the number makes it sure for the rest.
-/// It depends on nothing but the parts, so that the same letter is always written the same way.
+/// A boundary that occurs in none of the parts. It starts with `=_`, which neither quoted-printable
+/// nor base64 can contain; for other encodings the number is raised until it is unique. It depends
+/// only on the parts, so the same letter is always written the same way.
 fn boundary(parts: &[Vec<u8>]) -> String {
     let mut number = parts.iter().map(Vec::len).sum::<usize>();
     loop {
@@ -339,7 +353,7 @@ pub(super) fn check_name(name: &str) -> Result<(), BuildError> {
     }
 }
 
-/// No line end and no NUL gets into a header, whatever stands around it.
+/// Refuses line ends and NUL in a header value.
 pub(super) fn check_value(what: &str, value: &str) -> Result<(), BuildError> {
     if value.contains(['\r', '\n', '\0']) {
         return Err(BuildError::LineBreak { what: what.to_owned() });
@@ -347,7 +361,7 @@ pub(super) fn check_value(what: &str, value: &str) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// A message or content id in its angle brackets.
+/// A message or content id in angle brackets.
 pub(super) fn bracketed(what: &'static str, id: &str) -> Result<String, BuildError> {
     check_value(what, id)?;
     let id = id.trim().trim_start_matches('<').trim_end_matches('>');

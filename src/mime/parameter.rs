@@ -1,29 +1,37 @@
-//! `value; name=value` of Content-Type and Content-Disposition, both ways (RFC 2045, section 5.1; RFC 2231).
+//! Reads and writes `value; name=value`, as in Content-Type and Content-Disposition (RFC 2045,
+//! section 5.1; RFC 2231).
+//!
+//! RFC 2231 splits long values into numbered pieces (`name*0`, `name*1`) and encodes others with a
+//! charset and percent escapes (`name*`, `name*0*`). Reading collects plain values and pieces first
+//! and resolves them when the field ends.
 
 use super::{charset, encoded_word, transfer};
 use memchr::memchr;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
-/// More parameters than this are no parameters of a letter; the rest is dropped.
+/// Maximum number of parameters; the rest is dropped.
 const PARAMETERS: usize = 1000;
-/// Room for one parameter on a line.
+/// Maximum length of one parameter on a line, in bytes.
 const LINE: usize = 72;
 
-/// A structured field's value: what stands first, and the parameters.
+/// The value of a structured field: its first word and its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Parameterised {
-    /// `text/plain`, `attachment`: in lower case, without comments and blanks around it.
+    /// The first word, such as `text/plain` or `attachment`: lower case, without comments and
+    /// surrounding blanks.
     pub value: String,
-    /// Names in lower case and decoded values, in order of first appearance. Of repeated names the first counts.
+    /// Names in lower case and decoded values, in order of first appearance. Of repeated names the
+    /// first counts.
     pub parameters: Vec<(String, String)>,
-    /// The boundary as its bytes, since it is compared with bytes.
+    /// The boundary as bytes, because it is compared with raw lines.
     pub(super) boundary: Option<Vec<u8>>,
 }
 
 impl Parameterised {
-    /// Reads a field's unfolded value. Broken pieces are skipped. Parameters whose name ends in `*` are put together and decoded; file names
-    /// are decoded from encoded words too, which is against RFC 2047 and common.
+    /// Parses a field's unfolded value and skips malformed pieces. Parameters whose name ends in
+    /// `*` are joined and decoded. Encoded words in file names are decoded too, which RFC 2047
+    /// forbids but many senders use.
     pub fn read(bytes: &[u8]) -> Self {
         let (value, mut rest) = take_until_semicolon(bytes);
         let mut found = Found::default();
@@ -50,7 +58,7 @@ impl Parameterised {
         }
     }
 
-    /// The parameter of that name, in lower case.
+    /// The value of the parameter `name`, given in lower case.
     pub fn get(&self, name: &str) -> Option<&str> {
         lookup(&self.parameters, name)
     }
@@ -60,7 +68,7 @@ pub(super) fn lookup<'a>(parameters: &'a [(String, String)], name: &str) -> Opti
     parameters.iter().find(|(candidate, _)| candidate == name).map(|(_, value)| value.as_str())
 }
 
-/// Parameters as they come: plain values, and pieces by number.
+/// Parameters as found: plain values, and pieces by number.
 #[derive(Default)]
 struct Found {
     order: Vec<String>,
@@ -90,7 +98,7 @@ impl Found {
         }
     }
 
-    /// An extended value is meant for those who understand it, and so goes before a plain one.
+    /// Joins the pieces. An extended value takes precedence over a plain one.
     fn resolve(mut self) -> Vec<(String, String)> {
         let order = std::mem::take(&mut self.order);
         order
@@ -111,7 +119,7 @@ impl Found {
     }
 }
 
-/// `title*1*` is `title`, extended, piece 1.
+/// `title*1*` gives `title`, extended, piece 1.
 fn name_and_number(name: &str) -> (&str, bool, Option<u32>) {
     let (rest, extended) = match name.strip_suffix('*') {
         Some(rest) => (rest, true),
@@ -126,7 +134,8 @@ fn name_and_number(name: &str) -> (&str, bool, Option<u32>) {
     }
 }
 
-/// The pieces from 0 up to the first that is missing, as bytes and then as text: a character may be split over two.
+/// Joins the pieces from 0 up to the first missing one. Bytes are joined before decoding, because a
+/// character may be split between pieces.
 fn join(pieces: &BTreeMap<u32, (bool, Vec<u8>)>) -> Option<String> {
     let mut label = String::new();
     let mut bytes = Vec::new();
@@ -163,7 +172,7 @@ fn decode_percent(mut value: &[u8], bytes: &mut Vec<u8>) {
     }
 }
 
-/// What stands before the next semicolon outside of quotes, and what stands behind it.
+/// Splits at the next semicolon outside quotes.
 fn take_until_semicolon(bytes: &[u8]) -> (&[u8], &[u8]) {
     let mut quoted = false;
     let mut escaped = false;
@@ -179,7 +188,8 @@ fn take_until_semicolon(bytes: &[u8]) -> (&[u8], &[u8]) {
     (bytes, &[])
 }
 
-/// A file name keeps what looks like a comment: `filename=report (1).pdf` is far more common than a comment there.
+/// Removes quotes and comments. File names keep what looks like a comment, because `filename=report
+/// (1).pdf` is far more common than a real comment.
 fn unquote(value: &[u8], keep_comment: bool) -> Vec<u8> {
     let Some(inside) = value.strip_prefix(b"\"") else {
         let value = if keep_comment { value } else { without_comment(value) };
@@ -190,7 +200,8 @@ fn unquote(value: &[u8], keep_comment: bool) -> Vec<u8> {
     for byte in inside {
         match byte {
             _ if escaped => {
-                // `C:\dir\file` is a path that nobody escaped; only these two are escapes that anybody writes.
+                // Only `\"` and `\\` are escapes: `C:\dir\file` is a path that the sender did not
+                // escape.
                 if !matches!(byte, b'"' | b'\\') {
                     bytes.push(b'\\');
                 }
@@ -209,8 +220,9 @@ fn without_comment(value: &[u8]) -> &[u8] {
     memchr(b'(', value).map_or(value, |open| &value[..open])
 }
 
-/// A parameter for a field: `name=value`, quoted where needed, and by RFC 2231 where it is not ASCII or too long for a line. Pieces are joined by
-/// `;`, CR LF and a blank. The name is the caller's, a token; control characters in the value are encoded, so that none gets through.
+/// Formats a parameter as `name=value`. The value is quoted if necessary, and encoded as in RFC
+/// 2231 if it is not ASCII or too long for a line; pieces are then joined by `;`, CR LF and a
+/// space. `name` must be a token. Control characters in the value are encoded.
 pub fn encode_parameter(name: &str, value: &str) -> String {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&+-.^_`{|}~".contains(&byte);
     let short = name.len() + value.len() + 3 <= LINE;

@@ -1,33 +1,44 @@
-//! A letter's parts (RFC 2046), found in one pass over its lines, without recursion.
+//! Finds the parts of a letter (RFC 2046) in one pass over its lines, without recursion.
 //!
-//! Theory of operation. The parts that are open stand on a stack, the innermost on top. A line is a delimiter of an open multipart, or it belongs to the
-//! part on top, which is either still in its header or in its body. A delimiter closes all parts above its multipart, so that a child that was never closed
-//! ends where its parent goes on. The end of the header decides what a part is: a multipart waits for its delimiters, a `message/rfc822` opens the letter
-//! inside, everything else is a leaf. Nothing is kept but ranges of the letter's bytes, and the content type.
+//! Theory of operation. The open parts form a stack with the innermost on top. Each line either
+//! delimits an open multipart or belongs to the part on top, which is in its header or in its body:
+//!
+//! | event | effect |
+//! |---|---|
+//! | delimiter of an open multipart | closes all parts above it, so a child that was never closed ends here |
+//! | end of header, `multipart/…` | the part waits for its delimiters |
+//! | end of header, `message/rfc822` | opens the embedded letter |
+//! | end of header, anything else | the part is a leaf |
+//!
+//! Only byte ranges of the letter and the content types are stored.
 
 use super::header::{field_start, fields, is_blank, line_end, without_line_end};
 use super::parameter::Parameterised;
 use super::part::Part;
 use std::ops::Range;
 
-/// Levels of multiparts and letters in letters. Real ones have five; beyond, a multipart is one opaque part.
+/// Maximum nesting of multiparts and embedded letters. Real letters have about five levels; a
+/// multipart beyond the limit is one opaque part.
 pub const DEPTH: usize = 100;
-/// Parts of a letter. The largest digests have hundreds; the last one takes all the rest.
+/// Maximum number of parts in a letter. The largest digests have hundreds; the last part takes all
+/// the rest.
 pub const PARTS: usize = 100_000;
-/// Bytes of one part's header. Servers stop far below; what stands behind is opaque body.
+/// Maximum size of one part's header in bytes. Servers stop far below; everything after it is
+/// opaque body.
 pub const HEADER: usize = 1 << 20;
 
-/// Bytes of a line that delimits parts. RFC 2046 5.1.1 allows a boundary of 70; a longer line delimits nothing.
+/// Maximum length of a delimiter line in bytes. RFC 2046, section 5.1.1 allows boundaries of 70
+/// characters; a longer line delimits nothing.
 pub const DELIMITER: usize = 4096;
 
-/// A parsed letter: its bytes and its parts. Parsing always succeeds.
+/// A parsed letter: its bytes and its parts. Parsing never fails.
 #[derive(Debug)]
 pub struct Letter {
     pub(super) source: Vec<u8>,
     pub(super) parts: Vec<PartData>,
 }
 
-/// What is kept of a part.
+/// The stored data of a part.
 #[derive(Debug, Default)]
 pub(super) struct PartData {
     pub(super) whole: Range<usize>,
@@ -41,28 +52,28 @@ pub(super) struct PartData {
 }
 
 impl Letter {
-    /// Parses a copy of the bytes.
+    /// Parses a copy of `letter`.
     pub fn parse(letter: &[u8]) -> Self {
         Letter::from_bytes(letter.to_vec())
     }
 
-    /// Parses, and keeps the bytes.
+    /// Parses `source` and keeps it without a copy.
     pub fn from_bytes(source: Vec<u8>) -> Self {
         let parts = Parser { source: &source, parts: Vec::new(), open: Vec::new() }.run();
         Letter { source, parts }
     }
 
-    /// The letter itself.
+    /// The root part: the letter itself.
     pub fn root(&self) -> Part<'_> {
         Part { letter: self, index: 0 }
     }
 
-    /// The part of that index; parts are numbered as their headers come.
+    /// The part with this index, or `None`. Parts are numbered in the order of their headers.
     pub fn part(&self, index: usize) -> Option<Part<'_>> {
         (index < self.parts.len()).then_some(Part { letter: self, index })
     }
 
-    /// All parts, the letter itself first, parents before their children.
+    /// All parts: the root first, parents before their children.
     pub fn parts(&self) -> impl ExactSizeIterator<Item = Part<'_>> {
         (0..self.parts.len()).map(|index| Part { letter: self, index })
     }
@@ -81,9 +92,9 @@ struct Parser<'a> {
 
 struct Open {
     index: usize,
-    /// Of a multipart that still waits for delimiters.
+    /// The boundary, if this is a multipart that waits for delimiters.
     boundary: Option<Vec<u8>>,
-    /// Where the header went wrong, while it is being read; `None` behind the header.
+    /// State of the header while it is being read; `None` after its end.
     header: Option<HeaderState>,
 }
 
@@ -119,7 +130,8 @@ impl Parser<'_> {
         self.parts
     }
 
-    /// Which open multipart a line delimits, innermost first, and whether it closes it.
+    /// The level of the open multipart that a line delimits, innermost first, and whether the line
+    /// closes it.
     fn delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
         delimiter(self.open.iter().map(|open| open.boundary.as_deref()), line)
     }
@@ -139,7 +151,7 @@ impl Parser<'_> {
         self.open.push(Open { index, boundary: None, header: Some(HeaderState::default()) });
     }
 
-    /// A line that is no delimiter: only headers care.
+    /// Processes a line that is not a delimiter. Only headers care.
     fn line(&mut self, at: usize, next: usize) {
         let Some(open) = self.open.last_mut() else { return };
         let Some(state) = &mut open.header else { return };
@@ -211,7 +223,8 @@ impl Parser<'_> {
 
     fn close_top(&mut self, end: usize) {
         let Some(open) = self.open.pop() else { return };
-        // An empty line may be both: the end of this part's header, and the line break that belongs to the delimiter. The part ends before it.
+        // An empty line can be both the end of this part's header and the line break that belongs
+        // to the delimiter. The part ends before it.
         let part = &mut self.parts[open.index];
         for range in [&mut part.whole, &mut part.header, &mut part.body] {
             *range = range.start.min(end)..range.end.min(end);
@@ -225,16 +238,17 @@ impl Parser<'_> {
         part.body.end = end;
     }
 
-    /// The line break before a delimiter belongs to the delimiter.
+    /// The end of the line before `at` without its line break, which belongs to the delimiter.
     fn before_line_break(&self, at: usize) -> usize {
         without_line_end(&self.source[..at]).len()
     }
 }
 
-/// The content type that makes letters of parts which have none.
+/// The content type whose parts default to `message/rfc822` instead of `text/plain`.
 pub(super) const DIGEST: &str = "multipart/digest";
 
-/// Which of the open parts, whose boundaries these are, a line delimits, the innermost first, and whether it closes it.
+/// The level of the open part that a line delimits, innermost first, and whether the line closes
+/// it. `boundaries` are those of the open parts.
 pub(super) fn delimiter<'b>(
     boundaries: impl DoubleEndedIterator<Item = Option<&'b [u8]>> + ExactSizeIterator,
     line: &[u8],
@@ -247,7 +261,7 @@ pub(super) fn delimiter<'b>(
     let trimmed = &rest[..rest.len() - blanks];
     let closing = trimmed.strip_suffix(b"--");
     boundaries.enumerate().rev().find_map(|(level, boundary)| {
-        // A boundary may end in dashes itself.
+        // A boundary may itself end in dashes.
         match (boundary?, closing) {
             (boundary, _) if trimmed == boundary => Some((level, false)),
             (boundary, Some(closing)) if closing == boundary => Some((level, true)),
@@ -256,20 +270,21 @@ pub(super) fn delimiter<'b>(
     })
 }
 
-/// What a line is to the header that it may belong to.
+/// The role of a line in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HeaderLine {
     Field,
-    /// No field: skipped if an empty line follows, else the body begins with the first such line.
+    /// Not a field. Skipped if an empty line follows; otherwise the body starts with the first such
+    /// line.
     Broken,
     End,
-    /// The first line is no field: there is no header at all.
+    /// The first line is not a field, so there is no header.
     NoHeader,
     TooLong,
 }
 
 impl HeaderLine {
-    /// A line that comes behind so many bytes of the header.
+    /// Classifies a line that follows `before` bytes of the header.
     pub(super) fn of(line: &[u8], before: usize, of_letter: bool) -> HeaderLine {
         let text = without_line_end(line);
         let is_first = before == 0;
@@ -287,7 +302,7 @@ impl HeaderLine {
     }
 }
 
-/// The content type and the transfer encoding that a header tells.
+/// The content type and the transfer encoding that a header declares.
 pub(super) fn describe(header: &[u8], in_digest: bool) -> (Parameterised, String) {
     let mut content = None;
     let mut encoding = None;
@@ -307,7 +322,7 @@ pub(super) fn describe(header: &[u8], in_digest: bool) -> (Parameterised, String
     (content, encoding.filter(|encoding| !encoding.is_empty()).unwrap_or_else(|| "7bit".to_owned()))
 }
 
-/// Whether a part holds a letter that can be looked into.
+/// Whether a part contains a letter that can be parsed.
 pub(super) fn is_letter(content_type: &str, encoding: &str) -> bool {
     matches!(content_type, "message/rfc822" | "message/global") && is_identity(encoding)
 }
@@ -316,7 +331,7 @@ pub(super) fn is_identity(encoding: &str) -> bool {
     matches!(encoding, "7bit" | "8bit" | "binary")
 }
 
-/// RFC 2045, section 5.2: a content type that cannot be read is `text/plain`.
+/// Whether a content type can be read; if not, it counts as `text/plain` (RFC 2045, section 5.2).
 fn is_media_type(value: &str) -> bool {
     value
         .split_once('/')

@@ -1,4 +1,4 @@
-//! One part of a letter: its fields, its body, decoded.
+//! One part of a letter: its fields and its body, raw and decoded.
 
 use super::parameter::{Parameterised, lookup};
 use super::parse::{Letter, PartData, is_identity};
@@ -6,7 +6,7 @@ use super::{charset, header, transfer};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// A view of one part. Copying it is free.
+/// A view of one part; cheap to copy.
 #[derive(Debug, Clone, Copy)]
 pub struct Part<'a> {
     pub(super) letter: &'a Letter,
@@ -18,43 +18,43 @@ impl<'a> Part<'a> {
         &self.letter.parts[self.index]
     }
 
-    /// Its number, for [`Letter::part`].
+    /// The part's index, for [`Letter::part`].
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// The part that it is in.
+    /// The enclosing part.
     pub fn parent(&self) -> Option<Part<'a>> {
         self.data().parent.map(|index| Part { letter: self.letter, index })
     }
 
-    /// The parts in it: those of a multipart, or the letter in a `message/rfc822`.
+    /// The direct children: the parts of a multipart, or the letter in a `message/rfc822`.
     pub fn parts(&self) -> impl DoubleEndedIterator<Item = Part<'a>> + ExactSizeIterator + use<'a> {
         let letter = self.letter;
         self.data().children.iter().map(move |index| Part { letter, index: *index })
     }
 
-    /// `text/plain`, in lower case.
+    /// The content type in lower case, such as `text/plain`.
     pub fn content_type(&self) -> &'a str {
         &self.data().content.value
     }
 
-    /// `text`.
+    /// The part of the content type before the slash, such as `text`.
     pub fn main_type(&self) -> &'a str {
         self.content_type().split('/').next().unwrap_or_default()
     }
 
-    /// `plain`.
+    /// The part of the content type after the slash, such as `plain`.
     pub fn subtype(&self) -> &'a str {
         self.content_type().split('/').nth(1).unwrap_or_default()
     }
 
-    /// The content type's parameters, names in lower case, values decoded.
+    /// The parameters of the content type: names in lower case, values decoded.
     pub fn parameters(&self) -> &'a [(String, String)] {
         &self.data().content.parameters
     }
 
-    /// The parameter of that name, in lower case.
+    /// The value of the parameter `name`, given in lower case.
     pub fn parameter(&self, name: &str) -> Option<&'a str> {
         lookup(self.parameters(), name)
     }
@@ -64,17 +64,17 @@ impl<'a> Part<'a> {
         self.parameter("charset")
     }
 
-    /// The transfer encoding in lower case; `7bit` when none is given.
+    /// The transfer encoding in lower case; default `7bit`.
     pub fn encoding(&self) -> &'a str {
         &self.data().encoding
     }
 
-    /// A limit was met: what is inside was not looked at.
+    /// Whether a limit was reached, so that the content was not parsed.
     pub fn is_opaque(&self) -> bool {
         self.data().opaque
     }
 
-    /// Does it have, or should it have, parts of its own?
+    /// Whether the content type is a multipart, with or without parts.
     pub fn is_multipart(&self) -> bool {
         self.main_type() == "multipart"
     }
@@ -84,7 +84,7 @@ impl<'a> Part<'a> {
         header::fields(self.header())
     }
 
-    /// The first field of that name, as text, encoded words as they stand.
+    /// The first field with this name, as text; encoded words are not decoded.
     pub fn field(&self, name: &str) -> Option<String> {
         self.fields().find(|field| field.is(name)).map(|field| field.text().into_owned())
     }
@@ -113,46 +113,47 @@ impl<'a> Part<'a> {
         disposition(self.header())
     }
 
-    /// The file name as the sender wrote it, decoded: `filename` of the disposition, else `name` of the content type. It is hostile: see
-    /// [`super::safe_name`].
+    /// The file name that the sender wrote, decoded: `filename` of the disposition, otherwise
+    /// `name` of the content type. Do not trust it: see [`super::safe_name`].
     pub fn file_name(&self) -> Option<String> {
         file_name(self.disposition().as_ref(), self.parameters())
     }
 
-    /// The header as it stands.
+    /// The raw header.
     pub fn header(&self) -> &'a [u8] {
         &self.letter.source[self.data().header.clone()]
     }
 
-    /// The body as it stands.
+    /// The raw body.
     pub fn body(&self) -> &'a [u8] {
         &self.letter.source[self.data().body.clone()]
     }
 
-    /// Header and body as they stand.
+    /// The raw header and body.
     pub fn bytes(&self) -> &'a [u8] {
         &self.letter.source[self.data().whole.clone()]
     }
 
-    /// Where the whole part stands in the letter.
+    /// The byte range of the whole part within the letter.
     pub fn range(&self) -> Range<usize> {
         self.data().whole.clone()
     }
 
-    /// Where its body stands in the letter.
+    /// The byte range of the body within the letter.
     pub fn body_range(&self) -> Range<usize> {
         self.data().body.clone()
     }
 
-    /// Lines of the body as it stands; a last one without its line end counts.
+    /// The number of lines in the raw body, including a last line without a line end.
     pub fn line_count(&self) -> usize {
         let body = self.body();
         memchr::memchr_iter(b'\n', body).count()
             + usize::from(body.last().is_some_and(|byte| *byte != b'\n'))
     }
 
-    /// The body without its transfer encoding. Damaged encodings give what can be had; an unknown one is left. Multiparts and letters inside are not
-    /// encoded, whatever they declare.
+    /// The body with its transfer encoding undone. Damaged encodings are decoded as far as
+    /// possible; unknown ones are left. Multiparts and embedded letters are not encoded, whatever
+    /// they declare.
     pub fn decoded(&self) -> Cow<'a, [u8]> {
         let body = self.body();
         if is_identity(self.encoding()) || !self.data().children.is_empty() || self.is_multipart() {
@@ -168,20 +169,20 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// The body as text: decoded, in its charset, with LF as line end. A lone CR stays.
+    /// The body as text: decoded in its charset, with LF as line end. A lone CR stays.
     pub fn text(&self) -> String {
         charset::decode_body(self.charset(), &self.decoded()).replace("\r\n", "\n")
     }
 }
 
-/// `Content-Disposition` of a header.
+/// The `Content-Disposition` of a header.
 pub(super) fn disposition(header: &[u8]) -> Option<Parameterised> {
     header::fields(header)
         .find(|field| field.is("content-disposition"))
         .map(|field| Parameterised::read(&field.value))
 }
 
-/// The file name of a part with this disposition and these parameters of the content type.
+/// The file name of a part with this disposition and these content type parameters.
 pub(super) fn file_name(
     disposition: Option<&Parameterised>,
     parameters: &[(String, String)],

@@ -1,10 +1,10 @@
-//! The few addresses that letters may be sent to, and addresses that a person typed.
+//! Checks the plain addresses accepted for sending, and splits addresses that a person typed.
 
-/// Longest address: 64 bytes, `@`, 255 bytes (RFC 5321, section 4.5.3.1).
+/// Maximum length of an address in bytes: 64, `@` and 255 (RFC 5321, section 4.5.3.1).
 const ADDRESS: usize = 320;
 
-/// Is this `foo` or `foo@bar.com` and nothing more: no name, brackets, quotes, blanks, control characters or parameters? Letters beyond ASCII are allowed
-/// (RFC 6531).
+/// Whether `address` is a bare `foo` or `foo@bar.com`: no name, brackets, quotes, blanks, control
+/// characters or parameters. Characters beyond ASCII are allowed (RFC 6531).
 pub fn is_plain_address(address: &str) -> bool {
     if address.len() > ADDRESS {
         return false;
@@ -15,7 +15,8 @@ pub fn is_plain_address(address: &str) -> bool {
     }
 }
 
-/// Local part and domain of an address that stands alone, blanks around it aside; `None` when it is none. A domain can be required, and a dot in it.
+/// Splits a single address into local part and domain; surrounding blanks are ignored. Returns
+/// `None` if `text` is not an address, or lacks a required domain or a required dot in the domain.
 pub fn parse_email_address(
     text: &str,
     require_domain: bool,
@@ -42,7 +43,7 @@ fn is_atom_letter(letter: char) -> bool {
         || is_letter_beyond_ascii(letter)
 }
 
-/// Letters of the host name rule, and the underscore that some hosts have.
+/// Whether `text` is a host name, with the underscore that some hosts use.
 fn is_domain(text: &str) -> bool {
     let is_letter = |letter: char| {
         letter.is_ascii_alphanumeric()
@@ -57,7 +58,8 @@ fn is_domain(text: &str) -> bool {
     })
 }
 
-/// Letters, marks and symbols; neither blanks, controls, separators nor marks of direction, which could show one address as another.
+/// Allows letters, marks and symbols, but no blanks, controls, separators or direction marks, which
+/// could make one address look like another.
 fn is_letter_beyond_ascii(letter: char) -> bool {
     !letter.is_ascii()
         && !letter.is_whitespace()

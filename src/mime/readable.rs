@@ -1,4 +1,4 @@
-//! What a person reads of a letter, and what hangs on it.
+//! The readable text of a letter, and its attachments.
 
 use super::html::html_to_text;
 use super::parameter::Parameterised;
@@ -8,21 +8,21 @@ use super::transfer::{UuFile, uuencoded_files};
 use super::{charset, transfer};
 use std::borrow::Cow;
 
-/// A part that is an attachment, or a file that stands uuencoded in a text part.
+/// An attachment: a whole part, or a uuencoded file within a text part.
 #[derive(Debug, Clone)]
 pub struct Attachment<'a> {
-    /// The part, or the text part that the file stands in.
+    /// The part, or the text part that contains the file.
     pub part: Part<'a>,
     uuencoded: Option<UuFile>,
 }
 
 impl<'a> Attachment<'a> {
-    /// A part taken as an attachment, whatever it is.
+    /// Treats any part as an attachment.
     pub fn of(part: Part<'a>) -> Self {
         Attachment { part, uuencoded: None }
     }
 
-    /// The name as the sender wrote it; see [`super::safe_name`].
+    /// The name that the sender wrote; make it safe with [`super::safe_name`].
     pub fn file_name(&self) -> Option<String> {
         match &self.uuencoded {
             Some(file) => Some(file.name.clone()),
@@ -30,12 +30,13 @@ impl<'a> Attachment<'a> {
         }
     }
 
-    /// `image/png`; a uuencoded file has no other than `application/octet-stream`.
+    /// The content type, such as `image/png`; always `application/octet-stream` for a uuencoded
+    /// file.
     pub fn content_type(&self) -> &'a str {
         if self.uuencoded.is_some() { "application/octet-stream" } else { self.part.content_type() }
     }
 
-    /// The file: decoded, or a letter's bytes as they stand.
+    /// The file's bytes: decoded, or raw for an embedded letter.
     pub fn bytes(&self) -> Cow<'_, [u8]> {
         match &self.uuencoded {
             Some(file) => Cow::Borrowed(&file.bytes),
@@ -45,8 +46,9 @@ impl<'a> Attachment<'a> {
 }
 
 impl Letter {
-    /// The readable text, with LF as line end: of alternatives the plain one, else the text of the HTML; the text parts that are no attachments, one
-    /// behind the other. Letters inside are attachments.
+    /// The readable text, with LF as line end. Concatenates the text parts that are not
+    /// attachments; of alternatives it takes the plain one, otherwise the text of the HTML.
+    /// Embedded letters are attachments.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for part in self.readable_parts(true) {
@@ -63,7 +65,8 @@ impl Letter {
         text
     }
 
-    /// The HTML as it was sent, if there is any that is no attachment. It is hostile to whoever shows it.
+    /// The HTML as it was sent, if a part that is not an attachment has any. Do not trust it:
+    /// sanitise it before display.
     pub fn html(&self) -> Option<String> {
         self.readable_parts(false)
             .into_iter()
@@ -71,8 +74,9 @@ impl Letter {
             .map(|part| part.text())
     }
 
-    /// The attachments in their order: what says so, leaves that are no text, letters inside, and files that stand uuencoded in a text. Of letters
-    /// inside, only they themselves. There are no more of them than [`PARTS`].
+    /// The attachments in order, at most [`PARTS`]: parts declared as such, leaves that are not
+    /// text, embedded letters, and uuencoded files within texts. An embedded letter counts as one
+    /// attachment; its own are not listed.
     pub fn attachments(&self) -> Vec<Attachment<'_>> {
         let mut found = Vec::new();
         let mut waiting = vec![self.root()];
@@ -92,7 +96,7 @@ impl Letter {
         found
     }
 
-    /// The text leaves that are shown, in order. Of alternatives, the plain one or the richest.
+    /// The text leaves to display, in order. Of alternatives, the plain or the richest one.
     fn readable_parts(&self, prefer_plain: bool) -> Vec<Part<'_>> {
         let mut found = Vec::new();
         let mut waiting = vec![self.root()];
@@ -126,7 +130,7 @@ fn is_attachment(part: Part<'_>) -> bool {
         )
 }
 
-/// Whether a part in which no others are looked for is an attachment.
+/// Whether a part whose content is not searched for parts is an attachment.
 pub(super) fn leaf_is_attachment(
     content_type: &str,
     disposition: Option<&Parameterised>,
@@ -145,13 +149,13 @@ pub(super) fn leaf_is_attachment(
                 && disposition.is_none()
                 && file_name.is_some()
         }
-        // A multipart without parts shows as the text it is, unless it was not looked into.
+        // A multipart without parts is displayed as text, unless it was not parsed.
         "multipart" => is_opaque,
         _ => true,
     }
 }
 
-/// The plain child unless it is blank; else the last text or multipart, which is the richest.
+/// The plain child unless it is blank; otherwise the last text or multipart, which is the richest.
 fn alternative(part: Part<'_>, prefer_plain: bool) -> Option<Part<'_>> {
     let is_blank = |child: Part<'_>| child.decoded().iter().all(u8::is_ascii_whitespace);
     let plain =
@@ -164,7 +168,7 @@ fn alternative(part: Part<'_>, prefer_plain: bool) -> Option<Part<'_>> {
     }
 }
 
-/// RFC 2387: the part that `start` names, else the first.
+/// The part that `start` names, otherwise the first (RFC 2387).
 fn related_root(part: Part<'_>) -> Option<Part<'_>> {
     let named = part
         .parameter("start")

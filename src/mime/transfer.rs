@@ -1,4 +1,5 @@
-//! Content transfer encodings (RFC 2045, section 6) and uuencode. Decoders take what comes: they never fail, and never give more than they got.
+//! Content transfer encodings (RFC 2045, section 6) and uuencode. The decoders accept any input and
+//! never return more bytes than they were given.
 
 use super::decoding::{Base64, QuotedPrintable};
 use super::header::{is_blank, line_end, without_line_end};
@@ -6,10 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::ops::Range;
 
-/// Longest line of an encoded body (RFC 2045, sections 6.7 and 6.8).
+/// Maximum length of a line in an encoded body (RFC 2045, sections 6.7 and 6.8).
 const LINE: usize = 76;
 
-/// Bytes from base64. What is not of the alphabet is skipped; padding ends the data, so that a mailing list's footer is not decoded.
+/// Decodes base64. Skips bytes outside the alphabet. Padding ends the data, so a mailing list's
+/// footer is not decoded.
 pub fn decode_base64(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
     let mut decoder = Base64::default();
@@ -18,7 +20,7 @@ pub fn decode_base64(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Base64 in lines of 76, each with CR LF but the last.
+/// Encodes as base64 in lines of 76 characters, separated by CR LF.
 pub fn encode_base64(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() / 57 * 78 + 80);
     for (index, chunk) in bytes.chunks(LINE / 4 * 3).enumerate() {
@@ -30,7 +32,8 @@ pub fn encode_base64(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Bytes from quoted-printable. Blanks at a line's end go, as the RFC has it; a `=` that means nothing stays.
+/// Decodes quoted-printable. Drops blanks at the end of a line (RFC 2045, section 6.7) and keeps a
+/// `=` that starts no valid escape.
 pub fn decode_quoted_printable(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut decoder = QuotedPrintable::default();
@@ -39,7 +42,7 @@ pub fn decode_quoted_printable(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The byte that two hexadecimal digits at the start of the text stand for.
+/// The byte written as two hexadecimal digits at the start of the text.
 pub(super) fn hex_pair(text: &[u8]) -> Option<u8> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
     match text {
@@ -48,7 +51,7 @@ pub(super) fn hex_pair(text: &[u8]) -> Option<u8> {
     }
 }
 
-/// Quoted-printable of text: LF and CR LF are line ends and leave as CR LF.
+/// Encodes text as quoted-printable. LF and CR LF are line ends and are written as CR LF.
 pub fn encode_quoted_printable_text(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + text.len() / 8);
     let mut at = 0;
@@ -56,7 +59,7 @@ pub fn encode_quoted_printable_text(text: &[u8]) -> Vec<u8> {
         let next = line_end(text, at);
         let line = &text[at..next];
         let content = without_line_end(line);
-        // A CR without its LF at the very end is no line end.
+        // A CR at the very end without an LF is not a line end.
         let content = if line.ends_with(b"\n") { content } else { line };
         encode_line(content, &mut out);
         if line.ends_with(b"\n") {
@@ -67,7 +70,8 @@ pub fn encode_quoted_printable_text(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Quoted-printable of bytes that must arrive as they are: line ends are encoded like any other byte.
+/// Encodes bytes as quoted-printable so that they arrive unchanged: line ends are encoded like
+/// other bytes.
 pub fn encode_quoted_printable_bytes(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 8);
     encode_line(bytes, &mut out);
@@ -92,18 +96,18 @@ fn encode_line(line: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// A file that stands uuencoded in a text.
+/// A uuencoded file found in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UuFile {
-    /// The name behind `begin 644`.
+    /// The name after `begin 644`.
     pub name: String,
-    /// From `begin` to behind `end`.
+    /// The range from `begin` to the end of the `end` line.
     pub range: Range<usize>,
-    /// The file.
+    /// The decoded file.
     pub bytes: Vec<u8>,
 }
 
-/// The uuencoded files in a text, in their order. A block without its `end` is text.
+/// Finds the uuencoded files in a text, in order. A block without `end` counts as text.
 pub fn uuencoded_files(text: &[u8]) -> Vec<UuFile> {
     let mut files = Vec::new();
     let mut at = 0;
@@ -115,7 +119,8 @@ pub fn uuencoded_files(text: &[u8]) -> Vec<UuFile> {
                 if let Some(bytes) = bytes {
                     files.push(UuFile { name, range: at..end, bytes });
                 }
-                // What was read holds no other `begin`: `b` is no length. So all attempts together are linear.
+                // The lines read contain no other `begin`, because `b` is not a valid length. So
+                // all attempts together take linear time.
                 at = end;
             }
             None => at = next,
@@ -124,10 +129,10 @@ pub fn uuencoded_files(text: &[u8]) -> Vec<UuFile> {
     files
 }
 
-/// Longer lines neither begin nor end a file (RFC 5322 2.1.1 has 998).
+/// Longer lines neither start nor end a file (RFC 5322, section 2.1.1 allows 998).
 pub(super) const LONGEST_UU_LINE: usize = 1000;
 
-/// The name in a line without its end that begins a file.
+/// The file name if this line, given without its line end, starts a file.
 pub(super) fn begin_line(line: &[u8]) -> Option<String> {
     if line.len() > LONGEST_UU_LINE {
         return None;
@@ -139,7 +144,7 @@ pub(super) fn begin_line(line: &[u8]) -> Option<String> {
         .then(|| super::charset::utf8_or_latin1(name).into_owned())
 }
 
-/// Where reading ended, and the bytes when `end` was found there.
+/// Where reading stopped, and the bytes if `end` was found there.
 fn uu_lines(text: &[u8], mut at: usize) -> (usize, Option<Vec<u8>>) {
     let mut bytes = Vec::new();
     while at < text.len() {
@@ -160,14 +165,14 @@ pub(super) fn is_end_line(line: &[u8]) -> bool {
     line.len() <= LONGEST_UU_LINE && line.trim_ascii_end() == b"end"
 }
 
-/// Adds the bytes of a line of a file; `false` when it is none.
+/// Decodes a line of a file and appends its bytes; `false` if the line is not uuencoded.
 pub(super) fn uu_line(line: &[u8], bytes: &mut Vec<u8>) -> bool {
     let Some((&first, data)) = line.split_first() else { return true };
     if !line.iter().all(|byte| (b' '..=b'`').contains(byte)) {
         return false;
     }
     let length = usize::from((first - b' ') & 63);
-    // Blanks at the line's end may be lost on the way.
+    // Trailing blanks may have been lost in transit.
     let needed = length.div_ceil(3) * 4;
     if data.len() > needed + 2 {
         return false;
@@ -183,7 +188,7 @@ pub(super) fn uu_line(line: &[u8], bytes: &mut Vec<u8>) -> bool {
     true
 }
 
-/// The whole of a body whose transfer encoding is uuencode: its first file.
+/// Decodes a body whose transfer encoding is uuencode: its first file.
 pub fn decode_uuencode(text: &[u8]) -> Option<Vec<u8>> {
     uuencoded_files(text).into_iter().next().map(|file| file.bytes)
 }

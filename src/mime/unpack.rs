@@ -1,4 +1,5 @@
-//! The bytes of one part on their way to files: its last line break held back, its transfer encoding undone, uuencoded files found.
+//! Turns the bytes of one part into files: holds back the last line break, undoes the transfer
+//! encoding and finds uuencoded files.
 
 use super::decoding::Decoder;
 use super::extract::Files;
@@ -6,12 +7,12 @@ use super::parse::PARTS;
 use super::uu_lines::{Uu, UuLines};
 use std::io;
 
-/// The files, and how many there are.
+/// The destination for files, and the number of files.
 #[derive(Debug)]
 pub(super) struct Output<F> {
     pub(super) files: F,
     next: usize,
-    /// Those that have ended and are attachments.
+    /// Files that have ended and are attachments.
     whole: usize,
 }
 
@@ -20,7 +21,7 @@ impl<F: Files> Output<F> {
         Output { files, next: 0, whole: 0 }
     }
 
-    /// The new file's number; `None` when there are too many.
+    /// The number of the new file; `None` if there are too many.
     fn begin(&mut self, name: Option<&str>, content_type: &str) -> io::Result<Option<usize>> {
         if self.whole >= PARTS {
             return Ok(None);
@@ -46,10 +47,10 @@ impl<F: Files> Output<F> {
     }
 }
 
-/// A part's body.
+/// The body of a part.
 #[derive(Debug)]
 pub(super) struct Body {
-    /// A line break that belongs to the delimiter, should one follow.
+    /// A line break that belongs to the delimiter if one follows.
     held: Vec<u8>,
     decoder: Decoder,
     decoded: Vec<u8>,
@@ -59,16 +60,17 @@ pub(super) struct Body {
 #[derive(Debug)]
 enum Drain {
     File(Option<usize>),
-    /// The first uuencoded file in it or, without one, all of it.
+    /// The first uuencoded file in the body; if there is none, the whole body.
     Uuencoded {
         all: Option<usize>,
         name: Option<String>,
         content_type: String,
         found: UuFile,
     },
-    /// A text with files in it.
+    /// A text that may contain files.
     Text(Text),
-    /// A text that is the first uuencoded file in this, with files in it. Those that were found are none if it has no end.
+    /// A text that is itself the first uuencoded file of the body and may contain files. Those
+    /// files are discarded if it has no end.
     UuencodedText {
         lines: UuLines,
         is_done: bool,
@@ -116,7 +118,7 @@ impl Body {
             self.held.push(b'\n');
             return Ok(());
         }
-        // A CR may be half of a line break.
+        // A CR may be the first half of a line break.
         let kept = match bytes {
             [.., b'\r', b'\n'] => 2,
             [.., b'\r' | b'\n'] => 1,
@@ -133,7 +135,7 @@ impl Body {
         Ok(())
     }
 
-    /// The part has ended.
+    /// Ends the part.
     pub(super) fn finish<F: Files>(
         mut self,
         by_delimiter: bool,
@@ -149,7 +151,7 @@ impl Body {
         self.to.finish(out)
     }
 
-    /// The part is no file.
+    /// Drops the body: the part is not a file.
     pub(super) fn discard<F: Files>(self, out: &mut Output<F>) {
         if let Drain::File(file) = self.to {
             out.discard(file);
@@ -210,7 +212,7 @@ impl Drain {
     }
 }
 
-/// The first uuencoded file in what comes.
+/// Finds the first uuencoded file in the input.
 #[derive(Debug, Default)]
 struct UuFile {
     lines: UuLines,
@@ -249,7 +251,7 @@ impl Candidate {
     }
 }
 
-/// A text with uuencoded files in it.
+/// A text that may contain uuencoded files.
 #[derive(Debug, Default)]
 struct Text {
     lines: UuLines,
@@ -259,7 +261,7 @@ struct Text {
 #[derive(Debug, Default)]
 struct TextFiles {
     coming: Option<usize>,
-    /// Those that have ended, where they may turn out to be none.
+    /// Files that have ended but may still be discarded.
     ended: Vec<usize>,
     may_be_none: bool,
 }
@@ -275,7 +277,7 @@ impl Text {
         lines.finish(&mut |event| files.take(event, out))
     }
 
-    /// What a text does that is uuencoded itself.
+    /// Handles a line event of a text that is itself uuencoded.
     fn take<F: Files>(
         &mut self,
         event: Uu<'_>,

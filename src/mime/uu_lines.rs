@@ -1,24 +1,25 @@
-//! Uuencoded files in a text that comes in pieces, as [`super::transfer::uuencoded_files`] finds them in a whole one.
+//! Finds uuencoded files in a text that arrives in pieces. The result is the same as that of
+//! [`super::transfer::uuencoded_files`] on the whole text.
 
 use super::header::{line_end, without_line_end};
 use super::transfer::{LONGEST_UU_LINE, begin_line, is_end_line, uu_line};
 use std::io;
 
-/// What stands uuencoded in lines that come piece by piece.
+/// Decodes the uuencoded lines of a text that arrives in pieces.
 #[derive(Debug, Default)]
 pub(super) struct UuLines {
-    /// The start of a line, as far as it can be told by.
+    /// The start of the current line, as far as it is needed to classify it.
     line: Vec<u8>,
     within: bool,
     bytes: Vec<u8>,
 }
 
-/// What they tell.
+/// The events reported.
 pub(super) enum Uu<'a> {
     Begin(String),
     Bytes(&'a [u8]),
     End,
-    /// The file that has begun is none.
+    /// The block that has begun is not a file.
     Broken,
 }
 

@@ -1,48 +1,49 @@
-//! What can go wrong when a sandbox is started or its store is used from the same program.
+//! Errors of the sandbox's Rust interface.
 
 use std::{io, path::PathBuf};
 
-/// An error of the sandbox's own interface; what goes wrong in a session is answered in the protocol.
+/// Why the sandbox could not start or its store could not be used. Errors inside a session are
+/// answered in the protocol instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
     /// A socket could not be bound, or a thread could not be started.
     #[error("the sandbox cannot {action}: {source}")]
     Start {
-        /// What was tried.
+        /// What failed, as a verb phrase.
         action: &'static str,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
     /// A certificate or its TLS identity could not be made.
     #[error("the sandbox cannot make a certificate for `{host}`: {reason}")]
     Certificate {
-        /// The host name it was for.
+        /// The host name of the certificate.
         host: String,
-        /// The library's reason.
+        /// The library's message.
         reason: String,
     },
     /// No such account.
     #[error("the sandbox has no account `{0}`")]
     UnknownUser(String),
-    /// No such mailbox, or one that holds no letters.
+    /// No such mailbox, or it cannot hold letters (`\Noselect`).
     #[error("`{user}` has no mailbox `{mailbox}`")]
     UnknownMailbox {
         /// The account.
         user: String,
-        /// The name that was asked for.
+        /// The name as given.
         mailbox: String,
     },
     /// The account's quota does not allow for the letter.
     #[error("the quota of `{0}` has no room for the letter")]
     OverQuota(String),
-    /// A mailbox name or flag that cannot be.
+    /// An invalid mailbox name, flag or letter.
     #[error("{0}")]
     Invalid(String),
-    /// Mail that could not be read in.
+    /// Mail that could not be imported.
     #[error("cannot import `{}`: {reason}", path.display())]
     Import {
-        /// The file or folder at fault.
+        /// The file or folder that failed.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,

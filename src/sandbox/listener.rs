@@ -1,4 +1,8 @@
-//! Listeners and the threads of their connections.
+//! Listeners, and the threads of their connections.
+//!
+//! Each listener has a thread that accepts. Each connection has two: one moves bytes from the
+//! socket into the session's buffer, the other runs the session. With faults in force, a link
+//! stands between client and session, which adds a thread for each direction.
 
 use std::{
     collections::HashMap,
@@ -20,10 +24,11 @@ use crate::sandbox::pop::PopSession;
 use crate::sandbox::smtp::SmtpSession;
 use crate::sandbox::wire::{Incoming, Transport, Wire};
 
-/// More connections at a time are turned away; a sandbox is for one person or one test.
+/// The most connections at a time; more are closed unanswered. A sandbox serves one person or one
+/// test.
 const CONNECTION_LIMIT: usize = 500;
 
-/// What a listener speaks, and whether TLS comes first.
+/// What a listener speaks, and whether TLS starts with the first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Service {
     pub(crate) protocol: Protocol,
@@ -41,13 +46,13 @@ impl Service {
         Service { protocol: Protocol::Smtp, implicit_tls: true },
     ];
 
-    /// Its place in [`Service::ALL`].
+    /// Its index in [`Service::ALL`].
     pub(crate) fn index(self) -> usize {
         self.protocol as usize * 2 + usize::from(self.implicit_tls)
     }
 }
 
-/// All that runs: accepting threads, open connections, and the word that it is over.
+/// Everything that runs: accepting threads, open connections, and whether the sandbox is stopping.
 #[derive(Default)]
 pub(crate) struct Running {
     stopping: AtomicBool,
@@ -55,13 +60,14 @@ pub(crate) struct Running {
     connections: Mutex<HashMap<u64, TcpStream>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     listeners: Mutex<Vec<SocketAddr>>,
-    /// The wires that are disturbed. Each has its connection's client at one end; the connection has the other.
+    /// The links of connections with faults. The client's socket is at one end, the session's at
+    /// the other.
     links: Mutex<Vec<Weak<Link>>>,
     pub(crate) faults: Plan,
 }
 
 impl Running {
-    /// Binds a port of 127.0.0.1 and answers there.
+    /// Binds a port of 127.0.0.1 and starts accepting.
     pub(crate) fn listen(
         self: &Arc<Running>,
         port: u16,
@@ -78,7 +84,8 @@ impl Running {
                     return;
                 }
                 if let Ok(socket) = socket {
-                    // No thread for it means that the system is short of something; the client sees a closed connection.
+                    // If no thread can be started the system is short of resources; the client sees
+                    // the connection close.
                     let _ = running.connect(socket, service, &acceptor, &shared);
                 }
             }
@@ -97,14 +104,14 @@ impl Running {
         lock(&self.links).iter().filter_map(Weak::upgrade).for_each(|link| link.end());
     }
 
-    /// Ends everything and waits for it.
+    /// Stops everything and waits until it has stopped.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         for address in lock(&self.listeners).drain(..) {
-            // Wakes the accepting thread, which then sees that it is over.
+            // Wakes the accepting thread, which then sees that the sandbox is stopping.
             let _ = TcpStream::connect(address);
         }
-        // A connection accepted in the meantime registers itself and is cut in the next round.
+        // A connection accepted meanwhile registers itself and is cut in the next round.
         loop {
             self.disconnect_all();
             let threads = std::mem::take(&mut *lock(&self.threads));
@@ -131,7 +138,7 @@ impl Running {
     ) -> io::Result<()> {
         let faults = self.faults.next(service.protocol);
         let socket = if faults.is_empty() { socket } else { self.disturb(socket, &faults)? };
-        // Answers go out as they are written; commands and answers alternate, which Nagle's algorithm would slow down.
+        // Nagle's algorithm would delay answers, since commands and answers alternate.
         socket.set_nodelay(true)?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         {
@@ -172,7 +179,7 @@ impl Running {
         Ok(())
     }
 
-    /// Puts a wire with faults between a client and its session, which gets the end that is returned.
+    /// Puts a link with faults between a client and its session. Returns the session's end.
     fn disturb(&self, client: TcpStream, faults: &[Fault]) -> io::Result<TcpStream> {
         let (near, far) = pair()?;
         let link = Arc::new(Link::new(client, near)?);
@@ -193,7 +200,7 @@ impl Running {
     }
 }
 
-/// Takes a connection off the list however its session ends, a panic included.
+/// Unregisters a connection when its session ends, even by a panic.
 struct Registered {
     running: Arc<Running>,
     number: u64,

@@ -1,11 +1,13 @@
-//! A mail server inside this process, for trying scripts and for tests.
+//! A mail server inside this process, for tests and for trying scripts.
 //!
-//! It speaks IMAP4rev1 (RFC 3501) with the extensions of [`Extensions`], POP3 (RFC 1939) with those of [`PopExtensions`] and SMTP
-//! submission (RFC 5321) with those of [`SmtpExtensions`], in plain text, behind STARTTLS or STLS and over TLS, on addresses of
-//! 127.0.0.1 that the system chooses. All three work on the same mail, which lives in memory and is gone with the [`Sandbox`]. What is
-//! sent to people elsewhere goes no further than [`Store::outbox`].
+//! It speaks IMAP4rev1 (RFC 3501) with the extensions in [`Extensions`], POP3 (RFC 1939) with those
+//! in [`PopExtensions`] and SMTP submission (RFC 5321) with those in [`SmtpExtensions`]: in plain
+//! text, with STARTTLS or STLS, and over TLS, on ports of 127.0.0.1 that the system chooses. All
+//! three serve the same mail, which lives in memory and is gone with the [`Sandbox`]. Letters to
+//! people elsewhere go to [`Store::outbox`] and no further.
 //!
-//! IMAP commands are decoded by `imap-codec`, not by this crate's own protocol core, so that a mistake there cannot hide.
+//! IMAP commands are decoded by `imap-codec`, not by this crate's own protocol core, so that a
+//! mistake in the core cannot hide.
 //!
 //! ```
 //! use postoffice::sandbox::{Options, Sandbox};
@@ -16,14 +18,14 @@
 //! # Ok::<(), postoffice::sandbox::SandboxError>(())
 //! ```
 //!
-//! From the outside in:
+//! The layers, from the outside in:
 //!
-//! - [`Sandbox`] and its options; [`faults`], which disturb a connection.
-//! - `wire`: listeners, a connection's bytes, lines, TLS, and the conversation of the protocols
-//!   whose commands are lines.
-//! - `imap`, `pop`, `smtp`: a session each, a file for each group of commands, and the session's
-//!   view of the mail (`imap::selected`, `pop::maildrop`).
-//! - [`store`]: the mail itself, which knows of no protocol.
+//! - [`Sandbox`] and its options; [`faults`], which disturb connections.
+//! - `wire`: a connection's bytes, lines and TLS, and the conversation of POP3 and SMTP, whose
+//!   commands are lines.
+//! - `imap`, `pop`, `smtp`: one session each, one file for each group of commands, and the
+//!   session's view of the mail (`imap::selected`, `pop::maildrop`).
+//! - [`store`]: the mail itself, independent of any protocol.
 
 mod error;
 pub mod faults;
@@ -60,7 +62,7 @@ pub use store::quota::Quota;
 pub use store::{Store, seed};
 use wire::certificates::Authority;
 
-/// What the certificate of the two standing listeners names.
+/// The names in the certificate of the standing listeners.
 const OWN_HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
 
 /// A running server. Dropping it closes its listeners and connections and waits for its threads.
@@ -68,13 +70,14 @@ pub struct Sandbox {
     shared: Arc<Shared>,
     running: Arc<Running>,
     authority: Authority,
-    /// Those of the standing listeners, in the order of [`Service::ALL`].
+    /// The standing listeners' addresses, in the order of [`Service::ALL`].
     addresses: Vec<SocketAddr>,
     hosts: Mutex<HashMap<(String, Service), SocketAddr>>,
 }
 
 impl Sandbox {
-    /// Starts a server on 127.0.0.1.
+    /// Starts a server on 127.0.0.1. Fails if a port or thread is not available, an option is
+    /// invalid, or mail cannot be imported.
     pub fn start(options: Options) -> Result<Sandbox, SandboxError> {
         let authority = Authority::new()?;
         let acceptor = authority.acceptor(&OWN_HOSTS)?;
@@ -115,12 +118,13 @@ impl Sandbox {
         Ok(Sandbox { shared, running, authority, addresses, hosts: Mutex::default() })
     }
 
-    /// The plain IMAP listener, with STARTTLS; its certificate names `localhost` and `127.0.0.1`, as those of the five others.
+    /// The plain IMAP listener, with STARTTLS. Its certificate, like that of the other five, names
+    /// `localhost` and `127.0.0.1`.
     pub fn imap_address(&self) -> SocketAddr {
         self.standing(Protocol::Imap, false)
     }
 
-    /// The IMAP listener that expects TLS from the first byte.
+    /// The IMAP listener with TLS from the first byte.
     pub fn imaps_address(&self) -> SocketAddr {
         self.standing(Protocol::Imap, true)
     }
@@ -130,7 +134,7 @@ impl Sandbox {
         self.standing(Protocol::Pop, false)
     }
 
-    /// The POP3 listener that expects TLS from the first byte.
+    /// The POP3 listener with TLS from the first byte.
     pub fn pops_address(&self) -> SocketAddr {
         self.standing(Protocol::Pop, true)
     }
@@ -140,7 +144,7 @@ impl Sandbox {
         self.standing(Protocol::Smtp, false)
     }
 
-    /// The SMTP listener that expects TLS from the first byte.
+    /// The SMTP listener with TLS from the first byte.
     pub fn smtps_address(&self) -> SocketAddr {
         self.standing(Protocol::Smtp, true)
     }
@@ -150,7 +154,8 @@ impl Sandbox {
         self.address_of(Protocol::Imap, host, implicit_tls)
     }
 
-    /// A listener whose certificate names `host`, made at the first call, so that a script's own host name verifies.
+    /// A listener whose certificate names `host`, so that a script's own host name verifies. It is
+    /// made at the first call.
     pub fn address_of(
         &self,
         protocol: Protocol,
@@ -176,11 +181,11 @@ impl Sandbox {
     }
 
     fn standing(&self, protocol: Protocol, implicit_tls: bool) -> SocketAddr {
-        // Every service of `Service::ALL` was bound at start.
+        // The index is valid: every service in `Service::ALL` was bound at start.
         self.addresses[Service { protocol, implicit_tls }.index()]
     }
 
-    /// The certificate of the authority that signed all of this sandbox's certificates, made at start.
+    /// The certificate, as PEM, of the authority that signed all of this sandbox's certificates.
     pub fn certificate_authority_pem(&self) -> &str {
         self.authority.pem()
     }
@@ -190,38 +195,40 @@ impl Sandbox {
         &self.shared.store
     }
 
-    /// Disturbs the connections from now on by these rules only; none, and the wires are sound again. Numbers of connections count from here.
+    /// Replaces the fault rules for new connections; an empty list ends all faults. Connection
+    /// numbers restart at 1.
     pub fn set_faults(&self, rules: Vec<FaultRule>) {
         self.running.faults.set(rules);
     }
 
-    /// The rules in force.
+    /// The fault rules in force.
     pub fn faults(&self) -> Vec<FaultRule> {
         self.running.faults.rules()
     }
 
-    /// Drops every connection at once, as a crash would; the listeners go on.
+    /// Drops every connection immediately, as a crash would; the listeners go on.
     pub fn disconnect_all(&self) {
         self.running.disconnect_all();
     }
 
-    /// Has the next answer to an IMAP command, on whatever connection, come behind this line: `* NO The disk is nearly full` for example. The line goes
-    /// out as it is, so that it may also be nonsense.
+    /// Sends this line before the next answer to an IMAP command, on whichever connection: `* NO
+    /// The disk is nearly full` for example. The line is not checked, so it may be nonsense.
     pub fn say(&self, line: &str) {
         self.shared.sayings.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
     }
 
-    /// From now on RCPT refuses these addresses, and no others.
+    /// Has RCPT refuse these addresses, and no others, from now on.
     pub fn refuse(&self, addresses: Vec<String>) {
         self.shared.delivery.refuse(addresses);
     }
 
-    /// Stops accepting and disconnects. Safe to call again.
+    /// Stops accepting and closes all connections. May be called again.
     pub fn stop(&self) {
         self.running.stop();
     }
 
-    /// The last 10,000 commands that were decoded: IMAP's as `imap-types` shows them, POP3's and SMTP's as lines, their verbs in capitals; with `"<secret>"` for credentials and a letter's size for its bytes.
+    /// The last 10,000 decoded commands: IMAP's as `imap-types` shows them, POP3's and SMTP's as
+    /// lines with the verb in capitals. Credentials show as `<secret>`, a letter as its size.
     pub fn received(&self) -> Vec<String> {
         self.shared.received.list()
     }

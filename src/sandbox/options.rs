@@ -1,4 +1,4 @@
-//! How a sandbox is set up: accounts, seed, ports and extensions.
+//! The options of a sandbox: accounts, seed, ports, extensions.
 
 use std::{fmt, path::PathBuf};
 
@@ -12,37 +12,41 @@ pub struct Options {
     pub accounts: Vec<Account>,
     /// What the first account's inbox holds. Default: the manual's seven letters.
     pub seed: Seed,
-    /// The port of the plain listener; 0, the default, lets the system choose, so that tests never collide.
+    /// Port of the plain IMAP listener. 0, the default, lets the system choose, so that tests never
+    /// collide.
     pub imap_port: u16,
-    /// The port of the implicit TLS listener; 0, the default, lets the system choose.
+    /// Port of the IMAP listener with implicit TLS; 0, the default, lets the system choose.
     pub imaps_port: u16,
-    /// The port of the plain POP3 listener; 0, the default, lets the system choose.
+    /// Port of the plain POP3 listener; 0, the default, lets the system choose.
     pub pop_port: u16,
-    /// The port of the POP3 listener with implicit TLS; 0, the default, lets the system choose.
+    /// Port of the POP3 listener with implicit TLS; 0, the default, lets the system choose.
     pub pops_port: u16,
-    /// The port of the plain SMTP listener; 0, the default, lets the system choose.
+    /// Port of the plain SMTP listener; 0, the default, lets the system choose.
     pub smtp_port: u16,
-    /// The port of the SMTP listener with implicit TLS; 0, the default, lets the system choose.
+    /// Port of the SMTP listener with implicit TLS; 0, the default, lets the system choose.
     pub smtps_port: u16,
-    /// What is advertised and accepted beyond RFC 3501. Default: everything the sandbox can do.
+    /// What is advertised and accepted beyond RFC 3501. Default: everything implemented.
     pub extensions: Extensions,
-    /// The same for POP3 and RFC 1939.
+    /// What is advertised and accepted beyond RFC 1939.
     pub pop: PopExtensions,
-    /// The same for SMTP and RFC 5321.
+    /// What is advertised and accepted beyond RFC 5321.
     pub smtp: SmtpExtensions,
-    /// Domains whose mail stays here: a recipient there whose local part names an account gets the letter into the inbox. Everyone else's goes
-    /// to [`Store::outbox`](super::Store::outbox). Default: `localhost`, `example.org`, `tiger.franz.com`, `sandbox`.
+    /// Local domains: a recipient there whose local part names an account gets the letter into the
+    /// inbox; all others go to [`Store::outbox`](super::Store::outbox). Default: `localhost`,
+    /// `example.org`, `tiger.franz.com`, `sandbox`.
     pub domains: Vec<String>,
     /// Recipient addresses that RCPT refuses with 550 5.1.1. Default: none.
     pub refuse: Vec<String>,
-    /// Whether a letter delivered by SMTP gets Return-Path and Received in front, as a mail server does it. Default: yes.
+    /// Whether letters delivered by SMTP get Return-Path and Received fields, as on a real server.
+    /// Default: yes.
     pub trace_headers: bool,
     /// Mail to import into the first account: mbox files, Maildirs, folders of `.eml` files. Default: none.
     pub mail: Vec<PathBuf>,
-    /// Whether everybody can log in, with any password; an unknown user then has a copy of the first account's mail. So a script runs with the account
-    /// that it names. Default: no.
+    /// Whether anyone can log in, with any password. An unknown user then gets a copy of the first
+    /// account's mail, so that a script runs with the account it names. Default: no.
     pub accept_any: bool,
-    /// What disturbs the connections; see [`Sandbox::set_faults`](super::Sandbox::set_faults). Default: nothing.
+    /// Faults on the connections; see [`Sandbox::set_faults`](super::Sandbox::set_faults). Default:
+    /// none.
     pub faults: Vec<FaultRule>,
 }
 
@@ -72,7 +76,7 @@ impl Default for Options {
     }
 }
 
-/// What the sandbox speaks.
+/// A protocol the sandbox speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// IMAP4rev1.
@@ -83,19 +87,19 @@ pub enum Protocol {
     Smtp,
 }
 
-/// Someone who can log in.
+/// An account that can log in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The name given to LOGIN.
+    /// The user name.
     pub user: String,
-    /// The password; not shown by `Debug`.
+    /// The password; hidden from `Debug`.
     pub password: String,
     /// How much the account may hold. Default: anything.
     pub quota: Quota,
 }
 
 impl Account {
-    /// An account of this name and password.
+    /// An account with this name and password.
     pub fn new(user: impl Into<String>, password: impl Into<String>) -> Account {
         Account { user: user.into(), password: password.into(), quota: Quota::default() }
     }
@@ -105,7 +109,7 @@ impl Account {
         Account { quota, ..self }
     }
 
-    /// The account of the manual's examples: `myacct`, `mypasswd`.
+    /// The account in the manual's examples: `myacct`, `mypasswd`.
     pub fn manual() -> Account {
         Account::new("myacct", "mypasswd")
     }
@@ -121,7 +125,7 @@ impl fmt::Debug for Account {
     }
 }
 
-/// What the accounts hold at start and after a reset.
+/// The mail at start and after a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seed {
     /// The first account's inbox holds the seven letters of the manual's session.
@@ -130,12 +134,14 @@ pub enum Seed {
     Empty,
 }
 
-/// Switches for everything beyond RFC 3501's minimum. What is off is neither advertised nor accepted.
+/// Switches for everything beyond RFC 3501's minimum. An extension that is off is neither
+/// advertised nor accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extensions {
-    /// `LITERAL+` (RFC 7888): literals the client sends without waiting.
+    /// `LITERAL+` (RFC 7888): non-synchronizing literals of any size.
     pub literal_plus: bool,
-    /// `LITERAL-` (RFC 7888): the same up to 4096 octets. Off by default, since `LITERAL+` includes it.
+    /// `LITERAL-` (RFC 7888): non-synchronizing literals up to 4096 octets. Off by default, since
+    /// `LITERAL+` includes it.
     pub literal_minus: bool,
     /// `SASL-IR` (RFC 4959): an initial response on the AUTHENTICATE line.
     pub sasl_ir: bool,
@@ -153,7 +159,7 @@ pub struct Extensions {
     pub starttls: bool,
     /// `ID` (RFC 2971).
     pub id: bool,
-    /// `ENABLE` (RFC 5161); there is nothing to enable, so the answer is an empty list.
+    /// `ENABLE` (RFC 5161). Nothing can be enabled, so the answer is an empty list.
     pub enable: bool,
     /// `NAMESPACE` (RFC 2342).
     pub namespace: bool,
@@ -161,7 +167,8 @@ pub struct Extensions {
     pub children: bool,
     /// `QUOTA` (RFC 9208): GETQUOTA and GETQUOTAROOT. Quotas hold without it, too.
     pub quota: bool,
-    /// `LOGINDISABLED` until TLS is up. Off by default, since the manual's session logs in on port 143 in the clear.
+    /// `LOGINDISABLED` until TLS is up. Off by default, since the manual's session logs in without
+    /// TLS on port 143.
     pub login_disabled_before_tls: bool,
 }
 
@@ -188,7 +195,7 @@ impl Default for Extensions {
 }
 
 impl Extensions {
-    /// RFC 3501's minimum: no extension at all but STARTTLS and AUTH=PLAIN, which it requires.
+    /// RFC 3501's minimum: no extension but STARTTLS and AUTH=PLAIN, which it requires.
     pub fn none() -> Extensions {
         Extensions {
             literal_plus: false,
@@ -209,7 +216,7 @@ impl Extensions {
         }
     }
 
-    /// The capability line for a connection in this state (RFC 3501 7.2.1).
+    /// The capabilities of a connection in this state (RFC 3501 7.2.1).
     pub(crate) fn capabilities(&self, encrypted: bool, authenticated: bool) -> String {
         let login_disabled = self.login_disabled_before_tls && !encrypted;
         let list = [

@@ -1,9 +1,10 @@
-//! Values with parameters: Content-Type, Content-Disposition (RFC 2045 5.1, RFC 2231).
+//! Header values with parameters, as in Content-Type and Content-Disposition (RFC 2045 5.1, RFC
+//! 2231).
 
-/// Names and values, unquoted.
+/// Names and unquoted values, in order.
 pub(crate) type Parameters = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Splits `token; name=value; name="value"`; comments in parentheses are skipped.
+/// Splits `token; name=value; name="value"`. Comments in parentheses are skipped.
 pub(crate) fn parse_parameters(value: &[u8]) -> (Vec<u8>, Parameters) {
     let mut pieces = split_at_semicolons(value).into_iter();
     let token = pieces.next().unwrap_or_default();
@@ -15,7 +16,8 @@ pub(crate) fn parse_parameters(value: &[u8]) -> (Vec<u8>, Parameters) {
     (token.trim_ascii().to_vec(), join_continuations(pieces.filter_map(parameter).collect()))
 }
 
-/// `name*0=ab; name*1=cd` becomes `name=abcd`, as RFC 2231 6 asks of IMAP servers; encoded values stay encoded, as `name*`.
+/// Joins `name*0=ab; name*1=cd` to `name=abcd`, as RFC 2231 6 asks of IMAP servers. Encoded values
+/// stay encoded, under `name*`.
 fn join_continuations(parameters: Parameters) -> Parameters {
     let mut result: Parameters = Vec::new();
     for (name, value) in parameters {
@@ -77,7 +79,7 @@ fn split_at_semicolons(value: &[u8]) -> Vec<Vec<u8>> {
     pieces
 }
 
-/// The content of a quoted string; anything else as it is.
+/// The content of a quoted string; any other value unchanged.
 fn unquote(value: &[u8]) -> Vec<u8> {
     let Some(inner) = value.strip_prefix(b"\"") else { return value.to_vec() };
     let mut result = Vec::with_capacity(inner.len());

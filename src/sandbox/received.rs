@@ -1,4 +1,4 @@
-//! The commands that sessions have decoded, for tests to look at.
+//! The log of commands that sessions have decoded, for tests to inspect.
 
 use std::{
     collections::VecDeque,
@@ -7,13 +7,13 @@ use std::{
 
 use imap_codec::imap_types::{command::CommandBody, extensions::binary::LiteralOrLiteral8};
 
-/// Older commands are forgotten.
+/// How many commands are kept; the oldest are dropped.
 const LIMIT: usize = 10_000;
 
-/// A longer command is cut, so that a flood of long ones does not fill the memory.
+/// Longer commands are cut, so that a flood of them cannot fill memory.
 const LENGTH_LIMIT: usize = 4096;
 
-/// Stands for what must not be shown.
+/// Replaces credentials.
 const SECRET: &str = "<secret>";
 
 #[derive(Default)]
@@ -24,7 +24,7 @@ impl Received {
         self.note_text(describe(body));
     }
 
-    /// Notes a command that `imap-types` has no body for.
+    /// Logs a command that has no body in `imap-types`.
     pub(crate) fn note_text(&self, text: String) {
         let mut list = self.lock();
         list.push_back(text);
@@ -42,10 +42,10 @@ impl Received {
     }
 }
 
-/// The command's `Debug`, without passwords and with a letter's size for its bytes.
+/// The command's `Debug` text, with credentials hidden and a letter's size in place of its bytes.
 fn describe(body: &CommandBody<'_>) -> String {
     let mut text = match body {
-        // `Secret` hides its content in release builds only.
+        // `imap-types` hides its `Secret` in release builds only.
         CommandBody::Login { username, .. } => {
             format!("Login {{ username: {username:?}, password: {Hidden:?} }}")
         }

@@ -1,4 +1,4 @@
-//! The SASL mechanisms PLAIN (RFC 4616) and LOGIN, as POP3 and SMTP exchange them line by line.
+//! The SASL mechanisms PLAIN (RFC 4616) and LOGIN, exchanged line by line as in POP3 and SMTP.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::sandbox::wire::conversation::Conversation;
 
-/// A line of SASL data may be this long (RFC 4954 4).
+/// The longest line of SASL data (RFC 4954 4).
 const RESPONSE_LIMIT: usize = 12_288;
 
 #[derive(Clone, Copy)]
@@ -15,20 +15,20 @@ pub(crate) enum Mechanism {
     Login,
 }
 
-/// Who wants to log in, before anything was checked.
+/// The user name and password a client sent, not checked yet.
 pub(crate) struct Credentials {
     pub(crate) user: Vec<u8>,
     pub(crate) password: Vec<u8>,
 }
 
-/// Why there are no credentials.
+/// Why an exchange gave no credentials.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Cancelled,
     Unreadable,
     NotBase64,
     NotPlain,
-    /// An authorization identity that is not the user.
+    /// The authorization identity is not the user.
     OtherIdentity,
     Broken(io::Error),
 }
@@ -39,7 +39,7 @@ impl From<io::Error> for Fault {
     }
 }
 
-/// Where a protocol offers these mechanisms, by name.
+/// Looks up a mechanism by name among those switched on.
 pub(crate) fn mechanism(name: &str, plain: bool, login: bool) -> Option<Mechanism> {
     let name = name.to_ascii_uppercase();
     match name.as_str() {
@@ -49,7 +49,7 @@ pub(crate) fn mechanism(name: &str, plain: bool, login: bool) -> Option<Mechanis
     }
 }
 
-/// Asks for what the command did not bring; `prompt` is how the protocol begins a challenge.
+/// Asks for what the command did not include. `prompt` begins each challenge: `+ ` or `334 `.
 pub(crate) fn exchange(
     conversation: &mut Conversation,
     prompt: &str,
@@ -57,7 +57,7 @@ pub(crate) fn exchange(
     initial: Option<&str>,
 ) -> Result<Credentials, Fault> {
     let mut respond = |initial: Option<&str>, challenge: &str| match initial {
-        // RFC 4954 4: an empty initial response is sent as an equals sign.
+        // An empty initial response is sent as an equals sign (RFC 4954 4).
         Some("=") => Ok(Vec::new()),
         Some(initial) => decode(initial),
         None => {
@@ -76,7 +76,7 @@ pub(crate) fn exchange(
     }
 }
 
-/// RFC 4616 2: authorization identity, NUL, user, NUL, password.
+/// Splits authorization identity, NUL, user, NUL, password (RFC 4616 2).
 pub(crate) fn plain(response: &[u8]) -> Result<Credentials, Fault> {
     let fields: Vec<&[u8]> = response.split(|byte| *byte == 0).collect();
     match fields[..] {

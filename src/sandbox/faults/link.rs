@@ -1,9 +1,13 @@
-//! Two sockets, and the bytes that travel between them.
+//! A link: two connected sockets, and the bytes that travel between them.
 //!
-//! Theory: a thread a side reads there and writes to the other one. A cut ends both streams behind what has passed, in order, so that nothing on its way gets
-//! lost with it; what either side sends afterwards is read and thrown away until it hangs up, since a socket closed with bytes unread would take back bytes
-//! that were delivered. A stalled side is thrown away too. When the client hangs up the server hears it, whatever the faults, and the link lasts until the
-//! server has hung up as well: by then it has done what it was told.
+//! There is a thread for each side, which reads from it and writes to the other.
+//!
+//! - A cut ends both streams after the bytes that have passed, so nothing in transit is lost. What
+//!   either side sends afterwards is read and discarded until it hangs up: closing a socket with
+//!   unread bytes would reset the connection and lose bytes already delivered.
+//! - What a stalled side sends is discarded too.
+//! - When the client hangs up the server always learns of it, whatever the faults. The link lasts
+//!   until the server has hung up as well; by then it has done all it was asked to.
 
 use std::{
     io::{self, Read, Write},
@@ -31,15 +35,16 @@ struct State {
 }
 
 impl Link {
-    /// Between the client that has connected and the server it asked for.
+    /// Joins a client that has connected and the server it asked for.
     pub(in super::super) fn new(client: TcpStream, server: TcpStream) -> io::Result<Link> {
-        // A byte that travels alone must not wait for the next one.
+        // Nagle's algorithm would join bytes that a fault sends one by one.
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
         Ok(Link { client, server, state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// Carries one side's bytes until there are no more; the body of a thread. `watch` sees what that side has sent.
+    /// Carries one side's bytes until its end; the body of a thread. `watch` sees what that side
+    /// sends.
     pub(in super::super) fn carry(
         &self,
         side: Side,
@@ -66,7 +71,7 @@ impl Link {
         self.finish(side, stalled);
     }
 
-    /// Breaks the wire at once.
+    /// Breaks the link immediately.
     pub(in super::super) fn end(&self) {
         self.lock().ended = true;
         self.changed.notify_all();
@@ -75,7 +80,7 @@ impl Link {
         let _ = self.server.shutdown(Shutdown::Both);
     }
 
-    /// Whether nothing more is to be sent.
+    /// Carries out a step. Returns whether this side is finished.
     fn take(&self, side: Side, step: Step, stalled: bool) -> bool {
         let state = self.lock();
         if stalled || state.cut || state.ended {
@@ -84,7 +89,7 @@ impl Link {
         match step {
             Step::Pass(bytes) => {
                 drop(state);
-                // One who has hung up hears nothing more; what comes back from there says so.
+                // Fails if the other side has hung up; its own thread notices that.
                 let _ = { self.socket(other(side)) }.write_all(&bytes);
             }
             Step::Pause(time) => self.pause(state, time),
@@ -107,13 +112,14 @@ impl Link {
     /// One side has hung up.
     fn finish(&self, side: Side, stalled: bool) {
         match side {
-            // Not more than an end: what the server was told before it shall be done when the server's side ends too.
+            // Only ends the client's direction: the server still does what it was asked before,
+            // then hangs up itself.
             Side::Client => {
                 self.lock().ended = true;
                 self.changed.notify_all();
                 let _ = self.server.shutdown(Shutdown::Write);
             }
-            // The client would not hear this end either.
+            // A stalled server's end is hidden from the client as well.
             Side::Server if stalled => {}
             Side::Server => {
                 let _ = self.client.shutdown(Shutdown::Write);
@@ -146,13 +152,13 @@ fn other(side: Side) -> Side {
     }
 }
 
-/// Two sockets that are connected to each other.
+/// Two sockets connected to each other.
 pub(in super::super) fn pair() -> io::Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let near = TcpStream::connect(listener.local_addr()?)?;
     loop {
         let (far, address) = listener.accept()?;
-        // Any program on this machine may have been faster.
+        // Another program on this machine may have connected first.
         if address == near.local_addr()? {
             return Ok((near, far));
         }

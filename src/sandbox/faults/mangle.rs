@@ -1,13 +1,14 @@
-//! What becomes of one side's bytes: bytes in, steps out. It knows no sockets and no clock.
+//! Applies faults to one side's bytes: bytes in, steps out. No sockets, no clock.
 //!
-//! Theory: the faults' offsets divide the stream into segments. Inside a segment every byte has the same fate; what happens at an offset happens as soon as
-//! the bytes before it have passed, so that an inserted answer needs no further bytes to come.
+//! The offsets of the faults divide the stream into segments. All bytes of a segment are treated
+//! alike. What happens at an offset happens as soon as the bytes before it have passed, so an
+//! inserted answer needs no further bytes to arrive.
 
 use std::{ops::Range, time::Duration};
 
 use super::{Fault, FaultKind, Side};
 
-/// What to do next with the stream.
+/// The next thing to do with the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Send this in one piece.
@@ -23,7 +24,7 @@ pub(super) enum Step {
 pub(super) struct Mangler {
     faults: Vec<FaultKind>,
     offset: u64,
-    /// The bytes of each `Double` that have passed, by its place in `faults`.
+    /// For each `Double`, by its index in `faults`: the bytes of it that have passed.
     copies: Vec<Vec<u8>>,
 }
 
@@ -37,14 +38,14 @@ impl Mangler {
         Mangler { copies: vec![Vec::new(); faults.len()], faults, offset: 0 }
     }
 
-    /// What happens before the first byte.
+    /// The steps before the first byte.
     pub(super) fn begin(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
         self.reach(&mut steps);
         steps
     }
 
-    /// What becomes of the next bytes.
+    /// The steps for the next bytes.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Vec<Step> {
         let mut steps = Vec::new();
         while !bytes.is_empty() {
@@ -60,7 +61,7 @@ impl Mangler {
         steps
     }
 
-    /// How many bytes there are to the next offset at which something changes.
+    /// How many bytes remain to the next offset at which something changes.
     fn segment(&self) -> Option<u64> {
         self.faults
             .iter()
@@ -70,7 +71,7 @@ impl Mangler {
             .map(|edge| edge - self.offset)
     }
 
-    /// Passes bytes of one segment on.
+    /// Passes on bytes that lie in one segment.
     fn pass(&mut self, segment: &[u8], steps: &mut Vec<Step>) {
         let at = self.offset;
         let mut out = segment.to_vec();
@@ -101,7 +102,7 @@ impl Mangler {
         }
     }
 
-    /// What happens at the offset that was reached.
+    /// The steps at the offset just reached.
     fn reach(&mut self, steps: &mut Vec<Step>) {
         for (kind, copy) in self.faults.iter().zip(&mut self.copies) {
             match kind {
@@ -119,7 +120,7 @@ impl Mangler {
     }
 }
 
-/// The offsets at which a fault begins or ends.
+/// The offsets at which a fault begins and ends.
 fn edges(kind: &FaultKind) -> [u64; 2] {
     match kind {
         FaultKind::Cut { at } | FaultKind::Stall { at } | FaultKind::Insert { at, .. } => [*at; 2],
@@ -136,7 +137,8 @@ fn replaced(at: u64, bytes: &[u8]) -> Range<u64> {
 mod tests {
     use super::*;
 
-    /// What comes out of `0123456789`, in pieces of every size; pieces that differ only in how they are divided are the same.
+    /// The output for the input `0123456789`, fed in pieces of every size. Outputs that differ only
+    /// in how they are divided count as equal.
     fn mangled(faults: &[&str]) -> String {
         let faults: Vec<Fault> =
             faults.iter().map(|fault| format!("server:{fault}").parse().unwrap()).collect();

@@ -1,21 +1,24 @@
-//! Faults of the wire between a client and a server, for trying what a script or a client does then.
+//! Faults on the wire between a client and a server, for trying how a script or client handles
+//! them.
 //!
-//! Theory: each side's bytes are counted from 0 on every connection. A [`Fault`] names a side and what happens at some of its bytes; all others pass as
-//! they are. [`Sandbox::set_faults`](super::Sandbox::set_faults) disturbs a sandbox's own connections by [`FaultRule`]s, a [`Relay`] stands in front of
-//! any other server. Under TLS the bytes are the encrypted ones.
+//! On every connection each side's bytes are counted from 0. A [`Fault`] names a side and what
+//! happens to some of its bytes; all others pass unchanged.
+//! [`Sandbox::set_faults`](super::Sandbox::set_faults) applies [`FaultRule`]s to a sandbox's own
+//! connections; a [`Relay`] stands in front of any other server. Under TLS the bytes are the
+//! encrypted ones.
 //!
-//! From the inside out: what becomes of bytes (`mangle`), two sockets between which they travel (`link`), and who accepts connections (`relay`, and the
-//! sandbox's listener by a `plan`).
+//! From the inside out: `mangle` decides what becomes of bytes, `link` carries them between two
+//! sockets, and `relay` or the sandbox's listener (with a `plan`) accepts connections.
 //!
 //! ```
 //! use postoffice::sandbox::faults::{FaultRule, Relay};
 //! use postoffice::sandbox::{Options, Sandbox};
 //!
-//! // The second IMAP connection breaks behind 100 bytes of the server's.
+//! The second IMAP connection breaks after 100 bytes from the server.
 //! let rule: FaultRule = "imap#2:server:cut@100".parse().unwrap();
 //! let sandbox = Sandbox::start(Options { faults: vec![rule], ..Options::default() })?;
 //!
-//! // A wire of its own, in front of any server.
+//! A relay, in front of any server.
 //! let relay = Relay::start(sandbox.pop_address(), vec!["client:drip=0.01".parse().unwrap()]).unwrap();
 //! assert!(relay.address().ip().is_loopback());
 //! # Ok::<(), postoffice::sandbox::SandboxError>(())
@@ -43,78 +46,80 @@ pub enum Side {
     Server,
 }
 
-/// What happens to one side's bytes, offsets counted from 0.
+/// What happens to one side's bytes. Offsets count from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// So many bytes pass, then the connection ends for both sides.
+    /// The connection ends for both sides after this many bytes.
     Cut {
-        /// How many.
+        /// Bytes that pass first.
         at: u64,
     },
-    /// So many bytes pass, then this side is heard no more; the connection stays open.
+    /// Nothing from this side passes after this many bytes; the connection stays open.
     Stall {
-        /// How many.
+        /// Bytes that pass first.
         at: u64,
     },
-    /// Every byte travels alone, `interval` after the one before.
+    /// Each byte travels alone, `interval` after the previous one.
     Drip {
-        /// These bytes; the others pass at once.
+        /// The bytes affected; the others pass normally.
         range: Range<u64>,
-        /// How long each waits. Zero: not at all, so that the system may join some of them again.
+        /// Pause before each byte. With zero the system may join some bytes again.
         interval: Duration,
     },
-    /// Bytes that nobody sent come in front of byte `at`, as soon as those before it have passed.
+    /// Extra bytes come before byte `at`, as soon as those before it have passed.
     Insert {
-        /// Where.
+        /// Offset at which they are inserted.
         at: u64,
-        /// What.
+        /// The bytes to insert.
         bytes: Vec<u8>,
     },
-    /// Other bytes stand in the place of those from `at` on, one for one.
+    /// Other bytes replace those from `at` on, one for one.
     Replace {
-        /// Where the first stands.
+        /// Offset of the first byte replaced.
         at: u64,
-        /// What stands there instead.
+        /// The replacement.
         bytes: Vec<u8>,
     },
-    /// These bytes come twice, the second time behind their last.
+    /// These bytes are sent twice; the copy follows the last of them.
     Double {
-        /// Which.
+        /// The bytes to repeat.
         range: Range<u64>,
     },
 }
 
-/// What happens to the bytes of one side of a connection. As text: `server:cut@120`; see [`FaultRule`].
+/// What happens to the bytes of one side. Text form: `server:cut@120`; see [`FaultRule`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Whose bytes.
+    /// The side that sends the bytes.
     pub side: Side,
-    /// What becomes of them.
+    /// What happens to them.
     pub kind: FaultKind,
 }
 
-/// A fault, and the connections of a sandbox that have it.
+/// A fault, and the connections of a sandbox that it applies to.
 ///
-/// As text: `[PROTOCOL[#N]:]SIDE:FAULT`. PROTOCOL is `imap`, `pop` or `smtp`, by default any; N is a connection's number, 1 for the protocol's first since the
-/// rules were set, by default every one; SIDE is `client` or `server`. FAULT is one of
+/// Text form: `[PROTOCOL[#N]:]SIDE:FAULT`. PROTOCOL is `imap`, `pop` or `smtp`, by default any. N
+/// is the connection's number, 1 for the first of its protocol since the rules were set, by default
+/// every one. SIDE is `client` or `server`. FAULT is one of
 ///
 /// | fault | what it does |
 /// |---|---|
 /// | `cut@N` | passes N bytes, then ends the connection |
 /// | `stall@N` | passes N bytes, then nothing more |
 /// | `byte-at-a-time` | every byte travels alone |
-/// | `drip=SECONDS` | every byte waits so long |
-/// | `insert@N=TEXT` | puts bytes in front of byte N |
-/// | `replace@N=TEXT` | puts bytes in the place of those from N on |
-/// | `double@N..M` | passes the bytes from N up to, without, M twice |
+/// | `drip=SECONDS` | pauses this long before every byte |
+/// | `insert@N=TEXT` | inserts bytes before byte N |
+/// | `replace@N=TEXT` | replaces the bytes from N on |
+/// | `double@N..M` | sends the bytes from N up to, but not including, M twice |
 ///
-/// `byte-at-a-time@N..M` and `drip@N..M=SECONDS` do so with some bytes only. In TEXT `\r`, `\n`, `\t`, `\0`, `\\` and `\xHH` are single bytes.
+/// `byte-at-a-time@N..M` and `drip@N..M=SECONDS` affect those bytes only. In TEXT `\r`, `\n`, `\t`,
+/// `\0`, `\\` and `\xHH` are single bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultRule {
     /// The protocol; `None` for all.
     pub protocol: Option<Protocol>,
-    /// The connection's number among those of its protocol, from 1 on; `None` for all.
+    /// The connection's number among those of its protocol, from 1; `None` for all.
     pub connection: Option<u32>,
-    /// What happens to it.
+    /// What happens to its bytes.
     pub fault: Fault,
 }

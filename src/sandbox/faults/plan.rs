@@ -1,4 +1,4 @@
-//! Which connection of a sandbox has which faults.
+//! Assigns faults to the connections of a sandbox.
 
 use std::{
     collections::HashMap,
@@ -7,7 +7,7 @@ use std::{
 
 use super::{Fault, FaultRule, Protocol};
 
-/// The rules in force, and how many connections there were since they were set.
+/// The rules in force, and the number of connections per protocol since they were set.
 #[derive(Default)]
 pub(in super::super) struct Plan(Mutex<(Vec<FaultRule>, HashMap<Protocol, u32>)>);
 
@@ -20,7 +20,7 @@ impl Plan {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
-    /// The faults of a connection that begins now.
+    /// Returns the faults of a connection that starts now.
     pub(in super::super) fn next(&self, protocol: Protocol) -> Vec<Fault> {
         let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (rules, counts) = &mut *plan;

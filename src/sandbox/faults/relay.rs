@@ -1,4 +1,4 @@
-//! A wire in front of any server.
+//! A relay: a link with faults in front of any server.
 
 use std::{
     io,
@@ -13,23 +13,23 @@ use std::{
 
 use super::{Fault, Side, link::Link};
 
-/// A server that does not answer for so long is not there.
+/// How long to wait for the server to accept.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is said beyond this is carried, but not recorded.
+/// At most this many bytes are recorded; more are carried but not recorded.
 const RECORDED: usize = 1024 * 1024;
 
-/// A piece of what was said.
+/// A piece of the recorded conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// By whom.
+    /// Who sent it.
     pub side: Side,
-    /// As it was sent, before any fault.
+    /// The bytes as sent, before any fault.
     pub bytes: Vec<u8>,
 }
 
-/// A wire between clients and one server, on a port of 127.0.0.1 that the system chooses. Every connection has the same faults. Dropping it breaks them all and
-/// waits for its threads.
+/// A relay between clients and one server, on a port of 127.0.0.1 that the system chooses. Every
+/// connection has the same faults. Dropping it breaks all connections and waits for its threads.
 pub struct Relay {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -46,15 +46,17 @@ struct Shared {
 }
 
 impl Relay {
-    /// Starts a wire to this server.
+    /// Starts a relay to this server.
     ///
     /// # Errors
-    /// What kept it from listening on 127.0.0.1; [`io::ErrorKind::ConnectionRefused`] when the system gave it the server's own port, so that none is there.
+    /// Why it cannot listen on 127.0.0.1. [`io::ErrorKind::ConnectionRefused`] if the system
+    /// assigned the server's own port, which means that no server is there.
     pub fn start(server: SocketAddr, faults: Vec<Fault>) -> io::Result<Relay> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         if address == server {
-            return Err(io::ErrorKind::ConnectionRefused.into()); // else each connection would make another one, without end
+            // otherwise each connection would open another to ourselves, endlessly
+            return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let shared = Arc::new(Shared {
             server,
@@ -71,22 +73,23 @@ impl Relay {
         Ok(Relay { shared, address, accepting: Some(accepting) })
     }
 
-    /// Where clients connect.
+    /// The address for clients to connect to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Other faults for the connections from now on.
+    /// Sets the faults of new connections.
     pub fn set_faults(&self, faults: Vec<Fault>) {
         *lock(&self.shared.faults) = faults;
     }
 
-    /// What both sides have said so far, in order, as they sent it; the first megabyte. What one side said without a word from the other is one piece.
+    /// What both sides have sent so far, in order, as they sent it; at most 1 MiB. Consecutive
+    /// bytes from one side are one piece.
     pub fn said(&self) -> Vec<Said> {
         lock(&self.shared.said).clone()
     }
 
-    /// How many bytes a side has sent so far, of those that are recorded.
+    /// How many of the recorded bytes a side has sent.
     pub fn sent_by(&self, side: Side) -> u64 {
         lock(&self.shared.said)
             .iter()
@@ -95,7 +98,8 @@ impl Relay {
             .sum()
     }
 
-    /// Waits until every connection has ended on both sides: the server has done by then whatever it was told.
+    /// Waits until every connection has ended on both sides. By then the server has done all it was
+    /// asked to.
     pub fn wait_for_end(&self) {
         loop {
             let threads = std::mem::take(&mut *lock(&self.shared.threads));
@@ -112,7 +116,7 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread, which then sees that it is over.
+        // Wakes the accepting thread, which then sees that the relay is stopping.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.accepting.take() {
             let _ = thread.join();
@@ -139,7 +143,7 @@ impl Shared {
                 return;
             }
             if let Ok(client) = client {
-                // Without a server or a thread the client sees a closed connection.
+                // Without a server or a thread the client sees the connection close.
                 let _ = self.connect(client);
             }
         }
@@ -153,7 +157,7 @@ impl Shared {
         links.retain(|link| link.strong_count() > 0);
         links.push(Arc::downgrade(&link));
         drop(links);
-        // Held until both are on the list, so that who has seen an end can wait for it.
+        // Locked until both threads are listed, so a caller that saw the end can wait for them.
         let mut threads = lock(&self.threads);
         for side in [Side::Client, Side::Server] {
             let (shared, carried, faults) = (Arc::clone(self), Arc::clone(&link), faults.clone());

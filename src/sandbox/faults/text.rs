@@ -1,10 +1,10 @@
-//! Faults and rules as text.
+//! The text form of faults and rules.
 
 use std::{fmt, ops::Range, str::FromStr, time::Duration};
 
 use super::{Fault, FaultKind, FaultRule, Protocol, Side};
 
-/// The longest pause between two bytes; a day is a slip of the pen.
+/// The longest pause between two bytes, in seconds; more than a day is a typing error.
 const LONGEST_DRIP: f64 = 86_400.0;
 
 const FAULTS: &str =

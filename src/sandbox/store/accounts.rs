@@ -1,4 +1,4 @@
-//! Who may log in, whose maildrop is open, and which account an address means.
+//! Logins, exclusive maildrops, and the account that an address means.
 
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use crate::sandbox::store::State;
 use crate::sandbox::{Account, Store};
 
 impl Store {
-    /// From now on every password is right, and an unknown user who logs in gets an account with a copy of that user's mail.
+    /// Accepts every password from now on. An unknown user who logs in gets an account with a copy
+    /// of this account's mail.
     pub(crate) fn admit_guests(&self, copy_of: String) {
         self.lock().guests_see = Some(copy_of);
     }
 
-    /// The user, if the password is right; where guests are welcome every one is.
+    /// The user, if the password is right or guest logins are enabled.
     pub(crate) fn login(&self, user: &[u8], password: &[u8]) -> Option<String> {
         let (user, password) = (str::from_utf8(user).ok()?, str::from_utf8(password).ok()?);
         let mut state = self.lock();
@@ -23,7 +24,8 @@ impl Store {
         (state.users.get(user)?.password == password).then(|| user.to_owned())
     }
 
-    /// The user, if the digest is that of the greeting's timestamp and the password (RFC 1939 7, APOP).
+    /// The user, if the digest matches the greeting's timestamp and the password (APOP, RFC 1939
+    /// 7).
     pub(crate) fn login_by_digest(
         &self,
         user: &str,
@@ -39,7 +41,8 @@ impl Store {
             .then(|| user.to_owned())
     }
 
-    /// The account that an address's local part means. Letter case is looked at only where two accounts differ in nothing else.
+    /// The account that an address's local part means. An exact match wins; otherwise case is
+    /// ignored.
     pub(crate) fn account_named(&self, name: &str) -> Option<String> {
         let state = self.lock();
         if state.users.contains_key(name) {
@@ -48,7 +51,7 @@ impl Store {
         state.users.keys().find(|user| user.eq_ignore_ascii_case(name)).cloned()
     }
 
-    /// Opens a maildrop for one session; `None` while another one has it.
+    /// Locks a maildrop for one session; `None` if another session has it.
     pub(crate) fn hold_maildrop(
         self: &Arc<Store>,
         user: &str,
@@ -64,7 +67,7 @@ impl Store {
 }
 
 impl State {
-    /// Whether guests are welcome; an unknown user gets an account then.
+    /// Whether the user may log in as a guest; an unknown user gets an account.
     fn admit(&mut self, user: &str) -> bool {
         let Some(copy_of) = self.guests_see.clone() else { return false };
         if !self.users.contains_key(user) {
@@ -75,7 +78,7 @@ impl State {
     }
 }
 
-/// The exclusive access to a maildrop, given up however the session ends, a panic included.
+/// Exclusive access to a maildrop, released when the session ends, even by a panic.
 pub(crate) struct MaildropLock {
     store: Arc<Store>,
     user: String,
@@ -85,7 +88,7 @@ pub(crate) struct MaildropLock {
 impl Drop for MaildropLock {
     fn drop(&mut self) {
         let mut state = self.store.lock();
-        // After a reset the maildrop may belong to another session.
+        // After a reset another session may have locked the maildrop.
         if state.maildrops.get(&self.user) == Some(&self.session) {
             state.maildrops.remove(&self.user);
         }

@@ -1,8 +1,8 @@
-//! The Date field of a letter.
+//! Reads the Date field of a letter.
 
 use jiff::{Timestamp, Zoned, civil::Date, tz::Offset};
 
-/// The day a Date field names, whatever its time and zone (RFC 3501 6.4.4, SENTON).
+/// The day in a Date field, without regard to its time and zone (SENTON, RFC 3501 6.4.4).
 pub(crate) fn sent_day(value: &[u8]) -> Option<Date> {
     let text = std::str::from_utf8(value).ok()?;
     let date = mail_parser::DateTime::parse_rfc822(text)?;
@@ -14,7 +14,7 @@ pub(crate) fn sent_day(value: &[u8]) -> Option<Date> {
     .ok()
 }
 
-/// The moment a Date field names, for letters that are imported without another date.
+/// The moment in a Date field, for imported letters that have no other date.
 pub(crate) fn sent_moment(value: &[u8]) -> Option<Zoned> {
     let text = std::str::from_utf8(value).ok()?;
     let date = mail_parser::DateTime::parse_rfc822(text)?;

@@ -1,4 +1,4 @@
-//! Flags of a letter (RFC 3501 2.3.2): five system flags as bits, keywords by name.
+//! A letter's flags (RFC 3501 2.3.2): five system flags as bits, keywords by name.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use imap_codec::imap_types::flag::Flag;
 
 use crate::sandbox::SandboxError;
 
-/// The system flags, at the place of their bit. `\Recent` belongs to the session and is not kept here.
+/// The system flags, by the index of their bit. `\Recent` belongs to the session and is not stored.
 pub(crate) const SYSTEM: [&str; 5] = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"];
 
-/// A letter's flags; keywords are compared without regard to case and shown as first spelt.
+/// The flags of a letter. Keywords are compared without case and keep their first spelling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flags {
     system: u8,
@@ -23,7 +23,7 @@ impl Flags {
     pub(crate) const SEEN: u8 = 8;
     pub(crate) const DRAFT: u8 = 16;
 
-    /// The flags of a STORE or APPEND command; `\Recent` and unknown system flags are refused.
+    /// The flags of a STORE or APPEND command. `\Recent` and unknown system flags are refused.
     pub(crate) fn from_command(flags: &[Flag<'_>]) -> Result<Flags, String> {
         let mut result = Flags::default();
         for flag in flags {
@@ -40,7 +40,7 @@ impl Flags {
         Ok(result)
     }
 
-    /// The flags named by a program, system flags with their backslash.
+    /// Flags by name, system flags with their backslash, as a program gives them.
     pub(crate) fn from_names(names: &[&str]) -> Result<Flags, SandboxError> {
         let flags: Result<Vec<Flag<'_>>, _> =
             names.iter().map(|name| Flag::try_from(*name)).collect();
@@ -73,7 +73,8 @@ impl Flags {
         self.keywords.retain(|keyword| !other.has_keyword(keyword));
     }
 
-    /// Replaces every keyword by the spelling that the mailbox knows, and teaches it the new ones.
+    /// Changes every keyword to the spelling the mailbox knows, and adds new keywords to the
+    /// mailbox.
     pub(crate) fn adopt_spelling(&mut self, known: &mut Vec<Arc<str>>) {
         for keyword in &mut self.keywords {
             match known.iter().find(|name| name.eq_ignore_ascii_case(keyword)) {
@@ -83,13 +84,13 @@ impl Flags {
         }
     }
 
-    /// The names, system flags first.
+    /// All names, system flags first.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let system = SYSTEM.iter().enumerate().filter(|(bit, _)| self.system & (1 << bit) != 0);
         system.map(|(_, name)| *name).chain(self.keywords.iter().map(|keyword| &**keyword))
     }
 
-    /// `(\Seen \Recent)`, as FETCH shows it.
+    /// The list as FETCH shows it: `(\Seen \Recent)`.
     pub(crate) fn list(&self, recent: bool) -> String {
         let recent = recent.then_some("\\Recent");
         format!("({})", self.names().chain(recent).collect::<Vec<_>>().join(" "))

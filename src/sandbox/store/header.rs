@@ -1,8 +1,8 @@
-//! Header fields as they stand in a letter: where they begin and end, and their unfolded raw values.
+//! Finds header fields in a letter, and their unfolded raw values.
 
 use std::ops::Range;
 
-/// The header of a letter, found without parsing its structure.
+/// The range of a letter's header, found without parsing its structure.
 pub(crate) fn range(bytes: &[u8]) -> Range<usize> {
     if bytes.starts_with(b"\r\n") {
         return 0..0;
@@ -10,7 +10,7 @@ pub(crate) fn range(bytes: &[u8]) -> Range<usize> {
     0..memchr::memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 2)
 }
 
-/// One header field: its name, and the whole field with its folded lines and last line end.
+/// One header field: its name, its value, and the whole field with folded lines and final line end.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
     pub(crate) name: Range<usize>,
@@ -18,7 +18,8 @@ pub(crate) struct Field {
     pub(crate) whole: Range<usize>,
 }
 
-/// The fields of a header, in order. A line without a colon belongs to no field and ends none.
+/// The fields of a header, in order. A line without a colon is ignored; it neither belongs to nor
+/// ends a field.
 pub(crate) fn fields(bytes: &[u8], header: Range<usize>) -> Vec<Field> {
     let mut result: Vec<Field> = Vec::new();
     let mut continues = false;
@@ -48,12 +49,12 @@ pub(crate) fn fields(bytes: &[u8], header: Range<usize>) -> Vec<Field> {
     result
 }
 
-/// The unfolded value of the first field of this name, without the blanks around it.
+/// The unfolded value of the first field of this name, trimmed.
 pub(crate) fn value(bytes: &[u8], header: Range<usize>, name: &str) -> Option<Vec<u8>> {
     values(bytes, header, name).into_iter().next()
 }
 
-/// The unfolded values of all fields of this name.
+/// The unfolded values of all fields of this name, trimmed.
 pub(crate) fn values(bytes: &[u8], header: Range<usize>, name: &str) -> Vec<Vec<u8>> {
     let wanted = |field: &Field| bytes[field.name.clone()].eq_ignore_ascii_case(name.as_bytes());
     let fields = fields(bytes, header);
@@ -64,14 +65,14 @@ pub(crate) fn values(bytes: &[u8], header: Range<usize>, name: &str) -> Vec<Vec<
         .collect()
 }
 
-/// Takes line ends out and leaves the blank that follows each (RFC 5322 2.2.3).
+/// Removes line ends and keeps the blank that follows each (RFC 5322 2.2.3).
 pub(crate) fn unfold(value: &[u8]) -> Vec<u8> {
     let joined: Vec<u8> =
         value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
     joined.trim_ascii().to_vec()
 }
 
-/// The colon behind a field name, if the line begins with one.
+/// The position of the colon after a field name, if the line begins with one.
 fn colon(line: &[u8]) -> Option<usize> {
     let colon = memchr::memchr(b':', line)?;
     let name = line[..colon].trim_ascii_end();

@@ -1,4 +1,4 @@
-//! Reading mail in: mbox files, Maildirs and folders of `.eml` files, letter by letter.
+//! Imports mail, letter by letter, from mbox files, Maildirs and folders of `.eml` files.
 
 use std::{
     fs::{self, File},
@@ -11,19 +11,19 @@ use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 use crate::sandbox::SandboxError;
 use crate::sandbox::store::{dates, header};
 
-/// A letter larger than this is taken for a file that is no mail.
+/// The largest letter; anything larger is probably not mail.
 const LETTER_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A letter read from a file.
 #[derive(Clone, Debug)]
 pub struct ImportedLetter {
-    /// The bytes as they stood in the file, mbox quoting undone.
+    /// The letter's bytes, with mbox quoting undone.
     pub bytes: Vec<u8>,
     /// System flags, from the file's name or the Status fields.
     pub flags: Vec<String>,
-    /// When it arrived, if the file tells.
+    /// When it arrived, if the file says so.
     pub internal_date: Option<Zoned>,
-    /// The Maildir++ folder it lay in, as a mailbox name; `None` is the inbox.
+    /// Its Maildir++ folder, as a mailbox name; `None` is the inbox.
     pub mailbox: Option<String>,
 }
 
@@ -31,6 +31,7 @@ pub struct ImportedLetter {
 type Visitor<'a> = &'a mut dyn FnMut(ImportedLetter) -> Result<(), SandboxError>;
 
 /// Reads all letters of an mbox file, a Maildir, a folder of `.eml` files, or one `.eml` file.
+/// Fails if it is none of these or cannot be read.
 pub fn import(path: &Path) -> Result<Vec<ImportedLetter>, SandboxError> {
     let mut letters = Vec::new();
     import_each(path, &mut |letter| {
@@ -40,7 +41,7 @@ pub fn import(path: &Path) -> Result<Vec<ImportedLetter>, SandboxError> {
     Ok(letters)
 }
 
-/// Hands over letters as they are read, so that a large mbox is never in memory as a whole.
+/// Passes on each letter as it is read, so that a large mbox is never in memory as a whole.
 pub(crate) fn import_each(path: &Path, visitor: Visitor<'_>) -> Result<(), SandboxError> {
     let kind = fs::metadata(path).map_err(|error| failed(path, error))?;
     if kind.is_dir() {
@@ -52,7 +53,8 @@ pub(crate) fn import_each(path: &Path, visitor: Visitor<'_>) -> Result<(), Sandb
     if is_eml(path) { visitor(read_eml(path)?) } else { import_mbox(path, visitor) }
 }
 
-/// An mbox file: letters begin with `From `, and lines of theirs that began so were quoted with `>`.
+/// An mbox file: each letter begins with a `From ` line, and lines inside that begin so are quoted
+/// with `>`.
 fn import_mbox(path: &Path, visitor: Visitor<'_>) -> Result<(), SandboxError> {
     let mut reader = BufReader::new(File::open(path).map_err(|error| failed(path, error))?);
     let mut line = Vec::new();
@@ -85,7 +87,7 @@ fn import_mbox(path: &Path, visitor: Visitor<'_>) -> Result<(), SandboxError> {
     }
 }
 
-/// `&[u8]` without the quoting characters it begins with.
+/// Removes a leading quoting character, repeated.
 trait TrimStartOf {
     fn trim_ascii_start_of(&self, byte: u8) -> &[u8];
 }
@@ -96,7 +98,8 @@ impl TrimStartOf for Vec<u8> {
     }
 }
 
-/// Takes off the blank line that separates letters, and reads the flags that mail programs keep in Status fields.
+/// Removes the blank line that separates letters, and reads the flags that mail programs keep in
+/// Status fields.
 fn mbox_letter(
     path: &Path,
     mut bytes: Vec<u8>,
@@ -121,15 +124,15 @@ fn mbox_letter(
 }
 
 fn status_letters(bytes: &[u8]) -> String {
-    // The header may have bare line feeds here; its end is then the first empty line.
+    // Files may have bare line feeds here; the header ends at the first empty line.
     let end = memchr::memmem::find(bytes, b"\n\n").unwrap_or(header::range(bytes).end);
     let field = |name: &str| header::value(bytes, 0..end, name).unwrap_or_default();
-    // In Status only R matters; the others of the same letter belong to X-Status.
+    // Status holds R (read) and O (old), of which only R counts; the other flags are in X-Status.
     let seen = if field("Status").contains(&b'R') { "R" } else { "" };
     format!("{seen}{}", String::from_utf8_lossy(&field("X-Status")).replace('R', ""))
 }
 
-/// `From someone Mon Sep 13 11:36:26 1999`; the zone is not told and taken as UTC.
+/// Reads the date in `From someone Mon Sep 13 11:36:26 1999`. It has no zone; UTC is assumed.
 fn from_line_date(line: &[u8]) -> Option<Zoned> {
     let text = std::str::from_utf8(line).ok()?;
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
@@ -137,7 +140,7 @@ fn from_line_date(line: &[u8]) -> Option<Zoned> {
     DateTime::strptime("%a %b %d %H:%M:%S %Y", date).ok()?.to_zoned(TimeZone::UTC).ok()
 }
 
-/// A Maildir and its Maildir++ subfolders, which are `.Name` and `.Name.Child`.
+/// A Maildir and its Maildir++ subfolders, named `.Name` and `.Name.Child`.
 fn import_maildir(path: &Path, visitor: Visitor<'_>) -> Result<(), SandboxError> {
     import_maildir_folder(path, None, visitor)?;
     for folder in entries(path)? {
@@ -164,7 +167,7 @@ fn import_maildir_folder(
             files.extend(entries(&part)?.into_iter().filter(|file| file.is_file()));
         }
     }
-    // Names begin with the second of delivery.
+    // File names begin with the time of delivery, in seconds.
     let second = |file: &PathBuf| {
         let name =
             file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -200,7 +203,7 @@ fn import_maildir_folder(
     Ok(())
 }
 
-/// The `.eml` files of a folder, by name; other files are left alone.
+/// The `.eml` files of a folder, sorted by name; other files are ignored.
 fn import_folder(path: &Path, visitor: Visitor<'_>) -> Result<(), SandboxError> {
     let files: Vec<PathBuf> =
         entries(path)?.into_iter().filter(|file| is_eml(file) && file.is_file()).collect();
@@ -214,7 +217,7 @@ fn read_eml(path: &Path) -> Result<ImportedLetter, SandboxError> {
     letter(path, read(path)?, Vec::new(), None, None)
 }
 
-/// A letter with a date: the one known, or that of its Date field.
+/// A letter with a date: the known one, otherwise that of its Date field.
 fn letter(
     path: &Path,
     bytes: Vec<u8>,

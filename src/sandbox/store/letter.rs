@@ -1,4 +1,5 @@
-//! A letter: its bytes, kept once however many mailboxes hold it, and what was found out about them.
+//! A letter: its bytes, stored once for all mailboxes that hold it, and its structure, parsed on
+//! demand.
 
 use std::{
     borrow::Cow,
@@ -9,12 +10,13 @@ use jiff::Zoned;
 
 use crate::sandbox::store::mime::Part;
 
-/// A letter as [`Store::letters`](super::Store::letters) shows it.
+/// A letter as returned by [`Store::letters`](super::Store::letters).
 #[derive(Clone, Debug)]
 pub struct Letter {
-    /// The unique identifier in its mailbox.
+    /// Its UID.
     pub uid: u32,
-    /// The flags, system flags with their backslash; `\Recent` belongs to a session and is not among them.
+    /// Its flags, system flags with their backslash. `\Recent` belongs to a session and is not
+    /// included.
     pub flags: Vec<String>,
     /// The bytes, with CRLF line ends.
     pub bytes: Arc<[u8]>,
@@ -22,7 +24,7 @@ pub struct Letter {
     pub internal_date: Zoned,
 }
 
-/// The bytes of a letter and its MIME structure, which is found at the first FETCH that needs it.
+/// The bytes of a letter and its MIME structure, parsed by the first FETCH that needs it.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) bytes: Arc<[u8]>,
@@ -38,7 +40,7 @@ impl Content {
         Content::as_it_is(bytes)
     }
 
-    /// The bytes as they are, line ends of whatever kind included.
+    /// Stores the bytes unchanged, whatever their line ends are.
     pub(crate) fn as_it_is(bytes: Arc<[u8]>) -> Content {
         Content { bytes, structure: OnceLock::new() }
     }
@@ -48,7 +50,7 @@ impl Content {
     }
 }
 
-/// Every line end as CRLF; a CR that ends no line stays.
+/// Changes every line end to CRLF. A CR that ends no line stays.
 fn with_crlf(letter: &[u8]) -> Cow<'_, [u8]> {
     let bare = |index: &usize| *index == 0 || letter[*index - 1] != b'\r';
     let missing = memchr::memchr_iter(b'\n', letter).filter(bare).count();

@@ -1,7 +1,7 @@
-//! One mailbox: its letters by UID, and a log of changes from which every session brings itself up to date.
+//! A mailbox: its letters by UID, and a log of changes that brings sessions up to date.
 //!
-//! A session remembers how far it has read the log. The log is bounded; a session that fell behind its start compares
-//! everything instead, which is always right and merely slower.
+//! Each session remembers its position in the log. The log is bounded; a session that has fallen
+//! behind compares the whole mailbox instead, which is always right but slower.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,7 +14,7 @@ use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::letter::Content;
 use crate::sandbox::wire::Incoming;
 
-/// Changes kept for sessions that have not heard of them: 4 MB, and more than a mailbox of 100,000 letters needs at once.
+/// The size of the log: 4 MB, enough for a change to every letter of a mailbox of 100,000.
 pub(crate) const LOG_LIMIT: usize = 262_144;
 
 /// A letter in a mailbox.
@@ -25,7 +25,7 @@ pub(crate) struct Message {
     pub(crate) internal_date: Zoned,
 }
 
-/// A flag change or an expunge, and the session that did it.
+/// A flag change or an expunge, and the session that made it.
 #[derive(Clone, Copy)]
 pub(crate) struct Change {
     pub(crate) uid: u32,
@@ -37,16 +37,17 @@ pub(crate) struct Mailbox {
     pub(crate) uid_validity: u32,
     pub(crate) uid_next: u32,
     pub(crate) messages: BTreeMap<u32, Message>,
-    /// Every keyword ever used here, in the spelling of its first use.
+    /// Every keyword ever used here, as first spelt.
     pub(crate) keywords: Vec<Arc<str>>,
-    /// Letters from this UID on have been announced to no session yet: they are `\Recent` for the next.
+    /// The first UID not yet announced to any session: these letters are `\Recent` for the next
+    /// one.
     pub(crate) first_recent: u32,
     log: VecDeque<Change>,
     log_start: u64,
     watchers: Vec<Weak<Incoming>>,
 }
 
-/// The letters of a mailbox, without its sessions.
+/// The contents of a mailbox, without its sessions and log.
 pub(crate) struct Letters {
     uid_next: u32,
     messages: BTreeMap<u32, Message>,
@@ -68,7 +69,8 @@ impl Mailbox {
         }
     }
 
-    /// What another mailbox needs to hold the same letters: UIDs, keywords, and where recent ones begin.
+    /// Copies what another mailbox needs to hold the same letters: UIDs, keywords, and where recent
+    /// ones begin.
     pub(crate) fn letters(&self) -> Letters {
         Letters {
             uid_next: self.uid_next,
@@ -83,7 +85,7 @@ impl Mailbox {
             (letters.uid_next, letters.messages, letters.keywords, letters.first_recent);
     }
 
-    /// Adds a letter and returns its UID; `None` when UIDs are used up.
+    /// Adds a letter and returns its UID; `None` if the UIDs are used up.
     pub(crate) fn append(&mut self, mut message: Message) -> Option<u32> {
         let uid = self.uid_next;
         self.uid_next = uid.checked_add(1)?;
@@ -93,7 +95,7 @@ impl Mailbox {
         Some(uid)
     }
 
-    /// Changes one letter's flags; false when there is no such letter.
+    /// Changes one letter's flags; false if there is no such letter.
     pub(crate) fn change_flags(
         &mut self,
         uid: u32,
@@ -119,18 +121,18 @@ impl Mailbox {
         }
     }
 
-    /// Where the log ends now.
+    /// The current end of the log.
     pub(crate) fn log_end(&self) -> u64 {
         self.log_start + self.log.len() as u64
     }
 
-    /// The changes since `position`; `None` when the log does not reach back so far.
+    /// The changes since `position`; `None` if the log no longer reaches back that far.
     pub(crate) fn changes_since(&self, position: u64) -> Option<impl Iterator<Item = &Change>> {
         let skip = usize::try_from(position.checked_sub(self.log_start)?).ok()?;
         Some(self.log.range(skip.min(self.log.len())..))
     }
 
-    /// A session in IDLE is woken by what happens here.
+    /// Rings this session's bell at every change, for IDLE.
     pub(crate) fn watch(&mut self, watcher: &Arc<Incoming>) {
         self.watchers.retain(|known| known.strong_count() > 0);
         self.watchers.push(Arc::downgrade(watcher));
@@ -158,7 +160,7 @@ impl Mailbox {
 
 impl Drop for Mailbox {
     fn drop(&mut self) {
-        // Sessions in IDLE must hear that their mailbox is gone.
+        // Tells sessions in IDLE that their mailbox is gone.
         self.ring();
     }
 }

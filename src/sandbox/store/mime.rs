@@ -1,23 +1,25 @@
 //! The MIME structure of a letter as offsets into its bytes (RFC 2045, 2046).
 //!
-//! One pass over the lines: every line that begins with `--` is compared with the boundaries that are open, so a letter that
-//! was cut off or nested wrongly still falls into parts. Nesting is capped; what lies deeper is taken as a plain part.
+//! One pass over the lines: every line that begins with `--` is compared with all open boundaries,
+//! so a truncated or badly nested letter still divides into parts. Nesting is limited; a part
+//! beyond the limit counts as a leaf.
 
 use std::ops::Range;
 
 use crate::sandbox::parameters::{Parameters, parse_parameters};
 use crate::sandbox::store::header;
 
-/// Parts nested deeper than this are not looked into.
+/// The deepest nesting that is parsed.
 const DEPTH_LIMIT: usize = 50;
 
-/// Parts of one letter; what follows stays in the last one. RFC 2046 names no limit, hostile letters need one.
+/// The most parts in a letter; the rest stays in the last one. RFC 2046 sets no limit, but hostile
+/// letters require one.
 const PART_LIMIT: usize = 10_000;
 
 /// A part, or the whole letter.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// The header with the blank line behind it.
+    /// The header, including the blank line after it.
     pub(crate) header: Range<usize>,
     pub(crate) body: Range<usize>,
     pub(crate) media: Media,
@@ -31,7 +33,7 @@ pub(crate) enum Kind {
     Message(Box<Part>),
 }
 
-/// The Content-Type, or what stands for it when there is none.
+/// The Content-Type, or the default if there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Media {
     pub(crate) main: Vec<u8>,
@@ -40,13 +42,14 @@ pub(crate) struct Media {
 }
 
 impl Part {
-    /// Finds the structure of a whole letter.
+    /// Parses the structure of a whole letter.
     pub(crate) fn parse(bytes: &[u8]) -> Part {
         let mut scanner = Scanner { bytes, at: 0, boundaries: Vec::new(), parts: 0 };
         scanner.part(false).0
     }
 
-    /// The part of this number in this letter (RFC 3501 6.4.5): children of a multipart, or `1` for a body that is none.
+    /// The part with this number in this letter (RFC 3501 6.4.5). A body that is not a multipart is
+    /// part 1.
     pub(crate) fn find(&self, path: &[u32]) -> Option<&Part> {
         let Some((number, rest)) = path.split_first() else { return Some(self) };
         let part = match &self.kind {
@@ -66,7 +69,7 @@ impl Part {
 }
 
 impl Media {
-    /// Text in US-ASCII, the default of RFC 2045 5.2.
+    /// US-ASCII text, the default of RFC 2045 5.2.
     fn plain() -> Media {
         Media {
             main: b"text".to_vec(),
@@ -79,7 +82,7 @@ impl Media {
         Media { main: b"message".to_vec(), sub: b"rfc822".to_vec(), parameters: Vec::new() }
     }
 
-    /// Reads a Content-Type; one without a slash is as good as none.
+    /// Parses a Content-Type; one without a slash counts as missing.
     fn parse(value: &[u8]) -> Option<Media> {
         let (kind, parameters) = parse_parameters(value);
         let slash = kind.iter().position(|byte| *byte == b'/')?;
@@ -89,7 +92,8 @@ impl Media {
         }
         let mut media = Media { main: main.to_vec(), sub: sub.to_vec(), parameters };
         if media.is_main("text") && media.parameter("charset").is_none() {
-            // RFC 2045 5.2; shown by other servers too, so that clients need not know the default.
+            // The default of RFC 2045 5.2, added as other servers do, so that clients need not know
+            // it.
             media.parameters.push((b"charset".to_vec(), b"us-ascii".to_vec()));
         }
         Some(media)
@@ -115,7 +119,7 @@ impl Media {
 enum End {
     /// The end of the letter.
     Letter,
-    /// A line of the boundary at this place in the stack; `last` for `--boundary--`.
+    /// A boundary line of the multipart at this level of the stack; `last` for `--boundary--`.
     Boundary { level: usize, last: bool },
 }
 
@@ -127,7 +131,7 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    /// Reads a part up to the boundary that ends it, which is consumed.
+    /// Parses a part and consumes the boundary that ends it.
     fn part(&mut self, in_digest: bool) -> (Part, End) {
         self.parts += 1;
         let (header, ended) = self.header();
@@ -169,7 +173,8 @@ impl Scanner<'_> {
                 )
             }
             None if media.is("message", "rfc822") && !deep => {
-                // A level without a boundary of its own, so that messages in messages are capped too.
+                // A level without a boundary of its own, so that the depth of messages in messages
+                // is limited too.
                 self.boundaries.push(Vec::new());
                 let (inner, end) = self.part(false);
                 self.boundaries.pop();
@@ -203,14 +208,15 @@ impl Scanner<'_> {
         }
         self.boundaries.pop();
         if end == (End::Boundary { level, last: true }) {
-            // Without an epilogue the line end behind `--boundary--` is already that of the next boundary.
+            // Without an epilogue, the line end after `--boundary--` belongs to the next boundary.
             let line_end = if self.bytes[..self.at].ends_with(b"\r\n") { 2 } else { 1 };
             (body_end, end) = self.skip_to_boundary_from(self.at - line_end);
         }
         (parts, body_end, end)
     }
 
-    /// Reads lines up to the blank one, or to a boundary, in which case the header's end is returned with it.
+    /// Reads lines up to the blank one. If a boundary comes first, also returns where the header
+    /// ends.
     fn header(&mut self) -> (Range<usize>, Option<(usize, End)>) {
         let start = self.at;
         while self.at < self.bytes.len() {
@@ -226,12 +232,13 @@ impl Scanner<'_> {
         (start..self.at, None)
     }
 
-    /// Skips to the next open boundary; the line end before it belongs to it (RFC 2046 5.1.1).
+    /// Skips to the next open boundary. The line end before it is part of the boundary (RFC 2046
+    /// 5.1.1).
     fn skip_to_boundary(&mut self) -> (usize, End) {
         self.skip_to_boundary_from(self.at)
     }
 
-    /// The same for a text that begins at `start`, which may lie a line end back.
+    /// As `skip_to_boundary`, for a text that begins at `start`, which may be one line end back.
     fn skip_to_boundary_from(&mut self, start: usize) -> (usize, End) {
         while self.at < self.bytes.len() {
             let line_start = self.at;
@@ -249,7 +256,7 @@ impl Scanner<'_> {
         (self.at, End::Letter)
     }
 
-    /// The boundary that a line is, innermost first.
+    /// The open boundary that this line matches, innermost first.
     fn boundary(&self, line: &[u8]) -> Option<End> {
         let rest = line.strip_prefix(b"--")?.trim_ascii_end();
         (0..self.boundaries.len())

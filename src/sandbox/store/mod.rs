@@ -1,4 +1,8 @@
-//! All users' mail, shared by every session and by the program that runs the sandbox.
+//! The mail of all users, shared by all sessions and the program that runs the sandbox.
+//!
+//! One lock protects the `State`: accounts, each with a tree of mailbox names, and the mailboxes
+//! by a number that survives renames. Letters are shared, so sessions copy references and release
+//! the lock before they write answers.
 
 pub(in crate::sandbox) mod accounts;
 pub(in crate::sandbox) mod dates;
@@ -28,10 +32,11 @@ use crate::sandbox::store::names::{INBOX, MailboxId, Names};
 use crate::sandbox::store::quota::Quota;
 use crate::sandbox::{Account, Letter, SandboxError, Seed, Sent};
 
-/// The first UIDVALIDITY: the day of the manual's session, as a Unix time.
+/// The first UIDVALIDITY: the day of the manual's session, as Unix time.
 const FIRST_UID_VALIDITY: u32 = 937_180_800;
 
-/// The mail of all accounts. Cheap to share; one lock, held only while data is looked up or changed.
+/// The mail of all accounts. It is shared by reference; its one lock is held only for look-ups and
+/// changes.
 pub struct Store {
     state: Mutex<State>,
 }
@@ -41,17 +46,17 @@ pub(crate) struct State {
     pub(super) users: BTreeMap<String, User>,
     mailboxes: HashMap<MailboxId, Mailbox>,
     next_id: MailboxId,
-    /// The account whose mail guests get a copy of; `None` when unknown users are refused.
+    /// The account whose mail guests get a copy of; `None` if guest logins are disabled.
     pub(super) guests_see: Option<String>,
-    /// The first account that was given.
+    /// The first account in the options.
     first: String,
     pub(super) latest_guest: Option<String>,
-    /// Who has opened which user's maildrop (POP3).
+    /// The session that has each user's maildrop open (POP3).
     pub(super) maildrops: HashMap<String, u64>,
     pub(super) outbox: Vec<Sent>,
 }
 
-/// An account and its names.
+/// An account and its mailbox names.
 pub(crate) struct User {
     pub(super) password: String,
     pub(super) quota: Quota,
@@ -74,13 +79,14 @@ impl Store {
         Store { state: Mutex::new(state) }
     }
 
-    /// Delivers a letter as a mail server would: no flags, dated now, `\Recent` for the next session that looks.
-    /// Sessions that have the mailbox selected hear of it at their next command, or at once in IDLE.
+    /// Delivers a letter as a mail server would: no flags, dated now, `\Recent` for the next
+    /// session. Sessions that have the mailbox selected learn of it with their next command, or
+    /// immediately in IDLE. Returns the UID.
     pub fn deliver(&self, user: &str, mailbox: &str, letter: &[u8]) -> Result<u32, SandboxError> {
         self.deliver_with(user, mailbox, letter, &[], None)
     }
 
-    /// Delivers a letter with flags and an internal date; `None` is now.
+    /// Delivers a letter with flags and an internal date; `None` means now. Returns the UID.
     pub fn deliver_with(
         &self,
         user: &str,
@@ -108,7 +114,7 @@ impl Store {
             .ok_or_else(|| SandboxError::Invalid("the mailbox has no UIDs left".to_owned()))
     }
 
-    /// The mailbox names of a user as they go over the wire (modified UTF-7), sorted; none for an unknown user.
+    /// A user's mailbox names in wire form (modified UTF-7), sorted; empty for an unknown user.
     pub fn mailboxes(&self, user: &str) -> Vec<String> {
         let state = self.lock();
         let Some(names) = state.names(user) else { return Vec::new() };
@@ -120,7 +126,7 @@ impl Store {
             .collect()
     }
 
-    /// The letters of a mailbox by UID; none for an unknown user or mailbox.
+    /// The letters of a mailbox, by UID; empty for an unknown user or mailbox.
     pub fn letters(&self, user: &str, mailbox: &str) -> Vec<Letter> {
         let state = self.lock();
         let Some(mailbox) = state.find(user, mailbox).and_then(|id| state.mailbox(id)) else {
@@ -135,28 +141,29 @@ impl Store {
         mailbox.messages.iter().map(show).collect()
     }
 
-    /// The first of the accounts that were given at the start or the last reset; empty if there was none.
+    /// The first account given at start or at the last reset; empty if there was none.
     pub fn first_account(&self) -> String {
         self.lock().first.clone()
     }
 
-    /// Where guests are welcome, the one who logged in last; else the first account.
+    /// The most recent guest if guest logins are enabled, otherwise the first account.
     pub fn usual_account(&self) -> String {
         let state = self.lock();
         state.latest_guest.clone().unwrap_or_else(|| state.first.clone())
     }
 
-    /// The accounts' names, sorted.
+    /// The account names, sorted.
     pub fn users(&self) -> Vec<String> {
         self.lock().users.keys().cloned().collect()
     }
 
-    /// Adds an account with an empty inbox; an account of that name keeps its mail and gets the new password.
+    /// Adds an account with an empty inbox. An existing account keeps its mail and gets the new
+    /// password.
     pub fn add_account(&self, account: Account) {
         self.lock().add_account(account);
     }
 
-    /// Makes everything fresh again, with new mailboxes; sessions that have one selected are told BYE.
+    /// Starts over with new mailboxes. Sessions with a mailbox selected are sent BYE.
     pub fn reset(&self, accounts: Vec<Account>, seed: Seed) {
         let mut state = self.lock();
         state.users.clear();
@@ -166,7 +173,7 @@ impl Store {
         state.fill(accounts, seed);
     }
 
-    /// Creates a mailbox and the levels above it, by its wire name.
+    /// Creates a mailbox, by its wire name, and all levels above it.
     pub fn create_mailbox(&self, user: &str, name: &str) -> Result<(), SandboxError> {
         let mut state = self.lock();
         if state.names(user).is_none() {
@@ -175,7 +182,8 @@ impl Store {
         state.create(user, name).map_err(SandboxError::Invalid)
     }
 
-    /// Imports mail into an account: each letter into the mailbox of its folder, made when missing.
+    /// Imports mail into an account: each letter into the mailbox of its folder, created if
+    /// missing. Returns the number of letters.
     pub fn import(&self, user: &str, path: &Path) -> Result<usize, SandboxError> {
         let mut count = 0;
         import_each(path, &mut |letter| {
@@ -192,7 +200,7 @@ impl Store {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // A session that panicked changed at most one letter; the rest is as sound as before.
+        // After a panic at most one letter is half changed; the rest is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -206,7 +214,7 @@ impl State {
         self.users.get_mut(user).map(|user| &mut user.names)
     }
 
-    /// The identity of a mailbox that can be selected.
+    /// The number of a mailbox that can be selected.
     pub(crate) fn find(&self, user: &str, name: &str) -> Option<MailboxId> {
         *self.names(user)?.mailboxes.get(&names::canonical(name))?
     }
@@ -219,7 +227,8 @@ impl State {
         self.mailboxes.get_mut(&id)
     }
 
-    /// CREATE (RFC 3501 6.3.3): a trailing delimiter only says that children will follow; levels above are made as mailboxes.
+    /// CREATE (RFC 3501 6.3.3). A trailing delimiter announces children and is dropped; missing
+    /// levels above are created as mailboxes.
     pub(crate) fn create(&mut self, user: &str, name: &str) -> Result<(), String> {
         let name = names::canonical(name.strip_suffix(names::DELIMITER).unwrap_or(name));
         names::check(&name)?;
@@ -232,7 +241,7 @@ impl State {
         Ok(())
     }
 
-    /// DELETE (RFC 3501 6.3.4): a mailbox with children stays as a name that cannot be selected.
+    /// DELETE (RFC 3501 6.3.4). A mailbox with children remains as a `\Noselect` name.
     pub(crate) fn delete(&mut self, user: &str, name: &str) -> Result<(), String> {
         let name = names::canonical(name);
         if name == INBOX {
@@ -257,7 +266,8 @@ impl State {
         Ok(())
     }
 
-    /// RENAME (RFC 3501 6.3.5): children go along; renaming INBOX moves its letters and leaves it empty.
+    /// RENAME (RFC 3501 6.3.5). Children move along. Renaming INBOX moves its letters and leaves it
+    /// empty.
     pub(crate) fn rename(&mut self, user: &str, from: &str, to: &str) -> Result<(), String> {
         let (from, to) = (
             names::canonical(from),
@@ -323,7 +333,8 @@ impl State {
     fn insert_mailbox(&mut self, user: &str, name: String) -> MailboxId {
         let id = self.next_id;
         self.next_id += 1;
-        // Never the same twice, so that a mailbox deleted and made again is seen to be another one.
+        // Never reused, so that a mailbox deleted and created again is recognised as a different
+        // one.
         let uid_validity =
             FIRST_UID_VALIDITY.wrapping_add(u32::try_from(id).unwrap_or(u32::MAX)).max(1);
         self.mailboxes.insert(id, Mailbox::new(uid_validity));
@@ -356,7 +367,7 @@ impl State {
         self.insert_mailbox(&user, INBOX.to_owned());
     }
 
-    /// Adds an account with the mailboxes of another one, letters, flags and UIDs alike.
+    /// Adds an account with a copy of another's mailboxes: same letters, flags and UIDs.
     pub(super) fn add_copy(&mut self, account: Account, of: &str) {
         let user = account.user.clone();
         let names: Vec<(String, MailboxId)> = match self.names(of) {

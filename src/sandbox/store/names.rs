@@ -1,17 +1,17 @@
-//! One user's tree of mailbox names: hierarchy, INBOX, subscriptions, and LIST patterns.
+//! A user's mailbox names: hierarchy, INBOX, subscriptions, and LIST patterns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The hierarchy delimiter.
 pub(crate) const DELIMITER: char = '/';
 
-/// The one mailbox that always exists.
+/// The mailbox that always exists.
 pub(crate) const INBOX: &str = "INBOX";
 
-/// Identifies a mailbox through all renames.
+/// Identifies a mailbox across renames.
 pub(crate) type MailboxId = u64;
 
-/// Names and what they lead to; `None` is a name that holds no letters, only children (`\Noselect`).
+/// Names and the mailboxes they refer to. `None` is a name that has only children (`\Noselect`).
 #[derive(Default)]
 pub(crate) struct Names {
     pub(crate) mailboxes: BTreeMap<String, Option<MailboxId>>,
@@ -27,7 +27,7 @@ impl Names {
             .is_some_and(|(child, _)| child.starts_with(&prefix))
     }
 
-    /// The name and everything below it.
+    /// The name and all names below it.
     pub(crate) fn with_children(&self, name: &str) -> Vec<String> {
         let prefix = format!("{name}{DELIMITER}");
         let below = self
@@ -39,7 +39,7 @@ impl Names {
     }
 }
 
-/// INBOX in whatever case, alone or as the first level, becomes `INBOX`.
+/// Normalises INBOX, in any case, alone or as the first level.
 pub(crate) fn canonical(name: &str) -> String {
     match name.split_once(DELIMITER) {
         None if name.eq_ignore_ascii_case(INBOX) => INBOX.to_owned(),
@@ -50,7 +50,8 @@ pub(crate) fn canonical(name: &str) -> String {
     }
 }
 
-/// Why a mailbox cannot have this name, if so. Modified UTF-7 is 7-bit, and wildcards could never be listed.
+/// Checks a new mailbox name. Modified UTF-7 is 7-bit, and names with wildcards could never be
+/// listed.
 pub(crate) fn check(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("a mailbox name cannot be empty".to_owned());
@@ -69,9 +70,11 @@ pub(crate) fn check(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether `name` matches a LIST pattern: `*` is anything, `%` anything but the delimiter (RFC 3501 6.3.8).
+/// Whether `name` matches a LIST pattern: `*` matches anything, `%` anything but the delimiter (RFC
+/// 3501 6.3.8).
 ///
-/// Keeps the set of pattern positions reached, so that `*a*a*a*…` takes no longer than any other pattern.
+/// Tracks the set of pattern positions reached, so that `*a*a*a*…` takes no longer than other
+/// patterns.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let mut reached = vec![false; pattern.len() + 1];

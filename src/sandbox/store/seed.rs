@@ -1,7 +1,7 @@
-//! The letters a sandbox begins with: the manual's session of September 1999.
+//! The initial letters of a sandbox: the manual's session of September 1999.
 //!
-//! Numbers 4 and 7 are the two that the manual prints; the others are test mail of the same day. Some UIDs are missing, as
-//! in a mailbox that has seen deletions, so that nobody takes message numbers for UIDs.
+//! The manual prints numbers 4 and 7; the others are test mail of the same day. Some UIDs are
+//! missing, as after deletions, so that UIDs and message numbers differ.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::sandbox::store::letter::Content;
 use crate::sandbox::store::mailbox::{Mailbox, Message};
 use crate::sandbox::store::{dates, header};
 
-/// The eighth letter, to be delivered while a session runs.
+/// The eighth letter, which can be delivered while a session runs.
 pub const NEXT_LETTER: &str = include_str!("seed/next.eml");
 
-/// UID, whether it was read, and the letter; the internal date is that of its Date field.
+/// UID, whether it was read, and the letter. Its Date field gives the internal date.
 const LETTERS: [(u32, bool, &str); 7] = [
     (59, true, include_str!("seed/1.eml")),
     (60, true, include_str!("seed/2.eml")),
@@ -38,6 +38,6 @@ pub(crate) fn fill(inbox: &mut Mailbox) {
         inbox.uid_next = uid;
         inbox.append(Message { content, flags, internal_date });
     }
-    // All but the last were announced to a session long ago.
+    // All but the last have been announced to an earlier session.
     inbox.first_recent = 68;
 }

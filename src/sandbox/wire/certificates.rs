@@ -1,4 +1,4 @@
-//! The sandbox's own certificate authority and the server certificates it signs, all made at start.
+//! The sandbox's certificate authority, made at start, and the server certificates it signs.
 
 use jiff::{ToSpan, Zoned};
 use native_tls::{Identity, Protocol, TlsAcceptor};
@@ -9,7 +9,7 @@ use rcgen::{
 
 use crate::sandbox::SandboxError;
 
-/// Signs server certificates; its key lives in memory only.
+/// Signs server certificates. Its key exists in memory only.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
@@ -28,12 +28,12 @@ impl Authority {
         make().map_err(|error: rcgen::Error| failed("the authority", &error))
     }
 
-    /// The authority's certificate, for a client to trust.
+    /// The authority's certificate as PEM, for clients to trust.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// The server's side of TLS with a certificate for these names.
+    /// Returns the server side of TLS, with a certificate for these names.
     pub(crate) fn acceptor(&self, hosts: &[&str]) -> Result<TlsAcceptor, SandboxError> {
         let host = hosts.first().copied().unwrap_or_default();
         let (chain, key) = self.sign(hosts).map_err(|error| failed(host, &error))?;
@@ -55,11 +55,11 @@ impl Authority {
     }
 }
 
-/// Valid from yesterday, for clocks that differ, to two years from now.
+/// Valid from yesterday, since clocks differ, for two years.
 fn parameters(hosts: &[&str], name: &str) -> Result<CertificateParams, rcgen::Error> {
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     let mut params = CertificateParams::new(hosts)?;
-    // X.520 allows 64 characters for a common name; clients look at the alternative names only.
+    // X.520 limits a common name to 64 characters; clients check only the alternative names.
     params.distinguished_name.push(DnType::CommonName, name.chars().take(64).collect::<String>());
     let today = Zoned::now().date();
     let yesterday = today.saturating_sub(1.day());

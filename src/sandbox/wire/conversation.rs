@@ -1,4 +1,9 @@
-//! What POP3 and SMTP have in common: a command is a line, the answers are lines, and TLS begins between two of them.
+//! The conversation of POP3 and SMTP: commands and answers are lines, and TLS can start between two
+//! of them.
+//!
+//! Answers are buffered while complete commands are waiting, so pipelined commands get their
+//! answers in one write (RFC 2920 3.2). A client that sends ahead without being offered PIPELINING
+//! is disconnected, and so is one that sends too many bad commands in a row.
 
 use std::io;
 
@@ -7,21 +12,21 @@ use native_tls::TlsAcceptor;
 use crate::sandbox::wire::Transport;
 use crate::sandbox::wire::lines::{Line, Lines};
 
-/// After so many commands in a row that could not be understood the client is taken for something else.
+/// After this many bad commands in a row the client cannot be speaking this protocol.
 const BAD_LIMIT: u32 = 10;
 
-/// Output is sent when it has grown to this.
+/// Output is sent once this many bytes are buffered.
 const FLUSH_SIZE: usize = 64 * 1024;
 
-/// What the client sent instead of, or as, a command.
+/// What came from the client.
 pub(crate) enum Input {
-    /// A line without its CRLF; no control characters are in it.
+    /// A line without its CRLF and without control characters.
     Command(String),
-    /// A line that cannot be a command, and why.
+    /// A line that cannot be a command, and the reason.
     Malformed(&'static str),
-    /// More than one command at a time, from a client that was not offered PIPELINING.
+    /// The client sent commands ahead although PIPELINING was not offered.
     SentAhead,
-    /// The client is gone.
+    /// The client has disconnected.
     End,
 }
 
@@ -48,7 +53,7 @@ impl Conversation {
         }
     }
 
-    /// The next command. Answers gather as long as commands are there already, as RFC 2920 3.2 wishes.
+    /// Reads the next command. Buffers answers while complete commands are waiting (RFC 2920 3.2).
     pub(crate) fn next(&mut self, limit: usize) -> io::Result<Input> {
         if !self.lines.has_line() {
             self.flush()?;
@@ -73,7 +78,7 @@ impl Conversation {
         })
     }
 
-    /// Sends a prompt and reads the line that answers it; `None` when that is too long or not text.
+    /// Sends a prompt and reads the line that answers it; `None` if it is too long or not text.
     pub(crate) fn ask(&mut self, prompt: &str, limit: usize) -> io::Result<Option<String>> {
         self.say(prompt);
         self.flush()?;
@@ -87,7 +92,7 @@ impl Conversation {
         }
     }
 
-    /// A line of an answer.
+    /// Adds a line to the answer.
     pub(crate) fn say(&mut self, line: &str) {
         self.out.extend_from_slice(line.as_bytes());
         self.out.extend_from_slice(b"\r\n");
@@ -99,7 +104,7 @@ impl Conversation {
         result
     }
 
-    /// Sends what has gathered, if it is much.
+    /// Sends buffered output if there is much of it.
     pub(crate) fn flush_if_large(&mut self) -> io::Result<()> {
         if self.out.len() >= FLUSH_SIZE { self.flush() } else { Ok(()) }
     }
@@ -108,7 +113,7 @@ impl Conversation {
         self.lines.transport.is_encrypted()
     }
 
-    /// Throws away what was sent ahead in plain text, says that TLS may begin, and does the handshake.
+    /// Discards plain text sent ahead, announces TLS and does the handshake.
     pub(crate) fn start_tls(&mut self, answer: &str) -> io::Result<()> {
         self.lines.discard_incoming();
         self.say(answer);
@@ -116,14 +121,14 @@ impl Conversation {
         self.lines.transport.accept_tls(&self.acceptor)
     }
 
-    /// Counts a command; true when there were too many bad ones in a row.
+    /// Counts a command; returns true after too many bad ones in a row.
     pub(crate) fn count(&mut self, bad: bool) -> bool {
         self.bad_in_a_row = if bad { self.bad_in_a_row + 1 } else { 0 };
         self.bad_in_a_row >= BAD_LIMIT
     }
 }
 
-/// A command's verb in capitals, and what stands behind the one space after it.
+/// Splits a command into its verb, in capitals, and what follows the first space.
 pub(crate) fn split(line: &str) -> (String, Option<&str>) {
     let (verb, rest) = match line.split_once(' ') {
         Some((verb, rest)) => (verb, Some(rest)),

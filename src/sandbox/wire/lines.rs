@@ -1,19 +1,19 @@
-//! Lines and octets out of the bytes of a connection, for all three protocols.
+//! Reads lines and counted octets from a connection, for all three protocols.
 
 use std::io;
 
 use crate::sandbox::wire::Transport;
 
-/// How a line read from the client turned out.
+/// A line read from the client.
 pub(crate) enum Line {
-    /// A line, its line end included.
+    /// A line, including its line end.
     Complete(Vec<u8>),
-    /// Too long; it was skipped to its end.
+    /// The line was too long; it was skipped to its end.
     TooLong,
     End,
 }
 
-/// A connection, and what was read from it and not used yet.
+/// A connection and a buffer of bytes read but not consumed.
 pub(crate) struct Lines {
     pub(crate) transport: Transport,
     buffer: Vec<u8>,
@@ -25,7 +25,7 @@ impl Lines {
         Lines { transport, buffer: Vec::new(), at: 0 }
     }
 
-    /// Forgets what the client sent ahead of its turn, here and below.
+    /// Discards what the client has sent so far, in this buffer and below.
     pub(crate) fn discard_incoming(&mut self) {
         self.buffer.clear();
         self.at = 0;
@@ -59,7 +59,7 @@ impl Lines {
         }
     }
 
-    /// Appends exactly `size` octets to `target`; false when the client is gone before.
+    /// Appends exactly `size` octets to `target`; false if the client disconnects first.
     pub(crate) fn read_exactly(&mut self, size: usize, target: &mut Vec<u8>) -> io::Result<bool> {
         let mut missing = size;
         loop {
@@ -76,22 +76,23 @@ impl Lines {
         }
     }
 
-    /// Whether a whole line is there already, without reading.
+    /// Whether the buffer holds a whole line; does not read.
     pub(crate) fn has_line(&self) -> bool {
         memchr::memchr(b'\n', self.pending()).is_some()
     }
 
-    /// What was read and not used yet.
+    /// The buffered bytes.
     pub(crate) fn pending(&self) -> &[u8] {
         &self.buffer[self.at..]
     }
 
-    /// Takes octets off the front of what is pending.
+    /// Removes octets from the front of the buffer.
     pub(crate) fn consume(&mut self, count: usize) {
         self.at = self.buffer.len().min(self.at + count);
     }
 
-    /// Reads what the client has sent; false at the end. In IDLE it ends with `WouldBlock` when the mailbox changes.
+    /// Reads more bytes; false at the end. During IDLE it fails with `WouldBlock` when the mailbox
+    /// changes.
     pub(crate) fn fill(&mut self) -> io::Result<bool> {
         self.buffer.drain(..self.at);
         self.at = 0;

@@ -1,8 +1,9 @@
 //! The bytes of one connection, plain or encrypted.
 //!
-//! A small thread per connection moves what the socket brings into [`Incoming`]. The session's own thread waits there, on
-//! one condition variable, for bytes, for the end, or (in IDLE) for a change of the mailbox. So IDLE answers at once, also
-//! under TLS, without a polling timeout; a read timeout on the socket was the alternative and would have delayed one of both.
+//! A small thread per connection moves bytes from the socket into [`Incoming`]. The session's
+//! thread waits on one condition variable for bytes, for the end, or (in IDLE) for a change of the
+//! mailbox. So IDLE reacts immediately to both client and mailbox, even under TLS. The alternative,
+//! a read timeout on the socket, would have delayed one of them.
 
 pub(in crate::sandbox) mod certificates;
 pub(in crate::sandbox) mod conversation;
@@ -17,10 +18,11 @@ use std::{
 
 use native_tls::{HandshakeError, TlsAcceptor, TlsStream};
 
-/// The reading thread waits when this much is unread, so that a flooding client is held back by TCP.
+/// The reading thread pauses above this many unread bytes, so that TCP slows a flooding client
+/// down.
 const HIGH_WATER: usize = 256 * 1024;
 
-/// What has arrived and was not read yet, and the bell that others ring.
+/// Bytes that have arrived but are unread, and a bell that other sessions ring.
 #[derive(Default)]
 pub(crate) struct Incoming {
     queue: Mutex<Queue>,
@@ -35,7 +37,8 @@ struct Queue {
 }
 
 impl Incoming {
-    /// Wakes the session if it is in IDLE; else it hears at its next command anyway.
+    /// Wakes the session if it is in IDLE; otherwise it looks at the mailbox with its next command
+    /// anyway.
     pub(crate) fn ring(&self) {
         self.lock().rung = true;
         self.changed.notify_all();
@@ -126,17 +129,18 @@ impl Write for Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        // The reading thread holds a clone of the socket and would otherwise wait for the client for ever.
+        // Shut down explicitly: the reading thread holds a clone of the socket and would wait for
+        // ever.
         let _ = self.socket.shutdown(Shutdown::Both);
         self.incoming.end();
     }
 }
 
-/// A connection before or after TLS.
+/// A connection, before or after TLS.
 pub(crate) enum Transport {
     Plain(Wire),
     Tls(Box<TlsStream<Wire>>),
-    /// The handshake failed.
+    /// The handshake failed; nothing can be read or written.
     Gone,
 }
 
@@ -145,7 +149,8 @@ impl Transport {
         matches!(self, Transport::Tls(_))
     }
 
-    /// Throws away everything that came in plain text (RFC 9051 6.2.1) and does the server's half of the handshake.
+    /// Discards everything received in plain text (RFC 9051 6.2.1) and does the server's half of
+    /// the handshake.
     pub(crate) fn accept_tls(&mut self, acceptor: &TlsAcceptor) -> io::Result<()> {
         if let Transport::Plain(wire) = std::mem::replace(self, Transport::Gone) {
             let stream = acceptor.accept(wire).map_err(|error| match error {
@@ -157,14 +162,14 @@ impl Transport {
         Ok(())
     }
 
-    /// Forgets bytes that were sent ahead of their turn.
+    /// Discards bytes that were sent ahead.
     pub(crate) fn discard_incoming(&mut self) {
         if let Transport::Plain(wire) = self {
             wire.incoming.discard();
         }
     }
 
-    /// In IDLE a read ends with `WouldBlock` when the bell rings.
+    /// Sets whether the bell interrupts a read with `WouldBlock`, as during IDLE.
     pub(crate) fn set_interruptible(&mut self, interruptible: bool) {
         match self {
             Transport::Plain(wire) => wire.interruptible = interruptible,
@@ -189,7 +194,7 @@ impl Transport {
         }
     }
 
-    /// Says goodbye under TLS, so that the client can tell the end from a cut.
+    /// Closes TLS properly, so that the client can tell an end from a cut.
     pub(crate) fn close(&mut self) {
         if let Transport::Tls(stream) = self {
             let _ = stream.shutdown();
