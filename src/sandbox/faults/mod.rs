@@ -14,11 +14,11 @@
 //! use postoffice::sandbox::faults::{FaultRule, Relay};
 //! use postoffice::sandbox::{Options, Sandbox};
 //!
-//! The second IMAP connection breaks after 100 bytes from the server.
+//! // The second IMAP connection breaks after 100 bytes from the server.
 //! let rule: FaultRule = "imap#2:server:cut@100".parse().unwrap();
 //! let sandbox = Sandbox::start(Options { faults: vec![rule], ..Options::default() })?;
 //!
-//! A relay, in front of any server.
+//! // A relay, in front of any server.
 //! let relay = Relay::start(sandbox.pop_address(), vec!["client:drip=0.01".parse().unwrap()]).unwrap();
 //! assert!(relay.address().ip().is_loopback());
 //! # Ok::<(), postoffice::sandbox::SandboxError>(())
