@@ -259,7 +259,11 @@ fn the_certificate_can_say_who_it_is() {
                 peer.answer("-ERR\r\n");
                 peer.answer("+OK 0 0\r\n");
             }
-            peer.hear_rest();
+            peer.answer(match protocol {
+                Protocol::Imap => "* BYE\r\n{tag} OK\r\n",
+                Protocol::Pop => "+OK\r\n",
+                Protocol::Smtp => "221 bye\r\n",
+            });
         });
         connect(
             protocol,
