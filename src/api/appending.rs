@@ -6,6 +6,8 @@ use super::sets::required;
 use crate::client::Error;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
+use crate::proto::imap::DateTime;
+use crate::proto::imap::search::Date;
 use jiff::Timestamp;
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -20,7 +22,6 @@ pub(super) fn append_letter(call: &Call<'_>) -> Result<Value, Condition> {
         .key("date")
         .map(|value| date_time(value).ok_or_else(|| call.wrong("date", DATE_TIME, value)))
         .transpose()?;
-    let date = date.as_deref();
     let stored = match letter {
         Source::Bytes(letter) => on_mailbox(call, |client| {
             progress(call).expect_bytes(letter.len() as u64);
@@ -183,14 +184,15 @@ const DATE_TIME: &str = "a universal time, or a string as \"13-Sep-1999 11:36:26
 /// Seconds between 1900-01-01, where universal time begins, and 1970-01-01.
 pub(super) const UNIVERSAL_TO_UNIX: i64 = 2_208_988_800;
 
-/// A date and time as IMAP writes it (RFC 3501 9, date-time).
-fn date_time(value: &Value) -> Option<String> {
-    const FORMAT: &str = "%d-%b-%Y %H:%M:%S %z";
-    if let Some(seconds) = host::as_integer(value) {
-        let time = Timestamp::from_second(seconds.checked_sub(UNIVERSAL_TO_UNIX)?).ok()?;
-        return Some(time.to_zoned(jiff::tz::TimeZone::UTC).strftime(FORMAT).to_string());
-    }
-    let text = host::as_str(value)?.trim();
-    let parsed = jiff::fmt::strtime::parse(FORMAT, text).ok()?;
-    Some(parsed.to_zoned().ok()?.strftime(FORMAT).to_string())
+/// A universal time, in UTC, or a string in IMAP's own form.
+fn date_time(value: &Value) -> Option<DateTime> {
+    let Some(seconds) = host::as_integer(value) else {
+        return host::as_str(value)?.parse().ok();
+    };
+    let time = Timestamp::from_second(seconds.checked_sub(UNIVERSAL_TO_UNIX)?).ok()?;
+    let time = time.to_zoned(jiff::tz::TimeZone::UTC);
+    let small = |number: i8| u8::try_from(number).ok();
+    let date =
+        Date::new(u16::try_from(time.year()).ok()?, small(time.month())?, small(time.day())?)?;
+    DateTime::new(date, (small(time.hour())?, small(time.minute())?, small(time.second())?), 0)
 }

@@ -7,7 +7,8 @@ use super::pop;
 use super::sets::addressed;
 use crate::client::Error;
 use crate::host::{self, Call};
-use crate::proto::imap::{FetchItems, Token, Tokens};
+use crate::proto::imap::fetched::{FetchedItems, message_number};
+use crate::proto::imap::{FetchItems, Tokens};
 use std::num::NonZeroU32;
 
 /// How much of the letters `for-each-letter` holds at once: their bytes, and their number.
@@ -52,24 +53,13 @@ pub(super) fn letter_batches(call: &Call<'_>) -> Answer {
 
 pub(super) fn uid_and_size(tokens: &mut Tokens<'_>) -> Result<Option<(NonZeroU32, u64)>, Error> {
     let (mut uid, mut size) = (None, 0);
-    tokens.expect_open()?;
-    loop {
-        match tokens.expect_token()? {
-            Token::Close => return Ok(uid.map(|uid| (uid, size))),
-            Token::Atom(name) => {
-                let value = tokens.expect_token()?;
-                if name.eq_ignore_ascii_case(b"UID") {
-                    uid = value
-                        .number()
-                        .and_then(|uid| u32::try_from(uid).ok())
-                        .and_then(NonZeroU32::new);
-                } else if name.eq_ignore_ascii_case(b"RFC822.SIZE") {
-                    size = value.number().unwrap_or(0);
-                } else {
-                    tokens.skip_value(value)?;
-                }
-            }
-            _ => return Err(tokens.malformed("expected a fetch item's name").into()),
+    let mut items = FetchedItems::of(tokens)?;
+    while let Some((name, value)) = items.next()? {
+        if name.eq_ignore_ascii_case(b"UID") {
+            uid = message_number(value);
+        } else if name.eq_ignore_ascii_case(b"RFC822.SIZE") {
+            size = value.number().unwrap_or(0);
         }
     }
+    Ok(uid.map(|uid| (uid, size)))
 }

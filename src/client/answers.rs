@@ -7,10 +7,9 @@
 use super::error::Error;
 use super::imap::ImapClient;
 use super::told::{CopiedUids, Listed, Warning, WarningKind};
-use crate::proto::imap::sequence::{Bound, Members};
-use crate::proto::imap::{
-    Completion, Data, Messages, SequenceSet, Status, StatusKind, Token, Tokens, utf7,
-};
+use crate::proto::imap::fetched::{FetchedItems, message_number};
+use crate::proto::imap::sequence::Members;
+use crate::proto::imap::{Completion, Data, Messages, Status, StatusKind, Token, Tokens, utf7};
 use crate::proto::{Limits, ProtocolError};
 use std::num::NonZeroU32;
 
@@ -238,25 +237,15 @@ impl Answers {
     }
 }
 
-/// The UID in a FETCH response.
+/// Returns the UID in a FETCH response.
 pub(super) fn uid_of(tokens: &mut Tokens<'_>) -> Result<Option<NonZeroU32>, Error> {
-    tokens.expect_open()?;
-    loop {
-        match tokens.expect_token()? {
-            Token::Close => return Ok(None),
-            Token::Atom(name) => {
-                let value = tokens.expect_token()?;
-                if name.eq_ignore_ascii_case(b"UID") {
-                    return Ok(value
-                        .number()
-                        .and_then(|uid| u32::try_from(uid).ok())
-                        .and_then(NonZeroU32::new));
-                }
-                tokens.skip_value(value)?;
-            }
-            _ => return Err(tokens.malformed("expected a fetch item's name").into()),
+    let mut items = FetchedItems::of(tokens)?;
+    while let Some((name, value)) = items.next()? {
+        if name.eq_ignore_ascii_case(b"UID") {
+            return Ok(message_number(value));
         }
     }
+    Ok(None)
 }
 
 pub(super) fn copied_uids((code, arguments): &(String, String)) -> Option<CopiedUids> {
@@ -267,21 +256,9 @@ pub(super) fn copied_uids((code, arguments): &(String, String)) -> Option<Copied
     let uid_validity = fields.next()?.parse().ok()?;
     Some(CopiedUids {
         uid_validity,
-        from: read_set(fields.next()?)?,
-        to: read_set(fields.next()?)?,
+        from: fields.next()?.parse().ok()?,
+        to: fields.next()?.parse().ok()?,
     })
-}
-
-fn read_set(text: &str) -> Option<SequenceSet> {
-    let mut set = SequenceSet::new();
-    for range in text.split(',') {
-        match range.split_once(':') {
-            Some((first, last)) => set
-                .push_range(Bound::Number(first.parse().ok()?), Bound::Number(last.parse().ok()?)),
-            None => set.push(range.parse().ok()?),
-        }
-    }
-    Some(set)
 }
 
 pub(super) fn merge(all: &mut Option<CopiedUids>, part: Option<CopiedUids>) {

@@ -7,8 +7,7 @@ use super::error::Error;
 use super::imap::ImapClient;
 use super::pending::{Pending, Reader};
 use super::running::Input;
-use crate::proto::imap::flag::Flag;
-use crate::proto::imap::{Command, Completion, Data};
+use crate::proto::imap::{Command, Completion, Data, DateTime, Flag};
 use std::io::{self, Read};
 
 /// The result of APPEND with UIDPLUS (RFC 4315): the mailbox's UIDVALIDITY and the letter's UID.
@@ -28,7 +27,7 @@ impl ImapClient {
         &mut self,
         name: &str,
         flags: &[Flag],
-        date: Option<&str>,
+        date: Option<DateTime>,
         letter: &[u8],
     ) -> Result<Option<Stored>, Error> {
         let pending = self.begin_append(name, flags, date, letter)?;
@@ -43,7 +42,7 @@ impl ImapClient {
         &mut self,
         name: &str,
         flags: &[Flag],
-        date: Option<&str>,
+        date: Option<DateTime>,
         letter: &[u8],
     ) -> Result<Pending<Appended>, Error> {
         self.begin([Command::append(name, flags, date, letter)?], Appended(None))
@@ -62,7 +61,7 @@ impl ImapClient {
         &mut self,
         name: &str,
         flags: &[Flag],
-        date: Option<&str>,
+        date: Option<DateTime>,
         length: u64,
         letter: &mut dyn Read,
     ) -> Result<Option<Stored>, Error> {

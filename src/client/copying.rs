@@ -4,8 +4,9 @@ use super::appending::Appended;
 use super::error::Error;
 use super::imap::ImapClient;
 use super::pending::Pending;
-use crate::proto::imap::flag::Flag;
-use crate::proto::imap::{FetchItems, Messages, Token, Tokens};
+use crate::proto::imap::fetched::{FetchedItems, message_number};
+use crate::proto::imap::{DateTime, FetchItems, Flag, Messages, Tokens};
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 
 /// The most letters and bytes in flight to the other server: enough to fill a slow line, at little
@@ -18,7 +19,7 @@ const WINDOW_BYTES: usize = 4 << 20;
 struct Letter {
     uid: Option<u32>,
     flags: Vec<Flag>,
-    date: Option<String>,
+    date: Option<DateTime>,
     text: Option<Vec<u8>>,
 }
 
@@ -76,8 +77,7 @@ impl UnderWay<'_> {
         {
             self.wait_for(self.sent.len() - 1)?;
         }
-        let date = letter.date.as_deref();
-        let sent = self.to.begin_append(self.destination, &letter.flags, date, &text)?;
+        let sent = self.to.begin_append(self.destination, &letter.flags, letter.date, &text)?;
         self.to.flush()?;
         self.sent.push_back((message, size, sent));
         self.bytes += size;
@@ -101,35 +101,22 @@ impl UnderWay<'_> {
 
 fn letter_of(tokens: &mut Tokens<'_>) -> Result<Letter, Error> {
     let mut letter = Letter::default();
-    tokens.expect_open()?;
-    loop {
-        match tokens.expect_token()? {
-            Token::Close => return Ok(letter),
-            Token::Atom(name) => {
-                let value = tokens.expect_token()?;
-                if name.eq_ignore_ascii_case(b"UID") {
-                    letter.uid = value.number().and_then(|uid| u32::try_from(uid).ok());
-                } else if name.eq_ignore_ascii_case(b"INTERNALDATE") {
-                    letter.date =
-                        value.bytes().map(|date| String::from_utf8_lossy(&date).into_owned());
-                } else if name.eq_ignore_ascii_case(b"BODY[]") && !value.is_nil() {
-                    letter.text = value.bytes().map(|text| text.into_owned());
-                } else if name.eq_ignore_ascii_case(b"FLAGS") && value == Token::Open {
-                    loop {
-                        match tokens.expect_token()? {
-                            Token::Close => break,
-                            // Flags that a client cannot set, such as \Recent, are left out.
-                            Token::Atom(flag) => {
-                                letter.flags.extend(Flag::new(&String::from_utf8_lossy(flag)))
-                            }
-                            _ => return Err(tokens.malformed("expected a flag").into()),
-                        }
-                    }
-                } else {
-                    tokens.skip_value(value)?;
-                }
-            }
-            _ => return Err(tokens.malformed("expected a fetch item's name").into()),
+    let mut items = FetchedItems::of(tokens)?;
+    while let Some((name, value)) = items.next()? {
+        let text = || value.bytes().filter(|_| !value.is_nil());
+        if name.eq_ignore_ascii_case(b"UID") {
+            letter.uid = message_number(value).map(u32::from);
+        } else if name.eq_ignore_ascii_case(b"INTERNALDATE") {
+            letter.date = text().and_then(|date| std::str::from_utf8(&date).ok()?.parse().ok());
+        } else if name.eq_ignore_ascii_case(b"BODY[]") {
+            letter.text = text().map(Cow::into_owned);
+        } else if name.eq_ignore_ascii_case(b"FLAGS") {
+            // Flags that a client cannot set, such as \Recent, are left out.
+            let flags = items.flags()?.into_iter();
+            letter
+                .flags
+                .extend(flags.filter_map(|flag| Flag::new(std::str::from_utf8(flag).ok()?).ok()));
         }
     }
+    Ok(letter)
 }

@@ -5,6 +5,7 @@ use crate::proto::deed::Refusal;
 use crate::proto::imap::Completion;
 use crate::proto::sasl::SaslError;
 use crate::proto::{EncodeError, ProtocolError};
+use crate::shown::escape_controls;
 use crate::transport::TransportError;
 use crate::transport::drive::DriveError;
 use thiserror::Error;
@@ -17,7 +18,7 @@ pub enum Error {
     #[error(transparent)]
     Argument(#[from] EncodeError),
     /// The server refused the command. The connection stays usable.
-    #[error("the server refused {command}")]
+    #[error("the server refused {command}{}", after_colon(&completion.words()))]
     Refused {
         /// The command.
         command: &'static str,
@@ -25,7 +26,7 @@ pub enum Error {
         completion: Completion,
     },
     /// The server refused the user or the password.
-    #[error("the server refused the login of {user:?}")]
+    #[error("the server refused the login of {user:?}{}", after_colon(words))]
     Authentication {
         /// The user.
         user: String,
@@ -41,7 +42,7 @@ pub enum Error {
         cause: SaslError,
     },
     /// The server refused recipients. Nothing was sent to anybody.
-    #[error("the server refused {}", addresses(refused))]
+    #[error("the server refused {}", addresses_and_words(refused))]
     Recipients {
         /// Each of them.
         refused: Vec<super::smtp::Refused>,
@@ -62,7 +63,7 @@ pub enum Error {
     #[error("{0}")]
     Unsupported(String),
     /// The server said BYE or 421 and closed the connection.
-    #[error("the server closed the connection")]
+    #[error("the server closed the connection{}", after_colon(words))]
     Bye {
         /// What it said.
         words: String,
@@ -110,7 +111,30 @@ fn addresses(refused: &[super::smtp::Refused]) -> String {
     refused.iter().map(|one| one.address.as_str()).collect::<Vec<_>>().join(", ")
 }
 
+fn addresses_and_words(refused: &[super::smtp::Refused]) -> String {
+    let one = |one: &super::smtp::Refused| format!("{}{}", one.address, after_colon(&one.words));
+    refused.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// The server's words, escaped for a terminal, as the end of a message; nothing if it gave none.
+fn after_colon(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(": {}", escape_controls(words)) }
+}
+
 impl Error {
+    /// What went wrong, without the server's words, which a condition has in a field of its own.
+    fn without_words(&self) -> String {
+        match self {
+            Error::Refused { command, .. } => format!("the server refused {command}"),
+            Error::Authentication { user, .. } => {
+                format!("the server refused the login of {user:?}")
+            }
+            Error::Recipients { refused } => format!("the server refused {}", addresses(refused)),
+            Error::Bye { .. } => "the server closed the connection".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
     /// Passes every text that came from the server through `redact`.
     pub(super) fn redacted(self, redact: &dyn Fn(&str) -> String) -> Self {
         let completion = |completion: Completion| Completion {
@@ -168,6 +192,10 @@ impl From<&Error> for Condition {
             Error::Transport(TransportError::Certificate { .. }) => Identifier::Certificate,
             Error::Transport(_) => Identifier::ServerShutdownConnection,
         };
-        Condition { identifier, message: error.to_string(), server_string: error.server_words() }
+        Condition {
+            identifier,
+            message: error.without_words(),
+            server_string: error.server_words(),
+        }
     }
 }

@@ -153,6 +153,16 @@ impl ImapClient {
         self.connection.close();
     }
 
+    /// LOGOUT (RFC 3501 6.1.3): as [`ImapClient::close`], and says whether the server took leave.
+    ///
+    /// # Errors
+    /// [`Error`] if the server did not answer as it must; the stream is closed in any case.
+    pub fn logout(mut self) -> Result<(), Error> {
+        let answered = self.run(Command::logout()).map(drop);
+        self.connection.close();
+        answered
+    }
+
     /// Closes the stream without a farewell.
     pub fn abandon(&mut self) {
         self.connection.close();

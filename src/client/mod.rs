@@ -5,6 +5,7 @@ mod answers;
 mod appending;
 mod copying;
 pub mod error;
+mod fetched;
 mod identity;
 pub mod imap;
 mod login;
@@ -24,6 +25,7 @@ mod transfer;
 
 pub use appending::{Appended, Stored};
 pub use error::Error;
+pub use fetched::Fetched;
 pub use identity::ServerId;
 pub use imap::ImapClient;
 pub use mailboxes::{Listing, StatusOf};

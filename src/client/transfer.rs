@@ -7,6 +7,7 @@
 
 use super::error::Error;
 use super::imap::ImapClient;
+use crate::proto::imap::fetched::{FetchedItems, message_number};
 use crate::proto::imap::{Command, Event, FetchItems, MessageId, Messages, Token, Tokens};
 use std::collections::HashSet;
 use std::io::Write;
@@ -179,24 +180,16 @@ enum Body {
 
 fn uid_and_body(tokens: &mut Tokens<'_>) -> Result<(Option<u32>, Option<Body>), Error> {
     let (mut uid, mut body) = (None, None);
-    tokens.expect_open()?;
-    loop {
-        match tokens.expect_token()? {
-            Token::Close => return Ok((uid, body)),
-            Token::Atom(name) => {
-                let value = tokens.expect_token()?;
-                if name.eq_ignore_ascii_case(b"UID") {
-                    uid = value.number().and_then(|uid| u32::try_from(uid).ok());
-                } else if name.eq_ignore_ascii_case(b"BODY[]") && !value.is_nil() {
-                    body = match value {
-                        Token::Streamed(_) => Some(Body::Streamed),
-                        _ => value.bytes().map(|bytes| Body::Whole(bytes.into_owned())),
-                    };
-                } else {
-                    tokens.skip_value(value)?;
-                }
-            }
-            _ => return Err(tokens.malformed("expected a fetch item's name").into()),
+    let mut items = FetchedItems::of(tokens)?;
+    while let Some((name, value)) = items.next()? {
+        if name.eq_ignore_ascii_case(b"UID") {
+            uid = message_number(value).map(u32::from);
+        } else if name.eq_ignore_ascii_case(b"BODY[]") && !value.is_nil() {
+            body = match value {
+                Token::Streamed(_) => Some(Body::Streamed),
+                _ => value.bytes().map(|bytes| Body::Whole(bytes.into_owned())),
+            };
         }
     }
+    Ok((uid, body))
 }

@@ -3,10 +3,10 @@
 use crate::support::{Server, empty, on_every_server};
 use postoffice::client::{ConnectOptions, Error, ImapClient, TlsMode};
 use postoffice::proto::imap::command::StoreMode;
-use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::sequence::Bound;
-use postoffice::proto::imap::{Data, SearchKey, SequenceSet};
-use postoffice::proto::imap::{MessageId, Messages};
+use postoffice::proto::imap::{
+    Address, Data, FetchItems, Flag, MessageId, Messages, SearchKey, SequenceSet,
+};
 use postoffice::transport::{Connector, TlsOptions};
 use std::num::NonZeroU32;
 
@@ -18,9 +18,7 @@ fn number(number: u32) -> NonZeroU32 {
 }
 
 fn all() -> SequenceSet {
-    let mut set = SequenceSet::new();
-    set.push_range(Bound::Number(number(1)), Bound::Last);
-    set
+    SequenceSet::all()
 }
 
 fn text(client: &mut ImapClient, text: &str) -> Vec<u32> {
@@ -160,6 +158,48 @@ fn messages_are_found() {
 }
 
 #[test]
+fn fetched_messages_are_typed() {
+    on_every_server(|server| {
+        let mut client = server.with_letters(&[LETTER, OTHER]);
+        let dated = LETTER.replace('\n', "\r\n");
+        let date = Some("13-Sep-1999 11:36:26 -0700".parse().unwrap());
+        client.append("INBOX", &[Flag::FLAGGED], date, dated.as_bytes()).unwrap();
+        let items: FetchItems =
+            "(UID FLAGS RFC822.SIZE INTERNALDATE ENVELOPE BODY.PEEK[TEXT])".parse().unwrap();
+        client.noop().unwrap();
+        let fetched = server.left_as_it_was("fetch_all", || {
+            client.fetch_all(&Messages::uids([3, 1]), &items).unwrap()
+        });
+        assert_eq!(fetched.len(), 2);
+        let (first, third) = (&fetched[0], &fetched[1]);
+        assert_eq!((first.number, first.uid, third.uid), (1, Some(1), Some(3)));
+        assert_eq!(third.size, Some(dated.len() as u64));
+        assert_eq!(third.internal_date, date);
+        assert!(third.flags.as_ref().unwrap().contains(&"\\Flagged".to_owned()), "{third:?}");
+        assert_eq!(first.text("body[text]"), Some(&b"hello\r\n"[..]));
+        let envelope = first.envelope.as_ref().unwrap();
+        assert_eq!(envelope.subject.as_deref(), Some("first"));
+        assert_eq!(envelope.from[0].name.as_deref(), Some("jkf"));
+        assert_eq!(envelope.from[0].email().as_deref(), Some("jkf@example.org"));
+        let to = envelope.to.iter().map(Address::email).collect::<Vec<_>>();
+        assert_eq!(to, [Some("me@example.org".to_owned())]);
+        assert_eq!(client.fetch_all(&Messages::uids([]), &items).unwrap(), []);
+        assert_eq!(client.fetch_all(&Messages::uids([99]), &items).unwrap(), []);
+        client.logout().unwrap();
+    });
+}
+
+#[test]
+fn an_error_says_what_the_server_said() {
+    on_every_server(|server| {
+        let error = server.connect().select("nowhere", false).unwrap_err();
+        let Error::Refused { completion, .. } = &error else { panic!("{error}") };
+        assert_eq!(error.to_string(), format!("the server refused SELECT: {}", completion.words()));
+        assert!(!completion.words().is_empty());
+    });
+}
+
+#[test]
 fn flags_change_and_are_told() {
     on_every_server(|server| {
         let mut client = server.with_letters(&[LETTER, OTHER]);
@@ -204,7 +244,9 @@ fn letters_come_back_byte_for_byte() {
         ];
         for body in bodies {
             let letter = [b"Subject: x\r\n\r\n".as_slice(), body].concat();
-            client.append("INBOX", &[], Some("13-Sep-1999 11:36:26 -0700"), &letter).unwrap();
+            client
+                .append("INBOX", &[], Some("13-Sep-1999 11:36:26 -0700".parse().unwrap()), &letter)
+                .unwrap();
             client.select("INBOX", false).unwrap();
             let last = number(client.selected().unwrap().exists);
             let mut written = Vec::new();
@@ -323,7 +365,7 @@ fn letters_go_to_another_connection_with_flags_and_dates() {
             .append(
                 "INBOX",
                 &flagged,
-                Some(date),
+                Some(date.parse().unwrap()),
                 &[&b"Subject: large\r\n\r\n"[..], &[b'x'; 100_000]].concat(),
             )
             .unwrap();

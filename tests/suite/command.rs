@@ -1107,6 +1107,11 @@ fn the_examples_run() {
     };
     let address = sandbox.imap_address().to_string();
     assert!(cargo(&["core", "--", &address, "myacct", "mypasswd"]).starts_with("7 messages, "));
+    let port = sandbox.imap_address().port().to_string();
+    let unread = cargo(&["client", "--", "127.0.0.1", &port, "myacct", "mypasswd"]);
+    assert_eq!(unread.lines().count(), 5, "{unread}");
+    assert!(unread.lines().all(|line| line.contains('@')), "{unread}");
+    assert_eq!(cargo(&["client", "--", "127.0.0.1", &port, "myacct", "mypasswd"]), unread);
     assert!(cargo(&["embed"]).ends_with("subject: s test\n7 letters\n"));
 }
 

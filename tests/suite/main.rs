@@ -42,6 +42,8 @@ mod pop;
 #[cfg(feature = "sandbox")]
 mod quota;
 #[cfg(feature = "host")]
+mod reading;
+#[cfg(feature = "host")]
 mod report;
 #[cfg(feature = "sandbox")]
 mod sandbox;

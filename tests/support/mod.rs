@@ -6,6 +6,7 @@ pub mod leaks;
 pub mod script;
 
 use postoffice::client::{ConnectOptions, Credentials, ImapClient};
+use postoffice::proto::imap::Messages;
 use postoffice::sandbox::faults::{Fault, Relay};
 use postoffice::sandbox::{Account, Options, Sandbox, Seed};
 use postoffice::transport::Connector;
@@ -137,6 +138,39 @@ impl Server {
         }
         client.select("INBOX", false).unwrap();
         client
+    }
+}
+
+impl Server {
+    /// Every mailbox of the account: what STATUS counts, and each message's UID, flags and size. Looking changes nothing.
+    fn state(&self) -> Vec<String> {
+        let mut client = self.connect();
+        let mut state = Vec::new();
+        for mailbox in client.list("", "*").unwrap() {
+            let counts = ["MESSAGES", "RECENT", "UNSEEN", "UIDNEXT"].map(str::to_owned);
+            state.push(format!(
+                "{} {:?}",
+                mailbox.name,
+                client.status(&mailbox.name, &counts).unwrap()
+            ));
+            client.select(&mailbox.name, true).unwrap();
+            let items = "(UID FLAGS RFC822.SIZE)".parse().unwrap();
+            for message in client.fetch_all(&Messages::all(), &items).unwrap() {
+                let mut flags = message.flags.unwrap();
+                flags.sort();
+                state.push(format!("{:?} {flags:?} {:?}", message.uid, message.size));
+            }
+        }
+        client.close();
+        state
+    }
+
+    /// Runs what only reads, and fails if it has changed a mailbox: a flag, a message or a mailbox more or less.
+    pub fn left_as_it_was<T>(&self, what: &str, read: impl FnOnce() -> T) -> T {
+        let before = self.state();
+        let result = read();
+        assert_eq!(self.state(), before, "{what} on {}", self.name);
+        result
     }
 }
 

@@ -3,7 +3,8 @@
 use super::tally::{Day, Letter, Sender};
 use crate::client::Error;
 use crate::mime::{Entry, fields, parse_mailbox_list};
-use crate::proto::imap::{Data, Token, Tokens};
+use crate::proto::imap::Data;
+use crate::proto::imap::fetched::{FetchedItems, message_number};
 use std::collections::BTreeMap;
 
 /// What is asked for. The field alone is a quarter of the bytes of an ENVELOPE, and servers need not read the whole letter for it.
@@ -34,22 +35,13 @@ impl Counted {
 
 /// The letter, and the number or UID that it goes by; `None` for a response that tells of something else, of new flags for example.
 pub(super) fn read(mut data: Data<'_>, by_uid: bool) -> Result<Option<(u32, Letter)>, Error> {
-    let tokens = &mut data.tokens;
     let (mut letter, mut uid, mut has_size) = (Letter::default(), None, false);
-    tokens.expect_open()?;
-    loop {
-        let name = match tokens.expect_token()? {
-            Token::Close => break,
-            Token::Atom(name) => name,
-            _ => return Err(tokens.malformed("expected a fetch item's name").into()),
-        };
-        let value = tokens.expect_token()?;
+    let mut items = FetchedItems::of(&mut data.tokens)?;
+    while let Some((name, value)) = items.next()? {
         if name.eq_ignore_ascii_case(b"FLAGS") {
-            letter.seen = is_seen(tokens, value)?;
-            continue;
-        }
-        if name.eq_ignore_ascii_case(b"UID") {
-            uid = value.number().and_then(|uid| u32::try_from(uid).ok());
+            letter.seen = items.flags()?.iter().any(|flag| flag.eq_ignore_ascii_case(b"\\Seen"));
+        } else if name.eq_ignore_ascii_case(b"UID") {
+            uid = message_number(value).map(u32::from);
         } else if name.eq_ignore_ascii_case(b"RFC822.SIZE") {
             has_size = true;
             letter.bytes = value.number().unwrap_or(0); // a number that is none has no size
@@ -59,25 +51,9 @@ pub(super) fn read(mut data: Data<'_>, by_uid: bool) -> Result<Option<(u32, Lett
             letter.sender =
                 value.bytes().and_then(|header| sender(&header[..header.len().min(LONGEST_FIELD)]));
         }
-        tokens.skip_value(value)?;
     }
     let number = if by_uid { uid } else { data.number };
     Ok(number.filter(|_| has_size).map(|number| (number, letter)))
-}
-
-fn is_seen<'a>(tokens: &mut Tokens<'a>, first: Token<'a>) -> Result<bool, Error> {
-    if first != Token::Open {
-        tokens.skip_value(first)?;
-        return Ok(false);
-    }
-    let mut seen = false;
-    loop {
-        match tokens.expect_token()? {
-            Token::Close => return Ok(seen),
-            Token::Atom(flag) => seen |= flag.eq_ignore_ascii_case(b"\\Seen"),
-            other => tokens.skip_value(other)?,
-        }
-    }
 }
 
 /// The first address of a From field.

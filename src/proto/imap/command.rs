@@ -1,5 +1,6 @@
 //! The commands, one constructor each, from typed values.
 
+use super::date::DateTime;
 use super::encode::{Encoder, Part};
 use super::flag::Flag;
 use super::items::FetchItems;
@@ -253,7 +254,7 @@ impl Command {
     ///
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent and a letter with NUL.
-    pub fn append(name: &str, flags: &[Flag], date: Option<&str>, letter: &[u8]) -> Built {
+    pub fn append(name: &str, flags: &[Flag], date: Option<DateTime>, letter: &[u8]) -> Built {
         Command::append_with(name, flags, date, letter.len() as u64, |to| {
             to.literal("letter", letter).map(drop)
         })
@@ -264,7 +265,7 @@ impl Command {
     ///
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent.
-    pub fn append_from(name: &str, flags: &[Flag], date: Option<&str>, length: u64) -> Built {
+    pub fn append_from(name: &str, flags: &[Flag], date: Option<DateTime>, length: u64) -> Built {
         Command::append_with(name, flags, date, length, |to| {
             to.literal_from_outside(length);
             Ok(())
@@ -274,7 +275,7 @@ impl Command {
     fn append_with(
         name: &str,
         flags: &[Flag],
-        date: Option<&str>,
+        date: Option<DateTime>,
         bytes: u64,
         letter: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
     ) -> Built {
@@ -284,7 +285,7 @@ impl Command {
                 to.flags(flags)?;
             }
             if let Some(date) = date {
-                to.string("date", date)?;
+                to.date_time(date);
             }
             letter(to)
         })?;

@@ -1,5 +1,6 @@
 //! Builds commands from typed values. It alone decides what goes as an atom, a quoted string or a literal, and refuses what cannot be sent.
 
+use super::date::DateTime;
 use super::flag::{Flag, is_atom_char};
 use super::sequence::SequenceSet;
 use super::utf7;
@@ -243,6 +244,13 @@ impl Encoder {
         self.space();
         self.raw(set.to_string().as_bytes());
         Ok(self)
+    }
+
+    /// A date and time, quoted (RFC 3501 9, date-time).
+    pub fn date_time(&mut self, date: DateTime) -> &mut Self {
+        self.space();
+        self.raw(format!("\"{date}\"").as_bytes());
+        self
     }
 
     /// A parenthesised list of flags.

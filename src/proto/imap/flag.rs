@@ -1,12 +1,26 @@
 //! Flags and keywords (RFC 3501 2.3.2): `\Seen`, `$Forwarded`, `junk`.
 
 use crate::proto::error::EncodeError;
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
 
 /// A flag as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flag(String);
+pub struct Flag(Cow<'static, str>);
 
 impl Flag {
+    /// The message has been read.
+    pub const SEEN: Flag = Flag(Cow::Borrowed("\\Seen"));
+    /// The message has been answered.
+    pub const ANSWERED: Flag = Flag(Cow::Borrowed("\\Answered"));
+    /// The message is marked as important.
+    pub const FLAGGED: Flag = Flag(Cow::Borrowed("\\Flagged"));
+    /// The message is removed by the next EXPUNGE.
+    pub const DELETED: Flag = Flag(Cow::Borrowed("\\Deleted"));
+    /// The message is a draft.
+    pub const DRAFT: Flag = Flag(Cow::Borrowed("\\Draft"));
+
     /// Checks a flag: an atom, or `\` and an atom.
     ///
     /// # Errors
@@ -23,12 +37,26 @@ impl Flag {
                 text.as_bytes(),
             ));
         }
-        Ok(Flag(text.to_owned()))
+        Ok(Flag(text.to_owned().into()))
     }
 
     /// The flag as it is sent.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Display for Flag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromStr for Flag {
+    type Err = EncodeError;
+
+    fn from_str(text: &str) -> Result<Self, EncodeError> {
+        Flag::new(text)
     }
 }
 

@@ -60,6 +60,21 @@ impl Messages {
         if uid { Messages::Uids(set) } else { Messages::Numbers(set) }
     }
 
+    /// Every message of the mailbox, `1:*`.
+    pub fn all() -> Self {
+        Messages::Numbers(SequenceSet::all())
+    }
+
+    /// These message sequence numbers; 0 is left out.
+    pub fn numbers(numbers: impl IntoIterator<Item = u32>) -> Self {
+        Messages::Numbers(numbers.into_iter().collect())
+    }
+
+    /// These UIDs; 0 is left out.
+    pub fn uids(uids: impl IntoIterator<Item = u32>) -> Self {
+        Messages::Uids(uids.into_iter().collect())
+    }
+
     /// The set as it is sent.
     pub fn set(&self) -> &SequenceSet {
         match self {

@@ -4,7 +4,10 @@
 //! S-expressions, so one tokenizer ([`Tokens`]) reads every data item there is; nothing is copied until a caller wants it.
 
 pub mod command;
+pub mod date;
 pub mod encode;
+pub mod envelope;
+pub mod fetched;
 pub mod flag;
 pub mod frame;
 pub mod items;
@@ -19,7 +22,11 @@ pub mod utf7;
 pub mod verb;
 
 pub use command::Command;
+pub use date::DateTime;
 pub use encode::Encoder;
+pub use envelope::{Address, Envelope};
+pub use fetched::FetchedItems;
+pub use flag::Flag;
 pub use items::FetchItems;
 pub use messages::{MessageId, Messages};
 pub use response::{Code, Data, Response, Status, StatusKind};

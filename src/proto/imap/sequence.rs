@@ -1,7 +1,9 @@
 //! Sequence sets, `1:3,7,9:*` (RFC 3501 9, sequence-set).
 
+use crate::proto::error::EncodeError;
 use std::fmt::{self, Write as _};
 use std::num::NonZeroU32;
+use std::str::FromStr;
 
 /// One end of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,11 @@ impl SequenceSet {
     /// The empty set, which cannot be sent; callers answer it themselves.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Every message, `1:*`.
+    pub fn all() -> Self {
+        SequenceSet { ranges: vec![(Bound::Number(NonZeroU32::MIN), Bound::Last)] }
     }
 
     /// Whether no message is denoted.
@@ -137,6 +144,42 @@ impl FromIterator<NonZeroU32> for SequenceSet {
     }
 }
 
+/// Message numbers or UIDs as searches give them; 0 denotes no message, and is left out.
+impl FromIterator<u32> for SequenceSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> Self {
+        numbers.into_iter().filter_map(NonZeroU32::new).collect()
+    }
+}
+
+impl FromStr for SequenceSet {
+    type Err = EncodeError;
+
+    /// Reads the form that is sent, `1:3,7,9:*`.
+    fn from_str(text: &str) -> Result<Self, EncodeError> {
+        read(text).ok_or_else(|| {
+            let expected = "message numbers and ranges as 1:3,7,9:*";
+            EncodeError::new("messages", expected, text.as_bytes())
+        })
+    }
+}
+
+fn read(text: &str) -> Option<SequenceSet> {
+    let mut set = SequenceSet::new();
+    for range in text.split(',') {
+        let (first, last) = range.split_once(':').unwrap_or((range, range));
+        set.push_range(bound(first)?, bound(last)?);
+    }
+    Some(set)
+}
+
+fn bound(text: &str) -> Option<Bound> {
+    if text == "*" {
+        return Some(Bound::Last);
+    }
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok().map(Bound::Number))?
+}
+
 impl fmt::Display for SequenceSet {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, &(first, last)) in self.ranges.iter().enumerate() {
@@ -159,6 +202,18 @@ mod tests {
 
     fn number(number: u32) -> NonZeroU32 {
         NonZeroU32::new(number).unwrap()
+    }
+
+    #[test]
+    fn sets_are_read_as_they_are_written() {
+        for text in ["1", "1:3,7,9:*", "*", "4294967295", "5:2", "*:4"] {
+            assert_eq!(text.parse::<SequenceSet>().unwrap().to_string(), text);
+        }
+        assert_eq!("1:*".parse::<SequenceSet>().unwrap(), SequenceSet::all());
+        assert_eq!([0, 1, 2, 7].into_iter().collect::<SequenceSet>().to_string(), "1:2,7");
+        for text in ["", "0", "1,", ",1", "1:2:3", "+1", " 1", "1: 2", "x", "4294967296", "-1"] {
+            assert!(text.parse::<SequenceSet>().is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -180,7 +180,12 @@ fn every_server_gives_the_same_report() {
         let mut client = server.connect();
         for (letter, date, flag) in letters {
             client
-                .append("INBOX", &[Flag::new(flag).unwrap()], Some(date), letter.as_bytes())
+                .append(
+                    "INBOX",
+                    &[Flag::new(flag).unwrap()],
+                    Some(date.parse().unwrap()),
+                    letter.as_bytes(),
+                )
                 .unwrap();
         }
         client.close();

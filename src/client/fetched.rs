@@ -1,0 +1,119 @@
+//! FETCH responses as typed values, for programs that do not walk the tokens themselves.
+
+use super::error::Error;
+use super::imap::ImapClient;
+use super::messages::FetchReader;
+use crate::proto::imap::fetched::{FetchedItems, message_number};
+use crate::proto::imap::{Data, DateTime, Envelope, FetchItems, Messages};
+use std::collections::BTreeMap;
+
+/// What a server answered about one message. An item that was not asked for, or that the server
+/// left out, is `None` or empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fetched {
+    /// The message sequence number.
+    pub number: u32,
+    /// UID.
+    pub uid: Option<u32>,
+    /// FLAGS, as they came: `\Seen`, `$Forwarded`.
+    pub flags: Option<Vec<String>>,
+    /// RFC822.SIZE, in bytes.
+    pub size: Option<u64>,
+    /// INTERNALDATE.
+    pub internal_date: Option<DateTime>,
+    /// ENVELOPE.
+    pub envelope: Option<Envelope>,
+    /// The texts, each under the server's name for it, such as `BODY[TEXT]` or `RFC822.HEADER`.
+    pub texts: Vec<(String, Vec<u8>)>,
+}
+
+impl Fetched {
+    /// The text that the server sent under this name, compared without regard to case.
+    pub fn text(&self, name: &str) -> Option<&[u8]> {
+        let (_, text) = self.texts.iter().find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+        Some(text)
+    }
+
+    fn read(&mut self, data: &mut Data<'_>) -> Result<(), Error> {
+        let mut items = FetchedItems::of(&mut data.tokens)?;
+        while let Some((name, value)) = items.next()? {
+            let is = |item: &str| name.eq_ignore_ascii_case(item.as_bytes());
+            if is("UID") {
+                self.uid = message_number(value).map(u32::from);
+            } else if is("FLAGS") {
+                let text = |flag: &[u8]| String::from_utf8_lossy(flag).into_owned();
+                self.flags = Some(items.flags()?.into_iter().map(text).collect());
+            } else if is("RFC822.SIZE") {
+                self.size = value.number();
+            } else if is("INTERNALDATE") {
+                self.internal_date =
+                    value.bytes().and_then(|date| std::str::from_utf8(&date).ok()?.parse().ok());
+            } else if is("ENVELOPE") {
+                self.envelope = items.envelope()?;
+            } else if let Some(text) = value.bytes().filter(|_| !value.is_nil()) {
+                let name = String::from_utf8_lossy(name).into_owned();
+                self.texts.retain(|(found, _)| *found != name);
+                self.texts.push((name, text.into_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Collects the answers by message sequence number.
+struct Collected {
+    messages: BTreeMap<u32, Fetched>,
+    by_uid: bool,
+}
+
+impl FetchReader for Collected {
+    type Output = Vec<Fetched>;
+
+    fn item(&mut self, mut data: Data<'_>) -> Result<(), Error> {
+        let Some(number) = data.number else { return Ok(()) };
+        let found = self.messages.entry(number);
+        let fetched = found.or_insert_with(|| Fetched { number, ..Fetched::default() });
+        fetched.read(&mut data)
+    }
+
+    fn finish(self) -> Result<Vec<Fetched>, Error> {
+        let is_answer = |fetched: &Fetched| !self.by_uid || fetched.uid.is_some();
+        Ok(self.messages.into_values().filter(is_answer).collect())
+    }
+}
+
+impl ImapClient {
+    /// FETCH (RFC 3501 6.4.5) as typed values, in the order of message sequence numbers. All texts
+    /// are held in memory: [`ImapClient::fetch`] hands large ones out as they come.
+    ///
+    /// # Errors
+    /// As [`ImapClient::fetch`].
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use postoffice::client::{Error, ImapClient};
+    /// # use postoffice::proto::imap::{FetchItems, Messages, SearchKey};
+    /// # fn main() -> Result<(), Error> { let client: &mut ImapClient = todo!();
+    /// client.select("INBOX", true)?;
+    /// let unseen = client.uid_search(&SearchKey::Unseen)?;
+    /// let items = FetchItems::parse("(UID ENVELOPE)")?;
+    /// for message in client.fetch_all(&Messages::uids(unseen), &items)? {
+    ///     let subject = message.envelope.and_then(|envelope| envelope.subject);
+    ///     println!("{:?}: {}", message.uid, subject.unwrap_or_default());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn fetch_all(
+        &mut self,
+        messages: &Messages,
+        items: &FetchItems,
+    ) -> Result<Vec<Fetched>, Error> {
+        if messages.is_empty() {
+            return Ok(Vec::new());
+        }
+        let reader = Collected { messages: BTreeMap::new(), by_uid: messages.are_uids() };
+        let pending = self.begin_fetch(messages, items, reader)?;
+        self.wait(pending)
+    }
+}

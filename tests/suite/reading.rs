@@ -1,0 +1,137 @@
+//! Functions that only read leave every mailbox as it was, on the sandbox and on Dovecot.
+//!
+//! Every function that takes a connection stands in [`READS`] or in [`CHANGES`], so a new one has to be sorted in.
+
+use crate::support::{Server, empty};
+use postoffice::api::catalog::TOPICS;
+use postoffice::api::{Setup, attach};
+use postoffice::condition::Identifier;
+use postoffice::repl::Session;
+
+/// Forms that only read. `mb` has its inbox selected, `pb` is the same account's maildrop. RETR is not among them:
+/// some servers set `\Seen` on it, as the mailbox's other clients see.
+const READS: &[&str] = &[
+    "(noop mb)",
+    "(mailbox-capabilities mb)",
+    "(server-id mb)",
+    "(capable? mb \"idle\")",
+    "(select-mailbox mb \"inbox\")",
+    "(mailbox-list mb :pattern \"*\")",
+    "(mailbox-quota mb \"inbox\")",
+    "(mailbox-status mb \"inbox\")",
+    "(list (mailbox-name mb) (mailbox-flags mb) (mailbox-permanent-flags mb))",
+    "(list (mailbox-message-count mb) (mailbox-recent-messages mb) (mailbox-separator mb))",
+    "(list (mailbox-uidnext mb) (mailbox-uidvalidity mb) (mailbox-uidvalidty mb))",
+    "(list (mailbox-first-unseen mb) (mailbox-highest-modseq mb) (mailbox-read-only? mb))",
+    "(mailbox-message-count pb)",
+    "(fetch-parts mb '(:seq 1 :*) \"(envelope flags rfc822.size internaldate bodystructure)\")",
+    "(fetch-parts mb '(:seq 1 :*) \"all\")",
+    "(fetch-parts mb '(:seq 1 :*) \"full\")",
+    "(fetch-parts mb '(:seq 1 :*) \"rfc822.header\")",
+    "(fetch-parts mb '(:seq 1 :*) \"body.peek[]\")",
+    "(fetch-parts mb '(:seq 1 :*) \"body.peek[header.fields (flags from)]\" :uid t)",
+    "(fetch-parts mb '(:seq 1 :*) \"(flags body.peek[text]<0.10>)\")",
+    "(fetch-letter mb 1 :peek t)",
+    "(fetch-letter mb 1 \"rfc822\" :peek t)",
+    "(fetch-letter mb 1 \"rfc822.text\" :peek t)",
+    "(fetch-letters mb '(:seq 1 :*) :peek t)",
+    "(for-each-letter (lambda (item) item) mb '(:seq 1 :*) \"body.peek[]\")",
+    "(for-each-letter (lambda (item) item) mb '(:seq 1 :*) \"(uid envelope)\")",
+    "(save-letter mb 1 (path \"letter\"))",
+    "(save-letters mb (quote (:seq 1 :*)) (path \"\"))",
+    "(save-attachments mb 1 (path \"\"))",
+    "(search-mailbox mb :all)",
+    "(search-mailbox mb '(:and :unseen (:body \"hello\")) :uid t)",
+    "(pipelined-map (lambda (n) (fetch-letter mb n :peek t)) (lambda (n r) r) '(1 2))",
+    "(with-read-ahead (mb '(:seq 1 :*) \"envelope\") (fetch-parts mb 1 \"envelope\"))",
+    "(with-read-ahead (mb '(:seq 1 :*) \"rfc822\") 5)",
+    "(with-read-ahead (mb '(:seq 1 :*) \"(flags body[])\") (fetch-parts mb 2 \"body.peek[]\"))",
+    "(mailbox-report mb)",
+    "(top-lines pb 1 2)",
+    "(unique-id pb 1)",
+    "(noop pb)",
+    "(reset-mailbox pb)",
+    "(with-fetch-letter-sequence (mb 1 :peek t) (end-of-letter-p mb) (fetch-letter-sequence mb (make-bytevector 10)))",
+    "(help 'noop)",
+    "(apropos \"mailbox\")",
+];
+
+/// Functions whose purpose is a change, and those that no form above can show.
+const CHANGES: &[&str] = &[
+    "close-connection",
+    "close-mailbox",
+    "unselect-mailbox",
+    "create-mailbox",
+    "delete-mailbox",
+    "rename-mailbox",
+    "subscribe-mailbox",
+    "unsubscribe-mailbox",
+    "alter-flags",
+    "delete-letter",
+    "expunge-mailbox",
+    "copy-to-mailbox",
+    "copy-letters",
+    "move-to-mailbox",
+    "append-letter",
+    "send-smtp",
+    "send-letter",
+];
+
+const LETTERS: [&str; 2] = [
+    "From: jkf <jkf@example.org>\nTo: me@example.org\nSubject: first\n\nhello\n",
+    "From: max@example.org\nSubject: second\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b\nContent-Type: text/plain; name=a.txt\nContent-Disposition: attachment; filename=a.txt\n\nx\n--b--\n",
+];
+
+#[test]
+fn what_only_reads_leaves_the_mailbox_as_it_was() {
+    for server in [Some(Server::sandbox(empty())), Server::dovecot()].into_iter().flatten() {
+        server.with_letters(&LETTERS).close();
+        for form in READS {
+            let folder = tempfile::tempdir().unwrap();
+            server.left_as_it_was(form, || {
+                let mut session = session(&server, folder.path());
+                match session.evaluate(form).result {
+                    Err(error) if error.condition.identifier == Identifier::Unsupported => {}
+                    read => assert!(read.is_ok(), "{form} on {}: {read:?}", server.name),
+                }
+            });
+        }
+    }
+}
+
+fn session(server: &Server, folder: &std::path::Path) -> Session {
+    let mut session = Session::new(Vec::new());
+    attach(session.host(), &Setup::default());
+    let Server { user, password, port, pop_port, .. } = server;
+    for form in [
+        format!("(define (path name) (string-append \"{}/\" name))", folder.display()),
+        format!(
+            "(setq mb (make-imap-connection \"127.0.0.1\" :port {port} :user \"{user}\" :password \"{password}\"))"
+        ),
+        "(select-mailbox mb \"inbox\")".to_owned(),
+        format!(
+            "(setq pb (make-pop-connection \"127.0.0.1\" :port {pop_port} :user \"{user}\" :password \"{password}\"))"
+        ),
+    ] {
+        assert!(session.evaluate(&form).result.is_ok(), "{form}");
+    }
+    session
+}
+
+#[test]
+fn every_function_with_a_connection_is_known_to_read_or_to_change() {
+    let mut unsorted = Vec::new();
+    for function in TOPICS.iter().flat_map(|topic| topic.functions) {
+        let takes_one = ["(mb", "(pb", "(f mb", "((mb", "(mailbox"]
+            .iter()
+            .any(|start| function.lambda_list.starts_with(start));
+        let word = |form: &&&str| form.split(['(', ' ', ')']).any(|word| word == function.name);
+        let is_sorted = READS.iter().any(|form| word(&form)) || CHANGES.contains(&function.name);
+        // Internal functions do the work of public ones, and the forms end what they began.
+        let is_public = !function.name.starts_with('%') && !function.name.starts_with("with-");
+        if takes_one && is_public && !is_sorted {
+            unsorted.push(function.name);
+        }
+    }
+    assert_eq!(unsorted, [""; 0], "do they change a mailbox?");
+}
