@@ -9,7 +9,9 @@ use super::imap::ImapClient;
 use super::told::{CopiedUids, Listed, Warning, WarningKind};
 use crate::proto::imap::fetched::{FetchedItems, message_number};
 use crate::proto::imap::sequence::Members;
-use crate::proto::imap::{Completion, Data, Messages, Status, StatusKind, Token, Tokens, utf7};
+use crate::proto::imap::{
+    Completion, Data, Messages, SequenceSet, Status, StatusKind, Token, Tokens, utf7,
+};
 use crate::proto::{Limits, ProtocolError};
 use std::num::NonZeroU32;
 
@@ -256,9 +258,14 @@ pub(super) fn copied_uids((code, arguments): &(String, String)) -> Option<Copied
     let uid_validity = fields.next()?.parse().ok()?;
     Some(CopiedUids {
         uid_validity,
-        from: fields.next()?.parse().ok()?,
-        to: fields.next()?.parse().ok()?,
+        from: read_set(fields.next()?)?,
+        to: read_set(fields.next()?)?,
     })
+}
+
+/// Reads a uid-set, which has no `*` (RFC 4315 4).
+fn read_set(text: &str) -> Option<SequenceSet> {
+    text.parse().ok().filter(|_| !text.contains('*'))
 }
 
 pub(super) fn merge(all: &mut Option<CopiedUids>, part: Option<CopiedUids>) {

@@ -1125,10 +1125,13 @@ fn exit_runs_cleanups_and_has_a_status() {
     assert_eq!(session.run("(exit)").unwrap_err().exit, Some(0));
 }
 
-fn interrupted_after(milliseconds: u64, session: &mut Session, source: &str) -> Box<Report> {
-    let interrupter = session.host.interrupter();
+/// Interrupts a source once it has printed `started `, so that the interrupt finds it at work.
+fn interrupted(session: &mut Session, source: &str) -> Box<Report> {
+    let (interrupter, output) = (session.host.interrupter(), session.output.clone());
     let thread = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(milliseconds));
+        while !output.lock().unwrap().contains("started ") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         interrupter.interrupt();
     });
     let report = session.run(source).unwrap_err();
@@ -1139,28 +1142,29 @@ fn interrupted_after(milliseconds: u64, session: &mut Session, source: &str) -> 
 #[test]
 fn an_interrupt_stops_a_loop_and_runs_cleanups() {
     let mut session = session();
-    let source = "(unwind-protect (unwind-protect (handler-case (loop 1) (t () 'caught)) (princ \"inner \")) (princ \"outer\"))";
-    let report = interrupted_after(50, &mut session, source);
+    let source = "(unwind-protect (unwind-protect (handler-case (progn (princ \"started \") (loop 1)) (t () 'caught)) (princ \"inner \")) (princ \"outer\"))";
+    let report = interrupted(&mut session, source);
     assert!(report.interrupted, "{report}");
-    assert_eq!(session.output(), "inner outer");
+    assert_eq!(session.output(), "started inner outer");
     assert_eq!(session.shows("(+ 1 2)"), "3");
-    let report =
-        interrupted_after(50, &mut session, "(unwind-protect (sleep 100) (princ \"slept\"))");
+    let report = interrupted(
+        &mut session,
+        "(unwind-protect (progn (princ \"started \") (sleep 100)) (princ \"slept\"))",
+    );
     assert!(report.interrupted);
-    assert_eq!(session.output(), "slept");
+    assert_eq!(session.output(), "started slept");
     assert_eq!(session.shows("(handler-case (error \"x\") (error () 'fine))"), "fine");
 }
 
 #[test]
 fn an_interrupt_stops_a_cleanup() {
     let mut session = session();
-    let report = interrupted_after(
-        50,
+    let report = interrupted(
         &mut session,
-        "(unwind-protect (unwind-protect 1 (loop 2)) (princ \"outer\"))",
+        "(unwind-protect (unwind-protect 1 (princ \"started \") (loop 2)) (princ \"outer\"))",
     );
     assert!(report.interrupted);
-    assert_eq!(session.output(), "outer");
+    assert_eq!(session.output(), "started outer");
 }
 
 #[test]

@@ -34,6 +34,13 @@ impl DateTime {
         let exists = hour < 24 && minute < 60 && second <= 60 && offset.abs() < 24 * 60;
         exists.then_some(DateTime { date, hour, minute, second, offset })
     }
+
+    /// Seconds since 1970-01-01 00:00:00 UTC, leap seconds not counted.
+    pub fn unix_seconds(self) -> i64 {
+        let time =
+            i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second);
+        self.date.days_since_1970() * 86_400 + time - i64::from(self.offset) * 60
+    }
 }
 
 impl fmt::Display for DateTime {
@@ -88,6 +95,19 @@ fn two_digits(text: &str) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_are_counted_from_1970() {
+        for (text, seconds) in [
+            ("1-Jan-1970 00:00:00 +0000", 0),
+            ("31-Dec-1969 19:00:01 -0500", 1),
+            ("13-Sep-1999 11:36:26 -0700", 937_247_786),
+            ("29-Feb-2024 12:00:00 +0100", 1_709_204_400),
+            ("1-Jan-0001 00:00:00 +0000", -62_135_596_800),
+        ] {
+            assert_eq!(text.parse::<DateTime>().unwrap().unix_seconds(), seconds, "{text}");
+        }
+    }
 
     #[test]
     fn dates_are_read_and_written() {

@@ -185,6 +185,16 @@ impl Date {
         Date::new(year.parse().ok()?, u8::try_from(month + 1).ok()?, day.parse().ok()?)
     }
 
+    /// Days since 1970-01-01 in the Gregorian calendar.
+    pub fn days_since_1970(self) -> i64 {
+        // Years begin in March here, so that the leap day is the last of its year.
+        let month = (i64::from(self.month) + 9) % 12;
+        let year = i64::from(self.year) - i64::from(month >= 10);
+        let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+        let to_first_of_month = (153 * month + 2) / 5;
+        year * 365 + leap_days + to_first_of_month + i64::from(self.day) - 1 - 719_468
+    }
+
     /// As IMAP writes it.
     pub fn to_imap(self) -> String {
         format!("{}-{}-{:04}", self.day, MONTHS[usize::from(self.month - 1)], self.year)
