@@ -14,7 +14,7 @@ mod fetching;
 mod files;
 mod flags;
 mod help;
-pub mod json;
+pub(crate) mod json;
 mod letters;
 mod mailbox;
 mod mailboxes;

@@ -4,7 +4,7 @@ mod ahead;
 mod answers;
 mod appending;
 mod copying;
-pub mod error;
+pub(crate) mod error;
 mod fetched;
 mod identity;
 pub mod imap;

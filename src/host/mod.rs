@@ -24,7 +24,7 @@ mod registration;
 mod registry;
 mod report;
 mod secrets;
-pub mod value;
+pub(crate) mod value;
 mod words;
 mod worker;
 

@@ -33,17 +33,6 @@ pub fn decode_body(label: Option<&str>, bytes: &[u8]) -> String {
     decode(label, bytes).unwrap_or_else(|| undeclared(bytes))
 }
 
-/// Encodes text in a named charset. Returns `None` if the charset is unknown or lacks a character.
-pub fn encode(label: &str, text: &str) -> Option<Vec<u8>> {
-    let encoding = Encoding::for_label_no_replacement(label.trim().as_bytes())?;
-    // The encoding library writes UTF-8 instead of UTF-16, as browsers do.
-    if encoding.output_encoding() != encoding || (is_ascii_label(label) && !text.is_ascii()) {
-        return None;
-    }
-    let (bytes, _, has_unmappable) = encoding.encode(text);
-    (!has_unmappable).then(|| bytes.into_owned())
-}
-
 /// Decodes bytes of unknown encoding: as UTF-8 if valid, otherwise as Latin-1, so that no byte is
 /// lost.
 pub fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
@@ -136,17 +125,6 @@ mod tests {
             assert_eq!(decode(label, bytes).as_deref(), Some(expected), "{label}");
         }
         assert_eq!(decode("x-klingon", b"x"), None);
-    }
-
-    #[test]
-    fn text_is_encoded_where_the_charset_has_it() {
-        assert_eq!(encode("iso-8859-1", "café").as_deref(), Some(b"caf\xe9".as_slice()));
-        assert_eq!(encode("utf-8", "日").as_deref(), Some("日".as_bytes()));
-        for (label, text) in
-            [("iso-8859-1", "日"), ("us-ascii", "é"), ("utf-16", "x"), ("x-klingon", "x")]
-        {
-            assert_eq!(encode(label, text), None, "{label}");
-        }
     }
 
     #[test]

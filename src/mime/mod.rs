@@ -9,37 +9,37 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | [`header`] | splits header and body; unfolded fields (RFC 5322) |
-//! | [`encoded_word`], [`encode_word`] | decode and write `=?utf-8?Q?…?=` (RFC 2047) |
+//! | `header` | splits header and body; unfolded fields (RFC 5322) |
+//! | `encoded_word`, `encode_word` | decode and write `=?utf-8?Q?…?=` (RFC 2047) |
 //! | [`parameter`] | `; name=value`, with continuations and charsets, both ways (RFC 2045, 2231) |
-//! | [`charset`] | bytes to text and back |
+//! | `charset` | bytes to text and back |
 //! | [`transfer`] | base64, quoted-printable and uuencode; the decoders never fail |
-//! | [`extract`] | attachments of a letter that arrives in pieces, in bounded memory |
-//! | [`address`], [`plain_address`] | address lists (RFC 5322), and the plain addresses accepted for sending |
-//! | [`envelope`] | the ten fields of IMAP's `ENVELOPE` |
-//! | [`parse`], [`part`], [`readable`] | the tree of parts, one part, and the text and attachments of a letter |
+//! | `extract` | attachments of a letter that arrives in pieces, in bounded memory |
+//! | `address`, `plain_address` | address lists (RFC 5322), and the plain addresses accepted for sending |
+//! | `envelope` | the ten fields of IMAP's `ENVELOPE` |
+//! | [`parse`], `part`, `readable` | the tree of parts, one part, and the text and attachments of a letter |
 //! | [`html`] | the text of an HTML page |
-//! | [`build`], [`new_part`] | outgoing letters |
-//! | [`filename`] | safe file names |
+//! | `build`, `new_part` | outgoing letters |
+//! | `filename` | safe file names |
 
-pub mod address;
+pub(crate) mod address;
 mod address_tokens;
-pub mod build;
-pub mod charset;
+pub(crate) mod build;
+pub(crate) mod charset;
 mod decoding;
-pub mod encode_word;
-pub mod encoded_word;
-pub mod envelope;
-pub mod extract;
-pub mod filename;
-pub mod header;
+pub(crate) mod encode_word;
+pub(crate) mod encoded_word;
+pub(crate) mod envelope;
+pub(crate) mod extract;
+pub(crate) mod filename;
+pub(crate) mod header;
 pub mod html;
-pub mod new_part;
+pub(crate) mod new_part;
 pub mod parameter;
 pub mod parse;
-pub mod part;
-pub mod plain_address;
-pub mod readable;
+pub(crate) mod part;
+pub(crate) mod plain_address;
+pub(crate) mod readable;
 pub mod transfer;
 mod unpack;
 mod uu_lines;
@@ -48,10 +48,10 @@ pub use address::{Entry, EnvelopeAddress, envelope_addresses, parse_mailbox_list
 pub use build::{BuildError, Outgoing};
 pub use encode_word::{encode_phrase, encode_text};
 pub use encoded_word::{decode_bytes, decode_text};
-pub use envelope::Envelope;
+pub use envelope::{Envelope, EnvelopeAddresses};
 pub use extract::{Extractor, Files};
 pub use filename::{numbered, safe_name};
-pub use header::{Field, fields, split};
+pub use header::{Field, Fields, fields, split};
 pub use new_part::{Disposition, NewPart, Subparts, TransferEncoding};
 pub use parameter::encode_parameter;
 pub use parse::Letter;

@@ -2,17 +2,17 @@
 
 mod buffer;
 pub mod deed;
-pub mod error;
+pub(crate) mod error;
 pub mod imap;
-pub mod limits;
-pub mod outgoing;
+pub(crate) mod limits;
+pub(crate) mod outgoing;
 pub mod pop3;
 pub mod sasl;
-pub mod secret;
+pub(crate) mod secret;
 pub mod smtp;
 
 pub use error::{EncodeError, ProtocolError};
-pub use limits::Limits;
+pub use limits::{Limit, Limits};
 pub use outgoing::Outgoing;
 pub use secret::Secret;
 

@@ -94,6 +94,7 @@ fn split(input: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether an input is a command that one line holds whole; the form of `:time` may take more.
+#[cfg(any(feature = "cli", test))]
 pub fn is_one_line(input: &str) -> bool {
     split(input).is_some_and(|(name, argument)| name != "time" || argument.is_empty())
 }

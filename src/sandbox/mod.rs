@@ -25,7 +25,7 @@
 //!   commands are lines.
 //! - `imap`, `pop`, `smtp`: one session each, one file for each group of commands, and the
 //!   session's view of the mail (`imap::selected`, `pop::maildrop`).
-//! - [`store`]: the mail itself, independent of any protocol.
+//! - `store`: the mail itself, independent of any protocol.
 
 mod error;
 pub mod faults;
@@ -37,7 +37,7 @@ mod pop;
 mod received;
 mod sasl;
 mod smtp;
-pub mod store;
+pub(crate) mod store;
 mod wire;
 
 use std::{

@@ -1,19 +1,19 @@
 //! The only sockets of the client.
 //!
-//! `connect` finds an address and opens a [`stream`] with deadlines, `tls` encrypts it, `drive`
+//! `connect` finds an address and opens a `stream` with deadlines, `tls` encrypts it, `drive`
 //! pumps a session over it, `door` is the one way to submit a command, and `trace` shows the lines.
 
-pub mod connect;
+pub(crate) mod connect;
 mod door;
-pub mod drive;
-pub mod error;
-pub mod stream;
-pub mod tls;
-pub mod trace;
+pub(crate) mod drive;
+pub(crate) mod error;
+pub(crate) mod stream;
+pub(crate) mod tls;
+pub(crate) mod trace;
 
 pub use connect::{Connector, Redirect, Route, Router};
-pub use drive::Connection;
+pub use drive::{Connection, DriveError};
 pub use error::TransportError;
-pub use stream::{Interrupt, Meter, Pace, Stream};
+pub use stream::{Interrupt, Meter, Pace, Socket, Stream};
 pub use tls::{ClientIdentity, TlsOptions};
 pub use trace::{Trace, TraceSink};

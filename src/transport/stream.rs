@@ -227,7 +227,7 @@ impl Write for Socket {
 
 /// What [`Stream::write_or_read`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moved {
+pub(crate) enum Moved {
     /// This many bytes were written.
     Out(usize),
     /// This many bytes were read; 0 is the end of the stream.
@@ -302,7 +302,7 @@ impl Stream {
     ///
     /// # Errors
     /// The stream's error, or the end of the wait.
-    pub fn write_or_read(&mut self, bytes: &[u8], room: &mut [u8]) -> io::Result<Moved> {
+    pub(crate) fn write_or_read(&mut self, bytes: &[u8], room: &mut [u8]) -> io::Result<Moved> {
         let since = Instant::now();
         // std cannot wait for reading or writing, so we alternate short waits.
         let mut patience = Patience::None;

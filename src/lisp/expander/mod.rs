@@ -3,7 +3,7 @@
 //! Every name of a script is resolved here. A variable becomes `v12`; a global of the script becomes `u/name`, one of the system
 //! `s/name`. So a script may define `first` or `filter` as it likes: the prelude's own functions keep calling `s/first`, and the
 //! interpreter's library is out of reach. Globals are called through their name, so that a redefinition reaches its callers; the few
-//! primitives in [`names::INLINE`] are emitted directly as long as the script does not define them.
+//! primitives in `names::INLINE` are emitted directly as long as the script does not define them.
 
 mod bodies;
 mod common;
@@ -13,7 +13,7 @@ mod forms;
 mod lambda_list;
 mod loop_form;
 mod loops;
-pub mod names;
+pub(crate) mod names;
 mod output;
 mod parallel;
 mod quasiquote;
@@ -46,7 +46,7 @@ pub trait Hooks {
     fn declare(&mut self, global: &str, name: &str);
     /// A definition or an assignment of the script sets this emitted global, which is declared.
     fn assigned(&mut self, global: &str);
-    /// What is emitted calls [`names::VISIBLE_GLOBALS`].
+    /// What is emitted calls `names::VISIBLE_GLOBALS`.
     fn want_globals(&mut self);
     /// The emitted global that holds this constant.
     fn constant(&mut self, datum: &Datum) -> String;

@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 ///
 /// # Examples
 /// ```no_run
-/// # use postoffice::proto::{ProtocolError, imap::{Data, fetched::FetchedItems}};
+/// # use postoffice::proto::{ProtocolError, imap::{Data, FetchedItems}};
 /// fn size(mut data: Data<'_>) -> Result<Option<u64>, ProtocolError> {
 ///     let mut size = None;
 ///     let mut items = FetchedItems::of(&mut data.tokens)?;

@@ -3,9 +3,9 @@
 //! A [`Session`] takes the server's bytes and the caller's [`Command`]s, and gives bytes to send and [`Event`]s. Replies come in the order of the
 //! commands, so several commands can be in flight. Letters come in pieces, their dots undone, and are never held here.
 
-pub mod body;
+pub(crate) mod body;
 pub mod command;
-pub mod session;
+pub(crate) mod session;
 
 pub use body::{Body, Found};
 pub use command::Command;

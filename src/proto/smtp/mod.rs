@@ -4,9 +4,9 @@
 //! A [`Session`] takes the server's bytes and the caller's [`Command`]s, and gives bytes to send and [`Event`]s. Replies come in the order of the
 //! commands. A letter's bytes go through [`Body`], which makes the line ends right and doubles the dots.
 
-pub mod body;
+pub(crate) mod body;
 pub mod command;
-pub mod session;
+pub(crate) mod session;
 
 pub use body::Body;
 pub use command::{Command, MailOptions};
