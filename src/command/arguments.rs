@@ -88,6 +88,9 @@ pub struct Global {
     /// Show on standard error what goes over the wire, secrets replaced
     #[arg(long, global = true)]
     pub trace: bool,
+    /// Refuse to change messages by numbers that have shifted since they were told, instead of a warning
+    #[arg(long, global = true)]
+    pub strict: bool,
     /// Show no progress of long work
     #[arg(long, short, global = true)]
     pub quiet: bool,

@@ -8,6 +8,7 @@ use super::arguments::Confinement;
 use super::output::{complain, distrust};
 use crate::policy::Policy;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Exit code when a limit has stopped the script, as `timeout` has it.
@@ -58,7 +59,9 @@ pub(super) fn oversee(confinement: &Confinement, time: Duration) -> Result<i32, 
     let failed = |cause: std::io::Error| format!("the script's process cannot be started: {cause}");
     let program = std::env::current_exe().map_err(failed)?;
     // Ctrl-C goes to both processes; the other one closes its connections first.
-    ctrlc::set_handler(|| {}).map_err(|error| error.to_string())?;
+    static SIGNALLED: AtomicBool = AtomicBool::new(false);
+    ctrlc::set_handler(|| SIGNALLED.store(true, Ordering::SeqCst))
+        .map_err(|error| error.to_string())?;
     #[cfg(unix)]
     raise_stack(confinement.memory_limit << 20); // a new process makes room for all of it
     let mut command = Command::new(program);
@@ -68,7 +71,7 @@ pub(super) fn oversee(confinement: &Confinement, time: Duration) -> Result<i32, 
         .args(std::env::args_os().skip(1))
         .env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
     let mut child = command.spawn().map_err(failed)?;
-    let Some(status) = wait(&mut child, time + GRACE).map_err(failed)? else {
+    let Some(status) = wait(&mut child, time + GRACE, &SIGNALLED).map_err(failed)? else {
         child.kill().and_then(|()| child.wait()).map_err(failed)?;
         complain(&too_long(time));
         return Ok(STOPPED);
@@ -81,13 +84,29 @@ pub(super) fn oversee(confinement: &Confinement, time: Duration) -> Result<i32, 
 }
 
 /// Waits for a process, no longer than `time`.
-fn wait(child: &mut Child, time: Duration) -> std::io::Result<Option<ExitStatus>> {
+/// Waits for the script's process. A signal that came to this process alone is passed on.
+fn wait(
+    child: &mut Child,
+    time: Duration,
+    signalled: &AtomicBool,
+) -> std::io::Result<Option<ExitStatus>> {
     const LONGEST_NAP: Duration = Duration::from_millis(20);
+    // By then a process that got the signal too has ended; a second one would cut its clean-up short.
+    const FORWARD_AFTER: Duration = Duration::from_secs(5);
+    let mut forward_at: Option<Instant> = None;
     let end = Instant::now() + time;
     let mut nap = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
+        }
+        if signalled.load(Ordering::SeqCst) && forward_at.is_none() {
+            forward_at = Some(Instant::now() + FORWARD_AFTER);
+        }
+        if forward_at.is_some_and(|at| Instant::now() >= at) {
+            signalled.store(false, Ordering::SeqCst);
+            forward_at = None;
+            terminate(child);
         }
         if Instant::now() >= end {
             return Ok(None);
@@ -96,6 +115,17 @@ fn wait(child: &mut Child, time: Duration) -> std::io::Result<Option<ExitStatus>
         nap = (nap * 2).min(LONGEST_NAP);
     }
 }
+
+#[cfg(unix)]
+fn terminate(child: &Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::TERM); // it may have ended meanwhile
+    }
+}
+
+#[cfg(not(unix))]
+fn terminate(_: &Child) {}
 
 #[cfg(unix)]
 fn reason(status: ExitStatus, confinement: &Confinement) -> String {

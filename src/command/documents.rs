@@ -59,7 +59,7 @@ fn manual_page() -> std::io::Result<String> {
         ".SH FILES\n.TP\n$XDG_CONFIG_HOME/postoffice/init.scm, ~/.config/postoffice/init.scm\nForms that the prompt runs when it starts, and run and eval with \\-\\-init.\n\
          .TP\n$XDG_STATE_HOME/postoffice/history, ~/.local/state/postoffice/history\nWhat was typed at the prompt, without secrets.\n\
          .SH ENVIRONMENT\n.TP\nNO_COLOR\nNo colours at the prompt.\n\
-         .SH EXIT STATUS\n0 when all went well, 1 on an error, 2 on wrong arguments, 130 on Ctrl-C, else what (exit) was given.\n",
+         .SH EXIT STATUS\n0 when all went well, 1 on an error, 2 on wrong arguments, 130 on Ctrl-C, SIGTERM or SIGHUP, after which clean-up runs and connections log out, else what (exit) was given.\n",
     );
     Ok(page)
 }

@@ -1,10 +1,10 @@
-//! Ctrl-C.
+//! Ctrl-C, and what ends a service: SIGTERM and SIGHUP do the same.
 
 use crate::host::{Context, Host, Interrupter};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Exit code after Ctrl-C, as shells have it.
+/// Exit code after Ctrl-C, as shells have it, and after the other signals.
 pub(super) const INTERRUPTED: i32 = 130;
 
 /// The host whose form is stopped. Its context tells whether that was asked for already.

@@ -47,7 +47,7 @@ pub(super) fn run(
     let name = if file == "-" { "standard input" } else { file };
     let mut failed = None;
     let code = evaluate(global, way, arguments, |host| {
-        let value = host.evaluate(&source, name)?;
+        let value = host.evaluate_file(&source, name)?;
         failed = if way.as_json { print_json(host, &value).err() } else { None };
         Ok(())
     })?;

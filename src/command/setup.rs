@@ -30,6 +30,7 @@ pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
     for (name, value) in &global.limit {
         setup.limits.set(name, *value).ok_or_else(|| format!("there is no limit {name}"))?;
     }
+    setup.strict = global.strict;
     setup.connector.redirects = global.connect_to.clone();
     setup.connector.trace = global.trace.then(trace_to_stderr);
     Ok(setup)

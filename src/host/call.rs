@@ -98,6 +98,11 @@ impl Call<'_> {
         self.name
     }
 
+    /// Which call of the script this is: the same number for the same place, `None` where no place is known.
+    pub fn place(&self) -> Option<usize> {
+        super::natives::place()
+    }
+
     /// The argument at `index`, required ones first; `None` for an optional one that was not given.
     pub fn arg(&self, index: usize) -> Option<&Value> {
         self.arguments.positional.get(index)

@@ -36,6 +36,7 @@ pub struct Context {
     arguments: Vec<String>,
     policy: Policy,
     output: Mutex<Sink>,
+    output_port: Mutex<Option<Value>>,
     warnings: Mutex<Warnings>,
     several: Mutex<Option<Vec<Value>>>,
     documentation: Mutex<BTreeMap<String, Documentation>>,
@@ -112,6 +113,7 @@ impl Context {
             arguments,
             policy,
             output: Mutex::new(Sink { write, at_line_start: true }),
+            output_port: Mutex::default(),
             warnings: Mutex::new(warnings),
             several: Mutex::default(),
             documentation: Mutex::default(),
@@ -335,6 +337,15 @@ impl Context {
         let mut sink = lock(&self.output);
         sink.at_line_start = text.ends_with('\n');
         (sink.write)(text)
+    }
+
+    /// The port that `*standard-output*` is bound to, if it is not the output itself.
+    pub(super) fn output_port(&self) -> Option<Value> {
+        lock(&self.output_port).clone()
+    }
+
+    pub(super) fn set_output_port(&self, port: Option<Value>) {
+        *lock(&self.output_port) = port;
     }
 
     /// Whether the output stands at the start of a line.

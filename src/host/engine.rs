@@ -38,9 +38,6 @@ const MODULES: &[fn() -> BuiltInModule] = &[
 
 /// Functions of the library behind the prelude's own of the same names.
 const PLAIN: &[(&str, &str)] = &[
-    ("steel/numbers", "floor"),
-    ("steel/numbers", "ceiling"),
-    ("steel/numbers", "round"),
     ("steel/numbers", "expt"),
     ("steel/vectors", "make-vector"),
     ("steel/vectors", "range-vec"),

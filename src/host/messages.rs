@@ -104,7 +104,7 @@ fn plain(text: String) -> String {
 
 fn not_a_function(callee: &str) -> String {
     match callee.strip_prefix("#<unbound ").and_then(|rest| rest.strip_suffix('>')) {
-        Some(name) => format!("the function {name} is not defined"),
+        Some(name) => undefined_function(name),
         None => format!("not a function: {}", readable_values(cut(callee, 200))),
     }
 }
@@ -139,6 +139,15 @@ fn readable_values(text: String) -> String {
 /// What is said of a variable without a value.
 pub(super) fn unbound(value: &Value) -> Option<String> {
     Some(format!("unbound variable: {}", downcast::<Unbound>(value)?.0))
+}
+
+/// What is said of a function that is not defined.
+pub(super) fn undefined(value: &Value) -> Option<String> {
+    Some(undefined_function(&downcast::<Unbound>(value)?.0))
+}
+
+pub(super) fn undefined_function(name: &str) -> String {
+    format!("the function {name} is not defined")
 }
 
 /// The name that a message says is not defined.

@@ -57,8 +57,8 @@ pub use value::{
 pub use worker::Surroundings;
 
 use crate::condition::{Condition, Identifier};
-use crate::lisp::expander::{Expander, Hooks, global, names, only_defines, system_global};
-use crate::lisp::{Datum, Node, Span, reader};
+use crate::lisp::expander::{Expander, Hooks, Program, global, names, only_defines, system_global};
+use crate::lisp::{Datum, Kind, Node, Span, reader};
 use crate::policy::Policy;
 use context::Time;
 use engine::Engine;
@@ -153,6 +153,7 @@ impl Host {
             let value = host.engine.global(&system_global(own)).unwrap_or_else(nil);
             host.publish(name, value);
         }
+        host.define("*load-pathname*", nil());
         for (name, lambda_list, doc) in words::WORDS {
             host.document(name, lambda_list, doc);
         }
@@ -177,7 +178,7 @@ impl Host {
         if self.context.time_left().get() != Time::Left {
             return Err(self.interruption(None));
         }
-        let result = self.run_source(source, source_name);
+        let result = self.run_source(source, source_name, false);
         result.map_err(|report| {
             self.recover();
             report.redacted(&self.context)
@@ -200,13 +201,17 @@ impl Host {
         self.expander.has_last_value = true;
     }
 
-    /// Evaluates the text of a file: as [`Host::evaluate`], but `*` is the function everywhere.
+    /// Evaluates the text of a file: as [`Host::evaluate`], but `*` is the function everywhere, and
+    /// nothing runs if the text calls a function that neither it nor a file that it loads defines.
     ///
     /// # Errors
     /// As [`Host::evaluate`].
     pub fn evaluate_file(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
         let has_last_value = std::mem::take(&mut self.expander.has_last_value);
-        let result = self.evaluate(source, source_name);
+        let result = self.run_source(source, source_name, true).map_err(|report| {
+            self.recover();
+            report.redacted(&self.context)
+        });
         self.expander.has_last_value = has_last_value;
         result
     }
@@ -228,7 +233,7 @@ impl Host {
         values.and_then(|values| value::elements(&values)).unwrap_or_else(|| vec![last])
     }
 
-    fn run_source(&mut self, text: &str, name: &str) -> Result<Value, Report> {
+    fn run_source(&mut self, text: &str, name: &str, whole: bool) -> Result<Value, Report> {
         let context = self.context.clone();
         let result = natives::with_context(&context, || {
             let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
@@ -238,6 +243,10 @@ impl Host {
             self.engine.last = nil();
             self.engine.source = Some(source.clone());
             self.engine.call("s/%forget-values", Vec::new()).ok();
+            if whole {
+                self.refuse_unknown_functions(&forms, &source)?;
+                self.engine.set_global(&global("*load-pathname*"), value::string(name));
+            }
             self.expander.announce(&forms, &mut self.engine);
             for form in &forms {
                 self.run_form(form, &source)?;
@@ -250,6 +259,54 @@ impl Host {
             secrets::texts(text).iter().for_each(|secret| self.context.keep_secret(secret));
         }
         result
+    }
+
+    /// Refuses a program that calls what is defined nowhere: by the time of the call, what it
+    /// should not have done may have been done.
+    fn refuse_unknown_functions(
+        &mut self,
+        forms: &[Node],
+        source: &Arc<Source>,
+    ) -> Result<(), Report> {
+        let mut program = Program::default();
+        self.follow_loads(forms, &source.name, 0, &mut program);
+        let survey = self.expander.survey(&program, &mut self.engine);
+        let Some((name, span)) = survey.unknown().next() else { return Ok(()) };
+        let condition = self.with_nearest_name(program_error(messages::undefined_function(name)));
+        Err(Report::of(condition, Some(source.place(span))))
+    }
+
+    /// Puts the forms of files that are loaded by name at top level into the place of the `load`.
+    fn follow_loads(&self, forms: &[Node], name: &str, depth: usize, program: &mut Program) {
+        for form in forms {
+            let Some([head, Node { kind: Kind::String(path), .. }]) = form.as_list() else {
+                program.forms.push((form.clone(), depth == 0));
+                continue;
+            };
+            if !head.is_named("load") {
+                program.forms.push((form.clone(), depth == 0));
+                continue;
+            }
+            let path = beside(name, path);
+            let text = (depth < LOADING_LIMIT)
+                .then(|| self.context.policy().check_reading(Path::new(&path)).ok())
+                .flatten()
+                .and_then(|real| std::fs::read(real).ok());
+            match text.map(|text| reader::read(&String::from_utf8_lossy(&text))) {
+                Some(Ok(forms)) => self.follow_loads(&forms, &path, depth + 1, program),
+                _ => program.is_open = true, // `load` says in its turn what is wrong
+            }
+        }
+    }
+
+    /// Adds the name that was meant, if the message says that one is not defined.
+    fn with_nearest_name(&self, mut condition: Condition) -> Condition {
+        let near = messages::undefined_name(&condition.message)
+            .and_then(|name| messages::nearest(name, self.names().iter().map(String::as_str)));
+        if let Some(near) = near {
+            condition.message.push_str(&format!("; did you mean {near}?"));
+        }
+        condition
     }
 
     fn run_form(&mut self, form: &Node, source: &Arc<Source>) -> Result<(), Report> {
@@ -303,7 +360,8 @@ impl Host {
             .is_some_and(|own| matches!((&own, value), (Value::FuncV(own), Value::FuncV(other)) if std::ptr::fn_addr_eq(*own, *other)))
     }
 
-    /// `(load "file")` at top level: runs the forms of the file, whose path is relative to the current folder.
+    /// `(load "file")` at top level: runs the forms of the file, whose path is relative to the folder of the file that loads it, at the
+    /// prompt to the current folder.
     fn load(&mut self, path: &Node, span: Span, source: &Arc<Source>) -> Result<(), Report> {
         self.engine.flush().map_err(|error| self.report(error))?;
         self.run_form(path, source)?;
@@ -316,6 +374,7 @@ impl Host {
                 value::shown(&last)
             ))));
         };
+        let path = &beside(&source.name, path);
         if self.loading >= LOADING_LIMIT {
             return Err(wrong(program_error(format!(
                 "load: {path}: files load one another without an end"
@@ -333,9 +392,10 @@ impl Host {
         let text = String::from_utf8_lossy(&bytes);
         self.loading += 1;
         let has_last_value = std::mem::take(&mut self.expander.has_last_value);
-        let result = self.run_source(&text, path);
+        let result = self.run_source(&text, path, true);
         self.expander.has_last_value = has_last_value;
         self.loading -= 1;
+        self.engine.set_global(&global("*load-pathname*"), value::string(&*source.name));
         self.engine.source = Some(source.clone());
         result?;
         self.engine.last = truth(true);
@@ -374,11 +434,7 @@ impl Host {
         {
             condition.message.insert_str(0, &format!("{name}: "));
         }
-        let near = messages::undefined_name(&condition.message)
-            .and_then(|name| messages::nearest(name, self.names().iter().map(String::as_str)));
-        if let Some(near) = near {
-            condition.message.push_str(&format!("; did you mean {near}?"));
-        }
+        condition = self.with_nearest_name(condition);
         let place = self.engine.place(&trail);
         let frames = self.engine.frames(&trail);
         Report { exit, frames, ..Report::of(condition, place) }
@@ -440,6 +496,12 @@ impl Host {
     pub fn datum(&self, value: &Value) -> Datum {
         to_datum(value)
     }
+}
+
+/// A path as a file of this name means it.
+fn beside(source_name: &str, path: &str) -> String {
+    let folder = Path::new(source_name).parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or_else(|| path.to_owned(), |folder| folder.join(path).display().to_string())
 }
 
 fn program_error(message: String) -> Condition {

@@ -486,19 +486,20 @@
 (define (1- number) (- number 1))
 (define (evenp number) (even? number))
 (define (oddp number) (odd? number))
-(define (zerop number) (zero? number))
-(define (plusp number) (positive? number))
-(define (minusp number) (negative? number))
-(define (/= left right) (not (= left right)))
-(define (max number . numbers) (fold (lambda (one other) (if (> one other) one other)) number numbers))
-(define (min number . numbers) (fold (lambda (one other) (if (< one other) one other)) number numbers))
 (define (list-length list) (length list))
-(define (floor number &optional (divisor nil given)) (if given (%divide-floor number divisor) (%plain-floor number)))
-(define (ceiling number &optional (divisor nil given)) (if given (%divide-ceiling number divisor) (%plain-ceiling number)))
-(define (round number &optional (divisor nil given)) (if given (%divide-round number divisor) (%plain-round number)))
-(define (truncate number &optional (divisor 1)) (%divide-truncate number divisor))
 (define (char= char . chars) (every (lambda (other) (equal char other)) chars))
 (define (char-equal left right) (equalp left right))
+
+(define (copy-seq sequence)
+  (if (vector? sequence) (apply vector (%elements sequence)) (subseq sequence 0)))
+(define (make-array size &key (initial-element nil) (initial-contents nil contents))
+  (let ((size (if (and (pair? size) (null? (cdr size))) (car size) size)))
+    (cond (contents (apply vector (%elements initial-contents)))
+          (else (make-vector size initial-element)))))
+(define (%set-aref vector index value)
+  (%check-set-aref vector index)
+  (vector-set! vector index value)
+  value)
 
 ;; --- what the interpreter's own functions do not survive ------------------------------------------------------------------------------------
 ;; They reserve whatever number they are given, and look into keys of tables by recursion.
@@ -536,7 +537,10 @@
      (let ((variable (open path option ...)))
        (unwind-protect (begin body ...) (close variable))))))
 (define (call-with-input-file path receiver) (with-open-file (port path) (receiver port)))
-(define (call-with-output-file path receiver) (with-open-file (port path :direction :output) (receiver port)))
+(define (call-with-output-file path receiver)
+  (with-open-file (port path :direction :output :if-exists :supersede) (receiver port)))
+
+(define *standard-output* t)
 
 (define-syntax with-output-to-string
   (syntax-rules ()
@@ -551,10 +555,15 @@
   (cond ((not (eof-object? value)) value)
         (errorp (error "~a: the file has ended" what))
         (else end)))
-(define (read-line &optional (port nil) (errorp nil) (end (eof-object)))
+;; Scheme's forms have the port alone, and get the object; Common Lisp's say what an end is.
+(define (read-line &optional (port nil) (errorp nil given) (end (if given nil (eof-object))))
   (values (%at-end "read-line" (%read-line port) errorp end)))
-(define (read-char port &optional (errorp nil) (end (eof-object)))
+(define (read-char &optional (port nil) (errorp nil given) (end (if given nil (eof-object))))
   (%at-end "read-char" (%read-char port) errorp end))
+(define (peek-char &optional (kind nil) (port nil port-given) (errorp nil given) (end (if given nil (eof-object))))
+  (if (or port-given (null kind) (eq kind t) (char? kind))
+      (%at-end "peek-char" (%peek-char port kind) errorp end)
+      (%peek-char kind nil)))
 (define (read-string port) (%read-rest port))
 
 (define (decode-universal-time time &optional zone)

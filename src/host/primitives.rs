@@ -10,7 +10,16 @@ use steel::SteelVal;
 use steel::steel_vm::engine::Engine as Steel;
 
 /// Modules and names of the functions in use.
-const USED: [(&str, &str); 5] = [
+const USED: [(&str, &str); 14] = [
+    ("steel/equality", "="),
+    ("steel/ord", "<"),
+    ("steel/ord", ">"),
+    ("steel/ord", "<="),
+    ("steel/ord", ">="),
+    ("steel/numbers", "-"),
+    ("steel/numbers", "*"),
+    ("steel/numbers", "/"),
+    ("steel/numbers", "floor"),
     ("steel/strings", "string->number"),
     ("steel/lists", "cons"),
     ("steel/equality", "eq?"),

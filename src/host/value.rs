@@ -533,10 +533,15 @@ fn atom_datum(value: &Value) -> Datum {
     }
 }
 
-/// A value for people: strings and characters as they are, a condition as its message.
+/// A value for people: strings and characters as they are, keywords without the colon, a condition as its message and the server's words.
 pub fn displayed(value: &Value) -> String {
     match super::objects::as_condition(value) {
-        Some(condition) => condition.message.clone(),
+        Some(condition) => match &condition.server_string {
+            Some(words) if !words.is_empty() && !condition.message.contains(words.as_str()) => {
+                format!("{}: {words}", condition.message)
+            }
+            _ => condition.message.clone(),
+        },
         None => printer::display(&to_datum(value)),
     }
 }

@@ -10,7 +10,7 @@ pub fn readably(datum: &Datum) -> String {
     print(datum, true)
 }
 
-/// The form for people: strings and characters as they are, the rest as [`readably`].
+/// The form for people: strings and characters as they are, keywords without the colon, the rest as [`readably`].
 pub fn display(datum: &Datum) -> String {
     print(datum, false)
 }
@@ -73,13 +73,10 @@ fn print_atom(datum: &Datum, readable: bool, shown: &mut String) {
         Datum::String(text) => shown.push_str(text),
         Datum::Symbol(name) if readable => print_symbol(name, shown),
         Datum::Symbol(name) => shown.push_str(name),
+        Datum::Keyword(name) if !readable => shown.push_str(name),
         Datum::Keyword(name) => {
             shown.push(':');
-            if !readable || is_plain_keyword(name) {
-                shown.push_str(name)
-            } else {
-                print_in_bars(name, shown)
-            }
+            if is_plain_keyword(name) { shown.push_str(name) } else { print_in_bars(name, shown) }
         }
         Datum::Char(character) if readable => print_char(*character, shown),
         Datum::Char(character) => shown.push(*character),

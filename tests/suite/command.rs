@@ -502,30 +502,36 @@ fn ctrl_c_kills_a_program_that_is_to_tell_a_password() {
 }
 
 #[test]
-fn ctrl_c_stops_a_loop_and_cleans_up() {
-    let mut child = command(&["run", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
+fn signals_stop_a_loop_and_clean_up() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let mut child = command(&["run", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
         .stdin
         .take()
         .unwrap()
         .write_all(b"(unwind-protect (progn (princ \"ready\n\") (do ((i 0 (+ i 1))) (nil))) (princ \"cleaned\n\"))")
         .unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    out.read_line(&mut line).unwrap();
-    assert_eq!(line, "ready\n");
-    assert!(
-        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
-    );
-    line.clear();
-    out.read_line(&mut line).unwrap();
-    assert_eq!(line, "cleaned\n");
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        assert!(
+            Command::new("kill")
+                .args([signal, &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+        line.clear();
+        out.read_line(&mut line).unwrap();
+        assert_eq!(line, "cleaned\n");
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+    }
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod client;
 mod command;
 #[cfg(feature = "sandbox")]
 mod commands;
+#[cfg(feature = "host")]
+mod common_lisp;
 #[cfg(feature = "sandbox")]
 mod door;
 #[cfg(feature = "sandbox")]

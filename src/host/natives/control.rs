@@ -44,6 +44,8 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         Ok(nil())
     }),
     ("%bound", bound),
+    ("%defined", defined),
+    ("%function?", |arguments| Ok(SteelVal::BoolV(super::types::is_function(&arguments[0])))),
     ("%bound?", |arguments| Ok(SteelVal::BoolV(downcast::<Unbound>(&arguments[0]).is_none()))),
     ("values", |arguments| Ok(several(arguments.to_vec()))),
     ("%single", |arguments| {
@@ -225,6 +227,11 @@ fn innermost(frames: impl DoubleEndedIterator<Item = Option<Span>>) -> Vec<Span>
     frames.rev().take(KEPT).flatten().collect()
 }
 
+/// The innermost call out of the script that is under way.
+pub(crate) fn place() -> Option<usize> {
+    innermost_call()
+}
+
 fn innermost_call() -> Option<usize> {
     CALLS.with_borrow(|calls| calls.last().copied())
 }
@@ -252,6 +259,13 @@ fn bound(arguments: &[Value]) -> Answer {
     match messages::unbound(&arguments[0]) {
         Some(message) => Err(fail(message)),
         None => Ok(arguments[0].clone()),
+    }
+}
+
+fn defined(arguments: &[Value]) -> Answer {
+    match messages::undefined(&arguments[0]) {
+        Some(message) => Err(fail(message)),
+        None => Ok(nil()),
     }
 }
 

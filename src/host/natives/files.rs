@@ -22,6 +22,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("close-port", close),
     ("%read-line", |arguments| read("read-line", arguments, line)),
     ("%read-char", |arguments| read("read-char", arguments, character)),
+    ("%peek-char", peek_char),
     ("%read-rest", |arguments| read("read-string", arguments, rest)),
     ("eof-object", |_| Ok(eof())),
     ("eof-object?", |arguments| {
@@ -122,8 +123,16 @@ fn open(arguments: &[Value]) -> Answer {
             options.write(true);
             match word(&exists).as_deref() {
                 Some("append") => options.append(true).create(true),
-                Some("error") => options.create_new(true),
-                _ => options.create(true).truncate(true),
+                Some("overwrite") => options.create(true),
+                None | Some("error") => options.create_new(true), // CLHS, open
+                Some("supersede" | "new-version" | "rename" | "rename-and-delete") => {
+                    options.create(true).truncate(true)
+                }
+                Some(other) => {
+                    return Err(fail(format!(
+                        "open: :if-exists: expected :error, :supersede, :append, :overwrite or nil, got :{other}"
+                    )));
+                }
             };
             true
         }
@@ -146,6 +155,13 @@ fn open(arguments: &[Value]) -> Answer {
     let opened = match options.open(real) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && missing_is_nil => {
             return Ok(done(Ok(nil()), "open", path));
+        }
+        Err(error) if output && error.kind() == io::ErrorKind::AlreadyExists => {
+            if exists.as_ref().is_some_and(is_nil) {
+                return Ok(done(Ok(nil()), "open", path));
+            }
+            let why = "it exists already; :if-exists :supersede or :append says what to do";
+            Err(io::Error::new(error.kind(), why))
         }
         opened => opened,
     };
@@ -273,6 +289,40 @@ fn character(mut file: &mut dyn BufRead) -> io::Result<Option<Value>> {
         }
     }
     Ok(if bytes.is_empty() { None } else { Some(SteelVal::CharV('\u{fffd}')) })
+}
+
+/// `(%peek-char port kind)`: the next character, which stays. `t` passes over white space first, a character over all others.
+fn peek_char(arguments: &[Value]) -> Answer {
+    let kind = &arguments[1];
+    let passes = |next: char| match kind {
+        SteelVal::BoolV(true) => next.is_whitespace(),
+        SteelVal::CharV(wanted) => next != *wanted,
+        _ => false,
+    };
+    loop {
+        let peeked = read("peek-char", &arguments[..1], next_character)?;
+        match peeked {
+            SteelVal::CharV(next) if passes(next) => {
+                read("peek-char", &arguments[..1], character)?;
+            }
+            peeked => return Ok(peeked),
+        }
+    }
+}
+
+/// The next character, without taking it. One whose bytes lie across the end of the buffer is not decoded.
+fn next_character(file: &mut dyn BufRead) -> io::Result<Option<Value>> {
+    let bytes = file.fill_buf()?;
+    let Some(&first) = bytes.first() else { return Ok(None) };
+    let length = match first {
+        0..=0x7f => 1,
+        0x80..=0xdf => 2,
+        0xe0..=0xef => 3,
+        _ => 4,
+    };
+    let text = std::str::from_utf8(&bytes[..length.min(bytes.len())]);
+    let next = text.ok().and_then(|text| text.chars().next()).unwrap_or('\u{fffd}');
+    Ok(Some(SteelVal::CharV(next)))
 }
 
 fn rest(file: &mut dyn BufRead) -> io::Result<Option<Value>> {

@@ -181,19 +181,19 @@ impl Run<'_> {
                     }
                 }
                 '{' => {
-                    let (parts, after) = block(control, at, '{', '}')?;
+                    let (parts, after, _) = block(control, at, '{', '}')?;
                     at = after;
                     self.iterate(&directive, parts[0])?;
                 }
                 '[' => {
-                    let (parts, after) = block(control, at, '[', ']')?;
+                    let (parts, after, has_default) = block(control, at, '[', ']')?;
                     at = after;
-                    if self.choose(&directive, &parts)?.0 {
+                    if self.choose(&directive, &parts, has_default)?.0 {
                         return Ok(Ended(true));
                     }
                 }
                 '(' => {
-                    let (parts, after) = block(control, at, '(', ')')?;
+                    let (parts, after, _) = block(control, at, '(', ')')?;
                     at = after;
                     let start = self.text.len();
                     let ended = self.piece(parts[0])?;
@@ -383,7 +383,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn choose(&mut self, directive: &Directive, parts: &[&[char]]) -> Result<Ended, SteelErr> {
+    /// `has_default`: whether the last part stands after `~:;`, for every other number.
+    fn choose(
+        &mut self,
+        directive: &Directive,
+        parts: &[&[char]],
+        has_default: bool,
+    ) -> Result<Ended, SteelErr> {
         if directive.at {
             if self.arguments.get(self.next).is_some_and(is_true) {
                 return self.piece(parts[0]);
@@ -397,21 +403,21 @@ impl Run<'_> {
         } else {
             as_integer(&value).and_then(|number| usize::try_from(number).ok())
         };
-        match index.and_then(|index| parts.get(index)) {
+        let default = parts.last().filter(|_| has_default);
+        match index.and_then(|index| parts.get(index)).or(default) {
             Some(part) => self.piece(part),
             None => Ok(Ended(false)),
         }
     }
 }
 
-/// The parts between `~[` and `~]`, separated by `~;`, and where it ends. Blocks within are skipped.
-fn block(
-    control: &[char],
-    start: usize,
-    open: char,
-    close: char,
-) -> Result<(Vec<&[char]>, usize), SteelErr> {
+/// The parts of one block, such as those between `~[` and `~]`.
+type Block<'c> = (Vec<&'c [char]>, usize, bool);
+
+/// The parts between `~[` and `~]`, separated by `~;`, where it ends, and whether the last separator is `~:;`. Blocks within are skipped.
+fn block(control: &[char], start: usize, open: char, close: char) -> Result<Block<'_>, SteelErr> {
     let (mut at, mut depth, mut part_start, mut parts) = (start, 0usize, start, Vec::new());
+    let mut has_default = false;
     while at < control.len() {
         if control[at] != '~' {
             at += 1;
@@ -430,11 +436,12 @@ fn block(
             depth += 1;
         } else if name == close && depth == 0 {
             parts.push(&control[part_start..tilde]);
-            return Ok((parts, at));
+            return Ok((parts, at, has_default));
         } else if name == close {
             depth -= 1;
         } else if name == ';' && depth == 0 && open == '[' {
             parts.push(&control[part_start..tilde]);
+            has_default = control[tilde..at].contains(&':');
             part_start = at;
         }
     }

@@ -65,6 +65,13 @@ pub(super) const TABLE: &[(&str, Code)] = &[
             Ok(list(list_of("a loop over a list", &arguments[0])?))
         }
     }),
+    ("%number-to-count-with", |arguments| {
+        if super::types::is_number(&arguments[0]) {
+            Ok(arguments[0].clone())
+        } else {
+            Err(wrong("a loop that counts", "a number", &arguments[0]))
+        }
+    }),
     ("%count-to-walk", |arguments| {
         integer_of("a loop that counts", &arguments[0]).map(value::integer)
     }),

@@ -14,7 +14,7 @@ mod tables;
 mod time;
 mod types;
 
-pub(super) use control::trail;
+pub(super) use control::{place, trail};
 pub(super) use flights::{flight, without};
 pub(super) use tables::{HashTable, table_like};
 pub use tables::{hash_table, hash_table_entries};

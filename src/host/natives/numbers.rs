@@ -1,16 +1,34 @@
 //! Numbers, where the interpreter's own functions take other arguments or overflow.
 
+use std::cmp::Ordering;
+
 use steel::SteelVal;
 
 use super::{Answer, Code, count, fail, wrong};
+use crate::host::primitives::primitive;
 use crate::host::value::{self, Value, integer};
 use crate::lisp::Datum;
 
 pub(super) const TABLE: &[(&str, Code)] = &[
-    ("%divide-floor", |arguments| divide("floor", arguments, Way::Floor)),
-    ("%divide-ceiling", |arguments| divide("ceiling", arguments, Way::Ceiling)),
-    ("%divide-round", |arguments| divide("round", arguments, Way::Round)),
-    ("%divide-truncate", |arguments| divide("truncate", arguments, Way::Truncate)),
+    ("=", |arguments| compare("=", arguments)),
+    ("<", |arguments| compare("<", arguments)),
+    (">", |arguments| compare(">", arguments)),
+    ("<=", |arguments| compare("<=", arguments)),
+    (">=", |arguments| compare(">=", arguments)),
+    ("/=", all_differ),
+    ("max", |arguments| extreme("max", ">", arguments)),
+    ("min", |arguments| extreme("min", "<", arguments)),
+    ("zerop", |arguments| against_zero("zerop", "=", arguments)),
+    ("plusp", |arguments| against_zero("plusp", ">", arguments)),
+    ("minusp", |arguments| against_zero("minusp", "<", arguments)),
+    ("floor", |arguments| divide("floor", arguments, Way::Floor)),
+    ("ceiling", |arguments| divide("ceiling", arguments, Way::Ceiling)),
+    ("round", |arguments| divide("round", arguments, Way::Round)),
+    ("truncate", |arguments| divide("truncate", arguments, Way::Truncate)),
+    ("ffloor", |arguments| float_divide("ffloor", arguments, Way::Floor)),
+    ("fceiling", |arguments| float_divide("fceiling", arguments, Way::Ceiling)),
+    ("fround", |arguments| float_divide("fround", arguments, Way::Round)),
+    ("ftruncate", |arguments| float_divide("ftruncate", arguments, Way::Truncate)),
     ("mod", |arguments| second("mod", arguments, Way::Floor)),
     ("modulo", |arguments| second("modulo", arguments, Way::Floor)),
     ("rem", |arguments| second("rem", arguments, Way::Truncate)),
@@ -89,6 +107,9 @@ fn divided(
         };
         return Ok((whole(quotient), whole(number - quotient * divisor)));
     }
+    if is_exact(number) && is_exact(divisor) {
+        return if divisor == &integer(0) { Err(by_zero()) } else { exact(number, divisor, way) };
+    }
     let number = float(number).ok_or_else(|| wrong(function, "a number", number))?;
     let divisor = float(divisor).ok_or_else(|| wrong(function, "a number", divisor))?;
     if divisor == 0.0 {
@@ -100,16 +121,161 @@ fn divided(
         Way::Round => (number / divisor).round_ties_even(),
         Way::Truncate => (number / divisor).trunc(),
     };
-    if !(-1e37..1e37).contains(&quotient) {
-        return Err(fail(format!("{function}: the quotient is too large")));
+    let rest = SteelVal::NumV(number - quotient * divisor);
+    if !quotient.is_finite() {
+        return Err(fail(format!("{function}: {number} has no whole quotient by {divisor}")));
     }
-    Ok((whole(quotient as i128), SteelVal::NumV(number - quotient * divisor)))
+    if quotient.abs() < 1e37 {
+        return Ok((whole(quotient as i128), rest));
+    }
+    Ok((value::from_datum(&Datum::Number(format!("{quotient:.0}"))), rest))
 }
 
+fn is_exact(number: &Value) -> bool {
+    use SteelVal::{BigNum, BigRational, IntV, Rational};
+    matches!(number, IntV(_) | BigNum(_) | Rational(_) | BigRational(_))
+}
+
+/// A function of the interpreter's numbers, for the kinds that are rare.
+fn number_function(name: &'static str, arguments: &[Value]) -> Answer {
+    let module = match name {
+        "=" => "steel/equality",
+        "<" | ">" | "<=" | ">=" => "steel/ord",
+        _ => "steel/numbers",
+    };
+    match primitive(module, name) {
+        Some(SteelVal::FuncV(function)) => function(arguments),
+        _ => Err(fail(format!("{name}: not there"))),
+    }
+}
+
+/// Quotient and remainder of integers beyond 64 bits and of ratios.
+fn exact(number: &Value, divisor: &Value, way: Way) -> Result<(Value, Value), steel::SteelErr> {
+    let call =
+        |name, left: &Value, right: &Value| number_function(name, &[left.clone(), right.clone()]);
+    let holds = |name, left: &Value, right: &Value| {
+        call(name, left, right).map(|answer| answer == SteelVal::BoolV(true))
+    };
+    let ratio = call("/", number, divisor)?;
+    let floor = number_function("floor", std::slice::from_ref(&ratio))?;
+    let fraction = call("-", &ratio, &floor)?;
+    let is_whole = holds("=", &fraction, &integer(0))?;
+    let up = match way {
+        _ if is_whole => false,
+        Way::Floor => false,
+        Way::Ceiling => true,
+        Way::Truncate => holds("<", &ratio, &integer(0))?,
+        Way::Round => {
+            let twice = call("*", &fraction, &integer(2))?;
+            let half = call("/", &floor, &integer(2))?;
+            let is_odd = half != number_function("floor", std::slice::from_ref(&half))?;
+            holds(">", &twice, &integer(1))? || (holds("=", &twice, &integer(1))? && is_odd)
+        }
+    };
+    let quotient = if up { call("-", &floor, &integer(-1))? } else { floor };
+    let rest = call("-", number, &call("*", &quotient, divisor)?)?;
+    Ok((quotient, rest))
+}
+
+/// `(floor number divisor)`: the whole quotient and the remainder; the divisor is 1 if it is left out.
 fn divide(function: &str, arguments: &[Value], way: Way) -> Answer {
-    count(function, arguments, 2, 2)?;
-    let (quotient, rest) = divided(function, &arguments[0], &arguments[1], way)?;
+    count(function, arguments, 1, 2)?;
+    let one = integer(1);
+    let (quotient, rest) = divided(function, &arguments[0], arguments.get(1).unwrap_or(&one), way)?;
     Ok(super::control::several(vec![quotient, rest]))
+}
+
+/// As [`divide`], the quotient as a float.
+fn float_divide(function: &str, arguments: &[Value], way: Way) -> Answer {
+    count(function, arguments, 1, 2)?;
+    let one = integer(1);
+    let (quotient, rest) = divided(function, &arguments[0], arguments.get(1).unwrap_or(&one), way)?;
+    let quotient = float(&quotient).unwrap_or(f64::NAN);
+    Ok(super::control::several(vec![SteelVal::NumV(quotient), rest]))
+}
+
+/// Whether two numbers stand in the order that the function's name says.
+fn in_order(function: &'static str, left: &Value, right: &Value) -> Result<bool, steel::SteelErr> {
+    let ordered = |ordering: Option<Ordering>| match function {
+        "=" => ordering == Some(Ordering::Equal),
+        "<" => ordering == Some(Ordering::Less),
+        ">" => ordering == Some(Ordering::Greater),
+        "<=" => matches!(ordering, Some(Ordering::Less | Ordering::Equal)),
+        _ => matches!(ordering, Some(Ordering::Greater | Ordering::Equal)),
+    };
+    match (left, right) {
+        (SteelVal::IntV(left), SteelVal::IntV(right)) => Ok(ordered(Some(left.cmp(right)))),
+        (SteelVal::NumV(left), SteelVal::NumV(right)) => Ok(ordered(left.partial_cmp(right))),
+        _ => {
+            let answer = number_function(function, &[left.clone(), right.clone()])?;
+            Ok(answer == SteelVal::BoolV(true))
+        }
+    }
+}
+
+fn check_numbers(function: &str, arguments: &[Value]) -> Result<(), steel::SteelErr> {
+    match arguments.iter().position(|argument| !super::types::is_number(argument)) {
+        None => Ok(()),
+        Some(index) if arguments.len() == 1 => Err(wrong(function, "a number", &arguments[index])),
+        Some(index) => {
+            let expected = format!("a number as argument {}", index + 1);
+            Err(wrong(function, &expected, &arguments[index]))
+        }
+    }
+}
+
+/// `(< number …)`: whether each is in order with the next.
+fn compare(function: &'static str, arguments: &[Value]) -> Answer {
+    if let [SteelVal::IntV(left), SteelVal::IntV(right)] = arguments {
+        return Ok(SteelVal::BoolV(match function {
+            "=" => left == right,
+            "<" => left < right,
+            ">" => left > right,
+            "<=" => left <= right,
+            _ => left >= right,
+        }));
+    }
+    count(function, arguments, 1, usize::MAX)?;
+    check_numbers(function, arguments)?;
+    for pair in arguments.windows(2) {
+        if !in_order(function, &pair[0], &pair[1])? {
+            return Ok(SteelVal::BoolV(false));
+        }
+    }
+    Ok(SteelVal::BoolV(true))
+}
+
+/// `(/= number …)`: whether no two are equal.
+fn all_differ(arguments: &[Value]) -> Answer {
+    count("/=", arguments, 1, usize::MAX)?;
+    check_numbers("/=", arguments)?;
+    for (index, left) in arguments.iter().enumerate() {
+        for right in &arguments[index + 1..] {
+            if in_order("=", left, right)? {
+                return Ok(value::truth(false));
+            }
+        }
+    }
+    Ok(value::truth(true))
+}
+
+/// The first of the numbers beyond which there is none.
+fn extreme(function: &'static str, beyond: &'static str, arguments: &[Value]) -> Answer {
+    count(function, arguments, 1, usize::MAX)?;
+    check_numbers(function, arguments)?;
+    let mut found = &arguments[0];
+    for number in &arguments[1..] {
+        if in_order(beyond, number, found)? {
+            found = number;
+        }
+    }
+    Ok(found.clone())
+}
+
+fn against_zero(function: &'static str, order: &'static str, arguments: &[Value]) -> Answer {
+    count(function, arguments, 1, 1)?;
+    check_numbers(function, arguments)?;
+    Ok(value::truth(in_order(order, &arguments[0], &integer(0))?))
 }
 
 fn second(function: &str, arguments: &[Value], way: Way) -> Answer {

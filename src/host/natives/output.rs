@@ -46,6 +46,12 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         count("write-to-string", arguments, 1, 1)?;
         Ok(string(printer::readably(&to_datum(&arguments[0]))))
     }),
+    ("%standard-output", |arguments| {
+        let is_console = is_nil(&arguments[0]) || matches!(arguments[0], SteelVal::BoolV(true));
+        Target::of("*standard-output*", arguments.first())?;
+        context()?.set_output_port((!is_console).then(|| arguments[0].clone()));
+        Ok(nil())
+    }),
     ("force-output", |_| Ok(nil())),
     ("finish-output", |_| Ok(nil())),
     ("%string-port", |_| Ok(shared_object(Arc::new(TextPort::default()), "#<string-port>"))),
@@ -67,11 +73,13 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// The destination that an optional argument names: nothing, `t` and `nil` are the script's output.
+    /// The destination that an optional argument names: nothing, `t` and `nil` are `*standard-output*`.
     pub fn of(function: &str, value: Option<&Value>) -> Result<Target, SteelErr> {
-        match value {
-            None | Some(SteelVal::BoolV(true)) => Ok(Target::Output),
-            Some(value) if is_nil(value) => Ok(Target::Output),
+        let is_default =
+            value.is_none_or(|value| is_nil(value) || matches!(value, SteelVal::BoolV(true)));
+        let bound = if is_default { context()?.output_port() } else { None };
+        match bound.as_ref().or(value.filter(|_| !is_default)) {
+            None => Ok(Target::Output),
             Some(value) => match (downcast::<TextPort>(value), downcast::<Port>(value)) {
                 (Some(port), _) => Ok(Target::Text(port)),
                 (_, Some(port)) => Ok(Target::File(port)),

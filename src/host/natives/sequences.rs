@@ -16,11 +16,30 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("aref", elt),
     ("%elements", |arguments| elements_of("a sequence", &arguments[0]).map(list)),
     ("%like", |arguments| like(&arguments[0], elements_of("a sequence", &arguments[1])?)),
-    ("%set-aref", |arguments| match &arguments[0] {
-        SteelVal::MutableVector(_) => Err(fail("setf: use (vector-set! vector index value)")),
-        other => Err(wrong("setf", "a vector that can be changed, as make-vector makes it", other)),
-    }),
+    ("%check-set-aref", check_set_aref),
 ];
+
+/// Whether an element of this vector can be set, by the interpreter's own function.
+fn check_set_aref(arguments: &[Value]) -> Answer {
+    count("setf", arguments, 2, 2)?;
+    let length = match &arguments[0] {
+        SteelVal::MutableVector(vector) => vector.get().len(),
+        SteelVal::StringV(_) => {
+            let why = "setf: strings do not change: make a new one, with concatenate, substitute or replace, and set the variable that holds it";
+            return Err(fail(why));
+        }
+        SteelVal::VectorV(_) => {
+            let why = "setf: this vector is a constant: copy-seq, vector and make-vector make one that can be changed";
+            return Err(fail(why));
+        }
+        other => return Err(wrong("setf", "a vector", other)),
+    };
+    let index = super::index_of("setf", &arguments[1])?;
+    if index < length {
+        return Ok(value::nil());
+    }
+    Err(fail(format!("setf: {index} is not within a vector of {length} elements")))
+}
 
 /// The elements of a list, string or vector.
 pub(super) fn elements_of(function: &str, sequence: &Value) -> Result<Vec<Value>, SteelErr> {

@@ -7,7 +7,8 @@ use super::sequences::{elements_of, slice};
 use super::types::equal;
 use super::{Answer, Code, count, fail, index_of, keys, string_of, wrong};
 use crate::host::value::{
-    self, Value, as_symbol, integer, is_nil, is_true, nil, string, symbol, truth,
+    self, Value, as_keyword, as_symbol, integer, is_nil, is_true, keyword, nil, string, symbol,
+    truth,
 };
 
 pub(super) const TABLE: &[(&str, Code)] = &[
@@ -47,7 +48,9 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("intern", |arguments| {
         count("intern", arguments, 1, 2)?;
-        string_of("intern", &arguments[0]).map(symbol)
+        let name = string_of("intern", &arguments[0])?;
+        let is_keyword = arguments.get(1).and_then(as_keyword) == Some("keyword");
+        Ok(if is_keyword { keyword(name) } else { symbol(name) })
     }),
     ("gensym", gensym),
     ("char", |arguments| {

@@ -1,9 +1,11 @@
 //! `let` and its family, and bodies with definitions of their own.
 
+use std::sync::Arc;
+
 use super::output::Output;
-use super::scope::Binding;
+use super::scope::{Binding, Grouped};
 use super::{ExpandError, Expanded, Head, Macro, Pass, Scope, lambda_list};
-use crate::lisp::node::{Kind, Node, Symbol};
+use crate::lisp::node::{Kind, Node, Span, Symbol};
 
 impl Pass<'_> {
     /// Emits a body: definitions within it are local, and see one another.
@@ -182,9 +184,17 @@ impl Pass<'_> {
         output: &mut Output,
     ) -> Expanded {
         let mut inner = Vec::new();
+        let mut dynamic = Vec::new();
         output.push("(let (");
         for (target, value) in bindings {
-            let number = self.bind(target, &mut inner)?;
+            let number = match self.dynamic_global(target, scope) {
+                Some(emitted) => {
+                    let number = self.fresh();
+                    dynamic.push((emitted, number));
+                    number
+                }
+                None => self.bind(target, &mut inner)?,
+            };
             output.push(&format!("(v{number} "));
             match value {
                 Some(value) => self.form(value, scope, output)?,
@@ -193,7 +203,12 @@ impl Pass<'_> {
             output.push(")");
         }
         output.push(") ");
+        let ends: Vec<String> = dynamic
+            .iter()
+            .map(|(emitted, number)| self.open_dynamic(emitted, *number, output))
+            .collect();
         self.body(body, &scope.with(inner), output)?;
+        ends.iter().rev().for_each(|end| output.push(end));
         output.push(")");
         Ok(())
     }
@@ -256,6 +271,16 @@ fn named_let(
         return pass.error(node.span, "let: expected (let name ((variable value) …) form …)");
     };
     let bindings = bindings(pass, list, "let")?;
+    let is_plain = |parameter: &Node| {
+        parameter.as_symbol().is_some_and(|symbol| !symbol.name.starts_with('&'))
+            && pass.dynamic_global(parameter, scope).is_none()
+    };
+    let all_plain = bindings.iter().all(|(parameter, _)| is_plain(parameter));
+    if let Some(symbol) = name.as_symbol().filter(|_| all_plain)
+        && !body.iter().any(|form| assigns(form, symbol))
+    {
+        return looping(pass, symbol, &bindings, body, scope, output);
+    }
     let mut outer = Vec::new();
     let number = pass.bind(name, &mut outer)?;
     let inner = scope.with(outer);
@@ -277,6 +302,77 @@ fn named_let(
     Ok(())
 }
 
+/// A named `let` whose function is given itself: `((lambda (v1) (v1 v1 init …)) (lambda (v1 v2 …) body))`.
+///
+/// A function that refers to itself through a variable is a cycle, which the interpreter's collector finds late and at a high price. Without the
+/// cycle nothing has to be found. So are the functions of `labels`, of which each is given all.
+fn looping(
+    pass: &mut Pass<'_>,
+    name: &Symbol,
+    bindings: &[(&Node, Option<&Node>)],
+    body: &[Node],
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    let number = pass.fresh();
+    output.push(&format!("((lambda (v{number}) (v{number} v{number}"));
+    for (_, value) in bindings {
+        output.push(" ");
+        match value {
+            // The name is not visible in the initial values.
+            Some(value) => pass.form(value, scope, output)?,
+            None => output.push("'()"),
+        }
+    }
+    output.push(")) ");
+    let group = format!("v{number}").into();
+    let function = Arc::new(Grouped { number, group, arity: bindings.len() });
+    let inner = scope.with(vec![(name.clone(), Binding::Grouped(function.clone()))]);
+    let parameters: Vec<&Node> = bindings.iter().map(|(parameter, _)| *parameter).collect();
+    grouped_lambda(pass, name, &function, &parameters, body, &inner, output)?;
+    output.push(")");
+    Ok(())
+}
+
+/// Emits `(lambda (group … parameter …) body)`.
+fn grouped_lambda(
+    pass: &mut Pass<'_>,
+    name: &Symbol,
+    function: &Grouped,
+    parameters: &[&Node],
+    body: &[Node],
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    output.push(&format!("(lambda ({}", function.group));
+    let mut inner = Vec::new();
+    for parameter in parameters {
+        let parameter = pass.bind(parameter, &mut inner)?;
+        output.push(&format!(" v{parameter}"));
+    }
+    output.push(") ");
+    let outer_name = pass.function.replace(name.name.clone());
+    let emitted = lambda_list::counted(pass, body, &scope.with(inner), output);
+    pass.function = outer_name;
+    emitted?;
+    output.push(")");
+    Ok(())
+}
+
+/// Whether a form may assign the variable.
+fn assigns(form: &Node, variable: &Symbol) -> bool {
+    match &form.kind {
+        Kind::List(elements) | Kind::Dotted(elements, _) => {
+            let sets = elements.first().and_then(Node::as_symbol).is_some_and(|head| {
+                ["setq", "set!", "setf", "psetq"].iter().any(|word| *head.name == **word)
+            });
+            (sets && elements[1..].iter().any(|element| element.as_symbol() == Some(variable)))
+                || elements.iter().any(|element| assigns(element, variable))
+        }
+        _ => false,
+    }
+}
+
 pub(super) fn let_star(
     pass: &mut Pass<'_>,
     node: &Node,
@@ -286,19 +382,28 @@ pub(super) fn let_star(
     let parts = pass.parts(node, 1, usize::MAX, " ((name value) …) form …")?;
     let bindings = bindings(pass, &parts[0], "let*")?;
     let mut scope = scope.clone();
+    let mut ends = Vec::new();
     for (name, value) in &bindings {
         let mut inner = Vec::new();
-        let number = pass.bind(name, &mut inner)?;
+        let dynamic = pass.dynamic_global(name, &scope);
+        let number = match dynamic {
+            Some(_) => pass.fresh(),
+            None => pass.bind(name, &mut inner)?,
+        };
         output.push(&format!("(let ((v{number} "));
         match value {
             Some(value) => pass.form(value, &scope, output)?,
             None => output.push("'()"),
         }
         output.push(")) ");
+        ends.push(")".to_owned());
+        if let Some(emitted) = dynamic {
+            ends.push(pass.open_dynamic(&emitted, number, output));
+        }
         scope = scope.with(inner);
     }
     pass.body(&parts[1..], &scope, output)?;
-    output.push(&")".repeat(bindings.len()));
+    ends.iter().rev().for_each(|end| output.push(end));
     Ok(())
 }
 
@@ -341,6 +446,85 @@ fn local_functions<'n>(
     elements.iter().map(function).collect()
 }
 
+/// A local function: its name, its parameters, its body.
+type PlainFunction<'n> = (&'n Symbol, Vec<&'n Node>, &'n [Node]);
+
+/// The functions, if each takes a fixed number of arguments and no name of theirs is assigned.
+fn plain_functions<'n>(
+    pass: &Pass<'_>,
+    functions: &[LocalFunction<'n>],
+    body: &[Node],
+    scope: &Scope,
+) -> Option<Vec<PlainFunction<'n>>> {
+    let is_plain = |parameter: &Node| {
+        parameter.as_symbol().is_some_and(|symbol| !symbol.name.starts_with('&'))
+            && pass.dynamic_global(parameter, scope).is_none()
+    };
+    let mut plain: Vec<PlainFunction<'n>> = Vec::new();
+    for (name, parameters, forms) in functions {
+        let name = name.as_symbol()?;
+        let parameters: Vec<&Node> = match &parameters.kind {
+            Kind::List(elements) => elements.iter().collect(),
+            Kind::Symbol(symbol) if &*symbol.name == "nil" => Vec::new(),
+            _ => return None,
+        };
+        let is_new = plain.iter().all(|(other, ..)| *other != name);
+        if !is_new || !parameters.iter().all(|parameter| is_plain(parameter)) {
+            return None;
+        }
+        plain.push((name, parameters, forms));
+    }
+    let all = || plain.iter().flat_map(|(_, _, forms)| forms.iter()).chain(body);
+    let is_assigned = |name: &Symbol| all().any(|form| assigns(form, name));
+    (!plain.iter().any(|(name, ..)| is_assigned(name))).then_some(plain)
+}
+
+/// `((lambda (v1 v2) body) (lambda (v1 v2 parameter …) …) …)`.
+fn grouped(
+    pass: &mut Pass<'_>,
+    functions: &[PlainFunction<'_>],
+    body: &[Node],
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    let numbers: Vec<u32> = functions.iter().map(|_| pass.fresh()).collect();
+    let group: Vec<String> = numbers.iter().map(|number| format!("v{number}")).collect();
+    let group: Arc<str> = group.join(" ").into();
+    let bound: Vec<(&PlainFunction<'_>, Arc<Grouped>)> = functions
+        .iter()
+        .zip(numbers)
+        .map(|(function, number)| {
+            let arity = function.1.len();
+            (function, Arc::new(Grouped { number, group: group.clone(), arity }))
+        })
+        .collect();
+    let names = bound
+        .iter()
+        .map(|((name, ..), grouped)| ((*name).clone(), Binding::Grouped(grouped.clone())));
+    let inner = scope.with(names.collect());
+    output.push(&format!("((lambda ({group}) "));
+    pass.body(body, &inner, output)?;
+    output.push(")");
+    for ((name, parameters, forms), grouped) in &bound {
+        output.push(" ");
+        let block = [Node::list(
+            Span::default(),
+            [
+                Node::symbol(Span::default(), "block"),
+                Node::new(Span::default(), Kind::Symbol((*name).clone())),
+            ]
+            .into_iter()
+            .chain(forms.iter().cloned())
+            .collect(),
+        )];
+        let leaves = forms.iter().any(super::definitions::mentions_return_from);
+        let body = if leaves { &block[..] } else { forms };
+        grouped_lambda(pass, name, grouped, parameters, body, &inner, output)?;
+    }
+    output.push(")");
+    Ok(())
+}
+
 pub(super) fn labels(
     pass: &mut Pass<'_>,
     node: &Node,
@@ -349,6 +533,9 @@ pub(super) fn labels(
 ) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " ((name (parameter …) form …) …) form …")?;
     let functions = local_functions(pass, &parts[0])?;
+    if let Some(plain) = plain_functions(pass, &functions, &parts[1..], scope) {
+        return grouped(pass, &plain, &parts[1..], scope, output);
+    }
     let mut inner = Vec::new();
     for (name, ..) in &functions {
         pass.bind(name, &mut inner)?;

@@ -96,6 +96,9 @@ impl Pass<'_> {
             );
         }
         let emitted = global(&symbol.name);
+        if let Some(survey) = &mut self.memory.survey {
+            survey.defined(&symbol.name);
+        }
         self.memory.macros.remove(&symbol.name);
         self.memory.library.remove(&symbol.name);
         let known = self.memory.special.contains_key(&*symbol.name)
@@ -131,6 +134,61 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// From now on a binding of the name is one of the global, for the extent of the form that binds.
+    fn make_dynamic(&mut self, name: &Node) {
+        if let Some(symbol) = name.as_symbol().filter(|_| !self.system) {
+            self.memory.dynamic.insert(symbol.name.clone());
+        }
+    }
+
+    /// The emitted global of a dynamic variable.
+    pub(super) fn dynamic_global(&self, name: &Node, scope: &Scope) -> Option<String> {
+        match self.resolve(name.as_symbol()?, scope) {
+            Meaning::Global { name, system: false } if self.memory.dynamic.contains(&name) => {
+                Some(global(&name))
+            }
+            _ => None,
+        }
+    }
+
+    /// Emits an assignment to a global, and what follows from it.
+    fn set_global(emitted: &str, value: &str) -> String {
+        if emitted == global("*standard-output*") {
+            return format!("(set! {emitted} {value}) (s/%standard-output {emitted})");
+        }
+        format!("(set! {emitted} {value})")
+    }
+
+    /// Opens the extent in which a dynamic variable has the value of `v{value}`; what to write after the body, which ends it on any way out.
+    pub(super) fn open_dynamic(
+        &mut self,
+        emitted: &str,
+        value: u32,
+        output: &mut Output,
+    ) -> String {
+        let old = self.fresh();
+        output.push(&format!(
+            "(let ((v{old} {emitted})) (s/%protect (lambda () {} ",
+            Self::set_global(emitted, &format!("v{value}"))
+        ));
+        format!(") (lambda () {})))", Self::set_global(emitted, &format!("v{old}")))
+    }
+
+    /// As [`Pass::define_global`], of a function: its body runs only when it has its value.
+    fn define_function(
+        &mut self,
+        name: &Node,
+        output: &mut Output,
+        value: impl FnOnce(&mut Self, &mut Output) -> Expanded,
+    ) -> Expanded {
+        self.define_global(name, output, |pass, output| {
+            if let Some(symbol) = name.as_symbol().filter(|_| !pass.system) {
+                pass.memory.defined.insert(global(&symbol.name));
+            }
+            value(pass, output)
+        })
+    }
+
     /// Emits a function whose body is a block of its name, as `defun` has it.
     pub(super) fn named_block_function(
         &mut self,
@@ -162,7 +220,7 @@ impl Pass<'_> {
     }
 }
 
-fn mentions_return_from(node: &Node) -> bool {
+pub(super) fn mentions_return_from(node: &Node) -> bool {
     match &node.kind {
         Kind::Symbol(symbol) => &*symbol.name == "return-from",
         Kind::List(elements) => elements.iter().any(mentions_return_from),
@@ -204,7 +262,7 @@ pub(super) fn define(
             };
             let parameters = Node::new(target.span, kind);
             let label = name.as_symbol().map(|symbol| symbol.name.to_string());
-            pass.define_global(name, output, |pass, output| {
+            pass.define_function(name, output, |pass, output| {
                 lambda_list::function(pass, label.as_deref(), &parameters, rest, scope, output)
             })
         }
@@ -248,7 +306,7 @@ pub(super) fn defun(
     let parts = pass.parts(node, 2, usize::MAX, " name (parameter …) form …")?;
     let name = &parts[0];
     let label = name.as_symbol().map(|symbol| symbol.name.to_string());
-    pass.define_global(name, output, |pass, output| {
+    pass.define_function(name, output, |pass, output| {
         pass.named_block_function(name, label.as_deref(), &parts[1], &parts[2..], scope, output)
     })
 }
@@ -262,6 +320,7 @@ pub(super) fn defvar(
 ) -> Expanded {
     let parts = pass.parts(node, 1, 3, " name value documentation")?;
     let emitted = pass.defined_global(&parts[0])?;
+    pass.make_dynamic(&parts[0]);
     output.push(&format!("(begin (if (s/%bound? {emitted}) '() (begin (set! {emitted} "));
     match parts.get(1) {
         Some(value) => pass.form(value, scope, output)?,
@@ -281,6 +340,9 @@ pub(super) fn defparameter(
     output: &mut Output,
 ) -> Expanded {
     let parts = pass.parts(node, 2, 3, " name value documentation")?;
+    if node.as_list().is_some_and(|list| list[0].is_named("defparameter")) {
+        pass.make_dynamic(&parts[0]);
+    }
     pass.define_global(&parts[0], output, |pass, output| {
         named_value(pass, &parts[0], &parts[1], scope, output)
     })
@@ -390,6 +452,10 @@ impl Pass<'_> {
                 self.mentions(number, symbol);
                 format!("v{number}")
             }
+            Meaning::Bound(Binding::Grouped(_)) => {
+                let message = format!("setq: {} is the name of a local function", symbol.name);
+                return self.error(target.span, message);
+            }
             Meaning::Bound(Binding::Macro(_)) => {
                 return self.error(target.span, format!("setq: {} is a macro", symbol.name));
             }
@@ -399,6 +465,9 @@ impl Pass<'_> {
         output.push(&format!("(set! {emitted} "));
         value(self, output)?;
         output.push(")");
+        if emitted == global("*standard-output*") {
+            output.push(&format!(" (s/%standard-output {emitted})"));
+        }
         if scope.is_top() && self.depth <= 1 {
             self.memory.defined.insert(emitted.clone());
         }
@@ -480,6 +549,9 @@ pub(super) fn defmacro(
     output.push(") ");
     pass.quoted(&parts[0], output);
     output.push(")");
+    if let Some(survey) = &mut pass.memory.survey {
+        survey.macro_defined(&symbol.name, &parts[2..]);
+    }
     let macros = if pass.system { &mut pass.memory.system_macros } else { &mut pass.memory.macros };
     macros.insert(symbol.name.clone(), Arc::new(Macro::Procedure(emitted)));
     Ok(())

@@ -170,7 +170,7 @@ impl Pass<'_> {
                     scope,
                     &mut callee,
                 )?;
-                if callee.text.starts_with("#%prim.") {
+                if callee.text.starts_with("#%prim.") || callee.text.starts_with("s/") {
                     return self.form(node, scope, output);
                 }
             }

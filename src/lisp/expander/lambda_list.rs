@@ -59,7 +59,12 @@ pub(super) fn function(
 }
 
 /// A body. One that calls notes that it was entered, so that recursion without an end is found.
-fn counted(pass: &mut Pass<'_>, body: &[Node], scope: &Scope, output: &mut Output) -> Expanded {
+pub(super) fn counted(
+    pass: &mut Pass<'_>,
+    body: &[Node],
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
     let before = pass.calls;
     let mut inner = pass.apart(|pass, output| pass.body(body, scope, output))?;
     if pass.system || pass.calls == before {

@@ -333,12 +333,18 @@ impl<'n> Clauses<'_, '_, 'n> {
             }
         }
         let (next, step) = (self.own("next"), self.own("step"));
-        let from = from.unwrap_or(Node::new(self.span, Kind::Integer(0)));
+        let number = |this: &mut Self, given: Option<Node>, default: i64| match given {
+            Some(value) if matches!(value.kind, Kind::Integer(_)) => value,
+            Some(value) => this.make("(%number-to-count-with $1)", &[One(&value)]),
+            None => Node::new(this.span, Kind::Integer(default)),
+        };
+        let from = number(self, from, 0);
         self.bind(&next, &from);
-        let by = by.unwrap_or(Node::new(self.span, Kind::Integer(1)));
+        let by = number(self, by, 1);
         self.bind(&step, &by);
         if let Some(to) = to {
             let limit = self.own("limit");
+            let to = number(self, Some(to), 0);
             self.bind(&limit, &to);
             let comparison = match (down, inclusive) {
                 (false, true) => "(<= $1 $2)",
@@ -414,12 +420,12 @@ impl<'n> Clauses<'_, '_, 'n> {
             "sum" | "summing" => ("(setq $1 (+ $1 $2))", "0", "$1"),
             "count" | "counting" => ("(if $2 (setq $1 (+ $1 1)) nil)", "0", "$1"),
             "maximize" | "maximizing" => (
-                "(let ((value $2)) (if (null $1) (setq $1 value) (if (> value $1) (setq $1 value) nil)))",
+                "(let ((value $2)) (setq $1 (if (null $1) (max value) (max $1 value))))",
                 "nil",
                 "$1",
             ),
             "minimize" | "minimizing" => (
-                "(let ((value $2)) (if (null $1) (setq $1 value) (if (< value $1) (setq $1 value) nil)))",
+                "(let ((value $2)) (setq $1 (if (null $1) (min value) (min $1 value))))",
                 "nil",
                 "$1",
             ),

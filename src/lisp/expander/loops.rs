@@ -24,12 +24,12 @@ pub(super) fn while_(
         let turn = pass.apart(|pass, output| {
             output.push("(begin ");
             pass.sequence(body, scope, output)?;
-            output.push(&format!(" (v{number}))"));
+            output.push(&format!(" (v{number} v{number}))"));
             Ok(())
         })?;
-        output.push(&format!("((lambda () (define v{number} (lambda () "));
+        output.push(&format!("((lambda (v{number}) (v{number} v{number})) (lambda (v{number}) "));
         output.append(conditional(test, turn, Output::from("'()")));
-        output.push(&format!(")) (v{number})))"));
+        output.push("))");
         Ok(())
     })
 }

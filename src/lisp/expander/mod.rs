@@ -18,6 +18,7 @@ mod output;
 mod parallel;
 mod quasiquote;
 mod scope;
+mod survey;
 mod syntax_rules;
 mod template;
 
@@ -31,6 +32,7 @@ pub use names::{global, native_global, system_global};
 pub use output::{Output, Place, locate};
 pub use scope::Scope;
 use scope::{Binding, Mark, Meaning};
+pub use survey::{Program, Survey};
 use syntax_rules::SyntaxRules;
 
 /// How deep forms may nest after expansion. The interpreter's compiler recurses on what it is given.
@@ -130,6 +132,10 @@ pub struct Expander {
     pub has_last_value: bool,
     /// Whether the form that was expanded last does nothing but define functions and macros.
     pub only_defines: bool,
+    /// Names that `defvar` and `defparameter` have made dynamic variables, and the system's.
+    dynamic: HashSet<Arc<str>>,
+    /// What a survey has found so far; see [`Expander::survey`].
+    survey: Option<Survey>,
 }
 
 /// One expansion: the memory, the host, and where we are.
@@ -173,6 +179,8 @@ impl Default for Expander {
             counter: 0,
             has_last_value: false,
             only_defines: false,
+            dynamic: names::DYNAMIC.iter().map(|name| (*name).into()).collect(),
+            survey: None,
         }
     }
 }
@@ -394,6 +402,9 @@ impl Pass<'_> {
                         }
                         special(self, node, scope, output)?;
                     }
+                    Head::Macro(found) if self.cannot_expand_yet(&found, node) => {
+                        output.push("'()")
+                    }
                     Head::Macro(found) => {
                         let expansion = self.expand_macro(&found, node)?;
                         self.whole = whole;
@@ -491,8 +502,20 @@ impl Pass<'_> {
         output: &mut Output,
     ) -> Expanded {
         let placed = self.calls_library(&elements[0], scope);
+        let unknown = self.unknown_function(&elements[0], span, scope);
+        if let Some(global) = &unknown {
+            // The interpreter would evaluate the arguments first.
+            output.push("(begin ");
+            let start = output.text.len();
+            output.push(&format!("(s/%defined {global})"));
+            output.mark(start, span);
+            output.push(" ");
+        }
         let start = output.text.len();
         let called = self.emit_call(elements, placed, span, scope, output);
+        if unknown.is_some() {
+            output.push(")");
+        }
         if !output.text[start..].starts_with("(#%prim.") {
             self.calls += 1;
         }
@@ -515,7 +538,26 @@ impl Pass<'_> {
         }
         match elements[0].as_symbol() {
             // A function that is not defined yet may be called: what stands behind the name then says so.
-            Some(symbol) => self.function_reference(symbol, elements[0].span, scope, output)?,
+            Some(symbol) if let Some(function) = self.grouped_function(symbol, scope) => {
+                let arity = function.arity;
+                if elements.len() != arity + 1 {
+                    let plural = if arity == 1 { "" } else { "s" };
+                    let message = format!(
+                        "{}: expected {arity} argument{plural}, got {}",
+                        symbol.name,
+                        elements.len() - 1
+                    );
+                    return self.error(span, message);
+                }
+                self.mentions(function.number, symbol);
+                output.push(&function.call());
+            }
+            Some(symbol) => match self.hidden_function(symbol, scope) {
+                Some((variable, function)) => {
+                    output.push(&format!("(if (s/%function? {variable}) {variable} {function})"))
+                }
+                None => self.function_reference(symbol, elements[0].span, scope, output)?,
+            },
             None => self.form(&elements[0], scope, output)?,
         }
         if placed {
@@ -544,6 +586,52 @@ impl Pass<'_> {
             Meaning::Global { name, .. } if self.memory.library.contains(&name) => Some(name),
             _ => None,
         }
+    }
+
+    fn grouped_function(&self, symbol: &Symbol, scope: &Scope) -> Option<Arc<scope::Grouped>> {
+        match self.resolve(symbol, scope) {
+            Meaning::Bound(Binding::Grouped(function)) => Some(function),
+            _ => None,
+        }
+    }
+
+    /// A local variable in the place of a function, and the global function of the same name: as in Common Lisp, a variable that holds
+    /// something else does not hide it.
+    fn hidden_function(&mut self, symbol: &Symbol, scope: &Scope) -> Option<(String, String)> {
+        let Meaning::Bound(Binding::Variable(number)) = self.resolve(symbol, scope) else {
+            return None;
+        };
+        if self.system || symbol.mark != 0 {
+            return None;
+        }
+        let emitted = global(&symbol.name);
+        let is_inline = names::INLINE.contains(&&*symbol.name);
+        let is_known = self.memory.defined.contains(&emitted) || self.hooks.is_bound(&emitted);
+        if !is_inline && !is_known {
+            return None;
+        }
+        self.mentions(number, symbol);
+        Some((format!("v{number}"), emitted))
+    }
+
+    /// The emitted global of a function that has no value yet, as far as can be seen here.
+    fn unknown_function(&mut self, head: &Node, span: Span, scope: &Scope) -> Option<String> {
+        let symbol = head.as_symbol()?;
+        let Meaning::Global { name, system: false } = self.resolve(symbol, scope) else {
+            return None;
+        };
+        let emitted = global(&name);
+        if self.memory.defined.contains(&emitted)
+            || names::INLINE.contains(&&*name)
+            || self.hooks.is_bound(&emitted)
+        {
+            return None;
+        }
+        self.hooks.declare(&emitted, &name);
+        if let Some(survey) = &mut self.memory.survey {
+            survey.called(&name, span);
+        }
+        Some(emitted)
     }
 
     /// Whether a script calls one of the prelude's or the application's functions. Those that only call on what they are given stay
@@ -575,13 +663,24 @@ impl Pass<'_> {
                 self.mentions(number, symbol);
                 output.push(&format!("v{number}"));
             }
+            Meaning::Bound(Binding::Grouped(function)) => {
+                self.mentions(function.number, symbol);
+                let arguments: String =
+                    (0..function.arity).map(|_| format!(" v{}", self.fresh())).collect();
+                let call = function.call();
+                output.push(&format!("(lambda ({}) ({call}{arguments}))", arguments.trim_start()));
+            }
             Meaning::Bound(Binding::Macro(_)) => {
                 return self.error(span, format!("{}: a macro is not a value", symbol.name));
             }
             Meaning::Global { name, system: true } => output.push(&self.system_name(&name)),
             Meaning::Global { name, system: false } => {
                 if !self.memory.redefined.contains(&name) && names::INLINE.contains(&&*name) {
-                    output.push(&names::primitive(&name));
+                    output.push(&if names::COMPARISONS.contains(&&*name) {
+                        system_global(&name)
+                    } else {
+                        names::primitive(&name)
+                    });
                 } else {
                     let global = global(&name);
                     self.hooks.declare(&global, &name);
@@ -593,11 +692,8 @@ impl Pass<'_> {
     }
 
     fn system_name(&self, name: &str) -> String {
-        if self.memory.system.contains(name) || name.starts_with('%') {
-            system_global(name)
-        } else {
-            names::primitive(name)
-        }
+        let is_own = self.memory.system.contains(name) && !names::COMPARISONS.contains(&name);
+        if is_own || name.starts_with('%') { system_global(name) } else { names::primitive(name) }
     }
 
     fn reference(

@@ -3,6 +3,10 @@
 /// Primitives that are emitted directly, which the interpreter compiles to single instructions, unless the script defines the name itself.
 pub const INLINE: &[&str] = &["+", "-", "*", "=", "<", ">", "<=", ">=", "cons", "list", "zero?"];
 
+/// Those of them whose interpreter's instruction orders anything and takes two arguments only: scripts get the system's own function,
+/// which refuses what is not a number.
+pub const COMPARISONS: &[&str] = &["=", "<", ">", "<=", ">="];
+
 /// Functions that always answer `#t` or `#f`: a test need not look for the empty list.
 pub const PREDICATES: &[&str] = &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?"];
 
@@ -45,6 +49,9 @@ pub const TAKERS: &[(&str, usize)] = &[
     ("substitute-if", 1),
     ("multiple-value-call", 0),
 ];
+
+/// The system's dynamic variables.
+pub const DYNAMIC: &[&str] = &["*standard-output*"];
 
 /// The emitted name of the prompt's last value, which `*` is where it is no function.
 pub const LAST_VALUE: &str = "r/last-value";

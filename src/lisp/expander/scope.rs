@@ -28,7 +28,26 @@ impl Drop for Frame {
 pub(super) enum Binding {
     /// A variable, by its number in the emitted text.
     Variable(u32),
+    /// A function that is given its group, itself among it, before its own arguments.
+    Grouped(Arc<Grouped>),
     Macro(Arc<Macro>),
+}
+
+/// One of the functions of a `labels` or a named `let`.
+pub(super) struct Grouped {
+    /// The number of its variable.
+    pub number: u32,
+    /// The variables of all functions of the group, as they are emitted: `v3 v4`.
+    pub group: Arc<str>,
+    /// How many arguments it takes besides.
+    pub arity: usize,
+}
+
+impl Grouped {
+    /// The function and the arguments that every call gives first.
+    pub fn call(&self) -> String {
+        format!("v{} {}", self.number, self.group)
+    }
 }
 
 /// What a symbol means where it stands.

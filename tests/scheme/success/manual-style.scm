@@ -13,4 +13,4 @@
 (check (summarize '((1 "inbox") (12 "sent") (3 "x"))) '("  1 inbox" " 12 sent"))
 (check *seen* '(12 1))
 (check (let ((mb (find "SENT" '((:a "inbox") (:b "sent")) :key #'second :test #'string-equal))) (first mb)) :b)
-(check (handler-case (error "no ~a" :mail) (error (c) (po-condition-message c))) "no :mail")
+(check (handler-case (error "no ~a" :mail) (error (c) (po-condition-message c))) "no mail")

@@ -1,0 +1,210 @@
+//! A look at a whole program before its first form runs: which functions does it call that nothing defines?
+//!
+//! A misspelt operator is a call like any other, so its arguments would be evaluated before the call
+//! fails, and by then the forms before it have run. [`Expander::survey`] expands every form, throws the
+//! result away, and notes the calls of functions that have no value and the names that the program
+//! defines. What remains is unknown.
+//!
+//! A survey runs nothing, so it cannot expand the program's own `defmacro` macros. Their calls are
+//! skipped; names in them and in the macro's body count as defined if the body holds a defining form. Where names
+//! can come from elsewhere, by `intern` in a macro or by a `load` that cannot be followed, the survey
+//! says nothing: such a call is refused when it is reached, before its arguments
+//! are evaluated.
+
+use super::{Expander, Hooks, Macro, Pass};
+use crate::lisp::datum::Datum;
+use crate::lisp::node::{Kind, Node, Span};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Forms that give a name a function or a value.
+const DEFINING: [&str; 12] = [
+    "define",
+    "defun",
+    "defmacro",
+    "defvar",
+    "defparameter",
+    "defconstant",
+    "define-syntax",
+    "define-values",
+    "set!",
+    "setq",
+    "setf",
+    "fset",
+];
+
+/// Functions that make a name out of text.
+const MAKING: [&str; 4] = ["intern", "string->symbol", "symbol-append", "make-symbol"];
+
+/// What a survey found.
+#[derive(Default)]
+pub struct Survey {
+    calls: Vec<(Arc<str>, Span)>,
+    defined: HashSet<Arc<str>>,
+    /// The program's own macros by `defmacro`, and whether they define something.
+    macros: HashMap<Arc<str>, bool>,
+    /// Whether names may come from elsewhere.
+    open: bool,
+    /// Whether the form being expanded is of the program's own text.
+    own: bool,
+}
+
+/// A program's top-level forms in the order in which they run, those of the files that it loads in
+/// their places.
+#[derive(Default)]
+pub struct Program {
+    /// The forms, and whether each is of the program's own text.
+    pub forms: Vec<(Node, bool)>,
+    /// Whether it loads what could not be followed.
+    pub is_open: bool,
+}
+
+impl Survey {
+    pub(super) fn called(&mut self, name: &Arc<str>, span: Span) {
+        if self.own {
+            self.calls.push((name.clone(), span));
+        }
+    }
+
+    pub(super) fn defined(&mut self, name: &Arc<str>) {
+        self.defined.insert(name.clone());
+    }
+
+    pub(super) fn macro_defined(&mut self, name: &Arc<str>, body: &[Node]) {
+        self.defined.insert(name.clone());
+        self.open |= body.iter().any(|node| mentions(node, &MAKING));
+        let defines = body.iter().any(|node| mentions(node, &DEFINING));
+        if defines {
+            body.iter().for_each(|node| note_symbols(node, &mut self.defined));
+        }
+        self.macros.insert(name.clone(), defines);
+    }
+
+    /// The calls of functions that nothing defines, in the program's order.
+    pub fn unknown(&self) -> impl Iterator<Item = (&str, Span)> {
+        let calls = self.calls.iter().filter(|_| !self.open);
+        calls.filter(|(name, _)| !self.defined.contains(name)).map(|(name, span)| (&**name, *span))
+    }
+}
+
+fn mentions(node: &Node, names: &[&str]) -> bool {
+    match &node.kind {
+        Kind::Symbol(symbol) => names.contains(&&*symbol.name),
+        Kind::List(elements) | Kind::Vector(elements) => {
+            elements.iter().any(|node| mentions(node, names))
+        }
+        Kind::Dotted(elements, tail) => {
+            elements.iter().any(|node| mentions(node, names)) || mentions(tail, names)
+        }
+        _ => false,
+    }
+}
+
+/// Answers a survey's questions without changing the host.
+struct Reader<'h>(&'h mut dyn Hooks);
+
+impl Hooks for Reader<'_> {
+    fn is_bound(&mut self, global: &str) -> bool {
+        self.0.is_bound(global)
+    }
+
+    fn declare(&mut self, _: &str, _: &str) {}
+
+    fn assigned(&mut self, _: &str) {}
+
+    fn want_globals(&mut self) {}
+
+    fn constant(&mut self, _: &Datum) -> String {
+        "'()".to_owned()
+    }
+
+    fn needs_place(&mut self, _: &str) -> bool {
+        false
+    }
+
+    fn place(&mut self, _: Span) -> usize {
+        0
+    }
+
+    fn signature(&mut self, name: &str) -> Option<String> {
+        self.0.signature(name)
+    }
+
+    fn call_macro(&mut self, global: &str, arguments: &[Datum]) -> Result<Datum, String> {
+        self.0.call_macro(global, arguments)
+    }
+}
+
+impl Expander {
+    /// Surveys a program, and leaves no trace in the expander. A form that is malformed is passed
+    /// over: expanding it says so in its turn.
+    pub fn survey(&mut self, program: &Program, hooks: &mut dyn Hooks) -> Survey {
+        let (macros, redefined, defined, library) = (
+            self.macros.clone(),
+            self.redefined.clone(),
+            self.defined.clone(),
+            self.library.clone(),
+        );
+        let dynamic = self.dynamic.clone();
+        let (counter, marks) = (self.counter, self.marks.len());
+        self.survey = Some(Survey::default());
+        for (form, own) in &program.forms {
+            if let Some(survey) = &mut self.survey {
+                survey.own = *own;
+            }
+            let _ = self.expand(form, false, &mut Reader(hooks)); // malformed: said in its turn
+        }
+        let mut survey = self.survey.take().unwrap_or_default();
+        survey.defined.extend(self.macros.keys().cloned());
+        self.marks.truncate(marks);
+        (self.macros, self.redefined, self.defined, self.library) =
+            (macros, redefined, defined, library);
+        (self.counter, self.dynamic) = (counter, dynamic);
+        let forms = program.forms.iter().map(|(form, _)| form);
+        survey.open |= program.is_open || forms.clone().any(|form| mentions(form, &["load"]));
+        forms.for_each(|form| note_asked(form, &mut survey.defined));
+        survey
+    }
+}
+
+/// Notes `x` of every `(fboundp 'x)`: such a program works without it.
+fn note_asked(node: &Node, names: &mut HashSet<Arc<str>>) {
+    let Some(elements) = node.as_list() else { return };
+    if let [head, quoted] = elements
+        && ["fboundp", "boundp"].iter().any(|name| head.is_named(name))
+        && let Some([quote, name]) = quoted.as_list()
+        && quote.is_named("quote")
+        && let Some(symbol) = name.as_symbol()
+    {
+        names.insert(symbol.name.clone());
+    }
+    elements.iter().for_each(|node| note_asked(node, names));
+}
+
+impl Pass<'_> {
+    /// Whether a survey meets a macro of the program's own, whose procedure is not there yet.
+    pub(super) fn cannot_expand_yet(&mut self, found: &Macro, node: &Node) -> bool {
+        let Some(survey) = &mut self.memory.survey else { return false };
+        let Macro::Procedure(global) = found else { return false };
+        if !global.starts_with("m/") {
+            return false;
+        }
+        let name = node.as_list().and_then(|list| list.first()).and_then(Node::as_symbol);
+        if name.is_none_or(|name| survey.macros.get(&name.name).copied().unwrap_or(true)) {
+            note_symbols(node, &mut survey.defined);
+        }
+        true
+    }
+}
+
+fn note_symbols(node: &Node, names: &mut HashSet<Arc<str>>) {
+    match &node.kind {
+        Kind::Symbol(symbol) => {
+            names.insert(symbol.name.clone());
+        }
+        Kind::List(elements) | Kind::Dotted(elements, _) => {
+            elements.iter().for_each(|node| note_symbols(node, names))
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,387 @@
+//! What Common Lisp says of the words that scripts use: values, and errors in the place of silent wrong answers.
+
+use postoffice::host::{Host, Options};
+use postoffice::lisp::printer::readably;
+use std::sync::{Arc, Mutex};
+
+struct Language {
+    host: Host,
+    output: Arc<Mutex<String>>,
+}
+
+impl Language {
+    fn new() -> Language {
+        let output = Arc::new(Mutex::new(String::new()));
+        let written = output.clone();
+        let options = Options {
+            output: Box::new(move |text| {
+                written.lock().unwrap().push_str(text);
+                Ok(())
+            }),
+            ..Options::default()
+        };
+        Language { host: Host::new(options), output }
+    }
+
+    /// The value as it prints, or `error: message`.
+    fn shows(&mut self, source: &str) -> String {
+        match self.host.evaluate(source, "test") {
+            Ok(value) => readably(&self.host.datum(&value)),
+            Err(report) => format!("error: {}", report.condition.message),
+        }
+    }
+
+    fn output(&self) -> String {
+        std::mem::take(&mut *self.output.lock().unwrap())
+    }
+}
+
+/// Checks a table of forms and what they show; each form has a host of its own.
+fn check(table: &[(&str, &str)]) {
+    let wrong: Vec<String> = table
+        .iter()
+        .map(|(form, expected)| (form, expected, Language::new().shows(form)))
+        .filter(|(_, expected, shown)| *expected != shown)
+        .map(|(form, expected, shown)| {
+            format!("{form}\n  shows   {shown}\n  expected {expected}\n")
+        })
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.concat());
+}
+
+#[test]
+fn comparisons_refuse_what_is_not_a_number() {
+    check(&[
+        ("(< nil 5)", "error: <: expected a number as argument 1, got nil"),
+        ("(> \"10\" 5)", "error: >: expected a number as argument 1, got \"10\""),
+        ("(< \"a\" \"b\")", "error: <: expected a number as argument 1, got \"a\""),
+        ("(<= 1 'x)", "error: <=: expected a number as argument 2, got x"),
+        ("(>= 3 2 nil)", "error: >=: expected a number as argument 3, got nil"),
+        ("(= nil nil)", "error: =: expected a number as argument 1, got nil"),
+        ("(= 1 1 #\\1)", "error: =: expected a number as argument 3, got #\\1"),
+        ("(< nil)", "error: <: expected a number, got nil"),
+        ("(if (> nil 0) 1 2)", "error: >: expected a number as argument 1, got nil"),
+        ("(funcall #'< 1 nil)", "error: <: expected a number as argument 2, got nil"),
+        ("(apply '> '(3 2 x))", "error: >: expected a number as argument 3, got x"),
+        ("(sort '(3 nil 1) #'<)", "error: <: expected a number as argument 2, got nil"),
+        (
+            "(sort '((b 2) (a nil)) '< :key 'second)",
+            "error: <: expected a number as argument 1, got nil",
+        ),
+        ("(max 1 \"x\")", "error: max: expected a number as argument 2, got \"x\""),
+        ("(min nil)", "error: min: expected a number, got nil"),
+        ("(zerop nil)", "error: zerop: expected a number, got nil"),
+        ("(plusp \"1\")", "error: plusp: expected a number, got \"1\""),
+        ("(minusp 'x)", "error: minusp: expected a number, got x"),
+        (
+            "(loop for i from 1 to nil collect i)",
+            "error: a loop that counts: expected a number, got nil",
+        ),
+        (
+            "(loop for i from nil to 3 collect i)",
+            "error: a loop that counts: expected a number, got nil",
+        ),
+        (
+            "(loop for x in '(1 nil) maximize x)",
+            "error: max: expected a number as argument 2, got nil",
+        ),
+        ("(loop for x in '(nil) minimize x)", "error: min: expected a number, got nil"),
+    ]);
+    check(&[
+        ("(list (< 1 2 3) (< 1 3 2) (<= 1 1 2) (>= 3 3 1) (> 3 2 2))", "(t nil t t nil)"),
+        (
+            "(list (= 1 1.0) (= 1/2 0.5) (= 2 2 2) (= 2 2 3) (/= 1 2 1) (/= 1 2 3))",
+            "(t t t nil nil t)",
+        ),
+        ("(list (< 1/3 0.5) (< (expt 10 30) (expt 10 31)) (> 1e300 (expt 10 30)))", "(t t t)"),
+        (
+            "(list (max 1 3.5 2) (min 3 1/2) (max (expt 10 20) 1))",
+            "(3.5 1/2 100000000000000000000)",
+        ),
+        ("(list (zerop 0) (zerop 0.0) (plusp 1/2) (minusp -1))", "(t t t t)"),
+        ("(sort '(3 1 2) '>)", "(3 2 1)"),
+        ("(loop for i from 1 to 3 maximize (* i i))", "9"),
+        ("(let ((n 0)) (while (< n 3) (incf n)) n)", "3"),
+        ("(let ((= 5)) (= = 5))", "t"),
+    ]);
+}
+
+#[test]
+fn quotients_are_whole_and_have_a_remainder() {
+    let table: Vec<(String, &str)> = [
+        ("floor 7.5", "(7 0.5)"),
+        ("floor -7.5", "(-8 0.5)"),
+        ("floor 7 2", "(3 1)"),
+        ("floor -7 2", "(-4 1)"),
+        ("floor 7/2", "(3 1/2)"),
+        ("ceiling 7.2", "(8 -0.7999999999999998)"),
+        ("ceiling -7/2", "(-3 -1/2)"),
+        ("round 2.5", "(2 0.5)"),
+        ("round 3.5", "(4 -0.5)"),
+        ("round 5/2", "(2 1/2)"),
+        ("round 7/2", "(4 -1/2)"),
+        ("round -5 2", "(-2 -1)"),
+        ("truncate -7.5", "(-7 -0.5)"),
+        ("truncate -7 2", "(-3 -1)"),
+        ("ffloor 7 2", "(3.0 1)"),
+        ("fround 2.5", "(2.0 0.5)"),
+        ("ftruncate -7.5 2", "(-3.0 -1.5)"),
+        ("floor (expt 10 30) 7", "(142857142857142857142857142857 1)"),
+        ("floor 5 0", "error: floor: division by zero"),
+        ("floor 5.0 0", "error: floor: division by zero"),
+        ("floor 'x", "error: floor: expected a number, got x"),
+        ("round", "error: round: expected 1 to 2 arguments, got 0"),
+    ]
+    .map(|(form, expected)| (format!("(multiple-value-list ({form}))"), expected))
+    .to_vec();
+    check(&table.iter().map(|(form, expected)| (form.as_str(), *expected)).collect::<Vec<_>>());
+    check(&[
+        ("(nth (floor 2.5) '(a b c))", "c"),
+        (
+            "(list (mod 7.5 2) (mod -7 2) (rem -7 2) (mod 7/2 1) (rem -7.5 2))",
+            "(1.5 1 -1 1/2 -1.5)",
+        ),
+        ("(mod (expt 10 30) 7)", "1"),
+    ]);
+}
+
+#[test]
+fn bindings_of_dynamic_variables_last_for_their_extent() {
+    check(&[
+        ("(progn (defvar *i* 0) (defun show () *i*) (let ((*i* 5)) (show)))", "5"),
+        ("(progn (defvar *i* 0) (defun show () *i*) (let ((*i* 5)) (show)) (show))", "0"),
+        (
+            "(progn (defparameter *i* 1) (defun show () *i*) (let* ((*i* (+ *i* 1)) (b (show))) (list b *i*)))",
+            "(2 2)",
+        ),
+        ("(progn (defvar *i* 0) (handler-case (let ((*i* 5)) (error \"x\")) (error () *i*)))", "0"),
+        ("(progn (defvar *i* 0) (block nil (let ((*i* 5)) (return 1))) *i*)", "0"),
+        ("(progn (defvar *i* 0) (catch 'out (let ((*i* 5)) (throw 'out 1))) *i*)", "0"),
+        ("(progn (defvar *i* 0) (let ((*i* 5)) (setq *i* 6)) *i*)", "0"),
+        (
+            "(progn (defvar *a* 1) (defvar *b* 2) (let ((*a* *b*) (*b* *a*)) (list *a* *b*)))",
+            "(2 1)",
+        ),
+        (
+            "(progn (defvar *i* 0) (defun deep (n) (if (= n 0) *i* (let ((*i* n)) (deep (- n 1))))) (list (deep 50) *i*))",
+            "(1 0)",
+        ),
+        ("(progn (defvar *i* 0) (let ((f (let ((*i* 5)) (lambda () *i*)))) (funcall f)))", "0"),
+        ("(progn (define i 0) (define (show) i) (let ((i 5)) (show)))", "0"),
+        ("(multiple-value-list (progn (defvar *i* 0) (let ((*i* 1)) (values *i* 2))))", "(1 2)"),
+        (
+            "(with-output-to-string (*standard-output*) (format t \"x\") (princ 'y) (terpri))",
+            "\"xy\n\"",
+        ),
+        (
+            "(with-output-to-string (s) (let ((*standard-output* s)) (format *standard-output* \"x\")))",
+            "\"x\"",
+        ),
+        (
+            "(with-output-to-string (s) (ignore-errors (let ((*standard-output* s)) (princ 1) (error \"x\"))))",
+            "\"1\"",
+        ),
+        (
+            "(let ((*standard-output* 5)) (princ 1))",
+            "error: *standard-output*: expected an output port, got 5",
+        ),
+    ]);
+    let mut language = Language::new();
+    language.shows("(with-output-to-string (*standard-output*) (princ \"caught\"))");
+    language.shows("(let ((*standard-output* (make-string-output-stream))) (car 5))");
+    language.shows("(princ \"shown\")");
+    assert_eq!(language.output(), "shown");
+}
+
+#[test]
+fn a_variable_does_not_hide_a_function() {
+    check(&[
+        ("(let ((list '(1 2))) (list list))", "((1 2))"),
+        ("(let ((string \"a\") (count 1)) (list (string string) (count 1 '(1 1))))", "(\"a\" 2)"),
+        ("(let ((position 0) (rest '(1 2))) (list (position 1 rest) (rest rest)))", "(0 (2))"),
+        ("(progn (defun f (list) (list list 1)) (f 2))", "(2 1)"),
+        ("(progn (defun g (x) (* x 2)) (let ((g 5)) (g g)))", "10"),
+        ("(dolist (first '(1)) (return (first (list first))))", "1"),
+        ("(let ((+ 5)) (+ + 1))", "6"),
+        ("(let ((list (lambda (x) (* 2 x)))) (list 5))", "10"),
+        ("(flet ((list (x) (* 2 x))) (list 5))", "10"),
+        ("(let ((x 5)) (x))", "error: not a function: 5"),
+    ]);
+}
+
+#[test]
+fn words_print_and_read_as_common_lisp_says() {
+    check(&[
+        ("(format nil \"~a ~s\" :later :later)", "\"later :later\""),
+        ("(princ-to-string '(:a \"b\" #\\c))", "\"(a b c)\""),
+        ("(prin1-to-string :\\\\Seen)", "\":\\\\\\\\seen\""),
+        ("(format nil \"~[zero~;one~:;many~]\" 5)", "\"many\""),
+        ("(format nil \"~[zero~;one~:;many~]\" 1)", "\"one\""),
+        ("(format nil \"~[zero~;one~]\" 5)", "\"\""),
+        ("(format nil \"~[a~:;~[x~;y~:;z~]~]\" 1 7)", "\"z\""),
+        ("(intern \"junk\" :keyword)", ":junk"),
+        ("(eq (intern \"seen\" :keyword) :seen)", "t"),
+        ("(let ((v (vector 1 2))) (setf (aref v 0) 9) (incf (aref v 1)) v)", "#(9 3)"),
+        ("(let ((v (make-array 2 :initial-element 0))) (setf (svref v 1) 5) v)", "#(0 5)"),
+        ("(let ((v (copy-seq #(1 2)))) (setf (elt v 0) 9) v)", "#(9 2)"),
+        ("(setf (aref (vector 1) 1) 5)", "error: setf: 1 is not within a vector of 1 elements"),
+        (
+            "(setf (aref \"abc\" 1) #\\x)",
+            "error: setf: strings do not change: make a new one, with concatenate, substitute or replace, and set the variable that holds it",
+        ),
+        (
+            "(setf (aref #(1) 0) 5)",
+            "error: setf: this vector is a constant: copy-seq, vector and make-vector make one that can be changed",
+        ),
+    ]);
+}
+
+#[test]
+fn the_end_of_a_file_is_what_the_caller_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lines").display().to_string();
+    let mut language = Language::new();
+    language.shows(&format!("(define path {path:?})"));
+    let written = "(with-open-file (f path :direction :output) (write-line \"one\" f) (write-line \"two\" f))";
+    assert_eq!(language.shows(written), "\"two\"");
+    for (form, expected) in [
+        ("(loop for l = (read-line f nil) while l collect l)", "(\"one\" \"two\")"),
+        (
+            "(list (read-line f) (read-line f nil) (read-line f nil) (read-line f nil 'end))",
+            "(\"one\" \"two\" nil end)",
+        ),
+        (
+            "(progn (read-line f) (read-line f) (read-line f t))",
+            "error: read-line: the file has ended",
+        ),
+        ("(progn (read-line f) (read-line f) (eof-object? (read-line f)))", "t"),
+        ("(loop for c = (read-char f nil) while c count c)", "8"),
+        (
+            "(progn (read-string f) (list (read-char f nil) (read-char f nil 0) (eof-object? (read-char f))))",
+            "(nil 0 t)",
+        ),
+        (
+            "(list (peek-char f) (peek-char nil f) (read-char f) (peek-char #\\e f nil) (read-line f))",
+            "(#\\o #\\o #\\o #\\e \"e\")",
+        ),
+        (
+            "(progn (read-string f) (list (peek-char nil f nil) (peek-char nil f nil 'end) (eof-object? (peek-char f))))",
+            "(nil end t)",
+        ),
+    ] {
+        let shown = language.shows(&format!("(with-open-file (f path) {form})"));
+        assert_eq!(shown, expected, "{form}");
+    }
+    let exists = format!(
+        "error: open: {path}: it exists already; :if-exists :supersede or :append says what to do"
+    );
+    for (options, expected) in [
+        ("", exists.as_str()),
+        (":if-exists :error", &exists),
+        (":if-exists nil", "nil"),
+        (":if-exists :append", "(\"one\" \"two\" \"x\")"),
+        (":if-exists :supersede", "(\"x\")"),
+        (
+            ":if-exists :away",
+            "error: open: :if-exists: expected :error, :supersede, :append, :overwrite or nil, got :away",
+        ),
+    ] {
+        let shown = language.shows(&format!(
+            "(with-open-file (f path :direction :output {options}) (if f (write-line \"x\" f) nil)) \
+             (if (probe-file path) (with-open-file (f path) (loop for l = (read-line f nil) while l collect l)) nil)"
+        ));
+        let unchanged = "(\"one\" \"two\")";
+        let expected = if expected == "nil" { unchanged } else { expected };
+        assert_eq!(shown, expected, "{options}");
+    }
+}
+
+#[test]
+fn a_call_of_an_unknown_function_evaluates_no_argument() {
+    for source in [
+        "(wehn (princ \"evaluated\") (princ \"body\"))",
+        "(let ((x 1)) (wehn (princ x)))",
+        "(handler-case (wehn (princ 1)) (error () nil))",
+        "(progn (defun f () (wehn (princ 1))) (f))",
+        "(mapcar (lambda (x) (wehn (princ x))) '(1 2))",
+        "(unles nil (princ 1))",
+        "(defstruct point (princ 1))",
+        "(cond ((wehn (princ 1)) 2))",
+        "(loop for x in '(1 2) do (wehn (princ x)))",
+        "(defun later () (wehn (princ 1))) (later) (defun wehn (x) x)",
+    ] {
+        let mut language = Language::new();
+        language.shows(source);
+        assert_eq!(language.output(), "", "{source}");
+    }
+    check(&[
+        ("(defun f () (g 1)) (defun g (x) (+ x 1)) (f)", "2"),
+        (
+            "(defun even (n) (if (= n 0) t (odd (- n 1)))) (defun odd (n) (if (= n 0) nil (even (- n 1)))) (even 11)",
+            "nil",
+        ),
+        ("(wehn 1)", "error: the function wehn is not defined; did you mean when?"),
+        ("(defstruct point x y)", "error: the function defstruct is not defined"),
+    ]);
+}
+
+#[test]
+fn a_file_that_calls_an_unknown_function_runs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let included = folder.path().join("included.scm");
+    std::fs::write(
+        &included,
+        "(defun included () 1)\n(defmacro made (name) `(defun ,name () 1))\n",
+    )
+    .unwrap();
+    let load = format!("(load {:?})", included.display().to_string());
+    for source in [
+        "(princ 1) (wehn t 2)",
+        "(princ 1) (defun f () (wehn t 2))",
+        "(princ 1) (if nil (prnc 2) 3)",
+        "(princ 1) (handler-case (wehn 1) (error () 2))",
+        "(princ 1) (flet ((f () (wehn))) 1)",
+        "(princ 1) (let ((x (lambda () (wehn)))) 1)",
+        "(princ 1) (defmacro m (x) `(list ,x)) (defun f () (wehn))",
+        "(princ 1) (define-syntax m (syntax-rules () ((_ x) (wehn x)))) (m 1)",
+        &format!("(princ 1) {load} (includd)"),
+    ] {
+        let mut language = Language::new();
+        let report = language.host.evaluate_file(source, "test.scm").unwrap_err();
+        assert_eq!(language.output(), "", "{source}");
+        assert!(report.condition.message.contains(" is not defined"), "{source}: {report}");
+        assert!(report.place.is_some(), "{source}");
+    }
+    // Paths are relative to the file that loads.
+    std::fs::write(folder.path().join("inner.scm"), "(setq inner *load-pathname*)").unwrap();
+    std::fs::create_dir(folder.path().join("sub")).unwrap();
+    std::fs::write(folder.path().join("sub/outer.scm"), "(load \"../inner.scm\")").unwrap();
+    let mut language = Language::new();
+    let main = folder.path().join("main.scm").display().to_string();
+    language.host.evaluate_file("(load \"sub/outer.scm\")", &main).unwrap();
+    assert!(
+        language.shows("inner").ends_with("/sub/../inner.scm\""),
+        "{}",
+        language.shows("inner")
+    );
+    for source in [
+        "(defun f () (g)) (defun g () 1) (f)".to_owned(),
+        "(setq f (lambda () 1)) (f)".to_owned(),
+        "(defmacro m (name) `(defun ,name () 1)) (m f) (f)".to_owned(),
+        "(defmacro m () '(defun f () 1)) (m) (f)".to_owned(),
+        "(defmacro m (n) (let ((name (intern (string-append \"get-\" n)))) `(defun ,name () 1))) (m \"x\") (get-x)".to_owned(),
+        "(define-syntax m (syntax-rules () ((_ name) (define (name) 1)))) (m f) (f)".to_owned(),
+        "(let ((x 0)) (defun f () 1)) (f)".to_owned(),
+        "(labels ((f (n) (if (= n 0) 1 (f (- n 1))))) (f 3))".to_owned(),
+        "(let loop ((n 3)) (if (= n 0) 1 (loop (- n 1))))".to_owned(),
+        "(define (f g) (g)) (f (lambda () 1))".to_owned(),
+        "(define-values (f g) (values (lambda () 1) 2)) (f)".to_owned(),
+        format!("{load} (included)"),
+        format!("{load} (made f) (f)"),
+    ] {
+        let mut language = Language::new();
+        let value = language.host.evaluate_file(&source, "test.scm");
+        let shown = value.map(|value| readably(&language.host.datum(&value)));
+        assert_eq!(shown.map_err(|report| report.to_string()), Ok("1".to_owned()), "{source}");
+    }
+}
