@@ -18,6 +18,7 @@ pub(super) fn copy_letters(call: &Call<'_>) -> Result<Value, Condition> {
             call.name()
         )));
     }
+    super::shifting::check(call, &from, &messages)?;
     if messages.is_empty() {
         return Ok(host::nil());
     }

@@ -2,97 +2,121 @@
 
 use super::Answer;
 use super::accessors::part_of;
-use crate::host::{self, Call, Function, NativeCode};
+use super::sets::required;
+use crate::host::{self, Call, Function, NativeCode, Type};
+use crate::mime::decode_text;
 
 /// Envelopes.
 pub(super) const FUNCTIONS: &[Function] = &[
     envelope_part(
         "envelope-date",
         envelope_date,
-        "The Date field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+        "The Date field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     envelope_part(
         "envelope-subject",
         envelope_subject,
-        "The Subject field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+        "The Subject field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     envelope_part(
         "envelope-from",
         envelope_from,
-        "The From field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+        "The From field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     envelope_part(
         "envelope-sender",
         envelope_sender,
-        "The Sender field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+        "The Sender field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     envelope_part(
         "envelope-reply-to",
         envelope_reply_to,
-        "The Reply-To field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+        "The Reply-To field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     envelope_part(
         "envelope-to",
         envelope_to,
-        "The To field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+        "The To field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     envelope_part(
         "envelope-cc",
         envelope_cc,
-        "The Cc field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+        "The Cc field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     envelope_part(
         "envelope-bcc",
         envelope_bcc,
-        "The Bcc field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+        "The Bcc field of an envelope, a list of addresses.\nenvelope: as (fetch-field n \"envelope\" …) returns it, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     envelope_part(
         "envelope-in-reply-to",
         envelope_in_reply_to,
-        "The In-Reply-To field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+        "The In-Reply-To field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     envelope_part(
         "envelope-message-id",
         envelope_message_id,
-        "The Message-ID field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it.",
+        "The Message-ID field of an envelope, a string or nil.\nenvelope: as (fetch-field n \"envelope\" …) returns it, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     address_part(
         "address-name",
         address_name,
-        "The name of an address, a string or nil.\naddress: an element of an envelope's address field.",
+        "The name of an address, a string or nil.\naddress: an element of an envelope's address field, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     address_part(
         "address-additional",
         address_additional,
-        "The source route of an address, a string or nil; obsolete.\naddress: an element of an envelope's address field.",
+        "The source route of an address, a string or nil; obsolete.\naddress: an element of an envelope's address field, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     address_part(
         "address-mailbox",
         address_mailbox,
-        "What stands before the @ of an address, a string or nil.\naddress: an element of an envelope's address field.",
+        "What stands before the @ of an address, a string or nil.\naddress: an element of an envelope's address field, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     address_part(
         "address-host",
         address_host,
-        "What stands behind the @ of an address, a string or nil.\naddress: an element of an envelope's address field.",
+        "What stands behind the @ of an address, a string or nil.\naddress: an element of an envelope's address field, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     address_part(
         "address->string",
         address_to_string,
-        "An address as headers write it, a string: \"jkf <jkf@verada.com>\".\naddress: an element of an envelope's address field.",
+        "An address as headers write it, a string: \"jkf <jkf@verada.com>\"; \"\" for nil.\naddress: an element of an envelope's address field, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
 ];
 
+const RAW: &[(&str, Type)] = &[("raw", Type::Truth)];
+
 const fn envelope_part(name: &'static str, run: NativeCode, doc: &'static str) -> Function {
-    Function::native(name, "(envelope)", run, doc)
+    Function::native(name, "(envelope &key raw)", run, doc).typed(RAW)
 }
 
 const fn address_part(name: &'static str, run: NativeCode, doc: &'static str) -> Function {
-    Function::native(name, "(address)", run, doc)
+    Function::native(name, "(address &key raw)", run, doc).typed(RAW)
+}
+
+/// The part of a list, decoded (RFC 2047) unless `:raw` is true. nil has no parts: a letter may lack the field.
+fn decoded_part(
+    call: &Call<'_>,
+    what: &str,
+    expected: &str,
+    index: usize,
+    length: usize,
+) -> Answer {
+    if host::is_nil(required(call, 0)) {
+        return Ok(host::nil());
+    }
+    let part = part_of(call, what, expected, index, length)?;
+    match host::as_str(&part) {
+        Some(text) if !call.boolean_key("raw") && text.contains("=?") => {
+            Ok(host::string(decode_text(text)))
+        }
+        _ => Ok(part),
+    }
 }
 
 fn part_of_envelope(call: &Call<'_>, index: usize) -> Answer {
-    part_of(
+    decoded_part(
         call,
         "envelope",
         "an envelope, as (fetch-field n \"envelope\" …) returns it",
@@ -102,7 +126,8 @@ fn part_of_envelope(call: &Call<'_>, index: usize) -> Answer {
 }
 
 fn part_of_address(call: &Call<'_>, index: usize) -> Answer {
-    part_of(call, "address", "an address of an envelope: (name additional mailbox host)", index, 4)
+    let expected = "an address of an envelope: (name additional mailbox host)";
+    decoded_part(call, "address", expected, index, 4)
 }
 
 /// One accessor a line: name of the function, which list, which place.

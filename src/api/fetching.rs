@@ -6,6 +6,7 @@ use super::pipeline;
 use super::pop;
 use super::progress::Progress;
 use super::sets::{addressed, message, message_id, messages, required};
+use super::shifting::Given;
 use super::values::{Texts, Wanted, fetched};
 use crate::client::{Error, Fetch, FetchReader, ImapClient, Pending};
 use crate::condition::{Condition, Identifier};
@@ -195,7 +196,13 @@ fn fetch(
     let mailbox = mailbox(call)?;
     let shown = FetchedItems::of(call, messages.are_uids());
     call.context().let_go();
-    let begin = |client: &mut ImapClient| begin_fetch(client, messages, items, shown);
+    let given = mailbox.extra::<Given>();
+    let begin = |client: &mut ImapClient| {
+        if !messages.are_uids() {
+            given.note(client, client.asked_for(messages));
+        }
+        begin_fetch(client, messages, items, shown)
+    };
     pipeline::perform_read(call, &mailbox, begin, |context, values| {
         let value = then(context, host::list(values))?;
         context.hold(&value);

@@ -1,6 +1,6 @@
 //! Flags as keywords: `:\\seen` is `\Seen`, `:junk` is `junk`.
 
-use crate::condition::Condition;
+use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
 use crate::proto::imap::flag::Flag;
 
@@ -16,10 +16,26 @@ pub(super) fn flags(
         Some(items) => items.collect(),
         None => vec![value.clone()],
     };
+    for item in &items {
+        if let Some(name) = system_name(item) {
+            let message = format!(
+                "{}: {parameter}: :{name} is a keyword of your own; the flag is :\\\\{name}",
+                call.name()
+            );
+            call.context().warn(Condition::new(Identifier::Problem, message));
+        }
+    }
     items
         .iter()
         .map(|item| flag_text(item).and_then(|text| Flag::new(&text).ok()).ok_or_else(wrong))
         .collect()
+}
+
+/// The name of a system flag (RFC 3501 2.3.2) that a script wrote without the backslash.
+fn system_name(value: &Value) -> Option<&str> {
+    const SYSTEM: [&str; 5] = ["seen", "answered", "flagged", "deleted", "draft"];
+    let keyword = host::as_keyword(value)?;
+    SYSTEM.iter().any(|name| keyword.eq_ignore_ascii_case(name)).then_some(keyword)
 }
 
 /// The flag that a keyword stands for.

@@ -9,11 +9,11 @@ use crate::mime::{self, Entry, Envelope, EnvelopeAddress};
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "parse-mail-header",
-        "(text)",
+        "(text &key raw)",
         parse_mail_header,
-        "Two values: the list ((\"name\" . \"value\") …) of a header's fields in their order, continued lines joined, and the rest, the body, as a string.
-text: a string or a bytevector that begins with a header.",
-    ).checked(),
+        "Two values: the list ((\"name\" . \"value\") …) of a header's fields in their order, continued lines joined and encoded words decoded, and the rest, the body, as a string.
+text: a string or a bytevector that begins with a header. :raw  t leaves encoded words as they are.",
+    ).typed(&[("raw", Type::Truth)]).checked(),
     Function::native(
         "make-envelope-from-text",
         "(text &key parsed)",
@@ -57,11 +57,13 @@ fn optional(text: Option<&str>) -> Value {
 
 pub(super) fn parse_mail_header(call: &Call<'_>) -> Answer {
     let text = letter_bytes(call, 0)?;
+    let raw = call.boolean_key("raw");
     let (header, body) = mime::split(&text);
     let fields = mime::fields(header).map(|field| {
+        let value = field.text();
         host::cons(
             host::string(String::from_utf8_lossy(field.name.as_ref()).into_owned()),
-            host::string(field.text()),
+            if raw { host::string(value) } else { host::string(mime::decode_text(&value)) },
         )
     });
     Ok(call.values(vec![host::list(fields.collect()), host::string(super::values::text(body))]))

@@ -6,6 +6,7 @@ use super::mailbox::{asked_count, mailbox, on_mailbox, pop_mailbox, progress};
 use super::pipeline;
 use super::pop;
 use super::sets::{addressed, set_value};
+use super::shifting;
 use super::state::{State, state};
 use super::values::{Texts, Wanted, fetched};
 use crate::client::{CopiedUids, Error, FetchReader, ImapClient};
@@ -81,6 +82,7 @@ read. One that has become shorter or longer while it was sent is not stored, and
 
 pub(super) fn alter_flags(call: &Call<'_>) -> Answer {
     let messages = addressed(call, 1)?;
+    shifting::check(call, &*mailbox(call)?, &messages)?;
     let given: Vec<(StoreMode, &str, &Value)> = [
         (StoreMode::Replace, "flags"),
         (StoreMode::Add, "add-flags"),
@@ -143,6 +145,7 @@ pub(super) fn delete_letter(call: &Call<'_>) -> Answer {
         return pop::delete_letter(call, &mailbox);
     }
     let messages = addressed(call, 1)?;
+    shifting::check(call, &*mailbox(call)?, &messages)?;
     let expunge = call.key("expunge").is_none_or(host::is_true);
     if messages.is_empty() {
         return Ok(host::nil());
@@ -204,6 +207,7 @@ fn or_create(
 pub(super) fn copy_to_mailbox(call: &Call<'_>) -> Answer {
     let (messages, destination) = (addressed(call, 1)?, call.string(2)?.to_owned());
     let mailbox = mailbox(call)?;
+    shifting::check(call, &mailbox, &messages)?;
     if messages.is_empty() {
         return Ok(host::nil());
     }
@@ -226,6 +230,7 @@ pub(super) fn copy_to_mailbox(call: &Call<'_>) -> Answer {
 
 pub(super) fn move_to_mailbox(call: &Call<'_>) -> Answer {
     let (messages, destination) = (addressed(call, 1)?, call.string(2)?);
+    shifting::check(call, &*mailbox(call)?, &messages)?;
     if messages.is_empty() {
         return Ok(host::nil());
     }

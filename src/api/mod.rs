@@ -39,6 +39,7 @@ mod secret;
 mod sending;
 mod sets;
 mod setup;
+mod shifting;
 mod smtp;
 mod state;
 mod tables;

@@ -5,12 +5,13 @@ use super::flags::flag_text;
 use super::mailbox::mailbox;
 use super::pipeline;
 use super::sets::{message_set, required};
+use super::shifting::Given;
 use crate::client::ImapClient;
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
-use crate::proto::imap::SearchKey;
 use crate::proto::imap::flag::Flag;
 use crate::proto::imap::search::{Argument, Date, NAMED};
+use crate::proto::imap::{SearchKey, SequenceSet};
 use jiff::{Span, Timestamp, tz::TimeZone};
 
 /// Deeper expressions are no one's intent, and servers refuse them.
@@ -20,7 +21,15 @@ pub(super) fn search_mailbox(call: &Call<'_>) -> Result<Value, Condition> {
     let key = Expression { call }.key(required(call, 1), 0)?;
     let (mailbox, uid) = (mailbox(call)?, call.boolean_key("uid"));
     let begin = |client: &mut ImapClient| client.begin_search(&key, uid);
-    pipeline::perform_read(call, &mailbox, begin, |_, numbers| {
+    let given = mailbox.extra::<Given>();
+    let wait = move |client: &mut ImapClient, pending| {
+        let numbers: Vec<u32> = client.wait(pending)?;
+        if !uid {
+            given.note(client, numbers.iter().copied().collect::<SequenceSet>().members(0));
+        }
+        Ok(numbers)
+    };
+    pipeline::perform(call, &mailbox, begin, wait, |_, numbers| {
         let number = |number: u32| host::integer(i64::from(number));
         Ok(host::list(numbers.into_iter().map(number).collect()))
     })

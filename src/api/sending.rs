@@ -7,7 +7,7 @@ use super::smtp::{MailServer, deliver, login_of, mail_server};
 use crate::client::smtp::{Envelope, Refused};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
-use crate::mime::{NewPart, Outgoing, is_plain_address};
+use crate::mime::{Entry, NewPart, Outgoing, is_plain_address, parse_mailbox_list};
 use jiff::Zoned;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -19,6 +19,67 @@ fn address(call: &Call<'_>, parameter: &str, value: &Value) -> Result<String, Co
     address.map(str::to_owned).ok_or_else(|| call.wrong(parameter, ADDRESS, value))
 }
 
+const MAILBOX: &str = "an address such as foo@bar.com or \"Foo Bar <foo@bar.com>\", or (\"Foo Bar\" . \"foo@bar.com\")";
+
+/// An address with the name that is shown with it.
+#[derive(Clone)]
+struct Mailbox {
+    /// As a header has it: `Foo Bar <foo@bar.com>`.
+    shown: String,
+    /// `foo@bar.com`.
+    address: String,
+}
+
+impl Mailbox {
+    fn of(value: &Value) -> Option<Mailbox> {
+        if let Some((name, address)) = host::as_dotted_pair(value) {
+            let name = host::as_str(&name).filter(|name| !name.contains(char::is_control))?;
+            let name = name.replace('\\', "\\\\").replace('"', "\\\"");
+            let address = host::as_str(&address).filter(|address| is_plain_address(address))?;
+            return Some(Mailbox {
+                shown: format!("\"{name}\" <{address}>"),
+                address: address.to_owned(),
+            });
+        }
+        let text = host::as_str(value)?;
+        if text.contains(char::is_control) {
+            return None;
+        }
+        if is_plain_address(text) {
+            return Some(Mailbox { shown: text.to_owned(), address: text.to_owned() });
+        }
+        match &parse_mailbox_list(text)[..] {
+            _ if !text.ends_with('>') => None, // a sloppy reader would close what is open
+            [Entry::Mailbox { display: Some(_), route: None, local, domain: Some(domain) }] => {
+                let address = format!("{local}@{domain}");
+                let is_plain = is_plain_address(&address);
+                is_plain.then(|| Mailbox { shown: text.to_owned(), address })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn mailbox(call: &Call<'_>, parameter: &str, value: &Value) -> Result<Mailbox, Condition> {
+    Mailbox::of(value).ok_or_else(|| call.wrong(parameter, MAILBOX, value))
+}
+
+/// One mailbox or a list of them.
+fn mailboxes(call: &Call<'_>, parameter: &str, value: &Value) -> Result<Vec<Mailbox>, Condition> {
+    match host::as_list(value) {
+        Some(items) => items.map(|item| mailbox(call, parameter, &item)).collect(),
+        None => Ok(vec![mailbox(call, parameter, value)?]),
+    }
+}
+
+fn key_mailboxes(call: &Call<'_>, key: &str) -> Result<Vec<Mailbox>, Condition> {
+    call.key(key).map_or(Ok(Vec::new()), |value| mailboxes(call, key, value))
+}
+
+fn shown(mailboxes: &[Mailbox]) -> Vec<String> {
+    mailboxes.iter().map(|mailbox| mailbox.shown.clone()).collect()
+}
+
 /// One address or a list of them.
 fn addresses(call: &Call<'_>, parameter: &str, value: &Value) -> Result<Vec<String>, Condition> {
     match host::as_list(value) {
@@ -27,15 +88,11 @@ fn addresses(call: &Call<'_>, parameter: &str, value: &Value) -> Result<Vec<Stri
     }
 }
 
-fn key_addresses(call: &Call<'_>, key: &str) -> Result<Vec<String>, Condition> {
-    call.key(key).map_or(Ok(Vec::new()), |value| addresses(call, key, value))
-}
-
 pub(super) fn send_letter(call: &Call<'_>) -> Answer {
     let mut server = mail_server(call)?;
-    let from = address(call, "from", required(call, 1))?;
-    let to = addresses(call, "to", required(call, 2))?;
-    let (cc, bcc) = (key_addresses(call, "cc")?, key_addresses(call, "bcc")?);
+    let from = mailbox(call, "from", required(call, 1))?;
+    let to = mailboxes(call, "to", required(call, 2))?;
+    let (cc, bcc) = (key_mailboxes(call, "cc")?, key_mailboxes(call, "bcc")?);
     let text = |key: &str| call.key_string(key).map(|text| text.map(str::to_owned));
     let message = required(call, 3);
     let body = host::downcast::<NewPart>(message).map(|part| (*part).clone());
@@ -71,25 +128,26 @@ pub(super) fn send_letter(call: &Call<'_>) -> Answer {
     }
     let letter = Outgoing {
         date: Some(text("date")?.unwrap_or_else(now)),
-        message_id: Some(text("message-id")?.unwrap_or_else(|| new_message_id(&from))),
-        reply_to: key_addresses(call, "reply-to")?,
+        message_id: Some(text("message-id")?.unwrap_or_else(|| new_message_id(&from.address))),
+        reply_to: shown(&key_mailboxes(call, "reply-to")?),
         subject: text("subject")?,
         headers: headers(call, "headers")?,
         html: text("html")?,
         text: plain,
         body,
         attachments,
-        from: from.clone(),
-        to: to.clone(),
-        cc: cc.clone(),
-        bcc: bcc.clone(),
+        from: from.shown,
+        to: shown(&to),
+        cc: shown(&cc),
+        bcc: shown(&bcc),
     };
     let letter =
         letter.build().map_err(|error| Condition::syntax(format!("{}: {error}", call.name())))?;
-    let mut recipients = [to, cc, bcc].concat();
+    let mut recipients: Vec<String> =
+        [to, cc, bcc].into_iter().flatten().map(|mailbox| mailbox.address).collect();
     let mut seen = std::collections::HashSet::new();
     recipients.retain(|address| seen.insert(address.clone()));
-    let return_path = if call.boolean_key("null-return-path") { "" } else { from.as_str() };
+    let return_path = if call.boolean_key("null-return-path") { "" } else { from.address.as_str() };
     let envelope = Envelope {
         from: return_path,
         to: &recipients,

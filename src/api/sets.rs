@@ -44,6 +44,9 @@ pub(super) fn message_set(value: &Value) -> Option<SequenceSet> {
         return Some(set);
     }
     let items: Vec<Value> = host::as_list(value)?.collect();
+    if is_empty_range(&items) {
+        return Some(set);
+    }
     if let Some((first, last)) = range(&items) {
         set.push_range(first?, last?);
         return Some(set);
@@ -53,12 +56,20 @@ pub(super) fn message_set(value: &Value) -> Option<SequenceSet> {
             Some(number) => set.push(number),
             None => {
                 let inner: Vec<Value> = host::as_list(item)?.collect();
-                let (first, last) = range(&inner)?;
-                set.push_range(first?, last?);
+                if !is_empty_range(&inner) {
+                    let (first, last) = range(&inner)?;
+                    set.push_range(first?, last?);
+                }
             }
         }
     }
     Some(set)
+}
+
+/// `(:seq N 0)`, as ``(:seq 1 ,count)`` gives it for an empty mailbox: no message.
+fn is_empty_range(items: &[Value]) -> bool {
+    let zero = |value: &Value| host::as_integer(value) == Some(0);
+    range(items).is_some_and(|(first, _)| first.is_some() && zero(&items[2]))
 }
 
 /// `(:seq N M)`: its ends, each `None` when it is no bound.

@@ -19,6 +19,8 @@ pub struct Setup {
     pub limits: Limits,
     /// Asks for a password that a script leaves out; `None` asks nobody.
     pub ask_secret: Option<AskSecret>,
+    /// Whether a change by message numbers that have shifted is refused, not only warned of.
+    pub strict: bool,
 }
 
 impl Setup {
@@ -59,6 +61,7 @@ pub fn attach_showing(host: &mut Host, setup: &Setup, progress: &Progress) -> Ar
     let mut state = State::new(connector, sandbox);
     state.limits = setup.limits.clone();
     state.ask_secret = setup.ask_secret.clone();
+    state.strict = setup.strict;
     super::register(host, state);
     host.context()
         .try_state::<State>()

@@ -23,12 +23,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         super::sending::send_letter,
         "Builds a letter and sends it. Returns t, or with :partial the list ((address words) …) of recipients that were refused.
 mail-server: a host name, \"host:port\", an integer IPv4 address, a list (\"host\" :port 25 :tls :starttls …), (:program \"command\" …), or an SMTP connection.
-from: an address such as foo or foo@bar.com. to: one or a list of them. message: a string with \\n line ends, or a part as make-mime-part returns it.
+from: an address such as foo, foo@bar.com or \"Foo <foo@bar.com>\", or (\"Foo\" . \"foo@bar.com\"). to: one or a list of them. message: a string with \\n line ends, or a part as make-mime-part returns it; a header that the part has stands once, as the part has it.
 :subject :html  strings. :reply-to :cc :bcc  addresses; bcc is not shown in the letter. :headers  a list of (\"name\" . \"value\") or \"name: value\".
 :login  a string. :password  as for make-imap-connection. :attachments  a list of parts, as make-mime-part returns them, and of files' names. :date :message-id  strings, made when absent.
 :null-return-path  t sends it so that no bounce and no program's answer comes back, for answers that a program writes (RFC 3834).
 :partial  t sends to those that are accepted when others are refused; else nothing is sent then.
-Errors: :syntax-error before anything is sent, for addresses with names or control characters for example; :recipients-refused, :error-response, :insecure, :unsupported;
+Errors: :syntax-error before anything is sent, for addresses with control characters for example; :recipients-refused, :error-response, :insecure, :unsupported;
 :server-shutdown-connection that says so when the letter may have been delivered.",
     ).typed(&[("partial", Type::Truth), ("null-return-path", Type::Truth)]).checked(),
     Function::native(
@@ -36,7 +36,7 @@ Errors: :syntax-error before anything is sent, for addresses with names or contr
         "(mail-server from to &rest messages)",
         super::sending::send_smtp,
         "Sends the messages, joined to one letter, with nothing added. Line ends become CR LF on the way. Returns t.
-mail-server from to  as for send-letter. messages: strings, or bytevectors, whose lines may be of any length. Errors: as for send-letter.",
+mail-server  as for send-letter. from: an address such as foo@bar.com, without a name. to: one or a list of them. messages: strings, or bytevectors, whose lines may be of any length. Errors: as for send-letter.",
     ).checked(),
     Function::native(
         "send-smtp-auth",

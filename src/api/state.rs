@@ -25,6 +25,8 @@ pub struct State {
     /// Asks for a password where a script gives a user and no password. `None` makes that an
     /// error, as where nobody sits at a terminal.
     pub ask_secret: Option<AskSecret>,
+    /// Whether a change by message numbers that have shifted is refused, not only warned of.
+    pub strict: bool,
     /// Natives registered by the embedding program; worker hosts get them too.
     pub for_workers: Option<Equip>,
     imap: Open<ImapClient>,
@@ -45,6 +47,7 @@ impl State {
             sandbox,
             limits: Limits::default(),
             ask_secret: None,
+            strict: false,
             for_workers: None,
             imap: Open::default(),
             pop: Open::default(),

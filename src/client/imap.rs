@@ -200,14 +200,19 @@ impl ImapClient {
         messages: &Messages,
         command: impl Fn(&Messages) -> Result<Command, EncodeError>,
     ) -> Result<Vec<Command>, Error> {
+        if self.is_nothing(messages) {
+            return Ok(Vec::new());
+        }
+        Ok(messages.split(LONGEST_SET).iter().map(command).collect::<Result<_, _>>()?)
+    }
+
+    /// Whether the set reaches up to the last message of an empty mailbox.
+    pub(super) fn is_nothing(&self, messages: &Messages) -> bool {
         let is_last = |bound: &Bound| *bound == Bound::Last;
         let up_to_last =
             messages.set().ranges().iter().any(|(first, last)| is_last(first) || is_last(last));
         let is_empty = self.selected().is_some_and(|mailbox| mailbox.exists == 0);
-        if up_to_last && !messages.are_uids() && is_empty {
-            return Ok(Vec::new());
-        }
-        Ok(messages.split(LONGEST_SET).iter().map(command).collect::<Result<_, _>>()?)
+        up_to_last && !messages.are_uids() && is_empty
     }
 
     pub(super) fn utf8_names(&self) -> bool {

@@ -22,6 +22,9 @@ impl ImapClient {
         messages: &Messages,
         destination: &str,
     ) -> Result<Option<CopiedUids>, Error> {
+        if self.is_nothing(messages) {
+            return Ok(None);
+        }
         let has_move = self.capabilities().has("MOVE") || self.capabilities().has("IMAP4rev2");
         // Numbers shift while messages leave, and a range may grow while it is copied: what takes
         // several commands goes by the UIDs that exist now.

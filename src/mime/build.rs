@@ -110,14 +110,14 @@ impl Outgoing {
     /// [`BuildError`] if a header value, name, address or body is not valid.
     pub fn build(&self) -> Result<Vec<u8>, BuildError> {
         let mut out = Vec::new();
-        if let Some(date) = &self.date {
+        if let Some(date) = self.date.as_ref().filter(|_| !self.has_own("Date")) {
             push_text("Date", date, &mut out)?;
         }
         self.write_addresses(&mut out)?;
-        if let Some(subject) = &self.subject {
+        if let Some(subject) = self.subject.as_ref().filter(|_| !self.has_own("Subject")) {
             push_text("Subject", subject, &mut out)?;
         }
-        if let Some(id) = &self.message_id {
+        if let Some(id) = self.message_id.as_ref().filter(|_| !self.has_own("Message-ID")) {
             push_field("Message-ID", &bracketed("Message-ID", id)?, &mut out);
         }
         for (name, value) in &self.headers {
@@ -125,9 +125,13 @@ impl Outgoing {
             if self.is_managed(name) {
                 return Err(BuildError::Managed { name: name.clone() });
             }
-            push_text(name, value, &mut out)?;
+            if !self.has_own(name) {
+                push_text(name, value, &mut out)?;
+            }
         }
-        push_field("MIME-Version", "1.0", &mut out);
+        if !self.has_own("MIME-Version") {
+            push_field("MIME-Version", "1.0", &mut out);
+        }
         self.content()?.write(&mut out)?;
         Ok(out)
     }
@@ -143,11 +147,18 @@ impl Outgoing {
         ];
         for (name, addresses) in fields {
             let value = address_list(name, addresses)?;
-            if !value.is_empty() && name != "Bcc" {
+            if !value.is_empty() && name != "Bcc" && !self.has_own(name) {
                 push_field(name, &value, out);
             }
         }
         Ok(())
+    }
+
+    /// Whether the body is the whole letter and brings this header along. A header stands once, and
+    /// the body's own counts.
+    fn has_own(&self, name: &str) -> bool {
+        let body = self.body.as_ref().filter(|_| self.attachments.is_empty());
+        body.is_some_and(|body| body.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)))
     }
 
     /// Whether this letter writes the header itself. Headers that it leaves out may come from

@@ -113,7 +113,13 @@ fn the_manuals_session_agrees_on_dovecot() {
     let mut session = Session::new(Vec::new());
     attach(
         session.host(),
-        &Setup { connector, router: None, limits: Default::default(), ask_secret: None },
+        &Setup {
+            connector,
+            router: None,
+            limits: Default::default(),
+            ask_secret: None,
+            ..Setup::default()
+        },
     );
     let outcome = replay(
         &text,

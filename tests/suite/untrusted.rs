@@ -50,6 +50,7 @@ fn prison(policy: Policy, sandboxed: bool) -> Prison {
             router: None,
             limits: postoffice::proto::Limits::default(),
             ask_secret: None,
+            ..Setup::default()
         }
     };
     let state = attach(&mut host, &setup);

@@ -50,6 +50,14 @@ impl SequenceSet {
         &self.ranges
     }
 
+    /// The number, if the set is one message by its number.
+    pub fn only_number(&self) -> Option<u32> {
+        match self.ranges[..] {
+            [(Bound::Number(first), Bound::Number(last))] if first == last => Some(first.get()),
+            _ => None,
+        }
+    }
+
     /// The set for looking numbers up, `*` being `last`. A range may be written from its end (RFC 3501 9, seq-range).
     pub fn members(&self, last: u32) -> Members {
         let value = |bound: Bound| match bound {

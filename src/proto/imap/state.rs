@@ -64,6 +64,8 @@ pub struct SelectedMailbox {
     pub exists: u32,
     /// How many messages have left since it was selected.
     pub expunged: u64,
+    /// For messages that left, how many had left then, and the number. Only those are kept whose number is smaller than of all that left later.
+    pub(super) left: Vec<(u64, u32)>,
     /// Messages that this session was the first to be told of.
     pub recent: u32,
     /// Flags in use.
@@ -81,6 +83,13 @@ pub struct SelectedMailbox {
 }
 
 impl SelectedMailbox {
+    /// The lowest number that a message had when it left, after `expunged` had been so high; `None`
+    /// if none has left since. Every message with a lower number kept it.
+    pub fn lowest_that_left_since(&self, expunged: u64) -> Option<u32> {
+        let later = self.left.partition_point(|(count, _)| *count <= expunged);
+        self.left.get(later).map(|(_, number)| *number)
+    }
+
     pub(super) fn apply_data(
         &mut self,
         data: &Data<'_>,
@@ -93,6 +102,10 @@ impl SelectedMailbox {
             Some(number) if data.is("EXPUNGE") && number <= self.exists => {
                 self.exists = self.exists.saturating_sub(1);
                 self.expunged += 1;
+                while self.left.last().is_some_and(|(_, last)| *last >= number) {
+                    self.left.pop();
+                }
+                self.left.push((self.expunged, number));
             }
             None if data.is("FLAGS") => self.flags = flag_list(&mut data.tokens.clone(), limits)?,
             _ => {}

@@ -29,6 +29,7 @@ impl Scripts {
                 router: None,
                 limits: postoffice::proto::Limits::default(),
                 ask_secret: None,
+                ..Setup::default()
             },
         );
         Scripts { session }

@@ -197,6 +197,7 @@ fn every_server_gives_the_same_report() {
                 router: None,
                 limits: Default::default(),
                 ask_secret: None,
+                ..Setup::default()
             },
         );
         let connect = format!(
@@ -254,7 +255,13 @@ fn report_on(answer: &'static str) -> Value {
     let mut session = Session::new(Vec::new());
     attach(
         session.host(),
-        &Setup { connector, router: None, limits: Default::default(), ask_secret: None },
+        &Setup {
+            connector,
+            router: None,
+            limits: Default::default(),
+            ask_secret: None,
+            ..Setup::default()
+        },
     );
     for form in [
         r#"(setq mb (make-imap-connection "h" :user "u" :password "p" :tls :none))"#,

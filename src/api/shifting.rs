@@ -1,0 +1,91 @@
+//! Message numbers that no longer mean what they meant.
+//!
+//! When a letter leaves a mailbox, every letter after it gets a smaller number (RFC 3501 2.3.1.2). A
+//! script that searches once and then moves the letters one by one, by number, moves the wrong ones
+//! from the second on, and no server can know that. So a connection remembers which numbers it
+//! gave to the script and how many letters had left by then. A change of one letter by such a number
+//! is a warning if a letter with this number or a smaller one has left since; with `--strict` it is
+//! refused. Ranges and lists are what a script writes down itself; they are taken as meant.
+
+use super::objects::ImapMailbox;
+use super::state::state;
+use crate::client::ImapClient;
+use crate::condition::{Condition, Identifier};
+use crate::host::Call;
+use crate::proto::imap::Messages;
+use crate::proto::imap::sequence::Members;
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How many sets of numbers are remembered. A set of one number is not: its script has it in hand.
+const MOST_SETS: usize = 16;
+
+/// The numbers that a connection gave to its script since a letter left.
+#[derive(Default)]
+pub(super) struct Given(Mutex<Numbers>);
+
+#[derive(Default)]
+struct Numbers {
+    /// The selection and the count of letters that had left; see [`ImapClient::epoch`].
+    epoch: (u64, u64),
+    sets: Vec<Members>,
+    /// Places in scripts that were warned.
+    warned: HashSet<Option<usize>>,
+}
+
+impl Given {
+    fn numbers(&self) -> MutexGuard<'_, Numbers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers numbers that the script is given now.
+    pub(super) fn note(&self, client: &ImapClient, numbers: Members) {
+        let mut given = self.numbers();
+        if given.epoch != client.epoch() {
+            given.epoch = client.epoch();
+            given.sets.clear();
+        }
+        if numbers.count() > 1 && given.sets.len() < MOST_SETS {
+            given.sets.push(numbers);
+        }
+    }
+}
+
+/// Warns of a change of a message whose number has shifted since the script was given it: once
+/// for each mailbox and place in the script.
+///
+/// # Errors
+/// `:problem` with `--strict`.
+pub(super) fn check(
+    call: &Call<'_>,
+    mailbox: &ImapMailbox,
+    messages: &Messages,
+) -> Result<(), Condition> {
+    let Messages::Numbers(set) = messages else { return Ok(()) };
+    let Some(number) = set.only_number() else { return Ok(()) };
+    let given = mailbox.extra::<Given>();
+    let mut given = given.numbers();
+    let lowest = {
+        let client = mailbox.client();
+        let (selection, left) = given.epoch;
+        let selected = client.selected().filter(|_| client.epoch().0 == selection);
+        selected.and_then(|selected| selected.lowest_that_left_since(left))
+    };
+    let Some(lowest) = lowest else { return Ok(()) };
+    if number < lowest || !given.sets.iter().any(|numbers| numbers.contains(number)) {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: {number} was given before letters left the mailbox, and may be another letter now: use :uid t here and where the numbers come \
+         from, or give one call the whole list",
+        call.name()
+    );
+    let condition = Condition::new(Identifier::Problem, message);
+    if state(call).strict {
+        return Err(condition);
+    }
+    if given.warned.insert(call.place()) {
+        call.context().warn(condition);
+    }
+    Ok(())
+}
