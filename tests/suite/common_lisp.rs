@@ -385,3 +385,65 @@ fn a_file_that_calls_an_unknown_function_runs_nothing() {
         assert_eq!(shown.map_err(|report| report.to_string()), Ok("1".to_owned()), "{source}");
     }
 }
+
+#[test]
+fn set_operations_and_places_in_long_sequences_are_right() {
+    check(&[
+        ("(list (intersection '(1 2 3) '(2 3 4)) (union '(1 2) '(2 3)) (set-difference '(1 2 3) '(2)))", "((2 3) (1 2 3) (1 3))"),
+        ("(list (remove-duplicates '(1 2 1 3 2)) (remove-duplicates \"abca\") (remove-duplicates '(\"a\" \"b\" \"a\")))", "((1 3 2) \"bca\" (\"b\" \"a\"))"),
+        ("(list (intersection '((1 \"x\") (2)) '((2))) (intersection '(1.0 2) '(1.0)) (intersection '(1 nil) '(nil)))", "(((2)) (1.0) (nil))"),
+        ("(list (intersection '(1) '(\"1\")) (intersection '(a) '(\"a\")) (intersection '(:a) '(a)) (intersection '(1) '(1.0)))", "(nil nil nil nil)"),
+        ("(list (intersection '(1 5) '(2) :test #'<) (remove-duplicates '(\"a\" \"A\") :test #'equalp))", "((1) (\"A\"))"),
+        ("(remove-duplicates '((1 a) (1 b)) :key #'car)", "((1 b))"),
+        ("(length (intersection (list #'car) (list #'cdr)))", "0"),
+        ("(list (elt \"a\u{f1}b\" 1) (aref #(1 2) 1) (elt '(a b) 1) (char \"\u{f1}x\" 1))", "(#\\\u{f1} 2 b #\\x)"),
+        ("(list (position #\\b \"abcb\" :start 2) (position #\\b \"a\u{f1}bc\" :start 1 :end 3) (position #\\z \"abc\"))", "(3 2 nil)"),
+        ("(list (subseq \"a\u{f1}bc\" 1 3) (subseq \"abc\" 3) (subseq #(1 2 3) 1))", "(\"\u{f1}b\" \"\" #(2 3))"),
+        ("(elt \"abc\" 3)", "error: elt: 3 is not within a sequence of length 3"),
+        ("(position #\\b \"abc\" :start 9)", "error: subseq: 9 is not within a sequence of length 3"),
+        (
+            "(let ((long (concatenate 'string (make-string 2000 #\\x) \"\u{f1}y\")) (plain (make-string 2000 #\\y)))
+               (list (elt long 2001) (elt plain 1999) (position #\\y long) (position #\\y plain) (subseq long 1999)))",
+            "(#\\y #\\y 2001 0 \"x\u{f1}y\")",
+        ),
+    ]);
+}
+
+/// Kilobytes resident, as a script on Linux sees them.
+#[cfg(all(target_os = "linux", feature = "cli"))]
+#[test]
+fn loops_and_handlers_leave_nothing_behind() {
+    const RSS: &str = "(defun rss () (with-open-file (f \"/proc/self/statm\") (* 4 (parse-integer (second (string-split (read-line f) \" \"))))))";
+    for form in [
+        "(let next ((k 0)) (if (< k 3) (next (+ k 1)) k))",
+        "(loop for k below 3 collect k)",
+        "(let ((l '())) (dolist (x '(1 2 3)) (push x l)) l)",
+        "(let ((n 0)) (handler-case (incf n) (error (c) nil)))",
+        "(labels ((even (n) (if (= n 0) t (odd (- n 1)))) (odd (n) (if (= n 0) nil (even (- n 1))))) (even 3))",
+        "(let ((k 0)) (while (< k 3) (incf k)))",
+        "(do ((k 0 (+ k 1))) ((= k 3)))",
+        "(unwind-protect 1 2)",
+    ] {
+        let source = format!(
+            "{RSS} (dotimes (i 1000) {form}) (setq before (rss)) (dotimes (i 60000) {form}) (princ (- (rss) before))"
+        );
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_postoffice"))
+            .args(["eval", &source])
+            .output()
+            .unwrap();
+        let grown: i64 = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .next_back()
+            .unwrap_or("")
+            .trim()
+            .parse()
+            .unwrap_or_else(|_| {
+                panic!(
+                    "{form}: {}{}",
+                    String::from_utf8_lossy(&output.stdout),
+                    String::from_utf8_lossy(&output.stderr)
+                )
+            });
+        assert!(grown < 3_000, "{form}: grew by {grown} KB");
+    }
+}

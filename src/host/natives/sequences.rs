@@ -1,5 +1,9 @@
 //! Sequences: lists, strings and vectors alike.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use steel::rvals::SteelString;
 use steel::{SteelErr, SteelVal};
 
 use super::{Answer, Code, count, fail, index_of, wrong};
@@ -16,6 +20,9 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("aref", elt),
     ("%elements", |arguments| elements_of("a sequence", &arguments[0]).map(list)),
     ("%like", |arguments| like(&arguments[0], elements_of("a sequence", &arguments[1])?)),
+    ("%position-char", position_char),
+    ("%members", members),
+    ("%distinct", distinct),
     ("%check-set-aref", check_set_aref),
 ];
 
@@ -23,7 +30,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 fn check_set_aref(arguments: &[Value]) -> Answer {
     count("setf", arguments, 2, 2)?;
     let length = match &arguments[0] {
-        SteelVal::MutableVector(vector) => vector.get().len(),
+        SteelVal::MutableVector(vector) => vector.borrow(Vec::len),
         SteelVal::StringV(_) => {
             let why = "setf: strings do not change: make a new one, with concatenate, substitute or replace, and set the variable that holds it";
             return Err(fail(why));
@@ -107,8 +114,11 @@ fn subseq(arguments: &[Value]) -> Answer {
         .map(|end| index_of("subseq", end))
         .transpose()?;
     if let SteelVal::StringV(text) = &arguments[0] {
-        let found = slice(text, start, end)
-            .ok_or_else(|| out_of_range(start, end, text.chars().count()))?;
+        let found = offset_of(text, start).and_then(|from| {
+            let to = end.map_or(Some(text.len()), |end| offset_of(text, end))?;
+            text.get(from..to)
+        });
+        let found = found.ok_or_else(|| out_of_range(start, end, text.chars().count()))?;
         return Ok(string(found));
     }
     let all = elements_of("subseq", &arguments[0])?;
@@ -184,8 +194,134 @@ fn coerce(arguments: &[Value]) -> Answer {
 fn elt(arguments: &[Value]) -> Answer {
     count("elt", arguments, 2, 2)?;
     let index = index_of("elt", &arguments[1])?;
-    let all = elements_of("elt", &arguments[0])?;
-    all.get(index).cloned().ok_or_else(|| {
-        fail(format!("elt: {index} is not within a sequence of length {}", all.len()))
+    let found = match &arguments[0] {
+        SteelVal::StringV(text) => character_at(text, index).map(SteelVal::CharV),
+        SteelVal::VectorV(vector) => vector.get(index).cloned(),
+        SteelVal::MutableVector(vector) => vector.borrow(|vector| vector.get(index).cloned()),
+        SteelVal::ListV(list) => list.get(index).cloned(),
+        other => elements_of("elt", other)?.get(index).cloned(),
+    };
+    match found {
+        Some(element) => Ok(element),
+        None => {
+            let length = elements_of("elt", &arguments[0])?.len();
+            Err(fail(format!("elt: {index} is not within a sequence of length {length}")))
+        }
+    }
+}
+
+thread_local! {
+    /// The long string that was looked at last, and whether it is ASCII: then a character's index is its byte's.
+    static LAST: RefCell<Option<(SteelString, bool)>> = const { RefCell::new(None) };
+}
+
+/// Whether a string is ASCII. A long one is read through once, however often it is asked for.
+fn is_ascii(text: &SteelString) -> bool {
+    const LONG: usize = 1_000;
+    if text.len() < LONG {
+        return text.is_ascii();
+    }
+    LAST.with_borrow_mut(|last| match last {
+        // It is kept, so no other string can have its place.
+        Some((known, answer)) if known.as_ptr() == text.as_ptr() && known.len() == text.len() => {
+            *answer
+        }
+        _ => {
+            let answer = text.is_ascii();
+            *last = Some((text.clone(), answer));
+            answer
+        }
     })
+}
+
+/// The byte at which a character begins; the length's is the end.
+fn offset_of(text: &SteelString, index: usize) -> Option<usize> {
+    if is_ascii(text) {
+        return (index <= text.len()).then_some(index);
+    }
+    text.char_indices().map(|(offset, _)| offset).chain([text.len()]).nth(index)
+}
+
+pub(super) fn character_at(text: &SteelString, index: usize) -> Option<char> {
+    text.get(offset_of(text, index)?..)?.chars().next()
+}
+
+/// `(%position-char character text start end)`.
+fn position_char(arguments: &[Value]) -> Answer {
+    let (SteelVal::CharV(wanted), SteelVal::StringV(text)) = (&arguments[0], &arguments[1]) else {
+        return Err(wrong("position", "a character and a string", &arguments[1]));
+    };
+    let bound = |value: &Value| match value {
+        value if is_nil(value) => Ok(None),
+        value => index_of("position", value).map(Some),
+    };
+    let (start, end) = (bound(&arguments[2])?.unwrap_or(0), bound(&arguments[3])?);
+    let part = offset_of(text, start).and_then(|from| {
+        let to = end.map_or(Some(text.len()), |end| offset_of(text, end))?;
+        text.get(from..to)
+    });
+    let Some(part) = part else {
+        return Err(out_of_range(start, end, text.chars().count()));
+    };
+    let Some(found) = part.find(*wanted) else { return Ok(value::nil()) };
+    let index = if is_ascii(text) { found } else { part[..found].chars().count() };
+    Ok(value::integer((start + index) as i64))
+}
+
+/// What two elements share if and only if they are `equal`; `None` for what only `equal` itself can compare.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity<'v> {
+    Integer(isize),
+    Text(&'v str),
+    Symbol(&'v str),
+    Char(char),
+    Truth(bool),
+    List(Vec<Identity<'v>>),
+}
+
+fn identity(value: &Value) -> Option<Identity<'_>> {
+    Some(match value {
+        SteelVal::IntV(number) => Identity::Integer(*number),
+        SteelVal::StringV(text) => Identity::Text(text.as_str()),
+        SteelVal::SymbolV(name) => Identity::Symbol(name.as_str()),
+        SteelVal::CharV(character) => Identity::Char(*character),
+        SteelVal::BoolV(truth) => Identity::Truth(*truth),
+        SteelVal::ListV(list) => Identity::List(list.iter().map(identity).collect::<Option<_>>()?),
+        _ => return None,
+    })
+}
+
+/// `(%members left right wanted)`: a list of the list of those elements of `left` that are in `right`, or with `nil` of those that are
+/// not; `nil` where that takes more than hashing.
+fn members(arguments: &[Value]) -> Answer {
+    let left = super::list_of("a set operation", &arguments[0])?;
+    let right = super::list_of("a set operation", &arguments[1])?;
+    let wanted = value::is_true(&arguments[2]);
+    let Some(right) = right.iter().map(identity).collect::<Option<HashSet<_>>>() else {
+        return Ok(value::nil());
+    };
+    let mut found = Vec::new();
+    for element in &left {
+        match identity(element) {
+            Some(key) if right.contains(&key) == wanted => found.push(element.clone()),
+            Some(_) => {}
+            None => return Ok(value::nil()),
+        }
+    }
+    Ok(list(vec![list(found)]))
+}
+
+/// `(%distinct elements)`: a list of the list without those that come again later, or `nil` as [`members`].
+fn distinct(arguments: &[Value]) -> Answer {
+    let elements = super::list_of("remove-duplicates", &arguments[0])?;
+    let mut seen = HashSet::new();
+    let mut kept = Vec::new();
+    for element in elements.iter().rev() {
+        let Some(key) = identity(element) else { return Ok(value::nil()) };
+        if seen.insert(key) {
+            kept.push(element.clone());
+        }
+    }
+    kept.reverse();
+    Ok(list(vec![list(kept)]))
 }

@@ -55,8 +55,11 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("gensym", gensym),
     ("char", |arguments| {
         count("char", arguments, 2, 2)?;
-        let (text, index) = (string_of("char", &arguments[0])?, index_of("char", &arguments[1])?);
-        text.chars().nth(index).map(SteelVal::CharV).ok_or_else(|| {
+        let index = index_of("char", &arguments[1])?;
+        let SteelVal::StringV(text) = &arguments[0] else {
+            return Err(wrong("char", "a string", &arguments[0]));
+        };
+        super::sequences::character_at(text, index).map(SteelVal::CharV).ok_or_else(|| {
             fail(format!("char: {index} is not within {}", value::shown(&arguments[0])))
         })
     }),
