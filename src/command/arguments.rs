@@ -171,6 +171,12 @@ pub enum Command {
         /// The expression
         expression: String,
     },
+    /// Look scripts through without running them: unknown names, wrong numbers of arguments, unknown keys; exit code 1 when there are any
+    Check {
+        /// The scripts
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Replay transcripts and compare every reply; exit code 1 when one differs
     Replay(ReplayOptions),
     /// Run a sandbox mail server on this machine until Ctrl-C

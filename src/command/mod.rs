@@ -2,6 +2,7 @@
 
 pub mod arguments;
 mod asking;
+mod checking;
 mod confinement;
 mod demo;
 mod documents;
@@ -49,6 +50,7 @@ pub fn carry_out(arguments: Arguments) -> Result<i32, String> {
             &Way { confinement, seconds: time.time_limit, as_json: json, init },
             &expression,
         ),
+        Some(Command::Check { files }) => checking::check(&files),
         Some(Command::Replay(options)) => replaying::replay_files(&global, &options),
         Some(Command::Sandbox(options)) => sandboxing::sandbox(&global, &options),
         Some(Command::Demo) => demo::demo(&global),

@@ -138,7 +138,11 @@ fn readable_values(text: String) -> String {
 
 /// What is said of a variable without a value.
 pub(super) fn unbound(value: &Value) -> Option<String> {
-    Some(format!("unbound variable: {}", downcast::<Unbound>(value)?.0))
+    Some(unbound_variable(&downcast::<Unbound>(value)?.0))
+}
+
+pub(super) fn unbound_variable(name: &str) -> String {
+    format!("unbound variable: {name}")
 }
 
 /// What is said of a function that is not defined.

@@ -7,6 +7,7 @@
 mod allowed;
 mod argument_type;
 mod call;
+mod checking;
 mod context;
 mod distance;
 mod engine;

@@ -1,5 +1,7 @@
 //! Lambda lists of natives, and the check of arguments against them.
 
+use std::sync::Arc;
+
 use steel::SteelVal;
 
 use super::argument_type::Type;
@@ -81,6 +83,27 @@ impl Parameters {
             }
         }
         self
+    }
+
+    /// What is wrong with a call as it is written: the number of its arguments, or a key that there is not. Of the arguments only the
+    /// keywords are known.
+    pub fn misfit(&self, arguments: &[Option<Arc<str>>]) -> Option<String> {
+        let (least, most) = (self.required.len(), self.required.len() + self.optional.len());
+        let open = self.rest.is_some() || self.takes_keys;
+        let count = arguments.len();
+        if count < least || (count > most && !open) {
+            let wrong = self.wrong_count("", count, least, if open { None } else { Some(most) });
+            return Some(wrong.message.trim_start_matches(": ").to_owned());
+        }
+        if !self.takes_keys || self.rest.is_some() || self.allow_other_keys {
+            return None;
+        }
+        let is_own = |name: &Arc<str>| self.keys.iter().any(|key| **key == **name);
+        let first = (least..count.min(most)).find(|at| arguments[*at].as_ref().is_some_and(is_own));
+        let keys = arguments.get(first.unwrap_or(most)..).unwrap_or_default();
+        let names = keys.iter().step_by(2).map_while(Option::as_ref);
+        let unknown = names.into_iter().find(|name| !is_own(name))?;
+        Some(format!("unknown key :{unknown}; expected :{}", self.keys.join(" or :")))
     }
 
     /// Sorts `given` by parameter and checks the types.

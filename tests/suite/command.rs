@@ -117,6 +117,70 @@ fn a_script_prints_only_what_it_prints() {
 }
 
 #[test]
+fn check_finds_slips_and_runs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("slips.scm");
+    let name = file.to_str().unwrap();
+    let part = folder.path().join("part.scm");
+    std::fs::write(&part, "(defun included (x &optional y) (list x y))").unwrap();
+    for (source, expected) in [
+        (
+            "(princ 1) (defun f (a b) (list a b)) (f 1)",
+            "1:38: error: f: expected 2 arguments (a b), got 1",
+        ),
+        (
+            "(defun f (a &key b) (list a b)) (f 1 :c 2)",
+            "1:33: error: f: unknown key :c; expected :b",
+        ),
+        (
+            "(defun f () (prnt 1))",
+            "1:13: error: the function prnt is not defined; did you mean print?",
+        ),
+        (
+            "(defun f () (handler-case 1 (error (c) (list cc))))",
+            "1:46: error: unbound variable: cc",
+        ),
+        (
+            "(defun f (mb) (fetch-parts mb 1))",
+            "1:15: error: fetch-parts: expected at least 3 arguments (mb messages parts &key uid raw), got 2",
+        ),
+        (
+            "(defun f (mb) (select-mailbox mb \"x\" :readonly t))",
+            "1:15: error: select-mailbox: unknown key :readonly; expected :read-only",
+        ),
+        ("(defun f () (if 1 2 3 4))", "1:13: error: if: expected (if test then else)"),
+        ("(princ 1) (car 5", "1:11: error: "),
+        (
+            "(load \"part.scm\") (included 1 2 3)",
+            "1:19: error: included: expected 1 to 2 arguments (x &optional y), got 3",
+        ),
+    ] {
+        std::fs::write(&file, source).unwrap();
+        let (code, out, error) = outcome(&["check", name]);
+        assert_eq!((code, error.as_str()), (1, ""), "{source}");
+        assert!(out.starts_with(&format!("{name}:{expected}")), "{source}: {out}");
+    }
+    for source in [
+        "(princ 1)",
+        "(load \"part.scm\") (included 1) (included 1 2)",
+        "(defun f (&rest r) r) (f 1 2 :x 3) (defun g (a . b) (list a b)) (g 1 2)",
+        "(defun f (x &key y) (list x y)) (apply #'f 1 '(:y 2)) (let ((k :y)) (f 1 k 2))",
+        "(let ((x 1)) (setq y x) (print y))",
+        "(defun f (mb) (fetch-letter mb 1 :uid t) (fetch-letter mb 1 \"body[]\" :peek t))",
+    ] {
+        std::fs::write(&file, source).unwrap();
+        assert_eq!(outcome(&["check", name]), (0, String::new(), String::new()), "{source}");
+    }
+    let scripts = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts")).unwrap();
+    for script in scripts.map(|entry| entry.unwrap().path()) {
+        if script.extension().is_some_and(|extension| extension == "scm") {
+            let checked = outcome(&["check", script.to_str().unwrap()]);
+            assert_eq!(checked, (0, String::new(), String::new()), "{}", script.display());
+        }
+    }
+}
+
+#[test]
 fn an_error_names_file_line_column_and_shows_the_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bad.scm");

@@ -134,6 +134,12 @@ impl Pass<'_> {
         Ok(())
     }
 
+    fn note_function(&mut self, name: &Node, parameters: &Node) {
+        if let (Some(survey), Some(symbol)) = (&mut self.memory.survey, name.as_symbol()) {
+            survey.function_defined(&symbol.name, parameters);
+        }
+    }
+
     /// From now on a binding of the name is one of the global, for the extent of the form that binds.
     fn make_dynamic(&mut self, name: &Node) {
         if let Some(symbol) = name.as_symbol().filter(|_| !self.system) {
@@ -262,6 +268,7 @@ pub(super) fn define(
             };
             let parameters = Node::new(target.span, kind);
             let label = name.as_symbol().map(|symbol| symbol.name.to_string());
+            pass.note_function(name, &parameters);
             pass.define_function(name, output, |pass, output| {
                 lambda_list::function(pass, label.as_deref(), &parameters, rest, scope, output)
             })
@@ -306,6 +313,7 @@ pub(super) fn defun(
     let parts = pass.parts(node, 2, usize::MAX, " name (parameter …) form …")?;
     let name = &parts[0];
     let label = name.as_symbol().map(|symbol| symbol.name.to_string());
+    pass.note_function(name, &parts[1]);
     pass.define_function(name, output, |pass, output| {
         pass.named_block_function(name, label.as_deref(), &parts[1], &parts[2..], scope, output)
     })

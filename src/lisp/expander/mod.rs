@@ -502,7 +502,14 @@ impl Pass<'_> {
         output: &mut Output,
     ) -> Expanded {
         let placed = self.calls_library(&elements[0], scope);
-        let unknown = self.unknown_function(&elements[0], span, scope);
+        let unknown = self.unknown_function(&elements[0], scope);
+        if let Some(survey) = &mut self.memory.survey
+            && let Some(symbol) = elements[0].as_symbol()
+            && let Meaning::Global { name, system: false } =
+                scope.resolve(symbol, &self.memory.marks, self.system)
+        {
+            survey.called(&name, span, &elements[1..], unknown.is_some());
+        }
         if let Some(global) = &unknown {
             // The interpreter would evaluate the arguments first.
             output.push("(begin ");
@@ -615,7 +622,7 @@ impl Pass<'_> {
     }
 
     /// The emitted global of a function that has no value yet, as far as can be seen here.
-    fn unknown_function(&mut self, head: &Node, span: Span, scope: &Scope) -> Option<String> {
+    fn unknown_function(&mut self, head: &Node, scope: &Scope) -> Option<String> {
         let symbol = head.as_symbol()?;
         let Meaning::Global { name, system: false } = self.resolve(symbol, scope) else {
             return None;
@@ -628,9 +635,6 @@ impl Pass<'_> {
             return None;
         }
         self.hooks.declare(&emitted, &name);
-        if let Some(survey) = &mut self.memory.survey {
-            survey.called(&name, span);
-        }
         Some(emitted)
     }
 
@@ -730,6 +734,9 @@ impl Pass<'_> {
                             output.push(&emitted);
                         } else {
                             self.hooks.declare(&emitted, &name);
+                            if let Some(survey) = &mut self.memory.survey {
+                                survey.mentioned(&name, span);
+                            }
                             let start = output.text.len();
                             output.push(&format!("(s/%bound {emitted})"));
                             output.mark(start, span);

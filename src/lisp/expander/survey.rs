@@ -11,7 +11,7 @@
 //! says nothing: such a call is refused when it is reached, before its arguments
 //! are evaluated.
 
-use super::{Expander, Hooks, Macro, Pass};
+use super::{ExpandError, Expander, Hooks, Macro, Pass};
 use crate::lisp::datum::Datum;
 use crate::lisp::node::{Kind, Node, Span};
 use std::collections::{HashMap, HashSet};
@@ -39,7 +39,13 @@ const MAKING: [&str; 4] = ["intern", "string->symbol", "symbol-append", "make-sy
 /// What a survey found.
 #[derive(Default)]
 pub struct Survey {
-    calls: Vec<(Arc<str>, Span)>,
+    calls: Vec<Called>,
+    /// Mentions of variables that have no value yet.
+    variables: Vec<(Arc<str>, Span)>,
+    /// The parameters of the program's own functions; `None` for one that is defined more than once.
+    functions: HashMap<Arc<str>, Option<Datum>>,
+    /// Forms of the program's own text that cannot be expanded.
+    errors: Vec<ExpandError>,
     defined: HashSet<Arc<str>>,
     /// The program's own macros by `defmacro`, and whether they define something.
     macros: HashMap<Arc<str>, bool>,
@@ -59,11 +65,73 @@ pub struct Program {
     pub is_open: bool,
 }
 
+/// A call of a function by its name.
+pub struct Called {
+    /// The name.
+    pub name: Arc<str>,
+    /// The call.
+    pub span: Span,
+    /// The arguments: the names of those that are keywords.
+    pub arguments: Vec<Option<Arc<str>>>,
+    /// Whether the function has no value yet.
+    is_unknown: bool,
+}
+
 impl Survey {
-    pub(super) fn called(&mut self, name: &Arc<str>, span: Span) {
-        if self.own {
-            self.calls.push((name.clone(), span));
+    pub(super) fn called(
+        &mut self,
+        name: &Arc<str>,
+        span: Span,
+        arguments: &[Node],
+        is_unknown: bool,
+    ) {
+        if !self.own {
+            return;
         }
+        let keyword = |node: &Node| match &node.kind {
+            Kind::Keyword(name) => Some(name.clone()),
+            _ => None,
+        };
+        let arguments = arguments.iter().map(keyword).collect();
+        self.calls.push(Called { name: name.clone(), span, arguments, is_unknown });
+    }
+
+    pub(super) fn mentioned(&mut self, name: &Arc<str>, span: Span) {
+        if self.own {
+            self.variables.push((name.clone(), span));
+        }
+    }
+
+    pub(super) fn function_defined(&mut self, name: &Arc<str>, parameters: &Node) {
+        let known = self.functions.contains_key(name);
+        self.functions.insert(name.clone(), (!known).then(|| parameters.datum()));
+    }
+
+    /// The forms that cannot be expanded, in the program's order.
+    pub fn errors(&self) -> &[ExpandError] {
+        &self.errors
+    }
+
+    /// Every call of a function that is defined, in the program's order.
+    pub fn known_calls(&self) -> impl Iterator<Item = &Called> {
+        self.calls.iter().filter(|call| !call.is_unknown || self.defined.contains(&call.name))
+    }
+
+    /// Whether the program defines the name.
+    pub fn defines(&self, name: &str) -> bool {
+        self.defined.contains(name)
+    }
+
+    /// The lambda list of a function that the program defines once.
+    pub fn lambda_list(&self, name: &str) -> Option<&Datum> {
+        self.functions.get(name)?.as_ref()
+    }
+
+    /// Mentions of variables that nothing defines, in the program's order.
+    pub fn unknown_variables(&self) -> impl Iterator<Item = (&str, Span)> {
+        let variables = self.variables.iter().filter(|_| !self.open);
+        let unknown = variables.filter(|(name, _)| !self.defined.contains(name));
+        unknown.map(|(name, span)| (&**name, *span))
     }
 
     pub(super) fn defined(&mut self, name: &Arc<str>) {
@@ -82,8 +150,9 @@ impl Survey {
 
     /// The calls of functions that nothing defines, in the program's order.
     pub fn unknown(&self) -> impl Iterator<Item = (&str, Span)> {
-        let calls = self.calls.iter().filter(|_| !self.open);
-        calls.filter(|(name, _)| !self.defined.contains(name)).map(|(name, span)| (&**name, *span))
+        let calls = self.calls.iter().filter(|call| !self.open && call.is_unknown);
+        let unknown = calls.filter(|call| !self.defined.contains(&call.name));
+        unknown.map(|call| (&*call.name, call.span))
     }
 }
 
@@ -152,7 +221,10 @@ impl Expander {
             if let Some(survey) = &mut self.survey {
                 survey.own = *own;
             }
-            let _ = self.expand(form, false, &mut Reader(hooks)); // malformed: said in its turn
+            let expanded = self.expand(form, false, &mut Reader(hooks));
+            if let (Err(error), Some(survey), true) = (expanded, &mut self.survey, own) {
+                survey.errors.push(error);
+            }
         }
         let mut survey = self.survey.take().unwrap_or_default();
         survey.defined.extend(self.macros.keys().cloned());

@@ -1,0 +1,29 @@
+//! `postoffice check`: scripts are looked through, and nothing of them runs.
+
+use super::init::source_of;
+use super::output::print;
+use crate::api::catalog::TOPICS;
+use crate::api::{Setup, attach};
+use crate::host::{Host, Options};
+use std::path::PathBuf;
+
+/// Says what is wrong with each script; 1 if anything is.
+pub(super) fn check(files: &[PathBuf]) -> Result<i32, String> {
+    let mut code = 0;
+    for file in files {
+        let source = source_of(file)?;
+        let mut host = Host::new(Options::default());
+        let state = attach(&mut host, &Setup::default());
+        let functions = || TOPICS.iter().flat_map(|topic| topic.functions);
+        let lambda_list = |name: &str| {
+            let found = functions().find(|function| function.name == name)?;
+            Some(found.lambda_list.to_owned())
+        };
+        for report in host.check(&source, &file.display().to_string(), &lambda_list) {
+            code = 1;
+            print(&format!("{report}\n")).map_err(|error| error.to_string())?;
+        }
+        state.close_all();
+    }
+    Ok(code)
+}
