@@ -26,7 +26,7 @@ pub(super) fn save_attachment(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::string(path.to_string_lossy()))
 }
 
-/// What a file is called whose sender gave it no name.
+/// The name of an attachment without a name.
 const FALLBACK: &str = "attachment";
 
 fn cannot_write(call: &Call<'_>, folder: &str, cause: &io::Error) -> Condition {
@@ -98,7 +98,7 @@ struct NewFiles<'f> {
 }
 
 enum State {
-    /// What begins may end in nothing: a letter can be full of such, and files cost more than bytes.
+    /// An attachment may turn out to be empty, and a letter may hold many such; a file costs more than its bytes.
     Begun(Vec<u8>),
     Coming(BufWriter<Target>),
     Whole(Whole),

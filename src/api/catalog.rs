@@ -9,7 +9,7 @@ use crate::host::Function;
 
 /// Functions about one thing.
 pub struct Topic {
-    /// What they are about.
+    /// The subject of the topic.
     pub title: &'static str,
     /// The functions.
     pub functions: &'static [Function],

@@ -115,7 +115,7 @@ fn condition_fields(condition: &Condition) -> Vec<(String, Value)> {
     ]
 }
 
-/// What becomes an object: hash tables, lists of keys and values in turn, lists of dotted pairs. No key is in it twice.
+/// Values that become objects: hash tables, lists of alternating keys and values, lists of dotted pairs. No key occurs twice.
 fn fields(value: &Value) -> Option<Vec<(String, Value)>> {
     let fields: Vec<(String, Value)> = match host::hash_table_entries(value) {
         Some(entries) => {
@@ -172,7 +172,7 @@ fn is_steering(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// What was read.
+/// The value that was read.
 struct Read(Value);
 
 impl<'de> Deserialize<'de> for Read {

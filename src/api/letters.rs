@@ -155,7 +155,7 @@ pub(super) fn extract_email_addresses(call: &Call<'_>) -> Answer {
     Ok(host::list(values))
 }
 
-/// What stands in a list but is no address.
+/// An entry of an address list that is not an address.
 fn unreadable(entry: &Entry) -> Option<&str> {
     match entry {
         Entry::Mailbox { local, domain: None, .. }

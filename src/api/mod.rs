@@ -1,4 +1,4 @@
-//! What a script can call: one function per name, its arguments checked and typed, its result a Lisp value.
+//! The functions that scripts call: one per name, with checked and typed arguments and a Lisp value as its result.
 
 mod accessors;
 mod accounts;
@@ -58,7 +58,7 @@ pub use state::{Equip, State};
 use crate::condition::Condition;
 use crate::host::{Host, Value};
 
-/// What a function of the catalog gives.
+/// The result of a function of the catalog.
 type Answer = Result<Value, Condition>;
 
 /// Makes every function of the catalog known to a host.

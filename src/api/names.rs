@@ -1,4 +1,4 @@
-//! What completion wants to know of a connection: its mailboxes, its flags. Nobody waits long for it, and no name is asked for twice.
+//! Names for completion: the mailboxes and flags of a connection. Requests have a short deadline, and each name is requested once.
 
 use super::objects::ImapMailbox;
 use super::state::State;

@@ -14,13 +14,13 @@ pub struct Held<C> {
     extras: Extras,
 }
 
-/// What `make-imap-connection` returns: a connection, with the mailbox that is selected on it.
+/// The result of `make-imap-connection`: a connection with its selected mailbox.
 pub type ImapMailbox = Held<ImapClient>;
 
-/// What `make-pop-connection` returns.
+/// The result of `make-pop-connection`.
 pub type PopMailbox = Held<PopClient>;
 
-/// What `make-smtp-connection` returns.
+/// The result of `make-smtp-connection`.
 pub type SmtpConnection = Held<SmtpClient>;
 
 impl<C> Held<C> {
@@ -44,7 +44,7 @@ impl<C> Held<C> {
         }
     }
 
-    /// What the feature with the state `T` remembers for this connection.
+    /// The state of type `T` that a feature keeps for this connection.
     pub(super) fn extra<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         self.extras.get()
     }
@@ -77,7 +77,7 @@ impl AnyMailbox {
     }
 }
 
-/// What is done with every open connection, whatever its protocol.
+/// Operations on every open connection, whatever its protocol.
 pub(super) trait Client {
     /// The object's type as it prints.
     const TYPE: &'static str;

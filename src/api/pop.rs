@@ -1,4 +1,4 @@
-//! What is different on a POP mailbox, and what only a POP mailbox has.
+//! Functions that work differently on a POP mailbox, and those that only a POP mailbox has.
 
 use super::Answer;
 use super::batches::{BATCH_BYTES, BATCH_MESSAGES};
@@ -73,7 +73,7 @@ fn refuse_uid(call: &Call<'_>) -> Result<(), Condition> {
     Ok(())
 }
 
-/// What `with-read-ahead` says is going to be fetched.
+/// The letters that `with-read-ahead` announces.
 pub(super) fn read_ahead(call: &Call<'_>, mailbox: &PopMailbox, window: Option<usize>) -> Answer {
     refuse_uid(call)?;
     let (messages, (_, lines)) = (messages(call, 1)?, lines_of(call, 2)?);

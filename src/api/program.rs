@@ -105,7 +105,7 @@ pub(super) fn first_line(
         Condition::new(identifier, format!("{}: :{key}: {what}", call.name()))
     };
     let mut command = Command::new(&words[0]);
-    // What is piped to a script is the script's.
+    // Standard input belongs to the script.
     command.args(&words[1..]).stdin(if io::stdin().is_terminal() {
         Stdio::inherit()
     } else {
@@ -121,7 +121,7 @@ pub(super) fn first_line(
         |(identifier, what)| failed(identifier, &format!("{program} {what} and was killed")),
     )?;
     if !status.success() {
-        // What it wrote all the same may stand in its complaint too.
+        // Its error output may repeat what it wrote.
         secret::line_of(&writing.recv_timeout(PATIENCE).unwrap_or_default())
             .iter()
             .for_each(|line| call.context().keep_secret(line));
@@ -145,7 +145,7 @@ fn code(status: ExitStatus) -> String {
     status.code().map_or_else(|| "by a signal".into(), |code| format!("with {code}"))
 }
 
-/// What the program started may hold its output open after its own end.
+/// A child of the program may keep its output open after the program has ended.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 fn words_of(saying: &Receiver<Zeroizing<Vec<u8>>>) -> String {

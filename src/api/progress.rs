@@ -60,7 +60,7 @@ impl Progress {
         self.0.is_some()
     }
 
-    /// An operation begins; it ends when what this gives is dropped.
+    /// Starts an operation; dropping the returned guard ends it.
     pub fn begin(&self, function: &str) -> Work {
         if let Some(shared) = &self.0 {
             let moment = Moment {
@@ -96,7 +96,7 @@ impl Progress {
         self.change(|moment| moment.all_bytes = Some(moment.bytes + all));
     }
 
-    /// What is shown goes away until there is more to tell: something else is going to be printed.
+    /// Hides the progress line until the next update, because other output follows.
     pub fn hide(&self) {
         let Some(shared) = &self.0 else { return };
         if shared.running().as_mut().is_some_and(|running| running.shown.take().is_some()) {

@@ -53,7 +53,7 @@ pub(super) fn save_letters(call: &Call<'_>) -> Result<Value, Condition> {
             path,
             saved: &mut saved,
         };
-        // What came whole is kept, whatever becomes of the rest.
+        // Letters that arrived completely are kept even if a later one fails.
         let result = run(call, &messages, &mut files);
         let kept = files.keep_waiting();
         result.and(kept.map_err(cannot)).map_err(|condition| {

@@ -14,7 +14,7 @@ use crate::proto::imap::search::{Argument, Date, NAMED};
 use crate::proto::imap::{SearchKey, SequenceSet};
 use jiff::{Span, Timestamp, tz::TimeZone};
 
-/// Deeper expressions are no one's intent, and servers refuse them.
+/// Nobody writes expressions this deep, and servers reject them.
 const DEEPEST: usize = 100;
 
 pub(super) fn search_mailbox(call: &Call<'_>) -> Result<Value, Condition> {

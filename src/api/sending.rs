@@ -168,7 +168,7 @@ pub(super) fn send_smtp_auth(call: &Call<'_>) -> Answer {
     let mut server = mail_server(call)?;
     let from = address(call, "from", required(call, 1))?;
     let to = addresses(call, "to", required(call, 2))?;
-    // What stands there may be the password, so that it is not shown.
+    // The argument may be the password, so it is not shown.
     let user = host::as_str(required(call, 3))
         .ok_or_else(|| Condition::syntax(format!("{}: login: expected a string", call.name())))?;
     let login = login_of(call, Some(user), Some(required(call, 4)), None, None)?;

@@ -1,4 +1,4 @@
-//! What the functions of one host share: how connections are opened, and which are open.
+//! The state that the functions of one host share: how connections are opened, and which are open.
 
 use super::names::Names;
 use super::objects::{Client, Held, ImapMailbox};
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 /// Installs extra functions in a host; called for every worker host.
 pub type Equip = Arc<dyn Fn(&mut Host) + Send + Sync>;
 
-/// What the functions share in one host.
+/// The state that the functions of one host share.
 pub struct State {
     /// Opens connections.
     pub connector: Connector,

@@ -212,7 +212,7 @@ impl Drop for Target {
 }
 
 /// Writes a letter as an entry of an mbox file: a `From ` line, LF line ends, `>` before lines that look like one (mboxrd), an empty line behind.
-/// Of a line nothing is kept but what may still become `From `, or the CR before its end: a server's line may be as long as a letter.
+/// Buffers only a possible `From ` prefix and a trailing CR, because a line may be as long as a letter.
 pub(super) struct MboxWriter<W> {
     out: W,
     begun: bool,

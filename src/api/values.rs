@@ -133,7 +133,7 @@ fn string_value(bytes: &[u8]) -> Value {
     host::string(text(bytes))
 }
 
-/// What a FETCH asked for, and so which of the items that a server sends are wanted.
+/// The items that a FETCH asked for; other items that the server sends are dropped.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'i> {
     pub items: Option<&'i FetchItems>,

@@ -35,7 +35,7 @@ pub(super) struct InFlight {
     forgotten: bool,
 }
 
-/// What a command's answers are recognised by.
+/// How a command's responses are recognised.
 #[derive(Debug)]
 pub(super) struct About {
     pub(super) verb: Verb,

@@ -37,7 +37,7 @@ impl ImapClient {
     /// Begins [`ImapClient::append`].
     ///
     /// # Errors
-    /// What keeps the command from being sent.
+    /// An error if the command cannot be sent.
     pub fn begin_append(
         &mut self,
         name: &str,

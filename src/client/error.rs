@@ -22,7 +22,7 @@ pub enum Error {
     Refused {
         /// The command.
         command: &'static str,
-        /// What the server said.
+        /// The server's words.
         completion: Completion,
     },
     /// The server refused the user or the password.
@@ -30,7 +30,7 @@ pub enum Error {
     Authentication {
         /// The user.
         user: String,
-        /// What the server said.
+        /// The server's words.
         words: String,
     },
     /// The server's side of the login breaks the mechanism; the connection is closed.
@@ -65,7 +65,7 @@ pub enum Error {
     /// The server said BYE or 421 and closed the connection.
     #[error("the server closed the connection{}", after_colon(words))]
     Bye {
-        /// What it said.
+        /// Its words.
         words: String,
     },
     /// A witness refused the change. Nothing was sent, and the connection stays usable.
@@ -85,7 +85,7 @@ pub enum Error {
     File {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system's error.
         cause: std::io::Error,
     },
     /// A letter could not be read while it was sent. Nothing was stored. The connection is closed,
@@ -122,7 +122,7 @@ fn after_colon(words: &str) -> String {
 }
 
 impl Error {
-    /// What went wrong, without the server's words, which a condition has in a field of its own.
+    /// The message without the server's words, which a condition keeps in a field of its own.
     fn without_words(&self) -> String {
         match self {
             Error::Refused { command, .. } => format!("the server refused {command}"),

@@ -7,7 +7,7 @@ use crate::proto::imap::fetched::{FetchedItems, message_number};
 use crate::proto::imap::{Data, DateTime, Envelope, FetchItems, Messages};
 use std::collections::BTreeMap;
 
-/// What a server answered about one message. An item that was not asked for, or that the server
+/// The answer of a server about one message. An item that was not asked for, or that the server
 /// left out, is `None` or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -70,7 +70,7 @@ impl ImapClient {
         (&mut self.connection, &mut self.ahead)
     }
 
-    /// What the server advertises.
+    /// The capabilities that the server advertises.
     pub fn capabilities(&self) -> &Capabilities {
         self.connection.session().capabilities()
     }

@@ -86,7 +86,7 @@ impl ImapClient {
     /// Begins [`ImapClient::list`].
     ///
     /// # Errors
-    /// What keeps the command from being sent.
+    /// An error if the command cannot be sent.
     pub fn begin_list(
         &mut self,
         reference: &str,
@@ -113,7 +113,7 @@ impl ImapClient {
     /// Begins [`ImapClient::status`].
     ///
     /// # Errors
-    /// What keeps the command from being sent.
+    /// An error if the command cannot be sent.
     pub fn begin_status(
         &mut self,
         name: &str,

@@ -37,7 +37,7 @@ impl ImapClient {
     /// Begins [`ImapClient::search`], or [`ImapClient::uid_search`] if `uid` is true.
     ///
     /// # Errors
-    /// What keeps the command from being sent.
+    /// An error if the command cannot be sent.
     pub fn begin_search(&mut self, key: &SearchKey, uid: bool) -> Result<Pending<Search>, Error> {
         let keys = key.split(LONGEST_SET);
         let commands =
@@ -68,7 +68,7 @@ impl ImapClient {
     /// command is sent, or one that sets `\Seen` as the fetch would have done.
     ///
     /// # Errors
-    /// What keeps the command from being sent.
+    /// An error if the command cannot be sent.
     pub fn begin_fetch<R: FetchReader>(
         &mut self,
         messages: &Messages,
@@ -119,7 +119,7 @@ impl ImapClient {
     /// Begins a STORE whose responses go to `reader`; with `silent` the server leaves them out.
     ///
     /// # Errors
-    /// What keeps the command from being sent.
+    /// An error if the command cannot be sent.
     pub fn begin_store<R: FetchReader>(
         &mut self,
         messages: &Messages,
@@ -150,7 +150,7 @@ impl ImapClient {
     /// Begins [`ImapClient::copy`].
     ///
     /// # Errors
-    /// What keeps the command from being sent.
+    /// An error if the command cannot be sent.
     pub fn begin_copy(
         &mut self,
         messages: &Messages,
@@ -221,13 +221,13 @@ pub trait FetchReader {
     /// Takes one response about one of the messages.
     ///
     /// # Errors
-    /// What ends the operation, when the server has finished.
+    /// An error that ends the operation once the server has finished.
     fn item(&mut self, data: Data<'_>) -> Result<(), Error>;
 
     /// Gives the result.
     ///
     /// # Errors
-    /// What the answer lacks.
+    /// An error if the answer is incomplete.
     fn finish(self) -> Result<Self::Output, Error>;
 }
 

@@ -37,7 +37,7 @@ pub trait Reader {
     /// Gives the result, after the last command has succeeded.
     ///
     /// # Errors
-    /// What the answer lacks.
+    /// An error if the answer is incomplete.
     fn finish(self) -> Result<Self::Output, Error>;
 }
 

@@ -79,7 +79,7 @@ impl PopClient {
     /// [`PopClient::letter`] returns them. At most about 8 MiB are in flight or kept.
     ///
     /// # Errors
-    /// What keeps a command from being sent.
+    /// An error if a command cannot be sent.
     pub fn expect(
         &mut self,
         numbers: impl IntoIterator<Item = u32>,

@@ -25,7 +25,7 @@ use std::ops::RangeInclusive;
 /// message is asked for.
 const MOST_HELD: u64 = 16 << 20;
 
-/// What was asked for before it is wanted.
+/// Prefetched messages.
 #[derive(Default)]
 pub(super) struct ReadAhead {
     window: Option<Window>,
@@ -46,10 +46,10 @@ struct Window {
     items: FetchItems,
     by_uid: bool,
     members: Members,
-    /// What is still to be asked for, backwards: the next is taken from the end.
+    /// Messages still to be requested, in reverse order: the next one is last.
     left: Vec<RangeInclusive<u32>>,
     sent: HashMap<u32, Handle>,
-    /// What was wanted before its turn.
+    /// Messages that were requested out of order.
     passed: HashSet<u32>,
     size: usize,
     /// The mailbox as it was.
@@ -61,7 +61,7 @@ impl ImapClient {
     /// of them are asked for at once. It replaces what was read ahead before.
     ///
     /// # Errors
-    /// What keeps a command from being sent.
+    /// An error if a command cannot be sent.
     pub fn read_ahead(
         &mut self,
         messages: &Messages,
@@ -102,7 +102,7 @@ impl ImapClient {
     /// fetching sets `\Seen`: the batch may never be wanted.
     ///
     /// # Errors
-    /// What keeps the command from being sent.
+    /// An error if the command cannot be sent.
     pub fn expect_fetch(&mut self, messages: Messages, items: &FetchItems) -> Result<(), Error> {
         if let Some(unwanted) = self.read_ahead.batch.take() {
             self.forget_answer(unwanted.sent);

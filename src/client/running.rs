@@ -13,7 +13,7 @@ use super::told::{Warning, WarningKind};
 use crate::proto::imap::{Command, Completion, Event, Handle, Status, StatusKind, Verb};
 use crate::proto::sasl::{Exchange, SaslError};
 
-/// What a command is given while it runs.
+/// The input of a running command.
 pub(super) enum Input<'i> {
     None,
     /// Answers to the server's challenges.
@@ -111,7 +111,7 @@ impl ImapClient {
                 break completion;
             }
             own.completion = self.hear(Some(&own), &mut input, on_event, &mut failure)?;
-            // What cannot be read now cannot be read later either.
+            // Data that cannot be read now cannot be read later.
             if let Some(Error::Protocol(_)) = &failure {
                 self.connection().close();
                 return Err(failure.unwrap_or(Error::Closed));
@@ -236,7 +236,7 @@ impl ImapClient {
     /// Hears what came since the last command, before the next one goes out. A BYE ends the
     /// connection; a tagged reply that arrives before its command is a protocol error.
     fn hear_news(&mut self) -> Result<(), Error> {
-        // What is there already may tell more than that the stream has ended since.
+        // Buffered data may explain why the stream ended.
         if self.connection().session().is_idle() {
             self.connection().overhear()?;
         }

@@ -1,11 +1,11 @@
-//! What servers tell: entries of LIST, where copies went, and warnings.
+//! Types of server responses: entries of LIST, destinations of copies, warnings.
 
 use crate::proto::imap::SequenceSet;
 
 /// Something the server said that need not stop anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// What kind.
+    /// The kind.
     pub kind: WarningKind,
     /// The server's words.
     pub words: String,

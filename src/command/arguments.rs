@@ -197,7 +197,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// What confines the command, and for how long it may run, if it is to be confined.
+    /// The confinement and the time limit of the command, if it is confined.
     pub(super) fn confinement(&self) -> Option<(&Confinement, Duration)> {
         let (confinement, seconds) = match self {
             Command::Run { confinement, time, .. } | Command::Eval { confinement, time, .. } => {

@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 const STOPPED_BY: &str = "postoffice: the script was stopped: ";
 
-/// What is said when the time is up.
+/// The message when the time is up.
 pub(super) fn too_long(time: Duration) -> String {
     format!("{STOPPED_BY}it took longer than {} seconds (--time-limit)", time.as_secs())
 }
@@ -28,7 +28,7 @@ pub(super) fn too_long(time: Duration) -> String {
 /// main thread's stack.
 const STACK: u64 = 120 << 20;
 
-/// What every process of the command begins with: passwords in its memory do not get into core dumps, and its stack has room.
+/// Prepares every process of the command: keeps passwords out of core dumps, and makes room for the stack.
 pub(super) fn prepare_process() {
     #[cfg(unix)]
     {
@@ -148,7 +148,7 @@ fn reason(_status: ExitStatus, _confinement: &Confinement) -> String {
 }
 
 impl Confinement {
-    /// What is said when the memory is used up.
+    /// The message when the memory is used up.
     pub(super) fn too_much(&self) -> String {
         match self.memory_limit {
             0 => format!("{STOPPED_BY}it needed more memory than there is"),
@@ -158,7 +158,7 @@ impl Confinement {
         }
     }
 
-    /// What the script may reach. For an untrusted one, this process gets its limits.
+    /// Returns the script's policy. For an untrusted script, sets the limits of this process.
     ///
     /// # Errors
     /// A folder that is not there; a limit that this system does not hold.
@@ -215,7 +215,7 @@ fn limit_process(megabytes: u64, time: Duration) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether so many bytes can be had. Some systems take the limit and do not heed it.
+/// Whether the limit is enforced; some systems accept and ignore it.
 fn can_have(bytes: u64) -> bool {
     let mut all = Vec::<u8>::new();
     let reserved = all.try_reserve_exact(usize::try_from(bytes).unwrap_or(usize::MAX));

@@ -84,7 +84,7 @@ impl Environment for SandboxEnvironment {
     }
 }
 
-/// What a directive expects that came with something else, or which ones there are.
+/// A message that names what a directive expects, or lists the directives.
 fn wrong(directive: &str) -> String {
     let expected = match directive {
         "fresh" => "nothing, or empty",

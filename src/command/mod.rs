@@ -1,4 +1,4 @@
-//! What the command does, one function a subcommand. `main` only reads arguments.
+//! The command's subcommands, one function each. `main` only parses arguments.
 
 pub mod arguments;
 mod asking;

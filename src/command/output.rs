@@ -28,7 +28,7 @@ fn harmless(text: &str) -> String {
 /// Writes to standard output. When its reader is gone, as behind `| head`, the program ends with 0: there is nothing left to do.
 ///
 /// # Errors
-/// What keeps it from being written, a full disk for example.
+/// The error of writing, for example a full disk.
 pub fn print(text: &str) -> io::Result<()> {
     if !text.is_empty() {
         AT_LINE_START.store(text.ends_with('\n'), Ordering::Relaxed);

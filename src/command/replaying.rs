@@ -143,7 +143,7 @@ fn replay_limited(
     outcome
 }
 
-/// Real servers take no directions.
+/// Directives work on the sandbox only.
 struct NoEnvironment;
 
 impl Environment for NoEnvironment {

@@ -94,7 +94,7 @@ fn evaluate(
     let init = way.init.then(init::asked_for).transpose()?;
     let policy = confinement.enter(Duration::from_secs(seconds))?;
     let mut setup = setup_for(global)?;
-    // Neither a stranger nor a program that reads JSON is to meet a question.
+    // Never prompt for untrusted scripts or JSON output.
     setup.ask_secret =
         if confinement.untrusted || way.as_json { None } else { asking::at_terminal() };
     let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));

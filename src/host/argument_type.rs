@@ -2,7 +2,7 @@
 
 use super::value::{Value, as_integer, as_keyword, as_list, as_str, as_symbol, is_nil};
 
-/// What an argument must be.
+/// The type of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Type {

@@ -50,14 +50,13 @@ impl Call<'_> {
         }
     }
 
-    /// What every native of the host shares.
+    /// The state that all natives of the host share.
     pub fn context(&self) -> &Context {
         self.context
     }
 
-    /// What a procedure of no arguments returns. A native cannot call it while it runs: where this is an error, return it; the procedure is called
-    /// then, and this native runs anew from its start, with the result. So ask before anything is done that must not be done twice, and in the
-    /// same order each time.
+    /// Calls a thunk. Natives cannot re-enter the interpreter, so the first call returns `Err`: propagate it. The host then runs the thunk and
+    /// restarts this native. Call before any side effect, and always in the same order.
     ///
     /// # Errors
     /// One that nobody sees: the procedure has to be called first.
@@ -108,7 +107,7 @@ impl Call<'_> {
         self.arguments.positional.get(index)
     }
 
-    /// What `&rest` collects.
+    /// The arguments that `&rest` collects.
     pub fn rest(&self) -> &[Value] {
         &self.arguments.rest
     }

@@ -69,7 +69,7 @@ pub(super) struct Engine {
     pub on_demand: OnDemand,
     /// Those that were mentioned: they run before what is pending.
     demanded: String,
-    /// What stopped a batch that had to run while a form was being expanded.
+    /// The error of a batch that had to run while a form was being expanded.
     pub stopped: Option<SteelErr>,
     /// The value of the last form that ran.
     pub last: Value,
@@ -265,7 +265,7 @@ impl Engine {
         };
         self.pending.places.extend(output.places.into_iter().map(moved));
         self.pending.forms += 1;
-        // What a function sees of its surroundings elsewhere is what has been defined when it is sent.
+        // A function that is sent to another engine sees the globals that are defined at that moment.
         if self.pending.forms >= BATCH || self.visible.wanted { self.flush() } else { Ok(()) }
     }
 
@@ -448,7 +448,7 @@ impl Hooks for Engine {
 }
 
 impl Engine {
-    /// What an error in a macro's procedure says.
+    /// The message of an error in a macro's procedure.
     fn macro_failure(&mut self, error: SteelErr) -> String {
         match self.caught(&error) {
             Some(condition) => format!("while expanding: {}", condition.message),
@@ -467,7 +467,7 @@ impl Engine {
         }
     }
 
-    /// What an error with this number is about: its kind, its payload, and its trail.
+    /// Takes the flight with this number: kind, payload and trail of an error.
     pub fn take_flight(&mut self, number: i64) -> Vec<Value> {
         let flights = self.prelude_variable("%flights").unwrap_or_else(value::nil);
         self.set_prelude_variable("%flights", natives::without(number, &flights));

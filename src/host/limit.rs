@@ -1,4 +1,4 @@
-//! What stops a program from outside: Ctrl-C, and a limit on how long it runs.
+//! Stops a running program from outside: Ctrl-C, and a time limit.
 
 use std::io;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use crate::lisp::Datum;
 use crate::lisp::printer;
 use crate::shown::escape_controls;
 
-/// What a wrapper has to deliver after a native has returned.
+/// The outcome of a native, which its wrapper delivers.
 pub(super) struct Outcome {
     /// Conditions to signal first.
     pub warnings: Vec<Value>,

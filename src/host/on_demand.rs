@@ -13,11 +13,11 @@ pub(super) enum Definition {
     Text(String),
 }
 
-/// What waits to be mentioned, by emitted global.
+/// Definitions that no script has mentioned yet, by emitted global.
 #[derive(Default)]
 pub(super) struct OnDemand {
     waiting: HashMap<String, Definition>,
-    /// What was mentioned and has not run yet.
+    /// Definitions that were mentioned and have not run yet.
     under_way: HashSet<String>,
 }
 
@@ -46,7 +46,7 @@ impl OnDemand {
         self.waiting.keys()
     }
 
-    /// What was mentioned has run.
+    /// Notes that the mentioned definitions have run.
     pub fn settle(&mut self) {
         self.under_way.clear();
     }

@@ -12,7 +12,7 @@ thread_local! {
 /// Runs code that may panic.
 ///
 /// # Errors
-/// What the panic says.
+/// The panic's message.
 pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     DEPTH.set(DEPTH.get() + 1);
     let result = catch_unwind(AssertUnwindSafe(run));

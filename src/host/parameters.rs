@@ -181,7 +181,7 @@ impl Parameters {
         for pair in rest.chunks(2) {
             let Some(name) = as_keyword(&pair[0]) else {
                 let expected = self.expected_keys();
-                // What stands out of line may be the value of a password.
+                // A misplaced argument may be a password.
                 let may_be_secret = matches!(pair[0], SteelVal::StringV(_))
                     && self.keys.iter().any(|key| secrets::is_secret_name(key));
                 let got = if may_be_secret { "a string".to_owned() } else { shown(&pair[0]) };

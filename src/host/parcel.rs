@@ -27,7 +27,7 @@ impl Parcel {
     /// Data of the engine of this thread.
     ///
     /// # Errors
-    /// What it holds that is neither data nor a condition, or that it is nested too deep to be copied.
+    /// Describes a part that is neither data nor a condition, or says that the value is nested too deep to be copied.
     pub fn of(value: &Value) -> Result<Parcel, String> {
         let is_fixed = is_fixed(value)?;
         Ok(Parcel { value: if is_fixed { value.clone() } else { copy(value, 0)? }, is_fixed })

@@ -17,7 +17,7 @@ pub struct Function {
     pub name: &'static str,
     /// Its lambda list, e.g. `(mb messages parts &key uid)`. Arguments are checked against it before it runs.
     pub lambda_list: &'static str,
-    /// What it does.
+    /// Description.
     pub doc: &'static str,
     /// What runs.
     pub run: Run,
@@ -76,7 +76,7 @@ impl Function {
 /// A native's code.
 pub type NativeCode = fn(&Call<'_>) -> Result<Value, Condition>;
 
-/// What stands behind a [`Function`].
+/// The code of a [`Function`].
 pub enum Run {
     /// Rust code. Warnings it queued are signalled after it has returned.
     Native(NativeCode),
@@ -88,7 +88,7 @@ pub enum Run {
     Alias(&'static str),
 }
 
-/// What `help` tells of a name.
+/// The documentation that `help` prints for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Documentation {
     /// The lambda list, `""` for what is not a function.

@@ -1,4 +1,4 @@
-//! What the host tells of a program that stopped.
+//! The report on a program that stopped with an error.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub(super) const OUT_OF_MEMORY: &str = "out of memory";
 /// A program that stopped: why and where.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// What happened.
+    /// The condition.
     pub condition: Condition,
     /// The innermost form of the script that was running, where there is one.
     pub place: Option<Box<Place>>,

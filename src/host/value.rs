@@ -172,11 +172,11 @@ pub fn float(value: f64) -> Value {
     SteelVal::NumV(value)
 }
 
-/// What kind of value something is, for code that treats each kind in its own way.
+/// The kind of a value, for code that handles each kind differently.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum ValueKind {
-    /// What prints `nil`: the empty list, `#f` and "no value".
+    /// Prints as `nil`: the empty list, `#f` and "no value".
     Nil,
     /// `t`.
     True,

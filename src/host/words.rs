@@ -1,4 +1,4 @@
-//! What `help` tells of the language's own words.
+//! The help texts of the language's own words.
 
 /// Name, lambda list, description.
 pub(super) const WORDS: &[(&str, &str, &str)] = &[

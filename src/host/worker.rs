@@ -8,7 +8,7 @@ use crate::condition::Condition;
 use crate::lisp::expander::names::script_name;
 use crate::lisp::{Datum, printer};
 
-/// What a script has defined at top level.
+/// The top-level definitions of a script.
 pub struct Surroundings {
     /// The forms that define its functions and macros.
     definitions: Vec<String>,
@@ -106,7 +106,7 @@ impl Host {
 
 const FUNCTION: &str = "a function";
 
-/// What a value is that is no data.
+/// Describes a value that cannot be sent to another engine.
 pub(super) fn described(value: &Value) -> String {
     if value.is_function() {
         return FUNCTION.to_owned();

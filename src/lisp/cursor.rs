@@ -1,4 +1,4 @@
-//! What stands around a place in a text that is still being typed: for completion, indentation and colours. Every text is survived.
+//! Finds the context of a position in unfinished text, for completion, indentation and colours. Accepts any text.
 
 use super::lexer::{Lexer, Token};
 use super::node::Span;
@@ -8,7 +8,7 @@ use super::node::Span;
 pub struct Around {
     /// The lists that are open at the place, outermost first.
     pub open: Vec<OpenList>,
-    /// What is being typed there.
+    /// The token being typed there.
     pub partial: Partial,
     /// Whether `#'` or `'` stands before it.
     pub prefix: Option<Prefix>,
@@ -43,7 +43,7 @@ pub struct Element {
     pub word: Option<String>,
 }
 
-/// What is being typed at the place.
+/// The token being typed at the position.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Partial {
     /// Nothing: a blank or a parenthesis stands before the place.
@@ -57,7 +57,7 @@ pub enum Partial {
     Comment,
 }
 
-/// What stands before a form and changes what it means.
+/// The prefix of a form, such as a quote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prefix {
     /// `'` or `` ` ``.
@@ -123,7 +123,7 @@ pub fn around(source: &str, cursor: usize) -> Around {
                 scan.unfinished(error.span.start);
                 return scan.found;
             }
-            // What is no token is passed over.
+            // Skips what is not a token.
             Err(error) => after = error.span.end.max(after),
         }
     }
@@ -236,7 +236,7 @@ impl Scan<'_> {
 mod tests {
     use super::*;
 
-    /// What is typed at the end of a text, and the heads of the lists around it with the number of whole elements.
+    /// The token at the end of a text, and the heads of the enclosing lists with the number of complete elements.
     fn at_end(text: &str) -> (Partial, Vec<(Option<String>, usize, bool)>) {
         let found = around(text, text.len());
         (

@@ -236,7 +236,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// What follows a backslash in a string or between bars; `None` for a line continuation.
+    /// Reads an escape after a backslash in a string or between bars; `None` for a line continuation.
     fn escape(&mut self, quote: char, start: usize) -> Result<Option<char>, ReadError> {
         let escape_start = self.position - 1;
         let Some(character) = self.bump() else {

@@ -38,7 +38,7 @@ pub struct Node {
     pub kind: Kind,
 }
 
-/// What a form is.
+/// The kind of a form.
 #[derive(Debug, Clone)]
 pub enum Kind {
     /// `#t`, `#f`.

@@ -37,7 +37,7 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// What a prompt wants to know of the text typed so far.
+/// Whether the text typed so far is complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Completeness {
     /// Every form is closed (there may be none).

@@ -1,4 +1,4 @@
-//! What has been received and not yet been told, for the line-based protocols.
+//! The receive buffer of the line-based protocols: bytes that no event has reported yet.
 
 /// Bytes in the order in which they came. What an event shows stays until the next event is looked for.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ impl Received {
         self.filled = (self.filled + count).min(self.bytes.len());
     }
 
-    /// What no event has shown yet, from what is shown now on.
+    /// The bytes that no event has reported yet, including those of the current event.
     pub fn unread(&self) -> &[u8] {
         &self.bytes[self.start..self.filled]
     }

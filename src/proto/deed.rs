@@ -53,7 +53,7 @@ pub enum Act {
     },
     /// Flags are set, added or removed by STORE.
     StoreFlags {
-        /// What happens with the flags.
+        /// How the flags change.
         mode: StoreMode,
         /// The flags.
         flags: Vec<Flag>,
@@ -140,7 +140,7 @@ pub enum Letters {
     Numbers(Vec<u32>),
 }
 
-/// What a command changes, as far as its arguments tell.
+/// The change of a command, as far as its arguments show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// What is done.

@@ -59,9 +59,9 @@ impl ProtocolError {
 pub struct EncodeError {
     /// The argument's name in the field's terms, for example `mailbox name`.
     pub what: &'static str,
-    /// What would have been right.
+    /// What was expected.
     pub expected: &'static str,
-    /// What came, short and escaped; never a secret.
+    /// What was given, short and escaped; never a secret.
     pub got: String,
 }
 

@@ -7,7 +7,7 @@ use super::error::ProtocolError;
 pub struct Limit {
     /// The name, `streamed-literal` for example, as `:limits` and `--limit` take it.
     pub name: &'static str,
-    /// What it counts.
+    /// The unit that it counts.
     pub what: &'static str,
     /// `bytes`, or empty for a count.
     pub unit: &'static str,

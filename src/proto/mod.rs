@@ -26,7 +26,7 @@ pub trait Protocol {
     /// A submitted command.
     type Handle: Copy + PartialEq + Send;
 
-    /// What the command changes if it is submitted now; `None` when it only asks.
+    /// The change that the command makes if it is submitted now; `None` if it only reads.
     fn deed(&self, command: &Self::Command) -> Option<deed::Deed>;
 
     /// Queues a command; its text is in [`Protocol::take_outgoing`] as far as it may be sent.

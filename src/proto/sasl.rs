@@ -24,7 +24,7 @@ pub enum Mechanism {
     OAuthBearer,
     /// A bearer token in the form that Google and Microsoft took first.
     XOAuth2,
-    /// Who the client is says TLS, by its certificate (RFC 4422 A).
+    /// TLS identifies the client, by its certificate (RFC 4422 A).
     External,
 }
 
@@ -63,7 +63,7 @@ pub struct Exchange {
     mechanism: Mechanism,
     user: String,
     secret: Secret,
-    /// What the client has said so far, counted.
+    /// The number of messages that the client has sent.
     said: usize,
     scram: Option<scram::Client>,
 }
@@ -117,12 +117,12 @@ impl Exchange {
         self.mechanism
     }
 
-    /// Who logs in.
+    /// The user.
     pub fn user(&self) -> &str {
         &self.user
     }
 
-    /// What goes along with the command, in base 64; `None` where the server speaks first. An empty one is `=`.
+    /// The initial response in base 64; `None` if the server speaks first. An empty one is `=`.
     pub fn initial(&mut self) -> Option<Secret> {
         if self.mechanism == Mechanism::Login {
             return None;

@@ -1,4 +1,4 @@
-//! What completion and indentation look up while a form is typed: shared between the line editor's parts, renewed before each input.
+//! The data that completion and indentation look up while a form is typed. The parts of the line editor share it; it is renewed before each input.
 
 use super::completion::Known;
 use crate::host::Context;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Looks up something of the connection that a variable holds; without one, of the only connection there is.
 pub type OfConnection = Arc<dyn Fn(Option<&str>) -> Vec<String> + Send + Sync>;
 
-/// What is known now.
+/// The current data.
 #[derive(Clone)]
 pub struct Facts {
     /// Every name that can be used.

@@ -29,7 +29,7 @@ pub enum Command {
 pub const NAMES: &[&str] =
     &["bt", "exit", "help", "history", "ld", "more", "print", "reset", "time", "trace"];
 
-/// What `:help` tells of them.
+/// The text of `:help`.
 pub const HELP: &str = "\
 :help [NAME]         the functions, or what one of them takes and returns
 :ld FILE …           runs the forms of files
@@ -47,7 +47,7 @@ pub const HELP: &str = "\
 /// The command that an input is; `None` where it is no command but a form, a keyword with another name among them.
 ///
 /// # Errors
-/// What is wrong with the words behind the command.
+/// A message if the words after the command are wrong.
 pub fn parse(input: &str) -> Option<Result<Command, String>> {
     let (name, argument) = split(input)?;
     let wrong = |expected: &str| Err(format!(":{name}: expected {expected}, got {argument}"));

@@ -1,10 +1,10 @@
-//! What can stand at the cursor: names, keys of the call, flags, search keys, fetch items, mailbox names. It knows no terminal; [`Known`] tells it what there is.
+//! Candidates for the cursor position: names, keys of the call, flags, search keys, fetch items, mailbox names. Independent of the terminal; [`Known`] supplies the data.
 
 use super::commands;
 use super::signature::{Role, Signature, words};
 use crate::lisp::cursor::{Around, OpenList, Partial, Prefix, around};
 
-/// What completion looks things up in.
+/// The data that completion looks up.
 pub trait Known {
     /// Every name that can be used: functions, macros, own definitions.
     fn names(&self) -> &[String];
@@ -19,7 +19,7 @@ pub trait Known {
     fn search_words(&self) -> Vec<String>;
 }
 
-/// What can replace the text from a place up to the cursor.
+/// Candidates to replace the text from a position up to the cursor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Completion {
     /// The byte where the replacement begins.
@@ -51,7 +51,7 @@ const SECTIONS: &[&str] = &["header", "header.fields (", "header.fields.not (", 
 
 const FLAGS: &[&str] = &["\\answered", "\\deleted", "\\draft", "\\flagged", "\\seen"];
 
-/// What can stand at `cursor`, a byte of `source`.
+/// Returns the candidates for `cursor`, a byte offset in `source`.
 pub fn complete(source: &str, cursor: usize, known: &dyn Known) -> Completion {
     let cursor = cursor.min(source.len());
     let Some(text) = source.get(..cursor) else { return Completion::default() };

@@ -7,7 +7,7 @@ use crate::host::{Host, Report, Value};
 use crate::lisp::{Datum, printer};
 use crate::shown::escape_controls;
 
-/// What the terminal can show.
+/// The capabilities of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terminal {
     /// Rows of characters.

@@ -25,21 +25,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What the prompt asks of its surroundings.
+/// The services that the prompt needs from its environment.
 pub trait Surroundings {
     /// Writes to standard output.
     ///
     /// # Errors
-    /// What keeps it from being written.
+    /// The error of writing it.
     fn print(&mut self, text: &str) -> std::io::Result<()>;
     /// A fresh session in the place of one that is left behind with its connections.
     ///
     /// # Errors
-    /// What keeps a host from starting.
+    /// A message if the host cannot start.
     fn reset(&mut self, session: &mut Session) -> Result<(), String>;
     /// Switches the trace, or tells whether it is on.
     fn trace(&mut self, on: Option<bool>) -> bool;
-    /// What an interrupted form has left closed, for the user; nothing if all is as before.
+    /// Names the connections that an interrupted form left closed; empty if there are none.
     fn after_interrupt(&mut self) -> Vec<String>;
     /// Looks up what completion needs.
     fn assistant(&self, session: &mut Session) -> Assistant;
@@ -54,7 +54,7 @@ pub struct Options {
     pub history: Option<PathBuf>,
 }
 
-/// What the line editor asks while a form is typed.
+/// The callbacks of the line editor while a form is typed.
 struct Typing {
     assistant: Assistant,
     files: FilenameCompleter,
@@ -250,7 +250,7 @@ fn keep(editor: &mut LineEditor, options: &Options, input: &str) {
     }
 }
 
-/// What `:history` prints.
+/// The output of `:history`.
 fn listed(history: &dyn History) -> String {
     const SHOWN: usize = 100;
     let first = history.len().saturating_sub(SHOWN);

@@ -6,7 +6,7 @@ use crate::lisp::{Datum, Kind, Node, printer, reader};
 /// Evaluates the forms of an input in turn and shows each value before the next form runs; `show` is told whether one follows. Input that cannot be read is not run at all.
 ///
 /// # Errors
-/// What stopped a form; the ones before it have run, those after it have not. The place is one in the whole input.
+/// The report of the form that failed. Earlier forms have run, later ones have not. The place refers to the whole input.
 pub fn evaluate_forms(
     host: &mut Host,
     input: &str,

@@ -1,4 +1,4 @@
-//! What was typed, kept from one session to the next, without secrets.
+//! The history of inputs, kept from one session to the next, without secrets.
 
 use crate::host::without_secrets;
 use std::io;
@@ -23,7 +23,7 @@ pub fn kept(input: &str) -> String {
 /// Makes the file and its folder, which only their owner can read.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 pub fn prepare(path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         let mut builder = std::fs::DirBuilder::new();

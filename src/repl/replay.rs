@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// What a transcript's directives act on.
+/// The environment that a transcript's directives act on.
 pub trait Environment {
     /// Carries out a directive, the text behind `;;;`; `folder` is where the files that it names are.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A message if it is wrong.
     fn direct(
         &mut self,
         directive: &str,
@@ -28,7 +28,7 @@ pub trait Environment {
 pub struct Outcome {
     /// Replies that agree.
     pub agreed: usize,
-    /// What differs, each as a text with file and line.
+    /// The differences, each as text with file and line.
     pub differences: Vec<String>,
     /// The transcript with the replies that came; the same text where all agree.
     pub blessed: String,
@@ -52,7 +52,7 @@ pub enum Stop {
     Interrupted(String),
 }
 
-/// What ends a replay.
+/// The reason that ended a replay.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// How long each form may run. Default: 60 seconds, twice what a server has for an answer.
@@ -153,7 +153,7 @@ fn evaluate(session: &mut Session, input: &str, time: Duration) -> (Reply, bool)
     (reply, interrupted && limit.is_some_and(|limit| limit.is_over()))
 }
 
-/// What tells which input it is. A transcript may hold passwords; what is said of it goes into logs.
+/// Identifies an input. A transcript may hold passwords, and messages about it go into logs.
 fn first_line(input: &str) -> String {
     without_secrets(input).lines().next().unwrap_or("").to_owned()
 }

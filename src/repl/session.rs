@@ -48,7 +48,7 @@ impl Printed {
     }
 }
 
-/// What an input gave, which is one form as a rule.
+/// The result of an input, usually one form.
 pub struct Reply {
     /// What was printed, warnings among it, and the values of all forms but the last; where output is printed as it comes, the line end that is still missing.
     pub output: String,
@@ -70,7 +70,7 @@ impl Reply {
     }
 }
 
-/// What is to be done with an input.
+/// The action for an input.
 pub enum Answer {
     /// It was evaluated.
     Reply(Reply),
@@ -182,7 +182,7 @@ impl Session {
         Reply { output: String::new(), result: Ok(text) }
     }
 
-    /// What becomes of an input.
+    /// The outcome of an input.
     pub fn answer(&mut self, input: &str) -> Answer {
         let command = match commands::parse(input) {
             None => return Answer::Reply(self.evaluate_form(input)),

@@ -18,7 +18,7 @@ pub struct Signature {
     pub has_body: bool,
 }
 
-/// What an argument is for.
+/// The role of an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
     /// This required or optional parameter.

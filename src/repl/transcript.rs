@@ -19,7 +19,7 @@ use std::ops::Range;
 /// A transcript that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transcript {
-    /// What it holds, in order.
+    /// Its contents in order.
     pub steps: Vec<Step>,
 }
 
@@ -28,7 +28,7 @@ pub struct Transcript {
 pub enum Step {
     /// A form and its reply.
     Exchange(Exchange),
-    /// What stands behind `;;;`, and its line.
+    /// The text after `;;;`, and its line number.
     Directive {
         /// The line's number, from 1.
         line: usize,
@@ -44,7 +44,7 @@ pub struct Exchange {
     pub line: usize,
     /// The number in the prompt.
     pub number: usize,
-    /// What was typed.
+    /// The input.
     pub input: String,
     /// The lines of the prompt and the input, as indices from 0.
     pub input_lines: Range<usize>,
@@ -150,7 +150,7 @@ fn read_reply<L: AsRef<str>>(lines: &[L], from: usize) -> (String, Range<usize>)
     (join(&lines[range.clone()]), range)
 }
 
-/// What stands behind the mark, in a line that has one.
+/// The text after the mark, if the line has one.
 fn unmarked(line: &str) -> Option<&str> {
     match line.strip_prefix('|')? {
         "" => Some(""),

@@ -10,7 +10,7 @@ pub enum SandboxError {
     /// A socket could not be bound, or a thread could not be started.
     #[error("the sandbox cannot {action}: {source}")]
     Start {
-        /// What failed, as a verb phrase.
+        /// The failed action, as a verb phrase.
         action: &'static str,
         /// The system's error.
         source: io::Error,

@@ -28,7 +28,7 @@ use crate::sandbox::wire::{Incoming, Transport, Wire};
 /// test.
 const CONNECTION_LIMIT: usize = 500;
 
-/// What a listener speaks, and whether TLS starts with the first byte.
+/// The protocol of a listener, and whether TLS starts with the first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Service {
     pub(crate) protocol: Protocol,

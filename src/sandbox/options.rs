@@ -5,12 +5,12 @@ use std::{fmt, path::PathBuf};
 use crate::sandbox::faults::FaultRule;
 use crate::sandbox::{PopExtensions, Quota, SmtpExtensions};
 
-/// What a sandbox starts with.
+/// The options of a sandbox.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The accounts; the first one receives the imported mail. Default: the manual's `myacct`.
     pub accounts: Vec<Account>,
-    /// What the first account's inbox holds. Default: the manual's seven letters.
+    /// The contents of the first account's inbox. Default: the manual's seven letters.
     pub seed: Seed,
     /// Port of the plain IMAP listener. 0, the default, lets the system choose, so that tests never
     /// collide.
@@ -25,11 +25,11 @@ pub struct Options {
     pub smtp_port: u16,
     /// Port of the SMTP listener with implicit TLS; 0, the default, lets the system choose.
     pub smtps_port: u16,
-    /// What is advertised and accepted beyond RFC 3501. Default: everything implemented.
+    /// The extensions of RFC 3501 that are advertised and accepted. Default: all that are implemented.
     pub extensions: Extensions,
-    /// What is advertised and accepted beyond RFC 1939.
+    /// The extensions of RFC 1939 that are advertised and accepted.
     pub pop: PopExtensions,
-    /// What is advertised and accepted beyond RFC 5321.
+    /// The extensions of RFC 5321 that are advertised and accepted.
     pub smtp: SmtpExtensions,
     /// Local domains: a recipient there whose local part names an account gets the letter into the
     /// inbox; all others go to [`Store::outbox`](super::Store::outbox). Default: `localhost`,

@@ -31,7 +31,7 @@ const UNTRUSTED_STACK: usize = 4 << 20;
 /// How often the call that waits looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What all threads share.
+/// The state that all threads share.
 struct Job<'a> {
     parent: &'a Context,
     state: &'a State,
@@ -44,7 +44,7 @@ struct Job<'a> {
     running: Mutex<Vec<Interrupter>>,
 }
 
-/// What a thread tells.
+/// A message from a thread.
 enum News {
     /// An item is done.
     Done(usize, Outcome),
@@ -52,13 +52,13 @@ enum News {
     Impossible(Condition),
 }
 
-/// What became of an item.
+/// The outcome of an item.
 struct Outcome {
     told: Vec<Told>,
     result: Result<Parcel, Condition>,
 }
 
-/// What a call told meanwhile.
+/// The output and warnings of a call.
 enum Told {
     Text(String),
     Warning(Condition),
@@ -104,7 +104,7 @@ fn wrong(message: &str) -> Condition {
     Condition::syntax(format!("parallel-map: {message}"))
 }
 
-/// What the expander says of a function that cannot be sent.
+/// The message of the expander for a function that cannot be sent.
 fn what_is_wrong(function: &Value) -> String {
     let message = host::as_list(function).and_then(|mut list| list.next());
     message.as_ref().and_then(host::as_str).unwrap_or("f: expected a function").to_owned()
@@ -236,7 +236,7 @@ impl Job<'_> {
     }
 }
 
-/// What a thread does: item after item.
+/// The loop of a thread: item after item.
 fn work(job: &Job<'_>, news: &Sender<News>) {
     let mut worker = None;
     while !job.is_stopped() && job.next.load(Ordering::SeqCst) < job.items.len() {

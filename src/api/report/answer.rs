@@ -7,7 +7,8 @@ use crate::proto::imap::Data;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
 use std::collections::BTreeMap;
 
-/// What is asked for. The field alone is a quarter of the bytes of an ENVELOPE, and servers need not read the whole letter for it.
+/// The items of the FETCH. The From field alone is a quarter of the bytes of an ENVELOPE, and servers need not read the whole letter
+/// for it.
 pub(super) const ITEMS: &str = "(FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (FROM)])";
 
 /// The bytes of a From field that are read; what a server sends beyond is no address.

@@ -90,7 +90,7 @@ fn chart(chart: &Chart) -> String {
     )
 }
 
-/// What the row is about; each text is on its own for the direction in which it is written.
+/// The label of a row. Each text is isolated, because it may be written from right to left.
 fn label(row: &Row) -> String {
     // An address that is too long is broken where it has parts.
     let label = escape(&row.label).replace('@', "<wbr>@").replace('.', ".<wbr>");

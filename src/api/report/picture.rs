@@ -1,4 +1,4 @@
-//! What a report shows, before it is text or a page: charts of rows, in the order in which they stand.
+//! The content of a report, independent of text and HTML: charts made of rows, in display order.
 
 use super::tally::{CLASSES, Count, Day, Tally};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub(super) struct Picture {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chart {
     pub title: &'static str,
-    /// What the rows are: the heading of their labels.
+    /// The heading above the labels.
     pub of: &'static str,
     pub rows: Vec<Row>,
 }
@@ -38,7 +38,7 @@ pub(super) struct Row {
     /// A sender's name.
     pub name: Option<String>,
     pub count: Count,
-    /// What is left over stands without a bar: it would dwarf what the chart is about.
+    /// The remainder has no bar, because it would dwarf the others.
     pub is_rest: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is added up of a mailbox while its letters go by. Pure; nothing is kept of a single letter.
+//! The sums over a mailbox, updated letter by letter. Pure; keeps nothing of a single letter.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -29,7 +29,7 @@ pub(super) struct Letter {
     pub day: Option<Day>,
 }
 
-/// Who wrote a letter.
+/// The sender of a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sender {
     pub name: Option<String>,
@@ -56,7 +56,7 @@ impl Count {
     }
 }
 
-/// What one address has sent.
+/// The letters of one address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Sent {
     /// The name that most of its letters bear, if most bear one name.

@@ -1,4 +1,4 @@
-//! What the prelude's conditions and jumps are made of.
+//! The natives under the prelude's conditions and jumps.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -154,7 +154,7 @@ thread_local! {
 }
 
 thread_local! {
-    /// What `values` was called with last, until somebody asks or something else is done.
+    /// The arguments of the last `values` call, until they are asked for or another call replaces them.
     static SEVERAL: RefCell<Option<Vec<Value>>> = const { RefCell::new(None) };
     /// How many functions may be entered until the depth is looked at.
     static FUEL: Cell<u32> = const { Cell::new(FUEL_FULL) };

@@ -62,7 +62,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 
 /// As many elements as a sequence may be made with at once: 800 MB of a vector.
 const LARGEST: usize = 50_000_000;
-/// What takes about a second to compute.
+/// Roughly one second of computation.
 const MOST_DIGITS: u64 = 1_000_000;
 /// How deep a key may be nested.
 const DEEPEST: usize = 1_000;

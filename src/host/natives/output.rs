@@ -61,7 +61,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
 ];
 
-/// What `with-output-to-string` writes to.
+/// The port of `with-output-to-string`.
 #[derive(Default)]
 pub(super) struct TextPort(Mutex<String>);
 

@@ -268,7 +268,7 @@ fn position_char(arguments: &[Value]) -> Answer {
     Ok(value::integer((start + index) as i64))
 }
 
-/// What two elements share if and only if they are `equal`; `None` for what only `equal` itself can compare.
+/// A key that two elements share if and only if they are `equal`.
 #[derive(PartialEq, Eq, Hash)]
 enum Identity<'v> {
     Integer(isize),

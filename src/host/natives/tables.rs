@@ -70,7 +70,7 @@ pub(crate) struct HashTable {
     pub content: Mutex<Content>,
 }
 
-/// What a table holds.
+/// The entries of a table.
 #[derive(Default)]
 pub(crate) struct Content {
     /// In the order in which they came; `None` where one was removed.

@@ -155,7 +155,7 @@ pub(super) fn is_function(value: &Value) -> bool {
     )
 }
 
-/// What prints `nil` is one value to Common Lisp's words; symbols are the same by name.
+/// Common Lisp's functions treat everything that prints as `nil` as one value, and compare symbols by name.
 pub(super) fn identical(left: &Value, right: &Value) -> bool {
     match (left, right) {
         _ if is_nil(left) || is_nil(right) => is_nil(left) && is_nil(right),

@@ -89,7 +89,7 @@ impl Pass<'_> {
         Ok(parts)
     }
 
-    /// What `emit` emits, apart.
+    /// Collects the output of `emit` separately.
     pub(super) fn apart(
         &mut self,
         emit: impl FnOnce(&mut Self, &mut Output) -> Expanded,

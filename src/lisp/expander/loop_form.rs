@@ -365,7 +365,7 @@ impl<'n> Clauses<'_, '_, 'n> {
         Ok(())
     }
 
-    /// What is done in a turn: `do`, an accumulation, a condition, `return`.
+    /// One action of an iteration: `do`, an accumulation, a condition, `return`.
     fn action(&mut self) -> Result<Node, ExpandError> {
         let head = self.next("a clause")?;
         let name = word(head);

@@ -40,7 +40,7 @@ const DEPTH_LIMIT: usize = 160;
 /// The same, counted in parentheses of what is emitted.
 const EMITTED_DEPTH_LIMIT: usize = 700;
 
-/// What the expander asks of its host.
+/// The services that the expander needs from its host.
 pub trait Hooks {
     /// Whether the emitted global has a value already.
     fn is_bound(&mut self, global: &str) -> bool;
@@ -48,7 +48,7 @@ pub trait Hooks {
     fn declare(&mut self, global: &str, name: &str);
     /// A definition or an assignment of the script sets this emitted global, which is declared.
     fn assigned(&mut self, global: &str);
-    /// What is emitted calls `names::VISIBLE_GLOBALS`.
+    /// The emitted text calls `names::VISIBLE_GLOBALS`.
     fn want_globals(&mut self);
     /// The emitted global that holds this constant.
     fn constant(&mut self, datum: &Datum) -> String;
@@ -134,7 +134,7 @@ pub struct Expander {
     pub only_defines: bool,
     /// Names that `defvar` and `defparameter` have made dynamic variables, and the system's.
     dynamic: HashSet<Arc<str>>,
-    /// What a survey has found so far; see [`Expander::survey`].
+    /// The survey in progress; see [`Expander::survey`].
     survey: Option<Survey>,
 }
 
@@ -152,7 +152,7 @@ pub(super) struct Pass<'a> {
     calls: usize,
     /// Whether what is expanded is all that the form at top level has become.
     whole: bool,
-    /// What a function that is sent elsewhere mentions of its surroundings.
+    /// The variables that a function mentions which is sent to another engine.
     sent: Option<parallel::Sent>,
 }
 
@@ -307,7 +307,7 @@ impl Expander {
     }
 }
 
-/// What the head of a list means.
+/// The meaning of a list's head.
 enum Head {
     Special(SpecialForm),
     Macro(Arc<Macro>),

@@ -1,4 +1,4 @@
-//! What the expander emits: text, and which part of it stands for which part of the script.
+//! The output of the expander: text, and a map from its parts to places in the script.
 
 use crate::lisp::node::Span;
 
@@ -70,7 +70,7 @@ impl Output {
     }
 }
 
-/// What a test that is no predicate starts with, and its contrary, of the same length.
+/// The start of a test that is not a predicate, and its negation, of the same length.
 pub(super) const TRUE: &str = "(s/%true? ";
 const FALSE: &str = "(s/%nil?  ";
 const NOT: &str = "(#%prim.not ";

@@ -1,4 +1,4 @@
-//! What `parallel-map` sends to other engines: the text of a function, and the globals of the script.
+//! Prepares what `parallel-map` sends to other engines: the text of a function, and the globals of the script.
 
 use std::sync::Arc;
 

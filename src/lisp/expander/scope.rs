@@ -1,4 +1,4 @@
-//! Who a symbol is: a lexical variable, a local macro, or a global of the script or of the system.
+//! Resolves symbols: to a lexical variable, a local macro, or a global of the script or of the system.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl Grouped {
     }
 }
 
-/// What a symbol means where it stands.
+/// The meaning of a symbol in its scope.
 pub(super) enum Meaning {
     Bound(Binding),
     Global { name: Arc<str>, system: bool },

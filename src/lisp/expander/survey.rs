@@ -36,7 +36,7 @@ const DEFINING: [&str; 12] = [
 /// Functions that make a name out of text.
 const MAKING: [&str; 4] = ["intern", "string->symbol", "symbol-append", "make-symbol"];
 
-/// What a survey found.
+/// The result of a survey.
 #[derive(Default)]
 pub struct Survey {
     calls: Vec<Called>,

@@ -5,7 +5,7 @@ use super::{Pass, Scope};
 use crate::lisp::node::{Kind, Node, Span, Symbol};
 use crate::lisp::reader;
 
-/// What goes into a template's `$1`, `$2`, …: one form, or, spliced, several.
+/// The filling of a template's `$1`, `$2`, …: one form, or several that are spliced.
 pub(super) enum Hole<'n> {
     One(&'n Node),
     Many(&'n [Node]),

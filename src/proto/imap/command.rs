@@ -23,7 +23,7 @@ pub struct Command {
     change: Option<Change>,
 }
 
-/// What a command changes in the session's state when it succeeds.
+/// The effect of a successful command on the session's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Effect {
     None,
@@ -36,7 +36,7 @@ pub(super) enum Effect {
     Logout,
 }
 
-/// What STORE does with the flags.
+/// How STORE changes the flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreMode {
     /// The flags become exactly these.
@@ -113,7 +113,7 @@ impl Command {
         self.messages.as_ref()
     }
 
-    /// What it changes, as far as its arguments tell.
+    /// The change it makes, as far as its arguments show.
     pub fn change(&self) -> Option<&Change> {
         self.change.as_ref()
     }

@@ -123,7 +123,7 @@ impl Encoder {
     /// `(`, what `inside` adds, `)`.
     ///
     /// # Errors
-    /// What `inside` gives.
+    /// The error of `inside`.
     pub fn list(
         &mut self,
         inside: impl FnOnce(&mut Self) -> Result<(), EncodeError>,

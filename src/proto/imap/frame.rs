@@ -22,7 +22,7 @@ pub struct LiteralSpan {
     pub streamed: bool,
 }
 
-/// What [`Frame::advance`] found.
+/// The result of [`Frame::advance`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Nothing whole is there: more bytes are needed.

@@ -1,4 +1,4 @@
-//! What a FETCH asks for (RFC 3501 6.4.5), parsed once.
+//! The data items of a FETCH (RFC 3501 6.4.5), parsed once.
 //!
 //! A caller writes data items in IMAP's own notation: `body[]`, `(flags envelope)`,
 //! `body.peek[header.fields (from to)]<0.1000>`, an extension's `x-gm-labels`. [`FetchItems`] splits

@@ -43,7 +43,7 @@ pub(super) fn is_status_word(word: &[u8]) -> bool {
 pub struct Code<'a> {
     /// The code's name as the server wrote it.
     pub name: &'a [u8],
-    /// What follows the name, without the bracket.
+    /// The text after the name, without the bracket.
     pub arguments: &'a [u8],
 }
 
@@ -82,7 +82,7 @@ pub struct Data<'a> {
     pub number: Option<u32>,
     /// The name as the server wrote it.
     pub name: &'a [u8],
-    /// What follows the name.
+    /// The text after the name.
     pub tokens: Tokens<'a>,
 }
 

@@ -32,7 +32,7 @@ use zeroize::Zeroize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(u32);
 
-/// What [`Session::next_event`] tells.
+/// The events of [`Session::next_event`].
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
     /// Nothing more can be told: send [`Session::take_outgoing`], then read more.
@@ -206,7 +206,7 @@ impl Session {
         &self.limits
     }
 
-    /// What the server advertises now.
+    /// The server's current capabilities.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
@@ -598,7 +598,7 @@ impl Protocol for Session {
             self.selections += 1;
         }
         if let Effect::Select { name, read_only } = &command.effect {
-            // What comes from now on is about the new mailbox.
+            // Later responses concern the new mailbox.
             self.selected = Some(SelectedMailbox {
                 name: name.clone(),
                 read_only: *read_only,

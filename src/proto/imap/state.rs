@@ -1,4 +1,4 @@
-//! What the server has told of itself and of the selected mailbox, kept current by every response (RFC 3501 5.2, 7).
+//! The server's capabilities and the state of the selected mailbox, updated by every response (RFC 3501 5.2, 7).
 
 use super::response::{Code, Data};
 use super::tokens::{Token, Tokens};
@@ -66,7 +66,7 @@ pub struct SelectedMailbox {
     pub expunged: u64,
     /// For messages that left, how many had left then, and the number. Only those are kept whose number is smaller than of all that left later.
     pub(super) left: Vec<(u64, u32)>,
-    /// Messages that this session was the first to be told of.
+    /// Messages that are new to this session (`\Recent`).
     pub recent: u32,
     /// Flags in use.
     pub flags: Vec<String>,

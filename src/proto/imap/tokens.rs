@@ -154,7 +154,7 @@ impl<'a> Tokens<'a> {
         self.depth
     }
 
-    /// What is left, as bytes; for text that has no token structure.
+    /// The remaining bytes, for text that has no token structure.
     pub fn rest(&self) -> &'a [u8] {
         &self.bytes[self.at..]
     }

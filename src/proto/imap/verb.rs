@@ -78,7 +78,7 @@ pub enum Changes {
     Always,
 }
 
-/// What is known of a verb.
+/// Everything known about a verb.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
     /// The name as it is sent.
@@ -87,7 +87,7 @@ pub struct Row {
     pub uid_name: Option<&'static str>,
     /// Whether a mailbox must be selected (RFC 3501 3.3).
     pub needs_selected: bool,
-    /// What it may be in flight with when it names messages by number, or none at all.
+    /// The commands it may be in flight with when it names messages by number, or none at all.
     pub flight: Flight,
     /// The untagged responses that answer it.
     pub answers: &'static [&'static str],

@@ -10,7 +10,7 @@ pub struct Body {
     at_line_start: bool,
 }
 
-/// What stands at the start of the bytes that were looked at.
+/// What the examined bytes begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// That many bytes of the letter.

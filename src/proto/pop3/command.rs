@@ -5,7 +5,7 @@ use crate::proto::error::EncodeError;
 use crate::proto::sasl::Mechanism;
 use crate::proto::secret::Secret;
 
-/// What a command's reply looks like when it is `+OK`.
+/// The shape of a command's reply after `+OK`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     Line,
@@ -21,7 +21,7 @@ pub struct Command {
     pub(super) shape: Shape,
     /// Whether nothing may be sent before its reply.
     pub(super) barrier: bool,
-    /// What it changes. For QUIT the session knows which letters.
+    /// The change it makes. For QUIT the session knows which letters.
     pub(super) change: Option<Change>,
 }
 

@@ -38,7 +38,7 @@ pub struct Reply<'a> {
     pub text: &'a [u8],
 }
 
-/// What [`Session::current_event`] tells.
+/// The events of [`Session::current_event`].
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// More bytes are needed.
@@ -253,7 +253,7 @@ impl Protocol for Session {
     fn deed(&self, command: &Command) -> Option<Deed> {
         let mut deed = Deed::new(command.change.clone()?);
         if matches!(deed.act, Act::Remove | Act::Unmark) {
-            // What was marked, and what commands before this one are about to mark.
+            // Letters already marked, and those that earlier commands in flight will mark.
             let mut marked = self.marked.clone();
             let before = self.sent.iter().chain(&self.waiting);
             before.for_each(|(_, command)| note_marks(&mut marked, command));

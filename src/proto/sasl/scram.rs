@@ -23,7 +23,7 @@ pub(super) struct Client {
     /// The GS2 header and the bare first message.
     first: String,
     nonce: String,
-    /// What the server has to sign with; known once it has asked.
+    /// The key for the server's signature; known after its challenge.
     expected: Option<Key>,
     verified: bool,
 }

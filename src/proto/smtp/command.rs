@@ -17,7 +17,7 @@ pub struct Command {
     pub(super) change: Option<Change>,
 }
 
-/// What is said about a letter in MAIL; each only where the server offers it.
+/// The parameters of MAIL; each is sent only if the server offers it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MailOptions {
     /// Its size in bytes (RFC 1870).

@@ -50,7 +50,7 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// What [`Session::current_event`] tells.
+/// The events of [`Session::current_event`].
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// More bytes are needed.
@@ -71,7 +71,7 @@ enum Found {
     Challenge(Handle, usize),
 }
 
-/// What awaits a reply.
+/// A command that awaits a reply.
 #[derive(Debug)]
 struct Awaited {
     handle: Handle,
@@ -226,7 +226,7 @@ impl Session {
             return Ok(Found::Greeting(length));
         }
         if self.ahead {
-            // What was submitted did not go out.
+            // The submitted command was not sent.
             return match self.waiting.pop_front() {
                 Some((handle, _)) if code == 421 => Ok(Found::Reply(handle, length)),
                 _ => Err(out_of_turn("a reply that no command waits for", raw)),

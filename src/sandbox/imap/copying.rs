@@ -155,7 +155,7 @@ impl Session {
     }
 }
 
-/// What went where.
+/// The source and destination UIDs of a copy.
 struct Copied {
     uid_validity: u32,
     from: Vec<u32>,

@@ -25,7 +25,7 @@ const LITERAL_LIMIT: usize = 64 * 1024 * 1024;
 /// RFC 7888 5: the largest literal that LITERAL- lets a client send unasked.
 const LITERAL_MINUS_LIMIT: usize = 4096;
 
-/// What came from the client.
+/// Input from the client.
 pub(crate) enum Frame {
     Command(Command<'static>),
     /// NAMESPACE, which `imap-codec` knows only with a feature that this crate does not use.

@@ -81,7 +81,7 @@ impl Selected {
         Ok(result)
     }
 
-    /// What `*` means for UIDs.
+    /// The UID that `*` stands for.
     pub(crate) fn last_uid(&self) -> u32 {
         self.uids.last().copied().unwrap_or(0)
     }

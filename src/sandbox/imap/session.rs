@@ -27,7 +27,7 @@ const BAD_LIMIT: u32 = 10;
 /// Output is sent when it has grown to this.
 const FLUSH_SIZE: usize = 64 * 1024;
 
-/// What all sessions of a sandbox share.
+/// The state that all sessions of a sandbox share.
 pub(crate) struct Shared {
     pub(crate) store: Arc<Store>,
     pub(crate) extensions: Extensions,
@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) smtp: SmtpExtensions,
     pub(crate) delivery: Delivery,
     pub(crate) received: Received,
-    /// What is said before the next answer to an IMAP command.
+    /// Responses to send before the next tagged reply.
     pub(crate) sayings: Mutex<Vec<String>>,
 }
 
@@ -170,7 +170,7 @@ impl Session {
         let outcome = self.execute(command.body);
         let accepted = outcome.is_ok();
         if starttls && accepted {
-            // What was sent ahead must be gone before the OK tells the client to begin with TLS.
+            // Discard pipelined commands before the OK that starts TLS.
             self.framing.lines.discard_incoming();
         }
         self.finish(&tag, outcome, expunge)?;
@@ -310,7 +310,7 @@ impl Session {
         if self.out.len() >= FLUSH_SIZE { self.flush() } else { Ok(()) }
     }
 
-    /// Who is logged in.
+    /// The user who is logged in.
     pub(crate) fn user(&self) -> Result<String, Refusal> {
         match &self.state {
             State::Authenticated(user) | State::Selected(user, _) => Ok(user.clone()),

@@ -1,4 +1,4 @@
-//! What of POP3 can be switched off.
+//! The parts of POP3 that can be switched off.
 
 /// Switches for everything beyond RFC 1939's minimum. What is off is neither advertised nor accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

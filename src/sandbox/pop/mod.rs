@@ -20,7 +20,7 @@ use crate::sandbox::wire::conversation::{Conversation, Input, split};
 /// RFC 2449 4: a command line, CRLF included.
 const LINE_LIMIT: usize = 255;
 
-/// What is kept for tests to look at, whether it is offered or not; other lines could hold anything, passwords too.
+/// The commands that are recorded for tests, offered or not. Other lines are not recorded, because they could hold passwords.
 const VERBS: [&str; 15] = [
     "CAPA", "STLS", "USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE",
     "RSET", "NOOP", "QUIT",
@@ -38,14 +38,14 @@ enum State {
     Over,
 }
 
-/// What `+OK` says.
+/// The text after `+OK`.
 enum Done {
     Text(String),
     /// An answer of several lines, which stands in the output already.
     Sent,
 }
 
-/// What `-ERR` says.
+/// The text after `-ERR`.
 enum Refusal {
     /// A response code (RFC 2449 8, 3206) or none, and the text.
     Failed(&'static str, String),
@@ -80,7 +80,7 @@ pub(crate) struct PopSession {
     conversation: Conversation,
     state: State,
     number: u64,
-    /// What APOP's digest begins with.
+    /// The timestamp that APOP's digest begins with.
     timestamp: String,
 }
 

@@ -106,7 +106,7 @@ impl Unstuffing {
         while used < bytes.len() && !self.ended() {
             let rest = &bytes[used..];
             if matches!(self.at, At::Middle) {
-                // What has no CR is content, whatever it is.
+                // A line without CR is content.
                 let count = memchr::memchr(b'\r', rest).unwrap_or(rest.len());
                 if count > 0 {
                     self.keep(&rest[..count]);

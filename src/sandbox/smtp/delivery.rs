@@ -30,7 +30,7 @@ impl Store {
     }
 }
 
-/// Who is local, who is refused, and whether trace lines are added.
+/// Local recipients, refused recipients, and whether trace lines are added.
 pub(crate) struct Delivery {
     domains: Vec<String>,
     refuse: Mutex<Vec<String>>,

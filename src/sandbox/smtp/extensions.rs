@@ -1,4 +1,4 @@
-//! What of SMTP can be switched off.
+//! The parts of SMTP that can be switched off.
 
 /// Switches for everything beyond RFC 5321's minimum. What is off is neither advertised nor accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

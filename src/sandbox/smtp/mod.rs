@@ -30,7 +30,7 @@ const LINE_LIMIT: usize = 2048;
 /// RFC 4954 4: an AUTH line may bring a long initial response.
 const AUTH_LINE_LIMIT: usize = 12_288;
 
-/// What is kept for tests to look at, whether it is offered or not; other lines could hold anything, passwords too.
+/// The commands that are recorded for tests, offered or not. Other lines are not recorded, because they could hold passwords.
 const VERBS: [&str; 12] = [
     "EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "HELP",
     "QUIT",
@@ -39,7 +39,7 @@ const VERBS: [&str; 12] = [
 /// Commands that RFC 5321 and its relatives know and the sandbox does not.
 const UNIMPLEMENTED: [&str; 7] = ["EXPN", "TURN", "ETRN", "BDAT", "SEND", "SOML", "SAML"];
 
-/// Who the client says it is.
+/// The client's name from EHLO or HELO.
 struct Client {
     name: String,
     /// It said EHLO.

@@ -3,7 +3,7 @@
 use crate::sandbox::smtp::reply::Refusal;
 use crate::sandbox::smtp::{SmtpExtensions, refuse};
 
-/// What MAIL was given.
+/// The parameters of MAIL.
 #[derive(Default)]
 pub(crate) struct Parameters {
     pub(crate) utf8: bool,

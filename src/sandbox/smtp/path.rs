@@ -6,7 +6,7 @@ const LOCAL_LIMIT: usize = 64;
 /// RFC 5321 4.5.3.1.2.
 const DOMAIN_LIMIT: usize = 255;
 
-/// What stands between `<` and `>`, without a source route, which RFC 5321 C says to ignore.
+/// The path between `<` and `>`, without a source route, which servers ignore (RFC 5321 C).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
     /// As it came; empty for `<>`.
