@@ -1,4 +1,4 @@
-//! What a mailbox object knows without asking the server, and the parts of a mailbox list's entry.
+//! Accessors of a mailbox object that need no command, and of the entries of a mailbox list.
 
 use super::Answer;
 use super::flags::flag_list;
@@ -7,7 +7,7 @@ use super::sets::required;
 use crate::host::{self, Call, Function, Run, Value};
 use crate::proto::imap::SelectedMailbox;
 
-/// What a mailbox object knows.
+/// Accessors of mailbox objects.
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "mailbox-name",
@@ -41,7 +41,7 @@ mb: a mailbox object.",
         "mailbox-recent-messages",
         "(mb)",
         mailbox_recent_messages,
-        "How many messages of the selected mailbox this session was the first to be told of, an integer.
+        "How many messages of the selected mailbox are new to this session (\\Recent), an integer.
 mb: a mailbox object.",
     ).checked(),
     Function::native(

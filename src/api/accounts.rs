@@ -118,7 +118,7 @@ fn pairs(items: &[Value], place: &str) -> Result<Pairs, Condition> {
     let wrong = |what: &str| Condition::syntax(format!("{DEFINING}: {place}expected {what}"));
     let mut found: Pairs = Vec::new();
     for pair in items.chunks(2) {
-        // What stands out of line may be a password.
+        // A misplaced argument may be a password.
         let key = host::as_keyword(&pair[0])
             .ok_or_else(|| wrong("keys and values, :host \"mail.example.org\" for example"))?;
         let value = pair
@@ -142,7 +142,7 @@ fn check_keys(
         if !known.contains(&key.as_str()) {
             let names: Vec<String> = known.iter().map(|known| format!(":{known}")).collect();
             let near = host::nearest(key, known.iter().copied())
-                .map_or_else(String::new, |near| format!("; did you mean :{near}?"));
+                .map_or_else(String::new, |near| format!("; did you mean `:{near}`?"));
             let (key, names) = (escape_controls(key), names.join(" "));
             return Err(Condition::syntax(format!(
                 "{DEFINING}: {place}unknown key :{key}{near}; there are {names}"
@@ -206,7 +206,7 @@ pub(super) fn account_index(call: &Call<'_>) -> Result<Value, Condition> {
         return Ok(host::integer(index as i64)); // a handful
     }
     let near = host::nearest(name, names.iter().copied())
-        .map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     let all = if names.is_empty() {
         "none is defined".to_owned()
     } else {

@@ -153,7 +153,7 @@ Errors: :syntax-error outside of with-fetch-letter-sequence.",
         "ensure-directories-exist",
         "(path)",
         super::files::ensure_directories_exist,
-        "Makes the folders that lead to a file, or to a folder when the path ends in a slash.
+        "Makes the folders that lead to a file, or to a folder when the path ends in a slash or is a name without an ending.
 path: a string. Returns it. Errors: :file when they cannot be made.",
     ).checked(),
     Function::native(

@@ -70,7 +70,10 @@ pub(super) fn expect_size(
 
 pub(super) fn ensure_directories_exist(call: &Call<'_>) -> Result<Value, Condition> {
     let path = call.string(0)?;
-    let folder = if path.ends_with('/') { Some(Path::new(path)) } else { Path::new(path).parent() };
+    let whole = Path::new(path);
+    // A name alone, without an ending, is a folder that somebody forgot the slash of.
+    let is_folder = path.ends_with('/') || (!path.contains('/') && whole.extension().is_none());
+    let folder = if is_folder { Some(whole) } else { whole.parent() };
     if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(call.writable(&folder.to_string_lossy())?)
             .map_err(|cause| cannot_write(call, path, &cause))?;

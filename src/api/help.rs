@@ -72,7 +72,7 @@ fn unknown(call: &Call<'_>, name: &str) -> Condition {
         host::nearest(name, names.iter().map(String::as_str).filter(|name| !name.starts_with('%')));
     let hint = near.map_or_else(
         || "(help) lists all, (apropos \"word\") finds some".to_owned(),
-        |near| format!("did you mean {near}?"),
+        |near| format!("did you mean `{near}`?"),
     );
     Condition::syntax(format!("{}: nothing is known of {name}; {hint}", call.name()))
 }

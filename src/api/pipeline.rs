@@ -33,7 +33,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "%end-issue",
         "(returned failed)",
         end_issue,
-        "Until here. returned: what issue returned. failed: t when it did not return. Returns what stands for the result.",
+        "Ends issuing. returned: the result of issue. failed: t if issue raised an error. Returns the placeholder for the result.",
     ).inside_of("pipelined-map").checked(),
     Function::native(
         "%redeem",
@@ -131,7 +131,7 @@ Errors: :syntax-error for anything else as f, in the place of a result that is n
     ).checked(),
 ];
 
-/// What may be sent without waiting: one command each.
+/// The functions whose single command may be sent without waiting.
 const SENDABLE: [&str; 6] = [
     "fetch-parts",
     "fetch-letter",
@@ -153,14 +153,14 @@ struct Phase(Mutex<Option<Issuing>>);
 struct Issuing {
     /// The one call that was made.
     name: Option<String>,
-    /// What `issue` must not have done.
+    /// The error of an `issue` that did more than one call.
     wrong: Option<Condition>,
 }
 
-/// What stands for the result of a call that was sent.
+/// The placeholder for the result of a call that was sent.
 struct Placeholder(Mutex<Option<Operation>>);
 
-/// What is left of a call, either way it ends.
+/// The rest of a call, whether it succeeds or fails.
 struct Operation {
     /// Waits for the result.
     take: Box<dyn FnOnce(&Context) -> Answer + Send>,

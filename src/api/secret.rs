@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// What a secret may be.
+/// The forms of a secret, for messages.
 const EXPECTED: &str = "a string, a procedure of no arguments, (:env \"NAME\"), (:command \"program\" …), (:file \"path\") or (:keyring \"service\")";
 
 /// The longest secret that is read from a file or a program. Tokens have some thousand bytes.
@@ -51,7 +51,13 @@ impl Source {
             return Ok(Source::Procedure(value.clone()));
         }
         let items: Vec<Value> = host::as_list(value).ok_or_else(|| wrong(kind(value)))?.collect();
-        let Some((first, rest)) = items.split_first() else { return Err(wrong("nil")) };
+        let Some((first, rest)) = items.split_first() else {
+            // As (getenv "NAME") gives it.
+            return Err(wrong(&match context.unset_variable() {
+                Some(name) => format!("nil: the environment variable {name} is not set"),
+                None => "nil".to_owned(),
+            }));
+        };
         let words: Option<Vec<String>> =
             rest.iter().map(|word| host::as_str(word).map(str::to_owned)).collect();
         let words = words
@@ -121,7 +127,7 @@ impl Source {
         Ok(text)
     }
 
-    /// What it is in a message.
+    /// Its name in a message.
     fn name(&self) -> String {
         match self {
             Source::Text(_) => "the string".into(),
@@ -138,7 +144,7 @@ fn one(words: Vec<String>) -> String {
     words.into_iter().next().unwrap_or_default()
 }
 
-/// What came in the place of a secret, without showing it.
+/// Describes a wrong value for a secret without showing it.
 fn kind(value: &Value) -> &'static str {
     match value {
         _ if host::is_nil(value) => "nil",
@@ -212,7 +218,7 @@ fn from_keyring(_service: &str, _user: &str) -> Result<Zeroizing<String>, (Ident
     Err((Identifier::Unsupported, what.to_owned()))
 }
 
-/// Who logs in, and where the secret comes from.
+/// The user, and where the secret comes from.
 pub(super) struct Login {
     user: String,
     secret: Held,
@@ -229,7 +235,7 @@ enum Held {
 }
 
 impl Login {
-    /// What a login is made of; the names of the keys are those that all protocols have.
+    /// Checks the parts of a login. All protocols use these key names.
     pub fn new(
         call: &Call<'_>,
         user: &str,

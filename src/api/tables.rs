@@ -46,7 +46,7 @@ rows: a list of lists. :columns  a list of headings.",
 mb: an IMAP mailbox object. :messages  a message number, (:seq N M), or a list of these; all letters unless given, none for nil. :uid  t takes unique ids. :top  an integer from 1 to 1000, 10: how many senders are shown; the others are added up.
 :html  a string, a file that gets the same numbers as a page of its own, without scripts and with nothing from elsewhere; it is written whole or not at all.
 Senders are the addresses in From, in lower case; those that come after the first 50,000 are counted together. Months are those in which the server got the letters (INTERNALDATE, in the zone that it tells); more than 24 months are shown as years. kB are 1000 bytes.
-It is one FETCH, added up as it comes, so that the size of the mailbox does not matter.
+It runs a single FETCH and aggregates the response as it streams in, so memory does not depend on the size of the mailbox.
 Returns two values: the list (:name name :messages n :bytes n :unseen n :senders n :first \"1999-09-13\" :last \"1999-09-13\"), its days nil for no letters, and the list
 (:senders ((address name messages bytes) …) :months ((\"1999-09\" messages bytes) …) :sizes ((bytes-from messages bytes) …)), with the :top senders and every month that has letters.
 Errors: :error-response when no mailbox is selected; :file.",

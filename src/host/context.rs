@@ -1,4 +1,4 @@
-//! What natives share: typed state, the queue of warnings, the interrupt flag, the output.
+//! The state that natives share: typed values, the queue of warnings, the interrupt flag, the output.
 
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
@@ -27,7 +27,7 @@ const BIG: usize = 1_000;
 /// Shorter texts are not kept secret.
 const SHORTEST_SECRET: usize = 5;
 
-/// What every native of one host can reach.
+/// The state that every native of one host can reach.
 pub struct Context {
     states: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     queued: Mutex<Vec<Condition>>,
@@ -42,6 +42,8 @@ pub struct Context {
     documentation: Mutex<BTreeMap<String, Documentation>>,
     secrets: Mutex<Vec<Zeroizing<String>>>,
     asked: Mutex<Asked>,
+    /// The environment variable that a script read last, if it is not set.
+    unset: Mutex<Option<String>>,
     /// The last big result: see [`Context::hold`].
     held: Mutex<Option<Value>>,
     /// The forms that define functions and macros, in the order in which they ran.
@@ -55,11 +57,11 @@ pub struct Context {
 struct Asked {
     /// The one to be called as soon as the native has returned.
     procedure: Option<Value>,
-    /// What those before it have returned, the last one first.
+    /// The results of the earlier ones, newest first.
     results: Vec<Value>,
 }
 
-/// What a [`super::TimeLimit`] has left.
+/// The time left of a [`super::TimeLimit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Time {
     /// Forms run.
@@ -119,6 +121,7 @@ impl Context {
             documentation: Mutex::default(),
             secrets: Mutex::default(),
             asked: Mutex::default(),
+            unset: Mutex::default(),
             held: Mutex::default(),
             definitions: Mutex::default(),
             is_worker: false,
@@ -157,7 +160,7 @@ impl Context {
             .collect()
     }
 
-    /// What is known of a name of the language or of a registered function.
+    /// Returns the documentation of a word of the language or of a registered function.
     pub fn documentation(&self, name: &str) -> Option<Documentation> {
         lock(&self.documentation).get(name).cloned()
     }
@@ -224,7 +227,7 @@ impl Context {
 
     /// Keeps a big list until the next one, or until the next text is evaluated. The interpreter frees a list breadth-first: by the time it comes to the
     /// insides of the first element, those of the last have pushed them out of the processor's caches. Here it is freed an element at a time, or, at the end of the
-    /// process, not at all. Who is going to make another one calls [`Context::let_go`] before.
+    /// process, not at all. Call [`Context::let_go`] before building another large result.
     pub fn hold(&self, list: &Value) {
         if matches!(list, Value::ListV(elements) if elements.len() >= BIG) {
             self.let_go();
@@ -245,7 +248,7 @@ impl Context {
         lock(&self.asked).procedure.take()
     }
 
-    /// What the procedures that the next native asks for have returned, in order.
+    /// The results of the procedures that the next native asks for, in order.
     pub(super) fn set_results(&self, mut results: Vec<Value>) {
         results.reverse();
         lock(&self.asked).results = results;
@@ -274,13 +277,14 @@ impl Context {
         &self.arguments
     }
 
-    /// What the script may reach. A native asks before it reaches for a file, a variable or a program; connections are checked where they are made.
+    /// The policy of an untrusted script. A native asks it before it touches a file, a variable or a program; connections are checked when
+    /// they are opened.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// From now on reports and warnings show `#<secret>` in place of this text. A native that takes a password says so first of all. Very short
-    /// ones would make every report unreadable, and hide nothing from who can count; they are left out.
+    /// From now on reports and warnings show `#<secret>` in place of this text. A native that takes a password calls this first. Very short secrets
+    /// are not replaced: that would garble every report and hide nothing from anyone who can count.
     pub fn keep_secret(&self, secret: &str) {
         if secret.chars().count() < SHORTEST_SECRET {
             return;
@@ -329,7 +333,7 @@ impl Context {
     /// Writes to the script's output.
     ///
     /// # Errors
-    /// What the sink says, for instance that the reader of a pipe has gone.
+    /// The error of the sink, for example a closed pipe.
     pub fn write(&self, text: &str) -> io::Result<()> {
         if text.is_empty() {
             return Ok(());
@@ -346,6 +350,15 @@ impl Context {
 
     pub(super) fn set_output_port(&self, port: Option<Value>) {
         *lock(&self.output_port) = port;
+    }
+
+    /// The environment variable that the script read last, if it is not set: what it gave was nil.
+    pub fn unset_variable(&self) -> Option<String> {
+        lock(&self.unset).clone()
+    }
+
+    pub(super) fn note_variable(&self, name: &str, is_set: bool) {
+        *lock(&self.unset) = (!is_set).then(|| name.to_owned());
     }
 
     /// Whether the output stands at the start of a line.

@@ -36,7 +36,7 @@ fn cut(text: &str, longest: usize) -> String {
     }
 }
 
-/// What was raised, as a condition: `(raise 5)` raises anything.
+/// The raised value as a condition; `(raise 5)` raises any value.
 pub(super) fn payload_condition(payload: &Value) -> Option<Condition> {
     match as_condition(payload) {
         Some(condition) => Some((*condition).clone()),
@@ -136,7 +136,7 @@ fn readable_values(text: String) -> String {
         .replace("'()", "nil")
 }
 
-/// What is said of a variable without a value.
+/// The message for a variable without a value.
 pub(super) fn unbound(value: &Value) -> Option<String> {
     Some(unbound_variable(&downcast::<Unbound>(value)?.0))
 }
@@ -145,7 +145,7 @@ pub(super) fn unbound_variable(name: &str) -> String {
     format!("unbound variable: {name}")
 }
 
-/// What is said of a function that is not defined.
+/// The message for a function that is not defined.
 pub(super) fn undefined(value: &Value) -> Option<String> {
     Some(undefined_function(&downcast::<Unbound>(value)?.0))
 }
@@ -159,6 +159,23 @@ pub(super) fn undefined_name(message: &str) -> Option<&str> {
     let function =
         message.strip_prefix("the function ").and_then(|rest| rest.strip_suffix(" is not defined"));
     function.or_else(|| message.strip_prefix("unbound variable: "))
+}
+
+/// A replacement for a word of Common Lisp that this language lacks.
+pub(super) fn instead_of(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "defstruct" => "lists with destructuring-bind, or a hash table",
+        "defclass" | "make-instance" | "defgeneric" | "defmethod" => {
+            "functions on lists and hash tables"
+        }
+        "eval" | "compile" => "a function, or a macro by defmacro",
+        "tagbody" | "go" | "prog" => "loop, block and return",
+        "rplaca" | "rplacd" | "nreconc" => "a new list: lists do not change",
+        "setf-function" | "defsetf" => "a function of another name",
+        "restart-case" | "invoke-restart" | "with-simple-restart" => "handler-case",
+        "in-package" | "defpackage" | "use-package" => "nothing: there are no packages",
+        _ => return None,
+    })
 }
 
 /// The name among `names` that is most like `name`, if one is near enough to be a slip.

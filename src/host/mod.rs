@@ -69,13 +69,13 @@ use report::Source;
 
 /// How a host is set up.
 pub struct Options {
-    /// What `(command-line)` gives. Default: none.
+    /// The result of `(command-line)`. Default: none.
     pub arguments: Vec<String>,
     /// Where the script's output goes. Default: standard output.
     pub output: Output,
     /// Where warnings go that nobody handles. Default: standard error.
     pub warnings: Warnings,
-    /// What the script may reach. Default: all.
+    /// What an untrusted script may reach. Default: everything.
     pub policy: Policy,
 }
 
@@ -171,7 +171,7 @@ impl Host {
     /// Reads `source` whole and runs its forms from top to bottom; the value is the last one's.
     ///
     /// # Errors
-    /// What stopped it. Forms before that have run, unless the text could not be read: then none has.
+    /// The report of the form that failed. Earlier forms have run, unless the text could not be read: then none has.
     pub fn evaluate(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
         self.context.clear_interrupt();
         self.context.let_go();
@@ -302,11 +302,15 @@ impl Host {
 
     /// Adds the name that was meant, if the message says that one is not defined.
     fn with_nearest_name(&self, mut condition: Condition) -> Condition {
-        let near = messages::undefined_name(&condition.message)
-            .and_then(|name| messages::nearest(name, self.names().iter().map(String::as_str)));
-        if let Some(near) = near {
-            condition.message.push_str(&format!("; did you mean {near}?"));
-        }
+        let Some(name) = messages::undefined_name(&condition.message) else { return condition };
+        let note = match messages::instead_of(name) {
+            Some(instead) => format!("; use {instead}"),
+            None => match messages::nearest(name, self.names().iter().map(String::as_str)) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => return condition,
+            },
+        };
+        condition.message.push_str(&note);
         condition
     }
 
@@ -331,7 +335,7 @@ impl Host {
                 if let Some(error) = self.engine.stopped.take() {
                     return Err(self.report(error));
                 }
-                // What stands before the malformed form has its effects first.
+                // Forms before the malformed one take effect first.
                 self.engine.flush().map_err(|error| self.report(error))?;
                 Err(Report::of(program_error(error.message), Some(place_of(source, error.span))))
             }
@@ -466,12 +470,12 @@ impl Host {
         });
     }
 
-    /// What the natives of this host share.
+    /// The state that the natives of this host share.
     pub fn context(&self) -> &Arc<Context> {
         &self.context
     }
 
-    /// What is known of a name of the language or of a registered function.
+    /// Returns the documentation of a word of the language or of a registered function.
     pub fn documentation(&self, name: &str) -> Option<Documentation> {
         self.context.documentation(name)
     }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::distance::distance;
 
-/// What is shown in the place of a secret.
+/// Shown instead of a secret.
 pub(super) const SHOWN: &str = "#<secret>";
 
 /// Whether a parameter or variable of this name holds a secret; slips count.
@@ -95,14 +95,14 @@ fn add_repeated(bytes: &[u8], found: &mut Vec<Range<usize>>) {
 }
 
 /// The string literals of the form at `start`, which stands where a secret does; none where it only says where the secret is to be had:
-/// `(:env "NAME")`, `(:command "pass" …)`, `(:file "path")`, `(:keyring "service")`.
+/// `(:env "NAME")`, `(getenv "NAME")`, `(:command "pass" …)`, `(:file "path")`, `(:keyring "service")`.
 fn secrets_of(bytes: &[u8], start: usize, found: &mut Vec<Range<usize>>) {
     let word = |at: usize| at..word_end(bytes, at);
     let names_source = bytes.get(start) == Some(&b'(') && {
         let key = word(skip_blanks(bytes, start + 1));
         match &bytes[key.clone()] {
             // A password in the place of a variable's name is a slip.
-            b":env" => {
+            b":env" | b"getenv" => {
                 let name = skip_blanks(bytes, key.end);
                 let name = bytes
                     .get(name + 1..string_end(bytes, name).saturating_sub(1))

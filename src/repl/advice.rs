@@ -1,4 +1,4 @@
-//! What to try after an error, where that can be told.
+//! Suggestions of what to try after an error.
 
 use crate::condition::{Condition, Identifier};
 
@@ -107,7 +107,7 @@ mod tests {
                 None,
                 Some("(apropos \"frobnicate\")"),
             ),
-            (Identifier::ProgramError, "unbound variable: mm; did you mean mb?", None, None),
+            (Identifier::ProgramError, "unbound variable: mm; did you mean `mb`?", None, None),
             (Identifier::ProgramError, "car: expected a list", None, None),
             (
                 Identifier::ServerShutdownConnection,

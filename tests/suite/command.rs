@@ -134,7 +134,7 @@ fn check_finds_slips_and_runs_nothing() {
         ),
         (
             "(defun f () (prnt 1))",
-            "1:13: error: the function prnt is not defined; did you mean print?",
+            "1:13: error: the function prnt is not defined; did you mean `print`?",
         ),
         (
             "(defun f () (handler-case 1 (error (c) (list cc))))",
@@ -1116,7 +1116,7 @@ fn help_and_apropos_find_what_is_meant() {
     assert!(
         outcome(&["eval", "(help 'fetch-partz)"])
             .2
-            .contains("nothing is known of fetch-partz; did you mean fetch-parts?")
+            .contains("nothing is known of fetch-partz; did you mean `fetch-parts`?")
     );
 }
 

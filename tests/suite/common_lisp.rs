@@ -320,8 +320,11 @@ fn a_call_of_an_unknown_function_evaluates_no_argument() {
             "(defun even (n) (if (= n 0) t (odd (- n 1)))) (defun odd (n) (if (= n 0) nil (even (- n 1)))) (even 11)",
             "nil",
         ),
-        ("(wehn 1)", "error: the function wehn is not defined; did you mean when?"),
-        ("(defstruct point x y)", "error: the function defstruct is not defined"),
+        ("(wehn 1)", "error: the function wehn is not defined; did you mean `when`?"),
+        (
+            "(defstruct point x y)",
+            "error: the function defstruct is not defined; use lists with destructuring-bind, or a hash table",
+        ),
     ]);
 }
 

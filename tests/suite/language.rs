@@ -574,7 +574,7 @@ fn definitions_can_be_changed() {
         ("(reads)", "error: unbound variable: some-variable"),
         ("(setq some-variable 5)", "5"),
         ("(reads)", "5"),
-        ("(uses-latr)", "error: the function uses-latr is not defined; did you mean uses-later?"),
+        ("(uses-latr)", "error: the function uses-latr is not defined; did you mean `uses-later`?"),
         // The language's own names.
         ("(defun filter (x) (list 'mine x))", "filter"),
         ("(filter 1)", "(mine 1)"),

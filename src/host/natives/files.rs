@@ -57,7 +57,11 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         count("getenv", arguments, 1, 1)?;
         let name = string_of("getenv", &arguments[0])?;
         Ok(match context()?.policy().check_variable(name) {
-            Ok(()) => std::env::var(name).map_or_else(|_| nil(), string),
+            Ok(()) => {
+                let value = std::env::var(name).ok();
+                context()?.note_variable(name, value.is_some());
+                value.map_or_else(nil, string)
+            }
             Err(refusal) => refused("getenv", &refusal),
         })
     }),

@@ -109,7 +109,7 @@ fn an_error_says_where_and_what_to_try() {
     let said = terminal.reply_to(3, "(fetch-partz 1 2 3)");
     assert_eq!(
         said,
-        "Error: the function fetch-partz is not defined; did you mean fetch-parts? [:program-error]"
+        "Error: the function fetch-partz is not defined; did you mean `fetch-parts`? [:program-error]"
     );
     assert!(
         terminal
