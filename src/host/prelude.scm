@@ -441,9 +441,14 @@
 
 ;; (sort sequence less :key k): merges, so that what is equal keeps its order.
 (define (sort sequence less &key key)
-  (let ((less (if key (lambda (left right) (less (key left) (key right))) less)))
-    (let ((list (%elements sequence)))
-      (%like sequence (%sort list (length list) less)))))
+  ;; Each key is asked for once; numbers in their own order are sorted by a native.
+  (let* ((list (%elements sequence))
+         (keys (if key (%map-one key list) list))
+         (by-number (%sort-by-numbers list keys less)))
+    (cond ((pair? by-number) (%like sequence (car by-number)))
+          (key (%like sequence (%map-one cdr (%sort (%map-all cons (cons keys (cons list nil))) (length list)
+                                                    (lambda (left right) (less (car left) (car right)))))))
+          (else (%like sequence (%sort list (length list) less))))))
 (define stable-sort sort)
 (define (%sort list count less)
   (if (< count 2)

@@ -100,6 +100,17 @@ fn comparisons_refuse_what_is_not_a_number() {
         ),
         ("(list (zerop 0) (zerop 0.0) (plusp 1/2) (minusp -1))", "(t t t t)"),
         ("(sort '(3 1 2) '>)", "(3 2 1)"),
+        ("(sort '((b 2) (a 1) (c 2) (d 1)) #'< :key #'second)", "((a 1) (d 1) (b 2) (c 2))"),
+        ("(sort '((b 2) (a 1) (c 2)) #'> :key #'second)", "((b 2) (c 2) (a 1))"),
+        (
+            "(list (sort '(2.5 1.5) #'<) (sort '(2.5 1) #'<) (sort '() #'<) (sort (vector 3 1) #'<))",
+            "((1.5 2.5) (1 2.5) nil #(1 3))",
+        ),
+        (
+            "(let ((asked 0)) (sort '(\"bb\" \"a\" \"ccc\") (lambda (a b) (< a b)) :key (lambda (s) (incf asked) (length s))) asked)",
+            "3",
+        ),
+        ("(sort '(\"b\" \"a\") #'string<)", "(\"a\" \"b\")"),
         ("(loop for i from 1 to 3 maximize (* i i))", "9"),
         ("(let ((n 0)) (while (< n 3) (incf n)) n)", "3"),
         ("(let ((= 5)) (= = 5))", "t"),

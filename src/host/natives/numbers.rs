@@ -11,8 +11,9 @@ use crate::lisp::Datum;
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("=", |arguments| compare("=", arguments)),
-    ("<", |arguments| compare("<", arguments)),
-    (">", |arguments| compare(">", arguments)),
+    ("<", less),
+    (">", greater),
+    ("%sort-by-numbers", sort_by_numbers),
     ("<=", |arguments| compare("<=", arguments)),
     (">=", |arguments| compare(">=", arguments)),
     ("/=", all_differ),
@@ -243,6 +244,46 @@ fn compare(function: &'static str, arguments: &[Value]) -> Answer {
         }
     }
     Ok(SteelVal::BoolV(true))
+}
+
+fn less(arguments: &[Value]) -> Answer {
+    compare("<", arguments)
+}
+
+fn greater(arguments: &[Value]) -> Answer {
+    compare(">", arguments)
+}
+
+/// `(%sort-by-numbers elements keys order)`: a list of the elements in the order of their keys, if that is `<` or `>` and the keys are
+/// numbers of one kind; else `nil`. Elements with equal keys stay in their order.
+fn sort_by_numbers(arguments: &[Value]) -> Answer {
+    let SteelVal::FuncV(order) = &arguments[2] else { return Ok(value::nil()) };
+    let is = |function: Code| std::ptr::fn_addr_eq(*order, function);
+    let descends = is(greater);
+    if !descends && !is(less) {
+        return Ok(value::nil());
+    }
+    let elements = super::list_of("sort", &arguments[0])?;
+    let keys = super::list_of("sort", &arguments[1])?;
+    let ordering = |left: &Value, right: &Value| match (left, right) {
+        (SteelVal::IntV(left), SteelVal::IntV(right)) => Some(left.cmp(right)),
+        (SteelVal::NumV(left), SteelVal::NumV(right)) => left.partial_cmp(right),
+        _ => None,
+    };
+    let first = keys.first();
+    let all_alike = first.is_none_or(|first| {
+        ordering(first, first).is_some() && keys.iter().all(|key| ordering(first, key).is_some())
+    });
+    if !all_alike {
+        return Ok(value::nil());
+    }
+    let mut order: Vec<usize> = (0..elements.len()).collect();
+    order.sort_by(|&left, &right| {
+        let ordering = ordering(&keys[left], &keys[right]).unwrap_or(Ordering::Equal);
+        if descends { ordering.reverse() } else { ordering }
+    });
+    let sorted = order.into_iter().map(|index| elements[index].clone());
+    Ok(value::list(vec![value::list(sorted.collect())]))
 }
 
 /// `(/= number …)`: whether no two are equal.
