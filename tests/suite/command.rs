@@ -166,6 +166,7 @@ fn check_finds_slips_and_runs_nothing() {
         "(defun f (&rest r) r) (f 1 2 :x 3) (defun g (a . b) (list a b)) (g 1 2)",
         "(defun f (x &key y) (list x y)) (apply #'f 1 '(:y 2)) (let ((k :y)) (f 1 k 2))",
         "(let ((x 1)) (setq y x) (print y))",
+        "(defmacro m (x) `(list ,x)) (defun f () (print 1) (m 1))",
         "(defun f (mb) (fetch-letter mb 1 :uid t) (fetch-letter mb 1 \"body[]\" :peek t))",
     ] {
         std::fs::write(&file, source).unwrap();

@@ -217,6 +217,16 @@ fn a_variable_does_not_hide_a_function() {
         ("(let ((list (lambda (x) (* 2 x)))) (list 5))", "10"),
         ("(flet ((list (x) (* 2 x))) (list 5))", "10"),
         ("(let ((x 5)) (x))", "error: not a function: 5"),
+        (
+            "(let () (define (even n) (if (= n 0) t (odd (- n 1)))) (define (odd n) (if (= n 0) nil (even (- n 1)))) (even 11))",
+            "nil",
+        ),
+        ("(let ((k 2)) (define (f n) (* n k)) (define x (f 4)) (list x (f 1)))", "(8 2)"),
+        ("(let () (define (f n) (* n 2)) (set! f (lambda (n) (* n 3))) (f 2))", "6"),
+        ("(let () (define (f n) (* n 2)) (mapcar f '(1 2)))", "(2 4)"),
+        ("(let () (define (f n &optional (m 1)) (+ n m)) (f 2))", "3"),
+        ("(let () (define (f . r) r) (f 1 2))", "(1 2)"),
+        ("(let () (define (f n) n) (f))", "error: f: expected 1 argument, got 0"),
     ]);
 }
 
@@ -357,6 +367,7 @@ fn a_file_that_calls_an_unknown_function_runs_nothing() {
         "(princ 1) (flet ((f () (wehn))) 1)",
         "(princ 1) (let ((x (lambda () (wehn)))) 1)",
         "(princ 1) (defmacro m (x) `(list ,x)) (defun f () (wehn))",
+        "(princ 1) (defmacro m (x) `(list ,x)) (defun f () (m 1) (wehn))",
         "(princ 1) (define-syntax m (syntax-rules () ((_ x) (wehn x)))) (m 1)",
         &format!("(princ 1) {load} (includd)"),
     ] {
@@ -437,6 +448,7 @@ fn loops_and_handlers_leave_nothing_behind() {
         "(let ((k 0)) (while (< k 3) (incf k)))",
         "(do ((k 0 (+ k 1))) ((= k 3)))",
         "(unwind-protect 1 2)",
+        "(let () (define (even n) (if (= n 0) t (odd (- n 1)))) (define (odd n) (if (= n 0) nil (even (- n 1)))) (even 3))",
     ] {
         let source = format!(
             "{RSS} (dotimes (i 1000) {form}) (setq before (rss)) (dotimes (i 60000) {form}) (princ (- (rss) before))"

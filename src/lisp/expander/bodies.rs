@@ -23,6 +23,9 @@ impl Pass<'_> {
         if bindings.is_empty() {
             return self.sequence(&expanded, scope, output);
         }
+        if self.functions_first(&expanded, scope, output)? {
+            return Ok(());
+        }
         let inner = scope.with(bindings);
         let last_is_definition =
             expanded.last().is_some_and(|form| self.local_definition(form, scope).is_some());
@@ -60,6 +63,33 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// Emits a body that begins with plain functions and defines nothing else, as `labels` would. Returns whether it is one.
+    fn functions_first(
+        &mut self,
+        forms: &[Node],
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Result<bool, ExpandError> {
+        let mut functions = Vec::new();
+        for form in forms {
+            match self.local_definition(form, scope) {
+                Some(Local::Function(name, parameters, body)) => {
+                    functions.push((name, parameters, body))
+                }
+                _ => break,
+            }
+        }
+        let rest = &forms[functions.len()..];
+        if rest.is_empty() || rest.iter().any(|form| self.local_definition(form, scope).is_some()) {
+            return Ok(false);
+        }
+        let functions: Vec<LocalFunction<'_>> =
+            functions.iter().map(|(name, parameters, body)| (*name, parameters, *body)).collect();
+        let Some(plain) = plain_functions(self, &functions, rest, scope) else { return Ok(false) };
+        grouped(self, &plain, rest, scope, output)?;
+        Ok(true)
+    }
+
     /// Expands macros at the head of a body's form, splices `begin`, and collects what the form defines.
     fn body_form(
         &mut self,
@@ -74,6 +104,7 @@ impl Pass<'_> {
                 break;
             }
             match self.head(head, scope) {
+                Head::Macro(found) if self.cannot_expand_yet(&found, &form) => break,
                 Head::Macro(found) if may_define(&found) => {
                     let expansion = self.expand_macro(&found, &form)?;
                     form = expansion;
