@@ -1,18 +1,23 @@
-//! Finds the context of a position in unfinished text, for completion, indentation and colours. Accepts any text.
+//! Finds the context of a position in unfinished text, for completion, indentation and colours. It
+//! accepts any text.
+//!
+//! [`around`] runs the lexer over the text before the position and keeps a stack of open lists with
+//! their elements. The last token is the one being typed if it touches the position. Text that is
+//! not a token is skipped.
 
 use super::lexer::{Lexer, Token};
 use super::node::Span;
 
-/// The text before a place, taken apart.
+/// The context of a position: the text before it, taken apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Around {
-    /// The lists that are open at the place, outermost first.
+    /// The lists that are open at the position, outermost first.
     pub open: Vec<OpenList>,
-    /// The token being typed there.
+    /// The token being typed at the position.
     pub partial: Partial,
-    /// Whether `#'` or `'` stands before it.
+    /// The prefix before that token, if there is one.
     pub prefix: Option<Prefix>,
-    /// Every token that ends before the place.
+    /// The tokens up to the position.
     pub tokens: Vec<Shape>,
 }
 
@@ -21,23 +26,23 @@ pub struct Around {
 pub struct OpenList {
     /// The byte of its parenthesis.
     pub start: usize,
-    /// Whether it is data: behind a quote.
+    /// Whether it is data: quoted, or part of a vector.
     pub quoted: bool,
-    /// Its elements that are whole before the place.
+    /// Its complete elements before the position.
     pub elements: Vec<Element>,
 }
 
 impl OpenList {
-    /// The word at its head.
+    /// Returns the word at its head.
     pub fn head(&self) -> Option<&str> {
         self.elements.first().and_then(|element| element.word.as_deref())
     }
 }
 
-/// One whole element of a list.
+/// A complete element of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Element {
-    /// Where it stands, without what is before it such as a quote.
+    /// Its place, without a prefix such as a quote.
     pub span: Span,
     /// Its text, if it is a symbol, keyword or number.
     pub word: Option<String>,
@@ -46,12 +51,12 @@ pub struct Element {
 /// The token being typed at the position.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Partial {
-    /// Nothing: a blank or a parenthesis stands before the place.
+    /// Nothing: a blank or a parenthesis comes before the position.
     #[default]
     Nothing,
     /// A symbol, keyword or number that begins at this byte.
     Word(usize),
-    /// A string whose quote stands at this byte.
+    /// A string whose opening quote is at this byte.
     String(usize),
     /// A comment.
     Comment,
@@ -71,32 +76,32 @@ pub enum Prefix {
 /// A token, for colours and parentheses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
-    /// Where it stands.
+    /// Its place.
     pub span: Span,
-    /// What it is.
+    /// Its kind.
     pub kind: ShapeKind,
 }
 
-/// Kinds of tokens as far as colours go.
+/// The kinds of tokens that have colours of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShapeKind {
     /// An opening parenthesis.
     Open,
-    /// A closing one.
+    /// A closing parenthesis.
     Close,
-    /// A string, or one that is not closed.
+    /// A string, closed or not.
     String,
     /// A keyword.
     Keyword,
     /// Any other word.
     Word,
-    /// The word behind an opening parenthesis that is no data.
+    /// The word after the opening parenthesis of a list that is not data.
     Head,
     /// Anything else.
     Other,
 }
 
-/// Takes the text before `cursor`, a byte, apart.
+/// Takes apart the text before `cursor`, a byte offset.
 pub fn around(source: &str, cursor: usize) -> Around {
     let mut cursor = cursor.min(source.len());
     while !source.is_char_boundary(cursor) {
@@ -205,7 +210,7 @@ impl Scan<'_> {
         }
     }
 
-    /// The text ended between tokens, the last of which ends at `after`.
+    /// Handles text that ends between tokens; `after` is where the last token ends.
     fn end(&mut self, after: usize) {
         if matches!(self.found.partial, Partial::Word(_)) {
             return;
@@ -217,7 +222,7 @@ impl Scan<'_> {
         }
     }
 
-    /// The text ended within the token that begins at `start`.
+    /// Handles text that ends within the token that begins at `start`.
     fn unfinished(&mut self, start: usize) {
         let rest = &self.text[start..];
         self.found.prefix = self.prefix;
@@ -236,7 +241,8 @@ impl Scan<'_> {
 mod tests {
     use super::*;
 
-    /// The token at the end of a text, and the heads of the enclosing lists with the number of complete elements.
+    /// The token at the end of a text, and the heads of the enclosing lists with the number of
+    /// complete elements.
     fn at_end(text: &str) -> (Partial, Vec<(Option<String>, usize, bool)>) {
         let found = around(text, text.len());
         (

@@ -1,6 +1,7 @@
-//! Data of the language, apart from the interpreter that computes it.
+//! Data of the language, independent of the interpreter's values. The reader, the printer and
+//! macros work on it; the host converts to and from the interpreter.
 
-/// One piece of data, as the printer shows it and the reader takes it.
+/// One piece of data, as the reader reads it and the printer prints it.
 ///
 /// `nil`, the empty list and false are one value, [`Datum::Nil`]; `t` and true are [`Datum::True`].
 #[derive(Debug, Clone, PartialEq)]
@@ -9,7 +10,7 @@ pub enum Datum {
     Nil,
     /// `t` and `#t`.
     True,
-    /// A whole number that fits.
+    /// An integer of 64 bits.
     Integer(i64),
     /// A floating-point number.
     Float(f64),
@@ -25,23 +26,23 @@ pub enum Datum {
     Char(char),
     /// A list of at least one element.
     List(Vec<Datum>),
-    /// A list that ends in something else than the empty list: `(a b . c)`.
+    /// A list whose last tail is not the empty list: `(a b . c)`.
     Dotted(Vec<Datum>, Box<Datum>),
     /// A vector, `#(…)`.
     Vector(Vec<Datum>),
     /// Bytes, `#u8(…)`.
     Bytes(Vec<u8>),
-    /// Something without a readable form, whole: `#<mailbox …>`.
+    /// An object without a readable form, as it prints: `#<mailbox …>`.
     Opaque(String),
 }
 
 impl Datum {
-    /// A list; the empty one is [`Datum::Nil`].
+    /// Builds a list; without elements it is [`Datum::Nil`].
     pub fn list(elements: Vec<Datum>) -> Datum {
         if elements.is_empty() { Datum::Nil } else { Datum::List(elements) }
     }
 
-    /// A list with a tail: what `elements` consed onto `tail` are.
+    /// Conses `elements` onto `tail`. The result is a proper list if `tail` is one.
     pub fn dotted(mut elements: Vec<Datum>, mut tail: Datum) -> Datum {
         if elements.is_empty() {
             return tail;
@@ -73,7 +74,8 @@ impl Datum {
     }
 }
 
-/// Data may be nested a million deep, so it is taken apart in a loop: the derived drop would use up the stack.
+/// Drops nested data in a loop. Data may be nested a million deep, and the derived drop would
+/// overflow the stack.
 impl Drop for Datum {
     fn drop(&mut self) {
         if !matches!(self, Datum::List(_) | Datum::Vector(_) | Datum::Dotted(..)) {

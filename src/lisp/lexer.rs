@@ -1,4 +1,8 @@
-//! Tokens of the surface. Every text is survived: what cannot be a token is an error with its place.
+//! Splits source text into tokens, for the reader and for [`super::cursor`].
+//!
+//! Any text is accepted. Text that cannot be a token gives an error with its place, and lexing can
+//! go on after it. An error is "incomplete" if the text ends within a token. A first line that
+//! starts with `#!` is skipped.
 
 use super::node::Span;
 use super::reader::{ReadError, ReadErrorKind};
@@ -10,7 +14,7 @@ pub(super) enum Token {
     OpenBytes,
     /// `)` or `]`.
     Close,
-    /// `'`, `` ` ``, `,`, `,@`, `#'`: the name of the form it stands for.
+    /// `'`, `` ` ``, `,`, `,@`, `#'`: the name of the form that it abbreviates.
     Prefix(&'static str),
     /// `#;`: the next form is a comment.
     SkipNext,
@@ -18,7 +22,8 @@ pub(super) enum Token {
     String(String),
     Char(char),
     Boolean(bool),
-    /// A number, symbol or keyword, not told apart yet; `bars` when part of it stood between `|`.
+    /// A number, symbol or keyword; the reader tells them apart. `bars` is set if part of it is
+    /// written between `|`.
     Word {
         text: String,
         bars: bool,
@@ -30,7 +35,7 @@ pub(super) enum Token {
 pub(super) struct Lexer<'a> {
     source: &'a str,
     position: usize,
-    /// `#<…>` is a token in data, an error in programs.
+    /// Whether to read data, where `#<…>` is a token. In programs it is an error.
     data: bool,
 }
 
@@ -282,13 +287,14 @@ impl<'a> Lexer<'a> {
                 self.position += rest.len() - rest.trim_start_matches([' ', '\t']).len();
                 return Ok(None);
             }
-            // Common Lisp: a backslash quotes the character that follows it, whatever it is.
+            // As in Common Lisp, a backslash quotes any other character.
             other if other == quote => quote,
             other => other,
         }))
     }
 
-    /// A number, symbol or keyword: everything up to a delimiter; parts between `|` are taken as they stand.
+    /// Reads a number, symbol or keyword: everything up to a delimiter. Parts between `|` may hold
+    /// delimiters.
     fn word(&mut self) -> Result<Token, ReadError> {
         let start = self.position;
         let (mut text, mut bars) = (String::new(), false);
@@ -301,7 +307,8 @@ impl<'a> Lexer<'a> {
                 '\\' => {
                     self.bump();
                     text.push('\\');
-                    // A line end counts, so that a backslash at the end of a line goes on in the next.
+                    // A line end counts too, so a backslash at the end of a line continues the word
+                    // on the next one.
                     text.push(
                         self.bump()
                             .ok_or_else(|| self.incomplete("a character must follow \\", start))?,

@@ -1,6 +1,15 @@
-//! The language as text: data, reader, printer, and the expander that turns the manual's surface into a small Scheme core.
+//! The language as text: data, reader, printer, and the expander that turns the manual's language
+//! into a small Scheme core.
 //!
-//! Nothing here knows the interpreter: the expander emits text and a map from that text back to the script.
+//! | module | task |
+//! |---|---|
+//! | `lexer`, [`reader`] | text → tokens → forms with their places ([`Node`]), or a [`ReadError`] |
+//! | [`expander`] | forms → source for the interpreter, with a map back to the script |
+//! | `datum`, [`printer`] | values ([`Datum`]) → text |
+//! | [`cursor`] | the context of a position in unfinished text, for the prompt |
+//!
+//! This module does not depend on the interpreter: the expander emits text, and the host compiles
+//! it.
 
 pub mod cursor;
 pub(crate) mod datum;

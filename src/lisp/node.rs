@@ -1,4 +1,4 @@
-//! Source with places: what the reader gives the expander.
+//! Forms with their places in the source: the reader produces them, the expander consumes them.
 
 use std::sync::Arc;
 
@@ -14,27 +14,30 @@ pub struct Span {
 }
 
 impl Span {
-    /// The range from `start` up to, without, `end`.
+    /// The range from `start` up to, but without, `end`.
     pub fn new(start: usize, end: usize) -> Span {
         Span { start, end }
     }
 }
 
-/// A symbol of a program. `mark` tells apart what different macro expansions introduced; 0 is what the author wrote.
+/// A symbol of a program. Symbols are case-sensitive.
+///
+/// Two symbols are the same only if name and mark agree. The mark tells apart symbols that
+/// different macro expansions introduced; the author's own symbols have mark 0.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Symbol {
-    /// The name, lower or upper case as written.
+    /// The name, in the case it was written in.
     pub name: Arc<str>,
-    /// Which macro expansion introduced it.
+    /// The macro expansion that introduced it, or 0.
     pub mark: u32,
 }
 
-/// One form with its place.
+/// One form and its place.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Where it stands in the source.
+    /// Its place in the source.
     pub span: Span,
-    /// What it is.
+    /// The form itself.
     pub kind: Kind,
 }
 
@@ -43,7 +46,7 @@ pub struct Node {
 pub enum Kind {
     /// `#t`, `#f`.
     Boolean(bool),
-    /// A whole number that fits.
+    /// An integer of 64 bits.
     Integer(i64),
     /// A floating-point number.
     Float(f64),
@@ -53,11 +56,11 @@ pub enum Kind {
     String(Arc<str>),
     /// A character.
     Char(char),
-    /// A symbol, `t` and `nil` among them: a script may bind them.
+    /// A symbol. `t` and `nil` are symbols too, because a script may bind them.
     Symbol(Symbol),
     /// A keyword, without its colon.
     Keyword(Arc<str>),
-    /// A list, maybe empty.
+    /// A list, possibly empty.
     List(Vec<Node>),
     /// `(a b . c)`.
     Dotted(Vec<Node>, Box<Node>),
@@ -65,27 +68,27 @@ pub enum Kind {
     Vector(Vec<Node>),
     /// `#u8(…)`.
     Bytes(Vec<u8>),
-    /// `#<…>`: only data may hold it.
+    /// `#<…>`. It occurs in data only, never in programs.
     Opaque(String),
 }
 
 impl Node {
-    /// A form at `span`.
+    /// Returns the form `kind` at `span`.
     pub fn new(span: Span, kind: Kind) -> Node {
         Node { span, kind }
     }
 
-    /// A symbol as an author writes it.
+    /// Returns an unmarked symbol, as an author writes it.
     pub fn symbol(span: Span, name: &str) -> Node {
         Node::new(span, Kind::Symbol(Symbol { name: name.into(), mark: 0 }))
     }
 
-    /// A list.
+    /// Returns a list.
     pub fn list(span: Span, elements: Vec<Node>) -> Node {
         Node::new(span, Kind::List(elements))
     }
 
-    /// The symbol, if it is one.
+    /// Returns the symbol if the form is one.
     pub fn as_symbol(&self) -> Option<&Symbol> {
         match &self.kind {
             Kind::Symbol(symbol) => Some(symbol),
@@ -93,7 +96,7 @@ impl Node {
         }
     }
 
-    /// The elements, if it is a list.
+    /// Returns the elements if the form is a proper list.
     pub fn as_list(&self) -> Option<&[Node]> {
         match &self.kind {
             Kind::List(elements) => Some(elements),
@@ -101,12 +104,12 @@ impl Node {
         }
     }
 
-    /// Whether it is a symbol of this name, wherever it comes from.
+    /// Returns whether the form is a symbol of this name, with any mark.
     pub fn is_named(&self, name: &str) -> bool {
         self.as_symbol().is_some_and(|symbol| &*symbol.name == name)
     }
 
-    /// The data it denotes when quoted.
+    /// Returns the data that the form denotes when it is quoted.
     pub fn datum(&self) -> Datum {
         match &self.kind {
             Kind::Boolean(true) => Datum::True,
@@ -132,7 +135,7 @@ impl Node {
         }
     }
 
-    /// A form from data, every part of it at `span`. The expansion of a `defmacro` comes back so.
+    /// Turns data into a form, with every part at `span`. Used for the expansion of a `defmacro`.
     pub fn from_datum(datum: &Datum, span: Span) -> Node {
         let nodes = |elements: &[Datum]| {
             elements.iter().map(|element| Node::from_datum(element, span)).collect::<Vec<_>>()

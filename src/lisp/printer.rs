@@ -1,16 +1,19 @@
-//! Data to text, as the manual's prompt prints it. No recursion: data may be nested as deep as memory allows.
+//! Prints data as the manual's prompt does. It uses a stack of steps instead of recursion, because
+//! data may be nested as deep as memory allows.
 
 use std::fmt::Write as _;
 
 use super::datum::Datum;
 use super::lexer::is_delimiter;
 
-/// The form that can be read back: strings in quotes with `"` and `\` escaped and newlines as they are, `#\a`, `:\\deleted`.
+/// Prints data so that it can be read back: strings in quotes with `"` and `\` escaped and newlines
+/// as they are, `#\a`, `:\\deleted`.
 pub fn readably(datum: &Datum) -> String {
     print(datum, true)
 }
 
-/// The form for people: strings and characters as they are, keywords without the colon, the rest as [`readably`].
+/// Prints data for people: strings and characters as they are, keywords without the colon,
+/// everything else as [`readably`].
 pub fn display(datum: &Datum) -> String {
     print(datum, false)
 }
@@ -133,7 +136,8 @@ fn print_symbol(name: &str, shown: &mut String) {
     print_in_bars(name, shown);
 }
 
-/// A server may name a flag as it likes; such a keyword reads back as `:|x Y|`.
+/// Returns whether a keyword prints without bars. Servers choose the names of flags freely, so
+/// others are printed, and read back, as `:|x Y|`.
 fn is_plain_keyword(name: &str) -> bool {
     let strange = |c: char| {
         is_delimiter(c) || c.is_control() || c.is_uppercase() || matches!(c, '|' | '\u{feff}')
@@ -141,7 +145,8 @@ fn is_plain_keyword(name: &str) -> bool {
     !name.is_empty() && !name.starts_with(':') && !ends_in_escape(name) && !name.contains(strange)
 }
 
-/// A backslash takes the character that follows it into the name.
+/// Returns whether the name ends in an unpaired backslash, which would take the following character
+/// into the name.
 fn ends_in_escape(name: &str) -> bool {
     name.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
 }

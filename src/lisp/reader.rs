@@ -1,4 +1,12 @@
-//! Text to forms. Any text is survived: depth is limited, time is linear, and errors have a place.
+//! Reads text into forms.
+//!
+//! The reader accepts any text: nesting is limited to [`DEPTH_LIMIT`], time is linear, and every
+//! error has a place. It does not recurse: `open` is the stack of forms that are not closed yet,
+//! and a finished form is placed into the innermost of them. A prefix such as `'` is an open form
+//! that the next form closes.
+//!
+//! [`read`] reads programs, [`read_data`] reads data, and [`completeness`] tells a prompt whether
+//! to read another line.
 
 use std::fmt;
 
@@ -6,26 +14,27 @@ use super::datum::Datum;
 use super::lexer::{Lexer, Token};
 use super::node::{Kind, Node, Span, Symbol};
 
-/// How deep forms may nest. Real scripts stay below 50; the limit keeps recursive walks within any thread's stack.
+/// How deep forms may nest. Real scripts stay below 50; the limit keeps recursive walks within any
+/// thread's stack.
 pub const DEPTH_LIMIT: usize = 1_000;
 
-/// Whether more text could still make it right.
+/// Whether more text could still repair the error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadErrorKind {
     /// The text ends within a form.
     Incomplete,
-    /// No text that follows can make it right.
+    /// No further text can repair it.
     Malformed,
 }
 
-/// A text that is not a sequence of forms.
+/// The error for text that is not a sequence of forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadError {
-    /// Whether more text could make it right.
+    /// Whether more text could repair it.
     pub kind: ReadErrorKind,
-    /// What is wrong, in lower case.
+    /// The message, starting in lower case.
     pub message: String,
-    /// Where.
+    /// The place of the error.
     pub span: Span,
 }
 
@@ -44,28 +53,23 @@ pub enum Completeness {
     Complete,
     /// The text ends within a form: read another line.
     Incomplete,
-    /// No line that follows can make it right.
+    /// No further line can repair it.
     Malformed(ReadError),
 }
 
-/// Reads a program: every form of `source`, with places.
-///
-/// # Errors
-/// The first thing that is wrong; a form that is not closed is [`ReadErrorKind::Incomplete`].
+/// The first error in the text; for a form that is not closed, of kind
+/// [`ReadErrorKind::Incomplete`].
 pub fn read(source: &str) -> Result<Vec<Node>, ReadError> {
     Reader { lexer: Lexer::new(source, false) }.forms()
 }
 
-/// Reads data, `#<…>` included.
-///
-/// # Errors
-/// As [`read`].
+/// Reads data. Unlike [`read`] it accepts objects, `#<…>`.
 pub fn read_data(source: &str) -> Result<Vec<Datum>, ReadError> {
     let forms = Reader { lexer: Lexer::new(source, true) }.forms()?;
     Ok(forms.iter().map(Node::datum).collect())
 }
 
-/// Whether `source` is whole, for prompts.
+/// Returns whether `source` consists of whole forms, so that a prompt can read on.
 pub fn completeness(source: &str) -> Completeness {
     match read(source) {
         Ok(_) => Completeness::Complete,
@@ -83,7 +87,7 @@ struct Open {
     shape: Shape,
     span: Span,
     elements: Vec<Node>,
-    /// The place of the dot, and then what follows it.
+    /// The place of the dot, and the form after it once it is read.
     dot: Option<(Span, Option<Node>)>,
 }
 
@@ -153,7 +157,8 @@ impl Reader<'_> {
     }
 }
 
-/// Puts a finished form where it belongs, and finishes the prefixes that waited for it.
+/// Adds a finished form to the innermost open form, or to `forms`. Closes the prefixes that it
+/// completes.
 fn place(mut form: Node, open: &mut Vec<Open>, forms: &mut Vec<Node>) -> Result<(), ReadError> {
     loop {
         let Some(parent) = open.last_mut() else {
@@ -242,7 +247,8 @@ fn malformed(message: String, span: Span) -> ReadError {
     ReadError { kind: ReadErrorKind::Malformed, message, span }
 }
 
-/// `keyword` tells `:|x|` from `|:x|`.
+/// Classifies a word. `keyword` is whether the source starts with a colon, which distinguishes
+/// `:|x|` from `|:x|`.
 fn word(text: &str, bars: bool, keyword: bool, span: Span) -> Result<Kind, ReadError> {
     if bars && keyword {
         return Ok(Kind::Keyword(text.get(1..).unwrap_or_default().into()));
@@ -264,7 +270,8 @@ fn word(text: &str, bars: bool, keyword: bool, span: Span) -> Result<Kind, ReadE
     Ok(Kind::Symbol(Symbol { name: without_package(text).into(), mark: 0 }))
 }
 
-/// `net.post-office:fetch-parts` is `fetch-parts`. A lone colon at either end is part of the name.
+/// Removes a package prefix: `net.post-office:fetch-parts` is `fetch-parts`. A lone colon at either
+/// end is part of the name.
 fn without_package(text: &str) -> &str {
     match text.split_once(':') {
         Some((package, name)) if !package.is_empty() => {
