@@ -1,17 +1,17 @@
-//! Common Lisp's `case` and `setf`.
+//! Common Lisp's `funcall`, `case`, `ecase` and `setf`.
 
 use super::definitions;
 use super::output::{Output, conditional};
 use super::{Expanded, Pass, Scope};
 use crate::lisp::node::{Kind, Node};
 
-/// `declare` and the like say nothing to this host.
+/// `declare` and similar forms have no effect here.
 pub(super) fn nothing(_: &mut Pass<'_>, _: &Node, _: &Scope, output: &mut Output) -> Expanded {
     output.push("'()");
     Ok(())
 }
 
-/// `(funcall f argument …)` is the call itself, a tail call where it stands in one.
+/// `(funcall f argument …)` is emitted as a plain call, so it can be a tail call.
 pub(super) fn funcall(
     pass: &mut Pass<'_>,
     node: &Node,
@@ -66,7 +66,7 @@ fn dispatch(
     exhaustive: bool,
 ) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " value (keys form …) …")?;
-    pass.emitted(parts.len(), node.span)?; // each clause stands within the one before
+    pass.emitted(parts.len(), node.span)?; // each clause is nested in the one before
     let variable = pass.fresh();
     output.push(&format!("(let ((v{variable} "));
     pass.form(&parts[0], scope, output)?;
@@ -124,7 +124,7 @@ fn emit_clause(
     Ok(())
 }
 
-/// `(setf place value …)`: a variable, or a call whose function has a setter.
+/// `(setf place value …)`. A place is a variable, or a call of a function that has a setter.
 pub(super) fn setf(
     pass: &mut Pass<'_>,
     node: &Node,

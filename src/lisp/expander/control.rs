@@ -1,11 +1,14 @@
-//! Blocks and what leaves them.
+//! `block`, `return-from` and `return`.
+//!
+//! A block is emitted as `(s/%block (lambda (v1) …))` and left by `(s/%leave v1 value)`. Loops are
+//! blocks named `nil`. `Pass::blocks` holds the blocks around the current form, innermost last.
 
 use super::output::Output;
 use super::{Block, Expanded, Pass, Scope};
 use crate::lisp::node::Node;
 
 impl Pass<'_> {
-    /// Emits `inner` as a block; the machinery is emitted only if something leaves it.
+    /// Emits `inner` as a block, or plainly if nothing leaves it.
     pub(super) fn block(
         &mut self,
         name: &str,

@@ -1,4 +1,8 @@
-//! The table of special forms, and the simplest of them.
+//! The table of special forms, the emitters that all of them use, and the simplest forms.
+//!
+//! Every special form is a function that checks its shape with `Pass::parts` and appends to an
+//! [`Output`]. There are three ways to emit a subform: for its value (`Pass::form`), for its truth
+//! (`Pass::test`), or for its effect only (`Pass::effect`).
 
 use std::collections::HashMap;
 
@@ -71,7 +75,8 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
 }
 
 impl Pass<'_> {
-    /// The elements of a special form after its name; between `least` and `most` of them.
+    /// Returns the elements of a special form after its name, or an error that shows `shape` unless
+    /// there are between `least` and `most` of them.
     pub(super) fn parts<'n>(
         &self,
         node: &'n Node,
@@ -89,7 +94,7 @@ impl Pass<'_> {
         Ok(parts)
     }
 
-    /// Collects the output of `emit` separately.
+    /// Returns the output of `emit` separately.
     pub(super) fn apart(
         &mut self,
         emit: impl FnOnce(&mut Self, &mut Output) -> Expanded,
@@ -99,7 +104,7 @@ impl Pass<'_> {
         Ok(output)
     }
 
-    /// Emits forms one after the other; the value is the last one's.
+    /// Emits forms in sequence; the value is that of the last one.
     pub(super) fn sequence(
         &mut self,
         forms: &[Node],
@@ -125,7 +130,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Emits a form whose value nobody wants: an assignment need not give one.
+    /// Emits a form whose value is not used, so an assignment need not return one.
     fn effect(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
         match node.as_list() {
             Some([head, target, _])
@@ -143,7 +148,9 @@ impl Pass<'_> {
         }
     }
 
-    /// Emits a form where only its truth matters, as a value the core's `if` decides on: the empty list is false.
+    /// Emits a form of which only the truth matters, as a value that the core's `if` can test. The
+    /// script's false is the empty list, which the core takes for true; so the value is wrapped in
+    /// `s/%true?` unless it is known to be `#t` or `#f`.
     pub(super) fn test(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
         if let Some([head, rest @ ..]) = node.as_list() {
             if (self.is_language(head, "not", scope) || self.is_language(head, "null", scope))
@@ -191,7 +198,7 @@ fn quote(pass: &mut Pass<'_>, node: &Node, _: &Scope, output: &mut Output) -> Ex
     Ok(())
 }
 
-/// `#'f` is `f`; `#'(lambda …)` the function.
+/// `#'f` is `f`, and `#'(lambda …)` is the function.
 fn function(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
     let parts = pass.parts(node, 1, 1, " name")?;
     if (parts[0].is_named("not") || parts[0].is_named("null"))
@@ -201,7 +208,7 @@ fn function(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
         return Ok(());
     }
     match parts[0].as_symbol() {
-        // Elsewhere it may be the prompt's last value.
+        // In other places `*` may be the prompt's last value.
         Some(symbol) if &*symbol.name == "*" => {
             pass.function_reference(symbol, parts[0].span, scope, output)
         }
@@ -229,7 +236,7 @@ fn and(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> 
         output.push("#t");
         return Ok(());
     };
-    pass.emitted(parts.len(), node.span)?; // each stands within the one before
+    pass.emitted(parts.len(), node.span)?; // each is nested in the one before
     let tests = tests
         .iter()
         .map(|test| pass.apart(|pass, output| pass.test(test, scope, output)))
@@ -275,7 +282,8 @@ fn unless(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) 
     Ok(())
 }
 
-/// A clause of `cond`, expanded: its test, the variable that keeps the test's value, and what follows a true one.
+/// An expanded clause of `cond`: its test, the variable that keeps the test's value if it is
+/// needed, and the body.
 struct Clause {
     test: Output,
     variable: Option<u32>,
@@ -284,7 +292,7 @@ struct Clause {
 
 fn cond(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
     let clauses = pass.parts(node, 0, usize::MAX, "")?;
-    pass.emitted(clauses.len(), node.span)?; // each stands within the one before
+    pass.emitted(clauses.len(), node.span)?; // each is nested in the one before
     let mut expanded = Vec::with_capacity(clauses.len());
     let mut otherwise = Output::from("'()");
     for clause in clauses {
@@ -336,7 +344,7 @@ impl Pass<'_> {
 }
 
 impl Clause {
-    /// This clause, and what is run when its test is false.
+    /// Returns the conditional of this clause, with `otherwise` for a false test.
     fn before(self, otherwise: Output) -> Output {
         let Some(variable) = self.variable else {
             return conditional(self.test, self.body, otherwise);

@@ -1,7 +1,20 @@
-//! Common Lisp's `loop`, its simple and its usual clauses.
+//! Common Lisp's `loop`: the simple loop and the usual clauses.
 //!
-//! The clauses become one `while` whose body is a chain of steps; a step that ends the loop clears a flag, so that nothing has to
-//! leave the loop but an explicit `return`.
+//! The clauses are read in order and collected in a [`Plan`], which is then emitted through one
+//! template:
+//!
+//! ```text
+//! (block nil
+//!   (let* ((going t) bindings …)
+//!     before …
+//!     (let next () (if going (begin steps (next)) nil))
+//!     finally …
+//!     result))
+//! ```
+//!
+//! The steps of one iteration are nested: a `Step::While` whose test is false skips the steps after
+//! it and sets `going` to `nil`, which ends the loop. So only an explicit `return` has to leave the
+//! block.
 
 use super::output::Output;
 use super::template::Hole::{self, Many, One};
@@ -20,7 +33,7 @@ struct Plan {
 
 enum Step {
     Do(Node),
-    /// Goes on only while this is true.
+    /// Continues only while this is true.
     While(Node),
 }
 
@@ -77,7 +90,7 @@ pub(super) fn loop_(
     pass.form(&form, scope, output)
 }
 
-/// A loop keyword, with or without a colon.
+/// Returns a loop keyword, with or without a colon.
 fn word(node: &Node) -> &str {
     match &node.kind {
         Kind::Symbol(symbol) => &symbol.name,
@@ -109,7 +122,7 @@ impl<'n> Clauses<'_, '_, 'n> {
         found
     }
 
-    /// A variable of the loop's own, or the script's.
+    /// Returns a new variable of the loop's own, which cannot clash with the script's.
     fn own(&mut self, stem: &str) -> Node {
         self.plan.count += 1;
         let name = format!("{stem}-{}", self.plan.count);
@@ -202,7 +215,7 @@ impl<'n> Clauses<'_, '_, 'n> {
         }
     }
 
-    /// Binds `pattern`'s variables to `value` before the loop.
+    /// Binds the variables of `pattern` to the parts of `value` before the loop starts.
     fn destructured(&mut self, pattern: &Node, value: &Node) {
         if pattern.as_list().is_none() {
             return self.bind(pattern, value);
@@ -214,7 +227,8 @@ impl<'n> Clauses<'_, '_, 'n> {
         self.plan.before.extend(forms);
     }
 
-    /// Assigns parts of `value` to `pattern`'s variables, binding them first.
+    /// Appends to `forms` the assignments of the parts of `value` to the variables of `pattern`,
+    /// and binds these variables.
     fn assign(&mut self, pattern: &Node, value: &Node, forms: &mut Vec<Node>) {
         match &pattern.kind {
             Kind::Symbol(symbol) if &*symbol.name == "nil" => {}
@@ -365,7 +379,7 @@ impl<'n> Clauses<'_, '_, 'n> {
         Ok(())
     }
 
-    /// One action of an iteration: `do`, an accumulation, a condition, `return`.
+    /// Reads one action of an iteration: `do`, an accumulation, a condition, or `return`.
     fn action(&mut self) -> Result<Node, ExpandError> {
         let head = self.next("a clause")?;
         let name = word(head);
@@ -439,7 +453,7 @@ impl<'n> Clauses<'_, '_, 'n> {
         let value = self.next("a value")?;
         let initial = self.make(initial, &[]);
         if self.accept(&["into"]) {
-            // Visible while the loop runs, so a collection is kept in its order.
+            // The variable is visible while the loop runs, so the list is kept in its order.
             let variable = self.next("a variable")?;
             if !self.plan.bindings.iter().any(|binding| {
                 binding.as_list().is_some_and(|list| list[0].as_symbol() == variable.as_symbol())

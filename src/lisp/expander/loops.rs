@@ -1,4 +1,8 @@
-//! Loops: `do do* while dolist dotimes`. The big one, `loop`, has a file of its own.
+//! The loops `do do* while dolist dotimes`, and `multiple-value-bind`. `loop` has a file of its
+//! own.
+//!
+//! A loop is a block named `nil` around a function that calls itself in tail position. `while`
+//! emits that function directly; the others are templates with a named `let`.
 
 use super::bodies;
 use super::output::{Output, conditional};
@@ -6,7 +10,7 @@ use super::template::Hole::{Many, One};
 use super::{Expanded, Pass, Scope};
 use crate::lisp::node::Node;
 
-/// `(while test form …)`; `do` may stand between, as Steel has it.
+/// `(while test form …)`. A `do` may follow the test, as in Steel.
 pub(super) fn while_(
     pass: &mut Pass<'_>,
     node: &Node,
@@ -97,7 +101,8 @@ pub(super) fn do_star(
 
 type LoopSpec<'n> = (&'n Node, &'n Node, Node, Option<&'n Node>);
 
-/// `((variable init step) …)`, init `nil` and no step when absent.
+/// Parses `((variable init step) …)`: the whole specification, the variable, its initial value
+/// (`nil` if absent) and its step.
 fn loop_specs<'n>(
     pass: &Pass<'_>,
     node: &'n Node,
@@ -170,7 +175,7 @@ pub(super) fn dotimes(
     pass.form(&form, scope, output)
 }
 
-/// `(multiple-value-bind (name …) form body …)`: names beyond the values are `nil`.
+/// `(multiple-value-bind (name …) form body …)`. Names without a value are `nil`.
 pub(super) fn multiple_value_bind(
     pass: &mut Pass<'_>,
     node: &Node,

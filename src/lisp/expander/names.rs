@@ -1,23 +1,30 @@
-//! Names of the emitted text.
+//! Names in the emitted text.
+//!
+//! Every global has a prefix: `u/` for the script's, `s/` for the system's, `m/` for procedures of
+//! macros, `n/` for natives of the application. So a script can define any name without changing
+//! the system. Characters that the interpreter may read otherwise are escaped as `@hex@`.
 
-/// Primitives that are emitted directly, which the interpreter compiles to single instructions, unless the script defines the name itself.
+/// Primitives that are emitted directly, unless the script defines the name itself. The interpreter
+/// compiles them to single instructions.
 pub const INLINE: &[&str] = &["+", "-", "*", "=", "<", ">", "<=", ">=", "cons", "list", "zero?"];
 
-/// Those of them whose interpreter's instruction orders anything and takes two arguments only: scripts get the system's own function,
-/// which refuses what is not a number.
+/// Primitives whose instruction orders values of any kind and takes exactly two arguments. Scripts
+/// get the system's own function instead, which refuses anything but numbers.
 pub const COMPARISONS: &[&str] = &["=", "<", ">", "<=", ">="];
 
-/// Functions that always answer `#t` or `#f`: a test need not look for the empty list.
+/// Functions that always return `#t` or `#f`, so that a test need not look for the empty list.
 pub const PREDICATES: &[&str] = &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?"];
 
-/// The system's own natives of which that is true.
+/// The system's own natives that always return `#t` or `#f`.
 pub const OWN_PREDICATES: &[&str] =
     &["%outcome?", "%matches?", "%interrupted?", "%left?", "%condition-error?", "%nil?", "%bound?"];
 
-/// Functions of the prelude that end in a call of what they are given: loops are written with them.
+/// Functions of the prelude that end in a call of their argument. Their calls remain tail calls,
+/// because loops are written with them.
 pub const TAIL: &[&str] = &["apply", "funcall", "call-with-values"];
 
-/// Functions that are given a function, and at which place: a quoted symbol there is the function of that name.
+/// Functions that take a function, and the position of that argument. A quoted symbol there means
+/// the function of that name.
 pub const TAKERS: &[(&str, usize)] = &[
     ("funcall", 0),
     ("apply", 0),
@@ -53,38 +60,40 @@ pub const TAKERS: &[(&str, usize)] = &[
 /// The system's dynamic variables.
 pub const DYNAMIC: &[&str] = &["*standard-output*"];
 
-/// The emitted name of the prompt's last value, which `*` is where it is no function.
+/// The emitted name of the prompt's last value: the meaning of `*` as a variable.
 pub const LAST_VALUE: &str = "r/last-value";
 
-/// The emitted name of the function that lists the globals that a script has set: lists of the emitted name and the value.
+/// The emitted name of the function that lists the globals that a script has set, as lists of the
+/// emitted name and the value.
 pub const VISIBLE_GLOBALS: &str = "s/%visible-globals";
 
-/// The emitted name of the script's global.
+/// Returns the emitted name of a global of the script.
 pub fn global(name: &str) -> String {
     mangled("u/", name)
 }
 
-/// The emitted name of a global of the system.
+/// Returns the emitted name of a global of the system.
 pub fn system_global(name: &str) -> String {
     mangled("s/", name)
 }
 
-/// The emitted name of a native of the application, without its wrapper.
+/// Returns the emitted name of a native of the application, without its wrapper.
 pub fn native_global(name: &str) -> String {
     mangled("n/", name)
 }
 
-/// The emitted name of the procedure behind a `defmacro`.
+/// Returns the emitted name of the procedure of a `defmacro`.
 pub fn macro_global(name: &str) -> String {
     mangled("m/", name)
 }
 
-/// The interpreter's own name of a primitive.
+/// Returns the interpreter's own name of a primitive.
 pub fn primitive(name: &str) -> String {
     format!("#%prim.{name}")
 }
 
-/// The script's name of an emitted global, if it is one: the reverse of [`global`].
+/// Returns the script's name of an emitted global, or `None` if it is not a global of the script:
+/// the reverse of [`global`].
 pub fn script_name(emitted: &str) -> Option<String> {
     let mut name = String::new();
     for (index, part) in emitted.strip_prefix("u/")?.split('@').enumerate() {

@@ -1,4 +1,9 @@
 //! The output of the expander: text, and a map from its parts to places in the script.
+//!
+//! [`Output`] keeps the map right while texts are joined, wrapped and cut. It also carries the cost
+//! of nested conditionals, so that [`conditional`] can order branches cheaply for the interpreter's
+//! compiler. [`locate`] answers for a position of an error in the emitted text which form of the
+//! script it belongs to.
 
 use crate::lisp::node::Span;
 
@@ -7,18 +12,19 @@ use crate::lisp::node::Span;
 pub struct Output {
     /// The text.
     pub text: String,
-    /// Ranges of `text` and the forms of the script they stand for; inner ranges come before outer ones.
+    /// Ranges of `text` and the forms of the script that they come from; inner ranges come before
+    /// outer ones.
     pub places: Vec<Place>,
-    /// How often the compiler's cost doubles within: see [`conditional`].
+    /// How often nested conditionals double the compiler's work on this text: see [`conditional`].
     doublings: u32,
 }
 
-/// A range of emitted text and the script's form it stands for.
+/// A range of emitted text and the form of the script that it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// Where the emitted form starts.
+    /// The first byte of the emitted form.
     pub start: usize,
-    /// The byte after it.
+    /// The byte after its last.
     pub end: usize,
     /// The form of the script.
     pub span: Span,
@@ -48,7 +54,7 @@ impl Output {
         self.places.push(Place { start, end: self.text.len(), span });
     }
 
-    /// Puts text before and after.
+    /// Puts `before` and `after` around the text.
     pub(super) fn wrap(&mut self, before: &str, after: &str) {
         self.text.insert_str(0, before);
         self.text.push_str(after);
@@ -57,7 +63,7 @@ impl Output {
         }
     }
 
-    /// A string literal.
+    /// Appends a string literal.
     pub(super) fn string(&mut self, text: &str) {
         self.text.push('"');
         for character in text.chars() {
@@ -70,18 +76,20 @@ impl Output {
     }
 }
 
-/// The start of a test that is not a predicate, and its negation, of the same length.
+/// The start of a test of a value that may be the empty list. `FALSE` is its negation and has the
+/// same length, so that one can replace the other without moving places.
 pub(super) const TRUE: &str = "(s/%true? ";
 const FALSE: &str = "(s/%nil?  ";
 const NOT: &str = "(#%prim.not ";
 
-/// `(if test then otherwise)`.
+/// Emits `(if test then otherwise)`.
 ///
-/// One pass of the interpreter's compiler visits the first branch twice and the second not at all: conditionals nested in first branches
-/// cost it exponential time. So the branch with the deeper nesting of that kind becomes the second one, under the contrary test.
+/// One pass of the interpreter's compiler visits the first branch twice and the second only once
+/// more: conditionals nested in first branches cost it exponential time. So the branch with the
+/// deeper nesting of that kind becomes the second one, and the test is negated.
 pub(super) fn conditional(test: Output, then: Output, otherwise: Output) -> Output {
     if test.text.starts_with(NOT) {
-        // That pass swaps the branches of such a test itself.
+        // The compiler's pass swaps the branches of such a test itself.
         return conditional(test.stripped(NOT.len()), otherwise, then);
     }
     let swapped = then.doublings >= 2 && then.doublings > otherwise.doublings;
@@ -101,8 +109,8 @@ pub(super) fn conditional(test: Output, then: Output, otherwise: Output) -> Outp
 }
 
 impl Output {
-    /// Marks what stands where the value of this text comes from and is a variable or a constant: it is one value, whatever was called
-    /// before it.
+    /// Wraps in `s/%single` every variable and constant that the value of this text can come from.
+    /// Such a value is a single value, even if a call before it returned several.
     pub(super) fn single_values(&mut self) {
         const OPEN: &str = "(s/%single ";
         let mut atoms = Vec::new();
@@ -128,7 +136,7 @@ impl Output {
         }
     }
 
-    /// How deep parentheses nest, outside of strings.
+    /// Returns how deep parentheses nest, outside of strings.
     pub(super) fn depth(&self) -> usize {
         let (mut depth, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
         for byte in self.text.bytes() {
@@ -145,7 +153,7 @@ impl Output {
         deepest
     }
 
-    /// Without its first bytes and the parenthesis at its end.
+    /// Removes the first `start` bytes and the closing parenthesis at the end.
     fn stripped(mut self, start: usize) -> Output {
         self.text.pop();
         self.text.drain(..start);
@@ -171,7 +179,7 @@ impl Output {
     }
 }
 
-/// The byte after the form at `start`.
+/// Returns the byte after the form at `start`.
 fn form_end(text: &[u8], start: usize) -> usize {
     let (mut at, mut depth, mut quoted) = (start, 0usize, false);
     while let Some(byte) = text.get(at) {
@@ -192,7 +200,7 @@ fn form_end(text: &[u8], start: usize) -> usize {
     at
 }
 
-/// The forms of the list at `start`, its head among them.
+/// Returns where the forms of the list at `start` begin, including its head.
 fn parts(text: &[u8], start: usize) -> Vec<usize> {
     let (mut at, mut parts) = (start + 1, Vec::new());
     while at < text.len() && text[at] != b')' {
@@ -206,7 +214,8 @@ fn parts(text: &[u8], start: usize) -> Vec<usize> {
     parts
 }
 
-/// The variables and constants that the value of the form at `start` comes from, in order.
+/// Collects the ranges of the variables and constants that the value of the form at `start` can
+/// come from, in order.
 fn value_atoms(text: &[u8], start: usize, atoms: &mut Vec<(usize, usize)>) {
     let form = &text[start..];
     if !form.starts_with(b"(") {
@@ -220,7 +229,7 @@ fn value_atoms(text: &[u8], start: usize, atoms: &mut Vec<(usize, usize)>) {
     } else if form.starts_with(b"(if ") {
         2
     } else {
-        // A body with definitions: ((lambda () … value)).
+        // A body with definitions is emitted as ((lambda () … value)).
         if form.starts_with(b"((lambda () ")
             && let Some(last) = parts(text, start + 1).last()
             && parts(text, start).len() == 1
@@ -235,7 +244,7 @@ fn value_atoms(text: &[u8], start: usize, atoms: &mut Vec<(usize, usize)>) {
     }
 }
 
-/// The script's form that the emitted text at `offset` stands for: the innermost one.
+/// Returns the innermost form of the script that the emitted text at `offset` comes from.
 pub fn locate(places: &[Place], offset: usize) -> Option<Span> {
     let around = places.iter().filter(|place| place.start <= offset && offset < place.end);
     around.min_by_key(|place| place.end - place.start).map(|place| place.span)

@@ -1,4 +1,8 @@
-//! Prepares what `parallel-map` sends to other engines: the text of a function, and the globals of the script.
+//! Prepares the data that `parallel-map` sends to other engines: the text of a function, and the
+//! globals of the script.
+//!
+//! A function is sent as text, so it must not depend on lexical variables. The expander expands it
+//! once on trial and records in [`Sent`] which variables around it it mentions.
 
 use std::sync::Arc;
 
@@ -9,22 +13,23 @@ use crate::lisp::datum::Datum;
 use crate::lisp::node::{Kind, Node, Symbol};
 use crate::lisp::printer;
 
-/// The variables around a function that it mentions.
+/// The variables outside a function that the function mentions.
 pub(super) struct Sent {
-    /// The highest number of a variable around it.
+    /// The highest number among the variables outside it.
     last_outside: u32,
     mentioned: Vec<(u32, Arc<str>)>,
 }
 
 impl Pass<'_> {
-    /// Notes that a lexical variable is mentioned.
+    /// Records that a lexical variable is mentioned.
     pub(super) fn mentions(&mut self, number: u32, symbol: &Symbol) {
         if let Some(sent) = self.sent.as_mut().filter(|sent| number <= sent.last_outside) {
             sent.mentioned.push((number, symbol.name.clone()));
         }
     }
 
-    /// The first variable around a function that it mentions.
+    /// Returns the first outside variable that a function mentions. The function is expanded on
+    /// trial and the output dropped.
     fn seen_outside(
         &mut self,
         function: &Node,
@@ -47,7 +52,8 @@ impl Pass<'_> {
     }
 }
 
-/// `(%function-text f)`: the text of a lambda form or of a global function's name; a list of what is wrong where it is neither.
+/// `(%function-text f)`: the text of a lambda form or of the name of a global function. For
+/// anything else it is a list of one string, the error message.
 pub(super) fn function_text(
     pass: &mut Pass<'_>,
     node: &Node,
@@ -98,12 +104,12 @@ fn unseen(name: &str) -> String {
     format!("f: {name} is not seen in parallel-map: only top-level definitions are")
 }
 
-/// A call without its arguments, which may hold a password.
+/// Returns a call without its arguments, which may hold a password.
 fn call_of(head: &Node) -> String {
     head.as_symbol().map_or_else(|| "a call".to_owned(), |symbol| format!("({} …)", symbol.name))
 }
 
-/// `(%visible-globals)`: what the script has set.
+/// `(%visible-globals)`: the globals that the script has set.
 pub(super) fn visible_globals(
     pass: &mut Pass<'_>,
     node: &Node,

@@ -1,4 +1,6 @@
-//! Quasi-quotation, levels counted.
+//! Quasi-quotation. The emitted code builds the list with `s/%splice`; parts without a comma become
+//! constants. Nested quasi-quotations are counted as levels, and only commas of level 0 are
+//! evaluated.
 
 use super::output::Output;
 use super::{Expanded, Pass, Scope};
@@ -18,7 +20,7 @@ pub(super) fn misplaced(pass: &mut Pass<'_>, node: &Node, _: &Scope, _: &mut Out
     pass.error(node.span, "a comma stands within a backquoted form")
 }
 
-/// `(name x)`: the x.
+/// Returns the `x` of `(name x)`.
 fn wrapped<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     match node.as_list() {
         Some([head, inner]) if head.is_named(name) => Some(inner),
@@ -28,7 +30,8 @@ fn wrapped<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
 
 fn is_constant(node: &Node) -> bool {
     match &node.kind {
-        // A comma is a list or, after a dot, the tail of one: its word may stand anywhere.
+        // A comma is read as a list, or after a dot as the tail of one; so its word may be at any
+        // position.
         Kind::List(elements) => {
             let comma = |element: &Node| {
                 ["unquote", "unquote-splicing", "quasiquote"]
@@ -61,7 +64,7 @@ fn template(
     pass.deeper(node.span, |pass| varying(pass, node, level, scope, output))
 }
 
-/// A template in which something is to be put.
+/// Emits a template that has commas in it.
 fn varying(
     pass: &mut Pass<'_>,
     node: &Node,

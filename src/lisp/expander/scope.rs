@@ -1,4 +1,10 @@
-//! Resolves symbols: to a lexical variable, a local macro, or a global of the script or of the system.
+//! Resolves symbols to a lexical variable, a local macro, or a global of the script or of the
+//! system.
+//!
+//! A symbol is looked up with its mark, so a symbol that a macro introduced does not find bindings
+//! that the script wrote, and the other way round. If a marked symbol has no binding, the search
+//! continues where the macro was defined, with the mark that the symbol had there (see [`Mark`]). A
+//! symbol with mark 0 and no binding is a global.
 
 use std::sync::Arc;
 
@@ -14,7 +20,8 @@ struct Frame {
     outer: Scope,
 }
 
-/// A scope may be as deep as a script has parameters, so it is taken apart in a loop: the derived drop would use up the stack.
+/// Drops nested scopes in a loop. A scope may be as deep as a script has parameters, and the
+/// derived drop would overflow the stack.
 impl Drop for Frame {
     fn drop(&mut self) {
         let mut outer = self.outer.0.take();
@@ -28,35 +35,38 @@ impl Drop for Frame {
 pub(super) enum Binding {
     /// A variable, by its number in the emitted text.
     Variable(u32),
-    /// A function that is given its group, itself among it, before its own arguments.
+    /// A function that gets the functions of its group, itself included, before its own arguments.
     Grouped(Arc<Grouped>),
     Macro(Arc<Macro>),
 }
 
-/// One of the functions of a `labels` or a named `let`.
+/// A function of a `labels` or of a named `let`. Its calls pass the whole group, so that it needs
+/// no variable that refers to itself; `bodies` explains why.
 pub(super) struct Grouped {
     /// The number of its variable.
     pub number: u32,
-    /// The variables of all functions of the group, as they are emitted: `v3 v4`.
+    /// The variables of all functions of the group, as emitted: `v3 v4`.
     pub group: Arc<str>,
-    /// How many arguments it takes besides.
+    /// The number of its own arguments.
     pub arity: usize,
 }
 
 impl Grouped {
-    /// The function and the arguments that every call gives first.
+    /// Returns the start of a call: the function and its group.
     pub fn call(&self) -> String {
         format!("v{} {}", self.number, self.group)
     }
 }
 
-/// The meaning of a symbol in its scope.
+/// The meaning of a symbol in a scope.
 pub(super) enum Meaning {
     Bound(Binding),
     Global { name: Arc<str>, system: bool },
 }
 
-/// Where a macro expansion's own symbols are looked up: in the scope of the macro's definition, as the symbols they were there.
+/// Where to look up the symbols that a macro expansion introduced: in `scope`, that of the macro's
+/// definition, with the mark `outer` that they had there. `system` tells whether the definition is
+/// part of the system.
 pub(super) struct Mark {
     pub scope: Scope,
     pub outer: u32,
@@ -85,7 +95,7 @@ impl Scope {
         None
     }
 
-    /// `marks[m - 1]` describes mark `m`.
+    /// Resolves `symbol`; `marks[m - 1]` describes mark `m`.
     pub(super) fn resolve(&self, symbol: &Symbol, marks: &[Mark], system: bool) -> Meaning {
         let (mut scope, mut symbol, mut system) = (self, symbol.clone(), system);
         loop {

@@ -1,24 +1,29 @@
-//! Forms that are rewritten to simpler ones: text with holes, whose own names cannot clash with the script's.
+//! Rewrites special forms to simpler ones with templates: source text with holes `$1`, `$2`, ….
+//!
+//! The symbols of a template carry a system mark. So its functions are the system's, and the
+//! variables that it binds cannot clash with the script's.
 
 use super::scope::Mark;
 use super::{Pass, Scope};
 use crate::lisp::node::{Kind, Node, Span, Symbol};
 use crate::lisp::reader;
 
-/// The filling of a template's `$1`, `$2`, …: one form, or several that are spliced.
+/// The filling of one hole: a form, or several forms that are spliced.
 pub(super) enum Hole<'n> {
     One(&'n Node),
     Many(&'n [Node]),
 }
 
 impl Pass<'_> {
-    /// A mark under which every name means the system's, and what it binds is new.
+    /// Returns a new mark under which every name means the system's, and every bound variable is a
+    /// new one.
     pub(super) fn system_mark(&mut self) -> u32 {
         self.memory.marks.push(Mark { scope: Scope::default(), outer: 0, system: true });
         self.memory.marks.len() as u32
     }
 
-    /// Fills a template, a text that is part of this program. Everything in it stands at `span`.
+    /// Fills a template. `text` is a literal of this crate; every form of the template gets the
+    /// place `span`.
     pub(super) fn template(
         &mut self,
         text: &str,
