@@ -1,4 +1,14 @@
-//! `let` and its family, and bodies with definitions of their own.
+//! `let` and its family, local functions, and bodies with local definitions.
+//!
+//! A body with definitions is emitted as `((lambda () (define v1 …) … value))`. Macros at the heads
+//! of its forms are expanded first, because they may expand to definitions.
+//!
+//! A function that refers to itself through a variable is a reference cycle, which the
+//! interpreter's collector finds late and at a high cost. So the functions of `labels`, of a named
+//! `let` and of a body that starts with function definitions are emitted without cycles where that
+//! is possible: every call passes the functions of the group as its first arguments (see
+//! [`Grouped`]). It is possible if each function takes a fixed number of plain parameters and none
+//! of the names is assigned. Otherwise they become definitions in a body.
 
 use std::sync::Arc;
 
@@ -8,9 +18,9 @@ use super::{ExpandError, Expanded, Head, Macro, Pass, Scope, lambda_list};
 use crate::lisp::node::{Kind, Node, Span, Symbol};
 
 impl Pass<'_> {
-    /// Emits a body: definitions within it are local, and see one another.
+    /// Emits a body. Its definitions are local and see one another.
     pub(super) fn body(&mut self, forms: &[Node], scope: &Scope, output: &mut Output) -> Expanded {
-        // A string before the first form is the function's documentation.
+        // A string before the other forms is the function's documentation.
         let forms = match forms {
             [Node { kind: Kind::String(_), .. }, rest @ ..] if !rest.is_empty() => rest,
             _ => forms,
@@ -63,7 +73,8 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Emits a body that begins with plain functions and defines nothing else, as `labels` would. Returns whether it is one.
+    /// Emits a body that starts with plain functions and has no other definitions, in the way of
+    /// `labels`. Returns whether it is such a body.
     fn functions_first(
         &mut self,
         forms: &[Node],
@@ -90,7 +101,8 @@ impl Pass<'_> {
         Ok(true)
     }
 
-    /// Expands macros at the head of a body's form, splices `begin`, and collects what the form defines.
+    /// Expands macros at the head of a body's form, splices `begin`, and collects the variables
+    /// that the form defines.
     fn body_form(
         &mut self,
         form: &Node,
@@ -206,7 +218,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Emits `(let ((v1 init) …) body)`; the body sees what `bind` makes of each target.
+    /// Emits `(let ((v1 init) …) body)`. Dynamic variables are set for the extent of the body.
     fn parallel(
         &mut self,
         bindings: &[(&Node, Option<&Node>)],
@@ -246,7 +258,7 @@ impl Pass<'_> {
 }
 
 fn may_define(found: &Macro) -> bool {
-    // Expanding early does no harm: what was expanded is not expanded again.
+    // A macro is not expanded twice, so expanding early does no harm.
     matches!(found, Macro::Rules(_) | Macro::Procedure(_))
 }
 
@@ -256,7 +268,7 @@ enum Local<'n> {
     Values(&'n [Node], &'n Node),
 }
 
-/// `((name value) (name) name …)`.
+/// Parses `((name value) (name) name …)`.
 pub(super) fn bindings<'n>(
     pass: &Pass<'_>,
     node: &'n Node,
@@ -333,10 +345,8 @@ fn named_let(
     Ok(())
 }
 
-/// A named `let` whose function is given itself: `((lambda (v1) (v1 v1 init …)) (lambda (v1 v2 …) body))`.
-///
-/// A function that refers to itself through a variable is a cycle, which the interpreter's collector finds late and at a high price. Without the
-/// cycle nothing has to be found. So are the functions of `labels`, of which each is given all.
+/// Emits a named `let` whose function gets itself as an argument: `((lambda (v1) (v1 v1 init …))
+/// (lambda (v1 v2 …) body))`. The head of this file says why.
 fn looping(
     pass: &mut Pass<'_>,
     name: &Symbol,
@@ -390,7 +400,7 @@ fn grouped_lambda(
     Ok(())
 }
 
-/// Whether a form may assign the variable.
+/// Returns whether a form may assign the variable.
 fn assigns(form: &Node, variable: &Symbol) -> bool {
     match &form.kind {
         Kind::List(elements) | Kind::Dotted(elements, _) => {
@@ -477,10 +487,11 @@ fn local_functions<'n>(
     elements.iter().map(function).collect()
 }
 
-/// A local function: its name, its parameters, its body.
+/// A local function of a group: its name, its parameters, its body.
 type PlainFunction<'n> = (&'n Symbol, Vec<&'n Node>, &'n [Node]);
 
-/// The functions, if each takes a fixed number of arguments and no name of theirs is assigned.
+/// Returns the functions if they can be emitted as a group: each takes a fixed number of plain
+/// parameters, and no name of theirs is assigned.
 fn plain_functions<'n>(
     pass: &Pass<'_>,
     functions: &[LocalFunction<'n>],
@@ -510,7 +521,7 @@ fn plain_functions<'n>(
     (!plain.iter().any(|(name, ..)| is_assigned(name))).then_some(plain)
 }
 
-/// `((lambda (v1 v2) body) (lambda (v1 v2 parameter …) …) …)`.
+/// Emits a group: `((lambda (v1 v2) body) (lambda (v1 v2 parameter …) …) …)`.
 fn grouped(
     pass: &mut Pass<'_>,
     functions: &[PlainFunction<'_>],

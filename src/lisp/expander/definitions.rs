@@ -1,7 +1,8 @@
 //! Definitions and assignment.
 //!
-//! A definition at top level is an assignment to a global that is there already, as a stub if need be: so it reaches the callers compiled
-//! before it, and one that fails leaves the old value. Functions are `set!` only once their value is made.
+//! A definition at top level is emitted as a `set!` of a global that is declared beforehand, as a
+//! stub if it is new. So a redefinition reaches callers that were compiled before it, and a
+//! definition that fails leaves the old value in place.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::syntax_rules::SyntaxRules;
 use super::{ExpandError, Expanded, Macro, Pass, Scope, global, lambda_list, names, system_global};
 use crate::lisp::node::{Kind, Node};
 
-/// Forms that cannot be redefined: the rest of the language stands on them.
+/// Forms that cannot be redefined, because the rest of the language is built on them.
 const CORE: &[&str] = &[
     "if",
     "quote",
@@ -28,7 +29,7 @@ const CORE: &[&str] = &[
     "define-syntax",
 ];
 
-/// The names that a top-level form will define.
+/// Calls `found` with every name that a top-level form will define.
 pub fn announced(form: &Node, found: &mut dyn FnMut(&Arc<str>)) {
     let Some([head, rest @ ..]) = form.as_list() else { return };
     let Some(head) = head.as_symbol() else { return };
@@ -53,7 +54,8 @@ pub fn announced(form: &Node, found: &mut dyn FnMut(&Arc<str>)) {
     }
 }
 
-/// Whether a form at top level does nothing but define functions and macros, so that it can be run again elsewhere.
+/// Returns whether a top-level form only defines functions and macros, so that it can be run again
+/// in another engine.
 pub fn only_defines(form: &Node) -> bool {
     let Some([head, rest @ ..]) = form.as_list() else { return false };
     let Some(head) = head.as_symbol() else { return false };
@@ -74,7 +76,8 @@ pub fn only_defines(form: &Node) -> bool {
 }
 
 impl Pass<'_> {
-    /// The emitted global for a definition of `name`.
+    /// Returns the emitted global for a definition of `name`, declared, after the checks. The name
+    /// loses its earlier meaning as a macro or a library function.
     fn defined_global(&mut self, name: &Node) -> Result<String, ExpandError> {
         let Some(symbol) = name.as_symbol() else {
             return self.error(name.span, "expected the name to define");
@@ -111,7 +114,8 @@ impl Pass<'_> {
         Ok(emitted)
     }
 
-    /// `(begin (set! u/name value) 'name)`; nobody wants the name of what the system defines.
+    /// Emits `(begin (set! u/name value) 'name)`. Definitions of the system omit the name, which
+    /// nothing uses.
     fn define_global(
         &mut self,
         name: &Node,
@@ -140,14 +144,15 @@ impl Pass<'_> {
         }
     }
 
-    /// From now on a binding of the name is one of the global, for the extent of the form that binds.
+    /// Makes the name a dynamic variable: from now on, binding it sets the global for the extent of
+    /// the binding form.
     fn make_dynamic(&mut self, name: &Node) {
         if let Some(symbol) = name.as_symbol().filter(|_| !self.system) {
             self.memory.dynamic.insert(symbol.name.clone());
         }
     }
 
-    /// The emitted global of a dynamic variable.
+    /// Returns the emitted global if the name is a dynamic variable.
     pub(super) fn dynamic_global(&self, name: &Node, scope: &Scope) -> Option<String> {
         match self.resolve(name.as_symbol()?, scope) {
             Meaning::Global { name, system: false } if self.memory.dynamic.contains(&name) => {
@@ -157,7 +162,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Emits an assignment to a global, and what follows from it.
+    /// Returns an assignment to a global. An assignment to `*standard-output*` also tells the host.
     fn set_global(emitted: &str, value: &str) -> String {
         if emitted == global("*standard-output*") {
             return format!("(set! {emitted} {value}) (s/%standard-output {emitted})");
@@ -165,7 +170,8 @@ impl Pass<'_> {
         format!("(set! {emitted} {value})")
     }
 
-    /// Opens the extent in which a dynamic variable has the value of `v{value}`; what to write after the body, which ends it on any way out.
+    /// Opens the extent in which a dynamic variable has the value of `v{value}`. Returns the text
+    /// to emit after the body, which restores the old value however the body is left.
     pub(super) fn open_dynamic(
         &mut self,
         emitted: &str,
@@ -180,7 +186,8 @@ impl Pass<'_> {
         format!(") (lambda () {})))", Self::set_global(emitted, &format!("v{old}")))
     }
 
-    /// As [`Pass::define_global`], of a function: its body runs only when it has its value.
+    /// Like [`Pass::define_global`], for a function: its body may refer to it, because the body
+    /// runs only after the assignment.
     fn define_function(
         &mut self,
         name: &Node,
@@ -195,7 +202,8 @@ impl Pass<'_> {
         })
     }
 
-    /// Emits a function whose body is a block of its name, as `defun` has it.
+    /// Emits a function whose body is a block with the function's name, as `defun` requires. The
+    /// block is left out if nothing mentions `return-from`.
     pub(super) fn named_block_function(
         &mut self,
         name: &Node,
@@ -247,7 +255,7 @@ pub(super) fn define(
         Kind::List(elements) | Kind::Dotted(elements, _) if !elements.is_empty() => {
             let (name, parameters) = (&elements[0], elements[1..].to_vec());
             if name.as_list().is_some() {
-                // (define ((f a) b) …): a function that gives a function.
+                // (define ((f a) b) …) defines a function that returns a function.
                 let inner = Node::list(
                     node.span,
                     [Node::symbol(node.span, "lambda"), Node::list(target.span, parameters)]
@@ -284,7 +292,7 @@ pub(super) fn define(
     }
 }
 
-/// A `lambda` that is given a name knows it, for messages.
+/// Emits a value for a name. A `lambda` gets the name for its messages.
 fn named_value(
     pass: &mut Pass<'_>,
     name: &Node,
@@ -319,7 +327,7 @@ pub(super) fn defun(
     })
 }
 
-/// Sets the variable unless it has a value.
+/// `defvar` sets the variable unless it has a value.
 pub(super) fn defvar(
     pass: &mut Pass<'_>,
     node: &Node,
@@ -380,7 +388,7 @@ pub(super) fn define_values(
     Ok(())
 }
 
-/// `(set! name value)` where nobody wants its value.
+/// Emits `(set! name value)` where the value of the assignment is not used.
 pub(super) fn set_only(
     pass: &mut Pass<'_>,
     target: &Node,
@@ -395,7 +403,7 @@ pub(super) fn set_only(
     .map(drop)
 }
 
-/// `(set! name value)`, `(setq name value …)`: the value is the last one given.
+/// `(set! name value)` and `(setq name value …)`. The value is the last value assigned.
 pub(super) fn set(
     pass: &mut Pass<'_>,
     node: &Node,
@@ -430,7 +438,7 @@ pub(super) fn set(
 }
 
 impl Pass<'_> {
-    /// Emits an assignment whose value is the value assigned.
+    /// Emits an assignment that returns the assigned value.
     pub(super) fn assign(
         &mut self,
         target: &Node,
@@ -444,7 +452,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Emits an assignment without a value; what is assigned to.
+    /// Emits an assignment without a value. Returns the emitted name of the variable.
     fn assign_only(
         &mut self,
         target: &Node,
@@ -533,7 +541,8 @@ pub(super) fn let_syntax(
     pass.body(&parts[1..], &scope.with(inner), output)
 }
 
-/// `(defmacro name lambda-list form …)`: the procedure is a global of its own, which the host calls to expand.
+/// `(defmacro name lambda-list form …)`. The procedure is stored in a global of its own, which the
+/// host calls to expand the macro.
 pub(super) fn defmacro(
     pass: &mut Pass<'_>,
     node: &Node,

@@ -1,4 +1,10 @@
-//! Lambda lists: Scheme's, and Common Lisp's `&optional &key &rest &aux`.
+//! Functions and their lambda lists: Scheme's, and Common Lisp's `&optional &key &rest &aux`.
+//!
+//! A function is emitted as `(lambda (v1 v2 . v3) …)` with the required parameters and, if there
+//! are more, one variable for the remaining arguments. Nested `let`s take optional parameters and
+//! keys from it in order, so that a default may use the parameters before it. The natives
+//! `s/%check-keys` and `s/%check-rest` refuse unknown keys and surplus arguments. A list in the
+//! place of a parameter is destructured.
 
 use std::sync::Arc;
 
@@ -12,7 +18,7 @@ struct LambdaList<'n> {
     required: Vec<&'n Node>,
     optional: Vec<Parameter<'n>>,
     rest: Option<&'n Node>,
-    /// `&key` was there, maybe without a parameter.
+    /// Whether `&key` is there, perhaps without a parameter.
     takes_keys: bool,
     keys: Vec<(Arc<str>, Parameter<'n>)>,
     allow_other_keys: bool,
@@ -36,7 +42,7 @@ pub(super) fn lambda(
     function(pass, None, &parts[0], &parts[1..], scope, output)
 }
 
-/// Emits a procedure; `name` is for messages.
+/// Emits a function; `name` is for messages.
 pub(super) fn function(
     pass: &mut Pass<'_>,
     name: Option<&str>,
@@ -58,7 +64,7 @@ pub(super) fn function(
     emitted
 }
 
-/// A body. One that calls notes that it was entered, so that recursion without an end is found.
+/// Emits a body. A body that makes calls begins with `s/%enter`, which finds endless recursion.
 pub(super) fn counted(
     pass: &mut Pass<'_>,
     body: &[Node],
@@ -163,7 +169,7 @@ fn key_parameter<'n>(
 }
 
 impl Pass<'_> {
-    /// A new variable for `node`; a list is taken apart in `scope` later.
+    /// Makes a new variable for the symbol `node` and adds it to `bindings`.
     pub(super) fn bind(
         &mut self,
         node: &Node,
@@ -207,7 +213,7 @@ fn emit(
         let number = if parameter.as_symbol().is_some() {
             pass.bind(parameter, &mut bindings)?
         } else {
-            // A list in the place of a parameter is taken apart, as `defmacro` does.
+            // A list in the place of a parameter is destructured, as `defmacro` does.
             let number = pass.fresh();
             nested.push((number, parameter));
             number
@@ -248,7 +254,8 @@ fn emit(
     Ok(())
 }
 
-/// Takes the lists apart that stood in the places of parameters, one within the scope of the other, and then emits the body.
+/// Destructures the lists in the places of parameters, each within the scope of the one before, and
+/// then emits the body.
 fn nested_then_body(
     pass: &mut Pass<'_>,
     nested: &[(u32, &Node)],
@@ -284,7 +291,8 @@ fn default(
     }
 }
 
-/// Emits nested `let`s; gives how many parentheses have to be closed.
+/// Emits nested `let`s for optional parameters, the rest parameter and keys. Returns how many
+/// parentheses have to be closed.
 fn optional_and_keys(
     pass: &mut Pass<'_>,
     list: &LambdaList<'_>,

@@ -1,9 +1,21 @@
-//! From the script's forms to a small Scheme core: lambda, if, let, set!, quote, begin and calls.
+//! Translates the script's forms to a small Scheme core: lambda, if, let, set!, quote, begin and
+//! calls.
 //!
-//! Every name of a script is resolved here. A variable becomes `v12`; a global of the script becomes `u/name`, one of the system
-//! `s/name`. So a script may define `first` or `filter` as it likes: the prelude's own functions keep calling `s/first`, and the
-//! interpreter's library is out of reach. Globals are called through their name, so that a redefinition reaches its callers; the few
-//! primitives in `names::INLINE` are emitted directly as long as the script does not define them.
+//! The host gives [`Expander::expand`] one top-level form at a time. A [`Pass`] walks the form:
+//! special forms emit themselves (see `forms`), macros are expanded until a special form or a call
+//! remains, and everything is appended to an [`Output`], which maps the emitted text back to the
+//! script. The host compiles the text and answers questions through [`Hooks`].
+//!
+//! Every name of a script is resolved here. A variable becomes `v12`; a global of the script
+//! becomes `u/name`, one of the system `s/name`. So a script may define `first` or `filter` as it
+//! likes: the prelude's own functions keep calling `s/first`, and the interpreter's library is out
+//! of reach. Globals are called through their name, so that a redefinition reaches its callers; the
+//! few primitives in `names::INLINE` are emitted directly as long as the script does not define
+//! them.
+//!
+//! Calls that may fail carry their place: `s/%at` for a top-level form, `s/%enter` for a function
+//! body (see `lambda_list`), and `s/%in` … `s/%out` around a call of a library function that needs
+//! one.
 
 mod bodies;
 mod common;
@@ -35,41 +47,42 @@ use scope::{Binding, Mark, Meaning};
 pub use survey::{Program, Survey};
 use syntax_rules::SyntaxRules;
 
-/// How deep forms may nest after expansion. The interpreter's compiler recurses on what it is given.
+/// How deep forms may nest after expansion. The interpreter's compiler recurses on the emitted
+/// forms.
 const DEPTH_LIMIT: usize = 160;
-/// The same, counted in parentheses of what is emitted.
+/// How deep the parentheses of the emitted text may nest.
 const EMITTED_DEPTH_LIMIT: usize = 700;
 
-/// The services that the expander needs from its host.
+/// The services that the expander needs from the host.
 pub trait Hooks {
-    /// Whether the emitted global has a value already.
+    /// Returns whether the emitted global has a value already.
     fn is_bound(&mut self, global: &str) -> bool;
-    /// Makes the emitted global known, as a stub that is not bound, unless it is known already.
+    /// Declares the emitted global as an unbound stub, unless it is known already.
     fn declare(&mut self, global: &str, name: &str);
-    /// A definition or an assignment of the script sets this emitted global, which is declared.
+    /// Reports that a definition or an assignment of the script sets this emitted global, which is
+    /// declared.
     fn assigned(&mut self, global: &str);
-    /// The emitted text calls `names::VISIBLE_GLOBALS`.
+    /// Reports that the emitted text calls `names::VISIBLE_GLOBALS`.
     fn want_globals(&mut self);
-    /// The emitted global that holds this constant.
+    /// Returns an emitted global that holds this constant.
     fn constant(&mut self, datum: &Datum) -> String;
-    /// Whether the emitted global is a function that is not part of the script and that an error may come from deep within. Such a
-    /// call is emitted with its place.
+    /// Returns whether the emitted global is a function outside the script in which an error may
+    /// come from deep within. Calls of such a function are emitted with their place.
     fn needs_place(&mut self, global: &str) -> bool;
-    /// The number under which this place of the script is found again.
+    /// Returns a number under which this place of the script can be found again.
     fn place(&mut self, span: Span) -> usize;
-    /// The lambda list of a documented word.
+    /// Returns the lambda list of a documented word.
     fn signature(&mut self, name: &str) -> Option<String>;
-    /// Calls the procedure behind a `defmacro`; what was emitted before has to run first.
+    /// Calls the procedure of a `defmacro`. All text emitted before must have run.
     ///
-    /// # Errors
-    /// The message of what went wrong.
+    /// The error message.
     fn call_macro(&mut self, global: &str, arguments: &[Datum]) -> Result<Datum, String>;
 }
 
-/// A form that is not of the language.
+/// The error for a form that is not part of the language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpandError {
-    /// What is wrong, naming the form, in lower case.
+    /// The message, starting in lower case. It names the form.
     pub message: String,
     /// The form.
     pub span: Span,
@@ -77,11 +90,11 @@ pub struct ExpandError {
 
 /// A macro.
 pub enum Macro {
-    /// By `syntax-rules`.
+    /// Defined by `syntax-rules`.
     Rules(SyntaxRules),
-    /// By `syntax-rules` of the system's, whose text is read when the macro is used first.
+    /// A system macro defined by `syntax-rules`, whose text is parsed at its first use.
     Unread(Unread),
-    /// By `defmacro`: the emitted global that holds its procedure.
+    /// Defined by `defmacro`: the emitted global that holds its procedure.
     Procedure(String),
 }
 
@@ -109,54 +122,56 @@ impl Unread {
 type Expanded = Result<(), ExpandError>;
 type SpecialForm = fn(&mut Pass<'_>, &Node, &Scope, &mut Output) -> Expanded;
 
-/// The expander's memory: macros and which globals the script has defined.
+/// The state that is kept from form to form: the macros, and which globals the script has defined.
 pub struct Expander {
     special: HashMap<&'static str, SpecialForm>,
     macros: HashMap<Arc<str>, Arc<Macro>>,
     system_macros: HashMap<Arc<str>, Arc<Macro>>,
-    /// Names of the language that the script has defined anew.
+    /// Names of the language that the script has redefined.
     redefined: HashSet<Arc<str>>,
-    /// Globals that a definition before the place being expanded has set.
+    /// Globals that an already expanded definition sets.
     defined: HashSet<String>,
-    /// Names the prelude defines.
+    /// Names that the system defines: the prelude and the application.
     system: HashSet<Arc<str>>,
-    /// Those of them that the language itself defines: its own texts mean these, whatever an application defines besides.
+    /// The part of `system` that the language itself defines. The language's own text uses these,
+    /// even if an application defines the same names.
     language: HashSet<Arc<str>>,
-    /// Names that scripts find defined in any case: an application's functions of such a name are for scripts alone.
+    /// Names of the language. An application's functions of such a name are visible to scripts
+    /// only.
     taken: HashSet<Arc<str>>,
-    /// Names that scripts find defined and have not defined anew.
+    /// Names that scripts find defined and have not redefined.
     library: HashSet<Arc<str>>,
     marks: Vec<Mark>,
     counter: u32,
-    /// Whether `*` as an argument is the prompt's last value.
+    /// Whether `*` as a variable is the prompt's last value.
     pub has_last_value: bool,
-    /// Whether the form that was expanded last does nothing but define functions and macros.
+    /// Whether the last expanded form only defines functions and macros.
     pub only_defines: bool,
-    /// Names that `defvar` and `defparameter` have made dynamic variables, and the system's.
+    /// The dynamic variables: those of the system, and those that `defvar` and `defparameter` made.
     dynamic: HashSet<Arc<str>>,
     /// The survey in progress; see [`Expander::survey`].
     survey: Option<Survey>,
 }
 
-/// One expansion: the memory, the host, and where we are.
+/// The state of one expansion.
 pub(super) struct Pass<'a> {
     memory: &'a mut Expander,
     hooks: &'a mut dyn Hooks,
-    /// Whether the text being expanded is the system's own.
+    /// Whether the text being expanded is part of the system.
     system: bool,
     depth: usize,
-    /// The function whose body this is, for messages.
+    /// The name of the function whose body is being expanded, for messages.
     function: Option<Arc<str>>,
     blocks: Vec<Block>,
-    /// How many calls have been emitted of what is not a primitive.
+    /// How many calls have been emitted of anything but primitives.
     calls: usize,
-    /// Whether what is expanded is all that the form at top level has become.
+    /// Whether the form being expanded is the whole top-level form, perhaps after macro expansion.
     whole: bool,
-    /// The variables that a function mentions which is sent to another engine.
+    /// Set while a function for another engine is examined: the variables that it mentions.
     sent: Option<parallel::Sent>,
 }
 
-/// A block that `return-from` may leave, while its body is expanded.
+/// A block around the form being expanded, which `return-from` may leave.
 struct Block {
     name: Arc<str>,
     variable: u32,
@@ -186,17 +201,15 @@ impl Default for Expander {
 }
 
 impl Expander {
-    /// Notes what `forms` of a script will define at top level, so that functions may refer to what comes later. Call it before [`Expander::expand`].
+    /// Declares the names that `forms` will define at top level, so that functions may refer to
+    /// later definitions. Call it before [`Expander::expand`].
     pub fn announce(&mut self, forms: &[Node], hooks: &mut dyn Hooks) {
         for form in forms {
             announced(form, &mut |name| hooks.declare(&global(name), name));
         }
     }
 
-    /// Expands one top-level form.
-    ///
-    /// # Errors
-    /// The first subform that is not of the language.
+    /// The first subform that is not part of the language.
     pub fn expand(
         &mut self,
         form: &Node,
@@ -220,19 +233,21 @@ impl Expander {
         pass.emitted(output.depth(), form.span)?;
         if pass.calls > 0 && !system {
             output.single_values();
-            // An error in a tail call, whose own place is gone, is found at the form.
+            // The place of a tail call is gone when it fails; the error is then reported at this
+            // form.
             let place = pass.hooks.place(form.span);
             output.wrap(&format!("(begin (s/%at {place}) "), ")");
         }
         Ok(output)
     }
 
-    /// Forgets which definitions were expanded: some of them may not have run.
+    /// Forgets which definitions were expanded, because some of them may not have run.
     pub fn forget_unrun(&mut self) {
         self.defined.clear();
     }
 
-    /// The names of the script's and the system's macros and of the special forms, for completion.
+    /// Returns the names of all macros and special forms, for completion; internal ones, which
+    /// start with `%`, are left out.
     pub fn macro_names(&self) -> Vec<String> {
         let macros =
             self.macros.keys().chain(self.system_macros.keys()).map(|name| name.to_string());
@@ -242,31 +257,30 @@ impl Expander {
             .collect()
     }
 
-    /// Notes a name that the host defines for the system.
+    /// Records a name that the host defines for the system.
     pub fn note_system(&mut self, name: &str) {
         self.system.insert(name.into());
     }
 
-    /// The names that the system defines now are the language's.
+    /// Ends the definition of the language: the names defined so far are the language's, later ones
+    /// the application's.
     pub fn close_language(&mut self) {
         self.language = self.system.clone();
         self.taken = self.system.union(&self.library).cloned().collect();
     }
 
-    /// Whether the language itself defines a name.
+    /// Returns whether the language itself defines a name.
     pub fn is_language(&self, name: &str) -> bool {
         self.taken.contains(name)
     }
 
-    /// Notes that a name of the language means something else in scripts from now on.
+    /// Records that scripts use another definition of a name of the language from now on.
     pub fn redefine(&mut self, name: &str) {
         self.redefined.insert(name.into());
     }
 
-    /// Expands a form of the language's own text.
-    ///
-    /// # Errors
-    /// As [`Expander::expand`].
+    /// Expands a form of the language's own text, in which only the language's names are the
+    /// system's.
     pub fn expand_language(
         &mut self,
         form: &Node,
@@ -278,36 +292,37 @@ impl Expander {
         expanded
     }
 
-    /// Notes a name that scripts find defined.
+    /// Records a name that scripts find defined.
     pub fn note_library(&mut self, name: &str) {
         self.library.insert(name.into());
     }
 
-    /// The names that scripts find defined.
+    /// Returns the names that scripts find defined.
     pub fn library_names(&self) -> Vec<String> {
         self.library.iter().map(|name| name.to_string()).collect()
     }
 
-    /// Makes `name` of a script the same macro as the system's `target`, if that is one.
+    /// Makes `name` the same macro as the system macro `target`. Returns whether there is one.
     pub fn alias_macro(&mut self, name: &str, target: &str) -> bool {
         let Some(found) = self.system_macros.get(target).cloned() else { return false };
         self.system_macros.insert(name.into(), found);
         true
     }
 
-    /// Makes `name` a system macro by this text of a `(syntax-rules …)`, or of its definition.
+    /// Defines a system macro by the text of a `(syntax-rules …)` or of a whole `(define-syntax
+    /// …)`.
     pub fn define_system_rules(&mut self, name: &str, text: &'static str) {
         self.system_macros
             .insert(name.into(), Arc::new(Macro::Unread(Unread { text, rules: OnceLock::new() })));
     }
 
-    /// Makes `name` a system macro whose procedure is the emitted `global`.
+    /// Defines a system macro whose procedure is the emitted `global`.
     pub fn define_procedure_macro(&mut self, name: &str, global: &str) {
         self.system_macros.insert(name.into(), Arc::new(Macro::Procedure(global.to_owned())));
     }
 }
 
-/// The meaning of a list's head.
+/// The meaning of the head of a list.
 enum Head {
     Special(SpecialForm),
     Macro(Arc<Macro>),
@@ -352,17 +367,18 @@ impl Pass<'_> {
         }
     }
 
-    /// The head's name, if it is a special form or a system macro of that name here.
+    /// Returns whether `node` is the symbol `name` and means a special form or a macro in this
+    /// scope.
     fn is_language(&self, node: &Node, name: &str, scope: &Scope) -> bool {
         node.is_named(name) && !matches!(self.head(node, scope), Head::Other)
     }
 
-    /// Emits any form as an expression.
+    /// Emits a form as an expression.
     fn form(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
         self.deeper(node.span, |pass| pass.form_inner(node, scope, output))
     }
 
-    /// Refuses what would be emitted with so many parentheses in one another.
+    /// Refuses emitted text whose parentheses nest deeper than [`EMITTED_DEPTH_LIMIT`].
     fn emitted(&self, depth: usize, span: Span) -> Expanded {
         if depth > EMITTED_DEPTH_LIMIT {
             return self.error(
@@ -373,7 +389,8 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Does what recurses on parts of a form, unless the stack could run out.
+    /// Runs a step that recurses on parts of a form. Fails at [`DEPTH_LIMIT`], before the stack
+    /// could run out.
     fn deeper(&mut self, span: Span, expand: impl FnOnce(&mut Self) -> Expanded) -> Expanded {
         if self.depth > DEPTH_LIMIT {
             return self.error(
@@ -483,7 +500,7 @@ impl Pass<'_> {
         }
     }
 
-    /// "expected (name (variable …) …)", of a macro that is documented.
+    /// Returns "expected (name (variable …) …)" for a documented macro.
     fn expected(&mut self, name: &str) -> Option<String> {
         let signature = self.hooks.signature(name)?;
         let parameters = signature.strip_prefix('(')?;
@@ -511,7 +528,8 @@ impl Pass<'_> {
             survey.called(&name, span, &elements[1..], unknown.is_some());
         }
         if let Some(global) = &unknown {
-            // The interpreter would evaluate the arguments first.
+            // Checked first, because the interpreter would evaluate the arguments before it finds
+            // the function unbound.
             output.push("(begin ");
             let start = output.text.len();
             output.push(&format!("(s/%defined {global})"));
@@ -544,7 +562,8 @@ impl Pass<'_> {
             output.push("(");
         }
         match elements[0].as_symbol() {
-            // A function that is not defined yet may be called: what stands behind the name then says so.
+            // A function that is not defined yet may be called: the stub under its name raises the
+            // error.
             Some(symbol) if let Some(function) = self.grouped_function(symbol, scope) => {
                 let arity = function.arity;
                 if elements.len() != arity + 1 {
@@ -587,7 +606,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// The name of the library's function that a script's call calls.
+    /// Returns the name of the library function that a script calls here.
     fn library_name(&self, head: &Node, scope: &Scope) -> Option<Arc<str>> {
         match self.resolve(head.as_symbol().filter(|_| !self.system)?, scope) {
             Meaning::Global { name, .. } if self.memory.library.contains(&name) => Some(name),
@@ -602,8 +621,8 @@ impl Pass<'_> {
         }
     }
 
-    /// A local variable in the place of a function, and the global function of the same name: as in Common Lisp, a variable that holds
-    /// something else does not hide it.
+    /// Returns a local variable at the head of a call, and the global function of the same name. As
+    /// in Common Lisp, a variable that does not hold a function does not hide the global one.
     fn hidden_function(&mut self, symbol: &Symbol, scope: &Scope) -> Option<(String, String)> {
         let Meaning::Bound(Binding::Variable(number)) = self.resolve(symbol, scope) else {
             return None;
@@ -621,7 +640,7 @@ impl Pass<'_> {
         Some((format!("v{number}"), emitted))
     }
 
-    /// The emitted global of a function that has no value yet, as far as can be seen here.
+    /// Returns the emitted global of a function that, as far as is known here, has no value yet.
     fn unknown_function(&mut self, head: &Node, scope: &Scope) -> Option<String> {
         let symbol = head.as_symbol()?;
         let Meaning::Global { name, system: false } = self.resolve(symbol, scope) else {
@@ -638,8 +657,8 @@ impl Pass<'_> {
         Some(emitted)
     }
 
-    /// Whether a script calls one of the prelude's or the application's functions. Those that only call on what they are given stay
-    /// plain calls, and so tail calls.
+    /// Returns whether a script calls a function of the prelude or the application that needs its
+    /// place. Functions that only call their argument stay plain calls, and so tail calls.
     fn calls_library(&mut self, head: &Node, scope: &Scope) -> bool {
         let Some(symbol) = head.as_symbol().filter(|_| !self.system) else { return false };
         match self.resolve(symbol, scope) {
@@ -755,7 +774,8 @@ impl Pass<'_> {
             Kind::Boolean(true) => output.push("#t"),
             Kind::Boolean(false) => output.push("#f"),
             Kind::Integer(value) => output.push(&value.to_string()),
-            // The interpreter drops the texts it has compiled once they are large, and with them the places of errors.
+            // Long strings become constants: the interpreter drops large texts once they are
+            // compiled, and the places of errors with them.
             Kind::String(text) if text.len() <= 1_000 => output.string(text),
             Kind::Char(character) => output.push(&format!("#\\x{:x}", *character as u32)),
             Kind::List(elements) if elements.is_empty() => output.push("'()"),
@@ -775,7 +795,8 @@ impl Pass<'_> {
     }
 }
 
-/// The symbol that names a function in `(mapcar 'first list)` and `(find x list :test 'equal)`; a plain `*` there is the function, too.
+/// Returns the symbol that names a function in `(mapcar 'first list)` and `(find x list :test
+/// 'equal)`. A plain `*` in such a position is the function too.
 fn function_name<'n>(callee: &str, arguments: &'n [Node], index: usize) -> Option<&'n Node> {
     let taken = names::TAKERS.iter().any(|(name, place)| *name == callee && *place == index)
         || index > 0
@@ -792,11 +813,12 @@ fn function_name<'n>(callee: &str, arguments: &'n [Node], index: usize) -> Optio
     }
 }
 
-/// Where the lists in a macro call stand, by what they look like: what a `defmacro` gives back has lost its places.
+/// The places of the lists in a macro call, by their printed form. The expansion of a `defmacro` is
+/// data without places; parts of the call that appear in it get their places back from here.
 struct SubformPlaces(HashMap<String, Span>);
 
 impl SubformPlaces {
-    /// Beyond this many elements the search is not worth its time.
+    /// After this many elements the search stops, because it would cost too much time.
     const LIMIT: usize = 2_000;
 
     fn of(node: &Node) -> SubformPlaces {

@@ -84,9 +84,9 @@ const NOT: &str = "(#%prim.not ";
 
 /// Emits `(if test then otherwise)`.
 ///
-/// One pass of the interpreter's compiler visits the first branch twice and the second only once
-/// more: conditionals nested in first branches cost it exponential time. So the branch with the
-/// deeper nesting of that kind becomes the second one, and the test is negated.
+/// One pass of the interpreter's compiler visits the first branch twice and the second not at all:
+/// conditionals nested in first branches cost it exponential time. So the branch with the deeper
+/// nesting of that kind becomes the second one, and the test is negated.
 pub(super) fn conditional(test: Output, then: Output, otherwise: Output) -> Output {
     if test.text.starts_with(NOT) {
         // The compiler's pass swaps the branches of such a test itself.

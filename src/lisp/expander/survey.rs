@@ -1,15 +1,17 @@
-//! A look at a whole program before its first form runs: which functions does it call that nothing defines?
+//! Examines a whole program before its first form runs and finds the calls of functions that
+//! nothing defines.
 //!
-//! A misspelt operator is a call like any other, so its arguments would be evaluated before the call
-//! fails, and by then the forms before it have run. [`Expander::survey`] expands every form, throws the
-//! result away, and notes the calls of functions that have no value and the names that the program
-//! defines. What remains is unknown.
+//! A misspelt operator is a call like any other: its arguments would be evaluated before the call
+//! fails, and by then the forms before it have run. [`Expander::survey`] expands every form, drops
+//! the result, and records two sets: the calls of functions that have no value, and the names that
+//! the program defines. Calls outside the second set are unknown. The host refuses to run such a
+//! program, and `postoffice check` also uses the survey for argument counts and keys.
 //!
-//! A survey runs nothing, so it cannot expand the program's own `defmacro` macros. Their calls are
-//! skipped; names in them and in the macro's body count as defined if the body holds a defining form. Where names
-//! can come from elsewhere, by `intern` in a macro or by a `load` that cannot be followed, the survey
-//! says nothing: such a call is refused when it is reached, before its arguments
-//! are evaluated.
+//! A survey runs nothing, so it cannot expand the program's own `defmacro` macros. It skips their
+//! calls. If a macro's body contains a defining form, the names in its body and in its calls count
+//! as defined. If names can come from elsewhere, by `intern` in a macro or by a `load` that cannot
+//! be followed, the survey reports nothing: such a call is refused when it is reached, before its
+//! arguments are evaluated.
 
 use super::{ExpandError, Expander, Hooks, Macro, Pass};
 use crate::lisp::datum::Datum;
@@ -33,45 +35,46 @@ const DEFINING: [&str; 12] = [
     "fset",
 ];
 
-/// Functions that make a name out of text.
+/// Functions that make a name from text.
 const MAKING: [&str; 4] = ["intern", "string->symbol", "symbol-append", "make-symbol"];
 
 /// The result of a survey.
 #[derive(Default)]
 pub struct Survey {
     calls: Vec<Called>,
-    /// Mentions of variables that have no value yet.
+    /// Mentions of variables without a value.
     variables: Vec<(Arc<str>, Span)>,
-    /// The parameters of the program's own functions; `None` for one that is defined more than once.
+    /// The parameters of the program's own functions; `None` for a function that is defined more
+    /// than once.
     functions: HashMap<Arc<str>, Option<Datum>>,
-    /// Forms of the program's own text that cannot be expanded.
+    /// Forms of the program's own text that could not be expanded.
     errors: Vec<ExpandError>,
     defined: HashSet<Arc<str>>,
-    /// The program's own macros by `defmacro`, and whether they define something.
+    /// The program's own `defmacro` macros, and whether their bodies contain defining forms.
     macros: HashMap<Arc<str>, bool>,
-    /// Whether names may come from elsewhere.
+    /// Whether names may be defined where the survey cannot see.
     open: bool,
-    /// Whether the form being expanded is of the program's own text.
+    /// Whether the form being expanded is part of the program's own text.
     own: bool,
 }
 
-/// A program's top-level forms in the order in which they run, those of the files that it loads in
-/// their places.
+/// The top-level forms of a program in the order in which they run. The forms of a file that it
+/// loads take the place of the `load`.
 #[derive(Default)]
 pub struct Program {
-    /// The forms, and whether each is of the program's own text.
+    /// The forms, and whether each is part of the program's own text.
     pub forms: Vec<(Node, bool)>,
-    /// Whether it loads what could not be followed.
+    /// Whether it loads a file that could not be followed.
     pub is_open: bool,
 }
 
 /// A call of a function by its name.
 pub struct Called {
-    /// The name.
+    /// The name of the function.
     pub name: Arc<str>,
-    /// The call.
+    /// The place of the call.
     pub span: Span,
-    /// The arguments: the names of those that are keywords.
+    /// The arguments: the name for a keyword, `None` for any other.
     pub arguments: Vec<Option<Arc<str>>>,
     /// Whether the function has no value yet.
     is_unknown: bool,
@@ -107,27 +110,27 @@ impl Survey {
         self.functions.insert(name.clone(), (!known).then(|| parameters.datum()));
     }
 
-    /// The forms that cannot be expanded, in the program's order.
+    /// Returns the errors of forms that cannot be expanded, in the program's order.
     pub fn errors(&self) -> &[ExpandError] {
         &self.errors
     }
 
-    /// Every call of a function that is defined, in the program's order.
+    /// Returns the calls of functions that are defined, in the program's order.
     pub fn known_calls(&self) -> impl Iterator<Item = &Called> {
         self.calls.iter().filter(|call| !call.is_unknown || self.defined.contains(&call.name))
     }
 
-    /// Whether the program defines the name.
+    /// Returns whether the program defines the name.
     pub fn defines(&self, name: &str) -> bool {
         self.defined.contains(name)
     }
 
-    /// The lambda list of a function that the program defines once.
+    /// Returns the lambda list of a function, if the program defines it exactly once.
     pub fn lambda_list(&self, name: &str) -> Option<&Datum> {
         self.functions.get(name)?.as_ref()
     }
 
-    /// Mentions of variables that nothing defines, in the program's order.
+    /// Returns the mentions of variables that nothing defines, in the program's order.
     pub fn unknown_variables(&self) -> impl Iterator<Item = (&str, Span)> {
         let variables = self.variables.iter().filter(|_| !self.open);
         let unknown = variables.filter(|(name, _)| !self.defined.contains(name));
@@ -148,7 +151,7 @@ impl Survey {
         self.macros.insert(name.clone(), defines);
     }
 
-    /// The calls of functions that nothing defines, in the program's order.
+    /// Returns the calls of functions that nothing defines, in the program's order.
     pub fn unknown(&self) -> impl Iterator<Item = (&str, Span)> {
         let calls = self.calls.iter().filter(|call| !self.open && call.is_unknown);
         let unknown = calls.filter(|call| !self.defined.contains(&call.name));
@@ -169,7 +172,7 @@ fn mentions(node: &Node, names: &[&str]) -> bool {
     }
 }
 
-/// Answers a survey's questions without changing the host.
+/// Hooks for a survey: they read from the host and never change it.
 struct Reader<'h>(&'h mut dyn Hooks);
 
 impl Hooks for Reader<'_> {
@@ -205,8 +208,8 @@ impl Hooks for Reader<'_> {
 }
 
 impl Expander {
-    /// Surveys a program, and leaves no trace in the expander. A form that is malformed is passed
-    /// over: expanding it says so in its turn.
+    /// Surveys a program; macros and definitions found on the way are forgotten again. Malformed
+    /// forms go into the survey's errors if they are part of the program's own text.
     pub fn survey(&mut self, program: &Program, hooks: &mut dyn Hooks) -> Survey {
         let (macros, redefined, defined, library) = (
             self.macros.clone(),
@@ -239,7 +242,8 @@ impl Expander {
     }
 }
 
-/// Notes `x` of every `(fboundp 'x)`: such a program works without it.
+/// Counts `x` of every `(fboundp 'x)` and `(boundp 'x)` as defined: a program that asks works
+/// without it.
 fn note_asked(node: &Node, names: &mut HashSet<Arc<str>>) {
     let Some(elements) = node.as_list() else { return };
     if let [head, quoted] = elements
@@ -254,7 +258,8 @@ fn note_asked(node: &Node, names: &mut HashSet<Arc<str>>) {
 }
 
 impl Pass<'_> {
-    /// Whether a survey meets a macro of the program's own, whose procedure is not there yet.
+    /// Returns whether a survey is in progress and the macro is the program's own, whose procedure
+    /// does not exist yet.
     pub(super) fn cannot_expand_yet(&mut self, found: &Macro, node: &Node) -> bool {
         let Some(survey) = &mut self.memory.survey else { return false };
         let Macro::Procedure(global) = found else { return false };

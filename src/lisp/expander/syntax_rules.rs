@@ -1,4 +1,12 @@
-//! `syntax-rules`: patterns with literals and ellipses; what a template introduces is marked, so that it neither captures nor is captured.
+//! `syntax-rules` macros: patterns with literals and ellipses, and hygienic templates.
+//!
+//! `SyntaxRules::expand` uses the first rule whose pattern matches. Matching fills [`Bindings`]: a
+//! pattern variable stands for one form, and under an ellipsis for one set of bindings per
+//! repetition. The template is then filled with the bound forms.
+//!
+//! Symbols that the template itself introduces get a new mark for each expansion. So they neither
+//! capture the script's names nor are captured by them; `scope` resolves them where the macro was
+//! defined.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +32,8 @@ type Marks = HashMap<u32, u32>;
 type Bindings = HashMap<Symbol, Arc<Bound>>;
 
 impl SyntaxRules {
-    /// From `(syntax-rules (literal …) (pattern template) …)`, maybe with an ellipsis of its own before the literals.
+    /// Parses `(syntax-rules (literal …) (pattern template) …)`, optionally with an ellipsis of its
+    /// own before the literals.
     pub(super) fn parse(form: &Node, scope: &Scope, system: bool) -> Result<SyntaxRules, String> {
         let malformed =
             || "syntax-rules: expected (syntax-rules (literal …) (pattern template) …)".to_owned();
@@ -59,8 +68,9 @@ impl SyntaxRules {
         })
     }
 
-    /// The expansion of `form` by the first rule that matches. What the template introduces gets the marks that `mark_for` gives for the
-    /// marks its symbols have (a macro that another macro defined has some).
+    /// Returns the expansion of `form` by the first rule that matches. `mark_for` gives the new
+    /// mark for each mark that the template's symbols have; in a macro that another macro defined
+    /// they have some already.
     pub(super) fn expand(&self, form: &Node, mark_for: &mut dyn FnMut(u32) -> u32) -> Option<Node> {
         self.rules.iter().find_map(|(pattern, template)| {
             let mut bindings = Bindings::new();
