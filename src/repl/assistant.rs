@@ -1,21 +1,23 @@
-//! The data that completion and indentation look up while a form is typed. The parts of the line editor share it; it is renewed before each input.
+//! The data that completion and indentation look up while a form is typed. The parts of the line
+//! editor share it, and it is refreshed before each input.
 
 use super::completion::Known;
 use crate::host::Context;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Looks up something of the connection that a variable holds; without one, of the only connection there is.
+/// Looks up something on the connection that a variable holds, or without a name on the only open
+/// connection.
 pub type OfConnection = Arc<dyn Fn(Option<&str>) -> Vec<String> + Send + Sync>;
 
-/// The current data.
+/// The data as of the last refresh.
 #[derive(Clone)]
 pub struct Facts {
-    /// Every name that can be used.
+    /// All names that can be used.
     pub names: Vec<String>,
     /// Lambda lists of the user's own functions.
     pub definitions: BTreeMap<String, String>,
-    /// Where the language's and the application's lambda lists are.
+    /// Where to find the lambda lists of the language and the application.
     pub context: Arc<Context>,
     /// The names of mailboxes.
     pub mailboxes: OfConnection,
@@ -25,7 +27,7 @@ pub struct Facts {
     pub search_words: Vec<String>,
 }
 
-/// Answers from the latest facts.
+/// Answers the questions of completion and indentation. Clones share their facts.
 #[derive(Clone)]
 pub struct Assistant {
     facts: Arc<Mutex<Facts>>,
@@ -33,20 +35,20 @@ pub struct Assistant {
 }
 
 impl Assistant {
-    /// An assistant that knows these facts.
+    /// Creates an assistant with these facts.
     pub fn new(facts: Facts) -> Assistant {
         let names = Arc::new(facts.names.clone());
         Assistant { facts: Arc::new(Mutex::new(facts)), names }
     }
 
-    /// From now on this and its clones know what `other` knows.
+    /// Replaces the facts of this assistant and its clones with those of `other`.
     pub fn refresh(&mut self, other: &Assistant) {
         let facts = other.facts().clone();
         self.names = Arc::new(facts.names.clone());
         *self.facts() = facts;
     }
 
-    /// The lambda list of a name.
+    /// Returns the lambda list of a name.
     pub fn signature(&self, name: &str) -> Option<String> {
         let facts = self.facts();
         let own = facts.definitions.get(name).cloned();

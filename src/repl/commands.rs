@@ -1,4 +1,7 @@
 //! The prompt's own commands, as in Allegro's listener: `:help`, `:ld file.scm`, `:time (form)`.
+//!
+//! An input whose first word is a colon and one of [`NAMES`] is a command; any other keyword is a
+//! form.
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,7 +12,7 @@ pub enum Command {
     Exit(i32),
     /// `:ld FILE …`.
     Load(Vec<String>),
-    /// `:trace on`, `:trace off`; without a word it tells which.
+    /// `:trace on`, `:trace off`; without a word it shows the state.
     Trace(Option<bool>),
     /// `:history`.
     History,
@@ -19,13 +22,13 @@ pub enum Command {
     Time(String),
     /// `:bt`.
     Backtrace,
-    /// `:print plain`, `:print pretty`; without a word it tells which.
+    /// `:print plain`, `:print pretty`; without a word it shows the state.
     Print(Option<bool>),
     /// `:more`.
     More,
 }
 
-/// Their names, sorted.
+/// The names of the commands, sorted.
 pub const NAMES: &[&str] =
     &["bt", "exit", "help", "history", "ld", "more", "print", "reset", "time", "trace"];
 
@@ -44,7 +47,8 @@ pub const HELP: &str = "\
 *, **, *** are the last three values, as arguments. Ctrl-C stops a form, Ctrl-R searches what was typed, Tab completes.
 ";
 
-/// The command that an input is; `None` where it is no command but a form, a keyword with another name among them.
+/// Parses an input as a command. Returns `None` for a form, which may be a keyword with another
+/// name.
 ///
 /// # Errors
 /// A message if the words after the command are wrong.
@@ -86,20 +90,21 @@ pub fn parse(input: &str) -> Option<Result<Command, String>> {
     })
 }
 
-/// Name and argument of a command.
+/// Splits a command into name and argument.
 fn split(input: &str) -> Option<(&str, &str)> {
     let line = input.trim().strip_prefix(':')?;
     let (name, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     NAMES.contains(&name).then_some((name, argument.trim()))
 }
 
-/// Whether an input is a command that one line holds whole; the form of `:time` may take more.
+/// Returns whether an input is a command that is complete on its line. Only the form of `:time` may
+/// take more lines.
 #[cfg(any(feature = "cli", test))]
 pub fn is_one_line(input: &str) -> bool {
     split(input).is_some_and(|(name, argument)| name != "time" || argument.is_empty())
 }
 
-/// The input with blanks in place of `:time`, so that the form behind it has its place.
+/// Returns the input with blanks in place of `:time`, so that the form after it keeps its place.
 pub fn without_command(input: &str) -> std::borrow::Cow<'_, str> {
     let start = input.len() - input.trim_start().len();
     match input[start..].strip_prefix(":time") {
@@ -110,7 +115,7 @@ pub fn without_command(input: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
-/// Names of files, in quotes where they hold blanks.
+/// Splits names of files; names with blanks are in quotes.
 fn files(argument: &str) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
     let mut rest = argument;

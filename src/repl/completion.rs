@@ -1,4 +1,9 @@
-//! Candidates for the cursor position: names, keys of the call, flags, search keys, fetch items, mailbox names. Independent of the terminal; [`Known`] supplies the data.
+//! Candidates for the cursor position: names, keys of the call, flags, search keys, fetch items,
+//! mailbox names. The module knows no terminal; [`Known`] supplies the data.
+//!
+//! [`complete`] finds the innermost call around the cursor, and `signature` says which parameter
+//! the argument there belongs to. The name of the parameter decides the kind of candidates:
+//! `messages`, `flags`, `expression`, `destination`, and so on.
 
 use super::commands;
 use super::signature::{Role, Signature, words};
@@ -6,16 +11,17 @@ use crate::lisp::cursor::{Around, OpenList, Partial, Prefix, around};
 
 /// The data that completion looks up.
 pub trait Known {
-    /// Every name that can be used: functions, macros, own definitions.
+    /// Returns all names that can be used: functions, macros, the user's definitions.
     fn names(&self) -> &[String];
-    /// The lambda list of a name.
+    /// Returns the lambda list of a name.
     fn lambda_list(&self, name: &str) -> Option<String>;
-    /// The mailboxes on the connection that a variable holds.
+    /// Returns the mailboxes on the connection that a variable holds.
     fn mailboxes(&self, connection: Option<&str>) -> Vec<String>;
-    /// The flags of the mailbox that is selected on that connection, as IMAP writes them: `\Seen`, `Junk`.
+    /// Returns the flags of the mailbox selected on that connection, as IMAP writes them: `\Seen`,
+    /// `Junk`.
     fn flags(&self, connection: Option<&str>) -> Vec<String>;
 
-    /// The words of search expressions, without colons.
+    /// Returns the words of search expressions, without colons.
     fn search_words(&self) -> Vec<String>;
 }
 
@@ -58,7 +64,7 @@ pub fn complete(source: &str, cursor: usize, known: &dyn Known) -> Completion {
     if let Some(completion) = of_command(text, known) {
         return completion;
     }
-    // The form of `:time FORM` is one like any other.
+    // The form of `:time FORM` is completed like any other.
     let blanked = commands::without_command(text);
     let here = Place {
         text: &blanked,
@@ -74,7 +80,7 @@ pub fn complete(source: &str, cursor: usize, known: &dyn Known) -> Completion {
     }
 }
 
-/// A command at the start of the line, and what may follow it.
+/// Completes a command at the start of the line, and its argument.
 fn of_command(text: &str, known: &dyn Known) -> Option<Completion> {
     let start = text.len() - text.trim_start().len();
     let line = &text[start..];
@@ -99,7 +105,7 @@ fn visible(known: &dyn Known) -> impl Iterator<Item = String> {
     known.names().iter().filter(|name| !name.starts_with('%')).cloned()
 }
 
-/// Those that begin with what was typed, in either case.
+/// Selects the candidates that begin with the typed text, ignoring case.
 fn matching(start: usize, typed: &str, candidates: impl IntoIterator<Item = String>) -> Completion {
     let typed = typed.to_lowercase();
     let mut candidates: Vec<String> = candidates
@@ -113,7 +119,7 @@ fn matching(start: usize, typed: &str, candidates: impl IntoIterator<Item = Stri
 
 struct Place<'a> {
     text: &'a str,
-    /// Whether the string that is being typed has its closing quote already.
+    /// Whether the string being typed already has its closing quote.
     closed: bool,
     around: Around,
     known: &'a dyn Known,
@@ -127,7 +133,8 @@ struct CallAround<'a> {
 }
 
 impl Place<'_> {
-    /// The innermost call around the cursor, and what the argument there is for; `inner` lists of data are passed over.
+    /// Returns the innermost call around the cursor and the role of the argument there. Quoted
+    /// lists within the call are skipped.
     fn call(&self) -> Option<CallAround<'_>> {
         let depth = self.around.open.iter().rposition(|list| !list.quoted)?;
         self.call_of(depth)
@@ -144,7 +151,8 @@ impl Place<'_> {
         Some(CallAround { name, list, role })
     }
 
-    /// A list that a macro's lambda list describes: `(mb host . options)` of `with-imap-connection` takes what `make-imap-connection` takes.
+    /// Returns the call for a list that a macro's lambda list describes: `(mb host . options)` of
+    /// `with-imap-connection` takes the arguments of `make-imap-connection`.
     fn binding<'p>(&self, outer: usize, list: &'p OpenList) -> Option<CallAround<'p>> {
         let parent = &self.around.open[outer];
         let name = parent.head()?;
@@ -250,7 +258,8 @@ impl Place<'_> {
         Completion::default()
     }
 
-    /// At the head of a list stands what takes arguments, elsewhere anything.
+    /// Completes a search key. At the head of a list the connectives are candidates too, elsewhere
+    /// only keys.
     fn search_key(&self, start: usize, typed: &str) -> Completion {
         let at_head =
             self.around.open.last().is_some_and(|list| list.quoted && list.elements.is_empty());
@@ -281,12 +290,12 @@ impl Place<'_> {
     }
 }
 
-/// Items of the `parts` string, and the sections inside brackets.
+/// Completes the items of the `parts` string and the sections in brackets.
 fn fetch_items(start: usize, typed: &str) -> Completion {
     if let Some((before, section)) =
         typed.rsplit_once('[').filter(|(_, section)| !section.contains(']'))
     {
-        // Names of header fields are the letter's own, and part numbers its structure's.
+        // Names of header fields and part numbers depend on the letter, so they are not completed.
         let dotted = section.rfind('.').filter(|dot| {
             section[..*dot].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
         });

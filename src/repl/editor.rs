@@ -1,4 +1,10 @@
-//! The prompt in a terminal.
+//! The prompt in a terminal, and the same prompt for input from a pipe.
+//!
+//! [`run`] reads an input, hands it to [`Session::answer`] and prints the answer. Commands that
+//! concern more than the session, such as `:reset` and `:trace`, are carried out by the caller's
+//! [`Surroundings`]. With a terminal, rustyline reads the input: `Typing` supplies completion,
+//! colours and the check whether the input is complete, and `Indenting` handles Return within a
+//! form. Without a terminal, [`run`] reads lines and prints as in a transcript.
 
 use super::assistant::Assistant;
 use super::commands;
@@ -29,28 +35,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub trait Surroundings {
     /// Writes to standard output.
     ///
-    /// # Errors
-    /// The error of writing it.
+    /// The error of the write.
     fn print(&mut self, text: &str) -> std::io::Result<()>;
-    /// A fresh session in the place of one that is left behind with its connections.
+    /// Replaces the session with a fresh one and closes the old one's connections.
     ///
     /// # Errors
     /// A message if the host cannot start.
     fn reset(&mut self, session: &mut Session) -> Result<(), String>;
-    /// Switches the trace, or tells whether it is on.
+    /// Switches the trace if `on` is given. Returns whether it is on.
     fn trace(&mut self, on: Option<bool>) -> bool;
-    /// Names the connections that an interrupted form left closed; empty if there are none.
+    /// Returns a message for each connection that an interrupted form left closed.
     fn after_interrupt(&mut self) -> Vec<String>;
-    /// Looks up what completion needs.
+    /// Collects the data for completion.
     fn assistant(&self, session: &mut Session) -> Assistant;
 }
 
-/// How the prompt looks and what it keeps.
+/// The appearance of the prompt and the place of its history.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Whether there are colours.
+    /// Whether to use colours.
     pub colours: bool,
-    /// Where the history is kept; `None` keeps it for the session only.
+    /// The file of the history; `None` keeps the history for the session only.
     pub history: Option<PathBuf>,
 }
 
@@ -59,7 +64,7 @@ struct Typing {
     assistant: Assistant,
     files: FilenameCompleter,
     colours: bool,
-    /// Whether the input was accepted: it is drawn once more, without a mark on parentheses.
+    /// Whether the input was accepted. It is then drawn once more, without marked parentheses.
     accepted: Cell<bool>,
 }
 
@@ -109,7 +114,7 @@ impl Highlighter for Typing {
 
 impl Helper for Typing {}
 
-/// Lets Return add a line while the input is not complete.
+/// Makes Return add a line while the input is incomplete.
 impl Validator for Typing {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         Ok(if is_unfinished(context.input()) {
@@ -128,10 +133,10 @@ fn is_unfinished(input: &str) -> bool {
         )
 }
 
-/// Return in a form that is not complete: the next line is indented.
+/// Handles Return in an incomplete form: inserts the line end and indents the next line.
 struct Indenting {
     assistant: Assistant,
-    /// The width of the prompt before the first line.
+    /// The width of the prompt on the first line.
     first_column: Arc<AtomicUsize>,
 }
 
@@ -155,7 +160,7 @@ impl ConditionalEventHandler for Indenting {
 
 type LineEditor = Editor<Typing, FileHistory>;
 
-/// Runs the prompt until the end of input or `(exit)`; the exit code.
+/// Runs the prompt until the end of input or `(exit)`. Returns the exit code.
 ///
 /// # Errors
 /// A terminal that cannot be read or written.
@@ -235,22 +240,23 @@ fn line_editor(
     if let Some(path) = &options.history
         && history::prepare(path).is_ok()
     {
-        let _ = editor.load_history(path); // an empty or foreign file is no history
+        let _ = editor.load_history(path); // an empty or foreign file is not a history
     }
     Ok(editor)
 }
 
-/// Adds an input to the history, and to its file at once: a session that is killed loses nothing.
+/// Adds an input to the history and immediately to its file, so that a killed session loses
+/// nothing.
 fn keep(editor: &mut LineEditor, options: &Options, input: &str) {
     let added = editor.add_history_entry(history::kept(input)).unwrap_or(false);
     if let Some(path) = options.history.as_ref().filter(|_| added) {
-        // A full disk or a folder that is gone is no reason to stop working.
+        // A full disk or a missing folder is not a reason to stop working.
         let _ = history::prepare(path)
             .and_then(|()| editor.append_history(path).map_err(std::io::Error::other));
     }
 }
 
-/// The output of `:history`.
+/// Returns the output of `:history`.
 fn listed(history: &dyn History) -> String {
     const SHOWN: usize = 100;
     let first = history.len().saturating_sub(SHOWN);
@@ -261,12 +267,13 @@ fn listed(history: &dyn History) -> String {
     (first..history.len()).filter_map(entry).collect::<Vec<_>>().join("\n")
 }
 
-/// Input from a pipe or a file: the prompt and the replies are printed as a transcript holds them.
+/// Runs the prompt on input from a pipe or a file. Prompts and replies are printed in the form of a
+/// transcript.
 fn run_lines(session: &mut Session, surroundings: &mut dyn Surroundings) -> std::io::Result<i32> {
     let mut pending = String::new();
     surroundings.print(&session.prompt())?;
     loop {
-        // Not locked while a form runs: it may read, too.
+        // Standard input is not locked while a form runs, because the form may read from it.
         if std::io::stdin().lock().read_line(&mut pending)? == 0 {
             break;
         }
@@ -292,7 +299,7 @@ fn run_lines(session: &mut Session, surroundings: &mut dyn Surroundings) -> std:
     Ok(0)
 }
 
-/// Prints the answer; the exit code when the input asked to leave.
+/// Prints the answer to an input. Returns the exit code if the input ends the prompt.
 fn answer(
     session: &mut Session,
     input: &str,

@@ -1,12 +1,15 @@
-//! Several forms in one input, one after the other, so that each value can be shown.
+//! Evaluates several forms in one input one by one, so that each value can be shown; finds the
+//! functions that forms define.
 
 use crate::host::{Host, Report, Value, without_secrets};
 use crate::lisp::{Datum, Kind, Node, printer, reader};
 
-/// Evaluates the forms of an input in turn and shows each value before the next form runs; `show` is told whether one follows. Input that cannot be read is not run at all.
+/// Evaluates the forms of an input in turn and shows each value before the next form runs. The flag
+/// for `show` is whether another form follows. Input that cannot be read is not run at all.
 ///
 /// # Errors
-/// The report of the form that failed. Earlier forms have run, later ones have not. The place refers to the whole input.
+/// The report of the form that failed. Earlier forms have run, later ones have not. The place
+/// refers to the whole input.
 pub fn evaluate_forms(
     host: &mut Host,
     input: &str,
@@ -21,7 +24,7 @@ pub fn evaluate_forms(
     }
     let count = forms.len();
     for (index, form) in forms.into_iter().enumerate() {
-        // Blanks in place of what stands before the form, so that lines and columns are right.
+        // Blanks in place of the text before the form keep lines and columns right.
         let before: String = input[..form.span.start]
             .chars()
             .map(|character| if character == '\n' { '\n' } else { ' ' })
@@ -36,13 +39,13 @@ pub fn evaluate_forms(
     Ok(())
 }
 
-/// The report with the line as it was typed.
+/// Returns the report with the whole line as it was typed, instead of the form alone.
 fn with_source_line(mut report: Report, input: &str) -> Report {
     if let Some(place) = &mut report.place
         && let Some(line) = place.line.checked_sub(1).and_then(|before| input.split('\n').nth(before))
         && place.source_line.trim_start().chars().count() > 0
         && line.contains(place.source_line.trim())
-        // Another form of the line may hold a password; then this form stands alone.
+        // Another form on the line may hold a password; then this form is shown alone.
         && without_secrets(input).split('\n').nth(place.line - 1) == Some(line)
     {
         place.source_line = line.trim_end_matches('\r').to_owned();
@@ -50,7 +53,7 @@ fn with_source_line(mut report: Report, input: &str) -> Report {
     report
 }
 
-/// The functions and macros that forms define at top level: name and lambda list.
+/// Returns the functions and macros that forms define at top level: name and lambda list.
 pub fn defined(forms: &[Node]) -> Vec<(String, String)> {
     forms.iter().filter_map(defined_by).collect()
 }

@@ -1,13 +1,14 @@
-//! The history of inputs, kept from one session to the next, without secrets.
+//! The history of inputs, kept across sessions, without secrets.
 
 use crate::host::without_secrets;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How many inputs are kept.
+/// The number of inputs that are kept.
 pub const KEPT: usize = 2_000;
 
-/// Where the history is kept: `$XDG_STATE_HOME/postoffice/history`, by default below `~/.local/state`; `None` where there is no home.
+/// Returns the file of the history: `$XDG_STATE_HOME/postoffice/history`, by default below
+/// `~/.local/state`; `None` if there is no home folder.
 pub fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || absolute("HOME").map(|home| home.join(".local/state"));
@@ -15,12 +16,13 @@ pub fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     Some(state.join("postoffice").join("history"))
 }
 
-/// The input as it is kept: each password and the like as `#<secret>`, which is not read back.
+/// Returns the input as it is kept: every password or other secret is replaced by `#<secret>`,
+/// which cannot be read back.
 pub fn kept(input: &str) -> String {
     without_secrets(input.trim_end())
 }
 
-/// Makes the file and its folder, which only their owner can read.
+/// Creates the file and its folder, readable for their owner only.
 ///
 /// # Errors
 /// The error of the system.

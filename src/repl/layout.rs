@@ -1,13 +1,15 @@
-//! Lists that are longer than a line, laid out over several.
+//! Lays out lists that are longer than a line, and cuts long texts to the screen.
 
 use crate::lisp::{Datum, printer};
 use unicode_width::UnicodeWidthStr;
 
-/// Lists within lists beyond this depth are printed on one line.
+/// Lists nested deeper than this are printed on one line.
 const DEEPEST: usize = 60;
 
-/// The data as [`printer::readably`] prints it where that fits into `width` columns; else with line ends between elements: a list of atoms is filled, of names and values each
-/// pair has a line of its own, and of all others each element. What stands inside strings stays as it is.
+/// Returns the data as [`printer::readably`] prints it if that fits into `width` columns. Otherwise
+/// it is broken between elements: a list of atoms is filled, a list of names and values has a line
+/// for each pair, and any other list has a line for each element. The text inside strings is not
+/// changed.
 pub fn laid_out(datum: &Datum, width: usize) -> String {
     let mut page = Page { text: String::new(), column: 0, width: width.max(20) };
     page.datum(datum, 0, 0);
@@ -20,7 +22,7 @@ struct Page {
     width: usize,
 }
 
-/// How the elements of a list that does not fit are divided into lines.
+/// How to divide the elements of a list that does not fit into lines.
 enum Division {
     Fill,
     Pairs,
@@ -28,7 +30,7 @@ enum Division {
 }
 
 impl Page {
-    /// `closing` parentheses follow on the same line.
+    /// Writes data after which `closing` parentheses follow on the same line.
     fn datum(&mut self, datum: &Datum, closing: usize, depth: usize) {
         let room = self.width.saturating_sub(self.column + closing);
         if let Some(flat) = flat(datum, room) {
@@ -99,7 +101,8 @@ fn division(elements: &[Datum]) -> Division {
     if named || numbered { Division::Pairs } else { Division::Each }
 }
 
-/// The data on one line, if that takes at most `room` columns. Each level takes a column, so that what is nested deeply does not fit.
+/// Returns the data on one line if that takes at most `room` columns. Each level takes a column, so
+/// data that is nested deeper does not fit.
 fn flat(datum: &Datum, room: usize) -> Option<String> {
     let mut text = String::new();
     add_flat(datum, room, &mut text)?;
@@ -107,7 +110,7 @@ fn flat(datum: &Datum, room: usize) -> Option<String> {
 }
 
 fn add_flat(datum: &Datum, room: usize, text: &mut String) -> Option<()> {
-    // Columns are at most as many as bytes, and characters take at most four bytes of a column each.
+    // A column is assumed to take at most four bytes; a longer text counts as too wide.
     if text.len() > room.saturating_mul(4) {
         return None;
     }
@@ -140,7 +143,8 @@ fn add_flat(datum: &Datum, room: usize, text: &mut String) -> Option<()> {
     Some(())
 }
 
-/// A text cut to a screen: at most `rows` rows of `columns`, and how many lines are missing.
+/// Cuts a text to `rows` rows of `columns` columns. Returns the part to show and the number of
+/// missing lines, or `None` if the whole text fits.
 pub fn cut(text: &str, rows: usize, columns: usize) -> Option<(&str, usize)> {
     let columns = columns.max(1);
     let (mut used, mut end) = (0, 0);
@@ -148,7 +152,7 @@ pub fn cut(text: &str, rows: usize, columns: usize) -> Option<(&str, usize)> {
         used += line.width().div_ceil(columns).max(1);
         if used > rows {
             let shown = text[..end].strip_suffix('\n').unwrap_or(&text[..end]);
-            // A single line that fills the screen alone is cut within.
+            // A single line that is longer than the screen is cut within.
             let shown = if shown.is_empty() {
                 line.get(..floor(line, rows.saturating_mul(columns))).unwrap_or("")
             } else {

@@ -1,13 +1,20 @@
-//! Whether a reply is what a transcript says: as data where both are data, else line by line.
+//! Compares a reply with the one in a transcript: as data if both are data, otherwise line by line.
+//!
+//! The wildcard `…` in the expected reply matches the rest of a line, any lines if it is alone on a
+//! line, and any elements if it is alone in a list.
 
 use crate::lisp::datum::Datum;
 use crate::lisp::reader;
 
-/// Stands for the rest of a line, for any lines when alone in one, and for any elements when alone in a list.
+/// The wildcard; the head of this file lists its meanings.
 const WILDCARD: &str = "…";
 
-/// Whether `actual` is what `expected` says. They are compared as data where each of them is one whole list, string, vector or object, so that white space between the
-/// elements of a list does not count, while inside strings it does; and line by line, without blanks at the ends of lines, otherwise. Addresses match any.
+/// Returns whether `actual` agrees with `expected`.
+///
+/// They are compared as data if each of them is one whole list, string, vector or object. White
+/// space between the elements of a list does not count then, but inside strings it does. Otherwise
+/// they are compared line by line, without blanks at the ends of lines. Addresses in printed
+/// objects always agree.
 pub fn matches(expected: &str, actual: &str) -> bool {
     expected == actual || lines_match(expected, actual) || {
         let (expected, actual) = (whole_datum(expected), whole_datum(actual));
@@ -15,8 +22,8 @@ pub fn matches(expected: &str, actual: &str) -> bool {
     }
 }
 
-/// The one list, string, vector or object that this text is, from its first character to its last; `None` for anything else. What is printed has no comments,
-/// so that a text with one is not data.
+/// Returns the one list, string, vector or object that this text consists of; `None` for anything
+/// else. Printed data has no comments, so a text with one is not data.
 pub(super) fn whole_datum(text: &str) -> Option<Datum> {
     let text = text.trim();
     if !["(", "\"", "#(", "#u8(", "#<"].iter().any(|start| text.starts_with(start))
@@ -38,7 +45,7 @@ pub(super) fn whole_datum(text: &str) -> Option<Datum> {
     is_whole.then_some(datum)
 }
 
-/// Whether `;`, `#;` or `#|` stands outside of strings and of symbols in bars.
+/// Returns whether there is `;`, `#;` or `#|` outside of strings and of symbols in bars.
 fn has_comment(text: &str) -> bool {
     let mut quote = None;
     let mut before = ' ';
@@ -98,7 +105,7 @@ fn line_matches(expected: &str, actual: &str) -> bool {
     }
 }
 
-/// `#<mailbox::imap-mailbox @ #x2064ca4a>` without the digits of its address.
+/// Removes the digits of addresses such as `#<mailbox::imap-mailbox @ #x2064ca4a>`.
 fn without_addresses(text: &str) -> String {
     let mut parts = text.split(" @ #x");
     let first = parts.next().unwrap_or("").to_owned();
@@ -107,7 +114,8 @@ fn without_addresses(text: &str) -> String {
     })
 }
 
-/// Matches a sequence in which wildcards stand for any number of elements; linear but for the last wildcard's retries.
+/// Matches a sequence with wildcards for any number of elements. Only the last wildcard is retried,
+/// so the time is at most the product of the lengths.
 fn sequence_matches<T>(
     expected: &[T],
     actual: &[T],

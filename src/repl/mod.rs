@@ -1,4 +1,17 @@
-//! The prompt: what it prints, how it is typed at, and how its sessions are replayed as tests. Transcripts are read without the host, too.
+//! The prompt, and the replay of its sessions as tests.
+//!
+//! | module | task |
+//! |---|---|
+//! | `session` | the prompt without a terminal: an input goes in, the printed reply comes out |
+//! | `commands`, `forms` | inputs: the prompt's own commands, and several forms in one input |
+//! | `display`, `layout`, `advice` | replies: values cut to the screen, errors with suggestions |
+//! | `editor` | the prompt in a terminal, over rustyline |
+//! | `completion`, `signature`, `indent`, `highlight` | help while typing; they know no terminal |
+//! | `assistant` | the data that completion and indentation look up |
+//! | `history` | the file of past inputs, without secrets |
+//! | [`transcript`], [`matching`], `replay` | transcripts: parse, write, compare, replay |
+//!
+//! Parsing and comparing transcripts needs no host, so these two modules are always compiled.
 
 #[cfg(feature = "host")]
 pub(crate) mod advice;
