@@ -1,8 +1,8 @@
-//! Suggestions of what to try after an error.
+//! Suggestions to try after an error.
 
 use crate::condition::{Condition, Identifier};
 
-/// One line for the prompt; `None` where the message says all there is to say.
+/// Returns a suggestion of one line for the prompt; `None` if the message already says everything.
 pub fn advice(condition: &Condition) -> Option<String> {
     let words = condition.server_string.as_deref().unwrap_or("").to_uppercase();
     let said = |code: &str| words.contains(code);
@@ -64,7 +64,7 @@ fn unknown_name(message: &str) -> Option<&str> {
     function.or_else(|| message.strip_prefix("unbound variable: "))
 }
 
-/// The longest of the words of a name: what is most likely right in it.
+/// Returns the longest word of a name, which is the part most likely to be spelt right.
 fn first_part(name: &str) -> &str {
     let longest = name.split(['-', '"', '\\']).max_by_key(|part| part.len());
     longest.filter(|part| !part.is_empty()).unwrap_or("mail")

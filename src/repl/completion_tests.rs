@@ -1,6 +1,6 @@
 use super::*;
 
-/// A small world: some functions, one connection `mb`.
+/// A small environment: some functions and one connection `mb`.
 struct World {
     names: Vec<String>,
 }
@@ -53,7 +53,7 @@ impl Known for World {
     }
 }
 
-/// What completes the text at `|`, and what stands before the replacement.
+/// Returns the candidates for the text at `|`, and the text before the replacement.
 fn completed(text: &str) -> (String, Vec<String>) {
     let names = LAMBDA_LISTS
         .iter()

@@ -1,4 +1,4 @@
-//! How replies look: errors and warnings in words, values laid out and cut to the screen.
+//! The appearance of replies: errors and warnings as text, values laid out and cut to the screen.
 
 use super::advice::advice;
 use super::layout::{cut, laid_out};
@@ -7,7 +7,7 @@ use crate::host::{Host, Report, Value};
 use crate::lisp::{Datum, printer};
 use crate::shown::escape_controls;
 
-/// The capabilities of the terminal.
+/// The properties of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terminal {
     /// Rows of characters.
@@ -18,7 +18,7 @@ pub struct Terminal {
     pub colours: bool,
 }
 
-/// `Error: what happened [:identifier]`.
+/// Returns `Error: message [:identifier]`, or `Interrupted`.
 pub(super) fn error_text(report: &Report) -> String {
     if report.interrupted {
         return "Interrupted".into();
@@ -26,12 +26,13 @@ pub(super) fn error_text(report: &Report) -> String {
     format!("Error: {} [:{}]", report.condition, report.condition.identifier.name())
 }
 
-/// `Warning: what the server said [:identifier]`.
+/// Returns `Warning: message [:identifier]` and a line end.
 pub fn warning_text(condition: &Condition) -> String {
     format!("Warning: {condition} [:{}]\n", condition.identifier.name())
 }
 
-/// A value as it is printed; a datum longer than a line is laid out on a terminal.
+/// Returns a printed value. On a terminal, a list longer than a line is laid out unless `plain` is
+/// set.
 pub(super) fn printed_value(
     host: &Host,
     value: &Value,
@@ -45,7 +46,7 @@ pub(super) fn printed_value(
     } else {
         printer::readably(&datum)
     };
-    // Letters may hold what would steer the terminal.
+    // Letters may contain control characters that would steer the terminal.
     text.split('\n').map(escape_controls).collect::<Vec<_>>().join("\n")
 }
 
@@ -53,7 +54,7 @@ fn is_group(datum: &Datum) -> bool {
     matches!(datum, Datum::List(_) | Datum::Vector(_))
 }
 
-/// A value's text, cut to the screen unless it is printed plain.
+/// Cuts a value's text to the screen, unless it is printed plain.
 pub(super) fn fitted(text: &str, terminal: Terminal, plain: bool) -> String {
     const KEPT_FREE: usize = 4; // the prompts around it, and the line that says so
     match cut(text, terminal.rows.saturating_sub(KEPT_FREE).max(5), terminal.columns)
@@ -67,7 +68,8 @@ pub(super) fn fitted(text: &str, terminal: Terminal, plain: bool) -> String {
     }
 }
 
-/// An error with its place, unless that is all that was typed (`input`, named `source_name`), and with what to try.
+/// Returns an error with its place and a suggestion. `input`, named `source_name`, is the text that
+/// was typed; the place is left out if it is all of that text.
 pub(super) fn explained(
     input: &str,
     source_name: &str,

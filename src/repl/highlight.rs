@@ -1,9 +1,9 @@
-//! Colours of what is being typed, and the parenthesis that belongs to the one at the cursor.
+//! Colours for the input while it is typed, and the partner of the parenthesis at the cursor.
 
 use crate::lisp::Span;
 use crate::lisp::cursor::{Partial, Shape, ShapeKind, around};
 
-/// How a piece of the input is shown.
+/// The style of a piece of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// A string.
@@ -14,14 +14,14 @@ pub enum Style {
     Head,
     /// A comment.
     Comment,
-    /// The parenthesis at the cursor, and the one that belongs to it.
+    /// The parenthesis at the cursor or its partner.
     Match,
-    /// A closing parenthesis that closes nothing.
+    /// A closing parenthesis without an opening one.
     Stray,
 }
 
 impl Style {
-    /// The escape sequence that begins it; [`RESET`] ends it.
+    /// Returns the escape sequence that starts the style; [`RESET`] ends it.
     pub fn begin(self) -> &'static str {
         match self {
             Style::String => "\x1b[32m",
@@ -37,7 +37,7 @@ impl Style {
 /// Ends every style.
 pub const RESET: &str = "\x1b[0m";
 
-/// The styled pieces of an input in order; they do not overlap. Long inputs are left plain.
+/// Returns the styled pieces of an input in order. They do not overlap. Long inputs are left plain.
 pub fn styles(source: &str, cursor: usize) -> Vec<(Span, Style)> {
     const LONGEST: usize = 20_000;
     if source.len() > LONGEST {
@@ -71,14 +71,14 @@ pub fn styles(source: &str, cursor: usize) -> Vec<(Span, Style)> {
         let style = if is_partner { Some(Style::Match) } else { style };
         pieces.extend(style.map(|style| (token.span, style)));
     }
-    // A word that is being typed may have no token of its own.
+    // An unfinished word may have no token of its own.
     if !matches!(found.partial, Partial::Word(start) if start >= end) {
         comment(source, end, source.len(), &mut pieces);
     }
     pieces
 }
 
-/// The comment between two tokens, if there is one.
+/// Adds the comment between two tokens, if there is one.
 fn comment(source: &str, from: usize, to: usize, pieces: &mut Vec<(Span, Style)>) {
     let between = source.get(from..to).unwrap_or("");
     let start = between.len() - between.trim_start().len();
@@ -88,7 +88,8 @@ fn comment(source: &str, from: usize, to: usize, pieces: &mut Vec<(Span, Style)>
     }
 }
 
-/// The parenthesis under the cursor or just before it, and its partner.
+/// Returns the parenthesis under the cursor, or the closing one just before it, with its partner:
+/// the opening one first.
 pub fn matching_parenthesis(tokens: &[Shape], cursor: usize) -> Option<(Span, Span)> {
     let is_parenthesis = |token: &&Shape| matches!(token.kind, ShapeKind::Open | ShapeKind::Close);
     let at = |token: &Shape| token.span.start <= cursor && cursor < token.span.end;
@@ -111,7 +112,7 @@ pub fn matching_parenthesis(tokens: &[Shape], cursor: usize) -> Option<(Span, Sp
     None
 }
 
-/// The input with escape sequences.
+/// Returns the input with escape sequences.
 pub fn painted(source: &str, cursor: usize) -> String {
     let mut text = String::with_capacity(source.len() + 64);
     let mut end = 0;

@@ -1,11 +1,12 @@
-//! How far the next line of a form is indented.
+//! The indentation of the next line of a form.
 
 use super::signature::Signature;
 use crate::lisp::cursor::{Partial, around};
 use unicode_width::UnicodeWidthStr;
 
-/// The blanks that the line after `text` begins with: bodies stand two columns in, arguments below the first one, data below its first element, and the inside of
-/// a string as it is. `first_column` is where the first line begins, behind the prompt.
+/// Returns the number of blanks at the start of the line after `text`. Bodies are indented by two
+/// columns, arguments below the first argument, data below its first element, and the inside of a
+/// string not at all. `first_column` is where the first line begins, after the prompt.
 pub fn indentation(
     text: &str,
     first_column: usize,
@@ -21,7 +22,7 @@ pub fn indentation(
         line.width() + if text[..at].contains('\n') { 0 } else { first_column }
     };
     let inside = column(list.start) + 1;
-    // A word that ends where the text does is an element like the others.
+    // A word at the end of the text is an element like the others.
     let partial = match found.partial {
         Partial::Word(start) => Some(start),
         _ => None,

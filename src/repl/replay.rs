@@ -1,4 +1,9 @@
-//! Replays a transcript: types every input, compares every reply, and can write the replies anew.
+//! Replays a transcript: enters every input, compares every reply, and can write the transcript
+//! with the new replies.
+//!
+//! Steps run in order in one session: directives go to the [`Environment`], inputs to
+//! [`Session::evaluate`] under a time limit. A reply that differs is recorded and the replay
+//! continues. A directive that fails, a form that takes too long, or an interrupt ends the replay.
 
 use super::matching::matches;
 use super::session::{Reply, Session};
@@ -11,10 +16,10 @@ use std::time::Duration;
 
 /// The environment that a transcript's directives act on.
 pub trait Environment {
-    /// Carries out a directive, the text behind `;;;`; `folder` is where the files that it names are.
+    /// Carries out a directive, the text after `;;;`. `folder` is where the files are that it
+    /// names.
     ///
-    /// # Errors
-    /// A message if it is wrong.
+    /// A message if the directive is wrong.
     fn direct(
         &mut self,
         directive: &str,
@@ -23,41 +28,44 @@ pub trait Environment {
     ) -> Result<(), String>;
 }
 
-/// How a replay went.
+/// The outcome of a replay.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Replies that agree.
+    /// The number of replies that agree.
     pub agreed: usize,
-    /// The differences, each as text with file and line.
+    /// The differences, each as text that starts with file and line.
     pub differences: Vec<String>,
-    /// The transcript with the replies that came; the same text where all agree.
+    /// The transcript with the actual replies; the same text if all agree.
     pub blessed: String,
-    /// Why it ended before the transcript did.
+    /// The reason for an early end.
     pub stop: Option<Stop>,
 }
 
 impl Outcome {
-    /// Whether the transcript was replayed to its end and every reply agreed.
+    /// Returns whether the transcript was replayed to its end and every reply agreed.
     pub fn agrees(&self) -> bool {
         self.differences.is_empty() && self.stop.is_none()
     }
 }
 
-/// Why a replay ended before its transcript did.
+/// The reason why a replay ended before its transcript did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
-    /// A directive could not be carried out, or a form took too long; the text begins with file and line.
+    /// A directive could not be carried out, or a form took too long; the text starts with file and
+    /// line.
     Failed(String),
-    /// Somebody wanted it, with Ctrl-C for example; the text begins with file and line.
+    /// It was interrupted, for example by Ctrl-C; the text starts with file and line.
     Interrupted(String),
 }
 
-/// The reason that ended a replay.
+/// The limits of a replay.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// How long each form may run. Default: 60 seconds, twice what a server has for an answer.
+    /// How long each form may run. Default: 60 seconds, twice the time that a server has for a
+    /// response.
     pub time: Duration,
-    /// Set from outside, ends the replay; whoever sets it also interrupts the host, so that the form that runs ends. Default: never set.
+    /// A flag that ends the replay when it is set from outside. The code that sets it must also
+    /// interrupt the host, so that the running form ends. Default: never set.
     pub interrupted: Arc<AtomicBool>,
 }
 
@@ -67,13 +75,12 @@ impl Default for Limits {
     }
 }
 
-/// Watches a replay: gets each prompt with its input, and the reply.
+/// A callback that gets each prompt with its input, and the reply.
 pub type Watch<'w> = &'w mut dyn FnMut(&str, &str);
 
 /// Replays a transcript in a session.
 ///
-/// # Errors
-/// A transcript that cannot be read, with file and line, or that holds no input.
+/// A transcript that cannot be read, with file and line, or one without inputs.
 pub fn replay(
     text: &str,
     name: &str,
@@ -145,20 +152,22 @@ pub fn replay(
     Ok(outcome)
 }
 
-/// Evaluates an input; whether it was stopped because its time was up.
+/// Evaluates an input. Also returns whether the time limit stopped it.
 fn evaluate(session: &mut Session, input: &str, time: Duration) -> (Reply, bool) {
-    let limit = TimeLimit::start(session.host(), time).ok(); // a system without room for a thread holds nobody to a time
+    let limit = TimeLimit::start(session.host(), time).ok(); // without room for another thread, the form runs without a limit
     let reply = session.evaluate(input);
     let interrupted = reply.result.as_ref().is_err_and(|report| report.interrupted);
     (reply, interrupted && limit.is_some_and(|limit| limit.is_over()))
 }
 
-/// Identifies an input. A transcript may hold passwords, and messages about it go into logs.
+/// Returns the first line of an input, to identify it in messages. Secrets are removed, because
+/// messages go into logs.
 fn first_line(input: &str) -> String {
     without_secrets(input).lines().next().unwrap_or("").to_owned()
 }
 
-/// `file:line: what was typed`, then the lines that differ, `-` expected and `+` what came.
+/// Returns `file:line`, the start of the input, and the lines that differ: `-` expected, `+`
+/// actual.
 fn difference(name: &str, exchange: &Exchange, actual: &str) -> String {
     let (expected, actual): (Vec<&str>, Vec<&str>) =
         (exchange.reply.lines().collect(), actual.lines().collect());

@@ -1,4 +1,10 @@
-//! One session at the prompt, without a terminal: a form or a command goes in, what the prompt prints comes out.
+//! A session at the prompt, without a terminal: an input goes in, a form or a command, and the
+//! printed reply comes out.
+//!
+//! The prompt in a terminal, the replay of transcripts and tests share it. Output is either
+//! collected into the reply ([`Session::new`]) or written immediately ([`Session::streaming`]).
+//! [`Session::answer`] returns commands that concern more than the session to the caller;
+//! [`Session::evaluate`] handles them as a transcript would.
 
 use super::commands::{self, Command};
 use super::display::{Terminal, error_text, explained, fitted, printed_value, warning_text};
@@ -11,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// A host whose output is collected form by form, or printed as it comes.
+/// A host, the number of the next prompt, and the last value and error.
 pub struct Session {
     host: Host,
     printed: Arc<Mutex<Printed>>,
@@ -23,7 +29,7 @@ pub struct Session {
     definitions: BTreeMap<String, String>,
 }
 
-/// Where output goes.
+/// The destination of output.
 enum Printed {
     Collected(String),
     Stream(Output),
@@ -50,14 +56,15 @@ impl Printed {
 
 /// The result of an input, usually one form.
 pub struct Reply {
-    /// What was printed, warnings among it, and the values of all forms but the last; where output is printed as it comes, the line end that is still missing.
+    /// The printed output, warnings included, and the values of all forms but the last. If output
+    /// is streamed, only the missing line end.
     pub output: String,
-    /// The last form's value, printed, or what went wrong.
+    /// The last form's value, printed, or the error.
     pub result: Result<String, Box<Report>>,
 }
 
 impl Reply {
-    /// The whole reply as the prompt prints it, without a last line end.
+    /// Returns the whole reply as the prompt prints it, without the last line end.
     pub fn text(&self) -> String {
         let result = match &self.result {
             Ok(value) => value.clone(),
@@ -70,11 +77,11 @@ impl Reply {
     }
 }
 
-/// The action for an input.
+/// The result of an input: a reply, or an action for the caller.
 pub enum Answer {
-    /// It was evaluated.
+    /// The input was evaluated.
     Reply(Reply),
-    /// A command was carried out; this is what it prints, without a last line end.
+    /// A command was carried out and prints this, without the last line end.
     Text(String),
     /// `:exit`, with its status.
     Exit(i32),
@@ -82,11 +89,11 @@ pub enum Answer {
     Reset,
     /// `:history`.
     History,
-    /// `:trace`; on or off, or the question which.
+    /// `:trace`: on, off, or `None` to ask.
     Trace(Option<bool>),
 }
 
-/// Ends a line that was begun.
+/// Ends an unfinished line.
 fn start_line(text: &mut String) {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
@@ -94,17 +101,17 @@ fn start_line(text: &mut String) {
 }
 
 impl Session {
-    /// A session whose prompt begins at 1, and whose replies hold what was printed.
+    /// Creates a session whose prompt starts at 1 and whose replies contain the output.
     pub fn new(arguments: Vec<String>) -> Session {
         Session::with_policy(arguments, Policy::trusted())
     }
 
-    /// The same, for programs that may reach what the policy says.
+    /// Like [`Session::new`], for programs confined by a policy.
     pub fn with_policy(arguments: Vec<String>, policy: Policy) -> Session {
         Session::printing(arguments, Printed::Collected(String::new()), policy)
     }
 
-    /// A session that prints as its forms run.
+    /// Creates a session that prints while its forms run.
     pub fn streaming(arguments: Vec<String>, write: Output) -> Session {
         Session::printing(arguments, Printed::Stream(write), Policy::trusted())
     }
@@ -118,7 +125,7 @@ impl Session {
         let host = Host::new(Options {
             arguments,
             output: Box::new(move |text| write(&output, text)),
-            // A warning that cannot be shown stops nothing; the next output says what is wrong.
+            // A warning that cannot be shown is dropped; the next output reports the error.
             warnings: Box::new(move |condition| drop(write(&warned, &warning_text(condition)))),
             policy,
         });
@@ -135,37 +142,39 @@ impl Session {
         }
     }
 
-    /// The host.
+    /// Returns the host.
     pub fn host(&mut self) -> &mut Host {
         &mut self.host
     }
 
-    /// The next prompt: `user(4): `.
+    /// Returns the next prompt: `user(4): `.
     pub fn prompt(&self) -> String {
         format!("user({}): ", self.number)
     }
 
-    /// The number in the next prompt.
+    /// Returns the number in the next prompt.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// Continues with this number.
+    /// Sets the number of the next prompt.
     pub fn set_number(&mut self, number: usize) {
         self.number = number;
     }
 
-    /// From now on [`Session::shown`] fits this terminal; `None` shows replies as transcripts hold them.
+    /// Sets the terminal that [`Session::shown`] fits replies to. With `None` it shows them as
+    /// transcripts do.
     pub fn set_terminal(&mut self, terminal: Option<Terminal>) {
         self.terminal = terminal;
     }
 
-    /// The lambda lists of functions and macros that were defined here, by name.
+    /// Returns the lambda lists of functions and macros defined in this session, by name.
     pub fn definitions(&self) -> &BTreeMap<String, String> {
         &self.definitions
     }
 
-    /// Evaluates what was typed, or carries out its command as far as that needs no terminal: what a transcript holds.
+    /// Evaluates an input, or carries out its command as far as that needs no terminal. The reply
+    /// is the one that a transcript contains.
     pub fn evaluate(&mut self, input: &str) -> Reply {
         let text = match self.answer(input) {
             Answer::Reply(reply) => return reply,
@@ -182,7 +191,7 @@ impl Session {
         Reply { output: String::new(), result: Ok(text) }
     }
 
-    /// The outcome of an input.
+    /// Handles an input and returns its result.
     pub fn answer(&mut self, input: &str) -> Answer {
         let command = match commands::parse(input) {
             None => return Answer::Reply(self.evaluate_form(input)),
@@ -220,7 +229,7 @@ impl Session {
                     if self.plain { "plain" } else { "pretty" }
                 ))
             }
-            // `:help`, and what was answered above.
+            // `:help`, and commands that were handled above.
             _ => Answer::Text(format!(
                 "{}\n(help) lists the functions by topic, (apropos \"flag\") finds them.",
                 commands::HELP
@@ -272,7 +281,7 @@ impl Session {
         })
     }
 
-    /// Runs `work`, and makes a reply of what it printed and of the last value.
+    /// Runs `work` and makes a reply from its output and the last value.
     fn run(&mut self, work: impl FnOnce(&mut Session, &mut String) -> Result<(), Report>) -> Reply {
         self.host.context().set_at_line_start(true);
         let mut output = String::new();
@@ -331,7 +340,8 @@ impl Session {
         text
     }
 
-    /// A reply as the terminal shows it: laid out, cut to the screen, with the place of an error and what to try.
+    /// Returns a reply as the terminal shows it: laid out, cut to the screen, errors with their
+    /// place and a suggestion.
     pub fn shown(&self, input: &str, reply: &Reply) -> String {
         let Some(terminal) = self.terminal else { return reply.text() };
         let mut text = reply.output.clone();
@@ -358,7 +368,7 @@ impl Session {
     }
 }
 
-/// Prints the value of a form behind which others follow.
+/// Prints the value of a form that is followed by other forms.
 fn write_line(host: &mut Host, printed: &Mutex<Printed>, shown: &mut String, text: &str) {
     let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
     match &mut *printed {
@@ -369,7 +379,7 @@ fn write_line(host: &mut Host, printed: &Mutex<Printed>, shown: &mut String, tex
         }
         Printed::Stream(write) => {
             let gap = if host.context().at_line_start() { "" } else { "\n" };
-            let _ = write(&format!("{gap}{text}\n")); // the next output says what is wrong
+            let _ = write(&format!("{gap}{text}\n")); // the next output reports the error
         }
     }
     drop(printed);

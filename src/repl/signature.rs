@@ -1,38 +1,41 @@
-//! A lambda list as the prompt needs it: which parameter an argument is for, and which keys are still to be given.
+//! Lambda lists as the prompt needs them: which parameter an argument belongs to, and which keys
+//! are not given yet.
 
 use crate::lisp::cursor::OpenList;
 use crate::lisp::{Kind, Node, reader};
 
-/// A lambda list, taken apart.
+/// A parsed lambda list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Signature {
-    /// Required and optional parameters in order; the list of a parameter that is a list itself, `(mb host . options)`.
+    /// Required and optional parameters in order. A parameter that is itself a list, such as `(mb
+    /// host . options)`, has its own signature.
     pub positional: Vec<(String, Option<Box<Signature>>)>,
-    /// How many of them are required.
+    /// The number of required ones.
     pub required: usize,
     /// Keys, without colons.
     pub keys: Vec<String>,
-    /// The name behind a dot or `&rest`.
+    /// The name after a dot or `&rest`.
     pub rest: Option<String>,
-    /// Whether forms follow its parameters, as in `(name (parameter …) form …)`.
+    /// Whether forms follow the parameters, as in `(name (parameter …) form …)`.
     pub has_body: bool,
 }
 
 /// The role of an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    /// This required or optional parameter.
+    /// The value of this parameter: required, optional or rest.
     Parameter(String),
     /// The value of this key.
     Value(String),
-    /// A key, of those that are not given yet.
+    /// One of these keys, which are not given yet.
     Key(Vec<String>),
-    /// Nothing that the lambda list names.
+    /// The lambda list does not say.
     Unknown,
 }
 
 impl Signature {
-    /// Reads `(mb messages parts &key uid)` and the notation of the language's words, `((variable list) form …)`.
+    /// Parses `(mb messages parts &key uid)`, and the notation for special forms, `((variable list)
+    /// form …)`.
     pub fn parse(text: &str) -> Signature {
         reader::read(text)
             .ok()
@@ -76,7 +79,8 @@ impl Signature {
         found
     }
 
-    /// What the next argument of a call is for, `given` being the words of the arguments so far (`None` for what is no word).
+    /// Returns the role of the next argument of a call. `given` has the words of the arguments so
+    /// far, `None` for an argument that is not a word.
     pub fn role(&self, given: &[Option<&str>]) -> Role {
         let is_key = |word: &Option<&str>| {
             word.and_then(|word| word.strip_prefix(':'))
@@ -114,7 +118,7 @@ fn element_name(element: &Node) -> &'static str {
         .unwrap_or("&allow-other-keys")
 }
 
-/// The words of a list's elements from `first` on.
+/// Returns the words of a list's elements from `first` on.
 pub fn words(list: &OpenList, first: usize) -> Vec<Option<&str>> {
     list.elements
         .get(first..)

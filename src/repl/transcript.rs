@@ -1,36 +1,40 @@
-//! A transcript: prompts, what was typed, what came; prose and directives between.
+//! Parses transcripts: prompts with inputs and replies, and prose and directives between them.
 //!
-//! A line that begins with `user(N):` is a prompt. Input runs over lines until it is complete. Lines that begin with `;;;` direct the sandbox. All else is prose, but
-//! for the reply, which is written in one of two ways:
+//! A line that begins with `user(N):` is a prompt. Its input continues over lines until it is
+//! complete. A line that begins with `;;;` is a directive for the sandbox. A reply may follow an
+//! input; everything else is prose. A reply is written in one of two ways:
 //!
-//! - *Plain*, as the manual does. It follows the input at once, or behind blank lines if it is one value or a report. It ends before the first of these: a prompt; a
-//!   directive; outside of its lists and strings a blank line or a Markdown fence; and, where it is one whole list, string, vector or object, what stands below that.
-//!   A list or string that is never closed counts as text.
-//! - *Marked*, at once below the input, every line behind `| ` (an empty one may be `|`). It ends at the first line without the mark. So any reply can be
-//!   written, whatever it holds, and any prose may follow it.
+//! - *Plain*, as in the manual. It starts on the line after the input; one value or a report may
+//!   also start after blank lines. It ends before the first of these: a prompt; a directive; a
+//!   blank line or a Markdown fence outside of the reply's lists and strings; and, if it is one
+//!   whole list, string, vector or object, any further text. A list or string that is never closed
+//!   counts as text.
+//! - *Marked*, from the line after the input, with `| ` before every line (an empty line may be
+//!   `|`). It ends at the first line without the mark. So any reply can be written, and any prose
+//!   may follow it.
 //!
-//! [`bless`] writes a reply plain where that reads back as exactly this reply, and marked where it does not.
+//! [`bless`] writes a reply plain if that reads back as exactly this reply, and marked otherwise.
 
 use super::matching::whole_datum;
 use crate::lisp::datum::Datum;
 use crate::lisp::reader::{self, Completeness};
 use std::ops::Range;
 
-/// A transcript that was read.
+/// A parsed transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transcript {
-    /// Its contents in order.
+    /// The steps in order.
     pub steps: Vec<Step>,
 }
 
-/// A part of a transcript that means something.
+/// A part of a transcript other than prose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// A form and its reply.
+    /// An input and its reply.
     Exchange(Exchange),
-    /// The text after `;;;`, and its line number.
+    /// A directive: the text after `;;;`.
     Directive {
-        /// The line's number, from 1.
+        /// The line number, from 1.
         line: usize,
         /// The text without the semicolons.
         text: String,
@@ -50,15 +54,14 @@ pub struct Exchange {
     pub input_lines: Range<usize>,
     /// The reply, without its marks and the last line end.
     pub reply: String,
-    /// The reply's lines, as indices from 0; empty where there is none.
+    /// The reply's lines, as indices from 0; empty if there is no reply.
     pub reply_lines: Range<usize>,
 }
 
 impl Transcript {
-    /// Reads a transcript.
+    /// Parses a transcript.
     ///
-    /// # Errors
-    /// The line and what is wrong, for input that never becomes complete or that no reader takes.
+    /// The line and a message, for input that never becomes complete or that is malformed.
     pub fn parse(text: &str) -> Result<Transcript, (usize, String)> {
         let (mut lines, _) = split(text);
         if let Some(first) = lines.first_mut() {
@@ -85,7 +88,7 @@ impl Transcript {
     }
 }
 
-/// The lines without their ends, and how they end: as the first one does.
+/// Splits a text into lines without their ends. Also returns the line end, that of the first line.
 fn split(text: &str) -> (Vec<&str>, &'static str) {
     let ending = if text
         .split('\n')
@@ -139,7 +142,7 @@ fn read_exchange<L: AsRef<str>>(
     ))
 }
 
-/// The reply below the input and its lines; an empty range at `from` where there is none.
+/// Returns the reply below the input and its lines; an empty range at `from` if there is none.
 fn read_reply<L: AsRef<str>>(lines: &[L], from: usize) -> (String, Range<usize>) {
     let marked: Vec<&str> =
         lines[from..].iter().map_while(|line| unmarked(line.as_ref())).collect();
@@ -150,7 +153,7 @@ fn read_reply<L: AsRef<str>>(lines: &[L], from: usize) -> (String, Range<usize>)
     (join(&lines[range.clone()]), range)
 }
 
-/// The text after the mark, if the line has one.
+/// Returns the text after the mark, if the line has one.
 fn unmarked(line: &str) -> Option<&str> {
     match line.strip_prefix('|')? {
         "" => Some(""),
@@ -166,7 +169,8 @@ fn join<L: AsRef<str>>(lines: &[L]) -> String {
     lines.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("\n")
 }
 
-/// The lines of a plain reply; an empty range at `from` where the next thing is prose, a prompt, a directive or the end.
+/// Returns the lines of a plain reply; an empty range at `from` if prose, a prompt, a directive or
+/// the end of the text comes next.
 fn find_plain_reply<L: AsRef<str>>(lines: &[L], from: usize) -> Range<usize> {
     let line = |at: usize| lines[at].as_ref();
     let ends = |line: &str| prompt(line).is_some() || line.starts_with(";;;");
@@ -201,7 +205,7 @@ fn find_plain_reply<L: AsRef<str>>(lines: &[L], from: usize) -> Range<usize> {
             if whole_datum(&join(&lines[start..end])).is_some() {
                 return start..end;
             }
-            may_be_datum = false; // it does not become one by what follows
+            may_be_datum = false; // it does not become one with more lines
         }
     }
     if state.is_open() {
@@ -218,7 +222,8 @@ fn find_plain_reply<L: AsRef<str>>(lines: &[L], from: usize) -> Range<usize> {
     }
 }
 
-/// Behind a blank line a reply must look like one, or it is prose: one value that is not a word, but for `t` and `nil`.
+/// Returns whether a text after a blank line is a reply and not prose: one value that is not a
+/// symbol, or the wildcard. `t` and `nil` are values.
 fn is_one_value(text: &str) -> bool {
     match reader::read_data(text).as_deref() {
         Ok([Datum::Symbol(word)]) => word == "…",
@@ -227,7 +232,7 @@ fn is_one_value(text: &str) -> bool {
     }
 }
 
-/// How deep in lists and strings a reply is; only to find where it ends.
+/// The nesting of lists and strings in a reply, only to find its end.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
@@ -253,7 +258,8 @@ impl Nesting {
     }
 }
 
-/// The transcript's text with these replies in place of its own. What does not belong to one of the replies stays as it is.
+/// Returns the transcript's text with `replies` in place of its own. Everything else stays as it
+/// is.
 pub fn bless(text: &str, replies: &[(Exchange, String)]) -> String {
     if replies.is_empty() {
         return text.to_owned();
@@ -266,8 +272,9 @@ pub fn bless(text: &str, replies: &[(Exchange, String)]) -> String {
     lines.join(ending)
 }
 
-/// Writes a reply in the first way that reads back as this reply: plain, where it stood before or at once below the input, else marked; with an empty line below
-/// it if it would run into the prose. The last way always does.
+/// Writes a reply in the first way that reads back as this reply: plain in the old place, plain
+/// directly below the input, or marked there; each with an empty line after it if it would
+/// otherwise run into the prose. The last way always reads back.
 fn write_reply(lines: &mut Vec<String>, exchange: &Exchange, reply: &str) {
     let plain: Vec<String> = reply.split('\n').map(str::to_owned).collect();
     let marked: Vec<String> = reply.split('\n').map(mark).collect();
@@ -278,7 +285,7 @@ fn write_reply(lines: &mut Vec<String>, exchange: &Exchange, reply: &str) {
     for (from, way) in ways {
         for apart in [false, true] {
             if from < old.start {
-                old.start = from; // the blank lines before the reply go, too
+                old.start = from; // the blank lines before the reply go too
             }
             let mut new = way.clone();
             new.extend(apart.then(String::new));
@@ -297,7 +304,7 @@ fn write_reply(lines: &mut Vec<String>, exchange: &Exchange, reply: &str) {
     }
 }
 
-/// The number of a prompt and what is typed at it.
+/// Parses a prompt: its number and the input on its line.
 fn prompt(line: &str) -> Option<(usize, &str)> {
     let rest = line.strip_prefix("user(")?;
     let (number, rest) = rest.split_once("):")?;
