@@ -1,4 +1,5 @@
-//! The command: reads arguments, hands them on, and turns the outcome into an exit code.
+//! The `postoffice` command: parses the arguments, carries out the command, and turns the outcome
+//! into an exit code.
 
 use postoffice::command::output::complain;
 use postoffice::command::{arguments::Arguments, carry_out};

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line, parsed by clap. The doc comments of options and commands are their help texts.
 
 use crate::policy::AllowedHost;
 use crate::proto::Limits;
@@ -31,7 +31,8 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the program's arguments. Wrong usage ends the program with a message and the exit code 2.
+    /// Parses the arguments of this process. Wrong usage ends the process with a message and exit
+    /// code 2.
     pub fn read() -> Arguments {
         let arguments = Arguments::parse();
         let global = &arguments.global;
@@ -197,7 +198,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// The confinement and the time limit of the command, if it is confined.
+    /// Returns the confinement and the time limit for a command that runs untrusted.
     pub(super) fn confinement(&self) -> Option<(&Confinement, Duration)> {
         let (confinement, seconds) = match self {
             Command::Run { confinement, time, .. } | Command::Eval { confinement, time, .. } => {
@@ -247,7 +248,7 @@ pub struct SandboxOptions {
     pub ca_file: Option<PathBuf>,
 }
 
-/// `literal=100000000`.
+/// Parses a limit such as `literal=100000000`.
 fn limit(text: &str) -> Result<(&'static str, u64), String> {
     let wrong = || {
         let names: Vec<&str> = Limits::TABLE.iter().map(|limit| limit.name).collect();
@@ -261,7 +262,7 @@ fn limit(text: &str) -> Result<(&'static str, u64), String> {
     Ok((limit.name, value.parse().map_err(|_| wrong())?))
 }
 
-/// `USER:PASSWORD`.
+/// Parses `USER:PASSWORD`.
 fn account(text: &str) -> Result<Account, String> {
     match text.split_once(':') {
         Some((user, password)) if !user.is_empty() => Ok(Account::new(user, password)),

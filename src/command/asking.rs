@@ -1,4 +1,7 @@
-//! A password typed at the terminal, without echo.
+//! Asks for a password at the terminal, without echo.
+//!
+//! On Unix the terminal is restored when the question is answered or interrupted, and by
+//! [`show_typing`] when the process exits in the middle of it.
 
 use super::output::begin_line;
 use crate::api::AskSecret;
@@ -6,7 +9,8 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Asks on standard error where that and standard input are a terminal; elsewhere nobody is asked.
+/// Returns a function that asks on standard error, if standard error and standard input are
+/// terminals; otherwise `None`.
 pub(super) fn at_terminal() -> Option<AskSecret> {
     (io::stdin().is_terminal() && io::stderr().is_terminal()).then(|| Arc::new(ask) as AskSecret)
 }
@@ -21,10 +25,10 @@ mod echo {
     use std::io;
     use std::sync::{Mutex, PoisonError};
 
-    /// The terminal as it was, while it shows nothing of what is typed.
+    /// The terminal's settings from before the echo was switched off.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-    /// Shows nothing from now on; what was typed before is forgotten.
+    /// Switches the echo off and discards input typed before.
     pub fn hide() -> io::Result<Hidden> {
         let before = tcgetattr(io::stdin())?;
         let mut silent = before.clone();
@@ -35,14 +39,14 @@ mod echo {
         Ok(Hidden)
     }
 
-    /// As before, if nothing is shown now.
+    /// Restores the terminal if the echo is off.
     pub fn show() {
         if let Some(before) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &before); // the terminal may be gone
         }
     }
 
-    /// Shows again what is typed, when it is dropped.
+    /// Restores the terminal when it is dropped.
     pub struct Hidden;
 
     impl Drop for Hidden {
@@ -52,17 +56,18 @@ mod echo {
     }
 }
 
-/// Before the program ends in the middle of a question: the terminal shows what is typed, as before.
+/// Restores the terminal before the process exits in the middle of a question.
 pub(super) fn show_typing() {
     #[cfg(unix)]
     echo::show();
 }
 
-/// One question at a time: several threads may want to know something.
+/// Only one question at a time: several threads may ask.
 #[cfg(unix)]
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
-/// Reads a line byte for byte, past what Rust keeps of standard input, which would stay in memory.
+/// Reads a line byte by byte and bypasses Rust's buffer of standard input, from which the password
+/// could not be erased.
 #[cfg(unix)]
 fn ask(question: &str, interrupted: &dyn Fn() -> bool) -> io::Result<Option<Zeroizing<String>>> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -72,7 +77,7 @@ fn ask(question: &str, interrupted: &dyn Fn() -> bool) -> io::Result<Option<Zero
     let _hidden = echo::hide()?;
     say(question)?;
     let stdin = io::stdin();
-    let mut typed = Zeroizing::new(Vec::with_capacity(4096)); // the longest line that a terminal takes
+    let mut typed = Zeroizing::new(Vec::with_capacity(4096)); // the longest line that a terminal delivers
     loop {
         if interrupted() {
             say("\n")?;

@@ -1,4 +1,4 @@
-//! `postoffice check`: scripts are looked through, and nothing of them runs.
+//! `postoffice check`: examines scripts without running them.
 
 use super::init::source_of;
 use super::output::print;
@@ -7,7 +7,7 @@ use crate::api::{Setup, attach};
 use crate::host::{Host, Options};
 use std::path::PathBuf;
 
-/// Says what is wrong with each script; 1 if anything is.
+/// Prints the problems of each script. Returns exit code 1 if there are any.
 pub(super) fn check(files: &[PathBuf]) -> Result<i32, String> {
     let mut code = 0;
     for file in files {

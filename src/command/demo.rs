@@ -1,4 +1,5 @@
-//! The manual's session on the sandbox, shown and compared.
+//! `postoffice demo`: replays the manual's session on the sandbox, shows it, and compares the
+//! replies.
 
 use super::arguments::Global;
 use super::output::print;

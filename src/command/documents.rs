@@ -1,4 +1,5 @@
-//! Documents that are made from the program's own tables: the reference, the manual page, completions for shells.
+//! Documents generated from the program's own tables: the reference, the manual page, completions
+//! for shells.
 
 use super::arguments::Arguments;
 use super::output::print;
@@ -20,7 +21,7 @@ pub(super) fn reference(man: bool) -> Result<i32, String> {
     Ok(0)
 }
 
-/// The command's manual page, with the functions by topic.
+/// Returns the command's manual page, with the functions by topic.
 fn manual_page() -> std::io::Result<String> {
     let command = Arguments::command();
     let mut page = Vec::new();
@@ -64,7 +65,7 @@ fn manual_page() -> std::io::Result<String> {
     Ok(page)
 }
 
-/// Text for roff: backslashes, hyphens and leading dots are not commands.
+/// Escapes text for roff, so that backslashes, hyphens and leading dots are not commands.
 fn roff(text: &str) -> String {
     let escaped = text.replace('\\', "\\e").replace('-', "\\-");
     let lines: Vec<String> = escaped

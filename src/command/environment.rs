@@ -1,4 +1,4 @@
-//! The sandbox behind a script: which hosts it answers for, and what a transcript's directives do to it.
+//! Carries out the directives of transcripts on the sandbox.
 
 use crate::api::SandboxRouter;
 use crate::policy::Policy;
@@ -9,26 +9,26 @@ use crate::sandbox::{Account, Seed};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Directives of a transcript, carried out on a sandbox:
+/// Carries out the directives of a transcript on a sandbox:
 ///
-/// | directive | what it does |
+/// | directive | effect |
 /// |---|---|
-/// | `fresh`, `fresh empty` | the manual's account and mail again, or an empty inbox |
-/// | `account USER PASSWORD` | one more account, empty |
-/// | `hosts NAME …`, `hosts` | answers only for these names, or for all |
-/// | `deliver FILE [USER [MAILBOX]]` | delivers a letter, to the first account unless told; `next-letter` is one that is built in |
-/// | `disconnect` | drops every connection, as a crash would |
-/// | `misname` | from now on certificates are for another host |
-/// | `refuse ADDRESS …`, `refuse` | no letter is taken for these addresses, or all are taken again |
-/// | `say LINE` | the next answer to an IMAP command comes behind this line, `* NO The disk is nearly full` for example |
-/// | `fault [PROTOCOL[#N]:]SIDE:FAULT` | disturbs the connections from now on, beside what other faults do; see [`FaultRule`] |
-/// | `fault` | the connections from now on are sound |
+/// | `fresh`, `fresh empty` | resets the sandbox to the manual's account and mail, or to an empty inbox |
+/// | `account USER PASSWORD` | adds an account without mail |
+/// | `hosts NAME …`, `hosts` | the sandbox answers only for these names, or for all |
+/// | `deliver FILE [USER [MAILBOX]]` | delivers a letter, by default to the first account's inbox; `next-letter` is a built-in letter |
+/// | `disconnect` | drops all connections, as a crash would |
+/// | `misname` | from now on certificates name another host |
+/// | `refuse ADDRESS …`, `refuse` | refuses letters for these addresses, or accepts all again |
+/// | `say LINE` | sends this line before the next answer to an IMAP command, for example `* NO The disk is nearly full` |
+/// | `fault [PROTOCOL[#N]:]SIDE:FAULT` | disturbs new connections, in addition to earlier faults; see [`FaultRule`] |
+/// | `fault` | new connections are sound again |
 pub struct SandboxEnvironment {
     router: Arc<SandboxRouter>,
 }
 
 impl SandboxEnvironment {
-    /// Directs this router's sandbox.
+    /// Carries out directives on this router's sandbox.
     pub fn new(router: Arc<SandboxRouter>) -> Self {
         SandboxEnvironment { router }
     }
@@ -72,7 +72,7 @@ impl Environment for SandboxEnvironment {
             }
             ["fault"] => sandbox.set_faults(Vec::new()),
             ["fault", ..] => {
-                // The whole rest of the line, since a fault's text may hold blanks.
+                // The whole rest of the line, because the text of a fault may contain blanks.
                 let (_, rule) = directive.split_once("fault").unwrap_or_default();
                 let rule: FaultRule =
                     rule.trim_start().parse().map_err(|error| format!("fault: {error}"))?;
@@ -84,7 +84,7 @@ impl Environment for SandboxEnvironment {
     }
 }
 
-/// A message that names what a directive expects, or lists the directives.
+/// Returns a message with the arguments that a directive expects, or with a list of the directives.
 fn wrong(directive: &str) -> String {
     let expected = match directive {
         "fresh" => "nothing, or empty",

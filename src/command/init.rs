@@ -1,11 +1,13 @@
-//! The user's own file of the language, which the prompt loads before anything is typed: `~/.config/postoffice/init.scm`.
+//! The user's own init file, `~/.config/postoffice/init.scm`. The prompt loads it before the first
+//! input, `run` and `eval` only with `--init`.
 
 use super::output::complain;
 use crate::host::{Host, Report};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where it is: below `$XDG_CONFIG_HOME`, by default `~/.config`; `None` where there is no home.
+/// Returns its path below `$XDG_CONFIG_HOME`, by default `~/.config`; `None` if there is no home
+/// folder.
 fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || absolute("HOME").map(|home| home.join(".config"));
@@ -13,12 +15,12 @@ fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     Some(folder.join("postoffice").join("init.scm"))
 }
 
-/// The file of the user who runs the command.
+/// Returns its path for the current user.
 fn own_path() -> Option<PathBuf> {
     path(|name| std::env::var(name).ok())
 }
 
-/// A text of the language.
+/// Reads a source file.
 ///
 /// # Errors
 /// A message that names the file.
@@ -29,7 +31,8 @@ pub(super) fn source_of(file: &Path) -> Result<String, String> {
     })
 }
 
-/// For the prompt: what is wrong with the file is reported, and the prompt starts all the same. The exit code, where the file calls `(exit)`.
+/// Loads the file for the prompt, if it exists. Errors are reported and the prompt starts anyway.
+/// Returns the exit code if the file calls `(exit)`.
 pub(super) fn load_if_there(host: &mut Host) -> Option<i32> {
     let path =
         own_path().filter(|path| !matches!(path.metadata(), Err(error) if is_missing(&error)))?;
@@ -51,17 +54,16 @@ fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// The text for `--init`, and the file's name.
+/// Returns the text for `--init` and the file's name.
 ///
-/// # Errors
-/// A message; a file that is asked for must be there.
+/// A message. With `--init` the file must exist.
 pub(super) fn asked_for() -> Result<(String, String), String> {
     let path =
         own_path().ok_or("--init: there is no home folder, and XDG_CONFIG_HOME names none")?;
     Ok((source_of(&path)?, path.display().to_string()))
 }
 
-/// Runs what [`asked_for`] gave, before the program.
+/// Runs the text from [`asked_for`] before the program.
 pub(super) fn load(host: &mut Host, init: Option<&(String, String)>) -> Result<(), Report> {
     init.map_or(Ok(()), |(source, name)| host.evaluate_file(source, name).map(drop))
 }

@@ -1,25 +1,25 @@
-//! Ctrl-C, and what ends a service: SIGTERM and SIGHUP do the same.
+//! Handles Ctrl-C. SIGTERM and SIGHUP have the same effect.
 
 use crate::host::{Context, Host, Interrupter};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Exit code after Ctrl-C, as shells have it, and after the other signals.
+/// The exit code after Ctrl-C or one of the other signals, as in shells.
 pub(super) const INTERRUPTED: i32 = 130;
 
-/// The host whose form is stopped. Its context tells whether that was asked for already.
+/// The host whose form to stop, and its context, which tells whether it was interrupted already.
 type Watched = Option<(Interrupter, Weak<Context>)>;
 
-/// What Ctrl-C does: it stops the form that runs in the host that is watched; a second one while that form still runs ends the program, as does one while there
-/// is no host.
+/// Stops the running form of the watched host on Ctrl-C. The process exits on a second Ctrl-C while
+/// that form still runs, and on Ctrl-C while no host is watched.
 pub(super) struct CtrlC {
     host: Arc<Mutex<Watched>>,
-    /// Whether it was pressed.
+    /// Whether Ctrl-C was pressed.
     pub pressed: Arc<AtomicBool>,
 }
 
 impl CtrlC {
-    /// Listens to Ctrl-C from now on; once in a process.
+    /// Starts to listen to Ctrl-C. Call it once in a process.
     pub fn listen() -> Result<CtrlC, String> {
         let ctrl_c = CtrlC { host: Arc::default(), pressed: Arc::default() };
         let (host, pressed) = (ctrl_c.host.clone(), ctrl_c.pressed.clone());
@@ -41,7 +41,7 @@ impl CtrlC {
         Ok(ctrl_c)
     }
 
-    /// From now on it is this host that is stopped.
+    /// Makes this host the one to stop.
     pub fn watch(&self, host: &Host) {
         let watched = (host.interrupter(), Arc::downgrade(host.context()));
         *self.host.lock().unwrap_or_else(PoisonError::into_inner) = Some(watched);

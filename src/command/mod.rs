@@ -1,4 +1,17 @@
-//! The command's subcommands, one function each. `main` only parses arguments.
+//! The subcommands of `postoffice`, one function each; `main` only parses the arguments.
+//!
+//! [`carry_out`] prepares the process and selects the subcommand. For an untrusted script it only
+//! supervises: `confinement::oversee` starts the same command line again with `--confined`, and
+//! that process does the work.
+//!
+//! | file | subcommand or part |
+//! |---|---|
+//! | `prompt`, `running`, `checking`, `replaying`, `sandboxing`, `demo`, `documents` | the subcommands |
+//! | [`arguments`] | the command line, by clap |
+//! | `setup`, `init` | options to connections and sandbox; the user's init.scm |
+//! | `confinement` | the process and the limits of an untrusted script |
+//! | `interrupt`, `asking`, `progress`, [`output`] | Ctrl-C, questions for passwords, the progress line, the standard streams |
+//! | `environment` | the directives of transcripts, carried out on the sandbox |
 
 pub mod arguments;
 mod asking;
@@ -24,10 +37,10 @@ use crate::host::report_only_uncaught_panics;
 use arguments::{Arguments, Command};
 use running::Way;
 
-/// Carries out a command line; the exit code.
+/// Carries out a command line and returns the exit code.
 ///
 /// # Errors
-/// A message for standard error; the exit code is 1 then.
+/// A message for standard error; the exit code is then 1.
 pub fn carry_out(arguments: Arguments) -> Result<i32, String> {
     confinement::prepare_process();
     report_only_uncaught_panics();

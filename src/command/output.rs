@@ -1,21 +1,22 @@
-//! Standard output and standard error, whose readers may be gone.
+//! Writing to standard output and standard error, whose readers may have closed them.
 
 use crate::shown::escape_controls;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether what was written to standard output ended its line.
+/// Whether the last text written to standard output ended its line.
 static AT_LINE_START: AtomicBool = AtomicBool::new(true);
 
-/// Whether what is printed may come from somebody who is not trusted.
+/// Whether printed text may come from an untrusted script.
 static FROM_STRANGERS: AtomicBool = AtomicBool::new(false);
 
-/// From now on control characters are shown instead of sent to a terminal, which could be made to type or to tell things by them.
+/// From now on, shows control characters instead of sending them to a terminal. They could make it
+/// type or report things.
 pub(super) fn distrust() {
     FROM_STRANGERS.store(true, Ordering::Relaxed);
 }
 
-/// Text without control characters, but with its line ends and tabs.
+/// Returns text with control characters escaped, except line ends and tabs.
 fn harmless(text: &str) -> String {
     text.split_inclusive(['\n', '\t'])
         .map(|piece| match piece.strip_suffix(['\n', '\t']) {
@@ -25,10 +26,10 @@ fn harmless(text: &str) -> String {
         .collect()
 }
 
-/// Writes to standard output. When its reader is gone, as behind `| head`, the program ends with 0: there is nothing left to do.
+/// Writes to standard output. If the reader has closed it, as `| head` does, the process exits with
+/// 0, because nothing is left to do.
 ///
-/// # Errors
-/// The error of writing, for example a full disk.
+/// The error of the write, for example a full disk.
 pub fn print(text: &str) -> io::Result<()> {
     if !text.is_empty() {
         AT_LINE_START.store(text.ends_with('\n'), Ordering::Relaxed);
@@ -45,14 +46,16 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Writes lines to standard error, control characters shown as such; on a terminal they begin on a fresh line. When its reader is gone they are lost and the program goes on: a script that moves mail is not
-/// left half-way because nobody reads its trace, and the exit code still says how it went.
+/// Writes lines to standard error with control characters escaped; on a terminal they begin on a
+/// fresh line. If the reader has closed it, they are lost and the program continues: a script that
+/// moves mail must not stop half-way because nobody reads its trace, and the exit code still
+/// reports the outcome.
 pub fn complain(text: &str) {
     begin_line();
-    let _ = io::stderr().lock().write_all(format!("{}\n", harmless(text)).as_bytes()); // there is nobody to tell
+    let _ = io::stderr().lock().write_all(format!("{}\n", harmless(text)).as_bytes()); // nobody is left to report this to
 }
 
-/// Ends the line that standard output has begun, if both are shown on a terminal.
+/// Ends an unfinished line of standard output, if both streams are shown on a terminal.
 pub(super) fn begin_line() {
     if !AT_LINE_START.load(Ordering::Relaxed)
         && io::stdout().is_terminal()

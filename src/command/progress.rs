@@ -1,4 +1,4 @@
-//! Progress of long work on standard error.
+//! Shows the progress of long operations in one line on standard error.
 
 use super::output::begin_line;
 use crate::api::Progress;
@@ -11,7 +11,8 @@ use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Progress on standard error where that is a terminal that can move its cursor.
+/// Returns a progress display if standard error is a terminal that can move its cursor; otherwise
+/// one that shows nothing.
 pub(super) fn on_terminal(quiet: bool) -> Progress {
     let dumb = std::env::var("TERM").is_ok_and(|terminal| terminal == "dumb");
     if quiet || dumb || !std::io::stderr().is_terminal() {
@@ -21,7 +22,7 @@ pub(super) fn on_terminal(quiet: bool) -> Progress {
     }
 }
 
-/// One line, drawn over and over.
+/// A line that is redrawn in place.
 #[derive(Default)]
 struct Line {
     bar: Mutex<Option<ProgressBar>>,
@@ -52,7 +53,8 @@ impl Display for Line {
     }
 }
 
-/// The terminal without its last columns: the `^C` that it shows has to stay on the line that is cleared.
+/// The terminal without its last columns: the `^C` that it echoes must stay on the line that is
+/// cleared.
 #[derive(Debug)]
 struct Narrow(Term);
 
@@ -98,7 +100,8 @@ impl TermLike for Narrow {
     }
 }
 
-/// `fetch-parts: 120 of 500 messages, 3.20 MiB, 1.10 MiB/s, 3 seconds left`.
+/// Returns the text of the line: `fetch-parts: 120 of 500 messages, 3.20 MiB, 1.10 MiB/s, 3 seconds
+/// left`.
 fn text(moment: &Moment) -> String {
     let seconds = moment.elapsed.as_secs_f64().max(0.001);
     let function = moment.function.as_str();

@@ -1,4 +1,4 @@
-//! The prompt.
+//! The prompt in a terminal: connects `repl::editor` with connections, progress, trace and Ctrl-C.
 
 use super::arguments::Global;
 use super::asking;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Nobody who presses Tab waits longer for a server.
+/// The longest time that Tab may wait for a server.
 const LONGEST_WAIT: Duration = Duration::from_millis(300);
 
 pub(super) fn prompt(global: &Global, init: bool) -> Result<i32, String> {
@@ -50,7 +50,8 @@ pub(super) fn prompt(global: &Global, init: bool) -> Result<i32, String> {
     code
 }
 
-/// Colours, unless `NO_COLOR` is set, the terminal has none or the output goes elsewhere.
+/// Returns whether to use colours: unless `NO_COLOR` is set, the terminal has none, or the output
+/// is not a terminal.
 fn colours() -> bool {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var("TERM").is_ok_and(|terminal| terminal == "dumb");
@@ -63,7 +64,7 @@ struct Here {
     state: Arc<State>,
     ctrl_c: CtrlC,
     tracing: Arc<AtomicBool>,
-    /// Whether a session begins with the user's own file.
+    /// Whether a session starts with the user's init file.
     init: bool,
 }
 
@@ -79,7 +80,7 @@ impl Surroundings for Here {
         self.state = attach_showing(fresh.host(), &self.setup, &self.progress);
         self.ctrl_c.watch(fresh.host());
         if self.init {
-            let _ = load_if_there(fresh.host()); // an (exit) there does not end a session that is under way
+            let _ = load_if_there(fresh.host()); // an (exit) in the file does not end a running session
         }
         *session = fresh;
         Ok(())

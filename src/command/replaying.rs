@@ -1,4 +1,5 @@
-//! Transcripts as tests.
+//! `postoffice replay`: replays transcripts as tests, each on a fresh sandbox or on the servers of
+//! `--connect-to`.
 
 use super::arguments::{Global, ReplayOptions};
 use super::environment::SandboxEnvironment;
@@ -24,7 +25,7 @@ pub(super) fn replay_files(global: &Global, options: &ReplayOptions) -> Result<i
         match replay_file(global, &policy, file, options.bless, &limits, &ctrl_c) {
             Ok(INTERRUPTED) => return Ok(INTERRUPTED),
             Ok(one) => code = code.max(one),
-            // The other transcripts are replayed all the same.
+            // The other transcripts are replayed anyway.
             Err(message) => {
                 complain(&format!("postoffice: {message}"));
                 code = 1;
@@ -80,10 +81,9 @@ fn replay_file(
     Ok(i32::from(!outcome.differences.is_empty()))
 }
 
-/// Replays a transcript on a fresh sandbox, or where `--connect-to` says.
+/// Replays a transcript on a fresh sandbox, or on the servers of `--connect-to`.
 ///
-/// # Errors
-/// A transcript that cannot be read or holds no input, a sandbox that cannot start.
+/// A transcript that cannot be read or has no inputs; a sandbox that cannot start.
 pub fn replay_text(
     global: &Global,
     text: &str,
@@ -103,7 +103,7 @@ pub fn replay_text(
     )
 }
 
-/// `started` gets the host before the first form runs.
+/// Replays a transcript under limits. `started` gets the host before the first form runs.
 #[allow(
     clippy::too_many_arguments,
     reason = "each is one thing, and there is one caller of each kind"

@@ -1,4 +1,4 @@
-//! Scripts and single expressions.
+//! `postoffice run` and `postoffice eval`: scripts and single expressions.
 
 use super::arguments::{Confinement, Global};
 use super::asking;
@@ -19,13 +19,13 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-/// How a program is run.
+/// How to run a program.
 pub(super) struct Way {
     pub confinement: Confinement,
-    /// How long, where it is not trusted.
+    /// The time limit in seconds; used for untrusted programs only.
     pub seconds: u64,
     pub as_json: bool,
-    /// Whether the user's own file is loaded first.
+    /// Whether to load the user's init file first.
     pub init: bool,
 }
 
@@ -76,7 +76,7 @@ fn print_json(host: &Host, value: &Value) -> Result<(), String> {
     print_value(host, &text)
 }
 
-/// On a line of its own.
+/// Prints a value on a line of its own.
 fn print_value(host: &Host, text: &str) -> Result<(), String> {
     let gap = if host.context().at_line_start() { "" } else { "\n" };
     print(&format!("{gap}{text}\n")).map_err(|error| error.to_string())?;
@@ -124,7 +124,8 @@ fn evaluate(
         Err(report) => report_failure(&report),
     };
     state.close_all();
-    // The process ends here. What its values hold is memory, and to give that back piece by piece takes as long as a big result took to read.
+    // The process ends here. Freeing the values of a big result one by one would take as long as
+    // reading it took.
     std::mem::forget(host);
     Ok(code)
 }

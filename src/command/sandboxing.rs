@@ -1,4 +1,5 @@
-//! A sandbox of its own, for other programs to talk to.
+//! `postoffice sandbox`: runs a sandbox mail server that other programs can connect to, until
+//! Ctrl-C.
 
 use super::arguments::{Global, SandboxOptions};
 use super::output::print;
@@ -30,9 +31,9 @@ pub(super) fn sandbox(global: &Global, options: &SandboxOptions) -> Result<i32, 
     print(&lines).map_err(|error| error.to_string())?;
     let (sender, receiver) = mpsc::channel();
     ctrlc::set_handler(move || {
-        let _ = sender.send(()); // nobody waits any more when it is the second time
+        let _ = sender.send(()); // nobody is waiting any more if this is the second signal
     })
     .map_err(|error| error.to_string())?;
-    let _ = receiver.recv(); // only Ctrl-C ends it
+    let _ = receiver.recv(); // returns on Ctrl-C or another signal that ends the process
     Ok(0)
 }

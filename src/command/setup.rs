@@ -1,4 +1,4 @@
-//! From the options of all commands to how connections are made.
+//! Translates the options of all commands into the setup of connections and of the sandbox.
 
 use super::arguments::Global;
 use super::output::complain;
@@ -7,10 +7,9 @@ use crate::sandbox::{Options, Seed};
 use crate::transport::TraceSink;
 use std::sync::Arc;
 
-/// Starts what the options ask for.
+/// Returns the setup that the options ask for; starts the sandbox if there is to be one.
 ///
-/// # Errors
-/// A sandbox that cannot start, mail that cannot be read.
+/// A sandbox that cannot start; mail that cannot be read.
 pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
     if !global.mail.is_empty() && !global.sandbox {
         return Err("--mail needs --sandbox, or the sandbox command".into());
@@ -36,17 +35,17 @@ pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
     Ok(setup)
 }
 
-/// A sandbox's mail and faults.
+/// Returns the options for a sandbox's mail and faults.
 pub(super) fn sandbox_for(global: &Global) -> Options {
     Options { mail: global.mail.clone(), faults: global.fault.clone(), ..Options::default() }
 }
 
-/// Mail of one's own replaces the manual's.
+/// Returns the initial mail of a sandbox. Mail given with `--mail` replaces the manual's.
 pub(super) fn seed_for(global: &Global) -> Seed {
     if global.mail.is_empty() { Seed::Manual } else { Seed::Empty }
 }
 
-/// The lines of `--trace`.
+/// Returns the destination of `--trace` lines.
 pub(super) fn trace_to_stderr() -> TraceSink {
     Arc::new(complain)
 }
