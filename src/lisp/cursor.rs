@@ -128,7 +128,7 @@ pub fn around(source: &str, cursor: usize) -> Around {
                 scan.unfinished(error.span.start);
                 return scan.found;
             }
-            // Skips what is not a token.
+            // Skips text that is not a token.
             Err(error) => after = error.span.end.max(after),
         }
     }

@@ -56,7 +56,7 @@ fn is_group(datum: &Datum) -> bool {
 
 /// Cuts a value's text to the screen, unless it is printed plain.
 pub(super) fn fitted(text: &str, terminal: Terminal, plain: bool) -> String {
-    const KEPT_FREE: usize = 4; // the prompts around it, and the line that says so
+    const KEPT_FREE: usize = 4; // the prompts before and after, and the line about the cut
     match cut(text, terminal.rows.saturating_sub(KEPT_FREE).max(5), terminal.columns)
         .filter(|_| !plain)
     {

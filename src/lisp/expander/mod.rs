@@ -1,7 +1,7 @@
 //! Translates the script's forms to a small Scheme core: lambda, if, let, set!, quote, begin and
 //! calls.
 //!
-//! The host gives [`Expander::expand`] one top-level form at a time. A [`Pass`] walks the form:
+//! The host gives [`Expander::expand`] one top-level form at a time. A `Pass` walks the form:
 //! special forms emit themselves (see `forms`), macros are expanded until a special form or a call
 //! remains, and everything is appended to an [`Output`], which maps the emitted text back to the
 //! script. The host compiles the text and answers questions through [`Hooks`].
