@@ -1,4 +1,10 @@
-//! Accessors of a mailbox object that need no command, and of the entries of a mailbox list.
+//! Accessors of mailbox objects and of `mailbox-list` entries.
+//!
+//! The session updates the state of the selected mailbox from every response, so these functions
+//! need no command. Most return nil when no mailbox is selected. `mailbox-separator` may have to
+//! wait for the reply to a LIST that was sent earlier, and `mailbox-message-count` also works on
+//! POP mailboxes. The rows of the `mailbox-list-…` accessors are in `mailboxes`; the accessors in
+//! `envelope` share `part_of`.
 
 use super::Answer;
 use super::flags::flag_list;
@@ -7,7 +13,7 @@ use super::sets::required;
 use crate::host::{self, Call, Function, Run, Value};
 use crate::proto::imap::SelectedMailbox;
 
-/// Accessors of mailbox objects.
+/// The rows of the topic "What a mailbox object knows".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "mailbox-name",
@@ -93,7 +99,7 @@ mb: a mailbox object.",
     ).checked(),
 ];
 
-/// A value of the selected mailbox; `nil` when none is selected.
+/// Returns a value of the selected mailbox; `nil` when none is selected.
 fn of_selected(call: &Call<'_>, read: impl FnOnce(&SelectedMailbox) -> Value) -> Answer {
     let mailbox = mailbox(call)?;
     let client = mailbox.client();
@@ -154,7 +160,7 @@ pub(super) fn mailbox_separator(call: &Call<'_>) -> Answer {
     Ok(separator.map_or_else(host::nil, host::string))
 }
 
-/// Part `index` of a list that has `length` parts or more.
+/// Returns part `index` of a list that must have at least `length` parts.
 pub(super) fn part_of(
     call: &Call<'_>,
     parameter: &str,

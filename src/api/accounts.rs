@@ -1,4 +1,11 @@
-//! Accounts: options that have a name. The language keeps them; what stands here checks them and makes calls of them.
+//! Accounts: named sets of connection options, for `define-account` and `connect`.
+//!
+//! The list of accounts is kept in a Scheme closure, `%accounts`. Each entry is a name and a
+//! procedure that returns the options, so that printing an entry shows no password. The natives
+//! here keep no state: `%check-account` validates the options at definition, `%account-index` finds
+//! a name, and `%account-call` turns the options for one side into the arguments of
+//! `make-imap-connection`, `make-pop-connection` or `make-smtp-connection`. A password is looked up
+//! only when a connection is made.
 
 use super::secret::check_source;
 use super::sets::required;
@@ -6,7 +13,7 @@ use crate::condition::Condition;
 use crate::host::{self, Call, Function, Run, Value};
 use crate::shown::escape_controls;
 
-/// Accounts.
+/// The rows of the topic "Accounts".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "%check-account",
@@ -86,10 +93,10 @@ Returns the value of the body's last form. Errors: those of connect and of the b
     ).checked(),
 ];
 
-/// The protocols of an account.
+/// The sides of an account, one for each protocol.
 const SIDES: [&str; 3] = ["imap", "pop", "smtp"];
 
-/// Options of every side.
+/// The options that every side accepts.
 const COMMON: [&str; 11] = [
     "host",
     "user",
@@ -104,21 +111,21 @@ const COMMON: [&str; 11] = [
     "limits",
 ];
 
-/// Further options of the side for sending.
+/// The options that only the side `:smtp` accepts.
 const SENDING: [&str; 4] = ["helo", "login", "ssl", "starttls"];
 
-/// The function that scripts have called.
+/// The functions that scripts call; error messages name them.
 const DEFINING: &str = "define-account";
 const CONNECTING: &str = "connect";
 
 type Pairs = Vec<(String, Value)>;
 
-/// `(:key value …)`, each key once.
+/// Reads `(:key value …)`, each key once. `place` goes into error messages: `:smtp: `, for example.
 fn pairs(items: &[Value], place: &str) -> Result<Pairs, Condition> {
     let wrong = |what: &str| Condition::syntax(format!("{DEFINING}: {place}expected {what}"));
     let mut found: Pairs = Vec::new();
     for pair in items.chunks(2) {
-        // A misplaced argument may be a password.
+        // A misplaced argument may be a password, so the message does not show it.
         let key = host::as_keyword(&pair[0])
             .ok_or_else(|| wrong("keys and values, :host \"mail.example.org\" for example"))?;
         let value = pair
@@ -155,7 +162,7 @@ fn check_keys(
     Ok(())
 }
 
-/// The name of an account that is well formed.
+/// Checks the name and the options of an account. Returns the name as a symbol.
 pub(super) fn check_account(call: &Call<'_>) -> Result<Value, Condition> {
     let name = required(call, 0);
     let name = host::as_symbol(name)
@@ -192,7 +199,7 @@ pub(super) fn check_account(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::symbol(name))
 }
 
-/// Where an account stands among those that are known.
+/// Returns the position of an account among the known names.
 pub(super) fn account_index(call: &Call<'_>) -> Result<Value, Condition> {
     let known: Vec<Value> =
         host::as_list(required(call, 0)).map(Iterator::collect).unwrap_or_default();
@@ -203,7 +210,7 @@ pub(super) fn account_index(call: &Call<'_>) -> Result<Value, Condition> {
         Condition::syntax(format!("{CONNECTING}: account: expected a name such as 'work"))
     })?;
     if let Some(index) = names.iter().position(|known| *known == name) {
-        return Ok(host::integer(index as i64)); // a handful
+        return Ok(host::integer(index as i64)); // there are only a few accounts
     }
     let near = host::nearest(name, names.iter().copied())
         .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
@@ -218,7 +225,9 @@ pub(super) fn account_index(call: &Call<'_>) -> Result<Value, Condition> {
     )))
 }
 
-/// The side and the arguments of the function that connects: `(:imap "host" :user "me" …)`.
+/// Returns the side and the arguments for the function that connects:
+/// `(:imap "host" :user "me" …)`. The options of a side replace the common ones, and also those
+/// that they exclude: a `:token` replaces a common `:password`.
 pub(super) fn account_call(call: &Call<'_>) -> Result<Value, Condition> {
     let given = call.arg(2).filter(|side| !host::is_nil(side));
     let side = match given.map(|side| host::as_keyword(side)) {
@@ -234,7 +243,7 @@ pub(super) fn account_call(call: &Call<'_>) -> Result<Value, Condition> {
         host::as_list(required(call, 1)).map(Iterator::collect).unwrap_or_default();
     let (sides, mut options): (Pairs, Pairs) =
         pairs(&items, "")?.into_iter().partition(|(key, _)| SIDES.contains(&key.as_str()));
-    // No two protocols have a port in common.
+    // No two protocols share a port: a common `:port` is that of IMAP.
     options.retain(|(key, _)| key != "port" || side == "imap");
     let own = sides
         .iter()

@@ -1,4 +1,10 @@
-//! `append-letter`: a letter from memory, or from a file that is read while it is sent.
+//! `append-letter`: stores a letter from memory or from a file.
+//!
+//! IMAP announces the size of a literal before its bytes, so a file is read twice: `open` converts
+//! it once to count the bytes, and `LetterFile` converts it again while it is sent. Both work in
+//! chunks, so memory stays flat. Line ends in a string or a file become CR LF; a bytevector is sent
+//! unchanged. If the file has become shorter or longer in between, nothing is stored and the client
+//! closes the connection.
 
 use super::flags::flags;
 use super::mailbox::{mailbox, on_mailbox, progress};
@@ -13,7 +19,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 
 pub(super) fn append_letter(call: &Call<'_>) -> Result<Value, Condition> {
-    mailbox(call)?; // before a file is looked at
+    mailbox(call)?; // checked before the file is looked at
     let (name, text) = (call.string(1)?, required(call, 2));
     let letter = Source::of(text)
         .ok_or_else(|| call.wrong("text", "a string, a bytevector or (:file \"path\")", text))?;
@@ -50,14 +56,14 @@ pub(super) fn append_letter(call: &Call<'_>) -> Result<Value, Condition> {
     })
 }
 
-/// Where a letter comes from.
+/// The source of a letter.
 enum Source {
     Bytes(Vec<u8>),
     File(String),
 }
 
 impl Source {
-    /// A string's lines get CR LF; a bytevector goes as it is.
+    /// Reads the argument. Line ends in a string become CR LF; a bytevector stays as it is.
     fn of(value: &Value) -> Option<Source> {
         if let Some(bytes) = host::as_bytes(value) {
             return Some(Source::Bytes(bytes));
@@ -74,10 +80,10 @@ impl Source {
     }
 }
 
-/// Gives bare LFs their CR.
+/// Adds the missing CR to bare LFs, also when a line end is split between two chunks.
 #[derive(Default)]
 struct Lines {
-    /// The byte that came last.
+    /// The last byte of the previous chunk.
     before: u8,
 }
 
@@ -95,16 +101,16 @@ impl Lines {
     }
 }
 
-/// Bytes of a file that are in memory at once.
+/// How many bytes of a file are read at a time.
 const CHUNK: usize = 64 << 10;
 
-/// A file as it is sent.
+/// A file that is converted while it is read for sending.
 struct LetterFile {
     file: File,
     lines: Lines,
     read: Vec<u8>,
     converted: Vec<u8>,
-    /// How much of that was given out.
+    /// How many bytes of `converted` have been handed out.
     given: usize,
 }
 
@@ -119,7 +125,7 @@ impl LetterFile {
         }
     }
 
-    /// The next bytes; none at the end.
+    /// Returns the next bytes; empty at the end of the file.
     fn fill(&mut self) -> io::Result<&[u8]> {
         if self.given == self.converted.len() {
             let count = self.file.read(&mut self.read)?;
@@ -146,7 +152,7 @@ impl Read for LetterFile {
     }
 }
 
-/// Opens a file, and counts the bytes that will be sent.
+/// Opens a file and counts the bytes that will be sent.
 fn open(call: &Call<'_>, path: &str) -> Result<(LetterFile, u64), Condition> {
     let real = call.readable(path)?;
     let cannot = |cause: io::Error| match cause.kind() {
@@ -158,7 +164,7 @@ fn open(call: &Call<'_>, path: &str) -> Result<(LetterFile, u64), Condition> {
             format!("{}: cannot read {path}: {cause}", call.name()),
         ),
     };
-    // Before it is opened: a pipe would keep the script waiting, and can be read only once.
+    // Checked before opening: reading a pipe would block the script, and works only once.
     if !std::fs::metadata(&real).map_err(cannot)?.is_file() {
         return Err(cannot(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file")));
     }
@@ -181,10 +187,10 @@ fn open(call: &Call<'_>, path: &str) -> Result<(LetterFile, u64), Condition> {
 
 const DATE_TIME: &str = "a universal time, or a string as \"13-Sep-1999 11:36:26 -0700\"";
 
-/// Seconds between 1900-01-01, where universal time begins, and 1970-01-01.
+/// The seconds from 1900-01-01, where universal time begins, to 1970-01-01.
 pub(super) const UNIVERSAL_TO_UNIX: i64 = 2_208_988_800;
 
-/// A universal time, in UTC, or a string in IMAP's own form.
+/// Reads a universal time, in UTC, or a string in IMAP's own form.
 fn date_time(value: &Value) -> Option<DateTime> {
     let Some(seconds) = host::as_integer(value) else {
         return host::as_str(value)?.parse().ok();

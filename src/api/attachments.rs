@@ -1,4 +1,10 @@
-//! Attachments to files of their own: one of a letter that is here, or all of one that is on the server.
+//! `save-attachment` and `save-attachments`: write attachments to new files.
+//!
+//! The first writes one attachment of a letter that is already in memory. The second streams a
+//! letter from the server through the `Extractor`. Each attachment goes to a temporary file, and
+//! all files get their names at the end, so that either all of them exist or none. The sender
+//! chooses the names: `safe_name` makes them harmless, and a number is added where a name is taken.
+//! Nothing is overwritten.
 
 use super::files::expect_size;
 use super::mailbox::{any_mailbox_at, on_mailbox, pop_mailbox};
@@ -26,7 +32,7 @@ pub(super) fn save_attachment(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::string(path.to_string_lossy()))
 }
 
-/// The name of an attachment without a name.
+/// The file name for an attachment that has none.
 const FALLBACK: &str = "attachment";
 
 fn cannot_write(call: &Call<'_>, folder: &str, cause: &io::Error) -> Condition {
@@ -78,7 +84,7 @@ pub(super) fn save_attachments(call: &Call<'_>) -> Result<Value, Condition> {
     }
 }
 
-/// A letter's bytes as they come.
+/// Passes the bytes of a letter to the extractor as they arrive.
 struct Pieces<'f>(Extractor<NewFiles<'f>>);
 
 impl Write for Pieces<'_> {
@@ -87,24 +93,26 @@ impl Write for Pieces<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(()) // see NewFiles::end
+        Ok(()) // files are completed in NewFiles::end
     }
 }
 
-/// New files of a folder. They get their names when all are whole, so that there are all of them or none.
+/// The new files of one letter. They get their names when all are complete, so that either all
+/// exist or none.
 struct NewFiles<'f> {
     folder: &'f Path,
     files: BTreeMap<usize, (String, State)>,
 }
 
 enum State {
-    /// An attachment may turn out to be empty, and a letter may hold many such; a file costs more than its bytes.
+    /// The first bytes, in memory. A part that begins like an attachment may be discarded, a letter
+    /// may hold many of these, and creating a file costs more than buffering.
     Begun(Vec<u8>),
     Coming(BufWriter<Target>),
     Whole(Whole),
 }
 
-/// Of a file of fewer bytes nothing is written before its end.
+/// Up to this many bytes stay in memory until the file ends.
 const BUFFER: usize = 64 << 10;
 
 impl Files for NewFiles<'_> {
@@ -146,7 +154,7 @@ impl Files for NewFiles<'_> {
 }
 
 impl State {
-    /// Makes the file of what has begun.
+    /// Creates the file and writes the buffered bytes to it.
     fn open(&mut self, folder: &Path) -> io::Result<()> {
         if let State::Begun(begun) = self {
             let mut file = BufWriter::with_capacity(BUFFER, Target::open_in(folder)?);
@@ -158,18 +166,19 @@ impl State {
 }
 
 impl NewFiles<'_> {
-    /// Gives all files their names.
+    /// Gives all files their names. Returns their paths in the letter's order. On an error, removes
+    /// those that have been named already.
     fn keep(self) -> io::Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         let named = self.name_all(&mut paths);
         if named.is_err() {
-            paths.iter().for_each(|path| _ = std::fs::remove_file(path)); // the error that led here is what matters
+            paths.iter().for_each(|path| _ = std::fs::remove_file(path)); // the first error is the one to report
         }
         named.map(|()| paths)
     }
 
     fn name_all(self, paths: &mut Vec<PathBuf>) -> io::Result<()> {
-        // Where many have one name, those that are taken are not tried again for each.
+        // Remembers the last number of each name, so equal names do not try the taken ones again.
         let mut numbers: HashMap<String, u64> = HashMap::new();
         for (name, file) in self.files.into_values() {
             let State::Whole(file) = file else { continue };
@@ -178,7 +187,7 @@ impl NewFiles<'_> {
             paths.push(path);
             numbers.insert(name, number);
         }
-        // The names, too; where a folder cannot be opened, the system sees to that itself.
+        // Syncs the names, too. Where a folder cannot be opened, the system does this itself.
         File::open(self.folder).map_or(Ok(()), |folder| folder.sync_all())
     }
 }

@@ -1,4 +1,9 @@
-//! The batches that `for-each-letter` fetches one by one.
+//! Splits messages into batches, which `for-each-letter` fetches one by one.
+//!
+//! One FETCH asks for UIDs, and for sizes if the parts include texts. A batch holds about a
+//! megabyte of letters, or 500 messages. While a script handles one batch, the next may be in
+//! flight. Memory stays flat however many messages there are. A batch is a list of UIDs, on a POP
+//! mailbox of numbers.
 
 use super::Answer;
 use super::fetching::items;
@@ -11,11 +16,12 @@ use crate::proto::imap::fetched::{FetchedItems, message_number};
 use crate::proto::imap::{FetchItems, Tokens};
 use std::num::NonZeroU32;
 
-/// How much of the letters `for-each-letter` holds at once: their bytes, and their number.
+/// The limits of one batch: bytes of its letters, and number of messages.
 pub(super) const BATCH_BYTES: u64 = 1 << 20;
 pub(super) const BATCH_MESSAGES: usize = 500;
 
-/// The batches of messages that `for-each-letter` fetches one by one: lists of UIDs. Parts with texts are batched by the letters' sizes.
+/// Returns the batches as lists of UIDs. If the parts include texts, the sizes of the letters
+/// count.
 pub(super) fn letter_batches(call: &Call<'_>) -> Answer {
     if let Some(mailbox) = pop_mailbox(call, 1) {
         return pop::letter_batches(call, &mailbox);
@@ -34,7 +40,7 @@ pub(super) fn letter_batches(call: &Call<'_>) -> Answer {
             let number = data.number.unwrap_or(0);
             let Some((found, size)) = uid_and_size(&mut data.tokens)? else { return Ok(()) };
             if !asked.contains(if uid { found.get() } else { number }) || !seen.insert(found) {
-                return Ok(()); // the server tells of another message
+                return Ok(()); // not asked for, or reported twice
             }
             if batch.len() >= BATCH_MESSAGES || (bytes + size > BATCH_BYTES && !batch.is_empty()) {
                 batches.push(host::list(std::mem::take(&mut batch)));

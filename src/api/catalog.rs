@@ -1,5 +1,9 @@
-//! The one table of all functions, by topic. Each topic's rows stand beside its functions; help,
-//! completion, the reference and the list for untrusted scripts are read from here.
+//! The table of all functions, by topic.
+//!
+//! The rows of a topic are next to its functions, in a constant `FUNCTIONS`. A row has the name,
+//! the lambda list, the types of arguments, the docstring, the implementation, and whether an
+//! untrusted script may call the function. Registration, help, completion, the reference and the
+//! list for untrusted scripts all read this table.
 
 use super::{
     accessors, accounts, connections, envelope, fetching, help, letters, mailboxes, messages,
@@ -7,15 +11,15 @@ use super::{
 };
 use crate::host::Function;
 
-/// Functions about one thing.
+/// A group of related functions.
 pub struct Topic {
-    /// The subject of the topic.
+    /// The heading in help and reference.
     pub title: &'static str,
-    /// The functions.
+    /// The functions, in display order.
     pub functions: &'static [Function],
 }
 
-/// All functions of the mail interface.
+/// All functions of the mail interface, in the order of registration and of the help.
 pub const TOPICS: &[Topic] = &[
     Topic { title: "Connections", functions: connections::FUNCTIONS },
     Topic { title: "Mailboxes", functions: mailboxes::FUNCTIONS },
@@ -26,7 +30,7 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Envelopes", functions: envelope::FUNCTIONS },
     Topic { title: "POP", functions: pop::FUNCTIONS },
     Topic { title: "SMTP", functions: smtp::FUNCTIONS },
-    // Behind the functions that it calls.
+    // After the topics whose functions it calls.
     Topic { title: "Accounts", functions: accounts::FUNCTIONS },
     Topic { title: "Headers and addresses", functions: letters::FUNCTIONS },
     Topic { title: "Letters and their parts", functions: parts::FUNCTIONS },
@@ -34,7 +38,7 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Help and sandbox", functions: help::FUNCTIONS },
 ];
 
-/// The functions that an untrusted script may call.
+/// Returns the names of the functions that an untrusted script may call.
 pub fn for_untrusted() -> impl Iterator<Item = &'static str> {
     let functions = TOPICS.iter().flat_map(|topic| topic.functions);
     functions.filter(|function| function.for_untrusted == Some(true)).map(|function| function.name)

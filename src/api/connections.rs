@@ -1,4 +1,10 @@
-//! Connecting and leaving.
+//! Connecting, logging in and closing; the server's capabilities and identity.
+//!
+//! `make-imap-connection` and `make-pop-connection` work in the same order: read the host, the
+//! options and the form of the secret; look the secret up; connect; adopt the client into the
+//! host's `State`, which closes it at the end if the script does not. The secret is looked up only
+//! when everything else has been checked. `smtp` reads its options with the functions of this
+//! module, too.
 
 use super::mailbox::{any_mailbox_at, deliver_warnings, failed, on_mailbox, operate};
 use super::objects::AnyMailbox;
@@ -14,7 +20,7 @@ use crate::proto::{Limits, Secret};
 use crate::transport::ClientIdentity;
 use std::time::Duration;
 
-/// Connections.
+/// The rows of the topic "Connections".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "make-imap-connection",
@@ -108,12 +114,13 @@ pub(super) fn make_pop_connection(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(state.adopt_pop(client))
 }
 
-/// The options of a connection before the call's own.
+/// Returns the default options: the host's limits, and otherwise those of the client.
 pub(super) fn default_options(call: &Call<'_>) -> ConnectOptions {
     ConnectOptions { limits: state(call).limits.clone(), ..ConnectOptions::default() }
 }
 
-/// The host: a name, or `("host" :port n :ssl t :starttls t)`.
+/// Reads the host: a name, or `("host" :port n :ssl t :starttls t)`, whose keys are added to
+/// `options`.
 fn host_argument(call: &Call<'_>, options: &mut ConnectOptions) -> Result<String, Condition> {
     let value = required(call, 0);
     let wrong = || call.wrong("host", "a host name, or a list (\"host\" :port 993 :ssl t)", value);
@@ -147,7 +154,8 @@ fn host_argument(call: &Call<'_>, options: &mut ConnectOptions) -> Result<String
     host::as_str(name).and_then(host_name).ok_or_else(wrong)
 }
 
-/// Control characters and spaces are in no host name, and would be shown in messages.
+/// Returns a well-formed host name. Names with spaces or control characters do not exist, and would
+/// appear in messages.
 pub(super) fn host_name(name: &str) -> Option<String> {
     let is_name = !name.is_empty()
         && name.len() <= 255
@@ -155,7 +163,7 @@ pub(super) fn host_name(name: &str) -> Option<String> {
     is_name.then(|| name.to_owned())
 }
 
-/// A whole or a decimal number.
+/// Reads an integer or a float.
 fn number(value: &Value) -> Option<f64> {
     match host::kind_of(value) {
         ValueKind::Float(number) => Some(number),
@@ -180,7 +188,7 @@ fn read_options(call: &Call<'_>, options: &mut ConnectOptions) -> Result<(), Con
     Ok(())
 }
 
-/// One option of a connection; `false` for a key that is none.
+/// Reads one option of a connection. Returns `false` for an unknown key.
 pub(super) fn read_option(
     call: &Call<'_>,
     options: &mut ConnectOptions,
@@ -219,7 +227,7 @@ pub(super) fn read_option(
     Ok(true)
 }
 
-/// `(:literal 100000000 :line 1000000)`.
+/// Reads `(:literal 100000000 :line 1000000)`.
 fn read_limits(call: &Call<'_>, limits: &mut Limits, value: &Value) -> Result<(), Condition> {
     let wrong = || {
         call.wrong(
@@ -251,9 +259,9 @@ fn read_limits(call: &Call<'_>, limits: &mut Limits, value: &Value) -> Result<()
     Ok(())
 }
 
-/// `"file.p12"`, `(:pkcs12 "file.p12" "password")` or `(:pem "certificate.pem" "key.pem")`.
+/// Reads `"file.p12"`, `(:pkcs12 "file.p12" "password")` or `(:pem "certificate.pem" "key.pem")`.
 fn identity(call: &Call<'_>, value: &Value) -> Result<ClientIdentity, Condition> {
-    // The value may hold a password, so that the message says nothing of it.
+    // The value may hold a password, so the message does not show it.
     let wrong = || {
         Condition::syntax(format!(
             "{}: client-identity: expected \"file.p12\", (:pkcs12 \"file\" \"password\") or (:pem \"certificate\" \"key\")",
@@ -277,7 +285,8 @@ fn identity(call: &Call<'_>, value: &Value) -> Result<ClientIdentity, Condition>
     }
 }
 
-/// `:user` with `:password` or `:token`; with `:auth :external` the certificate takes the place of both secrets.
+/// Reads `:user` with `:password` or `:token`. With `:auth :external` the certificate replaces both
+/// secrets.
 fn login(call: &Call<'_>, apop: bool) -> Result<Login, Condition> {
     let user = call.key_string("user")?;
     let user = user.ok_or_else(|| {
@@ -287,7 +296,7 @@ fn login(call: &Call<'_>, apop: bool) -> Result<Login, Condition> {
     Login::new(call, user, call.key("password"), call.key("token"), auth)
 }
 
-/// `:auth`; APOP is POP's only.
+/// Reads `:auth`. `apop` permits `:apop`, which only POP has.
 pub(super) fn auth(call: &Call<'_>, value: &Value, apop: bool) -> Result<Auth, Condition> {
     let mechanism = |name: &str| {
         Mechanism::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))

@@ -1,4 +1,8 @@
-//! `copy-letters`: from one connection to another.
+//! `copy-letters`: copies letters from one connection to another.
+//!
+//! The client does the copying, with FETCH on one connection and many APPENDs in flight on the
+//! other. This module checks the arguments and creates the destination if it should. Letters that
+//! were copied before an error stay, and the error's message counts them.
 
 use super::mailbox::{asked_count, deliver_warnings, mailbox_at, on_mailbox, progress};
 use super::sets::addressed;

@@ -1,4 +1,8 @@
-//! The parts of an envelope and of its addresses (RFC 3501 7.4.2).
+//! Accessors for envelopes and their addresses (RFC 3501 7.4.2).
+//!
+//! An envelope is a list of ten fields and an address a list `(name additional mailbox host)`, as
+//! IMAP sends them. Encoded words are decoded unless `:raw` is true. A letter may lack any field,
+//! so nil is accepted everywhere and has only nil parts.
 
 use super::Answer;
 use super::accessors::part_of;
@@ -6,7 +10,7 @@ use super::sets::required;
 use crate::host::{self, Call, Function, NativeCode, Type};
 use crate::mime::decode_text;
 
-/// Envelopes.
+/// The rows of the topic "Envelopes".
 pub(super) const FUNCTIONS: &[Function] = &[
     envelope_part(
         "envelope-date",
@@ -95,7 +99,8 @@ const fn address_part(name: &'static str, run: NativeCode, doc: &'static str) ->
     Function::native(name, "(address &key raw)", run, doc).typed(RAW)
 }
 
-/// The part of a list, decoded (RFC 2047) unless `:raw` is true. nil has no parts: a letter may lack the field.
+/// Returns one part of a list, decoded (RFC 2047) unless `:raw` is true. nil has no parts: a letter
+/// may lack the field.
 fn decoded_part(
     call: &Call<'_>,
     what: &str,
@@ -130,7 +135,7 @@ fn part_of_address(call: &Call<'_>, index: usize) -> Answer {
     decoded_part(call, "address", expected, index, 4)
 }
 
-/// One accessor a line: name of the function, which list, which place.
+/// Defines one accessor per line: name of the function, kind of list, index.
 macro_rules! accessors {
     ($($function:ident = $part:ident $index:literal;)*) => {
         $(pub(super) fn $function(call: &Call<'_>) -> Answer {
@@ -156,7 +161,7 @@ accessors! {
     address_host = part_of_address 3;
 }
 
-/// `Name <mailbox@host>`, as it stands in a header.
+/// Returns `Name <mailbox@host>`, as written in a header.
 pub(super) fn address_to_string(call: &Call<'_>) -> Answer {
     let parts = [part_of_address(call, 0)?, part_of_address(call, 2)?, part_of_address(call, 3)?];
     let [name, mailbox, host] = &parts;
@@ -170,7 +175,7 @@ pub(super) fn address_to_string(call: &Call<'_>) -> Answer {
     Ok(host::string(&text))
 }
 
-/// A display name, quoted where RFC 5322 3.2.3 wants it.
+/// Quotes a display name where RFC 5322 3.2.3 requires it.
 fn phrase(name: &str) -> String {
     let is_plain = name.chars().all(|c| c.is_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c));
     if is_plain {

@@ -1,14 +1,16 @@
-//! The examples of `(help 'name)`: one transcript, which a test replays.
+//! The examples for `(help 'name)` and the reference: one transcript, which a test replays.
 
-/// The transcript. A line `## name name …` says whose examples follow.
+/// The transcript. A line `## name name …` names the functions that the following lines show. Lines
+/// that begin with `;;;` are left out.
 pub const TRANSCRIPT: &str = include_str!("examples.repl");
 
-/// The exchanges under the heading that has this name, as they are typed and answered; `None` where there are none.
+/// Returns the exchanges under the heading with this name, as typed and answered; `None` if there
+/// are none.
 pub fn example(name: &str) -> Option<String> {
     section(|heading| heading.split_whitespace().any(|word| word == name))
 }
 
-/// Every name that has examples.
+/// Returns every name that has examples.
 pub fn names() -> impl Iterator<Item = &'static str> {
     TRANSCRIPT.lines().filter_map(|line| line.strip_prefix("## ")).flat_map(str::split_whitespace)
 }
