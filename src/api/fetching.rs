@@ -1,4 +1,11 @@
-//! Fetching letters and what is known of them.
+//! Fetching letters, their parts and their fields.
+//!
+//! `fetch-parts`, `fetch-letter` and `fetch-letters` begin a FETCH whose responses `FetchedItems`
+//! turns directly into Lisp values, and make their result from that list. The operation goes
+//! through `pipeline`, so the first two can also be sent without waiting. A FETCH by number notes
+//! the numbers that the script gets, for `shifting`. The last two hand over to `pop` for a POP
+//! mailbox. The rows for saving, reading in pieces and searching are here, too; their natives have
+//! files of their own.
 
 use super::Answer;
 use super::mailbox::{asked_count, failed, mailbox, on_mailbox, pop_mailbox, progress};
@@ -16,7 +23,7 @@ use crate::proto::imap::items::answer_name;
 use crate::proto::imap::{Data, FetchItems, Messages};
 use std::sync::Arc;
 
-/// Fetching.
+/// The rows of the topic "Fetching".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "fetch-parts",
@@ -171,7 +178,7 @@ Strings that are not ASCII are sent as UTF-8. Errors: :syntax-error for what is 
     ).typed(&[("uid", Type::Truth)]).checked(),
 ];
 
-/// The data items in argument `index`.
+/// Parses the FETCH items in argument `index`.
 pub(super) fn items(call: &Call<'_>, index: usize) -> Result<FetchItems, Condition> {
     FetchItems::parse(call.string(index)?)
         .map_err(|error| call.wrong("parts", error.expected, required(call, index)))
@@ -186,7 +193,7 @@ pub(super) fn fetch_parts(call: &Call<'_>) -> Answer {
     fetch(call, &messages, &items, |_, list| Ok(list))
 }
 
-/// A FETCH whose items become a list; `then` makes the call's value of that.
+/// Runs a FETCH whose items become a list; `then` makes the call's result from that list.
 fn fetch(
     call: &Call<'_>,
     messages: &Messages,
@@ -221,7 +228,7 @@ fn begin_fetch(
     client.begin_fetch(messages, items, reader)
 }
 
-/// Reads FETCH responses into Lisp values.
+/// Turns FETCH responses into Lisp values.
 struct FetchedItems {
     texts: Texts,
     by_uid: bool,
@@ -269,7 +276,7 @@ pub(super) fn fetch_letter(call: &Call<'_>) -> Answer {
     }
     let peek = call.boolean_key("peek");
     if call.arg(2).is_some() {
-        // The manual's own example passes parts; then it is fetch-parts.
+        // The manual's own example passes parts; the call is fetch-parts then.
         let (messages, items) = (addressed(call, 1)?, items(call, 2)?);
         let items = if peek { items.peeking() } else { items };
         return fetch(call, &messages, &items, |_, list| Ok(list));
@@ -285,7 +292,7 @@ pub(super) fn fetch_letter(call: &Call<'_>) -> Answer {
     })
 }
 
-/// `BODY[]`, as `:peek` says.
+/// Returns `BODY[]`, or its peeking form with `:peek t`.
 fn letter_items(call: &Call<'_>) -> Result<FetchItems, Condition> {
     let items = FetchItems::parse("body[]").map_err(|error| failed(call, &error.into()))?;
     Ok(if call.boolean_key("peek") { items.peeking() } else { items })
@@ -308,7 +315,7 @@ pub(super) fn fetch_letters(call: &Call<'_>) -> Answer {
     })
 }
 
-/// One of an item's parts.
+/// Returns one of an item's parts.
 fn part(parts: &Value, name: &str) -> Option<Value> {
     let parts: Vec<Value> = host::as_list(parts)?.collect();
     let is_named = |key: &Value| host::as_str(key).is_some_and(|key| answer_name(key) == name);
@@ -319,7 +326,7 @@ pub(super) fn fetch_field(call: &Call<'_>) -> Answer {
     let message = i64::from(message(call, 0)?.get());
     let (part, info) = (answer_name(call.string(1)?), required(call, 2));
     if host::as_str(info).is_some() {
-        return Ok(info.clone()); // what fetch-letter returned is the letter itself
+        return Ok(info.clone()); // the result of fetch-letter is the letter itself
     }
     let is_result = host::as_list(info).is_some_and(|mut items| {
         items.all(|item| host::as_list(&item).is_some_and(|item| item.len() == 2))
@@ -330,7 +337,8 @@ pub(super) fn fetch_field(call: &Call<'_>) -> Answer {
     Ok(field_of(info, message, &part, call.boolean_key("uid")).unwrap_or_else(host::nil))
 }
 
-/// A part of a message in a result of fetch-parts; the message may stand in several items.
+/// Finds a part of a message in a result of fetch-parts. Several items may be about the same
+/// message.
 fn field_of(info: &Value, message: i64, wanted: &str, uid: bool) -> Option<Value> {
     host::as_list(info)?.find_map(|item| {
         let item: Vec<Value> = host::as_list(&item)?.collect();
@@ -343,14 +351,14 @@ fn field_of(info: &Value, message: i64, wanted: &str, uid: bool) -> Option<Value
     })
 }
 
-/// A batch of `for-each-letter`, by UID; the next one is asked for ahead.
+/// Fetches one batch of `for-each-letter` by UID and requests the next one ahead.
 pub(super) fn fetch_batch(call: &Call<'_>) -> Answer {
     if let Some(mailbox) = pop_mailbox(call, 0) {
         return pop::fetch_batch(call, &mailbox);
     }
     let [batch, next] = [messages(call, 1)?, messages(call, 3)?].map(Messages::Uids);
     let items = items(call, 2)?;
-    // The items show UIDs only if they were asked for.
+    // Items show their UIDs only if the script asked for them.
     let shown = FetchedItems::of(call, call.boolean_key("uid"));
     let values = on_mailbox(call, |client| {
         let batch = begin_fetch(client, &batch, &items, shown)?;

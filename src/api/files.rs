@@ -1,4 +1,8 @@
-//! Letters to files, without holding them in memory.
+//! `save-letter`, and helpers that write files.
+//!
+//! A letter is written to its file while it arrives, by a background thread, so it is never in
+//! memory as a whole and the connection is read all the time. Files are written completely or not
+//! at all, see `target`.
 
 use super::batches::uid_and_size;
 use super::mailbox::{on_mailbox, pop_mailbox, progress};
@@ -46,7 +50,7 @@ pub(super) fn save_letter(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::truth(true))
 }
 
-/// Asks how large the letter is, if somebody looks at the progress.
+/// Asks the server for the size of the letter if progress is displayed.
 pub(super) fn expect_size(
     call: &Call<'_>,
     client: &mut ImapClient,
@@ -71,7 +75,7 @@ pub(super) fn expect_size(
 pub(super) fn ensure_directories_exist(call: &Call<'_>) -> Result<Value, Condition> {
     let path = call.string(0)?;
     let whole = Path::new(path);
-    // A name alone, without an ending, is a folder that somebody forgot the slash of.
+    // A lone name without an extension is a folder whose slash was forgotten.
     let is_folder = path.ends_with('/') || (!path.contains('/') && whole.extension().is_none());
     let folder = if is_folder { Some(whole) } else { whole.parent() };
     if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
@@ -81,7 +85,7 @@ pub(super) fn ensure_directories_exist(call: &Call<'_>) -> Result<Value, Conditi
     Ok(host::string(path))
 }
 
-/// Writes a file whole or not at all, if the script may.
+/// Writes a file completely or not at all, if the policy allows it.
 pub(super) fn write_whole(call: &Call<'_>, path: &str, content: &[u8]) -> Result<(), Condition> {
     let cannot = |cause: io::Error| cannot_write(call, path, &cause);
     let mut target = Target::open(&call.writable(path)?, false).map_err(cannot)?;

@@ -1,10 +1,12 @@
-//! Flags as keywords: `:\\seen` is `\Seen`, `:junk` is `junk`.
+//! Flags as keywords: `:\\seen` is `\Seen`, `:junk` is `junk`. Flags of servers become keywords in
+//! lower case.
 
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
 use crate::proto::imap::flag::Flag;
 
-/// One flag or a list of flags, from a script.
+/// Reads one flag or a list of flags. Warns of `:seen` and the like: that is a keyword flag, and
+/// not the system flag `:\\seen`.
 pub(super) fn flags(
     call: &Call<'_>,
     parameter: &str,
@@ -31,21 +33,21 @@ pub(super) fn flags(
         .collect()
 }
 
-/// The name of a system flag (RFC 3501 2.3.2) that a script wrote without the backslash.
+/// Returns the name of a system flag (RFC 3501 2.3.2) that a script wrote without the backslash.
 fn system_name(value: &Value) -> Option<&str> {
     const SYSTEM: [&str; 5] = ["seen", "answered", "flagged", "deleted", "draft"];
     let keyword = host::as_keyword(value)?;
     SYSTEM.iter().any(|name| keyword.eq_ignore_ascii_case(name)).then_some(keyword)
 }
 
-/// The flag that a keyword stands for.
+/// Returns the flag for a keyword.
 pub(super) fn flag_text(value: &Value) -> Option<String> {
     let keyword = host::as_keyword(value)?;
     let name = keyword.trim_start_matches('\\');
     Some(if name.len() < keyword.len() { format!("\\{name}") } else { name.to_owned() })
 }
 
-/// The keyword that stands for a flag.
+/// Returns the keyword for a flag.
 pub(super) fn flag_value(flag: &str) -> Value {
     match flag.strip_prefix('\\') {
         Some(name) => host::keyword(&format!("\\\\{}", name.to_lowercase())),
@@ -53,7 +55,7 @@ pub(super) fn flag_value(flag: &str) -> Value {
     }
 }
 
-/// A list of flags as keywords.
+/// Returns flags as a list of keywords.
 pub(super) fn flag_list<'a>(flags: impl IntoIterator<Item = &'a String>) -> Value {
     host::list(flags.into_iter().map(|flag| flag_value(flag)).collect())
 }

@@ -1,4 +1,11 @@
-//! `(help)`, `(help 'name)` and `(apropos "flag")`, from the catalog and the host's own table.
+//! `help` and `apropos`: documentation at the prompt.
+//!
+//! `(help)` lists the functions of the catalog by topic, and then the other documented names: the
+//! language, and what the embedding program adds. `(help 'name)` prints the signature, the
+//! docstring and the example of one function, `(help "topic")` one entry for each function of a
+//! topic. Topics come from the catalog, examples from `examples`, everything else from the host's
+//! own table, which also knows the functions that a script defines. Names that begin with `%` are
+//! internal and never listed.
 
 use super::catalog::TOPICS;
 use super::examples::example;
@@ -6,7 +13,7 @@ use super::reference::{functions, signature};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Type, Value};
 
-/// Help and sandbox.
+/// The rows of the topic "Help and sandbox".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "help",
@@ -99,7 +106,7 @@ fn overview(call: &Call<'_>) -> String {
     text
 }
 
-/// A name is found by its own letters and by the words of its description.
+/// Prints the functions whose name contains a text, then those whose description does.
 pub(super) fn apropos(call: &Call<'_>) -> Result<Value, Condition> {
     let argument = call.typed(0, "a string or symbol", |value| {
         host::as_str(value).or_else(|| host::as_symbol(value))
@@ -121,7 +128,7 @@ pub(super) fn apropos(call: &Call<'_>) -> Result<Value, Condition> {
     written(call, &(by_name + &by_description))
 }
 
-/// One line: the call, and the first sentence of its description.
+/// Returns a function's signature, and below it the first sentence of its description.
 fn entry(name: &str, lambda_list: &str, doc: &str) -> String {
     const LONGEST: usize = 100;
     let line = doc.trim().lines().next().unwrap_or("");

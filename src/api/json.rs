@@ -1,4 +1,7 @@
-//! Values as JSON (RFC 8259), and JSON as values. The README has the table of what becomes what.
+//! Values as JSON (RFC 8259), and JSON as values. The README has the table of the mapping.
+//!
+//! Writing goes through values recursively, down to a limit. Reading uses serde_json with a visitor
+//! that builds values directly. The command's JSON output uses [`json`], too.
 
 use super::sets::required;
 use crate::condition::{Condition, Identifier};
@@ -9,7 +12,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
 use std::fmt;
 
-/// Lists within lists; what holds itself is deeper.
+/// The deepest nesting of lists. A value that contains itself exceeds it.
 const DEEPEST: usize = 500;
 
 pub(super) fn to_json(call: &Call<'_>) -> Result<Value, Condition> {
@@ -31,10 +34,11 @@ pub(super) fn from_json(call: &Call<'_>) -> Result<Value, Condition> {
     })
 }
 
-/// A value as JSON on one line. Control characters, and those that turn the direction of text, are escaped, so that a terminal shows it as it is.
+/// Returns a value as JSON on one line. Control characters, and characters that change the
+/// direction of text, are escaped, so that a terminal shows the text as it is.
 ///
 /// # Errors
-/// A sentence, for what is nested deeper than 500 levels or holds itself.
+/// A message, if a value is nested deeper than 500 levels or contains itself.
 pub fn json(value: &Value) -> Result<String, String> {
     let mut text = String::new();
     write(value, 0, &mut text)?;
@@ -62,7 +66,7 @@ fn write(value: &Value, depth: usize, into: &mut String) -> Result<(), String> {
         ValueKind::True => into.push_str("true"),
         ValueKind::Integer => into.push_str(&host::displayed(value)),
         ValueKind::Float(number) if number.is_finite() => into.push_str(&format!("{number:?}")),
-        ValueKind::Float(_) => into.push_str("null"), // JSON has no word for it
+        ValueKind::Float(_) => into.push_str("null"), // JSON has no infinity and no NaN
         ValueKind::String | ValueKind::Symbol => quote(&name(value), into),
         ValueKind::Bytes => quote(
             &base64::engine::general_purpose::STANDARD
@@ -99,7 +103,8 @@ fn object(fields: &[(String, Value)], depth: usize, into: &mut String) -> Result
     Ok(())
 }
 
-/// A string's text, a symbol's name, a keyword's name without its colon; a flag of the system as IMAP writes it, with one backslash.
+/// Returns the text of a string, the name of a symbol, or the name of a keyword without its colon.
+/// System flags have one backslash, as IMAP writes them.
 fn name(value: &Value) -> String {
     host::as_keyword(value)
         .map_or_else(|| host::displayed(value), |name| name.replacen("\\\\", "\\", 1))
@@ -115,7 +120,8 @@ fn condition_fields(condition: &Condition) -> Vec<(String, Value)> {
     ]
 }
 
-/// Values that become objects: hash tables, lists of alternating keys and values, lists of dotted pairs. No key occurs twice.
+/// Returns the fields of a value that becomes an object: a hash table, a list of alternating keys
+/// and values, or a list of dotted pairs. A list with a key that occurs twice is not one.
 fn fields(value: &Value) -> Option<Vec<(String, Value)>> {
     let fields: Vec<(String, Value)> = match host::hash_table_entries(value) {
         Some(entries) => {
@@ -130,7 +136,8 @@ fn fields(value: &Value) -> Option<Vec<(String, Value)>> {
     fields.iter().all(|(key, _)| seen.insert(key.as_str())).then_some(fields)
 }
 
-/// `(:uid 5 :subject "x")`. A list of nothing but keywords is none: so flags come.
+/// Reads `(:uid 5 :subject "x")`. A list that has only keywords is not a property list, because
+/// lists of flags look like that.
 fn property_list(elements: &[Value]) -> Option<Vec<(String, Value)>> {
     let (pairs, odd) = elements.as_chunks::<2>();
     let all_keys = pairs.iter().all(|[key, _]| host::as_keyword(key).is_some());
@@ -139,7 +146,7 @@ fn property_list(elements: &[Value]) -> Option<Vec<(String, Value)>> {
         .then(|| pairs.iter().map(|[key, value]| (name(key), value.clone())).collect())
 }
 
-/// `(("charset" . "utf-8") …)`.
+/// Reads `(("charset" . "utf-8") …)`.
 fn association_list(elements: &[Value]) -> Option<Vec<(String, Value)>> {
     let field = |element: &Value| {
         let (key, value) = host::as_dotted_pair(element)?;
@@ -167,12 +174,12 @@ fn quote(text: &str, into: &mut String) {
     into.push('"');
 }
 
-/// Turns the direction of text, or ends a line where JavaScript is read.
+/// Whether a character changes the direction of text, or ends a line in JavaScript.
 fn is_steering(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The value that was read.
+/// A value that was read from JSON.
 struct Read(Value);
 
 impl<'de> Deserialize<'de> for Read {

@@ -1,11 +1,13 @@
-//! Headers and addresses of letters, as values.
+//! Parses headers, envelopes and addresses of letters; no server is involved.
+//!
+//! The parsers are those of `mime`. This module turns their results into Lisp values.
 
 use super::Answer;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Type, Value};
 use crate::mime::{self, Entry, Envelope, EnvelopeAddress};
 
-/// Headers and addresses.
+/// The rows of the topic "Headers and addresses".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "parse-mail-header",
@@ -44,7 +46,7 @@ text: a string. :compact  t gives a list of strings \"user@domain\". :errorp  t 
     ).typed(&[("errorp", Type::Truth), ("compact", Type::Truth)]).checked(),
 ];
 
-/// A letter's bytes, from the string or the bytevector of any fetch.
+/// Returns the bytes of a letter, from the string or the bytevector that a fetch returned.
 pub(super) fn letter_bytes(call: &Call<'_>, index: usize) -> Result<Vec<u8>, Condition> {
     call.typed(index, "a string or a bytevector", |value| {
         host::as_bytes(value).or_else(|| host::as_str(value).map(|text| text.as_bytes().to_vec()))
@@ -155,7 +157,7 @@ pub(super) fn extract_email_addresses(call: &Call<'_>) -> Answer {
     Ok(host::list(values))
 }
 
-/// An entry of an address list that is not an address.
+/// Finds an entry of an address list that is not an address.
 fn unreadable(entry: &Entry) -> Option<&str> {
     match entry {
         Entry::Mailbox { local, domain: None, .. }
@@ -184,7 +186,7 @@ fn entry_value(entry: &Entry) -> Value {
     }
 }
 
-/// `"user@domain"`.
+/// Returns `"user@domain"`, or only the local part if there is no domain.
 fn compact_value(entry: &Entry) -> Value {
     match entry {
         Entry::Mailbox { local, domain: Some(domain), .. } => {

@@ -1,5 +1,10 @@
-//! From a call to its connection and back: the mailbox in an argument, the operation on it, its
-//! warnings, and its error as a condition.
+//! The way from a call to its connection and back.
+//!
+//! Nearly every native that talks to a server uses `on_mailbox` or one of its relatives. They find
+//! the mailbox in an argument, refuse a call that cannot be pipelined while `pipelined-map` issues,
+//! lock the client, start the progress, run the operation, and deliver the server's warnings. An
+//! error becomes a condition that names the function, with a hint where the script can remove the
+//! cause: no mailbox selected, or no such destination.
 
 use super::objects::{AnyMailbox, ImapMailbox, PopMailbox};
 use super::pipeline;
@@ -12,7 +17,7 @@ use crate::proto::imap::sequence::Bound;
 use crate::proto::imap::{Messages, Verb};
 use std::sync::Arc;
 
-/// How many messages a set asks for, where that can be told before the server is asked.
+/// Counts the messages that a set asks for, if this is known without asking the server.
 pub(super) fn asked_count(client: &ImapClient, messages: &Messages) -> Option<u64> {
     let last = client.selected().map_or(0, |mailbox| mailbox.exists);
     let count = |&(first, second): &(Bound, Bound)| match (first, second) {
@@ -29,12 +34,12 @@ pub(super) fn asked_count(client: &ImapClient, messages: &Messages) -> Option<u6
     messages.set().ranges().iter().map(count).sum()
 }
 
-/// The progress of the host that calls.
+/// Returns the progress of the calling host.
 pub(super) fn progress(call: &Call<'_>) -> Arc<Progress> {
     call.context().state::<Progress>()
 }
 
-/// The mailbox in the first argument.
+/// Returns the IMAP mailbox in the first argument.
 pub(super) fn mailbox(call: &Call<'_>) -> Result<Arc<ImapMailbox>, Condition> {
     mailbox_at(call, 0)
 }
@@ -46,7 +51,7 @@ pub(super) fn mailbox_at(call: &Call<'_>, index: usize) -> Result<Arc<ImapMailbo
     })
 }
 
-/// The mailbox of either kind in argument `index`.
+/// Returns the mailbox in argument `index`, of either kind.
 pub(super) fn any_mailbox_at(call: &Call<'_>, index: usize) -> Result<AnyMailbox, Condition> {
     let argument = required(call, index);
     if let Some(mailbox) = host::downcast::<PopMailbox>(argument) {
@@ -62,7 +67,7 @@ pub(super) fn any_mailbox_at(call: &Call<'_>, index: usize) -> Result<AnyMailbox
     })
 }
 
-/// The POP mailbox in the first argument, if it is one.
+/// Returns the POP mailbox in argument `index`, if it is one.
 pub(super) fn pop_mailbox(call: &Call<'_>, index: usize) -> Option<Arc<PopMailbox>> {
     host::downcast::<PopMailbox>(call.arg(index)?)
 }
@@ -79,7 +84,7 @@ pub(super) fn on_pop_mailbox<T>(
     operate(call, &mailbox, operation)
 }
 
-/// Runs an operation on a POP mailbox; its error becomes a condition.
+/// Runs an operation on a POP mailbox. Its error becomes a condition.
 pub(super) fn operate<T>(
     call: &Call<'_>,
     mailbox: &PopMailbox,
@@ -90,7 +95,7 @@ pub(super) fn operate<T>(
     operation(&mut mailbox.client()).map_err(|error| failed(call, &error))
 }
 
-/// Runs an operation on the mailbox in the first argument. Its warnings are delivered; its error
+/// Runs an operation on the IMAP mailbox in the first argument. Delivers its warnings; its error
 /// becomes a condition.
 pub(super) fn on_mailbox<T>(
     call: &Call<'_>,
@@ -99,7 +104,7 @@ pub(super) fn on_mailbox<T>(
     on_mailbox_at(call, 0, operation)
 }
 
-/// The same for the mailbox in another argument.
+/// Does the same with the mailbox in argument `index`.
 pub(super) fn on_mailbox_at<T>(
     call: &Call<'_>,
     index: usize,
@@ -110,7 +115,7 @@ pub(super) fn on_mailbox_at<T>(
     on(call.context(), call.name(), &mailbox, operation)
 }
 
-/// Runs an operation on an IMAP connection in the name of the function `name`.
+/// Runs an operation on an IMAP connection on behalf of the function `name`.
 pub(super) fn on<T>(
     context: &Context,
     name: &str,
@@ -124,7 +129,7 @@ pub(super) fn on<T>(
     result.map_err(|error| condition(name, &error, client.selected().is_none()))
 }
 
-/// Delivers what the server said that need not stop the program.
+/// Delivers messages of the server that need not stop the program.
 pub(super) fn deliver_warnings(context: &Context, name: &str, client: &mut ImapClient) {
     for warning in client.take_warnings() {
         let (identifier, message) = match warning.kind {
@@ -141,12 +146,13 @@ pub(super) fn deliver_warnings(context: &Context, name: &str, client: &mut ImapC
     }
 }
 
-/// The condition for a client's error.
+/// Returns the condition for a client's error.
 pub(super) fn failed(call: &Call<'_>, error: &Error) -> Condition {
     condition(call.name(), error, false)
 }
 
-/// The condition for a client's error in the function `name`.
+/// Returns the condition for a client's error in the function `name`, with a hint if a mailbox must
+/// be selected or created first.
 fn condition(name: &str, error: &Error, nothing_selected: bool) -> Condition {
     let needs_selected = |command| Verb::named(command).is_some_and(|v| v.row().needs_selected);
     let hint = match error {

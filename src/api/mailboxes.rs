@@ -1,4 +1,8 @@
-//! Mailboxes as wholes: selecting, making, listing, closing.
+//! Operations on whole mailboxes: selecting, creating, renaming, deleting, listing, closing; counts
+//! and quotas.
+//!
+//! Creating, deleting, renaming, subscribing and unsubscribing clear the names that are cached for
+//! completion.
 
 use super::flags::flag_list;
 use super::mailbox::{mailbox, on_mailbox};
@@ -8,7 +12,7 @@ use crate::client::{Error, ImapClient, QuotaResource, QuotaRoot};
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Type, Value};
 
-/// Mailboxes.
+/// The rows of the topic "Mailboxes".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "select-mailbox",
@@ -182,7 +186,7 @@ pub(super) fn mailbox_list(call: &Call<'_>) -> Result<Value> {
     Ok(host::list(entries.into_iter().map(entry).collect()))
 }
 
-/// The items that RFC 3501 knows; what a script gets when it names none.
+/// The items of RFC 3501, which are the default of `mailbox-status`.
 const STATUS_ITEMS: [&str; 5] = ["messages", "recent", "uidnext", "uidvalidity", "unseen"];
 
 pub(super) fn mailbox_status(call: &Call<'_>) -> Result<Value> {
@@ -211,7 +215,7 @@ fn status_items(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// `((root (:storage used limit) (:message used limit)) …)`.
+/// Returns `((root (:storage used limit) (:message used limit)) …)`.
 fn mailbox_quota(call: &Call<'_>) -> Result<Value> {
     let name = call.string(1)?;
     let roots = on_mailbox(call, |client| client.quota(name))?;

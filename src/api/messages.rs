@@ -1,4 +1,7 @@
-//! Changing messages: flags, copies, removal.
+//! Changing messages: flags, copies, moves, removal.
+//!
+//! A change by message number first asks `shifting` whether the number may be stale.
+//! `delete-letter` hands over to `pop` for a POP mailbox.
 
 use super::Answer;
 use super::flags::flags;
@@ -17,7 +20,7 @@ use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
 use crate::proto::imap::{Data, FetchItems};
 
-/// Changing.
+/// The rows of the topic "Changing".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "alter-flags",
@@ -111,7 +114,7 @@ pub(super) fn alter_flags(call: &Call<'_>) -> Answer {
     pipeline::perform_read(call, &mailbox, begin, |_, values| Ok(host::list(values)))
 }
 
-/// Reads the flags that a STORE tells.
+/// Reads the flags that the server reports after a STORE.
 struct NewFlags {
     silent: bool,
     by_uid: bool,
@@ -183,8 +186,8 @@ fn where_to(copied: Option<CopiedUids>) -> Value {
     }
 }
 
-/// Makes the destination and tries again, if that is all that was missing: TRYCREATE says so, and
-/// that nothing was copied (RFC 3501 6.4.7).
+/// Creates the destination and tries again if its absence was the only problem. TRYCREATE says so,
+/// and also that nothing was copied (RFC 3501 6.4.7).
 fn or_create(
     client: &mut ImapClient,
     first: Result<Option<CopiedUids>, Error>,

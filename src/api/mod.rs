@@ -1,4 +1,14 @@
-//! The functions that scripts call: one per name, with checked and typed arguments and a Lisp value as its result.
+//! The functions that scripts call: one per name, with checked and typed arguments and a Lisp value
+//! as its result.
+//!
+//! `catalog` lists the topics. Each topic has a module with a table of rows, from which functions
+//! are registered and documented. A call takes this way: the host checks the arguments against the
+//! row's lambda list and types; the native reads them with `sets`, `flags` and others; `mailbox`
+//! finds the connection and runs one operation of the client; `values` turns the response into the
+//! result. `pipeline` splits this into sending and waiting, so that many calls can be in flight.
+//!
+//! `state` and `objects` hold the connections of a host, `setup` makes a bare host one with all
+//! functions, and [`register`] adds them with a [`State`] of the caller's.
 
 mod accessors;
 mod accounts;
@@ -58,13 +68,13 @@ pub use state::{Equip, State};
 use crate::condition::Condition;
 use crate::host::{Host, Value};
 
-/// The result of a function of the catalog.
+/// The result of a native.
 type Answer = Result<Value, Condition>;
 
-/// Makes every function of the catalog known to a host.
+/// Registers every function of the catalog in a host, with `state` as the state that they share.
 ///
-/// The host's policy holds for the connections too; of an untrusted host's functions, those run that
-/// their rows say are checked.
+/// The policy of an untrusted host also governs its connections. Its scripts can call only the
+/// functions whose rows say that they are checked.
 pub fn register(host: &mut Host, mut state: State) {
     if host.context().policy().is_untrusted() {
         state.connector.policy = host.context().policy().clone();

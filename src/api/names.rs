@@ -1,4 +1,9 @@
-//! Names for completion: the mailboxes and flags of a connection. Requests have a short deadline, and each name is requested once.
+//! Names for completion: the mailboxes and flags of a connection.
+//!
+//! Completion must not block. The mailboxes of a connection are listed once, in a background
+//! thread; a caller waits for the answer until its deadline, and a later caller finds it in the
+//! cache. The cache is cleared when a mailbox is created, renamed or removed. Flags are read from
+//! the state of the selected mailbox, without a command.
 
 use super::objects::ImapMailbox;
 use super::state::State;
@@ -14,12 +19,12 @@ pub(super) struct Names {
 
 struct Entry {
     mailbox: Weak<ImapMailbox>,
-    /// `None` while the server is asked.
+    /// `None` until the server has answered.
     names: Option<Vec<String>>,
 }
 
 impl Names {
-    /// A mailbox was made, renamed or removed.
+    /// Clears the cache: a mailbox was created, renamed or removed.
     pub(super) fn forget(&self) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -36,7 +41,9 @@ impl Names {
 }
 
 impl State {
-    /// The names of the mailboxes on a connection. The server is asked once, in the background; an answer that takes longer than `wait` is there the next time.
+    /// Returns the names of the mailboxes on a connection. The server is asked once, in the
+    /// background. If its answer takes longer than `wait`, the result is empty, and a later call
+    /// has the names.
     pub fn mailbox_names(
         self: &Arc<Self>,
         mailbox: &Arc<ImapMailbox>,
@@ -76,7 +83,8 @@ impl State {
         }
     }
 
-    /// The flags that the selected mailbox of a connection knows, as IMAP writes them; none while the connection is busy.
+    /// Returns the flags in use in the selected mailbox of a connection, as IMAP writes them; empty
+    /// while the connection is busy.
     pub fn mailbox_flags(&self, mailbox: &ImapMailbox) -> Vec<String> {
         let Some(client) = mailbox.client_if_free() else { return Vec::new() };
         let Some(selected) = client.selected() else { return Vec::new() };

@@ -1,14 +1,15 @@
 //! The objects that scripts hold for connections.
 //!
-//! An object owns its connection and knows nothing of the features built on it: a feature that has
-//! to remember something for a connection keeps it in [`Extras`], by its own type.
+//! An object owns its client behind a lock, so one caller uses it at a time. It does not know the
+//! features that are built on it: a feature that keeps state for a connection stores it in
+//! `Extras`, under its own type.
 
 use crate::client::{ImapClient, PopClient, SmtpClient};
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-/// A connection that a script holds, and what features remember for it.
+/// A connection that a script holds, with the state that features keep for it.
 pub struct Held<C> {
     client: Mutex<C>,
     extras: Extras,
@@ -28,14 +29,14 @@ impl<C> Held<C> {
         Held { client: Mutex::new(client), extras: Extras::default() }
     }
 
-    /// The client; one caller at a time.
+    /// Locks the client, for one caller at a time.
     pub fn client(&self) -> MutexGuard<'_, C> {
         // A panic in a native was reported when it happened; the connection's own state says
-        // whether it can be used.
+        // whether it is still usable.
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The client, unless somebody uses it.
+    /// Locks the client unless it is in use.
     pub(super) fn client_if_free(&self) -> Option<MutexGuard<'_, C>> {
         match self.client.try_lock() {
             Ok(client) => Some(client),
@@ -44,13 +45,13 @@ impl<C> Held<C> {
         }
     }
 
-    /// The state of type `T` that a feature keeps for this connection.
+    /// Returns the state of type `T` that a feature keeps for this connection.
     pub(super) fn extra<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         self.extras.get()
     }
 }
 
-/// One value of each type.
+/// One value for each type.
 #[derive(Default)]
 struct Extras(Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
 
@@ -58,11 +59,11 @@ impl Extras {
     fn get<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         let mut extras = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let extra = extras.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
-        extra.clone().downcast().unwrap_or_default() // it was put there under this type
+        extra.clone().downcast().unwrap_or_default() // it was stored under this type
     }
 }
 
-/// A mailbox of either kind, for the functions that work on both.
+/// A mailbox of either kind, for functions that work on both.
 pub(super) enum AnyMailbox {
     Imap(Arc<ImapMailbox>),
     Pop(Arc<PopMailbox>),
@@ -79,16 +80,16 @@ impl AnyMailbox {
 
 /// Operations on every open connection, whatever its protocol.
 pub(super) trait Client {
-    /// The object's type as it prints.
+    /// The object's type, as printed.
     const TYPE: &'static str;
 
     fn host(&self) -> &str;
     fn is_closed(&self) -> bool;
 
-    /// Leaves in good order, without removing what a script has only marked.
+    /// Ends the session in good order, but never removes letters that a script has only marked.
     fn leave(&mut self);
 
-    /// Closes the stream without a farewell.
+    /// Closes the stream without logging out.
     fn abandon(&mut self);
 }
 
@@ -123,7 +124,7 @@ impl Client for PopClient {
         PopClient::is_closed(self)
     }
 
-    /// Without QUIT: only `close-connection` removes what is marked.
+    /// Sends no QUIT, which would remove the marked letters: only `close-connection` does that.
     fn leave(&mut self) {
         PopClient::abandon(self);
     }
