@@ -1,4 +1,10 @@
-//! Parts of letters: reading those that came, making those that go.
+//! MIME parts: reading those of received letters, and making new ones.
+//!
+//! Two kinds of object print as `#<mime-part …>`. A `ReadPart` belongs to a letter that
+//! `parse-letter` has read; a `NewPart` comes from `make-mime-part`. The accessors of type,
+//! parameters, headers and so on accept both; everything that needs content accepts only a
+//! `ReadPart`. `letter-text`, `letter-html` and `letter-attachments` describe the whole letter,
+//! whichever of its parts they are given.
 
 use super::Answer;
 use super::letters::letter_bytes;
@@ -10,7 +16,7 @@ use crate::mime::{Attachment, Disposition, Letter, NewPart, Part, Subparts, Tran
 use std::path::Path;
 use std::sync::Arc;
 
-/// Letters and their parts.
+/// The rows of the topic "Letters and their parts".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "parse-letter",
@@ -149,13 +155,13 @@ const fn part_accessor(name: &'static str, run: NativeCode, doc: &'static str) -
     Function::native(name, "(part)", run, doc)
 }
 
-/// A part of a letter that came. The letter stays as long as one of its parts does.
+/// A part of a received letter. The letter lives as long as one of its parts.
 pub(super) struct ReadPart {
     letter: Arc<Letter>,
     index: usize,
 }
 
-/// An attachment of a letter that came: its number among them.
+/// An attachment of a received letter: its index among them.
 pub(super) struct ReadAttachment {
     letter: Arc<Letter>,
     number: usize,
@@ -182,7 +188,7 @@ pub(super) fn parse_letter(call: &Call<'_>) -> Answer {
     Ok(part_value(&letter, 0))
 }
 
-/// The part in the first argument, which may be one that came or one that was made.
+/// The part in the first argument: read from a letter, or new.
 enum AnyPart {
     Read(Arc<ReadPart>),
     New(Arc<NewPart>),
@@ -296,10 +302,10 @@ pub(super) fn mime_part_parts(call: &Call<'_>) -> Answer {
     }))
 }
 
-/// The inside of `map-over-parts`, and its errors say so.
+/// Runs inside `map-over-parts`; errors name that function.
 pub(super) fn all_parts(call: &Call<'_>) -> Answer {
     let part = read_part(call)?;
-    // A part's descendants follow it in the letter's list, which is in the order of the text.
+    // The letter lists its parts in the order of the text, so descendants come after their part.
     let mut within = vec![false; part.letter.parts().len()];
     let mut values = Vec::new();
     for one in part.letter.parts() {
@@ -345,7 +351,7 @@ pub(super) fn letter_attachments(call: &Call<'_>) -> Answer {
     Ok(host::list(part.letter.attachments().into_iter().enumerate().map(value).collect()))
 }
 
-/// Runs `use_it` on the attachment in the first argument; a part is taken as one.
+/// Calls `use_it` with the attachment in the first argument. A part counts as an attachment, too.
 pub(super) fn with_attachment<T>(
     call: &Call<'_>,
     use_it: impl FnOnce(&Attachment<'_>) -> T,
@@ -440,7 +446,7 @@ fn part_list(value: &Value) -> Option<Vec<NewPart>> {
     host::as_list(value)?.map(|part| Some((*host::downcast::<NewPart>(&part)?).clone())).collect()
 }
 
-/// `(("Name" . "value") …)`, or strings `"Name: value"`.
+/// Reads header fields: `(("Name" . "value") …)`, or strings `"Name: value"`.
 pub(super) fn headers(call: &Call<'_>, key: &str) -> Result<Vec<(String, String)>, Condition> {
     let found =
         call.typed_key(key, "a list of (\"name\" . \"value\") or \"name: value\"", |value| {
@@ -463,7 +469,7 @@ fn header(item: &Value) -> Option<(String, String)> {
     }
 }
 
-/// A part of a list of attachments: one that was made, or a file to read.
+/// Reads an element of a list of attachments: a new part, or the name of a file to read.
 pub(super) fn attachment(call: &Call<'_>, value: &Value) -> Result<NewPart, Condition> {
     if let Some(part) = host::downcast::<NewPart>(value) {
         return Ok((*part).clone());

@@ -1,5 +1,10 @@
-//! A letter in pieces: fetched once into a file that nobody else sees, then handed over buffer by buffer, so that memory stays flat and the connection is
-//! free for other commands meanwhile.
+//! `with-fetch-letter-sequence`: hands a letter over in pieces.
+//!
+//! `begin` fetches the whole letter into a temporary file that no other process can open; a small
+//! letter stays in memory. Then `fetch-letter-sequence` copies the next bytes into the script's
+//! buffer until `end-of-letter-p` is true, and `end` drops the file. So memory stays flat, and the
+//! connection is free for other commands meanwhile. A mailbox has a stack of such letters, because
+//! the form may be nested: the functions use the innermost one.
 
 use super::mailbox::{any_mailbox_at, on_mailbox};
 use super::objects::AnyMailbox;
@@ -11,10 +16,10 @@ use std::io::{self, BufWriter, Read, Seek, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::SpooledTempFile;
 
-/// Letters up to this size stay in memory.
+/// Letters up to this many bytes stay in memory.
 const IN_MEMORY: usize = 1 << 20;
 
-/// The letters that are being read on a mailbox, the innermost last.
+/// The letters being read on a mailbox, the innermost last.
 #[derive(Default)]
 pub(super) struct Pieces(Mutex<Vec<Letter>>);
 
@@ -48,7 +53,7 @@ impl Pieces {
     }
 }
 
-/// The letters in pieces of a mailbox.
+/// Returns the letters being read on a mailbox.
 fn pieces_of(mailbox: &AnyMailbox) -> Arc<Pieces> {
     mailbox.extra()
 }

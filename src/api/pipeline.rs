@@ -1,10 +1,17 @@
-//! `pipelined-map`: calls whose commands are sent without waiting, and whose results are taken
+//! `pipelined-map`: sends the commands of many calls without waiting, and takes their results
 //! later, in order.
 //!
-//! While a script's `issue` runs, a function of this interface begins its operation and returns a
-//! placeholder that holds the [`Pending`] operation and what is left to do with its result. When
-//! the result is wanted, the placeholder waits for the operation and does the rest. Functions that
-//! cannot be split this way are refused while `issue` runs, so that nothing is done out of order.
+//! The Scheme code calls the script's `issue` between `%begin-issue` and `%end-issue`. Meanwhile a
+//! native that can be pipelined only begins its operation and returns a placeholder. The
+//! placeholder holds the [`Pending`] operation and the code that makes the result. `%redeem` waits
+//! for the operation and runs that code; `%forget` drops both.
+//!
+//! | phase | functions of `SENDABLE` | others that reach outside |
+//! |---|---|---|
+//! | normal | return the result | return the result |
+//! | issuing | return a placeholder; a second call is an error | are refused |
+//!
+//! They are refused so that nothing is done out of order.
 
 use super::Answer;
 use super::mailbox::{failed, on};
@@ -15,7 +22,7 @@ use crate::condition::Condition;
 use crate::host::{self, Call, Context, Function, Run, Type, Value};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Many calls at once.
+/// The rows of the topic "Many calls at once".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "%pipelined-window",
@@ -131,7 +138,7 @@ Errors: :syntax-error for anything else as f, in the place of a result that is n
     ).checked(),
 ];
 
-/// The functions whose single command may be sent without waiting.
+/// The functions that `issue` may call: each sends a single command.
 const SENDABLE: [&str; 6] = [
     "fetch-parts",
     "fetch-letter",
@@ -141,30 +148,30 @@ const SENDABLE: [&str; 6] = [
     "mailbox-status",
 ];
 
-/// Calls in flight where `:window` says nothing else.
+/// The default of `:window`: calls in flight.
 const WINDOW: i64 = 256;
 
-/// Which phase of `pipelined-map` this host is in.
+/// The phase of `pipelined-map` in this host; `None` if no `issue` runs.
 #[derive(Default)]
 struct Phase(Mutex<Option<Issuing>>);
 
-/// A script's `issue` runs.
+/// The state while a script's `issue` runs.
 #[derive(Default)]
 struct Issuing {
-    /// The one call that was made.
+    /// The name of the one call that was made.
     name: Option<String>,
-    /// The error of an `issue` that did more than one call.
+    /// The error of an `issue` that made more than one call.
     wrong: Option<Condition>,
 }
 
-/// The placeholder for the result of a call that was sent.
+/// The placeholder for the result of a call that was sent; empty once that was taken or dropped.
 struct Placeholder(Mutex<Option<Operation>>);
 
-/// The rest of a call, whether it succeeds or fails.
+/// The rest of a call. One of the two closures runs.
 struct Operation {
-    /// Waits for the result.
+    /// Waits for the result and returns the value of the call.
     take: Box<dyn FnOnce(&Context) -> Answer + Send>,
-    /// Lets go of it.
+    /// Drops the operation; its reply is discarded when it arrives.
     forget: Box<dyn FnOnce() + Send>,
 }
 
@@ -174,8 +181,8 @@ impl Phase {
     }
 }
 
-/// Carries out an operation that may be pipelined: `begin` sends its command, `wait` hears the
-/// answer, `then` makes the call's value of the result. While a script issues, only `begin` runs.
+/// Runs an operation that can be pipelined: `begin` sends its command, `wait` waits for the reply,
+/// `then` makes the value of the call from the result. While a script issues, only `begin` runs.
 pub(super) fn perform<P, T>(
     call: &Call<'_>,
     mailbox: &Arc<ImapMailbox>,
@@ -200,7 +207,7 @@ where
         return then(context, result);
     }
     note_call(call);
-    // Either closure takes it; the other finds nothing.
+    // One of the closures takes it; the other then finds nothing.
     let pending = Arc::new(Mutex::new(Some(pending)));
     let take_pending = |pending: &Mutex<Option<Pending<P>>>| {
         pending.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -220,7 +227,7 @@ where
     Ok(placeholder(call, Operation { take: Box::new(take), forget: Box::new(forget) }))
 }
 
-/// The same where the result is the reader's own.
+/// Does the same for an operation whose result comes from its reader.
 pub(super) fn perform_read<R>(
     call: &Call<'_>,
     mailbox: &Arc<ImapMailbox>,
@@ -233,8 +240,8 @@ where
     perform(call, mailbox, begin, |client, pending| client.wait(pending), then)
 }
 
-/// Carries out a call that wants one letter of a POP mailbox. While a script issues, the client is
-/// only told that the letter will be wanted, if the server takes several commands at once.
+/// Runs a call that needs one letter of a POP mailbox. While a script issues, the letter is only
+/// announced to the client, if the server has PIPELINING.
 pub(super) fn perform_letter(
     call: &Call<'_>,
     mailbox: &Arc<PopMailbox>,
@@ -269,7 +276,7 @@ fn placeholder(call: &Call<'_>, operation: Operation) -> Value {
     host::object(Placeholder(Mutex::new(Some(operation))), &shown)
 }
 
-/// Refuses a second call in one `issue`.
+/// Refuses a second call in the same `issue`.
 fn begin_call(call: &Call<'_>) -> Result<(), Condition> {
     let phase = call.context().state::<Phase>();
     let mut issuing = phase.issuing();
@@ -288,8 +295,8 @@ fn note_call(call: &Call<'_>) {
     }
 }
 
-/// Refuses a call that cannot be sent without waiting, while a script issues. Every function that
-/// reaches outside asks this before it does.
+/// Refuses a call that cannot be pipelined while a script issues. Every function must call this
+/// before it reaches outside.
 pub(super) fn check(call: &Call<'_>) -> Result<(), Condition> {
     let issues = call.context().state::<Phase>().issuing().is_some();
     if !issues || SENDABLE.contains(&call.name()) {
@@ -302,13 +309,13 @@ pub(super) fn check(call: &Call<'_>) -> Result<(), Condition> {
     )))
 }
 
-/// From here to `%end-issue` calls are only sent.
+/// Starts issuing: until `%end-issue`, calls are only sent.
 pub(super) fn begin_issue(call: &Call<'_>) -> Answer {
     *call.context().state::<Phase>().issuing() = Some(Issuing::default());
     Ok(host::nil())
 }
 
-/// Ends issuing. Returns what `issue` returned: the placeholder of its call, or a value that needs
+/// Ends issuing. Returns the result of `issue`: the placeholder of its call, or a value that needed
 /// no command.
 pub(super) fn end_issue(call: &Call<'_>) -> Answer {
     let issuing = call.context().state::<Phase>().issuing().take();
@@ -330,7 +337,7 @@ fn take_operation(value: &Value) -> Option<Operation> {
     placeholder.0.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// The result that a placeholder stands for.
+/// Returns the result for a placeholder. Any other value is returned as it is.
 pub(super) fn redeem(call: &Call<'_>) -> Answer {
     let value = required(call, 0);
     match take_operation(value) {
@@ -339,7 +346,7 @@ pub(super) fn redeem(call: &Call<'_>) -> Answer {
     }
 }
 
-/// Lets go of what a placeholder stands for.
+/// Drops the operation of a placeholder.
 pub(super) fn forget(call: &Call<'_>) -> Answer {
     if let Some(operation) = take_operation(required(call, 0)) {
         (operation.forget)();
@@ -347,7 +354,7 @@ pub(super) fn forget(call: &Call<'_>) -> Answer {
     Ok(host::nil())
 }
 
-/// The window of `pipelined-map`; all its arguments were checked by their types.
+/// Returns the window of `pipelined-map`. The host has checked the types of all its arguments.
 pub(super) fn window(call: &Call<'_>) -> Answer {
     let window = call.arg(3).and_then(host::as_integer);
     Ok(host::integer(window.unwrap_or(WINDOW)))

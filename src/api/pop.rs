@@ -1,4 +1,10 @@
 //! Functions that work differently on a POP mailbox, and those that only a POP mailbox has.
+//!
+//! The natives for both kinds of mailbox call this module when their mailbox is one of POP. Its
+//! letters have numbers from 1 on, which stay fixed until the connection is closed. `:uid` is
+//! refused, because unique ids are strings here. A set may name letters that do not exist:
+//! `numbers` keeps them, so that the server refuses them; `numbers_within` and `existing` leave
+//! them out.
 
 use super::Answer;
 use super::batches::{BATCH_BYTES, BATCH_MESSAGES};
@@ -16,7 +22,7 @@ use crate::proto::imap::sequence::Bound;
 use std::io::Write;
 use std::sync::Arc;
 
-/// POP.
+/// The rows of the topic "POP".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "make-pop-connection",
@@ -62,7 +68,7 @@ pb: a POP mailbox object. Returns t. Errors: :error-response.",
     ).checked(),
 ];
 
-/// POP has no unique ids that are numbers, so that `:uid` cannot mean anything.
+/// Refuses `:uid`: the unique ids of POP are not numbers.
 fn refuse_uid(call: &Call<'_>) -> Result<(), Condition> {
     if call.boolean_key("uid") {
         return Err(Condition::syntax(format!(
@@ -73,7 +79,7 @@ fn refuse_uid(call: &Call<'_>) -> Result<(), Condition> {
     Ok(())
 }
 
-/// The letters that `with-read-ahead` announces.
+/// Announces the letters of `with-read-ahead` to the client.
 pub(super) fn read_ahead(call: &Call<'_>, mailbox: &PopMailbox, window: Option<usize>) -> Answer {
     refuse_uid(call)?;
     let (messages, (_, lines)) = (messages(call, 1)?, lines_of(call, 2)?);
@@ -138,7 +144,8 @@ pub(super) fn delete_letter(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     operate(call, mailbox, |client| {
         let last = client.count();
         let mut numbers = numbers(&messages, last);
-        // An open end may be far away; the server says of the first number that is not there that it is not.
+        // A range may end far beyond the last letter. Marking stops at the first number that the
+        // server refuses.
         loop {
             let some: Vec<u32> = numbers.by_ref().take(AT_ONCE).collect();
             if some.is_empty() {
@@ -150,10 +157,10 @@ pub(super) fn delete_letter(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     Ok(host::truth(true))
 }
 
-/// Letters that are marked by one call of the client.
+/// How many letters one call of the client marks.
 const AT_ONCE: usize = 1_000;
 
-/// The numbers of a set, in its order; `:*` is the last letter.
+/// Returns the numbers of a set, in its order; `:*` is the last letter.
 fn numbers(set: &SequenceSet, last: u32) -> impl Iterator<Item = u32> {
     let number = move |bound: Bound| match bound {
         Bound::Number(number) => number.get(),
@@ -165,7 +172,7 @@ fn numbers(set: &SequenceSet, last: u32) -> impl Iterator<Item = u32> {
     })
 }
 
-/// Those that there may be: up to the last letter's.
+/// Returns the numbers of a set up to that of the last letter.
 pub(super) fn numbers_within(set: &SequenceSet, last: u32) -> impl Iterator<Item = u32> {
     let clipped = set.ranges().iter().filter_map(move |&(first, second)| {
         let [first, second] = [first, second]
@@ -176,7 +183,7 @@ pub(super) fn numbers_within(set: &SequenceSet, last: u32) -> impl Iterator<Item
     clipped.flatten()
 }
 
-/// Those of a set that are there.
+/// Returns the numbers of a set that exist.
 pub(super) fn existing(call: &Call<'_>, messages: &SequenceSet) -> Result<Vec<u32>, Condition> {
     refuse_uid(call)?;
     on_pop_mailbox(call, |client| {
@@ -204,7 +211,7 @@ pub(super) fn write_letter(
     Ok(true)
 }
 
-/// `body[]` is RETR, `body[header]` is TOP.
+/// Reads the parts: `body[]` means RETR, `body[header]` means TOP with no lines.
 fn lines_of(call: &Call<'_>, index: usize) -> Result<(&'static str, Option<u32>), Condition> {
     match call.string(index)?.trim().to_ascii_lowercase().as_str() {
         "body[]" | "body.peek[]" => Ok(("BODY[]", None)),

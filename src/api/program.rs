@@ -1,4 +1,9 @@
-//! Other programs: one that takes letters as sendmail does, and one that tells a password.
+//! Runs other programs: one that takes letters as sendmail does, and one that prints a password.
+//!
+//! Threads read the output of a program to its end, and keep only its beginning, so that the
+//! program never blocks on a full pipe. A program that exceeds its time is killed, and so is one
+//! that runs when the user interrupts. Handing over a letter is a change that goes through no
+//! connection, so the witness is asked (`witnessed`).
 
 use super::secret;
 use super::values::without_crlf;
@@ -15,22 +20,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// As long as a client should wait for a server that has the whole letter (RFC 5321 4.5.3.2.6).
+/// The time limit for a delivery: as long as a client should wait for a server that has the whole
+/// letter (RFC 5321 4.5.3.2.6).
 const LONGEST_DELIVERY: Duration = Duration::from_secs(600);
 
-/// Long enough to type the passphrase that a password manager asks for.
+/// The time limit for a lookup: enough to type the passphrase that a password manager asks for.
 const LONGEST_LOOKUP: Duration = Duration::from_secs(120);
 
-/// How often the program is looked at.
+/// How often the program is polled.
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// Bytes of standard error that are kept.
+/// How many bytes of standard error are kept.
 const MOST_WORDS: usize = 10_000;
 
-/// Characters of standard error that an error's message holds.
+/// How many characters of standard error an error's message shows.
 const SHOWN_WORDS: usize = 300;
 
-/// Hands a letter over, unless the witness refuses.
+/// Hands a letter to a program, unless the witness refuses.
 ///
 /// # Errors
 /// Those of [`run`]; `:limit`.
@@ -44,7 +50,7 @@ pub(super) fn hand_over(
     witnessed(call, &deed, || run(call, words, envelope, letter))
 }
 
-/// Runs the program: `-i -f FROM -- TO …`, the letter on standard input, lines ending in LF.
+/// Runs the program with `-i -f FROM -- TO …`, and the letter on standard input with LF line ends.
 fn run(
     call: &Call<'_>,
     words: &[String],
@@ -71,7 +77,7 @@ fn run(
     let writer = thread::Builder::new()
         .spawn(move || stdin.map_or(Ok(()), |mut stdin| stdin.write_all(&lines)));
     let writer = writer.map_err(|cause| {
-        let _ = child.kill().and_then(|()| child.wait()); // it has read nothing yet
+        let _ = child.kill().and_then(|()| child.wait()); // the program has read nothing yet
         broken(&cause)
     })?;
     let status = wait(&mut child, LONGEST_DELIVERY, &|| call.context().interrupted()).map_err(
@@ -90,11 +96,12 @@ fn run(
         return Err(Condition::new(Identifier::ErrorResponse, message)
             .with_server_string(words_of(&saying)));
     }
-    // A program that says all is well without having read the whole letter is not believed.
+    // A program that reports success without having read the whole letter is not believed.
     writer.join().unwrap_or(Ok(())).map_err(|cause| broken(&cause))
 }
 
-/// The first line that a program writes, without its end: the secret of the key `key`. The program may ask at a terminal.
+/// Runs a program and returns the first line of its output, without the line end: the secret for
+/// the key `key`. The program may ask at a terminal.
 pub(super) fn first_line(
     call: &Call<'_>,
     key: &str,
@@ -145,33 +152,34 @@ fn code(status: ExitStatus) -> String {
     status.code().map_or_else(|| "by a signal".into(), |code| format!("with {code}"))
 }
 
-/// A child of the program may keep its output open after the program has ended.
+/// How long to wait for output after the program has ended: its children may keep the pipe open.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 fn words_of(saying: &Receiver<Zeroizing<Vec<u8>>>) -> String {
     String::from_utf8_lossy(&saying.recv_timeout(PATIENCE).unwrap_or_default()).trim().to_owned()
 }
 
-/// The first bytes of what a program writes; all of it is read, so that the program can end.
+/// Returns the first bytes that a program writes. A thread reads all of them, so that the program
+/// can end.
 fn start_of(
     output: Option<impl Read + Send + 'static>,
     most: usize,
 ) -> Receiver<Zeroizing<Vec<u8>>> {
     let (said, saying) = channel();
     let reading = thread::Builder::new().spawn(move || {
-        // As large as it can become: growing would leave copies of a password behind.
+        // Full capacity from the start: growing would leave copies of a password in memory.
         let mut start = Zeroizing::new(Vec::with_capacity(most + 1));
         if let Some(mut output) = output {
-            let _ = output.by_ref().take(most as u64).read_to_end(&mut start); // what can be had
-            let _ = said.send(start); // nobody asks for it when the program was killed
+            let _ = output.by_ref().take(most as u64).read_to_end(&mut start); // whatever could be read counts
+            let _ = said.send(start); // fails if the program was killed and nobody waits
             let _ = io::copy(&mut output, &mut io::sink()); // as above
         }
     });
-    drop(reading); // without a thread nothing is known of the output, and its pipe is closed
+    drop(reading); // without a thread the output is unknown, and its pipe is closed
     saying
 }
 
-/// Waits for the program's end; kills it at the deadline, or when the user interrupts.
+/// Waits for the program to end. Kills it at the deadline or if the user interrupts.
 fn wait(
     child: &mut Child,
     longest: Duration,
@@ -190,7 +198,7 @@ fn wait(
             Err(_) => (Identifier::ServerShutdownConnection, "cannot be waited for"),
         };
         let _ = child.kill();
-        let _ = child.wait(); // it was killed, so that this ends
+        let _ = child.wait(); // it was killed, so this returns
         return Err(ended);
     }
 }

@@ -1,40 +1,46 @@
-//! How far a long operation is: what runs, how many bytes and messages there were, and how many are to come. Who shows it, and how, is not known here.
+//! Progress of long operations: the running function, its bytes and messages so far, and the
+//! expected totals.
+//!
+//! A native starts an operation with [`Progress::begin`] and counts messages; connections count
+//! bytes. The [`Display`] is called after a second at the earliest, and then at most ten times a
+//! second. It comes from the program: this module does not know who shows progress, or how. A host
+//! runs one operation at a time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Operations that are done sooner are not shown.
+/// Operations shorter than this are not shown.
 pub const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
-/// How often the display hears of it at most.
+/// The shortest time between two updates of the display.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// How far an operation is.
+/// A snapshot of the progress of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
-    /// The function that runs.
+    /// The running function.
     pub function: String,
-    /// Bytes that went over the wire, either way.
+    /// Bytes sent and received.
     pub bytes: u64,
-    /// How many bytes there will be, about, where that is known.
+    /// The expected number of bytes, approximately, if known.
     pub all_bytes: Option<u64>,
     /// Messages that are done.
     pub messages: u64,
-    /// How many messages there will be, where that is known.
+    /// The expected number of messages, if known.
     pub all_messages: Option<u64>,
     /// Time since it began.
     pub elapsed: Duration,
 }
 
-/// Shows progress.
+/// Displays progress.
 pub trait Display: Send + Sync {
-    /// An operation goes on.
+    /// Shows the progress of an operation.
     fn show(&self, moment: &Moment);
-    /// The operation that was shown has ended: what was shown goes away.
+    /// Removes what was shown: the operation has ended, or other output follows.
     fn clear(&self);
 }
 
-/// The progress of what runs in one host.
+/// The progress of the running operation of one host.
 #[derive(Clone, Default)]
 pub struct Progress(Option<Arc<Shared>>);
 
@@ -50,12 +56,12 @@ struct Running {
 }
 
 impl Progress {
-    /// Progress that is shown; the default is not.
+    /// Makes a progress that is displayed; the default is not.
     pub fn shown_by(display: impl Display + 'static) -> Progress {
         Progress(Some(Arc::new(Shared { display: Box::new(display), running: Mutex::default() })))
     }
 
-    /// Whether anybody looks.
+    /// Whether progress is displayed.
     pub fn is_shown(&self) -> bool {
         self.0.is_some()
     }
@@ -76,22 +82,23 @@ impl Progress {
         Work(self.clone())
     }
 
-    /// Time passes, and these bytes went over the wire meanwhile.
+    /// Counts bytes that were sent or received. With 0 it only lets the display show that time
+    /// passes.
     pub fn bytes(&self, count: usize) {
         self.change(|moment| moment.bytes += count as u64);
     }
 
-    /// A message is done.
+    /// Counts a message that is done.
     pub fn message(&self) {
         self.change(|moment| moment.messages += 1);
     }
 
-    /// There will be so many messages.
+    /// Sets the expected number of messages.
     pub fn expect_messages(&self, all: Option<u64>) {
         self.change(|moment| moment.all_messages = all);
     }
 
-    /// There will be about so many bytes from now on.
+    /// Sets the expected number of bytes from now on, approximately.
     pub fn expect_bytes(&self, all: u64) {
         self.change(|moment| moment.all_bytes = Some(moment.bytes + all));
     }
@@ -124,7 +131,7 @@ impl Shared {
     }
 }
 
-/// An operation that runs.
+/// The guard of a running operation.
 pub struct Work(Progress);
 
 impl Drop for Work {

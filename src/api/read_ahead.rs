@@ -1,12 +1,14 @@
-//! `with-read-ahead`: what the body is going to fetch is asked for ahead. The client does it; these
-//! are the two ends.
+//! `with-read-ahead`: prefetches the messages that its body is going to fetch, one at a time.
+//!
+//! These are only the two ends. `begin` announces the messages to the client, which requests up to
+//! `:window` of them and answers the body's fetches; `end` drops the rest.
 
 use super::mailbox::{mailbox, on_mailbox, pop_mailbox};
 use super::sets::addressed;
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
 
-/// Messages in flight where `:window` says nothing else.
+/// The default of `:window` on an IMAP mailbox: commands in flight.
 const WINDOW: usize = 256;
 
 pub(super) fn begin(call: &Call<'_>) -> Result<Value, Condition> {

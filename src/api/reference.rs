@@ -1,10 +1,10 @@
-//! The reference of all functions, made from the catalog.
+//! The reference of all functions, as text and as Markdown, made from the catalog.
 
 use super::catalog::{TOPICS, Topic};
 use super::examples::example;
 use crate::host::Function;
 
-/// `(fetch-parts mb messages parts &key uid raw)`.
+/// Returns a signature: `(fetch-parts mb messages parts &key uid raw)`.
 pub fn signature(name: &str, lambda_list: &str) -> String {
     if lambda_list.is_empty() {
         return name.to_owned();
@@ -18,12 +18,12 @@ pub fn signature(name: &str, lambda_list: &str) -> String {
     if parameters.is_empty() { format!("({name})") } else { format!("({name} {parameters})") }
 }
 
-/// The functions of a topic that are for scripts.
+/// Returns the functions of a topic that scripts may use; a `%` marks internal ones.
 pub(super) fn functions(topic: &Topic) -> impl Iterator<Item = &Function> {
     topic.functions.iter().filter(|function| !function.name.starts_with('%'))
 }
 
-/// Every topic with the signatures of its functions.
+/// Returns every topic with the signatures of its functions.
 pub fn by_topic() -> Vec<(&'static str, Vec<String>)> {
     let signatures = |topic: &Topic| {
         functions(topic).map(|function| signature(function.name, function.lambda_list)).collect()
@@ -31,7 +31,7 @@ pub fn by_topic() -> Vec<(&'static str, Vec<String>)> {
     TOPICS.iter().map(|topic| (topic.title, signatures(topic))).collect()
 }
 
-/// The reference as Markdown.
+/// Returns the reference as Markdown.
 pub fn markdown() -> String {
     let mut text = String::from(
         "# Reference\n\nThe functions of the mail interface, as `(help 'name)` tells of them at the prompt. `(help)` there lists the words of the language, too.\n\
@@ -62,7 +62,8 @@ fn anchor(title: &str) -> String {
     title.to_lowercase().replace(' ', "-")
 }
 
-/// The docstring, a line break kept as one, with nothing taken for Markdown's own marks.
+/// Returns a docstring as Markdown. Line breaks are kept, and Markdown's special characters are
+/// escaped.
 fn paragraphs(doc: &str) -> String {
     let lines: Vec<String> = doc.trim().lines().map(escaped).collect();
     format!("{}\n", lines.join("  \n"))

@@ -1,7 +1,16 @@
-//! `parallel-map`: a function of the script is called with many items at once, in threads that have an engine each.
+//! `parallel-map`: calls a function of the script with many items in parallel, in threads that have
+//! an engine each.
 //!
-//! An engine's values cannot leave it, so the function goes to the threads as text, with what the script has defined; items and results are data. The call
-//! that waits here hears of each result, hands on what was printed in the order of the items, and looks whether it is to stop.
+//! The values of an engine cannot leave its thread. So the function goes to the threads as text,
+//! together with the script's definitions (`Surroundings`), and items and results travel as data
+//! (`Parcel`).
+//!
+//! Every thread runs `work`: it takes the next item, calls the function in a host of its own
+//! (`worker`), sends the outcome, and repeats. The calling thread runs `collect`: it receives
+//! outcomes in any order, delivers output, warnings and results in the order of the items, and
+//! looks regularly whether it must stop. If it stops early, after an interrupt or because a host
+//! cannot be prepared, it interrupts all workers and waits until their clean-up forms have run. An
+//! error in a call becomes the result of its item. After a panic the engine is not used again.
 
 mod worker;
 
@@ -18,17 +27,19 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 use worker::Worker;
 
-/// Calls at once where `:at-most` says nothing else.
+/// The default of `:at-most`: calls that run in parallel.
 const AT_MOST: i64 = 16;
-/// The same for an untrusted script: each engine takes up to 20 MB of the memory that it may use.
+/// The default for an untrusted script: each engine takes up to 20 MB of the memory that it may
+/// use.
 const AT_MOST_UNTRUSTED: i64 = 4;
 
-/// Room for data that is nested deep, which the interpreter drops by recursion. Memory is taken as it is used.
+/// The size of a thread's stack. The interpreter drops deeply nested data by recursion. Memory is
+/// taken only as it is used.
 const STACK: usize = 64 << 20;
-/// An untrusted script's limit of memory counts all that a stack could take.
+/// The same for an untrusted script, whose memory limit counts the whole stack.
 const UNTRUSTED_STACK: usize = 4 << 20;
 
-/// How often the call that waits looks whether it is to stop.
+/// How often the waiting call checks whether it must stop.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The state that all threads share.
@@ -38,7 +49,7 @@ struct Job<'a> {
     function: &'a str,
     items: Vec<Parcel>,
     surroundings: Surroundings,
-    /// The next item that nobody has taken.
+    /// The next item that no thread has taken.
     next: AtomicUsize,
     stopped: Arc<AtomicBool>,
     running: Mutex<Vec<Interrupter>>,
@@ -48,7 +59,7 @@ struct Job<'a> {
 enum News {
     /// An item is done.
     Done(usize, Outcome),
-    /// No call can be made.
+    /// No call can be made: the thread's host could not be prepared.
     Impossible(Condition),
 }
 
@@ -104,7 +115,7 @@ fn wrong(message: &str) -> Condition {
     Condition::syntax(format!("parallel-map: {message}"))
 }
 
-/// The message of the expander for a function that cannot be sent.
+/// Returns the expander's message for a function that cannot be sent to a thread.
 fn what_is_wrong(function: &Value) -> String {
     let message = host::as_list(function).and_then(|mut list| list.next());
     message.as_ref().and_then(host::as_str).unwrap_or("f: expected a function").to_owned()
@@ -137,7 +148,7 @@ fn at_most(context: &Context, value: &Value) -> Result<usize, Condition> {
 
 type Started<'scope> = (Receiver<News>, Vec<ScopedJoinHandle<'scope, ()>>);
 
-/// Starts the threads, or as many as the system gives.
+/// Starts the threads, or as many as the system allows.
 fn start<'scope>(
     job: &'scope Job<'_>,
     count: usize,
@@ -161,7 +172,7 @@ fn start<'scope>(
     Ok((news, threads))
 }
 
-/// Takes the results as they come, until all are there.
+/// Receives outcomes until all are there, and delivers them in the order of the items.
 fn collect(
     job: &Job<'_>,
     news: &Receiver<News>,
@@ -179,7 +190,7 @@ fn collect(
                 waiting[index] = Some(outcome);
             }
             Ok(News::Impossible(condition)) => return Err(condition),
-            Err(RecvTimeoutError::Timeout) => progress.bytes(0), // time passes
+            Err(RecvTimeoutError::Timeout) => progress.bytes(0), // shows that time passes
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(internal("internal error: a thread has ended early"));
             }
@@ -194,7 +205,7 @@ fn collect(
     Ok(results)
 }
 
-/// Hands on what a call told; its result.
+/// Delivers the output and the warnings of a call. Returns its result.
 fn delivered(parent: &Context, outcome: Outcome) -> Result<Value, Condition> {
     for told in outcome.told {
         match told {
@@ -216,7 +227,8 @@ impl Job<'_> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stops all threads, and waits until each has run its clean-up forms; when the time for those is over too, they are stopped.
+    /// Interrupts all threads and waits until each has run its clean-up forms. If the time for
+    /// those is over, too, interrupts them again.
     fn stop(&self, news: &Receiver<News>) {
         self.stopped.store(true, Ordering::SeqCst);
         self.running().iter().for_each(Interrupter::interrupt);
@@ -236,7 +248,7 @@ impl Job<'_> {
     }
 }
 
-/// The loop of a thread: item after item.
+/// The loop of a thread: calls the function with one item after the other.
 fn work(job: &Job<'_>, news: &Sender<News>) {
     let mut worker = None;
     while !job.is_stopped() && job.next.load(Ordering::SeqCst) < job.items.len() {
@@ -248,7 +260,7 @@ fn work(job: &Job<'_>, news: &Sender<News>) {
         let mut ready = match ready {
             Ok(ready) => ready,
             Err(condition) => {
-                let _ = news.send(News::Impossible(condition)); // who does not listen has stopped
+                let _ = news.send(News::Impossible(condition)); // a receiver that is gone has stopped
                 return;
             }
         };

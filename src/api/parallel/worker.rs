@@ -1,4 +1,10 @@
-//! A thread's host: it has what the script has defined, and makes calls of the function.
+//! The host of one thread of `parallel-map`: it has the script's definitions and calls the
+//! function.
+//!
+//! The function is kept in a global. A call evaluates a form that applies it to `%parallel-item`, a
+//! native that returns the item. Output and warnings are collected, because the calling thread
+//! delivers them in the order of the items. Secrets that a call looks up become secrets of the
+//! parent, too.
 
 use super::{Job, Told, internal, wrong};
 use crate::api::state::state_of;
@@ -9,7 +15,7 @@ use crate::transport::Connector;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A host that makes calls.
+/// A host that calls the function.
 pub(super) struct Worker<'a> {
     host: Host,
     parent: &'a Context,
@@ -45,7 +51,8 @@ impl<'a> Worker<'a> {
         let item = Arc::new(Mutex::new(None));
         let (next, stopped) = (item.clone(), job.stopped.clone());
         host.vouch_for(&[ITEM]);
-        // Whoever stops the calls says so before it interrupts them: an interrupt that came before the form began is not lost.
+        // `stopped` is set before the interrupt is sent, so an interrupt that arrives before the
+        // form begins is not lost.
         host.register_fn(ITEM, "()", "The item of this call.", move |_| {
             if stopped.load(Ordering::SeqCst) {
                 return Err(internal("interrupted"));
@@ -106,13 +113,14 @@ impl<'a> Worker<'a> {
         std::mem::take(&mut *lock(&self.told))
     }
 
-    /// Closes the connections that are open.
+    /// Closes the connections that are still open; without a farewell if the calls were stopped.
     pub(super) fn end(self, stopped: bool) {
         if stopped { self.state.abandon_all() } else { self.state.close_all() }
     }
 }
 
-/// Registers what the other host has; connections are made as there, and their waits end when this host is interrupted.
+/// Registers the functions that the other host has. Connections are made as there, but their waits
+/// end when this host is interrupted.
 fn give_functions(host: &mut Host, other: &State) -> Arc<State> {
     let context = Arc::downgrade(host.context());
     let interrupted = move || context.upgrade().is_some_and(|context| context.interrupted());
