@@ -1,7 +1,7 @@
 //! Values as JSON (RFC 8259), and JSON as values. The README has the table of the mapping.
 //!
 //! Writing goes through values recursively, down to a limit. Reading uses serde_json with a visitor
-//! that builds values directly. The command's JSON output uses [`json`], too.
+//! that builds values directly. The command's JSON output uses `json`, too.
 
 use super::sets::required;
 use crate::condition::{Condition, Identifier};

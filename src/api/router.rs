@@ -1,4 +1,9 @@
-//! Sends the connections of scripts to a sandbox.
+//! Routes the connections of scripts to a sandbox.
+//!
+//! A `Connector` asks its router for an address before it connects. [`SandboxRouter`] returns an
+//! address of the sandbox and the certificate authority that signs its certificates, so TLS is
+//! verified as with any server. It refuses the hosts that it does not answer for; nothing reaches
+//! the network.
 
 use crate::sandbox::{Protocol, Sandbox};
 use crate::transport::{Route, Router};
@@ -6,31 +11,31 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Sends every connection to a sandbox, or those to some hosts; the network is never used.
+/// Routes every connection, or those to certain hosts, to a sandbox. All others are refused.
 pub struct SandboxRouter {
     sandbox: Arc<Sandbox>,
     hosts: Mutex<Option<Vec<String>>>,
-    /// Whether certificates are for another host than the one that was asked for.
+    /// Whether certificates name another host than the requested one.
     misnamed: AtomicBool,
 }
 
 impl SandboxRouter {
-    /// Answers for every host name.
+    /// Makes a router that answers for every host.
     pub fn new(sandbox: Arc<Sandbox>) -> Self {
         SandboxRouter { sandbox, hosts: Mutex::new(None), misnamed: AtomicBool::new(false) }
     }
 
-    /// From now on certificates are for another host than the one that is asked for.
+    /// Makes certificates name another host than the requested one from now on.
     pub fn misname(&self) {
         self.misnamed.store(true, Ordering::Relaxed);
     }
 
-    /// The sandbox.
+    /// Returns the sandbox.
     pub fn sandbox(&self) -> &Arc<Sandbox> {
         &self.sandbox
     }
 
-    /// From now on answers for these hosts only; `None` means all.
+    /// Sets the hosts that the router answers for; `None` means all.
     pub fn answer_for(&self, hosts: Option<Vec<String>>) {
         *self.hosts.lock().unwrap_or_else(PoisonError::into_inner) = hosts;
     }

@@ -1,4 +1,7 @@
-//! The sandbox as a script sees it.
+//! `sandbox-outbox` and `sandbox-deliver`: the sandbox as a script sees it.
+//!
+//! They use the sandbox's store directly. A delivery is therefore a change that goes through no
+//! connection, and the witness is asked (`witnessed`).
 
 use super::state::state;
 use super::values::text;

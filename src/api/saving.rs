@@ -1,4 +1,10 @@
-//! `save-letters`: many letters to files, in one go.
+//! `save-letters`: saves many letters to files in one operation.
+//!
+//! The client streams the letters, in the server's order, into `Files` (one file for each) or
+//! `MboxFile` (one file for all). Everything is written to temporary files first, so a file is
+//! complete or does not exist. `Files` syncs and renames its files in groups, because a disk takes
+//! much longer for each alone; letters that are complete before an error are kept. The mbox file is
+//! kept only if all went well.
 
 use super::files::cannot_write;
 use super::mailbox::{
@@ -73,7 +79,7 @@ fn run(call: &Call<'_>, messages: &SequenceSet, to: &mut dyn Letters) -> Result<
         progress.expect_messages(Some(numbers.len() as u64));
         return on_pop_mailbox(call, |client| {
             numbers.iter().try_for_each(|&number| {
-                to.write(&[])?; // a letter may have no bytes
+                to.write(&[])?; // a letter may be empty
                 client.retrieve(number, None, &mut |piece| to.write(piece))?;
                 to.end(Some(number))
             })
@@ -86,7 +92,7 @@ fn run(call: &Call<'_>, messages: &SequenceSet, to: &mut dyn Letters) -> Result<
     })
 }
 
-/// Tells of each letter.
+/// Counts each letter for the progress, and passes it on.
 struct Counted<'c> {
     to: &'c mut dyn Letters,
     count: &'c dyn Fn(),
@@ -103,10 +109,11 @@ impl Letters for Counted<'_> {
     }
 }
 
-/// How many files, and bytes in them, are made permanent together: a disk takes much longer for each alone.
+/// How many files, and how many bytes in them, are synced together: a disk takes much longer for
+/// each alone.
 const TOGETHER: (usize, u64) = (500, 64 << 20);
 
-/// A file for each letter.
+/// Writes a file for each letter.
 struct Files<'f> {
     folder: &'f Path,
     prefix: &'f str,
@@ -136,7 +143,7 @@ impl Files<'_> {
                 Err(cause) => result = result.and(Err(cause)),
             }
         }
-        // The names, too; where a folder cannot be opened, the system sees to that itself.
+        // Syncs the names, too. Where a folder cannot be opened, the system does this itself.
         result.and(File::open(self.folder).map_or(Ok(()), |folder| folder.sync_all()))
     }
 }
@@ -169,11 +176,11 @@ impl Letters for Files<'_> {
     }
 }
 
-/// One mbox file for all.
+/// Writes one mbox file for all letters.
 struct MboxFile<'f> {
     file: &'f File,
     entry: Option<MboxWriter<BufWriter<&'f File>>>,
-    /// Where the entry that is coming begins.
+    /// Where the current entry begins. If nobody asked for the letter, the file is cut here.
     at: u64,
     path: &'f str,
     saved: &'f mut Vec<u32>,

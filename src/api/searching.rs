@@ -1,4 +1,8 @@
-//! Search expressions, from quoted lists to typed keys. Checked whole before anything is sent.
+//! Search expressions: from quoted lists to typed keys.
+//!
+//! The whole expression is checked before anything is sent. The simple predicates come from the
+//! table `NAMED` of the protocol; this module adds those with other arguments, and `and`, `or` and
+//! `not`. The numbers that a search finds are noted, for `shifting`.
 
 use super::appending::UNIVERSAL_TO_UNIX;
 use super::flags::flag_text;
@@ -137,7 +141,7 @@ impl Expression<'_, '_> {
         flag.ok_or_else(|| self.wrong("a predicate with a user flag such as :junk", whole))
     }
 
-    /// `"7-Mar-1999"`, or a universal time, taken as a day in UTC.
+    /// Reads `"7-Mar-1999"`, or a universal time, which stands for its day in UTC.
     fn date(&self, value: &Value, whole: &Value) -> Result<Date, Condition> {
         let date = match host::as_integer(value) {
             Some(seconds) => seconds
@@ -175,7 +179,7 @@ fn named(name: &str) -> Option<Argument> {
     NAMED.iter().find(is_it).map(|(_, argument)| *argument)
 }
 
-/// The words of search expressions, in lower case and sorted, for completion.
+/// Returns the words of search expressions for completion, in lower case and sorted.
 pub fn search_words() -> Vec<String> {
     let ours = ["gmail", "header", "older", "raw", "uid", "younger"].map(str::to_owned);
     let mut words: Vec<String> =

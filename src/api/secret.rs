@@ -1,4 +1,10 @@
-//! Where a password or a token comes from: a string, a procedure, or a place that is looked at when the connection is made.
+//! Passwords and tokens: where they come from, and when they are looked up.
+//!
+//! A secret is a string, a procedure, or a source: an environment variable, a program, a file, the
+//! keyring. `Source::read` checks its form and the policy together with the other arguments of a
+//! call. `Login::credentials` looks the secret up later, when everything else about the connection
+//! has been checked. Every secret is registered with the context, so that reports and warnings do
+//! not show it. Messages say which kind of value is wrong, never the value.
 
 use super::program;
 use super::state::state;
@@ -11,18 +17,19 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The forms of a secret, for messages.
+/// The accepted forms of a secret, for messages.
 const EXPECTED: &str = "a string, a procedure of no arguments, (:env \"NAME\"), (:command \"program\" …), (:file \"path\") or (:keyring \"service\")";
 
-/// The longest secret that is read from a file or a program. Tokens have some thousand bytes.
+/// The longest secret that is read from a file or a program, in bytes. Tokens have a few thousand.
 pub(super) const LONGEST: usize = 65_536;
 
-/// Asks whoever sits at the terminal for a secret, without showing what is typed; the question comes first, then what tells that the form was
-/// interrupted. `None` is the end of input.
+/// Asks the person at the terminal for a secret, without showing the typed text. The arguments are
+/// the question and a function that says whether the form was interrupted. `None` means the end of
+/// input.
 pub type AskSecret =
     Arc<dyn Fn(&str, &dyn Fn() -> bool) -> io::Result<Option<Zeroizing<String>>> + Send + Sync>;
 
-/// A password or a token, as the script gave it.
+/// A password or a token, as given by the script.
 enum Source {
     Text(Zeroizing<String>),
     Procedure(Value),
@@ -33,7 +40,7 @@ enum Source {
 }
 
 impl Source {
-    /// Checks the form, and whether the script may use such a source. Nothing is looked up yet.
+    /// Checks the form, and whether the script may use this source. Looks nothing up yet.
     fn read(
         context: &Context,
         function: &str,
@@ -52,7 +59,7 @@ impl Source {
         }
         let items: Vec<Value> = host::as_list(value).ok_or_else(|| wrong(kind(value)))?.collect();
         let Some((first, rest)) = items.split_first() else {
-            // As (getenv "NAME") gives it.
+            // `(getenv "NAME")` returns nil for an unset variable.
             return Err(wrong(&match context.unset_variable() {
                 Some(name) => format!("nil: the environment variable {name} is not set"),
                 None => "nil".to_owned(),
@@ -127,7 +134,7 @@ impl Source {
         Ok(text)
     }
 
-    /// Its name in a message.
+    /// Returns the name of the source for a message.
     fn name(&self) -> String {
         match self {
             Source::Text(_) => "the string".into(),
@@ -157,14 +164,15 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A line without its end.
+/// Returns the first line, without its end; `None` if it is not UTF-8.
 pub(super) fn line_of(bytes: &[u8]) -> Option<Zeroizing<String>> {
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     std::str::from_utf8(line).ok().map(|line| Zeroizing::new(line.to_owned()))
 }
 
-/// A file that everybody can read is taken all the same, with a warning: in a container that is how secrets are handed over.
+/// Reads the first line of a file. A file that everybody can read is accepted with a warning,
+/// because containers hand secrets over in this way.
 fn first_line_of_file(
     call: &Call<'_>,
     key: &str,
@@ -178,7 +186,7 @@ fn first_line_of_file(
         )
     };
     let file = std::fs::File::open(real).map_err(|error| wrong(&error))?;
-    // As large as can be from the start, so that no copy is left behind by growing.
+    // Full capacity from the start, so that growing leaves no copy in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
     (&file).take(LONGEST as u64).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
     #[cfg(unix)]
@@ -228,9 +236,9 @@ pub(super) struct Login {
 enum Held {
     Password(Source),
     Token(Source),
-    /// The certificate takes its place.
+    /// The client certificate replaces the secret.
     Certificate,
-    /// Whoever sits at the terminal is asked.
+    /// The person at the terminal is asked.
     Asked,
 }
 
@@ -301,7 +309,7 @@ fn ask(call: &Call<'_>, user: &str, host: &str) -> Result<Zeroizing<String>, Con
     Ok(typed)
 }
 
-/// Checks a secret of an account, of which nothing is looked up yet.
+/// Checks a secret in the options of an account without looking it up.
 pub(super) fn check_source(
     context: &Context,
     function: &str,

@@ -1,4 +1,8 @@
-//! Sending letters.
+//! `send-letter`, `send-smtp` and `send-smtp-auth`.
+//!
+//! All arguments are checked, and the letter is built, before anything is sent. `send-letter`
+//! accepts addresses with names: headers show them as given, and the SMTP envelope has the plain
+//! addresses, each once. The other two add nothing to their messages.
 
 use super::Answer;
 use super::parts::{attachment, headers};
@@ -21,12 +25,12 @@ fn address(call: &Call<'_>, parameter: &str, value: &Value) -> Result<String, Co
 
 const MAILBOX: &str = "an address such as foo@bar.com or \"Foo Bar <foo@bar.com>\", or (\"Foo Bar\" . \"foo@bar.com\")";
 
-/// An address with the name that is shown with it.
+/// An address, with the name to be shown for it.
 #[derive(Clone)]
 struct Mailbox {
-    /// As a header has it: `Foo Bar <foo@bar.com>`.
+    /// The form for headers: `Foo Bar <foo@bar.com>`.
     shown: String,
-    /// `foo@bar.com`.
+    /// The plain address: `foo@bar.com`.
     address: String,
 }
 
@@ -49,7 +53,7 @@ impl Mailbox {
             return Some(Mailbox { shown: text.to_owned(), address: text.to_owned() });
         }
         match &parse_mailbox_list(text)[..] {
-            _ if !text.ends_with('>') => None, // a sloppy reader would close what is open
+            _ if !text.ends_with('>') => None, // a lenient parser would close an open bracket
             [Entry::Mailbox { display: Some(_), route: None, local, domain: Some(domain) }] => {
                 let address = format!("{local}@{domain}");
                 let is_plain = is_plain_address(&address);
@@ -64,7 +68,7 @@ fn mailbox(call: &Call<'_>, parameter: &str, value: &Value) -> Result<Mailbox, C
     Mailbox::of(value).ok_or_else(|| call.wrong(parameter, MAILBOX, value))
 }
 
-/// One mailbox or a list of them.
+/// Reads one mailbox or a list of them.
 fn mailboxes(call: &Call<'_>, parameter: &str, value: &Value) -> Result<Vec<Mailbox>, Condition> {
     match host::as_list(value) {
         Some(items) => items.map(|item| mailbox(call, parameter, &item)).collect(),
@@ -80,7 +84,7 @@ fn shown(mailboxes: &[Mailbox]) -> Vec<String> {
     mailboxes.iter().map(|mailbox| mailbox.shown.clone()).collect()
 }
 
-/// One address or a list of them.
+/// Reads one plain address or a list of them.
 fn addresses(call: &Call<'_>, parameter: &str, value: &Value) -> Result<Vec<String>, Condition> {
     match host::as_list(value) {
         Some(items) => items.map(|item| address(call, parameter, &item)).collect(),
@@ -202,7 +206,7 @@ fn send_as_it_is(
     Ok(result(deliver(call, server, &envelope, &letter)?))
 }
 
-/// `t`, or the recipients that were refused with the server's words.
+/// Returns `t`, or the refused recipients with the server's words.
 fn result(refused: Vec<Refused>) -> Value {
     if refused.is_empty() {
         return host::truth(true);
@@ -215,12 +219,13 @@ fn result(refused: Vec<Refused>) -> Value {
     )
 }
 
-/// The time as RFC 5322 3.3 writes it.
+/// Returns the current time as RFC 5322 3.3 writes it.
 fn now() -> String {
     Zoned::now().strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
 }
 
-/// Unique: the time, and a number that the system seeds at random (RFC 5322 3.6.4).
+/// Makes a unique message id from the time and a number that the system seeds at random (RFC 5322
+/// 3.6.4).
 fn new_message_id(from: &str) -> String {
     let random = RandomState::new().build_hasher().finish();
     let domain = from.rsplit_once('@').map_or("localhost", |(_, domain)| domain);

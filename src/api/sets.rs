@@ -1,4 +1,8 @@
-//! Message sets as scripts write them: a number, `(:seq 1 5)`, or a list of those.
+//! Message sets in scripts: a number, `(:seq 1 5)`, or a list of these.
+//!
+//! The last message is `:*`, and the empty list is the empty set. The same notation is used for
+//! message numbers and, with `:uid t`, for unique ids. `message_set` reads a set and `set_value`
+//! makes one; the other functions read arguments of a call and report wrong ones.
 
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
@@ -8,35 +12,35 @@ use std::num::NonZeroU32;
 
 pub(super) const EXPECTED: &str = "a message number, (:seq N M), or a list of these";
 
-/// A required argument; the lambda list was checked, so that it is there.
+/// Returns a required argument. The host has checked the lambda list, so it is present.
 pub(super) fn required<'c>(call: &'c Call<'_>, index: usize) -> &'c Value {
     static NONE: std::sync::LazyLock<Value> = std::sync::LazyLock::new(host::nil);
     call.arg(index).unwrap_or(&NONE)
 }
 
-/// The set in argument `index`; the empty list is the empty set.
+/// Returns the set in argument `index`. The empty list is the empty set.
 pub(super) fn messages(call: &Call<'_>, index: usize) -> Result<SequenceSet, Condition> {
     let value = required(call, index);
     message_set(value).ok_or_else(|| call.wrong("messages", EXPECTED, value))
 }
 
-/// The messages in argument `index`, by UID with `:uid t`.
+/// Returns the messages in argument `index`: UIDs with `:uid t`, otherwise numbers.
 pub(super) fn addressed(call: &Call<'_>, index: usize) -> Result<Messages, Condition> {
     Ok(Messages::new(messages(call, index)?, call.boolean_key("uid")))
 }
 
-/// The message in argument `index`, by UID with `:uid t`.
+/// Returns the message in argument `index`: a UID with `:uid t`, otherwise a number.
 pub(super) fn message_id(call: &Call<'_>, index: usize) -> Result<MessageId, Condition> {
     Ok(MessageId::new(message(call, index)?, call.boolean_key("uid")))
 }
 
-/// One message in argument `index`.
+/// Returns the number in argument `index`.
 pub(super) fn message(call: &Call<'_>, index: usize) -> Result<NonZeroU32, Condition> {
     let value = required(call, index);
     number(value).ok_or_else(|| call.wrong("message", "a message number from 1 on", value))
 }
 
-/// Reads a set; `None` for anything that is none.
+/// Reads a set; `None` if the value is not one.
 pub(super) fn message_set(value: &Value) -> Option<SequenceSet> {
     let mut set = SequenceSet::new();
     if let Some(number) = number(value) {
@@ -66,13 +70,14 @@ pub(super) fn message_set(value: &Value) -> Option<SequenceSet> {
     Some(set)
 }
 
-/// `(:seq N 0)`, as ``(:seq 1 ,count)`` gives it for an empty mailbox: no message.
+/// Whether this is `(:seq N 0)`, which has no message. ``(:seq 1 ,count)`` makes it for an empty
+/// mailbox.
 fn is_empty_range(items: &[Value]) -> bool {
     let zero = |value: &Value| host::as_integer(value) == Some(0);
     range(items).is_some_and(|(first, _)| first.is_some() && zero(&items[2]))
 }
 
-/// `(:seq N M)`: its ends, each `None` when it is no bound.
+/// Reads `(:seq N M)`. Each end is `None` if it is not a bound.
 fn range(items: &[Value]) -> Option<(Option<Bound>, Option<Bound>)> {
     match items {
         [word, first, last] if host::as_keyword(word) == Some("seq") => {
@@ -93,7 +98,7 @@ fn number(value: &Value) -> Option<NonZeroU32> {
     NonZeroU32::new(u32::try_from(host::as_integer(value)?).ok()?)
 }
 
-/// A set as a script sees it: numbers, and `(:seq N M)` for ranges.
+/// Returns a set as a script value: a list of numbers, and of `(:seq N M)` for ranges.
 pub(super) fn set_value(set: &SequenceSet) -> Value {
     let bound = |bound: Bound| match bound {
         Bound::Number(number) => host::integer(i64::from(number.get())),

@@ -1,4 +1,8 @@
-//! From a host without mail functions to one with all of them.
+//! Turns a host without mail functions into one with all of them.
+//!
+//! A [`Setup`] describes how connections are made. [`attach`] makes a [`State`] from it, lets
+//! interrupts end the waits of connections, and registers the functions. [`attach_showing`] also
+//! counts bytes for the progress.
 
 use super::router::SandboxRouter;
 use super::{AskSecret, Progress, State};
@@ -8,26 +12,26 @@ use crate::sandbox::{Options, Sandbox};
 use crate::transport::{Connector, Meter};
 use std::sync::Arc;
 
-/// How connections are made.
+/// How the connections of a host are made.
 #[derive(Default)]
 pub struct Setup {
-    /// Opens them.
+    /// Opens connections.
     pub connector: Connector,
-    /// The sandbox that answers, if one does.
+    /// The router to the sandbox, if one answers.
     pub router: Option<Arc<SandboxRouter>>,
     /// Limits on what servers may send.
     pub limits: Limits,
     /// Asks for a password that a script leaves out; `None` asks nobody.
     pub ask_secret: Option<AskSecret>,
-    /// Whether a change by message numbers that have shifted is refused, not only warned of.
+    /// Whether a change by message numbers that may have shifted is refused instead of warned of.
     pub strict: bool,
 }
 
 impl Setup {
-    /// Every connection goes to a sandbox of its own.
+    /// Makes a setup that sends every connection to a new sandbox.
     ///
     /// # Errors
-    /// A sandbox that cannot start.
+    /// A message, if the sandbox cannot start.
     pub fn sandboxed(options: Options) -> Result<Setup, String> {
         let sandbox = Sandbox::start(options)
             .map_err(|error| format!("the sandbox cannot start: {error}"))?;
@@ -43,12 +47,12 @@ pub fn attach(host: &mut Host, setup: &Setup) -> Arc<State> {
     attach_showing(host, setup, &Progress::default())
 }
 
-/// The same; long operations show their progress.
+/// Does the same, and shows the progress of long operations.
 pub fn attach_showing(host: &mut Host, setup: &Setup, progress: &Progress) -> Arc<State> {
     let context = Arc::downgrade(host.context());
     let (metered, ticking) = (progress.clone(), progress.clone());
     let connector = Connector {
-        // Asked during every wait, so that the progress shows the time that passes.
+        // Called during every wait, so that the progress also shows how time passes.
         interrupt: Some(Arc::new(move || {
             ticking.bytes(0);
             context.upgrade().is_some_and(|context| context.interrupted())

@@ -1,11 +1,12 @@
-//! Message numbers that no longer mean what they meant.
+//! Warns of message numbers that may have shifted.
 //!
-//! When a letter leaves a mailbox, every letter after it gets a smaller number (RFC 3501 2.3.1.2). A
-//! script that searches once and then moves the letters one by one, by number, moves the wrong ones
-//! from the second on, and no server can know that. So a connection remembers which numbers it
-//! gave to the script and how many letters had left by then. A change of one letter by such a number
-//! is a warning if a letter with this number or a smaller one has left since; with `--strict` it is
-//! refused. Ranges and lists are what a script writes down itself; they are taken as meant.
+//! When a letter leaves a mailbox, every letter after it gets a smaller number (RFC 3501 2.3.1.2).
+//! A script that searches once and then moves the letters one by one, by number, moves the wrong
+//! ones from the second on, and no server can detect this. So a connection remembers which numbers
+//! it gave to the script, and how many letters had left by then. Changing one letter by such a
+//! number causes a warning if a letter with this number or a smaller one has left since; with
+//! `--strict` it is refused. Ranges and lists are written by the script itself, so they are taken
+//! as meant.
 
 use super::objects::ImapMailbox;
 use super::state::state;
@@ -17,19 +18,20 @@ use crate::proto::imap::sequence::Members;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many sets of numbers are remembered. A set of one number is not: its script has it in hand.
+/// How many sets of numbers are remembered. A set of one number is not: its script is just using
+/// it.
 const MOST_SETS: usize = 16;
 
-/// The numbers that a connection gave to its script since a letter left.
+/// The numbers that a connection has given to its script since a letter last left.
 #[derive(Default)]
 pub(super) struct Given(Mutex<Numbers>);
 
 #[derive(Default)]
 struct Numbers {
-    /// The selection and the count of letters that had left; see [`ImapClient::epoch`].
+    /// The selection, and the count of letters that had left; see [`ImapClient::epoch`].
     epoch: (u64, u64),
     sets: Vec<Members>,
-    /// Places in scripts that were warned.
+    /// The places in scripts that have been warned.
     warned: HashSet<Option<usize>>,
 }
 
@@ -38,7 +40,7 @@ impl Given {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers numbers that the script is given now.
+    /// Remembers numbers that the script is given now, and forgets those from before a letter left.
     pub(super) fn note(&self, client: &ImapClient, numbers: Members) {
         let mut given = self.numbers();
         if given.epoch != client.epoch() {
@@ -51,8 +53,8 @@ impl Given {
     }
 }
 
-/// Warns of a change of a message whose number has shifted since the script was given it: once
-/// for each mailbox and place in the script.
+/// Warns if a change names one message by a number that has shifted since the script received it.
+/// Warns once for each mailbox and place in the script.
 ///
 /// # Errors
 /// `:problem` with `--strict`.

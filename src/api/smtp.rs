@@ -1,4 +1,8 @@
-//! Mail servers as scripts name them: a host, an address, a list with options, a program, or a connection that is open.
+//! Mail servers in scripts: reading them, connecting to them, and handing letters over.
+//!
+//! A mail server is a host, an address, a list with options, a program, or an open connection.
+//! `mail_server` reads all of these, and `deliver` hands a letter to any of them. A host gets a
+//! connection for each letter; an open connection is used for many.
 
 use super::connections::{default_options, host_name, port, read_option};
 use super::mailbox::{failed, progress};
@@ -15,7 +19,7 @@ use crate::host::{self, Call, Function, Run, Type, Value};
 use crate::shown::escape_controls;
 use std::sync::Arc;
 
-/// SMTP.
+/// The rows of the topic "SMTP".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "send-letter",
@@ -74,7 +78,7 @@ Returns the value of the body's last form. Errors: those of make-smtp-connection
     ).checked(),
 ];
 
-/// Where a letter goes first.
+/// Where a letter is handed over.
 pub(super) enum MailServer {
     Open(Arc<SmtpConnection>),
     Host(Box<HostServer>),
@@ -90,10 +94,10 @@ pub(super) struct HostServer {
 
 const EXPECTED: &str = "a host name, an integer IPv4 address, a list (\"host\" :port 25 …) or (:program \"command\" …), or an SMTP connection";
 
-/// The mail server in the first argument.
+/// Reads the mail server in the first argument.
 pub(super) fn mail_server(call: &Call<'_>) -> Result<MailServer, Condition> {
     let value = required(call, 0);
-    // A list may hold a password, so that it is not shown.
+    // A list may hold a password, so the message does not show it.
     let wrong = || {
         if host::as_list(value).is_some() {
             Condition::syntax(format!("{}: mail-server: expected {EXPECTED}", call.name()))
@@ -135,7 +139,7 @@ pub(super) fn mail_server(call: &Call<'_>) -> Result<MailServer, Condition> {
     Ok(MailServer::Host(Box::new(server)))
 }
 
-/// `"host"`, `"host:port"`, or an IPv4 address as one integer.
+/// Reads `"host"`, `"host:port"`, or an IPv4 address as one integer.
 fn set_host(server: &mut HostServer, value: &Value) -> Option<()> {
     if let Some(address) = host::as_integer(value) {
         let [a, b, c, d] = u32::try_from(address).ok()?.to_be_bytes();
@@ -198,7 +202,7 @@ fn read_server_options<'v>(
     Ok(())
 }
 
-/// A user with a secret, or neither.
+/// Returns a user with a secret; `None` if neither is given.
 pub(super) fn login_of(
     call: &Call<'_>,
     user: Option<&str>,
@@ -258,7 +262,7 @@ pub(super) fn make_smtp_connection(call: &Call<'_>) -> Result<Value, Condition> 
     Ok(state(call).adopt_smtp(client))
 }
 
-/// Hands a letter over; the recipients that were refused, where that was allowed.
+/// Hands a letter over. Returns the refused recipients, if the envelope allows partial delivery.
 pub(super) fn deliver(
     call: &Call<'_>,
     server: &MailServer,

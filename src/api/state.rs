@@ -1,4 +1,8 @@
 //! The state that the functions of one host share: how connections are opened, and which are open.
+//!
+//! The connections themselves belong to the objects that the script holds; the state has only weak
+//! references to them. At the end of a host, `close_all` or `abandon_all` closes the connections
+//! that are still open.
 
 use super::names::Names;
 use super::objects::{Client, Held, ImapMailbox};
@@ -18,14 +22,14 @@ pub type Equip = Arc<dyn Fn(&mut Host) + Send + Sync>;
 pub struct State {
     /// Opens connections.
     pub connector: Connector,
-    /// The sandbox that answers, if one does.
+    /// The sandbox, if one answers.
     pub sandbox: Option<Arc<Sandbox>>,
-    /// Limits on what servers may send; connections can have their own.
+    /// Limits on what servers may send. Connections can have their own.
     pub limits: Limits,
-    /// Asks for a password where a script gives a user and no password. `None` makes that an
-    /// error, as where nobody sits at a terminal.
+    /// Asks for a password if a script gives a user but no password. `None` makes that an error,
+    /// for hosts without a terminal.
     pub ask_secret: Option<AskSecret>,
-    /// Whether a change by message numbers that have shifted is refused, not only warned of.
+    /// Whether a change by message numbers that may have shifted is refused instead of warned of.
     pub strict: bool,
     /// Natives registered by the embedding program; worker hosts get them too.
     pub for_workers: Option<Equip>,
@@ -36,11 +40,12 @@ pub struct State {
     pub(super) names: Names,
 }
 
-/// Objects print with an address, as in the manual; it tells several connections apart.
+/// The address with which the first object prints. As in the manual, addresses tell connections
+/// apart.
 const FIRST_ADDRESS: u32 = 0x2064_ca4a;
 
 impl State {
-    /// A state without open connections.
+    /// Makes a state without open connections.
     pub fn new(connector: Connector, sandbox: Option<Arc<Sandbox>>) -> Self {
         State {
             connector,
@@ -57,17 +62,17 @@ impl State {
         }
     }
 
-    /// The object for a new IMAP connection.
+    /// Returns the object for a new IMAP connection.
     pub(super) fn adopt_imap(&self, client: ImapClient) -> Value {
         self.adopt(&self.imap, client)
     }
 
-    /// The object for a new POP connection.
+    /// Returns the object for a new POP connection.
     pub(super) fn adopt_pop(&self, client: PopClient) -> Value {
         self.adopt(&self.pop, client)
     }
 
-    /// The object for a new SMTP connection.
+    /// Returns the object for a new SMTP connection.
     pub(super) fn adopt_smtp(&self, client: SmtpClient) -> Value {
         self.adopt(&self.smtp, client)
     }
@@ -80,7 +85,7 @@ impl State {
         host::shared_object(held, &format!("#<mailbox::{} @ #x{address:x}>", C::TYPE))
     }
 
-    /// The only IMAP connection that is open; `None` when there are several or none.
+    /// Returns the only open IMAP connection; `None` if there are none or several.
     pub fn only_open(&self) -> Option<Arc<ImapMailbox>> {
         let open = self.imap.list();
         let is_open = |mailbox: &Arc<ImapMailbox>| {
@@ -90,27 +95,26 @@ impl State {
         open.next().filter(|_| open.next().is_none())
     }
 
-    /// The hosts of connections that were closed since the last call, each once for every
-    /// connection.
+    /// Returns the hosts of the connections that were closed since the last call, one entry for
+    /// each connection.
     pub fn take_closed(&self) -> Vec<String> {
         [self.imap.take_closed(), self.pop.take_closed(), self.smtp.take_closed()].concat()
     }
 
-    /// A mailbox was made, renamed or removed: completion asks again.
+    /// Clears the names for completion: a mailbox was created, renamed or removed.
     pub(super) fn mailboxes_changed(&self) {
         self.names.forget();
     }
 
-    /// Leaves every connection that is still open: LOGOUT and QUIT. POP connections are left
-    /// without QUIT, since only `close-connection` removes what is marked.
+    /// Ends every open connection, with LOGOUT or QUIT. POP connections are closed without QUIT,
+    /// because only `close-connection` removes marked letters.
     pub fn close_all(&self) {
         self.imap.for_each(Client::leave);
         self.pop.for_each(Client::leave);
         self.smtp.for_each(Client::leave);
     }
 
-    /// Closes every connection that is still open, without a farewell that a server might keep
-    /// waiting for.
+    /// Closes every open connection without a farewell, whose reply a server might delay.
     pub fn abandon_all(&self) {
         self.imap.for_each(Client::abandon);
         self.pop.for_each(Client::abandon);
@@ -155,13 +159,13 @@ impl<C: Client> Open<C> {
     }
 }
 
-/// The state of the host that calls.
+/// Returns the state of the host that has this context.
 pub(super) fn state_of(context: &Context) -> Arc<State> {
     let connector = || Connector { policy: context.policy().clone(), ..Connector::default() };
     context.try_state().unwrap_or_else(|| Arc::new(State::new(connector(), None)))
 }
 
-/// The state of the host that calls.
+/// Returns the state of the calling host.
 pub(super) fn state(call: &Call<'_>) -> Arc<State> {
     state_of(call.context())
 }

@@ -1,4 +1,6 @@
-//! Rows for other programs and for people: CSV (RFC 4180) and tables.
+//! Output for other programs and for people: CSV (RFC 4180) and tables.
+//!
+//! The rows of `->json`, `from-json` and `mailbox-report` are here, too.
 
 use super::files::write_whole;
 use super::sets::required;
@@ -7,7 +9,7 @@ use crate::host::{self, Call, Function, Type, Value, ValueKind};
 use crate::shown::escape_controls;
 use unicode_width::UnicodeWidthStr;
 
-/// Output for other programs.
+/// The rows of the topic "Output for other programs".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "->json",
@@ -53,7 +55,7 @@ Errors: :error-response when no mailbox is selected; :file.",
     ).typed(&[("uid", Type::Truth), ("top", Type::Integer(1, 1000)), ("html", Type::String)]).checked(),
 ];
 
-/// `(write-csv rows :columns '("n" "subject") :file "out.csv" :separator ";")`.
+/// Runs `(write-csv rows :columns '("n" "subject") :file "out.csv" :separator ";")`.
 pub(super) fn write_csv(call: &Call<'_>) -> Result<Value, Condition> {
     let separator = call.typed_key(
         "separator",
@@ -85,7 +87,8 @@ pub(super) fn write_csv(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::nil())
 }
 
-/// A field in quotes where it has to be; an empty one that is alone in its row too, else the row would be no row.
+/// Writes a field, in quotes where necessary. An empty field that is alone in its row is quoted,
+/// too, because an empty line is not a row.
 fn field(text: &str, separator: char, alone: bool, into: &mut String) {
     if text.contains([separator, '"', '\n', '\r'])
         || text.starts_with(' ')
@@ -100,7 +103,7 @@ fn field(text: &str, separator: char, alone: bool, into: &mut String) {
     }
 }
 
-/// `(print-table rows :columns '("n" "subject"))`.
+/// Runs `(print-table rows :columns '("n" "subject"))`.
 pub(super) fn print_table(call: &Call<'_>) -> Result<Value, Condition> {
     let (columns, rows) = (columns(call)?, rows(call)?);
     let shown = |row: &Vec<Value>| {
@@ -110,7 +113,7 @@ pub(super) fn print_table(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::nil())
 }
 
-/// Cells in columns; those that are marked stand at the right. The head is ruled off.
+/// Arranges cells in columns. Marked cells are aligned to the right. A rule separates the head.
 pub(super) fn table(head: Option<Vec<(String, bool)>>, rows: Vec<Vec<(String, bool)>>) -> String {
     let has_head = head.is_some();
     let rows: Vec<Vec<(String, bool)>> = head.into_iter().chain(rows).collect();
@@ -124,7 +127,7 @@ pub(super) fn table(head: Option<Vec<(String, bool)>>, rows: Vec<Vec<(String, bo
                 .unwrap_or(0)
         })
         .collect();
-    // A head stands where the numbers below it do.
+    // A heading is aligned like the numbers below it.
     let right = |column: usize| {
         let mut cells = rows
             .iter()
@@ -154,7 +157,7 @@ pub(super) fn table(head: Option<Vec<(String, bool)>>, rows: Vec<Vec<(String, bo
     text
 }
 
-/// A cell for people: nothing for `nil`, a keyword's name without its colon.
+/// Returns a cell for people: empty for `nil`, the name of a keyword without its colon.
 fn plain(cell: &Value) -> String {
     match host::as_keyword(cell) {
         Some(name) => name.to_owned(),

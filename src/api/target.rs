@@ -1,4 +1,10 @@
-//! Files that are written whole or not at all, and letters in the forms that they are kept in.
+//! Files that are written completely or not at all, and the forms in which letters are saved.
+//!
+//! A [`Target`] is a hidden file next to its destination. When it is complete, it is renamed, or
+//! its content is appended to the existing file; when it is dropped before, it is removed. A
+//! [`Whole`] is a complete file that still needs a name that no other file has. [`InBackground`]
+//! writes in a thread while a letter arrives. [`Exact`] and [`MboxWriter`] are the forms of a
+//! letter.
 
 use crate::mime::numbered;
 use jiff::Timestamp;
@@ -9,7 +15,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
-/// A file that is written whole or not at all: beside its place first; at the end it is renamed there, or added to the old one in one go.
+/// A file that is written completely or not at all. It is written next to its destination, and at
+/// the end renamed, or appended to the existing file in one go.
 pub(super) struct Target {
     pub file: File,
     beside: PathBuf,
@@ -25,7 +32,7 @@ impl Target {
         Target::open_beside(path, append)
     }
 
-    /// As [`Target::open`] for a file whose name comes later, when it is kept.
+    /// Like [`Target::open`], for a file that gets its name when it is kept.
     pub fn open_in(folder: &Path) -> io::Result<Target> {
         Target::open_beside(&folder.join("letter"), false)
     }
@@ -38,7 +45,8 @@ impl Target {
                 "it is not the name of a file",
             ));
         };
-        // Hidden, with our own number, and never one that is there: what somebody else has put in its place is not followed.
+        // Hidden, with our process number, and always new: a file or link that somebody else has
+        // put there is never followed.
         let mut beside_name = std::ffi::OsString::from(".");
         beside_name.push(name);
         beside_name.push(format!(
@@ -51,18 +59,18 @@ impl Target {
         Ok(Target { file, beside, path: path.to_owned(), append })
     }
 
-    /// Gives the file, which is on the disk already, this name.
+    /// Gives the file a name. It must have been synced already.
     pub fn rename(self, path: &Path) -> io::Result<()> {
         std::fs::rename(&self.beside, path)
     }
 
-    /// Says that all is written, and closes the file.
+    /// Syncs and closes the file, which is complete.
     pub fn finish(mut self) -> io::Result<Whole> {
         self.file.sync_all()?;
         Ok(Whole { beside: std::mem::take(&mut self.beside) })
     }
 
-    /// Makes what was written permanent.
+    /// Makes the content permanent. If appending fails, the existing file gets its old length back.
     pub fn keep(mut self) -> io::Result<()> {
         if !self.append {
             self.file.sync_all()?;
@@ -79,7 +87,7 @@ impl Target {
     }
 }
 
-/// A file that is on the disk, and still has no name of its own.
+/// A complete, synced file that has no name of its own yet.
 pub(super) struct Whole {
     beside: PathBuf,
 }
@@ -88,17 +96,19 @@ pub(super) struct Whole {
 const MOST_NAMES: u64 = 100_000;
 
 impl Whole {
-    /// Gives it a name that no other file has: `name`, or from `first` on `name-2`, `name-3` and so on. Which path and number it was.
+    /// Moves the file to a name that no other file has: `name`, or from number `first` on `name-2`,
+    /// `name-3` and so on. Returns the path and its number.
     pub fn name(self, folder: &Path, name: &str, first: u64) -> io::Result<(PathBuf, u64)> {
         for number in first..=MOST_NAMES {
             let path =
                 folder.join(if number == 1 { name.to_owned() } else { numbered(name, number) });
-            // The name is taken before the file is moved there, which would put it in the place of another.
+            // Takes the name before moving the file there, because moving would replace another
+            // file.
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(_) => {
                     let moved = std::fs::rename(&self.beside, &path);
                     if moved.is_err() {
-                        let _ = std::fs::remove_file(&path); // the error that led here is what matters
+                        let _ = std::fs::remove_file(&path); // the error of the move is the one to report
                     }
                     return moved.map(|()| (path, number));
                 }
@@ -112,18 +122,20 @@ impl Whole {
 
 impl Drop for Whole {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.beside); // it has its name already, or is of no use
+        let _ = std::fs::remove_file(&self.beside); // it has its name already, or is not needed
     }
 }
 
-/// Writes to a file in a thread of its own, and sees to it in another one that the disk works meanwhile: the connection is read all the time.
+/// Writes to a file in a thread, and syncs it in another, so that the connection is read all the
+/// time.
 pub(super) struct InBackground<'scope> {
     block: Vec<u8>,
     blocks: Option<SyncSender<Vec<u8>>>,
     writer: Option<ScopedJoinHandle<'scope, io::Result<()>>>,
 }
 
-/// Bytes handed over at once, how many of these may wait, and after how many bytes the disk is set to work: at the end little is left to wait for.
+/// The bytes in a block, the blocks that may wait, and the bytes after which the file is synced, so
+/// that little is left to sync at the end.
 const BLOCK: usize = 128 << 10;
 const WAITING: usize = 4;
 const TO_DISK: usize = 8 << 20;
@@ -153,7 +165,7 @@ impl<'scope> InBackground<'scope> {
         Ok(InBackground { block: Vec::new(), blocks: Some(blocks), writer: Some(writer) })
     }
 
-    /// Waits until all is written.
+    /// Waits until everything is written.
     pub fn finish(&mut self) -> io::Result<()> {
         self.hand_over()?;
         self.blocks = None;
@@ -191,7 +203,7 @@ impl Write for InBackground<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(()) // see finish
+        Ok(()) // finish does this
     }
 }
 
@@ -207,18 +219,19 @@ impl Write for Target {
 
 impl Drop for Target {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.beside); // renamed already, or of no use
+        let _ = std::fs::remove_file(&self.beside); // renamed already, or not needed
     }
 }
 
-/// Writes a letter as an entry of an mbox file: a `From ` line, LF line ends, `>` before lines that look like one (mboxrd), an empty line behind.
-/// Buffers only a possible `From ` prefix and a trailing CR, because a line may be as long as a letter.
+/// Writes a letter as an entry of an mbox file: a `From ` line, LF line ends, `>` before lines that
+/// look like one (mboxrd), and an empty line at the end. Buffers only a possible `From ` prefix and
+/// a trailing CR, because a line may be as long as a letter.
 pub(super) struct MboxWriter<W> {
     out: W,
     begun: bool,
-    /// Where in its line the next byte stands.
+    /// The place of the next byte in its line.
     at: At,
-    /// A CR that came last: part of the line's end, or of the line.
+    /// Whether the last byte was a CR, which belongs to the line end or to the line.
     carriage_return: bool,
 }
 
@@ -226,9 +239,11 @@ pub(super) struct MboxWriter<W> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
     Start,
-    /// Behind `>`s, of which there is at least one, or none and some of [`FROM`]: as many of its bytes have come and wait.
+    /// After one or more `>`, after the first bytes of [`FROM`], or after both. The number of those
+    /// bytes is kept, and they are held back until it is clear whether the line is quoted.
     Looking(usize),
-    /// Where nothing can make it look like an entry's first line any more, or everything has.
+    /// Where nothing can make the line look like the first line of an entry any more, or where it
+    /// has been quoted already.
     Within,
 }
 
@@ -245,7 +260,7 @@ impl<W: Write> MboxWriter<W> {
         writeln!(self.out, "From MAILER-DAEMON {}", now.strftime("%a %b %e %H:%M:%S %Y"))
     }
 
-    /// Bytes of one line, without its end.
+    /// Writes bytes of one line, without its end.
     fn part(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
@@ -274,7 +289,8 @@ impl<W: Write> MboxWriter<W> {
             } else if waiting + 1 < FROM.len() {
                 self.at = At::Looking(waiting + 1);
             } else {
-                // One `>` more is the same behind the others as before them.
+                // It makes no difference whether the additional `>` comes before the others or
+                // after them.
                 self.out.write_all(b">From ")?;
                 self.at = At::Within;
             }
@@ -304,11 +320,11 @@ impl<W: Write> MboxWriter<W> {
 
 /// A letter that is being written, in one form or another.
 pub(super) trait Letter: Write {
-    /// Says that all bytes are there.
+    /// Ends the letter: all bytes have been written.
     fn finish(&mut self) -> io::Result<()>;
 }
 
-/// The bytes as they come.
+/// Writes the bytes as they arrive.
 pub(super) struct Exact<W>(pub W);
 
 impl<W: Write> Write for Exact<W> {
@@ -383,7 +399,7 @@ mod tests {
         file.rewind().unwrap();
         io::Read::read_to_end(&mut file, &mut back).unwrap();
         assert!(back.len() == 3_000_003 && back.starts_with(&bytes) && back.ends_with(b"end"));
-        // A file that cannot be written.
+        // A file that cannot be written to.
         let path = tempfile::NamedTempFile::new().unwrap();
         let read_only = File::open(path.path()).unwrap();
         std::thread::scope(|scope| {

@@ -1,4 +1,9 @@
-//! From the server's tokens to Lisp values, without a tree in between.
+//! Turns the tokens of a server into Lisp values, without a tree in between.
+//!
+//! `fetched` reads a FETCH response and keeps the items that were asked for; `value` reads one of
+//! them. It uses no recursion, and counts the values up to a limit. Two shortcuts save time and
+//! memory: short strings are shared, and a list that repeats the one before it, as the addresses of
+//! an envelope often do, is the same value again.
 
 use super::flags::flag_value;
 use crate::client::Error;
@@ -9,7 +14,7 @@ use crate::proto::imap::{Data, FetchItems, Token, Tokens};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// How strings come.
+/// How strings are returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Texts {
     /// As strings with `\n` line ends.
@@ -18,7 +23,8 @@ pub(super) enum Texts {
     Raw,
 }
 
-/// Text as a script sees it: CR LF becomes LF; UTF-8, or else byte by byte, so that no byte is lost.
+/// Returns text for a script. CR LF becomes LF. Text that is not UTF-8 is converted byte by byte,
+/// so that no byte is lost.
 pub(super) fn text(bytes: &[u8]) -> String {
     let is_utf8 = std::str::from_utf8(bytes);
     let mut text = String::with_capacity(bytes.len());
@@ -29,7 +35,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
     text
 }
 
-/// Adds each byte as the character with its number.
+/// Appends each byte as the character with its number.
 fn push_by_byte(text: &mut String, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(ascii) if ascii.is_ascii() => text.push_str(ascii),
@@ -37,7 +43,7 @@ fn push_by_byte(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Tells what is left when every CR LF becomes LF, piece by piece.
+/// Calls `on_piece` with the ranges that remain when every CR LF becomes LF.
 fn for_each_piece(bytes: &[u8], mut on_piece: impl FnMut(Range<usize>)) {
     let mut from = 0;
     for at in memchr::memchr_iter(b'\r', bytes).filter(|at| bytes.get(at + 1) == Some(&b'\n')) {
@@ -47,14 +53,15 @@ fn for_each_piece(bytes: &[u8], mut on_piece: impl FnMut(Range<usize>)) {
     on_piece(from..bytes.len());
 }
 
-/// The bytes with LF for every CR LF.
+/// Returns the bytes with LF for every CR LF.
 pub(super) fn without_crlf(bytes: &[u8]) -> Vec<u8> {
     let mut lines = Vec::with_capacity(bytes.len());
     for_each_piece(bytes, |range| lines.extend_from_slice(&bytes[range]));
     lines
 }
 
-/// One value: NIL is `nil`, digits are a number, `\x` is a flag, lists are lists, all else is text. `count` is raised by each value in it, up to the limit.
+/// Reads one value. NIL becomes `nil`, digits a number, `\x` a flag, a list a list, and everything
+/// else text. `count` grows with each value, up to the limit.
 fn value(
     tokens: &mut Tokens<'_>,
     first: Token<'_>,
@@ -64,7 +71,8 @@ fn value(
     count: &mut usize,
 ) -> Result<Value, Error> {
     let most = limits.values;
-    // The values of all lists that are open, and where each list begins: among the values, in the response, and in the count.
+    // The values of all open lists, and the start of each list: among the values, in the response,
+    // and in the count.
     let (mut values, mut open): (Vec<Value>, Vec<(usize, Place, usize)>) = (Vec::new(), Vec::new());
     let mut token = first;
     loop {
@@ -84,7 +92,8 @@ fn value(
                 })?;
                 let list = host::list_of(values.drain(start..));
                 let behind = tokens.place();
-                // A repeated list counts as if it were read: a script that goes through it meets each value.
+                // A repeated list counts as if it were read, because a script that walks the result
+                // meets each value.
                 let size = *count - counted + 1;
                 while !open.is_empty() && size <= most - *count && tokens.repeats(first, behind) {
                     *count += size;
@@ -122,7 +131,7 @@ fn string(bytes: &[u8], texts: Texts) -> Value {
     }
 }
 
-/// Most texts of an answer are short, and many are alike: names, hosts, addresses.
+/// Returns a string. Short ones are shared, because a response repeats names, hosts and addresses.
 fn string_value(bytes: &[u8]) -> Value {
     if bytes.len() <= host::LONGEST_SHARED
         && !bytes.contains(&b'\r')
@@ -133,7 +142,8 @@ fn string_value(bytes: &[u8]) -> Value {
     host::string(text(bytes))
 }
 
-/// The items that a FETCH asked for; other items that the server sends are dropped.
+/// The items that a FETCH asked for. Flags, UIDs and modification sequences, which servers also
+/// send unasked, are dropped if they are not among them.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'i> {
     pub items: Option<&'i FetchItems>,
@@ -157,7 +167,8 @@ impl Wanted<'_> {
     }
 }
 
-/// A FETCH response as `(number ("NAME" value …))`; `None` when it holds nothing that was asked for.
+/// Returns a FETCH response as `(number ("NAME" value …))`; `None` if it has nothing that was asked
+/// for.
 pub(super) fn fetched(
     mut data: Data<'_>,
     texts: Texts,

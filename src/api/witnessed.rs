@@ -1,15 +1,15 @@
-//! Changes that go through no connection: a letter handed to a program, a delivery into the sandbox.
-//! The witness sees them as it sees those of connections.
+//! Changes that go through no connection: a letter handed to a program, a delivery into the
+//! sandbox. The witness sees and may refuse them, as it does those of connections.
 
 use super::state::state;
 use crate::condition::{Condition, Identifier};
 use crate::host::Call;
 use crate::proto::deed::{Deed, Ending};
 
-/// Carries out a deed, unless the witness refuses it.
+/// Carries out a deed unless the witness refuses it, and reports how it ended.
 ///
 /// # Errors
-/// `:limit` if it is refused; those of `act`.
+/// `:limit` if it is refused, otherwise those of `act`.
 pub(super) fn witnessed<T>(
     call: &Call<'_>,
     deed: &Deed,

@@ -1,4 +1,7 @@
-//! One FETCH response as the letter that it tells of.
+//! Reads one FETCH response as a letter of the report.
+//!
+//! Servers send all kinds of things: an item that is missing or cannot be read counts as unknown,
+//! and is not an error.
 
 use super::tally::{Day, Letter, Sender};
 use crate::client::Error;
@@ -7,19 +10,20 @@ use crate::proto::imap::Data;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
 use std::collections::BTreeMap;
 
-/// The items of the FETCH. The From field alone is a quarter of the bytes of an ENVELOPE, and servers need not read the whole letter
-/// for it.
+/// The items of the FETCH. The From field alone has a quarter of the bytes of an ENVELOPE, and
+/// servers need not read the whole letter for it.
 pub(super) const ITEMS: &str = "(FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (FROM)])";
 
-/// The bytes of a From field that are read; what a server sends beyond is no address.
+/// How many bytes of a From field are read; anything longer is not an address.
 const LONGEST_FIELD: usize = 10_000;
 
-/// The letters that were counted already, by number or by UID: a server may tell of one twice. Neighbours are one entry.
+/// The letters counted so far, by number or UID, because a server may report one twice. Neighbours
+/// are one entry: first and last.
 #[derive(Default)]
 pub(super) struct Counted(BTreeMap<u32, u32>);
 
 impl Counted {
-    /// Whether the number is new.
+    /// Adds a number. Returns whether it is new.
     pub(super) fn insert(&mut self, number: u32) -> bool {
         let before = self.0.range(..=number).next_back().map(|(first, last)| (*first, *last));
         if before.is_some_and(|(_, last)| last >= number) {
@@ -34,7 +38,8 @@ impl Counted {
     }
 }
 
-/// The letter, and the number or UID that it goes by; `None` for a response that tells of something else, of new flags for example.
+/// Returns the letter and its number or UID; `None` for a response without a size, which reports
+/// something else: new flags, for example.
 pub(super) fn read(mut data: Data<'_>, by_uid: bool) -> Result<Option<(u32, Letter)>, Error> {
     let (mut letter, mut uid, mut has_size) = (Letter::default(), None, false);
     let mut items = FetchedItems::of(&mut data.tokens)?;
@@ -45,7 +50,7 @@ pub(super) fn read(mut data: Data<'_>, by_uid: bool) -> Result<Option<(u32, Lett
             uid = message_number(value).map(u32::from);
         } else if name.eq_ignore_ascii_case(b"RFC822.SIZE") {
             has_size = true;
-            letter.bytes = value.number().unwrap_or(0); // a number that is none has no size
+            letter.bytes = value.number().unwrap_or(0); // a size that cannot be read counts as 0
         } else if name.eq_ignore_ascii_case(b"INTERNALDATE") {
             letter.day = value.bytes().and_then(|date| day(&date));
         } else if name.len() > 5 && name[..5].eq_ignore_ascii_case(b"BODY[") {
@@ -57,7 +62,7 @@ pub(super) fn read(mut data: Data<'_>, by_uid: bool) -> Result<Option<(u32, Lett
     Ok(number.filter(|_| has_size).map(|number| (number, letter)))
 }
 
-/// The first address of a From field.
+/// Returns the first address of a From field.
 fn sender(header: &[u8]) -> Option<Sender> {
     let field = fields(header).find(|field| field.is("From"))?;
     let first = |entries: Vec<Entry>| entries.into_iter().find_map(mailbox);
@@ -73,7 +78,7 @@ fn mailbox(entry: Entry) -> Option<Sender> {
             };
             (!address.trim().is_empty()).then_some(Sender { name: display, address })
         }
-        // Groups have no groups in them (RFC 5322, 3.4).
+        // Groups do not contain groups (RFC 5322 3.4).
         Entry::Group { members, .. } => members
             .into_iter()
             .filter(|member| matches!(member, Entry::Mailbox { .. }))
@@ -81,7 +86,7 @@ fn mailbox(entry: Entry) -> Option<Sender> {
     }
 }
 
-/// The day of `13-Sep-1999 11:36:26 -0700`; the day of the month may have a blank before it.
+/// Reads the day of `13-Sep-1999 11:36:26 -0700`. A space may precede the day of the month.
 fn day(date: &[u8]) -> Option<Day> {
     const MONTHS: [&str; 12] =
         ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];

@@ -1,7 +1,8 @@
-//! A report as one page that needs nothing else: no script, no picture, nothing from elsewhere.
+//! Renders a report as one self-contained HTML page: no scripts, no images, nothing from elsewhere.
 //!
-//! Charts are tables, so that they are read aloud and copied as what they are; the bars in them are ornament. Whatever a letter says is text, and the
-//! page forbids itself all but its own style.
+//! The charts are tables, so that they can be read aloud and copied; the bars in them are
+//! decoration. All text from letters is escaped, and the page's Content-Security-Policy forbids
+//! everything but its own style.
 
 use super::picture::{Chart, Picture, Row, date, number, size};
 use super::tally::Day;
@@ -11,7 +12,7 @@ const STYLE: &str = include_str!("page.css");
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-/// The page; `made` is the day it was made on.
+/// Returns the page. `made` is the date on which it was made.
 pub(super) fn page(picture: &Picture, made: &str) -> String {
     let mailbox = escape(&picture.mailbox);
     let charts: String = picture.charts.iter().map(chart).collect();
@@ -90,9 +91,9 @@ fn chart(chart: &Chart) -> String {
     )
 }
 
-/// The label of a row. Each text is isolated, because it may be written from right to left.
+/// Returns the label of a row. Each text is isolated, because it may be written from right to left.
 fn label(row: &Row) -> String {
-    // An address that is too long is broken where it has parts.
+    // Long addresses may be broken before the @ and after a dot.
     let label = escape(&row.label).replace('@', "<wbr>@").replace('.', ".<wbr>");
     match &row.name {
         Some(name) => format!("<bdi>{}</bdi> <bdi class=\"address\">{label}</bdi>", escape(name)),
@@ -104,12 +105,12 @@ fn cell(value: u64, shown: &str, bar: &str) -> String {
     format!("<td><div class=\"cell\">{}{bar}</div></td>", data(value, shown))
 }
 
-/// The number as it is shown, and exactly.
+/// Returns a number as shown, together with its exact value.
 fn data(value: u64, shown: &str) -> String {
     format!("<data value=\"{value}\">{shown}</data>")
 }
 
-/// A bar in thousandths of the longest; what is there at all is seen.
+/// Returns a bar in thousandths of the longest. Every value above 0 is visible.
 fn bar(value: u64, largest: u64) -> String {
     if value == 0 || largest == 0 {
         return String::new();
@@ -122,7 +123,8 @@ fn bar(value: u64, largest: u64) -> String {
     )
 }
 
-/// Text from a letter or a server as text of a page, in an attribute too. Control characters are shown as they are on a terminal.
+/// Escapes text from a letter or a server for the content and the attributes of a page. Control
+/// characters are shown as on a terminal.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in escape_controls(text).chars() {

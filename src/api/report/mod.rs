@@ -1,6 +1,8 @@
-//! `mailbox-report`: a picture of a mailbox, made while its letters go by in one FETCH.
+//! `mailbox-report`: the statistics of a mailbox, computed while its letters arrive in one FETCH.
 //!
-//! `answer` reads a response as a letter, `tally` adds it up, `picture` decides on what is shown, and `text` and `html` show it.
+//! `answer` reads a response as a letter, `tally` adds it to the sums, `picture` decides what is
+//! shown, and `text` and `html` render it. No letter is kept, so memory does not depend on the size
+//! of the mailbox.
 
 mod answer;
 mod html;
@@ -22,19 +24,19 @@ use picture::Picture;
 use std::num::NonZeroU32;
 use tally::{Count, Tally};
 
-/// Senders that are shown unless told otherwise: with the other charts they fit a screen.
+/// The default of `:top`: with the other charts it fits a screen.
 const TOP: i64 = 10;
 
-/// `(mailbox-report mb :messages '(:seq 1 500) :top 20 :html "inbox.html")`.
+/// Runs `(mailbox-report mb :messages '(:seq 1 500) :top 20 :html "inbox.html")`.
 pub(super) fn mailbox_report(call: &Call<'_>) -> Result<Value, Condition> {
-    // The empty list is the empty set: what a search found may be nothing.
+    // The empty list is the empty set, because a search may find nothing.
     let read = |value| message_set(value).ok_or_else(|| call.wrong(":messages", EXPECTED, value));
     let messages = call.key("messages").map(read).transpose()?;
     let uid = call.boolean_key("uid");
     let top = call.key_integer("top", 1..=1_000)?.unwrap_or(TOP);
     let path = call.key_string("html")?;
     if let Some(path) = path {
-        call.writable(path)?; // before anything is asked of the server
+        call.writable(path)?; // checked before the server is asked
     }
     let (mailbox, tally) = count(call, messages, uid)?;
     let picture = Picture::of(&mailbox, &tally, usize::try_from(top).unwrap_or(0)); // at most 1,000
@@ -46,7 +48,7 @@ pub(super) fn mailbox_report(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(call.values(vec![totals(&picture), details(&picture, &tally)]))
 }
 
-/// The selected mailbox's name, and what its letters add up to.
+/// Returns the name of the selected mailbox and the sums over its letters.
 fn count(
     call: &Call<'_>,
     messages: Option<SequenceSet>,
@@ -73,12 +75,12 @@ fn count(
     })
 }
 
-/// `1:*`, or the empty set where there is nothing: servers differ in what they say of `1:*` then.
+/// Returns `1:*`, or the empty set for an empty mailbox, where servers disagree about `1:*`.
 fn every_message(client: &mut ImapClient) -> Result<SequenceSet, Error> {
     let is_empty =
         |client: &ImapClient| client.selected().is_some_and(|selected| selected.exists == 0);
     if is_empty(client) {
-        client.noop()?; // letters may have come since
+        client.noop()?; // letters may have arrived since
     }
     let mut every = SequenceSet::new();
     if !is_empty(client) {
@@ -87,7 +89,7 @@ fn every_message(client: &mut ImapClient) -> Result<SequenceSet, Error> {
     Ok(every)
 }
 
-/// The first value: few enough numbers that they do not bury the picture.
+/// Returns the first value: the totals, few enough to leave the picture in view.
 fn totals(picture: &Picture) -> Value {
     let day = |day: Option<tally::Day>| {
         day.map_or_else(host::nil, |day| host::string(picture::date(day)))
@@ -103,7 +105,8 @@ fn totals(picture: &Picture) -> Value {
     ])
 }
 
-/// The second value: what the charts are made of. Months are all there, whatever the chart of time shows.
+/// Returns the second value: the data of the charts. It has every month, even if the chart shows
+/// years.
 fn details(picture: &Picture, tally: &Tally) -> Value {
     let entry = |first: Vec<Value>, count: Count| {
         let counts = [number(count.letters), number(count.bytes)];
@@ -135,7 +138,7 @@ fn plist(entries: Vec<(&str, Value)>) -> Value {
     host::list(entries.into_iter().flat_map(|(name, value)| [host::keyword(name), value]).collect())
 }
 
-/// A number as a script's integer; sums that have stopped at the largest number stay there.
+/// Returns a number as an integer of the script. Sums that were capped stay at the largest integer.
 fn number(number: u64) -> Value {
     host::integer(i64::try_from(number).unwrap_or(i64::MAX))
 }

@@ -1,21 +1,25 @@
 //! The content of a report, independent of text and HTML: charts made of rows, in display order.
+//!
+//! `text` and `html` render the same [`Picture`], so both show the same numbers. Time is divided
+//! into months, or into years if there are many months.
 
 use super::tally::{CLASSES, Count, Day, Tally};
 use std::collections::BTreeMap;
 
-/// Months that are shown one by one; beyond, years are, and beyond the most years the earlier ones are one row.
+/// The most months that are shown one by one; with more, years are shown. With more than the most
+/// years, the earlier ones share one row.
 const MOST_MONTHS: u32 = 24;
 const MOST_YEARS: u32 = 40;
 
-/// A report.
+/// The content of a report.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Picture {
     pub mailbox: String,
     pub all: Count,
     pub unseen: u64,
-    /// The first day and the last.
+    /// The first and the last day.
     pub days: Option<(Day, Day)>,
-    /// How many addresses there are; at least so many when `more_senders`.
+    /// The number of addresses; a lower bound if `more_senders`.
     pub senders: u64,
     pub more_senders: bool,
     pub charts: Vec<Chart>,
@@ -30,15 +34,15 @@ pub(super) struct Chart {
     pub rows: Vec<Row>,
 }
 
-/// One line of a chart.
+/// One row of a chart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Row {
-    /// An address, a month, a class.
+    /// An address, a month, a year or a size class.
     pub label: String,
     /// A sender's name.
     pub name: Option<String>,
     pub count: Count,
-    /// The remainder has no bar, because it would dwarf the others.
+    /// Whether the row is the remainder, which has no bar because it would dwarf the others.
     pub is_rest: bool,
 }
 
@@ -53,7 +57,7 @@ impl Row {
 }
 
 impl Chart {
-    /// The longest bars: of letters, and of bytes.
+    /// Returns the values of the longest bars: letters and bytes.
     pub(super) fn largest(&self) -> Count {
         let bars = || self.rows.iter().filter(|row| !row.is_rest).map(|row| row.count);
         Count {
@@ -64,7 +68,7 @@ impl Chart {
 }
 
 impl Picture {
-    /// The report on a mailbox, with the `top` senders of most letters.
+    /// Makes the report on a mailbox, with the `top` senders of the most letters.
     pub(super) fn of(mailbox: &str, tally: &Tally, top: usize) -> Picture {
         let charts = if tally.all.letters == 0 {
             Vec::new()
@@ -129,14 +133,15 @@ fn by_year(months: &BTreeMap<u32, Count>) -> Vec<Row> {
     if span(&years) <= MOST_YEARS {
         return with_gaps(&years).map(row).collect();
     }
-    // A letter from the year 1 must not make two thousand rows: only years that have letters.
+    // A letter from the year 1 must not make two thousand rows, so only years with letters are
+    // shown.
     let earlier = years.len().saturating_sub(MOST_YEARS as usize);
     let before = years.values().take(earlier).fold(Count::default(), |sum, count| sum.plus(*count));
     let rows = years.into_iter().skip(earlier).map(row);
     Row::rest("earlier", before).into_iter().chain(rows).collect()
 }
 
-/// How many keys there are from the first to the last, those between them included.
+/// Returns the number of keys from the first to the last, including those in between.
 fn span(counts: &BTreeMap<u32, Count>) -> u32 {
     let ends = counts.first_key_value().zip(counts.last_key_value());
     ends.map_or(0, |((first, _), (last, _))| last - first + 1)
@@ -162,12 +167,12 @@ fn by_size(tally: &Tally) -> Chart {
     Chart { title: "By size", of: "Size of a letter", rows }
 }
 
-/// `10 kB`, for a round number.
+/// Formats a round number of bytes: `10 kB`.
 fn short(bytes: u64) -> String {
     size(bytes).replace(".0", "")
 }
 
-/// `12,345`.
+/// Formats a number: `12,345`.
 pub(super) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -180,7 +185,7 @@ pub(super) fn number(number: u64) -> String {
     text
 }
 
-/// `617 B`, `3.3 kB`, `84.2 MB`: units of thousands.
+/// Formats a size in units of thousands: `617 B`, `3.3 kB`, `84.2 MB`.
 pub(super) fn size(bytes: u64) -> String {
     if bytes < 1_000 {
         return format!("{bytes} B");
@@ -197,12 +202,12 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{}.{} {name}", tenths(unit) / 10, tenths(unit) % 10)
 }
 
-/// `1 letter`, `12,345 letters`.
+/// Formats a count: `1 letter`, `12,345 letters`.
 pub(super) fn letters(count: u64) -> String {
     format!("{} letter{}", number(count), if count == 1 { "" } else { "s" })
 }
 
-/// `1999-09-13`.
+/// Formats a day: `1999-09-13`.
 pub(super) fn date(day: Day) -> String {
     format!("{:04}-{:02}-{:02}", day.year, day.month, day.day)
 }

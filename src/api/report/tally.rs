@@ -1,18 +1,23 @@
 //! The sums over a mailbox, updated letter by letter. Pure; keeps nothing of a single letter.
+//!
+//! Senders choose their names and addresses, so memory is bounded against them: only so many
+//! senders are counted individually, and their texts are cut.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// Senders that are told apart. Later ones are counted together, so that no mailbox fills the memory.
+/// The most senders that are counted individually. Later ones are counted together, so that no
+/// mailbox fills the memory.
 pub(super) const MOST_SENDERS: usize = 50_000;
 
-/// Characters of an address and of a name that are kept; addresses that exist have at most 320 (RFC 3696, with its erratum, 254).
+/// How many characters of an address and of a name are kept. Real addresses have at most 320 (RFC
+/// 3696; 254 with its erratum).
 const LONGEST_ADDRESS: usize = 320;
 const LONGEST_NAME: usize = 100;
 
-/// Where the size classes begin, in bytes.
+/// The lower bounds of the size classes, in bytes.
 pub(super) const CLASSES: [u64; 6] = [0, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
-/// A day of the calendar, as the server wrote it.
+/// A calendar day, as the server wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Day {
     pub year: u16,
@@ -20,7 +25,7 @@ pub(super) struct Day {
     pub day: u8,
 }
 
-/// One letter, as far as it counts.
+/// The facts of one letter that count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Letter {
     pub sender: Option<Sender>,
@@ -36,7 +41,8 @@ pub(super) struct Sender {
     pub address: String,
 }
 
-/// Letters, and their bytes. Sums stop at the largest number instead of wrapping: a server may say any size.
+/// A number of letters and the sum of their bytes. Sums stop at the largest number instead of
+/// wrapping, because a server may report any size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Count {
     pub letters: u64,
@@ -59,15 +65,16 @@ impl Count {
 /// The letters of one address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Sent {
-    /// The name that most of its letters bear, if most bear one name.
+    /// The name on most of the letters, if most have the same one.
     pub name: String,
-    /// How far that name leads.
+    /// The lead of that name in the vote.
     lead: u64,
     pub count: Count,
 }
 
 impl Sent {
-    /// A vote that needs no list of all names (Boyer and Moore): mailing programs write many names before one address.
+    /// Counts a vote for a name by the algorithm of Boyer and Moore, which needs no list of all
+    /// names: mailing programs use many names with one address.
     fn vote(&mut self, name: String) {
         if self.name == name {
             self.lead = self.lead.saturating_add(1);
@@ -79,16 +86,16 @@ impl Sent {
     }
 }
 
-/// The numbers of a mailbox.
+/// The sums over a mailbox.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub all: Count,
     pub unseen: u64,
     pub first: Option<Day>,
     pub last: Option<Day>,
-    /// By address in lower case.
+    /// By address, in lower case.
     pub senders: HashMap<String, Sent>,
-    /// Letters of senders beyond [`MOST_SENDERS`].
+    /// Letters from senders beyond [`MOST_SENDERS`].
     pub beyond: Count,
     /// Letters without a sender.
     pub anonymous: Count,
@@ -96,7 +103,7 @@ pub(super) struct Tally {
     pub months: BTreeMap<(u16, u8), Count>,
     /// Letters without a date.
     pub undated: Count,
-    /// As [`CLASSES`].
+    /// One count for each of [`CLASSES`].
     pub sizes: [Count; CLASSES.len()],
 }
 
@@ -132,7 +139,8 @@ impl Tally {
         }
     }
 
-    /// The senders of most letters, and what all others have sent. The order is the same whatever order the letters came in.
+    /// Returns the senders of the most letters, and the sum over all others. The order does not
+    /// depend on the order in which letters arrived.
     pub(super) fn top(&self, most: usize) -> (Vec<(&str, &Sent)>, Count) {
         let mut senders: Vec<(&str, &Sent)> =
             self.senders.iter().map(|(address, sent)| (address.as_str(), sent)).collect();

@@ -1,16 +1,16 @@
-//! A report for a terminal of 80 columns.
+//! Renders a report as text for a terminal of 80 columns. Text from letters is escaped.
 
 use super::picture::{Chart, Picture, Row, date, letters, number, size};
 use crate::shown::escape_controls;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Columns of a line, and of a bar.
+/// The width of a line and of a bar, in columns.
 const WIDTH: usize = 80;
 const BAR: usize = 10;
-/// Names that are cut to less say nothing.
+/// The least room for a name that is cut. With less, the name is left out.
 const LEAST_NAME: usize = 4;
 
-/// The report as lines.
+/// Returns the report as lines.
 pub(super) fn text(picture: &Picture) -> String {
     let mut text = String::new();
     text += &cut(&escape_controls(&picture.mailbox), WIDTH);
@@ -86,7 +86,8 @@ fn rows(chart: &Chart, [label_width, number_width, size_width]: [usize; 3]) -> S
     text
 }
 
-/// `Joe <joe@example.org>` in so many columns; the name is cut first, for the address says who it is.
+/// Returns `Joe <joe@example.org>` in at most `width` columns. The name is cut first, because the
+/// address identifies the sender.
 fn label(row: &Row, width: usize) -> String {
     let address = escape_controls(&row.label);
     let name = row
@@ -103,18 +104,18 @@ fn label(row: &Row, width: usize) -> String {
     }
 }
 
-/// A text with blanks behind it.
+/// Pads a text with spaces on the right.
 fn left(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 
-/// A text in at most so many columns.
+/// Cuts a text to at most `width` columns.
 fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
     let mut kept = String::new();
-    let mut columns = 1; // the dots
+    let mut columns = 1; // the ellipsis
     for character in text.chars() {
         columns += character.width().unwrap_or(0);
         if columns > width {
@@ -126,7 +127,7 @@ fn cut(text: &str, width: usize) -> String {
     kept
 }
 
-/// A bar in eighths of a column; what is there at all is seen.
+/// Returns a bar in eighths of a column. Every value above 0 is visible.
 fn bar(value: u64, largest: u64) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     if value == 0 || largest == 0 {
