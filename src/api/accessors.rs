@@ -33,28 +33,28 @@ mb: a mailbox object.",
         "mailbox-permanent-flags",
         "(mb)",
         mailbox_permanent_flags,
-        "The flags that can be stored in the selected mailbox, a list of keywords; :\\\\* among them means that own flags can be.
+        "The flags that can be stored in the selected mailbox, a list of keywords. :\\\\* among them means that scripts can store flags of their own.
 mb: a mailbox object.",
     ).checked(),
     Function::native(
         "mailbox-message-count",
         "(mb)",
         mailbox_message_count,
-        "How many messages the selected mailbox holds, an integer, as the server told with its last answer; nil when none is selected.
+        "The number of messages in the selected mailbox, an integer, as the server last reported it; nil when none is selected.
 mb: a mailbox object.",
     ).checked(),
     Function::native(
         "mailbox-recent-messages",
         "(mb)",
         mailbox_recent_messages,
-        "How many messages of the selected mailbox are new to this session (\\Recent), an integer.
+        "The number of messages in the selected mailbox that are new to this session (\\Recent), an integer.
 mb: a mailbox object.",
     ).checked(),
     Function::native(
         "mailbox-separator",
         "(mb)",
         mailbox_separator,
-        "The string that divides the levels of mailbox names on this server; nil where there are no levels.
+        "The string that separates the levels of mailbox names on this server; nil if names have no levels.
 mb: a mailbox object.",
     ).checked(),
     Function::native(
@@ -68,7 +68,7 @@ mb: a mailbox object.",
         "mailbox-uidvalidity",
         "(mb)",
         mailbox_uidvalidity,
-        "A number that changes when the unique ids known so far do not hold any more.
+        "A number that changes when the unique ids known so far become invalid.
 mb: a mailbox object. Returns an integer, or nil when none is selected.",
     ).checked(),
     Function::new(
@@ -81,14 +81,14 @@ mb: a mailbox object. Returns an integer, or nil when none is selected.",
         "mailbox-first-unseen",
         "(mb)",
         mailbox_first_unseen,
-        "The number of the first message that is not seen, an integer; nil where the server did not tell.
+        "The number of the first message that is not seen, an integer; nil if the server did not report it.
 mb: a mailbox object.",
     ).checked(),
     Function::native(
         "mailbox-highest-modseq",
         "(mb)",
         mailbox_highest_modseq,
-        "The highest modification sequence of the selected mailbox (RFC 7162), an integer; nil where the server did not tell.
+        "The highest modification sequence of the selected mailbox (RFC 7162), an integer; nil if the server did not report it.
 mb: a mailbox object.",
     ).checked(),
     Function::native(

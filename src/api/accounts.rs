@@ -24,20 +24,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(
         "%accounts",
         "(&rest new)",
-        "The accounts, a list of (name . procedure); new ones in their place if given. A procedure does not print what it returns.",
+        "The accounts, a list of (name . procedure). new: the list that replaces them, if given. A procedure does not print what it returns.",
         Run::Scheme("(let ((known '())) (lambda new (when (pair? new) (set! known (%car new))) known))"),
     ).checked(),
     Function::native(
         "%account-index",
         "(names name)",
         account_index,
-        "The place of a name among names, an integer. Errors: :syntax-error when it is not there.",
+        "The position of a name among names, an integer. Errors: :syntax-error when it is not there.",
     ).checked(),
     Function::native(
         "%account-call",
         "(name options &optional side)",
         account_call,
-        "The side and the arguments that connect an account, a list. Errors: :syntax-error.",
+        "The side and the arguments for connecting to an account, a list. Errors: :syntax-error.",
     ).checked(),
     Function::new(
         "%define-account",
@@ -53,17 +53,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(
         "define-account",
         "(name . options)",
-        "Remembers an account under a name, for connect. ~/.config/postoffice/init.scm is a place for it.
-name: a symbol, not quoted. options: the keys of make-imap-connection, and :host; their values are evaluated, and a password is looked up when a connection is made. :port counts for IMAP alone.
-:imap :pop :smtp  lists of keys and values for one side, such as '(:host \"smtp.example.org\" :port 587), in the place of those above or besides. Returns the name.
+        "Remembers an account under a name, for connect. A good place for it is ~/.config/postoffice/init.scm.
+name: a symbol, not quoted. options: the keys of make-imap-connection, and :host. Their values are evaluated; a password is looked up only when a connection is made. :port applies to IMAP only.
+:imap :pop :smtp  lists of keys and values for one side, such as '(:host \"smtp.example.org\" :port 587); they replace or extend the options above. Returns the name.
 Errors: :syntax-error.",
         Run::Macro("(syntax-rules () ((_ name . options) (%define-account 'name (list . options))))"),
     ).checked(),
     Function::new(
         "connect",
         "(account &optional side)",
-        "Connects to an account. Returns what make-imap-connection returns; for the side :pop what make-pop-connection does, for :smtp what make-smtp-connection does. close-connection closes it.
-account: a symbol or a string, a name that define-account knows. side: :imap, :pop or :smtp.
+        "Connects to an account. Returns the result of make-imap-connection; for the side :pop that of make-pop-connection, for :smtp that of make-smtp-connection. close-connection closes it.
+account: a symbol or a string, the name of an account from define-account. side: :imap, :pop or :smtp.
 Errors: :syntax-error when there is no such account, and those of the function that connects.",
         Run::Scheme(
             "(lambda (account &optional side)
@@ -77,7 +77,7 @@ Errors: :syntax-error when there is no such account, and those of the function t
     Function::new(
         "with-account",
         "((mb account . side) . body)",
-        "Runs the body with mb bound to a new connection, made with connect's arguments, and closes it on every way out.
+        "Runs the body with mb bound to a new connection, and closes it however the body ends. The arguments are those of connect.
 Returns the value of the body's last form. Errors: those of connect and of the body.",
         Run::Macro(
             "(syntax-rules ()

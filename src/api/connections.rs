@@ -26,32 +26,32 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "make-imap-connection",
         "(host &key user password token auth port timeout tls ca-file client-identity verify limits)",
         make_imap_connection,
-        "Connects to an IMAP server and logs in. Returns a mailbox object on which nothing is selected yet.
+        "Connects to an IMAP server and logs in. Returns a mailbox object; no mailbox is selected on it yet.
 host: a string, or a list (\"host\" :port n :ssl t :starttls t).
-:user  a string. :password  a string, a procedure of no arguments that returns it, or where it is to be had: (:env \"NAME\"), (:command \"pass\" \"show\" \"x\"), whose first line it is, (:file \"path\"), whose first line it is, or (:keyring \"service\"). It is looked up when everything else is known to be right.
+:user  a string. :password  a string, a procedure of no arguments that returns it, or a form that says where to get it: (:env \"NAME\"), (:command \"pass\" \"show\" \"x\") for the first line of its output, (:file \"path\") for the first line of the file, or (:keyring \"service\"). It is looked up last, after everything else has been checked.
 Without :password, :token and :auth the command asks for it at a terminal.
-:auth  :login, :plain, :scram-sha-256, :oauthbearer, :xoauth2 or :external (the certificate of :client-identity says who it is); without it the strongest that the server offers.
-:token  a bearer token in the place of the password, given in the same ways.
+:auth  :login, :plain, :scram-sha-256, :oauthbearer, :xoauth2 or :external (the certificate of :client-identity identifies the user); by default the strongest that the server offers.
+:token  a bearer token instead of the password, given in the same ways.
 :port  an integer; 993 with TLS from the first byte, else 143.
-:timeout  seconds, 30: the longest wait for the server to say the next thing; a whole reply may take five times as long, and longer while it makes progress.
-:tls  :implicit (TLS from the first byte), :starttls, or :none. Without it port 993 means :implicit, a host on this machine may be plain unless :ca-file or :client-identity is given, and any other is reached by STARTTLS.
-:ca-file  a PEM file of authorities that are trusted besides the system's.
+:timeout  seconds, 30: the longest wait for the server's next data; a whole reply may take five times as long, and longer while it makes progress.
+:tls  :implicit (TLS from the first byte), :starttls, or :none. By default port 993 means :implicit; a connection to this machine may be unencrypted unless :ca-file or :client-identity is given; any other uses STARTTLS.
+:ca-file  a PEM file of authorities that are trusted in addition to the system's.
 :client-identity  \"file.p12\", (:pkcs12 \"file\" \"password\") or (:pem \"certificate\" \"key\").
-:verify  nil accepts any certificate, which lets others read along.
+:verify  nil accepts any certificate, which lets others read the traffic.
 :limits  how much the server may send before :response-too-large, for example '(:literal 100000000 :line 1000000); the README has a table of them.
-Errors: :insecure before a password would travel in the clear, :certificate, :authentication, :timeout, :server-shutdown-connection. Then nothing stays open.",
+Errors: :insecure before a password would be sent unencrypted, :certificate, :authentication, :timeout, :server-shutdown-connection. No connection stays open then.",
     ).typed(&[("verify", Type::Truth)]).checked(),
     Function::native(
         "close-connection",
         "(mb)",
         close_connection,
-        "Logs out and closes the connection, whatever the server says. Messages that are marked as deleted stay; see close-mailbox and expunge-mailbox.
-mb: a mailbox object. Returns t, also when the connection is closed or dead already.",
+        "Logs out and closes the connection, whatever the server replies. Messages that are marked as deleted stay; see close-mailbox and expunge-mailbox.
+mb: a mailbox object. Returns t, even if the connection is already closed or dead.",
     ).checked(),
     Function::new(
         "with-imap-connection",
         "((mb host . options) . body)",
-        "Runs the body with mb bound to a new connection, made with make-imap-connection's arguments, and closes it on every way out.
+        "Runs the body with mb bound to a new connection, and closes it however the body ends. The arguments are those of make-imap-connection.
 Returns the value of the body's last form. Errors: those of make-imap-connection and of the body.",
         Run::Macro(
             "(syntax-rules ()
@@ -70,23 +70,23 @@ mb: a mailbox object. Returns nil.",
         "mailbox-capabilities",
         "(mb)",
         mailbox_capabilities,
-        "What the server says it can do, as a list of keywords: (:imap4rev1 :idle …).
+        "The capabilities that the server reports, as a list of keywords: (:imap4rev1 :idle …).
 mb: a mailbox object.",
     ).checked(),
     Function::native(
         "server-id",
         "(mb)",
         server_id,
-        "What an IMAP server says of its own implementation (ID, RFC 2971); it is told nothing of this program.
+        "An IMAP server's description of its own implementation (ID, RFC 2971). The server learns nothing about this program.
 mb: a mailbox object of an IMAP connection.
-Returns an alist ((field . value) …) of strings, in the server's order; a value may be nil. nil where the server says nothing.
-Errors: :unsupported where the server does not offer ID.",
+Returns an alist ((field . value) …) of strings, in the server's order; a value may be nil. Returns nil if the server says nothing.
+Errors: :unsupported if the server does not offer ID.",
     ).checked(),
     Function::native(
         "capable?",
         "(mb capability)",
         capable,
-        "Whether the server says that it can do something: (capable? mb \"IDLE\").
+        "Whether the server reports a capability: (capable? mb \"IDLE\").
 mb: a mailbox object. capability: a string or keyword, in any case. Returns t or nil.",
     ).checked(),
 ];

@@ -75,12 +75,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     address_part(
         "address-mailbox",
         address_mailbox,
-        "What stands before the @ of an address, a string or nil.\naddress: an element of an envelope's address field, or nil. :raw  t leaves encoded words as they are.",
+        "The part of an address before the @, a string or nil.\naddress: an element of an envelope's address field, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     address_part(
         "address-host",
         address_host,
-        "What stands behind the @ of an address, a string or nil.\naddress: an element of an envelope's address field, or nil. :raw  t leaves encoded words as they are.",
+        "The part of an address after the @, a string or nil.\naddress: an element of an envelope's address field, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     address_part(
         "address->string",

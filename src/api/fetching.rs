@@ -29,56 +29,56 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "fetch-parts",
         "(mb messages parts &key uid raw)",
         fetch_parts,
-        "Fetches parts of messages: ((number (\"NAME\" value …)) …) in the server's order, which fetch-field reads.
-mb: a mailbox object. messages: a number, (:seq N M), or a list of these; () denotes none. :seq's M may be :*, the last message.
+        "Fetches parts of messages. Returns ((number (\"NAME\" value …)) …) in the server's order, which fetch-field reads.
+mb: a mailbox object. messages: a number, (:seq N M), or a list of these; () means none. M may be :*, the last message.
 parts: a string in IMAP's notation (RFC 3501 6.4.5): \"body[]\", \"(flags envelope)\", \"body.peek[header.fields (from to)]\", \"body[]<0.1000>\", \"all\".
-:uid  t takes messages as unique ids. :raw  t gives bytevectors with the exact bytes instead of strings.
+:uid  t takes messages as unique ids. :raw  t returns bytevectors with the exact bytes instead of strings.
 Errors: :error-response, :syntax-error for parts that are not balanced, :response-too-large.",
     ).typed(&[("uid", Type::Truth), ("raw", Type::Truth)]).checked(),
     Function::native(
         "fetch-letter",
         "(mb message &optional parts &key uid peek raw)",
         fetch_letter,
-        "The whole letter as a string with \\n line ends; it counts as seen afterwards.
-mb: a mailbox object. message: an integer. parts: when given, the result is that of fetch-parts.
-:uid  t takes message as a unique id. :peek  t leaves :\\\\seen alone. :raw  t gives a bytevector with the exact bytes.
+        "The whole letter, a string with \\n line ends. It counts as seen afterwards.
+mb: a mailbox object. message: an integer. parts: if given, the result is that of fetch-parts.
+:uid  t takes message as a unique id. :peek  t does not set :\\\\seen. :raw  t returns a bytevector with the exact bytes.
 Errors: :error-response when there is no such message.",
     ).typed(&[("uid", Type::Truth), ("peek", Type::Truth), ("raw", Type::Truth)]).checked(),
     Function::native(
         "fetch-letters",
         "(mb messages &key uid peek raw)",
         fetch_letters,
-        "Whole letters, all asked for at once: the list ((number \"letter\") …) in the server's order. They count as seen afterwards.
-mb: a mailbox object of either kind. messages  as for fetch-parts. :uid  t takes messages as unique ids, which then stand for the numbers.
-:peek  t leaves :\\\\seen alone. :raw  t gives bytevectors with the exact bytes. for-each-letter and save-letters take any number of letters with little memory. Errors: :error-response.",
+        "Whole letters, requested together: the list ((number \"letter\") …) in the server's order. They count as seen afterwards.
+mb: a mailbox object of either kind. messages  as for fetch-parts. :uid  t takes messages as unique ids, which then replace the numbers.
+:peek  t does not set :\\\\seen. :raw  t returns bytevectors with the exact bytes. for-each-letter and save-letters handle any number of letters with little memory. Errors: :error-response.",
     ).typed(&[("uid", Type::Truth), ("peek", Type::Truth), ("raw", Type::Truth)]).checked(),
     Function::native(
         "fetch-field",
         "(message part info &key uid)",
         fetch_field,
-        "Takes one part of one message out of a result of fetch-parts; nil when it is not there.
-message: an integer. part: a string as for fetch-parts, in any case; \"body.peek[x]\" finds \"BODY[x]\". info: the result; a string, as fetch-letter returns it, is itself the answer.
+        "Takes one part of one message from a result of fetch-parts; nil if it is not there.
+message: an integer. part: a string as for fetch-parts, in any case; \"body.peek[x]\" finds \"BODY[x]\". info: the result; if it is a string, as fetch-letter returns it, it is returned unchanged.
 :uid  t compares message with the unique ids in info.",
     ).typed(&[("uid", Type::Truth)]).checked(),
     Function::native(
         "%letter-batches",
         "(f mb messages parts &key uid)",
         super::batches::letter_batches,
-        "The lists of unique ids that for-each-letter fetches one after the other, each about a megabyte; it checks for-each-letter's arguments.
+        "The batches that for-each-letter fetches one after the other: lists of unique ids of about a megabyte each. Checks the arguments of for-each-letter.
 f mb messages parts :uid  as for for-each-letter. Errors: :error-response.",
     ).typed(&[("uid", Type::Truth), ("f", Type::Function(1))]).inside_of("for-each-letter").checked(),
     Function::native(
         "%fetch-batch",
         "(mb messages parts next &key uid raw)",
         fetch_batch,
-        "One batch of for-each-letter, of either kind of mailbox. next: the batch behind it, which is asked for meanwhile, or (). The other arguments and the result as for fetch-parts.",
+        "One batch of for-each-letter, on either kind of mailbox. next: the batch after it, which is requested meanwhile, or (). The other arguments and the result as for fetch-parts.",
     ).typed(&[("uid", Type::Truth), ("raw", Type::Truth)]).inside_of("for-each-letter").checked(),
     Function::new(
         "for-each-letter",
         "(f mb messages parts &key uid raw)",
-        "Calls f with each item of fetch-parts, (number (\"NAME\" value …)), one after the other; memory stays flat over any number of messages.
-f: a function of one argument; it may use mb itself. mb: a mailbox object; on a POP one parts is \"body[]\" or \"body[header]\". messages parts :uid :raw  as for fetch-parts. Returns t.
-Errors: those of fetch-parts and of f; then the rest is not fetched.",
+        "Calls f with each item of fetch-parts, (number (\"NAME\" value …)), one after the other. Memory stays flat for any number of messages.
+f: a function of one argument; it may use mb itself. mb: a mailbox object; on a POP mailbox parts is \"body[]\" or \"body[header]\". messages parts :uid :raw  as for fetch-parts. Returns t.
+Errors: those of fetch-parts and of f; the rest is not fetched then.",
         Run::Scheme(
             "(lambda (f mb messages parts &key uid raw)
                (do ((batches (%letter-batches f mb messages parts :uid uid) (%cdr batches)))
@@ -92,28 +92,28 @@ Errors: those of fetch-parts and of f; then the rest is not fetched.",
         "save-letter",
         "(mb message path &key uid append mbox)",
         super::files::save_letter,
-        "Writes a letter's exact bytes to a file as they arrive; memory stays flat. :\\\\seen is left alone. Until all is there, the file is as it was.
+        "Writes a letter's exact bytes to a file as they arrive. Memory stays flat, and :\\\\seen is not set. The file does not change until the letter is complete.
 mb: a mailbox object. message: an integer. path: a string. :uid  t takes message as a unique id.
-:append  t adds to the file, in one go when all is there. :mbox  t writes an entry of an mbox file: a From line, LF line ends, lines that begin with From quoted.
+:append  t adds to the file, in one go when the letter is complete. :mbox  t writes an entry of an mbox file: a From line, LF line ends, and lines that begin with From quoted.
 Returns t. Errors: :file when it cannot be written, :error-response when there is no such message.",
     ).typed(&[("uid", Type::Truth), ("append", Type::Truth), ("mbox", Type::Truth)]).checked(),
     Function::native(
         "save-letters",
         "(mb messages path &key uid prefix mbox)",
         super::saving::save_letters,
-        "Writes letters' exact bytes to files as they arrive, all asked for at once: to path/NUMBER.eml, or with :uid to path/UID.eml. Memory stays flat; :\\\\seen is left alone. Each file is there whole or not at all.
+        "Writes letters' exact bytes to files as they arrive, all requested together: to path/NUMBER.eml, or with :uid to path/UID.eml. Memory stays flat, and :\\\\seen is not set. Each file is complete or does not exist.
 mb: a mailbox object of either kind. messages  as for fetch-parts. path: a string, a folder that exists. :uid  t takes messages as unique ids, and names the files by them.
-:prefix  a string that the files' names begin with. :mbox  t makes path one mbox file of all letters instead, whole or not at all.
-Returns the list of the numbers, or unique ids, that were saved; unique ids that do not exist are not among them. Errors: :file, :error-response. What was saved before an error stays.",
+:prefix  a string that the file names begin with. :mbox  t makes path one mbox file of all letters instead, written completely or not at all.
+Returns the list of the numbers, or unique ids, that were saved, without unique ids that do not exist. Errors: :file, :error-response. Files that were complete before an error stay.",
     ).typed(&[("uid", Type::Truth), ("prefix", Type::String), ("mbox", Type::Truth)]).checked(),
     Function::native(
         "save-attachments",
         "(mb message folder &key uid)",
         super::attachments::save_attachments,
-        "Writes all attachments of a letter to new files in a folder while the letter comes (RFC 2046, RFC 2183); memory stays flat. :\\\\seen is left alone. Which they are is as for letter-attachments, and the
-files' names are as for save-attachment: made safe, with a number where one is taken, and nothing is overwritten. They are there all or none.
+        "Writes all attachments of a letter to new files in a folder while the letter arrives (RFC 2046, RFC 2183). Memory stays flat, and :\\\\seen is not set. The attachments are those of letter-attachments. The
+file names are those of save-attachment: made safe, with a number where a name is taken; nothing is overwritten. Either all files exist afterwards, or none.
 mb: a mailbox object of either kind. message: an integer. folder: a string, a folder that exists. :uid  t takes message as a unique id, over IMAP.
-Returns the list of the paths, strings, in the letter's order; nil when it has no attachments. Errors: :file when they cannot be written, :error-response when there is no such message.",
+Returns the list of the paths, strings, in the letter's order; nil if it has no attachments. Errors: :file when they cannot be written, :error-response when there is no such message.",
     ).typed(&[("uid", Type::Truth)]).checked(),
     Function::native(
         "%begin-letter-sequence",
@@ -125,13 +125,13 @@ Returns the list of the paths, strings, in the letter's order; nil when it has n
         "%end-letter-sequence",
         "(mb)",
         super::pieces::end,
-        "Lets go of the letter. mb: a mailbox object. Returns nil.",
+        "Drops the letter. mb: a mailbox object. Returns nil.",
     ).inside_of("with-fetch-letter-sequence").checked(),
     Function::new(
         "with-fetch-letter-sequence",
         "((mb message . options) . body)",
-        "Runs the body, in which fetch-letter-sequence hands a letter over in pieces and end-of-letter-p tells whether that was all. Memory stays flat whatever the letter's size, and the connection is free for other commands.
-mb: a mailbox object of either kind. message: an integer. :uid  t takes message as a unique id. :peek  t leaves :\\\\seen alone.
+        "Runs the body, in which fetch-letter-sequence hands over a letter in pieces and end-of-letter-p says whether it is complete. Memory stays flat for a letter of any size, and the connection is free for other commands.
+mb: a mailbox object of either kind. message: an integer. :uid  t takes message as a unique id. :peek  t does not set :\\\\seen.
 Returns the value of the body's last form. Errors: those of the body, :error-response when there is no such message.",
         Run::Macro(
             "(syntax-rules ()
@@ -145,7 +145,7 @@ Returns the value of the body's last form. Errors: those of the body, :error-res
         "fetch-letter-sequence",
         "(mb buffer &key start end)",
         super::pieces::fetch_letter_sequence,
-        "Puts the letter's next bytes, exactly as the server has them, into a buffer. Returns the index behind the last byte that was put there; :start when nothing is left.
+        "Copies the letter's next bytes, exactly as the server has them, into a buffer. Returns the index after the last byte that was copied; :start when nothing is left.
 mb: the mailbox object of with-fetch-letter-sequence. buffer: a bytevector. :start :end  the part of it to fill, integers; by default the whole.
 Errors: :syntax-error outside of with-fetch-letter-sequence.",
     ).checked(),
@@ -153,28 +153,28 @@ Errors: :syntax-error outside of with-fetch-letter-sequence.",
         "end-of-letter-p",
         "(mb)",
         super::pieces::end_of_letter_p,
-        "Whether fetch-letter-sequence has handed the whole letter over. mb: the mailbox object of with-fetch-letter-sequence.
+        "Whether fetch-letter-sequence has handed over the whole letter. mb: the mailbox object of with-fetch-letter-sequence.
 Errors: :syntax-error outside of with-fetch-letter-sequence.",
     ).checked(),
     Function::native(
         "ensure-directories-exist",
         "(path)",
         super::files::ensure_directories_exist,
-        "Makes the folders that lead to a file, or to a folder when the path ends in a slash or is a name without an ending.
-path: a string. Returns it. Errors: :file when they cannot be made.",
+        "Creates the folders that lead to a file, or to a folder if the path ends in a slash or is a lone name without an extension.
+path: a string. Returns it. Errors: :file when they cannot be created.",
     ).checked(),
     Function::native(
         "search-mailbox",
         "(mb expression &key uid)",
         super::searching::search_mailbox,
-        "The messages that an expression fits, an ascending list of integers.
-mb: a mailbox object. :uid  t gives unique ids.
+        "The messages that match an expression, an ascending list of integers.
+mb: a mailbox object. :uid  t returns unique ids.
 expression: a predicate, (and e …), (or e …) or (not e). Predicates: a number, (:seq n m), a list of these;
 :all :answered :deleted :draft :flagged :new :old :recent :seen :unanswered :undeleted :undraft :unflagged :unseen;
 (:bcc s) (:body s) (:cc s) (:from s) (:header field s) (:subject s) (:text s) (:to s);
 (:before d) (:on d) (:since d) (:sentbefore d) (:senton d) (:sentsince d), d being \"7-Mar-1999\" or a universal time;
 (:keyword flag) (:unkeyword flag) (:larger n) (:smaller n) (:uid set) (:older days) (:younger days) (:modseq n) (:gmail \"…\") (:raw \"…\").
-Strings that are not ASCII are sent as UTF-8. Errors: :syntax-error for what is no expression, before anything is sent; :error-response.",
+Strings that are not ASCII are sent as UTF-8. Errors: :syntax-error for a wrong expression, before anything is sent; :error-response.",
     ).typed(&[("uid", Type::Truth)]).checked(),
 ];
 

@@ -19,21 +19,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "help",
         "(&optional name)",
         help,
-        "Prints what a function takes and returns: (help 'fetch-parts). Without a name it lists all by topic.
+        "Prints what a function takes and returns: (help 'fetch-parts). Without a name, lists all functions by topic.
 name: a symbol or string; the title of a topic prints its functions. Returns nil. Errors: :syntax-error when there is no such function.",
     ).checked(),
     Function::native(
         "apropos",
         "(text)",
         apropos,
-        "Prints the functions whose name or description holds a text: (apropos \"flag\").
+        "Prints the functions whose name or description contains a text: (apropos \"flag\").
 text: a string or symbol. Returns nil.",
     ).checked(),
     Function::native(
         "sandbox-outbox",
         "()",
         super::sandbox::sandbox_outbox,
-        "The letters that were sent through the sandbox to people it does not know, a list of (from (to …) letter), strings; the newest last.
+        "The letters that were sent through the sandbox to recipients it does not know, a list of (from (to …) letter), strings. The newest is last.
 Errors: :unsupported when no sandbox runs.",
     ).checked(),
     Function::native(
@@ -41,7 +41,7 @@ Errors: :unsupported when no sandbox runs.",
         "(text &key user mailbox)",
         super::sandbox::sandbox_deliver,
         "Delivers a letter into the sandbox of this process, as another program would.
-text: a string. :user  a string; by default the account that logged in last, with --sandbox, else the sandbox's first account. :mailbox  a string, \"INBOX\". Returns the letter's unique id.
+text: a string. :user  a string; by default the account that logged in last with --sandbox, otherwise the sandbox's first account. :mailbox  a string, \"INBOX\". Returns the letter's unique id.
 Errors: :unsupported when no sandbox runs, :error-response when there is no such user or mailbox.",
     ).typed(&[("user", Type::String), ("mailbox", Type::String)]).checked(),
 ];

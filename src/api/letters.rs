@@ -13,36 +13,36 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "parse-mail-header",
         "(text &key raw)",
         parse_mail_header,
-        "Two values: the list ((\"name\" . \"value\") …) of a header's fields in their order, continued lines joined and encoded words decoded, and the rest, the body, as a string.
+        "Parses a header. Returns two values: the list ((\"name\" . \"value\") …) of its fields in their order, with continued lines joined and encoded words decoded, and the rest, the body, as a string.
 text: a string or a bytevector that begins with a header. :raw  t leaves encoded words as they are.",
     ).typed(&[("raw", Type::Truth)]).checked(),
     Function::native(
         "make-envelope-from-text",
         "(text &key parsed)",
         make_envelope_from_text,
-        "The envelope of a letter, a list that envelope-subject and the others read; its fields are the header's own strings, or nil.
-text: a string or a bytevector that begins with a header. :parsed  t gives lists of addresses for the address fields, as IMAP does.",
+        "The envelope of a letter, a list that envelope-subject and the others read. Its fields are the header's own strings, or nil.
+text: a string or a bytevector that begins with a header. :parsed  t returns lists of addresses for the address fields, as IMAP does.",
     ).typed(&[("parsed", Type::Truth)]).checked(),
     Function::native(
         "decode-header-text",
         "(text)",
         decode_header_text,
-        "A header's text with its encoded words decoded (RFC 2047), a string: \"=?utf-8?Q?gr=C3=BCn?=\" is \"grün\". What cannot be decoded stays as it is.
+        "A header's text with its encoded words decoded (RFC 2047), a string: \"=?utf-8?Q?gr=C3=BCn?=\" is \"grün\". Words that cannot be decoded stay as they are.
 text: a string.",
     ).checked(),
     Function::native(
         "parse-email-address",
         "(text &key require-domain require-dotted-domain)",
         parse_email_address,
-        "Two values, the local part and the domain of an address, strings; nil when it is none.
-text: a string. :require-domain  t wants a domain, :require-dotted-domain  t one with a dot.",
+        "Two values: the local part and the domain of an address, strings; nil if the text is not an address.
+text: a string. :require-domain  t requires a domain, :require-dotted-domain  t one with a dot.",
     ).typed(&[("require-domain", Type::Truth), ("require-dotted-domain", Type::Truth)]).checked(),
     Function::native(
         "extract-email-addresses",
         "(text &key errorp compact)",
         extract_email_addresses,
         "The addresses in a header's text, a list of (:mailbox name user domain) and (:group name list).
-text: a string. :compact  t gives a list of strings \"user@domain\". :errorp  t makes what is no address a :syntax-error.",
+text: a string. :compact  t returns a list of strings \"user@domain\". :errorp  t makes text that is not an address a :syntax-error.",
     ).typed(&[("errorp", Type::Truth), ("compact", Type::Truth)]).checked(),
 ];
 

@@ -18,29 +18,29 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "select-mailbox",
         "(mb name &key read-only)",
         select_mailbox,
-        "Makes a mailbox the current one; all message functions work on it, and the accessors describe it.
+        "Makes a mailbox the current one. All message functions work on it, and the accessors describe it.
 mb: a mailbox object. name: a string; \"inbox\" always exists. :read-only  t opens it so that nothing changes, \\Seen included.
-Returns t. Errors: :error-response when there is none of that name; then no mailbox is selected. A mailbox that can only be read signals the condition :problem.",
+Returns t. Errors: :error-response when there is no such mailbox; no mailbox is selected then. A mailbox that can only be read signals the condition :problem.",
     ).typed(&[("read-only", Type::Truth)]).checked(),
     Function::native(
         "create-mailbox",
         "(mb name)",
         create_mailbox,
-        "Makes a mailbox; the levels above it are made too.
-mb: a mailbox object. name: a string, levels divided by mailbox-separator. Returns t. Errors: :error-response when it exists.",
+        "Creates a mailbox, and any missing levels above it.
+mb: a mailbox object. name: a string, levels separated by mailbox-separator. Returns t. Errors: :error-response when it exists.",
     ).checked(),
     Function::native(
         "delete-mailbox",
         "(mb name)",
         delete_mailbox,
         "Removes a mailbox with all its messages.
-mb: a mailbox object. name: a string. Returns t. Errors: :error-response when there is none of that name.",
+mb: a mailbox object. name: a string. Returns t. Errors: :error-response when there is no such mailbox.",
     ).checked(),
     Function::native(
         "rename-mailbox",
         "(mb old-name new-name)",
         rename_mailbox,
-        "Gives a mailbox another name. Renaming \"inbox\" moves its messages to the new mailbox and leaves an empty inbox.
+        "Renames a mailbox. Renaming \"inbox\" moves its messages to the new mailbox and leaves an empty inbox.
 mb: a mailbox object. old-name new-name: strings. Returns t. Errors: :error-response when the old one does not exist or the new one does.",
     ).checked(),
     Function::native(
@@ -48,22 +48,22 @@ mb: a mailbox object. old-name new-name: strings. Returns t. Errors: :error-resp
         "(mb &key reference pattern subscribed)",
         mailbox_list,
         "The mailboxes whose names match, a list of entries (flags separator name) in the server's order.
-mb: a mailbox object. :reference  a string, \"\": where in the hierarchy to begin. :pattern  a string, \"*\": * stands for anything, % for anything on one level.
-:subscribed  t lists only those that are subscribed to.
+mb: a mailbox object. :reference  a string, \"\": where in the hierarchy to begin. :pattern  a string, \"*\": * matches anything, % anything within one level.
+:subscribed  t lists only the mailboxes that are subscribed to.
 See mailbox-list-flags, mailbox-list-separator, mailbox-list-name. Errors: :error-response.",
     ).typed(&[("reference", Type::String), ("pattern", Type::String), ("subscribed", Type::Truth)]).checked(),
     Function::native(
         "mailbox-list-flags",
         "(entry)",
         super::accessors::mailbox_list_flags,
-        "The flags of an entry of mailbox-list, a list of keywords: :\\\\noselect is a level that holds no messages, :\\\\noinferiors one that can have none below.
+        "The flags of an entry of mailbox-list, a list of keywords. :\\\\noselect is a level that holds no messages, :\\\\noinferiors one that cannot have levels below it.
 entry: (flags separator name).",
     ).checked(),
     Function::native(
         "mailbox-list-separator",
         "(entry)",
         super::accessors::mailbox_list_separator,
-        "The string between the levels of an entry's name; nil where there are no levels.
+        "The string between the levels of an entry's name; nil if names have no levels.
 entry: (flags separator name), from mailbox-list.",
     ).checked(),
     Function::native(
@@ -77,14 +77,14 @@ entry: (flags separator name).",
         "close-mailbox",
         "(mb)",
         close_mailbox,
-        "Removes the messages that are marked :\\\\deleted from the selected mailbox and selects none. unselect-mailbox removes nothing.
+        "Removes the messages that are marked :\\\\deleted from the selected mailbox and leaves it. No mailbox is selected then. unselect-mailbox removes nothing.
 mb: a mailbox object. Returns t. Errors: :error-response when none is selected.",
     ).checked(),
     Function::native(
         "unselect-mailbox",
         "(mb)",
         unselect_mailbox,
-        "Selects no mailbox, and removes nothing (RFC 3691).
+        "Leaves the selected mailbox without removing anything (RFC 3691).
 mb: a mailbox object. Returns t. Errors: :error-response when none is selected.",
     ).checked(),
     Function::native(
@@ -105,18 +105,18 @@ mb: a mailbox object. name: a string. Returns t. Errors: :error-response.",
         "mailbox-quota",
         "(mb name)",
         mailbox_quota,
-        "How much the account of a mailbox may hold, and how much it does (RFC 9208).
+        "The quota of a mailbox's account: how much it may hold, and how much it does (RFC 9208).
 mb: a mailbox object. name: a string.
-Returns a list of quota roots, each (root (resource used limit) …). root is a string. resource is :storage, in units of 1024 bytes, :message, a number of letters, or another one of the server's. nil where nothing is limited.
-Errors: :unsupported where the server does not offer QUOTA; :error-response when there is no such mailbox.",
+Returns a list of quota roots, each (root (resource used limit) …). root is a string. resource is :storage, in units of 1024 bytes, :message, a number of letters, or another one of the server's. Returns nil if nothing is limited.
+Errors: :unsupported if the server does not offer QUOTA; :error-response when there is no such mailbox.",
     ).checked(),
     Function::native(
         "mailbox-status",
         "(mb name &optional items)",
         mailbox_status,
-        "Counts of a mailbox that need not be selected, as a list (:messages 7 :unseen 2 …).
-mb: a mailbox object. name: a string. items: a keyword or a list of :messages :recent :uidnext :uidvalidity :unseen, which is also the default; others as the server knows them.
-Errors: :error-response when there is none of that name.",
+        "Counts of a mailbox, which need not be selected, as a list (:messages 7 :unseen 2 …).
+mb: a mailbox object. name: a string. items: a keyword or a list of :messages :recent :uidnext :uidvalidity :unseen, which is also the default; others if the server knows them.
+Errors: :error-response when there is no such mailbox.",
     ).checked(),
 ];
 

@@ -26,49 +26,49 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "alter-flags",
         "(mb messages &key flags add-flags remove-flags silent uid)",
         alter_flags,
-        "Changes the flags of messages. The result is that of fetch-parts and tells the flags afterwards.
-mb: a mailbox object. messages: as for fetch-parts. Exactly one of :flags (all flags), :add-flags, :remove-flags, each a flag such as :\\\\deleted or :junk, or a list of flags.
-:silent  t spares the result and returns nil. :uid  t takes messages as unique ids.
+        "Changes the flags of messages. Returns a result like that of fetch-parts, with the new flags.
+mb: a mailbox object. messages: as for fetch-parts. Exactly one of :flags (replaces all flags), :add-flags, :remove-flags, each a flag such as :\\\\deleted or :junk, or a list of flags.
+:silent  t asks for no result and returns nil. :uid  t takes messages as unique ids.
 Errors: :syntax-error, :error-response.",
     ).typed(&[("silent", Type::Truth), ("uid", Type::Truth)]).checked(),
     Function::native(
         "delete-letter",
         "(mb messages &key expunge uid)",
         delete_letter,
-        "Marks messages :\\\\deleted and removes all that are so marked. The result is the list of numbers that the server reports: each counts after the ones before it are gone, so that deleting 3, 4 and 5 can give (3 3 3).
+        "Marks messages :\\\\deleted and removes all messages with that mark. Returns the list of numbers that the server reports. Each number counts after the ones before it are gone, so deleting 3, 4 and 5 can return (3 3 3).
 mb: a mailbox object. messages: as for fetch-parts. :expunge  nil only marks them. :uid  t takes messages as unique ids.
-On a POP mailbox letters are only marked, and go at close-connection; where one of several is refused, those behind it may be marked, too, which reset-mailbox undoes. Returns t then.
+On a POP mailbox it only marks letters and returns t; close-connection removes them. If one of several is refused, later ones may be marked, too; reset-mailbox undoes this.
 Errors: :error-response.",
     ).typed(&[("expunge", Type::Truth), ("uid", Type::Truth)]).checked(),
     Function::native(
         "expunge-mailbox",
         "(mb &key uids)",
         expunge_mailbox,
-        "Removes the messages that are marked :\\\\deleted; the list of numbers that the server reports.
-mb: a mailbox object. :uids  a set of unique ids: removes only those among the marked ones. Errors: :error-response, :unsupported where the server cannot remove single ones.",
+        "Removes the messages that are marked :\\\\deleted. Returns the list of numbers that the server reports.
+mb: a mailbox object. :uids  a set of unique ids: removes only those of the marked messages. Errors: :error-response, :unsupported if the server cannot remove single messages.",
     ).checked(),
     Function::native(
         "copy-to-mailbox",
         "(mb messages destination &key uid create)",
         copy_to_mailbox,
         "Copies messages with their flags to another mailbox.
-mb: a mailbox object. messages: as for fetch-parts. destination: a string. :uid  t takes messages as unique ids. :create  t makes the destination if it does not exist.
-Returns (uidvalidity from to), from and to being sets of unique ids, where the server tells them, else t. Errors: :error-response when the destination does not exist.",
+mb: a mailbox object. messages: as for fetch-parts. destination: a string. :uid  t takes messages as unique ids. :create  t creates the destination if it does not exist.
+Returns (uidvalidity from to), from and to being sets of unique ids, if the server reports them, else t. Errors: :error-response when the destination does not exist.",
     ).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).checked(),
     Function::native(
         "copy-letters",
         "(mb messages other-mb destination &key uid create)",
         super::copying::copy_letters,
-        "Copies letters to a mailbox on another connection, such as another server's, with their flags and dates; many are on their way at once, and memory stays flat. :\\\\seen is left alone.
-mb other-mb: mailbox objects of two IMAP connections. messages  as for fetch-parts. destination: a string. :uid  t takes messages as unique ids. :create  t makes the destination if there is none.
-Returns the list of the numbers, or unique ids, that were copied. Errors: :error-response when there is no destination or a letter is refused; the message tells how many were copied before.",
+        "Copies letters, with flags and dates, to a mailbox on another connection, such as another server's. Many letters are in flight at a time, and memory stays flat. :\\\\seen is not set.
+mb other-mb: mailbox objects of two IMAP connections. messages  as for fetch-parts. destination: a string. :uid  t takes messages as unique ids. :create  t creates the destination if it does not exist.
+Returns the list of the numbers, or unique ids, that were copied. Errors: :error-response when the destination does not exist or a letter is refused; the message says how many were copied before.",
     ).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).checked(),
     Function::native(
         "move-to-mailbox",
         "(mb messages destination &key uid create)",
         move_to_mailbox,
-        "Moves messages to another mailbox. Where the server cannot, they are copied, and only when that has succeeded exactly they are removed.
-Arguments and result as for copy-to-mailbox. Errors: :error-response; every message is then in at least one of the two mailboxes.",
+        "Moves messages to another mailbox. If the server cannot, they are copied, and exactly these are removed after the copy has succeeded.
+Arguments and result as for copy-to-mailbox. Errors: :error-response; every message is in at least one of the two mailboxes then.",
     ).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).checked(),
     Function::native(
         "append-letter",
@@ -76,10 +76,10 @@ Arguments and result as for copy-to-mailbox. Errors: :error-response; every mess
         super::appending::append_letter,
         "Stores a letter in a mailbox (APPEND, RFC 3501 6.3.11).
 mb: a mailbox object. name: a string. text: a string, whose lines get CR LF; a bytevector, which is stored as it is; or (:file \"path\"), a file whose lines get CR LF, with little memory
-whatever its size. It is read twice, to count and to send. :flags  a flag or a list of flags.
+for any size. The file is read twice, to count and to send. :flags  a flag or a list of flags.
 :date  its internal date, a universal time or a string as \"13-Sep-1999 11:36:26 -0700\"; now by default.
-Returns (uidvalidity uid) where the server tells them, else t. Errors: :error-response when there is no such mailbox, :syntax-error for a letter with NUL, :file when the file cannot be
-read. One that has become shorter or longer while it was sent is not stored, and the connection is closed.",
+Returns (uidvalidity uid) if the server reports them, else t. Errors: :error-response when there is no such mailbox, :syntax-error for a letter with NUL, :file when the file cannot be
+read. A file that becomes shorter or longer while it is sent is not stored, and the connection is closed.",
     ).checked(),
 ];
 

@@ -22,26 +22,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "parse-letter",
         "(text)",
         parse_letter,
-        "Reads a letter: the part that is the whole, for letter-text, letter-attachments and the mime-part accessors. A broken letter gives what can be had.
-text: the string or the bytevector of any fetch. Returns a part object.",
+        "Parses a letter. Returns a part object for the whole letter, which letter-text, letter-attachments and the mime-part accessors take. A broken letter is read as far as possible.
+text: a string or a bytevector, as any fetch returns it.",
     ).checked(),
     Function::new(
         "parse-mime-structure",
         "(text)",
-        "The same as parse-letter.\ntext: the string or the bytevector of any fetch. Returns a part object.",
+        "The same as parse-letter.\ntext: a string or a bytevector, as any fetch returns it. Returns a part object.",
         Run::Alias("parse-letter"),
     ).checked(),
     Function::native(
         "letter-text",
         "(letter)",
         letter_text,
-        "The readable text of a letter, a string: of alternatives the plain one, else the text of the HTML.\nletter: as parse-letter returns it.",
+        "The readable text of a letter, a string: the plain alternative, or else the text of the HTML.\nletter: as parse-letter returns it.",
     ).checked(),
     Function::native(
         "letter-html",
         "(letter)",
         letter_html,
-        "The HTML text of a letter, a string; nil when it has none.\nletter: as parse-letter returns it.",
+        "The HTML text of a letter, a string; nil if it has none.\nletter: as parse-letter returns it.",
     ).checked(),
     Function::native(
         "letter-attachments",
@@ -53,7 +53,7 @@ text: the string or the bytevector of any fetch. Returns a part object.",
         "attachment-name",
         "(attachment)",
         attachment_name,
-        "An attachment's file name as its sender wrote it, a string or nil. It is no safe path; save-attachment makes one.\nattachment: an element of letter-attachments.",
+        "An attachment's file name as its sender wrote it, a string or nil. It is not a safe path; save-attachment makes one.\nattachment: an element of letter-attachments.",
     ).checked(),
     Function::native(
         "attachment-type",
@@ -65,22 +65,22 @@ text: the string or the bytevector of any fetch. Returns a part object.",
         "attachment-bytes",
         "(attachment)",
         attachment_bytes,
-        "An attachment's content, decoded. Returns a bytevector.\nattachment: an element of letter-attachments.",
+        "An attachment's decoded content. Returns a bytevector.\nattachment: an element of letter-attachments.",
     ).checked(),
     Function::native(
         "save-attachment",
         "(attachment folder)",
         super::attachments::save_attachment,
-        "Writes an attachment to a new file in a folder, under its own name made safe, with a number where that is taken. Nothing is overwritten. Returns the path, a string.
+        "Writes an attachment to a new file in a folder. Its own name is made safe, with a number where the name is taken; nothing is overwritten. Returns the path, a string.
 attachment: an element of letter-attachments. folder: a string, a folder that exists. Errors: :file.",
     ).checked(),
     Function::native(
         "make-mime-part",
         "(&key content-type encoding headers attachmentp name text file subparts parameters charset id description)",
         make_mime_part,
-        "Makes a part of a letter to send; it stands as the message of send-letter and among its attachments. Returns a part object.
+        "Makes a part of a letter to send, for the message of send-letter or its attachments. Returns a part object.
 :content-type  a string, \"text/plain\". :encoding  \"7bit\", \"quoted-printable\" or \"base64\"; the best by default. :headers :parameters  lists of (\"name\" . \"value\").
-:attachmentp  t offers it as a file, :name being the file's name. The content is one of :text, a string or a bytevector, :file, a file's name, or :subparts, a list of parts.
+:attachmentp  t offers it as a file, with :name as the file's name. The content is one of :text, a string or a bytevector, :file, a file's name, or :subparts, a list of parts.
 :charset :id :description  strings. Errors: :syntax-error, :file.",
     ).typed(&[("attachmentp", Type::Truth)]).checked(),
     part_accessor(
@@ -111,7 +111,7 @@ attachment: an element of letter-attachments. folder: a string, a folder that ex
     part_accessor(
         "mime-part-encoding",
         mime_part_encoding,
-        "A part's transfer encoding, a string, or nil for one that is still to be chosen.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
+        "A part's transfer encoding, a string; nil if it is still to be chosen.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
     ).checked(),
     part_accessor(
         "mime-part-headers",
@@ -121,23 +121,23 @@ attachment: an element of letter-attachments. folder: a string, a folder that ex
     part_accessor(
         "mime-part-parts",
         mime_part_parts,
-        "The list of the parts in a part; nil when it has none.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
+        "The list of the parts in a part; nil if it has none.\npart: as parse-letter, mime-part-parts or make-mime-part returns it.",
     ).checked(),
     part_accessor(
         "mime-part-text",
         part_text,
-        "A part's text, decoded, a string.\npart: as parse-letter or mime-part-parts returns it.",
+        "A part's decoded text, a string.\npart: as parse-letter or mime-part-parts returns it.",
     ).checked(),
     part_accessor(
         "mime-part-bytes",
         part_bytes,
-        "A part's content, decoded. Returns a bytevector.\npart: as parse-letter or mime-part-parts returns it.",
+        "A part's decoded content. Returns a bytevector.\npart: as parse-letter or mime-part-parts returns it.",
     ).checked(),
     Function::native(
         "%all-parts",
         "(part f)",
         all_parts,
-        "A part and every part in it, from the outside in; it checks map-over-parts's arguments. Returns a list.",
+        "A part and every part in it, from the outside in. Checks the arguments of map-over-parts. Returns a list.",
     ).typed(&[("f", Type::Function(1))]).inside_of("map-over-parts").checked(),
     Function::new(
         "map-over-parts",

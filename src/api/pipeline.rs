@@ -34,7 +34,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "%begin-issue",
         "()",
         begin_issue,
-        "From here calls are only sent. Returns nil.",
+        "Starts issuing: until %end-issue, calls are only sent. Returns nil.",
     ).inside_of("pipelined-map").checked(),
     Function::native(
         "%end-issue",
@@ -46,21 +46,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "%redeem",
         "(placeholder)",
         redeem,
-        "The result that a placeholder stands for. placeholder: what %end-issue returned.",
+        "Waits for the result of a placeholder and returns it. placeholder: the value that %end-issue returned.",
     ).inside_of("pipelined-map").checked(),
     Function::native(
         "%forget",
         "(placeholder)",
         forget,
-        "Lets go of a result. placeholder: what %end-issue returned. Returns nil.",
+        "Drops the result of a placeholder. placeholder: the value that %end-issue returned. Returns nil.",
     ).inside_of("pipelined-map").checked(),
     Function::new(
         "pipelined-map",
         "(issue receive items &key window)",
-        "Calls issue with each item, whose call is sent without waiting for its answer; then receive with the item and the result, in the order of the items. Returns the list of what receive returned. Over a slow line many calls take one round trip.
-issue: a function of one argument that makes one call of fetch-parts, fetch-letter, alter-flags, search-mailbox, copy-to-mailbox or mailbox-status and returns its result as it is; it cannot look at it. On a POP mailbox the call is of fetch-letter.
+        "Calls issue with each item and sends its call without waiting for the reply; then calls receive with the item and the result, in the order of the items. Returns the list of the values of receive. Over a slow line many calls take one round trip.
+issue: a function of one argument that makes one call of fetch-parts, fetch-letter, alter-flags, search-mailbox, copy-to-mailbox or mailbox-status and returns its result as it is; it cannot look at it. On a POP mailbox the call is fetch-letter.
 receive: a function of two arguments. items: a list. :window  an integer from 1 to 1000, 256: how many calls are in flight.
-Errors: those of a call when its result is received, of issue and of receive; what is in flight then is dropped. :syntax-error when issue makes two calls or looks at its result.",
+Errors: those of a call when its result is received, of issue and of receive; calls that are in flight are dropped then. :syntax-error when issue makes two calls or looks at its result.",
         Run::Scheme(
             "(lambda (issue receive items &key window)
                (let ((window (%pipelined-window issue receive items window)) (front '()) (back '()) (count 0) (results '()))
@@ -91,10 +91,10 @@ Errors: those of a call when its result is received, of issue and of receive; wh
     Function::new(
         "with-read-ahead",
         "((mb messages parts . options) . body)",
-        "Runs the body, which is going to fetch these parts of these messages, one message at a time and in any order: fetch-letter and fetch-parts for them are answered from commands that were sent ahead, so that a plain loop does not wait a round trip for each.
+        "Runs the body, which is going to fetch these parts of these messages, one message at a time and in any order. fetch-letter and fetch-parts for them are answered from commands that were sent ahead, so that a plain loop does not wait a round trip for each.
 mb: a mailbox object of either kind. messages parts  as for fetch-parts; for fetch-letter \"body[]\", for top-lines with 0 lines on a POP mailbox \"body[header]\". :uid  t takes messages as unique ids, as the calls then do.
 :window  an integer from 1 to 1000, 256: how many commands are in flight; on a POP mailbox 1000, and about 8 megabytes.
-:\\\\seen is set only for letters that the body has fetched without peeking; what was read ahead for nothing is dropped. When messages leave the mailbox meanwhile, or another is selected, the calls fetch as ever.
+:\\\\seen is set only for letters that the body fetches without peeking; prefetched letters that it does not fetch are dropped. If messages leave the mailbox meanwhile, or another mailbox is selected, the calls fetch as usual.
 Returns the value of the body's last form. Errors: those of the body and of fetch-parts.",
         Run::Macro(
             "(syntax-rules ()
@@ -114,16 +114,16 @@ Returns the value of the body's last form. Errors: those of the body and of fetc
         "%end-read-ahead",
         "(mb)",
         super::read_ahead::end,
-        "Drops what was read ahead. mb: a mailbox object. Returns nil.",
+        "Drops the messages that were read ahead. mb: a mailbox object. Returns nil.",
     ).inside_of("with-read-ahead").checked(),
     Function::new(
         "parallel-map",
         "(f items &key at-most)",
-        "Calls f with each item, several at once, each call in a thread with an interpreter of its own. Returns the list of results in the order of the items; an item whose call raised an error has that condition in its place, for which error? is true. Many servers take about as long as the slowest.
-f: a lambda form or the name of a function (f, 'f or #'f) of one argument. It sees the functions and macros that the script has defined at top level, and copies of the top-level variables that hold data: numbers, strings, symbols, characters, bytes, lists, vectors, hash tables. What it sets is not seen outside. It does not see variables around the lambda form, nor connections or functions in variables: it makes its own connections, and what it leaves open is closed.
-items: a list of data. :at-most  an integer from 1 to 200, 16: how many run at once. For an untrusted script 4, since each takes some 20 MB of the memory that it may use.
-Results are data or conditions; bytes, hash tables and vectors are copies, and a vector cannot be changed. What f prints comes in the order of the items.
-Errors: :syntax-error for anything else as f, in the place of a result that is no data, and for a parallel-map within another.",
+        "Calls f with each item, several at a time, each call in a thread with an interpreter of its own. Returns the list of results in the order of the items. If a call raises an error, its condition takes the place of the result; error? is true for it. With many servers the total time is about that of the slowest.
+f: a lambda form or the name of a function (f, 'f or #'f) of one argument. It sees the functions and macros that the script has defined at top level, and copies of the top-level variables that hold data: numbers, strings, symbols, characters, bytes, lists, vectors, hash tables. Its assignments are not seen outside. It does not see variables around the lambda form, nor connections or functions in variables: it makes its own connections, and those that it leaves open are closed.
+items: a list of data. :at-most  an integer from 1 to 200, 16: how many run at a time. For an untrusted script 4, since each takes some 20 MB of the memory that it may use.
+Results are data or conditions; bytes, hash tables and vectors are copies, and a vector cannot be changed. The output of f appears in the order of the items.
+Errors: :syntax-error for anything else as f, in the place of a result that is not data, and for a parallel-map within another.",
         Run::Macro(
             "(syntax-rules ()
                ((_ f items) (%parallel-map (%function-text f) items (%visible-globals) nil))
@@ -134,7 +134,7 @@ Errors: :syntax-error for anything else as f, in the place of a result that is n
         "%parallel-map",
         "(f items globals at-most)",
         super::parallel::map,
-        "What parallel-map does. f: the text of a function. globals: lists of a global of the script and its value. at-most: an integer or nil.",
+        "Does the work of parallel-map. f: the text of a function. globals: lists of a global of the script and its value. at-most: an integer or nil.",
     ).checked(),
 ];
 

@@ -28,16 +28,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "make-pop-connection",
         "(host &key user password token auth port timeout tls ca-file client-identity verify limits)",
         super::connections::make_pop_connection,
-        "Connects to a POP server and logs in. Returns a mailbox object; the letters are numbered from 1 to mailbox-message-count, and keep their numbers until the connection is closed.
+        "Connects to a POP server and logs in. Returns a mailbox object. Its letters are numbered from 1 to mailbox-message-count, and keep their numbers until the connection is closed.
 host :user :password :token :timeout :tls :ca-file :client-identity :verify :limits  as for make-imap-connection. :port  an integer; 995 with TLS from the first byte, else 110.
 :auth  as for make-imap-connection, and :apop.
-On it work close-connection, noop, mailbox-message-count, fetch-letter, delete-letter, save-letter, for-each-letter, mailbox-capabilities and capable?.
-Errors: as for make-imap-connection; :authentication with [IN-USE] when another program reads the mailbox.",
+These functions work on it: close-connection, noop, mailbox-message-count, fetch-letter, delete-letter, save-letter, for-each-letter, mailbox-capabilities and capable?.
+Errors: as for make-imap-connection; :authentication with [IN-USE] when another program is reading the mailbox.",
     ).typed(&[("verify", Type::Truth)]).checked(),
     Function::new(
         "with-pop-connection",
         "((pb host . options) . body)",
-        "Runs the body with pb bound to a new connection, made with make-pop-connection's arguments, and closes it on every way out; so what the body has marked is removed.
+        "Runs the body with pb bound to a new connection, and closes it however the body ends, which removes the letters that the body has marked. The arguments are those of make-pop-connection.
 Returns the value of the body's last form. Errors: those of make-pop-connection and of the body.",
         Run::Macro(
             "(syntax-rules ()
@@ -49,21 +49,21 @@ Returns the value of the body's last form. Errors: those of make-pop-connection 
         "top-lines",
         "(pb message line-count)",
         top_lines,
-        "The header of a letter, the empty line behind it, and the first lines of its body, as a string.
-pb: a POP mailbox object. message: an integer. line-count: an integer from 0 on. Errors: :error-response when there is no such letter, it is marked, or the server has no TOP.",
+        "The header of a letter, the empty line after it, and the first lines of its body, as a string.
+pb: a POP mailbox object. message: an integer. line-count: an integer from 0 on. Errors: :error-response when there is no such letter, when it is marked, or when the server has no TOP.",
     ).checked(),
     Function::native(
         "unique-id",
         "(pb &optional message)",
         unique_id,
         "A letter's unique id, a string that stays the same from one connection to the next. Without message, the list ((number \"id\") …) of all letters that are not marked.
-pb: a POP mailbox object. message: an integer. Errors: :error-response when there is no such letter, or the server has no UIDL.",
+pb: a POP mailbox object. message: an integer. Errors: :error-response when there is no such letter, or when the server has no UIDL.",
     ).checked(),
     Function::native(
         "reset-mailbox",
         "(pb)",
         reset_mailbox,
-        "Takes back all of delete-letter: no letter is marked any more.
+        "Undoes every delete-letter: no letter is marked any more.
 pb: a POP mailbox object. Returns t. Errors: :error-response.",
     ).checked(),
 ];

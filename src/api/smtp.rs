@@ -27,48 +27,48 @@ pub(super) const FUNCTIONS: &[Function] = &[
         super::sending::send_letter,
         "Builds a letter and sends it. Returns t, or with :partial the list ((address words) …) of recipients that were refused.
 mail-server: a host name, \"host:port\", an integer IPv4 address, a list (\"host\" :port 25 :tls :starttls …), (:program \"command\" …), or an SMTP connection.
-from: an address such as foo, foo@bar.com or \"Foo <foo@bar.com>\", or (\"Foo\" . \"foo@bar.com\"). to: one or a list of them. message: a string with \\n line ends, or a part as make-mime-part returns it; a header that the part has stands once, as the part has it.
-:subject :html  strings. :reply-to :cc :bcc  addresses; bcc is not shown in the letter. :headers  a list of (\"name\" . \"value\") or \"name: value\".
-:login  a string. :password  as for make-imap-connection. :attachments  a list of parts, as make-mime-part returns them, and of files' names. :date :message-id  strings, made when absent.
-:null-return-path  t sends it so that no bounce and no program's answer comes back, for answers that a program writes (RFC 3834).
-:partial  t sends to those that are accepted when others are refused; else nothing is sent then.
+from: an address such as foo, foo@bar.com or \"Foo <foo@bar.com>\", or (\"Foo\" . \"foo@bar.com\"). to: one or a list of them. message: a string with \\n line ends, or a part as make-mime-part returns it; a header that the part has appears once, as the part has it.
+:subject :html  strings. :reply-to :cc :bcc  addresses; the letter does not show bcc. :headers  a list of (\"name\" . \"value\") or \"name: value\".
+:login  a string. :password  as for make-imap-connection. :attachments  a list of parts, as make-mime-part returns them, and of file names. :date :message-id  strings, made if absent.
+:null-return-path  t sends it so that no bounce and no automatic reply comes back, for replies that a program writes (RFC 3834).
+:partial  t sends to the accepted recipients even if others are refused; without it, nothing is sent then.
 Errors: :syntax-error before anything is sent, for addresses with control characters for example; :recipients-refused, :error-response, :insecure, :unsupported;
-:server-shutdown-connection that says so when the letter may have been delivered.",
+:server-shutdown-connection, which says so when the letter may have been delivered.",
     ).typed(&[("partial", Type::Truth), ("null-return-path", Type::Truth)]).checked(),
     Function::native(
         "send-smtp",
         "(mail-server from to &rest messages)",
         super::sending::send_smtp,
-        "Sends the messages, joined to one letter, with nothing added. Line ends become CR LF on the way. Returns t.
+        "Sends the messages, joined to one letter, without adding anything. Line ends become CR LF on the way. Returns t.
 mail-server  as for send-letter. from: an address such as foo@bar.com, without a name. to: one or a list of them. messages: strings, or bytevectors, whose lines may be of any length. Errors: as for send-letter.",
     ).checked(),
     Function::native(
         "send-smtp-auth",
         "(mail-server from to login password &rest messages)",
         super::sending::send_smtp_auth,
-        "As send-smtp, after logging in. Returns t.
+        "Like send-smtp, after logging in. Returns t.
 mail-server from to messages  as for send-smtp. login: a string. password: as for make-imap-connection. Errors: as for send-letter, and :authentication.",
     ).checked(),
     Function::native(
         "test-email-address",
         "(address)",
         test_email_address,
-        "Asks the mail server of an address's domain whether it knows the address (VRFY). Returns t or nil; many servers say of every address that they will try.
+        "Asks the mail server of an address's domain whether it knows the address (VRFY). Returns t or nil. Many servers reply to every address that they will try.
 address: a string, foo@bar.com. Errors: as for send-letter.",
     ).checked(),
     Function::native(
         "make-smtp-connection",
         "(mail-server &key port ssl starttls tls ca-file client-identity verify timeout limits auth token helo login password)",
         make_smtp_connection,
-        "Connects to a mail server, for many letters over one connection. Returns an object that stands wherever mail-server may; close-connection closes it.
+        "Connects to a mail server, to send many letters over one connection. Returns an object that can be used wherever a mail-server is expected; close-connection closes it.
 mail-server: a host, as for send-letter. :port :tls :ca-file :client-identity :verify :timeout :limits  as for make-imap-connection; 465 with TLS from the first byte, else 25. :ssl :starttls  t is short for :tls.
-:login  a string. :password :token :auth  as for make-imap-connection. :helo  the name that EHLO gives, this side's address by default.
+:login  a string. :password :token :auth  as for make-imap-connection. :helo  the name to give with EHLO, by default the address of this side.
 Errors: as for make-imap-connection.",
     ).typed(&[("ssl", Type::Truth), ("starttls", Type::Truth), ("verify", Type::Truth)]).checked(),
     Function::new(
         "with-smtp-connection",
         "((s mail-server . options) . body)",
-        "Runs the body with s bound to a new connection, made with make-smtp-connection's arguments, and closes it on every way out.
+        "Runs the body with s bound to a new connection, and closes it however the body ends. The arguments are those of make-smtp-connection.
 Returns the value of the body's last form. Errors: those of make-smtp-connection and of the body.",
         Run::Macro(
             "(syntax-rules ()

@@ -15,41 +15,41 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "->json",
         "(value)",
         super::json::to_json,
-        "A value as JSON, a string on one line; the README has the table of what becomes what.
+        "A value as JSON, a string on one line. The README has the table of the mapping.
 value: anything. nil is null; a hash table, (:key value …) and ((\"key\" . value) …) are objects; other lists are arrays; bytes are base64.
-Errors: :syntax-error for what holds itself.",
+Errors: :syntax-error for a value that contains itself.",
     ).checked(),
     Function::native(
         "from-json",
         "(json)",
         super::json::from_json,
-        "What a JSON text says: objects as hash tables, arrays as lists, null and false as nil. Returns any value.
-json: a string. Errors: :syntax-error that tells the line and the column.",
+        "The value of a JSON text, with objects as hash tables, arrays as lists, null and false as nil. Returns any value.
+json: a string. Errors: :syntax-error with the line and the column.",
     ).checked(),
     Function::native(
         "write-csv",
         "(rows &key columns file separator)",
         write_csv,
-        "Writes rows as CSV (RFC 4180, but lines end in LF), to the output or to a file, which is written whole or not at all. Returns nil.
+        "Writes rows as CSV (RFC 4180, but lines end in LF), to the output or to a file, which is written completely or not at all. Returns nil.
 rows: a list of lists; nil is an empty field. :columns  a list of headings. :file  a string. :separator  a string of one character, \",\". Errors: :file.",
     ).checked(),
     Function::native(
         "print-table",
         "(rows &key columns)",
         print_table,
-        "Prints rows as a table for people; columns of numbers stand at the right, control characters are escaped. Returns nil.
+        "Prints rows as a table for people. Columns of numbers are aligned to the right, and control characters are escaped. Returns nil.
 rows: a list of lists. :columns  a list of headings.",
     ).checked(),
     Function::native(
         "mailbox-report",
         "(mb &key messages uid top html)",
         super::report::mailbox_report,
-        "Prints a picture of the selected mailbox: letters, bytes and what is unseen, by sender, by month and by size, as tables with bars for a terminal of 80 columns. \\Seen stays as it is.
-mb: an IMAP mailbox object. :messages  a message number, (:seq N M), or a list of these; all letters unless given, none for nil. :uid  t takes unique ids. :top  an integer from 1 to 1000, 10: how many senders are shown; the others are added up.
-:html  a string, a file that gets the same numbers as a page of its own, without scripts and with nothing from elsewhere; it is written whole or not at all.
-Senders are the addresses in From, in lower case; those that come after the first 50,000 are counted together. Months are those in which the server got the letters (INTERNALDATE, in the zone that it tells); more than 24 months are shown as years. kB are 1000 bytes.
+        "Prints a picture of the selected mailbox: letters, bytes and unseen letters, by sender, by month and by size, as tables with bars for a terminal of 80 columns. \\Seen does not change.
+mb: an IMAP mailbox object. :messages  a message number, (:seq N M), or a list of these; all letters by default, none for nil. :uid  t takes unique ids. :top  an integer from 1 to 1000, 10: how many senders are shown; the others are added up.
+:html  a string, a file that gets the same numbers as a self-contained page, without scripts and with nothing from elsewhere; it is written completely or not at all.
+Senders are the addresses in From, in lower case; those after the first 50,000 are counted together. Months are those in which the server received the letters (INTERNALDATE, in the zone that it reports); more than 24 months are shown as years. kB are 1000 bytes.
 It runs a single FETCH and aggregates the response as it streams in, so memory does not depend on the size of the mailbox.
-Returns two values: the list (:name name :messages n :bytes n :unseen n :senders n :first \"1999-09-13\" :last \"1999-09-13\"), its days nil for no letters, and the list
+Returns two values: the list (:name name :messages n :bytes n :unseen n :senders n :first \"1999-09-13\" :last \"1999-09-13\"), with nil as its days if there are no letters, and the list
 (:senders ((address name messages bytes) …) :months ((\"1999-09\" messages bytes) …) :sizes ((bytes-from messages bytes) …)), with the :top senders and every month that has letters.
 Errors: :error-response when no mailbox is selected; :file.",
     ).typed(&[("uid", Type::Truth), ("top", Type::Integer(1, 1000)), ("html", Type::String)]).checked(),
