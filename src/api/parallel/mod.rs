@@ -8,7 +8,7 @@
 //! Every thread runs `work`: it takes the next item, calls the function in a host of its own
 //! (`worker`), sends the outcome, and repeats. The calling thread runs `collect`: it receives
 //! outcomes in any order, delivers output, warnings and results in the order of the items, and
-//! looks regularly whether it must stop. If it stops early, after an interrupt or because a host
+//! checks regularly whether it must stop. If it stops early, after an interrupt or because a host
 //! cannot be prepared, it interrupts all workers and waits until their clean-up forms have run. An
 //! error in a call becomes the result of its item. After a panic the engine is not used again.
 
