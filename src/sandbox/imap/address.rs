@@ -1,8 +1,13 @@
 //! Address lists as ENVELOPE shows them (RFC 3501 7.4.2): raw words, nothing decoded.
+//!
+//! `tokens` splits a field into words, quoted strings, comments and special characters. `parse`
+//! collects the tokens between two commas in an `Entry` and turns each entry into an `Address`. A
+//! group is written as a start marker, its members, and an end marker.
 
 use crate::sandbox::imap::text::{nstring, string};
 
-/// One address, or the begin (`host` missing, `mailbox` the name) or end (both missing) of a group.
+/// An address, or the start of a group (`mailbox` is its name, `host` is missing), or its end (both
+/// are missing).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Address {
     name: Option<Vec<u8>>,
@@ -11,12 +16,13 @@ pub(crate) struct Address {
     host: Option<Vec<u8>>,
 }
 
-/// Stands where an address has no domain, since a missing host would mean a group. Dovecot's word for it.
+/// The host of an address without a domain, since a missing host would mean a group. It is
+/// Dovecot's word.
 const MISSING_DOMAIN: &[u8] = b"MISSING_DOMAIN";
-/// The same for the part before the `@`.
+/// The mailbox of an address that has nothing before the `@`.
 const MISSING_MAILBOX: &[u8] = b"MISSING_MAILBOX";
 
-/// `NIL` or `((…)(…))`.
+/// Writes `NIL` or `((…)(…))`.
 pub(crate) fn write(out: &mut Vec<u8>, addresses: &[Address]) {
     if addresses.is_empty() {
         return out.extend_from_slice(b"NIL");
@@ -40,7 +46,7 @@ pub(crate) fn write(out: &mut Vec<u8>, addresses: &[Address]) {
     out.push(b')');
 }
 
-/// Reads an address list; what cannot be understood is kept as a mailbox rather than dropped.
+/// Parses an address list. Text that makes no sense is kept as a mailbox, not dropped.
 pub(crate) fn parse(value: &[u8]) -> Vec<Address> {
     let mut result = Vec::new();
     let mut group = false;
@@ -76,7 +82,8 @@ enum Token {
     Special(u8),
 }
 
-/// The words between two commas.
+/// The tokens between two commas. The flag of each token says whether it is a word and not a
+/// special character.
 #[derive(Default)]
 struct Entry {
     words: Vec<(Vec<u8>, bool)>,
@@ -108,7 +115,7 @@ impl Entry {
         phrase(&std::mem::take(self).words)
     }
 
-    /// Ends the address at hand and adds it, if there is any.
+    /// Ends the current address and adds it to the result, unless it is empty.
     fn finish(&mut self, result: &mut Vec<Address>) {
         let entry = std::mem::take(self);
         if entry.words.is_empty() && !entry.had_angle {
@@ -137,7 +144,7 @@ impl Entry {
     }
 }
 
-/// `@a,@b:user@host` is a source route and the address (RFC 2822 4.4).
+/// Splits `@a,@b:user@host` into the source route and the address (RFC 2822 4.4).
 fn split_route(specification: Vec<u8>) -> (Option<Vec<u8>>, Vec<u8>) {
     match specification.iter().position(|byte| *byte == b':') {
         Some(colon) if specification.starts_with(b"@") => {
@@ -147,7 +154,8 @@ fn split_route(specification: Vec<u8>) -> (Option<Vec<u8>>, Vec<u8>) {
     }
 }
 
-/// Words of a display name, with one blank between them; specials cling to what they follow.
+/// Joins the words of a display name with single spaces; a special character follows the previous
+/// token directly.
 fn phrase(words: &[(Vec<u8>, bool)]) -> Vec<u8> {
     let mut result = Vec::new();
     for (text, is_word) in words {
@@ -203,6 +211,7 @@ fn tokens(value: &[u8]) -> Vec<Token> {
     result
 }
 
+/// Reads a quoted string after its first quote. Returns its value and the rest.
 fn quoted(value: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut text = Vec::new();
     let mut index = 0;
@@ -220,6 +229,8 @@ fn quoted(value: &[u8]) -> (Vec<u8>, &[u8]) {
     (text, &[])
 }
 
+/// Reads a comment, which may be nested, after its first parenthesis. Returns its text and the
+/// rest.
 fn comment(value: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut text = Vec::new();
     let mut depth = 1;

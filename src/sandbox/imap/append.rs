@@ -1,4 +1,5 @@
-//! APPEND (RFC 3501 6.3.11, 4315).
+//! APPEND (RFC 3501 6.3.11), with APPENDUID (RFC 4315). Without a date the letter is dated now. The
+//! date keeps the time zone that the client gave.
 
 use std::sync::Arc;
 

@@ -1,4 +1,8 @@
-//! Commands that move letters about: STORE, EXPUNGE, COPY, MOVE.
+//! Commands that change or copy letters of the selected mailbox: STORE, EXPUNGE, COPY, MOVE.
+//!
+//! They change the mailbox and its log only. Untagged EXPUNGE responses come from the view's next
+//! `sync`, as for any session that has the mailbox selected. COPY and MOVE copy all letters or
+//! none.
 
 use imap_codec::imap_types::{
     flag::{Flag, StoreResponse, StoreType},
@@ -13,7 +17,7 @@ use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, name_of, no}
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::mailbox::Message;
 
-/// Answer to a command that names a letter others have removed (RFC 2180 4, RFC 5530).
+/// The NO for a command that names letters another session has removed (RFC 2180 4, RFC 5530).
 pub(crate) const GONE: &str = "[EXPUNGEISSUED] Some of these letters are gone.";
 
 impl Session {
@@ -48,7 +52,7 @@ impl Session {
             }
         }
         drop(state);
-        // New keywords are announced before they are used.
+        // Announces new keywords before the answers use them.
         self.sync(false);
         for answer in answers {
             self.out.extend_from_slice(answer.as_bytes());
@@ -59,7 +63,7 @@ impl Session {
         Ok("STORE completed.".to_owned())
     }
 
-    /// EXPUNGE, or UID EXPUNGE of a set; the responses come from the view, as for anybody's expunge.
+    /// EXPUNGE, or UID EXPUNGE if there is a set.
     pub(crate) fn expunge(&mut self, set: Option<&SequenceSet>) -> Outcome {
         if set.is_some() && !self.shared.extensions.uidplus {
             return bad("UID EXPUNGE is not supported.");
@@ -86,7 +90,8 @@ impl Session {
         Ok(format!("{}COPY completed.", copied.code(self.shared.extensions.uidplus)))
     }
 
-    /// MOVE (RFC 6851): COPYUID stands in an untagged OK, so that it precedes the EXPUNGE responses.
+    /// MOVE (RFC 6851). COPYUID is sent in an untagged OK, so that it precedes the EXPUNGE
+    /// responses.
     pub(crate) fn move_(
         &mut self,
         set: &SequenceSet,
@@ -109,8 +114,8 @@ impl Session {
         Ok("MOVE completed.".to_owned())
     }
 
-    /// Copies all letters or none. What is moved needs no further room: all mailboxes of an account
-    /// share its quota.
+    /// Copies all letters or none. UIDs that are gone are skipped; a message number whose letter is
+    /// gone is an error. MOVE needs no room, since all mailboxes of an account share its quota.
     fn copy_letters(
         &mut self,
         set: &SequenceSet,
@@ -155,7 +160,7 @@ impl Session {
     }
 }
 
-/// The source and destination UIDs of a copy.
+/// The source and destination UIDs of a copy, in pairs.
 struct Copied {
     uid_validity: u32,
     from: Vec<u32>,
@@ -163,7 +168,7 @@ struct Copied {
 }
 
 impl Copied {
-    /// `[COPYUID 1 3:5 8:10] `, or nothing.
+    /// The response code `[COPYUID 1 3:5 8:10] `; empty without UIDPLUS or if nothing was copied.
     fn code(&self, uidplus: bool) -> String {
         if !uidplus || self.from.is_empty() {
             return String::new();

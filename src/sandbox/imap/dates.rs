@@ -1,14 +1,15 @@
-//! Dates in IMAP commands and answers.
+//! Converts dates between IMAP commands, answers and `jiff`.
 
 use imap_codec::imap_types::datetime::{DateTime, NaiveDate};
 use jiff::{Timestamp, Zoned, civil::Date, tz::Offset};
 
-/// `"13-Sep-1999 11:36:26 -0700"`, the quotes included (RFC 3501 9, `date-time`).
+/// Formats a date as `"13-Sep-1999 11:36:26 -0700"`, including the quotes (RFC 3501 9,
+/// `date-time`).
 pub(crate) fn internal_date(date: &Zoned) -> String {
     date.strftime("\"%e-%b-%Y %H:%M:%S %z\"").to_string()
 }
 
-/// The date of an APPEND, in its own time zone.
+/// Converts the date of an APPEND, keeping its UTC offset; `None` if `jiff` cannot represent it.
 pub(crate) fn from_command(date: &DateTime) -> Option<Zoned> {
     let date = date.as_ref();
     let timestamp = Timestamp::from_second(date.timestamp()).ok()?;
@@ -16,7 +17,7 @@ pub(crate) fn from_command(date: &DateTime) -> Option<Zoned> {
     Some(timestamp.to_zoned(offset.to_time_zone()))
 }
 
-/// The day of a search key.
+/// Converts the day of a search key.
 pub(crate) fn search_day(date: &NaiveDate) -> Option<Date> {
     date.as_ref().to_string().parse().ok()
 }

@@ -1,4 +1,8 @@
 //! FETCH (RFC 3501 6.4.5).
+//!
+//! The session first takes a snapshot of each wanted letter and sets `\Seen` where needed, all
+//! under one lock. It then writes the responses from the snapshots without the lock, and sends them
+//! in pieces, so that a slow client does not block other sessions.
 
 use std::{io, sync::Arc};
 
@@ -16,14 +20,14 @@ use crate::sandbox::imap::{dates, section};
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::letter::Content;
 
-/// A letter as it was when the command came; the lock is not held while answers are written.
+/// A letter at the time of the command. Responses are written from it without the store's lock.
 struct Snapshot {
     number: u32,
     uid: u32,
     content: Arc<Content>,
     flags: String,
     internal_date: Zoned,
-    /// `\Seen` was set by this command, so that the flags must be shown.
+    /// Whether this command set `\Seen`; the response then includes the flags.
     became_seen: bool,
 }
 
@@ -51,7 +55,8 @@ impl Session {
         let snapshots = self.snapshots(targets, sets_seen);
         let missing = snapshots.len() < wanted;
         if sets_seen {
-            // Flags that others have changed are reported before, so that ours are the newest.
+            // Other sessions' flag changes are announced first, so that the flags in our responses
+            // are the newest.
             self.sync(false);
         }
         for snapshot in &snapshots {
@@ -63,6 +68,8 @@ impl Session {
         Ok("FETCH completed.".to_owned())
     }
 
+    /// Takes the snapshots, setting `\Seen` if the command does. Letters that are gone are left
+    /// out.
     fn snapshots(&self, targets: Vec<(u32, u32)>, sets_seen: bool) -> Vec<Snapshot> {
         let Ok(view) = self.selected() else { return Vec::new() };
         let mut state = self.shared.store.lock();
@@ -88,7 +95,7 @@ impl Session {
         result
     }
 
-    /// `* 4 FETCH (UID 64 BODY[] {12} …)`
+    /// Writes `* 4 FETCH (UID 64 BODY[] {12} …)`.
     fn write_fetch(&mut self, snapshot: &Snapshot, items: &[Item<'_>]) -> io::Result<()> {
         let out = &mut self.out;
         out.extend_from_slice(format!("* {} FETCH (", snapshot.number).as_bytes());
@@ -106,7 +113,7 @@ impl Session {
     }
 }
 
-/// BODY[…], RFC822 and RFC822.TEXT count as reading the letter.
+/// Whether an item marks the letter as read: BODY[…], RFC822 and RFC822.TEXT do.
 fn sets_seen(item: &Item<'_>) -> bool {
     matches!(item, Item::BodyExt { peek: false, .. } | Item::Rfc822 | Item::Rfc822Text)
 }
@@ -152,7 +159,7 @@ fn write_item(out: &mut Vec<u8>, snapshot: &Snapshot, item: &Item<'_>) {
         Item::BodyExt { section, partial, .. } => {
             write_section(out, content, section.as_ref(), *partial)
         }
-        // Refused before.
+        // `fetch` has refused these already.
         Item::Binary { .. } | Item::BinarySize { .. } => {}
     }
 }

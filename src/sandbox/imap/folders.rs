@@ -1,4 +1,8 @@
-//! Commands about whole mailboxes: SELECT, EXAMINE, CREATE, DELETE, RENAME, subscriptions, STATUS, CLOSE, UNSELECT.
+//! Commands on whole mailboxes: SELECT, EXAMINE, CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE,
+//! STATUS, CHECK, CLOSE, UNSELECT.
+//!
+//! The store decides whether a name may be created, deleted or renamed. It returns a reason, which
+//! `refusal` turns into the text of a NO.
 
 use imap_codec::imap_types::{mailbox::Mailbox as MailboxName, status::StatusDataItemName};
 
@@ -52,7 +56,8 @@ impl Session {
         let id = state.find(&user, &name_of(mailbox));
         let result = state.delete(&user, &name_of(mailbox));
         drop(state);
-        // Deleting the mailbox one has selected deselects it, as Dovecot does, rather than ending one's own session.
+        // Deleting the selected mailbox deselects it, as in Dovecot. Otherwise the client would end
+        // its own session.
         if result.is_ok()
             && matches!((&self.state, id), (State::Selected(_, view), Some(id)) if view.id == id)
         {
@@ -114,13 +119,14 @@ impl Session {
         Ok("STATUS completed.".to_owned())
     }
 
-    /// Letters are kept in memory, so there is nothing to write down.
+    /// CHECK. Letters are in memory, so nothing needs to be written.
     pub(crate) fn check(&mut self) -> Outcome {
         self.selected()?;
         Ok("CHECK completed.".to_owned())
     }
 
-    /// Removes deleted letters without a word, unless the mailbox is open for reading only.
+    /// CLOSE: removes letters with `\Deleted` without EXPUNGE responses, unless the mailbox was
+    /// opened by EXAMINE.
     pub(crate) fn close(&mut self) -> Outcome {
         let view = self.selected()?;
         if !view.read_only {
@@ -153,6 +159,7 @@ fn is_unseen(message: Option<&Message>) -> bool {
     message.is_some_and(|message| !message.flags.has(Flags::SEEN))
 }
 
+/// One item of a STATUS response; `None` if it is not supported.
 fn status_item(mailbox: &Mailbox, item: &StatusDataItemName) -> Option<String> {
     let count = |wanted: fn(&Message) -> bool| {
         mailbox.messages.values().filter(|message| wanted(message)).count()
@@ -171,7 +178,7 @@ fn status_item(mailbox: &Mailbox, item: &StatusDataItemName) -> Option<String> {
     })
 }
 
-/// A reason as the text of a NO, with the code of RFC 5530 where one fits.
+/// Turns a reason from the store into the text of a NO, with a response code of RFC 5530.
 fn refusal(reason: &str) -> String {
     let code = if reason.ends_with("exists already") {
         "[ALREADYEXISTS] "
@@ -180,7 +187,7 @@ fn refusal(reason: &str) -> String {
     } else {
         "[CANNOT] "
     };
-    // Names in reasons come from the client; what would break the line is replaced.
+    // Reasons contain names from the client; characters that could break the line are replaced.
     let text: String = reason
         .chars()
         .map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' })

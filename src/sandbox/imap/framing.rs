@@ -1,8 +1,12 @@
-//! From bytes to commands: lines, literals and their limits. What a command means is decided by `imap-codec`.
+//! Splits the client's bytes into commands: lines, literals and their limits.
 //!
-//! Theory: a command is a line, and as long as the line ends in `{n}` or `{n+}`, n octets and one more line. A literal that is
-//! waited for (`{n}`) is agreed to only when the grammar accepts what came before it, so that a client learns of its mistake
-//! before it sends a letter.
+//! A command is a line. If the line ends in a literal marker, the literal's octets and another line
+//! follow, and so on. The marker `{n}` announces a synchronizing literal: the client waits for `+`.
+//! `{n+}` announces a non-synchronizing literal: the octets follow without waiting (RFC 7888).
+//!
+//! Before the server sends `+`, `imap-codec` must accept the command so far. So a client learns of
+//! a mistake before it sends a whole letter. A refused non-synchronizing literal is fatal, since
+//! its octets are already on their way and would be read as commands.
 
 use std::io;
 
@@ -16,36 +20,39 @@ use crate::sandbox::Extensions;
 use crate::sandbox::wire::Transport;
 use crate::sandbox::wire::lines::{Line, Lines};
 
-/// A command may be this long, literals not counted.
+/// The longest command, not counting its literals.
 const LINE_LIMIT: usize = 64 * 1024;
 
-/// All literals of a command together.
+/// The most octets that all literals of one command may have.
 const LITERAL_LIMIT: usize = 64 * 1024 * 1024;
 
-/// RFC 7888 5: the largest literal that LITERAL- lets a client send unasked.
+/// The largest non-synchronizing literal that LITERAL- allows (RFC 7888 5).
 const LITERAL_MINUS_LIMIT: usize = 4096;
 
 /// Input from the client.
 pub(crate) enum Frame {
     Command(Command<'static>),
-    /// NAMESPACE, which `imap-codec` knows only with a feature that this crate does not use.
+    /// NAMESPACE, with its tag. `imap-codec` decodes it only with a feature that this crate does
+    /// not use.
     Namespace(String),
-    /// Not a command that can be carried out; `answer` begins with BAD or NO.
+    /// Not an executable command. `answer` begins with BAD or NO; after a `fatal` one the session
+    /// ends.
     Refused {
         tag: String,
         answer: String,
         fatal: bool,
     },
-    /// The client is gone.
+    /// The client has disconnected.
     End,
 }
 
+/// A connection whose input is read as commands.
 pub(crate) struct Framing {
     pub(crate) lines: Lines,
     extensions: Extensions,
 }
 
-/// A literal announced at the end of a line.
+/// A literal announced at the end of a line. `size` is `None` if the number does not fit.
 struct Announced {
     size: Option<usize>,
     synchronizing: bool,
@@ -56,7 +63,7 @@ impl Framing {
         Framing { lines: Lines::new(transport), extensions }
     }
 
-    /// Reads one command, agreeing to its literals.
+    /// Reads one command with its literals, and asks the client to send the synchronizing ones.
     pub(crate) fn read_command(&mut self) -> io::Result<Frame> {
         let mut command = Vec::new();
         let (mut line_octets, mut literal_octets) = (0, 0);
@@ -82,7 +89,8 @@ impl Framing {
         }
     }
 
-    /// Lets the literal come, or says why not.
+    /// Accepts a literal, with `+` if it is synchronizing, or returns the refusal. `before` counts
+    /// the octets of earlier literals.
     fn agree(
         &mut self,
         command: &[u8],
@@ -104,7 +112,8 @@ impl Framing {
                 (!allowed).then(|| refused(command, "BAD Such a literal was not offered.", true))
             );
         }
-        // Decoding again at every literal would take quadratic time, so that only the beginning is looked at.
+        // Decoding at every literal would take quadratic time, so only commands shorter than a line
+        // are checked here. Longer ones are checked when they are complete.
         if command.len() < LINE_LIMIT
             && !matches!(
                 CommandCodec::default().decode(command),
@@ -131,7 +140,7 @@ impl Framing {
     }
 }
 
-/// The literal that a line ends in, if any: `{5}`, `{5+}` or `~{5}`.
+/// The literal announced at the end of a line: `{5}`, `{5+}` or `~{5}`.
 fn announced(line: &[u8]) -> Option<Announced> {
     let line = line.strip_suffix(b"\n")?;
     let inner = line.strip_suffix(b"\r").unwrap_or(line).strip_suffix(b"}")?;
@@ -143,11 +152,12 @@ fn announced(line: &[u8]) -> Option<Announced> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    // A number that does not fit is a size too big, not a line without a literal.
+    // A number that does not fit means a literal that is too big, not a line without a literal.
     let size = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
     Some(Announced { size, synchronizing })
 }
 
+/// The tag, if the command is NAMESPACE.
 fn namespace(command: &[u8]) -> Option<String> {
     let line = command.strip_suffix(b"\r\n")?;
     let tag = tag_of(command);
@@ -155,7 +165,7 @@ fn namespace(command: &[u8]) -> Option<String> {
     rest.eq_ignore_ascii_case(b"NAMESPACE").then_some(tag)
 }
 
-/// A BAD that says what can be said of a line the grammar does not know.
+/// Explains as far as possible why `imap-codec` could not decode a command.
 fn malformed(command: &[u8]) -> Frame {
     let line_end = memchr::memchr(b'\n', command).map_or(command.len(), |at| at);
     let line = &command[..line_end];
@@ -188,7 +198,8 @@ fn refused(command: &[u8], answer: &str, fatal: bool) -> Frame {
     Frame::Refused { tag: tag_of(command), answer: answer.to_owned(), fatal }
 }
 
-/// The tag a line begins with, or `*`, since an answer must not repeat just anything.
+/// The tag at the beginning of a line, or `*` if it is not a valid tag: answers must not echo
+/// arbitrary bytes.
 fn tag_of(command: &[u8]) -> String {
     let end = command.iter().position(|byte| b" \r\n".contains(byte)).unwrap_or(command.len());
     let tag = &command[..end];

@@ -1,15 +1,20 @@
 //! IDLE (RFC 2177).
+//!
+//! While the session idles, its reads are interruptible: a change of the selected mailbox wakes the
+//! session with `WouldBlock`. The session then announces the changes and goes on reading. Each line
+//! ends IDLE; any line but DONE is a BAD.
 
 use std::io;
 
 use crate::sandbox::imap::session::{Outcome, Refusal, Session, State, bad, no};
 use crate::sandbox::wire::lines::Line;
 
-/// `DONE` and its line end, with room for a mistake.
+/// The longest line accepted in place of `DONE`.
 const LINE_LIMIT: usize = 1024;
 
 impl Session {
-    /// Tells of changes as they happen, until the client says DONE. Without a selected mailbox there is nothing to tell.
+    /// Announces changes as they happen, until the client sends DONE. Without a selected mailbox
+    /// there are no changes to announce.
     pub(crate) fn idle(&mut self) -> Outcome {
         if !self.shared.extensions.idle {
             return bad("IDLE is not supported.");

@@ -16,7 +16,8 @@ impl Session {
         let user = self.user()?;
         let pattern = text_of(pattern);
         if pattern.is_empty() {
-            // RFC 3501 6.3.8: the delimiter, and the root of the reference, which has none here.
+            // RFC 3501 6.3.8: an empty pattern asks for the delimiter and the root name of the
+            // reference. There is no root name here.
             self.untagged("LIST (\\Noselect) \"/\" \"\"");
             return Ok("LIST completed.".to_owned());
         }
@@ -47,7 +48,8 @@ impl Session {
         Ok("LIST completed.".to_owned())
     }
 
-    /// LSUB; with `%` a parent of a subscribed name is shown as `\Noselect`.
+    /// LSUB. If the pattern ends in `%`, unsubscribed parents of subscribed names are listed as
+    /// `\Noselect`.
     pub(crate) fn lsub(
         &mut self,
         reference: &MailboxName<'_>,
@@ -84,14 +86,14 @@ impl Session {
     }
 }
 
-/// `* LIST (\HasNoChildren) "/" INBOX`
+/// Writes `* LIST (\HasNoChildren) "/" INBOX`.
 fn line(out: &mut Vec<u8>, response: &str, attributes: &str, name: &str) {
     out.extend_from_slice(format!("* {response} ({attributes}) \"{DELIMITER}\" ").as_bytes());
     astring(out, name.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
-/// Reference and pattern in one; a pattern that begins like INBOX means it.
+/// Joins reference and pattern, and normalises INBOX at the beginning.
 fn complete(reference: &MailboxName<'_>, pattern: &str) -> String {
     let reference = name_of(reference);
     names::canonical(&format!("{reference}{pattern}"))

@@ -1,4 +1,7 @@
 //! Commands before and around the login: STARTTLS, LOGIN, AUTHENTICATE, ENABLE, ID, NAMESPACE.
+//!
+//! The store checks user names and passwords. With `login_disabled_before_tls` both
+//! login commands are refused until the connection is encrypted.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use imap_codec::imap_types::auth::AuthMechanism;
@@ -8,11 +11,11 @@ use crate::sandbox::sasl;
 use crate::sandbox::sasl::Fault;
 use crate::sandbox::wire::lines::Line;
 
-/// A line of SASL data may be this long.
+/// The longest line of SASL data.
 const RESPONSE_LIMIT: usize = 8 * 1024;
 
 impl Session {
-    /// Only the checks; the handshake follows behind the OK.
+    /// Checks whether TLS may start. The session does the handshake after it has sent the OK.
     pub(crate) fn starttls(&mut self) -> Outcome {
         if !self.shared.extensions.starttls {
             return bad("STARTTLS is not supported.");
@@ -58,7 +61,7 @@ impl Session {
         }
     }
 
-    /// Sends an empty challenge and reads the answer.
+    /// Sends an empty challenge and reads the client's response.
     fn ask_for_response(&mut self) -> Result<Vec<u8>, Refusal> {
         self.out.extend_from_slice(b"+ \r\n");
         self.flush()?;
@@ -87,7 +90,7 @@ impl Session {
             return bad("ENABLE is not supported.");
         }
         self.user()?;
-        // RFC 5161 3.1: what the server does not know is not named.
+        // RFC 5161 3.1: the response lists only extensions that were enabled, here none.
         self.untagged("ENABLED");
         Ok("ENABLE completed.".to_owned())
     }

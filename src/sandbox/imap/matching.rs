@@ -1,4 +1,7 @@
-//! Whether a letter contains a text: first in its raw bytes, then in what they decode to (RFC 3501 6.4.4 asks for the latter).
+//! Tests whether a letter contains a text (RFC 3501 6.4.4).
+//!
+//! The raw bytes are searched first, which is cheap. If they do not contain the text, the header
+//! fields and text parts are decoded and searched, as the RFC requires.
 
 use std::ops::Range;
 
@@ -9,7 +12,7 @@ use crate::sandbox::store::header;
 use crate::sandbox::store::letter::Content;
 use crate::sandbox::store::mime::{Kind, Part};
 
-/// A text to look for, without regard to case.
+/// A text to search for, ignoring case, in raw bytes and in decoded text.
 pub(crate) struct Needle {
     raw: Finder<'static>,
     decoded: Finder<'static>,
@@ -33,13 +36,13 @@ impl Needle {
     }
 }
 
-/// HEADER, FROM, SUBJECT and so on: some field of this name contains the text.
+/// HEADER, FROM, SUBJECT and so on: whether any field of this name contains the text.
 pub(crate) fn in_header(bytes: &[u8], name: &str, needle: &Needle) -> bool {
     let values = header::values(bytes, header::range(bytes), name);
     values.iter().any(|value| needle.in_raw(value) || needle.in_decoded(&decode_field(value)))
 }
 
-/// TEXT: the header or the body contains it.
+/// TEXT: whether the header or the body contains the text.
 pub(crate) fn in_text(content: &Content, needle: &Needle) -> bool {
     let bytes = &*content.bytes;
     needle.in_raw(bytes)
@@ -47,16 +50,16 @@ pub(crate) fn in_text(content: &Content, needle: &Needle) -> bool {
         || in_decoded_parts(content, needle)
 }
 
-/// BODY: the body contains it.
+/// BODY: whether the body contains the text.
 pub(crate) fn in_body(content: &Content, needle: &Needle) -> bool {
     let bytes = &*content.bytes;
     needle.in_raw(&bytes[header::range(bytes).end..]) || in_decoded_parts(content, needle)
 }
 
-/// Looks through every text part and the header of every letter inside.
+/// Searches every text part, and the headers of all enclosed letters.
 ///
-/// Parts are decoded one by one: `mail-parser` keeps letters in letters without a limit, and 200,000 of them exhaust the stack
-/// when they are dropped. Our own structure is capped.
+/// Parts are decoded one by one. `mail-parser` does not limit how deep letters are nested in
+/// letters, and dropping 200,000 levels exhausts the stack. Our own structure has a limit.
 fn in_decoded_parts(content: &Content, needle: &Needle) -> bool {
     let bytes = &*content.bytes;
     let mut parts: Vec<&Part> = vec![content.structure()];
@@ -94,7 +97,7 @@ fn in_decoded_fields(bytes: &[u8], header: Range<usize>, needle: &Needle) -> boo
         .any(|field| needle.in_decoded(&decode_field(&header::unfold(&bytes[field.value.clone()]))))
 }
 
-/// Encoded words (RFC 2047) as text; 8-bit bytes as UTF-8 where they are.
+/// Decodes encoded words (RFC 2047). If the field is not text, its bytes are read as UTF-8.
 fn decode_field(value: &[u8]) -> String {
     let line = [value, b"\n"].concat();
     match MessageStream::new(&line).parse_unstructured() {

@@ -1,8 +1,21 @@
-//! The IMAP server: a session, and a file for each group of commands.
+//! The IMAP server: one session per connection, and a file for each group of commands.
 //!
-//! `framing` splits the client's bytes into commands and literals, `imap-codec` decodes them, and
-//! `session` answers with the help of the other files. `selected` is the session's view of the
-//! selected mailbox: message numbers, and what the client has not been told yet.
+//! `framing` splits the client's bytes into commands and literals, and `imap-codec` decodes the
+//! commands. `session` runs the loop that answers them; the other files implement them as methods
+//! of `Session`. `selected` is the session's view of the selected mailbox: its message numbers, and
+//! the changes not yet announced to the client.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `session`, `framing` | the state of a connection and its loop; commands and literals |
+//! | `login` | STARTTLS, LOGIN, AUTHENTICATE, ENABLE, ID, NAMESPACE |
+//! | `idle`, `quota` | IDLE; GETQUOTA and GETQUOTAROOT |
+//! | `folders`, `list` | SELECT, CREATE and other commands on whole mailboxes; LIST and LSUB |
+//! | `append`, `copying` | APPEND; STORE, EXPUNGE, COPY and MOVE |
+//! | `fetch`, `section`, `structure`, `address` | FETCH: `BODY[…]`, ENVELOPE, BODYSTRUCTURE |
+//! | `search`, `matching` | SEARCH: keys, and text in letters |
+//! | `selected`, `sequence` | message numbers and UIDs; sequence sets |
+//! | `text`, `dates` | strings and dates on the wire |
 
 mod address;
 mod append;

@@ -1,11 +1,12 @@
-//! GETQUOTA and GETQUOTAROOT (RFC 9208 4.1). Quotas are set by the program that runs the sandbox.
+//! GETQUOTA and GETQUOTAROOT (RFC 9208 4.1). The program that runs the sandbox sets the quotas;
+//! each account with a quota has one root, named as the account.
 
 use imap_codec::imap_types::{core::AString, mailbox::Mailbox as MailboxName};
 
 use crate::sandbox::imap::session::{Outcome, Session, bad, name_of, no};
 use crate::sandbox::imap::text::astring;
 
-/// Answer to a command that would bring an account over its quota (RFC 9208 4.3.1).
+/// The NO for a command that would exceed the quota (RFC 9208 4.3.1).
 pub(crate) const OVER_QUOTA: &str = "[OVERQUOTA] The account has no room for this.";
 
 impl Session {
@@ -47,6 +48,7 @@ impl Session {
         Ok("GETQUOTAROOT completed.".to_owned())
     }
 
+    /// Writes the QUOTA response: usage and limit of each limited resource.
     fn tell_quota(&mut self, user: &str) {
         let state = self.shared.store.lock();
         let (quota, usage) = (state.quota(user), state.usage(user));

@@ -1,4 +1,9 @@
 //! SEARCH (RFC 3501 6.4.4).
+//!
+//! `prepare` turns the client's keys into `Key`s once: sets become ranges, texts become needles.
+//! The session then copies references to the letters, releases the store's lock, and tries each
+//! letter. Keys joined by AND are sorted by cost, so that texts are searched only in letters that
+//! all cheaper keys match.
 
 use std::fmt::Write as _;
 
@@ -30,7 +35,7 @@ impl Session {
             return no("[BADCHARSET (US-ASCII UTF-8)] This charset is not supported.");
         }
         let key = all_of(criteria, view)?;
-        // Letters are shared, so that the lock is not held while megabytes are looked through.
+        // Letters are shared by reference, so the lock is not held during the search.
         let candidates: Vec<(u32, u32, Message)> = {
             let state = self.shared.store.lock();
             let Some(mailbox) = state.mailbox(view.id) else { return no(GONE) };
@@ -58,7 +63,7 @@ impl Session {
     }
 }
 
-/// A letter that is tried.
+/// A letter to test against a key.
 struct Subject<'a> {
     number: u32,
     uid: u32,
@@ -66,7 +71,7 @@ struct Subject<'a> {
     message: &'a Message,
 }
 
-/// A search key made ready: sets resolved, texts in lower case.
+/// A prepared search key: sets resolved, texts in lower case.
 enum Key {
     All(Vec<Key>),
     Any(Box<Key>, Box<Key>),
@@ -85,6 +90,7 @@ enum Key {
     Text(Needle),
 }
 
+/// How the date of a letter compares with the day of a key.
 #[derive(Clone, Copy)]
 enum Relation {
     Before,
@@ -129,7 +135,7 @@ impl Key {
         }
     }
 
-    /// Roughly how long a key takes; cheap ones are tried first.
+    /// The relative cost of testing a key; cheaper keys are tested first.
     fn cost(&self) -> u32 {
         match self {
             Key::All(keys) => keys.iter().map(Key::cost).max().unwrap_or(0),
@@ -142,6 +148,7 @@ impl Key {
     }
 }
 
+/// Joins keys by AND, cheapest first.
 fn all_of(keys: &[SearchKey<'_>], view: &Selected) -> Result<Key, Refusal> {
     let mut keys =
         keys.iter().map(|key| prepare(key, view)).collect::<Result<Vec<Key>, Refusal>>()?;

@@ -1,4 +1,7 @@
-//! `BODY[section]<partial>` (RFC 3501 6.4.5): the bytes of a section and its name in the response.
+//! `BODY[section]<partial>` (RFC 3501 6.4.5): the bytes of a section, and its name in the response.
+//!
+//! A section is a part number, a specifier (`HEADER`, `TEXT`, `MIME`, `HEADER.FIELDS`), or both.
+//! Parts are ranges in the letter's bytes, so that only selected header fields need to be copied.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -12,7 +15,8 @@ use crate::sandbox::store::header;
 use crate::sandbox::store::letter::Content;
 use crate::sandbox::store::mime::{Kind, Part};
 
-/// The bytes of a section; `None` (NIL on the wire) when the letter has no such part.
+/// Returns the bytes of a section; `None` (NIL on the wire) if the letter has no such part. No
+/// section means the whole letter.
 pub(crate) fn bytes<'a>(
     content: &'a Content,
     section: Option<&Section<'_>>,
@@ -40,14 +44,15 @@ pub(crate) fn bytes<'a>(
     }
 }
 
-/// The part of the bytes that was asked for; beyond the end there is an empty string.
+/// Returns at most `count` bytes from offset `first`; an offset beyond the end gives an empty
+/// slice.
 pub(crate) fn partial(bytes: &[u8], first: u32, count: u32) -> &[u8] {
     let first = usize::try_from(first).unwrap_or(usize::MAX).min(bytes.len());
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(bytes.len() - first);
     &bytes[first..first + count]
 }
 
-/// `BODY[1.HEADER.FIELDS (Subject)]`
+/// Writes the name of a section, such as `BODY[1.HEADER.FIELDS (Subject)]`.
 pub(crate) fn write_name(out: &mut Vec<u8>, section: Option<&Section<'_>>) {
     out.extend_from_slice(b"BODY[");
     match section {
@@ -93,7 +98,8 @@ fn find<'a>(root: &'a Part, number: &PartNumber) -> Option<&'a Part> {
     root.find(&path)
 }
 
-/// The message that HEADER and TEXT speak of: the letter, or the one inside a message/rfc822 part.
+/// The message that HEADER and TEXT refer to: the whole letter, or the one inside a message/rfc822
+/// part.
 fn message<'a>(root: &'a Part, number: Option<&PartNumber>) -> Option<&'a Part> {
     let Some(number) = number else { return Some(root) };
     match &find(root, number)?.kind {
@@ -102,7 +108,8 @@ fn message<'a>(root: &'a Part, number: Option<&PartNumber>) -> Option<&'a Part> 
     }
 }
 
-/// The fields named (or the others) as they stand, and the blank line if the header has one.
+/// The named fields if `wanted`, otherwise all others, unchanged; and the blank line if the header
+/// has one.
 fn header_fields(bytes: &[u8], message: &Part, names: &[AString<'_>], wanted: bool) -> Vec<u8> {
     let mut result = Vec::new();
     for field in header::fields(bytes, message.header.clone()) {
@@ -112,7 +119,7 @@ fn header_fields(bytes: &[u8], message: &Part, names: &[AString<'_>], wanted: bo
             result.extend_from_slice(&bytes[field.whole]);
         }
     }
-    // RFC 3501 6.4.5: the blank line is part of it, unless the letter has none.
+    // RFC 3501 6.4.5: the blank line is included unless the letter has none.
     let header = &bytes[message.header.clone()];
     if header == b"\r\n" || header.ends_with(b"\r\n\r\n") {
         result.extend_from_slice(b"\r\n");

@@ -1,8 +1,18 @@
 //! A session's view of its selected mailbox.
 //!
-//! Theory: the view is a list of UIDs, in which a letter's place is its message number. Nothing that happens in the mailbox
-//! touches the list. [`Selected::sync`] reads the mailbox's log from where it last stopped and announces what it finds:
-//! expunges only where RFC 3501 7.4.1 allows it (else they wait in `pending`), then the new letters, then changed flags.
+//! The view is a list of UIDs; a letter's index in it, plus one, is its message number. Changes of
+//! the mailbox do not touch the list. [`Selected::sync`] reads the mailbox's log from the position
+//! where it last stopped, and announces in this order:
+//!
+//! 1. FLAGS, if the mailbox has new keywords.
+//! 2. Expunges, if the command allows them (RFC 3501 7.4.1). Otherwise they stay in `pending`, and
+//!    the letters keep their numbers.
+//! 3. New letters, as EXISTS and RECENT.
+//! 4. Flags changed by other sessions, as FETCH. A session's own STORE and FETCH answer for
+//!    themselves.
+//!
+//! If the log no longer reaches back to the position, the view compares the whole mailbox instead:
+//! missing letters are expunged, and the flags of all others are announced.
 
 use std::{collections::HashSet, io::Write as _, sync::Arc};
 
@@ -12,21 +22,27 @@ use crate::sandbox::store::mailbox::Mailbox;
 use crate::sandbox::store::names::MailboxId;
 use crate::sandbox::wire::Incoming;
 
+/// The selected mailbox as this session's client knows it.
 pub(crate) struct Selected {
     pub(crate) id: MailboxId,
     pub(crate) session: u64,
     pub(crate) read_only: bool,
-    /// UIDs in order of message number.
+    /// The UIDs, in the order of message numbers.
     pub(crate) uids: Vec<u32>,
+    /// The UIDs that are `\Recent` in this session.
     recent: HashSet<u32>,
+    /// UIDs from here on are not in the list yet.
     uid_next: u32,
+    /// The position in the mailbox's log up to which changes have been read.
     log_position: u64,
+    /// How many of the mailbox's keywords the client knows.
     keywords_known: usize,
+    /// UIDs of expunged letters that are still to be announced.
     pending: Vec<u32>,
 }
 
 impl Selected {
-    /// Opens a mailbox; `\Recent` is taken by the first session that opens it for writing.
+    /// Opens a mailbox. `\Recent` goes to the first session that opens it for writing.
     pub(crate) fn open(
         id: MailboxId,
         mailbox: &mut Mailbox,
@@ -62,7 +78,8 @@ impl Selected {
         self.recent.contains(&uid)
     }
 
-    /// The letters of a set, as message number and UID, ascending. Unknown numbers are an error, unknown UIDs are not.
+    /// Resolves a set to message numbers and UIDs, in ascending order. Message numbers that do not
+    /// exist are an error; unknown UIDs are skipped.
     pub(crate) fn resolve(
         &self,
         set: &imap_codec::imap_types::sequence::SequenceSet,
@@ -86,7 +103,7 @@ impl Selected {
         self.uids.last().copied().unwrap_or(0)
     }
 
-    /// Announces what has happened since the last time.
+    /// Announces the changes since the last call, EXPUNGE responses only if `expunge`.
     pub(crate) fn sync(&mut self, mailbox: &mut Mailbox, expunge: bool, out: &mut Vec<u8>) {
         self.announce_keywords(mailbox, out);
         let changed = self.read_log(mailbox);
@@ -99,7 +116,7 @@ impl Selected {
         }
     }
 
-    /// `* 3 FETCH (FLAGS (\Seen))`
+    /// Writes `* 3 FETCH (FLAGS (\Seen))`.
     fn announce_flags(&self, mailbox: &Mailbox, uid: u32, out: &mut Vec<u8>) {
         if let (Ok(place), Some(message)) =
             (self.uids.binary_search(&uid), mailbox.messages.get(&uid))
@@ -116,7 +133,8 @@ impl Selected {
         }
     }
 
-    /// Reads the log to its end: expunges go to `pending`, the UIDs whose flags others changed are returned.
+    /// Reads the log to its end. Adds expunged UIDs to `pending` and returns the UIDs whose flags
+    /// other sessions have changed.
     fn read_log(&mut self, mailbox: &Mailbox) -> Vec<u32> {
         let mut changed = Vec::new();
         match mailbox.changes_since(self.log_position) {
@@ -145,7 +163,8 @@ impl Selected {
         changed
     }
 
-    /// Lowest first, each with the number it has after those before it are gone: 3, 4, 5 are announced as 3, 3, 3.
+    /// Announces the pending expunges in ascending order. Each number counts without the letters
+    /// announced before it: letters 3, 4 and 5 are announced as 3, 3, 3.
     fn announce_expunges(&mut self, out: &mut Vec<u8>) {
         let mut gone = std::mem::take(&mut self.pending);
         gone.sort_unstable();
@@ -170,6 +189,8 @@ impl Selected {
         }
     }
 
+    /// Adds letters that have arrived since the last call; takes `\Recent` unless opened by
+    /// EXAMINE.
     fn take_new(&mut self, mailbox: &mut Mailbox) {
         for uid in mailbox.messages.range(self.uid_next..).map(|(uid, _)| *uid) {
             self.uids.push(uid);
@@ -183,6 +204,7 @@ impl Selected {
         }
     }
 
+    /// The indexes of the UIDs in a span.
     fn places(&self, span: Span) -> std::ops::Range<usize> {
         let start = self.uids.partition_point(|uid| *uid < span.0);
         let end = self.uids.partition_point(|uid| *uid <= span.1);

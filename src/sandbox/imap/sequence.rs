@@ -1,11 +1,13 @@
-//! Sequence sets (RFC 3501 9, `sequence-set`) resolved to sorted ranges that do not overlap.
+//! Resolves sequence sets (RFC 3501 9, `sequence-set`) to sorted ranges that do not overlap, and
+//! writes numbers as sets.
 
 use imap_codec::imap_types::sequence::{SeqOrUid, Sequence, SequenceSet};
 
-/// First and last number of a range, both in it.
+/// The first and last number of a range, inclusive.
 pub(crate) type Span = (u32, u32);
 
-/// The message numbers of a set; every number must exist, and so must a last letter if `*` is used.
+/// Resolves a set of message numbers in a mailbox of `count` letters. A number above `count` is an
+/// error, and so is any set in an empty mailbox.
 pub(crate) fn numbers(set: &SequenceSet, count: u32) -> Result<Vec<Span>, String> {
     if count == 0 {
         return Err("The mailbox is empty.".to_owned());
@@ -20,7 +22,7 @@ pub(crate) fn numbers(set: &SequenceSet, count: u32) -> Result<Vec<Span>, String
     Ok(spans(set, count))
 }
 
-/// The ranges of a set in which `*` is `last`; nothing needs to exist.
+/// Resolves a set, with `last` for `*`. The numbers need not exist.
 pub(crate) fn spans(set: &SequenceSet, last: u32) -> Vec<Span> {
     let value = |bound: &SeqOrUid| match bound {
         SeqOrUid::Value(number) => number.get(),
@@ -46,13 +48,13 @@ pub(crate) fn spans(set: &SequenceSet, last: u32) -> Vec<Span> {
     spans
 }
 
-/// Whether a number lies in sorted ranges.
+/// Whether sorted ranges contain a number.
 pub(crate) fn contains(spans: &[Span], number: u32) -> bool {
     let after = spans.partition_point(|span| span.0 <= number);
     after > 0 && spans[after - 1].1 >= number
 }
 
-/// Numbers as a set: `1:3,5`. They keep their order, since COPYUID pairs two of these.
+/// Writes numbers as a set: `1:3,5`. Their order is kept, since COPYUID pairs two such sets.
 pub(crate) fn compact(numbers: &[u32]) -> String {
     let mut result = String::new();
     let mut index = 0;
@@ -75,6 +77,7 @@ pub(crate) fn compact(numbers: &[u32]) -> String {
     result
 }
 
+/// Both ends of every range in a set.
 fn bounds(set: &SequenceSet) -> impl Iterator<Item = SeqOrUid> {
     set.0.as_ref().iter().flat_map(|sequence| match sequence {
         Sequence::Single(one) => [*one, *one],

@@ -1,4 +1,23 @@
-//! One client's session: its state (RFC 3501 3), the loop that answers commands, and what all commands share.
+//! One client's session: its state (RFC 3501 3), the loop that answers commands, and helpers that
+//! all commands share.
+//!
+//! The loop reads one command at a time, executes it, and finishes it in a fixed order:
+//!
+//! 1. The command appends its untagged data to `out`.
+//! 2. Pending changes of the selected mailbox are appended, but EXPUNGE responses not after FETCH,
+//!    STORE and SEARCH by message number (RFC 3501 7.4.1).
+//! 3. Lines queued by `Sandbox::say` follow.
+//! 4. The tagged OK, NO or BAD ends the answer, and `out` is sent.
+//!
+//! Commands hold the store's lock only to read or change mail, never while they write to the
+//! socket.
+//!
+//! | state | entered by | left by |
+//! |---|---|---|
+//! | `NotAuthenticated` | the greeting | LOGIN, AUTHENTICATE |
+//! | `Authenticated` | login, or leaving a mailbox | SELECT, EXAMINE |
+//! | `Selected` | SELECT, EXAMINE | CLOSE, UNSELECT, DELETE of it, any SELECT or EXAMINE |
+//! | `Logout` | LOGOUT, a fatal refusal, ten bad commands, a mailbox deleted by others | the end |
 
 use std::{
     io,
@@ -21,10 +40,10 @@ use crate::sandbox::store::names;
 use crate::sandbox::wire::{Incoming, Transport};
 use crate::sandbox::{Extensions, PopExtensions, SmtpExtensions, Store};
 
-/// After so many commands in a row that could not be understood the client is taken for something else.
+/// After this many bad commands in a row the client cannot be speaking IMAP.
 const BAD_LIMIT: u32 = 10;
 
-/// Output is sent when it has grown to this.
+/// Output is sent once this many bytes are buffered.
 const FLUSH_SIZE: usize = 64 * 1024;
 
 /// The state that all sessions of a sandbox share.
@@ -39,13 +58,15 @@ pub(crate) struct Shared {
     pub(crate) sayings: Mutex<Vec<String>>,
 }
 
-/// Numbers sessions, so that each can tell its own changes from others'. 0 is nobody.
+/// Numbers the sessions, so that each can tell its own changes from others'. No session has number
+/// 0.
 static SESSIONS: AtomicU64 = AtomicU64::new(1);
 
 pub(crate) fn next_session() -> u64 {
     SESSIONS.fetch_add(1, Ordering::Relaxed)
 }
 
+/// The connection's state (RFC 3501 3): the user, and the view of the selected mailbox.
 pub(crate) enum State {
     NotAuthenticated,
     Authenticated(String),
@@ -53,15 +74,15 @@ pub(crate) enum State {
     Logout,
 }
 
-/// A tagged OK: the text, with its response code if there is one.
+/// The text of a tagged OK, including its response code if it has one.
 pub(crate) type Done = String;
 
-/// A tagged NO or BAD.
+/// Why a command fails: a tagged NO or BAD, or a broken connection.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     No(String),
     Bad(String),
-    /// The connection is of no use any more.
+    /// The connection failed; no answer can be sent.
     Broken(io::Error),
 }
 
@@ -73,16 +94,17 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// `NO text`
+/// Refuses a command with a tagged NO.
 pub(crate) fn no<T>(text: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::No(text.into()))
 }
 
-/// `BAD text`
+/// Refuses a command with a tagged BAD.
 pub(crate) fn bad<T>(text: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::Bad(text.into()))
 }
 
+/// An IMAP connection.
 pub(crate) struct Session {
     pub(crate) shared: Arc<Shared>,
     pub(crate) framing: Framing,
@@ -113,9 +135,9 @@ impl Session {
         }
     }
 
-    /// Greets and answers commands until the client logs out or is gone.
+    /// Greets the client and answers commands until it logs out or disconnects.
     pub(crate) fn run(mut self) {
-        // An error here is the client's going away, which needs no answer.
+        // An error means that the client has disconnected, so there is nobody to answer.
         let _ = self.serve();
         self.leave_mailbox();
         self.framing.lines.transport.close();
@@ -170,7 +192,7 @@ impl Session {
         let outcome = self.execute(command.body);
         let accepted = outcome.is_ok();
         if starttls && accepted {
-            // Discard pipelined commands before the OK that starts TLS.
+            // Discard pipelined plain-text commands before the OK that starts TLS.
             self.framing.lines.discard_incoming();
         }
         self.finish(&tag, outcome, expunge)?;
@@ -203,7 +225,8 @@ impl Session {
         self.flush()
     }
 
-    /// Brings the view of the selected mailbox up to date; a mailbox that is gone ends the session.
+    /// Announces the selected mailbox's changes, EXPUNGE responses only if `expunge`. Ends the
+    /// session with BYE if the mailbox was deleted.
     pub(crate) fn sync(&mut self, expunge: bool) {
         let State::Selected(_, view) = &mut self.state else { return };
         let mut state = self.shared.store.lock();
@@ -292,7 +315,7 @@ impl Session {
             .capabilities(self.framing.lines.transport.is_encrypted(), authenticated)
     }
 
-    /// `* text`
+    /// Appends `* text`.
     pub(crate) fn untagged(&mut self, text: &str) {
         self.out.extend_from_slice(b"* ");
         self.out.extend_from_slice(text.as_bytes());
@@ -305,12 +328,12 @@ impl Session {
         result
     }
 
-    /// Sends what has gathered, if it is much.
+    /// Sends buffered output if there is much of it.
     pub(crate) fn flush_if_large(&mut self) -> io::Result<()> {
         if self.out.len() >= FLUSH_SIZE { self.flush() } else { Ok(()) }
     }
 
-    /// The user who is logged in.
+    /// The logged-in user; BAD before the login.
     pub(crate) fn user(&self) -> Result<String, Refusal> {
         match &self.state {
             State::Authenticated(user) | State::Selected(user, _) => Ok(user.clone()),
@@ -318,6 +341,7 @@ impl Session {
         }
     }
 
+    /// The selected mailbox; BAD if none is selected.
     pub(crate) fn selected(&self) -> Result<&Selected, Refusal> {
         match &self.state {
             State::Selected(_, view) => Ok(view),
@@ -326,13 +350,13 @@ impl Session {
         }
     }
 
-    /// The selected mailbox, if letters in it may be changed.
+    /// The selected mailbox; NO if it was opened by EXAMINE.
     pub(crate) fn selected_writable(&self) -> Result<&Selected, Refusal> {
         let view = self.selected()?;
         if view.read_only { no("The mailbox is open for reading only.") } else { Ok(view) }
     }
 
-    /// Back to the authenticated state, without a word.
+    /// Returns to the authenticated state without an answer. The mailbox stops waking this session.
     pub(crate) fn leave_mailbox(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Logout);
         self.state = match state {
@@ -347,7 +371,7 @@ impl Session {
     }
 }
 
-/// A mailbox's name as the client wrote it.
+/// The mailbox name as the client wrote it.
 pub(crate) fn name_of(mailbox: &MailboxName<'_>) -> String {
     match mailbox {
         MailboxName::Inbox => names::INBOX.to_owned(),

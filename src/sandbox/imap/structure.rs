@@ -1,4 +1,8 @@
-//! ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 7.4.2).
+//! ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 7.4.2), written from a letter's parsed structure.
+//!
+//! Header values are written raw, not decoded. Every part gets a form that the grammar allows: an
+//! empty multipart gets an empty text part, and a multipart or message that was not parsed further
+//! appears as application/octet-stream.
 
 use std::ops::Range;
 
@@ -8,7 +12,8 @@ use crate::sandbox::parameters::{Parameters, parse_parameters};
 use crate::sandbox::store::header;
 use crate::sandbox::store::mime::{Kind, Part};
 
-/// `(date subject from sender reply-to to cc bcc in-reply-to message-id)`
+/// Writes `(date subject from sender reply-to to cc bcc in-reply-to message-id)`. An empty Sender
+/// or Reply-To is replaced by From.
 pub(crate) fn write_envelope(out: &mut Vec<u8>, bytes: &[u8], header: Range<usize>) {
     let text = |name: &str| header::value(bytes, header.clone(), name);
     let addresses = |name: &str| {
@@ -41,14 +46,14 @@ pub(crate) fn write_envelope(out: &mut Vec<u8>, bytes: &[u8], header: Range<usiz
     out.push(b')');
 }
 
-/// BODY, or with `extended` BODYSTRUCTURE.
+/// Writes BODY, or BODYSTRUCTURE if `extended`.
 pub(crate) fn write_structure(out: &mut Vec<u8>, bytes: &[u8], part: &Part, extended: bool) {
     out.push(b'(');
     match &part.kind {
         Kind::Multipart(parts) => {
             parts.iter().for_each(|part| write_structure(out, bytes, part, extended));
             if parts.is_empty() {
-                // The grammar wants a part where the letter has none.
+                // The grammar requires a part although the letter has none.
                 let extension: &[u8] = if extended { b" NIL NIL NIL NIL" } else { b"" };
                 out.extend_from_slice(
                     b"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0",
@@ -69,9 +74,10 @@ pub(crate) fn write_structure(out: &mut Vec<u8>, bytes: &[u8], part: &Part, exte
     out.push(b')');
 }
 
+/// Writes a part that is not a multipart.
 fn write_single(out: &mut Vec<u8>, bytes: &[u8], part: &Part, extended: bool) {
     let field = |name: &str| header::value(bytes, part.header.clone(), name);
-    // A multipart that was not taken apart has no form of its own here.
+    // The grammar has no form for a multipart or message whose inside was not parsed.
     let opaque = part.media.is_main("multipart");
     let unread = part.media.is("message", "rfc822") && matches!(part.kind, Kind::Leaf);
     if opaque || unread {
@@ -108,7 +114,7 @@ fn write_single(out: &mut Vec<u8>, bytes: &[u8], part: &Part, extended: bool) {
     }
 }
 
-/// Disposition, language and location.
+/// Writes disposition, language and location.
 fn write_extension(out: &mut Vec<u8>, bytes: &[u8], part: &Part) {
     let field = |name: &str| header::value(bytes, part.header.clone(), name);
     out.push(b' ');

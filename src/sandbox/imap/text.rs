@@ -1,9 +1,10 @@
-//! Strings in responses: quoted where they can be, else as literals (RFC 3501 4.3).
+//! Writes strings in responses: quoted if possible, otherwise as literals (RFC 3501 4.3).
 
-/// A quoted string may be this long; a longer one goes as a literal, which clients read without copying.
+/// The longest quoted string. Longer strings are sent as literals, which clients can read without
+/// copying.
 const QUOTED_LIMIT: usize = 1000;
 
-/// `NIL`, a quoted string or a literal.
+/// Writes `NIL`, a quoted string or a literal.
 pub(crate) fn nstring(out: &mut Vec<u8>, value: Option<&[u8]>) {
     match value {
         Some(value) => string(out, value),
@@ -11,7 +12,8 @@ pub(crate) fn nstring(out: &mut Vec<u8>, value: Option<&[u8]>) {
     }
 }
 
-/// A quoted string, or a literal where bytes would not fit into one.
+/// Writes a quoted string, or a literal if the value is too long or has bytes that cannot be
+/// quoted.
 pub(crate) fn string(out: &mut Vec<u8>, value: &[u8]) {
     let plain = |byte: &u8| matches!(byte, 1..=127) && !matches!(byte, b'\r' | b'\n');
     if value.len() > QUOTED_LIMIT || !value.iter().all(plain) {
@@ -27,13 +29,13 @@ pub(crate) fn string(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b'"');
 }
 
-/// `{5}` and the bytes.
+/// Writes `{5}`, a line end and the bytes.
 pub(crate) fn literal(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(format!("{{{}}}\r\n", value.len()).as_bytes());
     out.extend_from_slice(value);
 }
 
-/// An atom where the name can be one, else a string.
+/// Writes an atom if the value can be one, otherwise a string.
 pub(crate) fn astring(out: &mut Vec<u8>, value: &[u8]) {
     let special = |byte: &u8| !byte.is_ascii_graphic() || b"(){%*\"\\".contains(byte);
     if value.is_empty() || value.iter().any(special) {
