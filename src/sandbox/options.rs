@@ -25,7 +25,7 @@ pub struct Options {
     pub smtp_port: u16,
     /// Port of the SMTP listener with implicit TLS; 0, the default, lets the system choose.
     pub smtps_port: u16,
-    /// The extensions of RFC 3501 that are advertised and accepted. Default: all that are implemented.
+    /// The extensions of RFC 3501 that are advertised and accepted. Default: see [`Extensions`].
     pub extensions: Extensions,
     /// The extensions of RFC 1939 that are advertised and accepted.
     pub pop: PopExtensions,
@@ -40,7 +40,8 @@ pub struct Options {
     /// Whether letters delivered by SMTP get Return-Path and Received fields, as on a real server.
     /// Default: yes.
     pub trace_headers: bool,
-    /// Mail to import into the first account: mbox files, Maildirs, folders of `.eml` files. Default: none.
+    /// Mail to import into the first account: mbox files, Maildirs, folders of `.eml` files.
+    /// Default: none.
     pub mail: Vec<PathBuf>,
     /// Whether anyone can log in, with any password. An unknown user then gets a copy of the first
     /// account's mail, so that a script runs with the account it names. Default: no.
@@ -165,7 +166,7 @@ pub struct Extensions {
     pub namespace: bool,
     /// `CHILDREN` (RFC 3348): `\HasChildren` and `\HasNoChildren` in LIST.
     pub children: bool,
-    /// `QUOTA` (RFC 9208): GETQUOTA and GETQUOTAROOT. Quotas hold without it, too.
+    /// `QUOTA` (RFC 9208): GETQUOTA and GETQUOTAROOT. Quotas are enforced even without it.
     pub quota: bool,
     /// `LOGINDISABLED` until TLS is up. Off by default, since the manual's session logs in without
     /// TLS on port 143.

@@ -1,6 +1,7 @@
-//! The parts of POP3 that can be switched off.
+//! The optional parts of POP3 that can be switched off.
 
-/// Switches for everything beyond RFC 1939's minimum. What is off is neither advertised nor accepted.
+/// Switches for everything beyond RFC 1939's minimum. An extension that is off is neither
+/// advertised nor accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PopExtensions {
     /// `CAPA` (RFC 2449).
@@ -15,13 +16,16 @@ pub struct PopExtensions {
     pub apop: bool,
     /// `AUTH PLAIN` (RFC 5034, 4616).
     pub sasl_plain: bool,
-    /// `AUTH LOGIN`, which many servers have and no RFC describes.
+    /// `AUTH LOGIN`, a mechanism without an RFC that many servers have.
     pub sasl_login: bool,
-    /// `PIPELINING` (RFC 2449): commands may be sent before the answers to earlier ones. Without it that ends the session.
+    /// `PIPELINING` (RFC 2449): the client may send commands before it has the answers to earlier
+    /// ones. If this is off, a client that does so is disconnected.
     pub pipelining: bool,
-    /// `RESP-CODES` and `AUTH-RESP-CODE` (RFC 2449, 3206): `[IN-USE]`, `[AUTH]` and `[SYS/TEMP]` in front of a refusal's text.
+    /// `RESP-CODES` and `AUTH-RESP-CODE` (RFC 2449, 3206): `[IN-USE]`, `[AUTH]` and `[SYS/TEMP]`
+    /// before the text of an error.
     pub resp_codes: bool,
-    /// Whether logging in needs TLS first. Off by default, since the manual's session logs in in the clear.
+    /// Whether logging in requires TLS. Off by default, since the manual's session logs in without
+    /// TLS.
     pub auth_before_tls_refused: bool,
 }
 
@@ -43,7 +47,7 @@ impl Default for PopExtensions {
 }
 
 impl PopExtensions {
-    /// RFC 1939's minimum: USER and PASS, and nothing that is optional.
+    /// RFC 1939's minimum: USER and PASS, and no optional command.
     pub fn none() -> PopExtensions {
         PopExtensions {
             capa: false,

@@ -1,4 +1,5 @@
-//! Commands of the AUTHORIZATION state: STLS, USER and PASS, APOP, AUTH.
+//! Commands of the AUTHORIZATION state: STLS, USER and PASS, APOP, AUTH. A successful login opens
+//! the maildrop.
 
 use crate::sandbox::sasl;
 use crate::sandbox::sasl::Fault;
@@ -9,7 +10,7 @@ use crate::sandbox::pop::{
 };
 
 impl PopSession {
-    /// RFC 2595 4: in AUTHORIZATION only; what was learnt before is forgotten.
+    /// STLS, in AUTHORIZATION only. The name from an earlier USER is forgotten (RFC 2595 4).
     pub(super) fn stls(&mut self) -> Outcome {
         self.not_authenticated()?;
         if self.conversation.is_encrypted() {
@@ -19,7 +20,7 @@ impl PopSession {
         Ok(Done::Sent)
     }
 
-    /// Says yes to any name, so that nobody learns which ones exist.
+    /// USER. Accepts any name, so that a client cannot find out which accounts exist.
     pub(super) fn user(&mut self, arguments: Option<&str>) -> Outcome {
         self.not_authenticated()?;
         self.login_allowed()?;
@@ -30,7 +31,7 @@ impl PopSession {
         ok("Now the password.")
     }
 
-    /// A password may hold blanks (RFC 1939 7).
+    /// PASS. The whole rest of the line is the password, which may contain spaces (RFC 1939 7).
     pub(super) fn pass(&mut self, user: Option<String>, arguments: Option<&str>) -> Outcome {
         self.not_authenticated()?;
         let Some(user) = user else { return bad("USER comes first.") };
@@ -78,7 +79,7 @@ impl PopSession {
         }
     }
 
-    /// Opens the maildrop of a user whose password was right.
+    /// Opens the maildrop of the authenticated user; `None` means that the login failed.
     fn enter(&mut self, user: Option<String>) -> Outcome {
         let Some(user) = user else { return failed("AUTH", "Wrong user or password.") };
         match Maildrop::open(&self.shared.store, &user, self.number) {

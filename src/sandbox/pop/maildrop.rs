@@ -1,4 +1,9 @@
-//! A user's inbox as one POP3 session sees it: numbered once, marked at will, changed at QUIT only (RFC 1939 5 and 6).
+//! A user's inbox as one POP3 session sees it (RFC 1939 5 and 6).
+//!
+//! Opening it numbers the letters once and takes the user's maildrop lock, which other POP3
+//! sessions respect. DELE only sets marks; `update` removes the marked letters. IMAP sessions and
+//! new mail may change the inbox meanwhile: the numbers stay, and the bytes of expunged letters
+//! remain readable.
 
 use std::sync::Arc;
 
@@ -7,6 +12,7 @@ use crate::sandbox::store::accounts::MaildropLock;
 use crate::sandbox::store::letter::Content;
 use crate::sandbox::store::names::{INBOX, MailboxId};
 
+/// An open maildrop. Dropping it releases the lock.
 pub(crate) struct Maildrop {
     store: Arc<Store>,
     session: u64,
@@ -16,7 +22,7 @@ pub(crate) struct Maildrop {
     _lock: MaildropLock,
 }
 
-/// A letter. Its bytes are held, so that it can be read although an IMAP session expunged it in the meantime.
+/// A letter. It holds its bytes, so that it stays readable after an IMAP session has expunged it.
 pub(crate) struct Entry {
     pub(crate) uid: u32,
     pub(crate) content: Arc<Content>,
@@ -24,21 +30,23 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The octets that RETR sends, stuffed dots not counted: a last line without an end gets one.
+    /// The octets that RETR sends, without stuffed dots. A last line without a line end gets one.
     pub(crate) fn size(&self) -> usize {
         let bytes = &self.content.bytes;
         bytes.len() + if bytes.is_empty() || bytes.ends_with(b"\r\n") { 0 } else { 2 }
     }
 }
 
-/// Why a maildrop cannot be opened or changed.
+/// Why a maildrop cannot be opened or updated.
 pub(crate) enum Unavailable {
+    /// Another POP3 session has it open.
     InUse,
     /// The program that runs the sandbox has reset the store.
     Gone,
 }
 
 impl Maildrop {
+    /// Takes the lock and numbers the letters.
     pub(crate) fn open(
         store: &Arc<Store>,
         user: &str,
@@ -70,7 +78,7 @@ impl Maildrop {
         })
     }
 
-    /// The letter of this number; `None` when there is none or it is marked as deleted.
+    /// Returns the letter with this number; `None` if it does not exist or is marked as deleted.
     pub(crate) fn letter(&self, number: usize) -> Option<&Entry> {
         self.letters.get(number.checked_sub(1)?).filter(|entry| !entry.deleted)
     }
@@ -80,13 +88,13 @@ impl Maildrop {
         (1..).zip(&self.letters).filter(|(_, entry)| !entry.deleted)
     }
 
-    /// How many letters remain, and their octets.
+    /// The number of letters that are not marked, and their total octets.
     pub(crate) fn count(&self) -> (usize, usize) {
         self.remaining()
             .fold((0, 0), |(count, octets), (_, entry)| (count + 1, octets + entry.size()))
     }
 
-    /// Marks a letter as deleted; false when there is no such letter.
+    /// Marks a letter as deleted; false if it does not exist or is marked already.
     pub(crate) fn delete(&mut self, number: usize) -> bool {
         let letter = number
             .checked_sub(1)
@@ -98,12 +106,13 @@ impl Maildrop {
         })
     }
 
-    /// Takes all marks back.
+    /// Removes all marks.
     pub(crate) fn reset(&mut self) {
         self.letters.iter_mut().for_each(|entry| entry.deleted = false);
     }
 
-    /// Removes what is marked and gives the maildrop up (the UPDATE state).
+    /// Removes the marked letters and releases the lock (the UPDATE state). Fails if letters are
+    /// marked and the store was reset.
     pub(crate) fn update(self) -> Result<(), Unavailable> {
         let uids: Vec<u32> =
             self.letters.iter().filter(|entry| entry.deleted).map(|entry| entry.uid).collect();

@@ -1,7 +1,16 @@
-//! POP3 (RFC 1939, 2449, 2595, 5034): a session's states, and the loop that answers commands.
+//! POP3 (RFC 1939, 2449, 2595, 5034): one session per connection.
 //!
-//! A session begins in AUTHORIZATION; logging in opens the inbox for it alone (`maildrop`), which is TRANSACTION; QUIT
-//! there is UPDATE, the only moment at which letters go. Numbers and marks end with the session, however it ends.
+//! | state | commands | left by |
+//! |---|---|---|
+//! | AUTHORIZATION | `login`: STLS, USER, PASS, APOP, AUTH | a login, QUIT |
+//! | TRANSACTION | `retrieval`: STAT, LIST, UIDL, RETR, TOP, DELE, RSET | QUIT |
+//! | UPDATE | none; QUIT in TRANSACTION enters it | the end of the session |
+//!
+//! CAPA is accepted in both states with commands, NOOP in TRANSACTION only. A login opens the
+//! user's inbox for this session alone (`maildrop`). Letters marked by DELE are removed in UPDATE
+//! only. If the connection ends without QUIT, nothing is removed, and the marks are lost.
+//!
+//! Commands and answers pass through `Conversation`, which buffers answers to pipelined commands.
 
 mod extensions;
 mod login;
@@ -17,20 +26,22 @@ use crate::sandbox::imap::session::{Shared, next_session};
 use crate::sandbox::wire::Transport;
 use crate::sandbox::wire::conversation::{Conversation, Input, split};
 
-/// RFC 2449 4: a command line, CRLF included.
+/// The longest command line, including its CRLF (RFC 2449 4).
 const LINE_LIMIT: usize = 255;
 
-/// The commands that are recorded for tests, offered or not. Other lines are not recorded, because they could hold passwords.
+/// The commands that are recorded for tests, whether or not they are switched on. Other lines are
+/// not recorded, since they could contain passwords.
 const VERBS: [&str; 15] = [
     "CAPA", "STLS", "USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE",
     "RSET", "NOOP", "QUIT",
 ];
 
-/// An AUTH line may be longer, for the sake of its initial response.
+/// The longest AUTH line; it may include an initial response.
 const AUTH_LINE_LIMIT: usize = 512;
 
+/// The session's state. UPDATE needs no variant, since QUIT passes through it.
 enum State {
-    /// The name that USER gave, right behind it.
+    /// Before the login. `user` is the name from USER if that was the previous command.
     Authorization {
         user: Option<String>,
     },
@@ -38,20 +49,22 @@ enum State {
     Over,
 }
 
-/// The text after `+OK`.
+/// A positive answer.
 enum Done {
+    /// The text after `+OK`.
     Text(String),
-    /// An answer of several lines, which stands in the output already.
+    /// The answer has been written already: it has several lines, or it announced TLS.
     Sent,
 }
 
-/// The text after `-ERR`.
+/// Why a command fails: `-ERR`, or a broken connection.
 enum Refusal {
-    /// A response code (RFC 2449 8, 3206) or none, and the text.
+    /// A response code without brackets (RFC 2449 8, 3206), which may be empty, and the text.
     Failed(&'static str, String),
-    /// The command itself is wrong.
+    /// The command is unknown, malformed or out of place. Too many of these in a row end the
+    /// session.
     Bad(String),
-    /// The connection is of no use any more.
+    /// The connection failed; no answer can be sent.
     Broken(io::Error),
 }
 
@@ -75,12 +88,13 @@ fn bad<T>(text: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::Bad(text.into()))
 }
 
+/// A POP3 connection.
 pub(crate) struct PopSession {
     shared: Arc<Shared>,
     conversation: Conversation,
     state: State,
     number: u64,
-    /// The timestamp that APOP's digest begins with.
+    /// The greeting's timestamp. APOP's digest is computed from it and the password.
     timestamp: String,
 }
 
@@ -101,9 +115,9 @@ impl PopSession {
         }
     }
 
-    /// Greets and answers commands until the client quits or is gone.
+    /// Greets the client and answers commands until it quits or disconnects.
     pub(crate) fn run(mut self) {
-        // An error here is the client's going away, which needs no answer.
+        // An error means that the client has disconnected, so there is nobody to answer.
         let _ = self.serve();
         self.conversation.lines.transport.close();
     }
@@ -154,7 +168,7 @@ impl PopSession {
         if VERBS.contains(&verb.as_str()) {
             self.shared.received.note_text(shown(&verb, arguments));
         }
-        // RFC 1939 7: PASS comes right behind USER.
+        // RFC 1939 7: PASS must directly follow USER.
         let user = match &mut self.state {
             State::Authorization { user } => user.take(),
             _ => None,
@@ -180,6 +194,7 @@ impl PopSession {
         }
     }
 
+    /// Refuses arguments.
     fn without(&self, arguments: Option<&str>) -> Result<(), Refusal> {
         if arguments.is_some() { bad("This command takes no arguments.") } else { Ok(()) }
     }
@@ -198,7 +213,8 @@ impl PopSession {
         ok("")
     }
 
-    /// RFC 1939 6: the maildrop is changed and given up before the answer, so that the next session finds it free.
+    /// Removes the marked letters and releases the maildrop before answering (RFC 1939 6), so that
+    /// the next session can open it.
     fn quit(&mut self) -> Outcome {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Transaction(maildrop) => match maildrop.update() {
@@ -211,7 +227,7 @@ impl PopSession {
         }
     }
 
-    /// The open maildrop, or the word that one has to log in.
+    /// The open maildrop; an error before the login.
     fn maildrop(&self) -> Result<&Maildrop, Refusal> {
         match &self.state {
             State::Transaction(maildrop) => Ok(maildrop),
@@ -227,7 +243,7 @@ impl PopSession {
     }
 }
 
-/// A command without its secrets.
+/// The command as it is recorded, with `<secret>` for credentials.
 fn shown(verb: &str, arguments: Option<&str>) -> String {
     let arguments = arguments.unwrap_or_default();
     match (verb, arguments.split_once(' ')) {

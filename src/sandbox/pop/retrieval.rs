@@ -1,4 +1,5 @@
-//! Commands of the TRANSACTION state: STAT, LIST, UIDL, RETR, TOP, DELE, RSET.
+//! Commands of the TRANSACTION state: STAT, LIST, UIDL, RETR, TOP, DELE, RSET. A unique identifier
+//! is UIDVALIDITY and UID joined by a hyphen.
 
 use std::{ops::Range, sync::Arc};
 
@@ -51,7 +52,7 @@ impl PopSession {
         self.send(&text, &letter.bytes, whole)
     }
 
-    /// The header, the blank line and so many lines of the body (RFC 1939 7).
+    /// TOP: the header, the blank line and the first lines of the body (RFC 1939 7).
     pub(super) fn top(&mut self, arguments: Option<&str>) -> Outcome {
         self.maildrop()?;
         let Some((number, count)) = arguments.and_then(|arguments| arguments.split_once(' '))
@@ -77,7 +78,7 @@ impl PopSession {
         ok(format!("{count} messages ({octets} octets)."))
     }
 
-    /// The number of a letter that is there.
+    /// Parses a message number; fails unless the letter exists and is not marked.
     fn number_of(&self, argument: &str) -> Result<usize, Refusal> {
         let maildrop = self.maildrop()?;
         let Some(number) = decimal(argument) else { return bad("A message number is expected.") };
@@ -107,7 +108,8 @@ impl PopSession {
         Ok(Done::Sent)
     }
 
-    /// Sends a part of a letter line by line, a dot before each that begins with one. Only CRLF ends a line.
+    /// Sends part of a letter line by line, with a dot before each line that begins with one. Only
+    /// CRLF ends a line.
     fn send(&mut self, text: &str, bytes: &[u8], range: Range<usize>) -> Outcome {
         self.conversation.say(&format!("+OK {text}"));
         for line in lines(&bytes[range]) {
@@ -125,13 +127,13 @@ impl PopSession {
     }
 }
 
-/// A letter, taken out of the session so that it can be sent by it.
+/// A letter's bytes, shared, so that the session can send them while it is borrowed mutably.
 struct Bytes {
     bytes: Arc<[u8]>,
     size: usize,
 }
 
-/// Lines with their CRLF; the last may have none.
+/// The lines, each with its CRLF; the last may lack one.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -145,7 +147,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Where TOP stops: behind the blank line and `count` more.
+/// The offset at which TOP stops: after the blank line and `count` lines of the body.
 fn end_of_top(bytes: &[u8], count: usize) -> usize {
     let mut end = 0;
     let mut left = None;
@@ -161,7 +163,7 @@ fn end_of_top(bytes: &[u8], count: usize) -> usize {
     end
 }
 
-/// Digits only; a number too large for any letter is one that no letter has.
+/// Parses digits. A number that does not fit becomes the largest number, which no letter has.
 fn decimal(text: &str) -> Option<usize> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

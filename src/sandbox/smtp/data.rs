@@ -1,7 +1,22 @@
-//! DATA (RFC 5321 4.1.1.4 and 4.5.2).
+//! DATA (RFC 5321 4.1.1.4 and 4.5.2): reads a letter, removes dot stuffing, and hands it to
+//! delivery.
 //!
-//! Theory: only CRLF, dot, CRLF ends a letter, and only CRLF ends a line. A CR or LF alone is content like any other, so that no
-//! letter can hold a second one behind a line end that some other server would see differently (SMTP smuggling, 2023).
+//! Only CRLF ends a line, and only a line with a single dot ends a letter. A CR or LF alone is
+//! content like any other byte. So a letter cannot contain a second one after a line end that
+//! another server would read differently (SMTP smuggling, 2023).
+//!
+//! `Unstuffing` is a state machine over octets that may arrive in any pieces:
+//!
+//! | state | `.` | CR | LF | other |
+//! |---|---|---|---|---|
+//! | `LineStart` | `Dot`, drops it | `Cr` | `Middle` | `Middle` |
+//! | `Dot` | `Middle` | `DotCr`, holds it | `Middle` | `Middle` |
+//! | `DotCr` | `Middle` | `Cr` | `End` | `Middle` |
+//! | `Middle` | `Middle` | `Cr` | `Middle` | `Middle` |
+//! | `Cr` | `Middle` | `Cr` | `LineStart` | `Middle` |
+//!
+//! `DotCr` keeps the CR it holds if the letter does not end there. All other octets are kept as
+//! content.
 
 use std::io;
 
@@ -35,7 +50,7 @@ impl SmtpSession {
         self.deliver(letter)
     }
 
-    /// RFC 5321 4.1.1.4: whatever becomes of the letter, the transaction is over.
+    /// Delivers the letter. The transaction ends whether or not this succeeds (RFC 5321 4.1.1.4).
     fn deliver(&mut self, letter: Unstuffing) -> Outcome {
         let Some(transaction) = self.transaction.take() else {
             return refuse(503, "5.5.1", "MAIL comes first.");
@@ -60,7 +75,7 @@ impl SmtpSession {
             Err(Undelivered::AccountGone) => {
                 Ok(Reply::new(451, "4.3.0", "A recipient is gone; nothing was delivered."))
             }
-            // RFC 5321 4.2.2 and RFC 3463 3.3: the mailbox is full.
+            // The mailbox is full (RFC 5321 4.2.2, RFC 3463 3.3).
             Err(Undelivered::OverQuota) => {
                 let text = "A recipient's mailbox is full; nothing was delivered.";
                 Ok(Reply::new(552, "5.2.2", text))
@@ -69,20 +84,20 @@ impl SmtpSession {
     }
 }
 
-/// Where in a line the next octet stands.
+/// The position of the next octet in its line.
 #[derive(Clone, Copy)]
 enum At {
     LineStart,
-    /// Behind the dot that began a line; the dot is not content.
+    /// After a dot at the start of a line. The dot is not content.
     Dot,
-    /// Behind that dot and a CR.
+    /// After that dot and a CR.
     DotCr,
     Middle,
     Cr,
     End,
 }
 
-/// Takes the octets behind DATA, removes the stuffed dots and finds the end.
+/// Consumes the octets after DATA, removes stuffed dots and finds the end of the letter.
 struct Unstuffing {
     at: At,
     content: Vec<u8>,
@@ -92,7 +107,7 @@ struct Unstuffing {
 
 impl Unstuffing {
     fn new(limit: u64) -> Unstuffing {
-        // The line of DATA itself has ended with CRLF.
+        // The DATA line has ended with CRLF, so the letter begins at the start of a line.
         Unstuffing { at: At::LineStart, content: Vec::new(), limit, too_big: false }
     }
 
@@ -100,13 +115,13 @@ impl Unstuffing {
         matches!(self.at, At::End)
     }
 
-    /// Takes octets up to the letter's end and says how many.
+    /// Consumes octets up to the end of the letter. Returns how many.
     fn take(&mut self, bytes: &[u8]) -> usize {
         let mut used = 0;
         while used < bytes.len() && !self.ended() {
             let rest = &bytes[used..];
             if matches!(self.at, At::Middle) {
-                // A line without CR is content.
+                // Everything up to the next CR is content.
                 let count = memchr::memchr(b'\r', rest).unwrap_or(rest.len());
                 if count > 0 {
                     self.keep(&rest[..count]);
@@ -142,7 +157,7 @@ impl Unstuffing {
         if byte == b'\r' { At::Cr } else { At::Middle }
     }
 
-    /// A letter that has grown too big is read to its end and forgotten.
+    /// Adds content. A letter above the limit is discarded, but still read to its end.
     fn keep(&mut self, bytes: &[u8]) {
         if self.too_big || self.content.len() as u64 + bytes.len() as u64 > self.limit {
             self.too_big = true;
@@ -152,7 +167,7 @@ impl Unstuffing {
         }
     }
 
-    /// The letter, unless it is too big.
+    /// The letter; `None` if it was too big.
     fn finish(self) -> Option<Vec<u8>> {
         (!self.too_big).then_some(self.content)
     }

@@ -1,4 +1,8 @@
-//! Where letters go: into the inboxes of local recipients, and into the outbox for everyone else.
+//! Delivers letters: to the inboxes of local recipients, and to the outbox for all others.
+//!
+//! A recipient is local if its whole address is an account's name, or if its domain is one of the
+//! sandbox's and its local part is an account's name. An address without a domain counts as local.
+//! A letter is delivered to all recipients or to none.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,32 +16,33 @@ use crate::sandbox::store::letter::Content;
 use crate::sandbox::store::mailbox::Message;
 use crate::sandbox::store::names::INBOX;
 
-/// A letter that was sent to people elsewhere; the sandbox keeps it and sends nothing on.
+/// A letter sent to recipients elsewhere. The sandbox keeps it and does not forward it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// The address of MAIL; empty for `<>`.
     pub from: String,
     /// The addresses of RCPT that are not local.
     pub to: Vec<String>,
-    /// The bytes as they came, dots unstuffed, with no trace lines.
+    /// The letter as received, with dots unstuffed and without trace fields.
     pub bytes: Arc<[u8]>,
 }
 
 impl Store {
-    /// The letters sent by SMTP to recipients that are not local, one entry a transaction, oldest first. A reset clears them.
+    /// The letters sent by SMTP to recipients that are not local, oldest first, one entry per
+    /// transaction. A reset clears them.
     pub fn outbox(&self) -> Vec<Sent> {
         self.lock().outbox.clone()
     }
 }
 
-/// Local recipients, refused recipients, and whether trace lines are added.
+/// The domains that are local, the refused recipients, and whether letters get trace fields.
 pub(crate) struct Delivery {
     domains: Vec<String>,
     refuse: Mutex<Vec<String>>,
     trace_headers: bool,
 }
 
-/// How a letter came, for its Received line.
+/// How a letter was received, for its Received field.
 pub(crate) struct Trace<'a> {
     pub(crate) client: &'a str,
     pub(crate) extended: bool,
@@ -60,7 +65,8 @@ impl Delivery {
         *self.refuse.lock().unwrap_or_else(PoisonError::into_inner) = addresses;
     }
 
-    /// The account that an address means: one that has the whole address as its name, or the local part in a domain of ours.
+    /// The account of an address: one named by the whole address, otherwise by the local part if
+    /// the domain is local.
     pub(crate) fn account(&self, store: &Store, path: &Path) -> Option<String> {
         let ours =
             |domain: &String| self.domains.iter().any(|own| own.eq_ignore_ascii_case(domain));
@@ -70,7 +76,7 @@ impl Delivery {
             .or_else(|| if local { store.account_named(&path.local) } else { None })
     }
 
-    /// Delivers to everyone or to no one.
+    /// Delivers to all recipients or to none.
     pub(crate) fn deliver(
         &self,
         store: &Store,
@@ -89,7 +95,7 @@ impl Delivery {
         let mut users: Vec<String> =
             local.into_iter().filter_map(|recipient| recipient.user).collect();
         users.sort_unstable();
-        // Two addresses of one account are one copy, as a mail server has it.
+        // An account with several of the addresses gets one copy, as on a mail server.
         users.dedup();
         let content = Arc::new(Content::as_it_is(traced));
         let mut state = store.lock();
@@ -118,15 +124,16 @@ impl Delivery {
     }
 }
 
-/// Why a letter was delivered to no one.
+/// Why a letter was not delivered.
 pub(crate) enum Undelivered {
-    /// A local recipient's account is gone.
+    /// A local recipient's account is gone, or its inbox has no UIDs left.
     AccountGone,
     /// A local recipient's account has no room.
     OverQuota,
 }
 
-/// Return-Path and Received (RFC 5321 4.4). One recipient is named, several are not, so that no blind copy shows.
+/// Writes Return-Path and Received (RFC 5321 4.4). Received names the recipient only if there is
+/// just one, so that blind copies stay hidden.
 fn trace_lines(transaction: &Transaction, trace: &Trace<'_>, now: &Zoned) -> String {
     let with = match (transaction.utf8, trace.extended) {
         (true, _) => "UTF8SMTP",

@@ -1,34 +1,38 @@
-//! The parts of SMTP that can be switched off.
+//! The optional parts of SMTP that can be switched off.
 
-/// Switches for everything beyond RFC 5321's minimum. What is off is neither advertised nor accepted.
+/// Switches for everything beyond RFC 5321's minimum. An extension that is off is neither
+/// advertised nor accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SmtpExtensions {
-    /// `EHLO`; without it a client has HELO only, and none of the extensions below but enhanced status codes.
+    /// `EHLO`. Without it clients have only HELO, and of the extensions below only pipelining and
+    /// enhanced status codes work.
     pub ehlo: bool,
     /// `STARTTLS` (RFC 3207) on the plain listener.
     pub starttls: bool,
     /// `AUTH PLAIN` (RFC 4954, 4616).
     pub auth_plain: bool,
-    /// `AUTH LOGIN`, which many servers have and no RFC describes.
+    /// `AUTH LOGIN`, a mechanism without an RFC that many servers have.
     pub auth_login: bool,
-    /// `SIZE` (RFC 1870): the largest letter accepted, 0 for the sandbox's own limit without a number; `None` is neither advertised nor
-    /// accepted. Default: 64 MiB, which is also the limit where no other is set.
+    /// `SIZE` (RFC 1870): the largest letter accepted, in octets. `Some(0)` is advertised as
+    /// `SIZE 0`, without a limit, and `None` is neither advertised nor accepted as a parameter;
+    /// with both, the sandbox's own limit of 64 MiB applies. Default: 64 MiB.
     pub size: Option<u64>,
     /// `8BITMIME` (RFC 6152).
     pub eight_bit_mime: bool,
     /// `SMTPUTF8` (RFC 6531).
     pub smtp_utf8: bool,
-    /// `PIPELINING` (RFC 2920). Without it a command sent ahead ends the session.
+    /// `PIPELINING` (RFC 2920). If this is off, a client that sends commands ahead is disconnected.
     pub pipelining: bool,
     /// `ENHANCEDSTATUSCODES` (RFC 2034, 3463).
     pub enhanced_status_codes: bool,
-    /// Whether MAIL needs AUTH first. Off by default, as on a server's port 25.
+    /// Whether MAIL requires AUTH. Off by default, as on a server's port 25.
     pub require_auth: bool,
-    /// Whether AUTH needs TLS first. Off by default, so that a script can be tried without certificates.
+    /// Whether AUTH requires TLS. Off by default, so that scripts can be tried without
+    /// certificates.
     pub auth_before_tls_refused: bool,
 }
 
-/// The largest letter, where no other limit is set.
+/// The largest letter if no other limit is set.
 const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
 impl Default for SmtpExtensions {
@@ -50,7 +54,7 @@ impl Default for SmtpExtensions {
 }
 
 impl SmtpExtensions {
-    /// RFC 5321's minimum: EHLO that names no extension.
+    /// RFC 5321's minimum: EHLO without extensions.
     pub fn none() -> SmtpExtensions {
         SmtpExtensions {
             ehlo: true,
@@ -67,17 +71,17 @@ impl SmtpExtensions {
         }
     }
 
-    /// How large a letter may be.
+    /// The largest letter accepted, in octets.
     pub(crate) fn size_limit(&self) -> u64 {
         self.size.filter(|size| *size > 0).unwrap_or(SIZE_LIMIT)
     }
 
-    /// Whether AUTH can be used at all.
+    /// Whether any AUTH mechanism is on.
     pub(crate) fn has_auth(&self) -> bool {
         self.auth_plain || self.auth_login
     }
 
-    /// The lines of EHLO's answer behind the first, for a connection in this state.
+    /// The lines of the answer to EHLO after the first, for a connection in this state.
     pub(crate) fn keywords(&self, encrypted: bool) -> Vec<String> {
         let auth = self.has_auth() && (encrypted || !self.auth_before_tls_refused);
         let mechanisms = [("", true), (" PLAIN", self.auth_plain), (" LOGIN", self.auth_login)];

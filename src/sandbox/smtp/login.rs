@@ -8,7 +8,7 @@ use crate::sandbox::smtp::reply::Outcome;
 use crate::sandbox::smtp::{Reply, SmtpSession, refuse, reply};
 
 impl SmtpSession {
-    /// RFC 3207 4.2: what was said before is forgotten, the client's name included.
+    /// STARTTLS. Forgets everything the client said before, including its name (RFC 3207 4.2).
     pub(super) fn starttls(&mut self) -> Outcome {
         if !self.shared.smtp.starttls {
             return refuse(502, "5.5.1", "STARTTLS is not supported.");

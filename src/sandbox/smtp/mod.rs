@@ -1,7 +1,20 @@
-//! SMTP submission (RFC 5321, 3207, 4954, 1870, 6152, 2920, 6531): a session's state, and the loop that answers commands.
+//! SMTP submission (RFC 5321, 3207, 4954, 1870, 6152, 2920, 6531): one session per connection.
 //!
-//! A session knows who the client says it is (EHLO or HELO), who it has proved to be (AUTH), and the letter on its way
-//! (`transaction`). EHLO and RSET end a transaction; STARTTLS makes the client begin anew.
+//! The session's state has three independent parts: the name the client gave (EHLO, HELO), the user
+//! who has logged in (AUTH), and the current transaction.
+//!
+//! | command | needs | changes |
+//! |---|---|---|
+//! | EHLO, HELO | nothing | sets the client, ends the transaction |
+//! | STARTTLS | EHLO | forgets client, user and transaction |
+//! | AUTH | EHLO, no user, no transaction | sets the user |
+//! | MAIL | EHLO or HELO, a user if required, no transaction | starts a transaction |
+//! | RCPT | a transaction | adds a recipient |
+//! | DATA | a recipient | delivers the letter, ends the transaction |
+//! | RSET | nothing | ends the transaction |
+//!
+//! Files: `login` has STARTTLS and AUTH, `transaction` MAIL and RCPT with `path` and `parameters`,
+//! `data` and `delivery` what happens to a letter, `reply` the answers.
 
 mod data;
 mod delivery;
@@ -24,28 +37,31 @@ use crate::sandbox::imap::session::{Shared, next_session};
 use crate::sandbox::wire::Transport;
 use crate::sandbox::wire::conversation::{Conversation, Input, split};
 
-/// RFC 5321 4.5.3.1.4 asks for 512 octets at least; the parameters of MAIL need twice that.
+/// The longest command line. RFC 5321 4.5.3.1.4 requires at least 512 octets; the parameters of
+/// MAIL add as much again.
 const LINE_LIMIT: usize = 2048;
 
-/// RFC 4954 4: an AUTH line may bring a long initial response.
+/// The longest AUTH line, which may include a long initial response (RFC 4954 4).
 const AUTH_LINE_LIMIT: usize = 12_288;
 
-/// The commands that are recorded for tests, offered or not. Other lines are not recorded, because they could hold passwords.
+/// The commands that are recorded for tests, whether or not they are switched on. Other lines are
+/// not recorded, since they could contain passwords.
 const VERBS: [&str; 12] = [
     "EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "HELP",
     "QUIT",
 ];
 
-/// Commands that RFC 5321 and its relatives know and the sandbox does not.
+/// Commands of RFC 5321 and related RFCs that the sandbox does not implement.
 const UNIMPLEMENTED: [&str; 7] = ["EXPN", "TURN", "ETRN", "BDAT", "SEND", "SOML", "SAML"];
 
 /// The client's name from EHLO or HELO.
 struct Client {
     name: String,
-    /// It said EHLO.
+    /// Whether the client used EHLO.
     extended: bool,
 }
 
+/// An SMTP connection.
 pub(crate) struct SmtpSession {
     shared: Arc<Shared>,
     conversation: Conversation,
@@ -53,7 +69,7 @@ pub(crate) struct SmtpSession {
     client: Option<Client>,
     user: Option<String>,
     transaction: Option<Transaction>,
-    /// Letters taken, which numbers them.
+    /// How many letters this session has tried to deliver. It numbers them.
     letters: u32,
     over: bool,
 }
@@ -76,9 +92,9 @@ impl SmtpSession {
         }
     }
 
-    /// Greets and answers commands until the client quits or is gone.
+    /// Greets the client and answers commands until it quits or disconnects.
     pub(crate) fn run(mut self) {
-        // An error here is the client's going away, which needs no answer.
+        // An error means that the client has disconnected, so there is nobody to answer.
         let _ = self.serve();
         self.conversation.lines.transport.close();
     }
@@ -159,7 +175,7 @@ impl SmtpSession {
         if extended {
             lines.extend(self.shared.smtp.keywords(self.conversation.is_encrypted()));
         }
-        // RFC 2034 4: no enhanced code here.
+        // RFC 2034 4: the answer to EHLO has no enhanced code.
         Ok(Reply::lines(250, lines))
     }
 
@@ -187,7 +203,7 @@ impl SmtpSession {
         reply(221, "2.0.0", "Bye.")
     }
 
-    /// The client, if it said EHLO.
+    /// Refuses a command that requires EHLO.
     fn extended(&self) -> Result<(), Refusal> {
         if self.client.as_ref().is_some_and(|client| client.extended) {
             return Ok(());
@@ -196,6 +212,7 @@ impl SmtpSession {
     }
 }
 
+/// Refuses arguments.
 fn without(arguments: Option<&str>) -> Result<(), Refusal> {
     if arguments.is_some() {
         refuse(501, "5.5.4", "This command takes no arguments.")
@@ -204,7 +221,7 @@ fn without(arguments: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-/// A command without its secrets.
+/// The command as it is recorded, with `<secret>` for credentials.
 fn shown(verb: &str, arguments: Option<&str>) -> String {
     let arguments = arguments.unwrap_or_default();
     match (verb, arguments.split_once(' ')) {

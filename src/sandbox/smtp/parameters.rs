@@ -1,16 +1,18 @@
-//! Parameters behind an address: `SIZE=1000 BODY=8BITMIME SMTPUTF8 AUTH=<>` (RFC 5321 4.1.2, 1870, 6152, 6531, 4954).
+//! Parses the parameters after an address: `SIZE=1000 BODY=8BITMIME SMTPUTF8 AUTH=<>` (RFC 5321
+//! 4.1.2, 1870, 6152, 6531, 4954).
 
 use crate::sandbox::smtp::reply::Refusal;
 use crate::sandbox::smtp::{SmtpExtensions, refuse};
 
-/// The parameters of MAIL.
+/// The parameters of MAIL that matter later; the others are only checked.
 #[derive(Default)]
 pub(crate) struct Parameters {
     pub(crate) utf8: bool,
 }
 
 impl Parameters {
-    /// Reads what follows the address: nothing, or a space and parameters with single spaces between them.
+    /// Parses the text after the address: nothing, or a space and parameters separated by single
+    /// spaces.
     pub(crate) fn of_mail(text: &str, extensions: &SmtpExtensions) -> Result<Parameters, Refusal> {
         let mut parameters = Parameters::default();
         let mut seen: Vec<String> = Vec::new();
@@ -50,7 +52,7 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// RCPT has no parameters here.
+    /// Refuses all parameters of RCPT.
     pub(crate) fn of_rcpt(text: &str) -> Result<(), Refusal> {
         match split(text)?.first() {
             Some((keyword, _)) => {
@@ -75,7 +77,7 @@ fn split(text: &str) -> Result<Vec<(String, Option<&str>)>, Refusal> {
     text.split(' ').map(parameter).collect()
 }
 
-/// `esmtp-param` of RFC 5321 4.1.2.
+/// Splits an `esmtp-param` (RFC 5321 4.1.2) into keyword, in capitals, and value.
 fn split_parameter(parameter: &str) -> Option<(String, Option<&str>)> {
     let (keyword, value) = match parameter.split_once('=') {
         Some((keyword, value)) => (keyword, Some(value)),
@@ -88,19 +90,20 @@ fn split_parameter(parameter: &str) -> Option<(String, Option<&str>)> {
     (sound && valued).then(|| (keyword.to_ascii_uppercase(), value))
 }
 
-/// RFC 1870 6.1: up to twenty digits.
+/// Checks a SIZE of up to twenty digits (RFC 1870 6.1).
 fn check_size(value: &str, limit: u64) -> Result<(), Refusal> {
     if value.len() > 20 || !value.bytes().all(|byte| byte.is_ascii_digit()) {
         return refuse(501, "5.5.4", "SIZE needs a number.");
     }
-    // Twenty digits can be more than fits.
+    // Twenty digits may exceed a `u64`.
     if value.parse().unwrap_or(u64::MAX) > limit {
         return refuse(552, "5.3.4", "The letter is too big.");
     }
     Ok(())
 }
 
-/// RFC 3461 4: printable ASCII, `+` before two upper-case hexadecimal digits only.
+/// Whether a value is `xtext`: printable ASCII, with `+` only before two upper-case hexadecimal
+/// digits (RFC 3461 4).
 fn is_xtext(value: &str) -> bool {
     let hexadecimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
     let mut pieces = value.as_bytes().split(|byte| *byte == b'+');

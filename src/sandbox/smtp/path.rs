@@ -1,24 +1,24 @@
-//! Addresses in MAIL and RCPT (RFC 5321 4.1.2, 6531 3.3).
+//! Parses the addresses in MAIL and RCPT (RFC 5321 4.1.2, 6531 3.3).
 
-/// RFC 5321 4.5.3.1.1.
+/// The longest local part (RFC 5321 4.5.3.1.1).
 const LOCAL_LIMIT: usize = 64;
 
-/// RFC 5321 4.5.3.1.2.
+/// The longest domain (RFC 5321 4.5.3.1.2).
 const DOMAIN_LIMIT: usize = 255;
 
-/// The path between `<` and `>`, without a source route, which servers ignore (RFC 5321 C).
+/// The path between `<` and `>`, without the source route, which servers ignore (RFC 5321 C).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
-    /// As it came; empty for `<>`.
+    /// The address as the client wrote it; empty for `<>`.
     pub(crate) text: String,
-    /// Without quotes and backslashes.
+    /// The local part, without quotes and backslashes.
     pub(crate) local: String,
-    /// A sandbox takes an address without a domain, too.
+    /// The domain; the sandbox also accepts an address without one.
     pub(crate) domain: Option<String>,
 }
 
 impl Path {
-    /// An address without its angle brackets; `None` when it is none.
+    /// Parses an address without angle brackets; `None` if it is malformed.
     pub(crate) fn parse(text: &str) -> Option<Path> {
         let text = without_route(text)?;
         let (local, rest) = match text.strip_prefix('"') {
@@ -43,7 +43,7 @@ impl Path {
     }
 }
 
-/// Splits `<address> parameters`; `None` when the brackets are not there.
+/// Splits `<address> parameters`; `None` if a bracket is missing.
 pub(crate) fn split_brackets(text: &str) -> Option<(&str, &str)> {
     let inner = text.strip_prefix('<')?;
     let (mut quoted, mut escaped) = (false, false);
@@ -59,7 +59,7 @@ pub(crate) fn split_brackets(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// `@one,@two:user@host` is `user@host`.
+/// Removes a source route: `@one,@two:user@host` becomes `user@host`.
 fn without_route(text: &str) -> Option<&str> {
     if !text.starts_with('@') {
         return Some(text);
@@ -69,7 +69,7 @@ fn without_route(text: &str) -> Option<&str> {
     route.split(',').all(hop).then_some(address)
 }
 
-/// The value of a quoted string behind its first quote, and what follows the last.
+/// Reads a quoted string after its first quote. Returns its value and the rest.
 fn quoted_string(quoted: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = quoted.char_indices();
@@ -83,7 +83,7 @@ fn quoted_string(quoted: &str) -> Option<(String, &str)> {
     None
 }
 
-/// Atoms and single dots between them.
+/// Splits a local part of atoms with single dots between them from the rest, which begins at `@`.
 fn dot_string(text: &str) -> Option<(String, &str)> {
     let (local, rest) = text.split_at(text.find('@').unwrap_or(text.len()));
     let atom = |atom: &str| !atom.is_empty() && atom.chars().all(is_atext);
@@ -94,7 +94,7 @@ fn is_atext(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_other_letter(c)
 }
 
-/// Beyond ASCII, and nothing that a terminal would act on.
+/// Beyond ASCII, but not a control character that a terminal would act on.
 fn is_other_letter(c: char) -> bool {
     !c.is_ascii() && !c.is_control()
 }

@@ -1,18 +1,20 @@
-//! Replies: a code, an enhanced status code (RFC 3463) where it is switched on, and text (RFC 5321 4.2).
+//! Replies: a code, text, and an enhanced status code (RFC 3463) if that extension is on (RFC 5321
+//! 4.2).
 
 use std::{io, io::Write as _};
 
+/// An answer to a command.
 pub(crate) struct Reply {
     code: u16,
-    /// Empty where RFC 2034 has none.
+    /// The enhanced status code; empty if RFC 2034 defines none for this reply.
     status: &'static str,
     lines: Vec<String>,
 }
 
-/// Why a command is not carried out.
+/// Why a command is refused.
 pub(crate) enum Refusal {
     Reply(Reply),
-    /// The connection is of no use any more.
+    /// The connection failed; no answer can be sent.
     Broken(io::Error),
 }
 
@@ -24,12 +26,12 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// A reply that says yes.
+/// Answers a command that succeeded.
 pub(crate) fn reply(code: u16, status: &'static str, text: impl Into<String>) -> Outcome {
     Ok(Reply::new(code, status, text))
 }
 
-/// A reply that says no.
+/// Refuses a command.
 pub(crate) fn refuse<T>(
     code: u16,
     status: &'static str,
@@ -43,17 +45,18 @@ impl Reply {
         Reply { code, status, lines: vec![text.into()] }
     }
 
-    /// Several lines without an enhanced code.
+    /// A reply of several lines, without an enhanced code. No lines write nothing.
     pub(crate) fn lines(code: u16, lines: Vec<String>) -> Reply {
         Reply { code, status: "", lines }
     }
 
-    /// Whether the command itself was at fault: its syntax, or its place.
+    /// Whether the command is unknown, malformed or out of place. Too many of these in a row end
+    /// the session.
     pub(crate) fn is_bad_command(&self) -> bool {
         (500..=504).contains(&self.code) || self.code == 555
     }
 
-    /// `250-text`, and `250 text` at last.
+    /// Writes `250-text` for each line, and `250 text` for the last.
     pub(crate) fn write(&self, enhanced: bool, out: &mut Vec<u8>) {
         let status = if enhanced && !self.status.is_empty() {
             format!("{} ", self.status)

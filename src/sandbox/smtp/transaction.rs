@@ -1,25 +1,28 @@
-//! MAIL and RCPT (RFC 5321 4.1.1.2 and 4.1.1.3).
+//! MAIL and RCPT (RFC 5321 4.1.1.2 and 4.1.1.3): they build the transaction that DATA delivers.
 
 use crate::sandbox::smtp::parameters::Parameters;
 use crate::sandbox::smtp::path::{Path, split_brackets};
 use crate::sandbox::smtp::reply::{Outcome, Refusal};
 use crate::sandbox::smtp::{SmtpSession, refuse, reply};
 
-/// RFC 5321 4.5.3.1.8 asks for a hundred at least.
+/// The most recipients of a letter. RFC 5321 4.5.3.1.8 requires at least 100.
 const RECIPIENT_LIMIT: usize = 1000;
 
-/// A letter on its way.
+/// The sender and recipients of the letter that DATA will send.
 pub(crate) struct Transaction {
     pub(crate) from: Path,
     pub(crate) recipients: Vec<Recipient>,
+    /// Whether MAIL had the parameter SMTPUTF8.
     pub(crate) utf8: bool,
-    /// Whether a recipient was refused, which makes DATA without any another mistake.
+    /// Whether a recipient was refused. DATA without recipients is then answered with 554,
+    /// otherwise with 503.
     pub(crate) refused: bool,
 }
 
+/// A recipient that RCPT accepted.
 pub(crate) struct Recipient {
     pub(crate) path: Path,
-    /// The account that the address means; `None` is someone elsewhere.
+    /// The local account with this address; `None` if the recipient is elsewhere.
     pub(crate) user: Option<String>,
 }
 
@@ -52,7 +55,7 @@ impl SmtpSession {
         let Some(transaction) = &mut self.transaction else {
             return refuse(503, "5.5.1", "MAIL comes first.");
         };
-        // Whatever goes wrong from here is a recipient refused.
+        // Any error from here on refuses a recipient.
         let refused = std::mem::replace(&mut transaction.refused, true);
         let (path, parameters) = behind("TO:", arguments)?;
         let Some(path) = Path::parse(path) else {
@@ -73,7 +76,7 @@ impl SmtpSession {
     }
 }
 
-/// The path and what follows it, behind `FROM:` or `TO:` in any case.
+/// Splits the arguments after `FROM:` or `TO:`, in any case, into the path and what follows it.
 fn behind<'a>(keyword: &str, arguments: Option<&'a str>) -> Result<(&'a str, &'a str), Refusal> {
     let arguments = arguments.unwrap_or_default();
     let head = arguments.get(..keyword.len()).filter(|head| head.eq_ignore_ascii_case(keyword));
@@ -83,7 +86,7 @@ fn behind<'a>(keyword: &str, arguments: Option<&'a str>) -> Result<(&'a str, &'a
     }
 }
 
-/// RFC 6531 3.5: only a client that said SMTPUTF8 may use more than ASCII.
+/// Refuses an address beyond ASCII unless MAIL had the parameter SMTPUTF8 (RFC 6531 3.5).
 fn check_ascii(path: &Path, utf8: bool) -> Result<(), Refusal> {
     if utf8 || path.text.is_ascii() {
         Ok(())
