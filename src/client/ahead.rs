@@ -1,10 +1,13 @@
-//! The commands in flight, and what came for those that nobody waits for yet.
+//! The commands in flight, and buffered responses to those that nobody waits for yet.
 //!
-//! A server may answer pipelined commands in any order, and tell of other things in between. Each
+//! A server may answer pipelined commands in any order, and report other changes in between. Each
 //! untagged response goes to the command in flight that it answers: a FETCH response to the first
-//! FETCH or STORE that names the message, a SEARCH response to the first SEARCH, and so on. Which
-//! commands may be in flight together stands in the table of verbs
-//! ([`crate::proto::imap::verb::Flight`]); a command that must not join the others waits until they
+//! FETCH or STORE that names the message, a SEARCH response to the first SEARCH, and so on. A
+//! command that is waited for is taken out of the list (`take`), and its responses go directly to
+//! its reader.
+//!
+//! The table of verbs says which commands may be in flight together
+//! ([`crate::proto::imap::verb::Flight`]). A command that must not join the others waits until they
 //! have ended.
 
 use super::answers::uid_of;
@@ -16,7 +19,7 @@ use crate::proto::imap::verb::Flight;
 use crate::proto::imap::{Command, Completion, Data, Handle, OwnedResponse, Verb};
 use std::collections::VecDeque;
 
-/// The commands in flight, in the order in which they were sent.
+/// The commands in flight that nobody waits for yet, in the order in which they were sent.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     sent: VecDeque<InFlight>,
@@ -24,14 +27,14 @@ pub(super) struct Ahead {
     held: u64,
 }
 
-/// A command in flight, and what came for it.
+/// A command in flight, and its buffered responses.
 #[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) handle: Handle,
     pub(super) about: About,
     pub(super) answers: Vec<OwnedResponse>,
     pub(super) completion: Option<Completion>,
-    /// Whether nobody will ask for the answers.
+    /// Whether the answers are dropped, since nobody will ask for them.
     forgotten: bool,
 }
 
@@ -49,6 +52,7 @@ impl About {
         self.verb.flight(self.by_uid)
     }
 
+    /// Whether untagged data answers this command.
     fn is_answered_by(&self, data: &Data<'_>) -> bool {
         if !self.verb.row().answers.iter().any(|name| data.is(name)) {
             return false;
@@ -64,14 +68,14 @@ impl About {
 }
 
 impl Ahead {
-    /// Notes a command that was sent.
+    /// Adds a command that was sent.
     pub(super) fn note(&mut self, handle: Handle, about: About) {
         let answers = Vec::new();
         let sent = InFlight { handle, about, answers, completion: None, forgotten: false };
         self.sent.push_back(sent);
     }
 
-    /// Takes out a command that somebody waits for now.
+    /// Removes and returns a command that somebody waits for now.
     pub(super) fn take(&mut self, handle: Handle) -> Option<InFlight> {
         let at = self.sent.iter().position(|sent| sent.handle == handle)?;
         let sent = self.sent.remove(at)?;
@@ -83,9 +87,9 @@ impl Ahead {
         self.sent.is_empty()
     }
 
-    /// Keeps a response for the command that it answers; `false` if it is for `own`, which is
-    /// waited for. Servers usually answer in order, so of two commands about a message the one
-    /// that was sent first gets it.
+    /// Buffers a response for the command that it answers. Returns false if there is none, or if
+    /// the response is for `own`, which is being waited for. Servers usually answer in order, so of
+    /// two commands about a message the one that was sent first gets it.
     pub(super) fn keep(
         &mut self,
         data: &Data<'_>,
@@ -114,7 +118,7 @@ impl Ahead {
         self.held
     }
 
-    /// Notes the completion of a command that nobody waits for yet.
+    /// Keeps the completion of a command that nobody waits for yet.
     pub(super) fn end(&mut self, handle: Handle, completion: Completion) {
         if let Some(at) = self.sent.iter().position(|sent| sent.handle == handle) {
             if self.sent[at].forgotten {
@@ -135,18 +139,20 @@ impl Ahead {
         }
     }
 
+    /// The commands whose completion has not arrived.
     fn unfinished(&self) -> impl Iterator<Item = &InFlight> {
         self.sent.iter().filter(|sent| sent.completion.is_none())
     }
 }
 
 impl ImapClient {
-    /// Bytes of answers that came before they were waited for.
+    /// Bytes of buffered responses.
     pub fn held(&self) -> u64 {
         self.commands_in_flight().held()
     }
 
-    /// Sends what waits to be sent; otherwise it goes out with the next wait.
+    /// Sends the commands that are still in the output buffer. Otherwise they are sent with the
+    /// next wait.
     ///
     /// # Errors
     /// [`Error::Transport`]; the connection is closed then.
@@ -154,7 +160,7 @@ impl ImapClient {
         Ok(self.connection().send_ahead()?)
     }
 
-    /// Waits until every command in flight has ended; the answers are kept.
+    /// Waits until every command in flight has ended. The answers stay buffered.
     ///
     /// # Errors
     /// [`Error`]; the connection is closed then.
@@ -171,10 +177,12 @@ impl ImapClient {
         if self.commands_ahead().unfinished().all(may_join) { Ok(()) } else { self.settle() }
     }
 
+    /// Drops a command's responses, both buffered and still to come.
     pub(super) fn forget_answer(&mut self, handle: Handle) {
         self.commands_ahead().forget(handle);
     }
 
+    /// Describes how a command's responses will be recognised.
     pub(super) fn about(&self, command: &Command) -> About {
         About {
             verb: command.verb(),

@@ -1,8 +1,8 @@
-//! Reads untagged responses into the client's types, and decides which of them deserve a warning.
+//! Reads untagged responses into the client's types, and decides which of them become warnings.
 //!
-//! A server may send any response at any moment (RFC 3501 7). What belongs to an operation is read
-//! by that operation's reader; what nobody expected and this file does not know becomes a warning
-//! with the server's words.
+//! A server may send any response at any moment (RFC 3501 7). The reader of an operation reads the
+//! responses that belong to it. A response of an unknown kind becomes a warning with the server's
+//! words, and so does an untagged NO or BAD.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -59,6 +59,7 @@ const KNOWN_CODES: [&str; 36] = [
     "UNSEEN",
 ];
 
+/// Untagged responses of the RFCs and extensions in use, or harmless. Any other becomes a warning.
 const KNOWN_DATA: [&str; 26] = [
     "FETCH",
     "EXISTS",
@@ -88,10 +89,12 @@ const KNOWN_DATA: [&str; 26] = [
     "LANGUAGE",
 ];
 
+/// Whether a response is of a known kind.
 pub(super) fn is_known(data: &Data<'_>) -> bool {
     KNOWN_DATA.iter().any(|name| data.is(name))
 }
 
+/// The warning for a status response: a NO or BAD, an alert, or an OK with an unknown code.
 pub(super) fn warning_of_status(status: &Status<'_>) -> Option<Warning> {
     let words = || Completion::from(status).words();
     match (status.kind, status.code) {
@@ -118,6 +121,7 @@ pub(super) fn shown(data: &Data<'_>) -> String {
     format!("{number}{name} {rest}")
 }
 
+/// Reads an entry of LIST or LSUB: `(\Noselect) "/" name`.
 pub(super) fn read_listed(
     tokens: &mut Tokens<'_>,
     utf8_names: bool,
@@ -158,6 +162,7 @@ fn decode_name(name: &[u8], utf8_names: bool) -> String {
     })
 }
 
+/// Reads `(MESSAGES 3 UNSEEN 1)`. Items without a number are skipped.
 pub(super) fn read_status(
     tokens: &mut Tokens<'_>,
     limits: &Limits,
@@ -182,6 +187,7 @@ pub(super) fn read_status(
     }
 }
 
+/// Reads the numbers of a SEARCH response.
 pub(super) fn read_numbers(tokens: &mut Tokens<'_>, into: &mut Vec<u32>) -> Result<(), Error> {
     while let Some(token) = tokens.next_token()? {
         match token.number().and_then(|number| u32::try_from(number).ok()) {
@@ -194,8 +200,8 @@ pub(super) fn read_numbers(tokens: &mut Tokens<'_>, into: &mut Vec<u32>) -> Resu
     Ok(())
 }
 
-/// Decides which FETCH responses answer a command: those about the messages it names, and only a
-/// limited number of them. Servers send FETCH responses about other messages at any moment.
+/// Decides which FETCH responses answer a command: only those about messages the command names, and
+/// only a limited number. Servers send FETCH responses about other messages at any moment.
 pub(super) struct Answers {
     asked: Members,
     /// The same set with `*` as the highest number, since messages may have arrived after the last
@@ -208,14 +214,17 @@ pub(super) struct Answers {
 impl Answers {
     pub fn to(client: &ImapClient, messages: &Messages) -> Self {
         let asked = client.asked_for(messages);
-        // A server may send several responses about one message, for example about its flags. No
-        // server sends more than ten each.
+        // A server may send several responses about one message, for example about its flags, but
+        // not more than ten for each.
         let left = asked.count().saturating_mul(10).saturating_add(10_000);
         let open_ended = messages.set().members(u32::MAX);
         Answers { asked, open_ended, uid: messages.are_uids(), left }
     }
 
-    /// Returns whether the data is such a response.
+    /// Whether the data is such a response.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] if the limit is exceeded.
     pub fn admit(&mut self, data: &Data<'_>) -> Result<bool, Error> {
         if !data.is("FETCH") {
             return Ok(false);
@@ -250,6 +259,7 @@ pub(super) fn uid_of(tokens: &mut Tokens<'_>) -> Result<Option<NonZeroU32>, Erro
     Ok(None)
 }
 
+/// Reads the response code COPYUID; `None` for others or malformed ones.
 pub(super) fn copied_uids((code, arguments): &(String, String)) -> Option<CopiedUids> {
     if code != "COPYUID" {
         return None;
@@ -268,6 +278,7 @@ fn read_set(text: &str) -> Option<SequenceSet> {
     text.parse().ok().filter(|_| !text.contains('*'))
 }
 
+/// Appends the UIDs of one command to those of earlier ones.
 pub(super) fn merge(all: &mut Option<CopiedUids>, part: Option<CopiedUids>) {
     match (all.as_mut(), part) {
         (Some(all), Some(part)) => {

@@ -1,7 +1,8 @@
 //! APPEND: stores a letter in a mailbox, from memory or streamed from a reader.
 //!
-//! A streamed letter needs the same memory whatever its size. IMAP announces a literal's length
-//! before its bytes, so the length must be known and the reader must deliver exactly that many.
+//! A streamed letter needs the same memory whatever its size. IMAP announces the length of a
+//! literal before its bytes, so the length must be known and the reader must deliver exactly that
+//! many bytes. `running` asks for the next chunk when the server and the stream are ready for it.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -18,11 +19,10 @@ const CHUNK: usize = 64 << 10;
 
 impl ImapClient {
     /// APPEND (RFC 3501 6.3.11): stores the exact bytes. With UIDPLUS it returns where the letter
-    /// went.
+    /// was stored.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a letter with NUL, [`Error::Refused`] when the mailbox does not
-    /// exist.
+    /// [`Error::Argument`] for a letter with NUL, [`Error::Refused`] if the mailbox does not exist.
     pub fn append(
         &mut self,
         name: &str,
@@ -49,13 +49,13 @@ impl ImapClient {
     }
 
     /// APPEND of a letter that is read while it is sent. `letter` must deliver exactly `length`
-    /// bytes, none of them NUL. Sending starts when the server asks for the literal, or immediately
-    /// where it offers LITERAL+ or, up to 4,096 bytes, LITERAL- (RFC 7888).
+    /// bytes, none of them NUL. Sending starts when the server asks for the literal. If the server
+    /// offers LITERAL+ or, up to 4,096 bytes, LITERAL- (RFC 7888), it starts immediately.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the mailbox does not exist or the server does not want the letter;
-    /// the connection is usable then, unless `letter` fails while the rest of what was announced is
-    /// sent. [`Error::Letter`] when `letter` fails, or gives fewer or more bytes than `length`:
+    /// [`Error::Refused`] if the mailbox does not exist or the server refuses the letter. The
+    /// connection is usable then, unless `letter` fails while the rest of the announced bytes is
+    /// sent. [`Error::Letter`] if `letter` fails, or delivers fewer or more bytes than `length`:
     /// nothing is stored, and the connection is closed, since the server waits for the rest.
     pub fn append_from(
         &mut self,
@@ -71,7 +71,7 @@ impl ImapClient {
     }
 }
 
-/// Reads APPENDUID, which says where a letter went (RFC 4315 3).
+/// Reads APPENDUID, which reports where a letter was stored (RFC 4315 3).
 pub struct Appended(Option<Stored>);
 
 impl Reader for Appended {
@@ -90,6 +90,7 @@ impl Reader for Appended {
     }
 }
 
+/// Reads the response code APPENDUID; `None` for others or malformed ones.
 fn stored(completion: &Completion) -> Option<Stored> {
     let (_, arguments) = completion.code.as_ref().filter(|(code, _)| code == "APPENDUID")?;
     let (validity, uid) = arguments.split_once(' ')?;
@@ -113,7 +114,7 @@ impl Literal<'_> {
             io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it has become shorter"),
             _ => error,
         })?;
-        // Checked before the last byte is sent, so that the server never stores a part as the
+        // Check this before the last bytes are sent, so that the server never stores a part as the
         // whole.
         if count as u64 == left && self.from.read(&mut [0])? > 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it has become longer"));

@@ -1,4 +1,8 @@
 //! Copies letters from one server to another, with several APPENDs in flight.
+//!
+//! Letters are appended as they arrive from a single FETCH. A full window waits for the oldest
+//! APPEND, so memory is bounded by the window and one letter. If either side fails, the APPENDs in
+//! flight are still waited for, since the server may have stored them.
 
 use super::appending::Appended;
 use super::error::Error;
@@ -9,12 +13,13 @@ use crate::proto::imap::{DateTime, FetchItems, Flag, Messages, Tokens};
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 
-/// The most letters and bytes in flight to the other server: enough to fill a slow line, at little
-/// memory.
+/// The most letters in flight to the other server.
 const WINDOW: usize = 64;
+/// The most bytes in flight: enough to fill a slow line with little memory. A larger letter goes
+/// alone.
 const WINDOW_BYTES: usize = 4 << 20;
 
-/// One letter as its FETCH response describes it.
+/// A letter as its FETCH response describes it.
 #[derive(Default)]
 struct Letter {
     uid: Option<u32>,
@@ -23,10 +28,11 @@ struct Letter {
     text: Option<Vec<u8>>,
 }
 
-/// APPENDs whose completions are outstanding.
+/// The destination, and the APPENDs whose completions are outstanding.
 struct UnderWay<'c> {
     to: &'c mut ImapClient,
     destination: &'c str,
+    /// Each letter's number or UID, size and operation, oldest first.
     sent: VecDeque<(u32, usize, Pending<Appended>)>,
     bytes: usize,
     on_copied: &'c mut dyn FnMut(u32),
@@ -34,8 +40,8 @@ struct UnderWay<'c> {
 
 impl ImapClient {
     /// Copies letters with their flags and internal dates to a mailbox on another connection.
-    /// `\Seen` is not set here. Calls `on_copied` for each letter that the other server has stored,
-    /// in order, with its number or UID as in `messages`.
+    /// `\Seen` is not set on the originals. Calls `on_copied` for each letter that the other server
+    /// has stored, in order, with its number or UID as in `messages`.
     ///
     /// # Errors
     /// Those of FETCH here and of APPEND there. Letters reported to `on_copied` have been copied.
@@ -62,13 +68,14 @@ impl ImapClient {
                 _ => Ok(()),
             }
         });
-        // The server may have stored what was sent before an error.
+        // The server may have stored letters that were sent before an error.
         let rest = under_way.wait_for(0);
         result.and(rest)
     }
 }
 
 impl UnderWay<'_> {
+    /// Begins the APPEND of a letter, once the window has room for it.
     fn send(&mut self, message: u32, letter: Letter) -> Result<(), Error> {
         let text = letter.text.unwrap_or_default();
         let size = text.len();
@@ -99,6 +106,7 @@ impl UnderWay<'_> {
     }
 }
 
+/// Reads a letter from a FETCH response.
 fn letter_of(tokens: &mut Tokens<'_>) -> Result<Letter, Error> {
     let mut letter = Letter::default();
     let mut items = FetchedItems::of(tokens)?;
@@ -111,7 +119,7 @@ fn letter_of(tokens: &mut Tokens<'_>) -> Result<Letter, Error> {
         } else if name.eq_ignore_ascii_case(b"BODY[]") {
             letter.text = text().map(Cow::into_owned);
         } else if name.eq_ignore_ascii_case(b"FLAGS") {
-            // Flags that a client cannot set, such as \Recent, are left out.
+            // Flags that clients cannot set, such as \Recent, are left out.
             let flags = items.flags()?.into_iter();
             letter
                 .flags

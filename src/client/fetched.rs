@@ -1,4 +1,7 @@
-//! FETCH responses as typed values, for programs that do not walk the tokens themselves.
+//! FETCH responses as typed values, for programs that do not want to walk the tokens themselves.
+//!
+//! [`ImapClient::fetch_all`] collects all responses by message number. Several responses about one
+//! message are merged; later items replace earlier ones.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -7,8 +10,8 @@ use crate::proto::imap::fetched::{FetchedItems, message_number};
 use crate::proto::imap::{Data, DateTime, Envelope, FetchItems, Messages};
 use std::collections::BTreeMap;
 
-/// The answer of a server about one message. An item that was not asked for, or that the server
-/// left out, is `None` or empty.
+/// The items that a server sent about one message. An item that was not asked for, or that the
+/// server left out, is `None` or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fetched {
@@ -16,7 +19,7 @@ pub struct Fetched {
     pub number: u32,
     /// UID.
     pub uid: Option<u32>,
-    /// FLAGS, as they came: `\Seen`, `$Forwarded`.
+    /// FLAGS, as the server spells them: `\Seen`, `$Forwarded`.
     pub flags: Option<Vec<String>>,
     /// RFC822.SIZE, in bytes.
     pub size: Option<u64>,
@@ -29,12 +32,13 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// The text that the server sent under this name, compared without regard to case.
+    /// The text with this item name, ignoring case.
     pub fn text(&self, name: &str) -> Option<&[u8]> {
         let (_, text) = self.texts.iter().find(|(found, _)| found.eq_ignore_ascii_case(name))?;
         Some(text)
     }
 
+    /// Merges one response into this message.
     fn read(&mut self, data: &mut Data<'_>) -> Result<(), Error> {
         let mut items = FetchedItems::of(&mut data.tokens)?;
         while let Some((name, value)) = items.next()? {
@@ -61,7 +65,7 @@ impl Fetched {
     }
 }
 
-/// Collects the answers by message sequence number.
+/// Collects the responses by message sequence number.
 struct Collected {
     messages: BTreeMap<u32, Fetched>,
     by_uid: bool,

@@ -1,9 +1,9 @@
 //! The IMAP client: one connection, one owner, a method for each operation.
 //!
-//! This file is the connection itself. The operations stand in files by topic: `login`,
-//! `mailboxes`, `messages`, `moving`, `appending`, `transfer` (letters straight to files),
-//! `copying` (to another server) and `read_ahead`. All run through the loop in `running`; `pending`
-//! has the two halves of an operation, and `ahead` the commands in flight.
+//! This file is the connection itself. Other files have the operations by topic: `login`,
+//! `mailboxes`, `messages`, `moving`, `appending`, `quota`, `identity`, `transfer` (letters
+//! straight to files), `copying` (to another server) and `read_ahead`. Most run through the loop in
+//! `running`; `pending` has the two halves of an operation, and `ahead` the commands in flight.
 
 use super::ahead::Ahead;
 use super::error::Error;
@@ -18,14 +18,14 @@ use crate::transport::Connection;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Characters of a warning that are kept.
+/// The most characters that are kept of a warning.
 const LONGEST_WARNING: usize = 500;
 
-/// Nobody waits longer for a server to say good-bye.
+/// The longest wait for the server's reply to LOGOUT.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(2);
 
-/// Sequence sets are sent in pieces of at most this many bytes: RFC 7162 4 asks servers to take
-/// lines of 8,192.
+/// The longest sequence set in one command, in bytes. RFC 7162 4 asks servers to accept lines of
+/// 8,192.
 pub(super) const LONGEST_SET: usize = 8000;
 
 /// An IMAP connection.
@@ -37,7 +37,7 @@ pub struct ImapClient {
     pub(super) read_ahead: ReadAhead,
 }
 
-/// The hierarchy separator. The login asks for it; the answer is heard when somebody needs it.
+/// The hierarchy separator. The login asks for it; the answer is read when it is needed.
 enum Separator {
     Asked(Pending<Listing>),
     Known(Option<String>),
@@ -80,14 +80,14 @@ impl ImapClient {
         self.connection.session().selected()
     }
 
-    /// How often a mailbox was selected or left, and how many messages have left the selected one:
-    /// while both stay, a message number means the same message.
+    /// How often a mailbox was selected or left, and how many messages have left the selected one.
+    /// While both stay the same, a message number means the same message.
     pub fn epoch(&self) -> (u64, u64) {
         let expunged = self.selected().map_or(0, |mailbox| mailbox.expunged);
         (self.connection.session().selections(), expunged)
     }
 
-    /// The hierarchy separator; `None` where names are flat.
+    /// The hierarchy separator; `None` if mailbox names are flat.
     ///
     /// # Errors
     /// As every operation: [`Error`].
@@ -98,7 +98,7 @@ impl ImapClient {
         {
             let found = match self.wait(asked) {
                 Ok(entries) => entries.into_iter().next().and_then(|entry| entry.separator),
-                Err(Error::Refused { .. }) => None, // a server that does not tell has no hierarchy
+                Err(Error::Refused { .. }) => None, // such a server has no hierarchy
                 Err(error) => return Err(error),
             };
             self.separator = Separator::Known(found);
@@ -135,7 +135,7 @@ impl ImapClient {
         self.connection.session().limits()
     }
 
-    /// The warnings since the last call.
+    /// Returns the warnings since the last call.
     pub fn take_warnings(&mut self) -> Vec<Warning> {
         std::mem::take(&mut self.warnings)
     }
@@ -144,7 +144,7 @@ impl ImapClient {
         self.warnings.clear();
     }
 
-    /// Logs out and closes the stream, whatever the server says. Safe to call again.
+    /// Logs out and closes the stream, whatever the server replies. Safe to call again.
     pub fn close(&mut self) {
         if !self.is_closed() {
             self.connection.hurry(LONGEST_FAREWELL);
@@ -153,22 +153,23 @@ impl ImapClient {
         self.connection.close();
     }
 
-    /// LOGOUT (RFC 3501 6.1.3): as [`ImapClient::close`], and says whether the server took leave.
+    /// LOGOUT (RFC 3501 6.1.3), then closes the stream. Unlike [`ImapClient::close`] it reports an
+    /// error.
     ///
     /// # Errors
-    /// [`Error`] if the server did not answer as it must; the stream is closed in any case.
+    /// [`Error`] if the server did not complete LOGOUT; the stream is closed in any case.
     pub fn logout(mut self) -> Result<(), Error> {
         let answered = self.run(Command::logout()).map(drop);
         self.connection.close();
         answered
     }
 
-    /// Closes the stream without a farewell.
+    /// Closes the stream without LOGOUT.
     pub fn abandon(&mut self) {
         self.connection.close();
     }
 
-    /// NOOP (RFC 3501 6.1.2): hears of what is new.
+    /// NOOP (RFC 3501 6.1.2): lets the server report changes.
     ///
     /// # Errors
     /// As every operation: [`Error`].
@@ -176,14 +177,14 @@ impl ImapClient {
         self.run(Command::noop()).map(drop)
     }
 
-    /// The numbers or UIDs that a set asks for now. Servers tell of other messages too, at any
-    /// moment.
+    /// The numbers or UIDs that a set names now. FETCH responses about other messages, which
+    /// servers send at any moment, are recognised by it.
     pub fn asked_for(&self, messages: &Messages) -> Members {
         match messages {
             Messages::Numbers(set) => {
                 set.members(self.selected().map_or(0, |mailbox| mailbox.exists))
             }
-            // The highest UID is not known; `*` alone means whatever is there.
+            // The highest UID is not known; `*` alone matches any UID.
             Messages::Uids(set) if set.ranges().contains(&(Bound::Last, Bound::Last)) => {
                 let mut all = SequenceSet::new();
                 all.push_range(Bound::Number(NonZeroU32::MIN), Bound::Last);
@@ -193,8 +194,8 @@ impl ImapClient {
         }
     }
 
-    /// The commands that work on all messages of a set; none for `1:*` in an empty mailbox, which
-    /// servers refuse.
+    /// Builds the commands for all messages of a set, in pieces that servers accept. Returns none
+    /// for `1:*` in an empty mailbox, which servers refuse.
     pub(super) fn for_each_part(
         &self,
         messages: &Messages,
@@ -206,7 +207,7 @@ impl ImapClient {
         Ok(messages.split(LONGEST_SET).iter().map(command).collect::<Result<_, _>>()?)
     }
 
-    /// Whether the set reaches up to the last message of an empty mailbox.
+    /// Whether the set of numbers uses `*` in an empty mailbox, so that it names nothing.
     pub(super) fn is_nothing(&self, messages: &Messages) -> bool {
         let is_last = |bound: &Bound| *bound == Bound::Last;
         let up_to_last =
@@ -223,13 +224,14 @@ impl ImapClient {
         self.capabilities().has("UIDPLUS") || self.capabilities().has("IMAP4rev2")
     }
 
-    /// Keeps a warning, as many as the limit allows.
+    /// Adds a warning, unless there are as many as the limit allows.
     pub(super) fn note_warning(&mut self, warning: Warning) {
         if self.warnings.len() < self.limits().warnings {
             self.warn(warning.kind, warning.words);
         }
     }
 
+    /// Adds a warning, shortened and with secrets replaced.
     pub(super) fn warn(&mut self, kind: WarningKind, words: String) {
         let words = self.connection.redact(&words).chars().take(LONGEST_WARNING).collect();
         self.warnings.push(Warning { kind, words });

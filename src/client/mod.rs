@@ -1,4 +1,22 @@
-//! Blocking clients: one method for each operation, one owner for each connection.
+//! Blocking clients for IMAP, POP3 and SMTP: one method for each operation, one owner for each
+//! connection.
+//!
+//! A client turns a call into commands of `proto`, submits them through `transport`, and turns the
+//! server's responses into a result or an [`Error`]. It knows nothing of scripts; `api` calls it
+//! for them.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `options` | how to connect: TLS policy, credentials, timeouts, for all three protocols |
+//! | `error`, `told` | errors; types of what servers report, and warnings |
+//! | [`imap`], `login` | the IMAP connection; from a host name to an authenticated session |
+//! | `running`, `pending`, `ahead` | the loop around a command; operations in two halves; pipelining |
+//! | `answers`, `fetched` | responses read into types |
+//! | `mailboxes`, `messages`, `moving`, `appending` | IMAP operations by topic |
+//! | `quota`, `identity` | GETQUOTAROOT; ID |
+//! | `read_ahead`, `transfer`, `copying` | prefetching; letters to files; letters to another server |
+//! | [`pop3`], `pop_ahead` | the POP3 client and its prefetching |
+//! | [`smtp`] | the SMTP client |
 
 mod ahead;
 mod answers;

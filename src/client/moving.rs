@@ -1,8 +1,9 @@
-//! Moving messages to another mailbox, with or without the MOVE extension (RFC 6851).
+//! Moves messages to another mailbox, with or without the MOVE extension (RFC 6851).
 //!
-//! Without it a move is COPY, STORE `\Deleted` and an expunge of exactly those messages, each only
-//! after the one before has succeeded: at every moment a message is in at least one of the two
-//! mailboxes.
+//! Without MOVE it is COPY, then STORE `\Deleted`, then an expunge of exactly those messages. Each
+//! step starts only after the one before has succeeded, so every message is always in at least one
+//! of the two mailboxes. Without UIDPLUS, EXPUNGE would also remove other marked messages; in that
+//! case the copies are kept, the originals stay marked, and a warning says so.
 
 use super::error::Error;
 use super::imap::{ImapClient, LONGEST_SET};
@@ -13,10 +14,11 @@ use crate::proto::imap::flag::Flag;
 use crate::proto::imap::{Command, Messages, SearchKey, SequenceSet};
 
 impl ImapClient {
-    /// MOVE. Without it: COPY, then marks and removes exactly these messages.
+    /// MOVE; if the server does not have it, copies, marks and removes exactly these messages.
+    /// Returns the UIDs if the server reports them.
     ///
     /// # Errors
-    /// [`Error::Refused`]; every message is in at least one of the two mailboxes then.
+    /// [`Error::Refused`]; every message is then in at least one of the two mailboxes.
     pub fn move_to(
         &mut self,
         messages: &Messages,
@@ -26,8 +28,8 @@ impl ImapClient {
             return Ok(None);
         }
         let has_move = self.capabilities().has("MOVE") || self.capabilities().has("IMAP4rev2");
-        // Numbers shift while messages leave, and a range may grow while it is copied: what takes
-        // several commands goes by the UIDs that exist now.
+        // Numbers shift while messages leave, and a range may grow while it is copied. So an
+        // operation of several commands uses the UIDs that exist now.
         let one_command = has_move && messages.split(LONGEST_SET).len() == 1;
         let messages =
             if one_command { messages.clone() } else { Messages::Uids(self.uids_of(messages)?) };
@@ -65,7 +67,7 @@ impl ImapClient {
         Ok(copied)
     }
 
-    /// Whether messages besides these are marked `\Deleted`.
+    /// Whether other messages are marked `\Deleted`.
     fn others_are_marked(&mut self, uids: &SequenceSet) -> Result<bool, Error> {
         let marked = self.uid_search(&SearchKey::Deleted)?;
         let members = uids.members(0);

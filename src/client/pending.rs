@@ -1,14 +1,15 @@
-//! An operation in flight: a command that was sent, and how its answer becomes a result.
+//! An operation in flight: a command that was sent, and the reader that turns its answer into a
+//! result.
 //!
-//! Every operation of [`ImapClient`] has two halves. The first sends its command and returns a
-//! [`Pending`]: `begin_search`, `begin_fetch` and so on. The second, [`ImapClient::wait`], hears
-//! the answer and returns the result. A caller that begins many operations before it waits for the
-//! first pays one round trip for all of them (RFC 9051 5.5); the plain methods, `search` and
-//! `fetch`, are the two halves one after the other.
+//! Every operation of [`ImapClient`] has two halves. The first (`begin_search`, `begin_fetch` and
+//! so on) sends its command and returns a [`Pending`]. The second, [`ImapClient::wait`], reads the
+//! answer and returns the result. A caller that begins many operations before it waits for the
+//! first pays one round trip for all of them (RFC 9051 5.5). The plain methods, such as `search`
+//! and `fetch`, run both halves in turn.
 //!
-//! An operation on more messages than fit into one command has several commands. The first goes
-//! out at once, the others one after the other while the operation is waited for, so that nothing
-//! is sent behind a refusal.
+//! An operation on more messages than fit into one command has several commands. The first is sent
+//! immediately. Each of the others is sent by `wait` after the one before has succeeded, so that
+//! nothing is sent after a refusal.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -20,21 +21,21 @@ pub trait Reader {
     /// The operation's result.
     type Output;
 
-    /// Takes untagged data, while the server still sends. Not all of it need be about this
-    /// operation: servers tell of changes at any moment.
+    /// Takes untagged data while the server is still sending. Some of it may be about other
+    /// messages or mailboxes: servers report changes at any moment.
     ///
     /// # Errors
-    /// What ends the operation, once the server has finished; the connection stays usable unless
-    /// it is [`Error::Protocol`].
+    /// An error that ends the operation once the server has finished. The connection stays usable
+    /// unless the error is [`Error::Protocol`].
     fn data(&mut self, data: Data<'_>) -> Result<(), Error>;
 
     /// Takes an untagged status response.
     fn status(&mut self, _: &Status<'_>) {}
 
-    /// Takes the completion of one of the operation's commands, which succeeded.
+    /// Takes the successful completion of one of the operation's commands.
     fn completed(&mut self, _: &Completion) {}
 
-    /// Gives the result, after the last command has succeeded.
+    /// Returns the result, after the last command has succeeded.
     ///
     /// # Errors
     /// An error if the answer is incomplete.
@@ -43,8 +44,8 @@ pub trait Reader {
 
 /// An operation whose first command was sent.
 ///
-/// Give it to [`ImapClient::wait`] or to [`ImapClient::forget`] of the client that began it. If it
-/// is dropped instead, the answer is kept until the connection ends.
+/// Pass it to [`ImapClient::wait`] or [`ImapClient::forget`] of the client that began it. If it is
+/// dropped instead, the answer is buffered until the connection ends.
 #[must_use = "the answer is kept until somebody waits for it or forgets it"]
 pub struct Pending<R> {
     sent: Option<Handle>,
@@ -53,12 +54,12 @@ pub struct Pending<R> {
 }
 
 impl<R> Pending<R> {
-    /// Whether a command is in flight for it; an operation on no message needs none.
+    /// Whether a command is in flight for this operation; an operation on no messages needs none.
     pub fn is_in_flight(&self) -> bool {
         self.sent.is_some()
     }
 
-    /// An operation whose command was sent before somebody wanted it.
+    /// An operation whose command was sent earlier, by prefetching.
     pub(super) fn sent_before(handle: Handle, reader: R) -> Self {
         Pending { sent: Some(handle), unsent: VecDeque::new(), reader }
     }
@@ -86,8 +87,8 @@ impl ImapClient {
         self.wait(pending)
     }
 
-    /// Hears the answer to an operation and returns its result. Operations may be waited for in
-    /// any order.
+    /// Reads the answer to an operation and returns its result. Operations may be waited for in any
+    /// order.
     ///
     /// # Errors
     /// Those of the operation.
@@ -108,13 +109,14 @@ impl ImapClient {
         reader.finish()
     }
 
-    /// Lets go of an operation: its answer is dropped when it comes.
+    /// Gives up an operation: its answer is dropped when it arrives, and commands not sent yet are
+    /// not sent.
     pub fn forget<R>(&mut self, pending: Pending<R>) {
         pending.sent.into_iter().for_each(|handle| self.forget_answer(handle));
     }
 }
 
-/// Reads nothing: an operation that succeeds or fails.
+/// Reads nothing: for operations that only succeed or fail.
 pub struct Nothing;
 
 impl Reader for Nothing {
@@ -129,7 +131,7 @@ impl Reader for Nothing {
     }
 }
 
-/// Gives all data to a closure.
+/// Passes all data to a closure.
 pub(super) struct Each<F>(pub F);
 
 impl<F: FnMut(Data<'_>) -> Result<(), Error>> Reader for Each<F> {

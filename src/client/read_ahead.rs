@@ -1,14 +1,17 @@
-//! FETCH of messages before they are wanted, so that a plain loop of fetches waits one round trip
-//! for many of them.
+//! Prefetches messages, so that a plain loop of fetches waits one round trip for many of them.
 //!
-//! [`ImapClient::read_ahead`] is told what is going to be fetched, one message at a time. It asks
-//! for a window of them with `.PEEK`, so that nothing is marked. A later fetch of one of these
-//! messages takes over the command that is in flight, and the window moves on. Only then, and only
-//! if that fetch would have set `\Seen`, is the flag stored. [`ImapClient::expect_fetch`] does the
-//! same for one batch of messages that are named by UID.
+//! [`ImapClient::read_ahead`] announces the messages that will be fetched one at a time. It
+//! requests a window of them with `.PEEK`, so that none is marked as seen. A later fetch of one of
+//! these messages takes over the command in flight, and the window moves on. Only if that fetch
+//! would have set `\Seen` is the flag then stored. [`ImapClient::expect_fetch`] does the same for
+//! one batch of messages.
 //!
-//! Message numbers mean other messages once another mailbox is selected or messages have left; then
-//! what was read ahead is dropped, and a fetch is an ordinary one.
+//! Message numbers refer to other messages once another mailbox is selected or messages have left.
+//! A window by numbers then is dropped, and the fetch sends an ordinary command. A window by UIDs
+//! is dropped only when another mailbox is selected.
+//!
+//! A window's message is in one of these places: `left` (still to be requested), `sent` (in flight
+//! or buffered), or `passed` (fetched out of order before it was requested).
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -21,8 +24,7 @@ use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
-/// Bytes of answers that came in another order than they were wanted. With more, no further
-/// message is asked for.
+/// The most bytes of buffered responses. Above it no further message is requested.
 const MOST_HELD: u64 = 16 << 20;
 
 /// Prefetched messages.
@@ -32,16 +34,16 @@ pub(super) struct ReadAhead {
     batch: Option<Batch>,
 }
 
-/// A batch of messages that is going to be fetched next.
+/// A batch of messages that will be fetched next.
 struct Batch {
     messages: Messages,
     items: FetchItems,
-    /// How often a mailbox was selected when the batch was asked for.
+    /// How often a mailbox had been selected when the batch was requested.
     selections: u64,
     sent: Handle,
 }
 
-/// Messages that are going to be fetched one at a time.
+/// Messages that will be fetched one at a time.
 struct Window {
     items: FetchItems,
     by_uid: bool,
@@ -49,16 +51,16 @@ struct Window {
     /// Messages still to be requested, in reverse order: the next one is last.
     left: Vec<RangeInclusive<u32>>,
     sent: HashMap<u32, Handle>,
-    /// Messages that were requested out of order.
+    /// Messages that were fetched before the window had requested them.
     passed: HashSet<u32>,
     size: usize,
-    /// The mailbox as it was.
+    /// The epoch of the mailbox when the window was opened.
     epoch: (u64, u64),
 }
 
 impl ImapClient {
-    /// Says that these messages are going to be fetched one at a time, in this order: up to `size`
-    /// of them are asked for at once. It replaces what was read ahead before.
+    /// Announces that these messages will be fetched one at a time, in this order. Up to `size` of
+    /// them are requested together. Replaces an earlier window.
     ///
     /// # Errors
     /// An error if a command cannot be sent.
@@ -69,7 +71,7 @@ impl ImapClient {
         size: usize,
     ) -> Result<(), Error> {
         self.end_read_ahead();
-        // Ranges of UIDs have gaps, and their ends may be open.
+        // Ranges of UIDs have gaps, and their ends may be open, so the existing UIDs are asked for.
         let is_range = |(first, last): &(Bound, Bound)| first != last || *first == Bound::Last;
         let has_ranges = messages.set().ranges().iter().any(is_range);
         let messages = match messages {
@@ -91,15 +93,16 @@ impl ImapClient {
         result
     }
 
-    /// Lets go of what was read ahead: the answers are dropped when they come.
+    /// Drops the window; responses to it are dropped when they arrive.
     pub fn end_read_ahead(&mut self) {
         let window = self.read_ahead.window.take();
         let sent = window.into_iter().flat_map(|window| window.sent.into_values());
         sent.for_each(|handle| self.forget_answer(handle));
     }
 
-    /// Asks for a batch of messages that is going to be fetched next, whole. Nothing is sent if
-    /// fetching sets `\Seen`: the batch may never be wanted.
+    /// Requests a batch of messages that will be fetched next, all with one command. Nothing is
+    /// sent if fetching sets `\Seen`, since the batch may never be wanted, or if the batch needs
+    /// several commands.
     ///
     /// # Errors
     /// An error if the command cannot be sent.
@@ -119,7 +122,7 @@ impl ImapClient {
         Ok(())
     }
 
-    /// The command in flight that answers a fetch, if there is one.
+    /// The command in flight that answers this fetch, if there is one.
     pub(super) fn take_read_ahead(
         &mut self,
         messages: &Messages,
@@ -149,6 +152,7 @@ impl ImapClient {
         taken
     }
 
+    /// The ranges of a set with `*` resolved, last range first.
     fn ranges_backwards(&self, messages: &Messages) -> Vec<RangeInclusive<u32>> {
         let last = self.selected().map_or(0, |mailbox| mailbox.exists);
         let number = |bound: &Bound| match bound {
@@ -157,13 +161,13 @@ impl ImapClient {
             Bound::Last => last,
         };
         let ranges = messages.set().ranges().iter().rev().map(|(a, b)| (number(a), number(b)));
-        // Message 0 of an empty mailbox is none.
+        // In an empty mailbox `*` is 0, which is not a message.
         ranges.filter(|(a, b)| *a > 0 && *b > 0).map(|(a, b)| a.min(b)..=a.max(b)).collect()
     }
 }
 
 impl Window {
-    /// The message, if a fetch is one of those that this window is about.
+    /// The message, if this fetch is one that the window has announced.
     fn admits(&self, messages: &Messages, items: &FetchItems) -> Option<MessageId> {
         let &[(Bound::Number(first), Bound::Number(last))] = messages.set().ranges() else {
             return None;
@@ -175,11 +179,14 @@ impl Window {
         fits.then(|| MessageId::new(first, self.by_uid))
     }
 
+    /// Whether the numbers still refer to the same messages.
     fn is_valid(&self, client: &ImapClient) -> bool {
         let (selections, expunged) = client.epoch();
         selections == self.epoch.0 && (self.by_uid || expunged == self.epoch.1)
     }
 
+    /// Takes a message's command out of the window, storing `\Seen` if the fetch sets it, and
+    /// requests the next messages. `None` if the message was not requested yet.
     fn take(
         &mut self,
         client: &mut ImapClient,
@@ -203,6 +210,7 @@ impl Window {
         Ok(Some(handle))
     }
 
+    /// Requests messages until the window is full.
     fn top_up(&mut self, client: &mut ImapClient) -> Result<(), Error> {
         while self.sent.len() < self.size && client.held() < MOST_HELD {
             let Some(message) = self.next() else { break };
@@ -213,6 +221,7 @@ impl Window {
         client.flush()
     }
 
+    /// The next message to request.
     fn next(&mut self) -> Option<NonZeroU32> {
         loop {
             let range = self.left.last_mut()?;

@@ -1,8 +1,22 @@
-//! The loop around every IMAP command: it is sent, then heard until its completion.
+//! The loop around every IMAP command: send it, then read events until its completion.
 //!
-//! [`ImapClient::send`] submits a command once nothing is in flight that it could be confused with.
-//! [`ImapClient::hear_out`] waits for the completion. Between the two, other commands may be sent:
-//! what comes for a command that nobody waits for yet is kept in [`super::ahead::Ahead`].
+//! [`ImapClient::send`] submits a command. If it could be confused with a command in flight, it
+//! first waits for those (`make_way`). [`ImapClient::hear_out`] reads events until the tagged
+//! completion. Between the two calls other commands may be sent: responses to commands that nobody
+//! waits for yet are buffered in [`super::ahead::Ahead`].
+//!
+//! An event takes one of these ways:
+//!
+//! | event | way |
+//! |---|---|
+//! | untagged data for a command that nobody waits for yet | buffered for it |
+//! | other untagged data, untagged status | to the callback; may also become a warning |
+//! | BYE without LOGOUT | closes the connection |
+//! | a completion | ends this command, or is kept for the one it belongs to |
+//! | a challenge, a request for literal bytes | answered from the command's `Input` |
+//!
+//! An error of the callback does not stop the loop. The remaining events are read first, so that
+//! the connection stays usable; only [`Error::Protocol`] closes it.
 
 use super::ahead::InFlight;
 use super::answers::{is_known, shown, warning_of_status};
@@ -13,19 +27,20 @@ use super::told::{Warning, WarningKind};
 use crate::proto::imap::{Command, Completion, Event, Handle, Status, StatusKind, Verb};
 use crate::proto::sasl::{Exchange, SaslError};
 
-/// The input of a running command.
+/// What a running command needs besides its first line.
 pub(super) enum Input<'i> {
     None,
-    /// Answers to the server's challenges.
+    /// Answers the server's challenges.
     Exchange(&'i mut Exchange),
-    /// The bytes of its literal.
+    /// Supplies the bytes of its literal.
     Literal(Literal<'i>),
 }
 
+/// Takes a command's events. Its error becomes the result after the server has finished.
 pub(super) type OnEvent<'f> = &'f mut dyn FnMut(Event<'_>) -> Result<(), Error>;
 
 impl ImapClient {
-    /// Submits a command, after those have ended that must not be in flight together with it.
+    /// Submits a command, after waiting for commands that must not be in flight together with it.
     pub(super) fn send(&mut self, command: Command) -> Result<Handle, Error> {
         if self.is_closed() {
             return Err(Error::Closed);
@@ -45,12 +60,12 @@ impl ImapClient {
         Ok(handle)
     }
 
-    /// Sends one command and waits for its completion. Untagged responses are noted by the session.
+    /// Sends one command and waits for its completion. Untagged responses only update the session.
     pub(super) fn run(&mut self, command: Command) -> Result<Completion, Error> {
         self.run_events(command, &mut |_| Ok(()))
     }
 
-    /// Sends one command and gives its events to `on_event`.
+    /// Sends one command, passes its events to `on_event`, and waits for its completion.
     pub(super) fn run_events(
         &mut self,
         command: Command,
@@ -60,7 +75,7 @@ impl ImapClient {
         self.hear_out(handle, on_event)
     }
 
-    /// Sends one command that needs something meanwhile.
+    /// Sends one command that needs input while it runs, and waits for its completion.
     pub(super) fn run_with(
         &mut self,
         command: Command,
@@ -71,8 +86,8 @@ impl ImapClient {
         self.redacted(result)
     }
 
-    /// Waits for a command's completion; no secret is in its error. An error of the callback is
-    /// kept until the server has finished, so that the connection stays usable.
+    /// Waits for a command's completion. Secrets are removed from its error. An error of the
+    /// callback is returned after the server has finished, so that the connection stays usable.
     pub(super) fn hear_out(
         &mut self,
         handle: Handle,
@@ -82,6 +97,7 @@ impl ImapClient {
         self.redacted(result)
     }
 
+    /// Replaces secrets in an error.
     fn redacted<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         let connection = self.connection();
         result.map_err(|error| error.redacted(&|text| connection.redact(text)))
@@ -125,7 +141,8 @@ impl ImapClient {
         }
     }
 
-    /// A refusal may come before the literal has ended; the server counts on the rest.
+    /// Sends the rest of a literal after the server has refused the command early: the server still
+    /// expects these bytes.
     fn send_rest_of_literal(&mut self, own: &InFlight, input: &mut Input<'_>) {
         if self.connection().session().literal_wanted() == 0 {
             return;
@@ -136,8 +153,8 @@ impl ImapClient {
         let _ = self.connection().flush(); // the refusal is what matters
     }
 
-    /// Waits for the next event. It goes to the callback, or to the command in flight that it
-    /// answers. Returns the completion of `own`, if the event is that.
+    /// Waits for the next event and passes it to the callback, or to the command in flight that it
+    /// answers. Returns the completion of `own` if the event is that.
     pub(super) fn hear(
         &mut self,
         own: Option<&InFlight>,
@@ -197,7 +214,8 @@ impl ImapClient {
         Ok(None)
     }
 
-    /// Sends the next of `left` bytes of a literal. What the server said meanwhile is heard first.
+    /// Sends the next of `left` bytes of a literal. First reads responses that have arrived
+    /// meanwhile: the server may have refused the command.
     fn send_literal(&mut self, left: u64, input: &mut Input<'_>) -> Result<(), Error> {
         let connection = self.connection();
         let Input::Literal(literal) = input else {
@@ -216,7 +234,7 @@ impl ImapClient {
         Ok(())
     }
 
-    /// AUTHENTICATE, whose challenges the exchange answers (RFC 3501 6.2.2).
+    /// AUTHENTICATE; the exchange answers the challenges (RFC 3501 6.2.2).
     pub(super) fn authenticate(
         &mut self,
         exchange: &mut Exchange,
@@ -233,8 +251,8 @@ impl ImapClient {
         Error::Login { user: user.to_owned(), cause }
     }
 
-    /// Hears what came since the last command, before the next one goes out. A BYE ends the
-    /// connection; a tagged reply that arrives before its command is a protocol error.
+    /// Reads responses that have arrived since the last command, before the next one is sent. A BYE
+    /// ends the connection; a tagged reply that arrives before its command is a protocol error.
     fn hear_news(&mut self) -> Result<(), Error> {
         // Buffered data may explain why the stream ended.
         if self.connection().session().is_idle() {
@@ -259,11 +277,12 @@ impl ImapClient {
     }
 }
 
-/// Whether a status is a BYE that no LOGOUT asked for.
+/// Whether a status is a BYE without a LOGOUT.
 fn is_farewell(status: &Status<'_>, own: Option<&InFlight>) -> bool {
     status.kind == StatusKind::Bye && own.is_none_or(|own| own.about.verb != Verb::Logout)
 }
 
+/// A warning about untagged data that is not known.
 fn unknown_data(data: &crate::proto::imap::Data<'_>) -> Option<Warning> {
     let unknown = || Warning { kind: WarningKind::UnknownUntagged, words: shown(data) };
     (!is_known(data)).then(unknown)
