@@ -59,7 +59,8 @@ const KNOWN_CODES: [&str; 36] = [
     "UNSEEN",
 ];
 
-/// Untagged responses of the RFCs and extensions in use, or harmless. Any other becomes a warning.
+/// The known untagged responses, whether or not an operation reads them. Any other becomes a
+/// warning.
 const KNOWN_DATA: [&str; 26] = [
     "FETCH",
     "EXISTS",

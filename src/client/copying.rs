@@ -1,6 +1,6 @@
 //! Copies letters from one server to another, with several APPENDs in flight.
 //!
-//! Letters are appended as they arrive from a single FETCH. A full window waits for the oldest
+//! Letters are appended while the FETCH responses arrive. A full window waits for the oldest
 //! APPEND, so memory is bounded by the window and one letter. If either side fails, the APPENDs in
 //! flight are still waited for, since the server may have stored them.
 

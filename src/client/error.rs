@@ -1,4 +1,8 @@
-//! The errors of operations, each with who caused it and what became of the connection.
+//! The errors of operations. Each variant says who caused it and whether the connection is still
+//! usable.
+//!
+//! API functions convert an [`Error`] to a [`Condition`]. The condition keeps the server's words in
+//! a separate field, so its message does not repeat them.
 
 use crate::condition::{Condition, Identifier};
 use crate::proto::deed::Refusal;
@@ -33,7 +37,7 @@ pub enum Error {
         /// The server's words.
         words: String,
     },
-    /// The server's side of the login breaks the mechanism; the connection is closed.
+    /// The server's part of the login violates the mechanism; the connection is closed.
     #[error("the login of {user:?} was given up: {cause}")]
     Login {
         /// The user.
@@ -44,16 +48,16 @@ pub enum Error {
     /// The server refused recipients. Nothing was sent to anybody.
     #[error("the server refused {}", addresses_and_words(refused))]
     Recipients {
-        /// Each of them.
+        /// The refused recipients.
         refused: Vec<super::smtp::Refused>,
     },
-    /// The connection broke after the end of a letter and before the reply. The letter may have
+    /// The connection broke between the end of a letter and the server's reply. The letter may have
     /// been delivered.
     #[error(
         "the letter was sent whole, but the server's reply did not come ({cause}): it may have been delivered"
     )]
     DeliveryUnknown {
-        /// What happened.
+        /// Why no reply arrived.
         cause: String,
     },
     /// Continuing would have sent a password or mail unencrypted.
@@ -65,7 +69,7 @@ pub enum Error {
     /// The server said BYE or 421 and closed the connection.
     #[error("the server closed the connection{}", after_colon(words))]
     Bye {
-        /// Its words.
+        /// The server's words.
         words: String,
     },
     /// A witness refused the change. Nothing was sent, and the connection stays usable.
@@ -116,13 +120,13 @@ fn addresses_and_words(refused: &[super::smtp::Refused]) -> String {
     refused.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// The server's words, escaped for a terminal, as the end of a message; nothing if it gave none.
+/// The server's words, escaped for a terminal, as the end of a message; empty if there are none.
 fn after_colon(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!(": {}", escape_controls(words)) }
 }
 
 impl Error {
-    /// The message without the server's words, which a condition keeps in a field of its own.
+    /// The message without the server's words; a condition has a field for those.
     fn without_words(&self) -> String {
         match self {
             Error::Refused { command, .. } => format!("the server refused {command}"),

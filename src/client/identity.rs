@@ -1,4 +1,4 @@
-//! ID (RFC 2971): what a server says of its own implementation.
+//! ID (RFC 2971): a server's description of its own implementation.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -6,13 +6,13 @@ use super::pending::Reader;
 use crate::proto::Limits;
 use crate::proto::imap::{Command, Data, Token, Tokens};
 
-/// The fields of an ID response, `name` and `version` for example, in the server's order. A field
+/// The fields of an ID response, for example `name` and `version`, in the server's order. A field
 /// may have no value.
 pub type ServerId = Vec<(String, Option<String>)>;
 
 impl ImapClient {
-    /// ID (RFC 2971 3.1). It tells the server nothing of this client. Empty where the server tells
-    /// nothing either.
+    /// ID (RFC 2971 3.1). It sends no information about this client. The result is empty if the
+    /// server gives none either.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the server does not offer ID.
@@ -46,7 +46,7 @@ impl Reader for Identity {
     }
 }
 
-/// `("name" "Cyrus" "version" NIL)`, or `NIL`.
+/// Reads `("name" "Cyrus" "version" NIL)` or `NIL`.
 fn fields(tokens: &mut Tokens<'_>, limits: &Limits) -> Result<ServerId, Error> {
     let mut fields = Vec::new();
     let first = tokens.expect_token()?;

@@ -1,8 +1,15 @@
 //! From a host name to an authenticated session: greeting, TLS policy, login (RFC 9051 6.2).
 //!
-//! Capabilities learnt before TLS are asked for again after it. Nothing but CAPABILITY, STARTTLS
-//! and LOGOUT goes out before TLS where it is required, and a server that breaks a rule is not sent
-//! another byte.
+//! 1. The arguments are checked before a byte is sent.
+//! 2. The greeting is read. PREAUTH means that no login is needed.
+//! 3. STARTTLS is done if `options` requires it. Capabilities and warnings from before TLS are
+//!    discarded.
+//! 4. The login uses the strongest mechanism that the server offers, or the one that the
+//!    credentials name.
+//! 5. The hierarchy separator is requested, but not waited for.
+//!
+//! If TLS is required, only CAPABILITY, STARTTLS and LOGOUT are sent before it. A server that
+//! breaks a rule is not sent another byte.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -17,7 +24,7 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Insecure`] if the password would leave this machine unencrypted and
     /// [`super::TlsMode::None`] was not given; [`Error::Authentication`], [`Error::Transport`],
-    /// [`Error::Protocol`] and [`Error::Bye`]. The connection is closed then.
+    /// [`Error::Protocol`] and [`Error::Bye`]. The connection is then closed.
     pub fn connect(
         connector: &Connector,
         host: &str,
@@ -62,6 +69,7 @@ impl ImapClient {
         }
     }
 
+    /// STARTTLS. A server that does not offer it, refuses it, or has sent PREAUTH is given up.
     fn start_tls(&mut self, authenticated: bool) -> Result<(), Error> {
         if authenticated {
             return Err(self.give_up("the server says that we are logged in before TLS, so that STARTTLS cannot be used any more"));
@@ -83,6 +91,7 @@ impl ImapClient {
         self.know_capabilities()
     }
 
+    /// Logs in by SASL if a mechanism is chosen, otherwise by LOGIN.
     fn log_in(&mut self, login: Command, credentials: &Credentials) -> Result<(), Error> {
         self.know_capabilities()?;
         let capabilities = self.capabilities().clone();
@@ -120,6 +129,7 @@ impl ImapClient {
         Ok(())
     }
 
+    /// Closes the connection because the server cannot be trusted with the password.
     fn give_up(&mut self, why: &str) -> Error {
         self.connection().close(); // nothing more is sent to a server that is not trusted
         Error::Insecure(why.to_owned())

@@ -1,4 +1,4 @@
-//! Operations on mailboxes as a whole: select, create, list, ask for their status, close.
+//! Operations on whole mailboxes: select, create, delete, rename, subscribe, list, status, close.
 
 use super::answers::{is_mailbox, read_listed, read_status};
 use super::error::Error;
@@ -9,8 +9,8 @@ use crate::proto::imap::{Command, Data};
 use crate::proto::{EncodeError, Limits};
 
 impl ImapClient {
-    /// SELECT or EXAMINE (RFC 3501 6.3.1, 6.3.2). A mailbox that could be opened only for reading
-    /// is a warning.
+    /// SELECT or EXAMINE (RFC 3501 6.3.1, 6.3.2). If SELECT opens the mailbox read-only, this adds
+    /// a warning.
     ///
     /// # Errors
     /// [`Error::Refused`]; then no mailbox is selected.
@@ -25,7 +25,7 @@ impl ImapClient {
     /// CREATE (6.3.3).
     ///
     /// # Errors
-    /// [`Error::Refused`] when it exists.
+    /// [`Error::Refused`] if the mailbox exists.
     pub fn create(&mut self, name: &str) -> Result<(), Error> {
         self.simple(Command::create(name))
     }
@@ -33,7 +33,7 @@ impl ImapClient {
     /// DELETE (6.3.4).
     ///
     /// # Errors
-    /// [`Error::Refused`] when there is none of that name.
+    /// [`Error::Refused`] if the mailbox does not exist.
     pub fn delete(&mut self, name: &str) -> Result<(), Error> {
         self.simple(Command::delete(name))
     }
@@ -41,7 +41,7 @@ impl ImapClient {
     /// RENAME (6.3.5).
     ///
     /// # Errors
-    /// [`Error::Refused`] when the old name does not exist or the new one does.
+    /// [`Error::Refused`] if the old name does not exist or the new one does.
     pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
         self.simple(Command::rename(old, new))
     }
@@ -71,7 +71,7 @@ impl ImapClient {
         self.wait(pending)
     }
 
-    /// LSUB (6.3.9): LIST of the names that are subscribed to.
+    /// LSUB (6.3.9): as LIST, but only subscribed names.
     ///
     /// # Errors
     /// [`Error::Refused`].
@@ -101,10 +101,10 @@ impl ImapClient {
         Listing { name, utf8_names, limits, entries: Vec::new() }
     }
 
-    /// STATUS (6.3.10): each item's name in upper case and its number.
+    /// STATUS (6.3.10): returns the name of each item, in upper case, and its number.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the mailbox does not exist.
+    /// [`Error::Refused`] if the mailbox does not exist.
     pub fn status(&mut self, name: &str, items: &[String]) -> Result<Vec<(String, u64)>, Error> {
         let pending = self.begin_status(name, items)?;
         self.wait(pending)
@@ -124,19 +124,19 @@ impl ImapClient {
         self.begin([Command::status(name, items)?], reader)
     }
 
-    /// CLOSE (6.4.2): expunges and unselects.
+    /// CLOSE (6.4.2): expunges and deselects the mailbox.
     ///
     /// # Errors
-    /// [`Error::Refused`] when none is selected.
+    /// [`Error::Refused`] if no mailbox is selected.
     pub fn close_mailbox(&mut self) -> Result<(), Error> {
         self.simple(Ok(Command::close()))
     }
 
-    /// UNSELECT (RFC 3691). Where the server does not offer it: EXAMINE of the same mailbox and
-    /// CLOSE, which expunges nothing in one that is read-only.
+    /// UNSELECT (RFC 3691). If the server does not offer it: EXAMINE of the same mailbox, then
+    /// CLOSE, which expunges nothing in a read-only mailbox.
     ///
     /// # Errors
-    /// [`Error::Refused`] when none is selected.
+    /// [`Error::Refused`] if no mailbox is selected.
     pub fn unselect(&mut self) -> Result<(), Error> {
         if self.capabilities().has("UNSELECT") || self.capabilities().has("IMAP4rev2") {
             return self.simple(Ok(Command::unselect()));
@@ -177,7 +177,7 @@ impl Reader for Listing {
     }
 }
 
-/// Reads the answer to STATUS.
+/// Reads the STATUS response for one mailbox.
 pub struct StatusOf {
     mailbox: String,
     utf8_names: bool,

@@ -1,4 +1,8 @@
 //! Operations on messages of the selected mailbox: search, fetch, store flags, copy, expunge.
+//!
+//! Each operation splits a long set into several commands and has a [`Reader`] for the answer.
+//! FETCH responses pass through [`Fetch`], which drops those about other messages and hands the
+//! rest to a [`FetchReader`] one by one, so that large answers need not be held in memory.
 
 use super::answers::{Answers, copied_uids, merge, read_numbers, uid_of};
 use super::error::Error;
@@ -13,19 +17,20 @@ use crate::proto::imap::{
 };
 use std::collections::HashSet;
 
+/// Takes untagged data; its error ends the operation once the server has finished.
 pub(super) type OnData<'f> = &'f mut dyn FnMut(Data<'_>) -> Result<(), Error>;
 
 impl ImapClient {
-    /// SEARCH (RFC 3501 6.4.4): ascending message sequence numbers.
+    /// SEARCH (RFC 3501 6.4.4): returns message sequence numbers in ascending order.
     ///
     /// # Errors
-    /// [`Error::Refused`], among other reasons for a charset that the server does not know.
+    /// [`Error::Refused`], for example for a charset that the server does not know.
     pub fn search(&mut self, key: &SearchKey) -> Result<Vec<u32>, Error> {
         let pending = self.begin_search(key, false)?;
         self.wait(pending)
     }
 
-    /// UID SEARCH (6.4.8): ascending UIDs.
+    /// UID SEARCH (6.4.8): returns UIDs in ascending order.
     ///
     /// # Errors
     /// As [`ImapClient::search`].
@@ -46,12 +51,12 @@ impl ImapClient {
         self.begin(commands, reader)
     }
 
-    /// FETCH (6.4.5): `on_item` gets every `FETCH` response about these messages while the server
-    /// still sends. Responses about others are dropped.
+    /// FETCH (6.4.5): passes every `FETCH` response about these messages to `on_item` while the
+    /// server is still sending. Responses about other messages are dropped.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::Protocol`] from a server that tells of the same messages
-    /// without end; what `on_item` gives ends the operation when the server has finished.
+    /// [`Error::Refused`]; [`Error::Protocol`] if the server reports the same messages without end;
+    /// an error of `on_item`, after the server has finished.
     pub fn fetch(
         &mut self,
         messages: &Messages,
@@ -64,8 +69,9 @@ impl ImapClient {
 
     /// Begins a FETCH whose responses about these messages go to `reader`.
     ///
-    /// If [`ImapClient::read_ahead`] or [`ImapClient::expect_fetch`] has asked for this already, no
-    /// command is sent, or one that sets `\Seen` as the fetch would have done.
+    /// If [`ImapClient::read_ahead`] or [`ImapClient::expect_fetch`] has already requested the
+    /// messages, the responses to that command are used, and a STORE of `\Seen` is sent if the
+    /// fetch would have set it.
     ///
     /// # Errors
     /// An error if the command cannot be sent.
@@ -85,8 +91,8 @@ impl ImapClient {
         self.begin(commands, Fetch { answers, reader })
     }
 
-    /// STORE (6.4.6): `on_item` gets the `FETCH` responses about these messages that tell the new
-    /// flags.
+    /// STORE (6.4.6): passes the `FETCH` responses with the new flags of these messages to
+    /// `on_item`.
     ///
     /// # Errors
     /// [`Error::Refused`].
@@ -101,7 +107,7 @@ impl ImapClient {
         self.wait(pending)
     }
 
-    /// STORE with `.SILENT`: the server does not tell the new flags.
+    /// STORE with `.SILENT`: the server does not report the new flags.
     ///
     /// # Errors
     /// [`Error::Refused`].
@@ -116,7 +122,7 @@ impl ImapClient {
         self.wait(pending)
     }
 
-    /// Begins a STORE whose responses go to `reader`; with `silent` the server leaves them out.
+    /// Begins a STORE whose responses go to `reader`. With `silent` the server omits them.
     ///
     /// # Errors
     /// An error if the command cannot be sent.
@@ -134,10 +140,10 @@ impl ImapClient {
         self.begin(commands, Fetch { answers, reader })
     }
 
-    /// COPY (6.4.7). With UIDPLUS the server tells where the copies went.
+    /// COPY (6.4.7). With UIDPLUS the server reports where the copies were stored.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the destination does not exist.
+    /// [`Error::Refused`] if the destination does not exist.
     pub fn copy(
         &mut self,
         messages: &Messages,
@@ -160,7 +166,7 @@ impl ImapClient {
         self.begin(commands, Copied::default())
     }
 
-    /// EXPUNGE (6.4.3): the numbers that the server reported, in its order.
+    /// EXPUNGE (6.4.3): returns the numbers that the server reported, in its order.
     ///
     /// # Errors
     /// [`Error::Refused`].
@@ -168,7 +174,8 @@ impl ImapClient {
         self.carry_out([Command::expunge()], Expunged::default())
     }
 
-    /// UID EXPUNGE (RFC 4315 2.1): removes only these among the messages that are marked.
+    /// UID EXPUNGE (RFC 4315 2.1): removes those of these messages that are marked `\Deleted`.
+    /// Returns the numbers that the server reported.
     ///
     /// # Errors
     /// [`Error::Unsupported`] without UIDPLUS.
@@ -186,8 +193,7 @@ impl ImapClient {
         self.carry_out(commands, Expunged::default())
     }
 
-    /// The UIDs of messages that exist, in the server's order. What the server tells of other
-    /// messages meanwhile does not count.
+    /// Returns the UIDs of those messages of the set that exist, in the server's order.
     ///
     /// # Errors
     /// [`Error::Refused`].
@@ -209,13 +215,13 @@ impl ImapClient {
     }
 }
 
-/// Reads FETCH responses: a closure, or a type of the caller's.
+/// Reads FETCH responses one by one. Closures passed to [`ImapClient::fetch`] are readers, too.
 pub trait FetchReader {
     /// The result.
     type Output;
 
-    /// Told before any response which items were asked for. Where they were asked for ahead, they
-    /// are [`FetchItems::peeking`].
+    /// Receives the requested items before the first response. If the messages were prefetched,
+    /// these are [`FetchItems::peeking`].
     fn asked(&mut self, _: &FetchItems) {}
 
     /// Takes one response about one of the messages.
@@ -224,7 +230,7 @@ pub trait FetchReader {
     /// An error that ends the operation once the server has finished.
     fn item(&mut self, data: Data<'_>) -> Result<(), Error>;
 
-    /// Gives the result.
+    /// Returns the result.
     ///
     /// # Errors
     /// An error if the answer is incomplete.
@@ -243,7 +249,7 @@ impl<F: FnMut(Data<'_>) -> Result<(), Error>> FetchReader for Each<F> {
     }
 }
 
-/// Gives those FETCH responses to a reader that are about the messages of the operation.
+/// Passes those FETCH responses to a reader that are about the messages of the operation.
 pub struct Fetch<R> {
     answers: Answers,
     reader: R,
@@ -265,7 +271,7 @@ impl<R: FetchReader> Reader for Fetch<R> {
 pub struct Search {
     limits: Limits,
     numbers: Vec<u32>,
-    /// How many different numbers there were when they were sorted last.
+    /// How many different numbers there were after the last sort.
     sorted: usize,
 }
 
@@ -283,7 +289,7 @@ impl Reader for Search {
         if data.is("SEARCH") {
             read_numbers(&mut data.tokens, &mut self.numbers)?;
         }
-        // A server may tell the same numbers again and again; only different ones count.
+        // A server may repeat numbers. Only different ones count towards the limit.
         if self.numbers.len() > 2 * self.sorted.max(1_000_000) {
             self.sort();
             self.sorted = self.numbers.len();
@@ -298,12 +304,12 @@ impl Reader for Search {
     }
 }
 
-/// Reads COPYUID, which says where copies went (RFC 4315 3).
+/// Reads COPYUID, which reports where copies were stored (RFC 4315 3).
 #[derive(Default)]
 pub struct Copied {
-    /// Of all commands that have ended.
+    /// The UIDs of all commands that have ended.
     all: Option<CopiedUids>,
-    /// MOVE tells it in an untagged OK, before the messages leave (RFC 6851 4.3).
+    /// The UIDs from an untagged OK: MOVE sends them before the messages leave (RFC 6851 4.3).
     untagged: Option<CopiedUids>,
 }
 

@@ -1,8 +1,16 @@
 //! How to connect, for all three protocols, and the rule about encryption.
 //!
-//! Without an explicit [`TlsMode`]: the protocol's TLS port means implicit TLS, a CA file or a
-//! client identity asks for STARTTLS, a loopback host may be unencrypted, and every other host must
-//! offer STARTTLS.
+//! Without an explicit [`TlsMode`], the first rule that applies decides:
+//!
+//! | condition | encryption |
+//! |---|---|
+//! | the port is the protocol's TLS port | implicit TLS |
+//! | a CA file or a client identity is given | STARTTLS |
+//! | the traffic stays on this machine | none |
+//! | otherwise | STARTTLS |
+//!
+//! If STARTTLS is required and the server does not offer it, the connection ends before a password
+//! is sent.
 
 use super::error::Error;
 use crate::proto::sasl::{Exchange, Mechanism};
@@ -13,7 +21,7 @@ use std::time::Duration;
 /// How the stream is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsMode {
-    /// From the first byte, usually port 993.
+    /// From the first byte: usually port 993 for IMAP, 995 for POP3, 465 for SMTP.
     Implicit,
     /// By STARTTLS. If the server does not offer it, the connection ends before a password is sent.
     StartTls,
@@ -21,14 +29,14 @@ pub enum TlsMode {
     None,
 }
 
-/// A user, a secret, and how to log in.
+/// A user, a password or token, and how to log in.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The user's name.
     pub user: String,
     /// The password, or the bearer token.
     pub password: Secret,
-    /// The way to log in; by default the strongest that the server offers.
+    /// How to log in; by default the strongest way that the server offers.
     pub auth: Option<Auth>,
 }
 
@@ -37,9 +45,9 @@ pub struct Credentials {
 pub enum Auth {
     /// The protocol's own command: LOGIN in IMAP, USER and PASS in POP3, AUTH LOGIN in SMTP.
     Login,
-    /// POP3's APOP: a digest with MD5 travels instead of the password (RFC 1939 7).
+    /// POP3's APOP: an MD5 digest is sent instead of the password (RFC 1939 7).
     Apop,
-    /// The password is a bearer token; OAUTHBEARER or XOAUTH2, as the server offers.
+    /// The password is a bearer token, sent by OAUTHBEARER or XOAUTH2, whichever the server offers.
     Token,
     /// AUTHENTICATE or AUTH with this mechanism.
     Sasl(Mechanism),
@@ -113,17 +121,18 @@ impl Credentials {
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
-    /// The port; by default the protocol's own, for IMAP 993 with [`TlsMode::Implicit`], else 143.
+    /// The port. The default is the protocol's plain port, or with [`TlsMode::Implicit`] its TLS
+    /// port: 143 or 993 for IMAP, 110 or 995 for POP3, 25 or 465 for SMTP.
     pub port: Option<u16>,
     /// Encryption. By default: implicit on the protocol's TLS port; none on a loopback host if no
     /// CA file or identity is given; STARTTLS otherwise.
     pub tls: Option<TlsMode>,
-    /// Certificates.
+    /// Trusted certificates and the client identity.
     pub tls_options: TlsOptions,
-    /// The longest wait for the server's next bytes; 30 seconds.
+    /// The longest wait for the server's next bytes. Default: 30 seconds.
     pub timeout: Duration,
-    /// The deadline for the whole reply to a command, plus one second for each KiB received; five
-    /// times the timeout by default. Greeting and TLS handshake have twice the timeout.
+    /// The deadline for the whole reply to a command, plus one second for each KiB received.
+    /// Default: five times the timeout. The greeting and the TLS handshake have twice the timeout.
     pub reply_deadline: Option<Duration>,
     /// Limits on what the server may send.
     pub limits: Limits,
@@ -158,10 +167,11 @@ pub(super) struct Way {
 }
 
 impl ConnectOptions {
+    /// Decides mode, port and deadlines before connecting.
     pub(super) fn way(&self, ports: Ports) -> Way {
         let mode =
             self.tls.or((self.port == Some(ports.implicit_tls)).then_some(TlsMode::Implicit));
-        // A CA file or identity asks for TLS even on a loopback host, which may be the end of a
+        // A CA file or identity requires TLS even on a loopback host, which may be the end of a
         // tunnel.
         let names_trust = self.tls_options.ca_file.is_some() || self.tls_options.identity.is_some();
         let mode = mode.or(names_trust.then_some(TlsMode::StartTls));
@@ -177,6 +187,7 @@ impl ConnectOptions {
 }
 
 impl Way {
+    /// Opens the stream, with implicit TLS if that is the mode.
     pub(super) fn open<S: Protocol>(
         &self,
         connector: &Connector,
@@ -196,8 +207,8 @@ impl Way {
         )?)
     }
 
-    /// Whether STARTTLS must come before anything else: if it was asked for, and by default
-    /// wherever the traffic leaves this machine.
+    /// Whether STARTTLS must come before anything else: if it was asked for, and by default if the
+    /// traffic leaves this machine.
     pub(super) fn wants_starttls<S: Protocol>(&self, connection: &Connection<S>) -> bool {
         self.mode == Some(TlsMode::StartTls) || (self.mode.is_none() && connection.is_exposed())
     }

@@ -1,8 +1,12 @@
 //! The POP3 client (RFC 1939): a method for each operation, over one connection.
 //!
-//! POP3 has one reply for each command, in order. Letters that were requested ahead
-//! ([`PopClient::expect`]) are read before any other command goes out. Marks of DELE take effect at
-//! QUIT, so only [`PopClient::close`] removes letters.
+//! POP3 sends one reply for each command, in order. Every operation therefore first reads the
+//! replies to letters that were requested ahead ([`PopClient::expect`]), then sends its command and
+//! reads the reply. DELE only marks letters; the server removes them at QUIT, so only
+//! [`PopClient::close`] removes letters.
+//!
+//! `submit` sends a command, `finish` reads its reply, and `run` does both. Bodies are passed on in
+//! pieces as they arrive.
 
 use super::error::Error;
 use super::options::{Auth, ConnectOptions, Credentials, Ports};
@@ -21,7 +25,8 @@ use std::time::Duration;
 /// marked letters before it replies.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(60);
 
-/// The longest initial response that is sent with AUTH; a command line has 255 octets (RFC 5034 4).
+/// The longest initial response sent with AUTH, since a command line has at most 255 octets (RFC
+/// 5034 4).
 const LONGEST_INITIAL: usize = 232;
 
 /// A POP3 connection.
@@ -39,7 +44,7 @@ pub struct PopClient {
 }
 
 impl PopClient {
-    /// Connects, encrypts as the options say, logs in, and asks how many letters there are.
+    /// Connects, encrypts as the options say, logs in, and asks for the number of letters.
     ///
     /// # Errors
     /// As [`super::ImapClient::connect`].
@@ -77,7 +82,8 @@ impl PopClient {
         Ok(client)
     }
 
-    /// CAPA, which may differ after the login, and STAT; pipelined if the server allows it.
+    /// Sends CAPA, whose reply may differ after the login, and STAT; pipelined if the server allows
+    /// it.
     fn look_around(&mut self) -> Result<(), Error> {
         let ahead = if self.has("PIPELINING") {
             Some((self.submit(Command::capa())?, self.submit(Command::stat())?))
@@ -102,8 +108,8 @@ impl PopClient {
         self.bytes
     }
 
-    /// The lines of CAPA in upper case, `TOP` or `SASL PLAIN LOGIN`; empty for servers without
-    /// CAPA.
+    /// The lines of CAPA in upper case, for example `TOP` or `SASL PLAIN LOGIN`; empty if the
+    /// server has no CAPA.
     pub fn capabilities(&self) -> &[String] {
         &self.capabilities
     }
@@ -130,7 +136,7 @@ impl PopClient {
         self.connection.is_closed()
     }
 
-    /// STAT.
+    /// STAT: updates the number of letters and their total size.
     ///
     /// # Errors
     /// As every operation: [`Error`].
@@ -263,8 +269,8 @@ impl PopClient {
     /// dead connection.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the server could not remove them all. If letters are marked, also the
-    /// reason why no reply came: the letters may still be there.
+    /// [`Error::Refused`] if the server could not remove all marked letters. If letters are marked,
+    /// also any error that kept the reply from arriving: the letters may still be there.
     pub fn close(&mut self) -> Result<(), Error> {
         if self.is_closed() {
             return Ok(());
@@ -298,7 +304,7 @@ impl PopClient {
         Ok(())
     }
 
-    /// Reads the reply to CAPA `sent`, or to one that is sent now.
+    /// Reads the reply to the CAPA `sent`, or sends one now.
     fn learn_capabilities(&mut self, sent: Option<Handle>) -> Result<(), Error> {
         self.capabilities.clear();
         let handle = sent.map_or_else(|| self.submit(Command::capa()), Ok)?;
@@ -310,6 +316,8 @@ impl PopClient {
         Ok(())
     }
 
+    /// STLS. A server that does not offer or accept it is given up. The timestamp and capabilities
+    /// from before are discarded.
     fn start_tls(&mut self) -> Result<(), Error> {
         if !self.has("STLS") {
             self.connection.close();
@@ -332,6 +340,8 @@ impl PopClient {
         self.learn_capabilities(None)
     }
 
+    /// Logs in: by SASL if a mechanism is chosen, by APOP if that is better, otherwise by USER and
+    /// PASS.
     fn log_in(&mut self, credentials: &Credentials) -> Result<(), Error> {
         let offered = self
             .capabilities
@@ -397,6 +407,7 @@ impl PopClient {
         Error::Login { user: user.to_owned(), cause }
     }
 
+    /// Reads lines of a letter number and a value.
     fn numbered_lines<T>(
         &mut self,
         handle: Handle,
@@ -447,12 +458,12 @@ impl PopClient {
         Ok(lines)
     }
 
-    /// The text of a one-line reply.
+    /// Sends a command with a one-line reply and returns its text.
     fn line(&mut self, command: Command) -> Result<String, Error> {
         self.run(command, &mut |_| Ok(()))
     }
 
-    /// Runs one command, after those that were sent ahead.
+    /// Sends one command and reads its reply, after the replies to letters requested ahead.
     fn run(
         &mut self,
         command: Command,
@@ -464,6 +475,7 @@ impl PopClient {
         self.finish(handle, name, None, on_piece)
     }
 
+    /// Sends a command. If nothing is in flight, first reads what the server has sent unasked.
     pub(super) fn submit(&mut self, command: Command) -> Result<Handle, Error> {
         if self.is_closed() {
             return Err(Error::Closed);
@@ -474,8 +486,8 @@ impl PopClient {
         Ok(self.connection.submit(command)?)
     }
 
-    /// Waits for the end of the reply. An error of the callback is returned after the body has
-    /// ended, so that the connection stays usable.
+    /// Reads a reply to its end. An error of the callback is returned after the body has ended, so
+    /// that the connection stays usable.
     pub(super) fn finish(
         &mut self,
         handle: Handle,
@@ -532,6 +544,7 @@ fn words(reply: &Reply<'_>) -> String {
     String::from_utf8_lossy(reply.text).into_owned()
 }
 
+/// Appends a piece, up to a limit.
 pub(super) fn collect(
     into: &mut Vec<u8>,
     piece: &[u8],
@@ -554,7 +567,8 @@ fn near(text: &str) -> String {
     format!("{start:?}{}", if start.len() < text.len() { "…" } else { "" })
 }
 
-/// `<1896.697170952@dbc.mtview.ca.us>` in a greeting offers APOP (RFC 1939 7).
+/// The timestamp in a greeting, such as `<1896.697170952@dbc.mtview.ca.us>`, which offers APOP (RFC
+/// 1939 7).
 fn timestamp(greeting: &str) -> Option<String> {
     let start = greeting.find('<')?;
     let end = start + greeting[start..].find('>')?;

@@ -1,30 +1,31 @@
-//! Requests letters of a POP mailbox before they are wanted, so that many of them cost one round
-//! trip (PIPELINING, RFC 2449 6.6).
+//! Prefetches letters of a POP mailbox, so that many of them cost one round trip (PIPELINING, RFC
+//! 2449 6.6).
 //!
-//! The caller says which letters it will want. Commands for them go out while their estimated sizes
-//! fit into a window of letters and bytes; replies are read in order and kept until the caller
-//! takes them. A letter that turns out larger than the room left is dropped and requested again
-//! when it is wanted.
+//! The caller announces the letters it will want (`expected`). Commands for them are sent while
+//! their sizes, known or estimated, fit into a window of letters and bytes (`asked`). Replies are
+//! read in order and kept until the caller takes them. A letter that turns out larger than the room
+//! left is dropped, and requested again when it is wanted.
 
 use super::error::Error;
 use super::pop3::{PopClient, collect};
 use crate::proto::pop3::{Command, Handle};
 use std::collections::VecDeque;
 
-/// The most letters and bytes in flight or kept; sizes are those of LIST.
+/// The most letters in flight or kept.
 pub(super) const MOST: usize = 1_000;
+/// The most bytes in flight or kept, by the sizes of LIST.
 const MOST_BYTES: u64 = 8 << 20;
 
 /// The assumed size of a header.
 const HEADER_SIZE: u64 = 4 << 10;
 
-/// A mailbox of more letters than this is asked for their sizes first.
+/// In a mailbox with more letters than this, LIST is sent first for their sizes.
 const FEW: u32 = 20;
 
 /// A letter's number, and how many lines of its body; `None` means the whole letter.
 type Which = (u32, Option<u32>);
 
-/// The letters that will be wanted.
+/// The letters that will be wanted, and those that were requested.
 pub(super) struct PopAhead {
     /// The most letters in flight or kept.
     window: usize,
@@ -32,10 +33,11 @@ pub(super) struct PopAhead {
     expected: VecDeque<Which>,
     /// The LIST in flight.
     list: Option<Handle>,
-    /// Letters that were requested, in the order of their replies.
+    /// Requested letters, in the order of their replies.
     asked: VecDeque<Asked>,
 }
 
+/// A requested letter.
 struct Asked {
     which: Which,
     handle: Handle,
@@ -67,6 +69,7 @@ impl PopAhead {
             .sum()
     }
 
+    /// Whether the window has room for a letter of this size; an empty one always has.
     fn has_room_for(&self, size: u64) -> bool {
         let bytes: u64 = self.asked.iter().map(|asked| asked.size).sum();
         self.asked.is_empty() || self.asked.len() < self.window && bytes + size <= MOST_BYTES
@@ -75,7 +78,7 @@ impl PopAhead {
 
 impl PopClient {
     /// Announces that these letters, or their headers and `lines` lines, will be wanted in this
-    /// order. If the server has PIPELINING, they are requested several at a time, and
+    /// order. If the server has PIPELINING, several are requested together, and
     /// [`PopClient::letter`] returns them. At most about 8 MiB are in flight or kept.
     ///
     /// # Errors
@@ -101,10 +104,11 @@ impl PopClient {
         self.ahead.window = letters.clamp(1, MOST);
     }
 
+    /// Requests announced letters while there is room.
     fn ask_expected(&mut self) -> Result<(), Error> {
         let mut sent = false;
         while let Some(&which) = self.ahead.expected.front() {
-            // Until LIST has replied, the average size is assumed.
+            // Before the reply to LIST, assume the average size.
             let average = self.bytes() / u64::from(self.count().max(1));
             let size = if which.1.is_some() {
                 HEADER_SIZE
@@ -151,7 +155,7 @@ impl PopClient {
             }
         }
         if let Some(at) = self.ahead.expected.iter().position(|expected| *expected == which) {
-            // The letters before it were skipped; dropping them makes room.
+            // The caller has skipped the letters before it. Drop them to make room.
             self.ahead.expected.drain(..=at);
             self.ahead.asked.retain(|asked| asked.letter.is_none());
         }
@@ -192,7 +196,8 @@ impl PopClient {
         result
     }
 
-    /// Drops the letters that were expected; those in flight are dropped when they arrive.
+    /// Drops the announced letters; those in flight are dropped when they arrive. Resets the window
+    /// to its default.
     pub fn forget_letters(&mut self) {
         self.ahead.window = MOST;
         self.ahead.expected.clear();
@@ -216,7 +221,7 @@ impl PopClient {
         Ok(())
     }
 
-    /// Reads letters up to this one. If it is wanted now, it is kept whatever its size.
+    /// Reads replies up to this letter. If it is wanted now, it is kept whatever its size.
     fn hear_up_to(&mut self, last: usize, is_wanted: bool) -> Result<(), Error> {
         if let Some(list) = self.ahead.list.take() {
             match self.sizes_told(list) {
@@ -233,8 +238,8 @@ impl PopClient {
             if letter.is_some() {
                 continue;
             }
-            // A letter may be larger than LIST said. What does not fit is dropped, and requested
-            // again when it is wanted.
+            // A letter may be larger than LIST reported. If it does not fit, it is dropped, and
+            // requested again when it is wanted.
             let room = if is_wanted && at == last {
                 usize::MAX
             } else {

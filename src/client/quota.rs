@@ -1,4 +1,4 @@
-//! Quotas (RFC 9208; RFC 2087 before it): how much a mailbox's account may hold, and how much it does.
+//! Quotas (RFC 9208; earlier RFC 2087): the limits and usage of a mailbox's account.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -10,9 +10,9 @@ use crate::proto::imap::{Command, Data, Token, Tokens};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QuotaRoot {
-    /// Its name; empty for a server with only one.
+    /// Its name; empty on servers with only one root.
     pub name: String,
-    /// Its resources that are limited, in the server's order.
+    /// Its limited resources, in the server's order.
     pub resources: Vec<QuotaResource>,
 }
 
@@ -25,16 +25,16 @@ pub struct QuotaResource {
     pub name: String,
     /// How much is used.
     pub usage: u64,
-    /// How much may be used. A server may say less than is used already.
+    /// How much may be used. It may be less than the current usage.
     pub limit: u64,
 }
 
 impl ImapClient {
-    /// GETQUOTAROOT (RFC 9208 4.1.3): the quota roots of a mailbox and their resources; none where
-    /// nothing is limited.
+    /// GETQUOTAROOT (RFC 9208 4.1.3): returns the quota roots of a mailbox and their resources;
+    /// none if nothing is limited.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] without QUOTA; [`Error::Refused`] when the mailbox does not exist.
+    /// [`Error::Unsupported`] without QUOTA; [`Error::Refused`] if the mailbox does not exist.
     pub fn quota(&mut self, mailbox: &str) -> Result<Vec<QuotaRoot>, Error> {
         let is_quota = |name: &String| name == "QUOTA" || name.starts_with("QUOTA=RES-");
         if !self.capabilities().names().iter().any(is_quota) {
@@ -45,7 +45,7 @@ impl ImapClient {
     }
 }
 
-/// Reads QUOTAROOT, which names the roots, and QUOTA, which tells of one root.
+/// Reads QUOTAROOT, which names the roots of the mailbox, and QUOTA, which describes one root.
 struct QuotaRoots {
     limits: Limits,
     names: Vec<String>,
@@ -71,7 +71,7 @@ impl Reader for QuotaRoots {
         Ok(())
     }
 
-    /// A server may tell of other roots meanwhile; only those of the mailbox count.
+    /// Servers may also report other roots; only those of the mailbox are returned.
     fn finish(self) -> Result<Vec<QuotaRoot>, Error> {
         let (names, mut told) = (self.names, self.told);
         let root = |name: String| {
@@ -93,7 +93,7 @@ fn text(token: Token<'_>, tokens: &Tokens<'_>) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// `(STORAGE 10 512 MESSAGE 20 100)`.
+/// Reads `(STORAGE 10 512 MESSAGE 20 100)`.
 fn resources(tokens: &mut Tokens<'_>, limits: &Limits) -> Result<Vec<QuotaResource>, Error> {
     let mut resources = Vec::new();
     tokens.expect_open()?;

@@ -7,11 +7,11 @@
 //! one batch of messages.
 //!
 //! Message numbers refer to other messages once another mailbox is selected or messages have left.
-//! A window by numbers then is dropped, and the fetch sends an ordinary command. A window by UIDs
-//! is dropped only when another mailbox is selected.
+//! A window by numbers is dropped then, and the fetch sends an ordinary command. A window by UIDs
+//! is dropped only when the mailbox is closed or another one selected.
 //!
-//! A window's message is in one of these places: `left` (still to be requested), `sent` (in flight
-//! or buffered), or `passed` (fetched out of order before it was requested).
+//! A message of the window is in one of these places: `left` (still to be requested), `sent` (in
+//! flight or buffered), or `passed` (fetched before the window had requested it).
 
 use super::error::Error;
 use super::imap::ImapClient;

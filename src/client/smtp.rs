@@ -1,10 +1,13 @@
 //! The SMTP client (RFC 5321): one connection, any number of letters.
 //!
 //! A letter is one transaction: MAIL, an RCPT for each recipient, DATA, the letter. With PIPELINING
-//! the commands go out together (RFC 2920). The letter goes only after 354, and to nobody if a
-//! recipient was refused and the envelope does not allow partial delivery. If the connection breaks
-//! after the final dot, the outcome is unknown: that is an error of its own, and nothing is sent
-//! again.
+//! MAIL and all RCPTs are sent together (RFC 2920), and DATA with them if there is one recipient.
+//! The letter is sent only after 354. If a recipient is refused and the envelope does not allow
+//! partial delivery, it is sent to nobody.
+//!
+//! A reply that arrives before the letter has ended cannot be its answer, and closes the
+//! connection. If the connection breaks after the final dot, nobody knows whether the letter was
+//! accepted. That is [`Error::DeliveryUnknown`], and nothing is sent again.
 
 use super::error::Error;
 use super::options::{ConnectOptions, Credentials, Ports};
@@ -16,12 +19,13 @@ use crate::transport::{Connection, Connector, TransportError};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// The longest wait for the reply to QUIT.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(2);
 
 /// The size of a write to the stream, in bytes.
 const CHUNK: usize = 64 << 10;
 
-/// A line of a letter has at most 998 bytes (RFC 5322 2.1.1); servers break or refuse longer ones.
+/// The longest line of a letter, in bytes (RFC 5322 2.1.1). Servers break or refuse longer ones.
 pub const LONGEST_LINE: usize = 998;
 
 /// A recipient that the server refused, and what it said.
@@ -56,7 +60,7 @@ pub struct SmtpClient {
 
 impl SmtpClient {
     /// Connects, encrypts as the options say, and logs in if there are credentials. `helo` is the
-    /// name for EHLO; by default the address of this side.
+    /// name for EHLO; the default is the local address.
     ///
     /// # Errors
     /// As [`super::ImapClient::connect`].
@@ -107,12 +111,14 @@ impl SmtpClient {
     }
 
     /// Sends a letter. Line ends become CR LF, and leading dots are doubled. Returns the refused
-    /// recipients, of which there are none unless the envelope allows `partial` delivery.
+    /// recipients; there are none unless the envelope allows `partial` delivery.
     ///
     /// # Errors
-    /// [`Error::Argument`], before a byte is sent, for NUL, lines over 998 bytes and addresses that
-    /// cannot be sent; [`Error::Recipients`], with nothing sent; [`Error::Refused`];
-    /// [`Error::DeliveryUnknown`] if the connection broke between the letter's end and the reply.
+    /// [`Error::Argument`], before a byte is sent, for NUL, lines over 998 bytes unless allowed,
+    /// and malformed addresses; [`Error::Unsupported`] if the letter needs an extension that the
+    /// server lacks, or is larger than its limit; [`Error::Recipients`], with nothing sent;
+    /// [`Error::Refused`]; [`Error::DeliveryUnknown`] if the connection broke between the end of
+    /// the letter and the reply.
     pub fn send(&mut self, envelope: &Envelope<'_>, letter: &[u8]) -> Result<Vec<Refused>, Error> {
         check_letter(letter, envelope.long_lines)?;
         check_addresses(envelope)?;
@@ -178,6 +184,8 @@ impl SmtpClient {
         self.connection.close();
     }
 
+    /// The parameters of MAIL that the letter needs; an error if the server lacks an extension for
+    /// it.
     fn mail_options(&self, envelope: &Envelope<'_>, letter: &[u8]) -> Result<MailOptions, Error> {
         let international =
             !envelope.from.is_ascii() || envelope.to.iter().any(|to| !to.is_ascii());
@@ -260,6 +268,7 @@ impl SmtpClient {
         if data.code == 354 { Ok(refused) } else { Err(refusal("DATA", data)) }
     }
 
+    /// Sends the letter after 354 and waits for the final reply.
     fn transmit(&mut self, letter: &[u8]) -> Result<(), Error> {
         self.connection.stream().begin_reply();
         self.check_nothing_ahead()?;
@@ -321,8 +330,8 @@ impl SmtpClient {
         ))
     }
 
-    /// Says EHLO. Only if `only_extended` is false is HELO tried: before TLS nothing else may be
-    /// sent.
+    /// Sends EHLO. If it is refused, tries HELO, unless `only_extended` is true: if TLS is
+    /// required, nothing else may be sent before it.
     fn say_hello(&mut self, only_extended: bool) -> Result<(), Error> {
         self.extensions.clear();
         let answer = self.run(Command::ehlo(&self.helo)?)?;
@@ -403,6 +412,7 @@ impl SmtpClient {
         }
     }
 
+    /// The line of the EHLO reply with this keyword.
     fn extension(&self, name: &str) -> Option<&str> {
         self.extensions.iter().map(String::as_str).find(|line| {
             line.split([' ', '=']).next().is_some_and(|word| word.eq_ignore_ascii_case(name))
@@ -426,6 +436,7 @@ impl SmtpClient {
         Ok(self.connection.submit(command)?)
     }
 
+    /// Waits for the reply to a command. A 421 closes the connection.
     fn reply_to(&mut self, handle: Handle) -> Result<Answer, Error> {
         loop {
             self.connection.wait()?;
@@ -443,13 +454,14 @@ impl SmtpClient {
         }
     }
 
+    /// Closes the connection because the server cannot be trusted with the letter.
     fn give_up(&mut self, why: &str) -> Error {
         self.connection.close(); // nothing more is sent to a server that is not trusted
         Error::Insecure(why.to_owned())
     }
 }
 
-/// This side's address as EHLO takes it (RFC 5321 4.1.3).
+/// The local address in the form that EHLO takes (RFC 5321 4.1.3).
 fn own_address(connection: &mut Connection<Session>) -> String {
     match connection.stream().local_address().map(|address| address.ip()) {
         Some(IpAddr::V4(address)) => format!("[{address}]"),
@@ -482,12 +494,14 @@ fn refusal(command: &'static str, answer: Answer) -> Error {
     }
 }
 
-/// A malformed address is one whatever the server offers.
+/// Checks the addresses with SMTPUTF8 assumed, so that a malformed address is an argument error
+/// whatever the server offers.
 fn check_addresses(envelope: &Envelope<'_>) -> Result<(), EncodeError> {
     Command::mail(envelope.from, &[], MailOptions { utf8: true, ..MailOptions::default() })?;
     envelope.to.iter().try_for_each(|to| Command::rcpt(to, true).map(drop))
 }
 
+/// Checks a letter for NUL and long lines.
 fn check_letter(letter: &[u8], long_lines: bool) -> Result<(), Error> {
     if letter.contains(&0) {
         return Err(EncodeError {

@@ -1,8 +1,8 @@
-//! Types of server responses: entries of LIST, destinations of copies, warnings.
+//! Types for what servers report: entries of LIST, destinations of copies, warnings.
 
 use crate::proto::imap::SequenceSet;
 
-/// Something the server said that need not stop anybody.
+/// A message from the server that does not stop the operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// The kind.
@@ -17,9 +17,9 @@ pub struct Warning {
 pub enum WarningKind {
     /// An untagged NO or BAD, an alert, or a mailbox that opened read-only.
     Problem,
-    /// An untagged OK with a response code that is not known.
+    /// An untagged OK with an unknown response code.
     UnknownOk,
-    /// An untagged response that is not known.
+    /// An untagged response of an unknown kind.
     UnknownUntagged,
 }
 
@@ -27,7 +27,7 @@ pub enum WarningKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Listed {
-    /// Its attributes, `\Noselect` for example.
+    /// Its attributes, for example `\Noselect`.
     pub flags: Vec<String>,
     /// The hierarchy separator; `None` for a flat name.
     pub separator: Option<String>,
@@ -35,7 +35,7 @@ pub struct Listed {
     pub name: String,
 }
 
-/// Where copies went (UIDPLUS, RFC 4315).
+/// Where copies were stored (UIDPLUS, RFC 4315).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CopiedUids {

@@ -1,8 +1,8 @@
-//! Streams letters to files, with the same memory whatever their size.
+//! Streams letters to files, with the same memory for letters of any size.
 //!
 //! The session hands out large literals in pieces ([`Event::Piece`]) while they arrive. A piece
-//! comes before the end of its response, so the response's start decides whether the literal is the
-//! body of a wanted letter; a UID that follows the literal is checked when the response is
+//! arrives before the end of its response. So the text before the literal decides whether it is the
+//! body of a wanted letter. A UID that follows the literal is checked when the response is
 //! complete.
 
 use super::error::Error;
@@ -76,7 +76,7 @@ impl ImapClient {
                     let message = message.filter(is_new);
                     if std::mem::take(&mut came) { to.end(message) } else { Ok(()) }
                 }
-                // These pieces were not a letter. They must not start the next one.
+                // These pieces were not a letter, and must not become the start of the next one.
                 _ if std::mem::take(&mut came) => to.end(None),
                 _ => Ok(()),
             });
@@ -173,11 +173,13 @@ fn ends_in_body_of(before: &[u8], message: MessageId) -> bool {
     told.is_none_or(|told: u32| told == message.get())
 }
 
+/// The body in a FETCH response: in memory, or already passed on in pieces.
 enum Body {
     Whole(Vec<u8>),
     Streamed,
 }
 
+/// Reads UID and body from a FETCH response.
 fn uid_and_body(tokens: &mut Tokens<'_>) -> Result<(Option<u32>, Option<Body>), Error> {
     let (mut uid, mut body) = (None, None);
     let mut items = FetchedItems::of(tokens)?;
