@@ -23,7 +23,8 @@ impl ImapClient {
     ///
     /// # Errors
     /// [`Error::Insecure`] if the password would leave this machine unencrypted and
-    /// [`super::TlsMode::None`] was not given; [`Error::Authentication`], [`Error::Transport`],
+    /// [`super::TlsMode::None`] was not given; [`Error::Unsupported`] if the server does not offer
+    /// the requested way to log in; [`Error::Authentication`], [`Error::Transport`],
     /// [`Error::Protocol`] and [`Error::Bye`]. The connection is then closed.
     pub fn connect(
         connector: &Connector,

@@ -25,7 +25,8 @@ pub struct Options {
     pub smtp_port: u16,
     /// Port of the SMTP listener with implicit TLS; 0, the default, lets the system choose.
     pub smtps_port: u16,
-    /// The extensions of RFC 3501 that are advertised and accepted. Default: see [`Extensions`].
+    /// The extensions of RFC 3501 that are advertised and accepted. Default: all that are
+    /// implemented but `LITERAL-` and `LOGINDISABLED`.
     pub extensions: Extensions,
     /// The extensions of RFC 1939 that are advertised and accepted.
     pub pop: PopExtensions,

@@ -177,7 +177,7 @@ impl Unstuffing {
 mod tests {
     use super::Unstuffing;
 
-    /// The letter and what stands behind it, for one cutting of the input.
+    /// Returns the letter and what follows it, for input that arrives in pieces of `step` bytes.
     fn unstuffed(input: &str, step: usize) -> Option<(String, String)> {
         let mut letter = Unstuffing::new(1000);
         let mut used = 0;
@@ -211,7 +211,7 @@ mod tests {
             for step in 1..8 {
                 let found = unstuffed(input, step);
                 let found = found.as_ref().map(|(letter, rest)| (letter.as_str(), rest.as_str()));
-                // Bytes behind the end are left only in the chunk that held it.
+                // The bytes after the end are compared for single-byte pieces only.
                 assert_eq!(
                     found.map(|(letter, _)| letter),
                     expected.map(|(letter, _)| letter),
