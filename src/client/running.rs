@@ -115,23 +115,26 @@ impl ImapClient {
         let mut failure = None;
         let depth = self.limits().depth;
         for answer in own.answers.drain(..) {
-            let Some(data) = answer.data(depth)? else { continue };
-            failure = failure.or(on_event(Event::Data(data)).err());
-        }
-        if own.completion.is_none() && self.is_closed() {
-            return Err(Error::Closed);
+            match answer.data(depth) {
+                Ok(Some(data)) => deliver(Event::Data(data), on_event, &mut failure),
+                Ok(None) => {}
+                Err(error) => failure = failure.or(Some(error.into())),
+            }
         }
         self.connection().stream().begin_reply();
         let completion = loop {
+            // Data that cannot be read now cannot be read later.
+            if let Some(error @ Error::Protocol(_)) = failure {
+                self.connection().close();
+                return Err(error);
+            }
             if let Some(completion) = own.completion.take() {
                 break completion;
             }
-            own.completion = self.hear(Some(&own), &mut input, on_event, &mut failure)?;
-            // Data that cannot be read now cannot be read later.
-            if let Some(Error::Protocol(_)) = &failure {
-                self.connection().close();
-                return Err(failure.unwrap_or(Error::Closed));
+            if self.is_closed() {
+                return Err(Error::Closed);
             }
+            own.completion = self.hear(Some(&own), &mut input, on_event, &mut failure)?;
         };
         self.send_rest_of_literal(&own, &mut input);
         match (failure, completion.kind) {
@@ -207,9 +210,7 @@ impl ImapClient {
             }
             _ => None,
         };
-        if failure.is_none() {
-            *failure = on_event(event).err();
-        }
+        deliver(event, on_event, failure);
         warning.into_iter().for_each(|warning| self.note_warning(warning));
         Ok(None)
     }
@@ -274,6 +275,13 @@ impl ImapClient {
         let connection = self.connection();
         connection.session().check_nothing_ahead().inspect_err(|_| connection.close())?;
         Ok(())
+    }
+}
+
+/// Passes an event to the callback, unless the callback has failed before.
+fn deliver(event: Event<'_>, on_event: OnEvent<'_>, failure: &mut Option<Error>) {
+    if failure.is_none() {
+        *failure = on_event(event).err();
     }
 }
 

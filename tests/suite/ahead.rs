@@ -2,7 +2,10 @@
 
 use crate::support::script::Script;
 use crate::support::{Server, empty, on_every_server};
-use postoffice::client::{Error, Fetch, FetchReader, ImapClient, Pending};
+use postoffice::client::{
+    ConnectOptions, Credentials, Error, Fetch, FetchReader, ImapClient, Pending,
+};
+use postoffice::proto::ProtocolError;
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::{Data, Messages, SearchKey, SequenceSet};
@@ -32,6 +35,16 @@ impl FetchReader for Bodies {
 fn begin(client: &mut ImapClient, message: u32) -> Pending<Fetch<Bodies>> {
     let items = "BODY.PEEK[TEXT]".parse().unwrap();
     client.begin_fetch(&Messages::Numbers(one(message)), &items, Bodies::default()).unwrap()
+}
+
+/// A client of a scripted server, with its inbox selected.
+fn with_inbox(script: &Script) -> ImapClient {
+    let options = ConnectOptions { port: Some(script.address.port()), ..Default::default() };
+    let credentials = Credentials::new("user", "sesame-open");
+    let mut client =
+        ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap();
+    client.select("INBOX", false).unwrap();
+    client
 }
 
 fn letters() -> Vec<String> {
@@ -112,14 +125,7 @@ fn each_command_gets_its_own_refusal() {
         peer.say(&format!("* 1 FETCH (BODY[TEXT] \"one\")\r\n{} OK done\r\n", tags[0]));
         peer.hear_rest();
     });
-    let options = postoffice::client::ConnectOptions {
-        port: Some(script.address.port()),
-        ..Default::default()
-    };
-    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
-    let mut client =
-        ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap();
-    client.select("INBOX", false).unwrap();
+    let mut client = with_inbox(&script);
     let pending: Vec<_> = (1..=3).map(|message| begin(&mut client, message)).collect();
     let mut results = pending.into_iter().map(|pending| client.wait(pending));
     let mut holds = |message, body: &str| {
@@ -140,14 +146,7 @@ fn a_refusal_lets_the_command_behind_it_out() {
         assert!(peer.answer("* SEARCH 2\r\n{tag} OK done\r\n").ends_with("SEARCH ALL"));
         peer.hear_rest();
     });
-    let options = postoffice::client::ConnectOptions {
-        port: Some(script.address.port()),
-        ..Default::default()
-    };
-    let credentials = postoffice::client::Credentials::new("user", "sesame-open");
-    let mut client =
-        ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap();
-    client.select("INBOX", false).unwrap();
+    let mut client = with_inbox(&script);
     let keys = [SearchKey::Subject("\u{e9}".into()), SearchKey::All];
     let [first, second] = keys.map(|key| client.begin_search(&key, false).unwrap());
     let refused = client.wait(first).unwrap_err();
@@ -165,4 +164,58 @@ fn a_connection_that_breaks_breaks_all() {
         assert!(client.wait(pending).is_err());
     }
     client.close();
+}
+
+/// Fails at its first item, and counts how often it is called.
+struct Failing<'c> {
+    calls: &'c std::cell::Cell<u32>,
+    error: fn() -> Error,
+}
+
+impl FetchReader for Failing<'_> {
+    type Output = ();
+
+    fn item(&mut self, _: Data<'_>) -> Result<(), Error> {
+        self.calls.set(self.calls.get() + 1);
+        Err((self.error)())
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reader_that_fails_on_buffered_answers_is_not_called_again() {
+    let malformed = || {
+        let (what, near) = ("not a letter", String::new());
+        Error::Protocol(ProtocolError::Malformed { what, offset: 0, near })
+    };
+    let unexpected = || Error::Unexpected("not a letter".into());
+    for (error, closes) in [(unexpected as fn() -> Error, false), (malformed, true)] {
+        let script = Script::run(|peer| {
+            peer.log_in("");
+            peer.answer("* 2 EXISTS\r\n{tag} OK done\r\n");
+            let first = peer.hear();
+            let second = peer.hear();
+            for (command, number) in [(&first, 1), (&second, 2)] {
+                let tag = command.split(' ').next().unwrap();
+                let item = format!("* {number} FETCH (BODY[TEXT] \"x\")\r\n");
+                peer.say(&format!("{item}{item}{tag} OK done\r\n"));
+            }
+            peer.answer("{tag} OK done\r\n");
+            peer.hear_rest();
+        });
+        let mut client = with_inbox(&script);
+        let items = "BODY.PEEK[TEXT]".parse().unwrap();
+        let calls = std::cell::Cell::new(0);
+        let reader = Failing { calls: &calls, error };
+        let sent = client.begin_fetch(&Messages::Numbers(one(1)), &items, reader).unwrap();
+        let other = begin(&mut client, 2);
+        assert_eq!(client.wait(other).unwrap().len(), 2);
+        assert!(client.wait(sent).is_err());
+        assert_eq!(calls.get(), 1);
+        assert_eq!(client.is_closed(), closes);
+        assert_eq!(client.noop().is_ok(), !closes);
+    }
 }
