@@ -39,6 +39,7 @@ const MODULES: &[fn() -> BuiltInModule] = &[
 /// Functions of the library behind the prelude's own of the same names.
 const PLAIN: &[(&str, &str)] = &[
     ("steel/numbers", "expt"),
+    ("steel/numbers", "exact-integer-sqrt"),
     ("steel/vectors", "make-vector"),
     ("steel/vectors", "range-vec"),
     ("steel/lists", "range"),

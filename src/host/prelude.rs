@@ -1,6 +1,6 @@
 //! The prelude's text, taken apart into its definitions without reading them: a script needs few, and those are read when it mentions them.
 
-const TEXT: &str = include_str!("prelude.scm");
+const TEXTS: [&str; 2] = [include_str!("prelude.scm"), include_str!("sequences.scm")];
 
 /// A form of the prelude. Each begins at the start of a line.
 pub(super) struct Definition {
@@ -19,10 +19,14 @@ pub(super) enum Kind {
 }
 
 pub(super) fn definitions() -> Vec<Definition> {
+    TEXTS.into_iter().flat_map(definitions_of).collect()
+}
+
+fn definitions_of(text: &'static str) -> Vec<Definition> {
     let mut starts: Vec<usize> =
-        TEXT.match_indices("\n(define").map(|(line_end, _)| line_end + 1).collect();
-    starts.push(TEXT.len());
-    starts.windows(2).filter_map(|bounds| definition(&TEXT[bounds[0]..bounds[1]])).collect()
+        text.match_indices("\n(define").map(|(line_end, _)| line_end + 1).collect();
+    starts.push(text.len());
+    starts.windows(2).filter_map(|bounds| definition(&text[bounds[0]..bounds[1]])).collect()
 }
 
 fn definition(text: &'static str) -> Option<Definition> {
@@ -43,7 +47,7 @@ mod tests {
 
     #[test]
     fn every_form_of_the_prelude_is_found_under_its_name() {
-        let forms = reader::read(TEXT).unwrap();
+        let forms: Vec<Node> = TEXTS.iter().flat_map(|text| reader::read(text).unwrap()).collect();
         let found = definitions();
         assert_eq!(found.len(), forms.len());
         for (definition, form) in found.iter().zip(&forms) {

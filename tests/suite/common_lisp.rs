@@ -4,13 +4,13 @@ use postoffice::host::{Host, Options};
 use postoffice::lisp::printer::readably;
 use std::sync::{Arc, Mutex};
 
-struct Language {
+pub struct Language {
     host: Host,
     output: Arc<Mutex<String>>,
 }
 
 impl Language {
-    fn new() -> Language {
+    pub fn new() -> Language {
         let output = Arc::new(Mutex::new(String::new()));
         let written = output.clone();
         let options = Options {
@@ -24,7 +24,7 @@ impl Language {
     }
 
     /// The value as it prints, or `error: message`.
-    fn shows(&mut self, source: &str) -> String {
+    pub fn shows(&mut self, source: &str) -> String {
         match self.host.evaluate(source, "test") {
             Ok(value) => readably(&self.host.datum(&value)),
             Err(report) => format!("error: {}", report.condition.message),
@@ -472,4 +472,84 @@ fn loops_and_handlers_leave_nothing_behind() {
             });
         assert!(grown < 3_000, "{form}: grew by {grown} KB");
     }
+}
+
+#[test]
+fn an_assignment_may_hold_a_procedure_that_reads_the_variable() {
+    check(&[
+        ("(let ((c 8)) (setq c (+ c (funcall (lambda () c)))) c)", "16"),
+        ("(let ((c 8)) (incf c (let ((d 1)) (+ c d))) c)", "17"),
+        ("(let ((c 8)) (incf c (multiple-value-bind (q r) (floor c 3) (+ q r))) c)", "12"),
+        ("(let ((l '(1 2))) (setq l (mapcar (lambda (x) (+ x (length l))) l)) l)", "(3 4)"),
+        ("(let ((l '(1 2))) (push (some (lambda (x) (member x l)) '(2 3)) l) l)", "((2) 1 2)"),
+        ("(let ((f nil)) (setq f (lambda () f)) (functionp (funcall f)))", "t"),
+    ]);
+}
+
+#[test]
+fn large_numbers_in_the_text_are_whole() {
+    check(&[
+        ("(let ((x 1)) (+ x 16777215))", "16777216"),
+        ("(let ((x 1)) (+ x 16777216))", "16777217"),
+        ("(let ((x 0)) (- x 31536000))", "-31536000"),
+        ("(let ((x 4)) (incf x 123456789012) x)", "123456789016"),
+        ("(let ((size 26214400)) (<= size 25000000))", "nil"),
+        ("(let ((x 1)) (list (* x 16777216) x 4294967296))", "(16777216 1 4294967296)"),
+    ]);
+}
+
+#[test]
+fn apply_puts_arguments_in_front_of_any_list() {
+    check(&[
+        ("(apply #'list 1 (cdr (list 5 4)))", "(1 4)"),
+        ("(apply #'list 1 2 (cddr (list 5 4 3)))", "(1 2 3)"),
+        ("(apply 'list 1 (rest (list 5 4)))", "(1 4)"),
+        ("(funcall #'apply #'list 1 (cdr (list 5 4)))", "(1 4)"),
+        ("(let ((l (list 5 4))) (list (apply #'max 1 (cdr l)) l))", "(4 (5 4))"),
+        ("(apply #'mapcar #'list (cdr '((0) (1 2) (3 4))))", "((1 3) (2 4))"),
+        ("(flet ((f (&rest r) r)) (apply #'f :a 1 (cdr (list 5 4))))", "(:a 1 4)"),
+    ]);
+}
+
+#[test]
+fn values_that_nobody_asked_for_are_forgotten() {
+    check(&[
+        ("(multiple-value-list (+ 0 (truncate 7 2)))", "(3)"),
+        ("(multiple-value-list (identity (truncate 7 2)))", "(3)"),
+        ("(multiple-value-list (let ((x (floor 7 2))) x))", "(3)"),
+        ("(let ((x 0)) (multiple-value-list (setq x (floor 7 2))))", "(3)"),
+        ("(defun half (n) (floor n 2)) (multiple-value-list (+ 0 (half 7)))", "(3)"),
+        ("(defun half (n) (floor n 2)) (multiple-value-list (half 7))", "(3 1)"),
+        ("(multiple-value-list (if t (floor 7 2)))", "(3 1)"),
+        ("(multiple-value-list (let ((x 7)) (floor x 2)))", "(3 1)"),
+        ("(multiple-value-list (block nil (return (values 1 2))))", "(1 2)"),
+        ("(handler-case (/ (truncate 6 -1) 1) (:no-error (v) (list v)))", "(-6)"),
+    ]);
+}
+
+#[test]
+fn only_functions_that_take_a_test_take_the_name_of_one() {
+    check(&[
+        ("(list :key 'sym)", "(:key sym)"),
+        ("(list :test 'equal)", "(:test equal)"),
+        ("(defun pair (&key test) test) (pair :test 'equal)", "equal"),
+        ("(find 2 '((1 a) (2 b)) :key 'car)", "(2 b)"),
+        ("(let ((list '(1 2))) (apply #'list 0 list))", "(0 1 2)"),
+        ("(let ((list '(1 2))) (funcall 'list list))", "((1 2))"),
+        ("(let ((list (list 1 2))) (mapcar #'list list))", "((1) (2))"),
+    ]);
+}
+
+#[test]
+fn numbers_are_as_exact_as_they_can_be() {
+    check(&[
+        ("(/ 0.1 -7)", "-0.014285714285714287"),
+        ("(/ 5.0 -6)", "-0.8333333333333334"),
+        ("(/ 1 3)", "1/3"),
+        ("(/ 0.5)", "2.0"),
+        ("(expt (/ 1000000 9) 2)", "1000000000000/81"),
+        ("(expt 2/3 -2)", "9/4"),
+        ("(logand 12 10)", "8"),
+        ("(bitwise-and 9 '(4 5))", "error: bitwise-and: expected an integer of 64 bits, got (4 5)"),
+    ]);
 }

@@ -20,6 +20,8 @@ mod command;
 mod commands;
 #[cfg(feature = "host")]
 mod common_lisp;
+#[cfg(feature = "host")]
+mod differential;
 #[cfg(feature = "sandbox")]
 mod door;
 #[cfg(feature = "sandbox")]

@@ -1,9 +1,9 @@
-//! Common Lisp's `format`: `~a ~s ~d ~x ~o ~b ~f ~c ~% ~& ~~ ~t ~{ ~} ~^ ~[ ~; ~] ~( ~) ~* ~p` and parameters for columns and padding.
+//! Common Lisp's `format`: `~a ~s ~d ~x ~o ~b ~f ~c ~% ~& ~~ ~t ~{ ~} ~^ ~[ ~; ~] ~( ~) ~* ~p ~r ~?` and parameters for columns and padding.
 
 use steel::{SteelErr, SteelVal};
 
 use super::output::Target;
-use super::{Answer, Code, count, fail, list_of, string_of};
+use super::{Answer, Code, count, fail, list_of, number_words, string_of, wrong};
 use crate::host::value::{
     Value, as_integer, as_str, displayed, is_nil, is_true, nil, string, to_datum,
 };
@@ -144,6 +144,17 @@ impl Run<'_> {
                         (false, true) => "",
                         (false, false) => "s",
                     });
+                }
+                'r' => self.in_words(&directive)?,
+                '?' => {
+                    let control = self.argument()?;
+                    let control: Vec<char> = string_of("format ~?", &control)?.chars().collect();
+                    if directive.at {
+                        self.piece(&control)?;
+                    } else {
+                        let arguments = list_of("format ~?", &self.argument()?)?;
+                        self.with_arguments(&arguments, |run| run.piece(&control))?;
+                    }
                 }
                 '%' => (0..directive.times()).for_each(|_| self.text.push('\n')),
                 '~' => (0..directive.times()).for_each(|_| self.text.push('~')),
@@ -324,6 +335,39 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// `~r`: in words, with parameters in a radix.
+    fn in_words(&mut self, directive: &Directive) -> Result<(), SteelErr> {
+        if let Some(radix) = directive.number(0) {
+            let radix = u32::try_from(radix).ok().filter(|radix| (2..=36).contains(radix));
+            let radix = radix.ok_or_else(|| fail("format: ~r expects a radix from 2 to 36"))?;
+            let parameters = directive.parameters[1..].to_vec();
+            return self.integer(&Directive { parameters, ..*directive }, radix);
+        }
+        let value = self.argument()?;
+        let number = as_integer(&value).ok_or_else(|| wrong("format ~r", "an integer", &value))?;
+        let words = match (directive.at, directive.colon) {
+            (false, false) => number_words::cardinal(number),
+            (false, true) => number_words::ordinal(number),
+            (true, old) => number_words::roman(number, old)
+                .ok_or_else(|| wrong("format ~@r", "a number from 1 to 3999", &value))?,
+        };
+        self.text.push_str(&words);
+        Ok(())
+    }
+
+    /// Formats with other arguments for a while.
+    fn with_arguments(
+        &mut self,
+        arguments: &[Value],
+        work: impl FnOnce(&mut Run<'_>) -> Result<Ended, SteelErr>,
+    ) -> Result<Ended, SteelErr> {
+        let text = std::mem::take(&mut self.text);
+        let mut inner = Run { arguments, next: 0, text, at_line_start: self.at_line_start };
+        let ended = work(&mut inner);
+        self.text = inner.text;
+        ended
+    }
+
     fn tabulate(&mut self, directive: &Directive) {
         let column = self.text.rsplit('\n').next().unwrap_or("").chars().count();
         let wanted = directive.number(0).unwrap_or(1).clamp(0, 10_000) as usize;
@@ -360,14 +404,7 @@ impl Run<'_> {
             turns += 1;
             if directive.colon {
                 let elements = list_of("format ~:{", &inner.argument()?)?;
-                let mut turn = Run {
-                    arguments: &elements,
-                    next: 0,
-                    text: std::mem::take(&mut inner.text),
-                    at_line_start: self.at_line_start,
-                };
-                turn.piece(body)?;
-                inner.text = turn.text;
+                inner.with_arguments(&elements, |turn| turn.piece(body))?;
             } else if inner.piece(body)?.0 {
                 break;
             }
@@ -457,13 +494,16 @@ fn first_capital(text: &str) -> String {
 }
 
 fn in_radix(number: i64, radix: u32) -> String {
-    let digits = match radix {
-        16 => format!("{:X}", number.unsigned_abs()),
-        8 => format!("{:o}", number.unsigned_abs()),
-        2 => format!("{:b}", number.unsigned_abs()),
-        _ => number.unsigned_abs().to_string(),
-    };
-    if number < 0 { format!("-{digits}") } else { digits }
+    let mut left = number.unsigned_abs();
+    let mut digits = Vec::new();
+    while left > 0 || digits.is_empty() {
+        digits.extend(char::from_digit((left % u64::from(radix)) as u32, radix));
+        left /= u64::from(radix);
+    }
+    if number < 0 {
+        digits.push('-');
+    }
+    digits.iter().rev().map(char::to_ascii_uppercase).collect()
 }
 
 /// Digits in threes: `12,345`.

@@ -34,6 +34,11 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("third", |arguments| at("third", arguments, 2)),
     ("fourth", |arguments| at("fourth", arguments, 3)),
     ("fifth", |arguments| at("fifth", arguments, 4)),
+    ("sixth", |arguments| at("sixth", arguments, 5)),
+    ("seventh", |arguments| at("seventh", arguments, 6)),
+    ("eighth", |arguments| at("eighth", arguments, 7)),
+    ("ninth", |arguments| at("ninth", arguments, 8)),
+    ("tenth", |arguments| at("tenth", arguments, 9)),
     ("rest", rest),
     ("nth", nth),
     ("nthcdr", nthcdr),
@@ -54,6 +59,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
             .unwrap_or_else(nil))
     }),
     ("%splice", append),
+    ("%spread", |arguments| {
+        let (last, front) = arguments.split_last().ok_or_else(|| fail("apply: expected a list"))?;
+        Ok(list([front, &list_of("apply", last)?].concat()))
+    }),
     ("%reverse", |arguments| {
         Ok(list(list_of("reverse", &arguments[0])?.into_iter().rev().collect()))
     }),

@@ -1,11 +1,13 @@
 //! The system's own functions in Rust: what the prelude builds on, and the words that call nothing back.
 
+mod characters;
 mod control;
 mod files;
 mod flights;
 mod format;
 mod guards;
 mod lists;
+mod number_words;
 mod numbers;
 mod output;
 mod sequences;
@@ -59,6 +61,7 @@ pub(super) fn context() -> Result<Arc<Context>, SteelErr> {
 /// Every function by its name; those that start with `%` are not for scripts.
 pub(super) fn table() -> Vec<(&'static str, Value)> {
     let tables = [
+        characters::TABLE,
         control::TABLE,
         files::TABLE,
         flights::TABLE,

@@ -38,6 +38,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         count("quotient", arguments, 2, 2)?;
         Ok(divided("quotient", &arguments[0], &arguments[1], Way::Truncate)?.0)
     }),
+    ("/", quotient),
     ("abs", |arguments| {
         count("abs", arguments, 1, 1)?;
         match &arguments[0] {
@@ -51,6 +52,12 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("ash", |arguments| shift("ash", arguments)),
     ("arithmetic-shift", |arguments| shift("arithmetic-shift", arguments)),
+    ("bitwise-and", |arguments| bitwise("bitwise-and", arguments, -1, |left, right| left & right)),
+    ("bitwise-ior", |arguments| bitwise("bitwise-ior", arguments, 0, |left, right| left | right)),
+    ("bitwise-xor", |arguments| bitwise("bitwise-xor", arguments, 0, |left, right| left ^ right)),
+    ("logand", |arguments| bitwise("logand", arguments, -1, |left, right| left & right)),
+    ("logior", |arguments| bitwise("logior", arguments, 0, |left, right| left | right)),
+    ("logxor", |arguments| bitwise("logxor", arguments, 0, |left, right| left ^ right)),
     ("random", random),
 ];
 
@@ -70,7 +77,7 @@ fn whole(number: i128) -> Value {
     }
 }
 
-fn float(value: &Value) -> Option<f64> {
+pub(super) fn float(value: &Value) -> Option<f64> {
     match value {
         SteelVal::IntV(number) => Some(*number as f64),
         SteelVal::NumV(number) => Some(*number),
@@ -135,6 +142,36 @@ fn divided(
 fn is_exact(number: &Value) -> bool {
     use SteelVal::{BigNum, BigRational, IntV, Rational};
     matches!(number, IntV(_) | BigNum(_) | Rational(_) | BigRational(_))
+}
+
+/// Of integers of 64 bits. The interpreter's own take anything for 0.
+fn bitwise(function: &str, arguments: &[Value], unit: i64, of: fn(i64, i64) -> i64) -> Answer {
+    arguments
+        .iter()
+        .try_fold(unit, |result, value| match value::as_integer(value) {
+            Some(number) => Ok(of(result, number)),
+            None => Err(wrong(function, "an integer of 64 bits", value)),
+        })
+        .map(integer)
+}
+
+/// `(/ number divisor …)`. The interpreter multiplies by the reciprocal of a float, which rounds twice.
+fn quotient(arguments: &[Value]) -> Answer {
+    count("/", arguments, 1, usize::MAX)?;
+    let one = [integer(1), arguments[0].clone()];
+    let (first, divisors) =
+        if arguments.len() == 1 { one.split_at(1) } else { arguments.split_at(1) };
+    let mut result = first[0].clone();
+    for divisor in divisors {
+        let inexact = matches!(result, SteelVal::NumV(_)) || matches!(divisor, SteelVal::NumV(_));
+        result = match (float(&result), float(divisor)) {
+            (Some(number), Some(divisor)) if inexact && divisor != 0.0 => {
+                SteelVal::NumV(number / divisor)
+            }
+            _ => number_function("/", &[result, divisor.clone()])?,
+        };
+    }
+    Ok(result)
 }
 
 /// A function of the interpreter's numbers, for the kinds that are rare.

@@ -18,6 +18,13 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("coerce", coerce),
     ("elt", elt),
     ("aref", elt),
+    ("svref", elt),
+    ("schar", elt),
+    ("%sequence-type?", |arguments| {
+        Ok(SteelVal::BoolV(
+            as_symbol(&arguments[0]).is_some_and(|name| SEQUENCE_TYPES.contains(&name)),
+        ))
+    }),
     ("%elements", |arguments| elements_of("a sequence", &arguments[0]).map(list)),
     ("%like", |arguments| like(&arguments[0], elements_of("a sequence", &arguments[1])?)),
     ("%position-char", position_char),
@@ -26,6 +33,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%check-set-aref", check_set_aref),
 ];
 
+/// The types that [`coerce`] makes of sequences.
+const SEQUENCE_TYPES: [&str; 6] =
+    ["list", "vector", "simple-vector", "array", "string", "simple-string"];
+
 /// Whether an element of this vector can be set, by the interpreter's own function.
 fn check_set_aref(arguments: &[Value]) -> Answer {
     count("setf", arguments, 2, 2)?;
@@ -33,6 +44,10 @@ fn check_set_aref(arguments: &[Value]) -> Answer {
         SteelVal::MutableVector(vector) => vector.borrow(Vec::len),
         SteelVal::StringV(_) => {
             let why = "setf: strings do not change: make a new one, with concatenate, substitute or replace, and set the variable that holds it";
+            return Err(fail(why));
+        }
+        SteelVal::ListV(_) | SteelVal::Pair(_) => {
+            let why = "setf: lists do not change: make a new one, with substitute, mapcar or append, and set the variable that holds it";
             return Err(fail(why));
         }
         SteelVal::VectorV(_) => {
@@ -174,11 +189,14 @@ fn coerce(arguments: &[Value]) -> Answer {
         (Some("string" | "simple-string"), sequence) => {
             Ok(string(text_of(&elements_of("coerce", sequence)?)?))
         }
-        (Some("float" | "double-float" | "single-float"), SteelVal::IntV(number)) => {
-            Ok(SteelVal::NumV(*number as f64))
+        (Some("float" | "double-float" | "single-float"), number)
+            if super::types::is_number(number) =>
+        {
+            super::numbers::float(number)
+                .map(SteelVal::NumV)
+                .ok_or_else(|| wrong("coerce", "a real number", number))
         }
-        (Some("float" | "double-float" | "single-float"), SteelVal::NumV(_))
-        | (Some("integer"), SteelVal::IntV(_)) => Ok(arguments[0].clone()),
+        (Some("integer"), SteelVal::IntV(_)) => Ok(arguments[0].clone()),
         (Some("character"), SteelVal::StringV(text)) if text.chars().count() == 1 => {
             Ok(text.chars().next().map_or_else(value::nil, SteelVal::CharV))
         }

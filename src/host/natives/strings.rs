@@ -1,5 +1,7 @@
 //! Strings of Common Lisp.
 
+use std::cmp::Ordering;
+
 use steel::SteelErr;
 use steel::SteelVal;
 
@@ -13,25 +15,37 @@ use crate::host::value::{
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("string-upcase", |arguments| change("string-upcase", arguments, str::to_uppercase)),
+    ("nstring-upcase", |arguments| change("nstring-upcase", arguments, str::to_uppercase)),
     ("string-downcase", |arguments| change("string-downcase", arguments, str::to_lowercase)),
+    ("nstring-downcase", |arguments| change("nstring-downcase", arguments, str::to_lowercase)),
     ("string-capitalize", |arguments| change("string-capitalize", arguments, capitalize)),
+    ("nstring-capitalize", |arguments| change("nstring-capitalize", arguments, capitalize)),
     ("string-trim", |arguments| trim("string-trim", arguments, true, true)),
     ("string-left-trim", |arguments| trim("string-left-trim", arguments, true, false)),
     ("string-right-trim", |arguments| trim("string-right-trim", arguments, false, true)),
-    ("string=", |arguments| compare("string=", arguments, |left, right| left == right)),
-    ("string/=", |arguments| compare("string/=", arguments, |left, right| left != right)),
-    ("string<", |arguments| compare("string<", arguments, |left, right| left < right)),
-    ("string>", |arguments| compare("string>", arguments, |left, right| left > right)),
-    ("string-equal", |arguments| {
-        compare("string-equal", arguments, |left, right| {
-            left.to_lowercase() == right.to_lowercase()
-        })
+    ("string=", |arguments| compare("string=", arguments, STRICT, Ordering::is_eq)),
+    ("string/=", |arguments| compare("string/=", arguments, STRICT, Ordering::is_ne)),
+    ("string<", |arguments| compare("string<", arguments, STRICT, Ordering::is_lt)),
+    ("string>", |arguments| compare("string>", arguments, STRICT, Ordering::is_gt)),
+    ("string<=", |arguments| compare("string<=", arguments, STRICT, Ordering::is_le)),
+    ("string>=", |arguments| compare("string>=", arguments, STRICT, Ordering::is_ge)),
+    ("string-equal", |arguments| compare("string-equal", arguments, FOLDED, Ordering::is_eq)),
+    ("string-not-equal", |arguments| {
+        compare("string-not-equal", arguments, FOLDED, Ordering::is_ne)
+    }),
+    ("string-lessp", |arguments| compare("string-lessp", arguments, FOLDED, Ordering::is_lt)),
+    ("string-greaterp", |arguments| compare("string-greaterp", arguments, FOLDED, Ordering::is_gt)),
+    ("string-not-greaterp", |arguments| {
+        compare("string-not-greaterp", arguments, FOLDED, Ordering::is_le)
+    }),
+    ("string-not-lessp", |arguments| {
+        compare("string-not-lessp", arguments, FOLDED, Ordering::is_ge)
     }),
     ("string-prefix?", |arguments| {
-        compare("string-prefix?", arguments, |prefix, text| text.starts_with(prefix))
+        pairs("string-prefix?", arguments, |prefix, text| text.starts_with(prefix))
     }),
     ("string-suffix?", |arguments| {
-        compare("string-suffix?", arguments, |suffix, text| text.ends_with(suffix))
+        pairs("string-suffix?", arguments, |suffix, text| text.ends_with(suffix))
     }),
     ("string", |arguments| {
         if arguments.len() == 1 {
@@ -73,7 +87,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 ];
 
 /// The text of a string, symbol or character.
-fn designated(function: &str, value: &Value) -> Result<String, SteelErr> {
+pub(super) fn designated(function: &str, value: &Value) -> Result<String, SteelErr> {
     match value {
         SteelVal::StringV(text) => Ok(text.to_string()),
         SteelVal::CharV(character) => Ok(character.to_string()),
@@ -90,9 +104,19 @@ fn characters(arguments: &[Value]) -> Answer {
         .map(string)
 }
 
+/// Changes a string, or the part of it between `:start` and `:end`.
 fn change(function: &str, arguments: &[Value], change: impl FnOnce(&str) -> String) -> Answer {
-    count(function, arguments, 1, 1)?;
-    Ok(string(change(&designated(function, &arguments[0])?)))
+    count(function, arguments, 1, 5)?;
+    let text = designated(function, &arguments[0])?;
+    if arguments.len() == 1 {
+        return Ok(string(change(&text)));
+    }
+    let [start, end] = keys(function, &arguments[1..], ["start", "end"])?;
+    let (start, end) = bounds(function, start, end)?;
+    let changed = part(function, &text, start, end)?;
+    let before = changed.as_ptr() as usize - text.as_ptr() as usize;
+    let after = &text[before + changed.len()..];
+    Ok(string(format!("{}{}{after}", &text[..before], change(changed))))
 }
 
 pub(super) fn capitalize(text: &str) -> String {
@@ -131,11 +155,86 @@ fn trim(function: &str, arguments: &[Value], left: bool, right: bool) -> Answer 
     Ok(string(trimmed))
 }
 
-fn compare(function: &str, arguments: &[Value], test: impl Fn(&str, &str) -> bool) -> Answer {
+fn pairs(function: &str, arguments: &[Value], test: impl Fn(&str, &str) -> bool) -> Answer {
     count(function, arguments, 2, usize::MAX)?;
     let texts: Vec<String> =
         arguments.iter().map(|value| designated(function, value)).collect::<Result<_, _>>()?;
     Ok(truth(texts.windows(2).all(|pair| test(&pair[0], &pair[1]))))
+}
+
+const STRICT: bool = false;
+const FOLDED: bool = true;
+
+/// A comparison of two strings, between bounds (ANSI 16.2): equality gives a truth value, all
+/// others where the strings begin to differ, from the start of the first. More than two strings are
+/// Scheme's comparison, which gives a truth value.
+fn compare(
+    function: &str,
+    arguments: &[Value],
+    folded: bool,
+    fits: fn(Ordering) -> bool,
+) -> Answer {
+    count(function, arguments, 2, usize::MAX)?;
+    let fold = |letter: char| if folded { letter.to_lowercase().collect() } else { vec![letter] };
+    if arguments.get(2).is_some_and(|third| as_keyword(third).is_none()) {
+        let texts: Vec<Vec<char>> = arguments
+            .iter()
+            .map(|value| Ok(designated(function, value)?.chars().flat_map(fold).collect()))
+            .collect::<Result<_, SteelErr>>()?;
+        return Ok(truth(texts.windows(2).all(|pair| fits(pair[0].cmp(&pair[1])))));
+    }
+    let [start1, end1, start2, end2] =
+        keys(function, &arguments[2..], ["start1", "end1", "start2", "end2"])?;
+    let left = designated(function, &arguments[0])?;
+    let right = designated(function, &arguments[1])?;
+    let (start, end) = bounds(function, start1, end1)?;
+    let left = part(function, &left, start, end)?;
+    let (start2, end2) = bounds(function, start2, end2)?;
+    let right = part(function, &right, start2, end2)?;
+    let mut letters = (left.chars().map(fold), right.chars().map(fold));
+    let mut same = 0;
+    let order = loop {
+        match (letters.0.next(), letters.1.next()) {
+            (Some(left), Some(right)) if left == right => same += 1,
+            (left, right) => break left.cmp(&right),
+        }
+    };
+    Ok(
+        match (
+            fits(order),
+            fits(Ordering::Equal) && !fits(Ordering::Less) && !fits(Ordering::Greater),
+        ) {
+            (fits, true) => truth(fits),
+            (true, false) => integer((start + same) as i64),
+            (false, false) => nil(),
+        },
+    )
+}
+
+/// The values of keys such as `:start` and `:end`.
+fn bounds(
+    function: &str,
+    start: Option<Value>,
+    end: Option<Value>,
+) -> Result<(usize, Option<usize>), SteelErr> {
+    let bound = |value: Option<Value>| {
+        value.filter(is_true).map(|value| index_of(function, &value)).transpose()
+    };
+    Ok((bound(start)?.unwrap_or(0), bound(end)?))
+}
+
+/// The part of a string between bounds.
+fn part<'t>(
+    function: &str,
+    text: &'t str,
+    start: usize,
+    end: Option<usize>,
+) -> Result<&'t str, SteelErr> {
+    slice(text, start, end).ok_or_else(|| {
+        let end = end.map_or_else(String::new, |end| format!(" to {end}"));
+        let length = text.chars().count();
+        fail(format!("{function}: {start}{end} is not within a string of length {length}"))
+    })
 }
 
 fn gensym(_: &[Value]) -> Answer {
@@ -149,16 +248,13 @@ fn parse_integer(arguments: &[Value]) -> Answer {
     let text = string_of("parse-integer", &arguments[0])?;
     let [start, end, radix, junk] =
         keys("parse-integer", &arguments[1..], ["start", "end", "radix", "junk-allowed"])?;
-    let start = start.filter(is_true).map_or(Ok(0), |start| index_of("parse-integer", &start))?;
-    let end = end.filter(is_true).map(|end| index_of("parse-integer", &end)).transpose()?;
+    let (start, end) = bounds("parse-integer", start, end)?;
     let radix = radix.map_or(Ok(10), |radix| index_of("parse-integer", &radix))?;
     let radix = u32::try_from(radix)
         .ok()
         .filter(|radix| (2..=36).contains(radix))
         .ok_or_else(|| fail("parse-integer: :radix is from 2 to 36"))?;
-    let part = slice(text, start, end)
-        .ok_or_else(|| fail("parse-integer: :start or :end is outside of the string"))?
-        .trim();
+    let part = part("parse-integer", text, start, end)?.trim();
     let unsigned = part.strip_prefix(['+', '-']).unwrap_or(part);
     let digits = unsigned.chars().take_while(|character| character.is_digit(radix)).count();
     let whole = digits > 0 && digits == unsigned.chars().count();

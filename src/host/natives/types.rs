@@ -37,7 +37,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("vectorp", |arguments| {
         is("vectorp", arguments, |value| {
-            matches!(value, SteelVal::VectorV(_) | SteelVal::MutableVector(_))
+            matches!(
+                value,
+                SteelVal::VectorV(_) | SteelVal::MutableVector(_) | SteelVal::StringV(_)
+            )
         })
     }),
     ("functionp", |arguments| is("functionp", arguments, is_function)),

@@ -240,7 +240,7 @@ impl Pass<'_> {
             };
             output.push(&format!("(v{number} "));
             match value {
-                Some(value) => self.form(value, scope, output)?,
+                Some(value) => self.single(value, scope, output)?,
                 None => output.push("'()"),
             }
             output.push(")");
@@ -433,7 +433,7 @@ pub(super) fn let_star(
         };
         output.push(&format!("(let ((v{number} "));
         match value {
-            Some(value) => pass.form(value, &scope, output)?,
+            Some(value) => pass.single(value, &scope, output)?,
             None => output.push("'()"),
         }
         output.push(")) ");

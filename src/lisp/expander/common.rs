@@ -27,14 +27,17 @@ pub(super) fn funcall(
             if quote.is_named("quote")
                 && name.as_symbol().is_some_and(|symbol| !matches!(&*symbol.name, "nil" | "t")) =>
         {
-            pass.form(name, scope, output)?;
+            match name.as_symbol().filter(|symbol| pass.is_local_variable(symbol, scope)) {
+                Some(symbol) => pass.function_name(symbol, name.span, scope, output)?,
+                None => pass.form(name, scope, output)?,
+            }
         }
         _ => pass.form(&parts[0], scope, output)?,
     }
     output.push(")");
     for argument in &parts[1..] {
         output.push(" ");
-        pass.form(argument, scope, output)?;
+        pass.single(argument, scope, output)?;
     }
     output.push(")");
     Ok(())

@@ -309,7 +309,7 @@ fn named_value(
         output.mark(start, value.span);
         return Ok(());
     }
-    pass.form(value, scope, output)
+    pass.single(value, scope, output)
 }
 
 pub(super) fn defun(
@@ -322,6 +322,7 @@ pub(super) fn defun(
     let name = &parts[0];
     let label = name.as_symbol().map(|symbol| symbol.name.to_string());
     pass.note_function(name, &parts[1]);
+    pass.note_several(name, &parts[2..]);
     pass.define_function(name, output, |pass, output| {
         pass.named_block_function(name, label.as_deref(), &parts[1], &parts[2..], scope, output)
     })
@@ -478,9 +479,20 @@ impl Pass<'_> {
             Meaning::Global { name, system: true } => system_global(&name),
             Meaning::Global { .. } => self.defined_global(target)?,
         };
-        output.push(&format!("(set! {emitted} "));
-        value(self, output)?;
-        output.push(")");
+        let mut value = self.apart(value)?;
+        // The interpreter reads a variable wrongly in a procedure within the value of its own set!;
+        // a let is one, too.
+        let has_procedure = ["(lambda", "(let"].iter().any(|form| value.text.contains(form));
+        if emitted.starts_with('v') && has_procedure {
+            let variable = self.fresh();
+            value.wrap(
+                &format!("(let ((v{variable} "),
+                &format!(")) (set! {emitted} v{variable}))"),
+            );
+        } else {
+            value.wrap(&format!("(set! {emitted} "), ")");
+        }
+        output.append(value);
         if emitted == global("*standard-output*") {
             output.push(&format!(" (s/%standard-output {emitted})"));
         }

@@ -207,10 +207,17 @@ fn function(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
         output.push("s/%not");
         return Ok(());
     }
+    if pass.is_global(&parts[0], "apply", scope) {
+        output.push("s/%apply");
+        return Ok(());
+    }
     match parts[0].as_symbol() {
         // In other places `*` may be the prompt's last value.
         Some(symbol) if &*symbol.name == "*" => {
             pass.function_reference(symbol, parts[0].span, scope, output)
+        }
+        Some(symbol) if pass.is_local_variable(symbol, scope) => {
+            pass.function_name(symbol, parts[0].span, scope, output)
         }
         _ => pass.form(&parts[0], scope, output),
     }

@@ -28,6 +28,8 @@ struct Plan {
     steps: Vec<Step>,
     finally: Vec<Node>,
     result: Option<Node>,
+    /// The name of the block around the loop, if it is not `nil`.
+    name: Option<Node>,
     count: usize,
 }
 
@@ -79,14 +81,18 @@ pub(super) fn loop_(
         };
     }
     let nothing = Node::list(node.span, Vec::new());
-    let text = "(block nil (let* ((going t) $1) (begin $2) (let next () (if going (begin $3 (next)) nil)) (begin $4) $5))";
+    let text = "(block $6 (let* ((going t) $1) (begin $2) (let next () (if going (begin $3 (next)) nil)) (begin $4) $5))";
     let result = plan.result.as_ref().unwrap_or(&nothing);
-    let form = pass.template(
-        text,
-        mark,
-        node.span,
-        &[Many(&plan.bindings), Many(&plan.before), One(&body), Many(&plan.finally), One(result)],
-    );
+    let name = plan.name.unwrap_or_else(|| pass.template("nil", mark, node.span, &[]));
+    let parts = [
+        Many(&plan.bindings),
+        Many(&plan.before),
+        One(&body),
+        Many(&plan.finally),
+        One(result),
+        One(&name),
+    ];
+    let form = pass.template(text, mark, node.span, &parts);
     pass.form(&form, scope, output)
 }
 
@@ -134,6 +140,14 @@ impl<'n> Clauses<'_, '_, 'n> {
         self.plan.bindings.push(binding);
     }
 
+    /// Leaves the loop with the value of a form.
+    fn leave(&mut self, value: &Node) -> Node {
+        match self.plan.name.clone() {
+            Some(name) => self.make("(return-from $1 $2)", &[One(&name), One(value)]),
+            None => self.make("(return $1)", &[One(value)]),
+        }
+    }
+
     fn nothing(&self) -> Node {
         Node::list(self.span, Vec::new())
     }
@@ -146,6 +160,10 @@ impl<'n> Clauses<'_, '_, 'n> {
                 while self.accept(&["and"]) {
                     self.for_clause()?;
                 }
+                Ok(())
+            }
+            "named" => {
+                self.plan.name = Some(self.next("a name")?.clone());
                 Ok(())
             }
             "with" => self.with_clause(),
@@ -390,7 +408,7 @@ impl<'n> Clauses<'_, '_, 'n> {
             }
             "return" => {
                 let value = self.next("a value")?;
-                Ok(self.make("(return $1)", &[One(value)]))
+                Ok(self.leave(value))
             }
             "when" | "if" | "unless" => {
                 let test = self.next("a test")?;
@@ -406,12 +424,15 @@ impl<'n> Clauses<'_, '_, 'n> {
                 if name != "thereis" {
                     self.plan.result = Some(self.make("t", &[]));
                 }
+                let found = self.own("found");
+                let value = if name == "thereis" { found.clone() } else { self.nothing() };
+                let leave = self.leave(&value);
                 let text = match name {
-                    "always" => "(if $1 nil (return nil))",
-                    "never" => "(if $1 (return nil) nil)",
-                    _ => "(let ((found $1)) (if found (return found) nil))",
+                    "always" => "(if $1 nil $2)",
+                    "never" => "(if $1 $2 nil)",
+                    _ => "(let (($3 $1)) (if $3 $2 nil))",
                 };
-                Ok(self.make(text, &[One(test)]))
+                Ok(self.make(text, &[One(test), One(&leave), One(&found)]))
             }
             _ => self.accumulation(head, name),
         }

@@ -30,6 +30,7 @@ mod output;
 mod parallel;
 mod quasiquote;
 mod scope;
+mod several;
 mod survey;
 mod syntax_rules;
 mod template;
@@ -141,6 +142,8 @@ pub struct Expander {
     taken: HashSet<Arc<str>>,
     /// Names that scripts find defined and have not redefined.
     library: HashSet<Arc<str>>,
+    /// Functions of scripts that may give several values.
+    several: HashSet<Arc<str>>,
     marks: Vec<Mark>,
     counter: u32,
     /// Whether `*` as a variable is the prompt's last value.
@@ -190,6 +193,7 @@ impl Default for Expander {
             language: HashSet::new(),
             taken: HashSet::new(),
             library: HashSet::new(),
+            several: HashSet::new(),
             marks: Vec::new(),
             counter: 0,
             has_last_value: false,
@@ -578,20 +582,22 @@ impl Pass<'_> {
                 self.mentions(function.number, symbol);
                 output.push(&function.call());
             }
-            Some(symbol) => match self.hidden_function(symbol, scope) {
-                Some((variable, function)) => {
-                    output.push(&format!("(if (s/%function? {variable}) {variable} {function})"))
-                }
-                None => self.function_reference(symbol, elements[0].span, scope, output)?,
-            },
+            Some(symbol) => self.function_name(symbol, elements[0].span, scope, output)?,
             None => self.form(&elements[0], scope, output)?,
         }
         if placed {
             output.push(")");
         }
         let library = self.library_name(&elements[0], scope);
+        // Functions of the system's own, such as those that leave a block, hand all values on.
+        let passes_all = elements[0].as_symbol().is_some_and(|symbol| symbol.name.starts_with('%'));
+        let spreads = elements.len() > 3 && self.is_global(&elements[0], "apply", scope);
         for (index, argument) in elements[1..].iter().enumerate() {
             output.push(" ");
+            if spreads && index == 1 {
+                // The interpreter loses values that it puts in front of the rest of a list.
+                output.push(&format!("({} ", system_global("%spread")));
+            }
             match library.as_deref().and_then(|name| function_name(name, &elements[1..], index)) {
                 Some(name) if name.is_named("*") => self.function_reference(
                     &Symbol { name: "*".into(), mark: 0 },
@@ -599,11 +605,28 @@ impl Pass<'_> {
                     scope,
                     output,
                 )?,
-                named => self.form(named.unwrap_or(argument), scope, output)?,
+                Some(Node { kind: Kind::Symbol(symbol), span })
+                    if self.is_local_variable(symbol, scope) =>
+                {
+                    self.function_name(symbol, *span, scope, output)?;
+                }
+                Some(name) => self.form(name, scope, output)?,
+                None if passes_all => self.form(argument, scope, output)?,
+                None => self.single(argument, scope, output)?,
             }
+        }
+        if spreads {
+            output.push(")");
         }
         output.push(if placed { "))" } else { ")" });
         Ok(())
+    }
+
+    fn is_global(&self, head: &Node, name: &str, scope: &Scope) -> bool {
+        head.is_named(name)
+            && head
+                .as_symbol()
+                .is_some_and(|symbol| matches!(self.resolve(symbol, scope), Meaning::Global { .. }))
     }
 
     /// Returns the name of the library function that a script calls here.
@@ -619,6 +642,10 @@ impl Pass<'_> {
             Meaning::Bound(Binding::Grouped(function)) => Some(function),
             _ => None,
         }
+    }
+
+    fn is_local_variable(&self, symbol: &Symbol, scope: &Scope) -> bool {
+        matches!(self.resolve(symbol, scope), Meaning::Bound(Binding::Variable(_)))
     }
 
     /// Returns a local variable at the head of a call, and the global function of the same name. As
@@ -671,6 +698,23 @@ impl Pass<'_> {
                 !name.starts_with('%') && self.hooks.needs_place(&system_global(&name))
             }
             _ => false,
+        }
+    }
+
+    /// Emits a name where Common Lisp looks for a function: at the head of a call, after `#'`.
+    fn function_name(
+        &mut self,
+        symbol: &Symbol,
+        span: Span,
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
+        match self.hidden_function(symbol, scope) {
+            Some((variable, function)) => {
+                output.push(&format!("(if (s/%function? {variable}) {variable} {function})"));
+                Ok(())
+            }
+            None => self.function_reference(symbol, span, scope, output),
         }
     }
 
@@ -773,7 +817,10 @@ impl Pass<'_> {
         match &node.kind {
             Kind::Boolean(true) => output.push("#t"),
             Kind::Boolean(false) => output.push("#f"),
-            Kind::Integer(value) => output.push(&value.to_string()),
+            // The interpreter's instructions that add a number have 24 bits for it, and cut it off.
+            Kind::Integer(value) if value.unsigned_abs() < 1 << 24 => {
+                output.push(&value.to_string());
+            }
             // Long strings become constants: the interpreter drops large texts once they are
             // compiled, and the places of errors with them.
             Kind::String(text) if text.len() <= 1_000 => output.string(text),
@@ -800,12 +847,21 @@ impl Pass<'_> {
 fn function_name<'n>(callee: &str, arguments: &'n [Node], index: usize) -> Option<&'n Node> {
     let taken = names::TAKERS.iter().any(|(name, place)| *name == callee && *place == index)
         || index > 0
-            && matches!(&arguments[index - 1].kind, Kind::Keyword(key) if matches!(&**key, "test" | "key"))
-            && callee != "make-hash-table";
+            && matches!(&arguments[index - 1].kind, Kind::Keyword(key) if matches!(&**key, "test" | "test-not" | "key"))
+            && names::KEYED.contains(&callee);
     if taken && arguments[index].is_named("*") {
         return Some(&arguments[index]);
     }
     match arguments[index].as_list() {
+        Some([quote, name])
+            if callee == "map"
+                && arguments.len() > 2
+                && index == 0
+                && names::SEQUENCES.iter().any(|kind| name.is_named(kind))
+                && quote.is_named("quote") =>
+        {
+            None
+        }
         Some([quote, name]) if taken && quote.is_named("quote") => {
             name.as_symbol().filter(|symbol| !matches!(&*symbol.name, "nil" | "t")).map(|_| name)
         }

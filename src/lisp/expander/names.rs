@@ -55,7 +55,42 @@ pub const TAKERS: &[(&str, usize)] = &[
     ("stable-sort", 1),
     ("substitute-if", 1),
     ("multiple-value-call", 0),
+    ("map", 1),
+    ("mapl", 0),
+    ("mapcon", 0),
+    ("map-into", 1),
+    ("merge", 3),
+    ("find-if-not", 0),
+    ("position-if-not", 0),
+    ("count-if-not", 0),
+    ("member-if-not", 0),
+    ("assoc-if-not", 0),
+    ("rassoc-if", 0),
+    ("rassoc-if-not", 0),
+    ("substitute-if-not", 1),
+    ("nsubstitute-if", 1),
+    ("subst-if", 1),
+    ("subst-if-not", 1),
 ];
+
+/// Functions whose `:test`, `:test-not` and `:key` are functions. A quoted symbol there means the
+/// function of that name.
+#[rustfmt::skip]
+pub const KEYED: &[&str] = &[
+    "adjoin", "assoc", "assoc-if", "assoc-if-not", "count", "count-if", "count-if-not", "delete",
+    "delete-duplicates", "delete-if", "delete-if-not", "find", "find-if", "find-if-not",
+    "intersection", "member", "member-if", "member-if-not", "merge", "mismatch", "nintersection",
+    "nset-difference", "nset-exclusive-or", "nsublis", "nsubst", "nsubst-if", "nsubstitute",
+    "nsubstitute-if", "nunion", "position", "position-if", "position-if-not", "pushnew", "rassoc",
+    "rassoc-if", "rassoc-if-not", "reduce", "remove", "remove-duplicates", "remove-if",
+    "remove-if-not", "search", "set-difference", "set-exclusive-or", "sort", "stable-sort",
+    "sublis", "subsetp", "subst", "subst-if", "subst-if-not", "substitute", "substitute-if",
+    "substitute-if-not", "tree-equal", "union",
+];
+
+/// The types that `map` makes, as its first of three arguments or more. Fewer are Scheme's `map`, whose
+/// first is a function.
+pub const SEQUENCES: &[&str] = &["list", "vector", "simple-vector", "string", "simple-string"];
 
 /// The system's dynamic variables.
 pub const DYNAMIC: &[&str] = &["*standard-output*"];

@@ -130,6 +130,13 @@ fn list(
     scope: &Scope,
     output: &mut Output,
 ) -> Expanded {
+    // What the last element splices becomes the tail, as it is: it need not be a list.
+    let (elements, last) = match elements.split_last() {
+        Some((last, front)) if tail.is_none() && level == 0 => {
+            wrapped(last, "unquote-splicing").map_or((elements, None), |last| (front, Some(last)))
+        }
+        _ => (elements, None),
+    };
     output.push("(s/%splice");
     for element in elements {
         output.push(" ");
@@ -148,9 +155,10 @@ fn list(
         }
     }
     output.push(" ");
-    match tail {
-        Some(tail) => template(pass, tail, level, scope, output)?,
-        None => output.push("'()"),
+    match (tail, last) {
+        (Some(tail), _) => template(pass, tail, level, scope, output)?,
+        (None, Some(last)) => pass.form(last, scope, output)?,
+        (None, None) => output.push("'()"),
     }
     output.push(")");
     Ok(())
