@@ -178,8 +178,7 @@ fn wrong_arguments_are_syntax_errors_before_a_byte_is_sent() {
     assert_eq!(sandbox.received().len(), before, "{:?}", sandbox.received());
 }
 
-/// Values that a parameter of this type must refuse. Types whose errors have other causes get a
-/// number.
+/// Values that a parameter of this type must refuse.
 fn wrong_values(kind: Type) -> &'static [&'static str] {
     match kind {
         Type::Truth => &["64", "\"x\"", ":no", "'yes"],

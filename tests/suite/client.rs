@@ -83,8 +83,7 @@ fn mailboxes_are_made_renamed_listed_and_removed() {
             "st*ar",
         ] {
             if let Err(Error::Refused { completion, .. }) = client.create(name) {
-                // Some servers forbid some characters. Then the mailbox must not exist under any
-                // circumstances.
+                // Some servers forbid some characters. A mailbox that was refused must not exist.
                 assert!(
                     !client.list("", "*").unwrap().iter().any(|entry| entry.name == name),
                     "{name}: {completion:?}"
