@@ -128,8 +128,7 @@ fn every_function_with_a_connection_is_known_to_read_or_to_change() {
             .any(|start| function.lambda_list.starts_with(start));
         let word = |form: &&&str| form.split(['(', ' ', ')']).any(|word| word == function.name);
         let is_sorted = READS.iter().any(|form| word(&form)) || CHANGES.contains(&function.name);
-        // `%` functions do the work of public ones, and `with-` macros are covered by the forms
-        // that use them.
+        // `%` functions do the work of public ones, and `with-` forms end whatever they begin.
         let is_public = !function.name.starts_with('%') && !function.name.starts_with("with-");
         if takes_one && is_public && !is_sorted {
             unsorted.push(function.name);

@@ -436,7 +436,7 @@ fn redefinitions_and_handlers_open_nothing() {
     ]
     .map(str::to_owned)
     .to_vec();
-    // A procedure called by a macro is refused during expansion, as an error of the form.
+    // What a macro calls is refused during expansion, possibly under another identifier.
     let wrong: Vec<_> = not_refused(&mut prison, &forms)
         .into_iter()
         .filter(|(_, shown)| !shown.contains("may not read /etc/passwd"))

@@ -129,7 +129,7 @@ fn the_parenthesis_that_belongs_to_the_one_at_the_cursor_is_marked() {
     let screen = terminal.styled_screen();
     assert!(screen.contains("4m(\x1b[0m") && screen.ends_with("4m)"), "{screen:?}");
     assert_eq!(screen.matches("4m)").count(), 1, "{screen:?}");
-    // Once entered, the input is shown without marks.
+    // Once entered, the input is shown without the mark.
     terminal.press("Enter");
     terminal.wait_for("user(2):");
     assert!(!terminal.styled_screen().contains("4m("), "{:?}", terminal.styled_screen());

@@ -24,8 +24,8 @@ impl Terminal {
         Some(terminal)
     }
 
-    /// Runs a shell command in a terminal of 100 columns and 30 rows. Returns `None` as [`open`]
-    /// does.
+    /// Runs a shell command in a terminal of 100 columns and 30 rows. Returns `None` like
+    /// [`Terminal::open`].
     pub fn run(name: &str, command: &str) -> Option<Terminal> {
         Terminal::run_in(name, tempfile::tempdir().unwrap(), 100, 30, command)
     }
@@ -93,7 +93,7 @@ impl Terminal {
         self.captured(&["capture-pane", "-p", "-J", "-S", "-", "-t", "0"])
     }
 
-    /// Like [`screen`], with escape sequences.
+    /// Like [`Terminal::screen`], with escape sequences.
     pub fn styled_screen(&self) -> String {
         self.captured(&["capture-pane", "-p", "-e", "-J", "-S", "-", "-t", "0"])
     }
