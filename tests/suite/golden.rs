@@ -1,5 +1,9 @@
 //! Replays the transcripts in `tests/golden` on the sandbox, and the manual's session on Dovecot
 //! too.
+//!
+//! A transcript has inputs after a prompt and the replies they must give; its other paragraphs are
+//! prose, and a line with `;;;` is a directive to the sandbox. Blessing a transcript whose replies
+//! agree must give back the same text.
 
 use crate::support::Server;
 use postoffice::api::{Setup, attach};

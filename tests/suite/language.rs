@@ -1,5 +1,8 @@
-//! The language: words, reader, printer, conditions, definitions, error places, natives,
-//! interrupts.
+//! The language as scripts see it, without any mail: words, reader, printer, conditions,
+//! definitions, the places that errors are reported at, natives, and interrupts.
+//!
+//! Most tests are tables of a form and what it prints, evaluated in one session, so a form can use
+//! the definitions of those before it. A failing table prints the rows to paste.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

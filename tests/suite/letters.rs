@@ -1,4 +1,7 @@
 //! Letters: difficult ones are parsed, hostile ones do no harm, built ones parse back to the same.
+//!
+//! The letters are in `tests/letters`. Where Python is installed, its `email` package must find the
+//! same structure, file names and contents as our parser.
 
 use postoffice::mime::{
     BuildError, Disposition, Entry, Letter, NewPart, Outgoing, Part, Subparts, TransferEncoding,

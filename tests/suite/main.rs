@@ -1,5 +1,5 @@
-//! The integration tests, all in one program, because linking the interpreter takes longer than any
-//! of them runs.
+//! The integration tests, all in one program, because linking the interpreter costs more than
+//! running any of them.
 //!
 //! There is one module per subject; `tests/support` holds what they share. `cargo test` runs them
 //! all in one process, so a test must not change the process: its environment, current folder,

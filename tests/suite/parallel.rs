@@ -1,4 +1,8 @@
 //! `parallel-map`: calls in several threads, each with an engine of its own.
+//!
+//! Results and output come in the order of the items. No more calls run at a time than `:at-most`
+//! allows, connections that a call leaves open are closed, and an interrupt or a time limit ends
+//! every call and leaves no thread behind.
 
 use postoffice::api::{self, Equip, State};
 use postoffice::api::{Setup, attach};

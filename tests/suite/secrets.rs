@@ -1,5 +1,9 @@
 //! Passwords never appear in traces, errors, reports, the prompt's replies, transcripts, `Debug`
 //! output or core dumps.
+//!
+//! The tests log in with each of the passwords in `tests/support/passwords.txt`, also to servers
+//! that repeat them back, and make mistakes that involve them. `leaks::check` then searches the
+//! output for each password in every encoding.
 
 use crate::support::leaks::{PASSWORD, check, forms, passwords};
 use crate::support::script::{Peer, Script};
@@ -300,8 +304,7 @@ fn slips_and_failures_show_no_password() {
                 |value| panic!("{slip}: no error but {value}"),
             );
             check(&report);
-            // The reply may show values that the input defined. Its last line is the error, which
-            // must not.
+            // The reply may show values that the input defined. Only its last line is the error.
             check(reply.text().lines().last().unwrap_or(""));
             if index % passwords().len() == number {
                 output(&["--sandbox", "eval", &format!("(progn {input} (car 5))")]);

@@ -1,4 +1,9 @@
 //! Untrusted scripts try to escape in every way we can think of, and to exhaust the machine.
+//!
+//! The first tests run forms on a host with a policy: files, variables, programs, hosts and the
+//! interpreter's own functions must be out of reach, whatever the script redefines. The next run
+//! the command, whose process also has limits of memory and time. The last feeds arbitrary text to
+//! the reader and the evaluator.
 
 use crate::support::{Server, empty};
 use postoffice::api::State;

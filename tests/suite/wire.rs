@@ -1,5 +1,10 @@
-//! Recorded responses, parsed whole and in small pieces with the same result. Other projects'
-//! parsers agree, or the reason why not is given here.
+//! Recorded server responses, kept in `tests/wire`: examples of the RFCs, extensions, and quirks of
+//! real servers.
+//!
+//! A fixture is a line that begins with `*`, with `\r`, `\n` and `\x..` escapes, followed by a line
+//! that begins with `= ` and has the expected event. Each response is parsed whole and in small
+//! pieces, with the same result. imap-codec must read the same, and
+//! imap-proto must accept the RFCs' examples, or the reason is given here.
 
 use imap_codec::ResponseCodec;
 use imap_codec::decode::Decoder;

@@ -76,8 +76,7 @@ fn a_refusal_before_the_letter_or_within_leaves_the_connection_usable() {
                     peer.say("+ go\r\n");
                     peer.hear_bytes(taken);
                     peer.say(&format!("{tag} NO [OVERQUOTA] full\r\n"));
-                    // The client completes the literal it has announced, as RFC 7888 section 4 also
-                    // requires.
+                    // The client completes the literal it has announced (RFC 7888 section 4).
                     peer.hear_bytes(length - taken);
                     assert_eq!(peer.hear(), "");
                 } else {
