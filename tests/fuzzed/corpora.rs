@@ -1,4 +1,5 @@
-//! What must hold of every parser and printer holds of the inputs that the fuzzer found, and of this project's own letters, transcripts and scripts.
+//! Every invariant of the parsers and printers holds for the fuzzer's corpora and for this
+//! project's own letters, transcripts and scripts.
 
 use crate::checks::{CHECKS, check};
 #[cfg(feature = "host")]
@@ -11,7 +12,7 @@ fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The files of a folder of the project, in order.
+/// Returns the files of one of the project's folders, sorted. Fails if there are none.
 fn files(folder: &str) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(project().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
@@ -22,7 +23,8 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Checks each file; a failure has been printed with its reason, and is named here.
+/// Runs the check `name` on each file of a folder. Returns the files that failed; the panic message
+/// has been printed by then.
 fn check_files(name: &str, folder: &str) -> Vec<String> {
     let holds = |path: &PathBuf| {
         let data = fs::read(path).unwrap();

@@ -1,4 +1,5 @@
-//! Attachments of letters that come in pieces are those of the whole letters, however they are cut.
+//! Extracting attachments from a letter that arrives in pieces gives the same as parsing the whole
+//! letter, wherever it is cut.
 
 use crate::checks::extraction::{assert_agrees, expected, extracted};
 use postoffice::mime::parse::{DELIMITER, HEADER};
@@ -21,7 +22,8 @@ fn letters() -> Vec<Vec<u8>> {
     letters
 }
 
-/// A letter with an attachment of every kind.
+/// A letter with attachments of several kinds: every byte value, empty, and text that looks like
+/// delimiters.
 fn sample() -> Vec<u8> {
     let file = |name: &str, bytes: Vec<u8>| NewPart::attachment(name, "application/x-test", bytes);
     let mut letter = Outgoing {
@@ -51,7 +53,7 @@ fn letters_of_the_tests_agree_at_every_cut() {
                     "cut at {at}: {}",
                     letter.escape_ascii()
                 );
-                assert_agrees(before, &[5, before.len().max(1)]); // one that ends there
+                assert_agrees(before, &[5, before.len().max(1)]); // a letter that ends at the cut
             }
         }
     }
@@ -172,14 +174,14 @@ const CONTENT: [&str; 18] = [
     "no uu",
 ];
 
-/// Some of these lines, with line ends of all kinds.
+/// Generates up to `most` of these lines, with line ends of all kinds.
 fn lines(of: &'static [&'static str], most: usize) -> impl Strategy<Value = String> {
     let end = prop_oneof![8 => Just("\n"), 4 => Just("\r\n"), 1 => Just("\r\r\n"), 1 => Just("")];
     proptest::collection::vec((prop::sample::select(of), end), 0..=most)
         .prop_map(|lines| lines.into_iter().flat_map(|(line, end)| [line, end]).collect())
 }
 
-/// A letter of parts that are nested, closed and broken by chance.
+/// Generates a letter whose parts are randomly nested, closed and broken.
 fn any_letter() -> impl Strategy<Value = Vec<u8>> {
     let blank = prop_oneof![6 => Just("\n"), 3 => Just("\r\n"), 1 => Just("")];
     let part = (

@@ -1,6 +1,6 @@
-//! Everything the fuzzer checks, on the inputs it found before. The checks and the inputs are in
-//! `fuzz`. The published package leaves that folder out, so these tests are a program of their own,
-//! which it leaves out too.
+//! Runs every fuzzing check on inputs the fuzzer has found before. The checks and inputs live in
+//! `fuzz`. The published package leaves out that folder, so these tests are a separate program that
+//! it leaves out too.
 
 #[path = "../../fuzz/src/lib.rs"]
 mod checks;

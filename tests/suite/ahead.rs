@@ -1,4 +1,4 @@
-//! Commands that are sent before their answers are waited for.
+//! Pipelined commands: several are in flight, and their responses are waited for in any order.
 
 use crate::support::script::Script;
 use crate::support::{Server, empty, on_every_server};
@@ -14,7 +14,7 @@ fn one(number: u32) -> SequenceSet {
     SequenceSet::from(std::num::NonZeroU32::new(number).unwrap())
 }
 
-/// Reads the numbers and bodies that FETCH tells.
+/// Collects each message's number and the rest of its FETCH response.
 #[derive(Default)]
 struct Bodies(Vec<(u32, String)>);
 
@@ -57,7 +57,7 @@ fn answers_reach_the_operation_that_asked_in_whatever_order_they_are_wanted() {
         let letters = letters();
         let mut client =
             server.with_letters(&letters.iter().map(String::as_str).collect::<Vec<_>>());
-        client.separator().unwrap(); // asked for at the login
+        client.separator().unwrap(); // the answer to the LIST that the login sent ahead
         for order in
             [[1, 2, 3, 4, 5, 6, 7, 8, 9], [9, 8, 7, 6, 5, 4, 3, 2, 1], [4, 9, 2, 5, 5, 1, 8, 3, 6]]
         {
@@ -65,7 +65,7 @@ fn answers_reach_the_operation_that_asked_in_whatever_order_they_are_wanted() {
                 (1..=9).map(|message| Some(begin(&mut client, message))).collect();
             for message in order {
                 let sent = pending[message as usize - 1].take();
-                // What was waited for already is fetched again.
+                // A message whose answer was already taken is fetched again.
                 let sent = sent.unwrap_or_else(|| begin(&mut client, message));
                 let found = client.wait(sent).unwrap();
                 assert!(
@@ -91,7 +91,8 @@ fn what_must_not_be_in_flight_together_is_not() {
         let by_number = begin(&mut client, 5);
         client.store_silently(&Messages::Numbers(one(1)), StoreMode::Add, &deleted).unwrap();
         assert_eq!(client.expunge().unwrap(), [1]);
-        // Sent before the numbers shifted, so that it is about the fifth letter of then.
+        // The command was sent before the numbers shifted, so it means what was then the fifth
+        // letter.
         assert!(client.wait(by_number).unwrap()[0].1.contains("letter 5"));
         let search = client.begin_search(&SearchKey::All, false).unwrap();
         client.select("INBOX", true).unwrap();
@@ -119,7 +120,7 @@ fn each_command_gets_its_own_refusal() {
         peer.answer("* 3 EXISTS\r\n{tag} OK selected\r\n");
         let tags: Vec<String> =
             (0..3).map(|_| peer.hear().split(' ').next().unwrap().to_owned()).collect();
-        // Not in the order in which they were sent, and each with something about another message.
+        // Answers in another order than the commands, each with data about a message of its own.
         peer.say(&format!("* 3 FETCH (BODY[TEXT] \"three\")\r\n{} OK done\r\n", tags[2]));
         peer.say(&format!("* 9 FETCH (FLAGS ())\r\n{} NO [EXPUNGEISSUED] gone\r\n", tags[1]));
         peer.say(&format!("* 1 FETCH (BODY[TEXT] \"one\")\r\n{} OK done\r\n", tags[0]));

@@ -1,4 +1,5 @@
-//! Every function of the catalog: its documentation, and what it says to wrong arguments, before a byte is sent.
+//! The whole catalog of functions: every one is documented, and wrong arguments are refused before
+//! a byte is sent.
 
 use postoffice::api::catalog::TOPICS;
 use postoffice::api::{Setup, attach};
@@ -8,7 +9,8 @@ use postoffice::repl::Session;
 use postoffice::sandbox::{Options, Sandbox};
 use std::sync::Arc;
 
-/// A session with a mailbox `mb` whose inbox is selected, and the sandbox behind it.
+/// A session whose inbox is selected in `mb`, with a POP connection `pb`, and the sandbox it talks
+/// to.
 fn session() -> (Session, Arc<Sandbox>) {
     let setup = Setup::sandboxed(Options::default()).unwrap();
     let sandbox = setup.router.as_ref().unwrap().sandbox().clone();
@@ -64,7 +66,7 @@ fn parameters(function: &Function) -> Parameters {
     found
 }
 
-/// An argument that is right for a parameter of this name.
+/// Returns a valid argument for a parameter with this name.
 fn right(parameter: &str) -> &'static str {
     match parameter {
         "mb" | "other-mb" => "mb",
@@ -101,7 +103,7 @@ fn natives() -> impl Iterator<Item = &'static Function> {
     })
 }
 
-/// Evaluates a call that must be a `:syntax-error` of this function.
+/// Evaluates a call that must fail with a `:syntax-error` that names this function.
 fn assert_syntax_error(session: &mut Session, name: &str, call: &str) {
     let reply = session.evaluate(call);
     let Err(report) = reply.result else { panic!("{call} gave {}", reply.text()) };
@@ -162,7 +164,7 @@ fn wrong_arguments_are_syntax_errors_before_a_byte_is_sent() {
                 &format!("({} {all} :{key} t :{key} t)", function.name),
             );
         }
-        // Any value has its JSON.
+        // Every value can be turned into JSON, so no `value` is wrong.
         for wrong in (0..required.len()).filter(|wrong| required[*wrong] != "value") {
             let mut arguments = arguments.clone();
             arguments[wrong] = "#\\x";
@@ -176,7 +178,7 @@ fn wrong_arguments_are_syntax_errors_before_a_byte_is_sent() {
     assert_eq!(sandbox.received().len(), before, "{:?}", sandbox.received());
 }
 
-/// A value that a type does not admit, and `nil` where only another kind of mistake can be made.
+/// Values that a parameter of this type must refuse.
 fn wrong_values(kind: Type) -> &'static [&'static str] {
     match kind {
         Type::Truth => &["64", "\"x\"", ":no", "'yes"],
@@ -476,7 +478,7 @@ fn connections_left_open_are_left_in_good_order() {
     let before = sandbox.store().letters("myacct", "INBOX").len();
     state.close_all();
     let received = sandbox.received();
-    // One QUIT, SMTP's: POP's would remove the letter that is marked.
+    // Only SMTP gets a QUIT: over POP3 it would remove the marked letter.
     assert_eq!(received.iter().filter(|line| line.ends_with("QUIT")).count(), 1, "{received:?}");
     assert!(received.iter().any(|line| line == "Logout"), "{received:?}");
     assert_eq!(sandbox.store().letters("myacct", "INBOX").len(), before);

@@ -1,13 +1,15 @@
-//! Which part may know of which. The table in `src/README.md` is the rule; this reads it.
+//! The layers of the source tree: which part may import which. The table in `src/README.md` is the
+//! rule, and these tests enforce it.
 //!
-//! Each row names a folder or file below `src` and, in its last column, the parts of this crate and
-//! the outside things that it may import. `nothing of ours` and `everything` mean what they say.
+//! Each row of the table names a file or folder below `src` and, in its last column, the parts of
+//! this crate that it may import. `nothing of ours` allows none, `everything` allows all. Which
+//! parts may use the network, files, threads, clocks or the interpreter is listed in this file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a pure part must not touch, and who may.
+/// Paths outside the crate that give access to the system or the interpreter.
 const OUTSIDE: [&str; 8] = [
     "std::net",
     "std::fs",
@@ -19,10 +21,11 @@ const OUTSIDE: [&str; 8] = [
     "steel",
 ];
 
-/// The parts that are pure: bytes and texts in, bytes and values out.
+/// The pure parts: they turn bytes and text into bytes and values, and may use nothing of
+/// [`OUTSIDE`].
 const PURE: [&str; 5] = ["proto", "mime", "lisp", "shown", "condition"];
 
-/// Who else may touch what; `command` may touch anything.
+/// What other parts may use of [`OUTSIDE`]. `command` may use everything.
 const TOUCHES: [(&str, &[&str]); 7] = [
     ("policy", &["std::net", "std::fs", "std::env"]),
     ("transport", &["std::net", "std::fs", "std::thread", "std::time", "native_tls"]),
@@ -46,7 +49,7 @@ fn files_below(path: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every file below `src` with its part and its code: without comments and without its tests.
+/// Returns the part, path and code of every file below `src`, without line comments and tests.
 fn sources() -> Vec<(String, PathBuf, String)> {
     let mut files = Vec::new();
     files_below(&source(), &mut files);
@@ -64,12 +67,12 @@ fn sources() -> Vec<(String, PathBuf, String)> {
     files.into_iter().map(read).collect()
 }
 
-/// The names in backquotes.
+/// Returns the names in backquotes.
 fn quoted(text: &str) -> BTreeSet<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The table of `src/README.md`: a part, and what of ours it may import; `None` for everything.
+/// Reads the table in `src/README.md`: each part and the parts it may import, `None` for all.
 fn table() -> BTreeMap<String, Option<BTreeSet<String>>> {
     let readme = fs::read_to_string(source().join("README.md")).unwrap();
     let rows = readme.lines().filter(|line| line.starts_with("| `"));
@@ -87,7 +90,7 @@ fn table() -> BTreeMap<String, Option<BTreeSet<String>>> {
     rows.map(row).collect()
 }
 
-/// Whether `word` stands in `code` as a path of its own.
+/// Returns whether `word` occurs in `code` as a path of its own, not as part of another.
 fn mentions(code: &str, word: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     code.match_indices(word).any(|(at, _)| {
@@ -150,14 +153,14 @@ fn the_interpreters_variants_stay_in_the_host() {
     }
 }
 
-/// The door: a command reaches a session only through `Connection::submit`, and what goes out
-/// without a connection only through `witnessed`.
+/// A command reaches a session only through the door, `Connection::submit`. Changes made without a
+/// connection must go through `witnessed`.
 #[test]
 fn there_is_one_way_out() {
     let mut submits = Vec::new();
     for (part, path, code) in sources() {
         let name = path.strip_prefix(source()).unwrap().to_str().unwrap().to_owned();
-        // The session itself, the door, and the clients, which have nothing but a connection.
+        // Collects the files that submit to a session directly; only the door may.
         if mentions_call(&code, "session.submit(") || mentions_call(&code, "session().submit(") {
             submits.push(name.clone());
         }

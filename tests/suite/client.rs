@@ -1,4 +1,4 @@
-//! The client's operations, against the sandbox and against Dovecot: the same suite for both.
+//! The operations of the IMAP client. The same tests run against the sandbox and against Dovecot.
 
 use crate::support::{Server, empty, on_every_server};
 use postoffice::client::{ConnectOptions, Error, ImapClient, TlsMode};
@@ -25,7 +25,7 @@ fn text(client: &mut ImapClient, text: &str) -> Vec<u32> {
     client.search(&SearchKey::Text(text.into())).unwrap()
 }
 
-/// What FETCH answers, as the server wrote it, each message's items sorted out of the way.
+/// Fetches items and returns each message's number and data as the server wrote them.
 fn fetch(client: &mut ImapClient, set: &SequenceSet, items: &str) -> Vec<String> {
     let mut found = Vec::new();
     client
@@ -83,7 +83,7 @@ fn mailboxes_are_made_renamed_listed_and_removed() {
             "st*ar",
         ] {
             if let Err(Error::Refused { completion, .. }) = client.create(name) {
-                // Some servers forbid some characters; what matters is that nothing else happened.
+                // Some servers forbid some characters. A mailbox that was refused must not exist.
                 assert!(
                     !client.list("", "*").unwrap().iter().any(|entry| entry.name == name),
                     "{name}: {completion:?}"
@@ -129,7 +129,7 @@ fn status_counts_without_selecting() {
         client.unselect().unwrap();
         let items = ["MESSAGES", "UNSEEN", "UIDNEXT"].map(str::to_owned);
         let mut counts = client.status("INBOX", &items).unwrap();
-        counts.sort(); // servers answer in any order
+        counts.sort(); // servers list the counts in any order
         assert_eq!(counts, [("MESSAGES".into(), 2), ("UIDNEXT".into(), 3), ("UNSEEN".into(), 2)]);
         assert!(is_refused(client.status("nowhere", &items)));
     });
@@ -174,7 +174,7 @@ fn fetched_messages_are_typed() {
         let (first, third) = (&fetched[0], &fetched[1]);
         assert_eq!((first.number, first.uid, third.uid), (1, Some(1), Some(3)));
         assert_eq!(third.size, Some(dated.len() as u64));
-        // Servers may store the instant without the offset.
+        // Servers may store only the instant, without the offset.
         assert_eq!(third.internal_date.map(DateTime::unix_seconds), Some(937_247_786));
         assert!(third.flags.as_ref().unwrap().contains(&"\\Flagged".to_owned()), "{third:?}");
         assert_eq!(first.text("body[text]"), Some(&b"hello\r\n"[..]));
@@ -416,7 +416,7 @@ fn without_move_a_letter_is_copied_then_removed() {
         let deleted = [Flag::new("\\Deleted").unwrap()];
         client.move_to(&Messages::Numbers(number(3).into()), "box").unwrap();
         assert_eq!(client.uid_search(&SearchKey::All).unwrap(), [1, 2]);
-        // A letter that somebody else has marked must survive the move of another one.
+        // A letter that another client has marked must survive when a different one is moved.
         client
             .store_silently(&Messages::Numbers(number(1).into()), StoreMode::Add, &deleted)
             .unwrap();

@@ -1,4 +1,5 @@
-//! The command as a user meets it: exit codes, messages, pipes, scripts, replay, Ctrl-C. The prompt in a terminal is in `terminal`.
+//! The command as a user sees it: exit codes, messages, pipes, scripts, replay and Ctrl-C. The
+//! interactive prompt is tested in `terminal`.
 
 use crate::support::leaks;
 use crate::support::script::Script;
@@ -15,7 +16,7 @@ fn command(arguments: &[&str]) -> Command {
         .env("POSTOFFICE_PASSWORD", leaks::PASSWORD)
         .env_remove("RUST_BACKTRACE")
         .stdin(Stdio::null());
-    // Not the init.scm of whoever runs the tests.
+    // Do not read the init.scm of the user who runs the tests.
     command.env("XDG_CONFIG_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-such-folder"));
     command
 }
@@ -24,14 +25,14 @@ fn run(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
 }
 
-/// What the command wrote. No password of the tests is in it.
+/// Returns the command's output as text. Fails if it contains a password of the tests.
 fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes).into_owned();
     leaks::check(&text);
     text
 }
 
-/// Exit code, standard output, standard error.
+/// Runs the command. Returns its exit code, standard output and standard error.
 fn outcome(arguments: &[&str]) -> (i32, String, String) {
     let output = run(arguments);
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
@@ -350,7 +351,8 @@ fn every_form_of_an_input_shows_its_value() {
     );
 }
 
-/// Standard error of a run that ends with this code and prints nothing; it is no backtrace.
+/// Runs a command that must end with `code`, print nothing to standard output and show no
+/// backtrace. Returns its standard error.
 fn complaint(code: i32, arguments: &[&str]) -> String {
     let output = command(arguments).env("RUST_BACKTRACE", "1").output().unwrap();
     let error = text(&output.stderr);
@@ -372,7 +374,7 @@ fn complaint(code: i32, arguments: &[&str]) -> String {
 fn what_is_wrong_is_said_once_and_clearly() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    // A file that is a folder, and one that nobody may read, which root may all the same.
+    // A folder instead of a file, a transcript that does not exist, and mail that does not exist.
     assert_eq!(
         complaint(1, &["run", folder.path().to_str().unwrap()]),
         format!("postoffice: {}: Is a directory (os error 21)\n", folder.path().display())
@@ -382,7 +384,8 @@ fn what_is_wrong_is_said_once_and_clearly() {
         format!("postoffice: {}: No such file or directory (os error 2)\n", at("none.repl"))
     );
     assert_eq!(complaint(1, &["--sandbox", "--mail", &at("none"), "eval", "1"]).lines().count(), 1);
-    // A syntax error far down: nothing before it has run, and the report is the place, the line and the mark.
+    // A syntax error late in a file: nothing before it has run, and the report has three lines,
+    // with the place, the source line and the mark.
     let long = at("long.scm");
     for (last, place, what) in [
         ("(princ 2))", "300:10", "closes nothing"),
@@ -397,7 +400,7 @@ fn what_is_wrong_is_said_once_and_clearly() {
         );
         assert_eq!(error.lines().count(), 3, "{error}");
     }
-    // A host that does not exist, by a name that never does (RFC 2606), and a port behind which nobody is.
+    // An unknown host: names in `.invalid` never resolve (RFC 2606).
     let error = complaint(
         1,
         &["eval", "(make-imap-connection \"mail.invalid\" :user \"u\" :password \"p\" :tls :none)"],
@@ -411,7 +414,7 @@ fn what_is_wrong_is_said_once_and_clearly() {
         error.contains("[:server-shutdown-connection]") && error.lines().count() == 3,
         "{error}"
     );
-    // The port of a client's socket is taken, so that no other test's server gets it.
+    // A client socket's own port: nothing listens there, and no other test's server can bind it.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let port = taken.local_addr().unwrap().port();
@@ -434,7 +437,7 @@ fn what_is_wrong_is_said_once_and_clearly() {
             "{error}"
         );
     }
-    // Wrong usage says what is wrong, and where to read more.
+    // A usage error says what is wrong and refers to --help.
     for (wrong, what) in [
         (&["eval"][..], "required arguments were not provided"),
         (&["evaluate", "1"], "unrecognized subcommand 'evaluate'"),
@@ -451,7 +454,7 @@ fn what_is_wrong_is_said_once_and_clearly() {
     }
 }
 
-/// A folder for `XDG_CONFIG_HOME` with this init.scm.
+/// Makes a folder for `XDG_CONFIG_HOME` with this init.scm.
 fn config(init: &[u8]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("postoffice")).unwrap();
@@ -488,7 +491,7 @@ fn the_prompt_begins_with_the_users_own_file() {
         "user(1): 5\nuser(2): \n"
     );
     assert!(outcome_with(path, &["--no-init"], "own\n").1.starts_with("user(1): Error: "));
-    // Scripts do so where they are told to.
+    // Scripts load it only with --init.
     assert_eq!(
         outcome_with(path, &["eval", "--init", "own"], ""),
         (0, "7\n".into(), String::new())
@@ -501,7 +504,7 @@ fn the_prompt_begins_with_the_users_own_file() {
     assert_eq!(outcome_with(path, &["eval", "--untrusted", "own"], "").0, 1);
     let (_folder, transcript) = transcript("user(1): (accounts)\nnil\n");
     assert_eq!(outcome_with(path, &["replay", &transcript], "").0, 0);
-    // Without the file the prompt is as it is, and --init says what is missing.
+    // The file is optional for the prompt; --init fails without it.
     let none = tempfile::tempdir().unwrap();
     assert_eq!(
         outcome_with(none.path(), &[], "1\n"),
@@ -546,7 +549,7 @@ fn ctrl_c_kills_a_program_that_is_to_tell_a_password() {
     let folder = tempfile::tempdir().unwrap();
     let told = folder.path().join("told");
     assert!(Command::new("mkfifo").arg(&told).status().unwrap().success());
-    // The program says that it runs, and becomes one that does not end.
+    // The program writes its process id, and then becomes one that does not end.
     let script = format!("echo $$ > {}; exec sleep 1000", told.display());
     let source = format!(
         "(make-imap-connection \"h\" :user \"u\" :password (list :command \"sh\" \"-c\" {script:?}))"
@@ -662,7 +665,7 @@ fn a_transcript_that_differs_shows_where_and_can_be_blessed() {
     assert!(code == 1 && error.contains(&format!("{name}:1: unknown directive")), "{error}");
 }
 
-/// A transcript of its own, and its name.
+/// Writes a transcript to a temporary folder. Returns the folder and the file's path.
 fn transcript(content: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("t.repl");
@@ -842,7 +845,7 @@ fn the_readmes_account_works() {
     );
 }
 
-/// The README's indented blocks.
+/// Returns the README's indented blocks.
 fn readme_blocks() -> Vec<String> {
     let mut blocks = vec![String::new()];
     for line in include_str!("../../README.md").lines() {
@@ -999,7 +1002,8 @@ fn the_sandbox_command_serves_other_programs() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
-/// Runs one of the scripts that people can use as they are, on a sandbox.
+/// Runs one of the scripts in `scripts` on a sandbox. It must succeed and write nothing to standard
+/// error.
 fn script(name: &str, sandbox: &[&str], arguments: &[&str]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name);
     let all = [&["--sandbox"], sandbox, &["run", path.to_str().unwrap()], arguments].concat();
@@ -1194,7 +1198,7 @@ fn the_prompt_takes_input_from_a_pipe() {
     assert_eq!(with_input(&[], "(exit 4)\n").0, 4);
 }
 
-/// A folder of letters for the sandbox.
+/// Makes a folder of letters for the sandbox.
 fn mail_folder(letters: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (number, letter) in letters.iter().enumerate() {

@@ -1,4 +1,5 @@
-//! What we send, read back by imap-codec: the server sees exactly the caller's string, and never a second command.
+//! Commands as the server reads them, parsed by imap-codec: it sees exactly the caller's string,
+//! and never a second command.
 
 use imap_codec::CommandCodec;
 use imap_codec::decode::Decoder;
@@ -14,7 +15,7 @@ use postoffice::proto::imap::{Command, SearchKey, Session, utf7};
 use postoffice::proto::{EncodeError, Limits, Protocol, Secret};
 use proptest::prelude::*;
 
-/// A session whose server takes literals at once, so that a whole command goes out.
+/// A session that may send literals without waiting (LITERAL+), so that a whole command is sent.
 fn session() -> Session {
     let mut session = Session::new(Limits::default());
     session.receive(b"* OK [CAPABILITY IMAP4rev1 LITERAL+] hello\r\n");
@@ -22,7 +23,8 @@ fn session() -> Session {
     session
 }
 
-/// The one command that goes out, as imap-codec reads it.
+/// Submits a command and returns it as imap-codec parses it. Fails if more than one command is
+/// sent.
 fn read_back(command: Command) -> CommandBody<'static> {
     let mut session = session();
     session.submit(command);
@@ -52,7 +54,7 @@ fn bytes_of(text: &AString<'_>) -> Vec<u8> {
     text.as_ref().to_vec()
 }
 
-/// Text as an attacker would write it: quotes, line ends, literals, commands.
+/// Generates text an attacker might use: quotes, line ends, literals, commands.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<String>(),

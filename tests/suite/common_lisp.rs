@@ -1,4 +1,5 @@
-//! What Common Lisp says of the words that scripts use: values, and errors in the place of silent wrong answers.
+//! The Common Lisp words that scripts use: their values, and errors where a wrong value would go
+//! unnoticed.
 
 use postoffice::host::{Host, Options};
 use postoffice::lisp::printer::readably;
@@ -23,7 +24,7 @@ impl Language {
         Language { host: Host::new(options), output }
     }
 
-    /// The value as it prints, or `error: message`.
+    /// Returns the value as printed, or `error: message`.
     pub fn shows(&mut self, source: &str) -> String {
         match self.host.evaluate(source, "test") {
             Ok(value) => readably(&self.host.datum(&value)),
@@ -36,7 +37,7 @@ impl Language {
     }
 }
 
-/// Checks a table of forms and what they show; each form has a host of its own.
+/// Checks a table of forms and their printed values. Each form gets a new host.
 fn check(table: &[(&str, &str)]) {
     let wrong: Vec<String> = table
         .iter()
@@ -377,7 +378,7 @@ fn a_file_that_calls_an_unknown_function_runs_nothing() {
         assert!(report.condition.message.contains(" is not defined"), "{source}: {report}");
         assert!(report.place.is_some(), "{source}");
     }
-    // Paths are relative to the file that loads.
+    // Paths are relative to the file that calls `load`.
     std::fs::write(folder.path().join("inner.scm"), "(setq inner *load-pathname*)").unwrap();
     std::fs::create_dir(folder.path().join("sub")).unwrap();
     std::fs::write(folder.path().join("sub/outer.scm"), "(load \"../inner.scm\")").unwrap();
@@ -434,7 +435,8 @@ fn set_operations_and_places_in_long_sequences_are_right() {
     ]);
 }
 
-/// Kilobytes resident, as a script on Linux sees them.
+/// Compares the resident memory before and after many iterations, as the script itself reads it
+/// from Linux.
 #[cfg(all(target_os = "linux", feature = "cli"))]
 #[test]
 fn loops_and_handlers_leave_nothing_behind() {

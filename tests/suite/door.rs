@@ -1,5 +1,5 @@
-//! The one door: every change is shown to the witness before its first byte goes out, and again when
-//! its end is known; a witness that refuses keeps everything as it was.
+//! The witness: it sees every change before the first byte is sent, and again with the outcome. If
+//! it refuses a change, nothing happens and the connection stays usable.
 
 use crate::support::script::Script;
 use crate::support::{Server, empty};
@@ -13,7 +13,7 @@ use postoffice::transport::Connector;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 
-/// Writes down what it sees.
+/// A witness that records what it sees and allows everything.
 #[derive(Debug, Default)]
 struct Notes(Mutex<Vec<String>>);
 
@@ -59,7 +59,7 @@ const LETTER: &[u8] = b"Subject: x\r\n\r\nx\r\n";
 
 type Step = (&'static str, fn(&mut ImapClient) -> Result<(), Error>);
 
-/// Everything that changes something over IMAP, and how its deed reads.
+/// Every operation that changes something over IMAP, with the text of its deed.
 fn steps() -> Vec<Step> {
     vec![
         ("create the mailbox \"box\" on 127.0.0.1", |c| c.create("box")),
@@ -123,7 +123,7 @@ fn what_only_reads_is_no_deed() {
     client.search(&postoffice::proto::imap::SearchKey::All).unwrap();
     client.list("", "*").unwrap();
     client.status("INBOX", &["MESSAGES".to_owned()]).unwrap();
-    client.close_mailbox().unwrap(); // in a mailbox that is read-only nothing is expunged
+    client.close_mailbox().unwrap(); // removes nothing, because the mailbox is read-only
     client.noop().unwrap();
     client.close();
     let mut client = pop(&server, &watched(notes.clone()));
@@ -142,7 +142,7 @@ fn a_refused_change_leaves_everything_as_it_was_and_the_connection_usable() {
     client.select("INBOX", true).unwrap();
     let (before, letters) = (server.received(), server.store().letters(&server.user, "INBOX"));
     for (deed, step) in steps().into_iter().filter(|(deed, _)| !deed.starts_with("set")) {
-        // CLOSE and UNSELECT of a read-only mailbox remove nothing.
+        // CLOSE removes nothing from a read-only mailbox; EXPUNGE is checked below.
         if deed.starts_with("remove letters") {
             continue;
         }
@@ -170,7 +170,7 @@ fn a_refused_change_leaves_everything_as_it_was_and_the_connection_usable() {
 fn a_fetch_that_sets_seen_is_a_change() {
     let server = Server::sandbox(empty());
     server.store().deliver(&server.user, "INBOX", LETTER).unwrap();
-    /// Lets mailboxes be selected.
+    /// Allows selecting a mailbox and nothing else.
     #[derive(Debug)]
     struct OnlySelect;
     impl Witness for OnlySelect {
@@ -193,7 +193,7 @@ fn a_fetch_that_sets_seen_is_a_change() {
     for items in ["body.peek[]", "envelope", "rfc822.header", "rfc822.size", "body"] {
         fetch(items).unwrap();
     }
-    // Read ahead is a peek; the fetch that takes it would set the flag.
+    // `read_ahead` fetches with PEEK, but the fetch that takes the letter would set the flag.
     client.read_ahead(&one(false), &"body[]".parse().unwrap(), 5).unwrap();
     let taken = client.fetch(&one(false), &"body[]".parse().unwrap(), &mut |_| Ok(()));
     assert!(matches!(taken, Err(Error::Limit(_))));
@@ -206,7 +206,7 @@ fn quit_removes_and_the_witness_knows_which() {
     for _ in 0..3 {
         server.store().deliver(&server.user, "INBOX", LETTER).unwrap();
     }
-    /// Keeps the deeds.
+    /// Records each deed with its outcome.
     #[derive(Debug, Default)]
     struct Kept(Mutex<Vec<(Act, Letters, Ending)>>);
     impl Witness for Kept {
@@ -267,7 +267,7 @@ fn a_change_is_in_doubt_when_the_connection_breaks_before_the_answer() {
     let script = Script::run(|peer| {
         peer.log_in("");
         peer.answer("{tag} OK selected\r\n");
-        peer.hear(); // COPY, and no answer
+        peer.hear(); // reads COPY and hangs up without answering
     });
     let notes = Arc::new(Notes::default());
     let options = ConnectOptions { port: Some(script.address.port()), ..ConnectOptions::default() };

@@ -1,4 +1,5 @@
-//! What broken networks and hostile servers do, and that each ends in the right error within the timeout.
+//! Broken networks and misbehaving servers: each failure ends in the right error, within the
+//! timeout.
 
 use crate::support::script::{Peer, Script};
 use crate::support::{Server, empty};
@@ -35,7 +36,8 @@ fn identifier<T>(result: Result<T, Error>) -> Identifier {
     }
 }
 
-/// Connects to a server that logs in, then runs `after`; what `operation` ends with.
+/// Connects to a server that plays a login and then runs `after`. Returns the result of
+/// `operation`.
 fn after_login<T>(
     after: impl FnOnce(&mut Peer) + Send + 'static,
     operation: impl FnOnce(&mut ImapClient) -> Result<T, Error>,
@@ -47,7 +49,7 @@ fn after_login<T>(
     operation(&mut connect(&script).unwrap())
 }
 
-/// The same with other options.
+/// Like [`after_login`], with other options.
 fn after_login_with<T>(
     change: impl FnOnce(&mut ConnectOptions),
     after: impl FnOnce(&mut Peer) + Send + 'static,
@@ -251,7 +253,7 @@ fn what_is_not_known_is_a_warning() {
 
 #[test]
 fn nothing_listens_and_nobody_is_called_so() {
-    // The port of a client's socket is taken, and nobody listens there.
+    // A client socket's own port: nothing listens there, and no other test's server can bind it.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let port = taken.local_addr().unwrap().port();
@@ -272,9 +274,9 @@ fn nothing_listens_and_nobody_is_called_so() {
     );
 }
 
-// TLS
+// STARTTLS and certificates
 
-/// The script server as if it were off this machine, so that the default is STARTTLS.
+/// Connects as if the scripted server were on another machine, so that STARTTLS is the default.
 fn with_starttls(script: &Script) -> Result<ImapClient, Error> {
     let connector = Connector { loopback_is_exposed: true, ..Connector::default() };
     ImapClient::connect(&connector, "127.0.0.1", &credentials(), &options(script))
@@ -397,9 +399,9 @@ fn plain_text_from_a_tls_port_is_no_hang() {
     );
 }
 
-// What servers tell of other messages
+// Data about messages that were not asked for
 
-/// A server that has selected an inbox of 40 messages and then answers in turn.
+/// A server that has selected an inbox of 40 messages and then gives `answers` in turn.
 fn with_inbox(capabilities: &'static str, answers: &'static [&'static str]) -> Script {
     Script::run(move |peer| {
         peer.log_in(capabilities);
@@ -417,7 +419,8 @@ fn one(number: u32) -> SequenceSet {
 
 #[test]
 fn a_move_without_move_removes_exactly_what_it_copied() {
-    // Another message's UID is told in between, and the capabilities shrink while the copy runs.
+    // The server reports another message's UID in between, and a shorter capability list during the
+    // copy.
     let script = with_inbox(
         "UIDPLUS",
         &[
@@ -498,7 +501,7 @@ fn another_letter_is_never_taken_for_the_one_asked_for() {
         );
         assert_eq!(result.unwrap(), (Some(5), "RIGHT".to_owned()));
     }
-    // Its UID comes behind a letter that has been written already.
+    // The UID arrives after the letter has been written, and is the wrong one.
     let result = after_login(
         move |peer| {
             peer.answer(&format!(

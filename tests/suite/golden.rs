@@ -1,4 +1,9 @@
-//! The transcripts, replayed: on the sandbox, and the manual's session on Dovecot too.
+//! Replays the transcripts in `tests/golden` on the sandbox, and the manual's session on Dovecot
+//! too.
+//!
+//! A transcript has inputs after a prompt and the replies they must give; its other paragraphs are
+//! prose, and a line with `;;;` is a directive to the sandbox. Blessing a transcript whose replies
+//! agree must give back the same text.
 
 use crate::support::Server;
 use postoffice::api::{Setup, attach};
@@ -49,7 +54,7 @@ fn every_transcript_agrees_on_the_sandbox() {
     }
 }
 
-/// Delivers into a real server as another program would.
+/// Delivers letters to a real server, in place of the sandbox's `deliver` directive.
 struct Delivering<'s>(&'s Server);
 
 impl Environment for Delivering<'_> {
@@ -75,7 +80,8 @@ fn append(client: &mut ImapClient, letter: &[u8]) {
 #[test]
 fn the_manuals_session_agrees_on_dovecot() {
     let Some(server) = Server::dovecot() else { return };
-    // The same seven letters; the last one must have the UID 68, so 61 others go first.
+    // The inbox must hold the same seven letters as the sandbox's, the last with UID 68, so 61
+    // others are appended and removed first.
     let mut client = manual_account(&server);
     for _ in 1..=61 {
         append(&mut client, b"Subject: x\n\nx\n");
@@ -102,7 +108,7 @@ fn the_manuals_session_agrees_on_dovecot() {
     client.close();
 
     let text = include_str!("../golden/imap-session.repl");
-    // A user of this test's own, and the order in which this server tells what it has expunged.
+    // This test has a user of its own, and Dovecot announces expunged messages in another order.
     let text = text
         .replace("\"myacct\"", &format!("\"manual-{}\"", server.user))
         .replace("(1 1 1 1 1 1 1)", "(7 6 5 4 3 2 1)");

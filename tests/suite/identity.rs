@@ -1,4 +1,4 @@
-//! ID (RFC 2971): what servers say of themselves.
+//! ID (RFC 2971): how servers identify themselves.
 
 use crate::support::script::Script;
 use crate::support::{Server, empty, on_every_server};
@@ -42,7 +42,7 @@ fn read(answer: &'static str) -> Result<ServerId, Error> {
 #[test]
 fn answers_of_servers_are_read() {
     let field = |name: &str, value: Option<&str>| (name.to_owned(), value.map(str::to_owned));
-    // RFC 2971 3.2.
+    // The example of RFC 2971 section 3.2, shortened, with `NIL` as the version.
     assert_eq!(
         read("* ID (\"name\" \"Cyrus\" \"version\" NIL)\r\n").unwrap(),
         [field("name", Some("Cyrus")), field("version", None)]

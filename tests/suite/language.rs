@@ -1,4 +1,8 @@
-//! The language: words, reader, printer, conditions, definitions, places of errors, natives, interrupts.
+//! The language as scripts see it, without any mail: words, reader, printer, conditions,
+//! definitions, the places that errors are reported at, natives, and interrupts.
+//!
+//! Most tests are tables of a form and what it prints, evaluated in one session, so a form can use
+//! the definitions of those before it. A failing table prints the rows to paste.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -39,7 +43,7 @@ impl Session {
         Ok(printer::readably(&self.host.datum(&value)))
     }
 
-    /// The value as it prints, or `error: message`.
+    /// Returns the value as printed, or `error: message`.
     fn shows(&mut self, source: &str) -> String {
         self.run(source).unwrap_or_else(|report| format!("error: {}", report.condition.message))
     }
@@ -48,7 +52,7 @@ impl Session {
         std::mem::take(&mut *self.output.lock().unwrap())
     }
 
-    /// `line:column message`.
+    /// Returns the error as `line:column message`.
     fn failure(&mut self, source: &str) -> String {
         match self.run(source) {
             Ok(value) => format!("no error but {value}"),
@@ -62,7 +66,7 @@ impl Session {
     }
 }
 
-/// Every pair is a form and what it prints, in one session.
+/// Checks pairs of a form and what it prints, all in one session.
 fn check(table: &[(&str, &str)]) {
     let mut session = session();
     let mut wrong = String::new();
@@ -460,7 +464,7 @@ fn conditions() {
             "(handler-case (with-handler (lambda (e) (with-handler (lambda (f) (raise 'third)) (raise 'second))) (raise 'first)) (t (c) c))",
             "third",
         ),
-        // Order: handlers before unwinding, clean-up from inside out.
+        // Handlers run before unwinding; clean-up forms run from the inside out.
         ("(define log nil)", "log"),
         ("(define (note x) (push x log))", "note"),
         (
@@ -486,13 +490,13 @@ fn conditions() {
             "5",
         ),
         ("log", "(out in 1)"),
-        // An escape out of a handler; the handlers are as before afterwards.
+        // A non-local exit from a handler restores the handlers that were in effect before.
         (
             "(block b (handler-bind ((error (lambda (c) (return-from b 'escaped)))) (error \"x\")))",
             "escaped",
         ),
         ("(handler-case (error \"again\") (error () 'fine))", "fine"),
-        // An error in a clean-up form replaces the first.
+        // An error in a clean-up form replaces the first error.
         (
             "(handler-case (unwind-protect (error \"a\") (error \"b\")) (error (c) (po-condition-message c)))",
             "\"b\"",
@@ -501,7 +505,7 @@ fn conditions() {
             "(handler-case (unwind-protect (handler-case (unwind-protect (error \"a\") (car 5)) (error () 1)) (error \"z\")) (error (c) (po-condition-message c)))",
             "\"z\"",
         ),
-        // A handler runs with the handlers outside of its own.
+        // A handler runs with only the handlers outside its own in effect.
         (
             "(handler-case (handler-bind ((error (lambda (c) (error \"from handler\")))) (error \"x\")) (error (c) (po-condition-message c)))",
             "\"from handler\"",
@@ -564,7 +568,7 @@ fn definitions_can_be_changed() {
         ("(caller)", "2"),
         ("(setq callee (lambda () 3))", "#<procedure>"),
         ("(caller)", "3"),
-        // What comes later, or not yet.
+        // Functions and variables defined later, or never.
         ("(defun uses-later () (later 1))", "uses-later"),
         ("(uses-later)", "error: the function later is not defined"),
         ("(defun later (x) (+ x 1))", "later"),
@@ -575,7 +579,7 @@ fn definitions_can_be_changed() {
         ("(setq some-variable 5)", "5"),
         ("(reads)", "5"),
         ("(uses-latr)", "error: the function uses-latr is not defined; did you mean `uses-later`?"),
-        // The language's own names.
+        // Redefining the language's own names.
         ("(defun filter (x) (list 'mine x))", "filter"),
         ("(filter 1)", "(mine 1)"),
         ("(remove-if #'odd? '(1 2))", "(2)"),
@@ -1005,7 +1009,7 @@ fn catalog() -> Vec<Function> {
 
 #[test]
 fn what_is_compiled_on_demand_can_be_redefined_at_any_time() {
-    // Before the first mention, and after callers were compiled.
+    // Before the first use, and after callers were compiled.
     assert_eq!(
         session()
             .shows("(defun mapcar (f list) 'mine) (list (mapcar 1+ '(1)) (some 'evenp '(1 2)))"),
@@ -1017,7 +1021,8 @@ fn what_is_compiled_on_demand_can_be_redefined_at_any_time() {
         "(1 2)"
     );
     assert_eq!(session.shows("(defun mapcar (f list) 'mine) (halves '(2 4))"), "mine");
-    // An application's function of a name of the language is for scripts; the language's own go on.
+    // A native with the name of a language function replaces it for scripts; the language's own
+    // code keeps the original.
     for name in ["length", "append", "cons", "list", "car", "map", "not", "reverse"] {
         session.host.register_fn(name, "(&rest arguments)", "Mine.", |_: &Call<'_>| {
             Ok(host::string("mine"))
@@ -1031,7 +1036,7 @@ fn what_is_compiled_on_demand_can_be_redefined_at_any_time() {
         "\"a\""
     );
     assert_eq!(session.shows("(remove-if 'evenp '(1 2 3))"), "(1 3)");
-    // A native that is registered again.
+    // Registering a native a second time replaces it.
     let function = |number: i64| move |_: &Call<'_>| Ok(host::integer(number));
     session.host.register_fn("answer", "()", "A number.", function(41));
     assert_eq!(session.shows("(defun ask () (answer)) (ask)"), "41");
@@ -1125,7 +1130,7 @@ fn exit_runs_cleanups_and_has_a_status() {
     assert_eq!(session.run("(exit)").unwrap_err().exit, Some(0));
 }
 
-/// Interrupts a source once it has printed `started `, so that the interrupt finds it at work.
+/// Interrupts a form once it has printed `started `, so that the interrupt finds it running.
 fn interrupted(session: &mut Session, source: &str) -> Box<Report> {
     let (interrupter, output) = (session.host.interrupter(), session.output.clone());
     let thread = std::thread::spawn(move || {
@@ -1332,7 +1337,8 @@ proptest! {
     }
 }
 
-/// Runs `check` forms and compares failures: tests/scheme.
+/// Runs the scripts in `tests/scheme`: those in `success` check their own values, those in
+/// `failure` name the expected error in their first line.
 #[test]
 fn scripts() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scheme");

@@ -1,4 +1,7 @@
-//! Letters: hard ones read, hostile ones survived, built ones read back.
+//! Letters: difficult ones are parsed, hostile ones do no harm, built ones parse back to the same.
+//!
+//! The letters are in `tests/letters`. Where Python is installed, its `email` package must find the
+//! same structure, file names and contents as our parser.
 
 use postoffice::mime::{
     BuildError, Disposition, Entry, Letter, NewPart, Outgoing, Part, Subparts, TransferEncoding,
@@ -25,7 +28,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The same lines that the Python program below prints: type, file name, decoded leaf, in order of appearance.
+/// Lists the parts in order: type, file name and decoded content. The Python program below prints
+/// the same lines.
 fn outline(letter: &Letter) -> String {
     let line = |part: Part<'_>| {
         let is_leaf = part.parts().len() == 0;
@@ -50,7 +54,7 @@ for part in letter.walk():
     print('%s|%s|%s' % (part.get_content_type(), name.encode('utf-8').hex(), data))
 "#;
 
-/// What Python makes of a letter; `None` without Python, unless it is required.
+/// Returns Python's outline of a letter, or `None` if there is no Python and none is required.
 fn python_outline(path: &Path) -> Option<String> {
     let output = Command::new("python3").arg("-c").arg(PYTHON).arg(path).output();
     assert!(
@@ -72,7 +76,7 @@ fn structure_names_and_bodies_agree_with_another_library() {
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        // Python reads those named `ours-` otherwise, on purpose or not.
+        // Python parses the letters named `ours-` differently, on purpose or not.
         if !name.starts_with("ours-")
             && let Some(theirs) = python_outline(&path)
         {
@@ -192,7 +196,8 @@ fn ranges_and_lines_are_the_letters_own() {
     );
 }
 
-/// Parses, walks and drops; fails when that is not done in the time a linear reader needs, with room for a slow machine.
+/// Parses a letter, walks it and returns it. Fails after ten seconds, which is far more than a
+/// linear parser needs even on a slow machine.
 fn within_reason(what: &str, bytes: Vec<u8>) -> Letter {
     let started = Instant::now();
     let length = bytes.len();

@@ -1,4 +1,5 @@
-//! Every way of logging in, in each protocol: on the sandbox and the real servers, and against servers that break the mechanisms.
+//! Every authentication mechanism in each protocol, on the sandbox and on real servers, and against
+//! servers that violate the mechanisms.
 
 use crate::support::script::{Peer, Script};
 use crate::support::{Server, empty};
@@ -27,7 +28,7 @@ fn connect(protocol: Protocol, port: u16, credentials: &Credentials) -> Result<(
         Protocol::Imap => ImapClient::connect(&connector, "127.0.0.1", credentials, &options)
             .map(|mut client| client.close()),
         Protocol::Pop => PopClient::connect(&connector, "127.0.0.1", credentials, &options)
-            // Not `abandon`: the maildrop could still be locked at the next login.
+            // Not `abandon`, after which the maildrop might still be locked at the next login.
             .and_then(|mut client| client.close()),
         Protocol::Smtp => {
             SmtpClient::connect(&connector, "127.0.0.1", None, Some(credentials), &options)
@@ -43,7 +44,7 @@ fn with(auth: Option<Auth>, user: &str, password: &str) -> Credentials {
 const SCRAM: Auth = Auth::Sasl(Mechanism::ScramSha256);
 const PLAIN: Auth = Auth::Sasl(Mechanism::Plain);
 
-/// Logs in with the right and with a wrong password.
+/// Logs in with the right password, and then with a wrong one.
 fn try_out(protocol: Protocol, port: u16, auth: Option<Auth>, user: &str) {
     if let Err(error) = connect(protocol, port, &with(auth, user, "pw")) {
         panic!("{protocol:?} {auth:?}: {error}");
@@ -95,7 +96,7 @@ fn dovecot_and_postfix_take_every_way_they_offer() {
     }
 }
 
-/// A server of the protocol that offers a mechanism and then follows the script.
+/// A server that offers one mechanism and then runs `script`.
 fn offering(
     protocol: Protocol,
     mechanism: &'static str,
@@ -119,7 +120,8 @@ fn offering(
     })
 }
 
-/// How the protocol says a challenge, that the login succeeded, and that it did not; `{tag}` is IMAP's tag.
+/// Returns how the protocol begins a challenge, and how it reports success and failure. `{tag}`
+/// stands for IMAP's tag.
 fn says(protocol: Protocol) -> (&'static str, &'static str, &'static str) {
     match protocol {
         Protocol::Imap => ("+ ", "{tag} OK in\r\n", "{tag} NO no\r\n"),
@@ -128,7 +130,8 @@ fn says(protocol: Protocol) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-/// The words of the command behind the tag and the verb: mechanism and initial response.
+/// Splits an authentication command into its first word and its arguments: the mechanism and the
+/// initial response.
 fn command_words(command: &str) -> (String, Vec<String>) {
     let mut words = command.split(' ').map(str::to_owned);
     let first = words.next().unwrap();
@@ -138,14 +141,15 @@ fn command_words(command: &str) -> (String, Vec<String>) {
 
 #[test]
 fn scram_servers_that_cheat_are_found_out() {
-    // What the server says to the client's first message, with the client's nonce in the place of {nonce}; then to its proof.
+    // The server's answers to the client's first message, where `{nonce}` stands for the client's
+    // nonce, and to its proof.
     let cheats: [(&str, &str, SaslError); 6] = [
         ("r={nonce}x,s=AAAA,i=1", "", SaslError::Iterations { iterations: 1 }),
         ("r={nonce}x,s=AAAA,i=4294967295", "", SaslError::Iterations { iterations: 4_294_967_295 }),
         ("r=other,s=AAAA,i=4096", "", SaslError::Challenge("its nonce does not begin with ours")),
         ("r={nonce}x,s=AAAA,i=4096", "v=AAAA", SaslError::NotProven),
         ("r={nonce}x,s=AAAA,i=4096", "OK", SaslError::NotProven), // success without a proof
-        ("OK", "", SaslError::NotProven),                         // success at once
+        ("OK", "", SaslError::NotProven),                         // success before the exchange
     ];
     for protocol in PROTOCOLS {
         for (first, second, expected) in cheats.clone() {
@@ -291,7 +295,7 @@ fn a_login_that_cannot_be_sent_is_refused_before_a_byte_is() {
                 matches!(refused, Err(Error::Argument(_))),
                 "{protocol:?} {auth:?} {refused:?}"
             );
-            // Nobody has come; a connection of the test's own ends the script.
+            // No client has connected; this connection ends the script.
             let _ = std::net::TcpStream::connect(script.address);
             assert_eq!(script.heard(), [""; 0]);
         }

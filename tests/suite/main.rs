@@ -1,11 +1,13 @@
-//! The integration tests, one program: linking the interpreter costs more than any of them.
+//! The integration tests, all in one program, because linking the interpreter costs more than
+//! running any of them.
 //!
-//! One module per subject. `tests/support` holds what they share. `cargo test` runs them all in one
-//! process, so a test must not change the process: its environment, current folder, limits or
-//! signals. A test that needs such a change runs the command, or itself, as a child process.
+//! There is one module per subject; `tests/support` holds what they share. `cargo test` runs them
+//! all in one process, so a test must not change the process: its environment, current folder,
+//! limits or signal handlers. A test that needs such a change runs the command, or itself, as a
+//! child process.
 //!
-//! Without the feature `cli` the tests of the command are left out; without `host` the tests that
-//! need no interpreter remain, without `sandbox` those that need no server.
+//! Without the feature `cli` the tests of the command are left out. Without `host` only the tests
+//! that need no interpreter remain, and without `sandbox` only those that need no server.
 
 #[cfg(feature = "sandbox")]
 mod ahead;

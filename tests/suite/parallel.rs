@@ -1,4 +1,8 @@
-//! `parallel-map`: calls in many threads, each with an engine of its own.
+//! `parallel-map`: calls in several threads, each with an engine of its own.
+//!
+//! Results and output come in the order of the items. No more calls run at a time than `:at-most`
+//! allows, connections that a call leaves open are closed, and an interrupt or a time limit ends
+//! every call and leaves no thread behind.
 
 use postoffice::api::{self, Equip, State};
 use postoffice::api::{Setup, attach};
@@ -14,7 +18,7 @@ use std::time::Duration;
 
 struct Session {
     host: Host,
-    /// Output and warnings, as they came.
+    /// Output and warnings in the order in which they were written.
     output: Arc<Mutex<String>>,
     state: Arc<State>,
 }
@@ -45,7 +49,7 @@ fn sandboxed() -> Session {
     Session { host, output, state }
 }
 
-/// A host that connects to this machine, and whose workers get something.
+/// A host that connects to real ports on this machine. `equip` runs for each of its worker hosts.
 fn equipped(equip: impl Fn(&mut Host) + Send + Sync + 'static) -> Session {
     let output = Arc::default();
     let mut host = Host::new(options(&output));
@@ -78,7 +82,7 @@ impl Session {
     }
 }
 
-/// What a form prints as, on a host of its own.
+/// Checks a table of forms and their printed values. Each form gets a new host.
 #[track_caller]
 fn check(table: &[(&str, &str)]) {
     for (source, expected) in table {
@@ -258,7 +262,7 @@ fn a_result_that_is_no_data_is_a_condition() {
 
 #[test]
 fn output_comes_in_the_order_of_the_items() {
-    // The later an item, the sooner it is done.
+    // The calls finish in reverse order of their items.
     let ready = Arc::new((Mutex::new(4), std::sync::Condvar::new()));
     let mut session = equipped(move |host| {
         let ready = ready.clone();
@@ -338,7 +342,8 @@ fn a_panic_is_the_error_of_its_item() {
     assert_eq!(session.shows("(+ 1 2)"), "3");
 }
 
-/// A server that knows as much IMAP as logging in and out takes. A login is answered when `together` of them have come.
+/// A server with just enough IMAP to log in and out. It counts its connections, and answers logins
+/// only in groups of `together`.
 struct Counting {
     address: SocketAddr,
     now: Arc<AtomicUsize>,
@@ -380,7 +385,8 @@ fn converse(mut stream: &TcpStream, now: &AtomicUsize, gate: &Barrier) {
             }
             "LIST" => "* LIST () \"/\" \"\"\r\n",
             "LOGOUT" => {
-                // Nobody connects again before this is answered.
+                // Decrement before answering, because the client may open its next connection right
+                // after.
                 now.fetch_sub(1, Ordering::SeqCst);
                 "* BYE\r\n"
             }
@@ -417,7 +423,7 @@ fn connections_that_are_left_open_are_closed() {
     session.state.close_all();
 }
 
-/// Counts the threads that have not ended.
+/// Lives in a worker's thread and counts it out when the thread ends.
 struct Alive(Arc<AtomicUsize>);
 
 impl Drop for Alive {
@@ -430,7 +436,9 @@ thread_local! {
     static ALIVE: std::cell::RefCell<Option<Alive>> = const { std::cell::RefCell::new(None) };
 }
 
-/// A host whose workers are counted, and tell when they call `(arrive)`; `(clean)` is counted too.
+/// A host whose worker threads are counted. Scripts report with `(arrive)` that a call runs, and
+/// with `(clean)` that it was cleaned up. Returns the session, the number of live threads, the
+/// receiver of arrivals and the number of clean-ups.
 fn watched() -> (Session, Arc<AtomicUsize>, mpsc::Receiver<()>, Arc<AtomicUsize>) {
     let (alive, cleaned) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (sender, arrived) = mpsc::channel();
@@ -451,7 +459,7 @@ fn watched() -> (Session, Arc<AtomicUsize>, mpsc::Receiver<()>, Arc<AtomicUsize>
     (session, alive, arrived, cleaned)
 }
 
-/// Interrupts a host once so many have arrived.
+/// Interrupts a host once `count` calls have arrived.
 fn interrupt_after(
     session: &Session,
     arrived: mpsc::Receiver<()>,
@@ -493,7 +501,7 @@ fn an_interrupt_closes_connections_whose_servers_are_silent() {
     let server = std::thread::spawn(move || {
         let streams: Vec<TcpStream> = (0..3).map(|_| listener.accept().unwrap().0).collect();
         streams.iter().for_each(|_| sender.send(()).unwrap());
-        // Each ends, since the client's end is closed.
+        // Reading ends because the client closes its end.
         streams
             .into_iter()
             .map(|mut stream| stream.read_to_end(&mut Vec::new()).unwrap())

@@ -1,4 +1,5 @@
-//! The POP client's operations, against the sandbox and against Dovecot, and what broken servers do.
+//! The operations of the POP client, against the sandbox and against Dovecot, and misbehaving
+//! servers.
 
 use crate::support::script::{Peer, Script};
 use crate::support::{Server, empty, on_every_server};
@@ -18,7 +19,7 @@ fn connect(server: &Server) -> PopClient {
         .unwrap()
 }
 
-/// A mailbox with three letters.
+/// Fills the inbox with three letters.
 fn filled(server: &Server) {
     server.with_letters(&[LETTER, "Subject: second\n\nx\n", LETTER]).close();
 }
@@ -77,7 +78,8 @@ fn letters_that_are_expected_come_in_any_order_and_between_other_commands() {
     });
 }
 
-/// A server that takes several commands at once, as far as the answer to STAT, which it hears before it answers CAPA.
+/// Plays the login of a server that supports PIPELINING. It reads STAT before it answers the second
+/// CAPA.
 fn log_in(peer: &mut Peer, stat: &str) {
     peer.say("+OK hello\r\n");
     peer.answer("+OK\r\nPIPELINING\r\nUSER\r\n.\r\n");
@@ -105,7 +107,7 @@ fn connect_by(connector: &Connector, script: &Script) -> PopClient {
 fn letters_that_are_expected_are_asked_for_at_once() {
     let script = Script::run(|peer| {
         log_in(peer, "+OK 3 30\r\n");
-        // No answer before the last question.
+        // Read all three commands before answering any of them.
         let asked = [peer.hear(), peer.hear(), peer.hear()];
         asked.iter().for_each(|command| peer.say(&format!("+OK\r\n{command}\r\n.\r\n")));
         peer.answer("+OK\r\n");
@@ -123,7 +125,8 @@ fn letters_that_are_expected_are_asked_for_at_once() {
 fn sizes_bound_how_many_letters_are_on_their_way() {
     let script = Script::run(|peer| {
         log_in(peer, "+OK 30 11400000\r\n");
-        // Before the sizes are known, as many are asked for as would fit if all were alike.
+        // Until the sizes are known, the client asks for as many letters as would fit if all had
+        // the average size.
         let asked: Vec<String> = (0..=22).map(|_| peer.hear()).collect();
         let sizes: String = (1..=30)
             .map(|number| format!("{number} {}\r\n", if number <= 22 { 380_000 } else { 6 << 20 }))
@@ -150,7 +153,8 @@ fn sizes_bound_how_many_letters_are_on_their_way() {
     assert!(script.heard()[5..].iter().cloned().eq(expected.chain(["QUIT".to_owned()])));
 }
 
-/// A server that answers every RETR with the command, LIST with small sizes and all else with a line.
+/// A server that answers RETR with `letter` of the command, LIST with thirty small sizes, and every
+/// other command with one line.
 fn obliging(letter: impl Fn(&str) -> String + Send + 'static) -> Script {
     Script::run(move |peer| {
         log_in(peer, "+OK 30 300\r\n");
@@ -277,7 +281,7 @@ fn marked_letters_go_at_the_end_and_only_then() {
     });
 }
 
-/// A new connection, once the server has noticed that the last one is gone.
+/// Connects again, once the server has noticed that the last connection is gone.
 fn again(server: &Server) -> PopClient {
     loop {
         match PopClient::connect(

@@ -1,4 +1,4 @@
-//! Quotas (RFC 9208): what the client reads, what the sandbox allows.
+//! Quotas (RFC 9208): how the client reads them, and how the sandbox enforces them.
 
 use crate::support::script::Script;
 use crate::support::{Server, empty};
@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 
 const LETTER: &str = "Subject: x\n\nx\n";
 
-/// A sandbox whose one account may hold so much.
+/// A sandbox whose only account has this quota.
 fn limited(storage: Option<u64>, messages: Option<u64>) -> Server {
     let quota = Quota { storage, messages };
     Server::sandbox(Options {
@@ -63,7 +63,7 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
     let append = client.append("INBOX", &[], None, LETTER.as_bytes());
     assert!(refusal(append).contains("OVERQUOTA"));
     assert!(refusal(client.copy(&first(), "box")).contains("OVERQUOTA"));
-    client.move_to(&first(), "box").unwrap(); // needs no further room
+    client.move_to(&first(), "box").unwrap(); // needs no additional space
     assert_eq!(server.store().letters("user", "INBOX").len(), 1);
     assert_eq!(server.store().letters("user", "box").len(), 1);
     let delivered = server.store().deliver("user", "INBOX", LETTER.as_bytes());
@@ -91,10 +91,10 @@ fn a_full_mailbox_takes_no_letter_by_smtp() {
     assert_eq!(server.store().letters("user", "INBOX").len(), 0);
 }
 
-/// Roots by name, and their resources: name, usage, limit.
+/// Quota roots by name, each with its resources: name, usage, limit.
 type Roots = Vec<(String, Vec<(String, u64, u64)>)>;
 
-/// What the client makes of a server's answer to GETQUOTAROOT.
+/// Returns what the client makes of a server's response to GETQUOTAROOT.
 fn read(answer: &'static str) -> Result<Roots, Error> {
     let script = Script::run(move |peer| {
         peer.log_in("QUOTA");
@@ -116,18 +116,18 @@ fn read(answer: &'static str) -> Result<Roots, Error> {
 fn answers_of_servers_are_read() {
     type Root = (&'static str, &'static [(&'static str, u64, u64)]);
     let table: &[(&str, &[Root])] = &[
-        // RFC 2087 5.2.
+        // The example of RFC 2087 section 5.2.
         (
             "* QUOTAROOT INBOX \"\"\r\n* QUOTA \"\" (STORAGE 10 512)\r\n",
             &[("", &[("STORAGE", 10, 512)])],
         ),
-        // RFC 9208 4.1.3: several roots, and one that the mailbox does not have.
+        // RFC 9208 section 4.2.2: several roots, and QUOTA for one that the mailbox does not have.
         (
             "* QUOTAROOT INBOX #user/alice \"a b\"\r\n* QUOTA \"a b\" ()\r\n* QUOTA other (STORAGE 1 2)\r\n* QUOTA #user/alice (MESSAGE 42 1000 storage 5 6)\r\n",
             &[("#user/alice", &[("MESSAGE", 42, 1000), ("STORAGE", 5, 6)]), ("a b", &[])],
         ),
         ("* QUOTAROOT INBOX\r\n", &[]),
-        // A server that names a root and does not tell of it.
+        // A server that names a root but sends no QUOTA for it.
         ("* QUOTAROOT INBOX x\r\n", &[("x", &[])]),
         (
             "* QUOTAROOT INBOX {1}\r\nx\r\n* QUOTA {1}\r\nx (STORAGE 9223372036854775807 1)\r\n",

@@ -1,6 +1,7 @@
-//! Functions that only read leave every mailbox as it was, on the sandbox and on Dovecot.
+//! Functions that only read leave every mailbox unchanged, on the sandbox and on Dovecot.
 //!
-//! Every function that takes a connection stands in [`READS`] or in [`CHANGES`], so a new one has to be sorted in.
+//! Every function that takes a connection is listed in [`READS`] or [`CHANGES`]; a new one must be
+//! added to one of them.
 
 use crate::support::{Server, empty};
 use postoffice::api::catalog::TOPICS;
@@ -8,8 +9,8 @@ use postoffice::api::{Setup, attach};
 use postoffice::condition::Identifier;
 use postoffice::repl::Session;
 
-/// Forms that only read. `mb` has its inbox selected, `pb` is the same account's maildrop. RETR is not among them:
-/// some servers set `\Seen` on it, as the mailbox's other clients see.
+/// Forms that only read. `mb` has the inbox selected; `pb` is the same account's maildrop. RETR is
+/// not among them, because some servers set `\Seen` on it.
 const READS: &[&str] = &[
     "(noop mb)",
     "(mailbox-capabilities mb)",
@@ -56,7 +57,7 @@ const READS: &[&str] = &[
     "(apropos \"mailbox\")",
 ];
 
-/// Functions whose purpose is a change, and those that no form above can show.
+/// Functions that are meant to change something, and those that no form above can exercise.
 const CHANGES: &[&str] = &[
     "close-connection",
     "close-mailbox",
@@ -127,7 +128,7 @@ fn every_function_with_a_connection_is_known_to_read_or_to_change() {
             .any(|start| function.lambda_list.starts_with(start));
         let word = |form: &&&str| form.split(['(', ' ', ')']).any(|word| word == function.name);
         let is_sorted = READS.iter().any(|form| word(&form)) || CHANGES.contains(&function.name);
-        // Internal functions do the work of public ones, and the forms end what they began.
+        // `%` functions do the work of public ones, and `with-` forms end whatever they begin.
         let is_public = !function.name.starts_with('%') && !function.name.starts_with("with-");
         if takes_one && is_public && !is_sorted {
             unsorted.push(function.name);

@@ -1,4 +1,5 @@
-//! Letters to files, each whole or not there, and from files.
+//! Letters and attachments saved to files, each file whole or absent, and letters appended from
+//! files.
 
 use crate::support::script::{Peer, Script};
 use postoffice::api::State;
@@ -31,7 +32,7 @@ fn shows(session: &mut Session, form: &str) -> String {
     reply.text()
 }
 
-/// The files of a folder with their texts, by name; hidden ones too.
+/// Returns the names and texts of a folder's files, sorted by name, hidden ones included.
 fn files(folder: &Path) -> Vec<(String, String)> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -76,7 +77,7 @@ fn every_letter_is_saved_as_the_server_has_it() {
         names,
         ["2.eml", "6.eml", "7.eml", "pop-1.eml", "pop-7.eml", "u-67.eml", "u-68.eml"]
     );
-    // Nothing counts as seen, and each file is what a fetch gives.
+    // Saving does not set `\Seen`, and each file equals what a fetch returns.
     assert_eq!(shows(&mut session, "(search-mailbox mb :unseen)"), "(3 4 5 6 7)");
     for (name, number) in
         [("2.eml", 2), ("7.eml", 7), ("u-68.eml", 7), ("pop-7.eml", 7), ("pop-1.eml", 1)]
@@ -172,7 +173,8 @@ fn a_letter_of_no_bytes_is_saved_too() {
     }
 }
 
-/// What a server's answer to the FETCH leaves in the folder, and what the function says.
+/// Runs `save-letters` on a server that answers the FETCH with `answer`. Returns what the function
+/// printed, and the files in the folder.
 fn saved_from(
     mbox: bool,
     answer: impl FnOnce(&mut Peer, &str) + Send + 'static,
@@ -277,7 +279,7 @@ fn a_letter_comes_from_a_file() {
         let mut session = session_with(options);
         let folder = tempfile::tempdir().unwrap();
         let text = format!("Subject: x\n\n\nbare\nwhole\r\ncr\rend {}", large('y'));
-        // Line ends on both sides of every piece that is read.
+        // The file is read in pieces; line ends fall on both sides of their boundaries.
         for (start, sent) in [("", ""), ("\n", "\r\n"), ("\r", "\r")] {
             let path = folder.path().join("letter");
             let around = format!("{}{}", "a".repeat(65_535), "\nb".repeat(100));
@@ -367,7 +369,7 @@ fn a_file_that_shrinks_while_it_is_sent_is_not_stored() {
     assert!(shows(&mut session, "(noop mb)").ends_with("[:server-shutdown-connection]"));
 }
 
-/// A letter with attachments of several kinds, two of one name.
+/// A letter with several kinds of attachments, two of which have the same name.
 const WITH_ATTACHMENTS: &str = "Subject: files
 Content-Type: multipart/mixed; boundary=b
 
@@ -399,7 +401,7 @@ n
 --b--
 ";
 
-/// A sandbox whose last letter has attachments.
+/// A sandbox session whose last letter is [`WITH_ATTACHMENTS`].
 fn session_with_attachments() -> Session {
     let mut session = session();
     let text = WITH_ATTACHMENTS.replace('"', "\\\"");
@@ -451,7 +453,7 @@ fn all_attachments_of_a_letter_are_saved_over_imap_and_pop() {
             format!("(save-attachments pb 8 {path:?})"),
             ["cat-4.txt", "a-5.png", "attachment-3", "a-6.png"],
         ),
-        // One by one, from memory, it is the same.
+        // Saving them one by one from memory gives the same.
         (
             format!(
                 "(mapcar (lambda (a) (save-attachment a {path:?})) (letter-attachments (parse-letter (fetch-letter mb 8 :raw t :peek t))))"

@@ -1,4 +1,9 @@
-//! No password comes out: in traces, errors, reports, the prompt's replies, transcripts, `Debug`, or a core dump.
+//! Passwords never appear in traces, errors, reports, the prompt's replies, transcripts, `Debug`
+//! output or core dumps.
+//!
+//! The tests log in with each of the passwords in `tests/support/passwords.txt`, also to servers
+//! that repeat them back, and make mistakes that involve them. `leaks::check` then searches the
+//! output for each password in every encoding.
 
 use crate::support::leaks::{PASSWORD, check, forms, passwords};
 use crate::support::script::{Peer, Script};
@@ -14,12 +19,12 @@ use std::process::{Command, Stdio};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_postoffice");
 
-/// A password as a string of the language.
+/// Returns a password as a string literal of the language.
 fn quoted(password: &str) -> String {
     format!("\"{}\"", password.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// All that the command writes, which holds no password.
+/// Runs the command and returns all its output. Fails if it contains a password of the tests.
 fn output(arguments: &[&str]) -> String {
     let output = Command::new(BINARY)
         .args(arguments)
@@ -45,7 +50,7 @@ fn the_search_finds_what_it_looks_for() {
             assert!(found.is_err(), "{form}");
         }
     }
-    // SASL PLAIN of RFC 4616, base64 by coreutils.
+    // A SASL PLAIN response (RFC 4616), encoded by another program than ours.
     assert!(
         std::panic::catch_unwind(|| check(
             "C: A2 AUTHENTICATE PLAIN AG15YWNjdABCbGF1ZXItSGlyc2NoLTQ3MTE="
@@ -75,7 +80,7 @@ fn traces_of_every_way_to_log_in() {
             "(send-letter '(\"h\" :login \"joe\" :password P) \"a@b.c\" \"a@b.c\" \"x\")",
             "(send-smtp-auth \"h\" \"a@b.c\" \"a@b.c\" \"joe\" P \"x\")",
         ];
-        // All of them with the first password, some with each of the others.
+        // The first password is tried with all forms, each of the others with some.
         for (_, form) in forms
             .into_iter()
             .enumerate()
@@ -87,10 +92,11 @@ fn traces_of_every_way_to_log_in() {
     }
 }
 
-/// What a server says to a command: its tag, and the whole line.
+/// Makes a server's answer from the tag and the whole line of a command.
 type Answer = Box<dyn Fn(&str, &str) -> String + Send>;
 
-/// Says whatever it hears again, in every way a server may speak.
+/// Sends `greeting`, and then `answer` of every line, so that a test can repeat the password back
+/// in any way a server might.
 fn echo(peer: &mut Peer, greeting: &str, answer: impl Fn(&str, &str) -> String) {
     peer.say(greeting);
     loop {
@@ -226,7 +232,7 @@ fn serve(
     }
 }
 
-/// Slips and failures with a password P somewhere. Each ends in an error.
+/// Mistakes and failures that involve a password, written P. Each ends in an error.
 const SLIPS: &[&str] = &[
     "(make-imap-connection \"h\" :user \"u\" :password P :port 0)",
     "(make-imap-connection \"h\" :user \"u\" :pasword P)",
@@ -298,7 +304,7 @@ fn slips_and_failures_show_no_password() {
                 |value| panic!("{slip}: no error but {value}"),
             );
             check(&report);
-            // What was defined on the way is shown, which is what the prompt is for; an error is not.
+            // The reply may show values that the input defined. Only its last line is the error.
             check(reply.text().lines().last().unwrap_or(""));
             if index % passwords().len() == number {
                 output(&["--sandbox", "eval", &format!("(progn {input} (car 5))")]);
@@ -389,7 +395,8 @@ fn a_password_from_any_source_is_in_no_output() {
             "(progn (define-account a :host \"h\" :smtp (list :login \"joe\" :password S)) (connect 'a :smtp))",
         ] {
             let connect = connect.replace(" S", &format!(" {source}"));
-            // The server has it, and so has whoever writes it into a message.
+            // The login uses the password; then the script puts it into an error message, which
+            // must mask it.
             let form = format!(
                 "(progn (print (close-connection {connect})) (error \"cannot use ~a\" (getenv \"SECRET\")))"
             );

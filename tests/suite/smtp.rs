@@ -1,4 +1,4 @@
-//! The SMTP client, against the sandbox and against Postfix, and what broken servers do.
+//! The SMTP client, against the sandbox and against Postfix, and misbehaving servers.
 
 use crate::support::script::Script;
 use crate::support::{Server, empty, relay_to, sound_wires};
@@ -25,7 +25,8 @@ fn envelope<'e>(to: &'e [String], partial: bool) -> Envelope<'e> {
     Envelope { from: "joe@example.org", to, partial, long_lines: false }
 }
 
-/// Runs a test with an SMTP port and the IMAP side of the same mail: the sandbox, and Postfix with Dovecot where they are there, each over every sound wire.
+/// Runs a test with an SMTP port and a server that gives access to the delivered mail: the sandbox,
+/// and Postfix with Dovecot if they are there. Each runs over every sound wire.
 fn on_every_server(test: impl Fn(u16, &Server)) {
     for (wire, faults) in sound_wires() {
         eprintln!("bytes travel {wire}");
@@ -48,7 +49,7 @@ fn at_once_on_every_server(test: impl Fn(u16, &Server)) {
             "p{}",
             (std::process::id() * 10 + USERS.fetch_add(1, Ordering::Relaxed)) % 1000
         );
-        server.connect().close(); // so that the mailbox is there, with its owner
+        server.connect().close(); // creates the mailbox with the right owner
         test(port.parse().unwrap(), &server);
     } else {
         assert!(
@@ -58,7 +59,7 @@ fn at_once_on_every_server(test: impl Fn(u16, &Server)) {
     }
 }
 
-/// The newest letter's body, once there are so many letters.
+/// Waits until there are `count` letters, and returns the body of the newest.
 fn body_of_letter(server: &Server, count: u32) -> Vec<u8> {
     let mut client = server.connect();
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
@@ -68,7 +69,7 @@ fn body_of_letter(server: &Server, count: u32) -> Vec<u8> {
             break;
         }
         assert!(std::time::Instant::now() < deadline, "the letter does not arrive");
-        std::thread::sleep(std::time::Duration::from_millis(20)); // Postfix delivers when it likes to
+        std::thread::sleep(std::time::Duration::from_millis(20)); // Postfix takes its time to deliver
     }
     let mut letter = Vec::new();
     client
@@ -252,7 +253,7 @@ fn starttls_that_fails_never_falls_back() {
 
 #[test]
 fn an_attachment_of_30_mb_comes_back_byte_for_byte_over_imap_and_pop() {
-    // Every byte value, in an order that does not repeat soon.
+    // Pseudorandom bytes, so that every value occurs and no short pattern repeats.
     let mut state = 1u32;
     let data: Vec<u8> = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

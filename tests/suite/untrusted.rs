@@ -1,4 +1,9 @@
-//! Scripts that are not trusted try to get out, in each way one can think of, and to use up the machine.
+//! Untrusted scripts try to escape in every way we can think of, and to exhaust the machine.
+//!
+//! The first tests run forms on a host with a policy: files, variables, programs, hosts and the
+//! interpreter's own functions must be out of reach, whatever the script redefines. The next run
+//! the command, whose process also has limits of memory and time. The last feeds arbitrary text to
+//! the reader and the evaluator.
 
 use crate::support::{Server, empty};
 use postoffice::api::State;
@@ -16,7 +21,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// What a script must not get to see.
+/// What a script must never see.
 const TREASURE: &str = "treasure-4711";
 
 struct Prison {
@@ -25,7 +30,7 @@ struct Prison {
     _state: Option<Arc<State>>,
 }
 
-/// A host whose scripts reach what the policy says, over the network or the sandbox.
+/// A host whose scripts may do what the policy allows, on the network or on the sandbox.
 fn prison(policy: Policy, sandboxed: bool) -> Prison {
     let output = Arc::new(Mutex::new(String::new()));
     let (written, warned) = (output.clone(), output.clone());
@@ -63,13 +68,14 @@ impl Prison {
         Ok(printer::readably(&self.host.datum(&value)))
     }
 
-    /// The value as it prints, or the report.
+    /// Returns the value as printed, or the report.
     fn shows(&mut self, source: &str) -> String {
         self.run(source).unwrap_or_else(|report| report.to_string())
     }
 }
 
-/// Runs every form, each of which must be refused, with `:not-allowed` or as a name that nobody has defined; the others are returned.
+/// Runs forms that must all be refused, with `:not-allowed` or because a name is undefined. Returns
+/// those that were not, with what they showed.
 fn not_refused(prison: &mut Prison, forms: &[String]) -> Vec<(String, String)> {
     let mut wrong = Vec::new();
     for form in forms {
@@ -91,7 +97,7 @@ fn not_refused(prison: &mut Prison, forms: &[String]) -> Vec<(String, String)> {
     wrong
 }
 
-/// What is below a folder: names and contents.
+/// Returns the paths and contents of what is in a folder.
 fn inventory(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -198,7 +204,7 @@ fn no_file_variable_or_program_is_reached() {
             "(send-smtp-auth '(:program {program}) \"a@b.c\" \"a@b.c\" \"l\" \"p\" \"x\")"
         ));
     }
-    // Neither where a password is to be had.
+    // The sources of a password are out of reach too.
     let secret = secret.to_str().unwrap();
     for source in [
         "'(:env \"HOME\")".to_owned(),
@@ -398,7 +404,7 @@ fn neither_the_interpreter_nor_the_inside_of_the_host_can_be_called() {
     let wrong: Vec<_> = forms
         .iter()
         .filter_map(|form| prison.run(form).ok().map(|value| (form.clone(), value)))
-        // A string that is called, and a keyword that is one.
+        // A bare name that begins with `#%` may have a value; only calls must fail.
         .filter(|(form, _)| !form.starts_with("#%"))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -435,7 +441,7 @@ fn redefinitions_and_handlers_open_nothing() {
     ]
     .map(str::to_owned)
     .to_vec();
-    // A macro's procedure is refused while the form is expanded.
+    // What a macro calls is refused during expansion, possibly under another identifier.
     let wrong: Vec<_> = not_refused(&mut prison, &forms)
         .into_iter()
         .filter(|(_, shown)| !shown.contains("may not read /etc/passwd"))
@@ -623,7 +629,7 @@ fn a_call_of_parallel_map_reaches_no_more_than_the_script() {
     .iter()
     .map(|form| form.replace("PATH", &path))
     .collect();
-    // As the script itself is refused them.
+    // The script itself is refused these forms, and so are the workers.
     assert_eq!(not_refused(&mut prison, &forms), []);
     for form in &forms {
         let alone = prison.run(form).unwrap_err().condition;
@@ -641,7 +647,7 @@ fn a_call_of_parallel_map_reaches_no_more_than_the_script() {
     assert!(!prison.output.lock().unwrap().contains(TREASURE));
 }
 
-// --- through the command ---------------------------------------------------------------------------------------------------------------------
+// --- through the command ---
 
 const BINARY: &str = env!("CARGO_BIN_EXE_postoffice");
 
@@ -903,9 +909,10 @@ fn options_that_make_no_sense_are_refused() {
     }
 }
 
-// --- any text ----------------------------------------------------------------------------------------------------------------------------------
+// --- any text ---
 
-/// Source that is not meant well: unbalanced, nested, huge numbers, odd characters, reader syntax, forms with too little or the wrong in them.
+/// Generates hostile source text: unbalanced, nested, with huge numbers, odd characters, reader
+/// syntax, and forms with missing or wrong arguments.
 fn hostile_source() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
         "(",
@@ -1112,7 +1119,7 @@ fn reader_and_evaluator_survive_any_text() {
     });
     result.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(600));
-    // Whatever was defined meanwhile, the language itself is as it was.
+    // Whatever the scripts redefined, a new host has the original language.
     let mut fresh = self::prison(Policy::untrusted(), false);
     assert_eq!(fresh.shows("(mapcar '1+ '(1 2 3))"), "(2 3 4)");
 }

@@ -1,4 +1,10 @@
-//! Recorded responses: read whole and byte by byte they give the same; other projects' parsers agree, or the difference is explained here.
+//! Recorded server responses, kept in `tests/wire`: examples of the RFCs, extensions, and quirks of
+//! real servers.
+//!
+//! A fixture is a line that begins with `*`, with `\r`, `\n` and `\x..` escapes, followed by a line
+//! that begins with `= ` and has the expected event. Each response is parsed whole and in small
+//! pieces, with the same result. imap-codec must read the same, and
+//! imap-proto must accept the RFCs' examples, or the reason is given here.
 
 use imap_codec::ResponseCodec;
 use imap_codec::decode::Decoder;
@@ -85,7 +91,7 @@ fn token_texts(tokens: &mut Tokens<'_>) -> Result<Vec<String>, ProtocolError> {
     Ok(texts)
 }
 
-/// Only what is not printable is escaped.
+/// Escapes everything but printable ASCII.
 fn escape(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -99,7 +105,7 @@ fn escape(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The events of a session that receives `bytes` in chunks of `size`, behind a greeting.
+/// Returns the events of a session that receives a greeting and then `bytes`, in chunks of `size`.
 fn events(bytes: &[u8], size: usize) -> Result<Vec<String>, ProtocolError> {
     let mut session = Session::new(Limits::default());
     let mut found = Vec::new();
@@ -146,7 +152,7 @@ fn all_responses_in_a_row_give_the_same_whole_and_byte_by_byte() {
     assert_eq!(events(&all, 1).unwrap(), whole);
 }
 
-/// What imap-codec 2.0.0-alpha.10 does not take, and why we do.
+/// Responses that imap-codec 2.0.0-alpha.10 rejects, by their start, and why we accept them.
 const NOT_FOR_IMAP_CODEC: &[(&str, &str)] = &[
     ("* ESEARCH", "ESEARCH is not implemented there; servers send it only when asked with RETURN"),
     ("* SEARCH 2 5 6 (MODSEQ", "needs its feature ext_condstore_qresync"),
@@ -176,7 +182,8 @@ const NOT_FOR_IMAP_CODEC: &[(&str, &str)] = &[
     ("* OK [UNSEEN 1 first", "it reads the code or nothing; for us what is no code is text"),
 ];
 
-/// Forms that mean the same: NIL and numbers as they are, strings without their form, names without case.
+/// Reduces a response to its meaning, so that different encodings compare equal: strings lose their
+/// quotes or braces, and names their case.
 fn meaning(bytes: &[u8]) -> Vec<String> {
     let texts = events(bytes, bytes.len() + 12).unwrap();
     let text = texts.join("\n");
@@ -223,7 +230,7 @@ fn imap_codec_reads_the_same_or_the_reason_is_known() {
 #[test]
 fn imap_proto_takes_what_the_rfc_says() {
     for fixture in fixtures().into_iter().filter(|fixture| fixture.place.starts_with("rfc.txt")) {
-        // Its grammar has BODYSTRUCTURE, but not BODY as a structure.
+        // imap-proto knows BODYSTRUCTURE, but not BODY as a structure.
         let is_known = fixture.expected.contains("( BODY (");
         assert_eq!(
             imap_proto::Response::parse(&fixture.bytes).is_err(),

@@ -1,4 +1,4 @@
-//! Certificates as a hostile or a careless server has them.
+//! Certificates such as a hostile or careless server presents.
 
 use native_tls::{Identity, TlsAcceptor};
 use rcgen::{
@@ -6,7 +6,7 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 
-/// An authority that a test trusts, or does not.
+/// A certificate authority. A test decides whether its clients trust it.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pub pem: String,
@@ -20,7 +20,7 @@ pub enum Flaw {
     NotYetValid,
     SelfSigned,
     OtherHost,
-    /// Made for clients, not for servers.
+    /// For client authentication only.
     ClientOnly,
 }
 
@@ -35,7 +35,8 @@ impl Authority {
         Authority { issuer: Issuer::new(params, key), pem }
     }
 
-    /// The server's side of TLS for `localhost`, with a flaw.
+    /// Returns a TLS acceptor for `localhost` whose certificate has this flaw. `SelfSigned` is not
+    /// signed by this authority; `OtherHost` names `mail.example.net`.
     pub fn acceptor(&self, flaw: Flaw) -> TlsAcceptor {
         let host = if flaw == Flaw::OtherHost { "mail.example.net" } else { "localhost" };
         let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();

@@ -1,18 +1,20 @@
-//! The passwords that tests use, and the search for them in all that comes out. `scripts/dev/test` searches what the whole suite prints for
-//! the same ones.
+//! The passwords that the tests use, and a check that no output contains one in any encoding.
+//! `scripts/dev/test` searches the output of the whole suite for the same passwords.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-/// The passwords, one a line: no other text is like them, so that to find one means something.
+/// The passwords in `passwords.txt`, one per line. They resemble no other text, so every match is a
+/// leak.
 pub fn passwords() -> Vec<&'static str> {
     include_str!("passwords.txt").lines().collect()
 }
 
-/// The one of [`passwords`] that is plain letters, digits and hyphens.
+/// The entry of [`passwords`] that has only letters, digits and hyphens.
 pub const PASSWORD: &str = "Blauer-Hirsch-4711";
 
-/// What a secret looks like as it is, in a string of Lisp or Rust, percent-encoded, in hexadecimal, and in base 64, alone or within more.
+/// Returns the encodings in which a secret could appear: as it is, escaped for a Lisp or a Rust
+/// string, percent-encoded, in hexadecimal, and in base64, alone or within a longer input.
 pub fn forms(secret: &str) -> Vec<String> {
     let percent: String = secret
         .bytes()
@@ -37,13 +39,13 @@ pub fn forms(secret: &str) -> Vec<String> {
     for before in 0..3 {
         let bytes = [&b"xx"[..before], secret.as_bytes()].concat();
         let encoded = BASE64_STANDARD.encode(&bytes);
-        // Only the characters that are made of the secret alone.
+        // Keep only the characters that depend on the secret alone, not on its neighbours.
         forms.push(encoded[(8 * before).div_ceil(6)..8 * bytes.len() / 6].to_owned());
     }
     forms
 }
 
-/// Fails when a password that tests use is in the output, in any form.
+/// Fails if `output` contains a password of the tests in any of its [`forms`].
 pub fn check(output: &str) {
     for (number, password) in passwords().into_iter().enumerate() {
         for form in forms(password) {

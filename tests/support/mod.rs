@@ -1,4 +1,6 @@
-//! What the tests share: servers to talk to, and connections to them.
+//! What the tests share: fresh accounts on the sandbox or a Dovecot, connections to them, and
+//! relays that disturb the wire. A test that calls `on_every_server` runs on each server over each
+//! wire.
 #![allow(dead_code, reason = "some of it is only used with the host")]
 
 pub mod certificates;
@@ -15,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// A server with one fresh account.
+/// A server with one fresh account. Its ports are those of the relays after `behind`.
 pub struct Server {
     pub name: &'static str,
     pub user: String,
@@ -31,7 +33,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// The sandbox, empty, with an account of its own.
+    /// An empty sandbox; the server's account is the first one in `options`.
     pub fn sandbox(options: Options) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let account = options.accounts[0].clone();
@@ -53,7 +55,9 @@ impl Server {
         }
     }
 
-    /// A Dovecot that `scripts/dev/test` has started; `None` where none was. Where real servers are required a missing one is a failure.
+    /// A fresh account on the Dovecot that `scripts/dev/test` has started, or `None` if there is
+    /// none. Fails if `POSTOFFICE_REAL_SERVERS` requires one. Dovecot creates an account at its
+    /// first login.
     pub fn dovecot() -> Option<Server> {
         let Ok(description) = std::env::var("POSTOFFICE_DOVECOT") else {
             assert!(
@@ -82,7 +86,7 @@ impl Server {
         })
     }
 
-    /// The same server at the other end of a wire with faults.
+    /// Puts a relay with these faults in front of each port.
     pub fn behind(mut self, faults: &[Fault]) -> Server {
         for port in [self.port, self.tls_port, self.pop_port, self.pops_port] {
             self.relays.push(relay_to(port, faults));
@@ -130,7 +134,7 @@ impl Server {
         .unwrap()
     }
 
-    /// A connection with the inbox selected, in which `letters` were put.
+    /// Connects, appends `letters` to the inbox (`\n` becomes CRLF), and selects it.
     pub fn with_letters(&self, letters: &[&str]) -> ImapClient {
         let mut client = self.connect();
         for letter in letters {
@@ -142,7 +146,8 @@ impl Server {
 }
 
 impl Server {
-    /// Every mailbox of the account: what STATUS counts, and each message's UID, flags and size. Looking changes nothing.
+    /// Describes every mailbox of the account: its STATUS counts, and the UID, flags and size of
+    /// each message. Selects read-only, so it changes nothing.
     fn state(&self) -> Vec<String> {
         let mut client = self.connect();
         let mut state = Vec::new();
@@ -165,7 +170,8 @@ impl Server {
         state
     }
 
-    /// Runs what only reads, and fails if it has changed a mailbox: a flag, a message or a mailbox more or less.
+    /// Runs `read` and fails if it changed a mailbox: a count, a flag, or which messages and
+    /// mailboxes there are.
     pub fn left_as_it_was<T>(&self, what: &str, read: impl FnOnce() -> T) -> T {
         let before = self.state();
         let result = read();
@@ -174,14 +180,15 @@ impl Server {
     }
 }
 
-/// Options of a sandbox that holds nothing, with an account `user`, `pw`.
+/// Options of an empty sandbox with the account `user`, password `pw`.
 pub fn empty() -> Options {
     Options { accounts: vec![Account::new("user", "pw")], seed: Seed::Empty, ..Options::default() }
 }
 
-/// Wires that a sound client and a sound server do not notice.
+/// Wires whose faults a correct client and server do not notice: they only split or delay bytes.
 pub fn sound_wires() -> [(&'static str, Vec<Fault>); 3] {
-    // A range keeps letters of megabytes from taking minutes; every command and answer of the other sessions lies inside.
+    // The ranges keep letters of several megabytes from taking minutes. The commands and responses
+    // of all other sessions lie inside them.
     let both = |fault: &str| {
         ["client", "server"].map(|side| format!("{side}:{fault}").parse().unwrap()).to_vec()
     };
@@ -192,12 +199,12 @@ pub fn sound_wires() -> [(&'static str, Vec<Fault>); 3] {
     ]
 }
 
-/// A wire to a port of this machine.
+/// Starts a relay with these faults to a port of this machine.
 pub fn relay_to(port: u16, faults: &[Fault]) -> Relay {
     Relay::start(SocketAddr::from(([127, 0, 0, 1], port)), faults.to_vec()).unwrap()
 }
 
-/// Runs a test against the sandbox, and against Dovecot where it is there, each over every sound wire.
+/// Runs a test against the sandbox, and against Dovecot if there is one, over every sound wire.
 pub fn on_every_server(test: impl Fn(&Server)) {
     for (wire, faults) in sound_wires() {
         for server in [Some(Server::sandbox(empty())), Server::dovecot()].into_iter().flatten() {

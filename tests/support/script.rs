@@ -1,4 +1,7 @@
-//! A server that knows no IMAP: it says what its script says, and keeps what it hears.
+//! A scripted server: the test decides, byte by byte, what it sends and which lines it reads.
+//!
+//! [`Script`] listens on a free port, accepts one connection and runs a closure with its [`Peer`].
+//! Every line read with `hear` is recorded, and [`Script::heard`] returns them to the test.
 
 use native_tls::TlsAcceptor;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -21,14 +24,15 @@ impl Peer {
         Peer { stream: BufReader::new(Box::new(tcp.try_clone().unwrap())), tcp, heard: Vec::new() }
     }
 
-    /// The server's side of a TLS handshake; whether it came to an end.
+    /// Does the server's side of a TLS handshake. Returns whether it succeeded.
     pub fn encrypt(&mut self, acceptor: &TlsAcceptor) -> bool {
         let Ok(stream) = acceptor.accept(self.tcp.try_clone().unwrap()) else { return false };
         self.stream = BufReader::new(Box::new(stream));
         true
     }
 
-    /// Says the bytes one by one, more slowly than progress counts yet each within any timeout, until the client is gone.
+    /// Sends `bytes` over and over, one byte every 20 ms, until the client is gone. Each byte
+    /// arrives within any timeout of the tests, but too slowly to count as progress.
     pub fn drip(&mut self, bytes: &[u8]) {
         for byte in bytes.iter().cycle() {
             if self
@@ -44,12 +48,12 @@ impl Peer {
         }
     }
 
-    /// Says no more, and still listens.
+    /// Closes the sending side only; the client can still be heard.
     pub fn hang_up_sending(&mut self) {
         let _ = self.tcp.shutdown(Shutdown::Write);
     }
 
-    /// Says the same again and again, until the client is gone or `times` is reached.
+    /// Sends `bytes` up to `times` times, or until the client is gone.
     pub fn go_on(&mut self, bytes: &[u8], times: usize) {
         for _ in 0..times {
             if self.stream.get_mut().write_all(bytes).is_err() {
@@ -63,11 +67,12 @@ impl Peer {
     }
 
     pub fn say(&mut self, text: &str) {
-        // The client may have given up already, which is what some tests are about.
+        // Some tests are about clients that have given up by now, so a failure is fine.
         let _ = self.stream.get_mut().write_all(text.as_bytes());
     }
 
-    /// The next line without its end; empty at the end of the stream.
+    /// Reads the next line and returns it without its end. Returns an empty string at the end of
+    /// the stream.
     pub fn hear(&mut self) -> String {
         let mut line = Vec::new();
         let _ = self.stream.read_until(b'\n', &mut line);
@@ -78,7 +83,7 @@ impl Peer {
         line
     }
 
-    /// Reads a command and answers it: `{tag}` in the answer stands for its tag.
+    /// Reads a command, sends `answer` with its tag in place of `{tag}`, and returns the command.
     pub fn answer(&mut self, answer: &str) -> String {
         let command = self.hear();
         let tag = command.split(' ').next().unwrap_or("").to_owned();
@@ -86,26 +91,27 @@ impl Peer {
         command
     }
 
-    /// Greets, and answers as far as the selected inbox of `exists` messages.
+    /// Plays an IMAP login: the greeting, LOGIN, and the LIST that asks for the hierarchy
+    /// separator.
     pub fn log_in(&mut self, capabilities: &str) {
         self.say(&format!("* OK [CAPABILITY IMAP4rev1 {capabilities}] hello\r\n"));
         self.answer(&format!("{{tag}} OK [CAPABILITY IMAP4rev1 {capabilities}] in\r\n"));
         self.answer("* LIST () \"/\" \"\"\r\n{tag} OK done\r\n");
     }
 
-    /// Reads exactly so many bytes.
+    /// Reads exactly `count` bytes. They are not recorded.
     pub fn hear_bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         self.stream.read_exact(&mut bytes).unwrap();
         bytes
     }
 
-    /// Reads until the client is gone.
+    /// Reads until the client is gone. The bytes are not recorded.
     pub fn hear_until_the_end(&mut self, bytes: &mut Vec<u8>) {
-        let _ = self.stream.read_to_end(bytes); // an end is an end, however it comes
+        let _ = self.stream.read_to_end(bytes); // a reset ends the stream too
     }
 
-    /// Reads a letter as SMTP sends it, its last line with the dot included.
+    /// Reads a letter in SMTP's DATA format, including the final line with the dot.
     pub fn hear_to_the_end_of_a_letter(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         while !(bytes == b".\r\n" || bytes.ends_with(b"\r\n.\r\n")) {
@@ -116,7 +122,7 @@ impl Peer {
         bytes
     }
 
-    /// Waits until the client is gone.
+    /// Reads until an empty line or the end of the stream.
     pub fn hear_rest(&mut self) {
         while !self.hear().is_empty() {}
     }
@@ -147,22 +153,23 @@ impl Script {
         Script { address, thread: Some(thread), listener }
     }
 
-    /// Whether anybody connected.
+    /// Returns whether a client connected. Connects once itself, so that a script still waiting for
+    /// a client ends.
     pub fn was_reached(self) -> bool {
         let Script { thread, listener, .. } = self;
-        let _ = std::net::TcpStream::connect(listener.local_addr().unwrap()); // so that the script ends
+        let _ = std::net::TcpStream::connect(listener.local_addr().unwrap()); // ends the script if no client came
         thread.unwrap().join().unwrap();
         listener.set_nonblocking(true).unwrap();
         listener.accept().is_ok()
     }
 
-    /// Whether somebody connected once more.
+    /// Returns whether a second connection is waiting.
     pub fn was_tried_again(&self) -> bool {
         self.listener.set_nonblocking(true).unwrap();
         self.listener.accept().is_ok()
     }
 
-    /// What the client said, once the script has ended.
+    /// Waits for the script to end and returns the lines it read.
     pub fn heard(mut self) -> Vec<String> {
         self.thread.take().unwrap().join().unwrap()
     }

@@ -1,5 +1,5 @@
 ;;; error: 5:6 program-error car: expected a list
-;; The place is the form that failed, not the one that called.
+;; The error's place is the form that failed, not its caller.
 (define (total entries)
   (reduce #'+ (mapcar (lambda (entry)
      (car entry)) entries)))

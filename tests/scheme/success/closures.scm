@@ -9,7 +9,7 @@
 (one)
 (check (list (one) (two)) '(3 1))
 
-;; A loop's variable is fresh in every turn.
+;; Every iteration has a fresh loop variable.
 (define thunks '())
 (dotimes (i 3) (push (lambda () i) thunks))
 (check (mapcar #'funcall thunks) '(2 1 0))

@@ -1,4 +1,4 @@
-;; As a script in the manual's style is written.
+;; A script in the style of the manual.
 (in-package :user)
 (defvar *seen* nil)
 (defun summarize (entries &key (limit 2))

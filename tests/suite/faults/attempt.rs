@@ -1,4 +1,4 @@
-//! One session over one wire.
+//! Runs one session over one wire, and checks its result and the mail it leaves.
 
 use super::sessions::Session;
 use super::stand::{Mail, Stand, letter};
@@ -11,17 +11,17 @@ use postoffice::sandbox::faults::{Fault, Relay, Said, Side};
 use postoffice::transport::{Connector, TlsOptions};
 use std::time::Duration;
 
-/// How many bytes the client and the server had sent.
+/// The number of bytes that the client and the server have sent.
 pub type Sent = (u64, u64);
 
-/// What a session needs to know, and what it says of its progress.
+/// What a session needs in order to run, and where it records its progress.
 pub struct Visit<'a> {
     credentials: Credentials,
     options: ConnectOptions,
     relay: Option<&'a Relay>,
     entered: Sent,
     told: Option<Sent>,
-    /// The letter that was read.
+    /// The letter that the session read, if it read one.
     pub found: Vec<u8>,
 }
 
@@ -36,12 +36,12 @@ impl<'a> Visit<'a> {
         Visit { credentials, options, relay, entered: (0, 0), told: None, found: Vec::new() }
     }
 
-    /// From now on the session is about what its name says.
+    /// Marks the end of the login: the part that the session is named after begins here.
     pub fn enter(&mut self) {
         self.entered = self.sent();
     }
 
-    /// The client was told that all is done.
+    /// Marks the point at which the client knows that everything succeeded.
     pub fn told(&mut self) {
         self.told = Some(self.sent());
     }
@@ -71,22 +71,22 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// How it went.
+/// The outcome of one attempt.
 pub struct Attempt {
     pub result: Result<(), Error>,
     pub found: Vec<u8>,
-    /// Where the session entered into its subject, and where it was told that all is done, if it was.
+    /// Where the session called [`Visit::enter`], and where it called [`Visit::told`], if it did.
     pub entered: Sent,
     pub told: Option<Sent>,
     pub said: Vec<Said>,
     pub mail: Mail,
 }
 
-/// How a session is run.
+/// How to run a session.
 pub struct Conditions {
     pub faults: Vec<Fault>,
     pub timeout: Duration,
-    /// Whether STARTTLS comes first.
+    /// Whether to start with STARTTLS.
     pub starttls: bool,
 }
 
@@ -121,7 +121,8 @@ impl Attempt {
         self.result.as_ref().err().map(|error| Condition::from(error).identifier)
     }
 
-    /// What must hold when the wire lies about nothing, it only ends or falls silent.
+    /// Checks what must hold if the wire only ends or falls silent and alters no byte: success is
+    /// never reported too early, and a letter that was read is whole.
     pub fn check_truth(&self, session: &Session) -> Result<(), String> {
         let told = match &self.result {
             Ok(()) if !(session.done)(&self.mail) => Err("the client was told that all is done"),
@@ -129,7 +130,8 @@ impl Attempt {
                 Err("the letter that was read is not the whole one")
             }
             Err(Error::DeliveryUnknown { .. }) | Ok(()) => Ok(()),
-            // Of letters that left for others a script must know; what it wanted with its own it can look at.
+            // A script must know whether a letter has left for others; the state of its own
+            // mailboxes it can look up.
             Err(_) if session.name.starts_with("smtp") && self.mail != Mail::initial() => {
                 Err("the letter was sent, and the error does not say so")
             }
@@ -138,7 +140,7 @@ impl Attempt {
         told.map_err(|what| self.describe(what)).and_then(|()| self.check_mail(session))
     }
 
-    /// What must hold whatever the server says.
+    /// Checks what must hold whatever the server says: no letter is lost, doubled or damaged.
     pub fn check_mail(&self, session: &Session) -> Result<(), String> {
         if (session.safe)(&self.mail) {
             Ok(())

@@ -1,4 +1,4 @@
-//! Many attempts at a time, each session with a server of its own in every worker.
+//! Runs many attempts in parallel. Each worker has its own server, made for the session it runs.
 
 use super::attempt::{Attempt, Conditions, attempt};
 use super::sessions::Session;
@@ -9,16 +9,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, mpsc};
 use std::time::Duration;
 
-/// Attempts that wait for a deadline cost nothing meanwhile.
+/// More than there are cores: an attempt that waits for its deadline uses no processor time.
 const WORKERS: usize = 12;
 
-/// Nothing that is run here takes a hundredth of this, unless somebody waits for ever.
+/// If no attempt ends for this long, one of them hangs.
 const HANG: Duration = Duration::from_secs(120);
 
-/// Long enough that who runs into it has hung.
+/// The timeout of attempts that must not run into one: reaching it means that the client hung.
 pub const PATIENT: Duration = Duration::from_secs(40);
 
-/// For what waits for its deadline. An answer of this machine takes a hundredth.
+/// The timeout of attempts that wait for their deadline. A response on this machine takes a
+/// hundredth of it.
 pub const HASTY: Duration = Duration::from_millis(300);
 
 type Verdict = Box<dyn Fn(&Attempt) -> Result<(), String> + Send + Sync>;
@@ -57,7 +58,8 @@ impl Case {
     }
 }
 
-/// What goes on without a fault.
+/// Runs a session on the sandbox without faults, as the recording in which faults are placed. Fails
+/// if the session does.
 pub fn record(session: &'static Session) -> Attempt {
     let recorded = attempt(
         &mut Stand::sandbox(session),
@@ -69,12 +71,13 @@ pub fn record(session: &'static Session) -> Attempt {
     recorded
 }
 
-/// Runs all cases on the sandbox; fails with the first that do not pass.
+/// Runs all cases on the sandbox. Fails after the last one, naming those that did not pass.
 pub fn run(cases: Vec<Case>) {
     run_on(cases, Stand::sandbox);
 }
 
-/// Runs all cases, each worker on a server that is made for a session.
+/// Like [`run`], with the servers that `new_stand` makes. A worker makes a new one when the session
+/// changes.
 pub fn run_on(cases: Vec<Case>, new_stand: fn(&Session) -> Stand) {
     watch_for_panics();
     let count = cases.len();
@@ -95,7 +98,7 @@ pub fn run_on(cases: Vec<Case>, new_stand: fn(&Session) -> Stand) {
                 let result =
                     case.run(stand).map_err(|problem| format!("{}: {problem}", case.name()));
                 running.lock().unwrap().retain(|name| *name != case.name());
-                let _ = sender.send(result); // nobody listens any more when the test has failed
+                let _ = sender.send(result); // nobody receives once the test has failed
             }
         });
     }
@@ -104,7 +107,7 @@ pub fn run_on(cases: Vec<Case>, new_stand: fn(&Session) -> Stand) {
         match receiver.recv_timeout(HANG) {
             Ok(result) => problems.extend(result.err()),
             Err(_) => {
-                shared.1.store(count, Ordering::Relaxed); // nobody begins another one
+                shared.1.store(count, Ordering::Relaxed); // stops the workers from taking another case
                 panic!("these hang: {:#?}", shared.2.lock().unwrap())
             }
         }
@@ -121,7 +124,8 @@ pub fn run_on(cases: Vec<Case>, new_stand: fn(&Session) -> Stand) {
 
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Notes what would pass unseen: panics of the server's and the wire's threads.
+/// Collects panics in the threads of the sandbox and the relays, which would otherwise go
+/// unnoticed.
 fn watch_for_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,4 +1,4 @@
-//! The wire breaks behind every byte of every session, in both directions.
+//! The connection is cut after every byte of every session, in both directions.
 
 use super::attempt::{Attempt, Conditions, attempt};
 use super::bench::{Case, PATIENT, record, run};
@@ -19,7 +19,8 @@ pub fn cut(side: Side, at: u64) -> Fault {
     Fault { side, kind: FaultKind::Cut { at } }
 }
 
-/// `needed`: a byte without which the session cannot have been told that all is done.
+/// Judges an attempt whose connection was cut. `needed` means that the client cannot know of its
+/// success without the bytes after the cut, so it must notice the cut.
 pub fn verdict(session: &Session, attempt: &Attempt, needed: bool) -> Result<(), String> {
     match attempt.identifier() {
         None if needed => return Err(attempt.describe("the cut was not noticed")),
@@ -44,7 +45,8 @@ fn cuts(session: &'static Session) -> Vec<Case> {
     };
     let mut cases = Vec::new();
     for side in [Side::Client, Side::Server] {
-        // How one gets in is the same in all; the sessions that are about that begin at 0.
+        // The login is the same in most sessions, so it is skipped. Sessions about logging in begin
+        // at 0.
         for at in of(side, recorded.entered)..=sent(side) {
             let needed = at < of(side, told);
             cases.push(Case::new(session, vec![cut(side, at)], PATIENT, move |attempt| {
@@ -74,7 +76,8 @@ fn every_byte_of_the_smtp_sessions() {
     every_byte(Protocol::Smtp);
 }
 
-/// Inside the handshake and between records; the sizes differ from one handshake to the next, so that nothing is said of single bytes.
+/// Cuts inside the TLS handshake and between records. Their sizes differ from one handshake to the
+/// next, so no single byte is known to be needed.
 #[test]
 fn cuts_under_tls_are_ends_too() {
     let mut cases = Vec::new();

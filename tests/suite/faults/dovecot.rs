@@ -1,4 +1,5 @@
-//! Fetch, move and delete in front of Dovecot, where one was started: another server's bytes, and another server's idea of what a broken connection leaves.
+//! Fetch, move and delete over broken wires to Dovecot, if there is one: another server's bytes,
+//! and another server's handling of broken connections.
 
 use super::attempt::{Conditions, attempt};
 use super::bench::{Case, HASTY, PATIENT, run_on};
@@ -8,10 +9,11 @@ use super::stand::Stand;
 use postoffice::condition::Identifier;
 use postoffice::sandbox::faults::{Fault, FaultKind, Side};
 
-/// An attempt takes a tenth of a second there, so that not every byte gets one.
+/// The distance between faults. An attempt takes a tenth of a second here, too long to try every
+/// byte.
 const STRIDE: usize = 23;
 
-/// Answers tell how long they took, so that offsets vary by this much.
+/// How far offsets vary from run to run, because Dovecot's responses say how long they took.
 const SLACK: u64 = 64;
 
 #[test]

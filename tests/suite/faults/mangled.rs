@@ -1,5 +1,9 @@
-//! Bytes are added, changed or doubled on the way. With the server's bytes the mail stays safe, whatever the client believes; with the client's the server is
-//! told other things than were meant, so that only the client itself is looked at.
+//! Bytes are inserted, changed or doubled on the way.
+//!
+//! If the server's bytes are altered, the mail must stay safe whatever the client believes. If the
+//! client's bytes are altered, the server executes commands that nobody meant, so only the client's
+//! own behaviour is checked: it does not panic or hang, and its error blames the server or the
+//! wire.
 
 use super::attempt::Attempt;
 use super::bench::{Case, HASTY, record, run};
@@ -10,10 +14,11 @@ use postoffice::sandbox::Protocol;
 use postoffice::sandbox::faults::{Fault, FaultKind, Side};
 use std::collections::BTreeSet;
 
-/// Every so many bytes, besides those where something begins or ends.
+/// Faults are placed at every multiple of this offset, besides those next to punctuation.
 const STRIDE: usize = 11;
 
-/// What is put in between: what means something in one of the protocols, and what means nothing in any.
+/// What is inserted: pieces that mean something in one of the protocols, and some that mean nothing
+/// in any.
 const INSERTED: [&[u8]; 26] = [
     b"\r\n",
     b"\n",
@@ -43,7 +48,7 @@ const INSERTED: [&[u8]; 26] = [
     b"421 out\r\n",
 ];
 
-/// A number after another, always the same ones.
+/// A linear congruential generator, so that every run makes the same choices.
 struct Numbers(u32);
 
 impl Numbers {
@@ -53,7 +58,8 @@ impl Numbers {
     }
 }
 
-/// Where something begins or ends, and every so many bytes.
+/// The offsets from `entered` on that touch a line end, bracket or other punctuation, and every
+/// multiple of [`STRIDE`].
 fn offsets(bytes: &[u8], entered: usize) -> BTreeSet<usize> {
     let structure = |at: &usize| {
         let near = &bytes[at.saturating_sub(1)..bytes.len().min(at + 1)];
@@ -62,7 +68,7 @@ fn offsets(bytes: &[u8], entered: usize) -> BTreeSet<usize> {
     (entered..=bytes.len()).filter(structure).collect()
 }
 
-/// The line around an offset.
+/// The range of the line that contains an offset, with its line end.
 fn line_at(bytes: &[u8], at: usize) -> std::ops::Range<u64> {
     let start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let end =
@@ -70,7 +76,8 @@ fn line_at(bytes: &[u8], at: usize) -> std::ops::Range<u64> {
     start as u64..end as u64
 }
 
-/// Errors that speak of the server or the wire. Others would put the blame on the script, its files or its settings.
+/// Accepts only errors that speak of the server or the wire. Other identifiers would blame the
+/// script, its files or its settings.
 fn check_identifier(attempt: &Attempt) -> Result<(), String> {
     match attempt.identifier() {
         None

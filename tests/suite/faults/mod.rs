@@ -1,8 +1,11 @@
-//! Faults of the wire: whole sessions are run while it breaks, stalls or lies, and what must hold then is looked at. Nobody panics and nobody waits beyond
-//! the deadline; what fails has the right identifier; no letter is lost or sent twice.
+//! Faults of the wire: whole client sessions run while the connection breaks, stalls or alters
+//! bytes. In every case nobody panics or waits past the deadline, a failure has the right
+//! identifier, and no letter is lost or sent twice.
 //!
-//! `sessions` says what is run and what must hold, `stand` is the server, `attempt` runs one session over one wire and `bench` many at a time; the other files
-//! are the tests, one a kind of fault.
+//! `sessions` lists the sessions and their invariants, `stand` is the server with known mail,
+//! `attempt` runs one session over one wire, and `bench` runs many attempts in parallel. The other
+//! files are the tests, one per kind of fault. Most first record a session without faults and then
+//! place a fault at every interesting offset of that recording.
 
 mod attempt;
 mod bench;

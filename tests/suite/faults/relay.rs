@@ -1,4 +1,5 @@
-//! The faults do what they say, on sockets: through a relay, and on a sandbox's own connections.
+//! Each fault does what it says on real sockets: through a relay, and on the sandbox's own
+//! connections.
 
 use crate::support::{Server, empty, relay_to};
 use postoffice::sandbox::faults::{Fault, FaultRule, Relay, Said, Side};
@@ -8,7 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// A guard: what is waited for comes at once.
+/// Only reached by a hang; everything these tests wait for comes promptly.
 const HANG: Duration = Duration::from_secs(60);
 
 fn faults(faults: &[&str]) -> Vec<Fault> {
@@ -31,7 +32,8 @@ fn rest(mut stream: &TcpStream) -> String {
     text
 }
 
-/// A server that says `0123456789` and hears to the end; what it heard, and the wire to it.
+/// Starts a server that sends `0123456789` and then reads to the end. Returns a relay to it, and a
+/// channel with what it read on each connection.
 fn counting_server(faults: Vec<Fault>) -> (Relay, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -68,7 +70,7 @@ fn a_cut_ends_both_sides_behind_the_byte_it_names() {
     let (relay, heard) = counting_server(faults(&["server:cut@3"]));
     let mut client = connect(relay.address());
     assert_eq!(rest(&client), "012");
-    let _ = client.write_all(b"too late"); // may fail as on any connection that has ended
+    let _ = client.write_all(b"too late"); // may fail, since the connection has ended
     assert_eq!(heard.recv_timeout(HANG).unwrap(), "");
     relay.set_faults(faults(&["client:cut@3"]));
     let mut client = connect(relay.address());
@@ -114,7 +116,7 @@ fn bytes_are_inserted_replaced_and_doubled_both_ways() {
 
 #[test]
 fn a_server_that_is_not_there_is_a_connection_that_ends() {
-    // The port of a connection: nobody listens there, and nobody else gets it.
+    // A client socket's own port: nothing listens there, and no other test's server can bind it.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = connect(listener.local_addr().unwrap());
     let relay = relay_to(client.local_addr().unwrap().port(), &[]);
@@ -125,15 +127,15 @@ fn a_server_that_is_not_there_is_a_connection_that_ends() {
 fn a_relay_ends_with_its_connections_still_open() {
     let (relay, heard) = counting_server(faults(&["server:stall@1", "client:drip=3600"]));
     let mut client = connect(relay.address());
-    client.read_exact(&mut [0; 1]).unwrap(); // so that the server is there
+    client.read_exact(&mut [0; 1]).unwrap(); // the relay has connected to the server by now
     client.write_all(b"x").unwrap();
     drop(relay);
-    // An end or a reset, as after a crash.
+    // The end of the stream or a reset, as after a crash.
     assert!(matches!(client.read(&mut [0; 1]), Ok(0) | Err(_)));
     assert_eq!(heard.recv_timeout(HANG).unwrap(), "");
 }
 
-/// What the sandbox's IMAP listener says first.
+/// Connects to the sandbox over IMAP, sends LOGOUT and returns everything the server sent.
 fn greeting(sandbox: &Sandbox) -> String {
     let mut client = connect(sandbox.imap_address());
     client.write_all(b"a LOGOUT\r\n").unwrap();

@@ -1,4 +1,5 @@
-//! What scripts rely on, as a script sees it: files are whole, letters are somewhere, nothing is sent twice, and every error has its identifier.
+//! The guarantees that scripts rely on, tested from Scheme: a file is replaced whole or not at all,
+//! a moved letter is always somewhere, nothing is sent twice, and every error has its identifier.
 
 use super::bench::PATIENT;
 use super::cuts::cut;
@@ -11,10 +12,10 @@ use postoffice::sandbox::Protocol;
 use postoffice::sandbox::faults::{Fault, Relay, Side};
 use postoffice::transport::Connector;
 
-/// How many bytes lie between two cuts; every byte of the clients' sessions is cut elsewhere.
+/// The number of bytes between two cuts. `cuts` tries every byte of the clients' sessions.
 const STRIDE: usize = 13;
 
-/// A script's host, whose connections go to a port of this machine.
+/// A host whose scripts connect to a relay on this machine.
 struct Scripts {
     session: Session,
 }
@@ -35,7 +36,8 @@ impl Scripts {
         Scripts { session }
     }
 
-    /// The value of a body with `mb`, `pb` or `server` at the other end of the wire; the identifier of its error.
+    /// Evaluates `body` with a connection `mb` or `pb`, or the address `server`, that goes through
+    /// `relay`. Returns the value as printed, or the identifier of the error.
     fn run(&mut self, relay: &Relay, protocol: Protocol, body: &str) -> String {
         let port = relay.address().port();
         let options =
@@ -55,7 +57,9 @@ impl Scripts {
     }
 }
 
-/// Runs a script over wires that are cut here and there, and once over a sound one, where `value` must come.
+/// Runs a script once over a sound wire, where its value must be `value`, and then over wires cut
+/// every [`STRIDE`] bytes. `check` gets the mail afterwards, and whether the script reported
+/// success.
 fn over_broken_wires(
     stand: &mut Stand,
     protocol: Protocol,
@@ -90,7 +94,8 @@ fn over_broken_wires(
     assert!(failures > 10, "{body}: only {failures} cuts were noticed");
 }
 
-/// The same, for a script that writes a file; the file is the old one or the whole new one at any moment, and nothing lies beside it.
+/// Like [`over_broken_wires`], for `save-letter`. Afterwards the file is either the old one or the
+/// whole new one, and there is no other file in its folder.
 fn saves(name: &str, protocol: Protocol, options: &str, new: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letter");
@@ -136,7 +141,7 @@ fn save_letter_of_a_large_letter_that_comes_in_pieces() {
         stand.server.store().deliver("user", "INBOX", &large).unwrap();
         let mailbox = if protocol == Protocol::Imap { "mb" } else { "pb" };
         let body = format!(r#"(save-letter {mailbox} 1 "{}")"#, path.display());
-        // In front of it, inside each of its pieces, and behind it.
+        // Before the letter, inside each tenth of it, and after it.
         for at in (0..10)
             .map(|tenth| 600 + large.len() as u64 * tenth / 10)
             .chain([large.len() as u64 + 5_000])
@@ -164,7 +169,7 @@ fn save_letter_of_a_large_letter_that_comes_in_pieces() {
 fn move_to_mailbox_leaves_every_letter_somewhere() {
     for session in ["imap move", "imap move by copy", "imap move by copy and EXPUNGE"].map(session)
     {
-        // The value itself tells a uid validity, which is another one after every filling.
+        // The value of `move-to-mailbox` has a uid validity, which changes with every refill.
         let body = "(progn (move-to-mailbox mb '(1 3) \"box\") t)";
         over_broken_wires(&mut Stand::sandbox(session), Protocol::Imap, body, "t", |mail, told| {
             if told { (session.done)(mail) } else { (session.safe)(mail) }
@@ -233,7 +238,8 @@ fn send_letter_sends_once_or_says_that_it_may_have() {
     assert!(unknown > 0);
 }
 
-/// A script that tries again is one that a fault can be tried with: the first connection breaks, the second does not.
+/// A fault rule names one connection, so it can test a script that tries again: the first
+/// connection breaks, the second does not.
 #[test]
 fn a_script_that_tries_again_succeeds_the_second_time() {
     let setup = Setup::sandboxed(postoffice::sandbox::Options {

@@ -1,4 +1,5 @@
-//! The sessions that are run over broken wires, and what must hold after each. All begin with letters 1, 2 and 3 in the inbox.
+//! The sessions that run over broken wires, and what must hold after each. Every session begins
+//! with letters 1, 2 and 3 in the inbox and an empty mailbox `box`.
 
 use super::attempt::Visit;
 use super::stand::{Mail, OTHER, letter};
@@ -14,12 +15,12 @@ use std::num::NonZeroU32;
 pub struct Session {
     pub name: &'static str,
     pub protocol: Protocol,
-    /// What the sandbox offers.
+    /// Changes the options of the sandbox, for example switches extensions off.
     pub options: fn(&mut Options),
     pub run: fn(&mut Visit<'_>) -> Result<(), Error>,
-    /// What is true when the session was told that all is done.
+    /// Whether the mail is as it must be once the client knows that everything succeeded.
     pub done: fn(&Mail) -> bool,
-    /// What is true whatever the client was told.
+    /// Whether the mail is as it must be in any case, even after a failure.
     pub safe: fn(&Mail) -> bool,
 }
 
@@ -34,13 +35,13 @@ fn chosen() -> SequenceSet {
     [1, 3].map(|number| NonZeroU32::new(number).unwrap()).into_iter().collect()
 }
 
-/// Runs what a session is about between login and logout.
+/// Logs in, runs `operation` as the part that the session is named after, and logs out.
 fn imap(
     visit: &mut Visit<'_>,
     operation: impl FnOnce(&mut ImapClient, &mut Visit<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut client = visit.imap()?;
-    client.separator()?; // one answer at a time
+    client.separator()?; // wait for it here, so that responses come one at a time
     visit.enter();
     operation(&mut client, visit)?;
     visit.told();
@@ -297,7 +298,7 @@ pub static SESSIONS: [Session; 20] = [
     },
 ];
 
-/// The session of a name.
+/// Returns the session with this name.
 pub fn session(name: &str) -> &'static Session {
     SESSIONS.iter().find(|session| session.name == name).unwrap()
 }

@@ -1,4 +1,4 @@
-//! One side falls silent, and the connection stays open: every wait ends at the deadline.
+//! One side falls silent while the connection stays open. Every wait ends at the deadline.
 
 use super::bench::{Case, HASTY, record, run};
 use super::cuts::of;
@@ -6,7 +6,8 @@ use super::sessions::{SESSIONS, Session};
 use postoffice::condition::Identifier;
 use postoffice::sandbox::faults::{Fault, FaultKind, Side};
 
-/// In the middle of the login, of the first and of the last third of what follows, and in front of the last byte that is needed.
+/// Where to stall: at the first byte, in the middle of the login, in the first and the last third
+/// of what follows, and before the last byte that is needed.
 fn places(entered: u64, told: u64) -> [u64; 5] {
     let inside = told - entered;
     [0, entered / 2, entered + inside / 6, entered + inside * 5 / 6, told - 1]
@@ -21,7 +22,8 @@ fn stalls(session: &'static Session) -> Vec<Case> {
             cases.push(Case::new(session, faults, HASTY, move |attempt| {
                 match attempt.identifier() {
                     Some(Identifier::Timeout) => attempt.check_truth(session),
-                    // Behind the letter's end the silence leaves its delivery unknown.
+                    // Silence after the end of the letter leaves its delivery unknown, which is a
+                    // different error.
                     Some(Identifier::ServerShutdownConnection)
                         if session.name.starts_with("smtp") =>
                     {
@@ -44,7 +46,7 @@ fn silence_ends_at_the_deadline() {
 fn a_drip_ends_at_the_deadline_for_the_whole_reply() {
     let mut cases = Vec::new();
     for session in &SESSIONS {
-        // Every byte comes in time, and the reply never does.
+        // Every byte arrives within the timeout, but the reply as a whole does not.
         let kind = FaultKind::Drip { range: 0..u64::MAX, interval: HASTY / 2 };
         cases.push(Case::new(
             session,

@@ -1,19 +1,20 @@
-//! A server with the same mail before every attempt: letters 1, 2 and 3 in the inbox, and an empty `box`.
+//! A server with the same mail before every attempt: letters 1, 2 and 3 in the inbox, and an empty
+//! `box`.
 
 use super::sessions::Session;
 use crate::support::{Server, empty};
 use postoffice::proto::imap::MessageId;
 use postoffice::sandbox::{Account, Options, Protocol, Seed};
 
-/// The second account, which gets letters only by SMTP.
+/// The second account. It gets letters only over SMTP.
 pub const OTHER: &str = "other";
 
-/// The letter of a number, with CRLF line ends.
+/// Returns the bytes of letter `number`, with CRLF line ends.
 pub fn letter(number: u32) -> Vec<u8> {
     format!("Subject: {number}\r\n\r\nletter {number}\r\n").into_bytes()
 }
 
-/// Which letters are where, sorted. One whose bytes are not those of any letter is 0.
+/// The numbers of the letters in each mailbox, sorted. A letter with unknown bytes is number 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
     pub inbox: Vec<u32>,
@@ -36,19 +37,20 @@ impl Stand {
     pub fn sandbox(session: &Session) -> Stand {
         let mut options = Options { trace_headers: false, ..empty() };
         options.accounts.push(Account::new(OTHER, "pw"));
-        // Its timestamp is not always of one length, and the offsets shall mean the same bytes at every attempt.
+        // The length of APOP's timestamp varies; an offset must mean the same byte in every
+        // attempt.
         options.pop.apop = false;
         (session.options)(&mut options);
         let accounts = options.accounts.clone();
         Stand { server: Server::sandbox(options), accounts }
     }
 
-    /// A Dovecot, where one was started.
+    /// A stand on Dovecot, or `None` if there is none.
     pub fn dovecot() -> Option<Stand> {
         Some(Stand { server: Server::dovecot()?, accounts: Vec::new() })
     }
 
-    /// The same mail as before.
+    /// Restores the initial mail.
     pub fn fill(&mut self) {
         if self.server.is_sandbox() {
             let store = self.server.store();
@@ -58,7 +60,7 @@ impl Stand {
                 store.deliver("user", "INBOX", &letter(number)).unwrap();
             }
         } else {
-            // Every user has a mailbox of his own, made at the first login.
+            // A new user has an empty inbox, which Dovecot makes at the first login.
             self.server = Server::dovecot().unwrap();
             let mut client = self.server.connect();
             client.create("box").unwrap();

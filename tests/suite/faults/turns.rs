@@ -1,4 +1,5 @@
-//! A server answers out of turn: what it says in a session is said again by a script that leaves answers out, repeats them, swaps them or gives them early.
+//! The server answers out of turn: a script replays the server's side of a recorded session, with
+//! an answer missing, repeated, swapped or early.
 
 use super::attempt::Visit;
 use super::bench::{HASTY, record};
@@ -10,22 +11,23 @@ use postoffice::sandbox::faults::Side;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-/// What is wrong with the order.
+/// How the order of the answers is disturbed.
 #[derive(Debug, Clone, Copy)]
 enum Disorder {
-    /// An answer never comes; the next ones do.
+    /// The answer never comes, but those after it do.
     Missing,
-    /// It comes twice.
+    /// The answer comes twice.
     Twice,
-    /// It comes together with the one before, when nobody has asked.
+    /// The answer comes together with the one before, before the client asked.
     Early,
-    /// It and the one before come in the wrong order.
+    /// The answer and the one before it trade places.
     Swapped,
 }
 
 const ALL: [Disorder; 4] = [Disorder::Missing, Disorder::Twice, Disorder::Early, Disorder::Swapped];
 
-/// The server's turns; one is what it says before it listens again.
+/// Returns the turns with one disturbed. A turn is everything the server sends before it reads
+/// again.
 fn disordered(turns: &[Vec<u8>], at: usize, disorder: Disorder) -> Vec<Vec<u8>> {
     let mut turns = turns.to_vec();
     match disorder {
@@ -40,7 +42,8 @@ fn disordered(turns: &[Vec<u8>], at: usize, disorder: Disorder) -> Vec<Vec<u8>> 
     turns
 }
 
-/// Runs a session against a server that says one turn whenever it hears something; what the client has said.
+/// Runs a session against a server that sends one turn, reads once, and goes on to the next.
+/// Returns the result, and all that the client sent.
 fn play(session: &Session, turns: Vec<Vec<u8>>) -> (Result<(), Error>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -63,7 +66,8 @@ fn play(session: &Session, turns: Vec<Vec<u8>>) -> (Result<(), Error>, String) {
     (result, server.join().unwrap())
 }
 
-/// Whether nothing but words for people tells two answers apart: `+OK` and `+OK`, 250 and 250.
+/// Returns whether two answers differ at most in their human-readable text, such as two `+OK` lines
+/// or two 250 replies.
 fn are_alike(one: &[u8], other: &[u8]) -> bool {
     let is_line = |answer: &[u8]| answer.iter().filter(|byte| **byte == b'\n').count() == 1;
     is_line(one) && is_line(other) && !one.starts_with(b"*") && one[..3] == other[..3]
@@ -79,7 +83,7 @@ fn out_of_turn(protocol: Protocol) {
             .filter(|said| said.side == Side::Server)
             .map(|said| said.bytes)
             .collect();
-        // With the last of these the client was told that all is done; what comes behind is a farewell.
+        // The last of these tells the client that everything succeeded; a farewell follows.
         let needed =
             (1..=turns.len()).find(|count| turns[..*count].concat().len() >= told).unwrap();
         for at in 1..needed {

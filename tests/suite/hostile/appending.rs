@@ -1,4 +1,5 @@
-//! A letter that is sent while it is read, and a server that has its say meanwhile.
+//! APPEND from a reader: the letter is sent while it is read, and the server interrupts, refuses,
+//! stalls or hangs up in the middle.
 
 use super::server::*;
 use crate::support::script::{Peer, Script};
@@ -9,10 +10,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// More than any buffer on the way holds.
+/// More than all buffers on the way can hold.
 const LARGE: usize = 40_000_000;
 
-/// What sending the bytes of `letter`, announced as `length`, ends with, and the command behind it.
+/// Appends `letter`, announced as `length` bytes, while the server runs `script` with the tag.
+/// Returns the result, and that of the next command on the connection.
 fn append(
     mode: TlsMode,
     length: usize,
@@ -74,7 +76,7 @@ fn a_refusal_before_the_letter_or_within_leaves_the_connection_usable() {
                     peer.say("+ go\r\n");
                     peer.hear_bytes(taken);
                     peer.say(&format!("{tag} NO [OVERQUOTA] full\r\n"));
-                    // What was announced is read to its end (RFC 7888 4).
+                    // The client completes the literal it has announced (RFC 7888 section 4).
                     peer.hear_bytes(length - taken);
                     assert_eq!(peer.hear(), "");
                 } else {
@@ -98,7 +100,7 @@ fn a_server_that_speaks_instead_of_listening_is_heard() {
     for mode in MODES {
         let (result, after) = append(mode, LARGE, bytes(LARGE), |peer, tag| {
             peer.say("+ go\r\n");
-            // It does not read before all of this is heard.
+            // The server reads nothing until the client has read all of this.
             peer.go_on(&b"* 1 EXISTS\r\n".repeat(10_000), 100);
             peer.hear_bytes(LARGE);
             assert_eq!(peer.hear(), "");
@@ -173,7 +175,7 @@ fn a_server_that_neither_listens_nor_speaks_is_given_up() {
         Imap.log_in(peer);
         peer.hear();
         peer.say("+ go\r\n");
-        let _ = ended.recv(); // until the client has given up
+        let _ = ended.recv(); // waits until the client has given up
     });
     let mut client = Imap.connect(&script, brief).unwrap();
     let result = client.imap().append_from("box", &[], None, LARGE as u64, &mut bytes(LARGE));

@@ -1,5 +1,7 @@
-//! Arguments from a script, which may have them from a letter or from a server. NUL and line ends are refused with `:syntax-error` before a byte is
-//! sent; what only looks like a literal stays text; nothing is added to a letter but what was meant.
+//! Hostile arguments of Scheme functions, which a script may have taken from a letter or a server.
+//!
+//! NUL and line ends are refused with `:syntax-error` before a byte is sent. Text that looks like a
+//! literal is sent as text or refused. No argument adds a header field or a recipient to a letter.
 
 use postoffice::api::{Setup, attach};
 use postoffice::condition::Identifier;
@@ -23,7 +25,7 @@ fn session() -> (Session, Arc<Sandbox>) {
     (session, sandbox)
 }
 
-/// A string as a script writes it.
+/// Returns a string as source text of the language.
 fn quoted(text: &str) -> String {
     let inside: String = text
         .chars()
@@ -38,14 +40,14 @@ fn quoted(text: &str) -> String {
     format!("\"{inside}\"")
 }
 
-/// What breaks a line.
+/// Strings that would end a line of the protocol, or contain NUL.
 const BREAKS: [&str; 8] =
     ["a\r\nA9 LOGOUT", "\r\nA9 LOGOUT\r\n", "a\nb", "a\rb", "a\0b", "\n", "a\r\n", "{3}\r\nabc"];
 
-/// What ends in the announcement of a literal.
+/// Strings that end like the announcement of a literal.
 const LITERALS: [&str; 4] = ["a{3}", "{3}", "a{3+}", "{5}abc{3+}"];
 
-/// Calls with one argument to fill in; every one must refuse what breaks a line.
+/// Calls with `~` in place of one argument. Each must refuse the strings in [`BREAKS`].
 const CALLS: [&str; 62] = [
     "(select-mailbox mb ~)",
     "(select-mailbox mb ~ :read-only t)",
@@ -141,7 +143,7 @@ fn rule_23_what_looks_like_a_literal_stays_text_or_is_refused() {
     let (mut session, sandbox) = session();
     for call in CALLS {
         if ["make-", "send-smtp-auth"].iter().any(|name| call.contains(name)) {
-            continue; // a login of its own, which the sandbox takes whatever it says
+            continue; // logs in on a connection of its own, and the sandbox accepts any login
         }
         for text in LITERALS {
             let call = call.replace('~', &quoted(text));
@@ -154,7 +156,7 @@ fn rule_23_what_looks_like_a_literal_stays_text_or_is_refused() {
                 }
                 _ => assert!(sent <= 4, "{call}: {sent} commands"),
             }
-            // A literal that had begun would swallow this.
+            // If a literal had been announced, it would swallow these commands.
             for (probe, expected) in [
                 ("(progn (noop mb) (mailbox-separator mb))", "\"/\""),
                 ("(progn (noop pb) t)", "t"),
@@ -234,7 +236,7 @@ fn rule_28_nothing_adds_a_field_or_a_recipient_to_a_letter() {
                     );
                     assert_eq!(letters.len(), before, "{call}");
                 }
-                // Encoded, it may stay.
+                // The argument may be part of the letter if it is encoded.
                 Ok(_) => {
                     let raw = String::from_utf8_lossy(&letters.last().unwrap().bytes).into_owned();
                     let adds = raw.split(['\r', '\n']).any(|line| line.starts_with("X-Evil"));

@@ -1,5 +1,6 @@
-//! Where an answer begins and ends. Literals are not read as protocol, only a command's own tag ends it, only CR LF dot CR LF ends a POP letter, and
-//! nothing is said to a server that took its leave.
+//! Where a response begins and ends. A literal is never read as protocol, only a command's own tag
+//! completes it, only CRLF dot CRLF ends a POP3 letter, and nothing is sent to a server that has
+//! said goodbye.
 
 use super::server::*;
 use crate::support::script::Peer;
@@ -9,7 +10,7 @@ use postoffice::proto::imap::{MessageId, Messages};
 use postoffice::proto::imap::{SequenceSet, Token};
 use std::num::NonZeroU32;
 
-/// The body of message 1 as it comes back.
+/// Fetches the body of message 1, and sends another command to check that the framing is intact.
 fn body(client: &mut Client) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
     client.imap().fetch(
@@ -24,7 +25,7 @@ fn body(client: &mut Client) -> Result<Vec<u8>, Error> {
             Ok(())
         },
     )?;
-    client.ask()?; // what follows is the next command's
+    client.ask()?; // fails if part of the response is left over
     Ok(body)
 }
 
@@ -172,7 +173,7 @@ fn rule_19_a_reply_too_many_is_not_the_next_commands_answer() {
                         peer.hear_rest();
                     },
                     |client| {
-                        let _ = client.ask(); // refused or not, the connection goes on
+                        let _ = client.ask(); // this may fail, but the connection stays open
                         client.ask()
                     },
                 );
@@ -201,7 +202,7 @@ fn rule_20_a_bare_line_end_never_ends_a_pop_letter() {
         "a\n.\r\n+OK\r\n.\r",
     ] {
         for mode in MODES {
-            // A good server doubles the dot at the start of a line.
+            // A correct server doubles a dot at the start of a line.
             let wire = format!("\r\n{content}").replace("\r\n.", "\r\n..");
             let text = format!("+OK\r\n{}\r\n.\r\n", &wire[2..]);
             let (result, _) = Pop.with(
@@ -300,7 +301,7 @@ fn rule_21_a_server_that_takes_its_leave_hears_no_more() {
                         peer.hear_rest();
                     },
                     |client| {
-                        let _ = client.ask(); // it may have been answered before the leave
+                        let _ = client.ask(); // may succeed, if the answer came before the goodbye
                         let result = client.ask();
                         assert_eq!(identifier(&client.ask()), ServerShutdownConnection);
                         result

@@ -1,12 +1,13 @@
-//! What the command takes of the machine. The script itself reads its peak from the system, once it is connected and at its end, so that what starting
-//! takes does not count.
+//! The peak memory of the command. The script reads its own peak from the system after connecting
+//! and again at its end, so that memory used for starting up does not count.
 
 use super::server::*;
 use crate::support::script::{Peer, Script};
 use postoffice::client::TlsMode;
 use std::process::Command;
 
-/// `(peak)`: the most that was ever resident, in KiB.
+/// Defines `(peak)`, the peak resident memory in KiB, and `(growth FORM)`, which prints the value
+/// of the form and by how much the peak grew.
 const PEAK: &str = r#"
 (defun peak ()
   (with-open-file (f "/proc/self/status")
@@ -24,7 +25,7 @@ const PEAK: &str = r#"
 "#;
 
 impl Protocol {
-    /// Begins a connection in a script of Scheme.
+    /// Returns a Scheme form that connects to `port` and sets `c` to the connection.
     fn connecting(self, port: u16) -> String {
         match self {
             Imap => format!(
@@ -39,7 +40,8 @@ impl Protocol {
         }
     }
 
-    /// What a form gave, as it prints, and how many KiB the command grew by, when the server runs `script` behind the login.
+    /// Runs the command with `form`, while the server runs `script` after the login. Returns the
+    /// printed value, and by how many KiB the peak grew.
     fn growth(self, form: &str, script: impl FnOnce(&mut Peer) + Send + 'static) -> (String, u64) {
         let server = Script::run(move |peer| {
             self.begin(TlsMode::None, peer);
@@ -63,7 +65,7 @@ fn run(source: &str) -> (String, u64) {
     told.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
 }
 
-/// An answer, again and again, until the client is gone.
+/// Sends `text` `times` times in response to one command, and then its tagged OK.
 fn again(text: &'static str, times: usize) -> impl FnOnce(&mut Peer) + Send + 'static {
     move |peer| {
         let tag = peer.hear().split(' ').next().unwrap_or("").to_owned();

@@ -1,5 +1,7 @@
-//! A server that wants to do harm, over IMAP, POP3 and SMTP, in plain text, by STARTTLS and over TLS from the first byte: what a client must not do,
-//! a test a rule. The numbers order the rules; each file says what its own are about.
+//! Hostile servers over IMAP, POP3 and SMTP, in plain text, with STARTTLS and with implicit TLS.
+//! Each test states one rule about what a client must not do; the number in its name orders the
+//! rules. The head of each file says what its rules are about. `server` has the server and the
+//! client they use.
 
 mod appending;
 #[cfg(feature = "cli")]

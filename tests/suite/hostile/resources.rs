@@ -1,5 +1,6 @@
-//! Memory and time. Whatever a server announces, repeats or drips, the client neither makes room for a number nor waits for ever; and what is large for
-//! a good reason is taken.
+//! Memory and time. Whatever a server announces, repeats or drips, the client neither allocates for
+//! a number it was merely told nor waits for ever. Input that is large for a good reason is
+//! accepted.
 
 use super::server::*;
 use crate::support::script::{Peer, Script};
@@ -14,7 +15,7 @@ fn one() -> SequenceSet {
     SequenceSet::from(NonZeroU32::MIN)
 }
 
-/// Fetches message 1 and reads every token of it; how many there were.
+/// Fetches message 1 and returns how many tokens were in the response.
 fn fetch(client: &mut Client) -> Result<usize, Error> {
     let mut count = 0;
     client.imap().fetch(
@@ -30,7 +31,7 @@ fn fetch(client: &mut Client) -> Result<usize, Error> {
     Ok(count)
 }
 
-/// What a fetch ends with when the server answers so.
+/// Fetches message 1 from a server that sends `answer` and then the tagged OK.
 fn fetching(change: fn(&mut ConnectOptions), answer: Vec<u8>) -> Result<usize, Error> {
     let answer_script = move |peer: &mut Peer| {
         let tag = peer.hear().split(' ').next().unwrap_or("").to_owned();
@@ -41,7 +42,8 @@ fn fetching(change: fn(&mut ConnectOptions), answer: Vec<u8>) -> Result<usize, E
     Imap.with(TlsMode::None, change, answer_script, fetch).0
 }
 
-/// No test here is about speed; this only tells a hang from a slow machine.
+/// Runs `work` and fails if it takes two minutes. The tests here measure no speed; the limit only
+/// tells a hang from a slow machine.
 fn without_hanging<T>(work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = work();
@@ -236,7 +238,8 @@ fn rule_11_what_is_long_for_a_reason_is_taken() {
 #[test]
 fn rule_12_reading_is_linear() {
     without_hanging(|| {
-        // Many literals, many quotes, many lists, many atoms, in one response each; the first word has no end.
+        // Each response repeats one thing: literals, quoted strings, lists, escapes, or the bytes
+        // of a single word.
         let inputs: Vec<Vec<u8>> = vec![
             [b"* 1 FETCH (".to_vec(), b"X {1}\r\na ".repeat(90_000), b"Y NIL)\r\n".to_vec()]
                 .concat(),
@@ -444,7 +447,7 @@ fn rule_15_a_server_that_drips_does_not_hold_anybody() {
                         protocol.meet(brief, move |peer| peer.drip(text.split_last().unwrap().1)).0
                     } else {
                         let change = |options: &mut ConnectOptions| {
-                            options.timeout = Duration::from_secs(10); // for a busy machine
+                            options.timeout = Duration::from_secs(10); // enough for a busy machine
                             options.reply_deadline = Some(Duration::from_secs(3));
                         };
                         let dripping = move |peer: &mut Peer| {
@@ -469,7 +472,7 @@ fn rule_15_what_makes_progress_is_no_drip() {
         peer.say("* 1 FETCH (BODY[] {3000000}\r\n");
         for _ in 0..30 {
             peer.go_on(&[b'x'; 100_000], 1);
-            std::thread::sleep(Duration::from_millis(60)); // 1.8 seconds in all, beyond the deadline
+            std::thread::sleep(Duration::from_millis(60)); // 1.8 seconds in all, more than the deadline
         }
         peer.say(&format!(")\r\n{tag} OK done\r\n"));
         peer.hear_rest();
@@ -519,7 +522,7 @@ fn rule_16_questions_without_end_end_the_login() {
 
 #[test]
 fn rule_17_any_bytes_and_any_end_are_survived() {
-    // Whole sessions, cut behind every byte; with NUL, with 0xff, with a line end in place of every byte.
+    // Greetings cut after every byte, and with every byte replaced by NUL, 0xff, CR, LF or a brace.
     for protocol in PROTOCOLS {
         let text: &[u8] = match protocol {
             Imap => b"* OK [CAPABILITY IMAP4rev1] hello\r\n",

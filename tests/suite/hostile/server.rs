@@ -1,4 +1,5 @@
-//! The table-driven server, and the client that meets it.
+//! The scripted server and the client that the hostile tests share. [`Protocol`] has the few
+//! messages that each protocol needs to get as far as TLS or the end of the login.
 
 use crate::support::certificates::{Authority, Flaw};
 use crate::support::script::{Peer, Script};
@@ -12,7 +13,8 @@ use postoffice::transport::{Connector, TlsOptions};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// Nothing a client sends may hold this in the clear, nor its base 64.
+/// The password of every client here. [`assert_no_password`] looks for it, and for its base64, in
+/// what the client sent.
 pub const PASSWORD: &str = "sesame-open-71";
 pub const PASSWORD_BASE64: &str = "c2VzYW1lLW9wZW4tNzE";
 
@@ -26,7 +28,7 @@ pub enum Protocol {
 pub use Protocol::{Imap, Pop, Smtp};
 pub const PROTOCOLS: [Protocol; 3] = [Imap, Pop, Smtp];
 
-/// One authority for all tests; making keys takes time.
+/// Shared by all tests, because making keys takes time.
 static AUTHORITY: LazyLock<Authority> = LazyLock::new(Authority::new);
 static ACCEPTOR: LazyLock<TlsAcceptor> = LazyLock::new(|| AUTHORITY.acceptor(Flaw::None));
 
@@ -34,7 +36,7 @@ pub fn acceptor(flaw: Flaw) -> TlsAcceptor {
     if flaw == Flaw::None { ACCEPTOR.clone() } else { AUTHORITY.acceptor(flaw) }
 }
 
-/// A client of any of the three.
+/// A client of any of the three protocols.
 #[allow(clippy::large_enum_variant, reason = "a test has one at a time")]
 pub enum Client {
     Imap(ImapClient),
@@ -43,7 +45,7 @@ pub enum Client {
 }
 
 impl Client {
-    /// A command that needs nothing but a connection.
+    /// Sends a command that works in any state after the login: NOOP, STAT or VRFY.
     pub fn ask(&mut self) -> Result<(), Error> {
         match self {
             Client::Imap(client) => client.noop(),
@@ -77,7 +79,8 @@ impl Protocol {
         }
     }
 
-    /// Says what the client asks for before STARTTLS, as far as the STARTTLS command, which it reads and does not answer; its tag.
+    /// Sends the greeting and whatever the client asks for before STARTTLS. Reads the STARTTLS
+    /// command, leaves it unanswered, and returns its tag.
     pub fn up_to_starttls(self, peer: &mut Peer) -> String {
         peer.say(self.greeting());
         match self {
@@ -89,7 +92,7 @@ impl Protocol {
         command.split(' ').next().unwrap_or("").to_owned()
     }
 
-    /// What allows TLS to begin.
+    /// The reply to STARTTLS that allows TLS to begin.
     pub fn go_ahead(self, tag: &str) -> String {
         match self {
             Imap => format!("{tag} OK go\r\n"),
@@ -98,7 +101,7 @@ impl Protocol {
         }
     }
 
-    /// Begins in this mode: the greeting, and TLS.
+    /// Sends the greeting in this mode, with TLS where the mode has it.
     pub fn begin(self, mode: TlsMode, peer: &mut Peer) {
         match mode {
             TlsMode::None => peer.say(self.greeting()),
@@ -117,7 +120,7 @@ impl Protocol {
         }
     }
 
-    /// Lets the client in, once the greeting, or TLS, is over.
+    /// Plays a successful login, after [`Protocol::begin`].
     pub fn log_in(self, peer: &mut Peer) {
         let answers: &[&str] = match self {
             Imap => &[
@@ -136,7 +139,7 @@ impl Protocol {
         answers.iter().for_each(|answer| drop(peer.answer(answer)));
     }
 
-    /// A reply that says yes to [`Client::ask`].
+    /// A reply that answers [`Client::ask`] with success.
     pub fn yes(self) -> &'static str {
         match self {
             Imap => "{tag} OK done\r\n",
@@ -187,7 +190,8 @@ impl Protocol {
         })
     }
 
-    /// Connects to a server that runs `script` from the first byte on. What it ended with, and what the server heard.
+    /// Connects to a server that runs `script` from the first byte on. Returns the result, and the
+    /// lines that the server read. Fails if the client connects a second time.
     pub fn meet(
         self,
         change: impl FnOnce(&mut ConnectOptions),
@@ -199,7 +203,8 @@ impl Protocol {
         (result, script.heard())
     }
 
-    /// Logs in, lets the server run `script`, and the client `operation`. What that ended with, and what the server heard behind the login.
+    /// Logs in, and runs `operation` while the server runs `script`. Returns the result, and the
+    /// lines that the server read after the login.
     pub fn with<T>(
         self,
         mode: TlsMode,
@@ -227,17 +232,17 @@ impl Protocol {
 
 pub const MODES: [TlsMode; 3] = [TlsMode::None, TlsMode::StartTls, TlsMode::Implicit];
 
-/// Waits at most so long for the next byte.
+/// Sets the timeout to one second.
 pub fn brief(options: &mut ConnectOptions) {
     options.timeout = Duration::from_secs(1);
 }
 
-/// Trusts the tests' authority.
+/// Trusts the tests' certificate authority.
 pub fn trust(options: &mut ConnectOptions) {
     options.tls_options.roots_pem = Some(AUTHORITY.pem.clone());
 }
 
-/// Small limits, so that what is endless ends soon.
+/// Sets small limits, so that endless input is refused soon.
 pub fn small(options: &mut ConnectOptions) {
     options.limits = Limits {
         line: 200_000,
@@ -258,7 +263,7 @@ pub fn identifier<T>(result: &Result<T, Error>) -> Identifier {
     }
 }
 
-/// Fails when the password went over the wire in any form.
+/// Fails if a line contains the password in any form in which a login sends it, or a PASS command.
 #[track_caller]
 pub fn assert_no_password(heard: &[String]) {
     let says = |line: &String| {

@@ -1,4 +1,5 @@
-//! Sending. Nothing leaves an address or a letter to become a command, replies are read strictly, and success is said only when the server said so.
+//! Sending mail. No argument or letter can add an SMTP command, replies are parsed strictly, and
+//! success is reported only if the server said so.
 
 use super::server::*;
 use crate::support::script::Peer;
@@ -17,7 +18,9 @@ fn send(client: &mut Client) -> Result<usize, Error> {
     client.smtp().send(&envelope, LETTER).map(|refused| refused.len())
 }
 
-/// Sends a letter to a server that gives these answers in turn, a `*` standing for the letter; what it ended with, and what was heard.
+/// Sends [`LETTER`] to a server that gives `answers` in turn. An answer that begins with `*`
+/// follows the whole letter, all others follow a line. Returns the result, and what the server
+/// read.
 fn sending(mode: TlsMode, answers: Vec<String>) -> (Result<usize, Error>, Vec<String>) {
     let script = move |peer: &mut Peer| {
         for answer in answers {
@@ -218,7 +221,7 @@ fn rule_31_the_letter_goes_only_behind_354_and_refusals_are_named() {
             (&["550 no\r\n", "250 reset\r\n"], ErrorResponse),
             (&["354 go\r\n"], Unexpected),
             (&["250 ok\r\n", "354 go\r\n"], Unexpected),
-            // Ahead of the command, or of the letter.
+            // Replies that come before their command, or before the letter.
             (&["250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"], Unexpected),
             (&["250 ok\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n250 taken\r\n"], Unexpected),
             (&["250 ok\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n550 no\r\n"], Unexpected),

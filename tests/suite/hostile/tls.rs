@@ -1,5 +1,6 @@
-//! Encryption and trust. Before required TLS nothing goes out that somebody could use, nothing that was said in the clear counts behind it, the server's
-//! certificate is verified, and its words are shown without their control characters.
+//! Encryption and trust. Before required TLS is up, the client sends nothing that an attacker could
+//! use. Whatever the server said in plain text is forgotten once TLS is up. The server's
+//! certificate is verified, and control characters in its text are never shown.
 
 use super::server::*;
 use crate::support::certificates::Flaw;
@@ -145,7 +146,7 @@ fn rule_02_bytes_behind_the_starttls_reply_abort() {
             Smtp => &["250 here\r\n", "250-here\r\n250 AUTH PLAIN\r\n", "235 in\r\n", "x", "\r\n"],
         };
         for &injected in injected {
-            // In one packet, and then in two, of which the second may come at any moment.
+            // In the same write as the reply, and in a second one, which may arrive at any moment.
             for at_once in [true, false] {
                 let (result, heard) = protocol.meet(starttls, move |peer| {
                     let tag = protocol.up_to_starttls(peer);
@@ -191,7 +192,7 @@ fn rule_03_what_was_said_before_tls_does_not_count_behind_it() {
     result.unwrap();
     assert!(heard[0].ends_with("NOOP"));
 
-    // An alert, a list and a count from somebody in between.
+    // An alert, a LIST response and a message count, injected before TLS.
     let script = Script::run(|peer| {
         let greeting = "* OK [CAPABILITY IMAP4rev1 STARTTLS AUTH=XYZ] hello\r\n* 7 EXISTS\r\n* LIST () \"!\" evil\r\n* OK [ALERT] call 555\r\n";
         peer.say(greeting);
@@ -208,7 +209,7 @@ fn rule_03_what_was_said_before_tls_does_not_count_behind_it() {
     assert!(client.capabilities().has("AUTH=PLAIN") && !client.capabilities().has("AUTH=XYZ"));
     client.close();
 
-    // POP: a timestamp for APOP, capabilities; SMTP: extensions.
+    // POP3: an APOP timestamp and capabilities. SMTP: extensions.
     let script = Script::run(|peer| {
         peer.say("+OK hello <1@evil>\r\n");
         peer.answer("+OK\r\nSTLS\r\nPIPELINING\r\nSASL PLAIN\r\n.\r\n");
@@ -254,7 +255,7 @@ fn rule_03_apop_does_not_use_a_timestamp_from_before_tls() {
 
 #[test]
 fn rule_04_a_reply_that_comes_before_its_command_is_none() {
-    // The greeting, and with it the yes to everything that will be asked.
+    // Greetings followed by replies to commands that the client has not sent yet.
     let table: &[(Protocol, &'static str)] = &[
         (Imap, "* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\nA1 OK go\r\n"),
         (Imap, "* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\nA1 O"),
@@ -432,7 +433,7 @@ fn rule_07_certificates_are_verified() {
                 );
                 assert_harmless(&heard);
             }
-            // An authority that nobody named.
+            // An authority that the client does not trust.
             let (result, _) = protocol.meet(
                 |options| (options.tls, options.tls_options) = (Some(mode), TlsOptions::default()),
                 move |peer| {
@@ -461,7 +462,7 @@ fn rule_07_the_timeout_covers_the_handshake() {
         let (result, heard) = protocol.meet(
             |options| {
                 options.tls = Some(mode);
-                options.timeout = std::time::Duration::from_secs(3); // for a busy machine
+                options.timeout = std::time::Duration::from_secs(3); // enough for a busy machine
             },
             move |peer| {
                 if mode == TlsMode::StartTls {
@@ -469,7 +470,7 @@ fn rule_07_the_timeout_covers_the_handshake() {
                     peer.say(&protocol.go_ahead(&tag));
                 }
                 if drips {
-                    // A handshake record of 16 KB that comes a byte at a time.
+                    // A handshake record of 16 KB, sent one byte at a time.
                     let _ = peer.say_bytes(&[22, 3, 3, 0x3f, 0xff, 2, 0, 0x3f, 0xfb]);
                     peer.drip(&[0]);
                 } else {
@@ -535,7 +536,7 @@ fn rule_09_control_characters_from_a_server_are_not_shown() {
         let mut client = protocol.connect_by(&connector, script.address.port(), unchanged).unwrap();
         let shown = match client.ask() {
             Err(error) => Condition::from(&error).to_string(),
-            Ok(()) => String::new(), // SMTP's VRFY says no by nil
+            Ok(()) => String::new(), // SMTP's VRFY reports a refusal as `None`, not as an error
         };
         let all = format!("{shown}{}", lines.lock().unwrap().join(""));
         assert!(

@@ -1,11 +1,13 @@
-//! The page in headless Chromium: what it shows is what the store holds, and it fits a phone.
+//! The report page in headless Chromium: it shows what the store holds, it fits a phone and a
+//! desktop, and its contrast is sufficient.
 
 use super::{Count, Expected, session_with_letters};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// What the page is measured with: it stands in a frame of a phone's or a desk's width, and what is found is written below the frame.
+/// A page that measures another one. It shows PAGE in a frame that is WIDTH pixels wide, and
+/// replaces its own content with the findings as JSON.
 const MEASURE: &str = r#"<!doctype html><meta charset="utf-8"><body><iframe style="border:0;height:844px;width:WIDTHpx"></iframe><script>
 const frame = document.querySelector("iframe");
 frame.onload = () => {
@@ -58,7 +60,8 @@ frame.onload = () => {
 frame.srcdoc = PAGE;
 </script>"#;
 
-/// What the measuring page finds in a page; `None` where there is no Chromium and none is required.
+/// Returns what [`MEASURE`] finds in a page, or `None` if there is no Chromium and none is
+/// required.
 fn measured(page: &str, width: u32, dark: bool) -> Option<serde_json::Value> {
     let folder = tempfile::tempdir().unwrap();
     let quoted = serde_json::to_string(page).unwrap().replace('<', "\\u003c");
@@ -75,9 +78,9 @@ fn measured(page: &str, width: u32, dark: bool) -> Option<serde_json::Value> {
     Some(serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {dom}")))
 }
 
-/// The document as it is when everything has been loaded.
+/// Returns the document after everything in it has loaded and run.
 fn dumped(file: &Path, folder: &Path, dark: bool) -> Option<String> {
-    // Debian's name and Fedora's.
+    // The names of the command in Debian and in Fedora.
     let output = ["chromium", "chromium-browser"].into_iter().find_map(|name| {
         Command::new(name)
             .args([
@@ -113,7 +116,7 @@ fn dumped(file: &Path, folder: &Path, dark: bool) -> Option<String> {
     }
 }
 
-/// The rows of a table on the page.
+/// Returns the rows of the table with this caption, by label.
 fn rows(found: &serde_json::Value, caption: &str) -> BTreeMap<String, Count> {
     let table = found["tables"]
         .as_array()
@@ -176,7 +179,7 @@ fn the_page_shows_the_stores_numbers_and_fits_every_screen() {
             "{place}"
         );
         assert_eq!(found["dark"], dark, "{place}");
-        // WCAG 2.2, 1.4.3 and 1.4.11.
+        // Minimum contrast of text and of graphics: WCAG 2.2, criteria 1.4.3 and 1.4.11.
         assert!(
             found["text"].as_f64().unwrap() >= 4.5 && found["bar"].as_f64().unwrap() >= 3.0,
             "{place}"

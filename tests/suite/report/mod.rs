@@ -1,4 +1,5 @@
-//! `mailbox-report` beside the store that it tells of: the numbers, what goes over the wire, servers that say odd things, and the page in a browser.
+//! `mailbox-report` compared with the store: its numbers, the commands it sends, servers with odd
+//! answers, and the page in a browser.
 
 mod browser;
 
@@ -14,10 +15,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Letters and bytes.
+/// A number of letters and a number of bytes.
 type Count = (u64, u64);
 
-/// The same numbers as a report's, from the store's letters.
+/// The numbers of a report, computed from the store's letters.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Expected {
     all: Count,
@@ -57,7 +58,7 @@ impl Expected {
         expected
     }
 
-    /// The numbers of a report's two values, as JSON.
+    /// Reads the numbers from a report's two values in JSON.
     fn told(report: &Value) -> Expected {
         let number = |value: &Value| value.as_u64().unwrap();
         let (totals, details) = (&report[0], &report[1]);
@@ -79,7 +80,8 @@ impl Expected {
     }
 }
 
-/// A session with `mb`, whose inbox holds `count` letters of many senders, days and sizes; the same every time.
+/// A session with `mb`, whose inbox holds `count` letters of many senders, days and sizes. They are
+/// the same in every run.
 fn session_with_letters(count: usize) -> (Session, Arc<Sandbox>) {
     let setup =
         Setup::sandboxed(Options { seed: postoffice::sandbox::Seed::Empty, ..Options::default() })
@@ -122,7 +124,7 @@ fn session_with_letters(count: usize) -> (Session, Arc<Sandbox>) {
     (session, sandbox)
 }
 
-/// Both values of a report as JSON.
+/// Returns both values of a report as JSON.
 fn report(session: &mut Session, arguments: &str) -> Value {
     let form = format!(
         "(multiple-value-bind (totals details) (mailbox-report mb {arguments}) (->json (list totals details)))"
@@ -156,7 +158,8 @@ fn the_numbers_are_those_of_the_store() {
 
 #[test]
 fn every_server_gives_the_same_report() {
-    // Servers tell dates in a zone of their own; these are in the same month in all of them.
+    // Servers report dates in a time zone of their own. These dates are in the same month in every
+    // zone.
     let letters = [
         (
             "From: =?utf-8?Q?J=C3=B6rg?= <Joerg@Example.org>\r\nSubject: one\r\n\r\nx\r\n",
@@ -240,7 +243,7 @@ fn a_few_senders_are_shown_and_all_are_counted() {
     );
 }
 
-/// What the report's second value and totals are on a server that answers FETCH with these lines.
+/// Returns both values of a report on a server that answers FETCH with these lines.
 fn report_on(answer: &'static str) -> Value {
     let script = Script::run(move |peer: &mut Peer| {
         peer.log_in("");
@@ -285,7 +288,7 @@ fn odd_answers_are_counted_as_far_as_they_make_sense() {
          {tag} OK done\r\n",
     );
     let totals = &told[0];
-    // Number 9 answers 1:*, for letters may have come; number 2 counts once.
+    // Message 9 counts, because letters may have arrived since the SELECT; message 2 counts once.
     assert_eq!(
         (&totals["messages"], &totals["unseen"], &totals["senders"]),
         (&json!(4), &json!(3), &json!(1))

@@ -1,4 +1,4 @@
-//! A client that knows no IMAP, POP3 or SMTP: it writes text and reads lines.
+//! A client that knows no IMAP, POP3 or SMTP: the test writes text and reads lines.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -10,24 +10,24 @@ use postoffice::sandbox::{
     Account, Extensions, Options, PopExtensions, Sandbox, Seed, SmtpExtensions,
 };
 
-/// Something to read from and write to.
+/// A plain or an encrypted stream.
 pub trait Duplex: Read + Write {}
 impl<T: Read + Write> Duplex for T {}
 
-/// A connection.
+/// One connection to the sandbox.
 pub struct Client {
     stream: BufReader<Box<dyn Duplex>>,
 }
 
 impl Client {
-    /// Connects in plain text and reads the greeting.
+    /// Connects to IMAP in plain text and reads the greeting.
     pub fn connect(sandbox: &Sandbox) -> Client {
         let mut client = Client::raw(sandbox.imap_address());
         assert!(client.line().starts_with("* OK "));
         client
     }
 
-    /// Connects and reads nothing.
+    /// Connects to an address and reads nothing.
     pub fn raw(address: SocketAddr) -> Client {
         Client::over(TcpStream::connect(address).unwrap())
     }
@@ -36,14 +36,14 @@ impl Client {
         Client { stream: BufReader::new(Box::new(stream)) }
     }
 
-    /// Connects and logs in as the manual's user.
+    /// Connects to IMAP and logs in as the manual's user.
     pub fn login(sandbox: &Sandbox) -> Client {
         let mut client = Client::connect(sandbox);
         client.ok("LOGIN myacct mypasswd");
         client
     }
 
-    /// Logs in and selects the inbox.
+    /// Logs in to IMAP and selects the inbox.
     pub fn inbox(sandbox: &Sandbox) -> Client {
         let mut client = Client::login(sandbox);
         client.ok("SELECT INBOX");
@@ -71,7 +71,7 @@ impl Client {
         assert!(answer.starts_with("+OK "), "{answer}");
     }
 
-    /// Connects to SMTP in plain text, reads the greeting and says EHLO.
+    /// Connects to SMTP in plain text, reads the greeting and sends EHLO.
     pub fn smtp(sandbox: &Sandbox) -> Client {
         let mut client = Client::raw(sandbox.smtp_address());
         assert!(client.line().starts_with("220 sandbox "));
@@ -85,7 +85,7 @@ impl Client {
         self.line()
     }
 
-    /// A POP3 command's answer of several lines, the first and the dot included.
+    /// Sends a POP3 command and reads a multi-line response, up to and including the dot.
     #[track_caller]
     pub fn listing(&mut self, command: &str) -> Vec<String> {
         let first = self.ask(command);
@@ -97,7 +97,8 @@ impl Client {
         lines
     }
 
-    /// The octets of a POP3 answer between its first line and the dot, as they came.
+    /// Sends a POP3 command and returns the octets between the first line and the final dot, with
+    /// their dots still stuffed.
     pub fn octets(&mut self, command: &str) -> Vec<u8> {
         assert!(self.ask(command).starts_with("+OK"), "{command}");
         let mut bytes = b"\r\n".to_vec();
@@ -107,7 +108,7 @@ impl Client {
         bytes[2..bytes.len() - 3].to_vec()
     }
 
-    /// An SMTP reply, all its lines.
+    /// Sends a command and returns all lines of the SMTP reply.
     pub fn reply(&mut self, command: &str) -> Vec<String> {
         self.send(format!("{command}\r\n"));
         let mut lines = vec![self.line()];
@@ -117,7 +118,8 @@ impl Client {
         lines
     }
 
-    /// Sends a letter by SMTP, whose dots are stuffed already, and returns the last reply.
+    /// Sends a letter over SMTP and returns the reply to the final dot. `letter` must be
+    /// dot-stuffed.
     #[track_caller]
     pub fn submit(&mut self, from: &str, to: &[&str], letter: &str) -> String {
         let answer = self.ask(&format!("MAIL FROM:<{from}>"));
@@ -134,7 +136,7 @@ impl Client {
         self.stream.get_mut().write_all(text.as_ref()).unwrap();
     }
 
-    /// One line without its CRLF; empty at the end.
+    /// Reads a line and returns it without its CRLF; an empty string at the end of the stream.
     pub fn line(&mut self) -> String {
         let mut line = Vec::new();
         self.stream.read_until(b'\n', &mut line).unwrap();
@@ -142,13 +144,15 @@ impl Client {
         String::from_utf8_lossy(&line).trim_end_matches("\r\n").to_owned()
     }
 
-    /// Whether nothing more comes.
+    /// Returns whether the server has closed the connection. Waits for it, and eats a byte if there
+    /// is one.
     pub fn is_closed(&mut self) -> bool {
         let mut byte = [0];
         matches!(self.stream.read(&mut byte), Ok(0) | Err(_))
     }
 
-    /// Lines up to the tagged answer; a literal stands in its line as `{5}hello`.
+    /// Reads lines up to and including the tagged response. A literal is part of its line:
+    /// `{5}hello`.
     pub fn answer(&mut self, tag: &str) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
@@ -162,7 +166,7 @@ impl Client {
         }
     }
 
-    /// All bytes up to the tagged answer, as they came.
+    /// Sends an IMAP command and returns all bytes up to and including the tagged line.
     pub fn raw_answer(&mut self, command: &str) -> Vec<u8> {
         self.send(format!("t {command}\r\n"));
         let mut bytes = Vec::new();
@@ -176,7 +180,7 @@ impl Client {
         }
     }
 
-    /// A line and the literals in it.
+    /// Reads a line with the literals in it.
     pub fn response(&mut self) -> String {
         let mut response = self.line();
         while let Some(size) = literal_size(&response) {
@@ -188,7 +192,7 @@ impl Client {
         response
     }
 
-    /// Sends a command and returns its answer, the tagged line last and without its tag.
+    /// Sends an IMAP command and returns its responses. The tagged one is last, without its tag.
     pub fn command(&mut self, command: &str) -> Vec<String> {
         self.send(format!("t {command}\r\n"));
         let mut lines = self.answer("t");
@@ -197,7 +201,7 @@ impl Client {
         lines
     }
 
-    /// The untagged responses of a command that succeeds.
+    /// Sends an IMAP command that must succeed, and returns its untagged responses.
     #[track_caller]
     pub fn ok(&mut self, command: &str) -> Vec<String> {
         let mut lines = self.command(command);
@@ -206,12 +210,12 @@ impl Client {
         lines
     }
 
-    /// The tagged line of a command.
+    /// Sends an IMAP command and returns its tagged response without the tag.
     pub fn tagged(&mut self, command: &str) -> String {
         self.command(command).pop().unwrap()
     }
 
-    /// Sends APPEND with a literal and returns the tagged line.
+    /// Sends APPEND with a literal and returns the tagged response without the tag.
     pub fn append(&mut self, arguments: &str, letter: &str) -> String {
         self.send(format!("a APPEND {arguments} {{{}}}\r\n", letter.len()));
         let go = self.line();
@@ -232,12 +236,12 @@ pub fn manual() -> Sandbox {
     Sandbox::start(Options::default()).unwrap()
 }
 
-/// An empty inbox of the manual's user.
+/// A sandbox whose manual user has an empty inbox.
 pub fn empty() -> Sandbox {
     Sandbox::start(Options { seed: Seed::Empty, ..Options::default() }).unwrap()
 }
 
-/// The manual's sandbox with other extensions.
+/// The manual's sandbox with other IMAP extensions.
 pub fn with(change: impl FnOnce(&mut Extensions)) -> Sandbox {
     let mut extensions = Extensions::default();
     change(&mut extensions);
@@ -258,7 +262,7 @@ pub fn with_smtp(change: impl FnOnce(&mut SmtpExtensions)) -> Sandbox {
     Sandbox::start(Options { smtp, ..Options::default() }).unwrap()
 }
 
-/// An inbox with these letters.
+/// A sandbox whose manual user has these letters in the inbox.
 pub fn holding(letters: &[&[u8]]) -> Sandbox {
     let sandbox = empty();
     for letter in letters {
@@ -267,13 +271,13 @@ pub fn holding(letters: &[&[u8]]) -> Sandbox {
     sandbox
 }
 
-/// Two users.
+/// A sandbox with the manual's user and `other`, password `secret`.
 pub fn two_users() -> Sandbox {
     let accounts = vec![Account::manual(), Account::new("other", "secret")];
     Sandbox::start(Options { accounts, ..Options::default() }).unwrap()
 }
 
-/// A TLS client that trusts the sandbox's authority only.
+/// A TLS client that trusts only the sandbox's authority.
 pub fn connector(sandbox: &Sandbox) -> TlsConnector {
     let authority = Certificate::from_pem(sandbox.certificate_authority_pem().as_bytes()).unwrap();
     TlsConnector::builder()
@@ -283,7 +287,7 @@ pub fn connector(sandbox: &Sandbox) -> TlsConnector {
         .unwrap()
 }
 
-/// A verified TLS connection to an address.
+/// Connects to an address over TLS and verifies the certificate for `host`.
 pub fn tls(sandbox: &Sandbox, address: SocketAddr, host: &str) -> io::Result<Client> {
     let stream = TcpStream::connect(address)?;
     let stream = connector(sandbox)
@@ -292,7 +296,7 @@ pub fn tls(sandbox: &Sandbox, address: SocketAddr, host: &str) -> io::Result<Cli
     Ok(Client::over(stream))
 }
 
-/// The bytes of a user's inbox, letter by letter.
+/// Returns the letters in a user's inbox.
 pub fn inbox_of(sandbox: &Sandbox, user: &str) -> Vec<String> {
     let letters = sandbox.store().letters(user, "INBOX");
     letters.iter().map(|letter| String::from_utf8_lossy(&letter.bytes).into_owned()).collect()

@@ -1,4 +1,4 @@
-//! Each extension switched off is neither advertised nor accepted.
+//! An extension that is switched off is neither advertised nor accepted.
 
 use postoffice::sandbox::{Extensions, Options, Sandbox};
 

@@ -1,4 +1,4 @@
-//! FETCH: items, sections, partial fetches, \Seen.
+//! FETCH: items, sections, partial fetches, and `\Seen`.
 
 use super::client::*;
 

@@ -1,4 +1,4 @@
-//! Names: CREATE, DELETE, RENAME, LIST, LSUB, STATUS.
+//! Mailbox names: CREATE, DELETE, RENAME, LIST, LSUB, STATUS.
 
 use super::client::*;
 

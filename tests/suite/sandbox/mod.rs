@@ -1,4 +1,4 @@
-//! The sandbox, tried by clients that know no protocol: text in, lines out.
+//! The sandbox, tested by a client that knows no protocol: text in, lines out.
 mod client;
 mod concurrent;
 mod extensions;

@@ -1,4 +1,4 @@
-//! POP3's maildrop: its listings, letters and deletions, and input that is no POP3.
+//! The POP3 maildrop: listings, letters and deletions, and input that is not POP3.
 
 use postoffice::sandbox::{Account, Seed};
 
@@ -148,7 +148,8 @@ fn a_cut_connection_deletes_nothing() {
     assert!(maildrop_once_free(&sandbox).ask("STAT").starts_with("+OK 7 "));
 }
 
-/// The lock of a cut connection goes when the server notices; until then a login is refused.
+/// Logs in once the maildrop is free. The lock of a broken connection is released when the server
+/// notices; until then a login is refused.
 fn maildrop_once_free(sandbox: &postoffice::sandbox::Sandbox) -> Client {
     loop {
         let mut client = Client::pop(sandbox);
@@ -212,7 +213,7 @@ fn a_reset_store_takes_no_deletions_from_before() {
     let mut other = Client::maildrop(&sandbox);
     assert_eq!(client.ask("QUIT"), "-ERR [SYS/TEMP] The maildrop is gone; nothing was deleted.");
     assert!(other.ask("STAT").starts_with("+OK 7 "));
-    // The old session's end does not open the new one's maildrop.
+    // The end of the old session must not unlock the maildrop of the new one.
     let mut third = Client::pop(&sandbox);
     third.ask("USER myacct");
     assert!(third.ask("PASS mypasswd").starts_with("-ERR [IN-USE] "));
@@ -273,7 +274,7 @@ fn what_cannot_be_understood_is_answered_err() {
 }
 
 impl Client {
-    /// What one command is answered in a session of its own, which then gives the maildrop up.
+    /// Sends one command in a session of its own, which then ends with QUIT. Returns the answer.
     fn maildrop_kept(sandbox: &postoffice::sandbox::Sandbox, command: &str) -> String {
         let mut client = Client::maildrop(sandbox);
         let answer = client.ask(command);
@@ -332,7 +333,7 @@ fn bytes_of_all_kinds_never_silence_the_server() {
 }
 
 impl Client {
-    /// Three hundred connections that write nonsense made of these bytes.
+    /// Makes three hundred connections that each send random sequences of these bytes.
     pub fn noise_at(
         address: fn(&postoffice::sandbox::Sandbox) -> std::net::SocketAddr,
         bytes: &[u8],

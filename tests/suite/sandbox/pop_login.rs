@@ -1,4 +1,4 @@
-//! Logging in to POP3: USER and PASS, APOP, AUTH, STLS, capabilities, and what is switched off.
+//! Logging in to POP3: USER and PASS, APOP, AUTH, STLS, capabilities, and mechanisms switched off.
 
 use std::{io::Write, net::TcpStream};
 
@@ -44,7 +44,7 @@ fn nothing_is_told_before_the_login() {
     assert_eq!(Client::pop(&sandbox).ask("QUIT"), "+OK Bye.");
 }
 
-/// Connects and computes APOP's digest from the greeting.
+/// Connects and computes the APOP digest from the greeting.
 fn apop(sandbox: &Sandbox, password: &str) -> (Client, String) {
     let mut client = Client::raw(sandbox.pop_address());
     let greeting = client.line();
@@ -214,7 +214,7 @@ fn nothing_but_the_minimum_is_enough() {
     assert!(client.octets("RETR 7").ends_with(b"secret word: blitzfig\r\nok?\r\n"));
 }
 
-/// Connects, sends the text in one write, reads the answer of STLS and does the handshake.
+/// Connects, sends `text` in a single write, reads up to the reply to STLS, and starts TLS.
 fn stls(sandbox: &Sandbox, text: &str) -> Client {
     let mut stream = TcpStream::connect(sandbox.pop_address()).unwrap();
     stream.write_all(text.as_bytes()).unwrap();

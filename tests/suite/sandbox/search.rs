@@ -1,4 +1,4 @@
-//! SEARCH: every key of RFC 3501 6.4.4.
+//! SEARCH: every key of RFC 3501 section 6.4.4.
 
 use super::client::*;
 
@@ -27,7 +27,7 @@ fn prepared() -> (postoffice::sandbox::Sandbox, Client) {
     client.ok("SELECT INBOX");
     sandbox.store().deliver("myacct", "INBOX", b"Subject: fourth\n\n").unwrap();
     client.ok("NOOP");
-    // The fourth is recent in another session only.
+    // The NOOP announced the fourth letter to this session first, so it is `\Recent` here too.
     (sandbox, client)
 }
 

@@ -1,4 +1,4 @@
-//! The manual's session, the states of RFC 3501 3, and input that is no IMAP.
+//! The manual's session, the states of RFC 3501 section 3, and input that is not IMAP.
 
 use super::client::*;
 
@@ -206,7 +206,7 @@ fn bytes_of_all_kinds_never_silence_the_server() {
             })
             .collect();
         client.send(noise);
-        // Whatever that was, a client that comes anew is served.
+        // Whatever the noise did, a new client is still served.
     }
     assert_eq!(Client::inbox(&sandbox).ok("SEARCH TEXT blitzfig"), ["* SEARCH 7"]);
 }

@@ -1,4 +1,4 @@
-//! SMTP's commands: their order, their syntax, and input that is no SMTP.
+//! SMTP commands: their order and syntax, and input that is not SMTP.
 
 use super::client::*;
 

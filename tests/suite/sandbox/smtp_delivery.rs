@@ -1,4 +1,4 @@
-//! Where a letter goes that was sent by SMTP, and what becomes of its bytes.
+//! Delivery by SMTP: which mailbox or outbox a letter goes to, and what happens to its bytes.
 
 use postoffice::sandbox::{Account, Options, Sandbox, Seed};
 
@@ -161,7 +161,7 @@ fn dots_are_unstuffed_and_nothing_but_crlf_dot_crlf_is_an_end() {
     ] {
         let sandbox = plain();
         let mut client = Client::smtp(&sandbox);
-        // What a smuggler hides behind a false end is a letter's text.
+        // SMTP smuggling: commands after a false end of the letter are part of its text.
         let hidden = "MAIL FROM:<evil@x>\r\nRCPT TO:<myacct>\r\nDATA\r\nhidden\r\n";
         assert!(
             client.submit("", &["myacct"], &format!("{sent}{hidden}")).starts_with("250 "),

@@ -56,7 +56,7 @@ fn mail_can_be_made_to_need_a_login() {
     assert!(client.submit("a@b", &["myacct"], "x\r\n").starts_with("250 "));
 }
 
-/// Connects, sends the text in one write, reads up to the answer of STARTTLS and does the handshake.
+/// Connects, sends `text` in a single write, reads up to the reply to STARTTLS, and starts TLS.
 fn starttls(sandbox: &Sandbox, text: &str) -> Client {
     let mut stream = TcpStream::connect(sandbox.smtp_address()).unwrap();
     stream.write_all(text.as_bytes()).unwrap();
@@ -116,7 +116,7 @@ fn a_client_that_speaks_plain_text_to_a_tls_port_is_cut() {
     for address in [sandbox.pops_address(), sandbox.smtps_address()] {
         let mut client = Client::raw(address);
         client.send("EHLO x\r\nQUIT\r\n");
-        // TLS may say an alert first, which is no line.
+        // The server may send a TLS alert first, which is not a line.
         let _ = client.is_closed();
     }
     assert!(tls(&sandbox, sandbox.smtps_address(), "localhost").is_ok());

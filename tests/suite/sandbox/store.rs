@@ -1,4 +1,4 @@
-//! What a program does with the store: deliver, look, reset, import.
+//! The store as a program uses it: deliver, inspect, reset, import.
 
 use std::fs;
 

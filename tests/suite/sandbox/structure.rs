@@ -1,4 +1,4 @@
-//! ENVELOPE and BODYSTRUCTURE, known answers.
+//! ENVELOPE and BODYSTRUCTURE, as known-answer tests.
 
 use imap_codec::{ResponseCodec, decode::Decoder};
 
@@ -151,7 +151,7 @@ fn nesting_without_end_is_cut() {
     assert_eq!(client.ok("SEARCH BODY nothing"), ["* SEARCH"]);
 }
 
-/// Another project's grammar accepts what the sandbox says.
+/// Another project's parser accepts the sandbox's responses.
 #[test]
 fn another_parser_understands_the_answers() {
     let mut letters: Vec<Vec<u8>> = Vec::new();

@@ -1,10 +1,10 @@
-//! STARTTLS, implicit TLS, and certificates that name a script's own host.
+//! STARTTLS, implicit TLS, and certificates for the host names that scripts use.
 
 use std::{io::Write, net::TcpStream};
 
 use super::client::*;
 
-/// Connects, sends the text in one write, reads the OK of STARTTLS and does the handshake.
+/// Connects, sends `text` in a single write, reads up to the OK of STARTTLS, and starts TLS.
 fn starttls(sandbox: &postoffice::sandbox::Sandbox, text: &str) -> Client {
     let mut stream = TcpStream::connect(sandbox.imap_address()).unwrap();
     stream.write_all(text.as_bytes()).unwrap();

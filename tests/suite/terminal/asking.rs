@@ -1,4 +1,4 @@
-//! A password that is typed when it is asked for: it is shown nowhere, and the terminal is as before.
+//! Asking for a password: it is never shown, and afterwards the terminal works as before.
 
 use super::screen::{BINARY, Terminal};
 use crate::support::leaks::{PASSWORD, check};
@@ -11,7 +11,7 @@ fn a_password_that_is_left_out_is_asked_for_and_not_shown() {
     terminal.type_line(PASSWORD);
     let screen = terminal.wait_for("\n#<mailbox::imap-mailbox @ #x2064ca4a>\nuser(2):");
     assert!(screen.contains("C: "), "{screen}");
-    // It is known as a secret, and typing is shown again.
+    // The password is known as a secret now, and typing is echoed again.
     terminal.type_line("(error \"not ~a\" (read-line))");
     terminal.wait_for("(error \"not ~a\" (read-line))");
     terminal.type_line("Blauer-Hirsch-4711");
@@ -20,7 +20,7 @@ fn a_password_that_is_left_out_is_asked_for_and_not_shown() {
     });
     let screen = terminal.screen();
     assert_eq!(screen.matches(PASSWORD).count(), 1, "{screen}");
-    // A user whose name is an address, and an account's side.
+    // A user name that is an address, and the SMTP side of an account.
     terminal.type_line("(define-account work :host \"mail.example.org\" :user \"me@example.org\") (connect 'work :smtp)");
     terminal.wait_for("\nPassword for me@example.org on mail.example.org:");
     terminal.type_line(PASSWORD);
@@ -52,7 +52,7 @@ fn a_question_can_be_left() {
     terminal.wait_until("the error", |screen| {
         screen.matches("no password was typed").count() == 2 && screen.ends_with("user(4):")
     });
-    // What was typed at a question that was left is nowhere.
+    // What was typed at an abandoned question must not be read by the next.
     terminal.type_line("(progn (princ \"next? \") (list (read-line)))");
     terminal.wait_for("\nnext?");
     terminal.type_line("shown");
@@ -75,7 +75,7 @@ fn scripts_ask_too_but_not_for_json_or_strangers() {
         .wait_until("the end", |screen| screen.contains("code 0") && screen.ends_with("echo"));
     assert!(screen.contains("\nt\ncode 0") && !screen.contains("-echo"), "{screen}");
     check(&screen);
-    // Ctrl-C leaves the terminal as it was.
+    // Ctrl-C restores the terminal.
     let Some(terminal) = Terminal::run("ask-stop", &command("")) else { return };
     terminal.wait_for("Password for me@h:");
     terminal.press("C-c");

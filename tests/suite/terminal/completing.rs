@@ -1,4 +1,4 @@
-//! Tab, in every place that has candidates.
+//! Completion with Tab, in every place that has candidates.
 
 use super::screen::Terminal;
 use crate::support::script::Script;
@@ -38,7 +38,7 @@ fn tab_completes_in_each_place() {
     });
     assert!(screen.ends_with("user(4): (mailbox-uid"), "{screen}");
     terminal.press("C-c");
-    // A mailbox that was made meanwhile is known.
+    // A mailbox created since the last completion is a candidate.
     terminal.wait_for("\nuser(4):");
     terminal.reply_to(4, "(create-mailbox mb \"zebra\")");
     terminal.type_text("(select-mailbox mb \"zeb");
@@ -64,12 +64,12 @@ fn nobody_waits_for_a_server_that_is_slow_to_list() {
     terminal.type_text("(select-mailbox mb \"x");
     terminal.press("Tab");
     terminal.type_text("y");
-    // The server has not answered yet, and one can type.
+    // The server has not answered yet, and typing still works.
     terminal.wait_for("(select-mailbox mb \"xy");
     go_on.send(()).unwrap();
     answered.recv().unwrap();
     loop {
-        // What is typed behind it shows that the key was heard.
+        // The character typed after Tab shows when Tab has been handled.
         terminal.press("Tab");
         terminal.type_text("!");
         if terminal.wait_for("!").ends_with("(select-mailbox mb \"xyz-box\"!") {

@@ -1,4 +1,4 @@
-//! Typing: lines, indentation, keys, history.
+//! Editing at the prompt: lines, indentation, keys, history.
 
 use super::screen::{BINARY, Terminal};
 use std::os::unix::fs::PermissionsExt;
@@ -33,7 +33,7 @@ fn a_form_of_several_lines_is_indented() {
         terminal.type_line(line);
     }
     terminal.wait_for("user(1): (let ((a 1)\n               (b 2))\n           (list a\n                 b))\n(1 2)\nuser(2):");
-    // Within a string a line is as it is typed.
+    // Lines within a string are not indented.
     terminal.type_line("(list \"a");
     terminal.type_line("  b\")");
     terminal.wait_for("user(2): (list \"a\n  b\")\n(\"a\n  b\")\nuser(3):");
@@ -73,7 +73,7 @@ fn history_is_kept_without_secrets() {
     );
     let Some(second) = Terminal::run("history-two", &again) else { return };
     second.wait_for("user(1):");
-    // The last input again, both of its lines.
+    // Up recalls the last input, with both of its lines.
     second.press("Up");
     second.wait_to_see("user(1): (list 1");
     second.press("Enter");
@@ -129,7 +129,7 @@ fn the_parenthesis_that_belongs_to_the_one_at_the_cursor_is_marked() {
     let screen = terminal.styled_screen();
     assert!(screen.contains("4m(\x1b[0m") && screen.ends_with("4m)"), "{screen:?}");
     assert_eq!(screen.matches("4m)").count(), 1, "{screen:?}");
-    // What was typed stays without marks.
+    // Once entered, the input is shown without the mark.
     terminal.press("Enter");
     terminal.wait_for("user(2):");
     assert!(!terminal.styled_screen().contains("4m("), "{:?}", terminal.styled_screen());

@@ -1,4 +1,4 @@
-//! Ctrl-C in everything that takes long, Ctrl-D, and progress.
+//! Ctrl-C during everything that takes long, Ctrl-D, and progress.
 
 use super::screen::Terminal;
 use crate::support::script::Script;
@@ -25,7 +25,7 @@ fn ctrl_c_stops_the_form_and_runs_its_clean_up() {
                 == format!("cleaned {number}\nInterrupted\nuser({}):", number + 1)
         });
     }
-    // The terminal is as before, and what is read is what is typed.
+    // The terminal works as before, and the next read gets what is typed.
     terminal.type_line("(progn (write-line \"now\") (list (read-line)))");
     terminal.wait_for("\nnow");
     terminal.type_line("typed");
@@ -51,7 +51,7 @@ fn ctrl_c_in_a_fetch_says_that_the_connection_is_closed() {
         "(unwind-protect (fetch-parts mb '(:seq 1 3) \"flags\") (write-line \"cleaned\"))",
     );
     heard.recv().unwrap();
-    // The progress line shows what there is: one message of three.
+    // The progress line shows one message of three.
     terminal.wait_to_see("fetch-parts: 1 of 3 messages");
     terminal.press("C-c");
     let screen = terminal.wait_for("\nuser(4):");
@@ -89,14 +89,14 @@ fn progress_goes_away_and_quiet_shows_none() {
         if shown {
             terminal.wait_to_see("fetch-parts: 1 of 2 messages");
         } else {
-            // As long as the other takes to show something.
+            // Twice the time after which progress would be shown.
             std::thread::sleep(postoffice::api::progress::SHOWN_AFTER * 2);
             assert!(!terminal.screen().contains("1 of 2"));
         }
         go_on.send(()).unwrap();
         terminal
             .wait_for("\"flags\")\n((1 (\"FLAGS\" (:\\\\seen))) (2 (\"FLAGS\" nil)))\nuser(4):");
-        // Ctrl-D logs out before it leaves.
+        // Ctrl-D logs out before the program ends.
         terminal.press("C-d");
         terminal.wait_for("code 0");
         assert!(server.heard().last().unwrap().ends_with("LOGOUT"));
@@ -110,7 +110,7 @@ fn output_appears_as_it_is_printed() {
     terminal.wait_for("\nwhat is your name?");
     terminal.type_line("Joe");
     terminal.wait_for("\nwhat is your name? Joe\n\"Joe\"\nuser(2):");
-    // The value of a form stands there before the next one runs.
+    // The value of a form is printed before the next form runs.
     terminal.type_line("(+ 1 2) (read-line)");
     terminal.wait_for("(+ 1 2) (read-line)\n3");
     terminal.type_line("x");

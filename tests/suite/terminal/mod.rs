@@ -1,4 +1,4 @@
-//! The prompt in a real pseudo-terminal, as a user sees it: tmux types and shows the screen.
+//! The prompt in a real pseudo-terminal, as a user sees it: tmux types and captures the screen.
 
 mod asking;
 mod completing;

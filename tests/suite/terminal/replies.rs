@@ -1,4 +1,4 @@
-//! What comes back: the manual's session, long replies, errors, the prompt's own commands.
+//! Replies: the manual's session, long replies, errors, and the prompt's own commands.
 
 use super::screen::{BINARY, Terminal};
 use postoffice::repl::Transcript;
@@ -66,7 +66,7 @@ fn long_lists_are_laid_out_and_long_replies_cut() {
     assert!(terminal.reply_to(3, ":more").ends_with("\nline 98\nline 99\""));
     assert_eq!(terminal.reply_to(4, ":print plain"), "values are printed plain");
     assert!(terminal.reply_to(5, lines).ends_with("\nline 99\""));
-    // What a letter holds does not steer the terminal.
+    // Control characters from a letter are escaped, so they cannot control the terminal.
     assert_eq!(
         terminal.reply_to(6, "(list \"a\\x1b;[2Jb\" \"c\\rd\")"),
         "(\"a\\u{1b}[2Jb\" \"c\\rd\")"

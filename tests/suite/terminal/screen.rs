@@ -1,4 +1,4 @@
-//! A terminal of its own, driven by tmux.
+//! A terminal with a screen of its own, driven by tmux.
 
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -10,12 +10,13 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 pub struct Terminal {
     name: String,
-    /// Where the program keeps its history.
+    /// Holds the program's history and configuration.
     _state: tempfile::TempDir,
 }
 
 impl Terminal {
-    /// The prompt with these options; `None` where there is no tmux and none is required.
+    /// Starts the prompt with these options. Returns `None` if there is no tmux and none is
+    /// required.
     pub fn open(name: &str, options: &str) -> Option<Terminal> {
         let terminal =
             Terminal::run(name, &format!("{BINARY} {options}; echo code $?; exec sleep 600"))?;
@@ -23,12 +24,14 @@ impl Terminal {
         Some(terminal)
     }
 
-    /// A shell command.
+    /// Runs a shell command in a terminal of 100 columns and 30 rows. Returns `None` like
+    /// [`Terminal::open`].
     pub fn run(name: &str, command: &str) -> Option<Terminal> {
         Terminal::run_in(name, tempfile::tempdir().unwrap(), 100, 30, command)
     }
 
-    /// A shell command in a terminal of a size, with a state folder.
+    /// Runs a shell command in a terminal of this size, with this folder for state and
+    /// configuration.
     pub fn run_in(
         name: &str,
         state: tempfile::TempDir,
@@ -85,12 +88,12 @@ impl Terminal {
         self.tmux(&["send-keys", key]);
     }
 
-    /// All that was shown, scrolled away or not.
+    /// Returns all text that was shown, including what has scrolled away.
     pub fn screen(&self) -> String {
         self.captured(&["capture-pane", "-p", "-J", "-S", "-", "-t", "0"])
     }
 
-    /// The same with escape sequences.
+    /// Like [`Terminal::screen`], with escape sequences.
     pub fn styled_screen(&self) -> String {
         self.captured(&["capture-pane", "-p", "-e", "-J", "-S", "-", "-t", "0"])
     }
@@ -99,7 +102,7 @@ impl Terminal {
         String::from_utf8_lossy(&self.tmux(arguments).stdout).trim_end().to_owned()
     }
 
-    /// Waits until the screen is as wanted.
+    /// Waits until the screen is as `wanted`, and returns it. `what` names it in a failure.
     pub fn wait_until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + LONGEST;
         loop {
@@ -112,17 +115,18 @@ impl Terminal {
         }
     }
 
-    /// Waits until the screen ends with this.
+    /// Waits until the screen ends with `end`.
     pub fn wait_for(&self, end: &str) -> String {
         self.wait_until(end, |screen| screen.ends_with(end.trim_end()))
     }
 
-    /// Waits until the screen holds this.
+    /// Waits until the screen contains `part`.
     pub fn wait_to_see(&self, part: &str) -> String {
         self.wait_until(part, |screen| screen.contains(part))
     }
 
-    /// Types an input, and waits for its reply: what stands between the input and the next prompt.
+    /// Types an input at prompt `number` and waits for the next prompt. Returns the text between
+    /// the two.
     pub fn reply_to(&self, number: usize, input: &str) -> String {
         for line in input.lines() {
             self.type_line(line);
