@@ -2,7 +2,7 @@
 //!
 //! A constructor checks its arguments and returns the command's text in parts, each marked if a
 //! trace must hide it. No argument can add a parameter or start a second command: addresses and
-//! names with spaces, brackets or control characters are refused before anything is sent. Commands
+//! names with spaces, `<`, `>` or control characters are refused before anything is sent. Commands
 //! that must end a pipelined batch (RFC 2920 3.1) are barriers.
 
 use crate::proto::deed::{Act, Change, Letters};
