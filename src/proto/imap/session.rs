@@ -15,8 +15,8 @@
 //! |---|---|---|
 //! | greeting | [`Event::Greeting`] | it is not an untagged OK, PREAUTH or BYE |
 //! | `+` | the command being sent, else [`Event::Continue`] | no command waits for it |
-//! | tagged | [`Event::Done`] | its tag is unknown, repeated or not yet sent, or it is OK for a command that is not wholly sent |
-//! | untagged | session state, then [`Event::Data`] or [`Event::Status`] | one command gets more than the limit `responses` |
+//! | tagged | [`Event::Done`] | its tag is not in flight, or OK precedes the end of the command |
+//! | untagged | [`Event::Data`] or [`Event::Status`], after the state | the limit `responses` is hit |
 
 use super::command::{Command, Effect};
 use super::encode::{Form, Part};
