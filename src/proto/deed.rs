@@ -89,7 +89,7 @@ pub enum Act {
     Deliver,
 }
 
-/// Whether and how an act can be undone.
+/// The way to undo an act, if there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reversal {

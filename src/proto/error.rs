@@ -10,7 +10,7 @@ pub enum ProtocolError {
     /// A response that the grammar does not allow.
     #[error("{what} at byte {offset} of the response, near {near}")]
     Malformed {
-        /// What is wrong.
+        /// The fault.
         what: &'static str,
         /// Byte offset from the start of the response.
         offset: usize,
@@ -20,7 +20,7 @@ pub enum ProtocolError {
     /// The server sent more than [`super::Limits`] allows.
     #[error("{what}: more than the limit of {limit}{}{unit}; :limits '(:{name} N) allows more", if unit.is_empty() { "" } else { " " })]
     TooLarge {
-        /// What is too large.
+        /// The thing that is too large.
         what: &'static str,
         /// The limit's name, as in [`super::Limits::TABLE`].
         name: &'static str,
@@ -32,7 +32,7 @@ pub enum ProtocolError {
     /// A well-formed response that is not allowed at this point.
     #[error("{what}: {near}")]
     OutOfTurn {
-        /// Which rule it breaks.
+        /// The rule it breaks.
         what: &'static str,
         /// A short, escaped excerpt of the response.
         near: String,
@@ -60,9 +60,9 @@ impl ProtocolError {
 pub struct EncodeError {
     /// The argument's name in the protocol's terms, for example `mailbox name`.
     pub what: &'static str,
-    /// What was expected.
+    /// The kind of value that was expected.
     pub expected: &'static str,
-    /// What was given, short and escaped; never a secret.
+    /// The given value, short and escaped; never a secret.
     pub got: String,
 }
 

@@ -72,7 +72,7 @@ pub struct Exchange {
     scram: Option<scram::Client>,
 }
 
-/// Why a login cannot go on.
+/// The reason why a login cannot continue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SaslError {
     /// The server sent more challenges than the mechanism has answers.

@@ -316,7 +316,7 @@ impl Command {
         Command::plain(Verb::Expunge).changing(Change::of_selected(Letters::Marked, Act::Expunge))
     }
 
-    /// UID EXPUNGE (RFC 4315 2.1).
+    /// UID EXPUNGE (RFC 4315 2.1): expunges only these messages, if they are marked `\Deleted`.
     ///
     /// # Errors
     /// [`EncodeError`] for the empty set; the same holds for every command on messages.

@@ -31,7 +31,7 @@ pub(super) struct Part {
 /// How the bytes of a [`Part`] are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// As they are.
+    /// Unchanged.
     Text,
     /// As a literal, preceded by their length.
     Literal,
@@ -132,7 +132,7 @@ impl Encoder {
         self
     }
 
-    /// Adds a parenthesized list with the arguments that `inside` adds.
+    /// Adds a parenthesised list with the arguments that `inside` adds.
     ///
     /// # Errors
     /// The error of `inside`.
@@ -265,7 +265,7 @@ impl Encoder {
         self
     }
 
-    /// Adds a parenthesized list of flags.
+    /// Adds a parenthesised list of flags.
     ///
     /// # Errors
     /// Never fails: a [`Flag`] is checked when it is made.

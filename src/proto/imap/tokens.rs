@@ -1,6 +1,6 @@
 //! The tokenizer for all data that a server sends: flat, zero-copy, and limited in depth.
 //!
-//! IMAP data is made of parenthesized lists of atoms, numbers, strings and NIL (RFC 3501 4).
+//! IMAP data is made of parenthesised lists of atoms, numbers, strings and NIL (RFC 3501 4).
 //! [`Tokens`] is a cursor that returns one token after another, as slices of the response. A caller
 //! builds what it needs and skips the rest with [`Tokens::skip_value`]. The tokenizer does not
 //! recurse, and it limits the nesting of parentheses, so a hostile server cannot exhaust the stack

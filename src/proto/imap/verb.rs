@@ -41,7 +41,7 @@ pub enum Verb {
     Id,
 }
 
-/// Which commands may be in flight together (RFC 9051 5.5).
+/// How a command may be pipelined with others (RFC 9051 5.5).
 ///
 /// Two commands are never in flight together if one could change the meaning of the other's message
 /// numbers, or if the responses to one could be mistaken for responses to the other.
@@ -75,7 +75,7 @@ impl Flight {
     }
 }
 
-/// Whether a command can change something on the server.
+/// When a command changes something on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changes {
     /// It never does.

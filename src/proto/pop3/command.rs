@@ -10,7 +10,7 @@ use crate::proto::error::EncodeError;
 use crate::proto::sasl::Mechanism;
 use crate::proto::secret::Secret;
 
-/// What follows `+OK` in the reply: nothing, or a body of several lines.
+/// The shape of the reply after `+OK`: nothing more, or a multi-line body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     Line,

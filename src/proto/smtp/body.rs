@@ -1,6 +1,6 @@
 //! Encodes a letter for DATA (RFC 5321 4.5.2).
 //!
-//! Line ends are normalized first: CR LF, a lone CR and a lone LF all become CR LF, so no bare CR
+//! Line ends are normalised first: CR LF, a lone CR and a lone LF all become CR LF, so no bare CR
 //! or LF is sent. Then a dot at the start of a line is doubled, so nothing inside a letter can end
 //! it early. Both steps keep their state from one chunk to the next, so a letter may be cut
 //! anywhere.

@@ -137,7 +137,7 @@ impl Command {
         Ok(Command::new("VRFY", &format!(" {address}"), true))
     }
 
-    /// QUIT.
+    /// QUIT, which ends the session.
     pub fn quit() -> Command {
         Command::new("QUIT", "", true)
     }

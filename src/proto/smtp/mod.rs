@@ -4,7 +4,7 @@
 //!
 //! A [`Session`] takes the server's bytes and the caller's [`Command`]s, and produces bytes to send
 //! and [`Event`]s. Replies arrive in the order of the commands. A letter's bytes go through
-//! [`Body`], which normalizes line ends and doubles leading dots.
+//! [`Body`], which normalises line ends and doubles leading dots.
 
 pub(crate) mod body;
 pub mod command;
