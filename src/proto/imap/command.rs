@@ -2,8 +2,8 @@
 //!
 //! A [`Command`] holds its verb, its arguments encoded as parts, its effect on the session's state
 //! once it succeeds, the messages it addresses, and the change it makes on the server. Constructors
-//! check their arguments, so every [`Command`] can be sent. Commands on messages take the form `UID
-//! …` if the [`Messages`] are UIDs. Section numbers without an RFC are those of RFC 3501.
+//! check their arguments, so every [`Command`] can be sent. Commands on messages get the prefix
+//! `UID` if the [`Messages`] are UIDs. Section numbers without an RFC are those of RFC 3501.
 
 use super::date::DateTime;
 use super::encode::{Encoder, Part};

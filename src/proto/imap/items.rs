@@ -245,8 +245,8 @@ pub fn answer_name(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Removes literal sizes, which a server may write before a field name: `BODY[HEADER.FIELDS ({4}
-/// FROM)]`.
+/// Removes literal sizes, which servers may write before field names, as in
+/// `BODY[HEADER.FIELDS ({4} FROM)]`.
 fn without_literals(name: &str) -> String {
     let mut pieces = name.split('{');
     let first = pieces.next().unwrap_or("").to_owned();

@@ -10,8 +10,8 @@ use super::flag::Flag;
 use super::sequence::SequenceSet;
 use crate::proto::error::EncodeError;
 
-/// A search key. Strings are sent as they are; if one is not ASCII, the command includes `CHARSET
-/// UTF-8`. The server matches texts as substrings, ignoring case.
+/// A search key. Strings are sent as they are; if one is not ASCII, the command gets the argument
+/// `CHARSET UTF-8`. The server matches texts as substrings, ignoring case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SearchKey {

@@ -16,7 +16,7 @@
 //! | greeting | [`Event::Greeting`] | it is not an untagged OK, PREAUTH or BYE |
 //! | `+` | the command being sent, else [`Event::Continue`] | no command waits for it |
 //! | tagged | [`Event::Done`] | its tag is not in flight, or OK precedes the end of the command |
-//! | untagged | [`Event::Data`] or [`Event::Status`], after the state | the limit `responses` is hit |
+//! | untagged | [`Event::Data`] or [`Event::Status`], after the state | limit `responses` is hit |
 
 use super::command::{Command, Effect};
 use super::encode::{Form, Part};
