@@ -1,19 +1,21 @@
-//! The receive buffer of the line-based protocols: bytes that no event has reported yet.
+//! The receive buffer of the line-based protocols, POP3 and SMTP: bytes that no event has reported
+//! yet.
 
-/// Bytes in the order in which they came. What an event shows stays until the next event is looked for.
+/// A queue of received bytes. The bytes of the current event stay in it until the next event is
+/// looked for.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
     bytes: Vec<u8>,
     start: usize,
     filled: usize,
-    /// Bytes at the start that the last event shows.
+    /// How many bytes at the start belong to the current event.
     shown: usize,
-    /// Unread bytes that are known to hold no line end.
+    /// How many unread bytes have been scanned without finding a line end.
     scanned: usize,
 }
 
 impl Received {
-    /// Room for at least `size` bytes more.
+    /// Drops the current event's bytes and returns room for at least `size` more bytes.
     pub fn space(&mut self, size: usize) -> &mut [u8] {
         self.drop_shown();
         if self.bytes.len() - self.filled < size {
@@ -27,7 +29,7 @@ impl Received {
         &mut self.bytes[self.filled..]
     }
 
-    /// Says that `count` bytes were read into the room.
+    /// Reports that `count` bytes were read into that room.
     pub fn filled(&mut self, count: usize) {
         self.filled = (self.filled + count).min(self.bytes.len());
     }
@@ -37,7 +39,8 @@ impl Received {
         &self.bytes[self.start..self.filled]
     }
 
-    /// The end of the line that begins `from` unread bytes on: the offset of its LF, if that has come. No byte is looked at twice while it has not.
+    /// Returns the offset of the LF that ends the line starting `from` unread bytes on, if it has
+    /// arrived. While it has not, no byte is scanned twice.
     pub fn line_end(&mut self, from: usize) -> Option<usize> {
         let begin = self.scanned.max(from);
         let found = memchr::memchr(b'\n', self.unread().get(begin..)?).map(|at| begin + at);
@@ -45,28 +48,28 @@ impl Received {
         found
     }
 
-    /// Whether bytes are there behind what the last event shows.
+    /// Returns whether there are bytes after those of the current event.
     pub fn has_unshown(&self) -> bool {
         self.unread().len() > self.shown
     }
 
-    /// The first bytes, which an event shows.
+    /// The first `count` bytes, which belong to the current event.
     pub fn first(&self, count: usize) -> &[u8] {
         &self.bytes[self.start..self.start + count]
     }
 
-    /// Says that the next event shows so many bytes.
+    /// Marks the first `count` bytes as the current event's.
     pub fn show(&mut self, count: usize) {
         self.shown = count;
     }
 
-    /// Leaves bytes out that no event shows.
+    /// Discards `count` bytes that belong to no event.
     pub fn skip(&mut self, count: usize) {
         self.start += count;
         self.scanned = 0;
     }
 
-    /// Drops what the last event showed.
+    /// Discards the bytes of the last event.
     pub fn drop_shown(&mut self) {
         if self.shown > 0 {
             self.start += std::mem::take(&mut self.shown);

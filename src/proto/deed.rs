@@ -1,15 +1,16 @@
-//! Deeds: what a command changes on a server, described before it is sent.
+//! Deeds: descriptions of what a command changes on a server, made before the command is sent.
 //!
-//! Whoever guards a script's changes needs to know them as values, not as bytes: what happens, in
-//! which mailbox under which UIDVALIDITY, to which letters, and whether it can be taken back. Every
-//! command that changes something carries such a description from the moment it is built
-//! ([`Change`]); the session completes it with the selected mailbox when the command is submitted
-//! ([`Deed`]). A connection shows each deed to its [`Witness`] before the first byte of the command
-//! goes out, and again when its end is known.
+//! Code that guards a script's changes needs them as values, not as bytes: the action, the mailbox
+//! and its UIDVALIDITY, the letters, and whether the action can be undone. Every command that
+//! changes something carries such a description from the moment it is built ([`Change`]). When the
+//! command is submitted, the session adds the selected mailbox, which makes it a [`Deed`]. The
+//! connection shows each deed to its [`Witness`] before the first byte of the command is sent, and
+//! again when its outcome is known.
 //!
-//! Some deeds belong to no verb of their own, and are described all the same: a FETCH that sets
-//! `\Seen`, a SELECT that takes `\Recent`, a CLOSE that expunges, POP3's QUIT that removes what was
-//! marked, a letter handed to a program, a delivery into the sandbox.
+//! Some deeds are side effects of a command or involve no mail protocol at all. They are described
+//! too: a FETCH that sets `\Seen`, a SELECT that clears `\Recent`, a CLOSE that expunges, a POP3
+//! QUIT that removes the marked letters, a letter handed to a program, and a delivery into the
+//! sandbox.
 
 use super::imap::Messages;
 use super::imap::command::StoreMode;
@@ -17,7 +18,7 @@ use super::imap::flag::Flag;
 use std::fmt;
 use thiserror::Error;
 
-/// What is done.
+/// The kind of change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Act {
@@ -34,24 +35,24 @@ pub enum Act {
     Subscribe,
     /// IMAP's UNSUBSCRIBE.
     Unsubscribe,
-    /// A letter is added by IMAP's APPEND.
+    /// IMAP's APPEND adds a letter.
     Append {
-        /// Its size.
+        /// Its size in bytes.
         bytes: u64,
         /// Its flags.
         flags: Vec<Flag>,
     },
-    /// Letters are copied.
+    /// IMAP's COPY copies letters.
     Copy {
-        /// The mailbox that gets them.
+        /// The destination mailbox.
         to: String,
     },
-    /// Letters are moved.
+    /// IMAP's MOVE moves letters.
     Move {
-        /// The mailbox that gets them.
+        /// The destination mailbox.
         to: String,
     },
-    /// Flags are set, added or removed by STORE.
+    /// IMAP's STORE sets, adds or removes flags.
     StoreFlags {
         /// How the flags change.
         mode: StoreMode,
@@ -60,15 +61,15 @@ pub enum Act {
     },
     /// A FETCH sets `\Seen`.
     MarkSeen,
-    /// A SELECT takes `\Recent` from the letters that have it.
+    /// A SELECT clears `\Recent` on the letters that have it.
     TakeRecent,
-    /// Letters that are marked `\Deleted` are removed, by EXPUNGE, UID EXPUNGE or CLOSE.
+    /// EXPUNGE, UID EXPUNGE or CLOSE removes letters that are marked `\Deleted`.
     Expunge,
-    /// POP3's DELE marks letters; they are removed at QUIT.
+    /// POP3's DELE marks letters for removal at QUIT.
     MarkForRemoval,
-    /// POP3's RSET takes all marks away.
+    /// POP3's RSET clears all marks.
     Unmark,
-    /// POP3's QUIT removes the letters that are marked.
+    /// POP3's QUIT removes the marked letters.
     Remove,
     /// A letter is handed to an SMTP server.
     Send {
@@ -84,26 +85,26 @@ pub enum Act {
         /// The recipients.
         to: Vec<String>,
     },
-    /// A letter is put into a mailbox of the sandbox.
+    /// A letter is delivered into a mailbox of the sandbox.
     Deliver,
 }
 
-/// Whether and how an act can be taken back.
+/// The way to undo an act, if there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reversal {
-    /// By this act on the same mailbox, or on the new name of one that was renamed.
+    /// By this act on the same mailbox (for a rename, on the mailbox's new name).
     By(Act),
-    /// By removing the letters that the server's answer names (APPENDUID, COPYUID of RFC 4315).
+    /// By removing the letters named in the server's reply (APPENDUID, COPYUID of RFC 4315).
     RemoveResult,
-    /// By restoring what was before; somebody must have asked for it first.
+    /// By restoring the previous state, which must have been fetched before the act.
     RestorePrevious,
-    /// Not at all.
+    /// It cannot be undone.
     Impossible,
 }
 
 impl Act {
-    /// Whether and how the act can be taken back. `mailbox` is where it is done.
+    /// Returns whether and how the act can be undone. `mailbox` is where it takes place.
     pub fn reversal(&self, mailbox: &str) -> Reversal {
         match self {
             Act::CreateMailbox => Reversal::By(Act::DeleteMailbox),
@@ -126,44 +127,44 @@ impl Act {
     }
 }
 
-/// Which letters an act is about.
+/// The letters that an act affects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Letters {
-    /// None that are in a mailbox already.
+    /// No letters that are already in a mailbox.
     None,
-    /// These of the selected mailbox.
+    /// These letters of the selected mailbox.
     Messages(Messages),
-    /// All that are marked `\Deleted`.
+    /// All letters of the selected mailbox that are marked `\Deleted`; all marked letters in POP3.
     Marked,
-    /// These of a POP3 mailbox, by number.
+    /// These letters of a POP3 mailbox, by message number.
     Numbers(Vec<u32>),
 }
 
-/// The change of a command, as far as its arguments show.
+/// The change that a command makes, as far as its arguments show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// What is done.
+    /// The kind of change.
     pub act: Act,
-    /// The mailbox that the command names; `None` stands for the selected one.
+    /// The mailbox that the command names; `None` if it acts on the selected one, or on none.
     pub mailbox: Option<String>,
     /// The letters.
     pub letters: Letters,
 }
 
 impl Change {
-    /// A letter delivered into a mailbox of the sandbox.
+    /// A delivery of a letter into a mailbox of the sandbox.
     pub fn delivery(mailbox: &str) -> Self {
         Change::of(mailbox, Act::Deliver)
     }
 
-    /// A letter handed to a program.
+    /// A letter handed to a program such as sendmail, for the recipients `to`.
     pub fn by_program(program: &str, to: &[String]) -> Self {
         let act = Act::Run { program: program.to_owned(), to: to.to_vec() };
         Change { act, mailbox: None, letters: Letters::None }
     }
 
-    /// A change of a mailbox that the command names.
+    /// A change of the mailbox that the command names.
     pub(crate) fn of(mailbox: &str, act: Act) -> Self {
         Change { act, mailbox: Some(mailbox.to_owned()), letters: Letters::None }
     }
@@ -174,24 +175,25 @@ impl Change {
     }
 }
 
-/// A change that is about to be made.
+/// A change that is about to be made, with everything known about where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deed {
-    /// What is done.
+    /// The kind of change.
     pub act: Act,
     /// The server's host, as the script named it; the program for [`Act::Run`].
     pub host: String,
-    /// The mailbox; `None` where the protocol has none.
+    /// The mailbox; `None` where there is none, as in POP3 and SMTP.
     pub mailbox: Option<String>,
-    /// The UIDVALIDITY under which UIDs hold, if the mailbox is selected and told one.
+    /// The UIDVALIDITY that qualifies the UIDs, if the change is in the selected mailbox and the
+    /// server announced one.
     pub uid_validity: Option<u32>,
     /// The letters.
     pub letters: Letters,
 }
 
 impl Deed {
-    /// A change in no mailbox that is selected. The connection fills in the host.
+    /// Makes a deed of a change outside the selected mailbox. The connection fills in the host.
     pub fn new(change: Change) -> Self {
         Deed {
             act: change.act,
@@ -202,12 +204,12 @@ impl Deed {
         }
     }
 
-    /// The same deed on a host.
+    /// Returns the same deed with the host filled in.
     pub fn on(self, host: &str) -> Self {
         Deed { host: host.to_owned(), ..self }
     }
 
-    /// Whether and how it can be taken back.
+    /// Returns whether and how the deed can be undone.
     pub fn reversal(&self) -> Reversal {
         self.act.reversal(self.mailbox.as_deref().unwrap_or_default())
     }
@@ -242,20 +244,20 @@ impl fmt::Display for Deed {
     }
 }
 
-/// How a deed ended.
+/// The outcome of a deed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// The server says that it is done.
+    /// The server reported success.
     Done,
-    /// The server refused it; a command about several letters may have been done in part.
+    /// The server refused it. A command on several letters may still have been carried out in part.
     Refused,
-    /// It was given up before the server could carry it out.
+    /// It was abandoned before the server could carry it out.
     Abandoned,
-    /// The connection ended before the server answered: nobody knows.
+    /// The connection ended before the server answered, so the outcome is unknown.
     InDoubt,
 }
 
-/// A witness does not let a deed happen. Nothing of its command was sent.
+/// A witness refused a deed. Nothing of its command was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{rule} does not allow to {deed}")]
 pub struct Refusal {
@@ -272,21 +274,21 @@ impl Refusal {
     }
 }
 
-/// Sees every change that a connection makes, and may refuse it.
+/// Observes every change that a connection makes, and may refuse it.
 ///
-/// It is called by the thread that makes the change, and may be shared by many connections.
+/// A witness is called on the thread that makes the change, and may be shared by many connections.
 pub trait Witness: fmt::Debug + Send + Sync {
     /// Called before the first byte of the deed's command is sent.
     ///
     /// # Errors
-    /// [`Refusal`]: the command is not sent.
+    /// [`Refusal`]; the command is then not sent.
     fn before(&self, deed: &Deed) -> Result<(), Refusal>;
 
-    /// Called once the end of a deed is known, for every deed that [`Witness::before`] let pass.
+    /// Called once the outcome of a deed is known, for every deed that [`Witness::before`] allowed.
     fn after(&self, deed: &Deed, ending: Ending);
 }
 
-/// Lets every deed pass; the default.
+/// Allows every deed; the default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LetPass;
 

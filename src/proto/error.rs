@@ -1,45 +1,46 @@
-//! Errors split by blame: [`EncodeError`] is the caller's, [`ProtocolError`] the server's.
+//! Protocol errors, split by blame: [`EncodeError`] is the caller's fault, [`ProtocolError`] the
+//! server's.
 
 use thiserror::Error;
 
-/// The server broke the protocol, or went over a limit. The connection cannot be used any more.
+/// The server broke the protocol or exceeded a limit. The connection cannot be used any more.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
     /// A response that the grammar does not allow.
     #[error("{what} at byte {offset} of the response, near {near}")]
     Malformed {
-        /// What is wrong.
+        /// The fault.
         what: &'static str,
-        /// Where, counted from the start of the response.
+        /// Byte offset from the start of the response.
         offset: usize,
-        /// A short, escaped piece of what stood there.
+        /// A short, escaped excerpt of what is there.
         near: String,
     },
-    /// More than [`super::Limits`] allows.
+    /// The server sent more than [`super::Limits`] allows.
     #[error("{what}: more than the limit of {limit}{}{unit}; :limits '(:{name} N) allows more", if unit.is_empty() { "" } else { " " })]
     TooLarge {
-        /// What is too large.
+        /// The thing that is too large.
         what: &'static str,
         /// The limit's name, as in [`super::Limits::TABLE`].
         name: &'static str,
-        /// The limit, in bytes or as a count.
+        /// The limit's value, in bytes or as a count.
         limit: u64,
         /// `bytes`, or empty for a count.
         unit: &'static str,
     },
-    /// A well-formed response at a moment when it must not come.
+    /// A well-formed response that is not allowed at this point.
     #[error("{what}: {near}")]
     OutOfTurn {
-        /// Which rule it breaks.
+        /// The rule it breaks.
         what: &'static str,
-        /// A short, escaped piece of the response.
+        /// A short, escaped excerpt of the response.
         near: String,
     },
 }
 
 impl ProtocolError {
-    /// The same error with what the server said passed through `change`.
+    /// Returns the same error with its excerpt of the server's text passed through `change`.
     pub(crate) fn map_near(self, change: impl FnOnce(&str) -> String) -> Self {
         match self {
             ProtocolError::Malformed { what, offset, near } => {
@@ -53,15 +54,15 @@ impl ProtocolError {
     }
 }
 
-/// Something that the caller wants sent cannot be sent as it is. Nothing was sent.
+/// A value from the caller that the protocol cannot carry. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{what}: expected {expected}, got {got}")]
 pub struct EncodeError {
-    /// The argument's name in the field's terms, for example `mailbox name`.
+    /// The argument's name in the protocol's terms, for example `mailbox name`.
     pub what: &'static str,
-    /// What was expected.
+    /// The kind of value that was expected.
     pub expected: &'static str,
-    /// What was given, short and escaped; never a secret.
+    /// The given value, short and escaped; never a secret.
     pub got: String,
 }
 
@@ -71,7 +72,7 @@ impl EncodeError {
     }
 }
 
-/// At most 60 bytes of server or script text, escaped, for messages.
+/// Returns up to 60 bytes of server or script text, quoted and escaped, for messages.
 pub(crate) fn excerpt(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(60)];
     let dots = if shown.len() < bytes.len() { "…" } else { "" };

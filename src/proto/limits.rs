@@ -1,25 +1,33 @@
-//! How much a server may send before the connection is given up: one table of names, defaults and reasons.
+//! How much a server may send before the connection is closed: one table of names, defaults and
+//! reasons.
+//!
+//! Buffers and counts that a server could grow without bound are checked against these limits, so
+//! that a broken or hostile server cannot exhaust memory. The `limits!` invocation below generates
+//! the fields of [`Limits`], their defaults, [`Limits::TABLE`], and access by name for `:limits`
+//! and `--limit`. A test compares the table with the one in the README. Exceeding a limit is a
+//! [`ProtocolError::TooLarge`], whose message says how to raise it; excess warnings are merely
+//! dropped.
 
 use super::error::ProtocolError;
 
-/// A line of the table.
+/// One entry of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// The name, `streamed-literal` for example, as `:limits` and `--limit` take it.
+    /// The name as `:limits` and `--limit` take it, for example `streamed-literal`.
     pub name: &'static str,
-    /// The unit that it counts.
+    /// What the limit applies to.
     pub what: &'static str,
     /// `bytes`, or empty for a count.
     pub unit: &'static str,
-    /// The default.
+    /// The default value.
     pub default: u64,
-    /// Why that much.
+    /// The reason for the default.
     pub reason: &'static str,
 }
 
 macro_rules! limits {
     ($($field:ident = $name:literal: $type:ty = $default:expr, $unit:literal, $what:literal, $reason:literal;)*) => {
-        /// Limits on what a server may send. [`Limits::TABLE`] has the reason for every default.
+        /// Limits on what a server may send. [`Limits::TABLE`] gives the reason for every default.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct Limits {
             $(#[doc = concat!($what, ". ", $reason, ".")] pub $field: $type,)*
@@ -37,13 +45,14 @@ macro_rules! limits {
                 Limit { name: $name, what: $what, unit: $unit, default: { let default: $type = $default; default as u64 }, reason: $reason },
             )*];
 
-            /// A limit by its name, in any case; `None` for a name that is none.
+            /// Returns a limit by its name, ignoring case; `None` for an unknown name.
             pub fn get(&self, name: &str) -> Option<u64> {
                 $(if name.eq_ignore_ascii_case($name) { return Some(self.$field as u64); })*
                 None
             }
 
-            /// Changes a limit; `None` for a name that is none. What this machine cannot count becomes the most that it can.
+            /// Sets a limit by its name, ignoring case; `None` for an unknown name. A value too
+            /// large for the field's type becomes that type's maximum.
             pub fn set(&mut self, name: &str, value: u64) -> Option<()> {
                 $(if name.eq_ignore_ascii_case($name) {
                     self.$field = <$type>::try_from(value).unwrap_or(<$type>::MAX);
@@ -85,14 +94,14 @@ limits! {
 }
 
 impl Limits {
-    /// The error for what is over a limit.
+    /// Returns the error for exceeding the limit `name`.
     pub(crate) fn exceeded(&self, name: &'static str) -> ProtocolError {
         let entry = Limits::TABLE.iter().find(|limit| limit.name == name);
         let (what, unit) = entry.map_or((name, ""), |limit| (limit.what, limit.unit));
         ProtocolError::TooLarge { what, name, limit: self.get(name).unwrap_or(0), unit }
     }
 
-    /// An error when `count` is over a limit.
+    /// Returns an error if `count` exceeds the limit `name`.
     pub(crate) fn check(&self, name: &'static str, count: u64) -> Result<(), ProtocolError> {
         if self.get(name).is_some_and(|limit| count > limit) {
             Err(self.exceeded(name))

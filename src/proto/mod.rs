@@ -1,4 +1,9 @@
-//! The protocol cores, sans-IO: bytes in, bytes and events out. Nothing here opens a socket, reads a clock or knows of Scheme.
+//! The protocol cores, sans-IO: bytes in, bytes and events out. Nothing here opens a socket, reads
+//! a clock or knows about Scheme.
+//!
+//! A driver submits commands, sends what [`Protocol::take_outgoing`] returns, reads into
+//! [`Protocol::space`], and asks [`Protocol::find_event`] for the next event, until it needs more
+//! bytes.
 
 mod buffer;
 pub mod deed;
@@ -16,47 +21,52 @@ pub use limits::{Limit, Limits};
 pub use outgoing::Outgoing;
 pub use secret::Secret;
 
-/// What the one loop around every session needs of it: commands in, bytes to send, room for bytes,
-/// and whether there is something to tell.
+/// The interface between a protocol session and the I/O loop that drives it.
 pub trait Protocol {
     /// The protocol's name: `imap`, `pop3` or `smtp`.
     const NAME: &'static str;
     /// A command that is ready to be sent.
     type Command;
-    /// A submitted command.
+    /// Identifies a submitted command.
     type Handle: Copy + PartialEq + Send;
 
-    /// The change that the command makes if it is submitted now; `None` if it only reads.
+    /// Returns the change that the command would make if it were submitted now; `None` if it
+    /// changes nothing.
     fn deed(&self, command: &Self::Command) -> Option<deed::Deed>;
 
-    /// Queues a command; its text is in [`Protocol::take_outgoing`] as far as it may be sent.
+    /// Queues a command. Its bytes appear in [`Protocol::take_outgoing`] as soon as they may be
+    /// sent.
     fn submit(&mut self, command: Self::Command) -> Self::Handle;
 
-    /// The deed that the event found last ends, by the handle of its command, and whether the
-    /// server says that it is done. A letter's transaction ends under the handle of its MAIL.
+    /// If the event found last ended a command, returns the command's handle and whether the server
+    /// reported success. In SMTP only mail transactions count; each ends under the handle of its
+    /// MAIL.
     fn ended(&self) -> Option<(Self::Handle, bool)>;
 
-    /// Whether the server may have all that it needs to carry out the command's deed.
+    /// Returns whether everything the server needs to carry out the command has been released for
+    /// sending. If the connection breaks then, the outcome is unknown.
     fn is_wholly_sent(&self, handle: Self::Handle) -> bool;
 
-    /// The bytes to send now; empty when there are none.
+    /// Takes the bytes to send now; empty if there are none.
     fn take_outgoing(&mut self) -> Outgoing;
 
-    /// Room to read into; say with [`Protocol::filled`] how much was read.
+    /// Returns room to read into; report with [`Protocol::filled`] how much was read.
     fn space(&mut self) -> &mut [u8];
 
-    /// Says that `count` bytes were read into [`Protocol::space`].
+    /// Reports that `count` bytes were read into [`Protocol::space`].
     fn filled(&mut self, count: usize);
 
-    /// Finds the next event, which the session's `current_event` then shows; `false` when more bytes are needed first.
+    /// Finds the next event, which the session's `current_event` then shows. Returns `false` if
+    /// more bytes are needed first.
     ///
     /// # Errors
-    /// [`ProtocolError`]; the connection must be closed then.
+    /// [`ProtocolError`]; the connection must then be closed.
     fn find_event(&mut self) -> Result<bool, ProtocolError>;
 
-    /// Forgets all that was learnt before TLS began.
+    /// Discards what was learned over the unencrypted connection. Called after the server accepted
+    /// STARTTLS, before the handshake.
     ///
     /// # Errors
-    /// [`ProtocolError::OutOfTurn`] when bytes were sent in the clear behind the reply that allowed it.
+    /// [`ProtocolError::OutOfTurn`] if unencrypted bytes followed the reply that allowed TLS.
     fn tls_established(&mut self) -> Result<(), ProtocolError>;
 }

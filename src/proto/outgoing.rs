@@ -1,9 +1,9 @@
-//! Bytes on their way out, and which of them a trace must not show.
+//! The output buffer: bytes to send, and which of them a trace must hide.
 
 use std::ops::Range;
 use zeroize::Zeroize;
 
-/// Bytes to send. Wiped from memory when dropped, if a secret is among them.
+/// Bytes to send. If any of them are secret, all are wiped from memory when dropped.
 #[derive(Default)]
 pub struct Outgoing {
     bytes: Vec<u8>,
@@ -16,7 +16,7 @@ impl Outgoing {
         &self.bytes
     }
 
-    /// The bytes as a trace shows them.
+    /// The bytes with each secret replaced by `#<secret>`, for a trace.
     pub fn redacted(&self) -> Vec<u8> {
         let mut shown = Vec::with_capacity(self.bytes.len());
         let mut from = 0;
@@ -40,7 +40,7 @@ impl Outgoing {
 }
 
 impl Outgoing {
-    /// Room for more bytes. Where it has to be found elsewhere, no secret stays behind.
+    /// Makes room for `more` bytes. If the buffer has to move and holds secrets, wipes the old one.
     fn make_room(&mut self, more: usize, secret: bool) {
         let needed = self.bytes.len() + more;
         if needed > self.bytes.capacity() && (secret || !self.secrets.is_empty()) {

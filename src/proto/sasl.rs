@@ -1,7 +1,10 @@
-//! SASL (RFC 4422): the client's side of the mechanisms, as IMAP, POP3 and SMTP carry them line by line in base 64.
+//! The client side of SASL (RFC 4422), as IMAP, POP3 and SMTP carry it: line by line, in base64.
 //!
-//! An [`Exchange`] holds one login. Its initial response and each answer are ready for the wire; a mechanism that is asked more often than it has to say
-//! gives up, so that a server cannot ask for ever.
+//! An [`Exchange`] is one login. [`Exchange::initial`] and [`Exchange::answer`] return messages
+//! that are ready for the wire. Every mechanism has a fixed number of messages and fails if the
+//! server asks for more, so a server cannot prolong a login forever. When the server reports
+//! success, the caller must check it with [`Exchange::finish`]: the client must have sent its
+//! credentials, and with SCRAM the server must have proved that it knows the password.
 
 use super::error::EncodeError;
 use super::secret::Secret;
@@ -11,25 +14,26 @@ use std::borrow::Cow;
 
 mod scram;
 
-/// A mechanism.
+/// A SASL mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
-    /// The password does not travel, and the server proves that it knows it (RFC 7677).
+    /// A challenge-response mechanism: the password is not sent, and the server proves that it
+    /// knows it (RFC 7677).
     ScramSha256,
-    /// User and password in one answer (RFC 4616).
+    /// User and password in one message (RFC 4616).
     Plain,
-    /// User and password in two answers, which old servers have.
+    /// User and password in two messages; an obsolete mechanism of old servers.
     Login,
     /// A bearer token (RFC 7628).
     OAuthBearer,
-    /// A bearer token in the form that Google and Microsoft took first.
+    /// A bearer token in the older form used by Google and Microsoft.
     XOAuth2,
-    /// TLS identifies the client, by its certificate (RFC 4422 A).
+    /// TLS identifies the client, by its certificate (RFC 4422 appendix A).
     External,
 }
 
 impl Mechanism {
-    /// All, the strongest first.
+    /// All mechanisms, in order of preference.
     pub const ALL: [Mechanism; 6] = [
         Mechanism::ScramSha256,
         Mechanism::Plain,
@@ -39,7 +43,7 @@ impl Mechanism {
         Mechanism::External,
     ];
 
-    /// The name that servers know it by.
+    /// The mechanism's registered name.
     pub fn name(self) -> &'static str {
         match self {
             Mechanism::ScramSha256 => "SCRAM-SHA-256",
@@ -51,13 +55,13 @@ impl Mechanism {
         }
     }
 
-    /// Whether it sends a token instead of a password.
+    /// Returns whether it sends a token instead of a password.
     pub fn takes_token(self) -> bool {
         matches!(self, Mechanism::OAuthBearer | Mechanism::XOAuth2)
     }
 }
 
-/// One login.
+/// One login attempt.
 #[derive(Debug, Clone)]
 pub struct Exchange {
     mechanism: Mechanism,
@@ -68,22 +72,23 @@ pub struct Exchange {
     scram: Option<scram::Client>,
 }
 
-/// Why a login cannot go on.
+/// The reason why a login cannot continue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SaslError {
-    /// The server asks more than the mechanism has to say.
+    /// The server sent more challenges than the mechanism has answers.
     #[error("the server asks more than {0} has to say")]
     TooManyChallenges(&'static str),
-    /// A challenge that is no base 64, or not what the mechanism has.
+    /// A challenge that is not valid base64, or not one that the mechanism expects.
     #[error("the server's challenge cannot be understood: {0}")]
     Challenge(&'static str),
-    /// The server wants more rounds of hashing than the limit, or fewer than is safe.
+    /// The server asks for an iteration count outside the accepted range: too low to be safe, or
+    /// too high to compute.
     #[error("the server wants {iterations} rounds of hashing, expected {} to {}", scram::ITERATIONS.start(), scram::ITERATIONS.end())]
     Iterations {
-        /// How many.
+        /// The iteration count that the server asks for.
         iterations: u64,
     },
-    /// The server says that the login succeeded before it has heard it.
+    /// The server reported success before the client sent its credentials.
     #[error("the server says that the login succeeded before it has heard it")]
     TooSoon,
     /// The server did not prove that it knows the password.
@@ -92,10 +97,12 @@ pub enum SaslError {
 }
 
 impl Exchange {
-    /// A login of `user` with a password or, for the mechanisms of tokens, a token.
+    /// Starts a login of `user` with a password or, for token mechanisms, a token.
     ///
     /// # Errors
-    /// [`EncodeError`] for NUL, which separates the fields, and for control characters beside a token.
+    /// [`EncodeError`] if the user or the secret contains NUL, which separates fields, or, for
+    /// token mechanisms, any control character; for SCRAM also if SASLprep forbids a character of
+    /// the user (RFC 4013) or the system has no random bytes.
     pub fn new(mechanism: Mechanism, user: &str, secret: &Secret) -> Result<Self, EncodeError> {
         let refused = |character: char| {
             if mechanism.takes_token() { character.is_control() } else { character == '\0' }
@@ -122,7 +129,8 @@ impl Exchange {
         &self.user
     }
 
-    /// The initial response in base 64; `None` if the server speaks first. An empty one is `=`.
+    /// Returns the initial response in base64; `None` if the server speaks first. An empty response
+    /// is `=`.
     pub fn initial(&mut self) -> Option<Secret> {
         if self.mechanism == Mechanism::Login {
             return None;
@@ -136,10 +144,10 @@ impl Exchange {
         })
     }
 
-    /// The answer to a challenge of the server, both in base 64.
+    /// Answers a challenge of the server. Challenge and answer are in base64.
     ///
     /// # Errors
-    /// [`SaslError`]; the connection must be closed then.
+    /// [`SaslError`]; the connection must then be closed.
     pub fn answer(&mut self, challenge: &[u8]) -> Result<Secret, SaslError> {
         let said = self.said;
         self.said += 1;
@@ -148,7 +156,8 @@ impl Exchange {
             (Mechanism::Login, 1) => self.secret.clone(),
             (Mechanism::Login, _) => return Err(self.nothing_more()),
             (_, 0) => self.response(),
-            // The server tells why it refuses, and waits for an answer before it does (RFC 7628 3.2.3).
+            // The server has sent the reason for its refusal and waits for this answer before it
+            // refuses (RFC 7628 3.2.3).
             (Mechanism::OAuthBearer, 1) => Secret::new("\u{1}"),
             (Mechanism::XOAuth2, 1) => Secret::new(""),
             (Mechanism::ScramSha256, _) => {
@@ -171,11 +180,12 @@ impl Exchange {
         Ok(in_base64(answer.reveal()))
     }
 
-    /// Whether the server may say that the login succeeded.
+    /// Checks that the server may report success now.
     ///
     /// # Errors
-    /// [`SaslError::TooSoon`] before the client has said all it has to say, [`SaslError::NotProven`] when the mechanism has the server prove itself and it
-    /// did not.
+    /// [`SaslError::TooSoon`] if the client has not sent its credentials yet,
+    /// [`SaslError::NotProven`] if the mechanism requires the server to prove itself and it has
+    /// not.
     pub fn finish(&self) -> Result<(), SaslError> {
         let needed = if self.mechanism == Mechanism::Login { 2 } else { 1 };
         if self.said < needed {
@@ -201,7 +211,7 @@ impl Exchange {
             Mechanism::ScramSha256 => {
                 Secret::new(self.scram.as_ref().map_or("", scram::Client::first))
             }
-            // No authorization identity: the server takes the one of the certificate.
+            // No authorization identity: the server uses the certificate's.
             Mechanism::External | Mechanism::Login => Secret::new(""),
         }
     }
@@ -215,7 +225,7 @@ fn in_base64(text: &str) -> Secret {
     Secret::new(BASE64_STANDARD.encode(text))
 }
 
-/// A comma and an equals sign have a meaning in SCRAM's and GS2's messages (RFC 5802 5.1).
+/// Escapes commas and equals signs, which are syntax in SCRAM and GS2 messages (RFC 5802 5.1).
 fn sasl_name(user: &str) -> Cow<'_, str> {
     if user.contains([',', '=']) {
         user.replace('=', "=3D").replace(',', "=2C").into()

@@ -1,19 +1,20 @@
-//! Text that must not be shown.
+//! Text that must never be shown in logs or messages.
 
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// A password or token. It shows as `#<secret>` and is wiped from memory when dropped.
+/// A password or token. Its `Debug` output is `#<secret>`, and it is wiped from memory when
+/// dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over.
+    /// Wraps the text, taking ownership of it.
     pub fn new(text: impl Into<String>) -> Self {
         Secret(Zeroizing::new(text.into()))
     }
 
-    /// The text itself, for the one place that sends it.
+    /// The text itself, for the code that sends it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

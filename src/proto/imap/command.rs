@@ -1,4 +1,9 @@
-//! The commands, one constructor each, from typed values.
+//! The IMAP commands, one constructor each, built from typed values.
+//!
+//! A [`Command`] holds its verb, its arguments encoded as parts, its effect on the session's state
+//! once it succeeds, the messages it addresses, and the change it makes on the server. Constructors
+//! check their arguments, so every [`Command`] can be sent. Commands on messages get the prefix
+//! `UID` if the [`Messages`] are UIDs. Section numbers without an RFC are those of RFC 3501.
 
 use super::date::DateTime;
 use super::encode::{Encoder, Part};
@@ -36,7 +41,7 @@ pub(super) enum Effect {
     Logout,
 }
 
-/// How STORE changes the flags.
+/// How STORE changes flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreMode {
     /// The flags become exactly these.
@@ -50,12 +55,12 @@ pub enum StoreMode {
 type Built = Result<Command, EncodeError>;
 
 impl Command {
-    /// A command whose arguments `build` adds.
+    /// Makes a command whose arguments `build` adds.
     fn with(verb: Verb, build: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>) -> Built {
         Command::encoded(verb, None, build)
     }
 
-    /// A command on messages: the sequence set comes first.
+    /// Makes a command on messages; the sequence set is its first argument.
     fn on(
         verb: Verb,
         messages: &Messages,
@@ -92,28 +97,29 @@ impl Command {
         Command { change: Some(change), ..self }
     }
 
-    /// The verb.
+    /// The command's verb.
     pub fn verb(&self) -> Verb {
         self.verb
     }
 
-    /// The command's name, for messages: `UID FETCH`.
+    /// The command's name as it is sent, for example `UID FETCH`.
     pub fn name(&self) -> &'static str {
         let row = self.verb.row();
         if self.by_uid() { row.uid_name.unwrap_or(row.name) } else { row.name }
     }
 
-    /// Whether it names messages by UID.
+    /// Returns whether it addresses messages by UID.
     pub fn by_uid(&self) -> bool {
         self.messages.as_ref().is_some_and(Messages::are_uids)
     }
 
-    /// The messages that it is about.
+    /// The messages it addresses, if it addresses any. For SEARCH the set is empty and only says
+    /// whether the answer's numbers are UIDs.
     pub fn messages(&self) -> Option<&Messages> {
         self.messages.as_ref()
     }
 
-    /// The change it makes, as far as its arguments show.
+    /// The change it makes, as far as its arguments show; `None` if it changes nothing.
     pub fn change(&self) -> Option<&Change> {
         self.change.as_ref()
     }
@@ -150,7 +156,8 @@ impl Command {
         .map(|command| command.with_effect(Effect::LogIn))
     }
 
-    /// AUTHENTICATE with a mechanism and, where the server takes it in the command (SASL-IR, RFC 4959), its initial response in base 64 (6.2.2).
+    /// AUTHENTICATE with a mechanism and, if the server accepts one in the command (SASL-IR, RFC
+    /// 4959), its initial response in base64 (6.2.2).
     pub fn authenticate(mechanism: Mechanism, initial: Option<&Secret>) -> Command {
         let mut command = Command::plain(Verb::Authenticate).with_effect(Effect::Authenticate);
         let mut push = |text: &str, secret| command.parts.push(Part::text(text, secret));
@@ -162,10 +169,10 @@ impl Command {
         command
     }
 
-    /// SELECT, or EXAMINE for `read_only` (6.3.1, 6.3.2).
+    /// SELECT, or EXAMINE if `read_only` (6.3.1, 6.3.2).
     ///
     /// # Errors
-    /// [`EncodeError`] for a name that cannot be sent; so for all commands with names.
+    /// [`EncodeError`] for a name that cannot be sent; the same holds for every command with names.
     pub fn select(name: &str, read_only: bool) -> Built {
         let effect = Effect::Select { name: name.to_owned(), read_only };
         let verb = if read_only { Verb::Examine } else { Verb::Select };
@@ -174,7 +181,7 @@ impl Command {
         Ok(if read_only { command } else { command.changing(change) })
     }
 
-    /// A command whose only argument is a mailbox name.
+    /// Makes a command whose only argument is a mailbox name.
     fn on_mailbox(verb: Verb, name: &str) -> Built {
         Command::with(verb, |to| to.mailbox(name).map(drop))
     }
@@ -224,7 +231,7 @@ impl Command {
         Ok(command.changing(Change::of(name, Act::Unsubscribe)))
     }
 
-    /// LIST, or LSUB for `subscribed` (6.3.8, 6.3.9).
+    /// LIST, or LSUB if `subscribed` (6.3.8, 6.3.9).
     ///
     /// # Errors
     /// As [`Command::select`].
@@ -237,7 +244,7 @@ impl Command {
     /// STATUS (6.3.10).
     ///
     /// # Errors
-    /// [`EncodeError`] for a name or an item that cannot be sent, and for no items.
+    /// [`EncodeError`] for a name or an item that cannot be sent, and if there are no items.
     pub fn status(name: &str, items: &[String]) -> Built {
         if items.is_empty() {
             return Err(EncodeError::new("status items", "at least one item", b""));
@@ -250,18 +257,18 @@ impl Command {
         })
     }
 
-    /// APPEND (6.3.11); `date` as IMAP writes it, `13-Sep-1999 11:36:26 -0700`.
+    /// APPEND (6.3.11). `date` is the internal date; without it the server uses the current time.
     ///
     /// # Errors
-    /// [`EncodeError`] for a name that cannot be sent and a letter with NUL.
+    /// [`EncodeError`] for a name that cannot be sent, and for a letter that contains NUL.
     pub fn append(name: &str, flags: &[Flag], date: Option<DateTime>, letter: &[u8]) -> Built {
         Command::append_with(name, flags, date, letter.len() as u64, |to| {
             to.literal("letter", letter).map(drop)
         })
     }
 
-    /// APPEND of a letter of so many bytes, which [`super::Session::feed`] is given while they are
-    /// sent. The caller makes sure that none of them is NUL.
+    /// APPEND of a letter of `length` bytes, which [`super::Session::feed`] supplies during
+    /// sending. The caller makes sure that none of them is NUL.
     ///
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent.
@@ -292,14 +299,14 @@ impl Command {
         Ok(command.changing(Change::of(name, Act::Append { bytes, flags: flags.to_vec() })))
     }
 
-    /// CLOSE (6.4.2): expunges, then unselects.
+    /// CLOSE (6.4.2): expunges, then leaves the mailbox.
     pub fn close() -> Command {
         Command::plain(Verb::Close)
             .with_effect(Effect::Unselect)
             .changing(Change::of_selected(Letters::Marked, Act::Expunge))
     }
 
-    /// UNSELECT (RFC 3691): unselects and expunges nothing.
+    /// UNSELECT (RFC 3691): leaves the mailbox without expunging.
     pub fn unselect() -> Command {
         Command::plain(Verb::Unselect).with_effect(Effect::Unselect)
     }
@@ -309,29 +316,29 @@ impl Command {
         Command::plain(Verb::Expunge).changing(Change::of_selected(Letters::Marked, Act::Expunge))
     }
 
-    /// UID EXPUNGE (RFC 4315 2.1).
+    /// UID EXPUNGE (RFC 4315 2.1): expunges only these messages, if they are marked `\Deleted`.
     ///
     /// # Errors
-    /// [`EncodeError`] for the empty set; so for all commands on messages.
+    /// [`EncodeError`] for the empty set; the same holds for every command on messages.
     pub fn uid_expunge(uids: &SequenceSet) -> Built {
         let messages = Messages::Uids(uids.clone());
         Command::on(Verb::Expunge, &messages, |_| Ok(()))
             .map(|command| command.changing_its_messages(Act::Expunge))
     }
 
-    /// SEARCH (6.4.4), or UID SEARCH.
+    /// SEARCH, or UID SEARCH if `uid` (6.4.4).
     ///
     /// # Errors
-    /// [`EncodeError`] for what [`SearchKey::encode`] refuses.
+    /// [`EncodeError`] for a key that [`SearchKey::encode`] refuses.
     pub fn search(key: &SearchKey, uid: bool) -> Built {
-        // The command has no set of its own; the empty one says what its answer's numbers mean.
+        // SEARCH addresses no messages; the empty set records what the numbers of its answer mean.
         let messages = Messages::new(SequenceSet::new(), uid);
         Command::encoded(Verb::Search, Some(messages), |to| {
             if key.needs_charset() {
                 to.word("CHARSET").word("UTF-8");
             }
             match key {
-                // The outermost list needs no parentheses, and some servers refuse them.
+                // The outermost AND needs no parentheses, and some servers reject them.
                 SearchKey::And(keys) if !keys.is_empty() => {
                     keys.iter().try_for_each(|key| key.encode(to))
                 }
@@ -351,7 +358,7 @@ impl Command {
         Ok(if items.marks_seen() { command.changing_its_messages(Act::MarkSeen) } else { command })
     }
 
-    /// STORE (6.4.6). With `silent` the server leaves the answers out.
+    /// STORE (6.4.6). With `silent` the server does not report the new flags.
     ///
     /// # Errors
     /// [`EncodeError`] for the empty set.
@@ -372,7 +379,7 @@ impl Command {
     /// COPY (6.4.7).
     ///
     /// # Errors
-    /// [`EncodeError`] for the empty set and names that cannot be sent.
+    /// [`EncodeError`] for the empty set, and for a name that cannot be sent.
     pub fn copy(messages: &Messages, destination: &str) -> Built {
         let act = Act::Copy { to: destination.to_owned() };
         Command::on(Verb::Copy, messages, |to| to.mailbox(destination).map(drop))
@@ -402,7 +409,7 @@ impl Command {
         Command::on_mailbox(Verb::GetQuotaRoot, name)
     }
 
-    /// ID that tells nothing of this client (RFC 2971 3.1).
+    /// ID that reveals nothing about this client (RFC 2971 3.1).
     pub fn id() -> Command {
         let mut command = Command::plain(Verb::Id);
         command.parts.push(Part::text(" NIL", false));

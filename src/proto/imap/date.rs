@@ -1,11 +1,14 @@
-//! The date and time of a message's arrival (RFC 3501 9, date-time).
+//! The date and time of a message's arrival, its internal date (RFC 3501 9, date-time).
+//!
+//! A [`DateTime`] is checked when it is made, and keeps the zone it was written in. Parsing accepts
+//! the forms that servers send; formatting writes a two-digit day.
 
 use super::search::Date;
 use crate::proto::error::EncodeError;
 use std::fmt;
 use std::str::FromStr;
 
-/// A second of a day, with an offset from UTC: `13-Sep-1999 11:36:26 -0700`.
+/// A date and time, to the second, with an offset from UTC: `13-Sep-1999 11:36:26 -0700`.
 ///
 /// # Examples
 /// ```
@@ -28,14 +31,14 @@ pub struct DateTime {
 }
 
 impl DateTime {
-    /// A day, the time as hour, minute and second, and the minutes east of UTC. `None` for a time
-    /// that no clock shows; second 60 is a leap second.
+    /// Makes a date and time from a day, a time of hour, minute and second, and an offset in
+    /// minutes east of UTC. `None` if the time does not exist; second 60, a leap second, does.
     pub fn new(date: Date, (hour, minute, second): (u8, u8, u8), offset: i16) -> Option<Self> {
         let exists = hour < 24 && minute < 60 && second <= 60 && offset.abs() < 24 * 60;
         exists.then_some(DateTime { date, hour, minute, second, offset })
     }
 
-    /// Seconds since 1970-01-01 00:00:00 UTC, leap seconds not counted.
+    /// Returns the seconds since 1970-01-01 00:00:00 UTC, without leap seconds.
     pub fn unix_seconds(self) -> i64 {
         let time =
             i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second);
@@ -59,8 +62,8 @@ impl fmt::Display for DateTime {
 impl FromStr for DateTime {
     type Err = EncodeError;
 
-    /// Reads the form in which servers write it; the day may have one digit, with or without a
-    /// space before it.
+    /// Reads the form that servers send. The day may have one digit, with or without a space before
+    /// it.
     fn from_str(text: &str) -> Result<Self, EncodeError> {
         read(text).ok_or_else(|| {
             EncodeError::new("date", "a date as 13-Sep-1999 11:36:26 -0700", text.as_bytes())

@@ -1,4 +1,14 @@
-//! Builds commands from typed values. It alone decides what goes as an atom, a quoted string or a literal, and refuses what cannot be sent.
+//! Builds commands from typed values.
+//!
+//! An [`Encoder`] collects the arguments of one command as parts. It alone decides what is sent as
+//! an atom, a quoted string or a literal, and it refuses what cannot be sent: NUL, and line ends in
+//! names and strings. So no argument can become a second command. Two decisions wait until the
+//! session sends the command, because they depend on the server's capabilities: how a mailbox name
+//! is encoded, and whether a literal waits for `+`.
+//!
+//! A literal may also come from outside: then only its length is known here, and the session asks
+//! for the bytes while it sends the command. Secrets are parts of their own, wiped when dropped and
+//! hidden from `Debug`.
 
 use super::date::DateTime;
 use super::flag::{Flag, is_atom_char};
@@ -14,20 +24,20 @@ pub(super) struct Part {
     pub bytes: Vec<u8>,
     pub form: Form,
     pub secret: bool,
-    /// Bytes of a literal that are handed over while it is sent, instead of `bytes`.
+    /// Number of literal bytes that the caller supplies during sending; `bytes` is empty then.
     pub outside: u64,
 }
 
-/// How the bytes of a [`Part`] go out.
+/// How the bytes of a [`Part`] are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// As they are.
+    /// Unchanged.
     Text,
-    /// With their length before them.
+    /// As a literal, preceded by their length.
     Literal,
-    /// A mailbox name in UTF-8, encoded once it is known which way the server takes names.
+    /// A mailbox name, in UTF-8 until the session encodes it as the server requires.
     Mailbox,
-    /// A pattern of LIST, as a mailbox name; `*` and `%` keep their meaning.
+    /// A pattern of LIST: a mailbox name in which `*` and `%` are wildcards.
     Pattern,
 }
 
@@ -40,8 +50,8 @@ impl Part {
         Part::new(text.as_bytes().to_vec(), Form::Text, secret)
     }
 
-    /// Gives a mailbox name the form in which it is sent: an atom, a quoted string or a literal,
-    /// in UTF-8 or in modified UTF-7 (RFC 3501 5.1.3).
+    /// Encodes a mailbox name for sending: as an atom, a quoted string or a literal, in UTF-8 if
+    /// `utf8`, else in modified UTF-7 (RFC 3501 5.1.3).
     pub fn encode_name(&mut self, utf8: bool) {
         let name = std::mem::take(&mut self.bytes);
         let is_atom_byte = |byte: u8| is_atom_char(byte) || byte == b']';
@@ -84,18 +94,20 @@ impl Drop for Part {
     }
 }
 
-/// Collects the arguments of one command.
+/// Collects the arguments of one command. Each method adds one argument, with a space before it
+/// where needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Encoder {
     parts: Vec<Part>,
     no_space: bool,
 }
 
-/// Longer strings go as literals: servers limit the length of a line, and a quoted string is part of it.
+/// The longest string, in bytes, that is sent quoted. Servers limit the length of a line, and a
+/// quoted string is part of it; longer ones are sent as literals.
 const LONGEST_QUOTED: usize = 1000;
 
 impl Encoder {
-    /// Starts with the command's name, which is this project's own text.
+    /// Starts with the command's name, a trusted constant.
     pub(super) fn new(name: &'static str) -> Self {
         let mut encoder = Encoder::default();
         encoder.raw(name.as_bytes());
@@ -106,21 +118,21 @@ impl Encoder {
         self.parts
     }
 
-    /// A word of the grammar.
+    /// Adds a keyword of the grammar.
     pub fn word(&mut self, word: &'static str) -> &mut Self {
         self.space();
         self.raw(word.as_bytes());
         self
     }
 
-    /// A number.
+    /// Adds a number.
     pub fn number(&mut self, number: u64) -> &mut Self {
         self.space();
         self.raw(number.to_string().as_bytes());
         self
     }
 
-    /// `(`, what `inside` adds, `)`.
+    /// Adds a parenthesised list with the arguments that `inside` adds.
     ///
     /// # Errors
     /// The error of `inside`.
@@ -137,10 +149,10 @@ impl Encoder {
         Ok(self)
     }
 
-    /// An atom that came from a script, a capability or status item for example.
+    /// Adds an atom that came from a script, for example a status item. `what` names it in errors.
     ///
     /// # Errors
-    /// [`EncodeError`] for what is not an atom.
+    /// [`EncodeError`] if it is not an atom (RFC 3501 9).
     pub fn atom(&mut self, what: &'static str, atom: &str) -> Result<&mut Self, EncodeError> {
         if atom.is_empty() || !atom.bytes().all(is_atom_char) {
             return Err(EncodeError::new(
@@ -154,10 +166,10 @@ impl Encoder {
         Ok(self)
     }
 
-    /// A string in the shortest form that carries it exactly: atom, quoted, or literal.
+    /// Adds a string in the shortest form that can hold it: an atom, a quoted string or a literal.
     ///
     /// # Errors
-    /// [`EncodeError`] for NUL, which no form carries, and line ends.
+    /// [`EncodeError`] for NUL and line ends.
     pub fn astring(&mut self, what: &'static str, text: &str) -> Result<&mut Self, EncodeError> {
         let is_atom = !text.is_empty()
             && text.bytes().all(|byte| is_atom_char(byte) || byte == b']')
@@ -170,7 +182,7 @@ impl Encoder {
         self.string(what, text)
     }
 
-    /// A string, quoted or as a literal.
+    /// Adds a string, quoted or as a literal.
     ///
     /// # Errors
     /// [`EncodeError`] for NUL and line ends.
@@ -179,7 +191,7 @@ impl Encoder {
         self.put_string(what, text.as_bytes(), false)
     }
 
-    /// A password: as [`Encoder::string`], and traces show `#<secret>`.
+    /// Adds a password, as [`Encoder::string`] does; traces show `#<secret>`.
     ///
     /// # Errors
     /// [`EncodeError`] for NUL and line ends, without showing the text.
@@ -188,7 +200,7 @@ impl Encoder {
         self.put_string(what, text.reveal().as_bytes(), true)
     }
 
-    /// A letter's bytes, always as a literal.
+    /// Adds a letter's bytes, always as a literal.
     ///
     /// # Errors
     /// [`EncodeError`] for NUL, which a plain literal must not contain (RFC 3501 9, CHAR8).
@@ -201,7 +213,7 @@ impl Encoder {
         Ok(self)
     }
 
-    /// A literal of so many bytes, which [`super::Session::feed`] is given once they can be sent.
+    /// Adds a literal of `length` bytes, which [`super::Session::feed`] supplies during sending.
     pub fn literal_from_outside(&mut self, length: u64) -> &mut Self {
         self.space();
         let mut part = Part::new(Vec::new(), Form::Literal, false);
@@ -210,8 +222,8 @@ impl Encoder {
         self
     }
 
-    /// A mailbox name. The session encodes it when it is sent: in modified UTF-7 or, for a server
-    /// that is IMAP4rev2 only, in UTF-8.
+    /// Adds a mailbox name. The session encodes it when it sends the command: in modified UTF-7 or,
+    /// for a server that supports only IMAP4rev2, in UTF-8.
     ///
     /// # Errors
     /// [`EncodeError`] for NUL, CR and LF.
@@ -222,7 +234,7 @@ impl Encoder {
         Ok(self)
     }
 
-    /// A pattern of LIST: a mailbox name in which `*` and `%` keep their meaning.
+    /// Adds a pattern of LIST: a mailbox name in which `*` and `%` are wildcards.
     ///
     /// # Errors
     /// As [`Encoder::mailbox`].
@@ -233,7 +245,7 @@ impl Encoder {
         Ok(self)
     }
 
-    /// A sequence set.
+    /// Adds a sequence set.
     ///
     /// # Errors
     /// [`EncodeError`] for the empty set.
@@ -246,17 +258,17 @@ impl Encoder {
         Ok(self)
     }
 
-    /// A date and time, quoted (RFC 3501 9, date-time).
+    /// Adds a date and time, quoted (RFC 3501 9, date-time).
     pub fn date_time(&mut self, date: DateTime) -> &mut Self {
         self.space();
         self.raw(format!("\"{date}\"").as_bytes());
         self
     }
 
-    /// A parenthesised list of flags.
+    /// Adds a parenthesised list of flags.
     ///
     /// # Errors
-    /// None of its own; flags were checked when they were made.
+    /// Never fails: a [`Flag`] is checked when it is made.
     pub fn flags(&mut self, flags: &[Flag]) -> Result<&mut Self, EncodeError> {
         self.list(|inside| {
             for flag in flags {
@@ -267,10 +279,11 @@ impl Encoder {
         })
     }
 
-    /// Text that the script wrote in IMAP's own notation, fetch items or a raw search.
+    /// Adds text in IMAP's own notation, such as fetch items or a raw search.
     ///
     /// # Errors
-    /// [`EncodeError`] unless it is printable ASCII with balanced parentheses, brackets and quotes, in which no literal begins.
+    /// [`EncodeError`] unless it is printable ASCII with balanced parentheses, brackets and quotes,
+    /// is not blank, and has no braces outside quotes, which could begin a literal.
     pub fn raw_text(&mut self, what: &'static str, text: &str) -> Result<&mut Self, EncodeError> {
         check_raw(what, text)?;
         self.space();
@@ -284,7 +297,8 @@ impl Encoder {
         bytes: &[u8],
         secret: bool,
     ) -> Result<&mut Self, EncodeError> {
-        // A literal could carry line ends, but no name, word or password has one: what does was put together to become a command of its own.
+        // A literal could carry line ends, but no name, word or password has any. Text with a line
+        // end was probably made to smuggle in a second command.
         if memchr::memchr3(0, b'\r', b'\n', bytes).is_some() {
             return Err(EncodeError::new(
                 what,
@@ -346,7 +360,8 @@ fn check_name(what: &'static str, name: &str) -> Result<(), EncodeError> {
     Ok(())
 }
 
-/// Checks text in IMAP's own notation. A `{` outside of quotes could begin a literal, so it is refused wherever it stands.
+/// Checks text in IMAP's own notation. Braces outside quotes could begin a literal, so they are
+/// refused everywhere.
 pub(super) fn check_raw(what: &'static str, text: &str) -> Result<(), EncodeError> {
     let refuse = |expected| Err(EncodeError::new(what, expected, text.as_bytes()));
     let mut open = Vec::new();

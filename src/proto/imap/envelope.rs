@@ -1,12 +1,16 @@
 //! ENVELOPE as a typed value (RFC 3501 7.4.2).
+//!
+//! An ENVELOPE is a list of ten fields in a fixed order: strings, or lists of addresses. An address
+//! is a list of four strings. [`FetchedItems::envelope`] reads one from a FETCH response; a list of
+//! any other shape is a protocol error.
 
 use super::fetched::FetchedItems;
 use super::tokens::{Token, Tokens};
 use crate::proto::error::ProtocolError;
 
-/// The ten fields of an ENVELOPE, as the server sends them: encoded words are not decoded
-/// ([`crate::mime::decode_text`] does that), and bytes that are not UTF-8 become U+FFFD. `None`
-/// where the server sends NIL.
+/// The ten fields of an ENVELOPE as the server sends them. Encoded words are not decoded
+/// ([`crate::mime::decode_text`] does that), and bytes that are not UTF-8 become U+FFFD. A field
+/// that the server sends as NIL is `None` or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Envelope {
@@ -16,9 +20,9 @@ pub struct Envelope {
     pub subject: Option<String>,
     /// The From field.
     pub from: Vec<Address>,
-    /// The Sender field; servers put From here if it is missing.
+    /// The Sender field; if it is missing, servers repeat From here.
     pub sender: Vec<Address>,
-    /// The Reply-To field; servers put From here if it is missing.
+    /// The Reply-To field; if it is missing, servers repeat From here.
     pub reply_to: Vec<Address>,
     /// The To field.
     pub to: Vec<Address>,
@@ -32,8 +36,8 @@ pub struct Envelope {
     pub message_id: Option<String>,
 }
 
-/// One address. A group begins with one that has a mailbox and no host, its name, and ends with one
-/// that has neither.
+/// One address. A group starts with an address that has no host and the group's name as its
+/// mailbox, and ends with one that has neither.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Address {
@@ -48,7 +52,8 @@ pub struct Address {
 }
 
 impl Address {
-    /// `mailbox@host`; `None` for the ends of a group.
+    /// Returns `mailbox@host`, or only the mailbox if the host is the empty string; `None` for the
+    /// start and end of a group.
     pub fn email(&self) -> Option<String> {
         let (mailbox, host) = (self.mailbox.as_deref()?, self.host.as_deref()?);
         Some(if host.is_empty() { mailbox.to_owned() } else { format!("{mailbox}@{host}") })
@@ -56,7 +61,7 @@ impl Address {
 }
 
 impl FetchedItems<'_, '_> {
-    /// The envelope that the value just given is; `None` if it is not a list.
+    /// Reads the current value as an envelope; `None` if it is not a list.
     ///
     /// # Errors
     /// [`ProtocolError::Malformed`] for a list that is not an envelope.

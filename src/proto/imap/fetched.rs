@@ -1,7 +1,7 @@
 //! Reads one FETCH response (RFC 3501 7.4.2): pairs of a data item's name and its value.
 //!
-//! [`FetchedItems`] walks the pairs. A value that the caller does not read is skipped whole, whatever
-//! it is, so a server may send items that nobody asked for or knows.
+//! [`FetchedItems`] walks the pairs. A value that the caller does not read is skipped as a whole,
+//! so servers may send items that are unknown or were not asked for.
 
 use super::tokens::{Token, Tokens};
 use crate::proto::error::ProtocolError;
@@ -25,12 +25,12 @@ use std::num::NonZeroU32;
 /// ```
 pub struct FetchedItems<'t, 'a> {
     tokens: &'t mut Tokens<'a>,
-    /// The value that was handed out, while nobody has read what its parentheses hold.
+    /// The last value, as long as nobody has read into its list.
     unread: Option<Token<'a>>,
 }
 
 impl<'t, 'a> FetchedItems<'t, 'a> {
-    /// Starts at the parenthesis that opens the response's list.
+    /// Starts at the opening parenthesis of the response's list.
     ///
     /// # Errors
     /// [`ProtocolError::Malformed`] if there is none.
@@ -39,12 +39,12 @@ impl<'t, 'a> FetchedItems<'t, 'a> {
         Ok(FetchedItems { tokens, unread: None })
     }
 
-    /// The next item's name, such as `UID` or `BODY[TEXT]<0>`, and its value or the value's first
-    /// token; `None` at the end of the list.
+    /// Returns the next item's name, such as `UID` or `BODY[TEXT]<0>`, and its value. If the value
+    /// is a list, this is only its opening parenthesis. `None` at the end of the list.
     ///
     /// # Errors
-    /// [`ProtocolError::Malformed`] where no name stands, or where the response ends too early.
-    #[allow(clippy::should_implement_trait)] // an iterator could not lend its tokens to the methods below
+    /// [`ProtocolError::Malformed`] if there is no name, or if the response ends too early.
+    #[allow(clippy::should_implement_trait)] // an iterator could not lend its tokens to the other methods
     pub fn next(&mut self) -> Result<Option<(&'a [u8], Token<'a>)>, ProtocolError> {
         if let Some(unread) = self.unread.take() {
             self.tokens.skip_value(unread)?;
@@ -60,10 +60,11 @@ impl<'t, 'a> FetchedItems<'t, 'a> {
         }
     }
 
-    /// The flags that the value just given lists, as they came; none if it is not a list.
+    /// Returns the flags in the current value, as the server wrote them; none if the value is not a
+    /// list.
     ///
     /// # Errors
-    /// [`ProtocolError::Malformed`] where the response ends too early.
+    /// [`ProtocolError::Malformed`] if the response ends too early.
     pub fn flags(&mut self) -> Result<Vec<&'a [u8]>, ProtocolError> {
         let mut flags = Vec::new();
         if !self.enter() {
@@ -78,7 +79,7 @@ impl<'t, 'a> FetchedItems<'t, 'a> {
         }
     }
 
-    /// The tokens inside of the value just given, if it is a list. The caller reads up to and
+    /// Returns the tokens of the current value, if it is a list. The caller must read up to and
     /// including its closing parenthesis.
     pub fn inside(&mut self) -> Option<&mut Tokens<'a>> {
         self.enter().then_some(&mut *self.tokens)
@@ -93,7 +94,7 @@ impl<'t, 'a> FetchedItems<'t, 'a> {
     }
 }
 
-/// A value that is a message number or UID; `None` for zero and all else.
+/// Reads a value as a message number or UID; `None` for zero and anything else.
 pub fn message_number(value: Token<'_>) -> Option<NonZeroU32> {
     value.number().and_then(|number| u32::try_from(number).ok()).and_then(NonZeroU32::new)
 }

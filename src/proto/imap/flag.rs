@@ -1,11 +1,13 @@
-//! Flags and keywords (RFC 3501 2.3.2): `\Seen`, `$Forwarded`, `junk`.
+//! Flags and keywords that a client can set (RFC 3501 2.3.2): `\Seen`, `$Forwarded`, `junk`.
+//!
+//! A [`Flag`] is checked when it is made, so it can be sent as it is.
 
 use crate::proto::error::EncodeError;
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// A flag as it is sent.
+/// A flag or keyword.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flag(Cow<'static, str>);
 
@@ -16,15 +18,15 @@ impl Flag {
     pub const ANSWERED: Flag = Flag(Cow::Borrowed("\\Answered"));
     /// The message is marked as important.
     pub const FLAGGED: Flag = Flag(Cow::Borrowed("\\Flagged"));
-    /// The message is removed by the next EXPUNGE.
+    /// The message will be removed by the next EXPUNGE.
     pub const DELETED: Flag = Flag(Cow::Borrowed("\\Deleted"));
     /// The message is a draft.
     pub const DRAFT: Flag = Flag(Cow::Borrowed("\\Draft"));
 
-    /// Checks a flag: an atom, or `\` and an atom.
+    /// Makes a flag from text: an atom, or `\` and an atom.
     ///
     /// # Errors
-    /// [`EncodeError`] for anything else; `\*` and `\Recent`, which no client may set, among it.
+    /// [`EncodeError`] for anything else, including `\*` and `\Recent`, which no client may set.
     pub fn new(text: &str) -> Result<Self, EncodeError> {
         let atom = text.strip_prefix('\\').unwrap_or(text);
         if atom.is_empty()
@@ -60,7 +62,7 @@ impl FromStr for Flag {
     }
 }
 
-/// ATOM-CHAR of RFC 3501 9.
+/// Returns whether a byte is an ATOM-CHAR of RFC 3501 9.
 pub(super) fn is_atom_char(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"(){%*\"\\]".contains(&byte)
 }

@@ -1,22 +1,27 @@
-//! Frame first, parse second: splits the server's bytes into responses and finds their literals, before any grammar runs.
+//! Splits the server's bytes into responses and finds their literals, before any parsing.
 //!
-//! A response is a line that ends in CR LF; `{n}` before the line end says that `n` bytes of a literal follow, and after them the line goes on
-//! (RFC 3501 4.3). Only untagged data has literals: a status line's text is free, so that `{5}` at its end is text. Literal bytes are never
-//! looked at. A literal that is to be streamed is handed on piece by piece and leaves the buffer, so that memory stays flat.
+//! A response is a line that ends in CR LF. `{n}` before the line end announces `n` bytes of
+//! literal, after which the line continues (RFC 3501 4.3). Only untagged data has literals: the
+//! text of a status line is free, so `{5}` at its end is text. Literal bytes are never inspected.
+//!
+//! Everything is read into one buffer, which grows in proportion to what has arrived, never by an
+//! announced size alone; the limits are checked before room is made. A literal above the threshold
+//! of [`Frame::stream_literals_over`] is handed on piece by piece and removed from the buffer, so
+//! memory use does not depend on its size.
 
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use memchr::memchr;
 use std::ops::Range;
 
-/// Where a literal's bytes are within its response.
+/// The location of a literal's bytes within its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiteralSpan {
-    /// Offset of the first byte behind `{n}` CR LF, from the start of the response.
+    /// Offset of the first byte after `{n}` CR LF, from the start of the response.
     pub start: usize,
-    /// Bytes in the buffer: 0 for a literal that was streamed.
+    /// Number of bytes in the buffer: 0 for a literal that was streamed.
     pub length: usize,
-    /// Bytes that the server announced.
+    /// Number of bytes that the server announced.
     pub announced: u64,
     /// Whether the bytes were handed on as pieces and are not in the response.
     pub streamed: bool,
@@ -25,11 +30,12 @@ pub struct LiteralSpan {
 /// The result of [`Frame::advance`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing whole is there: more bytes are needed.
+    /// No response or piece is complete: more bytes are needed.
     NeedBytes,
     /// A response is complete; [`Frame::response`] shows it until the next call.
     Response,
-    /// A piece of a literal that is being streamed; [`Frame::piece`] shows it, and [`Frame::response`] what stands before the literal.
+    /// A piece of a literal that is being streamed; [`Frame::piece`] shows it, and
+    /// [`Frame::response`] the response up to the literal.
     Piece,
 }
 
@@ -42,7 +48,7 @@ pub struct Raw<'a> {
     pub literals: &'a [LiteralSpan],
 }
 
-/// The splitter, with the one buffer that everything is read into.
+/// The splitter and its input buffer.
 #[derive(Debug)]
 pub struct Frame {
     limits: Limits,
@@ -54,24 +60,24 @@ pub struct Frame {
     scan: usize,
     /// Start of the line being read, for finding `{n}`.
     line: usize,
-    /// Literal bytes in the buffer before `scan`; the rest counts as line.
+    /// Number of literal bytes of this response before `scan`; the other bytes count as line.
     literal_bytes: usize,
     literals: Vec<LiteralSpan>,
-    /// Bytes of the current literal that are still to come.
+    /// Number of bytes of the current literal that are still to come.
     remaining: u64,
     streaming: bool,
-    /// The last piece handed out; it leaves the buffer at the next call.
+    /// The last piece handed out; the next call removes it from the buffer.
     piece: Range<usize>,
     /// End of the last response handed out, and where the next one starts.
     complete: Option<(usize, usize)>,
     stream_over: Option<u64>,
 }
 
-/// Large enough that a fast server fills it, small enough to stay in the cache.
+/// Large enough for a fast server, small enough for the CPU cache.
 const READ_SIZE: usize = 64 << 10;
 
 impl Frame {
-    /// An empty buffer.
+    /// Makes a splitter with an empty buffer.
     pub fn new(limits: Limits) -> Self {
         Frame {
             limits,
@@ -90,19 +96,22 @@ impl Frame {
         }
     }
 
-    /// Literals of more bytes than this are handed on in pieces; `None`, the default, keeps every literal whole.
+    /// Sets the threshold for streaming: longer literals are handed on in pieces. `None`, the
+    /// default, keeps every literal whole.
     pub fn stream_literals_over(&mut self, bytes: Option<u64>) {
         self.stream_over = bytes;
     }
 
-    /// Room to read into; say with [`Frame::filled`] how much was read.
+    /// Returns room to read into; report with [`Frame::filled`] how much was read.
     pub fn space(&mut self) -> &mut [u8] {
         self.drop_handed_out();
         if self.start == self.filled {
             self.shift_to_front();
         }
-        // A large literal gets its room step by step, never by the server's number alone: the whole of it when a fifth has come. Pieces of a streamed one
-        // leave at once.
+        // The room for a large literal grows with what has arrived, never by the server's number
+        // alone: up to 1 MiB, or four times the bytes of the response so far. So once a fifth has
+        // arrived there is room for all of it. Pieces of a streamed literal leave the buffer
+        // immediately.
         let remaining = usize::try_from(self.remaining).unwrap_or(usize::MAX);
         let most =
             if self.streaming { READ_SIZE } else { (4 * (self.filled - self.start)).max(1 << 20) };
@@ -110,7 +119,8 @@ impl Frame {
         if self.buffer.len() - self.filled < READ_SIZE {
             self.shift_to_front();
             if self.buffer.len() - self.filled < READ_SIZE {
-                // With room for several reads, what has not come whole of literals is moved to the front once for all of them.
+                // While a literal is incomplete, make room for several reads, so that the partial
+                // response is not moved to the front at every read.
                 let several = if self.remaining == 0 { READ_SIZE } else { 4 * READ_SIZE };
                 let grown = (self.filled + wanted)
                     .max(self.buffer.len() + self.buffer.len() / 2)
@@ -121,12 +131,12 @@ impl Frame {
         &mut self.buffer[self.filled..]
     }
 
-    /// Says that `count` bytes were read into [`Frame::space`].
+    /// Reports that `count` bytes were read into [`Frame::space`].
     pub fn filled(&mut self, count: usize) {
         self.filled = (self.filled + count).min(self.buffer.len());
     }
 
-    /// Copies bytes in; for callers that have them already.
+    /// Copies bytes in, for callers that already have them.
     pub fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let space = self.space();
@@ -137,12 +147,12 @@ impl Frame {
         }
     }
 
-    /// Whether bytes are there that no response handed out so far contains.
+    /// Returns whether there are bytes beyond the responses handed out so far.
     pub fn has_unread(&self) -> bool {
         !self.unread().is_empty()
     }
 
-    /// Bytes that no response handed out so far contains.
+    /// The bytes beyond the responses handed out so far.
     pub fn unread(&self) -> &[u8] {
         let from = self.complete.map_or(self.start, |(_, next)| next);
         self.buffer.get(from..self.filled).unwrap_or(b"")
@@ -151,7 +161,8 @@ impl Frame {
     /// Finds the next response or piece.
     ///
     /// # Errors
-    /// [`ProtocolError::TooLarge`] over a limit, [`ProtocolError::Malformed`] for a bare LF or an unreadable literal size.
+    /// [`ProtocolError::TooLarge`] over a limit, [`ProtocolError::Malformed`] for a bare LF or a
+    /// literal size beyond 64 bits.
     pub fn advance(&mut self) -> Result<Step, ProtocolError> {
         self.drop_handed_out();
         loop {
@@ -195,7 +206,8 @@ impl Frame {
         }
     }
 
-    /// The response that [`Frame::advance`] found last; while a literal is streamed, what stands before it.
+    /// The response that [`Frame::advance`] found last; while a literal is streamed, the response
+    /// up to the literal.
     pub fn response(&self) -> Raw<'_> {
         let end = self.complete.map_or(self.scan, |(end, _)| end);
         Raw { bytes: &self.buffer[self.start..end], literals: &self.literals }
@@ -206,7 +218,7 @@ impl Frame {
         &self.buffer[self.piece.clone()]
     }
 
-    /// Whether the piece found last ends its literal.
+    /// Returns whether the last piece ends its literal.
     pub fn piece_is_last(&self) -> bool {
         self.remaining == 0
     }
@@ -240,7 +252,8 @@ impl Frame {
         Ok(())
     }
 
-    /// The size in `{n}` before the line end at `end`, if the line ends so and may.
+    /// Returns the size in `{n}` before the line end at `end`, if the line ends that way and the
+    /// response may have literals.
     fn announced_literal(&self, end: usize) -> Result<Option<u64>, ProtocolError> {
         let line = &self.buffer[self.line..end];
         let Some((b'}', line)) = line.split_last() else { return Ok(None) };
@@ -258,13 +271,13 @@ impl Frame {
     }
 
     fn check_line(&self, to: usize) -> Result<(), ProtocolError> {
-        // Literals over the line limit are common; what counts is the text between them.
+        // The line limit applies only to the text between literals.
         let length = to - self.start - self.literal_bytes;
         let Limits { line, status, .. } = self.limits;
         if length <= line.min(status) {
             return Ok(());
         }
-        // Only data is long for a reason; what people read is not.
+        // Data may be long for good reason; text for people is not, so it has a lower limit.
         let is_data = may_have_literals(&self.buffer[self.start..to]);
         let name = if status < line && !is_data { "status" } else { "line" };
         self.limits.check(name, length as u64)
@@ -304,15 +317,17 @@ impl Frame {
         self.filled -= self.start;
         self.start = 0;
         if self.filled == 0 && self.buffer.len() > 4 << 20 {
-            self.buffer = Vec::new(); // one large letter must not hold its room for the rest of the session
+            self.buffer = Vec::new(); // do not keep a large letter's memory for the rest of the session
         }
     }
 }
 
-/// Untagged data may hold literals; continuations, tagged lines and untagged status lines end in free text.
+/// Returns whether the response may have literals. Only untagged data may; continuations, tagged
+/// lines and untagged status lines end in free text.
 fn may_have_literals(response: &[u8]) -> bool {
     let Some(rest) = response.strip_prefix(b"* ") else { return false };
-    // A status word is short; looking further would read the whole response again at each of its literals.
+    // A status word is short. Searching further would scan the whole response again at each of its
+    // literals.
     let rest = &rest[..rest.len().min(10)];
     let word = &rest[..memchr(b' ', rest).unwrap_or(rest.len())];
     !super::response::is_status_word(word)
@@ -322,7 +337,8 @@ fn may_have_literals(response: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Feeds `input` in chunks of `size` and returns each response's bytes, pieces joined as `<piece…>`.
+    /// Feeds `input` in chunks of `size` and returns each response's bytes, with pieces joined as
+    /// `<piece…>`.
     fn split(
         input: &[u8],
         size: usize,

@@ -1,15 +1,16 @@
 //! The data items of a FETCH (RFC 3501 6.4.5), parsed once.
 //!
 //! A caller writes data items in IMAP's own notation: `body[]`, `(flags envelope)`,
-//! `body.peek[header.fields (from to)]<0.1000>`, an extension's `x-gm-labels`. [`FetchItems`] splits
-//! that text into items and answers every question about it: whether the command sets `\Seen`, what
-//! the same question looks like when it must not, which names the server's answer uses, and whether
-//! an item that a server sends was asked for. Nobody else looks into the text.
+//! `body.peek[header.fields (from to)]<0.1000>`, an extension's `x-gm-labels`. [`FetchItems`]
+//! splits that text into items and answers every question about it: whether the command sets
+//! `\Seen`, which items fetch the same data without setting it, which names the server uses in its
+//! answer, and whether an item that the server sends was asked for. No other code looks into the
+//! text.
 //!
-//! Three data items set `\Seen` by being fetched: `BODY[…]`, `BINARY[…]` (RFC 3516) and the older
+//! Four data items set `\Seen` when fetched: `BODY[…]`, `BINARY[…]` (RFC 3516), and the older
 //! `RFC822` and `RFC822.TEXT`. The first two have a form with `.PEEK` that does not. The older two
-//! have none: [`FetchItems::peeking`] asks for `BODY.PEEK[]` and `BODY.PEEK[TEXT]` in their place,
-//! which are the same bytes, and [`FetchItems::names_for`] gives the answer its old name back.
+//! do not: [`FetchItems::peeking`] asks for `BODY.PEEK[]` and `BODY.PEEK[TEXT]` instead, which are
+//! the same bytes, and [`FetchItems::names_for`] gives the answer its old name back.
 
 use super::encode::check_raw;
 use crate::proto::error::EncodeError;
@@ -18,8 +19,8 @@ use std::str::FromStr;
 
 /// The data items of a FETCH.
 ///
-/// Two values are equal when they ask for the same data, however that was written, and whether or
-/// not fetching sets `\Seen`.
+/// Two values are equal if they ask for the same data in the same order, however it is written, and
+/// whether or not fetching it sets `\Seen`.
 #[derive(Debug, Clone)]
 pub struct FetchItems {
     items: Vec<Item>,
@@ -29,14 +30,14 @@ pub struct FetchItems {
 /// One data item.
 #[derive(Debug, Clone)]
 struct Item {
-    /// As it is sent.
+    /// The text that is sent.
     text: String,
-    /// The name in the server's answer: upper case, without `.PEEK`, `<0.1000>` as `<0>`.
+    /// The name in the server's answer: upper case, without `.PEEK`, and with `<0.1000>` as `<0>`.
     answer: String,
-    /// The name under which the caller asked, where that is another one.
+    /// The name that the caller asked for, if it differs from `answer`.
     alias: Option<String>,
     marks_seen: bool,
-    /// Whether the answer is text of a letter, of any length.
+    /// Whether the answer is text of the letter, of unlimited length.
     is_text: bool,
 }
 
@@ -45,7 +46,7 @@ impl FetchItems {
     ///
     /// # Errors
     /// [`EncodeError`] unless the text is printable ASCII with balanced parentheses, brackets and
-    /// quotes, in which no literal begins.
+    /// quotes, is not blank, and has no braces outside quotes.
     pub fn parse(text: &str) -> Result<Self, EncodeError> {
         check_raw("fetch items", text)?;
         let text = text.trim_matches(' ');
@@ -54,24 +55,25 @@ impl FetchItems {
         Ok(FetchItems { items, parenthesised: inside.is_some() })
     }
 
-    /// Whether fetching these sets `\Seen`.
+    /// Returns whether fetching these items sets `\Seen`.
     pub fn marks_seen(&self) -> bool {
         self.items.iter().any(|item| item.marks_seen)
     }
 
-    /// The same data, asked for in a way that leaves `\Seen` alone.
+    /// Returns items for the same data that leave `\Seen` alone.
     pub fn peeking(&self) -> Self {
         let items = self.items.iter().map(Item::peeking).collect();
         FetchItems { items, parenthesised: self.parenthesised }
     }
 
-    /// Whether an answer holds text of letters, so that its size is that of the letters.
+    /// Returns whether the answers contain text of letters, so that they can be as large as the
+    /// letters themselves.
     pub fn hold_texts(&self) -> bool {
         self.items.iter().any(|item| item.is_text)
     }
 
-    /// Whether these ask for a data item such as `FLAGS`, by its name in an answer or by one of the
-    /// macros `ALL`, `FAST` and `FULL`.
+    /// Returns whether these items ask for one such as `FLAGS`, either by its name in an answer or
+    /// by one of the macros `ALL`, `FAST` and `FULL`.
     pub fn ask_for(&self, name: &str) -> bool {
         let expands_to = |item: &Item| {
             let all = ["FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY"];
@@ -86,9 +88,10 @@ impl FetchItems {
         self.items.iter().any(|item| item.answer.eq_ignore_ascii_case(name) || expands_to(item))
     }
 
-    /// Whether an item of an answer was asked for. Servers volunteer flags, UIDs and modification
-    /// sequences at any moment; an item that no client expects unasked counts as asked for.
-    /// `by_uid` says that the command addressed messages by UID, which asks for `UID` as well.
+    /// Returns whether an item of an answer was asked for. Servers may send flags, UIDs and
+    /// modification sequences unasked at any time, so these count only if they were requested;
+    /// every other item counts as asked for. `by_uid` says that the command addressed messages by
+    /// UID, which requests `UID` as well. `name` must be in upper case.
     pub fn want(&self, name: &str, by_uid: bool) -> bool {
         match name {
             "UID" => by_uid || self.ask_for(name),
@@ -97,8 +100,9 @@ impl FetchItems {
         }
     }
 
-    /// The names under which the caller asked for what the server answers as `answer`, if they are
-    /// others: `RFC822` for `BODY[]` after [`FetchItems::peeking`].
+    /// Returns the names that the caller used for the item that the server answers as `answer`:
+    /// `RFC822` for `BODY[]` after [`FetchItems::peeking`], usually `answer` itself, or both if
+    /// both were asked for.
     pub fn names_for<'i>(&'i self, answer: &'i str) -> impl Iterator<Item = &'i str> {
         let answering = || self.items.iter().filter(move |item| item.answer == answer);
         let is_known = answering().next().is_some();
@@ -128,7 +132,7 @@ impl FromStr for FetchItems {
 }
 
 impl fmt::Display for FetchItems {
-    /// The items as they are sent.
+    /// Writes the items as they are sent.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts: Vec<&str> = self.items.iter().map(|item| item.text.as_str()).collect();
         let text = texts.join(" ");
@@ -171,7 +175,7 @@ impl Item {
     }
 }
 
-/// The text between parentheses that enclose all of it.
+/// Returns the text inside parentheses that enclose all of it.
 fn parenthesised(text: &str) -> Option<&str> {
     let inside = text.strip_prefix('(')?.strip_suffix(')')?;
     let mut depth = 0usize;
@@ -187,7 +191,7 @@ fn parenthesised(text: &str) -> Option<&str> {
     (!closes_early).then_some(inside)
 }
 
-/// Splits at spaces outside of brackets and parentheses. A list behind an item is its argument:
+/// Splits at spaces outside brackets and parentheses. A list after an item is its argument:
 /// `PREVIEW (LAZY)`.
 fn split(text: &str) -> Vec<&str> {
     let (mut items, mut start, mut depth) = (Vec::new(), 0, 0usize);
@@ -206,7 +210,7 @@ fn split(text: &str) -> Vec<&str> {
     items.into_iter().map(|item| item.trim_matches(' ')).filter(|item| !item.is_empty()).collect()
 }
 
-/// The bytes that do not stand in a quoted string, and their positions.
+/// Returns the bytes outside quoted strings, with their positions.
 fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, u8)> {
     let (mut quoted, mut escaped) = (false, false);
     text.bytes().enumerate().filter(move |(_, byte)| {
@@ -221,8 +225,8 @@ fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, u8)> {
     })
 }
 
-/// A data item's name as servers answer it, for comparing names: upper case, no `.PEEK`,
-/// `<0.1000>` as `<0>`, no quotes, single spaces.
+/// Returns a data item's name as servers write it in answers, for comparing names: upper case,
+/// without `.PEEK` and quotes, with `<0.1000>` as `<0>`, and with single spaces.
 pub fn answer_name(name: &str) -> String {
     let mut name = without_literals(&name.trim().to_uppercase().replace('"', ""));
     if let Some(inside) = name.strip_prefix('(').and_then(|name| name.strip_suffix(')')) {
@@ -241,7 +245,8 @@ pub fn answer_name(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// `BODY[HEADER.FIELDS ({4} FROM)]`, as a server may write a field's name, without the size.
+/// Removes literal sizes, which servers may write before field names, as in
+/// `BODY[HEADER.FIELDS ({4} FROM)]`.
 fn without_literals(name: &str) -> String {
     let mut pieces = name.split('{');
     let first = pieces.next().unwrap_or("").to_owned();

@@ -1,9 +1,9 @@
-//! Which messages a command is about: a sequence set, and what its numbers mean.
+//! The messages that a command addresses: a sequence set, and whether its numbers are UIDs.
 //!
 //! IMAP addresses messages in two ways (RFC 3501 2.3.1): by message sequence number, which shifts
-//! when messages leave, and by unique identifier, which stays. The set looks the same on the wire;
-//! the prefix `UID` of the command tells them apart. [`Messages`] keeps the two apart in the types,
-//! so that no caller can pass one for the other.
+//! when messages are expunged, and by unique identifier, which does not. The set looks the same on
+//! the wire; only the command's prefix `UID` tells them apart. [`Messages`] makes the difference a
+//! matter of types, so that no caller can pass one for the other.
 
 use super::sequence::SequenceSet;
 use std::num::NonZeroU32;
@@ -18,7 +18,7 @@ pub enum MessageId {
 }
 
 impl MessageId {
-    /// The message whose number is a UID if `uid` is true.
+    /// Makes a message ID; `number` is a UID if `uid` is true.
     pub fn new(number: NonZeroU32, uid: bool) -> Self {
         if uid { MessageId::Uid(number) } else { MessageId::Number(number) }
     }
@@ -30,7 +30,7 @@ impl MessageId {
         }
     }
 
-    /// Whether it is named by its UID.
+    /// Returns whether it is a UID.
     pub fn is_uid(self) -> bool {
         matches!(self, MessageId::Uid(_))
     }
@@ -55,7 +55,7 @@ pub enum Messages {
 }
 
 impl Messages {
-    /// The messages of a set whose numbers are UIDs if `uid` is true.
+    /// Makes messages of a set; its numbers are UIDs if `uid` is true.
     pub fn new(set: SequenceSet, uid: bool) -> Self {
         if uid { Messages::Uids(set) } else { Messages::Numbers(set) }
     }
@@ -65,12 +65,12 @@ impl Messages {
         Messages::Numbers(SequenceSet::all())
     }
 
-    /// These message sequence numbers; 0 is left out.
+    /// The messages with these sequence numbers; 0 is skipped.
     pub fn numbers(numbers: impl IntoIterator<Item = u32>) -> Self {
         Messages::Numbers(numbers.into_iter().collect())
     }
 
-    /// These UIDs; 0 is left out.
+    /// The messages with these UIDs; 0 is skipped.
     pub fn uids(uids: impl IntoIterator<Item = u32>) -> Self {
         Messages::Uids(uids.into_iter().collect())
     }
@@ -82,17 +82,17 @@ impl Messages {
         }
     }
 
-    /// Whether the numbers are UIDs.
+    /// Returns whether the numbers are UIDs.
     pub fn are_uids(&self) -> bool {
         matches!(self, Messages::Uids(_))
     }
 
-    /// Whether no message is denoted.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.set().is_empty()
     }
 
-    /// The same messages in sets of at most `bytes` each; see [`SequenceSet::split`].
+    /// Splits the messages into sets of at most `bytes` each; see [`SequenceSet::split`].
     pub fn split(&self, bytes: usize) -> Vec<Messages> {
         let uid = self.are_uids();
         self.set().split(bytes).into_iter().map(|set| Messages::new(set, uid)).collect()

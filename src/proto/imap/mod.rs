@@ -1,7 +1,11 @@
-//! IMAP4rev1 (RFC 3501) and the parts of IMAP4rev2 (RFC 9051) and of the extensions that a mail script uses.
+//! IMAP4rev1 (RFC 3501), sans-IO, with the parts of IMAP4rev2 (RFC 9051) and of the extensions that
+//! a mail script uses.
 //!
-//! A [`Session`] takes the server's bytes and the caller's [`Command`]s, and gives bytes to send and [`Event`]s. The response grammar is that of
-//! S-expressions, so one tokenizer ([`Tokens`]) reads every data item there is; nothing is copied until a caller wants it.
+//! A [`Session`] takes the server's bytes and the caller's [`Command`]s, and produces bytes to send
+//! and [`Event`]s. Input passes through three stages: `frame` splits it into responses and finds
+//! their literals, `response` reads a response's outer shape, and [`Tokens`] reads the data items
+//! in it. The data is nested lists, as in S-expressions, so one tokenizer reads them all. Nothing
+//! is copied until a caller wants it.
 
 pub mod command;
 pub(crate) mod date;

@@ -1,22 +1,27 @@
-//! One response: tagged, untagged status, untagged data, or a continuation request (RFC 3501 7).
+//! Reads the outer shape of one response: tagged, untagged status, untagged data, or a continuation
+//! request (RFC 3501 7).
+//!
+//! [`parse`] works on a response that `frame` has split off. It reads the tag, number and name, and
+//! for statuses the code and text. Data stays as [`Tokens`] for the caller that knows the name. A
+//! response whose shape the grammar does not allow is an error; unknown names and codes are not.
 
 use super::frame::Raw;
 use super::tokens::{Tokens, parse_number};
 use crate::proto::error::{ProtocolError, excerpt};
 use memchr::memchr;
 
-/// How a command or the greeting ended.
+/// The kind of a status response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusKind {
-    /// It worked.
+    /// Success.
     Ok,
-    /// It was refused.
+    /// The server refused the command.
     No,
-    /// It was not understood.
+    /// The server did not understand the command.
     Bad,
     /// The server closes the connection.
     Bye,
-    /// The greeting of a connection that is authenticated already.
+    /// The greeting of a connection that is already authenticated.
     PreAuth,
 }
 
@@ -33,7 +38,7 @@ impl StatusKind {
     }
 }
 
-/// Whether a word begins a status line.
+/// Returns whether the word after `*` begins a status response.
 pub(super) fn is_status_word(word: &[u8]) -> bool {
     StatusKind::from_word(word).is_some()
 }
@@ -43,51 +48,51 @@ pub(super) fn is_status_word(word: &[u8]) -> bool {
 pub struct Code<'a> {
     /// The code's name as the server wrote it.
     pub name: &'a [u8],
-    /// The text after the name, without the bracket.
+    /// The text after the name, up to the closing bracket.
     pub arguments: &'a [u8],
 }
 
 impl<'a> Code<'a> {
-    /// Whether the code has this name, in any case.
+    /// Returns whether the code has this name, ignoring case.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
-    /// The argument as a number.
+    /// Returns the argument as a number; `None` if it is not one.
     pub fn number(&self) -> Option<u64> {
         parse_number(self.arguments.trim_ascii())
     }
 
-    /// The arguments as tokens.
+    /// Returns the arguments as tokens. `max_depth` limits the nesting of parentheses.
     pub fn tokens(&self, max_depth: usize) -> Tokens<'a> {
         Tokens::new(Raw { bytes: self.arguments, literals: &[] }, 0, max_depth)
     }
 }
 
-/// A status: kind, code, text.
+/// A status response: kind, code and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status<'a> {
     /// OK, NO, BAD, BYE or PREAUTH.
     pub kind: StatusKind,
-    /// The response code, if one stands before the text.
+    /// The response code, if there is one before the text.
     pub code: Option<Code<'a>>,
-    /// The text for people, without the code.
+    /// The human-readable text, without the code.
     pub text: &'a [u8],
 }
 
 /// Untagged data: `* 12 FETCH (…)`, `* LIST (…) "/" x`.
 #[derive(Debug, Clone)]
 pub struct Data<'a> {
-    /// The number before the name.
+    /// The number before the name, for example of FETCH and EXISTS.
     pub number: Option<u32>,
     /// The name as the server wrote it.
     pub name: &'a [u8],
-    /// The text after the name.
+    /// The data after the name.
     pub tokens: Tokens<'a>,
 }
 
 impl Data<'_> {
-    /// Whether the data has this name, in any case.
+    /// Returns whether the data has this name, ignoring case.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
@@ -111,16 +116,16 @@ pub enum Response<'a> {
     Continue(&'a [u8]),
 }
 
-/// Reads the outer shape of a response; data stays as tokens.
+/// Parses the outer shape of a response; data stays as tokens. `max_depth` limits their nesting.
 ///
 /// # Errors
-/// [`ProtocolError::Malformed`] when it is none.
+/// [`ProtocolError::Malformed`] if it is not a valid response.
 pub fn parse(raw: Raw<'_>, max_depth: usize) -> Result<Response<'_>, ProtocolError> {
     let bytes = raw.bytes;
     if bytes.first() == Some(&b'+') {
         return match bytes.get(1) {
             Some(b' ') => Ok(Response::Continue(&bytes[2..])),
-            None => Ok(Response::Continue(b"")), // quirk: some servers leave the space out
+            None => Ok(Response::Continue(b"")), // quirk: some servers omit the space
             Some(_) => Err(malformed("a continuation without a space", bytes)),
         };
     }
@@ -175,7 +180,7 @@ fn untagged(raw: Raw<'_>, start: usize, max_depth: usize) -> Result<Response<'_>
     Ok(Response::Data(Data { number: None, name: first, tokens }))
 }
 
-/// `[CODE arguments] text`; what only looks like a code is text.
+/// Parses `[CODE arguments] text`. A code that is not closed is text.
 fn status(kind: StatusKind, text: &[u8]) -> Status<'_> {
     if text.first() == Some(&b'[')
         && let Some(close) = end_of_code(text)
@@ -191,7 +196,8 @@ fn status(kind: StatusKind, text: &[u8]) -> Status<'_> {
     Status { kind, code: None, text }
 }
 
-/// The bracket that closes a code; flags within it may hold brackets inside quotes (RFC 3501 9, resp-text-code).
+/// Returns the position of the bracket that closes a code. Quoted strings in it may contain
+/// brackets (RFC 3501 9, resp-text-code).
 fn end_of_code(text: &[u8]) -> Option<usize> {
     let mut quoted = false;
     let mut escaped = false;

@@ -1,12 +1,17 @@
 //! Search expressions (RFC 3501 6.4.4) as typed values.
+//!
+//! A [`SearchKey`] is a tree that [`SearchKey::encode`] writes as the arguments of SEARCH.
+//! [`NAMED`] lists the keys that are one word with at most one argument, so that a parser can build
+//! them by name. Servers limit the length of a command, so [`SearchKey::split`] turns a search with
+//! a long message set into several shorter ones.
 
 use super::encode::Encoder;
 use super::flag::Flag;
 use super::sequence::SequenceSet;
 use crate::proto::error::EncodeError;
 
-/// A search key. Strings are sent as they are; where one is not ASCII the command says
-/// `CHARSET UTF-8`. Texts are compared by the server without case, as substrings.
+/// A search key. Strings are sent as they are; if one is not ASCII, the command gets the argument
+/// `CHARSET UTF-8`. The server matches texts as substrings, ignoring case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SearchKey {
@@ -52,23 +57,24 @@ pub enum SearchKey {
     Text(String),
     /// The To field contains the text.
     To(String),
-    /// A header field of this name contains the text; the empty text asks for the field alone.
+    /// The header field (first value) contains the text (second value); with an empty text the
+    /// field need only exist.
     Header(String, String),
-    /// The internal date is before the day.
+    /// The internal date is before this day.
     Before(Date),
-    /// The internal date is within the day.
+    /// The internal date is on this day.
     On(Date),
-    /// The internal date is within or after the day.
+    /// The internal date is on or after this day.
     Since(Date),
-    /// The Date field is before the day.
+    /// The Date field is before this day.
     SentBefore(Date),
-    /// The Date field is within the day.
+    /// The Date field is on this day.
     SentOn(Date),
-    /// The Date field is within or after the day.
+    /// The Date field is on or after this day.
     SentSince(Date),
-    /// The message has more octets.
+    /// The message is larger than this many bytes.
     Larger(u64),
-    /// The message has fewer octets.
+    /// The message is smaller than this many bytes.
     Smaller(u64),
     /// The modification sequence is at least this (RFC 7162 3.1.5).
     ModSeq(u64),
@@ -80,19 +86,19 @@ pub enum SearchKey {
     Messages(SequenceSet),
     /// Messages by UID.
     Uid(SequenceSet),
-    /// All of these; none means every message.
+    /// All of these match; an empty list matches every message.
     And(Vec<SearchKey>),
-    /// At least one of these; none means no message.
+    /// At least one of these matches; an empty list matches no message.
     Or(Vec<SearchKey>),
-    /// Not this.
+    /// This does not match.
     Not(Box<SearchKey>),
-    /// `X-GM-RAW "…"`, Gmail's own notation.
+    /// `X-GM-RAW "…"`, a search in Gmail's own syntax.
     Gmail(String),
-    /// IMAP's own notation, checked for balance only.
+    /// IMAP's own notation, checked by [`Encoder::raw_text`] but not parsed.
     Raw(String),
 }
 
-/// How a search key of one word and at most one argument is made.
+/// The constructor of a search key that is one word with at most one argument.
 #[derive(Clone, Copy)]
 pub enum Argument {
     /// Without an argument.
@@ -107,7 +113,7 @@ pub enum Argument {
     Keyword(fn(Flag) -> SearchKey),
 }
 
-/// The search keys of one word and at most one argument, by the name that is sent.
+/// The search keys that are one word with at most one argument, by the name that is sent.
 pub static NAMED: &[(&str, Argument)] = &[
     ("ALL", Argument::None(|| SearchKey::All)),
     ("ANSWERED", Argument::None(|| SearchKey::Answered)),
@@ -143,7 +149,7 @@ pub static NAMED: &[(&str, Argument)] = &[
     ("UNSEEN", Argument::None(|| SearchKey::Unseen)),
 ];
 
-/// A day, without a time zone.
+/// A calendar day without a time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date {
     year: u16,
@@ -155,7 +161,7 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Date {
-    /// A day of the calendar; `None` for one that does not exist.
+    /// Makes a day of the Gregorian calendar, years 1 to 9999; `None` if it does not exist.
     pub fn new(year: u16, month: u8, day: u8) -> Option<Self> {
         let leap =
             year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
@@ -169,7 +175,7 @@ impl Date {
         (1..=days).contains(&day).then_some(Date { year, month, day })
     }
 
-    /// Reads `7-Mar-1999`, month in any case.
+    /// Reads a day such as `7-Mar-1999`; the month may be in any case.
     pub fn parse(text: &str) -> Option<Self> {
         let mut fields = text.trim().splitn(3, '-');
         let (day, month, year) = (fields.next()?, fields.next()?, fields.next()?);
@@ -185,9 +191,9 @@ impl Date {
         Date::new(year.parse().ok()?, u8::try_from(month + 1).ok()?, day.parse().ok()?)
     }
 
-    /// Days since 1970-01-01 in the Gregorian calendar.
+    /// Returns the days since 1970-01-01, negative before.
     pub fn days_since_1970(self) -> i64 {
-        // Years begin in March here, so that the leap day is the last of its year.
+        // Years start in March here, so that the leap day is the last day of a year.
         let month = (i64::from(self.month) + 9) % 12;
         let year = i64::from(self.year) - i64::from(month >= 10);
         let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
@@ -195,14 +201,14 @@ impl Date {
         year * 365 + leap_days + to_first_of_month + i64::from(self.day) - 1 - 719_468
     }
 
-    /// As IMAP writes it.
+    /// Formats the day as IMAP does: `7-Mar-1999`.
     pub fn to_imap(self) -> String {
         format!("{}-{}-{:04}", self.day, MONTHS[usize::from(self.month - 1)], self.year)
     }
 }
 
 impl SearchKey {
-    /// Whether a string in it is not ASCII, so that the command needs a charset.
+    /// Returns whether a string in it is not ASCII, so that the command needs a charset.
     pub fn needs_charset(&self) -> bool {
         match self {
             SearchKey::Gmail(text) => !text.is_ascii(),
@@ -213,8 +219,8 @@ impl SearchKey {
         }
     }
 
-    /// The same search as several whose message sets are at most `bytes` long each; the messages found by one of them are those found by the whole. A set
-    /// inside of a NOT is not split: that would find more.
+    /// Splits the search into several whose message sets are at most `bytes` long each. Together
+    /// they find the same messages. A set inside a NOT is not split, because that would find more.
     pub fn split(&self, bytes: usize) -> Vec<SearchKey> {
         match self {
             SearchKey::Messages(set) if !set.is_empty() => {
@@ -229,10 +235,11 @@ impl SearchKey {
         }
     }
 
-    /// Adds the key to a command.
+    /// Adds the key to a command's arguments.
     ///
     /// # Errors
-    /// [`EncodeError`] for strings with NUL and line ends, field names with separators, and raw text that is not balanced.
+    /// [`EncodeError`] for strings with NUL or line ends, invalid field names, empty message sets,
+    /// and raw text that [`Encoder::raw_text`] refuses.
     pub fn encode(&self, to: &mut Encoder) -> Result<(), EncodeError> {
         match self {
             SearchKey::Header(field, text) => {
@@ -273,7 +280,7 @@ impl SearchKey {
         Ok(())
     }
 
-    /// The word that is sent for a key of [`NAMED`].
+    /// The word that is sent for a key of [`NAMED`]; other keys are encoded elsewhere.
     fn name(&self) -> &'static str {
         match self {
             SearchKey::All => "ALL",
@@ -317,7 +324,7 @@ impl SearchKey {
         }
     }
 
-    /// The argument of a key of [`NAMED`].
+    /// The argument of a key of [`NAMED`]; `None` if it has none.
     fn given(&self) -> Option<Given<'_>> {
         match self {
             SearchKey::Bcc(text)
@@ -342,7 +349,7 @@ impl SearchKey {
     }
 }
 
-/// The argument of a key of one word.
+/// The argument of a key that is one word with one argument.
 enum Given<'k> {
     Text(&'k str),
     Date(Date),
@@ -350,7 +357,7 @@ enum Given<'k> {
     Keyword(&'k Flag),
 }
 
-/// Splits the first key that is too long, then the next in each of the results.
+/// Splits the first key that is too long, then splits the rest of each result in the same way.
 fn split_one(
     keys: &[SearchKey],
     bytes: usize,
@@ -366,7 +373,8 @@ fn split_one(
     parts.into_iter().map(with).flat_map(|key| key.split(bytes)).collect()
 }
 
-/// IMAP's OR takes two: `OR a OR b c`. Built as a balanced tree, so that a thousand alternatives do not nest a thousand deep.
+/// Encodes a list of alternatives with IMAP's binary OR, `OR a OR b c`. Builds a balanced tree, so
+/// that a thousand alternatives do not nest a thousand deep.
 fn encode_or(keys: &[SearchKey], to: &mut Encoder) -> Result<(), EncodeError> {
     match keys {
         [] => {

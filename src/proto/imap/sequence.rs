@@ -1,4 +1,9 @@
 //! Sequence sets, `1:3,7,9:*` (RFC 3501 9, sequence-set).
+//!
+//! A [`SequenceSet`] keeps its ranges in the order in which they were added and never expands them,
+//! so `1:*` stays one range. It does not know what its numbers are: [`super::Messages`] tells
+//! message numbers from UIDs. For looking up numbers, [`SequenceSet::members`] resolves `*` and
+//! merges the ranges.
 
 use crate::proto::error::EncodeError;
 use std::fmt::{self, Write as _};
@@ -23,14 +28,14 @@ impl fmt::Display for Bound {
     }
 }
 
-/// Messages by number or UID. Never expanded: a range stays a range.
+/// A set of message numbers or UIDs, as ranges in the order in which they were added.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SequenceSet {
     ranges: Vec<(Bound, Bound)>,
 }
 
 impl SequenceSet {
-    /// The empty set, which cannot be sent; callers answer it themselves.
+    /// The empty set. It cannot be sent, so callers must handle it themselves.
     pub fn new() -> Self {
         Self::default()
     }
@@ -40,7 +45,7 @@ impl SequenceSet {
         SequenceSet { ranges: vec![(Bound::Number(NonZeroU32::MIN), Bound::Last)] }
     }
 
-    /// Whether no message is denoted.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
@@ -50,7 +55,7 @@ impl SequenceSet {
         &self.ranges
     }
 
-    /// The number, if the set is one message by its number.
+    /// Returns the number if the set is a single message given by number.
     pub fn only_number(&self) -> Option<u32> {
         match self.ranges[..] {
             [(Bound::Number(first), Bound::Number(last))] if first == last => Some(first.get()),
@@ -58,7 +63,8 @@ impl SequenceSet {
         }
     }
 
-    /// The set for looking numbers up, `*` being `last`. A range may be written from its end (RFC 3501 9, seq-range).
+    /// Returns the set in a form for looking up numbers, with `*` standing for `last`. A range may
+    /// have its larger end first (RFC 3501 9, seq-range).
     pub fn members(&self, last: u32) -> Members {
         let value = |bound: Bound| match bound {
             Bound::Number(number) => number.get(),
@@ -77,7 +83,7 @@ impl SequenceSet {
         Members { ranges }
     }
 
-    /// Adds one message; numbers that follow each other become a range.
+    /// Adds one message; consecutive numbers become a range.
     pub fn push(&mut self, number: NonZeroU32) {
         if let Some((_, Bound::Number(last))) = self.ranges.last_mut()
             && last.checked_add(1) == Some(number)
@@ -96,7 +102,8 @@ impl SequenceSet {
         }
     }
 
-    /// The same messages as sets whose text is at most `bytes` long each (but at least one range each); servers limit a command line.
+    /// Splits the set into sets whose text is at most `bytes` long each, but with at least one
+    /// range each. Servers limit the length of a command line.
     pub fn split(&self, bytes: usize) -> Vec<SequenceSet> {
         let mut sets = Vec::new();
         let mut current = SequenceSet::new();
@@ -117,19 +124,19 @@ impl SequenceSet {
     }
 }
 
-/// A set's ranges, sorted and joined.
+/// The ranges of a set, sorted and merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Members {
     ranges: Vec<(u32, u32)>,
 }
 
 impl Members {
-    /// How many numbers the set has.
+    /// Returns how many numbers the set contains.
     pub fn count(&self) -> u64 {
         self.ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum()
     }
 
-    /// Whether a number is in the set.
+    /// Returns whether a number is in the set.
     pub fn contains(&self, number: u32) -> bool {
         let at = self.ranges.partition_point(|(first, _)| *first <= number);
         at > 0 && self.ranges[at - 1].1 >= number
@@ -152,7 +159,7 @@ impl FromIterator<NonZeroU32> for SequenceSet {
     }
 }
 
-/// Message numbers or UIDs as searches give them; 0 denotes no message, and is left out.
+/// Collects message numbers or UIDs as SEARCH returns them; 0 denotes no message and is skipped.
 impl FromIterator<u32> for SequenceSet {
     fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> Self {
         numbers.into_iter().filter_map(NonZeroU32::new).collect()

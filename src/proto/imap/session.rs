@@ -1,17 +1,22 @@
-//! The session: commands in, bytes out; bytes in, events out.
+//! The IMAP session: commands in, bytes out; bytes in, events out.
 //!
-//! Theory of operation. Commands wait in one queue in the order in which they were submitted. Their text goes out as far as it can: up to a
-//! literal for which the server has to say `+` first (RFC 3501 4.3); what is behind waits. A `+` goes to the command that
-//! waits for it. A tagged response ends the command with that tag, whichever it is: servers may finish commands in another order (5.5).
-//! A literal from outside is announced with its length, and asked for by [`Event::LiteralWanted`] piece by piece; a server that refuses the command
-//! meanwhile has been promised the rest all the same, and reads it as what it is (RFC 7888 4).
+//! Commands wait in one queue, in the order of submission. Their text is sent as far as possible:
+//! up to a literal for which the server must first send `+` (RFC 3501 4.3), or up to a command that
+//! nothing may follow until it has ended (STARTTLS, logins, IDLE, LOGOUT). The server may finish
+//! commands in any order (5.5); a tagged response ends the command with that tag.
 //!
-//! | response | who gets it | what it must not be |
+//! A literal may come from outside, that is, from the caller while it is being sent. Only its
+//! length is sent with the command; [`Event::LiteralWanted`] then asks for the bytes piece by
+//! piece. If the server refuses the command in the meantime, it still expects the announced bytes
+//! and would read anything else as part of them (RFC 7888 4). So such a command stays in the queue
+//! until its literal is complete.
+//!
+//! | response | goes to | is a protocol error if |
 //! |---|---|---|
-//! | greeting | [`Event::Greeting`] | anything but untagged OK, PREAUTH, BYE |
-//! | `+` | the command being sent, else [`Event::Continue`] for IDLE | there without a command that waits |
-//! | tagged | [`Event::Done`] | an unknown, repeated or future tag; OK for a command that is not wholly sent |
-//! | untagged | state first, then [`Event::Data`] or [`Event::Status`] | over the limit of responses |
+//! | greeting | [`Event::Greeting`] | it is not an untagged OK, PREAUTH or BYE |
+//! | `+` | the command being sent, else [`Event::Continue`] | no command waits for it |
+//! | tagged | [`Event::Done`] | its tag is not in flight, or OK precedes the end of the command |
+//! | untagged | [`Event::Data`] or [`Event::Status`], after the state | limit `responses` is hit |
 
 use super::command::{Command, Effect};
 use super::encode::{Form, Part};
@@ -28,14 +33,14 @@ use crate::proto::secret::Secret;
 use std::collections::VecDeque;
 use zeroize::Zeroize;
 
-/// A submitted command.
+/// Identifies a submitted command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(u32);
 
 /// The events of [`Session::next_event`].
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
-    /// Nothing more can be told: send [`Session::take_outgoing`], then read more.
+    /// No event is ready: send [`Session::take_outgoing`], then read more.
     NeedBytes,
     /// The first response of the connection.
     Greeting(Status<'a>),
@@ -45,15 +50,17 @@ pub enum Event<'a> {
     Status(Status<'a>),
     /// A piece of a literal that is being streamed.
     Piece(Piece<'a>),
-    /// The server waits: IDLE has begun, or a challenge of AUTHENTICATE, in base 64; answer with [`Session::answer`].
+    /// The server waits for the client: IDLE has begun, or this is a challenge of AUTHENTICATE, in
+    /// base64; answer it with [`Session::answer`].
     Continue(&'a [u8]),
-    /// The bytes of a literal from outside can go out: so many are still to be given to [`Session::feed`]. It is told again until they were.
+    /// The bytes of a literal from outside can be sent. Pass this many to [`Session::feed`]; the
+    /// event repeats until all have been given.
     LiteralWanted(u64),
     /// A command ended.
     Done {
-        /// Which one.
+        /// The command.
         handle: Handle,
-        /// How.
+        /// How it ended.
         status: Status<'a>,
     },
 }
@@ -61,15 +68,15 @@ pub enum Event<'a> {
 /// A piece of a streamed literal.
 #[derive(Debug, Clone)]
 pub struct Piece<'a> {
-    /// The response so far: `* 12 FETCH (UID 5 BODY[] {60000000}`.
+    /// The response up to the literal: `* 12 FETCH (UID 5 BODY[] {60000000}`.
     pub before: &'a [u8],
     /// The piece's bytes.
     pub bytes: &'a [u8],
-    /// Whether the literal ends with it.
+    /// Whether this is the literal's last piece.
     pub last: bool,
 }
 
-/// A response that outlives the buffer.
+/// A copy of a response that outlives the buffer.
 #[derive(Debug, Clone)]
 pub struct OwnedResponse {
     bytes: Vec<u8>,
@@ -82,7 +89,7 @@ impl OwnedResponse {
         self.bytes.len() as u64
     }
 
-    /// Its data, if it is untagged data; parentheses may be so deep.
+    /// Parses it; `None` unless it is untagged data. `max_depth` limits the nesting of parentheses.
     ///
     /// # Errors
     /// As [`Session::next_event`].
@@ -116,7 +123,7 @@ impl From<&Status<'_>> for Completion {
 }
 
 impl Completion {
-    /// The server's words with their code, as it sent them.
+    /// The server's text with the code before it.
     pub fn words(&self) -> String {
         match &self.code {
             Some((name, arguments)) if arguments.is_empty() => format!("[{name}] {}", self.text),
@@ -135,21 +142,22 @@ struct InFlight {
     responses: u64,
     challenges: u32,
     capabilities_seen: u64,
-    /// Whether the server refused it before it was wholly sent, so that the rest of its literal is still owed.
+    /// Whether the server refused it before it was wholly sent. The rest of its literal must still
+    /// be sent then.
     refused: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sending {
-    /// The tag has not gone out yet.
+    /// Nothing has been sent yet.
     Not,
-    /// Text can go out.
+    /// Text can be sent.
     Going,
-    /// The server has to say `+` before the next part.
+    /// The server must send `+` before the next part.
     WaitsForContinue,
     /// The literal's bytes come from outside.
     WaitsForBytes,
-    /// All is out.
+    /// Everything has been sent.
     Done,
 }
 
@@ -163,7 +171,7 @@ pub struct Session {
     next_tag: u32,
     greeted: bool,
     capabilities: Capabilities,
-    /// How often the server has told its capabilities.
+    /// How often the server has announced its capabilities; starting TLS counts too.
     capabilities_told: u64,
     selected: Option<SelectedMailbox>,
     selections: u64,
@@ -183,7 +191,7 @@ enum Found {
 }
 
 impl Session {
-    /// A session before the greeting.
+    /// Makes a session that waits for the greeting.
     pub fn new(limits: Limits) -> Self {
         Session {
             frame: Frame::new(limits.clone()),
@@ -211,45 +219,47 @@ impl Session {
         &self.capabilities
     }
 
-    /// The selected mailbox.
+    /// The selected mailbox, including one whose SELECT has not been answered yet.
     pub fn selected(&self) -> Option<&SelectedMailbox> {
         self.selected.as_ref()
     }
 
-    /// How often a mailbox was selected or left.
+    /// How many commands that select or leave a mailbox have been submitted.
     pub fn selections(&self) -> u64 {
         self.selections
     }
 
-    /// Whether the server said BYE.
+    /// Returns whether the server sent BYE or completed a LOGOUT.
     pub fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// How many commands have not ended.
+    /// Returns how many commands have not ended.
     pub fn in_flight(&self) -> usize {
         self.queue.len()
     }
 
-    /// Literals of more bytes than this come as [`Event::Piece`]; `None`, the default, keeps every literal whole.
+    /// Sets the threshold for streaming: longer literals arrive as [`Event::Piece`]. `None`, the
+    /// default, keeps every literal whole.
     pub fn stream_literals_over(&mut self, bytes: Option<u64>) {
         self.frame.stream_literals_over(bytes);
     }
 
-    /// Ends IDLE: queues `DONE`.
+    /// Queues `DONE`, which ends IDLE; does nothing unless IDLE is the oldest command in flight.
     pub fn end_idle(&mut self) {
         if self.queue.front().is_some_and(|command| command.effect == Effect::Idle) {
             self.out.push(b"DONE\r\n", false);
         }
     }
 
-    /// How many bytes of a literal from outside can be given to [`Session::feed`] now.
+    /// Returns how many bytes of a literal from outside can be given to [`Session::feed`] now.
     pub fn literal_wanted(&self) -> u64 {
         let waits = self.queue.iter().find(|command| command.sending == Sending::WaitsForBytes);
         waits.and_then(|command| command.parts.front()).map_or(0, |part| part.outside)
     }
 
-    /// Gives the next bytes of the literal that [`Event::LiteralWanted`] asks for; of more than it asks for, only so many are taken.
+    /// Sends the next bytes of the literal that [`Event::LiteralWanted`] asks for. Bytes beyond the
+    /// literal's end are ignored.
     pub fn feed(&mut self, bytes: &[u8]) {
         let Some(position) =
             self.queue.iter().position(|command| command.sending == Sending::WaitsForBytes)
@@ -271,26 +281,27 @@ impl Session {
         }
     }
 
-    /// Answers a challenge of AUTHENTICATE, in base 64.
+    /// Answers a challenge of AUTHENTICATE; `answer` is in base64.
     pub fn answer(&mut self, answer: &Secret) {
         self.out.push(answer.reveal().as_bytes(), true);
         self.out.push(b"\r\n", false);
     }
 
-    /// Copies bytes in.
+    /// Copies received bytes in, instead of [`Session::space`] and [`Session::filled`].
     pub fn receive(&mut self, bytes: &[u8]) {
         self.frame.push(bytes);
     }
 
-    /// Whether the connection may end here: no command waits and no response has begun.
+    /// Returns whether the session is at rest: no command is in flight and no response has begun.
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty() && !self.frame.has_unread()
     }
 
-    /// Whether what has come unasked is only data: no command is in flight, so that nothing that has begun may be a reply to one.
+    /// Checks that no reply has arrived before its command. Without a command in flight only
+    /// untagged responses may arrive.
     ///
     /// # Errors
-    /// [`ProtocolError::OutOfTurn`] for a reply that was sent ahead.
+    /// [`ProtocolError::OutOfTurn`] if anything else has begun to arrive.
     pub fn check_nothing_ahead(&self) -> Result<(), ProtocolError> {
         match self.frame.unread() {
             [] | [b'*', ..] => Ok(()),
@@ -301,16 +312,16 @@ impl Session {
         }
     }
 
-    /// The next event.
+    /// Finds and returns the next event.
     ///
     /// # Errors
-    /// [`ProtocolError`]; the connection must be closed then.
+    /// [`ProtocolError`]; the connection must then be closed.
     pub fn next_event(&mut self) -> Result<Event<'_>, ProtocolError> {
         self.find_event()?;
         self.current_event()
     }
 
-    /// The event that was found last.
+    /// Returns the event that was found last.
     ///
     /// # Errors
     /// As [`Session::next_event`].
@@ -449,7 +460,7 @@ impl Session {
         }
     }
 
-    /// A copy of the response that was found last, for later.
+    /// Returns a copy of the last response, for later.
     pub fn owned_response(&self) -> OwnedResponse {
         let raw = self.frame.response();
         OwnedResponse { bytes: raw.bytes.to_vec(), literals: raw.literals.to_vec() }
@@ -483,11 +494,12 @@ impl Session {
 
     fn apply_end(&mut self, command: &InFlight, kind: StatusKind) -> Result<(), ProtocolError> {
         match (&command.effect, kind) {
-            // A failed SELECT leaves none selected (RFC 3501 6.3.1).
+            // A failed SELECT leaves no mailbox selected (RFC 3501 6.3.1).
             (Effect::Select { .. }, StatusKind::No | StatusKind::Bad)
             | (Effect::Unselect, StatusKind::Ok) => self.selected = None,
             (Effect::StartTls, StatusKind::Ok) => self.check_nothing_behind_starttls()?,
-            // Capabilities differ after login; what was told before does not hold any more (RFC 3501 6.2.2).
+            // Capabilities may change at login, so discard those announced before it, unless the
+            // server has announced new ones since (RFC 3501 6.2.2).
             (Effect::LogIn | Effect::Authenticate, StatusKind::Ok)
                 if self.capabilities_told == command.capabilities_seen =>
             {
@@ -515,7 +527,7 @@ impl Session {
         Ok(())
     }
 
-    /// Writes as much of the queue as may go out.
+    /// Writes as much of the queue as may be sent now.
     fn pump(&mut self) {
         for command in &mut self.queue {
             if command.sending == Sending::Not {
@@ -562,7 +574,7 @@ impl Session {
                         | Effect::Logout
                 )
             {
-                break; // nothing may be sent behind these before they have ended
+                break; // nothing may follow these before they have ended
             }
         }
     }
@@ -579,7 +591,7 @@ impl Protocol for Session {
             return Some(Deed::new(change.clone()));
         }
         let selected = self.selected.as_ref();
-        // Where nothing can be changed, FETCH sets no flag and CLOSE removes nothing.
+        // In a read-only mailbox FETCH sets no flag and CLOSE removes nothing.
         if command.verb().row().changes == Changes::Sometimes
             && selected.is_some_and(|selected| selected.read_only)
         {
@@ -598,7 +610,7 @@ impl Protocol for Session {
             self.selections += 1;
         }
         if let Effect::Select { name, read_only } = &command.effect {
-            // Later responses concern the new mailbox.
+            // Responses from here on concern the new mailbox.
             self.selected = Some(SelectedMailbox {
                 name: name.clone(),
                 read_only: *read_only,

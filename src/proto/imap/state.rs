@@ -1,18 +1,24 @@
-//! The server's capabilities and the state of the selected mailbox, updated by every response (RFC 3501 5.2, 7).
+//! Session state that any response may update: the server's capabilities and the selected mailbox
+//! (RFC 3501 5.2, 7).
+//!
+//! [`Capabilities`] holds the latest list that the server announced. [`SelectedMailbox`] follows
+//! EXISTS, RECENT, EXPUNGE and FLAGS responses and the response codes of SELECT. It also remembers
+//! which message numbers were expunged, so that a caller can tell whether a number it holds still
+//! means the same message.
 
 use super::response::{Code, Data};
 use super::tokens::{Token, Tokens};
 use crate::proto::error::ProtocolError;
 use crate::proto::limits::Limits;
 
-/// The capabilities that the server advertises now.
+/// The capabilities that the server currently advertises.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
     names: Vec<String>,
 }
 
 impl Capabilities {
-    /// Whether a capability is advertised, `IDLE` or `AUTH=PLAIN`, in any case.
+    /// Returns whether a capability such as `IDLE` or `AUTH=PLAIN` is advertised. Case is ignored.
     pub fn has(&self, name: &str) -> bool {
         self.names.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
@@ -22,12 +28,13 @@ impl Capabilities {
         &self.names
     }
 
-    /// Whether nothing is known.
+    /// Returns whether no capabilities are known.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// Whether mailbox names go in UTF-8 instead of modified UTF-7: for a server that is IMAP4rev2 only (RFC 9051 5.1).
+    /// Returns whether mailbox names are sent in UTF-8 instead of modified UTF-7: true for a server
+    /// that supports only IMAP4rev2 (RFC 9051 5.1).
     pub fn utf8_names(&self) -> bool {
         self.has("IMAP4rev2") && !self.has("IMAP4rev1")
     }
@@ -58,33 +65,35 @@ impl Capabilities {
 pub struct SelectedMailbox {
     /// Its name, as the caller wrote it.
     pub name: String,
-    /// Whether it can only be read.
+    /// Whether it is open read-only.
     pub read_only: bool,
-    /// Messages in it.
+    /// Number of messages in it.
     pub exists: u32,
-    /// How many messages have left since it was selected.
+    /// Number of messages expunged since it was selected.
     pub expunged: u64,
-    /// For messages that left, how many had left then, and the number. Only those are kept whose number is smaller than of all that left later.
+    /// For expunged messages, the value of `expunged` then and the message's number. An entry is
+    /// dropped when a later one has the same or a lower number, so both fields only increase.
     pub(super) left: Vec<(u64, u32)>,
-    /// Messages that are new to this session (`\Recent`).
+    /// Number of messages that are new to this session (`\Recent`).
     pub recent: u32,
-    /// Flags in use.
+    /// The flags defined in the mailbox (FLAGS).
     pub flags: Vec<String>,
-    /// Flags that can be stored; `\*` means own ones too.
+    /// The flags that a client can change permanently; `\*` means that it can create new keywords
+    /// too.
     pub permanent_flags: Vec<String>,
-    /// The UID that the next message will get, at the time of SELECT or later.
+    /// The predicted UID of the next message, as last announced.
     pub uid_next: Option<u32>,
-    /// The validity of the UIDs.
+    /// The UIDVALIDITY of the mailbox: UIDs hold only as long as it stays the same.
     pub uid_validity: Option<u32>,
-    /// The number of the first message that is not seen.
+    /// The number of the first message without `\Seen`, as last announced.
     pub first_unseen: Option<u32>,
     /// The highest modification sequence (RFC 7162).
     pub highest_modseq: Option<u64>,
 }
 
 impl SelectedMailbox {
-    /// The lowest number that a message had when it left, after `expunged` had been so high; `None`
-    /// if none has left since. Every message with a lower number kept it.
+    /// Returns the lowest number of any message expunged after `expunged` had the given value;
+    /// `None` if none was. Every message with a lower number has kept it.
     pub fn lowest_that_left_since(&self, expunged: u64) -> Option<u32> {
         let later = self.left.partition_point(|(count, _)| *count <= expunged);
         self.left.get(later).map(|(_, number)| *number)
@@ -98,7 +107,8 @@ impl SelectedMailbox {
         match data.number {
             Some(number) if data.is("EXISTS") => self.exists = number,
             Some(number) if data.is("RECENT") => self.recent = number,
-            // A number beyond the mailbox is the server's mistake; it must not make the count wrap.
+            // Ignore a number beyond the mailbox: it is the server's mistake and must not make the
+            // count wrap.
             Some(number) if data.is("EXPUNGE") && number <= self.exists => {
                 self.exists = self.exists.saturating_sub(1);
                 self.expunged += 1;
@@ -138,7 +148,7 @@ impl SelectedMailbox {
     }
 }
 
-/// Reads `(\Seen junk \*)`.
+/// Reads a list of flags, `(\Seen junk \*)`.
 pub(super) fn flag_list(
     tokens: &mut Tokens<'_>,
     limits: &Limits,

@@ -1,7 +1,16 @@
-//! The one tokenizer for everything a server sends as data: flat, zero-copy, limited in depth.
+//! The tokenizer for all data that a server sends: flat, zero-copy, and limited in depth.
 //!
-//! IMAP's data is parenthesised lists of atoms, numbers, strings and NIL (RFC 3501 4). Tokens come as slices of the response; a caller builds what
-//! it needs from them and skips the rest.
+//! IMAP data is made of parenthesised lists of atoms, numbers, strings and NIL (RFC 3501 4).
+//! [`Tokens`] is a cursor that returns one token after another, as slices of the response. A caller
+//! builds what it needs and skips the rest with [`Tokens::skip_value`]. The tokenizer does not
+//! recurse, and it limits the nesting of parentheses, so a hostile server cannot exhaust the stack
+//! of callers that do.
+//!
+//! Two things need context. Where fetch items may occur, `BODY[HEADER.FIELDS (FROM)]<0>` is a
+//! single atom. And literals are found not by their `{n}` but by the spans that `frame` recorded,
+//! because a streamed literal's bytes are no longer in the response.
+//!
+//! For speed, atoms and quoted strings are scanned 16 bytes at a time.
 
 use super::frame::{LiteralSpan, Raw};
 use crate::proto::error::{ProtocolError, excerpt};
@@ -15,23 +24,25 @@ pub enum Token<'a> {
     Open,
     /// `)`
     Close,
-    /// Anything that is not quoted: a name, a number, a flag, `NIL`, or a fetch item such as `BODY[HEADER.FIELDS (FROM)]<0>`.
+    /// Anything unquoted: a name, a number, a flag, `NIL`, or a fetch item such as
+    /// `BODY[HEADER.FIELDS (FROM)]<0>`.
     Atom(&'a [u8]),
-    /// The inside of a quoted string, with its backslashes.
+    /// The contents of a quoted string, with backslash escapes still in place.
     Quoted(&'a [u8]),
     /// A literal's bytes.
     Literal(&'a [u8]),
-    /// A literal that was handed on in pieces; its size in bytes.
+    /// A literal that was streamed; its size in bytes.
     Streamed(u64),
 }
 
 impl<'a> Token<'a> {
-    /// Whether this is the atom `NIL`.
+    /// Returns whether this is the atom `NIL`, in any case.
     pub fn is_nil(self) -> bool {
         matches!(self, Token::Atom(atom) if atom.eq_ignore_ascii_case(b"NIL"))
     }
 
-    /// An atom of digits as a number; `None` for all else and beyond 63 bits, which Lisp's integers hold.
+    /// Returns an atom of digits as a number; `None` for anything else and for numbers beyond 63
+    /// bits, which do not fit a fixed-size Lisp integer.
     pub fn number(self) -> Option<u64> {
         match self {
             Token::Atom(atom) => parse_number(atom),
@@ -39,7 +50,8 @@ impl<'a> Token<'a> {
         }
     }
 
-    /// The bytes of an atom or string, escapes undone; `None` for parentheses and streamed literals.
+    /// Returns the bytes of an atom or string, with escapes undone; `None` for parentheses and
+    /// streamed literals.
     pub fn bytes(self) -> Option<Cow<'a, [u8]>> {
         match self {
             Token::Atom(bytes) | Token::Literal(bytes) => Some(Cow::Borrowed(bytes)),
@@ -49,7 +61,8 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Reads digits, zeros before them too (RFC 3501 9, number), without wrapping; `None` if there are none, other bytes, or more than 63 bits.
+/// Reads a decimal number, leading zeros allowed (RFC 3501 9, number). `None` if it is empty, has
+/// other bytes, or exceeds 63 bits.
 pub fn parse_number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -61,7 +74,7 @@ pub fn parse_number(digits: &[u8]) -> Option<u64> {
     (number <= i64::MAX as u64).then_some(number)
 }
 
-/// Undoes `\"` and `\\` (RFC 3501 4.3); borrows where there is nothing to undo.
+/// Undoes the escapes `\"` and `\\` (RFC 3501 4.3); borrows if there are none.
 pub fn unescape(inside: &[u8]) -> Cow<'_, [u8]> {
     if !inside.contains(&b'\\') {
         return Cow::Borrowed(inside);
@@ -74,12 +87,14 @@ pub fn unescape(inside: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// Bytes that are looked at at once, in a number whose lowest byte is the first: few strings are longer. Vectors are slower, since what is not
-/// `unsafe` has no short way from a vector to the place of a byte, and so is a table, whose loop ends where nothing foretells it.
+/// The number of bytes scanned at once, as an integer whose lowest byte is the first. Few strings
+/// are longer. SIMD vectors are slower, because safe code has no short way from a vector to the
+/// position of a byte. A lookup table is slower too, because the end of its loop cannot be
+/// predicted.
 const CHUNK: usize = 16;
 const LOW: u128 = u128::from_le_bytes([1; CHUNK]);
 
-/// The bytes from `at` on, and zeros where there are none.
+/// Returns the bytes from `at` on, padded with zeros past the end.
 #[inline(always)]
 fn chunk(bytes: &[u8], at: usize) -> u128 {
     match bytes.get(at..at + CHUNK).and_then(|chunk| chunk.first_chunk()) {
@@ -88,7 +103,7 @@ fn chunk(bytes: &[u8], at: usize) -> u128 {
     }
 }
 
-#[inline(never)] // once or twice in a response
+#[inline(never)] // once or twice per response
 fn last_chunk(bytes: &[u8], at: usize) -> u128 {
     let rest = &bytes[at..];
     if let Some(last) = bytes.last_chunk() {
@@ -99,19 +114,20 @@ fn last_chunk(bytes: &[u8], at: usize) -> u128 {
     u128::from_le_bytes(chunk)
 }
 
-/// Marks, by its highest bit, each byte that is less than `bound`. Behind the first of them there may be wrong marks.
+/// Sets the highest bit of each byte that is less than `bound`. Bytes after the first such byte may
+/// be marked wrongly, and so may bytes beyond ASCII.
 #[inline(always)]
 fn below(chunk: u128, bound: u8) -> u128 {
     chunk.wrapping_sub(LOW * u128::from(bound))
 }
 
-/// As [`below`], each byte that is equal.
+/// As [`below`], for each byte that equals `byte`.
 #[inline(always)]
 fn equal(chunk: u128, byte: u8) -> u128 {
     below(chunk ^ (LOW * u128::from(byte)), 1)
 }
 
-/// The place of the first byte that is marked; none beyond ASCII counts.
+/// Returns the position of the first marked byte, ignoring bytes beyond ASCII.
 #[inline(always)]
 fn first(chunk: u128, marks: u128) -> Option<usize> {
     let marks = marks & !chunk & (LOW << 7);
@@ -126,11 +142,11 @@ pub struct Tokens<'a> {
     at: usize,
     depth: usize,
     max_depth: usize,
-    /// Whether names of fetch items may stand here.
+    /// Whether names of fetch items may occur.
     sections: bool,
 }
 
-/// A place in a response.
+/// A position in a response, for [`Tokens::repeats`].
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
     at: usize,
@@ -138,34 +154,36 @@ pub struct Place {
 }
 
 impl<'a> Tokens<'a> {
-    /// Starts at byte `at` of the response.
+    /// Starts at byte `at` of the response. `max_depth` limits the nesting of parentheses.
     pub fn new(raw: Raw<'a>, at: usize, max_depth: usize) -> Self {
         Tokens { bytes: raw.bytes, literals: raw.literals, at, depth: 0, max_depth, sections: true }
     }
 
-    /// For data without fetch items, where `BODY[x` may be the name of a mailbox.
+    /// Returns a cursor for data without fetch items, in which `BODY[x` may be a mailbox name.
     #[must_use]
     pub fn without_sections(self) -> Self {
         Tokens { sections: false, ..self }
     }
 
-    /// How many parentheses are open.
+    /// Returns how many parentheses are open.
     pub fn depth(&self) -> usize {
         self.depth
     }
 
-    /// The remaining bytes, for text that has no token structure.
+    /// Returns the remaining bytes, for text without token structure.
     pub fn rest(&self) -> &'a [u8] {
         &self.bytes[self.at..]
     }
 
-    /// The place that has been reached, for [`Tokens::repeats`].
+    /// Returns the current position, for [`Tokens::repeats`].
     pub fn place(&self) -> Place {
         Place { at: self.at, literals: self.literals.len() }
     }
 
-    /// Reads over a list if it is, byte for byte, the one between two places, the first behind that one's opening parenthesis. Envelopes give the
-    /// same addresses as From, Sender and Reply-To.
+    /// Skips the next list if it repeats an earlier one byte for byte, and returns whether it did.
+    /// `first` is the position after the earlier list's opening parenthesis, `behind` the one after
+    /// its closing parenthesis. A list with literals never counts as repeated. Envelopes often give
+    /// the same addresses as From, Sender and Reply-To.
     pub fn repeats(&mut self, first: Place, behind: Place) -> bool {
         let repeated = first.literals == behind.literals
             && first.at > 0
@@ -177,11 +195,13 @@ impl<'a> Tokens<'a> {
         repeated
     }
 
-    /// The next token; `None` at the end of the response, when all parentheses are closed.
+    /// Returns the next token; `None` at the end of the response, if all parentheses are closed.
     ///
     /// # Errors
-    /// [`ProtocolError::Malformed`] where the grammar ends, [`ProtocolError::TooLarge`] for parentheses nested too deep.
-    // Its result is large: handing it back through memory took half of the time. Nothing that it calls borrows the cursor, which so stays in registers.
+    /// [`ProtocolError::Malformed`] for anything the grammar does not allow,
+    /// [`ProtocolError::TooLarge`] for parentheses nested too deep.
+    // Inlined because returning the large result through memory took half of the time. Nothing
+    // called here borrows the cursor, so it stays in registers.
     #[inline(always)]
     pub fn next_token(&mut self) -> Result<Option<Token<'a>>, ProtocolError> {
         while self.bytes.get(self.at) == Some(&b' ') {
@@ -221,7 +241,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// The next token, which must be there.
+    /// Returns the next token, which must exist.
     ///
     /// # Errors
     /// As [`Tokens::next_token`], and [`ProtocolError::Malformed`] at the end.
@@ -241,7 +261,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Reads over the rest of one value whose first token was `first`.
+    /// Skips the rest of a value whose first token was `first`.
     ///
     /// # Errors
     /// As [`Tokens::next_token`].
@@ -259,7 +279,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// An error at the place that has been reached.
+    /// Makes an error at the current position.
     #[inline(always)]
     pub fn malformed(&self, what: &'static str) -> ProtocolError {
         malformed(self.bytes, self.at, what)
@@ -282,7 +302,7 @@ impl<'a> Tokens<'a> {
             .and_then(|four| four.first_chunk())
             .map_or(0, |four| u32::from_le_bytes(*four));
         if four == u32::from_le_bytes(*b"NIL ") || four == u32::from_le_bytes(*b"NIL)") {
-            return at + 3; // most atoms: what follows need not wait until their end is found
+            return at + 3; // most atoms: skips the scan for their end
         }
         loop {
             let chunk = chunk(self.bytes, at);
@@ -297,7 +317,8 @@ impl<'a> Tokens<'a> {
     fn end_of_quoted(&self, mut at: usize) -> Result<usize, ProtocolError> {
         loop {
             let chunk = chunk(self.bytes, at);
-            // With its second bit turned the quote follows the control characters.
+            // Flipping bit 1 turns the quote into 0x20, next to the control characters, so that one
+            // comparison finds both.
             let Some(found) = first(chunk, below(chunk ^ (LOW * 2), 0x21) | equal(chunk, b'\\'))
             else {
                 at += CHUNK;
@@ -352,8 +373,9 @@ impl<'a> Tokens<'a> {
         Ok(Token::Atom(&self.bytes[start..self.at]))
     }
 
-    /// Reads `BODY[HEADER.FIELDS ("From" {4} CR LF …)]`, if such stands here: to the bracket that closes, over strings and over field names, which may hold
-    /// brackets (RFC 3501 9, header-list of astrings).
+    /// If a section such as `BODY[HEADER.FIELDS ("From" {4} CR LF …)]` starts here, moves to just
+    /// after its closing bracket. Strings and field names inside it may contain brackets (RFC 3501
+    /// 9, header-list of astrings).
     #[inline(never)]
     fn behind_section(mut self) -> Result<Self, ProtocolError> {
         let rest = self.rest();
@@ -399,7 +421,8 @@ fn too_deep(limit: usize) -> ProtocolError {
     Limits { depth: limit, ..Limits::default() }.exceeded("depth")
 }
 
-/// Only these names are followed by a section; elsewhere `[` is an ordinary character, as in `[Gmail]/Sent`.
+/// The names that a section may follow. Elsewhere `[` is an ordinary character, as in
+/// `[Gmail]/Sent`.
 const OPENINGS: [&[u8]; 5] =
     [b"BODY[", b"BODY.PEEK[", b"BINARY[", b"BINARY.PEEK[", b"BINARY.SIZE["];
 

@@ -1,11 +1,15 @@
 //! Modified UTF-7, the encoding of mailbox names (RFC 3501 5.1.3).
+//!
+//! Printable ASCII stands for itself, `&` is written `&-`, and every other run of characters is
+//! `&`, its UTF-16 in a variant of base64, and `-`. Decoding accepts only what [`encode`] produces,
+//! so a decoded name always encodes to the name that the server sent.
 
 use base64::Engine as _;
 use base64::alphabet::Alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use std::sync::LazyLock;
 
-/// Base 64 with `,` for `/`, without padding.
+/// Base64 with `,` for `/` and without padding.
 static BASE64: LazyLock<GeneralPurpose> = LazyLock::new(|| {
     let alphabet =
         Alphabet::new("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,")
@@ -18,7 +22,7 @@ static BASE64: LazyLock<GeneralPurpose> = LazyLock::new(|| {
     )
 });
 
-/// Encodes a name: printable ASCII stands for itself, `&` becomes `&-`, all else is UTF-16 in base 64.
+/// Encodes a mailbox name.
 pub fn encode(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
     let mut rest = name;
@@ -41,7 +45,7 @@ pub fn encode(name: &str) -> String {
     encoded
 }
 
-/// Decodes a name; `None` if it is not what [`encode`] would write, so that decoding and encoding again always gives the same name.
+/// Decodes a mailbox name; `None` if [`encode`] would not have written it that way.
 pub fn decode(name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?;
     let mut decoded = String::with_capacity(name.len());

@@ -1,7 +1,12 @@
-//! The commands of IMAP as a table: what each needs, what it may be in flight with, which responses
-//! answer it, and whether it can change something on the server.
+//! The IMAP commands as a table: what each requires, which commands it may be in flight with, which
+//! untagged responses answer it, and whether it can change something on the server.
+//!
+//! The table keeps pipelining safe. Untagged responses carry no tag, and EXPUNGE shifts message
+//! numbers, so a client may send a command early only if no response can be attributed to the wrong
+//! command and no number can change its meaning (RFC 9051 5.5). [`Flight::may_follow`] decides that
+//! for two commands.
 
-/// A command's verb; `UID FETCH` and `FETCH` are the same verb with other [`super::Messages`].
+/// A command's verb. `UID FETCH` and `FETCH` are the same verb with different [`super::Messages`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each is the command of that name; `Verb::row` describes it")]
@@ -36,28 +41,31 @@ pub enum Verb {
     Id,
 }
 
-/// Which commands may be in flight together (RFC 9051 5.5).
+/// How a command may be pipelined with others (RFC 9051 5.5).
 ///
-/// Two commands are never in flight together if one could change what the other's message numbers
-/// mean, or if the answers of one could be taken for those of the other.
+/// Two commands are never in flight together if one could change the meaning of the other's message
+/// numbers, or if the responses to one could be mistaken for responses to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flight {
-    /// By message number. The server must not remove messages while it answers (RFC 3501 7.4.1).
+    /// Addresses messages by number. The server must not expunge messages while it answers (RFC
+    /// 3501 7.4.1).
     Numbers,
-    /// By UID. UIDs do not shift.
+    /// Addresses messages by UID. UIDs do not shift.
     Uids,
-    /// About no message of the selected mailbox. The server may remove messages while it answers.
+    /// Concerns no message of the selected mailbox. The server may expunge messages while it
+    /// answers.
     Elsewhere,
-    /// Names no message by number, and changes what the others are about: it waits for them, and
-    /// they for it. It may follow what is about no message.
+    /// Addresses no message by number, but changes what other commands depend on, so neither may be
+    /// sent while the other is in flight. It may follow an [`Elsewhere`](Flight::Elsewhere)
+    /// command.
     Alone,
-    /// Names messages by number, and the server may remove messages while it answers: it waits for
-    /// all others, and all others wait for it.
+    /// Addresses messages by number while the server may expunge messages, so it is never in flight
+    /// with any other command.
     AloneByNumber,
 }
 
 impl Flight {
-    /// Whether a command of this kind may be sent while one of kind `earlier` is in flight.
+    /// Returns whether a command of this kind may be sent while one of kind `earlier` is in flight.
     pub fn may_follow(self, earlier: Flight) -> bool {
         match (earlier, self) {
             (Flight::Alone | Flight::AloneByNumber, _) | (_, Flight::AloneByNumber) => false,
@@ -67,14 +75,14 @@ impl Flight {
     }
 }
 
-/// Whether a command can change something on the server.
+/// When a command changes something on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changes {
     /// It never does.
     Never,
-    /// It depends on the arguments: a FETCH may set `\Seen`.
+    /// It depends on the arguments and the mailbox: a FETCH may set `\Seen`.
     Sometimes,
-    /// It is there to change something.
+    /// It always makes, or tries to make, a change.
     Always,
 }
 
@@ -83,15 +91,15 @@ pub enum Changes {
 pub struct Row {
     /// The name as it is sent.
     pub name: &'static str,
-    /// The name of the form that takes UIDs.
+    /// The name of the form that takes UIDs, if there is one.
     pub uid_name: Option<&'static str>,
     /// Whether a mailbox must be selected (RFC 3501 3.3).
     pub needs_selected: bool,
-    /// The commands it may be in flight with when it names messages by number, or none at all.
+    /// How the command may be pipelined if it addresses messages by number, or none at all.
     pub flight: Flight,
     /// The untagged responses that answer it.
     pub answers: &'static [&'static str],
-    /// Whether it changes something.
+    /// Whether it can change something on the server.
     pub changes: Changes,
 }
 
@@ -131,7 +139,7 @@ impl Verb {
         ]
     };
 
-    /// The verb's row in the table.
+    /// Returns the verb's row of the table.
     pub const fn row(self) -> Row {
         use Changes::{Always, Never, Sometimes};
         use Flight::{Alone, AloneByNumber, Elsewhere, Numbers};
@@ -142,7 +150,7 @@ impl Verb {
             Verb::StartTls => plain("STARTTLS", Alone, &[], Never),
             Verb::Login => plain("LOGIN", Alone, &[], Never),
             Verb::Authenticate => plain("AUTHENTICATE", Alone, &[], Never),
-            Verb::Select => plain("SELECT", Alone, &[], Always), // it takes \Recent
+            Verb::Select => plain("SELECT", Alone, &[], Always), // it clears \Recent
             Verb::Examine => plain("EXAMINE", Alone, &[], Never),
             Verb::Create => plain("CREATE", Alone, &[], Always),
             Verb::Delete => plain("DELETE", Alone, &[], Always),
@@ -170,15 +178,15 @@ impl Verb {
         }
     }
 
-    /// What the command may be in flight with. With UIDs it may be so with its like, unless
-    /// messages leave by it.
+    /// Returns how the command may be pipelined. With UIDs that is [`Flight::Uids`], unless the
+    /// command expunges messages.
     pub fn flight(self, by_uid: bool) -> Flight {
         let row = self.row();
         let removes = matches!(self, Verb::Expunge | Verb::Move);
         if by_uid && row.uid_name.is_some() && !removes { Flight::Uids } else { row.flight }
     }
 
-    /// The verb of a command's name, `UID FETCH` for example.
+    /// Returns the verb of a command name such as `UID FETCH`; upper case only.
     pub fn named(name: &str) -> Option<Verb> {
         Verb::ALL.into_iter().find(|verb| {
             let row = verb.row();

@@ -1,25 +1,27 @@
-//! The end of a multi-line reply, and its dots (RFC 1939 3).
+//! Finds the end of a multi-line reply and undoes its dot-stuffing (RFC 1939 3).
 //!
-//! Only CR LF `.` CR LF ends a body. A bare CR or LF is content: who takes `\n.\n` for the end reads the rest of the letter as replies.
+//! Only CR LF `.` CR LF ends a body. A bare CR or LF is content: a client that took LF `.` LF for
+//! the end would read the rest of the letter as replies. The bytes are not copied:
+//! [`Body::advance`] says how many of the next bytes belong to the letter, and which to leave out.
 
 use memchr::memmem;
 
-/// Finds pieces of a body in what has arrived.
+/// The decoder, with the state between calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
     at_line_start: bool,
 }
 
-/// What the examined bytes begin with.
+/// The result of [`Body::advance`]: what the bytes begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// That many bytes of the letter.
+    /// This many bytes of the letter.
     Piece(usize),
-    /// A doubled dot: one byte to leave out.
+    /// A stuffed dot: one byte to leave out.
     Dot,
-    /// The end: that many bytes to leave out.
+    /// The end of the body: this many bytes to leave out.
     End(usize),
-    /// Too little to tell.
+    /// Too few bytes to decide.
     NeedBytes,
 }
 
@@ -30,7 +32,7 @@ impl Default for Body {
 }
 
 impl Body {
-    /// Looks at the next bytes; the caller takes what was found away before it asks again.
+    /// Examines the next bytes. The caller removes what was found before it calls again.
     pub fn advance(&mut self, bytes: &[u8]) -> Found {
         if self.at_line_start && bytes.first() == Some(&b'.') {
             return match bytes {
@@ -45,12 +47,13 @@ impl Body {
         if bytes.is_empty() {
             return Found::NeedBytes;
         }
-        // Up to the line end before the next dot that matters; the rest of the lines goes through untouched.
+        // Everything up to the next line that starts with a dot is one piece; other line ends need
+        // no look.
         if let Some(found) = memmem::find(bytes, b"\r\n.") {
             self.at_line_start = true;
             return Found::Piece(found + 2);
         }
-        // A line end at the end may be followed by a dot that has not arrived.
+        // Keep back a CR at the end: a dot that has not arrived may follow its LF.
         let keep = if bytes.ends_with(b"\r") { 1 } else { 0 };
         if bytes.len() == keep {
             return Found::NeedBytes;
@@ -64,7 +67,8 @@ impl Body {
 mod tests {
     use super::*;
 
-    /// The letter in a body that arrives in chunks of `size`, and what is left behind it.
+    /// Returns the letter in a body that arrives in chunks of `size`, the bytes left after it, and
+    /// whether it ended.
     fn read(body: &[u8], size: usize) -> (String, String, bool) {
         let (mut state, mut buffer, mut letter, mut ended) =
             (Body::default(), Vec::new(), Vec::new(), false);

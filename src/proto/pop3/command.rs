@@ -1,11 +1,16 @@
-//! The commands, one constructor each.
+//! The POP3 commands, one constructor each.
+//!
+//! A constructor checks its arguments and returns the command's text in parts, each marked if a
+//! trace must hide it. An argument with control characters is refused, so none can start a second
+//! command. Login commands, STLS and QUIT are barriers: they are sent alone, and nothing is sent
+//! until they are answered.
 
 use crate::proto::deed::{Act, Change, Letters};
 use crate::proto::error::EncodeError;
 use crate::proto::sasl::Mechanism;
 use crate::proto::secret::Secret;
 
-/// The shape of a command's reply after `+OK`.
+/// The shape of the reply after `+OK`: nothing more, or a multi-line body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     Line,
@@ -16,12 +21,12 @@ pub(super) enum Shape {
 #[derive(Clone)]
 pub struct Command {
     pub(super) name: &'static str,
-    /// Text, and whether a trace must not show it.
+    /// The text in parts, and whether a trace must hide each.
     pub(super) parts: Vec<(String, bool)>,
     pub(super) shape: Shape,
-    /// Whether nothing may be sent before its reply.
+    /// Whether it is sent alone, and nothing more before its reply.
     pub(super) barrier: bool,
-    /// The change it makes. For QUIT the session knows which letters.
+    /// The change it makes. For QUIT and RSET the session fills in which letters.
     pub(super) change: Option<Change>,
 }
 
@@ -68,18 +73,19 @@ impl Command {
         Command::new("STLS", Shape::Line).alone()
     }
 
-    /// USER.
+    /// USER (RFC 1939 7).
     ///
     /// # Errors
-    /// [`EncodeError`] for control characters; so for all commands with text.
+    /// [`EncodeError`] for an empty name or control characters; the same holds for every command
+    /// with text.
     pub fn user(user: &str) -> Built {
         Ok(Command::new("USER", Shape::Line).with(line("user", user)?, false).alone())
     }
 
-    /// PASS. A password may hold blanks; what it may not hold is the end of a line.
+    /// PASS (RFC 1939 7). A password may contain spaces, but no control characters.
     ///
     /// # Errors
-    /// [`EncodeError`], without showing the text.
+    /// [`EncodeError`] for an empty password or control characters; it does not show the text.
     pub fn pass(password: &Secret) -> Built {
         line("password", password.reveal()).map_err(|_| {
             EncodeError::new("password", "text without control characters", b"#<secret>")
@@ -90,7 +96,7 @@ impl Command {
     /// APOP, with the digest of the greeting's timestamp and the password (RFC 1939 7).
     ///
     /// # Errors
-    /// [`EncodeError`] for control characters and blanks in the user.
+    /// [`EncodeError`] for control characters, and for spaces in the user.
     pub fn apop(user: &str, digest: &str) -> Built {
         if user.contains(' ') {
             return Err(EncodeError::new(
@@ -105,7 +111,7 @@ impl Command {
             .alone())
     }
 
-    /// AUTH with a mechanism and its initial response in base 64, if it goes along (RFC 5034 4).
+    /// AUTH with a mechanism and its initial response in base64, if it is sent along (RFC 5034 4).
     pub fn auth(mechanism: Mechanism, initial: Option<&Secret>) -> Command {
         let command =
             Command::new("AUTH", Shape::Line).with(mechanism.name().to_owned(), false).alone();
@@ -115,17 +121,17 @@ impl Command {
         }
     }
 
-    /// STAT.
+    /// STAT: the number of letters and their total size (RFC 1939 5).
     pub fn stat() -> Command {
         Command::new("STAT", Shape::Line)
     }
 
-    /// LIST of all letters.
+    /// LIST: the sizes of all letters.
     pub fn list() -> Command {
         Command::new("LIST", Shape::Lines)
     }
 
-    /// UIDL of one letter, or of all.
+    /// UIDL: the unique identifier of one letter, or of all.
     pub fn uidl(number: Option<u32>) -> Command {
         match number {
             Some(number) => Command::new("UIDL", Shape::Line).with(number.to_string(), false),
@@ -133,31 +139,31 @@ impl Command {
         }
     }
 
-    /// RETR.
+    /// RETR: one whole letter.
     pub fn retr(number: u32) -> Command {
         Command::new("RETR", Shape::Lines).with(number.to_string(), false)
     }
 
-    /// TOP: the header and so many lines of the body.
+    /// TOP: the header and the first `lines` lines of the body.
     pub fn top(number: u32, lines: u32) -> Command {
         Command::new("TOP", Shape::Lines)
             .with(number.to_string(), false)
             .with(lines.to_string(), false)
     }
 
-    /// DELE.
+    /// DELE: marks one letter for removal.
     pub fn dele(number: u32) -> Command {
         Command::new("DELE", Shape::Line)
             .with(number.to_string(), false)
             .changing(Act::MarkForRemoval, Letters::Numbers(vec![number]))
     }
 
-    /// RSET: nothing is marked any more.
+    /// RSET: clears all marks.
     pub fn rset() -> Command {
         Command::new("RSET", Shape::Line).changing(Act::Unmark, Letters::Marked)
     }
 
-    /// QUIT: what is marked goes.
+    /// QUIT: removes the marked letters and ends the session.
     pub fn quit() -> Command {
         Command::new("QUIT", Shape::Line).alone().changing(Act::Remove, Letters::Marked)
     }

@@ -1,7 +1,8 @@
 //! POP3 (RFC 1939) with CAPA (RFC 2449), STLS (RFC 2595) and SASL (RFC 5034), sans-IO.
 //!
-//! A [`Session`] takes the server's bytes and the caller's [`Command`]s, and gives bytes to send and [`Event`]s. Replies come in the order of the
-//! commands, so several commands can be in flight. Letters come in pieces, their dots undone, and are never held here.
+//! A [`Session`] takes the server's bytes and the caller's [`Command`]s, and produces bytes to send
+//! and [`Event`]s. Replies arrive in the order of the commands, so several commands can be in
+//! flight. Letters are handed on in pieces, with dot-stuffing undone, and are never buffered whole.
 
 pub(crate) mod body;
 pub mod command;

@@ -1,8 +1,13 @@
-//! The session: commands in, bytes out; bytes in, events out.
+//! The POP3 session: commands in, bytes out; bytes in, events out.
 //!
-//! Theory of operation. Replies come in the order of the commands. The first line says `+OK` or `-ERR`; after `+OK` some commands are followed by a
-//! body, which is handed on in pieces until its end. Where a command is a barrier (a login, STLS, QUIT), what was submitted behind it waits for its
-//! reply.
+//! Replies arrive in the order of the commands. The first line of a reply is `+OK` or `-ERR`. For
+//! some commands a body follows `+OK`; it is handed on in pieces until its end, and never buffered
+//! whole. Commands are pipelined except around barriers (logins, STLS, QUIT): a barrier waits until
+//! all earlier commands are answered, and later commands wait for its reply.
+//!
+//! The session keeps the numbers of the letters marked by DELE, so that the deed of a QUIT names
+//! what it removes. Bytes that arrive while no command is in flight are a protocol error, because
+//! they could be taken for the reply to the next command.
 //!
 //! | state | next line | then |
 //! |---|---|---|
@@ -23,18 +28,18 @@ use memchr::memchr;
 use std::collections::VecDeque;
 use zeroize::Zeroize;
 
-/// A submitted command.
+/// Identifies a submitted command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Handle(u64);
 
-/// A reply's first line.
+/// The first line of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reply<'a> {
-    /// Whether it is `+OK`.
+    /// Whether the status is `+OK`.
     pub ok: bool,
-    /// The extended code in brackets, `IN-USE` for example (RFC 2449 8).
+    /// The extended response code in brackets, for example `IN-USE` (RFC 2449 8).
     pub code: Option<&'a [u8]>,
-    /// The whole text behind the status.
+    /// The whole text after the status.
     pub text: &'a [u8],
 }
 
@@ -47,11 +52,11 @@ pub enum Event<'a> {
     Greeting(Reply<'a>),
     /// The first line of a reply.
     Reply(Handle, Reply<'a>),
-    /// A piece of a body, its dots undone.
+    /// A piece of a body, with dot-stuffing undone.
     Piece(Handle, &'a [u8]),
     /// The end of a body.
     End(Handle),
-    /// A challenge of AUTH, in base 64; answer with [`Session::answer`].
+    /// A challenge of AUTH, in base64; answer it with [`Session::answer`].
     Challenge(Handle, &'a [u8]),
 }
 
@@ -83,11 +88,11 @@ pub struct Session {
     next: Next,
     body: Body,
     next_handle: u64,
-    /// Questions of the server since the last reply.
+    /// Always 0: [`crate::proto::sasl::Exchange`] bounds the number of challenges.
     challenges: u32,
-    /// The letters that are marked: QUIT removes them.
+    /// The marked letters, which QUIT removes.
     marked: Vec<u32>,
-    /// Whether bytes came that no command had asked for; nothing is sent any more then.
+    /// Whether bytes arrived before a command asked for them; then nothing more is sent.
     ahead: bool,
     found: FoundEvent,
 }
@@ -95,7 +100,7 @@ pub struct Session {
 const READ_SIZE: usize = 64 << 10;
 
 impl Session {
-    /// A session before the greeting.
+    /// Makes a session that waits for the greeting.
     pub fn new(limits: Limits) -> Self {
         Session {
             limits,
@@ -113,18 +118,18 @@ impl Session {
         }
     }
 
-    /// Answers a challenge, in base 64.
+    /// Answers a challenge; `answer` is in base64.
     pub fn answer(&mut self, answer: &Secret) {
         self.out.push(answer.reveal().as_bytes(), true);
         self.out.push(b"\r\n", false);
     }
 
-    /// Whether bytes are there that no event has shown.
+    /// Returns whether there are bytes that no event has shown.
     pub fn has_unread(&self) -> bool {
         self.received.has_unshown()
     }
 
-    /// Whether the reply that was told last is followed by a body.
+    /// Returns whether a body follows the last reply.
     pub fn expects_body(&self) -> bool {
         matches!(self.next, Next::Body(_))
     }
@@ -134,7 +139,7 @@ impl Session {
         &self.limits
     }
 
-    /// How many commands have not been answered.
+    /// Returns how many commands are unanswered, including those not sent yet.
     pub fn in_flight(&self) -> usize {
         self.sent.len() + self.waiting.len()
     }
@@ -225,7 +230,7 @@ impl Session {
         }
     }
 
-    /// Writes what may go out.
+    /// Writes the commands that may be sent now.
     fn pump(&mut self) {
         while !self.ahead && !self.sent.back().is_some_and(|(_, command)| command.barrier) {
             let is_barrier = self.waiting.front().is_some_and(|(_, command)| command.barrier);
@@ -253,7 +258,7 @@ impl Protocol for Session {
     fn deed(&self, command: &Command) -> Option<Deed> {
         let mut deed = Deed::new(command.change.clone()?);
         if matches!(deed.act, Act::Remove | Act::Unmark) {
-            // Letters already marked, and those that earlier commands in flight will mark.
+            // Includes letters that commands in flight will mark.
             let mut marked = self.marked.clone();
             let before = self.sent.iter().chain(&self.waiting);
             before.for_each(|(_, command)| note_marks(&mut marked, command));
@@ -265,8 +270,8 @@ impl Protocol for Session {
         Some(deed)
     }
 
-    /// A reply that is there already answers no command: then nothing goes out, and the next event
-    /// is an error.
+    /// A reply that has already arrived cannot answer this command: then nothing is sent, and the
+    /// next event is an error.
     fn submit(&mut self, command: Command) -> Handle {
         self.received.drop_shown();
         self.ahead |=
@@ -315,7 +320,7 @@ impl Protocol for Session {
     }
 }
 
-/// Notes what DELE marks and RSET unmarks.
+/// Tracks the marks that DELE sets and RSET clears.
 fn note_marks(marked: &mut Vec<u32>, command: &Command) {
     let Some(change) = &command.change else { return };
     match (&change.act, &change.letters) {

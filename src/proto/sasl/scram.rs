@@ -1,4 +1,10 @@
 //! SCRAM-SHA-256 (RFC 5802, RFC 7677), without channel binding.
+//!
+//! The exchange has four messages: the client's first (user and nonce), the server's challenge
+//! (nonce, salt, iteration count), the client's proof ([`Client::prove`]), and the server's
+//! signature ([`Client::verify`]). The server's nonce must extend ours, and the iteration count
+//! must lie within [`ITERATIONS`]. The login counts only after the server's signature has been
+//! verified.
 
 use super::super::error::EncodeError;
 use super::super::secret::Secret;
@@ -10,20 +16,21 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-/// Fewer would give the password away to whoever sees the exchange (RFC 7677 4); more would keep this side busy for seconds.
+/// The iteration counts that are accepted. With fewer rounds anyone who sees the exchange could
+/// guess the password (RFC 7677 4); more would keep the client busy for seconds.
 pub(super) const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
 
-/// "n,,": no channel binding, no other identity.
+/// `n,,`: no channel binding, no authorization identity.
 const GS2_HEADER: &str = "n,,";
 
 type Key = [u8; 32];
 
 #[derive(Debug, Clone)]
 pub(super) struct Client {
-    /// The GS2 header and the bare first message.
+    /// The client's first message: the GS2 header and the bare message.
     first: String,
     nonce: String,
-    /// The key for the server's signature; known after its challenge.
+    /// The signature that the server must send; known after its challenge.
     expected: Option<Key>,
     verified: bool,
 }
@@ -56,7 +63,7 @@ impl Client {
         self.verified
     }
 
-    /// The server's first message, `r=…,s=…,i=…`, makes the client's final one.
+    /// Answers the server's first message, `r=…,s=…,i=…`, with the client's final message.
     pub(super) fn prove(
         &mut self,
         challenge: &[u8],
@@ -65,7 +72,7 @@ impl Client {
         let text =
             std::str::from_utf8(challenge).map_err(|_| SaslError::Challenge("it is no UTF-8"))?;
         let mut attributes = text.split(',');
-        // RFC 5802 5.1: an extension that must be understood comes first, as m=.
+        // A mandatory extension, `m=`, would come first and is rejected here (RFC 5802 5.1).
         let nonce = attribute(attributes.next(), "r=", "it has no nonce")?;
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err(SaslError::Challenge("its nonce does not begin with ours"));
@@ -96,7 +103,7 @@ impl Client {
         Ok(Secret::new(format!("{unproven},p={}", BASE64_STANDARD.encode(proof))))
     }
 
-    /// The server's final message, `v=…`.
+    /// Verifies the server's final message, `v=…`.
     pub(super) fn verify(&mut self, challenge: &[u8]) -> Result<(), SaslError> {
         let signature =
             challenge.strip_prefix(b"v=").and_then(|rest| rest.split(|byte| *byte == b',').next());
@@ -107,7 +114,8 @@ impl Client {
     }
 }
 
-/// SASLprep (RFC 4013); ASCII stands as it is.
+/// Applies SASLprep (RFC 4013); `None` if the text has forbidden characters. Printable ASCII is
+/// left as it is.
 fn prepared(text: &str) -> Option<Cow<'_, str>> {
     stringprep::saslprep(text).ok()
 }
@@ -121,7 +129,7 @@ fn attribute<'a>(
 }
 
 fn signed(key: &[u8], message: &[u8]) -> Key {
-    // A key of any length is good for HMAC; the empty result would never verify.
+    // HMAC takes keys of any length, so this cannot fail; a default of zeros would never verify.
     Hmac::<Sha256>::new_from_slice(key)
         .map(|mac| mac.chain_update(message).finalize().into_bytes().into())
         .unwrap_or_default()
@@ -156,7 +164,7 @@ mod tests {
     #[test]
     fn a_server_that_does_not_know_the_password_is_found_out() {
         let mut client = begun();
-        assert_eq!(client.verify(SERVER_FINAL), Err(SaslError::NotProven)); // before it has asked
+        assert_eq!(client.verify(SERVER_FINAL), Err(SaslError::NotProven)); // before any challenge
         client.prove(SERVER_FIRST, &Secret::new("another")).unwrap();
         for wrong in [SERVER_FINAL, b"v=", b"", b"v=AAAA", b"e=invalid-proof"] {
             assert_eq!(client.verify(wrong), Err(SaslError::NotProven));
@@ -174,7 +182,7 @@ mod tests {
             "",
             "m=must,r=x",
             "r=other,s=AAAA,i=4096",
-            &format!("{ours},s=AAAA,i=4096"), // the server added nothing to the nonce
+            &format!("{ours},s=AAAA,i=4096"), // the server did not extend the nonce
             &format!("{ours}x"),
             &format!("{ours}x,s=?,i=4096"),
             &format!("{ours}x,s=AAAA,i=many"),

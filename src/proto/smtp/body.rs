@@ -1,13 +1,16 @@
-//! A letter's bytes on the wire (RFC 5321 4.5.2).
+//! Encodes a letter for DATA (RFC 5321 4.5.2).
 //!
-//! Line ends are made right first: CR LF, a lone CR and a lone LF all become CR LF, so that none of them leaves bare. Dots at line starts are doubled
-//! after that, with the state kept from one chunk to the next, so that nothing inside a letter can end it.
+//! Line ends are normalised first: CR LF, a lone CR and a lone LF all become CR LF, so no bare CR
+//! or LF is sent. Then a dot at the start of a line is doubled, so nothing inside a letter can end
+//! it early. Both steps keep their state from one chunk to the next, so a letter may be cut
+//! anywhere.
 
-/// The state between chunks.
+/// The encoder, with the state between chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
     at_line_start: bool,
-    /// A CR was written as a line end; a LF right behind it belongs to it.
+    /// The last chunk ended in a CR, already written as a line end. An LF right after it belongs to
+    /// it.
     after_cr: bool,
 }
 
@@ -18,7 +21,7 @@ impl Default for Body {
 }
 
 impl Body {
-    /// Adds the next chunk, as it goes over the wire.
+    /// Appends the next chunk to `out`, encoded.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let mut rest = chunk;
         if self.after_cr {
@@ -43,7 +46,8 @@ impl Body {
         }
     }
 
-    /// Ends the letter: its last line, and the line with the dot.
+    /// Ends the letter: completes its last line, adds the line with the dot, and resets the
+    /// encoder.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         if !self.at_line_start {
             out.extend_from_slice(b"\r\n");

@@ -1,4 +1,9 @@
-//! The commands, one constructor each.
+//! The SMTP commands, one constructor each.
+//!
+//! A constructor checks its arguments and returns the command's text in parts, each marked if a
+//! trace must hide it. No argument can add a parameter or start a second command: addresses and
+//! names with spaces, `<`, `>` or control characters are refused before anything is sent. Commands
+//! that must end a pipelined batch (RFC 2920 3.1) are barriers.
 
 use crate::proto::deed::{Act, Change, Letters};
 use crate::proto::error::EncodeError;
@@ -9,22 +14,22 @@ use crate::proto::secret::Secret;
 #[derive(Clone)]
 pub struct Command {
     pub(super) name: &'static str,
-    /// Text, and whether a trace must not show it.
+    /// The text in parts, and whether a trace must hide each.
     pub(super) parts: Vec<(String, bool)>,
-    /// Whether nothing may be sent before its reply.
+    /// Whether nothing more may be sent before its reply.
     pub(super) barrier: bool,
-    /// The letter that MAIL begins to send.
+    /// The sending of a letter, which MAIL begins.
     pub(super) change: Option<Change>,
 }
 
-/// The parameters of MAIL; each is sent only if the server offers it.
+/// The parameters of MAIL. The caller sets each only if the server offers the extension.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MailOptions {
-    /// Its size in bytes (RFC 1870).
+    /// The letter's size in bytes (RFC 1870).
     pub size: Option<u64>,
-    /// Whether it has 8-bit bytes (RFC 6152).
+    /// Whether the letter has 8-bit bytes (RFC 6152).
     pub eight_bit: bool,
-    /// Whether an address or its header is not ASCII (RFC 6531).
+    /// Whether an address or a header field is not ASCII (RFC 6531).
     pub utf8: bool,
 }
 
@@ -46,15 +51,16 @@ impl Command {
         self.name
     }
 
-    /// EHLO.
+    /// EHLO with this client's name (RFC 5321 4.1.1.1).
     ///
     /// # Errors
-    /// [`EncodeError`] for what is no domain name or address literal.
+    /// [`EncodeError`] if `name` is empty, longer than 255 bytes, or has a character that neither a
+    /// domain name nor an address literal has.
     pub fn ehlo(name: &str) -> Built {
         Ok(Command::new("EHLO", &format!(" {}", domain(name)?), true))
     }
 
-    /// HELO, for servers that know no EHLO.
+    /// HELO, for servers without EHLO.
     ///
     /// # Errors
     /// As [`Command::ehlo`].
@@ -62,12 +68,12 @@ impl Command {
         Ok(Command::new("HELO", &format!(" {}", domain(name)?), true))
     }
 
-    /// STARTTLS.
+    /// STARTTLS (RFC 3207).
     pub fn starttls() -> Command {
         Command::new("STARTTLS", "", true)
     }
 
-    /// AUTH with a mechanism and its initial response in base 64, if it has one (RFC 4954 4).
+    /// AUTH with a mechanism and its initial response in base64, if it has one (RFC 4954 4).
     pub fn auth(mechanism: Mechanism, initial: Option<&Secret>) -> Command {
         let mut command = Command::new("AUTH", &format!(" {}", mechanism.name()), true);
         if let Some(initial) = initial {
@@ -77,11 +83,13 @@ impl Command {
         command
     }
 
-    /// MAIL, which begins to send a letter to the recipients `to`; each gets an RCPT of its own.
-    /// The empty address is the null path of bounces.
+    /// MAIL, which starts a transaction: a letter from the reverse path `from` (empty for bounces)
+    /// to the recipients `to`. The recipients only describe the change; each also needs an RCPT of
+    /// its own.
     ///
     /// # Errors
-    /// [`EncodeError`] for an address that would end the path or the line.
+    /// [`EncodeError`] for a sender address that could end the path or the line, is longer than 512
+    /// bytes, or is not ASCII without [`MailOptions::utf8`].
     pub fn mail(from: &str, to: &[String], options: MailOptions) -> Built {
         if !from.is_empty() {
             path("from", from, options.utf8)?;
@@ -101,26 +109,26 @@ impl Command {
         Ok(Command { change, ..Command::new("MAIL", &text, false) })
     }
 
-    /// RCPT.
+    /// RCPT, one recipient. `utf8` allows a non-ASCII address.
     ///
     /// # Errors
-    /// As [`Command::mail`].
+    /// As [`Command::mail`], and for an empty address.
     pub fn rcpt(to: &str, utf8: bool) -> Built {
         path("to", to, utf8)?;
         Ok(Command::new("RCPT", &format!(" TO:<{to}>"), false))
     }
 
-    /// DATA.
+    /// DATA; after the reply 354 the letter follows.
     pub fn data() -> Command {
         Command::new("DATA", "", true)
     }
 
-    /// RSET: no transaction any more.
+    /// RSET, which aborts the transaction.
     pub fn rset() -> Command {
         Command::new("RSET", "", false)
     }
 
-    /// VRFY.
+    /// VRFY (RFC 5321 3.5.1).
     ///
     /// # Errors
     /// As [`Command::rcpt`].
@@ -129,7 +137,7 @@ impl Command {
         Ok(Command::new("VRFY", &format!(" {address}"), true))
     }
 
-    /// QUIT.
+    /// QUIT, which ends the session.
     pub fn quit() -> Command {
         Command::new("QUIT", "", true)
     }
@@ -146,7 +154,8 @@ fn domain(name: &str) -> Result<&str, EncodeError> {
     }
 }
 
-/// An address between `<` and `>`: nothing in it may end the path, add a parameter or end the line.
+/// Checks an address that is sent between `<` and `>`: nothing in it may end the path, add a
+/// parameter or end the line.
 fn path(what: &'static str, address: &str, utf8: bool) -> Result<(), EncodeError> {
     let fits = !address.is_empty()
         && address.len() <= 512

@@ -1,8 +1,18 @@
-//! The session: commands in, bytes out; bytes in, events out.
+//! The SMTP session: commands in, bytes out; bytes in, events out.
 //!
-//! Theory of operation. Replies come in the order of the commands; a reply is one line or several, `250-…` and at last `250 …`, all with the same
-//! code. Commands that must be the last of a batch (RFC 2920 3.1) are barriers: what is submitted behind one waits for its reply. After the 354 to DATA
-//! the caller gives the letter and ends it, and the reply to that comes under the handle that [`Session::end_letter`] returned.
+//! Replies arrive in the order of the commands. A reply has one or more lines, `250-…` and finally
+//! `250 …`, all with the same code; it becomes one event when its last line has arrived.
+//!
+//! Submitted commands are pipelined (RFC 2920) except across a barrier, a command that must be the
+//! last of its batch: commands submitted after it wait for its reply. The caller submits one
+//! command at a time if the server does not offer PIPELINING. After the reply 354 to DATA nothing
+//! but the letter is sent. The caller passes it to [`Session::letter`] and ends it with
+//! [`Session::end_letter`]; the server's verdict arrives as the reply to the handle that
+//! `end_letter` returned.
+//!
+//! For deeds, a transaction runs from MAIL to the reply to the letter, or to a refused MAIL or
+//! DATA, or RSET. A reply that no command waits for is a protocol error, because it could be taken
+//! for the reply to the next command.
 
 use super::body::Body;
 use super::command::Command;
@@ -16,20 +26,20 @@ use crate::proto::secret::Secret;
 use std::collections::VecDeque;
 use zeroize::Zeroize;
 
-/// A submitted command.
+/// Identifies a submitted command, or the end of a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Handle(u64);
 
-/// A reply.
+/// A complete reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reply<'a> {
-    /// Three digits.
+    /// The reply code, three digits.
     pub code: u16,
     raw: &'a [u8],
 }
 
 impl<'a> Reply<'a> {
-    /// The lines' texts, without the codes.
+    /// The text of each line, without the codes.
     pub fn lines(&self) -> impl Iterator<Item = &'a [u8]> {
         self.raw.split(|byte| *byte == b'\n').filter(|line| line.len() >= 3).map(|line| {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -37,14 +47,14 @@ impl<'a> Reply<'a> {
         })
     }
 
-    /// The whole as text, `550 5.1.1 no such user`, lines joined by blanks.
+    /// The whole reply as text, `550 5.1.1 no such user`, its lines joined by spaces.
     pub fn words(&self) -> String {
         let texts: Vec<String> =
             self.lines().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
         format!("{} {}", self.code, texts.join(" ")).trim_end().to_owned()
     }
 
-    /// Whether the code is 2xx.
+    /// Returns whether the code is 2xx.
     pub fn is_positive(&self) -> bool {
         self.code / 100 == 2
     }
@@ -59,7 +69,7 @@ pub enum Event<'a> {
     Greeting(Reply<'a>),
     /// The reply to a command or to a letter.
     Reply(Handle, Reply<'a>),
-    /// A challenge of AUTH, in base 64; answer with [`Session::answer`].
+    /// A challenge of AUTH, in base64; answer it with [`Session::answer`].
     Challenge(Handle, &'a [u8]),
 }
 
@@ -83,7 +93,7 @@ struct Awaited {
 #[derive(Debug, Clone, Copy)]
 struct Transaction {
     mail: Handle,
-    /// The letter's end, once it was given.
+    /// The handle of the letter's end, once the letter has been given whole.
     end: Option<Handle>,
 }
 
@@ -96,17 +106,19 @@ pub struct Session {
     sent: VecDeque<Awaited>,
     waiting: VecDeque<(Handle, Command)>,
     greeted: bool,
-    /// Whether the server said 354 and the letter has not ended.
+    /// Whether the server replied 354 and the letter has not ended.
     in_letter: bool,
-    /// The letter that is being sent, by the handle of its MAIL.
+    /// The transaction in progress.
     transaction: Option<Transaction>,
-    /// How the transaction ended with the reply found last.
+    /// The transaction that the last reply ended: the handle of its MAIL, and whether the letter
+    /// was accepted.
     ended: Option<(Handle, bool)>,
     body: Body,
     next_handle: u64,
-    /// Where in the unread bytes the line being read begins, and the code of the lines before it.
+    /// The offset in the unread bytes of the line being read, and the code of the reply's earlier
+    /// lines.
     line: (usize, Option<u16>),
-    /// Whether a reply came that no command had asked for; nothing is sent any more then.
+    /// Whether a reply arrived before a command asked for it; then nothing more is sent.
     ahead: bool,
     found: Found,
 }
@@ -114,7 +126,7 @@ pub struct Session {
 const READ_SIZE: usize = 16 << 10;
 
 impl Session {
-    /// A session before the greeting.
+    /// Makes a session that waits for the greeting.
     pub fn new(limits: Limits) -> Self {
         Session {
             limits,
@@ -139,20 +151,20 @@ impl Session {
         &self.limits
     }
 
-    /// Answers a challenge, in base 64.
+    /// Answers a challenge; `answer` is in base64.
     pub fn answer(&mut self, answer: &Secret) {
         self.out.push(answer.reveal().as_bytes(), true);
         self.out.push(b"\r\n", false);
     }
 
-    /// Gives bytes of the letter, after the 354 to DATA.
+    /// Sends the next bytes of the letter. Call it after the reply 354 to DATA.
     pub fn letter(&mut self, chunk: &[u8]) {
         let mut wire = Vec::with_capacity(chunk.len() + chunk.len() / 32);
         self.body.push(chunk, &mut wire);
         self.out.push(&wire, false);
     }
 
-    /// Ends the letter; the reply says whether the server has taken it over.
+    /// Ends the letter. The reply to the returned handle says whether the server accepted it.
     pub fn end_letter(&mut self) -> Handle {
         let mut wire = Vec::new();
         self.body.finish(&mut wire);
@@ -167,12 +179,12 @@ impl Session {
         handle
     }
 
-    /// Whether bytes are there that no event has shown.
+    /// Returns whether there are bytes that no event has shown.
     pub fn has_unread(&self) -> bool {
         self.received.has_unshown()
     }
 
-    /// How many replies are awaited.
+    /// Returns how many replies are outstanding, including those of commands not sent yet.
     pub fn in_flight(&self) -> usize {
         self.sent.len() + self.waiting.len()
     }
@@ -197,7 +209,7 @@ impl Session {
         Handle(self.next_handle)
     }
 
-    /// A transaction ends with the reply to its letter, with MAIL or DATA refused, or with RSET.
+    /// Notes the end of a transaction: the reply to its letter, a refused MAIL or DATA, or RSET.
     fn note_end(&mut self, handle: Handle, name: &str, code: u16) {
         let Some(transaction) = self.transaction else { return };
         let is_positive = code / 100 == 2;
@@ -226,7 +238,8 @@ impl Session {
             return Ok(Found::Greeting(length));
         }
         if self.ahead {
-            // The submitted command was not sent.
+            // The reply was there before the command, which was not sent. Only 421 may come
+            // unasked.
             return match self.waiting.pop_front() {
                 Some((handle, _)) if code == 421 => Ok(Found::Reply(handle, length)),
                 _ => Err(out_of_turn("a reply that no command waits for", raw)),
@@ -258,7 +271,7 @@ impl Session {
         Ok(Found::Reply(handle, length))
     }
 
-    /// The length of the reply at the start of the buffer, if it is all there.
+    /// Returns the length of the reply at the start of the buffer if it has arrived completely.
     fn whole_reply(&mut self) -> Result<Option<usize>, ProtocolError> {
         loop {
             let (at, code) = self.line;
@@ -283,7 +296,7 @@ impl Session {
         }
     }
 
-    /// Writes what may go out.
+    /// Writes the commands that may be sent now.
     fn pump(&mut self) {
         while !self.ahead
             && !self.in_letter
@@ -311,8 +324,9 @@ impl Protocol for Session {
         command.change.clone().map(Deed::new)
     }
 
-    /// A reply that is there already answers no command, unless it is 421, which may come at any
-    /// time (RFC 5321 3.8): then nothing goes out, and the next event tells.
+    /// A reply that has already arrived cannot answer this command, so nothing is sent then. If the
+    /// reply is 421, which may come at any time (RFC 5321 3.8), the next event gives it as the
+    /// reply to the command; otherwise the next event is an error.
     fn submit(&mut self, command: Command) -> Handle {
         self.ahead |= self.greeted && self.in_flight() == 0 && self.has_unread();
         let handle = self.new_handle();
@@ -359,7 +373,8 @@ impl Protocol for Session {
     }
 }
 
-/// Exactly three digits, the first from 2 to 5, then a blank, `-` or the end of the line (RFC 5321 4.2).
+/// Reads a reply code: exactly three digits, the first from 2 to 5, then a space, `-` or the end of
+/// the line (RFC 5321 4.2).
 fn code_of(line: &[u8]) -> Option<u16> {
     let digits = line.get(..3)?;
     let follows = matches!(line.get(3), Some(b' ' | b'-' | b'\r'));
@@ -377,7 +392,8 @@ fn out_of_turn(what: &'static str, near: &[u8]) -> ProtocolError {
 mod tests {
     use super::*;
 
-    /// The events of a session that has sent EHLO, for a server that says `bytes`, in chunks of `size`.
+    /// Returns the events of a session that has sent EHLO, when the server sends `bytes` in chunks
+    /// of `size`.
     fn events(bytes: &[u8], size: usize) -> Result<Vec<String>, ProtocolError> {
         let mut session = Session::new(Limits::default());
         session.submit(Command::ehlo("localhost").unwrap());
