@@ -1,4 +1,5 @@
-//! The Lisp reader, starting a session, compiling a long script, and a server's answers as Lisp values.
+//! Benchmarks of the host: the Lisp reader, starting a session, compiling a long script, and
+//! converting a server's answers to Lisp values.
 //!
 //!     cargo bench --bench host
 
@@ -37,7 +38,7 @@ fn read_script(bencher: Bencher<'_, '_>) {
         .bench(|| reader::read(black_box(&text)).expect("it is well-formed").len());
 }
 
-/// The first session of a process takes longer: the interpreter's own tables are made then.
+/// The first session of a process takes longer because it builds the interpreter's own tables.
 #[divan::bench]
 fn start_session(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(1_usize)).bench(|| session().evaluate("1").text());
@@ -52,7 +53,7 @@ fn compile_script(bencher: Bencher<'_, '_>, lines: usize) {
     });
 }
 
-/// A server that answers each FETCH with the same bytes, for one connection.
+/// Starts a server that accepts one connection and answers each FETCH with the same bytes.
 fn server(capture: &'static [u8], letters: u32) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
     let address = listener.local_addr().expect("it is bound");
@@ -75,7 +76,7 @@ fn server(capture: &'static [u8], letters: u32) -> SocketAddr {
     address
 }
 
-/// Over loopback, from the command to the list of all letters and its end.
+/// Fetches over loopback; measures from sending the command to the complete list of letters.
 #[divan::bench(args = KINDS)]
 fn letters_as_values(bencher: Bencher<'_, '_>, kind: &str) {
     let kind = usize::from(kind == KINDS[1]);

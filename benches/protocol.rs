@@ -1,4 +1,5 @@
-//! Reading what servers send and writing commands, beside imap-codec and imap-proto on the same bytes.
+//! Benchmarks of the protocol core: parsing responses, compared with imap-codec and imap-proto on
+//! the same bytes, and encoding commands.
 //!
 //!     cargo bench --no-default-features --features sandbox --bench protocol
 
@@ -15,14 +16,15 @@ use postoffice::proto::imap::frame::{Frame, Step};
 use postoffice::proto::imap::{Command, SequenceSet, Tokens};
 use std::num::NonZeroU32;
 
-/// What a socket gives at once, as a rule.
+/// The usual size of one read from a socket.
 const READ: usize = 64 * 1024;
 
 fn main() {
     divan::main();
 }
 
-/// Splits all responses and gives each to `look`; says how many there were. The bytes come as from a socket, where the other parsers have them all.
+/// Splits a capture into responses, passes each to `look` and returns their number. The bytes
+/// arrive in pieces, as from a socket; the other parsers get them all at once.
 fn framed(capture: &[u8], mut look: impl FnMut(postoffice::proto::imap::frame::Raw<'_>)) -> u32 {
     let mut frame = Frame::new(Limits::default());
     let mut count = 0;
@@ -36,7 +38,8 @@ fn framed(capture: &[u8], mut look: impl FnMut(postoffice::proto::imap::frame::R
     count
 }
 
-/// Reads all responses by a parser that takes one and gives what stands behind it.
+/// Parses all responses with `parse`, which reads one response and returns the remaining bytes.
+/// Returns their number.
 fn parsed(mut rest: &[u8], mut parse: impl FnMut(&[u8]) -> &[u8]) -> u32 {
     let mut count = 0;
     while !rest.is_empty() {

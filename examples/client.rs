@@ -1,4 +1,4 @@
-//! The IMAP client alone, without Scheme: lists what is unread, and leaves it so.
+//! Uses the IMAP client alone, without Scheme: lists unread letters without marking them as read.
 //!
 //!     postoffice sandbox --imap-port 1143 &
 //!     cargo run --no-default-features --example client -- 127.0.0.1 1143 myacct mypasswd
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let credentials = Credentials::new(user, password.as_str());
     let mut client = ImapClient::connect(&Connector::default(), host, &credentials, &options)?;
 
-    client.select("INBOX", true)?; // read-only: nothing can be marked by accident
+    client.select("INBOX", true)?; // read-only: no letter can be marked by accident
     let unread = client.uid_search(&SearchKey::Unseen)?;
     let items = FetchItems::parse("(UID RFC822.SIZE ENVELOPE)")?;
     for message in client.fetch_all(&Messages::uids(unread), &items)? {

@@ -1,4 +1,5 @@
-//! The protocol core alone, over `std::net`: says who is there and what the server can do. No TLS, no threads, no Scheme.
+//! Uses the protocol core alone, over `std::net`: logs in, prints the message counts of the inbox
+//! and the server's capabilities. No TLS, no threads, no Scheme.
 //!
 //!     postoffice sandbox --imap-port 1143 &
 //!     cargo run --no-default-features --example core -- 127.0.0.1:1143 myacct mypasswd
@@ -40,7 +41,7 @@ fn wait_for_greeting(stream: &mut TcpStream, session: &mut Session) -> Result<()
     }
 }
 
-/// Sends what the session gives, feeds it what comes, until the command has ended.
+/// Runs a command to its end: sends the session's output and feeds it the server's bytes.
 fn run(
     stream: &mut TcpStream,
     session: &mut Session,

@@ -1,4 +1,4 @@
-//! A program that embeds the host, registers a function of its own and runs a script against the sandbox.
+//! Embeds the host, registers a function of its own and runs a script against the sandbox.
 //!
 //!     cargo run --example embed
 

@@ -1,5 +1,6 @@
-//! What a mail client cannot be faster than without sending ahead: the commands of a workload of `scripts/dev/bench`, each answer read to its end and nothing of it
-//! parsed. `floor WORKLOAD PORT`, on this machine.
+//! The lower bound for a mail client that does not pipeline: `floor WORKLOAD PORT` sends the
+//! commands of a workload of `scripts/dev/bench` to a server on this machine. It reads each answer
+//! to its end, parses nothing, and only then sends the next command.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -7,7 +8,7 @@ use std::net::TcpStream;
 struct Line {
     stream: TcpStream,
     buffer: Vec<u8>,
-    /// The end of what was read, enough for the last line.
+    /// The last bytes read, enough for the last line.
     tail: Vec<u8>,
 }
 
@@ -22,7 +23,7 @@ impl Line {
         Ok(line)
     }
 
-    /// Sends, and reads until what came ends in a line that `ends`, which gets the tail without the line's CR LF.
+    /// Sends `text` and reads until the bytes end in CR LF and `ends` accepts the tail before it.
     fn exchange(&mut self, text: &str, ends: impl Fn(&[u8]) -> bool) -> io::Result<()> {
         self.stream.write_all(text.as_bytes())?;
         self.read_until(ends)

@@ -1,18 +1,18 @@
 #!/usr/bin/env -S postoffice run
-;;; Moves letters that are older than so many days from the inbox to archive/YEAR, the year in which they came.
+;;; Moves letters older than DAYS days from the inbox to archive/YEAR, by the year of their arrival.
 ;;;
 ;;;   POSTOFFICE_PASSWORD=… postoffice run archive-by-age.scm HOST USER DAYS [--move]
 ;;;
-;;; Without --move it only says what it would do. Flagged letters stay.
+;;; Without --move it only prints what it would do. Flagged letters stay in the inbox.
 
 (defun usage ()
   (format t "usage: POSTOFFICE_PASSWORD=… postoffice run archive-by-age.scm HOST USER DAYS [--move]~%")
   (exit 2))
 
-;; The year in "13-Sep-1999 11:36:26 -0700"; the day may have a blank before it.
+;; Returns the year of "13-Sep-1999 11:36:26 -0700". A day of one digit has a blank before it.
 (defun year-of (internal-date) (subseq internal-date 7 11))
 
-;; ((year uid …) …), in the order in which the years come up.
+;; Groups messages by year: ((year uid …) …). The UIDs of a year come in reverse order.
 (defun by-year (mb uids)
   (let ((groups '()))
     (dolist (item (fetch-parts mb uids "(uid internaldate)" :uid t))

@@ -1,10 +1,11 @@
 #!/usr/bin/env -S postoffice run
-;;; Answers unread letters that were written to you by people, once each: an "I am away". It follows RFC 3834: no answer to lists, bounces, other
-;;; programs' answers, nor to yourself; the answer says that a program wrote it, and goes without a return path, so that nothing can answer it.
+;;; Answers unread letters from people with an "I am away" text, at most once per sender and run. It
+;;; follows RFC 3834: it never answers lists, bounces, automatic replies or yourself. Each answer
+;;; says that a program wrote it and has an empty return path, so nothing can answer it.
 ;;;
 ;;;   POSTOFFICE_PASSWORD=… postoffice run auto-responder.scm IMAP-HOST USER SMTP-SERVER YOUR-ADDRESS TEXT-FILE [--send]
 ;;;
-;;; Without --send it only says whom it would answer. What was answered gets the flag \Answered.
+;;; Without --send it only prints whom it would answer. Answered letters get the flag \Answered.
 
 (defun usage ()
   (format t "usage: POSTOFFICE_PASSWORD=… postoffice run auto-responder.scm IMAP-HOST USER SMTP-SERVER YOUR-ADDRESS TEXT-FILE [--send]~%")
@@ -27,7 +28,7 @@
   (let ((all (if text (extract-email-addresses text :compact t) '())))
     (if all (first all) nil)))
 
-;; Names that programs write under (RFC 3834 2).
+;; Returns true for addresses that only programs use (RFC 3834, section 2).
 (defun program-name? (address)
   (let ((user (string-downcase (subseq address 0 (or (position #\@ address) (length address))))))
     (or (member user '("mailer-daemon" "postmaster" "noreply" "no-reply" "donotreply" "do-not-reply" "listserv" "majordomo" "root") :test equal)
@@ -35,7 +36,7 @@
         (search "-request" user)
         (search "-bounce" user))))
 
-;; Whether a person wrote it, to us.
+;; Returns true if a person wrote the letter and addressed it to us.
 (defun answerable? (headers ours)
   (let ((from (address-in (header "from" headers)))
         (submitted (header "auto-submitted" headers))

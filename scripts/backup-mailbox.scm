@@ -1,9 +1,11 @@
 #!/usr/bin/env -S postoffice run
-;;; Saves every letter of a mailbox to a file of its own, FOLDER/UIDVALIDITY-UID.eml. A second run saves only what is new.
+;;; Saves every letter of a mailbox to a file of its own, FOLDER/UIDVALIDITY-UID.eml. A second run
+;;; saves only new letters.
 ;;;
 ;;;   POSTOFFICE_PASSWORD=… postoffice run backup-mailbox.scm HOST USER MAILBOX FOLDER
 ;;;
-;;; The files hold the server's exact bytes. A run that breaks off leaves whole files only; the next one goes on.
+;;; The files hold the server's exact bytes. An interrupted run leaves only complete files, and the
+;;; next run continues.
 
 (defun usage ()
   (format t "usage: POSTOFFICE_PASSWORD=… postoffice run backup-mailbox.scm HOST USER MAILBOX FOLDER~%")

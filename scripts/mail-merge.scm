@@ -1,10 +1,12 @@
 #!/usr/bin/env -S postoffice run
-;;; Sends a letter to every row of a CSV file. The first row names the columns, one of which is "email". The template's first line is the subject; {name}
-;;; stands for the row's column of that name.
+;;; Sends a letter for every row of a CSV file. The first row names the columns; one of them is
+;;; "email", the recipient. The template's first line is the subject, the rest is the text. {name}
+;;; stands for the row's value in the column of that name.
 ;;;
 ;;;   postoffice run mail-merge.scm SERVER FROM CSV TEMPLATE [--send]
 ;;;
-;;; Without --send it shows the letters and sends nothing. With POSTOFFICE_LOGIN and POSTOFFICE_PASSWORD it logs in.
+;;; Without --send it prints the letters and sends nothing. If POSTOFFICE_LOGIN is set, it logs in
+;;; with that name and POSTOFFICE_PASSWORD.
 
 (defun usage ()
   (format t "usage: postoffice run mail-merge.scm SERVER FROM CSV TEMPLATE [--send]~%")
@@ -17,7 +19,8 @@
           ((null line) text)
         (setq text (concatenate 'string text line (string #\newline)))))))
 
-;; The rows of a CSV text (RFC 4180): quotes around a field may hold commas, line ends, and quotes written twice.
+;; Parses CSV (RFC 4180) into rows. A quoted field may contain commas, line ends, and quotes written
+;; twice.
 (defun parse-csv (text)
   (let ((rows '()) (row '()) (field '()) (quoted nil) (end (length text)) (started nil))
     (flet ((end-field () (push (list->string (reverse field)) row) (setq field '()))

@@ -1,9 +1,10 @@
 #!/usr/bin/env -S postoffice run
-;;; Shows who fills a mailbox, when, and with what sizes; writes the same as a page.
+;;; Shows who fills a mailbox, when, and with what sizes; with FILE.html it also writes an HTML
+;;; page.
 ;;;
 ;;;   POSTOFFICE_PASSWORD=… postoffice run mailbox-report.scm HOST USER [MAILBOX [FILE.html]]
 ;;;
-;;; Without MAILBOX it is the inbox. Nothing changes on the server: the mailbox is opened read-only.
+;;; MAILBOX is the inbox by default. Nothing changes on the server: the mailbox is opened read-only.
 
 (defun usage ()
   (format t "usage: POSTOFFICE_PASSWORD=… postoffice run mailbox-report.scm HOST USER [MAILBOX [FILE.html]]~%")

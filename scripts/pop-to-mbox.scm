@@ -1,10 +1,11 @@
 #!/usr/bin/env -S postoffice run
-;;; Fetches what is new on a POP server into an mbox file. The unique ids of what was fetched are kept in a second file, so that the next run fetches
-;;; only what is new. The letters stay on the server.
+;;; Appends new letters from a POP server to an mbox file. A second file keeps the unique ids of
+;;; fetched letters, so that the next run fetches only new ones. The letters stay on the server.
 ;;;
 ;;;   POSTOFFICE_PASSWORD=… postoffice run pop-to-mbox.scm HOST USER MBOX ID-FILE
 ;;;
-;;; An id is written behind its letter: a run that breaks off fetches at most one letter again, and loses none.
+;;; Each id is written after its letter, so after an interrupted run at most one letter is fetched
+;;; twice, and none is lost.
 
 (defun usage ()
   (format t "usage: POSTOFFICE_PASSWORD=… postoffice run pop-to-mbox.scm HOST USER MBOX ID-FILE~%")

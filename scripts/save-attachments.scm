@@ -1,15 +1,17 @@
 #!/usr/bin/env -S postoffice run
-;;; Saves the attachments of a content type from the inbox to a folder: image, image/png, application/pdf.
+;;; Saves all attachments of one content type (image, image/png, application/pdf, …) from the inbox
+;;; to a folder.
 ;;;
 ;;;   POSTOFFICE_PASSWORD=… postoffice run save-attachments.scm HOST USER TYPE FOLDER
 ;;;
-;;; Names from letters are made safe, and nothing is overwritten. Nothing changes on the server.
+;;; File names from letters are made safe, and no file is overwritten. Nothing changes on the
+;;; server.
 
 (defun usage ()
   (format t "usage: POSTOFFICE_PASSWORD=… postoffice run save-attachments.scm HOST USER TYPE FOLDER~%")
   (exit 2))
 
-;; Whether "image/png" is of the type "image" or "image/png".
+;; Returns true if a content type such as "image/png" is of type "image" or "image/png".
 (defun of-type? (content-type type)
   (or (string-equal content-type type)
       (equal 0 (search (concatenate 'string (string-downcase type) "/") (string-downcase content-type)))))

@@ -1,15 +1,16 @@
 #!/usr/bin/env -S postoffice run
-;;; Saves the letters of one sender that have attachments to a folder, a file each.
+;;; Saves those letters of one sender that have attachments to a folder, one file per letter.
 ;;;
 ;;;   POSTOFFICE_PASSWORD=… postoffice run save-letters-from.scm HOST USER SENDER FOLDER
 ;;;
-;;; SENDER is a part of the From field, an address for example. File names are unique ids, never names from the letters.
+;;; SENDER is part of the From field, such as an address. Files are named UIDVALIDITY-UID.eml, never
+;;; by names from the letters.
 
 (defun usage ()
   (format t "usage: POSTOFFICE_PASSWORD=… postoffice run save-letters-from.scm HOST USER SENDER FOLDER~%")
   (exit 2))
 
-;; Whether a body structure has a part with the disposition "attachment", at any depth.
+;; Returns true if a body structure has a part with the disposition "attachment", at any depth.
 (defun attachment? (structure)
   (cond ((stringp structure) (string-equal structure "attachment"))
         ((consp structure) (or (attachment? (car structure)) (attachment? (cdr structure))))

@@ -1,5 +1,5 @@
 #!/usr/bin/env -S postoffice run
-;;; Counts what is unread: for every mailbox how many letters, and from whom the newest are.
+;;; Counts the unread letters of every mailbox and shows sender and subject of the five newest.
 ;;;
 ;;;   POSTOFFICE_PASSWORD=… postoffice run unread-report.scm HOST USER
 ;;;

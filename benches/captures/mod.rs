@@ -1,14 +1,15 @@
-//! What a server might send: the same bytes in every run and version.
+//! Generates typical server output. The bytes are the same in every run and version.
 
 use std::sync::LazyLock;
 
-/// Answers to `FETCH 1:* (UID FLAGS RFC822.SIZE ENVELOPE)`, and to one of whole letters; the same in every run.
+/// Responses to `FETCH 1:* (UID FLAGS RFC822.SIZE ENVELOPE)`, and to a FETCH of whole letters.
 pub static CAPTURES: LazyLock<[Vec<u8>; 2]> =
     LazyLock::new(|| [capture(LETTERS[0], response), capture(LETTERS[1], body)]);
 pub const KINDS: [&str; 2] = ["envelopes", "bodies"];
 pub const LETTERS: [u32; 2] = [5_000, 500];
 
-/// A small linear congruential generator (Knuth's MMIX constants), so that the bytes depend on no crate's version.
+/// A small linear congruential generator with Knuth's MMIX constants, so that the bytes do not
+/// depend on the version of a crate.
 struct Random(u64);
 
 impl Random {
@@ -63,7 +64,8 @@ fn address(random: &mut Random) -> String {
     )
 }
 
-/// Quotes and bytes beyond ASCII come as literals from Dovecot, which a good part of real subjects has.
+/// Returns a subject. About a third are literals, because Dovecot sends subjects with quotes or
+/// non-ASCII bytes that way.
 fn subject(random: &mut Random) -> String {
     let words: Vec<&str> = (0..4 + random.below(6))
         .map(|_| random.pick(&["report", "budget", "Re:", "meeting", "the", "of"]))

@@ -1,10 +1,11 @@
-//! The attachments of a letter in pieces, and of the same letter whole.
+//! Checks that [`Extractor`], which reads a letter in pieces, finds the same attachments as
+//! [`Letter`], which has the whole letter.
 
 use postoffice::mime::{Extractor, Files, Letter};
 use std::collections::BTreeMap;
 use std::io;
 
-/// Name, content type and bytes.
+/// A file's name, content type and bytes.
 pub type Found = (Option<String>, String, Vec<u8>);
 
 #[derive(Default)]
@@ -40,7 +41,7 @@ impl Files for Kept {
     }
 }
 
-/// What is found in a letter that comes in these pieces.
+/// Returns the files that `Extractor` finds in a letter that arrives in these pieces.
 pub fn extracted<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Found> {
     let mut extractor = Extractor::new(Kept::default());
     pieces.into_iter().for_each(|piece| extractor.push(piece).unwrap());
@@ -49,7 +50,7 @@ pub fn extracted<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Found> {
     kept.whole.into_values().collect()
 }
 
-/// What is found in the whole letter.
+/// Returns the attachments of the whole letter.
 pub fn expected(letter: &[u8]) -> Vec<Found> {
     let letter = Letter::parse(letter);
     let found = letter.attachments();
@@ -59,7 +60,10 @@ pub fn expected(letter: &[u8]) -> Vec<Found> {
         .collect()
 }
 
-/// The files, which are the same in pieces of all these sizes.
+/// Returns the letter's files.
+///
+/// # Panics
+/// If pieces of one of these sizes give other files than the whole letter.
 #[track_caller]
 pub fn assert_agrees(letter: &[u8], sizes: &[usize]) -> Vec<Found> {
     let expected = expected(letter);

@@ -1,15 +1,18 @@
-//! The same bytes in chunks of several sizes.
+//! Feeds the same bytes to a session in chunks of several sizes, and requires the same result each
+//! time: the same events, the same output and the same error.
 
 use postoffice::proto::{Protocol, ProtocolError};
 
-/// What is told in the end, whatever the size of the chunks: pieces are joined.
+/// Everything that a session reports and sends. Pieces of a letter are joined, so the result does
+/// not depend on the size of the chunks.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Told {
     pub events: Vec<String>,
-    /// A letter's pieces since the last event that was none.
+    /// The pieces of a letter since the last other event.
     pub pieces: Vec<u8>,
     pub sent: Vec<u8>,
-    /// What ended it. Without what stood near, since that shows bytes that had come behind.
+    /// The error that ended the session, without the bytes near it: those include bytes that
+    /// arrived later in the same chunk.
     pub error: Option<String>,
 }
 
@@ -22,6 +25,7 @@ impl Told {
     }
 }
 
+/// Returns the text of an error without the bytes near it.
 pub fn without_near(error: ProtocolError) -> String {
     match error {
         ProtocolError::Malformed { what, offset, .. } => format!("{what} at {offset}"),
@@ -30,10 +34,10 @@ pub fn without_near(error: ProtocolError) -> String {
     }
 }
 
-/// The password that sessions send; no trace shows it.
+/// The password that sessions send; it must not appear in a trace.
 pub const PASSWORD: &str = "hunter2";
 
-/// Gives the bytes to a session in chunks of `size`; `tell` answers every event.
+/// Feeds the bytes to a session in chunks of `size`. `tell` records and answers every event.
 pub fn feed<P: Protocol>(
     session: &mut P,
     bytes: &[u8],
@@ -77,10 +81,10 @@ fn send<P: Protocol>(session: &mut P, told: &mut Told) {
     told.sent.extend_from_slice(outgoing.bytes());
 }
 
-/// The answers to the bytes whole, byte by byte and in odd chunks are the same.
+/// Requires the same result for all bytes at once, for single bytes and for chunks of 7.
 pub fn same_in_any_chunks(bytes: &[u8], mut tell_in_chunks: impl FnMut(usize) -> Told) {
     let whole = tell_in_chunks(bytes.len());
-    // That a reply was there before its command is seen only where it has come already.
+    // A reply that arrives before its command is sent is detected only if it is in the same chunk.
     if whole.error.as_deref() == Some("a command succeeded before it was wholly sent") {
         return;
     }

@@ -1,4 +1,6 @@
-//! Headers: fields, encoded words, parameters, addresses.
+//! Checks of headers: fields, encoded words (RFC 2047), parameters (RFC 2231) and addresses.
+//! Anything can be read, and the result is never much larger than the input; whatever is written
+//! stays in its field and reads back unchanged.
 
 use postoffice::mime::parameter::Parameterised;
 use postoffice::mime::{
@@ -6,12 +8,15 @@ use postoffice::mime::{
     envelope_addresses, fields, is_plain_address, parse_mailbox_list, split,
 };
 
-/// Bytes that are no UTF-8 are read as Latin-1, two bytes each; a decoder gives at most three bytes for one byte of any charset.
+/// Returns whether decoded text is no larger than decoding can make it. Bytes that are not UTF-8
+/// are read as Latin-1, two bytes each; a decoder gives at most three bytes for one byte of any
+/// charset.
 pub fn is_in_proportion(decoded: &str, bytes: usize) -> bool {
     decoded.len() <= bytes * 6 + 6
 }
 
-/// Whether what was written for a header is ASCII, and nothing in it begins a field of its own.
+/// Returns whether text written for a header is ASCII and contains no line that begins another
+/// field.
 fn stays_in_its_field(written: &str) -> bool {
     let lines: Vec<&str> = written.split("\r\n").collect();
     written.is_ascii()
@@ -19,7 +24,8 @@ fn stays_in_its_field(written: &str) -> bool {
         && lines[1..].iter().all(|line| line.starts_with([' ', '\t']) && !line.trim().is_empty())
 }
 
-/// Fields are read out of anything, with LF as with CR LF, and nothing is longer than it came.
+/// Any bytes have readable fields, the same with LF as with CR LF, and no field is longer than its
+/// source.
 pub fn header(data: &[u8]) {
     let (header, body) = split(data);
     assert!(
@@ -54,7 +60,8 @@ pub fn header(data: &[u8]) {
     }
 }
 
-/// Text becomes a header's value and comes back; whatever looks like encoded words is decoded in proportion.
+/// Text written as a header's value reads back unchanged; decoding anything as encoded words stays
+/// in proportion.
 pub fn encoded_words(data: &[u8]) {
     assert!(is_in_proportion(&decode_bytes(data), data.len()));
     let text = String::from_utf8_lossy(data);
@@ -70,7 +77,8 @@ pub fn encoded_words(data: &[u8]) {
     assert_eq!(read[0].decoded(), text, "{line:?}");
 }
 
-/// A parameter comes back with its name and value; whatever stands in a structured field is read in proportion.
+/// A parameter reads back with its name and value; the parameters of any structured field stay in
+/// proportion to it.
 pub fn parameter(data: &[u8]) {
     let read = Parameterised::read(data);
     let length: usize = read.parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -91,7 +99,8 @@ pub fn parameter(data: &[u8]) {
     );
 }
 
-/// Address lists are read out of anything; a plain address is one wherever it stands, with any name.
+/// Any text can be read as an address list; a plain address reads back, also with any display name
+/// before it.
 pub fn addresses(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let entries = parse_mailbox_list(&text);
@@ -113,7 +122,7 @@ pub fn addresses(data: &[u8]) {
         else {
             continue;
         };
-        // Line ends and NUL that come out of encoded words become blanks.
+        // Line ends and NUL from encoded words become blanks.
         if display.contains(['\r', '\n', '\0']) {
             continue;
         }

@@ -1,4 +1,5 @@
-//! IMAP's frames and session.
+//! Checks of IMAP's `Frame` and `Session`: server bytes give the same result however they are
+//! divided into chunks.
 
 use super::feed::{PASSWORD, Told, feed, same_in_any_chunks, without_near};
 use super::input::Input;
@@ -37,7 +38,8 @@ enum Split {
     Error(String),
 }
 
-/// Responses are the same however the bytes come, and no byte is lost. The first byte chooses limits and streaming.
+/// Responses do not depend on the chunks, and no byte is lost. The first byte selects limits and
+/// streaming.
 pub fn frame(data: &[u8]) {
     let mut input = Input::new(data);
     let mode = input.byte();
@@ -104,7 +106,8 @@ fn split(bytes: &[u8], size: usize, mode: u8) -> Vec<Split> {
     found
 }
 
-/// A session tells the same, sends the same and knows the same however the server's bytes come. The first bytes choose limits, streaming and commands.
+/// A session's events, output and state do not depend on the chunks. The first bytes select limits,
+/// streaming and commands.
 pub fn session(data: &[u8]) {
     let mut input = Input::new(data);
     let mode = input.byte();
@@ -129,7 +132,8 @@ pub fn session(data: &[u8]) {
     });
 }
 
-/// STARTTLS is not among them: what comes behind its reply is an error only where it has come already.
+/// Returns the command for a byte. STARTTLS is left out: bytes after its reply are an error only if
+/// they are in the same chunk.
 fn command_of(choice: u8) -> Option<Command> {
     let set = SequenceSet::from(NonZeroU32::MIN);
     let built = match choice % 16 {
@@ -195,7 +199,7 @@ fn shown(status: &Status<'_>) -> String {
     format!("{:?} {code:?} {}", status.kind, status.text.escape_ascii())
 }
 
-/// The tokens, none longer than what they were read from.
+/// Returns the tokens as text; checks that together they are no longer than their source.
 fn tokens(tokens: &mut Tokens<'_>) -> String {
     let (mut text, mut length, available) = (String::new(), 0, tokens.rest().len());
     loop {

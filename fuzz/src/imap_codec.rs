@@ -1,4 +1,5 @@
-//! Responses as imap-codec reads them: what it takes we take, and read the same in it.
+//! Compares our parser of responses with imap-codec: we must accept every response that imap-codec
+//! accepts, and read the same meaning in it.
 
 use super::feed::without_near;
 use imap_codec::ResponseCodec;
@@ -9,11 +10,12 @@ use postoffice::proto::imap::frame::{Frame, Step};
 use postoffice::proto::imap::response::parse;
 use postoffice::proto::imap::{Response, Status, Token, Tokens};
 
-/// What imap-codec makes of a response and writes again means for us what the response means.
+/// A response means the same to us as the text that imap-codec writes after parsing it.
 pub fn responses(data: &[u8]) {
     let Ok((rest, response)) = ResponseCodec::default().decode(data) else { return };
     let bytes = &data[..data.len() - rest.len()];
-    // Only clients send literals that do not wait (RFC 7888); imap-codec takes them from servers, too.
+    // Only clients may send non-synchronising literals (RFC 7888); imap-codec accepts them from
+    // servers, too.
     if bytes.windows(4).any(|window| window == b"+}\r\n") {
         return;
     }
@@ -27,7 +29,8 @@ pub fn responses(data: &[u8]) {
     assert_eq!(ours, theirs, "{} for imap-codec is {}", bytes.escape_ascii(), again.escape_ascii());
 }
 
-/// A response without what does not count: the case of words, zeros before numbers, and how a string is written.
+/// Returns a response without insignificant differences: the case of words, leading zeros, and the
+/// form of strings.
 fn meaning(bytes: &[u8]) -> Result<String, String> {
     let mut frame = Frame::new(Limits::default());
     frame.push(bytes);
@@ -42,7 +45,7 @@ fn meaning(bytes: &[u8]) -> Result<String, String> {
         Response::Data(mut data) => {
             format!("{:?} {} {}", data.number, word(data.name), tokens(&mut data.tokens)?)
         }
-        // For us its text is text; imap-codec looks for a code in it.
+        // We do not parse its text; imap-codec looks for a response code in it.
         Response::Continue(text) if text.starts_with(b"[") => "+".to_owned(),
         Response::Continue(text) => format!("+ {}", text.escape_ascii()),
     })
@@ -50,7 +53,7 @@ fn meaning(bytes: &[u8]) -> Result<String, String> {
 
 fn status_of(status: &Status<'_>) -> Result<String, String> {
     let code = match &status.code {
-        // Only those that have the structure of data; the others are text.
+        // Arguments that have the structure of data; any others are text.
         Some(code) => {
             let arguments = tokens(&mut code.tokens(9))
                 .unwrap_or_else(|_| code.arguments.escape_ascii().to_string());
@@ -68,16 +71,16 @@ fn tokens(tokens: &mut Tokens<'_>) -> Result<String, String> {
             Token::Open => "(".to_owned(),
             Token::Close => ")".to_owned(),
             Token::Atom(atom) => word(atom),
-            // imap-codec makes a time of it, and writes that time in its own way.
+            // imap-codec parses the time and writes it in its own form.
             _ if shown.last().is_some_and(|name| name == "internaldate") => "a time".to_owned(),
-            // The one mailbox name without case; imap-codec writes it as an atom.
+            // The only mailbox name that ignores case; imap-codec writes it as an atom.
             string if string.bytes().is_some_and(|bytes| bytes.eq_ignore_ascii_case(b"INBOX")) => {
                 "inbox".to_owned()
             }
-            // What imap-codec knows the meaning of, it writes in capitals.
+            // imap-codec writes strings that it recognises in upper case.
             string => format!("\"{}\"", known_in_lower_case(&string.bytes().unwrap_or_default())),
         });
-        // imap-codec writes the one language of a body as a list.
+        // imap-codec writes a body's single language as a list.
         if let [.., open, string, close] = &shown[..]
             && (&**open, &**close) == ("(", ")")
             && string.starts_with('"')
@@ -96,7 +99,7 @@ fn known_in_lower_case(string: &[u8]) -> String {
     if is_known { string.to_ascii_lowercase() } else { string.to_vec() }.escape_ascii().to_string()
 }
 
-/// An atom in lower case, its numbers without zeros before them.
+/// Returns an atom in lower case, without leading zeros in its numbers.
 fn word(atom: &[u8]) -> String {
     let (mut shown, mut in_number) = (String::new(), false);
     for (at, byte) in atom.iter().enumerate() {

@@ -1,4 +1,5 @@
-//! What is written into commands: searches, sequence sets, mailbox names.
+//! Checks of what commands contain: searches, sequence sets and mailbox names. imap-codec parses
+//! what we write, and must find the same meaning.
 
 use super::input::Input;
 use imap_codec::CommandCodec;
@@ -14,7 +15,7 @@ use postoffice::proto::imap::{Command, SearchKey, SequenceSet, Session, utf7};
 use postoffice::proto::{Limits, Protocol};
 use std::num::NonZeroU32;
 
-/// A search arrives as it was meant, and is one command.
+/// A search is exactly one command, which imap-codec reads as the same search.
 pub fn search(data: &[u8]) {
     let mut input = Input::new(data);
     let uid = input.byte() & 1 != 0;
@@ -50,7 +51,8 @@ pub fn search(data: &[u8]) {
     }
 }
 
-/// The other implementation takes five levels.
+/// Returns a search key made from the input. Nesting is limited, because imap-codec accepts only
+/// five levels.
 fn key_of(input: &mut Input<'_>, depth: usize) -> SearchKey {
     let choice = input.byte();
     let pick = usize::from(choice >> 4);
@@ -100,7 +102,7 @@ fn set_of(input: &mut Input<'_>) -> SequenceSet {
     set
 }
 
-/// Small numbers mostly, so that ranges meet; the largest and `*` too.
+/// Returns a bound: mostly small numbers, so that ranges overlap, but also `*` and large numbers.
 fn bound_of(input: &mut Input<'_>) -> Bound {
     match input.byte() {
         0 => Bound::Last,
@@ -135,7 +137,7 @@ fn same(ours: &SearchKey, theirs: &TheirKey<'_>) -> bool {
         | (SearchKey::Uid(set), TheirKey::Uid(theirs)) => same_set(set, theirs),
         (SearchKey::And(keys), TheirKey::All) => keys.is_empty(),
         (SearchKey::And(keys), TheirKey::And(theirs)) => all_same(keys, theirs.as_ref()),
-        // One key in parentheses is that key.
+        // A single key in parentheses is that key.
         (SearchKey::And(keys), theirs) if keys.len() == 1 => same(&keys[0], theirs),
         (SearchKey::Or(keys), TheirKey::Not(theirs)) if keys.is_empty() => {
             **theirs == TheirKey::All
@@ -152,7 +154,7 @@ fn same(ours: &SearchKey, theirs: &TheirKey<'_>) -> bool {
     }
 }
 
-/// The `count` alternatives of a tree that is as balanced as ours.
+/// Collects the `count` alternatives of an OR tree that is balanced like ours.
 fn flatten<'a>(theirs: &'a TheirKey<'a>, count: usize, into: &mut Vec<&'a TheirKey<'a>>) {
     match theirs {
         TheirKey::Or(left, right) if count > 1 => {
@@ -163,7 +165,8 @@ fn flatten<'a>(theirs: &'a TheirKey<'a>, count: usize, into: &mut Vec<&'a TheirK
     }
 }
 
-/// A sequence set is printed as it was made, split without loss, and its members are those of its ranges.
+/// A sequence set prints as imap-codec reads it, splits without loss, and has the members of its
+/// ranges.
 pub fn sequence_set(data: &[u8]) {
     let mut input = Input::new(data);
     let (length, last) = (usize::from(input.byte()), u32::from(input.byte()));
@@ -204,7 +207,8 @@ fn same_set(ours: &SequenceSet, theirs: &TheirSet) -> bool {
     theirs.eq(ours.ranges().iter().copied())
 }
 
-/// Every name comes back from modified UTF-7; what is decoded is what would be written.
+/// Every name survives modified UTF-7 (RFC 3501, section 5.1.3); decoding accepts only what
+/// encoding would write.
 pub fn mailbox_name(data: &[u8]) {
     let name = String::from_utf8_lossy(data);
     let encoded = utf7::encode(&name);
@@ -213,7 +217,7 @@ pub fn mailbox_name(data: &[u8]) {
         "{encoded:?} is not printable ASCII"
     );
     assert_eq!(utf7::decode(encoded.as_bytes()).as_deref(), Some(&*name));
-    // Base 64 of UTF-16: 8 bytes for 3 letters of a byte each, and the two shifts.
+    // Base64 of UTF-16: 8 bytes for 3 characters of one byte each, plus the two shifts.
     assert!(encoded.len() <= name.len() * 5 + 2, "{} bytes for {}", encoded.len(), name.len());
     if let Some(decoded) = utf7::decode(data) {
         assert_eq!(utf7::encode(&decoded).as_bytes(), data);

@@ -1,6 +1,7 @@
-//! Values out of any bytes.
+//! Makes values from a fuzzer's bytes.
 
-/// A cursor over a fuzzer's bytes. At their end numbers are 0 and texts empty, so that every input means something.
+/// A cursor over a fuzzer's bytes. Past their end numbers are 0 and texts are empty, so every input
+/// is valid.
 pub struct Input<'a> {
     rest: &'a [u8],
 }
@@ -20,7 +21,7 @@ impl<'a> Input<'a> {
         u32::from_be_bytes([self.byte(), self.byte(), self.byte(), self.byte()])
     }
 
-    /// The bytes up to the next `\xff`, which no UTF-8 holds.
+    /// Returns the bytes up to the next `\xff`, which never occurs in UTF-8.
     pub fn bytes(&mut self) -> &'a [u8] {
         let mut parts = self.rest.splitn(2, |byte| *byte == 0xff);
         let piece = parts.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Letters: their parts, transfer encodings, and what is made of them for people.
+//! Checks of letters: their parts, transfer encodings, texts, attachments and file names.
 
 use super::extraction::assert_agrees;
 use super::header::is_in_proportion;
@@ -9,7 +9,7 @@ use postoffice::mime::transfer::{
 };
 use postoffice::mime::{Letter, Part, numbered, safe_name};
 
-/// Any bytes are a letter whose parts lie in each other in order; what is decoded is in proportion to it.
+/// Any bytes are a letter whose parts are nested in order; decoded data stays in proportion to it.
 pub fn letter(data: &[u8]) {
     let letter = Letter::parse(data);
     assert_eq!(letter.as_bytes(), data);
@@ -81,7 +81,7 @@ fn with_cr_lf_is_the_same(letter: &Letter, data: &[u8]) {
     );
 }
 
-/// A file name out of a letter is one name in a folder, whatever it was.
+/// A file name from a letter becomes a single safe name in a folder, whatever it was.
 fn check_name(name: Option<&str>) {
     let safe = safe_name(name, "letter.eml");
     for safe in [numbered(&safe, 7), safe] {
@@ -99,7 +99,7 @@ fn check_name(name: Option<&str>) {
     }
 }
 
-/// Bytes come back from every encoding; what is no encoding is decoded in proportion.
+/// Bytes survive every encoding; decoding anything else stays in proportion.
 pub fn transfer(data: &[u8]) {
     assert_eq!(decode_base64(&encode_base64(data)), data);
     assert_eq!(decode_quoted_printable(&encode_quoted_printable_bytes(data)), data);
@@ -125,7 +125,7 @@ pub fn transfer(data: &[u8]) {
     check_name(std::str::from_utf8(data).ok());
 }
 
-/// Any text is a page, and its text is in proportion to it.
+/// Any text is an HTML page, and its plain text stays in proportion to it.
 pub fn html(data: &[u8]) {
     let page = String::from_utf8_lossy(data);
     assert!(is_in_proportion(&html_to_text(&page), page.len()));

@@ -1,6 +1,8 @@
-//! What must hold of every parser and printer, whatever bytes come: one function a subject, which panics where it does not hold.
+//! Properties of the parsers and printers that must hold for any bytes. Each subject has one
+//! function, which panics if its property does not hold.
 //!
-//! The fuzz targets call these functions with what the fuzzer makes; `tests/fuzzed/corpora.rs` calls them with what it found before.
+//! The fuzz targets call these functions with the fuzzer's inputs; `tests/fuzzed/corpora.rs` calls
+//! them with inputs that it found earlier.
 
 pub mod extraction;
 mod feed;
@@ -18,7 +20,8 @@ mod smtp;
 #[cfg(any(fuzzing, feature = "host"))]
 mod transcript;
 
-/// A subject's name, which its target and its corpus have too, and what must hold.
+/// A subject's name, which is also that of its target and its corpus, and the function that checks
+/// it.
 pub type Check = (&'static str, fn(&[u8]));
 
 /// All subjects.
@@ -48,7 +51,10 @@ pub const CHECKS: &[Check] = &[
     ("transcript", transcript::transcript),
 ];
 
-/// Runs the check of that name.
+/// Runs the check with this name.
+///
+/// # Panics
+/// If the property does not hold, or if there is no such check.
 pub fn check(name: &str, data: &[u8]) {
     let (_, check) = CHECKS
         .iter()

@@ -1,4 +1,4 @@
-//! The reader, the printer and the expander.
+//! Checks of the Lisp reader, printer and expander.
 
 use postoffice::lisp::expander::{Expander, Hooks};
 use postoffice::lisp::printer::readably;
@@ -6,8 +6,8 @@ use postoffice::lisp::{
     Completeness, Datum, Kind, Node, ReadErrorKind, Span, completeness, read, read_data,
 };
 
-/// Any text is read or refused with a place; forms lie where they stand; what is printed reads back; a prompt is never told that text is wrong which the
-/// next line makes right.
+/// Any text is read, or refused with a place in it. Spans of forms are in order; printed data reads
+/// back; the prompt never rejects text that the next line completes.
 pub fn reader(data: &[u8]) {
     let text = &*String::from_utf8_lossy(data);
     let check_span =
@@ -51,7 +51,7 @@ fn print(data: &[Datum]) -> String {
     data.iter().map(readably).collect::<Vec<_>>().join(" ")
 }
 
-/// A number that is none equals nothing.
+/// Returns whether the data contains NaN, which equals nothing.
 fn has_nan(printed: &str) -> bool {
     printed.contains("nan.0")
 }
@@ -67,7 +67,8 @@ fn in_order(nodes: &[Node], within: Span, check_span: &dyn Fn(Span)) {
         );
         before = node.span.end;
         match &node.kind {
-            // `'x` stands for `(quote x)`, `(a . (b))` for `(a b)`: not all that is in a list has a place of its own in it.
+            // `'x` stands for `(quote x)` and `(a . (b))` for `(a b)`, so not every element of a
+            // list has a span of its own in it.
             Kind::Vector(nodes) => in_order(nodes, node.span, check_span),
             Kind::List(nodes) | Kind::Dotted(nodes, _) => {
                 nodes.iter().for_each(|node| check_span(node.span))
@@ -77,7 +78,7 @@ fn in_order(nodes: &[Node], within: Span, check_span: &dyn Fn(Span)) {
     }
 }
 
-/// A host that knows nothing.
+/// A host without any definitions.
 #[derive(Default)]
 struct NoHost {
     constants: usize,
@@ -118,7 +119,7 @@ impl Hooks for NoHost {
     }
 }
 
-/// Every form expands to one form with places in the script, or is refused with one.
+/// Every form expands to one form with places in the script, or is refused with such a place.
 pub fn expander(data: &[u8]) {
     let text = &*String::from_utf8_lossy(data);
     let Ok(forms) = read(text) else { return };
@@ -128,7 +129,7 @@ pub fn expander(data: &[u8]) {
     for form in &forms {
         match expander.expand(form, false, &mut host) {
             Ok(output) => {
-                // The interpreter's own names are not in the language.
+                // Names with the interpreter's own prefix are not in the language.
                 let emitted = read(&output.text.replace("#%prim.", "prim."))
                     .unwrap_or_else(|error| panic!("{}: {error}", output.text));
                 assert_eq!(emitted.len(), 1, "not one form: {}", output.text);

@@ -1,11 +1,12 @@
-//! Letters that are written.
+//! Checks of the letters that we build.
 
 use super::input::Input;
 use postoffice::mime::{Letter, NewPart, Outgoing, TransferEncoding, parse_mailbox_list};
 
 const BCC: &str = "hidden-recipient@example.org";
 
-/// A letter that is built reads back as what it was built from, and nothing in it gets out of its place.
+/// A built letter reads back as the values it was built from, and no value leaves its field or
+/// part.
 pub fn new_letter(data: &[u8]) {
     let mut input = Input::new(data);
     let mode = input.byte();
@@ -71,7 +72,8 @@ pub fn new_letter(data: &[u8]) {
     }
 }
 
-/// What RFC 5322 wants of a letter on the wire.
+/// Checks the rules of RFC 5322 for a letter on the wire: no NUL, no bare CR or LF, and lines of at
+/// most 998 bytes.
 fn check_wire(built: &[u8]) {
     assert!(!built.contains(&0), "a NUL");
     assert!(

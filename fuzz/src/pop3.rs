@@ -1,4 +1,4 @@
-//! POP3's session.
+//! Checks of POP3's session.
 
 use super::feed::{PASSWORD, Told, feed, same_in_any_chunks};
 use super::input::Input;
@@ -7,7 +7,7 @@ use postoffice::proto::pop3::{Command, Event, Session};
 use postoffice::proto::sasl::Mechanism;
 use postoffice::proto::{Limits, Secret};
 
-/// A session tells the same and sends the same however the server's bytes come. The first bytes choose the commands.
+/// A session's events and output do not depend on the chunks. The first bytes select the commands.
 pub fn session(data: &[u8]) {
     let mut input = Input::new(data);
     let commands = [input.byte(), input.byte(), input.byte(), input.byte()];
@@ -23,7 +23,8 @@ pub fn session(data: &[u8]) {
     });
 }
 
-/// STLS is not among them: what comes behind its reply is an error only where it has come already.
+/// Returns the command for a byte. STLS is left out: bytes after its reply are an error only if
+/// they are in the same chunk.
 fn command_of(choice: u8) -> Option<Command> {
     let password = Secret::new(PASSWORD);
     let built = match choice % 14 {

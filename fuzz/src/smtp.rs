@@ -1,4 +1,4 @@
-//! SMTP's session, and letters on the wire.
+//! Checks of SMTP's session and of letters on the wire.
 
 use super::feed::{PASSWORD, Told, feed, same_in_any_chunks};
 use super::input::Input;
@@ -9,7 +9,7 @@ use postoffice::proto::pop3::{Body as Received, Found};
 use postoffice::proto::sasl::Mechanism;
 use postoffice::proto::smtp::{Body, Command, Event, MailOptions, Session};
 
-/// A session tells the same and sends the same however the server's bytes come. The first bytes choose the commands.
+/// A session's events and output do not depend on the chunks. The first bytes select the commands.
 pub fn session(data: &[u8]) {
     let mut input = Input::new(data);
     let commands = [input.byte(), input.byte(), input.byte(), input.byte(), input.byte()];
@@ -25,7 +25,8 @@ pub fn session(data: &[u8]) {
     });
 }
 
-/// STARTTLS is not among them: what comes behind its reply is an error only where it has come already.
+/// Returns the command for a byte. STARTTLS is left out: bytes after its reply are an error only if
+/// they are in the same chunk.
 fn command_of(choice: u8) -> Option<Command> {
     let built = match choice % 10 {
         0 => return None,
@@ -67,7 +68,8 @@ fn tell(session: &mut Session, told: &mut Told) {
     }
 }
 
-/// Nothing in a letter ends it, and it arrives as it was but for its line ends. The first byte is the size of the chunks.
+/// Nothing in a letter ends it early, and it arrives unchanged except for its line ends. The first
+/// byte is the size of the chunks.
 pub fn letter_body(data: &[u8]) {
     let mut input = Input::new(data);
     let size = usize::from(input.byte()).max(1);
@@ -90,7 +92,10 @@ fn sent(letter: &[u8], size: usize) -> Vec<u8> {
     wire
 }
 
-/// What POP3 reads of it; panics where it ends too early or not at all.
+/// Returns the letter that POP3 reads from the wire.
+///
+/// # Panics
+/// If the letter ends too early or not at all.
 fn received(wire: &[u8], size: usize) -> Vec<u8> {
     let (mut state, mut letter) = (Received::default(), Vec::new());
     let (mut start, mut end) = (0, 0);
@@ -113,7 +118,8 @@ fn received(wire: &[u8], size: usize) -> Vec<u8> {
     }
 }
 
-/// The lines, whatever ends them; the last line's end counts for nothing, since a wire needs one.
+/// Returns the lines, whatever ends them. The end of the last line does not matter, since the wire
+/// needs one.
 fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
     let (mut lines, mut line, mut after_cr) = (Vec::new(), Vec::new(), false);
     for byte in bytes {

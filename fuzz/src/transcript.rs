@@ -1,11 +1,12 @@
-//! Transcripts.
+//! Checks of transcripts: parsing, matching and blessing.
 
 use postoffice::repl::Transcript;
 use postoffice::repl::matching::matches;
 use postoffice::repl::transcript::{Exchange, Step, bless};
 
-/// Any text is a transcript or refused with a line; blessed with its own replies it says the same; blessed with other ones it says these. What stands behind
-/// the first NUL is the other reply.
+/// Any text is a transcript, or refused with a line number. Blessing it with its own replies keeps
+/// them; blessing it with another reply writes that one. The text after the first NUL is the other
+/// reply.
 pub fn transcript(data: &[u8]) {
     let text = &*String::from_utf8_lossy(data);
     let (text, other) = text.split_once('\0').unwrap_or((text, "other\n\nreply"));
@@ -44,7 +45,7 @@ pub fn transcript(data: &[u8]) {
     check_blessed(text, &steps, |_| other.to_owned());
 }
 
-/// The blessed text has the same steps, with these replies.
+/// Checks that the blessed text has the same steps, with these replies.
 fn check_blessed(text: &str, steps: &[Step], reply: impl Fn(&Exchange) -> String) {
     let exchanges = steps
         .iter()

@@ -25,7 +25,7 @@ pub struct Arguments {
     /// Start the prompt without loading ~/.config/postoffice/init.scm
     #[arg(long)]
     pub no_init: bool,
-    /// What to do; the prompt by default.
+    /// The command to run; the prompt by default.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -70,32 +70,36 @@ impl Arguments {
 /// Options of all commands.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
-    /// Connections to HOST go to ADDR:PORT instead; may be given several times
+    /// Connect to ADDR:PORT instead of HOST; may be given several times
     #[arg(long, global = true, value_name = "HOST[:PORT]=ADDR:PORT")]
     pub connect_to: Vec<Redirect>,
-    /// Start a sandbox mail server in this process and send every connection there; any account can log in, with any password
+    /// Start a sandbox mail server in this process and send every connection there; it accepts
+    /// every account with any password
     #[arg(long, global = true)]
     pub sandbox: bool,
-    /// Mail for the sandbox instead of the manual's: an mbox file, a Maildir or a folder of .eml files; may be given several times
+    /// Load mail into the sandbox instead of the manual's: an mbox file, a Maildir or a folder of
+    /// .eml files; may be given several times
     #[arg(long, global = true, value_name = "PATH")]
     pub mail: Vec<PathBuf>,
-    /// How much a server may send: a limit of the README's table and its value; may be given several times
+    /// Set a limit on what a server may send; the README lists the names and defaults; may be given
+    /// several times
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = limit)]
     pub limit: Vec<(&'static str, u64)>,
-    /// Disturb the sandbox's connections: imap#2:server:cut@120 breaks the second IMAP connection behind byte 120 of the server's; also stall@N, drip=SECONDS,
-    /// byte-at-a-time, insert@N=TEXT, replace@N=TEXT, double@N..M; may be given several times
+    /// Disturb the sandbox's connections: imap#2:server:cut@120 ends the second IMAP connection
+    /// after 120 bytes from the server; also stall@N, drip=SECONDS, byte-at-a-time, insert@N=TEXT,
+    /// replace@N=TEXT, double@N..M; may be given several times
     #[arg(long, global = true, value_name = "[PROTOCOL[#N]:]SIDE:FAULT")]
     pub fault: Vec<FaultRule>,
-    /// Show on standard error what goes over the wire, secrets replaced
+    /// Show what goes over the wire on standard error, with secrets masked
     #[arg(long, global = true)]
     pub trace: bool,
-    /// Refuse to change messages by numbers that have shifted since they were told, instead of a warning
+    /// Refuse, instead of warning, to change a message by a number that may have shifted
     #[arg(long, global = true)]
     pub strict: bool,
-    /// Show no progress of long work
+    /// Do not show the progress of long operations
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Says that this process is the one that --untrusted has started
+    /// Mark this process as the one that --untrusted started
     #[arg(long, global = true, hide = true)]
     pub confined: bool,
 }
@@ -104,30 +108,34 @@ pub struct Global {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Untrusted scripts")]
 pub struct Confinement {
-    /// The script reaches no file, program, environment variable or host but what is allowed here, --connect-to redirects and --sandbox answers for; it has limits of time and memory (exit code 124)
+    /// Run an untrusted script: it can reach no program, and only the files, environment variables
+    /// and hosts allowed by these options, by --connect-to and by --sandbox; its time and memory
+    /// are limited (exit code 124)
     #[arg(long)]
     pub untrusted: bool,
-    /// It may connect to HOST, at any port or at this one; may be given several times, as all of these
+    /// Allow connections to HOST, on any port or only on PORT; this and the other --allow options
+    /// may be given several times
     #[arg(long, value_name = "HOST[:PORT]", requires = "untrusted")]
     pub allow_host: Vec<AllowedHost>,
-    /// It may read, write and delete below DIR; links that lead out of it are not followed
+    /// Allow reading, writing and deleting files below DIR; links that lead out of it are not
+    /// followed
     #[arg(long, value_name = "DIR", requires = "untrusted")]
     pub allow_dir: Vec<PathBuf>,
-    /// It may read below DIR
+    /// Allow reading files below DIR
     #[arg(long, value_name = "DIR", requires = "untrusted")]
     pub allow_read: Vec<PathBuf>,
-    /// It may read the environment variable NAME
+    /// Allow reading the environment variable NAME
     #[arg(long, value_name = "NAME", requires = "untrusted")]
     pub allow_env: Vec<String>,
-    /// How much memory it may use, in MB; 0 sets no limit
+    /// Limit the script's memory, in MB; 0 sets no limit
     #[arg(long, value_name = "MB", requires = "untrusted", default_value_t = 256, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     pub memory_limit: u64,
 }
 
-/// A script's time.
+/// The time limit of an untrusted script.
 #[derive(Debug, Clone, Args)]
 pub struct TimeOption {
-    /// How long the untrusted script may run
+    /// Limit the running time of an untrusted script
     #[arg(long, value_name = "SECONDS", requires = "untrusted", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "Untrusted scripts")]
     pub time_limit: u64,
 }
@@ -137,13 +145,13 @@ pub struct TimeOption {
 pub enum Command {
     /// Run a script
     Run {
-        /// What it may do
+        /// The script's confinement.
         #[command(flatten)]
         confinement: Confinement,
-        /// How long
+        /// The script's time limit.
         #[command(flatten)]
         time: TimeOption,
-        /// Print the last value as JSON, on one line, when all is done
+        /// Print the last value as JSON, on one line, after the script's output
         #[arg(long)]
         json: bool,
         /// Load ~/.config/postoffice/init.scm first, as the prompt does
@@ -151,19 +159,19 @@ pub enum Command {
         init: bool,
         /// The script; - is standard input
         file: String,
-        /// What (command-line) gives in the script
+        /// The script's arguments, which (command-line) returns
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
     /// Evaluate one expression and print its value
     Eval {
-        /// What it may do
+        /// The script's confinement.
         #[command(flatten)]
         confinement: Confinement,
-        /// How long
+        /// The script's time limit.
         #[command(flatten)]
         time: TimeOption,
-        /// Print the value as JSON, on one line; of several expressions the last one's
+        /// Print the value as JSON, on one line; of several expressions only the last value
         #[arg(long)]
         json: bool,
         /// Load ~/.config/postoffice/init.scm first, as the prompt does
@@ -172,26 +180,27 @@ pub enum Command {
         /// The expression
         expression: String,
     },
-    /// Look scripts through without running them: unknown names, wrong numbers of arguments, unknown keys; exit code 1 when there are any
+    /// Examine scripts without running them for unknown names, wrong numbers of arguments and
+    /// unknown keys; exit code 1 if there are any
     Check {
         /// The scripts
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Replay transcripts and compare every reply; exit code 1 when one differs
+    /// Replay transcripts and compare every reply; exit code 1 if one differs
     Replay(ReplayOptions),
     /// Run a sandbox mail server on this machine until Ctrl-C
     Sandbox(SandboxOptions),
     /// Replay the manual's session on the sandbox and show it
     Demo,
-    /// Print the completion of this command's arguments for a shell
+    /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
     /// Print the reference of all functions, as Markdown or as a manual page
     Reference {
-        /// A manual page, for man
+        /// Print a manual page instead of Markdown
         #[arg(long)]
         man: bool,
     },
@@ -217,13 +226,13 @@ pub struct ReplayOptions {
     /// The transcripts
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// Write the replies that came into the transcripts
+    /// Rewrite the transcripts with the actual replies
     #[arg(long)]
     pub bless: bool,
-    /// What the transcripts may do
+    /// The transcripts' confinement.
     #[command(flatten)]
     pub confinement: Confinement,
-    /// How long each form may run; with --untrusted, all of the transcripts together
+    /// Limit the running time of each form; with --untrusted, of all transcripts together
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub time_limit: u64,
 }
@@ -231,16 +240,16 @@ pub struct ReplayOptions {
 /// Options of `postoffice sandbox`.
 #[derive(Debug, Clone, Args)]
 pub struct SandboxOptions {
-    /// An account; may be given several times. By default the manual's, myacct:mypasswd
+    /// Add an account; may be given several times; by default the manual's, myacct:mypasswd
     #[arg(long, value_name = "USER:PASSWORD", value_parser = account)]
     pub account: Vec<Account>,
-    /// The IMAP port; by default one that is free
+    /// The port for IMAP; by default a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub imap_port: u16,
-    /// The port for IMAP over TLS; by default one that is free
+    /// The port for IMAP over TLS; by default a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub imaps_port: u16,
-    /// Begin with empty mailboxes
+    /// Start with empty mailboxes
     #[arg(long)]
     pub empty: bool,
     /// Write the certificate authority to this file, for :ca-file
