@@ -4,8 +4,8 @@
 //!
 //! 1. `lisp::reader` reads the whole text. If it cannot be read, nothing runs.
 //! 2. `lisp::expander` translates each form to a small Scheme core.
-//! 3. `on_demand` adds definitions of the prelude and the application that no form mentioned before.
-//!    first.
+//! 3. `on_demand` adds definitions of the prelude and the application that no form mentioned
+//!    before.
 //! 4. `engine` compiles and runs the result, in batches of up to 300 forms.
 //! 5. An error ends as a [`Report`]: a condition, its place in the script, and the functions that
 //!    were active. Known secrets are masked.
