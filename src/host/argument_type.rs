@@ -22,7 +22,7 @@ pub enum Type {
 }
 
 impl Type {
-    /// Returns whether the value has this type. `nil` as the value of a key is accepted before.
+    /// Returns whether the value has this type. The caller accepts `nil` for any key.
     pub(super) fn admits(&self, value: &Value) -> bool {
         match self {
             Type::Truth => {

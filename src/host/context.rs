@@ -1,11 +1,11 @@
 //! The state that the natives of a host share.
 //!
-//! A native cannot call the interpreter while it runs. What it wants to happen, it leaves here:
-//! warnings to signal, several values, a procedure to call first. Its wrapper delivers them once
-//! the native has returned (see `registry` and the prelude).
+//! A native cannot call the interpreter while it runs. So it leaves here what should happen next:
+//! warnings to signal, several values to return, a procedure to call first. Its wrapper carries
+//! this out once the native has returned (see `registry` and the prelude).
 //!
-//! Besides, the context holds the application's typed states, the interrupt flag, the state of a
-//! time limit, the output, the policy, the documentation, and the secrets to mask.
+//! The context also holds the application's typed states, the interrupt flag, the state of a time
+//! limit, the output, the policy, the documentation, and the secrets to mask.
 
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
@@ -137,7 +137,7 @@ impl Context {
     }
 
     /// Makes this the context of a host that works for another one. Both share the time limit, and
-    /// the secrets of the other are masked here too.
+    /// this one also masks the secrets that the other knows now.
     pub(super) fn work_for(mut self, other: &Context) -> Context {
         self.time = other.time.clone();
         self.is_worker = true;
@@ -317,7 +317,7 @@ impl Context {
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
-    /// Masks here, too, the secrets that another host knows now.
+    /// Also masks the secrets that another host knows now.
     pub fn learn_secrets(&self, other: &Context) {
         let known = lock(&other.secrets).clone();
         let mut secrets = lock(&self.secrets);

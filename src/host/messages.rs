@@ -115,7 +115,7 @@ fn not_a_function(callee: &str) -> String {
     }
 }
 
-/// Returns whether the message says how many arguments a function expected, without naming it.
+/// Returns whether the message says how many arguments a function expected, without its name.
 pub(super) fn is_arity(message: &str) -> bool {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     message.strip_prefix("expected ").and_then(|rest| rest.split_once(" argument")).is_some_and(
@@ -142,7 +142,7 @@ fn readable_values(text: String) -> String {
         .replace("'()", "nil")
 }
 
-/// Returns the message for a variable without a value; `None` if the value is not such a stub.
+/// Returns the message for a variable without a value; `None` if it has one.
 pub(super) fn unbound(value: &Value) -> Option<String> {
     Some(unbound_variable(&downcast::<Unbound>(value)?.0))
 }
@@ -151,7 +151,7 @@ pub(super) fn unbound_variable(name: &str) -> String {
     format!("unbound variable: {name}")
 }
 
-/// Returns the message for an undefined function; `None` if the value is not such a stub.
+/// Returns the message for an undefined function; `None` if it is defined.
 pub(super) fn undefined(value: &Value) -> Option<String> {
     Some(undefined_function(&downcast::<Unbound>(value)?.0))
 }

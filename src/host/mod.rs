@@ -217,9 +217,9 @@ impl Host {
         self.expander.has_last_value = true;
     }
 
-    /// Evaluates the text of a file. This is [`Host::evaluate`], except that `*` is always the
-    /// function, and that nothing runs if the text calls a function that neither it nor a file it
-    /// loads defines.
+    /// Evaluates the text of a file, as [`Host::evaluate`] does, but `*` is always the function, and
+    /// nothing runs if the text calls a function that neither it nor a file it loads defines. An
+    /// interrupt that came before the call stops the first form.
     ///
     /// # Errors
     /// As [`Host::evaluate`].

@@ -1,8 +1,10 @@
-;;; The part of the language that calls back: conditions, jumps, higher-order functions. Written in the language itself, in the system's
-;;; namespace: what a script defines is not seen from here. Names that start with % are not for scripts.
+;;; The part of the language that calls functions back: conditions, jumps, higher-order functions.
+;;; It is written in the language itself, in the system's namespace, so definitions of scripts do
+;;; not change it. Names that start with % are not for scripts.
 
-;; --- several values -------------------------------------------------------------------------------------------------------------------
-;; `values` gives its first value, and keeps the list of all of them for who asks next; see natives/control.rs.
+;; --- several values ------------------------------------------------------------------------------
+;; `values` returns its first value, and keeps the list of all of them for a caller that wants them;
+;; see natives/control.rs.
 
 (define (%values-of thunk)
   (%forget-values)
@@ -14,7 +16,7 @@
 (define (call-with-values producer consumer) (apply consumer (%values-of producer)))
 (define (multiple-value-list* thunk) (%values-of thunk))
 
-;; --- what is under way when the stack unwinds -----------------------------------------------------------------------------------------
+;; --- flights -------------------------------------------------------------------------------------
 ;; See natives/flights.rs.
 
 (define %flights nil)
@@ -28,7 +30,7 @@
     (set! %flights (%without-flight number %flights))
     flight))
 
-;; --- handlers -------------------------------------------------------------------------------------------------------------------------
+;; --- handlers ------------------------------------------------------------------------------------
 ;; A list of clusters, innermost first; a cluster is a list of (class . function).
 
 (define %handlers nil)
@@ -54,7 +56,8 @@
   (%run-handlers condition)
   nil)
 
-;; An error that a frame has received, as a flight. The interpreter's own errors have not been shown to the handlers yet.
+;; Returns the flight of an error that a frame has caught. The handlers have not seen an error of
+;; the interpreter itself yet.
 (define (%settled error)
   (let ((number (%token error)))
     (if number
@@ -67,7 +70,8 @@
              (%run-handlers condition)
              (list 'condition condition trail)))))))
 
-;; How many of these are within one another. With many thousands a run of the interpreter's collector takes many seconds.
+;; How many calls of %on-error are nested. At many thousands, a run of the interpreter's collector
+;; takes many seconds.
 (define %nesting 0)
 
 (define (%on-error thunk received)
@@ -115,8 +119,9 @@
 (define call-with-escape-continuation call-with-current-continuation)
 (define call/ec call-with-current-continuation)
 
-;; --- clean-up -------------------------------------------------------------------------------------------------------------------------
-;; An interrupt unwinds without running anything. So what has to be run is kept in a list, and the host runs what is left in it.
+;; --- clean-up ------------------------------------------------------------------------------------
+;; An interrupt unwinds without running anything. So pending clean-up forms are kept in a list, and
+;; the host runs those that are left.
 
 (define %cleanups nil)
 
@@ -135,7 +140,7 @@
   (before)
   (%protect thunk after))
 
-;; --- what scripts write -----------------------------------------------------------------------------------------------------------------
+;; --- forms for conditions ------------------------------------------------------------------------
 
 (define (%with-handlers bindings thunk)
   (let ((saved %handlers))
@@ -232,7 +237,7 @@
 (define quit exit)
 (define (assert-true value) (if value t (error "assertion failed")))
 
-;; --- natives of the application ---------------------------------------------------------------------------------------------------------
+;; --- natives of the application ------------------------------------------------------------------
 
 (define (%deliver outcome)
   (let each ((warnings (%outcome-warnings outcome)))
@@ -244,7 +249,8 @@
 
 (define (%delivered value) (if (%outcome? value) (%deliver value) value))
 
-;; A native that wants to know what a procedure returns runs again, with what it and those before it have returned.
+;; A native that needs the result of a procedure runs again, with the results of this procedure and
+;; of the earlier ones.
 (define (%finish outcome native arguments results)
   (let ((asked (%outcome-asked outcome)))
     (if asked
@@ -263,7 +269,7 @@
     (let ((value (%invoke native arguments)))
       (if (%outcome? value) (%deliver value) (apply function arguments)))))
 
-;; --- functions of functions -------------------------------------------------------------------------------------------------------------
+;; --- higher-order functions ----------------------------------------------------------------------
 
 (define (%apply f . arguments) (apply apply f arguments))
 (define (funcall f . arguments) (apply f arguments))
@@ -347,7 +353,7 @@
   (let ((test (or test equal)))
     (length (%elements (%keep-if (lambda (element) (test item element)) sequence key)))))
 
-;; A third argument that is no keyword is Scheme's comparison.
+;; A third argument that is not a keyword is Scheme's comparison.
 (define (%comparison options)
   (cond ((null? options) (values equal nil))
         ((keyword? (car options)) (%comparison-keys options))
@@ -379,7 +385,7 @@
 (define (assv item list) (assoc item list eqv?))
 (define (acons key value list) (cons (cons key value) list))
 (define (adjoin item list &key test key) (if (member item list :test (or test equal)) list (cons item list)))
-;; Numbers, strings and names are looked up in a table; what else is compared one by one.
+;; Numbers, strings and names are looked up in a table; other elements are compared one by one.
 (define (%members-by left right test wanted)
   (let ((hashed (if (or (null test) (eq? test equal)) (%members (%elements left) (%elements right) wanted) nil)))
     (if (pair? hashed)
@@ -439,9 +445,9 @@
           ((null? list) (f))
           (else (fold-left step (car list) (cdr list))))))
 
-;; (sort sequence less :key k): merges, so that what is equal keeps its order.
+;; (sort sequence less :key k): a merge sort, so equal elements keep their order.
 (define (sort sequence less &key key)
-  ;; Each key is asked for once; numbers in their own order are sorted by a native.
+  ;; Each key is computed once. Numbers in their own order are sorted by a native.
   (let* ((list (%elements sequence))
          (keys (if key (%map-one key list) list))
          (by-number (%sort-by-numbers list keys less)))
@@ -495,7 +501,7 @@
 (define (hash-table-values table) (%map-one second (%hash-entries table)))
 (define (hash-table-alist table) (%map-one (lambda (entry) (cons (car entry) (second entry))) (%hash-entries table)))
 
-;; --- numbers ------------------------------------------------------------------------------------------------------------------------------
+;; --- numbers -------------------------------------------------------------------------------------
 
 (define (1+ number) (+ number 1))
 (define (1- number) (- number 1))
@@ -516,8 +522,8 @@
   (vector-set! vector index value)
   value)
 
-;; --- what the interpreter's own functions do not survive ------------------------------------------------------------------------------------
-;; They reserve whatever number they are given, and look into keys of tables by recursion.
+;; --- checked versions of the interpreter's functions ---------------------------------------------
+;; They allocate whatever size they are given, and look into keys of tables by recursion.
 
 (define (expt base power) (%check-power base power) (%plain-expt base power))
 (define (make-vector size . fill) (apply %plain-make-vector (%size "make-vector" size) fill))
@@ -535,7 +541,7 @@
 (define (hash-remove table key) (%plain-hash-remove table (%shallow "hash-remove" key)))
 (define (hash-code value) (%plain-hash-code (%shallow "hash-code" value)))
 
-;; --- files and time -------------------------------------------------------------------------------------------------------------------------
+;; --- files and time ------------------------------------------------------------------------------
 
 (define (open path . options) (%deliver (apply %open path options)))
 (define (delete-file path) (%deliver (%delete-file path)))
@@ -570,7 +576,7 @@
   (cond ((not (eof-object? value)) value)
         (errorp (error "~a: the file has ended" what))
         (else end)))
-;; Scheme's forms have the port alone, and get the object; Common Lisp's say what an end is.
+;; Scheme's calls pass only the port and get the object. Common Lisp's say what the end returns.
 (define (read-line &optional (port nil) (errorp nil given) (end (if given nil (eof-object))))
   (values (%at-end "read-line" (%read-line port) errorp end)))
 (define (read-char &optional (port nil) (errorp nil given) (end (if given nil (eof-object))))
@@ -584,7 +590,7 @@
 (define (decode-universal-time time &optional zone)
   (apply values (%decode-universal-time time zone)))
 
-;; --- forms ------------------------------------------------------------------------------------------------------------------------------------
+;; --- forms ---------------------------------------------------------------------------------------
 
 (define-syntax prog1
   (syntax-rules ()

@@ -68,7 +68,7 @@ const SOURCE: &str = "parallel-map";
 
 impl Host {
     /// Creates a host that works for the one with this context. A time limit applies to both, and
-    /// the secrets of the other are masked here too.
+    /// the new host also masks the secrets that the other knows now.
     pub fn worker(options: Options, of: &Context) -> Host {
         Host::in_context(
             Context::new(options.arguments, options.policy, options.output, options.warnings)

@@ -1,5 +1,6 @@
-//! Common Lisp's `format`: `~a ~s ~w ~d ~x ~o ~b ~f ~$ ~c ~% ~& ~~ ~t ~{ ~} ~^ ~[ ~; ~] ~( ~) ~*
-//! ~p`, a tilde at the end of a line, and parameters for columns and padding.
+//! Common Lisp's `format`, with the directives
+//! `~a ~s ~w ~d ~x ~o ~b ~f ~$ ~c ~p ~% ~& ~~ ~t ~* ~{ ~} ~^ ~[ ~; ~] ~( ~)`, a tilde at the end of
+//! a line, and parameters for columns and padding.
 //!
 //! A `Run` goes through the control string from left to right, takes arguments and appends to its
 //! text. Blocks such as `~{ ~}` are cut out first and run by the same code.
