@@ -45,7 +45,8 @@ pub enum Identifier {
     Limit,
     /// An untrusted script may not do this.
     NotAllowed,
-    /// An error of the script itself or of the interpreter: `(error "…")`, an unbound variable, a wrong type.
+    /// An error of the script itself or of the interpreter: `(error "…")`, an unbound variable, a
+    /// wrong type.
     ProgramError,
 }
 

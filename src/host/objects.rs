@@ -36,7 +36,7 @@ pub(super) struct Trail {
     pub frames: Vec<Span>,
 }
 
-/// The value of a global that has no value yet; holds its name.
+/// Stands in a global that is declared but has no value yet; holds its name.
 pub(super) struct Unbound(pub Arc<str>);
 
 /// Identifies a block to leave. `left` is set once the block has ended.

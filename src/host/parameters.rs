@@ -42,8 +42,8 @@ pub(super) struct Arguments {
 }
 
 impl Parameters {
-    /// Parses `(mb messages &optional x &rest r &key uid)`, also `(a . rest)`. Defaults as in `(uid
-    /// 5)` are documentation; only the name counts.
+    /// Parses `(mb messages &optional x &rest r &key uid)`, also `(a . rest)`. Defaults such as
+    /// `(uid 5)` are documentation; only the name counts.
     pub fn parse(text: &str) -> Parameters {
         let mut found = Parameters { text: text.to_owned(), ..Parameters::default() };
         let forms = reader::read(text).unwrap_or_default();

@@ -22,7 +22,8 @@ use crate::condition::{Condition, Identifier};
 pub struct Function {
     /// Its name.
     pub name: &'static str,
-    /// Its lambda list, e.g. `(mb messages parts &key uid)`. Arguments are checked against it before it runs.
+    /// Its lambda list, e.g. `(mb messages parts &key uid)`. Arguments are checked against it before
+    /// the function runs.
     pub lambda_list: &'static str,
     /// The description.
     pub doc: &'static str,

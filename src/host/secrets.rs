@@ -103,8 +103,8 @@ fn add_repeated(bytes: &[u8], found: &mut Vec<Range<usize>>) {
 }
 
 /// Adds the string literals of the form at `start`, which is in the place of a secret. Adds none if
-/// the form only says where to get the secret: `(:env "NAME")`, `(getenv "NAME")`, `(:command
-/// "pass" …)`, `(:file "path")`, `(:keyring "service")`.
+/// the form only says where to get the secret: `(:env "NAME")`, `(getenv "NAME")`,
+/// `(:command "pass" …)`, `(:file "path")`, `(:keyring "service")`.
 fn secrets_of(bytes: &[u8], start: usize, found: &mut Vec<Range<usize>>) {
     let word = |at: usize| at..word_end(bytes, at);
     let names_source = bytes.get(start) == Some(&b'(') && {

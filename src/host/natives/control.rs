@@ -1,7 +1,7 @@
 //! The natives under the prelude's conditions and jumps.
 //!
 //! - Places: calls out of a script that may fail deep within are emitted between `%in` and `%out`,
-//!   which keep a stack of the active ones; `%at` begins it anew at a top-level form. The prelude
+//!   which keep a stack of the active ones; `%at` resets it at a top-level form. The prelude
 //!   restores its depth when it catches an error. The innermost call is the place of an error that
 //!   arises outside the script.
 //! - Several values: `values` returns the first value and keeps all. Code that wants them asks
@@ -171,8 +171,8 @@ thread_local! {
     static FUEL: Cell<u32> = const { Cell::new(FUEL_FULL) };
 }
 
-/// The depth is checked once in so many function entries, because a check takes time in proportion
-/// to the depth.
+/// The depth is checked once per this many function entries, because a check takes time in
+/// proportion to the depth.
 const FUEL_FULL: u32 = 1 << 16;
 /// The maximum number of nested calls. The interpreter's own limit is ten times that, but the
 /// interpreter prints a message when it is reached, and is off by one frame afterwards.

@@ -1,4 +1,4 @@
-//! List functions that call no function back.
+//! List functions that take no function as an argument.
 
 use steel::SteelVal;
 

@@ -1,5 +1,5 @@
-//! The system's own functions in Rust: those that the prelude builds on, and those that call no
-//! function back.
+//! The system's own functions in Rust: those that the prelude builds on, and those that take no
+//! function as an argument.
 //!
 //! A native gets its arguments as a slice and returns a value or an interpreter error. It cannot
 //! call a procedure, so everything that takes a function is written in the prelude. Functions whose

@@ -1,7 +1,7 @@
 //! Functions on sequences: lists, strings, vectors and bytevectors.
 //!
-//! Lookups in long lists hash the elements if all are of kinds that can be hashed. Positions in
-//! long ASCII strings are found without scanning.
+//! Set operations and `remove-duplicates` hash the elements if all are of kinds that can be hashed.
+//! An index into a long ASCII string is found without scanning the string.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -273,8 +273,8 @@ fn position_char(arguments: &[Value]) -> Answer {
     Ok(value::integer((start + index) as i64))
 }
 
-/// A key that two elements share if they are `equal`, and only then. `#f` and the empty list, which
-/// are `equal`, have different keys.
+/// A hashable key for an element. Two elements have the same key if and only if they are `equal`,
+/// with one exception: `#f` and the empty list are `equal` but have different keys.
 #[derive(PartialEq, Eq, Hash)]
 enum Identity<'v> {
     Integer(isize),
