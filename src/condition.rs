@@ -1,31 +1,35 @@
-//! What goes wrong, as a script sees it: an identifier, the server's words, and a message that says what was expected.
+//! Errors and warnings as a script sees them.
+//!
+//! A [`Condition`] has an [`Identifier`], a message that says what happened or was expected, and
+//! the server's words if there are any. The server's words are kept as they came and are escaped
+//! when they are shown.
 
 use crate::shown::escape_controls;
 use std::fmt;
 
-/// What kind of thing happened; `po-condition-identifier` gives it as a keyword.
+/// The kind of a condition; `po-condition-identifier` returns it as a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Identifier {
-    /// The server answered with a warning, for example that a mailbox was opened read-only.
+    /// A warning of the server or of a function, for example that a mailbox was opened read-only.
     Problem,
-    /// An informative `OK` that we do not know.
+    /// The server sent an informative `OK` with an unknown code.
     UnknownOk,
-    /// An untagged response that we do not know.
+    /// The server sent an untagged response of an unknown kind.
     UnknownUntagged,
-    /// The server refused the command; the connection is as good as before.
+    /// The server refused the command; the connection remains usable.
     ErrorResponse,
-    /// The arguments to a function of this interface are malformed; nothing was sent.
+    /// The arguments of a function of this interface are malformed; nothing was sent.
     SyntaxError,
-    /// A response that cannot be understood and prevents us from going on.
+    /// The server's response cannot be understood, and the operation cannot continue.
     Unexpected,
-    /// The connection broke or could not be made; the socket is closed already.
+    /// The connection broke or could not be made; it is closed.
     ServerShutdownConnection,
     /// No answer within the timeout.
     Timeout,
-    /// A response over a limit; the connection is closed.
+    /// A response exceeded a limit; the connection is closed.
     ResponseTooLarge,
-    /// A password or a letter would have travelled in the clear.
+    /// A password or a letter would have been sent unencrypted.
     Insecure,
     /// The server's certificate could not be verified.
     Certificate,
@@ -33,15 +37,16 @@ pub enum Identifier {
     Authentication,
     /// The server refused recipients of a letter.
     RecipientsRefused,
-    /// The server does not offer what was asked for.
+    /// The server does not offer what was requested.
     Unsupported,
     /// A file could not be read or written.
     File,
-    /// A limit on what may be changed does not let this happen; nothing of it was sent.
+    /// A limit on changes forbids this; none of it was sent.
     Limit,
     /// An untrusted script may not do this.
     NotAllowed,
-    /// An error of the script itself or of the interpreter: `(error "…")`, an unbound variable, a wrong type.
+    /// An error of the script itself or of the interpreter: `(error "…")`, an unbound variable, a
+    /// wrong type.
     ProgramError,
 }
 
@@ -70,35 +75,36 @@ impl Identifier {
         }
     }
 
-    /// Whether this is a `po-error`, which stops the program unless handled; else it is a plain `po-condition`.
+    /// Returns whether this is an error, which stops the program unless it is handled. The others
+    /// are warnings.
     pub fn is_error(self) -> bool {
         !matches!(self, Identifier::Problem | Identifier::UnknownOk | Identifier::UnknownUntagged)
     }
 }
 
-/// One condition: an error or a warning.
+/// An error or a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
-    /// What kind of thing happened.
+    /// The kind of the condition.
     pub identifier: Identifier,
-    /// What happened, in lower case, for people.
+    /// The message for people, in lower case.
     pub message: String,
-    /// The server's own words, unescaped; `None` where no server spoke.
+    /// The server's own words, unescaped; `None` if they are not from a server.
     pub server_string: Option<String>,
 }
 
 impl Condition {
-    /// A condition without a server's words.
+    /// Makes a condition without a server's words.
     pub fn new(identifier: Identifier, message: impl Into<String>) -> Self {
         Condition { identifier, message: message.into(), server_string: None }
     }
 
-    /// A `:syntax-error`: arguments of a function of this interface are malformed.
+    /// Makes a `:syntax-error`: the arguments of a function of this interface are malformed.
     pub fn syntax(message: impl Into<String>) -> Self {
         Condition::new(Identifier::SyntaxError, message)
     }
 
-    /// The same condition with the server's words.
+    /// Adds the server's words.
     pub fn with_server_string(mut self, words: impl Into<String>) -> Self {
         self.server_string = Some(words.into());
         self

@@ -1,21 +1,25 @@
-//! Postoffice: mail scripting in a Lisp whose functions are named as in Allegro CL's `net.post-office`, on a protocol core of its own.
+//! Postoffice: mail scripting in a Lisp whose functions are named as in Allegro CL's
+//! `net.post-office`, on its own protocol core.
 //!
 //! From the inside out:
 //!
-//! - [`proto`]: the protocol cores, sans-IO. Bytes in, bytes and events out; no sockets, no clock. Usable alone.
-//! - [`mime`]: letters: headers, addresses, parts; reading and building. Usable alone.
+//! - [`proto`]: the protocol cores, sans-IO. Bytes in, bytes and events out; no sockets, no clock.
+//!   Usable alone.
+//! - [`mime`]: reads and builds letters: headers, addresses, parts. Usable alone.
 //! - [`transport`]: the only sockets: TCP and TLS with deadlines, redirects, traces.
-//! - [`client`]: blocking clients, one method an operation.
-//! - [`condition`]: what goes wrong, as a script sees it.
-//! - [`policy`]: what a program may reach.
+//! - [`client`]: blocking clients, one method per operation.
+//! - [`condition`]: errors and warnings as a script sees them.
+//! - [`policy`]: limits what a program may reach.
 //! - `lisp`: the language without an interpreter: reader, expander, printer.
-//! - `host`: the Scheme engine, and how native functions meet it.
+//! - `host`: the Scheme interpreter, and how native functions are called from it.
 //! - `api`: the functions that scripts call, in one catalog.
 //! - `repl`: the prompt and transcripts.
 //! - `sandbox`: a mail server inside this process.
-//! - `command`: what the `postoffice` command does.
+//! - `command`: the `postoffice` command.
 //!
-//! The last ones need the features `sandbox` and `host`; without default features the crate is the mail clients alone.
+//! `sandbox` needs the feature of that name; `lisp`, `host`, `api` and `repl` need `host`;
+//! `command` needs `cli`. Without default features, the crate is the protocol cores and the mail
+//! clients.
 //!
 //! # A host with the whole interface
 //!

@@ -1,7 +1,7 @@
-//! Text from outside, made safe to show to a person.
+//! Makes text from outside safe to show to people.
 
-/// Escapes what could take over a terminal: control characters, and the characters that change the
-/// direction of text, as `\n` or `\u{…}`.
+/// Escapes characters that could take over a terminal, as `\n` or `\u{…}`: control characters, and
+/// those that change the direction of text.
 pub fn escape_controls(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {

@@ -4,9 +4,11 @@ use super::{Call, Host};
 use crate::condition::{Condition, Identifier};
 use crate::lisp::expander::global;
 
-/// Names of the interpreter's library, of the natives and of the prelude, sorted. Each has been looked at: it reaches nothing outside of the
-/// interpreter, or asks the [`crate::policy::Policy`] first (`load`, `open`, `probe-file`, `delete-file`, `getenv` and what calls them). A name
-/// that is not here is refused, so that what a new version of the interpreter brings is out of reach until somebody has looked at it.
+/// Names of the interpreter's library, of the natives and of the prelude, sorted. Each was
+/// reviewed: it reaches nothing outside the interpreter, or asks the [`crate::policy::Policy`]
+/// first (`load`, `open`, `probe-file`, `delete-file`, `getenv` and their callers). A name that is
+/// not listed is refused, so additions of a new interpreter version stay out of reach until they
+/// are reviewed.
 #[rustfmt::skip]
 pub(super) const NAMES: &[&str] = &[
     "*", "*load-pathname*", "*standard-output*", "+", "-", "/", "/=", "1+", "1-", "<", "<=", "=", ">", ">=", "abs", "acons",
@@ -88,7 +90,7 @@ impl Host {
             || self.vouched.contains(name)
     }
 
-    /// Makes a name a function that refuses to run.
+    /// Defines a name as a function that refuses to run.
     pub(super) fn refuse(&mut self, name: &str) {
         let refuse = |call: &Call<'_>| {
             let message = format!(
@@ -102,8 +104,10 @@ impl Host {
         self.expander.note_library(name);
     }
 
-    /// Lets untrusted scripts call these functions, which are registered afterwards: they reach nothing that the [`crate::policy::Policy`] does not allow, or
-    /// ask it before they do. Without this word an untrusted script finds them refused. Names of the language are not taken over by it.
+    /// Lets untrusted scripts call these functions, which are registered afterwards. The caller
+    /// vouches that they reach nothing that the [`crate::policy::Policy`] does not allow, or ask it
+    /// first. Without this, an untrusted script finds them refused. It does not unlock refused
+    /// functions of the language.
     pub fn vouch_for(&mut self, names: &[&str]) {
         self.vouched.extend(names.iter().map(|name| (*name).to_owned()));
     }
@@ -136,7 +140,8 @@ mod tests {
         assert!(gone.is_empty(), "no functions any more: {gone:?}");
     }
 
-    /// The interpreter's own table holds its file, process, module and thread functions too. A script's names are written otherwise.
+    /// The interpreter's own table holds functions that scripts must not reach, for example those
+    /// that read its modules. Scripts cannot name them, because their names are mangled.
     #[test]
     fn no_global_of_the_interpreter_can_be_named_in_a_script() {
         let mut host = untrusted();

@@ -1,4 +1,4 @@
-//! Types of arguments, checked in one place before any code of a function runs.
+//! Types of arguments, checked before any code of a function runs.
 
 use super::value::{Value, as_integer, as_keyword, as_list, as_str, as_symbol, is_nil};
 
@@ -6,23 +6,23 @@ use super::value::{Value, as_integer, as_keyword, as_list, as_str, as_symbol, is
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Type {
-    /// True or false. Any list will do, as a search's result does in a conditional; a number, a
-    /// string or a keyword is a mistake: `:uid 64`.
+    /// True or false. A list is accepted, so that a search's result can be passed; a number, a
+    /// string or a symbol is a mistake, as in `:uid 64`.
     Truth,
-    /// A whole number within these bounds, both included.
+    /// A whole number within these bounds, inclusive.
     Integer(i64, i64),
     /// A string.
     String,
-    /// A function of so many arguments.
+    /// A function. The number of arguments is for messages; it is not checked.
     Function(u8),
     /// A list.
     List,
-    /// One of these keywords.
+    /// One of these keywords, written without the colon.
     Choice(&'static [&'static str]),
 }
 
 impl Type {
-    /// Whether the value has this type. A key's value may always be `nil`.
+    /// Returns whether the value has this type. The caller accepts `nil` for any key.
     pub(super) fn admits(&self, value: &Value) -> bool {
         match self {
             Type::Truth => {
@@ -39,7 +39,7 @@ impl Type {
         }
     }
 
-    /// The type in words, for messages and for the help.
+    /// Returns the type in words, for messages and for the help.
     pub fn expected(&self) -> String {
         match self {
             Type::Truth => "t or nil".to_owned(),

@@ -1,4 +1,8 @@
 //! One call of a native: its arguments, checked and typed.
+//!
+//! The arguments were matched with the lambda list before the native runs. The methods here read
+//! them as Rust types; an argument of another type is a `:syntax-error` that names the function and
+//! the parameter. Indices count from 0, required parameters first.
 
 use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
@@ -10,7 +14,7 @@ use super::registry::NativeCode;
 use super::value::{Value, as_integer, as_keyword, as_str, downcast, is_nil, is_true};
 use crate::condition::{Condition, Identifier};
 
-/// A call of a native, its arguments sorted by the lambda list.
+/// A call of a native, with its arguments sorted by the lambda list.
 pub struct Call<'a> {
     pub(super) context: &'a Context,
     pub(super) name: &'a str,
@@ -18,7 +22,7 @@ pub struct Call<'a> {
     pub(super) arguments: Arguments,
 }
 
-/// A call's function and arguments, for carrying it out again.
+/// The function and arguments of a call, so that it can be carried out again.
 pub struct KeptCall {
     name: String,
     parameters: Parameters,
@@ -26,10 +30,10 @@ pub struct KeptCall {
 }
 
 impl KeptCall {
-    /// Runs code with the same name and arguments.
+    /// Runs `code` with the same name and arguments.
     ///
     /// # Errors
-    /// Those of the code.
+    /// Those of `code`.
     pub fn again(&self, context: &Context, code: NativeCode) -> Result<Value, Condition> {
         code(&Call {
             context,
@@ -41,7 +45,7 @@ impl KeptCall {
 }
 
 impl Call<'_> {
-    /// The call as something that outlives it.
+    /// Copies the call into a value that outlives it.
     pub fn keep(&self) -> KeptCall {
         KeptCall {
             name: self.name.to_owned(),
@@ -50,16 +54,17 @@ impl Call<'_> {
         }
     }
 
-    /// The state that all natives of the host share.
+    /// Returns the state that all natives of the host share.
     pub fn context(&self) -> &Context {
         self.context
     }
 
-    /// Calls a thunk. Natives cannot re-enter the interpreter, so the first call returns `Err`: propagate it. The host then runs the thunk and
-    /// restarts this native. Call before any side effect, and always in the same order.
+    /// Calls a thunk. Natives cannot re-enter the interpreter, so the first call returns `Err`:
+    /// propagate it. The host then runs the thunk and restarts this native. Call before any side
+    /// effect, and always in the same order.
     ///
     /// # Errors
-    /// One that nobody sees: the procedure has to be called first.
+    /// The thunk has not been called yet. The script never sees this error.
     pub fn result_of(&self, procedure: &Value) -> Result<Value, Condition> {
         let not_yet = || {
             Condition::new(
@@ -70,7 +75,7 @@ impl Call<'_> {
         self.context.result_of(procedure).ok_or_else(not_yet)
     }
 
-    /// The path to read for `path`, if the script may.
+    /// Returns the path to read for `path`, if the script may read it.
     ///
     /// # Errors
     /// `:not-allowed`.
@@ -81,7 +86,7 @@ impl Call<'_> {
             .map_err(|refusal| not_allowed(self.name, &refusal))
     }
 
-    /// The path to write for `path`, if the script may.
+    /// Returns the path to write for `path`, if the script may write it.
     ///
     /// # Errors
     /// `:not-allowed`.
@@ -92,33 +97,36 @@ impl Call<'_> {
             .map_err(|refusal| not_allowed(self.name, &refusal))
     }
 
-    /// The function's name as it was registered.
+    /// Returns the function's name for messages.
     pub fn name(&self) -> &str {
         self.name
     }
 
-    /// Which call of the script this is: the same number for the same place, `None` where no place is known.
+    /// Identifies this call in the script: a number that is the same for the same place, `None` if
+    /// no place is known.
     pub fn place(&self) -> Option<usize> {
         super::natives::place()
     }
 
-    /// The argument at `index`, required ones first; `None` for an optional one that was not given.
+    /// Returns the argument at `index`, counting the required ones first; `None` for an optional
+    /// one that was not given.
     pub fn arg(&self, index: usize) -> Option<&Value> {
         self.arguments.positional.get(index)
     }
 
-    /// The arguments that `&rest` collects.
+    /// Returns the arguments that `&rest` collects.
     pub fn rest(&self) -> &[Value] {
         &self.arguments.rest
     }
 
-    /// The value of a key; `None` when it was not given.
+    /// Returns the value of a key; `None` if it was not given.
     pub fn key(&self, name: &str) -> Option<&Value> {
         let position = self.parameters.keys.iter().position(|key| key == name)?;
         self.arguments.keys.get(position)?.as_ref()
     }
 
-    /// A `:syntax-error` that names this function, the parameter, what was expected and what came.
+    /// Makes a `:syntax-error` that names this function, the parameter, what was expected and the
+    /// value.
     pub fn wrong(&self, parameter: &str, expected: &str, got: &Value) -> Condition {
         Condition::syntax(parameters::wrong(self.name, parameter, expected, got))
     }
@@ -128,10 +136,11 @@ impl Call<'_> {
         required.iter().chain(optional).nth(index).map_or("argument", String::as_str)
     }
 
-    /// The argument at `index`, made by `read`.
+    /// Reads the argument at `index` with `read`.
     ///
     /// # Errors
-    /// `:syntax-error` saying that `expected` was expected.
+    /// `:syntax-error` if it is missing or `read` returns `None`; the message says that `expected`
+    /// was expected.
     pub fn typed<'v, T>(
         &'v self,
         index: usize,
@@ -148,10 +157,10 @@ impl Call<'_> {
         read(value).ok_or_else(|| self.wrong(self.parameter(index), expected, value))
     }
 
-    /// The value of a key, made by `read`; `None` when the key was not given or is `nil`.
+    /// Reads the value of a key with `read`; `None` if the key was not given or is `nil`.
     ///
     /// # Errors
-    /// `:syntax-error` saying that `expected` was expected.
+    /// `:syntax-error` if `read` returns `None`; the message says that `expected` was expected.
     pub fn typed_key<'v, T>(
         &'v self,
         name: &str,
@@ -167,7 +176,7 @@ impl Call<'_> {
         }
     }
 
-    /// A string.
+    /// Returns the string at `index`.
     ///
     /// # Errors
     /// `:syntax-error` for anything else.
@@ -175,7 +184,7 @@ impl Call<'_> {
         self.typed(index, "a string", as_str)
     }
 
-    /// A key's string.
+    /// Returns the string of a key; `None` if it was not given or is `nil`.
     ///
     /// # Errors
     /// `:syntax-error` for anything else.
@@ -183,7 +192,7 @@ impl Call<'_> {
         self.typed_key(name, "a string", as_str)
     }
 
-    /// A whole number within `range`.
+    /// Returns the whole number at `index`, which must be within `range`.
     ///
     /// # Errors
     /// `:syntax-error` for anything else.
@@ -193,7 +202,8 @@ impl Call<'_> {
         })
     }
 
-    /// A key's whole number within `range`.
+    /// Returns the whole number of a key, which must be within `range`; `None` if it was not given
+    /// or is `nil`.
     ///
     /// # Errors
     /// `:syntax-error` for anything else.
@@ -207,12 +217,13 @@ impl Call<'_> {
         })
     }
 
-    /// Whether a key was given a true value; `nil` and `#f` are false.
+    /// Returns whether a key has a true value; `nil` and `#f` are false.
     pub fn boolean_key(&self, name: &str) -> bool {
         self.key(name).is_some_and(is_true)
     }
 
-    /// An object of Rust type `T`; `expected` says what, with its article.
+    /// Returns the object of Rust type `T` at `index`. `expected` names it for the message, with
+    /// its article.
     ///
     /// # Errors
     /// `:syntax-error` for anything else.
@@ -224,7 +235,7 @@ impl Call<'_> {
         self.typed(index, expected, downcast::<T>)
     }
 
-    /// A keyword, without its colon.
+    /// Returns the keyword at `index`, without its colon.
     ///
     /// # Errors
     /// `:syntax-error` for anything else.
@@ -232,7 +243,8 @@ impl Call<'_> {
         self.typed(index, "a keyword", as_keyword)
     }
 
-    /// A key's keyword, without its colon; a symbol is taken as well.
+    /// Returns the keyword of a key, without its colon; a symbol is accepted as well. `None` if it
+    /// was not given or is `nil`.
     ///
     /// # Errors
     /// `:syntax-error` for anything else.
@@ -240,7 +252,8 @@ impl Call<'_> {
         self.typed_key(name, "a keyword", name_of)
     }
 
-    /// Several values: the first is the call's value, and `multiple-value-bind` sees them all. Return what this gives.
+    /// Returns several values: the first is the value of the call, and `multiple-value-bind` sees
+    /// them all. The native must return the result of this.
     pub fn values(&self, values: Vec<Value>) -> Value {
         let first = values.first().cloned().unwrap_or_else(super::value::nil);
         self.context.set_several(values);

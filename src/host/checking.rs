@@ -1,8 +1,9 @@
-//! `postoffice check`: what can be said of a program without running it.
+//! `postoffice check`: finds errors in a program without running it.
 //!
-//! The survey of the whole program (see `lisp::expander`) finds forms that cannot be expanded, functions and variables that nothing
-//! defines, and all calls. Here the calls are held against the lambda lists of the program's functions and of the host's: too few or
-//! too many arguments, and keys that there are not.
+//! The survey of the whole program (see `lisp::expander`) finds forms that cannot be expanded,
+//! undefined functions and variables, and all calls. This module compares the calls with the lambda
+//! lists of the program's and the host's functions: too few or too many arguments, and unknown
+//! keys.
 
 use super::parameters::Parameters;
 use super::report::{Report, Source};
@@ -12,8 +13,9 @@ use crate::lisp::{Span, printer, reader};
 use std::sync::Arc;
 
 impl Host {
-    /// Looks a program through without running any of it. `lambda_list` gives the parameters of a function that the host has, as
-    /// `(mb name &key create)`. Returns what is wrong, in the order of the text.
+    /// Checks a program without running any of it. Files that it loads are read. `lambda_list`
+    /// returns the parameters of a function of the host, for example `(mb name &key create)`.
+    /// Returns the errors, in the order of the text.
     pub fn check(
         &mut self,
         text: &str,

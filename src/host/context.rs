@@ -1,4 +1,11 @@
-//! The state that natives share: typed values, the queue of warnings, the interrupt flag, the output.
+//! The state that the natives of a host share.
+//!
+//! A native cannot call the interpreter while it runs. So it leaves here what should happen next:
+//! warnings to signal, several values to return, a procedure to call first. Its wrapper carries
+//! this out once the native has returned (see `registry` and the prelude).
+//!
+//! The context also holds the application's typed states, the interrupt flag, the state of a time
+//! limit, the output, the policy, the documentation, and the secrets to mask.
 
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
@@ -16,15 +23,15 @@ use crate::condition::{Condition, Identifier};
 use crate::lisp::Span;
 use crate::policy::{Policy, Refusal};
 
-/// Where a script's output goes.
+/// Takes a script's output.
 pub type Output = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
-/// Where warnings go that nobody handles.
+/// Takes the warnings that nobody handles.
 pub type Warnings = Box<dyn FnMut(&Condition) + Send>;
 
-/// How many elements make a list big.
+/// [`Context::hold`] keeps lists of at least this many elements.
 const BIG: usize = 1_000;
 
-/// Shorter texts are not kept secret.
+/// Secrets with fewer characters are not masked.
 const SHORTEST_SECRET: usize = 5;
 
 /// The state that every native of one host can reach.
@@ -44,31 +51,31 @@ pub struct Context {
     asked: Mutex<Asked>,
     /// The environment variable that a script read last, if it is not set.
     unset: Mutex<Option<String>>,
-    /// The last big result: see [`Context::hold`].
+    /// The last large result: see [`Context::hold`].
     held: Mutex<Option<Value>>,
     /// The forms that define functions and macros, in the order in which they ran.
     definitions: Mutex<Vec<(Arc<Source>, Span)>>,
-    /// Whether it is that of a host that works for another.
+    /// Whether the host works for another one.
     is_worker: bool,
 }
 
-/// Procedures that a native wants to be called: see [`super::Call::result_of`].
+/// The procedures that a native wants to be called: see [`super::Call::result_of`].
 #[derive(Default)]
 struct Asked {
-    /// The one to be called as soon as the native has returned.
+    /// The procedure to call as soon as the native has returned.
     procedure: Option<Value>,
-    /// The results of the earlier ones, newest first.
+    /// Results for the next calls of `result_of`, the last one first.
     results: Vec<Value>,
 }
 
-/// The time left of a [`super::TimeLimit`].
+/// The state of a [`super::TimeLimit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Time {
-    /// Forms run.
+    /// There is time left: forms run.
     Left,
-    /// No form begins; clean-up forms run.
+    /// The time is up: no form starts, but clean-up forms run.
     Up,
-    /// Nothing runs.
+    /// The time for clean-up forms is up too: nothing runs.
     Finished,
 }
 
@@ -92,10 +99,11 @@ impl AtomicTime {
 
 struct Sink {
     write: Output,
-    /// Whether the last character written ended a line: `~&` asks.
+    /// Whether the output is at the start of a line, for `~&` and `fresh-line`.
     at_line_start: bool,
 }
 
+/// Locks a mutex, even if a thread has panicked while holding it.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -128,7 +136,8 @@ impl Context {
         }
     }
 
-    /// A context of a host that works for another one: a limit of time is one for both, and what is secret in one is in the other.
+    /// Makes this the context of a host that works for another one. Both share the time limit, and
+    /// this one also masks the secrets that the other knows now.
     pub(super) fn work_for(mut self, other: &Context) -> Context {
         self.time = other.time.clone();
         self.is_worker = true;
@@ -136,12 +145,12 @@ impl Context {
         self
     }
 
-    /// Whether the host works for another one.
+    /// Returns whether the host works for another one.
     pub fn is_worker(&self) -> bool {
         self.is_worker
     }
 
-    /// Whether a limit of time is over and its clean-up time too.
+    /// Returns whether both a time limit and its time for clean-up are over.
     pub fn is_finished(&self) -> bool {
         self.time.get() == Time::Finished
     }
@@ -150,7 +159,8 @@ impl Context {
         lock(&self.definitions).push((source.clone(), span));
     }
 
-    /// The text of the forms of scripts that did nothing but define functions and macros, in the order in which they ran.
+    /// Returns the text of the script's forms that only defined something, in the order in which
+    /// they ran.
     pub(super) fn definitions(&self) -> Vec<String> {
         let definitions = lock(&self.definitions);
         definitions
@@ -176,7 +186,7 @@ impl Context {
         lock(&self.documentation).insert(name.to_owned(), documentation);
     }
 
-    /// The state of type `T`; where none was set, the default is, and given.
+    /// Returns the state of type `T`. If there is none, it is set to the default.
     pub fn state<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         let mut states = lock(&self.states);
         let state =
@@ -184,17 +194,18 @@ impl Context {
         state.downcast().unwrap_or_default()
     }
 
-    /// The state of type `T`, if one was set.
+    /// Returns the state of type `T`, if one was set.
     pub fn try_state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         lock(&self.states).get(&TypeId::of::<T>())?.clone().downcast().ok()
     }
 
-    /// Sets the one state of type `T`.
+    /// Sets the state of type `T`. There is one state per type.
     pub fn set_state<T: Send + Sync + 'static>(&self, state: T) {
         lock(&self.states).insert(TypeId::of::<T>(), Arc::new(state));
     }
 
-    /// Queues a condition that need not stop the program. It is signalled as soon as the native has returned.
+    /// Queues a warning. It is signalled once the native has returned, and need not stop the
+    /// program.
     pub fn warn(&self, condition: Condition) {
         lock(&self.queued).push(condition);
     }
@@ -215,7 +226,8 @@ impl Context {
         lock(&self.several).take()
     }
 
-    /// The next result that is known, or `None`, and `procedure` is called.
+    /// Returns the next known result. If there is none, returns `None` and requests a call of
+    /// `procedure`.
     pub(super) fn result_of(&self, procedure: &Value) -> Option<Value> {
         let mut asked = lock(&self.asked);
         let known = asked.results.pop();
@@ -225,8 +237,10 @@ impl Context {
         known
     }
 
-    /// Keeps a big list until the next one, or until the next text is evaluated. The interpreter frees a list breadth-first: by the time it comes to the
-    /// insides of the first element, those of the last have pushed them out of the processor's caches. Here it is freed an element at a time, or, at the end of the
+    /// Keeps a large list until the next one, or until the next text is evaluated, so that it is
+    /// freed in a better order. The interpreter frees a list breadth-first: by the time it reaches
+    /// the contents of the first element, those of the last have displaced them from the
+    /// processor's caches. The list kept here is freed one element at a time or, at the end of the
     /// process, not at all. Call [`Context::let_go`] before building another large result.
     pub fn hold(&self, list: &Value) {
         if matches!(list, Value::ListV(elements) if elements.len() >= BIG) {
@@ -235,7 +249,7 @@ impl Context {
         }
     }
 
-    /// Frees the list that is held, unless a script has it still.
+    /// Frees the list that is held, unless a script still has it.
     pub fn let_go(&self) {
         if let Some(Value::ListV(list)) = lock(&self.held).take()
             && list.strong_count() == 1
@@ -248,13 +262,14 @@ impl Context {
         lock(&self.asked).procedure.take()
     }
 
-    /// The results of the procedures that the next native asks for, in order.
+    /// Sets the results of the procedures that the next native requests, in order.
     pub(super) fn set_results(&self, mut results: Vec<Value>) {
         results.reverse();
         lock(&self.asked).results = results;
     }
 
-    /// Whether the running form is to stop (Ctrl-C). A native that waits asks every now and then, and returns an error.
+    /// Returns whether the running form should stop (Ctrl-C or a time limit). A native that waits
+    /// checks this regularly, and then returns an error.
     pub fn interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }
@@ -267,41 +282,42 @@ impl Context {
         self.time.clone()
     }
 
-    /// The flag behind [`Context::interrupted`], for what waits without a context at hand.
+    /// Returns the flag behind [`Context::interrupted`], for code that waits without a context.
     pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
         self.interrupted.clone()
     }
 
-    /// The script's arguments.
+    /// Returns the script's arguments.
     pub fn arguments(&self) -> &[String] {
         &self.arguments
     }
 
-    /// The policy of an untrusted script. A native asks it before it touches a file, a variable or a program; connections are checked when
-    /// they are opened.
+    /// Returns the policy, which limits an untrusted script. A native asks it before it touches a
+    /// file, an environment variable or a program; connections are checked when they are opened.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// From now on reports and warnings show `#<secret>` in place of this text. A native that takes a password calls this first. Very short secrets
-    /// are not replaced: that would garble every report and hide nothing from anyone who can count.
+    /// Masks this text as `#<secret>` in all later reports and warnings. A native that takes a
+    /// password calls this first. Secrets of fewer than five characters are not masked: that would
+    /// garble every report and hide nothing from anyone who can count.
     pub fn keep_secret(&self, secret: &str) {
         if secret.chars().count() < SHORTEST_SECRET {
             return;
         }
         let mut secrets = lock(&self.secrets);
-        // As it is, and as a value is shown.
+        // The secret itself, and as a shown value contains it.
         let shown = secret.replace('\\', "\\\\").replace('"', "\\\"");
         for form in [Zeroizing::new(secret.to_owned()), Zeroizing::new(shown)] {
             if !secrets.contains(&form) {
                 secrets.push(form);
             }
         }
-        // The longest first: one may be a part of another.
+        // Longest first, because one secret may be part of another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
-    /// From now on what another host keeps secret is secret here too.
+    /// Also masks the secrets that another host knows now.
     pub fn learn_secrets(&self, other: &Context) {
         let known = lock(&other.secrets).clone();
         let mut secrets = lock(&self.secrets);
@@ -313,14 +329,14 @@ impl Context {
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
-    /// Text without the secrets that are known.
+    /// Returns the text with all known secrets masked.
     pub fn redact(&self, text: &str) -> String {
         lock(&self.secrets)
             .iter()
             .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), SHOWN))
     }
 
-    /// A condition without the secrets that are known.
+    /// Returns the condition with all known secrets masked.
     pub(super) fn redacted(&self, condition: &Condition) -> Condition {
         let server_string = condition.server_string.as_deref().map(|words| self.redact(words));
         Condition {
@@ -343,7 +359,7 @@ impl Context {
         (sink.write)(text)
     }
 
-    /// The port that `*standard-output*` is bound to, if it is not the output itself.
+    /// Returns the port that `*standard-output*` is bound to, unless it is the output itself.
     pub(super) fn output_port(&self) -> Option<Value> {
         lock(&self.output_port).clone()
     }
@@ -352,7 +368,8 @@ impl Context {
         *lock(&self.output_port) = port;
     }
 
-    /// The environment variable that the script read last, if it is not set: what it gave was nil.
+    /// Returns the name of the environment variable that the script read last, if it was not set
+    /// and so read as nil.
     pub fn unset_variable(&self) -> Option<String> {
         lock(&self.unset).clone()
     }
@@ -361,23 +378,24 @@ impl Context {
         *lock(&self.unset) = (!is_set).then(|| name.to_owned());
     }
 
-    /// Whether the output stands at the start of a line.
+    /// Returns whether the output is at the start of a line.
     pub fn at_line_start(&self) -> bool {
         lock(&self.output).at_line_start
     }
 
-    /// Tells the host of the next line's start, as a prompt does after it has printed a result.
+    /// Tells the host whether the output is at the start of a line, for example after a prompt has
+    /// printed a result.
     pub fn set_at_line_start(&self, at_line_start: bool) {
         lock(&self.output).at_line_start = at_line_start;
     }
 
-    /// Hands a warning that nobody handles to where those go.
+    /// Passes on a warning that nobody handled, with secrets masked.
     pub fn unhandled(&self, condition: &Condition) {
         (lock(&self.warnings))(&self.redacted(condition));
     }
 }
 
-/// A refusal as the condition that `function` raises.
+/// Makes the `:not-allowed` condition that `function` raises for a refusal.
 pub fn not_allowed(function: &str, refusal: &Refusal) -> Condition {
     Condition::new(Identifier::NotAllowed, format!("{function}: {refusal}"))
 }

@@ -1,8 +1,8 @@
-//! How far apart two spellings are.
+//! The edit distance between two spellings.
 
-/// The number of characters that have to be inserted, deleted, replaced or swapped with their
-/// neighbour to make one word of the other (optimal string alignment). Beyond `limit` it is any
-/// number above that.
+/// Returns how many characters must be inserted, deleted, replaced or swapped with their neighbour
+/// to turn one word into the other (optimal string alignment). If that exceeds `limit`, the result
+/// is any number above `limit`.
 pub(super) fn distance(left: &str, right: &str, limit: usize) -> usize {
     let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
     if left.len().abs_diff(right.len()) > limit {

@@ -1,4 +1,13 @@
-//! The interpreter: its set-up, the globals, compiling and running what the expander emits.
+//! The interpreter: its set-up, its globals, and running what the expander emits.
+//!
+//! Expanded forms collect in [`Pending`] and run in batches. The text of a batch begins with a
+//! comment that holds the batch's number. An error carries the span of the failing instruction in
+//! that text, so the number leads to the [`Batch`], and the batch maps the span back to the script.
+//! An error inside a library function has no span in the script; for those, calls out of a script
+//! record their place (see `natives::control`).
+//!
+//! Definitions that a form mentions for the first time run before the pending forms. Panics of the
+//! interpreter become errors.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -22,7 +31,9 @@ use crate::condition::Condition;
 use crate::lisp::expander::{self, Hooks, names, system_global};
 use crate::lisp::{Datum, Span, printer};
 
-/// The modules whose functions are reachable, under the interpreter's own names, for what the expander emits. No other module is in the engine.
+/// The modules whose functions the emitted text may use, under the interpreter's own names. Scripts
+/// get them too, see [`Engine::library`]. Beside these, the engine holds only the module of ports,
+/// which emitted text does not use.
 const MODULES: &[fn() -> BuiltInModule] = &[
     || primitives::STEEL_MAP_MODULE.clone(),
     || primitives::STEEL_LIST_MODULE.clone(),
@@ -36,7 +47,7 @@ const MODULES: &[fn() -> BuiltInModule] = &[
     || primitives::STEEL_IDENTITY_MODULE.clone(),
 ];
 
-/// Functions of the library behind the prelude's own of the same names.
+/// Library functions that the prelude wraps under the same name, to check their arguments first.
 const PLAIN: &[(&str, &str)] = &[
     ("steel/numbers", "expt"),
     ("steel/numbers", "exact-integer-sqrt"),
@@ -56,7 +67,8 @@ const PLAIN: &[(&str, &str)] = &[
     ("steel/hash", "hash-code"),
 ];
 
-/// How many forms are compiled at a time. More is superlinear in the interpreter's compiler, fewer costs 0.2 ms each.
+/// How many forms are compiled at a time. Larger batches take superlinear time in the interpreter's
+/// compiler; smaller ones cost 0.2 ms each.
 const BATCH: usize = 300;
 
 pub(super) struct Engine {
@@ -66,9 +78,9 @@ pub(super) struct Engine {
     /// The places of calls out of scripts, by number.
     places: Vec<(Option<Arc<Source>>, Span)>,
     pending: Pending,
-    /// Definitions that wait to be mentioned.
+    /// Definitions that nothing has mentioned yet.
     pub on_demand: OnDemand,
-    /// Those that were mentioned: they run before what is pending.
+    /// The emitted text of definitions that were mentioned. It runs before the pending forms.
     demanded: String,
     /// The error of a batch that had to run while a form was being expanded.
     pub stopped: Option<SteelErr>,
@@ -78,17 +90,17 @@ pub(super) struct Engine {
     visible: Visible,
 }
 
-/// The globals that scripts have set, for who asks for them.
+/// The globals that scripts have set, for `%visible-globals`.
 #[derive(Default)]
 struct Visible {
     globals: BTreeSet<String>,
-    /// Whether a script may ask.
+    /// Whether some emitted text calls `%visible-globals`.
     wanted: bool,
-    /// How many the function that answers knows of.
+    /// How many globals the current definition of `%visible-globals` lists.
     listed: usize,
 }
 
-/// A text that was compiled, and what it stands for.
+/// Maps the text of a batch back to the script.
 struct Batch {
     source: Option<Arc<Source>>,
     places: Vec<expander::Place>,
@@ -101,10 +113,11 @@ struct Pending {
     forms: usize,
 }
 
-/// Runs the interpreter. Some of its own functions panic, for instance when a number overflows.
+/// Runs the interpreter and turns a panic into an error. Some of the interpreter's functions panic,
+/// for example when a number overflows.
 fn guarded<T>(run: impl FnOnce() -> Result<T, SteelErr>) -> Result<T, SteelErr> {
     caught(run).unwrap_or_else(|reason| {
-        // Its lists unwrap what the allocator says.
+        // The interpreter's lists panic with this when an allocation fails.
         let message = if reason.contains("AllocError") {
             OUT_OF_MEMORY.to_owned()
         } else {
@@ -114,13 +127,15 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, SteelErr>) -> Result<T, SteelErr> 
     })
 }
 
-/// The texts that some engine of the process has compiled, by their hashes.
+/// Hashes of the texts that some engine of this process has compiled.
 ///
-/// All engines share the compiler's table of numbers, which has a number's name a moment before the number; a thread that finds it in that moment panics. So
-/// a text is compiled by one thread at a time, until all its numbers are known.
+/// All engines share the compiler's table of number literals. A literal's name enters the table a
+/// moment before its value, and a thread that looks it up in that moment panics. So a new text is
+/// compiled by one thread at a time. A text that was compiled before adds no literals, and needs no
+/// lock.
 static COMPILED: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
 
-/// How many texts are remembered. Those that hosts begin with come first.
+/// How many hashes are kept. The texts that every host compiles at its start are among the first.
 const MOST_COMPILED: usize = 10_000;
 
 fn compile_and_run(steel: &mut Steel, text: String) -> Result<Vec<Value>, SteelErr> {
@@ -142,9 +157,11 @@ fn compile_and_run(steel: &mut Steel, text: String) -> Result<Vec<Value>, SteelE
     guarded(|| steel.run_raw_program(program))
 }
 
-/// Every new engine looks for a home directory, makes one in the user's, and complains if it cannot; a value of `STEEL_HOME` stops that.
-/// The variable is set once, before the first engine of the process, by the interpreter's own function; the standard library's is unsafe
-/// code, which this crate does without. It names a place where no directory can be.
+/// Sets `STEEL_HOME`, before the first engine of the process, to a path where no directory can
+/// exist. Without it, every engine would look for a home directory, create one in the user's, and
+/// complain if it could not. The variable is set by the interpreter's own function, because the
+/// standard library's is unsafe, and this crate has no unsafe code. A value from the environment is
+/// kept.
 fn settle_home() {
     static SETTLED: Once = Once::new();
     SETTLED.call_once(|| {
@@ -170,7 +187,7 @@ impl Engine {
                 steel.register_value(&names::primitive(&name), module.get(name));
             }
         }
-        // The prelude's words of these names look at their arguments first.
+        // The prelude's functions of these names check their arguments before they call these.
         for (module, name) in PLAIN {
             let found =
                 steel.builtin_modules().get(module).map(|module| module.get((*name).to_owned()));
@@ -197,7 +214,7 @@ impl Engine {
         }
     }
 
-    /// The interpreter's functions that scripts may call: name and value.
+    /// Returns the interpreter's functions that scripts may call, as name and value.
     pub fn library(&self) -> Vec<(String, Value)> {
         let mut library = Vec::new();
         for module in MODULES.iter().map(|module| module()) {
@@ -211,11 +228,13 @@ impl Engine {
         library
     }
 
+    /// Returns the value of an emitted global; `None` if it has none.
     pub fn global(&self, emitted: &str) -> Option<Value> {
         self.steel.extract_value(emitted).ok().filter(|value| downcast::<Unbound>(value).is_none())
     }
 
-    /// The globals of scripts that have a value, or will have one when they are mentioned.
+    /// Returns the names of the script's globals that have a value, or get one when they are
+    /// mentioned.
     pub fn script_globals(&self) -> Vec<String> {
         let names = self
             .steel
@@ -247,13 +266,13 @@ impl Engine {
         }
     }
 
-    /// Adds an expanded form to what runs next.
+    /// Adds an expanded form to the pending batch.
     ///
     /// # Errors
-    /// The batch was full and was run, and one of its forms failed.
+    /// The batch ran, because it was full, and one of its forms failed.
     pub fn add(&mut self, output: expander::Output) -> Result<(), SteelErr> {
         if self.pending.text.is_empty() {
-            // The number of the batch, by which an error's place is found again.
+            // The batch's number, by which `script_span` finds the place of an error.
             self.pending.text = format!(";{}\n", self.batches.len());
         }
         let offset = self.pending.text.len();
@@ -266,20 +285,20 @@ impl Engine {
         };
         self.pending.places.extend(output.places.into_iter().map(moved));
         self.pending.forms += 1;
-        // A function that is sent to another engine sees the globals that are defined at that moment.
+        // `%visible-globals` must list what earlier forms have set, so each form runs by itself.
         if self.pending.forms >= BATCH || self.visible.wanted { self.flush() } else { Ok(()) }
     }
 
-    /// Adds text of the system's own, which runs before what is pending.
+    /// Adds emitted text of the system, which runs before the pending forms.
     pub fn add_demanded(&mut self, text: &str) {
         self.demanded.push_str(text);
         self.demanded.push('\n');
     }
 
-    /// Compiles and runs what was added.
+    /// Compiles and runs the pending forms.
     ///
     /// # Errors
-    /// The first form that fails; those before it have run.
+    /// The error of the first form that failed. The forms before it have run.
     pub fn flush(&mut self) -> Result<(), SteelErr> {
         self.list_globals();
         self.run_demanded()?;
@@ -295,7 +314,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes [`names::VISIBLE_GLOBALS`] know of every global that was set since.
+    /// Redefines [`names::VISIBLE_GLOBALS`] if globals were set since it was last defined.
     fn list_globals(&mut self) {
         let count = self.visible.globals.len();
         if !self.visible.wanted || self.visible.listed == count {
@@ -315,7 +334,8 @@ impl Engine {
         self.visible.listed = count;
     }
 
-    /// Runs the definitions that were mentioned. If an interrupt stops them they run again: they only define.
+    /// Runs the definitions that were mentioned. If they are interrupted, they run again next time,
+    /// which is harmless because they only define.
     fn run_demanded(&mut self) -> Result<(), SteelErr> {
         if self.demanded.is_empty() {
             return Ok(());
@@ -326,12 +346,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Forgets what was added but has not run.
+    /// Drops the pending forms.
     pub fn discard(&mut self) {
         self.pending = Pending::default();
     }
 
-    /// The place in a script where an error came up: the failing form, or the call that led out of the script.
+    /// Returns the place in a script where an error arose: the failing form, or else the call that
+    /// led out of the script.
     pub fn place(&self, trail: &Trail) -> Option<Place> {
         trail.span.and_then(|span| self.script_place(&span)).or_else(|| {
             let (source, span) = self.places.get(trail.call?)?;
@@ -339,7 +360,8 @@ impl Engine {
         })
     }
 
-    /// The functions of scripts that were under way, innermost first.
+    /// Returns the script's active functions, innermost first. Consecutive calls of one function
+    /// are counted in one frame.
     pub fn frames(&self, trail: &Trail) -> Vec<Frame> {
         let mut frames: Vec<Frame> = Vec::new();
         for (source, span) in trail.frames.iter().filter_map(|span| self.script_span(span)) {
@@ -359,7 +381,7 @@ impl Engine {
         frames
     }
 
-    /// The name of the function that the call at this instruction calls.
+    /// Returns the name of the function that the failing call calls.
     pub fn callee(&self, trail: &Trail) -> Option<String> {
         let (source, span) = self.script_span(&trail.span?)?;
         let call = source.text.get(span.start..span.end)?.strip_prefix('(')?;
@@ -449,7 +471,7 @@ impl Hooks for Engine {
 }
 
 impl Engine {
-    /// The message of an error in a macro's procedure.
+    /// Returns the message for an error in a macro's procedure.
     fn macro_failure(&mut self, error: SteelErr) -> String {
         match self.caught(&error) {
             Some(condition) => format!("while expanding: {}", condition.message),
@@ -457,7 +479,7 @@ impl Engine {
         }
     }
 
-    /// The condition behind an error that nobody caught.
+    /// Returns the condition of an error that nobody caught.
     pub fn caught(&mut self, error: &SteelErr) -> Option<Condition> {
         match messages::token(error) {
             None => Some(messages::condition_of(error)),
@@ -468,14 +490,14 @@ impl Engine {
         }
     }
 
-    /// Takes the flight with this number: kind, payload and trail of an error.
+    /// Removes the flight with this number and returns it: kind, payload and trail of an error.
     pub fn take_flight(&mut self, number: i64) -> Vec<Value> {
         let flights = self.prelude_variable("%flights").unwrap_or_else(value::nil);
         self.set_prelude_variable("%flights", natives::without(number, &flights));
         natives::flight(number, &flights)
     }
 
-    /// The next clean-up form that an interrupt left over.
+    /// Removes and returns the next clean-up form that an interrupt left behind.
     pub fn next_cleanup(&mut self) -> Option<Value> {
         let mut cleanups = value::as_list(&self.prelude_variable("%cleanups")?)?;
         let next = cleanups.next()?;
@@ -483,14 +505,15 @@ impl Engine {
         Some(next)
     }
 
-    /// Whatever happens in it is not told: it is an error already that led here.
+    /// Runs a clean-up form, without handlers. Its own errors are dropped, because an error is
+    /// being reported already.
     pub fn run_cleanup(&mut self, cleanup: Value) {
         self.set_prelude_variable("%handlers", value::nil());
         let steel = &mut self.steel;
         let _ = guarded(|| steel.call_function_with_args(cleanup, Vec::new()));
     }
 
-    /// Nothing is under way any more.
+    /// Resets the prelude's state: nothing is active any more.
     pub fn reset(&mut self) {
         self.set_prelude_variable("%nesting", value::integer(0));
         for name in ["%handlers", "%cleanups", "%flights"] {
@@ -502,7 +525,7 @@ impl Engine {
         self.global(&system_global(name))
     }
 
-    /// One that no script has mentioned yet is as the prelude defines it.
+    /// Sets a variable of the prelude. One that nothing has mentioned yet keeps its initial value.
     fn set_prelude_variable(&mut self, name: &str, value: Value) {
         if self.prelude_variable(name).is_some() {
             self.steel.update_value(&system_global(name), value);

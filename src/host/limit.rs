@@ -1,4 +1,9 @@
 //! Stops a running program from outside: Ctrl-C, and a time limit.
+//!
+//! An [`Interrupter`] sets the host's flag, which natives check while they wait, and interrupts the
+//! interpreter. The interpreter unwinds without running clean-up forms; the host runs them
+//! afterwards. A [`TimeLimit`] interrupts from a thread of its own: once when the time is up, again
+//! after two seconds for clean-up, and then every 50 ms until it is dropped.
 
 use std::io;
 use std::sync::Arc;
@@ -21,14 +26,16 @@ pub struct Interrupter {
 }
 
 impl Interrupter {
-    /// Stops the running form. Its clean-up forms run, and [`Host::evaluate`] returns a report that says it was interrupted.
-    /// When nothing runs, the next form is not affected.
+    /// Stops the running form. Its clean-up forms run, and [`Host::evaluate`] returns a report that
+    /// says it was interrupted. If nothing is running, the next call of [`Host::evaluate`] is not
+    /// affected.
     pub fn interrupt(&self) {
         self.flag.store(true, Ordering::SeqCst);
         self.controller.interrupt();
     }
 
-    /// Stops the running form and lets no other begin; `finally` leaves clean-up forms out too.
+    /// Stops the running form and lets no other start. If `finally` is set, no clean-up form starts
+    /// either.
     fn time_is_up(&self, finally: bool) {
         self.time.set(if finally { Time::Finished } else { Time::Up });
         self.interrupt();
@@ -44,7 +51,7 @@ impl Interrupter {
 }
 
 impl Host {
-    /// A handle to stop the running form.
+    /// Returns a handle that stops the running form.
     pub fn interrupter(&self) -> Interrupter {
         Interrupter {
             flag: self.context.interrupt_flag(),
@@ -54,11 +61,13 @@ impl Host {
     }
 }
 
-/// Stops what runs in a host once its time is up: the running form is interrupted, and no other begins as long as the limit stands. Clean-up
-/// forms have two seconds more. It ends when dropped.
+/// Limits the time of programs in a host. When the time is up, the running form is interrupted, and
+/// no other starts while the limit exists. Clean-up forms get two more seconds. Dropping the limit
+/// ends it.
 ///
-/// A native that waits without asking [`super::Context::interrupted`] is not stopped, nor is one that computes for long by itself; a process
-/// of its own, as the command has for `--untrusted`, is what holds against those.
+/// It cannot stop a native that waits without checking [`super::Context::interrupted`] or that
+/// computes for a long time. Against those, run the host in a process of its own, as the command
+/// does for `--untrusted`.
 ///
 /// ```
 /// # use postoffice::host::{Host, Options, TimeLimit};
@@ -75,21 +84,22 @@ pub struct TimeLimit {
     watchdog: Option<JoinHandle<()>>,
 }
 
-/// How long clean-up forms may take when the time is up.
+/// How long clean-up forms may run once the time is up.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often a program that starts more clean-up forms is interrupted again.
+/// How often the program is interrupted again after that, because it may start more clean-up forms.
 const AGAIN: Duration = Duration::from_millis(50);
 
 impl TimeLimit {
-    /// Lets programs run in `host` for this long from now on.
+    /// Lets programs run in `host` for `time` from now on.
     ///
     /// # Errors
-    /// The system has no room for the thread that watches the clock.
+    /// The system cannot start the thread that watches the clock.
     pub fn start(host: &Host, time: Duration) -> io::Result<TimeLimit> {
         let interrupter = host.interrupter();
         let (running, ended) = mpsc::channel::<()>();
         let watching = interrupter.clone();
-        // A thread, since the program may be anywhere, in a loop of its own or waiting for a server.
+        // A thread, because the program may be anywhere: in a loop of its own, or waiting for a
+        // server.
         let watchdog = std::thread::Builder::new().spawn(move || {
             let (mut left, mut expired) = (time, 0);
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(left) {
@@ -101,7 +111,7 @@ impl TimeLimit {
         Ok(TimeLimit { interrupter, running: Some(running), watchdog: Some(watchdog) })
     }
 
-    /// Whether the time is up.
+    /// Returns whether the time is up.
     pub fn is_over(&self) -> bool {
         self.interrupter.is_time_up()
     }

@@ -1,4 +1,9 @@
-//! The interpreter's errors in our words.
+//! Puts the interpreter's errors into our words, and suggests names for undefined ones.
+//!
+//! An error that unwinds the stack for a condition, a jump or an exit is a [`token_error`]: its
+//! message holds only a number, under which the prelude keeps the rest (see `natives::flights`).
+//! All others come from the interpreter itself. Their messages are shortened and rewritten to say
+//! what was expected and what came.
 
 use steel::SteelErr;
 use steel::rerrs::ErrorKind;
@@ -8,27 +13,27 @@ use super::objects::{Unbound, as_condition};
 use super::value::{Value, downcast, shown};
 use crate::condition::{Condition, Identifier};
 
-/// Starts the message of an error that only carries the number of what is under way.
+/// Starts the message of an error that only carries the number of a flight.
 const TOKEN: &str = "\u{1}flight:";
 
-/// An error that unwinds the stack; what it is about is kept in the prelude under this number.
+/// Makes an error that unwinds the stack. The prelude keeps its cause under this number.
 pub(super) fn token_error(number: i64) -> SteelErr {
     SteelErr::new(ErrorKind::Generic, format!("{TOKEN}{number}"))
 }
 
-/// The number of a [`token_error`].
+/// Returns the number of a [`token_error`].
 pub(super) fn token(error: &SteelErr) -> Option<i64> {
     text(error).strip_prefix(TOKEN)?.parse().ok()
 }
 
-/// The message without what the interpreter puts before it.
+/// Returns the message without the interpreter's prefix.
 fn text(error: &SteelErr) -> String {
     let whole = error.to_string();
     let prefix = format!("Error: {:?}: ", error.kind());
     whole.strip_prefix(&prefix).unwrap_or(&whole).to_owned()
 }
 
-/// At most `longest` characters.
+/// Cuts a text to `longest` characters and marks the cut with `…`.
 fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -36,7 +41,7 @@ fn cut(text: &str, longest: usize) -> String {
     }
 }
 
-/// The raised value as a condition; `(raise 5)` raises any value.
+/// Returns the raised value as a condition. `(raise 5)` raises a value that is not one.
 pub(super) fn payload_condition(payload: &Value) -> Option<Condition> {
     match as_condition(payload) {
         Some(condition) => Some((*condition).clone()),
@@ -46,20 +51,21 @@ pub(super) fn payload_condition(payload: &Value) -> Option<Condition> {
     }
 }
 
-/// An error of the interpreter itself.
+/// Converts an error of the interpreter itself.
 pub(super) fn condition_of(error: &SteelErr) -> Condition {
     Condition::new(Identifier::ProgramError, cleaned(error))
 }
 
 fn cleaned(error: &SteelErr) -> String {
     let text = text(error);
-    // The interpreter breaks its lines and indents; only the start of a long value matters.
+    // The interpreter breaks lines and indents them. Only the start of a long value matters.
     let text = cut(&text, 1_000)
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
         .replace(" resulted in an error", " failed");
-    // "Function application not a procedure or function type not supported: x", "application not a procedure: x", and others.
+    // "Function application not a procedure or function type not supported: x", "application not a
+    // procedure: x", and others.
     if let Some((_, callee)) =
         text.split_once("not a procedure").and_then(|(_, rest)| rest.split_once(": "))
     {
@@ -71,7 +77,7 @@ fn cleaned(error: &SteelErr) -> String {
     cut(&readable_values(plain(text)), 300)
 }
 
-/// "Cannot convert steel value: 5 to steel string".
+/// Rewrites "Cannot convert steel value: 5 to steel string".
 fn conversion(text: &str) -> Option<String> {
     let (value, wanted) = text.strip_prefix("Cannot convert steel value: ")?.rsplit_once(" to ")?;
     let value = cut(value, 200);
@@ -81,7 +87,7 @@ fn conversion(text: &str) -> Option<String> {
     ))
 }
 
-/// "car expected a list or pair, found: 5" as ours are said: "car: expected a list or pair, got 5".
+/// Rewrites "car expected a list or pair, found: 5" as "car: expected a list or pair, got 5".
 fn plain(text: String) -> String {
     if let Some(said) = conversion(&text) {
         return said;
@@ -109,7 +115,7 @@ fn not_a_function(callee: &str) -> String {
     }
 }
 
-/// Whether this says how many arguments a function expected, without the function's name.
+/// Returns whether the message says how many arguments a function expected, without its name.
 pub(super) fn is_arity(message: &str) -> bool {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     message.strip_prefix("expected ").and_then(|rest| rest.split_once(" argument")).is_some_and(
@@ -120,7 +126,7 @@ pub(super) fn is_arity(message: &str) -> bool {
     )
 }
 
-/// "… expected 1 arguments, found 2".
+/// Rewrites "… expected 1 arguments, found 2".
 fn arity(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("expected ")?;
     let (expected, found) = rest.split_once(" arguments, found ")?;
@@ -136,7 +142,7 @@ fn readable_values(text: String) -> String {
         .replace("'()", "nil")
 }
 
-/// The message for a variable without a value.
+/// Returns the message for a variable without a value; `None` if it has one.
 pub(super) fn unbound(value: &Value) -> Option<String> {
     Some(unbound_variable(&downcast::<Unbound>(value)?.0))
 }
@@ -145,7 +151,7 @@ pub(super) fn unbound_variable(name: &str) -> String {
     format!("unbound variable: {name}")
 }
 
-/// The message for a function that is not defined.
+/// Returns the message for an undefined function; `None` if it is defined.
 pub(super) fn undefined(value: &Value) -> Option<String> {
     Some(undefined_function(&downcast::<Unbound>(value)?.0))
 }
@@ -154,14 +160,14 @@ pub(super) fn undefined_function(name: &str) -> String {
     format!("the function {name} is not defined")
 }
 
-/// The name that a message says is not defined.
+/// Returns the name that the message says is not defined.
 pub(super) fn undefined_name(message: &str) -> Option<&str> {
     let function =
         message.strip_prefix("the function ").and_then(|rest| rest.strip_suffix(" is not defined"));
     function.or_else(|| message.strip_prefix("unbound variable: "))
 }
 
-/// A replacement for a word of Common Lisp that this language lacks.
+/// Returns a replacement for a word of Common Lisp that this language lacks.
 pub(super) fn instead_of(name: &str) -> Option<&'static str> {
     Some(match name {
         "defstruct" => "lists with destructuring-bind, or a hash table",
@@ -178,7 +184,8 @@ pub(super) fn instead_of(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The name among `names` that is most like `name`, if one is near enough to be a slip.
+/// Returns the name among `names` that is most like `name`, if it is close enough to be a typing
+/// error: one edit for names of three to five characters, two for longer ones.
 pub fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
     let limit = match name.chars().count() {
         0..=2 => return None,

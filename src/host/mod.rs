@@ -1,8 +1,19 @@
-//! The embedding of the language: an engine, native functions, conditions, and reports of what went wrong.
+//! Embeds the language: an interpreter, native functions, conditions, and reports of errors.
 //!
-//! A script's source goes through [`crate::lisp`] and comes out as a small core that the interpreter compiles. What a script can reach is
-//! what is registered here: its own definitions, the prelude's words, an allowed part of the interpreter's library, and the
-//! [`Function`]s of the application. The interpreter's own way to files, modules, processes and the environment is not part of that.
+//! A [`Host`] takes a script's text through these steps:
+//!
+//! 1. `lisp::reader` reads the whole text. If it cannot be read, nothing runs.
+//! 2. `lisp::expander` translates each form to a small Scheme core.
+//! 3. `on_demand` adds definitions of the prelude and the application that no form mentioned
+//!    before.
+//! 4. `engine` compiles and runs the result, in batches of up to 300 forms.
+//! 5. An error ends as a [`Report`]: a condition, its place in the script, and the functions that
+//!    were active. Known secrets are masked.
+//!
+//! A script can reach only what is registered here: its own definitions, the prelude, an allowed
+//! part of the interpreter's library, and the [`Function`]s of the application. The interpreter's
+//! own access to files, modules, processes and the environment is not registered. An untrusted
+//! script is restricted further, by the list in `allowed` and by the [`Policy`].
 
 mod allowed;
 mod argument_type;
@@ -67,15 +78,15 @@ use objects::Trail;
 use on_demand::Definition;
 use report::Source;
 
-/// How a host is set up.
+/// Settings for [`Host::new`].
 pub struct Options {
-    /// The result of `(command-line)`. Default: none.
+    /// The result of `(command-line)`. Default: empty.
     pub arguments: Vec<String>,
-    /// Where the script's output goes. Default: standard output.
+    /// Takes the script's output. Default: standard output.
     pub output: Output,
-    /// Where warnings go that nobody handles. Default: standard error.
+    /// Takes the warnings that nobody handles. Default: standard error.
     pub warnings: Warnings,
-    /// What an untrusted script may reach. Default: everything.
+    /// What the script may reach. Default: everything.
     pub policy: Policy,
 }
 
@@ -90,24 +101,26 @@ impl Default for Options {
     }
 }
 
-/// An engine with its functions. One thread at a time uses it; several hosts may run in several threads.
+/// An interpreter with its functions. Use it in the thread that created it; several hosts may run
+/// in parallel threads.
 pub struct Host {
     engine: Engine,
     expander: Expander,
     context: Arc<Context>,
     /// Functions of the application that an untrusted script may call.
     vouched: HashSet<String>,
-    /// How many files are being loaded, one from the other.
+    /// How many files are being loaded, each by the one before.
     loading: usize,
 }
 
 const LOADING_LIMIT: usize = 50;
 
-/// How many clean-up forms run after an error: they may come one from the other.
+/// How many clean-up forms run after an error. The number needs a bound because a clean-up form may
+/// leave further ones behind.
 const MOST_CLEANUPS: usize = 100_000;
 
 impl Host {
-    /// A host with the language and nothing else; [`Host::register`] adds the application's functions.
+    /// Creates a host with the language alone; [`Host::register`] adds the application's functions.
     pub fn new(options: Options) -> Host {
         Host::in_context(Context::new(
             options.arguments,
@@ -149,7 +162,7 @@ impl Host {
             }
         }
         host.expander.close_language();
-        // The prelude has the interpreter's `car` and `cdr`, scripts Common Lisp's.
+        // The prelude uses the interpreter's `car` and `cdr`; scripts get Common Lisp's.
         for (name, own) in [("car", "%car"), ("cdr", "%cdr")] {
             let value = host.engine.global(&system_global(own)).unwrap_or_else(nil);
             host.publish(name, value);
@@ -161,17 +174,19 @@ impl Host {
         host
     }
 
-    /// Sets a global variable of scripts.
+    /// Sets a global variable of the script.
     pub fn define(&mut self, name: &str, value: Value) {
         self.engine.on_demand.remove(&global(name));
         self.engine.set_global(&global(name), value);
         self.engine.assigned(&global(name));
     }
 
-    /// Reads `source` whole and runs its forms from top to bottom; the value is the last one's.
+    /// Reads the whole of `source`, then runs its forms from top to bottom. Returns the value of
+    /// the last form.
     ///
     /// # Errors
-    /// The report of the form that failed. Earlier forms have run, unless the text could not be read: then none has.
+    /// A report on the form that failed. Earlier forms have run, unless the text could not be read;
+    /// then none has.
     pub fn evaluate(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
         self.context.clear_interrupt();
         self.context.let_go();
@@ -186,8 +201,8 @@ impl Host {
         })
     }
 
-    /// Makes a value the last one of a prompt: from now on `*`, where it is no function, is this value, `**` the one before and `***` the one before that.
-    /// Files that are loaded do not see it.
+    /// Makes `value` the prompt's last value: `*`, used as a variable, is this value from now on,
+    /// `**` the one before, and `***` the one before that. Files that are loaded do not see it.
     pub fn remember(&mut self, value: &Value) {
         if self.expander.has_last_value {
             let before = self.engine.global(&global("**")).unwrap_or_else(nil);
@@ -202,8 +217,9 @@ impl Host {
         self.expander.has_last_value = true;
     }
 
-    /// Evaluates the text of a file: as [`Host::evaluate`], but `*` is the function everywhere, and
-    /// nothing runs if the text calls a function that neither it nor a file that it loads defines.
+    /// Evaluates the text of a file, as [`Host::evaluate`] does, but `*` is always the function, and
+    /// nothing runs if the text calls a function that neither it nor a file it loads defines. An
+    /// interrupt that came before the call stops the first form.
     ///
     /// # Errors
     /// As [`Host::evaluate`].
@@ -217,7 +233,7 @@ impl Host {
         result
     }
 
-    /// The variables of scripts that hold an object of type `T`, by name.
+    /// Returns the script's variables that hold an object of type `T`, by name.
     pub fn variables<T: Send + Sync + 'static>(&self) -> Vec<(String, Arc<T>)> {
         let names = self.engine.script_globals().into_iter();
         names
@@ -227,7 +243,7 @@ impl Host {
             .collect()
     }
 
-    /// The values of the last form evaluated: one, unless it called `values`.
+    /// Returns the values of the last form evaluated: one, unless it called `values`.
     pub fn values(&mut self) -> Vec<Value> {
         let last = self.engine.last.clone();
         let values = self.engine.call("s/%values-list", vec![last.clone()]).ok();
@@ -256,14 +272,14 @@ impl Host {
             Ok(self.engine.last.clone())
         });
         if result.is_err() {
-            // The message may show what the text says.
+            // The error message may show parts of the text.
             secrets::texts(text).iter().for_each(|secret| self.context.keep_secret(secret));
         }
         result
     }
 
-    /// Refuses a program that calls what is defined nowhere: by the time of the call, what it
-    /// should not have done may have been done.
+    /// Refuses a program that calls a function that nothing defines. When the call fails at run
+    /// time, the program may have done irreversible things already.
     fn refuse_unknown_functions(
         &mut self,
         forms: &[Node],
@@ -277,7 +293,8 @@ impl Host {
         Err(Report::of(condition, Some(source.place(span))))
     }
 
-    /// Puts the forms of files that are loaded by name at top level into the place of the `load`.
+    /// Collects the forms of a program. A top-level `load` of a file with a literal name is
+    /// replaced by the forms of the file.
     fn follow_loads(&self, forms: &[Node], name: &str, depth: usize, program: &mut Program) {
         for form in forms {
             let Some([head, Node { kind: Kind::String(path), .. }]) = form.as_list() else {
@@ -295,12 +312,12 @@ impl Host {
                 .and_then(|real| std::fs::read(real).ok());
             match text.map(|text| reader::read(&String::from_utf8_lossy(&text))) {
                 Some(Ok(forms)) => self.follow_loads(&forms, &path, depth + 1, program),
-                _ => program.is_open = true, // `load` says in its turn what is wrong
+                _ => program.is_open = true, // `load` reports the error when it runs
             }
         }
     }
 
-    /// Adds the name that was meant, if the message says that one is not defined.
+    /// Adds a suggestion to a message that says that a name is not defined.
     fn with_nearest_name(&self, mut condition: Condition) -> Condition {
         let Some(name) = messages::undefined_name(&condition.message) else { return condition };
         let note = match messages::instead_of(name) {
@@ -342,9 +359,9 @@ impl Host {
         }
     }
 
-    /// Keeps the places of definitions, so that another host can be given them.
+    /// Records the forms that only define something, so that worker hosts can repeat them.
     fn note_definitions(&self, form: &Node, only_defines_all: bool, source: &Arc<Source>) {
-        // An account is known only to the host in which it was defined.
+        // Accounts belong to one host, so workers must define them again.
         let is_account = form
             .as_list()
             .and_then(<[Node]>::first)
@@ -358,15 +375,15 @@ impl Host {
         }
     }
 
-    /// Whether `load` is still the language's.
+    /// Returns whether `load` is still the language's own function.
     fn library_load(&self, value: &Value) -> bool {
         self.engine
             .global(&system_global("load"))
             .is_some_and(|own| matches!((&own, value), (Value::FuncV(own), Value::FuncV(other)) if std::ptr::fn_addr_eq(*own, *other)))
     }
 
-    /// `(load "file")` at top level: runs the forms of the file, whose path is relative to the folder of the file that loads it, at the
-    /// prompt to the current folder.
+    /// Runs `(load "file")` at top level. The path is relative to the folder of the loading file,
+    /// or at the prompt to the current folder.
     fn load(&mut self, path: &Node, span: Span, source: &Arc<Source>) -> Result<(), Report> {
         self.engine.flush().map_err(|error| self.report(error))?;
         self.run_form(path, source)?;
@@ -449,12 +466,13 @@ impl Host {
         Report { interrupted: true, ..Report::of(program_error("interrupted".to_owned()), place) }
     }
 
-    /// After an error: the clean-up forms an interrupt left over run, and nothing of the failed form stays.
+    /// Cleans up after an error: runs the clean-up forms that an interrupt left behind, and drops
+    /// the rest of the failed form.
     fn recover(&mut self) {
         self.expander.forget_unrun();
         let context = self.context.clone();
         natives::with_context(&context, || {
-            // An interrupt while one of them runs stops that one; the next goes on.
+            // An interrupt stops only the clean-up form that is running; the next one still runs.
             for _ in 0..MOST_CLEANUPS {
                 self.engine.steel.get_thread_state_controller().resume();
                 context.clear_interrupt();
@@ -470,7 +488,7 @@ impl Host {
         });
     }
 
-    /// The state that the natives of this host share.
+    /// Returns the state that the natives of this host share.
     pub fn context(&self) -> &Arc<Context> {
         &self.context
     }
@@ -480,7 +498,7 @@ impl Host {
         self.context.documentation(name)
     }
 
-    /// Every name that a script may use now, sorted: functions, macros, variables.
+    /// Returns all names that a script may use now, sorted: functions, macros and variables.
     pub fn names(&self) -> Vec<String> {
         let mut names = self.language_names();
         names.extend(self.context.documented_names());
@@ -490,20 +508,20 @@ impl Host {
         names
     }
 
-    /// Forms, macros and the functions that were not defined by a script.
+    /// Returns the names of special forms and macros, and of functions that no script defined.
     fn language_names(&self) -> Vec<String> {
         let mut names = self.expander.macro_names();
         names.extend(self.expander.library_names());
         names
     }
 
-    /// A value as data, for the printer.
+    /// Converts a value to data, for the printer.
     pub fn datum(&self, value: &Value) -> Datum {
         to_datum(value)
     }
 }
 
-/// A path as a file of this name means it.
+/// Resolves a path relative to the folder of a source file.
 fn beside(source_name: &str, path: &str) -> String {
     let folder = Path::new(source_name).parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.map_or_else(|| path.to_owned(), |folder| folder.join(path).display().to_string())

@@ -10,48 +10,48 @@ use crate::lisp::Datum;
 use crate::lisp::printer;
 use crate::shown::escape_controls;
 
-/// The outcome of a native, which its wrapper delivers.
+/// The result of a native when there is more than a plain value. Its wrapper delivers it.
 pub(super) struct Outcome {
-    /// Conditions to signal first.
+    /// Warnings to signal first.
     pub warnings: Vec<Value>,
     /// The value, or the condition to raise.
     pub result: Result<Value, Value>,
-    /// Several values, where the native gave some.
+    /// Several values, if the native returned them.
     pub several: Option<Vec<Value>>,
-    /// A procedure whose value the native wants before it runs anew.
+    /// A procedure to call before the native is restarted with its result.
     pub asked: Option<Value>,
 }
 
-/// Where an error came up.
+/// Where an error arose.
 ///
-/// The interpreter's own traces pair functions with the wrong instructions; only the failing instruction's span is right. So calls out of a
-/// script note their place.
+/// The interpreter's stack traces pair functions with the wrong instructions; only the span of the
+/// failing instruction is right. So calls out of a script record their place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trail {
     /// The failing instruction, in a script or in the prelude.
     pub span: Option<Span>,
-    /// The innermost call out of a script.
+    /// The number of the innermost call out of a script.
     pub call: Option<usize>,
-    /// A place within each function that was under way, innermost first, as far as they are kept.
+    /// A span within each active function, innermost first. Only the innermost 200 are kept.
     pub frames: Vec<Span>,
 }
 
-/// The variable has no value yet.
+/// Stands in a global that is declared but has no value yet; holds its name.
 pub(super) struct Unbound(pub Arc<str>);
 
-/// Leaves a block; `left` once its extent is over.
+/// Identifies a block to leave. `left` is set once the block has ended.
 #[derive(Default)]
 pub(super) struct Tag {
     pub left: std::sync::atomic::AtomicBool,
 }
 
-/// A condition as the object that scripts handle.
+/// Wraps a condition in the object that scripts handle.
 pub fn condition_object(condition: Condition) -> Value {
     let printed = printed(&condition);
     shared_object(Arc::new(condition), &printed)
 }
 
-/// The condition that a value is.
+/// Returns the condition that a value holds.
 pub fn condition_of(value: &Value) -> Option<Arc<Condition>> {
     as_condition(value)
 }

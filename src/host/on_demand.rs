@@ -1,23 +1,23 @@
-//! Definitions that are compiled once something mentions them. The prelude and the application have some hundred, of which a script uses a few, and compiling
-//! is nearly all of what starting takes.
+//! Definitions that are compiled once something mentions them. The prelude and the application have
+//! hundreds; a script uses a few, and compiling all would take most of the start-up time.
 
 use std::collections::{HashMap, HashSet};
 
-/// How a global gets its value.
+/// The source of a global's value.
 pub(super) enum Definition {
-    /// By a form of the prelude.
+    /// A form of the prelude.
     Language(&'static str),
-    /// By a form of the application's own text.
+    /// A form in the application's text.
     Form(String),
-    /// By emitted text.
+    /// Emitted text.
     Text(String),
 }
 
-/// Definitions that no script has mentioned yet, by emitted global.
+/// Definitions that nothing has mentioned yet, by emitted global.
 #[derive(Default)]
 pub(super) struct OnDemand {
     waiting: HashMap<String, Definition>,
-    /// Definitions that were mentioned and have not run yet.
+    /// Globals whose definitions were mentioned and have not run yet.
     under_way: HashSet<String>,
 }
 
@@ -26,7 +26,7 @@ impl OnDemand {
         self.waiting.insert(global, definition);
     }
 
-    /// A definition that from now on is under way.
+    /// Takes a waiting definition, which counts as under way until [`OnDemand::settle`].
     pub fn take(&mut self, global: &str) -> Option<Definition> {
         let definition = self.waiting.remove(global)?;
         self.under_way.insert(global.to_owned());
@@ -37,7 +37,7 @@ impl OnDemand {
         self.waiting.remove(global);
     }
 
-    /// Whether the global has a value as soon as what was mentioned has run.
+    /// Returns whether the global has a definition that has not run yet.
     pub fn contains(&self, global: &str) -> bool {
         self.waiting.contains_key(global) || self.under_way.contains(global)
     }
@@ -51,7 +51,8 @@ impl OnDemand {
         self.under_way.clear();
     }
 
-    /// The globals that emitted text mentions and that wait. What looks like one within a string is among them, which does no harm.
+    /// Returns the waiting globals that emitted text mentions. Words inside strings count too,
+    /// which is harmless.
     pub fn mentioned(&self, text: &str) -> Vec<String> {
         let words = text
             .split(['(', ')', ' ', '\n', '"', '\''])

@@ -1,11 +1,11 @@
-//! Panics of the interpreter and of natives: they become errors of the form that runs, and nothing else is printed of them.
+//! Turns panics of the interpreter and of natives into errors of the running form.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 thread_local! {
-    /// How many calls of [`caught`] are under way in this thread.
+    /// How many calls of [`caught`] are active in this thread.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -26,8 +26,9 @@ pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// From now on a panic that becomes an error of a script prints nothing: the error says what it was. All others are reported as before. For programs, not for
-/// libraries: it concerns the whole process.
+/// Stops the printing of panics that become errors of a script; the error holds the message. Other
+/// panics are reported as before. This is for programs, not for libraries, because it affects the
+/// whole process.
 pub fn report_only_uncaught_panics() {
     static DONE: Once = Once::new();
     DONE.call_once(|| {

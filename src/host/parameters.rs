@@ -1,4 +1,8 @@
-//! Lambda lists of natives, and the check of arguments against them.
+//! Lambda lists of natives, and matching arguments with them.
+//!
+//! Positional arguments come first. An argument that is one of the function's own keywords ends the
+//! optional ones early if what follows it makes pairs, so `(f a :uid t)` works although an optional
+//! argument was left out.
 
 use std::sync::Arc;
 
@@ -10,10 +14,10 @@ use super::value::{Value, as_keyword, as_symbol, is_nil, shown};
 use crate::condition::Condition;
 use crate::lisp::{Kind, reader};
 
-/// A native's lambda list, taken apart.
+/// A parsed lambda list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Parameters {
-    /// As it is written.
+    /// The list as it is written.
     pub text: String,
     pub required: Vec<String>,
     pub optional: Vec<String>,
@@ -30,15 +34,16 @@ pub(super) struct Parameters {
 /// Arguments sorted by parameter.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Arguments {
-    /// Required and optional ones, as far as they were given.
+    /// The required and optional ones that were given.
     pub positional: Vec<Value>,
     pub rest: Vec<Value>,
-    /// By position in [`Parameters::keys`].
+    /// The values of keys, by position in [`Parameters::keys`].
     pub keys: Vec<Option<Value>>,
 }
 
 impl Parameters {
-    /// Parses `(mb messages &optional x &rest r &key uid)`; also `(a . rest)`. Defaults `(uid 5)` are for readers: the name counts.
+    /// Parses `(mb messages &optional x &rest r &key uid)`, also `(a . rest)`. Defaults such as
+    /// `(uid 5)` are documentation; only the name counts.
     pub fn parse(text: &str) -> Parameters {
         let mut found = Parameters { text: text.to_owned(), ..Parameters::default() };
         let forms = reader::read(text).unwrap_or_default();
@@ -71,7 +76,7 @@ impl Parameters {
         found
     }
 
-    /// With the types of some parameters.
+    /// Adds the types of some parameters.
     pub fn typed(mut self, types: &[(&str, Type)]) -> Parameters {
         for (name, kind) in types {
             let is_it = |parameter: &String| parameter == name;
@@ -85,8 +90,8 @@ impl Parameters {
         self
     }
 
-    /// What is wrong with a call as it is written: the number of its arguments, or a key that there is not. Of the arguments only the
-    /// keywords are known.
+    /// Returns what is wrong with a call in the text: the number of its arguments, or an unknown
+    /// key. `arguments` holds the names of those that are keywords, and `None` for the others.
     pub fn misfit(&self, arguments: &[Option<Arc<str>>]) -> Option<String> {
         let (least, most) = (self.required.len(), self.required.len() + self.optional.len());
         let open = self.rest.is_some() || self.takes_keys;
@@ -109,8 +114,8 @@ impl Parameters {
     /// Sorts `given` by parameter and checks the types.
     ///
     /// # Errors
-    /// `:syntax-error` for too few, too many, an unknown or repeated key, a key without a value, an
-    /// argument of another type.
+    /// `:syntax-error` for too few or too many arguments, an unknown or repeated key, a key without
+    /// a value, or an argument of another type.
     pub fn check(&self, function: &str, given: &[Value]) -> Result<Arguments, Condition> {
         let (least, most) = (self.required.len(), self.required.len() + self.optional.len());
         let open = self.rest.is_some() || self.takes_keys;
@@ -124,7 +129,7 @@ impl Parameters {
         }
         let mut positional = given.len().min(most);
         if self.takes_keys {
-            // An optional argument may be left out before a key.
+            // Optional arguments may be left out before a key.
             while positional > least
                 && self.is_own_key(&given[positional - 1])
                 && (given.len() - positional + 1).is_multiple_of(2)
@@ -237,14 +242,14 @@ impl Parameters {
     }
 }
 
-/// The message about an argument of the wrong type; a secret is not shown.
+/// Returns the message about an argument of the wrong type. A secret is masked.
 pub(super) fn wrong(function: &str, parameter: &str, expected: &str, got: &Value) -> String {
     let is_secret = secrets::is_secret_name(parameter);
     let got = if is_secret { secrets::SHOWN.to_owned() } else { shown(got) };
     format!("{function}: {parameter}: expected {expected}, got {got}")
 }
 
-/// The name of a symbol or the text of a keyword, for [`super::call::Call`].
+/// Returns the name of a symbol, or of a keyword without its colon, for [`super::call::Call`].
 pub(super) fn name_of(value: &Value) -> Option<&str> {
     as_keyword(value).or_else(|| as_symbol(value))
 }

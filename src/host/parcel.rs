@@ -1,7 +1,8 @@
 //! Data on its way from one engine to another.
 //!
-//! Lists, strings and numbers never change, so both engines may hold the same ones. What can change (bytes, hash tables, vectors) is copied: no engine sees
-//! what another one does to it, and a vector of the interpreter belongs to its engine's memory.
+//! Lists, strings and numbers never change, so both engines may hold the same ones. Bytes, hash
+//! tables and vectors can change, so they are copied: no engine sees what another does to them, and
+//! a vector belongs to the memory of its engine.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,37 +14,39 @@ use super::objects::as_condition;
 use super::value::{self, Value, as_bytes, downcast};
 use super::worker::described;
 
-/// How deep what is copied may be nested; what holds itself is deeper.
+/// How deep copied data may be nested. Data that contains itself is deeper.
 const DEEPEST: usize = 500;
 
-/// A value that is nothing but data and conditions, free of its engine.
+/// A value that consists of data and conditions, and is independent of its engine.
 pub struct Parcel {
     value: Value,
-    /// Whether nothing of it can change.
+    /// Whether nothing in it can change.
     is_fixed: bool,
 }
 
 impl Parcel {
-    /// Data of the engine of this thread.
+    /// Takes data of this thread's engine.
     ///
     /// # Errors
-    /// Describes a part that is neither data nor a condition, or says that the value is nested too deep to be copied.
+    /// Describes a part that is neither data nor a condition, or says that the value is nested too
+    /// deep to be copied.
     pub fn of(value: &Value) -> Result<Parcel, String> {
         let is_fixed = is_fixed(value)?;
         Ok(Parcel { value: if is_fixed { value.clone() } else { copy(value, 0)? }, is_fixed })
     }
 
-    /// The data for the engine of this thread. A vector has become one that cannot be changed.
+    /// Returns the data for this thread's engine. A vector is now one that cannot be changed.
     pub fn open(&self) -> Value {
         if self.is_fixed {
             self.value.clone()
         } else {
             copy(&self.value, 0).unwrap_or_else(|_| value::nil())
-        } // it was copied once
+        } // `of` has copied it once
     }
 }
 
-/// Whether nothing in a value can change. No depth exhausts the stack, and what was entered once is not entered again.
+/// Returns whether nothing in a value can change. It uses its own stack, so depth is no problem,
+/// and enters each object once. The error describes a part that is not data.
 fn is_fixed(value: &Value) -> Result<bool, String> {
     let (mut is_fixed, mut entered) = (true, HashSet::new());
     let mut pending = vec![value.clone()];
@@ -122,7 +125,7 @@ fn copy(value: &Value, depth: usize) -> Result<Value, String> {
             SteelVal::VectorV(copies(vector.get())?.into_iter().collect())
         }
         SteelVal::ByteVector(_) => value::bytes(as_bytes(value).unwrap_or_default()),
-        // The interpreter's own tables do not change, and are seldom.
+        // The interpreter's own hashes do not change, and are rare.
         SteelVal::HashMapV(_) | SteelVal::HashSetV(_) if !is_fixed(value)? => {
             return Err("a hash that holds what can be changed".to_owned());
         }
@@ -136,7 +139,7 @@ fn copy(value: &Value, depth: usize) -> Result<Value, String> {
                     entries(other).into_iter().map(copied).collect::<Result<_, _>>()?,
                 )
             }
-            None => other.clone(), // an atom: it was looked at before
+            None => other.clone(), // `is_fixed` has checked it
         },
     })
 }

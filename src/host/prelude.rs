@@ -1,20 +1,22 @@
-//! The prelude's text, taken apart into its definitions without reading them: a script needs few, and those are read when it mentions them.
+//! Splits the prelude's text into its definitions without reading them. A script needs few of them,
+//! and each is read when the script first mentions it. A definition begins with `(define` at the
+//! start of a line; a comment between two belongs to the first.
 
 const TEXTS: [&str; 2] = [include_str!("prelude.scm"), include_str!("sequences.scm")];
 
-/// A form of the prelude. Each begins at the start of a line.
+/// A form of the prelude.
 pub(super) struct Definition {
     pub name: &'static str,
     pub kind: Kind,
-    /// The form.
+    /// The text of the form.
     pub text: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Of a function or a variable.
+    /// Defines a function or a variable.
     Value,
-    /// Of a macro.
+    /// Defines a macro.
     Syntax,
 }
 

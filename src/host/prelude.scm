@@ -1,8 +1,10 @@
-;;; The part of the language that calls back: conditions, jumps, higher-order functions. Written in the language itself, in the system's
-;;; namespace: what a script defines is not seen from here. Names that start with % are not for scripts.
+;;; The part of the language that calls functions back: conditions, jumps, higher-order functions.
+;;; It is written in the language itself, in the system's namespace, so definitions of scripts do
+;;; not change it. Names that start with % are not for scripts.
 
-;; --- several values -------------------------------------------------------------------------------------------------------------------
-;; `values` gives its first value, and keeps the list of all of them for who asks next; see natives/control.rs.
+;; --- several values ------------------------------------------------------------------------------
+;; `values` returns its first value, and keeps the list of all of them for a caller that wants them;
+;; see natives/control.rs.
 
 (define (%values-of thunk)
   (%forget-values)
@@ -14,7 +16,7 @@
 (define (call-with-values producer consumer) (apply consumer (%values-of producer)))
 (define (multiple-value-list* thunk) (%values-of thunk))
 
-;; --- what is under way when the stack unwinds -----------------------------------------------------------------------------------------
+;; --- flights -------------------------------------------------------------------------------------
 ;; See natives/flights.rs.
 
 (define %flights nil)
@@ -28,7 +30,7 @@
     (set! %flights (%without-flight number %flights))
     flight))
 
-;; --- handlers -------------------------------------------------------------------------------------------------------------------------
+;; --- handlers ------------------------------------------------------------------------------------
 ;; A list of clusters, innermost first; a cluster is a list of (class . function).
 
 (define %handlers nil)
@@ -54,7 +56,8 @@
   (%run-handlers condition)
   nil)
 
-;; An error that a frame has received, as a flight. The interpreter's own errors have not been shown to the handlers yet.
+;; Returns the flight of an error that a frame has caught. The handlers have not seen an error of
+;; the interpreter itself yet.
 (define (%settled error)
   (let ((number (%token error)))
     (if number
@@ -67,7 +70,8 @@
              (%run-handlers condition)
              (list 'condition condition trail)))))))
 
-;; How many of these are within one another. With many thousands a run of the interpreter's collector takes many seconds.
+;; How many calls of %on-error are nested. At many thousands, a run of the interpreter's collector
+;; takes many seconds.
 (define %nesting 0)
 
 (define (%on-error thunk received)
@@ -115,8 +119,9 @@
 (define call-with-escape-continuation call-with-current-continuation)
 (define call/ec call-with-current-continuation)
 
-;; --- clean-up -------------------------------------------------------------------------------------------------------------------------
-;; An interrupt unwinds without running anything. So what has to be run is kept in a list, and the host runs what is left in it.
+;; --- clean-up ------------------------------------------------------------------------------------
+;; An interrupt unwinds without running anything. So pending clean-up forms are kept in a list, and
+;; the host runs those that are left.
 
 (define %cleanups nil)
 
@@ -135,7 +140,7 @@
   (before)
   (%protect thunk after))
 
-;; --- what scripts write -----------------------------------------------------------------------------------------------------------------
+;; --- forms for conditions ------------------------------------------------------------------------
 
 (define (%with-handlers bindings thunk)
   (let ((saved %handlers))
@@ -232,7 +237,7 @@
 (define quit exit)
 (define (assert-true value) (if value t (error "assertion failed")))
 
-;; --- natives of the application ---------------------------------------------------------------------------------------------------------
+;; --- natives of the application ------------------------------------------------------------------
 
 (define (%deliver outcome)
   (let each ((warnings (%outcome-warnings outcome)))
@@ -244,7 +249,8 @@
 
 (define (%delivered value) (if (%outcome? value) (%deliver value) value))
 
-;; A native that wants to know what a procedure returns runs again, with what it and those before it have returned.
+;; A native that needs the result of a procedure runs again, with the results of this procedure and
+;; of the earlier ones.
 (define (%finish outcome native arguments results)
   (let ((asked (%outcome-asked outcome)))
     (if asked
@@ -263,7 +269,7 @@
     (let ((value (%invoke native arguments)))
       (if (%outcome? value) (%deliver value) (apply function arguments)))))
 
-;; --- numbers ------------------------------------------------------------------------------------------------------------------------------
+;; --- numbers ------------------------------------------------------------------------------------
 
 (define (1+ number) (+ number 1))
 (define (1- number) (- number 1))
@@ -309,8 +315,8 @@
   (vector-set! vector index value)
   value)
 
-;; --- what the interpreter's own functions do not survive ------------------------------------------------------------------------------------
-;; They reserve whatever number they are given, and look into keys of tables by recursion.
+;; --- checked versions of the interpreter's functions ---------------------------------------------
+;; They allocate whatever size they are given, and look into keys of tables by recursion.
 
 (define (exact-integer-sqrt number) (apply values (%plain-exact-integer-sqrt number)))
 ;; The interpreter multiplies small ratios without looking at the size.
@@ -337,7 +343,7 @@
 (define (hash-remove table key) (%plain-hash-remove table (%shallow "hash-remove" key)))
 (define (hash-code value) (%plain-hash-code (%shallow "hash-code" value)))
 
-;; --- files and time -------------------------------------------------------------------------------------------------------------------------
+;; --- files and time ------------------------------------------------------------------------------
 
 (define (open path . options) (%deliver (apply %open path options)))
 (define (delete-file path) (%deliver (%delete-file path)))
@@ -372,7 +378,7 @@
   (cond ((not (eof-object? value)) value)
         (errorp (error "~a: the file has ended" what))
         (else end)))
-;; Scheme's forms have the port alone, and get the object; Common Lisp's say what an end is.
+;; Scheme's calls pass only the port and get the object. Common Lisp's say what the end returns.
 (define (read-line &optional (port nil) (errorp nil given) (end (if given nil (eof-object))))
   (values (%at-end "read-line" (%read-line port) errorp end)))
 (define (read-char &optional (port nil) (errorp nil given) (end (if given nil (eof-object))))
@@ -386,7 +392,7 @@
 (define (decode-universal-time time &optional zone)
   (apply values (%decode-universal-time time zone)))
 
-;; --- forms ------------------------------------------------------------------------------------------------------------------------------------
+;; --- forms ---------------------------------------------------------------------------------------
 
 (define-syntax prog1
   (syntax-rules ()

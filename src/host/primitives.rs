@@ -1,7 +1,8 @@
-//! The interpreter's own functions that the host calls itself.
+//! Functions of the interpreter that the host calls itself.
 //!
-//! Some values of the interpreter can be made or compared only by its own functions. An engine puts
-//! those in use into a table of its thread, and natives call them without the engine.
+//! Some values can be made or compared only by the interpreter's own functions. Each new engine
+//! puts those in use into a table of its thread, so that natives can call them without the engine.
+//! A thread that has made no engine has an empty table.
 
 use super::value::Value;
 use std::cell::RefCell;
@@ -33,7 +34,7 @@ thread_local! {
     static PRIMITIVES: RefCell<Table> = RefCell::new(HashMap::new());
 }
 
-/// Finds the functions in an engine that this thread has made.
+/// Stores the functions of an engine that this thread has made.
 pub(super) fn find(steel: &Steel) {
     for (module, name) in USED {
         if let Some(found) = steel.builtin_modules().get(module) {
@@ -43,12 +44,12 @@ pub(super) fn find(steel: &Steel) {
     }
 }
 
-/// One of the functions.
+/// Returns one of the stored functions.
 pub(super) fn primitive(module: &'static str, name: &'static str) -> Option<Value> {
     PRIMITIVES.with_borrow(|primitives| primitives.get(&(module, name)).cloned())
 }
 
-/// Calls a function that needs no interpreter.
+/// Calls a function that needs no interpreter. Returns `None` if it fails.
 pub(super) fn call_native(function: &Value, arguments: &[Value]) -> Option<Value> {
     match function {
         SteelVal::FuncV(function) => function(arguments).ok(),

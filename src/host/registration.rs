@@ -1,4 +1,10 @@
-//! How functions get known to a host: what an application registers, and what waits to be mentioned.
+//! Registers functions: those of the application, and definitions that wait until they are
+//! mentioned.
+//!
+//! A native is stored in the emitted global `n/NAME`. Its wrapper, which checks arguments and
+//! delivers what the native leaves in the context, is `s/NAME`, and scripts reach it as `u/NAME`.
+//! Wrappers and Scheme texts are compiled when a script first mentions the name. If the policy does
+//! not allow a function, scripts get one that refuses instead (see `allowed`).
 
 use std::sync::Arc;
 
@@ -11,7 +17,8 @@ use crate::lisp::expander::{ExpandError, Hooks, global, native_global, system_gl
 use crate::lisp::{Node, reader};
 
 impl Host {
-    /// Makes a value of the system a global of scripts. An untrusted script gets it only if it is on the list.
+    /// Makes a value of the system a global of scripts. If the script may not call it, the name
+    /// refuses instead.
     pub(super) fn publish(&mut self, name: &str, value: Value) {
         if self.may_call(name) {
             self.engine.set_global(&global(name), value);
@@ -21,7 +28,8 @@ impl Host {
         }
     }
 
-    /// Makes a global of scripts of what this emitted text evaluates to, once a script mentions it.
+    /// Makes a global of scripts. Its value is that of the emitted `text`, which runs once a script
+    /// mentions the name.
     pub(super) fn publish_on_demand(&mut self, name: &str, text: &str) {
         if self.may_call(name) {
             self.put_on_demand(global(name), text);
@@ -36,7 +44,8 @@ impl Host {
         self.engine.on_demand.put(global, Definition::Text(text));
     }
 
-    /// Keeps a definition of the system's own until it is mentioned.
+    /// Keeps a definition of the system until it is mentioned. Scripts do not see a name that
+    /// starts with `%`.
     pub(super) fn define_system(&mut self, name: &str, definition: Definition) {
         self.expander.note_system(name);
         self.engine.on_demand.put(system_global(name), definition);
@@ -45,7 +54,8 @@ impl Host {
         }
     }
 
-    /// Compiles the waiting definitions that a text mentions, and before them those that they mention.
+    /// Compiles the waiting definitions that `text` mentions. The definitions that these mention
+    /// come before them.
     pub(super) fn demand(&mut self, text: &str) -> Result<(), Report> {
         for global in self.engine.on_demand.mentioned(text) {
             let Some(definition) = self.engine.on_demand.take(&global) else { continue };
@@ -75,10 +85,11 @@ impl Host {
 
     /// Registers functions, in order.
     ///
-    /// The text of a [`Run::Scheme`] or a `(syntax-rules …)` is read when a script mentions the name first; what is wrong with it is told then.
+    /// The text of a [`Run::Scheme`] or of `(syntax-rules …)` is read when a script first mentions
+    /// the name, and an error in it is reported then.
     ///
     /// # Panics
-    /// When the text of a [`Run::Macro`] with a procedure is not of the language: it is part of the program.
+    /// If the text of a [`Run::Macro`] with a procedure is malformed. It is part of the program.
     pub fn register(&mut self, functions: &[Function]) {
         for function in functions {
             let name = function.name;
@@ -123,7 +134,7 @@ impl Host {
         }
     }
 
-    /// Registers one function made of a closure.
+    /// Registers a closure as a function.
     pub fn register_fn(
         &mut self,
         name: &str,
@@ -152,7 +163,7 @@ impl Host {
         }
     }
 
-    /// The emitted global that holds a native.
+    /// Stores a native and returns the emitted global that holds it.
     pub(super) fn native(
         &mut self,
         name: &str,
@@ -168,7 +179,7 @@ impl Host {
         emitted
     }
 
-    /// Defines a name again that scripts have mentioned already.
+    /// Compiles a new definition at once if scripts have mentioned the name already.
     fn renew(&mut self, name: &str) {
         let global = global(name);
         if self.engine.global(&global).is_some() {
@@ -177,7 +188,7 @@ impl Host {
     }
 }
 
-/// The one form of a text that is part of the program.
+/// Reads the form of a text that is part of the program.
 fn own_form(text: &str) -> Result<Node, Report> {
     let forms =
         reader::read(text).map_err(|error| Report::of(program_error(error.message), None))?;

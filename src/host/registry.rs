@@ -1,4 +1,10 @@
-//! Native functions: how they are described, and what stands behind their names.
+//! Native functions: how they are described, and how they run.
+//!
+//! A [`Function`] is an entry of the catalog: name, lambda list, documentation, types and code. The
+//! engine holds it as a [`Native`]. A call checks the arguments, runs the code, and turns a panic
+//! into an error. The result is a plain value; if the native has left warnings, several values or a
+//! request in the [`Context`], or has failed, it is an [`Outcome`] that the wrapper in the prelude
+//! delivers.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,27 +17,29 @@ use super::parameters::{Arguments, Parameters};
 use super::value::{Value, nil, shared_object};
 use crate::condition::{Condition, Identifier};
 
-/// A function of the language, as the catalog lists it. Help, completion and the reference are made from it.
+/// A function of the language, as the catalog lists it. Help, completion and the reference are
+/// generated from it.
 pub struct Function {
     /// Its name.
     pub name: &'static str,
-    /// Its lambda list, e.g. `(mb messages parts &key uid)`. Arguments are checked against it before it runs.
+    /// Its lambda list, e.g. `(mb messages parts &key uid)`. Arguments are checked against it before
+    /// the function runs.
     pub lambda_list: &'static str,
-    /// Description.
+    /// The description.
     pub doc: &'static str,
-    /// What runs.
+    /// The code.
     pub run: Run,
-    /// The types of parameters, by their names. An argument of another type is a `:syntax-error`
-    /// before the function runs; a parameter that is not here is checked by the function itself.
+    /// The types of parameters, by name. An argument of another type is a `:syntax-error` before
+    /// the function runs. A parameter that is not listed is checked by the function itself.
     pub types: &'static [(&'static str, Type)],
-    /// The function whose name its errors give, where it is the inside of that one.
+    /// The function whose name its errors give, if this one implements a part of it.
     pub inside_of: Option<&'static str>,
-    /// Whether an untrusted script may call it; `None` while nobody has decided.
+    /// Whether an untrusted script may call it; `None` if that is not decided.
     pub for_untrusted: Option<bool>,
 }
 
 impl Function {
-    /// A function of which nobody has said whether an untrusted script may call it.
+    /// Describes a function without deciding whether an untrusted script may call it.
     pub const fn new(
         name: &'static str,
         lambda_list: &'static str,
@@ -41,7 +49,7 @@ impl Function {
         Function { name, lambda_list, doc, run, types: &[], inside_of: None, for_untrusted: None }
     }
 
-    /// A function in Rust.
+    /// Describes a function in Rust.
     pub const fn native(
         name: &'static str,
         lambda_list: &'static str,
@@ -51,62 +59,63 @@ impl Function {
         Function::new(name, lambda_list, doc, Run::Native(code))
     }
 
-    /// With the types of parameters.
+    /// Sets the types of parameters.
     pub const fn typed(self, types: &'static [(&'static str, Type)]) -> Self {
         Function { types, ..self }
     }
 
-    /// The inside of another function: errors give that one's name.
+    /// Makes this a part of another function, whose name its errors give.
     pub const fn inside_of(self, function: &'static str) -> Self {
         Function { inside_of: Some(function), ..self }
     }
 
-    /// An untrusted script may call it: it works on what it is given and on connections that are
-    /// open, or asks the policy before it reaches further.
+    /// Lets an untrusted script call it: it uses only its arguments and open connections, or asks
+    /// the policy before it reaches further.
     pub const fn checked(self) -> Self {
         Function { for_untrusted: Some(true), ..self }
     }
 
-    /// An untrusted script may not call it.
+    /// Keeps an untrusted script from calling it.
     pub const fn refused(self) -> Self {
         Function { for_untrusted: Some(false), ..self }
     }
 }
 
-/// A native's code.
+/// The code of a native.
 pub type NativeCode = fn(&Call<'_>) -> Result<Value, Condition>;
 
 /// The code of a [`Function`].
 pub enum Run {
-    /// Rust code. Warnings it queued are signalled after it has returned.
+    /// Rust code. Warnings that it queues are signalled once it has returned.
     Native(NativeCode),
-    /// The text of a `(lambda …)` form of the language; it gets the arguments as they were given.
+    /// The text of a `(lambda …)` form of the language. It gets the arguments as they were given.
     Scheme(&'static str),
-    /// The text of a `(syntax-rules …)` form, or of a `(lambda …)` that is given the forms of the call and returns the form to run.
+    /// The text of a `(syntax-rules …)` form, or of a `(lambda …)` form that gets the forms of the
+    /// call and returns the form to run.
     Macro(&'static str),
-    /// The same function under another name. Register it after that one.
+    /// Another name of a function. Register it after that function.
     Alias(&'static str),
 }
 
 /// The documentation that `help` prints for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Documentation {
-    /// The lambda list, `""` for what is not a function.
+    /// The lambda list; `""` for a name that is not a function.
     pub lambda_list: String,
-    /// What it does.
+    /// The description.
     pub doc: String,
 }
 
 pub(super) type Code = dyn Fn(&Call<'_>) -> Result<Value, Condition> + Send + Sync;
 
-/// A native behind its wrapper; a Scheme function has no code here and is only checked.
+/// A native without its wrapper. For a Scheme function it has no code and only checks arguments.
 pub(super) struct Native {
     pub name: Arc<str>,
     lambda_list: String,
     types: &'static [(&'static str, Type)],
     /// The name that errors give.
     shown: Arc<str>,
-    /// Taken apart at the first call.
+    /// Parsed at the first call.
     parameters: OnceLock<Parameters>,
     pub code: Option<Box<Code>>,
 }
@@ -123,7 +132,7 @@ impl Native {
         }
     }
 
-    /// With the types of parameters and the name that errors give.
+    /// Sets the types of parameters, and the name that errors give.
     pub fn described_by(self, function: &Function) -> Native {
         let shown = function.inside_of.unwrap_or(function.name);
         Native { types: function.types, shown: shown.into(), ..self }
@@ -133,9 +142,8 @@ impl Native {
         self.parameters.get_or_init(|| Parameters::parse(&self.lambda_list).typed(self.types))
     }
 
-    /// Checks the arguments and runs the code.
-    ///
-    /// A plain value is a plain result; an [`Outcome`] holds what the wrapper has to signal or to return besides.
+    /// Checks the arguments and runs the code. Returns a plain value, or an [`Outcome`] if the
+    /// wrapper has something else to deliver.
     pub fn invoke(&self, context: &Context, given: &[Value]) -> Value {
         let result = self
             .parameters()

@@ -1,4 +1,7 @@
-//! The report on a program that stopped with an error.
+//! The report on a program that stopped with an error: why, where, and in which functions.
+//!
+//! A place is found from a span in a source text. The line is cut around the form, and its secrets
+//! are masked, before anything is shown.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,25 +12,26 @@ use crate::condition::{Condition, Identifier};
 use crate::lisp::{Kind, Span, reader};
 use crate::shown::escape_controls;
 
-/// The message of a program that was stopped because there is no more memory.
+/// The message of a report on a program that ran out of memory.
 pub(super) const OUT_OF_MEMORY: &str = "out of memory";
 
-/// A program that stopped: why and where.
+/// Why and where a program stopped.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The condition.
     pub condition: Condition,
-    /// The innermost form of the script that was running, where there is one.
+    /// The innermost form of the script that was running, if it is known.
     pub place: Option<Box<Place>>,
-    /// Whether it was stopped from outside (Ctrl-C).
+    /// Whether the program was stopped from outside: by Ctrl-C or a time limit.
     pub interrupted: bool,
     /// The status, if the script called `(exit status)`.
     pub exit: Option<i32>,
-    /// The script's functions that were under way, innermost first. One that ended in the call of another is not among them.
+    /// The script's active functions, innermost first. A function that ended in a tail call is not
+    /// among them.
     pub frames: Vec<Frame>,
 }
 
-/// A function of a script that was under way.
+/// An active function of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     /// Its name.
@@ -36,7 +40,7 @@ pub struct Frame {
     pub source_name: String,
     /// The line of its definition, from 1.
     pub line: usize,
-    /// How many calls of it stood directly within one another.
+    /// How many calls of it were directly nested.
     pub count: usize,
 }
 
@@ -62,15 +66,16 @@ pub struct Place {
     pub line: usize,
     /// The column.
     pub column: usize,
-    /// The text of that line around the place, with `#<secret>` for passwords; `…` where it was cut.
+    /// The text of the line around the place, with `#<secret>` for secrets and `…` where it was
+    /// cut.
     pub source_line: String,
-    /// How many characters of `source_line` stand before the form.
+    /// The number of characters of `source_line` before the form.
     pub offset: usize,
-    /// How many characters of `source_line` the form takes, at least 1.
+    /// The number of characters of `source_line` that the form takes, at least 1.
     pub length: usize,
 }
 
-/// A source text under its name.
+/// A source text and its name.
 #[derive(Debug)]
 pub(super) struct Source {
     pub name: String,
@@ -78,7 +83,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The name and the line of the definition at top level whose body holds `span`.
+    /// Returns the name and the line of the top-level definition that contains `span`.
     pub fn definition(&self, span: Span) -> Option<(String, usize)> {
         let forms = reader::read(&self.text).ok()?;
         let form =
@@ -97,7 +102,7 @@ impl Source {
         Some((name.name.to_string(), line))
     }
 
-    /// The place of `span`.
+    /// Returns the place of `span`, with secrets masked.
     pub fn place(self: &Arc<Self>, span: Span) -> Place {
         let start = floor(&self.text, span.start);
         let end = floor(&self.text, span.end.max(span.start));
@@ -122,10 +127,11 @@ impl Source {
     }
 }
 
-/// The longest part of a line that is shown.
+/// The maximum number of characters of a line that are shown.
 const WINDOW: usize = 160;
 
-/// A line cut to what is near the form in it, how much stands before the form, and how much of the form is there.
+/// Cuts a line to the part around its form. Returns that part, the number of characters before the
+/// form in it, and the number that the form takes.
 fn window(before: &str, marked: &str, after: &str) -> (String, usize, usize) {
     let count = |text: &str| text.chars().count();
     let whole = count(before) + count(marked) + count(after);
@@ -164,18 +170,19 @@ fn floor(text: &str, mut offset: usize) -> usize {
 }
 
 impl Report {
-    /// Whether the program was stopped because there was no more memory. As a rule that ends the process instead.
+    /// Returns whether the program ran out of memory. Usually that ends the process without a
+    /// report.
     pub fn is_out_of_memory(&self) -> bool {
         self.condition.message == OUT_OF_MEMORY
     }
 
-    /// The same without the secrets that the context knows.
+    /// Masks the secrets that the context knows.
     pub(super) fn redacted(mut self, context: &Context) -> Report {
         self.condition = context.redacted(&self.condition);
         if let Some(place) = &mut self.place {
             let shown = context.redact(&place.source_line);
             if shown != place.source_line {
-                // The form does not stand where it stood.
+                // The form has moved within the line.
                 (place.source_line, place.offset, place.length) = (shown, 0, 1);
             }
         }
@@ -225,7 +232,7 @@ impl fmt::Display for Report {
 }
 
 impl Place {
-    /// The source line with marks under the form, as two lines without a line end.
+    /// Returns the source line, and below it marks under the form, without a final newline.
     pub fn excerpt(&self) -> String {
         let number = self.line.to_string();
         let before: String = self.source_line.chars().take(self.offset).collect();
@@ -244,12 +251,13 @@ impl Place {
 
 impl std::error::Error for Report {}
 
-/// Newlines in messages are kept: they come from the script's own words.
+/// Escapes control characters except newlines, which come from the script's own words.
 fn escape_message(message: &str) -> String {
     message.split('\n').map(escape_controls).collect::<Vec<_>>().join("\n")
 }
 
-/// A source line on a terminal: tabs as blanks, other control characters escaped.
+/// Makes a source line safe for a terminal: tabs become blanks, other control characters are
+/// escaped.
 fn show_line(line: &str) -> String {
     escape_controls(&line.replace('\t', "    "))
 }

@@ -1,4 +1,12 @@
-//! Secrets that stand in a script's text: never shown in a report.
+//! Finds the secrets in a script's text, so that reports never show them.
+//!
+//! The text is scanned as words and string literals, without the reader, because a text that cannot
+//! be read is reported too. A literal is a secret if it
+//!
+//! - follows a name such as `:password`, unless the form there only says where to get the secret;
+//! - is the fifth argument of `send-smtp-auth`;
+//! - stands among the options of a connection without a keyword before it;
+//! - equals such a literal, and has at least five characters.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -10,7 +18,7 @@ use super::distance::distance;
 /// Shown instead of a secret.
 pub(super) const SHOWN: &str = "#<secret>";
 
-/// Whether a parameter or variable of this name holds a secret; slips count.
+/// Returns whether a parameter or variable of this name holds a secret. Misspelt names count too.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let name = name.trim_matches([':', '*', '+', '-']).to_ascii_lowercase();
     let parts = ["passw", "pasw", "passphrase", "pwd", "token", "secret", "credential"];
@@ -19,12 +27,12 @@ pub(super) fn is_secret_name(name: &str) -> bool {
         || (name.len() >= 6 && distance(&name, "password", 2) <= 2)
 }
 
-/// A script's text with `#<secret>` in place of the strings that are secrets, where they can be told by what stands before them.
+/// Returns a script's text with `#<secret>` in place of the literals that are found to be secrets.
 pub fn without_secrets(text: &str) -> String {
     masked(text, 0, text.len(), &ranges(text))
 }
 
-/// The secrets themselves, as the program has them.
+/// Returns the secrets in the text, without their escapes.
 pub(super) fn texts(text: &str) -> Vec<Zeroizing<String>> {
     let literal = |range: Range<usize>| text.get(range.start + 1..range.end.saturating_sub(1));
     let plain = |literal: &str| {
@@ -41,8 +49,7 @@ pub(super) fn texts(text: &str) -> Vec<Zeroizing<String>> {
     ranges(text).into_iter().filter_map(literal).map(plain).collect()
 }
 
-/// The string literals of `text` that are secrets: what follows a name such as `:password`, the password of `send-smtp-auth`, and strings out of
-/// place where a connection is made.
+/// Finds the string literals of `text` that are secrets, sorted and without overlaps.
 pub(super) fn ranges(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let (mut found, mut at) = (Vec::new(), 0);
@@ -71,7 +78,8 @@ pub(super) fn ranges(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Adds the string literals that stand elsewhere too. One as short as `"x"` is no secret by itself.
+/// Adds other occurrences of the literals found. A literal as short as `"x"` is not a secret by
+/// itself.
 fn add_repeated(bytes: &[u8], found: &mut Vec<Range<usize>>) {
     let known: HashSet<&[u8]> = found
         .iter()
@@ -94,14 +102,15 @@ fn add_repeated(bytes: &[u8], found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The string literals of the form at `start`, which stands where a secret does; none where it only says where the secret is to be had:
-/// `(:env "NAME")`, `(getenv "NAME")`, `(:command "pass" …)`, `(:file "path")`, `(:keyring "service")`.
+/// Adds the string literals of the form at `start`, which is in the place of a secret. Adds none if
+/// the form only says where to get the secret: `(:env "NAME")`, `(getenv "NAME")`,
+/// `(:command "pass" …)`, `(:file "path")`, `(:keyring "service")`.
 fn secrets_of(bytes: &[u8], start: usize, found: &mut Vec<Range<usize>>) {
     let word = |at: usize| at..word_end(bytes, at);
     let names_source = bytes.get(start) == Some(&b'(') && {
         let key = word(skip_blanks(bytes, start + 1));
         match &bytes[key.clone()] {
-            // A password in the place of a variable's name is a slip.
+            // Text that cannot be a variable's name is a misplaced password.
             b":env" | b"getenv" => {
                 let name = skip_blanks(bytes, key.end);
                 let name = bytes
@@ -118,13 +127,16 @@ fn secrets_of(bytes: &[u8], start: usize, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Whether an environment variable is called so.
+/// Returns whether an environment variable can have this name: letters, digits and `_`, and no
+/// digit first.
 pub fn is_variable_name(name: &[u8]) -> bool {
     name.first().is_some_and(|first| !first.is_ascii_digit())
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
-/// Where the options begin behind `(define-account name`, `(make-imap-connection host` and `(with-imap-connection (mb host`, and of the other protocols.
+/// Returns where the options begin in `(define-account name …`, `(make-imap-connection host …` and
+/// `(with-imap-connection (mb host …`, and in the forms of the other protocols. `end` is the end of
+/// the form's name.
 fn connection_options(bytes: &[u8], name: &str, end: usize) -> Option<usize> {
     let name = name.rsplit(':').next()?;
     if name == "define-account" {
@@ -145,7 +157,8 @@ fn connection_options(bytes: &[u8], name: &str, end: usize) -> Option<usize> {
     }
 }
 
-/// The strings among the options from `at` on that no keyword stands before: somebody has left out `:password`.
+/// Adds the strings among the options from `at` on that follow no keyword: `:password` was left
+/// out.
 fn stray_strings(bytes: &[u8], mut at: usize, found: &mut Vec<Range<usize>>) {
     let mut behind_key = false;
     loop {
@@ -162,7 +175,8 @@ fn stray_strings(bytes: &[u8], mut at: usize, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The text from `from` up to `to` with its secrets masked. The one that begins before `from` is shown at `from`.
+/// Returns the text from `from` up to `to` with its secrets masked. A secret that begins before
+/// `from` is shown at `from`.
 pub(super) fn masked(text: &str, from: usize, to: usize, secrets: &[Range<usize>]) -> String {
     let (mut shown, mut at) = (String::new(), from);
     for secret in secrets.iter().filter(|secret| secret.start < to && secret.end > from) {
@@ -184,7 +198,7 @@ fn is_delimiter(byte: u8) -> bool {
 
 fn word_end(bytes: &[u8], mut at: usize) -> usize {
     while at < bytes.len() && !is_delimiter(bytes[at]) {
-        // A character such as #\" is no string.
+        // A character such as #\" does not begin a string.
         at += if bytes[at] == b'\\' { 2 } else { 1 };
     }
     at.min(bytes.len())

@@ -1,8 +1,9 @@
-;;; Sequences and lists, where functions are called back. Written in the language itself, like prelude.scm.
+;;; The part of the prelude that works on sequences and lists and calls functions back.
 ;;;
-;;; Common Lisp's keys bound the part of a sequence that a function looks at (:start, :end), its direction (:from-end) and
-;;; how many elements it changes (:count). Calls without them take the shorter way. Lists and strings do not change, so a
-;;; function that Common Lisp lets destroy its argument returns a new sequence.
+;;; Common Lisp's keys bound the part of a sequence that a function looks at (:start, :end), choose
+;;; its direction (:from-end) and limit how many elements it changes (:count). Calls without them
+;;; take a shorter way. Lists and strings are immutable, so a function that may destroy its argument
+;;; in Common Lisp returns a new sequence here.
 
 (define (%apply f . arguments) (apply f (apply %spread arguments)))
 (define (funcall f . arguments) (apply f arguments))
@@ -65,8 +66,8 @@
           ((test (if key (key (car rest)) (car rest))) (next (cdr rest) (cons (car rest) made)))
           (else (next (cdr rest) made)))))
 
-;; Walks over the elements from one end. Those within the bounds that pass the test, at most `count` of them, are handed to `put`, which
-;; puts what it makes of them in front of what has been made.
+;; Walks over the elements from one end. Each element within the bounds that passes the test, up to
+;; `count` of them, goes to (put element made), which returns the extended result.
 (define (%change-some put test sequence key start end from-end count)
   (let* ((elements (%elements sequence)) (size (length elements)) (start (or start 0)) (end (or end size)))
     (%check-bounds start end size)
@@ -154,7 +155,7 @@
 (define (count item sequence &key test test-not key start end from-end)
   (length (%keep-if (%same item test test-not) (%elements (%part sequence start end)) key)))
 
-;; A third argument that is no keyword is Scheme's comparison.
+;; A third argument that is not a keyword is Scheme's comparison.
 (define (%comparison options)
   (cond ((null? options) (values equal nil))
         ((keyword? (car options)) (%comparison-keys options))
@@ -194,7 +195,7 @@
 (define (adjoin item list &key test test-not key)
   (let ((item-key (if key (key item) item)))
     (if (%seek (%same item-key test test-not) (%list-to-walk list) key (lambda (rest index) t) nil) list (cons item list))))
-;; Numbers, strings and names are looked up in a table; what else is compared one by one.
+;; Numbers, strings and names are looked up in a table; other elements are compared one by one.
 (define (%members-by left right test test-not key wanted)
   (let ((hashed (if (and (or (null test) (eq? test equal)) (null test-not) (null key))
                     (%members (%elements left) (%elements right) wanted)
@@ -272,9 +273,9 @@
           ((null? list) (f))
           (else (fold-left step (car list) (cdr list))))))
 
-;; (sort sequence less :key k): merges, so that what is equal keeps its order.
+;; (sort sequence less :key k): a merge sort, so equal elements keep their order.
 (define (sort sequence less &key key)
-  ;; Each key is asked for once; numbers in their own order are sorted by a native.
+  ;; Each key is computed once. Numbers in their own order are sorted by a native.
   (let* ((list (%elements sequence))
          (keys (if key (%map-one key list) list))
          (by-number (%sort-by-numbers list keys less)))
@@ -336,7 +337,7 @@
   target)
 (define (make-sequence type size &key (initial-element nil)) (coerce (make-list size initial-element) type))
 
-;; --- trees ------------------------------------------------------------------------------------------------------------------------------
+;; --- trees ---------------------------------------------------------------------------------------
 
 (define (subst new old tree &key test test-not key) (subst-if new (%same old test test-not) tree :key key))
 (define (subst-if new test tree &key key)
@@ -358,7 +359,7 @@
 (define (copy-tree tree) tree)
 (define (copy-alist list) (copy-list list))
 
-;; --- lists ------------------------------------------------------------------------------------------------------------------------------
+;; --- lists ---------------------------------------------------------------------------------------
 
 (define (endp list) (if (listp list) (null list) (error "endp: expected a list, got ~s" list)))
 (define (revappend left right) (append (reverse left) right))

@@ -1,4 +1,9 @@
-//! Values of the interpreter: making them, reading them, and turning them into data for the printer.
+//! Values of the interpreter: making them, reading them, and converting them to and from data.
+//!
+//! The empty list, `#f` and the interpreter's void are all `nil` to a script: [`is_nil`] accepts
+//! each. A list is one list object or a chain of pairs that ends in one; [`as_list`] reads both. A
+//! Rust value becomes an [`object`] and is read by [`downcast`]. Conversions to data use their own
+//! stack, so deep nesting cannot overflow the thread's.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -31,7 +36,7 @@ pub fn list(elements: Vec<Value>) -> Value {
     SteelVal::ListV(elements.into())
 }
 
-/// A list of what an iterator gives.
+/// A list of the values of an iterator.
 pub fn list_of(elements: impl Iterator<Item = Value>) -> Value {
     SteelVal::ListV(elements.collect())
 }
@@ -41,17 +46,18 @@ pub fn string(text: impl Into<String>) -> Value {
     SteelVal::StringV(text.into().into())
 }
 
-/// Bytes of the longest text that [`shared_string`] shares.
+/// The length in bytes of the longest text that [`shared_string`] shares.
 pub const LONGEST_SHARED: usize = 40;
 
 const SHARED: usize = 2048;
 
 thread_local! {
-    /// Texts that were made a value lately, each in the place that its hash says.
+    /// Texts that were made values recently, each in the slot that its hash selects.
     static LATELY: RefCell<Vec<Option<SteelString>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A string; a short one that was made lately is shared, since strings do not change.
+/// A string. Short strings are shared with equal ones that were made recently, since strings do not
+/// change.
 pub fn shared_string(text: &str) -> Value {
     if text.len() > LONGEST_SHARED {
         return string(text);
@@ -90,14 +96,15 @@ thread_local! {
     static SYMBOLS: RefCell<HashMap<String, SteelString>> = RefCell::new(HashMap::new());
 }
 
-/// A symbol. Equal ones share their name.
+/// A symbol. Equal symbols share their name.
 pub fn symbol(name: &str) -> Value {
     SYMBOLS.with_borrow_mut(|symbols| {
         if let Some(found) = symbols.get(name) {
             return SteelVal::SymbolV(found.clone());
         }
         let made = SteelString::from(name);
-        // Flags and field names repeat; what a server makes up must not fill the memory.
+        // Flags and field names repeat. The limit keeps names that a server makes up from filling
+        // the memory.
         if symbols.len() < 10_000 {
             symbols.insert(name.to_owned(), made.clone());
         }
@@ -105,24 +112,24 @@ pub fn symbol(name: &str) -> Value {
     })
 }
 
-/// A keyword; `name` without its colon, in lower case. It is the reader's own: `keyword("seen")` is what `:seen` evaluates to.
+/// A keyword. `name` is in lower case and has no colon: `keyword("seen")` is the value of `:seen`.
 pub fn keyword(name: &str) -> Value {
     symbol(&format!(":{name}"))
 }
 
-/// Any Rust value as an object of the language, which prints as `printed`, e.g. `#<mailbox x>`.
+/// Wraps a Rust value in an object of the language that prints as `printed`, e.g. `#<mailbox x>`.
 pub fn object<T: Send + Sync + 'static>(value: T, printed: &str) -> Value {
     shared_object(Arc::new(value), printed)
 }
 
-/// As [`object`], for a value that is shared already.
+/// Wraps a shared Rust value, as [`object`] does.
 pub fn shared_object<T: Send + Sync + 'static>(value: Arc<T>, printed: &str) -> Value {
     Object { value, printed: Printed::Fixed(printed.into()) }
         .into_steelval()
         .unwrap_or(SteelVal::Void)
 }
 
-/// A Rust value as an object that prints as it is at that moment.
+/// Wraps a Rust value in an object that prints the value's current state.
 pub(super) fn changing_object<T: fmt::Display + Send + Sync + 'static>(value: T) -> Value {
     let show = |value: &Shared| value.downcast_ref::<T>().map(T::to_string);
     Object { value: Arc::new(value), printed: Printed::Now(show) }
@@ -130,9 +137,9 @@ pub(super) fn changing_object<T: fmt::Display + Send + Sync + 'static>(value: T)
         .unwrap_or(SteelVal::Void)
 }
 
-/// The Rust value inside an [`object`] of that type.
+/// Returns the Rust value inside an [`object`], if it has type `T`.
 pub fn downcast<T: Send + Sync + 'static>(value: &Value) -> Option<Arc<T>> {
-    // To say that a value is none of ours, the interpreter would print it whole.
+    // For any other value, the interpreter would print it whole to make an error message.
     let SteelVal::Custom(_) = value else { return None };
     let object = Object::as_ref(value).ok()?;
     object.value.clone().downcast::<T>().ok()
@@ -167,7 +174,7 @@ impl Custom for Object {
     }
 }
 
-/// A decimal number.
+/// A floating-point number.
 pub fn float(value: f64) -> Value {
     SteelVal::NumV(value)
 }
@@ -182,7 +189,7 @@ pub enum ValueKind {
     True,
     /// A whole number of any size; [`displayed`] writes its digits.
     Integer,
-    /// A decimal number.
+    /// A floating-point number.
     Float(f64),
     /// A string.
     String,
@@ -196,7 +203,7 @@ pub enum ValueKind {
     Other,
 }
 
-/// The kind of a value.
+/// Returns the kind of a value.
 pub fn kind_of(value: &Value) -> ValueKind {
     match value {
         _ if is_nil(value) => ValueKind::Nil,
@@ -214,7 +221,8 @@ pub fn kind_of(value: &Value) -> ValueKind {
     }
 }
 
-/// Whether it is the empty list, `#f` or "no value": what prints `nil`.
+/// Returns whether the value is the empty list, `#f` or the interpreter's void: all that prints as
+/// `nil`.
 pub fn is_nil(value: &Value) -> bool {
     match value {
         SteelVal::BoolV(value) => !value,
@@ -224,12 +232,12 @@ pub fn is_nil(value: &Value) -> bool {
     }
 }
 
-/// Whether a conditional takes it as true: everything but what [`is_nil`].
+/// Returns whether a conditional takes the value as true: any value but those of [`is_nil`].
 pub fn is_true(value: &Value) -> bool {
     !is_nil(value)
 }
 
-/// Whether it can be called.
+/// Returns whether the value can be called.
 pub fn is_procedure(value: &Value) -> bool {
     matches!(
         value,
@@ -241,7 +249,7 @@ pub fn is_procedure(value: &Value) -> bool {
     )
 }
 
-/// The text of a string.
+/// Returns the text of a string.
 pub fn as_str(value: &Value) -> Option<&str> {
     match value {
         SteelVal::StringV(text) => Some(text.as_str()),
@@ -249,7 +257,7 @@ pub fn as_str(value: &Value) -> Option<&str> {
     }
 }
 
-/// A whole number.
+/// Returns a whole number of at most 64 bits.
 pub fn as_integer(value: &Value) -> Option<i64> {
     match value {
         SteelVal::IntV(value) => i64::try_from(*value).ok(),
@@ -257,7 +265,7 @@ pub fn as_integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// Any real number, as near as a float comes.
+/// Converts a real number to the nearest float.
 pub fn as_float(value: &Value) -> Option<f64> {
     match value {
         SteelVal::NumV(number) => Some(*number),
@@ -271,7 +279,7 @@ pub fn as_float(value: &Value) -> Option<f64> {
     }
 }
 
-/// The two halves of `(a . b)`, where `b` is no list.
+/// Returns the halves of a pair `(a . b)` whose `b` is not a list.
 pub fn as_dotted_pair(value: &Value) -> Option<(Value, Value)> {
     match value {
         SteelVal::Pair(pair) => Some((pair.car(), pair.cdr()))
@@ -280,7 +288,8 @@ pub fn as_dotted_pair(value: &Value) -> Option<(Value, Value)> {
     }
 }
 
-/// The elements of a list or a vector, and what a dotted list ends in behind them; nothing for other values.
+/// Returns the elements of a list or vector, and after them the tail of a dotted list. Other values
+/// have none.
 pub fn members(value: &Value) -> Vec<Value> {
     match value {
         SteelVal::VectorV(vector) => vector.iter().cloned().collect(),
@@ -293,12 +302,12 @@ pub fn members(value: &Value) -> Vec<Value> {
     }
 }
 
-/// A keyword's name, without its colon.
+/// Returns the name of a keyword, without its colon.
 pub fn as_keyword(value: &Value) -> Option<&str> {
     as_symbol(value)?.strip_prefix(':')
 }
 
-/// The name of a symbol, with the colon of a keyword.
+/// Returns the name of a symbol. A keyword's begins with its colon.
 pub fn as_symbol(value: &Value) -> Option<&str> {
     match value {
         SteelVal::SymbolV(name) => Some(name.as_str()),
@@ -306,9 +315,9 @@ pub fn as_symbol(value: &Value) -> Option<&str> {
     }
 }
 
-/// A copy of the bytes of a bytevector.
+/// Returns a copy of the bytes of a bytevector.
 pub fn as_bytes(value: &Value) -> Option<Vec<u8>> {
-    /// The interpreter keeps the bytes to itself, but hashes them as one slice.
+    /// The interpreter does not give out the bytes, but hashes them as one slice.
     #[derive(Default)]
     struct Capture(Vec<u8>);
 
@@ -330,17 +339,18 @@ pub fn as_bytes(value: &Value) -> Option<Vec<u8>> {
     Some(capture.0)
 }
 
-/// How many bytes a bytevector has.
+/// Returns the length of a bytevector.
 pub fn bytes_length(value: &Value) -> Option<usize> {
     as_bytes(value).map(|bytes| bytes.len())
 }
 
-/// Overwrites a part of a bytevector; `false` when it is none, or too short, and then nothing is changed.
+/// Overwrites part of a bytevector. If the value is not a bytevector or is too short, changes
+/// nothing and returns `false`.
 pub fn copy_into_bytes(buffer: &Value, start: usize, piece: &[u8]) -> bool {
     if piece.is_empty() {
         return bytes_length(buffer).is_some_and(|length| start <= length);
     }
-    // The interpreter lets nobody else write into its bytes; it reads them from one of its ports.
+    // Only the interpreter can write to its bytes. It reads them from one of its ports.
     let port = super::primitives::primitive("steel/ports", "open-input-bytevector")
         .and_then(|open| super::primitives::call_native(&open, &[bytes(piece.to_vec())]));
     let (Some(port), Ok(first), Ok(last)) =
@@ -353,12 +363,12 @@ pub fn copy_into_bytes(buffer: &Value, start: usize, piece: &[u8]) -> bool {
         .is_some_and(|read| super::primitives::call_native(&read, &arguments).is_some())
 }
 
-/// The elements of a proper list; `nil` and `#f` have none.
+/// Returns the elements of a proper list; `nil` and `#f` have none.
 pub fn as_list(value: &Value) -> Option<std::vec::IntoIter<Value>> {
     elements(value).map(Vec::into_iter)
 }
 
-/// As [`as_list`], at once.
+/// Returns the elements of a proper list as a vector, see [`as_list`].
 pub(crate) fn elements(value: &Value) -> Option<Vec<Value>> {
     match value {
         SteelVal::ListV(list) => Some(list.iter().cloned().collect()),
@@ -371,7 +381,7 @@ pub(crate) fn elements(value: &Value) -> Option<Vec<Value>> {
     }
 }
 
-/// The elements of a chain of pairs, and what it ends in.
+/// Returns the elements of a chain of pairs, and its tail.
 pub(super) fn spine(value: &Value) -> (Vec<Value>, Value) {
     let mut elements = Vec::new();
     let mut rest = value.clone();
@@ -391,7 +401,7 @@ pub(super) fn spine(value: &Value) -> (Vec<Value>, Value) {
     (elements, rest)
 }
 
-/// A piece of data made into a value.
+/// Converts data to a value.
 pub fn from_datum(datum: &Datum) -> Value {
     match datum {
         Datum::Nil => nil(),
@@ -414,26 +424,27 @@ pub fn from_datum(datum: &Datum) -> Value {
     }
 }
 
-/// A number that is neither a small integer nor a float: the interpreter's own reader makes it.
+/// Makes a number that is neither a small integer nor a float, with the interpreter's own parser.
 fn number(text: &str) -> Value {
     super::primitives::primitive("steel/strings", "string->number")
         .and_then(|convert| super::primitives::call_native(&convert, &[string(text)]))
         .unwrap_or_else(nil)
 }
 
-/// A pair; onto a list, a list.
+/// Makes a pair. If `rest` is a list, the result is a list.
 pub fn cons(first: Value, rest: Value) -> Value {
     super::primitives::primitive("steel/lists", "cons")
         .and_then(|cons| super::primitives::call_native(&cons, &[first, rest]))
         .unwrap_or_else(nil)
 }
 
-/// The value as data. Deep nesting is safe, and a vector that holds itself shows as `#<circular>`.
+/// Converts a value to data. Deep nesting is safe, and a vector that contains itself shows as
+/// `#<circular>`.
 pub fn to_datum(value: &Value) -> Datum {
     Walk::default().run(value)
 }
 
-/// Builds data bottom-up with stacks of its own, so that no depth exhausts the thread's.
+/// Builds data bottom-up with its own stacks, so that deep nesting cannot overflow the thread's.
 #[derive(Default)]
 struct Walk {
     made: Vec<Datum>,
@@ -533,7 +544,8 @@ fn atom_datum(value: &Value) -> Datum {
     }
 }
 
-/// A value for people: strings and characters as they are, keywords without the colon, a condition as its message and the server's words.
+/// Formats a value for people: strings and characters as they are, keywords without the colon, a
+/// condition as its message and the server's words.
 pub fn displayed(value: &Value) -> String {
     match super::objects::as_condition(value) {
         Some(condition) => match &condition.server_string {
@@ -546,11 +558,11 @@ pub fn displayed(value: &Value) -> String {
     }
 }
 
-/// A value in a message: readable, on one line, short.
+/// Formats a value for a message: readable, on one line, and cut to about 60 characters.
 pub fn shown(value: &Value) -> String {
     const LONGEST: usize = 60;
     let text = match value {
-        // A letter of megabytes is not printed whole to show its start.
+        // Do not print megabytes of a letter only to show its start.
         SteelVal::StringV(text) => {
             printer::readably(&Datum::String(text.chars().take(LONGEST + 1).collect()))
         }

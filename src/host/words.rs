@@ -1,6 +1,6 @@
 //! The help texts of the language's own words.
 
-/// Name, lambda list, description.
+/// Name, lambda list and description of each word.
 pub(super) const WORDS: &[(&str, &str, &str)] = &[
     (
         "setq",

@@ -1,4 +1,8 @@
-//! Hosts that work for another host, each in a thread of its own. What a script has defined is defined in them again; its data comes along as copies.
+//! Worker hosts: hosts that work for another one, each in a thread of its own.
+//!
+//! A [`Surroundings`] collects what the script has defined at top level. Its functions and macros
+//! are defined again in the worker from their text. Its variables are sent as copies if they hold
+//! data; for the others, only the reason is kept, for error messages.
 
 use super::context::Context;
 use super::objects::Unbound;
@@ -12,14 +16,15 @@ use crate::lisp::{Datum, printer};
 pub struct Surroundings {
     /// The forms that define its functions and macros.
     definitions: Vec<String>,
-    /// Its variables that hold data.
+    /// The variables that hold data.
     data: Vec<(String, Parcel)>,
-    /// The others, and what they hold.
+    /// The other variables, and what they hold.
     others: Vec<(String, String)>,
 }
 
 impl Surroundings {
-    /// Those of the script that runs. `globals` is what the form `(%visible-globals)` gives in it.
+    /// Collects the definitions of the running script. `globals` is the value of
+    /// `(%visible-globals)`.
     pub fn of(context: &Context, globals: &Value) -> Surroundings {
         let (mut data, mut others) = (Vec::new(), Vec::new());
         for pair in elements(globals).unwrap_or_default() {
@@ -45,7 +50,8 @@ impl Surroundings {
         Surroundings { definitions: context.definitions(), data, others }
     }
 
-    /// A condition that says of a variable that has no value why it has none here.
+    /// Changes the message about a variable without a value: it says why the variable has none
+    /// here.
     pub fn explain(&self, mut condition: Condition) -> Condition {
         let undefined = messages::undefined_name(&condition.message)
             .and_then(|name| name.split(';').next())
@@ -57,11 +63,12 @@ impl Surroundings {
     }
 }
 
-/// The name of a text that is evaluated here.
+/// The source name of texts that are evaluated here.
 const SOURCE: &str = "parallel-map";
 
 impl Host {
-    /// A host that works for the one with this context: a limit of its time holds for both, and both keep the same secrets.
+    /// Creates a host that works for the one with this context. A time limit applies to both, and
+    /// the new host also masks the secrets that the other knows now.
     pub fn worker(options: Options, of: &Context) -> Host {
         Host::in_context(
             Context::new(options.arguments, options.policy, options.output, options.warnings)
@@ -69,21 +76,23 @@ impl Host {
         )
     }
 
-    /// Defines what another script has defined. A definition that stands on what does not come along is left out.
+    /// Repeats the definitions of another script. A definition that needs something that was not
+    /// sent is left out.
     ///
     /// # Errors
     /// An interrupt.
     pub fn surround(&mut self, surroundings: &Surroundings) -> Result<(), Report> {
         if !surroundings.data.is_empty() {
-            // The expander has to know which names of the language are the script's own.
+            // Tells the expander which names of the language are variables of the script.
             let names = surroundings.data.iter().map(|(name, _)| {
                 format!(" {} nil", printer::readably(&Datum::Symbol(name.clone())))
             });
             self.evaluate(&format!("(setq{})", names.collect::<String>()), SOURCE)?;
         }
-        // Macros may need the data to expand what follows, and a name may have been a function's before it was the data's.
+        // Set twice: macros may need the data to expand later forms, and a definition may set a
+        // name that holds data by now.
         self.set_data(surroundings);
-        // All at once is compiled faster than one by one.
+        // Compiling all definitions together is faster than one by one.
         if self.evaluate(&surroundings.definitions.join("\n"), SOURCE).is_err() {
             for definition in &surroundings.definitions {
                 if let Some(report) =
@@ -112,7 +121,7 @@ pub(super) fn described(value: &Value) -> String {
         return FUNCTION.to_owned();
     }
     let shown = shown(value);
-    // Which of several connections it is depends on the thread.
+    // Which of several connections it is depends on the thread, so the identity is left out.
     match shown.split_once(" @ #x") {
         Some((kind, _)) if kind.starts_with("#<") => format!("{kind}>"),
         _ => shown,

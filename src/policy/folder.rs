@@ -1,4 +1,4 @@
-//! Folders that a script may use, and the resolution of paths to what they really name.
+//! The folders that a script may use, and resolving paths to the files they really name.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -21,7 +21,7 @@ impl Folder {
         }
     }
 
-    /// Whether this path, absolute and with links resolved, is this folder or inside it.
+    /// Returns whether this path, absolute and with links resolved, is this folder or inside it.
     pub fn holds(&self, real: &Path) -> bool {
         real.starts_with(&self.path)
     }

@@ -1,13 +1,13 @@
-//! Hosts that a script may connect to.
+//! The hosts that a script may connect to.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// A host, with one port or any.
+/// A host, and one port or any.
 ///
-/// Names are compared without case and without a final dot, addresses by value. A name that merely
-/// resolves to an allowed address is another host.
+/// Names are compared without case and without a final dot, addresses by value. A name is never
+/// resolved: one that resolves to an allowed address is another host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHost {
     host: Name,
@@ -32,7 +32,7 @@ impl Name {
 }
 
 impl AllowedHost {
-    /// Whether a connection to this host and port is allowed by this entry.
+    /// Returns whether this entry allows a connection to this host and port.
     pub fn fits(&self, host: &str, port: u16) -> bool {
         self.port.is_none_or(|allowed| allowed == port) && self.host == Name::of(host)
     }

@@ -1,7 +1,7 @@
-//! What a script may reach outside itself.
+//! Limits what a script may reach outside itself.
 //!
-//! A trusted script may reach all that its user may. An untrusted one reaches only what the command
-//! line grants:
+//! A trusted script may reach everything that its user may. An untrusted one reaches only what the
+//! command line grants:
 //!
 //! | what | granted by | checked in |
 //! |---|---|---|
@@ -10,9 +10,9 @@
 //! | environment variables | [`Policy::allow_variable`] | the function that reads one |
 //! | keyring, other programs | never | the functions that use them |
 //!
-//! The policy only answers; each check is made at the point of access. Not decided here: the
-//! functions an untrusted script may call (`host::allowed`), its time (`host::TimeLimit`), and its
-//! memory, which the command limits for the process.
+//! The policy only answers; each check is made at the point of access. Other limits are set
+//! elsewhere: the functions that an untrusted script may call by `host::allowed`, its time by
+//! `host::TimeLimit`, and its memory by the command, for the whole process.
 
 mod folder;
 mod host;
@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// What a script may reach. The default is [`Policy::trusted`].
+/// The limits on a script. The default is [`Policy::trusted`].
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// `None` allows everything.
@@ -40,23 +40,23 @@ struct Grants {
     variables: BTreeSet<String>,
 }
 
-/// What an untrusted script tried to do, and which option would allow it.
+/// An access that was refused: what the script tried, and which option would allow it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct Refusal(String);
 
 impl Policy {
-    /// The script may do what its user may.
+    /// Allows everything that the user may do.
     pub fn trusted() -> Policy {
         Policy { grants: None }
     }
 
-    /// The script may reach nothing until it is granted.
+    /// Allows nothing until it is granted.
     pub fn untrusted() -> Policy {
         Policy { grants: Some(Arc::default()) }
     }
 
-    /// Whether the script is confined to what was granted.
+    /// Returns whether the script is confined to what was granted.
     pub fn is_untrusted(&self) -> bool {
         self.grants.is_some()
     }

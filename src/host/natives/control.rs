@@ -1,4 +1,15 @@
 //! The natives under the prelude's conditions and jumps.
+//!
+//! - Places: calls out of a script that may fail deep within are emitted between `%in` and `%out`,
+//!   which keep a stack of the active ones; `%at` resets it at a top-level form. The prelude
+//!   restores its depth when it catches an error. The innermost call is the place of an error that
+//!   arises outside the script.
+//! - Several values: `values` returns the first value and keeps all. Code that wants them asks
+//!   right afterwards; entering a function drops them.
+//! - Depth: `%enter`, at the start of each function of a script, turns endless recursion into an
+//!   error before the interpreter's own stack is full.
+//! - Application: `%invoke` calls a native. Its [`Outcome`] is read by the `%outcome-…` functions.
+//! - Conditions: making them, matching them with handlers, reading their fields.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -149,31 +160,32 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 ];
 
 thread_local! {
-    /// The places of the calls that have led out of scripts, outermost first.
+    /// The places of the active calls out of scripts, outermost first.
     static CALLS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 thread_local! {
-    /// The arguments of the last `values` call, until they are asked for or another call replaces them.
+    /// The arguments of the last `values` call, until they are read, dropped or replaced.
     static SEVERAL: RefCell<Option<Vec<Value>>> = const { RefCell::new(None) };
-    /// How many functions may be entered until the depth is looked at.
+    /// How many functions may be entered before the depth is checked.
     static FUEL: Cell<u32> = const { Cell::new(FUEL_FULL) };
 }
 
-/// How often the depth is looked at: that takes time in proportion to it.
+/// The depth is checked once per this many function entries, because a check takes time in
+/// proportion to the depth.
 const FUEL_FULL: u32 = 1 << 16;
-/// How many calls may be under way. The interpreter's own limit is ten times that, but it prints when it is reached, and is off by one
-/// frame afterwards.
+/// The maximum number of nested calls. The interpreter's own limit is ten times that, but the
+/// interpreter prints a message when it is reached, and is off by one frame afterwards.
 const DEPTH_LIMIT: usize = 1_000_000;
 
-/// Several values: the first, and the others kept for who asks next.
+/// Returns the first value and keeps all of them for a caller that wants them.
 pub(super) fn several(values: Vec<Value>) -> Value {
     let first = values.first().cloned().unwrap_or_else(nil);
     SEVERAL.set(Some(values));
     first
 }
 
-/// All values, if `first` is what `values` gave.
+/// Returns all values if `first` is the result of the last `values`, otherwise `first` alone.
 fn values_list(first: &Value) -> Vec<Value> {
     match SEVERAL.take() {
         Some(values)
@@ -187,7 +199,7 @@ fn values_list(first: &Value) -> Vec<Value> {
     }
 }
 
-/// `(%enter place)`: a function of a script has been entered. Recursion without an end is an error before the interpreter's own stack is full.
+/// `(%enter place)`: notes that a function of a script was entered, and stops endless recursion.
 pub(super) fn enter() -> Value {
     SteelVal::BuiltIn(|machine, arguments| {
         SEVERAL.take();
@@ -209,7 +221,7 @@ pub(super) fn enter() -> Value {
     })
 }
 
-/// `(%here)`: what led here.
+/// `(%here)`: returns the trail of the current call.
 pub(super) fn here() -> Value {
     SteelVal::BuiltIn(|machine, _| {
         let frames =
@@ -221,13 +233,14 @@ pub(super) fn here() -> Value {
     })
 }
 
-/// The innermost frames. The interpreter pairs each function with the wrong instruction of it, but the function is the right one.
+/// Returns the spans of the innermost frames. The interpreter pairs each function with the wrong
+/// instruction of it, but the function is the right one.
 fn innermost(frames: impl DoubleEndedIterator<Item = Option<Span>>) -> Vec<Span> {
     const KEPT: usize = 200;
     frames.rev().take(KEPT).flatten().collect()
 }
 
-/// The innermost call out of the script that is under way.
+/// Returns the number of the innermost active call out of the script.
 pub(crate) fn place() -> Option<usize> {
     innermost_call()
 }
@@ -236,12 +249,12 @@ fn innermost_call() -> Option<usize> {
     CALLS.with_borrow(|calls| calls.last().copied())
 }
 
-/// Forgets the calls noted so far; gives them back for a program within a program.
+/// Replaces the noted calls and returns the old ones, for a program that runs within another.
 pub(crate) fn exchange_calls(calls: Vec<usize>) -> Vec<usize> {
     CALLS.with_borrow_mut(|current| std::mem::replace(current, calls))
 }
 
-/// Where this error came up, asked before anything else runs.
+/// Returns where this error arose. Call it before anything else runs.
 pub(crate) fn trail(error: &SteelErr) -> Trail {
     let frames = error
         .stack_trace()
@@ -303,7 +316,7 @@ fn outcome(value: &Value, read: impl FnOnce(&Outcome) -> Value) -> Answer {
     Ok(downcast::<Outcome>(value).map_or_else(nil, |outcome| read(&outcome)))
 }
 
-/// Whether a handler for `class` takes what was signalled.
+/// Returns whether a handler for `class` takes what was signalled.
 fn matches(class: &Value, signalled: &Value) -> Result<bool, SteelErr> {
     let condition = as_condition(signalled);
     if let Some(identifier) = as_keyword(class) {
@@ -350,7 +363,8 @@ fn matches(class: &Value, signalled: &Value) -> Result<bool, SteelErr> {
     })
 }
 
-/// `(%make-condition kind text irritants)`: kind is `error`, `warning` or a condition's keyword.
+/// `(%make-condition kind text irritants)`: makes a warning if `kind` is `warning`, otherwise an
+/// error of the program. A `text` that is a condition is returned as it is.
 fn make_condition(arguments: &[Value]) -> Answer {
     if as_condition(&arguments[1]).is_some() {
         return Ok(arguments[1].clone());
@@ -385,7 +399,8 @@ fn field(function: &str, arguments: &[Value], read: impl FnOnce(&Condition) -> V
     }
 }
 
-/// `(%check-keys function known given allow-others)`.
+/// `(%check-keys function known given allow-others)`: checks the keyword arguments of a script's
+/// function.
 fn check_keys(arguments: &[Value]) -> Answer {
     let [function, known, given, allow] = arguments else { return Err(fail("%check-keys")) };
     let function = value::as_str(function).unwrap_or("lambda");
@@ -421,6 +436,7 @@ fn check_keys(arguments: &[Value]) -> Answer {
     Ok(nil())
 }
 
+/// `(%check-rest function surplus)`: fails if there are surplus arguments.
 fn check_rest(arguments: &[Value]) -> Answer {
     let surplus = elements(&arguments[1]).unwrap_or_default().len();
     if surplus == 0 {
@@ -433,7 +449,8 @@ fn check_rest(arguments: &[Value]) -> Answer {
     )))
 }
 
-/// The part of the argument list that starts with the key's value; `nil` when it is not there.
+/// `(%find-key key given)`: returns a list that holds the key's value; `nil` if the key is not
+/// given.
 fn find_key(arguments: &[Value]) -> Answer {
     let given = elements(&arguments[1]).unwrap_or_default();
     let found = given.chunks_exact(2).find(|pair| pair[0] == arguments[0]);

@@ -1,4 +1,8 @@
-//! Files, one line or character at a time.
+//! Files, standard input, and the environment.
+//!
+//! Every path and variable is checked against the policy first. A refusal or a file error comes
+//! back as an [`Outcome`], so that the prelude raises a `:not-allowed` or `:file` condition. Text
+//! is UTF-8; invalid bytes become replacement characters.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
@@ -29,7 +33,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         count("eof-object?", arguments, 1, 1)?;
         Ok(truth(downcast::<Eof>(&arguments[0]).is_some()))
     }),
-    // At top level the host itself loads: see Host::load.
+    // At top level the host itself loads; see `Host::load`.
     ("load", |_| Err(fail("load: stands at top level only, not within another form"))),
     ("%probe-file", |arguments| {
         count("probe-file", arguments, 1, 1)?;
@@ -86,7 +90,7 @@ fn eof() -> Value {
     shared_object(Arc::new(Eof), "#<eof>")
 }
 
-/// The value, or a `:file` condition, which the prelude raises.
+/// Wraps the value, or a `:file` condition, which the prelude raises.
 fn done(result: io::Result<Value>, function: &str, path: &str) -> Value {
     let result = result.map_err(|error| {
         condition_object(Condition::new(Identifier::File, format!("{function}: {path}: {error}")))
@@ -97,6 +101,7 @@ fn done(result: io::Result<Value>, function: &str, path: &str) -> Value {
     )
 }
 
+/// Wraps a `:not-allowed` condition, which the prelude raises.
 fn refused(function: &str, refusal: &Refusal) -> Value {
     shared_object(
         Arc::new(Outcome {
@@ -226,7 +231,7 @@ fn read(
         await_typing(function)?;
         let read = take(&mut io::stdin().lock());
         if io::stdin().is_terminal() {
-            super::context()?.set_at_line_start(true); // the line end was shown as it was typed
+            super::context()?.set_at_line_start(true); // the line end was echoed as it was typed
         }
         return read
             .map(|value| value.unwrap_or_else(eof))
@@ -245,8 +250,8 @@ fn read(
     }
 }
 
-/// Waits until something was typed at a terminal, which gives whole lines, or until the form is to stop. A pipe is not waited for: what it gave may be in
-/// memory already.
+/// Waits until a line was typed at a terminal, or the form should stop. Does not wait for a pipe,
+/// because its input may be in memory already.
 #[cfg(unix)]
 fn await_typing(function: &str) -> Result<(), steel::SteelErr> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -269,7 +274,7 @@ fn await_typing(_: &str) -> Result<(), steel::SteelErr> {
     Ok(())
 }
 
-/// A line without its end; bytes that are not UTF-8 become replacement characters.
+/// Reads a line and drops its end.
 fn line(file: &mut dyn BufRead) -> io::Result<Option<Value>> {
     let mut bytes = Vec::new();
     if file.read_until(b'\n', &mut bytes)? == 0 {
@@ -295,7 +300,8 @@ fn character(mut file: &mut dyn BufRead) -> io::Result<Option<Value>> {
     Ok(if bytes.is_empty() { None } else { Some(SteelVal::CharV('\u{fffd}')) })
 }
 
-/// `(%peek-char port kind)`: the next character, which stays. `t` passes over white space first, a character over all others.
+/// `(%peek-char port kind)`: returns the next character without consuming it. If `kind` is `t`,
+/// white space is skipped first; if it is a character, all others are.
 fn peek_char(arguments: &[Value]) -> Answer {
     let kind = &arguments[1];
     let passes = |next: char| match kind {
@@ -314,7 +320,8 @@ fn peek_char(arguments: &[Value]) -> Answer {
     }
 }
 
-/// The next character, without taking it. One whose bytes lie across the end of the buffer is not decoded.
+/// Returns the next character without consuming it. A character whose bytes cross the end of the
+/// buffer is not decoded.
 fn next_character(file: &mut dyn BufRead) -> io::Result<Option<Value>> {
     let bytes = file.fill_buf()?;
     let Some(&first) = bytes.first() else { return Ok(None) };

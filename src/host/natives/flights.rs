@@ -1,5 +1,9 @@
-//! What is under way when the stack unwinds. The interpreter's errors carry only text, so an error is raised with a number, and what it is about, a flight,
-//! stands in the prelude's list `%flights` as `(number kind payload trail)`: kind is throw, condition or exit.
+//! Flights: what an error carries while it unwinds the stack.
+//!
+//! The interpreter's errors hold only text. So an error is raised with a number, and the prelude's
+//! list `%flights` holds the flight under that number, as `(number kind payload trail)`. The kind
+//! is `condition` (the payload is the raised value), `throw` (a tag and the values), or `exit` (the
+//! status).
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -7,7 +11,8 @@ use super::{Code, fail, integer_of};
 use crate::host::messages;
 use crate::host::value::{self, Value, as_integer, cons, elements, list, nil, symbol};
 
-/// Flights that an error in a clean-up form replaced are never taken. Of more than this many, the newest stay.
+/// A flight is never taken if an error in a clean-up form replaced its error. If there are more
+/// than this many, only the newest are kept.
 const MOST: usize = 1_000;
 const STAY: usize = 100;
 
@@ -42,7 +47,7 @@ fn number_of(flight: &Value) -> Option<i64> {
     as_integer(&value::as_list(flight)?.next()?)
 }
 
-/// The kind, the payload and the trail of the flight with this number.
+/// Returns the kind, the payload and the trail of the flight with this number.
 pub(crate) fn flight(number: i64, flights: &Value) -> Vec<Value> {
     let found = value::as_list(flights)
         .into_iter()
@@ -52,6 +57,7 @@ pub(crate) fn flight(number: i64, flights: &Value) -> Vec<Value> {
     found.unwrap_or_else(|| vec![symbol("condition"), value::string(UNKNOWN), nil()])
 }
 
+/// Returns the flights without the one with this number.
 pub(crate) fn without(number: i64, flights: &Value) -> Value {
     value::list_of(
         value::as_list(flights)

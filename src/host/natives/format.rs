@@ -1,4 +1,9 @@
-//! Common Lisp's `format`: `~a ~s ~d ~x ~o ~b ~f ~c ~% ~& ~~ ~t ~{ ~} ~^ ~[ ~; ~] ~( ~) ~* ~p ~r ~?` and parameters for columns and padding.
+//! Common Lisp's `format`, with the directives
+//! `~a ~s ~w ~d ~x ~o ~b ~f ~$ ~c ~p ~% ~& ~~ ~t ~* ~{ ~} ~^ ~[ ~; ~] ~( ~)`, a tilde at the end of
+//! a line, and parameters for columns and padding.
+//!
+//! A `Run` goes through the control string from left to right, takes arguments and appends to its
+//! text. Blocks such as `~{ ~}` are cut out first and run by the same code.
 
 use steel::{SteelErr, SteelVal};
 
@@ -11,7 +16,8 @@ use crate::lisp::printer;
 
 pub(super) const TABLE: &[(&str, Code)] = &[("format", format)];
 
-/// `(format destination control argument …)`: `nil` gives a string, `t` prints, a port is printed to.
+/// `(format destination control argument …)`: returns a string if the destination is `nil`,
+/// otherwise prints to it.
 fn format(arguments: &[Value]) -> Answer {
     count("format", arguments, 1, usize::MAX)?;
     if let Some(control) = as_str(&arguments[0]) {
@@ -29,7 +35,8 @@ fn format(arguments: &[Value]) -> Answer {
     Ok(nil())
 }
 
-/// The message of `(error text irritant …)`: a control string when it has a directive, else the irritants follow.
+/// The message of `(error text irritant …)`. A text with a `~` is a control string; otherwise the
+/// irritants follow the text.
 pub(super) fn message(text: &Value, irritants: &[Value]) -> Result<String, SteelErr> {
     match as_str(text) {
         Some(control) if control.contains('~') => formatted(control, irritants, true),
@@ -58,7 +65,7 @@ struct Run<'a> {
     at_line_start: bool,
 }
 
-/// `~^` ended the piece.
+/// Whether `~^` ended the piece.
 struct Ended(bool);
 
 #[derive(Default)]
@@ -225,7 +232,8 @@ impl Run<'_> {
         Ok(Ended(false))
     }
 
-    /// Parameters, modifiers, the directive's character, and where it ends.
+    /// Reads a directive. Returns its parameters and modifiers, its character, and the position
+    /// after it.
     fn directive(
         &mut self,
         control: &[char],
@@ -420,7 +428,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// `has_default`: whether the last part stands after `~:;`, for every other number.
+    /// Runs the part of `~[` that an argument selects. If `has_default`, the last part follows
+    /// `~:;` and is for every other number.
     fn choose(
         &mut self,
         directive: &Directive,
@@ -448,10 +457,10 @@ impl Run<'_> {
     }
 }
 
-/// The parts of one block, such as those between `~[` and `~]`.
+/// The parts of a block, the position after it, and whether the last separator is `~:;`.
 type Block<'c> = (Vec<&'c [char]>, usize, bool);
 
-/// The parts between `~[` and `~]`, separated by `~;`, where it ends, and whether the last separator is `~:;`. Blocks within are skipped.
+/// Splits a block, for example `~[`, at its `~;` separators. Blocks inside are skipped.
 fn block(control: &[char], start: usize, open: char, close: char) -> Result<Block<'_>, SteelErr> {
     let (mut at, mut depth, mut part_start, mut parts) = (start, 0usize, start, Vec::new());
     let mut has_default = false;
@@ -485,7 +494,7 @@ fn block(control: &[char], start: usize, open: char, close: char) -> Result<Bloc
     Err(fail(format!("format: ~{open} without ~{close}")))
 }
 
-/// Small letters but for the first.
+/// Lower case, except the first letter.
 fn first_capital(text: &str) -> String {
     let at = text.find(char::is_alphabetic).unwrap_or(text.len());
     let mut rest = text[at..].chars();
@@ -506,7 +515,7 @@ fn in_radix(number: i64, radix: u32) -> String {
     digits.iter().rev().map(char::to_ascii_uppercase).collect()
 }
 
-/// Digits in threes: `12,345`.
+/// Groups digits by threes: `12,345`.
 fn grouped(shown: &str) -> String {
     let (sign, digits) = shown.strip_prefix('-').map_or(("", shown), |digits| ("-", digits));
     let mut grouped = String::from(sign);

@@ -1,5 +1,6 @@
-//! Checks before the interpreter's own functions that reserve whatever number they are given, or look into what they are given by recursion:
-//! they would end the process.
+//! Checks for functions of the interpreter that could end the process: some allocate whatever size
+//! they are given, others look into their arguments by recursion. The prelude calls these checks
+//! first.
 
 use steel::{SteelErr, SteelVal};
 
@@ -7,14 +8,14 @@ use super::{Code, fail};
 use crate::host::value::{Value, as_integer, as_str, elements, nil};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
-    // (%size function size): the size, if something of that size can be made.
+    // (%size function size): returns the size, if a sequence may have it.
     ("%size", |arguments| {
         let size =
             as_integer(&arguments[1]).and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
         check_size(name(&arguments[0]), size)?;
         Ok(arguments[1].clone())
     }),
-    // (%check-range function start (end))
+    // (%check-range function start (end)): checks the number of elements.
     ("%check-range", |arguments| {
         let end = elements(&arguments[2]).and_then(|rest| rest.first().and_then(as_integer));
         let start = as_integer(&arguments[1]);
@@ -41,7 +42,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
             Err(fail(format!("expt: the power would have more than {MOST_DIGITS} digits")))
         }
     }),
-    // (%shallow function key): the key, if it is not nested deep.
+    // (%shallow function key): returns the key, if it is not nested too deep.
     ("%shallow", |arguments| {
         if is_shallow(&arguments[1]) {
             Ok(arguments[1].clone())
@@ -49,7 +50,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
             Err(too_deep(&arguments[0]))
         }
     }),
-    // (%shallow-keys function (key value …))
+    // (%shallow-keys function (key value …)): returns the list, if no key is nested too deep.
     ("%shallow-keys", |arguments| {
         let given = elements(&arguments[1]).unwrap_or_default();
         if given.iter().step_by(2).all(is_shallow) {
@@ -60,9 +61,9 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
 ];
 
-/// As many elements as a sequence may be made with at once: 800 MB of a vector.
+/// The maximum number of elements that a sequence may be made with: a vector of 800 MB.
 const LARGEST: usize = 50_000_000;
-/// Roughly one second of computation.
+/// The maximum size of a power: about one second of computation.
 const MOST_DIGITS: u64 = 1_000_000;
 /// How deep a key may be nested.
 const DEEPEST: usize = 1_000;
@@ -71,7 +72,7 @@ fn name(function: &Value) -> &str {
     as_str(function).unwrap_or("make")
 }
 
-/// Whether something of that many elements can be made.
+/// Checks that a sequence may have this many elements.
 pub(super) fn check_size(function: &str, size: usize) -> Result<(), SteelErr> {
     if size > LARGEST {
         Err(fail(format!("{function}: expected at most {LARGEST} elements, got {size}")))

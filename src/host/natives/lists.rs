@@ -1,4 +1,4 @@
-//! Lists, where nothing is called back.
+//! List functions that take no function as an argument.
 
 use steel::SteelVal;
 
@@ -122,7 +122,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
 ];
 
-/// The element at `index` without taking the list apart; `nil` beyond its end.
+/// Returns the element at `index` without copying the list; `nil` past its end.
 fn element(function: &str, value: &Value, index: usize) -> Answer {
     match value {
         SteelVal::ListV(list) => Ok(list.get(index).cloned().unwrap_or_else(nil)),
@@ -144,13 +144,13 @@ fn element(function: &str, value: &Value, index: usize) -> Answer {
     }
 }
 
-/// `cadr` and the like: the letters between `c` and `r`, from the last to the first.
+/// `cadr` and the like: follows the letters between `c` and `r` from right to left.
 fn along(function: &str, arguments: &[Value]) -> Answer {
     count(function, arguments, 1, 1)?;
     path(function, &arguments[0], &function[1..function.len() - 1])
 }
 
-/// Common Lisp's `car` and `cdr`: those of `nil` are `nil`.
+/// Common Lisp's `car` and `cdr`, which are `nil` for `nil`.
 fn path(function: &str, value: &Value, letters: &str) -> Answer {
     let mut value = value.clone();
     for letter in letters.bytes().rev() {
@@ -193,7 +193,7 @@ fn nthcdr(arguments: &[Value]) -> Answer {
     Ok(list(list_of("nthcdr", &arguments[1])?.into_iter().skip(skipped).collect()))
 }
 
-/// `(last list)` is the list of the last element, as Common Lisp has it.
+/// `(last list)` returns the list of the last element, as in Common Lisp.
 fn last(arguments: &[Value]) -> Answer {
     count("last", arguments, 1, 2)?;
     let kept = arguments.get(1).map_or(Ok(1), |number| index_of("last", number))?;
@@ -262,7 +262,8 @@ fn iota(arguments: &[Value]) -> Answer {
     ))
 }
 
-/// `(%append-reverse new reversed)`: what a `loop`'s `append` collects.
+/// `(%append-reverse new reversed)`: puts the elements of `new` before `reversed`, in reverse
+/// order. `loop` collects by `append` this way.
 fn append_reverse(arguments: &[Value]) -> Answer {
     let mut all: Vec<Value> = list_of("append", &arguments[0])?.into_iter().rev().collect();
     all.extend(list_of("append", &arguments[1])?);

@@ -1,4 +1,10 @@
-//! The system's own functions in Rust: what the prelude builds on, and the words that call nothing back.
+//! The system's own functions in Rust: those that the prelude builds on, and those that take no
+//! function as an argument.
+//!
+//! A native gets its arguments as a slice and returns a value or an interpreter error. It cannot
+//! call a procedure, so everything that takes a function is written in the prelude. Functions whose
+//! names start with `%` are called by the prelude and by emitted text only, always with the right
+//! number of arguments.
 
 mod characters;
 mod control;
@@ -37,7 +43,8 @@ thread_local! {
     static CURRENT: RefCell<Vec<Arc<Context>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `work` with `context` as the one that natives of this thread find.
+/// Runs `work` with `context` as the one that natives of this thread find. The calls noted so far
+/// are set aside until it ends.
 pub(super) fn with_context<T>(context: &Arc<Context>, work: impl FnOnce() -> T) -> T {
     struct Leave(Vec<usize>);
     impl Drop for Leave {
@@ -51,14 +58,14 @@ pub(super) fn with_context<T>(context: &Arc<Context>, work: impl FnOnce() -> T) 
     work()
 }
 
-/// The context of the host whose program is running.
+/// Returns the context of the host whose program is running.
 pub(super) fn context() -> Result<Arc<Context>, SteelErr> {
     CURRENT
         .with_borrow(|current| current.last().cloned())
         .ok_or_else(|| fail("no program is running"))
 }
 
-/// Every function by its name; those that start with `%` are not for scripts.
+/// Returns all functions by name. Those that start with `%` are not for scripts.
 pub(super) fn table() -> Vec<(&'static str, Value)> {
     let tables = [
         characters::TABLE,
@@ -81,17 +88,17 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
     functions.chain([("%enter", control::enter()), ("%here", control::here())]).collect()
 }
 
-/// An error with this message.
+/// Makes an error with this message.
 fn fail(message: impl Into<String>) -> SteelErr {
     SteelErr::new(ErrorKind::Generic, message.into())
 }
 
-/// "first: expected a list, got 5".
+/// Makes an error such as "first: expected a list, got 5".
 fn wrong(function: &str, expected: &str, got: &Value) -> SteelErr {
     fail(format!("{function}: expected {expected}, got {}", shown(got)))
 }
 
-/// Checks the number of arguments.
+/// Checks the number of arguments; both bounds are inclusive.
 fn count(function: &str, arguments: &[Value], least: usize, most: usize) -> Result<(), SteelErr> {
     let given = arguments.len();
     if (least..=most).contains(&given) {
@@ -118,14 +125,14 @@ fn integer_of(function: &str, value: &Value) -> Result<i64, SteelErr> {
     value::as_integer(value).ok_or_else(|| wrong(function, "a whole number", value))
 }
 
-/// A whole number, not negative.
+/// Returns a whole number that is not negative.
 fn index_of(function: &str, value: &Value) -> Result<usize, SteelErr> {
     value::as_integer(value)
         .and_then(|value| usize::try_from(value).ok())
         .ok_or_else(|| wrong(function, "a whole number, at least 0", value))
 }
 
-/// The value of a key among `arguments`; errors for what is not one of `known`.
+/// Returns the values of the keys in `known`; any other key is an error.
 fn keys<const N: usize>(
     function: &str,
     arguments: &[Value],

@@ -1,4 +1,7 @@
-//! Numbers, where the interpreter's own functions take other arguments or overflow.
+//! Functions on numbers where the interpreter's own take other arguments or overflow.
+//!
+//! Small integers and floats are handled here. Integers beyond 64 bits and ratios go through the
+//! interpreter's functions.
 
 use std::cmp::Ordering;
 
@@ -69,7 +72,7 @@ enum Way {
     Truncate,
 }
 
-/// A whole number of any size.
+/// Makes a whole number of any size.
 fn whole(number: i128) -> Value {
     match i64::try_from(number) {
         Ok(number) => integer(number),
@@ -87,7 +90,7 @@ pub(super) fn float(value: &Value) -> Option<f64> {
     }
 }
 
-/// Quotient and remainder.
+/// Divides two numbers. Returns the quotient, rounded as `way` says, and the remainder.
 fn divided(
     function: &str,
     number: &Value,
@@ -174,7 +177,7 @@ fn quotient(arguments: &[Value]) -> Answer {
     Ok(result)
 }
 
-/// A function of the interpreter's numbers, for the kinds that are rare.
+/// Calls a function of the interpreter, for the rare kinds of numbers.
 fn number_function(name: &'static str, arguments: &[Value]) -> Answer {
     let module = match name {
         "=" => "steel/equality",
@@ -187,7 +190,7 @@ fn number_function(name: &'static str, arguments: &[Value]) -> Answer {
     }
 }
 
-/// Quotient and remainder of integers beyond 64 bits and of ratios.
+/// Divides integers beyond 64 bits and ratios.
 fn exact(number: &Value, divisor: &Value, way: Way) -> Result<(Value, Value), steel::SteelErr> {
     let call =
         |name, left: &Value, right: &Value| number_function(name, &[left.clone(), right.clone()]);
@@ -215,7 +218,8 @@ fn exact(number: &Value, divisor: &Value, way: Way) -> Result<(Value, Value), st
     Ok((quotient, rest))
 }
 
-/// `(floor number divisor)`: the whole quotient and the remainder; the divisor is 1 if it is left out.
+/// `(floor number divisor)`: returns the rounded quotient and the remainder. The divisor defaults
+/// to 1.
 fn divide(function: &str, arguments: &[Value], way: Way) -> Answer {
     count(function, arguments, 1, 2)?;
     let one = integer(1);
@@ -223,7 +227,7 @@ fn divide(function: &str, arguments: &[Value], way: Way) -> Answer {
     Ok(super::control::several(vec![quotient, rest]))
 }
 
-/// As [`divide`], the quotient as a float.
+/// As [`divide`], with the quotient as a float.
 fn float_divide(function: &str, arguments: &[Value], way: Way) -> Answer {
     count(function, arguments, 1, 2)?;
     let one = integer(1);
@@ -232,7 +236,7 @@ fn float_divide(function: &str, arguments: &[Value], way: Way) -> Answer {
     Ok(super::control::several(vec![SteelVal::NumV(quotient), rest]))
 }
 
-/// Whether two numbers stand in the order that the function's name says.
+/// Returns whether two numbers are in the order that the function's name says.
 fn in_order(function: &'static str, left: &Value, right: &Value) -> Result<bool, steel::SteelErr> {
     let ordered = |ordering: Option<Ordering>| match function {
         "=" => ordering == Some(Ordering::Equal),
@@ -262,7 +266,7 @@ fn check_numbers(function: &str, arguments: &[Value]) -> Result<(), steel::Steel
     }
 }
 
-/// `(< number …)`: whether each is in order with the next.
+/// `(< number …)`: returns whether each number is in order with the next.
 fn compare(function: &'static str, arguments: &[Value]) -> Answer {
     if let [SteelVal::IntV(left), SteelVal::IntV(right)] = arguments {
         return Ok(SteelVal::BoolV(match function {
@@ -291,8 +295,9 @@ fn greater(arguments: &[Value]) -> Answer {
     compare(">", arguments)
 }
 
-/// `(%sort-by-numbers elements keys order)`: a list of the elements in the order of their keys, if that is `<` or `>` and the keys are
-/// numbers of one kind; else `nil`. Elements with equal keys stay in their order.
+/// `(%sort-by-numbers elements keys order)`: returns a list that holds the sorted list of elements,
+/// if `order` is `<` or `>` and the keys are small integers or floats, all of one kind. Otherwise
+/// returns `nil`. Elements with equal keys keep their order.
 fn sort_by_numbers(arguments: &[Value]) -> Answer {
     let SteelVal::FuncV(order) = &arguments[2] else { return Ok(value::nil()) };
     let is = |function: Code| std::ptr::fn_addr_eq(*order, function);
@@ -323,7 +328,7 @@ fn sort_by_numbers(arguments: &[Value]) -> Answer {
     Ok(value::list(vec![value::list(sorted.collect())]))
 }
 
-/// `(/= number …)`: whether no two are equal.
+/// `(/= number …)`: returns whether no two are equal.
 fn all_differ(arguments: &[Value]) -> Answer {
     count("/=", arguments, 1, usize::MAX)?;
     check_numbers("/=", arguments)?;
@@ -337,7 +342,7 @@ fn all_differ(arguments: &[Value]) -> Answer {
     Ok(value::truth(true))
 }
 
-/// The first of the numbers beyond which there is none.
+/// Returns the extreme number in the order `beyond`, the first of equal ones.
 fn extreme(function: &'static str, beyond: &'static str, arguments: &[Value]) -> Answer {
     count(function, arguments, 1, usize::MAX)?;
     check_numbers(function, arguments)?;
@@ -361,7 +366,7 @@ fn second(function: &str, arguments: &[Value], way: Way) -> Answer {
     Ok(divided(function, &arguments[0], &arguments[1], way)?.1)
 }
 
-/// `(ash number bits)`: to the left, or with negative bits to the right.
+/// `(ash number bits)`: shifts to the left, or to the right if `bits` is negative.
 fn shift(function: &str, arguments: &[Value]) -> Answer {
     count(function, arguments, 2, 2)?;
     let number = i128::from(super::integer_of(function, &arguments[0])?);
@@ -374,7 +379,7 @@ fn shift(function: &str, arguments: &[Value]) -> Answer {
     }
 }
 
-/// `(random limit)`: from 0 up to, without, the limit. Not for secrets.
+/// `(random limit)`: returns a number from 0 up to, but not including, the limit. Not for secrets.
 fn random(arguments: &[Value]) -> Answer {
     use std::hash::{BuildHasher, RandomState};
     count("random", arguments, 1, 1)?;

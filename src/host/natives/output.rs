@@ -1,4 +1,4 @@
-//! Printing.
+//! Printing: to the script's output, to strings and to files.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -65,7 +65,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 #[derive(Default)]
 pub(super) struct TextPort(Mutex<String>);
 
-/// Where a word prints to.
+/// Where a function prints to.
 pub(super) enum Target {
     Output,
     Text(Arc<TextPort>),
@@ -73,7 +73,8 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// The destination that an optional argument names: nothing, `t` and `nil` are `*standard-output*`.
+    /// Returns the destination that an optional argument names. If it is missing, `t` or `nil`,
+    /// that is `*standard-output*`.
     pub fn of(function: &str, value: Option<&Value>) -> Result<Target, SteelErr> {
         let is_default =
             value.is_none_or(|value| is_nil(value) || matches!(value, SteelVal::BoolV(true)));

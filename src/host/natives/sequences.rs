@@ -1,4 +1,7 @@
-//! Sequences: lists, strings and vectors alike.
+//! Functions on sequences: lists, strings, vectors and bytevectors.
+//!
+//! Set operations and `remove-duplicates` hash the elements if all are of kinds that can be hashed.
+//! An index into a long ASCII string is found without scanning the string.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -37,7 +40,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 const SEQUENCE_TYPES: [&str; 6] =
     ["list", "vector", "simple-vector", "array", "string", "simple-string"];
 
-/// Whether an element of this vector can be set, by the interpreter's own function.
+/// Checks that the interpreter's own function can set this element of a vector.
 fn check_set_aref(arguments: &[Value]) -> Answer {
     count("setf", arguments, 2, 2)?;
     let length = match &arguments[0] {
@@ -63,7 +66,7 @@ fn check_set_aref(arguments: &[Value]) -> Answer {
     Err(fail(format!("setf: {index} is not within a vector of {length} elements")))
 }
 
-/// The elements of a list, string or vector.
+/// Returns the elements of a list, string, vector or bytevector.
 pub(super) fn elements_of(function: &str, sequence: &Value) -> Result<Vec<Value>, SteelErr> {
     match sequence {
         SteelVal::StringV(text) => Ok(text.chars().map(SteelVal::CharV).collect()),
@@ -80,7 +83,7 @@ pub(super) fn elements_of(function: &str, sequence: &Value) -> Result<Vec<Value>
     }
 }
 
-/// A sequence of the kind that `model` is.
+/// Makes a string or vector if `model` is one, otherwise a list.
 fn like(model: &Value, elements: Vec<Value>) -> Answer {
     Ok(match model {
         SteelVal::StringV(_) => string(text_of(&elements)?),
@@ -148,7 +151,7 @@ fn out_of_range(start: usize, end: Option<usize>, length: usize) -> SteelErr {
     fail(format!("subseq: {start}{end} is not within a sequence of length {length}"))
 }
 
-/// The characters from `start` up to `end`.
+/// Returns the characters from `start` up to `end`; `None` if they are outside of the text.
 pub(super) fn slice(text: &str, start: usize, end: Option<usize>) -> Option<&str> {
     let offset =
         |index: usize| text.char_indices().map(|(offset, _)| offset).chain([text.len()]).nth(index);
@@ -157,7 +160,7 @@ pub(super) fn slice(text: &str, start: usize, end: Option<usize>) -> Option<&str
     text.get(from..to)
 }
 
-/// `(concatenate 'string a b …)`, `'list`, `'vector`.
+/// `(concatenate 'string a b …)`; also `'list` and `'vector`.
 fn concatenate(arguments: &[Value]) -> Answer {
     count("concatenate", arguments, 1, usize::MAX)?;
     let mut all = Vec::new();
@@ -177,7 +180,7 @@ fn concatenate(arguments: &[Value]) -> Answer {
     }
 }
 
-/// `(coerce value 'list)`, `'string`, `'vector`, `'float`, `'integer` and the like.
+/// `(coerce value 'list)`; also `'string`, `'vector`, `'float`, `'integer`, `'character`.
 fn coerce(arguments: &[Value]) -> Answer {
     count("coerce", arguments, 2, 2)?;
     match (as_symbol(&arguments[1]), &arguments[0]) {
@@ -229,18 +232,20 @@ fn elt(arguments: &[Value]) -> Answer {
 }
 
 thread_local! {
-    /// The long string that was looked at last, and whether it is ASCII: then a character's index is its byte's.
+    /// The long string that was examined last, and whether it is ASCII. If so, a character's index
+    /// is that of its byte.
     static LAST: RefCell<Option<(SteelString, bool)>> = const { RefCell::new(None) };
 }
 
-/// Whether a string is ASCII. A long one is read through once, however often it is asked for.
+/// Returns whether a string is ASCII. A long one is scanned once, however often it is asked for in
+/// a row.
 fn is_ascii(text: &SteelString) -> bool {
     const LONG: usize = 1_000;
     if text.len() < LONG {
         return text.is_ascii();
     }
     LAST.with_borrow_mut(|last| match last {
-        // It is kept, so no other string can have its place.
+        // The string is kept alive, so no other can be at its address.
         Some((known, answer)) if known.as_ptr() == text.as_ptr() && known.len() == text.len() => {
             *answer
         }
@@ -252,7 +257,7 @@ fn is_ascii(text: &SteelString) -> bool {
     })
 }
 
-/// The byte at which a character begins; the length's is the end.
+/// Returns the byte at which a character begins; the end for an index one past the last.
 fn offset_of(text: &SteelString, index: usize) -> Option<usize> {
     if is_ascii(text) {
         return (index <= text.len()).then_some(index);
@@ -264,7 +269,7 @@ pub(super) fn character_at(text: &SteelString, index: usize) -> Option<char> {
     text.get(offset_of(text, index)?..)?.chars().next()
 }
 
-/// `(%position-char character text start end)`.
+/// `(%position-char character text start end)`: returns the position or `nil`.
 fn position_char(arguments: &[Value]) -> Answer {
     let (SteelVal::CharV(wanted), SteelVal::StringV(text)) = (&arguments[0], &arguments[1]) else {
         return Err(wrong("position", "a character and a string", &arguments[1]));
@@ -286,7 +291,8 @@ fn position_char(arguments: &[Value]) -> Answer {
     Ok(value::integer((start + index) as i64))
 }
 
-/// A key that two elements share if and only if they are `equal`.
+/// A hashable key for an element. Two elements have the same key if and only if they are `equal`,
+/// with one exception: `#f` and the empty list are `equal` but have different keys.
 #[derive(PartialEq, Eq, Hash)]
 enum Identity<'v> {
     Integer(isize),
@@ -309,8 +315,9 @@ fn identity(value: &Value) -> Option<Identity<'_>> {
     })
 }
 
-/// `(%members left right wanted)`: a list of the list of those elements of `left` that are in `right`, or with `nil` of those that are
-/// not; `nil` where that takes more than hashing.
+/// `(%members left right wanted)`: returns a list that holds the list of those elements of `left`
+/// that are in `right`, or, if `wanted` is `nil`, of those that are not. Returns `nil` if an
+/// element cannot be hashed.
 fn members(arguments: &[Value]) -> Answer {
     let left = super::list_of("a set operation", &arguments[0])?;
     let right = super::list_of("a set operation", &arguments[1])?;
@@ -329,7 +336,8 @@ fn members(arguments: &[Value]) -> Answer {
     Ok(list(vec![list(found)]))
 }
 
-/// `(%distinct elements)`: a list of the list without those that come again later, or `nil` as [`members`].
+/// `(%distinct elements)`: returns a list that holds the list without elements that occur again
+/// later, or `nil` as [`members`] does.
 fn distinct(arguments: &[Value]) -> Answer {
     let elements = super::list_of("remove-duplicates", &arguments[0])?;
     let mut seen = HashSet::new();

@@ -1,4 +1,4 @@
-//! Strings of Common Lisp.
+//! Common Lisp's functions on strings.
 
 use std::cmp::Ordering;
 
@@ -86,7 +86,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
 ];
 
-/// The text of a string, symbol or character.
+/// Returns the text of a string, symbol or character.
 pub(super) fn designated(function: &str, value: &Value) -> Result<String, SteelErr> {
     match value {
         SteelVal::StringV(text) => Ok(text.to_string()),
@@ -133,7 +133,7 @@ pub(super) fn capitalize(text: &str) -> String {
     letters.collect()
 }
 
-/// `(string-trim bag string)`, or `(string-trim string)` of blanks.
+/// `(string-trim bag string)`. Without a bag, white space is trimmed.
 fn trim(function: &str, arguments: &[Value], left: bool, right: bool) -> Answer {
     count(function, arguments, 1, 2)?;
     let text = designated(function, &arguments[arguments.len() - 1])?;
@@ -277,7 +277,7 @@ fn parse_integer(arguments: &[Value]) -> Answer {
     }
 }
 
-/// `(%search pattern sequence start)`: the position or `nil`.
+/// `(%search pattern sequence start)`: returns the position or `nil`.
 fn search(arguments: &[Value]) -> Answer {
     if let (Some(pattern), Some(text)) =
         (value::as_str(&arguments[0]), value::as_str(&arguments[1]))
@@ -298,7 +298,7 @@ fn search(arguments: &[Value]) -> Answer {
     Ok((start..=all.len()).find(|index| at(*index)).map_or_else(nil, |index| integer(index as i64)))
 }
 
-/// `(string-split text separator)`; without a separator, at blanks.
+/// `(string-split text separator)`. Without a separator, splits at white space.
 fn split(arguments: &[Value]) -> Answer {
     count("string-split", arguments, 1, 2)?;
     let text = string_of("string-split", &arguments[0])?;

@@ -1,4 +1,8 @@
-//! Hash tables of Common Lisp. They keep the order in which keys came.
+//! Hash tables of Common Lisp. They keep the insertion order.
+//!
+//! A key is hashed by its printed form; keys that print alike are told apart by the table's
+//! comparison. Removed entries leave a gap, and gaps are closed when they are more than half of a
+//! table of over 32 entries.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -47,7 +51,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         count("hash-table-p", arguments, 1, 1)?;
         Ok(truth(downcast::<HashTable>(&arguments[0]).is_some()))
     }),
-    // The entries as they are now: a function that goes through them may change the table.
+    // A snapshot of the entries, because the function that goes through them may change the table.
     ("%hash-entries", |arguments| {
         let table = table("maphash", &arguments[0])?;
         let content = lock(&table.content);
@@ -65,7 +69,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 /// A hash table: `same` compares keys.
 pub(crate) struct HashTable {
     pub same: fn(&Value, &Value) -> bool,
-    /// Whether letters are alike in both cases.
+    /// Whether the printed form of a key is compared without case, as `equalp` needs.
     pub folds: bool,
     pub content: Mutex<Content>,
 }
@@ -73,9 +77,9 @@ pub(crate) struct HashTable {
 /// The entries of a table.
 #[derive(Default)]
 pub(crate) struct Content {
-    /// In the order in which they came; `None` where one was removed.
+    /// In insertion order; `None` where one was removed.
     entries: Vec<Option<(Value, Value)>>,
-    /// Where keys that look the same stand in `entries`.
+    /// Positions in `entries`, by the printed form of the key.
     places: HashMap<String, Vec<usize>>,
     count: usize,
 }
@@ -96,7 +100,7 @@ impl HashTable {
         if !self.folds {
             return look;
         }
-        // 1 and 1.0 are alike.
+        // 1 and 1.0 are equal for `equalp`.
         let look = look.to_lowercase();
         look.strip_suffix(".0").map(str::to_owned).unwrap_or(look)
     }
@@ -153,19 +157,19 @@ impl HashTable {
     }
 }
 
-/// A hash table with these entries; strings are compared as `equal` does.
+/// Makes a hash table that compares keys with `equal`.
 pub fn hash_table(entries: Vec<(Value, Value)>) -> Value {
     table_like(&HashTable { same: equal, folds: false, content: Mutex::default() }, entries)
 }
 
-/// The entries of a hash table, in the order in which they came; `None` for anything else.
+/// Returns the entries of a hash table in insertion order; `None` for anything else.
 pub fn hash_table_entries(value: &Value) -> Option<Vec<(Value, Value)>> {
     let table = downcast::<HashTable>(value)?;
     let content = lock(&table.content);
     Some(content.entries.iter().flatten().cloned().collect())
 }
 
-/// A table that compares keys as this one does, with other entries.
+/// Makes a table with other entries that compares keys as `table` does.
 pub(crate) fn table_like(table: &HashTable, entries: Vec<(Value, Value)>) -> Value {
     let copy = HashTable { same: table.same, folds: table.folds, content: Mutex::default() };
     for (key, value) in entries {
@@ -178,7 +182,8 @@ fn table(function: &str, value: &Value) -> Result<Arc<HashTable>, SteelErr> {
     downcast::<HashTable>(value).ok_or_else(|| wrong(function, "a hash table", value))
 }
 
-/// `(make-hash-table :test 'equal)`: `eq`, `eql` (the default), `equal`, `equalp`, as symbols or functions.
+/// `(make-hash-table :test 'equal)`: the test is `eq`, `eql` (the default), `equal` or `equalp`, as
+/// a symbol or a function.
 fn make(arguments: &[Value]) -> Answer {
     let [test, ..] =
         keys("make-hash-table", arguments, ["test", "size", "rehash-size", "rehash-threshold"])?;

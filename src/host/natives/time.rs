@@ -22,7 +22,8 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 /// 1970-01-01 as a universal time.
 const UNIX_EPOCH: i64 = 2_208_988_800;
 
-/// Common Lisp's time zones are hours west of Greenwich.
+/// Returns a time zone. Common Lisp counts hours west of Greenwich; `nil` or nothing is the
+/// system's.
 fn zone(function: &str, value: Option<&Value>) -> Result<TimeZone, steel::SteelErr> {
     match value {
         None => Ok(TimeZone::system()),
@@ -39,7 +40,8 @@ fn zone(function: &str, value: Option<&Value>) -> Result<TimeZone, steel::SteelE
     }
 }
 
-/// second, minute, hour, date, month, year, day (Monday is 0), whether daylight saving time, time zone.
+/// Returns second, minute, hour, date, month, year, day (Monday is 0), whether daylight saving time
+/// is in effect, and the time zone.
 fn decode(arguments: &[Value]) -> Answer {
     count("decode-universal-time", arguments, 1, 2)?;
     let time = integer_of("decode-universal-time", &arguments[0])?;
@@ -89,7 +91,7 @@ fn encode(arguments: &[Value]) -> Answer {
     Ok(integer(zoned.timestamp().as_second() + UNIX_EPOCH))
 }
 
-/// Waits, and looks every now and then whether it is to stop.
+/// Waits, and returns early on an interrupt.
 fn sleep(arguments: &[Value]) -> Answer {
     count("sleep", arguments, 1, 1)?;
     let seconds = match &arguments[0] {

@@ -1,4 +1,4 @@
-//! Predicates and equality of Common Lisp, beside Scheme's.
+//! Predicates and equality of Common Lisp, next to Scheme's.
 
 use steel::SteelVal;
 
@@ -60,7 +60,8 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
 ];
 
-/// Whether a value is of a type that a symbol, or a list with `or`, `and`, `not`, `member`, `eql`, names.
+/// Returns whether a value has the type `wanted`: a symbol, or a list with `or`, `and`, `not`,
+/// `member` or `eql`.
 fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
     use SteelVal::{BigNum, ByteVector, CharV, IntV, MutableVector, NumV, StringV, VectorV};
     if let Some(list) = value::elements(wanted).filter(|list| !list.is_empty()) {
@@ -74,7 +75,7 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
             }
             Some("not") if list.len() == 2 => Ok(!has_type(value, &list[1])?),
             Some("member" | "eql") => Ok(types.any(|wanted| identical(value, wanted))),
-            // (integer 0 9), (string 5): the head decides.
+            // In (integer 0 9) and (string 5), only the head counts.
             Some(_) => has_type(value, &list[0]),
             None => Err(super::wrong("typep", "a type", wanted)),
         };
@@ -158,7 +159,7 @@ pub(super) fn is_function(value: &Value) -> bool {
     )
 }
 
-/// Common Lisp's functions treat everything that prints as `nil` as one value, and compare symbols by name.
+/// `eq` and `eql`: all values that print as `nil` are one, and symbols are compared by name.
 pub(super) fn identical(left: &Value, right: &Value) -> bool {
     match (left, right) {
         _ if is_nil(left) || is_nil(right) => is_nil(left) && is_nil(right),
@@ -187,11 +188,13 @@ fn scheme_eq(left: &Value, right: &Value) -> bool {
     }
 }
 
+/// `equal`: compares contents; all values that print as `nil` are one.
 pub(super) fn equal(left: &Value, right: &Value) -> bool {
     if is_nil(left) || is_nil(right) { is_nil(left) && is_nil(right) } else { left == right }
 }
 
-/// Letters alike in both cases, numbers by value, lists and vectors by their elements.
+/// `equalp`: ignores case, compares small integers and floats by value, and lists by their
+/// elements. Other values are compared with `equal`.
 pub(super) fn alike(left: &Value, right: &Value) -> bool {
     let mut pending = vec![(left.clone(), right.clone())];
     while let Some((left, right)) = pending.pop() {
