@@ -32,8 +32,9 @@ pub(super) fn cardinal(number: i64) -> String {
     let mut left = number.unsigned_abs();
     let mut groups = Vec::new();
     for thousands in THOUSANDS {
-        if left % 1000 > 0 {
-            groups.push(below_thousand((left % 1000) as usize) + thousands);
+        let group = (left % 1000) as usize;
+        if group > 0 {
+            groups.push(below_thousand(group) + thousands);
         }
         left /= 1000;
     }

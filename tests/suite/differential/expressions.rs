@@ -39,20 +39,19 @@ enum Type {
     String,
 }
 
+/// Makes expressions of Common Lisp.
 pub struct CommonLisp {
     random: Random,
     variables: Vec<(String, Type)>,
     names: usize,
 }
 
-/// Fills the `$i`, `$n`, `$l`, `$s`, `$c`, `$b`, `$a`, `$f`, `$p`, `$k`, `$z` of a template: an integer, number,
-/// list, string, character, truth value, anything, function of an integer, predicate, small count,
-/// and an integer other than 0.
 impl CommonLisp {
     pub fn new(seed: u64) -> CommonLisp {
         CommonLisp { random: Random::new(seed), variables: Vec::new(), names: 0 }
     }
 
+    /// Returns the next expression.
     pub fn expression(&mut self) -> String {
         self.variables.clear();
         self.names = 0;
@@ -67,6 +66,10 @@ impl CommonLisp {
         }
     }
 
+    /// Fills a template. Its holes are `$i` for an integer, `$n` number, `$l` list of integers, `$s`
+    /// string, `$c` character, `$b` truth value, `$a` anything, `$f` function of an integer, `$p`
+    /// predicate, `$k` count below 5, `$z` integer other than 0, `$$` dollar sign. An upper-case letter
+    /// stands outside the scope of the variable that the template binds.
     fn fill(&mut self, template: &str, depth: usize) -> String {
         let below = depth.saturating_sub(1);
         let mut filled = String::new();
@@ -100,7 +103,7 @@ impl CommonLisp {
         filled + rest
     }
 
-    /// One of the templates, filled.
+    /// Fills one of the templates.
     fn pick(&mut self, templates: &[&str], depth: usize) -> String {
         let template = self.random.one(templates);
         self.fill(template, depth)
@@ -112,7 +115,8 @@ impl CommonLisp {
         (!names.is_empty()).then(|| names[self.random.below(names.len())].clone())
     }
 
-    /// Text made by `inside` with a new variable in scope; `{v}` in it is the variable.
+    /// Returns what `inside` makes with a new variable in scope; `{v}` in it is the variable. Some
+    /// variables have the names of functions, which they must not hide.
     fn binding(&mut self, of: Type, inside: impl FnOnce(&mut Self) -> String) -> String {
         self.names += 1;
         let names: &[&str] = match of {
@@ -212,7 +216,7 @@ impl CommonLisp {
             0 => self.bound(depth, Self::integer),
             1 => self.leaf(Type::Integer),
             2 => self.binding(Type::Integer, |this| {
-                let text = this.pick(
+                this.pick(
                     &[
                         "(loop for {v} from $k to $I sum {v})",
                         "(loop for {v} from 1 to 5 sum $i)",
@@ -226,8 +230,7 @@ impl CommonLisp {
                         "(do (({v} 0 (1+ {v})) (p 1 (* p 2))) ((= {v} $k) p))",
                     ],
                     depth.min(2),
-                );
-                text
+                )
             }),
             _ => self.pick(
                 &[
@@ -757,7 +760,7 @@ impl CommonLisp {
         }
     }
 
-    /// A `let` around an expression that may use the variable.
+    /// Puts a `let` around an expression that may use the variable.
     fn bound(&mut self, depth: usize, body: fn(&mut Self, usize) -> String) -> String {
         let (of, value) = match self.random.below(3) {
             0 => (Type::Integer, self.integer(depth - 1)),
