@@ -12,9 +12,10 @@ use super::objects::SmtpConnection;
 use super::secret::Login;
 use super::sets::required;
 use super::state::state;
-use crate::client::{Auth, ConnectOptions, ImapClient, PopClient, TlsMode};
+use crate::client::{Auth, ConnectOptions, ImapClient, PopClient, ServerId, TlsMode};
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Run, Type, Value, ValueKind};
+use crate::lisp::Datum;
 use crate::proto::sasl::Mechanism;
 use crate::proto::{Limits, Secret};
 use crate::transport::ClientIdentity;
@@ -75,12 +76,13 @@ mb: a mailbox object.",
     ).checked(),
     Function::native(
         "server-id",
-        "(mb)",
+        "(mb &key id)",
         server_id,
-        "An IMAP server's description of its own implementation (ID, RFC 2971). The server learns nothing about this program.
+        "An IMAP server's description of its own implementation (ID, RFC 2971), in exchange for one of this program.
 mb: a mailbox object of an IMAP connection.
+:id  what the server learns, a list of (\"field\" . \"value\"); a value may be nil. By default the name, postoffice, and its version; with nil, nothing.
 Returns an alist ((field . value) …) of strings, in the server's order; a value may be nil. Returns nil if the server says nothing.
-Errors: :unsupported if the server does not offer ID.",
+Errors: :unsupported if the server does not offer ID; :syntax-error for more than 30 fields, a field twice, or more than 30 octets in a field or 1024 in a value.",
     ).checked(),
     Function::native(
         "capable?",
@@ -350,11 +352,39 @@ pub(super) fn mailbox_capabilities(call: &Call<'_>) -> Result<Value, Condition> 
 }
 
 fn server_id(call: &Call<'_>) -> Result<Value, Condition> {
-    let fields = on_mailbox(call, |client| client.server_id())?;
+    let own = own_id(call)?;
+    let fields = on_mailbox(call, |client| client.server_id(&own))?;
     let pair = |(name, value): (String, Option<String>)| {
         host::cons(host::string(name), value.map_or_else(host::nil, host::string))
     };
     Ok(host::list(fields.into_iter().map(pair).collect()))
+}
+
+/// Reads `:id`. The key left out is this program's own description; `nil` is none.
+fn own_id(call: &Call<'_>) -> Result<ServerId, Condition> {
+    let Some(value) = call.key("id") else {
+        let field = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+        return Ok(vec![field("name", "postoffice"), field("version", env!("CARGO_PKG_VERSION"))]);
+    };
+    let fields = host::as_list(value).and_then(|items| items.map(|item| id_field(&item)).collect());
+    fields.ok_or_else(|| call.wrong(":id", "a list of (\"field\" . \"value\"), or nil", value))
+}
+
+/// Reads `("field" . "value")`, or `("field")`, which is `("field" . nil)`.
+fn id_field(item: &Value) -> Option<(String, Option<String>)> {
+    match &host::to_datum(item) {
+        Datum::List(field) => match &field[..] {
+            [Datum::String(field)] => Some((field.clone(), None)),
+            _ => None,
+        },
+        Datum::Dotted(field, value) => match (&field[..], &**value) {
+            ([Datum::String(field)], Datum::String(value)) => {
+                Some((field.clone(), Some(value.clone())))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 pub(super) fn capable(call: &Call<'_>) -> Result<Value, Condition> {

@@ -1,4 +1,4 @@
-//! ID (RFC 2971): a server's description of its own implementation.
+//! ID (RFC 2971): client and server describe their implementations to each other.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -11,17 +11,18 @@ use crate::proto::imap::{Command, Data, Token, Tokens};
 pub type ServerId = Vec<(String, Option<String>)>;
 
 impl ImapClient {
-    /// ID (RFC 2971 3.1). It sends no information about this client. The result is empty if the
-    /// server gives none either.
+    /// ID (RFC 2971 3.1): sends `own`, fields that describe the client, and returns those of the
+    /// server. Without any fields, NIL is sent, and the server learns nothing. The result is empty
+    /// if the server gives none.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the server does not offer ID.
-    pub fn server_id(&mut self) -> Result<ServerId, Error> {
+    /// [`Error::Unsupported`] if the server does not offer ID; the errors of [`Command::id`].
+    pub fn server_id(&mut self, own: &[(String, Option<String>)]) -> Result<ServerId, Error> {
         if !self.capabilities().has("ID") {
             return Err(Error::Unsupported("the server does not offer ID".into()));
         }
         let reader = Identity { limits: self.limits().clone(), fields: Vec::new() };
-        self.carry_out([Command::id()], reader)
+        self.carry_out([Command::id(own)?], reader)
     }
 }
 

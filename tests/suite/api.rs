@@ -259,6 +259,13 @@ fn keys_of_the_wrong_type_are_syntax_errors() {
         ),
         ("make-imap-connection", r#"(make-imap-connection "a b" :user "x" :password "x")"#),
         ("make-imap-connection", r#"(make-imap-connection "h" :user "a\x0;b" :password "x")"#),
+        ("server-id", "(server-id mb :id t)"),
+        ("server-id", r#"(server-id mb :id "name")"#),
+        ("server-id", r#"(server-id mb :id '("name" . "x"))"#),
+        ("server-id", r#"(server-id mb :id '(("name" "x")))"#),
+        ("server-id", r#"(server-id mb :id '(("name" . 5)))"#),
+        ("server-id", r#"(server-id mb :id '((:name . "x")))"#),
+        ("server-id", r#"(server-id mb :id '(("name" . "x") ("Name" . "y")))"#),
         ("mailbox-list", "(mailbox-list mb :pattern 5)"),
         ("mailbox-status", r#"(mailbox-status mb "inbox" "unseen")"#),
         ("fetch-parts", "(fetch-parts mb '(:seq 1) \"flags\")"),
@@ -300,6 +307,41 @@ fn keys_of_the_wrong_type_are_syntax_errors() {
         assert_syntax_error(&mut session, name, call);
     }
     assert_eq!(sandbox.received().len(), before, "{:?}", sandbox.received());
+}
+
+#[test]
+fn a_server_learns_what_the_script_says_of_itself() {
+    let (mut session, sandbox) = session();
+    let own = concat!(
+        r#"Some([(Quoted(Quoted("name")), NString(Some(Quoted(Quoted("postoffice"))))), "#,
+        r#"(Quoted(Quoted("version")), NString(Some(Quoted(Quoted(""#,
+        env!("CARGO_PKG_VERSION"),
+        r#"")))))])"#
+    );
+    let answer = concat!(
+        r#"(("name" . "postoffice sandbox") ("version" . ""#,
+        env!("CARGO_PKG_VERSION"),
+        r#""))"#
+    );
+    for (call, expected) in [
+        ("(server-id mb)", own),
+        ("(server-id mb :id nil)", "None"),
+        ("(server-id mb :id ())", "None"),
+        (
+            r#"(server-id mb :id '(("name" . "backup") ("os")))"#,
+            r#"Some([(Quoted(Quoted("name")), NString(Some(Quoted(Quoted("backup"))))), (Quoted(Quoted("os")), NString(None))])"#,
+        ),
+        (
+            r#"(server-id mb :id (list (cons "os" nil)))"#,
+            r#"Some([(Quoted(Quoted("os")), NString(None))])"#,
+        ),
+    ] {
+        assert_eq!(session.evaluate(call).text(), answer, "{call}");
+        let expected = format!("Id {{ parameters: {expected} }}");
+        assert_eq!(sandbox.received().last(), Some(&expected), "{call}");
+    }
+    // What the server says can be sent back.
+    assert_eq!(session.evaluate("(server-id mb :id (server-id mb))").text(), answer);
 }
 
 #[test]

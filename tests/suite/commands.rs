@@ -99,6 +99,21 @@ proptest! {
     }
 
     #[test]
+    fn fields_of_id(field in hostile(), value in proptest::option::of(hostile())) {
+        let breaks = |text: &str| text.contains(['\0', '\r', '\n']);
+        let value_breaks = value.as_deref().is_some_and(|value| breaks(value) || value.len() > 1024);
+        match Command::id(&[(field.clone(), value.clone())]) {
+            Err(_) => prop_assert!(breaks(&field) || field.len() > 30 || value_breaks),
+            Ok(command) => {
+                let CommandBody::Id { parameters: Some(sent) } = read_back(command) else { panic!("not ID") };
+                let [(sent_field, sent_value)] = &sent[..] else { panic!("not one field: {sent:?}") };
+                prop_assert_eq!(sent_field.as_ref(), field.as_bytes());
+                prop_assert_eq!(sent_value.0.as_ref().map(AsRef::as_ref), value.as_deref().map(str::as_bytes));
+            }
+        }
+    }
+
+    #[test]
     fn search_strings(text in hostile(), field in hostile()) {
         match Command::search(&SearchKey::Subject(text.clone()), false) {
             Err(_) => prop_assert!(text.contains(['\0', '\r', '\n'])),

@@ -409,15 +409,55 @@ impl Command {
         Command::on_mailbox(Verb::GetQuotaRoot, name)
     }
 
-    /// ID that reveals nothing about this client (RFC 2971 3.1).
-    pub fn id() -> Command {
-        let mut command = Command::plain(Verb::Id);
-        command.parts.push(Part::text(" NIL", false));
-        command
+    /// ID (RFC 2971 3.1) with fields that describe this client, each with or without a value. No
+    /// fields at all are sent as NIL, which tells nothing.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for more than RFC 2971 3.3 allows: 30 fields, each once in any case, of 30
+    /// octets and with a value of 1,024; and for NUL and line ends.
+    pub fn id(fields: &[(String, Option<String>)]) -> Built {
+        check_id(fields)?;
+        Command::with(Verb::Id, |to| {
+            if fields.is_empty() {
+                to.word("NIL");
+                return Ok(());
+            }
+            to.list(|inside| {
+                fields.iter().try_for_each(|(field, value)| {
+                    inside.string("ID field", field)?;
+                    match value {
+                        Some(value) => inside.string("ID value", value)?,
+                        None => inside.word("NIL"),
+                    };
+                    Ok(())
+                })
+            })
+            .map(drop)
+        })
     }
 
     /// IDLE (RFC 2177); [`super::Session::end_idle`] ends it.
     pub fn idle() -> Command {
         Command::plain(Verb::Idle).with_effect(Effect::Idle)
     }
+}
+
+/// Checks what a client must not send in ID (RFC 2971 3.3).
+fn check_id(fields: &[(String, Option<String>)]) -> Result<(), EncodeError> {
+    let refuse = |what, expected, got: &str| Err(EncodeError::new(what, expected, got.as_bytes()));
+    if fields.len() > 30 {
+        return refuse("ID fields", "at most 30", &fields.len().to_string());
+    }
+    for (index, (field, value)) in fields.iter().enumerate() {
+        if field.len() > 30 {
+            return refuse("ID field", "at most 30 octets", field);
+        }
+        if fields[..index].iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(field)) {
+            return refuse("ID field", "each field once", field);
+        }
+        if let Some(value) = value.as_ref().filter(|value| value.len() > 1024) {
+            return refuse("ID value", "at most 1024 octets", value);
+        }
+    }
+    Ok(())
 }

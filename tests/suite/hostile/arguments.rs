@@ -48,7 +48,7 @@ const BREAKS: [&str; 8] =
 const LITERALS: [&str; 4] = ["a{3}", "{3}", "a{3+}", "{5}abc{3+}"];
 
 /// Calls with `~` in place of one argument. Each must refuse the strings in [`BREAKS`].
-const CALLS: [&str; 62] = [
+const CALLS: [&str; 64] = [
     "(select-mailbox mb ~)",
     "(select-mailbox mb ~ :read-only t)",
     "(create-mailbox mb ~)",
@@ -58,6 +58,8 @@ const CALLS: [&str; 62] = [
     "(subscribe-mailbox mb ~)",
     "(unsubscribe-mailbox mb ~)",
     "(mailbox-status mb ~)",
+    "(server-id mb :id (list (cons ~ \"x\")))",
+    "(server-id mb :id (list (cons \"name\" ~)))",
     "(mailbox-list mb :reference ~)",
     "(mailbox-list mb :pattern ~)",
     "(mailbox-list mb :subscribed t :pattern ~)",
