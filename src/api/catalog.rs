@@ -7,9 +7,9 @@
 
 use super::{
     accessors, accounts, connections, envelope, fetching, help, letters, mailboxes, messages,
-    parts, pipeline, pop, smtp, tables,
+    parts, pipeline, pop, searching, sets, smtp, tables,
 };
-use crate::host::Function;
+use crate::host::{self, Function, Known, Value};
 
 /// A group of related functions.
 pub struct Topic {
@@ -37,6 +37,25 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Output for other programs", functions: tables::FUNCTIONS },
     Topic { title: "Help and sandbox", functions: help::FUNCTIONS },
 ];
+
+/// The functions of this table, for checking programs that call them.
+pub struct Interface;
+
+impl Known for Interface {
+    fn function(&self, name: &str) -> Option<&'static Function> {
+        TOPICS.iter().flat_map(|topic| topic.functions).find(|function| function.name == name)
+    }
+
+    fn misuse(&self, function: &str, parameter: &str, value: &Value) -> Option<String> {
+        let wrong = match parameter {
+            "expression" => searching::check(function, value),
+            "messages" => sets::check(function, parameter, value),
+            "parts" if host::as_str(value).is_some() => fetching::check(function, value),
+            _ => return None,
+        };
+        wrong.err().map(|condition| condition.message)
+    }
+}
 
 /// Returns the names of the functions that an untrusted script may call.
 pub fn for_untrusted() -> impl Iterator<Item = &'static str> {

@@ -178,6 +178,13 @@ Strings that are not ASCII are sent as UTF-8. Errors: :syntax-error for a wrong 
     ).typed(&[("uid", Type::Truth)]).checked(),
 ];
 
+/// Checks FETCH items without a connection.
+pub(super) fn check(function: &str, items: &Value) -> Result<(), Condition> {
+    let wrong = |expected| host::wrong_argument(function, "parts", expected, items);
+    let text = host::as_str(items).ok_or_else(|| wrong("a string"))?;
+    FetchItems::parse(text).map(drop).map_err(|error| wrong(error.expected))
+}
+
 /// Parses the FETCH items in argument `index`.
 pub(super) fn items(call: &Call<'_>, index: usize) -> Result<FetchItems, Condition> {
     FetchItems::parse(call.string(index)?)

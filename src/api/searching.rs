@@ -22,7 +22,7 @@ use jiff::{Span, Timestamp, tz::TimeZone};
 const DEEPEST: usize = 100;
 
 pub(super) fn search_mailbox(call: &Call<'_>) -> Result<Value, Condition> {
-    let key = Expression { call }.key(required(call, 1), 0)?;
+    let key = Expression { function: call.name() }.key(required(call, 1), 0)?;
     let (mailbox, uid) = (mailbox(call)?, call.boolean_key("uid"));
     let begin = |client: &mut ImapClient| client.begin_search(&key, uid);
     let given = mailbox.extra::<Given>();
@@ -39,16 +39,23 @@ pub(super) fn search_mailbox(call: &Call<'_>) -> Result<Value, Condition> {
     })
 }
 
-struct Expression<'c, 'v> {
-    call: &'c Call<'v>,
+/// Checks a search expression without a connection.
+pub(super) fn check(function: &str, expression: &Value) -> Result<(), Condition> {
+    Expression { function }.key(expression, 0).map(drop)
 }
 
-impl Expression<'_, '_> {
+/// Reads search expressions.
+struct Expression<'f> {
+    /// The function that messages name.
+    function: &'f str,
+}
+
+impl Expression<'_> {
     fn key(&self, value: &Value, depth: usize) -> Result<SearchKey, Condition> {
         if depth > DEEPEST {
             return Err(Condition::syntax(format!(
                 "{}: the search expression is nested more than {DEEPEST} deep",
-                self.call.name()
+                self.function
             )));
         }
         if let Some(word) = host::as_keyword(value) {
@@ -170,7 +177,7 @@ impl Expression<'_, '_> {
     }
 
     fn wrong(&self, expected: &str, got: &Value) -> Condition {
-        self.call.wrong("search expression", expected, got)
+        host::wrong_argument(self.function, "search expression", expected, got)
     }
 }
 

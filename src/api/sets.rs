@@ -24,6 +24,12 @@ pub(super) fn messages(call: &Call<'_>, index: usize) -> Result<SequenceSet, Con
     message_set(value).ok_or_else(|| call.wrong("messages", EXPECTED, value))
 }
 
+/// Checks a message set without a connection.
+pub(super) fn check(function: &str, parameter: &str, value: &Value) -> Result<(), Condition> {
+    let wrong = || host::wrong_argument(function, parameter, EXPECTED, value);
+    message_set(value).map(drop).ok_or_else(wrong)
+}
+
 /// Returns the messages in argument `index`: UIDs with `:uid t`, otherwise numbers.
 pub(super) fn addressed(call: &Call<'_>, index: usize) -> Result<Messages, Condition> {
     Ok(Messages::new(messages(call, index)?, call.boolean_key("uid")))

@@ -2,7 +2,7 @@
 
 use super::init::source_of;
 use super::output::print;
-use crate::api::catalog::TOPICS;
+use crate::api::catalog::Interface;
 use crate::api::{Setup, attach};
 use crate::host::{Host, Options};
 use std::path::PathBuf;
@@ -14,12 +14,7 @@ pub(super) fn check(files: &[PathBuf]) -> Result<i32, String> {
         let source = source_of(file)?;
         let mut host = Host::new(Options::default());
         let state = attach(&mut host, &Setup::default());
-        let functions = || TOPICS.iter().flat_map(|topic| topic.functions);
-        let lambda_list = |name: &str| {
-            let found = functions().find(|function| function.name == name)?;
-            Some(found.lambda_list.to_owned())
-        };
-        for report in host.check(&source, &file.display().to_string(), &lambda_list) {
+        for report in host.check(&source, &file.display().to_string(), &Interface) {
             code = 1;
             print(&format!("{report}\n")).map_err(|error| error.to_string())?;
         }

@@ -44,6 +44,12 @@ impl KeptCall {
     }
 }
 
+/// Makes the `:syntax-error` about an argument of a function: the parameter, what was expected and
+/// the value. A secret is masked.
+pub fn wrong_argument(function: &str, parameter: &str, expected: &str, got: &Value) -> Condition {
+    Condition::syntax(parameters::wrong(function, parameter, expected, got))
+}
+
 impl Call<'_> {
     /// Copies the call into a value that outlives it.
     pub fn keep(&self) -> KeptCall {
@@ -128,7 +134,7 @@ impl Call<'_> {
     /// Makes a `:syntax-error` that names this function, the parameter, what was expected and the
     /// value.
     pub fn wrong(&self, parameter: &str, expected: &str, got: &Value) -> Condition {
-        Condition::syntax(parameters::wrong(self.name, parameter, expected, got))
+        wrong_argument(self.name, parameter, expected, got)
     }
 
     fn parameter(&self, index: usize) -> &str {

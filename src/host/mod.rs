@@ -48,7 +48,8 @@ use std::sync::Arc;
 use steel::SteelErr;
 
 pub use argument_type::Type;
-pub use call::{Call, KeptCall};
+pub use call::{Call, KeptCall, wrong_argument};
+pub use checking::Known;
 pub use context::{Context, Output, Warnings, not_allowed};
 pub use limit::{Interrupter, TimeLimit};
 pub use messages::nearest;

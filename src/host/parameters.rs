@@ -4,15 +4,13 @@
 //! optional ones early if what follows it makes pairs, so `(f a :uid t)` works although an optional
 //! argument was left out.
 
-use std::sync::Arc;
-
 use steel::SteelVal;
 
 use super::argument_type::Type;
 use super::secrets;
 use super::value::{Value, as_keyword, as_symbol, is_nil, shown};
 use crate::condition::Condition;
-use crate::lisp::{Kind, reader};
+use crate::lisp::{Datum, Kind, reader};
 
 /// A parsed lambda list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,8 +89,8 @@ impl Parameters {
     }
 
     /// Returns what is wrong with a call in the text: the number of its arguments, or an unknown
-    /// key. `arguments` holds the names of those that are keywords, and `None` for the others.
-    pub fn misfit(&self, arguments: &[Option<Arc<str>>]) -> Option<String> {
+    /// key. `arguments` holds the values of those that are constants, and `None` for the others.
+    pub fn misfit(&self, arguments: &[Option<Datum>]) -> Option<String> {
         let (least, most) = (self.required.len(), self.required.len() + self.optional.len());
         let open = self.rest.is_some() || self.takes_keys;
         let count = arguments.len();
@@ -103,12 +101,42 @@ impl Parameters {
         if !self.takes_keys || self.rest.is_some() || self.allow_other_keys {
             return None;
         }
-        let is_own = |name: &Arc<str>| self.keys.iter().any(|key| **key == **name);
-        let first = (least..count.min(most)).find(|at| arguments[*at].as_ref().is_some_and(is_own));
-        let keys = arguments.get(first.unwrap_or(most)..).unwrap_or_default();
-        let names = keys.iter().step_by(2).map_while(Option::as_ref);
+        let is_own = |name: &String| self.keys.iter().any(|key| **key == **name);
+        let keys = arguments.get(self.first_key(arguments)..).unwrap_or_default();
+        let names = keys.iter().step_by(2).map_while(|key| keyword(key.as_ref()?));
         let unknown = names.into_iter().find(|name| !is_own(name))?;
         Some(format!("unknown key :{unknown}; expected :{}", self.keys.join(" or :")))
+    }
+
+    /// Returns the index of the first argument in the text that is a key.
+    fn first_key(&self, arguments: &[Option<Datum>]) -> usize {
+        let (least, most) = (self.required.len(), self.required.len() + self.optional.len());
+        let is_own = |argument: &Option<Datum>| {
+            argument
+                .as_ref()
+                .and_then(keyword)
+                .is_some_and(|name| self.keys.iter().any(|key| **key == **name))
+        };
+        (least..arguments.len().min(most)).find(|at| is_own(&arguments[*at])).unwrap_or(most)
+    }
+
+    /// Returns the constants among the arguments of a call in the text, with the parameters that
+    /// they are for.
+    pub fn constants<'a>(
+        &'a self,
+        arguments: &'a [Option<Datum>],
+    ) -> impl Iterator<Item = (&'a str, &'a Datum)> {
+        let first = if self.takes_keys { self.first_key(arguments) } else { arguments.len() };
+        let (positional, keyed) = arguments.split_at(first.min(arguments.len()));
+        let names = self.required.iter().chain(&self.optional).map(String::as_str);
+        let positional =
+            names.zip(positional).filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        let keyed = keyed.chunks_exact(2).filter_map(|pair| {
+            let name = keyword(pair[0].as_ref()?)?;
+            let own = self.keys.iter().find(|key| **key == **name)?;
+            Some((own.as_str(), pair[1].as_ref()?))
+        });
+        positional.chain(keyed)
     }
 
     /// Sorts `given` by parameter and checks the types.
@@ -239,6 +267,13 @@ impl Parameters {
         };
         let shape = if self.text == "()" { String::new() } else { format!(" {}", self.text) };
         Condition::syntax(format!("{function}: expected {expected}{shape}, got {given}"))
+    }
+}
+
+fn keyword(datum: &Datum) -> Option<&String> {
+    match datum {
+        Datum::Keyword(name) => Some(name),
+        _ => None,
     }
 }
 

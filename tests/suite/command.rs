@@ -149,6 +149,26 @@ fn check_finds_slips_and_runs_nothing() {
             "(defun f (mb) (select-mailbox mb \"x\" :readonly t))",
             "1:15: error: select-mailbox: unknown key :readonly; expected :read-only",
         ),
+        (
+            "(defun f (mb) (search-mailbox mb '(:unsen)))",
+            "1:15: error: search-mailbox: search expression: expected a search predicate with its argument, got (:unsen)",
+        ),
+        (
+            "(defun f (mb) (search-mailbox mb '(and :seen (:from 5))))",
+            "1:15: error: search-mailbox: search expression: expected a predicate with a string, got (:from 5)",
+        ),
+        (
+            "(defun f (mb) (fetch-parts mb '(:seq 1) \"flags\"))",
+            "1:15: error: fetch-parts: messages: expected ",
+        ),
+        (
+            "(defun f (mb) (fetch-parts mb 1 \"flags\" :uid 64))",
+            "1:15: error: fetch-parts: :uid: expected t or nil, got 64",
+        ),
+        (
+            "(defun f (mb) (fetch-parts mb 1 \"body[\"))",
+            "1:15: error: fetch-parts: parts: expected ",
+        ),
         ("(defun f () (if 1 2 3 4))", "1:13: error: if: expected (if test then else)"),
         ("(princ 1) (car 5", "1:11: error: "),
         (
@@ -163,6 +183,8 @@ fn check_finds_slips_and_runs_nothing() {
     }
     for source in [
         "(princ 1)",
+        "(defun f (mb e) (search-mailbox mb e) (search-mailbox mb `(:from ,e)) (search-mailbox mb :all))",
+        "(defun f (mb) (fetch-parts mb '(:seq 1 :*) \"(uid flags)\" :uid t) (delete-letter mb '()))",
         "(load \"part.scm\") (included 1) (included 1 2)",
         "(defun f (&rest r) r) (f 1 2 :x 3) (defun g (a . b) (list a b)) (g 1 2)",
         "(defun f (x &key y) (list x y)) (apply #'f 1 '(:y 2)) (let ((k :y)) (f 1 k 2))",

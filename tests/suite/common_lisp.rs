@@ -555,3 +555,35 @@ fn numbers_are_as_exact_as_they_can_be() {
         ("(bitwise-and 9 '(4 5))", "error: bitwise-and: expected an integer of 64 bits, got (4 5)"),
     ]);
 }
+
+#[test]
+fn messages_name_the_words_that_scripts_write() {
+    let texts = ["prelude.scm", "sequences.scm"].map(|file| {
+        let path = format!("{}/src/host/{file}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    });
+    let macros: Vec<&str> = texts
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter_map(|line| line.strip_prefix("(define-syntax "))
+        .filter(|name| !name.starts_with('%'))
+        .collect();
+    assert!(macros.len() > 30);
+    let mut language = Language::new();
+    for name in macros {
+        for arguments in ["", " 1", " 1 2", " (a)", " (a) (b)", " ((a) b) (c)", " 1 (error)"] {
+            let shown = language.shows(&format!("({name}{arguments})"));
+            assert!(!shown.contains('%') && !shown.contains("##"), "({name}{arguments}): {shown}");
+        }
+    }
+    check(&[
+        (
+            "(handler-case 1 (error (a b) 2))",
+            "error: handler-case: malformed: expected (handler-case form (class (variable) form …) …)",
+        ),
+        (
+            "(pop 5)",
+            "error: setf: this place cannot be set; a variable, (gethash key table) and (aref vector index) can",
+        ),
+    ]);
+}

@@ -127,6 +127,9 @@ fn emit_clause(
     Ok(())
 }
 
+const NOT_A_PLACE: &str =
+    "setf: this place cannot be set; a variable, (gethash key table) and (aref vector index) can";
+
 /// `(setf place value …)`. A place is a variable, or a call of a function that has a setter.
 pub(super) fn setf(
     pass: &mut Pass<'_>,
@@ -145,6 +148,9 @@ pub(super) fn setf(
     for pair in parts.chunks_exact(2) {
         output.push(" ");
         let Some([head, arguments @ ..]) = pair[0].as_list() else {
+            if pair[0].as_symbol().is_none() {
+                return pass.error(pair[0].span, NOT_A_PLACE);
+            }
             definitions::set(
                 pass,
                 &Node::list(
@@ -172,10 +178,7 @@ pub(super) fn setf(
                 );
                 return pass.error(pair[0].span, message);
             }
-            _ => {
-                let message = "setf: this place cannot be set; a variable, (gethash key table) and (aref vector index) can";
-                return pass.error(pair[0].span, message);
-            }
+            _ => return pass.error(pair[0].span, NOT_A_PLACE),
         };
         output.push(&format!("({setter}"));
         for argument in arguments.iter().chain([&pair[1]]) {

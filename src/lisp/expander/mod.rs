@@ -45,7 +45,7 @@ pub use names::{global, native_global, system_global};
 pub use output::{Output, Place, locate};
 pub use scope::Scope;
 use scope::{Binding, Mark, Meaning};
-pub use survey::{Program, Survey};
+pub use survey::{Called, Program, Survey};
 use syntax_rules::SyntaxRules;
 
 /// How deep forms may nest after expansion. The interpreter's compiler recurses on the emitted
@@ -172,6 +172,8 @@ pub(super) struct Pass<'a> {
     whole: bool,
     /// Set while a function for another engine is examined: the variables that it mentions.
     sent: Option<parallel::Sent>,
+    /// The last macro of the language that was expanded and that scripts know by name.
+    written_macro: Option<String>,
 }
 
 /// A block around the form being expanded, which `return-from` may leave.
@@ -232,6 +234,7 @@ impl Expander {
             calls: 0,
             whole: true,
             sent: None,
+            written_macro: None,
         };
         pass.form(form, &Scope::default(), &mut output)?;
         pass.emitted(output.depth(), form.span)?;
@@ -459,6 +462,12 @@ impl Pass<'_> {
             Macro::Unread(unread) => unread.rules().map_err(|message| message.clone()),
             Macro::Procedure(global) => return self.expand_by_procedure(global, &name, node),
         };
+        // Macros of the system's own are steps of those that scripts write.
+        let name = match &self.written_macro {
+            Some(written) if name.starts_with('%') => written.clone(),
+            _ => name,
+        };
+        self.written_macro = Some(name.clone());
         match rules {
             Ok(rules) => {
                 let marks = &mut self.memory.marks;

@@ -74,10 +74,23 @@ pub struct Called {
     pub name: Arc<str>,
     /// The place of the call.
     pub span: Span,
-    /// The arguments: the name for a keyword, `None` for any other.
-    pub arguments: Vec<Option<Arc<str>>>,
+    /// The arguments: the value of a constant, `None` for any other form.
+    pub arguments: Vec<Option<Datum>>,
     /// Whether the function has no value yet.
     is_unknown: bool,
+}
+
+/// Returns the value of a form that is a constant.
+fn constant(node: &Node) -> Option<Datum> {
+    match &node.kind {
+        Kind::List(elements) => match elements.as_slice() {
+            [quote, datum] if quote.is_named("quote") => Some(datum.datum()),
+            _ => None,
+        },
+        Kind::Symbol(symbol) => matches!(&*symbol.name, "t" | "nil").then(|| node.datum()),
+        Kind::Dotted(..) | Kind::Vector(_) => None,
+        _ => Some(node.datum()),
+    }
 }
 
 impl Survey {
@@ -91,11 +104,7 @@ impl Survey {
         if !self.own {
             return;
         }
-        let keyword = |node: &Node| match &node.kind {
-            Kind::Keyword(name) => Some(name.clone()),
-            _ => None,
-        };
-        let arguments = arguments.iter().map(keyword).collect();
+        let arguments = arguments.iter().map(constant).collect();
         self.calls.push(Called { name: name.clone(), span, arguments, is_unknown });
     }
 
