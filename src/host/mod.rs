@@ -112,6 +112,8 @@ pub struct Host {
     vouched: HashSet<String>,
     /// How many files are being loaded, each by the one before.
     loading: usize,
+    /// The paths of files that `require` has loaded.
+    required: HashSet<String>,
 }
 
 const LOADING_LIMIT: usize = 50;
@@ -139,6 +141,7 @@ impl Host {
             context,
             vouched: HashSet::new(),
             loading: 0,
+            required: HashSet::new(),
         };
         for (name, value) in natives::table() {
             host.engine.set_global(&system_global(name), value);
@@ -255,7 +258,7 @@ impl Host {
         let context = self.context.clone();
         let result = natives::with_context(&context, || {
             let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
-            let forms = reader::read(text).map_err(|error| {
+            let forms = reader::read(text).map(spliced).map_err(|error| {
                 Report::of(program_error(error.message), Some(source.place(error.span)))
             })?;
             self.engine.last = nil();
@@ -302,17 +305,21 @@ impl Host {
                 program.forms.push((form.clone(), depth == 0));
                 continue;
             };
-            if !head.is_named("load") {
+            if !head.is_named("load") && !head.is_named("require") {
                 program.forms.push((form.clone(), depth == 0));
                 continue;
             }
-            let path = beside(name, path);
+            let path = if head.is_named("load") {
+                beside(name, path)
+            } else {
+                self.required_file(&beside(name, path))
+            };
             let text = (depth < LOADING_LIMIT)
                 .then(|| self.context.policy().check_reading(Path::new(&path)).ok())
                 .flatten()
                 .and_then(|real| std::fs::read(real).ok());
             match text.map(|text| reader::read(&String::from_utf8_lossy(&text))) {
-                Some(Ok(forms)) => self.follow_loads(&forms, &path, depth + 1, program),
+                Some(Ok(forms)) => self.follow_loads(&spliced(forms), &path, depth + 1, program),
                 _ => program.is_open = true, // `load` reports the error when it runs
             }
         }
@@ -342,6 +349,11 @@ impl Host {
             && self.engine.global(&global("load")).is_some_and(|value| self.library_load(&value))
         {
             return self.load(path, form.span, source);
+        }
+        if let Some([head, Node { kind: Kind::String(path), .. }]) = form.as_list()
+            && head.is_named("require")
+        {
+            return self.require(path, form.span, source);
         }
         match self.expander.expand(form, false, &mut self.engine) {
             Ok(output) => {
@@ -397,20 +409,59 @@ impl Host {
                 value::shown(&last)
             ))));
         };
-        let path = &beside(&source.name, path);
+        self.load_file("load", &beside(&source.name, path), span, source)
+    }
+
+    /// Runs `(require "file")` at top level: loads the file unless it was required before. The path
+    /// is relative to the folder of the requiring file; an extension may be left out.
+    fn require(&mut self, path: &str, span: Span, source: &Arc<Source>) -> Result<(), Report> {
+        let path = self.required_file(&beside(&source.name, path));
+        if !self.required.contains(&path) {
+            self.required.insert(path.clone());
+            if let Err(report) = self.load_file("require", &path, span, source) {
+                self.required.remove(&path);
+                return Err(report);
+            }
+        }
+        self.engine.last = truth(true);
+        Ok(())
+    }
+
+    /// Returns the path of a file that `require` names: with `.scm`, `.lisp` or `.cl` if there is
+    /// such a file and none of the plain name. What the policy does not let a script read is not
+    /// looked at.
+    fn required_file(&self, path: &str) -> String {
+        let named = ["scm", "lisp", "cl"].map(|extension| format!("{path}.{extension}"));
+        let policy = self.context.policy();
+        [path.to_owned()]
+            .into_iter()
+            .chain(named)
+            .find(|path| policy.check_reading(Path::new(path)).is_ok_and(|real| real.is_file()))
+            .unwrap_or_else(|| path.to_owned())
+    }
+
+    fn load_file(
+        &mut self,
+        function: &str,
+        path: &str,
+        span: Span,
+        source: &Arc<Source>,
+    ) -> Result<(), Report> {
+        self.engine.flush().map_err(|error| self.report(error))?;
+        let wrong = |condition: Condition| Report::of(condition, Some(place_of(source, span)));
         if self.loading >= LOADING_LIMIT {
             return Err(wrong(program_error(format!(
-                "load: {path}: files load one another without an end"
+                "{function}: {path}: files load one another without an end"
             ))));
         }
         let failed = |error: io::Error| {
-            wrong(Condition::new(Identifier::File, format!("load: {path}: {error}")))
+            wrong(Condition::new(Identifier::File, format!("{function}: {path}: {error}")))
         };
         let real = self
             .context
             .policy()
             .check_reading(Path::new(path))
-            .map_err(|refusal| wrong(not_allowed("load", &refusal)))?;
+            .map_err(|refusal| wrong(not_allowed(function, &refusal)))?;
         let bytes = std::fs::read(real).map_err(failed)?;
         let text = String::from_utf8_lossy(&bytes);
         self.loading += 1;
@@ -526,6 +577,22 @@ impl Host {
 fn beside(source_name: &str, path: &str) -> String {
     let folder = Path::new(source_name).parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.map_or_else(|| path.to_owned(), |folder| folder.join(path).display().to_string())
+}
+
+/// Returns the top-level forms with those within `eval-when` in its place, as when the program is
+/// compiled, loaded and evaluated.
+fn spliced(forms: Vec<Node>) -> Vec<Node> {
+    let inner = |form: &Node| match form.as_list() {
+        Some([head, _, forms @ ..]) if head.is_named("eval-when") => Some(forms.to_vec()),
+        _ => None,
+    };
+    forms
+        .into_iter()
+        .flat_map(|form| match inner(&form) {
+            Some(forms) => spliced(forms),
+            None => vec![form],
+        })
+        .collect()
 }
 
 fn program_error(message: String) -> Condition {

@@ -417,6 +417,20 @@
 (define-syntax pop
   (syntax-rules ()
     ((_ place) (let ((list place)) (setf place (rest list)) (first list)))))
+;; At top level the host splices these forms, so that a `load` among them is at top level, too.
+(define-syntax eval-when
+  (syntax-rules ()
+    ((_ situations) nil)
+    ((_ situations form ...) (begin form ...))))
+(define-syntax locally
+  (syntax-rules ()
+    ((_ form ...) (let () form ...))))
+(define-syntax the
+  (syntax-rules ()
+    ((_ type form) form)))
+(define (require name &optional path)
+  (if (string? name) (error "require: a file is loaded at top level only, not within another form") t))
+(define (provide name) t)
 ;; Each value is there before the first variable is set.
 (define-syntax psetq
   (syntax-rules ()

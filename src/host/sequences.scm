@@ -387,3 +387,61 @@
 (define (hash-table-keys table) (%map-one car (%hash-entries table)))
 (define (hash-table-values table) (%map-one second (%hash-entries table)))
 (define (hash-table-alist table) (%map-one (lambda (entry) (cons (car entry) (second entry))) (%hash-entries table)))
+
+;; --- regular expressions -------------------------------------------------------------------------
+;; The searching is in natives/regexps.rs.
+
+(define (compile-re regexp . options) (%deliver (apply %compile-re regexp options)))
+(define (match-re regexp string . options) (%deliver (apply %match-re regexp string options)))
+(define (split-re regexp string . options) (%deliver (apply %split-re regexp string options)))
+(define (re-submatch regexp string indexes selector &key (type :string))
+  (%re-submatch regexp string indexes selector type))
+
+;; The pieces are strings, and for each match (groups names).
+(define (replace-re string regexp substitution . options)
+  (let ((make (if (string? substitution)
+                  (lambda (groups names) (%substituted substitution groups names))
+                  (lambda (groups names) (substitution groups)))))
+    (apply concatenate 'string
+           (%map-one (lambda (piece) (if (string? piece) piece (make (car piece) (second piece))))
+                     (%deliver (apply %pieces-re string regexp options))))))
+
+(define (compile-regexp regexp . options) (apply compile-re (%old-regexp regexp) options))
+(define (match-regexp regexp string &key (return :string) case-fold start end shortest newlines-special)
+  (match-re (%old-regexp regexp) string :return return :case-fold case-fold :start start :end end))
+(define (regexp-match regexp string)
+  (let ((found (multiple-value-list* (lambda () (match-re regexp string)))))
+    (if (car found) (cdr found) nil)))
+(define (regexp-match? regexp string) (if (regexp-match regexp string) t nil))
+
+(define-syntax re-lambda
+  (syntax-rules ()
+    ((_ regexp bindings body ...)
+     (lambda (string &key if-does-not-match)
+       (let ((match (match-re regexp string :return :match)))
+         (if match (%re-bind match bindings body ...) if-does-not-match))))))
+(define-syntax re-let
+  (syntax-rules ()
+    ((_ regexp string bindings body ...)
+     (let ((match (match-re regexp string :return :match)))
+       (if match (%re-bind match bindings body ...) nil)))))
+(define-syntax re-case
+  (syntax-rules ()
+    ((_ string clause ...) (let ((subject string)) (%re-case subject clause ...)))))
+(define-syntax %re-case
+  (syntax-rules (t)
+    ((_ subject) nil)
+    ((_ subject (t body ...) clause ...) (begin nil body ...))
+    ((_ subject (regexp bindings body ...) clause ...)
+     (let ((match (match-re regexp subject :return :match)))
+       (if match (%re-bind match bindings body ...) (%re-case subject clause ...))))))
+(define-syntax %re-bind
+  (syntax-rules ()
+    ((_ match () body ...) (let () body ...))
+    ((_ match ((variable selector) more ...) body ...)
+     (let ((variable (%re-submatch match nil nil 'selector :string))) (%re-bind match (more ...) body ...)))
+    ((_ match ((variable selector side) more ...) body ...)
+     (let ((variable (%re-submatch match nil nil 'selector side))) (%re-bind match (more ...) body ...)))
+    ((_ match ((variable) more ...) body ...) (%re-bind match (variable more ...) body ...))
+    ((_ match (variable more ...) body ...)
+     (let ((variable (%re-submatch match nil nil 'variable :string))) (%re-bind match (more ...) body ...)))))

@@ -176,7 +176,7 @@ impl Scan<'_> {
                     _ => Prefix::Unquote,
                 });
             }
-            Token::SkipNext | Token::Dot => self.shape(span, ShapeKind::Other),
+            Token::SkipNext | Token::Feature(_) | Token::Dot => self.shape(span, ShapeKind::Other),
             Token::Word { .. } => {
                 let word = &self.text[span.start..span.end];
                 let kind = match self.found.open.last() {

@@ -18,6 +18,8 @@ pub(super) enum Token {
     Prefix(&'static str),
     /// `#;`: the next form is a comment.
     SkipNext,
+    /// `#+` (true) and `#-`: the next form is a condition on the form after it.
+    Feature(bool),
     Dot,
     String(String),
     Char(char),
@@ -144,6 +146,13 @@ impl<'a> Lexer<'a> {
             Some(b'(') => self.take(2, Token::OpenVector),
             Some(b'u') if rest.starts_with("#u8(") => self.take(4, Token::OpenBytes),
             Some(b';') => self.take(2, Token::SkipNext),
+            Some(b'+') => self.take(2, Token::Feature(true)),
+            Some(b'-') => self.take(2, Token::Feature(false)),
+            // A symbol without a package.
+            Some(b':') => {
+                self.position += 2;
+                self.word()?
+            }
             Some(b'\'') => self.take(2, Token::Prefix("function")),
             Some(b'\\') => self.character()?,
             Some(b'<') if self.data => self.opaque()?,

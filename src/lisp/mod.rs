@@ -14,6 +14,7 @@
 pub mod cursor;
 pub(crate) mod datum;
 pub mod expander;
+mod features;
 mod lexer;
 pub(crate) mod node;
 pub mod printer;

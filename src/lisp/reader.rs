@@ -11,6 +11,7 @@
 use std::fmt;
 
 use super::datum::Datum;
+use super::features;
 use super::lexer::{Lexer, Token};
 use super::node::{Kind, Node, Span, Symbol};
 
@@ -100,6 +101,9 @@ enum Shape {
     Prefix(&'static str),
     /// `#;`: closed by the form that follows, and dropped.
     Skip,
+    /// `#+` (true) and `#-`: closed by the second form that follows. It remains if the first one, a
+    /// condition, has that truth value.
+    Feature(bool),
 }
 
 impl Reader<'_> {
@@ -113,6 +117,7 @@ impl Reader<'_> {
                 Token::OpenBytes => Some(Shape::Bytes),
                 Token::Prefix(name) => Some(Shape::Prefix(name)),
                 Token::SkipNext => Some(Shape::Skip),
+                Token::Feature(wanted) => Some(Shape::Feature(wanted)),
                 _ => None,
             };
             if let Some(shape) = shape {
@@ -148,7 +153,9 @@ impl Reader<'_> {
             Some(unfinished) => Err(ReadError {
                 kind: ReadErrorKind::Incomplete,
                 message: match unfinished.shape {
-                    Shape::Prefix(_) | Shape::Skip => "a form must follow here".to_owned(),
+                    Shape::Prefix(_) | Shape::Skip | Shape::Feature(_) => {
+                        "a form must follow here".to_owned()
+                    }
                     _ => "the form that starts here is not closed".to_owned(),
                 },
                 span: Span::new(unfinished.span.start, self.lexer.end().end),
@@ -174,6 +181,17 @@ fn place(mut form: Node, open: &mut Vec<Open>, forms: &mut Vec<Node>) -> Result<
             Shape::Skip => {
                 open.pop();
                 return Ok(());
+            }
+            Shape::Feature(wanted) => {
+                let Some(condition) = parent.elements.first() else {
+                    parent.elements.push(form);
+                    return Ok(());
+                };
+                let keeps = features::holds(condition)? == wanted;
+                open.pop();
+                if !keeps {
+                    return Ok(());
+                }
             }
             _ => match &mut parent.dot {
                 None => {
@@ -210,7 +228,7 @@ fn close(open: Option<Open>, span: Span) -> Result<Node, ReadError> {
     };
     let whole = Span::new(open.span.start, span.end);
     match (open.shape, open.dot) {
-        (Shape::Prefix(_) | Shape::Skip, _) => {
+        (Shape::Prefix(_) | Shape::Skip | Shape::Feature(_), _) => {
             Err(malformed("a form must stand before this parenthesis".to_owned(), span))
         }
         (_, Some((dot, None))) => Err(malformed("a form must follow the dot".to_owned(), dot)),
@@ -243,7 +261,7 @@ fn bytes(elements: &[Node]) -> Result<Vec<u8>, ReadError> {
         .collect()
 }
 
-fn malformed(message: String, span: Span) -> ReadError {
+pub(super) fn malformed(message: String, span: Span) -> ReadError {
     ReadError { kind: ReadErrorKind::Malformed, message, span }
 }
 

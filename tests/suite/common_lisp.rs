@@ -38,7 +38,7 @@ impl Language {
 }
 
 /// Checks a table of forms and their printed values. Each form gets a new host.
-fn check(table: &[(&str, &str)]) {
+pub fn check(table: &[(&str, &str)]) {
     let wrong: Vec<String> = table
         .iter()
         .map(|(form, expected)| (form, expected, Language::new().shows(form)))
@@ -586,4 +586,74 @@ fn messages_name_the_words_that_scripts_write() {
             "error: setf: this place cannot be set; a variable, (gethash key table) and (aref vector index) can",
         ),
     ]);
+}
+
+#[test]
+fn programs_of_allegro_may_keep_their_preamble() {
+    check(&[
+        ("(eval-when (compile load eval) (require :imap)) (list (require :smtp) 1)", "(t 1)"),
+        ("(eval-when (:compile-toplevel :execute) (defun f () 5)) (f)", "5"),
+        ("(defun f () (eval-when (:execute) (list 1) 2)) (f)", "2"),
+        ("(in-package :user) (defpackage :mine (:use :cl)) (use-package :net.post-office) 1", "1"),
+        ("(export '(f)) (proclaim '(optimize speed)) (declaim (inline f)) (provide :mine)", "t"),
+        ("(import (scheme base) (srfi 1)) (locally (declare (ignore x)) (the integer 5))", "5"),
+        (
+            "(list (excl:match-re \"a\" \"a\") (cl-user::string-upcase \"a\") 'pkg::name)",
+            "(t \"A\" name)",
+        ),
+        ("(if* t then 1 2 else 3)", "2"),
+        ("(if* nil then 1 else 3 4)", "4"),
+        ("(if* nil then 1)", "nil"),
+        ("(if* nil then 1 elseif 7 thenret else 2)", "7"),
+        ("(if* nil then 1 elseif nil then 2 elseif t then else 3)", "nil"),
+        ("(let ((x 5)) (if* (> x 3) then (setq x 1) x elseif t then 9))", "1"),
+        (
+            "(if* t 1)",
+            "error: if*: expected (if* test then form … [elseif test then form …] [else form …])",
+        ),
+        (
+            "(if* t then 1 else)",
+            "error: if*: expected (if* test then form … [elseif test then form …] [else form …])",
+        ),
+        ("(list #+allegro 1 #-allegro 2)", "(2)"),
+        ("(list #+postoffice 1 #-postoffice 2)", "(1)"),
+        ("(list #+(and common-lisp (not sbcl)) 1 #+(or ccl sbcl) (2 3) #-(or) 4)", "(1 4)"),
+        ("'(a #+(or sbcl :postoffice) b)", "(a b)"),
+        ("#+sbcl (load \"x\") #-sbcl 5", "5"),
+        ("(list #+allegro #+smp 1 2)", "nil"),
+        ("'#:sym", "sym"),
+        (
+            "#+5 1",
+            "error: expected a feature, or (and …), (or …), (not …) of features, after #+ or #-",
+        ),
+        ("(list #+postoffice)", "error: a form must stand before this parenthesis"),
+    ]);
+}
+
+#[test]
+fn required_files_are_loaded_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("parts")).unwrap();
+    write("parts/a.lisp", "(require \"b\") (defvar *count* 0) (incf *count*) (defun a () (b))");
+    write("parts/b.scm", "(defun b () :b)");
+    write("wrong.scm", "(car 5)");
+    let main = folder.path().join("main.scm").display().to_string();
+    let mut language = Language::new();
+    let mut run = |text: &str| match language.host.evaluate_file(text, &main) {
+        Ok(value) => readably(&language.host.datum(&value)),
+        Err(report) => report.condition.message,
+    };
+    let text =
+        "(eval-when (load eval) (require \"parts/a\")) (require \"parts/a\") (list (a) *count*)";
+    assert_eq!(run(text), "(:b 1)");
+    assert_eq!(run(text), "(:b 1)");
+    let twice = "car: expected a list or pair, got 5";
+    assert_eq!([run("(require \"wrong\")"), run("(require \"wrong\")")], [twice, twice]);
+    assert!(run("(require \"none\")").starts_with("require: "));
+    assert_eq!(
+        run("(defun f () (require \"parts/a\")) (f)"),
+        "require: a file is loaded at top level only, not within another form"
+    );
+    assert_eq!(run("(defun f () (require :imap)) (f)"), "t");
 }

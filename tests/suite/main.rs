@@ -50,6 +50,8 @@ mod quota;
 #[cfg(feature = "host")]
 mod reading;
 #[cfg(feature = "host")]
+mod regexps;
+#[cfg(feature = "host")]
 mod report;
 #[cfg(feature = "sandbox")]
 mod sandbox;

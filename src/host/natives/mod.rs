@@ -16,6 +16,7 @@ mod lists;
 mod number_words;
 mod numbers;
 mod output;
+mod regexps;
 mod sequences;
 mod strings;
 mod tables;
@@ -77,6 +78,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         lists::TABLE,
         numbers::TABLE,
         output::TABLE,
+        regexps::TABLE,
         sequences::TABLE,
         strings::TABLE,
         tables::TABLE,

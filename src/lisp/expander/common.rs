@@ -2,6 +2,7 @@
 
 use super::definitions;
 use super::output::{Output, conditional};
+use super::template::Hole;
 use super::{Expanded, Pass, Scope};
 use crate::lisp::node::{Kind, Node};
 
@@ -9,6 +10,50 @@ use crate::lisp::node::{Kind, Node};
 pub(super) fn nothing(_: &mut Pass<'_>, _: &Node, _: &Scope, output: &mut Output) -> Expanded {
     output.push("'()");
     Ok(())
+}
+
+/// Allegro CL's `(if* test then form … elseif test then form … else form …)`. `thenret` in place of
+/// `then` returns the value of the test.
+pub(super) fn if_star(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    const SHAPE: &str = " test then form … [elseif test then form …] [else form …]";
+    const WORDS: [&str; 4] = ["then", "thenret", "elseif", "else"];
+    let mut parts = pass.parts(node, 2, usize::MAX, SHAPE)?;
+    let wrong = |span| pass.error(span, format!("if*: expected (if*{SHAPE})"));
+    let mut clauses = Vec::new();
+    loop {
+        let [test, word, rest @ ..] = parts else { return wrong(node.span) };
+        let is_word = |form: &Node| WORDS.iter().any(|word| form.is_named(word));
+        let end = rest.iter().position(is_word).unwrap_or(rest.len());
+        let (forms, rest) = rest.split_at(end);
+        let nothing = [Node::list(word.span, Vec::new())];
+        let forms = match forms {
+            [] if word.is_named("then") => &nothing,
+            [_, ..] if word.is_named("then") => forms,
+            [] if word.is_named("thenret") => forms,
+            _ => return wrong(word.span),
+        };
+        clauses.push(Node::list(test.span, [std::slice::from_ref(test), forms].concat()));
+        match rest {
+            [] => break,
+            [word, rest @ ..] if word.is_named("elseif") => parts = rest,
+            [word, forms @ ..]
+                if word.is_named("else") && !forms.is_empty() && !forms.iter().any(is_word) =>
+            {
+                let otherwise = Node::symbol(word.span, "t");
+                clauses.push(Node::list(word.span, [&[otherwise], forms].concat()));
+                break;
+            }
+            [word, ..] => return wrong(word.span),
+        }
+    }
+    let mark = pass.system_mark();
+    let form = pass.template("(cond $1)", mark, node.span, &[Hole::Many(&clauses)]);
+    pass.form(&form, scope, output)
 }
 
 /// `(funcall f argument …)` is emitted as a plain call, so it can be a tail call.

@@ -15,7 +15,7 @@ use super::{
 use crate::lisp::node::{Kind, Node};
 
 pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
-    let table: [(&'static str, SpecialForm); 54] = [
+    let table: [(&'static str, SpecialForm); 60] = [
         ("quote", quote),
         ("function", function),
         ("if", if_),
@@ -67,7 +67,13 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
         ("setf", common::setf),
         ("declare", common::nothing),
         ("declaim", common::nothing),
+        ("proclaim", common::nothing),
         ("in-package", common::nothing),
+        ("defpackage", common::nothing),
+        ("use-package", common::nothing),
+        ("export", common::nothing),
+        ("import", common::nothing),
+        ("if*", common::if_star),
         ("%function-text", parallel::function_text),
         ("%visible-globals", parallel::visible_globals),
     ];

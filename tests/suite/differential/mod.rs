@@ -9,6 +9,7 @@ mod expressions;
 
 use crate::common_lisp::Language;
 use expressions::CommonLisp;
+pub use expressions::Random;
 use std::fmt::Write as _;
 use std::process::Command;
 
