@@ -136,4 +136,30 @@ mod tests {
             "select-mailbox: refused (the server said: no \\u{1b}[2J\\u{202e}such)"
         );
     }
+
+    /// The identifiers, as [`Identifier::name`] has them.
+    fn names() -> Vec<&'static str> {
+        let source = include_str!("condition.rs");
+        let arms = source.lines().filter_map(|line| {
+            let (variant, name) = line.trim().split_once(" => \"")?;
+            variant.starts_with("Identifier::").then_some(name.strip_suffix("\",")?)
+        });
+        arms.collect()
+    }
+
+    #[test]
+    fn the_readme_has_every_identifier() {
+        let readme = include_str!("../README.md");
+        let rows = readme.lines().skip_while(|line| *line != "| identifier | when |").skip(2);
+        let mut described: Vec<&str> = rows
+            .take_while(|line| line.starts_with('|'))
+            .flat_map(|line| line.split('|').nth(1).unwrap_or("").split(','))
+            .map(|name| name.trim().trim_matches('`').trim_start_matches(':'))
+            .collect();
+        let mut names = names();
+        assert!(names.contains(&Identifier::Limit.name()));
+        described.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(described, names);
+    }
 }

@@ -17,6 +17,7 @@ use crate::repl::display::warning_text;
 use crate::repl::evaluate_forms;
 use std::io::Read;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How to run a program.
@@ -102,7 +103,8 @@ fn evaluate(
         Options { arguments, output: Box::new(print), warnings: Box::new(warnings), policy };
     let mut host = Host::new(options);
     let state = attach_showing(&mut host, &setup, &on_terminal(global.quiet));
-    CtrlC::listen()?.watch(&host);
+    let ctrl_c = CtrlC::listen()?;
+    ctrl_c.watch(&host);
     let Ok(limit) = confinement
         .untrusted
         .then(|| TimeLimit::start(&host, Duration::from_secs(seconds)))
@@ -111,7 +113,14 @@ fn evaluate(
         complain(&confinement.too_much());
         return Ok(STOPPED);
     };
-    let code = match init::load(&mut host, init.as_ref()).and_then(|()| program(&mut host)) {
+    let result = init::load(&mut host, init.as_ref());
+    // The host forgets an interrupt that comes while no form runs.
+    if result.is_ok() && ctrl_c.pressed.load(Ordering::SeqCst) {
+        complain("Interrupted");
+        state.close_all();
+        return Ok(INTERRUPTED);
+    }
+    let code = match result.and_then(|()| program(&mut host)) {
         Ok(()) => 0,
         Err(report) if report.interrupted && limit.as_ref().is_some_and(TimeLimit::is_over) => {
             complain(&too_long(Duration::from_secs(seconds)));

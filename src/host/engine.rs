@@ -198,7 +198,6 @@ impl Engine {
         steel.register_module(STEEL_PORT_MODULE.clone());
         let name = "call-with-exception-handler";
         steel.register_value(&names::primitive(name), STEEL_META_MODULE.get(name.to_owned()));
-        super::primitives::find(&steel);
         Engine {
             steel,
             constants: HashMap::new(),
@@ -470,29 +469,51 @@ impl Hooks for Engine {
     }
 }
 
-impl Engine {
-    /// Returns the message for an error in a macro's procedure.
-    fn macro_failure(&mut self, error: SteelErr) -> String {
-        match self.caught(&error) {
-            Some(condition) => format!("while expanding: {}", condition.message),
-            None => "while expanding: left by a jump".to_owned(),
-        }
-    }
+/// What an error means that nobody caught.
+enum Uncaught {
+    Condition(Condition),
+    /// A jump to a place outside of what ran, for example to a block that an interrupt has left.
+    Jump,
+    /// A call of `exit`.
+    Exit,
+}
 
-    /// Returns the condition of an error that nobody caught.
-    pub fn caught(&mut self, error: &SteelErr) -> Option<Condition> {
-        match messages::token(error) {
-            None => Some(messages::condition_of(error)),
-            Some(number) => {
-                let flight = self.take_flight(number);
-                messages::payload_condition(flight.get(1)?)
+impl Engine {
+    /// Returns the message for an error in a macro's procedure. `exit` ends the program there too.
+    fn macro_failure(&mut self, error: SteelErr) -> String {
+        match self.uncaught(&error) {
+            Uncaught::Condition(condition) => format!("while expanding: {}", condition.message),
+            Uncaught::Jump => format!("while expanding: {}", messages::LEFT_ALREADY),
+            Uncaught::Exit => {
+                self.stopped = Some(error);
+                String::new()
             }
         }
     }
 
+    /// Takes the flight of an error that nobody caught, unless it is an exit.
+    fn uncaught(&mut self, error: &SteelErr) -> Uncaught {
+        let Some(number) = messages::token(error) else {
+            return Uncaught::Condition(messages::condition_of(error));
+        };
+        let flight = natives::flight(number, &self.flights());
+        let payload = flight.get(1).cloned().unwrap_or_else(value::nil);
+        let found = match flight.first().and_then(value::as_symbol) {
+            Some("exit") => return Uncaught::Exit,
+            Some("throw") => Uncaught::Jump,
+            _ => Uncaught::Condition(messages::payload_condition(&payload)),
+        };
+        self.take_flight(number);
+        found
+    }
+
+    fn flights(&self) -> Value {
+        self.prelude_variable("%flights").unwrap_or_else(value::nil)
+    }
+
     /// Removes the flight with this number and returns it: kind, payload and trail of an error.
     pub fn take_flight(&mut self, number: i64) -> Vec<Value> {
-        let flights = self.prelude_variable("%flights").unwrap_or_else(value::nil);
+        let flights = self.flights();
         self.set_prelude_variable("%flights", natives::without(number, &flights));
         natives::flight(number, &flights)
     }

@@ -27,8 +27,8 @@ pub struct Interrupter {
 
 impl Interrupter {
     /// Stops the running form. Its clean-up forms run, and [`Host::evaluate`] returns a report that
-    /// says it was interrupted. If nothing is running, the next call of [`Host::evaluate`] is not
-    /// affected.
+    /// says it was interrupted. If nothing is running, the next call of [`Host::evaluate`] or
+    /// [`Host::evaluate_file`] is not affected.
     pub fn interrupt(&self) {
         self.flag.store(true, Ordering::SeqCst);
         self.controller.interrupt();

@@ -16,6 +16,9 @@ use crate::condition::{Condition, Identifier};
 /// Starts the message of an error that only carries the number of a flight.
 const TOKEN: &str = "\u{1}flight:";
 
+/// Says that a jump leads to a block that is not active. The prelude has the same message.
+pub(super) const LEFT_ALREADY: &str = "a jump to a place that has been left already";
+
 /// Makes an error that unwinds the stack. The prelude keeps its cause under this number.
 pub(super) fn token_error(number: i64) -> SteelErr {
     SteelErr::new(ErrorKind::Generic, format!("{TOKEN}{number}"))
@@ -42,12 +45,10 @@ fn cut(text: &str, longest: usize) -> String {
 }
 
 /// Returns the raised value as a condition. `(raise 5)` raises a value that is not one.
-pub(super) fn payload_condition(payload: &Value) -> Option<Condition> {
+pub(super) fn payload_condition(payload: &Value) -> Condition {
     match as_condition(payload) {
-        Some(condition) => Some((*condition).clone()),
-        None => {
-            Some(Condition::new(Identifier::ProgramError, format!("raised: {}", shown(payload))))
-        }
+        Some(condition) => (*condition).clone(),
+        None => Condition::new(Identifier::ProgramError, format!("raised: {}", shown(payload))),
     }
 }
 

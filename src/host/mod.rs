@@ -102,8 +102,8 @@ impl Default for Options {
     }
 }
 
-/// An interpreter with its functions. Use it in the thread that created it; several hosts may run
-/// in parallel threads.
+/// An interpreter with its functions. It may move to another thread, and several hosts may run in
+/// parallel threads.
 pub struct Host {
     engine: Engine,
     expander: Expander,
@@ -192,17 +192,26 @@ impl Host {
     /// A report on the form that failed. Earlier forms have run, unless the text could not be read;
     /// then none has.
     pub fn evaluate(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
-        self.context.clear_interrupt();
-        self.context.let_go();
-        self.engine.steel.get_thread_state_controller().resume();
-        if self.context.time_left().get() != Time::Left {
-            return Err(self.interruption(None));
-        }
+        self.begin()?;
         let result = self.run_source(source, source_name, false);
         result.map_err(|report| {
             self.recover();
             report.redacted(&self.context)
         })
+    }
+
+    /// Prepares for the next text: forgets an interrupt that came while the host was idle.
+    ///
+    /// # Errors
+    /// The time is up.
+    fn begin(&mut self) -> Result<(), Report> {
+        self.context.clear_interrupt();
+        self.context.let_go();
+        self.engine.steel.get_thread_state_controller().resume();
+        match self.context.time_left().get() {
+            Time::Left => Ok(()),
+            Time::Up | Time::Finished => Err(self.interruption(None)),
+        }
     }
 
     /// Makes `value` the prompt's last value: `*`, used as a variable, is this value from now on,
@@ -222,12 +231,12 @@ impl Host {
     }
 
     /// Evaluates the text of a file, as [`Host::evaluate`] does, but `*` is always the function, and
-    /// nothing runs if the text calls a function that neither it nor a file it loads defines. An
-    /// interrupt that came before the call stops the first form.
+    /// nothing runs if the text calls a function that neither it nor a file it loads defines.
     ///
     /// # Errors
     /// As [`Host::evaluate`].
     pub fn evaluate_file(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
+        self.begin()?;
         let has_last_value = std::mem::take(&mut self.expander.has_last_value);
         let result = self.run_source(source, source_name, true).map_err(|report| {
             self.recover();
@@ -496,11 +505,8 @@ impl Host {
                     exit = as_integer(&payload).map(|status| status as i32);
                     condition = program_error("the program has ended".to_owned());
                 }
-                Some("throw") => {
-                    condition =
-                        program_error("a jump to a place that has been left already".to_owned())
-                }
-                _ => condition = messages::payload_condition(&payload).unwrap_or(condition),
+                Some("throw") => condition = program_error(messages::LEFT_ALREADY.to_owned()),
+                _ => condition = messages::payload_condition(&payload),
             }
         }
         if messages::is_arity(&condition.message)
@@ -602,3 +608,8 @@ fn program_error(message: String) -> Condition {
 fn place_of(source: &Arc<Source>, span: Span) -> Place {
     source.place(span)
 }
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Host>();
+};

@@ -1,52 +1,48 @@
 //! Functions of the interpreter that the host calls itself.
 //!
-//! Some values can be made or compared only by the interpreter's own functions. Each new engine
-//! puts those in use into a table of its thread, so that natives can call them without the engine.
-//! A thread that has made no engine has an empty table.
+//! Some values can be made or compared only by the interpreter's own functions. Those in use are
+//! looked up once, in the interpreter's modules, so natives of any thread can call them without an
+//! engine.
 
 use super::value::Value;
-use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use steel::SteelVal;
-use steel::steel_vm::engine::Engine as Steel;
+use steel::steel_vm::builtin::BuiltInModule;
+use steel::steel_vm::primitives as modules;
 
-/// Modules and names of the functions in use.
-const USED: [(&str, &str); 14] = [
-    ("steel/equality", "="),
-    ("steel/ord", "<"),
-    ("steel/ord", ">"),
-    ("steel/ord", "<="),
-    ("steel/ord", ">="),
-    ("steel/numbers", "-"),
-    ("steel/numbers", "*"),
-    ("steel/numbers", "/"),
-    ("steel/numbers", "floor"),
-    ("steel/strings", "string->number"),
-    ("steel/lists", "cons"),
-    ("steel/equality", "eq?"),
-    ("steel/ports", "open-input-bytevector"),
-    ("steel/ports", "#%read-bytes!"),
+/// The functions in use: the name of their module, the module, and their names.
+const USED: [(&str, fn() -> BuiltInModule, &[&str]); 6] = [
+    ("steel/equality", || modules::STEEL_EQUALITY_MODULE.clone(), &["=", "eq?"]),
+    ("steel/ord", || modules::STEEL_ORD_MODULE.clone(), &["<", ">", "<=", ">="]),
+    ("steel/numbers", || modules::STEEL_NUMBER_MODULE.clone(), &["-", "*", "/", "floor"]),
+    ("steel/strings", || modules::STEEL_STRING_MODULE.clone(), &["string->number"]),
+    ("steel/lists", || modules::STEEL_LIST_MODULE.clone(), &["cons"]),
+    (
+        "steel/ports",
+        || modules::STEEL_PORT_MODULE.clone(),
+        &["open-input-bytevector", "#%read-bytes!"],
+    ),
 ];
 
 type Table = HashMap<(&'static str, &'static str), Value>;
 
-thread_local! {
-    static PRIMITIVES: RefCell<Table> = RefCell::new(HashMap::new());
-}
-
-/// Stores the functions of an engine that this thread has made.
-pub(super) fn find(steel: &Steel) {
-    for (module, name) in USED {
-        if let Some(found) = steel.builtin_modules().get(module) {
-            let function = found.get(name.to_owned());
-            PRIMITIVES.with_borrow_mut(|primitives| primitives.insert((module, name), function));
+static PRIMITIVES: LazyLock<Table> = LazyLock::new(|| {
+    let mut table = Table::new();
+    for (module_name, module, names) in USED {
+        let module = module();
+        for name in names {
+            if let Some(function) = module.try_get((*name).to_owned()) {
+                table.insert((module_name, *name), function);
+            }
         }
     }
-}
+    table
+});
 
-/// Returns one of the stored functions.
+/// Returns one of the functions in use.
 pub(super) fn primitive(module: &'static str, name: &'static str) -> Option<Value> {
-    PRIMITIVES.with_borrow(|primitives| primitives.get(&(module, name)).cloned())
+    PRIMITIVES.get(&(module, name)).cloned()
 }
 
 /// Calls a function that needs no interpreter. Returns `None` if it fails.
@@ -56,5 +52,19 @@ pub(super) fn call_native(function: &Value, arguments: &[Value]) -> Option<Value
         SteelVal::MutFunc(function) => function(&mut arguments.to_vec()).ok(),
         SteelVal::BoxedFunction(function) => function.func()(arguments).ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_in_use_is_there() {
+        for (module, _, names) in USED {
+            for name in names {
+                assert!(primitive(module, name).is_some(), "{module} {name}");
+            }
+        }
     }
 }

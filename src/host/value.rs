@@ -145,6 +145,13 @@ pub fn downcast<T: Send + Sync + 'static>(value: &Value) -> Option<Arc<T>> {
     object.value.clone().downcast::<T>().ok()
 }
 
+/// Returns the address of the Rust value inside an [`object`].
+pub(super) fn object_address(value: &Value) -> Option<usize> {
+    let SteelVal::Custom(_) = value else { return None };
+    let object = Object::as_ref(value).ok()?;
+    Some(Arc::as_ptr(&object.value).cast::<()>() as usize)
+}
+
 type Shared = dyn Any + Send + Sync;
 
 struct Object {

@@ -76,13 +76,13 @@ limits! {
     response = "response": u64 = 512 << 20, "bytes",
         "a response with its literals, in memory", "twice the largest letter";
     literals = "literals": usize = 100_000, "",
-        "the literals of one response", "an envelope has some dozens";
+        "the literals of one response", "an envelope has a few dozen";
     depth = "depth": usize = 256, "",
         "parentheses within parentheses", "BODYSTRUCTURE takes two for each level of multipart, and servers stop at about 100";
     values = "values": usize = 500_000, "",
         "the values of one FETCH response", "a letter of 10,000 parts has 300,000";
     names = "names": usize = 10_000, "",
-        "the capabilities, flags or status items of one answer", "servers tell some dozens";
+        "the capabilities, flags or status items of one answer", "servers announce a few dozen";
     listed = "listed": usize = 200_000, "",
         "the mailboxes of a LIST, the letters of a POP listing", "ten times the largest accounts in use";
     responses = "responses": u64 = 10_000_000, "",
@@ -114,6 +114,8 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::sasl::Mechanism;
+    use crate::proto::{Protocol, imap, pop3, smtp};
 
     #[test]
     fn every_limit_is_read_and_changed_by_its_name() {
@@ -128,6 +130,57 @@ mod tests {
         assert!(limits.get("lines").is_none() && limits.set("", 1).is_none());
         limits.set("challenges", u64::MAX).unwrap();
         assert_eq!(limits.challenges, u32::MAX);
+    }
+
+    /// Submits AUTH, and returns the session's error when the server sends challenges without end,
+    /// and how many it passed on before.
+    fn challenged<S: Protocol>(
+        mut session: S,
+        command: S::Command,
+        greeting: &str,
+        challenge: &str,
+    ) -> (usize, ProtocolError) {
+        fn hear<S: Protocol>(session: &mut S, text: &str) -> Result<bool, ProtocolError> {
+            session.space()[..text.len()].copy_from_slice(text.as_bytes());
+            session.filled(text.len());
+            session.find_event()
+        }
+        assert!(hear(&mut session, greeting).unwrap());
+        session.submit(command);
+        let told = (0..1_000).map(|_| hear(&mut session, challenge));
+        told.enumerate().find_map(|(count, found)| Some((count, found.err()?))).unwrap()
+    }
+
+    #[test]
+    fn challenges_without_end_exceed_the_limit_in_every_protocol() {
+        for challenges in [0, 1, 10] {
+            let limits = Limits { challenges, ..Limits::default() };
+            let plain = Mechanism::Plain;
+            let table = [
+                challenged(
+                    imap::Session::new(limits.clone()),
+                    imap::Command::authenticate(plain, None),
+                    "* OK hello\r\n",
+                    "+ bW9yZQ==\r\n",
+                ),
+                challenged(
+                    pop3::Session::new(limits.clone()),
+                    pop3::Command::auth(plain, None),
+                    "+OK hello\r\n",
+                    "+ bW9yZQ==\r\n",
+                ),
+                challenged(
+                    smtp::Session::new(limits.clone()),
+                    smtp::Command::auth(plain, None),
+                    "220 hello\r\n",
+                    "334 bW9yZQ==\r\n",
+                ),
+            ];
+            for (count, error) in table {
+                assert_eq!(count, challenges as usize, "{error}");
+                assert_eq!(error, limits.exceeded("challenges"));
+            }
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The Common Lisp words that scripts use: their values, and errors where a wrong value would go
 //! unnoticed.
 
-use postoffice::host::{Host, Options};
+use postoffice::host::{Host, Options, TimeLimit};
 use postoffice::lisp::printer::readably;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 pub struct Language {
     host: Host,
@@ -656,4 +657,300 @@ fn required_files_are_loaded_once() {
         "require: a file is loaded at top level only, not within another form"
     );
     assert_eq!(run("(defun f () (require :imap)) (f)"), "t");
+}
+
+/// Forms that make a key that can change, change it, and the form that changes it back.
+const CHANGING: [(&str, &str); 7] = [
+    ("(vector 1 2)", "(setf (aref key 0) 5)"),
+    ("(make-vector 3 0)", "(vector-set! key 1 'x)"),
+    ("(make-hash-table)", "(setf (gethash 'x key) 1)"),
+    ("(bytes 1 2)", "(bytes-set! key 0 9)"),
+    ("(list 1 (vector 2))", "(setf (aref (second key) 0) 5)"),
+    ("(cons 1 (vector 2))", "(setf (aref (cdr key) 0) 5)"),
+    ("(list 'a (make-hash-table))", "(setf (gethash 'x (second key)) 1)"),
+];
+
+#[test]
+fn a_table_by_identity_finds_a_key_that_has_changed() {
+    let mut table = Vec::new();
+    for test in ["eq", "eql"] {
+        for (key, change) in CHANGING {
+            table.push(format!(
+                "(let ((key {key}) (h (make-hash-table :test '{test})))
+                   (setf (gethash key h) 1)
+                   {change}
+                   (setf (gethash key h) (1+ (gethash key h)))
+                   (dotimes (i 100) (setf (gethash i h) i))
+                   (dotimes (i 100) (remhash i h))
+                   (list (gethash key h) (hash-table-count h) (remhash key h) (hash-table-count h)))"
+            ));
+        }
+    }
+    // These compare hash tables by identity too.
+    for key in ["(make-hash-table)", "(list 1 (make-hash-table))"] {
+        table.push(format!(
+            "(let* ((key {key}) (table (if (listp key) (second key) key)) (h (make-hash-table :test 'equal)))
+               (setf (gethash key h) 1)
+               (setf (gethash 'x table) 1)
+               (list (1+ (gethash key h)) (hash-table-count h) (remhash key h) (hash-table-count h)))"
+        ));
+    }
+    check(&table.iter().map(|form| (form.as_str(), "(2 1 t 0)")).collect::<Vec<_>>());
+}
+
+#[test]
+fn each_test_of_a_table_tells_keys_apart_as_its_function_does() {
+    let values = [
+        "nil",
+        "(= 1 2)",
+        "t",
+        "'a",
+        "':a",
+        "1",
+        "1.0",
+        "1/2",
+        "0.5",
+        "0.0",
+        "-0.0",
+        "(expt 10 30)",
+        "#\\a",
+        "#\\A",
+        "\"a\"",
+        "\"A\"",
+        "\"\"",
+        "'(1 \"a\")",
+        "'(1.0 \"A\")",
+        "'(nil)",
+        "(list (= 1 2))",
+        "'(1 . 2)",
+        "'(1.0 . 2)",
+        "(vector 1 \"a\")",
+        "(vector 1 \"A\")",
+        "'#(1 \"a\")",
+        "(vector)",
+        "(vector #\\a)",
+        "(vector #\\A)",
+        "(bytes 1 2)",
+        "(vector 1 2)",
+        "(vector 1.0 2)",
+        "(list (vector 1 2))",
+        "(make-hash-table)",
+        "(let ((h (make-hash-table :test 'equal))) (setf (gethash \"a\" h) 1) h)",
+        "(let ((h (make-hash-table :test 'equal))) (setf (gethash \"a\" h) 1.0) h)",
+        "(let ((h (make-hash-table :test 'equal))) (setf (gethash \"A\" h) 1) h)",
+    ];
+    let list = values.join(" ");
+    for test in ["eq", "eql", "equal", "equalp"] {
+        let source = format!(
+            "(let ((wrong '()))
+               (dolist (a (list {list}))
+                 (dolist (b (list a {list}))
+                   (let ((h (make-hash-table :test '{test})))
+                     (setf (gethash a h) t)
+                     (unless (eq (gethash b h) ({test} a b)) (push (list a b) wrong)))))
+               wrong)"
+        );
+        assert_eq!(Language::new().shows(&source), "nil", "{test}");
+    }
+}
+
+#[test]
+fn equality_descends_as_far_as_the_standard_says() {
+    check(&[
+        (
+            "(list (eq (vector 1) (vector 1)) (eql (vector 1) (vector 1)) (equal (vector 1) (vector 1)) (equalp (vector 1) (vector 1)))",
+            "(nil nil t t)",
+        ),
+        ("(let ((v (vector 1))) (list (eq v v) (eql v v) (equal v v) (equalp v v)))", "(t t t t)"),
+        ("(let ((v (bytes 1))) (list (eq v v) (eq v (bytes 1)) (equal v (bytes 1))))", "(t nil t)"),
+        (
+            "(list (eql 1 1.0) (equal 1 1.0) (equalp 1 1.0) (equalp 1/2 0.5) (equalp 1 2.0) (equalp 1/3 0.3))",
+            "(nil nil t t nil nil)",
+        ),
+        (
+            "(list (equalp (expt 2 70) (expt 2.0 70)) (equalp (expt 10 30) (1+ (expt 10 30))))",
+            "(t nil)",
+        ),
+        (
+            "(list (equalp #(\"A\") #(\"a\")) (equalp (vector 1 \"A\") '#(1.0 \"a\")) (equalp #(1) #(1 2)))",
+            "(t t nil)",
+        ),
+        (
+            "(list (equalp '(#(\"A\") . #\\b) '(#(\"a\") . #\\B)) (equalp '(1 . 2) '(1 2)) (equalp '(1 . 2) '(1 . 3)))",
+            "(t nil nil)",
+        ),
+        (
+            "(list (equalp \"ab\" #(#\\a #\\B)) (equalp (bytes 1 2) #(1 2.0)) (equalp \"\" #()) (equalp '() #()) (equalp \"a\" 'a))",
+            "(t t t nil nil)",
+        ),
+        // The same values at every depth, whatever makes them print as nil.
+        (
+            "(list (equal (list (= 1 2)) (list nil)) (equalp (list (= 1 2)) (list nil)) (equal (vector (= 1 2)) (vector nil)))",
+            "(t t t)",
+        ),
+        // A value that occurs twice is compared each time.
+        (
+            "(let ((v (vector 1))) (list (equal (list v v) (list (vector 1) (vector 2))) (equal (list v v) (list (vector 1) (vector 1)))))",
+            "(nil t)",
+        ),
+        (
+            "(let ((p (cons 1 2))) (list (equal (list p p) (list (cons 1 2) (cons 1 3))) (equal (list p p) (list (cons 1 2) (cons 1 2)))))",
+            "(nil t)",
+        ),
+        (
+            "(let ((v (coerce '(1) 'vector)) (w (coerce '(1) 'vector))) (equal (list v v) (list w w)))",
+            "t",
+        ),
+        // Values that contain themselves.
+        (
+            "(let ((v (vector 1 nil)) (w (vector 1 nil))) (setf (aref v 1) v (aref w 1) w) (list (equal v w) (equalp v w) (equalp v (vector 1 2))))",
+            "(t t nil)",
+        ),
+        (
+            "(let ((v (vector 1 nil)) (h (make-hash-table :test 'equalp))) (setf (aref v 1) v (gethash v h) 2) (gethash v h))",
+            "2",
+        ),
+    ]);
+    let tables = "(defun table (test &rest pairs)
+      (let ((h (make-hash-table :test test)))
+        (loop for (key value) on pairs by #'cddr do (setf (gethash key h) value))
+        h))";
+    for (form, expected) in [
+        ("(equalp (table 'equal 1 \"A\" 2 'x) (table 'equal 2 'x 1 \"a\"))", "t"),
+        ("(equal (table 'equal 1 2) (table 'equal 1 2))", "nil"),
+        ("(equalp (table 'equal 1 2) (table 'eql 1 2))", "nil"),
+        ("(equalp (table 'equal 1 2) (table 'equal 1 3))", "nil"),
+        ("(equalp (table 'equal 1 2) (table 'equal 3 2))", "nil"),
+        ("(equalp (table 'equal 1 2) (table 'equal 1 2 3 4))", "nil"),
+        ("(equalp (table 'equal 1 nil) (table 'equal 2 nil))", "nil"),
+        ("(equalp (table 'equal \"A\" 1) (table 'equal \"a\" 1))", "nil"),
+        ("(equalp (table 'equalp \"A\" 1) (table 'equalp \"a\" 1.0))", "t"),
+        (
+            "(equalp (list (vector (table 'eql 1 #(\"A\")))) (list (vector (table 'eql 1 #(\"a\")))))",
+            "t",
+        ),
+        (
+            "(let ((h (table 'eql)) (g (table 'eql))) (setf (gethash 1 h) h (gethash 1 g) g) (equalp h g))",
+            "t",
+        ),
+        (
+            "(let ((h (table 'equalp))) (setf (gethash h h) 1) (list (hash-table-count h) (equalp h h)))",
+            "(1 t)",
+        ),
+    ] {
+        let mut language = Language::new();
+        language.shows(tables);
+        assert_eq!(language.shows(form), expected, "{form}");
+    }
+}
+
+#[test]
+fn sets_take_all_that_is_equal_for_one() {
+    let table: Vec<(String, &str)> = vec![
+        ("(remove-duplicates (list X Y))".into(), "(nil)"),
+        ("(intersection (list X) (list Y))".into(), "(nil)"),
+        ("(union (list X) (list Y))".into(), "(nil)"),
+        ("(set-difference (list X) (list Y))".into(), "nil"),
+        ("(set-exclusive-or (list X) (list Y))".into(), "nil"),
+        ("(subsetp (list X) (list Y))".into(), "t"),
+        ("(length (remove-duplicates (list (list 1 X) (list 1 Y))))".into(), "1"),
+        ("(length (remove-duplicates (list (list 1 (list X)) (list 1 (list Y)) 2)))".into(), "2"),
+        ("(length (remove-duplicates (list (vector X) (vector Y))))".into(), "1"),
+    ];
+    let nils = ["nil", "'()", "(= 1 2)", "#f"];
+    let (mut language, mut wrong) = (Language::new(), Vec::new());
+    for (form, expected) in table {
+        for (x, y) in nils.iter().flat_map(|x| nils.iter().map(move |y| (x, y))) {
+            let form = form.replace('X', x).replace('Y', y);
+            let shown = language.shows(&form);
+            if shown != expected {
+                wrong.push(format!("{form}: {shown}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_jump_out_of_a_macros_procedure_is_a_clear_error() {
+    let message = "error: while expanding: a jump to a place that has been left already";
+    for form in [
+        "(block out (setq jump (lambda () (return-from out 1))))",
+        "(call/cc (lambda (k) (setq jump (lambda () (k 1)))))",
+    ] {
+        let form = format!("{form} (defmacro m () (funcall jump)) (m)");
+        assert_eq!(Language::new().shows(&form), message, "{form}");
+    }
+    assert_eq!(
+        Language::new().shows("(defmacro m () (throw 'out 1)) (catch 'out (m))"),
+        "error: while expanding: throw: there is no catch for out"
+    );
+    // An interrupt leaves a block without running anything of it.
+    let mut language = Language::new();
+    let (interrupter, output) = (language.host.interrupter(), language.output.clone());
+    let thread = std::thread::spawn(move || {
+        while !output.lock().unwrap().contains("started") {
+            std::thread::yield_now();
+        }
+        interrupter.interrupt();
+    });
+    let form = "(block out (setq jump (lambda () (return-from out 1))) (princ \"started\") (loop))";
+    assert!(language.host.evaluate(form, "test").unwrap_err().interrupted);
+    thread.join().unwrap();
+    assert_eq!(language.shows("(defmacro m () (funcall jump)) (m)"), message);
+    assert_eq!(
+        format!("error: while expanding: {}", &language.shows("(funcall jump)")[7..]),
+        message
+    );
+    // A jump within the procedure is fine.
+    check(&[
+        ("(defmacro m () (block nil (return ''inside))) (m)", "inside"),
+        ("(defmacro m () (catch 'x (throw 'x 5))) (m)", "5"),
+        ("(defmacro m () (return-from m 5)) (m)", "5"),
+        ("(defmacro m () (error \"bad ~a\" 1)) (m)", "error: while expanding: bad 1"),
+        ("(defmacro m () (raise 5)) (m)", "error: while expanding: raised: 5"),
+    ]);
+    let mut language = Language::new();
+    let report = language.host.evaluate("(defmacro m () (exit 3)) (m)", "test").unwrap_err();
+    assert_eq!(report.exit, Some(3));
+    assert_eq!(language.shows("(+ 1 2)"), "3");
+}
+
+#[test]
+fn an_interrupt_of_an_idle_host_is_forgotten() {
+    let mut language = Language::new();
+    let interrupter = language.host.interrupter();
+    interrupter.interrupt();
+    assert_eq!(language.shows("(+ 1 2)"), "3");
+    interrupter.interrupt();
+    assert!(language.host.evaluate_file("(setq x (loop for i below 1000 sum i))", "file").is_ok());
+    interrupter.interrupt();
+    assert_eq!(language.shows("x"), "499500");
+}
+
+#[test]
+fn nothing_starts_while_a_time_limit_is_over() {
+    let mut language = Language::new();
+    let limit = TimeLimit::start(&language.host, Duration::from_millis(1)).unwrap();
+    // The end of the form clears the interrupt.
+    assert!(language.host.evaluate("(loop)", "test").unwrap_err().interrupted);
+    assert!(language.host.evaluate_file("(princ 1)", "file").unwrap_err().interrupted);
+    assert!(language.host.evaluate("(princ 2)", "test").unwrap_err().interrupted);
+    drop(limit);
+    assert_eq!(language.output(), "");
+    assert!(language.host.evaluate_file("(princ 3)", "file").is_ok());
+    assert_eq!(language.output(), "3");
+}
+
+#[test]
+fn a_host_works_in_a_thread_that_did_not_make_it() {
+    let mut language = Language::new();
+    let form = "(list (cons 1 2) (eq (list 1) (list 1)) (floor (expt 10 30) 7) 1/2 (let ((v (list 1))) (eq v v)))";
+    let expected = Language::new().shows(form);
+    assert!(
+        expected.starts_with("((1 . 2) nil 142857142857142857142857142857 1/2 t"),
+        "{expected}"
+    );
+    let moved = std::thread::spawn(move || language.shows(form)).join().unwrap();
+    assert_eq!(moved, expected);
 }

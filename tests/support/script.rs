@@ -74,13 +74,22 @@ impl Peer {
     /// Reads the next line and returns it without its end. Returns an empty string at the end of
     /// the stream.
     pub fn hear(&mut self) -> String {
+        self.hear_line().unwrap_or_default()
+    }
+
+    /// Reads the next line and returns it without its end; `None` at the end of the stream. Empty
+    /// lines are not recorded.
+    fn hear_line(&mut self) -> Option<String> {
         let mut line = Vec::new();
-        let _ = self.stream.read_until(b'\n', &mut line);
+        // A reset ends the stream too.
+        if self.stream.read_until(b'\n', &mut line).unwrap_or(0) == 0 && line.is_empty() {
+            return None;
+        }
         let line = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
         if !line.is_empty() {
             self.heard.push(line.clone());
         }
-        line
+        Some(line)
     }
 
     /// Reads a command, sends `answer` with its tag in place of `{tag}`, and returns the command.
@@ -122,9 +131,9 @@ impl Peer {
         bytes
     }
 
-    /// Reads until an empty line or the end of the stream.
+    /// Reads lines until the end of the stream, over empty ones too.
     pub fn hear_rest(&mut self) {
-        while !self.hear().is_empty() {}
+        while self.hear_line().is_some() {}
     }
 
     pub fn hang_up(&mut self) {

@@ -191,7 +191,7 @@ fn values_list(first: &Value) -> Vec<Value> {
         Some(values)
             if values
                 .first()
-                .map_or(is_nil(first), |value| super::types::identical(value, first)) =>
+                .map_or(is_nil(first), |value| super::equality::identical(value, first)) =>
         {
             values
         }

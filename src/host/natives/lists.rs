@@ -2,7 +2,7 @@
 
 use steel::SteelVal;
 
-use super::types::{alike, equal};
+use super::equality::{alike, equal};
 use super::{Answer, Code, count, fail, index_of, integer_of, list_of, wrong};
 use crate::host::value::{self, Value, elements, is_nil, list, nil};
 

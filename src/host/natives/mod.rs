@@ -8,6 +8,7 @@
 
 mod characters;
 mod control;
+mod equality;
 mod files;
 mod flights;
 mod format;

@@ -178,7 +178,7 @@ fn quotient(arguments: &[Value]) -> Answer {
 }
 
 /// Calls a function of the interpreter, for the rare kinds of numbers.
-fn number_function(name: &'static str, arguments: &[Value]) -> Answer {
+pub(super) fn number_function(name: &'static str, arguments: &[Value]) -> Answer {
     let module = match name {
         "=" => "steel/equality",
         "<" | ">" | "<=" | ">=" => "steel/ord",

@@ -1,14 +1,15 @@
 //! Functions on sequences: lists, strings, vectors and bytevectors.
 //!
-//! Set operations and `remove-duplicates` hash the elements if all are of kinds that can be hashed.
-//! An index into a long ASCII string is found without scanning the string.
+//! Set operations and `remove-duplicates` hash the elements, unless they get a test of their own. An
+//! index into a long ASCII string is found without scanning the string.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use steel::rvals::SteelString;
 use steel::{SteelErr, SteelVal};
 
+use super::equality::{Test, equal};
 use super::{Answer, Code, count, fail, index_of, wrong};
 use crate::host::value::{self, Value, as_symbol, is_nil, list, string};
 
@@ -291,63 +292,46 @@ fn position_char(arguments: &[Value]) -> Answer {
     Ok(value::integer((start + index) as i64))
 }
 
-/// A hashable key for an element. Two elements have the same key if and only if they are `equal`,
-/// with one exception: `#f` and the empty list are `equal` but have different keys.
-#[derive(PartialEq, Eq, Hash)]
-enum Identity<'v> {
-    Integer(isize),
-    Text(&'v str),
-    Symbol(&'v str),
-    Char(char),
-    Truth(bool),
-    List(Vec<Identity<'v>>),
+/// Values that are told apart by `equal`.
+#[derive(Default)]
+struct Distinct<'v>(HashMap<u64, Vec<&'v Value>>);
+
+impl<'v> Distinct<'v> {
+    fn contains(&self, value: &Value) -> bool {
+        let mut alike = self.0.get(&Test::Equal.hash(value)).into_iter().flatten();
+        alike.any(|known| equal(known, value))
+    }
+
+    /// Adds a value. Returns whether it was not there.
+    fn insert(&mut self, value: &'v Value) -> bool {
+        let alike = self.0.entry(Test::Equal.hash(value)).or_default();
+        let is_new = !alike.iter().any(|known| equal(known, value));
+        if is_new {
+            alike.push(value);
+        }
+        is_new
+    }
 }
 
-fn identity(value: &Value) -> Option<Identity<'_>> {
-    Some(match value {
-        SteelVal::IntV(number) => Identity::Integer(*number),
-        SteelVal::StringV(text) => Identity::Text(text.as_str()),
-        SteelVal::SymbolV(name) => Identity::Symbol(name.as_str()),
-        SteelVal::CharV(character) => Identity::Char(*character),
-        SteelVal::BoolV(truth) => Identity::Truth(*truth),
-        SteelVal::ListV(list) => Identity::List(list.iter().map(identity).collect::<Option<_>>()?),
-        _ => return None,
-    })
-}
-
-/// `(%members left right wanted)`: returns a list that holds the list of those elements of `left`
-/// that are in `right`, or, if `wanted` is `nil`, of those that are not. Returns `nil` if an
-/// element cannot be hashed.
+/// `(%members left right wanted)`: returns the list of those elements of `left` that are in
+/// `right`, or, if `wanted` is `nil`, of those that are not.
 fn members(arguments: &[Value]) -> Answer {
     let left = super::list_of("a set operation", &arguments[0])?;
     let right = super::list_of("a set operation", &arguments[1])?;
     let wanted = value::is_true(&arguments[2]);
-    let Some(right) = right.iter().map(identity).collect::<Option<HashSet<_>>>() else {
-        return Ok(value::nil());
-    };
-    let mut found = Vec::new();
-    for element in &left {
-        match identity(element) {
-            Some(key) if right.contains(&key) == wanted => found.push(element.clone()),
-            Some(_) => {}
-            None => return Ok(value::nil()),
-        }
+    let mut known = Distinct::default();
+    for element in &right {
+        known.insert(element);
     }
-    Ok(list(vec![list(found)]))
+    Ok(list(left.into_iter().filter(|element| known.contains(element) == wanted).collect()))
 }
 
-/// `(%distinct elements)`: returns a list that holds the list without elements that occur again
-/// later, or `nil` as [`members`] does.
+/// `(%distinct elements)`: returns the list without elements that occur again later.
 fn distinct(arguments: &[Value]) -> Answer {
     let elements = super::list_of("remove-duplicates", &arguments[0])?;
-    let mut seen = HashSet::new();
-    let mut kept = Vec::new();
-    for element in elements.iter().rev() {
-        let Some(key) = identity(element) else { return Ok(value::nil()) };
-        if seen.insert(key) {
-            kept.push(element.clone());
-        }
-    }
+    let mut seen = Distinct::default();
+    let mut kept: Vec<Value> =
+        elements.iter().rev().filter(|element| seen.insert(*element)).cloned().collect();
     kept.reverse();
-    Ok(list(vec![list(kept)]))
+    Ok(list(kept))
 }

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use steel::SteelErr;
 use steel::SteelVal;
 
+use super::equality::equal;
 use super::sequences::{elements_of, slice};
-use super::types::equal;
 use super::{Answer, Code, count, fail, index_of, keys, string_of, wrong};
 use crate::host::value::{
     self, Value, as_keyword, as_symbol, integer, is_nil, is_true, keyword, nil, string, symbol,

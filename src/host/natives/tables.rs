@@ -1,8 +1,8 @@
 //! Hash tables of Common Lisp. They keep the insertion order.
 //!
-//! A key is hashed by its printed form; keys that print alike are told apart by the table's
-//! comparison. Removed entries leave a gap, and gaps are closed when they are more than half of a
-//! table of over 32 entries.
+//! Keys are hashed and compared as the table's test does (see `equality`). To compare keys may look
+//! into other tables, or into this one, so no lock is held meanwhile. Removed entries leave a gap, and
+//! gaps are closed when they are more than half of a table of over 32 entries.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,11 +10,10 @@ use std::sync::{Arc, Mutex};
 
 use steel::{SteelErr, SteelVal};
 
-use super::types::{alike, equal, identical};
+use super::equality::Test;
 use super::{Answer, Code, count, fail, keys, wrong};
 use crate::host::context::lock;
-use crate::host::value::{self, Value, changing_object, downcast, is_nil, nil, to_datum, truth};
-use crate::lisp::printer;
+use crate::host::value::{self, Value, changing_object, downcast, is_nil, nil, truth};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("make-hash-table", make),
@@ -54,34 +53,33 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     // A snapshot of the entries, because the function that goes through them may change the table.
     ("%hash-entries", |arguments| {
         let table = table("maphash", &arguments[0])?;
-        let content = lock(&table.content);
-        Ok(value::list(
-            content
-                .entries
-                .iter()
-                .flatten()
-                .map(|(key, value)| value::list(vec![key.clone(), value.clone()]))
-                .collect(),
-        ))
+        let entries = table.entries().into_iter();
+        Ok(value::list_of(entries.map(|(key, value)| value::list(vec![key, value]))))
     }),
 ];
 
-/// A hash table: `same` compares keys.
+/// A hash table.
 pub(crate) struct HashTable {
-    pub same: fn(&Value, &Value) -> bool,
-    /// Whether the printed form of a key is compared without case, as `equalp` needs.
-    pub folds: bool,
-    pub content: Mutex<Content>,
+    /// Compares keys.
+    pub test: Test,
+    content: Mutex<Content>,
 }
 
 /// The entries of a table.
 #[derive(Default)]
-pub(crate) struct Content {
+struct Content {
     /// In insertion order; `None` where one was removed.
-    entries: Vec<Option<(Value, Value)>>,
-    /// Positions in `entries`, by the printed form of the key.
-    places: HashMap<String, Vec<usize>>,
+    entries: Vec<Option<Entry>>,
+    /// Positions in `entries`, by the hash of the key.
+    places: HashMap<u64, Vec<usize>>,
     count: usize,
+}
+
+struct Entry {
+    /// The hash of the key when it was inserted.
+    hash: u64,
+    key: Value,
+    value: Value,
 }
 
 impl fmt::Display for HashTable {
@@ -91,87 +89,102 @@ impl fmt::Display for HashTable {
 }
 
 impl HashTable {
+    fn new(test: Test) -> HashTable {
+        HashTable { test, content: Mutex::default() }
+    }
+
     pub(crate) fn count(&self) -> usize {
         lock(&self.content).count
     }
 
-    fn look(&self, key: &Value) -> String {
-        let look = printer::readably(&to_datum(key));
-        if !self.folds {
-            return look;
-        }
-        // 1 and 1.0 are equal for `equalp`.
-        let look = look.to_lowercase();
-        look.strip_suffix(".0").map(str::to_owned).unwrap_or(look)
-    }
-
-    fn find(&self, content: &Content, look: &str, key: &Value) -> Option<usize> {
-        let places = content.places.get(look)?;
-        places.iter().copied().find(|place| {
-            content.entries[*place].as_ref().is_some_and(|(known, _)| (self.same)(known, key))
-        })
-    }
-
-    fn get(&self, key: &Value) -> Option<Value> {
+    /// Returns the keys and values in insertion order.
+    pub(super) fn entries(&self) -> Vec<(Value, Value)> {
         let content = lock(&self.content);
-        let place = self.find(&content, &self.look(key), key)?;
-        content.entries[place].as_ref().map(|(_, value)| value.clone())
+        let entries = content.entries.iter().flatten();
+        entries.map(|entry| (entry.key.clone(), entry.value.clone())).collect()
+    }
+
+    fn find(&self, hash: u64, key: &Value) -> Option<usize> {
+        let candidates: Vec<(usize, Value)> = {
+            let content = lock(&self.content);
+            let places = content.places.get(&hash)?.iter();
+            places
+                .filter_map(|place| Some((*place, content.entries[*place].as_ref()?.key.clone())))
+                .collect()
+        };
+        candidates
+            .into_iter()
+            .find(|(_, known)| self.test.holds(known, key))
+            .map(|(place, _)| place)
+    }
+
+    pub(super) fn get(&self, key: &Value) -> Option<Value> {
+        let place = self.find(self.test.hash(key), key)?;
+        lock(&self.content).entries[place].as_ref().map(|entry| entry.value.clone())
     }
 
     fn set(&self, key: &Value, value: Value) {
-        let look = self.look(key);
+        let hash = self.test.hash(key);
+        let found = self.find(hash, key);
         let mut content = lock(&self.content);
-        match self.find(&content, &look, key) {
-            Some(place) => content.entries[place] = Some((key.clone(), value)),
+        let entry = Some(Entry { hash, key: key.clone(), value });
+        match found {
+            Some(place) => content.entries[place] = entry,
             None => {
                 let place = content.entries.len();
-                content.entries.push(Some((key.clone(), value)));
-                content.places.entry(look).or_default().push(place);
+                content.entries.push(entry);
+                content.places.entry(hash).or_default().push(place);
                 content.count += 1;
             }
         }
     }
 
     fn remove(&self, key: &Value) -> bool {
-        let look = self.look(key);
+        let hash = self.test.hash(key);
+        let Some(place) = self.find(hash, key) else { return false };
         let mut content = lock(&self.content);
-        let Some(place) = self.find(&content, &look, key) else { return false };
         content.entries[place] = None;
         content.count -= 1;
-        if let Some(places) = content.places.get_mut(&look) {
+        if let Some(places) = content.places.get_mut(&hash) {
             places.retain(|other| *other != place);
             if places.is_empty() {
-                content.places.remove(&look);
+                content.places.remove(&hash);
             }
         }
         if content.entries.len() > 32 && content.count < content.entries.len() / 2 {
-            let kept: Vec<_> =
-                std::mem::take(&mut *content).entries.into_iter().flatten().collect();
-            for (place, (key, value)) in kept.into_iter().enumerate() {
-                content.places.entry(self.look(&key)).or_default().push(place);
-                content.entries.push(Some((key, value)));
-                content.count += 1;
-            }
+            content.close_gaps();
         }
         true
     }
 }
 
+impl Content {
+    fn close_gaps(&mut self) {
+        self.places.clear();
+        self.entries.retain(Option::is_some);
+        for (place, entry) in self.entries.iter().flatten().enumerate() {
+            self.places.entry(entry.hash).or_default().push(place);
+        }
+    }
+}
+
 /// Makes a hash table that compares keys with `equal`.
 pub fn hash_table(entries: Vec<(Value, Value)>) -> Value {
-    table_like(&HashTable { same: equal, folds: false, content: Mutex::default() }, entries)
+    table_with(Test::Equal, entries)
 }
 
 /// Returns the entries of a hash table in insertion order; `None` for anything else.
 pub fn hash_table_entries(value: &Value) -> Option<Vec<(Value, Value)>> {
-    let table = downcast::<HashTable>(value)?;
-    let content = lock(&table.content);
-    Some(content.entries.iter().flatten().cloned().collect())
+    Some(downcast::<HashTable>(value)?.entries())
 }
 
 /// Makes a table with other entries that compares keys as `table` does.
 pub(crate) fn table_like(table: &HashTable, entries: Vec<(Value, Value)>) -> Value {
-    let copy = HashTable { same: table.same, folds: table.folds, content: Mutex::default() };
+    table_with(table.test, entries)
+}
+
+fn table_with(test: Test, entries: Vec<(Value, Value)>) -> Value {
+    let copy = HashTable::new(test);
     for (key, value) in entries {
         copy.set(&key, value);
     }
@@ -192,18 +205,17 @@ fn make(arguments: &[Value]) -> Answer {
         value::as_symbol(value) == Some(name)
             || matches!((value, own), (SteelVal::FuncV(code), Some((_, own))) if std::ptr::fn_addr_eq(*code, *own))
     };
-    let (same, folds): (fn(&Value, &Value) -> bool, bool) =
-        match test.as_ref().filter(|test| !is_nil(test)) {
-            None => (identical, false),
-            Some(test) if named(test, "equal") => (equal, false),
-            Some(test) if named(test, "equalp") => (alike, true),
-            Some(test) if named(test, "eq") || named(test, "eql") => (identical, false),
-            Some(test) => {
-                return Err(fail(format!(
-                    "make-hash-table: :test: expected eq, eql, equal or equalp, got {}",
-                    value::shown(test)
-                )));
-            }
-        };
-    Ok(changing_object(HashTable { same, folds, content: Mutex::default() }))
+    let test = match test.as_ref().filter(|test| !is_nil(test)) {
+        None => Test::Eql,
+        Some(test) if named(test, "equal") => Test::Equal,
+        Some(test) if named(test, "equalp") => Test::Equalp,
+        Some(test) if named(test, "eq") || named(test, "eql") => Test::Eql,
+        Some(test) => {
+            return Err(fail(format!(
+                "make-hash-table: :test: expected eq, eql, equal or equalp, got {}",
+                value::shown(test)
+            )));
+        }
+    };
+    Ok(changing_object(HashTable::new(test)))
 }

@@ -1,9 +1,9 @@
-//! Predicates and equality of Common Lisp, next to Scheme's.
+//! Predicates of Common Lisp, next to Scheme's.
 
 use steel::SteelVal;
 
+use super::equality::{alike, equal, identical, interpreter_eq};
 use super::{Answer, Code, count};
-use crate::host::primitives::{call_native, primitive};
 use crate::host::value::{self, Value, as_keyword, as_symbol, is_nil, truth};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
@@ -159,61 +159,10 @@ pub(super) fn is_function(value: &Value) -> bool {
     )
 }
 
-/// `eq` and `eql`: all values that print as `nil` are one, and symbols are compared by name.
-pub(super) fn identical(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        _ if is_nil(left) || is_nil(right) => is_nil(left) && is_nil(right),
-        (SteelVal::SymbolV(left), SteelVal::SymbolV(right)) => left.as_str() == right.as_str(),
-        (SteelVal::StringV(left), SteelVal::StringV(right)) => {
-            std::ptr::eq(left.as_str(), right.as_str())
-        }
-        (SteelVal::ListV(_) | SteelVal::Pair(_) | SteelVal::Custom(_), _) => {
-            interpreter_eq(left, right)
-        }
-        _ => left == right,
-    }
-}
-
-fn interpreter_eq(left: &Value, right: &Value) -> bool {
-    let eq = primitive("steel/equality", "eq?");
-    let answer = eq.and_then(|eq| call_native(&eq, &[left.clone(), right.clone()]));
-    matches!(answer, Some(SteelVal::BoolV(true)))
-}
-
 /// Scheme's `eq?`: the empty list and `#f` differ.
 fn scheme_eq(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (SteelVal::SymbolV(left), SteelVal::SymbolV(right)) => left.as_str() == right.as_str(),
         _ => interpreter_eq(left, right),
     }
-}
-
-/// `equal`: compares contents; all values that print as `nil` are one.
-pub(super) fn equal(left: &Value, right: &Value) -> bool {
-    if is_nil(left) || is_nil(right) { is_nil(left) && is_nil(right) } else { left == right }
-}
-
-/// `equalp`: ignores case, compares small integers and floats by value, and lists by their
-/// elements. Other values are compared with `equal`.
-pub(super) fn alike(left: &Value, right: &Value) -> bool {
-    let mut pending = vec![(left.clone(), right.clone())];
-    while let Some((left, right)) = pending.pop() {
-        match (&left, &right) {
-            (SteelVal::StringV(left), SteelVal::StringV(right))
-                if left.to_lowercase() == right.to_lowercase() => {}
-            (SteelVal::CharV(left), SteelVal::CharV(right))
-                if left.to_lowercase().eq(right.to_lowercase()) => {}
-            (SteelVal::IntV(integer), SteelVal::NumV(float))
-            | (SteelVal::NumV(float), SteelVal::IntV(integer))
-                if *integer as f64 == *float => {}
-            _ if equal(&left, &right) => {}
-            _ => match (value::elements(&left), value::elements(&right)) {
-                (Some(left), Some(right)) if left.len() == right.len() => {
-                    pending.extend(left.into_iter().zip(right))
-                }
-                _ => return false,
-            },
-        }
-    }
-    true
 }

@@ -140,11 +140,14 @@ struct InFlight {
     parts: VecDeque<Part>,
     sending: Sending,
     responses: u64,
+    /// How many `+` it has brought.
     challenges: u32,
     capabilities_seen: u64,
     /// Whether the server refused it before it was wholly sent. The rest of its literal must still
     /// be sent then.
     refused: bool,
+    /// Whether an IDLE shall end.
+    is_ending: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,10 +248,14 @@ impl Session {
         self.frame.stream_literals_over(bytes);
     }
 
-    /// Queues `DONE`, which ends IDLE; does nothing unless IDLE is the oldest command in flight.
+    /// Ends IDLE with `DONE`, once the server idles: before its `+` it would take `DONE` for a
+    /// command. Does nothing if no IDLE is in flight, or if this was called for it already.
     pub fn end_idle(&mut self) {
-        if self.queue.front().is_some_and(|command| command.effect == Effect::Idle) {
-            self.out.push(b"DONE\r\n", false);
+        if let Some(idle) = self.queue.iter_mut().find(|command| command.effect == Effect::Idle) {
+            let has_begun = idle.challenges > 0;
+            if !std::mem::replace(&mut idle.is_ending, true) && has_begun {
+                self.out.push(b"DONE\r\n", false);
+            }
         }
     }
 
@@ -412,6 +419,9 @@ impl Session {
                         Sending::Done => {
                             command.challenges += 1;
                             self.limits.check("challenges", u64::from(command.challenges))?;
+                            if command.is_ending && command.challenges == 1 {
+                                self.out.push(b"DONE\r\n", false);
+                            }
                             return Ok(Found::Continue);
                         }
                         Sending::Not | Sending::Going | Sending::WaitsForBytes => {
@@ -626,6 +636,7 @@ impl Protocol for Session {
             challenges: 0,
             capabilities_seen: self.capabilities_told,
             refused: false,
+            is_ending: false,
         });
         self.pump();
         handle
@@ -677,4 +688,74 @@ fn tag_of(handle: Handle) -> String {
 
 fn out_of_turn(what: &'static str, near: &[u8]) -> ProtocolError {
     ProtocolError::OutOfTurn { what, near: excerpt(near) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns a session that has submitted IDLE after `before` other commands.
+    fn idling(before: usize) -> Session {
+        let mut session = Session::new(Limits::default());
+        session.receive(b"* OK hello\r\n");
+        session.next_event().unwrap();
+        for _ in 0..before {
+            session.submit(Command::noop());
+        }
+        session.submit(Command::idle());
+        session.take_outgoing();
+        session
+    }
+
+    fn sent(session: &mut Session) -> String {
+        String::from_utf8(session.take_outgoing().bytes().to_vec()).unwrap()
+    }
+
+    fn hear(session: &mut Session, text: &str) {
+        session.receive(text.as_bytes());
+        assert!(session.find_event().unwrap(), "{text}");
+    }
+
+    #[test]
+    fn done_waits_until_the_server_idles() {
+        let mut session = idling(0);
+        session.end_idle();
+        session.end_idle();
+        assert_eq!(sent(&mut session), "");
+        hear(&mut session, "* 1 EXISTS\r\n");
+        assert_eq!(sent(&mut session), "");
+        hear(&mut session, "+ idling\r\n");
+        assert_eq!(sent(&mut session), "DONE\r\n");
+        session.end_idle();
+        assert_eq!(sent(&mut session), "", "DONE goes out once");
+        hear(&mut session, "A1 OK done\r\n");
+        assert_eq!(session.in_flight(), 0);
+
+        let mut session = idling(0);
+        hear(&mut session, "+ idling\r\n");
+        assert_eq!(sent(&mut session), "");
+        session.end_idle();
+        assert_eq!(sent(&mut session), "DONE\r\n");
+    }
+
+    #[test]
+    fn no_done_follows_a_refused_idle() {
+        let mut session = idling(0);
+        session.submit(Command::noop()); // waits for the end of IDLE
+        session.end_idle();
+        hear(&mut session, "A1 NO not now\r\n");
+        assert_eq!(sent(&mut session), "A2 NOOP\r\n");
+        session.end_idle();
+        assert_eq!(sent(&mut session), "");
+    }
+
+    #[test]
+    fn idle_after_other_commands_can_be_ended_too() {
+        let mut session = idling(1);
+        session.end_idle();
+        hear(&mut session, "A1 OK done\r\n");
+        assert_eq!(sent(&mut session), "");
+        hear(&mut session, "+ idling\r\n");
+        assert_eq!(sent(&mut session), "DONE\r\n");
+    }
 }

@@ -88,7 +88,7 @@ pub struct Session {
     next: Next,
     body: Body,
     next_handle: u64,
-    /// Always 0: [`crate::proto::sasl::Exchange`] bounds the number of challenges.
+    /// How many challenges the AUTH in flight has brought.
     challenges: u32,
     /// The marked letters, which QUIT removes.
     marked: Vec<u32>,
@@ -201,6 +201,8 @@ impl Session {
                         return Err(out_of_turn("a challenge that no command waits for", line));
                     };
                     let handle = *handle;
+                    self.challenges += 1;
+                    self.limits.check("challenges", u64::from(self.challenges))?;
                     self.received.show(end + 1);
                     return Ok(FoundEvent::Challenge(handle, end + 1));
                 }

@@ -11,7 +11,8 @@
 //! `end_letter` returned.
 //!
 //! For deeds, a transaction runs from MAIL to the reply to the letter, or to a refused MAIL or
-//! DATA, or RSET. A reply that no command waits for is a protocol error, because it could be taken
+//! DATA, or RSET. The next MAIL may be sent while a letter awaits its reply (RFC 2920 3.1), so
+//! several transactions can be open. A reply that no command waits for is a protocol error, because it could be taken
 //! for the reply to the next command.
 
 use super::body::Body;
@@ -26,8 +27,8 @@ use crate::proto::secret::Secret;
 use std::collections::VecDeque;
 use zeroize::Zeroize;
 
-/// Identifies a submitted command, or the end of a letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Identifies a submitted command, or the end of a letter. Later ones are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(u64);
 
 /// A complete reply.
@@ -106,10 +107,15 @@ pub struct Session {
     sent: VecDeque<Awaited>,
     waiting: VecDeque<(Handle, Command)>,
     greeted: bool,
+    /// How many challenges the AUTH in flight has brought.
+    challenges: u32,
     /// Whether the server replied 354 and the letter has not ended.
     in_letter: bool,
-    /// The transaction in progress.
-    transaction: Option<Transaction>,
+    /// The MAIL of the transaction to which that letter belongs.
+    letter_of: Option<Handle>,
+    /// The transactions whose MAIL was submitted and that have not ended, in this order. There are
+    /// several when the next MAIL is sent before the reply to a letter.
+    transactions: VecDeque<Transaction>,
     /// The transaction that the last reply ended: the handle of its MAIL, and whether the letter
     /// was accepted.
     ended: Option<(Handle, bool)>,
@@ -135,8 +141,10 @@ impl Session {
             sent: VecDeque::new(),
             waiting: VecDeque::new(),
             greeted: false,
+            challenges: 0,
             in_letter: false,
-            transaction: None,
+            letter_of: None,
+            transactions: VecDeque::new(),
             ended: None,
             body: Body::default(),
             next_handle: 0,
@@ -171,7 +179,8 @@ impl Session {
         self.out.push(&wire, false);
         self.in_letter = false;
         let handle = self.new_handle();
-        if let Some(transaction) = &mut self.transaction {
+        let mail = self.letter_of.take();
+        if let Some(transaction) = self.transactions.iter_mut().find(|one| Some(one.mail) == mail) {
             transaction.end = Some(handle);
         }
         self.sent.push_back(Awaited { handle, name: "the letter", barrier: false });
@@ -209,20 +218,30 @@ impl Session {
         Handle(self.next_handle)
     }
 
-    /// Notes the end of a transaction: the reply to its letter, a refused MAIL or DATA, or RSET.
+    /// The position of the transaction in progress for the server when it replies to the command
+    /// `handle`: the last one that began before.
+    fn transaction_before(&self, handle: Handle) -> Option<usize> {
+        self.transactions.iter().rposition(|transaction| transaction.mail < handle)
+    }
+
+    /// Notes the end of a transaction: the reply to its letter, a refused MAIL or DATA, RSET, or
+    /// another MAIL that the server accepted.
     fn note_end(&mut self, handle: Handle, name: &str, code: u16) {
-        let Some(transaction) = self.transaction else { return };
         let is_positive = code / 100 == 2;
-        let is_over = match name {
-            "the letter" => transaction.end == Some(handle),
-            "MAIL" => transaction.mail == handle && !is_positive,
-            "DATA" => code != 354,
-            "RSET" => true,
-            _ => false,
+        let before = self.transaction_before(handle);
+        let over = match name {
+            "the letter" => self.transactions.iter().position(|one| one.end == Some(handle)),
+            "MAIL" if is_positive => before,
+            "MAIL" => self.transactions.iter().position(|one| one.mail == handle),
+            "DATA" if code == 354 => {
+                self.letter_of = before.map(|position| self.transactions[position].mail);
+                None
+            }
+            "DATA" | "RSET" => before,
+            _ => None,
         };
-        if is_over {
+        if let Some(transaction) = over.and_then(|position| self.transactions.remove(position)) {
             self.ended = Some((transaction.mail, is_positive && transaction.end == Some(handle)));
-            self.transaction = None;
         }
     }
 
@@ -250,6 +269,8 @@ impl Session {
         };
         let handle = awaited.handle;
         if code == 334 && awaited.name == "AUTH" {
+            self.challenges += 1;
+            self.limits.check("challenges", u64::from(self.challenges))?;
             return Ok(Found::Challenge(handle, length));
         }
         if code == 235 && awaited.name != "AUTH" {
@@ -261,6 +282,7 @@ impl Session {
         if code / 100 == 3 && !(code == 354 && awaited.name == "DATA") {
             return Err(out_of_turn("an intermediate reply to a command that has none", raw));
         }
+        self.challenges = 0;
         self.in_letter = code == 354;
         let name = awaited.name;
         self.note_end(handle, name, code);
@@ -331,7 +353,7 @@ impl Protocol for Session {
         self.ahead |= self.greeted && self.in_flight() == 0 && self.has_unread();
         let handle = self.new_handle();
         if command.change.is_some() {
-            self.transaction = Some(Transaction { mail: handle, end: None });
+            self.transactions.push_back(Transaction { mail: handle, end: None });
         }
         self.waiting.push_back((handle, command));
         self.pump();
@@ -343,8 +365,9 @@ impl Protocol for Session {
     }
 
     fn is_wholly_sent(&self, mail: Handle) -> bool {
-        self.transaction
-            .is_some_and(|transaction| transaction.mail == mail && transaction.end.is_some())
+        self.transactions
+            .iter()
+            .any(|transaction| transaction.mail == mail && transaction.end.is_some())
     }
 
     fn take_outgoing(&mut self) -> Outgoing {
@@ -391,6 +414,7 @@ fn out_of_turn(what: &'static str, near: &[u8]) -> ProtocolError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::smtp::command::MailOptions;
 
     /// Returns the events of a session that has sent EHLO, when the server sends `bytes` in chunks
     /// of `size`.
@@ -426,6 +450,84 @@ mod tests {
             for size in [1, 3, 100] {
                 assert_eq!(events(bytes.as_bytes(), size).unwrap(), *expected, "{bytes:?}");
             }
+        }
+    }
+
+    fn hear(session: &mut Session, bytes: &str) -> Result<bool, ProtocolError> {
+        session.space()[..bytes.len()].copy_from_slice(bytes.as_bytes());
+        session.filled(bytes.len());
+        session.find_event()
+    }
+
+    fn mail(session: &mut Session) -> Handle {
+        session.submit(Command::mail("a@example.org", &[], MailOptions::default()).unwrap())
+    }
+
+    /// Returns a session that has sent a letter, which the server has not answered yet, and the
+    /// handle of its MAIL.
+    fn with_a_letter() -> (Session, Handle) {
+        let mut session = Session::new(Limits::default());
+        hear(&mut session, "220 hello\r\n").unwrap();
+        let first = mail(&mut session);
+        session.submit(Command::rcpt("b@example.org", false).unwrap());
+        session.submit(Command::data());
+        for reply in ["250 sender\r\n", "250 recipient\r\n", "354 go\r\n"] {
+            assert!(hear(&mut session, reply).unwrap());
+            assert_eq!(session.ended(), None);
+        }
+        session.letter(b"x\r\n");
+        session.end_letter();
+        (session, first)
+    }
+
+    #[test]
+    fn a_letter_keeps_its_transaction_when_the_next_mail_is_sent_ahead() {
+        for (verdict, accepted) in [("250 taken\r\n", true), ("550 no\r\n", false)] {
+            let (mut session, first) = with_a_letter();
+            let second = mail(&mut session);
+            assert!(session.is_wholly_sent(first) && !session.is_wholly_sent(second));
+            assert!(hear(&mut session, verdict).unwrap());
+            assert_eq!(session.ended(), Some((first, accepted)));
+            assert!(hear(&mut session, "250 sender\r\n").unwrap());
+            assert_eq!(session.ended(), None);
+            session.submit(Command::rset());
+            assert!(hear(&mut session, "250 forgotten\r\n").unwrap());
+            assert_eq!(session.ended(), Some((second, false)));
+        }
+    }
+
+    #[test]
+    fn a_letter_belongs_to_the_transaction_of_its_data() {
+        let mut session = Session::new(Limits::default());
+        hear(&mut session, "220 hello\r\n").unwrap();
+        let first = mail(&mut session);
+        session.submit(Command::data());
+        let second = mail(&mut session); // waits, since nothing may follow DATA
+        hear(&mut session, "250 sender\r\n").unwrap();
+        hear(&mut session, "354 go\r\n").unwrap();
+        session.end_letter();
+        assert!(session.is_wholly_sent(first) && !session.is_wholly_sent(second));
+        hear(&mut session, "250 taken\r\n").unwrap();
+        assert_eq!(session.ended(), Some((first, true)));
+        hear(&mut session, "550 no\r\n").unwrap();
+        assert_eq!(session.ended(), Some((second, false)));
+    }
+
+    #[test]
+    fn a_mail_within_a_transaction_ends_by_the_servers_answer() {
+        // A server must refuse the second MAIL (RFC 5321 4.1.4). If it does not, the first one is
+        // over without a letter.
+        for (answer, ended_first) in [("503 nested\r\n", 1), ("250 sender\r\n", 0)] {
+            let mut session = Session::new(Limits::default());
+            hear(&mut session, "220 hello\r\n").unwrap();
+            let both = [mail(&mut session), mail(&mut session)];
+            hear(&mut session, "250 sender\r\n").unwrap();
+            assert_eq!(session.ended(), None);
+            hear(&mut session, answer).unwrap();
+            assert_eq!(session.ended(), Some((both[ended_first], false)));
+            session.submit(Command::rset());
+            hear(&mut session, "250 forgotten\r\n").unwrap();
+            assert_eq!(session.ended(), Some((both[1 - ended_first], false)));
         }
     }
 

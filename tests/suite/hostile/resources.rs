@@ -508,6 +508,31 @@ fn rule_16_questions_without_end_end_the_login() {
         );
         assert!(heard.len() < 20, "{protocol:?}: {heard:?}");
     }
+    // With a limit below what the mechanism needs, the limit is what ends the login.
+    for protocol in PROTOCOLS {
+        let change = |options: &mut ConnectOptions| options.limits.challenges = 0;
+        let (result, heard) = protocol.meet(change, move |peer| {
+            match protocol {
+                Imap => peer.say("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\n"),
+                Pop | Smtp => peer.say(protocol.greeting()),
+            }
+            match protocol {
+                Imap => drop(peer.answer("+ \r\n")),
+                Pop => {
+                    peer.answer("+OK\r\nSASL SCRAM-SHA-256\r\n.\r\n");
+                    peer.answer("+ bW9yZQ==\r\n");
+                }
+                Smtp => {
+                    peer.answer("250-here\r\n250 AUTH LOGIN\r\n");
+                    peer.answer("334 VXNlcm5hbWU6\r\n");
+                }
+            }
+            peer.hear_rest();
+        });
+        assert_eq!(identifier(&result), ResponseTooLarge, "{protocol:?}: {heard:?}");
+        assert!(result.unwrap_err().to_string().contains(":limits '(:challenges N)"));
+        assert_no_password(&heard);
+    }
     for protocol in [Imap, Pop] {
         let endless = |peer: &mut Peer| {
             peer.hear();
@@ -603,4 +628,158 @@ fn rule_17_a_fetch_response_with_any_byte_anywhere_is_survived() {
             });
         }
     });
+}
+
+/// What a server sends in a session. `{tag}` stands for the command's tag.
+enum Say {
+    /// Without having read anything.
+    First(&'static str),
+    /// After a command.
+    Reply(&'static str),
+    /// After a letter.
+    Verdict(&'static str),
+}
+
+/// The sessions of [`use_session`], as a server plays them.
+fn session_of(protocol: Protocol) -> &'static [Say] {
+    match protocol {
+        Imap => &[
+            Say::First("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hello\r\n"),
+            Say::Reply("{tag} OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] in\r\n"),
+            Say::Reply("* LIST () \"/\" \"\"\r\n{tag} OK done\r\n"),
+            Say::Reply(
+                "* FLAGS (\\Seen)\r\n* 1 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 5] x\r\n{tag} OK [READ-WRITE] in\r\n",
+            ),
+            Say::Reply(
+                "* 1 FETCH (UID 5 FLAGS (\\Seen) BODY[TEXT] {3}\r\nabc)\r\n{tag} OK done\r\n",
+            ),
+        ],
+        Pop => &[
+            Say::First("+OK hello\r\n"),
+            Say::Reply("+OK\r\nUSER\r\nUIDL\r\nTOP\r\n.\r\n"),
+            Say::Reply("+OK\r\n"),
+            Say::Reply("+OK in\r\n"),
+            Say::Reply("+OK\r\nUSER\r\nUIDL\r\n.\r\n"),
+            Say::Reply("+OK 2 300\r\n"),
+            Say::Reply("+OK\r\n1 abc\r\n2 def\r\n.\r\n"),
+            Say::Reply("+OK 20\r\nSubject: x\r\n\r\n..dot\r\n.\r\n"),
+        ],
+        Smtp => &[
+            Say::First("220-hello\r\n220 you\r\n"),
+            Say::Reply("250-here\r\n250-8BITMIME\r\n250 AUTH PLAIN\r\n"),
+            Say::Reply("235 in\r\n"),
+            Say::Reply("250 sender\r\n"),
+            Say::Reply("250 recipient\r\n"),
+            Say::Reply("354 go\r\n"),
+            Say::Verdict("250-taken\r\n250 done\r\n"),
+        ],
+    }
+}
+
+fn use_session(protocol: Protocol, script: &Script) -> Result<(), Error> {
+    let mut client = protocol.connect(script, unchanged)?;
+    match protocol {
+        Imap => {
+            client.imap().select("inbox", false)?;
+            fetch(&mut client).map(drop)
+        }
+        Pop => {
+            client.pop().unique_ids()?;
+            client.pop().letter(1, None).map(drop)
+        }
+        Smtp => {
+            let to = ["a@example.org".to_owned()];
+            let envelope = postoffice::client::smtp::Envelope {
+                from: "joe@example.org",
+                to: &to,
+                partial: false,
+                long_lines: false,
+            };
+            client.smtp().send(&envelope, b"Subject: x\r\n\r\nx\r\n").map(drop)
+        }
+    }
+}
+
+/// Plays a session up to the byte `at` of all that it says. That byte is replaced by `with`, and the
+/// reply completed, or else the reply is cut there. Then nothing more is sent.
+fn play(peer: &mut Peer, session: &[Say], mut at: usize, with: Option<u8>) {
+    for say in session {
+        let (text, tag) = match say {
+            Say::First(text) => (text, String::new()),
+            Say::Reply(text) => (text, peer.hear().split(' ').next().unwrap_or("").to_owned()),
+            Say::Verdict(text) => {
+                peer.hear_to_the_end_of_a_letter();
+                (text, String::new())
+            }
+        };
+        let mut bytes = text.replace("{tag}", &tag).into_bytes();
+        if at < bytes.len() {
+            match with {
+                Some(with) => bytes[at] = with,
+                None => bytes.truncate(at),
+            }
+            let _ = peer.say_bytes(&bytes);
+            break;
+        }
+        at -= bytes.len();
+        let _ = peer.say_bytes(&bytes);
+    }
+    peer.hang_up_sending();
+    peer.hear_rest();
+}
+
+#[test]
+fn rule_17_a_session_survives_any_byte_and_any_end_anywhere() {
+    const OTHERS: [u8; 10] = [0, 0xff, b'\r', b'\n', b'{', b'(', b'"', b'9', b' ', b'*'];
+    for protocol in PROTOCOLS {
+        let session = session_of(protocol);
+        // Tags are of two bytes here.
+        let length: usize = session
+            .iter()
+            .map(|say| match say {
+                Say::First(text) | Say::Reply(text) | Say::Verdict(text) => {
+                    text.replace("{tag}", "A1").len()
+                }
+            })
+            .sum();
+        let run = move |at: usize, with: Option<u8>| {
+            let script = Script::run(move |peer| play(peer, session, at, with));
+            let result = use_session(protocol, &script);
+            script.heard();
+            result
+        };
+        assert!(run(length, None).is_ok(), "{protocol:?}: {:?}", run(length, None));
+        std::thread::scope(|scope| {
+            for part in 0..4 {
+                scope.spawn(move || {
+                    for at in (part..length).step_by(4) {
+                        let cut = run(at, None);
+                        assert!(
+                            matches!(identifier(&cut), Identifier::ServerShutdownConnection),
+                            "{protocol:?} {at}: {cut:?}"
+                        );
+                        for with in [OTHERS[at % 10], OTHERS[(at + 3) % 10]] {
+                            let result = run(at, Some(with));
+                            // Only the server may be blamed, and no result is made up.
+                            let is_expected = match &result {
+                                Ok(()) => true,
+                                Err(_) => matches!(
+                                    identifier(&result),
+                                    Unexpected
+                                        | ResponseTooLarge
+                                        | Identifier::ServerShutdownConnection
+                                        | Identifier::ErrorResponse
+                                        | Identifier::Authentication
+                                        | Identifier::Unsupported
+                                        | Identifier::RecipientsRefused
+                                        | Identifier::Insecure
+                                ),
+                            };
+                            assert!(is_expected, "{protocol:?} {at} {with}: {result:?}");
+                        }
+                    }
+                });
+            }
+        });
+    }
 }

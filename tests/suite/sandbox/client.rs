@@ -151,6 +151,13 @@ impl Client {
         matches!(self.stream.read(&mut byte), Ok(0) | Err(_))
     }
 
+    /// Waits until the server has closed the connection, and returns what it sent before.
+    pub fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        let _ = self.stream.read_to_end(&mut rest); // a reset ends the connection too
+        rest
+    }
+
     /// Reads lines up to and including the tagged response. A literal is part of its line:
     /// `{5}hello`.
     pub fn answer(&mut self, tag: &str) -> Vec<String> {
