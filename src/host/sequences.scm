@@ -42,7 +42,7 @@
 (define (mapcan f . lists) (apply append (apply mapcar f lists)))
 (define append-map mapcan)
 (define (maplist f list . lists) (%map-tails f (cons list lists)))
-(define (mapcon f . lists) (apply append (%map-tails f lists)))
+(define (mapcon f list . lists) (apply append (%map-tails f (cons list lists))))
 (define (mapl f list . lists)
   (%map-tails f (cons list lists))
   list)
@@ -162,7 +162,7 @@
         (else (values (car options) nil))))
 (define (%comparison-keys options)
   (%check-keys "member" '(:test :key) options #f)
-  (values (let ((test (%find-key ':test options))) (if test (car test) equal))
+  (values (let ((test (%find-key ':test options))) (if (and test (car test)) (car test) equal))
           (let ((key (%find-key ':key options))) (if key (car key) nil))))
 
 (define (member item list . options)

@@ -260,6 +260,23 @@ fn words_print_and_read_as_common_lisp_says() {
 }
 
 #[test]
+fn functions_on_lists_and_ports_take_their_defaults() {
+    check(&[
+        ("(sublis '((a . 1)) '(a b (a)))", "(1 b (1))"),
+        ("(assoc 1 '((1 . 2)) :test nil)", "(1 . 2)"),
+        ("(member 1 '(1 2) :test nil :key nil)", "(1 2)"),
+        ("(mapcon #'list '(1 2))", "((1 2) (2))"),
+        ("(mapcon #'list)", "error: mapcon: expected at least 2 arguments, got 1"),
+        (
+            "(get-output-stream-string)",
+            "error: get-output-stream-string: expected 1 argument, got 0",
+        ),
+        ("(eof-object 1)", "error: eof-object: expected 0 arguments, got 1"),
+        ("(nth-value)", "error: nth-value: malformed: expected (nth-value index form)"),
+    ]);
+}
+
+#[test]
 fn the_end_of_a_file_is_what_the_caller_says() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lines").display().to_string();

@@ -28,7 +28,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%read-char", |arguments| read("read-char", arguments, character)),
     ("%peek-char", peek_char),
     ("%read-rest", |arguments| read("read-string", arguments, rest)),
-    ("eof-object", |_| Ok(eof())),
+    ("eof-object", |arguments| {
+        count("eof-object", arguments, 0, 0)?;
+        Ok(eof())
+    }),
     ("eof-object?", |arguments| {
         count("eof-object?", arguments, 1, 1)?;
         Ok(truth(downcast::<Eof>(&arguments[0]).is_some()))

@@ -52,12 +52,21 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         context()?.set_output_port((!is_console).then(|| arguments[0].clone()));
         Ok(nil())
     }),
-    ("force-output", |_| Ok(nil())),
-    ("finish-output", |_| Ok(nil())),
+    ("force-output", |arguments| {
+        count("force-output", arguments, 0, 1)?;
+        Ok(nil())
+    }),
+    ("finish-output", |arguments| {
+        count("finish-output", arguments, 0, 1)?;
+        Ok(nil())
+    }),
     ("%string-port", |_| Ok(shared_object(Arc::new(TextPort::default()), "#<string-port>"))),
-    ("%string-port-text", |arguments| match downcast::<TextPort>(&arguments[0]) {
-        Some(port) => Ok(string(lock(&port.0).clone())),
-        None => Err(wrong("get-output-stream-string", "a string port", &arguments[0])),
+    ("%string-port-text", |arguments| {
+        count("get-output-stream-string", arguments, 1, 1)?;
+        match downcast::<TextPort>(&arguments[0]) {
+            Some(port) => Ok(string(lock(&port.0).clone())),
+            None => Err(wrong("get-output-stream-string", "a string port", &arguments[0])),
+        }
     }),
 ];
 

@@ -1,0 +1,61 @@
+//! Errors and other conditions.
+
+use super::Word;
+
+pub(super) const WORDS: &[Word] = &[
+    (
+        "error",
+        "(message &rest arguments)",
+        "Signals an error. A message with ~ directives is a format control; a condition is signalled as it is.",
+    ),
+    ("signal", "(message &rest arguments)", "Signals a condition; nil if no handler leaves."),
+    (
+        "warn",
+        "(message &rest arguments)",
+        "Signals a warning; if no handler leaves it is shown, and the program goes on.",
+    ),
+    ("raise", "(object)", "Signals any object as an error."),
+    (
+        "raise-continuable",
+        "(object)",
+        "Signals any object; nil if no handler leaves. Scheme's returns the handler's value.",
+    ),
+    (
+        "handler-case",
+        "(form (class (variable) form …) …)",
+        "Runs the clause of the first class that fits what is signalled: po-error, po-condition, error, warning, condition, t, or an identifier such as :timeout. (:no-error (value) …) runs otherwise.",
+    ),
+    (
+        "handler-bind",
+        "(((class function) …) form …)",
+        "Calls the function when a condition is signalled, before the stack unwinds.",
+    ),
+    ("ignore-errors", "(form …)", "The value, or on an error nil and the condition."),
+    (
+        "unwind-protect",
+        "(form cleanup …)",
+        "Runs the clean-up on every way out: errors, jumps, Ctrl-C.",
+    ),
+    ("guard", "((variable clause …) form …)", "Scheme's: the clauses are cond's."),
+    (
+        "with-handler",
+        "(function form …)",
+        "Calls the function with what was raised; its value is the form's.",
+    ),
+    ("error?", "(object)", "Whether it is a condition that is an error; a warning is not."),
+    ("error-object?", "(object)", "Whether it is a condition."),
+    ("error-message", "(condition)", "What happened, as a string."),
+    ("error-object-message", "(condition)", "As error-message."),
+    ("po-condition?", "(object)", "Whether it is a condition of the mail interface."),
+    ("po-error?", "(object)", "Whether it is an error of the mail interface."),
+    ("po-condition-identifier", "(condition)", "The keyword that says what kind."),
+    ("po-condition-server-string", "(condition)", "The server's words, or nil."),
+    ("po-condition-message", "(condition)", "What happened, as a string."),
+    (
+        "assert",
+        "(test &optional places message argument …)",
+        "An error unless the test is true. The message is a format control; the places are ignored. Returns nil.",
+    ),
+    ("assert-true", "(value)", "An error unless the value is true. Returns it."),
+    ("check", "(form expected)", "An error unless the value equals what is expected. Returns t."),
+];

@@ -1,0 +1,108 @@
+//! Printing, ports and files.
+
+use super::Word;
+
+pub(super) const WORDS: &[Word] = &[
+    (
+        "format",
+        "(destination control &rest arguments)",
+        "Prints to t or a port, or with nil gives a string. ~a ~s ~w ~d ~x ~o ~b ~r ~f ~$ ~c ~p ~% ~& ~~ ~t ~* ~? ~{ ~} ~^ ~[ ~; ~] ~( ~). Without a destination, gives a string.",
+    ),
+    ("princ", "(value &optional port)", "Prints for people."),
+    ("prin1", "(value &optional port)", "Prints so that it can be read back."),
+    ("print", "(value &optional port)", "A new line, then as prin1, then a blank."),
+    ("write", "(value &optional port)", "As prin1."),
+    ("display", "(value &optional port)", "As princ, but returns nil."),
+    ("displayln", "(value &optional port)", "As display, and ends the line."),
+    ("write-char", "(character &optional port)", "Prints a character. Returns nil."),
+    ("write-string", "(string &optional port)", "Prints a string."),
+    ("write-line", "(string &optional port)", "Prints a string and ends the line."),
+    ("terpri", "(&optional port)", "Ends the line."),
+    ("newline", "(&optional port)", "As terpri."),
+    ("fresh-line", "(&optional port)", "Ends the line unless it is empty."),
+    (
+        "force-output",
+        "(&optional port)",
+        "Does nothing: there is nothing to wait for. Returns nil.",
+    ),
+    ("finish-output", "(&optional port)", "As force-output."),
+    ("princ-to-string", "(value)", "What princ prints."),
+    ("prin1-to-string", "(value)", "What prin1 prints."),
+    ("write-to-string", "(value)", "As prin1-to-string."),
+    ("*standard-output*", "", "The port of standard output: t."),
+    (
+        "with-output-to-string",
+        "((variable) form …)",
+        "The string that the forms print to the port.",
+    ),
+    (
+        "call-with-output-string",
+        "(function)",
+        "The string that the function prints to the port that it gets.",
+    ),
+    (
+        "open-output-string",
+        "()",
+        "A port that keeps what is printed to it; get-output-string returns that.",
+    ),
+    ("make-string-output-stream", "()", "As open-output-string."),
+    (
+        "get-output-string",
+        "(port)",
+        "What was printed to a port of open-output-string. It stays there.",
+    ),
+    ("get-output-stream-string", "(port)", "As get-output-string; Common Lisp's empties the port."),
+    (
+        "read-line",
+        "(&optional port errorp end)",
+        "The next line, without a port of standard input; at the end of the file, end or an end-of-file object.",
+    ),
+    (
+        "read-char",
+        "(&optional port errorp end)",
+        "The next character, without a port of standard input; at the end of the file, end or an end-of-file object.",
+    ),
+    (
+        "peek-char",
+        "(&optional kind port errorp end)",
+        "As read-char, but the character stays. With t for kind, the next that is not blank; with a character, the next that is the same.",
+    ),
+    ("read-string", "(port)", "The rest of a file. Scheme's takes a number of characters."),
+    ("eof-object", "()", "The object that stands for the end of a file."),
+    (
+        "with-open-file",
+        "((variable path &key direction if-exists if-does-not-exist) form …)",
+        "A port on a file, closed on every way out. :direction :output writes; :if-exists :append, :error or :supersede.",
+    ),
+    ("open", "(path &key direction if-exists if-does-not-exist)", "A port on a file."),
+    ("open-input-file", "(path)", "A port that reads a file."),
+    ("open-output-file", "(path)", "A port that writes a file; an error if there is one already."),
+    (
+        "call-with-input-file",
+        "(path function)",
+        "Calls the function with a port that reads a file, and closes it.",
+    ),
+    (
+        "call-with-output-file",
+        "(path function)",
+        "Calls the function with a port that writes a file, in place of one that is there, and closes it.",
+    ),
+    ("close", "(port &key abort)", "Closes a port. The key is ignored."),
+    ("close-port", "(port &key abort)", "As close."),
+    ("close-input-port", "(port &key abort)", "As close."),
+    ("close-output-port", "(port &key abort)", "As close."),
+    ("delete-file", "(path)", "Deletes a file."),
+    ("probe-file", "(path)", "The path if the file exists, or nil."),
+    (
+        "load",
+        "(path)",
+        "Runs the forms of a file; the path is relative to the folder of the file that loads it. At top level only.",
+    ),
+    (
+        "require",
+        "(name &optional path)",
+        "With a string, loads a file that was not required before; the path is relative to the folder of the file that requires it, and .scm, .lisp or .cl may be left out. At top level only. With a keyword or a symbol, t: all functions are there.",
+    ),
+    ("provide", "(name)", "Returns t."),
+    ("*load-pathname*", "", "The path of the script that runs, or nil at the prompt."),
+];
