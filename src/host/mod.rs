@@ -188,17 +188,42 @@ impl Host {
     /// A report on the form that failed. Earlier forms have run, unless the text could not be read;
     /// then none has.
     pub fn evaluate(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
+        self.begin()?;
+        let result = self.run_source(source, source_name, false);
+        result.map_err(|report| self.failed(report))
+    }
+
+    /// Calls the function without parameters that a global holds. Unlike text that is evaluated
+    /// again and again, this compiles nothing.
+    ///
+    /// # Errors
+    /// A report on what failed in the function.
+    pub(crate) fn call(&mut self, name: &str) -> Result<Value, Report> {
+        self.begin()?;
+        let context = self.context.clone();
+        let result = natives::with_context(&context, || {
+            self.engine.call("s/%forget-values", Vec::new()).ok();
+            self.engine.call(&global(name), Vec::new()).map_err(|error| self.report(error))
+        });
+        result.map_err(|report| self.failed(report))
+    }
+
+    /// Prepares for running a text or a function.
+    fn begin(&mut self) -> Result<(), Report> {
         self.context.clear_interrupt();
         self.context.let_go();
         self.engine.steel.get_thread_state_controller().resume();
-        if self.context.time_left().get() != Time::Left {
-            return Err(self.interruption(None));
+        if self.context.time_left().get() == Time::Left {
+            Ok(())
+        } else {
+            Err(self.interruption(None))
         }
-        let result = self.run_source(source, source_name, false);
-        result.map_err(|report| {
-            self.recover();
-            report.redacted(&self.context)
-        })
+    }
+
+    /// Cleans up after an error, and masks secrets in its report.
+    fn failed(&mut self, report: Report) -> Report {
+        self.recover();
+        report.redacted(&self.context)
     }
 
     /// Makes `value` the prompt's last value: `*`, used as a variable, is this value from now on,
@@ -225,10 +250,9 @@ impl Host {
     /// As [`Host::evaluate`].
     pub fn evaluate_file(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
         let has_last_value = std::mem::take(&mut self.expander.has_last_value);
-        let result = self.run_source(source, source_name, true).map_err(|report| {
-            self.recover();
-            report.redacted(&self.context)
-        });
+        let result = self
+            .run_source(source, source_name, true)
+            .map_err(|report| self.failed(report));
         self.expander.has_last_value = has_last_value;
         result
     }
