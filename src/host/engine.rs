@@ -153,16 +153,31 @@ static COMPILED: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
 /// How many hashes are kept. The texts that every host compiles at its start are among the first.
 const MOST_COMPILED: usize = 10_000;
 
-fn compile_and_run(steel: &mut Steel, text: String) -> Result<Vec<Value>, SteelErr> {
+/// The path of texts that are not needed once they have run. The interpreter keeps one text per
+/// path, and every text without a path. The path must exist; without one, the interpreter takes the
+/// current folder, too.
+const PASSING: &str = ".";
+
+fn compile_and_run(
+    steel: &mut Steel,
+    text: String,
+    is_passing: bool,
+) -> Result<Vec<Value>, SteelErr> {
+    let compile = |steel: &mut Steel, text: String| {
+        guarded(|| match is_passing {
+            true => steel.emit_raw_program(text, PASSING.into()),
+            false => steel.emit_raw_program_no_path(text),
+        })
+    };
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     let hash = hasher.finish();
     let mut known = lock(&COMPILED);
     let program = if known.contains(&hash) {
         drop(known);
-        guarded(|| steel.emit_raw_program_no_path(text))?
+        compile(steel, text)?
     } else {
-        let program = guarded(|| steel.emit_raw_program_no_path(text))?;
+        let program = compile(steel, text)?;
         if known.len() < MOST_COMPILED {
             known.insert(hash);
         }
@@ -325,16 +340,17 @@ impl Engine {
         if self.batches.last().is_some_and(|batch| batch.is_passing) {
             self.batches.pop();
         }
+        let is_passing = !pending.is_shared && !pending.text.contains("(lambda");
         self.batches.push(Batch {
             number: self.ran,
             source: self.source.clone(),
             places: pending.places,
             first_call: self.numbered - pending.calls.len(),
             calls: pending.calls,
-            is_passing: !pending.is_shared && !pending.text.contains("(lambda"),
+            is_passing,
         });
         self.ran += 1;
-        let values = compile_and_run(&mut self.steel, pending.text)?;
+        let values = compile_and_run(&mut self.steel, pending.text, is_passing)?;
         if let Some(value) = values.into_iter().next_back() {
             self.last = value;
         }
@@ -367,7 +383,7 @@ impl Engine {
         if self.demanded.is_empty() {
             return Ok(());
         }
-        compile_and_run(&mut self.steel, self.demanded.clone())?;
+        compile_and_run(&mut self.steel, self.demanded.clone(), false)?;
         self.demanded.clear();
         self.on_demand.settle();
         Ok(())

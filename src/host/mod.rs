@@ -250,9 +250,8 @@ impl Host {
     /// As [`Host::evaluate`].
     pub fn evaluate_file(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
         let has_last_value = std::mem::take(&mut self.expander.has_last_value);
-        let result = self
-            .run_source(source, source_name, true)
-            .map_err(|report| self.failed(report));
+        let result =
+            self.run_source(source, source_name, true).map_err(|report| self.failed(report));
         self.expander.has_last_value = has_last_value;
         result
     }
@@ -391,7 +390,8 @@ impl Host {
             .and_then(<[Node]>::first)
             .is_some_and(|head| head.is_named("define-account"));
         if only_defines_all || is_account {
-            self.context.note_definition(source, form.span);
+            let key = if is_account { None } else { definition_key(form, source) };
+            self.context.note_definition(key, source, form.span);
         } else if let Some([head, forms @ ..]) = form.as_list()
             && (head.is_named("begin") || head.is_named("progn"))
         {
@@ -542,6 +542,17 @@ impl Host {
     /// Converts a value to data, for the printer.
     pub fn datum(&self, value: &Value) -> Datum {
         to_datum(value)
+    }
+}
+
+/// Returns what a definition defines: the name of a function, which calls find when they run, or
+/// the whole text, because a macro's earlier definitions may have expanded other forms.
+fn definition_key(form: &Node, source: &Source) -> Option<String> {
+    match form.as_list() {
+        Some([head, name, ..]) if head.is_named("defun") => {
+            Some(format!("defun {}", name.as_symbol()?.name))
+        }
+        _ => source.text.get(form.span.start..form.span.end).map(str::to_owned),
     }
 }
 
