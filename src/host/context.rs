@@ -54,7 +54,7 @@ pub struct Context {
     /// The last large result: see [`Context::hold`].
     held: Mutex<Option<Value>>,
     /// The forms that define functions and macros, in the order in which they ran.
-    definitions: Mutex<Vec<(Arc<Source>, Span)>>,
+    definitions: Mutex<Definitions>,
     /// Whether the host works for another one.
     is_worker: bool,
 }
@@ -66,6 +66,17 @@ struct Asked {
     procedure: Option<Value>,
     /// Results for the next calls of `result_of`, the last one first.
     results: Vec<Value>,
+}
+
+/// The forms that define functions and macros. Of the definitions with one key, only the first and
+/// the last are kept: forms between them may need the function, and later ones need its last
+/// definition.
+#[derive(Default)]
+struct Definitions {
+    forms: BTreeMap<usize, (Arc<Source>, Span)>,
+    /// The last form with a key, unless it is also the first.
+    last: HashMap<String, Option<usize>>,
+    noted: usize,
 }
 
 /// The state of a [`super::TimeLimit`].
@@ -155,8 +166,25 @@ impl Context {
         self.time.get() == Time::Finished
     }
 
-    pub(super) fn note_definition(&self, source: &Arc<Source>, span: Span) {
-        lock(&self.definitions).push((source.clone(), span));
+    /// Records a form that only defines something. A later form with the same `key` defines the
+    /// same again.
+    pub(super) fn note_definition(&self, key: Option<String>, source: &Arc<Source>, span: Span) {
+        let mut definitions = lock(&self.definitions);
+        let number = definitions.noted;
+        definitions.noted += 1;
+        if let Some(key) = key {
+            let replaced = match definitions.last.get_mut(&key) {
+                Some(last) => last.replace(number),
+                None => {
+                    definitions.last.insert(key, None);
+                    None
+                }
+            };
+            if let Some(replaced) = replaced {
+                definitions.forms.remove(&replaced);
+            }
+        }
+        definitions.forms.insert(number, (source.clone(), span));
     }
 
     /// Returns the text of the script's forms that only defined something, in the order in which
@@ -164,7 +192,8 @@ impl Context {
     pub(super) fn definitions(&self) -> Vec<String> {
         let definitions = lock(&self.definitions);
         definitions
-            .iter()
+            .forms
+            .values()
             .filter_map(|(source, span)| source.text.get(span.start..span.end))
             .map(str::to_owned)
             .collect()

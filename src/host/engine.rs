@@ -74,9 +74,12 @@ const BATCH: usize = 300;
 pub(super) struct Engine {
     pub steel: Steel,
     constants: HashMap<String, String>,
+    /// In the order of their numbers. Batches that no later error can lead to are left out.
     batches: Vec<Batch>,
-    /// The places of calls out of scripts, by number.
-    places: Vec<(Option<Arc<Source>>, Span)>,
+    /// How many batches have run.
+    ran: usize,
+    /// How many places of calls out of scripts have been numbered.
+    numbered: usize,
     pending: Pending,
     /// Definitions that nothing has mentioned yet.
     pub on_demand: OnDemand,
@@ -102,15 +105,27 @@ struct Visible {
 
 /// Maps the text of a batch back to the script.
 struct Batch {
+    number: usize,
     source: Option<Arc<Source>>,
     places: Vec<expander::Place>,
+    /// The places of calls out of the script, numbered from `first_call`.
+    calls: Vec<Call>,
+    first_call: usize,
+    /// Whether nothing refers to the batch once it has run: it makes no procedures.
+    is_passing: bool,
 }
+
+/// The place of a call out of a script.
+type Call = (Option<Arc<Source>>, Span);
 
 #[derive(Default)]
 struct Pending {
     text: String,
     places: Vec<expander::Place>,
+    calls: Vec<Call>,
     forms: usize,
+    /// Whether a form that has not been added yet refers to `calls`.
+    is_shared: bool,
 }
 
 /// Runs the interpreter and turns a panic into an error. Some of the interpreter's functions panic,
@@ -138,16 +153,31 @@ static COMPILED: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
 /// How many hashes are kept. The texts that every host compiles at its start are among the first.
 const MOST_COMPILED: usize = 10_000;
 
-fn compile_and_run(steel: &mut Steel, text: String) -> Result<Vec<Value>, SteelErr> {
+/// The path of texts that are not needed once they have run. The interpreter keeps one text per
+/// path, and every text without a path. The path must exist; without one, the interpreter takes the
+/// current folder, too.
+const PASSING: &str = ".";
+
+fn compile_and_run(
+    steel: &mut Steel,
+    text: String,
+    is_passing: bool,
+) -> Result<Vec<Value>, SteelErr> {
+    let compile = |steel: &mut Steel, text: String| {
+        guarded(|| match is_passing {
+            true => steel.emit_raw_program(text, PASSING.into()),
+            false => steel.emit_raw_program_no_path(text),
+        })
+    };
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     let hash = hasher.finish();
     let mut known = lock(&COMPILED);
     let program = if known.contains(&hash) {
         drop(known);
-        guarded(|| steel.emit_raw_program_no_path(text))?
+        compile(steel, text)?
     } else {
-        let program = guarded(|| steel.emit_raw_program_no_path(text))?;
+        let program = compile(steel, text)?;
         if known.len() < MOST_COMPILED {
             known.insert(hash);
         }
@@ -202,7 +232,8 @@ impl Engine {
             steel,
             constants: HashMap::new(),
             batches: Vec::new(),
-            places: Vec::new(),
+            ran: 0,
+            numbered: 0,
             pending: Pending::default(),
             on_demand: OnDemand::default(),
             demanded: String::new(),
@@ -272,7 +303,7 @@ impl Engine {
     pub fn add(&mut self, output: expander::Output) -> Result<(), SteelErr> {
         if self.pending.text.is_empty() {
             // The batch's number, by which `script_span` finds the place of an error.
-            self.pending.text = format!(";{}\n", self.batches.len());
+            self.pending.text = format!(";{}\n", self.ran);
         }
         let offset = self.pending.text.len();
         self.pending.text.push_str(&output.text);
@@ -301,12 +332,24 @@ impl Engine {
     pub fn flush(&mut self) -> Result<(), SteelErr> {
         self.list_globals();
         self.run_demanded()?;
-        let pending = std::mem::take(&mut self.pending);
-        if pending.forms == 0 {
+        if self.pending.forms == 0 {
             return Ok(());
         }
-        self.batches.push(Batch { source: self.source.clone(), places: pending.places });
-        let values = compile_and_run(&mut self.steel, pending.text)?;
+        let pending = std::mem::take(&mut self.pending);
+        if self.batches.last().is_some_and(|batch| batch.is_passing) {
+            self.batches.pop();
+        }
+        let is_passing = !pending.is_shared && !pending.text.contains("(lambda");
+        self.batches.push(Batch {
+            number: self.ran,
+            source: self.source.clone(),
+            places: pending.places,
+            first_call: self.numbered - pending.calls.len(),
+            calls: pending.calls,
+            is_passing,
+        });
+        self.ran += 1;
+        let values = compile_and_run(&mut self.steel, pending.text, is_passing)?;
         if let Some(value) = values.into_iter().next_back() {
             self.last = value;
         }
@@ -339,7 +382,7 @@ impl Engine {
         if self.demanded.is_empty() {
             return Ok(());
         }
-        compile_and_run(&mut self.steel, self.demanded.clone())?;
+        compile_and_run(&mut self.steel, self.demanded.clone(), false)?;
         self.demanded.clear();
         self.on_demand.settle();
         Ok(())
@@ -354,7 +397,10 @@ impl Engine {
     /// led out of the script.
     pub fn place(&self, trail: &Trail) -> Option<Place> {
         trail.span.and_then(|span| self.script_place(&span)).or_else(|| {
-            let (source, span) = self.places.get(trail.call?)?;
+            let number = trail.call?;
+            let after = self.batches.partition_point(|batch| batch.first_call <= number);
+            let batch = self.batches.get(after.checked_sub(1)?)?;
+            let (source, span) = batch.calls.get(number - batch.first_call)?;
             Some(source.as_ref()?.place(*span))
         })
     }
@@ -398,7 +444,8 @@ impl Engine {
     fn script_span(&self, span: &SteelSpan) -> Option<(&Arc<Source>, Span)> {
         let text = self.steel.get_source(&span.source_id?)?;
         let number: usize = text.strip_prefix(';')?.split('\n').next()?.parse().ok()?;
-        let batch = self.batches.get(number)?;
+        let index = self.batches.binary_search_by_key(&number, |batch| batch.number).ok()?;
+        let batch = &self.batches[index];
         let found = expander::locate(&batch.places, span.start as usize)?;
         Some((batch.source.as_ref()?, found))
     }
@@ -443,8 +490,9 @@ impl Hooks for Engine {
     }
 
     fn place(&mut self, span: Span) -> usize {
-        self.places.push((self.source.clone(), span));
-        self.places.len() - 1
+        self.pending.calls.push((self.source.clone(), span));
+        self.numbered += 1;
+        self.numbered - 1
     }
 
     fn needs_place(&mut self, global: &str) -> bool {
@@ -457,6 +505,7 @@ impl Hooks for Engine {
     }
 
     fn call_macro(&mut self, global: &str, arguments: &[Datum]) -> Result<Datum, String> {
+        self.pending.is_shared = self.pending.forms > 0;
         if let Err(error) = self.flush() {
             self.stopped = Some(error);
             return Err(String::new());

@@ -194,10 +194,28 @@ impl Host {
     pub fn evaluate(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
         self.begin()?;
         let result = self.run_source(source, source_name, false);
-        result.map_err(|report| {
-            self.recover();
-            report.redacted(&self.context)
-        })
+        result.map_err(|report| self.failed(report))
+    }
+
+    /// Calls the function without parameters that a global holds. Unlike text that is evaluated
+    /// again and again, this compiles nothing.
+    ///
+    /// # Errors
+    /// A report on what failed in the function.
+    pub(crate) fn call(&mut self, name: &str) -> Result<Value, Report> {
+        self.begin()?;
+        let context = self.context.clone();
+        let result = natives::with_context(&context, || {
+            self.engine.call("s/%forget-values", Vec::new()).ok();
+            self.engine.call(&global(name), Vec::new()).map_err(|error| self.report(error))
+        });
+        result.map_err(|report| self.failed(report))
+    }
+
+    /// Cleans up after an error, and masks secrets in its report.
+    fn failed(&mut self, report: Report) -> Report {
+        self.recover();
+        report.redacted(&self.context)
     }
 
     /// Prepares for the next text: forgets an interrupt that came while the host was idle.
@@ -238,10 +256,8 @@ impl Host {
     pub fn evaluate_file(&mut self, source: &str, source_name: &str) -> Result<Value, Report> {
         self.begin()?;
         let has_last_value = std::mem::take(&mut self.expander.has_last_value);
-        let result = self.run_source(source, source_name, true).map_err(|report| {
-            self.recover();
-            report.redacted(&self.context)
-        });
+        let result =
+            self.run_source(source, source_name, true).map_err(|report| self.failed(report));
         self.expander.has_last_value = has_last_value;
         result
     }
@@ -389,7 +405,8 @@ impl Host {
             .and_then(<[Node]>::first)
             .is_some_and(|head| head.is_named("define-account"));
         if only_defines_all || is_account {
-            self.context.note_definition(source, form.span);
+            let key = if is_account { None } else { definition_key(form, source) };
+            self.context.note_definition(key, source, form.span);
         } else if let Some([head, forms @ ..]) = form.as_list()
             && (head.is_named("begin") || head.is_named("progn"))
         {
@@ -576,6 +593,17 @@ impl Host {
     /// Converts a value to data, for the printer.
     pub fn datum(&self, value: &Value) -> Datum {
         to_datum(value)
+    }
+}
+
+/// Returns what a definition defines: the name of a function, which calls find when they run, or
+/// the whole text, because a macro's earlier definitions may have expanded other forms.
+fn definition_key(form: &Node, source: &Source) -> Option<String> {
+    match form.as_list() {
+        Some([head, name, ..]) if head.is_named("defun") => {
+            Some(format!("defun {}", name.as_symbol()?.name))
+        }
+        _ => source.text.get(form.span.start..form.span.end).map(str::to_owned),
     }
 }
 

@@ -453,47 +453,6 @@ fn set_operations_and_places_in_long_sequences_are_right() {
     ]);
 }
 
-/// Compares the resident memory before and after many iterations, as the script itself reads it
-/// from Linux.
-#[cfg(all(target_os = "linux", feature = "cli"))]
-#[test]
-fn loops_and_handlers_leave_nothing_behind() {
-    const RSS: &str = "(defun rss () (with-open-file (f \"/proc/self/statm\") (* 4 (parse-integer (second (string-split (read-line f) \" \"))))))";
-    for form in [
-        "(let next ((k 0)) (if (< k 3) (next (+ k 1)) k))",
-        "(loop for k below 3 collect k)",
-        "(let ((l '())) (dolist (x '(1 2 3)) (push x l)) l)",
-        "(let ((n 0)) (handler-case (incf n) (error (c) nil)))",
-        "(labels ((even (n) (if (= n 0) t (odd (- n 1)))) (odd (n) (if (= n 0) nil (even (- n 1))))) (even 3))",
-        "(let ((k 0)) (while (< k 3) (incf k)))",
-        "(do ((k 0 (+ k 1))) ((= k 3)))",
-        "(unwind-protect 1 2)",
-        "(let () (define (even n) (if (= n 0) t (odd (- n 1)))) (define (odd n) (if (= n 0) nil (even (- n 1)))) (even 3))",
-    ] {
-        let source = format!(
-            "{RSS} (dotimes (i 1000) {form}) (setq before (rss)) (dotimes (i 60000) {form}) (princ (- (rss) before))"
-        );
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_postoffice"))
-            .args(["eval", &source])
-            .output()
-            .unwrap();
-        let grown: i64 = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .next_back()
-            .unwrap_or("")
-            .trim()
-            .parse()
-            .unwrap_or_else(|_| {
-                panic!(
-                    "{form}: {}{}",
-                    String::from_utf8_lossy(&output.stdout),
-                    String::from_utf8_lossy(&output.stderr)
-                )
-            });
-        assert!(grown < 3_000, "{form}: grew by {grown} KB");
-    }
-}
-
 #[test]
 fn an_assignment_may_hold_a_procedure_that_reads_the_variable() {
     check(&[

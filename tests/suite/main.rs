@@ -32,6 +32,8 @@ mod failures;
 mod faults;
 #[cfg(feature = "cli")]
 mod golden;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod growth;
 #[cfg(feature = "sandbox")]
 mod hostile;
 #[cfg(feature = "sandbox")]

@@ -1,8 +1,8 @@
 //! The host of one thread of `parallel-map`: it has the script's definitions and calls the
 //! function.
 //!
-//! The function is kept in a global. A call evaluates a form that applies it to `%parallel-item`, a
-//! native that returns the item. Output and warnings are collected, because the calling thread
+//! The function is kept in a global. A second function, compiled once, applies it to
+//! `%parallel-item`, a native that returns the item. Output and warnings are collected, because the calling thread
 //! delivers them in the order of the items. Secrets that a call looks up become secrets of the
 //! parent, too.
 
@@ -26,6 +26,7 @@ pub(super) struct Worker<'a> {
 
 const FUNCTION: &str = "%parallel-function";
 const ITEM: &str = "%parallel-item";
+const CALL: &str = "%parallel-call";
 
 impl<'a> Worker<'a> {
     pub(super) fn new(job: &Job<'a>) -> Result<Worker<'a>, Condition> {
@@ -76,14 +77,15 @@ impl<'a> Worker<'a> {
         let function = function.map_err(|report| {
             wrong(&format!("f: {}", job.surroundings.explain(report.condition).message))
         })?;
-        if function.is_function() {
-            Ok(())
-        } else {
-            Err(wrong(&format!(
+        if !function.is_function() {
+            return Err(wrong(&format!(
                 "f: expected a lambda form or the name of a function, got {}",
                 host::shown(&function)
-            )))
+            )));
         }
+        let call = format!("(setq {CALL} (lambda () ({FUNCTION} ({ITEM}))))");
+        self.host.evaluate(&call, "parallel-map").map_err(|report| report.condition)?;
+        Ok(())
     }
 
     /// Calls the function with an item.
@@ -94,7 +96,7 @@ impl<'a> Worker<'a> {
     ) -> Result<Parcel, Condition> {
         *lock(&self.item) = Some(item.open());
         self.host.context().set_at_line_start(true);
-        let result = self.host.evaluate(&format!("({FUNCTION} ({ITEM}))"), "parallel-map");
+        let result = self.host.call(CALL);
         self.parent.learn_secrets(self.host.context());
         match result {
             Ok(value) => Parcel::of(&value).map_err(|what| {

@@ -529,6 +529,7 @@ pub(super) fn define_syntax(
     let rules = pass.rules(&parts[1], scope)?;
     let macros = if pass.system { &mut pass.memory.system_macros } else { &mut pass.memory.macros };
     macros.insert(symbol.name.clone(), rules);
+    pass.memory.keeps_marks = true;
     pass.quoted(&parts[0], output);
     Ok(())
 }

@@ -145,6 +145,8 @@ pub struct Expander {
     /// Functions of scripts that may give several values.
     several: HashSet<Arc<str>>,
     marks: Vec<Mark>,
+    /// Whether a macro that stays after the form was defined, whose text may have marks.
+    keeps_marks: bool,
     counter: u32,
     /// Whether `*` as a variable is the prompt's last value.
     pub has_last_value: bool,
@@ -197,6 +199,7 @@ impl Default for Expander {
             library: HashSet::new(),
             several: HashSet::new(),
             marks: Vec::new(),
+            keeps_marks: false,
             counter: 0,
             has_last_value: false,
             only_defines: false,
@@ -217,6 +220,21 @@ impl Expander {
 
     /// The first subform that is not part of the language.
     pub fn expand(
+        &mut self,
+        form: &Node,
+        system: bool,
+        hooks: &mut dyn Hooks,
+    ) -> Result<Output, ExpandError> {
+        let marks = self.marks.len();
+        self.keeps_marks = false;
+        let expanded = self.expand_form(form, system, hooks);
+        if !self.keeps_marks {
+            self.marks.truncate(marks);
+        }
+        expanded
+    }
+
+    fn expand_form(
         &mut self,
         form: &Node,
         system: bool,
