@@ -237,7 +237,8 @@ fn part<'t>(
     })
 }
 
-fn gensym(_: &[Value]) -> Answer {
+fn gensym(arguments: &[Value]) -> Answer {
+    count("gensym", arguments, 0, 1)?;
     use std::sync::atomic::{AtomicU64, Ordering};
     static COUNTER: AtomicU64 = AtomicU64::new(1);
     Ok(SteelVal::SymbolV(format!("#:g{}", COUNTER.fetch_add(1, Ordering::Relaxed)).into()))

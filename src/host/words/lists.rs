@@ -5,7 +5,7 @@ use super::Word;
 pub(super) const WORDS: &[Word] = &[
     ("list", "(&rest values)", "The list of the values."),
     ("cons", "(first rest)", "The list, or pair, with this first element before the rest."),
-    ("list*", "(&rest values-and-list)", "The last argument with the others in front of it."),
+    ("list*", "(value &rest values-and-list)", "The last argument with the others in front of it."),
     (
         "make-list",
         "(size &key initial-element)",
