@@ -11,8 +11,10 @@ use steel::SteelVal;
 use steel::steel_vm::builtin::BuiltInModule;
 use steel::steel_vm::primitives as modules;
 
-/// The functions in use: the name of their module, the module, and their names.
-const USED: [(&str, fn() -> BuiltInModule, &[&str]); 6] = [
+/// The name of a module, the module, and the names of the functions in use.
+type Used = (&'static str, fn() -> BuiltInModule, &'static [&'static str]);
+
+const USED: [Used; 6] = [
     ("steel/equality", || modules::STEEL_EQUALITY_MODULE.clone(), &["=", "eq?"]),
     ("steel/ord", || modules::STEEL_ORD_MODULE.clone(), &["<", ">", "<=", ">="]),
     ("steel/numbers", || modules::STEEL_NUMBER_MODULE.clone(), &["-", "*", "/", "floor"]),

@@ -331,7 +331,7 @@ fn distinct(arguments: &[Value]) -> Answer {
     let elements = super::list_of("remove-duplicates", &arguments[0])?;
     let mut seen = Distinct::default();
     let mut kept: Vec<Value> =
-        elements.iter().rev().filter(|element| seen.insert(*element)).cloned().collect();
+        elements.iter().rev().filter(|element| seen.insert(element)).cloned().collect();
     kept.reverse();
     Ok(list(kept))
 }
