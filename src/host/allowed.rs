@@ -6,7 +6,7 @@ use crate::lisp::expander::global;
 
 /// Names of the interpreter's library, of the natives and of the prelude, sorted. Each was
 /// reviewed: it reaches nothing outside the interpreter, or asks the [`crate::policy::Policy`]
-/// first (`load`, `open`, `probe-file`, `delete-file`, `getenv` and their callers). A name that is
+/// first (`load`, `require`, `open`, `probe-file`, `delete-file`, `getenv` and their callers). A name that is
 /// not listed is refused, so additions of a new interpreter version stay out of reach until they
 /// are reviewed.
 #[rustfmt::skip]
@@ -60,28 +60,28 @@ pub(super) const NAMES: &[&str] = &[
     "plist-try-get-positional-arg", "plist-validate-args", "plusp", "po-condition-identifier", "po-condition-message",
     "po-condition-server-string", "po-condition?", "po-error?", "pop-front", "port?", "position", "position-if",
     "position-if-not", "positive?", "prin1", "prin1-to-string", "princ", "princ-to-string", "print", "probe-file", "procedure?",
-    "push", "push-back", "push-front", "quit", "quote-re", "quotient", "raise", "raise-continuable", "random", "range",
-    "range-vec", "rassoc", "rassoc-if", "rassoc-if-not", "rational", "rational?", "rationalp", "re-submatch", "read-char",
-    "read-line", "read-string", "real-part", "real?", "realp", "reduce", "regexp-match", "regexp-match?", "rem", "remainder",
-    "remhash", "remove", "remove-duplicates", "remove-if", "remove-if-not", "replace", "replace-re", "rest", "revappend",
-    "reverse", "round", "schar", "search", "second", "set-difference", "set-exclusive-or", "set?", "seventh", "signal",
-    "signum", "sin", "sixth", "sleep", "some", "sort", "split-many", "split-once", "split-re", "split-whitespace", "sqrt",
-    "square", "stable-sort", "standard-char-p", "starts-with?", "string", "string->bytes", "string->int", "string->list",
-    "string->lower", "string->number", "string->symbol", "string->uninterned-symbol", "string->upper", "string->utf8",
-    "string->vector", "string-append", "string-capitalize", "string-ci<=?", "string-ci<?", "string-ci=?", "string-ci>=?",
-    "string-ci>?", "string-contains?", "string-downcase", "string-equal", "string-foldcase", "string-for-each",
-    "string-greaterp", "string-join", "string-left-trim", "string-length", "string-lessp", "string-not-equal",
-    "string-not-greaterp", "string-not-lessp", "string-prefix?", "string-push", "string-ref", "string-replace",
-    "string-right-trim", "string-split", "string-suffix?", "string-trim", "string-upcase", "string/=", "string<", "string<=",
-    "string<=?", "string<?", "string=", "string=?", "string>", "string>=", "string>=?", "string>?", "string?", "stringp",
-    "struct?", "sublis", "subseq", "subsetp", "subst", "subst-if", "subst-if-not", "substitute", "substitute-if",
-    "substitute-if-not", "substring", "svref", "symbol->string", "symbol-name", "symbol=?", "symbol?", "symbolp", "take", "tan",
-    "tenth", "terpri", "third", "throw", "to-string", "tree-equal", "trim", "trim-end", "trim-end-matches", "trim-start",
-    "trim-start-matches", "truncate", "truncate-quotient", "truncate-remainder", "truncate/", "try-list-ref", "typep", "union",
-    "upper-case-p", "utf8->string", "utf8-length", "values", "values-list", "vec-append", "vec-rest", "vector",
-    "vector-append!", "vector-copy!", "vector-fill!", "vector-for-each", "vector-length", "vector-map", "vector-push!",
-    "vector-ref", "vector-set!", "vector-swap!", "vector?", "vectorp", "void?", "warn", "write", "write-char", "write-line",
-    "write-string", "write-to-string", "zero?", "zerop",
+    "provide", "push", "push-back", "push-front", "quit", "quote-re", "quotient", "raise", "raise-continuable", "random",
+    "range", "range-vec", "rassoc", "rassoc-if", "rassoc-if-not", "rational", "rational?", "rationalp", "re-submatch",
+    "read-char", "read-line", "read-string", "real-part", "real?", "realp", "reduce", "regexp-match", "regexp-match?", "rem",
+    "remainder", "remhash", "remove", "remove-duplicates", "remove-if", "remove-if-not", "replace", "replace-re", "require",
+    "rest", "revappend", "reverse", "round", "schar", "search", "second", "set-difference", "set-exclusive-or", "set?",
+    "seventh", "signal", "signum", "sin", "sixth", "sleep", "some", "sort", "split-many", "split-once", "split-re",
+    "split-whitespace", "sqrt", "square", "stable-sort", "standard-char-p", "starts-with?", "string", "string->bytes",
+    "string->int", "string->list", "string->lower", "string->number", "string->symbol", "string->uninterned-symbol",
+    "string->upper", "string->utf8", "string->vector", "string-append", "string-capitalize", "string-ci<=?", "string-ci<?",
+    "string-ci=?", "string-ci>=?", "string-ci>?", "string-contains?", "string-downcase", "string-equal", "string-foldcase",
+    "string-for-each", "string-greaterp", "string-join", "string-left-trim", "string-length", "string-lessp",
+    "string-not-equal", "string-not-greaterp", "string-not-lessp", "string-prefix?", "string-push", "string-ref",
+    "string-replace", "string-right-trim", "string-split", "string-suffix?", "string-trim", "string-upcase", "string/=",
+    "string<", "string<=", "string<=?", "string<?", "string=", "string=?", "string>", "string>=", "string>=?", "string>?",
+    "string?", "stringp", "struct?", "sublis", "subseq", "subsetp", "subst", "subst-if", "subst-if-not", "substitute",
+    "substitute-if", "substitute-if-not", "substring", "svref", "symbol->string", "symbol-name", "symbol=?", "symbol?",
+    "symbolp", "take", "tan", "tenth", "terpri", "third", "throw", "to-string", "tree-equal", "trim", "trim-end",
+    "trim-end-matches", "trim-start", "trim-start-matches", "truncate", "truncate-quotient", "truncate-remainder", "truncate/",
+    "try-list-ref", "typep", "union", "upper-case-p", "utf8->string", "utf8-length", "values", "values-list", "vec-append",
+    "vec-rest", "vector", "vector-append!", "vector-copy!", "vector-fill!", "vector-for-each", "vector-length", "vector-map",
+    "vector-push!", "vector-ref", "vector-set!", "vector-swap!", "vector?", "vectorp", "void?", "warn", "write", "write-char",
+    "write-line", "write-string", "write-to-string", "zero?", "zerop",
 ];
 
 impl Host {
