@@ -38,7 +38,7 @@ impl Language {
 }
 
 /// Checks a table of forms and their printed values. Each form gets a new host.
-fn check(table: &[(&str, &str)]) {
+pub fn check(table: &[(&str, &str)]) {
     let wrong: Vec<String> = table
         .iter()
         .map(|(form, expected)| (form, expected, Language::new().shows(form)))

@@ -39,7 +39,21 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("remainder", |arguments| second("remainder", arguments, Way::Truncate)),
     ("quotient", |arguments| {
         count("quotient", arguments, 2, 2)?;
-        Ok(divided("quotient", &arguments[0], &arguments[1], Way::Truncate)?.0)
+        if let Some(other) = arguments.iter().find(|value| !is_whole(value)) {
+            return Err(wrong("quotient", "an integer", other));
+        }
+        let quotient = divided("quotient", &arguments[0], &arguments[1], Way::Truncate)?.0;
+        let is_float = arguments.iter().any(|value| matches!(value, SteelVal::NumV(_)));
+        Ok(float(&quotient).filter(|_| is_float).map_or(quotient, SteelVal::NumV))
+    }),
+    ("atan", |arguments| {
+        count("atan", arguments, 1, 2)?;
+        let part = |value| float(value).ok_or_else(|| wrong("atan", "a number", value));
+        let across = arguments.get(1).map_or(Ok(1.0), part)?;
+        match arguments {
+            [SteelVal::IntV(0)] => Ok(integer(0)),
+            _ => Ok(SteelVal::NumV(part(&arguments[0])?.atan2(across))),
+        }
     }),
     ("/", quotient),
     ("abs", |arguments| {
@@ -145,6 +159,15 @@ fn divided(
 fn is_exact(number: &Value) -> bool {
     use SteelVal::{BigNum, BigRational, IntV, Rational};
     matches!(number, IntV(_) | BigNum(_) | Rational(_) | BigRational(_))
+}
+
+/// Whether a number is an integer, also one that is a float.
+fn is_whole(number: &Value) -> bool {
+    match number {
+        SteelVal::IntV(_) | SteelVal::BigNum(_) => true,
+        SteelVal::NumV(number) => number.fract() == 0.0,
+        _ => false,
+    }
 }
 
 /// Of integers of 64 bits. The interpreter's own take anything for 0.
