@@ -23,7 +23,7 @@ fn lists() {
         ("(unfold-right zero? square 1- 3)", "(1 4 9)"),
         ("(list (any even? '(1 3)) (any < '(5 1) '(4 2)) (any + '(1) '(2)))", "(nil t 3)"),
         ("(list (list-index even? '(1 3 4)) (list-index = '(1 2) '(3 2)))", "(2 1)"),
-        ("(list (find-tail even? '(1 2 3)) (last-pair '(1 2 . 3)))", "((2 3) (2 . 3))"),
+        ("(list (find-tail even? '(1 2 3)) (last-pair '(1 2)))", "((2 3) (2))"),
         ("(list (zip '(1 2) '(3 4)) (concatenate '((1) (2 3))))", "(((1 3) (2 4)) (1 2 3))"),
         (
             "(list (cons* 1 2 '(3)) (xcons 1 2) (list-tabulate 3 square))",
@@ -95,6 +95,45 @@ fn vectors() {
 }
 
 #[test]
+fn names_that_both_languages_have() {
+    check(&[
+        (
+            "(list (delete 3 '(1 4 5) <) (delete 3 '(1 3)) (delete 3 '(1 4) :test #'<))",
+            "((1) (1) (1))",
+        ),
+        ("(list (concatenate '((1) (2))) (concatenate 'list '(1) '(2)))", "((1 2) (1 2))"),
+        ("(list (reduce - 0 '(1 2 3)) (reduce #'- '(1 2 3) :initial-value 0))", "(2 -6)"),
+        ("(let ((v (list->vector '(1 2)))) (vector-set! v 0 9) v)", "#(9 2)"),
+        ("(delete-duplicates '(1 2 -1) (lambda (a b) (= (abs a) (abs b))))", "(2 -1)"),
+        ("(list (assv-ref '((1 . a)) 1) (assv-ref '((1 . a)) 2))", "(a nil)"),
+        ("(list (list= = '(1 2) '(1 2)) (list= = '(1 2) '(1)) (list= = '(1) '(2)))", "(t nil nil)"),
+        ("(symbol->string nil)", "error: symbol->string: expected a symbol, got nil"),
+        ("(lset-xor = '(1 2 3) '(2 4))", "(4 1 3)"),
+    ]);
+}
+
+#[test]
+fn a_function_written_in_its_call_takes_the_rest() {
+    check(&[
+        ("((lambda rest rest) 1 '(2))", "(1 (2))"),
+        ("((lambda (a . rest) (list a rest)) 'x 'y)", "(x (y))"),
+        ("((case-lambda ((a) a) ((a . r) r)) 1 'b)", "(b)"),
+        ("((lambda (a &rest r) (list a r)) 'x \"y\" 'z)", "(x (\"y\" z))"),
+        ("((lambda (x) (* x x)) 3)", "9"),
+    ]);
+}
+
+#[test]
+fn values_are_defined_with_a_rest() {
+    check(&[
+        ("(let () (define-values (a . more) (values 1 2 3)) (list a more))", "(1 (2 3))"),
+        ("(let () (define-values all (values 1 2)) all)", "(1 2)"),
+        ("(begin (define-values (a . more) (values 1 2 3)) (list a more))", "(1 (2 3))"),
+        ("(begin (define-values (a b) (values 1 2)) (list a b))", "(1 2)"),
+    ]);
+}
+
+#[test]
 fn numbers() {
     check(&[
         ("(call-with-values (lambda () (floor/ -7 2)) list)", "(-4 1)"),
@@ -103,6 +142,11 @@ fn numbers() {
         ("(quotient 7.5 2)", "error: quotient: expected an integer, got 7.5"),
         ("(list (atan 1 -1) (atan 0) (atan 1.0))", "(2.356194490192345 0 0.7853981633974483)"),
         ("(list (boolean=? t t) (boolean=? t nil) (boolean=? nil nil))", "(t nil t)"),
+        ("(list (positive? 0.0) (negative? -0.0) (positive? 1/2) (negative? -1))", "(nil nil t t)"),
+        ("(positive? nil)", "error: positive?: expected a number, got nil"),
+        ("(list (exact? 1/2) (exact? 0.5) (inexact? 2.0) (inexact? 2))", "(t nil t nil)"),
+        ("(exact? nil)", "error: exact?: expected a number, got nil"),
+        ("(list (boolean? nil) (boolean? (= 1 2)) (boolean? t) (boolean? 0))", "(t t t nil)"),
         ("(boolean=? 1 1)", "error: boolean=?: expected t or nil, got 1"),
     ]);
 }

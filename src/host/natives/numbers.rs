@@ -25,6 +25,11 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("zerop", |arguments| against_zero("zerop", "=", arguments)),
     ("plusp", |arguments| against_zero("plusp", ">", arguments)),
     ("minusp", |arguments| against_zero("minusp", "<", arguments)),
+    // The interpreter's own take 0.0 for positive, and answer for what is not a number.
+    ("positive?", |arguments| against_zero("positive?", ">", arguments)),
+    ("negative?", |arguments| against_zero("negative?", "<", arguments)),
+    ("exact?", |arguments| is_float("exact?", arguments).map(|is_float| value::truth(!is_float))),
+    ("inexact?", |arguments| is_float("inexact?", arguments).map(value::truth)),
     ("floor", |arguments| divide("floor", arguments, Way::Floor)),
     ("ceiling", |arguments| divide("ceiling", arguments, Way::Ceiling)),
     ("round", |arguments| divide("round", arguments, Way::Round)),
@@ -159,6 +164,15 @@ fn divided(
 fn is_exact(number: &Value) -> bool {
     use SteelVal::{BigNum, BigRational, IntV, Rational};
     matches!(number, IntV(_) | BigNum(_) | Rational(_) | BigRational(_))
+}
+
+fn is_float(function: &str, arguments: &[Value]) -> Result<bool, steel::SteelErr> {
+    count(function, arguments, 1, 1)?;
+    match &arguments[0] {
+        SteelVal::NumV(_) => Ok(true),
+        other if super::types::is_number(other) => Ok(false),
+        other => Err(wrong(function, "a number", other)),
+    }
 }
 
 /// Whether a number is an integer, also one that is a float.

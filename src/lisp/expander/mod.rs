@@ -583,7 +583,15 @@ impl Pass<'_> {
                 output.push(&function.call());
             }
             Some(symbol) => self.function_name(symbol, elements[0].span, scope, output)?,
-            None => self.form(&elements[0], scope, output)?,
+            None => {
+                let callee = self.apart(|pass, output| pass.form(&elements[0], scope, output))?;
+                // The interpreter loses constants that go to the rest of a function written in the
+                // call itself.
+                let is_written_here = callee.text.starts_with("(lambda");
+                output.push(if is_written_here { "(s/%itself " } else { "" });
+                output.append(callee);
+                output.push(if is_written_here { ")" } else { "" });
+            }
         }
         if placed {
             output.push(")");
