@@ -587,10 +587,13 @@ impl Pass<'_> {
                 let callee = self.apart(|pass, output| pass.form(&elements[0], scope, output))?;
                 // The interpreter loses constants that go to the rest of a function written in the
                 // call itself.
-                let is_written_here = callee.text.starts_with("(lambda");
-                output.push(if is_written_here { "(s/%itself " } else { "" });
+                let takes_rest = callee.text.strip_prefix("(lambda ").is_some_and(|rest| {
+                    !rest.starts_with('(')
+                        || rest.split(')').next().is_some_and(|names| names.contains(" . "))
+                });
+                output.push(if takes_rest { "(s/%itself " } else { "" });
                 output.append(callee);
-                output.push(if is_written_here { ")" } else { "" });
+                output.push(if takes_rest { ")" } else { "" });
             }
         }
         if placed {

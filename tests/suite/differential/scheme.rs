@@ -441,7 +441,7 @@ const TRUTHS: &[&str] = &[
     "(char-lower-case? $c)", "(char-ci=? $c $c)", "(string-null? $s)", "(string-prefix? $s $s)",
     "(string-suffix? $s $s)", "(string-prefix? \"Re\" $s)", "(string-prefix-ci? \"re\" $s)",
     "(string-suffix-ci? \"A\" $s)", "(boolean=? $b $b)", "(symbol=? $y $y)", "(integer? $n)", "(exact-integer? $n)", "(rational? $n)", "(inexact? $n)",
-    "(real? $a)", "(exact? $n)", "(boolean? $b)", "(every $p $m)", "(every even? $l)", "(any even? $l)",
+    "(real? $a)", "(exact? $n)", "(boolean? $b)", "(every odd? $m)", "(every even? $l)", "(any even? $l)",
     "(any < $l $l)", "(every <= $l $l)", "(string-any char-numeric? $s)", "(string-every char-alphabetic? $s)",
     "(string-any $c $s)", "(string-every $c $s)", "(lset<= = $l $l)", "(lset= = $l $l)", "(list= = $l $l)",
     "(proper-list? $l)", "(not-pair? $l)", "(equal? $v $v)", "(equal? $s $s)", "(exact-integer? $a)",
