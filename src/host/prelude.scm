@@ -221,7 +221,6 @@
 (define (error text . irritants)
   (%raise (%make-condition 'error text irritants)))
 (define (raise object) (%raise object))
-(define (raise-continuable object) (%signal object))
 (define (signal text . irritants)
   (%signal (%make-condition 'warning text irritants)))
 (define (warn text . irritants)
@@ -476,11 +475,21 @@
     ((_ names form body ...) (apply (lambda names body ...) (%values-of (lambda () form))))))
 (define-syntax let-values
   (syntax-rules ()
+    ((_ bindings body ...) (%let-values bindings () body ...))))
+;; All forms are evaluated before the first name is bound.
+(define-syntax %let-values
+  (syntax-rules ()
+    ((_ () bindings body ...) (%bind-values bindings body ...))
+    ((_ ((names form) more ...) (made ...) body ...)
+     (let ((list (%values-of (lambda () form)))) (%let-values (more ...) (made ... (names list)) body ...)))))
+(define-syntax %bind-values
+  (syntax-rules ()
     ((_ () body ...) (let () body ...))
-    ((_ ((names form) more ...) body ...) (receive names form (let-values (more ...) body ...)))))
+    ((_ ((names list) more ...) body ...) (apply (lambda names (%bind-values (more ...) body ...)) list))))
 (define-syntax let*-values
   (syntax-rules ()
-    ((_ bindings body ...) (let-values bindings body ...))))
+    ((_ () body ...) (let () body ...))
+    ((_ ((names form) more ...) body ...) (receive names form (let*-values (more ...) body ...)))))
 (define-syntax destructuring-bind
   (syntax-rules ()
     ((_ pattern form body ...) (apply (lambda pattern body ...) form))))
@@ -523,17 +532,27 @@
   (syntax-rules ()
     ((_ ((parameter value) ...) body ...)
      (%parameterize (list (cons parameter value) ...) (lambda () body ...)))))
-(define (make-parameter value)
-  (lambda arguments
-    (if (pair? arguments) (prog1 value (setq value (car arguments))) value)))
+;; With one argument, a parameter is set to it, converted; with another one, to the value as it is.
+(define (make-parameter initial &optional (converter identity))
+  (let ((value (converter initial)))
+    (lambda arguments
+      (cond ((null? arguments) value)
+            ((pair? (cdr arguments)) (setq value (car arguments)))
+            (else (prog1 value (setq value (converter (car arguments)))))))))
 (define (%parameterize bindings thunk)
   (let ((old (%map-one (lambda (binding) ((car binding))) bindings)))
     (%protect (lambda () (for-each (lambda (binding) ((car binding) (cdr binding))) bindings) (thunk))
-              (lambda () (%map-all (lambda (binding value) ((car binding) value)) (list bindings old))))))
+              (lambda () (%map-all (lambda (binding value) ((car binding) value t)) (list bindings old))))))
 (define-syntax delay
   (syntax-rules ()
-    ((_ form) (make-promise (lambda () form)))))
-(define (make-promise thunk)
+    ((_ form) (%promise (lambda () form)))))
+(define (%promise thunk)
   (let ((done nil) (value nil))
-    (lambda () (unless done (setq value (thunk)) (setq done t)) value)))
-(define (force promise) (promise))
+    (lambda ()
+      (unless done
+        (let ((made (thunk)))
+          ;; The form may have forced its own promise.
+          (unless done (setq value made) (setq done t))))
+      value)))
+(define (make-promise value) (lambda () value))
+(define (force promise) (if (procedure? promise) (promise) promise))

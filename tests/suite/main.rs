@@ -59,6 +59,8 @@ mod report;
 mod sandbox;
 #[cfg(feature = "host")]
 mod saving;
+#[cfg(feature = "host")]
+mod scheme;
 #[cfg(feature = "cli")]
 mod secrets;
 #[cfg(feature = "sandbox")]

@@ -58,6 +58,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
             .and_then(|list| list.get(index_of("values", &arguments[0]).ok()?).cloned())
             .unwrap_or_else(nil))
     }),
+    ("%itself", |arguments| Ok(arguments[0].clone())),
     ("%splice", append),
     ("%spread", |arguments| {
         let (last, front) = arguments.split_last().ok_or_else(|| fail("apply: expected a list"))?;

@@ -25,6 +25,11 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("zerop", |arguments| against_zero("zerop", "=", arguments)),
     ("plusp", |arguments| against_zero("plusp", ">", arguments)),
     ("minusp", |arguments| against_zero("minusp", "<", arguments)),
+    // The interpreter's own take 0.0 for positive, and answer for what is not a number.
+    ("positive?", |arguments| against_zero("positive?", ">", arguments)),
+    ("negative?", |arguments| against_zero("negative?", "<", arguments)),
+    ("exact?", |arguments| is_float("exact?", arguments).map(|is_float| value::truth(!is_float))),
+    ("inexact?", |arguments| is_float("inexact?", arguments).map(value::truth)),
     ("floor", |arguments| divide("floor", arguments, Way::Floor)),
     ("ceiling", |arguments| divide("ceiling", arguments, Way::Ceiling)),
     ("round", |arguments| divide("round", arguments, Way::Round)),
@@ -39,7 +44,21 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("remainder", |arguments| second("remainder", arguments, Way::Truncate)),
     ("quotient", |arguments| {
         count("quotient", arguments, 2, 2)?;
-        Ok(divided("quotient", &arguments[0], &arguments[1], Way::Truncate)?.0)
+        if let Some(other) = arguments.iter().find(|value| !is_whole(value)) {
+            return Err(wrong("quotient", "an integer", other));
+        }
+        let quotient = divided("quotient", &arguments[0], &arguments[1], Way::Truncate)?.0;
+        let is_float = arguments.iter().any(|value| matches!(value, SteelVal::NumV(_)));
+        Ok(float(&quotient).filter(|_| is_float).map_or(quotient, SteelVal::NumV))
+    }),
+    ("atan", |arguments| {
+        count("atan", arguments, 1, 2)?;
+        let part = |value| float(value).ok_or_else(|| wrong("atan", "a number", value));
+        let across = arguments.get(1).map_or(Ok(1.0), part)?;
+        match arguments {
+            [SteelVal::IntV(0)] => Ok(integer(0)),
+            _ => Ok(SteelVal::NumV(part(&arguments[0])?.atan2(across))),
+        }
     }),
     ("/", quotient),
     ("abs", |arguments| {
@@ -145,6 +164,24 @@ fn divided(
 fn is_exact(number: &Value) -> bool {
     use SteelVal::{BigNum, BigRational, IntV, Rational};
     matches!(number, IntV(_) | BigNum(_) | Rational(_) | BigRational(_))
+}
+
+fn is_float(function: &str, arguments: &[Value]) -> Result<bool, steel::SteelErr> {
+    count(function, arguments, 1, 1)?;
+    match &arguments[0] {
+        SteelVal::NumV(_) => Ok(true),
+        other if super::types::is_number(other) => Ok(false),
+        other => Err(wrong(function, "a number", other)),
+    }
+}
+
+/// Whether a number is an integer, also one that is a float.
+fn is_whole(number: &Value) -> bool {
+    match number {
+        SteelVal::IntV(_) | SteelVal::BigNum(_) => true,
+        SteelVal::NumV(number) => number.fract() == 0.0,
+        _ => false,
+    }
 }
 
 /// Of integers of 64 bits. The interpreter's own take anything for 0.

@@ -165,6 +165,13 @@ pub(super) fn slice(text: &str, start: usize, end: Option<usize>) -> Option<&str
 fn concatenate(arguments: &[Value]) -> Answer {
     count("concatenate", arguments, 1, usize::MAX)?;
     let mut all = Vec::new();
+    // Scheme's takes a list of lists.
+    if let [SteelVal::ListV(lists)] = arguments {
+        for part in lists.iter() {
+            all.extend(elements_of("concatenate", part)?);
+        }
+        return Ok(list(all));
+    }
     if as_symbol(&arguments[0]) == Some("string")
         && arguments[1..].iter().all(|part| value::as_str(part).is_some())
     {

@@ -60,6 +60,12 @@ pub(super) const TABLE: &[(&str, Code)] = &[
             .map(|name| string(name.trim_start_matches(':')))
             .ok_or_else(|| wrong("symbol-name", "a symbol", &arguments[0]))
     }),
+    ("symbol->string", |arguments| {
+        count("symbol->string", arguments, 1, 1)?;
+        as_symbol(&arguments[0])
+            .map(string)
+            .ok_or_else(|| wrong("symbol->string", "a symbol", &arguments[0]))
+    }),
     ("intern", |arguments| {
         count("intern", arguments, 1, 2)?;
         let name = string_of("intern", &arguments[0])?;

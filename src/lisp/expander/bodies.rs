@@ -60,8 +60,8 @@ impl Pass<'_> {
                     )?;
                     output.push(")");
                 }
-                Some(Local::Values(names, value)) => {
-                    self.local_values(names, value, &inner, output)?
+                Some(Local::Values(names, rest, value)) => {
+                    self.local_values(names, rest, value, &inner, output)?
                 }
                 None => self.form(form, &inner, output)?,
             }
@@ -139,8 +139,8 @@ impl Pass<'_> {
             Some(Local::Variable(name, _) | Local::Function(name, ..)) => {
                 self.bind(name, bindings)?;
             }
-            Some(Local::Values(names, _)) => {
-                for name in names {
+            Some(Local::Values(names, rest, _)) => {
+                for name in names.iter().chain(rest) {
                     self.bind(name, bindings)?;
                 }
             }
@@ -153,7 +153,8 @@ impl Pass<'_> {
     fn local_definition<'n>(&self, form: &'n Node, scope: &Scope) -> Option<Local<'n>> {
         let [head, target, rest @ ..] = form.as_list()? else { return None };
         if self.is_language(head, "define-values", scope) {
-            return Some(Local::Values(target.as_list()?, rest.first()?));
+            let (names, others) = value_names(target);
+            return Some(Local::Values(names, others, rest.first()?));
         }
         if !self.is_language(head, "define", scope) {
             return None;
@@ -203,6 +204,7 @@ impl Pass<'_> {
     fn local_values(
         &mut self,
         names: &[Node],
+        rest: Option<&Node>,
         value: &Node,
         scope: &Scope,
         output: &mut Output,
@@ -214,6 +216,9 @@ impl Pass<'_> {
         for (index, name) in names.iter().enumerate() {
             let Some(number) = self.variable(name, scope) else { continue };
             output.push(&format!(" (define v{number} (s/%value {index} v{list}))"));
+        }
+        if let Some(number) = rest.and_then(|name| self.variable(name, scope)) {
+            output.push(&format!(" (define v{number} (s/nthcdr {} v{list}))", names.len()));
         }
         Ok(())
     }
@@ -262,10 +267,20 @@ fn may_define(found: &Macro) -> bool {
     matches!(found, Macro::Rules(_) | Macro::Procedure(_))
 }
 
+/// Returns the names of a `define-values`, and the name that gets the rest of the values.
+pub(super) fn value_names(target: &Node) -> (&[Node], Option<&Node>) {
+    match &target.kind {
+        Kind::List(names) => (names, None),
+        Kind::Dotted(names, rest) => (names, Some(rest)),
+        _ => (&[], Some(target)),
+    }
+}
+
 enum Local<'n> {
     Variable(&'n Node, &'n Node),
     Function(&'n Node, Node, &'n [Node]),
-    Values(&'n [Node], &'n Node),
+    /// The names, the name of the rest, and the form.
+    Values(&'n [Node], Option<&'n Node>, &'n Node),
 }
 
 /// Parses `((name value) (name) name …)`.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use super::output::Output;
 use super::scope::{Binding, Meaning};
 use super::syntax_rules::SyntaxRules;
-use super::{ExpandError, Expanded, Macro, Pass, Scope, global, lambda_list, names, system_global};
+use super::{
+    ExpandError, Expanded, Macro, Pass, Scope, bodies, global, lambda_list, names, system_global,
+};
 use crate::lisp::node::{Kind, Node};
 
 /// Forms that cannot be redefined, because the rest of the language is built on them.
@@ -35,12 +37,14 @@ pub fn announced(form: &Node, found: &mut dyn FnMut(&Arc<str>)) {
     let Some(head) = head.as_symbol() else { return };
     match (&*head.name, rest) {
         ("begin" | "progn", forms) => forms.iter().for_each(|form| announced(form, found)),
-        ("define-values", [names, ..]) => names
-            .as_list()
-            .unwrap_or_default()
-            .iter()
-            .filter_map(Node::as_symbol)
-            .for_each(|symbol| found(&symbol.name)),
+        ("define-values", [target, ..]) => {
+            let (names, rest) = bodies::value_names(target);
+            names
+                .iter()
+                .chain(rest)
+                .filter_map(Node::as_symbol)
+                .for_each(|symbol| found(&symbol.name));
+        }
         ("define" | "defun" | "defvar" | "defparameter" | "defconstant", [target, ..]) => {
             let name = match &target.kind {
                 Kind::List(elements) | Kind::Dotted(elements, _) => elements.first(),
@@ -372,17 +376,20 @@ pub(super) fn define_values(
     output: &mut Output,
 ) -> Expanded {
     let parts = pass.parts(node, 2, 2, " (name …) form")?;
-    let Some(targets) = parts[0].as_list() else {
-        return pass.error(parts[0].span, "define-values: expected a list of names");
-    };
+    let (names, rest) = bodies::value_names(&parts[0]);
     let list = pass.fresh();
     let globals: Vec<String> =
-        targets.iter().map(|name| pass.defined_global(name)).collect::<Result<_, _>>()?;
+        names.iter().map(|name| pass.defined_global(name)).collect::<Result<_, _>>()?;
+    let rest = rest.map(|name| pass.defined_global(name)).transpose()?;
     output.push(&format!("(let ((v{list} (s/%values-of (lambda () "));
     pass.form(&parts[1], scope, output)?;
     output.push("))))");
     for (index, emitted) in globals.into_iter().enumerate() {
         output.push(&format!(" (set! {emitted} (s/%value {index} v{list}))"));
+        pass.memory.defined.insert(emitted);
+    }
+    if let Some(emitted) = rest {
+        output.push(&format!(" (set! {emitted} (s/nthcdr {} v{list}))", names.len()));
         pass.memory.defined.insert(emitted);
     }
     output.push(" '())");

@@ -610,7 +610,18 @@ impl Pass<'_> {
                 output.push(&function.call());
             }
             Some(symbol) => self.function_name(symbol, elements[0].span, scope, output)?,
-            None => self.form(&elements[0], scope, output)?,
+            None => {
+                let callee = self.apart(|pass, output| pass.form(&elements[0], scope, output))?;
+                // The interpreter loses constants that go to the rest of a function written in the
+                // call itself.
+                let takes_rest = callee.text.strip_prefix("(lambda ").is_some_and(|rest| {
+                    !rest.starts_with('(')
+                        || rest.split(')').next().is_some_and(|names| names.contains(" . "))
+                });
+                output.push(if takes_rest { "(s/%itself " } else { "" });
+                output.append(callee);
+                output.push(if takes_rest { ")" } else { "" });
+            }
         }
         if placed {
             output.push(")");

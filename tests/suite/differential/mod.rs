@@ -1,15 +1,18 @@
-//! Differential tests: generated expressions are evaluated here and in SBCL, and must give the same
-//! printed value, or an error in both.
+//! Differential tests: generated expressions are evaluated here and in SBCL or Guile, and must give
+//! the same printed value, or an error in both.
 //!
-//! The generator leaves out what is different on purpose. Those differences stand in
-//! `docs/common-lisp.md`, with an expression for each; `the_documented_differences_are_those` evaluates
-//! them in both as well. `POSTOFFICE_SEED=N` makes other expressions.
+//! The generators leave out what is different on purpose. Those differences stand in
+//! `docs/common-lisp.md` and `docs/scheme.md`, with an expression for each, which is evaluated in both
+//! as well. In what Guile prints, `#t` and `#f` are written as here, and `#f` and `()` alike, because
+//! they are one value here. `POSTOFFICE_SEED=N` makes other expressions.
 
 mod expressions;
+mod scheme;
 
 use crate::common_lisp::Language;
 use expressions::CommonLisp;
 pub use expressions::Random;
+use scheme::Scheme;
 use std::fmt::Write as _;
 use std::process::Command;
 
@@ -31,17 +34,76 @@ const SBCL: &str = r#"
              (write-line (substitute #\Page #\Newline text)))))
 "#;
 
-/// The values that SBCL prints, one for each expression.
-fn sbcl(expressions: &[String]) -> Option<Vec<String>> {
+/// Reads one expression from each line and prints its value on one line, or `error`: as it is printed
+/// here, or, with `scheme` as the second argument, as Guile writes it.
+const GUILE: &str = r##"
+(define-module (run)
+  #:use-module (srfi srfi-1) #:use-module (srfi srfi-8) #:use-module (srfi srfi-11)
+  #:use-module (srfi srfi-13) #:use-module (scheme base) #:use-module (scheme char)
+  #:use-module (scheme lazy) #:use-module (ice-9 rdelim)
+  ;; Of the names that both define, SRFI 1's and R7RS's functions take more arguments.
+  #:duplicates (last))
+(define as-scheme (equal? (cddr (command-line)) '("scheme")))
+(define (escaped text)
+  (string-concatenate (map (lambda (c) (if (memv c '(#\" #\\)) (string #\\ c) (string c))) (string->list text))))
+(define (show x)
+  (cond ((not x) "nil")
+        ((null? x) "nil")
+        ((eq? x #t) "t")
+        ((string? x) (string-append "\"" (escaped x) "\""))
+        ((eqv? x #\newline) "#\\Newline")
+        ((char? x) (string-append "#\\" (string x)))
+        ((symbol? x) (symbol->string x))
+        ((vector? x) (string-append "#" (if (= 0 (vector-length x)) "()" (show (vector->list x)))))
+        ((pair? x)
+         (let loop ((rest (cdr x)) (parts (list (show (car x)))))
+           (cond ((pair? rest) (loop (cdr rest) (cons (show (car rest)) parts)))
+                 (else (string-append "(" (string-join (reverse parts) " ")
+                                      (if (or (null? rest) (not rest)) "" (string-append " . " (show rest)))
+                                      ")")))))
+        ((unspecified? x) "unspecified")
+        ((procedure? x) "procedure")
+        (else (object->string x))))
+(define (written x) (if as-scheme (object->string x) (show x)))
+(set-port-encoding! (current-output-port) "UTF-8")
+(call-with-input-file (cadr (command-line))
+  (lambda (in)
+    (set-port-encoding! in "UTF-8")
+    (let next ((line (read-line in)))
+      (unless (eof-object? line)
+        (let ((text (catch #t
+                      (lambda ()
+                        (call-with-values (lambda () (eval (call-with-input-string line read) (current-module)))
+                          (lambda all (if (null? all) "nil" (written (car all))))))
+                      (lambda ignored "error"))))
+          (display (string-map (lambda (c) (if (char=? c #\newline) #\page c)) text))
+          (newline))
+        (next (read-line in))))))
+"##;
+
+/// The values that a program prints for the expressions, one on each line, or `None` if its
+/// interpreter is not installed.
+fn values_of(
+    interpreter: &str,
+    option: &str,
+    program: &str,
+    expressions: &[String],
+    mode: &[&str],
+) -> Option<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
-    let (program, input) = (folder.path().join("run.lisp"), folder.path().join("expressions"));
-    std::fs::write(&program, SBCL).unwrap();
-    std::fs::write(&input, expressions.join("\n")).unwrap();
-    let output = Command::new("sbcl").arg("--script").arg(&program).arg(&input).output();
+    let (file, input) = (folder.path().join("run"), folder.path().join("expressions"));
+    std::fs::write(&file, program).unwrap();
+    std::fs::write(&input, expressions.join("\n") + "\n").unwrap();
+    let output = Command::new(interpreter)
+        .env("GUILE_AUTO_COMPILE", "0")
+        .arg(option)
+        .args([&file, &input])
+        .args(mode)
+        .output();
     let output = match output {
         Ok(output) => output,
         Err(error) => {
-            assert!(std::env::var("POSTOFFICE_REAL_SERVERS").is_err(), "sbcl: {error}");
+            assert!(std::env::var("POSTOFFICE_REAL_SERVERS").is_err(), "{interpreter}: {error}");
             return None;
         }
     };
@@ -49,6 +111,14 @@ fn sbcl(expressions: &[String]) -> Option<Vec<String>> {
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
     assert_eq!(values.len(), expressions.len(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(values)
+}
+
+fn sbcl(expressions: &[String]) -> Option<Vec<String>> {
+    values_of("sbcl", "--script", SBCL, expressions, &[])
+}
+
+fn guile(expressions: &[String], mode: &[&str]) -> Option<Vec<String>> {
+    values_of("guile", "-s", GUILE, expressions, mode)
 }
 
 /// The values that are printed here.
@@ -85,25 +155,55 @@ fn alike(left: &str, right: &str) -> bool {
     left == right || numbers(left) == numbers(right)
 }
 
-#[test]
-fn expressions_have_the_values_of_common_lisp() {
-    let seed = std::env::var("POSTOFFICE_SEED").map_or(1, |seed| seed.parse().unwrap());
-    let mut generator = CommonLisp::new(seed);
-    let expressions: Vec<String> = (0..2000).map(|_| generator.expression()).collect();
-    let Some(theirs) = sbcl(&expressions) else { return };
-    let mut differences = String::new();
-    for ((expression, theirs), ours) in expressions.iter().zip(&theirs).zip(ours(&expressions)) {
-        let both_fail = theirs == "error" && ours.starts_with("error: ");
-        if !both_fail && !alike(theirs, &ours) {
-            let _ = writeln!(differences, "{expression}\n  SBCL: {theirs}\n  here: {ours}");
-        }
-    }
-    assert!(differences.is_empty(), "seed {seed}:\n{differences}");
+/// Returns the number that chooses the expressions.
+fn seed() -> u64 {
+    std::env::var("POSTOFFICE_SEED").map_or(1, |seed| seed.parse().unwrap())
 }
 
-/// Returns the rows of the table of differences: expression, value there, value here.
-fn documented() -> Vec<[String; 3]> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/common-lisp.md");
+/// Compares the values that another language gives with those here.
+fn compare(language: &str, expressions: &[String], theirs: &[String]) {
+    let mut differences = String::new();
+    for ((expression, theirs), ours) in expressions.iter().zip(theirs).zip(ours(expressions)) {
+        let fails = ours.starts_with("error: ");
+        let both = match theirs.as_str() {
+            "error" => fails,
+            // What has no value in Scheme may have any here.
+            "unspecified" => !fails,
+            // Conditions are printed differently.
+            theirs if theirs.contains("#<&") => ours.contains("#<error"),
+            _ => alike(theirs, &ours),
+        };
+        if !both {
+            let _ = writeln!(differences, "{expression}\n  {language}: {theirs}\n  here: {ours}");
+        }
+    }
+    assert!(differences.is_empty(), "seed {}:\n{differences}", seed());
+}
+
+#[test]
+fn expressions_have_the_values_of_common_lisp() {
+    let mut generator = CommonLisp::new(seed());
+    let expressions: Vec<String> = (0..2000).map(|_| generator.expression()).collect();
+    if let Some(theirs) = sbcl(&expressions) {
+        compare("SBCL", &expressions, &theirs);
+    }
+}
+
+#[test]
+fn expressions_have_the_values_of_scheme() {
+    let mut generator = Scheme::new(seed());
+    let expressions: Vec<String> = (0..2000).map(|_| generator.expression()).collect();
+    let Some(theirs) = guile(&expressions, &[]) else { return };
+    let failing = theirs.iter().filter(|value| *value == "error").count();
+    assert!(failing < 500, "{failing} expressions fail in Guile, and compare little");
+    let theirs: Vec<String> =
+        theirs.iter().map(|value| value.replace("#\\\\space", "#\\\\ ")).collect();
+    compare("Guile", &expressions, &theirs);
+}
+
+/// Returns the rows of a page's table of differences: expression, value there, value here.
+fn documented(page: &str) -> Vec<[String; 3]> {
+    let path = format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(path).unwrap();
     let plain = |cell: &str| cell.trim().trim_matches('`').to_owned();
     page.lines()
@@ -115,13 +215,13 @@ fn documented() -> Vec<[String; 3]> {
         .collect()
 }
 
-#[test]
-fn the_documented_differences_are_those() {
-    let rows = documented();
+/// Checks that the expressions of a page have the values that it shows.
+fn check_page(page: &str, there: impl FnOnce(&[String]) -> Option<Vec<String>>) {
+    let rows = documented(page);
     assert!(rows.len() > 10);
     let expressions: Vec<String> = rows.iter().map(|row| row[0].clone()).collect();
     let here = ours(&expressions);
-    let there = sbcl(&expressions);
+    let there = there(&expressions);
     let mut wrong = String::new();
     for (index, [expression, expected_there, expected_here]) in rows.iter().enumerate() {
         let shown = if here[index].starts_with("error: ") { "error" } else { &here[index] };
@@ -133,6 +233,19 @@ fn the_documented_differences_are_those() {
         {
             let _ = writeln!(wrong, "{expression} is {} there", there[index]);
         }
+        if expected_there == expected_here {
+            let _ = writeln!(wrong, "{expression} is the same here and there");
+        }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn the_documented_differences_from_common_lisp_are_those() {
+    check_page("common-lisp.md", sbcl);
+}
+
+#[test]
+fn the_documented_differences_from_scheme_are_those() {
+    check_page("scheme.md", |expressions| guile(expressions, &["scheme"]));
 }
