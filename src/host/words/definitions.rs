@@ -53,7 +53,7 @@ pub(super) const WORDS: &[Word] = &[
     ),
     (
         "make-parameter",
-        "(value)",
+        "(value &optional converter)",
         "A parameter: a function that returns the value; parameterize gives it another one for a while.",
     ),
     ("quote", "(datum)", "The datum as it is written; 'datum is short for it."),

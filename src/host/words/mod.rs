@@ -14,6 +14,7 @@ mod lists;
 mod numbers;
 mod places;
 mod regexps;
+mod scheme;
 mod sequences;
 mod strings;
 mod system;
@@ -24,7 +25,7 @@ mod vectors;
 /// Name, lambda list and description of a word. A variable has no lambda list.
 pub(super) type Word = (&'static str, &'static str, &'static str);
 
-const SUBJECTS: [&[Word]; 15] = [
+const SUBJECTS: [&[Word]; 16] = [
     definitions::WORDS,
     places::WORDS,
     control::WORDS,
@@ -34,6 +35,7 @@ const SUBJECTS: [&[Word]; 15] = [
     characters::WORDS,
     strings::WORDS,
     regexps::WORDS,
+    scheme::WORDS,
     lists::WORDS,
     sequences::WORDS,
     vectors::WORDS,

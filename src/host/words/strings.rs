@@ -16,8 +16,8 @@ pub(super) const WORDS: &[Word] = &[
     ("string-append", "(&rest strings)", "The strings, one after the other."),
     (
         "string-join",
-        "(strings &optional separator)",
-        "One string of the strings in a list, with the separator between them.",
+        "(strings &optional separator grammar)",
+        "One string of the strings in a list, with the separator, by default a blank, between them. The grammar 'prefix or 'suffix puts one before or after each.",
     ),
     ("string-push", "(string value)", "The string with a character or string behind it."),
     ("to-string", "(&rest values)", "What display prints of the values, with blanks between them."),
