@@ -1217,7 +1217,7 @@ fn reading_fails_with_a_place() {
         ("\"a", ReadErrorKind::Incomplete, 0, "the string that starts here is not closed"),
         ("#| a", ReadErrorKind::Incomplete, 0, "the comment that starts here, #|, is not closed"),
         ("'", ReadErrorKind::Incomplete, 0, "a form must follow here"),
-        ("#:a\\", ReadErrorKind::Incomplete, 0, "a character must follow \\"),
+        ("#:a\\", ReadErrorKind::Incomplete, 2, "a character must follow \\"),
         (")", ReadErrorKind::Malformed, 0, "this parenthesis closes nothing"),
         ("(a . )", ReadErrorKind::Malformed, 3, "a form must follow the dot"),
         ("(. a)", ReadErrorKind::Malformed, 1, "a dot stands before the last form of a list"),

@@ -582,7 +582,8 @@ pub(super) fn defmacro(
     let emitted = names::macro_global(&symbol.name);
     pass.hooks.declare(&emitted, &symbol.name);
     output.push(&format!("(begin (set! {emitted} "));
-    lambda_list::function(pass, Some(&symbol.name), &parts[1], &parts[2..], scope, output)?;
+    let label = Some(&*symbol.name);
+    pass.named_block_function(&parts[0], label, &parts[1], &parts[2..], scope, output)?;
     output.push(") ");
     pass.quoted(&parts[0], output);
     output.push(")");
