@@ -38,12 +38,12 @@ struct Program {
 }
 
 const fn language(name: &'static str, form: &'static str) -> Program {
-    Program { name, options: &[], setup: "", form, rounds: [1_000_000, 60_000] }
+    Program { name, options: &[], setup: "", form, rounds: [1_000_000, 20_000] }
 }
 
 /// Like [`language`], for forms that take longer.
 const fn condition(name: &'static str, form: &'static str) -> Program {
-    Program { name, options: &[], setup: "", form, rounds: [1_000_000, 15_000] }
+    Program { name, options: &[], setup: "", form, rounds: [1_000_000, 6_000] }
 }
 
 const LANGUAGE: &[Program] = &[
@@ -90,35 +90,35 @@ const MAIL: &[Program] = &[
         setup: r#"(setq c (make-imap-connection "mail.example.org" :user "u" :password "p"))
                   (select-mailbox c "inbox")"#,
         form: r#"(assert (= 180 (length (fetch-parts c '(:seq 1 :*) "envelope"))))"#,
-        rounds: [5_000, 200],
+        rounds: [5_000, 100],
     },
     Program {
         name: "IMAP connections",
         options: &["--sandbox"],
         setup: "",
         form: r#"(with-imap-connection (c "mail.example.org" :user "u" :password "p") (noop c))"#,
-        rounds: [10_000, 300],
+        rounds: [10_000, 150],
     },
     Program {
         name: "POP connections",
         options: &["--sandbox"],
         setup: "",
         form: r#"(with-pop-connection (c "mail.example.org" :user "u" :password "p") (mailbox-message-count c))"#,
-        rounds: [2_000, 300],
+        rounds: [2_000, 150],
     },
     Program {
         name: "SMTP connections",
         options: &["--sandbox"],
         setup: "",
         form: r#"(with-smtp-connection (c "mail.example.org") nil)"#,
-        rounds: [2_000, 300],
+        rounds: [2_000, 150],
     },
     Program {
         name: "errors of the server",
         options: &["--sandbox"],
         setup: IMAP,
         form: r#"(assert (eq :missing (handler-case (select-mailbox c "nope") (po-error (e) :missing))))"#,
-        rounds: [10_000, 2_000],
+        rounds: [10_000, 1_000],
     },
 ];
 
@@ -247,9 +247,9 @@ fn map_in_parallel(items: u64) -> Figures {
 
 #[test]
 fn items_of_parallel_map_leave_nothing_behind() {
-    let [_, first, end, _] = map_in_parallel(10_000);
+    let [_, first, end, _] = map_in_parallel(5_000);
     // The results themselves take some bytes each.
-    assert!(end - first < 4_000, "grew by {} KB", end - first);
+    assert!(end - first < 2_000, "grew by {} KB", end - first);
 }
 
 /// Types forms at the prompt: definitions that replace one another, calls, and errors.
