@@ -6,11 +6,12 @@
 //! keys. An argument that is a constant is checked as it would be when the program runs: first by
 //! the type in the function's row, then by [`Known::misuse`].
 
+use super::loading::spliced;
 use super::parameters::{self, Parameters};
 use super::report::{Report, Source};
 use super::value::{self, Value};
 use super::{Function, Host, messages, natives, program_error};
-use crate::lisp::expander::{Called, Program, Survey};
+use crate::lisp::expander::{Called, Survey};
 use crate::lisp::{Span, printer, reader};
 use std::sync::Arc;
 
@@ -32,11 +33,10 @@ impl Host {
         let context = self.context.clone();
         let found = natives::with_context(&context, || {
             let forms = match reader::read(text) {
-                Ok(forms) => forms,
+                Ok(forms) => spliced(forms),
                 Err(error) => return vec![(error.span, error.message)],
             };
-            let mut program = Program::default();
-            self.follow_loads(&forms, &source.name, 0, &mut program);
+            let program = self.program(&forms, &source.name);
             let survey = self.expander.survey(&program, &mut self.engine);
             findings(&survey, known)
         });

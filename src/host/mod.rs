@@ -23,6 +23,7 @@ mod context;
 mod distance;
 mod engine;
 mod limit;
+mod loading;
 mod messages;
 mod natives;
 mod objects;
@@ -42,7 +43,6 @@ mod worker;
 
 use std::collections::HashSet;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use steel::SteelErr;
@@ -70,8 +70,8 @@ pub use value::{
 pub use worker::Surroundings;
 
 use crate::condition::{Condition, Identifier};
-use crate::lisp::expander::{Expander, Hooks, Program, global, names, only_defines, system_global};
-use crate::lisp::{Datum, Kind, Node, Span, reader};
+use crate::lisp::expander::{Expander, Hooks, global, names, only_defines, system_global};
+use crate::lisp::{Datum, Node, Span, reader};
 use crate::policy::Policy;
 use context::Time;
 use engine::Engine;
@@ -115,8 +115,6 @@ pub struct Host {
     /// The paths of files that `require` has loaded.
     required: HashSet<String>,
 }
-
-const LOADING_LIMIT: usize = 50;
 
 /// How many clean-up forms run after an error. The number needs a bound because a clean-up form may
 /// leave further ones behind.
@@ -283,7 +281,7 @@ impl Host {
         let context = self.context.clone();
         let result = natives::with_context(&context, || {
             let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
-            let forms = reader::read(text).map(spliced).map_err(|error| {
+            let forms = reader::read(text).map(loading::spliced).map_err(|error| {
                 Report::of(program_error(error.message), Some(source.place(error.span)))
             })?;
             self.engine.last = nil();
@@ -314,40 +312,11 @@ impl Host {
         forms: &[Node],
         source: &Arc<Source>,
     ) -> Result<(), Report> {
-        let mut program = Program::default();
-        self.follow_loads(forms, &source.name, 0, &mut program);
+        let program = self.program(forms, &source.name);
         let survey = self.expander.survey(&program, &mut self.engine);
         let Some((name, span)) = survey.unknown().next() else { return Ok(()) };
         let condition = self.with_nearest_name(program_error(messages::undefined_function(name)));
         Err(Report::of(condition, Some(source.place(span))))
-    }
-
-    /// Collects the forms of a program. A top-level `load` of a file with a literal name is
-    /// replaced by the forms of the file.
-    fn follow_loads(&self, forms: &[Node], name: &str, depth: usize, program: &mut Program) {
-        for form in forms {
-            let Some([head, Node { kind: Kind::String(path), .. }]) = form.as_list() else {
-                program.forms.push((form.clone(), depth == 0));
-                continue;
-            };
-            if !head.is_named("load") && !head.is_named("require") {
-                program.forms.push((form.clone(), depth == 0));
-                continue;
-            }
-            let path = if head.is_named("load") {
-                beside(name, path)
-            } else {
-                self.required_file(&beside(name, path))
-            };
-            let text = (depth < LOADING_LIMIT)
-                .then(|| self.context.policy().check_reading(Path::new(&path)).ok())
-                .flatten()
-                .and_then(|real| std::fs::read(real).ok());
-            match text.map(|text| reader::read(&String::from_utf8_lossy(&text))) {
-                Some(Ok(forms)) => self.follow_loads(&spliced(forms), &path, depth + 1, program),
-                _ => program.is_open = true, // `load` reports the error when it runs
-            }
-        }
     }
 
     /// Adds a suggestion to a message that says that a name is not defined.
@@ -369,16 +338,8 @@ impl Host {
             self.engine.discard();
             return Err(self.interruption(None));
         }
-        if let Some([head, path]) = form.as_list()
-            && head.is_named("load")
-            && self.engine.global(&global("load")).is_some_and(|value| self.library_load(&value))
-        {
-            return self.load(path, form.span, source);
-        }
-        if let Some([head, Node { kind: Kind::String(path), .. }]) = form.as_list()
-            && head.is_named("require")
-        {
-            return self.require(path, form.span, source);
+        if let Some(done) = self.run_loading(form, source) {
+            return done;
         }
         match self.expander.expand(form, false, &mut self.engine) {
             Ok(output) => {
@@ -412,94 +373,6 @@ impl Host {
         {
             forms.iter().for_each(|form| self.note_definitions(form, only_defines(form), source));
         }
-    }
-
-    /// Returns whether `load` is still the language's own function.
-    fn library_load(&self, value: &Value) -> bool {
-        self.engine
-            .global(&system_global("load"))
-            .is_some_and(|own| matches!((&own, value), (Value::FuncV(own), Value::FuncV(other)) if std::ptr::fn_addr_eq(*own, *other)))
-    }
-
-    /// Runs `(load "file")` at top level. The path is relative to the folder of the loading file,
-    /// or at the prompt to the current folder.
-    fn load(&mut self, path: &Node, span: Span, source: &Arc<Source>) -> Result<(), Report> {
-        self.engine.flush().map_err(|error| self.report(error))?;
-        self.run_form(path, source)?;
-        self.engine.flush().map_err(|error| self.report(error))?;
-        let wrong = |condition: Condition| Report::of(condition, Some(place_of(source, span)));
-        let last = self.engine.last.clone();
-        let Some(path) = as_str(&last) else {
-            return Err(wrong(program_error(format!(
-                "load: expected the path of a file, got {}",
-                value::shown(&last)
-            ))));
-        };
-        self.load_file("load", &beside(&source.name, path), span, source)
-    }
-
-    /// Runs `(require "file")` at top level: loads the file unless it was required before. The path
-    /// is relative to the folder of the requiring file; an extension may be left out.
-    fn require(&mut self, path: &str, span: Span, source: &Arc<Source>) -> Result<(), Report> {
-        let path = self.required_file(&beside(&source.name, path));
-        if !self.required.contains(&path) {
-            self.required.insert(path.clone());
-            if let Err(report) = self.load_file("require", &path, span, source) {
-                self.required.remove(&path);
-                return Err(report);
-            }
-        }
-        self.engine.last = truth(true);
-        Ok(())
-    }
-
-    /// Returns the path of a file that `require` names: with `.scm`, `.lisp` or `.cl` if there is
-    /// such a file and none of the plain name. What the policy does not let a script read is not
-    /// looked at.
-    fn required_file(&self, path: &str) -> String {
-        let named = ["scm", "lisp", "cl"].map(|extension| format!("{path}.{extension}"));
-        let policy = self.context.policy();
-        [path.to_owned()]
-            .into_iter()
-            .chain(named)
-            .find(|path| policy.check_reading(Path::new(path)).is_ok_and(|real| real.is_file()))
-            .unwrap_or_else(|| path.to_owned())
-    }
-
-    fn load_file(
-        &mut self,
-        function: &str,
-        path: &str,
-        span: Span,
-        source: &Arc<Source>,
-    ) -> Result<(), Report> {
-        self.engine.flush().map_err(|error| self.report(error))?;
-        let wrong = |condition: Condition| Report::of(condition, Some(place_of(source, span)));
-        if self.loading >= LOADING_LIMIT {
-            return Err(wrong(program_error(format!(
-                "{function}: {path}: files load one another without an end"
-            ))));
-        }
-        let failed = |error: io::Error| {
-            wrong(Condition::new(Identifier::File, format!("{function}: {path}: {error}")))
-        };
-        let real = self
-            .context
-            .policy()
-            .check_reading(Path::new(path))
-            .map_err(|refusal| wrong(not_allowed(function, &refusal)))?;
-        let bytes = std::fs::read(real).map_err(failed)?;
-        let text = String::from_utf8_lossy(&bytes);
-        self.loading += 1;
-        let has_last_value = std::mem::take(&mut self.expander.has_last_value);
-        let result = self.run_source(&text, path, true);
-        self.expander.has_last_value = has_last_value;
-        self.loading -= 1;
-        self.engine.set_global(&global("*load-pathname*"), value::string(&*source.name));
-        self.engine.source = Some(source.clone());
-        result?;
-        self.engine.last = truth(true);
-        Ok(())
     }
 
     fn report(&mut self, error: SteelErr) -> Report {
@@ -605,28 +478,6 @@ fn definition_key(form: &Node, source: &Source) -> Option<String> {
         }
         _ => source.text.get(form.span.start..form.span.end).map(str::to_owned),
     }
-}
-
-/// Resolves a path relative to the folder of a source file.
-fn beside(source_name: &str, path: &str) -> String {
-    let folder = Path::new(source_name).parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.map_or_else(|| path.to_owned(), |folder| folder.join(path).display().to_string())
-}
-
-/// Returns the top-level forms with those within `eval-when` in its place, as when the program is
-/// compiled, loaded and evaluated.
-fn spliced(forms: Vec<Node>) -> Vec<Node> {
-    let inner = |form: &Node| match form.as_list() {
-        Some([head, _, forms @ ..]) if head.is_named("eval-when") => Some(forms.to_vec()),
-        _ => None,
-    };
-    forms
-        .into_iter()
-        .flat_map(|form| match inner(&form) {
-            Some(forms) => spliced(forms),
-            None => vec![form],
-        })
-        .collect()
 }
 
 fn program_error(message: String) -> Condition {

@@ -633,6 +633,25 @@ fn required_files_are_loaded_once() {
         "require: a file is loaded at top level only, not within another form"
     );
     assert_eq!(run("(defun f () (require :imap)) (f)"), "t");
+
+    // Files that require one another. Each names the others twice: without a memory of the files
+    // that were followed, their forms would be collected more than 2^50 times.
+    let names = ["x", "y", "z"];
+    for name in names {
+        let requires = names.map(|other| format!("(require \"{other}\") (require \"{other}\")"));
+        write(&format!("{name}.scm"), &format!("{} (incf *count*)", requires.concat()));
+    }
+    assert_eq!(run("(setq *count* 0) (require \"x\") *count*"), "3");
+}
+
+#[test]
+fn files_that_load_one_another_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("again.scm").display().to_string();
+    let text = "(load \"again.scm\") (load \"again.scm\")";
+    std::fs::write(&path, text).unwrap();
+    let report = Language::new().host.evaluate_file(text, &path).unwrap_err();
+    assert!(report.condition.message.ends_with("again.scm: files load one another without an end"));
 }
 
 /// Forms that make a key that can change, change it, and the form that changes it back.

@@ -1,0 +1,220 @@
+//! Programs of several files: `load`, `require`, and the forms of a program before it runs.
+//!
+//! `(load "file")` and `(require "file")` at top level are run here and not by a native function,
+//! because the forms of the file run in the host, one after another, as those of the loading file
+//! do. A path is relative to the folder of the file that names it. `require` loads a file once.
+//!
+//! Before a file runs, [`Host::program`] collects the forms of the file and of all files that it
+//! loads, for the survey that finds calls of undefined functions. A `require` of a file that was
+//! collected already adds nothing. A `load` adds the file's forms again, and files that load one
+//! another would have no end, so the number of files is bounded; beyond it the program counts as
+//! open, and nothing in it as undefined.
+
+use super::context::not_allowed;
+use super::report::{Report, Source};
+use super::value::{self, Value, as_str, truth};
+use super::{Host, place_of, program_error};
+use crate::condition::{Condition, Identifier};
+use crate::lisp::expander::{Program, global, system_global};
+use crate::lisp::{Kind, Node, Span, reader};
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How many files may be loading at a time, each loaded by the one before.
+const LOADING_LIMIT: usize = 50;
+
+/// How many files of a program are collected before it runs.
+const COLLECTED_LIMIT: usize = 1_000;
+
+/// A program while its forms are collected.
+#[derive(Default)]
+struct Collection {
+    program: Program,
+    required: HashSet<String>,
+    files: usize,
+}
+
+impl Host {
+    /// Returns the forms of a program, in which the forms of a file take the place of a top-level
+    /// `load` or `require` with a literal name.
+    pub(super) fn program(&self, forms: &[Node], name: &str) -> Program {
+        let mut collection = Collection::default();
+        self.collect(forms, name, 0, &mut collection);
+        collection.program
+    }
+
+    fn collect(&self, forms: &[Node], name: &str, depth: usize, into: &mut Collection) {
+        for form in forms {
+            let Some((is_load, path)) = loads(form) else {
+                into.program.forms.push((form.clone(), depth == 0));
+                continue;
+            };
+            let mut path = beside(name, path);
+            if !is_load {
+                path = self.required_file(&path);
+                if self.required.contains(&path) || !into.required.insert(path.clone()) {
+                    continue;
+                }
+            }
+            into.files += 1;
+            let text = (depth < LOADING_LIMIT && into.files <= COLLECTED_LIMIT)
+                .then(|| self.context.policy().check_reading(Path::new(&path)).ok())
+                .flatten()
+                .and_then(|real| std::fs::read(real).ok());
+            match text.map(|text| reader::read(&String::from_utf8_lossy(&text))) {
+                Some(Ok(forms)) => self.collect(&spliced(forms), &path, depth + 1, into),
+                _ => into.program.is_open = true, // `load` reports the error when it runs
+            }
+        }
+    }
+
+    /// Runs a top-level form if it is a call of `load`, or of `require` with a literal path.
+    /// Returns `None` for any other form.
+    pub(super) fn run_loading(
+        &mut self,
+        form: &Node,
+        source: &Arc<Source>,
+    ) -> Option<Result<(), Report>> {
+        if let Some((false, path)) = loads(form) {
+            return Some(self.require(path, form.span, source));
+        }
+        match form.as_list() {
+            Some([head, path])
+                if head.is_named("load")
+                    && self
+                        .engine
+                        .global(&global("load"))
+                        .is_some_and(|value| self.library_load(&value)) =>
+            {
+                Some(self.load(path, form.span, source))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns whether `load` is still the language's own function.
+    fn library_load(&self, value: &Value) -> bool {
+        self.engine
+            .global(&system_global("load"))
+            .is_some_and(|own| matches!((&own, value), (Value::FuncV(own), Value::FuncV(other)) if std::ptr::fn_addr_eq(*own, *other)))
+    }
+
+    /// Runs `(load "file")` at top level. The path is relative to the folder of the loading file,
+    /// or at the prompt to the current folder.
+    fn load(&mut self, path: &Node, span: Span, source: &Arc<Source>) -> Result<(), Report> {
+        self.engine.flush().map_err(|error| self.report(error))?;
+        self.run_form(path, source)?;
+        self.engine.flush().map_err(|error| self.report(error))?;
+        let wrong = |condition: Condition| Report::of(condition, Some(place_of(source, span)));
+        let last = self.engine.last.clone();
+        let Some(path) = as_str(&last) else {
+            return Err(wrong(program_error(format!(
+                "load: expected the path of a file, got {}",
+                value::shown(&last)
+            ))));
+        };
+        self.load_file("load", &beside(&source.name, path), span, source)
+    }
+
+    /// Runs `(require "file")` at top level: loads the file unless it was required before. The path
+    /// is relative to the folder of the requiring file; an extension may be left out.
+    fn require(&mut self, path: &str, span: Span, source: &Arc<Source>) -> Result<(), Report> {
+        let path = self.required_file(&beside(&source.name, path));
+        if !self.required.contains(&path) {
+            self.required.insert(path.clone());
+            if let Err(report) = self.load_file("require", &path, span, source) {
+                self.required.remove(&path);
+                return Err(report);
+            }
+        }
+        self.engine.last = truth(true);
+        Ok(())
+    }
+
+    /// Returns the path of a file that `require` names: with `.scm`, `.lisp` or `.cl` if there is
+    /// such a file and none of the plain name. What the policy does not let a script read is not
+    /// looked at.
+    fn required_file(&self, path: &str) -> String {
+        let named = ["scm", "lisp", "cl"].map(|extension| format!("{path}.{extension}"));
+        let policy = self.context.policy();
+        [path.to_owned()]
+            .into_iter()
+            .chain(named)
+            .find(|path| policy.check_reading(Path::new(path)).is_ok_and(|real| real.is_file()))
+            .unwrap_or_else(|| path.to_owned())
+    }
+
+    fn load_file(
+        &mut self,
+        function: &str,
+        path: &str,
+        span: Span,
+        source: &Arc<Source>,
+    ) -> Result<(), Report> {
+        self.engine.flush().map_err(|error| self.report(error))?;
+        let wrong = |condition: Condition| Report::of(condition, Some(place_of(source, span)));
+        if self.loading >= LOADING_LIMIT {
+            return Err(wrong(program_error(format!(
+                "{function}: {path}: files load one another without an end"
+            ))));
+        }
+        let failed = |error: io::Error| {
+            wrong(Condition::new(Identifier::File, format!("{function}: {path}: {error}")))
+        };
+        let real = self
+            .context
+            .policy()
+            .check_reading(Path::new(path))
+            .map_err(|refusal| wrong(not_allowed(function, &refusal)))?;
+        let bytes = std::fs::read(real).map_err(failed)?;
+        let text = String::from_utf8_lossy(&bytes);
+        self.loading += 1;
+        let has_last_value = std::mem::take(&mut self.expander.has_last_value);
+        let result = self.run_source(&text, path, true);
+        self.expander.has_last_value = has_last_value;
+        self.loading -= 1;
+        self.engine.set_global(&global("*load-pathname*"), value::string(&*source.name));
+        self.engine.source = Some(source.clone());
+        result?;
+        self.engine.last = truth(true);
+        Ok(())
+    }
+}
+
+/// Resolves a path relative to the folder of a source file.
+fn beside(source_name: &str, path: &str) -> String {
+    let folder = Path::new(source_name).parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or_else(|| path.to_owned(), |folder| folder.join(path).display().to_string())
+}
+
+/// Returns the top-level forms with those within `eval-when` in its place, as when the program is
+/// compiled, loaded and evaluated.
+pub(super) fn spliced(forms: Vec<Node>) -> Vec<Node> {
+    let inner = |form: &Node| match form.as_list() {
+        Some([head, _, forms @ ..]) if head.is_named("eval-when") => Some(forms.to_vec()),
+        _ => None,
+    };
+    if !forms.iter().any(|form| inner(form).is_some()) {
+        return forms;
+    }
+    forms
+        .into_iter()
+        .flat_map(|form| match inner(&form) {
+            Some(forms) => spliced(forms),
+            None => vec![form],
+        })
+        .collect()
+}
+
+/// Returns whether a form is a `load` and not a `require`, and its literal path.
+fn loads(form: &Node) -> Option<(bool, &str)> {
+    match form.as_list() {
+        Some([head, Node { kind: Kind::String(path), .. }]) => {
+            let is_load = head.is_named("load");
+            (is_load || head.is_named("require")).then_some((is_load, path))
+        }
+        _ => None,
+    }
+}
