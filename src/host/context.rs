@@ -8,6 +8,7 @@
 //! limit, the output, the policy, the documentation, and the secrets to mask.
 
 use std::any::{Any, TypeId};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -19,6 +20,7 @@ use super::registry::Documentation;
 use super::report::Source;
 use super::secrets::SHOWN;
 use super::value::Value;
+use super::words;
 use crate::condition::{Condition, Identifier};
 use crate::lisp::Span;
 use crate::policy::{Policy, Refusal};
@@ -46,7 +48,7 @@ pub struct Context {
     output_port: Mutex<Option<Value>>,
     warnings: Mutex<Warnings>,
     several: Mutex<Option<Vec<Value>>>,
-    documentation: Mutex<BTreeMap<String, Documentation>>,
+    documentation: Mutex<BTreeMap<Cow<'static, str>, [Cow<'static, str>; 2]>>,
     secrets: Mutex<Vec<Zeroizing<String>>>,
     asked: Mutex<Asked>,
     /// The environment variable that a script read last, if it is not set.
@@ -201,18 +203,29 @@ impl Context {
 
     /// Returns the documentation of a word of the language or of a registered function.
     pub fn documentation(&self, name: &str) -> Option<Documentation> {
-        lock(&self.documentation).get(name).cloned()
+        let documentation = |lambda_list: &str, doc: &str| Documentation {
+            lambda_list: lambda_list.to_owned(),
+            doc: doc.to_owned(),
+        };
+        if let Some([lambda_list, doc]) = lock(&self.documentation).get(name) {
+            return Some(documentation(lambda_list, doc));
+        }
+        let (_, lambda_list, doc) = words::all().find(|(word, ..)| *word == name)?;
+        Some(documentation(lambda_list, doc))
     }
 
     /// The names that [`Context::documentation`] knows, sorted.
     pub fn documented_names(&self) -> Vec<String> {
-        lock(&self.documentation).keys().cloned().collect()
+        let mut names: Vec<String> = words::all().map(|(name, ..)| (*name).to_owned()).collect();
+        names.extend(lock(&self.documentation).keys().map(|name| name.clone().into_owned()));
+        names.sort();
+        names.dedup();
+        names
     }
 
-    pub(super) fn document(&self, name: &str, lambda_list: &str, doc: &str) {
-        let documentation =
-            Documentation { lambda_list: lambda_list.to_owned(), doc: doc.to_owned() };
-        lock(&self.documentation).insert(name.to_owned(), documentation);
+    /// Documents a registered function. The language's own words are in `words`.
+    pub(super) fn document(&self, [name, lambda_list, doc]: [Cow<'static, str>; 3]) {
+        lock(&self.documentation).insert(name, [lambda_list, doc]);
     }
 
     /// Returns the state of type `T`. If there is none, it is set to the default.

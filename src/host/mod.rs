@@ -170,9 +170,6 @@ impl Host {
             host.publish(name, value);
         }
         host.define("*load-pathname*", nil());
-        for (name, lambda_list, doc) in words::all() {
-            host.document(name, lambda_list, doc);
-        }
         host
     }
 

@@ -6,6 +6,7 @@
 //! Wrappers and Scheme texts are compiled when a script first mentions the name. If the policy does
 //! not allow a function, scripts get one that refuses instead (see `allowed`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::on_demand::Definition;
@@ -79,10 +80,6 @@ impl Host {
         Ok(())
     }
 
-    pub(super) fn document(&mut self, name: &str, lambda_list: &str, doc: &str) {
-        self.context.document(name, lambda_list, doc);
-    }
-
     /// Registers functions, in order.
     ///
     /// The text of a [`Run::Scheme`] or of `(syntax-rules …)` is read when a script first mentions
@@ -93,7 +90,7 @@ impl Host {
     pub fn register(&mut self, functions: &[Function]) {
         for function in functions {
             let name = function.name;
-            self.document(name, function.lambda_list, function.doc);
+            self.context.document([name, function.lambda_list, function.doc].map(Cow::Borrowed));
             match &function.run {
                 _ if !self.may_call(name) => self.refuse(name),
                 Run::Native(code) => {
@@ -142,7 +139,7 @@ impl Host {
         doc: &str,
         code: impl Fn(&Call<'_>) -> Result<Value, Condition> + Send + Sync + 'static,
     ) {
-        self.document(name, lambda_list, doc);
+        self.context.document([name, lambda_list, doc].map(|text| text.to_owned().into()));
         self.register_native(Native::new(name, lambda_list, Some(Box::new(code))));
         self.renew(name);
     }

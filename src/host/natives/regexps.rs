@@ -13,8 +13,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use regex::{Captures, Regex, RegexBuilder};
+use steel::rvals::SteelString;
 use steel::{SteelErr, SteelVal};
 
+use super::sequences::offset_of;
 use super::{Answer, Code, count, fail, index_of, keys, list_of, string_of, wrong};
 use crate::condition::Condition;
 use crate::host::objects::{Outcome, condition_object};
@@ -62,7 +64,7 @@ struct Pattern(Regex);
 /// The object that `:return :match` gives: what matched, as ranges of bytes.
 struct Match {
     pattern: Arc<Pattern>,
-    text: String,
+    text: SteelString,
     groups: Vec<Option<(usize, usize)>>,
 }
 
@@ -187,7 +189,7 @@ fn several(result: Result<Vec<Value>, Condition>) -> Value {
 
 /// A call's text and the part of it that is searched.
 struct Subject<'a> {
-    text: &'a str,
+    text: &'a SteelString,
     /// The bytes to search.
     start: usize,
     end: usize,
@@ -242,6 +244,13 @@ fn groups(captures: &Captures<'_>) -> Vec<Option<(usize, usize)>> {
     captures.iter().map(|group| group.map(|group| (group.start(), group.end()))).collect()
 }
 
+fn text_of<'v>(function: &str, value: &'v Value) -> Result<&'v SteelString, SteelErr> {
+    match value {
+        SteelVal::StringV(text) => Ok(text),
+        other => Err(wrong(function, "a string", other)),
+    }
+}
+
 type Search = fn(&Arc<Pattern>, &Subject<'_>) -> Vec<Value>;
 
 /// Finds the pattern and the text among the arguments, and the keys after them.
@@ -253,17 +262,15 @@ fn with_pattern(
     search: Search,
 ) -> Answer {
     count(function, arguments, 2, usize::MAX)?;
-    let text = string_of(function, &arguments[text_at])?;
+    let text = text_of(function, &arguments[text_at])?;
     let options = Options::read(function, &arguments[2..])?;
     let pattern = match (as_str(&arguments[pattern_at]), downcast(&arguments[pattern_at])) {
         (Some(source), _) => options.compile(function, source),
         (_, Some(pattern)) => Ok(pattern),
         _ => return Err(wrong(function, "a regular expression", &arguments[pattern_at])),
     };
-    let offset =
-        |index: usize| text.char_indices().map(|(offset, _)| offset).chain([text.len()]).nth(index);
-    let start = options.start.map_or(Some(0), offset);
-    let end = options.end.map_or(Some(text.len()), offset);
+    let start = offset_of(text, options.start.unwrap_or(0));
+    let end = options.end.map_or(Some(text.len()), |end| offset_of(text, end));
     let (Some(start), Some(end)) = (start, end) else {
         return Err(fail(format!("{function}: :start or :end is not within the string")));
     };
@@ -278,7 +285,7 @@ fn match_re(pattern: &Arc<Pattern>, subject: &Subject<'_>) -> Vec<Value> {
     let Some(captures) = subject.captures(pattern, subject.start) else { return vec![nil()] };
     let groups = groups(&captures);
     if subject.options.returns.as_deref() == Some("match") {
-        let found = Match { pattern: pattern.clone(), text: subject.text.to_owned(), groups };
+        let found = Match { pattern: pattern.clone(), text: subject.text.clone(), groups };
         return vec![shared_object(Arc::new(found), "#<match>")];
     }
     let values = groups.into_iter().map(|range| subject.group(range));
@@ -374,11 +381,11 @@ fn re_submatch(arguments: &[Value]) -> Answer {
     let found: Arc<Match> = match (downcast(&arguments[0]), downcast::<Pattern>(&arguments[0])) {
         (Some(found), _) => found,
         (None, Some(pattern)) => {
-            let text = string_of(NAME, &arguments[1])?.to_owned();
+            let text = text_of(NAME, &arguments[1])?.clone();
             let offset = |value: &Value| -> Result<usize, SteelErr> {
                 let index = index_of(NAME, value)?;
-                let mut offsets = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-                offsets.nth(index).ok_or_else(|| wrong(NAME, "indices within the string", value))
+                offset_of(&text, index)
+                    .ok_or_else(|| wrong(NAME, "indices within the string", value))
             };
             let groups = list_of(NAME, &arguments[2])?
                 .iter()

@@ -266,7 +266,7 @@ fn is_ascii(text: &SteelString) -> bool {
 }
 
 /// Returns the byte at which a character begins; the end for an index one past the last.
-fn offset_of(text: &SteelString, index: usize) -> Option<usize> {
+pub(super) fn offset_of(text: &SteelString, index: usize) -> Option<usize> {
     if is_ascii(text) {
         return (index <= text.len()).then_some(index);
     }
