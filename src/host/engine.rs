@@ -578,7 +578,9 @@ impl Engine {
     /// Runs a clean-up form, without handlers. Its own errors are dropped, because an error is
     /// being reported already.
     pub fn run_cleanup(&mut self, cleanup: Value) {
-        self.set_prelude_variable("%handlers", value::nil());
+        for name in ["%handlers", "%restarts"] {
+            self.set_prelude_variable(name, value::nil());
+        }
         let steel = &mut self.steel;
         let _ = guarded(|| steel.call_function_with_args(cleanup, Vec::new()));
     }
@@ -586,7 +588,7 @@ impl Engine {
     /// Resets the prelude's state: nothing is active any more.
     pub fn reset(&mut self) {
         self.set_prelude_variable("%nesting", value::integer(0));
-        for name in ["%handlers", "%cleanups", "%flights"] {
+        for name in ["%handlers", "%restarts", "%cleanups", "%flights"] {
             self.set_prelude_variable(name, value::nil());
         }
     }

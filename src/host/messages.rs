@@ -179,7 +179,6 @@ pub(super) fn instead_of(name: &str) -> Option<&'static str> {
         "tagbody" | "go" | "prog" => "loop, block and return",
         "rplaca" | "rplacd" | "nreconc" => "a new list: lists do not change",
         "setf-function" | "defsetf" => "a function of another name",
-        "restart-case" | "invoke-restart" | "with-simple-restart" => "handler-case",
         _ => return None,
     })
 }

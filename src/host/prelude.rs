@@ -2,8 +2,12 @@
 //! and each is read when the script first mentions it. A definition begins with `(define` at the
 //! start of a line; a comment between two belongs to the first.
 
-const TEXTS: [&str; 3] =
-    [include_str!("prelude.scm"), include_str!("sequences.scm"), include_str!("scheme.scm")];
+const TEXTS: [&str; 4] = [
+    include_str!("prelude.scm"),
+    include_str!("restarts.scm"),
+    include_str!("sequences.scm"),
+    include_str!("scheme.scm"),
+];
 
 /// A form of the prelude.
 pub(super) struct Definition {

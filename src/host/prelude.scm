@@ -75,7 +75,7 @@
 (define %nesting 0)
 
 (define (%on-error thunk received)
-  (let ((handlers %handlers) (depth (%depth)) (nesting %nesting))
+  (let ((handlers %handlers) (restarts %restarts) (depth (%depth)) (nesting %nesting))
     (when (> nesting 5000)
       (error "more than 5000 handlers or blocks within one another: a recursion without an end?"))
     (set! %nesting (+ nesting 1))
@@ -85,6 +85,7 @@
                         (%reraise error)
                         (let ((flight (%settled error)))
                           (set! %handlers handlers)
+                          (set! %restarts restarts)
                           (set! %nesting nesting)
                           (%set-depth depth)
                           (received flight))))
@@ -226,8 +227,10 @@
 (define (warn text . irritants)
   (%warn (%make-condition 'warning text irritants)))
 (define (%warn condition)
-  (%signal condition)
-  (%unhandled condition)
+  (if (null? %handlers)
+      (%unhandled condition)
+      (%restart-case (lambda () (%signal condition) (%unhandled condition))
+                     (list (%make-restart 'muffle-warning "Do not show the warning." nil nil (lambda () nil)))))
   nil)
 (define (exit &optional (status 0))
   (when (and (integer? status) (or (< status 0) (> status 255)))
@@ -238,13 +241,15 @@
 
 ;; --- natives of the application ------------------------------------------------------------------
 
-(define (%deliver outcome)
+;; `again` calls the native again, with other values for the keys that it is given; it is nil if a
+;; procedure of the script has run for the call, which would run twice.
+(define (%deliver outcome &optional again)
   (let each ((warnings (%outcome-warnings outcome)))
     (when (pair? warnings)
       (%warn (car warnings))
       (each (cdr warnings))))
   (let ((error (%outcome-error outcome)))
-    (if error (%raise error) (%values-from (%outcome-values outcome)))))
+    (if error (%raise-offering error again) (%values-from (%outcome-values outcome)))))
 
 (define (%delivered value) (if (%outcome? value) (%deliver value) value))
 
@@ -256,7 +261,11 @@
         (let* ((results (append results (list (asked))))
                (value (%invoke-knowing results native arguments)))
           (if (%outcome? value) (%finish value native arguments results) value))
-        (%deliver outcome))))
+        (%deliver outcome (and (null? results) (lambda (keys) (%call native (%with-keys keys arguments))))))))
+
+(define (%call native arguments)
+  (let ((value (%invoke native arguments)))
+    (if (%outcome? value) (%finish value native arguments '()) value)))
 
 (define (%wrap native)
   (lambda arguments

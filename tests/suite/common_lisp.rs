@@ -949,3 +949,98 @@ fn a_host_works_in_a_thread_that_did_not_make_it() {
     let moved = std::thread::spawn(move || language.shows(form)).join().unwrap();
     assert_eq!(moved, expected);
 }
+
+#[test]
+fn restarts_are_offered_and_invoked() {
+    check(&[
+        ("(restart-case 1 (use-value (v) v))", "1"),
+        ("(multiple-value-list (restart-case (values 1 2)))", "(1 2)"),
+        ("(restart-case (invoke-restart 'r 1 2) (r (a b) (list a b)))", "(1 2)"),
+        ("(restart-case (invoke-restart 'r) (r (&optional (a 5)) a))", "5"),
+        ("(restart-case (invoke-restart 'r) (r ()))", "nil"),
+        // A handler runs before the stack unwinds.
+        (
+            "(handler-bind ((error (lambda (c) (use-value 7)))) (+ 1 (restart-case (error \"x\") (use-value (v) v))))",
+            "8",
+        ),
+        (
+            "(handler-bind ((error (lambda (c) (use-value 7)))) (+ 1 (restart-case (car 5) (use-value (v) v))))",
+            "8",
+        ),
+        (
+            "(restart-case (handler-bind ((error (lambda (c) (invoke-restart 'outer 3)))) (restart-case (error \"x\") (inner () 1))) (outer (v) (list :outer v)))",
+            "(:outer 3)",
+        ),
+        // The innermost of a name is taken; a handler may choose another.
+        ("(restart-case (restart-case (invoke-restart 'r) (r () :inner)) (r () :outer))", ":inner"),
+        (
+            "(restart-case (restart-case (invoke-restart (second (compute-restarts))) (r () :inner)) (r () :outer))",
+            ":outer",
+        ),
+        ("(restart-case (mapcar #'restart-name (compute-restarts)) (a ()) (b ()))", "(a b)"),
+        ("(restart-case (find-restart 'nothing) (a ()))", "nil"),
+        ("(let ((r (restart-case (find-restart 'a) (a ())))) (find-restart r))", "nil"),
+        ("(compute-restarts)", "nil"),
+        ("(restart-case (princ-to-string (find-restart 'a)) (a ()))", "\"#<restart a>\""),
+        // Clean-up runs on the way to the restart, once.
+        (
+            "(let ((n 0)) (list (restart-case (unwind-protect (invoke-restart 'r) (incf n)) (r () :r)) n))",
+            "(:r 1)",
+        ),
+        // A restart that a test excludes.
+        (
+            "(handler-bind ((error (lambda (c) (when (find-restart 'r c) (invoke-restart 'r))))) (handler-case (restart-case (error \"x\") (r () :test (lambda (c) nil) 1)) (error () :handled)))",
+            ":handled",
+        ),
+        (
+            "(restart-case (invoke-restart-interactively 'r) (r (a b) :report \"Adds.\" :interactive (lambda () (list 1 2)) (+ a b)))",
+            "3",
+        ),
+        (
+            "(multiple-value-list (with-simple-restart (stop \"Stops ~a.\" 1) (invoke-restart 'stop)))",
+            "(nil t)",
+        ),
+        ("(with-simple-restart (stop \"Stops.\") 5)", "5"),
+        (
+            "(handler-bind ((error (lambda (c) (continue)))) (list (cerror \"Go on with ~a.\" \"no ~a\" 1) 2))",
+            "(nil 2)",
+        ),
+        (
+            "(handler-case (cerror \"Go on.\" \"no ~a\" 1) (error (c) (princ-to-string c)))",
+            "\"no 1\"",
+        ),
+        ("(list (continue) (retry) (use-value 1) (store-value 1))", "(nil nil nil nil)"),
+        ("(abort)", "error: abort: there is no restart `abort` here"),
+        ("(muffle-warning)", "error: muffle-warning: there is no restart `muffle-warning` here"),
+        ("(restart-case (abort) (abort () :aborted))", ":aborted"),
+        (
+            "(restart-case (invoke-restart 'c) (a ()) (b ()))",
+            "error: invoke-restart: there is no restart `c` here; there are a, b",
+        ),
+        ("(invoke-restart 5)", "error: invoke-restart: expected a restart or its name, got 5"),
+        ("(restart-name 5)", "error: restart-name: expected a restart, got 5"),
+        (
+            "(let ((r nil)) (restart-case (setq r (find-restart 'a)) (a ())) (invoke-restart r))",
+            "error: a jump to a place that has been left already",
+        ),
+        ("(restart-bind ((r (lambda (x) (* x 2)))) (+ 1 (invoke-restart 'r 5)))", "11"),
+        ("(handler-bind ((warning #'muffle-warning)) (warn \"quiet\") :quiet)", ":quiet"),
+        (
+            "(let ((n 0)) (list (loop (restart-case (if (< n 3) (error \"x\") (return n)) (retry () (incf n))) (when (> n 5) (return :no)))))",
+            "error: x",
+        ),
+        (
+            "(let ((n 0)) (handler-bind ((error (lambda (c) (retry)))) (loop (restart-case (if (< n 3) (error \"x\") (return n)) (retry () (incf n))))))",
+            "3",
+        ),
+        // After the restart, handlers and restarts are as before.
+        (
+            "(handler-case (progn (restart-case (invoke-restart 'r) (r () 1)) (error \"later ~a\" (length (compute-restarts)))) (error (c) (princ-to-string c)))",
+            "\"later 0\"",
+        ),
+        (
+            "(restart-case 1 r)",
+            "error: restart-case: malformed: expected (restart-case form (name parameters form …) …)",
+        ),
+    ]);
+}

@@ -18,6 +18,7 @@ mod number_words;
 mod numbers;
 mod output;
 mod regexps;
+mod restarts;
 mod sequences;
 mod strings;
 mod tables;
@@ -80,6 +81,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         numbers::TABLE,
         output::TABLE,
         regexps::TABLE,
+        restarts::TABLE,
         sequences::TABLE,
         strings::TABLE,
         tables::TABLE,

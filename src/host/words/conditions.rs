@@ -36,6 +36,69 @@ pub(super) const WORDS: &[Word] = &[
         "(form cleanup …)",
         "Runs the clean-up on every way out: errors, jumps, Ctrl-C.",
     ),
+    (
+        "restart-case",
+        "(form (name parameters form …) …)",
+        "Offers restarts while the first form runs. One that is invoked leaves it and runs its forms with the arguments; their value is the value. In front of the forms stand :report (a string, or a function of a stream), :interactive (a function that returns the arguments) and :test (a function of a condition).",
+    ),
+    (
+        "restart-bind",
+        "(((name function key value …) …) form …)",
+        "Offers restarts that are plain calls of functions. The keys are :report-function, :interactive-function and :test-function.",
+    ),
+    (
+        "with-simple-restart",
+        "((name text argument …) form …)",
+        "Runs the forms and offers a restart that leaves them with nil and t as values. The text, a format control, says what it does.",
+    ),
+    (
+        "cerror",
+        "(continuation message &rest arguments)",
+        "Signals an error, as error does, with the restart continue, which returns nil. The continuation, a format control, says what continuing does.",
+    ),
+    (
+        "invoke-restart",
+        "(restart &rest arguments)",
+        "Invokes a restart, or the innermost of that name, with these arguments. An error if there is none.",
+    ),
+    (
+        "invoke-restart-interactively",
+        "(restart)",
+        "Invokes a restart with the arguments that its :interactive function returns.",
+    ),
+    (
+        "find-restart",
+        "(restart &optional condition)",
+        "The innermost restart of that name, or nil. Of a restart itself: it, if it can still be invoked.",
+    ),
+    (
+        "compute-restarts",
+        "(&optional condition)",
+        "All restarts that can be invoked now, innermost first.",
+    ),
+    ("restart-name", "(restart)", "A restart's name, a symbol."),
+    ("abort", "(&optional condition)", "Invokes the restart abort. An error if there is none."),
+    ("continue", "(&optional condition)", "Invokes the restart continue; nil if there is none."),
+    (
+        "retry",
+        "(&optional condition)",
+        "Invokes the restart retry: the call that failed is made again. nil if there is none.",
+    ),
+    (
+        "use-value",
+        "(value &optional condition)",
+        "Invokes the restart use-value: the call that failed returns the value. nil if there is none.",
+    ),
+    (
+        "store-value",
+        "(value &optional condition)",
+        "Invokes the restart store-value; nil if there is none.",
+    ),
+    (
+        "muffle-warning",
+        "(&optional condition)",
+        "Invokes the restart muffle-warning: the warning is not shown. An error if there is none.",
+    ),
     ("guard", "((variable clause …) form …)", "Scheme's: the clauses are cond's."),
     (
         "with-handler",

@@ -1,0 +1,140 @@
+;;; Common Lisp's restarts: named ways to go on after a condition, offered by the code that signals
+;;; it and chosen by a handler, which runs before the stack unwinds.
+;;;
+;;; `%restarts` holds those of the dynamic extent, innermost first. Whoever catches a flight sets it
+;;; back, as it does `%handlers`. To invoke a restart of `restart-case` is a jump to it; a restart
+;;; of `restart-bind` is a plain call.
+
+(define %restarts nil)
+
+(define (%restart-case thunk restarts)
+  (let ((saved %restarts) (tag (%tag)))
+    (let ((outcome (%catch tag
+                           (lambda ()
+                             (set! %restarts (append (map (lambda (restart) (%restart-at restart tag)) restarts) saved))
+                             (cons nil (%values-of thunk))))))
+      (set! %restarts saved)
+      (if (car outcome)
+          (apply (%restart-function (car outcome)) (cdr outcome))
+          (%values-from (cdr outcome))))))
+
+(define (%restart-bind restarts thunk)
+  (let ((saved %restarts))
+    (set! %restarts (append restarts saved))
+    (let ((values (%values-of thunk)))
+      (set! %restarts saved)
+      (%values-from values))))
+
+(define-syntax restart-case
+  (syntax-rules ()
+    ((_ form clause ...) (%restart-clauses form () clause ...))))
+
+(define-syntax %restart-clauses
+  (syntax-rules ()
+    ((_ form (made ...)) (%restart-case (lambda () form) (list made ...)))
+    ((_ form (made ...) (name parameters . body) clause ...)
+     (%restart-clauses form (made ... (%restart-clause name parameters nil nil nil . body)) clause ...))))
+
+(define-syntax %restart-clause
+  (syntax-rules (:report :interactive :test)
+    ((_ name parameters report interactive test :report new . body)
+     (%restart-clause name parameters new interactive test . body))
+    ((_ name parameters report interactive test :interactive new . body)
+     (%restart-clause name parameters report new test . body))
+    ((_ name parameters report interactive test :test new . body)
+     (%restart-clause name parameters report interactive new . body))
+    ((_ name parameters report interactive test . body)
+     (%make-restart 'name report interactive test (lambda parameters (progn . body))))))
+
+(define-syntax with-simple-restart
+  (syntax-rules ()
+    ((_ (name text argument ...) body ...)
+     (restart-case (progn body ...)
+       (name () :report (lambda (stream) (format stream text argument ...)) (values nil t))))))
+
+(define-syntax restart-bind
+  (syntax-rules ()
+    ((_ ((name function . keys) ...) body ...)
+     (%restart-bind (list (%bound-restart 'name function . keys) ...) (lambda () body ...)))))
+
+(define (%bound-restart name function &key report-function interactive-function test-function)
+  (%make-restart name report-function interactive-function test-function function))
+
+(define (compute-restarts &optional condition)
+  (remove-if-not (lambda (restart) (%applies? restart condition)) %restarts))
+
+(define (%applies? restart condition)
+  (let ((test (%restart-test restart)))
+    (or (not test) (test condition))))
+
+(define (find-restart restart &optional condition)
+  (if (%restart? restart)
+      (and (memq restart %restarts) restart)
+      (%find-restart (%restart-word "find-restart" restart) condition)))
+
+(define (%find-restart name condition)
+  (let next ((restarts %restarts))
+    (cond ((null? restarts) nil)
+          ((and (eq? (restart-name (car restarts)) name) (%applies? (car restarts) condition)) (car restarts))
+          (t (next (cdr restarts))))))
+
+(define (invoke-restart restart . arguments)
+  (let ((found (if (%restart? restart) restart (%find-restart (%restart-word "invoke-restart" restart) nil))))
+    (unless found (error "invoke-restart: there is no restart `~a` here~a" restart (%restarts-here)))
+    (let ((tag (%restart-tag found)))
+      (if tag
+          (%throw tag (list (cons found arguments)))
+          (apply (%restart-function found) arguments)))))
+
+(define (%restarts-here)
+  (let ((names (map restart-name (compute-restarts))))
+    (if (null? names) "" (format nil "; there are ~{~a~^, ~}" names))))
+
+(define (invoke-restart-interactively restart)
+  (let* ((found (find-restart restart)) (interactive (and found (%restart-interactive found))))
+    (apply invoke-restart (or found restart) (if interactive (interactive) '()))))
+
+(define (%invoke-if-there name condition arguments)
+  (let ((restart (%find-restart name condition)))
+    (and restart (apply invoke-restart restart arguments))))
+
+(define (abort &optional condition)
+  (%invoke-if-there 'abort condition '())
+  (error "abort: there is no restart `abort` here~a" (%restarts-here)))
+(define (muffle-warning &optional condition)
+  (%invoke-if-there 'muffle-warning condition '())
+  (error "muffle-warning: there is no restart `muffle-warning` here~a" (%restarts-here)))
+(define (continue &optional condition) (%invoke-if-there 'continue condition '()))
+(define (retry &optional condition) (%invoke-if-there 'retry condition '()))
+(define (use-value value &optional condition) (%invoke-if-there 'use-value condition (list value)))
+(define (store-value value &optional condition) (%invoke-if-there 'store-value condition (list value)))
+
+(define (cerror continuation text . arguments)
+  (%restart-case (lambda () (apply error text arguments))
+                 (list (%make-restart 'continue
+                                      (lambda (stream) (apply format stream continuation arguments))
+                                      nil nil
+                                      (lambda () nil)))))
+
+;; --- restarts of the application's functions -----------------------------------------------------
+
+;; Raises the condition of a native, with the restarts for its kind. `again` calls the native again
+;; with these arguments; without it there is no way but to give a value.
+(define (%raise-offering condition again)
+  (let ((restarts (%offered condition again)))
+    (if (null? restarts)
+        (%raise condition)
+        (%restart-case (lambda () (%raise condition)) restarts))))
+
+(define (%offered condition again)
+  (case (and (po-condition? condition) (po-condition-identifier condition))
+    ((:error-response)
+     (append (if again (list (%make-restart 'retry "Call it again." nil nil (lambda () (again nil)))) '())
+             (list (%make-restart 'use-value "Return a value instead." nil nil (lambda (value) value))
+                   (%make-restart 'skip "Return nil instead." nil nil (lambda () nil)))))
+    ((:authentication)
+     (if again
+         (list (%make-restart 'use-value "Log in with another password." nil nil
+                              (lambda (password) (again (list ':password password)))))
+         '()))
+    (else '())))
