@@ -288,8 +288,8 @@ fn hostile_address_lists_are_read_in_linear_time() {
         "=?utf-8?Q?x?= ",
     ] {
         let started = Instant::now();
-        let _ = parse_mailbox_list(&piece.repeat(100_000));
-        let _ = parse_mailbox_list(&format!("{}@{}", "a ".repeat(100_000), piece.repeat(100_000)));
+        let _ = parse_mailbox_list(&piece.repeat(50_000));
+        let _ = parse_mailbox_list(&format!("{}@{}", "a ".repeat(50_000), piece.repeat(50_000)));
         assert!(started.elapsed() < Duration::from_secs(10), "{piece:?}: {:?}", started.elapsed());
     }
 }

@@ -107,11 +107,11 @@ fn session(server: &Server, folder: &std::path::Path) -> Session {
     for form in [
         format!("(define (path name) (string-append \"{}/\" name))", folder.display()),
         format!(
-            "(setq mb (make-imap-connection \"127.0.0.1\" :port {port} :user \"{user}\" :password \"{password}\"))"
+            "(setq mb (make-imap-connection \"127.0.0.1\" :port {port} :user \"{user}\" :password \"{password}\" :auth :login))"
         ),
         "(select-mailbox mb \"inbox\")".to_owned(),
         format!(
-            "(setq pb (make-pop-connection \"127.0.0.1\" :port {pop_port} :user \"{user}\" :password \"{password}\"))"
+            "(setq pb (make-pop-connection \"127.0.0.1\" :port {pop_port} :user \"{user}\" :password \"{password}\" :auth :login))"
         ),
     ] {
         assert!(session.evaluate(&form).result.is_ok(), "{form}");

@@ -252,14 +252,14 @@ fn starttls_that_fails_never_falls_back() {
 }
 
 #[test]
-fn an_attachment_of_30_mb_comes_back_byte_for_byte_over_imap_and_pop() {
+fn an_attachment_of_10_mb_comes_back_byte_for_byte_over_imap_and_pop() {
     // Pseudorandom bytes, so that every value occurs and no short pattern repeats.
     let mut state = 1u32;
     let data: Vec<u8> = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 24) as u8
     })
-    .take(30_000_000)
+    .take(10_000_000)
     .collect();
     let letter = postoffice::mime::Outgoing {
         from: "joe@example.org".into(),

@@ -7,7 +7,7 @@ pub mod certificates;
 pub mod leaks;
 pub mod script;
 
-use postoffice::client::{ConnectOptions, Credentials, ImapClient};
+use postoffice::client::{Auth, ConnectOptions, Credentials, ImapClient};
 use postoffice::proto::imap::Messages;
 use postoffice::sandbox::faults::{Fault, Relay};
 use postoffice::sandbox::{Account, Options, Sandbox, Seed};
@@ -112,8 +112,11 @@ impl Server {
         self.sandbox.is_some()
     }
 
+    /// Logs in by LOGIN: the key derivation of SCRAM takes long in a debug build, and
+    /// `logins.rs` tests it.
     pub fn credentials(&self) -> Credentials {
-        Credentials::new(self.user.as_str(), self.password.as_str())
+        let credentials = Credentials::new(self.user.as_str(), self.password.as_str());
+        Credentials { auth: Some(Auth::Login), ..credentials }
     }
 
     pub fn options(&self) -> ConnectOptions {

@@ -15,7 +15,7 @@ use postoffice::sandbox::faults::{Fault, FaultKind, Side};
 use std::collections::BTreeSet;
 
 /// Faults are placed at every multiple of this offset, besides those next to punctuation.
-const STRIDE: usize = 11;
+const STRIDE: usize = 29;
 
 /// What is inserted: pieces that mean something in one of the protocols, and some that mean nothing
 /// in any.
