@@ -55,6 +55,7 @@ mod reading;
 mod regexps;
 #[cfg(feature = "host")]
 mod report;
+mod restarts;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 #[cfg(feature = "host")]

@@ -125,7 +125,11 @@ impl Frame {
                 let grown = (self.filled + wanted)
                     .max(self.buffer.len() + self.buffer.len() / 2)
                     .max(several);
-                self.buffer.resize(grown, 0);
+                if self.filled == 0 {
+                    self.buffer = vec![0; grown];
+                } else {
+                    self.buffer.resize(grown, 0);
+                }
             }
         }
         &mut self.buffer[self.filled..]

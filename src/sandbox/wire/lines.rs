@@ -97,7 +97,7 @@ impl Lines {
         self.buffer.drain(..self.at);
         self.at = 0;
         let length = self.buffer.len();
-        self.buffer.resize(length + 16 * 1024, 0);
+        self.buffer.extend_from_slice(&[0; 16 * 1024]);
         let result = self.transport.read(&mut self.buffer[length..]);
         self.buffer.truncate(length + *result.as_ref().unwrap_or(&0));
         Ok(result? > 0)
