@@ -18,6 +18,7 @@ mod batches;
 pub mod catalog;
 mod connections;
 mod copying;
+mod dates;
 mod envelope;
 pub mod examples;
 mod fetching;

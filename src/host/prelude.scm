@@ -390,6 +390,7 @@
 
 (define (decode-universal-time time &optional zone)
   (apply values (%decode-universal-time time zone)))
+(define (get-decoded-time) (decode-universal-time (get-universal-time)))
 
 ;; --- forms ---------------------------------------------------------------------------------------
 

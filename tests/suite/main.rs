@@ -23,6 +23,8 @@ mod commands;
 #[cfg(feature = "host")]
 mod common_lisp;
 #[cfg(feature = "host")]
+mod dates;
+#[cfg(feature = "host")]
 mod differential;
 #[cfg(feature = "sandbox")]
 mod door;
