@@ -32,6 +32,8 @@ mod door;
 mod failures;
 #[cfg(feature = "sandbox")]
 mod faults;
+#[cfg(feature = "host")]
+mod files;
 #[cfg(feature = "cli")]
 mod golden;
 #[cfg(all(feature = "cli", target_os = "linux"))]

@@ -16,7 +16,7 @@ use crate::lisp::Datum;
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("get-universal-time", |arguments| {
         count("get-universal-time", arguments, 0, 0)?;
-        Ok(integer(Timestamp::now().as_second() + UNIX_EPOCH))
+        Ok(integer(universal(Timestamp::now())))
     }),
     ("%decode-universal-time", decode),
     ("encode-universal-time", encode),
@@ -25,6 +25,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 
 /// 1970-01-01 as a universal time.
 const UNIX_EPOCH: i64 = 2_208_988_800;
+
+pub(super) fn universal(time: Timestamp) -> i64 {
+    time.as_second() + UNIX_EPOCH
+}
 
 /// Returns a time zone. Common Lisp counts hours west of Greenwich, down to seconds; `nil` or
 /// nothing is the system's.
@@ -87,7 +91,7 @@ fn encode(arguments: &[Value]) -> Answer {
     let zoned = civil::DateTime::new(year, month, date, hour, minute, second, 0)
         .and_then(|civil| civil.to_zoned(zone))
         .map_err(|error| fail(format!("encode-universal-time: {error}")))?;
-    Ok(integer(zoned.timestamp().as_second() + UNIX_EPOCH))
+    Ok(integer(universal(zoned.timestamp())))
 }
 
 /// Waits, and returns early on an interrupt.
