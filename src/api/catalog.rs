@@ -7,7 +7,7 @@
 
 use super::{
     accessors, accounts, connections, dates, envelope, fetching, help, letters, mailboxes,
-    messages, parts, pipeline, pop, searching, sets, smtp, tables,
+    messages, parts, pipeline, pop, run_program, searching, sets, smtp, tables,
 };
 use crate::host::{self, Function, Known, Value};
 
@@ -36,6 +36,7 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Letters and their parts", functions: parts::FUNCTIONS },
     Topic { title: "Dates", functions: dates::FUNCTIONS },
     Topic { title: "Output for other programs", functions: tables::FUNCTIONS },
+    Topic { title: "Other programs", functions: run_program::FUNCTIONS },
     Topic { title: "Help and sandbox", functions: help::FUNCTIONS },
 ];
 

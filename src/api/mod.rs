@@ -43,6 +43,7 @@ mod read_ahead;
 pub mod reference;
 mod report;
 mod router;
+mod run_program;
 mod sandbox;
 mod saving;
 mod searching;

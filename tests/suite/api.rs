@@ -90,6 +90,7 @@ fn right(parameter: &str) -> &'static str {
         "entry" => "'(() \"/\" \"x\")",
         "envelope" => "'(1 2 3 4 5 6 7 8 9 10)",
         "rows" => "'((1))",
+        "program" => "\"true\"",
         "control" => "\"%F\"",
         "time" | "other-time" => "0",
         "value" | "json" => "\"1\"",

@@ -51,6 +51,8 @@ mod logins;
 mod parallel;
 #[cfg(feature = "sandbox")]
 mod pop;
+#[cfg(all(unix, feature = "host"))]
+mod programs;
 #[cfg(feature = "sandbox")]
 mod quota;
 #[cfg(feature = "host")]

@@ -209,6 +209,8 @@ fn no_file_variable_or_program_is_reached() {
     for program in ["\"sh\"", "\"sh\" \"-c\" \"exit\"", "\"/usr/sbin/sendmail\""] {
         forms.push(format!("(send-letter '(:program {program}) \"a@b.c\" \"a@b.c\" \"x\")"));
         forms.push(format!("(send-smtp '(:program {program}) \"a@b.c\" \"a@b.c\" \"x\")"));
+        forms
+            .push(format!("(apply 'run-program (list (first '({program})) :arguments '(\"-c\")))"));
         forms.push(format!(
             "(send-smtp-auth '(:program {program}) \"a@b.c\" \"a@b.c\" \"l\" \"p\" \"x\")"
         ));
@@ -657,6 +659,7 @@ fn a_call_of_parallel_map_reaches_no_more_than_the_script() {
         "(send-letter \"127.0.0.1\" \"a@b.c\" \"a@b.c\" \"x\")",
         "(%open PATH)",
         "(command \"sh\")",
+        "(run-program \"true\")",
         "(spawn-native-thread car)",
     ]
     .iter()
