@@ -126,7 +126,7 @@ pub(super) fn date_time(date: &WrittenDate) -> Option<DateTime> {
 
 /// Returns a date as RFC 5322 3.3 writes it. A universal time gets the system's zone.
 pub(super) fn header_date(value: &Value) -> Option<String> {
-    let date = read(value)?;
+    let date = read(value).filter(|date| day(date).is_some())?;
     if host::as_integer(value).is_some() {
         return Some(in_header(&timestamp(date.unix_seconds())?.to_zoned(TimeZone::system())));
     }
