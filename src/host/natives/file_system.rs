@@ -14,7 +14,7 @@ use steel::SteelErr;
 
 use super::files::{done, refused};
 use super::pathnames::renamed;
-use super::{Answer, Code, context, count, string_of, time, wrong};
+use super::{Answer, Code, context, string_of, time, wrong};
 use crate::host::value::{Value, as_keyword, integer, list, nil, string, truth};
 use crate::policy::Refusal;
 
@@ -56,10 +56,7 @@ fn settled(
     arguments: &[Value],
     run: fn(&str, &str, &[Value]) -> Attempt,
 ) -> Answer {
-    let path = match arguments.first() {
-        Some(path) => string_of(function, path)?,
-        None => return count(function, arguments, 1, 1).map(|()| nil()),
-    };
+    let path = string_of(function, &arguments[0])?;
     match run(function, path, &arguments[1..]) {
         Ok(value) => Ok(value),
         Err(Failure::Misuse(error)) => Err(error),
