@@ -413,8 +413,9 @@ fn neither_the_interpreter_nor_the_inside_of_the_host_can_be_called() {
     let wrong: Vec<_> = forms
         .iter()
         .filter_map(|form| prison.run(form).ok().map(|value| (form.clone(), value)))
-        // A bare name that begins with `#%` may have a value; only calls must fail.
-        .filter(|(form, _)| !form.starts_with("#%"))
+        // A bare name that begins with `#%` may have a value, and so may one of ours, whose function
+        // refuses; only calls must fail.
+        .filter(|(form, _)| !form.starts_with("#%") && form != "sb-ext:run-program")
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
