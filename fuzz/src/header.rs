@@ -1,11 +1,11 @@
-//! Checks of headers: fields, encoded words (RFC 2047), parameters (RFC 2231) and addresses.
+//! Checks of headers: fields, encoded words (RFC 2047), parameters (RFC 2231), dates and addresses.
 //! Anything can be read, and the result is never much larger than the input; whatever is written
 //! stays in its field and reads back unchanged.
 
 use postoffice::mime::parameter::Parameterised;
 use postoffice::mime::{
-    Entry, Envelope, decode_bytes, decode_text, encode_parameter, encode_phrase, encode_text,
-    envelope_addresses, fields, is_plain_address, parse_mailbox_list, split,
+    Entry, Envelope, WrittenDate, decode_bytes, decode_text, encode_parameter, encode_phrase,
+    encode_text, envelope_addresses, fields, is_plain_address, parse_mailbox_list, split,
 };
 
 /// Returns whether decoded text is no larger than decoding can make it. Bytes that are not UTF-8
@@ -97,6 +97,31 @@ pub fn parameter(data: &[u8]) {
         ("attachment", Some(&*value), Some("5")),
         "{line:?}"
     );
+}
+
+/// A date that could be read is one of the calendar, and reads back from RFC 5322's form and from
+/// ISO 8601.
+pub fn date(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Some(date) = WrittenDate::parse(&text) else { return };
+    assert!((1..=9999).contains(&date.day.year()), "{date:?}");
+    let (hour, minute, second) = date.time.unwrap_or_default();
+    let time = format!("{hour:02}:{minute:02}:{second:02}");
+    let zone = match date.offset {
+        Some(offset) => {
+            let sign = if offset < 0 { '-' } else { '+' };
+            format!("{sign}{:02}{:02}", offset.abs() / 60, offset.abs() % 60)
+        }
+        None => "-0000".to_owned(),
+    };
+    let whole = WrittenDate { time: Some((hour, minute, second)), ..date };
+    for written in [
+        format!("{} {time} {zone}", date.day.strftime("%a, %d %b %Y")),
+        format!("{}T{time}{zone}", date.day),
+    ] {
+        assert_eq!(WrittenDate::parse(&written), Some(whole), "{written}");
+    }
+    assert_eq!(whole.unix_seconds(), date.unix_seconds());
 }
 
 /// Any text can be read as an address list; a plain address reads back, also with any display name

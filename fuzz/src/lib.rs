@@ -27,6 +27,7 @@ pub type Check = (&'static str, fn(&[u8]));
 /// All subjects.
 pub const CHECKS: &[Check] = &[
     ("addresses", header::addresses),
+    ("date", header::date),
     ("encoded_words", header::encoded_words),
     #[cfg(any(fuzzing, feature = "host"))]
     ("expander", lisp::expander),

@@ -6,15 +6,13 @@
 //! unchanged. If the file has become shorter or longer in between, nothing is stored and the client
 //! closes the connection.
 
+use super::dates;
 use super::flags::flags;
 use super::mailbox::{mailbox, on_mailbox, progress};
 use super::sets::required;
 use crate::client::Error;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
-use crate::proto::imap::DateTime;
-use crate::proto::imap::search::Date;
-use jiff::Timestamp;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
@@ -24,10 +22,9 @@ pub(super) fn append_letter(call: &Call<'_>) -> Result<Value, Condition> {
     let letter = Source::of(text)
         .ok_or_else(|| call.wrong("text", "a string, a bytevector or (:file \"path\")", text))?;
     let flags = call.key("flags").map_or(Ok(Vec::new()), |value| flags(call, "flags", value))?;
-    let date = call
-        .key("date")
-        .map(|value| date_time(value).ok_or_else(|| call.wrong("date", DATE_TIME, value)))
-        .transpose()?;
+    let date = call.typed_key("date", dates::EXPECTED, |value| {
+        dates::read(value).and_then(|date| dates::date_time(&date))
+    })?;
     let stored = match letter {
         Source::Bytes(letter) => on_mailbox(call, |client| {
             progress(call).expect_bytes(letter.len() as u64);
@@ -183,22 +180,4 @@ fn open(call: &Call<'_>, path: &str) -> Result<(LetterFile, u64), Condition> {
     }
     letter.file.rewind().map_err(cannot)?;
     Ok((LetterFile::new(letter.file), length))
-}
-
-const DATE_TIME: &str = "a universal time, or a string as \"13-Sep-1999 11:36:26 -0700\"";
-
-/// The seconds from 1900-01-01, where universal time begins, to 1970-01-01.
-pub(super) const UNIVERSAL_TO_UNIX: i64 = 2_208_988_800;
-
-/// Reads a universal time, in UTC, or a string in IMAP's own form.
-fn date_time(value: &Value) -> Option<DateTime> {
-    let Some(seconds) = host::as_integer(value) else {
-        return host::as_str(value)?.parse().ok();
-    };
-    let time = Timestamp::from_second(seconds.checked_sub(UNIVERSAL_TO_UNIX)?).ok()?;
-    let time = time.to_zoned(jiff::tz::TimeZone::UTC);
-    let small = |number: i8| u8::try_from(number).ok();
-    let date =
-        Date::new(u16::try_from(time.year()).ok()?, small(time.month())?, small(time.day())?)?;
-    DateTime::new(date, (small(time.hour())?, small(time.minute())?, small(time.second())?), 0)
 }

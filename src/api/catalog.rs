@@ -6,8 +6,8 @@
 //! list for untrusted scripts all read this table.
 
 use super::{
-    accessors, accounts, connections, envelope, fetching, help, letters, mailboxes, messages,
-    parts, pipeline, pop, searching, sets, smtp, tables,
+    accessors, accounts, connections, dates, envelope, fetching, help, letters, mailboxes,
+    messages, parts, pipeline, pop, run_program, searching, sets, smtp, tables,
 };
 use crate::host::{self, Function, Known, Value};
 
@@ -34,7 +34,9 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Accounts", functions: accounts::FUNCTIONS },
     Topic { title: "Headers and addresses", functions: letters::FUNCTIONS },
     Topic { title: "Letters and their parts", functions: parts::FUNCTIONS },
+    Topic { title: "Dates", functions: dates::FUNCTIONS },
     Topic { title: "Output for other programs", functions: tables::FUNCTIONS },
+    Topic { title: "Other programs", functions: run_program::FUNCTIONS },
     Topic { title: "Help and sandbox", functions: help::FUNCTIONS },
 ];
 

@@ -172,7 +172,7 @@ mb: a mailbox object. :uid  t returns unique ids.
 expression: a predicate, (and e …), (or e …) or (not e). Predicates: a number, (:seq n m), a list of these;
 :all :answered :deleted :draft :flagged :new :old :recent :seen :unanswered :undeleted :undraft :unflagged :unseen;
 (:bcc s) (:body s) (:cc s) (:from s) (:header field s) (:subject s) (:text s) (:to s);
-(:before d) (:on d) (:since d) (:sentbefore d) (:senton d) (:sentsince d), d being \"7-Mar-1999\" or a universal time;
+(:before d) (:on d) (:since d) (:sentbefore d) (:senton d) (:sentsince d), d being a string as for parse-date, whose day is taken as it is written, or a universal time, whose day is that in UTC;
 (:keyword flag) (:unkeyword flag) (:larger n) (:smaller n) (:uid set) (:older days) (:younger days) (:modseq n) (:gmail \"…\") (:raw \"…\").
 Strings that are not ASCII are sent as UTF-8. Errors: :syntax-error for a wrong expression, before anything is sent; :error-response.",
     ).typed(&[("uid", Type::Truth)]).checked(),

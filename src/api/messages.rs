@@ -77,7 +77,7 @@ Arguments and result as for copy-to-mailbox. Errors: :error-response; every mess
         "Stores a letter in a mailbox (APPEND, RFC 3501 6.3.11).
 mb: a mailbox object. name: a string. text: a string, whose lines get CR LF; a bytevector, which is stored as it is; or (:file \"path\"), a file whose lines get CR LF, with little memory
 for any size. The file is read twice, to count and to send. :flags  a flag or a list of flags.
-:date  its internal date, a universal time or a string as \"13-Sep-1999 11:36:26 -0700\"; now by default.
+:date  its internal date, a universal time or a string as for parse-date; now by default.
 Returns (uidvalidity uid) if the server reports them, else t. Errors: :error-response when there is no such mailbox, :syntax-error for a letter with NUL, :file when the file cannot be
 read. A file that becomes shorter or longer while it is sent is not stored, and the connection is closed.",
     ).checked(),

@@ -153,7 +153,7 @@ fn code(status: ExitStatus) -> String {
 }
 
 /// How long to wait for output after the program has ended: its children may keep the pipe open.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 fn words_of(saying: &Receiver<Zeroizing<Vec<u8>>>) -> String {
     String::from_utf8_lossy(&saying.recv_timeout(PATIENCE).unwrap_or_default()).trim().to_owned()
@@ -180,7 +180,7 @@ fn start_of(
 }
 
 /// Waits for the program to end. Kills it at the deadline or if the user interrupts.
-fn wait(
+pub(super) fn wait(
     child: &mut Child,
     longest: Duration,
     interrupted: &dyn Fn() -> bool,

@@ -4,7 +4,7 @@
 //! table `NAMED` of the protocol; this module adds those with other arguments, and `and`, `or` and
 //! `not`. The numbers that a search finds are noted, for `shifting`.
 
-use super::appending::UNIVERSAL_TO_UNIX;
+use super::dates;
 use super::flags::flag_text;
 use super::mailbox::mailbox;
 use super::pipeline;
@@ -148,18 +148,11 @@ impl Expression<'_> {
         flag.ok_or_else(|| self.wrong("a predicate with a user flag such as :junk", whole))
     }
 
-    /// Reads `"7-Mar-1999"`, or a universal time, which stands for its day in UTC.
+    /// Reads a date; its day counts as it is written, and a universal time's is that in UTC.
     fn date(&self, value: &Value, whole: &Value) -> Result<Date, Condition> {
-        let date = match host::as_integer(value) {
-            Some(seconds) => seconds
-                .checked_sub(UNIVERSAL_TO_UNIX)
-                .and_then(|seconds| Timestamp::from_second(seconds).ok())
-                .and_then(|time| day(time, TimeZone::UTC)),
-            None => host::as_str(value).and_then(Date::parse),
-        };
-        date.ok_or_else(|| {
-            self.wrong("a predicate with a date as \"7-Mar-1999\" or a universal time", whole)
-        })
+        dates::read(value)
+            .and_then(|date| dates::day(&date))
+            .ok_or_else(|| self.wrong(&format!("a predicate with {}", dates::EXPECTED), whole))
     }
 
     fn days_ago(&self, value: &Value, whole: &Value) -> Result<Date, Condition> {
@@ -193,13 +186,4 @@ pub fn search_words() -> Vec<String> {
         NAMED.iter().map(|(name, _)| name.to_lowercase()).chain(ours).collect();
     words.sort_unstable();
     words
-}
-
-fn day(time: Timestamp, zone: TimeZone) -> Option<Date> {
-    let date = time.to_zoned(zone).date();
-    Date::new(
-        u16::try_from(date.year()).ok()?,
-        u8::try_from(date.month()).ok()?,
-        u8::try_from(date.day()).ok()?,
-    )
 }

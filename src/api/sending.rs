@@ -5,6 +5,7 @@
 //! addresses, each once. The other two add nothing to their messages.
 
 use super::Answer;
+use super::dates;
 use super::parts::{attachment, headers};
 use super::sets::required;
 use super::smtp::{MailServer, deliver, login_of, mail_server};
@@ -130,8 +131,9 @@ pub(super) fn send_letter(call: &Call<'_>) -> Answer {
             }
         }
     }
+    let date = call.typed_key("date", dates::EXPECTED, dates::header_date)?;
     let letter = Outgoing {
-        date: Some(text("date")?.unwrap_or_else(now)),
+        date: Some(date.unwrap_or_else(|| dates::in_header(&Zoned::now()))),
         message_id: Some(text("message-id")?.unwrap_or_else(|| new_message_id(&from.address))),
         reply_to: shown(&key_mailboxes(call, "reply-to")?),
         subject: text("subject")?,
@@ -217,11 +219,6 @@ fn result(refused: Vec<Refused>) -> Value {
             .map(|one| host::list(vec![host::string(one.address), host::string(one.words)]))
             .collect(),
     )
-}
-
-/// Returns the current time as RFC 5322 3.3 writes it.
-fn now() -> String {
-    Zoned::now().strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
 }
 
 /// Makes a unique message id from the time and a number that the system seeds at random (RFC 5322

@@ -29,7 +29,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 mail-server: a host name, \"host:port\", an integer IPv4 address, a list (\"host\" :port 25 :tls :starttls …), (:program \"command\" …), or an SMTP connection.
 from: an address such as foo, foo@bar.com or \"Foo <foo@bar.com>\", or (\"Foo\" . \"foo@bar.com\"). to: one or a list of them. message: a string with \\n line ends, or a part as make-mime-part returns it; a header that the part has appears once, as the part has it.
 :subject :html  strings. :reply-to :cc :bcc  addresses; the letter does not show bcc. :headers  a list of (\"name\" . \"value\") or \"name: value\".
-:login  a string. :password  as for make-imap-connection. :attachments  a list of parts, as make-mime-part returns them, and of file names. :date :message-id  strings, made if absent.
+:login  a string. :password  as for make-imap-connection. :attachments  a list of parts, as make-mime-part returns them, and of file names. :date  a universal time or a string as for parse-date, now by default. :message-id  a string, made if absent.
 :null-return-path  t sends it so that no bounce and no automatic reply comes back, for replies that a program writes (RFC 3834).
 :partial  t sends to the accepted recipients even if others are refused; without it, nothing is sent then.
 Errors: :syntax-error before anything is sent, for addresses with control characters for example; :recipients-refused, :error-response, :insecure, :unsupported;

@@ -1,5 +1,4 @@
-//! Changes that go through no connection: a letter handed to a program, a delivery into the
-//! sandbox. The witness sees and may refuse them, as it does those of connections.
+//! Changes that go through no connection: a program that runs, a delivery into the sandbox. The witness sees and may refuse them, as it does those of connections.
 
 use super::state::state;
 use crate::condition::{Condition, Identifier};

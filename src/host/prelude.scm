@@ -354,8 +354,15 @@
 ;; --- files and time ------------------------------------------------------------------------------
 
 (define (open path . options) (%deliver (apply %open path options)))
-(define (delete-file path) (%deliver (%delete-file path)))
+(define (delete-file path) (%delivered (%delete-file path)))
+(define (file-write-date path) (%delivered (%file-write-date path)))
+(define (directory path) (%delivered (%directory path)))
+(define (rename-file path new-path &key (if-exists ':error))
+  (%delivered (%rename-file path new-path if-exists)))
+(define (copy-file path new-path &key (if-exists ':error))
+  (%delivered (%copy-file path new-path if-exists)))
 (define (probe-file path) (%delivered (%probe-file path)))
+(define (file-exists? path) (if (probe-file path) t nil))
 (define (getenv name) (%delivered (%getenv name)))
 (define (open-input-file path) (open path))
 (define (open-output-file path) (open path :direction :output))
@@ -396,9 +403,23 @@
       (%at-end "peek-char" (%peek-char port kind) errorp end)
       (%peek-char kind nil)))
 (define (read-string port) (%read-rest port))
+(define (read-byte &optional (port nil) (errorp nil given) (end (if given nil (eof-object))))
+  (%at-end "read-byte" (%read-byte port) errorp end))
+(define (read-sequence bytes port &key (start 0) (end nil)) (%read-sequence bytes port start end))
+(define (write-sequence bytes port &key (start 0) (end nil)) (%write-sequence bytes port start end))
+(define (make-string-input-stream string &optional (start 0) (end nil))
+  (%string-input "make-string-input-stream" string start end))
+(define (open-input-string string) (%string-input "open-input-string" string 0 nil))
+(define-syntax with-input-from-string
+  (syntax-rules ()
+    ((_ (variable string option ...) body ...)
+     (let ((variable (%keyed-string-input string option ...))) body ...))))
+(define (%keyed-string-input string &key (start 0) (end nil))
+  (%string-input "with-input-from-string" string start end))
 
 (define (decode-universal-time time &optional zone)
   (apply values (%decode-universal-time time zone)))
+(define (get-decoded-time) (decode-universal-time (get-universal-time)))
 
 ;; --- forms ---------------------------------------------------------------------------------------
 

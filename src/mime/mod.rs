@@ -16,6 +16,7 @@
 //! | [`transfer`] | base64, quoted-printable and uuencode; the decoders never fail |
 //! | `extract` | attachments of a letter that arrives in pieces, in bounded memory |
 //! | `address`, `plain_address` | address lists (RFC 5322), and the plain addresses accepted for sending |
+//! | `date` | dates in any form |
 //! | `envelope` | the ten fields of IMAP's `ENVELOPE` |
 //! | [`parse`], `part`, `readable` | the tree of parts, one part, and the text and attachments of a letter |
 //! | [`html`] | the text of an HTML page |
@@ -26,6 +27,7 @@ pub(crate) mod address;
 mod address_tokens;
 pub(crate) mod build;
 pub(crate) mod charset;
+pub(crate) mod date;
 mod decoding;
 pub(crate) mod encode_word;
 pub(crate) mod encoded_word;
@@ -46,6 +48,7 @@ mod uu_lines;
 
 pub use address::{Entry, EnvelopeAddress, envelope_addresses, parse_mailbox_list};
 pub use build::{BuildError, Outgoing};
+pub use date::{WrittenDate, parse_zone};
 pub use encode_word::{encode_phrase, encode_text};
 pub use encoded_word::{decode_bytes, decode_text};
 pub use envelope::{Envelope, EnvelopeAddresses};

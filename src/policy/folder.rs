@@ -21,6 +21,11 @@ impl Folder {
         }
     }
 
+    /// Returns whether this path, absolute and with links resolved, is this folder.
+    pub fn is(&self, real: &Path) -> bool {
+        real == self.path
+    }
+
     /// Returns whether this path, absolute and with links resolved, is this folder or inside it.
     pub fn holds(&self, real: &Path) -> bool {
         real.starts_with(&self.path)

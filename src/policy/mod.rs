@@ -151,6 +151,22 @@ impl Policy {
         )
     }
 
+    /// Checks renaming `path`: as [`Policy::check_writing`], but a folder that was granted stays
+    /// where it is.
+    ///
+    /// # Errors
+    /// [`Refusal`] if it is not allowed; it does not reveal whether the file exists.
+    pub fn check_moving(&self, path: &Path) -> Result<PathBuf, Refusal> {
+        let real = self.check_writing(path)?;
+        match &self.grants {
+            Some(grants) if grants.folders.iter().any(|folder| folder.is(&real)) => Err(refusal(
+                &format!("rename {}", path.display()),
+                "it is a folder that was allowed",
+            )),
+            _ => Ok(real),
+        }
+    }
+
     fn check_path(
         &self,
         path: &Path,

@@ -78,11 +78,11 @@ pub enum Act {
         /// The recipients.
         to: Vec<String>,
     },
-    /// A letter is handed to a program such as sendmail.
+    /// A letter is handed to a program such as sendmail, or a script runs a program of its own.
     Run {
         /// The program.
         program: String,
-        /// The recipients.
+        /// The recipients; none for a program that gets no letter.
         to: Vec<String>,
     },
     /// A letter is delivered into a mailbox of the sandbox.
@@ -158,7 +158,8 @@ impl Change {
         Change::of(mailbox, Act::Deliver)
     }
 
-    /// A letter handed to a program such as sendmail, for the recipients `to`.
+    /// A letter handed to a program such as sendmail, for the recipients `to`; without any, a
+    /// program that gets no letter.
     pub fn by_program(program: &str, to: &[String]) -> Self {
         let act = Act::Run { program: program.to_owned(), to: to.to_vec() };
         Change { act, mailbox: None, letters: Letters::None }
@@ -234,6 +235,7 @@ impl fmt::Display for Deed {
             Act::Unmark => "take back the marks of letters on".to_owned(),
             Act::Remove => "remove letters from".to_owned(),
             Act::Send { to, .. } => format!("send a letter to {} by", to.join(", ")),
+            Act::Run { to, .. } if to.is_empty() => "run".to_owned(),
             Act::Run { to, .. } => format!("send a letter to {} by", to.join(", ")),
             Act::Deliver => "deliver a letter into".to_owned(),
         };

@@ -23,6 +23,8 @@ mod commands;
 #[cfg(feature = "host")]
 mod common_lisp;
 #[cfg(feature = "host")]
+mod dates;
+#[cfg(feature = "host")]
 mod differential;
 #[cfg(feature = "sandbox")]
 mod door;
@@ -30,6 +32,8 @@ mod door;
 mod failures;
 #[cfg(feature = "sandbox")]
 mod faults;
+#[cfg(feature = "host")]
+mod files;
 #[cfg(feature = "cli")]
 mod golden;
 #[cfg(all(feature = "cli", target_os = "linux"))]
@@ -47,6 +51,8 @@ mod logins;
 mod parallel;
 #[cfg(feature = "sandbox")]
 mod pop;
+#[cfg(all(unix, feature = "host"))]
+mod programs;
 #[cfg(feature = "sandbox")]
 mod quota;
 #[cfg(feature = "host")]

@@ -142,6 +142,12 @@ fn no_file_variable_or_program_is_reached() {
             "(load PATH)",
             "(require PATH)",
             "(probe-file PATH)",
+            "(file-exists? PATH)",
+            "(file-write-date PATH)",
+            "(directory PATH)",
+            "(directory (string-append PATH \"/\"))",
+            "(directory (string-append PATH \"/*\"))",
+            "(copy-file PATH \"new\")",
             "(funcall 'open PATH)",
             "(funcall #'open PATH)",
             "(apply open (list PATH))",
@@ -182,6 +188,8 @@ fn no_file_variable_or_program_is_reached() {
             "(with-open-file (port PATH :direction :output) (princ \"x\" port))",
             "(call-with-output-file PATH (lambda (port) (princ \"x\" port)))",
             "(delete-file PATH)",
+            "(rename-file PATH \"x\")",
+            "(copy-file PATH \"x\" :if-exists :supersede)",
             "(save-letter mb 1 PATH)",
             "(save-letter mb 1 PATH :append t)",
             "(save-letter mb 1 PATH :mbox t)",
@@ -201,6 +209,8 @@ fn no_file_variable_or_program_is_reached() {
     for program in ["\"sh\"", "\"sh\" \"-c\" \"exit\"", "\"/usr/sbin/sendmail\""] {
         forms.push(format!("(send-letter '(:program {program}) \"a@b.c\" \"a@b.c\" \"x\")"));
         forms.push(format!("(send-smtp '(:program {program}) \"a@b.c\" \"a@b.c\" \"x\")"));
+        forms
+            .push(format!("(apply 'run-program (list (first '({program})) :arguments '(\"-c\")))"));
         forms.push(format!(
             "(send-smtp-auth '(:program {program}) \"a@b.c\" \"a@b.c\" \"l\" \"p\" \"x\")"
         ));
@@ -240,7 +250,7 @@ fn a_refusal_says_nothing_of_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("there"), TREASURE).unwrap();
     let mut prison = prison(Policy::untrusted(), false);
-    for function in ["open", "probe-file", "delete-file", "load"] {
+    for function in ["open", "probe-file", "file-write-date", "directory", "delete-file", "load"] {
         let says = |prison: &mut Prison, name: &str| {
             let path = folder.path().join(name).display().to_string();
             prison
@@ -403,8 +413,9 @@ fn neither_the_interpreter_nor_the_inside_of_the_host_can_be_called() {
     let wrong: Vec<_> = forms
         .iter()
         .filter_map(|form| prison.run(form).ok().map(|value| (form.clone(), value)))
-        // A bare name that begins with `#%` may have a value; only calls must fail.
-        .filter(|(form, _)| !form.starts_with("#%"))
+        // A bare name that begins with `#%` may have a value, and so may one of ours, whose function
+        // refuses; only calls must fail.
+        .filter(|(form, _)| !form.starts_with("#%") && form != "sb-ext:run-program")
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -474,6 +485,11 @@ fn what_is_allowed_works() {
         (format!("(progn (ensure-directories-exist {}) 1)", at(&folder, "deep/er/")), "1"),
         (format!("(if (probe-file {}) 1 2)", at(&folder, "deep/er")), "1"),
         (format!("(probe-file {})", at(&folder, "none")), "nil"),
+        (format!("(progn (copy-file {} {}) 1)", at(&shelf, "book"), at(&folder, "b")), "1"),
+        (format!("(progn (rename-file {} \"c\") 1)", at(&folder, "b")), "1"),
+        (format!("(length (directory {}))", at(&folder, "*")), "3"),
+        (format!("(length (directory {}))", at(&shelf, "")), "2"),
+        (format!("(> (file-write-date {}) 0)", at(&shelf, "book")), "t"),
         (format!("(delete-file {})", at(&folder, "a")), "t"),
         (
             format!(
@@ -505,6 +521,18 @@ fn what_is_allowed_works() {
         &[
             format!("(open {} :direction :output)", at(&shelf, "book")),
             format!("(delete-file {})", at(&shelf, "book")),
+            format!("(rename-file {} {})", at(&shelf, "book"), at(&folder, "x")),
+            format!("(rename-file {} {})", at(&folder, "c"), at(&shelf, "x")),
+            format!("(rename-file {} {})", at(&folder, "c"), at(&folder, "../x")),
+            format!("(copy-file {} {})", at(&folder, "c"), at(&shelf, "x")),
+            format!(
+                "(copy-file {} {} :if-exists :supersede)",
+                at(&folder, "c"),
+                at(&shelf, "book")
+            ),
+            format!("(directory {})", at(&folder, "../*")),
+            // The folder itself stays where it is.
+            format!("(rename-file {:?} {})", folder.path().display().to_string(), at(&folder, "x")),
             format!("(open {})", at(&folder, "../book")),
             format!("(open {} :direction :output)", at(&folder, "../new")),
         ],
@@ -534,12 +562,19 @@ fn links_lead_nowhere_outside() {
             "(open PATH :direction :output :if-exists :append)",
             "(probe-file PATH)",
             "(delete-file PATH)",
+            "(file-write-date PATH)",
+            "(directory PATH)",
+            "(copy-file PATH FOLDER/x)",
+            "(copy-file FOLDER/x PATH :if-exists :supersede)",
+            "(rename-file PATH FOLDER/x)",
+            "(rename-file FOLDER/x PATH :if-exists :supersede)",
             "(load PATH)",
             "(require PATH)",
             "(save-letter mb 1 PATH)",
             "(append-letter mb \"inbox\" (list :file PATH))",
         ] {
-            forms.push(form.replace("PATH", &path));
+            let x = format!("{:?}", folder.path().join("x").display().to_string());
+            forms.push(form.replace("PATH", &path).replace("FOLDER/x", &x));
         }
     }
     let wrong = not_refused(&mut prison, &forms);
@@ -625,6 +660,7 @@ fn a_call_of_parallel_map_reaches_no_more_than_the_script() {
         "(send-letter \"127.0.0.1\" \"a@b.c\" \"a@b.c\" \"x\")",
         "(%open PATH)",
         "(command \"sh\")",
+        "(run-program \"true\")",
         "(spawn-native-thread car)",
     ]
     .iter()

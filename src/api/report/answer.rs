@@ -5,7 +5,7 @@
 
 use super::tally::{Day, Letter, Sender};
 use crate::client::Error;
-use crate::mime::{Entry, fields, parse_mailbox_list};
+use crate::mime::{Entry, WrittenDate, fields, parse_mailbox_list};
 use crate::proto::imap::Data;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
 use std::collections::BTreeMap;
@@ -86,17 +86,14 @@ fn mailbox(entry: Entry) -> Option<Sender> {
     }
 }
 
-/// Reads the day of `13-Sep-1999 11:36:26 -0700`. A space may precede the day of the month.
+/// Returns the day of an internal date, in the zone in which the server reports it.
 fn day(date: &[u8]) -> Option<Day> {
-    const MONTHS: [&str; 12] =
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    let mut parts = std::str::from_utf8(date).ok()?.split_ascii_whitespace().next()?.split('-');
-    let day = parts.next()?.parse().ok().filter(|day| (1..=31).contains(day))?;
-    let month = parts.next()?.to_ascii_lowercase();
-    let month =
-        MONTHS.iter().zip(1..).find_map(|(name, number)| (*name == month).then_some(number))?;
-    let year = parts.next()?.parse().ok().filter(|year| (1..=9999).contains(year))?;
-    parts.next().is_none().then_some(Day { year, month, day })
+    let day = WrittenDate::parse(std::str::from_utf8(date).ok()?)?.day;
+    Some(Day {
+        year: day.year().try_into().ok()?,
+        month: day.month().try_into().ok()?,
+        day: day.day().try_into().ok()?,
+    })
 }
 
 #[cfg(test)]

@@ -1,22 +1,23 @@
-//! Files, standard input, and the environment.
+//! Ports on files and strings, standard input, and the environment.
 //!
 //! Every path and variable is checked against the policy first. A refusal or a file error comes
-//! back as an [`Outcome`], so that the prelude raises a `:not-allowed` or `:file` condition. Text
-//! is UTF-8; invalid bytes become replacement characters.
+//! back as an [`Outcome`], so that the prelude raises a `:not-allowed` or `:file` condition. Every port
+//! takes text and bytes; text is UTF-8, and invalid bytes become replacement characters.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Cursor, IsTerminal, Read, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use steel::{SteelErr, SteelVal};
 
-use super::{Answer, Code, context, count, fail, keys, string_of, wrong};
+use super::{Answer, Code, context, count, fail, index_of, keys, string_of, wrong};
 use crate::condition::{Condition, Identifier};
 use crate::host::context::{lock, not_allowed};
 use crate::host::objects::{Outcome, condition_object};
 use crate::host::value::{
-    self, Value, as_keyword, downcast, is_nil, list, nil, shared_object, string, truth,
+    self, Value, as_keyword, downcast, integer, is_nil, list, nil, shared_object, string, truth,
 };
 use crate::policy::Refusal;
 
@@ -27,6 +28,27 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%read-line", |arguments| read("read-line", arguments, line)),
     ("%read-char", |arguments| read("read-char", arguments, character)),
     ("%peek-char", peek_char),
+    ("%read-byte", |arguments| {
+        read("read-byte", arguments, |file| {
+            let byte = file.bytes().next().transpose()?;
+            Ok(byte.map(|byte| integer(byte.into())))
+        })
+    }),
+    ("write-byte", |arguments| {
+        count("write-byte", arguments, 2, 2)?;
+        let byte = value::as_integer(&arguments[0]).and_then(|byte| u8::try_from(byte).ok());
+        let byte =
+            byte.ok_or_else(|| wrong("write-byte", "a number from 0 to 255", &arguments[0]))?;
+        file_of("write-byte", &arguments[1])?.write_bytes(&[byte])?;
+        Ok(arguments[0].clone())
+    }),
+    ("%read-sequence", read_sequence),
+    ("%write-sequence", |arguments| {
+        let (bytes, range) = bytes_of("write-sequence", &arguments[0], &arguments[2..])?;
+        file_of("write-sequence", &arguments[1])?.write_bytes(&bytes[range])?;
+        Ok(arguments[0].clone())
+    }),
+    ("%string-input", string_input),
     ("%read-rest", |arguments| read("read-string", arguments, rest)),
     ("eof-object", |arguments| {
         count("eof-object", arguments, 0, 0)?;
@@ -38,28 +60,6 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     // At top level the host itself loads; see `Host::load`.
     ("load", |_| Err(fail("load: stands at top level only, not within another form"))),
-    ("%probe-file", |arguments| {
-        count("probe-file", arguments, 1, 1)?;
-        let path = string_of("probe-file", &arguments[0])?;
-        Ok(match context()?.policy().check_reading(Path::new(path)) {
-            Ok(real) => {
-                if real.exists() {
-                    arguments[0].clone()
-                } else {
-                    nil()
-                }
-            }
-            Err(refusal) => refused("probe-file", &refusal),
-        })
-    }),
-    ("%delete-file", |arguments| {
-        count("delete-file", arguments, 1, 1)?;
-        let path = string_of("delete-file", &arguments[0])?;
-        Ok(match context()?.policy().check_writing(Path::new(path)) {
-            Ok(real) => done(std::fs::remove_file(real).map(|()| truth(true)), "delete-file", path),
-            Err(refusal) => refused("delete-file", &refusal),
-        })
-    }),
     ("%getenv", |arguments| {
         count("getenv", arguments, 1, 1)?;
         let name = string_of("getenv", &arguments[0])?;
@@ -78,11 +78,11 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
 ];
 
-/// An open file.
+/// An open file, or a string that is read.
 pub(super) struct Port(Mutex<Stream>);
 
 enum Stream {
-    Input(BufReader<File>),
+    Input(Box<dyn BufRead + Send>),
     Output { file: BufWriter<File>, at_line_start: bool },
     Closed,
 }
@@ -94,7 +94,7 @@ fn eof() -> Value {
 }
 
 /// Wraps the value, or a `:file` condition, which the prelude raises.
-fn done(result: io::Result<Value>, function: &str, path: &str) -> Value {
+pub(super) fn done(result: io::Result<Value>, function: &str, path: &str) -> Value {
     let result = result.map_err(|error| {
         condition_object(Condition::new(Identifier::File, format!("{function}: {path}: {error}")))
     });
@@ -105,7 +105,7 @@ fn done(result: io::Result<Value>, function: &str, path: &str) -> Value {
 }
 
 /// Wraps a `:not-allowed` condition, which the prelude raises.
-fn refused(function: &str, refusal: &Refusal) -> Value {
+pub(super) fn refused(function: &str, refusal: &Refusal) -> Value {
     shared_object(
         Arc::new(Outcome {
             warnings: Vec::new(),
@@ -181,7 +181,7 @@ fn open(arguments: &[Value]) -> Answer {
         let stream = if output {
             Stream::Output { file: BufWriter::new(file), at_line_start: true }
         } else {
-            Stream::Input(BufReader::new(file))
+            Stream::Input(Box::new(BufReader::new(file)))
         };
         shared_object(Arc::new(Port(Mutex::new(stream))), &format!("#<port {path}>"))
     });
@@ -208,11 +208,14 @@ fn close(arguments: &[Value]) -> Answer {
 
 impl Port {
     pub fn write(&self, text: &str) -> Result<(), SteelErr> {
+        self.write_bytes(text.as_bytes())
+    }
+
+    fn write_bytes(&self, bytes: &[u8]) -> Result<(), SteelErr> {
         match &mut *lock(&self.0) {
             Stream::Output { file, at_line_start } => {
-                *at_line_start =
-                    if text.is_empty() { *at_line_start } else { text.ends_with('\n') };
-                file.write_all(text.as_bytes()).map_err(|error| fail(format!("output: {error}")))
+                *at_line_start = bytes.last().map_or(*at_line_start, |last| *last == b'\n');
+                file.write_all(bytes).map_err(|error| fail(format!("output: {error}")))
             }
             Stream::Input(_) => Err(fail("output: the port was opened for input")),
             Stream::Closed => Err(fail("output: the port is closed")),
@@ -222,6 +225,57 @@ impl Port {
     pub fn at_line_start(&self) -> bool {
         matches!(&*lock(&self.0), Stream::Output { at_line_start: true, .. })
     }
+}
+
+fn file_of(function: &str, value: &Value) -> Result<Arc<Port>, SteelErr> {
+    downcast::<Port>(value).ok_or_else(|| wrong(function, "a port on a file", value))
+}
+
+/// Returns the bytes of a bytevector, and the range of `:start` and `:end`.
+fn bytes_of(
+    function: &str,
+    value: &Value,
+    bounds: &[Value],
+) -> Result<(Vec<u8>, Range<usize>), SteelErr> {
+    let bytes = value::as_bytes(value).ok_or_else(|| wrong(function, "a bytevector", value))?;
+    let range = range_of(function, bounds, bytes.len())?;
+    Ok((bytes, range))
+}
+
+fn range_of(function: &str, bounds: &[Value], length: usize) -> Result<Range<usize>, SteelErr> {
+    let start = index_of(function, &bounds[0])?;
+    let end = if is_nil(&bounds[1]) { length } else { index_of(function, &bounds[1])? };
+    if start > end || end > length {
+        let message = format!(
+            "{function}: expected :start and :end within a length of {length}, got {start} and {end}"
+        );
+        return Err(fail(message));
+    }
+    Ok(start..end)
+}
+
+/// `(%string-input function string start end)`: a port that reads the string.
+fn string_input(arguments: &[Value]) -> Answer {
+    let function = string_of("%string-input", &arguments[0])?;
+    let text = string_of(function, &arguments[1])?;
+    let range = range_of(function, &arguments[2..], text.chars().count())?;
+    let text: String = text.chars().skip(range.start).take(range.len()).collect();
+    let input = Box::new(Cursor::new(text.into_bytes()));
+    Ok(shared_object(Arc::new(Port(Mutex::new(Stream::Input(input)))), "#<string-port>"))
+}
+
+/// `(%read-sequence bytes port start end)`: fills the bytes from the port. Returns the index of the
+/// first byte that was not filled.
+fn read_sequence(arguments: &[Value]) -> Answer {
+    let (_, range) = bytes_of("read-sequence", &arguments[0], &arguments[2..])?;
+    read("read-sequence", &arguments[1..2], |file| {
+        let mut piece = Vec::new();
+        file.take(range.len() as u64).read_to_end(&mut piece)?;
+        if !value::copy_into_bytes(&arguments[0], range.start, &piece) {
+            return Err(io::Error::other("the bytevector cannot be changed"));
+        }
+        Ok(Some(integer((range.start + piece.len()) as i64)))
+    })
 }
 
 fn read(

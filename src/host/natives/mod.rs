@@ -9,6 +9,7 @@
 mod characters;
 mod control;
 mod equality;
+mod file_system;
 mod files;
 mod flights;
 mod format;
@@ -17,6 +18,7 @@ mod lists;
 mod number_words;
 mod numbers;
 mod output;
+mod pathnames;
 mod regexps;
 mod restarts;
 mod sequences;
@@ -73,6 +75,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
     let tables = [
         characters::TABLE,
         control::TABLE,
+        file_system::TABLE,
         files::TABLE,
         flights::TABLE,
         format::TABLE,
@@ -80,6 +83,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         lists::TABLE,
         numbers::TABLE,
         output::TABLE,
+        pathnames::TABLE,
         regexps::TABLE,
         restarts::TABLE,
         sequences::TABLE,

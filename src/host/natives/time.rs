@@ -1,5 +1,6 @@
 //! Universal times: seconds since 1900-01-01 00:00 UTC.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use jiff::tz::{Offset, TimeZone};
@@ -7,12 +8,15 @@ use jiff::{Timestamp, civil};
 use steel::SteelVal;
 
 use super::{Answer, Code, context, count, fail, integer_of, wrong};
-use crate::host::value::{Value, as_integer, integer, is_nil, list, nil, truth};
+use crate::host::value::{
+    Value, as_float, as_integer, from_datum, integer, is_nil, list, nil, truth,
+};
+use crate::lisp::Datum;
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("get-universal-time", |arguments| {
         count("get-universal-time", arguments, 0, 0)?;
-        Ok(integer(Timestamp::now().as_second() + UNIX_EPOCH))
+        Ok(integer(universal(Timestamp::now())))
     }),
     ("%decode-universal-time", decode),
     ("encode-universal-time", encode),
@@ -22,26 +26,24 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 /// 1970-01-01 as a universal time.
 const UNIX_EPOCH: i64 = 2_208_988_800;
 
-/// Returns a time zone. Common Lisp counts hours west of Greenwich; `nil` or nothing is the
-/// system's.
+pub(super) fn universal(time: Timestamp) -> i64 {
+    time.as_second() + UNIX_EPOCH
+}
+
+/// Returns a time zone. Common Lisp counts hours west of Greenwich, down to seconds; `nil` or
+/// nothing is the system's.
 fn zone(function: &str, value: Option<&Value>) -> Result<TimeZone, steel::SteelErr> {
-    match value {
-        None => Ok(TimeZone::system()),
-        Some(value) if is_nil(value) => Ok(TimeZone::system()),
-        Some(value) => {
-            let hours = as_integer(value).filter(|hours| (-24..=24).contains(hours));
-            let hours = hours
-                .ok_or_else(|| wrong(function, "a time zone, hours west from -24 to 24", value))?;
-            Ok(TimeZone::fixed(
-                Offset::from_seconds(-(hours as i32) * 3600)
-                    .map_err(|error| fail(format!("{function}: {error}")))?,
-            ))
-        }
-    }
+    let Some(value) = value.filter(|value| !is_nil(value)) else { return Ok(TimeZone::system()) };
+    let seconds = as_float(value).map(|hours| -hours * 3600.0);
+    seconds
+        .filter(|seconds| seconds.fract() == 0.0 && seconds.abs() <= 24.0 * 3600.0)
+        .and_then(|seconds| Offset::from_seconds(seconds as i32).ok())
+        .map(TimeZone::fixed)
+        .ok_or_else(|| wrong(function, "a time zone, hours west from -24 to 24", value))
 }
 
 /// Returns second, minute, hour, date, month, year, day (Monday is 0), whether daylight saving time
-/// is in effect, and the time zone.
+/// is in effect, and the time zone, which does not count it.
 fn decode(arguments: &[Value]) -> Answer {
     count("decode-universal-time", arguments, 1, 2)?;
     let time = integer_of("decode-universal-time", &arguments[0])?;
@@ -52,7 +54,7 @@ fn decode(arguments: &[Value]) -> Answer {
     let at = stamp.to_zoned(zone);
     let info = at.time_zone().to_offset_info(stamp);
     let daylight = info.dst().is_dst();
-    let west = -(info.offset().seconds() / 3600) + i32::from(daylight);
+    let west = -info.offset().seconds() + if daylight { 3600 } else { 0 };
     let numbers = [
         at.second().into(),
         at.minute().into(),
@@ -63,32 +65,33 @@ fn decode(arguments: &[Value]) -> Answer {
         i64::from(at.weekday().to_monday_zero_offset()),
     ];
     let mut values: Vec<Value> = numbers.into_iter().map(integer).collect();
-    values.extend([truth(daylight), integer(west.into())]);
+    values.extend([truth(daylight), from_datum(&Datum::Number(format!("{west}/3600")))]);
     Ok(list(values))
 }
 
 fn encode(arguments: &[Value]) -> Answer {
     count("encode-universal-time", arguments, 6, 7)?;
-    let mut numbers = [0i64; 6];
-    for (number, value) in numbers.iter_mut().zip(arguments) {
-        *number = integer_of("encode-universal-time", value)?;
-    }
-    let [second, minute, hour, date, month, year] = numbers;
-    let small = |number: i64| i8::try_from(number).unwrap_or(-1);
-    let civil = civil::DateTime::new(
-        i16::try_from(year).unwrap_or(i16::MIN),
-        small(month),
-        small(date),
-        small(hour),
-        small(minute),
-        small(second),
-        0,
-    );
+    let number = |index: usize, name: &str, range: RangeInclusive<i16>| {
+        as_integer(&arguments[index])
+            .and_then(|number| i16::try_from(number).ok())
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                let expected = format!("a whole number from {} to {}", range.start(), range.end());
+                wrong(&format!("encode-universal-time: {name}"), &expected, &arguments[index])
+            })
+    };
+    let small = |index, name, range| number(index, name, range).map(|number| number as i8);
+    let (second, minute) = (small(0, "second", 0..=59)?, small(1, "minute", 0..=59)?);
+    let (hour, date) = (small(2, "hour", 0..=23)?, small(3, "date", 1..=31)?);
+    let (month, year) = (small(4, "month", 1..=12)?, number(5, "year", 0..=9999)?);
     let zone = zone("encode-universal-time", arguments.get(6))?;
-    let zoned = civil
+    // A year of two digits is the one within fifty years of now (CLHS 25.1.4.1).
+    let first = Timestamp::now().to_zoned(zone.clone()).year() - 50;
+    let year = if year < 100 { first + (year - first).rem_euclid(100) } else { year };
+    let zoned = civil::DateTime::new(year, month, date, hour, minute, second, 0)
         .and_then(|civil| civil.to_zoned(zone))
         .map_err(|error| fail(format!("encode-universal-time: {error}")))?;
-    Ok(integer(zoned.timestamp().as_second() + UNIX_EPOCH))
+    Ok(integer(universal(zoned.timestamp())))
 }
 
 /// Waits, and returns early on an interrupt.

@@ -58,7 +58,8 @@ mod tests {
     use crate::lisp::{printer, reader};
 
     /// Functions that would end the test or wait for standard input.
-    const REACHING_OUT: [&str; 5] = ["exit", "quit", "read-line", "read-char", "peek-char"];
+    const REACHING_OUT: [&str; 6] =
+        ["exit", "quit", "read-line", "read-char", "read-byte", "peek-char"];
 
     /// Predicates of the interpreter that do not count their arguments.
     const NOT_COUNTING: [&str; 5] =

@@ -7,12 +7,13 @@ pub(super) const WORDS: &[Word] = &[
     (
         "decode-universal-time",
         "(time &optional zone)",
-        "Second, minute, hour, date, month, year, day (Monday is 0), daylight saving, zone (hours west). Nine values.",
+        "Second, minute, hour, date, month, year, day (Monday is 0), daylight saving, zone. Nine values. The zone counts hours west of Greenwich, without daylight saving; by default it is the system's.",
     ),
+    ("get-decoded-time", "()", "The nine values of decode-universal-time for now."),
     (
         "encode-universal-time",
         "(second minute hour date month year &optional zone)",
-        "The universal time.",
+        "The universal time. A year below 100 is the one within fifty years of now. The zone counts hours west of Greenwich; by default it is the system's.",
     ),
     ("sleep", "(seconds)", "Waits."),
     ("getenv", "(name)", "The environment variable as a string, or nil."),

@@ -31,6 +31,7 @@ const SEVERAL: &[&str] = &[
     "partition",
     "read-line",
     "round",
+    "run-program",
     "truncate",
     "truncate/",
     "values",

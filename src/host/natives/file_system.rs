@@ -1,0 +1,243 @@
+//! Files as a whole: whether they are there, renaming, copying, deleting, and listing a folder.
+//!
+//! Every path is checked against the policy, and then only the path that the policy returns is
+//! used. A refusal or a failure comes back as an `Outcome`, which the prelude raises as a
+//! `:not-allowed` or `:file` condition. A copy is written next to its destination and renamed, so
+//! it is there completely or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use steel::SteelErr;
+
+use super::files::{done, refused};
+use super::pathnames::renamed;
+use super::{Answer, Code, context, string_of, time, wrong};
+use crate::host::value::{Value, as_keyword, integer, list, nil, string, truth};
+use crate::policy::Refusal;
+
+pub(super) const TABLE: &[(&str, Code)] = &[
+    ("%probe-file", |arguments| settled("probe-file", arguments, probe)),
+    ("%delete-file", |arguments| settled("delete-file", arguments, delete)),
+    ("%file-write-date", |arguments| settled("file-write-date", arguments, write_date)),
+    ("%directory", |arguments| settled("directory", arguments, directory)),
+    ("%rename-file", |arguments| settled("rename-file", arguments, rename)),
+    ("%copy-file", |arguments| settled("copy-file", arguments, copy)),
+];
+
+/// Why a function did nothing.
+enum Failure {
+    /// A wrong argument.
+    Misuse(SteelErr),
+    Refused(Refusal),
+    /// The path, as the script wrote it, and the system's error.
+    File(String, io::Error),
+}
+
+impl From<SteelErr> for Failure {
+    fn from(error: SteelErr) -> Self {
+        Failure::Misuse(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::Refused(refusal)
+    }
+}
+
+type Attempt = Result<Value, Failure>;
+
+/// Runs a function on its arguments, of which the first is a path.
+fn settled(
+    function: &str,
+    arguments: &[Value],
+    run: fn(&str, &str, &[Value]) -> Attempt,
+) -> Answer {
+    let path = string_of(function, &arguments[0])?;
+    match run(function, path, &arguments[1..]) {
+        Ok(value) => Ok(value),
+        Err(Failure::Misuse(error)) => Err(error),
+        Err(Failure::Refused(refusal)) => Ok(refused(function, &refusal)),
+        Err(Failure::File(path, error)) => Ok(done(Err(error), function, &path)),
+    }
+}
+
+fn at(path: &str) -> impl Fn(io::Error) -> Failure + '_ {
+    move |error| Failure::File(path.to_owned(), error)
+}
+
+fn readable(path: &str) -> Result<PathBuf, Failure> {
+    Ok(context()?.policy().check_reading(Path::new(path))?)
+}
+
+fn writable(path: &str) -> Result<PathBuf, Failure> {
+    Ok(context()?.policy().check_writing(Path::new(path))?)
+}
+
+fn probe(_: &str, path: &str, _: &[Value]) -> Attempt {
+    Ok(if readable(path)?.exists() { string(path) } else { nil() })
+}
+
+fn delete(_: &str, path: &str, _: &[Value]) -> Attempt {
+    fs::remove_file(writable(path)?).map_err(at(path))?;
+    Ok(truth(true))
+}
+
+fn write_date(_: &str, path: &str, _: &[Value]) -> Attempt {
+    let modified = fs::metadata(readable(path)?).and_then(|facts| facts.modified());
+    let modified = Timestamp::try_from(modified.map_err(at(path))?)
+        .map_err(|error| at(path)(io::Error::other(error)))?;
+    Ok(integer(time::universal(modified)))
+}
+
+/// `(%rename-file path new-path if-exists)`.
+fn rename(function: &str, path: &str, arguments: &[Value]) -> Attempt {
+    let new_path = &*renamed(string_of(function, &arguments[0])?, path);
+    let replaces = replaces(function, &arguments[1])?;
+    let old = context()?.policy().check_moving(Path::new(path))?;
+    let new = writable(new_path)?;
+    if !replaces && new.symlink_metadata().is_ok() {
+        return Err(at(new_path)(exists()));
+    }
+    fs::rename(old, new).map_err(at(path))?;
+    Ok(string(new_path))
+}
+
+/// `(%copy-file path new-path if-exists)`.
+fn copy(function: &str, path: &str, arguments: &[Value]) -> Attempt {
+    let new_path = string_of(function, &arguments[0])?;
+    let replaces = replaces(function, &arguments[1])?;
+    let (old, new) = (readable(path)?, writable(new_path)?);
+    // Reading a pipe or a device might never end.
+    let facts = fs::metadata(&old).map_err(at(path))?;
+    if !facts.is_file() {
+        return Err(at(path)(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file")));
+    }
+    if new.is_dir() {
+        return Err(at(new_path)(io::Error::new(io::ErrorKind::InvalidInput, "it is a folder")));
+    }
+    if !replaces && new.symlink_metadata().is_ok() {
+        return Err(at(new_path)(exists()));
+    }
+    let mut from = File::open(&old).map_err(at(path))?;
+    let folder = new.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut copy = tempfile::Builder::new()
+        .suffix(".part")
+        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .map_err(at(new_path))?;
+    let mut block = vec![0; 128 << 10];
+    loop {
+        if context()?.interrupted() {
+            return Err(at(path)(io::Error::other("interrupted")));
+        }
+        match from.read(&mut block).map_err(at(path))? {
+            0 => break,
+            length => copy.write_all(&block[..length]).map_err(at(new_path))?,
+        }
+    }
+    let whole = copy.as_file().set_permissions(facts.permissions());
+    whole.and_then(|()| copy.as_file().sync_all()).map_err(at(new_path))?;
+    let kept = if replaces { copy.persist(&new) } else { copy.persist_noclobber(&new) };
+    kept.map_err(|kept| match kept.error.kind() {
+        io::ErrorKind::AlreadyExists => at(new_path)(exists()),
+        _ => at(new_path)(kept.error),
+    })?;
+    Ok(string(new_path))
+}
+
+/// Reads `:if-exists`: whether a file of the new name is replaced.
+fn replaces(function: &str, value: &Value) -> Result<bool, SteelErr> {
+    match as_keyword(value) {
+        Some("error") => Ok(false),
+        Some("supersede" | "overwrite") => Ok(true),
+        _ => Err(wrong(function, ":error or :supersede as :if-exists", value)),
+    }
+}
+
+fn exists() -> io::Error {
+    let why = "it exists already; :if-exists :supersede replaces it";
+    io::Error::new(io::ErrorKind::AlreadyExists, why)
+}
+
+/// Lists a folder, or what matches a pattern in it. Names that are not UTF-8 are left out, because
+/// no string could name them.
+fn directory(_: &str, path: &str, _: &[Value]) -> Attempt {
+    let (folder, pattern) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
+    if !pattern.is_empty() && !pattern.contains(['*', '?']) {
+        return Ok(list(if readable(path)?.exists() { vec![string(path)] } else { Vec::new() }));
+    }
+    // Common Lisp's pattern for any name with any type, or without one.
+    let pattern: Vec<char> =
+        if matches!(pattern, "" | "*.*") { vec!['*'] } else { pattern.chars().collect() };
+    let real = readable(if folder.is_empty() { "." } else { folder })?;
+    let entries = match fs::read_dir(real) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nil()),
+        Err(error) => return Err(at(path)(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(at(path))?.file_name();
+        let Some(name) = name.to_str().filter(|name| matches(&pattern, name)) else { continue };
+        let mut whole = format!("{folder}{name}");
+        if readable(&whole).is_ok_and(|real| real.is_dir()) {
+            whole.push('/');
+        }
+        found.push(whole);
+    }
+    found.sort();
+    Ok(list(found.into_iter().map(string).collect()))
+}
+
+/// Returns whether a name matches a pattern with `*` and `?`. Only the last `*` is tried again, so
+/// the time is at most the product of the lengths.
+fn matches(pattern: &[char], name: &str) -> bool {
+    let name: Vec<char> = name.chars().collect();
+    let (mut at, mut next, mut star) = (0, 0, None);
+    while next < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, next));
+                at += 1;
+            }
+            Some(wanted) if *wanted == '?' || *wanted == name[next] => {
+                (at, next) = (at + 1, next + 1);
+            }
+            _ => match &mut star {
+                Some((star, taken)) => {
+                    *taken += 1;
+                    (at, next) = (*star + 1, *taken);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|rest| *rest == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn stars_stand_for_any_characters() {
+        for (pattern, name, expected) in [
+            ("*", "", true),
+            ("*.eml", "1.eml", true),
+            ("*.eml", ".eml", true),
+            ("*.eml", "1.emlx", false),
+            ("a*b*c", "aXbXbc", true),
+            ("a*b*c", "aXcXb", false),
+            ("?", "é", true),
+            ("?", "", false),
+            ("a?", "a", false),
+            ("", "a", false),
+        ] {
+            let pattern_of: Vec<char> = pattern.chars().collect();
+            assert_eq!(matches(&pattern_of, name), expected, "{pattern} {name}");
+        }
+    }
+}
