@@ -88,27 +88,6 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%list->vector", |arguments| {
         Ok(SteelVal::VectorV(list_of("list->vector", &arguments[0])?.into_iter().collect()))
     }),
-    ("%member", |arguments| {
-        let all = list_of("member", &arguments[1])?;
-        Ok(all
-            .iter()
-            .position(|element| equal(element, &arguments[0]))
-            .map_or_else(nil, |position| list(all[position..].to_vec())))
-    }),
-    ("%assoc", assoc),
-    ("%position", |arguments| {
-        Ok(find(arguments, "position")?
-            .map_or_else(nil, |(position, _)| value::integer(position as i64)))
-    }),
-    ("%find", |arguments| Ok(find(arguments, "find")?.map_or_else(nil, |(_, element)| element))),
-    ("%remove", |arguments| {
-        Ok(list(
-            list_of("remove", &arguments[1])?
-                .into_iter()
-                .filter(|element| !equal(element, &arguments[0]))
-                .collect(),
-        ))
-    }),
     ("%one-of?", |arguments| {
         Ok(SteelVal::BoolV(
             elements(&arguments[1]).unwrap_or_default().iter().any(|key| equal(key, &arguments[0])),
@@ -191,6 +170,10 @@ fn nth(arguments: &[Value]) -> Answer {
 fn nthcdr(arguments: &[Value]) -> Answer {
     count("nthcdr", arguments, 2, 2)?;
     let skipped = index_of("nthcdr", &arguments[0])?;
+    if let SteelVal::ListV(list) = &arguments[1] {
+        let rest = if skipped < list.len() { list.tail(skipped) } else { None };
+        return Ok(rest.map_or_else(nil, SteelVal::ListV));
+    }
     Ok(list(list_of("nthcdr", &arguments[1])?.into_iter().skip(skipped).collect()))
 }
 
@@ -214,7 +197,13 @@ fn append(arguments: &[Value]) -> Answer {
     let Some((last, front)) = arguments.split_last() else { return Ok(nil()) };
     let mut all = Vec::new();
     for part in front {
-        all.extend(list_of("append", part)?);
+        match part {
+            SteelVal::ListV(part) => {
+                all.reserve(part.len() + 1);
+                all.extend(part.iter().cloned());
+            }
+            other => all.extend(list_of("append", other)?),
+        }
     }
     match elements(last) {
         Some(_) if all.is_empty() => Ok(last.clone()),
@@ -269,19 +258,4 @@ fn append_reverse(arguments: &[Value]) -> Answer {
     let mut all: Vec<Value> = list_of("append", &arguments[0])?.into_iter().rev().collect();
     all.extend(list_of("append", &arguments[1])?);
     Ok(list(all))
-}
-
-fn assoc(arguments: &[Value]) -> Answer {
-    let all = list_of("assoc", &arguments[1])?;
-    for entry in &all {
-        if !is_nil(entry) && equal(&element("assoc", entry, 0)?, &arguments[0]) {
-            return Ok(entry.clone());
-        }
-    }
-    Ok(nil())
-}
-
-fn find(arguments: &[Value], function: &str) -> Result<Option<(usize, Value)>, steel::SteelErr> {
-    let all = super::sequences::elements_of(function, &arguments[1])?;
-    Ok(all.into_iter().enumerate().find(|(_, element)| equal(element, &arguments[0])))
 }

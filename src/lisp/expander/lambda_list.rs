@@ -324,6 +324,8 @@ fn optional_and_keys(
         *scope = scope.with(bindings);
     }
     let name = pass.function.clone().unwrap_or_else(|| "lambda".into());
+    // The prelude's %general-find reports errors as find.
+    let name = name.strip_prefix("%general-").unwrap_or(&name);
     if list.takes_keys {
         let keys: Vec<Node> = list
             .keys

@@ -13,7 +13,8 @@ pub const INLINE: &[&str] = &["+", "-", "*", "=", "<", ">", "<=", ">=", "cons", 
 pub const COMPARISONS: &[&str] = &["=", "<", ">", "<=", ">="];
 
 /// Functions that always return `#t` or `#f`, so that a test need not look for the empty list.
-pub const PREDICATES: &[&str] = &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?"];
+pub const PREDICATES: &[&str] =
+    &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?", "void?"];
 
 /// The system's own natives that always return `#t` or `#f`.
 pub const OWN_PREDICATES: &[&str] =
