@@ -7,6 +7,9 @@
 ;;;
 ;;; If test and key are natives, a native does the whole work (natives/matching.rs). It declines by
 ;;; returning void, and then the function whose name begins with %general- does the work.
+;;;
+;;; The interpreter conses onto a list in place if nothing else holds the list. In a loop it sees this
+;;; only if the call that conses is the last place in the text that mentions the list.
 
 (define-syntax %native-or
   (syntax-rules ()
@@ -20,8 +23,8 @@
   (let ((made (%map-native f list)))
     (if (void? made) (%map-closure f list) made)))
 (define (%map-closure f list)
-  (let next ((rest list) (made nil))
-    (if (pair? rest) (next (cdr rest) (cons (f (car rest)) made)) (%reverse made))))
+  (let next ((made nil) (rest list))
+    (if (null? rest) (%reverse made) (next (cons (f (%head rest)) made) (%tail rest)))))
 
 (define (%any-empty? lists)
   (if (pair? lists) (if (pair? (car lists)) (%any-empty? (cdr lists)) #t) #f))
@@ -44,7 +47,7 @@
 (define (for-each f list . lists)
   (if (null? lists)
       (let next ((rest (%elements list)))
-        (when (pair? rest) (f (car rest)) (next (cdr rest))))
+        (when (pair? rest) (f (%head rest)) (next (%tail rest))))
       (begin (%map-all f (%map-one %elements (cons list lists))) nil)))
 
 (define (mapc f list . lists)
@@ -71,8 +74,13 @@
 (define (%keep-if test sequence key)
   (let next ((rest (%elements sequence)) (made nil))
     (cond ((null? rest) (%like sequence (%reverse made)))
-          ((test (if key (key (car rest)) (car rest))) (next (cdr rest) (cons (car rest) made)))
-          (else (next (cdr rest) made)))))
+          ((%nil? (test (if key (key (%head rest)) (%head rest)))) (next (%tail rest) made))
+          (else (let ((element (%head rest))) (next (%tail rest) (cons element made)))))))
+(define (%drop-if test sequence key)
+  (let next ((rest (%elements sequence)) (made nil))
+    (cond ((null? rest) (%like sequence (%reverse made)))
+          ((test (if key (key (%head rest)) (%head rest))) (next (%tail rest) made))
+          (else (let ((element (%head rest))) (next (%tail rest) (cons element made)))))))
 
 ;; Walks over the elements from one end. Each element within the bounds that passes the test, up to
 ;; `count` of them, goes to (put element made), which returns the extended result.
@@ -99,7 +107,7 @@
 (define (%without test sequence key start end from-end count)
   (if (or start end from-end count)
       (%change-some (lambda (element made) made) test sequence key start end from-end count)
-      (%keep-if (lambda (element) (not (test element))) sequence key)))
+      (%drop-if test sequence key)))
 (define (remove-if test sequence . options) (%native-or %remove-if %general-remove-if test sequence options))
 (define (%general-remove-if test sequence &key key start end from-end count)
   (%without test sequence key start end from-end count))
@@ -136,8 +144,8 @@
 (define (%seek test sequence key found missing)
   (let next ((rest (%elements sequence)) (index 0))
     (cond ((null? rest) missing)
-          ((test (if key (key (car rest)) (car rest))) (found rest index))
-          (else (next (cdr rest) (+ index 1))))))
+          ((test (if key (key (%head rest)) (%head rest))) (found rest index))
+          (else (next (%tail rest) (+ index 1))))))
 
 (define (%part sequence start end)
   (if (or start end) (subseq sequence (or start 0) end) sequence))
@@ -265,8 +273,8 @@
 (define (%every-one test list)
   (let next ((rest list))
     (cond ((null? rest) t)
-          ((test (car rest)) (next (cdr rest)))
-          (else nil))))
+          ((%nil? (test (%head rest))) nil)
+          (else (next (%tail rest))))))
 (define (%every-of test sequences)
   (let next ((lists (%map-one %elements sequences)))
     (cond ((%any-empty? lists) t)
@@ -276,7 +284,7 @@
   (if (null? sequences) (%some-one test (%elements sequence)) (%some-of test (cons sequence sequences))))
 (define (%some-one test list)
   (let next ((rest list))
-    (if (null? rest) nil (or (test (car rest)) (next (cdr rest))))))
+    (if (null? rest) nil (or (test (%head rest)) (next (%tail rest))))))
 (define (%some-of test sequences)
   (let next ((lists (%map-one %elements sequences)))
     (if (%any-empty? lists) nil (or (apply test (%map-one car lists)) (next (%map-one cdr lists))))))
@@ -288,8 +296,8 @@
 (define (fold-left f initial list)
   (let* ((list (%elements list)) (folded (%fold-native f initial list)))
     (if (void? folded)
-        (let next ((rest list) (result initial))
-          (if (pair? rest) (next (cdr rest) (f result (car rest))) result))
+        (let next ((result initial) (rest list))
+          (if (null? rest) result (next (f result (%head rest)) (%tail rest))))
         folded)))
 (define (fold-right f initial list . lists)
   (if (null? lists)
@@ -341,8 +349,10 @@
   (let next ((left left) (right right) (made nil))
     (cond ((null? left) (%append-reverse-onto made right))
           ((null? right) (%append-reverse-onto made left))
-          ((less (car right) (car left)) (next left (cdr right) (cons (car right) made)))
-          (else (next (cdr left) right (cons (car left) made))))))
+          (else
+           (let ((swapped (less (%head right) (%head left))))
+             (next (if swapped left (%tail left)) (if swapped (%tail right) right)
+                   (cons (if swapped (%head right) (%head left)) made)))))))
 (define (%append-reverse-onto reversed list) (append (%reverse reversed) list))
 
 (define (merge type left right less &key key)

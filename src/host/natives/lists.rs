@@ -62,18 +62,20 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%splice", append),
     ("%spread", |arguments| {
         let (last, front) = arguments.split_last().ok_or_else(|| fail("apply: expected a list"))?;
-        Ok(list([front, &list_of("apply", last)?].concat()))
+        // The last argument may be long, so it is not copied.
+        let last = match last {
+            SteelVal::ListV(_) => last.clone(),
+            other => list(list_of("apply", other)?),
+        };
+        Ok(front.iter().rev().fold(last, |rest, element| value::cons(element.clone(), rest)))
     }),
     ("%reverse", |arguments| {
         Ok(list(list_of("reverse", &arguments[0])?.into_iter().rev().collect()))
     }),
     ("%append-reverse", append_reverse),
-    ("%list-to-walk", |arguments| {
-        if is_nil(&arguments[0]) {
-            Ok(nil())
-        } else {
-            Ok(list(list_of("a loop over a list", &arguments[0])?))
-        }
+    ("%list-to-walk", |arguments| match &arguments[0] {
+        SteelVal::ListV(_) => Ok(arguments[0].clone()),
+        other => list_of("a loop over a list", other).map(list),
     }),
     ("%number-to-count-with", |arguments| {
         if super::types::is_number(&arguments[0]) {

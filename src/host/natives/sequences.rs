@@ -24,8 +24,14 @@ pub(super) const TABLE: &[(&str, Code)] = &[
             as_symbol(&arguments[0]).is_some_and(|name| SEQUENCE_TYPES.contains(&name)),
         ))
     }),
-    ("%elements", |arguments| elements_of("a sequence", &arguments[0]).map(list)),
-    ("%like", |arguments| like(&arguments[0], elements_of("a sequence", &arguments[1])?)),
+    ("%elements", |arguments| match &arguments[0] {
+        SteelVal::ListV(_) => Ok(arguments[0].clone()),
+        other => elements_of("a sequence", other).map(list),
+    }),
+    ("%like", |arguments| match arguments {
+        [SteelVal::ListV(_), made @ SteelVal::ListV(_)] => Ok(made.clone()),
+        _ => like(&arguments[0], elements_of("a sequence", &arguments[1])?),
+    }),
     ("%check-set-aref", check_set_aref),
 ];
 

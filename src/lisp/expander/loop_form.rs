@@ -48,6 +48,8 @@ enum Step {
     Do(Node),
     /// Continues only while this is true.
     While(Node),
+    /// Continues only if this function of the system, which returns `#t` or `#f`, returns `#f`.
+    Until(Node),
     /// Accumulates: the variable, its next value, and the assignment of that.
     Gather(Node, Node, Node),
 }
@@ -99,8 +101,14 @@ pub(super) fn loop_(
             Step::Do(form) | Step::Gather(_, _, form) => {
                 pass.template("(begin $1 $2)", mark, node.span, &[One(form), One(&body)])
             }
+            Step::Until(test) => {
+                pass.template("(if $1 $2 $3)", mark, node.span, &[One(test), One(&end), One(&body)])
+            }
             Step::While(test) => {
-                pass.template("(if $1 $2 $3)", mark, node.span, &[One(test), One(&body), One(&end)])
+                // The place that conses comes last: see sequences.scm.
+                let text =
+                    if gathered.is_some() { "(if (%nil? $1) $3 $2)" } else { "(if $1 $2 $3)" };
+                pass.template(text, mark, node.span, &[One(test), One(&body), One(&end)])
             }
         };
     }
@@ -348,14 +356,18 @@ impl<'n> Clauses<'_, '_, 'n> {
     fn walk(&mut self, variable: &Node, list: &Node, elements: bool, by: Option<&Node>) {
         let tail = self.own("tail");
         self.bind(&tail, list);
-        let test = self.make("(pair? $1)", &[One(&tail)]);
-        self.plan.steps.push(Step::While(test));
-        let value = if elements { self.make("(car $1)", &[One(&tail)]) } else { tail.clone() };
+        // Another function than cdr may return anything.
+        let end = match by {
+            Some(_) => Step::While(self.make("(pair? $1)", &[One(&tail)])),
+            None => Step::Until(self.make("(null? $1)", &[One(&tail)])),
+        };
+        self.plan.steps.push(end);
+        let value = if elements { self.make("(%head $1)", &[One(&tail)]) } else { tail.clone() };
         let mut forms = Vec::new();
         self.assign(variable, &value, &mut forms);
         let rest = match by {
             Some(by) => self.make("($2 $1)", &[One(&tail), One(by)]),
-            None => self.make("(cdr $1)", &[One(&tail)]),
+            None => self.make("(%tail $1)", &[One(&tail)]),
         };
         self.plan.carried.push((tail, rest));
         self.plan.steps.extend(forms.into_iter().map(Step::Do));
@@ -459,9 +471,10 @@ impl<'n> Clauses<'_, '_, 'n> {
                 self.accept(&["end"]);
                 let text = if name == "unless" { "(if $1 $3 $2)" } else { "(if $1 $2 $3)" };
                 self.plan.gathered = match gathered {
-                    Some((name, next)) if !has_else => {
-                        let next = self.make(text, &[One(test), One(&next), One(&name)]);
-                        Some((name, next))
+                    Some((variable, next)) if !has_else => {
+                        let text = if name == "unless" { text } else { "(if (%nil? $1) $3 $2)" };
+                        let next = self.make(text, &[One(test), One(&next), One(&variable)]);
+                        Some((variable, next))
                     }
                     _ => None,
                 };
