@@ -493,6 +493,54 @@ fn natives_and_procedures_as_functions_give_the_same_answers() {
 }
 
 #[test]
+fn functions_that_natives_know_can_be_redefined() {
+    check(&[
+        (
+            "(defun 1+ (x) (list 'mine x)) (list (mapcar #'1+ '(1 2)) (mapcar '1+ '(3)) (1+ 4))",
+            "(((mine 1) (mine 2)) ((mine 3)) (mine 4))",
+        ),
+        ("(flet ((1+ (x) (* x 10))) (list (mapcar #'1+ '(1 2)) (1+ 3)))", "((10 20) 30)"),
+        ("(mapcar #'1+ '(1 2.5 1/2 9223372036854775807))", "(2 3.5 3/2 9223372036854775808)"),
+        (
+            "(defun equal (a b) nil) (list (find \"a\" '(\"a\")) (find 1 '(1) :test #'equal) (member 2 '(1 2 3)))",
+            "(\"a\" nil (2 3))",
+        ),
+        ("(flet ((< (a b) (> a b))) (sort (list 2 3 1) #'<))", "(3 2 1)"),
+        (
+            "(defun car (x) 'mine) (list (dolist (x '(1 2) 'done) x) (loop for x in '(1 2) collect x) (find 1 '((1)) :key #'car))",
+            "(done (1 2) nil)",
+        ),
+    ]);
+}
+
+#[test]
+fn lists_that_loops_walk_and_make_are_not_changed() {
+    check(&[
+        (
+            "(let ((d (list 1 2 3)) (seen nil)) (dolist (x d) (push (cons x d) seen)) (list d (length seen) (mapcar #'cdr seen)))",
+            "((1 2 3) 3 ((1 2 3) (1 2 3) (1 2 3)))",
+        ),
+        ("(loop for rest on '(1 2 3) collect rest)", "((1 2 3) (2 3) (3))"),
+        (
+            "(let ((kept nil)) (list (loop for x in '(1 2 3 4) collect x when (evenp x) do (push x kept)) kept))",
+            "((1 2 3 4) (4 2))",
+        ),
+        (
+            "(list (loop for x in '(1 2 3) when (oddp x) collect x) (loop for x in '(1 2 3) unless (oddp x) collect x) (loop for i below 5 while (< i 3) collect i))",
+            "((1 3) (2) (0 1 2))",
+        ),
+        (
+            "(let ((d (list 3 1 2))) (list (sort d (lambda (a b) (< a b))) d (remove-if (lambda (x) (= x 1)) d) (remove-if-not (lambda (x) (= x 1)) d) d))",
+            "((1 2 3) (3 1 2) (3 2) (1) (3 1 2))",
+        ),
+        (
+            "(let ((a (list 1 2))) (list (append a '(3)) (append a '(4)) a (apply #'+ 1 a) a))",
+            "((1 2 3) (1 2 4) (1 2) 4 (1 2))",
+        ),
+    ]);
+}
+
+#[test]
 fn set_operations_and_places_in_long_sequences_are_right() {
     check(&[
         ("(list (intersection '(1 2 3) '(2 3 4)) (union '(1 2) '(2 3)) (set-difference '(1 2 3) '(2)))", "((2 3) (1 2 3) (1 3))"),
