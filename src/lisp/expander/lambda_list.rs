@@ -333,7 +333,7 @@ fn optional_and_keys(
             .map(|(key, _)| Node::new(Span::default(), Kind::Keyword(key.clone())))
             .collect();
         output.push("(begin (s/%check-keys ");
-        output.string(&name);
+        output.string(name);
         output.push(" ");
         pass.quoted(&Node::list(Span::default(), keys), output);
         output
@@ -341,7 +341,7 @@ fn optional_and_keys(
         closing += 1;
     } else if rest.is_none() {
         output.push("(begin (s/%check-rest ");
-        output.string(&name);
+        output.string(name);
         output.push(&format!(" v{remaining}) "));
         closing += 1;
     }
