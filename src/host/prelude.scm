@@ -216,7 +216,7 @@
               (%protect (lambda () (set! %catch-names (cons (cons name tag) saved)) (thunk))
                         (lambda () (set! %catch-names saved)))))))
 (define (throw name value)
-  (let ((found (%assoc name %catch-names)))
+  (let ((found (%assoc name %catch-names nil)))
     (if found (%throw (cdr found) (list value)) (error "throw: there is no catch for ~s" name))))
 
 (define (error text . irritants)
@@ -279,8 +279,6 @@
 
 ;; --- numbers ------------------------------------------------------------------------------------
 
-(define (1+ number) (+ number 1))
-(define (1- number) (- number 1))
 (define (evenp number) (even? number))
 (define (oddp number) (odd? number))
 (define (list-length list) (length list))

@@ -430,6 +430,116 @@ fn a_file_that_calls_an_unknown_function_runs_nothing() {
     }
 }
 
+/// Calls with natives as functions are answered by natives, and calls with procedures by the
+/// prelude. Any error counts as `failed`.
+#[test]
+fn natives_and_procedures_as_functions_give_the_same_answers() {
+    let program = r##"
+      (defmacro try (form) `(handler-case ,form (error (c) 'failed)))
+      (defparameter tests (list (cons #'eq (lambda (a b) (eq a b))) (cons #'equal (lambda (a b) (equal a b)))
+        (cons #'equalp (lambda (a b) (equalp a b))) (cons #'= (lambda (a b) (= a b))) (cons #'< (lambda (a b) (< a b)))
+        (cons #'string= (lambda (a b) (string= a b))) (cons #'string-equal (lambda (a b) (string-equal a b)))
+        (cons #'char= (lambda (a b) (char= a b)))))
+      (defparameter keys (list (cons nil nil) (cons #'car (lambda (e) (car e))) (cons #'length (lambda (e) (length e)))
+        (cons #'string-upcase (lambda (e) (string-upcase e)))))
+      (defparameter data (list '(1 1.0 2.0 2 0.0 -0.0 100000000000000000000) '("a" "B" "A" "b" "a" "")
+        '(a :a "A" nil a) '((1 2) (3) (1 2) nil (1 4)) #(3 1 3) '(#\a #\A #\a) nil
+        (list "x" (string "x") 5) '((1 . 2) (3 . 4) (1 . 5)) "aéébé"))
+      (defparameter items (list 1 "a" #\a nil))
+      (defparameter calls (list
+        (lambda (i s f k) (find i s :test f :key k)) (lambda (i s f k) (find i s :test-not f :key k :from-end t :start 1))
+        (lambda (i s f k) (position i s :test f :key k :start 1 :end 3)) (lambda (i s f k) (position i s :test f :key k :from-end t))
+        (lambda (i s f k) (count i s :test f :key k :end 2)) (lambda (i s f k) (count i s :test-not f :key k))
+        (lambda (i s f k) (remove i s :test f :key k)) (lambda (i s f k) (remove i s :test f :key k :start 1 :count 1))
+        (lambda (i s f k) (remove i s :test f :key k :from-end t :count 2 :end 5))
+        (lambda (i s f k) (member i s :test f :key k)) (lambda (i s f k) (assoc i s :test f :key k))
+        (lambda (i s f k) (adjoin i s :test f :key k))))
+      (defparameter whole (list
+        (lambda (s f k) (remove-duplicates s :test f :key k)) (lambda (s f k) (remove-duplicates s :test f :key k :from-end t))
+        (lambda (s f k) (remove-duplicates s :test-not f :key k :start 1 :end 3))
+        (lambda (s f k) (union s '(1 "a" 2.0) :test f :key k)) (lambda (s f k) (union '(1 2 "b" a) s :test f :key k))
+        (lambda (s f k) (intersection s (reverse s) :test f :key k)) (lambda (s f k) (intersection s '(1 "A" a #\a) :test f :key k))
+        (lambda (s f k) (set-difference s '("b" 2 (3)) :test f :key k)) (lambda (s f k) (subsetp s '(1 2 3) :test f :key k))
+        (lambda (s f k) (search (subseq s 0 1) s :test f :key k :start2 1)) (lambda (s f k) (search (subseq s 1 2) s :test f :key k :from-end t))
+        (lambda (s f k) (reduce f s)) (lambda (s f k) (reduce f s :initial-value 1 :from-end t)) (lambda (s f k) (reduce f s :key k))))
+      (defparameter one (list
+        (lambda (s k) (mapcar k s)) (lambda (s k) (find-if k s)) (lambda (s k) (position-if k s :start 1)) (lambda (s k) (count-if-not k s))
+        (lambda (s k) (remove-if k s :count 1 :from-end t)) (lambda (s k) (remove-if-not k s)) (lambda (s k) (every k s)) (lambda (s k) (some k s))
+        (lambda (s k) (position-if-not k s :from-end t)) (lambda (s k) (find-if-not k s)) (lambda (s k) (count-if k s :end 2))))
+      (defparameter orders (list (cons #'< (lambda (a b) (< a b))) (cons #'> (lambda (a b) (> a b))) (cons #'string< (lambda (a b) (string< a b)))
+        (cons #'string> (lambda (a b) (string> a b))) (cons #'string-lessp (lambda (a b) (string-lessp a b)))
+        (cons #'string-greaterp (lambda (a b) (string-greaterp a b))) (cons #'char< (lambda (a b) (char< a b))) (cons #'char> (lambda (a b) (char> a b)))))
+      (defparameter compared 0)
+      (defparameter differ nil)
+      (defun compare (name left right)
+        (setq compared (+ compared 1))
+        (unless (equal left right) (push (list name left right) differ)))
+      (dolist (s data)
+        (dolist (k keys)
+          (dolist (f tests)
+            (dolist (i items)
+              (loop for call in calls for n from 0 do
+                (compare (list n i s f k) (try (funcall call i s (car f) (car k))) (try (funcall call i s (cdr f) (cdr k))))))
+            (loop for call in whole for n from 0 do
+              (compare (list 'whole n s f k) (try (funcall call s (car f) (car k))) (try (funcall call s (cdr f) (cdr k))))))
+          (dolist (f orders)
+            (compare (list 'sort s f k) (try (sort s (car f) :key (car k))) (try (sort s (cdr f) :key (cdr k)))))
+          (when (car k)
+            (loop for call in one for n from 0 do
+              (compare (list 'one n s k) (try (funcall call s (car k))) (try (funcall call s (cdr k))))))))
+      (list (> compared 15000) (length differ) (if differ (subseq differ 0 (min 5 (length differ))) nil))
+    "##;
+    check(&[(program, "(t 0 nil)")]);
+}
+
+#[test]
+fn functions_that_natives_know_can_be_redefined() {
+    check(&[
+        (
+            "(defun 1+ (x) (list 'mine x)) (list (mapcar #'1+ '(1 2)) (mapcar '1+ '(3)) (1+ 4))",
+            "(((mine 1) (mine 2)) ((mine 3)) (mine 4))",
+        ),
+        ("(flet ((1+ (x) (* x 10))) (list (mapcar #'1+ '(1 2)) (1+ 3)))", "((10 20) 30)"),
+        ("(mapcar #'1+ '(1 2.5 1/2 9223372036854775807))", "(2 3.5 3/2 9223372036854775808)"),
+        (
+            "(defun equal (a b) nil) (list (find \"a\" '(\"a\")) (find 1 '(1) :test #'equal) (member 2 '(1 2 3)))",
+            "(\"a\" nil (2 3))",
+        ),
+        ("(flet ((< (a b) (> a b))) (sort (list 2 3 1) #'<))", "(3 2 1)"),
+        (
+            "(defun car (x) 'mine) (list (dolist (x '(1 2) 'done) x) (loop for x in '(1 2) collect x) (find 1 '((1)) :key #'car))",
+            "(done (1 2) nil)",
+        ),
+    ]);
+}
+
+#[test]
+fn lists_that_loops_walk_and_make_are_not_changed() {
+    check(&[
+        (
+            "(let ((d (list 1 2 3)) (seen nil)) (dolist (x d) (push (cons x d) seen)) (list d (length seen) (mapcar #'cdr seen)))",
+            "((1 2 3) 3 ((1 2 3) (1 2 3) (1 2 3)))",
+        ),
+        ("(loop for rest on '(1 2 3) collect rest)", "((1 2 3) (2 3) (3))"),
+        (
+            "(let ((kept nil)) (list (loop for x in '(1 2 3 4) collect x when (evenp x) do (push x kept)) kept))",
+            "((1 2 3 4) (4 2))",
+        ),
+        (
+            "(list (loop for x in '(1 2 3) when (oddp x) collect x) (loop for x in '(1 2 3) unless (oddp x) collect x) (loop for i below 5 while (< i 3) collect i))",
+            "((1 3) (2) (0 1 2))",
+        ),
+        (
+            "(let ((d (list 3 1 2))) (list (sort d (lambda (a b) (< a b))) d (remove-if (lambda (x) (= x 1)) d) (remove-if-not (lambda (x) (= x 1)) d) d))",
+            "((1 2 3) (3 1 2) (3 2) (1) (3 1 2))",
+        ),
+        (
+            "(let ((a (list 1 2))) (list (append a '(3)) (append a '(4)) a (apply #'+ 1 a) a))",
+            "((1 2 3) (1 2 4) (1 2) 4 (1 2))",
+        ),
+    ]);
+}
+
 #[test]
 fn set_operations_and_places_in_long_sequences_are_right() {
     check(&[
@@ -450,6 +560,16 @@ fn set_operations_and_places_in_long_sequences_are_right() {
                (list (elt long 2001) (elt plain 1999) (position #\\y long) (position #\\y plain) (subseq long 1999)))",
             "(#\\y #\\y 2001 0 \"x\u{f1}y\")",
         ),
+        (
+            "(let ((text (apply #'concatenate 'string (loop for i below 700 collect (format nil \"~a\u{e9}\u{1f600}x\" i)))) (places nil))
+               (dotimes (i (length text)) (push (char text i) places))
+               (list (length text) (equal (coerce (reverse places) 'string) text)
+                 (position #\\x text :start 1000 :from-end t) (length (subseq text 1234))
+                 (string= text \"699\" :start1 (- (length text) 6) :end1 (- (length text) 3))
+                 (search \"699\" text :start2 256) (subseq text 511 514) (find #\\y text :start 4000) (count #\\\u{e9} text :start 100 :end 1000)))",
+            "(4090 t 4089 2856 t 4084 \"\u{e9}\u{1f600}x\" nil 163)",
+        ),
+        ("(subseq (make-string 2000 :initial-element #\\\u{e9}) 1999 2001)", "error: subseq: 1999 to 2001 is not within a sequence of length 2000"),
     ]);
 }
 

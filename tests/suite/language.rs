@@ -640,11 +640,11 @@ fn errors_have_places() {
         ("(list 1)\n(apply + 1 2)", "2:1 apply: expected a list, got 2"),
         (
             "(remove-duplicates '(1))\n(list\n (remove-duplicates 5))",
-            "3:2 a sequence: expected a list, string or vector, got 5",
+            "3:2 remove-duplicates: expected a list, string or vector, got 5",
         ),
         (
             "(remove-duplicates '(1))\n(map remove-duplicates '(5))",
-            "2:1 a sequence: expected a list, string or vector, got 5",
+            "2:1 remove-duplicates: expected a list, string or vector, got 5",
         ),
         ("(+ 1 nil)", "1:1 +: expected numbers, got 1 and nil"),
     ] {

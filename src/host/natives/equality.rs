@@ -41,6 +41,9 @@ pub(crate) enum Test {
 impl Test {
     /// Returns whether both values are the same.
     pub(crate) fn holds(self, left: &Value, right: &Value) -> bool {
+        if let (SteelVal::IntV(left), SteelVal::IntV(right)) = (left, right) {
+            return left == right;
+        }
         match self {
             Test::Eql => identical(left, right),
             Test::Equal => equal(left, right),

@@ -62,18 +62,20 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%splice", append),
     ("%spread", |arguments| {
         let (last, front) = arguments.split_last().ok_or_else(|| fail("apply: expected a list"))?;
-        Ok(list([front, &list_of("apply", last)?].concat()))
+        // The last argument may be long, so it is not copied.
+        let last = match last {
+            SteelVal::ListV(_) => last.clone(),
+            other => list(list_of("apply", other)?),
+        };
+        Ok(front.iter().rev().fold(last, |rest, element| value::cons(element.clone(), rest)))
     }),
     ("%reverse", |arguments| {
         Ok(list(list_of("reverse", &arguments[0])?.into_iter().rev().collect()))
     }),
     ("%append-reverse", append_reverse),
-    ("%list-to-walk", |arguments| {
-        if is_nil(&arguments[0]) {
-            Ok(nil())
-        } else {
-            Ok(list(list_of("a loop over a list", &arguments[0])?))
-        }
+    ("%list-to-walk", |arguments| match &arguments[0] {
+        SteelVal::ListV(_) => Ok(arguments[0].clone()),
+        other => list_of("a loop over a list", other).map(list),
     }),
     ("%number-to-count-with", |arguments| {
         if super::types::is_number(&arguments[0]) {
@@ -87,27 +89,6 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("%list->vector", |arguments| {
         Ok(SteelVal::VectorV(list_of("list->vector", &arguments[0])?.into_iter().collect()))
-    }),
-    ("%member", |arguments| {
-        let all = list_of("member", &arguments[1])?;
-        Ok(all
-            .iter()
-            .position(|element| equal(element, &arguments[0]))
-            .map_or_else(nil, |position| list(all[position..].to_vec())))
-    }),
-    ("%assoc", assoc),
-    ("%position", |arguments| {
-        Ok(find(arguments, "position")?
-            .map_or_else(nil, |(position, _)| value::integer(position as i64)))
-    }),
-    ("%find", |arguments| Ok(find(arguments, "find")?.map_or_else(nil, |(_, element)| element))),
-    ("%remove", |arguments| {
-        Ok(list(
-            list_of("remove", &arguments[1])?
-                .into_iter()
-                .filter(|element| !equal(element, &arguments[0]))
-                .collect(),
-        ))
     }),
     ("%one-of?", |arguments| {
         Ok(SteelVal::BoolV(
@@ -191,6 +172,10 @@ fn nth(arguments: &[Value]) -> Answer {
 fn nthcdr(arguments: &[Value]) -> Answer {
     count("nthcdr", arguments, 2, 2)?;
     let skipped = index_of("nthcdr", &arguments[0])?;
+    if let SteelVal::ListV(list) = &arguments[1] {
+        let rest = if skipped < list.len() { list.tail(skipped) } else { None };
+        return Ok(rest.map_or_else(nil, SteelVal::ListV));
+    }
     Ok(list(list_of("nthcdr", &arguments[1])?.into_iter().skip(skipped).collect()))
 }
 
@@ -214,7 +199,13 @@ fn append(arguments: &[Value]) -> Answer {
     let Some((last, front)) = arguments.split_last() else { return Ok(nil()) };
     let mut all = Vec::new();
     for part in front {
-        all.extend(list_of("append", part)?);
+        match part {
+            SteelVal::ListV(part) => {
+                all.reserve(part.len() + 1);
+                all.extend(part.iter().cloned());
+            }
+            other => all.extend(list_of("append", other)?),
+        }
     }
     match elements(last) {
         Some(_) if all.is_empty() => Ok(last.clone()),
@@ -269,19 +260,4 @@ fn append_reverse(arguments: &[Value]) -> Answer {
     let mut all: Vec<Value> = list_of("append", &arguments[0])?.into_iter().rev().collect();
     all.extend(list_of("append", &arguments[1])?);
     Ok(list(all))
-}
-
-fn assoc(arguments: &[Value]) -> Answer {
-    let all = list_of("assoc", &arguments[1])?;
-    for entry in &all {
-        if !is_nil(entry) && equal(&element("assoc", entry, 0)?, &arguments[0]) {
-            return Ok(entry.clone());
-        }
-    }
-    Ok(nil())
-}
-
-fn find(arguments: &[Value], function: &str) -> Result<Option<(usize, Value)>, steel::SteelErr> {
-    let all = super::sequences::elements_of(function, &arguments[1])?;
-    Ok(all.into_iter().enumerate().find(|(_, element)| equal(element, &arguments[0])))
 }

@@ -2,11 +2,13 @@
 //! function as an argument.
 //!
 //! A native gets its arguments as a slice and returns a value or an interpreter error. It cannot
-//! call a procedure, so everything that takes a function is written in the prelude. Functions whose
+//! call a procedure, so everything that takes a function is written in the prelude, which asks a
+//! native first (see `sequence_keys`). Functions whose
 //! names start with `%` are called by the prelude and by emitted text only, always with the right
 //! number of arguments.
 
 mod characters;
+mod comparison;
 mod control;
 mod equality;
 mod file_system;
@@ -15,13 +17,18 @@ mod flights;
 mod format;
 mod guards;
 mod lists;
+mod long_text;
+mod matching;
 mod number_words;
 mod numbers;
 mod output;
 mod pathnames;
 mod regexps;
 mod restarts;
+mod sequence_keys;
 mod sequences;
+mod sets;
+mod sorting;
 mod strings;
 mod tables;
 mod time;
@@ -81,12 +88,15 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         format::TABLE,
         guards::TABLE,
         lists::TABLE,
+        matching::TABLE,
         numbers::TABLE,
         output::TABLE,
         pathnames::TABLE,
         regexps::TABLE,
         restarts::TABLE,
         sequences::TABLE,
+        sets::TABLE,
+        sorting::TABLE,
         strings::TABLE,
         tables::TABLE,
         time::TABLE,

@@ -14,12 +14,13 @@ use crate::lisp::Datum;
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("=", |arguments| compare("=", arguments)),
-    ("<", less),
-    (">", greater),
-    ("%sort-by-numbers", sort_by_numbers),
+    ("<", |arguments| compare("<", arguments)),
+    (">", |arguments| compare(">", arguments)),
     ("<=", |arguments| compare("<=", arguments)),
     (">=", |arguments| compare(">=", arguments)),
     ("/=", all_differ),
+    ("1+", |arguments| plus("1+", arguments, 1)),
+    ("1-", |arguments| plus("1-", arguments, -1)),
     ("max", |arguments| extreme("max", ">", arguments)),
     ("min", |arguments| extreme("min", "<", arguments)),
     ("zerop", |arguments| against_zero("zerop", "=", arguments)),
@@ -324,47 +325,6 @@ fn compare(function: &'static str, arguments: &[Value]) -> Answer {
     Ok(SteelVal::BoolV(true))
 }
 
-fn less(arguments: &[Value]) -> Answer {
-    compare("<", arguments)
-}
-
-fn greater(arguments: &[Value]) -> Answer {
-    compare(">", arguments)
-}
-
-/// `(%sort-by-numbers elements keys order)`: returns a list that holds the sorted list of elements,
-/// if `order` is `<` or `>` and the keys are small integers or floats, all of one kind. Otherwise
-/// returns `nil`. Elements with equal keys keep their order.
-fn sort_by_numbers(arguments: &[Value]) -> Answer {
-    let SteelVal::FuncV(order) = &arguments[2] else { return Ok(value::nil()) };
-    let is = |function: Code| std::ptr::fn_addr_eq(*order, function);
-    let descends = is(greater);
-    if !descends && !is(less) {
-        return Ok(value::nil());
-    }
-    let elements = super::list_of("sort", &arguments[0])?;
-    let keys = super::list_of("sort", &arguments[1])?;
-    let ordering = |left: &Value, right: &Value| match (left, right) {
-        (SteelVal::IntV(left), SteelVal::IntV(right)) => Some(left.cmp(right)),
-        (SteelVal::NumV(left), SteelVal::NumV(right)) => left.partial_cmp(right),
-        _ => None,
-    };
-    let first = keys.first();
-    let all_alike = first.is_none_or(|first| {
-        ordering(first, first).is_some() && keys.iter().all(|key| ordering(first, key).is_some())
-    });
-    if !all_alike {
-        return Ok(value::nil());
-    }
-    let mut order: Vec<usize> = (0..elements.len()).collect();
-    order.sort_by(|&left, &right| {
-        let ordering = ordering(&keys[left], &keys[right]).unwrap_or(Ordering::Equal);
-        if descends { ordering.reverse() } else { ordering }
-    });
-    let sorted = order.into_iter().map(|index| elements[index].clone());
-    Ok(value::list(vec![value::list(sorted.collect())]))
-}
-
 /// `(/= number …)`: returns whether no two are equal.
 fn all_differ(arguments: &[Value]) -> Answer {
     count("/=", arguments, 1, usize::MAX)?;
@@ -390,6 +350,18 @@ fn extreme(function: &'static str, beyond: &'static str, arguments: &[Value]) ->
         }
     }
     Ok(found.clone())
+}
+
+/// `1+` and `1-`.
+fn plus(function: &'static str, arguments: &[Value], step: isize) -> Answer {
+    count(function, arguments, 1, 1)?;
+    if let SteelVal::IntV(number) = &arguments[0]
+        && let Some(sum) = number.checked_add(step)
+    {
+        return Ok(SteelVal::IntV(sum));
+    }
+    check_numbers(function, arguments)?;
+    number_function("-", &[arguments[0].clone(), SteelVal::IntV(-step)])
 }
 
 fn against_zero(function: &'static str, order: &'static str, arguments: &[Value]) -> Answer {

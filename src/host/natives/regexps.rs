@@ -16,7 +16,7 @@ use regex::{Captures, Regex, RegexBuilder};
 use steel::rvals::SteelString;
 use steel::{SteelErr, SteelVal};
 
-use super::sequences::offset_of;
+use super::long_text::offset_of;
 use super::{Answer, Code, count, fail, index_of, keys, list_of, string_of, wrong};
 use crate::condition::Condition;
 use crate::host::objects::{Outcome, condition_object};

@@ -1,15 +1,10 @@
 //! Functions on sequences: lists, strings, vectors and bytevectors.
 //!
-//! Set operations and `remove-duplicates` hash the elements, unless they get a test of their own. An
-//! index into a long ASCII string is found without scanning the string.
+//! Those that call a test or a key are in `matching`, `sets` and the prelude.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
-use steel::rvals::SteelString;
 use steel::{SteelErr, SteelVal};
 
-use super::equality::{Test, equal};
+use super::long_text::{self, character_at};
 use super::{Answer, Code, count, fail, index_of, wrong};
 use crate::host::value::{self, Value, as_symbol, is_nil, list, string};
 
@@ -29,11 +24,14 @@ pub(super) const TABLE: &[(&str, Code)] = &[
             as_symbol(&arguments[0]).is_some_and(|name| SEQUENCE_TYPES.contains(&name)),
         ))
     }),
-    ("%elements", |arguments| elements_of("a sequence", &arguments[0]).map(list)),
-    ("%like", |arguments| like(&arguments[0], elements_of("a sequence", &arguments[1])?)),
-    ("%position-char", position_char),
-    ("%members", members),
-    ("%distinct", distinct),
+    ("%elements", |arguments| match &arguments[0] {
+        SteelVal::ListV(_) => Ok(arguments[0].clone()),
+        other => elements_of("a sequence", other).map(list),
+    }),
+    ("%like", |arguments| match arguments {
+        [SteelVal::ListV(_), made @ SteelVal::ListV(_)] => Ok(made.clone()),
+        _ => like(&arguments[0], elements_of("a sequence", &arguments[1])?),
+    }),
     ("%check-set-aref", check_set_aref),
 ];
 
@@ -85,7 +83,7 @@ pub(super) fn elements_of(function: &str, sequence: &Value) -> Result<Vec<Value>
 }
 
 /// Makes a string or vector if `model` is one, otherwise a list.
-fn like(model: &Value, elements: Vec<Value>) -> Answer {
+pub(super) fn like(model: &Value, elements: Vec<Value>) -> Answer {
     Ok(match model {
         SteelVal::StringV(_) => string(text_of(&elements)?),
         SteelVal::VectorV(_) | SteelVal::MutableVector(_) => {
@@ -110,8 +108,9 @@ fn length(arguments: &[Value]) -> Answer {
     count("length", arguments, 1, 1)?;
     let length = match &arguments[0] {
         SteelVal::ListV(list) => list.len(),
-        SteelVal::StringV(text) => text.chars().count(),
+        SteelVal::StringV(text) => long_text::length_of(text),
         SteelVal::VectorV(vector) => vector.len(),
+        SteelVal::MutableVector(vector) => vector.borrow(Vec::len),
         other => elements_of("length", other)?.len(),
     };
     Ok(value::integer(length as i64))
@@ -133,32 +132,47 @@ fn subseq(arguments: &[Value]) -> Answer {
         .map(|end| index_of("subseq", end))
         .transpose()?;
     if let SteelVal::StringV(text) = &arguments[0] {
-        let found = offset_of(text, start).and_then(|from| {
-            let to = end.map_or(Some(text.len()), |end| offset_of(text, end))?;
-            text.get(from..to)
-        });
-        let found = found.ok_or_else(|| out_of_range(start, end, text.chars().count()))?;
+        let found = long_text::slice(text, start, end)
+            .ok_or_else(|| out_of_range(start, end, long_text::length_of(text)))?;
         return Ok(string(found));
     }
-    let all = elements_of("subseq", &arguments[0])?;
-    let part = all
-        .get(start..end.unwrap_or(all.len()))
-        .ok_or_else(|| out_of_range(start, end, all.len()))?;
-    like(&arguments[0], part.to_vec())
+    match part_of("subseq", &arguments[0], start, end)? {
+        Some(part) => like(&arguments[0], part),
+        None => Err(out_of_range(start, end, elements_of("subseq", &arguments[0])?.len())),
+    }
+}
+
+/// Returns the elements from `start` up to `end`; `None` if they are outside of the sequence.
+pub(super) fn part_of(
+    function: &str,
+    sequence: &Value,
+    start: usize,
+    end: Option<usize>,
+) -> Result<Option<Vec<Value>>, SteelErr> {
+    let range = |length: usize| {
+        let end = end.unwrap_or(length);
+        (start <= end && end <= length).then_some(start..end)
+    };
+    Ok(match sequence {
+        SteelVal::StringV(text) => long_text::slice(text, start, end)
+            .map(|part| part.chars().map(SteelVal::CharV).collect()),
+        SteelVal::ListV(list) => range(list.len())
+            .map(|range| list.iter().skip(start).take(range.len()).cloned().collect()),
+        SteelVal::VectorV(vector) => range(vector.len())
+            .map(|range| range.filter_map(|index| vector.get(index).cloned()).collect()),
+        SteelVal::MutableVector(vector) => {
+            vector.borrow(|all| range(all.len()).map(|range| all[range].to_vec()))
+        }
+        other => {
+            let all = elements_of(function, other)?;
+            range(all.len()).map(|range| all[range].to_vec())
+        }
+    })
 }
 
 fn out_of_range(start: usize, end: Option<usize>, length: usize) -> SteelErr {
     let end = end.map_or_else(String::new, |end| format!(" to {end}"));
     fail(format!("subseq: {start}{end} is not within a sequence of length {length}"))
-}
-
-/// Returns the characters from `start` up to `end`; `None` if they are outside of the text.
-pub(super) fn slice(text: &str, start: usize, end: Option<usize>) -> Option<&str> {
-    let offset =
-        |index: usize| text.char_indices().map(|(offset, _)| offset).chain([text.len()]).nth(index);
-    let from = offset(start)?;
-    let to = end.map_or(Some(text.len()), offset)?;
-    text.get(from..to)
 }
 
 /// `(concatenate 'string a b …)`; also `'list` and `'vector`.
@@ -237,108 +251,4 @@ fn elt(arguments: &[Value]) -> Answer {
             Err(fail(format!("elt: {index} is not within a sequence of length {length}")))
         }
     }
-}
-
-thread_local! {
-    /// The long string that was examined last, and whether it is ASCII. If so, a character's index
-    /// is that of its byte.
-    static LAST: RefCell<Option<(SteelString, bool)>> = const { RefCell::new(None) };
-}
-
-/// Returns whether a string is ASCII. A long one is scanned once, however often it is asked for in
-/// a row.
-fn is_ascii(text: &SteelString) -> bool {
-    const LONG: usize = 1_000;
-    if text.len() < LONG {
-        return text.is_ascii();
-    }
-    LAST.with_borrow_mut(|last| match last {
-        // The string is kept alive, so no other can be at its address.
-        Some((known, answer)) if known.as_ptr() == text.as_ptr() && known.len() == text.len() => {
-            *answer
-        }
-        _ => {
-            let answer = text.is_ascii();
-            *last = Some((text.clone(), answer));
-            answer
-        }
-    })
-}
-
-/// Returns the byte at which a character begins; the end for an index one past the last.
-pub(super) fn offset_of(text: &SteelString, index: usize) -> Option<usize> {
-    if is_ascii(text) {
-        return (index <= text.len()).then_some(index);
-    }
-    text.char_indices().map(|(offset, _)| offset).chain([text.len()]).nth(index)
-}
-
-pub(super) fn character_at(text: &SteelString, index: usize) -> Option<char> {
-    text.get(offset_of(text, index)?..)?.chars().next()
-}
-
-/// `(%position-char character text start end)`: returns the position or `nil`.
-fn position_char(arguments: &[Value]) -> Answer {
-    let (SteelVal::CharV(wanted), SteelVal::StringV(text)) = (&arguments[0], &arguments[1]) else {
-        return Err(wrong("position", "a character and a string", &arguments[1]));
-    };
-    let bound = |value: &Value| match value {
-        value if is_nil(value) => Ok(None),
-        value => index_of("position", value).map(Some),
-    };
-    let (start, end) = (bound(&arguments[2])?.unwrap_or(0), bound(&arguments[3])?);
-    let part = offset_of(text, start).and_then(|from| {
-        let to = end.map_or(Some(text.len()), |end| offset_of(text, end))?;
-        text.get(from..to)
-    });
-    let Some(part) = part else {
-        return Err(out_of_range(start, end, text.chars().count()));
-    };
-    let Some(found) = part.find(*wanted) else { return Ok(value::nil()) };
-    let index = if is_ascii(text) { found } else { part[..found].chars().count() };
-    Ok(value::integer((start + index) as i64))
-}
-
-/// Values that are told apart by `equal`.
-#[derive(Default)]
-struct Distinct<'v>(HashMap<u64, Vec<&'v Value>>);
-
-impl<'v> Distinct<'v> {
-    fn contains(&self, value: &Value) -> bool {
-        let mut alike = self.0.get(&Test::Equal.hash(value)).into_iter().flatten();
-        alike.any(|known| equal(known, value))
-    }
-
-    /// Adds a value. Returns whether it was not there.
-    fn insert(&mut self, value: &'v Value) -> bool {
-        let alike = self.0.entry(Test::Equal.hash(value)).or_default();
-        let is_new = !alike.iter().any(|known| equal(known, value));
-        if is_new {
-            alike.push(value);
-        }
-        is_new
-    }
-}
-
-/// `(%members left right wanted)`: returns the list of those elements of `left` that are in
-/// `right`, or, if `wanted` is `nil`, of those that are not.
-fn members(arguments: &[Value]) -> Answer {
-    let left = super::list_of("a set operation", &arguments[0])?;
-    let right = super::list_of("a set operation", &arguments[1])?;
-    let wanted = value::is_true(&arguments[2]);
-    let mut known = Distinct::default();
-    for element in &right {
-        known.insert(element);
-    }
-    Ok(list(left.into_iter().filter(|element| known.contains(element) == wanted).collect()))
-}
-
-/// `(%distinct elements)`: returns the list without elements that occur again later.
-fn distinct(arguments: &[Value]) -> Answer {
-    let elements = super::list_of("remove-duplicates", &arguments[0])?;
-    let mut seen = Distinct::default();
-    let mut kept: Vec<Value> =
-        elements.iter().rev().filter(|element| seen.insert(element)).cloned().collect();
-    kept.reverse();
-    Ok(list(kept))
 }

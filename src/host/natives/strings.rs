@@ -1,12 +1,13 @@
 //! Common Lisp's functions on strings.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use steel::SteelErr;
 use steel::SteelVal;
 
-use super::equality::equal;
-use super::sequences::{elements_of, slice};
+use super::long_text::{character_at, offset_of};
+use super::sequences::elements_of;
 use super::{Answer, Code, count, fail, index_of, keys, string_of, wrong};
 use crate::host::value::{
     self, Value, as_keyword, as_symbol, integer, is_nil, is_true, keyword, nil, string, symbol,
@@ -79,12 +80,11 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         let SteelVal::StringV(text) = &arguments[0] else {
             return Err(wrong("char", "a string", &arguments[0]));
         };
-        super::sequences::character_at(text, index).map(SteelVal::CharV).ok_or_else(|| {
+        character_at(text, index).map(SteelVal::CharV).ok_or_else(|| {
             fail(format!("char: {index} is not within {}", value::shown(&arguments[0])))
         })
     }),
     ("parse-integer", parse_integer),
-    ("%search", search),
     ("string-split", split),
     ("string->symbol", |arguments| {
         count("string->symbol", arguments, 1, 1)?;
@@ -99,6 +99,14 @@ pub(super) fn designated(function: &str, value: &Value) -> Result<String, SteelE
         SteelVal::CharV(character) => Ok(character.to_string()),
         SteelVal::SymbolV(name) => Ok(name.trim_start_matches(':').to_owned()),
         other => Err(wrong(function, "a string", other)),
+    }
+}
+
+/// Does what [`designated`] does, without a copy where it can.
+fn borrowed<'v>(function: &str, value: &'v Value) -> Result<Cow<'v, str>, SteelErr> {
+    match value {
+        SteelVal::StringV(text) => Ok(Cow::Borrowed(text.as_str())),
+        other => designated(function, other).map(Cow::Owned),
     }
 }
 
@@ -119,7 +127,7 @@ fn change(function: &str, arguments: &[Value], change: impl FnOnce(&str) -> Stri
     }
     let [start, end] = keys(function, &arguments[1..], ["start", "end"])?;
     let (start, end) = bounds(function, start, end)?;
-    let changed = part(function, &text, start, end)?;
+    let changed = part(function, &arguments[0], &text, start, end)?;
     let before = changed.as_ptr() as usize - text.as_ptr() as usize;
     let after = &text[before + changed.len()..];
     Ok(string(format!("{}{}{after}", &text[..before], change(changed))))
@@ -191,17 +199,22 @@ fn compare(
     }
     let [start1, end1, start2, end2] =
         keys(function, &arguments[2..], ["start1", "end1", "start2", "end2"])?;
-    let left = designated(function, &arguments[0])?;
-    let right = designated(function, &arguments[1])?;
+    let left = borrowed(function, &arguments[0])?;
+    let right = borrowed(function, &arguments[1])?;
     let (start, end) = bounds(function, start1, end1)?;
-    let left = part(function, &left, start, end)?;
+    let left = part(function, &arguments[0], &left, start, end)?;
     let (start2, end2) = bounds(function, start2, end2)?;
-    let right = part(function, &right, start2, end2)?;
-    let mut letters = (left.chars().map(fold), right.chars().map(fold));
+    let right = part(function, &arguments[1], &right, start2, end2)?;
+    let mut letters = (left.chars(), right.chars());
     let mut same = 0;
     let order = loop {
         match (letters.0.next(), letters.1.next()) {
-            (Some(left), Some(right)) if left == right => same += 1,
+            (Some(left), Some(right))
+                if left == right || folded && left.to_lowercase().eq(right.to_lowercase()) =>
+            {
+                same += 1
+            }
+            (Some(left), Some(right)) => break fold(left).cmp(&fold(right)),
             (left, right) => break left.cmp(&right),
         }
     };
@@ -229,14 +242,23 @@ fn bounds(
     Ok((bound(start)?.unwrap_or(0), bound(end)?))
 }
 
-/// The part of a string between bounds.
+/// The part between bounds of `text`, which is the text of `value`.
 fn part<'t>(
     function: &str,
+    value: &Value,
     text: &'t str,
     start: usize,
     end: Option<usize>,
 ) -> Result<&'t str, SteelErr> {
-    slice(text, start, end).ok_or_else(|| {
+    if start == 0 && end.is_none() {
+        return Ok(text);
+    }
+    let offset = |index: usize| match value {
+        SteelVal::StringV(text) => offset_of(text, index),
+        _ => text.char_indices().map(|(offset, _)| offset).chain([text.len()]).nth(index),
+    };
+    let to = end.map_or(Some(text.len()), offset);
+    offset(start).zip(to).and_then(|(from, to)| text.get(from..to)).ok_or_else(|| {
         let end = end.map_or_else(String::new, |end| format!(" to {end}"));
         let length = text.chars().count();
         fail(format!("{function}: {start}{end} is not within a string of length {length}"))
@@ -261,7 +283,7 @@ fn parse_integer(arguments: &[Value]) -> Answer {
         .ok()
         .filter(|radix| (2..=36).contains(radix))
         .ok_or_else(|| fail("parse-integer: :radix is from 2 to 36"))?;
-    let part = part("parse-integer", text, start, end)?.trim();
+    let part = part("parse-integer", &arguments[0], text, start, end)?.trim();
     let unsigned = part.strip_prefix(['+', '-']).unwrap_or(part);
     let digits = unsigned.chars().take_while(|character| character.is_digit(radix)).count();
     let whole = digits > 0 && digits == unsigned.chars().count();
@@ -282,27 +304,6 @@ fn parse_integer(arguments: &[Value]) -> Answer {
         }
         Err(_) => Err(fail("parse-integer: the number is too large")),
     }
-}
-
-/// `(%search pattern sequence start)`: returns the position or `nil`.
-fn search(arguments: &[Value]) -> Answer {
-    if let (Some(pattern), Some(text)) =
-        (value::as_str(&arguments[0]), value::as_str(&arguments[1]))
-    {
-        let start = index_of("search", &arguments[2])?;
-        let Some(rest) = slice(text, start, None) else { return Ok(nil()) };
-        return Ok(rest
-            .find(pattern)
-            .map_or_else(nil, |offset| integer((start + rest[..offset].chars().count()) as i64)));
-    }
-    let (pattern, all) =
-        (elements_of("search", &arguments[0])?, elements_of("search", &arguments[1])?);
-    let start = index_of("search", &arguments[2])?;
-    let at = |index: usize| {
-        all.get(index..index + pattern.len())
-            .is_some_and(|part| part.iter().zip(&pattern).all(|(left, right)| equal(left, right)))
-    };
-    Ok((start..=all.len()).find(|index| at(*index)).map_or_else(nil, |index| integer(index as i64)))
 }
 
 /// `(string-split text separator)`. Without a separator, splits at white space.

@@ -1,11 +1,14 @@
 //! Hash tables of Common Lisp. They keep the insertion order.
 //!
 //! Keys are hashed and compared as the table's test does (see `equality`). To compare keys may look
-//! into other tables, or into this one, so no lock is held meanwhile. Removed entries leave a gap, and
-//! gaps are closed when they are more than half of a table of over 32 entries.
+//! into other tables, or into this one, so no lock is held meanwhile, unless the key is an atom.
+//! Removed entries leave a gap, and gaps are closed when they are more than half of a table of over
+//! 32 entries.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex};
 
 use steel::{SteelErr, SteelVal};
@@ -71,8 +74,38 @@ struct Content {
     /// In insertion order; `None` where one was removed.
     entries: Vec<Option<Entry>>,
     /// Positions in `entries`, by the hash of the key.
-    places: HashMap<u64, Vec<usize>>,
+    places: HashMap<u64, Places, BuildHasherDefault<Hashed>>,
     count: usize,
+}
+
+/// The positions of the entries with the same hash: seldom more than one.
+struct Places {
+    first: usize,
+    more: Vec<usize>,
+}
+
+impl Places {
+    fn all(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.first).chain(self.more.iter().copied())
+    }
+}
+
+/// Takes a hash as it is.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("the keys are numbers of 64 bits")
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 struct Entry {
@@ -105,12 +138,16 @@ impl HashTable {
     }
 
     fn find(&self, hash: u64, key: &Value) -> Option<usize> {
+        use SteelVal::{CharV, IntV, StringV, SymbolV};
         let candidates: Vec<(usize, Value)> = {
             let content = lock(&self.content);
-            let places = content.places.get(&hash)?.iter();
-            places
-                .filter_map(|place| Some((*place, content.entries[*place].as_ref()?.key.clone())))
-                .collect()
+            let mut places = content.places.get(&hash)?.all();
+            let key_at = |place: usize| content.entries[place].as_ref().map(|entry| &entry.key);
+            if matches!(key, IntV(_) | StringV(_) | SymbolV(_) | CharV(_)) {
+                return places
+                    .find(|place| key_at(*place).is_some_and(|known| self.test.holds(known, key)));
+            }
+            places.filter_map(|place| Some((place, key_at(place)?.clone()))).collect()
         };
         candidates
             .into_iter()
@@ -133,7 +170,7 @@ impl HashTable {
             None => {
                 let place = content.entries.len();
                 content.entries.push(entry);
-                content.places.entry(hash).or_default().push(place);
+                content.place(hash, place);
                 content.count += 1;
             }
         }
@@ -145,12 +182,7 @@ impl HashTable {
         let mut content = lock(&self.content);
         content.entries[place] = None;
         content.count -= 1;
-        if let Some(places) = content.places.get_mut(&hash) {
-            places.retain(|other| *other != place);
-            if places.is_empty() {
-                content.places.remove(&hash);
-            }
-        }
+        content.displace(hash, place);
         if content.entries.len() > 32 && content.count < content.entries.len() / 2 {
             content.close_gaps();
         }
@@ -162,8 +194,27 @@ impl Content {
     fn close_gaps(&mut self) {
         self.places.clear();
         self.entries.retain(Option::is_some);
-        for (place, entry) in self.entries.iter().flatten().enumerate() {
-            self.places.entry(entry.hash).or_default().push(place);
+        let hashes: Vec<u64> = self.entries.iter().flatten().map(|entry| entry.hash).collect();
+        for (place, hash) in hashes.into_iter().enumerate() {
+            self.place(hash, place);
+        }
+    }
+
+    fn place(&mut self, hash: u64, place: usize) {
+        match self.places.entry(hash) {
+            Slot::Occupied(mut known) => known.get_mut().more.push(place),
+            Slot::Vacant(slot) => _ = slot.insert(Places { first: place, more: Vec::new() }),
+        }
+    }
+
+    fn displace(&mut self, hash: u64, place: usize) {
+        let Some(places) = self.places.get_mut(&hash) else { return };
+        if places.first != place {
+            places.more.retain(|other| *other != place);
+        } else if let Some(last) = places.more.pop() {
+            places.first = last;
+        } else {
+            self.places.remove(&hash);
         }
     }
 }

@@ -324,6 +324,8 @@ fn optional_and_keys(
         *scope = scope.with(bindings);
     }
     let name = pass.function.clone().unwrap_or_else(|| "lambda".into());
+    // The prelude's %general-find reports errors as find.
+    let name = name.strip_prefix("%general-").unwrap_or(&name);
     if list.takes_keys {
         let keys: Vec<Node> = list
             .keys
@@ -331,7 +333,7 @@ fn optional_and_keys(
             .map(|(key, _)| Node::new(Span::default(), Kind::Keyword(key.clone())))
             .collect();
         output.push("(begin (s/%check-keys ");
-        output.string(&name);
+        output.string(name);
         output.push(" ");
         pass.quoted(&Node::list(Span::default(), keys), output);
         output
@@ -339,7 +341,7 @@ fn optional_and_keys(
         closing += 1;
     } else if rest.is_none() {
         output.push("(begin (s/%check-rest ");
-        output.string(&name);
+        output.string(name);
         output.push(&format!(" v{remaining}) "));
         closing += 1;
     }

@@ -5,16 +5,20 @@
 //!
 //! ```text
 //! (block nil
-//!   (let* ((going t) bindings …)
+//!   (let* (bindings …)
 //!     before …
-//!     (let next () (if going (begin steps (next)) nil))
+//!     (let next ((carried carried) …) steps … (next update …))
 //!     finally …
 //!     result))
 //! ```
 //!
-//! The steps of one iteration are nested: a `Step::While` whose test is false skips the steps after
-//! it and sets `going` to `nil`, which ends the loop. So only an explicit `return` has to leave the
-//! block.
+//! The steps of one iteration are nested, and the next iteration is the innermost: a `Step::While`
+//! whose test is false skips the steps after it, which ends the loop. So only an explicit `return`
+//! has to leave the block.
+//!
+//! Variables of the loop's own, such as the rest of a list, are carried: they are parameters of
+//! the function that iterates, because an assignment costs more. So is the list that a `collect`
+//! makes, if it is the only accumulation. Variables that the script sees are assigned.
 
 use super::output::Output;
 use super::template::Hole::{self, Many, One};
@@ -26,6 +30,13 @@ struct Plan {
     bindings: Vec<Node>,
     before: Vec<Node>,
     steps: Vec<Step>,
+    /// Variables that the script cannot see, with their values for the next iteration.
+    carried: Vec<(Node, Node)>,
+    /// How many clauses accumulate into variables that the script cannot see.
+    gathering: usize,
+    /// The variable of the action just read, and its next value, if it does nothing else than
+    /// accumulate.
+    gathered: Option<(Node, Node)>,
     finally: Vec<Node>,
     result: Option<Node>,
     /// The name of the block around the loop, if it is not `nil`.
@@ -37,6 +48,10 @@ enum Step {
     Do(Node),
     /// Continues only while this is true.
     While(Node),
+    /// Continues only if this function of the system, which returns `#t` or `#f`, returns `#f`.
+    Until(Node),
+    /// Accumulates: the variable, its next value, and the assignment of that.
+    Gather(Node, Node, Node),
 }
 
 struct Clauses<'p, 'a, 'n> {
@@ -65,23 +80,48 @@ pub(super) fn loop_(
     while clauses.at < words.len() {
         clauses.clause()?;
     }
-    let plan = clauses.plan;
-    let mut body = pass.template("(begin)", mark, node.span, &[]);
+    let mut plan = clauses.plan;
+    let nothing = Node::list(node.span, Vec::new());
+    let gathered = plan.steps.iter().find_map(|step| match step {
+        Step::Gather(name, ..) if plan.gathering == 1 => Some(name.clone()),
+        _ => None,
+    });
+    plan.carried.extend(gathered.clone().map(|name| (name.clone(), name)));
+    let end = gathered.clone().unwrap_or_else(|| nothing.clone());
+    let updates: Vec<Node> = plan.carried.iter().map(|(_, update)| update.clone()).collect();
+    let mut body = pass.template("(next $1)", mark, node.span, &[Many(&updates)]);
     for step in plan.steps.iter().rev() {
         body = match step {
-            Step::Do(form) => {
-                pass.template("(begin $1 $2)", mark, node.span, &[One(form), One(&body)])
-            }
-            Step::While(test) => pass.template(
-                "(if $1 $2 (setq going nil))",
+            Step::Gather(name, value, _) if gathered.is_some() => pass.template(
+                "(let (($1 $2)) $3)",
                 mark,
                 node.span,
-                &[One(test), One(&body)],
+                &[One(name), One(value), One(&body)],
             ),
+            Step::Do(form) | Step::Gather(_, _, form) => {
+                pass.template("(begin $1 $2)", mark, node.span, &[One(form), One(&body)])
+            }
+            Step::Until(test) => {
+                pass.template("(if $1 $2 $3)", mark, node.span, &[One(test), One(&end), One(&body)])
+            }
+            Step::While(test) => {
+                // The place that conses comes last: see sequences.scm.
+                let text =
+                    if gathered.is_some() { "(if (%nil? $1) $3 $2)" } else { "(if $1 $2 $3)" };
+                pass.template(text, mark, node.span, &[One(test), One(&body), One(&end)])
+            }
         };
     }
-    let nothing = Node::list(node.span, Vec::new());
-    let text = "(block $6 (let* ((going t) $1) (begin $2) (let next () (if going (begin $3 (next)) nil)) (begin $4) $5))";
+    let carried: Vec<Node> = plan
+        .carried
+        .iter()
+        .map(|(name, _)| Node::list(name.span, vec![name.clone(), name.clone()]))
+        .collect();
+    let text = if gathered.is_some() {
+        "(block $6 (let* ($1) (begin $2) (let (($8 (let next ($7) $3))) (begin $4) $5)))"
+    } else {
+        "(block $6 (let* ($1) (begin $2) (let next ($7) $3) (begin $4) $5))"
+    };
     let result = plan.result.as_ref().unwrap_or(&nothing);
     let name = plan.name.unwrap_or_else(|| pass.template("nil", mark, node.span, &[]));
     let parts = [
@@ -91,6 +131,8 @@ pub(super) fn loop_(
         Many(&plan.finally),
         One(result),
         One(&name),
+        Many(&carried),
+        One(&end),
     ];
     let form = pass.template(text, mark, node.span, &parts);
     pass.form(&form, scope, output)
@@ -172,8 +214,9 @@ impl<'n> Clauses<'_, '_, 'n> {
                 let left = self.own("left");
                 self.bind(&left, count);
                 let test = self.make("(> $1 0)", &[One(&left)]);
-                let step = self.make("(setq $1 (- $1 1))", &[One(&left)]);
-                self.plan.steps.extend([Step::While(test), Step::Do(step)]);
+                let update = self.make("(- $1 1)", &[One(&left)]);
+                self.plan.carried.push((left, update));
+                self.plan.steps.push(Step::While(test));
                 Ok(())
             }
             "while" => {
@@ -205,7 +248,10 @@ impl<'n> Clauses<'_, '_, 'n> {
             _ => {
                 self.at -= 1;
                 let action = self.action()?;
-                self.plan.steps.push(Step::Do(action));
+                self.plan.steps.push(match self.plan.gathered.take() {
+                    Some((name, value)) => Step::Gather(name, value, action),
+                    None => Step::Do(action),
+                });
                 Ok(())
             }
         }
@@ -310,15 +356,20 @@ impl<'n> Clauses<'_, '_, 'n> {
     fn walk(&mut self, variable: &Node, list: &Node, elements: bool, by: Option<&Node>) {
         let tail = self.own("tail");
         self.bind(&tail, list);
-        let test = self.make("(pair? $1)", &[One(&tail)]);
-        self.plan.steps.push(Step::While(test));
-        let value = if elements { self.make("(car $1)", &[One(&tail)]) } else { tail.clone() };
+        // Another function than cdr may return anything.
+        let end = match by {
+            Some(_) => Step::While(self.make("(pair? $1)", &[One(&tail)])),
+            None => Step::Until(self.make("(null? $1)", &[One(&tail)])),
+        };
+        self.plan.steps.push(end);
+        let value = if elements { self.make("(%head $1)", &[One(&tail)]) } else { tail.clone() };
         let mut forms = Vec::new();
         self.assign(variable, &value, &mut forms);
-        forms.push(match by {
-            Some(by) => self.make("(setq $1 ($2 $1))", &[One(&tail), One(by)]),
-            None => self.make("(setq $1 (cdr $1))", &[One(&tail)]),
-        });
+        let rest = match by {
+            Some(by) => self.make("($2 $1)", &[One(&tail), One(by)]),
+            None => self.make("(%tail $1)", &[One(&tail)]),
+        };
+        self.plan.carried.push((tail, rest));
         self.plan.steps.extend(forms.into_iter().map(Step::Do));
     }
 
@@ -336,8 +387,9 @@ impl<'n> Clauses<'_, '_, 'n> {
         self.bind(&started, &nothing);
         let value = self.make("(if $1 $2 $3)", &[One(&started), One(then), One(init)]);
         self.assign(variable, &value, &mut forms);
-        let start = self.make("(setq $1 t)", &[One(&started)]);
-        self.plan.steps.extend(forms.into_iter().map(Step::Do).chain([Step::Do(start)]));
+        let start = self.make("t", &[]);
+        self.plan.carried.push((started, start));
+        self.plan.steps.extend(forms.into_iter().map(Step::Do));
         Ok(())
     }
 
@@ -389,10 +441,9 @@ impl<'n> Clauses<'_, '_, 'n> {
         }
         let mut forms = Vec::new();
         self.assign(variable, &next, &mut forms);
-        forms.push(self.make(
-            if down { "(setq $1 (- $1 $2))" } else { "(setq $1 (+ $1 $2))" },
-            &[One(&next), One(&step)],
-        ));
+        let update =
+            self.make(if down { "(- $1 $2)" } else { "(+ $1 $2)" }, &[One(&next), One(&step)]);
+        self.plan.carried.push((next, update));
         self.plan.steps.extend(forms.into_iter().map(Step::Do));
         Ok(())
     }
@@ -401,6 +452,7 @@ impl<'n> Clauses<'_, '_, 'n> {
     fn action(&mut self) -> Result<Node, ExpandError> {
         let head = self.next("a clause")?;
         let name = word(head);
+        self.plan.gathered = None;
         match name {
             "do" | "doing" => {
                 let forms = self.compound();
@@ -413,10 +465,19 @@ impl<'n> Clauses<'_, '_, 'n> {
             "when" | "if" | "unless" => {
                 let test = self.next("a test")?;
                 let then = self.actions()?;
-                let otherwise =
-                    if self.accept(&["else"]) { self.actions()? } else { self.nothing() };
+                let gathered = self.plan.gathered.take();
+                let has_else = self.accept(&["else"]);
+                let otherwise = if has_else { self.actions()? } else { self.nothing() };
                 self.accept(&["end"]);
                 let text = if name == "unless" { "(if $1 $3 $2)" } else { "(if $1 $2 $3)" };
+                self.plan.gathered = match gathered {
+                    Some((variable, next)) if !has_else => {
+                        let text = if name == "unless" { text } else { "(if (%nil? $1) $3 $2)" };
+                        let next = self.make(text, &[One(test), One(&next), One(&variable)]);
+                        Some((variable, next))
+                    }
+                    _ => None,
+                };
                 Ok(self.make(text, &[One(test), One(&then), One(&otherwise)]))
             }
             "always" | "never" | "thereis" => {
@@ -442,28 +503,25 @@ impl<'n> Clauses<'_, '_, 'n> {
         let mut all = vec![self.action()?];
         while self.accept(&["and"]) {
             all.push(self.action()?);
+            self.plan.gathered = None;
         }
         Ok(self.make("(begin $1)", &[Many(&all)]))
     }
 
     fn accumulation(&mut self, head: &Node, name: &str) -> Result<Node, ExpandError> {
         let (update, initial, result) = match name {
-            "collect" | "collecting" => ("(setq $1 (cons $2 $1))", "nil", "(%reverse $1)"),
+            "collect" | "collecting" => ("(cons $2 $1)", "nil", "(%reverse $1)"),
             "append" | "appending" | "nconc" | "nconcing" => {
-                ("(setq $1 (%append-reverse $2 $1))", "nil", "(%reverse $1)")
+                ("(%append-reverse $2 $1)", "nil", "(%reverse $1)")
             }
-            "sum" | "summing" => ("(setq $1 (+ $1 $2))", "0", "$1"),
-            "count" | "counting" => ("(if $2 (setq $1 (+ $1 1)) nil)", "0", "$1"),
-            "maximize" | "maximizing" => (
-                "(let ((value $2)) (setq $1 (if (null $1) (max value) (max $1 value))))",
-                "nil",
-                "$1",
-            ),
-            "minimize" | "minimizing" => (
-                "(let ((value $2)) (setq $1 (if (null $1) (min value) (min $1 value))))",
-                "nil",
-                "$1",
-            ),
+            "sum" | "summing" => ("(+ $1 $2)", "0", "$1"),
+            "count" | "counting" => ("(if $2 (+ $1 1) $1)", "0", "$1"),
+            "maximize" | "maximizing" => {
+                ("(let ((value $2)) (if (null $1) (max value) (max $1 value)))", "nil", "$1")
+            }
+            "minimize" | "minimizing" => {
+                ("(let ((value $2)) (if (null $1) (min value) (min $1 value)))", "nil", "$1")
+            }
             _ => {
                 return self.pass.error(
                     head.span,
@@ -482,11 +540,12 @@ impl<'n> Clauses<'_, '_, 'n> {
                 self.bind(variable, &initial);
             }
             let update = match name {
-                "collect" | "collecting" => "(setq $1 (append $1 (list $2)))",
-                "append" | "appending" | "nconc" | "nconcing" => "(setq $1 (append $1 $2))",
+                "collect" | "collecting" => "(append $1 (list $2))",
+                "append" | "appending" | "nconc" | "nconcing" => "(append $1 $2)",
                 _ => update,
             };
-            return Ok(self.make(update, &[One(variable), One(value)]));
+            let next = self.make(update, &[One(variable), One(value)]);
+            return Ok(self.make("(setq $1 $2)", &[One(variable), One(&next)]));
         }
         let kind = if result == "$1" { name } else { "list" };
         let accumulator = Node::new(
@@ -501,6 +560,9 @@ impl<'n> Clauses<'_, '_, 'n> {
         if self.plan.result.is_none() {
             self.plan.result = Some(self.make(result, &[One(&accumulator)]));
         }
-        Ok(self.make(update, &[One(&accumulator), One(value)]))
+        let next = self.make(update, &[One(&accumulator), One(value)]);
+        self.plan.gathering += 1;
+        self.plan.gathered = Some((accumulator.clone(), next.clone()));
+        Ok(self.make("(setq $1 $2)", &[One(&accumulator), One(&next)]))
     }
 }

@@ -138,7 +138,7 @@ pub(super) fn dolist(
     };
     let mark = pass.system_mark();
     let text = "(block nil (let next ((tail (%list-to-walk $2)))
-                  (if (pair? tail) (begin (let (($1 (car tail))) $4) (next (cdr tail))) (let (($1 nil)) $1 $3))))";
+                  (if (null? tail) (let (($1 nil)) $1 $3) (begin (let (($1 (%head tail))) $4) (next (%tail tail))))))";
     let nothing = [Node::list(node.span, Vec::new())];
     let result = if result.is_empty() { &nothing[..] } else { result };
     let form = pass.template(

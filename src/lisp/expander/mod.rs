@@ -797,6 +797,9 @@ impl Pass<'_> {
     }
 
     fn system_name(&self, name: &str) -> String {
+        if let Some((_, primitive)) = names::OF_PAIRS.iter().find(|(own, _)| *own == name) {
+            return names::primitive(primitive);
+        }
         let is_own = self.memory.system.contains(name) && !names::COMPARISONS.contains(&name);
         if is_own || name.starts_with('%') { system_global(name) } else { names::primitive(name) }
     }

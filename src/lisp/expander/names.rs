@@ -12,8 +12,14 @@ pub const INLINE: &[&str] = &["+", "-", "*", "=", "<", ">", "<=", ">=", "cons", 
 /// get the system's own function instead, which refuses anything but numbers.
 pub const COMPARISONS: &[&str] = &["=", "<", ">", "<=", ">="];
 
+/// The interpreter's `car` and `cdr`, for lists that are known not to be empty, by the names that
+/// the system has for them. They need no call, and the second makes no new list if nothing else
+/// holds the old one.
+pub const OF_PAIRS: &[(&str, &str)] = &[("%head", "car"), ("%tail", "cdr")];
+
 /// Functions that always return `#t` or `#f`, so that a test need not look for the empty list.
-pub const PREDICATES: &[&str] = &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?"];
+pub const PREDICATES: &[&str] =
+    &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?", "void?"];
 
 /// The system's own natives that always return `#t` or `#f`.
 pub const OWN_PREDICATES: &[&str] =
