@@ -29,7 +29,7 @@ pub(super) const NAMES: &[&str] = &[
     "char<=?", "char<?", "char=", "char=?", "char>", "char>=", "char>=?", "char>?", "char?", "character", "characterp", "close",
     "close-input-port", "close-output-port", "close-port", "clrhash", "code-char", "coerce", "command-line", "compile-re",
     "compile-regexp", "complement", "complex?", "complexp", "compose", "concat-symbols", "concatenate", "cons", "cons*",
-    "consp", "constantly", "continuation?", "copy-alist", "copy-list", "copy-seq", "copy-tree", "cos", "count", "count-if",
+    "consp", "constantly", "continuation?", "copy-alist", "copy-list", "copy-seq", "copy-structure", "copy-tree", "cos", "count", "count-if",
     "count-if-not", "decode-universal-time", "delete", "delete!", "delete-duplicates", "delete-file", "delete-if",
     "delete-if-not", "denominator", "digit-char", "digit-char-p", "digit-value", "display", "displayln", "dotted-list?", "drop",
     "drop-right", "drop-right!", "drop-while", "dynamic-wind", "eighth", "elt", "empty?", "encode-universal-time", "endp",

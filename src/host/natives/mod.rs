@@ -20,12 +20,14 @@ mod output;
 mod regexps;
 mod sequences;
 mod strings;
+mod structures;
 mod tables;
 mod time;
 mod types;
 
 pub(super) use control::{place, trail};
 pub(super) use flights::{flight, without};
+pub(super) use structures::{Structure, structure};
 pub(super) use tables::{HashTable, table_like};
 pub use tables::{hash_table, hash_table_entries};
 
@@ -82,6 +84,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         regexps::TABLE,
         sequences::TABLE,
         strings::TABLE,
+        structures::TABLE,
         tables::TABLE,
         time::TABLE,
         types::TABLE,
