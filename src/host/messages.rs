@@ -175,7 +175,6 @@ pub(super) fn instead_of(name: &str) -> Option<&'static str> {
             "structures, which defstruct defines, and functions on them"
         }
         "eval" | "compile" => "a function, or a macro by defmacro",
-        "tagbody" | "go" | "prog" => "loop, block and return",
         "rplaca" | "rplacd" | "nreconc" => "a new list: lists do not change",
         "restart-case" | "invoke-restart" | "with-simple-restart" => "handler-case",
         _ => return None,

@@ -119,6 +119,18 @@
 (define call-with-escape-continuation call-with-current-continuation)
 (define call/ec call-with-current-continuation)
 
+;; Runs the procedures in order. A jump runs them from that of its tag on, also out of a procedure
+;; that was made before an earlier jump, so one tag serves for all.
+(define (%tagbody procedures)
+  (let* ((tag (%tag)) (all (procedures tag)))
+    (let next ((rest all))
+      (let ((target (%on-error (lambda () (let run ((rest rest)) (if (pair? rest) (begin ((car rest)) (run (cdr rest))) nil)))
+                               (lambda (flight)
+                                 (if (and (eq? (first flight) 'throw) (eq? (car (second flight)) tag))
+                                     (car (cdr (second flight)))
+                                     (begin (%left! tag) (%launch flight)))))))
+        (if (null? target) (begin (%left! tag) nil) (next (nthcdr target all)))))))
+
 ;; --- clean-up ------------------------------------------------------------------------------------
 ;; An interrupt unwinds without running anything. So pending clean-up forms are kept in a list, and
 ;; the host runs those that are left.
@@ -504,6 +516,20 @@
 (define-syntax etypecase
   (syntax-rules ()
     ((_ form clause ...) (let ((value form)) (%typecase value (%no-type value) clause ...)))))
+(define-syntax ctypecase
+  (syntax-rules ()
+    ((_ form clause ...) (etypecase form clause ...))))
+(define-syntax ccase
+  (syntax-rules ()
+    ((_ form clause ...) (ecase form clause ...))))
+(define-syntax check-type
+  (syntax-rules ()
+    ((_ place type) (%check-type place 'place 'type nil))
+    ((_ place type text) (%check-type place 'place 'type text))))
+(define (%check-type value place type text)
+  (if (typep value type)
+      nil
+      (error "check-type: ~s: expected ~a, got ~s" place (or text (format nil "a value of type ~s" type)) value)))
 (define-syntax %typecase
   (syntax-rules ()
     ((_ value otherwise) otherwise)

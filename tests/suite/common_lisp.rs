@@ -1148,3 +1148,82 @@ fn a_check_knows_the_functions_of_a_structure() {
         ]
     );
 }
+
+#[test]
+fn go_jumps_to_a_tag_also_out_of_functions() {
+    check(&[
+        ("(let ((n 0)) (tagbody again (incf n) (when (< n 5) (go again))) n)", "5"),
+        (
+            "(let (log) (tagbody (push 1 log) (go 3) 2 (push 2 log) (go end) 3 (push 3 log) (go 2) end) log)",
+            "(2 3 1)",
+        ),
+        (
+            "(let ((n 0)) (tagbody (mapc (lambda (x) (incf n x) (when (= x 2) (go out))) '(1 2 3)) out) n)",
+            "3",
+        ),
+        (
+            "(let ((f nil) (n 0)) (tagbody (setq f (lambda () (go b))) a (incf n) (if (= n 1) (go a)) (funcall f) (setq n 100) b) n)",
+            "2",
+        ),
+        (
+            "(let (log) (tagbody (unwind-protect (go out) (push 'cleaned log)) (push 'no log) out) log)",
+            "(cleaned)",
+        ),
+        (
+            "(let (log) (tagbody (tagbody (go outer) inner (push 1 log)) (push 2 log) outer (push 3 log)) log)",
+            "(3)",
+        ),
+        (
+            "(let (f) (tagbody (setq f (lambda () (go a))) a) (funcall f))",
+            "error: a jump to a place that has been left already",
+        ),
+        ("(go nowhere)", "error: go: there is no tag nowhere around it"),
+        ("(tagbody 1 2)", "nil"),
+        (
+            "(prog ((x 1) y) (setq y x) next (incf y) (when (< y 4) (go next)) (return (list x y)))",
+            "(1 4)",
+        ),
+        ("(prog* ((x 1) (y (+ x 1))) (return y))", "2"),
+        ("(prog ())", "nil"),
+    ]);
+}
+
+#[test]
+fn types_are_checked_where_a_program_asks() {
+    check(&[
+        ("(let ((x 5)) (check-type x integer) x)", "5"),
+        (
+            "(let ((x 5)) (check-type x string))",
+            "error: check-type: x: expected a value of type string, got 5",
+        ),
+        (
+            "(let ((x 5)) (check-type x (or null string) \"a name\"))",
+            "error: check-type: x: expected a name, got 5",
+        ),
+        ("(ctypecase 5 (string 1) (integer 2))", "2"),
+        ("(ccase 5 (4 1) ((5 6) 2))", "2"),
+    ]);
+}
+
+#[test]
+fn records_of_scheme() {
+    const POINT: &str = "(define-record-type <point> (make-point x y) point? (x point-x set-point-x!) (y point-y) (z point-z))";
+    let with = |form: &str| format!("{POINT} {form}");
+    let table = [
+        (
+            "(let ((p (make-point 1 2))) (set-point-x! p 5) (list (point-x p) (point-y p) (point-z p) (point? p) (point? 5)))",
+            "(5 2 nil t nil)",
+        ),
+        ("(make-point 1 2)", "#S(<point> :x 1 :y 2 :z nil)"),
+        ("(point-x 5)", "error: point-x: expected a structure of type <point>, got 5"),
+        ("(make-point 1)", "error: make-point: expected 2 arguments, got 1"),
+        (
+            "(define-record-type q (make-q a) q? (b q-b))",
+            "error: define-record-type: the constructor's a is no field",
+        ),
+        ("(define-record-type q #f q? (b q-b)) (q? 5)", "nil"),
+    ];
+    let forms: Vec<(String, &str)> =
+        table.iter().map(|(form, expected)| (with(form), *expected)).collect();
+    check(&forms.iter().map(|(form, expected)| (form.as_str(), *expected)).collect::<Vec<_>>());
+}

@@ -78,6 +78,7 @@ pub fn only_defines(form: &Node) -> bool {
             | "defmacro"
             | "define-syntax"
             | "defstruct"
+            | "define-record-type"
             | "defsetf"
             | "define-modify-macro",
             _,

@@ -16,7 +16,7 @@ use super::{
 use crate::lisp::node::{Kind, Node};
 
 pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
-    let table: [(&'static str, SpecialForm); 74] = [
+    let table: [(&'static str, SpecialForm); 79] = [
         ("quote", quote),
         ("function", function),
         ("if", if_),
@@ -62,6 +62,10 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
         ("block", control::block),
         ("return-from", control::return_from),
         ("return", control::return_),
+        ("tagbody", control::tagbody),
+        ("go", control::go),
+        ("prog", control::prog),
+        ("prog*", control::prog),
         ("funcall", common::funcall),
         ("case", common::case),
         ("ecase", common::ecase),
@@ -77,6 +81,7 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
         ("rotatef", places::rotatef),
         ("defsetf", places::defsetf),
         ("defstruct", structures::defstruct),
+        ("define-record-type", structures::define_record_type),
         ("define-modify-macro", places::define_modify_macro),
         ("%structure", structures::literal),
         ("%modify", places::modify),

@@ -174,6 +174,8 @@ pub(super) struct Pass<'a> {
     /// The name of the function whose body is being expanded, for messages.
     function: Option<Arc<str>>,
     blocks: Vec<Block>,
+    /// The `tagbody`s around the form being expanded, innermost last.
+    tagbodies: Vec<control::Tagbody>,
     /// How many calls have been emitted of anything but primitives.
     calls: usize,
     /// Whether the form being expanded is the whole top-level form, perhaps after macro expansion.
@@ -257,6 +259,7 @@ impl Expander {
             depth: 0,
             function: None,
             blocks: Vec::new(),
+            tagbodies: Vec::new(),
             calls: 0,
             whole: true,
             sent: None,

@@ -1,4 +1,4 @@
-//! `defstruct`.
+//! `defstruct`, and Scheme's `define-record-type`.
 //!
 //! A structure becomes functions of the script: constructors, accessors, a predicate and a copier,
 //! which are `defun`s that call natives of the system. So `postoffice check` knows their arguments,
@@ -365,4 +365,88 @@ fn positional(list: &Node, slots: &[Slot]) -> Node {
     }
     parameters.extend(rest);
     Node::list(list.span, parameters)
+}
+
+/// `(define-record-type name (constructor field …) predicate (field accessor modifier) …)`.
+pub(super) fn define_record_type(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    const SHAPE: &str = " name (constructor field …) predicate (field accessor modifier) …";
+    let parts = pass.parts(node, 3, usize::MAX, SHAPE)?;
+    let name = &parts[0];
+    if name.as_symbol().is_none() {
+        return pass.error(name.span, "define-record-type: expected a name");
+    }
+    let mut slots: Vec<Slot> = Vec::new();
+    let mut functions = Vec::new();
+    for field in &parts[3..] {
+        let (field_name, more) = match field.as_list() {
+            Some([name, more @ ..]) if more.len() <= 2 => (name, more),
+            None => (field, &[][..]),
+            _ => {
+                return pass
+                    .error(field.span, "define-record-type: expected (field accessor modifier)");
+            }
+        };
+        let slot = read_slot(pass, field_name)?;
+        if slots.iter().any(|known| same_name(&known.name, &slot.name)) {
+            return pass.error(field.span, "define-record-type: two fields have this name");
+        }
+        functions.push((Node::new(field.span, Kind::Integer(slots.len() as i64)), more));
+        slots.push(slot);
+    }
+    let mark = pass.system_mark();
+    let layout = layout(name, &[], &slots);
+    let mut forms = vec![pass.template("(%define-structure '$1)", mark, node.span, &[One(name)])];
+    let constructor = match parts[1].as_list() {
+        Some([constructor, fields @ ..]) => Some((constructor, fields.to_vec())),
+        None if parts[1].as_symbol().is_some_and(|it| &*it.name != "nil") => {
+            Some((&parts[1], slots.iter().map(|slot| slot.name.clone()).collect()))
+        }
+        _ => None,
+    };
+    if let Some((constructor, fields)) = constructor {
+        let unknown = |field: &&Node| !slots.iter().any(|slot| same_name(&slot.name, field));
+        if let Some(field) = fields.iter().find(unknown) {
+            let message =
+                format!("define-record-type: the constructor's {} is no field", text(field));
+            return pass.error(field.span, message);
+        }
+        let values: Vec<Node> = slots
+            .iter()
+            .map(|slot| {
+                let given = fields.iter().find(|field| same_name(&slot.name, field));
+                given.unwrap_or(&slot.default).clone()
+            })
+            .collect();
+        let holes = [One(constructor), Many(&fields), One(&layout), Many(&values)];
+        let define = "(defun $1 ($2) (%make-structure '$3 $4))";
+        forms.push(pass.template(define, mark, node.span, &holes));
+    }
+    if parts[2].as_symbol().is_some_and(|it| &*it.name != "nil") {
+        let define = "(defun $1 (value) (%structure? value '$2))";
+        forms.push(pass.template(define, mark, node.span, &[One(&parts[2]), One(name)]));
+    }
+    for (index, more) in &functions {
+        const DEFINITIONS: [&str; 2] = [
+            "(defun $1 (record) (%slot record '$2 $3 '$1))",
+            "(defun $1 (record value) (%set-slot record '$2 $3 '$1 value))",
+        ];
+        for (function, define) in more.iter().zip(DEFINITIONS) {
+            let holes = [One(function), One(name), One(index)];
+            forms.push(pass.template(define, mark, node.span, &holes));
+        }
+    }
+    output.push("(begin ");
+    for form in &forms {
+        pass.form(form, scope, output)?;
+        output.push(" ");
+    }
+    pass.quoted(name, output);
+    output.push(")");
+    pass.memory.structures.insert(text(name), Structure { included: Vec::new(), slots });
+    Ok(())
 }
