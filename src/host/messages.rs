@@ -171,14 +171,11 @@ pub(super) fn undefined_name(message: &str) -> Option<&str> {
 /// Returns a replacement for a word of Common Lisp that this language lacks.
 pub(super) fn instead_of(name: &str) -> Option<&'static str> {
     Some(match name {
-        "defstruct" => "lists with destructuring-bind, or a hash table",
         "defclass" | "make-instance" | "defgeneric" | "defmethod" => {
-            "functions on lists and hash tables"
+            "structures, which defstruct defines, and functions on them"
         }
         "eval" | "compile" => "a function, or a macro by defmacro",
-        "tagbody" | "go" | "prog" => "loop, block and return",
         "rplaca" | "rplacd" | "nreconc" => "a new list: lists do not change",
-        "setf-function" | "defsetf" => "a function of another name",
         _ => return None,
     })
 }

@@ -1,7 +1,7 @@
 //! Data on its way from one engine to another.
 //!
 //! Lists, strings and numbers never change, so both engines may hold the same ones. Bytes, hash
-//! tables and vectors can change, so they are copied: no engine sees what another does to them, and
+//! tables, structures and vectors can change, so they are copied: no engine sees what another does to them, and
 //! a vector belongs to the memory of its engine.
 
 use std::collections::HashSet;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use steel::SteelVal;
 
-use super::natives::{HashTable, hash_table_entries, table_like};
+use super::natives::{HashTable, Structure, hash_table_entries, structure, table_like};
 use super::objects::as_condition;
 use super::value::{self, Value, as_bytes, downcast};
 use super::worker::described;
@@ -76,7 +76,15 @@ fn is_fixed(value: &Value) -> Result<bool, String> {
                         );
                     }
                 }
-                None => return Err(described(other)),
+                None => match downcast::<Structure>(other) {
+                    Some(found) => {
+                        is_fixed = false;
+                        if entered.insert(Arc::as_ptr(&found) as usize) {
+                            pending.extend(found.slots());
+                        }
+                    }
+                    None => return Err(described(other)),
+                },
             },
         }
     }
@@ -139,7 +147,10 @@ fn copy(value: &Value, depth: usize) -> Result<Value, String> {
                     entries(other).into_iter().map(copied).collect::<Result<_, _>>()?,
                 )
             }
-            None => other.clone(), // `is_fixed` has checked it
+            None => match downcast::<Structure>(other) {
+                Some(found) => structure(found.layout.clone(), copies(found.slots())?),
+                None => other.clone(), // `is_fixed` has checked it
+            },
         },
     })
 }

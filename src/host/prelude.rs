@@ -50,6 +50,7 @@ fn definition(text: &'static str) -> Option<Definition> {
 mod tests {
     use super::*;
     use crate::lisp::expander::announced;
+    use crate::lisp::expander::several::SEVERAL;
     use crate::lisp::{Node, reader};
 
     #[test]
@@ -75,5 +76,36 @@ mod tests {
                 definition.text
             );
         }
+    }
+
+    /// Functions that mention one that gives several values, and give one.
+    #[rustfmt::skip]
+    const SINGLE: &[&str] = &[
+        "drop-while", "floor-quotient", "floor-remainder", "isqrt", "pairlis", "read-line",
+        "regexp-match", "string-join", "take-while",
+        "truncate-quotient", "truncate-remainder",
+    ];
+
+    #[test]
+    fn definitions_that_give_several_values_are_known_to_the_expander() {
+        let mut unknown = Vec::new();
+        for definition in definitions().iter().filter(|definition| definition.kind == Kind::Value) {
+            // What `apply` and `funcall` give depends on the function; these pass it on inside.
+            let mut words =
+                definition.text.split(|c: char| c.is_whitespace() || "()'".contains(c)).skip(2);
+            let gives = words.any(|word| {
+                word == "%values-from"
+                    || !["apply", "funcall", definition.name].contains(&word)
+                        && SEVERAL.binary_search(&word).is_ok()
+            });
+            if gives
+                && !definition.name.starts_with('%')
+                && !SINGLE.contains(&definition.name)
+                && SEVERAL.binary_search(&definition.name).is_err()
+            {
+                unknown.push(definition.name);
+            }
+        }
+        assert!(unknown.is_empty(), "add to SEVERAL, or to SINGLE: {unknown:?}");
     }
 }

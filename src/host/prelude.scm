@@ -120,6 +120,18 @@
 (define call-with-escape-continuation call-with-current-continuation)
 (define call/ec call-with-current-continuation)
 
+;; Runs the procedures in order. A jump runs them from that of its tag on, also out of a procedure
+;; that was made before an earlier jump, so one tag serves for all.
+(define (%tagbody procedures)
+  (let* ((tag (%tag)) (all (procedures tag)))
+    (let next ((rest all))
+      (let ((target (%on-error (lambda () (let run ((rest rest)) (if (pair? rest) (begin ((car rest)) (run (cdr rest))) nil)))
+                               (lambda (flight)
+                                 (if (and (eq? (first flight) 'throw) (eq? (car (second flight)) tag))
+                                     (car (cdr (second flight)))
+                                     (begin (%left! tag) (%launch flight)))))))
+        (if (null? target) (begin (%left! tag) nil) (next (nthcdr target all)))))))
+
 ;; --- clean-up ------------------------------------------------------------------------------------
 ;; An interrupt unwinds without running anything. So pending clean-up forms are kept in a list, and
 ;; the host runs those that are left.
@@ -321,6 +333,45 @@
   (vector-set! vector index value)
   value)
 
+;; --- places --------------------------------------------------------------------------------------
+;; What a place is to hold after a part of it was set; see lisp/expander/places.rs.
+
+(define (%with-car list value)
+  (if (pair? list) (cons value (cdr list)) (error "setf: car: expected a list with an element, got ~s" list)))
+(define (%with-cdr list value)
+  (if (pair? list) (cons (car list) value) (error "setf: cdr: expected a list with an element, got ~s" list)))
+(define (%with-nth index list value) (%with-tail "nth" index list (lambda (rest) (%with-car rest value))))
+(define (%with-nthcdr count list value) (%with-tail "nthcdr" count list (lambda (rest) value)))
+(define (%with-tail what index list change)
+  (let next ((left (%count what index)) (rest list) (made nil))
+    (cond ((= left 0) (append (%reverse made) (change rest)))
+          ((pair? rest) (next (- left 1) (cdr rest) (cons (car rest) made)))
+          (else (error "setf: ~a: the list has no element ~a: ~s" what index list)))))
+(define (%with-getf key list value)
+  (let next ((rest list) (made nil))
+    (cond ((null? rest) (cons key (cons value list)))
+          ((not (and (pair? rest) (pair? (cdr rest)))) (error "setf: getf: expected a list of keys and values, got ~s" list))
+          ((eq (car rest) key) (append (%reverse made) (cons key (cons value (cdr (cdr rest))))))
+          (else (next (cdr (cdr rest)) (cons (car (cdr rest)) (cons (car rest) made)))))))
+(define (%rebuilt? sequence) (or (string? sequence) (listp sequence)))
+(define (%with-element sequence index value)
+  (cond ((listp sequence) (%with-nth index sequence value))
+        ((not (characterp value)) (error "setf: expected a character for a string, got ~s" value))
+        ((>= (%count "setf" index) (string-length sequence))
+         (error "setf: the string has no element ~a: ~s" index sequence))
+        (else (string-append (subseq sequence 0 index) (string value) (subseq sequence (+ index 1))))))
+(define (%with-subseq start end sequence value)
+  (let* ((end (or end (length sequence)))
+         (old (subseq sequence start end))
+         (count (min (length old) (length value))))
+    (if (%rebuilt? sequence)
+        (concatenate (if (string? sequence) 'string 'list)
+                     (subseq sequence 0 start) (subseq value 0 count) (subseq sequence (+ start count)))
+        (let next ((index 0))
+          (if (= index count)
+              sequence
+              (begin (%set-aref sequence (+ start index) (elt value index)) (next (+ index 1))))))))
+
 ;; --- checked versions of the interpreter's functions ---------------------------------------------
 ;; They allocate whatever size they are given, and look into keys of tables by recursion.
 
@@ -427,23 +478,6 @@
 (define-syntax prog2
   (syntax-rules ()
     ((_ before form more ...) (begin before (prog1 form more ...)))))
-(define-syntax incf
-  (syntax-rules ()
-    ((_ place) (setf place (+ place 1)))
-    ((_ place step) (setf place (+ place step)))))
-(define-syntax decf
-  (syntax-rules ()
-    ((_ place) (setf place (- place 1)))
-    ((_ place step) (setf place (- place step)))))
-(define-syntax push
-  (syntax-rules ()
-    ((_ value place) (setf place (cons value place)))))
-(define-syntax pushnew
-  (syntax-rules ()
-    ((_ value place option ...) (setf place (adjoin value place option ...)))))
-(define-syntax pop
-  (syntax-rules ()
-    ((_ place) (let ((list place)) (setf place (rest list)) (first list)))))
 ;; At top level the host splices these forms, so that a `load` among them is at top level, too.
 (define-syntax eval-when
   (syntax-rules ()
@@ -458,27 +492,6 @@
 (define (require name &optional path)
   (if (string? name) (error "require: a file is loaded at top level only, not within another form") t))
 (define (provide name) t)
-;; Each value is there before the first variable is set.
-(define-syntax psetq
-  (syntax-rules ()
-    ((_) nil)
-    ((_ name form more ...) (let ((value form)) (psetq more ...) (setq name value) nil))))
-(define-syntax psetf
-  (syntax-rules ()
-    ((_) nil)
-    ((_ place form more ...) (let ((value form)) (psetf more ...) (setf place value) nil))))
-(define-syntax shiftf
-  (syntax-rules ()
-    ((_ place value) (prog1 place (setf place value)))
-    ((_ place next more ...) (prog1 place (setf place (shiftf next more ...))))))
-(define-syntax rotatef
-  (syntax-rules ()
-    ((_) nil)
-    ((_ place more ...) (let ((first place)) (%rotatef first place more ...) nil))))
-(define-syntax %rotatef
-  (syntax-rules ()
-    ((_ first last) (setf last first))
-    ((_ first place next more ...) (begin (setf place next) (%rotatef first next more ...)))))
 (define-syntax multiple-value-prog1
   (syntax-rules ()
     ((_ form more ...) (let ((values (%values-of (lambda () form)))) more ... (%values-from values)))))
@@ -531,6 +544,20 @@
 (define-syntax etypecase
   (syntax-rules ()
     ((_ form clause ...) (let ((value form)) (%typecase value (%no-type value) clause ...)))))
+(define-syntax ctypecase
+  (syntax-rules ()
+    ((_ form clause ...) (etypecase form clause ...))))
+(define-syntax ccase
+  (syntax-rules ()
+    ((_ form clause ...) (ecase form clause ...))))
+(define-syntax check-type
+  (syntax-rules ()
+    ((_ place type) (%check-type place 'place 'type nil))
+    ((_ place type text) (%check-type place 'place 'type text))))
+(define (%check-type value place type text)
+  (if (typep value type)
+      nil
+      (error "check-type: ~s: expected ~a, got ~s" place (or text (format nil "a value of type ~s" type)) value)))
 (define-syntax %typecase
   (syntax-rules ()
     ((_ value otherwise) otherwise)

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use steel::SteelVal;
 use steel::rvals::{AsRefSteelVal, Custom, IntoSteelVal, SteelString};
 
+use super::natives::Structure;
 use crate::lisp::Datum;
 use crate::lisp::printer;
 
@@ -463,6 +464,8 @@ enum Task {
     List(usize),
     Dotted(usize),
     Vector(usize, Option<usize>),
+    /// The name, the number of names and values, and the address.
+    Structure(String, usize, usize),
 }
 
 impl Walk {
@@ -479,6 +482,14 @@ impl Walk {
                     let mut elements = self.made.split_off(self.made.len() - count - 1);
                     let tail = elements.pop().unwrap_or(Datum::Nil);
                     self.made.push(Datum::dotted(elements, tail));
+                }
+                Task::Structure(name, count, address) => {
+                    let parts = self.made.split_off(self.made.len() - count);
+                    let parts = parts.iter().map(|part| format!(" {}", printer::readably(part)));
+                    let name = printer::readably(&Datum::Symbol(name));
+                    self.made
+                        .push(Datum::Opaque(format!("#S({name}{})", parts.collect::<String>())));
+                    self.within.remove(&address);
                 }
                 Task::Vector(count, entered) => {
                     let elements = self.made.split_off(self.made.len() - count);
@@ -509,6 +520,17 @@ impl Walk {
             SteelVal::VectorV(vector) => {
                 tasks.push(Task::Vector(vector.len(), None));
                 tasks.extend(vector.iter().rev().cloned().map(Task::Visit));
+            }
+            SteelVal::Custom(_) if let Some(found) = downcast::<Structure>(value) => {
+                let address = Arc::as_ptr(&found) as usize;
+                if !self.within.insert(address) {
+                    self.made.push(Datum::Opaque("#<circular>".to_owned()));
+                    return;
+                }
+                let entries = found.entries();
+                tasks.push(Task::Structure(found.name(), entries.len() * 2, address));
+                let parts = entries.into_iter().rev().flat_map(|(name, value)| [value, name]);
+                tasks.extend(parts.map(Task::Visit));
             }
             SteelVal::MutableVector(vector) => {
                 let address = vector.as_ptr_usize();

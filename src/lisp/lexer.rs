@@ -7,6 +7,10 @@
 use super::node::Span;
 use super::reader::{ReadError, ReadErrorKind};
 
+/// The prefix of a structure in data, which is read as it prints. In a program the prefix is the
+/// name of a form.
+pub(super) const STRUCTURE_DATA: &str = "#S";
+
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Token {
     Open,
@@ -145,6 +149,11 @@ impl<'a> Lexer<'a> {
         Ok(match rest.as_bytes().get(1) {
             Some(b'(') => self.take(2, Token::OpenVector),
             Some(b'u') if rest.starts_with("#u8(") => self.take(4, Token::OpenBytes),
+            // The parenthesis is the next token.
+            Some(b'S' | b's') if rest.as_bytes().get(2) == Some(&b'(') => {
+                let name = if self.data { STRUCTURE_DATA } else { "%structure" };
+                self.take(2, Token::Prefix(name))
+            }
             Some(b';') => self.take(2, Token::SkipNext),
             Some(b'+') => self.take(2, Token::Feature(true)),
             Some(b'-') => self.take(2, Token::Feature(false)),

@@ -12,7 +12,7 @@ use std::fmt;
 
 use super::datum::Datum;
 use super::features;
-use super::lexer::{Lexer, Token};
+use super::lexer::{Lexer, STRUCTURE_DATA, Token};
 use super::node::{Kind, Node, Span, Symbol};
 
 /// How deep forms may nest. Real scripts stay below 50; the limit keeps recursive walks within any
@@ -173,6 +173,13 @@ fn place(mut form: Node, open: &mut Vec<Open>, forms: &mut Vec<Node>) -> Result<
             return Ok(());
         };
         match parent.shape {
+            // In data, a structure is as it prints.
+            Shape::Prefix(STRUCTURE_DATA) => {
+                let span = Span::new(parent.span.start, form.span.end);
+                let text = format!("#S{}", super::printer::readably(&form.datum()));
+                form = Node::new(span, Kind::Opaque(text));
+                open.pop();
+            }
             Shape::Prefix(name) => {
                 let span = Span::new(parent.span.start, form.span.end);
                 form = Node::list(span, vec![Node::symbol(parent.span, name), form]);

@@ -1,7 +1,7 @@
 //! The Common Lisp words that scripts use: their values, and errors where a wrong value would go
 //! unnoticed.
 
-use postoffice::host::{Host, Options, TimeLimit};
+use postoffice::host::{Function, Host, Known, Options, TimeLimit, Value};
 use postoffice::lisp::printer::readably;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -362,8 +362,8 @@ fn a_call_of_an_unknown_function_evaluates_no_argument() {
         ),
         ("(wehn 1)", "error: the function wehn is not defined; did you mean `when`?"),
         (
-            "(defstruct point x y)",
-            "error: the function defstruct is not defined; use lists with destructuring-bind, or a hash table",
+            "(defclass point () (x y))",
+            "error: the function defclass is not defined; use structures, which defstruct defines, and functions on them",
         ),
     ]);
 }
@@ -678,10 +678,7 @@ fn messages_name_the_words_that_scripts_write() {
             "(handler-case 1 (error (a b) 2))",
             "error: handler-case: malformed: expected (handler-case form (class (variable) form …) …)",
         ),
-        (
-            "(pop 5)",
-            "error: setf: this place cannot be set; a variable, (gethash key table) and (aref vector index) can",
-        ),
+        ("(pop 5)", "error: pop: expected a place, got a constant"),
     ]);
 }
 
@@ -1163,4 +1160,302 @@ fn restarts_are_offered_and_invoked() {
             "error: restart-case: malformed: expected (restart-case form (name parameters form …) …)",
         ),
     ]);
+}
+fn every_place_is_set_and_its_subforms_are_evaluated_once_from_left_to_right() {
+    check(&[
+        ("(let ((l (list 1 2 3))) (setf (car l) 9) l)", "(9 2 3)"),
+        ("(let ((l (list 1 2 3))) (setf (cadr l) 9 (third l) 8) l)", "(1 9 8)"),
+        ("(let ((l (list 1 2 3))) (setf (cdr l) '(7)) l)", "(1 7)"),
+        ("(let ((l (list 1 2 3))) (setf (nth 1 l) 5))", "5"),
+        ("(let ((l (list 1 (list 2 3)))) (incf (car (nth 1 l)) 10) l)", "(1 (12 3))"),
+        ("(let ((l (list 1 2 3))) (setf (nthcdr 2 l) '(x y)) l)", "(1 2 x y)"),
+        ("(let ((l (list :a 1))) (setf (getf l :b) 2 (getf l :a) 3) l)", "(:b 2 :a 3)"),
+        ("(let ((l '())) (incf (getf l :n 10)) l)", "(:n 11)"),
+        ("(let ((s \"abc\")) (setf (char s 1) #\\x) s)", "\"axc\""),
+        ("(let ((s \"abcdef\")) (setf (subseq s 1 3) \"XYZ\") s)", "\"aXYdef\""),
+        ("(let ((v (vector 1 2 3))) (let ((w v)) (setf (aref v 0) 9) w))", "#(9 2 3)"),
+        ("(let ((v (list 1 2 3))) (setf (elt v 0) 9) v)", "(9 2 3)"),
+        (
+            "(let ((h (make-hash-table))) (push 1 (gethash 'a h)) (push 2 (gethash 'a h)) (gethash 'a h))",
+            "(2 1)",
+        ),
+        (
+            "(let ((h (make-hash-table))) (setf (gethash 'a h) (list 1 2)) (setf (second (gethash 'a h)) 5) (gethash 'a h))",
+            "(1 5)",
+        ),
+        (
+            "(let ((n 0) (v (vector 1 2 3))) (incf (aref v (incf n)) (incf n)) (list n v))",
+            "(2 #(1 4 3))",
+        ),
+        ("(let ((l (list 1 2 3))) (list (pop (cdr l)) l))", "(2 (1 3))"),
+        ("(let ((l (list (list 1 2)))) (pushnew 2 (car l)) (pushnew 3 (car l)) l)", "((3 1 2))"),
+        ("(let ((v (vector 1 2 3))) (rotatef (aref v 0) (aref v 2)) v)", "#(3 2 1)"),
+        ("(let ((a 1) (l (list 2 3))) (list (shiftf a (car l) 9) a l))", "(1 2 (9 3))"),
+        ("(let ((a 1) (b 2)) (psetf a b b a) (list a b))", "(2 1)"),
+        ("(let ((a 1) (b 2)) (psetq a b b a) (list a b))", "(2 1)"),
+        ("(let ((a 1) (l (list 2))) (setf (values a (car l)) (floor 17 5)) (list a l))", "(3 (2))"),
+        (
+            "(let (log) (let ((v (vector 1 2))) (setf (aref (progn (push 1 log) v) (progn (push 2 log) 0)) (progn (push 3 log) 5))) log)",
+            "(3 2 1)",
+        ),
+        ("(let* ((a (list 1 2)) (b a)) (setf (car a) 3) b)", "(1 2)"),
+    ]);
+}
+
+#[test]
+fn scripts_define_places() {
+    check(&[
+        (
+            "(defvar *h* (make-hash-table)) (defun at (k) (gethash k *h*)) (defun (setf at) (v k) (setf (gethash k *h*) v)) (setf (at 1) 5) (incf (at 1)) (list (at 1) (funcall #'(setf at) 7 1) (at 1))",
+            "(6 7 7)",
+        ),
+        (
+            "(defvar *v* (vector 1 2)) (defun get-v (i) (aref *v* i)) (defun set-v (i x) (setf (aref *v* i) x)) (defsetf get-v set-v) (incf (get-v 1) 5) *v*",
+            "#(1 7)",
+        ),
+        (
+            "(defvar *v* (vector 1 2)) (defun get-v (i) (aref *v* i)) (defsetf get-v (i) (x) `(setf (aref *v* ,i) ,x)) (list (push 3 (get-v 0)) *v*)",
+            "((3 . 1) #((3 . 1) 2))",
+        ),
+        (
+            "(define-modify-macro appendf (&rest lists) append) (let ((h (make-hash-table))) (appendf (gethash 1 h) '(1) '(2)) (appendf (gethash 1 h) '(3)) (gethash 1 h))",
+            "(1 2 3)",
+        ),
+        (
+            "(define-modify-macro scale (&optional (by 2)) *) (let ((x 5)) (scale x) (scale x 3) x)",
+            "30",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_no_place_is_refused_before_anything_runs() {
+    check(&[
+        (
+            "(defun f () 1) (setf (f) 2)",
+            "error: setf: (f …) is not a place: nothing defines how it is set; (defun (setf f) (value …) …) or defsetf can",
+        ),
+        (
+            "(setf (car (list 1 2)) 3)",
+            "error: setf: (car …) cannot be set here: lists and strings do not change, so it is set by storing a new one in the place that holds the old one, and that is no place",
+        ),
+        ("(incf 5)", "error: incf: expected a place, got a constant"),
+        (
+            "(let ((l '())) (setf (car l) 1))",
+            "error: setf: car: expected a list with an element, got nil",
+        ),
+        ("(let ((l '(1))) (setf (nth 3 l) 1))", "error: setf: nth: the list has no element 3: (1)"),
+    ]);
+}
+
+#[test]
+fn values_that_nobody_asked_for_are_not_taken_for_those_of_a_later_form() {
+    check(&[
+        ("(multiple-value-list (+ 0 (funcall #'truncate 7 2)))", "(3)"),
+        ("(multiple-value-list (+ 0 (apply #'truncate '(7 2))))", "(3)"),
+        ("(multiple-value-list (flet ((f () (truncate 7 2))) (+ 0 (f))))", "(3)"),
+        ("(define (f) (truncate 7 2)) (multiple-value-list (+ 0 (f)))", "(3)"),
+    ]);
+}
+
+#[test]
+fn structures_have_constructors_accessors_and_a_printed_form() {
+    const POINT: &str = "(defstruct point (x 0) (y (+ 1 1) :type integer))";
+    let with = |form: &str| format!("{POINT} {form}");
+    let table = [
+        ("(make-point :x 5)", "#S(point :x 5 :y 2)"),
+        (
+            "(let ((p (make-point))) (setf (point-x p) \"a\") (incf (point-y p)) (list p (point-x p)))",
+            "(#S(point :x \"a\" :y 3) \"a\")",
+        ),
+        (
+            "(format nil \"~a ~s\" (make-point) (make-point :x 'a))",
+            "\"#S(point :x 0 :y 2) #S(point :x a :y 2)\"",
+        ),
+        ("(point-x 5)", "error: point-x: expected a structure of type point, got 5"),
+        ("(setf (point-x nil) 5)", "error: point-x: expected a structure of type point, got nil"),
+        ("(copy-point 5)", "error: copy-point: expected a structure of type point, got 5"),
+        ("(make-point :z 5)", "error: make-point: unknown key :z; expected :x or :y"),
+        (
+            "(list (point-p (make-point)) (point-p 5) (typep (make-point) 'point) (typep 5 'point))",
+            "(t nil t nil)",
+        ),
+        ("(typecase (make-point) (string 1) (point 2))", "2"),
+        (
+            "(let* ((p (make-point)) (q (copy-point p))) (setf (point-x q) 1) (list (point-x p) (equal p q) (equal p p) (equalp p (make-point)) (equalp p q)))",
+            "(0 nil t t nil)",
+        ),
+        (
+            "(let ((h (make-hash-table :test 'equalp))) (setf (gethash (make-point) h) 1) (gethash (make-point) h))",
+            "1",
+        ),
+        (
+            "(let ((p (make-point))) (setf (point-x p) p) (list p))",
+            "(#S(point :x #<circular> :y 2))",
+        ),
+        (
+            "(let ((p (make-point :x (list 1 2)))) (push 0 (point-x p)) (setf (second (point-x p)) 9) (point-x p))",
+            "(0 9 2)",
+        ),
+        (
+            "(defstruct (cube (:include point (x 7)) (:conc-name c-)) z) (let ((c (make-cube :z 1))) (setf (c-x c) 8) (list c (point-x c) (point-p c) (cube-p (make-point)) (c-z c)))",
+            "(#S(cube :x 8 :y 2 :z 1) 8 t nil 1)",
+        ),
+        ("(defstruct point a) (point-a (make-point :a 1))", "1"),
+        ("(equalp (make-point :x '(a)) #S(point :x (a)))", "t"),
+        ("#S(point :z 1)", "error: #S: point has no slot z"),
+        ("#S(line :z 1)", "error: #S: expected the name of a structure, got line"),
+        ("(mapcar #'point-x (list (make-point :x 1) (make-point :x 2)))", "(1 2)"),
+    ];
+    let forms: Vec<(String, &str)> =
+        table.iter().map(|(form, expected)| (with(form), *expected)).collect();
+    check(&forms.iter().map(|(form, expected)| (form.as_str(), *expected)).collect::<Vec<_>>());
+}
+
+#[test]
+fn options_of_structures() {
+    check(&[
+        (
+            "(defstruct (p (:constructor new-p (a &optional b &key (c 3) &aux (d (list a b))))) a (b 2) c d (e 5)) (list (new-p 1) (new-p 1 9 :c 8))",
+            "(#S(p :a 1 :b 2 :c 3 :d (1 2) :e 5) #S(p :a 1 :b 9 :c 8 :d (1 9) :e 5))",
+        ),
+        (
+            "(defstruct (p (:constructor) (:constructor p (a)) (:copier nil) (:predicate is-p)) a) (list (make-p :a 1) (p 2) (is-p (p 1)))",
+            "(#S(p :a 1) #S(p :a 2) t)",
+        ),
+        (
+            "(defstruct (p (:constructor nil)) a) (make-p)",
+            "error: the function make-p is not defined",
+        ),
+        ("(defstruct p \"A pair.\" (a 1 :read-only t)) (p-a (make-p))", "1"),
+        (
+            "(defstruct p (a 1 :read-only t)) (setf (p-a (make-p)) 5)",
+            "error: setf: (p-a …) is a slot that is read-only",
+        ),
+        (
+            "(defstruct (p (:type list)) a)",
+            "error: defstruct: :type is not supported: a structure is always an object of its own, and prints as #S(…)",
+        ),
+        (
+            "(defstruct (p (:include q)) a)",
+            "error: defstruct: :include: expected the name of a structure, got q",
+        ),
+        (
+            "(defstruct (p (:colour red)) a)",
+            "error: defstruct: :colour: expected :conc-name, :constructor, :copier, :predicate or :include, with their values",
+        ),
+        ("(defstruct p a a)", "error: defstruct: two slots have this name"),
+        (
+            "(defstruct p (a 1 :kind 2))",
+            "error: defstruct: slot a: expected :type or :read-only, each with a value",
+        ),
+        ("(defstruct 5 a)", "error: defstruct: expected a name"),
+    ]);
+}
+
+#[test]
+fn a_check_knows_the_functions_of_a_structure() {
+    struct Nothing;
+    impl Known for Nothing {
+        fn function(&self, _: &str) -> Option<&'static Function> {
+            None
+        }
+        fn misuse(&self, _: &str, _: &str, _: &Value) -> Option<String> {
+            None
+        }
+    }
+    let text = "(defstruct point x y)
+        (defun f (p) (setf (point-x p) 1) (list (point-p p) (copy-point p) (point-y p)))
+        (point-x (make-point :x 1) 2)
+        (make-point :z 1)
+        (point-z 1)";
+    let found = Language::new().host.check(text, "test", &Nothing);
+    let messages: Vec<String> = found.into_iter().map(|report| report.condition.message).collect();
+    assert_eq!(
+        messages,
+        [
+            "point-x: expected 1 argument (point), got 2",
+            "make-point: unknown key :z; expected :x or :y",
+            "the function point-z is not defined",
+        ]
+    );
+}
+
+#[test]
+fn go_jumps_to_a_tag_also_out_of_functions() {
+    check(&[
+        ("(let ((n 0)) (tagbody again (incf n) (when (< n 5) (go again))) n)", "5"),
+        (
+            "(let (log) (tagbody (push 1 log) (go 3) 2 (push 2 log) (go end) 3 (push 3 log) (go 2) end) log)",
+            "(2 3 1)",
+        ),
+        (
+            "(let ((n 0)) (tagbody (mapc (lambda (x) (incf n x) (when (= x 2) (go out))) '(1 2 3)) out) n)",
+            "3",
+        ),
+        (
+            "(let ((f nil) (n 0)) (tagbody (setq f (lambda () (go b))) a (incf n) (if (= n 1) (go a)) (funcall f) (setq n 100) b) n)",
+            "2",
+        ),
+        (
+            "(let (log) (tagbody (unwind-protect (go out) (push 'cleaned log)) (push 'no log) out) log)",
+            "(cleaned)",
+        ),
+        (
+            "(let (log) (tagbody (tagbody (go outer) inner (push 1 log)) (push 2 log) outer (push 3 log)) log)",
+            "(3)",
+        ),
+        (
+            "(let (f) (tagbody (setq f (lambda () (go a))) a) (funcall f))",
+            "error: a jump to a place that has been left already",
+        ),
+        ("(go nowhere)", "error: go: there is no tag nowhere around it"),
+        ("(tagbody 1 2)", "nil"),
+        (
+            "(prog ((x 1) y) (setq y x) next (incf y) (when (< y 4) (go next)) (return (list x y)))",
+            "(1 4)",
+        ),
+        ("(prog* ((x 1) (y (+ x 1))) (return y))", "2"),
+        ("(prog ())", "nil"),
+    ]);
+}
+
+#[test]
+fn types_are_checked_where_a_program_asks() {
+    check(&[
+        ("(let ((x 5)) (check-type x integer) x)", "5"),
+        (
+            "(let ((x 5)) (check-type x string))",
+            "error: check-type: x: expected a value of type string, got 5",
+        ),
+        (
+            "(let ((x 5)) (check-type x (or null string) \"a name\"))",
+            "error: check-type: x: expected a name, got 5",
+        ),
+        ("(ctypecase 5 (string 1) (integer 2))", "2"),
+        ("(ccase 5 (4 1) ((5 6) 2))", "2"),
+    ]);
+}
+
+#[test]
+fn records_of_scheme() {
+    const POINT: &str = "(define-record-type <point> (make-point x y) point? (x point-x set-point-x!) (y point-y) (z point-z))";
+    let with = |form: &str| format!("{POINT} {form}");
+    let table = [
+        (
+            "(let ((p (make-point 1 2))) (set-point-x! p 5) (list (point-x p) (point-y p) (point-z p) (point? p) (point? 5)))",
+            "(5 2 nil t nil)",
+        ),
+        ("(make-point 1 2)", "#S(<point> :x 1 :y 2 :z nil)"),
+        ("(point-x 5)", "error: point-x: expected a structure of type <point>, got 5"),
+        ("(make-point 1)", "error: make-point: expected 2 arguments, got 1"),
+        (
+            "(define-record-type q (make-q a) q? (b q-b))",
+            "error: define-record-type: the constructor's a is no field",
+        ),
+        ("(define-record-type q #f q? (b q-b)) (q? 5)", "nil"),
+    ];
+    let forms: Vec<(String, &str)> =
+        table.iter().map(|(form, expected)| (with(form), *expected)).collect();
+    check(&forms.iter().map(|(form, expected)| (form.as_str(), *expected)).collect::<Vec<_>>());
 }

@@ -104,6 +104,10 @@ fn results_come_in_the_order_of_the_items() {
         ("(parallel-map (lambda (x) (command-line)) '(1))", "((\"first\"))"),
         ("(parallel-map (lambda (x) (values x 5)) '(1))", "(1)"),
         ("(parallel-map length nil)", "nil"),
+        (
+            "(defstruct point x (y 2)) (let* ((p (make-point :x 1)) (made (parallel-map (lambda (p) (incf (point-x p) 10) p) (list p)))) (list p made (point-p (car made))))",
+            "(#S(point :x 1 :y 2) (#S(point :x 11 :y 2)) t)",
+        ),
     ]);
     let mut session = sandboxed();
     session.host.define("given", host::list(vec![host::string("by the program")]));

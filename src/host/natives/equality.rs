@@ -15,6 +15,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use steel::SteelVal;
 
 use super::numbers::number_function;
+use super::structures::Structure;
 use super::tables::HashTable;
 use super::types::is_number;
 use crate::host::primitives::{call_native, primitive};
@@ -33,7 +34,7 @@ pub(crate) enum Test {
     Eql,
     /// `equal`: lists, strings, vectors and bytes by contents.
     Equal,
-    /// `equalp`: also hash tables; ignores case and the kind of numbers. All kinds of vectors are
+    /// `equalp`: also hash tables and structures; ignores case and the kind of numbers. All kinds of vectors are
     /// alike, and a string is one of characters.
     Equalp,
 }
@@ -148,7 +149,11 @@ impl Comparison {
         match value {
             ListV(_) | Pair(_) | VectorV(_) | MutableVector(_) => true,
             StringV(_) | ByteVector(_) => self.folds,
-            Custom(_) => self.folds && downcast::<HashTable>(value).is_some(),
+            Custom(_) => {
+                self.folds
+                    && (downcast::<HashTable>(value).is_some()
+                        || downcast::<Structure>(value).is_some())
+            }
             _ => false,
         }
     }
@@ -171,6 +176,12 @@ impl Comparison {
                     && (left == right || !self.begun.insert((left, right)))
                 {
                     return true;
+                }
+                if let (Some(left), Some(right)) =
+                    (downcast::<Structure>(left), downcast::<Structure>(right))
+                {
+                    return left.name() == right.name()
+                        && self.meet_all(&left.slots(), &right.slots());
                 }
                 match (downcast::<HashTable>(left), downcast::<HashTable>(right)) {
                     (Some(left), Some(right)) => self.enter_tables(&left, &right),
@@ -267,6 +278,7 @@ enum Kind {
     Symbol,
     Number,
     Table,
+    Structure,
     Object,
 }
 
@@ -313,6 +325,13 @@ impl Hashing {
             VectorV(_) | MutableVector(_) => self.vector(value),
             ByteVector(_) if self.test == Test::Equalp => self.vector(value),
             ByteVector(bytes) => self.add(Kind::Vector, bytes),
+            Custom(_)
+                if self.test == Test::Equalp
+                    && let Some(structure) = downcast::<Structure>(value) =>
+            {
+                self.add(Kind::Structure, structure.name());
+                self.push(structure.slots());
+            }
             Custom(_) => match downcast::<HashTable>(value) {
                 Some(table) if self.test == Test::Equalp => {
                     self.add(Kind::Table, (table.test, table.count()))

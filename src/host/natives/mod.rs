@@ -30,12 +30,14 @@ mod sequences;
 mod sets;
 mod sorting;
 mod strings;
+mod structures;
 mod tables;
 mod time;
 mod types;
 
 pub(super) use control::{place, trail};
 pub(super) use flights::{flight, without};
+pub(super) use structures::{Structure, structure};
 pub(super) use tables::{HashTable, table_like};
 pub use tables::{hash_table, hash_table_entries};
 
@@ -98,6 +100,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         sets::TABLE,
         sorting::TABLE,
         strings::TABLE,
+        structures::TABLE,
         tables::TABLE,
         time::TABLE,
         types::TABLE,

@@ -113,6 +113,9 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
         Some("hash-table") => value::downcast::<super::HashTable>(value).is_some(),
         Some("condition") => condition.is_some(),
         Some("error") => condition.is_some_and(|condition| condition.identifier.is_error()),
+        Some("structure-object") => value::downcast::<super::Structure>(value).is_some(),
+        _ if super::structures::is_structure(value, wanted) => true,
+        Some(name) if super::structures::is_defined(name) => false,
         _ => {
             return Err(super::wrong(
                 "typep",

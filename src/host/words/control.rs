@@ -3,6 +3,25 @@
 use super::Word;
 
 pub(super) const WORDS: &[Word] = &[
+    (
+        "tagbody",
+        "(tag-or-form …)",
+        "Runs the forms. A symbol or a number among them is a tag, to which go jumps. Returns nil.",
+    ),
+    ("go", "(tag)", "Jumps to a tag of a tagbody around it, also out of a function within it."),
+    (
+        "prog",
+        "(((name value) …) tag-or-form …)",
+        "Binds variables and runs a tagbody, within a block named nil.",
+    ),
+    ("prog*", "(((name value) …) tag-or-form …)", "As prog, but binds one after the other."),
+    ("ctypecase", "(form (type form …) …)", "As etypecase."),
+    ("ccase", "(form (keys form …) …)", "As ecase."),
+    (
+        "check-type",
+        "(place type &optional text)",
+        "Raises an error unless the value has the type. The text says what is expected.",
+    ),
     ("if", "(test then else)", "The empty list and #f are false, all else is true."),
     ("when", "(test form …)", "Runs the forms if the test is true, else nil."),
     ("unless", "(test form …)", "Runs the forms if the test is false, else nil."),

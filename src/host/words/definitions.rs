@@ -13,6 +13,16 @@ pub(super) const WORDS: &[Word] = &[
         "(name (parameter …) form …)",
         "Defines a function. Parameters may have &optional, &key and &rest. A string before other forms is its description.",
     ),
+    (
+        "defstruct",
+        "(name slot …) or ((name option …) slot …)",
+        "Defines a structure: make-name with a key for each slot, an accessor name-slot for each, which setf can set, name-p and copy-name. A slot is a name or (name default :type type :read-only t); types are not checked. Options are :conc-name, :constructor, which may have a lambda list, :copier, :predicate and :include.",
+    ),
+    (
+        "define-record-type",
+        "(name (constructor field …) predicate (field accessor modifier) …)",
+        "Defines a record, as Scheme does: functions that make one, recognize it, and read and set its fields. It prints as a structure.",
+    ),
     ("lambda", "((parameter …) form …)", "A function."),
     ("fn", "((parameter …) form …)", "As lambda."),
     (

@@ -55,6 +55,7 @@ mod tests {
     use crate::host::parameters::Parameters;
     use crate::host::prelude::{self, Kind};
     use crate::host::{Host, Options};
+    use crate::lisp::expander::names::KEYED;
     use crate::lisp::{printer, reader};
 
     /// Functions that would end the test or wait for standard input.
@@ -223,5 +224,24 @@ mod tests {
                 assert_eq!(sorted(&shown), sorted(&own), "{} {list}", definition.name);
             }
         }
+    }
+
+    #[test]
+    fn functions_with_a_test_or_a_key_are_known_to_the_expander() {
+        let keyed: Vec<&str> = all()
+            // A table finds its test by name.
+            .filter(|(name, list, _)| {
+                let keys = list.split_once("&key").filter(|_| *name != "make-hash-table");
+                let keys = keys.map_or("", |(_, keys)| keys);
+                keys.split(|c: char| c.is_whitespace() || "()".contains(c))
+                    .any(|word| matches!(word, "test" | "test-not" | "key"))
+            })
+            .map(|(name, ..)| *name)
+            .collect();
+        let unknown: Vec<_> = keyed.iter().filter(|name| !KEYED.contains(name)).collect();
+        assert!(unknown.is_empty(), "add to KEYED: {unknown:?}");
+        let unkeyed: Vec<_> =
+            KEYED.iter().filter(|name| !keyed.contains(name) && **name != "tree-equal").collect();
+        assert!(unkeyed.is_empty(), "without a key in their lambda lists: {unkeyed:?}");
     }
 }

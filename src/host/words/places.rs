@@ -12,7 +12,17 @@ pub(super) const WORDS: &[Word] = &[
     (
         "setf",
         "(place value …)",
-        "Assigns variables, as setq does, the values of a table, (gethash key table), and the elements of a vector, (aref vector index), also as elt, svref or vector-ref. Lists and strings do not change.",
+        "Assigns places: variables, (gethash key table), (aref vector index), also as elt, svref, char or vector-ref, the parts of lists, as car, cadr, third, rest, nth, nthcdr, getf, (subseq place start end), (values place …), what defsetf or (defun (setf name) …) define, and the slots of structures. Lists and strings do not change: to set a part of one stores a new one in the place that holds it, so that must be a place, too; other holders keep the old one.",
+    ),
+    (
+        "defsetf",
+        "(name function) or (name (parameter …) (value) form …)",
+        "Defines how setf sets (name argument …): by the function, called with the arguments and the value, or by the form that the forms return, as those of a macro do.",
+    ),
+    (
+        "define-modify-macro",
+        "(name (parameter …) function documentation)",
+        "Defines a macro (name place argument …) that replaces what is in the place by what the function returns for it and the arguments.",
     ),
     ("psetq", "(name value …)", "Assigns variables after all values are there. Returns nil."),
     ("psetf", "(place value …)", "As psetq, of places that setf can assign."),

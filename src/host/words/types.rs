@@ -12,8 +12,9 @@ pub(super) const WORDS: &[Word] = &[
     (
         "equalp",
         "(left right)",
-        "As equal, but ignores case and the kind of numbers. Hash tables are the same if their entries are.",
+        "As equal, but ignores case and the kind of numbers. Hash tables are the same if their entries are, structures if their slots are.",
     ),
+    ("copy-structure", "(structure)", "A new structure with the same values in its slots."),
     ("symbol=?", "(symbol &rest symbols)", "Whether all symbols are the same."),
     (
         "typep",

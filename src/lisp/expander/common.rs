@@ -1,6 +1,5 @@
-//! Common Lisp's `funcall`, `case`, `ecase` and `setf`.
+//! Common Lisp's `funcall`, `case` and `ecase`.
 
-use super::definitions;
 use super::output::{Output, conditional};
 use super::template::Hole;
 use super::{Expanded, Pass, Scope};
@@ -169,69 +168,5 @@ fn emit_clause(
     output.push("(");
     pass.form(&body[1], scope, output)?;
     output.push(&format!(" v{variable})"));
-    Ok(())
-}
-
-const NOT_A_PLACE: &str =
-    "setf: this place cannot be set; a variable, (gethash key table) and (aref vector index) can";
-
-/// `(setf place value …)`. A place is a variable, or a call of a function that has a setter.
-pub(super) fn setf(
-    pass: &mut Pass<'_>,
-    node: &Node,
-    scope: &Scope,
-    output: &mut Output,
-) -> Expanded {
-    let parts = pass.parts(node, 0, usize::MAX, " place value")?;
-    if parts.len() % 2 != 0 {
-        return pass.error(node.span, "setf: expected pairs of a place and a value");
-    }
-    if parts.iter().step_by(2).all(|place| place.as_symbol().is_some()) {
-        return definitions::set(pass, node, scope, output);
-    }
-    output.push("(begin");
-    for pair in parts.chunks_exact(2) {
-        output.push(" ");
-        let Some([head, arguments @ ..]) = pair[0].as_list() else {
-            if pair[0].as_symbol().is_none() {
-                return pass.error(pair[0].span, NOT_A_PLACE);
-            }
-            definitions::set(
-                pass,
-                &Node::list(
-                    node.span,
-                    [Node::symbol(node.span, "setq")]
-                        .into_iter()
-                        .chain(pair.iter().cloned())
-                        .collect(),
-                ),
-                scope,
-                output,
-            )?;
-            continue;
-        };
-        let setter = match head.as_symbol().map(|symbol| &*symbol.name) {
-            Some("aref" | "elt" | "svref" | "vector-ref") => "s/%set-aref",
-            Some("gethash") => "s/%set-gethash",
-            Some(
-                name @ ("car" | "cdr" | "first" | "second" | "third" | "rest" | "nth" | "cadr"
-                | "cddr" | "getf"),
-            ) => {
-                let message = format!(
-                    "setf: ({name} …) cannot be set: lists do not change. Make a new list, with cons, mapcar or substitute, and set the variable \
-                     that holds it; or use a hash table"
-                );
-                return pass.error(pair[0].span, message);
-            }
-            _ => return pass.error(pair[0].span, NOT_A_PLACE),
-        };
-        output.push(&format!("({setter}"));
-        for argument in arguments.iter().chain([&pair[1]]) {
-            output.push(" ");
-            pass.form(argument, scope, output)?;
-        }
-        output.push(")");
-    }
-    output.push(")");
     Ok(())
 }

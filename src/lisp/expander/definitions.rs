@@ -7,10 +7,12 @@
 use std::sync::Arc;
 
 use super::output::Output;
+use super::places::Setter;
 use super::scope::{Binding, Meaning};
 use super::syntax_rules::SyntaxRules;
 use super::{
-    ExpandError, Expanded, Macro, Pass, Scope, bodies, global, lambda_list, names, system_global,
+    ExpandError, Expanded, Macro, Pass, Scope, bodies, global, lambda_list, names, places,
+    system_global,
 };
 use crate::lisp::node::{Kind, Node};
 
@@ -46,7 +48,9 @@ pub fn announced(form: &Node, found: &mut dyn FnMut(&Arc<str>)) {
                 .for_each(|symbol| found(&symbol.name));
         }
         ("define" | "defun" | "defvar" | "defparameter" | "defconstant", [target, ..]) => {
+            let setter = places::setter_name(target).filter(|_| &*head.name == "defun");
             let name = match &target.kind {
+                _ if setter.is_some() => setter.as_ref().map(|(_, function)| function),
                 Kind::List(elements) | Kind::Dotted(elements, _) => elements.first(),
                 _ => Some(target),
             };
@@ -69,7 +73,16 @@ pub fn only_defines(form: &Node) -> bool {
     };
     match (&*head.name, rest) {
         ("begin" | "progn", forms) => !forms.is_empty() && forms.iter().all(only_defines),
-        ("defun" | "defmacro" | "define-syntax", _) => true,
+        (
+            "defun"
+            | "defmacro"
+            | "define-syntax"
+            | "defstruct"
+            | "define-record-type"
+            | "defsetf"
+            | "define-modify-macro",
+            _,
+        ) => true,
         ("define", [target, ..]) if target.as_symbol().is_none() => true,
         ("define" | "defvar" | "defparameter" | "defconstant" | "set!" | "setq", [_, value]) => {
             is_function(value)
@@ -108,6 +121,12 @@ impl Pass<'_> {
         }
         self.memory.macros.remove(&symbol.name);
         self.memory.library.remove(&symbol.name);
+        // Another function than the accessor of a structure.
+        if let Some(Setter::Slot { .. } | Setter::Refused(_)) =
+            self.memory.setters.get(&symbol.name)
+        {
+            self.memory.setters.remove(&symbol.name);
+        }
         let known = self.memory.special.contains_key(&*symbol.name)
             || self.memory.system_macros.contains_key(&symbol.name);
         if known || names::INLINE.contains(&&*symbol.name) {
@@ -281,18 +300,22 @@ pub(super) fn define(
             let parameters = Node::new(target.span, kind);
             let label = name.as_symbol().map(|symbol| symbol.name.to_string());
             pass.note_function(name, &parameters);
+            pass.note_several(name, rest, scope);
             pass.define_function(name, output, |pass, output| {
                 lambda_list::function(pass, label.as_deref(), &parameters, rest, scope, output)
             })
         }
         _ if rest.len() > 1 => pass.error(node.span, "define: expected (define name value)"),
-        _ => pass.define_global(target, output, |pass, output| match rest.first() {
-            Some(value) => named_value(pass, target, value, scope, output),
-            None => {
-                output.push("'()");
-                Ok(())
-            }
-        }),
+        _ => {
+            pass.note_several(target, rest, scope);
+            pass.define_global(target, output, |pass, output| match rest.first() {
+                Some(value) => named_value(pass, target, value, scope, output),
+                None => {
+                    output.push("'()");
+                    Ok(())
+                }
+            })
+        }
     }
 }
 
@@ -323,10 +346,15 @@ pub(super) fn defun(
     output: &mut Output,
 ) -> Expanded {
     let parts = pass.parts(node, 2, usize::MAX, " name (parameter …) form …")?;
-    let name = &parts[0];
+    let setter = places::setter_name(&parts[0]);
+    let name = setter.as_ref().map_or(&parts[0], |(_, function)| function);
+    if let (Some((place, _)), Some(function)) = (&setter, name.as_symbol()) {
+        let setter = Setter::Function { name: function.name.clone(), value_first: true };
+        pass.memory.setters.insert(place.clone(), setter);
+    }
     let label = name.as_symbol().map(|symbol| symbol.name.to_string());
     pass.note_function(name, &parts[1]);
-    pass.note_several(name, &parts[2..]);
+    pass.note_several(name, &parts[2..], scope);
     pass.define_function(name, output, |pass, output| {
         pass.named_block_function(name, label.as_deref(), &parts[1], &parts[2..], scope, output)
     })

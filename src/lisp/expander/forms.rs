@@ -10,12 +10,13 @@ use super::output::{Output, TRUE, conditional};
 use super::scope::Meaning;
 use super::{Expanded, Pass, Scope, SpecialForm, names};
 use super::{
-    bodies, common, control, definitions, lambda_list, loop_form, loops, parallel, quasiquote,
+    bodies, common, control, definitions, lambda_list, loop_form, loops, parallel, places,
+    quasiquote, structures,
 };
 use crate::lisp::node::{Kind, Node};
 
 pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
-    let table: [(&'static str, SpecialForm); 60] = [
+    let table: [(&'static str, SpecialForm); 79] = [
         ("quote", quote),
         ("function", function),
         ("if", if_),
@@ -61,10 +62,29 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
         ("block", control::block),
         ("return-from", control::return_from),
         ("return", control::return_),
+        ("tagbody", control::tagbody),
+        ("go", control::go),
+        ("prog", control::prog),
+        ("prog*", control::prog),
         ("funcall", common::funcall),
         ("case", common::case),
         ("ecase", common::ecase),
-        ("setf", common::setf),
+        ("setf", places::setf),
+        ("psetq", places::psetf),
+        ("psetf", places::psetf),
+        ("incf", places::incf),
+        ("decf", places::decf),
+        ("push", places::push),
+        ("pushnew", places::pushnew),
+        ("pop", places::pop),
+        ("shiftf", places::shiftf),
+        ("rotatef", places::rotatef),
+        ("defsetf", places::defsetf),
+        ("defstruct", structures::defstruct),
+        ("define-record-type", structures::define_record_type),
+        ("define-modify-macro", places::define_modify_macro),
+        ("%structure", structures::literal),
+        ("%modify", places::modify),
         ("declare", common::nothing),
         ("declaim", common::nothing),
         ("proclaim", common::nothing),
@@ -217,7 +237,9 @@ fn function(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
         output.push("s/%apply");
         return Ok(());
     }
-    match parts[0].as_symbol() {
+    let setter = places::setter_name(&parts[0]).map(|(_, function)| function);
+    let name = setter.as_ref().unwrap_or(&parts[0]);
+    match name.as_symbol() {
         // In other places `*` may be the prompt's last value.
         Some(symbol) if &*symbol.name == "*" => {
             pass.function_reference(symbol, parts[0].span, scope, output)
@@ -225,7 +247,7 @@ fn function(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
         Some(symbol) if pass.is_local_variable(symbol, scope) => {
             pass.function_name(symbol, parts[0].span, scope, output)
         }
-        _ => pass.form(&parts[0], scope, output),
+        _ => pass.form(name, scope, output),
     }
 }
 

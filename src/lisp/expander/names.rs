@@ -83,12 +83,12 @@ pub const TAKERS: &[(&str, usize)] = &[
 /// function of that name.
 #[rustfmt::skip]
 pub const KEYED: &[&str] = &[
-    "adjoin", "assoc", "assoc-if", "assoc-if-not", "count", "count-if", "count-if-not", "delete",
-    "delete-duplicates", "delete-if", "delete-if-not", "find", "find-if", "find-if-not",
+    "adjoin", "assoc", "assoc-if", "assoc-if-not", "count", "count-if", "count-if-not", "delete", "delete!",
+    "delete-duplicates", "delete-if", "delete-if-not", "find", "find-if", "find-if-not", "filter", "filter!",
     "intersection", "member", "member-if", "member-if-not", "merge", "mismatch", "nintersection",
     "nset-difference", "nset-exclusive-or", "nsublis", "nsubst", "nsubst-if", "nsubstitute",
     "nsubstitute-if", "nunion", "position", "position-if", "position-if-not", "pushnew", "rassoc",
-    "rassoc-if", "rassoc-if-not", "reduce", "remove", "remove-duplicates", "remove-if",
+    "rassoc-if", "rassoc-if-not", "reduce", "remove", "remove!", "remove-duplicates", "remove-if",
     "remove-if-not", "search", "set-difference", "set-exclusive-or", "sort", "stable-sort",
     "sublis", "subsetp", "subst", "subst-if", "subst-if-not", "substitute", "substitute-if",
     "substitute-if-not", "tree-equal", "union",

@@ -38,8 +38,9 @@ impl Pass<'_> {
         let sent = Sent { last_outside: self.memory.counter, mentioned: Vec::new() };
         let outer = self.sent.replace(sent);
         let (blocks, calls) = (std::mem::take(&mut self.blocks), self.calls);
+        let tagbodies = std::mem::take(&mut self.tagbodies);
         let expanded = self.apart(|pass, output| pass.form(function, scope, output));
-        (self.blocks, self.calls) = (blocks, calls);
+        (self.blocks, self.calls, self.tagbodies) = (blocks, calls, tagbodies);
         let sent = std::mem::replace(&mut self.sent, outer);
         expanded?;
         let mentioned = sent.map(|sent| sent.mentioned).unwrap_or_default();

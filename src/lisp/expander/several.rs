@@ -8,44 +8,38 @@
 //! within `s/%single`, which forgets the list.
 
 use super::output::Output;
+use super::scope::{Binding, Meaning};
 use super::{Expanded, Pass, Scope};
 use crate::lisp::node::{Kind, Node};
 
-/// Functions of the language that give several values, sorted.
-const SEVERAL: &[&str] = &[
-    "ceiling",
-    "decode-universal-time",
-    "exact-integer-sqrt",
-    "fceiling",
-    "ffloor",
-    "floor",
-    "floor/",
-    "fround",
-    "ftruncate",
-    "get-decoded-time",
-    "get-properties",
-    "gethash",
-    "ignore-errors",
-    "multiple-value-prog1",
-    "parse-integer",
-    "partition",
-    "read-line",
-    "round",
-    "run-program",
-    "truncate",
-    "truncate/",
-    "values",
-    "values-list",
+/// Functions and forms of the language that may give several values, sorted.
+#[rustfmt::skip]
+pub(crate) const SEVERAL: &[&str] = &[
+    "apply", "break", "break!", "call-with-current-continuation", "call-with-escape-continuation",
+    "call-with-input-file", "call-with-output-file", "call-with-values", "call/cc", "call/ec",
+    "car+cdr", "ceiling", "decode-universal-time", "dynamic-wind", "exact-integer-sqrt", "fceiling",
+    "ffloor", "floor", "floor/", "force", "fround", "ftruncate", "funcall", "get-decoded-time",
+    "get-properties", "gethash", "handler-bind", "ignore-errors", "invoke-restart",
+    "invoke-restart-interactively", "let*-values", "let-values", "match-re", "match-regexp",
+    "multiple-value-call", "multiple-value-prog1", "parse-integer", "partition", "partition!",
+    "raise-continuable", "receive", "restart-bind", "restart-case", "round", "run-program", "span",
+    "span!", "split-at", "split-at!", "truncate", "truncate/", "unzip2", "unzip3", "values",
+    "values-list", "with-simple-restart",
 ];
 
-/// Forms whose value is that of a form within.
-const PASSING: &[&str] =
-    &["begin", "case", "cond", "if", "let", "let*", "progn", "unless", "unwind-protect", "when"];
+/// Forms whose value is that of a form within, sorted.
+#[rustfmt::skip]
+const PASSING: &[&str] = &[
+    "and", "begin", "block", "case", "catch", "cond", "destructuring-bind", "ecase", "etypecase",
+    "flet", "guard", "handler-case", "if", "if*", "labels", "let", "let*", "letrec", "letrec*",
+    "locally", "multiple-value-bind", "or", "progn", "the", "typecase", "unless", "unwind-protect",
+    "when", "with-handler", "with-open-file",
+];
 
 impl Pass<'_> {
     /// Emits a form of which only the first value counts.
     pub(super) fn single(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
-        if self.system || !self.may_give_several(node) {
+        if self.system || !self.may_give_several(node, scope) {
             return self.form(node, scope, output);
         }
         output.push("(s/%single ");
@@ -54,33 +48,44 @@ impl Pass<'_> {
         Ok(())
     }
 
-    fn may_give_several(&self, node: &Node) -> bool {
+    fn may_give_several(&self, node: &Node, scope: &Scope) -> bool {
         let Some([head, rest @ ..]) = node.as_list() else { return false };
-        let Some(symbol) = head.as_symbol() else { return false };
+        let Some(symbol) = head.as_symbol() else { return true };
         self.is_several(&symbol.name)
+            || self.is_local(head, scope)
             || PASSING.binary_search(&&*symbol.name).is_ok()
-                && rest.iter().any(|form| self.mentions_several(form))
+                && rest.iter().any(|form| self.mentions_several(form, scope))
     }
 
     fn is_several(&self, name: &str) -> bool {
         SEVERAL.binary_search(&name).is_ok() || self.memory.several.contains(name)
     }
 
-    fn mentions_several(&self, node: &Node) -> bool {
+    /// Returns whether the head of a call is a local function, whose body is not known here.
+    fn is_local(&self, head: &Node, scope: &Scope) -> bool {
+        head.as_symbol().is_some_and(|symbol| {
+            matches!(
+                self.resolve(symbol, scope),
+                Meaning::Bound(Binding::Variable(_) | Binding::Grouped(_))
+            )
+        })
+    }
+
+    fn mentions_several(&self, node: &Node, scope: &Scope) -> bool {
         match &node.kind {
-            Kind::List(elements) => elements.iter().any(|element| self.mentions_several(element)),
+            Kind::List(elements) => {
+                elements.first().is_some_and(|head| self.is_local(head, scope))
+                    || elements.iter().any(|element| self.mentions_several(element, scope))
+            }
             Kind::Symbol(symbol) => self.is_several(&symbol.name),
             _ => false,
         }
     }
 
     /// Notes a function of a script whose body mentions another that gives several values.
-    pub(super) fn note_several(&mut self, name: &Node, body: &[Node]) {
-        if self.system {
-            return;
-        }
-        if let Some(symbol) = name.as_symbol()
-            && body.iter().any(|form| self.mentions_several(form))
+    pub(super) fn note_several(&mut self, name: &Node, body: &[Node], scope: &Scope) {
+        if let Some(symbol) = name.as_symbol().filter(|_| !self.system)
+            && body.iter().any(|form| self.mentions_several(form, scope))
         {
             self.memory.several.insert(symbol.name.clone());
         }

@@ -226,7 +226,8 @@ impl Expander {
             self.defined.clone(),
             self.library.clone(),
         );
-        let dynamic = self.dynamic.clone();
+        let (dynamic, setters) = (self.dynamic.clone(), self.setters.clone());
+        let structures = self.structures.clone();
         let (counter, marks) = (self.counter, self.marks.len());
         self.survey = Some(Survey::default());
         for (form, own) in &program.forms {
@@ -243,7 +244,8 @@ impl Expander {
         self.marks.truncate(marks);
         (self.macros, self.redefined, self.defined, self.library) =
             (macros, redefined, defined, library);
-        (self.counter, self.dynamic) = (counter, dynamic);
+        (self.counter, self.dynamic, self.setters) = (counter, dynamic, setters);
+        self.structures = structures;
         let forms = program.forms.iter().map(|(form, _)| form);
         survey.open |= program.is_open || forms.clone().any(|form| mentions(form, &["load"]));
         forms.for_each(|form| note_asked(form, &mut survey.defined));
