@@ -253,7 +253,7 @@
 
 ;; --- natives of the application ------------------------------------------------------------------
 
-;; `again` calls the native again, with other values for the keys that it is given; it is nil if a
+;; `again` calls the native again, with what it is given in place of the same keys; it is nil if a
 ;; procedure of the script has run for the call, which would run twice.
 (define (%deliver outcome &optional again)
   (let each ((warnings (%outcome-warnings outcome)))
