@@ -96,7 +96,7 @@ pub(super) const NAMES: &[&str] = &[
     "string?", "stringp", "struct?", "sublis", "subseq", "subsetp", "subst", "subst-if", "subst-if-not", "substitute",
     "substitute-if", "substitute-if-not", "substring", "substring/shared", "svref", "symbol->string", "symbol-name",
     "symbol=?", "symbol?", "symbolp", "take", "take!", "take-right", "take-while", "take-while!", "tan", "tenth", "terpri",
-    "third", "throw", "to-string", "tree-equal", "trim", "trim-end", "trim-end-matches", "trim-start", "trim-start-matches",
+    "third", "to-string", "tree-equal", "trim", "trim-end", "trim-end-matches", "trim-start", "trim-start-matches",
     "truncate", "truncate-quotient", "truncate-remainder", "truncate/", "try-list-ref", "typep", "unfold", "unfold-right",
     "union", "unzip1", "unzip2", "unzip3", "upper-case-p", "use-value", "utf8->string", "utf8-length", "values",
     "values-list", "vec-append", "vec-rest", "vector", "vector->list", "vector->string", "vector-append", "vector-append!",

@@ -227,9 +227,12 @@
             (lambda ()
               (%protect (lambda () (set! %catch-names (cons (cons name tag) saved)) (thunk))
                         (lambda () (set! %catch-names saved)))))))
-(define (throw name value)
-  (let ((found (%assoc name %catch-names nil)))
-    (if found (%throw (cdr found) (list value)) (error "throw: there is no catch for ~s" name))))
+(define-syntax throw
+  (syntax-rules ()
+    ((_ name form) (%throw-name name (lambda () form)))))
+(define (%throw-name name thunk)
+  (let* ((values (%values-of thunk)) (found (%assoc name %catch-names nil)))
+    (if found (%throw (cdr found) values) (error "throw: there is no catch for ~s" name))))
 
 (define (error text . irritants)
   (%raise (%make-condition 'error text irritants)))

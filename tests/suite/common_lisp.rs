@@ -1130,6 +1130,11 @@ fn restarts_are_offered_and_invoked() {
         ("(abort)", "error: abort: there is no restart `abort` here"),
         ("(muffle-warning)", "error: muffle-warning: there is no restart `muffle-warning` here"),
         ("(restart-case (abort) (abort () :aborted))", ":aborted"),
+        ("(multiple-value-list (catch 'x (throw 'x (floor 7 2))))", "(3 1)"),
+        ("(multiple-value-list (parse-integer \"a17b\" :start 1 :junk-allowed t))", "(17 3)"),
+        ("(multiple-value-list (parse-integer \" -17 \"))", "(-17 5)"),
+        ("(multiple-value-list (parse-integer \" -17 \" :junk-allowed t))", "(-17 4)"),
+        ("(multiple-value-list (parse-integer \"x\" :junk-allowed t))", "(nil 0)"),
         (
             "(restart-case (invoke-restart 'c) (a ()) (b ()))",
             "error: invoke-restart: there is no restart `c` here; there are a, b",
@@ -1161,6 +1166,8 @@ fn restarts_are_offered_and_invoked() {
         ),
     ]);
 }
+
+#[test]
 fn every_place_is_set_and_its_subforms_are_evaluated_once_from_left_to_right() {
     check(&[
         ("(let ((l (list 1 2 3))) (setf (car l) 9) l)", "(9 2 3)"),

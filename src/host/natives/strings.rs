@@ -283,27 +283,33 @@ fn parse_integer(arguments: &[Value]) -> Answer {
         .ok()
         .filter(|radix| (2..=36).contains(radix))
         .ok_or_else(|| fail("parse-integer: :radix is from 2 to 36"))?;
-    let part = part("parse-integer", &arguments[0], text, start, end)?.trim();
+    let junk_allowed = junk.is_some_and(|junk| is_true(&junk));
+    let whole_part = part("parse-integer", &arguments[0], text, start, end)?;
+    let part = whole_part.trim();
     let unsigned = part.strip_prefix(['+', '-']).unwrap_or(part);
     let digits = unsigned.chars().take_while(|character| character.is_digit(radix)).count();
     let whole = digits > 0 && digits == unsigned.chars().count();
-    if !whole && !(junk.is_some_and(|junk| is_true(&junk))) {
+    if !whole && !junk_allowed {
         return Err(fail(format!(
             "parse-integer: not a whole number: {}",
             value::shown(&arguments[0])
         )));
     }
-    if digits == 0 {
-        return Ok(nil());
-    }
     let number = &part[..part.len() - unsigned.len() + digits];
-    match i64::from_str_radix(number, radix) {
-        Ok(number) => Ok(integer(number)),
-        Err(_) if radix == 10 => {
-            Ok(value::from_datum(&crate::lisp::Datum::Number(number.to_owned())))
-        }
-        Err(_) => Err(fail("parse-integer: the number is too large")),
-    }
+    // The index at which the parse ended: with junk that of the first character that is no digit.
+    let stop = if junk_allowed {
+        let blanks = whole_part.chars().take_while(|character| character.is_whitespace()).count();
+        start + blanks + number.len()
+    } else {
+        start + whole_part.chars().count()
+    };
+    let number = match i64::from_str_radix(number, radix) {
+        _ if digits == 0 => nil(),
+        Ok(number) => integer(number),
+        Err(_) if radix == 10 => value::from_datum(&crate::lisp::Datum::Number(number.to_owned())),
+        Err(_) => return Err(fail("parse-integer: the number is too large")),
+    };
+    Ok(super::control::several(vec![number, integer(stop as i64)]))
 }
 
 /// `(string-split text separator)`. Without a separator, splits at white space.

@@ -81,7 +81,7 @@ pub(super) const WORDS: &[Word] = &[
     ("return-from", "(name value)", "Leaves the block or function of that name."),
     ("block", "(name form …)", "What return-from leaves."),
     ("catch", "(tag form …)", "What throw leaves."),
-    ("throw", "(tag value)", "Leaves the catch of that tag."),
+    ("throw", "(tag form)", "Leaves the catch of that tag with the values of the form."),
     ("dynamic-wind", "(before thunk after)", "Calls the three; the last on every way out."),
     (
         "call/cc",
