@@ -474,20 +474,23 @@ fn natives_and_procedures_as_functions_give_the_same_answers() {
       (defun compare (name left right)
         (setq compared (+ compared 1))
         (unless (equal left right) (push (list name left right) differ)))
+      ;; Every seventh combination.
+      (defparameter turn 0)
+      (defun in-turn () (= 0 (setq turn (mod (+ turn 1) 7))))
       (dolist (s data)
         (dolist (k keys)
           (dolist (f tests)
             (dolist (i items)
-              (loop for call in calls for n from 0 do
+              (loop for call in calls for n from 0 when (in-turn) do
                 (compare (list n i s f k) (try (funcall call i s (car f) (car k))) (try (funcall call i s (cdr f) (cdr k))))))
-            (loop for call in whole for n from 0 do
+            (loop for call in whole for n from 0 when (in-turn) do
               (compare (list 'whole n s f k) (try (funcall call s (car f) (car k))) (try (funcall call s (cdr f) (cdr k))))))
           (dolist (f orders)
             (compare (list 'sort s f k) (try (sort s (car f) :key (car k))) (try (sort s (cdr f) :key (cdr k)))))
           (when (car k)
             (loop for call in one for n from 0 do
               (compare (list 'one n s k) (try (funcall call s (car k))) (try (funcall call s (cdr k))))))))
-      (list (> compared 15000) (length differ) (if differ (subseq differ 0 (min 5 (length differ))) nil))
+      (list (> compared 2500) (length differ) (if differ (subseq differ 0 (min 5 (length differ))) nil))
     "##;
     check(&[(program, "(t 0 nil)")]);
 }
