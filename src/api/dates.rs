@@ -188,8 +188,14 @@ fn date_add(call: &Call<'_>) -> Answer {
         let days = weeks.checked_mul(7)?.checked_add(days)?;
         let minutes = hours.checked_mul(60)?.checked_add(minutes)?;
         let seconds = minutes.checked_mul(60)?.checked_add(seconds)?;
-        let on_that_day = before.checked_add(Span::new().try_months(months).ok()?).ok()?;
-        let on_that_day = on_that_day.checked_add(Span::new().try_days(days).ok()?).ok()?;
+        let on_that_day = if months == 0 && days == 0 {
+            before.clone()
+        } else {
+            // A day in between may lack this time of day, so no zone is looked at until the end.
+            let day = before.datetime().checked_add(Span::new().try_months(months).ok()?).ok()?;
+            let day = day.checked_add(Span::new().try_days(days).ok()?).ok()?;
+            day.to_zoned(before.time_zone().clone()).ok()?
+        };
         on_that_day.checked_add(SignedDuration::from_secs(seconds)).ok()
     };
     let later = later().ok_or_else(|| {

@@ -11,16 +11,20 @@
   (let ((saved %restarts) (tag (%tag)))
     (let ((outcome (%catch tag
                            (lambda ()
-                             (set! %restarts (append (map (lambda (restart) (%restart-at restart tag)) restarts) saved))
+                             (set! %restarts (%in-front-of saved (map (lambda (restart) (%restart-at restart tag)) restarts)))
                              (cons nil (%values-of thunk))))))
       (set! %restarts saved)
       (if (car outcome)
           (apply (%restart-function (car outcome)) (cdr outcome))
           (%values-from (cdr outcome))))))
 
+;; Copies the short list only; nested forms would take quadratic memory.
+(define (%in-front-of rest restarts)
+  (if (null? restarts) rest (cons (car restarts) (%in-front-of rest (cdr restarts)))))
+
 (define (%restart-bind restarts thunk)
   (let ((saved %restarts))
-    (set! %restarts (append restarts saved))
+    (set! %restarts (%in-front-of saved restarts))
     (let ((values (%values-of thunk)))
       (set! %restarts saved)
       (%values-from values))))

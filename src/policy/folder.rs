@@ -21,11 +21,6 @@ impl Folder {
         }
     }
 
-    /// Returns whether this path, absolute and with links resolved, is this folder.
-    pub fn is(&self, real: &Path) -> bool {
-        real == self.path
-    }
-
     /// Returns whether this path, absolute and with links resolved, is this folder or inside it.
     pub fn holds(&self, real: &Path) -> bool {
         real.starts_with(&self.path)
@@ -38,8 +33,9 @@ impl Folder {
 /// `..` after a missing component could mean anything once that exists. A dangling link is refused:
 /// writing through it would create a file at its target.
 ///
-/// There is no race with the later use of the path: only the script itself works on these folders,
-/// and it has no function that creates links.
+/// There is no race with the later use of the path, though a script may work in several threads: it
+/// has no function that creates links, and [`super::Policy::check_moving`] keeps it from moving
+/// links and folders, so a folder in the path stays what it was.
 pub(super) fn resolve(path: &Path) -> Option<PathBuf> {
     let absolute = std::path::absolute(path).ok()?;
     let mut missing = Vec::new();
@@ -60,6 +56,15 @@ pub(super) fn resolve(path: &Path) -> Option<PathBuf> {
     let mut real = existing.canonicalize().ok()?;
     real.extend(missing.into_iter().rev());
     Some(real)
+}
+
+/// As [`resolve`], but a link in the last place is not followed: the path names the link itself.
+pub(super) fn resolve_entry(path: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(path).ok()?;
+    match absolute.components().next_back()? {
+        Component::Normal(name) => Some(resolve(absolute.parent()?)?.join(name)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +134,28 @@ mod tests {
         {
             assert!(policy.check_reading(Path::new(absolute)).is_err(), "{absolute}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_deleted_themselves_and_only_files_are_renamed() {
+        let outer = tempfile::tempdir().unwrap();
+        let inside = outer.path().canonicalize().unwrap().join("in");
+        std::fs::create_dir_all(inside.join("deep")).unwrap();
+        std::fs::write(inside.join("file"), "x").unwrap();
+        std::os::unix::fs::symlink("file", inside.join("link")).unwrap();
+        std::os::unix::fs::symlink("..", inside.join("out")).unwrap();
+        let mut policy = Policy::untrusted();
+        policy.allow_folder(&inside).unwrap();
+        assert_eq!(policy.check_deleting(&inside.join("link")).unwrap(), inside.join("link"));
+        assert_eq!(policy.check_deleting(&inside.join("out")).unwrap(), inside.join("out"));
+        assert!(policy.check_deleting(&inside.join("out/x")).is_err());
+        for (path, allowed) in
+            [("file", true), ("new", true), ("deep", false), ("link", false), ("out", false)]
+        {
+            assert_eq!(policy.check_moving(&inside.join(path)).is_ok(), allowed, "{path}");
+        }
+        assert!(Policy::trusted().check_moving(&inside.join("deep")).is_ok());
     }
 
     #[test]

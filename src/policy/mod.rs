@@ -123,6 +123,7 @@ impl Policy {
     pub fn check_reading(&self, path: &Path) -> Result<PathBuf, Refusal> {
         self.check_path(
             path,
+            folder::resolve,
             |_| true,
             || {
                 refusal(
@@ -133,7 +134,7 @@ impl Policy {
         )
     }
 
-    /// Checks writing, creating or deleting `path` and returns the path to use, which for an
+    /// Checks writing or creating `path` and returns the path to use, which for an
     /// untrusted script is absolute and has its links resolved.
     ///
     /// # Errors
@@ -141,6 +142,7 @@ impl Policy {
     pub fn check_writing(&self, path: &Path) -> Result<PathBuf, Refusal> {
         self.check_path(
             path,
+            folder::resolve,
             |folder| folder.writable,
             || {
                 refusal(
@@ -151,30 +153,51 @@ impl Policy {
         )
     }
 
-    /// Checks renaming `path`: as [`Policy::check_writing`], but a folder that was granted stays
-    /// where it is.
+    /// Checks deleting `path` and returns the path to use. Of a link it is the link's own path.
     ///
     /// # Errors
     /// [`Refusal`] if it is not allowed; it does not reveal whether the file exists.
+    pub fn check_deleting(&self, path: &Path) -> Result<PathBuf, Refusal> {
+        self.check_path(
+            path,
+            folder::resolve_entry,
+            |folder| folder.writable,
+            || {
+                refusal(
+                    &format!("write or delete {}", path.display()),
+                    "--allow-dir DIR allows a folder",
+                )
+            },
+        )
+    }
+
+    /// Checks renaming `path`: as [`Policy::check_deleting`], but an untrusted script renames files
+    /// only. If it could exchange a folder for a link while another of its threads opens a file in
+    /// it, that file could be anywhere.
+    ///
+    /// # Errors
+    /// [`Refusal`] if it is not allowed.
     pub fn check_moving(&self, path: &Path) -> Result<PathBuf, Refusal> {
-        let real = self.check_writing(path)?;
-        match &self.grants {
-            Some(grants) if grants.folders.iter().any(|folder| folder.is(&real)) => Err(refusal(
+        let entry = self.check_deleting(path)?;
+        let is_other = || entry.symlink_metadata().is_ok_and(|facts| !facts.is_file());
+        if self.grants.is_some() && is_other() {
+            return Err(refusal(
                 &format!("rename {}", path.display()),
-                "it is a folder that was allowed",
-            )),
-            _ => Ok(real),
+                "only files can be renamed, not folders and links",
+            ));
         }
+        Ok(entry)
     }
 
     fn check_path(
         &self,
         path: &Path,
+        resolve: fn(&Path) -> Option<PathBuf>,
         suits: impl Fn(&Folder) -> bool,
         refusal: impl FnOnce() -> Refusal,
     ) -> Result<PathBuf, Refusal> {
         let Some(grants) = &self.grants else { return Ok(path.to_owned()) };
-        let found = folder::resolve(path)
+        let found = resolve(path)
             .filter(|real| grants.folders.iter().any(|folder| suits(folder) && folder.holds(real)));
         found.ok_or_else(refusal)
     }

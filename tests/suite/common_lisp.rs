@@ -1469,3 +1469,92 @@ fn records_of_scheme() {
         table.iter().map(|(form, expected)| (with(form), *expected)).collect();
     check(&forms.iter().map(|(form, expected)| (form.as_str(), *expected)).collect::<Vec<_>>());
 }
+
+#[test]
+fn characters_are_read_whatever_the_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    write("two", b"caf\xe9\nnext\n");
+    write("bad", b"\xc3(bc\xf0\x9f");
+    let long = [vec![b'a'; 8191], "éz".as_bytes().to_vec()].concat();
+    write("long", &long);
+    let all = |name: &str| {
+        format!(
+            "(with-open-file (s \"{}/{name}\") (coerce (loop for c = (read-char s nil nil) while c collect c) 'string))",
+            folder.path().display()
+        )
+    };
+    let peeked = format!(
+        "(with-open-file (s \"{}/long\") (dotimes (i 8191) (read-char s)) (list (peek-char nil s) (read-char s) (peek-char #\\z s)))",
+        folder.path().display()
+    );
+    let path = |name: &str| format!("\"{}/{name}\"", folder.path().display());
+    check(&[
+        (&all("two"), "\"caf\u{fffd}\nnext\n\""),
+        (&all("bad"), "\"\u{fffd}(bc\u{fffd}\""),
+        (&peeked, "(#\\é #\\é #\\z)"),
+        (
+            &format!(
+                "(open {} :direction :output :if-does-not-exist nil :if-exists :supersede)",
+                path("new")
+            ),
+            "nil",
+        ),
+        (
+            &format!(
+                "(handler-case (open {} :direction :output :if-does-not-exist :error :if-exists :append) (po-error (c) (po-condition-identifier c)))",
+                path("new")
+            ),
+            ":file",
+        ),
+        (
+            &format!(
+                "(with-open-file (s {} :if-does-not-exist :create) (read-line s nil :end))",
+                path("made")
+            ),
+            ":end",
+        ),
+        (
+            &format!("(open {} :external-format :latin-1)", path("two")),
+            "error: open: expected :utf-8 as :external-format, got :latin-1",
+        ),
+        (
+            &format!("(open {} :direction :output :if-exists :rename)", path("two")),
+            "error: open: :if-exists: expected :error, :supersede, :append, :overwrite or nil, got :rename",
+        ),
+    ]);
+}
+
+#[test]
+fn places_that_share_a_list_or_string_all_get_their_values() {
+    check(&[
+        ("(let ((s (copy-seq \"abc\"))) (rotatef (char s 0) (char s 2)) s)", "\"cba\""),
+        (
+            "(let ((s (list 1 2 3 4 5))) (loop for i below 2 do (rotatef (elt s i) (elt s (- 4 i)))) s)",
+            "(5 4 3 2 1)",
+        ),
+        (
+            "(let ((s (copy-seq \"abc\"))) (psetf (char s 0) (char s 1) (char s 1) (char s 0)) s)",
+            "\"bac\"",
+        ),
+        (
+            "(let ((s (copy-seq \"abc\"))) (list (shiftf (char s 0) (char s 1) #\\z) s))",
+            "(#\\a \"bzc\")",
+        ),
+        ("(let ((l (list 1 2 3))) (shiftf (elt l 0) (elt l 1) (elt l 2) 9) l)", "(2 3 9)"),
+        (
+            "(let ((l (list 1 2 3))) (setf (values (elt l 0) (elt l 1)) (values 'x 'y)) l)",
+            "(x y 3)",
+        ),
+        ("(let ((l (list 1 2 3))) (incf (elt l 0) (incf (elt l 1) 10)) l)", "(13 12 3)"),
+        ("(let ((s (copy-seq \"abc\"))) (setf (char s 0) (setf (char s 1) #\\x)) s)", "\"xxc\""),
+        ("(let ((v (vector 1 2 3))) (rotatef (aref v 0) (aref v 2)) v)", "#(3 2 1)"),
+        // The delta is evaluated before the variable is read.
+        ("(let ((x 1)) (incf x (setf x 10)) x)", "20"),
+        ("(let ((x 1)) (decf x (setq x 10)) x)", "0"),
+        ("(let ((x 1)) (let ((y (incf x (incf x)))) (list x y)))", "(4 4)"),
+        ("(defvar *g* 1) (defun bump () (incf *g* 10)) (incf *g* (bump)) *g*", "22"),
+        ("(length (loop for x in (iota 20000) append (list x x)))", "40000"),
+        ("(loop for x in '((1 2) () (3)) append x)", "(1 2 3)"),
+    ]);
+}

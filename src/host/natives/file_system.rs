@@ -82,7 +82,8 @@ fn probe(_: &str, path: &str, _: &[Value]) -> Attempt {
 }
 
 fn delete(_: &str, path: &str, _: &[Value]) -> Attempt {
-    fs::remove_file(writable(path)?).map_err(at(path))?;
+    let entry = context()?.policy().check_deleting(Path::new(path))?;
+    fs::remove_file(entry).map_err(at(path))?;
     Ok(truth(true))
 }
 

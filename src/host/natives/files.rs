@@ -17,7 +17,8 @@ use crate::condition::{Condition, Identifier};
 use crate::host::context::{lock, not_allowed};
 use crate::host::objects::{Outcome, condition_object};
 use crate::host::value::{
-    self, Value, as_keyword, downcast, integer, is_nil, list, nil, shared_object, string, truth,
+    self, Value, as_keyword, downcast, integer, is_nil, is_true, list, nil, shared_object, string,
+    truth,
 };
 use crate::policy::Refusal;
 
@@ -82,7 +83,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 pub(super) struct Port(Mutex<Stream>);
 
 enum Stream {
-    Input(Box<dyn BufRead + Send>),
+    Input(Pushback<Box<dyn BufRead + Send>>),
     Output { file: BufWriter<File>, at_line_start: bool },
     Closed,
 }
@@ -104,6 +105,54 @@ pub(super) fn done(result: io::Result<Value>, function: &str, path: &str) -> Val
     )
 }
 
+/// An input from which bytes that were read can be put back.
+trait Input: BufRead {
+    /// Puts bytes in front of those that come next.
+    fn push_back(&mut self, bytes: &[u8]);
+}
+
+struct Pushback<R> {
+    front: Vec<u8>,
+    inner: R,
+}
+
+/// What was put back to standard input.
+static STDIN_FRONT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+impl<R> Pushback<R> {
+    fn new(inner: R) -> Self {
+        Pushback { front: Vec::new(), inner }
+    }
+}
+
+impl<R: BufRead> Input for Pushback<R> {
+    fn push_back(&mut self, bytes: &[u8]) {
+        self.front.splice(..0, bytes.iter().copied());
+    }
+}
+
+impl<R: BufRead> BufRead for Pushback<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.front.is_empty() { self.inner.fill_buf() } else { Ok(&self.front) }
+    }
+
+    fn consume(&mut self, count: usize) {
+        if self.front.is_empty() {
+            self.inner.consume(count);
+        } else {
+            self.front.drain(..count.min(self.front.len()));
+        }
+    }
+}
+
+impl<R: BufRead> Read for Pushback<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(bytes)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
 /// Wraps a `:not-allowed` condition, which the prelude raises.
 pub(super) fn refused(function: &str, refusal: &Refusal) -> Value {
     shared_object(
@@ -122,9 +171,23 @@ fn open(arguments: &[Value]) -> Answer {
     count("open", arguments, 1, usize::MAX)?;
     let path = string_of("open", &arguments[0])?;
     let known = ["direction", "if-exists", "if-does-not-exist", "external-format", "element-type"];
-    let [direction, exists, missing, ..] = keys("open", &arguments[1..], known)?;
+    let [direction, exists, missing, format, _] = keys("open", &arguments[1..], known)?;
     let word = |value: &Option<Value>| value.as_ref().and_then(as_keyword).map(str::to_owned);
+    if let Some(format) = format.filter(is_true)
+        && !matches!(as_keyword(&format), Some("default" | "utf-8" | "utf8"))
+    {
+        return Err(wrong("open", ":utf-8 as :external-format", &format));
+    }
     let missing_is_nil = missing.as_ref().is_some_and(is_nil);
+    let creates = match word(&missing).as_deref() {
+        None if missing.as_ref().is_none_or(is_nil) => None,
+        Some("create") => Some(true),
+        Some("error") => Some(false),
+        _ => {
+            let got = missing.unwrap_or_else(nil);
+            return Err(wrong("open", ":create, :error or nil as :if-does-not-exist", &got));
+        }
+    };
     let mut options = OpenOptions::new();
     let output = match word(&direction).as_deref() {
         None | Some("input") => {
@@ -134,18 +197,17 @@ fn open(arguments: &[Value]) -> Answer {
         Some("output" | "io") => {
             options.write(true);
             match word(&exists).as_deref() {
-                Some("append") => options.append(true).create(true),
-                Some("overwrite") => options.create(true),
+                Some("append") => options.append(true),
+                Some("overwrite") => &mut options,
                 None | Some("error") => options.create_new(true), // CLHS, open
-                Some("supersede" | "new-version" | "rename" | "rename-and-delete") => {
-                    options.create(true).truncate(true)
-                }
+                Some("supersede" | "new-version" | "rename-and-delete") => options.truncate(true),
                 Some(other) => {
                     return Err(fail(format!(
                         "open: :if-exists: expected :error, :supersede, :append, :overwrite or nil, got :{other}"
                     )));
                 }
             };
+            options.create(!missing_is_nil && creates.unwrap_or(true));
             true
         }
         Some(other) => {
@@ -164,6 +226,16 @@ fn open(arguments: &[Value]) -> Answer {
         Ok(real) => real,
         Err(refusal) => return Ok(refused("open", &refusal)),
     };
+    if creates == Some(true) && !output {
+        // Made by a write of its own, so that the policy on writing counts.
+        let made = match policy.check_writing(Path::new(path)) {
+            Ok(real) => OpenOptions::new().append(true).create(true).open(real),
+            Err(refusal) => return Ok(refused("open", &refusal)),
+        };
+        if let Err(error) = made {
+            return Ok(done(Err(error), "open", path));
+        }
+    }
     let opened = match options.open(real) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && missing_is_nil => {
             return Ok(done(Ok(nil()), "open", path));
@@ -181,7 +253,7 @@ fn open(arguments: &[Value]) -> Answer {
         let stream = if output {
             Stream::Output { file: BufWriter::new(file), at_line_start: true }
         } else {
-            Stream::Input(Box::new(BufReader::new(file)))
+            Stream::Input(Pushback::new(Box::new(BufReader::new(file))))
         };
         shared_object(Arc::new(Port(Mutex::new(stream))), &format!("#<port {path}>"))
     });
@@ -260,8 +332,9 @@ fn string_input(arguments: &[Value]) -> Answer {
     let text = string_of(function, &arguments[1])?;
     let range = range_of(function, &arguments[2..], text.chars().count())?;
     let text: String = text.chars().skip(range.start).take(range.len()).collect();
-    let input = Box::new(Cursor::new(text.into_bytes()));
-    Ok(shared_object(Arc::new(Port(Mutex::new(Stream::Input(input)))), "#<string-port>"))
+    let input: Box<dyn BufRead + Send> = Box::new(Cursor::new(text.into_bytes()));
+    let stream = Stream::Input(Pushback::new(input));
+    Ok(shared_object(Arc::new(Port(Mutex::new(stream))), "#<string-port>"))
 }
 
 /// `(%read-sequence bytes port start end)`: fills the bytes from the port. Returns the index of the
@@ -281,12 +354,15 @@ fn read_sequence(arguments: &[Value]) -> Answer {
 fn read(
     function: &str,
     arguments: &[Value],
-    take: impl FnOnce(&mut dyn BufRead) -> io::Result<Option<Value>>,
+    take: impl FnOnce(&mut dyn Input) -> io::Result<Option<Value>>,
 ) -> Answer {
     count(function, arguments, 1, 1)?;
     if is_nil(&arguments[0]) || matches!(arguments[0], SteelVal::BoolV(true)) {
         await_typing(function)?;
-        let read = take(&mut io::stdin().lock());
+        let mut front = lock(&STDIN_FRONT);
+        let mut input = Pushback { front: std::mem::take(&mut *front), inner: io::stdin().lock() };
+        let read = take(&mut input);
+        *front = input.front;
         if io::stdin().is_terminal() {
             super::context()?.set_at_line_start(true); // the line end was echoed as it was typed
         }
@@ -332,7 +408,7 @@ fn await_typing(_: &str) -> Result<(), steel::SteelErr> {
 }
 
 /// Reads a line and drops its end.
-fn line(file: &mut dyn BufRead) -> io::Result<Option<Value>> {
+fn line(file: &mut dyn Input) -> io::Result<Option<Value>> {
     let mut bytes = Vec::new();
     if file.read_until(b'\n', &mut bytes)? == 0 {
         return Ok(None);
@@ -346,12 +422,22 @@ fn line(file: &mut dyn BufRead) -> io::Result<Option<Value>> {
     Ok(Some(string(String::from_utf8_lossy(&bytes))))
 }
 
-fn character(mut file: &mut dyn BufRead) -> io::Result<Option<Value>> {
+fn character(file: &mut dyn Input) -> io::Result<Option<Value>> {
     let mut bytes = Vec::with_capacity(4);
-    for byte in (&mut file).bytes().take(4) {
-        bytes.push(byte?);
-        if let Ok(text) = std::str::from_utf8(&bytes) {
-            return Ok(text.chars().next().map(SteelVal::CharV));
+    while let Some(&next) = file.fill_buf()?.first() {
+        bytes.push(next);
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => {
+                file.consume(1);
+                return Ok(text.chars().next().map(SteelVal::CharV));
+            }
+            Err(error) if error.error_len().is_none() => file.consume(1),
+            // The byte that cannot go on belongs to what follows.
+            Err(_) if bytes.len() > 1 => break,
+            Err(_) => {
+                file.consume(1);
+                break;
+            }
         }
     }
     Ok(if bytes.is_empty() { None } else { Some(SteelVal::CharV('\u{fffd}')) })
@@ -377,23 +463,24 @@ fn peek_char(arguments: &[Value]) -> Answer {
     }
 }
 
-/// Returns the next character without consuming it. A character whose bytes cross the end of the
-/// buffer is not decoded.
-fn next_character(file: &mut dyn BufRead) -> io::Result<Option<Value>> {
-    let bytes = file.fill_buf()?;
-    let Some(&first) = bytes.first() else { return Ok(None) };
-    let length = match first {
-        0..=0x7f => 1,
-        0x80..=0xdf => 2,
-        0xe0..=0xef => 3,
-        _ => 4,
-    };
-    let text = std::str::from_utf8(&bytes[..length.min(bytes.len())]);
-    let next = text.ok().and_then(|text| text.chars().next()).unwrap_or('\u{fffd}');
-    Ok(Some(SteelVal::CharV(next)))
+/// Returns the next character without consuming it.
+fn next_character(file: &mut dyn Input) -> io::Result<Option<Value>> {
+    // A character takes four bytes at most, and they may lie on both sides of the buffer's end.
+    let mut bytes = Vec::new();
+    while bytes.len() < 4 {
+        let Some(&next) = file.fill_buf()?.first() else { break };
+        bytes.push(next);
+        file.consume(1);
+        if std::str::from_utf8(&bytes).map_or_else(|error| error.error_len().is_some(), |_| true) {
+            break;
+        }
+    }
+    let next = character(&mut Pushback::new(&bytes[..]));
+    file.push_back(&bytes);
+    next
 }
 
-fn rest(file: &mut dyn BufRead) -> io::Result<Option<Value>> {
+fn rest(file: &mut dyn Input) -> io::Result<Option<Value>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(Some(value::string(String::from_utf8_lossy(&bytes))))

@@ -257,7 +257,6 @@ fn iota(arguments: &[Value]) -> Answer {
 /// `(%append-reverse new reversed)`: puts the elements of `new` before `reversed`, in reverse
 /// order. `loop` collects by `append` this way.
 fn append_reverse(arguments: &[Value]) -> Answer {
-    let mut all: Vec<Value> = list_of("append", &arguments[0])?.into_iter().rev().collect();
-    all.extend(list_of("append", &arguments[1])?);
-    Ok(list(all))
+    let new = list_of("append", &arguments[0])?;
+    Ok(new.into_iter().fold(arguments[1].clone(), |all, element| value::cons(element, all)))
 }

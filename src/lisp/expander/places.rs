@@ -270,14 +270,15 @@ impl Pass<'_> {
     ) -> Result<Place, ExpandError> {
         let mut bindings = Vec::new();
         let mut inner = self.place(form, sequence, scope).ok();
+        // A list or string is rebuilt, so it is read again when the value is there: another place
+        // of the same form may have stored a new one meanwhile.
         let holder = match &mut inner {
             Some(place) => {
                 bindings.append(&mut place.bindings);
                 place.getter.clone()
             }
-            None => sequence.clone(),
+            None => self.once(sequence, &mut bindings),
         };
-        let holder = self.once(&holder, &mut bindings);
         let index = self.once(index, &mut bindings);
         let mark = self.system_mark();
         let getter = self.template("(elt $1 $2)", mark, span, &[One(&holder), One(&index)]);
@@ -472,7 +473,7 @@ fn add(
     let mut place = pass.place(name, &parts[0], scope)?;
     let mut bindings = std::mem::take(&mut place.bindings);
     let step = match parts.get(1) {
-        Some(step) if matches!(place.store, Store::Variable(_)) => step.clone(),
+        Some(step) if step.as_list().is_none() => step.clone(),
         Some(step) => pass.once(step, &mut bindings),
         None => Node::new(node.span, Kind::Integer(1)),
     };
