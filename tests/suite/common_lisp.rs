@@ -1558,3 +1558,33 @@ fn places_that_share_a_list_or_string_all_get_their_values() {
         ("(loop for x in '((1 2) () (3)) append x)", "(1 2 3)"),
     ]);
 }
+
+#[test]
+fn loop_variables_step_as_the_standard_says() {
+    check(&[
+        ("(loop for i below 3 finally (return i))", "3"),
+        ("(loop for i from 1 to 3 finally (return i))", "4"),
+        ("(loop for i from 3 downto 1 finally (return i))", "0"),
+        ("(loop for x on '(1 2 3) finally (return x))", "nil"),
+        ("(loop for i from 0 below 10 do (incf i) collect i)", "(1 3 5 7 9)"),
+        ("(loop for i from 0 below 10 do (when (= i 2) (setq i 7)) collect i)", "(0 1 7 8 9)"),
+        ("(loop for i from 10 downto 0 do (decf i 2) collect i)", "(8 5 2 -1)"),
+        ("(loop for l on '(1 2 3 4 5) do (setq l (cdr l)) collect (car l))", "(2 4 nil)"),
+        ("(loop for (a b) on '(1 2 3) collect (list a b))", "((1 2) (2 3) (3 nil))"),
+        ("(loop for nil from 1 to 3 collect 5)", "(5 5 5)"),
+        ("(loop for i from 5 to 3 collect i)", "nil"),
+        ("(loop for x in '(a b) for i from 0 collect (list i x))", "((0 a) (1 b))"),
+        ("(loop for i = 0 then j and j = 1 then (+ i j) repeat 6 collect i)", "(0 1 1 2 3 5)"),
+        ("(loop for x in '(1 2 3) and prev = nil then x collect prev)", "(nil 1 2)"),
+        ("(loop for i from 1 to 3 and x = 0 then i collect (list i x))", "((1 0) (2 1) (3 2))"),
+        ("(let ((x 1) (y 2)) (loop with x = y and y = x repeat 1 collect (list x y)))", "((2 1))"),
+        ("(let ((x 5)) (loop with x = 1 with y = x repeat 1 collect y))", "(1)"),
+        ("(loop with (a b) = '(1 2) with c = a repeat 1 collect (list a b c))", "((1 2 1))"),
+        ("(loop with (a b) = (list 1 '(7 8)) for x in b collect x)", "(7 8)"),
+        ("(loop with (a b) = '(1 3) for i from a to b collect i)", "(1 2 3)"),
+        (
+            "(loop for i from 1 to 3 for (a b) = (list i i) then (list b (+ a i)) collect (list a b))",
+            "((1 1) (1 3) (3 4))",
+        ),
+    ]);
+}

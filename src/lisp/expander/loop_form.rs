@@ -198,9 +198,14 @@ impl<'n> Clauses<'_, '_, 'n> {
         let head = self.next("a clause")?;
         match word(head) {
             "for" | "as" => {
+                let mut clauses = vec![self.plan.steps.len()];
                 self.for_clause()?;
                 while self.accept(&["and"]) {
+                    clauses.push(self.plan.steps.len());
                     self.for_clause()?;
+                }
+                if clauses.len() > 1 {
+                    self.in_parallel(&clauses);
                 }
                 Ok(())
             }
@@ -268,57 +273,98 @@ impl<'n> Clauses<'_, '_, 'n> {
     }
 
     fn with_clause(&mut self) -> Expanded {
+        let mut patterns = Vec::new();
         loop {
-            let name = self.next("a variable")?;
+            let pattern = self.next("a variable")?.clone();
             let value =
                 if self.accept(&["="]) { self.next("a value")?.clone() } else { self.nothing() };
-            self.destructured(name, &value);
+            // With `and`, no value sees a variable of the same clause.
+            let whole = self.own("whole");
+            self.bind(&whole, &value);
+            patterns.push((pattern, whole));
             if !self.accept(&["and"]) {
-                return Ok(());
+                break;
             }
         }
+        patterns.iter().for_each(|(pattern, whole)| self.destructured(pattern, whole));
+        Ok(())
     }
 
     /// Binds the variables of `pattern` to the parts of `value` before the loop starts.
     fn destructured(&mut self, pattern: &Node, value: &Node) {
-        if pattern.as_list().is_none() {
-            return self.bind(pattern, value);
-        }
-        let whole = self.own("whole");
-        self.bind(&whole, value);
         let mut forms = Vec::new();
-        self.assign(pattern, &whole, &mut forms);
-        self.plan.before.extend(forms);
+        self.parts(pattern, value, &mut forms);
+        forms.iter().for_each(|(name, part)| self.bind(name, part));
+    }
+
+    /// Makes the clauses of a `for … and …` step together: no value sees a variable that was
+    /// assigned in the same round. `clauses` holds where the steps of each begin.
+    fn in_parallel(&mut self, clauses: &[usize]) {
+        let (mut before, mut forms, mut after) = (Vec::new(), Vec::new(), Vec::new());
+        let steps = self.plan.steps.split_off(clauses[0]);
+        let mut seen_form = false;
+        for (at, step) in steps.into_iter().enumerate() {
+            seen_form &= !clauses.contains(&(clauses[0] + at));
+            match step {
+                Step::Do(form) => {
+                    seen_form = true;
+                    forms.push(form);
+                }
+                test if seen_form => after.push(test),
+                test => before.push(test),
+            }
+        }
+        let (mut bindings, mut assignments) = (Vec::new(), Vec::new());
+        for form in &forms {
+            // Each form is (setq name value).
+            let Some([_, name, value]) = form.as_list() else { continue };
+            let new = self.own("new");
+            bindings.push(Node::list(self.span, vec![new.clone(), value.clone()]));
+            assignments.push(self.make("(setq $1 $2)", &[One(name), One(&new)]));
+        }
+        let bindings = Node::list(self.span, bindings);
+        let form = self.make("(let $1 $2)", &[One(&bindings), Many(&assignments)]);
+        self.plan.steps.extend(before);
+        self.plan.steps.push(Step::Do(form));
+        self.plan.steps.extend(after);
     }
 
     /// Appends to `forms` the assignments of the parts of `value` to the variables of `pattern`,
-    /// and binds these variables.
+    /// and binds these variables. The value is evaluated once.
     fn assign(&mut self, pattern: &Node, value: &Node, forms: &mut Vec<Node>) {
-        match &pattern.kind {
-            Kind::Symbol(symbol) if &*symbol.name == "nil" => {}
-            Kind::Symbol(_) => {
-                let nothing = self.nothing();
-                self.bind(pattern, &nothing);
-                forms.push(self.make("(setq $1 $2)", &[One(pattern), One(value)]));
-            }
-            Kind::List(elements) => {
-                let mut rest = value.clone();
-                for element in elements {
-                    let first = self.make("(first $1)", &[One(&rest)]);
-                    self.assign(element, &first, forms);
-                    rest = self.make("(rest $1)", &[One(&rest)]);
-                }
-            }
-            Kind::Dotted(elements, tail) => {
-                let mut rest = value.clone();
-                for element in elements {
-                    let first = self.make("(first $1)", &[One(&rest)]);
-                    self.assign(element, &first, forms);
-                    rest = self.make("(rest $1)", &[One(&rest)]);
-                }
-                self.assign(tail, &rest, forms);
-            }
-            _ => {}
+        let nothing = self.nothing();
+        let mut value = value.clone();
+        if pattern.as_symbol().is_none() && value.as_symbol().is_none() {
+            let whole = self.own("whole");
+            self.bind(&whole, &nothing);
+            forms.push(self.make("(setq $1 $2)", &[One(&whole), One(&value)]));
+            value = whole;
+        }
+        let mut parts = Vec::new();
+        self.parts(pattern, &value, &mut parts);
+        for (name, part) in parts {
+            self.bind(&name, &nothing);
+            forms.push(self.make("(setq $1 $2)", &[One(&name), One(&part)]));
+        }
+    }
+
+    /// Appends to `parts` the variables of `pattern`, each with the form for its part of `value`.
+    fn parts(&mut self, pattern: &Node, value: &Node, parts: &mut Vec<(Node, Node)>) {
+        let (elements, tail) = match &pattern.kind {
+            Kind::Symbol(symbol) if &*symbol.name == "nil" => return,
+            Kind::Symbol(_) => return parts.push((pattern.clone(), value.clone())),
+            Kind::List(elements) => (elements, None),
+            Kind::Dotted(elements, tail) => (elements, Some(tail)),
+            _ => return,
+        };
+        let mut rest = value.clone();
+        for element in elements {
+            let first = self.make("(first $1)", &[One(&rest)]);
+            self.parts(element, &first, parts);
+            rest = self.make("(rest $1)", &[One(&rest)]);
+        }
+        if let Some(tail) = tail {
+            self.parts(tail, &rest, parts);
         }
     }
 
@@ -356,6 +402,20 @@ impl<'n> Clauses<'_, '_, 'n> {
     fn walk(&mut self, variable: &Node, list: &Node, elements: bool, by: Option<&Node>) {
         let tail = self.own("tail");
         self.bind(&tail, list);
+        if !elements
+            && by.is_none()
+            && variable.as_symbol().is_some_and(|name| &*name.name != "nil")
+        {
+            // The variable itself steps, so that the program may set it, and it is nil at the end.
+            let mut forms = Vec::new();
+            self.assign(variable, &tail, &mut forms);
+            self.plan.steps.extend(forms.into_iter().map(Step::Do));
+            let end = self.make("(null? $1)", &[One(variable)]);
+            self.plan.steps.push(Step::Until(end));
+            let rest = self.make("(rest $1)", &[One(variable)]);
+            self.plan.carried.push((tail, rest));
+            return;
+        }
         // Another function than cdr may return anything.
         let end = match by {
             Some(_) => Step::While(self.make("(pair? $1)", &[One(&tail)])),
@@ -426,6 +486,13 @@ impl<'n> Clauses<'_, '_, 'n> {
         self.bind(&next, &from);
         let by = number(self, by, 1);
         self.bind(&step, &by);
+        // The variable itself steps, so that the program may set it, and the last value that it is
+        // given is the first beyond the limit.
+        let mut forms = Vec::new();
+        self.assign(variable, &next, &mut forms);
+        self.plan.steps.extend(forms.into_iter().map(Step::Do));
+        let is_named = variable.as_symbol().is_some_and(|name| &*name.name != "nil");
+        let current = if is_named { variable.clone() } else { next.clone() };
         if let Some(to) = to {
             let limit = self.own("limit");
             let to = number(self, Some(to), 0);
@@ -436,15 +503,12 @@ impl<'n> Clauses<'_, '_, 'n> {
                 (true, true) => "(>= $1 $2)",
                 (true, false) => "(> $1 $2)",
             };
-            let test = self.make(comparison, &[One(&next), One(&limit)]);
+            let test = self.make(comparison, &[One(&current), One(&limit)]);
             self.plan.steps.push(Step::While(test));
         }
-        let mut forms = Vec::new();
-        self.assign(variable, &next, &mut forms);
         let update =
-            self.make(if down { "(- $1 $2)" } else { "(+ $1 $2)" }, &[One(&next), One(&step)]);
+            self.make(if down { "(- $1 $2)" } else { "(+ $1 $2)" }, &[One(&current), One(&step)]);
         self.plan.carried.push((next, update));
-        self.plan.steps.extend(forms.into_iter().map(Step::Do));
         Ok(())
     }
 
