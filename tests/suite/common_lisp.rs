@@ -1588,3 +1588,31 @@ fn loop_variables_step_as_the_standard_says() {
         ),
     ]);
 }
+
+#[test]
+fn types_may_have_bounds() {
+    check(&[
+        (
+            "(mapcar (lambda (x) (typep x '(integer 0 3))) (list -1 0 3 4 1.0 \"a\"))",
+            "(nil t t nil nil nil)",
+        ),
+        (
+            "(mapcar (lambda (x) (typep x '(float 0.0 (1.0)))) (list 0.0 0.5 1.0 1.5))",
+            "(t t nil nil)",
+        ),
+        ("(mapcar (lambda (x) (typep x '(real * 5))) (list -100 5 11/2))", "(t t nil)"),
+        ("(mapcar (lambda (x) (typep x '(mod 4))) (list 0 3 4))", "(t t nil)"),
+        ("(typecase 5 ((integer 0 3) 'small) (t 'big))", "big"),
+        ("(typep \"abc\" 'simple-vector)", "nil"),
+        ("(typep \"abc\" '(vector *))", "t"),
+        ("(typep '(a) '(cons integer))", "error: typep: expected a type, got (cons integer)"),
+        (
+            "(typep 1 '(integer a))",
+            "error: typep: expected a number, a list of one, or * as a bound, got a",
+        ),
+        (
+            "(defstruct par a) (defstruct (kid (:include par) (:conc-name par-)) c) (list (par-a (make-par :a 5)) (par-a (make-kid :a 1)) (par-c (make-kid :c 2)))",
+            "(5 1 2)",
+        ),
+    ]);
+}

@@ -60,8 +60,28 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
 ];
 
-/// Returns whether a value has the type `wanted`: a symbol, or a list with `or`, `and`, `not`,
-/// `member` or `eql`.
+/// Compares a number with a bound: a number, a list of one number that is outside, or `*`.
+fn within(
+    value: &Value,
+    bound: &Value,
+    [inclusive, exclusive]: [&'static str; 2],
+) -> Result<bool, steel::SteelErr> {
+    if as_symbol(bound) == Some("*") {
+        return Ok(true);
+    }
+    let (limit, comparison) = match value::elements(bound).as_deref() {
+        Some([limit]) => (limit.clone(), exclusive),
+        _ => (bound.clone(), inclusive),
+    };
+    if !is_number(&limit) {
+        return Err(super::wrong("typep", "a number, a list of one, or * as a bound", bound));
+    }
+    let holds = super::numbers::number_function(comparison, &[value.clone(), limit])?;
+    Ok(matches!(holds, SteelVal::BoolV(true)))
+}
+
+/// Returns whether a value has the type `wanted`: a symbol, a list with `or`, `and`, `not`,
+/// `member` or `eql`, a kind of number with bounds, or `mod`.
 fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
     use SteelVal::{BigNum, ByteVector, CharV, IntV, MutableVector, NumV, StringV, VectorV};
     if let Some(list) = value::elements(wanted).filter(|list| !list.is_empty()) {
@@ -75,9 +95,18 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
             }
             Some("not") if list.len() == 2 => Ok(!has_type(value, &list[1])?),
             Some("member" | "eql") => Ok(types.any(|wanted| identical(value, wanted))),
-            // In (integer 0 9) and (string 5), only the head counts.
-            Some(_) => has_type(value, &list[0]),
-            None => Err(super::wrong("typep", "a type", wanted)),
+            Some("integer" | "rational" | "real" | "float" | "number") if list.len() <= 3 => {
+                Ok(has_type(value, &list[0])?
+                    && list.get(1).map_or(Ok(true), |least| within(value, least, [">=", ">"]))?
+                    && list.get(2).map_or(Ok(true), |most| within(value, most, ["<=", "<"]))?)
+            }
+            Some("mod") if list.len() == 2 => Ok(has_type(value, &value::symbol("integer"))?
+                && within(value, &value::integer(0), [">=", ">"])?
+                && within(value, &value::list(vec![list[1].clone()]), ["<=", "<"])?),
+            Some(_) if types.all(|argument| as_symbol(argument) == Some("*")) => {
+                has_type(value, &list[0])
+            }
+            _ => Err(super::wrong("typep", "a type", wanted)),
         };
     }
     let condition = super::super::objects::as_condition(value);
@@ -101,7 +130,8 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
         Some("float" | "double-float" | "single-float") => matches!(value, NumV(_)),
         Some("number" | "real") => is_number(value),
         Some("rational") => is_number(value) && !matches!(value, NumV(_)),
-        Some("vector" | "array" | "simple-vector") => {
+        Some("simple-vector") => matches!(value, VectorV(_) | MutableVector(_)),
+        Some("vector" | "array") => {
             matches!(value, VectorV(_) | MutableVector(_) | ByteVector(_) | StringV(_))
         }
         Some("sequence") => {

@@ -66,7 +66,18 @@ pub(super) fn defstruct(
         }
         options.slots.push(slot);
     }
-    let forms = functions(pass, node, name, &options);
+    // With the parent's :conc-name, the parent's accessors serve its slots.
+    let is_parents = |accessor: &Arc<str>| match pass.memory.setters.get(accessor) {
+        Some(Setter::Slot { structure, .. }) => options.included.contains(&text(structure)),
+        _ => false,
+    };
+    let accessors: Vec<Option<Arc<str>>> = options
+        .slots
+        .iter()
+        .map(|slot| Arc::from(format!("{}{}", options.prefix, text(&slot.name))))
+        .map(|accessor| Some(accessor).filter(|accessor| !is_parents(accessor)))
+        .collect();
+    let forms = functions(pass, node, name, &options, &accessors);
     output.push("(begin ");
     for form in &forms {
         pass.form(form, scope, output)?;
@@ -74,8 +85,8 @@ pub(super) fn defstruct(
     }
     pass.quoted(name, output);
     output.push(")");
-    for (index, slot) in options.slots.iter().enumerate() {
-        let accessor: Arc<str> = format!("{}{}", options.prefix, text(&slot.name)).into();
+    for (index, (slot, accessor)) in options.slots.iter().zip(accessors).enumerate() {
+        let Some(accessor) = accessor else { continue };
         let setter = if slot.is_read_only {
             Setter::Refused(format!("({accessor} …) is a slot that is read-only").into())
         } else {
@@ -272,8 +283,15 @@ fn layout(name: &Node, included: &[Arc<str>], slots: &[Slot]) -> Node {
     Node::list(span, vec![name.clone(), Node::list(span, included), Node::list(span, slots)])
 }
 
-/// Returns the definitions of the functions of a structure.
-fn functions(pass: &mut Pass<'_>, node: &Node, name: &Node, options: &Options) -> Vec<Node> {
+/// Returns the definitions of the functions of a structure. `accessors` are those of the slots,
+/// except those that are defined already.
+fn functions(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    name: &Node,
+    options: &Options,
+    accessors: &[Option<Arc<str>>],
+) -> Vec<Node> {
     let mark = pass.system_mark();
     let span = node.span;
     let names: Vec<Node> = options.slots.iter().map(|slot| slot.name.clone()).collect();
@@ -296,8 +314,9 @@ fn functions(pass: &mut Pass<'_>, node: &Node, name: &Node, options: &Options) -
             &[One(constructor), One(&parameters), One(&layout), Many(&names)],
         ));
     }
-    for (index, slot) in options.slots.iter().enumerate() {
-        let accessor = Node::symbol(span, &format!("{}{}", options.prefix, text(&slot.name)));
+    for (index, accessor) in accessors.iter().enumerate() {
+        let Some(accessor) = accessor else { continue };
+        let accessor = Node::symbol(span, accessor);
         let index = Node::new(span, Kind::Integer(index as i64));
         forms.push(pass.template(
             "(defun $1 ($2) (%slot $2 '$2 $3 '$1))",
