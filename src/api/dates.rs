@@ -9,7 +9,7 @@
 use super::Answer;
 use super::sets::required;
 use crate::condition::Condition;
-use crate::host::{self, Call, Function, Type, Value};
+use crate::host::{self, Call, Function, Type, UNIX_EPOCH, Value};
 use crate::mime::{WrittenDate, parse_zone};
 use crate::proto::imap::DateTime;
 use crate::proto::imap::search::Date;
@@ -92,9 +92,6 @@ time, other-time: as for format-date. :unit  :seconds, the default, :minutes, :h
     ).checked(),
 ];
 
-/// The seconds from 1900-01-01, where universal time begins, to 1970-01-01.
-const UNIVERSAL_TO_UNIX: i64 = 2_208_988_800;
-
 /// What [`read`] takes, for messages.
 pub(super) const EXPECTED: &str =
     "a universal time, or a date such as \"7-Feb-1994\" or \"1994-02-07T21:52:25Z\"";
@@ -104,7 +101,7 @@ pub(super) fn read(value: &Value) -> Option<WrittenDate> {
     let Some(seconds) = host::as_integer(value) else {
         return WrittenDate::parse(host::as_str(value)?);
     };
-    let time = timestamp(seconds.checked_sub(UNIVERSAL_TO_UNIX)?)?.to_zoned(TimeZone::UTC);
+    let time = timestamp(seconds.checked_sub(UNIX_EPOCH)?)?.to_zoned(TimeZone::UTC);
     let small = |number: i8| u8::try_from(number).ok();
     let time_of_day = (small(time.hour())?, small(time.minute())?, small(time.second())?);
     Some(WrittenDate { day: time.date(), time: Some(time_of_day), offset: Some(0) })
@@ -154,7 +151,7 @@ fn timestamp(unix_seconds: i64) -> Option<Timestamp> {
 
 fn parse_date(call: &Call<'_>) -> Answer {
     match host::as_str(required(call, 0)).and_then(WrittenDate::parse) {
-        Some(date) => Ok(host::integer(date.unix_seconds() + UNIVERSAL_TO_UNIX)),
+        Some(date) => Ok(host::integer(date.unix_seconds() + UNIX_EPOCH)),
         None if call.arg(1).is_some_and(|error| !host::is_true(error)) => {
             Ok(call.arg(2).cloned().unwrap_or_else(host::nil))
         }
@@ -201,7 +198,7 @@ fn date_add(call: &Call<'_>) -> Answer {
     let later = later().ok_or_else(|| {
         Condition::syntax(format!("{}: the result is outside of the calendar", call.name()))
     })?;
-    Ok(host::integer(later.timestamp().as_second() + UNIVERSAL_TO_UNIX))
+    Ok(host::integer(later.timestamp().as_second() + UNIX_EPOCH))
 }
 
 fn date_difference(call: &Call<'_>) -> Answer {

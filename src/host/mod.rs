@@ -53,6 +53,7 @@ pub use checking::Known;
 pub use context::{Context, Output, Warnings, not_allowed};
 pub use limit::{Interrupter, TimeLimit};
 pub use messages::nearest;
+pub(crate) use natives::UNIX_EPOCH;
 pub use natives::{hash_table, hash_table_entries};
 pub use objects::{condition_object, condition_of};
 pub(crate) use panics::caught;

@@ -39,6 +39,23 @@ pub(super) struct Trail {
 /// Stands in a global that is declared but has no value yet; holds its name.
 pub(super) struct Unbound(pub Arc<str>);
 
+/// A named way to go on after a condition; `restarts.scm` offers and invokes it.
+#[derive(Clone)]
+pub(super) struct Restart {
+    /// A symbol.
+    pub name: Value,
+    /// What it does: a string, which `princ` shows, a function of a stream, or `nil`.
+    pub report: Value,
+    /// A function that returns the list of arguments, or `nil`.
+    pub interactive: Value,
+    /// A function of a condition that tells whether the restart applies, or `nil` for always.
+    pub test: Value,
+    /// What is called with the arguments.
+    pub function: Value,
+    /// The place of the `restart-case`; `nil` for a restart of `restart-bind`.
+    pub tag: Value,
+}
+
 /// Identifies a block to leave. `left` is set once the block has ended.
 #[derive(Default)]
 pub(super) struct Tag {

@@ -276,11 +276,7 @@
         (let* ((results (append results (list (asked))))
                (value (%invoke-knowing results native arguments)))
           (if (%outcome? value) (%finish value native arguments results) value))
-        (%deliver outcome (and (null? results) (lambda (keys) (%call native (%with-keys keys arguments))))))))
-
-(define (%call native arguments)
-  (let ((value (%invoke native arguments)))
-    (if (%outcome? value) (%finish value native arguments '()) value)))
+        (%deliver outcome (and (null? results) (lambda (keys) (apply (%wrap native) (%with-keys keys arguments))))))))
 
 (define (%wrap native)
   (lambda arguments

@@ -54,7 +54,7 @@
   (syntax-rules ()
     ((_ (name text argument ...) body ...)
      (restart-case (progn body ...)
-       (name () :report (lambda (stream) (format stream text argument ...)) (values nil t))))))
+       (name () :report (format nil text argument ...) (values nil t))))))
 
 (define-syntax restart-bind
   (syntax-rules ()
@@ -115,10 +115,7 @@
 
 (define (cerror continuation text . arguments)
   (%restart-case (lambda () (apply error text arguments))
-                 (list (%make-restart 'continue
-                                      (lambda (stream) (apply format stream continuation arguments))
-                                      nil nil
-                                      (lambda () nil)))))
+                 (list (%make-restart 'continue (apply format nil continuation arguments) nil nil (lambda () nil)))))
 
 ;; --- restarts of the application's functions -----------------------------------------------------
 

@@ -574,8 +574,13 @@ fn atom_datum(value: &Value) -> Datum {
 }
 
 /// Formats a value for people: strings and characters as they are, keywords without the colon, a
-/// condition as its message and the server's words.
+/// condition as its message and the server's words, a restart as what it does.
 pub fn displayed(value: &Value) -> String {
+    if let Some(restart) = downcast::<super::objects::Restart>(value)
+        && let Some(report) = as_str(&restart.report)
+    {
+        return report.to_owned();
+    }
     match super::objects::as_condition(value) {
         Some(condition) => match &condition.server_string {
             Some(words) if !words.is_empty() && !condition.message.contains(words.as_str()) => {

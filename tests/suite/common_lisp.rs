@@ -1102,6 +1102,14 @@ fn restarts_are_offered_and_invoked() {
         ("(let ((r (restart-case (find-restart 'a) (a ())))) (find-restart r))", "nil"),
         ("(compute-restarts)", "nil"),
         ("(restart-case (princ-to-string (find-restart 'a)) (a ()))", "\"#<restart a>\""),
+        (
+            "(restart-case (princ-to-string (find-restart 'a)) (a () :report \"Goes on.\"))",
+            "\"Goes on.\"",
+        ),
+        (
+            "(with-simple-restart (a \"Skips ~a.\" 5) (princ-to-string (find-restart 'a)))",
+            "\"Skips 5.\"",
+        ),
         // Clean-up runs on the way to the restart, once.
         (
             "(let ((n 0)) (list (restart-case (unwind-protect (invoke-restart 'r) (incf n)) (r () :r)) n))",

@@ -105,8 +105,8 @@ impl Comparison {
     }
 
     /// Returns an empty set that can hold these values; `None` if one cannot be hashed.
-    pub(super) fn set_for<'v>(&self, values: &[Value]) -> Option<Set<'v>> {
-        let hashes = values.iter().all(|value| self.kind.includes(value));
+    pub(super) fn set_for<'v>(&self, values: &[&[Value]]) -> Option<Set<'v>> {
+        let hashes = values.iter().copied().flatten().all(|value| self.kind.includes(value));
         hashes.then(|| Set { test: self.test, keys: HashSet::new() })
     }
 }

@@ -40,6 +40,7 @@ pub(super) use flights::{flight, without};
 pub(super) use structures::{Structure, structure};
 pub(super) use tables::{HashTable, table_like};
 pub use tables::{hash_table, hash_table_entries};
+pub(crate) use time::UNIX_EPOCH;
 
 use std::cell::RefCell;
 use std::sync::Arc;

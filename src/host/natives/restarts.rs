@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Answer, Code, count, fail, wrong};
+use crate::host::objects::Restart;
 use crate::host::value::{
     Value, as_keyword, as_str, as_symbol, downcast, elements, is_nil, list, nil, shared_object,
 };
@@ -26,7 +27,6 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%restart?", |arguments| Ok(SteelVal::BoolV(downcast::<Restart>(&arguments[0]).is_some()))),
     ("%restart-tag", |arguments| part(arguments, |restart| &restart.tag)),
     ("%restart-test", |arguments| part(arguments, |restart| &restart.test)),
-    ("%restart-report", |arguments| part(arguments, |restart| &restart.report)),
     ("%restart-interactive", |arguments| part(arguments, |restart| &restart.interactive)),
     ("%restart-function", |arguments| part(arguments, |restart| &restart.function)),
     ("restart-name", |arguments| {
@@ -42,20 +42,6 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("%with-keys", with_keys),
 ];
-
-#[derive(Clone)]
-struct Restart {
-    name: Value,
-    /// A string, a function of a stream, or `nil`.
-    report: Value,
-    /// A function that returns the list of arguments, or `nil`.
-    interactive: Value,
-    /// A function of a condition that tells whether the restart applies, or `nil` for always.
-    test: Value,
-    function: Value,
-    /// The place of the `restart-case`; `nil` for a restart of `restart-bind`.
-    tag: Value,
-}
 
 fn object(restart: Restart) -> Value {
     let shown = format!("#<restart {}>", as_symbol(&restart.name).unwrap_or("nil"));

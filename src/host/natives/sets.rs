@@ -40,8 +40,8 @@ fn members(arguments: &[Value]) -> Answer {
     let wanted = is_true(&arguments[2]);
     let (right, keys) = (options.keys(&right)?, options.keys(&left)?);
     let mut kept = Vec::new();
-    let set = if options.negated { None } else { options.comparison.set_for(&right) };
-    if let Some(mut set) = set.filter(|_| options.comparison.set_for(&keys).is_some()) {
+    let set = if options.negated { None } else { options.comparison.set_for(&[&right, &keys]) };
+    if let Some(mut set) = set {
         right.iter().for_each(|key| _ = set.insert(key));
         let found = left.into_iter().zip(&keys).filter(|(_, key)| set.contains(key) == wanted);
         return Ok(list(found.map(|(element, _)| element).collect()));
@@ -76,7 +76,7 @@ fn distinct(arguments: &[Value]) -> Answer {
         keys.reverse();
     }
     let mut kept = vec![true; part.len()];
-    let set = if options.negated { None } else { options.comparison.set_for(&keys) };
+    let set = if options.negated { None } else { options.comparison.set_for(&[&keys]) };
     match set {
         Some(mut set) => {
             for (key, kept) in keys.iter().zip(&mut kept).rev() {

@@ -24,7 +24,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 ];
 
 /// 1970-01-01 as a universal time.
-const UNIX_EPOCH: i64 = 2_208_988_800;
+pub(crate) const UNIX_EPOCH: i64 = 2_208_988_800;
 
 pub(super) fn universal(time: Timestamp) -> i64 {
     time.as_second() + UNIX_EPOCH

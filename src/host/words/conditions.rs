@@ -39,7 +39,7 @@ pub(super) const WORDS: &[Word] = &[
     (
         "restart-case",
         "(form (name parameters form …) …)",
-        "Offers restarts while the first form runs. One that is invoked leaves it and runs its forms with the arguments; their value is the value. In front of the forms stand :report (a string, or a function of a stream), :interactive (a function that returns the arguments) and :test (a function of a condition).",
+        "Offers restarts while the first form runs. One that is invoked leaves it and runs its forms with the arguments; their value is the value. In front of the forms stand :report (a string, which princ shows of the restart, or a function of a stream), :interactive (a function that returns the arguments) and :test (a function of a condition).",
     ),
     (
         "restart-bind",

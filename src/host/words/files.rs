@@ -72,9 +72,13 @@ pub(super) const WORDS: &[Word] = &[
     (
         "with-open-file",
         "((variable path &key direction if-exists if-does-not-exist) form …)",
-        "A port on a file, closed on every way out. :direction :output writes; :if-exists :append, :error or :supersede.",
+        "A port on a file, closed on every way out; the arguments are those of open.",
     ),
-    ("open", "(path &key direction if-exists if-does-not-exist)", "A port on a file."),
+    (
+        "open",
+        "(path &key direction if-exists if-does-not-exist)",
+        "A port on a file of UTF-8 text or bytes. :direction :output writes. :if-exists is :error, the default, :supersede, :append, :overwrite, or nil for nil instead of a port. :if-does-not-exist is :error, the default for input, :create, that for output, or nil.",
+    ),
     ("open-input-file", "(path)", "A port that reads a file."),
     ("open-output-file", "(path)", "A port that writes a file; an error if there is one already."),
     (
@@ -118,14 +122,14 @@ pub(super) const WORDS: &[Word] = &[
         "((variable string &key start end) form …)",
         "Runs the forms with a port that reads a string.",
     ),
-    ("delete-file", "(path)", "Deletes a file."),
+    ("delete-file", "(path)", "Deletes a file. Of a link, the link itself is deleted."),
     ("probe-file", "(path)", "The path if the file exists, or nil."),
     ("file-exists?", "(path)", "Whether there is a file or folder of this path."),
     ("file-write-date", "(path)", "The universal time at which a file was written last."),
     (
         "rename-file",
         "(path new-path &key if-exists)",
-        "Renames a file or folder. A new path without a folder or a type gets that of the old one. If there is one of that name, it is an error, or with :if-exists :supersede replaced. Returns the new path.",
+        "Renames a file or folder; an untrusted script renames files only. A new path without a folder or a type gets that of the old one. If there is one of that name, it is an error, or with :if-exists :supersede replaced. Returns the new path.",
     ),
     (
         "copy-file",

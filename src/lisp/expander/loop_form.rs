@@ -278,23 +278,24 @@ impl<'n> Clauses<'_, '_, 'n> {
             let pattern = self.next("a variable")?.clone();
             let value =
                 if self.accept(&["="]) { self.next("a value")?.clone() } else { self.nothing() };
-            // With `and`, no value sees a variable of the same clause.
-            let whole = self.own("whole");
-            self.bind(&whole, &value);
-            patterns.push((pattern, whole));
+            patterns.push((pattern, value));
             if !self.accept(&["and"]) {
                 break;
             }
         }
-        patterns.iter().for_each(|(pattern, whole)| self.destructured(pattern, whole));
+        // With `and`, no value sees a variable of the same clause.
+        let together = patterns.len() > 1;
+        for (pattern, value) in &mut patterns {
+            if together || pattern.as_symbol().is_none() {
+                let whole = self.own("whole");
+                self.bind(&whole, value);
+                *value = whole;
+            }
+        }
+        let mut parts = Vec::new();
+        patterns.iter().for_each(|(pattern, value)| self.parts(pattern, value, &mut parts));
+        parts.iter().for_each(|(name, part)| self.bind(name, part));
         Ok(())
-    }
-
-    /// Binds the variables of `pattern` to the parts of `value` before the loop starts.
-    fn destructured(&mut self, pattern: &Node, value: &Node) {
-        let mut forms = Vec::new();
-        self.parts(pattern, value, &mut forms);
-        forms.iter().for_each(|(name, part)| self.bind(name, part));
     }
 
     /// Makes the clauses of a `for … and …` step together: no value sees a variable that was

@@ -29,6 +29,7 @@ mod loops;
 pub(crate) mod names;
 mod output;
 mod parallel;
+mod place_forms;
 mod places;
 mod quasiquote;
 mod scope;

@@ -78,13 +78,7 @@ pub(super) fn defstruct(
         .map(|accessor| Some(accessor).filter(|accessor| !is_parents(accessor)))
         .collect();
     let forms = functions(pass, node, name, &options, &accessors);
-    output.push("(begin ");
-    for form in &forms {
-        pass.form(form, scope, output)?;
-        output.push(" ");
-    }
-    pass.quoted(name, output);
-    output.push(")");
+    define(pass, &forms, name, scope, output)?;
     for (index, (slot, accessor)) in options.slots.iter().zip(accessors).enumerate() {
         let Some(accessor) = accessor else { continue };
         let setter = if slot.is_read_only {
@@ -96,6 +90,24 @@ pub(super) fn defstruct(
     }
     let known = Structure { included: options.included, slots: options.slots };
     pass.memory.structures.insert(type_name, known);
+    Ok(())
+}
+
+/// Emits the definitions of a structure; their value is its name.
+fn define(
+    pass: &mut Pass<'_>,
+    forms: &[Node],
+    name: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    output.push("(begin ");
+    for form in forms {
+        pass.form(form, scope, output)?;
+        output.push(" ");
+    }
+    pass.quoted(name, output);
+    output.push(")");
     Ok(())
 }
 
@@ -459,13 +471,7 @@ pub(super) fn define_record_type(
             forms.push(pass.template(define, mark, node.span, &holes));
         }
     }
-    output.push("(begin ");
-    for form in &forms {
-        pass.form(form, scope, output)?;
-        output.push(" ");
-    }
-    pass.quoted(name, output);
-    output.push(")");
+    define(pass, &forms, name, scope, output)?;
     pass.memory.structures.insert(text(name), Structure { included: Vec::new(), slots });
     Ok(())
 }
