@@ -25,6 +25,9 @@ pub enum Identifier {
     Unexpected,
     /// The connection broke or could not be made; it is closed.
     ServerShutdownConnection,
+    /// The connection was lost and made anew, but a change may have been made already, or message
+    /// numbers may mean other messages now.
+    InDoubt,
     /// No answer within the timeout.
     Timeout,
     /// A response exceeded a limit; the connection is closed.
@@ -61,6 +64,7 @@ impl Identifier {
             Identifier::SyntaxError => "syntax-error",
             Identifier::Unexpected => "unexpected",
             Identifier::ServerShutdownConnection => "server-shutdown-connection",
+            Identifier::InDoubt => "in-doubt",
             Identifier::Timeout => "timeout",
             Identifier::ResponseTooLarge => "response-too-large",
             Identifier::Insecure => "insecure",

@@ -9,6 +9,7 @@
 use super::Answer;
 use super::flags::flag_list;
 use super::mailbox::{failed, mailbox, pop_mailbox};
+use super::reconnecting::Reconnection;
 use super::sets::required;
 use crate::host::{self, Call, Function, Run, Value};
 use crate::proto::imap::SelectedMailbox;
@@ -122,6 +123,7 @@ pub(super) fn mailbox_message_count(call: &Call<'_>) -> Answer {
     if let Some(mailbox) = pop_mailbox(call, 0) {
         return Ok(number(Some(mailbox.client().count())));
     }
+    mailbox(call)?.extra::<Reconnection>().numbers_are_new();
     of_selected(call, |selected| number(Some(selected.exists)))
 }
 

@@ -7,7 +7,7 @@
 
 use super::{
     accessors, accounts, connections, dates, envelope, fetching, help, letters, mailboxes,
-    messages, parts, pipeline, pop, run_program, searching, sets, smtp, tables,
+    messages, parts, pipeline, pop, reconnecting, run_program, searching, sets, smtp, tables,
 };
 use crate::host::{self, Function, Known, Value};
 
@@ -22,6 +22,7 @@ pub struct Topic {
 /// All functions of the mail interface, in the order of registration and of the help.
 pub const TOPICS: &[Topic] = &[
     Topic { title: "Connections", functions: connections::FUNCTIONS },
+    Topic { title: "Lost connections", functions: reconnecting::FUNCTIONS },
     Topic { title: "Mailboxes", functions: mailboxes::FUNCTIONS },
     Topic { title: "What a mailbox object knows", functions: accessors::FUNCTIONS },
     Topic { title: "Fetching", functions: fetching::FUNCTIONS },

@@ -7,8 +7,9 @@
 //! module, too.
 
 use super::mailbox::{any_mailbox_at, deliver_warnings, failed, on_mailbox, operate};
-use super::objects::AnyMailbox;
 use super::objects::SmtpConnection;
+use super::objects::{AnyMailbox, ImapMailbox};
+use super::reconnecting::Reconnection;
 use super::secret::Login;
 use super::sets::required;
 use super::state::state;
@@ -97,12 +98,17 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
     let mut options = default_options(call);
     let host = host_argument(call, &mut options)?;
     read_options(call, &mut options)?;
-    let credentials = login(call, false)?.credentials(call, &host)?;
+    let login = login(call, false)?;
+    let credentials = login.credentials(call, &host)?;
     let state = state(call);
     let mut client = ImapClient::connect(&state.connector, &host, &credentials, &options)
         .map_err(|error| failed(call, &error))?;
     deliver_warnings(call.context(), call.name(), &mut client);
-    Ok(state.adopt_imap(client))
+    let mailbox = state.adopt_imap(client);
+    if let Some(mailbox) = host::downcast::<ImapMailbox>(&mailbox) {
+        mailbox.extra::<Reconnection>().remember(login.kept(&credentials), options);
+    }
+    Ok(mailbox)
 }
 
 pub(super) fn make_pop_connection(call: &Call<'_>) -> Result<Value, Condition> {
@@ -326,7 +332,10 @@ pub(super) fn close_connection(call: &Call<'_>) -> Result<Value, Condition> {
         return Ok(host::truth(true));
     }
     match any_mailbox_at(call, 0)? {
-        AnyMailbox::Imap(mailbox) => mailbox.client().close(),
+        AnyMailbox::Imap(mailbox) => {
+            mailbox.extra::<Reconnection>().forget();
+            mailbox.client().close();
+        }
         AnyMailbox::Pop(mailbox) => operate(call, &mailbox, PopClient::close)?,
     }
     Ok(host::truth(true))

@@ -27,6 +27,7 @@ pub(super) fn copy_letters(call: &Call<'_>) -> Result<Value, Condition> {
         return Ok(host::nil());
     }
     let mut target = to.client();
+    target.begin_operation(call.number());
     let mut copied = Vec::new();
     let result = on_mailbox(call, |client| {
         let progress = progress(call);

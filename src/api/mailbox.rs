@@ -9,6 +9,7 @@
 use super::objects::{AnyMailbox, ImapMailbox, PopMailbox};
 use super::pipeline;
 use super::progress::Progress;
+use super::reconnecting::Reconnection;
 use super::sets::required;
 use crate::client::{Error, ImapClient, PopClient, WarningKind};
 use crate::condition::{Condition, Identifier};
@@ -112,7 +113,10 @@ pub(super) fn on_mailbox_at<T>(
 ) -> Result<T, Condition> {
     let mailbox = mailbox_at(call, index)?;
     pipeline::check(call)?;
-    on(call.context(), call.name(), &mailbox, operation)
+    on(call.context(), call.name(), &mailbox, |client| {
+        client.begin_operation(call.number());
+        operation(client)
+    })
 }
 
 /// Runs an operation on an IMAP connection on behalf of the function `name`.
@@ -126,7 +130,11 @@ pub(super) fn on<T>(
     let _work = context.state::<Progress>().begin(name);
     let result = operation(&mut client);
     deliver_warnings(context, name, &mut client);
-    result.map_err(|error| condition(name, &error, client.selected().is_none()))
+    result.map_err(|error| {
+        let condition = condition(name, &error, client.selected().is_none());
+        mailbox.extra::<Reconnection>().note(&condition);
+        condition
+    })
 }
 
 /// Delivers messages of the server that need not stop the program.

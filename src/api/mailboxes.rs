@@ -7,6 +7,7 @@
 use super::flags::flag_list;
 use super::mailbox::{mailbox, on_mailbox};
 use super::pipeline;
+use super::reconnecting::Reconnection;
 use super::state::state;
 use crate::client::{Error, ImapClient, QuotaResource, QuotaRoot};
 use crate::condition::Condition;
@@ -125,6 +126,7 @@ type Result<T> = std::result::Result<T, Condition>;
 pub(super) fn select_mailbox(call: &Call<'_>) -> Result<Value> {
     let (name, read_only) = (call.string(1)?, call.boolean_key("read-only"));
     on_mailbox(call, |client| client.select(name, read_only))?;
+    mailbox(call)?.extra::<Reconnection>().numbers_are_new();
     Ok(host::truth(true))
 }
 

@@ -40,6 +40,7 @@ mod pop;
 mod program;
 pub mod progress;
 mod read_ahead;
+mod reconnecting;
 pub mod reference;
 mod report;
 mod router;
@@ -86,4 +87,5 @@ pub fn register(host: &mut Host, mut state: State) {
     for topic in catalog::TOPICS {
         host.register(topic.functions);
     }
+    host.recover_with("%reconnect", reconnecting::applies);
 }

@@ -195,12 +195,16 @@ where
 {
     let context = call.context();
     if context.state::<Phase>().issuing().is_none() {
-        let carry_out = |client: &mut ImapClient| begin(client).and_then(|sent| wait(client, sent));
+        let carry_out = |client: &mut ImapClient| {
+            client.begin_operation(call.number());
+            begin(client).and_then(|sent| wait(client, sent))
+        };
         let result = on(context, call.name(), mailbox, carry_out)?;
         return then(context, result);
     }
     check(call)?;
     begin_call(call)?;
+    mailbox.client().begin_operation(call.number());
     let pending = on(context, call.name(), mailbox, begin)?;
     if !pending.is_in_flight() {
         let result = on(context, call.name(), mailbox, |client| wait(client, pending))?;
@@ -274,6 +278,11 @@ pub(super) fn perform_letter(
 fn placeholder(call: &Call<'_>, operation: Operation) -> Value {
     let shown = format!("#<the result of {}, which is still to come>", call.name());
     host::object(Placeholder(Mutex::new(Some(operation))), &shown)
+}
+
+/// Returns whether a script's `issue` runs.
+pub(super) fn is_issuing(context: &Context) -> bool {
+    context.state::<Phase>().issuing().is_some()
 }
 
 /// Refuses a second call in the same `issue`.

@@ -8,6 +8,7 @@ use super::dates;
 use super::flags::flag_text;
 use super::mailbox::mailbox;
 use super::pipeline;
+use super::reconnecting::Reconnection;
 use super::sets::{message_set, required};
 use super::shifting::Given;
 use crate::client::ImapClient;
@@ -25,10 +26,11 @@ pub(super) fn search_mailbox(call: &Call<'_>) -> Result<Value, Condition> {
     let key = Expression { function: call.name() }.key(required(call, 1), 0)?;
     let (mailbox, uid) = (mailbox(call)?, call.boolean_key("uid"));
     let begin = |client: &mut ImapClient| client.begin_search(&key, uid);
-    let given = mailbox.extra::<Given>();
+    let (given, reconnection) = (mailbox.extra::<Given>(), mailbox.extra::<Reconnection>());
     let wait = move |client: &mut ImapClient, pending| {
         let numbers: Vec<u32> = client.wait(pending)?;
         if !uid {
+            reconnection.numbers_are_new();
             given.note(client, numbers.iter().copied().collect::<SequenceSet>().members(0));
         }
         Ok(numbers)

@@ -290,6 +290,29 @@ impl Login {
         };
         Ok(Credentials { auth, ..Credentials::new(self.user.as_str(), text.as_str()) })
     }
+
+    /// Returns the login in a form that outlives the call. What a procedure returned, or a person
+    /// typed, is kept instead of asking again: the interpreter may collect a procedure that only
+    /// the connection holds. The other sources are read again at each login.
+    pub fn kept(self, credentials: &Credentials) -> Login {
+        let text = || Source::Text(Zeroizing::new(credentials.password.reveal().to_owned()));
+        let secret = match self.secret {
+            Held::Password(Source::Procedure(_)) | Held::Asked => Held::Password(text()),
+            Held::Token(Source::Procedure(_)) => Held::Token(text()),
+            other => other,
+        };
+        Login { secret, ..self }
+    }
+
+    /// Returns the same login with another password or token.
+    pub fn with_secret(&self, text: &str) -> Login {
+        let text = Source::Text(Zeroizing::new(text.to_owned()));
+        let secret = match self.secret {
+            Held::Token(_) => Held::Token(text),
+            _ => Held::Password(text),
+        };
+        Login { user: self.user.clone(), secret, auth: self.auth }
+    }
 }
 
 /// Asks at the terminal, once.

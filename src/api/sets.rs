@@ -4,6 +4,8 @@
 //! message numbers and, with `:uid t`, for unique ids. `message_set` reads a set and `set_value`
 //! makes one; the other functions read arguments of a call and report wrong ones.
 
+use super::objects::ImapMailbox;
+use super::reconnecting;
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
 use crate::proto::imap::sequence::Bound;
@@ -32,12 +34,23 @@ pub(super) fn check(function: &str, parameter: &str, value: &Value) -> Result<()
 
 /// Returns the messages in argument `index`: UIDs with `:uid t`, otherwise numbers.
 pub(super) fn addressed(call: &Call<'_>, index: usize) -> Result<Messages, Condition> {
-    Ok(Messages::new(messages(call, index)?, call.boolean_key("uid")))
+    let messages = Messages::new(messages(call, index)?, call.boolean_key("uid"));
+    check_numbers(call, index, &messages)?;
+    Ok(messages)
 }
 
 /// Returns the message in argument `index`: a UID with `:uid t`, otherwise a number.
 pub(super) fn message_id(call: &Call<'_>, index: usize) -> Result<MessageId, Condition> {
-    Ok(MessageId::new(message(call, index)?, call.boolean_key("uid")))
+    let id = MessageId::new(message(call, index)?, call.boolean_key("uid"));
+    check_numbers(call, index, &id.into())?;
+    Ok(id)
+}
+
+/// Checks that numbers in argument `index` mean what the script thinks, in the IMAP mailbox of the
+/// argument before it.
+fn check_numbers(call: &Call<'_>, index: usize, messages: &Messages) -> Result<(), Condition> {
+    let mailbox = call.arg(index.wrapping_sub(1)).and_then(host::downcast::<ImapMailbox>);
+    mailbox.map_or(Ok(()), |mailbox| reconnecting::check_numbers(call, &mailbox, messages))
 }
 
 /// Returns the number in argument `index`.

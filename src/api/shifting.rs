@@ -51,6 +51,14 @@ impl Given {
             given.sets.push(numbers);
         }
     }
+
+    /// Goes on with the numbers on a new connection, on which they mean the same letters.
+    pub(super) fn carry_over(&self, old: &ImapClient, new: &ImapClient) {
+        let mut given = self.numbers();
+        if given.epoch == old.epoch() {
+            given.epoch = new.epoch();
+        }
+    }
 }
 
 /// Warns if a change names one message by a number that has shifted since the script received it.

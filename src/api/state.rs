@@ -77,6 +77,11 @@ impl State {
         self.adopt(&self.smtp, client)
     }
 
+    /// Counts an IMAP mailbox among the open ones again, after its connection was made anew.
+    pub(super) fn readopt(&self, mailbox: &Arc<ImapMailbox>) {
+        self.imap.add(mailbox);
+    }
+
     fn adopt<C: Client + Send + 'static>(&self, open: &Open<C>, client: C) -> Value {
         let held = Arc::new(Held::new(client));
         open.add(&held);
@@ -138,8 +143,9 @@ impl<C: Client> Open<C> {
 
     fn add(&self, held: &Arc<Held<C>>) {
         let mut open = self.list();
-        open.retain(|held| held.strong_count() > 0);
-        open.push(Arc::downgrade(held));
+        let added = Arc::downgrade(held);
+        open.retain(|held| held.strong_count() > 0 && !held.ptr_eq(&added));
+        open.push(added);
     }
 
     fn take_closed(&self) -> Vec<String> {

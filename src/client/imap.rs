@@ -35,6 +35,8 @@ pub struct ImapClient {
     warnings: Vec<Warning>,
     ahead: Ahead,
     pub(super) read_ahead: ReadAhead,
+    /// The epoch when the last operation began.
+    pub(super) epoch_of_operation: (u64, u64),
 }
 
 /// The hierarchy separator. The login asks for it; the answer is read when it is needed.
@@ -51,11 +53,16 @@ impl ImapClient {
             warnings: Vec::new(),
             ahead: Ahead::default(),
             read_ahead: ReadAhead::default(),
+            epoch_of_operation: (0, 0),
         }
     }
 
     pub(super) fn connection(&mut self) -> &mut Connection<Session> {
         &mut self.connection
+    }
+
+    pub(super) fn connection_now(&self) -> &Connection<Session> {
+        &self.connection
     }
 
     pub(super) fn commands_ahead(&mut self) -> &mut Ahead {

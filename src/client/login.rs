@@ -32,11 +32,22 @@ impl ImapClient {
         credentials: &Credentials,
         options: &ConnectOptions,
     ) -> Result<Self, Error> {
+        let session = Session::new(options.limits.clone());
+        ImapClient::log_in_with(session, connector, host, credentials, options)
+    }
+
+    /// Does the work of [`ImapClient::connect`] with a session that has not begun.
+    pub(super) fn log_in_with(
+        session: Session,
+        connector: &Connector,
+        host: &str,
+        credentials: &Credentials,
+        options: &ConnectOptions,
+    ) -> Result<Self, Error> {
         credentials.check()?; // before a byte is sent
         let login = Command::login(&credentials.user, &credentials.password)?;
         let way = options.way(Ports { plain: 143, implicit_tls: 993 });
-        let mut connection =
-            way.open(connector, host, options, Session::new(options.limits.clone()))?;
+        let mut connection = way.open(connector, host, options, session)?;
         credentials.hide_in(&mut connection);
         let mut client = ImapClient::over(connection);
         let authenticated = client.greeting()?;

@@ -13,6 +13,7 @@
 //! | `running`, `pending`, `ahead` | the loop around a command; operations in two halves; pipelining |
 //! | `answers`, `fetched` | responses read into types |
 //! | `mailboxes`, `messages`, `moving`, `appending` | IMAP operations by topic |
+//! | `reconnecting` | a new connection in place of a lost one; what may be done again |
 //! | `quota`, `identity` | GETQUOTAROOT; ID |
 //! | `read_ahead`, `transfer`, `copying` | prefetching; letters to files; letters to another server |
 //! | [`pop3`], `pop_ahead` | the POP3 client and its prefetching |
@@ -36,6 +37,7 @@ pub mod pop3;
 mod pop_ahead;
 mod quota;
 mod read_ahead;
+mod reconnecting;
 mod running;
 pub mod smtp;
 mod told;
@@ -52,6 +54,7 @@ pub use options::{Auth, ConnectOptions, Credentials, TlsMode};
 pub use pending::{Nothing, Pending, Reader};
 pub use pop3::PopClient;
 pub use quota::{QuotaResource, QuotaRoot};
+pub use reconnecting::{Found, Lost, Repeat};
 pub use smtp::SmtpClient;
 pub use told::{CopiedUids, Listed, Warning, WarningKind};
 pub use transfer::Letters;

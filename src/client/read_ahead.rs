@@ -202,7 +202,7 @@ impl Window {
         if items.marks_seen() && !is_read_only {
             let seen =
                 Command::store(&message.into(), StoreMode::Add, &[Flag::new("\\Seen")?], true)?;
-            let mark = client.begin([seen], Nothing)?;
+            let mark = client.in_background(|client| client.begin([seen], Nothing))?;
             client.forget(mark);
         }
         self.sent.remove(&message.get());

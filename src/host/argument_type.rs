@@ -1,6 +1,6 @@
 //! Types of arguments, checked before any code of a function runs.
 
-use super::value::{Value, as_integer, as_keyword, as_list, as_str, as_symbol, is_nil};
+use super::value::{Value, as_float, as_integer, as_keyword, as_list, as_str, as_symbol, is_nil};
 
 /// The type of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum Type {
     Truth,
     /// A whole number within these bounds, inclusive.
     Integer(i64, i64),
+    /// Seconds: a number that is not negative.
+    Seconds,
     /// A string.
     String,
     /// A function. The number of arguments is for messages; it is not checked.
@@ -32,6 +34,9 @@ impl Type {
             Type::Integer(least, most) => {
                 as_integer(value).is_some_and(|number| (*least..=*most).contains(&number))
             }
+            Type::Seconds => {
+                as_float(value).is_some_and(|seconds| seconds >= 0.0 && seconds.is_finite())
+            }
             Type::String => as_str(value).is_some(),
             Type::Function(_) => super::value::is_procedure(value),
             Type::List => is_nil(value) || as_list(value).is_some(),
@@ -44,6 +49,7 @@ impl Type {
         match self {
             Type::Truth => "t or nil".to_owned(),
             Type::Integer(least, most) => format!("a whole number from {least} to {most}"),
+            Type::Seconds => "seconds, a number that is not negative".to_owned(),
             Type::String => "a string".to_owned(),
             Type::Function(1) => "a function of one argument".to_owned(),
             Type::Function(2) => "a function of two arguments".to_owned(),

@@ -7,6 +7,7 @@
 use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::context::{Context, not_allowed};
 use super::parameters::{self, Arguments, Parameters, name_of};
@@ -16,6 +17,7 @@ use crate::condition::{Condition, Identifier};
 
 /// A call of a native, with its arguments sorted by the lambda list.
 pub struct Call<'a> {
+    pub(super) number: u64,
     pub(super) context: &'a Context,
     pub(super) name: &'a str,
     pub(super) parameters: &'a Parameters,
@@ -36,12 +38,19 @@ impl KeptCall {
     /// Those of `code`.
     pub fn again(&self, context: &Context, code: NativeCode) -> Result<Value, Condition> {
         code(&Call {
+            number: next_number(),
             context,
             name: &self.name,
             parameters: &self.parameters,
             arguments: self.arguments.clone(),
         })
     }
+}
+
+/// Returns the number of a new call.
+pub(super) fn next_number() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Makes the `:syntax-error` about an argument of a function: the parameter, what was expected and
@@ -106,6 +115,11 @@ impl Call<'_> {
     /// Returns the function's name for messages.
     pub fn name(&self) -> &str {
         self.name
+    }
+
+    /// Returns the number of this call. No other call of any host has it.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Identifies this call in the script: a number that is the same for the same place, `None` if

@@ -59,6 +59,15 @@ pub struct Context {
     definitions: Mutex<Definitions>,
     /// Whether the host works for another one.
     is_worker: bool,
+    recovery: Mutex<Option<Recovery>>,
+}
+
+/// How calls that lost their connection are recovered: see [`super::Host::recover_with`].
+#[derive(Clone)]
+pub(super) struct Recovery {
+    /// Returns whether a call with these arguments can be recovered.
+    pub applies: fn(&Context, &[Value]) -> bool,
+    pub native: Value,
 }
 
 /// The procedures that a native wants to be called: see [`super::Call::result_of`].
@@ -146,6 +155,7 @@ impl Context {
             held: Mutex::default(),
             definitions: Mutex::default(),
             is_worker: false,
+            recovery: Mutex::default(),
         }
     }
 
@@ -156,6 +166,16 @@ impl Context {
         self.is_worker = true;
         self.learn_secrets(other);
         self
+    }
+
+    pub(super) fn set_recovery(&self, recovery: Recovery) {
+        *lock(&self.recovery) = Some(recovery);
+    }
+
+    /// Returns the native that recovers a call with these arguments, if one can.
+    pub(super) fn recovery(&self, arguments: &[Value]) -> Option<Value> {
+        let recovery = lock(&self.recovery).clone()?;
+        (recovery.applies)(self, arguments).then_some(recovery.native)
     }
 
     /// Returns whether the host works for another one.

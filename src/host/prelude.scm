@@ -256,15 +256,15 @@
 
 ;; --- natives of the application ------------------------------------------------------------------
 
-;; `again` calls the native again, with what it is given in place of the same keys; it is nil if a
-;; procedure of the script has run for the call, which would run twice.
-(define (%deliver outcome &optional again)
+;; `native` and `arguments` are given if the call can be made again. It cannot if a procedure of the
+;; script has run for it, which would run twice.
+(define (%deliver outcome &optional native arguments)
   (let each ((warnings (%outcome-warnings outcome)))
     (when (pair? warnings)
       (%warn (car warnings))
       (each (cdr warnings))))
   (let ((error (%outcome-error outcome)))
-    (if error (%raise-offering error again) (%values-from (%outcome-values outcome)))))
+    (if error (%raise-offering error native arguments) (%values-from (%outcome-values outcome)))))
 
 (define (%delivered value) (if (%outcome? value) (%deliver value) value))
 
@@ -276,7 +276,7 @@
         (let* ((results (append results (list (asked))))
                (value (%invoke-knowing results native arguments)))
           (if (%outcome? value) (%finish value native arguments results) value))
-        (%deliver outcome (and (null? results) (lambda (keys) (apply (%wrap native) (%with-keys keys arguments))))))))
+        (%deliver outcome (and (null? results) native) arguments))))
 
 (define (%wrap native)
   (lambda arguments

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::context::{Context, Recovery};
 use super::on_demand::Definition;
 use super::registry::{Code, Native};
 use super::value::{self, Value};
@@ -158,6 +159,21 @@ impl Host {
             self.expander.note_system(name);
             self.publish_on_demand(name, &system_global(name));
         }
+    }
+
+    /// Offers the restart `reconnect` for conditions of natives that say that a connection is lost,
+    /// when `applies` returns true for the arguments of the call.
+    ///
+    /// The restart calls the native `name`, which is registered already, with the name of the
+    /// function and the list of its arguments. It connects again and returns nil, or a condition
+    /// that says why the call must not be made again. After nil the call is made again.
+    ///
+    /// # Panics
+    /// If there is no such native. It is part of the program.
+    pub fn recover_with(&mut self, name: &str, applies: fn(&Context, &[Value]) -> bool) {
+        let native = self.engine.global(&native_global(name));
+        let native = native.unwrap_or_else(|| panic!("there is no native {name}"));
+        self.context.set_recovery(Recovery { applies, native });
     }
 
     /// Stores a native and returns the emitted global that holds it.

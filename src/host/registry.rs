@@ -9,7 +9,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::argument_type::Type;
-use super::call::Call;
+use super::call::{Call, next_number};
 use super::context::Context;
 use super::objects::{Outcome, condition_object};
 use super::panics::caught;
@@ -163,7 +163,9 @@ impl Native {
 
     fn run(&self, context: &Context, arguments: Arguments) -> Result<Value, Condition> {
         let Some(code) = &self.code else { return Ok(nil()) };
-        let call = Call { context, name: &self.shown, parameters: self.parameters(), arguments };
+        let number = next_number();
+        let call =
+            Call { number, context, name: &self.shown, parameters: self.parameters(), arguments };
         caught(|| code(&call)).unwrap_or_else(|reason| {
             Err(Condition::new(
                 Identifier::ProgramError,

@@ -119,23 +119,76 @@
 
 ;; --- restarts of the application's functions -----------------------------------------------------
 
-;; Raises the condition of a native, with the restarts for its kind. `again` calls the native again
-;; with these arguments; without it there is no way but to give a value.
-(define (%raise-offering condition again)
-  (let ((restarts (%offered condition again)))
-    (if (null? restarts)
-        (%raise condition)
-        (%restart-case (lambda () (%raise condition)) restarts))))
+;; Raises the condition of a native, with the restarts for its kind. Without `native` it cannot be
+;; called again, and there is no way but to give a value.
+(define (%raise-offering condition native arguments)
+  (let ((recovery (%recovery-of condition native arguments)))
+    (if (and recovery %persists (%persists))
+        (%reconnect recovery native arguments '())
+        (let ((restarts (%offered condition recovery native arguments)))
+          (if (null? restarts)
+              (%raise condition)
+              (%restart-case (lambda () (%raise condition)) restarts))))))
 
-(define (%offered condition again)
+(define (%again native arguments keys) (apply (%wrap native) (%with-keys keys arguments)))
+
+(define (%offered condition recovery native arguments)
   (case (and (po-condition? condition) (po-condition-identifier condition))
-    ((:error-response)
-     (append (if again (list (%make-restart 'retry "Call it again." nil nil (lambda () (again nil)))) '())
+    ((:error-response :in-doubt)
+     (append (if native
+                 (list (%make-restart 'retry "Call it again." nil nil (lambda () (%again native arguments '()))))
+                 '())
              (list (%make-restart 'use-value "Return a value instead." nil nil (lambda (value) value))
                    (%make-restart 'skip "Return nil instead." nil nil (lambda () nil)))))
     ((:authentication)
-     (if again
+     (if native
          (list (%make-restart 'use-value "Log in with another password." nil nil
-                              (lambda (password) (again (list ':password password)))))
+                              (lambda (password) (%again native arguments (list ':password password)))))
+         '()))
+    ((:server-shutdown-connection :timeout)
+     (if recovery
+         (list (%make-restart 'reconnect "Connect again, and call it again." nil nil
+                              (lambda () (%reconnect recovery native arguments '()))))
          '()))
     (else '())))
+
+;; The native that makes a lost connection anew, if the condition says that it is lost.
+(define (%recovery-of condition native arguments)
+  (and native
+       (po-condition? condition)
+       (memq (po-condition-identifier condition) '(:server-shutdown-connection :timeout))
+       (%recovery arguments)))
+
+;; Within `with-reconnect` a procedure that waits until the next attempt and returns true, or
+;; returns nil if there were enough. It is asked before the condition is signalled: a handler for
+;; the errors of one letter must not take a lost connection for one of them.
+(define %persists nil)
+
+(define (%persisting persists thunk)
+  (let ((saved %persists))
+    (unwind-protect (progn (set! %persists persists) (thunk)) (set! %persists saved))))
+
+;; How many calls have succeeded after their connection was made anew.
+(define %recoveries 0)
+
+;; Connects again. An error on the way has the restarts of the call itself, but a refused password
+;; can only be replaced by another one.
+(define (%reconnect recovery native arguments keys)
+  (let* ((value (%invoke recovery (append (list (%native-name native) arguments) keys)))
+         (error (and (%outcome? value) (%outcome-error value))))
+    (cond ((not (%outcome? value)) (%reconnected value native arguments))
+          ((and error (eq? (po-condition-identifier error) ':authentication))
+           (%restart-case (lambda () (%deliver value))
+                          (list (%make-restart 'use-value "Log in with another password." nil nil
+                                               (lambda (password)
+                                                 (%reconnect recovery native arguments (list ':password password)))))))
+          (error (%deliver value native arguments))
+          (t (%reconnected (%deliver value) native arguments)))))
+
+;; `doubt` is nil or the condition that says why the call must not be made again.
+(define (%reconnected doubt native arguments)
+  (if doubt
+      (%raise-offering doubt native arguments)
+      (let ((values (%values-of (lambda () (%again native arguments '())))))
+        (set! %recoveries (+ %recoveries 1))
+        (%values-from values))))

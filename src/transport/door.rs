@@ -10,6 +10,9 @@
 //! 4. A deed still open when the connection closes is abandoned if the server cannot have received
 //!    all of the command, and otherwise in doubt.
 //!
+//! The connection also remembers, for each deed of the operation that runs, how it ended: after the
+//! connection was lost this tells whether the operation may be made again ([`Connection::settled`]).
+//!
 //! The witness does not see what belongs to a command already submitted: the answer to a challenge,
 //! the bytes of a literal or of a letter.
 
@@ -18,36 +21,72 @@ use crate::proto::deed::{Deed, Ending, Witness};
 use crate::proto::{Protocol, Secret, imap, pop3, smtp};
 use std::sync::Arc;
 
+/// The most deeds that are remembered as done. An operation that did one of them is not made again,
+/// so one would do; a message names some.
+const MOST_DONE: usize = 8;
+
 /// Deeds whose end is not known yet, and the witness to notify of it.
 pub(super) struct OpenDeeds<H> {
     witness: Arc<dyn Witness>,
-    open: Vec<(H, Deed)>,
+    open: Vec<(H, DeedOf)>,
+    /// Deeds of this operation that are done, and all deeds that were open when the connection
+    /// closed.
+    settled: Vec<SettledDeed>,
+    operation: Option<u64>,
+}
+
+/// A deed, and the operation that it belongs to.
+struct DeedOf {
+    operation: Option<u64>,
+    deed: Deed,
+}
+
+/// A deed whose end is known, or will not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettledDeed {
+    /// The operation that it belongs to; `None` for a deed in the background, whose end nobody
+    /// waits for.
+    pub operation: Option<u64>,
+    /// The deed.
+    pub deed: Deed,
+    /// How it ended.
+    pub ending: Ending,
 }
 
 impl<H: Copy + PartialEq> OpenDeeds<H> {
     pub(super) fn new(witness: Arc<dyn Witness>) -> Self {
-        OpenDeeds { witness, open: Vec::new() }
+        OpenDeeds { witness, open: Vec::new(), settled: Vec::new(), operation: None }
     }
 
     pub(super) fn end(&mut self, handle: H, done: bool) {
-        if let Some(at) = self.open.iter().position(|(open, _)| *open == handle) {
-            let (_, deed) = self.open.remove(at);
-            self.witness.after(&deed, if done { Ending::Done } else { Ending::Refused });
+        let Some(at) = self.open.iter().position(|(open, _)| *open == handle) else { return };
+        let (_, DeedOf { operation, deed }) = self.open.remove(at);
+        let ending = if done { Ending::Done } else { Ending::Refused };
+        self.witness.after(&deed, ending);
+        if done && operation.is_some() && operation == self.operation {
+            self.settle(SettledDeed { operation, deed, ending });
+        }
+    }
+
+    fn settle(&mut self, settled: SettledDeed) {
+        if self.settled.len() < MOST_DONE {
+            self.settled.push(settled);
         }
     }
 
     /// Ends all deeds because the connection is closed.
     pub(super) fn close(&mut self, is_wholly_sent: impl Fn(H) -> bool) {
-        for (handle, deed) in self.open.drain(..) {
-            let in_doubt = is_wholly_sent(handle);
-            self.witness.after(&deed, if in_doubt { Ending::InDoubt } else { Ending::Abandoned });
+        for (handle, DeedOf { operation, deed }) in self.open.drain(..) {
+            let ending = if is_wholly_sent(handle) { Ending::InDoubt } else { Ending::Abandoned };
+            self.witness.after(&deed, ending);
+            self.settled.push(SettledDeed { operation, deed, ending });
         }
     }
 }
 
 impl<H> Drop for OpenDeeds<H> {
     fn drop(&mut self) {
-        self.open.drain(..).for_each(|(_, deed)| self.witness.after(&deed, Ending::InDoubt));
+        self.open.drain(..).for_each(|(_, of)| self.witness.after(&of.deed, Ending::InDoubt));
     }
 }
 
@@ -63,8 +102,29 @@ impl<S: Protocol> Connection<S> {
             self.deeds.witness.before(deed)?;
         }
         let handle = self.session.submit(command);
-        self.deeds.open.extend(deed.map(|deed| (handle, deed)));
+        let operation = self.deeds.operation;
+        self.deeds.open.extend(deed.map(|deed| (handle, DeedOf { operation, deed })));
         Ok(handle)
+    }
+
+    /// Says which operation the next commands belong to; `None` is the background. The deeds of
+    /// another operation are forgotten, unless the connection is closed.
+    pub fn begin_operation(&mut self, operation: Option<u64>) {
+        if operation.is_some() && operation != self.deeds.operation && !self.is_closed() {
+            self.deeds.settled.clear();
+        }
+        self.deeds.operation = operation;
+    }
+
+    /// The operation that commands belong to now.
+    pub fn operation(&self) -> Option<u64> {
+        self.deeds.operation
+    }
+
+    /// Some of the deeds that the operation has done, and all deeds that were open when the
+    /// connection closed.
+    pub fn settled(&self) -> &[SettledDeed] {
+        &self.deeds.settled
     }
 }
 

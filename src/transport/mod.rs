@@ -12,6 +12,7 @@ pub(crate) mod tls;
 pub(crate) mod trace;
 
 pub use connect::{Connector, Redirect, Route, Router};
+pub use door::SettledDeed;
 pub use drive::{Connection, DriveError};
 pub use error::TransportError;
 pub use stream::{Interrupt, Meter, Pace, Socket, Stream};

@@ -58,6 +58,8 @@ mod quota;
 #[cfg(feature = "host")]
 mod reading;
 #[cfg(feature = "host")]
+mod reconnecting;
+#[cfg(feature = "host")]
 mod regexps;
 #[cfg(feature = "host")]
 mod report;

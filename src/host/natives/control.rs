@@ -85,6 +85,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%reraise", reraise),
     ("%interrupted?", |_| Ok(SteelVal::BoolV(context()?.interrupted()))),
     ("%invoke", invoke),
+    ("%native-name", |arguments| {
+        Ok(downcast::<Native>(&arguments[0])
+            .map_or_else(nil, |native| value::string(&*native.name)))
+    }),
     ("%invoke-knowing", |arguments| {
         let context = context()?;
         context.set_results(elements(&arguments[0]).unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Code, count, fail, wrong};
+use super::{Answer, Code, context, count, fail, wrong};
 use crate::host::objects::Restart;
 use crate::host::value::{
     Value, as_keyword, as_str, as_symbol, downcast, elements, is_nil, list, nil, shared_object,
@@ -41,6 +41,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         }
     }),
     ("%with-keys", with_keys),
+    ("%recovery", |arguments| {
+        let given = elements(&arguments[0]).unwrap_or_default();
+        Ok(context()?.recovery(&given).unwrap_or_else(nil))
+    }),
 ];
 
 fn object(restart: Restart) -> Value {

@@ -212,6 +212,12 @@ impl Session {
         }
     }
 
+    /// Continues the tags and the count of selections of an earlier session with the same server,
+    /// so that its handles and epochs mean nothing here.
+    pub fn following(self, earlier: &Session) -> Self {
+        Session { next_tag: earlier.next_tag, selections: earlier.selections, ..self }
+    }
+
     /// The limits in force.
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -507,6 +513,9 @@ impl Session {
             // A failed SELECT leaves no mailbox selected (RFC 3501 6.3.1).
             (Effect::Select { .. }, StatusKind::No | StatusKind::Bad)
             | (Effect::Unselect, StatusKind::Ok) => self.selected = None,
+            (Effect::Select { .. }, StatusKind::Ok) => {
+                self.selected.iter_mut().for_each(SelectedMailbox::opened);
+            }
             (Effect::StartTls, StatusKind::Ok) => self.check_nothing_behind_starttls()?,
             // Capabilities may change at login, so discard those announced before it, unless the
             // server has announced new ones since (RFC 3501 6.2.2).

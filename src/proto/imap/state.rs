@@ -89,9 +89,33 @@ pub struct SelectedMailbox {
     pub first_unseen: Option<u32>,
     /// The highest modification sequence (RFC 7162).
     pub highest_modseq: Option<u64>,
+    /// How many messages had been in the mailbox when `uid_next` was announced: those that exist
+    /// and those expunged since SELECT. `None` until SELECT has completed.
+    pub(super) counted: Option<u64>,
 }
 
 impl SelectedMailbox {
+    /// Returns whether SELECT has completed, so that the fields describe the mailbox.
+    pub fn is_open(&self) -> bool {
+        self.counted.is_some()
+    }
+
+    /// Returns the lowest UID that the next message can get: UIDNEXT as last announced, plus one
+    /// for each message that has arrived since. `None` if the server announced no UIDNEXT.
+    pub fn lowest_next_uid(&self) -> Option<u64> {
+        let arrived = self.ever_counted().saturating_sub(self.counted?);
+        Some(u64::from(self.uid_next?) + arrived)
+    }
+
+    fn ever_counted(&self) -> u64 {
+        u64::from(self.exists) + self.expunged
+    }
+
+    /// Notes that SELECT has completed.
+    pub(super) fn opened(&mut self) {
+        self.counted = Some(self.ever_counted());
+    }
+
     /// Returns the lowest number of any message expunged after `expunged` had the given value;
     /// `None` if none was. Every message with a lower number has kept it.
     pub fn lowest_that_left_since(&self, expunged: u64) -> Option<u32> {
@@ -131,6 +155,7 @@ impl SelectedMailbox {
         let number = || code.number().and_then(|number| u32::try_from(number).ok());
         if code.is("UIDNEXT") {
             self.uid_next = number();
+            self.counted = self.counted.map(|_| self.ever_counted());
         } else if code.is("UIDVALIDITY") {
             self.uid_validity = number();
         } else if code.is("UNSEEN") {

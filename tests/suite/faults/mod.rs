@@ -12,6 +12,8 @@ mod bench;
 mod cuts;
 mod dovecot;
 mod mangled;
+#[cfg(feature = "host")]
+mod reconnecting;
 mod relay;
 #[cfg(feature = "host")]
 mod scheme;

@@ -1,0 +1,281 @@
+//! The restart `reconnect`, and `with-reconnect`.
+//!
+//! A mailbox object keeps how its connection was made. When a call finds the connection lost, its
+//! condition offers `reconnect`, whose work `%reconnect` does:
+//!
+//! 1. It logs in as before. The password is looked up again, so a token may be a new one.
+//! 2. It asks the client whether the call may be made again, by the deeds that the lost call has
+//!    done or may have done (see `client::reconnecting`).
+//! 3. It selects the same mailbox, and puts the new client into the object.
+//! 4. If the call may not be made again, it returns an `:in-doubt` condition, which the call then
+//!    signals.
+//!
+//! If letters may have left the mailbox meanwhile, the numbers that the script holds may be other
+//! letters now. Calls with message numbers are refused then, until the script asks for numbers
+//! again. A new UIDVALIDITY leaves no mailbox selected, so that no UID is used either.
+
+use super::objects::ImapMailbox;
+use super::pipeline;
+use super::progress::Progress;
+use super::secret::Login;
+use super::sets::required;
+use super::shifting::Given;
+use super::state::state;
+use crate::client::{ConnectOptions, Error, Found, ImapClient, Repeat};
+use crate::condition::{Condition, Identifier};
+use crate::host::{self, Call, Context, Function, Run, Type, Value};
+use crate::proto::imap::Messages;
+use crate::proto::imap::sequence::Bound;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The rows of the topic "Connections" about lost ones.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new(
+        "with-reconnect",
+        "((&key attempts backoff longest) . body)",
+        "Runs the body. When a call in it finds the connection of its mailbox lost, or gets no answer in time, it connects again and makes the call again, as the restart reconnect does. No handler sees the error, unless all attempts fail.
+:attempts  how often it tries in a row, 5. :backoff  seconds before the second attempt, 1; each further attempt waits twice as long, with some chance in it. :longest  the longest wait in seconds, 300. The first attempt is made at once.
+A call is made again only if nothing of it can be done twice: it reads, it was not sent whole, doing it twice is the same, or the server says that it did not happen. Otherwise it signals :in-doubt, which says what is known, with the restarts retry, use-value and skip.
+If letters may have left the mailbox meanwhile, calls with message numbers signal :in-doubt until numbers are asked for again by search-mailbox, mailbox-message-count or select-mailbox. With another UIDVALIDITY no mailbox is selected.
+The mailbox object stays the same. It does nothing for POP and SMTP, in issue of pipelined-map, and for a connection that was closed by close-connection.
+Returns the value of the body's last form. Errors: those of the body.",
+        Run::Macro("(syntax-rules () ((_ options body ...) (%with-reconnect (lambda () body ...) . options)))"),
+    ).checked(),
+    Function::new(
+        "%with-reconnect",
+        "(thunk &key attempts backoff longest)",
+        "Does the work of with-reconnect. thunk: the body. Returns its value.",
+        Run::Scheme(
+            "(lambda (thunk . options)
+               (let* ((checked (apply %reconnect-options options))
+                      (attempts (first checked)) (backoff (second checked)) (longest (third checked))
+                      (failed 0) (seen %recoveries))
+                 (%persisting
+                   (lambda ()
+                     (unless (= seen %recoveries) (setq seen %recoveries) (setq failed 0))
+                     (when (< failed attempts)
+                       (when (> failed 0)
+                         (sleep (min longest (* backoff (expt 2 (- failed 1)) (+ 0.5 (random 0.5))))))
+                       (incf failed)
+                       t))
+                   thunk)))",
+        ),
+    ).inside_of("with-reconnect").checked(),
+    Function::native(
+        "%reconnect-options",
+        "(&key attempts backoff longest)",
+        options,
+        "Checks the options of with-reconnect. Returns a list of them, with the defaults in place of nil.",
+    ).typed(&[("attempts", Type::Integer(0, 1_000)), ("backoff", Type::Seconds), ("longest", Type::Seconds)])
+    .inside_of("with-reconnect").checked(),
+    Function::native(
+        "%reconnect",
+        "(function arguments &key password)",
+        reconnect,
+        "Connects the lost mailboxes among the arguments of a call again; :password is a new password or token. Returns nil, or the condition that says why the call must not be made again.",
+    ).inside_of("reconnect").checked(),
+];
+
+fn options(call: &Call<'_>) -> Result<Value, Condition> {
+    let defaults = [("attempts", 5), ("backoff", 1), ("longest", 300)];
+    let given = |(key, default)| {
+        call.key(key).cloned().filter(host::is_true).unwrap_or_else(|| host::integer(default))
+    };
+    Ok(host::list(defaults.map(given).to_vec()))
+}
+
+/// How a connection was made, and what its script may still use.
+#[derive(Default)]
+pub(super) struct Reconnection {
+    how: Mutex<Option<Arc<How>>>,
+    /// Whether it was lost because the server did not answer in time.
+    by_timeout: AtomicBool,
+    /// Whether message numbers may mean other letters than the script thinks.
+    numbers_are_old: AtomicBool,
+}
+
+struct How {
+    login: Login,
+    options: ConnectOptions,
+}
+
+impl Reconnection {
+    /// Remembers how the connection was made.
+    pub(super) fn remember(&self, login: Login, options: ConnectOptions) {
+        self.set_how(Some(Arc::new(How { login, options })));
+    }
+
+    /// Forgets it: the script has closed the connection.
+    pub(super) fn forget(&self) {
+        self.set_how(None);
+    }
+
+    fn set_how(&self, how: Option<Arc<How>>) {
+        *self.how.lock().unwrap_or_else(PoisonError::into_inner) = how;
+    }
+
+    fn how(&self) -> Option<Arc<How>> {
+        self.how.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes that an operation ended with this error.
+    pub(super) fn note(&self, error: &Condition) {
+        self.by_timeout.store(error.identifier == Identifier::Timeout, Ordering::Relaxed);
+    }
+
+    /// Notes that the script asks for message numbers now.
+    pub(super) fn numbers_are_new(&self) {
+        self.numbers_are_old.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Refuses message numbers that may mean other letters since the connection was made anew. All
+/// messages, `(:seq 1 :*)`, mean what is there.
+///
+/// # Errors
+/// `:in-doubt`.
+pub(super) fn check_numbers(
+    call: &Call<'_>,
+    mailbox: &ImapMailbox,
+    messages: &Messages,
+) -> Result<(), Condition> {
+    let Messages::Numbers(set) = messages else { return Ok(()) };
+    let all = [(Bound::Number(NonZeroU32::MIN), Bound::Last)];
+    if set.ranges() == all
+        || !mailbox.extra::<Reconnection>().numbers_are_old.load(Ordering::Relaxed)
+    {
+        return Ok(());
+    }
+    Err(Condition::new(
+        Identifier::InDoubt,
+        format!(
+            "{}: the connection was made anew, and letters may have left the mailbox meanwhile, so message numbers from before may be \
+             other letters now: ask for them again with search-mailbox, or use :uid t",
+            call.name()
+        ),
+    ))
+}
+
+/// Returns whether a call with these arguments has lost its connection and can get another.
+pub(super) fn applies(context: &Context, arguments: &[Value]) -> bool {
+    !pipeline::is_issuing(context) && !lost(arguments).is_empty()
+}
+
+/// The mailboxes whose connection is lost, with how it was made.
+fn lost(arguments: &[Value]) -> Vec<(Arc<ImapMailbox>, Arc<How>)> {
+    mailboxes(arguments)
+        .filter(|mailbox| mailbox.client_if_free().is_some_and(|client| client.is_closed()))
+        .filter_map(|mailbox| mailbox.extra::<Reconnection>().how().map(|how| (mailbox, how)))
+        .collect()
+}
+
+fn mailboxes(arguments: &[Value]) -> impl Iterator<Item = Arc<ImapMailbox>> {
+    arguments.iter().filter_map(host::downcast::<ImapMailbox>)
+}
+
+fn reconnect(call: &Call<'_>) -> Result<Value, Condition> {
+    let function = host::as_str(required(call, 0)).unwrap_or("reconnect").to_owned();
+    let arguments: Vec<Value> =
+        host::as_list(required(call, 1)).map(Iterator::collect).unwrap_or_default();
+    let mut lost = lost(&arguments);
+    if let Some(password) = call.key_string("password")? {
+        call.context().keep_secret(password);
+        for (_, how) in &mut lost {
+            let login = how.login.with_secret(password);
+            *how = Arc::new(How { login, options: how.options.clone() });
+        }
+    }
+    // A secret may have to be looked up by the script, which begins this function again.
+    let credentials: Vec<_> = lost
+        .iter()
+        .map(|(mailbox, how)| how.login.credentials(call, mailbox.client().host()))
+        .collect::<Result<_, _>>()?;
+    let _work = call.context().state::<Progress>().begin(&function);
+    let mut doubts: Vec<String> = mailboxes(&arguments)
+        .filter(|mailbox| !mailbox.client().is_closed())
+        .flat_map(|mailbox| done_elsewhere(&mailbox))
+        .collect();
+    for ((mailbox, how), credentials) in lost.iter().zip(credentials) {
+        let mut held = mailbox.client();
+        let connector = &state(call).connector;
+        let result = held
+            .connect_again(connector, &credentials, &how.options)
+            .and_then(|client| resume(call, &function, mailbox, &mut held, client));
+        doubts.extend(result.map_err(|error| {
+            let condition = Condition::from(&error);
+            Condition { message: format!("{function}: {}", condition.message), ..condition }
+        })?);
+        drop(held);
+        mailbox.extra::<Reconnection>().set_how(Some(how.clone()));
+        state(call).readopt(mailbox);
+    }
+    if doubts.is_empty() {
+        return Ok(host::nil());
+    }
+    let message = format!("{function}: the connection was made anew; {}", doubts.join("; "));
+    Ok(host::condition_object(Condition::new(Identifier::InDoubt, message)))
+}
+
+/// What the call has done on a connection that it has not lost.
+fn done_elsewhere(mailbox: &ImapMailbox) -> Option<String> {
+    let client = mailbox.client();
+    let done = client.deeds_of_operation().next()?;
+    Some(format!("this part of the call is done: {}", done.deed))
+}
+
+/// Puts a new client in the place of the lost one. Returns why the lost call must not be made
+/// again, if it must not.
+fn resume(
+    call: &Call<'_>,
+    function: &str,
+    mailbox: &ImapMailbox,
+    held: &mut ImapClient,
+    mut client: ImapClient,
+) -> Result<Option<String>, Error> {
+    let reconnection = mailbox.extra::<Reconnection>();
+    let lost = held.lost(reconnection.by_timeout.load(Ordering::Relaxed));
+    let repeat = client.repeat(held.deeds_of_operation(), &lost)?;
+    let mut doubt = match repeat {
+        Repeat::Safe => None,
+        Repeat::InDoubt(what) => Some(what),
+    };
+    let found = match client.reselect(&lost) {
+        Err(Error::Refused { completion, .. }) => {
+            let name = lost.selected.as_ref().map_or("", |selected| &selected.name);
+            doubt.get_or_insert(format!(
+                "{name:?} cannot be selected any more ({}), and no mailbox is selected now",
+                completion.words()
+            ));
+            Found::NothingSelected
+        }
+        found => found?,
+    };
+    if found == Found::OtherUidValidity {
+        doubt.get_or_insert("the mailbox has another UIDVALIDITY, so neither numbers nor unique ids mean the same letters as before; no mailbox is selected now".into());
+    }
+    let left_out = client.repeat_in_background(held.background_deeds(), found)?;
+    let problem = |what: &str| Condition::new(Identifier::Problem, format!("{function}: {what}"));
+    if left_out > 0 {
+        call.context().warn(problem(&format!(
+            "the connection was lost before the server confirmed \\Seen for {left_out} letters that were read ahead; they may still be unseen"
+        )));
+    }
+    let all_are_there = found == Found::SameNumbers && !lost.shifted;
+    if function == "expunge-mailbox" && !all_are_there && doubt.is_none() {
+        call.context().warn(problem(
+            "letters left the mailbox before the connection was made anew; their numbers are not known",
+        ));
+    }
+    match found {
+        Found::SameNumbers => mailbox.extra::<Given>().carry_over(held, &client),
+        Found::SameUids | Found::OtherUidValidity => {
+            reconnection.numbers_are_old.store(true, Ordering::Relaxed);
+        }
+        Found::NothingSelected => {}
+    }
+    super::mailbox::deliver_warnings(call.context(), function, &mut client);
+    *held = client;
+    Ok(doubt)
+}

@@ -1,0 +1,223 @@
+//! The restart `reconnect` and `with-reconnect`, on the sandbox: what is made again, what is
+//! refused, and what a mailbox object is afterwards. Cuts of the wire are in `faults`.
+
+use postoffice::api::{Setup, State, attach};
+use postoffice::host;
+use postoffice::repl::Session;
+use postoffice::sandbox::{Account, Options, Seed};
+
+/// `(lose)` closes every connection on this side, as if it had broken.
+const SETUP: &str = r#"
+(setq mb (make-imap-connection "h" :user "myacct" :password (lambda () "mypasswd")))
+(setq other (make-imap-connection "h" :user "myacct" :password "mypasswd"))
+(select-mailbox mb "inbox")
+(defun from-elsewhere (thunk)
+  (let ((c (make-imap-connection "h" :user "myacct" :password "mypasswd")))
+    (select-mailbox c "inbox")
+    (funcall thunk c)
+    (close-connection c)))
+(defun identifier-of (thunk)
+  (handler-case (funcall thunk) (po-error (c) (po-condition-identifier c))))
+"#;
+
+fn session(options: Options) -> Session {
+    let mut session = Session::new(Vec::new());
+    attach(session.host(), &Setup::sandboxed(options).unwrap());
+    session.host().register_fn("lose", "()", "Loses every connection.", |call| {
+        call.context().try_state::<State>().unwrap().abandon_all();
+        Ok(host::nil())
+    });
+    let reply = session.evaluate(SETUP);
+    assert!(reply.result.is_ok(), "{}", reply.text());
+    session
+}
+
+/// Evaluates the form and compares what is printed for its value, or the message of its error.
+#[track_caller]
+fn check(form: &str, expected: &str) {
+    let value = match session(Options::default()).evaluate(form).result {
+        Ok(value) => value,
+        Err(report) => report.condition.message,
+    };
+    assert_eq!(value, expected, "{form}");
+}
+
+#[test]
+fn a_call_that_reads_is_made_again_on_the_same_object() {
+    check(
+        r#"(with-reconnect ()
+             (list (progn (lose) (length (search-mailbox mb :all)))
+                   (progn (lose) (mailbox-name mb))
+                   (progn (lose) (length (fetch-letter mb 1)) (mailbox-name mb))
+                   (progn (lose) (second (mailbox-status mb "inbox" '(:messages))))
+                   (mailbox-message-count mb)))"#,
+        r#"(7 "inbox" "inbox" 7 7)"#,
+    );
+    // The mode stays: a mailbox that was only read is only read again.
+    check(
+        r#"(progn (select-mailbox mb "inbox" :read-only t)
+                  (with-reconnect () (lose) (noop mb) (mailbox-read-only? mb)))"#,
+        "t",
+    );
+}
+
+#[test]
+fn without_it_the_error_reaches_the_script() {
+    check("(progn (lose) (identifier-of (lambda () (noop mb))))", ":server-shutdown-connection");
+    check(
+        "(progn (lose) (catch 'names (handler-bind ((po-error (lambda (c) (throw 'names (mapcar #'restart-name (compute-restarts c)))))) (noop mb))))",
+        "(reconnect)",
+    );
+    check(
+        "(progn (lose) (handler-bind ((po-error (lambda (c) (invoke-restart 'reconnect)))) (mailbox-name mb) (length (search-mailbox mb :all))))",
+        "7",
+    );
+}
+
+#[test]
+fn a_connection_that_the_script_closed_stays_closed() {
+    check(
+        "(progn (close-connection mb) (with-reconnect () (identifier-of (lambda () (noop mb)))))",
+        ":server-shutdown-connection",
+    );
+}
+
+#[test]
+fn numbers_stay_good_while_no_letter_has_left() {
+    check(
+        r#"(progn (from-elsewhere (lambda (c) (append-letter c "inbox" "Subject: new\n\nx")))
+                  (with-reconnect ()
+                    (lose)
+                    (alter-flags mb 7 :add-flags :\\flagged)
+                    (list (mailbox-message-count mb) (search-mailbox mb :flagged))))"#,
+        "(8 (7))",
+    );
+}
+
+#[test]
+fn numbers_are_refused_after_a_letter_has_left() {
+    let left = r#"(from-elsewhere (lambda (c) (delete-letter c 1)))"#;
+    for call in [
+        "(fetch-letter mb 2)",
+        "(alter-flags mb '(2 3) :flags :\\\\seen)",
+        "(move-to-mailbox mb 2 \"x\" :create t)",
+    ] {
+        check(
+            &format!(
+                "(progn {left} (lose) (with-reconnect () (identifier-of (lambda () {call}))))"
+            ),
+            ":in-doubt",
+        );
+    }
+    // All letters are what is there; UIDs mean the same; numbers that are asked for are good.
+    check(
+        &format!(
+            r#"(progn {left} (lose)
+                 (with-reconnect ()
+                   (list (length (fetch-parts mb '(:seq 1 :*) "uid"))
+                         (length (fetch-parts mb '(:seq 1 :*) "uid" :uid t))
+                         (identifier-of (lambda () (fetch-letter mb 2)))
+                         (progn (search-mailbox mb :all) (length (fetch-parts mb 2 "uid"))))))"#
+        ),
+        "(6 6 :in-doubt 1)",
+    );
+}
+
+#[test]
+fn another_uidvalidity_leaves_no_mailbox_selected() {
+    check(
+        r#"(progn
+             (create-mailbox mb "a") (append-letter mb "a" "Subject: one\n\nx")
+             (select-mailbox mb "a")
+             (from-elsewhere (lambda (c) (delete-mailbox c "a") (create-mailbox c "a")
+                                         (append-letter c "a" "Subject: two\n\ny")))
+             (lose)
+             (list (with-reconnect () (identifier-of (lambda () (delete-letter mb 1 :uid t))))
+                   (mailbox-name mb)
+                   (second (mailbox-status mb "a" '(:messages)))))"#,
+        "(:in-doubt nil 1)",
+    );
+    // A mailbox that is gone is said so.
+    check(
+        r#"(progn (create-mailbox mb "a") (select-mailbox mb "a")
+                  (from-elsewhere (lambda (c) (delete-mailbox c "a")))
+                  (lose)
+                  (with-reconnect () (search-mailbox mb :all)))"#,
+        "search-mailbox: the connection was made anew; \"a\" cannot be selected any more ([NONEXISTENT] No such mailbox.), and no mailbox is selected now",
+    );
+}
+
+#[test]
+fn attempts_are_counted_and_begin_again_after_success() {
+    let body = "(dotimes (i 4 (length (search-mailbox mb :all))) (lose) (noop mb))";
+    // Connections 3 and 4, 6 and 7, and so on break: two attempts in a row fail, the third does not.
+    let faults = [3, 4, 6, 7, 9, 10, 12, 13].map(|number| format!("imap#{number}:server:cut@20"));
+    for (attempts, expected) in [(3, "7"), (2, ":server-shutdown-connection")] {
+        let mut options = Options::default();
+        options.faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+        let form = format!(
+            "(handler-case (with-reconnect (:attempts {attempts} :backoff 0) {body})
+               (po-error (c) (po-condition-identifier c)))"
+        );
+        assert_eq!(session(options).evaluate(&form).text(), expected);
+    }
+}
+
+#[test]
+fn a_handler_for_one_letter_does_not_take_a_lost_connection_for_its_error() {
+    check(
+        "(with-reconnect ()
+           (let ((failed 0))
+             (dotimes (i 7 failed)
+               (when (= i 3) (lose))
+               (handler-case (fetch-letter mb (+ i 1)) (error (c) (incf failed))))))",
+        "0",
+    );
+}
+
+#[test]
+fn another_password_is_taken_and_remembered() {
+    let mut session = session(Options::default());
+    let state = session.host().context().try_state::<State>().unwrap();
+    let account = Account::new("myacct", "changed");
+    state.sandbox.as_ref().unwrap().store().reset(vec![account], Seed::Empty);
+    let form = r#"(progn (lose)
+        (handler-bind ((po-error (lambda (c)
+                         (if (eq (po-condition-identifier c) :authentication)
+                             (use-value "changed")
+                             (invoke-restart 'reconnect)))))
+          (length (mailbox-list other))))"#;
+    assert_eq!(session.evaluate(form).text(), "1");
+    let again = "(progn (lose) (with-reconnect () (length (mailbox-list other))))";
+    assert_eq!(session.evaluate(again).text(), "1");
+}
+
+#[test]
+fn bad_options_are_refused() {
+    check(
+        "(with-reconnect (:attempts -1) 1)",
+        "with-reconnect: :attempts: expected a whole number from 0 to 1000, got -1",
+    );
+    check(
+        "(with-reconnect (:backoff \"x\") 1)",
+        "with-reconnect: :backoff: expected seconds, a number that is not negative, got \"x\"",
+    );
+    check("(with-reconnect () 1 2)", "2");
+}
+
+#[test]
+fn a_call_in_doubt_offers_what_a_refused_one_does() {
+    let left = r#"(from-elsewhere (lambda (c) (delete-letter c 1)))"#;
+    check(
+        &format!(
+            "(progn {left} (lose)
+               (catch 'names
+                 (handler-bind ((po-error (lambda (c)
+                     (case (po-condition-identifier c)
+                       (:in-doubt (throw 'names (mapcar #'restart-name (compute-restarts c))))
+                       (t (invoke-restart 'reconnect))))))
+                   (fetch-letter mb 2))))"
+        ),
+        "(retry use-value skip)",
+    );
+}
