@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
+use super::evaluation::{Kept, Loan};
 use super::registry::Documentation;
 use super::report::Source;
 use super::secrets::SHOWN;
@@ -57,6 +58,10 @@ pub struct Context {
     held: Mutex<Option<Value>>,
     /// The forms that define functions and macros, in the order in which they ran.
     definitions: Mutex<Definitions>,
+    /// What `eval` needs, while a form runs.
+    pub(super) loan: Mutex<Option<Box<Loan>>>,
+    /// What `eval` keeps from call to call.
+    pub(super) kept: Mutex<Kept>,
     /// Whether the host works for another one.
     is_worker: bool,
     recovery: Mutex<Option<Recovery>>,
@@ -154,6 +159,8 @@ impl Context {
             unset: Mutex::default(),
             held: Mutex::default(),
             definitions: Mutex::default(),
+            loan: Mutex::default(),
+            kept: Mutex::default(),
             is_worker: false,
             recovery: Mutex::default(),
         }

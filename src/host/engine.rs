@@ -150,6 +150,12 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, SteelErr>) -> Result<T, SteelErr> 
 /// lock.
 static COMPILED: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
 
+/// Keeps other engines from compiling while `run` compiles.
+pub(super) fn compiling_alone<T>(run: impl FnOnce() -> T) -> T {
+    let _held = lock(&COMPILED);
+    run()
+}
+
 /// How many hashes are kept. The texts that every host compiles at its start are among the first.
 const MOST_COMPILED: usize = 10_000;
 
@@ -276,6 +282,11 @@ impl Engine {
         bound
             .chain(self.on_demand.globals().filter_map(|global| names::script_name(global)))
             .collect()
+    }
+
+    /// Returns the interpreter's function that compiles and runs a text from within a program.
+    pub fn evaluator() -> Value {
+        STEEL_META_MODULE.get("eval-string".to_owned())
     }
 
     pub fn set_global(&mut self, emitted: &str, value: Value) {

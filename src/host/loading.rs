@@ -104,9 +104,9 @@ impl Host {
     /// Runs `(load "file")` at top level. The path is relative to the folder of the loading file,
     /// or at the prompt to the current folder.
     fn load(&mut self, path: &Node, span: Span, source: &Arc<Source>) -> Result<(), Report> {
-        self.engine.flush().map_err(|error| self.report(error))?;
+        self.flush()?;
         self.run_form(path, source)?;
-        self.engine.flush().map_err(|error| self.report(error))?;
+        self.flush()?;
         let wrong = |condition: Condition| Report::of(condition, Some(place_of(source, span)));
         let last = self.engine.last.clone();
         let Some(path) = as_str(&last) else {
@@ -153,7 +153,7 @@ impl Host {
         span: Span,
         source: &Arc<Source>,
     ) -> Result<(), Report> {
-        self.engine.flush().map_err(|error| self.report(error))?;
+        self.flush()?;
         let wrong = |condition: Condition| Report::of(condition, Some(place_of(source, span)));
         if self.loading >= LOADING_LIMIT {
             return Err(wrong(program_error(format!(

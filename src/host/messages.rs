@@ -174,7 +174,7 @@ pub(super) fn instead_of(name: &str) -> Option<&'static str> {
         "defclass" | "make-instance" | "defgeneric" | "defmethod" => {
             "structures, which defstruct defines, and functions on them"
         }
-        "eval" | "compile" => "a function, or a macro by defmacro",
+        "compile" => "a function, or a macro by defmacro",
         "rplaca" | "rplacd" | "nreconc" => "a new list: lists do not change",
         _ => return None,
     })

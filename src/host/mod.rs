@@ -22,6 +22,7 @@ mod checking;
 mod context;
 mod distance;
 mod engine;
+mod evaluation;
 mod limit;
 mod loading;
 mod messages;
@@ -71,11 +72,12 @@ pub use value::{
 pub use worker::Surroundings;
 
 use crate::condition::{Condition, Identifier};
-use crate::lisp::expander::{Expander, Hooks, global, names, only_defines, system_global};
+use crate::lisp::expander::{self, Expander, Hooks, Parts, Step, global, names, system_global};
 use crate::lisp::{Datum, Node, Span, reader};
 use crate::policy::Policy;
 use context::Time;
 use engine::Engine;
+use evaluation::Waiting;
 use objects::Trail;
 use on_demand::Definition;
 use report::Source;
@@ -203,7 +205,8 @@ impl Host {
         let context = self.context.clone();
         let result = natives::with_context(&context, || {
             self.engine.call("s/%forget-values", Vec::new()).ok();
-            self.engine.call(&global(name), Vec::new()).map_err(|error| self.report(error))
+            self.lending(|engine| engine.call(&global(name), Vec::new()))
+                .map_err(|error| self.report(error))
         });
         result.map_err(|report| self.failed(report))
     }
@@ -293,7 +296,7 @@ impl Host {
             for form in &forms {
                 self.run_form(form, &source)?;
             }
-            self.engine.flush().map_err(|error| self.report(error))?;
+            self.flush()?;
             Ok(self.engine.last.clone())
         });
         if result.is_err() {
@@ -332,45 +335,92 @@ impl Host {
     }
 
     fn run_form(&mut self, form: &Node, source: &Arc<Source>) -> Result<(), Report> {
+        let marks = self.expander.marks();
+        let done = self.run_parts(form, source);
+        self.expander.release_marks(marks);
+        done
+    }
+
+    /// Runs a top-level form; the forms of a `progn` one after another.
+    fn run_parts(&mut self, form: &Node, source: &Arc<Source>) -> Result<(), Report> {
+        let Some(parts) = self.run_step(form, true, source)? else { return Ok(()) };
+        let mut waiting = Waiting::default();
+        self.enter_parts(form, parts, true, source, &mut waiting)?;
+        while let Some((form, is_written)) = waiting.next() {
+            if let Some(parts) = self.run_step(&form, is_written, source)? {
+                self.enter_parts(&form, parts, is_written, source, &mut waiting)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn enter_parts(
+        &mut self,
+        form: &Node,
+        parts: Parts,
+        is_written: bool,
+        source: &Arc<Source>,
+        waiting: &mut Waiting,
+    ) -> Result<(), Report> {
+        // Workers repeat what is written, and expand it again.
+        if is_written && parts.is_made && parts.only_defines {
+            self.note_definition(form, source);
+        }
+        let is_written = is_written && !parts.is_made;
+        waiting.enter(parts.forms, is_written).map_err(|message| {
+            Report::of(program_error(message), Some(place_of(source, form.span)))
+        })
+    }
+
+    /// Runs a top-level form unless it is a `progn`, whose parts are returned. `is_written` tells
+    /// whether the source has the form as it is.
+    fn run_step(
+        &mut self,
+        form: &Node,
+        is_written: bool,
+        source: &Arc<Source>,
+    ) -> Result<Option<Parts>, Report> {
         if self.context.interrupted() {
             self.engine.discard();
             return Err(self.interruption(None));
         }
         if let Some(done) = self.run_loading(form, source) {
-            return done;
+            return done.map(|()| None);
         }
-        match self.expander.expand(form, false, &mut self.engine) {
-            Ok(output) => {
-                self.note_definitions(form, self.expander.only_defines, source);
+        match self.expander.step(form, &mut self.engine) {
+            Ok(Step::Forms(parts)) => Ok(Some(parts)),
+            Ok(Step::Emitted(output)) => {
+                if is_written && (self.expander.only_defines || is_account(form)) {
+                    self.note_definition(form, source);
+                }
                 self.demand(&output.text)?;
-                self.engine.add(output).map_err(|error| self.report(error))
+                self.add(output)?;
+                Ok(None)
             }
             Err(error) => {
                 if let Some(error) = self.engine.stopped.take() {
                     return Err(self.report(error));
                 }
                 // Forms before the malformed one take effect first.
-                self.engine.flush().map_err(|error| self.report(error))?;
+                self.flush()?;
                 Err(Report::of(program_error(error.message), Some(place_of(source, error.span))))
             }
         }
     }
 
-    /// Records the forms that only define something, so that worker hosts can repeat them.
-    fn note_definitions(&self, form: &Node, only_defines_all: bool, source: &Arc<Source>) {
-        // Accounts belong to one host, so workers must define them again.
-        let is_account = form
-            .as_list()
-            .and_then(<[Node]>::first)
-            .is_some_and(|head| head.is_named("define-account"));
-        if only_defines_all || is_account {
-            let key = if is_account { None } else { definition_key(form, source) };
-            self.context.note_definition(key, source, form.span);
-        } else if let Some([head, forms @ ..]) = form.as_list()
-            && (head.is_named("begin") || head.is_named("progn"))
-        {
-            forms.iter().for_each(|form| self.note_definitions(form, only_defines(form), source));
-        }
+    /// Compiles and runs the pending forms.
+    fn flush(&mut self) -> Result<(), Report> {
+        self.lending(Engine::flush).map_err(|error| self.report(error))
+    }
+
+    fn add(&mut self, output: expander::Output) -> Result<(), Report> {
+        self.lending(|engine| engine.add(output)).map_err(|error| self.report(error))
+    }
+
+    /// Records a form that only defines something, so that worker hosts can repeat it.
+    fn note_definition(&self, form: &Node, source: &Arc<Source>) {
+        let key = if is_account(form) { None } else { definition_key(form, source) };
+        self.context.note_definition(key, source, form.span);
     }
 
     fn report(&mut self, error: SteelErr) -> Report {
@@ -465,6 +515,12 @@ impl Host {
     pub fn datum(&self, value: &Value) -> Datum {
         to_datum(value)
     }
+}
+
+/// Returns whether the form defines an account. Accounts belong to one host, so workers must define
+/// them again.
+fn is_account(form: &Node) -> bool {
+    form.as_list().and_then(<[Node]>::first).is_some_and(|head| head.is_named("define-account"))
 }
 
 /// Returns what a definition defines: the name of a function, which calls find when they run, or

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 /// The source of a global's value.
+#[derive(Clone)]
 pub(super) enum Definition {
     /// A form of the prelude.
     Language(&'static str),
@@ -40,6 +41,11 @@ impl OnDemand {
     /// Returns whether the global has a definition that has not run yet.
     pub fn contains(&self, global: &str) -> bool {
         self.waiting.contains_key(global) || self.under_way.contains(global)
+    }
+
+    /// Returns whether nothing has mentioned the global's definition yet.
+    pub fn is_waiting(&self, global: &str) -> bool {
+        self.waiting.contains_key(global)
     }
 
     pub fn globals(&self) -> impl Iterator<Item = &String> {

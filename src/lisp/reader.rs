@@ -61,12 +61,19 @@ pub enum Completeness {
 /// The first error in the text; for a form that is not closed, of kind
 /// [`ReadErrorKind::Incomplete`].
 pub fn read(source: &str) -> Result<Vec<Node>, ReadError> {
-    Reader { lexer: Lexer::new(source, false) }.forms()
+    Reader { lexer: Lexer::new(source, false) }.forms(false).map(|(forms, _)| forms)
+}
+
+/// Reads the first form. Returns it and the offset of the byte after it, or `None` if the text
+/// holds no form.
+pub fn read_first(source: &str) -> Result<Option<(Node, usize)>, ReadError> {
+    let (forms, end) = Reader { lexer: Lexer::new(source, false) }.forms(true)?;
+    Ok(forms.into_iter().next().map(|form| (form, end)))
 }
 
 /// Reads data. Unlike [`read`] it accepts objects, `#<…>`.
 pub fn read_data(source: &str) -> Result<Vec<Datum>, ReadError> {
-    let forms = Reader { lexer: Lexer::new(source, true) }.forms()?;
+    let (forms, _) = Reader { lexer: Lexer::new(source, true) }.forms(false)?;
     Ok(forms.iter().map(Node::datum).collect())
 }
 
@@ -107,7 +114,8 @@ enum Shape {
 }
 
 impl Reader<'_> {
-    fn forms(mut self) -> Result<Vec<Node>, ReadError> {
+    /// Reads all forms, or only the first. Returns them and the offset of the byte after the last.
+    fn forms(mut self, only_first: bool) -> Result<(Vec<Node>, usize), ReadError> {
         let mut forms = Vec::new();
         let mut open: Vec<Open> = Vec::new();
         while let Some((token, span)) = self.lexer.next_token()? {
@@ -147,9 +155,12 @@ impl Reader<'_> {
                 _ => unreachable!("openers were handled above"),
             };
             place(form, &mut open, &mut forms)?;
+            if only_first && !forms.is_empty() {
+                return Ok((forms, span.end));
+            }
         }
         match open.pop() {
-            None => Ok(forms),
+            None => Ok((forms, self.lexer.end().end)),
             Some(unfinished) => Err(ReadError {
                 kind: ReadErrorKind::Incomplete,
                 message: match unfinished.shape {

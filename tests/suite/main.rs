@@ -28,6 +28,8 @@ mod dates;
 mod differential;
 #[cfg(feature = "sandbox")]
 mod door;
+#[cfg(feature = "host")]
+mod evaluation;
 #[cfg(feature = "sandbox")]
 mod failures;
 #[cfg(feature = "sandbox")]

@@ -20,6 +20,7 @@ use crate::host::value::{
     self, Value, as_keyword, downcast, integer, is_nil, is_true, list, nil, shared_object, string,
     truth,
 };
+use crate::lisp::{ReadErrorKind, reader};
 use crate::policy::Refusal;
 
 pub(super) const TABLE: &[(&str, Code)] = &[
@@ -50,6 +51,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         Ok(arguments[0].clone())
     }),
     ("%string-input", string_input),
+    ("%read", |arguments| read("read", arguments, datum)),
     ("%read-rest", |arguments| read("read-string", arguments, rest)),
     ("eof-object", |arguments| {
         count("eof-object", arguments, 0, 0)?;
@@ -478,6 +480,34 @@ fn next_character(file: &mut dyn Input) -> io::Result<Option<Value>> {
     let next = character(&mut Pushback::new(&bytes[..]));
     file.push_back(&bytes);
     next
+}
+
+/// Reads one datum, as the reader reads programs. The line in which it ends is read as a whole; what
+/// follows the datum is put back.
+fn datum(file: &mut dyn Input) -> io::Result<Option<Value>> {
+    let mut bytes = Vec::new();
+    // A long datum is not tried at every line, which would take quadratic time.
+    let mut next_try = 0;
+    loop {
+        let has_ended = file.read_until(b'\n', &mut bytes)? == 0;
+        if bytes.len() < next_try && !has_ended {
+            continue;
+        }
+        next_try = bytes.len() + bytes.len() / 8;
+        let text = String::from_utf8_lossy(&bytes);
+        match reader::read_first(&text) {
+            Ok(Some((form, end))) => {
+                let end = super::evaluation::after_blank(&text, end);
+                file.push_back(&text.as_bytes()[end..]);
+                return Ok(Some(value::from_datum(&form.datum())));
+            }
+            Ok(None) if has_ended => return Ok(None),
+            Err(error) if error.kind == ReadErrorKind::Malformed || has_ended => {
+                return Err(io::Error::other(error.message));
+            }
+            Ok(None) | Err(_) => {}
+        }
+    }
 }
 
 fn rest(file: &mut dyn Input) -> io::Result<Option<Value>> {

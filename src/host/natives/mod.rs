@@ -11,6 +11,7 @@ mod characters;
 mod comparison;
 mod control;
 mod equality;
+mod evaluation;
 mod file_system;
 mod files;
 mod flights;
@@ -85,6 +86,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
     let tables = [
         characters::TABLE,
         control::TABLE,
+        evaluation::TABLE,
         file_system::TABLE,
         files::TABLE,
         flights::TABLE,
@@ -108,7 +110,13 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
     ];
     let functions =
         tables.into_iter().flatten().map(|(name, code)| (*name, SteelVal::FuncV(*code)));
-    functions.chain([("%enter", control::enter()), ("%here", control::here())]).collect()
+    functions
+        .chain([
+            ("%enter", control::enter()),
+            ("%here", control::here()),
+            ("%run-text", evaluation::run_text()),
+        ])
+        .collect()
 }
 
 /// Makes an error with this message.

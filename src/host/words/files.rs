@@ -53,6 +53,16 @@ pub(super) const WORDS: &[Word] = &[
     ),
     ("get-output-stream-string", "(port)", "As get-output-string; Common Lisp's empties the port."),
     (
+        "read",
+        "(&optional port errorp end recursive)",
+        "Reads one datum as the program's text is read, without a port from standard input. At the end of the file as read-line.",
+    ),
+    (
+        "read-from-string",
+        "(string &optional errorp end-value &key start end preserve-whitespace)",
+        "The first datum in the string, and the index after it. Two values.",
+    ),
+    (
         "read-line",
         "(&optional port errorp end)",
         "The next line, without a port of standard input; at the end of the file, end or an end-of-file object.",

@@ -1,4 +1,4 @@
-//! Time, the environment, and the end of the program.
+//! Time, evaluation, the environment, and the end of the program.
 
 use super::Word;
 
@@ -14,6 +14,11 @@ pub(super) const WORDS: &[Word] = &[
         "encode-universal-time",
         "(second minute hour date month year &optional zone)",
         "The universal time. A year below 100 is the one within fifty years of now. The zone counts hours west of Greenwich; by default it is the system's.",
+    ),
+    (
+        "eval",
+        "(form &optional environment)",
+        "Evaluates a form that the program made or read, as if it stood in the program at top level. Local variables are not seen.",
     ),
     ("sleep", "(seconds)", "Waits."),
     ("getenv", "(name)", "The environment variable as a string, or nil."),

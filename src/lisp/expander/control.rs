@@ -65,6 +65,14 @@ impl Pass<'_> {
     }
 }
 
+/// Returns the name of a block. A macro gives `nil` as the empty list.
+fn block_name(node: &Node) -> Option<&str> {
+    match &node.kind {
+        Kind::List(elements) if elements.is_empty() => Some("nil"),
+        _ => node.as_symbol().map(|symbol| &*symbol.name),
+    }
+}
+
 pub(super) fn block(
     pass: &mut Pass<'_>,
     node: &Node,
@@ -72,10 +80,10 @@ pub(super) fn block(
     output: &mut Output,
 ) -> Expanded {
     let parts = pass.parts(node, 1, usize::MAX, " name form …")?;
-    let Some(symbol) = parts[0].as_symbol() else {
+    let Some(name) = block_name(&parts[0]) else {
         return pass.error(parts[0].span, "block: expected a name");
     };
-    pass.block(&symbol.name, output, |pass, output| pass.body(&parts[1..], scope, output))
+    pass.block(name, output, |pass, output| pass.body(&parts[1..], scope, output))
 }
 
 pub(super) fn return_from(
@@ -85,10 +93,10 @@ pub(super) fn return_from(
     output: &mut Output,
 ) -> Expanded {
     let parts = pass.parts(node, 1, 2, " name value")?;
-    let Some(symbol) = parts[0].as_symbol() else {
+    let Some(name) = block_name(&parts[0]) else {
         return pass.error(parts[0].span, "return-from: expected a name");
     };
-    pass.leave(node, &symbol.name, parts.get(1), scope, output)
+    pass.leave(node, name, parts.get(1), scope, output)
 }
 
 pub(super) fn return_(

@@ -40,7 +40,7 @@ mod syntax_rules;
 mod template;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::datum::Datum;
 use super::node::{Kind, Node, Span, Symbol};
@@ -71,6 +71,10 @@ pub trait Hooks {
     fn want_globals(&mut self);
     /// Returns an emitted global that holds this constant.
     fn constant(&mut self, datum: &Datum) -> String;
+    /// Returns whether numbers and short strings may stand in the emitted text.
+    fn writes_constants(&self) -> bool {
+        true
+    }
     /// Returns whether the emitted global is a function outside the script in which an error may
     /// come from deep within. Calls of such a function are emitted with their place.
     fn needs_place(&mut self, global: &str) -> bool;
@@ -127,9 +131,30 @@ impl Unread {
 type Expanded = Result<(), ExpandError>;
 type SpecialForm = fn(&mut Pass<'_>, &Node, &Scope, &mut Output) -> Expanded;
 
+static SPECIAL: LazyLock<HashMap<&'static str, SpecialForm>> = LazyLock::new(forms::table);
+
+/// What a top-level form comes to.
+pub enum Step {
+    /// A `progn`, perhaps after macro expansion.
+    Forms(Parts),
+    /// The expanded form.
+    Emitted(Output),
+}
+
+/// The forms of a top-level `progn`. Each is a top-level form: it is expanded once the forms before
+/// it have run. So a macro among them is known to the rest.
+pub struct Parts {
+    /// The forms.
+    pub forms: Vec<Node>,
+    /// Whether the `progn` is the expansion of a macro.
+    pub is_made: bool,
+    /// Whether all forms only define functions and macros.
+    pub only_defines: bool,
+}
+
 /// The state that is kept from form to form: the macros, and which globals the script has defined.
 pub struct Expander {
-    special: HashMap<&'static str, SpecialForm>,
+    special: &'static HashMap<&'static str, SpecialForm>,
     macros: HashMap<Arc<str>, Arc<Macro>>,
     system_macros: HashMap<Arc<str>, Arc<Macro>>,
     /// Names of the language that the script has redefined.
@@ -152,6 +177,8 @@ pub struct Expander {
     setters: HashMap<Arc<str>, places::Setter>,
     structures: HashMap<Arc<str>, structures::Structure>,
     marks: Vec<Mark>,
+    /// How many of the marks may be in texts that stay.
+    kept_marks: usize,
     /// Whether a macro that stays after the form was defined, whose text may have marks.
     keeps_marks: bool,
     counter: u32,
@@ -197,7 +224,7 @@ struct Block {
 impl Default for Expander {
     fn default() -> Self {
         Expander {
-            special: forms::table(),
+            special: &SPECIAL,
             macros: HashMap::new(),
             system_macros: HashMap::new(),
             redefined: HashSet::new(),
@@ -210,6 +237,7 @@ impl Default for Expander {
             setters: HashMap::new(),
             structures: HashMap::new(),
             marks: Vec::new(),
+            kept_marks: 0,
             keeps_marks: false,
             counter: 0,
             has_last_value: false,
@@ -238,22 +266,77 @@ impl Expander {
     ) -> Result<Output, ExpandError> {
         let marks = self.marks.len();
         self.keeps_marks = false;
-        let expanded = self.expand_form(form, system, hooks);
-        if !self.keeps_marks {
-            self.marks.truncate(marks);
-        }
+        let mut pass = self.pass(system, hooks);
+        let expanded = pass.top_level(form);
+        self.release_marks(marks);
         expanded
     }
 
-    fn expand_form(
-        &mut self,
-        form: &Node,
-        system: bool,
-        hooks: &mut dyn Hooks,
-    ) -> Result<Output, ExpandError> {
-        let mut output = Output::default();
+    /// Like [`Expander::expand`], but does not expand the forms of a `progn`. Call
+    /// [`Expander::release_marks`] with the earlier [`Expander::marks`] when they are expanded.
+    ///
+    /// # Errors
+    /// As [`Expander::expand`].
+    pub fn step(&mut self, form: &Node, hooks: &mut dyn Hooks) -> Result<Step, ExpandError> {
+        let marks = self.marks.len();
+        self.keeps_marks = false;
+        let step = self.next_step(form, hooks);
+        if !matches!(step, Ok(Step::Forms(_))) {
+            self.release_marks(marks);
+        }
+        step
+    }
+
+    fn next_step(&mut self, form: &Node, hooks: &mut dyn Hooks) -> Result<Step, ExpandError> {
+        let mut pass = self.pass(false, hooks);
+        let expansion = pass.expand_head(form)?;
+        let expanded = expansion.as_ref().unwrap_or(form);
+        if let Some([head, forms @ ..]) = expanded.as_list()
+            && (head.is_named("progn") || head.is_named("begin"))
+            && !forms.is_empty()
+            && matches!(pass.head(head, &Scope::default()), Head::Special(_))
+        {
+            return Ok(Step::Forms(Parts {
+                forms: forms.to_vec(),
+                is_made: expansion.is_some(),
+                only_defines: only_defines(expanded),
+            }));
+        }
+        let mut output = pass.top_level(expanded)?;
+        if expansion.is_some() {
+            output.mark(0, form.span);
+        }
+        Ok(Step::Emitted(output))
+    }
+
+    /// Like [`Expander::step`], but names the variables as if the form were the first one, so that
+    /// forms that differ in their constants only have the same text.
+    ///
+    /// # Errors
+    /// As [`Expander::expand`].
+    pub fn step_alone(&mut self, form: &Node, hooks: &mut dyn Hooks) -> Result<Step, ExpandError> {
+        let counter = std::mem::take(&mut self.counter);
+        let step = self.step(form, hooks);
+        self.counter = counter;
+        step
+    }
+
+    /// Returns how many marks are in use.
+    pub fn marks(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Forgets all marks but the first ones, and those in the texts of macros that were defined.
+    pub fn release_marks(&mut self, count: usize) {
+        if self.keeps_marks {
+            self.kept_marks = self.marks.len();
+        }
+        self.marks.truncate(count.max(self.kept_marks));
+    }
+
+    fn pass<'a>(&'a mut self, system: bool, hooks: &'a mut dyn Hooks) -> Pass<'a> {
         self.only_defines = false;
-        let mut pass = Pass {
+        Pass {
             memory: self,
             hooks,
             system,
@@ -265,19 +348,8 @@ impl Expander {
             whole: true,
             sent: None,
             written_macro: None,
-        };
-        pass.form(form, &Scope::default(), &mut output)?;
-        pass.emitted(output.depth(), form.span)?;
-        if pass.calls > 0 && !system {
-            output.single_values();
-            // The place of a tail call is gone when it fails; the error is then reported at this
-            // form.
-            let place = pass.hooks.place(form.span);
-            output.wrap(&format!("(begin (s/%at {place}) "), ")");
         }
-        Ok(output)
     }
-
     /// Forgets which definitions were expanded, because some of them may not have run.
     pub fn forget_unrun(&mut self) {
         self.defined.clear();
@@ -367,6 +439,32 @@ enum Head {
 }
 
 impl Pass<'_> {
+    fn top_level(&mut self, form: &Node) -> Result<Output, ExpandError> {
+        let mut output = Output::default();
+        self.form(form, &Scope::default(), &mut output)?;
+        self.emitted(output.depth(), form.span)?;
+        if self.calls > 0 && !self.system {
+            output.single_values();
+            // The place of a tail call is gone when it fails; the error is then reported at this
+            // form.
+            let place = self.hooks.place(form.span);
+            output.wrap(&format!("(begin (s/%at {place}) "), ")");
+        }
+        Ok(output)
+    }
+
+    /// Expands a top-level form until its head is no macro. Returns `None` if it was none before.
+    fn expand_head(&mut self, form: &Node) -> Result<Option<Node>, ExpandError> {
+        let mut expansion: Option<Node> = None;
+        for _ in 0..DEPTH_LIMIT {
+            let node = expansion.as_ref().unwrap_or(form);
+            let Some(head) = node.as_list().and_then(|elements| elements.first()) else { break };
+            let Head::Macro(found) = self.head(head, &Scope::default()) else { break };
+            expansion = Some(self.expand_macro(&found, node)?);
+        }
+        Ok(expansion)
+    }
+
     fn error<T>(&self, span: Span, message: impl Into<String>) -> Result<T, ExpandError> {
         Err(ExpandError { message: message.into(), span })
     }
@@ -609,13 +707,19 @@ impl Pass<'_> {
             Kind::Boolean(true) => output.push("#t"),
             Kind::Boolean(false) => output.push("#f"),
             // The interpreter's instructions that add a number have 24 bits for it, and cut it off.
-            Kind::Integer(value) if value.unsigned_abs() < 1 << 24 => {
+            Kind::Integer(value)
+                if value.unsigned_abs() < 1 << 24 && self.hooks.writes_constants() =>
+            {
                 output.push(&value.to_string());
             }
             // Long strings become constants: the interpreter drops large texts once they are
             // compiled, and the places of errors with them.
-            Kind::String(text) if text.len() <= 1_000 => output.string(text),
-            Kind::Char(character) => output.push(&format!("#\\x{:x}", *character as u32)),
+            Kind::String(text) if text.len() <= 1_000 && self.hooks.writes_constants() => {
+                output.string(text)
+            }
+            Kind::Char(character) if self.hooks.writes_constants() => {
+                output.push(&format!("#\\x{:x}", *character as u32))
+            }
             Kind::List(elements) if elements.is_empty() => output.push("'()"),
             _ => {
                 let name = self.hooks.constant(&node.datum());

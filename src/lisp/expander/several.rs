@@ -17,12 +17,12 @@ use crate::lisp::node::{Kind, Node};
 pub(crate) const SEVERAL: &[&str] = &[
     "apply", "break", "break!", "call-with-current-continuation", "call-with-escape-continuation",
     "call-with-input-file", "call-with-output-file", "call-with-values", "call/cc", "call/ec",
-    "car+cdr", "ceiling", "decode-universal-time", "dynamic-wind", "exact-integer-sqrt", "fceiling",
+    "car+cdr", "ceiling", "decode-universal-time", "dynamic-wind", "eval", "exact-integer-sqrt", "fceiling",
     "ffloor", "floor", "floor/", "force", "fround", "ftruncate", "funcall", "get-decoded-time",
     "get-properties", "gethash", "handler-bind", "ignore-errors", "invoke-restart",
     "invoke-restart-interactively", "let*-values", "let-values", "match-re", "match-regexp",
     "multiple-value-call", "multiple-value-prog1", "parse-integer", "partition", "partition!",
-    "raise-continuable", "receive", "restart-bind", "restart-case", "round", "run-program", "span",
+    "raise-continuable", "read-from-string", "receive", "restart-bind", "restart-case", "round", "run-program", "span",
     "span!", "split-at", "split-at!", "truncate", "truncate/", "unzip2", "unzip3", "values",
     "values-list", "with-simple-restart",
 ];

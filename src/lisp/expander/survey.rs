@@ -38,6 +38,9 @@ const DEFINING: [&str; 12] = [
 /// Functions that make a name from text.
 const MAKING: [&str; 4] = ["intern", "string->symbol", "symbol-append", "make-symbol"];
 
+/// Functions from which `eval` may get forms that the survey cannot see.
+const READING: [&str; 4] = ["read", "read-from-string", "intern", "string->symbol"];
+
 /// The result of a survey.
 #[derive(Default)]
 pub struct Survey {
@@ -242,13 +245,19 @@ impl Expander {
         let mut survey = self.survey.take().unwrap_or_default();
         survey.defined.extend(self.macros.keys().cloned());
         self.marks.truncate(marks);
+        self.kept_marks = self.kept_marks.min(marks);
         (self.macros, self.redefined, self.defined, self.library) =
             (macros, redefined, defined, library);
         (self.counter, self.dynamic, self.setters) = (counter, dynamic, setters);
         self.structures = structures;
         let forms = program.forms.iter().map(|(form, _)| form);
         survey.open |= program.is_open || forms.clone().any(|form| mentions(form, &["load"]));
-        forms.for_each(|form| note_asked(form, &mut survey.defined));
+        forms.clone().for_each(|form| note_asked(form, &mut survey.defined));
+        // `eval` may define what stands quoted in the program, or what the program reads.
+        if forms.clone().any(|form| mentions(form, &["eval"])) {
+            survey.open |= forms.clone().any(|form| mentions(form, &READING));
+            forms.for_each(|form| note_quoted(form, &mut survey.defined));
+        }
         survey
     }
 }
@@ -266,6 +275,16 @@ fn note_asked(node: &Node, names: &mut HashSet<Arc<str>>) {
         names.insert(symbol.name.clone());
     }
     elements.iter().for_each(|node| note_asked(node, names));
+}
+
+/// Counts every symbol in quoted data as defined.
+fn note_quoted(node: &Node, names: &mut HashSet<Arc<str>>) {
+    match node.as_list() {
+        Some([quote, data]) if quote.is_named("quote") || quote.is_named("quasiquote") => {
+            note_symbols(data, names)
+        }
+        elements => elements.unwrap_or_default().iter().for_each(|node| note_quoted(node, names)),
+    }
 }
 
 impl Pass<'_> {
