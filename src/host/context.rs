@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
+use super::breaks::Listener;
 use super::evaluation::{Kept, Loan};
 use super::registry::Documentation;
 use super::report::Source;
@@ -60,6 +61,8 @@ pub struct Context {
     definitions: Mutex<Definitions>,
     /// What `eval` needs, while a form runs.
     pub(super) loan: Mutex<Option<Box<Loan>>>,
+    /// Who is asked at a break level.
+    pub(super) listener: Mutex<Option<Box<dyn Listener>>>,
     /// What `eval` keeps from call to call.
     pub(super) kept: Mutex<Kept>,
     /// Whether the host works for another one.
@@ -160,6 +163,7 @@ impl Context {
             held: Mutex::default(),
             definitions: Mutex::default(),
             loan: Mutex::default(),
+            listener: Mutex::default(),
             kept: Mutex::default(),
             is_worker: false,
             recovery: Mutex::default(),

@@ -91,6 +91,10 @@ pub(super) struct Engine {
     pub last: Value,
     pub source: Option<Arc<Source>>,
     visible: Visible,
+    /// Whether an error that no handler takes opens a break level.
+    pub breaks: bool,
+    /// How many levels are open at the prompt itself.
+    pub break_level: usize,
 }
 
 /// The globals that scripts have set, for `%visible-globals`.
@@ -247,6 +251,8 @@ impl Engine {
             last: value::nil(),
             source: None,
             visible: Visible::default(),
+            breaks: false,
+            break_level: 0,
         }
     }
 
@@ -602,6 +608,17 @@ impl Engine {
         for name in ["%handlers", "%restarts", "%cleanups", "%flights"] {
             self.set_prelude_variable(name, value::nil());
         }
+        if self.breaks {
+            let handlers = self.prelude_variable("%break-handlers");
+            self.set_prelude_variable("%handlers", handlers.unwrap_or_else(value::nil));
+            self.set_break_level();
+        }
+    }
+
+    /// Tells the prelude how many levels are open at the prompt.
+    pub fn set_break_level(&mut self) {
+        let level = value::integer(self.break_level as i64); // far below 2^63
+        self.set_prelude_variable("%break-level", level);
     }
 
     fn prelude_variable(&self, name: &str) -> Option<Value> {

@@ -17,6 +17,7 @@
 
 mod allowed;
 mod argument_type;
+mod breaks;
 mod call;
 mod checking;
 mod context;
@@ -49,6 +50,7 @@ use std::sync::Arc;
 use steel::SteelErr;
 
 pub use argument_type::Type;
+pub use breaks::{Input, Listener};
 pub use call::{Call, KeptCall, wrong_argument};
 pub use checking::Known;
 pub use context::{Context, Output, Warnings, not_allowed};

@@ -138,11 +138,11 @@
      (append (if native
                  (list (%make-restart 'retry "Call it again." nil nil (lambda () (%again native arguments '()))))
                  '())
-             (list (%make-restart 'use-value "Return a value instead." nil nil (lambda (value) value))
+             (list (%make-restart 'use-value "Return a value instead." (lambda () (%asked "A form for the value: ")) nil (lambda (value) value))
                    (%make-restart 'skip "Return nil instead." nil nil (lambda () nil)))))
     ((:authentication)
      (if native
-         (list (%make-restart 'use-value "Log in with another password." nil nil
+         (list (%make-restart 'use-value "Log in with another password." %ask-password nil
                               (lambda (password) (%again native arguments (list ':password password)))))
          '()))
     ((:server-shutdown-connection :timeout)
@@ -151,6 +151,8 @@
                               (lambda () (%reconnect recovery native arguments '()))))
          '()))
     (else '())))
+
+(define (%ask-password) (%asked "A form for the password: "))
 
 ;; The native that makes a lost connection anew, if the condition says that it is lost.
 (define (%recovery-of condition native arguments)
@@ -179,7 +181,7 @@
     (cond ((not (%outcome? value)) (%reconnected value native arguments))
           ((and error (eq? (po-condition-identifier error) ':authentication))
            (%restart-case (lambda () (%deliver value))
-                          (list (%make-restart 'use-value "Log in with another password." nil nil
+                          (list (%make-restart 'use-value "Log in with another password." %ask-password nil
                                                (lambda (password)
                                                  (%reconnect recovery native arguments (list ':password password)))))))
           (error (%deliver value native arguments))

@@ -33,12 +33,10 @@ pub fn advice(condition: &Condition) -> Option<String> {
         Identifier::ServerShutdownConnection
             if message.contains("connection") && !message.contains("cannot connect") =>
         {
-            "connect again; a closed connection stays closed".to_owned()
+            "connect again; a connection that was closed stays closed".to_owned()
         }
         Identifier::ServerShutdownConnection => "the host's name, :port and :tls".to_owned(),
-        Identifier::Timeout => {
-            ":timeout SECONDS waits longer; the connection is closed, connect again".to_owned()
-        }
+        Identifier::Timeout => ":timeout SECONDS waits longer; connect again".to_owned(),
         Identifier::Certificate => {
             ":ca-file \"authority.pem\" trusts one more authority".to_owned()
         }

@@ -18,6 +18,12 @@ pub enum Command {
     History,
     /// `:reset`.
     Reset,
+    /// `:continue [N]`: takes a restart of a break level.
+    Continue(usize),
+    /// `:pop`: leaves a break level.
+    Pop,
+    /// `:zoom`: shows the error of a break level and its restarts again.
+    Zoom,
     /// `:time FORM`.
     Time(String),
     /// `:bt`.
@@ -29,8 +35,10 @@ pub enum Command {
 }
 
 /// The names of the commands, sorted.
-pub const NAMES: &[&str] =
-    &["bt", "exit", "help", "history", "ld", "more", "print", "reset", "time", "trace"];
+pub const NAMES: &[&str] = &[
+    "bt", "continue", "exit", "help", "history", "ld", "more", "pop", "print", "reset", "time",
+    "trace", "zoom",
+];
 
 /// The text of `:help`.
 pub const HELP: &str = "\
@@ -42,7 +50,10 @@ pub const HELP: &str = "\
 :bt                  which functions led to the last error
 :trace on|off        what goes over the wire, secrets replaced
 :history             what was typed
-:reset               closes all connections and forgets all definitions
+:reset               closes all connections and forgets all definitions; at a break level, leaves all levels
+:continue [N]        at a break level: takes restart N, or 0
+:pop                 at a break level: leaves it
+:zoom                at a break level: shows the error and the restarts again
 :exit [STATUS]       logs out and leaves, as Ctrl-D
 *, **, *** are the last three values, as arguments. Ctrl-C stops a form, Ctrl-R searches what was typed, Tab completes.
 ";
@@ -85,6 +96,12 @@ pub fn parse(input: &str) -> Option<Result<Command, String>> {
         "time" => Ok(Command::Time(without_command(input).into_owned())),
         "history" => alone(Command::History),
         "reset" => alone(Command::Reset),
+        "continue" if argument.is_empty() => Ok(Command::Continue(0)),
+        "continue" => {
+            argument.parse().map(Command::Continue).or_else(|_| wrong("the number of a restart"))
+        }
+        "pop" => alone(Command::Pop),
+        "zoom" => alone(Command::Zoom),
         "bt" => alone(Command::Backtrace),
         _ => alone(Command::More),
     })
@@ -153,6 +170,10 @@ mod tests {
             (":more", Command::More),
             (":history", Command::History),
             (":reset", Command::Reset),
+            (":continue", Command::Continue(0)),
+            (":continue 2", Command::Continue(2)),
+            (":pop", Command::Pop),
+            (":zoom", Command::Zoom),
         ] {
             assert_eq!(parse(input), Some(Ok(command)), "{input}");
         }
@@ -162,6 +183,7 @@ mod tests {
             (":ld", ":ld: expected a file"),
             (":ld \"a", ":ld: the name \"a has no closing quote"),
             (":reset all", ":reset: expected nothing, got all"),
+            (":continue -1", ":continue: expected the number of a restart, got -1"),
             (":help a b", ":help: expected one name, got a b"),
         ] {
             assert_eq!(parse(input), Some(Err(message.to_owned())), "{input}");

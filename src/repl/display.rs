@@ -39,12 +39,16 @@ pub(super) fn printed_value(
     terminal: Option<Terminal>,
     plain: bool,
 ) -> String {
-    let datum = host.datum(value);
-    let Some(terminal) = terminal else { return printer::readably(&datum) };
-    let text = if !plain && is_group(&datum) {
-        laid_out(&datum, terminal.columns)
+    printed_datum(&host.datum(value), terminal, plain)
+}
+
+/// Returns printed data, as [`printed_value`] does.
+pub(super) fn printed_datum(datum: &Datum, terminal: Option<Terminal>, plain: bool) -> String {
+    let Some(terminal) = terminal else { return printer::readably(datum) };
+    let text = if !plain && is_group(datum) {
+        laid_out(datum, terminal.columns)
     } else {
-        printer::readably(&datum)
+        printer::readably(datum)
     };
     // Letters may contain control characters that would steer the terminal.
     text.split('\n').map(escape_controls).collect::<Vec<_>>().join("\n")

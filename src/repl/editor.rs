@@ -7,6 +7,7 @@
 //! form. Without a terminal, [`run`] reads lines and prints as in a transcript.
 
 use super::assistant::Assistant;
+use super::breaks;
 use super::commands;
 use super::display::Terminal;
 use super::highlight;
@@ -28,8 +29,8 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The services that the prompt needs from its environment.
 pub trait Surroundings {
@@ -174,35 +175,69 @@ pub fn run(
         return run_lines(session, surroundings).map_err(text);
     }
     let first_column = Arc::new(AtomicUsize::new(0));
-    let mut editor = line_editor(session, options, surroundings, &first_column)
+    let editor = line_editor(session, options, surroundings, &first_column)
         .map_err(|error| error.to_string())?;
+    let typed = Typed(Arc::new(Mutex::new(editor)), options.clone(), first_column);
+    breaks::listen(session, &typed);
     loop {
         let prompt = session.prompt();
-        first_column.store(prompt.chars().count(), Ordering::Relaxed);
-        if let Some(helper) = editor.helper_mut() {
-            helper.assistant.refresh(&surroundings.assistant(session));
-        }
-        match editor.readline(&prompt) {
+        typed.refresh(&surroundings.assistant(session));
+        match typed.line(&prompt) {
             Ok(input) if input.trim().is_empty() => {}
             Ok(input) => {
-                keep(&mut editor, options, &input);
-                let size = editor.dimensions().filter(|_| std::io::stdout().is_terminal());
-                session.set_terminal(size.map(|(columns, rows)| Terminal {
-                    rows: rows.into(),
-                    columns: columns.into(),
-                    colours: options.colours,
-                }));
-                if let Some(code) =
-                    answer(session, &input, surroundings, &|| listed(editor.history()))
-                        .map_err(text)?
-                {
+                session.set_terminal(typed.terminal());
+                let history = || listed(typed.editor().history());
+                let number = session.shared_number();
+                let code = answer(session, &input, surroundings, &history).map_err(text)?;
+                if let Some(code) = code {
                     return Ok(code);
+                }
+                // `:reset` has made another session.
+                if !Arc::ptr_eq(&number, &session.shared_number()) {
+                    breaks::listen(session, &typed);
                 }
             }
             Err(ReadlineError::Interrupted) => {}
             Err(ReadlineError::Eof) => return Ok(0),
             Err(error) => return Err(error.to_string()),
         }
+    }
+}
+
+/// The line editor, shared by the prompt and its break levels.
+#[derive(Clone)]
+pub(super) struct Typed(Arc<Mutex<LineEditor>>, Options, Arc<AtomicUsize>);
+
+impl Typed {
+    fn editor(&self) -> MutexGuard<'_, LineEditor> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads an input and keeps it in the history.
+    pub(super) fn line(&self, prompt: &str) -> rustyline::Result<String> {
+        let mut editor = self.editor();
+        self.2.store(prompt.chars().count(), Ordering::Relaxed);
+        let input = editor.readline(prompt)?;
+        if !input.trim().is_empty() {
+            keep(&mut editor, &self.1, &input);
+        }
+        Ok(input)
+    }
+
+    fn refresh(&self, assistant: &Assistant) {
+        if let Some(helper) = self.editor().helper_mut() {
+            helper.assistant.refresh(assistant);
+        }
+    }
+
+    /// The terminal that replies are fitted to, if there is one.
+    pub(super) fn terminal(&self) -> Option<Terminal> {
+        let size = self.editor().dimensions().filter(|_| std::io::stdout().is_terminal());
+        size.map(|(columns, rows)| Terminal {
+            rows: rows.into(),
+            columns: columns.into(),
+            colours: self.1.colours,
+        })
     }
 }
 
@@ -309,6 +344,10 @@ fn answer(
     let text = match session.answer(input) {
         Answer::Reply(reply) => {
             if let Err(report) = &reply.result {
+                if session.was_told() && report.exit.is_none() && !report.interrupted {
+                    surroundings.print(&reply.output)?;
+                    return Ok(None);
+                }
                 if let Some(code) = report.exit {
                     surroundings.print(if reply.output == "\n" { "" } else { &reply.output })?;
                     return Ok(Some(code));
@@ -338,6 +377,8 @@ fn answer(
             format!("the trace is {}", if surroundings.trace(on) { "on" } else { "off" })
         }
     };
-    surroundings.print(&format!("{text}\n"))?;
+    if !text.is_empty() {
+        surroundings.print(&format!("{text}\n"))?;
+    }
     Ok(None)
 }

@@ -17,6 +17,8 @@
 pub(crate) mod advice;
 #[cfg(feature = "cli")]
 pub(crate) mod assistant;
+#[cfg(feature = "cli")]
+mod breaks;
 #[cfg(feature = "host")]
 pub(crate) mod commands;
 #[cfg(feature = "cli")]

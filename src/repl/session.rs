@@ -10,10 +10,11 @@ use super::commands::{self, Command};
 use super::display::{Terminal, error_text, explained, fitted, printed_value, warning_text};
 use super::forms::{defined, evaluate_forms};
 use crate::condition::{Condition, Identifier};
-use crate::host::{Host, Options, Output, Report, Value};
+use crate::host::{Host, Listener, Options, Output, Report, Value};
 use crate::lisp::{printer, reader};
 use crate::policy::Policy;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -21,12 +22,17 @@ use std::time::Instant;
 pub struct Session {
     host: Host,
     printed: Arc<Mutex<Printed>>,
-    number: usize,
+    number: Arc<AtomicUsize>,
     terminal: Option<Terminal>,
     plain: bool,
     last: Option<Value>,
     failed: Option<Box<Report>>,
     definitions: BTreeMap<String, String>,
+    /// Set when a break level has shown an error.
+    told: Option<Arc<AtomicBool>>,
+    /// How many break levels are open in which nothing waits, and what the last one offers.
+    level: usize,
+    actions: String,
 }
 
 /// The destination of output.
@@ -133,13 +139,47 @@ impl Session {
         Session {
             host,
             printed,
-            number: 1,
+            number: Arc::new(AtomicUsize::new(1)),
             terminal: None,
             plain: false,
             last: None,
             failed: None,
             definitions,
+            told: None,
+            level: 0,
+            actions: String::new(),
         }
+    }
+
+    /// Lets an error that no handler takes open a break level, at which `listener` is asked what to
+    /// do. The listener counts its inputs with the session's own number, and sets `told` when it
+    /// has shown an error.
+    pub fn break_with(&mut self, listener: Box<dyn Listener>, told: Arc<AtomicBool>) {
+        self.host.break_with(listener);
+        self.told = Some(told);
+    }
+
+    /// Returns a function that writes where the session writes.
+    pub fn writer(&self) -> Box<dyn Fn(&str) + Send> {
+        let printed = self.printed.clone();
+        // An error of the write is reported with the next output.
+        Box::new(move |text| {
+            drop(printed.lock().unwrap_or_else(PoisonError::into_inner).write(text));
+        })
+    }
+
+    /// Returns the number of the next prompt, which a listener shares.
+    pub fn shared_number(&self) -> Arc<AtomicUsize> {
+        self.number.clone()
+    }
+
+    /// Returns whether a break level has shown the last error.
+    pub fn was_told(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| told.load(Ordering::Relaxed))
+    }
+
+    fn count_input(&self) -> usize {
+        self.number.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Returns the host.
@@ -149,17 +189,18 @@ impl Session {
 
     /// Returns the next prompt: `user(4): `.
     pub fn prompt(&self) -> String {
-        format!("user({}): ", self.number)
+        let level = if self.level > 0 { format!("[{}] ", self.level) } else { String::new() };
+        format!("{level}user({}): ", self.number())
     }
 
     /// Returns the number in the next prompt.
     pub fn number(&self) -> usize {
-        self.number
+        self.number.load(Ordering::Relaxed)
     }
 
     /// Sets the number of the next prompt.
     pub fn set_number(&mut self, number: usize) {
-        self.number = number;
+        self.number.store(number, Ordering::Relaxed);
     }
 
     /// Sets the terminal that [`Session::shown`] fits replies to. With `None` it shows them as
@@ -197,7 +238,7 @@ impl Session {
             None => return Answer::Reply(self.evaluate_form(input)),
             Some(Ok(command)) => command,
             Some(Err(wrong)) => {
-                self.number += 1;
+                self.count_input();
                 return Answer::Text(format!("Error: {wrong}"));
             }
         };
@@ -209,10 +250,14 @@ impl Session {
             }
             Command::Time(form) => return self.timed(&form),
             Command::Load(files) => return Answer::Reply(self.load(&files)),
-            _ => self.number += 1,
+            _ => drop(self.count_input()),
         }
         match command {
             Command::Exit(status) => Answer::Exit(status),
+            Command::Continue(_) | Command::Pop | Command::Zoom => {
+                Answer::Text(self.leave(&command))
+            }
+            Command::Reset if self.level > 0 => Answer::Text(self.leave(&command)),
             Command::Reset => Answer::Reset,
             Command::History => Answer::History,
             Command::Trace(on) => Answer::Trace(on),
@@ -238,9 +283,9 @@ impl Session {
     }
 
     fn evaluate_form(&mut self, input: &str) -> Reply {
-        let name = format!("user({})", self.number);
-        self.number += 1;
-        self.run(|session, shown| {
+        let name = format!("user({})", self.count_input());
+        let is_readable = reader::read(input).is_ok();
+        let reply = self.run(|session, shown| {
             session.note_definitions(input);
             let terminal = session.terminal;
             let plain = session.plain;
@@ -258,13 +303,47 @@ impl Session {
             });
             session.last = last.or(session.last.take());
             result
-        })
+        });
+        if is_readable {
+            self.break_after(&reply);
+        }
+        reply
+    }
+
+    /// Counts a break level for an error that has left its form before any could be opened.
+    fn break_after(&mut self, reply: &Reply) {
+        let Err(report) = &reply.result else { return };
+        if self.told.is_some() && !self.was_told() && report.exit.is_none() && !report.interrupted {
+            self.set_level(self.level + 1);
+            self.actions = actions(&[], self.level);
+        }
+    }
+
+    fn set_level(&mut self, level: usize) {
+        self.level = level;
+        self.host.set_break_level(level);
+    }
+
+    /// Carries out a command that concerns the break level.
+    fn leave(&mut self, command: &Command) -> String {
+        let level = match command {
+            _ if self.level == 0 => {
+                return "no break level is open: an error opens one".to_owned();
+            }
+            Command::Zoom => return format!("{}{}", self.backtrace(), self.actions),
+            Command::Pop | Command::Continue(0) => self.level - 1,
+            Command::Continue(1) if self.level > 1 => 0,
+            Command::Continue(number) => return format!("Error: there is no restart {number}"),
+            _ => 0,
+        };
+        self.set_level(level);
+        String::new()
     }
 
     /// Runs the forms of files; the value is `t`.
     fn load(&mut self, files: &[String]) -> Reply {
-        self.number += 1;
-        self.run(|session, _| {
+        self.count_input();
+        let reply = self.run(|session, _| {
             for file in files {
                 let failed = |cause: &dyn std::fmt::Display| {
                     Report::from(Condition::new(Identifier::File, format!(":ld: {file}: {cause}")))
@@ -278,11 +357,17 @@ impl Session {
             }
             session.last = Some(crate::host::truth(true));
             Ok(())
-        })
+        });
+        self.break_after(&reply);
+        reply
     }
 
     /// Runs `work` and makes a reply from its output and the last value.
     fn run(&mut self, work: impl FnOnce(&mut Session, &mut String) -> Result<(), Report>) -> Reply {
+        if let Some(told) = &self.told {
+            told.store(false, Ordering::Relaxed);
+        }
+        self.actions.clear();
         self.host.context().set_at_line_start(true);
         let mut output = String::new();
         let result = work(self, &mut output);
@@ -353,12 +438,11 @@ impl Session {
                 text.push_str(&fitted(&self.printed_value(value), terminal, self.plain))
             }
             (Ok(value), None) => text.push_str(value),
-            (Err(report), _) => text.push_str(&explained(
-                input,
-                &format!("user({})", self.number - 1),
-                report,
-                terminal,
-            )),
+            (Err(report), _) => {
+                let source_name = format!("user({})", self.number() - 1);
+                text.push_str(&explained(input, &source_name, report, terminal));
+                text.push_str(&self.actions);
+            }
         }
         text
     }
@@ -366,6 +450,17 @@ impl Session {
     fn printed_value(&self, value: &Value) -> String {
         printed_value(&self.host, value, self.terminal, self.plain)
     }
+}
+
+/// Returns the lines that number the restarts, and then the ways out of the level.
+pub(super) fn actions(restarts: &[String], level: usize) -> String {
+    let out = match level {
+        1 => vec!["return to the top level".to_owned()],
+        _ => vec![format!("return to level {}", level - 1), "return to the top level".to_owned()],
+    };
+    let numbered = restarts.iter().chain(&out).enumerate();
+    let lines: String = numbered.map(|(number, action)| format!("\n {number}: {action}")).collect();
+    format!("\n\nRestart actions (select using :continue):{lines}")
 }
 
 /// Prints the value of a form that is followed by other forms.

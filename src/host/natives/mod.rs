@@ -7,6 +7,7 @@
 //! names start with `%` are called by the prelude and by emitted text only, always with the right
 //! number of arguments.
 
+mod breaks;
 mod characters;
 mod comparison;
 mod control;
@@ -86,6 +87,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
     let tables = [
         characters::TABLE,
         control::TABLE,
+        breaks::TABLE,
         evaluation::TABLE,
         file_system::TABLE,
         files::TABLE,

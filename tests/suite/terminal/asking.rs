@@ -16,7 +16,7 @@ fn a_password_that_is_left_out_is_asked_for_and_not_shown() {
     terminal.wait_for("(error \"not ~a\" (read-line))");
     terminal.type_line("Blauer-Hirsch-4711");
     terminal.wait_until("the error", |screen| {
-        screen.contains("Error: not #<secret>") && screen.ends_with("user(3):")
+        screen.contains("Error: not #<secret>") && screen.ends_with("\n[1] user(3):")
     });
     let screen = terminal.screen();
     assert_eq!(screen.matches(PASSWORD).count(), 1, "{screen}");
@@ -24,7 +24,7 @@ fn a_password_that_is_left_out_is_asked_for_and_not_shown() {
     terminal.type_line("(define-account work :host \"mail.example.org\" :user \"me@example.org\") (connect 'work :smtp)");
     terminal.wait_for("\nPassword for me@example.org on mail.example.org:");
     terminal.type_line(PASSWORD);
-    let screen = terminal.wait_for("\nuser(4):");
+    let screen = terminal.wait_for("\n[1] user(4):");
     assert!(screen.contains("\n#<mailbox::smtp-connection @ "), "{screen}");
     assert_eq!(screen.matches(PASSWORD).count(), 1, "{screen}");
 }
@@ -44,19 +44,19 @@ fn a_question_can_be_left() {
     terminal.press("Enter");
     terminal.wait_until("the error", |screen| {
         screen.contains("make-imap-connection: no password was typed [:authentication]")
-            && screen.ends_with("user(3):")
+            && screen.ends_with("\n[1] user(3):")
     });
     terminal.type_line("(make-imap-connection \"h\" :user \"me\")");
     terminal.wait_for("(make-imap-connection \"h\" :user \"me\")\nPassword for me@h:");
     terminal.press("C-d");
     terminal.wait_until("the error", |screen| {
-        screen.matches("no password was typed").count() == 2 && screen.ends_with("user(4):")
+        screen.matches("no password was typed").count() == 2 && screen.ends_with("\n[2] user(4):")
     });
     // What was typed at an abandoned question must not be read by the next.
     terminal.type_line("(progn (princ \"next? \") (list (read-line)))");
     terminal.wait_for("\nnext?");
     terminal.type_line("shown");
-    terminal.wait_for("\nnext? shown\n(\"shown\")\nuser(5):");
+    terminal.wait_for("\nnext? shown\n(\"shown\")\n[2] user(5):");
     check(&terminal.screen());
 }
 

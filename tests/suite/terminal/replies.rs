@@ -104,7 +104,7 @@ fn an_error_says_where_and_what_to_try() {
     );
     assert_eq!(
         terminal.reply_to(2, "(list 1\n(car 5))"),
-        "Error: car: expected a list or pair, got 5 [:program-error]\n  2 |                (car 5))\n    |                ^^^^^^^"
+        "Error: car: expected a list or pair, got 5 [:program-error]\n  2 |                    (car 5))\n    |                    ^^^^^^^"
     );
     let said = terminal.reply_to(3, "(fetch-partz 1 2 3)");
     assert_eq!(

@@ -125,13 +125,32 @@ impl Terminal {
         self.wait_until(part, |screen| screen.contains(part))
     }
 
+    /// Waits until the screen ends with prompt `number`, at any break level.
+    pub fn wait_for_prompt(&self, number: usize) -> String {
+        let prompt = format!("user({number}):");
+        let is_prompt = |line: &str| {
+            let line = line
+                .strip_prefix('[')
+                .and_then(|line| line.split_once("] "))
+                .map_or(line, |(_, rest)| rest);
+            line == prompt
+        };
+        self.wait_until(&prompt, |screen| screen.lines().last().is_some_and(is_prompt))
+    }
+
     /// Types an input at prompt `number` and waits for the next prompt. Returns the text between
-    /// the two.
+    /// the two, without the restarts of an error.
     pub fn reply_to(&self, number: usize, input: &str) -> String {
+        let reply = self.whole_reply_to(number, input);
+        reply.split_once("\n\nRestart actions").map_or(&*reply, |(error, _)| error).to_owned()
+    }
+
+    /// Does the same with the restarts.
+    pub fn whole_reply_to(&self, number: usize, input: &str) -> String {
         for line in input.lines() {
             self.type_line(line);
         }
-        let screen = self.wait_for(&format!("\nuser({}):", number + 1));
+        let screen = self.wait_for_prompt(number + 1);
         let shown = screen
             .rsplit_once(&format!("user({number}): "))
             .unwrap()

@@ -1,0 +1,53 @@
+//! The natives of break levels; see `host::breaks`.
+
+use super::{Code, context, fail, index_of, string_of};
+use crate::host::breaks::{Input, Listener};
+use crate::host::context::lock;
+use crate::host::messages;
+use crate::host::value::{Value, as_str, elements, integer, list, nil, string, symbol, to_datum};
+use crate::lisp::Datum;
+
+pub(super) const TABLE: &[(&str, Code)] = &[
+    ("%break-opened", |arguments| {
+        let level = index_of("%break-opened", &arguments[0])?;
+        let restarts: Vec<String> = texts(&arguments[2]);
+        let condition = context()?.redacted(&messages::payload_condition(&arguments[1]));
+        with_listener(|listener| listener.opened(level, &condition, &restarts))?;
+        Ok(nil())
+    }),
+    ("%break-input", |arguments| {
+        let level = index_of("%break-input", &arguments[0])?;
+        let input = with_listener(|listener| listener.input(level))?;
+        let (name, argument) = match input {
+            Input::Forms(text) => ("forms", string(text)),
+            Input::Continue(number) => ("continue", integer(number as i64)), // far below 2^63
+            Input::Pop => ("pop", nil()),
+            Input::Reset => ("reset", nil()),
+            Input::Exit(status) => ("exit", integer(status.into())),
+        };
+        Ok(list(vec![symbol(name), argument]))
+    }),
+    ("%break-asked", |arguments| {
+        let question = string_of("%break-asked", &arguments[0])?;
+        Ok(string(with_listener(|listener| listener.ask(question))?))
+    }),
+    ("%break-values", |arguments| {
+        let values: Vec<Datum> =
+            elements(&arguments[0]).unwrap_or_default().iter().map(to_datum).collect();
+        with_listener(|listener| listener.values(&values))?;
+        Ok(nil())
+    }),
+];
+
+fn texts(value: &Value) -> Vec<String> {
+    let elements = elements(value).unwrap_or_default();
+    elements.iter().filter_map(as_str).map(str::to_owned).collect()
+}
+
+/// Runs `talk` with the listener, which only the prompt of a terminal has.
+fn with_listener<T>(talk: impl FnOnce(&mut dyn Listener) -> T) -> Result<T, steel::SteelErr> {
+    let context = context()?;
+    let mut listener = lock(&context.listener);
+    let listener = listener.as_deref_mut().ok_or_else(|| fail("there is nobody to ask"))?;
+    Ok(talk(listener))
+}
