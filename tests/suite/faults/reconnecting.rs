@@ -1,4 +1,5 @@
-//! `with-reconnect`: the first connection of a script is cut at every byte, in both directions.
+//! `with-reconnect`: the first connection of a script is cut after many of its bytes, in both
+//! directions; a run of every byte takes minutes.
 //! Afterwards the store is as without the cut, or the script got `:in-doubt` and the store is as
 //! before or after the step that got it. So nothing is done twice, and nothing is left out.
 
@@ -9,15 +10,13 @@ use super::stand::Stand;
 use crate::support::relay_to;
 use postoffice::api::{Setup, attach};
 use postoffice::host;
+use postoffice::proto::imap::{FetchItems, Messages, SequenceSet};
 use postoffice::repl::Session;
 use postoffice::sandbox::Protocol;
 use postoffice::sandbox::faults::{Fault, Relay, Side};
 use postoffice::transport::Connector;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// The number of bytes between two cuts.
-const STRIDE: usize = 41;
 
 /// Reads, flags, copies, appends, moves, removes, and changes mailboxes; by number and by UID.
 const STEPS: &[&str] = &[
@@ -53,6 +52,9 @@ struct End {
 type Contents = Vec<(String, Vec<(usize, Vec<String>)>)>;
 
 fn contents(stand: &Stand) -> Contents {
+    if !stand.server.is_sandbox() {
+        return contents_by_client(stand);
+    }
     let letters = |name: &str| {
         let letters = stand.server.store().letters("user", name).into_iter();
         let mut letters: Vec<_> = letters
@@ -70,6 +72,34 @@ fn contents(stand: &Stand) -> Contents {
     names.into_iter().map(|name| (name.clone(), letters(&name))).collect()
 }
 
+/// Reads the contents as any client would.
+fn contents_by_client(stand: &Stand) -> Contents {
+    let mut client = stand.server.connect();
+    let mut names: Vec<String> =
+        client.list("", "*").unwrap().into_iter().map(|listed| listed.name).collect();
+    names.sort();
+    let all = Messages::Numbers(SequenceSet::all());
+    let items = FetchItems::parse("(FLAGS RFC822.SIZE)").unwrap();
+    let mut contents = Contents::new();
+    for name in names {
+        client.select(&name, true).unwrap();
+        let found = client.fetch_all(&all, &items).unwrap();
+        let mut letters: Vec<_> = found
+            .into_iter()
+            .map(|letter| {
+                let mut flags = letter.flags.unwrap();
+                flags.retain(|flag| flag != "\\Recent");
+                flags.sort();
+                (letter.size.unwrap() as usize, flags)
+            })
+            .collect();
+        letters.sort();
+        contents.push((name, letters));
+    }
+    client.close();
+    contents
+}
+
 /// A host whose scripts connect through one relay.
 struct Scripts {
     session: Session,
@@ -77,8 +107,8 @@ struct Scripts {
 }
 
 impl Scripts {
-    fn new(port: u16) -> Scripts {
-        let relay = Arc::new(relay_to(port, &[]));
+    fn new(stand: &Stand) -> Scripts {
+        let relay = Arc::new(relay_to(stand.port(Protocol::Imap), &[]));
         let mut session = Session::new(Vec::new());
         attach(session.host(), &Setup { connector: Connector::default(), ..Setup::default() });
         let other = relay.clone();
@@ -93,7 +123,8 @@ impl Scripts {
     }
 
     /// Runs the first `count` steps, with these faults on the first connection.
-    fn run(&mut self, faults: &[Fault], count: usize) -> End {
+    fn run(&mut self, stand: &Stand, faults: &[Fault], count: usize) -> End {
+        let user = stand.server.credentials();
         self.relay.set_faults(faults.to_vec());
         let steps = STEPS[..count].iter().enumerate();
         let steps: String =
@@ -101,11 +132,13 @@ impl Scripts {
         let reply = self.session.evaluate(&format!(
             r#"(setq step 0 identifier nil message nil)
                (handler-case
-                 (with-imap-connection (mb "127.0.0.1" :port {} :user "user" :password "pw" :timeout {})
+                 (with-imap-connection (mb "127.0.0.1" :port {} :user {:?} :password {:?} :timeout {})
                    (sound-wire)
                    (with-reconnect (:backoff 0) {steps} nil))
                  (po-error (c) (setq identifier (po-condition-identifier c) message (po-condition-message c))))"#,
             self.relay.address().port(),
+            user.user,
+            user.password.reveal(),
             PATIENT.as_secs()
         ));
         assert!(reply.result.is_ok(), "{}", reply.text());
@@ -117,26 +150,25 @@ impl Scripts {
     }
 }
 
-#[test]
-fn a_cut_at_every_byte_leaves_no_change_out_and_does_none_twice() {
-    let mut stand = Stand::sandbox(session("imap move"));
-    let mut scripts = Scripts::new(stand.port(Protocol::Imap));
+/// Cuts the first connection at every `stride`th byte that each side sends, and judges what is left.
+fn cut_everywhere(mut stand: Stand, stride: usize) {
+    let mut scripts = Scripts::new(&stand);
     // The store after each step of an undisturbed run.
     let states: Vec<Contents> = (0..=STEPS.len())
         .map(|count| {
             stand.fill();
-            assert_eq!(scripts.run(&[], count), End { step: count, error: None });
+            assert_eq!(scripts.run(&stand, &[], count), End { step: count, error: None });
             contents(&stand)
         })
         .collect();
-    let mut recording = Scripts::new(stand.port(Protocol::Imap));
+    let mut recording = Scripts::new(&stand);
     stand.fill();
-    recording.run(&[], STEPS.len());
+    recording.run(&stand, &[], STEPS.len());
     let mut doubts = BTreeSet::new();
     for side in [Side::Client, Side::Server] {
-        for at in (0..recording.relay.sent_by(side)).step_by(STRIDE) {
+        for at in (0..recording.relay.sent_by(side)).step_by(stride) {
             stand.fill();
-            let end = scripts.run(&[cut(side, at)], STEPS.len());
+            let end = scripts.run(&stand, &[cut(side, at)], STEPS.len());
             let now = contents(&stand);
             let told = format!("{}: {end:?}\nnow {now:#?}", cut(side, at));
             match &end.error {
@@ -162,4 +194,16 @@ fn a_cut_at_every_byte_leaves_no_change_out_and_does_none_twice() {
             || step.contains(":uid t")
     };
     assert!(!in_doubt.is_empty() && !in_doubt.iter().any(certain), "{in_doubt:?}");
+}
+
+#[test]
+fn cuts_leave_no_change_out_and_do_none_twice() {
+    cut_everywhere(Stand::sandbox(session("imap move")), 41);
+}
+
+#[test]
+fn cuts_in_front_of_dovecot_leave_no_change_out_and_do_none_twice() {
+    if let Some(stand) = Stand::dovecot() {
+        cut_everywhere(stand, 211);
+    }
 }
