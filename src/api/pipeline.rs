@@ -18,8 +18,8 @@ use super::mailbox::{failed, on};
 use super::objects::{ImapMailbox, PopMailbox};
 use super::sets::required;
 use crate::client::{Error, ImapClient, Pending, Reader};
-use crate::condition::Condition;
-use crate::host::{self, Call, Context, Function, Run, Type, Value};
+use crate::condition::{Condition, Identifier};
+use crate::host::{self, Call, Context, Function, KeptCall, Run, Type, Value};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The rows of the topic "Many calls at once".
@@ -169,6 +169,8 @@ struct Placeholder(Mutex<Option<Operation>>);
 
 /// The rest of a call. One of the two closures runs.
 struct Operation {
+    /// The mailbox and the call, if its connection can be made anew.
+    kept: Option<(Arc<ImapMailbox>, Arc<KeptCall>)>,
     /// Waits for the result and returns the value of the call.
     take: Box<dyn FnOnce(&Context) -> Answer + Send>,
     /// Drops the operation; its reply is discarded when it arrives.
@@ -228,7 +230,8 @@ where
             owner.client().forget(pending);
         }
     };
-    Ok(placeholder(call, Operation { take: Box::new(take), forget: Box::new(forget) }))
+    let kept = Some((mailbox.clone(), Arc::new(call.keep())));
+    Ok(placeholder(call, Operation { kept, take: Box::new(take), forget: Box::new(forget) }))
 }
 
 /// Does the same for an operation whose result comes from its reader.
@@ -272,7 +275,8 @@ pub(super) fn perform_letter(
         })
     };
     let forget = move || other.client().forget_letters();
-    Ok(placeholder(call, Operation { take: Box::new(take), forget: Box::new(forget) }))
+    let kept = None;
+    Ok(placeholder(call, Operation { kept, take: Box::new(take), forget: Box::new(forget) }))
 }
 
 fn placeholder(call: &Call<'_>, operation: Operation) -> Value {
@@ -280,9 +284,11 @@ fn placeholder(call: &Call<'_>, operation: Operation) -> Value {
     host::object(Placeholder(Mutex::new(Some(operation))), &shown)
 }
 
-/// Returns whether a script's `issue` runs.
-pub(super) fn is_issuing(context: &Context) -> bool {
-    context.state::<Phase>().issuing().is_some()
+/// Returns the mailbox that a placeholder's call is made on.
+pub(super) fn mailbox_of(value: &Value) -> Option<Arc<ImapMailbox>> {
+    let placeholder = host::downcast::<Placeholder>(value)?;
+    let operation = placeholder.0.lock().unwrap_or_else(PoisonError::into_inner);
+    operation.as_ref()?.kept.as_ref().map(|(mailbox, _)| mailbox.clone())
 }
 
 /// Refuses a second call in the same `issue`.
@@ -347,12 +353,44 @@ fn take_operation(value: &Value) -> Option<Operation> {
 }
 
 /// Returns the result for a placeholder. Any other value is returned as it is.
+///
+/// A call whose connection was lost leaves an operation in its placeholder that makes the call
+/// again. If another call has made the connection anew by now, it is made again at once.
 pub(super) fn redeem(call: &Call<'_>) -> Answer {
     let value = required(call, 0);
-    match take_operation(value) {
-        Some(operation) => (operation.take)(call.context()),
-        None => Ok(value.clone()),
+    let Some(operation) = take_operation(value) else { return Ok(value.clone()) };
+    let kept = operation.kept;
+    let result = (operation.take)(call.context());
+    let Some((mailbox, kept)) = kept.filter(|_| result.as_ref().is_err_and(is_lost)) else {
+        return result;
+    };
+    if !mailbox.client().is_closed() {
+        return again(call.context(), &kept);
     }
+    let call = kept.clone();
+    let again = Operation {
+        kept: Some((mailbox, kept)),
+        take: Box::new(move |context| again(context, &call)),
+        forget: Box::new(|| ()),
+    };
+    if let Some(placeholder) = host::downcast::<Placeholder>(value) {
+        *placeholder.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(again);
+    }
+    result
+}
+
+fn is_lost(condition: &Condition) -> bool {
+    matches!(condition.identifier, Identifier::ServerShutdownConnection | Identifier::Timeout)
+}
+
+/// Makes a call again on a new connection. Of the functions of `SENDABLE` only a copy has another
+/// effect the second time.
+fn again(context: &Context, call: &KeptCall) -> Answer {
+    if call.name() == "copy-to-mailbox" {
+        let message = "copy-to-mailbox: the connection was made anew; the server may have copied these letters before it was lost";
+        return Err(Condition::new(Identifier::InDoubt, message));
+    }
+    call.again(context)
 }
 
 /// Drops the operation of a placeholder.

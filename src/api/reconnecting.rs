@@ -39,7 +39,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 :attempts  how often it tries in a row, 5. :backoff  seconds before the second attempt, 1; each further attempt waits twice as long, with some chance in it. :longest  the longest wait in seconds, 300. The first attempt is made at once.
 A call is made again only if nothing of it can be done twice: it reads, it was not sent whole, doing it twice is the same, or the server says that it did not happen. Otherwise it signals :in-doubt, which says what is known, with the restarts retry, use-value and skip.
 If letters may have left the mailbox meanwhile, calls with message numbers signal :in-doubt until numbers are asked for again by search-mailbox, mailbox-message-count or select-mailbox. With another UIDVALIDITY no mailbox is selected.
-The mailbox object stays the same. It does nothing for POP and SMTP, in issue of pipelined-map, and for a connection that was closed by close-connection.
+The mailbox object stays the same. It does nothing for POP and SMTP, and for a connection that was closed by close-connection.
 Returns the value of the body's last form. Errors: those of the body.",
         Run::Macro("(syntax-rules () ((_ options body ...) (%with-reconnect (lambda () body ...) . options)))"),
     ).checked(),
@@ -159,8 +159,8 @@ pub(super) fn check_numbers(
 }
 
 /// Returns whether a call with these arguments has lost its connection and can get another.
-pub(super) fn applies(context: &Context, arguments: &[Value]) -> bool {
-    !pipeline::is_issuing(context) && !lost(arguments).is_empty()
+pub(super) fn applies(_: &Context, arguments: &[Value]) -> bool {
+    !lost(arguments).is_empty()
 }
 
 /// The mailboxes whose connection is lost, with how it was made.
@@ -172,7 +172,10 @@ fn lost(arguments: &[Value]) -> Vec<(Arc<ImapMailbox>, Arc<How>)> {
 }
 
 fn mailboxes(arguments: &[Value]) -> impl Iterator<Item = Arc<ImapMailbox>> {
-    arguments.iter().filter_map(host::downcast::<ImapMailbox>)
+    let mailbox = |argument| {
+        host::downcast::<ImapMailbox>(argument).or_else(|| pipeline::mailbox_of(argument))
+    };
+    arguments.iter().filter_map(mailbox)
 }
 
 fn reconnect(call: &Call<'_>) -> Result<Value, Condition> {
@@ -236,7 +239,9 @@ fn resume(
 ) -> Result<Option<String>, Error> {
     let reconnection = mailbox.extra::<Reconnection>();
     let lost = held.lost(reconnection.by_timeout.load(Ordering::Relaxed));
-    let repeat = client.repeat(held.deeds_of_operation(), &lost)?;
+    // A call of pipelined-map judges itself: others may have begun since.
+    let deeds = held.deeds_of_operation().filter(|_| function != "%redeem");
+    let repeat = client.repeat(deeds, &lost)?;
     let mut doubt = match repeat {
         Repeat::Safe => None,
         Repeat::InDoubt(what) => Some(what),

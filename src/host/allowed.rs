@@ -122,7 +122,7 @@ impl Host {
             );
             Err(Condition::new(Identifier::NotAllowed, message))
         };
-        let native = self.native(name, "(&rest arguments)", Some(Box::new(refuse)));
+        let native = self.native(name, "(&rest arguments)", Some(std::sync::Arc::new(refuse)));
         self.put_on_demand(global(name), &format!("(s/%wrap {native})"));
         self.expander.note_library(name);
     }

@@ -11,13 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::context::{Context, not_allowed};
 use super::parameters::{self, Arguments, Parameters, name_of};
-use super::registry::NativeCode;
+use super::registry::Code;
 use super::value::{Value, as_integer, as_keyword, as_str, downcast, is_nil, is_true};
 use crate::condition::{Condition, Identifier};
 
 /// A call of a native, with its arguments sorted by the lambda list.
 pub struct Call<'a> {
     pub(super) number: u64,
+    pub(super) code: &'a Arc<Code>,
     pub(super) context: &'a Context,
     pub(super) name: &'a str,
     pub(super) parameters: &'a Parameters,
@@ -26,19 +27,26 @@ pub struct Call<'a> {
 
 /// The function and arguments of a call, so that it can be carried out again.
 pub struct KeptCall {
+    code: Arc<Code>,
     name: String,
     parameters: Parameters,
     arguments: Arguments,
 }
 
 impl KeptCall {
-    /// Runs `code` with the same name and arguments.
+    /// Returns the function's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs the function with the same arguments.
     ///
     /// # Errors
-    /// Those of `code`.
-    pub fn again(&self, context: &Context, code: NativeCode) -> Result<Value, Condition> {
-        code(&Call {
+    /// Those of the function.
+    pub fn again(&self, context: &Context) -> Result<Value, Condition> {
+        (self.code)(&Call {
             number: next_number(),
+            code: &self.code,
             context,
             name: &self.name,
             parameters: &self.parameters,
@@ -63,6 +71,7 @@ impl Call<'_> {
     /// Copies the call into a value that outlives it.
     pub fn keep(&self) -> KeptCall {
         KeptCall {
+            code: self.code.clone(),
             name: self.name.to_owned(),
             parameters: self.parameters.clone(),
             arguments: self.arguments.clone(),

@@ -95,7 +95,7 @@ impl Host {
             match &function.run {
                 _ if !self.may_call(name) => self.refuse(name),
                 Run::Native(code) => {
-                    let native = Native::new(name, function.lambda_list, Some(Box::new(*code)));
+                    let native = Native::new(name, function.lambda_list, Some(Arc::new(*code)));
                     self.register_native(native.described_by(function));
                 }
                 Run::Scheme(text) => {
@@ -141,7 +141,7 @@ impl Host {
         code: impl Fn(&Call<'_>) -> Result<Value, Condition> + Send + Sync + 'static,
     ) {
         self.context.document([name, lambda_list, doc].map(|text| text.to_owned().into()));
-        self.register_native(Native::new(name, lambda_list, Some(Box::new(code))));
+        self.register_native(Native::new(name, lambda_list, Some(Arc::new(code))));
         self.renew(name);
     }
 
@@ -181,7 +181,7 @@ impl Host {
         &mut self,
         name: &str,
         lambda_list: &str,
-        code: Option<Box<Code>>,
+        code: Option<Arc<Code>>,
     ) -> String {
         self.put_native(Native::new(name, lambda_list, code))
     }

@@ -117,11 +117,11 @@ pub(super) struct Native {
     shown: Arc<str>,
     /// Parsed at the first call.
     parameters: OnceLock<Parameters>,
-    pub code: Option<Box<Code>>,
+    pub code: Option<Arc<Code>>,
 }
 
 impl Native {
-    pub fn new(name: &str, lambda_list: &str, code: Option<Box<Code>>) -> Native {
+    pub fn new(name: &str, lambda_list: &str, code: Option<Arc<Code>>) -> Native {
         Native {
             name: name.into(),
             lambda_list: lambda_list.to_owned(),
@@ -164,8 +164,8 @@ impl Native {
     fn run(&self, context: &Context, arguments: Arguments) -> Result<Value, Condition> {
         let Some(code) = &self.code else { return Ok(nil()) };
         let number = next_number();
-        let call =
-            Call { number, context, name: &self.shown, parameters: self.parameters(), arguments };
+        let (name, parameters) = (&*self.shown, self.parameters());
+        let call = Call { number, code, context, name, parameters, arguments };
         caught(|| code(&call)).unwrap_or_else(|reason| {
             Err(Condition::new(
                 Identifier::ProgramError,

@@ -193,6 +193,36 @@ fn another_password_is_taken_and_remembered() {
 }
 
 #[test]
+fn calls_of_pipelined_map_are_made_again() {
+    let each = |issue: &str, receive: &str| {
+        format!(
+            "(with-reconnect ()
+               (let ((count 0))
+                 (pipelined-map (lambda (n) {issue})
+                                (lambda (n result) (when (= (incf count) 3) (lose)) {receive})
+                                '(1 2 3 4 5 6 7) :window 3)))"
+        )
+    };
+    check(&each(r#"(fetch-parts mb n "uid")"#, "(length result)"), "(1 1 1 1 1 1 1)");
+    check(&each("(search-mailbox mb (list :body \"x\"))", "(listp result)"), "(t t t t t t t)");
+    check(
+        &format!(
+            "(progn {} (length (search-mailbox mb :flagged)))",
+            each(r"(alter-flags mb n :add-flags :\\flagged)", "n")
+        ),
+        "7",
+    );
+    // The copies that were under way may have been made.
+    check(
+        &format!(
+            "(progn (create-mailbox mb \"box\") (identifier-of (lambda () {})))",
+            each("(copy-to-mailbox mb n \"box\")", "n")
+        ),
+        ":in-doubt",
+    );
+}
+
+#[test]
 fn bad_options_are_refused() {
     check(
         "(with-reconnect (:attempts -1) 1)",
