@@ -39,9 +39,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
 :attempts  how often it tries in a row, 5. :backoff  seconds before the second attempt, 1; each further attempt waits twice as long, with some chance in it. :longest  the longest wait in seconds, 300. The first attempt is made at once.
 A call is made again only if nothing of it can be done twice: it reads, it was not sent whole, doing it twice is the same, or the server says that it did not happen. Otherwise it signals :in-doubt, which says what is known, with the restarts retry, use-value and skip.
 If letters may have left the mailbox meanwhile, calls with message numbers signal :in-doubt until numbers are asked for again by search-mailbox, mailbox-message-count or select-mailbox. With another UIDVALIDITY no mailbox is selected.
-The mailbox object stays the same. It does nothing for POP and SMTP, and for a connection that was closed by close-connection.
+The mailbox object stays the same. expunge-mailbox that is made again returns only the numbers that the server reports then, with a warning. A with-reconnect inside another takes its place. It does nothing for POP and SMTP, and for a connection that was closed by close-connection.
 Returns the value of the body's last form. Errors: those of the body.",
-        Run::Macro("(syntax-rules () ((_ options body ...) (%with-reconnect (lambda () body ...) . options)))"),
+        Run::Macro("(syntax-rules (nil)
+               ((_ nil body ...) (%with-reconnect (lambda () body ...)))
+               ((_ () body ...) (%with-reconnect (lambda () body ...)))
+               ((_ (key value . options) body ...) (%with-reconnect (lambda () body ...) key value . options)))"),
     ).checked(),
     Function::new(
         "%with-reconnect",
@@ -72,9 +75,9 @@ Returns the value of the body's last form. Errors: those of the body.",
     .inside_of("with-reconnect").checked(),
     Function::native(
         "%reconnect",
-        "(function arguments &key password)",
+        "(function arguments message &key password)",
         reconnect,
-        "Connects the lost mailboxes among the arguments of a call again; :password is a new password or token. Returns nil, or the condition that says why the call must not be made again.",
+        "Connects the lost mailboxes among the arguments of a call again. message: that of its error. :password  a new password or token. Returns nil, or the condition that says why the call must not be made again.",
     ).inside_of("reconnect").checked(),
 ];
 
@@ -217,15 +220,20 @@ fn reconnect(call: &Call<'_>) -> Result<Value, Condition> {
     if doubts.is_empty() {
         return Ok(host::nil());
     }
-    let message = format!("{function}: the connection was made anew; {}", doubts.join("; "));
+    let said = host::as_str(required(call, 2)).unwrap_or_default();
+    let said = said.strip_prefix(&format!("{function}: ")).unwrap_or(said);
+    let message = format!(
+        "{function}: the connection was made anew ({said}), but the call was not made again: {}",
+        doubts.join("; ")
+    );
     Ok(host::condition_object(Condition::new(Identifier::InDoubt, message)))
 }
 
 /// What the call has done on a connection that it has not lost.
 fn done_elsewhere(mailbox: &ImapMailbox) -> Option<String> {
     let client = mailbox.client();
-    let done = client.deeds_of_operation().next()?;
-    Some(format!("this part of the call is done: {}", done.deed))
+    let done = client.deeds_done();
+    (done > 0).then(|| format!("{done} changes are done on {}", client.host()))
 }
 
 /// Puts a new client in the place of the lost one. Returns why the lost call must not be made
@@ -238,12 +246,17 @@ fn resume(
     mut client: ImapClient,
 ) -> Result<Option<String>, Error> {
     let reconnection = mailbox.extra::<Reconnection>();
-    let lost = held.lost(reconnection.by_timeout.load(Ordering::Relaxed));
+    let by_timeout = reconnection.by_timeout.load(Ordering::Relaxed);
+    let lost = held.lost(function != "create-mailbox", by_timeout);
     // A call of pipelined-map judges itself: others may have begun since.
     let deeds = held.deeds_of_operation().filter(|_| function != "%redeem");
     let repeat = client.repeat(deeds, &lost)?;
     let mut doubt = match repeat {
         Repeat::Safe => None,
+        // The texts name some of many.
+        Repeat::InDoubt(what) if held.deeds_done() > 8 => {
+            Some(format!("{} changes are done, among them: {what}", held.deeds_done()))
+        }
         Repeat::InDoubt(what) => Some(what),
     };
     let found = match client.reselect(&lost) {

@@ -48,6 +48,8 @@ pub struct Lost {
     /// Whether the server reported during the last operation that messages had left, so that its
     /// numbers mean other messages now.
     pub shifted: bool,
+    /// Whether the operation makes a mailbox only if there is none, so that it may do so again.
+    pub makes_mailbox: bool,
     /// Whether the server had only not answered in time, so that it may still carry out what it has
     /// received. The caller knows.
     pub by_timeout: bool,
@@ -78,6 +80,11 @@ impl ImapClient {
         let connection = self.connection_now();
         let operation = connection.operation();
         connection.settled().iter().filter(move |settled| settled.operation == operation)
+    }
+
+    /// How many deeds the operation that began last has done.
+    pub fn deeds_done(&self) -> u64 {
+        self.connection_now().done()
     }
 
     /// Deeds that were open when the connection closed and that nobody waited for.
@@ -111,10 +118,11 @@ impl ImapClient {
     }
 
     /// Describes this connection, which is lost.
-    pub fn lost(&self, by_timeout: bool) -> Lost {
+    pub fn lost(&self, makes_mailbox: bool, by_timeout: bool) -> Lost {
         Lost {
             selected: self.selected().filter(|selected| selected.is_open()).cloned(),
             shifted: self.epoch() != self.epoch_of_operation,
+            makes_mailbox,
             by_timeout,
         }
     }
@@ -169,23 +177,31 @@ impl ImapClient {
         deeds: impl Iterator<Item = &'d SettledDeed>,
         lost: &Lost,
     ) -> Result<Repeat, Error> {
+        let mut known = Vec::new();
+        let mut is_safe = true;
         for SettledDeed { deed, ending, .. } in deeds {
-            let known = match ending {
-                Ending::Refused | Ending::Abandoned => continue,
-                Ending::Done if same_twice(&deed.act) => continue,
-                Ending::Done => format!("this part of the call is done: {deed}"),
-                Ending::InDoubt if same_twice(&deed.act) && !by_number(deed) => continue,
+            let what = described(deed);
+            let is_repeatable =
+                same_twice(&deed.act) || (lost.makes_mailbox && deed.act == Act::CreateMailbox);
+            let (text, safe) = match ending {
+                Ending::Refused => continue,
+                Ending::Abandoned => (format!("not sent whole: {what}"), true),
+                Ending::Done => (format!("done: {what}"), is_repeatable),
+                Ending::InDoubt if is_repeatable && !by_number(deed) => {
+                    (format!("may be done: {what}"), true)
+                }
                 Ending::InDoubt => match self.trace(deed, lost)? {
-                    None if !lost.by_timeout || same_twice(&deed.act) => continue,
-                    None => format!(
-                        "the server may still carry this out, since it has only not answered: {deed}"
-                    ),
-                    Some(trace) => format!("the server may have done this: {deed}; {trace}"),
+                    None if !lost.by_timeout || is_repeatable => {
+                        (format!("not done: {what}"), true)
+                    }
+                    None => (format!("may still be done by the server: {what}"), false),
+                    Some(trace) => (format!("may be done: {what} ({trace})"), false),
                 },
             };
-            return Ok(Repeat::InDoubt(known));
+            known.push(text);
+            is_safe &= safe;
         }
-        Ok(Repeat::Safe)
+        Ok(if is_safe { Repeat::Safe } else { Repeat::InDoubt(known.join("; ")) })
     }
 
     /// What on the server looks as if it had carried out the deed; `None` if it has not.
@@ -300,6 +316,13 @@ impl ImapClient {
         }
         Ok(left_out)
     }
+}
+
+/// A deed with the letters that it names.
+pub fn described(deed: &Deed) -> String {
+    let Letters::Messages(messages) = &deed.letters else { return deed.to_string() };
+    let kind = if messages.are_uids() { "uid" } else { "number" };
+    format!("{deed}, {kind} {}", messages.set())
 }
 
 /// Whether two names mean one mailbox. INBOX is the same in any case (RFC 9051 5.1).

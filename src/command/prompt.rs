@@ -10,7 +10,7 @@ use super::setup::{setup_for, trace_to_stderr};
 use crate::api::{ImapMailbox, Progress, Setup, State, attach_showing, search_words};
 use crate::repl::Session;
 use crate::repl::assistant::{Assistant, Facts, OfConnection};
-use crate::repl::editor::{self, Options, Surroundings};
+use crate::repl::editor::{self, AskHidden, Options, Surroundings};
 use crate::repl::history;
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -96,6 +96,14 @@ impl Surroundings for Here {
     fn after_interrupt(&mut self) -> Vec<String> {
         let closed = self.state.take_closed().into_iter();
         closed.map(|host| format!("The connection to {host} is closed, since an answer was under way: connect again.")).collect()
+    }
+
+    fn ask_hidden(&self) -> Option<AskHidden> {
+        let ask = self.setup.ask_secret.clone()?;
+        Some(Arc::new(move |question| {
+            let answer = ask(question, &|| false).ok().flatten();
+            answer.map(|answer| answer.to_string())
+        }))
     }
 
     fn assistant(&self, session: &mut Session) -> Assistant {

@@ -39,11 +39,12 @@ pub trait Listener: Send {
     /// Returns what to do next at this level.
     fn input(&mut self, level: usize) -> Input;
 
-    /// Asks for the text of a form whose value a restart takes.
-    fn ask(&mut self, question: &str) -> String;
+    /// Asks for what a restart takes: the text of a form, or a secret, which is typed hidden.
+    /// Returns `None` if there is no answer.
+    fn ask(&mut self, question: &str, is_secret: bool) -> Option<String>;
 
-    /// Shows the values of a form.
-    fn values(&mut self, values: &[Datum]);
+    /// Shows the value of a form.
+    fn value(&mut self, value: &Datum);
 }
 
 impl Host {

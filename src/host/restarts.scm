@@ -124,7 +124,7 @@
 (define (%raise-offering condition native arguments)
   (let ((recovery (%recovery-of condition native arguments)))
     (if (and recovery %persists (%persists))
-        (%reconnect recovery native arguments '())
+        (%reconnect recovery condition native arguments '())
         (let ((restarts (%offered condition recovery native arguments)))
           (if (null? restarts)
               (%raise condition)
@@ -138,7 +138,7 @@
      (append (if native
                  (list (%make-restart 'retry "Call it again." nil nil (lambda () (%again native arguments '()))))
                  '())
-             (list (%make-restart 'use-value "Return a value instead." (lambda () (%asked "A form for the value: ")) nil (lambda (value) value))
+             (list (%make-restart 'use-value "Return a value instead." %ask-value nil (lambda (value) value))
                    (%make-restart 'skip "Return nil instead." nil nil (lambda () nil)))))
     ((:authentication)
      (if native
@@ -148,11 +148,9 @@
     ((:server-shutdown-connection :timeout)
      (if recovery
          (list (%make-restart 'reconnect "Connect again, and call it again." nil nil
-                              (lambda () (%reconnect recovery native arguments '()))))
+                              (lambda () (%reconnect recovery condition native arguments '()))))
          '()))
     (else '())))
-
-(define (%ask-password) (%asked "A form for the password: "))
 
 ;; The native that makes a lost connection anew, if the condition says that it is lost.
 (define (%recovery-of condition native arguments)
@@ -175,15 +173,15 @@
 
 ;; Connects again. An error on the way has the restarts of the call itself, but a refused password
 ;; can only be replaced by another one.
-(define (%reconnect recovery native arguments keys)
-  (let* ((value (%invoke recovery (append (list (%native-name native) arguments) keys)))
+(define (%reconnect recovery condition native arguments keys)
+  (let* ((value (%invoke recovery (append (list (%native-name native) arguments (po-condition-message condition)) keys)))
          (error (and (%outcome? value) (%outcome-error value))))
     (cond ((not (%outcome? value)) (%reconnected value native arguments))
           ((and error (eq? (po-condition-identifier error) ':authentication))
            (%restart-case (lambda () (%deliver value))
                           (list (%make-restart 'use-value "Log in with another password." %ask-password nil
                                                (lambda (password)
-                                                 (%reconnect recovery native arguments (list ':password password)))))))
+                                                 (%reconnect recovery condition native arguments (list ':password password)))))))
           (error (%deliver value native arguments))
           (t (%reconnected (%deliver value) native arguments)))))
 

@@ -7,23 +7,24 @@
 
 use super::commands::{self, Command};
 use super::display::{error_text, explained, fitted, printed_datum};
-use super::editor::Typed;
+use super::editor::{AskHidden, Typed};
 use super::session::{Session, actions};
 use crate::condition::Condition;
 use crate::host::{Input, Listener, Report};
-use crate::lisp::Datum;
+use crate::lisp::{Datum, reader};
 use rustyline::error::ReadlineError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Lets errors of the session open break levels.
-pub(super) fn listen(session: &mut Session, typed: &Typed) {
+pub(super) fn listen(session: &mut Session, typed: &Typed, ask_secret: Option<AskHidden>) {
     let told = Arc::new(AtomicBool::new(false));
     let listener = AtPrompt {
         typed: typed.clone(),
         number: session.shared_number(),
         told: told.clone(),
         write: session.writer(),
+        ask_secret,
         levels: Vec::new(),
     };
     session.break_with(Box::new(listener), told);
@@ -34,6 +35,7 @@ struct AtPrompt {
     number: Arc<AtomicUsize>,
     told: Arc<AtomicBool>,
     write: Box<dyn Fn(&str) + Send>,
+    ask_secret: Option<AskHidden>,
     /// The open levels: the number, what is shown, and how many restarts there are.
     levels: Vec<(usize, String, usize)>,
 }
@@ -47,7 +49,13 @@ impl AtPrompt {
     fn answer(&self, level: usize, input: String) -> Option<Input> {
         let restarts = self.levels.last().map_or(0, |(_, _, restarts)| *restarts);
         let command = match commands::parse(&input) {
-            None => return Some(Input::Forms(input)),
+            None => match reader::read(&input) {
+                Ok(_) => return Some(Input::Forms(input)),
+                Err(error) => {
+                    self.print(&format!("Error: {}", error.message));
+                    return None;
+                }
+            },
             Some(Ok(command)) => command,
             Some(Err(wrong)) => {
                 self.print(&format!("Error: {wrong}"));
@@ -76,8 +84,9 @@ impl AtPrompt {
             Command::Zoom | Command::Backtrace => {
                 self.print(self.levels.last().map_or("", |(_, shown, _)| shown));
             }
-            _ => self
-                .print("Error: at a break level there are :continue :pop :reset :zoom :help :exit"),
+            _ => self.print(
+                "Error: a form waits here, so there are only :continue :pop :reset :zoom :bt :help :exit",
+            ),
         }
         None
     }
@@ -104,16 +113,18 @@ impl Listener for AtPrompt {
         input
     }
 
-    fn ask(&mut self, question: &str) -> String {
-        self.typed.line(question).unwrap_or_default()
+    fn ask(&mut self, question: &str, is_secret: bool) -> Option<String> {
+        let answer = match &self.ask_secret {
+            Some(ask) if is_secret => ask(question)?,
+            _ => self.typed.line(question).ok()?,
+        };
+        Some(answer).filter(|answer| !answer.trim().is_empty())
     }
 
-    fn values(&mut self, values: &[Datum]) {
+    fn value(&mut self, value: &Datum) {
         let terminal = self.typed.terminal();
-        for value in values {
-            let text = printed_datum(value, terminal, false);
-            self.print(&terminal.map_or(text.clone(), |terminal| fitted(&text, terminal, false)));
-        }
+        let text = printed_datum(value, terminal, false);
+        self.print(&terminal.map_or(text.clone(), |terminal| fitted(&text, terminal, false)));
     }
 }
 

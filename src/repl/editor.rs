@@ -47,9 +47,14 @@ pub trait Surroundings {
     fn trace(&mut self, on: Option<bool>) -> bool;
     /// Returns a message for each connection that an interrupted form left closed.
     fn after_interrupt(&mut self) -> Vec<String>;
+    /// Returns a function that asks a question whose answer is not shown, if there is one.
+    fn ask_hidden(&self) -> Option<AskHidden>;
     /// Collects the data for completion.
     fn assistant(&self, session: &mut Session) -> Assistant;
 }
+
+/// Asks a question whose answer is not shown. `None` means that there was no answer.
+pub type AskHidden = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The appearance of the prompt and the place of its history.
 #[derive(Debug, Clone, Default)]
@@ -178,7 +183,7 @@ pub fn run(
     let editor = line_editor(session, options, surroundings, &first_column)
         .map_err(|error| error.to_string())?;
     let typed = Typed(Arc::new(Mutex::new(editor)), options.clone(), first_column);
-    breaks::listen(session, &typed);
+    breaks::listen(session, &typed, surroundings.ask_hidden());
     loop {
         let prompt = session.prompt();
         typed.refresh(&surroundings.assistant(session));
@@ -194,10 +199,11 @@ pub fn run(
                 }
                 // `:reset` has made another session.
                 if !Arc::ptr_eq(&number, &session.shared_number()) {
-                    breaks::listen(session, &typed);
+                    breaks::listen(session, &typed, surroundings.ask_hidden());
                 }
             }
             Err(ReadlineError::Interrupted) => {}
+            Err(ReadlineError::Eof) if session.pop() => {}
             Err(ReadlineError::Eof) => return Ok(0),
             Err(error) => return Err(error.to_string()),
         }

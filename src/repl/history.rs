@@ -19,7 +19,25 @@ pub fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
 /// Returns the input as it is kept: every password or other secret is replaced by `#<secret>`,
 /// which cannot be read back.
 pub fn kept(input: &str) -> String {
-    without_secrets(input.trim_end())
+    without_value(&without_secrets(input.trim_end()))
+}
+
+/// Replaces the string in `(use-value "…")`, which may be another password.
+fn without_value(input: &str) -> String {
+    const CALL: &str = "(use-value";
+    let Some((before, after)) = input.split_once(CALL) else { return input.to_owned() };
+    let text = after.trim_start();
+    let Some(literal) = text.strip_prefix('"') else {
+        return format!("{before}{CALL}{}", without_value(after));
+    };
+    let mut escaped = false;
+    let end = literal.find(|character| {
+        let ends = character == '"' && !escaped;
+        escaped = character == '\\' && !escaped;
+        ends
+    });
+    let rest = end.map_or("", |end| &literal[end + 1..]);
+    format!("{before}{CALL} #<secret>{}", without_value(rest))
 }
 
 /// Creates the file and its folder, readable for their owner only.
@@ -74,6 +92,10 @@ mod tests {
                 "(make-imap-connection \"h\" :user \"u\" :password #<secret>)",
             ),
             ("(setq password \"sesame\")", "(setq password #<secret>)"),
+            (
+                r#"(list (use-value "se\"same" c) (use-value v) (use-value "x"))"#,
+                "(list (use-value #<secret> c) (use-value v) (use-value #<secret>))",
+            ),
             ("(f :password\n \"sesame\" :x \"y\")\n", "(f :password\n #<secret> :x \"y\")"),
             (
                 "(send-smtp-auth \"h\" \"a\" \"b\" \"login\" \"sesame\" \"text\")",

@@ -324,6 +324,13 @@ impl Session {
         self.host.set_break_level(level);
     }
 
+    /// Leaves a break level in which nothing waits. Returns whether there was one.
+    pub fn pop(&mut self) -> bool {
+        let is_open = self.level > 0;
+        self.set_level(self.level.saturating_sub(1));
+        is_open
+    }
+
     /// Carries out a command that concerns the break level.
     fn leave(&mut self, command: &Command) -> String {
         let level = match command {

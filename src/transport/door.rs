@@ -32,6 +32,8 @@ pub(super) struct OpenDeeds<H> {
     /// Deeds of this operation that are done, and all deeds that were open when the connection
     /// closed.
     settled: Vec<SettledDeed>,
+    /// How many deeds this operation has done, those that are not remembered included.
+    done: u64,
     operation: Option<u64>,
 }
 
@@ -55,7 +57,7 @@ pub struct SettledDeed {
 
 impl<H: Copy + PartialEq> OpenDeeds<H> {
     pub(super) fn new(witness: Arc<dyn Witness>) -> Self {
-        OpenDeeds { witness, open: Vec::new(), settled: Vec::new(), operation: None }
+        OpenDeeds { witness, open: Vec::new(), settled: Vec::new(), done: 0, operation: None }
     }
 
     pub(super) fn end(&mut self, handle: H, done: bool) {
@@ -64,6 +66,7 @@ impl<H: Copy + PartialEq> OpenDeeds<H> {
         let ending = if done { Ending::Done } else { Ending::Refused };
         self.witness.after(&deed, ending);
         if done && operation.is_some() && operation == self.operation {
+            self.done += 1;
             self.settle(SettledDeed { operation, deed, ending });
         }
     }
@@ -112,6 +115,7 @@ impl<S: Protocol> Connection<S> {
     pub fn begin_operation(&mut self, operation: Option<u64>) {
         if operation.is_some() && operation != self.deeds.operation && !self.is_closed() {
             self.deeds.settled.clear();
+            self.deeds.done = 0;
         }
         self.deeds.operation = operation;
     }
@@ -119,6 +123,11 @@ impl<S: Protocol> Connection<S> {
     /// The operation that commands belong to now.
     pub fn operation(&self) -> Option<u64> {
         self.deeds.operation
+    }
+
+    /// How many deeds the operation has done.
+    pub fn done(&self) -> u64 {
+        self.deeds.done
     }
 
     /// Some of the deeds that the operation has done, and all deeds that were open when the

@@ -143,7 +143,7 @@ fn another_uidvalidity_leaves_no_mailbox_selected() {
                   (from-elsewhere (lambda (c) (delete-mailbox c "a")))
                   (lose)
                   (with-reconnect () (search-mailbox mb :all)))"#,
-        "search-mailbox: the connection was made anew; \"a\" cannot be selected any more ([NONEXISTENT] No such mailbox.), and no mailbox is selected now",
+        "search-mailbox: the connection was made anew (the connection is closed), but the call was not made again: \"a\" cannot be selected any more ([NONEXISTENT] No such mailbox.), and no mailbox is selected now",
     );
 }
 
@@ -223,7 +223,50 @@ fn calls_of_pipelined_map_are_made_again() {
 }
 
 #[test]
+fn a_mailbox_that_the_call_would_make_is_no_doubt() {
+    // Cut in the answers to COPY, CREATE and the second COPY.
+    for at in [800, 840, 880, 920] {
+        let mut options = Options::default();
+        options.faults = vec![format!("imap#3:server:cut@{at}").parse().unwrap()];
+        let mut session = session(options);
+        let form = r#"(let ((c (make-imap-connection "h" :user "myacct" :password "mypasswd")))
+             (with-reconnect (:backoff 0)
+               (select-mailbox c "inbox")
+               (dolist (uid (search-mailbox c :all :uid t)) (move-to-mailbox c uid "new" :uid t :create t))
+               (list (mailbox-message-count c) (mailbox-status c "new" '(:messages)))))"#;
+        assert_eq!(session.evaluate(form).text(), "(0 (:messages 7))", "cut at {at}");
+    }
+}
+
+#[test]
+fn a_doubt_says_what_is_done() {
+    let told = |at: usize| {
+        let mut options = Options::default();
+        options.faults = vec![format!("imap#3:server:cut@{at}").parse().unwrap()];
+        let form = r#"(let ((c (make-imap-connection "h" :user "myacct" :password "mypasswd")))
+             (create-mailbox mb "in")
+             (handler-case (with-reconnect (:backoff 0) (copy-letters mb '(:seq 1 7) c "in"))
+               (po-error (c) (po-condition-message c))))"#;
+        session(options).evaluate(form).text()
+    };
+    let doubts: Vec<String> =
+        (400..900).step_by(25).map(told).filter(|told| told.contains("made anew")).collect();
+    assert!(!doubts.is_empty());
+    for doubt in doubts {
+        assert!(
+            doubt.contains("letters were copied before") && doubt.contains("append a letter of "),
+            "{doubt}"
+        );
+    }
+}
+
+#[test]
 fn bad_options_are_refused() {
+    check("(with-reconnect nil 5)", "5");
+    check(
+        "(with-reconnect (5 6) 5)",
+        "with-reconnect: expected a key, :attempts, :backoff or :longest, got 5",
+    );
     check(
         "(with-reconnect (:attempts -1) 1)",
         "with-reconnect: :attempts: expected a whole number from 0 to 1000, got -1",

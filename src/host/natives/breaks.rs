@@ -4,14 +4,17 @@ use super::{Code, context, fail, index_of, string_of};
 use crate::host::breaks::{Input, Listener};
 use crate::host::context::lock;
 use crate::host::messages;
-use crate::host::value::{Value, as_str, elements, integer, list, nil, string, symbol, to_datum};
-use crate::lisp::Datum;
+use crate::host::value::{
+    Value, as_str, elements, integer, is_true, list, nil, string, symbol, to_datum,
+};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("%break-opened", |arguments| {
         let level = index_of("%break-opened", &arguments[0])?;
-        let restarts: Vec<String> = texts(&arguments[2]);
-        let condition = context()?.redacted(&messages::payload_condition(&arguments[1]));
+        let context = context()?;
+        let restarts: Vec<String> =
+            texts(&arguments[2]).iter().map(|text| context.redact(text)).collect();
+        let condition = context.redacted(&messages::payload_condition(&arguments[1]));
         with_listener(|listener| listener.opened(level, &condition, &restarts))?;
         Ok(nil())
     }),
@@ -29,12 +32,16 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("%break-asked", |arguments| {
         let question = string_of("%break-asked", &arguments[0])?;
-        Ok(string(with_listener(|listener| listener.ask(question))?))
+        let is_secret = is_true(&arguments[1]);
+        let answer = with_listener(|listener| listener.ask(question, is_secret))?;
+        if let Some(secret) = answer.as_deref().filter(|_| is_secret) {
+            context()?.keep_secret(secret);
+        }
+        Ok(answer.map_or_else(nil, string))
     }),
-    ("%break-values", |arguments| {
-        let values: Vec<Datum> =
-            elements(&arguments[0]).unwrap_or_default().iter().map(to_datum).collect();
-        with_listener(|listener| listener.values(&values))?;
+    ("%break-value", |arguments| {
+        let value = to_datum(&arguments[0]);
+        with_listener(|listener| listener.value(&value))?;
         Ok(nil())
     }),
 ];
@@ -47,6 +54,9 @@ fn texts(value: &Value) -> Vec<String> {
 /// Runs `talk` with the listener, which only the prompt of a terminal has.
 fn with_listener<T>(talk: impl FnOnce(&mut dyn Listener) -> T) -> Result<T, steel::SteelErr> {
     let context = context()?;
+    if !context.at_line_start() {
+        let _ = context.write("\n"); // the next output reports the error
+    }
     let mut listener = lock(&context.listener);
     let listener = listener.as_deref_mut().ok_or_else(|| fail("there is nobody to ask"))?;
     Ok(talk(listener))

@@ -35,7 +35,10 @@ fn forms_are_evaluated_while_the_failed_one_waits() {
     assert_eq!(terminal.reply_to(3, "(create-mailbox mb \"nope\")"), "t");
     // An error opens the next level, which may be left alone.
     let second = terminal.whole_reply_to(4, "(error \"second\")");
-    assert!(second.ends_with(" 3: return to level 1\n 4: return to the top level"), "{second}");
+    assert!(
+        second.ends_with(":continue):\n 0: return to level 1\n 1: return to the top level"),
+        "{second}"
+    );
     assert!(terminal.screen().ends_with("\n[2] user(5):"));
     assert!(terminal.whole_reply_to(5, ":zoom").starts_with("Error: second"));
     assert_eq!(terminal.reply_to(6, ":pop"), "");
@@ -54,15 +57,22 @@ fn a_restart_asks_for_its_value_and_cleanup_runs_when_a_level_is_left() {
     terminal.wait_for("\nA form for the value:");
     terminal.type_line("(+ 20 1)");
     terminal.wait_for("\nA form for the value: (+ 20 1)\n42\nuser(4):");
-    // Evaluated at the level, a restart function does the same.
+    // Without an answer the form still waits.
     terminal.reply_to(4, "(* 2 (select-mailbox mb \"nope\"))");
-    assert_eq!(terminal.reply_to(5, "(use-value 4)"), "8");
-    terminal.reply_to(6, "(unwind-protect (select-mailbox mb \"nope\") (write-line \"cleaned\"))");
-    terminal.reply_to(7, "(unwind-protect (error \"x\") (write-line \"cleaned first\"))");
-    assert_eq!(terminal.reply_to(8, ":reset"), "cleaned first\ncleaned");
-    assert!(terminal.screen().ends_with("\nuser(9):"));
+    terminal.type_line(":continue 1");
+    terminal.wait_for("\nA form for the value:");
+    terminal.press("Enter");
+    terminal.wait_for("\n[1] user(6):");
+    assert_eq!(terminal.reply_to(6, "(progn (princ \"half\") (use-value 3))"), "half\n6");
+    // Evaluated at the level, a restart function does the same.
+    terminal.reply_to(7, "(* 2 (select-mailbox mb \"nope\"))");
+    assert_eq!(terminal.reply_to(8, "(use-value 4)"), "8");
+    terminal.reply_to(9, "(unwind-protect (select-mailbox mb \"nope\") (write-line \"cleaned\"))");
+    terminal.reply_to(10, "(unwind-protect (error \"x\") (write-line \"cleaned first\"))");
+    assert_eq!(terminal.reply_to(11, ":reset"), "cleaned first\ncleaned");
+    assert!(terminal.screen().ends_with("\nuser(12):"));
     // What a handler takes opens no level.
-    assert_eq!(terminal.reply_to(9, "(ignore-errors (select-mailbox mb \"nope\"))"), "nil");
+    assert_eq!(terminal.reply_to(12, "(ignore-errors (select-mailbox mb \"nope\"))"), "nil");
 }
 
 /// An error of the interpreter itself has left its form when it is seen; the session goes on as
