@@ -9,7 +9,7 @@
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 use super::evaluation::{Kept, Loan};
+use super::occurrence::Class;
 use super::registry::Documentation;
 use super::report::Source;
 use super::secrets::SHOWN;
@@ -60,6 +61,10 @@ pub struct Context {
     definitions: Mutex<Definitions>,
     /// What `eval` needs, while a form runs.
     pub(super) loan: Mutex<Option<Box<Loan>>>,
+    /// The classes of conditions that the script defines.
+    pub(super) classes: Mutex<HashMap<String, Arc<Class>>>,
+    /// The names of the structures that the script defines, for `typep`.
+    pub(super) structures: Mutex<HashSet<String>>,
     /// What `eval` keeps from call to call.
     pub(super) kept: Mutex<Kept>,
     /// Whether the host works for another one.
@@ -151,6 +156,8 @@ impl Context {
             held: Mutex::default(),
             definitions: Mutex::default(),
             loan: Mutex::default(),
+            classes: Mutex::default(),
+            structures: Mutex::default(),
             kept: Mutex::default(),
             is_worker: false,
         }

@@ -2,12 +2,13 @@
 //! and each is read when the script first mentions it. A definition begins with `(define` at the
 //! start of a line; a comment between two belongs to the first.
 
-const TEXTS: [&str; 5] = [
+const TEXTS: [&str; 6] = [
     include_str!("prelude.scm"),
     include_str!("restarts.scm"),
     include_str!("sequences.scm"),
     include_str!("scheme.scm"),
     include_str!("evaluation.scm"),
+    include_str!("conditions.scm"),
 ];
 
 /// A form of the prelude.

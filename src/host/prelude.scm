@@ -104,7 +104,7 @@
 
 (define (%throw tag values)
   (if (%left? tag)
-      (error "a jump to a place that has been left already")
+      (%error 'control-error "a jump to a place that has been left already")
       (%launch (list 'throw (cons tag values) nil))))
 
 (define (%block body)
@@ -232,15 +232,9 @@
     ((_ name form) (%throw-name name (lambda () form)))))
 (define (%throw-name name thunk)
   (let* ((values (%values-of thunk)) (found (%assoc name %catch-names nil)))
-    (if found (%throw (cdr found) values) (error "throw: there is no catch for ~s" name))))
+    (if found (%throw (cdr found) values) (%error 'control-error "throw: there is no catch for ~s" name))))
 
-(define (error text . irritants)
-  (%raise (%make-condition 'error text irritants)))
 (define (raise object) (%raise object))
-(define (signal text . irritants)
-  (%signal (%make-condition 'warning text irritants)))
-(define (warn text . irritants)
-  (%warn (%make-condition 'warning text irritants)))
 (define (%warn condition)
   (if (null? %handlers)
       (%unhandled condition)
@@ -439,7 +433,7 @@
 
 (define (%at-end what value errorp end)
   (cond ((not (eof-object? value)) value)
-        (errorp (error "~a: the file has ended" what))
+        (errorp (%error 'end-of-file "~a: the file has ended" what))
         (else end)))
 ;; Scheme's calls pass only the port and get the object. Common Lisp's say what the end returns.
 (define (read-line &optional (port nil) (errorp nil given) (end (if given nil (eof-object))))
@@ -533,10 +527,6 @@
 (define-syntax destructuring-bind
   (syntax-rules ()
     ((_ pattern form body ...) (apply (lambda pattern body ...) form))))
-(define-syntax assert
-  (syntax-rules ()
-    ((_ test) (if test nil (error "assertion failed: ~s" 'test)))
-    ((_ test places text argument ...) (if test nil (error text argument ...)))))
 (define-syntax typecase
   (syntax-rules ()
     ((_ form clause ...) (let ((value form)) (%typecase value nil clause ...)))))
@@ -553,10 +543,6 @@
   (syntax-rules ()
     ((_ place type) (%check-type place 'place 'type nil))
     ((_ place type text) (%check-type place 'place 'type text))))
-(define (%check-type value place type text)
-  (if (typep value type)
-      nil
-      (error "check-type: ~s: expected ~a, got ~s" place (or text (format nil "a value of type ~s" type)) value)))
 (define-syntax %typecase
   (syntax-rules ()
     ((_ value otherwise) otherwise)

@@ -502,3 +502,21 @@
     ((_ match ((variable) more ...) body ...) (%re-bind match (variable more ...) body ...))
     ((_ match (variable more ...) body ...)
      (let ((variable (%re-submatch match nil nil 'variable :string))) (%re-bind match (more ...) body ...)))))
+
+;; --- match ---------------------------------------------------------------------------------------
+;; See lisp/expander/matching.rs.
+
+(define (%no-match value) (error "match: no clause for ~s" value))
+;; How many elements are left for a repeated pattern; nil if the value is no list, or too short.
+(define (%match-count list least)
+  (let next ((rest list) (count (- least)))
+    (cond ((pair? rest) (next (cdr rest) (+ count 1)))
+          ((and (null? rest) (>= count 0)) count)
+          (else nil))))
+(define (%match-rows count list test)
+  (let next ((left count) (rest list) (made nil))
+    (if (= left 0)
+        (%reverse made)
+        (let ((row (test (car rest))))
+          (if (eq? row '%no) '%no (next (- left 1) (cdr rest) (cons row made)))))))
+(define (%match-column index rows) (%map-one (lambda (row) (nth index row)) rows))

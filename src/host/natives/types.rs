@@ -4,6 +4,7 @@ use steel::SteelVal;
 
 use super::equality::{alike, equal, identical, interpreter_eq};
 use super::{Answer, Code, count};
+use crate::host::occurrence::Occurrence;
 use crate::host::value::{self, Value, as_keyword, as_symbol, is_nil, truth};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
@@ -109,7 +110,7 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
             _ => Err(super::wrong("typep", "a type", wanted)),
         };
     }
-    let condition = super::super::objects::as_condition(value);
+    let class = value::downcast::<Occurrence>(value).map(|it| it.class.clone());
     Ok(match as_symbol(wanted) {
         None if matches!(wanted, SteelVal::BoolV(true)) => true,
         None if is_nil(wanted) => false,
@@ -141,11 +142,11 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
         }
         Some("function") => is_function(value),
         Some("hash-table") => value::downcast::<super::HashTable>(value).is_some(),
-        Some("condition") => condition.is_some(),
-        Some("error") => condition.is_some_and(|condition| condition.identifier.is_error()),
+        Some(name) if class.is_some_and(|class| class.is(name)) => true,
         Some("structure-object") => value::downcast::<super::Structure>(value).is_some(),
         _ if super::structures::is_structure(value, wanted) => true,
         Some(name) if super::structures::is_defined(name) => false,
+        Some(name) if super::conditions::class_named(name)?.is_some() => false,
         _ => {
             return Err(super::wrong(
                 "typep",

@@ -252,6 +252,10 @@ impl Pass<'_> {
             Meaning::Bound(Binding::Macro(_)) => {
                 return self.error(span, format!("{}: a macro is not a value", symbol.name));
             }
+            // A form is not a function, so the name means the global one here.
+            Meaning::Bound(Binding::Form(_)) => {
+                return self.function_reference(symbol, span, &Scope::default(), output);
+            }
             Meaning::Global { name, system: true } => output.push(&self.system_name(&name)),
             Meaning::Global { name, system: false } => {
                 if !self.memory.redefined.contains(&name) && names::INLINE.contains(&&*name) {

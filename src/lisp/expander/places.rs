@@ -95,6 +95,9 @@ impl Pass<'_> {
     }
 
     fn place_within(&mut self, form: &str, node: &Node, scope: &Scope) -> Found {
+        if let Some(named) = node.as_symbol().and_then(|symbol| self.symbol_form(symbol, scope)) {
+            return self.place_or_reason(form, &named, scope);
+        }
         if node.as_symbol().is_some() {
             let store = Store::Variable(node.clone());
             return Ok(Ok(Place { bindings: Vec::new(), getter: node.clone(), store }));

@@ -32,7 +32,7 @@ pub(crate) const SEVERAL: &[&str] = &[
 const PASSING: &[&str] = &[
     "and", "begin", "block", "case", "catch", "cond", "destructuring-bind", "ecase", "etypecase",
     "flet", "guard", "handler-case", "if", "if*", "labels", "let", "let*", "letrec", "letrec*",
-    "locally", "multiple-value-bind", "or", "progn", "the", "typecase", "unless", "unwind-protect",
+    "locally", "macrolet", "match", "multiple-value-bind", "or", "progn", "progv", "symbol-macrolet", "the", "typecase", "unless", "unwind-protect",
     "when", "with-handler", "with-open-file",
 ];
 
