@@ -81,7 +81,7 @@
   (cond ((or (not (symbol? text)) (null? text) (keyword? text)) (%make-condition kind text arguments))
         ((%condition-class? text) (%make function text arguments))
         ((and (pair? arguments) (keyword? (car arguments)))
-         (error "~a: there is no condition class ~a" function text))
+         (%fail "~a: there is no condition class ~a" function text))
         (else (%make-condition kind text arguments))))
 
 (define (error text . irritants) (%raise (%designated "error" 'error text irritants)))
@@ -90,7 +90,7 @@
   (let ((condition (%designated "warn" 'warning text irritants)))
     (if (%warning? condition)
         (%warn condition)
-        (error "warn: expected a warning, got ~s" condition))))
+        (%fail "warn: expected a warning, got ~s" condition))))
 
 ;; Raises an error of a class of the language.
 (define (%error class text . irritants) (%raise (%error-of class text irritants)))
@@ -112,9 +112,11 @@
                      (list (%make-restart 'continue "Test the assertion again." nil nil (lambda () (%assert test failure)))))))
   nil)
 
-(define (%check-type value place type text)
-  (if (typep value type)
-      nil
-      (%raise (%error-of 'type-error "check-type: ~s: expected ~a, got ~s"
-                         (list place (or text (format nil "a value of type ~s" type)) value)
-                         'datum value 'expected-type type))))
+(define (%wrong-type value place type text)
+  (%error-of 'type-error "check-type: ~s: expected ~a, got ~s"
+             (list place (or text (format nil "a value of type ~s" type)) value)
+             'datum value 'expected-type type))
+(define (%store-instead value place type text)
+  (let ((condition (%wrong-type value place type text)))
+    (%restart-case (lambda () (%raise condition))
+                   (list (%make-restart 'store-value "Store another value." nil nil (lambda (value) value))))))

@@ -32,7 +32,7 @@
 (define (%name function symbol)
   (if (and (symbolp symbol) symbol (not (keywordp symbol)) (not (eq symbol t)))
       symbol
-      (error "~a: expected the name of a variable, got ~s" function symbol)))
+      (%fail "~a: expected the name of a variable, got ~s" function symbol)))
 (define (%constant-name? symbol) (and (symbolp symbol) (or (not symbol) (keywordp symbol) (eq symbol t))))
 (define (symbol-value symbol)
   (if (%constant-name? symbol) symbol (eval (%name "symbol-value" symbol))))

@@ -115,6 +115,11 @@ impl Class {
         Class { name: name.to_owned(), line, slots: all, is_own: true }
     }
 
+    /// Returns its name, or that of the nearest class that scripts can name.
+    pub fn public_name(&self) -> &str {
+        self.line.iter().find(|name| !name.starts_with('%')).map_or("condition", String::as_str)
+    }
+
     /// Returns whether this is the class of that name or inherits from it.
     pub fn is(&self, name: &str) -> bool {
         self.line.iter().any(|ancestor| ancestor == name)
@@ -297,7 +302,11 @@ fn class_of(message: &str) -> &'static str {
         }
         () if function == "parse-integer" => "parse-error",
         () if ["the file has ended", "the string has ended"].contains(&rest) => "end-of-file",
-        () if function == "read" || function == "read-from-string" => "reader-error",
+        () if function == "read" || function == "read-from-string" => {
+            let is_cut = rest.ends_with(" is not closed") || rest.contains(" must follow ");
+            if is_cut { "end-of-file" } else { "reader-error" }
+        }
+        () if rest.contains(" is not within ") || rest.contains("out of bounds") => "type-error",
         () if message == super::messages::LEFT_ALREADY
             || rest.starts_with("there is no restart `")
             || rest.starts_with("there is no catch for ") =>
@@ -361,6 +370,8 @@ mod tests {
             ("parse-integer: expected a whole number, got \"x\"", "parse-error"),
             ("read-line: the file has ended", "end-of-file"),
             ("read: this parenthesis closes nothing", "reader-error"),
+            ("read: the form that starts here is not closed", "end-of-file"),
+            ("aref: 5 is not within a sequence of length 1", "type-error"),
             ("invoke-restart: there is no restart `x` here", "control-error"),
             ("read-line: the port is closed", "stream-error"),
             ("no such thing", "simple-error"),

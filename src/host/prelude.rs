@@ -83,7 +83,8 @@ mod tests {
     /// Functions that mention one that gives several values, and give one.
     #[rustfmt::skip]
     const SINGLE: &[&str] = &[
-        "drop-while", "floor-quotient", "floor-remainder", "isqrt", "pairlis", "read-line",
+        "boundp", "drop-while", "fboundp", "floor-quotient", "floor-remainder", "isqrt", "makunbound",
+        "pairlis", "set", "symbol-function", "symbol-value",
         "regexp-match", "string-join", "take-while",
         "truncate-quotient", "truncate-remainder",
     ];

@@ -26,6 +26,12 @@ fn each_error_has_the_class_that_ansi_gives_it() {
         ("(eval 'unknown-variable)", "unbound-variable"),
         ("(symbol-value 'unknown-variable)", "unbound-variable"),
         ("(eval '(unknown-function 1))", "undefined-function"),
+        ("(eval '(funcall 'unknown-function 1))", "undefined-function"),
+        ("(eval '(mapcar #'unknown-function '(1)))", "undefined-function"),
+        ("(aref (vector 1) 5)", "type-error"),
+        ("(ecase 5 (1 2))", "type-error"),
+        ("(etypecase 5 (string 2))", "type-error"),
+        ("(read-from-string \"(\")", "end-of-file"),
         ("(funcall (lambda (x) x))", "program-error"),
         ("(funcall (lambda (&key x) x) :y 1)", "program-error"),
         ("(error \"no ~a\" 1)", "simple-error"),
@@ -311,6 +317,18 @@ fn a_script_defines_classes_of_its_own() {
 #[test]
 fn assert_can_be_continued() {
     check(&[
+        (
+            "(let ((x 5)) (handler-bind ((type-error (lambda (c) (store-value \"s\")))) (check-type x string) x))",
+            "\"s\"",
+        ),
+        (
+            "(let ((l (list 5))) (handler-bind ((type-error (lambda (c) (store-value \"s\")))) (check-type (car l) string) l))",
+            "(\"s\")",
+        ),
+        (
+            "(handler-bind ((type-error (lambda (c) (store-value \"s\")))) (check-type (+ 1 1) string) 1)",
+            "error: check-type: (+ 1 1): expected a value of type string, got 2",
+        ),
         ("(assert (= 1 1))", "nil"),
         ("(assert (= 1 2))", "error: assertion failed: (= 1 2)"),
         ("(let ((x 1)) (assert (= x 2) (x) \"x is ~a\" x))", "error: x is 1"),

@@ -110,3 +110,58 @@ fn what_goes_wrong_with_a_file_is_a_file_error() {
         ),
     ]);
 }
+
+#[test]
+fn keys_of_sequence_functions_are_checked() {
+    check(&[
+        ("(member 2 '(2 1 3) :test-not #'=)", "(1 3)"),
+        ("(member 2 '(2 1 3) :test-not (lambda (a b) (= a b)))", "(1 3)"),
+        ("(member 2 '((1) (2)) :key #'car :test-not #'=)", "((1) (2))"),
+        ("(assoc 2 '((1 . a) (2 . b)) :test-not #'=)", "(1 . a)"),
+        (
+            "(assoc 2 '((1 . a)) :tst #'=)",
+            "error: assoc: unknown key :tst; expected :test or :test-not or :key",
+        ),
+        (
+            "(member 2 '(1) :tst #'=)",
+            "error: member: unknown key :tst; expected :test or :test-not or :key",
+        ),
+        (
+            "(find 1 '(1 2) :test #'= :test-not #'=)",
+            "error: :test and :test-not cannot both be given",
+        ),
+        (
+            "(remove 1 '(1 2) :test #'= :test-not #'=)",
+            "error: :test and :test-not cannot both be given",
+        ),
+        ("(remove 1 '(1 2 1) :count 'x)", "error: :count: expected a whole number, got x"),
+        ("(remove 1 '(1 2 1) :count -1)", "(1 2 1)"),
+        ("(fill (vector 1 2 3) 0 :start 5)", "error: 5 to 3 is not within a sequence of length 3"),
+        (
+            "(fill (vector 1 2 3) 0 :start 2 :end 1)",
+            "error: 2 to 1 is not within a sequence of length 3",
+        ),
+        (
+            "(replace (vector 1 2 3) '(9) :start1 5)",
+            "error: 5 to 3 is not within a sequence of length 3",
+        ),
+        (
+            "(let ((l '())) (list (map nil (lambda (x y) (push (+ x y) l)) '(1 2) #(3 4)) l))",
+            "(nil (6 4))",
+        ),
+        ("(let ((p (list :a 1 :b 2))) (list (remf p :a) (remf p :c) p))", "(t nil (:b 2))"),
+        (
+            "(defstruct s a) (mapcar #'type-of (list 5 \"a\" 'a :k nil t 1.5 #\\a '(1) #'car (make-s) (make-condition 'type-error)))",
+            "(integer string symbol keyword null boolean float character cons function s type-error)",
+        ),
+        (
+            "(with-input-from-string (s (format nil \"a~%b\")) (list (multiple-value-list (read-line s)) (multiple-value-list (read-line s)) (multiple-value-list (read-line s nil :eof))))",
+            "((\"a\" nil) (\"b\" t) (:eof t))",
+        ),
+        (
+            "(with-input-from-string (s \"a\" :index i) (read s))",
+            "error: with-input-from-string: unknown key :index; expected :start or :end",
+        ),
+        ("(with-input-from-string (s \"abc\" :start 1 :end 2) (read s))", "b"),
+    ]);
+}

@@ -90,6 +90,8 @@ fn globals_are_reached_by_their_names() {
         ("(funcall (fdefinition 'car) '(1 2))", "1"),
         ("(set 'zork 5) (list (symbol-value 'zork) (eval 'zork))", "(5 5)"),
         ("(set 'zork (list 1 2)) (symbol-value 'zork)", "(1 2)"),
+        ("(setf (symbol-value 'zork) 5) (incf (symbol-value 'zork)) (symbol-value 'zork)", "6"),
+        ("(setf (symbol-function 'zork) (lambda (x) (list x))) (eval '(zork 5))", "(5)"),
         ("(set :k 5)", "error: set: expected the name of a variable, got :k"),
         ("(set 'zork 5) (list (makunbound 'zork) (boundp 'zork))", "(zork nil)"),
         ("(symbol-value 'zork)", "error: unbound variable: zork"),

@@ -54,6 +54,11 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("%bound", bound),
     ("%defined", defined),
+    // The name has the length of `%bound`, so the places in the emitted text stay right.
+    ("%funct", |arguments| {
+        defined(arguments)?;
+        Ok(arguments[0].clone())
+    }),
     ("%function?", |arguments| Ok(SteelVal::BoolV(super::types::is_function(&arguments[0])))),
     ("%bound?", |arguments| Ok(SteelVal::BoolV(downcast::<Unbound>(&arguments[0]).is_none()))),
     ("values", |arguments| Ok(several(arguments.to_vec()))),

@@ -419,19 +419,20 @@ fn await_typing(_: &str) -> Result<(), steel::SteelErr> {
     Ok(())
 }
 
-/// Reads a line and drops its end.
+/// Reads a line and drops its end. Returns a list of it and whether it had none.
 fn line(file: &mut dyn Input) -> io::Result<Option<Value>> {
     let mut bytes = Vec::new();
     if file.read_until(b'\n', &mut bytes)? == 0 {
         return Ok(None);
     }
-    if bytes.ends_with(b"\n") {
+    let is_cut = !bytes.ends_with(b"\n");
+    if !is_cut {
         bytes.pop();
         if bytes.ends_with(b"\r") {
             bytes.pop();
         }
     }
-    Ok(Some(string(String::from_utf8_lossy(&bytes))))
+    Ok(Some(list(vec![string(String::from_utf8_lossy(&bytes)), truth(is_cut)])))
 }
 
 fn character(file: &mut dyn Input) -> io::Result<Option<Value>> {

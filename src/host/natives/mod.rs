@@ -129,7 +129,12 @@ fn fail(message: impl Into<String>) -> SteelErr {
 /// Makes an error such as "first: expected a list, got 5".
 fn wrong(function: &str, expected: &str, got: &Value) -> SteelErr {
     let message = format!("{function}: expected {expected}, got {}", shown(got));
-    WRONG.set(Some((message.clone(), got.clone(), type_expected(expected))));
+    refused(message, got, type_expected(expected))
+}
+
+/// Makes an error that refuses a value, and names the type that it expects.
+fn refused(message: String, got: &Value, expected: Value) -> SteelErr {
+    WRONG.set(Some((message.clone(), got.clone(), expected)));
     fail(message)
 }
 

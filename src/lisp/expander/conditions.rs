@@ -1,6 +1,7 @@
 //! `define-condition`. A class of conditions is kept by the host; its readers and writers are functions
 //! of the script. The initial forms of the slots and the report are functions, which run when a
-//! condition is made.
+//! condition is made. Also `check-type`, whose restart needs to know whether there is a place to store
+//! another value in.
 
 use super::output::Output;
 use super::structures::{define, is_nothing};
@@ -127,4 +128,26 @@ fn read_slot(
     }
     slots.push(Node::list(slot.span, known));
     Ok(())
+}
+
+/// `(check-type place type text)`.
+pub(super) fn check_type(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    let parts = pass.parts(node, 2, 3, " place type text")?;
+    let is_place = pass.place_or_reason("check-type", &parts[0], scope)?.is_ok();
+    let text = if is_place {
+        "(let next ()
+           (unless (typep $1 '$2) (setf $1 (%store-instead $1 '$1 '$2 $3)) (next)))"
+    } else {
+        "(let ((value $1)) (unless (typep value '$2) (%raise (%wrong-type value '$1 '$2 $3))))"
+    };
+    let nothing = Node::list(node.span, Vec::new());
+    let shown = parts.get(2).unwrap_or(&nothing);
+    let mark = pass.system_mark();
+    let form = pass.template(text, mark, node.span, &[One(&parts[0]), One(&parts[1]), One(shown)]);
+    pass.form(&form, scope, output)
 }

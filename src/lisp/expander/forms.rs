@@ -17,7 +17,7 @@ use super::{
 use crate::lisp::node::{Kind, Node};
 
 pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
-    let table: [(&'static str, SpecialForm); 87] = [
+    let table: [(&'static str, SpecialForm); 88] = [
         ("quote", quote),
         ("function", function),
         ("if", if_),
@@ -89,6 +89,7 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
         ("defsetf", place_forms::defsetf),
         ("defstruct", structures::defstruct),
         ("define-condition", conditions::define_condition),
+        ("check-type", conditions::check_type),
         ("define-record-type", structures::define_record_type),
         ("define-modify-macro", place_forms::define_modify_macro),
         ("%structure", structures::literal),
@@ -266,7 +267,7 @@ fn function(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
         Some(symbol) if pass.is_local_variable(symbol, scope) => {
             pass.function_name(symbol, parts[0].span, scope, output)
         }
-        _ => pass.form(name, scope, output),
+        _ => pass.function_value(name, scope, output),
     }
 }
 

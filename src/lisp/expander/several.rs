@@ -22,7 +22,7 @@ pub(crate) const SEVERAL: &[&str] = &[
     "get-properties", "gethash", "handler-bind", "ignore-errors", "invoke-restart",
     "invoke-restart-interactively", "let*-values", "let-values", "match-re", "match-regexp",
     "multiple-value-call", "multiple-value-prog1", "parse-integer", "partition", "partition!",
-    "raise-continuable", "read-from-string", "receive", "restart-bind", "restart-case", "round", "run-program", "span",
+    "raise-continuable", "read-from-string", "read-line", "receive", "restart-bind", "restart-case", "round", "run-program", "span",
     "span!", "split-at", "split-at!", "truncate", "truncate/", "unzip2", "unzip3", "values",
     "values-list", "with-simple-restart",
 ];
