@@ -159,7 +159,7 @@ fn keys_of_sequence_functions_are_checked() {
             "((\"a\" nil) (\"b\" t) (:eof t))",
         ),
         (
-            "(with-input-from-string (s \"a\" :index i) (read s))",
+            "(with-input-from-string (s \"a\" :index 5) (read s))",
             "error: with-input-from-string: unknown key :index; expected :start or :end",
         ),
         ("(with-input-from-string (s \"abc\" :start 1 :end 2) (read s))", "b"),
