@@ -9,7 +9,7 @@
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::breaks::Listener;
 use super::evaluation::{Kept, Loan};
+use super::occurrence::Class;
 use super::registry::Documentation;
 use super::report::Source;
 use super::secrets::SHOWN;
@@ -63,6 +64,10 @@ pub struct Context {
     pub(super) loan: Mutex<Option<Box<Loan>>>,
     /// Who is asked at a break level.
     pub(super) listener: Mutex<Option<Box<dyn Listener>>>,
+    /// The classes of conditions that the script defines.
+    pub(super) classes: Mutex<HashMap<String, Arc<Class>>>,
+    /// The names of the structures that the script defines, for `typep`.
+    pub(super) structures: Mutex<HashSet<String>>,
     /// What `eval` keeps from call to call.
     pub(super) kept: Mutex<Kept>,
     /// Whether the host works for another one.
@@ -164,6 +169,8 @@ impl Context {
             definitions: Mutex::default(),
             loan: Mutex::default(),
             listener: Mutex::default(),
+            classes: Mutex::default(),
+            structures: Mutex::default(),
             kept: Mutex::default(),
             is_worker: false,
             recovery: Mutex::default(),

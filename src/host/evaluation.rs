@@ -43,9 +43,14 @@ pub struct Loan {
 }
 
 impl Host {
+    /// Returns whether the program mentions `eval` or something that calls it.
+    pub(super) fn evaluates(&self) -> bool {
+        !self.engine.on_demand.is_waiting("s/%evaluate")
+    }
+
     /// Runs the interpreter. If the program mentions `eval`, lends what that needs.
     pub(super) fn lending<T>(&mut self, run: impl FnOnce(&mut Engine) -> T) -> T {
-        if self.engine.on_demand.is_waiting("s/%evaluate") {
+        if !self.evaluates() {
             return run(&mut self.engine);
         }
         let loan = Loan {

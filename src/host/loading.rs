@@ -1,4 +1,9 @@
-//! Programs of several files: `load`, `require`, and the forms of a program before it runs.
+//! Programs of several files: `load`, `require`, Scheme's libraries, and the forms of a program before
+//! it runs.
+//!
+//! `(import (my tools))` of a library that is not one of the standards' loads `my/tools.sld`, or the
+//! like, as `require` does; `only` and `except` around it change nothing. `define-library` is its
+//! body: the names of all libraries are in one space, as those of all files are.
 //!
 //! `(load "file")` and `(require "file")` at top level are run here and not by a native function,
 //! because the forms of the file run in the host, one after another, as those of the loading file
@@ -16,7 +21,7 @@ use super::value::{self, Value, as_str, truth};
 use super::{Host, place_of, program_error};
 use crate::condition::{Condition, Identifier};
 use crate::lisp::expander::{Program, global, system_global};
-use crate::lisp::{Kind, Node, Span, reader};
+use crate::lisp::{Kind, Node, Span, printer, reader};
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
@@ -47,10 +52,21 @@ impl Host {
 
     fn collect(&self, forms: &[Node], name: &str, depth: usize, into: &mut Collection) {
         for form in forms {
+            if let Ok(Some(libraries)) = imports(form) {
+                let requires: Vec<Node> = libraries.iter().map(|path| require_form(path)).collect();
+                self.collect(&requires, name, depth, into);
+                continue;
+            }
+            if let Some((library, _)) = library(form) {
+                into.required.insert(library_key(&library));
+            }
             let Some((is_load, path)) = loads(form) else {
                 into.program.forms.push((form.clone(), depth == 0));
                 continue;
             };
+            if into.required.contains(&library_key(path)) {
+                continue;
+            }
             let mut path = beside(name, path);
             if !is_load {
                 path = self.required_file(&path);
@@ -79,6 +95,27 @@ impl Host {
     ) -> Option<Result<(), Report>> {
         if let Some((false, path)) = loads(form) {
             return Some(self.require(path, form.span, source));
+        }
+        match imports(form) {
+            Ok(None) => {}
+            Ok(Some(libraries)) => {
+                return Some(libraries.iter().try_for_each(|path| {
+                    if self.required.contains(&library_key(path)) {
+                        return Ok(());
+                    }
+                    self.require(path, form.span, source)
+                }));
+            }
+            Err(message) => {
+                return Some(Err(Report::of(
+                    program_error(message),
+                    Some(place_of(source, form.span)),
+                )));
+            }
+        }
+        if let Some((name, _)) = library(form) {
+            self.required.insert(library_key(&name));
+            return Some(Ok(()));
         }
         match form.as_list() {
             Some([head, path])
@@ -133,11 +170,11 @@ impl Host {
         Ok(())
     }
 
-    /// Returns the path of a file that `require` names: with `.scm`, `.lisp` or `.cl` if there is
+    /// Returns the path of a file that `require` names: with `.scm`, `.lisp`, `.cl` or `.sld` if there is
     /// such a file and none of the plain name. What the policy does not let a script read is not
     /// looked at.
     fn required_file(&self, path: &str) -> String {
-        let named = ["scm", "lisp", "cl"].map(|extension| format!("{path}.{extension}"));
+        let named = ["scm", "lisp", "cl", "sld"].map(|extension| format!("{path}.{extension}"));
         let policy = self.context.policy();
         [path.to_owned()]
             .into_iter()
@@ -190,11 +227,16 @@ fn beside(source_name: &str, path: &str) -> String {
 }
 
 /// Returns the top-level forms with those within `eval-when` in its place, as when the program is
-/// compiled, loaded and evaluated.
+/// compiled, loaded and evaluated, and with the declarations of a `define-library` after it.
 pub(super) fn spliced(forms: Vec<Node>) -> Vec<Node> {
     let inner = |form: &Node| match form.as_list() {
         Some([head, _, forms @ ..]) if head.is_named("eval-when") => Some(forms.to_vec()),
-        _ => None,
+        _ => {
+            let (_, declarations) = library(form).filter(|(_, it)| !it.is_empty())?;
+            let elements = form.as_list()?;
+            let marker = Node::list(form.span, elements[..2].to_vec());
+            Some([vec![marker], declarations.iter().flat_map(declared).collect()].concat())
+        }
     };
     if !forms.iter().any(|form| inner(form).is_some()) {
         return forms;
@@ -217,4 +259,82 @@ fn loads(form: &Node) -> Option<(bool, &str)> {
         }
         _ => None,
     }
+}
+
+/// The first words of the names of the standards' libraries, whose words are always there.
+const STANDARD: [&str; 6] = ["scheme", "srfi", "steel", "rnrs", "ice-9", "guile"];
+
+/// Returns the paths of the libraries that `(import set …)` asks for, without those of the standards;
+/// `None` for any other form.
+///
+/// # Errors
+/// A message: the set renames what it imports.
+fn imports(form: &Node) -> Result<Option<Vec<String>>, String> {
+    let Some([head, sets @ ..]) = form.as_list() else { return Ok(None) };
+    let is_set =
+        |set: &Node| set.as_list().is_some_and(|set| !set.is_empty() && !set[0].is_named("quote"));
+    if !head.is_named("import") || sets.is_empty() || !sets.iter().all(is_set) {
+        return Ok(None);
+    }
+    let mut paths = Vec::new();
+    for mut set in sets {
+        while let Some([word, inner, ..]) = set.as_list()
+            && inner.as_list().is_some()
+        {
+            if word.is_named("prefix") || word.is_named("rename") {
+                let word = word.as_symbol().map_or("", |symbol| &symbol.name);
+                return Err(format!(
+                    "import: {word} is not supported: a library's names are imported as they are"
+                ));
+            }
+            set = inner;
+        }
+        let parts = set.as_list().unwrap_or_default();
+        if !parts.first().is_some_and(|first| STANDARD.iter().any(|name| first.is_named(name))) {
+            paths.push(library_path(parts));
+        }
+    }
+    Ok(Some(paths))
+}
+
+fn library_path(parts: &[Node]) -> String {
+    parts.iter().map(|part| printer::readably(&part.datum())).collect::<Vec<_>>().join("/")
+}
+
+/// Returns the path that a `define-library` is imported by, and its declarations.
+fn library(form: &Node) -> Option<(String, &[Node])> {
+    match form.as_list() {
+        Some([head, name, declarations @ ..]) if head.is_named("define-library") => {
+            Some((library_path(name.as_list()?), declarations))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the forms of a declaration of a library.
+fn declared(declaration: &Node) -> Vec<Node> {
+    match declaration.as_list() {
+        Some([head, forms @ ..]) if head.is_named("begin") => forms.to_vec(),
+        Some([head, files @ ..]) if head.is_named("include") => {
+            let load = |file: &Node| {
+                Node::list(file.span, vec![Node::symbol(file.span, "load"), file.clone()])
+            };
+            files.iter().map(load).collect()
+        }
+        Some([head, ..]) if head.is_named("import") => vec![declaration.clone()],
+        _ => Vec::new(),
+    }
+}
+
+/// Marks a library among the required files.
+fn library_key(path: &str) -> String {
+    format!("library {path}")
+}
+
+fn require_form(path: &str) -> Node {
+    let span = Span::default();
+    Node::list(
+        span,
+        vec![Node::symbol(span, "require"), Node::new(span, Kind::String(path.into()))],
+    )
 }

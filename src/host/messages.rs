@@ -9,7 +9,8 @@ use steel::SteelErr;
 use steel::rerrs::ErrorKind;
 
 use super::distance::distance;
-use super::objects::{Unbound, as_condition};
+use super::objects::Unbound;
+use super::occurrence::as_condition;
 use super::value::{Value, downcast, shown};
 use crate::condition::{Condition, Identifier};
 
@@ -52,9 +53,20 @@ pub(super) fn payload_condition(payload: &Value) -> Condition {
     }
 }
 
-/// Converts an error of the interpreter itself.
+/// Starts the message of an error of a native that could not read or write a file.
+const FILE: &str = "\u{1}file:";
+
+/// Makes the error of a file that a native could not read or write.
+pub(super) fn file_error(message: &str) -> SteelErr {
+    SteelErr::new(ErrorKind::Generic, format!("{FILE}{message}"))
+}
+
+/// Converts an error of the interpreter itself, or of a native.
 pub(super) fn condition_of(error: &SteelErr) -> Condition {
-    Condition::new(Identifier::ProgramError, cleaned(error))
+    match text(error).strip_prefix(FILE) {
+        Some(message) => Condition::new(Identifier::File, message),
+        None => Condition::new(Identifier::ProgramError, cleaned(error)),
+    }
 }
 
 fn cleaned(error: &SteelErr) -> String {

@@ -29,6 +29,7 @@ mod loading;
 mod messages;
 mod natives;
 mod objects;
+mod occurrence;
 mod on_demand;
 mod panics;
 mod parameters;
@@ -58,7 +59,7 @@ pub use limit::{Interrupter, TimeLimit};
 pub use messages::nearest;
 pub(crate) use natives::UNIX_EPOCH;
 pub use natives::{hash_table, hash_table_entries};
-pub use objects::{condition_object, condition_of};
+pub use occurrence::{condition_object, condition_of};
 pub(crate) use panics::caught;
 pub use panics::report_only_uncaught_panics;
 pub use parcel::Parcel;
@@ -388,6 +389,10 @@ impl Host {
         }
         if let Some(done) = self.run_loading(form, source) {
             return done.map(|()| None);
+        }
+        if self.evaluates() {
+            // A macro call would run the pending forms, and they may need the expander.
+            self.flush()?;
         }
         match self.expander.step(form, &mut self.engine) {
             Ok(Step::Forms(parts)) => Ok(Some(parts)),

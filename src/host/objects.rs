@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use steel::parser::span::Span;
 
-use super::value::{Value, downcast, shared_object};
-use crate::condition::{Condition, Identifier};
-use crate::lisp::Datum;
-use crate::lisp::printer;
-use crate::shown::escape_controls;
+use super::value::Value;
 
 /// The result of a native when there is more than a plain value. Its wrapper delivers it.
 pub(super) struct Outcome {
@@ -60,28 +56,4 @@ pub(super) struct Restart {
 #[derive(Default)]
 pub(super) struct Tag {
     pub left: std::sync::atomic::AtomicBool,
-}
-
-/// Wraps a condition in the object that scripts handle.
-pub fn condition_object(condition: Condition) -> Value {
-    let printed = printed(&condition);
-    shared_object(Arc::new(condition), &printed)
-}
-
-/// Returns the condition that a value holds.
-pub fn condition_of(value: &Value) -> Option<Arc<Condition>> {
-    as_condition(value)
-}
-
-pub(super) fn as_condition(value: &Value) -> Option<Arc<Condition>> {
-    downcast::<Condition>(value)
-}
-
-fn printed(condition: &Condition) -> String {
-    let message = printer::readably(&Datum::String(escape_controls(&condition.message)));
-    let class = if condition.identifier.is_error() { "po-error" } else { "po-condition" };
-    match condition.identifier {
-        Identifier::ProgramError => format!("#<error {message}>"),
-        identifier => format!("#<{class} :{} {message}>", identifier.name()),
-    }
 }

@@ -57,6 +57,13 @@ impl Parameters {
         let mut section = "";
         for element in &elements {
             let element = element.as_list().and_then(|list| list.first()).unwrap_or(element);
+            // ((:key variable) default)
+            if let Some(Kind::Keyword(key)) =
+                element.as_list().and_then(|it| Some(&it.first()?.kind))
+            {
+                found.keys.push(key.to_string());
+                continue;
+            }
             let Some(symbol) = element.as_symbol() else { continue };
             match (&*symbol.name, section) {
                 ("&optional" | "&rest" | "&body" | "&key", _) => section = &symbol.name[1..],

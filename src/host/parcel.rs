@@ -10,7 +10,7 @@ use std::sync::Arc;
 use steel::SteelVal;
 
 use super::natives::{HashTable, Structure, hash_table_entries, structure, table_like};
-use super::objects::as_condition;
+use super::occurrence::Occurrence;
 use super::value::{self, Value, as_bytes, downcast};
 use super::worker::described;
 
@@ -66,7 +66,10 @@ fn is_fixed(value: &Value) -> Result<bool, String> {
                     pending.extend(vector.get());
                 }
             }
-            atom if is_atom(atom) || as_condition(atom).is_some() => {}
+            atom if is_atom(atom) => {}
+            condition if let Some(found) = downcast::<Occurrence>(condition) => {
+                is_fixed &= found.slots().iter().all(Option::is_none);
+            }
             other => match downcast::<HashTable>(other) {
                 Some(table) => {
                     is_fixed = false;
@@ -149,7 +152,16 @@ fn copy(value: &Value, depth: usize) -> Result<Value, String> {
             }
             None => match downcast::<Structure>(other) {
                 Some(found) => structure(found.layout.clone(), copies(found.slots())?),
-                None => other.clone(), // `is_fixed` has checked it
+                None => match downcast::<Occurrence>(other) {
+                    // What a slot holds is of less use than the condition: it need not be data.
+                    Some(found) => {
+                        let slots = found.slots().into_iter();
+                        let copied =
+                            |slot: Value| is_fixed(&slot).and_then(|_| copy(&slot, depth + 1)).ok();
+                        found.with_slots(slots.map(|slot| slot.and_then(copied)).collect())
+                    }
+                    None => other.clone(), // `is_fixed` has checked it
+                },
             },
         },
     })

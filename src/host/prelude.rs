@@ -2,13 +2,14 @@
 //! and each is read when the script first mentions it. A definition begins with `(define` at the
 //! start of a line; a comment between two belongs to the first.
 
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 7] = [
     include_str!("prelude.scm"),
     include_str!("restarts.scm"),
     include_str!("sequences.scm"),
     include_str!("scheme.scm"),
     include_str!("evaluation.scm"),
     include_str!("breaks.scm"),
+    include_str!("conditions.scm"),
 ];
 
 /// A form of the prelude.
@@ -83,7 +84,8 @@ mod tests {
     /// Functions that mention one that gives several values, and give one.
     #[rustfmt::skip]
     const SINGLE: &[&str] = &[
-        "drop-while", "floor-quotient", "floor-remainder", "isqrt", "pairlis", "read-line",
+        "boundp", "drop-while", "fboundp", "floor-quotient", "floor-remainder", "isqrt", "makunbound",
+        "pairlis", "set", "symbol-function", "symbol-value",
         "regexp-match", "string-join", "take-while",
         "truncate-quotient", "truncate-remainder",
     ];

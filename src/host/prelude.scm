@@ -77,7 +77,7 @@
 (define (%on-error thunk received)
   (let ((handlers %handlers) (restarts %restarts) (depth (%depth)) (nesting %nesting))
     (when (> nesting 5000)
-      (error "more than 5000 handlers or blocks within one another: a recursion without an end?"))
+      (%fail "more than 5000 handlers or blocks within one another: a recursion without an end?"))
     (set! %nesting (+ nesting 1))
     (let ((value (call-with-exception-handler
                   (lambda (error)
@@ -104,7 +104,7 @@
 
 (define (%throw tag values)
   (if (%left? tag)
-      (error "a jump to a place that has been left already")
+      (%raise (%error-of 'control-error "a jump to a place that has been left already" '()))
       (%launch (list 'throw (cons tag values) nil))))
 
 (define (%block body)
@@ -232,15 +232,13 @@
     ((_ name form) (%throw-name name (lambda () form)))))
 (define (%throw-name name thunk)
   (let* ((values (%values-of thunk)) (found (%assoc name %catch-names nil)))
-    (if found (%throw (cdr found) values) (error "throw: there is no catch for ~s" name))))
+    (if found (%throw (cdr found) values) (%error 'control-error "throw: there is no catch for ~s" name))))
 
-(define (error text . irritants)
-  (%raise (%make-condition 'error text irritants)))
+;; Raises an error with a text. `error` also takes classes of conditions, and is compiled only if a
+;; script calls it with something else than a literal text.
+(define (%fail text . irritants) (%raise (%make-condition 'error text irritants)))
+(define (%warn-text text . irritants) (%warn (%make-condition 'warning text irritants)))
 (define (raise object) (%raise object))
-(define (signal text . irritants)
-  (%signal (%make-condition 'warning text irritants)))
-(define (warn text . irritants)
-  (%warn (%make-condition 'warning text irritants)))
 (define (%warn condition)
   (if (null? %handlers)
       (%unhandled condition)
@@ -249,10 +247,10 @@
   nil)
 (define (exit &optional (status 0))
   (when (and (integer? status) (or (< status 0) (> status 255)))
-    (error "exit: expected a status from 0 to 255, got ~s" status))
+    (%fail "exit: expected a status from 0 to 255, got ~s" status))
   (%launch (list 'exit (cond ((integer? status) status) ((eq? status #t) 0) (status 1) (else 1)) nil)))
 (define quit exit)
-(define (assert-true value) (if value t (error "assertion failed")))
+(define (assert-true value) (if value t (%fail "assertion failed")))
 
 ;; --- natives of the application ------------------------------------------------------------------
 
@@ -306,7 +304,7 @@
 (define (isqrt number)
   (if (and (integerp number) (>= number 0))
       (values (exact-integer-sqrt number))
-      (error "isqrt: expected a whole number, at least 0, got ~s" number)))
+      (%fail "isqrt: expected a whole number, at least 0, got ~s" number)))
 (define (gcd . numbers) (fold-left %gcd 0 numbers))
 (define (%gcd left right) (if (= right 0) (abs left) (%gcd right (rem left right))))
 (define (lcm . numbers)
@@ -336,28 +334,28 @@
 ;; What a place is to hold after a part of it was set; see lisp/expander/places.rs.
 
 (define (%with-car list value)
-  (if (pair? list) (cons value (cdr list)) (error "setf: car: expected a list with an element, got ~s" list)))
+  (if (pair? list) (cons value (cdr list)) (%fail "setf: car: expected a list with an element, got ~s" list)))
 (define (%with-cdr list value)
-  (if (pair? list) (cons (car list) value) (error "setf: cdr: expected a list with an element, got ~s" list)))
+  (if (pair? list) (cons (car list) value) (%fail "setf: cdr: expected a list with an element, got ~s" list)))
 (define (%with-nth index list value) (%with-tail "nth" index list (lambda (rest) (%with-car rest value))))
 (define (%with-nthcdr count list value) (%with-tail "nthcdr" count list (lambda (rest) value)))
 (define (%with-tail what index list change)
   (let next ((left (%count what index)) (rest list) (made nil))
     (cond ((= left 0) (append (%reverse made) (change rest)))
           ((pair? rest) (next (- left 1) (cdr rest) (cons (car rest) made)))
-          (else (error "setf: ~a: the list has no element ~a: ~s" what index list)))))
+          (else (%fail "setf: ~a: the list has no element ~a: ~s" what index list)))))
 (define (%with-getf key list value)
   (let next ((rest list) (made nil))
     (cond ((null? rest) (cons key (cons value list)))
-          ((not (and (pair? rest) (pair? (cdr rest)))) (error "setf: getf: expected a list of keys and values, got ~s" list))
+          ((not (and (pair? rest) (pair? (cdr rest)))) (%fail "setf: getf: expected a list of keys and values, got ~s" list))
           ((eq (car rest) key) (append (%reverse made) (cons key (cons value (cdr (cdr rest))))))
           (else (next (cdr (cdr rest)) (cons (car (cdr rest)) (cons (car rest) made)))))))
 (define (%rebuilt? sequence) (or (string? sequence) (listp sequence)))
 (define (%with-element sequence index value)
   (cond ((listp sequence) (%with-nth index sequence value))
-        ((not (characterp value)) (error "setf: expected a character for a string, got ~s" value))
+        ((not (characterp value)) (%fail "setf: expected a character for a string, got ~s" value))
         ((>= (%count "setf" index) (string-length sequence))
-         (error "setf: the string has no element ~a: ~s" index sequence))
+         (%fail "setf: the string has no element ~a: ~s" index sequence))
         (else (string-append (subseq sequence 0 index) (string value) (subseq sequence (+ index 1))))))
 (define (%with-subseq start end sequence value)
   (let* ((end (or end (length sequence)))
@@ -439,11 +437,12 @@
 
 (define (%at-end what value errorp end)
   (cond ((not (eof-object? value)) value)
-        (errorp (error "~a: the file has ended" what))
+        (errorp (%error 'end-of-file "~a: the file has ended" what))
         (else end)))
 ;; Scheme's calls pass only the port and get the object. Common Lisp's say what the end returns.
 (define (read-line &optional (port nil) (errorp nil given) (end (if given nil (eof-object))))
-  (values (%at-end "read-line" (%read-line port) errorp end)))
+  (let ((line (%read-line port)))
+    (if (pair? line) (values (car line) (cadr line)) (values (%at-end "read-line" line errorp end) t))))
 (define (read-char &optional (port nil) (errorp nil given) (end (if given nil (eof-object))))
   (%at-end "read-char" (%read-char port) errorp end))
 (define (peek-char &optional (kind nil) (port nil port-given) (errorp nil given) (end (if given nil (eof-object))))
@@ -462,8 +461,9 @@
   (syntax-rules ()
     ((_ (variable string option ...) body ...)
      (let ((variable (%keyed-string-input string option ...))) body ...))))
-(define (%keyed-string-input string &key (start 0) (end nil))
-  (%string-input "with-input-from-string" string start end))
+(define (%keyed-string-input string . options)
+  (%check-keys "with-input-from-string" '(:start :end) options #f)
+  (%string-input "with-input-from-string" string (if (%find-key ':start options) (%key-of ':start options) 0) (%key-of ':end options)))
 
 (define (decode-universal-time time &optional zone)
   (apply values (%decode-universal-time time zone)))
@@ -488,8 +488,18 @@
 (define-syntax the
   (syntax-rules ()
     ((_ type form) form)))
+(define-syntax remf
+  (syntax-rules ()
+    ((_ place indicator)
+     (let ((rest (%without-key indicator place)))
+       (if (eq rest '%none) nil (begin (setf place rest) t))))))
+(define (%without-key key list)
+  (let next ((rest list) (made nil))
+    (cond ((not (and (pair? rest) (pair? (cdr rest)))) '%none)
+          ((eq (car rest) key) (append (%reverse made) (cddr rest)))
+          (else (next (cddr rest) (cons (cadr rest) (cons (car rest) made)))))))
 (define (require name &optional path)
-  (if (string? name) (error "require: a file is loaded at top level only, not within another form") t))
+  (if (string? name) (%fail "require: a file is loaded at top level only, not within another form") t))
 (define (provide name) t)
 (define-syntax multiple-value-prog1
   (syntax-rules ()
@@ -533,10 +543,6 @@
 (define-syntax destructuring-bind
   (syntax-rules ()
     ((_ pattern form body ...) (apply (lambda pattern body ...) form))))
-(define-syntax assert
-  (syntax-rules ()
-    ((_ test) (if test nil (error "assertion failed: ~s" 'test)))
-    ((_ test places text argument ...) (if test nil (error text argument ...)))))
 (define-syntax typecase
   (syntax-rules ()
     ((_ form clause ...) (let ((value form)) (%typecase value nil clause ...)))))
@@ -549,14 +555,6 @@
 (define-syntax ccase
   (syntax-rules ()
     ((_ form clause ...) (ecase form clause ...))))
-(define-syntax check-type
-  (syntax-rules ()
-    ((_ place type) (%check-type place 'place 'type nil))
-    ((_ place type text) (%check-type place 'place 'type text))))
-(define (%check-type value place type text)
-  (if (typep value type)
-      nil
-      (error "check-type: ~s: expected ~a, got ~s" place (or text (format nil "a value of type ~s" type)) value)))
 (define-syntax %typecase
   (syntax-rules ()
     ((_ value otherwise) otherwise)
@@ -566,7 +564,7 @@
   (syntax-rules ()
     ((_ form expected) (%check 'form form expected))))
 (define (%check form value expected)
-  (if (equal value expected) t (error "check: ~s gives ~s, expected ~s" form value expected)))
+  (if (equal value expected) t (%fail "check: ~s gives ~s, expected ~s" form value expected)))
 (define-syntax time
   (syntax-rules ()
     ((_ form) form)))
@@ -575,7 +573,7 @@
     ((_ (parameters body ...) ...)
      (lambda arguments (%case-lambda arguments (list (cons 'parameters (lambda parameters body ...)) ...))))))
 (define (%case-lambda arguments clauses)
-  (cond ((null? clauses) (error "no clause for ~a arguments" (length arguments)))
+  (cond ((null? clauses) (%fail "no clause for ~a arguments" (length arguments)))
         ((%accepts? (car (car clauses)) (length arguments)) (apply (cdr (car clauses)) arguments))
         (else (%case-lambda arguments (cdr clauses)))))
 (define (%accepts? parameters count)

@@ -84,7 +84,7 @@
 
 (define (invoke-restart restart . arguments)
   (let ((found (if (%restart? restart) restart (%find-restart (%restart-word "invoke-restart" restart) nil))))
-    (unless found (error "invoke-restart: there is no restart `~a` here~a" restart (%restarts-here)))
+    (unless found (%error 'control-error "invoke-restart: there is no restart `~a` here~a" restart (%restarts-here)))
     (let ((tag (%restart-tag found)))
       (if tag
           (%throw tag (list (cons found arguments)))
@@ -104,10 +104,10 @@
 
 (define (abort &optional condition)
   (%invoke-if-there 'abort condition '())
-  (error "abort: there is no restart `abort` here~a" (%restarts-here)))
+  (%error 'control-error "abort: there is no restart `abort` here~a" (%restarts-here)))
 (define (muffle-warning &optional condition)
   (%invoke-if-there 'muffle-warning condition '())
-  (error "muffle-warning: there is no restart `muffle-warning` here~a" (%restarts-here)))
+  (%error 'control-error "muffle-warning: there is no restart `muffle-warning` here~a" (%restarts-here)))
 (define (continue &optional condition) (%invoke-if-there 'continue condition '()))
 (define (retry &optional condition) (%invoke-if-there 'retry condition '()))
 (define (use-value value &optional condition) (%invoke-if-there 'use-value condition (list value)))

@@ -4,23 +4,23 @@
 ;;; count as an empty text.
 
 (define (%text function value)
-  (if (string? value) value (error "~a: expected a string, got ~s" function value)))
+  (if (string? value) value (%fail "~a: expected a string, got ~s" function value)))
 (define (%count function value)
-  (if (and (integer? value) (>= value 0)) value (error "~a: expected a whole number, at least 0, got ~s" function value)))
+  (if (and (integer? value) (>= value 0)) value (%fail "~a: expected a whole number, at least 0, got ~s" function value)))
 (define (%vector function value)
-  (if (vector? value) value (error "~a: expected a vector, got ~s" function value)))
+  (if (vector? value) value (%fail "~a: expected a vector, got ~s" function value)))
 (define (%characters function text start end)
   (%elements (%part (%text function text) start end)))
 ;; Where SRFI 13 says what characters are meant: a character, or a predicate.
 (define (%criterion function test)
   (cond ((char? test) (lambda (character) (char=? character test)))
         ((procedure? test) test)
-        (else (error "~a: expected a character or a function, got ~s" function test))))
+        (else (%fail "~a: expected a character or a function, got ~s" function test))))
 
 ;; --- numbers, truth, characters ------------------------------------------------------------------
 
 (define (%whole function value)
-  (if (and (numberp value) (= value (round value))) value (error "~a: expected an integer, got ~s" function value)))
+  (if (and (numberp value) (= value (round value))) value (%fail "~a: expected an integer, got ~s" function value)))
 (define (%exact-as quotient left right) (if (or (floatp left) (floatp right)) (float quotient) quotient))
 (define (floor/ left right)
   (multiple-value-bind (quotient rest) (floor (%whole "floor/" left) (%whole "floor/" right))
@@ -36,7 +36,7 @@
   (let ((all (cons left (cons right more))))
     (if (every boolean? all)
         (every (lambda (value) (eq? (not value) (not left))) all)
-        (error "boolean=?: expected t or nil, got ~s" (find-if-not boolean? all)))))
+        (%fail "boolean=?: expected t or nil, got ~s" (find-if-not boolean? all)))))
 (define (boolean? value) (or (eq? value #t) (not value)))
 (define (char-alphabetic? character) (alpha-char-p character))
 (define (char-numeric? character) (and (digit-char-p character) t))
@@ -56,7 +56,7 @@
   (apply for-each f (%map-one (lambda (vector) (%elements (%vector "vector-for-each" vector))) (cons vector vectors))))
 ;; The interpreter's own make vectors that cannot be changed.
 (define (list->vector list)
-  (if (listp list) (apply vector list) (error "list->vector: expected a list, got ~s" list)))
+  (if (listp list) (apply vector list) (%fail "list->vector: expected a list, got ~s" list)))
 (define (string->vector text &optional start end) (apply vector (%characters "string->vector" text start end)))
 (define (vector->string vector &optional start end) (list->string (vector->list vector start end)))
 
@@ -82,7 +82,7 @@
         (else nil)))
 (define (car+cdr pair) (values (car pair) (cdr pair)))
 (define (%within function list count)
-  (if (<= (%count function count) (length list)) list (error "~a: the list has fewer than ~a elements: ~s" function count list)))
+  (if (<= (%count function count) (length list)) list (%fail "~a: the list has fewer than ~a elements: ~s" function count list)))
 (define (take list count) (subseq (%within "take" list count) 0 count))
 (define (list-head list count) (take list count))
 (define (drop list count) (nthcdr count (%within "drop" list count)))
@@ -92,7 +92,7 @@
 (define drop-right! drop-right)
 (define (split-at list count) (values (take list count) (drop list count)))
 (define split-at! split-at)
-(define (last-pair list) (if (pair? list) (last list) (error "last-pair: expected a list with an element, got ~s" list)))
+(define (last-pair list) (if (pair? list) (last list) (%fail "last-pair: expected a list with an element, got ~s" list)))
 (define (length+ list) (length list))
 (define reverse! reverse)
 (define append! append)
@@ -202,7 +202,7 @@
 (define (string-drop text count) (subseq (%text "string-drop" text) count))
 (define (%from-right function text count)
   (let ((left (- (string-length (%text function text)) (%count function count))))
-    (if (>= left 0) left (error "~a: the string has fewer than ~a characters: ~s" function count text))))
+    (if (>= left 0) left (%fail "~a: the string has fewer than ~a characters: ~s" function count text))))
 (define (string-take-right text count) (subseq text (%from-right "string-take-right" text count)))
 (define (string-drop-right text count) (subseq text 0 (%from-right "string-drop-right" text count)))
 (define (string-pad text size &optional (character #\space) (start 0) end)
@@ -276,10 +276,10 @@
   (let ((parts (append-map (lambda (text) (list separator text)) texts)))
     (case grammar
       ((infix) (apply string-append (if (null? parts) nil (cdr parts))))
-      ((strict-infix) (if (null? parts) (error "string-join: there are no strings to join") (apply string-append (cdr parts))))
+      ((strict-infix) (if (null? parts) (%fail "string-join: there are no strings to join") (apply string-append (cdr parts))))
       ((prefix) (apply string-append parts))
       ((suffix) (apply string-append (append-map (lambda (text) (list text separator)) texts)))
-      (else (error "string-join: expected infix, strict-infix, prefix or suffix, got ~s" grammar)))))
+      (else (%fail "string-join: expected infix, strict-infix, prefix or suffix, got ~s" grammar)))))
 
 ;; --- control -------------------------------------------------------------------------------------
 
@@ -300,7 +300,7 @@
         (values (%values-of (lambda () (handler condition)))))
     (if waiting
         (%throw (cdr waiting) values)
-        (error "with-exception-handler: the handler has returned, but what was raised is not continuable: ~a" condition))))
+        (%fail "with-exception-handler: the handler has returned, but what was raised is not continuable: ~a" condition))))
 
 (define-syntax delay-force
   (syntax-rules ()

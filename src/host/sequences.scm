@@ -37,9 +37,10 @@
 
 (define (map f list . lists)
   ;; (map 'string f sequence …) is Common Lisp's, (map f list …) Scheme's.
-  (if (and (symbol? f) (%sequence-type? f))
-      (coerce (%map-all list (%map-one %elements lists)) f)
-      (%map f list lists)))
+  (cond ((and (symbol? f) (%sequence-type? f))
+         (coerce (%map-all list (%map-one %elements lists)) f))
+        ((and (null? f) (pair? lists)) (%map-all list (%map-one %elements lists)) nil)
+        (else (%map f list lists))))
 (define (mapcar f list . lists) (%map f list lists))
 (define (%map f list lists)
   (if (null? lists) (%map-one f (%list-to-walk list)) (%map-all f (%map-one %elements (cons list lists)))))
@@ -87,6 +88,7 @@
 (define (%change-some put test sequence key start end from-end count)
   (let* ((elements (%elements sequence)) (size (length elements)) (start (or start 0)) (end (or end size)))
     (%check-bounds start end size)
+    (if (or (null count) (integerp count)) nil (%fail ":count: expected a whole number, got ~s" count))
     (let next ((rest (if from-end (%reverse elements) elements)) (index (if from-end (- size 1) 0)) (left count) (made nil))
       (cond ((null? rest) (%like sequence (if from-end made (%reverse made))))
             ((and (>= index start) (< index end) (or (null left) (> left 0)) (test (if key (key (car rest)) (car rest))))
@@ -95,11 +97,12 @@
 (define (%check-bounds start end size)
   (if (and (>= start 0) (<= start end) (<= end size))
       nil
-      (error "~a to ~a is not within a sequence of length ~a" start end size)))
+      (%fail "~a to ~a is not within a sequence of length ~a" start end size)))
 
 ;; The test of one element for functions that look for an item.
 (define (%same item test test-not)
-  (cond (test (lambda (element) (test item element)))
+  (cond ((and test test-not) (%fail ":test and :test-not cannot both be given"))
+        (test (lambda (element) (test item element)))
         (test-not (lambda (element) (not (test-not item element))))
         (else (lambda (element) (equal item element)))))
 (define (%negated test) (lambda (element) (not (test element))))
@@ -186,25 +189,25 @@
   (length (%keep-if (%same item test test-not) (%elements (%part sequence start end)) key)))
 
 ;; A third argument that is not a keyword is Scheme's comparison.
-(define (%comparison options)
-  (cond ((null? options) (values equal nil))
-        ((keyword? (car options)) (%comparison-keys options))
-        (else (values (car options) nil))))
-(define (%comparison-keys options)
-  (%check-keys "member" '(:test :key) options #f)
-  (values (let ((test (%find-key ':test options))) (if (and test (car test)) (car test) equal))
-          (let ((key (%find-key ':key options))) (if key (car key) nil))))
+(define (%comparison name item options)
+  (cond ((null? options) (values (%same item nil nil) nil))
+        ((keyword? (car options))
+         (%check-keys name '(:test :test-not :key) options #f)
+         (values (%same item (%key-of ':test options) (%key-of ':test-not options)) (%key-of ':key options)))
+        (else (values (%same item (car options) nil) nil))))
+(define (%key-of key options)
+  (let ((found (%find-key key options))) (if found (car found) nil)))
 
 (define (member item list . options) (%native-or %member %general-member item list options))
 (define (%general-member item list . options)
-  (multiple-value-bind (test key) (%comparison options)
-    (%seek (lambda (element) (test item element)) (%list-to-walk list) key (lambda (rest index) rest) nil)))
+  (multiple-value-bind (test key) (%comparison "member" item options)
+    (%seek test (%list-to-walk list) key (lambda (rest index) rest) nil)))
 (define (member-if test list &key key) (%seek test (%list-to-walk list) key (lambda (rest index) rest) nil))
 (define (member-if-not test list &key key) (member-if (%negated test) list :key key))
 (define (assoc item list . options) (%native-or %assoc %general-assoc item list options))
 (define (%general-assoc item list . options)
-  (multiple-value-bind (test key) (%comparison options)
-    (%seek (lambda (entry) (and entry (test item (if key (key (car entry)) (car entry))))) (%list-to-walk list) nil
+  (multiple-value-bind (test key) (%comparison "assoc" item options)
+    (%seek (lambda (entry) (and entry (test (if key (key (car entry)) (car entry))))) (%list-to-walk list) nil
            (lambda (rest index) (car rest)) nil)))
 (define (%entry-if test list key side)
   (%seek (lambda (entry) (and entry (test (if key (key (side entry)) (side entry))))) (%list-to-walk list) nil
@@ -385,10 +388,12 @@
             (else (next (cdr rest) (+ index 1) found))))))
 
 (define (fill sequence item &key (start 0) end)
+  (%check-bounds start (or end (length sequence)) (length sequence))
   (let next ((index start) (end (or end (length sequence))))
     (when (< index end) (%set-aref sequence index item) (next (+ index 1) end)))
   sequence)
 (define (replace target source &key (start1 0) end1 (start2 0) end2)
+  (%check-bounds start1 (or end1 (length target)) (length target))
   (let next ((rest (%elements (%part source start2 end2))) (index start1) (end (or end1 (length target))))
     (when (and (pair? rest) (< index end)) (%set-aref target index (car rest)) (next (cdr rest) (+ index 1) end)))
   target)
@@ -418,7 +423,7 @@
 
 ;; --- lists ---------------------------------------------------------------------------------------
 
-(define (endp list) (if (listp list) (null list) (error "endp: expected a list, got ~s" list)))
+(define (endp list) (if (listp list) (null list) (%fail "endp: expected a list, got ~s" list)))
 (define (revappend left right) (append (reverse left) right))
 (define nreconc revappend)
 (define nbutlast butlast)
@@ -502,3 +507,21 @@
     ((_ match ((variable) more ...) body ...) (%re-bind match (variable more ...) body ...))
     ((_ match (variable more ...) body ...)
      (let ((variable (%re-submatch match nil nil 'variable :string))) (%re-bind match (more ...) body ...)))))
+
+;; --- match ---------------------------------------------------------------------------------------
+;; See lisp/expander/matching.rs.
+
+(define (%no-match value) (%fail "match: no clause for ~s" value))
+;; How many elements are left for a repeated pattern; nil if the value is no list, or too short.
+(define (%match-count list least)
+  (let next ((rest list) (count (- least)))
+    (cond ((pair? rest) (next (cdr rest) (+ count 1)))
+          ((and (null? rest) (>= count 0)) count)
+          (else nil))))
+(define (%match-rows count list test)
+  (let next ((left count) (rest list) (made nil))
+    (if (= left 0)
+        (%reverse made)
+        (let ((row (test (car rest))))
+          (if (eq? row '%no) '%no (next (- left 1) (cdr rest) (cons row made)))))))
+(define (%match-column index rows) (%map-one (lambda (row) (nth index row)) rows))

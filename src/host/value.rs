@@ -581,7 +581,7 @@ pub fn displayed(value: &Value) -> String {
     {
         return report.to_owned();
     }
-    match super::objects::as_condition(value) {
+    match super::occurrence::as_condition(value) {
         Some(condition) => match &condition.server_string {
             Some(words) if !words.is_empty() && !condition.message.contains(words.as_str()) => {
                 format!("{}: {words}", condition.message)

@@ -351,5 +351,19 @@ fn number(text: &str) -> Option<Kind> {
         .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
     let starts_well = unsigned.starts_with(|c: char| c.is_ascii_digit())
         || (unsigned.len() > 1 && unsigned.starts_with('.'));
-    if numeric && starts_well { text.parse().ok().map(Kind::Float) } else { None }
+    if !starts_well {
+        return None;
+    }
+    if numeric {
+        return text.parse().ok().map(Kind::Float);
+    }
+    // Common Lisp's other exponent markers name a kind of float; here all are double.
+    let (mantissa, exponent) = text.split_once(|c: char| "dDfFsSlL".contains(c))?;
+    let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let plain = mantissa.trim_start_matches(['+', '-']);
+    let is_mantissa = plain.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if !is_mantissa || !decimal(digits) {
+        return None;
+    }
+    format!("{mantissa}e{exponent}").parse().ok().map(Kind::Float)
 }

@@ -68,7 +68,10 @@ const LANGUAGE: &[Program] = &[
     language("multiple-value-bind", "(multiple-value-bind (q r) (floor 17 5) (+ q r))"),
     language("hash table", "(progn (setf (gethash 1 h) \"x\") (clrhash h))"),
     language("new hash table", "(let ((h (make-hash-table))) (setf (gethash 1 h) \"x\") h)"),
-    language("eval", "(eval `(setq v (list ,(random 1000) ,(format nil \"~a\" i) 'x)))"),
+    language(
+        "eval",
+        "(eval `(setq v (list ,(random 1000) ,(format nil \"~a\" (random 1000)) 'x)))",
+    ),
     language("eval of a function", "(eval `(mapcar (lambda (x) (+ x ,(random 1000))) '(1 2 3)))"),
     language("read-from-string", "(read-from-string (format nil \"(a ~a :b)\" (random 1000)))"),
     language("unwind-protect", "(unwind-protect 1 2)"),

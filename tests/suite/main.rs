@@ -23,6 +23,8 @@ mod commands;
 #[cfg(feature = "host")]
 mod common_lisp;
 #[cfg(feature = "host")]
+mod conditions;
+#[cfg(feature = "host")]
 mod dates;
 #[cfg(feature = "host")]
 mod differential;
@@ -36,6 +38,8 @@ mod failures;
 mod faults;
 #[cfg(feature = "host")]
 mod files;
+#[cfg(feature = "host")]
+mod forms;
 #[cfg(feature = "cli")]
 mod golden;
 #[cfg(all(feature = "cli", target_os = "linux"))]
@@ -47,10 +51,18 @@ mod identity;
 #[cfg(feature = "host")]
 mod language;
 mod letters;
+#[cfg(feature = "host")]
+mod libraries;
 #[cfg(feature = "sandbox")]
 mod logins;
 #[cfg(feature = "host")]
+mod loop_and_format;
+#[cfg(feature = "host")]
+mod macros;
+#[cfg(feature = "host")]
 mod parallel;
+#[cfg(feature = "host")]
+mod patterns;
 #[cfg(feature = "sandbox")]
 mod pop;
 #[cfg(all(unix, feature = "host"))]

@@ -9,7 +9,7 @@
 //! - Depth: `%enter`, at the start of each function of a script, turns endless recursion into an
 //!   error before the interpreter's own stack is full.
 //! - Application: `%invoke` calls a native. Its [`Outcome`] is read by the `%outcome-…` functions.
-//! - Conditions: making them, matching them with handlers, reading their fields.
+//! - Keys: checking the keyword arguments of a script's functions.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -19,14 +19,12 @@ use steel::parser::span::Span;
 use steel::rvals::AsRefSteelVal;
 use steel::{SteelErr, SteelVal};
 
-use super::{Answer, Code, context, count, fail, integer_of, list_of, wrong};
-use crate::condition::{Condition, Identifier};
+use super::{Answer, Code, context, count, fail, integer_of, list_of};
 use crate::host::messages;
-use crate::host::objects::{Outcome, Tag, Trail, Unbound, as_condition, condition_object};
+use crate::host::objects::{Outcome, Tag, Trail, Unbound};
 use crate::host::registry::Native;
 use crate::host::value::{
-    self, Value, as_keyword, as_symbol, downcast, elements, is_nil, is_true, nil, shared_object,
-    truth,
+    self, Value, as_keyword, downcast, elements, is_nil, is_true, nil, shared_object,
 };
 
 pub(super) const TABLE: &[(&str, Code)] = &[
@@ -56,6 +54,11 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("%bound", bound),
     ("%defined", defined),
+    // The name has the length of `%bound`, so the places in the emitted text stay right.
+    ("%funct", |arguments| {
+        defined(arguments)?;
+        Ok(arguments[0].clone())
+    }),
     ("%function?", |arguments| Ok(SteelVal::BoolV(super::types::is_function(&arguments[0])))),
     ("%bound?", |arguments| Ok(SteelVal::BoolV(downcast::<Unbound>(&arguments[0]).is_none()))),
     ("values", |arguments| Ok(several(arguments.to_vec()))),
@@ -79,8 +82,8 @@ pub(super) const TABLE: &[(&str, Code)] = &[
             .map_or_else(nil, |trail| shared_object(Arc::new(trail), "#<trail>")))
     }),
     ("%convert", |arguments| {
-        Ok(with_error(&arguments[0], messages::condition_of)
-            .map_or_else(|| arguments[0].clone(), condition_object))
+        Ok(with_error(&arguments[0], super::conditions::of_error)
+            .unwrap_or_else(|| arguments[0].clone()))
     }),
     ("%reraise", reraise),
     ("%interrupted?", |_| Ok(SteelVal::BoolV(context()?.interrupted()))),
@@ -113,54 +116,9 @@ pub(super) const TABLE: &[(&str, Code)] = &[
             _ => nil(),
         })
     }),
-    ("%matches?", |arguments| Ok(SteelVal::BoolV(matches(&arguments[0], &arguments[1])?))),
-    ("%make-condition", make_condition),
-    ("%condition-error?", |arguments| {
-        Ok(SteelVal::BoolV(
-            as_condition(&arguments[0]).is_none_or(|condition| condition.identifier.is_error()),
-        ))
-    }),
-    ("%unhandled", unhandled),
     ("%check-keys", check_keys),
     ("%check-rest", check_rest),
     ("%find-key", find_key),
-    ("po-condition?", |arguments| {
-        predicate("po-condition?", arguments, |condition| {
-            condition.identifier != Identifier::ProgramError
-        })
-    }),
-    ("po-error?", |arguments| {
-        predicate("po-error?", arguments, |condition| {
-            condition.identifier.is_error() && condition.identifier != Identifier::ProgramError
-        })
-    }),
-    ("po-condition-identifier", |arguments| {
-        field("po-condition-identifier", arguments, |condition| {
-            value::keyword(condition.identifier.name())
-        })
-    }),
-    ("po-condition-message", |arguments| {
-        field("po-condition-message", arguments, |condition| {
-            value::string(condition.message.as_str())
-        })
-    }),
-    ("po-condition-server-string", |arguments| {
-        field("po-condition-server-string", arguments, |condition| {
-            condition.server_string.as_deref().map_or_else(nil, value::string)
-        })
-    }),
-    ("error-object?", |arguments| predicate("error-object?", arguments, |_| true)),
-    ("error?", |arguments| {
-        predicate("error?", arguments, |condition| condition.identifier.is_error())
-    }),
-    ("error-object-message", |arguments| {
-        field("error-object-message", arguments, |condition| {
-            value::string(condition.message.as_str())
-        })
-    }),
-    ("error-message", |arguments| {
-        field("error-message", arguments, |condition| value::string(condition.message.as_str()))
-    }),
 ];
 
 thread_local! {
@@ -320,96 +278,15 @@ fn outcome(value: &Value, read: impl FnOnce(&Outcome) -> Value) -> Answer {
     Ok(downcast::<Outcome>(value).map_or_else(nil, |outcome| read(&outcome)))
 }
 
-/// Returns whether a handler for `class` takes what was signalled.
-fn matches(class: &Value, signalled: &Value) -> Result<bool, SteelErr> {
-    let condition = as_condition(signalled);
-    if let Some(identifier) = as_keyword(class) {
-        return Ok(condition.is_some_and(|condition| condition.identifier.name() == identifier));
-    }
-    if let SteelVal::BoolV(always) = class {
-        return Ok(*always);
-    }
-    if let SteelVal::ListV(list) = class {
-        let mut classes = list.iter();
-        if classes.next().and_then(as_symbol) == Some("or") {
-            for class in classes {
-                if matches(class, signalled)? {
-                    return Ok(true);
-                }
-            }
-            return Ok(false);
-        }
-    }
-    let identifier = condition.map(|condition| condition.identifier);
-    let is_error = identifier.is_none_or(Identifier::is_error);
-    Ok(match as_symbol(class) {
-        Some("condition" | "t") => true,
-        Some("error" | "serious-condition") => is_error,
-        Some("warning" | "simple-warning") => !is_error,
-        Some("po-condition") => {
-            identifier.is_some_and(|identifier| identifier != Identifier::ProgramError)
-        }
-        Some("po-error") => {
-            is_error && identifier.is_some_and(|identifier| identifier != Identifier::ProgramError)
-        }
-        Some(
-            "program-error" | "simple-error" | "simple-condition" | "type-error"
-            | "unbound-variable" | "arithmetic-error",
-        ) => identifier == Some(Identifier::ProgramError),
-        Some("file-error") => identifier == Some(Identifier::File),
-        _ => {
-            return Err(wrong(
-                "handler-case",
-                "the name of a condition class: po-error, po-condition, error, warning, condition",
-                class,
-            ));
-        }
-    })
-}
-
-/// `(%make-condition kind text irritants)`: makes a warning if `kind` is `warning`, otherwise an
-/// error of the program. A `text` that is a condition is returned as it is.
-fn make_condition(arguments: &[Value]) -> Answer {
-    if as_condition(&arguments[1]).is_some() {
-        return Ok(arguments[1].clone());
-    }
-    let irritants = list_of("error", &arguments[2])?;
-    let message = super::format::message(&arguments[1], &irritants)?;
-    let identifier = if as_symbol(&arguments[0]) == Some("warning") {
-        Identifier::Problem
-    } else {
-        Identifier::ProgramError
-    };
-    Ok(condition_object(Condition::new(identifier, message)))
-}
-
-fn unhandled(arguments: &[Value]) -> Answer {
-    if let Some(condition) = as_condition(&arguments[0]) {
-        context()?.unhandled(&condition);
-    }
-    Ok(nil())
-}
-
-fn predicate(function: &str, arguments: &[Value], test: impl FnOnce(&Condition) -> bool) -> Answer {
-    count(function, arguments, 1, 1)?;
-    Ok(truth(as_condition(&arguments[0]).is_some_and(|condition| test(&condition))))
-}
-
-fn field(function: &str, arguments: &[Value], read: impl FnOnce(&Condition) -> Value) -> Answer {
-    count(function, arguments, 1, 1)?;
-    match as_condition(&arguments[0]) {
-        Some(condition) => Ok(read(&condition)),
-        None => Err(wrong(function, "a condition", &arguments[0])),
-    }
-}
-
 /// `(%check-keys function known given allow-others)`: checks the keyword arguments of a script's
 /// function.
 fn check_keys(arguments: &[Value]) -> Answer {
     let [function, known, given, allow] = arguments else { return Err(fail("%check-keys")) };
     let function = value::as_str(function).unwrap_or("lambda");
     let (known, given) = (list_of(function, known)?, list_of(function, given)?);
-    for (index, pair) in given.chunks(2).enumerate() {
+    let any = given.chunks_exact(2).find(|pair| as_keyword(&pair[0]) == Some("allow-other-keys"));
+    let allow = is_true(allow) || any.is_some_and(|pair| is_true(&pair[1]));
+    for pair in given.chunks(2) {
         if as_keyword(&pair[0]).is_none() {
             let may_be_secret = matches!(pair[0], SteelVal::StringV(_))
                 && known.iter().filter_map(as_keyword).any(crate::host::secrets::is_secret_name);
@@ -422,18 +299,15 @@ fn check_keys(arguments: &[Value]) -> Answer {
                 value::shown(&pair[0])
             )));
         }
-        if !known.contains(&pair[0]) && !is_true(allow) {
+        // A key that is given twice has its first value, CLHS 3.4.1.4; :allow-other-keys may
+        // always be given.
+        let is_known = known.contains(&pair[0]) || as_keyword(&pair[0]) == Some("allow-other-keys");
+        if !is_known && !allow {
             let expected: Vec<String> = known.iter().map(value::shown).collect();
             return Err(fail(format!(
                 "{function}: unknown key {}; expected {}",
                 value::shown(&pair[0]),
                 expected.join(" or ")
-            )));
-        }
-        if given[..index * 2].chunks(2).any(|earlier| earlier[0] == pair[0]) {
-            return Err(fail(format!(
-                "{function}: the key {} is given twice",
-                value::shown(&pair[0])
             )));
         }
     }

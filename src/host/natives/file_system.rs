@@ -128,7 +128,7 @@ fn copy(function: &str, path: &str, arguments: &[Value]) -> Attempt {
     let mut copy = tempfile::Builder::new()
         .suffix(".part")
         .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map_err(at(new_path))?;
+        .map_err(|error| at(new_path)(without_path(error)))?;
     let mut block = vec![0; 128 << 10];
     loop {
         if context()?.interrupted() {
@@ -147,6 +147,12 @@ fn copy(function: &str, path: &str, arguments: &[Value]) -> Attempt {
         _ => at(new_path)(kept.error),
     })?;
     Ok(string(new_path))
+}
+
+/// Leaves the name of the temporary file out of an error.
+fn without_path(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    io::Error::new(error.kind(), text.split(" at path ").next().unwrap_or(&text))
 }
 
 /// Reads `:if-exists`: whether a file of the new name is replaced.

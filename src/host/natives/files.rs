@@ -15,7 +15,9 @@ use steel::{SteelErr, SteelVal};
 use super::{Answer, Code, context, count, fail, index_of, keys, string_of, wrong};
 use crate::condition::{Condition, Identifier};
 use crate::host::context::{lock, not_allowed};
-use crate::host::objects::{Outcome, condition_object};
+use crate::host::messages::file_error;
+use crate::host::objects::Outcome;
+use crate::host::occurrence::condition_object;
 use crate::host::value::{
     self, Value, as_keyword, downcast, integer, is_nil, is_true, list, nil, shared_object, string,
     truth,
@@ -273,9 +275,10 @@ fn close(arguments: &[Value]) -> Answer {
     };
     let closed = std::mem::replace(&mut *lock(&port.0), Stream::Closed);
     match closed {
-        Stream::Output { mut file, .. } => {
-            file.flush().map(|()| truth(true)).map_err(|error| fail(format!("close: {error}")))
-        }
+        Stream::Output { mut file, .. } => file
+            .flush()
+            .map(|()| truth(true))
+            .map_err(|error| file_error(&format!("close: {error}"))),
         _ => Ok(truth(true)),
     }
 }
@@ -289,7 +292,7 @@ impl Port {
         match &mut *lock(&self.0) {
             Stream::Output { file, at_line_start } => {
                 *at_line_start = bytes.last().map_or(*at_line_start, |last| *last == b'\n');
-                file.write_all(bytes).map_err(|error| fail(format!("output: {error}")))
+                file.write_all(bytes).map_err(|error| file_error(&format!("output: {error}")))
             }
             Stream::Input(_) => Err(fail("output: the port was opened for input")),
             Stream::Closed => Err(fail("output: the port is closed")),
@@ -347,7 +350,10 @@ fn read_sequence(arguments: &[Value]) -> Answer {
         let mut piece = Vec::new();
         file.take(range.len() as u64).read_to_end(&mut piece)?;
         if !value::copy_into_bytes(&arguments[0], range.start, &piece) {
-            return Err(io::Error::other("the bytevector cannot be changed"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the bytevector cannot be changed",
+            ));
         }
         Ok(Some(integer((range.start + piece.len()) as i64)))
     })
@@ -378,7 +384,11 @@ fn read(
     match &mut *lock(&port.0) {
         Stream::Input(file) => match take(file) {
             Ok(value) => Ok(value.unwrap_or_else(eof)),
-            Err(error) => Err(fail(format!("{function}: {error}"))),
+            // The reader's complaint about the text; a file would not say this.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                Err(fail(format!("{function}: {error}")))
+            }
+            Err(error) => Err(file_error(&format!("{function}: {error}"))),
         },
         Stream::Output { .. } => Err(fail(format!("{function}: the port was opened for output"))),
         Stream::Closed => Err(fail(format!("{function}: the port is closed"))),
@@ -409,19 +419,20 @@ fn await_typing(_: &str) -> Result<(), steel::SteelErr> {
     Ok(())
 }
 
-/// Reads a line and drops its end.
+/// Reads a line and drops its end. Returns a list of it and whether it had none.
 fn line(file: &mut dyn Input) -> io::Result<Option<Value>> {
     let mut bytes = Vec::new();
     if file.read_until(b'\n', &mut bytes)? == 0 {
         return Ok(None);
     }
-    if bytes.ends_with(b"\n") {
+    let is_cut = !bytes.ends_with(b"\n");
+    if !is_cut {
         bytes.pop();
         if bytes.ends_with(b"\r") {
             bytes.pop();
         }
     }
-    Ok(Some(string(String::from_utf8_lossy(&bytes))))
+    Ok(Some(list(vec![string(String::from_utf8_lossy(&bytes)), truth(is_cut)])))
 }
 
 fn character(file: &mut dyn Input) -> io::Result<Option<Value>> {
@@ -503,7 +514,7 @@ fn datum(file: &mut dyn Input) -> io::Result<Option<Value>> {
             }
             Ok(None) if has_ended => return Ok(None),
             Err(error) if error.kind == ReadErrorKind::Malformed || has_ended => {
-                return Err(io::Error::other(error.message));
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, error.message));
             }
             Ok(None) | Err(_) => {}
         }

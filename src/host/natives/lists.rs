@@ -96,7 +96,8 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         ))
     }),
     ("%no-case", |arguments| {
-        Err(fail(format!("ecase: no clause for {}", value::shown(&arguments[0]))))
+        let message = format!("ecase: no clause for {}", value::shown(&arguments[0]));
+        Err(super::refused(message, &arguments[0], nil()))
     }),
     ("tree-equal", |arguments| {
         count("tree-equal", arguments, 2, 2)?;

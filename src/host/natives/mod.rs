@@ -10,6 +10,7 @@
 mod breaks;
 mod characters;
 mod comparison;
+mod conditions;
 mod control;
 mod equality;
 mod evaluation;
@@ -86,6 +87,7 @@ pub(super) fn context() -> Result<Arc<Context>, SteelErr> {
 pub(super) fn table() -> Vec<(&'static str, Value)> {
     let tables = [
         characters::TABLE,
+        conditions::TABLE,
         control::TABLE,
         breaks::TABLE,
         evaluation::TABLE,
@@ -128,7 +130,39 @@ fn fail(message: impl Into<String>) -> SteelErr {
 
 /// Makes an error such as "first: expected a list, got 5".
 fn wrong(function: &str, expected: &str, got: &Value) -> SteelErr {
-    fail(format!("{function}: expected {expected}, got {}", shown(got)))
+    let message = format!("{function}: expected {expected}, got {}", shown(got));
+    refused(message, got, type_expected(expected))
+}
+
+/// Makes an error that refuses a value, and names the type that it expects.
+fn refused(message: String, got: &Value, expected: Value) -> SteelErr {
+    WRONG.set(Some((message.clone(), got.clone(), expected)));
+    fail(message)
+}
+
+thread_local! {
+    /// The last value that a native refused: the message, the value, and the type expected. An error
+    /// of the interpreter can carry the message only.
+    static WRONG: RefCell<Option<(String, Value, Value)>> = const { RefCell::new(None) };
+}
+
+/// Returns the value that an error with this message refuses, and the type that it expects.
+fn take_wrong(message: &str) -> Option<(Value, Value)> {
+    let (noted, got, expected) = WRONG.take()?;
+    (noted == message).then_some((got, expected))
+}
+
+/// Returns the type that "a string" and the like name, or else the words.
+fn type_expected(expected: &str) -> Value {
+    let words = expected.split_once(" as argument").map_or(expected, |(words, _)| words);
+    let name = match words.trim_start_matches("a ").trim_start_matches("an ") {
+        "list or pair" => "list",
+        "whole number" => "integer",
+        "whole number, at least 0" => "unsigned-byte",
+        name if !name.contains([' ', ',']) => name,
+        _ => return value::string(expected),
+    };
+    value::symbol(name)
 }
 
 /// Checks the number of arguments; both bounds are inclusive.

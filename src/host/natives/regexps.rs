@@ -19,7 +19,8 @@ use steel::{SteelErr, SteelVal};
 use super::long_text::offset_of;
 use super::{Answer, Code, count, fail, index_of, keys, list_of, string_of, wrong};
 use crate::condition::Condition;
-use crate::host::objects::{Outcome, condition_object};
+use crate::host::objects::Outcome;
+use crate::host::occurrence::condition_object;
 use crate::host::value::{
     self, Value, as_keyword, as_str, as_symbol, cons, downcast, integer, is_nil, is_true, list,
     nil, shared_object, string, truth,

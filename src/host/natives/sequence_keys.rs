@@ -28,7 +28,7 @@ pub(super) const COMPARING: &[&str] = &["test", "test-not", "key"];
 pub(super) const IN_ANOTHER: &[&str] =
     &["test", "test-not", "key", "start1", "end1", "start2", "end2", "from-end"];
 /// The keys of `member` and `assoc`. Scheme's have a comparison instead.
-pub(super) const LOOKING_UP: &[&str] = &["test", "key"];
+pub(super) const LOOKING_UP: &[&str] = &["test", "test-not", "key"];
 
 /// The answer of a native that leaves the work to the prelude.
 pub(super) fn declined() -> Answer {
@@ -88,16 +88,11 @@ impl Options {
             _ => None,
         };
         match (name, value) {
-            // The prelude prefers :test.
-            ("test", SteelVal::FuncV(code)) => {
+            // Both together are an error, which the prelude raises.
+            ("test" | "test-not", SteelVal::FuncV(code)) if !self.comparison.is_given() => {
                 self.comparison = Comparison::by(*code);
-                self.negated = false;
+                self.negated = name == "test-not";
             }
-            ("test-not", SteelVal::FuncV(code)) if !self.comparison.is_given() => {
-                self.comparison = Comparison::by(*code);
-                self.negated = true;
-            }
-            ("test-not", SteelVal::FuncV(_)) => {}
             ("key", SteelVal::FuncV(code)) => self.key = Some(*code),
             ("start" | "start1", _) => self.start = number()?,
             ("end" | "end1", _) => self.end = Some(number()?),

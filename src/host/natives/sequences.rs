@@ -15,10 +15,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("subseq", subseq),
     ("concatenate", concatenate),
     ("coerce", coerce),
-    ("elt", elt),
-    ("aref", elt),
-    ("svref", elt),
-    ("schar", elt),
+    ("elt", |arguments| element("elt", arguments)),
+    ("aref", |arguments| element("aref", arguments)),
+    ("svref", |arguments| element("svref", arguments)),
+    ("schar", |arguments| element("schar", arguments)),
     ("%sequence-type?", |arguments| {
         Ok(SteelVal::BoolV(
             as_symbol(&arguments[0]).is_some_and(|name| SEQUENCE_TYPES.contains(&name)),
@@ -234,21 +234,21 @@ fn coerce(arguments: &[Value]) -> Answer {
     }
 }
 
-fn elt(arguments: &[Value]) -> Answer {
-    count("elt", arguments, 2, 2)?;
-    let index = index_of("elt", &arguments[1])?;
+fn element(function: &str, arguments: &[Value]) -> Answer {
+    count(function, arguments, 2, 2)?;
+    let index = index_of(function, &arguments[1])?;
     let found = match &arguments[0] {
         SteelVal::StringV(text) => character_at(text, index).map(SteelVal::CharV),
         SteelVal::VectorV(vector) => vector.get(index).cloned(),
         SteelVal::MutableVector(vector) => vector.borrow(|vector| vector.get(index).cloned()),
         SteelVal::ListV(list) => list.get(index).cloned(),
-        other => elements_of("elt", other)?.get(index).cloned(),
+        other => elements_of(function, other)?.get(index).cloned(),
     };
     match found {
         Some(element) => Ok(element),
         None => {
-            let length = elements_of("elt", &arguments[0])?.len();
-            Err(fail(format!("elt: {index} is not within a sequence of length {length}")))
+            let length = elements_of(function, &arguments[0])?.len();
+            Err(fail(format!("{function}: {index} is not within a sequence of length {length}")))
         }
     }
 }

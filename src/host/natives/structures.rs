@@ -5,19 +5,17 @@
 //! it can be sent to another engine, and one that was made before its structure was redefined keeps
 //! the slots that it has.
 
-use std::cell::RefCell;
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Mutex;
 
-use super::{Answer, Code, count, fail, integer_of, wrong};
+use super::{Answer, Code, context, count, fail, integer_of, wrong};
 use crate::host::context::lock;
 use crate::host::value::{self, Value, as_symbol, changing_object, downcast, elements, nil, truth};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("%define-structure", |arguments| {
         if let Some(name) = as_symbol(&arguments[0]) {
-            DEFINED.with_borrow_mut(|defined| defined.insert(name.to_owned()));
+            lock(&context()?.structures).insert(name.to_owned());
         }
         Ok(nil())
     }),
@@ -46,11 +44,6 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         copied(&arguments[0]).ok_or_else(|| wrong("copy-structure", "a structure", &arguments[0]))
     }),
 ];
-
-thread_local! {
-    /// The names of all structures that this thread's programs have defined, for `typep`.
-    static DEFINED: RefCell<HashSet<String>> = RefCell::default();
-}
 
 /// A structure.
 pub(crate) struct Structure {
@@ -107,9 +100,9 @@ pub(super) fn is_structure(value: &Value, name: &Value) -> bool {
             .is_some_and(|included| included.iter().any(|it| as_symbol(it) == Some(name)))
 }
 
-/// Returns whether a structure of this name has been defined.
+/// Returns whether the program has defined a structure of this name.
 pub(super) fn is_defined(name: &str) -> bool {
-    DEFINED.with_borrow(|defined| defined.contains(name))
+    context().is_ok_and(|context| lock(&context.structures).contains(name))
 }
 
 fn at(arguments: &[Value], read: impl FnOnce(&mut Vec<Value>, usize) -> Option<Value>) -> Answer {

@@ -4,6 +4,7 @@ use steel::SteelVal;
 
 use super::equality::{alike, equal, identical, interpreter_eq};
 use super::{Answer, Code, count};
+use crate::host::occurrence::Occurrence;
 use crate::host::value::{self, Value, as_keyword, as_symbol, is_nil, truth};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
@@ -48,8 +49,13 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         count("typep", arguments, 2, 2)?;
         Ok(truth(has_type(&arguments[0], &arguments[1])?))
     }),
+    ("type-of", |arguments| {
+        count("type-of", arguments, 1, 1)?;
+        Ok(value::symbol(&type_of(&arguments[0])))
+    }),
     ("%no-type", |arguments| {
-        Err(super::fail(format!("etypecase: no clause for {}", value::shown(&arguments[0]))))
+        let message = format!("etypecase: no clause for {}", value::shown(&arguments[0]));
+        Err(super::refused(message, &arguments[0], value::nil()))
     }),
     ("%callable", |arguments| {
         if is_function(&arguments[0]) {
@@ -109,7 +115,7 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
             _ => Err(super::wrong("typep", "a type", wanted)),
         };
     }
-    let condition = super::super::objects::as_condition(value);
+    let class = value::downcast::<Occurrence>(value).map(|it| it.class.clone());
     Ok(match as_symbol(wanted) {
         None if matches!(wanted, SteelVal::BoolV(true)) => true,
         None if is_nil(wanted) => false,
@@ -141,11 +147,11 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
         }
         Some("function") => is_function(value),
         Some("hash-table") => value::downcast::<super::HashTable>(value).is_some(),
-        Some("condition") => condition.is_some(),
-        Some("error") => condition.is_some_and(|condition| condition.identifier.is_error()),
+        Some(name) if class.is_some_and(|class| class.is(name)) => true,
         Some("structure-object") => value::downcast::<super::Structure>(value).is_some(),
         _ if super::structures::is_structure(value, wanted) => true,
         Some(name) if super::structures::is_defined(name) => false,
+        Some(name) if super::conditions::class_named(name)?.is_some() => false,
         _ => {
             return Err(super::wrong(
                 "typep",
@@ -154,6 +160,33 @@ fn has_type(value: &Value, wanted: &Value) -> Result<bool, steel::SteelErr> {
             ));
         }
     })
+}
+
+/// Returns the name of a type that a value has, as specific as `typep` knows one.
+fn type_of(value: &Value) -> String {
+    if let Some(structure) = value::downcast::<super::Structure>(value) {
+        return structure.name();
+    }
+    if let Some(occurrence) = value::downcast::<Occurrence>(value) {
+        return occurrence.class.public_name().to_owned();
+    }
+    let name = match value {
+        _ if is_nil(value) => "null",
+        SteelVal::BoolV(_) => "boolean",
+        SteelVal::IntV(_) | SteelVal::BigNum(_) => "integer",
+        SteelVal::NumV(_) => "float",
+        SteelVal::Rational(_) | SteelVal::BigRational(_) => "rational",
+        SteelVal::StringV(_) => "string",
+        SteelVal::CharV(_) => "character",
+        SteelVal::VectorV(_) | SteelVal::MutableVector(_) | SteelVal::ByteVector(_) => "vector",
+        _ if is_pair(value) => "cons",
+        _ if as_keyword(value).is_some() => "keyword",
+        _ if as_symbol(value).is_some() => "symbol",
+        _ if is_function(value) => "function",
+        _ if value::downcast::<super::HashTable>(value).is_some() => "hash-table",
+        _ => "t",
+    };
+    name.to_owned()
 }
 
 fn is(function: &str, arguments: &[Value], test: impl FnOnce(&Value) -> bool) -> Answer {

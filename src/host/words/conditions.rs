@@ -6,14 +6,41 @@ pub(super) const WORDS: &[Word] = &[
     (
         "error",
         "(message &rest arguments)",
-        "Signals an error. A message with ~ directives is a format control; a condition is signalled as it is.",
+        "Signals an error. A message with ~ directives is a format control; a condition is signalled as it is; for the name of a class, the arguments are those of make-condition.",
     ),
-    ("signal", "(message &rest arguments)", "Signals a condition; nil if no handler leaves."),
+    (
+        "signal",
+        "(message &rest arguments)",
+        "Signals a condition, given as for error; nil if no handler leaves.",
+    ),
     (
         "warn",
         "(message &rest arguments)",
-        "Signals a warning; if no handler leaves it is shown, and the program goes on.",
+        "Signals a warning, given as for error; if no handler leaves it is shown, and the program goes on.",
     ),
+    (
+        "define-condition",
+        "(name (parent …) (slot …) option …)",
+        "Defines a class of conditions. A slot is a name, or a name with :initarg, :initform, :reader, :writer, :accessor. The options are (:report text), (:report function) for a function of the condition and a port, and (:default-initargs key value …).",
+    ),
+    (
+        "make-condition",
+        "(class key value …)",
+        "A condition of the class, of define-condition or of Common Lisp. The keys are those of its slots.",
+    ),
+    ("type-error-datum", "(condition)", "The value that has the wrong type, or nil if not known."),
+    ("type-error-expected-type", "(condition)", "The type that was expected, or nil if not known."),
+    ("cell-error-name", "(condition)", "The name of the unbound variable or undefined function."),
+    ("file-error-pathname", "(condition)", "The path of the file that could not be used."),
+    ("stream-error-stream", "(condition)", "The port, or nil if not known."),
+    ("arithmetic-error-operation", "(condition)", "The operation, or nil if not known."),
+    ("arithmetic-error-operands", "(condition)", "The operands, or nil if not known."),
+    (
+        "simple-condition-format-control",
+        "(condition)",
+        "The text of error, signal or warn, before its arguments are put in.",
+    ),
+    ("simple-condition-format-arguments", "(condition)", "The arguments for the text."),
     ("raise", "(object)", "Signals any object as an error."),
     (
         "raise-continuable",
@@ -117,7 +144,7 @@ pub(super) const WORDS: &[Word] = &[
     (
         "assert",
         "(test &optional places message argument …)",
-        "An error unless the test is true. The message is a format control; the places are ignored. Returns nil.",
+        "An error unless the test is true, given as for error. The restart continue tests again; a handler may have set the places. Returns nil.",
     ),
     ("assert-true", "(value)", "An error unless the value is true. Returns it."),
     ("check", "(form expected)", "An error unless the value equals what is expected. Returns t."),

@@ -46,6 +46,11 @@ pub(super) const WORDS: &[Word] = &[
         "(value (type form …) …)",
         "As typecase; an error if the value has none of the types.",
     ),
+    (
+        "match",
+        "(value (pattern form …) …)",
+        "The forms of the first clause whose pattern fits. A pattern is _, a name, which is bound, a constant, 'data, `data with ,pattern and ,@name, or (list pattern …), (list* pattern … rest), (cons first rest), (vector pattern …), (and pattern …), (or pattern …), (not pattern), (? predicate pattern …), (app function pattern). In list and vector, pattern ... stands for any number of elements. (pattern :when test form …) needs the test, too. An error if no clause fits.",
+    ),
     ("and", "(form …)", "nil at the first false form, else the last value."),
     ("or", "(form …)", "The first true value, else nil."),
     ("not", "(value)", "t for nil and #f, else nil."),

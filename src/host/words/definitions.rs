@@ -43,6 +43,16 @@ pub(super) const WORDS: &[Word] = &[
     ("let-syntax", "(((name (syntax-rules …)) …) form …)", "Runs the forms with local macros."),
     ("letrec-syntax", "(((name (syntax-rules …)) …) form …)", "As let-syntax."),
     (
+        "macrolet",
+        "(((name (parameter …) form …) …) form …)",
+        "Runs the forms with local macros, as defmacro defines them.",
+    ),
+    (
+        "symbol-macrolet",
+        "(((name form) …) form …)",
+        "Runs the forms in which each name stands for its form, which may be a place.",
+    ),
+    (
         "let",
         "(((name value) …) form …)",
         "Binds variables side by side. With a name before the bindings, a loop.",
@@ -101,5 +111,14 @@ pub(super) const WORDS: &[Word] = &[
     ("defpackage", "(name option …)", "Has no effect: there are no packages."),
     ("use-package", "(name)", "Has no effect: there are no packages."),
     ("export", "(names)", "Has no effect: there are no packages."),
-    ("import", "(library …)", "Has no effect: all words are there."),
+    (
+        "import",
+        "(library …)",
+        "Loads the libraries' files once, as require does: (my tools) is my/tools.sld, .scm or .lisp next to the file. Libraries of the standards are always there.",
+    ),
+    (
+        "define-library",
+        "(name declaration …)",
+        "Runs the forms of its begin and include declarations. export hides nothing.",
+    ),
 ];

@@ -6,7 +6,7 @@ pub(super) const WORDS: &[Word] = &[
     (
         "format",
         "(destination control &rest arguments)",
-        "Prints to t or a port, or with nil gives a string. ~a ~s ~w ~d ~x ~o ~b ~r ~f ~$ ~c ~p ~% ~& ~~ ~t ~* ~? ~{ ~} ~^ ~[ ~; ~] ~( ~). Without a destination, gives a string.",
+        "Prints to t or a port, or with nil gives a string. ~a ~s ~w ~d ~x ~o ~b ~r ~f ~e ~g ~$ ~c ~p ~% ~& ~| ~~ ~t ~* ~? ~{ ~} ~^ ~[ ~; ~] ~( ~) ~< ~>, as in Common Lisp. Without a destination, gives a string.",
     ),
     ("princ", "(value &optional port)", "Prints for people."),
     ("prin1", "(value &optional port)", "Prints so that it can be read back."),

@@ -4,6 +4,11 @@ use super::Word;
 
 pub(super) const WORDS: &[Word] = &[
     (
+        "remf",
+        "(place key)",
+        "Removes a key and its value from a list of keys and values. t if it was there.",
+    ),
+    (
         "setq",
         "(name value …)",
         "Assigns variables; a name that is not defined becomes a global. Returns the last value.",

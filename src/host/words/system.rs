@@ -15,6 +15,18 @@ pub(super) const WORDS: &[Word] = &[
         "(second minute hour date month year &optional zone)",
         "The universal time. A year below 100 is the one within fifty years of now. The zone counts hours west of Greenwich; by default it is the system's.",
     ),
+    ("symbol-value", "(symbol)", "The value of the global variable of that name."),
+    ("set", "(symbol value)", "Sets the global variable of that name. Returns the value."),
+    ("boundp", "(symbol)", "Whether the global variable of that name has a value."),
+    ("makunbound", "(symbol)", "Takes the value of the global variable away."),
+    ("fboundp", "(symbol)", "Whether a function, a macro or a form of the language has that name."),
+    ("symbol-function", "(symbol)", "The global function of that name."),
+    ("fdefinition", "(symbol)", "As symbol-function."),
+    (
+        "progv",
+        "(symbols values form …)",
+        "Sets the global variables of those names while the forms run, and then back.",
+    ),
     (
         "eval",
         "(form &optional environment)",

@@ -16,6 +16,7 @@ pub(super) const WORDS: &[Word] = &[
     ),
     ("copy-structure", "(structure)", "A new structure with the same values in its slots."),
     ("symbol=?", "(symbol &rest symbols)", "Whether all symbols are the same."),
+    ("type-of", "(value)", "The name of the most specific type of the value."),
     (
         "typep",
         "(value type)",

@@ -79,6 +79,9 @@ impl Pass<'_> {
                 self.mentions(function.number, symbol);
                 output.push(&function.call());
             }
+            Some(_) if let Some(own) = self.with_literal_text(elements, scope) => {
+                output.push(&system_global(own));
+            }
             Some(symbol) => self.function_name(symbol, elements[0].span, scope, output)?,
             None => {
                 let callee = self.apart(|pass, output| pass.form(&elements[0], scope, output))?;
@@ -118,7 +121,7 @@ impl Pass<'_> {
                 {
                     self.function_name(symbol, *span, scope, output)?;
                 }
-                Some(name) => self.form(name, scope, output)?,
+                Some(name) => self.function_value(name, scope, output)?,
                 None if passes_all => self.form(argument, scope, output)?,
                 None => self.single(argument, scope, output)?,
             }
@@ -128,6 +131,17 @@ impl Pass<'_> {
         }
         output.push(if placed { "))" } else { ")" });
         Ok(())
+    }
+
+    /// Returns the function for a call of `error` or `warn` with a literal text, which needs less of the
+    /// prelude than one with a class.
+    fn with_literal_text(&self, elements: &[Node], scope: &Scope) -> Option<&'static str> {
+        let [head, Node { kind: Kind::String(_), .. }, ..] = elements else { return None };
+        match &*self.library_name(head, scope)? {
+            "error" => Some("%fail"),
+            "warn" => Some("%warn-text"),
+            _ => None,
+        }
     }
 
     pub(super) fn is_global(&self, head: &Node, name: &str, scope: &Scope) -> bool {
@@ -230,6 +244,21 @@ impl Pass<'_> {
         }
     }
 
+    /// Emits the name of a function as a value. One that is not defined is an undefined function.
+    pub(super) fn function_value(
+        &mut self,
+        name: &Node,
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Expanded {
+        let mut value = self.apart(|pass, output| pass.form(name, scope, output))?;
+        if let Some(global) = value.text.strip_prefix("(s/%bound ") {
+            value.text = format!("(s/%funct {global}");
+        }
+        output.append(value);
+        Ok(())
+    }
+
     pub(super) fn function_reference(
         &mut self,
         symbol: &Symbol,
@@ -251,6 +280,10 @@ impl Pass<'_> {
             }
             Meaning::Bound(Binding::Macro(_)) => {
                 return self.error(span, format!("{}: a macro is not a value", symbol.name));
+            }
+            // A form is not a function, so the name means the global one here.
+            Meaning::Bound(Binding::Form(_)) => {
+                return self.function_reference(symbol, span, &Scope::default(), output);
             }
             Meaning::Global { name, system: true } => output.push(&self.system_name(&name)),
             Meaning::Global { name, system: false } => {

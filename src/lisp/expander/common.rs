@@ -73,7 +73,7 @@ pub(super) fn funcall(
         {
             match name.as_symbol().filter(|symbol| pass.is_local_variable(symbol, scope)) {
                 Some(symbol) => pass.function_name(symbol, name.span, scope, output)?,
-                None => pass.form(name, scope, output)?,
+                None => pass.function_value(name, scope, output)?,
             }
         }
         _ => pass.form(&parts[0], scope, output)?,

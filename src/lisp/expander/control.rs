@@ -115,7 +115,7 @@ pub(super) struct Tagbody {
     tags: Vec<Datum>,
 }
 
-fn is_tag(node: &Node) -> bool {
+pub(super) fn is_tag(node: &Node) -> bool {
     matches!(node.kind, Kind::Integer(_)) || node.as_symbol().is_some_and(|it| &*it.name != "nil")
 }
 

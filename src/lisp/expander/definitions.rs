@@ -78,6 +78,7 @@ pub fn only_defines(form: &Node) -> bool {
             | "defmacro"
             | "define-syntax"
             | "defstruct"
+            | "define-condition"
             | "define-record-type"
             | "defsetf"
             | "define-modify-macro",
@@ -95,7 +96,7 @@ pub fn only_defines(form: &Node) -> bool {
 impl Pass<'_> {
     /// Returns the emitted global for a definition of `name`, declared, after the checks. The name
     /// loses its earlier meaning as a macro or a library function.
-    fn defined_global(&mut self, name: &Node) -> Result<String, ExpandError> {
+    pub(super) fn defined_global(&mut self, name: &Node) -> Result<String, ExpandError> {
         let Some(symbol) = name.as_symbol() else {
             return self.error(name.span, "expected the name to define");
         };
@@ -432,6 +433,9 @@ pub(super) fn set_only(
     scope: &Scope,
     output: &mut Output,
 ) -> Expanded {
+    if target.as_symbol().is_some_and(|symbol| pass.symbol_form(symbol, scope).is_some()) {
+        return set(pass, node, scope, output);
+    }
     let value = &pass.parts(node, 2, 2, " name value")?[1];
     pass.assign_only(target, scope, output, |pass, output| {
         named_value(pass, target, value, scope, output)
@@ -462,6 +466,12 @@ pub(super) fn set(
     for pair in pairs {
         if several {
             output.push(" ");
+        }
+        if let Some(symbol) = pair[0].as_symbol()
+            && let Some(place) = pass.symbol_form(symbol, scope)
+        {
+            super::place_forms::set_one(pass, node, &place, &pair[1], scope, output)?;
+            continue;
         }
         pass.assign(&pair[0], scope, output, |pass, output| {
             named_value(pass, &pair[0], &pair[1], scope, output)
@@ -508,7 +518,7 @@ impl Pass<'_> {
                 let message = format!("setq: {} is the name of a local function", symbol.name);
                 return self.error(target.span, message);
             }
-            Meaning::Bound(Binding::Macro(_)) => {
+            Meaning::Bound(Binding::Macro(_) | Binding::Form(_)) => {
                 return self.error(target.span, format!("setq: {} is a macro", symbol.name));
             }
             Meaning::Global { name, system: true } => system_global(&name),

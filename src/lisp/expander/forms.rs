@@ -8,15 +8,16 @@ use std::collections::HashMap;
 
 use super::output::{Output, TRUE, conditional};
 use super::scope::Meaning;
+use super::template::Hole::One;
 use super::{Expanded, Pass, Scope, SpecialForm, names};
 use super::{
-    bodies, common, control, definitions, lambda_list, loop_form, loops, parallel, place_forms,
-    places, quasiquote, structures,
+    bodies, common, conditions, control, definitions, lambda_list, local_macros, loop_form, loops,
+    matching, parallel, place_forms, places, quasiquote, structures,
 };
 use crate::lisp::node::{Kind, Node};
 
 pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
-    let table: [(&'static str, SpecialForm); 79] = [
+    let table: [(&'static str, SpecialForm); 88] = [
         ("quote", quote),
         ("function", function),
         ("if", if_),
@@ -43,6 +44,11 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
         ("define-syntax", definitions::define_syntax),
         ("defmacro", definitions::defmacro),
         ("let-syntax", definitions::let_syntax),
+        ("macrolet", local_macros::macrolet),
+        ("symbol-macrolet", local_macros::symbol_macrolet),
+        ("%name-bound?", local_macros::is_name_bound),
+        ("%name-called?", local_macros::is_name_called),
+        ("%unbind-name", local_macros::unbind_name),
         ("letrec-syntax", definitions::let_syntax),
         ("set!", definitions::set),
         ("setq", definitions::set),
@@ -69,6 +75,7 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
         ("funcall", common::funcall),
         ("case", common::case),
         ("ecase", common::ecase),
+        ("match", matching::match_),
         ("setf", place_forms::setf),
         ("psetq", place_forms::psetf),
         ("psetf", place_forms::psetf),
@@ -81,6 +88,8 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
         ("rotatef", place_forms::rotatef),
         ("defsetf", place_forms::defsetf),
         ("defstruct", structures::defstruct),
+        ("define-condition", conditions::define_condition),
+        ("check-type", conditions::check_type),
         ("define-record-type", structures::define_record_type),
         ("define-modify-macro", place_forms::define_modify_macro),
         ("%structure", structures::literal),
@@ -93,6 +102,7 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
         ("use-package", common::nothing),
         ("export", common::nothing),
         ("import", common::nothing),
+        ("define-library", common::nothing),
         ("if*", common::if_star),
         ("%function-text", parallel::function_text),
         ("%visible-globals", parallel::visible_globals),
@@ -237,7 +247,17 @@ fn function(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
         output.push("s/%apply");
         return Ok(());
     }
-    let setter = places::setter_name(&parts[0]).map(|(_, function)| function);
+    let setter = places::setter_name(&parts[0]);
+    if let Some((place, _)) = &setter
+        && let Some(places::Setter::Slot { .. }) = pass.memory.setters.get(place)
+    {
+        let mark = pass.system_mark();
+        let place = Node::symbol(node.span, place);
+        let text = "(lambda (value object) (setf ($1 object) value))";
+        let form = pass.template(text, mark, node.span, &[One(&place)]);
+        return pass.form(&form, scope, output);
+    }
+    let setter = setter.map(|(_, function)| function);
     let name = setter.as_ref().unwrap_or(&parts[0]);
     match name.as_symbol() {
         // In other places `*` may be the prompt's last value.
@@ -247,7 +267,7 @@ fn function(pass: &mut Pass<'_>, node: &Node, scope: &Scope, output: &mut Output
         Some(symbol) if pass.is_local_variable(symbol, scope) => {
             pass.function_name(symbol, parts[0].span, scope, output)
         }
-        _ => pass.form(name, scope, output),
+        _ => pass.function_value(name, scope, output),
     }
 }
 

@@ -14,7 +14,7 @@
 //!
 //! The steps of one iteration are nested, and the next iteration is the innermost: a `Step::While`
 //! whose test is false skips the steps after it, which ends the loop. So only an explicit `return`
-//! has to leave the block.
+//! has to leave the block; `loop-finish` leaves a block around the iteration alone.
 //!
 //! Variables of the loop's own, such as the rest of a list, are carried: they are parameters of
 //! the function that iterates, because an assignment costs more. So is the list that a `collect`
@@ -41,6 +41,8 @@ struct Plan {
     result: Option<Node>,
     /// The name of the block around the loop, if it is not `nil`.
     name: Option<Node>,
+    /// The variable that holds the value of the innermost test, for `it`, and whether `it` occurs.
+    it: Option<(Node, bool)>,
     count: usize,
 }
 
@@ -76,6 +78,16 @@ pub(super) fn loop_(
             pass.template("(block nil (let next () $1 (next)))", mark, node.span, &[Many(words)]);
         return pass.form(&form, scope, output);
     }
+    let end_of_loop = Node::new(node.span, Kind::Symbol(Symbol { name: "finish".into(), mark }));
+    let finishes = words.iter().any(finishes);
+    let replaced: Vec<Node>;
+    let words = if finishes {
+        let leave = pass.template("(return-from $1 nil)", mark, node.span, &[One(&end_of_loop)]);
+        replaced = words.iter().map(|word| with_finish(word, &leave)).collect();
+        &replaced
+    } else {
+        words
+    };
     let mut clauses = Clauses { pass, words, at: 0, mark, span: node.span, plan: Plan::default() };
     while clauses.at < words.len() {
         clauses.clause()?;
@@ -83,7 +95,8 @@ pub(super) fn loop_(
     let mut plan = clauses.plan;
     let nothing = Node::list(node.span, Vec::new());
     let gathered = plan.steps.iter().find_map(|step| match step {
-        Step::Gather(name, ..) if plan.gathering == 1 => Some(name.clone()),
+        // A jump to the end would lose what is carried.
+        Step::Gather(name, ..) if plan.gathering == 1 && !finishes => Some(name.clone()),
         _ => None,
     });
     plan.carried.extend(gathered.clone().map(|name| (name.clone(), name)));
@@ -119,6 +132,8 @@ pub(super) fn loop_(
         .collect();
     let text = if gathered.is_some() {
         "(block $6 (let* ($1) (begin $2) (let (($8 (let next ($7) $3))) (begin $4) $5)))"
+    } else if finishes {
+        "(block $6 (let* ($1) (begin $2) (block $9 (let next ($7) $3)) (begin $4) $5))"
     } else {
         "(block $6 (let* ($1) (begin $2) (let next ($7) $3) (begin $4) $5))"
     };
@@ -133,9 +148,34 @@ pub(super) fn loop_(
         One(&name),
         Many(&carried),
         One(&end),
+        One(&end_of_loop),
     ];
     let form = pass.template(text, mark, node.span, &parts);
     pass.form(&form, scope, output)
+}
+
+fn is_finish(elements: &[Node]) -> bool {
+    matches!(elements, [head] if head.is_named("loop-finish"))
+}
+
+/// Returns whether a form calls `loop-finish` for the loop around it.
+fn finishes(node: &Node) -> bool {
+    node.as_list().is_some_and(|elements| {
+        let is_loop = elements.first().is_some_and(|head| head.is_named("loop"));
+        is_finish(elements) || !is_loop && elements.iter().any(finishes)
+    })
+}
+
+/// Replaces the calls of `loop-finish` for the loop around the form.
+fn with_finish(node: &Node, leave: &Node) -> Node {
+    match node.as_list() {
+        Some(elements) if is_finish(elements) => leave.clone(),
+        Some(elements) if finishes(node) => Node::list(
+            node.span,
+            elements.iter().map(|element| with_finish(element, leave)).collect(),
+        ),
+        _ => node.clone(),
+    }
 }
 
 /// Returns a loop keyword, with or without a colon.
@@ -188,6 +228,28 @@ impl<'n> Clauses<'_, '_, 'n> {
             Some(name) => self.make("(return-from $1 $2)", &[One(&name), One(value)]),
             None => self.make("(return $1)", &[One(value)]),
         }
+    }
+
+    /// Passes over the type of a variable.
+    fn skip_type(&mut self) -> Expanded {
+        if self.accept(&["of-type"]) {
+            self.next("a type")?;
+        } else {
+            self.accept(&["fixnum", "float"]);
+        }
+        Ok(())
+    }
+
+    /// Returns the value of an action, which may be `it`, the value of the test around it.
+    fn value(&mut self) -> Result<Node, ExpandError> {
+        let value = self.next("a value")?;
+        Ok(match &mut self.plan.it {
+            Some((variable, occurs)) if value.is_named("it") => {
+                *occurs = true;
+                variable.clone()
+            }
+            _ => value.clone(),
+        })
     }
 
     fn nothing(&self) -> Node {
@@ -276,6 +338,7 @@ impl<'n> Clauses<'_, '_, 'n> {
         let mut patterns = Vec::new();
         loop {
             let pattern = self.next("a variable")?.clone();
+            self.skip_type()?;
             let value =
                 if self.accept(&["="]) { self.next("a value")?.clone() } else { self.nothing() };
             patterns.push((pattern, value));
@@ -371,7 +434,9 @@ impl<'n> Clauses<'_, '_, 'n> {
 
     fn for_clause(&mut self) -> Expanded {
         let variable = self.next("a variable")?;
-        match word(self.next("in, on, across, = or from")?) {
+        self.skip_type()?;
+        match word(self.next("in, on, across, being, = or from")?) {
+            "being" => self.over_table(variable),
             "in" => self.over_list(variable, true),
             "on" => self.over_list(variable, false),
             "across" => {
@@ -381,13 +446,14 @@ impl<'n> Clauses<'_, '_, 'n> {
                 Ok(())
             }
             "=" => self.stepped(variable),
-            "from" | "upfrom" | "downfrom" | "to" | "upto" | "below" | "by" => {
+            "from" | "upfrom" | "downfrom" | "to" | "upto" | "below" | "downto" | "above"
+            | "by" => {
                 self.at -= 1;
                 self.counted(variable)
             }
             _ => self.pass.error(
                 self.words[self.at - 1].span,
-                "loop: expected in, on, across, = or from after the variable",
+                "loop: expected in, on, across, being, = or from after the variable",
             ),
         }
     }
@@ -397,6 +463,50 @@ impl<'n> Clauses<'_, '_, 'n> {
         let by = if self.accept(&["by"]) { Some(self.next("a function")?) } else { None };
         let list = self.make("(%list-to-walk $1)", &[One(list)]);
         self.walk(variable, &list, elements, by);
+        Ok(())
+    }
+
+    /// `being the hash-keys of table using (hash-value variable)` and the like.
+    fn over_table(&mut self, variable: &Node) -> Expanded {
+        self.accept(&["the", "each"]);
+        let what = self.next("hash-keys or hash-values")?;
+        let (kind, other) = match word(what) {
+            "hash-key" | "hash-keys" => ("hash-key", "hash-value"),
+            "hash-value" | "hash-values" => ("hash-value", "hash-key"),
+            "element" | "elements" => ("element", ""),
+            _ => {
+                let message = "loop: expected hash-keys or hash-values after being";
+                return self.pass.error(what.span, message);
+            }
+        };
+        if !self.accept(&["of", "in"]) {
+            return self.pass.error(what.span, format!("loop: expected of after {kind}s"));
+        }
+        let whole = self.next("a hash table")?;
+        if kind == "element" {
+            let list = self.make("(%elements $1)", &[One(whole)]);
+            self.walk(variable, &list, true, None);
+            return Ok(());
+        }
+        let mut second = Node::symbol(self.span, "nil");
+        if self.accept(&["using"]) {
+            let using = self.next("(hash-value variable)")?;
+            match using.as_list() {
+                Some([word, name]) if word.is_named(other) => second = name.clone(),
+                _ => {
+                    let message = format!("loop: expected ({other} variable) after using");
+                    return self.pass.error(using.span, message);
+                }
+            }
+        }
+        let list = self.make("(%hash-entries $1)", &[One(whole)]);
+        let (key, value) = if kind == "hash-key" {
+            (variable.clone(), second)
+        } else {
+            (second, variable.clone())
+        };
+        let pattern = Node::list(self.span, vec![key, value]);
+        self.walk(&pattern, &list, true, None);
         Ok(())
     }
 
@@ -524,17 +634,25 @@ impl<'n> Clauses<'_, '_, 'n> {
                 Ok(self.make("(begin $1)", &[Many(&forms)]))
             }
             "return" => {
-                let value = self.next("a value")?;
-                Ok(self.leave(value))
+                let value = self.value()?;
+                Ok(self.leave(&value))
             }
             "when" | "if" | "unless" => {
                 let test = self.next("a test")?;
+                let own = self.own("it");
+                let outer = self.plan.it.replace((own.clone(), false));
                 let then = self.actions()?;
-                let gathered = self.plan.gathered.take();
+                let occurs =
+                    std::mem::replace(&mut self.plan.it, outer).is_some_and(|(_, occurs)| occurs);
+                let gathered = self.plan.gathered.take().filter(|_| !occurs);
                 let has_else = self.accept(&["else"]);
                 let otherwise = if has_else { self.actions()? } else { self.nothing() };
                 self.accept(&["end"]);
-                let text = if name == "unless" { "(if $1 $3 $2)" } else { "(if $1 $2 $3)" };
+                let text = match name {
+                    _ if occurs => "(let (($4 $1)) (if $4 $2 $3))",
+                    "unless" => "(if $1 $3 $2)",
+                    _ => "(if $1 $2 $3)",
+                };
                 self.plan.gathered = match gathered {
                     Some((variable, next)) if !has_else => {
                         let text = if name == "unless" { text } else { "(if (%nil? $1) $3 $2)" };
@@ -543,7 +661,7 @@ impl<'n> Clauses<'_, '_, 'n> {
                     }
                     _ => None,
                 };
-                Ok(self.make(text, &[One(test), One(&then), One(&otherwise)]))
+                Ok(self.make(text, &[One(test), One(&then), One(&otherwise), One(&own)]))
             }
             "always" | "never" | "thereis" => {
                 let test = self.next("a test")?;
@@ -594,11 +712,12 @@ impl<'n> Clauses<'_, '_, 'n> {
                 );
             }
         };
-        let value = self.next("a value")?;
+        let value = &self.value()?;
         let initial = self.make(initial, &[]);
         if self.accept(&["into"]) {
             // The variable is visible while the loop runs, so the list is kept in its order.
             let variable = self.next("a variable")?;
+            self.skip_type()?;
             if !self.plan.bindings.iter().any(|binding| {
                 binding.as_list().is_some_and(|list| list[0].as_symbol() == variable.as_symbol())
             }) {

@@ -54,15 +54,28 @@ pub(super) fn do_(
         .iter()
         .map(|(spec, name, init, _)| Node::list(spec.span, vec![(*name).clone(), (*init).clone()]))
         .collect();
-    let steps: Vec<Node> =
-        specs.iter().map(|(_, name, _, step)| step.unwrap_or(name).clone()).collect();
     let mark = pass.system_mark();
-    let text = "(block nil (let next ($1) (if $2 (begin $3) (begin (begin $4) (next $5)))))";
+    let body = [with_tags(pass, body, mark)];
+    // A function made in the loop sees the variable change, as in Common Lisp. Without one, binding
+    // the variable anew does the same and needs no assignment.
+    let is_seen = node.as_list().unwrap_or_default().iter().any(makes_function);
+    let steps: Vec<Node> = if is_seen {
+        let stepped =
+            specs.iter().filter_map(|(_, name, _, step)| Some([(*name).clone(), (*step)?.clone()]));
+        stepped.flatten().collect()
+    } else {
+        specs.iter().map(|(_, name, _, step)| step.unwrap_or(name).clone()).collect()
+    };
+    let text = if is_seen {
+        "(block nil (let ($1) (let next () (if $2 (begin $3) (begin $4 (psetq $5) (next))))))"
+    } else {
+        "(block nil (let next ($1) (if $2 (begin $3) (begin $4 (next $5)))))"
+    };
     let form = pass.template(
         text,
         mark,
         node.span,
-        &[Many(&bindings), One(test), Many(results), Many(body), Many(&steps)],
+        &[Many(&bindings), One(test), Many(results), Many(&body), Many(&steps)],
     );
     pass.form(&form, scope, output)
 }
@@ -89,14 +102,35 @@ pub(super) fn do_star(
         .flatten()
         .collect();
     let mark = pass.system_mark();
-    let text = "(block nil (let* ($1) (let next () (if $2 (begin $3) (begin (begin $4) (setq $5) (next))))))";
+    let body = [with_tags(pass, body, mark)];
+    let text =
+        "(block nil (let* ($1) (let next () (if $2 (begin $3) (begin $4 (setq $5) (next))))))";
     let form = pass.template(
         text,
         mark,
         node.span,
-        &[Many(&bindings), One(test), Many(results), Many(body), Many(&steps)],
+        &[Many(&bindings), One(test), Many(results), Many(&body), Many(&steps)],
     );
     pass.form(&form, scope, output)
+}
+
+/// Returns the body of a loop as one form. If something jumps in it, its symbols and numbers are tags.
+fn with_tags(pass: &mut Pass<'_>, body: &[Node], mark: u32) -> Node {
+    let span = body.first().map_or_else(Default::default, |form| form.span);
+    let jumps =
+        body.iter().any(super::control::is_tag) && body.iter().any(|form| mentions(form, &["go"]));
+    pass.template(if jumps { "(tagbody $1)" } else { "(begin $1)" }, mark, span, &[Many(body)])
+}
+
+fn makes_function(node: &Node) -> bool {
+    mentions(node, &["lambda", "function", "fn", "flet", "labels", "define", "delay"])
+}
+
+fn mentions(node: &Node, names: &[&str]) -> bool {
+    node.as_list().is_some_and(|elements| {
+        elements.first().is_some_and(|head| names.iter().any(|name| head.is_named(name)))
+            || elements.iter().any(|element| mentions(element, names))
+    })
 }
 
 type LoopSpec<'n> = (&'n Node, &'n Node, Node, Option<&'n Node>);
@@ -137,6 +171,7 @@ pub(super) fn dolist(
             .error(parts[0].span, "dolist: expected (dolist (variable list result) form …)");
     };
     let mark = pass.system_mark();
+    let body = [with_tags(pass, &parts[1..], mark)];
     let text = "(block nil (let next ((tail (%list-to-walk $2)))
                   (if (null? tail) (let (($1 nil)) $1 $3) (begin (let (($1 (%head tail))) $4) (next (%tail tail))))))";
     let nothing = [Node::list(node.span, Vec::new())];
@@ -145,7 +180,7 @@ pub(super) fn dolist(
         text,
         mark,
         node.span,
-        &[One(variable), One(list), Many(result), Many(&parts[1..])],
+        &[One(variable), One(list), Many(result), Many(&body)],
     );
     pass.form(&form, scope, output)
 }
@@ -162,6 +197,7 @@ pub(super) fn dotimes(
             .error(parts[0].span, "dotimes: expected (dotimes (variable count result) form …)");
     };
     let mark = pass.system_mark();
+    let body = [with_tags(pass, &parts[1..], mark)];
     let text = "(block nil (let ((count (%count-to-walk $2))) (let next ((index 0))
                   (if (< index count) (begin (let (($1 index)) $4) (next (+ index 1))) (let (($1 index)) $1 $3)))))";
     let nothing = [Node::list(node.span, Vec::new())];
@@ -170,7 +206,7 @@ pub(super) fn dotimes(
         text,
         mark,
         node.span,
-        &[One(variable), One(count), Many(result), Many(&parts[1..])],
+        &[One(variable), One(count), Many(result), Many(&body)],
     );
     pass.form(&form, scope, output)
 }

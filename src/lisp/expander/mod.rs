@@ -20,12 +20,15 @@
 mod bodies;
 mod calls;
 mod common;
+mod conditions;
 mod control;
 mod definitions;
 mod forms;
 mod lambda_list;
+mod local_macros;
 mod loop_form;
 mod loops;
+mod matching;
 pub(crate) mod names;
 mod output;
 mod parallel;
@@ -135,7 +138,7 @@ static SPECIAL: LazyLock<HashMap<&'static str, SpecialForm>> = LazyLock::new(for
 
 /// What a top-level form comes to.
 pub enum Step {
-    /// A `progn`, perhaps after macro expansion.
+    /// A `progn`, perhaps after macro expansion; or a form after the definitions of its local macros.
     Forms(Parts),
     /// The expanded form.
     Emitted(Output),
@@ -176,6 +179,10 @@ pub struct Expander {
     /// How the script's own places are set.
     setters: HashMap<Arc<str>, places::Setter>,
     structures: HashMap<Arc<str>, structures::Structure>,
+    /// The names of the procedures of local macros, by their text.
+    local_macros: HashMap<String, Arc<str>>,
+    /// The definitions of local macros without which the form cannot be expanded.
+    wanted: Vec<Node>,
     marks: Vec<Mark>,
     /// How many of the marks may be in texts that stay.
     kept_marks: usize,
@@ -236,6 +243,8 @@ impl Default for Expander {
             several: HashSet::new(),
             setters: HashMap::new(),
             structures: HashMap::new(),
+            local_macros: HashMap::new(),
+            wanted: Vec::new(),
             marks: Vec::new(),
             kept_marks: 0,
             keeps_marks: false,
@@ -280,7 +289,17 @@ impl Expander {
     pub fn step(&mut self, form: &Node, hooks: &mut dyn Hooks) -> Result<Step, ExpandError> {
         let marks = self.marks.len();
         self.keeps_marks = false;
+        self.wanted.clear();
         let step = self.next_step(form, hooks);
+        if step.is_err() && !self.wanted.is_empty() {
+            let mut forms = std::mem::take(&mut self.wanted);
+            forms.push(form.clone());
+            return Ok(Step::Forms(Parts {
+                forms,
+                is_made: true,
+                only_defines: only_defines(form),
+            }));
+        }
         if !matches!(step, Ok(Step::Forms(_))) {
             self.release_marks(marks);
         }
@@ -697,6 +716,7 @@ impl Pass<'_> {
                 }
                 Ok(())
             }
+            Meaning::Bound(Binding::Form(form)) => self.form(&form, scope, output),
             _ => self.function_reference(symbol, span, scope, output),
         }
     }

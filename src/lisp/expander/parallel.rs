@@ -76,9 +76,9 @@ pub(super) fn function_text(
             Meaning::Global { name, .. } => {
                 Ok(format!("#'{}", printer::readably(&Datum::Symbol(name.to_string()))))
             }
-            Meaning::Bound(Binding::Variable(_) | Binding::Grouped(_) | Binding::Macro(_)) => {
-                Err(unseen(&symbol.name))
-            }
+            Meaning::Bound(
+                Binding::Variable(_) | Binding::Grouped(_) | Binding::Macro(_) | Binding::Form(_),
+            ) => Err(unseen(&symbol.name)),
         },
         (_, Some([head, ..]))
             if pass.is_language(head, "lambda", scope) || pass.is_language(head, "fn", scope) =>

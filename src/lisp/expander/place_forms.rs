@@ -32,7 +32,7 @@ pub(super) fn setf(
     Ok(())
 }
 
-fn set_one(
+pub(super) fn set_one(
     pass: &mut Pass<'_>,
     node: &Node,
     target: &Node,

@@ -85,7 +85,7 @@ impl Pass<'_> {
     }
 
     /// Returns the place that a form is, or why it is none.
-    fn place_or_reason(&mut self, form: &str, node: &Node, scope: &Scope) -> Found {
+    pub(super) fn place_or_reason(&mut self, form: &str, node: &Node, scope: &Scope) -> Found {
         let mut found = Err("no place".to_owned());
         self.deeper(node.span, |pass| {
             found = pass.place_within(form, node, scope)?;
@@ -95,6 +95,9 @@ impl Pass<'_> {
     }
 
     fn place_within(&mut self, form: &str, node: &Node, scope: &Scope) -> Found {
+        if let Some(named) = node.as_symbol().and_then(|symbol| self.symbol_form(symbol, scope)) {
+            return self.place_or_reason(form, &named, scope);
+        }
         if node.as_symbol().is_some() {
             let store = Store::Variable(node.clone());
             return Ok(Ok(Place { bindings: Vec::new(), getter: node.clone(), store }));
@@ -112,6 +115,14 @@ impl Pass<'_> {
         let mark = self.system_mark();
         let span = node.span;
         match (&*name, arguments) {
+            // Functions and variables share their names.
+            ("symbol-value" | "symbol-function" | "fdefinition", [symbol]) => {
+                let mut bindings = Vec::new();
+                let symbol = self.once(symbol, &mut bindings);
+                let getter = self.template("(symbol-value $1)", mark, span, &[One(&symbol)]);
+                let before = vec![self.template("set", mark, span, &[]), symbol];
+                return Ok(Ok(Place { bindings, getter, store: Store::Call(before, Vec::new()) }));
+            }
             ("the", [_, place]) => return self.place_or_reason(form, place, scope),
             ("gethash", [_, _] | [_, _, _]) => {
                 let mut bindings = Vec::new();

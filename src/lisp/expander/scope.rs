@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::Macro;
-use crate::lisp::node::Symbol;
+use crate::lisp::node::{Node, Symbol};
 
 /// The lexical scopes around a form, innermost first.
 #[derive(Clone, Default)]
@@ -38,6 +38,8 @@ pub(super) enum Binding {
     /// A function that gets the functions of its group, itself included, before its own arguments.
     Grouped(Arc<Grouped>),
     Macro(Arc<Macro>),
+    /// A name that stands for a form.
+    Form(Arc<Node>),
 }
 
 /// A function of a `labels` or of a named `let`. Its calls pass the whole group, so that it needs

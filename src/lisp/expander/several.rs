@@ -22,7 +22,7 @@ pub(crate) const SEVERAL: &[&str] = &[
     "get-properties", "gethash", "handler-bind", "ignore-errors", "invoke-restart",
     "invoke-restart-interactively", "let*-values", "let-values", "match-re", "match-regexp",
     "multiple-value-call", "multiple-value-prog1", "parse-integer", "partition", "partition!",
-    "raise-continuable", "read-from-string", "receive", "restart-bind", "restart-case", "round", "run-program", "span",
+    "raise-continuable", "read-from-string", "read-line", "receive", "restart-bind", "restart-case", "round", "run-program", "span",
     "span!", "split-at", "split-at!", "truncate", "truncate/", "unzip2", "unzip3", "values",
     "values-list", "with-simple-restart",
 ];
@@ -32,7 +32,7 @@ pub(crate) const SEVERAL: &[&str] = &[
 const PASSING: &[&str] = &[
     "and", "begin", "block", "case", "catch", "cond", "destructuring-bind", "ecase", "etypecase",
     "flet", "guard", "handler-case", "if", "if*", "labels", "let", "let*", "letrec", "letrec*",
-    "locally", "multiple-value-bind", "or", "progn", "the", "typecase", "unless", "unwind-protect",
+    "locally", "macrolet", "match", "multiple-value-bind", "or", "progn", "progv", "symbol-macrolet", "the", "typecase", "unless", "unwind-protect",
     "when", "with-handler", "with-open-file",
 ];
 

@@ -11,7 +11,7 @@ use super::output::Output;
 use super::places::Setter;
 use super::template::Hole::{Many, One};
 use super::{ExpandError, Expanded, Pass, Scope};
-use crate::lisp::node::{Kind, Node};
+use crate::lisp::node::{Kind, Node, Symbol};
 
 #[derive(Clone)]
 pub(super) struct Structure {
@@ -94,7 +94,7 @@ pub(super) fn defstruct(
 }
 
 /// Emits the definitions of a structure; their value is its name.
-fn define(
+pub(super) fn define(
     pass: &mut Pass<'_>,
     forms: &[Node],
     name: &Node,
@@ -153,7 +153,7 @@ fn read_slot(pass: &Pass<'_>, node: &Node) -> Result<Slot, ExpandError> {
     Ok(Slot { name: name.clone(), default, is_read_only })
 }
 
-fn is_nothing(node: &Node) -> bool {
+pub(super) fn is_nothing(node: &Node) -> bool {
     node.is_named("nil") || node.as_list().is_some_and(<[Node]>::is_empty)
 }
 
@@ -308,22 +308,31 @@ fn functions(
     let span = node.span;
     let names: Vec<Node> = options.slots.iter().map(|slot| slot.name.clone()).collect();
     let layout = layout(name, &options.included, &options.slots);
-    let parameter = |slot: &Slot| Node::list(span, vec![slot.name.clone(), slot.default.clone()]);
+    // A default sees the variables around the defstruct, and not the other slots.
+    let own = |slot: &Slot| {
+        let name = Symbol { name: text(&slot.name), mark };
+        Node::new(span, Kind::Symbol(name))
+    };
+    let parameter = |slot: &Slot| {
+        let key = Node::new(span, Kind::Keyword(text(&slot.name)));
+        let name = Node::list(span, vec![key, own(slot)]);
+        Node::list(span, vec![name, slot.default.clone()])
+    };
     let mut forms = vec![pass.template("(%define-structure '$1)", mark, span, &[One(name)])];
     for (constructor, list) in &options.constructors {
-        let parameters = match list {
+        let (parameters, values) = match list {
             None => {
                 let mut all: Vec<Node> = options.slots.iter().map(parameter).collect();
                 all.insert(0, Node::symbol(span, "&key"));
-                Node::list(span, all)
+                (Node::list(span, all), options.slots.iter().map(own).collect())
             }
-            Some(list) => positional(list, &options.slots),
+            Some(list) => (positional(list, &options.slots), names.clone()),
         };
         forms.push(pass.template(
             "(defun $1 $2 (%make-structure '$3 $4))",
             mark,
             span,
-            &[One(constructor), One(&parameters), One(&layout), Many(&names)],
+            &[One(constructor), One(&parameters), One(&layout), Many(&values)],
         ));
     }
     for (index, accessor) in accessors.iter().enumerate() {

@@ -41,6 +41,9 @@ const MAKING: [&str; 4] = ["intern", "string->symbol", "symbol-append", "make-sy
 /// Functions from which `eval` may get forms that the survey cannot see.
 const READING: [&str; 4] = ["read", "read-from-string", "intern", "string->symbol"];
 
+/// Functions that give quoted names a value.
+const EVALUATING: [&str; 3] = ["eval", "set", "progv"];
+
 /// The result of a survey.
 #[derive(Default)]
 pub struct Survey {
@@ -254,7 +257,7 @@ impl Expander {
         survey.open |= program.is_open || forms.clone().any(|form| mentions(form, &["load"]));
         forms.clone().for_each(|form| note_asked(form, &mut survey.defined));
         // `eval` may define what stands quoted in the program, or what the program reads.
-        if forms.clone().any(|form| mentions(form, &["eval"])) {
+        if forms.clone().any(|form| mentions(form, &EVALUATING)) {
             survey.open |= forms.clone().any(|form| mentions(form, &READING));
             forms.for_each(|form| note_quoted(form, &mut survey.defined));
         }

@@ -1,0 +1,102 @@
+//! Local macros, names that stand for forms, and globals by their names.
+
+use super::common_lisp::check;
+
+#[test]
+fn macrolet_defines_macros_for_its_body() {
+    check(&[
+        ("(macrolet ((m (x) `(* 2 ,x))) (m (m 4)))", "16"),
+        ("(macrolet ((a () 1) (b (&rest l) `(+ ,@l))) (b (a) (a) 5))", "7"),
+        (
+            "(macrolet ((my-if (test &optional then &body else) `(if ,test ,then (progn ,@else)))) (my-if nil 1 2 3))",
+            "3",
+        ),
+        ("(defun f (x) (macrolet ((twice (y) `(list ,y ,y))) (twice x))) (f 3)", "(3 3)"),
+        ("(let ((x 5)) (macrolet ((get-x () 'x)) (list (get-x) (let ((x 6)) (get-x)))))", "(5 6)"),
+        (
+            "(macrolet ((outer (x) `(macrolet ((inner (y) `(list ,y))) (inner ,x)))) (outer 7))",
+            "(7)",
+        ),
+        ("(defmacro m () 1) (list (macrolet ((m () 2)) (m)) (m))", "(2 1)"),
+        ("(macrolet ((car (x) `(list :mine ,x))) (car '(1)))", "(:mine (1))"),
+        ("(list (macrolet ((m () 1)) (m)) (macrolet ((m () 2)) (m)))", "(1 2)"),
+        ("(macrolet ((m () 1)) (defun g () (m))) (g)", "1"),
+        ("(macrolet () 5)", "5"),
+        ("(defmacro with-it (form) `(macrolet ((it () 10)) ,form)) (with-it (+ (it) 1))", "11"),
+        (
+            "(defun count-to (n) (macrolet ((collect (x) `(push ,x result))) (let ((result '())) (dotimes (i n) (collect i)) (reverse result)))) (count-to 3)",
+            "(0 1 2)",
+        ),
+        (
+            "(macrolet ((m (x) (car x))) (m 5))",
+            "error: while expanding: car: expected a list or pair, got 5",
+        ),
+        ("(macrolet ((m)) 1)", "error: macrolet: expected (name (parameter …) form …)"),
+        ("(macrolet ((5 () 1)) 1)", "error: macrolet: expected a name"),
+    ]);
+}
+
+#[test]
+fn symbol_macrolet_names_a_form() {
+    check(&[
+        ("(symbol-macrolet ((x (+ 1 2))) (list x (* x 2)))", "(3 6)"),
+        (
+            "(let ((l (list 1 2 3))) (symbol-macrolet ((a (car l)) (b (second l))) (setq a 10) (incf b) (list a b l)))",
+            "(10 3 (10 3 3))",
+        ),
+        ("(let ((l (list 1 2))) (symbol-macrolet ((a (car l))) (setf a 5) (push 1 l) a))", "1"),
+        (
+            "(let ((h (make-hash-table))) (symbol-macrolet ((v (gethash :k h))) (setf v 1) (incf v 2) (list v (gethash :k h))))",
+            "(3 3)",
+        ),
+        (
+            "(let ((v (vector 1 2))) (symbol-macrolet ((x (aref v 0)) (y (aref v 1))) (rotatef x y) v))",
+            "#(2 1)",
+        ),
+        ("(symbol-macrolet ((x 1)) (let ((x 2)) x))", "2"),
+        ("(symbol-macrolet ((x (list y))) (let ((y 2)) x))", "(2)"),
+        ("(symbol-macrolet ((x 1)) (symbol-macrolet ((x 2)) x))", "2"),
+        ("(symbol-macrolet ((list 5)) (list list))", "(5)"),
+        ("(symbol-macrolet ((x 1)) '(x))", "(x)"),
+        ("(let ((n 0)) (symbol-macrolet ((next (incf n))) (list next next)))", "(1 2)"),
+        ("(symbol-macrolet ((x 5)) (setq x 1))", "error: setf: expected a place, got a constant"),
+        (
+            "(let ((c (list 1))) (symbol-macrolet ((x (car c))) (multiple-value-setq (x) (floor 7 2)) c))",
+            "(3)",
+        ),
+    ]);
+}
+
+#[test]
+fn globals_are_reached_by_their_names() {
+    check(&[
+        ("(defvar *d* 1) (defun show () *d*) (list (progv '(*d*) '(2) (show)) (show))", "(2 1)"),
+        ("(defvar *d* 1) (ignore-errors (progv '(*d*) '(2) (error \"x\"))) *d*", "1"),
+        ("(progv '(fresh) '(1) (symbol-value 'fresh))", "1"),
+        ("(progv '(fresh) '(1) nil) (boundp 'fresh)", "nil"),
+        ("(defvar *d* 1) (list (progv '(*d*) '() (boundp '*d*)) *d*)", "(nil 1)"),
+        ("(progv '() '(1 2) 3)", "3"),
+        ("(multiple-value-list (progv '() '() (values 1 2)))", "(1 2)"),
+        ("(progv '(5) '(1) 3)", "error: boundp: expected the name of a variable, got 5"),
+        (
+            "(defvar *d* 1) (list (boundp '*d*) (boundp 'zork) (boundp :k) (boundp nil) (boundp t))",
+            "(t nil t t t)",
+        ),
+        (
+            "(defun f () 1) (list (fboundp 'f) (fboundp 'car) (fboundp 'when) (fboundp 'if) (fboundp 'zork) (fboundp nil))",
+            "(t t t t nil nil)",
+        ),
+        ("(defun f (x) (* x 2)) (funcall (symbol-function 'f) 4)", "8"),
+        ("(funcall (fdefinition 'car) '(1 2))", "1"),
+        ("(set 'zork 5) (list (symbol-value 'zork) (eval 'zork))", "(5 5)"),
+        ("(set 'zork (list 1 2)) (symbol-value 'zork)", "(1 2)"),
+        ("(setf (symbol-value 'zork) 5) (incf (symbol-value 'zork)) (symbol-value 'zork)", "6"),
+        ("(setf (symbol-function 'zork) (lambda (x) (list x))) (eval '(zork 5))", "(5)"),
+        ("(set :k 5)", "error: set: expected the name of a variable, got :k"),
+        ("(set 'zork 5) (list (makunbound 'zork) (boundp 'zork))", "(zork nil)"),
+        ("(symbol-value 'zork)", "error: unbound variable: zork"),
+        ("(symbol-value 5)", "error: symbol-value: expected the name of a variable, got 5"),
+        ("(list (symbol-value :k) (symbol-value nil) (symbol-value t))", "(:k nil t)"),
+        ("(funcall (symbol-function 'zork))", "error: the function zork is not defined"),
+    ]);
+}
