@@ -23,6 +23,9 @@ pub enum Identifier {
     SyntaxError,
     /// The server's response cannot be understood, and the operation cannot continue.
     Unexpected,
+    /// A warning with the same name: a part of a response cannot be understood and was left out,
+    /// and the operation continues.
+    Unreadable,
     /// The connection broke or could not be made; it is closed.
     ServerShutdownConnection,
     /// The connection was lost and made anew, but a change may have been made already, or message
@@ -62,7 +65,7 @@ impl Identifier {
             Identifier::UnknownUntagged => "unknown-untagged",
             Identifier::ErrorResponse => "error-response",
             Identifier::SyntaxError => "syntax-error",
-            Identifier::Unexpected => "unexpected",
+            Identifier::Unexpected | Identifier::Unreadable => "unexpected",
             Identifier::ServerShutdownConnection => "server-shutdown-connection",
             Identifier::InDoubt => "in-doubt",
             Identifier::Timeout => "timeout",
@@ -82,7 +85,13 @@ impl Identifier {
     /// Returns whether this is an error, which stops the program unless it is handled. The others
     /// are warnings.
     pub fn is_error(self) -> bool {
-        !matches!(self, Identifier::Problem | Identifier::UnknownOk | Identifier::UnknownUntagged)
+        !matches!(
+            self,
+            Identifier::Problem
+                | Identifier::UnknownOk
+                | Identifier::UnknownUntagged
+                | Identifier::Unreadable
+        )
     }
 }
 

@@ -166,7 +166,16 @@ fn tell(session: &mut Session, told: &mut Told) {
         Ok(Event::Greeting(status)) => told.event(format!("greeting {}", shown(&status))),
         Ok(Event::Status(status)) => told.event(shown(&status)),
         Ok(Event::Done { handle, status }) => told.event(format!("{handle:?} {}", shown(&status))),
+        Ok(Event::Unreadable { what, bytes }) => {
+            told.event(format!("{what}: {}", bytes.escape_ascii()));
+        }
         Ok(Event::Data(mut data)) => {
+            // A response that cannot be read can be read once it is repaired.
+            if let Some(repaired) = data.repaired(9) {
+                let repaired = repaired.data(9).unwrap().expect("it is data");
+                let mut tokens = repaired.tokens.clone();
+                while tokens.next_token().expect("a repaired response can be read").is_some() {}
+            }
             told.event(format!(
                 "{:?} {}: {}",
                 data.number,

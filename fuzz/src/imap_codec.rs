@@ -45,6 +45,7 @@ fn meaning(bytes: &[u8]) -> Result<String, String> {
         Response::Data(mut data) => {
             format!("{:?} {} {}", data.number, word(data.name), tokens(&mut data.tokens)?)
         }
+        Response::Unreadable { what, .. } => return Err(what.into()),
         // We do not parse its text; imap-codec looks for a response code in it.
         Response::Continue(text) if text.starts_with(b"[") => "+".to_owned(),
         Response::Continue(text) => format!("+ {}", text.escape_ascii()),

@@ -13,7 +13,7 @@ use super::reconnecting::Reconnection;
 use super::secret::Login;
 use super::sets::required;
 use super::state::state;
-use crate::client::{Auth, ConnectOptions, ImapClient, PopClient, ServerId, TlsMode};
+use crate::client::{Auth, ConnectOptions, ImapClient, PopClient, ServerId, TlsMode, own_identity};
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Run, Type, Value, ValueKind};
 use crate::lisp::Datum;
@@ -26,7 +26,7 @@ use std::time::Duration;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "make-imap-connection",
-        "(host &key user password token auth port timeout tls ca-file client-identity verify limits)",
+        "(host &key user password token auth port timeout tls ca-file client-identity verify limits id)",
         make_imap_connection,
         "Connects to an IMAP server and logs in. Returns a mailbox object; no mailbox is selected on it yet.
 host: a string, or a list (\"host\" :port n :ssl t :starttls t).
@@ -41,6 +41,7 @@ Without :password, :token and :auth the command asks for it at a terminal.
 :client-identity  \"file.p12\", (:pkcs12 \"file\" \"password\") or (:pem \"certificate\" \"key\").
 :verify  nil accepts any certificate, which lets others read the traffic.
 :limits  how much the server may send before :response-too-large, for example '(:literal 100000000 :line 1000000); the README has a table of them.
+:id  what a server that offers ID (RFC 2971) is told about the program after the login, for example '(:name \"x\" :version \"1\"); by default the name and the version of Postoffice. nil tells nothing.
 Errors: :insecure before a password would be sent unencrypted, :certificate, :authentication, :timeout, :server-shutdown-connection. No connection stays open then.",
     ).typed(&[("verify", Type::Truth)]).checked(),
     Function::native(
@@ -98,6 +99,9 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
     let mut options = default_options(call);
     let host = host_argument(call, &mut options)?;
     read_options(call, &mut options)?;
+    if let Some(value) = call.key("id") {
+        options.id = (!host::is_nil(value)).then(|| own_id(call)).transpose()?;
+    }
     let login = login(call, false)?;
     let credentials = login.credentials(call, &host)?;
     let state = state(call);
@@ -369,14 +373,27 @@ fn server_id(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::list(fields.into_iter().map(pair).collect()))
 }
 
-/// Reads `:id`. The key left out is this program's own description; `nil` is none.
+/// Reads `:id`: a list of pairs, or of keywords and strings. The key left out is this program's own
+/// description; `nil` is none.
 fn own_id(call: &Call<'_>) -> Result<ServerId, Condition> {
-    let Some(value) = call.key("id") else {
-        let field = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
-        return Ok(vec![field("name", "postoffice"), field("version", env!("CARGO_PKG_VERSION"))]);
-    };
-    let fields = host::as_list(value).and_then(|items| items.map(|item| id_field(&item)).collect());
-    fields.ok_or_else(|| call.wrong(":id", "a list of (\"field\" . \"value\"), or nil", value))
+    let Some(value) = call.key("id") else { return Ok(own_identity()) };
+    let items: Option<Vec<Value>> = host::as_list(value).map(Iterator::collect);
+    let fields = items.and_then(|items| match items.first().and_then(host::as_keyword) {
+        Some(_) => items.chunks(2).map(keyword_field).collect(),
+        None => items.iter().map(id_field).collect(),
+    });
+    fields.ok_or_else(|| {
+        let expected = "a list such as (:name \"x\") or ((\"name\" . \"x\")), or nil";
+        call.wrong(":id", expected, value)
+    })
+}
+
+/// Reads `:name "x"`.
+fn keyword_field(pair: &[Value]) -> Option<(String, Option<String>)> {
+    let [name, value] = pair else { return None };
+    let text = host::as_str(value).map(str::to_owned);
+    (text.is_some() || host::is_nil(value)).then_some(())?;
+    Some((host::as_keyword(name)?.to_lowercase(), text))
 }
 
 /// Reads `("field" . "value")`, or `("field")`, which is `("field" . nil)`.

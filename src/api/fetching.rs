@@ -289,9 +289,9 @@ pub(super) fn fetch_letter(call: &Call<'_>) -> Answer {
         return fetch(call, &messages, &items, |_, list| Ok(list));
     }
     let message = message_id(call, 1)?;
-    let name = call.name().to_owned();
+    let (name, texts) = (call.name().to_owned(), texts(call));
     fetch(call, &message.into(), &letter_items(call)?, move |_, items| {
-        field_of(&items, i64::from(message.get()), "BODY[]", message.is_uid()).ok_or_else(|| {
+        letter_of(&items, i64::from(message.get()), message.is_uid(), texts).ok_or_else(|| {
             let what = if message.is_uid() { "with the unique id" } else { "with the number" };
             let missing = format!("{name}: there is no message {what} {}", message.get());
             Condition::new(Identifier::ErrorResponse, missing)
@@ -310,16 +310,25 @@ pub(super) fn fetch_letters(call: &Call<'_>) -> Answer {
         return pop::fetch_letters(call, &mailbox);
     }
     let messages = addressed(call, 1)?;
-    let uid = messages.are_uids();
+    let (uid, texts) = (messages.are_uids(), texts(call));
     fetch(call, &messages, &letter_items(call)?, move |_, items| {
         let letters = host::as_list(&items).into_iter().flatten().filter_map(|item| {
             let item: Vec<Value> = host::as_list(&item)?.collect();
             let [number, parts] = &item[..] else { return None };
             let number = if uid { part(parts, "UID")? } else { number.clone() };
-            Some(host::list(vec![number, part(parts, "BODY[]")?]))
+            Some(host::list(vec![number, whole(part(parts, "BODY[]")?, texts)]))
         });
         Ok(host::list(letters.collect()))
     })
+}
+
+/// A letter; NIL is how some servers send an empty one.
+fn whole(letter: Value, texts: Texts) -> Value {
+    match texts {
+        _ if !host::is_nil(&letter) => letter,
+        Texts::Strings => host::string(""),
+        Texts::Raw => host::bytes(Vec::new()),
+    }
 }
 
 /// Returns one of an item's parts.
@@ -347,15 +356,31 @@ pub(super) fn fetch_field(call: &Call<'_>) -> Answer {
 /// Finds a part of a message in a result of fetch-parts. Several items may be about the same
 /// message.
 fn field_of(info: &Value, message: i64, wanted: &str, uid: bool) -> Option<Value> {
-    host::as_list(info)?.find_map(|item| {
+    fields_of(info, message, wanted, uid)?.find(|value| !host::is_nil(value))
+}
+
+/// Finds a whole letter in the same way.
+fn letter_of(info: &Value, message: i64, uid: bool, texts: Texts) -> Option<Value> {
+    field_of(info, message, "BODY[]", uid)
+        .or_else(|| fields_of(info, message, "BODY[]", uid)?.next())
+        .map(|letter| whole(letter, texts))
+}
+
+fn fields_of<'v>(
+    info: &'v Value,
+    message: i64,
+    wanted: &'v str,
+    uid: bool,
+) -> Option<impl Iterator<Item = Value> + 'v> {
+    Some(host::as_list(info)?.filter_map(move |item| {
         let item: Vec<Value> = host::as_list(&item)?.collect();
         let [number, parts] = &item[..] else { return None };
         let told = if uid { part(parts, "UID") } else { Some(number.clone()) };
         if told.as_ref().and_then(host::as_integer) != Some(message) {
             return None;
         }
-        part(parts, wanted).filter(|value| !host::is_nil(value))
-    })
+        part(parts, wanted)
+    }))
 }
 
 /// Fetches one batch of `for-each-letter` by UID and requests the next one ahead.

@@ -11,7 +11,7 @@ use super::pipeline;
 use super::progress::Progress;
 use super::reconnecting::Reconnection;
 use super::sets::required;
-use crate::client::{Error, ImapClient, PopClient, WarningKind};
+use crate::client::{Error, ImapClient, PopClient, Warning, WarningKind};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Context};
 use crate::proto::imap::sequence::Bound;
@@ -93,7 +93,10 @@ pub(super) fn operate<T>(
 ) -> Result<T, Condition> {
     pipeline::check(call)?;
     let _work = progress(call).begin(call.name());
-    operation(&mut mailbox.client()).map_err(|error| failed(call, &error))
+    let mut client = mailbox.client();
+    let result = operation(&mut client);
+    deliver(call.context(), call.name(), client.take_warnings());
+    result.map_err(|error| failed(call, &error))
 }
 
 /// Runs an operation on the IMAP mailbox in the first argument. Delivers its warnings; its error
@@ -139,7 +142,15 @@ pub(super) fn on<T>(
 
 /// Delivers messages of the server that need not stop the program.
 pub(super) fn deliver_warnings(context: &Context, name: &str, client: &mut ImapClient) {
-    for warning in client.take_warnings() {
+    deliver(context, name, client.take_warnings());
+}
+
+fn deliver(context: &Context, name: &str, warnings: Vec<Warning>) {
+    for warning in warnings {
+        if warning.kind == WarningKind::Unreadable {
+            context.warn(unreadable(name, &warning.words));
+            continue;
+        }
         let (identifier, message) = match warning.kind {
             WarningKind::UnknownOk => {
                 (Identifier::UnknownOk, "the server says something that is not known here")
@@ -152,6 +163,11 @@ pub(super) fn deliver_warnings(context: &Context, name: &str, client: &mut ImapC
         let condition = Condition::new(identifier, format!("{name}: {message}"));
         context.warn(condition.with_server_string(warning.words));
     }
+}
+
+/// The warning that a part of an answer was left out.
+fn unreadable(name: &str, words: &str) -> Condition {
+    Condition::new(Identifier::Unreadable, format!("{name}: {words}"))
 }
 
 /// Returns the condition for a client's error.

@@ -80,8 +80,14 @@ fn run(call: &Call<'_>, messages: &SequenceSet, to: &mut dyn Letters) -> Result<
         return on_pop_mailbox(call, |client| {
             numbers.iter().try_for_each(|&number| {
                 to.write(&[])?; // a letter may be empty
-                client.retrieve(number, None, &mut |piece| to.write(piece))?;
-                to.end(Some(number))
+                match client.retrieve(number, None, &mut |piece| to.write(piece)) {
+                    Ok(()) => to.end(Some(number)),
+                    Err(refusal @ Error::Refused { .. }) if numbers.len() > 1 => {
+                        client.warn_refused(number, &refusal);
+                        to.end(None)
+                    }
+                    Err(error) => Err(error),
+                }
             })
         });
     }

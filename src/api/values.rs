@@ -7,9 +7,9 @@
 
 use super::flags::flag_value;
 use crate::client::Error;
-use crate::host::{self, Value};
+use crate::host::{self, Value, ValueKind};
 use crate::proto::Limits;
-use crate::proto::imap::tokens::Place;
+use crate::proto::imap::tokens::{Place, lossless};
 use crate::proto::imap::{Data, FetchItems, Token, Tokens};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -66,11 +66,11 @@ fn value(
     tokens: &mut Tokens<'_>,
     first: Token<'_>,
     texts: Texts,
-    atoms_are_flags: bool,
+    shape: Shape,
     limits: &Limits,
     count: &mut usize,
 ) -> Result<Value, Error> {
-    let most = limits.values;
+    let (most, atoms_are_flags) = (limits.values, shape == Shape::Flags);
     // The values of all open lists, and the start of each list: among the values, in the response,
     // and in the count.
     let (mut values, mut open): (Vec<Value>, Vec<(usize, Place, usize)>) = (Vec::new(), Vec::new());
@@ -90,6 +90,11 @@ fn value(
                 let (start, first, counted) = open.pop().ok_or_else(|| {
                     tokens.malformed("a closing parenthesis where a value is expected")
                 })?;
+                if !shape.fits(&values, start, open.last().map(|(outer, ..)| *outer), open.len())
+                    && !tokens.are_repaired()
+                {
+                    return Err(tokens.malformed("fields of other kinds than they must be").into());
+                }
                 let list = host::list_of(values.drain(start..));
                 let behind = tokens.place();
                 // A repeated list counts as if it were read, because a script that walks the result
@@ -104,7 +109,7 @@ fn value(
             Token::Atom(atom)
                 if atom.first() == Some(&b'\\') || (atoms_are_flags && !open.is_empty()) =>
             {
-                flag_value(&String::from_utf8_lossy(atom))
+                flag_value(&lossless(atom))
             }
             Token::Atom(atom) => match token.number() {
                 Some(number) => host::integer(number as i64), // at most 63 bits
@@ -122,6 +127,66 @@ fn value(
         values.push(value);
         token = tokens.expect_token()?;
     }
+}
+
+/// What a value's lists must look like. A string that a server did not escape may be read as two,
+/// and all fields after it would be those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Any,
+    Flags,
+    Envelope,
+    Structure,
+}
+
+impl Shape {
+    /// The shape of an item's value.
+    fn of(item: &str) -> Self {
+        match item {
+            "FLAGS" => Shape::Flags,
+            "ENVELOPE" => Shape::Envelope,
+            "BODYSTRUCTURE" | "BODY" => Shape::Structure,
+            _ => Shape::Any,
+        }
+    }
+
+    /// Whether the list `values[start..]`, which is inside of `depth` others, may be what it must
+    /// be. The list around it begins at `outer`.
+    fn fits(self, values: &[Value], start: usize, outer: Option<usize>, depth: usize) -> bool {
+        let list = &values[start..];
+        let is_text = |value: &Value| !is_list(value);
+        match (self, depth) {
+            (Shape::Envelope, 0) => {
+                let may_list = |value: &Value| host::is_nil(value) || is_list(value);
+                list.len() == 10
+                    && list[..2].iter().chain(&list[8..]).all(is_text)
+                    && list[2..8].iter().all(may_list)
+            }
+            (Shape::Envelope, 1) => list.iter().all(is_list),
+            (Shape::Envelope, _) => list.len() == 4 && list.iter().all(is_text),
+            (Shape::Structure, _) => {
+                let before = &values[outer.unwrap_or(start)..start];
+                match before.len() {
+                    // The parameters of a part are pairs.
+                    2 if before.iter().all(is_text) => list.len().is_multiple_of(2),
+                    // A part: all before it are parts, too.
+                    _ if before.iter().all(is_list) => is_part(list),
+                    _ => true,
+                }
+            }
+            _ => true,
+        }
+    }
+}
+
+fn is_list(value: &Value) -> bool {
+    matches!(host::kind_of(value), ValueKind::Sequence)
+}
+
+/// Whether a list may be a part of a message: one with parts, or with a size where it belongs.
+fn is_part(list: &[Value]) -> bool {
+    let is_size = |size: &Value| host::is_nil(size) || host::as_integer(size).is_some();
+    list.first().is_none_or(is_list) || list.get(6).is_none_or(is_size)
 }
 
 fn string(bytes: &[u8], texts: Texts) -> Value {
@@ -180,13 +245,14 @@ pub(super) fn fetched(
     tokens.expect_open()?;
     loop {
         match tokens.expect_token()? {
-            Token::Close => break,
+            Token::Close => break tokens.expect_end()?,
             Token::Atom(name) => {
                 let name = item_name(name);
                 let first = tokens.expect_token()?;
                 if wanted.wants(&name) {
                     let texts = if name == "INTERNALDATE" { Texts::Strings } else { texts };
-                    let value = value(tokens, first, texts, name == "FLAGS", limits, &mut count)?;
+                    let shape = Shape::of(&name);
+                    let value = value(tokens, first, texts, shape, limits, &mut count)?;
                     wanted.push(&mut items, &name, value);
                 } else {
                     tokens.skip_value(first)?;
@@ -239,9 +305,15 @@ mod tests {
             frame.advance().unwrap();
             let mut tokens = Tokens::new(frame.response(), 4, 9);
             let (first, mut count) = (tokens.expect_token().unwrap(), 0);
-            let made =
-                value(&mut tokens, first, Texts::Strings, false, &Limits::default(), &mut count)
-                    .unwrap();
+            let made = value(
+                &mut tokens,
+                first,
+                Texts::Strings,
+                Shape::Any,
+                &Limits::default(),
+                &mut count,
+            )
+            .unwrap();
             assert_eq!(crate::lisp::printer::readably(&host::to_datum(&made)), shown, "{data}");
             assert_eq!(tokens.next_token().unwrap(), None, "{data}");
         }
@@ -256,7 +328,7 @@ mod tests {
             frame.advance().unwrap();
             let mut tokens = Tokens::new(frame.response(), 4, 9);
             let (first, mut count) = (tokens.expect_token().unwrap(), 0);
-            let made = value(&mut tokens, first, Texts::Strings, false, &limits, &mut count);
+            let made = value(&mut tokens, first, Texts::Strings, Shape::Any, &limits, &mut count);
             assert_eq!(made.is_ok(), fits, "{times}");
         }
     }

@@ -10,7 +10,7 @@
 //! ([`crate::proto::imap::verb::Flight`]). A command that must not join the others waits until they
 //! have ended.
 
-use super::answers::uid_of;
+use super::answers::uid_or_repaired;
 use super::error::Error;
 use super::imap::ImapClient;
 use super::running::Input;
@@ -61,7 +61,7 @@ impl About {
             return true;
         }
         let Some(messages) = &self.messages else { return false };
-        let uid = || uid_of(&mut data.tokens.clone()).ok().flatten().map(u32::from);
+        let uid = || uid_or_repaired(data);
         let number = if self.by_uid { uid() } else { data.number };
         number.is_some_and(|number| messages.contains(number))
     }

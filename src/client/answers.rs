@@ -8,9 +8,10 @@ use super::error::Error;
 use super::imap::ImapClient;
 use super::told::{CopiedUids, Listed, Warning, WarningKind};
 use crate::proto::imap::fetched::{FetchedItems, message_number};
-use crate::proto::imap::sequence::Members;
+use crate::proto::imap::listed::{self, Entry, decode_name};
+use crate::proto::imap::sequence::{Bound, Members};
 use crate::proto::imap::{
-    Completion, Data, Messages, SequenceSet, Status, StatusKind, Token, Tokens, utf7,
+    Completion, Data, Messages, SequenceSet, Status, StatusKind, Token, Tokens,
 };
 use crate::proto::{Limits, ProtocolError};
 use std::num::NonZeroU32;
@@ -18,81 +19,117 @@ use std::num::NonZeroU32;
 /// The most bytes of a response that a warning shows.
 const LONGEST_SHOWN: usize = 4000;
 
-/// Response codes of RFC 3501, RFC 9051 and the extensions in use. An untagged OK with any other
-/// code becomes a warning.
-const KNOWN_CODES: [&str; 36] = [
-    "ALERT",
-    "ALREADYEXISTS",
-    "APPENDUID",
-    "AUTHENTICATIONFAILED",
-    "AUTHORIZATIONFAILED",
-    "BADCHARSET",
-    "CANNOT",
-    "CAPABILITY",
-    "CLIENTBUG",
-    "CLOSED",
-    "CONTACTADMIN",
-    "COPYUID",
-    "CORRUPTION",
-    "EXPIRED",
-    "EXPUNGEISSUED",
-    "HASCHILDREN",
-    "HIGHESTMODSEQ",
-    "INUSE",
-    "LIMIT",
-    "MAILBOXID",
-    "MODIFIED",
-    "NOMODSEQ",
-    "NONEXISTENT",
-    "NOPERM",
-    "OVERQUOTA",
-    "PARSE",
-    "PERMANENTFLAGS",
-    "PRIVACYREQUIRED",
-    "READ-ONLY",
-    "READ-WRITE",
-    "SERVERBUG",
-    "TRYCREATE",
-    "UIDNEXT",
-    "UIDNOTSTICKY",
-    "UIDVALIDITY",
-    "UNSEEN",
+/// The response codes of IANA's registry, and others in use, each with its source. An untagged OK
+/// with any other code becomes a warning.
+const KNOWN_CODES: [(&str, &str); 64] = [
+    ("ALERT", "RFC 9051"),
+    ("ALREADYEXISTS", "RFC 5530"),
+    ("ANNOTATE", "RFC 5257"),
+    ("ANNOTATIONS", "RFC 5257"),
+    ("APPENDUID", "RFC 4315"),
+    ("AUTHENTICATIONFAILED", "RFC 5530"),
+    ("AUTHORIZATIONFAILED", "RFC 5530"),
+    ("BADCHARSET", "RFC 9051"),
+    ("BADCOMPARATOR", "RFC 5255"),
+    ("BADEVENT", "RFC 5465"),
+    ("BADURL", "RFC 4469"),
+    ("CANNOT", "RFC 5530"),
+    ("CAPABILITY", "RFC 9051"),
+    ("CLIENTBUG", "RFC 5530"),
+    ("CLOSED", "RFC 7162"),
+    ("COMPRESSIONACTIVE", "RFC 4978"),
+    ("CONTACTADMIN", "RFC 5530"),
+    ("COPYUID", "RFC 4315"),
+    ("CORRUPTION", "RFC 5530"),
+    ("EXPIRED", "RFC 5530"),
+    ("EXPUNGEISSUED", "RFC 5530"),
+    ("HASCHILDREN", "RFC 9051"),
+    ("HIGHESTMODSEQ", "RFC 7162"),
+    ("INPROGRESS", "RFC 9585"),
+    ("INUSE", "RFC 5530"),
+    ("LIMIT", "RFC 5530"),
+    ("MAILBOXID", "RFC 8474"),
+    ("MAXCONVERTMESSAGES", "RFC 5259"),
+    ("MAXCONVERTPARTS", "RFC 5259"),
+    ("MESSAGELIMIT", "RFC 9738"),
+    ("METADATA", "RFC 5464"),
+    ("MODIFIED", "RFC 7162"),
+    ("MYRIGHTS", "Courier"),
+    ("NEWNAME", "RFC 2060"),
+    ("NOMODSEQ", "RFC 7162"),
+    ("NONEXISTENT", "RFC 5530"),
+    ("NOPERM", "RFC 5530"),
+    ("NOTIFICATIONOVERFLOW", "RFC 5465"),
+    ("NOTSAVED", "RFC 5182"),
+    ("NOUPDATE", "RFC 5267"),
+    ("OVERQUOTA", "RFC 5530"),
+    ("PARSE", "RFC 9051"),
+    ("PERMANENTFLAGS", "RFC 9051"),
+    ("PRIVACYREQUIRED", "RFC 5530"),
+    ("READ-ONLY", "RFC 9051"),
+    ("READ-WRITE", "RFC 9051"),
+    ("REFERRAL", "RFC 2221"),
+    ("SERVERBUG", "RFC 5530"),
+    ("TEMPFAIL", "RFC 5259"),
+    ("THROTTLED", "Gmail"),
+    ("TOOBIG", "RFC 4469"),
+    ("TOOWIDE", "Gmail"),
+    ("TRYCREATE", "RFC 9051"),
+    ("UIDNEXT", "RFC 9051"),
+    ("UIDNOTSTICKY", "RFC 4315"),
+    ("UIDREQUIRED", "RFC 9586"),
+    ("UIDVALIDITY", "RFC 9051"),
+    ("UNAVAILABLE", "RFC 5530"),
+    ("UNDEFINED-FILTER", "RFC 5466"),
+    ("UNKNOWN-CTE", "RFC 9051"),
+    ("UNSEEN", "RFC 3501"),
+    ("URLMECH", "RFC 4467"),
+    ("USEATTR", "RFC 6154"),
+    ("WEBALERT", "Gmail"),
 ];
 
-/// The known untagged responses, whether or not an operation reads them. Any other becomes a
-/// warning.
-const KNOWN_DATA: [&str; 26] = [
-    "FETCH",
-    "EXISTS",
-    "RECENT",
-    "EXPUNGE",
-    "FLAGS",
-    "LIST",
-    "LSUB",
-    "SEARCH",
-    "STATUS",
-    "CAPABILITY",
-    "ENABLED",
-    "NAMESPACE",
-    "ID",
-    "ESEARCH",
-    "SORT",
-    "THREAD",
-    "VANISHED",
-    "QUOTA",
-    "QUOTAROOT",
-    "ACL",
-    "MYRIGHTS",
-    "LISTRIGHTS",
-    "METADATA",
-    "ANNOTATION",
-    "GENURLAUTH",
-    "LANGUAGE",
+/// The untagged responses of the RFCs, and others in use, each with its source, whether or not an
+/// operation reads them. Any other becomes a warning.
+const KNOWN_DATA: [(&str, &str); 34] = [
+    ("FETCH", "RFC 9051"),
+    ("EXISTS", "RFC 9051"),
+    ("RECENT", "RFC 3501"),
+    ("EXPUNGE", "RFC 9051"),
+    ("FLAGS", "RFC 9051"),
+    ("LIST", "RFC 9051"),
+    ("LSUB", "RFC 3501"),
+    ("SEARCH", "RFC 3501"),
+    ("STATUS", "RFC 9051"),
+    ("CAPABILITY", "RFC 9051"),
+    ("ENABLED", "RFC 9051"),
+    ("NAMESPACE", "RFC 9051"),
+    ("ID", "RFC 2971"),
+    ("ESEARCH", "RFC 9051"),
+    ("SORT", "RFC 5256"),
+    ("THREAD", "RFC 5256"),
+    ("VANISHED", "RFC 7162"),
+    ("QUOTA", "RFC 9208"),
+    ("QUOTAROOT", "RFC 9208"),
+    ("ACL", "RFC 4314"),
+    ("MYRIGHTS", "RFC 4314"),
+    ("LISTRIGHTS", "RFC 4314"),
+    ("METADATA", "RFC 5464"),
+    ("ANNOTATION", "RFC 5257"),
+    ("GENURLAUTH", "RFC 4467"),
+    ("URLFETCH", "RFC 4467"),
+    ("LANGUAGE", "RFC 5255"),
+    ("COMPARATOR", "RFC 5255"),
+    ("CONVERSION", "RFC 5259"),
+    ("CONVERTED", "RFC 5259"),
+    ("XLIST", "Gmail"),
+    ("APPENDUID", "sent as a line of its own"),
+    ("COPYUID", "sent as a line of its own"),
+    ("JMAPACCESS", "RFC 9698"),
 ];
 
 /// Whether a response is of a known kind.
 pub(super) fn is_known(data: &Data<'_>) -> bool {
-    KNOWN_DATA.iter().any(|name| data.is(name))
+    KNOWN_DATA.iter().any(|(name, _)| data.is(name))
 }
 
 /// The warning for a status response: a NO or BAD, an alert, or an OK with an unknown code.
@@ -105,7 +142,7 @@ pub(super) fn warning_of_status(status: &Status<'_>) -> Option<Warning> {
         (StatusKind::Ok, Some(code)) if code.is("ALERT") => {
             Some(Warning { kind: WarningKind::Problem, words: words() })
         }
-        (StatusKind::Ok, Some(code)) if !KNOWN_CODES.iter().any(|known| code.is(known)) => {
+        (StatusKind::Ok, Some(code)) if !KNOWN_CODES.iter().any(|(known, _)| code.is(known)) => {
             Some(Warning { kind: WarningKind::UnknownOk, words: words() })
         }
         _ => None,
@@ -124,43 +161,12 @@ pub(super) fn shown(data: &Data<'_>) -> String {
 
 /// Reads an entry of LIST or LSUB: `(\Noselect) "/" name`.
 pub(super) fn read_listed(
-    tokens: &mut Tokens<'_>,
+    tokens: &Tokens<'_>,
     utf8_names: bool,
     limits: &Limits,
 ) -> Result<Listed, Error> {
-    tokens.expect_open()?;
-    let mut flags = Vec::new();
-    loop {
-        match tokens.expect_token()? {
-            Token::Close => break,
-            token => {
-                limits.check("names", flags.len() as u64 + 1)?;
-                flags.extend(
-                    token.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
-                );
-            }
-        }
-    }
-    let separator = tokens.expect_token()?;
-    let separator = if separator.is_nil() {
-        None
-    } else {
-        separator.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let name = tokens
-        .expect_token()?
-        .bytes()
-        .ok_or_else(|| tokens.malformed("expected a mailbox name"))?;
+    let Entry { flags, separator, name } = listed::entry(tokens, limits)?;
     Ok(Listed { flags, separator, name: decode_name(&name, utf8_names) })
-}
-
-/// Decodes a mailbox name. One that is not valid modified UTF-7 is kept as UTF-8, or as Latin-1.
-fn decode_name(name: &[u8], utf8_names: bool) -> String {
-    let decoded = if utf8_names { None } else { utf7::decode(name) };
-    decoded.unwrap_or_else(|| {
-        String::from_utf8(name.to_vec())
-            .unwrap_or_else(|_| name.iter().map(|byte| char::from(*byte)).collect())
-    })
 }
 
 /// Reads `(MESSAGES 3 UNSEEN 1)`. Items without a number are skipped.
@@ -177,6 +183,7 @@ pub(super) fn read_status(
                 limits.check("names", items.len() as u64 + 1)?;
                 let value = tokens.expect_token()?;
                 match value.number() {
+                    None if value == Token::Close => return Ok(items), // the last item has no value
                     Some(number) => {
                         items.push((String::from_utf8_lossy(name).to_ascii_uppercase(), number))
                     }
@@ -188,17 +195,57 @@ pub(super) fn read_status(
     }
 }
 
-/// Reads the numbers of a SEARCH response.
-pub(super) fn read_numbers(tokens: &mut Tokens<'_>, into: &mut Vec<u32>) -> Result<(), Error> {
+/// Reads the numbers of a SEARCH response, or of an ESEARCH that answers a plain SEARCH. Sets count
+/// as their numbers, and 0 as none.
+///
+/// # Errors
+/// [`ProtocolError::Malformed`] for other tokens, after everything else has been read.
+pub(super) fn read_numbers(
+    data: &mut Data<'_>,
+    into: &mut Vec<u32>,
+    limits: &Limits,
+) -> Result<(), Error> {
+    let is_extended = data.is("ESEARCH");
+    let tokens = &mut data.tokens;
+    let mut fault = None;
+    let mut is_result = !is_extended;
     while let Some(token) = tokens.next_token()? {
-        match token.number().and_then(|number| u32::try_from(number).ok()) {
-            Some(0) => return Err(tokens.malformed("message number 0").into()),
-            Some(number) => into.push(number),
-            None if token == Token::Open => tokens.skip_value(token)?, // `(MODSEQ 5)` at the end (RFC 7162)
-            None => return Err(tokens.malformed("expected a message number").into()),
+        match token {
+            // The tag, or `(MODSEQ 5)` at the end (RFC 7162).
+            Token::Open => tokens.skip_value(token)?,
+            Token::Atom(name) if is_extended && !name.first().is_some_and(u8::is_ascii_digit) => {
+                is_result = name.eq_ignore_ascii_case(b"ALL");
+            }
+            _ if !is_result => {}
+            _ if push_numbers(token, into, limits)? => {}
+            _ => fault = fault.or(Some(tokens.malformed("expected a message number"))),
         }
     }
-    Ok(())
+    fault.map_or(Ok(()), |fault| Err(fault.into()))
+}
+
+/// Appends a number, or the numbers of a set such as `1:3,7`. Returns whether the token is one.
+fn push_numbers(
+    token: Token<'_>,
+    into: &mut Vec<u32>,
+    limits: &Limits,
+) -> Result<bool, ProtocolError> {
+    if let Some(number) = token.number().and_then(|number| u32::try_from(number).ok()) {
+        into.extend((number > 0).then_some(number));
+        return Ok(true);
+    }
+    let Token::Atom(set) = token else { return Ok(false) };
+    let set = std::str::from_utf8(set).ok().filter(|set| !set.contains('*'));
+    let Some(set) = set.and_then(|set| set.parse::<SequenceSet>().ok()) else { return Ok(false) };
+    for (first, last) in set.ranges() {
+        if let (Bound::Number(first), Bound::Number(last)) = (first, last) {
+            let range = first.min(last).get()..=first.max(last).get();
+            let count = u64::from(range.end() - range.start()) + 1;
+            limits.check("responses", into.len() as u64 + count)?;
+            into.extend(range);
+        }
+    }
+    Ok(true)
 }
 
 /// Decides which FETCH responses answer a command: only those about messages the command names, and
@@ -209,7 +256,17 @@ pub(super) struct Answers {
     /// EXISTS.
     open_ended: Members,
     uid: bool,
+    /// The only UID that the command names.
+    only: Option<u32>,
     left: u64,
+}
+
+/// What a FETCH response is to a command.
+pub(super) enum Admission {
+    Admitted,
+    /// It answers a UID FETCH of one message, but does not say its UID.
+    WithoutUid(u32),
+    Other,
 }
 
 impl Answers {
@@ -219,25 +276,38 @@ impl Answers {
         // not more than ten for each.
         let left = asked.count().saturating_mul(10).saturating_add(10_000);
         let open_ended = messages.set().members(u32::MAX);
-        Answers { asked, open_ended, uid: messages.are_uids(), left }
+        let only = messages.only().filter(|_| messages.are_uids());
+        Answers { asked, open_ended, uid: messages.are_uids(), only, left }
     }
 
     /// Whether the data is such a response.
     ///
     /// # Errors
-    /// [`Error::Protocol`] if the limit is exceeded.
-    pub fn admit(&mut self, data: &Data<'_>) -> Result<bool, Error> {
+    /// [`Error::Protocol`] if the limit is exceeded, or for an answer to a UID FETCH of several
+    /// messages that does not say which one it is about.
+    pub fn admit(&mut self, data: &Data<'_>) -> Result<Admission, Error> {
         if !data.is("FETCH") {
-            return Ok(false);
+            return Ok(Admission::Other);
         }
-        let number = if self.uid {
-            uid_of(&mut data.tokens.clone())?.map_or(0, NonZeroU32::get)
-        } else {
-            data.number.unwrap_or(0)
+        let uid = if self.uid { uid_of(&mut data.tokens.clone())? } else { None };
+        let has_asked_items = || has_asked_items(&mut data.tokens.clone());
+        let admission = match (uid, self.only) {
+            // Of a response that could not be read, the UID may be lost, too.
+            (None, Some(only)) if data.lost.is_some() || has_asked_items()? => {
+                Admission::WithoutUid(only)
+            }
+            (None, None) if self.uid && has_asked_items()? => {
+                return Err(data.tokens.malformed("an answer to UID FETCH without a UID").into());
+            }
+            (None, _) if self.uid => return Ok(Admission::Other),
+            _ => {
+                let number = uid.map_or(data.number.unwrap_or(0), NonZeroU32::get);
+                if !(self.asked.contains(number) || self.open_ended.contains(number)) {
+                    return Ok(Admission::Other);
+                }
+                Admission::Admitted
+            }
         };
-        if !(self.asked.contains(number) || self.open_ended.contains(number)) {
-            return Ok(false);
-        }
         self.left = self.left.checked_sub(1).ok_or_else(|| {
             let near = "* FETCH".to_owned();
             Error::Protocol(ProtocolError::OutOfTurn {
@@ -245,8 +315,41 @@ impl Answers {
                 near,
             })
         })?;
-        Ok(true)
+        Ok(admission)
     }
+}
+
+/// Whether a FETCH response has items that a server does not send unasked.
+fn has_asked_items(tokens: &mut Tokens<'_>) -> Result<bool, Error> {
+    let mut items = FetchedItems::of(tokens)?;
+    while let Some((name, _)) = items.next()? {
+        if ![&b"FLAGS"[..], b"MODSEQ", b"X-GM-LABELS"]
+            .iter()
+            .any(|item| name.eq_ignore_ascii_case(item))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns the UID in a FETCH response, even if the response must be repaired for that.
+pub(super) fn uid_or_repaired(data: &Data<'_>) -> Option<u32> {
+    let uid = uid_of(&mut data.tokens.clone()).or_else(|_| {
+        let repaired = data.repaired(Limits::default().depth);
+        let data =
+            repaired.as_ref().and_then(|response| response.data(Limits::default().depth).ok()?);
+        data.map_or(Ok(None), |mut data| uid_of(&mut data.tokens))
+    });
+    uid.ok().flatten().map(NonZeroU32::get)
+}
+
+/// Says which letter's response could not be read, and why.
+pub(super) fn unreadable_words(data: &Data<'_>, why: &str) -> String {
+    let number = data.number.unwrap_or_default();
+    let uid = uid_of(&mut data.tokens.clone()).ok().flatten();
+    let uid = uid.map(|uid| format!(", unique id {uid}")).unwrap_or_default();
+    format!("of letter {number}{uid} not everything could be read: {why}")
 }
 
 /// Returns the UID in a FETCH response.
@@ -265,6 +368,11 @@ pub(super) fn copied_uids((code, arguments): &(String, String)) -> Option<Copied
     if code != "COPYUID" {
         return None;
     }
+    read_copied_uids(arguments)
+}
+
+/// Reads `1 5:7 10:12`; `None` if it is malformed.
+pub(super) fn read_copied_uids(arguments: &str) -> Option<CopiedUids> {
     let mut fields = arguments.split_ascii_whitespace();
     let uid_validity = fields.next()?.parse().ok()?;
     Some(CopiedUids {
@@ -291,16 +399,28 @@ pub(super) fn merge(all: &mut Option<CopiedUids>, part: Option<CopiedUids>) {
     }
 }
 
-/// Reads the mailbox name of a STATUS response and returns whether it is `name`.
-pub(super) fn is_mailbox(
+/// How a mailbox name in a response compares with the one that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Likeness {
+    Same,
+    /// They differ in case, which some servers ignore.
+    ButForCase,
+    Other,
+}
+
+/// Reads the mailbox name of a STATUS response, and compares it with `name`. The tokens are then
+/// at the list.
+pub(super) fn compare_mailbox(
     tokens: &mut Tokens<'_>,
     name: &str,
     utf8_names: bool,
-) -> Result<bool, Error> {
-    let told = tokens
-        .expect_token()?
-        .bytes()
-        .ok_or_else(|| tokens.malformed("expected a mailbox name"))?;
+) -> Result<Likeness, Error> {
+    let (told, list) = listed::status_name(tokens)?;
     let told = decode_name(&told, utf8_names);
-    Ok(told == name || (told.eq_ignore_ascii_case("INBOX") && name.eq_ignore_ascii_case("INBOX")))
+    *tokens = list;
+    Ok(match told.eq_ignore_ascii_case(name) {
+        true if told == name || name.eq_ignore_ascii_case("INBOX") => Likeness::Same,
+        true => Likeness::ButForCase,
+        false => Likeness::Other,
+    })
 }

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::imap::ImapClient;
 use super::pending::{Pending, Reader};
 use super::running::Input;
-use crate::proto::imap::{Command, Completion, Data, DateTime, Flag};
+use crate::proto::imap::{Command, Completion, Data, DateTime, Event, Flag, Status};
 use std::io::{self, Read};
 
 /// The result of APPEND with UIDPLUS (RFC 4315): the mailbox's UIDVALIDITY and the letter's UID.
@@ -67,22 +67,41 @@ impl ImapClient {
     ) -> Result<Option<Stored>, Error> {
         let command = Command::append_from(name, flags, date, length)?;
         let letter = Literal { from: letter, chunk: Vec::new(), has_heard: false };
-        Ok(stored(&self.run_with(command, Input::Literal(letter))?))
+        let mut reader = Appended(None);
+        let completion =
+            self.run_with(command, Input::Literal(letter), &mut |event| match event {
+                Event::Data(data) => reader.data(data),
+                Event::Status(status) => {
+                    reader.status(&status);
+                    Ok(())
+                }
+                _ => Ok(()),
+            })?;
+        reader.completed(&completion);
+        reader.finish()
     }
 }
 
-/// Reads APPENDUID, which reports where a letter was stored (RFC 4315 3).
+/// Reads APPENDUID, which reports where a letter was stored (RFC 4315 3). It belongs into the
+/// completion; some servers send it in an untagged OK before, or as a response of its own.
 pub struct Appended(Option<Stored>);
 
 impl Reader for Appended {
     type Output = Option<Stored>;
 
-    fn data(&mut self, _: Data<'_>) -> Result<(), Error> {
+    fn data(&mut self, data: Data<'_>) -> Result<(), Error> {
+        if data.is("APPENDUID") {
+            self.0 = read_stored(&String::from_utf8_lossy(data.tokens.rest())).or(self.0);
+        }
         Ok(())
     }
 
+    fn status(&mut self, status: &Status<'_>) {
+        self.completed(&Completion::from(status));
+    }
+
     fn completed(&mut self, completion: &Completion) {
-        self.0 = stored(completion);
+        self.0 = stored(completion).or(self.0);
     }
 
     fn finish(self) -> Result<Option<Stored>, Error> {
@@ -93,8 +112,13 @@ impl Reader for Appended {
 /// Reads the response code APPENDUID; `None` for others or malformed ones.
 fn stored(completion: &Completion) -> Option<Stored> {
     let (_, arguments) = completion.code.as_ref().filter(|(code, _)| code == "APPENDUID")?;
-    let (validity, uid) = arguments.split_once(' ')?;
-    Some((validity.parse().ok()?, uid.trim().parse().ok()?))
+    read_stored(arguments)
+}
+
+/// Reads `38505 3955`; `None` if it is malformed.
+fn read_stored(arguments: &str) -> Option<Stored> {
+    let mut numbers = arguments.split_ascii_whitespace();
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// The source of a literal that is being sent.

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::imap::ImapClient;
-use super::pending::Reader;
+use super::pending::{Nothing, Reader};
 use crate::proto::Limits;
 use crate::proto::imap::{Command, Data, Token, Tokens};
 
@@ -10,7 +10,23 @@ use crate::proto::imap::{Command, Data, Token, Tokens};
 /// may have no value.
 pub type ServerId = Vec<(String, Option<String>)>;
 
+/// The name and the version of this program, the fields of an ID command.
+pub fn own_identity() -> ServerId {
+    let field = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+    vec![field("name", "postoffice"), field("version", env!("CARGO_PKG_VERSION"))]
+}
+
 impl ImapClient {
+    /// Sends ID after the login, if the server offers it, without waiting for the answer: no other
+    /// command depends on it.
+    pub(super) fn introduce(&mut self, own: &[(String, Option<String>)]) -> Result<(), Error> {
+        if self.capabilities().has("ID") {
+            let sent = self.begin([Command::id(own)?], Nothing)?;
+            self.forget(sent);
+        }
+        Ok(())
+    }
+
     /// ID (RFC 2971 3.1): sends `own`, fields that describe the client, and returns those of the
     /// server. Without any fields, NIL is sent, and the server learns nothing. The result is empty
     /// if the server gives none.
@@ -34,6 +50,10 @@ struct Identity {
 
 impl Reader for Identity {
     type Output = ServerId;
+
+    fn has_one_answer(&self) -> bool {
+        true
+    }
 
     fn data(&mut self, mut data: Data<'_>) -> Result<(), Error> {
         if data.is("ID") {

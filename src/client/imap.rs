@@ -22,7 +22,7 @@ use std::time::Duration;
 const LONGEST_WARNING: usize = 500;
 
 /// The longest wait for the server's reply to LOGOUT.
-const LONGEST_FAREWELL: Duration = Duration::from_secs(2);
+pub(super) const LONGEST_FAREWELL: Duration = Duration::from_secs(2);
 
 /// The longest sequence set in one command, in bytes. RFC 7162 4 asks servers to accept lines of
 /// 8,192.
@@ -229,6 +229,11 @@ impl ImapClient {
 
     pub(super) fn has_uidplus(&self) -> bool {
         self.capabilities().has("UIDPLUS") || self.capabilities().has("IMAP4rev2")
+    }
+
+    /// Drops a warning whose words an error has.
+    pub(super) fn drop_warning(&mut self, words: &str) {
+        self.warnings.retain(|warning| warning.words != words);
     }
 
     /// Adds a warning, unless there are as many as the limit allows.

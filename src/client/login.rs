@@ -6,7 +6,8 @@
 //!    discarded.
 //! 4. The login uses the strongest mechanism that the server offers, or the one that the
 //!    credentials name.
-//! 5. The hierarchy separator is requested, but not waited for.
+//! 5. The server is told who we are, if it offers ID, and the hierarchy separator is requested;
+//!    neither answer is waited for.
 //!
 //! If TLS is required, only CAPABILITY, STARTTLS and LOGOUT are sent before it. A server that
 //! breaks a rule is not sent another byte.
@@ -46,6 +47,7 @@ impl ImapClient {
     ) -> Result<Self, Error> {
         credentials.check()?; // before a byte is sent
         let login = Command::login(&credentials.user, &credentials.password)?;
+        options.id.as_deref().map(Command::id).transpose()?;
         let way = options.way(Ports { plain: 143, implicit_tls: 993 });
         let mut connection = way.open(connector, host, options, session)?;
         credentials.hide_in(&mut connection);
@@ -58,6 +60,9 @@ impl ImapClient {
             client.log_in(login, credentials)?;
         }
         client.know_capabilities()?;
+        if let Some(own) = &options.id {
+            client.introduce(own)?;
+        }
         client.ask_separator()?;
         Ok(client)
     }

@@ -1,6 +1,6 @@
 //! Operations on whole mailboxes: select, create, delete, rename, subscribe, list, status, close.
 
-use super::answers::{is_mailbox, read_listed, read_status};
+use super::answers::{Likeness, compare_mailbox, read_listed, read_status};
 use super::error::Error;
 use super::imap::ImapClient;
 use super::pending::{Pending, Reader};
@@ -120,7 +120,8 @@ impl ImapClient {
         items: &[String],
     ) -> Result<Pending<StatusOf>, Error> {
         let (utf8_names, limits) = (self.utf8_names(), self.limits().clone());
-        let reader = StatusOf { mailbox: name.to_owned(), utf8_names, limits, found: None };
+        let mailbox = name.to_owned();
+        let reader = StatusOf { mailbox, utf8_names, limits, found: None, similar: None };
         self.begin([Command::status(name, items)?], reader)
     }
 
@@ -164,10 +165,10 @@ pub struct Listing {
 impl Reader for Listing {
     type Output = Vec<Listed>;
 
-    fn data(&mut self, mut data: Data<'_>) -> Result<(), Error> {
+    fn data(&mut self, data: Data<'_>) -> Result<(), Error> {
         if data.is(self.name) {
             self.limits.check("listed", self.entries.len() as u64 + 1)?;
-            self.entries.push(read_listed(&mut data.tokens, self.utf8_names, &self.limits)?);
+            self.entries.push(read_listed(&data.tokens, self.utf8_names, &self.limits)?);
         }
         Ok(())
     }
@@ -183,20 +184,32 @@ pub struct StatusOf {
     utf8_names: bool,
     limits: Limits,
     found: Option<Vec<(String, u64)>>,
+    /// The answer under a name that differs in case.
+    similar: Option<Vec<(String, u64)>>,
 }
 
 impl Reader for StatusOf {
     type Output = Vec<(String, u64)>;
 
+    fn has_one_answer(&self) -> bool {
+        true
+    }
+
     fn data(&mut self, mut data: Data<'_>) -> Result<(), Error> {
-        if data.is("STATUS") && is_mailbox(&mut data.tokens, &self.mailbox, self.utf8_names)? {
-            self.found = Some(read_status(&mut data.tokens, &self.limits)?);
+        if !data.is("STATUS") {
+            return Ok(());
         }
+        let found = match compare_mailbox(&mut data.tokens, &self.mailbox, self.utf8_names)? {
+            Likeness::Same => &mut self.found,
+            Likeness::ButForCase => &mut self.similar,
+            Likeness::Other => return Ok(()),
+        };
+        *found = Some(read_status(&mut data.tokens, &self.limits)?);
         Ok(())
     }
 
     fn finish(self) -> Result<Vec<(String, u64)>, Error> {
         let missing = "the server's answer to STATUS says nothing of the mailbox";
-        self.found.ok_or_else(|| Error::Unexpected(missing.into()))
+        self.found.or(self.similar).ok_or_else(|| Error::Unexpected(missing.into()))
     }
 }

@@ -4,7 +4,10 @@
 //! FETCH responses pass through [`Fetch`], which drops those about other messages and hands the
 //! rest to a [`FetchReader`] one by one, so that large answers need not be held in memory.
 
-use super::answers::{Answers, copied_uids, merge, read_numbers, uid_of};
+use super::answers::{
+    Admission, Answers, copied_uids, merge, read_copied_uids, read_numbers, uid_of,
+    unreadable_words,
+};
 use super::error::Error;
 use super::imap::{ImapClient, LONGEST_SET};
 use super::pending::{Each, Pending, Reader};
@@ -12,6 +15,7 @@ use super::told::CopiedUids;
 use crate::proto::Limits;
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
+use crate::proto::imap::repair::with_uid;
 use crate::proto::imap::{
     Command, Completion, Data, FetchItems, Messages, SearchKey, SequenceSet, Status,
 };
@@ -82,13 +86,16 @@ impl ImapClient {
         mut reader: R,
     ) -> Result<Pending<Fetch<R>>, Error> {
         let answers = Answers::to(self, messages);
+        let depth = self.limits().depth;
+        let is_one = messages.only().is_some() && items.is_one();
+        let fetch = |reader| Fetch { answers, reader, is_one, lost: None, depth };
         if let Some(sent) = self.take_read_ahead(messages, items)? {
             reader.asked(&items.peeking());
-            return Ok(Pending::sent_before(sent, Fetch { answers, reader }));
+            return Ok(Pending::sent_before(sent, fetch(reader)));
         }
         reader.asked(items);
         let commands = self.for_each_part(messages, |part| Command::fetch(part, items))?;
-        self.begin(commands, Fetch { answers, reader })
+        self.begin(commands, fetch(reader))
     }
 
     /// STORE (6.4.6): passes the `FETCH` responses with the new flags of these messages to
@@ -134,10 +141,10 @@ impl ImapClient {
         silent: bool,
         reader: R,
     ) -> Result<Pending<Fetch<R>>, Error> {
-        let answers = Answers::to(self, messages);
+        let (answers, depth) = (Answers::to(self, messages), self.limits().depth);
         let store = |part: &Messages| Command::store(part, mode, flags, silent);
         let commands = self.for_each_part(messages, store)?;
-        self.begin(commands, Fetch { answers, reader })
+        self.begin(commands, Fetch { answers, reader, is_one: false, lost: None, depth })
     }
 
     /// COPY (6.4.7). With UIDPLUS the server reports where the copies were stored.
@@ -253,17 +260,39 @@ impl<F: FnMut(Data<'_>) -> Result<(), Error>> FetchReader for Each<F> {
 pub struct Fetch<R> {
     answers: Answers,
     reader: R,
+    /// Whether one item of one message was asked for, so that losing it is an error.
+    is_one: bool,
+    /// What could not be read of an answer.
+    lost: Option<String>,
+    depth: usize,
 }
 
 impl<R: FetchReader> Reader for Fetch<R> {
     type Output = R::Output;
 
     fn data(&mut self, data: Data<'_>) -> Result<(), Error> {
-        if self.answers.admit(&data)? { self.reader.item(data) } else { Ok(()) }
+        let admission = self.answers.admit(&data)?;
+        if self.is_one && !matches!(admission, Admission::Other) {
+            self.lost = data.lost.map(|lost| unreadable_words(&data, lost)).or(self.lost.take());
+        }
+        match admission {
+            Admission::Admitted => self.reader.item(data),
+            Admission::Other => Ok(()),
+            Admission::WithoutUid(uid) => {
+                let Some(response) = with_uid(&data, uid) else { return Ok(()) };
+                match response.data(self.depth)? {
+                    Some(data) => self.reader.item(data),
+                    None => Ok(()),
+                }
+            }
+        }
     }
 
     fn finish(self) -> Result<R::Output, Error> {
-        self.reader.finish()
+        match self.lost {
+            Some(lost) => Err(Error::Unexpected(lost)),
+            None => self.reader.finish(),
+        }
     }
 }
 
@@ -286,16 +315,17 @@ impl Reader for Search {
     type Output = Vec<u32>;
 
     fn data(&mut self, mut data: Data<'_>) -> Result<(), Error> {
-        if data.is("SEARCH") {
-            read_numbers(&mut data.tokens, &mut self.numbers)?;
-        }
+        let read = match data.is("SEARCH") || data.is("ESEARCH") {
+            true => read_numbers(&mut data, &mut self.numbers, &self.limits),
+            false => Ok(()),
+        };
         // A server may repeat numbers. Only different ones count towards the limit.
         if self.numbers.len() > 2 * self.sorted.max(1_000_000) {
             self.sort();
             self.sorted = self.numbers.len();
             self.limits.check("responses", self.numbers.len() as u64)?;
         }
-        Ok(())
+        read
     }
 
     fn finish(mut self) -> Result<Vec<u32>, Error> {
@@ -316,7 +346,12 @@ pub struct Copied {
 impl Reader for Copied {
     type Output = Option<CopiedUids>;
 
-    fn data(&mut self, _: Data<'_>) -> Result<(), Error> {
+    /// Some servers send COPYUID as a response of its own.
+    fn data(&mut self, data: Data<'_>) -> Result<(), Error> {
+        if data.is("COPYUID") {
+            let told = read_copied_uids(&String::from_utf8_lossy(data.tokens.rest()));
+            self.untagged = told.or(self.untagged.take());
+        }
         Ok(())
     }
 

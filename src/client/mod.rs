@@ -46,7 +46,7 @@ mod transfer;
 pub use appending::{Appended, Stored};
 pub use error::Error;
 pub use fetched::Fetched;
-pub use identity::ServerId;
+pub use identity::{ServerId, own_identity};
 pub use imap::ImapClient;
 pub use mailboxes::{Listing, StatusOf};
 pub use messages::{Copied, Fetch, FetchReader, Search};

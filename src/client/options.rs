@@ -13,6 +13,7 @@
 //! is sent.
 
 use super::error::Error;
+use super::identity::{ServerId, own_identity};
 use crate::proto::sasl::{Exchange, Mechanism};
 use crate::proto::{EncodeError, Limits, Protocol, Secret};
 use crate::transport::{Connection, Connector, Pace, TlsOptions};
@@ -136,6 +137,10 @@ pub struct ConnectOptions {
     pub reply_deadline: Option<Duration>,
     /// Limits on what the server may send.
     pub limits: Limits,
+    /// What an IMAP server is told about this program after the login, if it offers ID (RFC 2971);
+    /// `None` tells it nothing. Default: [`own_identity`](super::identity::own_identity). Some
+    /// servers refuse every SELECT until they know.
+    pub id: Option<ServerId>,
 }
 
 impl Default for ConnectOptions {
@@ -147,6 +152,7 @@ impl Default for ConnectOptions {
             timeout: Duration::from_secs(30),
             reply_deadline: None,
             limits: Limits::default(),
+            id: Some(own_identity()),
         }
     }
 }

@@ -13,6 +13,7 @@
 
 use super::error::Error;
 use super::imap::ImapClient;
+use crate::proto::ProtocolError;
 use crate::proto::imap::{Command, Completion, Data, Event, Handle, Status};
 use std::collections::VecDeque;
 
@@ -26,8 +27,16 @@ pub trait Reader {
     ///
     /// # Errors
     /// An error that ends the operation once the server has finished. The connection stays usable
-    /// unless the error is [`Error::Protocol`].
+    /// unless the error is [`Error::Protocol`]. After [`ProtocolError::Malformed`]
+    /// the reader gets the response once more, repaired; if it returns the error again, that
+    /// response is left out with a warning.
     fn data(&mut self, data: Data<'_>) -> Result<(), Error>;
+
+    /// Whether a single response answers the operation, so that the operation fails if it cannot be
+    /// read.
+    fn has_one_answer(&self) -> bool {
+        false
+    }
 
     /// Takes an untagged status response.
     fn status(&mut self, _: &Status<'_>) {}
@@ -96,7 +105,14 @@ impl ImapClient {
         let Pending { mut sent, mut unsent, mut reader } = pending;
         while let Some(handle) = sent {
             let completion = self.hear_out(handle, &mut |event| match event {
-                Event::Data(data) => reader.data(data),
+                Event::Data(data) => match reader.data(data) {
+                    Err(Error::Protocol(fault @ ProtocolError::Malformed { .. }))
+                        if reader.has_one_answer() =>
+                    {
+                        Err(Error::Unexpected(fault.to_string()))
+                    }
+                    read => read,
+                },
                 Event::Status(status) => {
                     reader.status(&status);
                     Ok(())
@@ -106,7 +122,11 @@ impl ImapClient {
             reader.completed(&completion);
             sent = unsent.pop_front().map(|command| self.send(command)).transpose()?;
         }
-        reader.finish()
+        reader.finish().inspect_err(|error| {
+            if let Error::Unexpected(words) = error {
+                self.drop_warning(words);
+            }
+        })
     }
 
     /// Gives up an operation: its answer is dropped when it arrives, and commands not sent yet are

@@ -11,6 +11,7 @@
 use super::error::Error;
 use super::options::{Auth, ConnectOptions, Credentials, Ports};
 use super::pop_ahead::{MOST, PopAhead};
+use super::told::{Warning, WarningKind};
 use crate::proto::Secret;
 use crate::proto::imap::{Completion, StatusKind};
 use crate::proto::pop3::{Command, Event, Handle, Reply, Session};
@@ -41,6 +42,7 @@ pub struct PopClient {
     /// Sizes from LIST, which do not change during a session.
     pub(super) sizes: HashMap<u32, u64>,
     pub(super) ahead: PopAhead,
+    warnings: Vec<Warning>,
 }
 
 impl PopClient {
@@ -71,6 +73,7 @@ impl PopClient {
             marked: false,
             sizes: HashMap::new(),
             ahead: PopAhead::default(),
+            warnings: Vec::new(),
         };
         client.greeting()?;
         client.learn_capabilities(None)?;
@@ -96,6 +99,23 @@ impl PopClient {
             None => self.line(Command::stat())?,
         };
         self.note_count(&text)
+    }
+
+    /// Returns the warnings since the last call.
+    pub fn take_warnings(&mut self) -> Vec<Warning> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Adds a warning with secrets replaced, unless there are as many as the limit allows.
+    pub(super) fn warn(&mut self, kind: WarningKind, words: &str) {
+        if self.warnings.len() < self.limits().warnings {
+            self.warnings.push(Warning { kind, words: self.connection.redact(words) });
+        }
+    }
+
+    /// Adds the warning that a letter was refused; the operation goes on with the others.
+    pub(crate) fn warn_refused(&mut self, number: u32, refusal: &Error) {
+        self.warn(WarningKind::Problem, &format!("letter {number} was left out: {refusal}"));
     }
 
     /// The number of letters, from the latest STAT.
@@ -146,8 +166,14 @@ impl PopClient {
     }
 
     fn note_count(&mut self, text: &str) -> Result<(), Error> {
-        let mut numbers = text.split(' ');
-        match (numbers.next().and_then(digits::<u32>), numbers.next().and_then(digits)) {
+        let mut words = text.split_ascii_whitespace();
+        let count = words.next().and_then(digits::<u32>);
+        // Some servers leave out the size, or write words between the numbers.
+        let bytes = match words.next() {
+            Some(word) if !word.starts_with(|c: char| c.is_ascii_alphabetic()) => digits(word),
+            _ => Some(words.find_map(digits).unwrap_or(0)),
+        };
+        match (count, bytes) {
             (Some(count), Some(bytes)) => {
                 // Message sets count up to this number.
                 self.connection.session().limits().check("responses", u64::from(count))?;
@@ -185,15 +211,18 @@ impl PopClient {
     /// [`Error::Refused`] if there is no such letter or the server has no UIDL.
     pub fn unique_id(&mut self, number: u32) -> Result<String, Error> {
         let text = self.line(Command::uidl(Some(number)))?;
-        text.split_once(' ')
-            .filter(|(told, _)| digits(told) == Some(number))
-            .map(|(_, id)| id.trim().to_owned())
-            .ok_or_else(|| {
-                self.unexpected(format!(
-                    "the server's answer to UIDL of letter {number} is {}",
-                    near(&text)
-                ))
-            })
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let id = match words[..] {
+            [told, id, ..] if digits(told) == Some(number) => Some(id),
+            [id] if digits(id) != Some(number) => Some(id), // some servers leave out the number
+            _ => None,
+        };
+        id.map(str::to_owned).ok_or_else(|| {
+            self.unexpected(format!(
+                "the server's answer to UIDL of letter {number} is {}",
+                near(&text)
+            ))
+        })
     }
 
     /// UIDL of all letters that are not marked.
@@ -407,7 +436,8 @@ impl PopClient {
         Error::Login { user: user.to_owned(), cause }
     }
 
-    /// Reads lines of a letter number and a value.
+    /// Reads lines of a letter number and a value. A line that is not one is left out, with a
+    /// warning. If most are not, this is another command's answer.
     fn numbered_lines<T>(
         &mut self,
         handle: Handle,
@@ -415,18 +445,32 @@ impl PopClient {
         read: impl Fn(&str) -> Option<T>,
     ) -> Result<Vec<(u32, T)>, Error> {
         let pair = |line: &str| {
-            let (number, rest) = line.split_once(' ')?;
+            let (number, rest) = line.trim().split_once(' ')?;
             Some((digits(number).filter(|number| *number > 0)?, read(rest.trim())?))
         };
-        self.body_lines(handle, name, "listed", |line| {
-            pair(line).ok_or_else(|| {
-                Error::Unexpected(format!(
-                    "a line of the server's answer to {name} is {}",
-                    near(line)
-                ))
-            })
-        })
-        .map_err(|error| error.redacted(&|text| self.connection.redact(text)))
+        let lines = self.body_lines(handle, name, "listed", |line| {
+            Ok(pair(line).ok_or_else(|| line.to_owned()))
+        })?;
+        let bad = |line: &&Result<_, String>| line.is_err();
+        if let Some(Err(line)) = lines.iter().find(bad)
+            && 2 * lines.iter().filter(bad).count() > lines.len()
+        {
+            let words = format!("a line of the server's answer to {name} is {}", near(line));
+            return Err(self.unexpected(words));
+        }
+        let mut pairs = Vec::with_capacity(lines.len());
+        for line in lines {
+            match line {
+                Ok(pair) => pairs.push(pair),
+                Err(line) if line.trim().is_empty() => {}
+                Err(line) => {
+                    let words =
+                        format!("a line of the answer to {name} was left out: {}", near(&line));
+                    self.warn(WarningKind::Unreadable, &words);
+                }
+            }
+        }
+        Ok(pairs)
     }
 
     /// An error that quotes the server, with secrets replaced.
@@ -446,13 +490,14 @@ impl PopClient {
         let mut body = Vec::new();
         let limits = self.limits();
         self.finish(handle, name, None, &mut |piece| collect(&mut body, piece, &limits, "line"))?;
-        // Only CR LF ends a line; a bare CR or LF does not.
-        let ends = memchr::memmem::find_iter(&body, b"\r\n").map(|end| end + 2);
+        // Only CR LF ends a line; a bare CR or LF does not, unless the server uses no other.
+        let line_end = self.connection.session().line_end();
+        let ends = memchr::memmem::find_iter(&body, line_end).map(|end| end + line_end.len());
         let mut lines = Vec::new();
         let mut start = 0;
         for end in ends {
             limits.check(most, lines.len() as u64 + 1)?;
-            lines.push(read(&String::from_utf8_lossy(&body[start..end - 2]))?);
+            lines.push(read(&String::from_utf8_lossy(&body[start..end - line_end.len()]))?);
             start = end;
         }
         Ok(lines)

@@ -167,10 +167,12 @@ impl PopClient {
     }
 
     /// Fetches letters in order, pipelined if the server allows it, and requests those of `next`,
-    /// which another call will want.
+    /// which another call will want. Of several letters, one that the server refuses is left out,
+    /// with a warning.
     ///
     /// # Errors
-    /// That of the first letter that fails. The ones before it were given to `on_letter`.
+    /// That of the first letter that fails for another reason, or that of the only one. The ones
+    /// before it were given to `on_letter`.
     pub fn letters(
         &mut self,
         numbers: &[u32],
@@ -186,9 +188,13 @@ impl PopClient {
             self.expect(numbers.iter().copied(), lines)?;
         }
         self.expect(next.iter().copied(), lines)?;
-        let result = numbers.iter().try_for_each(|&number| {
-            let letter = self.letter(number, lines)?;
-            on_letter(number, letter)
+        let result = numbers.iter().try_for_each(|&number| match self.letter(number, lines) {
+            Ok(letter) => on_letter(number, letter),
+            Err(refusal @ Error::Refused { .. }) if numbers.len() > 1 => {
+                self.warn_refused(number, &refusal);
+                Ok(())
+            }
+            Err(error) => Err(error),
         });
         if result.is_err() {
             self.forget_letters();

@@ -55,6 +55,10 @@ struct QuotaRoots {
 impl Reader for QuotaRoots {
     type Output = Vec<QuotaRoot>;
 
+    fn has_one_answer(&self) -> bool {
+        true
+    }
+
     fn data(&mut self, mut data: Data<'_>) -> Result<(), Error> {
         if data.is("QUOTAROOT") {
             name(&mut data.tokens)?; // the mailbox's

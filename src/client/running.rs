@@ -16,15 +16,19 @@
 //! | a challenge, a request for literal bytes | answered from the command's `Input` |
 //!
 //! An error of the callback does not stop the loop. The remaining events are read first, so that
-//! the connection stays usable; only [`Error::Protocol`] closes it.
+//! the connection stays usable. A response that a callback cannot read is repaired and given to it
+//! once more (`repair` has the rules); what is lost even so becomes a warning. Only an
+//! [`Error::Protocol`] of another kind closes the connection.
 
 use super::ahead::InFlight;
-use super::answers::{is_known, shown, warning_of_status};
+use super::answers::{is_known, shown, unreadable_words, warning_of_status};
 use super::appending::Literal;
 use super::error::Error;
-use super::imap::ImapClient;
+use super::imap::{ImapClient, LONGEST_FAREWELL};
 use super::told::{Warning, WarningKind};
-use crate::proto::imap::{Command, Completion, Event, Handle, Status, StatusKind, Verb};
+use crate::proto::ProtocolError;
+use crate::proto::error::excerpt;
+use crate::proto::imap::{Command, Completion, Data, Event, Handle, Status, StatusKind, Verb};
 use crate::proto::sasl::{Exchange, SaslError};
 
 /// What a running command needs besides its first line.
@@ -80,9 +84,10 @@ impl ImapClient {
         &mut self,
         command: Command,
         input: Input<'_>,
+        on_event: OnEvent<'_>,
     ) -> Result<Completion, Error> {
         let handle = self.send(command)?;
-        let result = self.hear_with(handle, input, &mut |_| Ok(()));
+        let result = self.hear_with(handle, input, on_event);
         self.redacted(result)
     }
 
@@ -116,7 +121,10 @@ impl ImapClient {
         let depth = self.limits().depth;
         for answer in own.answers.drain(..) {
             match answer.data(depth) {
-                Ok(Some(data)) => deliver(Event::Data(data), on_event, &mut failure),
+                Ok(Some(data)) => {
+                    let warning = deliver(Event::Data(data), on_event, &mut failure, depth);
+                    warning.into_iter().for_each(|warning| self.note_warning(warning));
+                }
                 Ok(None) => {}
                 Err(error) => failure = failure.or(Some(error.into())),
             }
@@ -166,14 +174,15 @@ impl ImapClient {
         failure: &mut Option<Error>,
     ) -> Result<Option<Completion>, Error> {
         self.connection().wait()?;
+        let depth = self.limits().depth;
         let (connection, ahead) = self.parts();
         let event = connection.session().current_event()?;
         let warning = match &event {
             Event::Status(status) if is_farewell(status, own) => {
                 let words = String::from_utf8_lossy(status.text).into_owned();
-                connection.close();
-                return Err(Error::Bye { words });
+                return Err(self.farewell(words, own));
             }
+            Event::Unreadable { what, bytes } => Some(left_out(what, bytes)),
             Event::Status(status) => warning_of_status(status),
             Event::Data(data) => {
                 let session = connection.session();
@@ -210,9 +219,32 @@ impl ImapClient {
             }
             _ => None,
         };
-        deliver(event, on_event, failure);
-        warning.into_iter().for_each(|warning| self.note_warning(warning));
+        let unreadable = deliver(event, on_event, failure, depth);
+        warning.into_iter().chain(unreadable).for_each(|warning| self.note_warning(warning));
         Ok(None)
+    }
+
+    /// Closes the connection after a BYE, and returns the error. If the BYE gives the reason for
+    /// which a login is refused, the refusal follows it.
+    fn farewell(&mut self, words: String, own: Option<&InFlight>) -> Error {
+        let login = own.filter(|own| matches!(own.about.verb, Verb::Login | Verb::Authenticate));
+        let connection = self.connection();
+        if let Some(own) = login {
+            connection.hurry(LONGEST_FAREWELL);
+            while connection.wait().is_ok() {
+                let Ok(Event::Done { handle, status }) = connection.session().current_event()
+                else {
+                    continue;
+                };
+                if handle == own.handle && status.kind != StatusKind::Ok {
+                    let completion = Completion { text: words, ..Completion::from(&status) };
+                    connection.close();
+                    return Error::Refused { command: own.about.name, completion };
+                }
+            }
+        }
+        connection.close();
+        Error::Bye { words }
     }
 
     /// Sends the next of `left` bytes of a literal. First reads responses that have arrived
@@ -243,7 +275,7 @@ impl ImapClient {
     ) -> Result<(), Error> {
         let initial = initial_response.then(|| exchange.initial()).flatten();
         let command = Command::authenticate(exchange.mechanism(), initial.as_ref());
-        self.run_with(command, Input::Exchange(exchange))?;
+        self.run_with(command, Input::Exchange(exchange), &mut |_| Ok(()))?;
         exchange.finish().map_err(|cause| self.login_failed(exchange.user(), cause))
     }
 
@@ -268,6 +300,7 @@ impl ImapClient {
                 }
                 Event::Status(status) => warning_of_status(&status),
                 Event::Data(data) => unknown_data(&data),
+                Event::Unreadable { what, bytes } => Some(left_out(what, bytes)),
                 _ => None,
             };
             warning.into_iter().for_each(|warning| self.note_warning(warning));
@@ -278,11 +311,68 @@ impl ImapClient {
     }
 }
 
-/// Passes an event to the callback, unless the callback has failed before.
-fn deliver(event: Event<'_>, on_event: OnEvent<'_>, failure: &mut Option<Error>) {
-    if failure.is_none() {
-        *failure = on_event(event).err();
+/// Passes an event to the callback, unless the callback has failed before. Returns a warning if a
+/// part of it cannot be read.
+fn deliver(
+    event: Event<'_>,
+    on_event: OnEvent<'_>,
+    failure: &mut Option<Error>,
+    depth: usize,
+) -> Option<Warning> {
+    if failure.is_some() {
+        return None;
     }
+    let again = if let Event::Data(data) = &event { Some(data.clone()) } else { None };
+    match (on_event(event), again) {
+        (Ok(()), _) => None,
+        (Err(Error::Protocol(fault @ ProtocolError::Malformed { .. })), Some(data)) => {
+            read_again(&data, &fault, on_event, failure, depth)
+        }
+        (Err(error), _) => {
+            *failure = Some(error);
+            None
+        }
+    }
+}
+
+/// Repairs a response that the callback could not read, and passes it on once more.
+#[cold]
+fn read_again(
+    data: &Data<'_>,
+    fault: &ProtocolError,
+    on_event: OnEvent<'_>,
+    failure: &mut Option<Error>,
+    depth: usize,
+) -> Option<Warning> {
+    let words = match data.repaired(depth) {
+        None => {
+            let name = String::from_utf8_lossy(data.name);
+            Some(format!("a response {name} cannot be read whole: {fault}"))
+        }
+        Some(repaired) => match repaired.data(depth) {
+            Ok(Some(data)) => {
+                let lost = data.lost.map(|lost| unreadable_words(&data, lost));
+                match on_event(Event::Data(data.clone())) {
+                    Ok(()) => lost,
+                    Err(Error::Protocol(fault @ ProtocolError::Malformed { .. })) => {
+                        Some(unreadable_words(&data, &fault.to_string()))
+                    }
+                    Err(error) => {
+                        *failure = Some(error);
+                        None
+                    }
+                }
+            }
+            _ => Some(unreadable_words(data, &fault.to_string())),
+        },
+    };
+    words.map(|words| Warning { kind: WarningKind::Unreadable, words })
+}
+
+/// The warning for an untagged response that cannot be read.
+fn left_out(what: &str, bytes: &[u8]) -> Warning {
+    let words = format!("a response was left out: {what}, near {}", excerpt(bytes));
+    Warning { kind: WarningKind::Unreadable, words }
 }
 
 /// Whether a status is a BYE without a LOGOUT.
@@ -291,7 +381,7 @@ fn is_farewell(status: &Status<'_>, own: Option<&InFlight>) -> bool {
 }
 
 /// A warning about untagged data that is not known.
-fn unknown_data(data: &crate::proto::imap::Data<'_>) -> Option<Warning> {
+fn unknown_data(data: &Data<'_>) -> Option<Warning> {
     let unknown = || Warning { kind: WarningKind::UnknownUntagged, words: shown(data) };
     (!is_known(data)).then(unknown)
 }

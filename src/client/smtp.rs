@@ -142,7 +142,7 @@ impl SmtpClient {
         }
         if let Some(limit) = self
             .extension("SIZE")
-            .and_then(|words| words.split(' ').nth(1)?.parse::<u64>().ok())
+            .and_then(|line| words_of(line).nth(1)?.parse::<u64>().ok())
             .filter(|limit| *limit > 0)
             && letter.len() as u64 > limit
         {
@@ -366,8 +366,11 @@ impl SmtpClient {
     }
 
     fn log_in(&mut self, credentials: &Credentials) -> Result<(), Error> {
-        let offered = self.extension("AUTH").unwrap_or("").to_owned();
-        let offers = |name: &str| offered.split([' ', '=']).any(|word| word == name);
+        // A server may have two lines, one of them in the form before RFC 4954: `AUTH=LOGIN`.
+        let lines = self.extensions.iter().filter(|line| words_of(line).next() == Some("AUTH"));
+        let offered: Vec<String> =
+            lines.flat_map(|line| words_of(line).skip(1)).map(str::to_owned).collect();
+        let offers = |name: &str| offered.iter().any(|word| word == name);
         let mechanism = match credentials.mechanism(offers) {
             Ok(None) if offers("LOGIN") => Ok(Mechanism::Login),
             Ok(None) => {
@@ -414,9 +417,10 @@ impl SmtpClient {
 
     /// The line of the EHLO reply with this keyword.
     fn extension(&self, name: &str) -> Option<&str> {
-        self.extensions.iter().map(String::as_str).find(|line| {
-            line.split([' ', '=']).next().is_some_and(|word| word.eq_ignore_ascii_case(name))
-        })
+        self.extensions
+            .iter()
+            .map(String::as_str)
+            .find(|line| words_of(line).next().is_some_and(|word| word.eq_ignore_ascii_case(name)))
     }
 
     fn run(&mut self, command: Command) -> Result<Answer, Error> {
@@ -459,6 +463,11 @@ impl SmtpClient {
         self.connection.close(); // nothing more is sent to a server that is not trusted
         Error::Insecure(why.to_owned())
     }
+}
+
+/// The words of a line of the EHLO reply.
+fn words_of(line: &str) -> impl Iterator<Item = &str> {
+    line.split([' ', '=', '\t']).filter(|word| !word.is_empty())
 }
 
 /// The local address in the form that EHLO takes (RFC 5321 4.1.3).

@@ -5,6 +5,7 @@
 //! body of a wanted letter. A UID that follows the literal is checked when the response is
 //! complete.
 
+use super::answers::unreadable_words;
 use super::error::Error;
 use super::imap::ImapClient;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
@@ -65,7 +66,10 @@ impl ImapClient {
                 Event::Data(mut data) if data.is("FETCH") => {
                     let number = data.number;
                     let (found, body) = uid_and_body(&mut data.tokens)?;
-                    let message = if messages.are_uids() { found } else { number };
+                    let message = match messages.are_uids() {
+                        true => found.or(messages.only().filter(|_| body.is_some())),
+                        false => number,
+                    };
                     if let Some(Body::Whole(bytes)) = &body {
                         came = true;
                         to.write(bytes)?;
@@ -104,7 +108,7 @@ impl ImapClient {
         self.settle()?; // so that all pieces belong to this letter
         self.connection().stream_literals_over(Some(STREAMED_FROM));
         let file = |cause| Error::File { path: path.to_owned(), cause };
-        let (mut written, mut streamed) = (None, false);
+        let (mut written, mut streamed, mut lost) = (None, false, None);
         let mut is_body = None; // decided once for each literal: the text before it may be long, and its pieces many
         let result = self.run_events(command, &mut |event| {
             match event {
@@ -126,9 +130,20 @@ impl ImapClient {
                 }
                 Event::Data(mut data) if data.is("FETCH") => {
                     let number = data.number;
+                    let lost_words = data.lost.map(|lost| unreadable_words(&data, lost));
                     let (found, body) = uid_and_body(&mut data.tokens)?;
-                    let told = if message.is_uid() { found } else { number };
+                    // Some servers answer UID FETCH without the UID.
+                    let told = if message.is_uid() && body.is_some() {
+                        found.or(Some(message.get()))
+                    } else if message.is_uid() {
+                        found
+                    } else {
+                        number
+                    };
                     let is_asked_for = told == Some(message.get());
+                    if is_asked_for && body.is_none() {
+                        lost = lost_words.or(lost.take());
+                    }
                     match body {
                         Some(Body::Whole(bytes)) if is_asked_for && written.is_none() => {
                             to.write_all(&bytes).map_err(file)?;
@@ -149,7 +164,13 @@ impl ImapClient {
         });
         self.connection().stream_literals_over(None);
         result?;
-        Ok(written)
+        match lost.filter(|_| written.is_none()) {
+            Some(lost) => {
+                self.drop_warning(&lost);
+                Err(Error::Unexpected(lost))
+            }
+            None => Ok(written),
+        }
     }
 }
 
@@ -186,9 +207,10 @@ fn uid_and_body(tokens: &mut Tokens<'_>) -> Result<(Option<u32>, Option<Body>), 
     while let Some((name, value)) = items.next()? {
         if name.eq_ignore_ascii_case(b"UID") {
             uid = message_number(value).map(u32::from);
-        } else if name.eq_ignore_ascii_case(b"BODY[]") && !value.is_nil() {
+        } else if name.eq_ignore_ascii_case(b"BODY[]") {
             body = match value {
                 Token::Streamed(_) => Some(Body::Streamed),
+                _ if value.is_nil() => Some(Body::Whole(Vec::new())), // an empty letter
                 _ => value.bytes().map(|bytes| Body::Whole(bytes.into_owned())),
             };
         }

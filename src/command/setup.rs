@@ -37,7 +37,12 @@ pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
 
 /// Returns the options for a sandbox's mail and faults.
 pub(super) fn sandbox_for(global: &Global) -> Options {
-    Options { mail: global.mail.clone(), faults: global.fault.clone(), ..Options::default() }
+    let (mail, faults) = (global.mail.clone(), global.fault.clone());
+    Options { mail, faults, warn: complain_of_mail, ..Options::default() }
+}
+
+fn complain_of_mail(warning: &str) {
+    complain(&format!("Warning: {warning}"));
 }
 
 /// Returns the initial mail of a sandbox. Mail given with `--mail` replaces the manual's.

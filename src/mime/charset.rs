@@ -42,6 +42,11 @@ pub fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Whether this is a name of UTF-8.
+pub(super) fn is_utf8(label: &str) -> bool {
+    Encoding::for_label(label.as_bytes()) == Some(UTF_8)
+}
+
 /// Whether the charset encodes text with escape sequences or shifts. Pieces in such a charset must
 /// be decoded one by one.
 pub(super) fn is_stateful(label: &str) -> bool {

@@ -85,7 +85,7 @@ impl Sandbox {
         let store = Store::new(options.accounts, options.seed);
         for path in &options.mail {
             let user = first.as_deref().ok_or_else(|| SandboxError::UnknownUser(String::new()))?;
-            store.import(user, path)?;
+            store.import(user, path, options.warn)?;
         }
         if let Some(first) = first.filter(|_| options.accept_any) {
             store.admit_guests(first);

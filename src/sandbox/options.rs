@@ -44,6 +44,8 @@ pub struct Options {
     /// Mail to import into the first account: mbox files, Maildirs, folders of `.eml` files.
     /// Default: none.
     pub mail: Vec<PathBuf>,
+    /// Takes a warning for each imported letter that had to be changed. Default: drops it.
+    pub warn: fn(&str),
     /// Whether anyone can log in, with any password. An unknown user then gets a copy of the first
     /// account's mail, so that a script runs with the account it names. Default: no.
     pub accept_any: bool,
@@ -72,6 +74,7 @@ impl Default for Options {
             refuse: Vec::new(),
             trace_headers: true,
             mail: Vec::new(),
+            warn: |_| {},
             accept_any: false,
             faults: Vec::new(),
         }

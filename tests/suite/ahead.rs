@@ -188,12 +188,12 @@ impl FetchReader for Failing<'_> {
 
 #[test]
 fn a_reader_that_fails_on_buffered_answers_is_not_called_again() {
-    let malformed = || {
+    let out_of_turn = || {
         let (what, near) = ("not a letter", String::new());
-        Error::Protocol(ProtocolError::Malformed { what, offset: 0, near })
+        Error::Protocol(ProtocolError::OutOfTurn { what, near })
     };
     let unexpected = || Error::Unexpected("not a letter".into());
-    for (error, closes) in [(unexpected as fn() -> Error, false), (malformed, true)] {
+    for (error, closes) in [(unexpected as fn() -> Error, false), (out_of_turn, true)] {
         let script = Script::run(|peer| {
             peer.log_in("");
             peer.answer("* 2 EXISTS\r\n{tag} OK done\r\n");

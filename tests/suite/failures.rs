@@ -149,7 +149,6 @@ fn responses_out_of_turn_end_the_connection() {
         "A99 OK done\r\n",
         "{tag} OK one\r\n{tag} OK two\r\n",
         "+ go on\r\n",
-        "* 1 FETCH (FLAGS (\\Seen)\r\n{tag} OK x\r\n",
         "nonsense\r\n",
         "{tag} HELLO\r\n",
     ] {

@@ -86,6 +86,8 @@ mod saving;
 mod scheme;
 #[cfg(feature = "cli")]
 mod secrets;
+#[cfg(all(feature = "host", feature = "sandbox"))]
+mod servers;
 #[cfg(feature = "sandbox")]
 mod smtp;
 #[cfg(feature = "cli")]

@@ -42,7 +42,7 @@ fn fixtures() -> Vec<Fixture> {
     found
 }
 
-fn unescape(line: &str) -> Vec<u8> {
+pub fn unescape(line: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = line.as_bytes().iter().copied();
     while let Some(byte) = rest.next() {

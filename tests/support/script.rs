@@ -100,11 +100,14 @@ impl Peer {
         command
     }
 
-    /// Plays an IMAP login: the greeting, LOGIN, and the LIST that asks for the hierarchy
-    /// separator.
+    /// Plays an IMAP login: the greeting, LOGIN, ID if it is among the capabilities, and the LIST
+    /// that asks for the hierarchy separator.
     pub fn log_in(&mut self, capabilities: &str) {
         self.say(&format!("* OK [CAPABILITY IMAP4rev1 {capabilities}] hello\r\n"));
         self.answer(&format!("{{tag}} OK [CAPABILITY IMAP4rev1 {capabilities}] in\r\n"));
+        if capabilities.split(' ').any(|name| name == "ID") {
+            self.answer("* ID NIL\r\n{tag} OK done\r\n");
+        }
         self.answer("* LIST () \"/\" \"\"\r\n{tag} OK done\r\n");
     }
 

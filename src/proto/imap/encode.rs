@@ -51,12 +51,14 @@ impl Part {
     }
 
     /// Encodes a mailbox name for sending: as an atom, a quoted string or a literal, in UTF-8 if
-    /// `utf8`, else in modified UTF-7 (RFC 3501 5.1.3).
-    pub fn encode_name(&mut self, utf8: bool) {
+    /// `utf8`, else in modified UTF-7 (RFC 3501 5.1.3). If the server gave the name in another form,
+    /// `given` is that.
+    pub fn encode_name(&mut self, utf8: bool, given: Option<&[u8]>) {
         let name = std::mem::take(&mut self.bytes);
         let is_atom_byte = |byte: u8| is_atom_char(byte) || byte == b']';
-        let name = match std::str::from_utf8(&name) {
-            Ok(name) if !utf8 => utf7::encode(name).into_bytes(),
+        let name = match (given, std::str::from_utf8(&name)) {
+            (Some(given), _) => given.to_vec(),
+            (None, Ok(name)) if !utf8 => utf7::encode(name).into_bytes(),
             _ => name,
         };
         let is_atom = self.form == Form::Mailbox
@@ -415,7 +417,7 @@ mod tests {
         build(&mut encoder)?;
         let mut parts = encoder.into_parts();
         let is_name = |part: &&mut Part| matches!(part.form, Form::Mailbox | Form::Pattern);
-        parts.iter_mut().filter(is_name).for_each(|part| part.encode_name(utf8_names));
+        parts.iter_mut().filter(is_name).for_each(|part| part.encode_name(utf8_names, None));
         Ok(parts
             .iter()
             .map(|part| {

@@ -50,7 +50,7 @@ impl<'t, 'a> FetchedItems<'t, 'a> {
             self.tokens.skip_value(unread)?;
         }
         match self.tokens.expect_token()? {
-            Token::Close => Ok(None),
+            Token::Close => self.tokens.expect_end().map(|()| None),
             Token::Atom(name) => {
                 let value = self.tokens.expect_token()?;
                 self.unread = Some(value);

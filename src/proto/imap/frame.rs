@@ -1,6 +1,7 @@
 //! Splits the server's bytes into responses and finds their literals, before any parsing.
 //!
-//! A response is a line that ends in CR LF. `{n}` before the line end announces `n` bytes of
+//! A response is a line that ends in CR LF, or in LF alone if the server's first line does. `{n}`
+//! before the line end announces `n` bytes of
 //! literal, after which the line continues (RFC 3501 4.3). Only untagged data has literals: the
 //! text of a status line is free, so `{5}` at its end is text. Literal bytes are never inspected.
 //!
@@ -71,6 +72,17 @@ pub struct Frame {
     /// End of the last response handed out, and where the next one starts.
     complete: Option<(usize, usize)>,
     stream_over: Option<u64>,
+    line_ends: LineEnds,
+}
+
+/// How the server ends its lines; its first line decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineEnds {
+    Undecided,
+    /// As the RFC says.
+    CrLf,
+    /// A line feed, before which a CR may stand.
+    Lf,
 }
 
 /// Large enough for a fast server, small enough for the CPU cache.
@@ -93,6 +105,7 @@ impl Frame {
             piece: 0..0,
             complete: None,
             stream_over: None,
+            line_ends: LineEnds::Undecided,
         }
     }
 
@@ -100,6 +113,14 @@ impl Frame {
     /// default, keeps every literal whole.
     pub fn stream_literals_over(&mut self, bytes: Option<u64>) {
         self.stream_over = bytes;
+    }
+
+    /// Forgets that the server ends its lines in LF alone, unless its next line does so too: the line
+    /// that decided came before TLS, perhaps from somebody else.
+    pub fn tls_established(&mut self) {
+        if self.line_ends == LineEnds::Lf {
+            self.line_ends = LineEnds::Undecided;
+        }
     }
 
     /// Returns room to read into; report with [`Frame::filled`] how much was read.
@@ -197,12 +218,17 @@ impl Frame {
             };
             let end = self.scan + found;
             self.check_line(end)?;
-            if end == self.line || self.buffer[end - 1] != b'\r' {
+            let is_crlf = end > self.line && self.buffer[end - 1] == b'\r';
+            if self.line_ends == LineEnds::Undecided {
+                self.line_ends = if is_crlf { LineEnds::CrLf } else { LineEnds::Lf };
+            }
+            if !is_crlf && self.line_ends == LineEnds::CrLf {
                 return Err(self.malformed("a bare LF", end));
             }
-            match self.announced_literal(end - 1)? {
+            let text_end = end - usize::from(is_crlf);
+            match self.announced_literal(text_end)? {
                 None => {
-                    self.complete = Some((end - 1, end + 1));
+                    self.complete = Some((text_end, end + 1));
                     return Ok(Step::Response);
                 }
                 Some(announced) => self.begin_literal(announced, end + 1)?,
@@ -332,9 +358,8 @@ fn may_have_literals(response: &[u8]) -> bool {
     let Some(rest) = response.strip_prefix(b"* ") else { return false };
     // A status word is short. Searching further would scan the whole response again at each of its
     // literals.
-    let rest = &rest[..rest.len().min(10)];
-    let word = &rest[..memchr(b' ', rest).unwrap_or(rest.len())];
-    !super::response::is_status_word(word)
+    let rest = rest[..rest.len().min(20)].trim_ascii_start();
+    !super::response::begins_with_status(rest)
 }
 
 #[cfg(test)]
@@ -452,9 +477,27 @@ mod tests {
             split(b"* 1 FETCH (A {99999999999999999999}\r\n", 9, None),
             Err(ProtocolError::Malformed { .. })
         ));
-        assert!(matches!(
-            split(b"* 1 EXISTS\n", 9, None),
-            Err(ProtocolError::Malformed { what: "a bare LF", .. })
-        ));
+        for line in ["* OK hello\r\n* 1 EXISTS\n", "* OK hello\r\n\n"] {
+            assert!(matches!(
+                split(line.as_bytes(), 9, None),
+                Err(ProtocolError::Malformed { what: "a bare LF", .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn a_server_whose_first_line_ends_in_lf_may_go_on_like_that() {
+        let input = "* OK hello\n* 1 FETCH (A {3}\na\nb)\n* 2 EXISTS\r\n\nA1 OK {3}\n";
+        let found = ["* OK hello", "* 1 FETCH (A {3}\\na\\nb)", "* 2 EXISTS", "", "A1 OK {3}"];
+        for size in [1, 2, 7, 100] {
+            assert_eq!(split(input.as_bytes(), size, None).unwrap(), found, "by {size}");
+        }
+        let mut frame = Frame::new(Limits::default());
+        frame.push(b"* OK hello\nA1 OK go\n");
+        assert_eq!((frame.advance(), frame.advance()), (Ok(Step::Response), Ok(Step::Response)));
+        frame.tls_established();
+        frame.push(b"* OK\r\n* OK\n");
+        assert_eq!(frame.advance(), Ok(Step::Response));
+        assert!(frame.advance().is_err());
     }
 }

@@ -55,6 +55,11 @@ impl FetchItems {
         Ok(FetchItems { items, parenthesised: inside.is_some() })
     }
 
+    /// Returns whether these are one item, and no macro for several.
+    pub fn is_one(&self) -> bool {
+        matches!(&self.items[..], [item] if !["ALL", "FAST", "FULL"].contains(&item.answer.as_str()))
+    }
+
     /// Returns whether fetching these items sets `\Seen`.
     pub fn marks_seen(&self) -> bool {
         self.items.iter().any(|item| item.marks_seen)

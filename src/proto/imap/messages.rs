@@ -5,7 +5,7 @@
 //! the wire; only the command's prefix `UID` tells them apart. [`Messages`] makes the difference a
 //! matter of types, so that no caller can pass one for the other.
 
-use super::sequence::SequenceSet;
+use super::sequence::{Bound, SequenceSet};
 use std::num::NonZeroU32;
 
 /// One message of the selected mailbox.
@@ -63,6 +63,14 @@ impl Messages {
     /// Every message of the mailbox, `1:*`.
     pub fn all() -> Self {
         Messages::Numbers(SequenceSet::all())
+    }
+
+    /// The number or UID of the only message; `None` if there are several, or if it is `*`.
+    pub fn only(&self) -> Option<u32> {
+        match self.set().ranges() {
+            [(Bound::Number(first), Bound::Number(last))] if first == last => Some(first.get()),
+            _ => None,
+        }
     }
 
     /// The messages with these sequence numbers; 0 is skipped.

@@ -2,13 +2,16 @@
 //! request (RFC 3501 7).
 //!
 //! [`parse`] works on a response that `frame` has split off. It reads the tag, number and name, and
-//! for statuses the code and text. Data stays as [`Tokens`] for the caller that knows the name. A
-//! response whose shape the grammar does not allow is an error; unknown names and codes are not.
+//! for statuses the code and text. Data stays as [`Tokens`] for the caller that knows the name.
+//! Untagged data whose shape the grammar does not allow is [`Response::Unreadable`]: its end is
+//! certain, so only this response is lost. Blanks may be doubled, and missing where nothing else is
+//! possible. The table of faults is in `repair`.
 
 use super::frame::Raw;
+use super::session::OwnedResponse;
 use super::tokens::{Tokens, parse_number};
 use crate::proto::error::{ProtocolError, excerpt};
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 /// The kind of a status response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +41,9 @@ impl StatusKind {
     }
 }
 
-/// Returns whether the word after `*` begins a status response.
-pub(super) fn is_status_word(word: &[u8]) -> bool {
-    StatusKind::from_word(word).is_some()
+/// Returns whether the text after `*` is a status response.
+pub(super) fn begins_with_status(text: &[u8]) -> bool {
+    status_word(text).is_some()
 }
 
 /// A response code, `[UIDNEXT 69]`.
@@ -89,12 +92,20 @@ pub struct Data<'a> {
     pub name: &'a [u8],
     /// The data after the name.
     pub tokens: Tokens<'a>,
+    /// What of a FETCH response could not be read and was left out of `tokens`, for messages.
+    pub lost: Option<&'a str>,
 }
 
 impl Data<'_> {
     /// Returns whether the data has this name, ignoring case.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// Writes a FETCH response whose tokens cannot be read once more, so that they can: with all items
+    /// that are certain, and in [`Data::lost`] what is not. `None` for other data.
+    pub fn repaired(&self, max_depth: usize) -> Option<OwnedResponse> {
+        super::repair::repair(self, max_depth)
     }
 }
 
@@ -114,6 +125,13 @@ pub enum Response<'a> {
     Data(Data<'a>),
     /// `+ text`: the server waits for a literal or a line.
     Continue(&'a [u8]),
+    /// An untagged response that cannot be read.
+    Unreadable {
+        /// The fault.
+        what: &'static str,
+        /// The response.
+        bytes: &'a [u8],
+    },
 }
 
 /// Parses the outer shape of a response; data stays as tokens. `max_depth` limits their nesting.
@@ -122,62 +140,77 @@ pub enum Response<'a> {
 /// [`ProtocolError::Malformed`] if it is not a valid response.
 pub fn parse(raw: Raw<'_>, max_depth: usize) -> Result<Response<'_>, ProtocolError> {
     let bytes = raw.bytes;
-    if bytes.first() == Some(&b'+') {
-        return match bytes.get(1) {
-            Some(b' ') => Ok(Response::Continue(&bytes[2..])),
-            None => Ok(Response::Continue(b"")), // quirk: some servers omit the space
-            Some(_) => Err(malformed("a continuation without a space", bytes)),
-        };
+    if let Some(text) = bytes.strip_prefix(b"+") {
+        return Ok(Response::Continue(text.strip_prefix(b" ").unwrap_or(text)));
+    }
+    // Exchange 2013 sends `[COPYUID 124 10 233]` alone.
+    if bytes.starts_with(b"[") && end_of_code(bytes).is_some() {
+        return Ok(Response::Status(status(StatusKind::Ok, bytes)));
     }
     let (tag, rest) = word(bytes);
     if tag == b"*" {
-        return untagged(raw, bytes.len() - rest.len(), max_depth);
+        return Ok(untagged(raw, bytes.len() - rest.len(), max_depth));
     }
     if tag.is_empty() || !tag.iter().all(|byte| byte.is_ascii_graphic()) {
         return Err(malformed("neither a tag, nor `*`, nor `+`", bytes));
     }
-    let (kind, text) = word(rest);
-    match StatusKind::from_word(kind) {
-        Some(kind @ (StatusKind::Ok | StatusKind::No | StatusKind::Bad)) => {
+    match status_word(rest) {
+        Some((kind @ (StatusKind::Ok | StatusKind::No | StatusKind::Bad), text)) => {
             Ok(Response::Tagged { tag, status: status(kind, text) })
         }
         _ => Err(malformed("a tag without OK, NO or BAD", bytes)),
     }
 }
 
-fn untagged(raw: Raw<'_>, start: usize, max_depth: usize) -> Result<Response<'_>, ProtocolError> {
-    let (first, rest) = word(&raw.bytes[start..]);
-    if let Some(kind) = StatusKind::from_word(first) {
-        return Ok(Response::Status(status(kind, rest)));
+/// Reads `OK text`, and `OK[CODE] text`, in which a blank is missing.
+fn status_word(bytes: &[u8]) -> Option<(StatusKind, &[u8])> {
+    let (first, rest) = word(bytes);
+    let first = first.strip_suffix(b":").unwrap_or(first);
+    let Some(bracket) = memchr(b'[', first) else {
+        return Some((StatusKind::from_word(first)?, rest));
+    };
+    Some((StatusKind::from_word(&first[..bracket])?, &bytes[bracket..]))
+}
+
+fn untagged(raw: Raw<'_>, start: usize, max_depth: usize) -> Response<'_> {
+    let unreadable = |what| Response::Unreadable { what, bytes: raw.bytes };
+    let body = &raw.bytes[start..];
+    if let Some((kind, text)) = status_word(body) {
+        return Response::Status(status(kind, text));
     }
+    let (first, rest) = word(body);
+    let tokens = |rest: &[u8]| Tokens::new(raw, raw.bytes.len() - rest.len(), max_depth);
     if first.first().is_some_and(u8::is_ascii_digit) {
         let number = parse_number(first).and_then(|number| u32::try_from(number).ok());
-        let number = number.ok_or_else(|| malformed("a number beyond 32 bits", raw.bytes))?;
+        let Some(number) = number else { return unreadable("a number beyond 32 bits") };
         let (name, rest) = word(rest);
         if name.is_empty() {
-            return Err(malformed("a number without a name", raw.bytes));
+            return unreadable("a number without a name");
         }
-        if number == 0
-            && ["FETCH", "EXPUNGE"].iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-        {
-            return Err(malformed("message number 0", raw.bytes));
+        let is_message = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
+        if number == 0 && ["FETCH", "EXPUNGE"].iter().any(is_message) {
+            return unreadable("message number 0");
         }
-        let tokens = Tokens::new(raw, raw.bytes.len() - rest.len(), max_depth);
-        return Ok(Response::Data(Data { number: Some(number), name, tokens }));
+        return Response::Data(Data {
+            number: Some(number),
+            name,
+            tokens: tokens(rest),
+            lost: None,
+        });
     }
     if first.is_empty()
         || !first.iter().all(|byte| byte.is_ascii_graphic() && !b"(){\"".contains(byte))
     {
-        return Err(malformed("an untagged response without a name", raw.bytes));
+        return unreadable("an untagged response without a name");
     }
     if ["FETCH", "EXPUNGE", "EXISTS", "RECENT"]
         .iter()
         .any(|known| first.eq_ignore_ascii_case(known.as_bytes()))
     {
-        return Err(malformed("a name without its number", raw.bytes));
+        return unreadable("a name without its number");
     }
-    let tokens = Tokens::new(raw, raw.bytes.len() - rest.len(), max_depth).without_sections();
-    Ok(Response::Data(Data { number: None, name: first, tokens }))
+    let tokens = tokens(rest).without_sections();
+    Response::Data(Data { number: None, name: first, tokens, lost: None })
 }
 
 /// Parses `[CODE arguments] text`. A code that is not closed is text.
@@ -197,8 +230,16 @@ fn status(kind: StatusKind, text: &[u8]) -> Status<'_> {
 }
 
 /// Returns the position of the bracket that closes a code. Quoted strings in it may contain
-/// brackets (RFC 3501 9, resp-text-code).
+/// brackets (RFC 3501 9, resp-text-code), and so do keywords in a list, though they must not: a
+/// list ends at its parenthesis.
 fn end_of_code(text: &[u8]) -> Option<usize> {
+    let (_, arguments) = word(&text[1..]);
+    if arguments.starts_with(b"(")
+        && !arguments.contains(&b'"')
+        && let Some(end) = memmem::find(arguments, b")]")
+    {
+        return Some(text.len() - arguments.len() + end + 1);
+    }
     let mut quoted = false;
     let mut escaped = false;
     for (at, byte) in text.iter().enumerate() {
@@ -210,12 +251,21 @@ fn end_of_code(text: &[u8]) -> Option<usize> {
             _ => {}
         }
     }
-    memchr(b']', text)
+    let list = arguments.starts_with(b"(").then(|| memmem::find(text, b")]")).flatten();
+    list.map(|end| end + 1).or_else(|| memchr(b']', text))
 }
 
+/// Splits off the first word. Blanks may be doubled; blanks after a word of status are part of its
+/// text, which nobody compares.
 fn word(bytes: &[u8]) -> (&[u8], &[u8]) {
     match memchr(b' ', bytes) {
-        Some(space) => (&bytes[..space], &bytes[space + 1..]),
+        Some(space) => {
+            let rest = &bytes[space + 1..];
+            (
+                &bytes[..space],
+                if rest.first() == Some(&b' ') { rest.trim_ascii_start() } else { rest },
+            )
+        }
         None => (bytes, b""),
     }
 }
@@ -243,6 +293,7 @@ mod tests {
                 format!("{:?} {} {}", data.number, show(data.name), show(data.tokens.rest()))
             }
             Ok(Response::Continue(text)) => format!("+ {}", show(text)),
+            Ok(Response::Unreadable { what, .. }) => format!("unreadable: {what}"),
             Err(ProtocolError::Malformed { what, .. }) => format!("error: {what}"),
             Err(error) => error.to_string(),
         }
@@ -267,18 +318,33 @@ mod tests {
             ("* LIST () \"/\" x", "None LIST () \\\"/\\\" x".into()),
             ("+ go on", "+ go on".into()),
             ("+", "+ ".into()),
-            ("+x", "error: a continuation without a space".into()),
-            ("* 4294967296 EXISTS", "error: a number beyond 32 bits".into()),
-            ("* 99999999999999999999 EXISTS", "error: a number beyond 32 bits".into()),
-            ("* 5", "error: a number without a name".into()),
+            ("+x", "+ x".into()),
+            ("+ ", "+ ".into()),
+            ("[COPYUID 124 10 233]", "Ok [COPYUID|124 10 233] ".into()),
+            ("*  OK  hello", "Ok  hello".replace("  ", " ")),
+            ("A1  OK done", "A1: Ok done".into()),
+            ("* OK[UIDNEXT 5]x", "Ok [UIDNEXT|5] x".into()),
+            ("A1 OK: done", "A1: Ok done".into()),
+            ("*  23   EXISTS ", "Some(23) EXISTS ".into()),
+            ("*  LIST  () \"/\" x", "None LIST () \\\"/\\\" x".into()),
+            (
+                "* OK [PERMANENTFLAGS (\\Answered [css3-page] a]b \\*)] ok",
+                "Ok [PERMANENTFLAGS|(\\\\Answered [css3-page] a]b \\\\*)] ok".into(),
+            ),
+            ("* OK [PERMANENTFLAGS (a\"b ]c)] ok", "Ok [PERMANENTFLAGS|(a\\\"b ]c)] ok".into()),
+            ("* OK [BADCHARSET (\"a)]b\" c)] ok", "Ok [BADCHARSET|(\\\"a)]b\\\" c)] ok".into()),
+            ("* OK [X (a] b", "Ok [X|(a] b".into()),
+            ("* 4294967296 EXISTS", "unreadable: a number beyond 32 bits".into()),
+            ("* 99999999999999999999 EXISTS", "unreadable: a number beyond 32 bits".into()),
+            ("* 5", "unreadable: a number without a name".into()),
             ("", "error: neither a tag, nor `*`, nor `+`".into()),
             ("A1 BYE x", "error: a tag without OK, NO or BAD".into()),
             ("A1", "error: a tag without OK, NO or BAD".into()),
-            ("* 0 EXPUNGE", "error: message number 0".into()),
+            ("* 0 EXPUNGE", "unreadable: message number 0".into()),
             ("* 0 EXISTS", "Some(0) EXISTS ".into()),
-            ("* FETCH (FLAGS ())", "error: a name without its number".into()),
-            ("* (x)", "error: an untagged response without a name".into()),
-            ("* ", "error: an untagged response without a name".into()),
+            ("* FETCH (FLAGS ())", "unreadable: a name without its number".into()),
+            ("* (x)", "unreadable: an untagged response without a name".into()),
+            ("* ", "unreadable: an untagged response without a name".into()),
         ];
         for (line, expected) in table {
             assert_eq!(shape(line), expected, "{line:?}");

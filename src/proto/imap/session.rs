@@ -21,6 +21,7 @@
 use super::command::{Command, Effect};
 use super::encode::{Form, Part};
 use super::frame::{Frame, LiteralSpan, Raw, Step};
+use super::listed::GivenNames;
 use super::response::{self, Data, Response, Status, StatusKind};
 use super::state::{Capabilities, SelectedMailbox};
 use super::verb::Changes;
@@ -48,6 +49,13 @@ pub enum Event<'a> {
     Data(Data<'a>),
     /// An untagged status.
     Status(Status<'a>),
+    /// An untagged response that cannot be read.
+    Unreadable {
+        /// The fault.
+        what: &'static str,
+        /// The response.
+        bytes: &'a [u8],
+    },
     /// A piece of a literal that is being streamed.
     Piece(Piece<'a>),
     /// The server waits for the client: IDLE has begun, or this is a challenge of AUTHENTICATE, in
@@ -81,9 +89,19 @@ pub struct Piece<'a> {
 pub struct OwnedResponse {
     bytes: Vec<u8>,
     literals: Vec<LiteralSpan>,
+    /// For a response that `repair` has written: what it could not read.
+    lost: Option<String>,
 }
 
 impl OwnedResponse {
+    pub(super) fn copy_of(bytes: Vec<u8>, literals: Vec<LiteralSpan>) -> Self {
+        OwnedResponse { bytes, literals, lost: None }
+    }
+
+    pub(super) fn repaired(bytes: Vec<u8>, literals: Vec<LiteralSpan>, lost: String) -> Self {
+        OwnedResponse { bytes, literals, lost: Some(lost) }
+    }
+
     /// Its size in bytes.
     pub fn size(&self) -> u64 {
         self.bytes.len() as u64
@@ -95,10 +113,14 @@ impl OwnedResponse {
     /// As [`Session::next_event`].
     pub fn data(&self, max_depth: usize) -> Result<Option<Data<'_>>, ProtocolError> {
         let raw = Raw { bytes: &self.bytes, literals: &self.literals };
-        Ok(match response::parse(raw, max_depth)? {
-            Response::Data(data) => Some(data),
-            _ => None,
-        })
+        let Response::Data(data) = response::parse(raw, max_depth)? else { return Ok(None) };
+        Ok(Some(match &self.lost {
+            Some(lost) => {
+                let lost = Some(lost.as_str()).filter(|lost| !lost.is_empty());
+                Data { tokens: data.tokens.of_repaired(), lost, ..data }
+            }
+            None => data,
+        }))
     }
 }
 
@@ -178,7 +200,10 @@ pub struct Session {
     capabilities_told: u64,
     selected: Option<SelectedMailbox>,
     selections: u64,
+    given_names: GivenNames,
     ended: bool,
+    /// Whether the last response was a status, whose text may go on in the next line.
+    was_status: bool,
     found: Found,
 }
 
@@ -207,7 +232,9 @@ impl Session {
             capabilities_told: 0,
             selected: None,
             selections: 0,
+            given_names: GivenNames::default(),
             ended: false,
+            was_status: false,
             found: Found::NeedBytes,
         }
     }
@@ -350,7 +377,26 @@ impl Session {
                 Step::Response => {}
             }
             let raw = self.frame.response();
-            match response::parse(raw, self.limits.depth)? {
+            // Before TLS nobody is trusted, so nothing is tolerated.
+            let is_strict =
+                self.queue.front().is_some_and(|command| command.effect == Effect::StartTls);
+            if raw.bytes.iter().all(|byte| *byte == b' ') && self.greeted && !is_strict {
+                self.count_response()?;
+                continue;
+            }
+            let was_status = std::mem::replace(&mut self.was_status, false);
+            let response = match response::parse(raw, self.limits.depth) {
+                // Nobody needs the further lines of a text. No reply begins like one: those have a
+                // tag and a status.
+                Err(_) if was_status && self.greeted => {
+                    self.was_status = true;
+                    self.count_response()?;
+                    continue;
+                }
+                response => response?,
+            };
+            self.was_status = matches!(response, Response::Status(_) | Response::Tagged { .. });
+            match response {
                 Response::Status(status) if !self.greeted => {
                     let (kind, code) = (status.kind, status.code);
                     if !matches!(kind, StatusKind::Ok | StatusKind::PreAuth | StatusKind::Bye) {
@@ -382,10 +428,17 @@ impl Session {
                     self.count_response()?;
                     return Ok(Found::Untagged);
                 }
+                Response::Unreadable { .. } => {
+                    self.count_response()?;
+                    return Ok(Found::Untagged);
+                }
                 Response::Data(data) => {
                     if data.number.is_none() && data.is("CAPABILITY") {
                         self.capabilities.replace(data.tokens, &self.limits)?;
                         self.capabilities_told += 1;
+                    } else if data.is("LIST") || data.is("LSUB") {
+                        let utf8_names = self.capabilities.utf8_names();
+                        self.given_names.note(&data, utf8_names, &self.limits);
                     } else if let Some(selected) = &mut self.selected {
                         selected.apply_data(&data, &self.limits)?;
                     }
@@ -479,7 +532,7 @@ impl Session {
     /// Returns a copy of the last response, for later.
     pub fn owned_response(&self) -> OwnedResponse {
         let raw = self.frame.response();
-        OwnedResponse { bytes: raw.bytes.to_vec(), literals: raw.literals.to_vec() }
+        OwnedResponse::copy_of(raw.bytes.to_vec(), raw.literals.to_vec())
     }
 
     fn view(&self, found: Found) -> Result<Event<'_>, ProtocolError> {
@@ -500,6 +553,7 @@ impl Session {
             (Response::Status(status), Found::Greeting) => Event::Greeting(status),
             (Response::Status(status), _) => Event::Status(status),
             (Response::Data(data), _) => Event::Data(data),
+            (Response::Unreadable { what, bytes }, _) => Event::Unreadable { what, bytes },
             (Response::Continue(text), _) => Event::Continue(text),
             (Response::Tagged { status, .. }, Found::Done(handle)) => {
                 Event::Done { handle, status }
@@ -560,7 +614,8 @@ impl Session {
                     break;
                 };
                 if matches!(part.form, Form::Mailbox | Form::Pattern) {
-                    part.encode_name(self.capabilities.utf8_names());
+                    let given = self.given_names.get(&part.bytes).map(<[u8]>::to_vec);
+                    part.encode_name(self.capabilities.utf8_names(), given.as_deref());
                 }
                 if part.form == Form::Literal {
                     let at_once = self.capabilities.has("LITERAL+")
@@ -625,6 +680,8 @@ impl Protocol for Session {
     fn submit(&mut self, command: Command) -> Handle {
         self.next_tag = self.next_tag.wrapping_add(1);
         let handle = Handle(self.next_tag);
+        // After this command only its answer can come.
+        self.was_status &= !self.queue.is_empty();
         if matches!(command.effect, Effect::Select { .. } | Effect::Unselect) {
             self.selections += 1;
         }
@@ -679,6 +736,8 @@ impl Protocol for Session {
         self.capabilities.clear();
         self.capabilities_told += 1;
         self.selected = None;
+        self.given_names = GivenNames::default();
+        self.frame.tls_established();
         Ok(())
     }
 
@@ -723,6 +782,32 @@ mod tests {
     fn hear(session: &mut Session, text: &str) {
         session.receive(text.as_bytes());
         assert!(session.find_event().unwrap(), "{text}");
+    }
+
+    #[test]
+    fn the_further_lines_of_a_text_are_skipped_and_no_others() {
+        let mut session = Session::new(Limits::default());
+        session.receive(b"* OK hello\r\nand welcome\r\n\r\n");
+        assert!(matches!(session.next_event(), Ok(Event::Greeting(_))));
+        assert!(matches!(session.next_event(), Ok(Event::NeedBytes)));
+        session.submit(Command::noop());
+        session.receive(b"* OK one\r\n two\r\nthree {5}\r\nA1 OK four\r\nfive\r\n");
+        assert!(matches!(session.next_event(), Ok(Event::Status(_))));
+        assert!(matches!(session.next_event(), Ok(Event::Done { .. })));
+        assert!(matches!(session.next_event(), Ok(Event::NeedBytes)));
+        for line in ["nonsense\r\n", "* 1 EXISTS\r\nnonsense\r\n", "* OK x\r\nA7 OK done\r\n"] {
+            let mut session = Session::new(Limits::default());
+            session.receive(b"* OK hello\r\n");
+            session.next_event().unwrap();
+            session.submit(Command::noop());
+            session.receive(line.as_bytes());
+            let mut events = std::iter::from_fn(|| match session.next_event() {
+                Ok(Event::NeedBytes) => None,
+                Ok(_) => Some(true),
+                Err(_) => Some(false),
+            });
+            assert!(events.any(|is_read| !is_read), "{line}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! means the same message.
 
 use super::response::{Code, Data};
-use super::tokens::{Token, Tokens};
+use super::tokens::{Token, Tokens, lossless};
 use crate::proto::error::ProtocolError;
 use crate::proto::limits::Limits;
 
@@ -45,7 +45,8 @@ impl Capabilities {
         limits: &Limits,
     ) -> Result<(), ProtocolError> {
         let mut names = Vec::new();
-        while let Some(token) = tokens.next_token()? {
+        // What follows a word that is no token is not a capability either.
+        while let Ok(Some(token)) = tokens.next_token() {
             if let Token::Atom(name) = token {
                 limits.check("names", names.len() as u64 + 1)?;
                 names.push(String::from_utf8_lossy(name).to_ascii_uppercase());
@@ -173,21 +174,29 @@ impl SelectedMailbox {
     }
 }
 
-/// Reads a list of flags, `(\Seen junk \*)`.
+/// Reads a list of flags, `(\Seen junk \*)`. Servers put anything into keywords, so whatever the
+/// tokenizer cannot read is split at blanks.
 pub(super) fn flag_list(
     tokens: &mut Tokens<'_>,
     limits: &Limits,
 ) -> Result<Vec<String>, ProtocolError> {
-    tokens.expect_open()?;
+    let text = tokens.rest();
     let mut flags = Vec::new();
-    loop {
-        match tokens.expect_token()? {
-            Token::Close => return Ok(flags),
-            Token::Atom(flag) => {
+    let mut depth = 0;
+    while let Ok(Some(token)) = tokens.next_token() {
+        match token {
+            Token::Open => depth += 1,
+            Token::Close if depth == 1 => return Ok(flags),
+            Token::Close => depth -= 1,
+            _ => {
                 limits.check("names", flags.len() as u64 + 1)?;
-                flags.push(String::from_utf8_lossy(flag).into_owned());
+                flags.extend(token.bytes().map(|flag| lossless(&flag)));
             }
-            _ => return Err(tokens.malformed("expected a flag")),
         }
     }
+    let words = text.split(|byte| byte.is_ascii_whitespace() || matches!(byte, b'(' | b')'));
+    let is_flag = |word: &&[u8]| !word.is_empty() && !word.eq_ignore_ascii_case(b"NIL");
+    let words: Vec<&[u8]> = words.filter(is_flag).collect();
+    limits.check("names", words.len() as u64)?;
+    Ok(words.into_iter().map(lossless).collect())
 }

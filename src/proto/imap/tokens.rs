@@ -74,7 +74,17 @@ pub fn parse_number(digits: &[u8]) -> Option<u64> {
     (number <= i64::MAX as u64).then_some(number)
 }
 
-/// Undoes the escapes `\"` and `\\` (RFC 3501 4.3); borrows if there are none.
+/// Returns bytes as text: as UTF-8 if they are valid, otherwise each byte as the character with its
+/// number, so that none is lost.
+pub(crate) fn lossless(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+    }
+}
+
+/// Undoes the escapes `\"` and `\\` (RFC 3501 4.3); borrows if there are none. A backslash before
+/// any other character is one that the server should have escaped, so it stays.
 pub fn unescape(inside: &[u8]) -> Cow<'_, [u8]> {
     if !inside.contains(&b'\\') {
         return Cow::Borrowed(inside);
@@ -82,7 +92,14 @@ pub fn unescape(inside: &[u8]) -> Cow<'_, [u8]> {
     let mut plain = Vec::with_capacity(inside.len());
     let mut bytes = inside.iter();
     while let Some(&byte) = bytes.next() {
-        plain.push(if byte == b'\\' { *bytes.next().unwrap_or(&byte) } else { byte });
+        let next = bytes.as_slice().first().filter(|next| matches!(next, b'"' | b'\\'));
+        plain.push(match next {
+            Some(&escaped) if byte == b'\\' => {
+                bytes.next();
+                escaped
+            }
+            _ => byte,
+        });
     }
     Cow::Owned(plain)
 }
@@ -144,6 +161,8 @@ pub struct Tokens<'a> {
     max_depth: usize,
     /// Whether names of fetch items may occur.
     sections: bool,
+    /// Whether `repair` has written the bytes: atoms may have any byte but blanks and parentheses.
+    repaired: bool,
 }
 
 /// A position in a response, for [`Tokens::repeats`].
@@ -156,7 +175,36 @@ pub struct Place {
 impl<'a> Tokens<'a> {
     /// Starts at byte `at` of the response. `max_depth` limits the nesting of parentheses.
     pub fn new(raw: Raw<'a>, at: usize, max_depth: usize) -> Self {
-        Tokens { bytes: raw.bytes, literals: raw.literals, at, depth: 0, max_depth, sections: true }
+        let (bytes, literals) = (raw.bytes, raw.literals);
+        Tokens { bytes, literals, at, depth: 0, max_depth, sections: true, repaired: false }
+    }
+
+    /// Returns a cursor over bytes that `repair` has written.
+    #[must_use]
+    pub(super) fn of_repaired(self) -> Self {
+        Tokens { repaired: true, ..self }
+    }
+
+    /// Returns whether `repair` has written the bytes, so that a structure of an odd shape is what
+    /// the server meant.
+    pub(crate) fn are_repaired(&self) -> bool {
+        self.repaired
+    }
+
+    /// Returns all bytes of the response and its literals that lie ahead.
+    pub(super) fn raw(&self) -> Raw<'a> {
+        Raw { bytes: self.bytes, literals: self.literals }
+    }
+
+    /// Returns a cursor that is `bytes` further on, in data without literals.
+    #[must_use]
+    pub(super) fn moved_by(self, bytes: usize) -> Self {
+        Tokens { at: (self.at + bytes).min(self.bytes.len()), ..self }
+    }
+
+    /// Returns the offset of the cursor in the response.
+    pub(super) fn offset(&self) -> usize {
+        self.at
     }
 
     /// Returns a cursor for data without fetch items, in which `BODY[x` may be a mailbox name.
@@ -250,6 +298,19 @@ impl<'a> Tokens<'a> {
         self.next_token()?.ok_or_else(|| self.malformed("the response ends too early"))
     }
 
+    /// Checks that nothing follows but blanks.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Malformed`] for anything else.
+    #[inline]
+    pub fn expect_end(&self) -> Result<(), ProtocolError> {
+        match self.rest() {
+            [] => Ok(()),
+            rest if rest.iter().all(|byte| *byte == b' ') => Ok(()),
+            _ => Err(self.malformed("text after the end of the response")),
+        }
+    }
+
     /// Reads one `(`.
     ///
     /// # Errors
@@ -290,6 +351,9 @@ impl<'a> Tokens<'a> {
         let start = self.at + 1;
         let end = self.end_of_quoted(start)?;
         self.at = end + 1;
+        if !matches!(self.bytes.get(self.at), None | Some(b' ' | b')')) {
+            return Err(self.malformed("text after a closing quote"));
+        }
         Ok(Token::Quoted(&self.bytes[start..end]))
     }
 
@@ -306,7 +370,9 @@ impl<'a> Tokens<'a> {
         }
         loop {
             let chunk = chunk(self.bytes, at);
-            match first(chunk, below(chunk, 0x21) | equal(chunk | LOW, b')') | equal(chunk, 127)) {
+            // Below 0x23 are control characters, the blank, `"`, and `!`, which an atom may have.
+            match first(chunk, below(chunk, 0x23) | equal(chunk | LOW, b')') | equal(chunk, 127)) {
+                Some(found) if self.bytes.get(at + found) == Some(&b'!') => at += found + 1,
                 Some(found) => return at + found,
                 None => at += CHUNK,
             }
@@ -347,8 +413,11 @@ impl<'a> Tokens<'a> {
             return Err(self.malformed("`{` without a literal"));
         };
         let header = &self.bytes[self.at..literal.start.max(self.at)];
-        let header_is_whole = header.ends_with(b"}\r\n")
-            && header[1..header.len() - 3].iter().all(u8::is_ascii_digit);
+        let digits =
+            header.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let digits = digits.and_then(|line| line.strip_suffix(b"}"));
+        let header_is_whole =
+            digits.is_some_and(|digits| digits[1..].iter().all(u8::is_ascii_digit));
         if !header_is_whole {
             return Err(self.malformed("`{` without a literal"));
         }
@@ -368,9 +437,20 @@ impl<'a> Tokens<'a> {
         }
         self.at = self.end_of_atom();
         if !matches!(self.bytes.get(self.at), None | Some(b' ' | b'(' | b')')) {
-            return Err(self.malformed("a control character in an atom"));
+            self.at = self.end_of_repaired_atom()?;
         }
         Ok(Token::Atom(&self.bytes[start..self.at]))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_of_repaired_atom(&self) -> Result<usize, ProtocolError> {
+        if !self.repaired {
+            return Err(self.malformed("a quote or a control character in an atom"));
+        }
+        let ends = |byte: &u8| matches!(byte, b' ' | b'(' | b')');
+        let length = self.rest().iter().position(ends);
+        Ok(length.map_or(self.bytes.len(), |length| self.at + length))
     }
 
     /// If a section such as `BODY[HEADER.FIELDS ("From" {4} CR LF …)]` starts here, moves to just
@@ -440,12 +520,13 @@ mod tests {
                 at += 1;
                 at += usize::from(escaped && !matches!(bytes.get(at)?, b'\r' | b'\n' | 0));
             }
-            (bytes[at] == b'"').then_some(at)
+            let follows = matches!(bytes.get(at + 1), None | Some(b' ' | b')'));
+            (bytes[at] == b'"' && follows).then_some(at)
         };
         let atom_end = |bytes: &[u8]| {
             let end = bytes
                 .iter()
-                .position(|byte| matches!(byte, b' ' | b'(' | b')' | 0..=31 | 127))
+                .position(|byte| matches!(byte, b' ' | b'(' | b')' | b'"' | 0..=31 | 127))
                 .unwrap_or(bytes.len());
             matches!(bytes.get(end), None | Some(b' ' | b'(' | b')')).then_some(end)
         };
@@ -499,6 +580,7 @@ mod tests {
         let table = [
             (r#"(UID 5 FLAGS (\Seen \*))"#, "( UID 5 FLAGS ( \\Seen \\* ) )"),
             (r#"("a \"b\" \\" NIL)(1)"#, r#"( "a "b" \" NIL ) ( 1 )"#),
+            (r#"("c:\temp" a!b !)"#, r#"( "c:\temp" a!b ! )"#),
             ("BODY[] {3}\r\na)b X", "BODY[] {a)b} X"),
             (
                 "BODY[HEADER.FIELDS (FROM \"a]b\")]<0> NIL",
@@ -523,7 +605,7 @@ mod tests {
     fn what_the_grammar_forbids_is_malformed() {
         for line in [
             "(", ")", "(a", "a)", "\"a", "\"a\\", "a\u{1}b", "BODY[", "BODY[\"a", "{a}", "{5",
-            "\"a\0\"",
+            "\"a\0\"", "\"a\"b", "\"a\"\"", "\"a\"(", "a\"b", "b\"",
         ] {
             assert!(matches!(tokens_of(line, 9), Err(ProtocolError::Malformed { .. })), "{line:?}");
         }

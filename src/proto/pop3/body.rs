@@ -10,6 +10,8 @@ use memchr::memmem;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
     at_line_start: bool,
+    /// Whether lines end in LF alone.
+    lf: bool,
 }
 
 /// The result of [`Body::advance`]: what the bytes begin with.
@@ -27,16 +29,22 @@ pub enum Found {
 
 impl Default for Body {
     fn default() -> Self {
-        Body { at_line_start: true }
+        Body { at_line_start: true, lf: false }
     }
 }
 
 impl Body {
+    /// Makes a decoder for a server that ends its lines in LF alone.
+    pub fn with_bare_lf() -> Self {
+        Body { at_line_start: true, lf: true }
+    }
+
     /// Examines the next bytes. The caller removes what was found before it calls again.
     pub fn advance(&mut self, bytes: &[u8]) -> Found {
         if self.at_line_start && bytes.first() == Some(&b'.') {
             return match bytes {
                 [_, b'\r', b'\n', ..] => Found::End(3),
+                [_, b'\n', ..] if self.lf => Found::End(2),
                 [_] | [_, b'\r'] => Found::NeedBytes,
                 _ => {
                     self.at_line_start = false;
@@ -49,16 +57,18 @@ impl Body {
         }
         // Everything up to the next line that starts with a dot is one piece; other line ends need
         // no look.
-        if let Some(found) = memmem::find(bytes, b"\r\n.") {
+        let line_end: &[u8] = if self.lf { b"\n" } else { b"\r\n" };
+        let finder: &[u8] = if self.lf { b"\n." } else { b"\r\n." };
+        if let Some(found) = memmem::find(bytes, finder) {
             self.at_line_start = true;
-            return Found::Piece(found + 2);
+            return Found::Piece(found + line_end.len());
         }
         // Keep back a CR at the end: a dot that has not arrived may follow its LF.
-        let keep = if bytes.ends_with(b"\r") { 1 } else { 0 };
+        let keep = if bytes.ends_with(b"\r") && !self.lf { 1 } else { 0 };
         if bytes.len() == keep {
             return Found::NeedBytes;
         }
-        self.at_line_start = keep == 0 && bytes.ends_with(b"\r\n");
+        self.at_line_start = keep == 0 && bytes.ends_with(line_end);
         Found::Piece(bytes.len() - keep)
     }
 }
@@ -70,8 +80,11 @@ mod tests {
     /// Returns the letter in a body that arrives in chunks of `size`, the bytes left after it, and
     /// whether it ended.
     fn read(body: &[u8], size: usize) -> (String, String, bool) {
-        let (mut state, mut buffer, mut letter, mut ended) =
-            (Body::default(), Vec::new(), Vec::new(), false);
+        read_by(Body::default(), body, size)
+    }
+
+    fn read_by(mut state: Body, body: &[u8], size: usize) -> (String, String, bool) {
+        let (mut buffer, mut letter, mut ended) = (Vec::new(), Vec::new(), false);
         for chunk in body.chunks(size) {
             buffer.extend_from_slice(chunk);
             while !ended {
@@ -108,6 +121,13 @@ mod tests {
                 let rest = if size == 1000 { escape(rest) } else { String::new() };
                 assert_eq!((got, left, ended), (escape(letter), rest, true), "{body:?} by {size}");
             }
+        }
+        for size in [1, 2, 100] {
+            let (letter, _, ended) =
+                read_by(Body::with_bare_lf(), b"a\n..b\r\n.c\n\r\n.\r\n", size);
+            assert_eq!((letter.as_str(), ended), ("a\\n.b\\r\\nc\\n\\r\\n", true), "by {size}");
+            let (letter, _, ended) = read_by(Body::with_bare_lf(), b"a\n.\n", size);
+            assert_eq!((letter.as_str(), ended), ("a\\n", true), "by {size}");
         }
         assert!(!read(b"a letter that breaks off\r\n.\n", 7).2);
     }

@@ -1,6 +1,8 @@
 //! The POP3 session: commands in, bytes out; bytes in, events out.
 //!
-//! Replies arrive in the order of the commands. The first line of a reply is `+OK` or `-ERR`. For
+//! Replies arrive in the order of the commands. The first line of a reply is `+OK` or `-ERR`, in any
+//! case, and a text that servers may write right behind it. Empty lines between replies are skipped.
+//! Lines end in CR LF, or in LF alone if the greeting does. For
 //! some commands a body follows `+OK`; it is handed on in pieces until its end, and never buffered
 //! whole. Commands are pipelined except around barriers (logins, STLS, QUIT): a barrier waits until
 //! all earlier commands are answered, and later commands wait for its reply.
@@ -94,7 +96,16 @@ pub struct Session {
     marked: Vec<u32>,
     /// Whether bytes arrived before a command asked for them; then nothing more is sent.
     ahead: bool,
+    line_ends: LineEnds,
     found: FoundEvent,
+}
+
+/// How the server ends its lines; its greeting decides, and after TLS the next line once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineEnds {
+    Undecided,
+    CrLf,
+    Lf,
 }
 
 const READ_SIZE: usize = 64 << 10;
@@ -114,6 +125,7 @@ impl Session {
             challenges: 0,
             marked: Vec::new(),
             ahead: false,
+            line_ends: LineEnds::Undecided,
             found: FoundEvent::NeedBytes,
         }
     }
@@ -132,6 +144,16 @@ impl Session {
     /// Returns whether a body follows the last reply.
     pub fn expects_body(&self) -> bool {
         matches!(self.next, Next::Body(_))
+    }
+
+    /// Returns the line end that the server uses.
+    pub fn line_end(&self) -> &'static [u8] {
+        if self.line_ends == LineEnds::Lf { b"\n" } else { b"\r\n" }
+    }
+
+    /// Whether a reply has arrived that no command waits for. Empty lines are none.
+    fn has_reply_ahead(&self) -> bool {
+        self.received.unread().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
     }
 
     /// The limits in force.
@@ -154,7 +176,7 @@ impl Session {
             FoundEvent::Piece(handle, count) => Event::Piece(handle, bytes(count)),
             FoundEvent::End(handle) => Event::End(handle),
             FoundEvent::Challenge(handle, count) => {
-                Event::Challenge(handle, bytes(count).get(2..).unwrap_or_default().trim_ascii())
+                Event::Challenge(handle, bytes(count).get(1..).unwrap_or_default().trim_ascii())
             }
         }
     }
@@ -179,7 +201,7 @@ impl Session {
                 }
                 continue;
             }
-            if self.ahead {
+            if self.ahead && self.has_reply_ahead() {
                 return Err(out_of_turn("a reply that no command waits for", bytes));
             }
             let found = self.received.line_end(0);
@@ -187,14 +209,27 @@ impl Session {
             self.limits.check("status", found.unwrap_or(bytes.len()) as u64)?;
             let Some(end) = found else { return Ok(FoundEvent::NeedBytes) };
             let line = &bytes[..end + 1];
-            if !line.ends_with(b"\r\n") {
+            let is_crlf = line.ends_with(b"\r\n");
+            if self.line_ends == LineEnds::Undecided {
+                self.line_ends = if is_crlf { LineEnds::CrLf } else { LineEnds::Lf };
+            }
+            if !is_crlf && self.line_ends == LineEnds::CrLf {
                 return Err(out_of_turn("a reply that ends in a bare LF", line));
             }
-            let status = line.split(|byte| matches!(byte, b' ' | b'\r')).next().unwrap_or(b"");
-            let ok = match status {
-                b"+OK" => true,
-                b"-ERR" => false,
-                b"+" if self.next == Next::Reply => {
+            // Before TLS nobody is trusted, so nothing is tolerated.
+            let is_strict = self.sent.front().is_some_and(|(_, command)| command.name == "STLS");
+            if matches!(line, b"\r\n" | b"\n") && self.next == Next::Reply && !is_strict {
+                self.received.skip(end + 1);
+                continue;
+            }
+            let is_exact =
+                matches!(line.get(3), Some(b' ' | b'\r' | b'\n')) && line.starts_with(b"+OK");
+            let ok = match status(line) {
+                Some((true, _)) if is_strict && !is_exact => {
+                    return Err(out_of_turn("neither +OK nor -ERR", line));
+                }
+                Some((ok, _)) => ok,
+                None if line.starts_with(b"+") && self.next == Next::Reply => {
                     let Some((handle, _)) =
                         self.sent.front().filter(|(_, command)| command.name == "AUTH")
                     else {
@@ -206,7 +241,7 @@ impl Session {
                     self.received.show(end + 1);
                     return Ok(FoundEvent::Challenge(handle, end + 1));
                 }
-                _ => return Err(out_of_turn("neither +OK nor -ERR", line)),
+                None => return Err(out_of_turn("neither +OK nor -ERR", line)),
             };
             self.received.show(end + 1);
             if self.next == Next::Greeting {
@@ -224,7 +259,10 @@ impl Session {
             }
             if ok && command.shape == Shape::Lines {
                 self.next = Next::Body(handle);
-                self.body = Body::default();
+                self.body = match self.line_ends {
+                    LineEnds::Lf => Body::with_bare_lf(),
+                    _ => Body::default(),
+                };
             }
             self.challenges = 0;
             self.pump();
@@ -276,8 +314,7 @@ impl Protocol for Session {
     /// next event is an error.
     fn submit(&mut self, command: Command) -> Handle {
         self.received.drop_shown();
-        self.ahead |=
-            self.in_flight() == 0 && self.next == Next::Reply && !self.received.unread().is_empty();
+        self.ahead |= self.in_flight() == 0 && self.next == Next::Reply && self.has_reply_ahead();
         self.next_handle += 1;
         let handle = Handle(self.next_handle);
         self.waiting.push_back((handle, command));
@@ -313,6 +350,10 @@ impl Protocol for Session {
         if !self.received.unread().is_empty() {
             return Err(out_of_turn("text in the clear behind the reply to STLS", b""));
         }
+        // The greeting came in the clear, perhaps from somebody else.
+        if self.line_ends == LineEnds::Lf {
+            self.line_ends = LineEnds::Undecided;
+        }
         Ok(())
     }
 
@@ -332,12 +373,21 @@ fn note_marks(marked: &mut Vec<u32>, command: &Command) {
     }
 }
 
+/// Reads `+OK text` or `-ERR text`: whether it is the first, and the text.
+fn status(line: &[u8]) -> Option<(bool, &[u8])> {
+    let starts = |status: &[u8]| {
+        line.get(..status.len()).is_some_and(|start| start.eq_ignore_ascii_case(status))
+    };
+    let ok = starts(b"+OK");
+    let length = if ok { 3 } else { 4 };
+    let text = line.get(length..).filter(|_| ok || starts(b"-ERR"))?;
+    Some((ok, text.trim_ascii()))
+}
+
 fn reply(line: &[u8]) -> Reply<'_> {
-    let line = line.strip_suffix(b"\r\n").unwrap_or(line);
-    let (status, text) =
-        memchr(b' ', line).map_or((line, &b""[..]), |at| (&line[..at], &line[at + 1..]));
+    let (ok, text) = status(line).unwrap_or((false, line));
     let code = text.strip_prefix(b"[").and_then(|rest| memchr(b']', rest).map(|end| &rest[..end]));
-    Reply { ok: status == b"+OK", code, text }
+    Reply { ok, code, text }
 }
 
 fn out_of_turn(what: &'static str, near: &[u8]) -> ProtocolError {

@@ -126,6 +126,9 @@ pub struct Session {
     line: (usize, Option<u16>),
     /// Whether a reply arrived before a command asked for it; then nothing more is sent.
     ahead: bool,
+    /// Whether the server ends its lines in CR LF; its first line decides, and after TLS the next
+    /// line once more. Otherwise LF alone is a line end, too.
+    crlf: Option<bool>,
     found: Found,
 }
 
@@ -150,6 +153,7 @@ impl Session {
             next_handle: 0,
             line: (0, None),
             ahead: false,
+            crlf: None,
             found: Found::NeedBytes,
         }
     }
@@ -304,7 +308,11 @@ impl Session {
             let line = &bytes[at..=end];
             let this =
                 code_of(line).ok_or_else(|| out_of_turn("a line without a reply code", line))?;
-            if !line.ends_with(b"\r\n") {
+            let is_crlf = line.ends_with(b"\r\n");
+            if self.crlf.is_none() {
+                self.crlf = Some(is_crlf);
+            }
+            if !is_crlf && self.crlf == Some(true) {
                 return Err(out_of_turn("a reply that ends in a bare LF", line));
             }
             if code.is_some_and(|code| code != this) {
@@ -392,6 +400,7 @@ impl Protocol for Session {
         if !self.received.unread().is_empty() {
             return Err(out_of_turn("text in the clear behind the reply to STARTTLS", b""));
         }
+        self.crlf = self.crlf.filter(|crlf| *crlf);
         Ok(())
     }
 }
@@ -400,7 +409,7 @@ impl Protocol for Session {
 /// the line (RFC 5321 4.2).
 fn code_of(line: &[u8]) -> Option<u16> {
     let digits = line.get(..3)?;
-    let follows = matches!(line.get(3), Some(b' ' | b'-' | b'\r'));
+    let follows = matches!(line.get(3), None | Some(b' ' | b'-' | b'\r' | b'\n'));
     if !follows || !digits.iter().all(u8::is_ascii_digit) || !(b'2'..=b'5').contains(&digits[0]) {
         return None;
     }
@@ -445,6 +454,8 @@ mod tests {
             ),
             ("220\r\n250\r\n", &["greeting 220", "250"]),
             ("554-no\r\n554 way\r\n", &["greeting 554 no way"]),
+            ("220 hello\n250-a\n250 b\r\n", &["greeting 220 hello", "250 a b"]),
+            ("220\n250\n", &["greeting 220", "250"]),
         ];
         for (bytes, expected) in table {
             for size in [1, 3, 100] {
@@ -538,7 +549,7 @@ mod tests {
             "22 x\r\n",
             "2200 x\r\n",
             "220x\r\n",
-            "220 a\n",
+            "220 a\r\n250 b\n",
             "120 x\r\n",
             "620 x\r\n",
             "220-a\r\n250 b\r\n",

@@ -17,6 +17,10 @@ const LETTER_LIMIT: usize = 64 * 1024 * 1024;
 /// A letter read from a file.
 #[derive(Clone, Debug)]
 pub struct ImportedLetter {
+    /// The file it was in.
+    pub path: PathBuf,
+    /// How many NULs it had, which `bytes` has as bytes 128.
+    pub nuls: usize,
     /// The letter's bytes, with mbox quoting undone.
     pub bytes: Vec<u8>,
     /// System flags, from the file's name or the Status fields.
@@ -217,21 +221,21 @@ fn read_eml(path: &Path) -> Result<ImportedLetter, SandboxError> {
     letter(path, read(path)?, Vec::new(), None, None)
 }
 
-/// A letter with a date: the known one, otherwise that of its Date field.
+/// A letter with a date: the known one, otherwise that of its Date field. IMAP cannot send NUL, so
+/// as on other servers each becomes the byte 128.
 fn letter(
     path: &Path,
-    bytes: Vec<u8>,
+    mut bytes: Vec<u8>,
     flags: Vec<String>,
     internal_date: Option<Zoned>,
     mailbox: Option<String>,
 ) -> Result<ImportedLetter, SandboxError> {
-    if bytes.contains(&0) {
-        return Err(failed(path, "a letter contains NUL"));
-    }
+    let nuls = memchr::memchr_iter(0, &bytes).count();
+    bytes.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = 0x80);
     let end = memchr::memmem::find(&bytes, b"\n\n").unwrap_or(header::range(&bytes).end);
     let date = || dates::sent_moment(&header::value(&bytes, 0..end, "Date")?);
     let internal_date = internal_date.or_else(date);
-    Ok(ImportedLetter { bytes, flags, internal_date, mailbox })
+    Ok(ImportedLetter { path: path.to_owned(), nuls, bytes, flags, internal_date, mailbox })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SandboxError> {

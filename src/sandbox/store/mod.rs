@@ -183,10 +183,16 @@ impl Store {
     }
 
     /// Imports mail into an account: each letter into the mailbox of its folder, created if
-    /// missing. Returns the number of letters.
-    pub fn import(&self, user: &str, path: &Path) -> Result<usize, SandboxError> {
+    /// missing. Returns the number of letters. Passes a warning for each letter that had to be
+    /// changed to `warn`.
+    pub fn import(&self, user: &str, path: &Path, warn: fn(&str)) -> Result<usize, SandboxError> {
         let mut count = 0;
         import_each(path, &mut |letter| {
+            if letter.nuls > 0 {
+                let (path, nuls) = (letter.path.display(), letter.nuls);
+                let number = count + 1;
+                warn(&format!("{path}: letter {number} has {nuls} NUL, imported as bytes 128"));
+            }
             let mailbox = letter.mailbox.as_deref().unwrap_or(INBOX);
             if self.lock().find(user, mailbox).is_none() {
                 self.create_mailbox(user, mailbox)?;

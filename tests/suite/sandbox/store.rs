@@ -105,7 +105,7 @@ fn a_maildir_is_read_with_its_folders() {
     fs::write(folder.path().join("new/100.a"), "Subject: first\n\n").unwrap();
     fs::write(folder.path().join(".Work.Old/cur/5.c:2,F"), "Subject: third\n\n").unwrap();
     let sandbox = empty();
-    assert_eq!(sandbox.store().import("myacct", folder.path()).unwrap(), 3);
+    assert_eq!(sandbox.store().import("myacct", folder.path(), |_| {}).unwrap(), 3);
     let mut client = Client::inbox(&sandbox);
     assert_eq!(
         client.ok("FETCH 1:2 FLAGS"),
@@ -134,19 +134,36 @@ fn a_folder_of_eml_files_is_read_by_name() {
 }
 
 #[test]
+fn a_letter_with_nul_does_not_stop_the_import() {
+    static WARNINGS: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x");
+    fs::write(&file, "From a\nSubject: 1\n\nFrom b\nSubject: 2\n\na\0b\0\n\nFrom c\nSubject: 3\n")
+        .unwrap();
+    let options = Options {
+        seed: Seed::Empty,
+        mail: vec![file.clone()],
+        warn: |warning| WARNINGS.lock().unwrap().push(warning.to_owned()),
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(options).unwrap();
+    let letters = sandbox.store().letters("myacct", "INBOX");
+    assert_eq!(letters.len(), 3);
+    assert!(letters[1].bytes.windows(4).any(|part| part == b"a\x80b\x80"));
+    let expected = format!("{}: letter 2 has 2 NUL, imported as bytes 128", file.display());
+    assert_eq!(*WARNINGS.lock().unwrap(), [expected]);
+}
+
+#[test]
 fn what_is_no_mail_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x");
-    for (content, reason) in [
-        ("hello\n", "an mbox file begins with a `From ` line, this one does not"),
-        ("From a\n\0", "a letter contains NUL"),
-    ] {
-        fs::write(&file, content).unwrap();
-        assert_eq!(
-            import(&file).unwrap_err().to_string(),
-            format!("cannot import `{}`: {reason}", file.display())
-        );
-    }
+    fs::write(&file, "hello\n").unwrap();
+    let reason = "an mbox file begins with a `From ` line, this one does not";
+    assert_eq!(
+        import(&file).unwrap_err().to_string(),
+        format!("cannot import `{}`: {reason}", file.display())
+    );
     let reason = import(folder.path()).unwrap_err().to_string();
     assert!(reason.ends_with("neither a Maildir nor a folder with .eml files"), "{reason}");
     let options = Options { mail: vec![folder.path().join("missing")], ..Options::default() };
