@@ -162,7 +162,10 @@
       (set! %handlers saved)
       (%values-from values))))
 
+;; Its handlers run before the stack unwinds, so from now on restarts are offered.
 (define (%handler-bind bindings thunk)
+  (set! %raising %raise-offering)
+  (set! %warning %warn-offering)
   (%on-error (lambda () (%with-handlers bindings thunk)) %launch))
 
 (define (%handler-case thunk clauses no-error)
@@ -242,10 +245,9 @@
 (define (warn text . irritants)
   (%warn (%make-condition 'warning text irritants)))
 (define (%warn condition)
-  (if (null? %handlers)
-      (%unhandled condition)
-      (%restart-case (lambda () (%signal condition) (%unhandled condition))
-                     (list (%make-restart 'muffle-warning "Do not show the warning." nil nil (lambda () nil)))))
+  (cond ((null? %handlers) (%unhandled condition))
+        (%warning (%warning condition))
+        (else (%signal condition) (%unhandled condition)))
   nil)
 (define (exit &optional (status 0))
   (when (and (integer? status) (or (< status 0) (> status 255)))
@@ -256,6 +258,12 @@
 
 ;; --- natives of the application ------------------------------------------------------------------
 
+;; The procedures that raise a native's condition, and signal a warning, with restarts. They are nil
+;; until something can choose a restart, because most scripts have nothing that could, and would
+;; spend most of their start-up time on compiling these.
+(define %raising nil)
+(define %warning nil)
+
 ;; `again` calls the native again, with what it is given in place of the same keys; it is nil if a
 ;; procedure of the script has run for the call, which would run twice.
 (define (%deliver outcome &optional again)
@@ -264,7 +272,9 @@
       (%warn (car warnings))
       (each (cdr warnings))))
   (let ((error (%outcome-error outcome)))
-    (if error (%raise-offering error again) (%values-from (%outcome-values outcome)))))
+    (cond ((not error) (%values-from (%outcome-values outcome)))
+          (%raising (%raising error again))
+          (else (%raise error)))))
 
 (define (%delivered value) (if (%outcome? value) (%deliver value) value))
 

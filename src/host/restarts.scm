@@ -117,10 +117,15 @@
   (%restart-case (lambda () (apply error text arguments))
                  (list (%make-restart 'continue (apply format nil continuation arguments) nil nil (lambda () nil)))))
 
+;; See `%warning`.
+(define (%warn-offering condition)
+  (%restart-case (lambda () (%signal condition) (%unhandled condition))
+                 (list (%make-restart 'muffle-warning "Do not show the warning." nil nil (lambda () nil)))))
+
 ;; --- restarts of the application's functions -----------------------------------------------------
 
-;; Raises the condition of a native, with the restarts for its kind. `again` calls the native again
-;; with these arguments; without it there is no way but to give a value.
+;; See `%raising`. Raises the condition of a native, with the restarts for its kind. `again` calls the
+;; native again with these arguments; without it there is no way but to give a value.
 (define (%raise-offering condition again)
   (let ((restarts (%offered condition again)))
     (if (null? restarts)
