@@ -8,7 +8,7 @@
 (define %break-resets nil)
 
 ;; One cluster of handlers, with one binding.
-(define %break-handlers (list (list (cons 'error (lambda (condition) (%break condition))))))
+(define %break-handlers (begin (%offer-restarts) (list (list (cons 'error (lambda (condition) (%break condition)))))))
 
 ;; A handler outside of all others. It asks what to do while the call that failed is still there, so
 ;; that its restarts can be taken. If it returns, the condition unwinds, as it does at once if

@@ -162,7 +162,9 @@
       (set! %handlers saved)
       (%values-from values))))
 
+;; Its handlers run before the stack unwinds, so from now on restarts are offered.
 (define (%handler-bind bindings thunk)
+  (%offer-restarts)
   (%on-error (lambda () (%with-handlers bindings thunk)) %launch))
 
 (define (%handler-case thunk clauses no-error)
@@ -240,10 +242,9 @@
 (define (%warn-text text . irritants) (%warn (%make-condition 'warning text irritants)))
 (define (raise object) (%raise object))
 (define (%warn condition)
-  (if (null? %handlers)
-      (%unhandled condition)
-      (%restart-case (lambda () (%signal condition) (%unhandled condition))
-                     (list (%make-restart 'muffle-warning "Do not show the warning." nil nil (lambda () nil)))))
+  (cond ((null? %handlers) (%unhandled condition))
+        (%warning (%warning condition))
+        (else (%signal condition) (%unhandled condition)))
   nil)
 (define (exit &optional (status 0))
   (when (and (integer? status) (or (< status 0) (> status 255)))
@@ -254,6 +255,12 @@
 
 ;; --- natives of the application ------------------------------------------------------------------
 
+;; The procedures that raise a native's condition, and signal a warning, with restarts. They are nil
+;; until something can choose a restart, because most scripts have nothing that could, and would
+;; spend most of their start-up time on compiling these.
+(define %raising nil)
+(define %warning nil)
+
 ;; `native` and `arguments` are given if the call can be made again. It cannot if a procedure of the
 ;; script has run for it, which would run twice.
 (define (%deliver outcome &optional native arguments)
@@ -262,7 +269,9 @@
       (%warn (car warnings))
       (each (cdr warnings))))
   (let ((error (%outcome-error outcome)))
-    (if error (%raise-offering error native arguments) (%values-from (%outcome-values outcome)))))
+    (cond ((not error) (%values-from (%outcome-values outcome)))
+          (%raising (%raising error native arguments))
+          (else (%raise error)))))
 
 (define (%delivered value) (if (%outcome? value) (%deliver value) value))
 

@@ -214,3 +214,23 @@ fn own_form(text: &str) -> Result<Node, Report> {
 fn own_report(error: ExpandError) -> Report {
     Report::of(program_error(error.message), None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Options;
+    use crate::host::value::nil;
+
+    /// What every script compiles is a large part of its start-up time.
+    #[test]
+    fn restarts_are_compiled_once_a_script_binds_handlers() {
+        let mut host = Host::new(Options::default());
+        host.register_fn("native", "", "", |_| Ok(nil()));
+        let mut waits_after = |source| {
+            host.evaluate(source, "test").unwrap();
+            host.engine.on_demand.contains(&system_global("%restart-case"))
+        };
+        assert!(waits_after("(native) (handler-case (native) (error () 1)) (warn \"w\")"));
+        assert!(!waits_after("(handler-bind ((error (lambda (c) c))) (native))"));
+    }
+}

@@ -117,9 +117,19 @@
   (%restart-case (lambda () (apply error text arguments))
                  (list (%make-restart 'continue (apply format nil continuation arguments) nil nil (lambda () nil)))))
 
+;; See `%raising`.
+(define (%offer-restarts)
+  (set! %raising %raise-offering)
+  (set! %warning %warn-offering))
+
+;; See `%warning`.
+(define (%warn-offering condition)
+  (%restart-case (lambda () (%signal condition) (%unhandled condition))
+                 (list (%make-restart 'muffle-warning "Do not show the warning." nil nil (lambda () nil)))))
+
 ;; --- restarts of the application's functions -----------------------------------------------------
 
-;; Raises the condition of a native, with the restarts for its kind. Without `native` it cannot be
+;; See `%raising`. Raises the condition of a native, with the restarts for its kind. Without `native` it cannot be
 ;; called again, and there is no way but to give a value.
 (define (%raise-offering condition native arguments)
   (let ((recovery (%recovery-of condition native arguments)))
@@ -165,6 +175,7 @@
 (define %persists nil)
 
 (define (%persisting persists thunk)
+  (%offer-restarts)
   (let ((saved %persists))
     (unwind-protect (progn (set! %persists persists) (thunk)) (set! %persists saved))))
 

@@ -97,6 +97,8 @@ mod untrusted;
 #[cfg(feature = "sandbox")]
 mod wire;
 
+#[path = "../support/stopwatch.rs"]
+mod stopwatch;
 #[cfg(feature = "sandbox")]
 #[path = "../support/mod.rs"]
 mod support;

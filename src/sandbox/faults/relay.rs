@@ -98,6 +98,11 @@ impl Relay {
             .sum()
     }
 
+    /// Forgets what both sides have sent so far.
+    pub fn forget(&self) {
+        lock(&self.shared.said).clear();
+    }
+
     /// Waits until every connection has ended on both sides. By then the server has done all it was
     /// asked to.
     pub fn wait_for_end(&self) {

@@ -119,6 +119,8 @@ impl PopSession {
     pub(crate) fn run(mut self) {
         // An error means that the client has disconnected, so there is nobody to answer.
         let _ = self.serve();
+        // Release the maildrop first: a client that has seen the end can log in again.
+        self.state = State::Over;
         self.conversation.lines.transport.close();
     }
 

@@ -2,7 +2,6 @@
 
 use super::sessions::Session;
 use super::stand::{Mail, Stand, letter};
-use crate::support::relay_to;
 use postoffice::client::{
     ConnectOptions, Credentials, Error, ImapClient, PopClient, SmtpClient, TlsMode,
 };
@@ -92,12 +91,12 @@ pub struct Conditions {
 
 pub fn attempt(stand: &mut Stand, session: &Session, conditions: &Conditions) -> Attempt {
     stand.fill();
-    let relay = relay_to(stand.port(session.protocol), &conditions.faults);
+    let relay = stand.behind(&conditions.faults);
     let mut visit = Visit::new(
         relay.address().port(),
         stand.server.credentials(),
         conditions.timeout,
-        Some(&relay),
+        Some(relay),
     );
     if conditions.starttls {
         visit.options.tls = Some(TlsMode::StartTls);

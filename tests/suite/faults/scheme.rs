@@ -5,7 +5,6 @@ use super::bench::PATIENT;
 use super::cuts::cut;
 use super::sessions::session;
 use super::stand::{Mail, Stand, letter};
-use crate::support::relay_to;
 use postoffice::api::{Setup, attach};
 use postoffice::repl::Session;
 use postoffice::sandbox::Protocol;
@@ -70,8 +69,8 @@ fn over_broken_wires(
     let mut scripts = Scripts::new();
     let mut over = |faults: &[Fault]| {
         stand.fill();
-        let relay = relay_to(stand.port(protocol), faults);
-        let value = scripts.run(&relay, protocol, body);
+        let relay = stand.behind(faults);
+        let value = scripts.run(relay, protocol, body);
         relay.wait_for_end();
         (value, stand.mail(), [Side::Client, Side::Server].map(|side| (side, relay.sent_by(side))))
     };
@@ -124,7 +123,6 @@ fn save_letter_leaves_the_old_file_or_the_whole_new_one() {
 
 #[test]
 fn save_letter_of_a_large_letter_that_comes_in_pieces() {
-    let stand = Stand::sandbox(session("imap fetch"));
     let large = [
         letter(5),
         b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n".repeat(4_000),
@@ -133,7 +131,8 @@ fn save_letter_of_a_large_letter_that_comes_in_pieces() {
     let mut scripts = Scripts::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letter");
-    for protocol in [Protocol::Imap, Protocol::Pop] {
+    for session in ["imap fetch", "pop letters"].map(session) {
+        let (protocol, stand) = (session.protocol, Stand::sandbox(session));
         stand.server.store().reset(
             vec![postoffice::sandbox::Account::new("user", "pw")],
             postoffice::sandbox::Seed::Empty,
@@ -147,8 +146,9 @@ fn save_letter_of_a_large_letter_that_comes_in_pieces() {
             .chain([large.len() as u64 + 5_000])
         {
             std::fs::write(&path, "old").unwrap();
-            let relay = relay_to(stand.port(protocol), &[cut(Side::Server, at)]);
-            let told = scripts.run(&relay, protocol, &body);
+            let relay = stand.behind(&[cut(Side::Server, at)]);
+            let told = scripts.run(relay, protocol, &body);
+            relay.wait_for_end();
             let file = std::fs::read(&path).unwrap();
             match told.as_str() {
                 "t" => assert!(file == large && at > large.len() as u64, "cut behind byte {at}"),
@@ -210,8 +210,8 @@ fn send_letter_sends_once_or_says_that_it_may_have() {
         let accounts =
             ["user", "other"].map(|user| postoffice::sandbox::Account::new(user, "pw")).to_vec();
         stand.server.store().reset(accounts, postoffice::sandbox::Seed::Empty);
-        let relay = relay_to(stand.port(Protocol::Smtp), faults);
-        let told = scripts.run(&relay, Protocol::Smtp, body);
+        let relay = stand.behind(faults);
+        let told = scripts.run(relay, Protocol::Smtp, body);
         relay.wait_for_end();
         let delivered =
             ["user", "other"].map(|user| stand.server.store().letters(user, "INBOX").len());

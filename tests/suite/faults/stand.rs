@@ -2,8 +2,9 @@
 //! `box`.
 
 use super::sessions::Session;
-use crate::support::{Server, empty};
+use crate::support::{Server, empty, relay_to};
 use postoffice::proto::imap::MessageId;
+use postoffice::sandbox::faults::{Fault, Relay};
 use postoffice::sandbox::{Account, Options, Protocol, Seed};
 
 /// The second account. It gets letters only over SMTP.
@@ -30,6 +31,10 @@ impl Mail {
 
 pub struct Stand {
     pub server: Server,
+    /// One for all attempts. The connections of thousands of attempts stay in TIME_WAIT for a
+    /// minute; if each attempt bound a port of its own, the system would spend more time on the
+    /// search for a free one than the attempts take.
+    relay: Relay,
     accounts: Vec<Account>,
 }
 
@@ -42,12 +47,27 @@ impl Stand {
         options.pop.apop = false;
         (session.options)(&mut options);
         let accounts = options.accounts.clone();
-        Stand { server: Server::sandbox(options), accounts }
+        let server = Server::sandbox(options);
+        let port = match session.protocol {
+            Protocol::Imap => server.port,
+            Protocol::Pop => server.pop_port,
+            Protocol::Smtp => server.the_sandbox().smtp_address().port(),
+        };
+        Stand { relay: relay_to(port, &[]), server, accounts }
     }
 
-    /// A stand on Dovecot, or `None` if there is none.
+    /// A stand on Dovecot for IMAP, or `None` if there is none.
     pub fn dovecot() -> Option<Stand> {
-        Some(Stand { server: Server::dovecot()?, accounts: Vec::new() })
+        let server = Server::dovecot()?;
+        Some(Stand { relay: relay_to(server.port, &[]), server, accounts: Vec::new() })
+    }
+
+    /// Returns the relay to the server, with these faults and no connections.
+    pub fn behind(&self, faults: &[Fault]) -> &Relay {
+        self.relay.wait_for_end();
+        self.relay.forget();
+        self.relay.set_faults(faults.to_vec());
+        &self.relay
     }
 
     /// Restores the initial mail.
@@ -76,14 +96,6 @@ impl Stand {
             inbox: self.letters("user", "INBOX"),
             boxed: self.letters("user", "box"),
             other: self.letters(OTHER, "INBOX"),
-        }
-    }
-
-    pub fn port(&self, protocol: Protocol) -> u16 {
-        match protocol {
-            Protocol::Imap => self.server.port,
-            Protocol::Pop => self.server.pop_port,
-            Protocol::Smtp => self.server.the_sandbox().smtp_address().port(),
         }
     }
 

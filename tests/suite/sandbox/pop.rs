@@ -1,6 +1,7 @@
 //! The POP3 maildrop: listings, letters and deletions, and input that is not POP3.
 
 use postoffice::sandbox::{Account, Seed};
+use std::net::{Shutdown, TcpStream};
 
 use super::client::*;
 
@@ -173,6 +174,22 @@ fn a_maildrop_is_open_once_at_a_time() {
     Client::inbox(&sandbox);
     assert_eq!(one.ask("QUIT"), "+OK Bye.");
     two.pop_login("myacct", "mypasswd");
+}
+
+/// However a session ends, the next can open the maildrop as soon as the client has seen the end.
+#[test]
+fn a_maildrop_is_free_when_the_connection_has_ended() {
+    let sandbox = manual();
+    let too_many = "XYZZY\r\n".repeat(20);
+    for end in ["QUIT\r\n", too_many.as_str(), "QUI", ""].repeat(25) {
+        let stream = TcpStream::connect(sandbox.pop_address()).unwrap();
+        let mut client = Client::over(stream.try_clone().unwrap());
+        client.line();
+        client.pop_login("myacct", "mypasswd");
+        client.send(end);
+        stream.shutdown(Shutdown::Write).unwrap();
+        client.rest();
+    }
 }
 
 #[test]
