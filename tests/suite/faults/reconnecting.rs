@@ -12,7 +12,6 @@ use postoffice::api::{Setup, attach};
 use postoffice::host;
 use postoffice::proto::imap::{FetchItems, Messages, SequenceSet};
 use postoffice::repl::Session;
-use postoffice::sandbox::Protocol;
 use postoffice::sandbox::faults::{Fault, Relay, Side};
 use postoffice::transport::Connector;
 use std::collections::BTreeSet;
@@ -108,7 +107,7 @@ struct Scripts {
 
 impl Scripts {
     fn new(stand: &Stand) -> Scripts {
-        let relay = Arc::new(relay_to(stand.port(Protocol::Imap), &[]));
+        let relay = Arc::new(relay_to(stand.server.port, &[]));
         let mut session = Session::new(Vec::new());
         attach(session.host(), &Setup { connector: Connector::default(), ..Setup::default() });
         let other = relay.clone();
