@@ -5,9 +5,10 @@
 //! reached while it runs the program. So the host lends both to the [`Context`] for that time, if
 //! the program mentions `eval`: a [`Loan`].
 //!
-//! `eval`, in `evaluation.scm`, makes an [`Evaluation`] and asks it for the next [`step`] until there
-//! is none: a text to run, or a macro call to expand. A native cannot call the macro's procedure, so
-//! the prelude calls it, and the form is expanded again, with the result known.
+//! `eval`, in `evaluation.scm`, makes an [`Evaluation`] and asks it for the next
+//! [`Evaluation::step`] until there is none: a text to run, or a macro call to expand. A native
+//! cannot call the macro's procedure, so the prelude calls it, and the form is expanded again, with
+//! the result known.
 //!
 //! An untrusted program gains nothing: the same expander emits the text, under the same names.
 
@@ -244,8 +245,8 @@ impl Evaluation {
     }
 }
 
-/// Expands a form into `work.text`, or into waiting forms if it is a `progn`. Returns the text of the
-/// definitions that it mentions first.
+/// Expands a form into `work.text`, or into waiting forms if it is a `progn`. Returns the text of
+/// the definitions that it mentions first.
 fn expand(
     form: &Node,
     work: &mut Work,

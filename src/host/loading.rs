@@ -1,9 +1,9 @@
-//! Programs of several files: `load`, `require`, Scheme's libraries, and the forms of a program before
-//! it runs.
+//! Programs of several files: `load`, `require`, Scheme's libraries, and the forms of a program
+//! before it runs.
 //!
-//! `(import (my tools))` of a library that is not one of the standards' loads `my/tools.sld`, or the
-//! like, as `require` does; `only` and `except` around it change nothing. `define-library` is its
-//! body: the names of all libraries are in one space, as those of all files are.
+//! `(import (my tools))` of a library that is not one of the standards' loads `my/tools.sld`, or
+//! the like, as `require` does; `only` and `except` around it change nothing. `define-library` is
+//! its body: the names of all libraries are in one space, as those of all files are.
 //!
 //! `(load "file")` and `(require "file")` at top level are run here and not by a native function,
 //! because the forms of the file run in the host, one after another, as those of the loading file
@@ -170,9 +170,9 @@ impl Host {
         Ok(())
     }
 
-    /// Returns the path of a file that `require` names: with `.scm`, `.lisp`, `.cl` or `.sld` if there is
-    /// such a file and none of the plain name. What the policy does not let a script read is not
-    /// looked at.
+    /// Returns the path of a file that `require` names: with `.scm`, `.lisp`, `.cl` or `.sld` if
+    /// there is such a file and none of the plain name. What the policy does not let a script read
+    /// is not looked at.
     fn required_file(&self, path: &str) -> String {
         let named = ["scm", "lisp", "cl", "sld"].map(|extension| format!("{path}.{extension}"));
         let policy = self.context.policy();
@@ -264,8 +264,8 @@ fn loads(form: &Node) -> Option<(bool, &str)> {
 /// The first words of the names of the standards' libraries, whose words are always there.
 const STANDARD: [&str; 6] = ["scheme", "srfi", "steel", "rnrs", "ice-9", "guile"];
 
-/// Returns the paths of the libraries that `(import set …)` asks for, without those of the standards;
-/// `None` for any other form.
+/// Returns the paths of the libraries that `(import set …)` asks for, without those of the
+/// standards; `None` for any other form.
 ///
 /// # Errors
 /// A message: the set renames what it imports.

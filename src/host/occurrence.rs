@@ -1,8 +1,8 @@
 //! Conditions as scripts handle them: objects with a class and slots around a [`Condition`].
 //!
-//! The classes are those of ANSI Common Lisp that the language signals, Allegro's `po-condition` and
-//! `po-error`, and those that a script defines with `define-condition`. An error that a native or the
-//! interpreter raises is a text only; [`of_error`] finds the class that says the same.
+//! The classes are those of ANSI Common Lisp that the language signals, Allegro's `po-condition`
+//! and `po-error`, and those that a script defines with `define-condition`. An error that a native
+//! or the interpreter raises is a text only; `of_error` finds the class that says the same.
 
 use std::collections::HashMap;
 use std::fmt;

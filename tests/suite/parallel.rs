@@ -196,7 +196,7 @@ fn what_is_not_seen_is_named() {
         ("(setq n 5) (parallel-map n '(1))", &format!("{expected} 5 [:syntax-error]")),
         (
             "(parallel-map nothing '(1))",
-            "parallel-map: f: unbound variable: nothing [:syntax-error]",
+            "parallel-map: f: the function nothing is not defined [:syntax-error]",
         ),
         ("(parallel-map length 5)", "parallel-map: items: expected a list, got 5 [:syntax-error]"),
         (

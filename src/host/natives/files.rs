@@ -1,8 +1,8 @@
 //! Ports on files and strings, standard input, and the environment.
 //!
 //! Every path and variable is checked against the policy first. A refusal or a file error comes
-//! back as an [`Outcome`], so that the prelude raises a `:not-allowed` or `:file` condition. Every port
-//! takes text and bytes; text is UTF-8, and invalid bytes become replacement characters.
+//! back as an [`Outcome`], so that the prelude raises a `:not-allowed` or `:file` condition. Every
+//! port takes text and bytes; text is UTF-8, and invalid bytes become replacement characters.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Cursor, IsTerminal, Read, Write};
@@ -493,8 +493,8 @@ fn next_character(file: &mut dyn Input) -> io::Result<Option<Value>> {
     next
 }
 
-/// Reads one datum, as the reader reads programs. The line in which it ends is read as a whole; what
-/// follows the datum is put back.
+/// Reads one datum, as the reader reads programs. The line in which it ends is read as a whole;
+/// what follows the datum is put back.
 fn datum(file: &mut dyn Input) -> io::Result<Option<Value>> {
     let mut bytes = Vec::new();
     // A long datum is not tried at every line, which would take quadratic time.

@@ -527,7 +527,8 @@ impl Run<'_> {
         self.piece(&body[at..])
     }
 
-    /// Runs the part of `~[` that an argument selects. A part after `~:;` is for every other number.
+    /// Runs the part of `~[` that an argument selects. A part after `~:;` is for every other
+    /// number.
     fn choose(
         &mut self,
         directive: &Directive,

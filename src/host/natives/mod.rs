@@ -141,8 +141,8 @@ fn refused(message: String, got: &Value, expected: Value) -> SteelErr {
 }
 
 thread_local! {
-    /// The last value that a native refused: the message, the value, and the type expected. An error
-    /// of the interpreter can carry the message only.
+    /// The last value that a native refused: the message, the value, and the type expected. An
+    /// error of the interpreter can carry the message only.
     static WRONG: RefCell<Option<(String, Value, Value)>> = const { RefCell::new(None) };
 }
 

@@ -133,8 +133,8 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Returns the function for a call of `error` or `warn` with a literal text, which needs less of the
-    /// prelude than one with a class.
+    /// Returns the function for a call of `error` or `warn` with a literal text, which needs less
+    /// of the prelude than one with a class.
     fn with_literal_text(&self, elements: &[Node], scope: &Scope) -> Option<&'static str> {
         let [head, Node { kind: Kind::String(_), .. }, ..] = elements else { return None };
         match &*self.library_name(head, scope)? {

@@ -1,7 +1,7 @@
-//! `define-condition`. A class of conditions is kept by the host; its readers and writers are functions
-//! of the script. The initial forms of the slots and the report are functions, which run when a
-//! condition is made. Also `check-type`, whose restart needs to know whether there is a place to store
-//! another value in.
+//! `define-condition`. A class of conditions is kept by the host; its readers and writers are
+//! functions of the script. The initial forms of the slots and the report are functions, which run
+//! when a condition is made. Also `check-type`, whose restart needs to know whether there is a
+//! place to store another value in.
 
 use super::output::Output;
 use super::structures::{define, is_nothing};

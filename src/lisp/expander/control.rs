@@ -3,9 +3,9 @@
 //! A block is emitted as `(s/%block (lambda (v1) …))` and left by `(s/%leave v1 value)`. Loops are
 //! blocks named `nil`. `Pass::blocks` holds the blocks around the current form, innermost last.
 //!
-//! A `tagbody` is emitted as `(s/%tagbody (lambda (v1) (list (lambda () …) …)))`: a procedure for the
-//! forms before the first tag, and one for those after each. `go` throws the number of its tag to
-//! `v1`, and the procedures run from there on.
+//! A `tagbody` is emitted as `(s/%tagbody (lambda (v1) (list (lambda () …) …)))`: a procedure for
+//! the forms before the first tag, and one for those after each. `go` throws the number of its tag
+//! to `v1`, and the procedures run from there on.
 
 use super::output::Output;
 use super::template::Hole::{Many, One};

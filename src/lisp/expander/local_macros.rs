@@ -1,7 +1,7 @@
 //! `macrolet` and `symbol-macrolet`, and the forms that look at a global by its name.
 //!
-//! The procedure of a local macro must run while the form around it is expanded. So the procedure is
-//! defined before, at top level, under a name that its text determines: the expansion stops, the
+//! The procedure of a local macro must run while the form around it is expanded. So the procedure
+//! is defined before, at top level, under a name that its text determines: the expansion stops, the
 //! definitions take its place, and then the form is expanded again (see `Expander::step`). This is
 //! right because a local macro's procedure sees no variable around it.
 
@@ -103,8 +103,8 @@ pub(super) fn is_name_bound(
     Ok(())
 }
 
-/// `(%name-called? name)`: whether a call of the name means something: a function, a macro or a form
-/// of the language.
+/// `(%name-called? name)`: whether a call of the name means something: a function, a macro or a
+/// form of the language.
 pub(super) fn is_name_called(
     pass: &mut Pass<'_>,
     node: &Node,

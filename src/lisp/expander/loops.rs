@@ -114,7 +114,8 @@ pub(super) fn do_star(
     pass.form(&form, scope, output)
 }
 
-/// Returns the body of a loop as one form. If something jumps in it, its symbols and numbers are tags.
+/// Returns the body of a loop as one form. If something jumps in it, its symbols and numbers are
+/// tags.
 fn with_tags(pass: &mut Pass<'_>, body: &[Node], mark: u32) -> Node {
     let span = body.first().map_or_else(Default::default, |form| form.span);
     let jumps =

@@ -1,8 +1,8 @@
 //! `match`: takes a value apart by patterns.
 //!
 //! A clause becomes nested tests and `let`s. Each has two ends: the clause's body, and a call of
-//! `fail`, the rest of the clauses as a function. A pattern is compiled from the inside: it gets the
-//! form for its success, so the variables that it binds are around that form.
+//! `fail`, the rest of the clauses as a function. A pattern is compiled from the inside: it gets
+//! the form for its success, so the variables that it binds are around that form.
 
 use super::output::Output;
 use super::template::Hole::{Many, One};

@@ -138,7 +138,8 @@ static SPECIAL: LazyLock<HashMap<&'static str, SpecialForm>> = LazyLock::new(for
 
 /// What a top-level form comes to.
 pub enum Step {
-    /// A `progn`, perhaps after macro expansion; or a form after the definitions of its local macros.
+    /// A `progn`, perhaps after macro expansion; or a form after the definitions of its local
+    /// macros.
     Forms(Parts),
     /// The expanded form.
     Emitted(Output),
