@@ -193,15 +193,15 @@ fn reconnect(call: &Call<'_>) -> Result<Value, Condition> {
             *how = Arc::new(How { login, options: how.options.clone() });
         }
     }
-    // A secret may have to be looked up by the script, which begins this function again.
     let credentials: Vec<_> = lost
         .iter()
         .map(|(mailbox, how)| how.login.credentials(call, mailbox.client().host()))
         .collect::<Result<_, _>>()?;
     let _work = call.context().state::<Progress>().begin(&function);
+    let operation = lost.first().and_then(|(mailbox, _)| mailbox.client().operation());
     let mut doubts: Vec<String> = mailboxes(&arguments)
         .filter(|mailbox| !mailbox.client().is_closed())
-        .flat_map(|mailbox| done_elsewhere(&mailbox))
+        .flat_map(|mailbox| done_elsewhere(&mailbox, operation))
         .collect();
     for ((mailbox, how), credentials) in lost.iter().zip(credentials) {
         let mut held = mailbox.client();
@@ -230,9 +230,9 @@ fn reconnect(call: &Call<'_>) -> Result<Value, Condition> {
 }
 
 /// What the call has done on a connection that it has not lost.
-fn done_elsewhere(mailbox: &ImapMailbox) -> Option<String> {
+fn done_elsewhere(mailbox: &ImapMailbox, operation: Option<u64>) -> Option<String> {
     let client = mailbox.client();
-    let done = client.deeds_done();
+    let done = if client.operation() == operation { client.deeds_done() } else { 0 };
     (done > 0).then(|| format!("{done} changes are done on {}", client.host()))
 }
 

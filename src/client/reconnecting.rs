@@ -74,6 +74,11 @@ impl ImapClient {
         self.connection().begin_operation(Some(operation));
     }
 
+    /// The operation that began last.
+    pub fn operation(&self) -> Option<u64> {
+        self.connection_now().operation()
+    }
+
     /// Deeds of the operation that began last: some of those that are done, and all that were open
     /// when the connection closed.
     pub fn deeds_of_operation(&self) -> impl Iterator<Item = &SettledDeed> {
@@ -114,7 +119,9 @@ impl ImapClient {
     ) -> Result<ImapClient, Error> {
         let host = self.host().to_owned();
         let session = Session::new(options.limits.clone()).following(self.connection().session());
-        ImapClient::log_in_with(session, connector, &host, credentials, options)
+        let mut client = ImapClient::log_in_with(session, connector, &host, credentials, options)?;
+        client.connection().keep_names_of(self.connection_now());
+        Ok(client)
     }
 
     /// Describes this connection, which is lost.

@@ -153,6 +153,12 @@ impl Connection<imap::Session> {
         self.session.end_idle();
     }
 
+    /// Sends names as the server gave them on an earlier connection; see
+    /// [`imap::Session::keep_names_of`].
+    pub fn keep_names_of(&mut self, earlier: &Connection<imap::Session>) {
+        self.session.keep_names_of(&earlier.session);
+    }
+
     /// Streams literals longer than this many bytes in pieces; see
     /// [`imap::Session::stream_literals_over`].
     pub fn stream_literals_over(&mut self, bytes: Option<u64>) {

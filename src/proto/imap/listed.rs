@@ -167,7 +167,7 @@ pub(crate) fn decode_name(name: &[u8], utf8_names: bool) -> String {
 }
 
 /// The names that the server gave in another form than the one in which they would be sent.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct GivenNames(HashMap<String, Vec<u8>>);
 
 impl GivenNames {

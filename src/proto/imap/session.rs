@@ -245,6 +245,11 @@ impl Session {
         Session { next_tag: earlier.next_tag, selections: earlier.selections, ..self }
     }
 
+    /// Sends names as the server gave them in an earlier session.
+    pub fn keep_names_of(&mut self, earlier: &Session) {
+        self.given_names = earlier.given_names.clone();
+    }
+
     /// The limits in force.
     pub fn limits(&self) -> &Limits {
         &self.limits
