@@ -134,6 +134,18 @@ fn check_finds_slips_and_runs_nothing() {
             "1:33: error: f: unknown key :c; expected :b",
         ),
         (
+            "(defun f (&aux (a 1)) a) (f) (f 2)",
+            "1:30: error: f: expected no arguments (&aux (a 1)), got 1",
+        ),
+        (
+            "(defun f (&optional x &aux (a x)) a) (f 1) (f 1 2)",
+            "1:44: error: f: expected 0 to 1 argument",
+        ),
+        (
+            "(defun f (&key x &aux (a x) b) (list a b)) (f :x 1) (f :a 1)",
+            "1:53: error: f: unknown key :a; expected :x",
+        ),
+        (
             "(defun f () (prnt 1))",
             "1:13: error: the function prnt is not defined; did you mean `print`?",
         ),
@@ -187,6 +199,7 @@ fn check_finds_slips_and_runs_nothing() {
         "(defun f (mb) (fetch-parts mb '(:seq 1 :*) \"(uid flags)\" :uid t) (delete-letter mb '()))",
         "(load \"part.scm\") (included 1) (included 1 2)",
         "(defun f (&rest r) r) (f 1 2 :x 3) (defun g (a . b) (list a b)) (g 1 2)",
+        "(defun f (&rest r &aux (n (length r))) n) (f 1 2) (defun g (&aux x) x) (g)",
         "(defun f (x &key y) (list x y)) (apply #'f 1 '(:y 2)) (let ((k :y)) (f 1 k 2))",
         "(let ((x 1)) (setq y x) (print y))",
         "(defmacro m (x) `(list ,x)) (defun f () (print 1) (m 1))",
