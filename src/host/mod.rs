@@ -118,7 +118,7 @@ pub struct Host {
     vouched: HashSet<String>,
     /// How many files are being loaded, each by the one before.
     loading: usize,
-    /// The paths of files that `require` has loaded.
+    /// The paths of files that `require` has loaded, and keys of libraries and modules that are there.
     required: HashSet<String>,
 }
 
@@ -145,7 +145,7 @@ impl Host {
             context,
             vouched: HashSet::new(),
             loading: 0,
-            required: HashSet::new(),
+            required: loading::MODULES.map(loading::module_key).into(),
         };
         for (name, value) in natives::table() {
             host.engine.set_global(&system_global(name), value);
@@ -176,6 +176,7 @@ impl Host {
             host.publish(name, value);
         }
         host.define("*load-pathname*", nil());
+        host.define("*load-truename*", nil());
         host
     }
 
@@ -293,7 +294,7 @@ impl Host {
             self.engine.call("s/%forget-values", Vec::new()).ok();
             if whole {
                 self.refuse_unknown_functions(&forms, &source)?;
-                self.engine.set_global(&global("*load-pathname*"), value::string(name));
+                self.set_load_path(name);
             }
             self.expander.announce(&forms, &mut self.engine);
             for form in &forms {
