@@ -11,7 +11,8 @@ use crate::lisp::expander::global;
 /// out of reach until they are reviewed.
 #[rustfmt::skip]
 pub(super) const NAMES: &[&str] = &[
-    "*", "*load-pathname*", "*load-truename*", "*standard-output*", "+", "-", "/", "/=", "1+", "1-", "<", "<=", "=", ">", ">=", "abort", "abs",
+    "*", "*debug-io*", "*error-output*", "*load-pathname*", "*load-truename*", "*query-io*", "*standard-output*",
+    "*terminal-io*", "+", "-", "/", "/=", "1+", "1-", "<", "<=", "=", ">", ">=", "abort", "abs",
     "acons", "acos", "adjoin", "alist-cons", "alist-copy", "alist-delete", "alist-delete!", "alpha-char-p", "alphanumericp",
     "andmap", "angle", "any", "append", "append!", "append-map", "append-reverse", "append-reverse!", "apply", "aref",
     "arithmetic-error-operands", "arithmetic-error-operation", "arithmetic-shift", "ash", "asin", "assert-true",
@@ -33,7 +34,7 @@ pub(super) const NAMES: &[&str] = &[
     "code-char", "coerce", "command-line", "compile-re", "compile-regexp", "complement", "complex?", "complexp", "compose",
     "compute-restarts", "concat-symbols", "concatenate", "cons", "cons*", "consp", "constantly", "continuation?", "continue",
     "copy-alist", "copy-file", "copy-list", "copy-seq", "copy-structure", "copy-tree", "cos", "count", "count-if",
-    "count-if-not", "current-jiffy", "current-second",
+    "count-if-not", "current-error-port", "current-jiffy", "current-second",
     "decode-universal-time", "delete", "delete!", "delete-duplicates", "delete-file", "delete-if",
     "delete-if-not", "denominator", "digit-char", "digit-char-p", "digit-value", "directory", "directory-namestring",
     "display", "displayln", "dotted-list?", "drop", "drop-right", "drop-right!", "drop-while", "dynamic-wind", "eighth",

@@ -91,6 +91,8 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// Takes the script's output. Default: standard output.
     pub output: Output,
+    /// Takes what the script writes to `*error-output*`. Default: standard error.
+    pub errors: Output,
     /// Takes the warnings that nobody handles. Default: standard error.
     pub warnings: Warnings,
     /// What the script may reach. Default: everything.
@@ -102,6 +104,7 @@ impl Default for Options {
         Options {
             arguments: Vec::new(),
             output: Box::new(|text| io::Write::write_all(&mut io::stdout(), text.as_bytes())),
+            errors: Box::new(|text| io::Write::write_all(&mut io::stderr(), text.as_bytes())),
             warnings: Box::new(|condition| eprintln!("warning: {condition}")),
             policy: Policy::trusted(),
         }
@@ -133,6 +136,7 @@ impl Host {
             options.arguments,
             options.policy,
             options.output,
+            options.errors,
             options.warnings,
         ))
     }

@@ -434,6 +434,11 @@
   (with-open-file (port path :direction :output :if-exists :supersede) (receiver port)))
 
 (define *standard-output* t)
+(define *error-output* (%error-port))
+(define (current-error-port) *error-output*)
+(define *terminal-io* t)
+(define *query-io* t)
+(define *debug-io* t)
 
 (define-syntax with-output-to-string
   (syntax-rules ()

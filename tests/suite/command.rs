@@ -118,6 +118,29 @@ fn a_script_prints_only_what_it_prints() {
 }
 
 #[test]
+fn error_output_is_standard_error() {
+    for (form, out, error) in [
+        ("(format *error-output* \"a~%\") (princ 1)", "1", "a\n"),
+        ("(write-line \"a\" *error-output*) (fresh-line *error-output*) (princ 1)", "1", "a\n"),
+        ("(princ 1) (princ 2 (current-error-port)) (fresh-line *error-output*)", "1", "2\n"),
+        (
+            "(princ (with-output-to-string (s) (let ((*error-output* s)) (princ 1 *error-output*))))",
+            "1",
+            "",
+        ),
+        ("(let ((*standard-output* *error-output*)) (princ 1)) (princ 2)", "2", "1"),
+        ("(let ((*error-output* *standard-output*)) (princ 1 *error-output*))", "1", ""),
+        ("(format *terminal-io* \"a\") (princ 1 *query-io*) (princ 2 *debug-io*)", "a12", ""),
+        ("(parallel-map (lambda (x) (princ x *error-output*) (princ (* 2 x))) '(1 2))", "24", "12"),
+    ] {
+        for confined in [&["run", "-"][..], &["run", "--untrusted", "-"]] {
+            let expected = (0, out.to_owned(), error.to_owned());
+            assert_eq!(with_input(confined, form), expected, "{form} {confined:?}");
+        }
+    }
+}
+
+#[test]
 fn check_finds_slips_and_runs_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("slips.scm");

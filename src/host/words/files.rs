@@ -30,6 +30,11 @@ pub(super) const WORDS: &[Word] = &[
     ("prin1-to-string", "(value)", "What prin1 prints."),
     ("write-to-string", "(value)", "As prin1-to-string."),
     ("*standard-output*", "", "The port of standard output: t."),
+    ("*error-output*", "", "The port of standard error."),
+    ("current-error-port", "()", "The port of standard error: the value of *error-output*."),
+    ("*terminal-io*", "", "Standard output, and standard input for functions that read: t."),
+    ("*query-io*", "", "As *terminal-io*."),
+    ("*debug-io*", "", "As *terminal-io*."),
     (
         "with-output-to-string",
         "((variable) form …)",
