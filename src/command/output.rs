@@ -46,6 +46,21 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// Writes text of a script to standard error. If the reader has closed it, the text is lost, as in
+/// [`complain`].
+pub(super) fn print_error(text: &str) -> io::Result<()> {
+    begin_line();
+    let shown = if FROM_STRANGERS.load(Ordering::Relaxed) && io::stderr().is_terminal() {
+        &harmless(text)
+    } else {
+        text
+    };
+    match io::stderr().lock().write_all(shown.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
 /// Writes lines to standard error with control characters escaped; on a terminal they begin on a
 /// fresh line. If the reader has closed it, they are lost and the program continues: a script that
 /// moves mail must not stop half-way because nobody reads its trace, and the exit code still

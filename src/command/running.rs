@@ -5,7 +5,7 @@ use super::asking;
 use super::confinement::{STOPPED, too_long};
 use super::init::{self, source_of};
 use super::interrupt::{CtrlC, INTERRUPTED};
-use super::output::{complain, print};
+use super::output::{complain, print, print_error};
 use super::progress::on_terminal;
 use super::setup::setup_for;
 use crate::api::attach_showing;
@@ -99,8 +99,13 @@ fn evaluate(
     setup.ask_secret =
         if confinement.untrusted || way.as_json { None } else { asking::at_terminal() };
     let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));
-    let options =
-        Options { arguments, output: Box::new(print), warnings: Box::new(warnings), policy };
+    let options = Options {
+        arguments,
+        output: Box::new(print),
+        errors: Box::new(print_error),
+        warnings: Box::new(warnings),
+        policy,
+    };
     let mut host = Host::new(options);
     let state = attach_showing(&mut host, &setup, &on_terminal(global.quiet));
     let ctrl_c = CtrlC::listen()?;

@@ -48,6 +48,7 @@ pub struct Context {
     arguments: Vec<String>,
     policy: Policy,
     output: Mutex<Sink>,
+    errors: Mutex<Sink>,
     output_port: Mutex<Option<Value>>,
     warnings: Mutex<Warnings>,
     several: Mutex<Option<Vec<Value>>>,
@@ -148,6 +149,7 @@ impl Context {
         arguments: Vec<String>,
         policy: Policy,
         write: Output,
+        write_error: Output,
         warnings: Warnings,
     ) -> Context {
         Context {
@@ -158,6 +160,7 @@ impl Context {
             arguments,
             policy,
             output: Mutex::new(Sink { write, at_line_start: true }),
+            errors: Mutex::new(Sink { write: write_error, at_line_start: true }),
             output_port: Mutex::default(),
             warnings: Mutex::new(warnings),
             several: Mutex::default(),
@@ -439,6 +442,23 @@ impl Context {
         (sink.write)(text)
     }
 
+    /// Writes to `*error-output*`.
+    ///
+    /// # Errors
+    /// The error of the sink.
+    pub fn write_error(&self, text: &str) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let mut sink = lock(&self.errors);
+        sink.at_line_start = text.ends_with('\n');
+        (sink.write)(text)
+    }
+
+    pub(super) fn error_at_line_start(&self) -> bool {
+        lock(&self.errors).at_line_start
+    }
+
     /// Returns the port that `*standard-output*` is bound to, unless it is the output itself.
     pub(super) fn output_port(&self) -> Option<Value> {
         lock(&self.output_port).clone()
@@ -487,8 +507,13 @@ mod tests {
 
     #[test]
     fn a_big_result_is_held_until_it_is_let_go_and_no_longer() {
-        let context =
-            Context::new(Vec::new(), Policy::trusted(), Box::new(|_| Ok(())), Box::new(|_| ()));
+        let context = Context::new(
+            Vec::new(),
+            Policy::trusted(),
+            Box::new(|_| Ok(())),
+            Box::new(|_| Ok(())),
+            Box::new(|_| ()),
+        );
         let with = |element: &Arc<()>, count: usize| {
             list(vec![shared_object(element.clone(), "#<element>"); count])
         };

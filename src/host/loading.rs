@@ -5,9 +5,11 @@
 //! the like, as `require` does; `only` and `except` around it change nothing. `define-library` is
 //! its body: the names of all libraries are in one space, as those of all files are.
 //!
-//! `(load "file")` and `(require "file")` at top level are run here and not by a native function,
-//! because the forms of the file run in the host, one after another, as those of the loading file
-//! do. A path is relative to the folder of the file that names it. `require` loads a file once.
+//! `(load "file")`, `(require "file")` and `(require :module "file")` at top level are run here and
+//! not by a native function, because the forms of the file run in the host, one after another, as
+//! those of the loading file do. A path is relative to the folder of the file that names it.
+//! `require` loads a file once, and not at all if its module is provided: by a `(provide :module)`
+//! at top level, or by this program itself, as `:imap` is.
 //!
 //! Before a file runs, [`Host::program`] collects the forms of the file and of all files that it
 //! loads, for the survey that finds calls of undefined functions. A `require` of a file that was
@@ -60,19 +62,29 @@ impl Host {
             if let Some((library, _)) = library(form) {
                 into.required.insert(library_key(&library));
             }
-            let Some((is_load, path)) = loads(form) else {
+            if let Some(module) = provided(form) {
+                into.required.insert(module_key(&module));
+            }
+            let Some(loading) = loads(form) else {
                 into.program.forms.push((form.clone(), depth == 0));
                 continue;
             };
-            if into.required.contains(&library_key(path)) {
+            let is_there =
+                |key: String| self.required.contains(&key) || into.required.contains(&key);
+            if into.required.contains(&library_key(loading.path))
+                || loading.module.as_deref().is_some_and(|module| is_there(module_key(module)))
+            {
                 continue;
             }
-            let mut path = beside(name, path);
-            if !is_load {
-                path = self.required_file(&path);
-                if self.required.contains(&path) || !into.required.insert(path.clone()) {
-                    continue;
-                }
+            let path = self.required_file(&beside(name, loading.path));
+            if !loading.is_load
+                && (self.required.contains(&path) || !into.required.insert(path.clone()))
+            {
+                continue;
+            }
+            // The options of `load` are forms.
+            for option in loading.options {
+                into.program.forms.push((option.clone(), depth == 0));
             }
             into.files += 1;
             let text = (depth < LOADING_LIMIT && into.files <= COLLECTED_LIMIT)
@@ -93,8 +105,15 @@ impl Host {
         form: &Node,
         source: &Arc<Source>,
     ) -> Option<Result<(), Report>> {
-        if let Some((false, path)) = loads(form) {
+        if let Some(Loading { is_load: false, module, path, .. }) = loads(form) {
+            if module.is_some_and(|module| self.required.contains(&module_key(&module))) {
+                self.engine.last = truth(true);
+                return Some(Ok(()));
+            }
             return Some(self.require(path, form.span, source));
+        }
+        if let Some(module) = provided(form) {
+            self.required.insert(module_key(&module)); // and the function returns t
         }
         match imports(form) {
             Ok(None) => {}
@@ -118,14 +137,14 @@ impl Host {
             return Some(Ok(()));
         }
         match form.as_list() {
-            Some([head, path])
+            Some([head, path, options @ ..])
                 if head.is_named("load")
                     && self
                         .engine
                         .global(&global("load"))
                         .is_some_and(|value| self.library_load(&value)) =>
             {
-                Some(self.load(path, form.span, source))
+                Some(self.load(path, options, form.span, source))
             }
             _ => None,
         }
@@ -138,21 +157,69 @@ impl Host {
             .is_some_and(|own| matches!((&own, value), (Value::FuncV(own), Value::FuncV(other)) if std::ptr::fn_addr_eq(*own, *other)))
     }
 
-    /// Runs `(load "file")` at top level. The path is relative to the folder of the loading file,
-    /// or at the prompt to the current folder.
-    fn load(&mut self, path: &Node, span: Span, source: &Arc<Source>) -> Result<(), Report> {
-        self.flush()?;
-        self.run_form(path, source)?;
-        self.flush()?;
+    /// Runs `(load "file" :key value …)` at top level. The path is relative to the folder of the
+    /// loading file, or at the prompt to the current folder; an extension may be left out.
+    fn load(
+        &mut self,
+        path: &Node,
+        options: &[Node],
+        span: Span,
+        source: &Arc<Source>,
+    ) -> Result<(), Report> {
         let wrong = |condition: Condition| Report::of(condition, Some(place_of(source, span)));
-        let last = self.engine.last.clone();
+        let last = self.value_of(path, source)?;
         let Some(path) = as_str(&last) else {
             return Err(wrong(program_error(format!(
                 "load: expected the path of a file, got {}",
                 value::shown(&last)
             ))));
         };
-        self.load_file("load", &beside(&source.name, path), span, source)
+        let mut given = [None, None, None];
+        for pair in options.chunks(2) {
+            let [Node { kind: Kind::Keyword(key), .. }, form] = pair else {
+                return Err(wrong(program_error(format!(
+                    "load: expected a keyword and a value after the path, got {}",
+                    printer::readably(&pair[0].datum())
+                ))));
+            };
+            let Some(at) = LOAD_KEYS.iter().position(|own| key.eq_ignore_ascii_case(own)) else {
+                return Err(wrong(program_error(format!(
+                    "load: unknown key :{key}; expected :{}",
+                    LOAD_KEYS.join(" or :")
+                ))));
+            };
+            // The first of two equal keys counts (CLHS 3.4.1.4).
+            let value = self.value_of(form, source)?;
+            given[at].get_or_insert(value);
+        }
+        let [verbose, print, missing] = given;
+        let path = self.required_file(&beside(&source.name, path));
+        let is_missing = |path: &Path| path.try_exists().is_ok_and(|exists| !exists);
+        if missing.is_some_and(|value| value::is_nil(&value))
+            && self
+                .context
+                .policy()
+                .check_reading(Path::new(&path))
+                .is_ok_and(|real| is_missing(&real))
+        {
+            self.engine.last = value::nil();
+            return Ok(());
+        }
+        if [verbose, print].into_iter().flatten().any(|value| !value::is_nil(&value)) {
+            let gap = if self.context.at_line_start() { "" } else { "\n" };
+            self.context
+                .write(&format!("{gap}; loading {path}\n"))
+                .map_err(|error| wrong(program_error(format!("load: output: {error}"))))?;
+        }
+        self.load_file("load", &path, span, source)
+    }
+
+    /// Evaluates a form that stands within a top-level form.
+    fn value_of(&mut self, form: &Node, source: &Arc<Source>) -> Result<Value, Report> {
+        self.flush()?;
+        self.run_form(form, source)?;
+        self.flush()?;
+        Ok(self.engine.last.clone())
     }
 
     /// Runs `(require "file")` at top level: loads the file unless it was required before. The path
@@ -181,6 +248,17 @@ impl Host {
             .chain(named)
             .find(|path| policy.check_reading(Path::new(path)).is_ok_and(|real| real.is_file()))
             .unwrap_or_else(|| path.to_owned())
+    }
+
+    /// Sets `*load-pathname*` to the name of the source that runs, and `*load-truename*` to its
+    /// absolute path without links, or nil if it is no file or may not be read.
+    pub(super) fn set_load_path(&mut self, name: &str) {
+        let real = self.context.policy().check_reading(Path::new(name)).ok();
+        let real = real.and_then(|path| std::fs::canonicalize(path).ok());
+        let truename =
+            real.map_or_else(value::nil, |path| value::string(path.display().to_string()));
+        self.engine.set_global(&global("*load-pathname*"), value::string(name));
+        self.engine.set_global(&global("*load-truename*"), truename);
     }
 
     fn load_file(
@@ -212,7 +290,7 @@ impl Host {
         let result = self.run_source(&text, path, true);
         self.expander.has_last_value = has_last_value;
         self.loading -= 1;
-        self.engine.set_global(&global("*load-pathname*"), value::string(&*source.name));
+        self.set_load_path(&source.name);
         self.engine.source = Some(source.clone());
         result?;
         self.engine.last = truth(true);
@@ -250,15 +328,65 @@ pub(super) fn spliced(forms: Vec<Node>) -> Vec<Node> {
         .collect()
 }
 
-/// Returns whether a form is a `load` and not a `require`, and its literal path.
-fn loads(form: &Node) -> Option<(bool, &str)> {
-    match form.as_list() {
-        Some([head, Node { kind: Kind::String(path), .. }]) => {
-            let is_load = head.is_named("load");
-            (is_load || head.is_named("require")).then_some((is_load, path))
+/// The keys of `load`.
+const LOAD_KEYS: [&str; 3] = ["verbose", "print", "if-does-not-exist"];
+
+/// A `load` or `require` with a literal path.
+struct Loading<'a> {
+    is_load: bool,
+    /// The module that `require` names beside the path.
+    module: Option<String>,
+    path: &'a str,
+    /// The values of the keys of `load`.
+    options: Vec<&'a Node>,
+}
+
+fn loads(form: &Node) -> Option<Loading<'_>> {
+    let (head, arguments) = form.as_list()?.split_first()?;
+    match arguments {
+        [Node { kind: Kind::String(path), .. }, rest @ ..] if head.is_named("load") => {
+            let options = rest.iter().skip(1).step_by(2).collect();
+            Some(Loading { is_load: true, module: None, path, options })
+        }
+        [Node { kind: Kind::String(path), .. }] if head.is_named("require") => {
+            Some(Loading { is_load: false, module: None, path, options: Vec::new() })
+        }
+        [name, Node { kind: Kind::String(path), .. }] if head.is_named("require") => {
+            let module = Some(module(name)?);
+            Some(Loading { is_load: false, module, path, options: Vec::new() })
         }
         _ => None,
     }
+}
+
+/// Modules of Allegro CL whose functions are always here, so a path beside them is not loaded.
+pub(super) const MODULES: [&str; 8] =
+    ["imap", "mime", "osi", "pop", "process", "regexp", "regexp2", "smtp"];
+
+/// Returns the name of a module: a keyword, a string, or a quoted symbol.
+fn module(name: &Node) -> Option<String> {
+    let name = match (&name.kind, name.as_list()) {
+        (Kind::Keyword(name), _) => name.to_string(),
+        (Kind::String(name), _) => name.to_string(),
+        (_, Some([quote, symbol])) if quote.is_named("quote") => {
+            symbol.as_symbol()?.name.to_string()
+        }
+        _ => return None,
+    };
+    Some(name.to_lowercase())
+}
+
+/// Returns the module that `(provide :module)` provides.
+fn provided(form: &Node) -> Option<String> {
+    match form.as_list() {
+        Some([head, name]) if head.is_named("provide") => module(name),
+        _ => None,
+    }
+}
+
+/// Marks a module among the required files.
+pub(super) fn module_key(name: &str) -> String {
+    format!("module {name}")
 }
 
 /// The first words of the names of the standards' libraries, whose words are always there.

@@ -91,6 +91,8 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// Takes the script's output. Default: standard output.
     pub output: Output,
+    /// Takes what the script writes to `*error-output*`. Default: standard error.
+    pub errors: Output,
     /// Takes the warnings that nobody handles. Default: standard error.
     pub warnings: Warnings,
     /// What the script may reach. Default: everything.
@@ -102,6 +104,7 @@ impl Default for Options {
         Options {
             arguments: Vec::new(),
             output: Box::new(|text| io::Write::write_all(&mut io::stdout(), text.as_bytes())),
+            errors: Box::new(|text| io::Write::write_all(&mut io::stderr(), text.as_bytes())),
             warnings: Box::new(|condition| eprintln!("warning: {condition}")),
             policy: Policy::trusted(),
         }
@@ -118,7 +121,7 @@ pub struct Host {
     vouched: HashSet<String>,
     /// How many files are being loaded, each by the one before.
     loading: usize,
-    /// The paths of files that `require` has loaded.
+    /// The paths of files that `require` has loaded, and keys of libraries and modules that are there.
     required: HashSet<String>,
 }
 
@@ -133,6 +136,7 @@ impl Host {
             options.arguments,
             options.policy,
             options.output,
+            options.errors,
             options.warnings,
         ))
     }
@@ -145,7 +149,7 @@ impl Host {
             context,
             vouched: HashSet::new(),
             loading: 0,
-            required: HashSet::new(),
+            required: loading::MODULES.map(loading::module_key).into(),
         };
         for (name, value) in natives::table() {
             host.engine.set_global(&system_global(name), value);
@@ -176,6 +180,7 @@ impl Host {
             host.publish(name, value);
         }
         host.define("*load-pathname*", nil());
+        host.define("*load-truename*", nil());
         host
     }
 
@@ -293,7 +298,7 @@ impl Host {
             self.engine.call("s/%forget-values", Vec::new()).ok();
             if whole {
                 self.refuse_unknown_functions(&forms, &source)?;
-                self.engine.set_global(&global("*load-pathname*"), value::string(name));
+                self.set_load_path(name);
             }
             self.expander.announce(&forms, &mut self.engine);
             for form in &forms {

@@ -66,7 +66,10 @@ impl Parameters {
             }
             let Some(symbol) = element.as_symbol() else { continue };
             match (&*symbol.name, section) {
-                ("&optional" | "&rest" | "&body" | "&key", _) => section = &symbol.name[1..],
+                ("&optional" | "&rest" | "&body" | "&key" | "&aux", _) => {
+                    section = &symbol.name[1..]
+                }
+                (_, "aux") => {} // a local variable
                 ("&allow-other-keys", _) => found.allow_other_keys = true,
                 (name, "") => found.required.push(name.to_owned()),
                 (name, "optional") => found.optional.push(name.to_owned()),

@@ -434,6 +434,11 @@
   (with-open-file (port path :direction :output :if-exists :supersede) (receiver port)))
 
 (define *standard-output* t)
+(define *error-output* (%error-port))
+(define (current-error-port) *error-output*)
+(define *terminal-io* t)
+(define *query-io* t)
+(define *debug-io* t)
 
 (define-syntax with-output-to-string
   (syntax-rules ()
@@ -477,6 +482,8 @@
 (define (decode-universal-time time &optional zone)
   (apply values (%decode-universal-time time zone)))
 (define (get-decoded-time) (decode-universal-time (get-universal-time)))
+(define internal-time-units-per-second 1000000)
+(define (jiffies-per-second) 1000000)
 
 ;; --- forms ---------------------------------------------------------------------------------------
 
@@ -508,7 +515,9 @@
           ((eq (car rest) key) (append (%reverse made) (cddr rest)))
           (else (next (cddr rest) (cons (cadr rest) (cons (car rest) made)))))))
 (define (require name &optional path)
-  (if (string? name) (%fail "require: a file is loaded at top level only, not within another form") t))
+  (cond ((string? name) (%fail "require: a file is loaded at top level only, not within another form"))
+        (path (%fail "require: with a path, stands at top level only, and the path is a literal string"))
+        (else t)))
 (define (provide name) t)
 (define-syntax multiple-value-prog1
   (syntax-rules ()

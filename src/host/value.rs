@@ -278,7 +278,8 @@ pub fn as_float(value: &Value) -> Option<f64> {
     match value {
         SteelVal::NumV(number) => Some(*number),
         SteelVal::IntV(number) => Some(*number as f64),
-        SteelVal::Rational(_) | SteelVal::BigNum(_) | SteelVal::BigRational(_) => {
+        SteelVal::Rational(ratio) => Some(f64::from(*ratio.numer()) / f64::from(*ratio.denom())),
+        SteelVal::BigNum(_) | SteelVal::BigRational(_) => {
             let text = value.to_string();
             let (above, below) = text.split_once('/').unwrap_or((&text, "1"));
             Some(above.parse::<f64>().ok()? / below.parse::<f64>().ok()?)

@@ -71,8 +71,14 @@ impl Host {
     /// the new host also masks the secrets that the other knows now.
     pub fn worker(options: Options, of: &Context) -> Host {
         Host::in_context(
-            Context::new(options.arguments, options.policy, options.output, options.warnings)
-                .work_for(of),
+            Context::new(
+                options.arguments,
+                options.policy,
+                options.output,
+                options.errors,
+                options.warnings,
+            )
+            .work_for(of),
         )
     }
 

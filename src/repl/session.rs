@@ -124,13 +124,14 @@ impl Session {
 
     fn printing(arguments: Vec<String>, printed: Printed, policy: Policy) -> Session {
         let printed = Arc::new(Mutex::new(printed));
-        let (output, warned) = (printed.clone(), printed.clone());
+        let (output, errors, warned) = (printed.clone(), printed.clone(), printed.clone());
         let write = |to: &Mutex<Printed>, text: &str| {
             to.lock().unwrap_or_else(PoisonError::into_inner).write(text)
         };
         let host = Host::new(Options {
             arguments,
             output: Box::new(move |text| write(&output, text)),
+            errors: Box::new(move |text| write(&errors, text)),
             // A warning that cannot be shown is dropped; the next output reports the error.
             warnings: Box::new(move |condition| drop(write(&warned, &warning_text(condition)))),
             policy,

@@ -61,6 +61,7 @@ impl Signature {
                 .or_else(|| inner.and_then(|list| list.first()).and_then(Node::as_symbol));
             let name = name.map_or_else(String::new, |symbol| symbol.name.to_string());
             match (name.as_str(), section) {
+                ("&aux", _) => break, // local variables follow
                 ("&optional" | "&rest" | "&body" | "&key" | "&allow-other-keys", _) => {
                     section = element_name(element)
                 }
@@ -140,6 +141,7 @@ mod tests {
             ("(mb messages &key uid raw)", &[][..], parameter("mb")),
             ("(mb messages &key uid raw)", &[Some("mb")], parameter("messages")),
             ("(mb messages &key uid raw)", &[Some("mb"), None], keys(&["uid", "raw"])),
+            ("(mb &optional part &aux (n 0) m)", &[Some("mb"), Some("1")], Role::Unknown),
             (
                 "(mb messages &key uid raw)",
                 &[Some("mb"), None, Some(":UID"), Some("t")],

@@ -118,6 +118,29 @@ fn a_script_prints_only_what_it_prints() {
 }
 
 #[test]
+fn error_output_is_standard_error() {
+    for (form, out, error) in [
+        ("(format *error-output* \"a~%\") (princ 1)", "1", "a\n"),
+        ("(write-line \"a\" *error-output*) (fresh-line *error-output*) (princ 1)", "1", "a\n"),
+        ("(princ 1) (princ 2 (current-error-port)) (fresh-line *error-output*)", "1", "2\n"),
+        (
+            "(princ (with-output-to-string (s) (let ((*error-output* s)) (princ 1 *error-output*))))",
+            "1",
+            "",
+        ),
+        ("(let ((*standard-output* *error-output*)) (princ 1)) (princ 2)", "2", "1"),
+        ("(let ((*error-output* *standard-output*)) (princ 1 *error-output*))", "1", ""),
+        ("(format *terminal-io* \"a\") (princ 1 *query-io*) (princ 2 *debug-io*)", "a12", ""),
+        ("(parallel-map (lambda (x) (princ x *error-output*) (princ (* 2 x))) '(1 2))", "24", "12"),
+    ] {
+        for confined in [&["run", "-"][..], &["run", "--untrusted", "-"]] {
+            let expected = (0, out.to_owned(), error.to_owned());
+            assert_eq!(with_input(confined, form), expected, "{form} {confined:?}");
+        }
+    }
+}
+
+#[test]
 fn check_finds_slips_and_runs_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("slips.scm");
@@ -132,6 +155,18 @@ fn check_finds_slips_and_runs_nothing() {
         (
             "(defun f (a &key b) (list a b)) (f 1 :c 2)",
             "1:33: error: f: unknown key :c; expected :b",
+        ),
+        (
+            "(defun f (&aux (a 1)) a) (f) (f 2)",
+            "1:30: error: f: expected no arguments (&aux (a 1)), got 1",
+        ),
+        (
+            "(defun f (&optional x &aux (a x)) a) (f 1) (f 1 2)",
+            "1:44: error: f: expected 0 to 1 argument",
+        ),
+        (
+            "(defun f (&key x &aux (a x) b) (list a b)) (f :x 1) (f :a 1)",
+            "1:53: error: f: unknown key :a; expected :x",
         ),
         (
             "(defun f () (prnt 1))",
@@ -187,6 +222,7 @@ fn check_finds_slips_and_runs_nothing() {
         "(defun f (mb) (fetch-parts mb '(:seq 1 :*) \"(uid flags)\" :uid t) (delete-letter mb '()))",
         "(load \"part.scm\") (included 1) (included 1 2)",
         "(defun f (&rest r) r) (f 1 2 :x 3) (defun g (a . b) (list a b)) (g 1 2)",
+        "(defun f (&rest r &aux (n (length r))) n) (f 1 2) (defun g (&aux x) x) (g)",
         "(defun f (x &key y) (list x y)) (apply #'f 1 '(:y 2)) (let ((k :y)) (f 1 k 2))",
         "(let ((x 1)) (setq y x) (print y))",
         "(defmacro m (x) `(list ,x)) (defun f () (print 1) (m 1))",

@@ -754,6 +754,37 @@ fn required_files_are_loaded_once() {
     );
     assert_eq!(run("(defun f () (require :imap)) (f)"), "t");
 
+    // With a module and a path: unless the module is there.
+    write("lib.scm", "(provide :lib) (incf *count*) (defun lib () :lib)");
+    write("plain.scm", "(incf *count*)");
+    for (text, expected) in [
+        ("(setq *count* 0) (require :lib \"lib.scm\") (list (lib) *count*)", "(:lib 1)"),
+        ("(require :lib \"lib.scm\") (require 'LIB \"none.scm\") *count*", "1"),
+        ("(list (progn (require :lib)) *count*)", "(t 1)"),
+        (
+            "(require \"plain\") (require :plain \"plain\") (require :other \"plain.scm\") *count*",
+            "2",
+        ),
+        ("(require :imap \"none/imap.fasl\") *count*", "2"),
+        ("(provide \"none\") (require :none \"none.scm\") *count*", "2"),
+        (
+            "(require :absent \"absent.scm\")",
+            "require: @/absent.scm: No such file or directory (os error 2)",
+        ),
+        (
+            "(require :lib (string-append \"lib\" \".scm\"))",
+            "require: with a path, stands at top level only, and the path is a literal string",
+        ),
+        (
+            "(defun f () (require :unheard \"lib.scm\")) (f)",
+            "require: with a path, stands at top level only, and the path is a literal string",
+        ),
+        ("(require :unheard \"lib.scm\") (wanting)", "the function wanting is not defined"),
+    ] {
+        let shown = run(text).replace(&folder.path().display().to_string(), "@");
+        assert_eq!(shown, expected, "{text}");
+    }
+
     // Files that require one another. Each names the others twice: without a memory of the files
     // that were followed, their forms would be collected more than 2^50 times.
     let names = ["x", "y", "z"];
@@ -762,6 +793,74 @@ fn required_files_are_loaded_once() {
         write(&format!("{name}.scm"), &format!("{} (incf *count*)", requires.concat()));
     }
     assert_eq!(run("(setq *count* 0) (require \"x\") *count*"), "3");
+}
+
+#[test]
+fn load_takes_keys_and_finds_the_extension() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("sub")).unwrap();
+    for (name, text) in [
+        ("part.lisp", "(setq part 7) (defun from-part () part)"),
+        ("sub/outer.scm", "(load (merge-pathnames \"inner\" *load-truename*)) (setq outer t)"),
+        ("sub/inner.scm", "(setq inner (list *load-pathname* *load-truename*))"),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    // The folder for temporary files may be a link.
+    let real = std::fs::canonicalize(folder.path()).unwrap().display().to_string();
+    let main = folder.path().join("main.scm").display().to_string();
+    std::fs::write(&main, "").unwrap();
+    for (text, expected, output) in [
+        ("(load \"part\") (from-part)", "7", ""),
+        ("(load \"part.lisp\" :verbose nil :print nil) (from-part)", "7", ""),
+        ("(load (string-append \"pa\" \"rt\") :if-does-not-exist nil) part", "7", ""),
+        ("(load \"part\" :verbose t)", "t", "; loading @/part.lisp\n"),
+        ("(princ 1) (load \"part\" :print t) part", "7", "1\n; loading @/part.lisp\n"),
+        ("(load \"part\" :VERBOSE nil :verbose t) part", "7", ""),
+        ("(load \"none\" :if-does-not-exist nil)", "nil", ""),
+        ("(load \"none\" :if-does-not-exist nil) (if t 1 (undefined-here))", "1", ""),
+        ("(load \"none\" :verbose t :if-does-not-exist (not t))", "nil", ""),
+        (
+            "(load \"none\" :if-does-not-exist :error)",
+            "error: load: @/none: No such file or directory (os error 2)",
+            "",
+        ),
+        ("(load \"none\")", "error: load: @/none: No such file or directory (os error 2)", ""),
+        (
+            "(load \"part\" :verbose)",
+            "error: load: expected a keyword and a value after the path, got :verbose",
+            "",
+        ),
+        (
+            "(load \"part\" 5 6)",
+            "error: load: expected a keyword and a value after the path, got 5",
+            "",
+        ),
+        (
+            "(load \"part\" :vebose t)",
+            "error: load: unknown key :vebose; expected :verbose or :print or :if-does-not-exist",
+            "",
+        ),
+        ("(load \"part\" :verbose (car 5))", "error: car: expected a list or pair, got 5", ""),
+        ("(load \"sub/outer\") inner", r#"("@/sub/inner.scm" "@/sub/inner.scm")"#, ""),
+        ("*load-truename*", "\"@/main.scm\"", ""),
+        ("(load \"part\") *load-truename*", "\"@/main.scm\"", ""),
+    ] {
+        let mut language = Language::new();
+        let shown = match language.host.evaluate_file(text, &main) {
+            Ok(value) => readably(&language.host.datum(&value)),
+            Err(report) => format!("error: {}", report.condition.message),
+        };
+        let plain = |text: &str| {
+            text.replace(&real, "@").replace(&folder.path().display().to_string(), "@")
+        };
+        assert_eq!(
+            (plain(&shown), plain(&language.output())),
+            (expected.into(), output.into()),
+            "{text}"
+        );
+    }
+    assert_eq!(Language::new().shows("(list *load-pathname* *load-truename*)"), "(nil nil)");
 }
 
 #[test]

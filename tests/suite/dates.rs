@@ -246,6 +246,21 @@ fn universal_times_are_those_of_common_lisp() {
             "(let ((now (get-universal-time))) (= now (apply 'encode-universal-time (append (subseq (multiple-value-list (decode-universal-time now 3)) 0 6) '(3)))))",
             "t",
         ),
+        // The clock for durations, in microseconds, and the time of the day with a fraction.
+        ("(let ((a (get-internal-real-time)) (b (get-internal-real-time))) (<= 0 a b))", "t"),
+        ("(let ((a (current-jiffy)) (b (get-internal-real-time))) (<= 0 a b))", "t"),
+        ("(list internal-time-units-per-second (jiffies-per-second))", "(1000000 1000000)"),
+        ("(sleep (/ 2500000001 1000000000000))", "nil"),
+        (
+            "(let* ((a (get-universal-time)) (b (current-second)) (c (get-universal-time))) (and (<= a (+ b 2208988800) (+ c 1)) (floatp b)))",
+            "t",
+        ),
+        (
+            "(get-internal-real-time 1)",
+            "error: get-internal-real-time: expected 0 arguments, got 1",
+        ),
+        ("(current-jiffy 1)", "error: current-jiffy: expected 0 arguments, got 1"),
+        ("(current-second 1)", "error: current-second: expected 0 arguments, got 1"),
         (
             "(encode-universal-time 60 0 0 1 1 1900 0)",
             "error: encode-universal-time: second: expected a whole number from 0 to 59, got 60",

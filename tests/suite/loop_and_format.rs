@@ -220,6 +220,7 @@ fn format_has_all_directives_but_the_pretty_printers() {
         (r#"(format nil "~,1f" 0.05)"#, r#""0.1""#),
         (r#"(format nil "~f" 10)"#, r#""10.0""#),
         (r#"(format nil "~,2f" 1/3)"#, r#""0.33""#),
+        (r#"(format nil "~,2f ~$" 10000000001/3 20000000002/3)"#, r#""3333333333.67 6666666667.33""#),
         (r#"(format nil "~,,2f" 0.123)"#, r#""12.3""#),
         (r#"(format nil "~3,1,,'*f" 12345.6)"#, r#""***""#),
         (r#"(format nil "~@f" 3.5)"#, r#""+3.5""#),

@@ -63,6 +63,8 @@ mod macros;
 mod parallel;
 #[cfg(feature = "host")]
 mod patterns;
+#[cfg(all(unix, feature = "cli"))]
+mod period_programs;
 #[cfg(feature = "sandbox")]
 mod pop;
 #[cfg(all(unix, feature = "host"))]

@@ -7,7 +7,6 @@ use postoffice::client::{ConnectOptions, Credentials, Error, SmtpClient, TlsMode
 use postoffice::condition::{Condition, Identifier};
 use postoffice::proto::imap::MessageId;
 use postoffice::transport::{Connector, TlsOptions};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 fn connect(port: u16) -> SmtpClient {
     let options = ConnectOptions { port: Some(port), ..ConnectOptions::default() };
@@ -42,20 +41,9 @@ fn at_once_on_every_server(test: impl Fn(u16, &Server)) {
     options.refuse = vec!["refused@example.org".into()];
     let server = Server::sandbox(options);
     test(server.the_sandbox().smtp_address().port(), &server);
-    if let (Some(mut server), Ok(port)) = (Server::dovecot(), std::env::var("POSTOFFICE_POSTFIX")) {
+    if let Some((server, port)) = Server::postfix() {
         eprintln!("server: postfix");
-        static USERS: AtomicU32 = AtomicU32::new(0);
-        server.user = format!(
-            "p{}",
-            (std::process::id() * 10 + USERS.fetch_add(1, Ordering::Relaxed)) % 1000
-        );
-        server.connect().close(); // creates the mailbox with the right owner
-        test(port.parse().unwrap(), &server);
-    } else {
-        assert!(
-            std::env::var("POSTOFFICE_REAL_SERVERS").is_err(),
-            "POSTOFFICE_REAL_SERVERS is set, but POSTOFFICE_POSTFIX is not"
-        );
+        test(port, &server);
     }
 }
 

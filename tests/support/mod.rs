@@ -8,7 +8,8 @@ pub mod leaks;
 pub mod script;
 
 use postoffice::client::{Auth, ConnectOptions, Credentials, ImapClient};
-use postoffice::proto::imap::Messages;
+use postoffice::proto::imap::command::StoreMode;
+use postoffice::proto::imap::{Flag, Messages};
 use postoffice::sandbox::faults::{Fault, Relay};
 use postoffice::sandbox::{Account, Options, Sandbox, Seed};
 use postoffice::transport::Connector;
@@ -84,6 +85,33 @@ impl Server {
             relays: Vec::new(),
             _folder: tempfile::tempdir().unwrap(),
         })
+    }
+
+    /// A fresh account on the Dovecot, and the port of the Postfix that delivers to it; `None` if one
+    /// is missing. Fails if `POSTOFFICE_REAL_SERVERS` requires both.
+    pub fn postfix() -> Option<(Server, u16)> {
+        let (Some(mut server), Ok(port)) = (Server::dovecot(), std::env::var("POSTOFFICE_POSTFIX"))
+        else {
+            assert!(
+                std::env::var("POSTOFFICE_REAL_SERVERS").is_err(),
+                "POSTOFFICE_REAL_SERVERS is set, but POSTOFFICE_POSTFIX is not"
+            );
+            return None;
+        };
+        static USERS: AtomicU32 = AtomicU32::new(0);
+        server.user = format!(
+            "p{}",
+            (std::process::id() * 10 + USERS.fetch_add(1, Ordering::Relaxed)) % 1000
+        );
+        let mut client = server.connect(); // creates the mailbox with the right owner
+        // The thousand names that Postfix delivers to are used again and again.
+        client.select("INBOX", false).unwrap();
+        if client.selected().unwrap().exists > 0 {
+            client.store_silently(&Messages::all(), StoreMode::Add, &[Flag::DELETED]).unwrap();
+            client.expunge().unwrap();
+        }
+        client.close();
+        Some((server, port.parse().unwrap()))
     }
 
     /// Puts a relay with these faults in front of each port.

@@ -72,6 +72,8 @@ struct Outcome {
 /// The output and warnings of a call.
 enum Told {
     Text(String),
+    /// Written to `*error-output*`.
+    Error(String),
     Warning(Condition),
 }
 
@@ -212,6 +214,9 @@ fn delivered(parent: &Context, outcome: Outcome) -> Result<Value, Condition> {
             Told::Text(text) => {
                 parent.write(&text).map_err(|error| internal(&format!("output: {error}")))?
             }
+            Told::Error(text) => parent
+                .write_error(&text)
+                .map_err(|error| internal(&format!("error output: {error}")))?,
             Told::Warning(condition) => parent.unhandled(&condition),
         }
     }

@@ -31,7 +31,7 @@ const CALL: &str = "%parallel-call";
 impl<'a> Worker<'a> {
     pub(super) fn new(job: &Job<'a>) -> Result<Worker<'a>, Condition> {
         let told = Arc::new(Mutex::new(Vec::new()));
-        let (written, warned) = (told.clone(), told.clone());
+        let (written, complained, warned) = (told.clone(), told.clone(), told.clone());
         let options = Options {
             arguments: job.parent.arguments().to_vec(),
             output: Box::new(move |text| {
@@ -40,6 +40,10 @@ impl<'a> Worker<'a> {
                     Some(Told::Text(before)) => before.push_str(text),
                     _ => told.push(Told::Text(text.to_owned())),
                 }
+                Ok(())
+            }),
+            errors: Box::new(move |text| {
+                lock(&complained).push(Told::Error(text.to_owned()));
                 Ok(())
             }),
             warnings: Box::new(move |condition| {

@@ -9,7 +9,7 @@ use steel::{SteelErr, SteelVal};
 use super::output::Target;
 use super::{Answer, Code, count, fail, list_of, number_words, string_of, wrong};
 use crate::host::value::{
-    Value, as_integer, as_str, displayed, is_nil, is_true, nil, string, to_datum,
+    Value, as_float, as_integer, as_str, displayed, is_nil, is_true, nil, string, to_datum,
 };
 use crate::lisp::printer;
 
@@ -196,7 +196,7 @@ impl Run<'_> {
                 'r' => self.in_words(&directive, &given)?,
                 'f' | 'e' | 'g' | '$' => {
                     let value = self.argument()?;
-                    let shown = match float_of(&value) {
+                    let shown = match as_float(&value) {
                         Some(number) if number.is_finite() => {
                             floats::formatted(directive.name, number, &directive, &given)
                         }
@@ -621,16 +621,6 @@ impl Run<'_> {
             gap(self);
         }
         Ok(())
-    }
-}
-
-fn float_of(value: &Value) -> Option<f64> {
-    match value {
-        SteelVal::NumV(number) => Some(*number),
-        SteelVal::IntV(number) => Some(*number as f64),
-        SteelVal::Rational(ratio) => Some(f64::from(*ratio.numer()) / f64::from(*ratio.denom())),
-        SteelVal::BigNum(number) => number.to_string().parse().ok(),
-        _ => None,
     }
 }
 

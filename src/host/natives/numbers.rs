@@ -9,7 +9,7 @@ use steel::SteelVal;
 
 use super::{Answer, Code, count, fail, wrong};
 use crate::host::primitives::primitive;
-use crate::host::value::{self, Value, integer};
+use crate::host::value::{self, Value, as_float, integer};
 use crate::lisp::Datum;
 
 pub(super) const TABLE: &[(&str, Code)] = &[
@@ -50,11 +50,11 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         }
         let quotient = divided("quotient", &arguments[0], &arguments[1], Way::Truncate)?.0;
         let is_float = arguments.iter().any(|value| matches!(value, SteelVal::NumV(_)));
-        Ok(float(&quotient).filter(|_| is_float).map_or(quotient, SteelVal::NumV))
+        Ok(as_float(&quotient).filter(|_| is_float).map_or(quotient, SteelVal::NumV))
     }),
     ("atan", |arguments| {
         count("atan", arguments, 1, 2)?;
-        let part = |value| float(value).ok_or_else(|| wrong("atan", "a number", value));
+        let part = |value| as_float(value).ok_or_else(|| wrong("atan", "a number", value));
         let across = arguments.get(1).map_or(Ok(1.0), part)?;
         match arguments {
             [SteelVal::IntV(0)] => Ok(integer(0)),
@@ -100,16 +100,6 @@ fn whole(number: i128) -> Value {
     }
 }
 
-pub(super) fn float(value: &Value) -> Option<f64> {
-    match value {
-        SteelVal::IntV(number) => Some(*number as f64),
-        SteelVal::NumV(number) => Some(*number),
-        SteelVal::Rational(ratio) => Some(f64::from(*ratio.numer()) / f64::from(*ratio.denom())),
-        other if super::types::is_number(other) => other.to_string().parse().ok(),
-        _ => None,
-    }
-}
-
 /// Divides two numbers. Returns the quotient, rounded as `way` says, and the remainder.
 fn divided(
     function: &str,
@@ -141,8 +131,8 @@ fn divided(
     if is_exact(number) && is_exact(divisor) {
         return if divisor == &integer(0) { Err(by_zero()) } else { exact(number, divisor, way) };
     }
-    let number = float(number).ok_or_else(|| wrong(function, "a number", number))?;
-    let divisor = float(divisor).ok_or_else(|| wrong(function, "a number", divisor))?;
+    let number = as_float(number).ok_or_else(|| wrong(function, "a number", number))?;
+    let divisor = as_float(divisor).ok_or_else(|| wrong(function, "a number", divisor))?;
     if divisor == 0.0 {
         return Err(by_zero());
     }
@@ -205,7 +195,7 @@ fn quotient(arguments: &[Value]) -> Answer {
     let mut result = first[0].clone();
     for divisor in divisors {
         let inexact = matches!(result, SteelVal::NumV(_)) || matches!(divisor, SteelVal::NumV(_));
-        result = match (float(&result), float(divisor)) {
+        result = match (as_float(&result), as_float(divisor)) {
             (Some(number), Some(divisor)) if inexact && divisor != 0.0 => {
                 SteelVal::NumV(number / divisor)
             }
@@ -270,7 +260,7 @@ fn float_divide(function: &str, arguments: &[Value], way: Way) -> Answer {
     count(function, arguments, 1, 2)?;
     let one = integer(1);
     let (quotient, rest) = divided(function, &arguments[0], arguments.get(1).unwrap_or(&one), way)?;
-    let quotient = float(&quotient).unwrap_or(f64::NAN);
+    let quotient = as_float(&quotient).unwrap_or(f64::NAN);
     Ok(super::control::several(vec![SteelVal::NumV(quotient), rest]))
 }
 

@@ -60,6 +60,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         count("finish-output", arguments, 0, 1)?;
         Ok(nil())
     }),
+    ("%error-port", |_| Ok(shared_object(Arc::new(ErrorPort), "#<error-output>"))),
     ("%string-port", |_| Ok(shared_object(Arc::new(TextPort::default()), "#<string-port>"))),
     ("%string-port-text", |arguments| {
         count("get-output-stream-string", arguments, 1, 1)?;
@@ -74,9 +75,13 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 #[derive(Default)]
 pub(super) struct TextPort(Mutex<String>);
 
+/// The port of `*error-output*`.
+struct ErrorPort;
+
 /// Where a function prints to.
 pub(super) enum Target {
     Output,
+    Errors,
     Text(Arc<TextPort>),
     File(Arc<Port>),
 }
@@ -90,6 +95,7 @@ impl Target {
         let bound = if is_default { context()?.output_port() } else { None };
         match bound.as_ref().or(value.filter(|_| !is_default)) {
             None => Ok(Target::Output),
+            Some(value) if downcast::<ErrorPort>(value).is_some() => Ok(Target::Errors),
             Some(value) => match (downcast::<TextPort>(value), downcast::<Port>(value)) {
                 (Some(port), _) => Ok(Target::Text(port)),
                 (_, Some(port)) => Ok(Target::File(port)),
@@ -103,6 +109,9 @@ impl Target {
             Target::Output => {
                 context()?.write(text).map_err(|error: io::Error| fail(format!("output: {error}")))
             }
+            Target::Errors => context()?
+                .write_error(text)
+                .map_err(|error: io::Error| fail(format!("error output: {error}"))),
             Target::Text(port) => {
                 lock(&port.0).push_str(text);
                 Ok(())
@@ -114,6 +123,7 @@ impl Target {
     pub fn at_line_start(&self) -> Result<bool, SteelErr> {
         Ok(match self {
             Target::Output => context()?.at_line_start(),
+            Target::Errors => context()?.error_at_line_start(),
             Target::Text(port) => lock(&port.0).is_empty() || lock(&port.0).ends_with('\n'),
             Target::File(port) => port.at_line_start(),
         })

@@ -217,7 +217,7 @@ fn coerce(arguments: &[Value]) -> Answer {
         (Some("float" | "double-float" | "single-float"), number)
             if super::types::is_number(number) =>
         {
-            super::numbers::float(number)
+            value::as_float(number)
                 .map(SteelVal::NumV)
                 .ok_or_else(|| wrong("coerce", "a real number", number))
         }

@@ -1,6 +1,7 @@
-//! Universal times: seconds since 1900-01-01 00:00 UTC.
+//! Universal times: seconds since 1900-01-01 00:00 UTC. The clock that measures durations.
 
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use jiff::tz::{Offset, TimeZone};
@@ -19,6 +20,18 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         Ok(integer(universal(Timestamp::now())))
     }),
     ("%decode-universal-time", decode),
+    ("get-internal-real-time", |arguments| {
+        count("get-internal-real-time", arguments, 0, 0)?;
+        Ok(elapsed())
+    }),
+    ("current-jiffy", |arguments| {
+        count("current-jiffy", arguments, 0, 0)?;
+        Ok(elapsed())
+    }),
+    ("current-second", |arguments| {
+        count("current-second", arguments, 0, 0)?;
+        Ok(SteelVal::NumV(Timestamp::now().as_duration().as_secs_f64()))
+    }),
     ("encode-universal-time", encode),
     ("sleep", sleep),
 ];
@@ -28,6 +41,13 @@ pub(crate) const UNIX_EPOCH: i64 = 2_208_988_800;
 
 pub(super) fn universal(time: Timestamp) -> i64 {
     time.as_second() + UNIX_EPOCH
+}
+
+/// Returns the microseconds since the first call in this process. The clock never goes back, and all
+/// hosts share it.
+fn elapsed() -> Value {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    integer(i64::try_from(START.elapsed().as_micros()).unwrap_or(i64::MAX))
 }
 
 /// Returns a time zone. Common Lisp counts hours west of Greenwich, down to seconds; `nil` or
@@ -97,15 +117,9 @@ fn encode(arguments: &[Value]) -> Answer {
 /// Waits, and returns early on an interrupt.
 fn sleep(arguments: &[Value]) -> Answer {
     count("sleep", arguments, 1, 1)?;
-    let seconds = match &arguments[0] {
-        SteelVal::IntV(seconds) => *seconds as f64,
-        SteelVal::NumV(seconds) => *seconds,
-        SteelVal::Rational(ratio) => f64::from(*ratio.numer()) / f64::from(*ratio.denom()),
-        other => return Err(wrong("sleep", "a number of seconds", other)),
-    };
-    if !(0.0..1e9).contains(&seconds) {
-        return Err(wrong("sleep", "a number of seconds", &arguments[0]));
-    }
+    let seconds = as_float(&arguments[0])
+        .filter(|seconds| (0.0..1e9).contains(seconds))
+        .ok_or_else(|| wrong("sleep", "a number of seconds", &arguments[0]))?;
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     let context = context()?;
     loop {

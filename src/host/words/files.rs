@@ -30,6 +30,11 @@ pub(super) const WORDS: &[Word] = &[
     ("prin1-to-string", "(value)", "What prin1 prints."),
     ("write-to-string", "(value)", "As prin1-to-string."),
     ("*standard-output*", "", "The port of standard output: t."),
+    ("*error-output*", "", "The port of standard error."),
+    ("current-error-port", "()", "The port of standard error: the value of *error-output*."),
+    ("*terminal-io*", "", "Standard output, and standard input for functions that read: t."),
+    ("*query-io*", "", "As *terminal-io*."),
+    ("*debug-io*", "", "As *terminal-io*."),
     (
         "with-output-to-string",
         "((variable) form …)",
@@ -175,14 +180,19 @@ pub(super) const WORDS: &[Word] = &[
     ),
     (
         "load",
-        "(path)",
-        "Runs the forms of a file; the path is relative to the folder of the file that loads it. At top level only.",
+        "(path &key verbose print if-does-not-exist)",
+        "Runs the forms of a file; the path is relative to the folder of the file that loads it, and .scm, .lisp or .cl may be left out. With :verbose or :print, prints which file it loads. With :if-does-not-exist nil, returns nil if there is no such file. At top level only.",
     ),
     (
         "require",
         "(name &optional path)",
-        "With a string, loads a file that was not required before; the path is relative to the folder of the file that requires it, and .scm, .lisp or .cl may be left out. At top level only. With a keyword or a symbol, t: all functions are there.",
+        "With a string, loads a file that was not required before; the path is relative to the folder of the file that requires it, and .scm, .lisp or .cl may be left out. At top level only. With a keyword or a symbol, t: all functions are there. With both, loads the file unless the module is there: provided at top level, or one of this program's own.",
     ),
     ("provide", "(name)", "Returns t."),
     ("*load-pathname*", "", "The path of the script that runs, or nil at the prompt."),
+    (
+        "*load-truename*",
+        "",
+        "The absolute path of the script that runs, or nil if it is not in a file.",
+    ),
 ];

@@ -5,6 +5,23 @@ use super::Word;
 pub(super) const WORDS: &[Word] = &[
     ("get-universal-time", "()", "Now, in seconds since 1900-01-01 00:00 UTC."),
     (
+        "get-internal-real-time",
+        "()",
+        "Microseconds since the first call, from a clock that never goes back.",
+    ),
+    (
+        "internal-time-units-per-second",
+        "",
+        "How much get-internal-real-time grows in a second: 1000000.",
+    ),
+    ("current-jiffy", "()", "As get-internal-real-time."),
+    ("jiffies-per-second", "()", "How much current-jiffy grows in a second: 1000000."),
+    (
+        "current-second",
+        "()",
+        "Seconds since 1970-01-01 00:00 UTC, with a fraction. Leap seconds are not counted.",
+    ),
+    (
         "decode-universal-time",
         "(time &optional zone)",
         "Second, minute, hour, date, month, year, day (Monday is 0), daylight saving, zone. Nine values. The zone counts hours west of Greenwich, without daylight saving; by default it is the system's.",

@@ -99,7 +99,8 @@ pub const KEYED: &[&str] = &[
 pub const SEQUENCES: &[&str] = &["list", "vector", "simple-vector", "string", "simple-string"];
 
 /// The system's dynamic variables.
-pub const DYNAMIC: &[&str] = &["*standard-output*"];
+pub const DYNAMIC: &[&str] =
+    &["*debug-io*", "*error-output*", "*query-io*", "*standard-output*", "*terminal-io*"];
 
 /// The emitted name of the prompt's last value: the meaning of `*` as a variable.
 pub const LAST_VALUE: &str = "r/last-value";
