@@ -246,7 +246,7 @@
         (%warning (%warning condition))
         (else (%signal condition) (%unhandled condition)))
   nil)
-(define (exit &optional (status 0))
+(define (exit &optional (status 0) &key no-unwind quiet)
   (when (and (integer? status) (or (< status 0) (> status 255)))
     (%fail "exit: expected a status from 0 to 255, got ~s" status))
   (%launch (list 'exit (cond ((integer? status) status) ((eq? status #t) 0) (status 1) (else 1)) nil)))
@@ -563,7 +563,8 @@
     ((_ form clause ...) (etypecase form clause ...))))
 (define-syntax ccase
   (syntax-rules ()
-    ((_ form clause ...) (ecase form clause ...))))
+    ((_ form (keys body ...) ...)
+     (let ((value form)) (case value (keys body ...) ... (otherwise (%no-ccase value)))))))
 (define-syntax %typecase
   (syntax-rules ()
     ((_ value otherwise) otherwise)
