@@ -1851,3 +1851,43 @@ fn words_of_allegro_cl_for_strings_and_folders() {
         assert_eq!(language.shows(form), expected, "{form}");
     }
 }
+
+#[test]
+fn vectors_grow_and_have_element_types() {
+    check(&[
+        (
+            "(let ((v (make-array 0 :adjustable t :fill-pointer 0))) (list (vector-push-extend 'a v) (vector-push-extend 'b v) (length v) (fill-pointer v) (vector-pop v) (coerce v 'list)))",
+            "(0 1 2 2 b (a))",
+        ),
+        (
+            "(let ((v (make-array 5 :fill-pointer 2 :initial-element 0))) (vector-push-extend 1 v) (list (length v) (aref v 2) (coerce v 'list)))",
+            "(3 1 (0 0 1))",
+        ),
+        ("(make-array 3 :initial-contents '(1 2 3) :fill-pointer t)", "#(1 2 3)"),
+        ("(make-array 3 :initial-contents '(1 2 3) :fill-pointer 2)", "#(1 2)"),
+        ("(make-array 3 :element-type 'character :initial-element #\\a)", "\"aaa\""),
+        ("(make-array 2 :element-type 'character :initial-contents '(#\\a #\\b))", "\"ab\""),
+        (
+            "(let ((v (make-array 3 :element-type '(unsigned-byte 8) :initial-element 7))) (setf (aref v 1) 255) (list (aref v 0) (aref v 1) (length v)))",
+            "(7 255 3)",
+        ),
+        ("(make-array '(2) :element-type 'fixnum :initial-element 1)", "#(1 1)"),
+        (
+            "(let ((v (make-array 0 :adjustable t :fill-pointer 0))) (dolist (x '(3 1 2)) (vector-push-extend x v)) (list (find 1 v) (sort v #'<) (reduce #'+ v)))",
+            "(1 #(1 2 3) 6)",
+        ),
+        (
+            "(make-array 2 :fill-pointer 3)",
+            "error: make-array: expected t or a number up to 2 as :fill-pointer, got 3",
+        ),
+        ("(vector-pop (make-array 0 :fill-pointer 0))", "error: vector-pop: the vector is empty"),
+        (
+            "(make-array 0 :element-type 'character :fill-pointer 0)",
+            "error: make-array: strings do not change: print to the port of with-output-to-string",
+        ),
+        (
+            "(vector-push-extend 1 '(1))",
+            "error: vector-push-extend: expected a vector that can change, got (1)",
+        ),
+    ]);
+}

@@ -8,8 +8,8 @@ pub(super) const WORDS: &[Word] = &[
     ("make-vector", "(size &optional value)", "A vector of so many elements, 0 by default."),
     (
         "make-array",
-        "(size &key initial-element initial-contents)",
-        "A vector of so many elements, nil by default, or of the elements of a sequence. There are no arrays of more than one dimension.",
+        "(size &key initial-element initial-contents element-type adjustable fill-pointer)",
+        "A vector of so many elements, nil by default, or of the elements of a sequence. With :element-type character a string, with (unsigned-byte 8) bytes; other types are ignored. With :fill-pointer the vector has only so many elements. There are no arrays of more than one dimension.",
     ),
     (
         "range-vec",
@@ -104,4 +104,11 @@ pub(super) const WORDS: &[Word] = &[
     ("array-in-bounds-p", "(array index)", "Whether there is an element of this index."),
     ("array-row-major-index", "(array index)", "The index, which must be one of the array."),
     ("row-major-aref", "(array index)", "As aref."),
+    ("fill-pointer", "(vector)", "How many elements: a vector is as long as it is filled."),
+    (
+        "vector-push-extend",
+        "(value vector &optional extension)",
+        "Puts a value behind the last element, and returns its index.",
+    ),
+    ("vector-pop", "(vector)", "Takes off the last element and returns it."),
 ];
