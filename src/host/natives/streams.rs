@@ -10,7 +10,7 @@ use super::output::TextPort;
 use super::{Answer, Code, count, fail, index_of, wrong};
 use crate::host::context::lock;
 use crate::host::messages::file_error;
-use crate::host::value::{Value, downcast, integer, keyword, nil, symbol, truth};
+use crate::host::value::{Value, as_keyword, downcast, integer, keyword, nil, symbol, truth};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("streamp", |arguments| {
@@ -127,10 +127,8 @@ fn position(arguments: &[Value]) -> Answer {
     count("file-position", arguments, 1, 2)?;
     let port = port_of("file-position", &arguments[0])?;
     let target = arguments.get(1).map(|target| match target {
-        target if super::super::value::as_keyword(target) == Some("start") => {
-            Ok(SeekFrom::Start(0))
-        }
-        target if super::super::value::as_keyword(target) == Some("end") => Ok(SeekFrom::End(0)),
+        target if as_keyword(target) == Some("start") => Ok(SeekFrom::Start(0)),
+        target if as_keyword(target) == Some("end") => Ok(SeekFrom::End(0)),
         target => index_of("file-position", target).map(|index| SeekFrom::Start(index as u64)),
     });
     let target = target.transpose()?;
