@@ -1,5 +1,5 @@
 ;;; Words of Scheme that Common Lisp does not have: the rest of R7RS, SRFI 1 (lists), SRFI 13
-;;; (strings). Where the two use one name for different things, Common Lisp has it; see
+;;; (strings), SRFI 69 (hash tables). Where the two use one name for different things, Common Lisp has it; see
 ;;; docs/scheme.md. Functions on strings refuse anything else, also nil: a missing header must not
 ;;; count as an empty text.
 
@@ -305,3 +305,46 @@
 (define-syntax delay-force
   (syntax-rules ()
     ((_ form) (delay (force form)))))
+
+;; --- hash tables ---------------------------------------------------------------------------------
+
+(define hash-table? hash-table-p)
+(define hash-table-size hash-table-count)
+(define hash-table->alist hash-table-alist)
+(define (hash-table-ref table key &optional fail (succeed identity))
+  (multiple-value-bind (value known) (gethash key table)
+    (cond (known (succeed value))
+          (fail (fail))
+          (else (%fail "hash-table-ref: no entry for ~s" key)))))
+(define (hash-table-ref/default table key default) (values (gethash key table default)))
+(define (hash-table-set! table key value) (begin (%set-gethash key table value) nil))
+(define (hash-table-delete! table key) (remhash key table))
+(define (hash-table-exists? table key) (nth-value 1 (gethash key table)))
+(define (hash-table-update! table key f &optional fail)
+  (hash-table-set! table key (f (hash-table-ref table key fail))))
+(define (hash-table-update!/default table key f default)
+  (hash-table-set! table key (f (hash-table-ref/default table key default))))
+(define (hash-table-walk table f) (maphash f table))
+(define (hash-table-fold table f initial)
+  (let next ((entries (%hash-entries table)) (result initial))
+    (if (pair? entries)
+        (next (cdr entries) (f (car (car entries)) (cadr (car entries)) result))
+        result)))
+(define (hash-table-merge! table other)
+  (maphash (lambda (key value) (%set-gethash key table value)) other)
+  table)
+(define (hash-table-copy table &optional mutable)
+  (hash-table-merge! (make-hash-table :test (hash-table-test table)) table))
+(define (%entries-in-turn table)
+  (let ((entries (%hash-entries table)))
+    (lambda ()
+      (if (pair? entries)
+          (let ((entry (car entries)))
+            (setq entries (cdr entries))
+            (values t (car entry) (cadr entry)))
+          nil))))
+(define-syntax with-hash-table-iterator
+  (syntax-rules ()
+    ((_ (next table) body ...)
+     (let ((iterator (%entries-in-turn table)))
+       (flet ((next () (funcall iterator))) body ...)))))

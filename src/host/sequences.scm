@@ -138,6 +138,7 @@
   (%replaced new (%negated test) sequence key start end from-end count))
 (define nsubstitute substitute)
 (define nsubstitute-if substitute-if)
+(define nsubstitute-if-not substitute-if-not)
 (define (%replaced new test sequence key start end from-end count)
   (if (or start end from-end count)
       (%change-some (lambda (element made) (cons new made)) test sequence key start end from-end count)
@@ -410,6 +411,7 @@
 (define (subst-if-not new test tree &key key) (subst-if new (%negated test) tree :key key))
 (define nsubst subst)
 (define nsubst-if subst-if)
+(define nsubst-if-not subst-if-not)
 (define (sublis alist tree &key test key)
   (let walk ((tree tree))
     (let ((entry (assoc (if key (key tree) tree) alist :test test)))
@@ -460,6 +462,7 @@
   (%re-submatch regexp string indexes selector type))
 
 ;; The pieces are strings, and for each match (groups names).
+(define (split-regexp regexp string) (split-re (compile-regexp regexp) string))
 (define (replace-re string regexp substitution . options)
   (let ((make (if (string? substitution)
                   (lambda (groups names) (%substituted substitution groups names))
@@ -525,3 +528,68 @@
         (let ((row (test (car rest))))
           (if (eq? row '%no) '%no (next (- left 1) (cdr rest) (cons row made)))))))
 (define (%match-column index rows) (%map-one (lambda (row) (nth index row)) rows))
+
+;; --- tails ---------------------------------------------------------------------------------------
+
+(define (tailp object list)
+  (cond ((eql object list) t)
+        ((pair? list) (tailp object (cdr list)))
+        (else nil)))
+(define (ldiff list object)
+  (let next ((rest list) (front nil))
+    (cond ((eql rest object) (%reverse front))
+          ((pair? rest) (next (cdr rest) (cons (car rest) front)))
+          ((null? rest) (%reverse front))
+          (else (append (%reverse front) rest)))))
+
+;; --- arrays: vectors and strings, of one dimension -----------------------------------------------
+
+(define (compiled-function-p value) (functionp value))
+(define (arrayp value) (if (or (vectorp value) (bytes? value)) t nil))
+(define (simple-vector-p value) (if (vector? value) t nil))
+(define (simple-string-p value) (stringp value))
+(define (bit-vector-p value) nil)
+(define (simple-bit-vector-p value) nil)
+(define (%array function value)
+  (if (arrayp value) value (%fail "~a: expected a vector or string, got ~s" function value)))
+(define (array-rank array) (begin (%array "array-rank" array) 1))
+(define (array-total-size array) (length (%array "array-total-size" array)))
+(define (array-dimensions array) (list (length (%array "array-dimensions" array))))
+(define (array-dimension array axis)
+  (if (eql axis 0)
+      (length (%array "array-dimension" array))
+      (%fail "array-dimension: expected 0 as the axis, got ~s" axis)))
+(define (array-in-bounds-p array index)
+  (let ((length (length (%array "array-in-bounds-p" array))))
+    (if (integer? index)
+        (and (>= index 0) (< index length))
+        (%fail "array-in-bounds-p: expected a whole number, got ~s" index))))
+(define (array-row-major-index array index)
+  (if (array-in-bounds-p array index)
+      index
+      (%fail "array-row-major-index: ~s is not within ~s" index array)))
+(define (row-major-aref array index) (aref (%array "row-major-aref" array) index))
+
+;; --- strings of Allegro CL -----------------------------------------------------------------------
+
+(define (delimited-string-to-list text separator)
+  (let* ((separator (string separator)) (width (length separator)))
+    (when (= width 0) (%fail "delimited-string-to-list: expected a separator, got an empty string"))
+    (let next ((start 0) (parts nil))
+      (let ((end (search separator text :start2 start)))
+        (if end
+            (next (+ end width) (cons (subseq text start end) parts))
+            (%reverse (cons (subseq text start) parts)))))))
+(define (list-to-delimited-string list separator)
+  (let ((separator (string separator)))
+    (if (pair? list)
+        (apply concatenate 'string (princ-to-string (car list))
+               (append-map (lambda (part) (cons separator (cons (princ-to-string part) nil))) (cdr list)))
+        "")))
+(define (string+ &rest parts)
+  (apply concatenate 'string
+         (%map-one (lambda (part)
+                     (if (or (string? part) (char? part) (numberp part) (and part (not (eq part t)) (symbolp part)))
+                         (princ-to-string part)
+                         (%fail "string+: expected a string, character, symbol or number, got ~s" part)))
+                   parts)))

@@ -1723,3 +1723,270 @@ fn types_may_have_bounds() {
         ),
     ]);
 }
+
+#[test]
+fn rarer_words_of_lists_arrays_and_tables() {
+    check(&[
+        (
+            "(list (caaaar '((((1))))) (cdaadr '(a ((b c) d))) (caddar '((1 2 3) 4)) (cddadr '(1 (2 3 4))))",
+            "(1 (c) 3 (4))",
+        ),
+        (
+            "(let* ((l (list 1 2 3 4)) (tail (cddr l))) (list (ldiff l tail) (ldiff l '(3 4)) (tailp tail l) (tailp '(3 4) l) (tailp nil l) (ldiff l nil)))",
+            "((1 2) (1 2 3 4) t nil t (1 2 3 4))",
+        ),
+        (
+            "(let ((l '(1 2 . 3))) (list (ldiff l 3) (ldiff l 4) (tailp 3 l) (tailp 4 l)))",
+            "((1 2) (1 2 . 3) t nil)",
+        ),
+        (
+            "(list (arrayp \"a\") (arrayp #(1)) (arrayp '(1)) (arrayp 5) (arrayp nil))",
+            "(t t nil nil nil)",
+        ),
+        (
+            "(list (array-rank #(1 2)) (array-dimensions \"abc\") (array-dimension #(1 2) 0) (array-total-size #(1 2 3)))",
+            "(1 (3) 2 3)",
+        ),
+        (
+            "(list (array-in-bounds-p #(1 2) 1) (array-in-bounds-p #(1 2) 2) (array-in-bounds-p #(1 2) -1) (row-major-aref #(a b) 1) (array-row-major-index #(a b) 1))",
+            "(t nil nil b 1)",
+        ),
+        ("(array-dimension #(1 2) 1)", "error: array-dimension: expected 0 as the axis, got 1"),
+        ("(array-rank '(1))", "error: array-rank: expected a vector or string, got (1)"),
+        ("(array-row-major-index #(a) 1)", "error: array-row-major-index: 1 is not within #(a)"),
+        (
+            "(list (simple-string-p \"a\") (simple-string-p #(1)) (simple-vector-p #(1)) (simple-vector-p \"a\") (bit-vector-p #(1)) (simple-bit-vector-p \"a\"))",
+            "(t nil t nil nil nil)",
+        ),
+        (
+            "(list (= (sxhash \"a\") (sxhash (copy-seq \"a\"))) (= (sxhash '(1 \"a\")) (sxhash (list 1 \"a\"))) (typep (sxhash 'b) '(integer 0 4611686018427387903)))",
+            "(t t t)",
+        ),
+        (
+            "(list (hash-table-test (make-hash-table)) (hash-table-test (make-hash-table :test 'equal)) (hash-table-test (make-hash-table :test #'equalp)))",
+            "(eql equal equalp)",
+        ),
+        (
+            "(let ((h (make-hash-table)) (sum 0)) (setf (gethash 1 h) 10 (gethash 2 h) 20) (with-hash-table-iterator (next h) (loop (multiple-value-bind (more k v) (next) (unless more (return sum)) (incf sum (+ k v))))))",
+            "33",
+        ),
+        (
+            "(list (nsubst-if-not 0 #'consp '(1 (2))) (nsubst-if-not 0 'consp '(1 2)))",
+            "((0 (0 . 0) . 0) (0 0 . 0))",
+        ),
+        (
+            "(list (nsubstitute-if-not 0 #'evenp (list 1 2 3)) (nsubstitute-if-not 0 'evenp (vector 1 2 3) :count 1))",
+            "((0 2 0) #(0 2 3))",
+        ),
+        ("(list (compiled-function-p #'car) (compiled-function-p 'car))", "(t nil)"),
+        (
+            "(list (concatenate 'simple-string \"a\" '(#\\b) #(#\\c)) (concatenate 'simple-vector '(1) #(2)))",
+            "(\"abc\" #(1 2))",
+        ),
+        ("(let ((x 4)) (ccase x (1 'a) ((2 4) 'b)))", "b"),
+        ("(ccase 3 (1 'a) ((2 4) 'b))", "error: ccase: no clause for 3"),
+    ]);
+}
+
+#[test]
+fn printing_takes_keys() {
+    check(&[
+        (
+            "(with-output-to-string (s) (write \"a\" :stream s) (write \"a\" :stream s :escape nil) (write 255 :stream s :base 16) (write -5 :stream s :base 2))",
+            "\"\\\"a\\\"aFF-101\"",
+        ),
+        (
+            "(list (write-to-string \"a\" :escape nil) (write-to-string 10 :base 2) (write-to-string #\\a :escape nil) (write-to-string #\\a))",
+            "(\"a\" \"1010\" \"a\" \"#\\\\a\")",
+        ),
+        (
+            "(write-to-string '(10) :base 2)",
+            "error: write-to-string: expected a whole number with :base, got (10)",
+        ),
+        ("(write 10 :base 1)", "error: write: expected 2 to 36 as :base, got 1"),
+        (
+            "(write 10 :case :upcase)",
+            "error: write: unknown key :case; expected :stream or :escape or :readably or :base or :pretty",
+        ),
+        ("(with-output-to-string (s) (write \"a\" s))", "\"\\\"a\\\"\""),
+        (
+            "(with-output-to-string (s) (write-string \"hello\" s :start 1 :end 3) (write-line \"hello\" s :start 3) (write-line \"abc\" s :end 1))",
+            "\"ello\na\n\"",
+        ),
+        (
+            "(write-string \"hello\" t :start 9)",
+            "error: write-string: expected :start and :end within a length of 5, got 9 and 5",
+        ),
+        ("(with-output-to-string (s) (princ (write-char #\\a s) s))", "\"aa\""),
+        ("(write-char \"a\")", "error: write-char: expected a character, got \"a\""),
+    ]);
+}
+
+#[test]
+fn streams_tell_what_they_are() {
+    check(&[
+        (
+            "(with-open-stream (s (make-string-input-stream \"abc\")) (list (read-char s) (progn (unread-char #\\a s) (read-char s)) (listen s) (read-char-no-hang s) (read-char s) (listen s) (read-char-no-hang s nil 'end)))",
+            "(#\\a #\\a t #\\b #\\c nil end)",
+        ),
+        (
+            "(let ((in (make-string-input-stream \"a\")) (out (make-string-output-stream))) (list (streamp in) (streamp out) (streamp \"a\") (input-stream-p in) (output-stream-p in) (input-stream-p out) (output-stream-p out) (open-stream-p in) (progn (close in) (open-stream-p in)) (interactive-stream-p out)))",
+            "(t t nil t nil nil t t nil nil)",
+        ),
+        ("(input-stream-p 5)", "error: input-stream-p: expected a port, got 5"),
+        (
+            "(let ((s nil)) (with-open-stream (p (make-string-input-stream \"a\")) (setq s p)) (open-stream-p s))",
+            "nil",
+        ),
+        (
+            "(file-length (make-string-input-stream \"a\"))",
+            "error: file-length: expected a port on a file, got #<string-port>",
+        ),
+        (
+            "(let ((p (open-input-string \"héx\"))) (read-char p) (read-char p) (file-position p))",
+            "3",
+        ),
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lines").display().to_string();
+    let mut language = Language::new();
+    language.shows(&format!("(define path {path:?})"));
+    for (form, expected) in [
+        (
+            "(with-open-file (f path :direction :output) (write-string \"héllo\" f) (list (file-length f) (file-position f)))",
+            "(6 6)",
+        ),
+        (
+            "(with-open-file (f path :direction :output :if-exists :append) (list (file-position f) (progn (write-string \"!\" f) (file-position f))))",
+            "(6 7)",
+        ),
+        (
+            "(with-open-file (f path) (list (file-length f) (file-position f) (read-char f) (peek-char nil f) (file-position f) (file-position f 3) (read-line f) (file-position f :start) (read-line f) (file-position f) (file-position f :end) (read-line f nil)))",
+            "(7 0 #\\h #\\é 1 t \"llo!\" t \"héllo!\" 7 t nil)",
+        ),
+        (
+            "(with-open-file (f path :direction :output :if-exists :overwrite) (file-position f 3) (write-string \"LL\" f))",
+            "\"LL\"",
+        ),
+        ("(with-open-file (f path) (read-line f))", "\"héLLo!\""),
+        (
+            "(with-open-file (f path) (file-position f -1))",
+            "error: file-position: expected a whole number, at least 0, got -1",
+        ),
+        (
+            "(let ((f (open path))) (close f) (file-length f))",
+            "error: file-length: the port is closed",
+        ),
+    ] {
+        assert_eq!(language.shows(form), expected, "{form}");
+    }
+}
+
+#[test]
+fn words_of_allegro_cl_for_strings_and_folders() {
+    check(&[
+        (
+            "(list (delimited-string-to-list \"a,b,,c\" #\\,) (delimited-string-to-list \"a, b\" \", \") (delimited-string-to-list \"\" #\\,))",
+            "((\"a\" \"b\" \"\" \"c\") (\"a\" \"b\") (\"\"))",
+        ),
+        (
+            "(delimited-string-to-list \"a\" \"\")",
+            "error: delimited-string-to-list: expected a separator, got an empty string",
+        ),
+        (
+            "(list (list-to-delimited-string '(\"a\" b 3) #\\,) (list-to-delimited-string '(1) \", \") (list-to-delimited-string nil #\\,))",
+            "(\"a,b,3\" \"1\" \"\")",
+        ),
+        ("(split-regexp \"[,;]\\\\( \\\\|$\\\\)\" \"a, b; c\")", "(\"a\" \"b\" \"c\")"),
+        ("(list (string+ \"a\" #\\b 'c 3) (string+))", "(\"abc3\" \"\")"),
+        (
+            "(string+ \"a\" nil)",
+            "error: string+: expected a string, character, symbol or number, got nil",
+        ),
+        (
+            "(list (bytes->list (string-to-octets \"é\")) (multiple-value-list (octets-to-string (string-to-octets \"xéy\" :null-terminate nil :start 1) :end 2)))",
+            "((195 169 0) (\"é\" 1))",
+        ),
+        ("(nth-value 1 (string-to-octets \"abc\"))", "4"),
+        (
+            "(string-to-octets \"a\" :external-format :latin1)",
+            "error: string-to-octets: expected :utf-8 as :external-format, got :latin1",
+        ),
+        (
+            "(octets-to-string (bytes 65) :end 2)",
+            "error: octets-to-string: expected :start and :end within a length of 1, got 0 and 2",
+        ),
+        (
+            "(list (base64-encode-string \"héllo\") (base64-decode-string \"aMOp\nbGxv\") (base64-encode-string \"abcdef\" :wrap-at-column 4))",
+            "(\"aMOpbGxv\" \"héllo\" \"YWJj\nZGVm\")",
+        ),
+        (
+            "(let ((s (make-string 300 #\\x))) (list (equal s (base64-decode-string (base64-encode-string s))) (position #\\Newline (base64-encode-string s)) (find #\\Newline (base64-encode-string s :wrap-at-column nil))))",
+            "(t 72 nil)",
+        ),
+        (
+            "(base64-decode-string \"a?\")",
+            "error: base64-decode-string: expected base64: Invalid symbol 63, offset 1.",
+        ),
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner").display().to_string();
+    let mut language = Language::new();
+    language.shows(&format!("(define path {inner:?})"));
+    for (form, expected) in [
+        ("(file-directory-p path)", "nil"),
+        ("(make-directory path)", "t"),
+        ("(file-directory-p path)", "t"),
+        ("(handler-case (make-directory path) (file-error () 'there))", "there"),
+        (
+            "(with-open-file (f (string-append path \"/x\") :direction :output) (write-line \"x\" f))",
+            "\"x\"",
+        ),
+        ("(handler-case (delete-directory path) (file-error () 'full))", "full"),
+        ("(delete-file (string-append path \"/x\"))", "t"),
+        ("(delete-directory path)", "t"),
+        ("(file-directory-p path)", "nil"),
+    ] {
+        assert_eq!(language.shows(form), expected, "{form}");
+    }
+}
+
+#[test]
+fn vectors_grow_and_have_element_types() {
+    check(&[
+        (
+            "(let ((v (make-array 0 :adjustable t :fill-pointer 0))) (list (vector-push-extend 'a v) (vector-push-extend 'b v) (length v) (fill-pointer v) (vector-pop v) (coerce v 'list)))",
+            "(0 1 2 2 b (a))",
+        ),
+        (
+            "(let ((v (make-array 5 :fill-pointer 2 :initial-element 0))) (vector-push-extend 1 v) (list (length v) (aref v 2) (coerce v 'list)))",
+            "(3 1 (0 0 1))",
+        ),
+        ("(make-array 3 :initial-contents '(1 2 3) :fill-pointer t)", "#(1 2 3)"),
+        ("(make-array 3 :initial-contents '(1 2 3) :fill-pointer 2)", "#(1 2)"),
+        ("(make-array 3 :element-type 'character :initial-element #\\a)", "\"aaa\""),
+        ("(make-array 2 :element-type 'character :initial-contents '(#\\a #\\b))", "\"ab\""),
+        (
+            "(let ((v (make-array 3 :element-type '(unsigned-byte 8) :initial-element 7))) (setf (aref v 1) 255) (list (aref v 0) (aref v 1) (length v)))",
+            "(7 255 3)",
+        ),
+        ("(make-array '(2) :element-type 'fixnum :initial-element 1)", "#(1 1)"),
+        (
+            "(let ((v (make-array 0 :adjustable t :fill-pointer 0))) (dolist (x '(3 1 2)) (vector-push-extend x v)) (list (find 1 v) (sort v #'<) (reduce #'+ v)))",
+            "(1 #(1 2 3) 6)",
+        ),
+        (
+            "(make-array 2 :fill-pointer 3)",
+            "error: make-array: expected t or a number up to 2 as :fill-pointer, got 3",
+        ),
+        ("(vector-pop (make-array 0 :fill-pointer 0))", "error: vector-pop: the vector is empty"),
+        (
+            "(make-array 0 :element-type 'character :fill-pointer 0)",
+            "error: make-array: strings do not change: print to the port of with-output-to-string",
+        ),
+        (
+            "(vector-push-extend 1 '(1))",
+            "error: vector-push-extend: expected a vector that can change, got (1)",
+        ),
+    ]);
+}

@@ -98,6 +98,8 @@ mod terminal;
 mod untrusted;
 #[cfg(feature = "sandbox")]
 mod wire;
+#[cfg(feature = "host")]
+mod words;
 
 #[path = "../support/stopwatch.rs"]
 mod stopwatch;

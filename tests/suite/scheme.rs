@@ -181,3 +181,40 @@ fn control() {
         ("(force 5)", "5"),
     ]);
 }
+
+#[test]
+fn hash_tables_of_srfi_69() {
+    check(&[
+        (
+            "(let ((h (make-hash-table :test 'equal))) (hash-table-set! h \"a\" 1) (hash-table-update! h \"a\" 1+) (hash-table-update! h \"b\" 1+ (lambda () 10)) (hash-table-update!/default h \"c\" 1+ 0) (hash-table->alist h))",
+            "((\"a\" . 2) (\"b\" . 11) (\"c\" . 1))",
+        ),
+        (
+            "(let ((h (make-hash-table))) (hash-table-set! h 1 nil) (list (hash-table? h) (hash-table-exists? h 1) (hash-table-exists? h 2) (hash-table-ref h 1) (hash-table-ref h 2 (lambda () 'none)) (hash-table-ref h 1 nil not) (hash-table-ref/default h 2 'd) (hash-table-size h)))",
+            "(t t nil nil none t d 1)",
+        ),
+        ("(hash-table-ref (make-hash-table) 5)", "error: hash-table-ref: no entry for 5"),
+        (
+            "(let* ((h (make-hash-table)) (c (begin (hash-table-set! h 1 10) (hash-table-copy h)))) (hash-table-set! c 2 20) (hash-table-delete! h 1) (list (hash-table-fold c (lambda (k v all) (+ k v all)) 0) (hash-table-size h) (hash-table-keys (hash-table-merge! h c))))",
+            "(33 0 (1 2))",
+        ),
+        (
+            "(let ((h (make-hash-table)) (n 0)) (hash-table-set! h 1 10) (hash-table-walk h (lambda (k v) (incf n (+ k v)))) n)",
+            "11",
+        ),
+    ]);
+}
+
+#[test]
+fn ports() {
+    check(&[
+        (
+            "(let ((p (open-input-string \"ab\"))) (list (input-port? p) (output-port? p) (input-port? 5) (textual-port? p) (binary-port? p) (input-port-open? p) (read-u8 p) (call-with-port p read-char) (input-port-open? p)))",
+            "(t nil nil t t t 97 #\\b nil)",
+        ),
+        (
+            "(multiple-value-list (call-with-port (open-input-string \"a\") (lambda (p) (values 1 2))))",
+            "(1 2)",
+        ),
+    ]);
+}

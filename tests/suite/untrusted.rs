@@ -144,6 +144,7 @@ fn no_file_variable_or_program_is_reached() {
             "(probe-file PATH)",
             "(file-exists? PATH)",
             "(file-write-date PATH)",
+            "(file-directory-p PATH)",
             "(directory PATH)",
             "(directory (string-append PATH \"/\"))",
             "(directory (string-append PATH \"/*\"))",
@@ -188,6 +189,8 @@ fn no_file_variable_or_program_is_reached() {
             "(with-open-file (port PATH :direction :output) (princ \"x\" port))",
             "(call-with-output-file PATH (lambda (port) (princ \"x\" port)))",
             "(delete-file PATH)",
+            "(make-directory PATH)",
+            "(delete-directory PATH)",
             "(rename-file PATH \"x\")",
             "(copy-file PATH \"x\" :if-exists :supersede)",
             "(save-letter mb 1 PATH)",
@@ -250,7 +253,17 @@ fn a_refusal_says_nothing_of_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("there"), TREASURE).unwrap();
     let mut prison = prison(Policy::untrusted(), false);
-    for function in ["open", "probe-file", "file-write-date", "directory", "delete-file", "load"] {
+    for function in [
+        "open",
+        "probe-file",
+        "file-write-date",
+        "file-directory-p",
+        "directory",
+        "delete-file",
+        "make-directory",
+        "delete-directory",
+        "load",
+    ] {
         let says = |prison: &mut Prison, name: &str| {
             let path = folder.path().join(name).display().to_string();
             prison
@@ -481,6 +494,9 @@ fn what_is_allowed_works() {
         (format!("(require {}) loaded", at(&shelf, "more.scm")), "7"),
         (format!("(progn (ensure-directories-exist {}) 1)", at(&folder, "deep/er/")), "1"),
         (format!("(if (probe-file {}) 1 2)", at(&folder, "deep/er")), "1"),
+        (format!("(make-directory {})", at(&folder, "deep/est")), "t"),
+        (format!("(file-directory-p {})", at(&folder, "deep/est")), "t"),
+        (format!("(delete-directory {})", at(&folder, "deep/est")), "t"),
         (format!("(probe-file {})", at(&folder, "none")), "nil"),
         (format!("(progn (copy-file {} {}) 1)", at(&shelf, "book"), at(&folder, "b")), "1"),
         (format!("(progn (rename-file {} \"c\") 1)", at(&folder, "b")), "1"),
@@ -518,6 +534,9 @@ fn what_is_allowed_works() {
         &[
             format!("(open {} :direction :output)", at(&shelf, "book")),
             format!("(delete-file {})", at(&shelf, "book")),
+            format!("(make-directory {})", at(&shelf, "x")),
+            format!("(delete-directory {})", at(&shelf, "x")),
+            format!("(make-directory {})", at(&folder, "../x")),
             format!("(rename-file {} {})", at(&shelf, "book"), at(&folder, "x")),
             format!("(rename-file {} {})", at(&folder, "c"), at(&shelf, "x")),
             format!("(rename-file {} {})", at(&folder, "c"), at(&folder, "../x")),
@@ -559,6 +578,8 @@ fn links_lead_nowhere_outside() {
             "(open PATH :direction :output :if-exists :append)",
             "(probe-file PATH)",
             "(file-write-date PATH)",
+            "(file-directory-p PATH)",
+            "(make-directory PATH)",
             "(directory PATH)",
             "(copy-file PATH FOLDER/x)",
             "(copy-file FOLDER/x PATH :if-exists :supersede)",
@@ -574,6 +595,7 @@ fn links_lead_nowhere_outside() {
         }
         if name.contains('/') {
             forms.push(format!("(delete-file {path})"));
+            forms.push(format!("(delete-directory {path})"));
         }
     }
     let wrong = not_refused(&mut prison, &forms);

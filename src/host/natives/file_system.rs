@@ -1,4 +1,5 @@
-//! Files as a whole: whether they are there, renaming, copying, deleting, and listing a folder.
+//! Files as a whole: whether they are there, renaming, copying, deleting, and listing, making
+//! and deleting a folder.
 //!
 //! Every path is checked against the policy, and then only the path that the policy returns is
 //! used. A refusal or a failure comes back as an `Outcome`, which the prelude raises as a
@@ -23,6 +24,9 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%delete-file", |arguments| settled("delete-file", arguments, delete)),
     ("%file-write-date", |arguments| settled("file-write-date", arguments, write_date)),
     ("%directory", |arguments| settled("directory", arguments, directory)),
+    ("%file-directory-p", |arguments| settled("file-directory-p", arguments, is_folder)),
+    ("%make-directory", |arguments| settled("make-directory", arguments, make_folder)),
+    ("%delete-directory", |arguments| settled("delete-directory", arguments, delete_folder)),
     ("%rename-file", |arguments| settled("rename-file", arguments, rename)),
     ("%copy-file", |arguments| settled("copy-file", arguments, copy)),
 ];
@@ -84,6 +88,23 @@ fn probe(_: &str, path: &str, _: &[Value]) -> Attempt {
 fn delete(_: &str, path: &str, _: &[Value]) -> Attempt {
     let entry = context()?.policy().check_deleting(Path::new(path))?;
     fs::remove_file(entry).map_err(at(path))?;
+    Ok(truth(true))
+}
+
+fn is_folder(_: &str, path: &str, _: &[Value]) -> Attempt {
+    Ok(truth(readable(path)?.is_dir()))
+}
+
+fn make_folder(_: &str, path: &str, _: &[Value]) -> Attempt {
+    fs::create_dir(writable(path)?).map_err(at(path))?;
+    Ok(truth(true))
+}
+
+/// Deletes an empty folder. It can only be replaced by a new folder or a file, never by a link, so
+/// an untrusted script cannot lead another of its threads out of its folders with it.
+fn delete_folder(_: &str, path: &str, _: &[Value]) -> Attempt {
+    let entry = context()?.policy().check_deleting(Path::new(path))?;
+    fs::remove_dir(entry).map_err(at(path))?;
     Ok(truth(true))
 }
 

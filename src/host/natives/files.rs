@@ -5,7 +5,9 @@
 //! port takes text and bytes; text is UTF-8, and invalid bytes become replacement characters.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Cursor, IsTerminal, Read, Write};
+use std::io::{
+    self, BufRead, BufReader, BufWriter, Cursor, IsTerminal, Read, Seek, SeekFrom, Write,
+};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -84,11 +86,15 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 ];
 
 /// An open file, or a string that is read.
-pub(super) struct Port(Mutex<Stream>);
+pub(super) struct Port(pub(super) Mutex<Stream>);
 
-enum Stream {
-    Input(Pushback<Box<dyn BufRead + Send>>),
-    Output { file: BufWriter<File>, at_line_start: bool },
+pub(super) enum Stream {
+    /// What is read, and the file that it comes from, if it is one.
+    Input(Pushback<Box<dyn BufRead + Send>>, Option<Arc<File>>),
+    Output {
+        file: BufWriter<File>,
+        at_line_start: bool,
+    },
     Closed,
 }
 
@@ -110,28 +116,31 @@ pub(super) fn done(result: io::Result<Value>, function: &str, path: &str) -> Val
 }
 
 /// An input from which bytes that were read can be put back.
-trait Input: BufRead {
+pub(super) trait Input: BufRead {
     /// Puts bytes in front of those that come next.
     fn push_back(&mut self, bytes: &[u8]);
 }
 
-struct Pushback<R> {
+pub(super) struct Pushback<R> {
     front: Vec<u8>,
     inner: R,
+    /// How many bytes were read before those that come next.
+    pub(super) position: u64,
 }
 
 /// What was put back to standard input.
 static STDIN_FRONT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 impl<R> Pushback<R> {
-    fn new(inner: R) -> Self {
-        Pushback { front: Vec::new(), inner }
+    pub(super) fn new(inner: R) -> Self {
+        Pushback { front: Vec::new(), inner, position: 0 }
     }
 }
 
 impl<R: BufRead> Input for Pushback<R> {
     fn push_back(&mut self, bytes: &[u8]) {
         self.front.splice(..0, bytes.iter().copied());
+        self.position = self.position.saturating_sub(bytes.len() as u64);
     }
 }
 
@@ -141,6 +150,7 @@ impl<R: BufRead> BufRead for Pushback<R> {
     }
 
     fn consume(&mut self, count: usize) {
+        self.position += count as u64;
         if self.front.is_empty() {
             self.inner.consume(count);
         } else {
@@ -255,9 +265,14 @@ fn open(arguments: &[Value]) -> Answer {
     };
     let port = opened.map(|file| {
         let stream = if output {
+            if word(&exists).as_deref() == Some("append") {
+                // For `file-position`; a pipe has no end, and needs none.
+                let _ = (&file).seek(SeekFrom::End(0));
+            }
             Stream::Output { file: BufWriter::new(file), at_line_start: true }
         } else {
-            Stream::Input(Pushback::new(Box::new(BufReader::new(file))))
+            let file = Arc::new(file);
+            Stream::Input(Pushback::new(Box::new(BufReader::new(file.clone()))), Some(file))
         };
         shared_object(Arc::new(Port(Mutex::new(stream))), &format!("#<port {path}>"))
     });
@@ -294,7 +309,7 @@ impl Port {
                 *at_line_start = bytes.last().map_or(*at_line_start, |last| *last == b'\n');
                 file.write_all(bytes).map_err(|error| file_error(&format!("output: {error}")))
             }
-            Stream::Input(_) => Err(fail("output: the port was opened for input")),
+            Stream::Input(..) => Err(fail("output: the port was opened for input")),
             Stream::Closed => Err(fail("output: the port is closed")),
         }
     }
@@ -309,7 +324,7 @@ fn file_of(function: &str, value: &Value) -> Result<Arc<Port>, SteelErr> {
 }
 
 /// Returns the bytes of a bytevector, and the range of `:start` and `:end`.
-fn bytes_of(
+pub(super) fn bytes_of(
     function: &str,
     value: &Value,
     bounds: &[Value],
@@ -319,7 +334,11 @@ fn bytes_of(
     Ok((bytes, range))
 }
 
-fn range_of(function: &str, bounds: &[Value], length: usize) -> Result<Range<usize>, SteelErr> {
+pub(super) fn range_of(
+    function: &str,
+    bounds: &[Value],
+    length: usize,
+) -> Result<Range<usize>, SteelErr> {
     let start = index_of(function, &bounds[0])?;
     let end = if is_nil(&bounds[1]) { length } else { index_of(function, &bounds[1])? };
     if start > end || end > length {
@@ -338,7 +357,7 @@ fn string_input(arguments: &[Value]) -> Answer {
     let range = range_of(function, &arguments[2..], text.chars().count())?;
     let text: String = text.chars().skip(range.start).take(range.len()).collect();
     let input: Box<dyn BufRead + Send> = Box::new(Cursor::new(text.into_bytes()));
-    let stream = Stream::Input(Pushback::new(input));
+    let stream = Stream::Input(Pushback::new(input), None);
     Ok(shared_object(Arc::new(Port(Mutex::new(stream))), "#<string-port>"))
 }
 
@@ -368,7 +387,8 @@ fn read(
     if is_nil(&arguments[0]) || matches!(arguments[0], SteelVal::BoolV(true)) {
         await_typing(function)?;
         let mut front = lock(&STDIN_FRONT);
-        let mut input = Pushback { front: std::mem::take(&mut *front), inner: io::stdin().lock() };
+        let mut input = Pushback::new(io::stdin().lock());
+        input.front = std::mem::take(&mut *front);
         let read = take(&mut input);
         *front = input.front;
         if io::stdin().is_terminal() {
@@ -382,7 +402,7 @@ fn read(
         return Err(wrong(function, "an input port", &arguments[0]));
     };
     match &mut *lock(&port.0) {
-        Stream::Input(file) => match take(file) {
+        Stream::Input(file, _) => match take(file) {
             Ok(value) => Ok(value.unwrap_or_else(eof)),
             // The reader's complaint about the text; a file would not say this.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {

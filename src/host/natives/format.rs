@@ -359,15 +359,9 @@ impl Run<'_> {
         radix: u32,
     ) -> Result<(), SteelErr> {
         let value = self.argument()?;
-        let mut shown = match &value {
-            SteelVal::BigNum(number) => number.to_str_radix(radix).to_uppercase(),
-            value => match as_integer(value) {
-                Some(number) => in_radix(number, radix),
-                None => {
-                    self.text.push_str(&displayed(value));
-                    return Ok(());
-                }
-            },
+        let Some(mut shown) = in_base(&value, radix) else {
+            self.text.push_str(&displayed(&value));
+            return Ok(());
         };
         if directive.colon {
             let comma = given.char(first + 2).unwrap_or(',');
@@ -725,6 +719,14 @@ fn first_capital(text: &str) -> String {
     let mut rest = text[at..].chars();
     let first: String = rest.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
     format!("{}{first}{}", &text[..at], rest.as_str().to_lowercase())
+}
+
+/// Returns the digits of a whole number, or `None` for anything else.
+pub(super) fn in_base(value: &Value, radix: u32) -> Option<String> {
+    match value {
+        SteelVal::BigNum(number) => Some(number.to_str_radix(radix).to_uppercase()),
+        value => as_integer(value).map(|number| in_radix(number, radix)),
+    }
 }
 
 fn in_radix(number: i64, radix: u32) -> String {

@@ -27,6 +27,20 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("cdadr", |arguments| along("cdadr", arguments)),
     ("cddar", |arguments| along("cddar", arguments)),
     ("cdddr", |arguments| along("cdddr", arguments)),
+    ("caaaar", |arguments| along("caaaar", arguments)),
+    ("caaadr", |arguments| along("caaadr", arguments)),
+    ("caadar", |arguments| along("caadar", arguments)),
+    ("caaddr", |arguments| along("caaddr", arguments)),
+    ("cadaar", |arguments| along("cadaar", arguments)),
+    ("cadadr", |arguments| along("cadadr", arguments)),
+    ("caddar", |arguments| along("caddar", arguments)),
+    ("cdaaar", |arguments| along("cdaaar", arguments)),
+    ("cdaadr", |arguments| along("cdaadr", arguments)),
+    ("cdadar", |arguments| along("cdadar", arguments)),
+    ("cdaddr", |arguments| along("cdaddr", arguments)),
+    ("cddaar", |arguments| along("cddaar", arguments)),
+    ("cddadr", |arguments| along("cddadr", arguments)),
+    ("cdddar", |arguments| along("cdddar", arguments)),
     ("cadddr", |arguments| along("cadddr", arguments)),
     ("cddddr", |arguments| along("cddddr", arguments)),
     ("first", |arguments| at("first", arguments, 0)),
@@ -97,6 +111,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("%no-case", |arguments| {
         let message = format!("ecase: no clause for {}", value::shown(&arguments[0]));
+        Err(super::refused(message, &arguments[0], nil()))
+    }),
+    ("%no-ccase", |arguments| {
+        let message = format!("ccase: no clause for {}", value::shown(&arguments[0]));
         Err(super::refused(message, &arguments[0], nil()))
     }),
     ("tree-equal", |arguments| {

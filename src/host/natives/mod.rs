@@ -24,6 +24,7 @@ mod long_text;
 mod matching;
 mod number_words;
 mod numbers;
+mod octets;
 mod output;
 mod pathnames;
 mod regexps;
@@ -32,6 +33,7 @@ mod sequence_keys;
 mod sequences;
 mod sets;
 mod sorting;
+mod streams;
 mod strings;
 mod structures;
 mod tables;
@@ -99,6 +101,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         lists::TABLE,
         matching::TABLE,
         numbers::TABLE,
+        octets::TABLE,
         output::TABLE,
         pathnames::TABLE,
         regexps::TABLE,
@@ -106,6 +109,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         sequences::TABLE,
         sets::TABLE,
         sorting::TABLE,
+        streams::TABLE,
         strings::TABLE,
         structures::TABLE,
         tables::TABLE,

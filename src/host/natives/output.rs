@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use steel::{SteelErr, SteelVal};
 
 use super::files::Port;
-use super::{Answer, Code, context, count, fail, string_of, wrong};
+use super::{Answer, Code, context, count, fail, index_of, keys, string_of, wrong};
 use crate::host::context::lock;
 use crate::host::value::{
-    Value, displayed, downcast, is_nil, nil, shared_object, string, to_datum,
+    Value, as_keyword, displayed, downcast, integer, is_nil, nil, shared_object, string, to_datum,
 };
 use crate::lisp::printer;
 
@@ -21,10 +21,16 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     }),
     ("display", |arguments| silent("display", arguments, displayed)),
     ("displayln", |arguments| silent("displayln", arguments, |value| displayed(value) + "\n")),
-    ("write", |arguments| printed("write", arguments, |value| printer::readably(&to_datum(value)))),
+    ("write", write),
     ("write-line", |arguments| text("write-line", arguments, "\n")),
     ("write-string", |arguments| text("write-string", arguments, "")),
-    ("write-char", |arguments| silent("write-char", arguments, displayed)),
+    ("write-char", |arguments| {
+        count("write-char", arguments, 1, 2)?;
+        match arguments[0] {
+            SteelVal::CharV(_) => printed("write-char", arguments, displayed),
+            _ => Err(wrong("write-char", "a character", &arguments[0])),
+        }
+    }),
     ("terpri", |arguments| line_end("terpri", arguments)),
     ("newline", |arguments| line_end("newline", arguments)),
     ("fresh-line", |arguments| {
@@ -43,8 +49,10 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         Ok(string(printer::readably(&to_datum(&arguments[0]))))
     }),
     ("write-to-string", |arguments| {
-        count("write-to-string", arguments, 1, 1)?;
-        Ok(string(printer::readably(&to_datum(&arguments[0]))))
+        count("write-to-string", arguments, 1, usize::MAX)?;
+        let [escape, readably, base, _] =
+            keys("write-to-string", &arguments[1..], ["escape", "readably", "base", "pretty"])?;
+        Ok(string(written("write-to-string", &arguments[0], escape, readably, base)?))
     }),
     ("%standard-output", |arguments| {
         let is_console = is_nil(&arguments[0]) || matches!(arguments[0], SteelVal::BoolV(true));
@@ -141,11 +149,59 @@ fn silent(function: &str, arguments: &[Value], show: impl Fn(&Value) -> String) 
     Ok(nil())
 }
 
+/// `write`: prints to the port `:stream`, which may also be the second argument.
+fn write(arguments: &[Value]) -> Answer {
+    count("write", arguments, 1, usize::MAX)?;
+    let (port, options) = match &arguments[1..] {
+        [port, options @ ..] if as_keyword(port).is_none() => (Some(port.clone()), options),
+        options => (None, options),
+    };
+    let known = ["stream", "escape", "readably", "base", "pretty"];
+    let [stream, escape, readably, base, _] = keys("write", options, known)?;
+    let text = written("write", &arguments[0], escape, readably, base)?;
+    Target::of("write", port.or(stream).as_ref())?.write(&text)?;
+    Ok(arguments[0].clone())
+}
+
+/// Shows a value so that it can be read back, unless `:escape` is nil and `:readably` is not given.
+/// Only a whole number can have another `:base` than 10.
+fn written(
+    function: &str,
+    value: &Value,
+    escape: Option<Value>,
+    readably: Option<Value>,
+    base: Option<Value>,
+) -> Result<String, SteelErr> {
+    if let Some(base) = base {
+        let radix = index_of(function, &base)?;
+        let Some(radix) = u32::try_from(radix).ok().filter(|radix| (2..=36).contains(radix)) else {
+            return Err(wrong(function, "2 to 36 as :base", &base));
+        };
+        match super::format::in_base(value, radix) {
+            Some(text) => return Ok(text),
+            None if radix != 10 => return Err(wrong(function, "a whole number with :base", value)),
+            None => {}
+        }
+    }
+    let escapes = escape.is_none_or(|escape| !is_nil(&escape))
+        || readably.is_some_and(|readably| !is_nil(&readably));
+    Ok(if escapes { printer::readably(&to_datum(value)) } else { displayed(value) })
+}
+
 fn text(function: &str, arguments: &[Value], end: &str) -> Answer {
-    count(function, arguments, 1, 2)?;
-    let written = string_of(function, &arguments[0])?;
+    count(function, arguments, 1, usize::MAX)?;
+    let whole = string_of(function, &arguments[0])?;
     let target = Target::of(function, arguments.get(1))?;
-    target.write(written)?;
+    match arguments.get(2..).unwrap_or_default() {
+        [] => target.write(whole)?,
+        options => {
+            let [start, end] = keys(function, options, ["start", "end"])?;
+            let bounds = [start.unwrap_or_else(|| integer(0)), end.unwrap_or_else(nil)];
+            let range = super::files::range_of(function, &bounds, whole.chars().count())?;
+            let part: String = whole.chars().skip(range.start).take(range.len()).collect();
+            target.write(&part)?;
+        }
+    }
     target.write(end)?;
     Ok(arguments[0].clone())
 }

@@ -186,7 +186,7 @@ fn concatenate(arguments: &[Value]) -> Answer {
         }
         return Ok(list(all));
     }
-    if as_symbol(&arguments[0]) == Some("string")
+    if matches!(as_symbol(&arguments[0]), Some("string" | "simple-string"))
         && arguments[1..].iter().all(|part| value::as_str(part).is_some())
     {
         return Ok(string(arguments[1..].iter().filter_map(value::as_str).collect::<String>()));
@@ -195,9 +195,9 @@ fn concatenate(arguments: &[Value]) -> Answer {
         all.extend(elements_of("concatenate", part)?);
     }
     match as_symbol(&arguments[0]) {
-        Some("string") => Ok(string(text_of(&all)?)),
+        Some("string" | "simple-string") => Ok(string(text_of(&all)?)),
         Some("list") => Ok(list(all)),
-        Some("vector") => Ok(SteelVal::VectorV(all.into_iter().collect())),
+        Some("vector" | "simple-vector") => Ok(SteelVal::VectorV(all.into_iter().collect())),
         _ => Err(wrong("concatenate", "'string, 'list or 'vector", &arguments[0])),
     }
 }

@@ -49,6 +49,19 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         count("hash-table-count", arguments, 1, 1)?;
         Ok(value::integer(table("hash-table-count", &arguments[0])?.count() as i64))
     }),
+    ("hash-table-test", |arguments| {
+        count("hash-table-test", arguments, 1, 1)?;
+        Ok(value::symbol(match table("hash-table-test", &arguments[0])?.test {
+            Test::Eql => "eql",
+            Test::Equal => "equal",
+            Test::Equalp => "equalp",
+        }))
+    }),
+    // A number that fits a fixnum of SBCL, too.
+    ("sxhash", |arguments| {
+        count("sxhash", arguments, 1, 1)?;
+        Ok(value::integer((Test::Equal.hash(&arguments[0]) >> 2) as i64))
+    }),
     ("hash-table-p", |arguments| {
         count("hash-table-p", arguments, 1, 1)?;
         Ok(truth(downcast::<HashTable>(&arguments[0]).is_some()))

@@ -59,8 +59,17 @@ mod tests {
     use crate::lisp::{printer, reader};
 
     /// Functions that would end the test or wait for standard input.
-    const REACHING_OUT: [&str; 6] =
-        ["exit", "quit", "read-line", "read-char", "read-byte", "peek-char"];
+    const REACHING_OUT: [&str; 9] = [
+        "exit",
+        "quit",
+        "read-line",
+        "read-char",
+        "read-byte",
+        "read-u8",
+        "peek-char",
+        "y-or-n-p",
+        "yes-or-no-p",
+    ];
 
     /// Predicates of the interpreter that do not count their arguments.
     const NOT_COUNTING: [&str; 5] =

@@ -52,4 +52,5 @@ pub(super) const WORDS: &[Word] = &[
     ("compile-regexp", "(regexp &key case-fold)", "As compile-re, in the older syntax."),
     ("regexp-match", "(regexp string)", "The list of the match and its groups, or nil."),
     ("regexp-match?", "(regexp string)", "Whether the regular expression matches somewhere."),
+    ("split-regexp", "(regexp string)", "As split-re, in the older syntax of match-regexp."),
 ];

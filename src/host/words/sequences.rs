@@ -182,4 +182,9 @@ pub(super) const WORDS: &[Word] = &[
         "(vector source &key start1 end1 start2 end2)",
         "Puts the elements of source into a vector and returns it. Lists and strings do not change.",
     ),
+    (
+        "nsubstitute-if-not",
+        "(new test sequence &key key start end from-end count)",
+        "As substitute-if-not.",
+    ),
 ];

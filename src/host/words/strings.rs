@@ -204,4 +204,39 @@ pub(super) const WORDS: &[Word] = &[
         "(&rest symbols)",
         "The symbol whose name is their names, one after the other.",
     ),
+    (
+        "delimited-string-to-list",
+        "(string separator)",
+        "The parts of a string between the separators, each a character or a string.",
+    ),
+    (
+        "list-to-delimited-string",
+        "(list separator)",
+        "What princ prints of the elements, with the separator between them.",
+    ),
+    (
+        "string+",
+        "(&rest parts)",
+        "One string of strings, characters, symbols and numbers. nil is an error.",
+    ),
+    (
+        "string-to-octets",
+        "(string &key null-terminate start end external-format)",
+        "The bytes of a string in UTF-8, with a zero behind unless :null-terminate is nil; and how many. Two values.",
+    ),
+    (
+        "octets-to-string",
+        "(bytes &key start end external-format)",
+        "The string that the bytes are in UTF-8, and its length. Two values.",
+    ),
+    (
+        "base64-encode-string",
+        "(string &key wrap-at-column external-format)",
+        "The string's UTF-8 in base64, in lines of 72 characters or of :wrap-at-column, which may be nil.",
+    ),
+    (
+        "base64-decode-string",
+        "(string &key external-format)",
+        "The string whose UTF-8 is given in base64; blanks and line ends do not count.",
+    ),
 ];

@@ -54,8 +54,9 @@ pub(super) const WORDS: &[Word] = &[
     ("command-line", "()", "The script's arguments."),
     (
         "exit",
-        "(&optional status)",
-        "Ends the program; its clean-up forms run. The status is 0 by default, or from 0 to 255; nil is 1.",
+        "(&optional status &key no-unwind quiet)",
+        "Ends the program; its clean-up forms run. The status is 0 by default, or from 0 to 255; nil is 1. The keys are ignored.",
     ),
-    ("quit", "(&optional status)", "As exit."),
+    ("quit", "(&optional status &key no-unwind quiet)", "As exit."),
+    ("get-environment-variable", "(name)", "As getenv."),
 ];

@@ -64,6 +64,7 @@ pub(super) const WORDS: &[Word] = &[
     ("bytevector?", "(value)", "As bytes?."),
     ("functionp", "(value)", "Whether it is a function; a symbol is none."),
     ("function?", "(value)", "As functionp."),
+    ("compiled-function-p", "(value)", "As functionp."),
     ("procedure?", "(value)", "As functionp."),
     ("hash-table-p", "(value)", "Whether it is a hash table."),
     ("hash?", "(value)", "Whether it is a hash map of the interpreter."),

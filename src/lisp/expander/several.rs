@@ -16,14 +16,14 @@ use crate::lisp::node::{Kind, Node};
 #[rustfmt::skip]
 pub(crate) const SEVERAL: &[&str] = &[
     "apply", "break", "break!", "call-with-current-continuation", "call-with-escape-continuation",
-    "call-with-input-file", "call-with-output-file", "call-with-values", "call/cc", "call/ec",
+    "call-with-input-file", "call-with-output-file", "call-with-port", "call-with-values", "call/cc", "call/ec",
     "car+cdr", "ceiling", "decode-universal-time", "dynamic-wind", "eval", "exact-integer-sqrt", "fceiling",
     "ffloor", "floor", "floor/", "force", "fround", "ftruncate", "funcall", "get-decoded-time",
-    "get-properties", "gethash", "handler-bind", "ignore-errors", "invoke-restart",
+    "get-properties", "gethash", "handler-bind", "hash-table-ref", "ignore-errors", "invoke-restart",
     "invoke-restart-interactively", "let*-values", "let-values", "match-re", "match-regexp",
-    "multiple-value-call", "multiple-value-prog1", "parse-integer", "partition", "partition!",
+    "multiple-value-call", "multiple-value-prog1", "octets-to-string", "parse-integer", "partition", "partition!",
     "raise-continuable", "read-from-string", "read-line", "receive", "restart-bind", "restart-case", "round", "run-program", "span",
-    "span!", "split-at", "split-at!", "truncate", "truncate/", "unzip2", "unzip3", "values",
+    "span!", "split-at", "split-at!", "string-to-octets", "truncate", "truncate/", "unzip2", "unzip3", "values",
     "values-list", "with-simple-restart",
 ];
 
