@@ -339,16 +339,16 @@ fn same_name(one: &str, other: &str) -> bool {
 
 /// Whether doing it again changes nothing more, as long as it names the same messages.
 fn same_twice(act: &Act) -> bool {
-    match act {
+    matches!(
+        act,
         Act::Subscribe
-        | Act::Unsubscribe
-        | Act::Move { .. }
-        | Act::StoreFlags { .. }
-        | Act::MarkSeen
-        | Act::TakeRecent
-        | Act::Expunge => true,
-        _ => false,
-    }
+            | Act::Unsubscribe
+            | Act::Move { .. }
+            | Act::StoreFlags { .. }
+            | Act::MarkSeen
+            | Act::TakeRecent
+            | Act::Expunge
+    )
 }
 
 /// Whether it names messages by number, which may mean other messages the second time.

@@ -153,8 +153,8 @@ fn attempts_are_counted_and_begin_again_after_success() {
     // Connections 3 and 4, 6 and 7, and so on break: two attempts in a row fail, the third does not.
     let faults = [3, 4, 6, 7, 9, 10, 12, 13].map(|number| format!("imap#{number}:server:cut@20"));
     for (attempts, expected) in [(3, "7"), (2, ":server-shutdown-connection")] {
-        let mut options = Options::default();
-        options.faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+        let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+        let options = Options { faults, ..Options::default() };
         let form = format!(
             "(handler-case (with-reconnect (:attempts {attempts} :backoff 0) {body})
                (po-error (c) (po-condition-identifier c)))"
@@ -226,8 +226,8 @@ fn calls_of_pipelined_map_are_made_again() {
 fn a_mailbox_that_the_call_would_make_is_no_doubt() {
     // Cut in the answers to COPY, CREATE and the second COPY.
     for at in [800, 840, 880, 920] {
-        let mut options = Options::default();
-        options.faults = vec![format!("imap#3:server:cut@{at}").parse().unwrap()];
+        let faults = vec![format!("imap#3:server:cut@{at}").parse().unwrap()];
+        let options = Options { faults, ..Options::default() };
         let mut session = session(options);
         let form = r#"(let ((c (make-imap-connection "h" :user "myacct" :password "mypasswd")))
              (with-reconnect (:backoff 0)
@@ -241,8 +241,8 @@ fn a_mailbox_that_the_call_would_make_is_no_doubt() {
 #[test]
 fn a_doubt_says_what_is_done() {
     let told = |at: usize| {
-        let mut options = Options::default();
-        options.faults = vec![format!("imap#3:server:cut@{at}").parse().unwrap()];
+        let faults = vec![format!("imap#3:server:cut@{at}").parse().unwrap()];
+        let options = Options { faults, ..Options::default() };
         let form = r#"(let ((c (make-imap-connection "h" :user "myacct" :password "mypasswd")))
              (create-mailbox mb "in")
              (handler-case (with-reconnect (:backoff 0) (copy-letters mb '(:seq 1 7) c "in"))
