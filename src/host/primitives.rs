@@ -14,12 +14,13 @@ use steel::steel_vm::primitives as modules;
 /// The name of a module, the module, and the names of the functions in use.
 type Used = (&'static str, fn() -> BuiltInModule, &'static [&'static str]);
 
-const USED: [Used; 6] = [
+const USED: [Used; 7] = [
     ("steel/equality", || modules::STEEL_EQUALITY_MODULE.clone(), &["=", "eq?"]),
     ("steel/ord", || modules::STEEL_ORD_MODULE.clone(), &["<", ">", "<=", ">="]),
     ("steel/numbers", || modules::STEEL_NUMBER_MODULE.clone(), &["-", "*", "/", "floor"]),
     ("steel/strings", || modules::STEEL_STRING_MODULE.clone(), &["string->number"]),
     ("steel/lists", || modules::STEEL_LIST_MODULE.clone(), &["cons"]),
+    ("steel/bytevectors", || modules::STEEL_BYTEVECTOR_MODULE.clone(), &["bytes-ref"]),
     (
         "steel/ports",
         || modules::STEEL_PORT_MODULE.clone(),

@@ -245,6 +245,8 @@ fn words_print_and_read_as_common_lisp_says() {
         ("(intern \"junk\" :keyword)", ":junk"),
         ("(eq (intern \"seen\" :keyword) :seen)", "t"),
         ("(let ((v (vector 1 2))) (setf (aref v 0) 9) (incf (aref v 1)) v)", "#(9 3)"),
+        ("(list (aref (bytes 1 2) 1) (elt (bytes 1 255) 1))", "(2 255)"),
+        ("(aref (bytes 1 2) 2)", "error: aref: 2 is not within a sequence of length 2"),
         ("(let ((v (make-array 2 :initial-element 0))) (setf (svref v 1) 5) v)", "#(0 5)"),
         ("(let ((v (copy-seq #(1 2)))) (setf (elt v 0) 9) v)", "#(9 2)"),
         ("(setf (aref (vector 1) 1) 5)", "error: setf: 1 is not within a vector of 1 elements"),

@@ -6,6 +6,7 @@ use steel::{SteelErr, SteelVal};
 
 use super::long_text::{self, character_at};
 use super::{Answer, Code, count, fail, index_of, wrong};
+use crate::host::primitives::{call_native, primitive};
 use crate::host::value::{self, Value, as_symbol, is_nil, list, string};
 
 pub(super) const TABLE: &[(&str, Code)] = &[
@@ -242,6 +243,9 @@ fn element(function: &str, arguments: &[Value]) -> Answer {
         SteelVal::VectorV(vector) => vector.get(index).cloned(),
         SteelVal::MutableVector(vector) => vector.borrow(|vector| vector.get(index).cloned()),
         SteelVal::ListV(list) => list.get(index).cloned(),
+        // Without copying the bytes.
+        SteelVal::ByteVector(_) => primitive("steel/bytevectors", "bytes-ref")
+            .and_then(|function| call_native(&function, arguments)),
         other => elements_of(function, other)?.get(index).cloned(),
     };
     match found {
