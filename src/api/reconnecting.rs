@@ -3,7 +3,8 @@
 //! A mailbox object keeps how its connection was made. When a call finds the connection lost, its
 //! condition offers `reconnect`, whose work `%reconnect` does:
 //!
-//! 1. It logs in as before. The password is looked up again, so a token may be a new one.
+//! 1. It logs in as before. A password from a program, a file, a variable or the keyring is looked up
+//!    again, so a token may be a new one.
 //! 2. It asks the client whether the call may be made again, by the deeds that the lost call has
 //!    done or may have done (see `client::reconnecting`).
 //! 3. It selects the same mailbox, and puts the new client into the object.
@@ -23,7 +24,8 @@ use super::shifting::Given;
 use super::state::state;
 use crate::client::{ConnectOptions, Error, Found, ImapClient, Repeat};
 use crate::condition::{Condition, Identifier};
-use crate::host::{self, Call, Context, Function, Run, Type, Value};
+use crate::host::{self, Call, Function, Run, Type, Value};
+use crate::proto::deed::Ending;
 use crate::proto::imap::Messages;
 use crate::proto::imap::sequence::Bound;
 use std::num::NonZeroU32;
@@ -162,7 +164,7 @@ pub(super) fn check_numbers(
 }
 
 /// Returns whether a call with these arguments has lost its connection and can get another.
-pub(super) fn applies(_: &Context, arguments: &[Value]) -> bool {
+pub(super) fn applies(arguments: &[Value]) -> bool {
     !lost(arguments).is_empty()
 }
 
@@ -249,15 +251,20 @@ fn resume(
     let by_timeout = reconnection.by_timeout.load(Ordering::Relaxed);
     let lost = held.lost(function != "create-mailbox", by_timeout);
     // A call of pipelined-map judges itself: others may have begun since.
-    let deeds = held.deeds_of_operation().filter(|_| function != "%redeem");
+    let deeds = held.deeds_of_operation().filter(|_| function != "pipelined-map");
     let repeat = client.repeat(deeds, &lost)?;
     let mut doubt = match repeat {
         Repeat::Safe => None,
-        // The texts name some of many.
-        Repeat::InDoubt(what) if held.deeds_done() > 8 => {
-            Some(format!("{} changes are done, among them: {what}", held.deeds_done()))
+        Repeat::InDoubt(what) => {
+            let named =
+                held.deeds_of_operation().filter(|deed| deed.ending == Ending::Done).count();
+            Some(match held.deeds_done() {
+                done if done > named as u64 => {
+                    format!("{done} changes are done, among them: {what}")
+                }
+                _ => what,
+            })
         }
-        Repeat::InDoubt(what) => Some(what),
     };
     let found = match client.reselect(&lost) {
         Err(Error::Refused { completion, .. }) => {

@@ -71,9 +71,7 @@ fn value(
     count: &mut usize,
 ) -> Result<Value, Error> {
     let (most, atoms_are_flags) = (limits.values, shape == Shape::Flags);
-    // The values of all open lists, and the start of each list: among the values, in the response,
-    // and in the count.
-    let (mut values, mut open): (Vec<Value>, Vec<(usize, Place, usize)>) = (Vec::new(), Vec::new());
+    let (mut values, mut open): (Vec<Value>, Vec<OpenList>) = (Vec::new(), Vec::new());
     let mut token = first;
     loop {
         *count += 1;
@@ -82,17 +80,20 @@ fn value(
         }
         let value = match token {
             Token::Open => {
-                open.push((values.len(), tokens.place(), *count));
+                open.push(OpenList {
+                    start: values.len(),
+                    place: tokens.place(),
+                    counted: *count,
+                    has_only_lists: true,
+                });
                 token = tokens.expect_token()?;
                 continue;
             }
             Token::Close => {
-                let (start, first, counted) = open.pop().ok_or_else(|| {
+                let OpenList { start, place, counted, .. } = open.pop().ok_or_else(|| {
                     tokens.malformed("a closing parenthesis where a value is expected")
                 })?;
-                if !shape.fits(&values, start, open.last().map(|(outer, ..)| *outer), open.len())
-                    && !tokens.are_repaired()
-                {
+                if !shape.fits(&values, start, open.last(), open.len()) && !tokens.are_repaired() {
                     return Err(tokens.malformed("fields of other kinds than they must be").into());
                 }
                 let list = host::list_of(values.drain(start..));
@@ -100,7 +101,7 @@ fn value(
                 // A repeated list counts as if it were read, because a script that walks the result
                 // meets each value.
                 let size = *count - counted + 1;
-                while !open.is_empty() && size <= most - *count && tokens.repeats(first, behind) {
+                while !open.is_empty() && size <= most - *count && tokens.repeats(place, behind) {
                     *count += size;
                     values.push(list.clone());
                 }
@@ -121,12 +122,23 @@ fn value(
             }
             Token::Streamed(_) => host::nil(), // literals are streamed only to files
         };
-        if open.is_empty() {
-            return Ok(value);
-        }
+        let Some(around) = open.last_mut() else { return Ok(value) };
+        around.has_only_lists &= is_list(&value);
         values.push(value);
         token = tokens.expect_token()?;
     }
+}
+
+/// A list that is being read.
+struct OpenList {
+    /// Where it begins among the values of all open lists.
+    start: usize,
+    /// Where it begins in the response.
+    place: Place,
+    /// The count of values with it.
+    counted: usize,
+    /// Whether all of its values so far are lists.
+    has_only_lists: bool,
 }
 
 /// What a value's lists must look like. A string that a server did not escape may be read as two,
@@ -151,8 +163,8 @@ impl Shape {
     }
 
     /// Whether the list `values[start..]`, which is inside of `depth` others, may be what it must
-    /// be. The list around it begins at `outer`.
-    fn fits(self, values: &[Value], start: usize, outer: Option<usize>, depth: usize) -> bool {
+    /// be. `around` is the innermost of these.
+    fn fits(self, values: &[Value], start: usize, around: Option<&OpenList>, depth: usize) -> bool {
         let list = &values[start..];
         let is_text = |value: &Value| !is_list(value);
         match (self, depth) {
@@ -165,12 +177,15 @@ impl Shape {
             (Shape::Envelope, 1) => list.iter().all(is_list),
             (Shape::Envelope, _) => list.len() == 4 && list.iter().all(is_text),
             (Shape::Structure, _) => {
-                let before = &values[outer.unwrap_or(start)..start];
-                match before.len() {
-                    // The parameters of a part are pairs.
-                    2 if before.iter().all(is_text) => list.len().is_multiple_of(2),
+                let before = &values[around.map_or(start, |around| around.start)..start];
+                match before {
+                    // The parameters of a part are pairs; in the envelope of a letter within the
+                    // letter, a list of addresses stands there.
+                    [first, second] if is_text(first) && is_text(second) => {
+                        list.first().is_some_and(is_list) || list.len().is_multiple_of(2)
+                    }
                     // A part: all before it are parts, too.
-                    _ if before.iter().all(is_list) => is_part(list),
+                    _ if around.is_none_or(|around| around.has_only_lists) => is_part(list),
                     _ => true,
                 }
             }
@@ -317,6 +332,36 @@ mod tests {
             assert_eq!(crate::lisp::printer::readably(&host::to_datum(&made)), shown, "{data}");
             assert_eq!(tokens.next_token().unwrap(), None, "{data}");
         }
+    }
+
+    fn structure(data: &str) -> Result<Value, Error> {
+        let mut frame = crate::proto::imap::frame::Frame::new(Limits::default());
+        frame.push(format!("* X {data}\r\n").as_bytes());
+        frame.advance().unwrap();
+        let mut tokens = Tokens::new(frame.response(), 4, 99);
+        let first = tokens.expect_token().unwrap();
+        value(&mut tokens, first, Texts::Strings, Shape::Structure, &Limits::default(), &mut 0)
+    }
+
+    #[test]
+    fn structures_of_any_letter_fit() {
+        let text = r#"("TEXT" "PLAIN" ("CHARSET" "UTF-8") NIL NIL "7BIT" 9 1)"#;
+        // One sender makes an odd list where another structure has pairs.
+        let envelope = r#"("date" "subject" (("Joe" NIL "joe" "example.org")) NIL NIL NIL NIL NIL NIL "<1@x>")"#;
+        let forwarded =
+            format!(r#"("MESSAGE" "RFC822" NIL NIL NIL "7BIT" 99 {envelope} {text} 9)"#);
+        for data in [text.to_owned(), forwarded.clone(), format!(r#"({text}{forwarded} "MIXED")"#)]
+        {
+            assert!(structure(&data).is_ok(), "{data}");
+        }
+        let odd = r#"("TEXT" "PLAIN" ("CHARSET" "UTF-8" "x") NIL NIL "7BIT" 9 1)"#;
+        assert!(structure(odd).is_err());
+    }
+
+    #[test]
+    fn structures_are_checked_in_linear_time() {
+        let data = format!("({}\"MIXED\")", "(1)(2)".repeat(70_000));
+        assert!(structure(&data).is_ok());
     }
 
     #[test]

@@ -290,12 +290,13 @@ impl Answers {
             return Ok(Admission::Other);
         }
         let uid = if self.uid { uid_of(&mut data.tokens.clone())? } else { None };
-        let has_asked_items = || has_asked_items(&mut data.tokens.clone());
+        let has_asked_items = || {
+            let items = has_asked_items(&mut data.tokens.clone())?;
+            // Of a response that could not be read, all items may be lost.
+            Ok::<bool, Error>(items.unwrap_or(data.lost.is_some()))
+        };
         let admission = match (uid, self.only) {
-            // Of a response that could not be read, the UID may be lost, too.
-            (None, Some(only)) if data.lost.is_some() || has_asked_items()? => {
-                Admission::WithoutUid(only)
-            }
+            (None, Some(only)) if has_asked_items()? => Admission::WithoutUid(only),
             (None, None) if self.uid && has_asked_items()? => {
                 return Err(data.tokens.malformed("an answer to UID FETCH without a UID").into());
             }
@@ -319,18 +320,20 @@ impl Answers {
     }
 }
 
-/// Whether a FETCH response has items that a server does not send unasked.
-fn has_asked_items(tokens: &mut Tokens<'_>) -> Result<bool, Error> {
+/// Whether a FETCH response has items that a server does not send unasked; `None` if it has none.
+fn has_asked_items(tokens: &mut Tokens<'_>) -> Result<Option<bool>, Error> {
     let mut items = FetchedItems::of(tokens)?;
+    let mut found = None;
     while let Some((name, _)) = items.next()? {
         if ![&b"FLAGS"[..], b"MODSEQ", b"X-GM-LABELS"]
             .iter()
             .any(|item| name.eq_ignore_ascii_case(item))
         {
-            return Ok(true);
+            return Ok(Some(true));
         }
+        found = Some(false);
     }
-    Ok(false)
+    Ok(found)
 }
 
 /// Returns the UID in a FETCH response, even if the response must be repaired for that.

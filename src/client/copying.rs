@@ -10,6 +10,7 @@ use super::imap::ImapClient;
 use super::pending::Pending;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
 use crate::proto::imap::{DateTime, FetchItems, Flag, Messages, Tokens};
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 
 /// The most letters in flight to the other server.
@@ -116,10 +117,9 @@ fn letter_of(tokens: &mut Tokens<'_>) -> Result<Letter, Error> {
         } else if name.eq_ignore_ascii_case(b"INTERNALDATE") {
             letter.date = text().and_then(|date| std::str::from_utf8(&date).ok()?.parse().ok());
         } else if name.eq_ignore_ascii_case(b"BODY[]") {
-            // NIL is an empty letter.
-            letter.text = value
-                .bytes()
-                .map(|text| if value.is_nil() { Vec::new() } else { text.into_owned() });
+            // NIL may be an empty letter, or one that the server cannot read now: an empty copy of
+            // that would lose it.
+            letter.text = text().map(Cow::into_owned);
         } else if name.eq_ignore_ascii_case(b"FLAGS") {
             // Flags that clients cannot set, such as \Recent, are left out.
             let flags = items.flags()?.into_iter();

@@ -61,7 +61,7 @@ impl ImapClient {
         &mut self.connection
     }
 
-    pub(super) fn connection_now(&self) -> &Connection<Session> {
+    pub(super) fn connection_ref(&self) -> &Connection<Session> {
         &self.connection
     }
 
@@ -233,7 +233,12 @@ impl ImapClient {
 
     /// Drops a warning whose words an error has.
     pub(super) fn drop_warning(&mut self, words: &str) {
+        let words = self.shortened(words);
         self.warnings.retain(|warning| warning.words != words);
+    }
+
+    fn shortened(&self, words: &str) -> String {
+        self.connection.redact(words).chars().take(LONGEST_WARNING).collect()
     }
 
     /// Adds a warning, unless there are as many as the limit allows.
@@ -245,7 +250,7 @@ impl ImapClient {
 
     /// Adds a warning, shortened and with secrets replaced.
     pub(super) fn warn(&mut self, kind: WarningKind, words: String) {
-        let words = self.connection.redact(&words).chars().take(LONGEST_WARNING).collect();
+        let words = self.shortened(&words);
         self.warnings.push(Warning { kind, words });
     }
 }

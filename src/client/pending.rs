@@ -122,11 +122,12 @@ impl ImapClient {
             reader.completed(&completion);
             sent = unsent.pop_front().map(|command| self.send(command)).transpose()?;
         }
-        reader.finish().inspect_err(|error| {
+        let result = reader.finish().inspect_err(|error| {
             if let Error::Unexpected(words) = error {
                 self.drop_warning(words);
             }
-        })
+        });
+        self.redacted(result)
     }
 
     /// Gives up an operation: its answer is dropped when it arrives, and commands not sent yet are

@@ -211,7 +211,7 @@ impl PopClient {
     /// [`Error::Refused`] if there is no such letter or the server has no UIDL.
     pub fn unique_id(&mut self, number: u32) -> Result<String, Error> {
         let text = self.line(Command::uidl(Some(number)))?;
-        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let words: Vec<&str> = blank_separated(&text).collect();
         let id = match words[..] {
             [told, id, ..] if digits(told) == Some(number) => Some(id),
             [id] if digits(id) != Some(number) => Some(id), // some servers leave out the number
@@ -232,7 +232,9 @@ impl PopClient {
     pub fn unique_ids(&mut self) -> Result<Vec<(u32, String)>, Error> {
         self.settle()?;
         let handle = self.submit(Command::uidl(None))?;
-        self.numbered_lines(handle, "UIDL", |id| Some(id.to_owned()))
+        // As `unique_id`, which takes the first word: the two must agree.
+        let first = |id: &str| blank_separated(id).next().map(str::to_owned);
+        self.numbered_lines(handle, "UIDL", first)
     }
 
     /// LIST: numbers and sizes in octets of all letters that are not marked.
@@ -599,6 +601,11 @@ pub(super) fn collect(
     limits.check(name, (into.len() + piece.len()) as u64)?;
     into.extend_from_slice(piece);
     Ok(())
+}
+
+/// The words of a line. A bare line end is part of a word.
+fn blank_separated(line: &str) -> impl Iterator<Item = &str> {
+    line.split([' ', '\t']).filter(|word| !word.is_empty())
 }
 
 /// Parses a number that consists of digits only.

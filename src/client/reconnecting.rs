@@ -71,39 +71,38 @@ impl ImapClient {
         if !self.is_closed() {
             self.epoch_of_operation = self.epoch();
         }
-        self.connection().begin_operation(Some(operation));
+        self.connection().begin_operation(operation);
     }
 
     /// The operation that began last.
     pub fn operation(&self) -> Option<u64> {
-        self.connection_now().operation()
+        self.connection_ref().operation()
     }
 
     /// Deeds of the operation that began last: some of those that are done, and all that were open
     /// when the connection closed.
     pub fn deeds_of_operation(&self) -> impl Iterator<Item = &SettledDeed> {
-        let connection = self.connection_now();
+        let connection = self.connection_ref();
         let operation = connection.operation();
         connection.settled().iter().filter(move |settled| settled.operation == operation)
     }
 
     /// How many deeds the operation that began last has done.
     pub fn deeds_done(&self) -> u64 {
-        self.connection_now().done()
+        self.connection_ref().done()
     }
 
     /// Deeds that were open when the connection closed and that nobody waited for.
     pub fn background_deeds(&self) -> impl Iterator<Item = &SettledDeed> {
-        let settled = self.connection_now().settled().iter();
+        let settled = self.connection_ref().settled().iter();
         settled.filter(|settled| settled.operation.is_none())
     }
 
     /// Runs `send` for commands whose end nobody waits for.
     pub(super) fn in_background<T>(&mut self, send: impl FnOnce(&mut ImapClient) -> T) -> T {
-        let operation = self.connection().operation();
-        self.connection().begin_operation(None);
+        self.connection().set_background(true);
         let result = send(self);
-        self.connection().begin_operation(operation);
+        self.connection().set_background(false);
         result
     }
 
@@ -120,7 +119,7 @@ impl ImapClient {
         let host = self.host().to_owned();
         let session = Session::new(options.limits.clone()).following(self.connection().session());
         let mut client = ImapClient::log_in_with(session, connector, &host, credentials, options)?;
-        client.connection().keep_names_of(self.connection_now());
+        client.connection().keep_names_of(self.connection_ref());
         Ok(client)
     }
 
@@ -189,7 +188,7 @@ impl ImapClient {
         for SettledDeed { deed, ending, .. } in deeds {
             let what = described(deed);
             let is_repeatable =
-                same_twice(&deed.act) || (lost.makes_mailbox && deed.act == Act::CreateMailbox);
+                deed.act.is_repeatable() || (lost.makes_mailbox && deed.act == Act::CreateMailbox);
             let (text, safe) = match ending {
                 Ending::Refused => continue,
                 Ending::Abandoned => (format!("not sent whole: {what}"), true),
@@ -335,20 +334,6 @@ pub fn described(deed: &Deed) -> String {
 /// Whether two names mean one mailbox. INBOX is the same in any case (RFC 9051 5.1).
 fn same_name(one: &str, other: &str) -> bool {
     one == other || [one, other].iter().all(|name| name.eq_ignore_ascii_case("INBOX"))
-}
-
-/// Whether doing it again changes nothing more, as long as it names the same messages.
-fn same_twice(act: &Act) -> bool {
-    matches!(
-        act,
-        Act::Subscribe
-            | Act::Unsubscribe
-            | Act::Move { .. }
-            | Act::StoreFlags { .. }
-            | Act::MarkSeen
-            | Act::TakeRecent
-            | Act::Expunge
-    )
 }
 
 /// Whether it names messages by number, which may mean other messages the second time.

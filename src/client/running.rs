@@ -103,7 +103,7 @@ impl ImapClient {
     }
 
     /// Replaces secrets in an error.
-    fn redacted<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn redacted<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         let connection = self.connection();
         result.map_err(|error| error.redacted(&|text| connection.redact(text)))
     }

@@ -65,7 +65,13 @@ impl ImapClient {
                 }
                 Event::Data(mut data) if data.is("FETCH") => {
                     let number = data.number;
-                    let (found, body) = uid_and_body(&mut data.tokens)?;
+                    let read = uid_and_body(&mut data.tokens);
+                    // What came is no letter if even the repaired response cannot be read, and must
+                    // not become the start of the next one.
+                    if read.is_err() && data.tokens.are_repaired() && std::mem::take(&mut came) {
+                        to.end(None)?;
+                    }
+                    let (found, body) = read?;
                     let message = match messages.are_uids() {
                         true => found.or(messages.only().filter(|_| body.is_some())),
                         false => number,

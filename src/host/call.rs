@@ -21,7 +21,7 @@ pub struct Call<'a> {
     pub(super) code: &'a Arc<Code>,
     pub(super) context: &'a Context,
     pub(super) name: &'a str,
-    pub(super) parameters: &'a Parameters,
+    pub(super) parameters: &'a Arc<Parameters>,
     pub(super) arguments: Arguments,
 }
 
@@ -29,7 +29,7 @@ pub struct Call<'a> {
 pub struct KeptCall {
     code: Arc<Code>,
     name: String,
-    parameters: Parameters,
+    parameters: Arc<Parameters>,
     arguments: Arguments,
 }
 

@@ -119,4 +119,4 @@
 (define (%store-instead value place type text)
   (let ((condition (%wrong-type value place type text)))
     (%restart-case (lambda () (%raise condition))
-                   (list (%make-restart 'store-value "Store another value." nil nil (lambda (value) value))))))
+                   (list (%make-restart 'store-value "Store another value." %ask-value nil (lambda (value) value))))))

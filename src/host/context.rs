@@ -80,7 +80,7 @@ pub struct Context {
 #[derive(Clone)]
 pub(super) struct Recovery {
     /// Returns whether a call with these arguments can be recovered.
-    pub applies: fn(&Context, &[Value]) -> bool,
+    pub applies: fn(&[Value]) -> bool,
     pub native: Value,
 }
 
@@ -196,7 +196,7 @@ impl Context {
     /// Returns the native that recovers a call with these arguments, if one can.
     pub(super) fn recovery(&self, arguments: &[Value]) -> Option<Value> {
         let recovery = lock(&self.recovery).clone()?;
-        (recovery.applies)(self, arguments).then_some(recovery.native)
+        (recovery.applies)(arguments).then_some(recovery.native)
     }
 
     /// Returns whether the host works for another one.

@@ -262,7 +262,7 @@ fn expand(
         assigned: &mut loan.assigned,
         context,
         objects: &work.objects,
-        expanded: &work.expanded,
+        expanded: work.expanded.iter(),
         asked: &mut work.asked,
         definitions: String::new(),
         constants: Some(Vec::new()),
@@ -342,7 +342,8 @@ struct Inner<'l> {
     assigned: &'l mut Vec<String>,
     context: &'l Context,
     objects: &'l [Value],
-    expanded: &'l [(MacroCall, Datum)],
+    /// The expansions that are known, in the order of the calls.
+    expanded: std::slice::Iter<'l, (MacroCall, Datum)>,
     asked: &'l mut Option<MacroCall>,
     /// The text that declares globals and defines what waited.
     definitions: String,
@@ -406,12 +407,11 @@ impl Hooks for Inner<'_> {
     }
 
     fn call_macro(&mut self, global: &str, arguments: &[Datum]) -> Result<Datum, String> {
-        let known = self
-            .expanded
-            .iter()
-            .find(|((name, given), _)| name == global && given.as_slice() == arguments);
-        match known {
-            Some((_, expansion)) => Ok(expansion.clone()),
+        match self.expanded.next() {
+            Some(((name, given), expansion)) if name == global && given.as_slice() == arguments => {
+                Ok(expansion.clone())
+            }
+            Some(_) => Err(format!("{global}: the form expands differently each time")),
             None => {
                 *self.asked = Some((global.to_owned(), arguments.to_vec()));
                 Err(String::new())

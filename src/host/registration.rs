@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::context::{Context, Recovery};
+use super::context::Recovery;
 use super::on_demand::Definition;
 use super::registry::{Code, Native};
 use super::value::{self, Value};
@@ -170,7 +170,7 @@ impl Host {
     ///
     /// # Panics
     /// If there is no such native. It is part of the program.
-    pub fn recover_with(&mut self, name: &str, applies: fn(&Context, &[Value]) -> bool) {
+    pub fn recover_with(&mut self, name: &str, applies: fn(&[Value]) -> bool) {
         let native = self.engine.global(&native_global(name));
         let native = native.unwrap_or_else(|| panic!("there is no native {name}"));
         self.context.set_recovery(Recovery { applies, native });

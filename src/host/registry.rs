@@ -115,9 +115,9 @@ pub(super) struct Native {
     lambda_list: String,
     types: &'static [(&'static str, Type)],
     /// The name that errors give.
-    shown: Arc<str>,
+    pub shown: Arc<str>,
     /// Parsed at the first call.
-    parameters: OnceLock<Parameters>,
+    parameters: OnceLock<Arc<Parameters>>,
     pub code: Option<Arc<Code>>,
 }
 
@@ -139,8 +139,9 @@ impl Native {
         Native { types: function.types, shown: shown.into(), ..self }
     }
 
-    fn parameters(&self) -> &Parameters {
-        self.parameters.get_or_init(|| Parameters::parse(&self.lambda_list).typed(self.types))
+    fn parameters(&self) -> &Arc<Parameters> {
+        self.parameters
+            .get_or_init(|| Arc::new(Parameters::parse(&self.lambda_list).typed(self.types)))
     }
 
     /// Checks the arguments and runs the code. Returns a plain value, or an [`Outcome`] if the

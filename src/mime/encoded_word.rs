@@ -8,7 +8,7 @@ const CHARSET_NAME: usize = 80;
 /// Like [`decode_text`], for bytes. Bytes above 127 in an encoded word, which the RFC forbids, are
 /// in its charset; outside of the words the text is read as UTF-8 if valid, otherwise as Latin-1.
 pub fn decode_bytes(bytes: &[u8]) -> String {
-    if bytes.is_ascii() || !bytes.windows(2).any(|two| two == b"=?") {
+    if bytes.is_ascii() || memchr::memmem::find(bytes, b"=?").is_none() {
         return decode_text(&charset::utf8_or_latin1(bytes));
     }
     decode(bytes, |between| charset::utf8_or_latin1(between).into_owned())

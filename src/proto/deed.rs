@@ -104,6 +104,20 @@ pub enum Reversal {
 }
 
 impl Act {
+    /// Returns whether doing it again changes nothing more, as long as it names the same messages.
+    pub fn is_repeatable(&self) -> bool {
+        matches!(
+            self,
+            Act::Subscribe
+                | Act::Unsubscribe
+                | Act::Move { .. }
+                | Act::StoreFlags { .. }
+                | Act::MarkSeen
+                | Act::TakeRecent
+                | Act::Expunge
+        )
+    }
+
     /// Returns whether and how the act can be undone. `mailbox` is where it takes place.
     pub fn reversal(&self, mailbox: &str) -> Reversal {
         match self {

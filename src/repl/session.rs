@@ -30,6 +30,9 @@ pub struct Session {
     definitions: BTreeMap<String, String>,
     /// Set when a break level has shown an error.
     told: Option<Arc<AtomicBool>>,
+    /// Who is asked at break levels, until the first input: what break levels need is compiled then,
+    /// not before the first prompt.
+    listener: Option<Box<dyn Listener>>,
     /// How many break levels are open in which nothing waits, and what the last one offers.
     level: usize,
     actions: String,
@@ -147,6 +150,7 @@ impl Session {
             failed: None,
             definitions,
             told: None,
+            listener: None,
             level: 0,
             actions: String::new(),
         }
@@ -156,7 +160,7 @@ impl Session {
     /// do. The listener counts its inputs with the session's own number, and sets `told` when it
     /// has shown an error.
     pub fn break_with(&mut self, listener: Box<dyn Listener>, told: Arc<AtomicBool>) {
-        self.host.break_with(listener);
+        self.listener = Some(listener);
         self.told = Some(told);
     }
 
@@ -285,7 +289,6 @@ impl Session {
 
     fn evaluate_form(&mut self, input: &str) -> Reply {
         let name = format!("user({})", self.count_input());
-        let is_readable = reader::read(input).is_ok();
         let reply = self.run(|session, shown| {
             session.note_definitions(input);
             let terminal = session.terminal;
@@ -305,7 +308,8 @@ impl Session {
             session.last = last.or(session.last.take());
             result
         });
-        if is_readable {
+        // A text that cannot be read has run nothing.
+        if reply.result.is_err() && reader::read(input).is_ok() {
             self.break_after(&reply);
         }
         reply
@@ -372,6 +376,9 @@ impl Session {
 
     /// Runs `work` and makes a reply from its output and the last value.
     fn run(&mut self, work: impl FnOnce(&mut Session, &mut String) -> Result<(), Report>) -> Reply {
+        if let Some(listener) = self.listener.take() {
+            self.host.break_with(listener);
+        }
         if let Some(told) = &self.told {
             told.store(false, Ordering::Relaxed);
         }

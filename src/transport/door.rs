@@ -21,8 +21,8 @@ use crate::proto::deed::{Deed, Ending, Witness};
 use crate::proto::{Protocol, Secret, imap, pop3, smtp};
 use std::sync::Arc;
 
-/// The most deeds that are remembered as done. An operation that did one of them is not made again,
-/// so one would do; a message names some.
+/// The most deeds that are remembered as done, for the messages; those that cannot be repeated have
+/// room of their own, since one of them keeps the operation from being made again.
 const MOST_DONE: usize = 8;
 
 /// Deeds whose end is not known yet, and the witness to notify of it.
@@ -35,6 +35,8 @@ pub(super) struct OpenDeeds<H> {
     /// How many deeds this operation has done, those that are not remembered included.
     done: u64,
     operation: Option<u64>,
+    /// Whether nobody waits for the end of what is submitted.
+    in_background: bool,
 }
 
 /// A deed, and the operation that it belongs to.
@@ -57,7 +59,14 @@ pub struct SettledDeed {
 
 impl<H: Copy + PartialEq> OpenDeeds<H> {
     pub(super) fn new(witness: Arc<dyn Witness>) -> Self {
-        OpenDeeds { witness, open: Vec::new(), settled: Vec::new(), done: 0, operation: None }
+        OpenDeeds {
+            witness,
+            open: Vec::new(),
+            settled: Vec::new(),
+            done: 0,
+            operation: None,
+            in_background: false,
+        }
     }
 
     pub(super) fn end(&mut self, handle: H, done: bool) {
@@ -67,13 +76,10 @@ impl<H: Copy + PartialEq> OpenDeeds<H> {
         self.witness.after(&deed, ending);
         if done && operation.is_some() && operation == self.operation {
             self.done += 1;
-            self.settle(SettledDeed { operation, deed, ending });
-        }
-    }
-
-    fn settle(&mut self, settled: SettledDeed) {
-        if self.settled.len() < MOST_DONE {
-            self.settled.push(settled);
+            let room = if deed.act.is_repeatable() { MOST_DONE } else { 2 * MOST_DONE };
+            if self.settled.len() < room {
+                self.settled.push(SettledDeed { operation, deed, ending });
+            }
         }
     }
 
@@ -105,19 +111,24 @@ impl<S: Protocol> Connection<S> {
             self.deeds.witness.before(deed)?;
         }
         let handle = self.session.submit(command);
-        let operation = self.deeds.operation;
+        let operation = self.deeds.operation.filter(|_| !self.deeds.in_background);
         self.deeds.open.extend(deed.map(|deed| (handle, DeedOf { operation, deed })));
         Ok(handle)
     }
 
-    /// Says which operation the next commands belong to; `None` is the background. The deeds of
-    /// another operation are forgotten, unless the connection is closed.
-    pub fn begin_operation(&mut self, operation: Option<u64>) {
-        if operation.is_some() && operation != self.deeds.operation && !self.is_closed() {
+    /// Says which operation the next commands belong to. The deeds of another operation are
+    /// forgotten, unless the connection is closed.
+    pub fn begin_operation(&mut self, operation: u64) {
+        if self.deeds.operation != Some(operation) && !self.is_closed() {
             self.deeds.settled.clear();
             self.deeds.done = 0;
         }
-        self.deeds.operation = operation;
+        self.deeds.operation = Some(operation);
+    }
+
+    /// Says whether nobody waits for the end of the next commands.
+    pub fn set_background(&mut self, in_background: bool) {
+        self.deeds.in_background = in_background;
     }
 
     /// The operation that commands belong to now.

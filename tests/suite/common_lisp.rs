@@ -1832,6 +1832,14 @@ fn streams_tell_what_they_are() {
             "(#\\a #\\a t #\\b #\\c nil end)",
         ),
         (
+            "(list (streamp *error-output*) (output-stream-p *error-output*) (with-open-stream (s (make-string-output-stream)) (princ 1 s) (get-output-stream-string s)))",
+            "(t t \"1\")",
+        ),
+        (
+            "(apply format nil (make-list 100000 \"~@?\"))",
+            "error: format: more than 100 pieces within one another",
+        ),
+        (
             "(let ((in (make-string-input-stream \"a\")) (out (make-string-output-stream))) (list (streamp in) (streamp out) (streamp \"a\") (input-stream-p in) (output-stream-p in) (input-stream-p out) (output-stream-p out) (open-stream-p in) (progn (close in) (open-stream-p in)) (interactive-stream-p out)))",
             "(t t nil t nil nil t t nil nil)",
         ),

@@ -64,6 +64,19 @@ fn bytes_are_written_and_read() {
 }
 
 #[test]
+fn bytes_behind_a_datum_are_left_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("data"), b"(a) \xff\xfe\x01\n").unwrap();
+    check_in(
+        folder.path(),
+        &[(
+            "(with-open-file (p \"@/data\") (list (read p) (read-byte p) (read-byte p) (read-byte p) (read-byte p)))",
+            "((a) 32 255 254 1)",
+        )],
+    );
+}
+
+#[test]
 fn strings_are_read_as_files_are() {
     check(&[
         (

@@ -2,6 +2,16 @@
 
 use super::common_lisp::check;
 
+/// What follows a match is not repeated for each way in which a pattern fails.
+#[test]
+fn many_patterns_that_must_not_match_expand_at_once() {
+    let not = "(not (list 1 2 3 4 5 6 7 8)) ".repeat(30);
+    check(&[
+        (&format!("(match 5 ((and {not} x) (* x 2)) (_ :no))"), "10"),
+        (&format!("(match '(1 2 3 4 5 6 7 8) ((and {not} x) x) (_ :no))"), ":no"),
+    ]);
+}
+
 #[test]
 fn a_clause_of_match_is_chosen_by_its_pattern() {
     check(&[

@@ -90,7 +90,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%invoke", invoke),
     ("%native-name", |arguments| {
         Ok(downcast::<Native>(&arguments[0])
-            .map_or_else(nil, |native| value::string(&*native.name)))
+            .map_or_else(nil, |native| value::string(&*native.shown)))
     }),
     ("%invoke-knowing", |arguments| {
         let context = context()?;

@@ -284,6 +284,8 @@ fn close(arguments: &[Value]) -> Answer {
     let Some(port) = downcast::<Port>(&arguments[0]) else {
         return if is_nil(&arguments[0]) {
             Ok(nil())
+        } else if super::streams::is_port(&arguments[0]) {
+            Ok(truth(true)) // the console, and a port on a string
         } else {
             Err(wrong("close", "a port", &arguments[0]))
         };
@@ -529,7 +531,8 @@ fn datum(file: &mut dyn Input) -> io::Result<Option<Value>> {
         match reader::read_first(&text) {
             Ok(Some((form, end))) => {
                 let end = super::evaluation::after_blank(&text, end);
-                file.push_back(&text.as_bytes()[end..]);
+                let end = source_offset(&bytes, end);
+                file.push_back(&bytes[end..]);
                 return Ok(Some(value::from_datum(&form.datum())));
             }
             Ok(None) if has_ended => return Ok(None),
@@ -539,6 +542,21 @@ fn datum(file: &mut dyn Input) -> io::Result<Option<Value>> {
             Ok(None) | Err(_) => {}
         }
     }
+}
+
+/// Returns the offset in the bytes for an offset in their text, in which each sequence that is not
+/// UTF-8 is one replacement character.
+fn source_offset(bytes: &[u8], text_offset: usize) -> usize {
+    let (mut source, mut left) = (0, text_offset);
+    for chunk in bytes.utf8_chunks() {
+        let valid = chunk.valid().len();
+        if left <= valid {
+            return source + left;
+        }
+        left = (left - valid).saturating_sub(char::REPLACEMENT_CHARACTER.len_utf8());
+        source += valid + chunk.invalid().len();
+    }
+    bytes.len().min(source)
 }
 
 fn rest(file: &mut dyn Input) -> io::Result<Option<Value>> {

@@ -52,7 +52,7 @@ pub(super) fn message(text: &Value, irritants: &[Value]) -> Result<String, Steel
 
 fn formatted(control: &str, arguments: &[Value], at_line_start: bool) -> Result<String, SteelErr> {
     let directives: Vec<char> = control.chars().collect();
-    let mut run = Run { arguments, next: 0, text: String::new(), at_line_start };
+    let mut run = Run { arguments, next: 0, text: String::new(), at_line_start, depth: 0 };
     run.piece(&directives)?;
     Ok(run.text)
 }
@@ -62,7 +62,12 @@ struct Run<'a> {
     next: usize,
     text: String,
     at_line_start: bool,
+    /// In how many pieces this one is, each within the one before.
+    depth: usize,
 }
+
+/// How many pieces may be within one another: a block, an iteration, or the string of `~?`.
+const DEEPEST: usize = 100;
 
 /// Whether `~^` ended the piece.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -162,6 +167,16 @@ impl Run<'_> {
     }
 
     fn piece(&mut self, control: &[char]) -> Result<Ended, SteelErr> {
+        if self.depth > DEEPEST {
+            return Err(fail(format!("format: more than {DEEPEST} pieces within one another")));
+        }
+        self.depth += 1;
+        let ended = self.directives(control);
+        self.depth -= 1;
+        ended
+    }
+
+    fn directives(&mut self, control: &[char]) -> Result<Ended, SteelErr> {
         let mut at = 0;
         while at < control.len() {
             if control[at] != '~' {
@@ -419,7 +434,8 @@ impl Run<'_> {
         work: impl FnOnce(&mut Run<'_>) -> Result<Ended, SteelErr>,
     ) -> Result<Ended, SteelErr> {
         let text = std::mem::take(&mut self.text);
-        let mut inner = Run { arguments, next: 0, text, at_line_start: self.at_line_start };
+        let (at_line_start, depth) = (self.at_line_start, self.depth);
+        let mut inner = Run { arguments, next: 0, text, at_line_start, depth };
         let ended = work(&mut inner);
         self.text = inner.text;
         ended
@@ -473,6 +489,7 @@ impl Run<'_> {
             next: 0,
             text: std::mem::take(&mut self.text),
             at_line_start: self.at_line_start,
+            depth: self.depth,
         };
         let mut turns = 0;
         while (inner.next < list.len() || at_least_once && turns == 0) && turns < limit {

@@ -84,7 +84,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
 pub(super) struct TextPort(Mutex<String>);
 
 /// The port of `*error-output*`.
-struct ErrorPort;
+pub(super) struct ErrorPort;
 
 /// Where a function prints to.
 pub(super) enum Target {

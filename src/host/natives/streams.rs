@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use steel::{SteelErr, SteelVal};
 
 use super::files::{Input, Port, Pushback, Stream};
-use super::output::TextPort;
+use super::output::{ErrorPort, TextPort};
 use super::{Answer, Code, count, fail, index_of, wrong};
 use crate::host::context::lock;
 use crate::host::messages::file_error;
@@ -89,7 +89,7 @@ fn facts(value: &Value) -> Option<Facts> {
     if matches!(value, SteelVal::BoolV(true)) {
         return Some(Facts { reads: true, writes: true, console: true, ..facts });
     }
-    if downcast::<TextPort>(value).is_some() {
+    if downcast::<TextPort>(value).is_some() || downcast::<ErrorPort>(value).is_some() {
         return Some(Facts { writes: true, ..facts });
     }
     Some(match &*lock(&downcast::<Port>(value)?.0) {
@@ -97,6 +97,11 @@ fn facts(value: &Value) -> Option<Facts> {
         Stream::Output { .. } => Facts { writes: true, ..facts },
         Stream::Closed => Facts { open: false, ..facts },
     })
+}
+
+/// Whether a value is a port of any kind.
+pub(super) fn is_port(value: &Value) -> bool {
+    facts(value).is_some()
 }
 
 fn is(function: &str, arguments: &[Value], test: fn(Facts) -> bool) -> Answer {

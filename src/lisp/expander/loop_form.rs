@@ -382,12 +382,17 @@ impl<'n> Clauses<'_, '_, 'n> {
         for form in &forms {
             // Each form is (setq name value).
             let Some([_, name, value]) = form.as_list() else { continue };
+            // A value that is taken apart: its parts, which come next, see the new one.
+            if name.as_symbol().is_some_and(|symbol| symbol.mark == self.mark) {
+                bindings.push(Node::list(self.span, vec![name.clone(), value.clone()]));
+                continue;
+            }
             let new = self.own("new");
             bindings.push(Node::list(self.span, vec![new.clone(), value.clone()]));
             assignments.push(self.make("(setq $1 $2)", &[One(name), One(&new)]));
         }
         let bindings = Node::list(self.span, bindings);
-        let form = self.make("(let $1 $2)", &[One(&bindings), Many(&assignments)]);
+        let form = self.make("(let* $1 $2)", &[One(&bindings), Many(&assignments)]);
         self.plan.steps.extend(before);
         self.plan.steps.push(Step::Do(form));
         self.plan.steps.extend(after);

@@ -199,7 +199,12 @@ impl Matcher<'_, '_> {
                 self.alternatives(parts, value, &then_now, fail)?
             }
             Some([head, part]) if head.is_named("not") => {
-                self.pattern(part, value, fail.clone(), &then_now)?
+                // What follows a match stands once: the pattern within repeats what follows a failure.
+                let matched = self.own("matched");
+                let call = self.make("($1)", &[One(&matched)]);
+                let made = self.pattern(part, value, fail.clone(), &call)?;
+                let holes = [One(&matched), One(&then_now), One(&made)];
+                self.make("(let (($1 (lambda () $2))) $3)", &holes)
             }
             Some([head, predicate, parts @ ..]) if head.is_named("?") => {
                 let mut made = then_now;

@@ -219,11 +219,8 @@ impl Frame {
             let end = self.scan + found;
             self.check_line(end)?;
             let is_crlf = end > self.line && self.buffer[end - 1] == b'\r';
-            if self.line_ends == LineEnds::Undecided {
-                self.line_ends = if is_crlf { LineEnds::CrLf } else { LineEnds::Lf };
-            }
-            if !is_crlf && self.line_ends == LineEnds::CrLf {
-                return Err(self.malformed("a bare LF", end));
+            if !is_crlf || self.line_ends != LineEnds::CrLf {
+                self.check_line_end(is_crlf, end)?;
             }
             let text_end = end - usize::from(is_crlf);
             match self.announced_literal(text_end)? {
@@ -234,6 +231,19 @@ impl Frame {
                 Some(announced) => self.begin_literal(announced, end + 1)?,
             }
         }
+    }
+
+    /// Lets the first line decide how lines end, and checks another line by that.
+    #[cold]
+    #[inline(never)]
+    fn check_line_end(&mut self, is_crlf: bool, end: usize) -> Result<(), ProtocolError> {
+        if self.line_ends == LineEnds::Undecided {
+            self.line_ends = if is_crlf { LineEnds::CrLf } else { LineEnds::Lf };
+        }
+        if !is_crlf && self.line_ends == LineEnds::CrLf {
+            return Err(self.malformed("a bare LF", end));
+        }
+        Ok(())
     }
 
     /// The response that [`Frame::advance`] found last; while a literal is streamed, the response
@@ -358,6 +368,9 @@ fn may_have_literals(response: &[u8]) -> bool {
     let Some(rest) = response.strip_prefix(b"* ") else { return false };
     // A status word is short. Searching further would scan the whole response again at each of its
     // literals.
+    if rest.first().is_some_and(u8::is_ascii_digit) {
+        return true; // no status begins with a digit
+    }
     let rest = rest[..rest.len().min(20)].trim_ascii_start();
     !super::response::begins_with_status(rest)
 }

@@ -80,6 +80,9 @@ fn ends_or_is_extended(mut tokens: Tokens<'_>) -> Result<bool, ProtocolError> {
     loop {
         match tokens.expect_token()? {
             Token::Close => return Ok(count % 2 == 0 && tokens.next_token()?.is_none()),
+            // Of each pair the second is a list or a number; other words belong to the name.
+            Token::Quoted(_) if count % 2 == 1 => return Ok(false),
+            Token::Atom(atom) if count % 2 == 1 && !atom[0].is_ascii_digit() => return Ok(false),
             token => tokens.skip_value(token)?,
         }
         count += 1;
@@ -143,6 +146,9 @@ pub(crate) fn status_name<'a>(
         && is_one_list(strict.clone())
     {
         return Ok((name, strict));
+    }
+    if !tokens.raw().literals.is_empty() {
+        return Err(tokens.malformed("expected a mailbox name and a list"));
     }
     let line = tokens.rest();
     let list = line.windows(2).rposition(|two| two == b" (");
@@ -228,6 +234,8 @@ mod tests {
             ("() \"/\" {5}\r\na\"b c", r#"/ <a\"b c>"#),
             (r#"() "/" x ("CHILDINFO" ("SUBSCRIBED"))"#, "/ <x>"),
             (r#"() "/" x (old)"#, "/ <x (old)>"),
+            (r#"() "/" x (old stuff)"#, "/ <x (old stuff)>"),
+            (r#"() "/" x ("OLDNAME" ("y") "N" 5)"#, "/ <x>"),
             (r#"(\HasNoChildren) "/" Sent Items"#, r"\HasNoChildren / <Sent Items>"),
             (r#"NIL "/" "a""#, "/ <a>"),
             (r#"() "\" "a\b""#, r"\ <a\\b>"),

@@ -204,6 +204,11 @@ impl<'a> Source<'a> {
     }
 
     /// The literals from this offset on.
+    /// How deep lists may be nested within an item's value: the list of items is around it.
+    fn deepest(&self) -> usize {
+        DEPTH.min(self.max_depth.saturating_sub(2))
+    }
+
     fn literals_from(&self, at: usize) -> &'a [LiteralSpan] {
         let first = self.raw.literals.partition_point(|literal| literal.start < at);
         &self.raw.literals[first..]
@@ -273,7 +278,7 @@ impl<'a> Source<'a> {
             let fault = match self.item_name() {
                 Some(name) => {
                     out.space();
-                    out.text(name);
+                    self.copy(start..start + name.len(), out);
                     self.item_value(name, out).err()
                 }
                 None => Some("expected an item's name".into()),
@@ -301,7 +306,8 @@ impl<'a> Source<'a> {
             return None;
         }
         if rest.get(length) == Some(&b'[') {
-            let mut tokens = Tokens::new(self.raw, self.at, self.max_depth);
+            let raw = Raw { bytes: self.raw.bytes, literals: self.literals_from(self.at + 1) };
+            let mut tokens = Tokens::new(raw, self.at, self.max_depth);
             let Ok(Some(Token::Atom(name))) = tokens.next_token() else { return None };
             length = name.len();
         }
@@ -433,14 +439,15 @@ impl<'a> Source<'a> {
         let end = (0..rest.len()).find(ends).ok_or("flags without an end")?;
         out.open();
         for flag in rest[..end].split(|byte| matches!(byte, b' ' | b'(' | b')')) {
-            let mut flag: Vec<u8> = flag.iter().copied().filter(|byte| *byte > b' ').collect();
+            let flag: Vec<u8> = flag.iter().copied().filter(|byte| *byte > b' ').collect();
             // A flag never begins like a string or a literal, so the tokenizer would not see one.
-            while matches!(flag.first(), Some(b'"' | b'{')) {
-                flag.remove(0);
+            let mut flag = &flag[..];
+            while let [b'"' | b'{', rest @ ..] | [b'~', b'{', rest @ ..] = flag {
+                flag = rest;
             }
             if !flag.is_empty() {
                 out.space();
-                out.text(&flag);
+                out.text(flag);
             }
         }
         out.close();
@@ -583,7 +590,7 @@ impl<'a> Source<'a> {
     /// Reads the structure of a part, whose strings may have quotes.
     fn structure(&mut self, out: &mut Writer, depth: usize) -> Option<()> {
         self.skip_spaces();
-        (depth < DEPTH && self.takes(b'(')).then_some(())?;
+        (depth < self.deepest() && self.takes(b'(')).then_some(())?;
         out.open();
         self.skip_spaces();
         if self.peek() == Some(b'(') {
@@ -662,7 +669,7 @@ impl<'a> Source<'a> {
 
     fn value(&mut self, out: &mut Writer, depth: usize) -> Option<()> {
         self.skip_spaces();
-        if depth < DEPTH && self.takes(b'(') {
+        if depth < self.deepest() && self.takes(b'(') {
             out.open();
             return self.values(out, depth + 1);
         }
@@ -692,7 +699,8 @@ impl<'a> Source<'a> {
                 let is_end = |byte: &u8| matches!(byte, b' ' | b')' | b'(');
                 let length = self.rest().iter().position(is_end).unwrap_or(self.rest().len());
                 let atom = &self.rest()[..length];
-                if atom.iter().any(|byte| matches!(byte, 0..=31 | b'"' | 127)) {
+                let is_odd = atom.iter().any(|byte| matches!(byte, 0..=31 | b'"' | 127));
+                if is_odd || atom.starts_with(b"~{") {
                     out.literal(atom);
                 } else {
                     out.space();
@@ -801,7 +809,7 @@ fn is_item(bytes: &[u8]) -> bool {
         .count();
     let (name, after) = bytes.split_at(length);
     let has_section = after.starts_with(b"[")
-        && [&b"BODY"[..], b"BINARY", b"BINARY.SIZE"]
+        && [&b"BODY"[..], b"BODY.PEEK", b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE"]
             .iter()
             .any(|known| name.eq_ignore_ascii_case(known));
     has_section

@@ -374,6 +374,12 @@ impl Session {
         self.view(self.found)
     }
 
+    /// Whether a line begins with the tag of a command in flight.
+    fn has_tag_in_flight(&self, line: &[u8]) -> bool {
+        let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+        self.queue.iter().any(|command| tag_of(command.handle).as_bytes() == word)
+    }
+
     fn advance(&mut self) -> Result<Found, ProtocolError> {
         loop {
             match self.frame.advance()? {
@@ -382,7 +388,7 @@ impl Session {
                 Step::Response => {}
             }
             let raw = self.frame.response();
-            // Before TLS nobody is trusted, so nothing is tolerated.
+            // Nothing is tolerated around STARTTLS, where nobody is trusted.
             let is_strict =
                 self.queue.front().is_some_and(|command| command.effect == Effect::StartTls);
             if raw.bytes.iter().all(|byte| *byte == b' ') && self.greeted && !is_strict {
@@ -391,9 +397,9 @@ impl Session {
             }
             let was_status = std::mem::replace(&mut self.was_status, false);
             let response = match response::parse(raw, self.limits.depth) {
-                // Nobody needs the further lines of a text. No reply begins like one: those have a
-                // tag and a status.
-                Err(_) if was_status && self.greeted => {
+                // Nobody needs the further lines of a text. A line with the tag of a command is its
+                // reply.
+                Err(_) if was_status && self.greeted && !self.has_tag_in_flight(raw.bytes) => {
                     self.was_status = true;
                     self.count_response()?;
                     continue;

@@ -41,16 +41,14 @@ impl Capabilities {
 
     pub(super) fn replace(
         &mut self,
-        mut tokens: Tokens<'_>,
+        tokens: Tokens<'_>,
         limits: &Limits,
     ) -> Result<(), ProtocolError> {
         let mut names = Vec::new();
-        // What follows a word that is no token is not a capability either.
-        while let Ok(Some(token)) = tokens.next_token() {
-            if let Token::Atom(name) = token {
-                limits.check("names", names.len() as u64 + 1)?;
-                names.push(String::from_utf8_lossy(name).to_ascii_uppercase());
-            }
+        // By words, not by tokens: an odd one must not hide those behind it, such as LOGINDISABLED.
+        for name in tokens.rest().split(u8::is_ascii_whitespace).filter(|name| !name.is_empty()) {
+            limits.check("names", names.len() as u64 + 1)?;
+            names.push(String::from_utf8_lossy(name).to_ascii_uppercase());
         }
         self.names = names;
         Ok(())

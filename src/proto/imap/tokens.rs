@@ -351,12 +351,16 @@ impl<'a> Tokens<'a> {
         let start = self.at + 1;
         let end = self.end_of_quoted(start)?;
         self.at = end + 1;
-        if !matches!(self.bytes.get(self.at), None | Some(b' ' | b')')) {
+        if let Some(&next) = self.bytes.get(self.at)
+            && next != b' '
+            && next != b')'
+        {
             return Err(self.malformed("text after a closing quote"));
         }
         Ok(Token::Quoted(&self.bytes[start..end]))
     }
 
+    /// Returns the end of the atom, or the place of a `!` or of a byte that no atom has.
     #[inline(always)]
     fn end_of_atom(&self) -> usize {
         let mut at = self.at;
@@ -370,9 +374,8 @@ impl<'a> Tokens<'a> {
         }
         loop {
             let chunk = chunk(self.bytes, at);
-            // Below 0x23 are control characters, the blank, `"`, and `!`, which an atom may have.
+            // Below 0x23 are control characters, the blank, `"`, and `!`.
             match first(chunk, below(chunk, 0x23) | equal(chunk | LOW, b')') | equal(chunk, 127)) {
-                Some(found) if self.bytes.get(at + found) == Some(&b'!') => at += found + 1,
                 Some(found) => return at + found,
                 None => at += CHUNK,
             }
@@ -413,12 +416,9 @@ impl<'a> Tokens<'a> {
             return Err(self.malformed("`{` without a literal"));
         };
         let header = &self.bytes[self.at..literal.start.max(self.at)];
-        let digits =
-            header.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let digits = digits.and_then(|line| line.strip_suffix(b"}"));
-        let header_is_whole =
-            digits.is_some_and(|digits| digits[1..].iter().all(u8::is_ascii_digit));
-        if !header_is_whole {
+        // A server may end its lines in LF alone.
+        let digits = header.strip_suffix(b"}\r\n").or_else(|| header.strip_suffix(b"}\n"));
+        if !digits.is_some_and(|digits| digits[1..].iter().all(u8::is_ascii_digit)) {
             return Err(self.malformed("`{` without a literal"));
         }
         self.literals = rest;
@@ -437,20 +437,9 @@ impl<'a> Tokens<'a> {
         }
         self.at = self.end_of_atom();
         if !matches!(self.bytes.get(self.at), None | Some(b' ' | b'(' | b')')) {
-            self.at = self.end_of_repaired_atom()?;
+            self.at = end_of_odd_atom(self.bytes, self.at, self.repaired)?;
         }
         Ok(Token::Atom(&self.bytes[start..self.at]))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn end_of_repaired_atom(&self) -> Result<usize, ProtocolError> {
-        if !self.repaired {
-            return Err(self.malformed("a quote or a control character in an atom"));
-        }
-        let ends = |byte: &u8| matches!(byte, b' ' | b'(' | b')');
-        let length = self.rest().iter().position(ends);
-        Ok(length.map_or(self.bytes.len(), |length| self.at + length))
     }
 
     /// If a section such as `BODY[HEADER.FIELDS ("From" {4} CR LF …)]` starts here, moves to just
@@ -485,6 +474,27 @@ impl<'a> Tokens<'a> {
                 None => return Err(self.malformed("an unclosed section")),
             }
         }
+    }
+}
+
+/// Returns the end of an atom that goes on at `at` with a `!`, which the fast scan stops at, or with
+/// any byte if `repair` has written it.
+#[cold]
+#[inline(never)]
+fn end_of_odd_atom(bytes: &[u8], at: usize, repaired: bool) -> Result<usize, ProtocolError> {
+    let is_delimiter = |byte: &u8| matches!(byte, b' ' | b'(' | b')');
+    let is_end = |byte: &u8| is_delimiter(byte) || matches!(byte, 0..=31 | b'"' | 127);
+    let rest = &bytes[at..];
+    let end = match repaired {
+        true => rest.iter().position(is_delimiter),
+        false => rest.iter().position(is_end),
+    };
+    let end = end.map_or(bytes.len(), |length| at + length);
+    match bytes.get(end) {
+        Some(byte) if !is_delimiter(byte) => {
+            Err(malformed(bytes, end, "a quote or a control character in an atom"))
+        }
+        _ => Ok(end),
     }
 }
 

@@ -250,6 +250,16 @@ fn rule_12_reading_is_linear() {
             [b"* 1 FETCH (X \"".to_vec(), b"\\\\".repeat(4_000_000), b"\")\r\n".to_vec()].concat(),
             [b"* 1 FETCH (BODY[".to_vec(), b"[".repeat(8_000_000), b"] NIL)\r\n".to_vec()].concat(),
             [b"* 1 FETCH (X ".to_vec(), b"{".repeat(8_000_000), b"}\r\n".to_vec()].concat(),
+            [b"* 1 FETCH (X ".to_vec(), b"a!".repeat(4_000_000), b")\r\n".to_vec()].concat(),
+            // These are read again, since they cannot be read at first.
+            [b"* 1 FETCH (FLAGS (".to_vec(), b"\"".repeat(8_000_000), b" ) UID 3)\r\n".to_vec()]
+                .concat(),
+            [
+                b"* 1 FETCH (FLAGS (a\"b".to_vec(),
+                b" {~{".repeat(2_000_000),
+                b") UID 3)\r\n".to_vec(),
+            ]
+            .concat(),
         ];
         for input in inputs {
             let start = input[..20].escape_ascii().to_string();

@@ -71,8 +71,13 @@ fn a_restart_asks_for_its_value_and_cleanup_runs_when_a_level_is_left() {
     terminal.reply_to(10, "(unwind-protect (error \"x\") (write-line \"cleaned first\"))");
     assert_eq!(terminal.reply_to(11, ":reset"), "cleaned first\ncleaned");
     assert!(terminal.screen().ends_with("\nuser(12):"));
+    terminal.reply_to(12, "(let ((x 1)) (check-type x string) x)");
+    terminal.type_line(":continue");
+    terminal.wait_for("\nA form for the value:");
+    terminal.type_line("\"s\"");
+    terminal.wait_for("\"s\"\nuser(14):");
     // What a handler takes opens no level.
-    assert_eq!(terminal.reply_to(12, "(ignore-errors (select-mailbox mb \"nope\"))"), "nil");
+    assert_eq!(terminal.reply_to(14, "(ignore-errors (select-mailbox mb \"nope\"))"), "nil");
 }
 
 /// An error of the interpreter itself has left its form when it is seen; the session goes on as
