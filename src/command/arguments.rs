@@ -2,8 +2,8 @@
 
 use crate::policy::AllowedHost;
 use crate::proto::Limits;
-use crate::sandbox::Account;
 use crate::sandbox::faults::FaultRule;
+use crate::sandbox::{Account, Extension};
 use crate::transport::Redirect;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -44,6 +44,10 @@ impl Arguments {
             (
                 !global.fault.is_empty(),
                 "--fault needs a sandbox to disturb: --sandbox, or the command sandbox",
+            ),
+            (
+                !global.without.is_empty(),
+                "--without needs a sandbox to take extensions from: --sandbox, or the command sandbox",
             ),
         ] {
             if given && !arguments.has_sandbox() {
@@ -90,6 +94,10 @@ pub struct Global {
     /// replace@N=TEXT, double@N..M; may be given several times
     #[arg(long, global = true, value_name = "[PROTOCOL[#N]:]SIDE:FAULT")]
     pub fault: Vec<FaultRule>,
+    /// Switch IMAP extensions of the sandbox off, so that a script is tried without them:
+    /// MOVE,UIDPLUS; may be given several times
+    #[arg(long, global = true, value_name = "NAME", value_delimiter = ',')]
+    pub without: Vec<Extension>,
     /// Show what goes over the wire on standard error, with secrets masked
     #[arg(long, global = true)]
     pub trace: bool,

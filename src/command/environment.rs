@@ -5,7 +5,7 @@ use crate::policy::Policy;
 use crate::repl::{Environment, Session};
 use crate::sandbox::faults::FaultRule;
 use crate::sandbox::seed::NEXT_LETTER;
-use crate::sandbox::{Account, Seed};
+use crate::sandbox::{Account, Extensions, Seed};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ use std::sync::Arc;
 /// | `say LINE` | sends this line before the next answer to an IMAP command, for example `* NO The disk is nearly full` |
 /// | `fault [PROTOCOL[#N]:]SIDE:FAULT` | disturbs new connections, in addition to earlier faults; see [`FaultRule`] |
 /// | `fault` | new connections are sound again |
+/// | `without NAME …` | new IMAP connections lack these extensions, in addition to earlier ones |
+/// | `without` | new connections have all extensions again |
 pub struct SandboxEnvironment {
     router: Arc<SandboxRouter>,
 }
@@ -78,6 +80,14 @@ impl Environment for SandboxEnvironment {
                     rule.trim_start().parse().map_err(|error| format!("fault: {error}"))?;
                 sandbox.set_faults([sandbox.faults(), vec![rule]].concat());
             }
+            ["without"] => sandbox.set_extensions(Extensions::default()),
+            ["without", ref names @ ..] => {
+                let mut extensions = sandbox.extensions();
+                for name in names {
+                    extensions = extensions.without(name.parse()?);
+                }
+                sandbox.set_extensions(extensions);
+            }
             _ => return Err(wrong(words.first().copied().unwrap_or(""))),
         }
         Ok(())
@@ -94,7 +104,7 @@ fn wrong(directive: &str) -> String {
         "say" => "a line",
         _ => {
             return format!(
-                "unknown directive {directive:?}; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse and say"
+                "unknown directive {directive:?}; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse, say and without"
             );
         }
     };

@@ -3,7 +3,7 @@
 use super::arguments::Global;
 use super::output::complain;
 use crate::api::Setup;
-use crate::sandbox::{Options, Seed};
+use crate::sandbox::{Extensions, Options, Seed};
 use crate::transport::TraceSink;
 use std::sync::Arc;
 
@@ -16,6 +16,9 @@ pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
     }
     if !global.fault.is_empty() && !global.sandbox {
         return Err("--fault needs --sandbox, or the sandbox command".into());
+    }
+    if !global.without.is_empty() && !global.sandbox {
+        return Err("--without needs --sandbox, or the sandbox command".into());
     }
     let mut setup = if global.sandbox {
         Setup::sandboxed(Options {
@@ -35,10 +38,12 @@ pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
     Ok(setup)
 }
 
-/// Returns the options for a sandbox's mail and faults.
+/// Returns the options for a sandbox's mail, faults and extensions.
 pub(super) fn sandbox_for(global: &Global) -> Options {
     let (mail, faults) = (global.mail.clone(), global.fault.clone());
-    Options { mail, faults, warn: complain_of_mail, ..Options::default() }
+    let on = Extensions::default();
+    let extensions = global.without.iter().fold(on, |on, extension| on.without(*extension));
+    Options { mail, faults, extensions, warn: complain_of_mail, ..Options::default() }
 }
 
 fn complain_of_mail(warning: &str) {

@@ -49,9 +49,10 @@ use std::{
 
 pub use error::SandboxError;
 use faults::FaultRule;
+pub use imap::extensions::{Extension, Extensions};
 use imap::session::Shared;
 use listener::{Running, Service};
-pub use options::{Account, Extensions, Options, Protocol, Seed};
+pub use options::{Account, Options, Protocol, Seed};
 pub use pop::PopExtensions;
 use received::Received;
 use smtp::Delivery;
@@ -95,7 +96,7 @@ impl Sandbox {
         let (extensions, pop, smtp) = (options.extensions, options.pop, options.smtp);
         let shared = Arc::new(Shared {
             store: Arc::new(store),
-            extensions,
+            extensions: Mutex::new(extensions),
             pop,
             smtp,
             delivery,
@@ -193,6 +194,16 @@ impl Sandbox {
     /// The mail of all accounts.
     pub fn store(&self) -> &Arc<Store> {
         &self.shared.store
+    }
+
+    /// Replaces the IMAP extensions for new connections.
+    pub fn set_extensions(&self, extensions: Extensions) {
+        *self.shared.extensions.lock().unwrap_or_else(PoisonError::into_inner) = extensions;
+    }
+
+    /// The IMAP extensions of new connections.
+    pub fn extensions(&self) -> Extensions {
+        *self.shared.extensions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces the fault rules for new connections; an empty list ends all faults. Connection

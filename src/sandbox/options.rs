@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use crate::sandbox::faults::FaultRule;
-use crate::sandbox::{PopExtensions, Quota, SmtpExtensions};
+use crate::sandbox::{Extensions, PopExtensions, Quota, SmtpExtensions};
 
 /// The options of a sandbox.
 #[derive(Clone, Debug)]
@@ -137,113 +137,4 @@ pub enum Seed {
     Manual,
     /// Every account has an empty inbox.
     Empty,
-}
-
-/// Switches for everything beyond RFC 3501's minimum. An extension that is off is neither
-/// advertised nor accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extensions {
-    /// `LITERAL+` (RFC 7888): non-synchronizing literals of any size.
-    pub literal_plus: bool,
-    /// `LITERAL-` (RFC 7888): non-synchronizing literals up to 4096 octets. Off by default, since
-    /// `LITERAL+` includes it.
-    pub literal_minus: bool,
-    /// `SASL-IR` (RFC 4959): an initial response on the AUTHENTICATE line.
-    pub sasl_ir: bool,
-    /// `AUTH=PLAIN` (RFC 4616).
-    pub auth_plain: bool,
-    /// `UIDPLUS` (RFC 4315): UID EXPUNGE, APPENDUID and COPYUID.
-    pub uidplus: bool,
-    /// `MOVE` (RFC 6851).
-    pub move_: bool,
-    /// `IDLE` (RFC 2177).
-    pub idle: bool,
-    /// `UNSELECT` (RFC 3691).
-    pub unselect: bool,
-    /// `STARTTLS` on the plain listener.
-    pub starttls: bool,
-    /// `ID` (RFC 2971).
-    pub id: bool,
-    /// `ENABLE` (RFC 5161). Nothing can be enabled, so the answer is an empty list.
-    pub enable: bool,
-    /// `NAMESPACE` (RFC 2342).
-    pub namespace: bool,
-    /// `CHILDREN` (RFC 3348): `\HasChildren` and `\HasNoChildren` in LIST.
-    pub children: bool,
-    /// `QUOTA` (RFC 9208): GETQUOTA and GETQUOTAROOT. Quotas are enforced even without it.
-    pub quota: bool,
-    /// `LOGINDISABLED` until TLS is up. Off by default, since the manual's session logs in without
-    /// TLS on port 143.
-    pub login_disabled_before_tls: bool,
-}
-
-impl Default for Extensions {
-    fn default() -> Extensions {
-        Extensions {
-            literal_plus: true,
-            literal_minus: false,
-            sasl_ir: true,
-            auth_plain: true,
-            uidplus: true,
-            move_: true,
-            idle: true,
-            unselect: true,
-            starttls: true,
-            id: true,
-            enable: true,
-            namespace: true,
-            children: true,
-            quota: true,
-            login_disabled_before_tls: false,
-        }
-    }
-}
-
-impl Extensions {
-    /// RFC 3501's minimum: no extension but STARTTLS and AUTH=PLAIN, which it requires.
-    pub fn none() -> Extensions {
-        Extensions {
-            literal_plus: false,
-            literal_minus: false,
-            sasl_ir: false,
-            auth_plain: true,
-            uidplus: false,
-            move_: false,
-            idle: false,
-            unselect: false,
-            starttls: true,
-            id: false,
-            enable: false,
-            namespace: false,
-            children: false,
-            quota: false,
-            login_disabled_before_tls: false,
-        }
-    }
-
-    /// The capabilities of a connection in this state (RFC 3501 7.2.1).
-    pub(crate) fn capabilities(&self, encrypted: bool, authenticated: bool) -> String {
-        let login_disabled = self.login_disabled_before_tls && !encrypted;
-        let list = [
-            ("LITERAL+", self.literal_plus),
-            ("LITERAL-", self.literal_minus && !self.literal_plus),
-            ("STARTTLS", self.starttls && !encrypted && !authenticated),
-            ("LOGINDISABLED", login_disabled && !authenticated),
-            ("AUTH=PLAIN", self.auth_plain && !login_disabled && !authenticated),
-            ("SASL-IR", self.sasl_ir && !authenticated),
-            ("IDLE", self.idle),
-            ("UNSELECT", self.unselect),
-            ("UIDPLUS", self.uidplus),
-            ("MOVE", self.move_),
-            ("ID", self.id),
-            ("ENABLE", self.enable),
-            ("NAMESPACE", self.namespace),
-            ("CHILDREN", self.children),
-            ("QUOTA", self.quota),
-            ("QUOTA=RES-STORAGE", self.quota),
-            ("QUOTA=RES-MESSAGE", self.quota),
-        ];
-        let offered = list.iter().filter(|(_, on)| *on).map(|(name, _)| *name);
-        std::iter::once("IMAP4rev1").chain(offered).collect::<Vec<_>>().join(" ")
-    }
 }

@@ -62,7 +62,7 @@ fn describe(body: &CommandBody<'_>) -> String {
                 "Append {{ mailbox: {mailbox:?}, flags: {flags:?}, date: {date:?}, message: {size} octets }}"
             )
         }
-        body => format!("{body:?}"),
+        body => format!("{body:?}").replace(", parameters: []", "").replace(", modifiers: []", ""),
     };
     if text.len() > LENGTH_LIMIT {
         let end = (0..=LENGTH_LIMIT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);

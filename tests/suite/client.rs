@@ -7,6 +7,7 @@ use postoffice::proto::imap::sequence::Bound;
 use postoffice::proto::imap::{
     Address, Data, DateTime, FetchItems, Flag, MessageId, Messages, SearchKey, SequenceSet,
 };
+use postoffice::sandbox::Extension;
 use postoffice::transport::{Connector, TlsOptions};
 use std::num::NonZeroU32;
 
@@ -409,7 +410,8 @@ fn letters_go_to_another_connection_with_flags_and_dates() {
 fn without_move_a_letter_is_copied_then_removed() {
     for uidplus in [true, false] {
         let mut options = empty();
-        (options.extensions.move_, options.extensions.uidplus) = (false, uidplus);
+        options.extensions.set(Extension::Move, false);
+        options.extensions.set(Extension::UidPlus, uidplus);
         let server = Server::sandbox(options);
         let mut client = server.with_letters(&[LETTER, OTHER, LETTER]);
         client.create("box").unwrap();
@@ -534,7 +536,8 @@ fn users_and_passwords_arrive_as_they_are() {
         for plain in [true, false] {
             let mut options = empty();
             options.accounts[0] = postoffice::sandbox::Account::new(user, password);
-            (options.extensions.auth_plain, options.extensions.literal_plus) = (plain, plain);
+            options.extensions.set(Extension::AuthPlain, plain);
+            options.extensions.set(Extension::LiteralPlus, plain);
             let server = Server::sandbox(options);
             let mut client = server.connect();
             client.noop().unwrap();

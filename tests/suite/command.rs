@@ -298,6 +298,11 @@ fn exit_codes_say_what_happened() {
             "error: --mail needs a sandbox",
         ),
         (&["--fault", "server:cut@1", "eval", "1"], "error: --fault needs a sandbox"),
+        (&["--without", "MOVE", "eval", "1"], "error: --without needs a sandbox"),
+        (
+            &["--sandbox", "--without", "MOVE,XYZZY", "eval", "1"],
+            "error: invalid value 'XYZZY' for '--without <NAME>': the sandbox has no extension \"XYZZY\"; it has LITERAL+, ",
+        ),
         (
             &["--fault", "server:cut@1", "--connect-to", "a=127.0.0.1:1", "replay", "y"],
             "error: --fault needs a sandbox",
@@ -829,7 +834,7 @@ fn directives_say_what_they_expect() {
         ("deliver missing.eml", "missing.eml: No such file or directory (os error 2)"),
         (
             "dance",
-            "unknown directive \"dance\"; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse and say",
+            "unknown directive \"dance\"; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse, say and without",
         ),
         (
             "fault imap:cut@1",
@@ -841,6 +846,23 @@ fn directives_say_what_they_expect() {
         let (code, _, error) = outcome(&["replay", &name]);
         assert_eq!((code, error), (1, format!("postoffice: {name}:3: {message}\n")));
     }
+}
+
+#[test]
+fn extensions_are_switched_off_for_new_connections() {
+    let ask = |capability: &str| {
+        format!(
+            "user(1): (with-imap-connection (mb \"h\" :user \"myacct\" :password \"mypasswd\") (capable? mb \"{capability}\"))\n"
+        )
+    };
+    let (off, on) = (ask("MOVE") + "nil\n", ask("MOVE") + "t\n");
+    let (_folder, name) = transcript(&format!(
+        ";;; without MOVE quota\n{off};;; without IDLE\n{off};;; without\n{on}"
+    ));
+    assert_eq!(outcome(&["replay", &name]).0, 0);
+    let expression = ask("MOVE").replace("user(1): ", "");
+    let (_, out, _) = outcome(&["--sandbox", "--without", "move", "eval", expression.trim_end()]);
+    assert_eq!(out, "nil\n");
 }
 
 #[test]

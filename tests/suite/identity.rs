@@ -5,7 +5,7 @@ use crate::support::{Server, empty, on_every_server};
 use postoffice::client::{ConnectOptions, Credentials, Error, ImapClient, ServerId};
 use postoffice::proto::EncodeError;
 use postoffice::proto::imap::Command;
-use postoffice::sandbox::{Extensions, Options};
+use postoffice::sandbox::{Extension, Extensions, Options};
 
 fn field(name: &str, value: Option<&str>) -> (String, Option<String>) {
     (name.to_owned(), value.map(str::to_owned))
@@ -28,7 +28,7 @@ fn servers_name_themselves_whatever_they_are_told() {
 
 #[test]
 fn a_server_without_id_is_not_asked() {
-    let extensions = Extensions { id: false, ..Extensions::default() };
+    let extensions = Extensions::default().without(Extension::Id);
     let server = Server::sandbox(Options { extensions, ..empty() });
     let mut client = server.connect();
     let before = server.received().len();

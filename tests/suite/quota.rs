@@ -5,7 +5,7 @@ use crate::support::{Server, empty};
 use postoffice::client::{ConnectOptions, Credentials, Error, ImapClient};
 use postoffice::proto::ProtocolError;
 use postoffice::proto::imap::{MessageId, Messages};
-use postoffice::sandbox::{Account, Extensions, Options, Quota, SandboxError};
+use postoffice::sandbox::{Account, Extension, Extensions, Options, Quota, SandboxError};
 use std::num::NonZeroU32;
 
 const LETTER: &str = "Subject: x\n\nx\n";
@@ -47,7 +47,7 @@ fn roots_and_resources_are_told() {
 
 #[test]
 fn a_server_without_quota_is_not_asked() {
-    let extensions = Extensions { quota: false, ..Extensions::default() };
+    let extensions = Extensions::default().without(Extension::Quota);
     let server = Server::sandbox(Options { extensions, ..empty() });
     let mut client = server.connect();
     let before = server.received().len();

@@ -5,7 +5,7 @@ use crate::support::script::{Peer, Script};
 use postoffice::api::State;
 use postoffice::api::{Setup, attach};
 use postoffice::repl::Session;
-use postoffice::sandbox::Options;
+use postoffice::sandbox::{Extension, Options};
 use postoffice::transport::Connector;
 use std::path::Path;
 
@@ -275,7 +275,7 @@ fn a_connection_that_breaks_leaves_whole_letters_only() {
 fn a_letter_comes_from_a_file() {
     for literal_plus in [true, false] {
         let mut options = Options::default();
-        options.extensions.literal_plus = literal_plus;
+        options.extensions.set(Extension::LiteralPlus, literal_plus);
         let mut session = session_with(options);
         let folder = tempfile::tempdir().unwrap();
         let text = format!("Subject: x\n\n\nbare\nwhole\r\ncr\rend {}", large('y'));

@@ -9,6 +9,7 @@ use imap_codec::imap_types::{
 };
 use jiff::Zoned;
 
+use crate::sandbox::Extension;
 use crate::sandbox::imap::dates;
 use crate::sandbox::imap::quota::OVER_QUOTA;
 use crate::sandbox::imap::session::{Outcome, Session, bad, name_of, no};
@@ -50,7 +51,7 @@ impl Session {
         let Some(uid) = mailbox.append(Message { content, flags, internal_date }) else {
             return no("The mailbox has no UIDs left.");
         };
-        if self.shared.extensions.uidplus {
+        if self.extensions.has(Extension::UidPlus) {
             return Ok(format!("[APPENDUID {uid_validity} {uid}] APPEND completed."));
         }
         Ok("APPEND completed.".to_owned())

@@ -10,6 +10,7 @@ use imap_codec::imap_types::{
     sequence::SequenceSet,
 };
 
+use crate::sandbox::Extension;
 use crate::sandbox::imap::folders::deleted;
 use crate::sandbox::imap::quota::OVER_QUOTA;
 use crate::sandbox::imap::sequence;
@@ -65,7 +66,7 @@ impl Session {
 
     /// EXPUNGE, or UID EXPUNGE if there is a set.
     pub(crate) fn expunge(&mut self, set: Option<&SequenceSet>) -> Outcome {
-        if set.is_some() && !self.shared.extensions.uidplus {
+        if set.is_some() && !self.extensions.has(Extension::UidPlus) {
             return bad("UID EXPUNGE is not supported.");
         }
         let view = self.selected_writable()?;
@@ -87,7 +88,7 @@ impl Session {
         uid: bool,
     ) -> Outcome {
         let copied = self.copy_letters(set, target, uid, true)?;
-        Ok(format!("{}COPY completed.", copied.code(self.shared.extensions.uidplus)))
+        Ok(format!("{}COPY completed.", copied.code(self.extensions.has(Extension::UidPlus))))
     }
 
     /// MOVE (RFC 6851). COPYUID is sent in an untagged OK, so that it precedes the EXPUNGE
@@ -98,12 +99,12 @@ impl Session {
         target: &MailboxName<'_>,
         uid: bool,
     ) -> Outcome {
-        if !self.shared.extensions.move_ {
+        if !self.extensions.has(Extension::Move) {
             return bad("MOVE is not supported.");
         }
         self.selected_writable()?;
         let copied = self.copy_letters(set, target, uid, false)?;
-        let code = copied.code(self.shared.extensions.uidplus);
+        let code = copied.code(self.extensions.has(Extension::UidPlus));
         if !code.is_empty() {
             self.untagged(&format!("OK {code}Moved."));
         }

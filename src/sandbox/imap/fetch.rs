@@ -45,6 +45,9 @@ impl Session {
         if items.iter().any(|item| matches!(item, Item::Binary { .. } | Item::BinarySize { .. })) {
             return bad("BINARY is not supported.");
         }
+        if items.contains(&Item::ModSeq) {
+            return bad("CONDSTORE is not supported.");
+        }
         if uid && !items.contains(&Item::Uid) {
             items.insert(0, Item::Uid);
         }
@@ -160,7 +163,7 @@ fn write_item(out: &mut Vec<u8>, snapshot: &Snapshot, item: &Item<'_>) {
             write_section(out, content, section.as_ref(), *partial)
         }
         // `fetch` has refused these already.
-        Item::Binary { .. } | Item::BinarySize { .. } => {}
+        Item::Binary { .. } | Item::BinarySize { .. } | Item::ModSeq => {}
     }
 }
 

@@ -12,6 +12,7 @@ use crate::sandbox::imap::text::astring;
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::mailbox::{Mailbox, Message};
 use crate::sandbox::store::names;
+use crate::sandbox::{Extension, Extensions};
 
 impl Session {
     /// SELECT and EXAMINE. A failure leaves no mailbox selected (RFC 3501 6.3.1).
@@ -108,7 +109,7 @@ impl Session {
         };
         let mut values = Vec::new();
         for item in items {
-            match status_item(mailbox, item) {
+            match status_item(mailbox, item, self.extensions) {
                 Some(value) => values.push(value),
                 None => return bad("A status item is not supported."),
             }
@@ -140,7 +141,7 @@ impl Session {
     }
 
     pub(crate) fn unselect(&mut self) -> Outcome {
-        if !self.shared.extensions.unselect {
+        if !self.extensions.has(Extension::Unselect) {
             return bad("UNSELECT is not supported.");
         }
         self.selected()?;
@@ -160,7 +161,11 @@ fn is_unseen(message: Option<&Message>) -> bool {
 }
 
 /// One item of a STATUS response; `None` if it is not supported.
-fn status_item(mailbox: &Mailbox, item: &StatusDataItemName) -> Option<String> {
+fn status_item(
+    mailbox: &Mailbox,
+    item: &StatusDataItemName,
+    extensions: Extensions,
+) -> Option<String> {
     let count = |wanted: fn(&Message) -> bool| {
         mailbox.messages.values().filter(|message| wanted(message)).count()
     };
@@ -174,7 +179,11 @@ fn status_item(mailbox: &Mailbox, item: &StatusDataItemName) -> Option<String> {
         StatusDataItemName::Unseen => {
             format!("UNSEEN {}", count(|message| !message.flags.has(Flags::SEEN)))
         }
-        StatusDataItemName::Deleted | StatusDataItemName::DeletedStorage => return None,
+        StatusDataItemName::Size if extensions.has(Extension::StatusSize) => {
+            let sizes = mailbox.messages.values().map(|message| message.content.bytes.len() as u64);
+            format!("SIZE {}", sizes.sum::<u64>())
+        }
+        _ => return None,
     })
 }
 

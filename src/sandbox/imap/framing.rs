@@ -16,9 +16,10 @@ use imap_codec::{
     imap_types::command::Command,
 };
 
-use crate::sandbox::Extensions;
+use crate::sandbox::imap::own::{self, Own};
 use crate::sandbox::wire::Transport;
 use crate::sandbox::wire::lines::{Line, Lines};
+use crate::sandbox::{Extension, Extensions};
 
 /// The longest command, not counting its literals.
 const LINE_LIMIT: usize = 64 * 1024;
@@ -32,9 +33,8 @@ const LITERAL_MINUS_LIMIT: usize = 4096;
 /// Input from the client.
 pub(crate) enum Frame {
     Command(Command<'static>),
-    /// NAMESPACE, with its tag. `imap-codec` decodes it only with a feature that this crate does
-    /// not use.
-    Namespace(String),
+    /// A command that `imap-codec` does not decode, with its tag.
+    Own(String, Own),
     /// Not an executable command. `answer` begins with BAD or NO; after a `fatal` one the session
     /// ends.
     Refused {
@@ -106,8 +106,8 @@ impl Framing {
             )));
         };
         if !literal.synchronizing {
-            let allowed = self.extensions.literal_plus
-                || self.extensions.literal_minus && size <= LITERAL_MINUS_LIMIT;
+            let allowed = self.extensions.has(Extension::LiteralPlus)
+                || self.extensions.has(Extension::LiteralMinus) && size <= LITERAL_MINUS_LIMIT;
             return Ok(
                 (!allowed).then(|| refused(command, "BAD Such a literal was not offered.", true))
             );
@@ -132,8 +132,8 @@ impl Framing {
         }
         match CommandCodec::default().decode_static(command) {
             Ok((b"", command)) => Frame::Command(command),
-            _ => match namespace(command).filter(|_| self.extensions.namespace) {
-                Some(tag) => Frame::Namespace(tag),
+            _ => match own::decode(command) {
+                Some((tag, command)) => Frame::Own(tag, command),
                 None => malformed(command),
             },
         }
@@ -155,14 +155,6 @@ fn announced(line: &[u8]) -> Option<Announced> {
     // A number that does not fit means a literal that is too big, not a line without a literal.
     let size = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
     Some(Announced { size, synchronizing })
-}
-
-/// The tag, if the command is NAMESPACE.
-fn namespace(command: &[u8]) -> Option<String> {
-    let line = command.strip_suffix(b"\r\n")?;
-    let tag = tag_of(command);
-    let rest = line.strip_prefix(tag.as_bytes())?.strip_prefix(b" ")?;
-    rest.eq_ignore_ascii_case(b"NAMESPACE").then_some(tag)
 }
 
 /// Explains as far as possible why `imap-codec` could not decode a command.

@@ -6,6 +6,7 @@
 
 use std::io;
 
+use crate::sandbox::Extension;
 use crate::sandbox::imap::session::{Outcome, Refusal, Session, State, bad, no};
 use crate::sandbox::wire::lines::Line;
 
@@ -16,7 +17,7 @@ impl Session {
     /// Announces changes as they happen, until the client sends DONE. Without a selected mailbox
     /// there are no changes to announce.
     pub(crate) fn idle(&mut self) -> Outcome {
-        if !self.shared.extensions.idle {
+        if !self.extensions.has(Extension::Idle) {
             return bad("IDLE is not supported.");
         }
         self.user()?;

@@ -2,6 +2,7 @@
 
 use imap_codec::imap_types::mailbox::{ListMailbox, Mailbox as MailboxName};
 
+use crate::sandbox::Extension;
 use crate::sandbox::imap::session::{Outcome, Session, name_of};
 use crate::sandbox::imap::text::astring;
 use crate::sandbox::store::names;
@@ -22,7 +23,7 @@ impl Session {
             return Ok("LIST completed.".to_owned());
         }
         let pattern = complete(reference, &pattern);
-        let show_children = self.shared.extensions.children;
+        let show_children = self.extensions.has(Extension::Children);
         let mut lines = Vec::new();
         {
             let state = self.shared.store.lock();

@@ -6,6 +6,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use imap_codec::imap_types::auth::AuthMechanism;
 
+use crate::sandbox::Extension;
 use crate::sandbox::imap::session::{Outcome, Refusal, Session, State, bad, no};
 use crate::sandbox::sasl;
 use crate::sandbox::sasl::Fault;
@@ -17,7 +18,7 @@ const RESPONSE_LIMIT: usize = 8 * 1024;
 impl Session {
     /// Checks whether TLS may start. The session does the handshake after it has sent the OK.
     pub(crate) fn starttls(&mut self) -> Outcome {
-        if !self.shared.extensions.starttls {
+        if !self.extensions.has(Extension::StartTls) {
             return bad("STARTTLS is not supported.");
         }
         if self.framing.lines.transport.is_encrypted() {
@@ -40,10 +41,10 @@ impl Session {
     ) -> Outcome {
         self.not_authenticated()?;
         self.login_allowed()?;
-        if !self.shared.extensions.auth_plain || *mechanism != AuthMechanism::Plain {
+        if !self.extensions.has(Extension::AuthPlain) || *mechanism != AuthMechanism::Plain {
             return no("This mechanism is not supported.");
         }
-        if initial.is_some() && !self.shared.extensions.sasl_ir {
+        if initial.is_some() && !self.extensions.has(Extension::SaslIr) {
             return bad("An initial response was not offered.");
         }
         let response = match initial {
@@ -86,7 +87,7 @@ impl Session {
     }
 
     pub(crate) fn enable(&mut self) -> Outcome {
-        if !self.shared.extensions.enable {
+        if !self.extensions.has(Extension::Enable) {
             return bad("ENABLE is not supported.");
         }
         self.user()?;
@@ -96,7 +97,7 @@ impl Session {
     }
 
     pub(crate) fn id(&mut self) -> Outcome {
-        if !self.shared.extensions.id {
+        if !self.extensions.has(Extension::Id) {
             return bad("ID is not supported.");
         }
         self.untagged(concat!(
@@ -108,6 +109,9 @@ impl Session {
     }
 
     pub(crate) fn namespace(&mut self) -> Outcome {
+        if !self.extensions.has(Extension::Namespace) {
+            return bad("NAMESPACE is not supported.");
+        }
         self.user()?;
         self.untagged("NAMESPACE ((\"\" \"/\")) NIL NIL");
         Ok("NAMESPACE completed.".to_owned())
@@ -121,7 +125,7 @@ impl Session {
     }
 
     fn login_allowed(&self) -> Result<(), Refusal> {
-        if self.shared.extensions.login_disabled_before_tls
+        if self.extensions.has(Extension::LoginDisabled)
             && !self.framing.lines.transport.is_encrypted()
         {
             return no("[PRIVACYREQUIRED] Logging in needs TLS first.");

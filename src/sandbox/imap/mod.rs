@@ -7,7 +7,8 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `session`, `framing` | the state of a connection and its loop; commands and literals |
+//! | `session`, `framing`, `own` | the state of a connection and its loop; commands and literals; commands that `imap-codec` does not decode |
+//! | `extensions` | what is offered beyond RFC 3501 |
 //! | `login` | STARTTLS, LOGIN, AUTHENTICATE, ENABLE, ID, NAMESPACE |
 //! | `idle`, `quota` | IDLE; GETQUOTA and GETQUOTAROOT |
 //! | `folders`, `list` | SELECT, CREATE and other commands on whole mailboxes; LIST and LSUB |
@@ -21,6 +22,7 @@ mod address;
 mod append;
 mod copying;
 mod dates;
+pub(in crate::sandbox) mod extensions;
 mod fetch;
 mod folders;
 mod framing;
@@ -28,7 +30,9 @@ mod idle;
 mod list;
 mod login;
 mod matching;
+mod own;
 mod quota;
+mod rights;
 mod search;
 mod section;
 mod selected;

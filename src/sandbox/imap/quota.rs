@@ -3,6 +3,7 @@
 
 use imap_codec::imap_types::{core::AString, mailbox::Mailbox as MailboxName};
 
+use crate::sandbox::Extension;
 use crate::sandbox::imap::session::{Outcome, Session, bad, name_of, no};
 use crate::sandbox::imap::text::astring;
 
@@ -12,7 +13,7 @@ pub(crate) const OVER_QUOTA: &str = "[OVERQUOTA] The account has no room for thi
 impl Session {
     pub(crate) fn get_quota(&mut self, root: &AString<'_>) -> Outcome {
         let user = self.user()?;
-        if !self.shared.extensions.quota {
+        if !self.extensions.has(Extension::Quota) {
             return bad("QUOTA is not supported.");
         }
         if root.as_ref() != user.as_bytes() || !self.shared.store.lock().quota(&user).limits() {
@@ -24,7 +25,7 @@ impl Session {
 
     pub(crate) fn get_quota_root(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
         let user = self.user()?;
-        if !self.shared.extensions.quota {
+        if !self.extensions.has(Extension::Quota) {
             return bad("QUOTA is not supported.");
         }
         let state = self.shared.store.lock();

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use imap_codec::imap_types::{core::Charset, datetime::NaiveDate, search::SearchKey};
-use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use crate::sandbox::imap::copying::GONE;
 use crate::sandbox::imap::matching::Needle;
@@ -20,6 +20,7 @@ use crate::sandbox::store::dates::sent_day;
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::header;
 use crate::sandbox::store::mailbox::Message;
+use crate::sandbox::{Extension, Extensions};
 
 impl Session {
     pub(crate) fn search(
@@ -34,7 +35,7 @@ impl Session {
         {
             return no("[BADCHARSET (US-ASCII UTF-8)] This charset is not supported.");
         }
-        let key = all_of(criteria, view)?;
+        let key = all_of(criteria, view, self.extensions)?;
         // Letters are shared by reference, so the lock is not held during the search.
         let candidates: Vec<(u32, u32, Message)> = {
             let state = self.shared.store.lock();
@@ -85,6 +86,8 @@ enum Key {
     Larger(u32),
     Internal(Relation, Date),
     Sent(Relation, Date),
+    /// Internal dates from this time on (RFC 5032).
+    Younger(Timestamp),
     Header(String, Needle),
     Body(Needle),
     Text(Needle),
@@ -129,6 +132,7 @@ impl Key {
                 let sent = header::value(bytes, range, "Date").and_then(|value| sent_day(&value));
                 sent.is_some_and(|date| relation.holds(date, *day))
             }
+            Key::Younger(first) => message.internal_date.timestamp() >= *first,
             Key::Header(name, needle) => matching::in_header(bytes, name, needle),
             Key::Body(needle) => matching::in_body(&message.content, needle),
             Key::Text(needle) => matching::in_text(&message.content, needle),
@@ -149,25 +153,28 @@ impl Key {
 }
 
 /// Joins keys by AND, cheapest first.
-fn all_of(keys: &[SearchKey<'_>], view: &Selected) -> Result<Key, Refusal> {
-    let mut keys =
-        keys.iter().map(|key| prepare(key, view)).collect::<Result<Vec<Key>, Refusal>>()?;
+fn all_of(keys: &[SearchKey<'_>], view: &Selected, extensions: Extensions) -> Result<Key, Refusal> {
+    let mut keys = keys
+        .iter()
+        .map(|key| prepare(key, view, extensions))
+        .collect::<Result<Vec<Key>, Refusal>>()?;
     keys.sort_by_key(Key::cost);
     Ok(Key::All(keys))
 }
 
-fn prepare(key: &SearchKey<'_>, view: &Selected) -> Result<Key, Refusal> {
+fn prepare(key: &SearchKey<'_>, view: &Selected, extensions: Extensions) -> Result<Key, Refusal> {
     let flag = |flag: u8| Ok(Key::Flag(flag));
     let not = |key: Key| Key::Not(Box::new(key));
     let header = |name: &str, value: &[u8]| Ok(Key::Header(name.to_owned(), Needle::new(value)));
     let internal = |relation, date: &NaiveDate| Ok(Key::Internal(relation, day(date)?));
     let sent = |relation, date: &NaiveDate| Ok(Key::Sent(relation, day(date)?));
     match key {
-        SearchKey::And(keys) => all_of(keys.as_ref(), view),
-        SearchKey::Or(one, other) => {
-            Ok(Key::Any(Box::new(prepare(one, view)?), Box::new(prepare(other, view)?)))
-        }
-        SearchKey::Not(key) => Ok(not(prepare(key, view)?)),
+        SearchKey::And(keys) => all_of(keys.as_ref(), view, extensions),
+        SearchKey::Or(one, other) => Ok(Key::Any(
+            Box::new(prepare(one, view, extensions)?),
+            Box::new(prepare(other, view, extensions)?),
+        )),
+        SearchKey::Not(key) => Ok(not(prepare(key, view, extensions)?)),
         SearchKey::All => Ok(Key::All(Vec::new())),
         SearchKey::SequenceSet(set) => Ok(Key::Numbers(sequence::spans(set, view.count()))),
         SearchKey::Uid(set) => Ok(Key::Uids(sequence::spans(set, view.last_uid()))),
@@ -204,7 +211,22 @@ fn prepare(key: &SearchKey<'_>, view: &Selected) -> Result<Key, Refusal> {
         }
         SearchKey::Body(value) => Ok(Key::Body(Needle::new(value.as_ref()))),
         SearchKey::Text(value) => Ok(Key::Text(Needle::new(value.as_ref()))),
+        // RFC 5032 3: OLDER is "not within", so that a letter that is just as old is younger.
+        SearchKey::Younger(seconds) if extensions.has(Extension::Within) => {
+            Ok(Key::Younger(ago(seconds.get())))
+        }
+        SearchKey::Older(seconds) if extensions.has(Extension::Within) => {
+            Ok(not(Key::Younger(ago(seconds.get()))))
+        }
+        SearchKey::Younger(_) | SearchKey::Older(_) => bad("WITHIN is not supported."),
+        SearchKey::ModSequence { .. } => bad("CONDSTORE is not supported."),
     }
+}
+
+/// The time this many seconds ago.
+fn ago(seconds: u32) -> Timestamp {
+    let now = Timestamp::now();
+    now.checked_sub(SignedDuration::from_secs(seconds.into())).unwrap_or(Timestamp::MIN)
 }
 
 fn day(date: &NaiveDate) -> Result<Date, Refusal> {

@@ -33,6 +33,7 @@ use imap_codec::imap_types::{
 };
 
 use crate::sandbox::imap::framing::{Frame, Framing};
+use crate::sandbox::imap::own::Own;
 use crate::sandbox::imap::selected::Selected;
 use crate::sandbox::received::Received;
 use crate::sandbox::smtp::Delivery;
@@ -49,7 +50,8 @@ const FLUSH_SIZE: usize = 64 * 1024;
 /// The state that all sessions of a sandbox share.
 pub(crate) struct Shared {
     pub(crate) store: Arc<Store>,
-    pub(crate) extensions: Extensions,
+    /// Those of connections that are made from now on.
+    pub(crate) extensions: Mutex<Extensions>,
     pub(crate) pop: PopExtensions,
     pub(crate) smtp: SmtpExtensions,
     pub(crate) delivery: Delivery,
@@ -107,6 +109,7 @@ pub(crate) fn bad<T>(text: impl Into<String>) -> Result<T, Refusal> {
 /// An IMAP connection.
 pub(crate) struct Session {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) extensions: Extensions,
     pub(crate) framing: Framing,
     pub(crate) incoming: Arc<Incoming>,
     pub(crate) acceptor: native_tls::TlsAcceptor,
@@ -123,9 +126,11 @@ impl Session {
         incoming: Arc<Incoming>,
         acceptor: native_tls::TlsAcceptor,
     ) -> Session {
+        let extensions = *shared.extensions.lock().unwrap_or_else(PoisonError::into_inner);
         Session {
-            framing: Framing::new(transport, shared.extensions),
+            framing: Framing::new(transport, extensions),
             shared,
+            extensions,
             incoming,
             acceptor,
             state: State::NotAuthenticated,
@@ -155,11 +160,12 @@ impl Session {
                     self.shared.received.note(&command.body);
                     self.answer(command)?;
                 }
-                Frame::Namespace(tag) => {
+                Frame::Own(tag, command) => {
                     self.bad_in_a_row = 0;
-                    self.shared.received.note_text("Namespace".to_owned());
-                    let outcome = self.namespace();
-                    self.finish(&tag, outcome, true)?;
+                    self.shared.received.note_text(format!("{command:?}"));
+                    let expunge = !command.uses_numbers();
+                    let outcome = self.execute_own(command);
+                    self.finish(&tag, outcome, expunge)?;
                 }
                 Frame::Refused { tag, answer, fatal } => {
                     self.out.extend_from_slice(format!("{tag} {answer}\r\n").as_bytes());
@@ -264,8 +270,12 @@ impl Session {
                 initial_response.as_ref().map(|response| response.declassify().as_ref()),
             ),
             CommandBody::Enable { .. } => self.enable(),
-            CommandBody::Select { mailbox } => self.select(&mailbox, false),
-            CommandBody::Examine { mailbox } => self.select(&mailbox, true),
+            CommandBody::Select { mailbox, parameters } if parameters.is_empty() => {
+                self.select(&mailbox, false)
+            }
+            CommandBody::Examine { mailbox, parameters } if parameters.is_empty() => {
+                self.select(&mailbox, true)
+            }
             CommandBody::Create { mailbox } => self.create(&mailbox),
             CommandBody::Delete { mailbox } => self.delete(&mailbox),
             CommandBody::Rename { from, to } => self.rename(&from, &to),
@@ -289,10 +299,14 @@ impl Session {
             CommandBody::Search { charset, criteria, uid } => {
                 self.search(charset.as_ref(), criteria.as_ref(), uid)
             }
-            CommandBody::Fetch { sequence_set, macro_or_item_names, uid } => {
+            CommandBody::Fetch { sequence_set, macro_or_item_names, uid, modifiers }
+                if modifiers.is_empty() =>
+            {
                 self.fetch(&sequence_set, &macro_or_item_names, uid)
             }
-            CommandBody::Store { sequence_set, kind, response, flags, uid } => {
+            CommandBody::Store { sequence_set, kind, response, flags, uid, modifiers }
+                if modifiers.is_empty() =>
+            {
                 self.store(&sequence_set, kind, response, &flags, uid)
             }
             CommandBody::Copy { sequence_set, mailbox, uid } => {
@@ -304,15 +318,20 @@ impl Session {
             CommandBody::Idle => self.idle(),
             CommandBody::GetQuota { root } => self.get_quota(&root),
             CommandBody::GetQuotaRoot { mailbox } => self.get_quota_root(&mailbox),
+            CommandBody::Namespace => self.namespace(),
             _ => bad("This command is not supported."),
+        }
+    }
+
+    fn execute_own(&mut self, command: Own) -> Outcome {
+        match command {
+            Own::MyRights(mailbox) => self.my_rights(&mailbox),
         }
     }
 
     pub(crate) fn capabilities(&self) -> String {
         let authenticated = !matches!(self.state, State::NotAuthenticated);
-        self.shared
-            .extensions
-            .capabilities(self.framing.lines.transport.is_encrypted(), authenticated)
+        self.extensions.capabilities(self.framing.lines.transport.is_encrypted(), authenticated)
     }
 
     /// Appends `* text`.
@@ -369,6 +388,11 @@ impl Session {
             other => other,
         };
     }
+}
+
+/// The name in the store of a mailbox that a command names: INBOX has any case (RFC 3501 5.1).
+pub(crate) fn stored_name(name: &str) -> String {
+    if name.eq_ignore_ascii_case(names::INBOX) { names::INBOX.to_owned() } else { name.to_owned() }
 }
 
 /// The mailbox name as the client wrote it.

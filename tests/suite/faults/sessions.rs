@@ -9,7 +9,7 @@ use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::{MessageId, Messages};
 use postoffice::proto::imap::{SearchKey, SequenceSet};
-use postoffice::sandbox::{Extensions, Options, Protocol};
+use postoffice::sandbox::{Extension, Extensions, Options, Protocol};
 use std::num::NonZeroU32;
 
 pub struct Session {
@@ -200,14 +200,13 @@ pub static SESSIONS: [Session; 20] = [
     imap_session("imap login", log_in_and_out),
     Session {
         options: |options| {
-            (options.extensions.sasl_ir, options.extensions.literal_plus) = (false, false)
+            let extensions = Extensions::default().without(Extension::SaslIr);
+            options.extensions = extensions.without(Extension::LiteralPlus)
         },
         ..imap_session("imap login with questions", log_in_and_out)
     },
     Session {
-        options: |options| {
-            options.extensions = Extensions { auth_plain: false, ..Extensions::none() }
-        },
+        options: |options| options.extensions = Extensions::none().without(Extension::AuthPlain),
         ..imap_session("imap login by LOGIN", log_in_and_out)
     },
     imap_session("imap fetch", fetch),
@@ -217,7 +216,7 @@ pub static SESSIONS: [Session; 20] = [
         ..imap_session("imap append", append)
     },
     Session {
-        options: |options| options.extensions.literal_plus = false,
+        options: |options| options.extensions.set(Extension::LiteralPlus, false),
         done: |mail| mail.inbox == [1, 2, 3] && mail.boxed == [4],
         safe: |mail| only_box_changed(mail, &[4]),
         ..imap_session("imap append that waits", append)
@@ -228,7 +227,7 @@ pub static SESSIONS: [Session; 20] = [
         ..imap_session("imap append from a reader", append_from_reader)
     },
     Session {
-        options: |options| options.extensions.literal_plus = false,
+        options: |options| options.extensions.set(Extension::LiteralPlus, false),
         done: |mail| mail.inbox == [1, 2, 3] && mail.boxed == [4],
         safe: |mail| only_box_changed(mail, &[4]),
         ..imap_session("imap append from a reader that waits", append_from_reader)
@@ -240,13 +239,16 @@ pub static SESSIONS: [Session; 20] = [
     },
     Session { done: is_moved, safe: is_somewhere, ..imap_session("imap move", move_letters) },
     Session {
-        options: |options| options.extensions.move_ = false,
+        options: |options| options.extensions.set(Extension::Move, false),
         done: is_moved,
         safe: is_somewhere,
         ..imap_session("imap move by copy", move_letters)
     },
     Session {
-        options: |options| (options.extensions.move_, options.extensions.uidplus) = (false, false),
+        options: |options| {
+            options.extensions.set(Extension::Move, false);
+            options.extensions.set(Extension::UidPlus, false)
+        },
         done: is_moved,
         safe: is_somewhere,
         ..imap_session("imap move by copy and EXPUNGE", move_letters)

@@ -7,7 +7,7 @@ use std::{
 
 use native_tls::{Certificate, TlsConnector};
 use postoffice::sandbox::{
-    Account, Extensions, Options, PopExtensions, Sandbox, Seed, SmtpExtensions,
+    Account, Extension, Extensions, Options, PopExtensions, Sandbox, Seed, SmtpExtensions,
 };
 
 /// A plain or an encrypted stream.
@@ -248,10 +248,16 @@ pub fn empty() -> Sandbox {
     Sandbox::start(Options { seed: Seed::Empty, ..Options::default() }).unwrap()
 }
 
-/// The manual's sandbox with other IMAP extensions.
-pub fn with(change: impl FnOnce(&mut Extensions)) -> Sandbox {
-    let mut extensions = Extensions::default();
-    change(&mut extensions);
+/// The manual's sandbox with one more IMAP extension.
+pub fn with(extension: Extension) -> Sandbox {
+    let extensions = Extensions::default().with(extension);
+    Sandbox::start(Options { extensions, ..Options::default() }).unwrap()
+}
+
+/// The manual's sandbox without these IMAP extensions.
+pub fn without(names: &[&str]) -> Sandbox {
+    let off = |on: Extensions, name: &&str| on.without(name.parse().unwrap());
+    let extensions = names.iter().fold(Extensions::default(), off);
     Sandbox::start(Options { extensions, ..Options::default() }).unwrap()
 }
 

@@ -1,0 +1,194 @@
+//! The IMAP extensions of the sandbox as one table. An extension that is off is neither advertised
+//! nor accepted.
+
+use std::{fmt, str::FromStr};
+
+/// Something beyond RFC 3501's minimum that the sandbox can offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Extension {
+    /// `LITERAL+` (RFC 7888): non-synchronizing literals of any size.
+    LiteralPlus,
+    /// `LITERAL-` (RFC 7888): non-synchronizing literals up to 4096 octets. Off by default, since
+    /// `LITERAL+` includes it.
+    LiteralMinus,
+    /// `STARTTLS` on the plain listener.
+    StartTls,
+    /// `LOGINDISABLED` until TLS is up. Off by default, since the manual's session logs in without
+    /// TLS on port 143.
+    LoginDisabled,
+    /// `AUTH=PLAIN` (RFC 4616).
+    AuthPlain,
+    /// `SASL-IR` (RFC 4959): an initial response on the AUTHENTICATE line.
+    SaslIr,
+    /// `IDLE` (RFC 2177).
+    Idle,
+    /// `UNSELECT` (RFC 3691).
+    Unselect,
+    /// `UIDPLUS` (RFC 4315): UID EXPUNGE, APPENDUID and COPYUID.
+    UidPlus,
+    /// `MOVE` (RFC 6851).
+    Move,
+    /// `ID` (RFC 2971).
+    Id,
+    /// `ENABLE` (RFC 5161).
+    Enable,
+    /// `NAMESPACE` (RFC 2342).
+    Namespace,
+    /// `CHILDREN` (RFC 3348): `\HasChildren` and `\HasNoChildren` in LIST.
+    Children,
+    /// `QUOTA` (RFC 9208): GETQUOTA and GETQUOTAROOT. Quotas are enforced even without it.
+    Quota,
+    /// `ACL` (RFC 4314): who may do what with a mailbox.
+    Acl,
+    /// `STATUS=SIZE` (RFC 8438): the size of a mailbox in STATUS.
+    StatusSize,
+    /// `WITHIN` (RFC 5032): OLDER and YOUNGER in SEARCH.
+    Within,
+}
+
+/// When an extension is advertised.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Advertised {
+    Always,
+    BeforeLogin,
+    BeforeLoginWithoutTls,
+}
+
+/// An extension, its capabilities, when they are advertised, and whether it is on by default.
+type Row = (Extension, &'static [&'static str], Advertised, bool);
+
+/// In the order in which the capabilities are advertised.
+const TABLE: &[Row] = &[
+    (Extension::LiteralPlus, &["LITERAL+"], Advertised::Always, true),
+    (Extension::LiteralMinus, &["LITERAL-"], Advertised::Always, false),
+    (Extension::StartTls, &["STARTTLS"], Advertised::BeforeLoginWithoutTls, true),
+    (Extension::LoginDisabled, &["LOGINDISABLED"], Advertised::BeforeLoginWithoutTls, false),
+    (Extension::AuthPlain, &["AUTH=PLAIN"], Advertised::BeforeLogin, true),
+    (Extension::SaslIr, &["SASL-IR"], Advertised::BeforeLogin, true),
+    (Extension::Idle, &["IDLE"], Advertised::Always, true),
+    (Extension::Unselect, &["UNSELECT"], Advertised::Always, true),
+    (Extension::UidPlus, &["UIDPLUS"], Advertised::Always, true),
+    (Extension::Move, &["MOVE"], Advertised::Always, true),
+    (Extension::Id, &["ID"], Advertised::Always, true),
+    (Extension::Enable, &["ENABLE"], Advertised::Always, true),
+    (Extension::Namespace, &["NAMESPACE"], Advertised::Always, true),
+    (Extension::Children, &["CHILDREN"], Advertised::Always, true),
+    (
+        Extension::Quota,
+        &["QUOTA", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE"],
+        Advertised::Always,
+        true,
+    ),
+    (Extension::Acl, &["ACL"], Advertised::Always, true),
+    (Extension::StatusSize, &["STATUS=SIZE"], Advertised::Always, true),
+    (Extension::Within, &["WITHIN"], Advertised::Always, true),
+];
+
+impl Extension {
+    /// Every extension, in the order in which they are advertised.
+    pub fn all() -> impl Iterator<Item = Extension> {
+        TABLE.iter().map(|(extension, ..)| *extension)
+    }
+
+    /// Its capability; of several, the first.
+    pub fn name(self) -> &'static str {
+        let row = TABLE.iter().find(|(extension, ..)| *extension == self);
+        row.map_or("", |(_, names, ..)| names[0])
+    }
+}
+
+impl fmt::Display for Extension {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Extension {
+    type Err = String;
+
+    /// Reads a capability such as `MOVE`, in any case. The error lists the extensions.
+    fn from_str(text: &str) -> Result<Extension, String> {
+        Extension::all().find(|known| known.name().eq_ignore_ascii_case(text)).ok_or_else(|| {
+            let known: Vec<&str> = Extension::all().map(Extension::name).collect();
+            format!("the sandbox has no extension {text:?}; it has {}", known.join(", "))
+        })
+    }
+}
+
+/// A set of extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extensions(u64);
+
+impl Default for Extensions {
+    /// All but `LITERAL-` and `LOGINDISABLED`.
+    fn default() -> Extensions {
+        let on = TABLE.iter().filter(|(.., by_default)| *by_default);
+        on.fold(Extensions(0), |set, (extension, ..)| set.with(*extension))
+    }
+}
+
+impl Extensions {
+    /// RFC 3501's minimum: no extension but STARTTLS and AUTH=PLAIN, which it requires.
+    pub fn none() -> Extensions {
+        Extensions(0).with(Extension::StartTls).with(Extension::AuthPlain)
+    }
+
+    /// Returns whether an extension is on.
+    pub fn has(self, extension: Extension) -> bool {
+        self.0 & (1 << extension as u32) != 0
+    }
+
+    /// The same set with this extension on.
+    #[must_use]
+    pub fn with(self, extension: Extension) -> Extensions {
+        Extensions(self.0 | (1 << extension as u32))
+    }
+
+    /// The same set with this extension off.
+    #[must_use]
+    pub fn without(self, extension: Extension) -> Extensions {
+        Extensions(self.0 & !(1 << extension as u32))
+    }
+
+    /// Switches an extension on or off.
+    pub fn set(&mut self, extension: Extension, on: bool) {
+        *self = if on { self.with(extension) } else { self.without(extension) };
+    }
+
+    /// The capabilities of a connection in this state (RFC 3501 7.2.1).
+    pub(crate) fn capabilities(self, encrypted: bool, authenticated: bool) -> String {
+        let login_disabled = self.has(Extension::LoginDisabled) && !encrypted;
+        let mut offered = vec!["IMAP4rev1"];
+        for (extension, names, advertised, _) in TABLE {
+            let hidden = match extension {
+                Extension::LiteralMinus => self.has(Extension::LiteralPlus),
+                Extension::AuthPlain => login_disabled,
+                _ => false,
+            };
+            let due = match advertised {
+                Advertised::Always => true,
+                Advertised::BeforeLogin => !authenticated,
+                Advertised::BeforeLoginWithoutTls => !authenticated && !encrypted,
+            };
+            if self.has(*extension) && due && !hidden {
+                offered.extend(*names);
+            }
+        }
+        offered.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_extension_has_a_row_and_is_read_by_its_name() {
+        for extension in Extension::all() {
+            assert_eq!(extension.name().to_lowercase().parse(), Ok(extension));
+            assert!(!Extensions::default().without(extension).has(extension));
+        }
+        assert!("XYZZY".parse::<Extension>().unwrap_err().contains("it has LITERAL+, "));
+    }
+}
