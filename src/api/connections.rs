@@ -13,7 +13,9 @@ use super::reconnecting::Reconnection;
 use super::secret::Login;
 use super::sets::required;
 use super::state::state;
-use crate::client::{Auth, ConnectOptions, ImapClient, PopClient, ServerId, TlsMode, own_identity};
+use crate::client::{
+    Auth, Compress, ConnectOptions, ImapClient, PopClient, ServerId, TlsMode, own_identity,
+};
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Run, Type, Value, ValueKind};
 use crate::lisp::Datum;
@@ -26,7 +28,7 @@ use std::time::Duration;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "make-imap-connection",
-        "(host &key user password token auth port timeout tls ca-file client-identity verify limits id)",
+        "(host &key user password token auth port timeout tls ca-file client-identity verify limits id compress)",
         make_imap_connection,
         "Connects to an IMAP server and logs in. Returns a mailbox object; no mailbox is selected on it yet.
 host: a string, or a list (\"host\" :port n :ssl t :starttls t).
@@ -42,6 +44,7 @@ Without :password, :token and :auth the command asks for it at a terminal.
 :verify  nil accepts any certificate, which lets others read the traffic.
 :limits  how much the server may send before :response-too-large, for example '(:literal 100000000 :line 1000000); the README has a table of them.
 :id  what a server that offers ID (RFC 2971) is told about the program after the login, for example '(:name \"x\" :version \"1\"); by default the name and the version of Postoffice. nil tells nothing.
+:compress  :auto, the default, compresses the connection after the login if it leaves this machine and the server offers COMPRESS=DEFLATE (RFC 4978); t compresses it always, and a server that cannot is :unsupported; nil never does.
 Errors: :insecure before a password would be sent unencrypted, :certificate, :authentication, :timeout, :server-shutdown-connection. No connection stays open then.",
     ).typed(&[("verify", Type::Truth)]).checked(),
     Function::native(
@@ -102,6 +105,13 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
     if let Some(value) = call.key("id") {
         options.id = (!host::is_nil(value)).then(|| own_id(call)).transpose()?;
     }
+    options.compress = match call.key("compress") {
+        None => Compress::Auto,
+        Some(value) if host::as_keyword(value) == Some("auto") => Compress::Auto,
+        Some(value) if host::is_nil(value) => Compress::Never,
+        Some(value) if host::kind_of(value) == ValueKind::True => Compress::Always,
+        Some(value) => return Err(call.wrong(":compress", "t, nil or :auto", value)),
+    };
     let login = login(call, false)?;
     let credentials = login.credentials(call, &host)?;
     let state = state(call);

@@ -6,15 +6,16 @@
 //!    discarded.
 //! 4. The login uses the strongest mechanism that the server offers, or the one that the
 //!    credentials name.
-//! 5. The server is told who we are, if it offers ID, and the hierarchy separator is requested;
-//!    neither answer is waited for.
+//! 5. The server is told who we are, if it offers ID, the connection is compressed if the options
+//!    say so, and the hierarchy separator is requested. The first and the last answer are not waited
+//!    for.
 //!
 //! If TLS is required, only CAPABILITY, STARTTLS and LOGOUT are sent before it. A server that
 //! breaks a rule is not sent another byte.
 
 use super::error::Error;
 use super::imap::ImapClient;
-use super::options::{ConnectOptions, Credentials, Ports};
+use super::options::{Compress, ConnectOptions, Credentials, Ports};
 use crate::proto::imap::{Command, Event, Session, StatusKind};
 use crate::proto::sasl::Exchange;
 use crate::transport::Connector;
@@ -63,8 +64,37 @@ impl ImapClient {
         if let Some(own) = &options.id {
             client.introduce(own)?;
         }
+        client.compress_if(options.compress)?;
         client.ask_separator()?;
         Ok(client)
+    }
+
+    fn compress_if(&mut self, compress: Compress) -> Result<(), Error> {
+        let offered = self.capabilities().has("COMPRESS=DEFLATE");
+        match compress {
+            Compress::Auto if offered && !self.connection().is_local() => match self.compress() {
+                // TLS compresses already, or the server is short of memory.
+                Err(Error::Refused { .. }) => Ok(()),
+                result => result,
+            },
+            Compress::Auto | Compress::Never => Ok(()),
+            Compress::Always => self.compress(),
+        }
+    }
+
+    /// COMPRESS DEFLATE (RFC 4978): compresses the connection in both directions. Only after the
+    /// login, so that no secret is compressed together with what others may choose (CRIME).
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the server does not offer it; [`Error::Refused`] if the connection
+    /// is compressed already.
+    pub fn compress(&mut self) -> Result<(), Error> {
+        if !self.capabilities().has("COMPRESS=DEFLATE") {
+            return Err(Error::Unsupported("the server does not offer COMPRESS=DEFLATE".into()));
+        }
+        self.run(Command::compress()?)?;
+        self.connection().start_compression();
+        Ok(())
     }
 
     /// Reads the greeting. Returns whether the session is authenticated already (PREAUTH).

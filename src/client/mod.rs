@@ -50,7 +50,7 @@ pub use identity::{ServerId, own_identity};
 pub use imap::ImapClient;
 pub use mailboxes::{Listing, StatusOf};
 pub use messages::{Copied, Fetch, FetchReader, Search};
-pub use options::{Auth, ConnectOptions, Credentials, TlsMode};
+pub use options::{Auth, Compress, ConnectOptions, Credentials, TlsMode};
 pub use pending::{Nothing, Pending, Reader};
 pub use pop3::PopClient;
 pub use quota::{QuotaResource, QuotaRoot};

@@ -141,6 +141,21 @@ pub struct ConnectOptions {
     /// `None` tells it nothing. Default: [`own_identity`](super::identity::own_identity). Some
     /// servers refuse every SELECT until they know.
     pub id: Option<ServerId>,
+    /// Whether an IMAP connection is compressed after the login (RFC 4978). Default:
+    /// [`Compress::Auto`].
+    pub compress: Compress,
+}
+
+/// Whether a connection is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compress {
+    /// If the server offers it and the connection leaves this machine.
+    #[default]
+    Auto,
+    /// Always; a server that cannot is an error.
+    Always,
+    /// Never.
+    Never,
 }
 
 impl Default for ConnectOptions {
@@ -153,6 +168,7 @@ impl Default for ConnectOptions {
             reply_deadline: None,
             limits: Limits::default(),
             id: Some(own_identity()),
+            compress: Compress::default(),
         }
     }
 }

@@ -170,6 +170,12 @@ impl Connection<imap::Session> {
         self.session.keep_names_of(&earlier.session);
     }
 
+    /// Compresses the stream, after the server said OK to COMPRESS DEFLATE (RFC 4978).
+    pub fn start_compression(&mut self) {
+        let came = self.session.take_unread();
+        self.compress_with(came);
+    }
+
     /// Streams literals longer than this many bytes in pieces; see
     /// [`imap::Session::stream_literals_over`].
     pub fn stream_literals_over(&mut self, bytes: Option<u64>) {

@@ -16,6 +16,7 @@
 //! side can block the other for ever. Any error but a refusal by the witness closes the stream.
 
 use super::connect::Connector;
+use super::deflate::Deflated;
 use super::door::OpenDeeds;
 use super::error::TransportError;
 use super::stream::{Moved, Pace, Stream};
@@ -116,6 +117,11 @@ impl<S: Protocol> Connection<S> {
         self.stream.is_encrypted()
     }
 
+    /// Whether the bytes stay on this machine.
+    pub fn is_local(&self) -> bool {
+        self.loopback
+    }
+
     /// Whether this side has closed the stream.
     pub fn is_closed(&self) -> bool {
         self.stream.is_closed()
@@ -160,6 +166,13 @@ impl<S: Protocol> Connection<S> {
             other => self.stream = other,
         }
         Ok(())
+    }
+
+    /// Compresses the stream from here on, after the server said OK to COMPRESS DEFLATE (RFC 4978).
+    /// `came` are compressed bytes that followed the OK.
+    pub(super) fn compress_with(&mut self, came: Vec<u8>) {
+        let plain = std::mem::replace(&mut self.stream, Stream::Closed);
+        self.stream = Stream::Deflated(Box::new(Deflated::new(plain, came)));
     }
 
     /// Waits for the next event, which the session's `current_event` then shows.

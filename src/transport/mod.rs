@@ -1,9 +1,10 @@
 //! The only sockets of the client.
 //!
-//! `connect` finds an address and opens a `stream` with deadlines, `tls` encrypts it, `drive`
-//! pumps a session over it, `door` is the one way to submit a command, and `trace` shows the lines.
+//! `connect` finds an address and opens a `stream` with deadlines, `tls` encrypts it,
+//! `deflate` compresses it, `drive` pumps a session over it, `door` is the one way to submit a command, and `trace` shows the lines.
 
 pub(crate) mod connect;
+mod deflate;
 mod door;
 pub(crate) mod drive;
 pub(crate) mod error;
@@ -12,6 +13,7 @@ pub(crate) mod tls;
 pub(crate) mod trace;
 
 pub use connect::{Connector, Redirect, Route, Router};
+pub use deflate::Deflated;
 pub use door::SettledDeed;
 pub use drive::{Connection, DriveError};
 pub use error::TransportError;

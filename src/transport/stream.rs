@@ -1,4 +1,4 @@
-//! A stream to a server, plain or TLS, with deadlines.
+//! A stream to a server, plain or TLS, perhaps compressed, with deadlines.
 //!
 //! The socket's own timeout is a short slice of 100 ms. After each slice, and before each read, the
 //! stream checks whether the wait is over:
@@ -11,6 +11,7 @@
 //! How long an operation waits is its patience: not at all (`*_at_once`), one slice
 //! ([`Stream::write_or_read`], which alternates directions) or as long as the pace allows.
 
+use super::deflate::Deflated;
 use super::error::InterruptedMark;
 use native_tls::TlsStream;
 use std::io::{self, Read, Write};
@@ -234,12 +235,14 @@ pub(crate) enum Moved {
     In(usize),
 }
 
-/// A plain or a TLS stream.
+/// A plain, TLS or compressed stream.
 pub enum Stream {
     /// In the clear.
     Plain(Socket),
     /// Encrypted with TLS.
     Tls(Box<TlsStream<Socket>>),
+    /// Compressed, in the clear or within TLS.
+    Deflated(Box<Deflated>),
     /// Closed by this side: every operation fails with `NotConnected`.
     Closed,
 }
@@ -247,7 +250,11 @@ pub enum Stream {
 impl Stream {
     /// Whether the stream is encrypted.
     pub fn is_encrypted(&self) -> bool {
-        matches!(self, Stream::Tls(_))
+        match self {
+            Stream::Tls(_) => true,
+            Stream::Deflated(deflated) => deflated.inner.is_encrypted(),
+            Stream::Plain(_) | Stream::Closed => false,
+        }
     }
 
     /// Starts the clock of a new reply: its total deadline counts from now.
@@ -369,6 +376,7 @@ impl Stream {
         match self {
             Stream::Plain(socket) => Some(socket),
             Stream::Tls(tls) => Some(tls.get_mut()),
+            Stream::Deflated(deflated) => deflated.inner.socket(),
             Stream::Closed => None,
         }
     }
@@ -379,6 +387,7 @@ impl Read for Stream {
         let count = match self {
             Stream::Plain(socket) => socket.read(buffer),
             Stream::Tls(tls) => tls.read(buffer),
+            Stream::Deflated(deflated) => return deflated.read(buffer), // counted within
             Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
         }?;
         self.progressed(count);
@@ -391,6 +400,7 @@ impl Write for Stream {
         let count = match self {
             Stream::Plain(socket) => socket.write(bytes),
             Stream::Tls(tls) => tls.write(bytes),
+            Stream::Deflated(deflated) => return deflated.write(bytes), // counted within
             Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
         }?;
         self.progressed(count); // output is progress too: a large APPEND takes its time
@@ -401,6 +411,7 @@ impl Write for Stream {
         match self {
             Stream::Plain(socket) => socket.flush(),
             Stream::Tls(tls) => tls.flush(),
+            Stream::Deflated(deflated) => deflated.flush(),
             Stream::Closed => Ok(()),
         }
     }

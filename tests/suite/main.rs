@@ -22,6 +22,7 @@ mod command;
 mod commands;
 #[cfg(feature = "host")]
 mod common_lisp;
+mod compression;
 #[cfg(feature = "host")]
 mod conditions;
 #[cfg(feature = "host")]

@@ -144,6 +144,14 @@ impl Command {
         Command::plain(Verb::StartTls).with_effect(Effect::StartTls)
     }
 
+    /// COMPRESS DEFLATE (RFC 4978 3). Bytes behind the server's OK are compressed.
+    pub fn compress() -> Built {
+        Command::with(Verb::Compress, |to| {
+            to.atom("mechanism", "DEFLATE")?;
+            Ok(())
+        })
+    }
+
     /// LOGIN (6.2.3).
     ///
     /// # Errors

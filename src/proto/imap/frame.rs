@@ -183,6 +183,13 @@ impl Frame {
         self.buffer.get(from..self.filled).unwrap_or(b"")
     }
 
+    /// Takes these bytes out of the buffer.
+    pub fn take_unread(&mut self) -> Vec<u8> {
+        let unread = self.unread().to_vec();
+        self.filled -= unread.len();
+        unread
+    }
+
     /// Finds the next response or piece.
     ///
     /// # Errors

@@ -286,6 +286,11 @@ impl Session {
         self.frame.stream_literals_over(bytes);
     }
 
+    /// Takes the bytes behind the response found last: after the OK to COMPRESS they are compressed.
+    pub fn take_unread(&mut self) -> Vec<u8> {
+        self.frame.take_unread()
+    }
+
     /// Ends IDLE with `DONE`, once the server idles: before its `+` it would take `DONE` for a
     /// command. Does nothing if no IDLE is in flight, or if this was called for it already.
     pub fn end_idle(&mut self) {

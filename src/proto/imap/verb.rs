@@ -39,6 +39,7 @@ pub enum Verb {
     Idle,
     GetQuotaRoot,
     Id,
+    Compress,
 }
 
 /// How a command may be pipelined with others (RFC 9051 5.5).
@@ -105,7 +106,7 @@ pub struct Row {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Verb; 28] = {
+    pub const ALL: [Verb; 29] = {
         use Verb::*;
         [
             Capability,
@@ -136,6 +137,7 @@ impl Verb {
             Idle,
             GetQuotaRoot,
             Id,
+            Compress,
         ]
     };
 
@@ -173,6 +175,7 @@ impl Verb {
             Verb::Copy => selected("COPY", Some("UID COPY"), AloneByNumber, &[], Always),
             Verb::Move => selected("MOVE", Some("UID MOVE"), AloneByNumber, &["EXPUNGE"], Always),
             Verb::Idle => plain("IDLE", Alone, &[], Never),
+            Verb::Compress => plain("COMPRESS", Alone, &[], Never),
             Verb::Id => plain("ID", Elsewhere, &["ID"], Never),
             Verb::GetQuotaRoot => plain("GETQUOTAROOT", Elsewhere, &["QUOTAROOT", "QUOTA"], Never),
         }

@@ -39,6 +39,8 @@ pub enum Extension {
     Children,
     /// `QUOTA` (RFC 9208): GETQUOTA and GETQUOTAROOT. Quotas are enforced even without it.
     Quota,
+    /// `COMPRESS=DEFLATE` (RFC 4978), after the login.
+    Compress,
     /// `ACL` (RFC 4314): who may do what with a mailbox.
     Acl,
     /// `STATUS=SIZE` (RFC 8438): the size of a mailbox in STATUS.
@@ -51,6 +53,7 @@ pub enum Extension {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Advertised {
     Always,
+    AfterLogin,
     BeforeLogin,
     BeforeLoginWithoutTls,
 }
@@ -80,6 +83,7 @@ const TABLE: &[Row] = &[
         Advertised::Always,
         true,
     ),
+    (Extension::Compress, &["COMPRESS=DEFLATE"], Advertised::AfterLogin, true),
     (Extension::Acl, &["ACL"], Advertised::Always, true),
     (Extension::StatusSize, &["STATUS=SIZE"], Advertised::Always, true),
     (Extension::Within, &["WITHIN"], Advertised::Always, true),
@@ -168,6 +172,7 @@ impl Extensions {
             };
             let due = match advertised {
                 Advertised::Always => true,
+                Advertised::AfterLogin => authenticated,
                 Advertised::BeforeLogin => !authenticated,
                 Advertised::BeforeLoginWithoutTls => !authenticated && !encrypted,
             };

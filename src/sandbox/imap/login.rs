@@ -10,6 +10,7 @@ use crate::sandbox::Extension;
 use crate::sandbox::imap::session::{Outcome, Refusal, Session, State, bad, no};
 use crate::sandbox::sasl;
 use crate::sandbox::sasl::Fault;
+use crate::sandbox::wire::Transport;
 use crate::sandbox::wire::lines::Line;
 
 /// The longest line of SASL data.
@@ -106,6 +107,18 @@ impl Session {
             "\")"
         ));
         Ok("ID completed.".to_owned())
+    }
+
+    /// Checks whether compression may start. The session compresses after it has sent the OK.
+    pub(crate) fn compress(&mut self) -> Outcome {
+        if !self.extensions.has(Extension::Compress) {
+            return bad("COMPRESS is not supported.");
+        }
+        self.user()?; // never together with a secret
+        if matches!(self.framing.lines.transport, Transport::Deflated(_)) {
+            return no("[COMPRESSIONACTIVE] The connection is compressed already.");
+        }
+        Ok("Compression begins.".to_owned())
     }
 
     pub(crate) fn namespace(&mut self) -> Outcome {

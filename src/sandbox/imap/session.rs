@@ -195,6 +195,7 @@ impl Session {
                 | CommandBody::Search { uid: false, .. }
         );
         let starttls = matches!(command.body, CommandBody::StartTLS);
+        let compress = matches!(command.body, CommandBody::Compress { .. });
         let outcome = self.execute(command.body);
         let accepted = outcome.is_ok();
         if starttls && accepted {
@@ -204,6 +205,9 @@ impl Session {
         self.finish(&tag, outcome, expunge)?;
         if starttls && accepted {
             self.framing.lines.transport.accept_tls(&self.acceptor)?;
+        }
+        if compress && accepted {
+            self.framing.lines.compress();
         }
         Ok(())
     }
@@ -318,6 +322,7 @@ impl Session {
             CommandBody::Idle => self.idle(),
             CommandBody::GetQuota { root } => self.get_quota(&root),
             CommandBody::GetQuotaRoot { mailbox } => self.get_quota_root(&mailbox),
+            CommandBody::Compress { .. } => self.compress(),
             CommandBody::Namespace => self.namespace(),
             _ => bad("This command is not supported."),
         }

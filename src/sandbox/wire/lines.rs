@@ -32,6 +32,13 @@ impl Lines {
         self.transport.discard_incoming();
     }
 
+    /// Compresses the connection from the next byte on.
+    pub(crate) fn compress(&mut self) {
+        let arrived = self.buffer.split_off(self.at);
+        self.consume(arrived.len());
+        self.transport.compress(arrived);
+    }
+
     /// Reads up to a line feed.
     pub(crate) fn read_line(&mut self, limit: usize) -> io::Result<Line> {
         let mut searched = 0;

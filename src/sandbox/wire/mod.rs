@@ -7,6 +7,7 @@
 
 pub(in crate::sandbox) mod certificates;
 pub(in crate::sandbox) mod conversation;
+mod deflate;
 pub(in crate::sandbox) mod lines;
 
 use std::{
@@ -17,6 +18,8 @@ use std::{
 };
 
 use native_tls::{HandshakeError, TlsAcceptor, TlsStream};
+
+use deflate::Deflated;
 
 /// The reading thread pauses above this many unread bytes, so that TCP slows a flooding client
 /// down.
@@ -136,17 +139,28 @@ impl Drop for Wire {
     }
 }
 
-/// A connection, before or after TLS.
+/// A connection: plain, encrypted, compressed.
 pub(crate) enum Transport {
     Plain(Wire),
     Tls(Box<TlsStream<Wire>>),
+    Deflated(Box<Deflated>),
     /// The handshake failed; nothing can be read or written.
     Gone,
 }
 
 impl Transport {
     pub(crate) fn is_encrypted(&self) -> bool {
-        matches!(self, Transport::Tls(_))
+        match self {
+            Transport::Tls(_) => true,
+            Transport::Deflated(deflated) => deflated.inner.is_encrypted(),
+            Transport::Plain(_) | Transport::Gone => false,
+        }
+    }
+
+    /// Compresses what follows; `arrived` was read behind the client's command already.
+    pub(crate) fn compress(&mut self, arrived: Vec<u8>) {
+        let inner = std::mem::replace(self, Transport::Gone);
+        *self = Transport::Deflated(Box::new(Deflated::new(inner, arrived)));
     }
 
     /// Discards everything received in plain text (RFC 9051 6.2.1) and does the server's half of
@@ -174,6 +188,7 @@ impl Transport {
         match self {
             Transport::Plain(wire) => wire.interruptible = interruptible,
             Transport::Tls(stream) => stream.get_mut().interruptible = interruptible,
+            Transport::Deflated(deflated) => deflated.inner.set_interruptible(interruptible),
             Transport::Gone => {}
         }
     }
@@ -182,6 +197,7 @@ impl Transport {
         match self {
             Transport::Plain(wire) => wire.read(target),
             Transport::Tls(stream) => stream.read(target),
+            Transport::Deflated(deflated) => deflated.read(target),
             Transport::Gone => Ok(0),
         }
     }
@@ -190,14 +206,19 @@ impl Transport {
         match self {
             Transport::Plain(wire) => wire.write_all(bytes),
             Transport::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+            Transport::Deflated(deflated) => deflated.write_all(bytes),
             Transport::Gone => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     /// Closes TLS properly, so that the client can tell an end from a cut.
     pub(crate) fn close(&mut self) {
-        if let Transport::Tls(stream) = self {
-            let _ = stream.shutdown();
+        match self {
+            Transport::Tls(stream) => {
+                let _ = stream.shutdown();
+            }
+            Transport::Deflated(deflated) => deflated.inner.close(),
+            Transport::Plain(_) | Transport::Gone => {}
         }
     }
 }

@@ -14,6 +14,7 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
         ("ID", "ID NIL", "BAD ID is not supported."),
         ("ENABLE", "ENABLE CONDSTORE", "BAD ENABLE is not supported."),
         ("NAMESPACE", "NAMESPACE", "BAD NAMESPACE is not supported."),
+        ("COMPRESS=DEFLATE", "COMPRESS DEFLATE", "BAD COMPRESS is not supported."),
         ("ACL", "MYRIGHTS INBOX", "BAD ACL is not supported."),
         ("STATUS=SIZE", "STATUS INBOX (SIZE)", "BAD A status item is not supported."),
         ("WITHIN", "SEARCH OLDER 5", "BAD WITHIN is not supported."),
