@@ -45,6 +45,8 @@ pub enum Identifier {
     RecipientsRefused,
     /// The server does not offer what was requested.
     Unsupported,
+    /// Letters were selected under another UIDVALIDITY, so they cannot be told any more.
+    Stale,
     /// A file could not be read or written.
     File,
     /// A limit on changes forbids this; none of it was sent.
@@ -75,6 +77,7 @@ impl Identifier {
             Identifier::Authentication => "authentication",
             Identifier::RecipientsRefused => "recipients-refused",
             Identifier::Unsupported => "unsupported",
+            Identifier::Stale => "stale",
             Identifier::File => "file",
             Identifier::Limit => "limit",
             Identifier::NotAllowed => "not-allowed",

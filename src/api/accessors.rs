@@ -9,7 +9,7 @@
 use super::Answer;
 use super::flags::flag_list;
 use super::mailbox::{failed, mailbox, pop_mailbox};
-use super::reconnecting::Reconnection;
+use super::reconnection::Reconnection;
 use super::sets::required;
 use crate::host::{self, Call, Function, Run, Value};
 use crate::proto::imap::SelectedMailbox;

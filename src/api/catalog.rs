@@ -6,8 +6,9 @@
 //! list for untrusted scripts all read this table.
 
 use super::{
-    accessors, accounts, connections, dates, envelope, fetching, help, letters, mailboxes,
-    messages, parts, pipeline, pop, reconnecting, run_program, searching, sets, smtp, tables,
+    accessors, accounts, connections, dates, envelope, fetching, help, letter_sets, letters,
+    mailboxes, messages, parts, pipeline, pop, reconnecting, run_program, searching, sets, smtp,
+    tables,
 };
 use crate::host::{self, Function, Known, Value};
 
@@ -29,6 +30,9 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Many calls at once", functions: pipeline::FUNCTIONS },
     Topic { title: "Changing", functions: messages::FUNCTIONS },
     Topic { title: "Envelopes", functions: envelope::FUNCTIONS },
+    Topic { title: "Sets of letters", functions: letter_sets::CHOOSING },
+    Topic { title: "What a letter knows", functions: letter_sets::READING },
+    Topic { title: "Changing letters of a set", functions: letter_sets::CHANGING },
     Topic { title: "POP", functions: pop::FUNCTIONS },
     Topic { title: "SMTP", functions: smtp::FUNCTIONS },
     // After the topics whose functions it calls.

@@ -9,7 +9,7 @@
 use super::mailbox::{any_mailbox_at, deliver_warnings, failed, on_mailbox, operate};
 use super::objects::SmtpConnection;
 use super::objects::{AnyMailbox, ImapMailbox};
-use super::reconnecting::Reconnection;
+use super::reconnection::Reconnection;
 use super::secret::Login;
 use super::sets::required;
 use super::state::state;

@@ -83,6 +83,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "The part of an address after the @, a string or nil.\naddress: an element of an envelope's address field, or nil. :raw  t leaves encoded words as they are.",
     ).checked(),
     address_part(
+        "address-email",
+        address_email,
+        "The plain address, a string: \"jkf@verada.com\"; nil for nil and for what is no address.\naddress: an element of an envelope's address field or of letter-to, or nil. :raw  t leaves encoded words as they are.",
+    ).checked(),
+    address_part(
+        "address-domain",
+        address_domain,
+        "The domain of an address in lower case, a string; nil if it has none.\naddress: an element of an envelope's address field or of letter-to, or nil. :raw  t leaves encoded words as they are.",
+    ).checked(),
+    address_part(
         "address->string",
         address_to_string,
         "An address as headers write it, a string: \"jkf <jkf@verada.com>\"; \"\" for nil.\naddress: an element of an envelope's address field, or nil. :raw  t leaves encoded words as they are.",
@@ -159,6 +169,22 @@ accessors! {
     address_additional = part_of_address 1;
     address_mailbox = part_of_address 2;
     address_host = part_of_address 3;
+}
+
+/// Returns `mailbox@host`.
+fn address_email(call: &Call<'_>) -> Answer {
+    let (mailbox, host) = (part_of_address(call, 2)?, part_of_address(call, 3)?);
+    Ok(match (host::as_str(&mailbox), host::as_str(&host)) {
+        (Some(mailbox), Some("")) => host::string(mailbox),
+        (Some(mailbox), Some(host)) => host::string(format!("{mailbox}@{host}")),
+        _ => host::nil(),
+    })
+}
+
+fn address_domain(call: &Call<'_>) -> Answer {
+    let domain = part_of_address(call, 3)?;
+    let domain = host::as_str(&domain).filter(|domain| !domain.is_empty());
+    Ok(domain.map_or_else(host::nil, |domain| host::string(domain.to_lowercase())))
 }
 
 /// Returns `Name <mailbox@host>`, as written in a header.

@@ -1,21 +1,21 @@
-//! The way from a call to its connection and back.
+//! The way from a call to its connection.
 //!
 //! Nearly every native that talks to a server uses `on_mailbox` or one of its relatives. They find
 //! the mailbox in an argument, refuse a call that cannot be pipelined while `pipelined-map` issues,
-//! lock the client, start the progress, run the operation, and deliver the server's warnings. An
-//! error becomes a condition that names the function, with a hint where the script can remove the
-//! cause: no mailbox selected, or no such destination.
+//! and run the operation (see `operation`).
 
 use super::objects::{AnyMailbox, ImapMailbox, PopMailbox};
+use super::operation::deliver;
+pub(super) use super::operation::{deliver_warnings, failed, on};
 use super::pipeline;
 use super::progress::Progress;
-use super::reconnecting::Reconnection;
+use super::selection::imap_mailbox;
 use super::sets::required;
-use crate::client::{Error, ImapClient, PopClient, Warning, WarningKind};
-use crate::condition::{Condition, Identifier};
-use crate::host::{self, Call, Context};
+use crate::client::{Error, ImapClient, PopClient};
+use crate::condition::Condition;
+use crate::host::{self, Call};
+use crate::proto::imap::Messages;
 use crate::proto::imap::sequence::Bound;
-use crate::proto::imap::{Messages, Verb};
 use std::sync::Arc;
 
 /// Counts the messages that a set asks for, if this is known without asking the server.
@@ -45,9 +45,11 @@ pub(super) fn mailbox(call: &Call<'_>) -> Result<Arc<ImapMailbox>, Condition> {
     mailbox_at(call, 0)
 }
 
+/// Returns the mailbox in argument `index`, with the mailbox selected that the script means.
 pub(super) fn mailbox_at(call: &Call<'_>, index: usize) -> Result<Arc<ImapMailbox>, Condition> {
     let argument = required(call, index);
-    host::downcast::<ImapMailbox>(argument).ok_or_else(|| {
+    let mailbox = imap_mailbox(call, argument)?;
+    mailbox.ok_or_else(|| {
         call.wrong("mailbox", "a mailbox, as make-imap-connection returns it", argument)
     })
 }
@@ -58,7 +60,7 @@ pub(super) fn any_mailbox_at(call: &Call<'_>, index: usize) -> Result<AnyMailbox
     if let Some(mailbox) = host::downcast::<PopMailbox>(argument) {
         return Ok(AnyMailbox::Pop(mailbox));
     }
-    let imap = host::downcast::<ImapMailbox>(argument).map(AnyMailbox::Imap);
+    let imap = imap_mailbox(call, argument)?.map(AnyMailbox::Imap);
     imap.ok_or_else(|| {
         call.wrong(
             "mailbox",
@@ -120,80 +122,4 @@ pub(super) fn on_mailbox_at<T>(
         client.begin_operation(call.number());
         operation(client)
     })
-}
-
-/// Runs an operation on an IMAP connection on behalf of the function `name`.
-pub(super) fn on<T>(
-    context: &Context,
-    name: &str,
-    mailbox: &ImapMailbox,
-    operation: impl FnOnce(&mut ImapClient) -> Result<T, Error>,
-) -> Result<T, Condition> {
-    let mut client = mailbox.client();
-    let _work = context.state::<Progress>().begin(name);
-    let result = operation(&mut client);
-    deliver_warnings(context, name, &mut client);
-    result.map_err(|error| {
-        let condition = condition(name, &error, client.selected().is_none());
-        mailbox.extra::<Reconnection>().note(&condition);
-        condition
-    })
-}
-
-/// Delivers messages of the server that need not stop the program.
-pub(super) fn deliver_warnings(context: &Context, name: &str, client: &mut ImapClient) {
-    deliver(context, name, client.take_warnings());
-}
-
-fn deliver(context: &Context, name: &str, warnings: Vec<Warning>) {
-    for warning in warnings {
-        if warning.kind == WarningKind::Unreadable {
-            context.warn(unreadable(name, &warning.words));
-            continue;
-        }
-        let (identifier, message) = match warning.kind {
-            WarningKind::UnknownOk => {
-                (Identifier::UnknownOk, "the server says something that is not known here")
-            }
-            WarningKind::UnknownUntagged => {
-                (Identifier::UnknownUntagged, "the server sends something that is not known here")
-            }
-            _ => (Identifier::Problem, "the server warns"),
-        };
-        let condition = Condition::new(identifier, format!("{name}: {message}"));
-        context.warn(condition.with_server_string(warning.words));
-    }
-}
-
-/// The warning that a part of an answer was left out.
-fn unreadable(name: &str, words: &str) -> Condition {
-    Condition::new(Identifier::Unreadable, format!("{name}: {words}"))
-}
-
-/// Returns the condition for a client's error.
-pub(super) fn failed(call: &Call<'_>, error: &Error) -> Condition {
-    condition(call.name(), error, false)
-}
-
-/// Returns the condition for a client's error in the function `name`, with a hint if a mailbox must
-/// be selected or created first.
-fn condition(name: &str, error: &Error, nothing_selected: bool) -> Condition {
-    let needs_selected = |command| Verb::named(command).is_some_and(|v| v.row().needs_selected);
-    let hint = match error {
-        Error::Refused { command, .. } if nothing_selected && needs_selected(command) => {
-            "; no mailbox is selected: call (select-mailbox mb \"inbox\") first"
-        }
-        Error::Refused { command, completion }
-            if completion.code.as_ref().is_some_and(|(code, _)| code == "TRYCREATE") =>
-        {
-            if *command == "APPEND" {
-                "; (create-mailbox mb name) makes the mailbox"
-            } else {
-                "; :create t makes the mailbox"
-            }
-        }
-        _ => "",
-    };
-    let condition = Condition::from(error);
-    Condition { message: format!("{name}: {}{hint}", condition.message), ..condition }
 }

@@ -6,8 +6,10 @@
 
 use super::flags::flag_list;
 use super::mailbox::{mailbox, on_mailbox};
+use super::objects::ImapMailbox;
 use super::pipeline;
-use super::reconnecting::Reconnection;
+use super::reconnection::Reconnection;
+use super::selection::Borrowed;
 use super::state::state;
 use crate::client::{Error, ImapClient, QuotaResource, QuotaRoot};
 use crate::condition::Condition;
@@ -125,6 +127,9 @@ type Result<T> = std::result::Result<T, Condition>;
 
 pub(super) fn select_mailbox(call: &Call<'_>) -> Result<Value> {
     let (name, read_only) = (call.string(1)?, call.boolean_key("read-only"));
+    if let Some(mailbox) = call.arg(0).and_then(host::downcast::<ImapMailbox>) {
+        mailbox.extra::<Borrowed>().forget();
+    }
     on_mailbox(call, |client| client.select(name, read_only))?;
     mailbox(call)?.extra::<Reconnection>().numbers_are_new();
     Ok(host::truth(true))

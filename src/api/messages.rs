@@ -56,13 +56,11 @@ mb: a mailbox object. messages: as for fetch-parts. destination: a string. :uid 
 Returns (uidvalidity from to), from and to being sets of unique ids, if the server reports them, else t. Errors: :error-response when the destination does not exist.",
     ).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).checked(),
     Function::native(
-        "copy-letters",
+        "%copy-letters",
         "(mb messages other-mb destination &key uid create)",
         super::copying::copy_letters,
-        "Copies letters, with flags and dates, to a mailbox on another connection, such as another server's. Many letters are in flight at a time, and memory stays flat. :\\\\seen is not set.
-mb other-mb: mailbox objects of two IMAP connections. messages  as for fetch-parts. destination: a string. :uid  t takes messages as unique ids. :create  t creates the destination if it does not exist.
-Returns the list of the numbers, or unique ids, that were copied. Errors: :error-response when the destination does not exist or a letter is refused; the message says how many were copied before.",
-    ).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).checked(),
+        "Copies letters from one connection to another; see copy-letters, whose errors these are.",
+    ).typed(&[("uid", Type::Truth), ("create", Type::Truth)]).inside_of("copy-letters").checked(),
     Function::native(
         "move-to-mailbox",
         "(mb messages destination &key uid create)",

@@ -7,6 +7,7 @@
 //! whichever of its parts they are given.
 
 use super::Answer;
+use super::letter_sets::whole_letter;
 use super::letters::letter_bytes;
 use super::sets::required;
 use crate::condition::{Condition, Identifier};
@@ -35,19 +36,19 @@ text: a string or a bytevector, as any fetch returns it.",
         "letter-text",
         "(letter)",
         letter_text,
-        "The readable text of a letter, a string: the plain alternative, or else the text of the HTML.\nletter: as parse-letter returns it.",
+        "The readable text of a letter, a string: the plain alternative, or else the text of the HTML.\nletter: a letter of a set, what parse-letter returns, or a letter's text, a string or a bytevector. :\\\\seen is not set. nil for a letter that has left its mailbox.",
     ).checked(),
     Function::native(
         "letter-html",
         "(letter)",
         letter_html,
-        "The HTML text of a letter, a string; nil if it has none.\nletter: as parse-letter returns it.",
+        "The HTML text of a letter, a string; nil if it has none.\nletter: as for letter-text.",
     ).checked(),
     Function::native(
         "letter-attachments",
         "(letter)",
         letter_attachments,
-        "The list of a letter's attachments.\nletter: as parse-letter returns it. See attachment-name, attachment-type, attachment-bytes, save-attachment.",
+        "The list of a letter's attachments.\nletter: as for letter-text. See attachment-name, attachment-type, attachment-bytes, save-attachment.",
     ).checked(),
     Function::native(
         "attachment-name",
@@ -327,16 +328,21 @@ pub(super) fn part_bytes(call: &Call<'_>) -> Answer {
     Ok(host::bytes(read_part(call)?.part().decoded().into_owned()))
 }
 
+/// Returns the letter that a part belongs to.
+pub(super) fn letter_of_part(value: &Value) -> Option<Arc<Letter>> {
+    host::downcast::<ReadPart>(value).map(|part| part.letter.clone())
+}
+
 pub(super) fn letter_text(call: &Call<'_>) -> Answer {
-    Ok(host::string(read_part(call)?.letter.text()))
+    Ok(whole_letter(call)?.map_or_else(host::nil, |letter| host::string(letter.text())))
 }
 
 pub(super) fn letter_html(call: &Call<'_>) -> Answer {
-    Ok(text_or_nil(read_part(call)?.letter.html()))
+    Ok(text_or_nil(whole_letter(call)?.and_then(|letter| letter.html())))
 }
 
 pub(super) fn letter_attachments(call: &Call<'_>) -> Answer {
-    let part = read_part(call)?;
+    let Some(letter) = whole_letter(call)? else { return Ok(host::nil()) };
     let value = |(number, attachment): (usize, Attachment<'_>)| {
         let printed = format!(
             "#<attachment {} {:?}>",
@@ -344,11 +350,11 @@ pub(super) fn letter_attachments(call: &Call<'_>) -> Answer {
             attachment.file_name().unwrap_or_default()
         );
         host::object(
-            ReadAttachment { letter: part.letter.clone(), number },
+            ReadAttachment { letter: letter.clone(), number },
             &crate::shown::escape_controls(&printed),
         )
     };
-    Ok(host::list(part.letter.attachments().into_iter().enumerate().map(value).collect()))
+    Ok(host::list(letter.attachments().into_iter().enumerate().map(value).collect()))
 }
 
 /// Calls `use_it` with the attachment in the first argument. A part counts as an attachment, too.

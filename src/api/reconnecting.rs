@@ -15,22 +15,20 @@
 //! letters now. Calls with message numbers are refused then, until the script asks for numbers
 //! again. A new UIDVALIDITY leaves no mailbox selected, so that no UID is used either.
 
+use super::letter_sets;
 use super::objects::ImapMailbox;
 use super::pipeline;
 use super::progress::Progress;
-use super::secret::Login;
+use super::reconnection::{How, Reconnection};
+use super::selection::Place;
 use super::sets::required;
 use super::shifting::Given;
 use super::state::state;
-use crate::client::{ConnectOptions, Error, Found, ImapClient, Repeat};
+use crate::client::{Error, Found, ImapClient, Repeat};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run, Type, Value};
 use crate::proto::deed::Ending;
-use crate::proto::imap::Messages;
-use crate::proto::imap::sequence::Bound;
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The rows of the topic "Connections" about lost ones.
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -91,78 +89,6 @@ fn options(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::list(defaults.map(given).to_vec()))
 }
 
-/// How a connection was made, and what its script may still use.
-#[derive(Default)]
-pub(super) struct Reconnection {
-    how: Mutex<Option<Arc<How>>>,
-    /// Whether it was lost because the server did not answer in time.
-    by_timeout: AtomicBool,
-    /// Whether message numbers may mean other letters than the script thinks.
-    numbers_are_old: AtomicBool,
-}
-
-struct How {
-    login: Login,
-    options: ConnectOptions,
-}
-
-impl Reconnection {
-    /// Remembers how the connection was made.
-    pub(super) fn remember(&self, login: Login, options: ConnectOptions) {
-        self.set_how(Some(Arc::new(How { login, options })));
-    }
-
-    /// Forgets it: the script has closed the connection.
-    pub(super) fn forget(&self) {
-        self.set_how(None);
-    }
-
-    fn set_how(&self, how: Option<Arc<How>>) {
-        *self.how.lock().unwrap_or_else(PoisonError::into_inner) = how;
-    }
-
-    fn how(&self) -> Option<Arc<How>> {
-        self.how.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Notes that an operation ended with this error.
-    pub(super) fn note(&self, error: &Condition) {
-        self.by_timeout.store(error.identifier == Identifier::Timeout, Ordering::Relaxed);
-    }
-
-    /// Notes that the script asks for message numbers now.
-    pub(super) fn numbers_are_new(&self) {
-        self.numbers_are_old.store(false, Ordering::Relaxed);
-    }
-}
-
-/// Refuses message numbers that may mean other letters since the connection was made anew. All
-/// messages, `(:seq 1 :*)`, mean what is there.
-///
-/// # Errors
-/// `:in-doubt`.
-pub(super) fn check_numbers(
-    call: &Call<'_>,
-    mailbox: &ImapMailbox,
-    messages: &Messages,
-) -> Result<(), Condition> {
-    let Messages::Numbers(set) = messages else { return Ok(()) };
-    let all = [(Bound::Number(NonZeroU32::MIN), Bound::Last)];
-    if set.ranges() == all
-        || !mailbox.extra::<Reconnection>().numbers_are_old.load(Ordering::Relaxed)
-    {
-        return Ok(());
-    }
-    Err(Condition::new(
-        Identifier::InDoubt,
-        format!(
-            "{}: the connection was made anew, and letters may have left the mailbox meanwhile, so message numbers from before may be \
-             other letters now: ask for them again with search-mailbox, or use :uid t",
-            call.name()
-        ),
-    ))
-}
-
 /// Returns whether a call with these arguments has lost its connection and can get another.
 pub(super) fn applies(arguments: &[Value]) -> bool {
     !lost(arguments).is_empty()
@@ -177,10 +103,14 @@ fn lost(arguments: &[Value]) -> Vec<(Arc<ImapMailbox>, Arc<How>)> {
 }
 
 fn mailboxes(arguments: &[Value]) -> impl Iterator<Item = Arc<ImapMailbox>> {
-    let mailbox = |argument| {
-        host::downcast::<ImapMailbox>(argument).or_else(|| pipeline::mailbox_of(argument))
+    let mailboxes = |argument| {
+        let mailbox =
+            host::downcast::<ImapMailbox>(argument).or_else(|| pipeline::mailbox_of(argument));
+        let mailbox = mailbox
+            .or_else(|| host::downcast::<Place>(argument).map(|place| place.mailbox.clone()));
+        mailbox.map_or_else(|| letter_sets::mailboxes_of(argument), |mailbox| vec![mailbox])
     };
-    arguments.iter().filter_map(mailbox)
+    arguments.iter().flat_map(mailboxes)
 }
 
 fn reconnect(call: &Call<'_>) -> Result<Value, Condition> {
@@ -248,7 +178,7 @@ fn resume(
     mut client: ImapClient,
 ) -> Result<Option<String>, Error> {
     let reconnection = mailbox.extra::<Reconnection>();
-    let by_timeout = reconnection.by_timeout.load(Ordering::Relaxed);
+    let by_timeout = reconnection.by_timeout();
     let lost = held.lost(function != "create-mailbox", by_timeout);
     // A call of pipelined-map judges itself: others may have begun since.
     let deeds = held.deeds_of_operation().filter(|_| function != "pipelined-map");
@@ -296,7 +226,7 @@ fn resume(
     match found {
         Found::SameNumbers => mailbox.extra::<Given>().carry_over(held, &client),
         Found::SameUids | Found::OtherUidValidity => {
-            reconnection.numbers_are_old.store(true, Ordering::Relaxed);
+            reconnection.numbers_are_old();
         }
         Found::NothingSelected => {}
     }

@@ -8,7 +8,7 @@ use super::dates;
 use super::flags::flag_text;
 use super::mailbox::mailbox;
 use super::pipeline;
-use super::reconnecting::Reconnection;
+use super::reconnection::Reconnection;
 use super::sets::{message_set, required};
 use super::shifting::Given;
 use crate::client::ImapClient;
@@ -39,6 +39,11 @@ pub(super) fn search_mailbox(call: &Call<'_>) -> Result<Value, Condition> {
         let number = |number: u32| host::integer(i64::from(number));
         Ok(host::list(numbers.into_iter().map(number).collect()))
     })
+}
+
+/// Reads a search expression on behalf of a function.
+pub(super) fn search_key(function: &str, expression: &Value) -> Result<SearchKey, Condition> {
+    Expression { function }.key(expression, 0)
 }
 
 /// Checks a search expression without a connection.

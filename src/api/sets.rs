@@ -4,8 +4,8 @@
 //! message numbers and, with `:uid t`, for unique ids. `message_set` reads a set and `set_value`
 //! makes one; the other functions read arguments of a call and report wrong ones.
 
-use super::objects::ImapMailbox;
-use super::reconnecting;
+use super::reconnection;
+use super::selection::imap_mailbox;
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
 use crate::proto::imap::sequence::Bound;
@@ -49,8 +49,9 @@ pub(super) fn message_id(call: &Call<'_>, index: usize) -> Result<MessageId, Con
 /// Checks that numbers in argument `index` mean what the script thinks, in the IMAP mailbox of the
 /// argument before it.
 fn check_numbers(call: &Call<'_>, index: usize, messages: &Messages) -> Result<(), Condition> {
-    let mailbox = call.arg(index.wrapping_sub(1)).and_then(host::downcast::<ImapMailbox>);
-    mailbox.map_or(Ok(()), |mailbox| reconnecting::check_numbers(call, &mailbox, messages))
+    let Some(argument) = call.arg(index.wrapping_sub(1)) else { return Ok(()) };
+    let mailbox = imap_mailbox(call, argument)?;
+    mailbox.map_or(Ok(()), |mailbox| reconnection::check_numbers(call, &mailbox, messages))
 }
 
 /// Returns the number in argument `index`.

@@ -54,9 +54,14 @@ impl Given {
 
     /// Goes on with the numbers on a new connection, on which they mean the same letters.
     pub(super) fn carry_over(&self, old: &ImapClient, new: &ImapClient) {
+        self.go_on(old.epoch(), new.epoch());
+    }
+
+    /// Goes on with the numbers of one epoch in another, in which they mean the same letters.
+    pub(super) fn go_on(&self, old: (u64, u64), new: (u64, u64)) {
         let mut given = self.numbers();
-        if given.epoch == old.epoch() {
-            given.epoch = new.epoch();
+        if given.epoch == old {
+            given.epoch = new;
         }
     }
 }

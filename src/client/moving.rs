@@ -53,18 +53,41 @@ impl ImapClient {
         destination: &str,
     ) -> Result<Option<CopiedUids>, Error> {
         let uidplus = self.has_uidplus(); // decided once: capabilities may change under way
+        let copied = self.copy(&Messages::Uids(uids.clone()), destination)?;
+        self.remove_these(uids, uidplus, "copied and ")?;
+        Ok(copied)
+    }
+
+    /// Marks these messages `\Deleted` and removes them, and no others. Without UIDPLUS, if others
+    /// are marked too, these stay marked, and a warning says so. Returns whether they are removed.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn remove(&mut self, uids: &SequenceSet) -> Result<bool, Error> {
+        let uidplus = self.has_uidplus();
+        self.remove_these(uids, uidplus, "")
+    }
+
+    fn remove_these(
+        &mut self,
+        uids: &SequenceSet,
+        uidplus: bool,
+        before: &str,
+    ) -> Result<bool, Error> {
         let messages = Messages::Uids(uids.clone());
-        let copied = self.copy(&messages, destination)?;
         self.store_silently(&messages, StoreMode::Add, &[Flag::new("\\Deleted")?])?;
         if uidplus {
             self.uid_expunge_all(uids)?;
         } else if self.others_are_marked(uids)? {
-            let words = "the letters were copied and marked \\Deleted, but not removed: others are marked too, and this server can only remove all of them";
-            self.warn(WarningKind::Problem, words.into());
+            let words = format!(
+                "the letters were {before}marked \\Deleted, but not removed: others are marked too, and this server can only remove all of them"
+            );
+            self.warn(WarningKind::Problem, words);
+            return Ok(false);
         } else {
             self.expunge()?;
         }
-        Ok(copied)
+        Ok(true)
     }
 
     /// Whether other messages are marked `\Deleted`.

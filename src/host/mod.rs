@@ -68,9 +68,10 @@ pub use report::{Frame, Place, Report};
 pub use secrets::{is_variable_name, without_secrets};
 pub use value::{
     LONGEST_SHARED, Value, ValueKind, as_bytes, as_dotted_pair, as_float, as_integer, as_keyword,
-    as_list, as_str, as_symbol, bytes, bytes_length, cons, copy_into_bytes, displayed, downcast,
-    float, from_datum, integer, is_nil, is_procedure, is_true, keyword, kind_of, list, list_of,
-    members, nil, object, shared_object, shared_string, shown, string, symbol, to_datum, truth,
+    as_list, as_str, as_symbol, bytes, bytes_length, cons, copy_into_bytes, displayed,
+    displayed_object, downcast, float, from_datum, integer, is_nil, is_procedure, is_true, keyword,
+    kind_of, list, list_of, members, nil, object, shared_object, shared_string, shown, string,
+    symbol, to_datum, truth,
 };
 pub use worker::Surroundings;
 

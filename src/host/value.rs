@@ -132,10 +132,13 @@ pub fn shared_object<T: Send + Sync + 'static>(value: Arc<T>, printed: &str) -> 
 
 /// Wraps a Rust value in an object that prints the value's current state.
 pub(super) fn changing_object<T: fmt::Display + Send + Sync + 'static>(value: T) -> Value {
+    displayed_object(Arc::new(value))
+}
+
+/// Wraps a shared Rust value in an object that prints as the value's `Display` says at that time.
+pub fn displayed_object<T: fmt::Display + Send + Sync + 'static>(value: Arc<T>) -> Value {
     let show = |value: &Shared| value.downcast_ref::<T>().map(T::to_string);
-    Object { value: Arc::new(value), printed: Printed::Now(show) }
-        .into_steelval()
-        .unwrap_or(SteelVal::Void)
+    Object { value, printed: Printed::Now(show) }.into_steelval().unwrap_or(SteelVal::Void)
 }
 
 /// Returns the Rust value inside an [`object`], if it has type `T`.

@@ -83,6 +83,8 @@ fn right(parameter: &str) -> &'static str {
         }
         "text" => "\"Subject: x\n\nx\n\"",
         "messages" | "message" => "1",
+        "letters" => "'()",
+        "flags" => ":work",
         "parts" => "\"flags\"",
         "items" => "'(:messages)",
         "expression" => ":all",

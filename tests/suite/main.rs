@@ -51,6 +51,7 @@ mod hostile;
 mod identity;
 #[cfg(feature = "host")]
 mod language;
+mod letter_sets;
 mod letters;
 #[cfg(feature = "host")]
 mod libraries;

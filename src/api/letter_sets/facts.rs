@@ -1,0 +1,253 @@
+//! What is known of letters, and how it is asked for.
+//!
+//! The first accessor that needs a fact fetches it for all letters of the batch in one command, so
+//! that a loop over a set waits once. A letter that the server does not describe has left the
+//! mailbox; it is not asked for again.
+//!
+//! | kind | one FETCH of | for |
+//! |---|---|---|
+//! | [`Kind::Brief`] | FLAGS, INTERNALDATE, RFC822.SIZE | all letters of the batch |
+//! | [`Kind::Overview`] | these and ENVELOPE | all letters of the batch |
+//! | [`Kind::Fields`] | some header fields | all letters of the batch |
+//! | whole letters | BODY.PEEK[] | this letter and those after it in the batch, a megabyte or so; only the last of these pieces is kept |
+//!
+//! Nothing here sets `\Seen`.
+
+use super::{Batch, Letter};
+use crate::client::{Fetched, ImapClient};
+use crate::condition::Condition;
+use crate::host::Call;
+use crate::mime;
+use crate::proto::imap::envelope::Envelope;
+use crate::proto::imap::{FetchItems, Messages};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+/// Whole letters that are fetched together have at most this many bytes, unless one alone has more.
+const PIECE: u64 = 1 << 20;
+
+/// And at most this many letters.
+const PIECE_LETTERS: usize = 256;
+
+/// How many envelopes are fetched for printing.
+const GLANCE: usize = 20;
+
+/// What one FETCH tells.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Brief,
+    Overview,
+    /// Header fields, their names in lower case, comma-separated.
+    Fields(&'static str),
+    /// A field that a script names, in lower case.
+    Field(String),
+    /// The whole header.
+    Header,
+}
+
+/// What is known of the letters of one origin.
+#[derive(Default)]
+pub(super) struct Facts {
+    brief: HashMap<u32, Brief>,
+    envelopes: HashMap<u32, Arc<Envelope>>,
+    /// By the kind that was asked, and by UID: the fields as they came.
+    headers: HashMap<Kind, HashMap<u32, Arc<[u8]>>>,
+    /// The letters that were asked for, by kind.
+    asked: HashMap<Kind, HashSet<u32>>,
+    /// Letters whose flags a verb has changed since.
+    changed: HashSet<u32>,
+    /// The piece of whole letters fetched last.
+    whole: Vec<(u32, Option<Arc<mime::Letter>>)>,
+}
+
+/// The small facts of a letter.
+#[derive(Clone)]
+pub(super) struct Brief {
+    pub flags: Vec<String>,
+    pub size: Option<u64>,
+    /// In seconds since 1970.
+    pub arrived: Option<i64>,
+}
+
+impl Batch {
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.origin.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees to it that this kind is known of all letters of the batch.
+    fn know(&self, call: &Call<'_>, kind: &Kind, uid: u32) -> Result<(), Condition> {
+        if self.facts().has_asked(kind, uid) {
+            return Ok(());
+        }
+        let missing: Vec<u32> = {
+            let facts = self.facts();
+            self.uids.iter().copied().filter(|uid| !facts.has_asked(kind, *uid)).collect()
+        };
+        let items = kind.items();
+        let fetched = self.origin.run(call, |client| fetch(client, &missing, &items))?;
+        let mut facts = self.facts();
+        facts.asked.entry(kind.clone()).or_default().extend(&missing);
+        for one in fetched {
+            facts.keep(kind, one);
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    /// Fetches the envelopes that printing shows, if the connection is at hand: free, open, and with
+    /// the mailbox selected. Errors do not matter here; the next operation will show them.
+    fn glance(&self, uid: u32) {
+        if self.facts().has_asked(&Kind::Overview, uid) {
+            return;
+        }
+        let Some(mut client) = self.origin.place.mailbox.client_if_free() else { return };
+        let uid_validity = client.selected().and_then(|selected| selected.uid_validity);
+        let place = &self.origin.place;
+        if !place.is_selected(&client) || uid_validity != place.uid_validity {
+            return;
+        }
+        let from = self.uids.iter().position(|one| *one == uid).unwrap_or(0);
+        let some: Vec<u32> = self.uids[from..].iter().copied().take(GLANCE).collect();
+        let Ok(fetched) = fetch(&mut client, &some, &Kind::Overview.items()) else { return };
+        let mut facts = self.facts();
+        facts.asked.entry(Kind::Overview).or_default().extend(some);
+        fetched.into_iter().for_each(|one| facts.keep(&Kind::Overview, one));
+    }
+}
+
+fn fetch(
+    client: &mut ImapClient,
+    uids: &[u32],
+    items: &str,
+) -> Result<Vec<Fetched>, crate::client::Error> {
+    client.fetch_all(&Messages::uids(uids.iter().copied()), &FetchItems::parse(items)?)
+}
+
+impl Kind {
+    fn items(&self) -> String {
+        let fields = |names: &str| {
+            format!("(UID BODY.PEEK[HEADER.FIELDS ({})])", names.replace(',', " ").to_uppercase())
+        };
+        match self {
+            Kind::Brief => "(UID FLAGS INTERNALDATE RFC822.SIZE)".to_owned(),
+            Kind::Overview => "(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)".to_owned(),
+            Kind::Fields(names) => fields(names),
+            Kind::Field(name) => fields(name),
+            Kind::Header => "(UID BODY.PEEK[HEADER])".to_owned(),
+        }
+    }
+}
+
+impl Facts {
+    fn has_asked(&self, kind: &Kind, uid: u32) -> bool {
+        let has = |kind| self.asked.get(kind).is_some_and(|uids| uids.contains(&uid));
+        match kind {
+            Kind::Brief => !self.changed.contains(&uid) && (has(kind) || has(&Kind::Overview)),
+            kind => has(kind),
+        }
+    }
+
+    fn keep(&mut self, kind: &Kind, fetched: Fetched) {
+        let Some(uid) = fetched.uid else { return };
+        match kind {
+            Kind::Brief | Kind::Overview => {
+                let brief = Brief {
+                    flags: fetched.flags.unwrap_or_default(),
+                    size: fetched.size,
+                    arrived: fetched.internal_date.map(|date| date.unix_seconds()),
+                };
+                self.brief.insert(uid, brief);
+                self.changed.remove(&uid);
+                if let Some(envelope) = fetched.envelope {
+                    self.envelopes.insert(uid, Arc::new(envelope));
+                }
+            }
+            Kind::Fields(_) | Kind::Field(_) | Kind::Header => {
+                if let Some((_, text)) = fetched.texts.into_iter().next() {
+                    self.headers.entry(kind.clone()).or_default().insert(uid, text.into());
+                }
+            }
+        }
+    }
+}
+
+impl Letter {
+    /// Flags, size and time of arrival; `None` if the letter has left the mailbox.
+    pub(super) fn brief(&self, call: &Call<'_>) -> Result<Option<Brief>, Condition> {
+        self.batch.know(call, &Kind::Brief, self.uid)?;
+        Ok(self.batch.facts().brief.get(&self.uid).cloned())
+    }
+
+    /// The envelope; `None` if the letter has left the mailbox.
+    pub(super) fn envelope(&self, call: &Call<'_>) -> Result<Option<Arc<Envelope>>, Condition> {
+        self.batch.know(call, &Kind::Overview, self.uid)?;
+        Ok(self.batch.facts().envelopes.get(&self.uid).cloned())
+    }
+
+    /// The header fields of this kind, as the letter has them.
+    pub(super) fn header(
+        &self,
+        call: &Call<'_>,
+        kind: &Kind,
+    ) -> Result<Option<Arc<[u8]>>, Condition> {
+        self.batch.know(call, kind, self.uid)?;
+        Ok(self.batch.facts().headers.get(kind).and_then(|texts| texts.get(&self.uid).cloned()))
+    }
+
+    /// The whole letter; `None` if it has left the mailbox.
+    pub(super) fn whole(&self, call: &Call<'_>) -> Result<Option<Arc<mime::Letter>>, Condition> {
+        let known = |facts: &Facts| {
+            facts.whole.iter().find(|(uid, _)| *uid == self.uid).map(|(_, letter)| letter.clone())
+        };
+        if let Some(letter) = known(&self.batch.facts()) {
+            return Ok(letter);
+        }
+        self.batch.know(call, &Kind::Brief, self.uid)?;
+        let piece = self.piece();
+        let fetched =
+            self.origin().run(call, |client| fetch(client, &piece, "(UID BODY.PEEK[])"))?;
+        let mut texts: HashMap<u32, Vec<u8>> = HashMap::new();
+        for one in fetched {
+            if let (Some(uid), Some((_, text))) = (one.uid, one.texts.into_iter().next()) {
+                texts.insert(uid, text);
+            }
+        }
+        let parsed = |uid: u32| {
+            let letter = texts.remove(&uid).map(mime::Letter::from_bytes);
+            (uid, letter.map(Arc::new))
+        };
+        let mut facts = self.batch.facts();
+        facts.whole = piece.into_iter().map(parsed).collect();
+        Ok(known(&facts).flatten())
+    }
+
+    /// This letter, and those after it that are fetched with it.
+    fn piece(&self) -> Vec<u32> {
+        let facts = self.batch.facts();
+        let from = self.batch.uids.iter().position(|uid| *uid == self.uid).unwrap_or(0);
+        let mut bytes = 0;
+        let fits = |uid: &u32| {
+            bytes += facts.brief.get(uid).and_then(|brief| brief.size).unwrap_or(0);
+            *uid == self.uid || bytes <= PIECE
+        };
+        let there = |uid: &&u32| **uid == self.uid || facts.brief.contains_key(uid);
+        let letters = self.batch.uids[from..].iter().filter(there).copied();
+        letters.take_while(fits).take(PIECE_LETTERS).collect()
+    }
+
+    /// The sender's address and the subject, for printing; `None` if they are not known, and cannot
+    /// be asked for in passing.
+    pub(super) fn headline(&self) -> Option<(String, String)> {
+        self.batch.glance(self.uid);
+        let envelope = self.batch.facts().envelopes.get(&self.uid).cloned()?;
+        let from = envelope.from.first().and_then(|address| address.email()).unwrap_or_default();
+        let subject = mime::decode_text(envelope.subject.as_deref().unwrap_or_default());
+        Some((crate::shown::escape_controls(&from), subject))
+    }
+
+    /// Notes that a verb has changed flags: they are asked for again.
+    pub(super) fn forget_flags(&self) {
+        self.batch.facts().changed.insert(self.uid);
+    }
+}

@@ -1,0 +1,339 @@
+//! Letters as values and sets of them, on the sandbox and on Dovecot.
+
+use crate::support::{Server, empty};
+use postoffice::api::{Setup, State, attach};
+use postoffice::host;
+use postoffice::repl::Session;
+use postoffice::sandbox::{Extension, Extensions, Options};
+
+const LETTERS: [&str; 5] = [
+    "From: Ann <ann@a.example>\nTo: me@x.example, \"You\" <you@y.example>\nSubject: Invoice 7\nDate: Mon, 1 Jan 2024 10:00:00 +0100\nMessage-ID: <1@a>\n\none\n",
+    "From: bob@b.example\nSubject: =?utf-8?Q?gr=C3=BCn?=\nDate: Tue, 2 Jan 2024 10:00:00 +0000\nReferences: <1@a> <x@b>\nList-Id: The list <l.b.example>\n\ntwo\n",
+    "Subject: no sender\nDate: nonsense\n\nthree\n",
+    "From: Ann <ann@a.example>\nSubject: offer\nDate: Wed, 3 Jan 2024 10:00:00 +0000\nX-Tag: a\nX-Tag: =?utf-8?Q?=C3=A4?=\n\nfour\n",
+    "From: Carl <carl@A.example>\nSubject: Re: offer\nDate: Fri, 5 Jan 2024 10:00:00 +0000\nIn-Reply-To: <4@a>\n\nfive\n",
+];
+
+/// A session whose `mb` is a connection to the server's account, with the letters in its inbox, and
+/// an empty mailbox `box`.
+fn session(server: &Server) -> Session {
+    let mut client = server.with_letters(&LETTERS);
+    client.create("box").unwrap();
+    client.close();
+    let mut session = Session::new(Vec::new());
+    attach(session.host(), &Setup::default());
+    session.host().register_fn("lose", "()", "Loses every connection.", |call| {
+        call.context().try_state::<State>().unwrap().abandon_all();
+        Ok(host::nil())
+    });
+    let (user, password, port) = (&server.user, &server.password, server.port);
+    let setup = format!(
+        r#"(defun log-in () (make-imap-connection "127.0.0.1" :port {port} :user "{user}" :password "{password}" :auth :{auth}))
+           (setq mb (log-in))
+           (select-mailbox mb "inbox")
+           (setq all (select-letters mb :all))
+           (defun identifier-of (thunk)
+             (handler-case (funcall thunk) (po-error (c) (po-condition-identifier c))))"#,
+        auth = if server.is_sandbox() { "plain" } else { "login" }
+    );
+    let reply = session.evaluate(&setup);
+    assert!(reply.result.is_ok(), "{}", reply.text());
+    session
+}
+
+fn servers() -> impl Iterator<Item = Server> {
+    let bare = Extensions::default().without(Extension::Move).without(Extension::UidPlus);
+    let bare = Server::sandbox(Options { extensions: bare, ..empty() });
+    [Some(Server::sandbox(empty())), Some(bare), Server::dovecot()].into_iter().flatten()
+}
+
+/// Evaluates the forms one after the other, on every server.
+#[track_caller]
+fn check(forms: &[(&str, &str)]) {
+    for server in servers() {
+        let mut session = session(&server);
+        for (form, expected) in forms {
+            let value = match session.evaluate(form).result {
+                Ok(value) => value,
+                Err(report) => report.condition.message,
+            };
+            assert_eq!(value, *expected, "{form} on {}", server.name);
+        }
+    }
+}
+
+#[test]
+fn letters_know_what_their_headers_say() {
+    check(&[
+        (
+            "(map-letters #'letter-subject all)",
+            r#"("Invoice 7" "grün" "no sender" "offer" "Re: offer")"#,
+        ),
+        (
+            "(map-letters (lambda (l) (address-email (letter-from l))) all)",
+            r#"("ann@a.example" "bob@b.example" nil "ann@a.example" "carl@A.example")"#,
+        ),
+        (
+            "(map-letters (lambda (l) (address-domain (letter-from l))) all)",
+            r#"("a.example" "b.example" nil "a.example" "a.example")"#,
+        ),
+        (
+            "(letter-to (first (letters->list all)))",
+            r#"((nil nil "me" "x.example") ("You" nil "you" "y.example"))"#,
+        ),
+        (
+            r#"(map-letters (lambda (l) (date-day (letter-date l))) (select-letters mb '(:from "a.example")))"#,
+            "(1 3 5)",
+        ),
+        // A date that cannot be read is that of the arrival.
+        ("(< (- (get-universal-time) (letter-date (third (letters->list all)))) 1000)", "t"),
+        ("(letter-references (second (letters->list all)))", r#"("<1@a>" "<x@b>")"#),
+        ("(map-letters #'letter-list-id all)", r#"(nil "l.b.example" nil nil nil)"#),
+        ("(letter-message-id (first (letters->list all)))", r#""<1@a>""#),
+        ("(letter-in-reply-to (fifth (letters->list all)))", r#""<4@a>""#),
+        (r#"(letter-header (fourth (letters->list all)) "x-tag" :all t)"#, r#"("a" "ä")"#),
+        (r#"(letter-header (fourth (letters->list all)) "X-Tag")"#, r#""a""#),
+        (r#"(letter-header (first (letters->list all)) "X-Tag")"#, "nil"),
+        (
+            "(first (letter-headers (fifth (letters->list all))))",
+            r#"("From" . "Carl <carl@A.example>")"#,
+        ),
+        (
+            "(map-letters #'letter-text all)",
+            "(\"one\n\" \"two\n\" \"three\n\" \"four\n\" \"five\n\")",
+        ),
+        ("(letter-mailbox (first (letters->list all)))", r#""inbox""#),
+        ("(letter-size (third (letters->list all)))", "45"),
+        ("(letters-uids all)", "(1 2 3 4 5)"),
+        ("(letter-attachments (first (letters->list all)))", "nil"),
+    ]);
+}
+
+#[test]
+fn the_accessors_take_parsed_letters_and_texts_too() {
+    let letter = LETTERS[3].replace('\n', "\\n");
+    let expected = r#"("offer" ("Ann" nil "ann" "a.example") "a" nil nil "four
+" 3)"#;
+    for form in ["text", "(parse-letter text)", "(string->utf8 text)"] {
+        check(&[(
+            &format!(
+                r#"(let* ((text "{letter}") (l {form}))
+                     (list (letter-subject l) (letter-from l) (letter-header l "x-tag") (letter-uid l) (letter-flags l)
+                           (letter-text l) (date-day (letter-date l))))"#
+            ),
+            expected,
+        )]);
+    }
+}
+
+#[test]
+fn reading_changes_nothing_and_asks_once() {
+    for server in servers() {
+        let mut session = session(&server);
+        let before = if server.is_sandbox() { server.received().len() } else { 0 };
+        let reading = r#"(do-letters (l (select-letters mb :all))
+             (letter-subject l) (letter-from l) (letter-date l) (letter-size l) (letter-flags l) (letter-message-id l))"#;
+        server.left_as_it_was("reading", || {
+            for form in
+                [reading, "(map-letters #'letter-text all)", "(map-letters #'letter-headers all)"]
+            {
+                assert!(session.evaluate(form).result.is_ok());
+            }
+            if server.is_sandbox() {
+                let all = server.received().split_off(before);
+                let own = all.iter().filter(|command| command.contains("Envelope"));
+                assert_eq!(own.count(), 1, "one FETCH for all letters and facts: {all:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn sets_are_joined_narrowed_grouped_and_sorted() {
+    check(&[
+        (
+            r#"(setq ann (select-letters mb '(:from "ann")))"#,
+            r#"#<2 letters of inbox: "Invoice 7", "offer">"#,
+        ),
+        (
+            r#"(setq offers (select-letters mb '(:subject "offer")))"#,
+            r#"#<2 letters of inbox: "offer", "Re: offer">"#,
+        ),
+        ("(letters-uids (letters-union ann offers))", "(1 4 5)"),
+        ("(letters-uids (letters-intersection ann offers))", "(4)"),
+        ("(letters-uids (letters-difference all ann offers))", "(2 3)"),
+        ("(letters-uids (letters-difference ann ann))", "nil"),
+        (
+            "(list (letters-count all) (letters-count '()) (letters-count (first (letters->list all))))",
+            "(5 0 1)",
+        ),
+        (
+            "(mapcar (lambda (g) (cons (car g) (letters-uids (cdr g)))) (group-letters all :by :domain))",
+            r#"(("a.example" 1 4 5) ("b.example" 2) (nil 3))"#,
+        ),
+        ("(letters-uids (sort-letters all :by :subject))", "(2 1 3 4 5)"),
+        ("(letters-uids (sort-letters all :by #'letter-uid :reverse t))", "(5 4 3 2 1)"),
+        ("(letters-uids (sort-letters ann))", "(1 4)"),
+        (
+            "(sort-letters all :by (lambda (l) '(1)))",
+            "sort-letters: :by: expected a function that returns numbers, strings or nil, got (1)",
+        ),
+        (
+            "(letters-union all 5)",
+            "letters-union: more: expected a letter or a set, as select-letters returns it, or a list of these, got 5",
+        ),
+        ("(first (letters->list all))", r#"#<letter 1 ann@a.example "Invoice 7">"#),
+    ]);
+}
+
+#[test]
+fn verbs_do_it_for_the_letters_that_are_there_and_count_the_others() {
+    check(&[
+        (r#"(multiple-value-list (flag-letters all '(:\\flagged :work)))"#, "(5 0)"),
+        (r#"(letters-count (select-letters mb '(and :flagged (:keyword :work))))"#, "5"),
+        (r#"(multiple-value-list (unflag-letters (first (letters->list all)) :work))"#, "(1 0)"),
+        (
+            r#"(mapcar (lambda (f) (not (null (member :work f)))) (map-letters #'letter-flags all))"#,
+            "(nil t t t t)",
+        ),
+        (
+            r#"(setq ann (select-letters mb '(:from "ann")))"#,
+            r#"#<2 letters of inbox: "Invoice 7", "offer">"#,
+        ),
+        (r#"(multiple-value-list (move-letters ann :to "box"))"#, "(2 0)"),
+        // They are gone, and skipped from now on.
+        (r#"(multiple-value-list (move-letters all :to "new" :create t))"#, "(3 2)"),
+        (r#"(multiple-value-list (move-letters all :to "box"))"#, "(0 5)"),
+        ("(letter-subject (first (letters->list ann)))", r#""Invoice 7""#), // known before
+        ("(letter-references (first (letters->list ann)))", "nil"),
+        ("(letter-text (first (letters->list ann)))", "nil"),
+        (
+            r#"(map-letters #'letter-subject (select-letters mb :all :mailbox '("box" "new")))"#,
+            r#"("Invoice 7" "offer" "grün" "no sender" "Re: offer")"#,
+        ),
+        (
+            r#"(multiple-value-list (copy-letters (select-letters mb :all :mailbox "box") :to "inbox"))"#,
+            "(2 0)",
+        ),
+        (
+            r#"(multiple-value-list (delete-letters (select-letters mb '(:subject "offer") :mailbox '("box" "new"))))"#,
+            "(2 0)",
+        ),
+        (
+            r#"(mapcar (lambda (n) (second (mailbox-status mb n '(:messages)))) '("inbox" "box" "new"))"#,
+            "(2 1 2)",
+        ),
+        (
+            r#"(move-letters all :to 5)"#,
+            "move-letters: :to: expected the name of a mailbox, or a list (mailbox-object \"name\"), got 5",
+        ),
+        (
+            "(identifier-of (lambda () (move-letters (select-letters mb :all) :to \"nowhere\")))",
+            ":error-response",
+        ),
+        ("(letters-count (select-letters mb :all))", "2"),
+    ]);
+}
+
+#[test]
+fn letters_go_to_another_connection_and_leave_only_then() {
+    check(&[
+        ("(setq other (log-in))", "#<mailbox::imap-mailbox @ #x2064ca8a>"),
+        (
+            r#"(multiple-value-list (copy-letters (first (letters->list all)) :to (list other "box")))"#,
+            "(1 0)",
+        ),
+        (
+            r#"(multiple-value-list (move-letters (select-letters mb '(:subject "offer")) :to (list other "box")))"#,
+            "(2 0)",
+        ),
+        ("(letters-count (select-letters mb :all))", "3"),
+        (r#"(letters-count (select-letters other :all :mailbox "box"))"#, "3"),
+        (
+            r#"(identifier-of (lambda () (move-letters (select-letters mb :all) :to (list other "nowhere"))))"#,
+            ":error-response",
+        ),
+        ("(letters-count (select-letters mb :all))", "3"),
+    ]);
+}
+
+#[test]
+fn a_set_lends_the_connection_and_gives_it_back() {
+    check(&[
+        (r#"(letters-count (select-letters mb '(:subject "offer")))"#, "2"),
+        (r#"(multiple-value-list (copy-letters all :to "box"))"#, "(5 0)"),
+        (
+            r#"(setq boxed (select-letters mb :all :mailbox "box"))"#,
+            r#"#<5 letters of box: "Invoice 7", "grün", "no sender", …>"#,
+        ),
+        // What the script selected is what its own functions mean.
+        ("(list (mailbox-name mb) (mailbox-message-count mb))", r#"("inbox" 5)"#),
+        (r#"(multiple-value-list (delete-letters (second (letters->list boxed))))"#, "(1 0)"),
+        ("(search-mailbox mb :all)", "(1 2 3 4 5)"),
+        // What is known stays known; the set was printed before.
+        ("(map-letters #'letter-size boxed)", "(152 156 45 126 115)"),
+        // Numbers mean what they meant, since nothing has left the inbox.
+        (
+            r#"(envelope-subject (fetch-field 4 "envelope" (fetch-parts mb 4 "envelope")))"#,
+            r#""offer""#,
+        ),
+        ("(letters-count (select-letters mb :all))", "5"),
+        // Another connection takes a letter away while the set has the connection.
+        (
+            "(progn (select-mailbox mb \"inbox\") (letters-uids (select-letters mb :all :mailbox \"box\")))",
+            "(1 3 4 5)",
+        ),
+        (
+            r#"(let ((other (log-in))) (select-mailbox other "inbox") (delete-letter other 1) (close-connection other) (mailbox-name mb))"#,
+            r#""inbox""#,
+        ),
+        ("(identifier-of (lambda () (fetch-letter mb 4 nil :peek t)))", ":in-doubt"),
+        ("(search-mailbox mb :all)", "(1 2 3 4)"),
+        ("(length (fetch-parts mb 4 \"flags\"))", "1"),
+    ]);
+}
+
+#[test]
+fn a_connection_without_a_selected_mailbox_has_none_afterwards() {
+    check(&[
+        (
+            r#"(progn (setq fresh (log-in)) (letters-count (select-letters fresh :all :mailbox "inbox")))"#,
+            "5",
+        ),
+        ("(mailbox-name fresh)", "nil"),
+        ("(identifier-of (lambda () (select-letters fresh :all)))", ":error-response"),
+        ("(identifier-of (lambda () (expunge-mailbox fresh)))", ":error-response"),
+    ]);
+}
+
+#[test]
+fn a_set_of_another_uidvalidity_is_refused() {
+    for server in servers() {
+        let mut session = session(&server);
+        let form = r#"(progn
+            (copy-letters all :to "box")
+            (setq boxed (select-letters mb :all :mailbox "box"))
+            (rename-mailbox mb "box" "old")
+            (create-mailbox mb "box")
+            (copy-letters all :to "box")
+            (select-mailbox mb "inbox")
+            (list (identifier-of (lambda () (delete-letters boxed)))
+                  (identifier-of (lambda () (letter-list-id (first (letters->list boxed)))))
+                  (second (mailbox-status mb "box" '(:messages)))))"#;
+        assert_eq!(session.evaluate(form).text(), "(:stale :stale 5)", "{}", server.name);
+    }
+}
+
+#[test]
+fn a_lost_connection_is_mended_on_the_way() {
+    check(&[(
+        r#"(with-reconnect ()
+             (let ((subjects '()))
+               (do-letters (l all)
+                 (lose)
+                 (push (letter-list-id l) subjects))
+               (lose)
+               (list subjects (multiple-value-list (move-letters all :to "box")) (mailbox-name mb))))"#,
+        r#"((nil nil nil "l.b.example" nil) (5 0) "inbox")"#,
+    )]);
+}
