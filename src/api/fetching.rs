@@ -30,7 +30,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "(mb messages parts &key uid raw)",
         fetch_parts,
         "Fetches parts of messages. Returns ((number (\"NAME\" value …)) …) in the server's order, which fetch-field reads.
-mb: a mailbox object. messages: a number, (:seq N M), or a list of these; () means none. M may be :*, the last message.
+mb: a mailbox object. messages: a number, (:seq N M), or a list of these; () means none. M may be :*, the last message. :saved is the result of the last search-mailbox with :return '(:save).
 parts: a string in IMAP's notation (RFC 3501 6.4.5): \"body[]\", \"(flags envelope)\", \"body.peek[header.fields (from to)]\", \"body[]<0.1000>\", \"all\".
 :uid  t takes messages as unique ids. :raw  t returns bytevectors with the exact bytes instead of strings.
 Errors: :error-response, :syntax-error for parts that are not balanced, :response-too-large.",
@@ -165,17 +165,20 @@ path: a string. Returns it. Errors: :file when they cannot be created.",
     ).checked(),
     Function::native(
         "search-mailbox",
-        "(mb expression &key uid)",
+        "(mb expression &key uid return partial)",
         super::searching::search_mailbox,
         "The messages that match an expression, an ascending list of integers.
 mb: a mailbox object. :uid  t returns unique ids.
+:return  a list of :min :max :count :all :save. The result is then a list of what was asked for, in that order: ((:min 2) (:max 9) (:count 4) (:all (2 3 7 9))); nil stands for what does not exist. The server sends only that, if it offers ESEARCH (RFC 4731); otherwise it is computed here.
+:save keeps the result as the message set :saved until another mailbox is selected, and returns nothing itself. It works on every server, and the server holds the set if it offers SEARCHRES (RFC 5182). With :min, :max and :partial alone only what these return is kept.
+:partial  a list of two places in the result, (1 100) for the first hundred, (-1 -100) for the last (RFC 9394). Adds (:partial (2 3 …)).
 expression: a predicate, (and e …), (or e …) or (not e). Predicates: a number, (:seq n m), a list of these;
 :all :answered :deleted :draft :flagged :new :old :recent :seen :unanswered :undeleted :undraft :unflagged :unseen;
 (:bcc s) (:body s) (:cc s) (:from s) (:header field s) (:subject s) (:text s) (:to s);
 (:before d) (:on d) (:since d) (:sentbefore d) (:senton d) (:sentsince d), d being a string as for parse-date, whose day is taken as it is written, or a universal time, whose day is that in UTC;
-(:keyword flag) (:unkeyword flag) (:larger n) (:smaller n) (:uid set) (:older days) (:younger days) (:modseq n) (:gmail \"…\") (:raw \"…\").
+(:keyword flag) (:unkeyword flag) (:larger n) (:smaller n) (:uid set) :saved (:older days) (:younger days) (:modseq n) (:gmail \"…\") (:raw \"…\").
 Strings that are not ASCII are sent as UTF-8. Errors: :syntax-error for a wrong expression, before anything is sent; :error-response.",
-    ).typed(&[("uid", Type::Truth)]).checked(),
+    ).typed(&[("uid", Type::Truth), ("partial", Type::List)]).checked(),
 ];
 
 /// Checks FETCH items without a connection.
@@ -208,7 +211,7 @@ fn fetch(
     then: impl FnOnce(&Context, Value) -> Answer + Send + 'static,
 ) -> Answer {
     let mailbox = mailbox(call)?;
-    let shown = FetchedItems::of(call, messages.are_uids());
+    let shown = FetchedItems::of(call, call.boolean_key("uid"));
     call.context().let_go();
     let given = mailbox.extra::<Given>();
     let begin = |client: &mut ImapClient| {
@@ -310,7 +313,7 @@ pub(super) fn fetch_letters(call: &Call<'_>) -> Answer {
         return pop::fetch_letters(call, &mailbox);
     }
     let messages = addressed(call, 1)?;
-    let (uid, texts) = (messages.are_uids(), texts(call));
+    let (uid, texts) = (call.boolean_key("uid"), texts(call));
     fetch(call, &messages, &letter_items(call)?, move |_, items| {
         let letters = host::as_list(&items).into_iter().flatten().filter_map(|item| {
             let item: Vec<Value> = host::as_list(&item)?.collect();

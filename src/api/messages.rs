@@ -161,8 +161,8 @@ pub(super) fn delete_letter(call: &Call<'_>) -> Answer {
 
 pub(super) fn expunge_mailbox(call: &Call<'_>) -> Answer {
     let uids = match call.key("uids") {
-        Some(value) => Some(super::sets::message_set(value).ok_or_else(|| {
-            call.wrong("uids", "a unique id, (:seq N M), or a list of these", value)
+        Some(value) => Some(super::sets::set_or_saved(call, 0, value).ok_or_else(|| {
+            call.wrong("uids", "a unique id, (:seq N M), a list of these, or :saved", value)
         })?),
         None => None,
     };
@@ -214,7 +214,7 @@ pub(super) fn copy_to_mailbox(call: &Call<'_>) -> Answer {
     }
     let (create, state, progress) = (call.boolean_key("create"), state(call), progress(call));
     let to = destination.clone();
-    let set = messages.clone();
+    let set = messages.by_number(); // another search may be saved before the copy is tried again
     let begin = |client: &mut ImapClient| {
         progress.expect_messages(asked_count(client, &messages));
         client.begin_copy(&messages, &destination)

@@ -313,12 +313,18 @@ fn note_call(call: &Call<'_>) {
 /// Refuses a call that cannot be pipelined while a script issues. Every function must call this
 /// before it reaches outside.
 pub(super) fn check(call: &Call<'_>) -> Result<(), Condition> {
+    if SENDABLE.contains(&call.name()) { Ok(()) } else { refuse(call, "") }
+}
+
+/// Refuses a call of this kind, if it is one, while a script issues.
+pub(super) fn refuse(call: &Call<'_>, kind: &str) -> Result<(), Condition> {
     let issues = call.context().state::<Phase>().issuing().is_some();
-    if !issues || SENDABLE.contains(&call.name()) {
+    if !issues {
         return Ok(());
     }
+    let space = if kind.is_empty() { "" } else { " " };
     Err(Condition::syntax(format!(
-        "pipelined-map: {} cannot be sent without waiting; issue makes one call of {}",
+        "pipelined-map: {}{space}{kind} cannot be sent without waiting; issue makes one call of {}",
         call.name(),
         SENDABLE.join(", ")
     )))

@@ -223,6 +223,9 @@ fn resume(
             "letters left the mailbox before the connection was made anew; their numbers are not known",
         ));
     }
+    if matches!(found, Found::SameNumbers | Found::SameUids) {
+        client.keep_saved_of(held);
+    }
     match found {
         Found::SameNumbers => mailbox.extra::<Given>().carry_over(held, &client),
         Found::SameUids | Found::OtherUidValidity => {

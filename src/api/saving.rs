@@ -11,19 +11,19 @@ use super::mailbox::{
     any_mailbox_at, asked_count, on_mailbox, on_pop_mailbox, pop_mailbox, progress,
 };
 use super::pop;
-use super::sets::messages;
+use super::sets::addressed;
 use super::target::{Letter, MboxWriter, Target};
 use crate::client::{Error, Letters};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
-use crate::proto::imap::{Messages, SequenceSet};
+use crate::proto::imap::Messages;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 pub(super) fn save_letters(call: &Call<'_>) -> Result<Value, Condition> {
     any_mailbox_at(call, 0)?;
-    let (messages, path) = (messages(call, 1)?, call.string(2)?);
+    let (messages, path) = (addressed(call, 1)?, call.string(2)?);
     let prefix = call.key_string("prefix")?.unwrap_or("");
     if prefix.contains(['/', '\\', '\0']) {
         let given = call.key("prefix").cloned().unwrap_or_else(host::nil);
@@ -71,11 +71,11 @@ pub(super) fn save_letters(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::list(saved.into_iter().map(|number| host::integer(i64::from(number))).collect()))
 }
 
-fn run(call: &Call<'_>, messages: &SequenceSet, to: &mut dyn Letters) -> Result<(), Condition> {
+fn run(call: &Call<'_>, messages: &Messages, to: &mut dyn Letters) -> Result<(), Condition> {
     let progress = progress(call);
     let mut to = Counted { to, count: &|| progress.message() };
     if pop_mailbox(call, 0).is_some() {
-        let numbers = pop::existing(call, messages)?;
+        let numbers = pop::existing(call, messages.set())?;
         progress.expect_messages(Some(numbers.len() as u64));
         return on_pop_mailbox(call, |client| {
             numbers.iter().try_for_each(|&number| {
@@ -91,10 +91,9 @@ fn run(call: &Call<'_>, messages: &SequenceSet, to: &mut dyn Letters) -> Result<
             })
         });
     }
-    let messages = Messages::new(messages.clone(), call.boolean_key("uid"));
     on_mailbox(call, |client| {
-        progress.expect_messages(asked_count(client, &messages));
-        client.write_letters(&messages, &mut to)
+        progress.expect_messages(asked_count(client, messages));
+        client.write_letters(messages, &mut to)
     })
 }
 

@@ -1,8 +1,9 @@
-//! Message sets in scripts: a number, `(:seq 1 5)`, or a list of these.
+//! Message sets in scripts: a number, `(:seq 1 5)`, a list of these, or `:saved`.
 //!
 //! The last message is `:*`, and the empty list is the empty set. The same notation is used for
-//! message numbers and, with `:uid t`, for unique ids. `message_set` reads a set and `set_value`
-//! makes one; the other functions read arguments of a call and report wrong ones.
+//! message numbers and, with `:uid t`, for unique ids. `:saved` is the result of the last search
+//! with `:return '(:save)`: unique ids, whatever `:uid` says. `message_set` reads a set and
+//! `set_value` makes one; the other functions read arguments of a call and report wrong ones.
 
 use super::reconnection;
 use super::selection::imap_mailbox;
@@ -12,7 +13,7 @@ use crate::proto::imap::sequence::Bound;
 use crate::proto::imap::{MessageId, Messages, SequenceSet};
 use std::num::NonZeroU32;
 
-pub(super) const EXPECTED: &str = "a message number, (:seq N M), or a list of these";
+pub(super) const EXPECTED: &str = "a message number, (:seq N M), a list of these, or :saved";
 
 /// Returns a required argument. The host has checked the lambda list, so it is present.
 pub(super) fn required<'c>(call: &'c Call<'_>, index: usize) -> &'c Value {
@@ -29,11 +30,31 @@ pub(super) fn messages(call: &Call<'_>, index: usize) -> Result<SequenceSet, Con
 /// Checks a message set without a connection.
 pub(super) fn check(function: &str, parameter: &str, value: &Value) -> Result<(), Condition> {
     let wrong = || host::wrong_argument(function, parameter, EXPECTED, value);
-    message_set(value).map(drop).ok_or_else(wrong)
+    let is_set = is_saved(value) || message_set(value).is_some();
+    is_set.then_some(()).ok_or_else(wrong)
 }
 
-/// Returns the messages in argument `index`: UIDs with `:uid t`, otherwise numbers.
+/// Whether the value is `:saved`.
+pub(super) fn is_saved(value: &Value) -> bool {
+    host::as_keyword(value) == Some("saved")
+}
+
+/// Reads a set, or the UIDs that `:saved` stands for in the IMAP mailbox of argument `mailbox`;
+/// `None` if the value is neither.
+pub(super) fn set_or_saved(call: &Call<'_>, mailbox: usize, value: &Value) -> Option<SequenceSet> {
+    if is_saved(value) {
+        return Some(call.arg(mailbox).and_then(host::downcast::<ImapMailbox>)?.client().saved());
+    }
+    message_set(value)
+}
+
+/// Returns the messages in argument `index`: UIDs with `:uid t` and for `:saved`, otherwise numbers.
 pub(super) fn addressed(call: &Call<'_>, index: usize) -> Result<Messages, Condition> {
+    let value = required(call, index);
+    if is_saved(value) {
+        let saved = set_or_saved(call, index.wrapping_sub(1), value).map(Messages::Uids);
+        return saved.ok_or_else(|| call.wrong("messages", EXPECTED, value));
+    }
     let messages = Messages::new(messages(call, index)?, call.boolean_key("uid"));
     check_numbers(call, index, &messages)?;
     Ok(messages)

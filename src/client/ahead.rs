@@ -2,9 +2,10 @@
 //!
 //! A server may answer pipelined commands in any order, and report other changes in between. Each
 //! untagged response goes to the command in flight that it answers: a FETCH response to the first
-//! FETCH or STORE that names the message, a SEARCH response to the first SEARCH, and so on. A
-//! command that is waited for is taken out of the list (`take`), and its responses go directly to
-//! its reader.
+//! FETCH or STORE that names the message, a SEARCH response to the first SEARCH, and so on. An
+//! ESEARCH names the tag of its command, so that of another command is not taken by a search with
+//! RETURN. A command that is waited for is taken out of the list (`take`), and its responses go
+//! directly to its reader.
 //!
 //! The table of verbs says which commands may be in flight together
 //! ([`crate::proto::imap::verb::Flight`]). A command that must not join the others waits until they
@@ -16,7 +17,8 @@ use super::imap::ImapClient;
 use super::running::Input;
 use crate::proto::imap::sequence::Members;
 use crate::proto::imap::verb::Flight;
-use crate::proto::imap::{Command, Completion, Data, Handle, OwnedResponse, Verb};
+use crate::proto::imap::{Command, Completion, Data, Handle, OwnedResponse, Token, Verb};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// The commands in flight that nobody waits for yet, in the order in which they were sent.
@@ -45,6 +47,7 @@ pub(super) struct About {
     pub(super) name: &'static str,
     by_uid: bool,
     messages: Option<Members>,
+    is_correlated: bool,
 }
 
 impl About {
@@ -65,6 +68,31 @@ impl About {
         let number = if self.by_uid { uid() } else { data.number };
         number.is_some_and(|number| messages.contains(number))
     }
+}
+
+impl InFlight {
+    /// Whether untagged data answers this command.
+    fn is_answered_by(&self, data: &Data<'_>) -> bool {
+        self.about.is_answered_by(data) && !self.is_of_another(data)
+    }
+
+    /// Whether the command is a search with RETURN, and the data an ESEARCH with the tag of another
+    /// command (RFC 4731 3.2).
+    pub(super) fn is_of_another(&self, data: &Data<'_>) -> bool {
+        self.about.is_correlated
+            && data.is("ESEARCH")
+            && correlator(data).is_some_and(|tag| !self.handle.has_tag(&tag))
+    }
+}
+
+/// The tag in `(TAG "A285")` at the start of an ESEARCH response (RFC 4466 2.6.2).
+fn correlator<'d>(data: &Data<'d>) -> Option<Cow<'d, [u8]>> {
+    let mut tokens = data.tokens.clone();
+    let is_open = tokens.next_token().ok()?? == Token::Open;
+    let name = tokens.next_token().ok()??;
+    let is_tag = is_open && name.bytes().is_some_and(|name| name.eq_ignore_ascii_case(b"TAG"));
+    let tag = if is_tag { tokens.next_token().ok()?? } else { return None };
+    tag.bytes()
 }
 
 impl Ahead {
@@ -96,12 +124,11 @@ impl Ahead {
         own: Option<&InFlight>,
         owned: impl FnOnce() -> OwnedResponse,
     ) -> bool {
-        let own = own.filter(|own| own.about.is_answered_by(data));
+        let own = own.filter(|own| own.is_answered_by(data));
         let goes_before = |sent: &InFlight| own.is_none_or(|own| sent.handle < own.handle);
         let unfinished = self.sent.iter_mut().filter(|sent| sent.completion.is_none());
-        let Some(sent) = unfinished
-            .take_while(|sent| goes_before(sent))
-            .find(|sent| sent.about.is_answered_by(data))
+        let Some(sent) =
+            unfinished.take_while(|sent| goes_before(sent)).find(|sent| sent.is_answered_by(data))
         else {
             return false;
         };
@@ -189,6 +216,7 @@ impl ImapClient {
             name: command.name(),
             by_uid: command.by_uid(),
             messages: command.messages().map(|messages| self.asked_for(messages)),
+            is_correlated: command.is_correlated(),
         }
     }
 }

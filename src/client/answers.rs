@@ -225,7 +225,7 @@ pub(super) fn read_numbers(
 }
 
 /// Appends a number, or the numbers of a set such as `1:3,7`. Returns whether the token is one.
-fn push_numbers(
+pub(super) fn push_numbers(
     token: Token<'_>,
     into: &mut Vec<u32>,
     limits: &Limits,

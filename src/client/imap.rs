@@ -1,7 +1,7 @@
 //! The IMAP client: one connection, one owner, a method for each operation.
 //!
 //! This file is the connection itself. Other files have the operations by topic: `login`,
-//! `mailboxes`, `messages`, `moving`, `appending`, `quota`, `identity`, `transfer` (letters
+//! `mailboxes`, `messages`, `returning`, `moving`, `appending`, `quota`, `identity`, `transfer` (letters
 //! straight to files), `copying` (to another server) and `read_ahead`. Most run through the loop in
 //! `running`; `pending` has the two halves of an operation, and `ahead` the commands in flight.
 
@@ -10,6 +10,7 @@ use super::error::Error;
 use super::mailboxes::Listing;
 use super::pending::Pending;
 use super::read_ahead::ReadAhead;
+use super::returning::Saved;
 use super::told::{Warning, WarningKind};
 use crate::proto::imap::sequence::{Bound, Members};
 use crate::proto::imap::{Capabilities, Command, Messages, SelectedMailbox, SequenceSet, Session};
@@ -37,6 +38,7 @@ pub struct ImapClient {
     pub(super) read_ahead: ReadAhead,
     /// The epoch when the last operation began.
     pub(super) epoch_of_operation: (u64, u64),
+    pub(super) saved: Saved,
 }
 
 /// The hierarchy separator. The login asks for it; the answer is read when it is needed.
@@ -54,6 +56,7 @@ impl ImapClient {
             ahead: Ahead::default(),
             read_ahead: ReadAhead::default(),
             epoch_of_operation: (0, 0),
+            saved: Saved::default(),
         }
     }
 

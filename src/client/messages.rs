@@ -51,7 +51,7 @@ impl ImapClient {
         let keys = key.split(LONGEST_SET);
         let commands =
             keys.iter().map(|key| Command::search(key, uid)).collect::<Result<Vec<_>, _>>()?;
-        let reader = Search { limits: self.limits().clone(), numbers: Vec::new(), sorted: 0 };
+        let reader = Search::new(self.limits());
         self.begin(commands, reader)
     }
 
@@ -305,6 +305,10 @@ pub struct Search {
 }
 
 impl Search {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Search { limits: limits.clone(), numbers: Vec::new(), sorted: 0 }
+    }
+
     fn sort(&mut self) {
         self.numbers.sort_unstable();
         self.numbers.dedup();

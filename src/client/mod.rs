@@ -13,6 +13,7 @@
 //! | `running`, `pending`, `ahead` | the loop around a command; operations in two halves; pipelining |
 //! | `answers`, `fetched` | responses read into types |
 //! | `mailboxes`, `messages`, `moving`, `appending` | IMAP operations by topic |
+//! | `returning` | SEARCH with RETURN, and saved results |
 //! | `reconnecting` | a new connection in place of a lost one; what may be done again |
 //! | `quota`, `identity` | GETQUOTAROOT; ID |
 //! | `read_ahead`, `transfer`, `copying` | prefetching; letters to files; letters to another server |
@@ -38,6 +39,7 @@ mod pop_ahead;
 mod quota;
 mod read_ahead;
 mod reconnecting;
+mod returning;
 mod running;
 pub mod smtp;
 mod told;
@@ -55,6 +57,7 @@ pub use pending::{Nothing, Pending, Reader};
 pub use pop3::PopClient;
 pub use quota::{QuotaResource, QuotaRoot};
 pub use reconnecting::{Found, Lost, Repeat};
+pub use returning::SearchReturning;
 pub use smtp::SmtpClient;
 pub use told::{CopiedUids, Listed, Warning, WarningKind};
 pub use transfer::Letters;

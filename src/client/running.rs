@@ -194,6 +194,9 @@ impl ImapClient {
                         .inspect_err(|_| connection.close())?;
                     return Ok(None);
                 }
+                if own.is_some_and(|own| own.is_of_another(data)) {
+                    return Ok(None);
+                }
                 unknown_data(data)
             }
             Event::Done { handle, status } => {

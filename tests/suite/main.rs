@@ -88,6 +88,8 @@ mod sandbox;
 mod saving;
 #[cfg(feature = "host")]
 mod scheme;
+#[cfg(feature = "host")]
+mod searching;
 #[cfg(feature = "cli")]
 mod secrets;
 #[cfg(all(feature = "host", feature = "sandbox"))]

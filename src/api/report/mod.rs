@@ -12,7 +12,7 @@ mod text;
 
 use super::files::write_whole;
 use super::mailbox::{asked_count, on_mailbox, progress};
-use super::sets::{EXPECTED, message_set};
+use super::sets::{EXPECTED, is_saved, set_or_saved};
 use super::tables::print;
 use crate::client::{Error, ImapClient};
 use crate::condition::Condition;
@@ -30,9 +30,11 @@ const TOP: i64 = 10;
 /// Runs `(mailbox-report mb :messages '(:seq 1 500) :top 20 :html "inbox.html")`.
 pub(super) fn mailbox_report(call: &Call<'_>) -> Result<Value, Condition> {
     // The empty list is the empty set, because a search may find nothing.
-    let read = |value| message_set(value).ok_or_else(|| call.wrong(":messages", EXPECTED, value));
+    let read = |value| {
+        set_or_saved(call, 0, value).ok_or_else(|| call.wrong(":messages", EXPECTED, value))
+    };
     let messages = call.key("messages").map(read).transpose()?;
-    let uid = call.boolean_key("uid");
+    let uid = call.boolean_key("uid") || call.key("messages").is_some_and(is_saved);
     let top = call.key_integer("top", 1..=1_000)?.unwrap_or(TOP);
     let path = call.key_string("html")?;
     if let Some(path) = path {

@@ -10,6 +10,7 @@ use super::encode::{Encoder, Part};
 use super::flag::Flag;
 use super::items::FetchItems;
 use super::messages::Messages;
+use super::returning::Returns;
 use super::search::SearchKey;
 use super::sequence::SequenceSet;
 use super::verb::Verb;
@@ -26,6 +27,7 @@ pub struct Command {
     pub(super) effect: Effect,
     messages: Option<Messages>,
     change: Option<Change>,
+    is_correlated: bool,
 }
 
 /// The effect of a successful command on the session's state.
@@ -86,7 +88,14 @@ impl Command {
 
     fn plain(verb: Verb) -> Command {
         let parts = Encoder::new(verb.row().name).into_parts();
-        Command { verb, parts, effect: Effect::None, messages: None, change: None }
+        Command {
+            verb,
+            parts,
+            effect: Effect::None,
+            messages: None,
+            change: None,
+            is_correlated: false,
+        }
     }
 
     fn with_effect(self, effect: Effect) -> Command {
@@ -117,6 +126,11 @@ impl Command {
     /// whether the answer's numbers are UIDs.
     pub fn messages(&self) -> Option<&Messages> {
         self.messages.as_ref()
+    }
+
+    /// Returns whether its answer is an ESEARCH that names the command's tag (RFC 4731 3.2).
+    pub fn is_correlated(&self) -> bool {
+        self.is_correlated
     }
 
     /// The change it makes, as far as its arguments show; `None` if it changes nothing.
@@ -341,18 +355,20 @@ impl Command {
     pub fn search(key: &SearchKey, uid: bool) -> Built {
         // SEARCH addresses no messages; the empty set records what the numbers of its answer mean.
         let messages = Messages::new(SequenceSet::new(), uid);
-        Command::encoded(Verb::Search, Some(messages), |to| {
-            if key.needs_charset() {
-                to.word("CHARSET").word("UTF-8");
-            }
-            match key {
-                // The outermost AND needs no parentheses, and some servers reject them.
-                SearchKey::And(keys) if !keys.is_empty() => {
-                    keys.iter().try_for_each(|key| key.encode(to))
-                }
-                _ => key.encode(to),
-            }
-        })
+        Command::encoded(Verb::Search, Some(messages), |to| encode_search(key, to))
+    }
+
+    /// SEARCH with RETURN (RFC 4731 3.1), or UID SEARCH if `uid`. The server must offer ESEARCH.
+    ///
+    /// # Errors
+    /// As [`Command::search`], and for what [`Returns::encode`] refuses.
+    pub fn search_returning(key: &SearchKey, uid: bool, returns: &Returns) -> Built {
+        let messages = Messages::new(SequenceSet::new(), uid);
+        let command = Command::encoded(Verb::Search, Some(messages), |to| {
+            returns.encode(to)?;
+            encode_search(key, to)
+        })?;
+        Ok(Command { is_correlated: true, ..command })
     }
 
     /// FETCH (6.4.5).
@@ -447,6 +463,22 @@ impl Command {
     /// IDLE (RFC 2177); [`super::Session::end_idle`] ends it.
     pub fn idle() -> Command {
         Command::plain(Verb::Idle).with_effect(Effect::Idle)
+    }
+}
+
+/// Adds the charset, if one is needed, and the keys of a search.
+fn encode_search(key: &SearchKey, to: &mut Encoder) -> Result<(), EncodeError> {
+    if key.needs_charset() {
+        to.word("CHARSET").word("UTF-8");
+    }
+    encode_keys(key, to)
+}
+
+fn encode_keys(key: &SearchKey, to: &mut Encoder) -> Result<(), EncodeError> {
+    match key {
+        // The outermost AND needs no parentheses, and some servers reject them.
+        SearchKey::And(keys) if !keys.is_empty() => keys.iter().try_for_each(|key| key.encode(to)),
+        _ => key.encode(to),
     }
 }
 

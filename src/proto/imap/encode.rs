@@ -252,11 +252,12 @@ impl Encoder {
     /// # Errors
     /// [`EncodeError`] for the empty set.
     pub fn sequence_set(&mut self, set: &SequenceSet) -> Result<&mut Self, EncodeError> {
-        if set.is_empty() {
+        if set.is_empty() && !set.is_saved() {
             return Err(EncodeError::new("messages", "at least one message", b""));
         }
         self.space();
-        self.raw(set.to_string().as_bytes());
+        let text = if set.is_saved() { "$".to_owned() } else { set.to_string() };
+        self.raw(text.as_bytes());
         Ok(self)
     }
 

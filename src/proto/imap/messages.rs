@@ -95,6 +95,15 @@ impl Messages {
         matches!(self, Messages::Uids(_))
     }
 
+    /// The same messages by their numbers, even if the server has saved them; see
+    /// [`SequenceSet::saved`].
+    #[must_use]
+    pub fn by_number(&self) -> Messages {
+        let mut set = SequenceSet::new();
+        self.set().ranges().iter().for_each(|&(first, last)| set.push_range(first, last));
+        Messages::new(set, self.are_uids())
+    }
+
     /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.set().is_empty()

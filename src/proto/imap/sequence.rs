@@ -3,7 +3,8 @@
 //! A [`SequenceSet`] keeps its ranges in the order in which they were added and never expands them,
 //! so `1:*` stays one range. It does not know what its numbers are: [`super::Messages`] tells
 //! message numbers from UIDs. For looking up numbers, [`SequenceSet::members`] resolves `*` and
-//! merges the ranges.
+//! merges the ranges. A set can be marked as the server's saved search result (RFC 5182): it is then
+//! sent as `$`, and its ranges are what the client knows about it.
 
 use crate::proto::error::EncodeError;
 use std::fmt::{self, Write as _};
@@ -32,6 +33,7 @@ impl fmt::Display for Bound {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SequenceSet {
     ranges: Vec<(Bound, Bound)>,
+    is_saved: bool,
 }
 
 impl SequenceSet {
@@ -42,7 +44,19 @@ impl SequenceSet {
 
     /// Every message, `1:*`.
     pub fn all() -> Self {
-        SequenceSet { ranges: vec![(Bound::Number(NonZeroU32::MIN), Bound::Last)] }
+        SequenceSet { ranges: vec![(Bound::Number(NonZeroU32::MIN), Bound::Last)], is_saved: false }
+    }
+
+    /// The same set, sent as `$`: the caller knows that the server has saved just these messages
+    /// (RFC 5182 2.1). A message that is added later takes the mark away.
+    #[must_use]
+    pub fn saved(self) -> Self {
+        SequenceSet { is_saved: true, ..self }
+    }
+
+    /// Returns whether the set is sent as `$`.
+    pub fn is_saved(&self) -> bool {
+        self.is_saved
     }
 
     /// Returns whether the set is empty.
@@ -85,6 +99,7 @@ impl SequenceSet {
 
     /// Adds one message; consecutive numbers become a range.
     pub fn push(&mut self, number: NonZeroU32) {
+        self.is_saved = false;
         if let Some((_, Bound::Number(last))) = self.ranges.last_mut()
             && last.checked_add(1) == Some(number)
         {
@@ -98,13 +113,19 @@ impl SequenceSet {
     pub fn push_range(&mut self, first: Bound, last: Bound) {
         match (first, last) {
             (Bound::Number(first), Bound::Number(last)) if first == last => self.push(first),
-            _ => self.ranges.push((first, last)),
+            _ => {
+                self.is_saved = false;
+                self.ranges.push((first, last));
+            }
         }
     }
 
     /// Splits the set into sets whose text is at most `bytes` long each, but with at least one
-    /// range each. Servers limit the length of a command line.
+    /// range each. Servers limit the length of a command line. A saved set is not split.
     pub fn split(&self, bytes: usize) -> Vec<SequenceSet> {
+        if self.is_saved && !self.is_empty() {
+            return vec![self.clone()];
+        }
         let mut sets = Vec::new();
         let mut current = SequenceSet::new();
         let mut length = 0;
@@ -259,6 +280,7 @@ mod tests {
     #[test]
     fn a_long_set_is_split_without_loss() {
         let set: SequenceSet = (1..10_000).map(|index| number(index * 2)).collect();
+        assert_eq!(set.clone().saved().split(8000), [set.clone().saved()]);
         let parts = set.split(8000);
         assert!(parts.len() > 1 && parts.iter().all(|part| part.to_string().len() <= 8000));
         assert_eq!(

@@ -38,6 +38,13 @@ use zeroize::Zeroize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(u32);
 
+impl Handle {
+    /// Returns whether the command was sent with this tag.
+    pub fn has_tag(self, tag: &[u8]) -> bool {
+        tag_of(self).as_bytes() == tag
+    }
+}
+
 /// The events of [`Session::next_event`].
 #[derive(Debug, Clone)]
 pub enum Event<'a> {

@@ -47,6 +47,12 @@ pub enum Extension {
     StatusSize,
     /// `WITHIN` (RFC 5032): OLDER and YOUNGER in SEARCH.
     Within,
+    /// `ESEARCH` (RFC 4731): RETURN in SEARCH.
+    ESearch,
+    /// `SEARCHRES` (RFC 5182): `$`, the saved result of a search.
+    SearchRes,
+    /// `PARTIAL` (RFC 9394): parts of a search result.
+    Partial,
 }
 
 /// When an extension is advertised.
@@ -87,6 +93,9 @@ const TABLE: &[Row] = &[
     (Extension::Acl, &["ACL"], Advertised::Always, true),
     (Extension::StatusSize, &["STATUS=SIZE"], Advertised::Always, true),
     (Extension::Within, &["WITHIN"], Advertised::Always, true),
+    (Extension::ESearch, &["ESEARCH"], Advertised::Always, true),
+    (Extension::SearchRes, &["SEARCHRES"], Advertised::Always, true),
+    (Extension::Partial, &["PARTIAL"], Advertised::Always, true),
 ];
 
 impl Extension {

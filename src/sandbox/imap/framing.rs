@@ -17,6 +17,7 @@ use imap_codec::{
 };
 
 use crate::sandbox::imap::own::{self, Own};
+use crate::sandbox::imap::returning::Extended;
 use crate::sandbox::wire::Transport;
 use crate::sandbox::wire::lines::{Line, Lines};
 use crate::sandbox::{Extension, Extensions};
@@ -114,12 +115,7 @@ impl Framing {
         }
         // Decoding at every literal would take quadratic time, so only commands shorter than a line
         // are checked here. Longer ones are checked when they are complete.
-        if command.len() < LINE_LIMIT
-            && !matches!(
-                CommandCodec::default().decode(command),
-                Err(CommandDecodeError::LiteralFound { .. })
-            )
-        {
+        if command.len() < LINE_LIMIT && !ends_at_literal(command) {
             return Ok(Some(malformed(command)));
         }
         self.lines.transport.write_all(b"+ Go ahead.\r\n")?;
@@ -138,6 +134,13 @@ impl Framing {
             },
         }
     }
+}
+
+/// Whether `imap-codec` accepts a command so far, without what it does not know.
+fn ends_at_literal(command: &[u8]) -> bool {
+    let plain = Extended::decode(command).map(|extended| extended.plain("1", "ALL"));
+    let decoded = CommandCodec::default().decode(plain.as_deref().unwrap_or(command)).map(drop);
+    matches!(decoded, Err(CommandDecodeError::LiteralFound { .. }))
 }
 
 /// The literal announced at the end of a line: `{5}`, `{5+}` or `~{5}`.

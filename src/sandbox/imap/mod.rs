@@ -15,6 +15,7 @@
 //! | `append`, `copying` | APPEND; STORE, EXPUNGE, COPY and MOVE |
 //! | `fetch`, `section`, `structure`, `address` | FETCH: `BODY[…]`, ENVELOPE, BODYSTRUCTURE |
 //! | `search`, `matching` | SEARCH: keys, and text in letters |
+//! | `returning` | SEARCH with RETURN; saved results, `$` |
 //! | `selected`, `sequence` | message numbers and UIDs; sequence sets |
 //! | `text`, `dates` | strings and dates on the wire |
 
@@ -32,6 +33,7 @@ mod login;
 mod matching;
 mod own;
 mod quota;
+mod returning;
 mod rights;
 mod search;
 mod section;

@@ -5,11 +5,15 @@
 
 use std::borrow::Cow;
 
+use crate::sandbox::imap::returning::Extended;
+
 /// A command that is decoded here.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Own {
     /// MYRIGHTS (RFC 4314 3.5) of a mailbox.
     MyRights(String),
+    /// A command with RETURN or `$`.
+    Extended(Extended),
 }
 
 impl Own {
@@ -18,12 +22,16 @@ impl Own {
     pub(crate) fn uses_numbers(&self) -> bool {
         match self {
             Own::MyRights(_) => false,
+            Own::Extended(command) => command.uses_numbers(),
         }
     }
 }
 
 /// Decodes a whole command; returns its tag as well.
 pub(crate) fn decode(command: &[u8]) -> Option<(String, Own)> {
+    if let Some(extended) = Extended::decode(command) {
+        return Some((extended.tag().to_owned(), Own::Extended(extended)));
+    }
     let mut words = Words::of(command.strip_suffix(b"\r\n")?);
     let tag = words.atom()?;
     let own = match words.atom()?.to_ascii_uppercase().as_str() {

@@ -29,6 +29,20 @@ impl Session {
         criteria: &[SearchKey<'_>],
         uid: bool,
     ) -> Outcome {
+        let mut line = "SEARCH".to_owned();
+        for found in self.matches(charset, criteria)? {
+            let _ = write!(line, " {}", if uid { found.uid } else { found.number });
+        }
+        self.untagged(&line);
+        Ok("SEARCH completed.".to_owned())
+    }
+
+    /// The letters that match, in the order of their numbers.
+    pub(crate) fn matches(
+        &self,
+        charset: Option<&Charset<'_>>,
+        criteria: &[SearchKey<'_>],
+    ) -> Result<Vec<Match>, Refusal> {
         let view = self.selected()?;
         if let Some(charset) = charset.map(Charset::as_ref)
             && !["US-ASCII", "UTF-8"].iter().any(|known| known.eq_ignore_ascii_case(charset))
@@ -47,21 +61,21 @@ impl Session {
                 })
                 .collect()
         };
-        let mut line = "SEARCH".to_owned();
-        for (number, candidate, message) in &candidates {
-            let subject = Subject {
-                number: *number,
-                uid: *candidate,
-                recent: view.is_recent(*candidate),
-                message,
-            };
+        let mut found = Vec::new();
+        for (number, uid, message) in candidates {
+            let subject = Subject { number, uid, recent: view.is_recent(uid), message: &message };
             if key.matches(&subject) {
-                let _ = write!(line, " {}", if uid { candidate } else { number });
+                found.push(Match { number, uid });
             }
         }
-        self.untagged(&line);
-        Ok("SEARCH completed.".to_owned())
+        Ok(found)
     }
+}
+
+/// A letter that a search has found.
+pub(crate) struct Match {
+    pub(crate) number: u32,
+    pub(crate) uid: u32,
 }
 
 /// A letter to test against a key.

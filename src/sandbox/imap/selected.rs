@@ -39,6 +39,8 @@ pub(crate) struct Selected {
     keywords_known: usize,
     /// UIDs of expunged letters that are still to be announced.
     pending: Vec<u32>,
+    /// The UIDs of the saved search result (RFC 5182), ascending.
+    saved: Vec<u32>,
 }
 
 impl Selected {
@@ -61,6 +63,7 @@ impl Selected {
             log_position: mailbox.log_end(),
             keywords_known: mailbox.keywords.len(),
             pending: Vec::new(),
+            saved: Vec::new(),
         };
         view.take_new(mailbox);
         view
@@ -96,6 +99,17 @@ impl Selected {
             result.extend(places.map(|place| (place as u32 + 1, self.uids[place])));
         }
         Ok(result)
+    }
+
+    /// Saves a search result, which `$` then stands for.
+    pub(crate) fn save(&mut self, uids: Vec<u32>) {
+        self.saved = uids;
+    }
+
+    /// The message numbers and UIDs of the saved search result that are still in the view.
+    pub(crate) fn saved(&self) -> impl Iterator<Item = (u32, u32)> {
+        let place = |uid: &u32| Some((self.uids.binary_search(uid).ok()? as u32 + 1, *uid));
+        self.saved.iter().filter_map(place)
     }
 
     /// The UID that `*` stands for.

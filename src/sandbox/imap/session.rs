@@ -250,7 +250,7 @@ impl Session {
         }
     }
 
-    fn execute(&mut self, body: CommandBody<'static>) -> Outcome {
+    pub(crate) fn execute(&mut self, body: CommandBody<'static>) -> Outcome {
         match body {
             CommandBody::Capability => {
                 let capabilities = self.capabilities();
@@ -331,6 +331,7 @@ impl Session {
     fn execute_own(&mut self, command: Own) -> Outcome {
         match command {
             Own::MyRights(mailbox) => self.my_rights(&mailbox),
+            Own::Extended(command) => self.extended(&command),
         }
     }
 

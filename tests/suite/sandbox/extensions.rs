@@ -18,6 +18,10 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
         ("ACL", "MYRIGHTS INBOX", "BAD ACL is not supported."),
         ("STATUS=SIZE", "STATUS INBOX (SIZE)", "BAD A status item is not supported."),
         ("WITHIN", "SEARCH OLDER 5", "BAD WITHIN is not supported."),
+        ("ESEARCH", "SEARCH RETURN (MIN) ALL", "BAD ESEARCH is not supported."),
+        ("SEARCHRES", "SEARCH RETURN (SAVE) ALL", "BAD SEARCHRES is not supported."),
+        ("SEARCHRES", "FETCH $ FLAGS", "BAD SEARCHRES is not supported."),
+        ("PARTIAL", "SEARCH RETURN (PARTIAL 1:2) ALL", "BAD PARTIAL is not supported."),
         ("CHILDREN", "CAPABILITY", "OK CAPABILITY completed."),
     ] {
         let capabilities = |sandbox: &Sandbox| {
