@@ -179,6 +179,24 @@ expression: a predicate, (and e …), (or e …) or (not e). Predicates: a numbe
 (:keyword flag) (:unkeyword flag) (:larger n) (:smaller n) (:uid set) :saved (:older days) (:younger days) (:modseq n) (:gmail \"…\") (:raw \"…\").
 Strings that are not ASCII are sent as UTF-8. Errors: :syntax-error for a wrong expression, before anything is sent; :error-response.",
     ).typed(&[("uid", Type::Truth), ("partial", Type::List)]).checked(),
+    Function::native(
+        "sort-mailbox",
+        "(mb criteria expression &key uid)",
+        super::ordering::sort_mailbox,
+        "The messages that match an expression, in order (RFC 5256): a list of integers. The server sorts if it offers SORT; otherwise the header fields that are needed are fetched and sorted here, with the same result.
+mb: a mailbox object. expression  as for search-mailbox. :uid  t returns unique ids.
+criteria: one of :arrival :date :size :subject :from :to :cc :displayfrom :displayto, or a list of these; :reverse before one reverses it: (:reverse :date :subject). :arrival is the internal date and :date that of the letter. :subject is compared without Re: and the like, :from :to :cc by the local part of the first address, :displayfrom :displayto by its name (RFC 5957). Messages that are equal come in the order of their numbers.
+Errors: as search-mailbox.",
+    ).typed(&[("uid", Type::Truth)]).checked(),
+    Function::native(
+        "thread-mailbox",
+        "(mb algorithm expression &key uid)",
+        super::ordering::thread_mailbox,
+        "The messages that match an expression, in threads (RFC 5256): a list of threads such as ((2) (3 6 (4 23) (44 7 96))). In a thread each message answers the one before it; where several answer one, each begins a list of its own. A thread that begins with a list has a first letter that is not there. The server makes the threads if it offers THREAD; otherwise they are made here from a few header fields, with the same result.
+mb: a mailbox object. expression  as for search-mailbox. :uid  t returns unique ids.
+algorithm: :references, by the letters that a letter refers to, then by subject; :refs, without subjects, the thread with the newest letter last; :orderedsubject, by subject and date only.
+Errors: as search-mailbox.",
+    ).typed(&[("uid", Type::Truth)]).checked(),
 ];
 
 /// Checks FETCH items without a connection.

@@ -34,6 +34,7 @@ mod messages;
 mod names;
 mod objects;
 mod operation;
+mod ordering;
 mod parallel;
 mod parts;
 mod pieces;
@@ -65,6 +66,7 @@ mod values;
 mod witnessed;
 
 pub use objects::{Held, ImapMailbox, PopMailbox, SmtpConnection};
+pub use ordering::order_words;
 pub use progress::Progress;
 pub use router::SandboxRouter;
 pub use searching::search_words;

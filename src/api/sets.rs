@@ -13,7 +13,7 @@ use crate::proto::imap::sequence::Bound;
 use crate::proto::imap::{MessageId, Messages, SequenceSet};
 use std::num::NonZeroU32;
 
-pub(super) const EXPECTED: &str = "a message number, (:seq N M), a list of these, or :saved";
+pub(super) const EXPECTED: &str = "a message number, (:seq N M), or a list of these";
 
 /// Returns a required argument. The host has checked the lambda list, so it is present.
 pub(super) fn required<'c>(call: &'c Call<'_>, index: usize) -> &'c Value {

@@ -14,6 +14,7 @@
 //! | `answers`, `fetched` | responses read into types |
 //! | `mailboxes`, `messages`, `moving`, `appending` | IMAP operations by topic |
 //! | `returning` | SEARCH with RETURN, and saved results |
+//! | `ordering` | SORT and THREAD |
 //! | `reconnecting` | a new connection in place of a lost one; what may be done again |
 //! | `quota`, `identity` | GETQUOTAROOT; ID |
 //! | `read_ahead`, `transfer`, `copying` | prefetching; letters to files; letters to another server |
@@ -33,6 +34,7 @@ mod mailboxes;
 mod messages;
 mod moving;
 mod options;
+mod ordering;
 mod pending;
 pub mod pop3;
 mod pop_ahead;
@@ -53,6 +55,7 @@ pub use imap::ImapClient;
 pub use mailboxes::{Listing, StatusOf};
 pub use messages::{Copied, Fetch, FetchReader, Search};
 pub use options::{Auth, Compress, ConnectOptions, Credentials, TlsMode};
+pub use ordering::ThreadStep;
 pub use pending::{Nothing, Pending, Reader};
 pub use pop3::PopClient;
 pub use quota::{QuotaResource, QuotaRoot};

@@ -7,7 +7,7 @@ use super::interrupt::CtrlC;
 use super::output::print;
 use super::progress::on_terminal;
 use super::setup::{setup_for, trace_to_stderr};
-use crate::api::{ImapMailbox, Progress, Setup, State, attach_showing, search_words};
+use crate::api::{ImapMailbox, Progress, Setup, State, attach_showing, order_words, search_words};
 use crate::repl::Session;
 use crate::repl::assistant::{Assistant, Facts, OfConnection};
 use crate::repl::editor::{self, AskHidden, Options, Surroundings};
@@ -129,6 +129,7 @@ impl Surroundings for Here {
         });
         Assistant::new(Facts {
             search_words: search_words(),
+            order_words,
             names: host.names(),
             definitions,
             context: host.context().clone(),

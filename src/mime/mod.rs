@@ -22,6 +22,7 @@
 //! | [`html`] | the text of an HTML page |
 //! | `build`, `new_part` | outgoing letters |
 //! | `filename` | safe file names |
+//! | [`order`] | the order of letters, and threads (RFC 5256) |
 
 pub(crate) mod address;
 mod address_tokens;
@@ -37,6 +38,7 @@ pub(crate) mod filename;
 pub(crate) mod header;
 pub mod html;
 pub(crate) mod new_part;
+pub mod order;
 pub mod parameter;
 pub mod parse;
 pub(crate) mod part;

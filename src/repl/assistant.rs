@@ -25,6 +25,8 @@ pub struct Facts {
     pub flags: OfConnection,
     /// The words of search expressions.
     pub search_words: Vec<String>,
+    /// The words for parameters that take some of a few keywords.
+    pub order_words: fn(&str) -> Vec<String>,
 }
 
 /// Answers the questions of completion and indentation. Clones share their facts.
@@ -87,5 +89,10 @@ impl Known for Assistant {
 
     fn search_words(&self) -> Vec<String> {
         self.facts().search_words.clone()
+    }
+
+    fn order_words(&self, parameter: &str) -> Vec<String> {
+        let words = self.facts().order_words;
+        words(parameter)
     }
 }

@@ -23,6 +23,9 @@ pub trait Known {
 
     /// Returns the words of search expressions, without colons.
     fn search_words(&self) -> Vec<String>;
+
+    /// Returns the words for the parameter `criteria` or `algorithm`, without colons.
+    fn order_words(&self, parameter: &str) -> Vec<String>;
 }
 
 /// Candidates to replace the text from a position up to the cursor.
@@ -228,7 +231,13 @@ impl Place<'_> {
             return self.search_key(start, typed);
         }
         if typed.starts_with(':') && matches!(parameter, "messages" | "message" | "uids") {
-            return matching(start, typed, [":seq", ":*"].map(str::to_owned));
+            let saved = (parameter != "message" && !in_data).then_some(":saved");
+            let words = [":seq", ":*"].into_iter().chain(saved).map(str::to_owned);
+            return matching(start, typed, words);
+        }
+        if typed.starts_with(':') && matches!(parameter, "criteria" | "algorithm") {
+            let words = self.known.order_words(parameter);
+            return matching(start, typed, words.iter().map(|word| format!(":{word}")));
         }
         if typed.starts_with(':') && parameter == "expression" {
             return matching(

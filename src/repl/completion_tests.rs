@@ -10,6 +10,8 @@ const LAMBDA_LISTS: &[(&str, &str)] = &[
     ("fetch-field", "(message part info &key uid)"),
     ("fetch-letter", "(mb message &optional parts &key uid peek raw)"),
     ("search-mailbox", "(mb expression &key uid)"),
+    ("sort-mailbox", "(mb criteria expression &key uid)"),
+    ("thread-mailbox", "(mb algorithm expression &key uid)"),
     ("select-mailbox", "(mb name &key read-only)"),
     ("copy-to-mailbox", "(mb messages destination &key uid create)"),
     ("alter-flags", "(mb messages &key flags add-flags remove-flags silent uid)"),
@@ -50,6 +52,10 @@ impl Known for World {
 
     fn search_words(&self) -> Vec<String> {
         crate::api::search_words()
+    }
+
+    fn order_words(&self, parameter: &str) -> Vec<String> {
+        crate::api::order_words(parameter)
     }
 }
 
@@ -118,6 +124,9 @@ fn each_place_has_its_candidates() {
         ("(search-mailbox mb `(:since ,(my-§", &["my-report"]),
         ("(search-mailbox mb '(:from \"x\") :§", &[":uid"]),
         ("(fetch-parts mb '(:s§", &[":seq"]),
+        ("(fetch-parts mb :s§", &[":saved", ":seq"]),
+        ("(sort-mailbox mb '(:rev§", &[":reverse"]),
+        ("(thread-mailbox mb :ref§", &[":references", ":refs"]),
         // Fetch items.
         ("(fetch-parts mb 1 \"env§", &["envelope"]),
         ("(fetch-parts mb 1 \"(flags rfc822.s§", &["rfc822.size"]),

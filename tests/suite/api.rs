@@ -88,6 +88,8 @@ fn right(parameter: &str) -> &'static str {
         "parts" => "\"flags\"",
         "items" => "'(:messages)",
         "expression" => ":all",
+        "criteria" => ":date",
+        "algorithm" => ":references",
         "info" => "'((1 (\"FLAGS\" ())))",
         "entry" => "'(() \"/\" \"x\")",
         "envelope" => "'(1 2 3 4 5 6 7 8 9 10)",

@@ -62,6 +62,8 @@ mod loop_and_format;
 #[cfg(feature = "host")]
 mod macros;
 #[cfg(feature = "host")]
+mod ordering;
+#[cfg(feature = "host")]
 mod parallel;
 #[cfg(feature = "host")]
 mod patterns;

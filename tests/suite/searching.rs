@@ -172,7 +172,7 @@ fn the_server_does_what_it_can() {
     assert_eq!(one(sent("(search-mailbox mb '(not :saved))")), "Extended(SEARCH NOT UID $)");
     assert_eq!(
         one(sent("(alter-flags mb :saved :add-flags :\\\\seen :silent t)")),
-        "Extended(UID STORE $ +FLAGS.SILENT (\\Seen))"
+        "Extended(UID STORE $ +FLAGS.SILENT (\\seen))"
     );
     // The UIDs of a result that is returned as numbers are asked for.
     let both = sent("(search-mailbox mb :unseen :return '(:save))");

@@ -10,6 +10,7 @@ use super::encode::{Encoder, Part};
 use super::flag::Flag;
 use super::items::FetchItems;
 use super::messages::Messages;
+use super::ordering::{SortCriterion, ThreadAlgorithm, encode_criteria};
 use super::returning::Returns;
 use super::search::SearchKey;
 use super::sequence::SequenceSet;
@@ -369,6 +370,30 @@ impl Command {
             encode_search(key, to)
         })?;
         Ok(Command { is_correlated: true, ..command })
+    }
+
+    /// SORT, or UID SORT if `uid` (RFC 5256 BASE.6.4.SORT). Texts are sent as UTF-8, which every
+    /// server with SORT knows.
+    ///
+    /// # Errors
+    /// As [`Command::search`], and for no criteria.
+    pub fn sort(criteria: &[SortCriterion], key: &SearchKey, uid: bool) -> Built {
+        let messages = Messages::new(SequenceSet::new(), uid);
+        Command::encoded(Verb::Sort, Some(messages), |to| {
+            encode_criteria(criteria, to)?;
+            encode_keys(key, to.word("UTF-8"))
+        })
+    }
+
+    /// THREAD, or UID THREAD if `uid` (RFC 5256 BASE.6.4.THREAD).
+    ///
+    /// # Errors
+    /// As [`Command::search`].
+    pub fn thread(algorithm: ThreadAlgorithm, key: &SearchKey, uid: bool) -> Built {
+        let messages = Messages::new(SequenceSet::new(), uid);
+        Command::encoded(Verb::Thread, Some(messages), |to| {
+            encode_keys(key, to.word(algorithm.name()).word("UTF-8"))
+        })
     }
 
     /// FETCH (6.4.5).

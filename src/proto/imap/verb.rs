@@ -32,6 +32,8 @@ pub enum Verb {
     Unselect,
     Expunge,
     Search,
+    Sort,
+    Thread,
     Fetch,
     Store,
     Copy,
@@ -106,7 +108,7 @@ pub struct Row {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Verb; 29] = {
+    pub const ALL: [Verb; 31] = {
         use Verb::*;
         [
             Capability,
@@ -130,6 +132,8 @@ impl Verb {
             Unselect,
             Expunge,
             Search,
+            Sort,
+            Thread,
             Fetch,
             Store,
             Copy,
@@ -170,6 +174,8 @@ impl Verb {
                 let answers = &["SEARCH", "ESEARCH"];
                 selected("SEARCH", Some("UID SEARCH"), Numbers, answers, Never)
             }
+            Verb::Sort => selected("SORT", Some("UID SORT"), Numbers, &["SORT"], Never),
+            Verb::Thread => selected("THREAD", Some("UID THREAD"), Numbers, &["THREAD"], Never),
             Verb::Fetch => selected("FETCH", Some("UID FETCH"), Numbers, &["FETCH"], Sometimes),
             Verb::Store => selected("STORE", Some("UID STORE"), Numbers, &["FETCH"], Always),
             Verb::Copy => selected("COPY", Some("UID COPY"), AloneByNumber, &[], Always),

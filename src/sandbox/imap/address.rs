@@ -10,10 +10,10 @@ use crate::sandbox::imap::text::{nstring, string};
 /// are missing).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Address {
-    name: Option<Vec<u8>>,
+    pub(crate) name: Option<Vec<u8>>,
     route: Option<Vec<u8>>,
-    mailbox: Option<Vec<u8>>,
-    host: Option<Vec<u8>>,
+    pub(crate) mailbox: Option<Vec<u8>>,
+    pub(crate) host: Option<Vec<u8>>,
 }
 
 /// The host of an address without a domain, since a missing host would mean a group. It is

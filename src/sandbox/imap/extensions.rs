@@ -53,6 +53,16 @@ pub enum Extension {
     SearchRes,
     /// `PARTIAL` (RFC 9394): parts of a search result.
     Partial,
+    /// `SORT` (RFC 5256).
+    Sort,
+    /// `SORT=DISPLAY` (RFC 5957): DISPLAYFROM and DISPLAYTO in SORT.
+    SortDisplay,
+    /// `THREAD=ORDEREDSUBJECT` (RFC 5256).
+    ThreadOrderedSubject,
+    /// `THREAD=REFERENCES` (RFC 5256).
+    ThreadReferences,
+    /// `THREAD=REFS` (draft-ietf-morg-inthread): as REFERENCES, without subjects.
+    ThreadRefs,
 }
 
 /// When an extension is advertised.
@@ -96,6 +106,11 @@ const TABLE: &[Row] = &[
     (Extension::ESearch, &["ESEARCH"], Advertised::Always, true),
     (Extension::SearchRes, &["SEARCHRES"], Advertised::Always, true),
     (Extension::Partial, &["PARTIAL"], Advertised::Always, true),
+    (Extension::Sort, &["SORT"], Advertised::Always, true),
+    (Extension::SortDisplay, &["SORT=DISPLAY"], Advertised::Always, true),
+    (Extension::ThreadOrderedSubject, &["THREAD=ORDEREDSUBJECT"], Advertised::Always, true),
+    (Extension::ThreadReferences, &["THREAD=REFERENCES"], Advertised::Always, true),
+    (Extension::ThreadRefs, &["THREAD=REFS"], Advertised::Always, true),
 ];
 
 impl Extension {

@@ -98,7 +98,7 @@ fn in_decoded_fields(bytes: &[u8], header: Range<usize>, needle: &Needle) -> boo
 }
 
 /// Decodes encoded words (RFC 2047). If the field is not text, its bytes are read as UTF-8.
-fn decode_field(value: &[u8]) -> String {
+pub(crate) fn decode_field(value: &[u8]) -> String {
     let line = [value, b"\n"].concat();
     match MessageStream::new(&line).parse_unstructured() {
         HeaderValue::Text(text) => text.into_owned(),

@@ -15,12 +15,14 @@
 //! | `append`, `copying` | APPEND; STORE, EXPUNGE, COPY and MOVE |
 //! | `fetch`, `section`, `structure`, `address` | FETCH: `BODY[…]`, ENVELOPE, BODYSTRUCTURE |
 //! | `search`, `matching` | SEARCH: keys, and text in letters |
+//! | `order`, `base_subject`, `threads` | SORT; subjects without marks; THREAD |
 //! | `returning` | SEARCH with RETURN; saved results, `$` |
 //! | `selected`, `sequence` | message numbers and UIDs; sequence sets |
 //! | `text`, `dates` | strings and dates on the wire |
 
 mod address;
 mod append;
+mod base_subject;
 mod copying;
 mod dates;
 pub(in crate::sandbox) mod extensions;
@@ -31,6 +33,7 @@ mod idle;
 mod list;
 mod login;
 mod matching;
+mod order;
 mod own;
 mod quota;
 mod returning;
@@ -42,3 +45,4 @@ mod sequence;
 pub(in crate::sandbox) mod session;
 mod structure;
 mod text;
+mod threads;

@@ -65,7 +65,7 @@ impl Session {
         for (number, uid, message) in candidates {
             let subject = Subject { number, uid, recent: view.is_recent(uid), message: &message };
             if key.matches(&subject) {
-                found.push(Match { number, uid });
+                found.push(Match { number, uid, message });
             }
         }
         Ok(found)
@@ -76,6 +76,7 @@ impl Session {
 pub(crate) struct Match {
     pub(crate) number: u32,
     pub(crate) uid: u32,
+    pub(crate) message: Message,
 }
 
 /// A letter to test against a key.

@@ -193,6 +193,8 @@ impl Session {
             CommandBody::Fetch { uid: false, .. }
                 | CommandBody::Store { uid: false, .. }
                 | CommandBody::Search { uid: false, .. }
+                | CommandBody::Sort { uid: false, .. }
+                | CommandBody::Thread { uid: false, .. }
         );
         let starttls = matches!(command.body, CommandBody::StartTLS);
         let compress = matches!(command.body, CommandBody::Compress { .. });
@@ -302,6 +304,12 @@ impl Session {
             CommandBody::ExpungeUid { sequence_set } => self.expunge(Some(&sequence_set)),
             CommandBody::Search { charset, criteria, uid } => {
                 self.search(charset.as_ref(), criteria.as_ref(), uid)
+            }
+            CommandBody::Sort { sort_criteria, charset, search_criteria, uid } => {
+                self.sort(sort_criteria.as_ref(), &charset, search_criteria.as_ref(), uid)
+            }
+            CommandBody::Thread { algorithm, charset, search_criteria, uid } => {
+                self.thread(&algorithm, &charset, search_criteria.as_ref(), uid)
             }
             CommandBody::Fetch { sequence_set, macro_or_item_names, uid, modifiers }
                 if modifiers.is_empty() =>

@@ -48,7 +48,7 @@ const BREAKS: [&str; 8] =
 const LITERALS: [&str; 4] = ["a{3}", "{3}", "a{3+}", "{5}abc{3+}"];
 
 /// Calls with `~` in place of one argument. Each must refuse the strings in [`BREAKS`].
-const CALLS: [&str; 64] = [
+const CALLS: [&str; 66] = [
     "(select-mailbox mb ~)",
     "(select-mailbox mb ~ :read-only t)",
     "(create-mailbox mb ~)",
@@ -79,6 +79,8 @@ const CALLS: [&str; 64] = [
     "(search-mailbox mb (list :uid ~))",
     "(search-mailbox mb (list :larger ~))",
     "(search-mailbox mb ~)",
+    "(sort-mailbox mb :date (list :subject ~))",
+    "(thread-mailbox mb :references (list :header ~ \"x\"))",
     "(fetch-parts mb 1 ~)",
     "(fetch-parts mb ~ \"flags\")",
     "(fetch-parts mb (list :seq 1 ~) \"flags\")",

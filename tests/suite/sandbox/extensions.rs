@@ -22,6 +22,19 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
         ("SEARCHRES", "SEARCH RETURN (SAVE) ALL", "BAD SEARCHRES is not supported."),
         ("SEARCHRES", "FETCH $ FLAGS", "BAD SEARCHRES is not supported."),
         ("PARTIAL", "SEARCH RETURN (PARTIAL 1:2) ALL", "BAD PARTIAL is not supported."),
+        ("SORT", "SORT (DATE) UTF-8 ALL", "BAD SORT is not supported."),
+        ("SORT=DISPLAY", "SORT (DISPLAYTO) UTF-8 ALL", "BAD SORT=DISPLAY is not supported."),
+        ("THREAD=REFS", "THREAD REFS UTF-8 ALL", "BAD THREAD=REFS is not supported."),
+        (
+            "THREAD=REFERENCES",
+            "THREAD REFERENCES UTF-8 ALL",
+            "BAD THREAD=REFERENCES is not supported.",
+        ),
+        (
+            "THREAD=ORDEREDSUBJECT",
+            "THREAD ORDEREDSUBJECT UTF-8 ALL",
+            "BAD THREAD=ORDEREDSUBJECT is not supported.",
+        ),
         ("CHILDREN", "CAPABILITY", "OK CAPABILITY completed."),
     ] {
         let capabilities = |sandbox: &Sandbox| {
