@@ -176,7 +176,7 @@ expression: a predicate, (and e …), (or e …) or (not e). Predicates: a numbe
 :all :answered :deleted :draft :flagged :new :old :recent :seen :unanswered :undeleted :undraft :unflagged :unseen;
 (:bcc s) (:body s) (:cc s) (:from s) (:header field s) (:subject s) (:text s) (:to s);
 (:before d) (:on d) (:since d) (:sentbefore d) (:senton d) (:sentsince d), d being a string as for parse-date, whose day is taken as it is written, or a universal time, whose day is that in UTC;
-(:keyword flag) (:unkeyword flag) (:larger n) (:smaller n) (:uid set) :saved (:older days) (:younger days) (:modseq n) (:gmail \"…\") (:raw \"…\").
+(:keyword flag) (:unkeyword flag) (:larger n) (:smaller n) (:uid set) :saved (:older days) (:younger days) (:modseq n) (:gmail \"…\") (:raw \"…\"). :older and :younger count days of 24 hours from now to the internal date, to the second.
 Strings that are not ASCII are sent as UTF-8. Errors: :syntax-error for a wrong expression, before anything is sent; :error-response.",
     ).typed(&[("uid", Type::Truth), ("partial", Type::List)]).checked(),
     Function::native(

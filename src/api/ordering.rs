@@ -29,6 +29,7 @@ pub(super) fn sort_mailbox(call: &Call<'_>) -> Result<Value, Condition> {
         criteria(value).ok_or_else(|| call.wrong("criteria", EXPECTED_CRITERIA, value))?;
     let key = key_of(call, &mailbox, 2)?;
     let sorted = on_mailbox(call, |client| {
+        let key = client.understood(&key)?;
         let sorted = match client.can_sort(&criteria, &key) {
             true => client.sort(&criteria, &key, uid)?,
             false => {
@@ -53,6 +54,7 @@ pub(super) fn thread_mailbox(call: &Call<'_>) -> Result<Value, Condition> {
     let algorithm = algorithm.ok_or_else(|| call.wrong("algorithm", EXPECTED_ALGORITHM, value))?;
     let key = key_of(call, &mailbox, 2)?;
     let steps = on_mailbox(call, |client| {
+        let key = client.understood(&key)?;
         let steps = match client.can_thread(algorithm, &key) {
             true => client.thread(algorithm, &key, uid)?.into_iter().map(step_of).collect(),
             false => order::thread(summaries(call, client, &key, uid)?, algorithm_here(algorithm)),

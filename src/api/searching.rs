@@ -19,7 +19,6 @@ use crate::host::{self, Call, Value};
 use crate::proto::imap::flag::Flag;
 use crate::proto::imap::search::{Argument, Date, NAMED};
 use crate::proto::imap::{Found, Places, Returns, SearchKey, SequenceSet};
-use jiff::{Span, Timestamp, tz::TimeZone};
 use std::sync::Arc;
 
 /// Nobody writes expressions this deep, and servers reject them.
@@ -253,8 +252,14 @@ impl Expression<'_> {
                 .filter(|set| !set.is_empty())
                 .map(SearchKey::Uid)
                 .ok_or_else(|| self.wrong("(:uid set) with unique ids", value)),
-            ("older", [days]) => Ok(SearchKey::Before(self.days_ago(days, value)?)),
-            ("younger", [days]) => Ok(SearchKey::Since(self.days_ago(days, value)?)),
+            ("older", [days]) => Ok(match self.seconds(days, value)? {
+                0 => SearchKey::All,
+                seconds => SearchKey::Older(seconds),
+            }),
+            ("younger", [days]) => Ok(match self.seconds(days, value)? {
+                0 => SearchKey::Or(Vec::new()),
+                seconds => SearchKey::Younger(seconds),
+            }),
             ("gmail", [text]) => Ok(SearchKey::Gmail(self.text(text, value)?)),
             ("raw", [text]) => Ok(SearchKey::Raw(self.text(text, value)?)),
             (_, [argument]) => self.with_one_argument(&name, argument, value),
@@ -313,18 +318,12 @@ impl Expression<'_> {
             .ok_or_else(|| self.wrong(&format!("a predicate with {}", dates::EXPECTED), whole))
     }
 
-    fn days_ago(&self, value: &Value, whole: &Value) -> Result<Date, Condition> {
-        let days = host::as_integer(value).filter(|days| (0..=100_000).contains(days));
-        let today = Timestamp::now().to_zoned(TimeZone::system()).date();
-        let date = days.and_then(|days| today.checked_sub(Span::new().try_days(days).ok()?).ok());
-        let date = date.and_then(|date| {
-            Date::new(
-                u16::try_from(date.year()).ok()?,
-                u8::try_from(date.month()).ok()?,
-                u8::try_from(date.day()).ok()?,
-            )
-        });
-        date.ok_or_else(|| self.wrong("a predicate with a number of days", whole))
+    /// Reads days as seconds, which fit into 32 bits (RFC 5032 3).
+    fn seconds(&self, days: &Value, whole: &Value) -> Result<u64, Condition> {
+        let days = host::as_integer(days).filter(|days| (0..=100_000).contains(days));
+        let seconds = days.and_then(|days| u64::try_from(days * 86_400).ok());
+        let seconds = seconds.map(|seconds| seconds.min(u64::from(u32::MAX)));
+        seconds.ok_or_else(|| self.wrong("a predicate with a number of days", whole))
     }
 
     fn wrong(&self, expected: &str, got: &Value) -> Condition {
@@ -339,7 +338,7 @@ fn named(name: &str) -> Option<Argument> {
 
 /// Returns the words of search expressions for completion, in lower case and sorted.
 pub fn search_words() -> Vec<String> {
-    let ours = ["gmail", "header", "older", "raw", "saved", "uid", "younger"].map(str::to_owned);
+    let ours = ["gmail", "header", "raw", "saved", "uid"].map(str::to_owned);
     let mut words: Vec<String> =
         NAMED.iter().map(|(name, _)| name.to_lowercase()).chain(ours).collect();
     words.sort_unstable();

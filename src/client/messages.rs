@@ -48,7 +48,7 @@ impl ImapClient {
     /// # Errors
     /// An error if the command cannot be sent.
     pub fn begin_search(&mut self, key: &SearchKey, uid: bool) -> Result<Pending<Search>, Error> {
-        let keys = key.split(LONGEST_SET);
+        let keys = self.understood(key)?.split(LONGEST_SET);
         let commands =
             keys.iter().map(|key| Command::search(key, uid)).collect::<Result<Vec<_>, _>>()?;
         let reader = Search::new(self.limits());

@@ -13,7 +13,7 @@
 //! | `running`, `pending`, `ahead` | the loop around a command; operations in two halves; pipelining |
 //! | `answers`, `fetched` | responses read into types |
 //! | `mailboxes`, `messages`, `moving`, `appending` | IMAP operations by topic |
-//! | `returning` | SEARCH with RETURN, and saved results |
+//! | `returning`, `within` | SEARCH with RETURN, and saved results; the age of letters |
 //! | `ordering` | SORT and THREAD |
 //! | `reconnecting` | a new connection in place of a lost one; what may be done again |
 //! | `quota`, `identity` | GETQUOTAROOT; ID |
@@ -46,6 +46,7 @@ mod running;
 pub mod smtp;
 mod told;
 mod transfer;
+mod within;
 
 pub use appending::{Appended, Stored};
 pub use error::Error;

@@ -49,6 +49,7 @@ impl ImapClient {
             let pending = self.begin_search_returning(key, uid, returns)?;
             return self.wait(pending);
         }
+        let key = &*self.understood(key)?;
         self.saved = Saved::default();
         self.search_saving(key, uid, returns)
     }
@@ -63,7 +64,7 @@ impl ImapClient {
         uid: bool,
         returns: &Returns,
     ) -> Result<Pending<SearchReturning>, Error> {
-        let returns = Returns { save: false, ..*returns };
+        let (key, returns) = (&*self.understood(key)?, Returns { save: false, ..*returns });
         let reader = SearchReturning::new(returns, self.limits());
         if self.can_return(key, &returns) {
             return self.begin([Command::search_returning(key, uid, &returns)?], reader);

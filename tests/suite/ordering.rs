@@ -264,7 +264,7 @@ impl Chance {
             field("Message-ID", &id(own));
         }
         // Mostly earlier letters, and some that do not exist.
-        let mut reference = |chance: &mut Chance| match chance.below(8) {
+        let reference = |chance: &mut Chance| match chance.below(8) {
             0 => id(chance.below(700)),
             1 => chance.of(&["<broken>", "(a comment)", "nothing"]).to_owned(),
             _ => id(number.saturating_sub(chance.below(12) + 1)),

@@ -6,7 +6,8 @@ use crate::support::{Server, empty, on_every_server};
 use postoffice::api::{Setup, attach};
 use postoffice::client::{ConnectOptions, Credentials, Error, ImapClient};
 use postoffice::proto::ProtocolError;
-use postoffice::proto::imap::{Found, Places, Returns, SearchKey};
+use postoffice::proto::imap::search::Date;
+use postoffice::proto::imap::{DateTime, Found, Places, Returns, SearchKey};
 use postoffice::repl::Session;
 use postoffice::sandbox::{Extension, Extensions, Options};
 
@@ -142,6 +143,62 @@ fn parts_of_a_result_and_saved_results_are_the_same_on_every_server() {
     for (name, server) in sandboxes() {
         replay(&name, &server);
     }
+}
+
+#[test]
+fn the_age_of_letters_counts_to_the_second_on_every_server() {
+    let ages = |server: &Server, name: &str| {
+        let mut client = server.connect();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        // Half days, so that no search is near its limit; in zones where it is another day.
+        for (half_days, zone) in [(1, 0), (3, 14), (5, -12), (7, 14), (9, -12), (2_001, 0)] {
+            let seconds = now.as_secs() as i64 - half_days * 43_200;
+            let date = date_time(seconds, zone);
+            client.append("INBOX", &[], Some(date), b"Subject: x\r\n\r\nx\r\n").unwrap();
+        }
+        client.close();
+        let mut session = session(server);
+        for (form, expected) in [
+            ("(search-mailbox mb '(:older 1))", "(2 3 4 5 6)"),
+            ("(search-mailbox mb '(:younger 1))", "(1)"),
+            ("(search-mailbox mb '(:older 2))", "(3 4 5 6)"),
+            ("(search-mailbox mb '(:younger 2) :uid t)", "(1 2)"),
+            ("(search-mailbox mb '(:older 3))", "(4 5 6)"),
+            ("(search-mailbox mb '(:older 4))", "(5 6)"),
+            ("(search-mailbox mb '(not (:older 4)) :return '(:count))", "((:count 4))"),
+            ("(search-mailbox mb '(and (:older 1) (:younger 3)))", "(2 3)"),
+            (
+                "(search-mailbox mb '(or (:older 5) (:younger 1)) :return '(:save :all) :uid t)",
+                "((:all (1 6)))",
+            ),
+            ("(search-mailbox mb '(and :saved (:older 1)))", "(6)"),
+            ("(search-mailbox mb '(:older 100000))", "nil"),
+            ("(search-mailbox mb '(:older 0) :return '(:count))", "((:count 6))"),
+            ("(search-mailbox mb '(:younger 0))", "nil"),
+            ("(sort-mailbox mb '(:reverse :arrival) '(:younger 3))", "(1 2 3)"),
+        ] {
+            assert_eq!(session.evaluate(form).text(), expected, "{form} on {name}");
+        }
+    };
+    let without = Extensions::default().without(Extension::Within);
+    for (name, extensions) in
+        [("all", Extensions::default()), ("without WITHIN", without), ("none", Extensions::none())]
+    {
+        ages(&Server::sandbox(Options { extensions, ..empty() }), name);
+    }
+    if let Some(server) = Server::dovecot() {
+        ages(&server, "dovecot");
+    }
+}
+
+/// A moment, written in a zone so many hours east of UTC.
+fn date_time(seconds: i64, zone: i16) -> DateTime {
+    let zoned = jiff::Timestamp::from_second(seconds + i64::from(zone) * 3_600).unwrap();
+    let zoned = zoned.to_zoned(jiff::tz::TimeZone::UTC);
+    let part = |part: i8| u8::try_from(part).unwrap();
+    let day = Date::new(zoned.year() as u16, part(zoned.month()), part(zoned.day())).unwrap();
+    let time = (part(zoned.hour()), part(zoned.minute()), part(zoned.second()));
+    DateTime::new(day, time, zone * 60).unwrap()
 }
 
 #[test]

@@ -78,6 +78,10 @@ pub enum SearchKey {
     Smaller(u64),
     /// The modification sequence is at least this (RFC 7162 3.1.5).
     ModSeq(u64),
+    /// The internal date is more than this many seconds ago, at least 1 (RFC 5032).
+    Older(u64),
+    /// The internal date is at most this many seconds ago, at least 1 (RFC 5032).
+    Younger(u64),
     /// The keyword is set.
     Keyword(Flag),
     /// The keyword is not set.
@@ -130,6 +134,7 @@ pub static NAMED: &[(&str, Argument)] = &[
     ("MODSEQ", Argument::Number(SearchKey::ModSeq)),
     ("NEW", Argument::None(|| SearchKey::New)),
     ("OLD", Argument::None(|| SearchKey::Old)),
+    ("OLDER", Argument::Number(SearchKey::Older)),
     ("ON", Argument::Date(SearchKey::On)),
     ("RECENT", Argument::None(|| SearchKey::Recent)),
     ("SEEN", Argument::None(|| SearchKey::Seen)),
@@ -147,6 +152,7 @@ pub static NAMED: &[(&str, Argument)] = &[
     ("UNFLAGGED", Argument::None(|| SearchKey::Unflagged)),
     ("UNKEYWORD", Argument::Keyword(SearchKey::Unkeyword)),
     ("UNSEEN", Argument::None(|| SearchKey::Unseen)),
+    ("YOUNGER", Argument::Number(SearchKey::Younger)),
 ];
 
 /// A calendar day without a time zone.
@@ -216,6 +222,16 @@ impl SearchKey {
             SearchKey::And(keys) | SearchKey::Or(keys) => keys.iter().any(SearchKey::needs_charset),
             SearchKey::Not(key) => key.needs_charset(),
             _ => matches!(self.given(), Some(Given::Text(text)) if !text.is_ascii()),
+        }
+    }
+
+    /// Returns whether it asks for the age of letters, which needs WITHIN (RFC 5032).
+    pub fn has_age(&self) -> bool {
+        match self {
+            SearchKey::Older(_) | SearchKey::Younger(_) => true,
+            SearchKey::And(keys) | SearchKey::Or(keys) => keys.iter().any(SearchKey::has_age),
+            SearchKey::Not(key) => key.has_age(),
+            _ => false,
         }
     }
 
@@ -313,6 +329,8 @@ impl SearchKey {
             SearchKey::Larger(_) => "LARGER",
             SearchKey::Smaller(_) => "SMALLER",
             SearchKey::ModSeq(_) => "MODSEQ",
+            SearchKey::Older(_) => "OLDER",
+            SearchKey::Younger(_) => "YOUNGER",
             SearchKey::Keyword(_) => "KEYWORD",
             SearchKey::Unkeyword(_) => "UNKEYWORD",
             SearchKey::Header(..) => "HEADER",
@@ -340,9 +358,11 @@ impl SearchKey {
             | SearchKey::SentBefore(date)
             | SearchKey::SentOn(date)
             | SearchKey::SentSince(date) => Some(Given::Date(*date)),
-            SearchKey::Larger(number) | SearchKey::Smaller(number) | SearchKey::ModSeq(number) => {
-                Some(Given::Number(*number))
-            }
+            SearchKey::Larger(number)
+            | SearchKey::Smaller(number)
+            | SearchKey::ModSeq(number)
+            | SearchKey::Older(number)
+            | SearchKey::Younger(number) => Some(Given::Number(*number)),
             SearchKey::Keyword(flag) | SearchKey::Unkeyword(flag) => Some(Given::Keyword(flag)),
             _ => None,
         }
