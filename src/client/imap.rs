@@ -1,8 +1,8 @@
 //! The IMAP client: one connection, one owner, a method for each operation.
 //!
 //! This file is the connection itself. Other files have the operations by topic: `login`,
-//! `mailboxes`, `messages`, `returning`, `within`, `ordering`, `moving`, `appending`,
-//! `quota`, `identity`, `transfer` (letters straight to files), `copying` (to another server) and
+//! `mailboxes`, `messages`, `returning`, `within`, `ordering`, `moving`, `appending`, `quota`,
+//! `identity`, `transfer` (letters straight to files), `copying` (to another server) and
 //! `read_ahead`. Most run through the loop in `running`; `pending` has the two halves of an
 //! operation, and `ahead` the commands in flight.
 

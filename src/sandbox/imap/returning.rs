@@ -81,7 +81,7 @@ impl Extended {
         let start = command.len() - words.rest().len() - 2;
         let saved = if ON_SETS.contains(&verb.as_str()) {
             let is_set = text[start..].starts_with(b" $ ") || text[start..].starts_with(b" $\r");
-            if is_set { vec![start + 1..start + 2] } else { Vec::new() }
+            is_set.then_some(start + 1..start + 2).into_iter().collect()
         } else if ON_KEYS.contains(&verb.as_str()) {
             saved_keys(&text, start)
         } else {
@@ -122,7 +122,6 @@ fn saved_keys(text: &[u8], start: usize) -> Vec<Range<usize>> {
     let mut saved = Vec::new();
     let mut uid_at = None;
     loop {
-        let at = text.len() - 2 - words.rest().len();
         if let Some(atom) = words.atom() {
             let end = text.len() - 2 - words.rest().len();
             let begin = end - atom.len();
@@ -135,7 +134,6 @@ fn saved_keys(text: &[u8], start: usize) -> Vec<Range<usize>> {
         } else {
             return saved;
         }
-        debug_assert!(text.len() - 2 - words.rest().len() > at);
     }
 }
 
