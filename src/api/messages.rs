@@ -161,7 +161,7 @@ pub(super) fn delete_letter(call: &Call<'_>) -> Answer {
 
 pub(super) fn expunge_mailbox(call: &Call<'_>) -> Answer {
     let uids = match call.key("uids") {
-        Some(value) => Some(super::sets::set_or_saved(call, 0, value).ok_or_else(|| {
+        Some(value) => Some(super::sets::set_or_saved(call, 0, value)?.ok_or_else(|| {
             call.wrong("uids", "a unique id, (:seq N M), or a list of these", value)
         })?),
         None => None,

@@ -4,7 +4,7 @@
 //! header fields are fetched, and `mime::order` does the same here.
 
 use super::mailbox::{asked_count, mailbox, on_mailbox, progress};
-use super::reconnecting::Reconnection;
+use super::reconnection::Reconnection;
 use super::searching::key_of;
 use super::sets::required;
 use super::shifting::Given;

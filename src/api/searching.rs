@@ -179,9 +179,13 @@ fn numbers(numbers: &[u32]) -> Value {
     host::list(numbers.iter().copied().map(number).collect())
 }
 
-/// Reads a search expression on behalf of a function.
-pub(super) fn search_key(function: &str, expression: &Value) -> Result<SearchKey, Condition> {
-    Expression { function }.key(expression, 0)
+/// Reads a search expression on behalf of a function. `saved` are the UIDs that `:saved` stands for.
+pub(super) fn search_key(
+    function: &str,
+    expression: &Value,
+    saved: &dyn Fn() -> SequenceSet,
+) -> Result<SearchKey, Condition> {
+    Expression { function, saved }.key(expression, 0)
 }
 
 /// Checks a search expression without a connection.

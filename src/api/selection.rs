@@ -13,6 +13,7 @@ use super::shifting::Given;
 use crate::client::{Error, Found, ImapClient, Lost};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
+use crate::proto::imap::SequenceSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A mailbox on a connection, as it was when letters were selected in it.
@@ -70,6 +71,8 @@ pub(super) struct Borrowed(Mutex<Option<Before>>);
 struct Before {
     selected: Lost,
     epoch: (u64, u64),
+    /// What `:saved` stood for.
+    saved: SequenceSet,
 }
 
 impl Borrowed {
@@ -87,6 +90,7 @@ impl Borrowed {
         self.before().get_or_insert_with(|| Before {
             selected: client.lost(false, false),
             epoch: client.epoch(),
+            saved: client.saved(),
         });
         client.select(name, read_only)
     }
@@ -114,7 +118,11 @@ impl Borrowed {
         if before.selected.selected.is_none() {
             return client.unselect();
         }
-        match client.reselect(&before.selected)? {
+        let found = client.reselect(&before.selected)?;
+        if found != Found::OtherUidValidity {
+            client.keep_saved(before.saved);
+        }
+        match found {
             Found::SameNumbers => mailbox.extra::<Given>().go_on(before.epoch, client.epoch()),
             _ => mailbox.extra::<Reconnection>().numbers_are_old(),
         }

@@ -41,18 +41,23 @@ pub(super) fn is_saved(value: &Value) -> bool {
 
 /// Reads a set, or the UIDs that `:saved` stands for in the IMAP mailbox of argument `mailbox`;
 /// `None` if the value is neither.
-pub(super) fn set_or_saved(call: &Call<'_>, mailbox: usize, value: &Value) -> Option<SequenceSet> {
+pub(super) fn set_or_saved(
+    call: &Call<'_>,
+    mailbox: usize,
+    value: &Value,
+) -> Result<Option<SequenceSet>, Condition> {
     if is_saved(value) {
-        return Some(call.arg(mailbox).and_then(host::downcast::<ImapMailbox>)?.client().saved());
+        let mailbox = call.arg(mailbox).map(|argument| imap_mailbox(call, argument)).transpose()?;
+        return Ok(mailbox.flatten().map(|mailbox| mailbox.client().saved()));
     }
-    message_set(value)
+    Ok(message_set(value))
 }
 
 /// Returns the messages in argument `index`: UIDs with `:uid t` and for `:saved`, otherwise numbers.
 pub(super) fn addressed(call: &Call<'_>, index: usize) -> Result<Messages, Condition> {
     let value = required(call, index);
     if is_saved(value) {
-        let saved = set_or_saved(call, index.wrapping_sub(1), value).map(Messages::Uids);
+        let saved = set_or_saved(call, index.wrapping_sub(1), value)?.map(Messages::Uids);
         return saved.ok_or_else(|| call.wrong("messages", EXPECTED, value));
     }
     let messages = Messages::new(messages(call, index)?, call.boolean_key("uid"));

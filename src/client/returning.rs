@@ -140,7 +140,12 @@ impl ImapClient {
 
     /// Keeps the saved result of an earlier connection, on which the same mailbox was selected.
     pub fn keep_saved_of(&mut self, earlier: &ImapClient) {
-        let uids = Messages::Uids(earlier.saved()).by_number().set().clone();
+        self.keep_saved(earlier.saved());
+    }
+
+    /// Makes this the saved result of the present selection. The server does not know it.
+    pub fn keep_saved(&mut self, uids: SequenceSet) {
+        let uids = Messages::Uids(uids).by_number().set().clone();
         self.saved = Saved { selection: self.epoch().0, uids };
     }
 }

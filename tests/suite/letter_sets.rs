@@ -272,6 +272,12 @@ fn a_set_lends_the_connection_and_gives_it_back() {
         ("(search-mailbox mb :all)", "(1 2 3 4 5)"),
         // What is known stays known; the set was printed before.
         ("(map-letters #'letter-size boxed)", "(152 156 45 126 115)"),
+        // So does what a search saved.
+        (
+            r#"(progn (search-mailbox mb '(:subject "offer") :return '(:save)) (letters-uids (select-letters mb :all :mailbox "box")))"#,
+            "(1 3 4 5)",
+        ),
+        ("(mapcar #'first (fetch-parts mb :saved \"uid\"))", "(4 5)"),
         // Numbers mean what they meant, since nothing has left the inbox.
         (
             r#"(envelope-subject (fetch-field 4 "envelope" (fetch-parts mb 4 "envelope")))"#,

@@ -5,12 +5,11 @@ use crate::api::Answer;
 use crate::api::mailbox::on;
 use crate::api::objects::ImapMailbox;
 use crate::api::pipeline;
-use crate::api::searching::search_key;
+use crate::api::searching::{check, search_key};
 use crate::api::selection::{Borrowed, Place, is_selected};
 use crate::api::sets::required;
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Run, Type, Value};
-use crate::proto::imap::SearchKey;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -186,7 +185,7 @@ fn letter_key_for(call: &Call<'_>) -> Answer {
 }
 
 fn select_letters(call: &Call<'_>) -> Answer {
-    let key = search_key(call.name(), required(call, 1))?;
+    check(call.name(), required(call, 1))?; // before a mailbox is selected
     let expected = "a mailbox, as make-imap-connection returns it, or a list of them";
     let mailboxes = call.typed(0, expected, |value| {
         if let Some(mailbox) = host::downcast::<ImapMailbox>(value) {
@@ -210,7 +209,7 @@ fn select_letters(call: &Call<'_>) -> Answer {
     let mut found = Vec::new();
     for mailbox in &mailboxes {
         for name in &names {
-            found.extend(search(call, mailbox, name.as_deref(), &key)?);
+            found.extend(search(call, mailbox, name.as_deref())?);
         }
     }
     Ok(LetterSet { letters: found }.value())
@@ -221,9 +220,10 @@ fn search(
     call: &Call<'_>,
     mailbox: &Arc<ImapMailbox>,
     name: Option<&str>,
-    key: &SearchKey,
 ) -> Result<Vec<Arc<Letter>>, Condition> {
     let read_only = call.boolean_key("read-only");
+    let saved = || mailbox.client().saved();
+    let key = search_key(call.name(), required(call, 1), &saved)?;
     let (place, uids) = on(call.context(), call.name(), mailbox, |client| {
         client.begin_operation(call.number());
         let borrowed = mailbox.extra::<Borrowed>();
@@ -232,7 +232,7 @@ fn search(
             Some(name) if is_selected(client, name, read_only) => {}
             Some(name) => borrowed.select(client, name, read_only)?,
         }
-        let uids = client.uid_search(key)?;
+        let uids = client.uid_search(&key)?;
         let selected = client.selected();
         let place = Place {
             mailbox: mailbox.clone(),

@@ -31,7 +31,7 @@ const TOP: i64 = 10;
 pub(super) fn mailbox_report(call: &Call<'_>) -> Result<Value, Condition> {
     // The empty list is the empty set, because a search may find nothing.
     let read = |value| {
-        set_or_saved(call, 0, value).ok_or_else(|| call.wrong(":messages", EXPECTED, value))
+        set_or_saved(call, 0, value)?.ok_or_else(|| call.wrong(":messages", EXPECTED, value))
     };
     let messages = call.key("messages").map(read).transpose()?;
     let uid = call.boolean_key("uid") || call.key("messages").is_some_and(is_saved);
