@@ -71,3 +71,43 @@ pub fn attach_showing(host: &mut Host, setup: &Setup, progress: &Progress) -> Ar
         .try_state::<State>()
         .unwrap_or_else(|| Arc::new(State::new(Connector::default(), None)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host;
+
+    fn whole_host() -> Host {
+        let mut host = Host::new(host::Options::default());
+        attach(&mut host, &Setup::default());
+        host
+    }
+
+    /// Definitions that call something when they run.
+    const NOT_IN_THE_IMAGE: &[&str] = &["s/%accounts", "s/%break-handlers", "s/*error-output*"];
+
+    #[test]
+    fn the_image_holds_what_every_definition_compiles_to() {
+        let (image, left) = whole_host().image();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/host/image.txt");
+        if std::env::var_os("POSTOFFICE_BLESS").is_some() {
+            std::fs::write(path, &image).unwrap();
+        }
+        assert!(
+            std::fs::read_to_string(path).unwrap() == image,
+            "definitions compile to something else now; POSTOFFICE_BLESS=1 cargo test --lib image writes the file"
+        );
+        let names: Vec<&str> = left.iter().filter_map(|left| left.split(' ').next()).collect();
+        assert_eq!(names, NOT_IN_THE_IMAGE, "{left:#?}");
+    }
+
+    #[test]
+    fn every_definition_that_the_image_holds_is_loaded_from_it() {
+        let host = whole_host();
+        assert_eq!(host.definitions_compiled_by(&host), NOT_IN_THE_IMAGE);
+        // Without the application's natives, what mentions them is compiled.
+        let alone = Host::new(host::Options::default());
+        let compiled = host.definitions_compiled_by(&alone);
+        assert!(compiled.contains(&"s/for-each-letter".to_owned()), "{compiled:?}");
+    }
+}

@@ -1,8 +1,9 @@
 //! The functions of the language that an untrusted script may call.
 
+use super::on_demand::Definition;
 use super::{Call, Host};
 use crate::condition::{Condition, Identifier};
-use crate::lisp::expander::global;
+use crate::lisp::expander::{global, system_global};
 
 /// Names of the interpreter's library, of the natives and of the prelude, sorted. Each was
 /// reviewed: it reaches nothing outside the interpreter, or asks the [`crate::policy::Policy`]
@@ -142,7 +143,8 @@ impl Host {
             Err(Condition::new(Identifier::NotAllowed, message))
         };
         let native = self.native(name, "(&rest arguments)", Some(std::sync::Arc::new(refuse)));
-        self.put_on_demand(global(name), &format!("(s/%wrap {native})"));
+        let refusing = Definition::Call(vec![system_global("%wrap"), native]);
+        self.engine.on_demand.put(global(name), refusing);
         self.expander.note_library(name);
     }
 

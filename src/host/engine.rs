@@ -13,6 +13,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, Once};
 
+use steel::compiler::constants::ConstantMap;
+use steel::compiler::program::RawProgramWithSymbols;
+use steel::core::instructions::Instruction;
 use steel::parser::span::Span as SteelSpan;
 use steel::rerrs::ErrorKind;
 use steel::steel_vm::builtin::BuiltInModule;
@@ -21,8 +24,9 @@ use steel::steel_vm::primitives::{self, STEEL_META_MODULE, STEEL_PORT_MODULE};
 use steel::{SteelErr, SteelVal};
 
 use super::context::lock;
+use super::image::Compiled;
 use super::objects::{Trail, Unbound};
-use super::on_demand::OnDemand;
+use super::on_demand::{Definition, OnDemand};
 use super::panics::caught;
 use super::report::{Frame, OUT_OF_MEMORY, Place, Source};
 use super::value::{Value, downcast, from_datum, shared_object};
@@ -83,8 +87,10 @@ pub(super) struct Engine {
     pending: Pending,
     /// Definitions that nothing has mentioned yet.
     pub on_demand: OnDemand,
-    /// The emitted text of definitions that were mentioned. It runs before the pending forms.
-    demanded: String,
+    /// Definitions that were mentioned. They run before the pending forms.
+    demanded: Vec<Demanded>,
+    /// Whether definitions are loaded from the image.
+    pub uses_image: bool,
     /// The error of a batch that had to run while a form was being expanded.
     pub stopped: Option<SteelErr>,
     /// The value of the last form that ran.
@@ -106,6 +112,31 @@ struct Visible {
     /// How many globals the current definition of `%visible-globals` lists.
     listed: usize,
 }
+
+/// A definition that was mentioned.
+pub(super) enum Demanded {
+    /// Emitted text.
+    Text(String),
+    /// Loaded from the image.
+    Compiled(Compiled),
+    /// The value of another emitted global.
+    Alias { global: String, target: String },
+    /// What the first of these emitted globals returns for the others.
+    Call { global: String, words: Vec<String> },
+}
+
+impl Demanded {
+    /// Returns whether both can be parts of one program.
+    fn runs_with(&self, next: &Demanded) -> bool {
+        matches!(
+            (self, next),
+            (Demanded::Text(_), Demanded::Text(_)) | (Demanded::Compiled(_), Demanded::Compiled(_))
+        )
+    }
+}
+
+/// The image is part of the program, and a test reads all of it.
+const BAD_IMAGE: &str = "internal error: a definition's image cannot be read";
 
 /// Maps the text of a batch back to the script.
 struct Batch {
@@ -245,8 +276,9 @@ impl Engine {
             ran: 0,
             numbered: 0,
             pending: Pending::default(),
-            on_demand: OnDemand::default(),
-            demanded: String::new(),
+            on_demand: OnDemand::new(),
+            demanded: Vec::new(),
+            uses_image: true,
             stopped: None,
             last: value::nil(),
             source: None,
@@ -254,6 +286,12 @@ impl Engine {
             breaks: false,
             break_level: 0,
         }
+    }
+
+    /// Returns the constants, as data to read, by the globals that hold them.
+    #[cfg(test)]
+    pub fn constants(&self) -> HashMap<&str, &str> {
+        self.constants.iter().map(|(text, global)| (global.as_str(), text.as_str())).collect()
     }
 
     /// Returns the interpreter's functions that scripts may call, as name and value.
@@ -336,10 +374,26 @@ impl Engine {
         if self.pending.forms >= BATCH || self.visible.wanted { self.flush() } else { Ok(()) }
     }
 
-    /// Adds emitted text of the system, which runs before the pending forms.
-    pub fn add_demanded(&mut self, text: &str) {
-        self.demanded.push_str(text);
-        self.demanded.push('\n');
+    /// Adds a definition of the system, which runs before the pending forms.
+    pub fn add_demanded(&mut self, demanded: Demanded) {
+        self.demanded.push(demanded);
+    }
+
+    /// Finds what the definition of an emitted global compiles to, if all globals that it mentions
+    /// are known.
+    pub fn compiled(&self, global: &str, definition: &Definition) -> Option<Compiled> {
+        let text = match definition {
+            Definition::Language(text) => text,
+            Definition::Form(text) => text.as_str(),
+            Definition::Alias(_) | Definition::Call(_) => return None,
+        };
+        let compiled = Compiled::find(global, text).filter(|_| self.uses_image)?;
+        let is_known = |name: &str| {
+            name.starts_with("l/")
+                || self.on_demand.contains(name)
+                || self.steel.global_exists(name)
+        };
+        compiled.globals().all(is_known).then_some(compiled)
     }
 
     /// Compiles and runs the pending forms.
@@ -389,7 +443,7 @@ impl Engine {
             names::VISIBLE_GLOBALS,
             pairs.collect::<String>()
         );
-        self.add_demanded(&text);
+        self.add_demanded(Demanded::Text(text));
         self.visible.listed = count;
     }
 
@@ -399,10 +453,56 @@ impl Engine {
         if self.demanded.is_empty() {
             return Ok(());
         }
-        compile_and_run(&mut self.steel, self.demanded.clone(), false)?;
-        self.demanded.clear();
-        self.on_demand.settle();
+        let demanded = std::mem::take(&mut self.demanded);
+        let done = demanded.chunk_by(Demanded::runs_with).try_for_each(|chunk| self.run(chunk));
+        match done {
+            Ok(()) => self.on_demand.settle(),
+            Err(_) => self.demanded = demanded,
+        }
+        done
+    }
+
+    /// Runs definitions of one kind.
+    fn run(&mut self, demanded: &[Demanded]) -> Result<(), SteelErr> {
+        let mut text = String::new();
+        let mut program = Vec::new();
+        for demanded in demanded {
+            match demanded {
+                Demanded::Text(own) => {
+                    text.push_str(own);
+                    text.push('\n');
+                }
+                Demanded::Compiled(compiled) => program.extend(self.loaded(compiled)?),
+                Demanded::Alias { global, target } => {
+                    let value = self.steel.extract_value(target)?;
+                    self.set_global(global, value);
+                }
+                Demanded::Call { global, words } => {
+                    let values: Result<Vec<Value>, SteelErr> =
+                        words[1..].iter().map(|word| self.steel.extract_value(word)).collect();
+                    let value = self.call(&words[0], values?)?;
+                    self.set_global(global, value);
+                }
+            }
+        }
+        if !text.is_empty() {
+            compile_and_run(&mut self.steel, text, false)?;
+        }
+        if !program.is_empty() {
+            let program = RawProgramWithSymbols::new(program, ConstantMap::new(), String::new());
+            guarded(|| self.steel.run_raw_program(program))?;
+        }
         Ok(())
+    }
+
+    /// Returns the instructions of a compiled definition, linked with this engine's constants.
+    fn loaded(&mut self, compiled: &Compiled) -> Result<Vec<Vec<Instruction>>, SteelErr> {
+        let constants = compiled.constants().map(|constants| {
+            constants.iter().map(|datum| self.constant(datum)).collect::<Vec<_>>()
+        });
+        constants
+            .and_then(|constants| compiled.instructions(&constants))
+            .ok_or_else(|| SteelErr::new(ErrorKind::Generic, BAD_IMAGE.to_owned()))
     }
 
     /// Drops the pending forms.
@@ -491,7 +591,8 @@ impl Hooks for Engine {
         if !self.visible.wanted {
             self.visible.wanted = true;
             self.declare(names::VISIBLE_GLOBALS, "%visible-globals");
-            self.add_demanded(&format!("(set! {} (lambda () '()))", names::VISIBLE_GLOBALS));
+            let text = format!("(set! {} (lambda () '()))", names::VISIBLE_GLOBALS);
+            self.add_demanded(Demanded::Text(text));
         }
     }
 

@@ -303,7 +303,9 @@ fn demand(expander: &mut Expander, text: &str, hooks: &mut Inner<'_>) -> Result<
     for global in hooks.on_demand.mentioned(text) {
         let Some(definition) = hooks.on_demand.take(&global) else { continue };
         let text = match &definition {
-            Definition::Text(text) => Ok(text.clone()),
+            Definition::Alias(_) | Definition::Call(_) => {
+                Ok(definition.text(&global).unwrap_or_default())
+            }
             Definition::Language(text) => own(text)
                 .and_then(|form| expander.expand_language(&form, hooks))
                 .map(|output| output.text),

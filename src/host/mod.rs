@@ -5,7 +5,7 @@
 //! 1. `lisp::reader` reads the whole text. If it cannot be read, nothing runs.
 //! 2. `lisp::expander` translates each form to a small Scheme core.
 //! 3. `on_demand` adds definitions of the prelude and the application that no form mentioned
-//!    before.
+//!    before; `image` holds what they compile to.
 //! 4. `engine` compiles and runs the result, in batches of up to 300 forms.
 //! 5. An error ends as a [`Report`]: a condition, its place in the script, and the functions that
 //!    were active. Known secrets are masked.
@@ -24,6 +24,7 @@ mod context;
 mod distance;
 mod engine;
 mod evaluation;
+mod image;
 mod limit;
 mod loading;
 mod messages;
@@ -152,14 +153,15 @@ impl Host {
             loading: 0,
             required: loading::MODULES.map(loading::module_key).into(),
         };
-        for (name, value) in natives::table() {
-            host.engine.set_global(&system_global(name), value);
+        let natives = natives::table();
+        for (name, value) in &natives {
+            host.engine.set_global(&system_global(name), value.clone());
             host.expander.note_system(name);
         }
         for (name, value) in host.engine.library() {
             host.publish(&name, value);
         }
-        for (name, value) in natives::table() {
+        for (name, value) in natives {
             if !name.starts_with('%') {
                 host.publish(name, value);
             }

@@ -1,5 +1,5 @@
-//! Definitions that are compiled once something mentions them. The prelude and the application have
-//! hundreds; a script uses a few, and compiling all would take most of the start-up time.
+//! Definitions that run once something mentions them. The prelude and the application have hundreds,
+//! and a script uses a few. Most are loaded as they were compiled ahead (see `image`).
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,9 +10,26 @@ pub(super) enum Definition {
     Language(&'static str),
     /// A form in the application's text.
     Form(String),
-    /// Emitted text.
-    Text(String),
+    /// The value of another emitted global.
+    Alias(String),
+    /// What the first of these emitted globals returns for the others.
+    Call(Vec<String>),
 }
+
+impl Definition {
+    /// Returns the emitted text that defines `global`; `None` for a form, which must be expanded.
+    pub fn text(&self, global: &str) -> Option<String> {
+        match self {
+            Definition::Language(_) | Definition::Form(_) => None,
+            Definition::Alias(target) => Some(format!("(set! {global} {target})")),
+            Definition::Call(words) => Some(format!("(set! {global} ({}))", words.join(" "))),
+        }
+    }
+}
+
+/// Room for the definitions of the language and the application, so that the table need not grow at
+/// start.
+const DEFINITIONS: usize = 2000;
 
 /// Definitions that nothing has mentioned yet, by emitted global.
 #[derive(Default)]
@@ -23,6 +40,10 @@ pub(super) struct OnDemand {
 }
 
 impl OnDemand {
+    pub fn new() -> OnDemand {
+        OnDemand { waiting: HashMap::with_capacity(DEFINITIONS), under_way: HashSet::new() }
+    }
+
     pub fn put(&mut self, global: String, definition: Definition) {
         self.waiting.insert(global, definition);
     }
@@ -55,6 +76,12 @@ impl OnDemand {
     /// Notes that the mentioned definitions have run.
     pub fn settle(&mut self) {
         self.under_way.clear();
+    }
+
+    /// Returns all definitions that wait.
+    #[cfg(test)]
+    pub fn waiting(&self) -> impl Iterator<Item = (&String, &Definition)> {
+        self.waiting.iter()
     }
 
     /// Returns the waiting globals that emitted text mentions. Words inside strings count too,

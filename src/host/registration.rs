@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::context::Recovery;
+use super::engine::Demanded;
 use super::on_demand::Definition;
 use super::registry::{Code, Native};
 use super::value::{self, Value};
@@ -30,20 +31,14 @@ impl Host {
         }
     }
 
-    /// Makes a global of scripts. Its value is that of the emitted `text`, which runs once a script
-    /// mentions the name.
-    pub(super) fn publish_on_demand(&mut self, name: &str, text: &str) {
+    /// Makes a global of scripts. Its definition runs once a script mentions the name.
+    pub(super) fn publish_on_demand(&mut self, name: &str, definition: Definition) {
         if self.may_call(name) {
-            self.put_on_demand(global(name), text);
+            self.engine.on_demand.put(global(name), definition);
             self.expander.note_library(name);
         } else {
             self.refuse(name);
         }
-    }
-
-    pub(super) fn put_on_demand(&mut self, global: String, text: &str) {
-        let text = format!("(set! {global} {text})");
-        self.engine.on_demand.put(global, Definition::Text(text));
     }
 
     /// Keeps a definition of the system until it is mentioned. Scripts do not see a name that
@@ -52,33 +47,58 @@ impl Host {
         self.expander.note_system(name);
         self.engine.on_demand.put(system_global(name), definition);
         if !name.starts_with('%') {
-            self.publish_on_demand(name, &system_global(name));
+            self.publish_on_demand(name, Definition::Alias(system_global(name)));
         }
     }
 
-    /// Compiles the waiting definitions that `text` mentions. The definitions that these mention
-    /// come before them.
+    /// Adds the waiting definitions that `text` mentions to what runs next. The definitions that
+    /// these mention come before them.
     pub(super) fn demand(&mut self, text: &str) -> Result<(), Report> {
         for global in self.engine.on_demand.mentioned(text) {
-            let Some(definition) = self.engine.on_demand.take(&global) else { continue };
-            let text = match definition {
-                Definition::Text(text) => text,
-                Definition::Language(text) => {
-                    let form = own_form(text)?;
-                    self.expander.expand_language(&form, &mut self.engine).map_err(own_report)?.text
-                }
-                Definition::Form(text) => {
-                    self.expander
-                        .expand(&own_form(&text)?, true, &mut self.engine)
-                        .map_err(own_report)?
-                        .text
-                }
-            };
-            self.engine.declare(&global, &global);
-            self.demand(&text)?;
-            self.engine.add_demanded(&text);
+            self.demand_global(&global)?;
         }
         Ok(())
+    }
+
+    fn demand_global(&mut self, global: &str) -> Result<(), Report> {
+        let Some(definition) = self.engine.on_demand.take(global) else { return Ok(()) };
+        self.engine.declare(global, global);
+        let demanded = match &definition {
+            Definition::Alias(target) => {
+                self.demand_global(target)?;
+                Demanded::Alias { global: global.to_owned(), target: target.clone() }
+            }
+            Definition::Call(words) => {
+                words.iter().try_for_each(|word| self.demand_global(word))?;
+                Demanded::Call { global: global.to_owned(), words: words.clone() }
+            }
+            Definition::Language(_) | Definition::Form(_) => {
+                self.form_demanded(global, &definition)?
+            }
+        };
+        self.engine.add_demanded(demanded);
+        Ok(())
+    }
+
+    fn form_demanded(&mut self, global: &str, definition: &Definition) -> Result<Demanded, Report> {
+        if let Some(compiled) = self.engine.compiled(global, definition) {
+            compiled.globals().try_for_each(|mentioned| self.demand_global(mentioned))?;
+            return Ok(Demanded::Compiled(compiled));
+        }
+        let text = self.expanded(definition)?;
+        self.demand(&text)?;
+        Ok(Demanded::Text(text))
+    }
+
+    /// Expands a definition that is a form.
+    pub(super) fn expanded(&mut self, definition: &Definition) -> Result<String, Report> {
+        let engine = &mut self.engine;
+        let output = match definition {
+            Definition::Language(text) => self.expander.expand_language(&own_form(text)?, engine),
+            Definition::Form(text) => self.expander.expand(&own_form(text)?, true, engine),
+            Definition::Alias(_) | Definition::Call(_) => return Ok(String::new()),
+        };
+        Ok(output.map_err(own_report)?.text)
     }
 
     /// Registers functions, in order.
@@ -102,10 +122,8 @@ impl Host {
                     self.define_system(name, Definition::Form(format!("(define {name} {text})")));
                     let native = Native::new(name, function.lambda_list, None);
                     let native = self.put_native(native.described_by(function));
-                    self.publish_on_demand(
-                        name,
-                        &format!("(s/%wrap-checked {native} {})", system_global(name)),
-                    );
+                    let words = [system_global("%wrap-checked"), native, system_global(name)];
+                    self.publish_on_demand(name, Definition::Call(words.into()));
                 }
                 Run::Macro(text) if text.trim_start().starts_with("(syntax-rules") => {
                     self.expander.define_system_rules(name, text)
@@ -123,8 +141,9 @@ impl Host {
                 Run::Alias(target) => {
                     if !self.expander.alias_macro(name, target) {
                         self.expander.note_system(name);
-                        self.put_on_demand(system_global(name), &global(target));
-                        self.publish_on_demand(name, &global(target));
+                        let target = Definition::Alias(global(target));
+                        self.engine.on_demand.put(system_global(name), target.clone());
+                        self.publish_on_demand(name, target);
                     }
                 }
             }
@@ -148,16 +167,16 @@ impl Host {
     fn register_native(&mut self, native: Native) {
         let name = &*native.name.clone();
         let native = self.put_native(native);
-        let wrapped = format!("(s/%wrap {native})");
+        let wrapped = Definition::Call(vec![system_global("%wrap"), native]);
         if !self.may_call(name) {
             self.refuse(name);
         } else if self.expander.is_language(name) {
             self.expander.redefine(name);
-            self.publish_on_demand(name, &wrapped);
+            self.publish_on_demand(name, wrapped);
         } else {
-            self.put_on_demand(system_global(name), &wrapped);
+            self.engine.on_demand.put(system_global(name), wrapped);
             self.expander.note_system(name);
-            self.publish_on_demand(name, &system_global(name));
+            self.publish_on_demand(name, Definition::Alias(system_global(name)));
         }
     }
 

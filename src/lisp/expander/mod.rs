@@ -61,6 +61,9 @@ const DEPTH_LIMIT: usize = 160;
 /// How deep the parentheses of the emitted text may nest.
 const EMITTED_DEPTH_LIMIT: usize = 700;
 
+/// Room for the names of the language and the application, so that tables need not grow at start.
+const NAMES: usize = 1500;
+
 /// The services that the expander needs from the host.
 pub trait Hooks {
     /// Returns whether the emitted global has a value already.
@@ -234,13 +237,13 @@ impl Default for Expander {
         Expander {
             special: &SPECIAL,
             macros: HashMap::new(),
-            system_macros: HashMap::new(),
+            system_macros: HashMap::with_capacity(256),
             redefined: HashSet::new(),
             defined: HashSet::new(),
-            system: HashSet::new(),
+            system: HashSet::with_capacity(NAMES),
             language: HashSet::new(),
             taken: HashSet::new(),
-            library: HashSet::new(),
+            library: HashSet::with_capacity(NAMES),
             several: HashSet::new(),
             setters: HashMap::new(),
             structures: HashMap::new(),

@@ -153,12 +153,20 @@ pub fn script_name(emitted: &str) -> Option<String> {
 fn mangled(prefix: &str, name: &str) -> String {
     let mut emitted = String::with_capacity(prefix.len() + name.len());
     emitted.push_str(prefix);
+    if name.bytes().all(|byte| is_plain(byte.into())) {
+        emitted.push_str(name);
+        return emitted;
+    }
     for character in name.chars() {
-        if character.is_ascii_alphanumeric() || "+-*/<=>!?_&^~$%".contains(character) {
+        if is_plain(character) {
             emitted.push(character);
         } else {
             emitted.push_str(&format!("@{:x}@", character as u32));
         }
     }
     emitted
+}
+
+fn is_plain(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "+-*/<=>!?_&^~$%".contains(character)
 }
