@@ -12,6 +12,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, Once};
+use std::thread;
 
 use steel::compiler::constants::ConstantMap;
 use steel::compiler::program::RawProgramWithSymbols;
@@ -248,9 +249,20 @@ fn settle_home() {
     });
 }
 
+/// Builds the compiler's table of constants in a thread of its own, while the first engine is made.
+/// Nothing can be compiled without it, and it takes as long as that.
+fn prepare_compiler() {
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(|| {
+        // Without the thread, the first compilation builds it.
+        let _ = thread::Builder::new().spawn(|| primitives::CONSTANT_PRIMITIVES.len());
+    });
+}
+
 impl Engine {
     pub fn new() -> Engine {
         settle_home();
+        prepare_compiler();
         let mut steel = Steel::new_raw_no_kernel();
         for module in MODULES.iter().map(|module| module()) {
             steel.register_module(module.clone());

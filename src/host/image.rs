@@ -22,6 +22,9 @@
 //! function that was compiled cannot be called. So definitions that call something when they run are
 //! not in the image. The numbers of functions are given anew when an entry is loaded.
 
+use std::sync::LazyLock;
+
+use memchr::memmem;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as Unknown, U32Deserializer};
@@ -47,7 +50,7 @@ pub(super) struct Compiled {
 impl Compiled {
     /// Finds what the definition of an emitted global by this text compiles to.
     pub fn find(global: &str, text: &str) -> Option<Compiled> {
-        let (hash_word, lines) = entry(IMAGE, global)?.split_once('\n')?;
+        let (hash_word, lines) = entry(global)?.split_once('\n')?;
         (hash_word == hash(text)).then_some(Compiled { lines })
     }
 
@@ -75,25 +78,21 @@ impl Compiled {
     }
 }
 
-/// Finds the entry of a global by bisection; returns it without the global.
-fn entry<'i>(image: &'i str, global: &str) -> Option<&'i str> {
-    const END: &str = "\n\n";
-    let (mut low, mut high) = (0, image.len());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        // Bytes, because the middle may be within a character.
-        let before = &image.as_bytes()[low..middle];
-        let start = before.windows(2).rposition(|two| two == END.as_bytes());
-        let start = start.map_or(low, |at| low + at + END.len());
-        let end = start + image[start..].find(END)? + END.len();
-        let (name, rest) = image[start..end].split_once(' ')?;
-        match name.cmp(global) {
-            std::cmp::Ordering::Equal => return Some(rest.trim_end()),
-            std::cmp::Ordering::Less => low = end,
-            std::cmp::Ordering::Greater => high = start,
-        }
-    }
-    None
+/// Finds the lines after the name of the global.
+fn entry(global: &str) -> Option<&'static str> {
+    /// The entries, sorted as the file is, by name.
+    static ENTRIES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+        const END: &str = "\n\n";
+        let mut start = 0;
+        let ends = memmem::find_iter(IMAGE.as_bytes(), END).filter_map(|end| {
+            let entry = IMAGE.get(start..end)?.split_once(' ');
+            start = end + END.len();
+            entry
+        });
+        ends.collect()
+    });
+    let found = ENTRIES.binary_search_by(|(name, _)| (*name).cmp(global)).ok()?;
+    Some(ENTRIES[found].1)
 }
 
 /// FNV-1a, which stays the same in all versions.
@@ -107,22 +106,33 @@ fn hash(text: &str) -> String {
 fn expression(line: &str, globals: &[InternedString]) -> Option<Vec<Instruction>> {
     let mut instructions: Vec<Instruction> = Vec::with_capacity(line.len() / 4);
     for word in line.split(' ') {
-        let (word, global) = match word.split_once('@') {
-            Some((word, index)) => (word, Some(*globals.get(index.parse::<usize>().ok()?)?)),
-            None => (word, None),
+        let (mut numbers, mut at) = ([0_u32; 3], 0);
+        for byte in word.bytes() {
+            match byte {
+                b'.' => at = 1,
+                b'@' => at = 2,
+                digit => {
+                    let digit = u32::from(digit).checked_sub(b'0'.into())?;
+                    numbers[at] = numbers[at].checked_mul(10)?.checked_add(digit)?;
+                }
+            }
+        }
+        let [code, payload, index] = numbers;
+        let code: U32Deserializer<Unknown> = code.into_deserializer();
+        let maker = instructions.len().checked_sub(2).map(|at| instructions[at].op_code);
+        let payload = match maker {
+            Some(code) if makes_function(code) => u24::from_usize(fresh_function_id()),
+            _ => u24::from_u32(payload),
         };
-        let (code, payload) = word.split_once('.').unwrap_or((word, "0"));
-        let numbered: U32Deserializer<Unknown> = code.parse::<u32>().ok()?.into_deserializer();
-        let is_function_number = instructions
-            .len()
-            .checked_sub(2)
-            .is_some_and(|at| makes_function(instructions[at].op_code));
-        let payload =
-            if is_function_number { fresh_function_id() } else { payload.parse().ok()? };
-        let contents =
-            global.map(|name| Expr::Atom(SyntaxObject::default(TokenType::Identifier(name))));
-        let code = OpCode::deserialize(numbered).ok()?;
-        instructions.push(Instruction::new_from_parts(code, u24::from_usize(payload), contents));
+        let contents = match at {
+            2 => {
+                let name = *globals.get(usize::try_from(index).ok()?)?;
+                Some(Expr::Atom(SyntaxObject::default(TokenType::Identifier(name))))
+            }
+            _ => None,
+        };
+        let code = OpCode::deserialize(code).ok()?;
+        instructions.push(Instruction::new_from_parts(code, payload, contents));
     }
     Some(instructions)
 }

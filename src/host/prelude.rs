@@ -2,6 +2,8 @@
 //! and each is read when the script first mentions it. A definition begins with `(define` at the
 //! start of a line; a comment between two belongs to the first.
 
+use memchr::memmem;
+
 const TEXTS: [&str; 8] = [
     include_str!("prelude.scm"),
     include_str!("restarts.scm"),
@@ -35,7 +37,7 @@ pub(super) fn definitions() -> Vec<Definition> {
 
 fn definitions_of(text: &'static str) -> Vec<Definition> {
     let mut starts: Vec<usize> =
-        text.match_indices("\n(define").map(|(line_end, _)| line_end + 1).collect();
+        memmem::find_iter(text.as_bytes(), "\n(define").map(|line_end| line_end + 1).collect();
     starts.push(text.len());
     starts.windows(2).filter_map(|bounds| definition(&text[bounds[0]..bounds[1]])).collect()
 }

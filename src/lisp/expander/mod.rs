@@ -173,8 +173,8 @@ pub struct Expander {
     /// The part of `system` that the language itself defines. The language's own text uses these,
     /// even if an application defines the same names.
     language: HashSet<Arc<str>>,
-    /// Names of the language. An application's functions of such a name are visible to scripts
-    /// only.
+    /// Names that scripts find defined by the language. An application's functions of such a name,
+    /// or of one in `language`, are visible to scripts only.
     taken: HashSet<Arc<str>>,
     /// Names that scripts find defined and have not redefined.
     library: HashSet<Arc<str>>,
@@ -398,12 +398,12 @@ impl Expander {
     /// the application's.
     pub fn close_language(&mut self) {
         self.language = self.system.clone();
-        self.taken = self.system.union(&self.library).cloned().collect();
+        self.taken = self.library.clone();
     }
 
     /// Returns whether the language itself defines a name.
     pub fn is_language(&self, name: &str) -> bool {
-        self.taken.contains(name)
+        self.language.contains(name) || self.taken.contains(name)
     }
 
     /// Records that scripts use another definition of a name of the language from now on.
