@@ -78,6 +78,7 @@ pub fn frame(data: &[u8]) {
 fn split(bytes: &[u8], size: usize, mode: u8) -> Vec<Split> {
     let mut frame = Frame::new(limits(mode & 1 != 0));
     frame.stream_literals_over((mode & 2 != 0).then_some(u64::from(mode >> 2)));
+    frame.keep_literals_over((mode & 128 != 0).then_some(20));
     let (mut found, mut pieces) = (Vec::new(), Vec::new());
     for chunk in bytes.chunks(size.max(1)) {
         frame.push(chunk);
@@ -120,6 +121,7 @@ pub fn session(data: &[u8]) {
     same_in_any_chunks(bytes, |size| {
         let mut session = Session::new(limits(mode & 1 != 0));
         session.stream_literals_over((mode & 2 != 0).then_some(u64::from(mode >> 2)));
+        session.keep_literals_over((mode & 128 != 0).then_some(20));
         for command in commands {
             command_of(command).map(|command| session.submit(command));
         }
@@ -220,7 +222,7 @@ fn tokens(tokens: &mut Tokens<'_>) -> String {
             Ok(Some(token)) => {
                 length += token.bytes().map_or(0, |bytes| bytes.len());
                 text.push_str(&match token {
-                    Token::Streamed(size) => format!("<{size}> "),
+                    Token::Streamed(literal) => format!("<{}> ", literal.announced),
                     token => format!("{token:?} "),
                 });
             }

@@ -10,6 +10,7 @@ use super::mailbox::{any_mailbox_at, on_mailbox};
 use super::objects::AnyMailbox;
 use super::pop;
 use super::sets::{message, message_id, required};
+use crate::client::spool::PLACE;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -87,8 +88,6 @@ pub(super) fn begin(call: &Call<'_>) -> Result<Value, Condition> {
     pieces_of(&mailbox).begin(letter.map_err(|cause| unreadable(call, &cause))?);
     Ok(host::truth(true))
 }
-
-const PLACE: &str = "the folder for temporary files";
 
 fn unreadable(call: &Call<'_>, cause: &io::Error) -> Condition {
     Condition::new(Identifier::File, format!("{}: {PLACE}: {cause}", call.name()))

@@ -17,7 +17,7 @@ use super::Answer;
 use super::mailbox::{failed, on};
 use super::objects::{ImapMailbox, PopMailbox};
 use super::sets::required;
-use crate::client::{Error, ImapClient, Pending, Reader};
+use crate::client::{Content, Error, ImapClient, Pending, Reader};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Context, Function, KeptCall, Run, Type, Value};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -253,23 +253,24 @@ pub(super) fn perform_letter(
     call: &Call<'_>,
     mailbox: &Arc<PopMailbox>,
     number: u32,
-    then: impl FnOnce(Vec<u8>) -> Value + Send + 'static,
+    then: impl FnOnce(Content) -> Result<Value, Error> + Send + 'static,
 ) -> Answer {
     let issues = call.context().state::<Phase>().issuing().is_some();
     if issues {
         begin_call(call)?;
     }
     if !issues || !mailbox.client().has("PIPELINING") {
-        let letter = super::mailbox::operate(call, mailbox, |client| client.letter(number, None))?;
-        return Ok(then(letter));
+        return super::mailbox::operate(call, mailbox, |client| {
+            then(client.content(number, None)?)
+        });
     }
     mailbox.client().expect([number], None).map_err(|error| failed(call, &error))?;
     note_call(call);
     let (name, owner, other) = (call.name().to_owned(), mailbox.clone(), mailbox.clone());
     let take = move |context: &Context| {
         let _work = context.state::<super::progress::Progress>().begin(&name);
-        let letter = owner.client().letter(number, None);
-        letter.map(then).map_err(|error| {
+        let letter = owner.client().content(number, None);
+        letter.and_then(then).map_err(|error| {
             let condition = Condition::from(&error);
             Condition { message: format!("{name}: {}", condition.message), ..condition }
         })

@@ -13,8 +13,8 @@ use super::mailbox::{on_pop_mailbox, operate};
 use super::objects::PopMailbox;
 use super::pipeline;
 use super::sets::{message, messages};
-use super::values::{Texts, text};
-use crate::client::{Error, PopClient};
+use super::values::{Texts, large, text};
+use crate::client::{Content, Error, PopClient};
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Run, Type, Value};
 use crate::proto::imap::SequenceSet;
@@ -90,11 +90,12 @@ pub(super) fn read_ahead(call: &Call<'_>, mailbox: &PopMailbox, window: Option<u
     Ok(host::truth(true))
 }
 
-fn letter_value(bytes: Vec<u8>, texts: Texts) -> Value {
-    match texts {
-        Texts::Strings => host::string(text(&bytes)),
-        Texts::Raw => host::bytes(bytes),
-    }
+fn letter_value(letter: Content, texts: Texts) -> Result<Value, Error> {
+    Ok(match (texts, letter.in_memory()) {
+        (Texts::Strings, Some(bytes)) => host::string(text(bytes)),
+        (Texts::Raw, Some(_)) => host::bytes(letter.into_bytes()?),
+        (_, None) => large(&letter, texts)?,
+    })
 }
 
 pub(super) fn fetch_letter(call: &Call<'_>, mailbox: &Arc<PopMailbox>) -> Answer {
@@ -110,8 +111,9 @@ pub(super) fn fetch_letter(call: &Call<'_>, mailbox: &Arc<PopMailbox>) -> Answer
 pub(super) fn top_lines(call: &Call<'_>) -> Answer {
     let message = message(call, 1)?.get();
     let lines = call.integer(2, 0..=i64::from(u32::MAX))?;
-    let letter = on_pop_mailbox(call, |client| client.letter(message, u32::try_from(lines).ok()))?;
-    Ok(letter_value(letter, Texts::Strings))
+    on_pop_mailbox(call, |client| {
+        letter_value(client.content(message, u32::try_from(lines).ok())?, Texts::Strings)
+    })
 }
 
 pub(super) fn unique_id(call: &Call<'_>) -> Answer {
@@ -256,7 +258,7 @@ pub(super) fn fetch_letters(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
         client.letters(&numbers, &[], None, &mut |number, letter| {
             letters.push(host::list(vec![
                 host::integer(i64::from(number)),
-                letter_value(letter, texts),
+                letter_value(letter, texts)?,
             ]));
             Ok(())
         })
@@ -272,7 +274,7 @@ pub(super) fn fetch_batch(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
         let [batch, next] =
             [batch, next].map(|batch| numbers_within(&batch, client.count()).collect::<Vec<u32>>());
         client.letters(&batch, &next, lines, &mut |number, letter| {
-            let parts = host::list(vec![host::string(name), letter_value(letter, texts)]);
+            let parts = host::list(vec![host::string(name), letter_value(letter, texts)?]);
             items.push(host::list(vec![host::integer(i64::from(number)), parts]));
             Ok(())
         })

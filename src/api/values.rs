@@ -7,10 +7,11 @@
 
 use super::flags::flag_value;
 use crate::client::Error;
+use crate::client::spool::{for_each_chunk, read};
 use crate::host::{self, Value, ValueKind};
 use crate::proto::Limits;
 use crate::proto::imap::tokens::{Place, lossless};
-use crate::proto::imap::{Data, FetchItems, Token, Tokens};
+use crate::proto::imap::{Data, FetchItems, Store, Token, Tokens};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -51,6 +52,41 @@ fn for_each_piece(bytes: &[u8], mut on_piece: impl FnMut(Range<usize>)) {
         from = at + 1;
     }
     on_piece(from..bytes.len());
+}
+
+/// Returns [`text`] of bytes that are not in memory, with little more memory than the text takes.
+fn text_of(bytes: &dyn Store) -> Result<String, Error> {
+    let mut text = Vec::with_capacity(usize::try_from(bytes.size()).unwrap_or_default());
+    for_each_run(bytes, |run| text.extend_from_slice(run))?;
+    let bytes_alone = match String::from_utf8(text) {
+        Ok(text) => return Ok(text),
+        Err(error) => error.into_bytes(),
+    };
+    // In UTF-8 the characters from 128 to 255 have two bytes.
+    let longer = bytes_alone.iter().filter(|byte| !byte.is_ascii()).count();
+    let length = bytes_alone.len() + longer;
+    drop(bytes_alone); // before there is room for another text
+    let mut text = String::with_capacity(length);
+    for_each_run(bytes, |run| push_by_byte(&mut text, run))?;
+    Ok(text)
+}
+
+/// As [`for_each_piece`], for bytes that are not in memory.
+fn for_each_run(bytes: &dyn Store, mut on_run: impl FnMut(&[u8])) -> Result<(), Error> {
+    let mut ended_in_cr = false; // which is held back: an LF may follow
+    for_each_chunk(bytes, &mut |mut bytes| {
+        if ended_in_cr && bytes.first() != Some(&b'\n') {
+            on_run(b"\r");
+        }
+        ended_in_cr = bytes.ends_with(b"\r");
+        bytes = &bytes[..bytes.len() - usize::from(ended_in_cr)];
+        for_each_piece(bytes, |range| on_run(&bytes[range]));
+        Ok(())
+    })?;
+    if ended_in_cr {
+        on_run(b"\r");
+    }
+    Ok(())
 }
 
 /// Returns the bytes with LF for every CR LF.
@@ -120,7 +156,9 @@ fn value(
             Token::Quoted(_) | Token::Literal(_) => {
                 string(&token.bytes().unwrap_or_default(), texts)
             }
-            Token::Streamed(_) => host::nil(), // literals are streamed only to files
+            Token::Streamed(literal) => {
+                literal.kept.as_ref().map_or(Ok(host::nil()), |kept| large(&**kept, texts))?
+            }
         };
         let Some(around) = open.last_mut() else { return Ok(value) };
         around.has_only_lists &= is_list(&value);
@@ -209,6 +247,14 @@ fn string(bytes: &[u8], texts: Texts) -> Value {
         Texts::Strings => string_value(bytes),
         Texts::Raw => host::bytes(bytes.to_vec()),
     }
+}
+
+/// Returns text that is not in memory: it is read into the one string or bytevector.
+pub(super) fn large(text: &dyn Store, texts: Texts) -> Result<Value, Error> {
+    Ok(match texts {
+        Texts::Strings => host::string(text_of(text)?),
+        Texts::Raw => host::bytes(read(text)?),
+    })
 }
 
 /// Returns a string. Short ones are shared, because a response repeats names, hosts and addresses.
@@ -303,6 +349,46 @@ mod tests {
         ];
         for (bytes, expected) in table {
             assert_eq!(text(bytes), *expected, "{}", bytes.escape_ascii());
+        }
+    }
+
+    /// Bytes that are read in chunks of one size.
+    #[derive(Debug)]
+    struct InChunks<'b>(&'b [u8], usize);
+
+    impl Store for InChunks<'_> {
+        fn size(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn reader(&self) -> std::io::Result<Box<dyn std::io::Read + '_>> {
+            Ok(Box::new(InChunks(self.0, self.1)))
+        }
+    }
+
+    impl std::io::Read for InChunks<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let size = self.1.min(buffer.len());
+            std::io::Read::read(&mut self.0, &mut buffer[..size])
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_in_memory_is_the_same_text() {
+        for letter in [
+            &b""[..],
+            b"a\r\nb\r\n",
+            b"\r\r\n\n\r\r",
+            "gr\u{fc}n \u{20ac}\r\n\u{1f4ee}".as_bytes(),
+            b"gr\xfcn\r\n\xff",
+            b"\xe2\x82\r\n\xac",
+        ] {
+            for size in 1..=letter.len().max(1) {
+                let found = text_of(&InChunks(letter, size)).unwrap();
+                assert_eq!(found, text(letter), "{} by {size}", letter.escape_ascii());
+                let raw = read(&InChunks(letter, size)).unwrap();
+                assert_eq!(raw, letter);
+            }
         }
     }
 

@@ -1,23 +1,26 @@
 //! Copies letters from one server to another, with several APPENDs in flight.
 //!
 //! Letters are appended while the FETCH responses arrive. A full window waits for the oldest
-//! APPEND, so memory is bounded by the window and one letter. If either side fails, the APPENDs in
-//! flight are still waited for, since the server may have stored them.
+//! APPEND. A letter larger than the window goes to a file while it comes, because its flags and date
+//! may follow it, and from there to the other server, alone. So memory is bounded by the window. If
+//! either side fails, the APPENDs in flight are still waited for, since the server may have stored
+//! them.
 
 use super::appending::Appended;
 use super::error::Error;
 use super::imap::ImapClient;
 use super::pending::Pending;
+use super::spool::{LARGE, cannot_spool, for_each_chunk};
+use crate::proto::EncodeError;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
-use crate::proto::imap::{DateTime, FetchItems, Flag, Messages, Tokens};
-use std::borrow::Cow;
+use crate::proto::imap::{DateTime, FetchItems, Flag, Kept, Messages, Token, Tokens};
 use std::collections::{HashSet, VecDeque};
 
 /// The most letters in flight to the other server.
 const WINDOW: usize = 64;
 /// The most bytes in flight: enough to fill a slow line with little memory. A larger letter goes
 /// alone.
-const WINDOW_BYTES: usize = 4 << 20;
+const WINDOW_BYTES: u64 = 4 << 20;
 
 /// A letter as its FETCH response describes it.
 #[derive(Default)]
@@ -25,7 +28,22 @@ struct Letter {
     uid: Option<u32>,
     flags: Vec<Flag>,
     date: Option<DateTime>,
-    text: Option<Vec<u8>>,
+    text: Option<Text>,
+}
+
+/// The bytes of a letter.
+enum Text {
+    Here(Vec<u8>),
+    Kept(Kept),
+}
+
+impl Text {
+    fn size(&self) -> u64 {
+        match self {
+            Text::Here(text) => text.len() as u64,
+            Text::Kept(kept) => kept.size(),
+        }
+    }
 }
 
 /// The destination, and the APPENDs whose completions are outstanding.
@@ -33,8 +51,8 @@ struct UnderWay<'c> {
     to: &'c mut ImapClient,
     destination: &'c str,
     /// Each letter's number or UID, size and operation, oldest first.
-    sent: VecDeque<(u32, usize, Pending<Appended>)>,
-    bytes: usize,
+    sent: VecDeque<(u32, u64, Pending<Appended>)>,
+    bytes: u64,
     on_copied: &'c mut dyn FnMut(u32),
 }
 
@@ -57,6 +75,7 @@ impl ImapClient {
         let mut given = HashSet::new();
         let mut under_way =
             UnderWay { to, destination, sent: VecDeque::new(), bytes: 0, on_copied };
+        self.connection().keep_literals_over(Some(WINDOW_BYTES));
         let result = self.fetch(messages, &items, &mut |mut data| {
             let number = data.number;
             let letter = letter_of(&mut data.tokens)?;
@@ -68,6 +87,7 @@ impl ImapClient {
                 _ => Ok(()),
             }
         });
+        self.connection().keep_literals_over(Some(LARGE));
         // The server may have stored letters that were sent before an error.
         let rest = under_way.wait_for(0);
         result.and(rest)
@@ -77,17 +97,33 @@ impl ImapClient {
 impl UnderWay<'_> {
     /// Begins the APPEND of a letter, once the window has room for it.
     fn send(&mut self, message: u32, letter: Letter) -> Result<(), Error> {
-        let text = letter.text.unwrap_or_default();
-        let size = text.len();
+        let Some(text) = letter.text else { return Ok(()) };
+        let size = text.size();
         while !self.sent.is_empty()
             && (self.sent.len() >= WINDOW || self.bytes + size > WINDOW_BYTES)
         {
             self.wait_for(self.sent.len() - 1)?;
         }
-        let sent = self.to.begin_append(self.destination, &letter.flags, letter.date, &text)?;
-        self.to.flush()?;
-        self.sent.push_back((message, size, sent));
-        self.bytes += size;
+        let (to, flags, date) = (self.destination, &letter.flags, letter.date);
+        match text {
+            Text::Here(text) => {
+                let sent = self.to.begin_append(to, flags, date, &text)?;
+                self.to.flush()?;
+                self.sent.push_back((message, size, sent));
+                self.bytes += size;
+            }
+            Text::Kept(kept) => {
+                for_each_chunk(&*kept, &mut |piece| match memchr::memchr(0, piece) {
+                    None => Ok(()),
+                    Some(_) => {
+                        Err(EncodeError::new("letter", "bytes without NUL", b"a NUL").into())
+                    }
+                })?;
+                let mut reader = kept.reader().map_err(cannot_spool)?;
+                self.to.append_from(to, flags, date, size, &mut reader)?;
+                (self.on_copied)(message);
+            }
+        }
         Ok(())
     }
 
@@ -119,7 +155,10 @@ fn letter_of(tokens: &mut Tokens<'_>) -> Result<Letter, Error> {
         } else if name.eq_ignore_ascii_case(b"BODY[]") {
             // NIL may be an empty letter, or one that the server cannot read now: an empty copy of
             // that would lose it.
-            letter.text = text().map(Cow::into_owned);
+            letter.text = match value {
+                Token::Streamed(literal) => literal.kept.clone().map(Text::Kept),
+                _ => text().map(|text| Text::Here(text.into_owned())),
+            };
         } else if name.eq_ignore_ascii_case(b"FLAGS") {
             // Flags that clients cannot set, such as \Recent, are left out.
             let flags = items.flags()?.into_iter();

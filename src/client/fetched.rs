@@ -6,8 +6,10 @@
 use super::error::Error;
 use super::imap::ImapClient;
 use super::messages::FetchReader;
+use super::spool::read;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
-use crate::proto::imap::{Data, DateTime, Envelope, FetchItems, Messages};
+use crate::proto::imap::{Data, DateTime, Envelope, FetchItems, Messages, Token};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The items that a server sent about one message. An item that was not asked for, or that the
@@ -55,13 +57,22 @@ impl Fetched {
                     value.bytes().and_then(|date| std::str::from_utf8(&date).ok()?.parse().ok());
             } else if is("ENVELOPE") {
                 self.envelope = items.envelope()?;
-            } else if let Some(text) = value.bytes().filter(|_| !value.is_nil()) {
+            } else if let Some(text) = text(value)? {
                 let name = String::from_utf8_lossy(name).into_owned();
                 self.texts.retain(|(found, _)| *found != name);
-                self.texts.push((name, text.into_owned()));
+                self.texts.push((name, text));
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the bytes of a text, also of one that is in a file.
+fn text(value: Token<'_>) -> Result<Option<Vec<u8>>, Error> {
+    match value {
+        Token::Streamed(literal) => literal.kept.as_ref().map(|kept| read(&**kept)).transpose(),
+        _ if value.is_nil() => Ok(None),
+        _ => Ok(value.bytes().map(Cow::into_owned)),
     }
 }
 

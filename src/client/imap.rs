@@ -12,6 +12,7 @@ use super::mailboxes::Listing;
 use super::pending::Pending;
 use super::read_ahead::ReadAhead;
 use super::returning::Saved;
+use super::spool::{Keeping, LARGE};
 use super::told::{Warning, WarningKind};
 use crate::proto::imap::sequence::{Bound, Members};
 use crate::proto::imap::{Capabilities, Command, Messages, SelectedMailbox, SequenceSet, Session};
@@ -36,6 +37,8 @@ pub struct ImapClient {
     separator: Separator,
     warnings: Vec<Warning>,
     ahead: Ahead,
+    /// The literal that is coming, if it is too large for memory.
+    pub(super) keeping: Keeping,
     pub(super) read_ahead: ReadAhead,
     /// The epoch when the last operation began.
     pub(super) epoch_of_operation: (u64, u64),
@@ -49,12 +52,14 @@ enum Separator {
 }
 
 impl ImapClient {
-    pub(super) fn over(connection: Connection<Session>) -> Self {
+    pub(super) fn over(mut connection: Connection<Session>) -> Self {
+        connection.keep_literals_over(Some(LARGE));
         ImapClient {
             connection,
             separator: Separator::Known(None),
             warnings: Vec::new(),
             ahead: Ahead::default(),
+            keeping: Keeping::default(),
             read_ahead: ReadAhead::default(),
             epoch_of_operation: (0, 0),
             saved: Saved::default(),
@@ -77,8 +82,8 @@ impl ImapClient {
         &self.ahead
     }
 
-    pub(super) fn parts(&mut self) -> (&mut Connection<Session>, &mut Ahead) {
-        (&mut self.connection, &mut self.ahead)
+    pub(super) fn parts(&mut self) -> (&mut Connection<Session>, &mut Ahead, &mut Keeping) {
+        (&mut self.connection, &mut self.ahead, &mut self.keeping)
     }
 
     /// The capabilities that the server advertises.

@@ -18,6 +18,7 @@
 //! | `reconnecting` | a new connection in place of a lost one; what may be done again |
 //! | `quota`, `identity` | GETQUOTAROOT; ID |
 //! | `read_ahead`, `transfer`, `copying` | prefetching; letters to files; letters to another server |
+//! | `spool` | letters that are too large for memory |
 //! | [`pop3`], `pop_ahead` | the POP3 client and its prefetching |
 //! | [`smtp`] | the SMTP client |
 
@@ -44,6 +45,7 @@ mod reconnecting;
 mod returning;
 mod running;
 pub mod smtp;
+pub(crate) mod spool;
 mod told;
 mod transfer;
 mod within;
@@ -63,5 +65,6 @@ pub use quota::{QuotaResource, QuotaRoot};
 pub use reconnecting::{Found, Lost, Repeat};
 pub use returning::SearchReturning;
 pub use smtp::SmtpClient;
+pub use spool::Content;
 pub use told::{CopiedUids, Listed, Warning, WarningKind};
 pub use transfer::Letters;

@@ -491,7 +491,11 @@ impl PopClient {
     ) -> Result<Vec<T>, Error> {
         let mut body = Vec::new();
         let limits = self.limits();
-        self.finish(handle, name, None, &mut |piece| collect(&mut body, piece, &limits, "line"))?;
+        self.finish(handle, name, None, &mut |piece| {
+            limits.check("line", (body.len() + piece.len()) as u64)?;
+            body.extend_from_slice(piece);
+            Ok(())
+        })?;
         // Only CR LF ends a line; a bare CR or LF does not, unless the server uses no other.
         let line_end = self.connection.session().line_end();
         let ends = memchr::memmem::find_iter(&body, line_end).map(|end| end + line_end.len());
@@ -589,18 +593,6 @@ fn user_and_password(credentials: &Credentials) -> Result<[Command; 2], EncodeEr
 
 fn words(reply: &Reply<'_>) -> String {
     String::from_utf8_lossy(reply.text).into_owned()
-}
-
-/// Appends a piece, up to a limit.
-pub(super) fn collect(
-    into: &mut Vec<u8>,
-    piece: &[u8],
-    limits: &Limits,
-    name: &'static str,
-) -> Result<(), Error> {
-    limits.check(name, (into.len() + piece.len()) as u64)?;
-    into.extend_from_slice(piece);
-    Ok(())
 }
 
 /// The words of a line. A bare line end is part of a word.

@@ -7,7 +7,10 @@
 //! left is dropped, and requested again when it is wanted.
 
 use super::error::Error;
-use super::pop3::{PopClient, collect};
+use super::pop3::PopClient;
+use super::spool::{Content, Spool, cannot_spool};
+use crate::proto::Limits;
+use crate::proto::imap::Store;
 use crate::proto::pop3::{Command, Handle};
 use std::collections::VecDeque;
 
@@ -44,7 +47,7 @@ struct Asked {
     name: &'static str,
     size: u64,
     /// The letter, once its reply has arrived.
-    letter: Option<Result<Vec<u8>, Error>>,
+    letter: Option<Result<Content, Error>>,
     /// Whether the letter will be dropped.
     forgotten: bool,
 }
@@ -61,12 +64,9 @@ impl PopAhead {
     }
 
     /// Bytes of letters that have arrived.
-    fn held(&self) -> usize {
-        self.asked
-            .iter()
-            .filter_map(|asked| asked.letter.as_ref()?.as_ref().ok())
-            .map(Vec::len)
-            .sum()
+    fn held(&self) -> u64 {
+        let letters = self.asked.iter().filter_map(|asked| asked.letter.as_ref()?.as_ref().ok());
+        letters.map(Content::size).sum()
     }
 
     /// Whether the window has room for a letter of this size; an empty one always has.
@@ -138,8 +138,17 @@ impl PopClient {
     /// Returns a letter, or its header and `lines` lines of the body.
     ///
     /// # Errors
-    /// As [`PopClient::retrieve`], and [`crate::proto::ProtocolError::TooLarge`] over the limit for literals.
+    /// As [`PopClient::content`].
     pub fn letter(&mut self, number: u32, lines: Option<u32>) -> Result<Vec<u8>, Error> {
+        self.content(number, lines)?.into_bytes()
+    }
+
+    /// Returns a letter, or its header and `lines` lines of the body. A large one is in a file.
+    ///
+    /// # Errors
+    /// As [`PopClient::retrieve`], [`crate::proto::ProtocolError::TooLarge`] over the limit for
+    /// literals, and [`Error::File`] if the file cannot be written.
+    pub fn content(&mut self, number: u32, lines: Option<u32>) -> Result<Content, Error> {
         if self.is_closed() {
             return Err(Error::Closed);
         }
@@ -159,11 +168,11 @@ impl PopClient {
             self.ahead.expected.drain(..=at);
             self.ahead.asked.retain(|asked| asked.letter.is_none());
         }
-        let mut letter = Vec::new();
+        let mut letter = self.spool_for(which);
         let limits = self.limits();
-        self.retrieve(number, lines, &mut |piece| collect(&mut letter, piece, &limits, "literal"))?;
+        self.retrieve(number, lines, &mut |piece| collect(&mut letter, piece, &limits))?;
         let _ = self.ask_expected(); // as above
-        Ok(letter)
+        letter.finish().map_err(cannot_spool)
     }
 
     /// Fetches letters in order, pipelined if the server allows it, and requests those of `next`,
@@ -178,7 +187,7 @@ impl PopClient {
         numbers: &[u32],
         next: &[u32],
         lines: Option<u32>,
-        on_letter: &mut dyn FnMut(u32, Vec<u8>) -> Result<(), Error>,
+        on_letter: &mut dyn FnMut(u32, Content) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let is_expected = |ahead: &PopAhead, which| {
             ahead.position(which).is_some() || ahead.expected.contains(&which)
@@ -188,7 +197,7 @@ impl PopClient {
             self.expect(numbers.iter().copied(), lines)?;
         }
         self.expect(next.iter().copied(), lines)?;
-        let result = numbers.iter().try_for_each(|&number| match self.letter(number, lines) {
+        let result = numbers.iter().try_for_each(|&number| match self.content(number, lines) {
             Ok(letter) => on_letter(number, letter),
             Err(refusal @ Error::Refused { .. }) if numbers.len() > 1 => {
                 self.warn_refused(number, &refusal);
@@ -200,6 +209,11 @@ impl PopClient {
             self.forget_letters();
         }
         result
+    }
+
+    /// Makes room for a letter, in a file if LIST has reported a large one.
+    fn spool_for(&self, (number, lines): Which) -> Spool {
+        Spool::of(self.sizes.get(&number).copied().filter(|_| lines.is_none()))
     }
 
     /// Drops the announced letters; those in flight are dropped when they arrive. Resets the window
@@ -240,36 +254,43 @@ impl PopClient {
         }
         let limits = self.limits();
         for at in 0..=last {
-            let Asked { handle, name, forgotten, ref letter, .. } = self.ahead.asked[at];
+            let Asked { which, handle, name, forgotten, ref letter, .. } = self.ahead.asked[at];
             if letter.is_some() {
                 continue;
             }
             // A letter may be larger than LIST reported. If it does not fit, it is dropped, and
             // requested again when it is wanted.
             let room = if is_wanted && at == last {
-                usize::MAX
+                u64::MAX
             } else {
-                MOST_BYTES as usize - self.ahead.held().min(MOST_BYTES as usize)
+                MOST_BYTES - self.ahead.held().min(MOST_BYTES)
             };
-            let (mut letter, mut dropped) = (Vec::new(), forgotten);
+            let (mut letter, mut dropped) = (self.spool_for(which), forgotten);
             let result = self.finish(handle, name, None, &mut |piece| {
-                dropped |= letter.len() + piece.len() > room;
+                dropped |= letter.size() + piece.len() as u64 > room;
                 if dropped {
-                    letter = Vec::new();
+                    letter = Spool::default();
                     return Ok(());
                 }
-                collect(&mut letter, piece, &limits, "literal")
+                collect(&mut letter, piece, &limits)
             });
             if self.is_closed() {
                 self.ahead = PopAhead::default();
                 return result.and(Err(Error::Closed));
             }
             self.ahead.asked[at].forgotten = dropped;
-            self.ahead.asked[at].letter = Some(result.map(|_| letter));
+            let letter = result.and_then(|_| letter.finish().map_err(cannot_spool));
+            self.ahead.asked[at].letter = Some(letter);
         }
         self.ahead.asked.retain(|asked| !(asked.forgotten && asked.letter.is_some()));
         Ok(())
     }
+}
+
+/// Adds a piece to a letter, up to the limit.
+fn collect(letter: &mut Spool, piece: &[u8], limits: &Limits) -> Result<(), Error> {
+    limits.check("literal", letter.size() + piece.len() as u64)?;
+    letter.write(piece).map_err(cannot_spool)
 }
 
 fn command((number, lines): Which) -> Command {

@@ -10,6 +10,7 @@
 //! | event | way |
 //! |---|---|
 //! | untagged data for a command that nobody waits for yet | buffered for it |
+//! | a piece of a literal that is too large for memory | to a file, which its response gets ([`super::spool`]) |
 //! | other untagged data, untagged status | to the callback; may also become a warning |
 //! | BYE without LOGOUT | closes the connection |
 //! | a completion | ends this command, or is kept for the one it belongs to |
@@ -173,11 +174,16 @@ impl ImapClient {
         on_event: OnEvent<'_>,
         failure: &mut Option<Error>,
     ) -> Result<Option<Completion>, Error> {
-        self.connection().wait()?;
+        self.connection().wait().inspect_err(|_| self.keeping.forget())?;
         let depth = self.limits().depth;
-        let (connection, ahead) = self.parts();
+        let (connection, ahead, keeping) = self.parts();
         let event = connection.session().current_event()?;
         let warning = match &event {
+            Event::Piece(piece) if piece.to_keep => {
+                let kept = keeping.take(piece.bytes, piece.last);
+                kept.into_iter().for_each(|kept| connection.keep_literal(kept));
+                return Ok(None);
+            }
             Event::Status(status) if is_farewell(status, own) => {
                 let words = String::from_utf8_lossy(status.text).into_owned();
                 return Err(self.farewell(words, own));
@@ -295,7 +301,13 @@ impl ImapClient {
             self.connection().overhear()?;
         }
         while self.connection().poll()? {
-            let warning = match self.connection().session().current_event()? {
+            let (connection, _, keeping) = self.parts();
+            let warning = match connection.session().current_event()? {
+                Event::Piece(piece) if piece.to_keep => {
+                    let kept = keeping.take(piece.bytes, piece.last);
+                    kept.into_iter().for_each(|kept| connection.keep_literal(kept));
+                    None
+                }
                 Event::Status(status) if is_farewell(&status, None) => {
                     let words = String::from_utf8_lossy(status.text).into_owned();
                     self.connection().close();

@@ -8,8 +8,12 @@
 use super::answers::unreadable_words;
 use super::error::Error;
 use super::imap::ImapClient;
+use super::running::OnEvent;
+use super::spool::for_each_chunk;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
-use crate::proto::imap::{Command, Event, FetchItems, MessageId, Messages, Token, Tokens};
+use crate::proto::imap::{
+    Command, Completion, Event, FetchItems, Kept, MessageId, Messages, Token, Tokens,
+};
 use std::collections::HashSet;
 use std::io::Write;
 
@@ -47,10 +51,9 @@ impl ImapClient {
         let asked = self.asked_for(messages);
         let mut given = HashSet::new();
         self.settle()?; // so that all pieces belong to these letters
-        self.connection().stream_literals_over(Some(STREAMED_FROM));
         let (mut is_body, mut came) = (None, false);
-        let result = commands.into_iter().try_for_each(|command| {
-            let done = self.run_events(command, &mut |event| match event {
+        commands.into_iter().try_for_each(|command| {
+            let done = self.run_streaming(command, &mut |event| match event {
                 Event::Piece(piece) => {
                     let wanted =
                         *is_body.get_or_insert_with(|| items_before(piece.before).is_some());
@@ -76,9 +79,9 @@ impl ImapClient {
                         true => found.or(messages.only().filter(|_| body.is_some())),
                         false => number,
                     };
-                    if let Some(Body::Whole(bytes)) = &body {
+                    if let Some(body @ (Body::Whole(_) | Body::Kept(_))) = &body {
                         came = true;
-                        to.write(bytes)?;
+                        body.pass(&mut |bytes| to.write(bytes))?;
                     }
                     let is_new = |message: &u32| {
                         body.is_some() && asked.contains(*message) && given.insert(*message)
@@ -91,7 +94,19 @@ impl ImapClient {
                 _ => Ok(()),
             });
             done.map(drop)
-        });
+        })
+    }
+
+    /// Sends one command and passes its events to `on_event`, with literals in pieces. A literal that
+    /// began to come before the command was sent stays whole: nobody has heard its first bytes.
+    fn run_streaming(
+        &mut self,
+        command: Command,
+        on_event: OnEvent<'_>,
+    ) -> Result<Completion, Error> {
+        let sent = self.send(command)?;
+        self.connection().stream_literals_over(Some(STREAMED_FROM));
+        let result = self.hear_out(sent, on_event);
         self.connection().stream_literals_over(None);
         result
     }
@@ -112,11 +127,10 @@ impl ImapClient {
         let items = FetchItems::parse(if peek { "BODY.PEEK[]" } else { "BODY[]" })?;
         let command = Command::fetch(&message.into(), &items)?;
         self.settle()?; // so that all pieces belong to this letter
-        self.connection().stream_literals_over(Some(STREAMED_FROM));
         let file = |cause| Error::File { path: path.to_owned(), cause };
         let (mut written, mut streamed, mut lost) = (None, false, None);
         let mut is_body = None; // decided once for each literal: the text before it may be long, and its pieces many
-        let result = self.run_events(command, &mut |event| {
+        let result = self.run_streaming(command, &mut |event| {
             match event {
                 Event::Piece(piece) => {
                     let wanted =
@@ -151,9 +165,11 @@ impl ImapClient {
                         lost = lost_words.or(lost.take());
                     }
                     match body {
-                        Some(Body::Whole(bytes)) if is_asked_for && written.is_none() => {
-                            to.write_all(&bytes).map_err(file)?;
-                            written = Some(bytes.len() as u64);
+                        Some(body @ (Body::Whole(_) | Body::Kept(_)))
+                            if is_asked_for && written.is_none() =>
+                        {
+                            let passed = body.pass(&mut |bytes| to.write_all(bytes).map_err(file));
+                            written = Some(passed?);
                         }
                         // A UID after the body identifies the letter only now.
                         Some(Body::Streamed) if !is_asked_for && written.is_some() => {
@@ -168,7 +184,6 @@ impl ImapClient {
             }
             Ok(())
         });
-        self.connection().stream_literals_over(None);
         result?;
         match lost.filter(|_| written.is_none()) {
             Some(lost) => {
@@ -200,10 +215,23 @@ fn ends_in_body_of(before: &[u8], message: MessageId) -> bool {
     told.is_none_or(|told: u32| told == message.get())
 }
 
-/// The body in a FETCH response: in memory, or already passed on in pieces.
+/// The body in a FETCH response: in memory, kept before it was known to be wanted, or already passed
+/// on in pieces.
 enum Body {
     Whole(Vec<u8>),
+    Kept(Kept),
     Streamed,
+}
+
+impl Body {
+    /// Passes on the bytes that are here, and returns how many there are.
+    fn pass(&self, to: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<u64, Error> {
+        match self {
+            Body::Whole(bytes) => to(bytes).map(|()| bytes.len() as u64),
+            Body::Kept(kept) => for_each_chunk(&**kept, to),
+            Body::Streamed => Ok(0),
+        }
+    }
 }
 
 /// Reads UID and body from a FETCH response.
@@ -215,7 +243,9 @@ fn uid_and_body(tokens: &mut Tokens<'_>) -> Result<(Option<u32>, Option<Body>), 
             uid = message_number(value).map(u32::from);
         } else if name.eq_ignore_ascii_case(b"BODY[]") {
             body = match value {
-                Token::Streamed(_) => Some(Body::Streamed),
+                Token::Streamed(literal) => {
+                    Some(literal.kept.clone().map_or(Body::Streamed, Body::Kept))
+                }
                 _ if value.is_nil() => Some(Body::Whole(Vec::new())), // an empty letter
                 _ => value.bytes().map(|bytes| Body::Whole(bytes.into_owned())),
             };

@@ -181,6 +181,17 @@ impl Connection<imap::Session> {
     pub fn stream_literals_over(&mut self, bytes: Option<u64>) {
         self.session.stream_literals_over(bytes);
     }
+
+    /// Hands on literals longer than this many bytes in pieces, to be kept for their response; see
+    /// [`imap::Session::keep_literals_over`].
+    pub fn keep_literals_over(&mut self, bytes: Option<u64>) {
+        self.session.keep_literals_over(bytes);
+    }
+
+    /// Attaches a literal that was kept to its response; see [`imap::Session::keep_literal`].
+    pub fn keep_literal(&mut self, kept: imap::Kept) {
+        self.session.keep_literal(kept);
+    }
 }
 
 impl Connection<pop3::Session> {

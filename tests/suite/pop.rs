@@ -3,7 +3,7 @@
 
 use crate::support::script::{Peer, Script};
 use crate::support::{Server, empty, on_every_server};
-use postoffice::client::{ConnectOptions, Error, PopClient, TlsMode};
+use postoffice::client::{ConnectOptions, Content, Error, PopClient, TlsMode};
 use postoffice::transport::{Connector, TlsOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +37,7 @@ fn letters_come_back_byte_for_byte() {
         let mut all = Vec::new();
         client
             .letters(&[3, 1, 2], &[], None, &mut |number, letter| {
-                all.push((number, letter.len()));
+                all.push((number, letter.into_bytes()?.len()));
                 Ok(())
             })
             .unwrap();
@@ -66,8 +66,8 @@ fn letters_that_are_expected_come_in_any_order_and_between_other_commands() {
         assert!(matches!(client.letter(1, None), Err(Error::Refused { .. })));
         assert!(client.letter(2, None).unwrap() == second);
         let mut all = Vec::new();
-        let mut note = |number, letter: Vec<u8>| {
-            all.push((number, letter));
+        let mut note = |number, letter: Content| {
+            all.push((number, letter.into_bytes()?));
             Ok(())
         };
         client.letters(&[2], &[3], None, &mut note).unwrap();

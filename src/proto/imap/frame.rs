@@ -7,16 +7,19 @@
 //!
 //! Everything is read into one buffer, which grows in proportion to what has arrived, never by an
 //! announced size alone; the limits are checked before room is made. A literal above the threshold
-//! of [`Frame::stream_literals_over`] is handed on piece by piece and removed from the buffer, so
-//! memory use does not depend on its size.
+//! of [`Frame::stream_literals_over`] or [`Frame::keep_literals_over`] is handed on piece by piece
+//! and removed from the buffer, so memory use does not depend on its size. The first is for literals
+//! that go straight to where they are wanted, the second for those that belong to their response,
+//! for which the limits of memory hold.
 
+use super::kept::Kept;
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use memchr::memchr;
 use std::ops::Range;
 
 /// The location of a literal's bytes within its response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiteralSpan {
     /// Offset of the first byte after `{n}` CR LF, from the start of the response.
     pub start: usize,
@@ -26,6 +29,8 @@ pub struct LiteralSpan {
     pub announced: u64,
     /// Whether the bytes were handed on as pieces and are not in the response.
     pub streamed: bool,
+    /// The bytes, if they were handed on and kept.
+    pub kept: Option<Kept>,
 }
 
 /// The result of [`Frame::advance`].
@@ -63,15 +68,20 @@ pub struct Frame {
     line: usize,
     /// Number of literal bytes of this response before `scan`; the other bytes count as line.
     literal_bytes: usize,
+    /// Number of bytes of this response's literals that are kept elsewhere.
+    kept_bytes: u64,
     literals: Vec<LiteralSpan>,
     /// Number of bytes of the current literal that are still to come.
     remaining: u64,
     streaming: bool,
+    /// Whether the pieces of the current literal shall be kept.
+    keeping: bool,
     /// The last piece handed out; the next call removes it from the buffer.
     piece: Range<usize>,
     /// End of the last response handed out, and where the next one starts.
     complete: Option<(usize, usize)>,
     stream_over: Option<u64>,
+    keep_over: Option<u64>,
     line_ends: LineEnds,
 }
 
@@ -99,12 +109,15 @@ impl Frame {
             scan: 0,
             line: 0,
             literal_bytes: 0,
+            kept_bytes: 0,
             literals: Vec::new(),
             remaining: 0,
             streaming: false,
+            keeping: false,
             piece: 0..0,
             complete: None,
             stream_over: None,
+            keep_over: None,
             line_ends: LineEnds::Undecided,
         }
     }
@@ -113,6 +126,20 @@ impl Frame {
     /// default, keeps every literal whole.
     pub fn stream_literals_over(&mut self, bytes: Option<u64>) {
         self.stream_over = bytes;
+    }
+
+    /// Sets the threshold for keeping: longer literals are handed on in pieces, too, but belong to
+    /// their response. The receiver keeps the pieces for [`Frame::keep_literal`]. Streaming comes
+    /// first.
+    pub fn keep_literals_over(&mut self, bytes: Option<u64>) {
+        self.keep_over = bytes;
+    }
+
+    /// Attaches the bytes of the literal whose last piece was found last.
+    pub fn keep_literal(&mut self, kept: Kept) {
+        if let Some(literal) = self.literals.last_mut().filter(|literal| literal.streamed) {
+            literal.kept = Some(kept);
+        }
     }
 
     /// Forgets that the server ends its lines in LF alone, unless its next line does so too: the line
@@ -270,29 +297,33 @@ impl Frame {
         self.remaining == 0
     }
 
+    /// Returns whether the last piece shall be kept for its response.
+    pub fn piece_is_to_keep(&self) -> bool {
+        self.keeping
+    }
+
     fn begin_literal(&mut self, announced: u64, at: usize) -> Result<(), ProtocolError> {
-        self.streaming = announced > 0 && self.stream_over.is_some_and(|over| announced > over);
-        let limit = if self.streaming { self.limits.streamed_literal } else { self.limits.literal };
-        if announced > limit {
-            return Err(self.limits.exceeded(if self.streaming {
-                "streamed-literal"
-            } else {
-                "literal"
-            }));
-        }
-        let kept = if self.streaming { 0 } else { announced };
-        if self.literal_bytes as u64 + kept > self.limits.response {
-            return Err(self.limits.exceeded("response"));
-        }
+        let is_over =
+            |over: Option<u64>| announced > 0 && over.is_some_and(|over| announced > over);
+        let passes_through = is_over(self.stream_over);
+        self.keeping = !passes_through && is_over(self.keep_over);
+        self.streaming = passes_through || self.keeping;
+        self.limits
+            .check(if passes_through { "streamed-literal" } else { "literal" }, announced)?;
+        let of_response = if passes_through { 0 } else { announced };
+        let before = self.literal_bytes as u64 + self.kept_bytes;
+        self.limits.check("response", before + of_response)?;
         if self.literals.len() >= self.limits.literals {
             return Err(self.limits.exceeded("literals"));
         }
         self.literals.push(LiteralSpan {
             start: at - self.start,
-            length: kept as usize,
+            length: if self.streaming { 0 } else { announced as usize },
             announced,
             streamed: self.streaming,
+            kept: None,
         });
+        self.kept_bytes += if self.keeping { announced } else { 0 };
         self.remaining = announced;
         self.scan = at;
         self.line = at;
@@ -345,6 +376,7 @@ impl Frame {
             self.scan = next;
             self.line = next;
             self.literal_bytes = 0;
+            self.kept_bytes = 0;
             self.literals.clear();
         }
         if !self.piece.is_empty() {
@@ -472,6 +504,77 @@ mod tests {
                 ["* 1 FETCH (UID 5 BODY[] {12}\\r\\n FLAGS ())<hello\\r\\nthere>", "* 2 EXISTS"],
                 "by {size}"
             );
+        }
+    }
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    impl crate::proto::imap::Store for Nothing {
+        fn size(&self) -> u64 {
+            0
+        }
+
+        fn reader(&self) -> std::io::Result<Box<dyn std::io::Read + '_>> {
+            Ok(Box::new(std::io::empty()))
+        }
+    }
+
+    #[test]
+    fn a_kept_literal_leaves_the_response_and_stays_with_it() {
+        // Over 10 bytes they are kept, and over 5 or 20 streamed.
+        for (streamed_over, to_keep) in [(None, true), (Some(20), true), (Some(5), false)] {
+            let mut frame = Frame::new(Limits::default());
+            frame.keep_literals_over(Some(10));
+            frame.stream_literals_over(streamed_over);
+            frame.push(
+                b"* 1 FETCH (BODY[] {12}\r\nhello\r\nthere BODY[1] {2}\r\nab)\r\n* 2 EXISTS\r\n",
+            );
+            assert_eq!(frame.advance(), Ok(Step::Piece));
+            assert_eq!(
+                (frame.piece(), frame.piece_is_to_keep()),
+                (&b"hello\r\nthere"[..], to_keep)
+            );
+            let kept = to_keep.then(|| Kept::new(Nothing));
+            kept.iter().for_each(|kept| frame.keep_literal(kept.clone()));
+            assert_eq!(frame.advance(), Ok(Step::Response));
+            let raw = frame.response();
+            assert_eq!(raw.bytes, b"* 1 FETCH (BODY[] {12}\r\n BODY[1] {2}\r\nab)");
+            assert_eq!(raw.literals[0].kept, kept);
+            assert_eq!((raw.literals[1].streamed, &raw.literals[1].kept), (false, &None));
+            assert_eq!(frame.advance(), Ok(Step::Response));
+            assert!(frame.response().literals.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_limits_of_memory_hold_for_literals_that_are_kept() {
+        let limits = Limits { literal: 100, response: 150, ..Limits::default() };
+        for keep_over in [None, Some(0), Some(70)] {
+            for (sizes, limit) in [
+                (&[100][..], None),
+                (&[101], Some("literal")),
+                (&[80, 60, 10], None),
+                (&[80, 60, 11], Some("response")),
+            ] {
+                let mut frame = Frame::new(limits.clone());
+                frame.keep_literals_over(keep_over);
+                let mut error = None;
+                for size in sizes {
+                    frame.push(format!("* 1 FETCH (A {{{size}}}\r\n{:size$}", "").as_bytes());
+                    error = error.or(std::iter::from_fn(|| match frame.advance() {
+                        Ok(Step::Piece) => Some(None),
+                        Ok(_) => None,
+                        Err(error) => Some(Some(error)),
+                    })
+                    .find_map(|error| error));
+                }
+                assert_eq!(
+                    error,
+                    limit.map(|limit| limits.exceeded(limit)),
+                    "{keep_over:?} {sizes:?}"
+                );
+            }
         }
     }
 

@@ -181,7 +181,7 @@ impl Writer {
         self.text(format!("{{{}}}\r\n", text.len()).as_bytes());
         let (start, length) = (self.bytes.len(), text.len());
         let announced = length as u64;
-        self.literals.push(LiteralSpan { start, length, announced, streamed: false });
+        self.literals.push(LiteralSpan { start, length, announced, streamed: false, kept: None });
         self.text(text);
     }
 
@@ -239,12 +239,12 @@ impl<'a> Source<'a> {
     }
 
     /// The literal whose `{n}` is here.
-    fn literal(&self) -> Option<LiteralSpan> {
+    fn literal(&self) -> Option<&'a LiteralSpan> {
         let is_literal = matches!(self.peek(), Some(b'{' | b'~'));
         let first = self.literals_from(self.at + 1).first().filter(|_| is_literal)?;
         let mut tokens = self.tokens(self.at);
         (tokens.next_token().is_ok() && tokens.offset() == first.start + first.length)
-            .then_some(*first)
+            .then_some(first)
     }
 
     /// Copies bytes and the literals in them.
@@ -252,7 +252,7 @@ impl<'a> Source<'a> {
         let shift = |at: usize| out.bytes.len() + at - range.start;
         let inside = self.literals_from(range.start);
         let inside = inside.iter().take_while(|literal| literal.start <= range.end);
-        let moved = inside.map(|one| LiteralSpan { start: shift(one.start), ..*one });
+        let moved = inside.map(|one| LiteralSpan { start: shift(one.start), ..one.clone() });
         let moved: Vec<LiteralSpan> = moved.collect();
         out.literals.extend(moved);
         out.text(&self.raw.bytes[range]);

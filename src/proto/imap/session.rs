@@ -21,6 +21,7 @@
 use super::command::{Command, Effect};
 use super::encode::{Form, Part};
 use super::frame::{Frame, LiteralSpan, Raw, Step};
+use super::kept::Kept;
 use super::listed::GivenNames;
 use super::response::{self, Data, Response, Status, StatusKind};
 use super::state::{Capabilities, SelectedMailbox};
@@ -89,6 +90,8 @@ pub struct Piece<'a> {
     pub bytes: &'a [u8],
     /// Whether this is the literal's last piece.
     pub last: bool,
+    /// Whether the literal shall be kept for its response ([`Session::keep_literals_over`]).
+    pub to_keep: bool,
 }
 
 /// A copy of a response that outlives the buffer.
@@ -109,9 +112,10 @@ impl OwnedResponse {
         OwnedResponse { bytes, literals, lost: Some(lost) }
     }
 
-    /// Its size in bytes.
+    /// Its size in bytes, with literals that are kept elsewhere.
     pub fn size(&self) -> u64 {
-        self.bytes.len() as u64
+        let kept = self.literals.iter().filter_map(|literal| literal.kept.as_ref());
+        self.bytes.len() as u64 + kept.map(|kept| kept.size()).sum::<u64>()
     }
 
     /// Parses it; `None` unless it is untagged data. `max_depth` limits the nesting of parentheses.
@@ -296,6 +300,18 @@ impl Session {
     /// Takes the bytes behind the response found last: after the OK to COMPRESS they are compressed.
     pub fn take_unread(&mut self) -> Vec<u8> {
         self.frame.take_unread()
+    }
+
+    /// Sets the threshold for keeping: literals over it arrive as [`Event::Piece`], too, unless they
+    /// are streamed. After the last piece, [`Session::keep_literal`] attaches what was kept to the
+    /// response. `None` is the default.
+    pub fn keep_literals_over(&mut self, bytes: Option<u64>) {
+        self.frame.keep_literals_over(bytes);
+    }
+
+    /// Attaches the bytes of the literal whose last piece was just shown to its response.
+    pub fn keep_literal(&mut self, kept: Kept) {
+        self.frame.keep_literal(kept);
     }
 
     /// Ends IDLE with `DONE`, once the server idles: before its `+` it would take `DONE` for a
@@ -568,6 +584,7 @@ impl Session {
                     before: raw.bytes,
                     bytes: self.frame.piece(),
                     last: self.frame.piece_is_last(),
+                    to_keep: self.frame.piece_is_to_keep(),
                 }));
             }
             _ => {}

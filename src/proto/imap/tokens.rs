@@ -31,8 +31,8 @@ pub enum Token<'a> {
     Quoted(&'a [u8]),
     /// A literal's bytes.
     Literal(&'a [u8]),
-    /// A literal that was streamed; its size in bytes.
-    Streamed(u64),
+    /// A literal that was streamed: its bytes are not here, but may have been kept.
+    Streamed(&'a LiteralSpan),
 }
 
 impl<'a> Token<'a> {
@@ -424,7 +424,7 @@ impl<'a> Tokens<'a> {
         self.literals = rest;
         self.at = literal.start + literal.length;
         if literal.streamed {
-            return Ok(Token::Streamed(literal.announced));
+            return Ok(Token::Streamed(literal));
         }
         Ok(Token::Literal(&self.bytes[literal.start..self.at]))
     }
@@ -579,7 +579,7 @@ mod tests {
                     format!("\"{}\"", String::from_utf8_lossy(&unescape(inside)))
                 }
                 Token::Literal(bytes) => format!("{{{}}}", bytes.escape_ascii()),
-                Token::Streamed(size) => format!("<{size}>"),
+                Token::Streamed(literal) => format!("<{}>", literal.announced),
             });
         }
         Ok(found)

@@ -150,7 +150,7 @@ fn pop_letters(visit: &mut Visit<'_>) -> Result<(), Error> {
     client.unique_ids()?;
     client.letters(&[2, 1, 3], &[], None, &mut |number, letter| {
         if number == 2 {
-            visit.found = letter;
+            visit.found = letter.into_bytes()?;
         }
         Ok(())
     })?;

@@ -8,7 +8,7 @@ use std::process::Command;
 
 /// Defines `(peak)`, the peak resident memory in KiB, and `(growth FORM)`, which prints the value
 /// of the form and by how much the peak grew.
-const PEAK: &str = r#"
+pub(super) const PEAK: &str = r#"
 (defun peak ()
   (with-open-file (f "/proc/self/status")
     (let ((found nil))
@@ -26,7 +26,7 @@ const PEAK: &str = r#"
 
 impl Protocol {
     /// Returns a Scheme form that connects to `port` and sets `c` to the connection.
-    fn connecting(self, port: u16) -> String {
+    pub(super) fn connecting(self, port: u16) -> String {
         match self {
             Imap => format!(
                 "(setq c (make-imap-connection \"127.0.0.1\" :port {port} :user \"u\" :password \"p\" :limits '(:responses 1200000)))"
@@ -52,7 +52,7 @@ impl Protocol {
     }
 }
 
-fn run(source: &str) -> (String, u64) {
+pub(super) fn run(source: &str) -> (String, u64) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("script.scm");
     std::fs::write(&file, source.replace("FOLDER", &folder.path().display().to_string())).unwrap();
@@ -82,10 +82,10 @@ fn once(text: String) -> impl FnOnce(&mut Peer) + Send + 'static {
     }
 }
 
-const MIB: u64 = 1 << 10;
+pub(super) const MIB: u64 = 1 << 10;
 
 #[track_caller]
-fn assert_below(limit: u64, (result, growth): &(String, u64), what: &str) {
+pub(super) fn assert_below(limit: u64, (result, growth): &(String, u64), what: &str) {
     eprintln!("{what}: {result}, {growth} KiB");
     assert!(*growth < limit, "{what}: {result} took {growth} KiB");
 }

@@ -8,6 +8,8 @@ mod appending;
 mod arguments;
 mod framing;
 #[cfg(all(feature = "host", target_os = "linux"))]
+mod letters;
+#[cfg(all(feature = "host", target_os = "linux"))]
 mod memory;
 mod resources;
 mod server;
