@@ -96,16 +96,6 @@ fn what_an_imap_server_announces_or_repeats_takes_little_memory() {
     let told = Imap.growth(fetch, once("* 1 FETCH (BODY[] {4294967295}\r\n".into()));
     assert_below(8 * MIB, &told, "a literal of 4 GB");
     assert_eq!(told.0, "response-too-large");
-    for start in ["* 1 FETCH (BODY[] \"", "* SEARCH ", "A3 OK "] {
-        let endless = |peer: &mut Peer| {
-            peer.hear();
-            peer.say(start);
-            peer.go_on(&[b'1'; 100_000], 100_000);
-        };
-        let told = Imap.growth(fetch, endless);
-        assert_below(64 * MIB, &told, start);
-        assert_eq!(told.0, "response-too-large", "{start}");
-    }
     let nested = format!(
         "* 1 FETCH (X {}{})\r\n{{tag}} OK done\r\n",
         "(".repeat(100_000),
@@ -114,6 +104,41 @@ fn what_an_imap_server_announces_or_repeats_takes_little_memory() {
     let told = Imap.growth(fetch, once(nested));
     assert_below(64 * MIB, &told, "100,000 parentheses");
     assert_eq!(told.0, "response-too-large");
+}
+
+#[test]
+fn a_line_without_end_stops_at_its_limit_in_every_protocol() {
+    let (fetch, list) = ("(fetch-parts c 1 \"body[]\")", "(unique-id c)");
+    let (letter, send) = ("(fetch-letter c 1)", "(send-smtp c \"a@b\" \"b@c\" \"x\")");
+    for (protocol, form, start, limit) in [
+        (Imap, fetch, "* 1 FETCH (BODY[] \"", "line"),
+        (Imap, fetch, "* 1 FETCH (FLAGS (", "line"),
+        (Imap, fetch, "* 1 FETCH (BODY[] {3}\r\nabc ", "line"),
+        (Imap, fetch, "* SEARCH ", "line"),
+        (Imap, fetch, "* OK [", "status"),
+        (Imap, fetch, "A3 OK ", "status"),
+        (Imap, fetch, "+ ", "status"),
+        (Imap, fetch, "", "status"),
+        (Pop, list, "+OK\r\n1 ", "line"),
+        (Pop, list, "+OK\r\n1 a\r\n2 ", "line"),
+        (Pop, letter, "+OK ", "status"),
+        (Pop, letter, "-ERR ", "status"),
+        (Pop, letter, "", "status"),
+        (Smtp, send, "250 ", "status"),
+        (Smtp, send, "250-a\r\n250-", "status"),
+        (Smtp, send, "", "status"),
+    ] {
+        let endless = move |peer: &mut Peer| {
+            peer.hear();
+            peer.say(start);
+            peer.go_on(&[b'1'; 100_000], 100_000);
+        };
+        let form = format!("(handler-case {form} (po-error (e) (format t \"~a \" e) 0))");
+        let told = protocol.growth(&form, endless);
+        let bound = if limit == "line" { 48 * MIB } else { 8 * MIB };
+        assert_below(bound, &told, &format!("{protocol:?} {start:?}"));
+        assert!(told.0.contains(&format!(":limits '(:{limit} N)")), "{start:?}: {}", told.0);
+    }
 }
 
 #[test]
