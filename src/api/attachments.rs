@@ -25,7 +25,7 @@ pub(super) fn save_attachment(call: &Call<'_>) -> Result<Value, Condition> {
     let real = call.writable(folder)?;
     let written = with_attachment(call, |attachment| {
         let mut target = Target::open_in(&real)?;
-        target.file.write_all(&attachment.bytes())?;
+        attachment.write(&mut target.file)?;
         target.finish()?.name(&real, &safe_name(attachment.file_name().as_deref(), FALLBACK), 1)
     })?;
     let (path, _) = written.map_err(|cause| cannot_write(call, folder, &cause))?;

@@ -6,6 +6,7 @@ use super::Answer;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Type, Value};
 use crate::mime::{self, Entry, Envelope, EnvelopeAddress};
+use std::borrow::Cow;
 
 /// The rows of the topic "Headers and addresses".
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -47,9 +48,13 @@ text: a string. :compact  t returns a list of strings \"user@domain\". :errorp  
 ];
 
 /// Returns the bytes of a letter, from the string or the bytevector that a fetch returned.
-pub(super) fn letter_bytes(call: &Call<'_>, index: usize) -> Result<Vec<u8>, Condition> {
-    call.typed(index, "a string or a bytevector", |value| {
-        host::as_bytes(value).or_else(|| host::as_str(value).map(|text| text.as_bytes().to_vec()))
+pub(super) fn letter_bytes<'v>(
+    call: &'v Call<'_>,
+    index: usize,
+) -> Result<Cow<'v, [u8]>, Condition> {
+    call.typed(index, "a string or a bytevector", |value| match host::as_str(value) {
+        Some(text) => Some(Cow::Borrowed(text.as_bytes())),
+        None => host::as_bytes(value).map(Cow::Owned),
     })
 }
 

@@ -185,7 +185,10 @@ fn text_or_nil(text: Option<String>) -> Value {
 }
 
 pub(super) fn parse_letter(call: &Call<'_>) -> Answer {
-    let letter = Arc::new(Letter::from_bytes(letter_bytes(call, 0)?));
+    let letter = Arc::new(match call.arg(0).and_then(host::shared_bytes) {
+        Some(text) => Letter::over(text),
+        None => Letter::from_bytes(letter_bytes(call, 0)?.into_owned()),
+    });
     Ok(part_value(&letter, 0))
 }
 

@@ -353,7 +353,43 @@ pub fn as_bytes(value: &Value) -> Option<Vec<u8>> {
 
 /// Returns the length of a bytevector.
 pub fn bytes_length(value: &Value) -> Option<usize> {
-    as_bytes(value).map(|bytes| bytes.len())
+    /// As in [`as_bytes`].
+    #[derive(Default)]
+    struct Length(usize);
+
+    impl Hasher for Length {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0 = bytes.len();
+        }
+
+        fn write_usize(&mut self, _: usize) {}
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+
+    let SteelVal::ByteVector(vector) = value else { return None };
+    let mut length = Length::default();
+    vector.hash(&mut length);
+    Some(length.0)
+}
+
+/// The bytes of a string, which they keep alive.
+struct TextBytes(SteelString);
+
+impl AsRef<[u8]> for TextBytes {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// Returns the bytes of a string without a copy, to be kept.
+pub fn shared_bytes(value: &Value) -> Option<Box<dyn AsRef<[u8]> + Send + Sync>> {
+    match value {
+        SteelVal::StringV(text) => Some(Box::new(TextBytes(text.clone()))),
+        _ => None,
+    }
 }
 
 /// Overwrites part of a bytevector. If the value is not a bytevector or is too short, changes

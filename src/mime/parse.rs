@@ -34,8 +34,17 @@ pub const DELIMITER: usize = 4096;
 /// A parsed letter: its bytes and its parts. Parsing never fails.
 #[derive(Debug)]
 pub struct Letter {
-    pub(super) source: Vec<u8>,
+    source: Source,
     pub(super) parts: Vec<PartData>,
+}
+
+/// The bytes of a letter, whoever owns them.
+struct Source(Box<dyn AsRef<[u8]> + Send + Sync>);
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Source({} bytes)", (*self.0).as_ref().len())
+    }
 }
 
 /// The stored data of a part.
@@ -59,8 +68,14 @@ impl Letter {
 
     /// Parses `source` and keeps it without a copy.
     pub fn from_bytes(source: Vec<u8>) -> Self {
-        let parts = Parser { source: &source, parts: Vec::new(), open: Vec::new() }.run();
-        Letter { source, parts }
+        Letter::over(Box::new(source))
+    }
+
+    /// Parses bytes that somebody else may share, and keeps them without a copy.
+    pub fn over(source: Box<dyn AsRef<[u8]> + Send + Sync>) -> Self {
+        let bytes = (*source).as_ref();
+        let parts = Parser { source: bytes, parts: Vec::new(), open: Vec::new() }.run();
+        Letter { source: Source(source), parts }
     }
 
     /// The root part: the letter itself.
@@ -80,7 +95,7 @@ impl Letter {
 
     /// The bytes that were parsed.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.source
+        (*self.source.0).as_ref()
     }
 }
 

@@ -1,10 +1,15 @@
 //! One part of a letter: its fields and its body, raw and decoded.
 
+use super::decoding::Decoder;
 use super::parameter::{Parameterised, lookup};
 use super::parse::{Letter, PartData, is_identity};
 use super::{charset, header, transfer};
 use std::borrow::Cow;
+use std::io::{self, Write};
 use std::ops::Range;
+
+/// How many bytes are decoded at a time.
+const PIECE: usize = 64 << 10;
 
 /// A view of one part; cheap to copy.
 #[derive(Debug, Clone, Copy)]
@@ -121,17 +126,17 @@ impl<'a> Part<'a> {
 
     /// The raw header.
     pub fn header(&self) -> &'a [u8] {
-        &self.letter.source[self.data().header.clone()]
+        &self.letter.as_bytes()[self.data().header.clone()]
     }
 
     /// The raw body.
     pub fn body(&self) -> &'a [u8] {
-        &self.letter.source[self.data().body.clone()]
+        &self.letter.as_bytes()[self.data().body.clone()]
     }
 
     /// The raw header and body.
     pub fn bytes(&self) -> &'a [u8] {
-        &self.letter.source[self.data().whole.clone()]
+        &self.letter.as_bytes()[self.data().whole.clone()]
     }
 
     /// The byte range of the whole part within the letter.
@@ -167,6 +172,25 @@ impl<'a> Part<'a> {
             }
             _ => Cow::Borrowed(body),
         }
+    }
+
+    /// Writes [`Part::decoded`], a piece at a time if the encoding is base64 or quoted-printable.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    pub fn write_decoded(&self, to: &mut dyn Write) -> io::Result<()> {
+        let has_content = self.data().children.is_empty() && !self.is_multipart();
+        if !has_content || !matches!(self.encoding(), "base64" | "quoted-printable") {
+            return to.write_all(&self.decoded());
+        }
+        let (mut decoder, mut decoded) = (Decoder::of(self.encoding()), Vec::new());
+        for piece in self.body().chunks(PIECE) {
+            decoder.decode(piece, &mut decoded);
+            to.write_all(&decoded)?;
+            decoded.clear();
+        }
+        decoder.finish(&mut decoded);
+        to.write_all(&decoded)
     }
 
     /// The body as text: decoded in its charset, with LF as line end. A lone CR stays.

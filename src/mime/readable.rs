@@ -7,6 +7,7 @@ use super::part::Part;
 use super::transfer::{UuFile, uuencoded_files};
 use super::{charset, transfer};
 use std::borrow::Cow;
+use std::io::{self, Write};
 
 /// An attachment: a whole part, or a uuencoded file within a text part.
 #[derive(Debug, Clone)]
@@ -41,6 +42,19 @@ impl<'a> Attachment<'a> {
         match &self.uuencoded {
             Some(file) => Cow::Borrowed(&file.bytes),
             None => self.part.decoded(),
+        }
+    }
+}
+
+impl Attachment<'_> {
+    /// Writes [`Attachment::bytes`] with little memory.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    pub fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        match &self.uuencoded {
+            Some(file) => to.write_all(&file.bytes),
+            None => self.part.write_decoded(to),
         }
     }
 }

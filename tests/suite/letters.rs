@@ -197,6 +197,28 @@ fn ranges_and_lines_are_the_letters_own() {
     );
 }
 
+#[test]
+fn what_is_decoded_in_pieces_is_what_is_decoded() {
+    let lines = |text: &str| format!("{text}\r\n").repeat(300_000 / text.len());
+    for (encoding, body) in [
+        ("base64", lines("QUJDREVG QUJ\u{e4}EQUJDREVG-")),
+        ("base64", lines("QUJDREVGQUJDREVGQUJ")),
+        ("quoted-printable", lines("gr=C3=BCn =  = =4 und so weiter =\r\n ")),
+        ("x-uuencode", format!("begin 644 a\r\n{}`\r\nend\r\n", lines("#04)#"))),
+        ("8bit", lines("plain")),
+        ("x-unknown", lines("plain")),
+    ] {
+        let head = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n";
+        let part =
+            format!("Content-Type: a/b\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}");
+        let letter = Letter::parse(format!("{head}{part}\r\n--b--\r\n").as_bytes());
+        let attachments = letter.attachments();
+        let mut written = Vec::new();
+        attachments[0].write(&mut written).unwrap();
+        assert!(written.len() > 100_000 && written == *attachments[0].bytes(), "{encoding}");
+    }
+}
+
 /// Parses a letter, walks it and returns it. Fails after ten seconds, which is far more than a
 /// linear parser needs even on a slow machine.
 fn within_reason(what: &str, bytes: Vec<u8>) -> Letter {

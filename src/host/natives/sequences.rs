@@ -112,7 +112,10 @@ fn length(arguments: &[Value]) -> Answer {
         SteelVal::StringV(text) => long_text::length_of(text),
         SteelVal::VectorV(vector) => vector.len(),
         SteelVal::MutableVector(vector) => vector.borrow(Vec::len),
-        other => elements_of("length", other)?.len(),
+        other => match value::bytes_length(other) {
+            Some(length) => length,
+            None => elements_of("length", other)?.len(),
+        },
     };
     Ok(value::integer(length as i64))
 }

@@ -303,16 +303,20 @@ impl Frame {
     }
 
     fn begin_literal(&mut self, announced: u64, at: usize) -> Result<(), ProtocolError> {
-        let is_over =
-            |over: Option<u64>| announced > 0 && over.is_some_and(|over| announced > over);
+        let is_over = |over: Option<u64>| over.is_some_and(|over| announced > over);
         let passes_through = is_over(self.stream_over);
         self.keeping = !passes_through && is_over(self.keep_over);
         self.streaming = passes_through || self.keeping;
-        self.limits
-            .check(if passes_through { "streamed-literal" } else { "literal" }, announced)?;
-        let of_response = if passes_through { 0 } else { announced };
-        let before = self.literal_bytes as u64 + self.kept_bytes;
-        self.limits.check("response", before + of_response)?;
+        let (limit, name, of_response) = match passes_through {
+            true => (self.limits.streamed_literal, "streamed-literal", 0),
+            false => (self.limits.literal, "literal", announced),
+        };
+        if announced > limit {
+            return Err(self.limits.exceeded(name));
+        }
+        if self.literal_bytes as u64 + self.kept_bytes + of_response > self.limits.response {
+            return Err(self.limits.exceeded("response"));
+        }
         if self.literals.len() >= self.limits.literals {
             return Err(self.limits.exceeded("literals"));
         }

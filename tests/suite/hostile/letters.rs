@@ -119,9 +119,17 @@ impl Letters {
 
 /// What gives a string or a bytevector of a whole letter, and what does not. `FOLDER` is an empty
 /// folder.
-const TEXTS: [(&str, &str); 4] = [
+const TEXTS: [(&str, &str); 6] = [
+    (
+        "save-attachment",
+        "(length (save-attachment (first (letter-attachments (parse-letter (fetch-letter c 1)))) \"FOLDER\"))",
+    ),
+    (
+        "parse-letter",
+        "(let ((text (fetch-letter c 1))) (make-envelope-from-text text) (length (letter-attachments (parse-letter text))))",
+    ),
     ("fetch-letter", "(length (fetch-letter c 1))"),
-    ("fetch-letter :raw", "(bytes-length (fetch-letter c 1 :raw t))"),
+    ("fetch-letter :raw", "(length (fetch-letter c 1 :raw t))"),
     ("fetch-letters", "(length (fetch-letters c '(:seq 1 1)))"),
     ("for-each-letter", "(for-each-letter (lambda (x) 1) c '(:seq 1 3) \"body[]\")"),
 ];
