@@ -190,6 +190,13 @@ pub(super) fn mailbox_list_separator(call: &Call<'_>) -> Answer {
     part_of_entry(call, 1)
 }
 
+/// The status of an entry; `nil` if it has none.
+pub(super) fn mailbox_list_status(call: &Call<'_>) -> Answer {
+    part_of_entry(call, 0)?; // checks that it is an entry
+    let parts = host::as_list(required(call, 0)).and_then(|mut parts| parts.nth(3));
+    Ok(parts.unwrap_or_else(host::nil))
+}
+
 pub(super) fn mailbox_list_name(call: &Call<'_>) -> Answer {
     part_of_entry(call, 2)
 }

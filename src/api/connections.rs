@@ -93,7 +93,7 @@ Errors: :unsupported if the server does not offer ID; :syntax-error for more tha
         "capable?",
         "(mb capability)",
         capable,
-        "Whether the server reports a capability: (capable? mb \"IDLE\").
+        "Whether the server offers an extension: it reports the capability, or one that includes it, as IMAP4rev2 includes NAMESPACE: (capable? mb \"IDLE\").
 mb: a mailbox object. capability: a string or keyword, in any case. Returns t or nil.",
     ).checked(),
 ];
@@ -428,7 +428,7 @@ pub(super) fn capable(call: &Call<'_>) -> Result<Value, Condition> {
     let name = host::as_str(value).or_else(|| host::as_keyword(value));
     let name = name.ok_or_else(|| call.wrong("capability", "a string such as \"IDLE\"", value))?;
     Ok(host::truth(match any_mailbox_at(call, 0)? {
-        AnyMailbox::Imap(mailbox) => mailbox.client().capabilities().has(name),
+        AnyMailbox::Imap(mailbox) => mailbox.client().capabilities().offers(name),
         AnyMailbox::Pop(mailbox) => mailbox.client().has(name),
     }))
 }

@@ -31,9 +31,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         fetch_parts,
         "Fetches parts of messages. Returns ((number (\"NAME\" value …)) …) in the server's order, which fetch-field reads.
 mb: a mailbox object. messages: a number, (:seq N M), or a list of these; () means none. M may be :*, the last message. :saved is the result of the last search-mailbox with :return '(:save).
-parts: a string in IMAP's notation (RFC 3501 6.4.5): \"body[]\", \"(flags envelope)\", \"body.peek[header.fields (from to)]\", \"body[]<0.1000>\", \"all\".
+parts: a string in IMAP's notation (RFC 3501 6.4.5): \"body[]\", \"(flags envelope)\", \"body.peek[header.fields (from to)]\", \"body[]<0.1000>\", \"all\"; of extensions \"emailid\", \"threadid\", \"savedate\", \"preview\", and on Gmail \"x-gm-labels\", \"x-gm-msgid\", \"x-gm-thrid\".
 :uid  t takes messages as unique ids. :raw  t returns bytevectors with the exact bytes instead of strings.
-Errors: :error-response, :syntax-error for parts that are not balanced, :response-too-large.",
+Errors: :error-response, :syntax-error for parts that are not balanced, :unsupported for one of an extension that the server does not offer, :response-too-large.",
     ).typed(&[("uid", Type::Truth), ("raw", Type::Truth)]).checked(),
     Function::native(
         "fetch-letter",
@@ -176,7 +176,7 @@ expression: a predicate, (and e …), (or e …) or (not e). Predicates: a numbe
 :all :answered :deleted :draft :flagged :new :old :recent :seen :unanswered :undeleted :undraft :unflagged :unseen;
 (:bcc s) (:body s) (:cc s) (:from s) (:header field s) (:subject s) (:text s) (:to s);
 (:before d) (:on d) (:since d) (:sentbefore d) (:senton d) (:sentsince d), d being a string as for parse-date, whose day is taken as it is written, or a universal time, whose day is that in UTC;
-(:keyword flag) (:unkeyword flag) (:larger n) (:smaller n) (:uid set) :saved (:older days) (:younger days) (:modseq n) (:gmail \"…\") (:raw \"…\"). :older and :younger count days of 24 hours from now to the internal date, to the second.
+(:keyword flag) (:unkeyword flag) (:larger n) (:smaller n) (:uid set) :saved (:older days) (:younger days) (:modseq n) (:gmail \"…\") (:raw \"…\"); on Gmail (:x-gm-labels s) (:x-gm-thrid n) (:x-gm-msgid n), and :gmail for its own syntax. :older and :younger count days of 24 hours from now to the internal date, to the second.
 Strings that are not ASCII are sent as UTF-8. Errors: :syntax-error for a wrong expression, before anything is sent; :error-response.",
     ).typed(&[("uid", Type::Truth), ("partial", Type::List)]).checked(),
     Function::native(

@@ -1,5 +1,5 @@
 //! Operations on whole mailboxes: selecting, creating, renaming, deleting, listing, closing; counts
-//! and quotas.
+//! and quotas. The natives for access rights are in `rights`, those for metadata in `metadata`.
 //!
 //! Creating, deleting, renaming, subscribing and unsubscribing clear the names that are cached for
 //! completion.
@@ -11,9 +11,12 @@ use super::pipeline;
 use super::reconnection::Reconnection;
 use super::selection::Borrowed;
 use super::state::state;
-use crate::client::{Error, ImapClient, QuotaResource, QuotaRoot};
+use crate::client::{
+    Error, ImapClient, ListRequest, Namespace, QuotaResource, QuotaRoot, StatusValue,
+};
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Type, Value};
+use crate::proto::imap::Flag;
 
 /// The rows of the topic "Mailboxes".
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -27,10 +30,12 @@ Returns t. Errors: :error-response when there is no such mailbox; no mailbox is 
     ).typed(&[("read-only", Type::Truth)]).checked(),
     Function::native(
         "create-mailbox",
-        "(mb name)",
+        "(mb name &key special-use)",
         create_mailbox,
         "Creates a mailbox, and any missing levels above it.
-mb: a mailbox object. name: a string, levels separated by mailbox-separator. Returns t. Errors: :error-response when it exists.",
+mb: a mailbox object. name: a string, levels separated by mailbox-separator.
+:special-use  what the mailbox is for, which programs then find by find-mailbox: :\\\\archive, :\\\\drafts, :\\\\junk, :\\\\sent, :\\\\trash or another use that the server knows (RFC 6154).
+Returns t. Errors: :error-response when it exists, or cannot have this use; :unsupported for :special-use if the server does not offer CREATE-SPECIAL-USE.",
     ).checked(),
     Function::native(
         "delete-mailbox",
@@ -48,13 +53,15 @@ mb: a mailbox object. old-name new-name: strings. Returns t. Errors: :error-resp
     ).checked(),
     Function::native(
         "mailbox-list",
-        "(mb &key reference pattern subscribed)",
+        "(mb &key reference pattern subscribed special-use status)",
         mailbox_list,
         "The mailboxes whose names match, a list of entries (flags separator name) in the server's order.
 mb: a mailbox object. :reference  a string, \"\": where in the hierarchy to begin. :pattern  a string, \"*\": * matches anything, % anything within one level.
-:subscribed  t lists only the mailboxes that are subscribed to.
-See mailbox-list-flags, mailbox-list-separator, mailbox-list-name. Errors: :error-response.",
-    ).typed(&[("reference", Type::String), ("pattern", Type::String), ("subscribed", Type::Truth)]).checked(),
+:subscribed  t lists only the mailboxes that are subscribed to. :special-use  t lists only those with a special use: the flag :\\\\sent, :\\\\trash, … (RFC 6154).
+:status  a keyword or a list of items, as for mailbox-status; each entry is (flags separator name status) then. The status is nil for one that has no messages or cannot be read.
+All of it takes one round trip where the server offers LIST-EXTENDED and LIST-STATUS, else two or three. With :special-use or :status, subscribed mailboxes have the flag :\\\\subscribed, and :\\\\nonexistent if they do not exist.
+See mailbox-list-flags, mailbox-list-separator, mailbox-list-name, mailbox-list-status. Errors: :error-response; :unsupported for special uses if the server knows none, and for a status item that it does not offer.",
+    ).typed(&[("reference", Type::String), ("pattern", Type::String), ("subscribed", Type::Truth), ("special-use", Type::Truth)]).checked(),
     Function::native(
         "mailbox-list-flags",
         "(entry)",
@@ -75,6 +82,29 @@ entry: (flags separator name), from mailbox-list.",
         super::accessors::mailbox_list_name,
         "The name of an entry of mailbox-list, a string.
 entry: (flags separator name).",
+    ).checked(),
+    Function::native(
+        "mailbox-list-status",
+        "(entry)",
+        super::accessors::mailbox_list_status,
+        "The status of an entry of mailbox-list, a list (:messages 7 :unseen 2 …); nil if it has none.
+entry: (flags separator name status), from mailbox-list with :status.",
+    ).checked(),
+    Function::native(
+        "find-mailbox",
+        "(mb special-use)",
+        find_mailbox,
+        "The name of the mailbox with a special use (RFC 6154), a string; nil if there is none.
+mb: a mailbox object. special-use: a keyword: :\\\\all, :\\\\archive, :\\\\drafts, :\\\\flagged, :\\\\junk, :\\\\sent, :\\\\trash.
+If the server marks several mailboxes so, the first. If it marks none, the mailbox with a usual name, at the top or directly below inbox, if exactly one is there: Archive, Archives; Drafts, Draft; Junk, Junk E-mail, Junk Email, Spam, Bulk Mail; Sent, Sent Items, Sent Mail, Sent Messages; Trash, Deleted, Deleted Items, Deleted Messages; in any case of letters.
+Errors: :error-response.",
+    ).checked(),
+    Function::native(
+        "mailbox-namespaces",
+        "(mb)",
+        mailbox_namespaces,
+        "Where the names of mailboxes begin (RFC 2342): a list (:personal namespaces :other namespaces :shared namespaces), for one's own mailboxes, those of other users, and shared ones.
+mb: a mailbox object. namespaces is a list of (prefix separator): prefix is the string that the names begin with, separator the string between their levels, nil if they have none. If the server does not offer NAMESPACE, the list has one personal namespace without a prefix. Errors: :error-response.",
     ).checked(),
     Function::native(
         "close-mailbox",
@@ -114,12 +144,45 @@ Returns a list of quota roots, each (root (resource used limit) …). root is a 
 Errors: :unsupported if the server does not offer QUOTA; :error-response when there is no such mailbox.",
     ).checked(),
     Function::native(
+        "mailbox-rights",
+        "(mb name &key own)",
+        super::rights::mailbox_rights,
+        "Who may do what with a mailbox (RFC 4314): a list ((identifier . rights) …) of strings. One's own rights need to include a for that.
+mb: a mailbox object. name: a string. :own  t returns one's own rights instead, a string.
+rights has a letter for each right: l the mailbox is listed, r it is read, s :\\\\seen is kept, w flags are changed, i letters are put in, p letters are sent to it, k mailboxes are created below it, x it is deleted, t letters are marked :\\\\deleted, e they are expunged, a rights are changed; others are the server's own. An identifier is a user, a group or anyone; with - before it, it loses these rights.
+Errors: :unsupported if the server does not offer ACL; :error-response when there is no such mailbox, or the rights may not be seen.",
+    ).typed(&[("own", Type::Truth)]).checked(),
+    Function::native(
+        "set-mailbox-rights",
+        "(mb name identifier rights)",
+        super::rights::set_mailbox_rights,
+        "Sets the rights of an identifier to a mailbox (RFC 4314).
+mb: a mailbox object. name: a string. identifier: a string. rights: a string as mailbox-rights returns it, \"lrs\"; with + or - before the letters, these are added or removed. nil removes the identifier. Returns t.
+Errors: :unsupported if the server does not offer ACL; :error-response when there is no such mailbox, or the server does not allow it.",
+    ).checked(),
+    Function::native(
+        "mailbox-metadata",
+        "(mb name &optional entries &key below)",
+        super::metadata::mailbox_metadata,
+        "Notes that the server keeps on a mailbox, or on itself (RFC 5464): a list ((\"/private/comment\" . \"text\") …) of those that exist.
+mb: a mailbox object. name: a string, \"\" for the server. entries: a string or a list of them; only this user sees what is below /private, others also what is below /shared. By default all entries.
+:below  t returns all entries below these, too. Errors: :unsupported if the server does not offer METADATA; :error-response when there is no such mailbox; :response-too-large.",
+    ).typed(&[("below", Type::Truth)]).checked(),
+    Function::native(
+        "set-mailbox-metadata",
+        "(mb name entry-name value)",
+        super::metadata::set_mailbox_metadata,
+        "Sets a note that the server keeps on a mailbox, or on itself (RFC 5464).
+mb: a mailbox object. name: a string, \"\" for the server. entry-name: a string that begins with /private/ or /shared/, such as \"/private/comment\". value: a string, or nil, which removes the entry. Returns t.
+Errors: :unsupported if the server does not offer METADATA; :error-response when there is no such mailbox, or the text is too long for the server.",
+    ).checked(),
+    Function::native(
         "mailbox-status",
         "(mb name &optional items)",
         mailbox_status,
         "Counts of a mailbox, which need not be selected, as a list (:messages 7 :unseen 2 …).
-mb: a mailbox object. name: a string. items: a keyword or a list of :messages :recent :uidnext :uidvalidity :unseen, which is also the default; others if the server knows them.
-Errors: :error-response when there is no such mailbox.",
+mb: a mailbox object. name: a string. items: a keyword or a list of :messages :recent :uidnext :uidvalidity :unseen, which is also the default; of extensions :size in bytes, :deleted letters, :highestmodseq, :mailboxid a string, :appendlimit bytes or nil; others if the server knows them.
+Errors: :error-response when there is no such mailbox; :unsupported for an item of an extension that the server does not offer.",
     ).checked(),
 ];
 
@@ -146,7 +209,14 @@ fn by_name(
 }
 
 pub(super) fn create_mailbox(call: &Call<'_>) -> Result<Value> {
-    by_name(call, ImapClient::create)
+    let special_use = call.key("special-use").filter(|value| !host::is_nil(value));
+    let Some(value) = special_use else { return by_name(call, ImapClient::create) };
+    let special_use = use_of(value).and_then(|text| Flag::new(&text).ok());
+    let special_use = special_use.ok_or_else(|| call.wrong(":special-use", USE, value))?;
+    let name = call.string(1)?;
+    on_mailbox(call, |client| client.create_for(name, &special_use))?;
+    state(call).mailboxes_changed();
+    Ok(host::truth(true))
 }
 
 pub(super) fn delete_mailbox(call: &Call<'_>) -> Result<Value> {
@@ -181,17 +251,56 @@ pub(super) fn unselect_mailbox(call: &Call<'_>) -> Result<Value> {
 pub(super) fn mailbox_list(call: &Call<'_>) -> Result<Value> {
     let reference = call.key_string("reference")?.unwrap_or("");
     let pattern = call.key_string("pattern")?.unwrap_or("*");
-    let subscribed = call.boolean_key("subscribed");
-    let entries = on_mailbox(call, |client| match subscribed {
-        true => client.list_subscribed(reference, pattern),
-        false => client.list(reference, pattern),
-    })?;
+    let (subscribed, special_use) =
+        (call.boolean_key("subscribed"), call.boolean_key("special-use"));
+    let status = call.typed_key("status", STATUS, status_items)?;
+    let items = status.as_deref().unwrap_or_default();
+    let request = ListRequest { reference, pattern, subscribed, special_use, status: items };
+    let entries = on_mailbox(call, |client| client.list_with(&request))?;
     let entry = |entry: crate::client::Listed| {
         let separator = entry.separator.as_deref().map_or_else(host::nil, host::string);
-        host::list(vec![flag_list(&entry.flags), separator, host::string(&entry.name)])
+        let mut parts = vec![flag_list(&entry.flags), separator, host::string(&entry.name)];
+        if !items.is_empty() {
+            parts.push(status_value(entry.status.unwrap_or_default()));
+        }
+        host::list(parts)
     };
     Ok(host::list(entries.into_iter().map(entry).collect()))
 }
+
+const USE: &str = "a keyword such as :\\\\sent";
+
+/// Reads a special use; `:sent` is `\\Sent` as well.
+fn use_of(value: &Value) -> Option<String> {
+    let name = host::as_keyword(value)?.trim_start_matches('\\');
+    (!name.is_empty()).then(|| format!("\\{name}"))
+}
+
+pub(super) fn find_mailbox(call: &Call<'_>) -> Result<Value> {
+    let special_use = call.typed(1, USE, use_of)?;
+    let found = on_mailbox(call, |client| client.find_special_use(&special_use))?;
+    Ok(found.map_or_else(host::nil, host::string))
+}
+
+/// Returns `(:personal ((prefix separator) …) :other (…) :shared (…))`.
+pub(super) fn mailbox_namespaces(call: &Call<'_>) -> Result<Value> {
+    let found = on_mailbox(call, ImapClient::namespaces)?;
+    let namespace = |namespace: &Namespace| {
+        let separator = namespace.separator.as_deref().map_or_else(host::nil, host::string);
+        host::list(vec![host::string(&namespace.prefix), separator])
+    };
+    let group = |name: &str, namespaces: &[Namespace]| {
+        [host::keyword(name), host::list_of(namespaces.iter().map(namespace))]
+    };
+    let groups = [
+        group("personal", &found.personal),
+        group("other", &found.other_users),
+        group("shared", &found.shared),
+    ];
+    Ok(host::list(groups.concat()))
+}
+
+const STATUS: &str = "a keyword such as :unseen, or a list of them";
 
 /// The items of RFC 3501, which are the default of `mailbox-status`.
 const STATUS_ITEMS: [&str; 5] = ["messages", "recent", "uidnext", "uidvalidity", "unseen"];
@@ -200,18 +309,24 @@ pub(super) fn mailbox_status(call: &Call<'_>) -> Result<Value> {
     let name = call.string(1)?;
     let items = match call.arg(2) {
         None => STATUS_ITEMS.map(str::to_uppercase).to_vec(),
-        Some(value) => status_items(value).ok_or_else(|| {
-            call.wrong("items", "a keyword such as :unseen, or a list of them", value)
-        })?,
+        Some(value) => status_items(value).ok_or_else(|| call.wrong("items", STATUS, value))?,
     };
     let mailbox = mailbox(call)?;
     let begin = |client: &mut ImapClient| client.begin_status(name, &items);
-    pipeline::perform_read(call, &mailbox, begin, |_, found| {
-        let pair = |(name, number): (String, u64)| {
-            [host::keyword(&name.to_lowercase()), host::integer(number as i64)]
-        }; // at most 63 bits
-        Ok(host::list(found.into_iter().flat_map(pair).collect()))
-    })
+    pipeline::perform_read(call, &mailbox, begin, |_, found| Ok(status_value(found)))
+}
+
+/// Returns `(:messages 7 :unseen 2 …)`.
+fn status_value(found: Vec<(String, StatusValue)>) -> Value {
+    let pair = |(name, value): (String, StatusValue)| {
+        let value = match value {
+            StatusValue::Number(number) => host::integer(number as i64), // at most 63 bits
+            StatusValue::Text(text) => host::string(text),
+            StatusValue::Nil => host::nil(),
+        };
+        [host::keyword(&name.to_lowercase()), value]
+    };
+    host::list(found.into_iter().flat_map(pair).collect())
 }
 
 fn status_items(value: &Value) -> Option<Vec<String>> {

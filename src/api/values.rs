@@ -10,6 +10,7 @@ use crate::client::Error;
 use crate::client::spool::{for_each_chunk, read};
 use crate::host::{self, Value, ValueKind};
 use crate::proto::Limits;
+use crate::proto::imap::listed::decode_name;
 use crate::proto::imap::tokens::{Place, lossless};
 use crate::proto::imap::{Data, FetchItems, Store, Token, Tokens};
 use std::borrow::Cow;
@@ -115,6 +116,13 @@ fn value(
             limits.check("values", *count as u64)?;
         }
         let value = match token {
+            _ if shape == Shape::Labels
+                && texts == Texts::Strings
+                && !open.is_empty()
+                && is_label(token) =>
+            {
+                label(&token.bytes().unwrap_or_default())
+            }
             Token::Open => {
                 open.push(OpenList {
                     start: values.len(),
@@ -187,6 +195,7 @@ enum Shape {
     Flags,
     Envelope,
     Structure,
+    Labels,
 }
 
 impl Shape {
@@ -196,6 +205,7 @@ impl Shape {
             "FLAGS" => Shape::Flags,
             "ENVELOPE" => Shape::Envelope,
             "BODYSTRUCTURE" | "BODY" => Shape::Structure,
+            "X-GM-LABELS" => Shape::Labels,
             _ => Shape::Any,
         }
     }
@@ -240,6 +250,35 @@ fn is_list(value: &Value) -> bool {
 fn is_part(list: &[Value]) -> bool {
     let is_size = |size: &Value| host::is_nil(size) || host::as_integer(size).is_some();
     list.first().is_none_or(is_list) || list.get(6).is_none_or(is_size)
+}
+
+/// Whether a token is one of Gmail's labels. System labels that are not quoted are flags.
+fn is_label(token: Token<'_>) -> bool {
+    match token {
+        Token::Atom(atom) => atom.first() != Some(&b'\\'),
+        Token::Quoted(_) | Token::Literal(_) => true,
+        _ => false,
+    }
+}
+
+/// A label, which is in modified UTF-7 as names of mailboxes are.
+fn label(bytes: &[u8]) -> Value {
+    host::shared_string(&decode_name(bytes, false))
+}
+
+/// Reads the identifier of an EMAILID or THREADID, `(M6d99)`, as a string (RFC 8474 5); `None` if
+/// the value is another one.
+fn identifier(tokens: &mut Tokens<'_>, first: Token<'_>) -> Result<Option<Value>, Error> {
+    let mut inside = tokens.clone();
+    if first == Token::Open
+        && let Some(word) = inside.expect_token()?.bytes()
+        && inside.expect_token()? == Token::Close
+    {
+        let value = string_value(&word);
+        *tokens = inside;
+        return Ok(Some(value));
+    }
+    Ok(None)
 }
 
 fn string(bytes: &[u8], texts: Texts) -> Value {
@@ -311,9 +350,21 @@ pub(super) fn fetched(
                 let name = item_name(name);
                 let first = tokens.expect_token()?;
                 if wanted.wants(&name) {
-                    let texts = if name == "INTERNALDATE" { Texts::Strings } else { texts };
+                    let is_text = matches!(&*name, "INTERNALDATE" | "SAVEDATE");
+                    let texts = if is_text { Texts::Strings } else { texts };
+                    let found = match &*name {
+                        "EMAILID" | "THREADID" => {
+                            count += 1;
+                            limits.check("values", count as u64)?;
+                            identifier(tokens, first)?
+                        }
+                        _ => None,
+                    };
                     let shape = Shape::of(&name);
-                    let value = value(tokens, first, texts, shape, limits, &mut count)?;
+                    let value = match found {
+                        Some(found) => found,
+                        None => value(tokens, first, texts, shape, limits, &mut count)?,
+                    };
                     wanted.push(&mut items, &name, value);
                 } else {
                     tokens.skip_value(first)?;

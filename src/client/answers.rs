@@ -6,10 +6,11 @@
 
 use super::error::Error;
 use super::imap::ImapClient;
-use super::told::{CopiedUids, Listed, Warning, WarningKind};
+use super::told::{CopiedUids, Listed, StatusValue, Warning, WarningKind};
 use crate::proto::imap::fetched::{FetchedItems, message_number};
 use crate::proto::imap::listed::{self, Entry, decode_name};
 use crate::proto::imap::sequence::{Bound, Members};
+use crate::proto::imap::tokens::lossless;
 use crate::proto::imap::{
     Completion, Data, Messages, SequenceSet, Status, StatusKind, Token, Tokens,
 };
@@ -166,14 +167,14 @@ pub(super) fn read_listed(
     limits: &Limits,
 ) -> Result<Listed, Error> {
     let Entry { flags, separator, name } = listed::entry(tokens, limits)?;
-    Ok(Listed { flags, separator, name: decode_name(&name, utf8_names) })
+    Ok(Listed { flags, separator, name: decode_name(&name, utf8_names), status: None })
 }
 
-/// Reads `(MESSAGES 3 UNSEEN 1)`. Items without a number are skipped.
+/// Reads `(MESSAGES 3 UNSEEN 1 MAILBOXID (F2))`. An item with another value is skipped.
 pub(super) fn read_status(
     tokens: &mut Tokens<'_>,
     limits: &Limits,
-) -> Result<Vec<(String, u64)>, Error> {
+) -> Result<Vec<(String, StatusValue)>, Error> {
     let mut items = Vec::new();
     tokens.expect_open()?;
     loop {
@@ -181,18 +182,35 @@ pub(super) fn read_status(
             Token::Close => return Ok(items),
             Token::Atom(name) => {
                 limits.check("names", items.len() as u64 + 1)?;
-                let value = tokens.expect_token()?;
-                match value.number() {
-                    None if value == Token::Close => return Ok(items), // the last item has no value
-                    Some(number) => {
-                        items.push((String::from_utf8_lossy(name).to_ascii_uppercase(), number))
-                    }
-                    None => tokens.skip_value(value)?, // MAILBOXID and other items whose value is not a number
+                let first = tokens.expect_token()?;
+                if first == Token::Close {
+                    return Ok(items); // the last item has no value
                 }
+                let value = match first.number() {
+                    Some(number) => Some(StatusValue::Number(number)),
+                    None if first.is_nil() => Some(StatusValue::Nil),
+                    None => only_word(tokens, first)?.map(StatusValue::Text),
+                };
+                let name = String::from_utf8_lossy(name).to_ascii_uppercase();
+                items.extend(value.map(|value| (name, value)));
             }
             _ => return Err(tokens.malformed("expected a status item").into()),
         }
     }
+}
+
+/// Reads the word in a list of one, such as `(F2)`; `None` for another value, which is skipped.
+fn only_word<'t>(tokens: &mut Tokens<'t>, first: Token<'t>) -> Result<Option<String>, Error> {
+    let mut inside = tokens.clone();
+    if first == Token::Open
+        && let Some(word) = inside.expect_token()?.bytes()
+        && inside.expect_token()? == Token::Close
+    {
+        *tokens = inside;
+        return Ok(Some(lossless(&word)));
+    }
+    tokens.skip_value(first)?;
+    Ok(None)
 }
 
 /// Reads the numbers of a SEARCH response, or of an ESEARCH that answers a plain SEARCH. Sets count

@@ -1,10 +1,10 @@
 //! The IMAP client: one connection, one owner, a method for each operation.
 //!
 //! This file is the connection itself. Other files have the operations by topic: `login`,
-//! `mailboxes`, `messages`, `returning`, `within`, `ordering`, `moving`, `appending`, `quota`,
-//! `identity`, `transfer` (letters straight to files), `copying` (to another server) and
-//! `read_ahead`. Most run through the loop in `running`; `pending` has the two halves of an
-//! operation, and `ahead` the commands in flight.
+//! `mailboxes`, `listing`, `messages`, `returning`, `within`, `ordering`, `moving`, `appending`,
+//! `quota`, `identity`, `namespaces`, `rights`, `metadata`, `transfer` (letters straight to files),
+//! `copying` (to another server) and `read_ahead`. Most run through the loop in `running`; `pending`
+//! has the two halves of an operation, and `ahead` the commands in flight.
 
 use super::ahead::Ahead;
 use super::error::Error;

@@ -1,11 +1,13 @@
 //! Operations on whole mailboxes: select, create, delete, rename, subscribe, list, status, close.
+//! `listing` has LIST with options.
 
 use super::answers::{Likeness, compare_mailbox, read_listed, read_status};
 use super::error::Error;
+use super::extension_items::Asked;
 use super::imap::ImapClient;
 use super::pending::{Pending, Reader};
-use super::told::{Listed, WarningKind};
-use crate::proto::imap::{Command, Data};
+use super::told::{Listed, StatusValue, WarningKind};
+use crate::proto::imap::{Command, Data, Flag};
 use crate::proto::{EncodeError, Limits};
 
 impl ImapClient {
@@ -28,6 +30,19 @@ impl ImapClient {
     /// [`Error::Refused`] if the mailbox exists.
     pub fn create(&mut self, name: &str) -> Result<(), Error> {
         self.simple(Command::create(name))
+    }
+
+    /// CREATE of a mailbox with a special use such as `\Sent` (RFC 6154 3).
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] without CREATE-SPECIAL-USE; [`Error::Refused`] if the mailbox exists,
+    /// or cannot have this use.
+    pub fn create_for(&mut self, name: &str, special_use: &Flag) -> Result<(), Error> {
+        if !self.capabilities().offers("CREATE-SPECIAL-USE") {
+            let why = "the server does not offer CREATE-SPECIAL-USE";
+            return Err(Error::Unsupported(why.into()));
+        }
+        self.simple(Command::create_for(name, special_use))
     }
 
     /// DELETE (6.3.4).
@@ -80,7 +95,18 @@ impl ImapClient {
         reference: &str,
         pattern: &str,
     ) -> Result<Vec<Listed>, Error> {
-        self.carry_out([Command::list(reference, pattern, true)?], self.listing("LSUB"))
+        let pending = self.begin_list_subscribed(reference, pattern)?;
+        self.wait(pending)
+    }
+
+    /// Begins [`ImapClient::list_subscribed`].
+    pub(super) fn begin_list_subscribed(
+        &mut self,
+        reference: &str,
+        pattern: &str,
+    ) -> Result<Pending<Listing>, Error> {
+        let listing = self.listing("LSUB");
+        self.begin([Command::list(reference, pattern, true)?], listing)
     }
 
     /// Begins [`ImapClient::list`].
@@ -101,11 +127,16 @@ impl ImapClient {
         Listing { name, utf8_names, limits, entries: Vec::new() }
     }
 
-    /// STATUS (6.3.10): returns the name of each item, in upper case, and its number.
+    /// STATUS (6.3.10): returns the name of each item, in upper case, and its value.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the mailbox does not exist.
-    pub fn status(&mut self, name: &str, items: &[String]) -> Result<Vec<(String, u64)>, Error> {
+    /// [`Error::Refused`] if the mailbox does not exist; [`Error::Unsupported`] for an item of an
+    /// extension that the server does not offer.
+    pub fn status(
+        &mut self,
+        name: &str,
+        items: &[String],
+    ) -> Result<Vec<(String, StatusValue)>, Error> {
         let pending = self.begin_status(name, items)?;
         self.wait(pending)
     }
@@ -113,16 +144,17 @@ impl ImapClient {
     /// Begins [`ImapClient::status`].
     ///
     /// # Errors
-    /// An error if the command cannot be sent.
+    /// [`Error::Unsupported`] as there; an error if the command cannot be sent.
     pub fn begin_status(
         &mut self,
         name: &str,
         items: &[String],
     ) -> Result<Pending<StatusOf>, Error> {
         let (utf8_names, limits) = (self.utf8_names(), self.limits().clone());
-        let mailbox = name.to_owned();
-        let reader = StatusOf { mailbox, utf8_names, limits, found: None, similar: None };
-        self.begin([Command::status(name, items)?], reader)
+        let (mailbox, asked) = (name.to_owned(), self.status_items(items)?);
+        let command = Command::status(name, asked.sent())?;
+        let reader = StatusOf { mailbox, asked, utf8_names, limits, found: None, similar: None };
+        self.begin([command], reader)
     }
 
     /// CLOSE (6.4.2): expunges and deselects the mailbox.
@@ -181,15 +213,16 @@ impl Reader for Listing {
 /// Reads the STATUS response for one mailbox.
 pub struct StatusOf {
     mailbox: String,
+    asked: Asked,
     utf8_names: bool,
     limits: Limits,
-    found: Option<Vec<(String, u64)>>,
+    found: Option<Vec<(String, StatusValue)>>,
     /// The answer under a name that differs in case.
-    similar: Option<Vec<(String, u64)>>,
+    similar: Option<Vec<(String, StatusValue)>>,
 }
 
 impl Reader for StatusOf {
-    type Output = Vec<(String, u64)>;
+    type Output = Vec<(String, StatusValue)>;
 
     fn has_one_answer(&self) -> bool {
         true
@@ -208,8 +241,9 @@ impl Reader for StatusOf {
         Ok(())
     }
 
-    fn finish(self) -> Result<Vec<(String, u64)>, Error> {
+    fn finish(self) -> Result<Vec<(String, StatusValue)>, Error> {
         let missing = "the server's answer to STATUS says nothing of the mailbox";
-        self.found.or(self.similar).ok_or_else(|| Error::Unexpected(missing.into()))
+        let found = self.found.or(self.similar).ok_or_else(|| Error::Unexpected(missing.into()))?;
+        Ok(self.asked.complete(found))
     }
 }

@@ -46,11 +46,13 @@ impl ImapClient {
     /// Begins [`ImapClient::search`], or [`ImapClient::uid_search`] if `uid` is true.
     ///
     /// # Errors
-    /// An error if the command cannot be sent.
+    /// [`Error::Unsupported`] for a key of an extension that the server does not offer; an error if
+    /// the command cannot be sent.
     pub fn begin_search(&mut self, key: &SearchKey, uid: bool) -> Result<Pending<Search>, Error> {
         let keys = self.understood(key)?.split(LONGEST_SET);
         let commands =
             keys.iter().map(|key| Command::search(key, uid)).collect::<Result<Vec<_>, _>>()?;
+        self.check_search_key(key)?;
         let reader = Search::new(self.limits());
         self.begin(commands, reader)
     }
@@ -78,13 +80,15 @@ impl ImapClient {
     /// fetch would have set it.
     ///
     /// # Errors
-    /// An error if the command cannot be sent.
+    /// [`Error::Unsupported`] for an item of an extension that the server does not offer; an error
+    /// if the command cannot be sent.
     pub fn begin_fetch<R: FetchReader>(
         &mut self,
         messages: &Messages,
         items: &FetchItems,
         mut reader: R,
     ) -> Result<Pending<Fetch<R>>, Error> {
+        self.check_fetch_items(items)?;
         let answers = Answers::to(self, messages);
         let depth = self.limits().depth;
         let is_one = messages.only().is_some() && items.is_one();

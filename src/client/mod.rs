@@ -15,8 +15,10 @@
 //! | `mailboxes`, `messages`, `moving`, `appending` | IMAP operations by topic |
 //! | `returning`, `within` | SEARCH with RETURN, and saved results; the age of letters |
 //! | `ordering` | SORT and THREAD |
+//! | `listing`, `extension_items` | LIST with options, special uses; items of STATUS and FETCH that extensions define |
 //! | `reconnecting` | a new connection in place of a lost one; what may be done again |
 //! | `quota`, `identity` | GETQUOTAROOT; ID |
+//! | `namespaces`, `rights`, `metadata` | NAMESPACE; access control lists; METADATA |
 //! | `read_ahead`, `transfer`, `copying` | prefetching; letters to files; letters to another server |
 //! | `spool` | letters that are too large for memory |
 //! | [`pop3`], `pop_ahead` | the POP3 client and its prefetching |
@@ -27,13 +29,17 @@ mod answers;
 mod appending;
 mod copying;
 pub(crate) mod error;
+mod extension_items;
 mod fetched;
 mod identity;
 pub mod imap;
+mod listing;
 mod login;
 mod mailboxes;
 mod messages;
+mod metadata;
 mod moving;
+mod namespaces;
 mod options;
 mod ordering;
 mod pending;
@@ -43,6 +49,7 @@ mod quota;
 mod read_ahead;
 mod reconnecting;
 mod returning;
+mod rights;
 mod running;
 pub mod smtp;
 pub(crate) mod spool;
@@ -55,8 +62,10 @@ pub use error::Error;
 pub use fetched::Fetched;
 pub use identity::{ServerId, own_identity};
 pub use imap::ImapClient;
+pub use listing::ListRequest;
 pub use mailboxes::{Listing, StatusOf};
 pub use messages::{Copied, Fetch, FetchReader, Search};
+pub use namespaces::{Namespace, Namespaces};
 pub use options::{Auth, Compress, ConnectOptions, Credentials, TlsMode};
 pub use ordering::ThreadStep;
 pub use pending::{Nothing, Pending, Reader};
@@ -66,5 +75,5 @@ pub use reconnecting::{Found, Lost, Repeat};
 pub use returning::SearchReturning;
 pub use smtp::SmtpClient;
 pub use spool::Content;
-pub use told::{CopiedUids, Listed, Warning, WarningKind};
+pub use told::{CopiedUids, Listed, StatusValue, Warning, WarningKind};
 pub use transfer::Letters;

@@ -35,6 +35,32 @@ pub struct Listed {
     pub separator: Option<String>,
     /// The mailbox name, decoded.
     pub name: String,
+    /// Its STATUS items, if they were asked for and the server gave them.
+    pub status: Option<Vec<(String, StatusValue)>>,
+}
+
+impl Listed {
+    /// Returns whether it has an attribute such as `\Noselect`, in any case.
+    pub fn has(&self, attribute: &str) -> bool {
+        self.flags.iter().any(|flag| flag.eq_ignore_ascii_case(attribute))
+    }
+}
+
+/// The value of a STATUS item.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StatusValue {
+    /// A number, as most items have.
+    Number(u64),
+    /// A word, such as the identifier of MAILBOXID (RFC 8474 4.3).
+    Text(String),
+    /// NIL: `APPENDLIMIT` of a mailbox without a limit (RFC 7889 4).
+    Nil,
+}
+
+impl From<u64> for StatusValue {
+    fn from(number: u64) -> Self {
+        StatusValue::Number(number)
+    }
 }
 
 /// Where copies were stored (UIDPLUS, RFC 4315).

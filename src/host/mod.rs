@@ -71,8 +71,8 @@ pub use value::{
     LONGEST_SHARED, Value, ValueKind, as_bytes, as_dotted_pair, as_float, as_integer, as_keyword,
     as_list, as_str, as_symbol, bytes, bytes_length, cons, copy_into_bytes, displayed,
     displayed_object, downcast, float, from_datum, integer, is_nil, is_procedure, is_true, keyword,
-    kind_of, list, list_of, members, nil, object, shared_bytes, shared_object, shared_string, shown, string,
-    symbol, to_datum, truth,
+    kind_of, list, list_of, members, nil, object, shared_bytes, shared_object, shared_string,
+    shown, string, symbol, to_datum, truth,
 };
 pub use worker::Surroundings;
 

@@ -35,6 +35,19 @@ pub enum Act {
     Subscribe,
     /// IMAP's UNSUBSCRIBE.
     Unsubscribe,
+    /// IMAP's SETACL or DELETEACL changes the rights of somebody to a mailbox.
+    SetRights {
+        /// Whose rights.
+        identifier: String,
+        /// The rights, with `+` or `-` before them if they are added or removed; `None` if all are
+        /// removed.
+        rights: Option<String>,
+    },
+    /// IMAP's SETMETADATA sets or removes a metadata entry of a mailbox or of the server.
+    SetMetadata {
+        /// The entry's name.
+        entry: String,
+    },
     /// IMAP's APPEND adds a letter.
     Append {
         /// Its size in bytes.
@@ -110,6 +123,8 @@ impl Act {
             self,
             Act::Subscribe
                 | Act::Unsubscribe
+                | Act::SetRights { .. }
+                | Act::SetMetadata { .. }
                 | Act::Move { .. }
                 | Act::StoreFlags { .. }
                 | Act::MarkSeen
@@ -129,7 +144,11 @@ impl Act {
             Act::Unsubscribe => Reversal::By(Act::Subscribe),
             Act::MarkForRemoval => Reversal::By(Act::Unmark),
             Act::Append { .. } | Act::Copy { .. } | Act::Move { .. } => Reversal::RemoveResult,
-            Act::StoreFlags { .. } | Act::MarkSeen | Act::Unmark => Reversal::RestorePrevious,
+            Act::StoreFlags { .. }
+            | Act::MarkSeen
+            | Act::Unmark
+            | Act::SetRights { .. }
+            | Act::SetMetadata { .. } => Reversal::RestorePrevious,
             Act::DeleteMailbox
             | Act::TakeRecent
             | Act::Expunge
@@ -238,6 +257,8 @@ impl fmt::Display for Deed {
             Act::RenameMailbox { to } => format!("rename to {to:?} the mailbox"),
             Act::Subscribe => "subscribe to".to_owned(),
             Act::Unsubscribe => "unsubscribe from".to_owned(),
+            Act::SetRights { identifier, .. } => format!("set rights of {identifier:?} to"),
+            Act::SetMetadata { entry } => format!("set metadata {entry} of"),
             Act::Append { bytes, .. } => format!("append a letter of {bytes} bytes to"),
             Act::Copy { to } => format!("copy to {to:?} letters of"),
             Act::Move { to } => format!("move to {to:?} letters of"),

@@ -131,7 +131,8 @@ fn status_counts_without_selecting() {
         let items = ["MESSAGES", "UNSEEN", "UIDNEXT"].map(str::to_owned);
         let mut counts = client.status("INBOX", &items).unwrap();
         counts.sort(); // servers list the counts in any order
-        assert_eq!(counts, [("MESSAGES".into(), 2), ("UIDNEXT".into(), 3), ("UNSEEN".into(), 2)]);
+        let expected = [("MESSAGES", 2), ("UIDNEXT", 3), ("UNSEEN", 2)];
+        assert_eq!(counts, expected.map(|(name, count)| (name.to_owned(), count.into())));
         assert!(is_refused(client.status("nowhere", &items)));
     });
 }

@@ -5,7 +5,7 @@ use imap_codec::CommandCodec;
 use imap_codec::decode::Decoder;
 use imap_codec::imap_types::IntoStatic;
 use imap_codec::imap_types::command::CommandBody;
-use imap_codec::imap_types::core::{AString, IString};
+use imap_codec::imap_types::core::{AString, IString, NString, NString8};
 use imap_codec::imap_types::extensions::binary::LiteralOrLiteral8;
 use imap_codec::imap_types::mailbox::Mailbox;
 use imap_codec::imap_types::search::SearchKey as TheirKey;
@@ -110,6 +110,30 @@ proptest! {
                 prop_assert_eq!(sent_field.as_ref(), field.as_bytes());
                 prop_assert_eq!(sent_value.0.as_ref().map(AsRef::as_ref), value.as_deref().map(str::as_bytes));
             }
+        }
+    }
+
+    #[test]
+    fn metadata(name in hostile(), value in proptest::option::of(hostile())) {
+        let read = |value: &NString8<'static>| match value {
+            NString8::NString(NString(value)) => value.as_ref().map(|value| value.as_ref().to_vec()),
+            NString8::Literal8(_) => panic!("not a string"),
+        };
+        match Command::set_metadata(&name, "/private/comment", value.as_deref()) {
+            Err(_) => prop_assert!(
+                name.contains(['\0', '\r', '\n']) || value.is_some_and(|value| value.contains('\0'))
+            ),
+            Ok(command) => {
+                let CommandBody::SetMetadata { entry_values, .. } = read_back(command) else { panic!("not SETMETADATA") };
+                let [sent] = entry_values.as_ref() else { panic!("not one: {entry_values:?}") };
+                prop_assert_eq!(sent.entry.as_ref(), b"/private/comment");
+                prop_assert_eq!(read(&sent.value), value.map(String::into_bytes));
+            }
+        }
+        let entry = format!("/shared/{name}");
+        if let Ok(command) = Command::get_metadata("x", std::slice::from_ref(&entry), true) {
+            let CommandBody::GetMetadata { entries, .. } = read_back(command) else { panic!("not GETMETADATA") };
+            prop_assert_eq!(entries.as_ref()[0].as_ref(), entry.as_bytes());
         }
     }
 

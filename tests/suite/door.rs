@@ -94,6 +94,19 @@ fn steps() -> Vec<Step> {
             c.uid_expunge(&NonZeroU32::MIN.into()).map(drop)
         }),
         ("remove letters from \"INBOX\" on 127.0.0.1", |c| c.close_mailbox()),
+        ("create the mailbox \"out\" on 127.0.0.1", |c| {
+            c.create_for("out", &Flag::new("\\Sent").unwrap())
+        }),
+        ("set rights of \"fred\" to \"case\" on 127.0.0.1", |c| {
+            c.set_rights("case", "fred", Some("lr"))
+        }),
+        ("set rights of \"fred\" to \"case\" on 127.0.0.1", |c| c.set_rights("case", "fred", None)),
+        ("set metadata /private/comment of \"case\" on 127.0.0.1", |c| {
+            c.set_metadata("case", "/private/comment", Some("x"))
+        }),
+        ("set metadata /private/comment of \"\" on 127.0.0.1", |c| {
+            c.set_metadata("", "/private/comment", None)
+        }),
         ("delete the mailbox \"case\" on 127.0.0.1", |c| c.delete("case")),
     ]
 }
@@ -296,5 +309,10 @@ fn each_act_says_how_it_is_taken_back() {
     assert_eq!(rename.reversal("a"), Reversal::By(Act::RenameMailbox { to: "a".into() }));
     assert_eq!(Act::Move { to: "b".into() }.reversal("a"), Reversal::RemoveResult);
     assert_eq!(Act::MarkSeen.reversal("a"), Reversal::RestorePrevious);
+    let rights = Act::SetRights { identifier: "fred".into(), rights: Some("+l".into()) };
+    for act in [rights, Act::SetMetadata { entry: "/private/comment".into() }] {
+        assert_eq!(act.reversal("a"), Reversal::RestorePrevious);
+        assert!(act.is_repeatable(), "{act:?}");
+    }
     assert_eq!(Act::Expunge.reversal("a"), Reversal::Impossible);
 }

@@ -61,6 +61,8 @@ mod logins;
 mod loop_and_format;
 #[cfg(feature = "host")]
 mod macros;
+#[cfg(feature = "sandbox")]
+mod mailboxes;
 #[cfg(feature = "host")]
 mod ordering;
 #[cfg(feature = "host")]

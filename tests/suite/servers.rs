@@ -129,6 +129,23 @@ fn imap_fixtures() -> Vec<Fixture> {
     fixtures("servers.txt", include_str!("../wire/servers.txt"), "{tag} OK done\r\n")
 }
 
+/// Forms about mailboxes, on a server that offers every extension for them.
+#[test]
+fn scripts_get_what_servers_say_of_mailboxes() {
+    let connect = |port| {
+        format!(
+            "(setq mb (make-imap-connection \"127.0.0.1\" :port {port} :user \"u\" :password \"p\" :timeout 20))"
+        )
+    };
+    let file = include_str!("../wire/mailboxes.txt");
+    check(fixtures("mailboxes.txt", file, "{tag} OK done\r\n"), connect, |peer| {
+        peer.log_in(concat!(
+            "NAMESPACE ACL METADATA LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE ",
+            "STATUS=SIZE CONDSTORE OBJECTID SAVEDATE PREVIEW APPENDLIMIT X-GM-EXT-1"
+        ))
+    });
+}
+
 #[test]
 fn scripts_get_what_imap_servers_mean() {
     let connect = |port| {

@@ -218,6 +218,20 @@ impl Command {
         Ok(command.changing(Change::of(name, Act::CreateMailbox)))
     }
 
+    /// CREATE of a mailbox with a special use such as `\Sent` (RFC 6154 3).
+    ///
+    /// # Errors
+    /// As [`Command::select`].
+    pub fn create_for(name: &str, special_use: &Flag) -> Built {
+        let command = Command::with(Verb::Create, |to| {
+            to.mailbox(name)?.list(|inside| {
+                inside.word("USE").flags(std::slice::from_ref(special_use)).map(drop)
+            })?;
+            Ok(())
+        })?;
+        Ok(command.changing(Change::of(name, Act::CreateMailbox)))
+    }
+
     /// DELETE (6.3.4).
     ///
     /// # Errors
@@ -264,6 +278,35 @@ impl Command {
         })
     }
 
+    /// LIST with options (RFC 5258 3), of which at least one must be set.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for a reference, a pattern or a status item that cannot be sent.
+    pub fn list_extended(reference: &str, pattern: &str, options: &ListOptions) -> Built {
+        Command::with(Verb::List, |to| {
+            let selecting = [
+                (options.only_subscribed, "SUBSCRIBED"),
+                (options.only_special_use, "SPECIAL-USE"),
+            ];
+            if selecting.iter().any(|(is_set, _)| *is_set) {
+                to.list(|inside| words(inside, &selecting))?;
+            }
+            to.mailbox_pattern(reference)?.mailbox_pattern(pattern)?;
+            let returning = [(options.children, "CHILDREN"), (options.special_use, "SPECIAL-USE")];
+            if options.status.is_empty() && returning.iter().all(|(is_set, _)| !is_set) {
+                return Ok(());
+            }
+            to.word("RETURN").list(|inside| {
+                words(inside, &returning)?;
+                if !options.status.is_empty() {
+                    status_items(inside.word("STATUS"), &options.status)?;
+                }
+                Ok(())
+            })?;
+            Ok(())
+        })
+    }
+
     /// STATUS (6.3.10).
     ///
     /// # Errors
@@ -272,12 +315,7 @@ impl Command {
         if items.is_empty() {
             return Err(EncodeError::new("status items", "at least one item", b""));
         }
-        Command::with(Verb::Status, |to| {
-            to.mailbox(name)?.list(|inside| {
-                items.iter().try_for_each(|item| inside.atom("status item", item).map(drop))
-            })?;
-            Ok(())
-        })
+        Command::with(Verb::Status, |to| status_items(to.mailbox(name)?, items))
     }
 
     /// APPEND (6.3.11). `date` is the internal date; without it the server uses the current time.
@@ -485,6 +523,106 @@ impl Command {
         })
     }
 
+    /// NAMESPACE (RFC 2342 5).
+    pub fn namespace() -> Command {
+        Command::plain(Verb::Namespace)
+    }
+
+    /// MYRIGHTS (RFC 4314 3.5).
+    ///
+    /// # Errors
+    /// As [`Command::select`].
+    pub fn my_rights(name: &str) -> Built {
+        Command::on_mailbox(Verb::MyRights, name)
+    }
+
+    /// GETACL (RFC 4314 3.3).
+    ///
+    /// # Errors
+    /// As [`Command::select`].
+    pub fn get_acl(name: &str) -> Built {
+        Command::on_mailbox(Verb::GetAcl, name)
+    }
+
+    /// SETACL (RFC 4314 3.1). `rights` are letters and digits; with `+` or `-` before them they are
+    /// added or removed.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for a name or an identifier that cannot be sent, and for other rights.
+    pub fn set_acl(name: &str, identifier: &str, rights: &str) -> Built {
+        let letters = rights.strip_prefix(['+', '-']).unwrap_or(rights);
+        if !letters.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+            let expected = "lower-case letters and digits, perhaps after + or -";
+            return Err(EncodeError::new("rights", expected, rights.as_bytes()));
+        }
+        Command::with(Verb::SetAcl, |to| {
+            to.mailbox(name)?.astring("identifier", identifier)?.astring("rights", rights)?;
+            Ok(())
+        })
+        .map(|command| command.changing(rights_of(name, identifier, Some(rights))))
+    }
+
+    /// DELETEACL (RFC 4314 3.2).
+    ///
+    /// # Errors
+    /// [`EncodeError`] for a name or an identifier that cannot be sent.
+    pub fn delete_acl(name: &str, identifier: &str) -> Built {
+        Command::with(Verb::DeleteAcl, |to| {
+            to.mailbox(name)?.astring("identifier", identifier).map(drop)
+        })
+        .map(|command| command.changing(rights_of(name, identifier, None)))
+    }
+
+    /// GETMETADATA (RFC 5464 4.2) of the mailbox, or of the server if the name is empty. With
+    /// `below`, also of all entries below these.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for a mailbox name that cannot be sent, if there are no entries, and for a
+    /// name that is none of an entry.
+    pub fn get_metadata(name: &str, entries: &[String], below: bool) -> Built {
+        if entries.is_empty() {
+            return Err(EncodeError::new("metadata entries", "at least one entry", b""));
+        }
+        Command::with(Verb::GetMetadata, |to| {
+            if below {
+                to.list(|inside| {
+                    inside.word("DEPTH").word("infinity");
+                    Ok(())
+                })?;
+            }
+            to.mailbox(name)?.list(|inside| {
+                entries.iter().try_for_each(|entry| metadata_entry(inside, entry).map(drop))
+            })?;
+            Ok(())
+        })
+    }
+
+    /// SETMETADATA (RFC 5464 4.3) of an entry of the mailbox, or of the server if the name is empty.
+    /// `None` removes the entry.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for a mailbox name that cannot be sent, for a name that is none of an entry,
+    /// and for a value with NUL.
+    pub fn set_metadata(name: &str, entry: &str, value: Option<&str>) -> Built {
+        Command::with(Verb::SetMetadata, |to| {
+            to.mailbox(name)?.list(|inside| {
+                let inside = metadata_entry(inside, entry)?;
+                match value {
+                    None => inside.word("NIL"),
+                    Some(value) if value.contains(['\r', '\n']) => {
+                        inside.literal("metadata value", value.as_bytes())?
+                    }
+                    Some(value) => inside.string("metadata value", value)?,
+                };
+                Ok(())
+            })?;
+            Ok(())
+        })
+        .map(|command| {
+            command.changing(Change::of(name, Act::SetMetadata { entry: entry.to_owned() }))
+        })
+    }
+
     /// IDLE (RFC 2177); [`super::Session::end_idle`] ends it.
     pub fn idle() -> Command {
         Command::plain(Verb::Idle).with_effect(Effect::Idle)
@@ -505,6 +643,55 @@ fn encode_keys(key: &SearchKey, to: &mut Encoder) -> Result<(), EncodeError> {
         SearchKey::And(keys) if !keys.is_empty() => keys.iter().try_for_each(|key| key.encode(to)),
         _ => key.encode(to),
     }
+}
+
+/// Options of LIST (RFC 5258, RFC 5819, RFC 6154).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListOptions {
+    /// Only subscribed mailboxes, those that do not exist included.
+    pub only_subscribed: bool,
+    /// Only mailboxes with a special use.
+    pub only_special_use: bool,
+    /// Asks whether mailboxes have children.
+    pub children: bool,
+    /// Asks for the special uses.
+    pub special_use: bool,
+    /// Asks for these STATUS items; empty for none.
+    pub status: Vec<String>,
+}
+
+/// Adds the words that are set.
+fn words(to: &mut Encoder, words: &[(bool, &'static str)]) -> Result<(), EncodeError> {
+    for (_, word) in words.iter().filter(|(is_set, _)| *is_set) {
+        to.word(word);
+    }
+    Ok(())
+}
+
+fn status_items(to: &mut Encoder, items: &[String]) -> Result<(), EncodeError> {
+    to.list(|inside| items.iter().try_for_each(|item| inside.atom("status item", item).map(drop)))
+        .map(drop)
+}
+
+fn rights_of(name: &str, identifier: &str, rights: Option<&str>) -> Change {
+    let (identifier, rights) = (identifier.to_owned(), rights.map(str::to_owned));
+    Change::of(name, Act::SetRights { identifier, rights })
+}
+
+/// Adds an entry's name (RFC 5464 4.1).
+fn metadata_entry<'e>(to: &'e mut Encoder, entry: &str) -> Result<&'e mut Encoder, EncodeError> {
+    let below = ["/private", "/shared"].iter().find_map(|root| {
+        let start = entry.get(..root.len()).filter(|start| start.eq_ignore_ascii_case(root))?;
+        Some(&entry[start.len()..])
+    });
+    let is_path = |path: &str| path.is_empty() || path.starts_with('/') && !path.ends_with('/');
+    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) && !b"*%".contains(&byte);
+    let is_entry = below.is_some_and(is_path) && !entry.contains("//");
+    if !is_entry || !entry.bytes().all(is_plain) {
+        let expected = "a path that begins with /private or /shared, without * and %";
+        return Err(EncodeError::new("metadata entry", expected, entry.as_bytes()));
+    }
+    to.astring("metadata entry", entry)
 }
 
 /// Checks what a client must not send in ID (RFC 2971 3.3).

@@ -356,7 +356,7 @@ fn quote(bytes: &[u8]) -> Vec<u8> {
     quoted
 }
 
-fn check_name(what: &'static str, name: &str) -> Result<(), EncodeError> {
+pub(super) fn check_name(what: &'static str, name: &str) -> Result<(), EncodeError> {
     if name.contains(['\0', '\r', '\n']) {
         return Err(EncodeError::new(what, "a name without NUL and line ends", name.as_bytes()));
     }

@@ -231,7 +231,7 @@ fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, u8)> {
 }
 
 /// Returns a data item's name as servers write it in answers, for comparing names: upper case,
-/// without `.PEEK` and quotes, with `<0.1000>` as `<0>`, and with single spaces.
+/// without `.PEEK`, quotes and arguments, with `<0.1000>` as `<0>`, and with single spaces.
 pub fn answer_name(name: &str) -> String {
     let mut name = without_literals(&name.trim().to_uppercase().replace('"', ""));
     if let Some(inside) = name.strip_prefix('(').and_then(|name| name.strip_suffix(')')) {
@@ -246,6 +246,12 @@ pub fn answer_name(name: &str) -> String {
         && let Some((start, _)) = partial.split_once('.')
     {
         name = format!("{before}]<{start}>");
+    }
+    // The argument of an item, as in `PREVIEW (LAZY)`.
+    if !name.contains('[')
+        && let Some((item, _)) = name.split_once(" (")
+    {
+        name = item.to_owned();
     }
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -359,6 +365,7 @@ mod tests {
             ("(flags)", "FLAGS"),
             ("BODY[HEADER.FIELDS ({4}\r\nFROM TO)]", "BODY[HEADER.FIELDS (FROM TO)]"),
             (" envelope ", "ENVELOPE"),
+            ("preview (lazy)", "PREVIEW"),
         ];
         for (name, expected) in table {
             assert_eq!(answer_name(name), expected, "{name}");

@@ -5,9 +5,10 @@
 //! them by name. Servers limit the length of a command, so [`SearchKey::split`] turns a search with
 //! a long message set into several shorter ones.
 
-use super::encode::Encoder;
+use super::encode::{Encoder, check_name};
 use super::flag::Flag;
 use super::sequence::SequenceSet;
+use super::utf7;
 use crate::proto::error::EncodeError;
 
 /// A search key. Strings are sent as they are; if one is not ASCII, the command gets the argument
@@ -98,6 +99,12 @@ pub enum SearchKey {
     Not(Box<SearchKey>),
     /// `X-GM-RAW "…"`, a search in Gmail's own syntax.
     Gmail(String),
+    /// The message has the label, which is sent in modified UTF-7 (Gmail).
+    GmailLabel(String),
+    /// Gmail's identifier of the message.
+    GmailMessage(u64),
+    /// Gmail's identifier of the conversation.
+    GmailThread(u64),
     /// IMAP's own notation, checked by [`Encoder::raw_text`] but not parsed.
     Raw(String),
 }
@@ -152,6 +159,10 @@ pub static NAMED: &[(&str, Argument)] = &[
     ("UNFLAGGED", Argument::None(|| SearchKey::Unflagged)),
     ("UNKEYWORD", Argument::Keyword(SearchKey::Unkeyword)),
     ("UNSEEN", Argument::None(|| SearchKey::Unseen)),
+    ("X-GM-LABELS", Argument::Text(SearchKey::GmailLabel)),
+    ("X-GM-MSGID", Argument::Number(SearchKey::GmailMessage)),
+    ("X-GM-RAW", Argument::Text(SearchKey::Gmail)),
+    ("X-GM-THRID", Argument::Number(SearchKey::GmailThread)),
     ("YOUNGER", Argument::Number(SearchKey::Younger)),
 ];
 
@@ -235,6 +246,15 @@ impl SearchKey {
         }
     }
 
+    /// Returns whether a key in it is one of Gmail's.
+    pub fn is_of_gmail(&self) -> bool {
+        match self {
+            SearchKey::And(keys) | SearchKey::Or(keys) => keys.iter().any(SearchKey::is_of_gmail),
+            SearchKey::Not(key) => key.is_of_gmail(),
+            key => key.name().starts_with("X-GM-"),
+        }
+    }
+
     /// Splits the search into several whose message sets are at most `bytes` long each. Together
     /// they find the same messages. A set inside a NOT is not split, because that would find more.
     pub fn split(&self, bytes: usize) -> Vec<SearchKey> {
@@ -281,6 +301,10 @@ impl SearchKey {
             SearchKey::Or(keys) => return encode_or(keys, to),
             SearchKey::Not(key) => return key.encode(to.word("NOT")),
             SearchKey::Gmail(text) => to.word("X-GM-RAW").string("search string", text)?,
+            SearchKey::GmailLabel(label) => {
+                check_name("search string", label)?;
+                to.word("X-GM-LABELS").string("search string", &utf7::encode(label))?
+            }
             SearchKey::Raw(text) => to.raw_text("search text", text)?,
             named => {
                 let to = to.word(named.name());
@@ -338,6 +362,9 @@ impl SearchKey {
             SearchKey::Not(_) => "NOT",
             SearchKey::Or(_) => "OR",
             SearchKey::Gmail(_) => "X-GM-RAW",
+            SearchKey::GmailLabel(_) => "X-GM-LABELS",
+            SearchKey::GmailMessage(_) => "X-GM-MSGID",
+            SearchKey::GmailThread(_) => "X-GM-THRID",
             SearchKey::And(_) | SearchKey::Messages(_) | SearchKey::Raw(_) => "ALL",
         }
     }
@@ -362,7 +389,9 @@ impl SearchKey {
             | SearchKey::Smaller(number)
             | SearchKey::ModSeq(number)
             | SearchKey::Older(number)
-            | SearchKey::Younger(number) => Some(Given::Number(*number)),
+            | SearchKey::Younger(number)
+            | SearchKey::GmailMessage(number)
+            | SearchKey::GmailThread(number) => Some(Given::Number(*number)),
             SearchKey::Keyword(flag) | SearchKey::Unkeyword(flag) => Some(Given::Keyword(flag)),
             _ => None,
         }
@@ -442,6 +471,7 @@ mod tests {
                 "SEARCH NOT (NEW TEXT \"x\")",
             ),
             (SearchKey::Header("X-Spam".into(), String::new()), "SEARCH HEADER X-Spam \"\""),
+            (SearchKey::GmailLabel("a&b \u{e9}".into()), "SEARCH X-GM-LABELS \"a&-b &AOk-\""),
             (SearchKey::Before(Date::parse("07-mar-1999").unwrap()), "SEARCH BEFORE 7-Mar-1999"),
         ];
         for (key, expected) in table {

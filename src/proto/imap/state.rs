@@ -7,7 +7,7 @@
 //! means the same message.
 
 use super::response::{Code, Data};
-use super::tokens::{Token, Tokens, lossless};
+use super::tokens::{Token, Tokens, lossless, parse_number};
 use crate::proto::error::ProtocolError;
 use crate::proto::limits::Limits;
 
@@ -21,6 +21,24 @@ impl Capabilities {
     /// Returns whether a capability such as `IDLE` or `AUTH=PLAIN` is advertised. Case is ignored.
     pub fn has(&self, name: &str) -> bool {
         self.names.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Returns whether the server offers an extension: it advertises the name, or one that includes
+    /// it. IMAP4rev2 includes many (RFC 9051 appendix E), METADATA includes METADATA-SERVER (RFC
+    /// 5464 1), and APPENDLIMIT may have a number (RFC 7889 2).
+    pub fn offers(&self, name: &str) -> bool {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        self.has(name)
+            || (IN_REV2.iter().any(|included| is(included)) && self.has("IMAP4rev2"))
+            || (is("METADATA-SERVER") && self.has("METADATA"))
+            || (is("APPENDLIMIT") && self.append_limit().is_some())
+    }
+
+    /// The size of the largest letter that the server takes by APPEND, in bytes, if it is the same
+    /// for all mailboxes: `APPENDLIMIT=35651584` (RFC 7889 2).
+    pub fn append_limit(&self) -> Option<u64> {
+        let limit = self.names.iter().find_map(|name| name.strip_prefix("APPENDLIMIT="))?;
+        parse_number(limit.as_bytes())
     }
 
     /// The names in the server's order, in upper case.
@@ -58,6 +76,24 @@ impl Capabilities {
         self.names.clear();
     }
 }
+
+/// The extensions that IMAP4rev2 includes whole (RFC 9051 appendix E).
+const IN_REV2: [&str; 14] = [
+    "CHILDREN",
+    "ENABLE",
+    "ESEARCH",
+    "IDLE",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "LITERAL-",
+    "MOVE",
+    "NAMESPACE",
+    "SASL-IR",
+    "SEARCHRES",
+    "STATUS=SIZE",
+    "UIDPLUS",
+    "UNSELECT",
+];
 
 /// The selected mailbox.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -42,6 +42,13 @@ pub enum Verb {
     GetQuotaRoot,
     Id,
     Compress,
+    Namespace,
+    MyRights,
+    GetAcl,
+    SetAcl,
+    DeleteAcl,
+    GetMetadata,
+    SetMetadata,
 }
 
 /// How a command may be pipelined with others (RFC 9051 5.5).
@@ -108,7 +115,7 @@ pub struct Row {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Verb; 31] = {
+    pub const ALL: [Verb; 38] = {
         use Verb::*;
         [
             Capability,
@@ -142,6 +149,13 @@ impl Verb {
             GetQuotaRoot,
             Id,
             Compress,
+            Namespace,
+            MyRights,
+            GetAcl,
+            SetAcl,
+            DeleteAcl,
+            GetMetadata,
+            SetMetadata,
         ]
     };
 
@@ -184,6 +198,13 @@ impl Verb {
             Verb::Compress => plain("COMPRESS", Alone, &[], Never),
             Verb::Id => plain("ID", Elsewhere, &["ID"], Never),
             Verb::GetQuotaRoot => plain("GETQUOTAROOT", Elsewhere, &["QUOTAROOT", "QUOTA"], Never),
+            Verb::Namespace => plain("NAMESPACE", Elsewhere, &["NAMESPACE"], Never),
+            Verb::MyRights => plain("MYRIGHTS", Elsewhere, &["MYRIGHTS"], Never),
+            Verb::GetAcl => plain("GETACL", Elsewhere, &["ACL"], Never),
+            Verb::SetAcl => plain("SETACL", Alone, &[], Always),
+            Verb::DeleteAcl => plain("DELETEACL", Alone, &[], Always),
+            Verb::GetMetadata => plain("GETMETADATA", Elsewhere, &["METADATA"], Never),
+            Verb::SetMetadata => plain("SETMETADATA", Alone, &[], Always),
         }
     }
 

@@ -63,6 +63,24 @@ pub enum Extension {
     ThreadReferences,
     /// `THREAD=REFS` (draft-ietf-morg-inthread): as REFERENCES, without subjects.
     ThreadRefs,
+    /// `LIST-EXTENDED` (RFC 5258): LIST with options and several patterns.
+    ListExtended,
+    /// `LIST-STATUS` (RFC 5819): STATUS as a part of LIST. It needs `LIST-EXTENDED`.
+    ListStatus,
+    /// `SPECIAL-USE` (RFC 6154): what mailboxes are for.
+    SpecialUse,
+    /// `CREATE-SPECIAL-USE` (RFC 6154): CREATE says what a mailbox is for.
+    CreateSpecialUse,
+    /// `METADATA` (RFC 5464): notes on mailboxes and on the server.
+    Metadata,
+    /// `OBJECTID` (RFC 8474): MAILBOXID, EMAILID and THREADID.
+    ObjectId,
+    /// `SAVEDATE` (RFC 8514): when a letter came into its mailbox.
+    SaveDate,
+    /// `PREVIEW` (RFC 8970): the beginning of a letter's text.
+    Preview,
+    /// `APPENDLIMIT` (RFC 7889): the size of the largest letter.
+    AppendLimit,
 }
 
 /// When an extension is advertised.
@@ -100,7 +118,7 @@ const TABLE: &[Row] = &[
         true,
     ),
     (Extension::Compress, &["COMPRESS=DEFLATE"], Advertised::AfterLogin, true),
-    (Extension::Acl, &["ACL"], Advertised::Always, true),
+    (Extension::Acl, &["ACL", "RIGHTS=kxte"], Advertised::Always, true),
     (Extension::StatusSize, &["STATUS=SIZE"], Advertised::Always, true),
     (Extension::Within, &["WITHIN"], Advertised::Always, true),
     (Extension::ESearch, &["ESEARCH"], Advertised::Always, true),
@@ -111,6 +129,15 @@ const TABLE: &[Row] = &[
     (Extension::ThreadOrderedSubject, &["THREAD=ORDEREDSUBJECT"], Advertised::Always, true),
     (Extension::ThreadReferences, &["THREAD=REFERENCES"], Advertised::Always, true),
     (Extension::ThreadRefs, &["THREAD=REFS"], Advertised::Always, true),
+    (Extension::ListExtended, &["LIST-EXTENDED"], Advertised::Always, true),
+    (Extension::ListStatus, &["LIST-STATUS"], Advertised::Always, true),
+    (Extension::SpecialUse, &["SPECIAL-USE"], Advertised::Always, true),
+    (Extension::CreateSpecialUse, &["CREATE-SPECIAL-USE"], Advertised::Always, true),
+    (Extension::Metadata, &["METADATA"], Advertised::Always, true),
+    (Extension::ObjectId, &["OBJECTID"], Advertised::Always, true),
+    (Extension::SaveDate, &["SAVEDATE"], Advertised::Always, true),
+    (Extension::Preview, &["PREVIEW"], Advertised::Always, true),
+    (Extension::AppendLimit, &["APPENDLIMIT"], Advertised::Always, true),
 ];
 
 impl Extension {
@@ -142,6 +169,10 @@ impl FromStr for Extension {
             format!("the sandbox has no extension {text:?}; it has {}", known.join(", "))
         })
     }
+}
+
+fn is_of_use_before_login(extension: Extension) -> bool {
+    matches!(extension, Extension::LiteralPlus | Extension::LiteralMinus | Extension::Id)
 }
 
 /// A set of extensions.
@@ -186,16 +217,32 @@ impl Extensions {
 
     /// The capabilities of a connection in this state (RFC 3501 7.2.1).
     pub(crate) fn capabilities(self, encrypted: bool, authenticated: bool) -> String {
+        self.offered(encrypted, authenticated, |_| true)
+    }
+
+    /// The capabilities in the greeting: as on other servers, only those that are of use before the
+    /// login.
+    pub(crate) fn of_greeting(self, encrypted: bool) -> String {
+        self.offered(encrypted, false, is_of_use_before_login)
+    }
+
+    fn offered(
+        self,
+        encrypted: bool,
+        authenticated: bool,
+        is_shown: fn(Extension) -> bool,
+    ) -> String {
         let login_disabled = self.has(Extension::LoginDisabled) && !encrypted;
         let mut offered = vec!["IMAP4rev1"];
         for (extension, names, advertised, _) in TABLE {
             let hidden = match extension {
                 Extension::LiteralMinus => self.has(Extension::LiteralPlus),
                 Extension::AuthPlain => login_disabled,
+                Extension::ListStatus => !self.has(Extension::ListExtended),
                 _ => false,
             };
             let due = match advertised {
-                Advertised::Always => true,
+                Advertised::Always => is_shown(*extension),
                 Advertised::AfterLogin => authenticated,
                 Advertised::BeforeLogin => !authenticated,
                 Advertised::BeforeLoginWithoutTls => !authenticated && !encrypted,

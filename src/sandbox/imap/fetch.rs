@@ -29,6 +29,8 @@ struct Snapshot {
     internal_date: Zoned,
     /// Whether this command set `\Seen`; the response then includes the flags.
     became_seen: bool,
+    /// When it came into the mailbox.
+    saved: Option<Zoned>,
 }
 
 impl Session {
@@ -93,6 +95,7 @@ impl Session {
                 flags: message.flags.list(view.is_recent(uid)),
                 internal_date: message.internal_date.clone(),
                 became_seen,
+                saved: mailbox.details.saved.get(&uid).cloned(),
             });
         }
         result
@@ -107,6 +110,12 @@ impl Session {
                 out.push(b' ');
             }
             write_item(out, snapshot, item);
+        }
+        for (index, extra) in self.extras.iter().enumerate() {
+            if index > 0 || !items.is_empty() {
+                out.push(b' ');
+            }
+            extra.write(out, &snapshot.content, snapshot.saved.as_ref());
         }
         if snapshot.became_seen && !items.contains(&Item::Flags) {
             out.extend_from_slice(format!(" FLAGS {}", snapshot.flags).as_bytes());

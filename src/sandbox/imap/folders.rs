@@ -6,9 +6,9 @@
 
 use imap_codec::imap_types::{mailbox::Mailbox as MailboxName, status::StatusDataItemName};
 
+use crate::sandbox::imap::counts::{Item, mailbox_id};
 use crate::sandbox::imap::selected::{Selected, flags_responses};
 use crate::sandbox::imap::session::{Outcome, Session, State, bad, name_of, no};
-use crate::sandbox::imap::text::astring;
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::mailbox::{Mailbox, Message};
 use crate::sandbox::store::names;
@@ -34,6 +34,9 @@ impl Session {
         }
         lines += &format!("* OK [UIDVALIDITY {}] UIDs are valid.\r\n", mailbox.uid_validity);
         lines += &format!("* OK [UIDNEXT {}] The next UID.\r\n", mailbox.uid_next);
+        if self.extensions.has(Extension::ObjectId) {
+            lines += &format!("* OK [MAILBOXID ({})] Its id.\r\n", mailbox_id(id));
+        }
         drop(state);
         self.out.extend_from_slice(lines.as_bytes());
         self.state = State::Selected(user, view);
@@ -46,9 +49,26 @@ impl Session {
     }
 
     pub(crate) fn create(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
+        self.create_for(&name_of(mailbox), &[])
+    }
+
+    /// CREATE of a mailbox with special uses, attributes such as `\Sent`.
+    pub(crate) fn create_for(&mut self, mailbox: &str, uses: &[&'static str]) -> Outcome {
         let user = self.user()?;
-        let result = self.shared.store.lock().create(&user, &name_of(mailbox));
-        result.map_or_else(|reason| no(refusal(&reason)), |()| Ok("CREATE completed.".to_owned()))
+        let mut state = self.shared.store.lock();
+        if let Err(reason) = state.create(&user, mailbox) {
+            return no(refusal(&reason));
+        }
+        let created = state.find(&user, mailbox.strip_suffix(names::DELIMITER).unwrap_or(mailbox));
+        if let Some(created) = created.and_then(|id| state.mailbox_mut(id)) {
+            created.details.special_use = uses.to_vec();
+        }
+        Ok(match created {
+            Some(id) if self.extensions.has(Extension::ObjectId) => {
+                format!("[MAILBOXID ({})] CREATE completed.", mailbox_id(id))
+            }
+            _ => "CREATE completed.".to_owned(),
+        })
     }
 
     pub(crate) fn delete(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
@@ -101,23 +121,8 @@ impl Session {
         mailbox: &MailboxName<'_>,
         items: &[StatusDataItemName],
     ) -> Outcome {
-        let user = self.user()?;
-        let name = name_of(mailbox);
-        let state = self.shared.store.lock();
-        let Some(mailbox) = state.find(&user, &name).and_then(|id| state.mailbox(id)) else {
-            return no("[NONEXISTENT] No such mailbox.");
-        };
-        let mut values = Vec::new();
-        for item in items {
-            match status_item(mailbox, item, self.extensions) {
-                Some(value) => values.push(value),
-                None => return bad("A status item is not supported."),
-            }
-        }
-        self.out.extend_from_slice(b"* STATUS ");
-        astring(&mut self.out, names::canonical(&name).as_bytes());
-        self.out.extend_from_slice(format!(" ({})\r\n", values.join(" ")).as_bytes());
-        Ok("STATUS completed.".to_owned())
+        let items: Vec<Item> = items.iter().cloned().map(Item::Known).collect();
+        self.status_of(&name_of(mailbox), &items)
     }
 
     /// CHECK. Letters are in memory, so nothing needs to be written.
@@ -161,7 +166,7 @@ fn is_unseen(message: Option<&Message>) -> bool {
 }
 
 /// One item of a STATUS response; `None` if it is not supported.
-fn status_item(
+pub(crate) fn status_item(
     mailbox: &Mailbox,
     item: &StatusDataItemName,
     extensions: Extensions,
@@ -178,6 +183,16 @@ fn status_item(
         StatusDataItemName::UidValidity => format!("UIDVALIDITY {}", mailbox.uid_validity),
         StatusDataItemName::Unseen => {
             format!("UNSEEN {}", count(|message| !message.flags.has(Flags::SEEN)))
+        }
+        // RFC 9208 4.1.4 requires both of a server that limits these resources.
+        StatusDataItemName::Deleted if extensions.has(Extension::Quota) => {
+            format!("DELETED {}", count(|message| message.flags.has(Flags::DELETED)))
+        }
+        StatusDataItemName::DeletedStorage if extensions.has(Extension::Quota) => {
+            let deleted = mailbox.messages.values();
+            let deleted = deleted.filter(|message| message.flags.has(Flags::DELETED));
+            let sizes = deleted.map(|message| message.content.bytes.len() as u64);
+            format!("DELETED-STORAGE {}", sizes.sum::<u64>())
         }
         StatusDataItemName::Size if extensions.has(Extension::StatusSize) => {
             let sizes = mailbox.messages.values().map(|message| message.content.bytes.len() as u64);

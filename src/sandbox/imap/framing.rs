@@ -4,7 +4,7 @@
 //! follow, and so on. The marker `{n}` announces a synchronizing literal: the client waits for `+`.
 //! `{n+}` announces a non-synchronizing literal: the octets follow without waiting (RFC 7888).
 //!
-//! Before the server sends `+`, `imap-codec` must accept the command so far. So a client learns of
+//! Before the server sends `+`, `imap-codec` or `own` must accept the command so far. So a client learns of
 //! a mistake before it sends a whole letter. A refused non-synchronizing literal is fatal, since
 //! its octets are already on their way and would be read as commands.
 
@@ -26,7 +26,7 @@ use crate::sandbox::{Extension, Extensions};
 const LINE_LIMIT: usize = 64 * 1024;
 
 /// The most octets that all literals of one command may have.
-const LITERAL_LIMIT: usize = 64 * 1024 * 1024;
+pub(crate) const LITERAL_LIMIT: usize = 64 * 1024 * 1024;
 
 /// The largest non-synchronizing literal that LITERAL- allows (RFC 7888 5).
 const LITERAL_MINUS_LIMIT: usize = 4096;
@@ -115,7 +115,7 @@ impl Framing {
         }
         // Decoding at every literal would take quadratic time, so only commands shorter than a line
         // are checked here. Longer ones are checked when they are complete.
-        if command.len() < LINE_LIMIT && !ends_at_literal(command) {
+        if command.len() < LINE_LIMIT && !ends_at_literal(command) && !own::may_go_on(command) {
             return Ok(Some(malformed(command)));
         }
         self.lines.transport.write_all(b"+ Go ahead.\r\n")?;

@@ -11,9 +11,12 @@
 //! | `extensions` | what is offered beyond RFC 3501 |
 //! | `login` | STARTTLS, LOGIN, AUTHENTICATE, ENABLE, ID, NAMESPACE |
 //! | `idle`, `quota` | IDLE; GETQUOTA and GETQUOTAROOT |
+//! | `rights`, `metadata` | access control lists; METADATA |
+//! | `counts`, `special_use` | the items of STATUS; CREATE with a special use |
 //! | `folders`, `list` | SELECT, CREATE and other commands on whole mailboxes; LIST and LSUB |
 //! | `append`, `copying` | APPEND; STORE, EXPUNGE, COPY and MOVE |
 //! | `fetch`, `section`, `structure`, `address` | FETCH: `BODY[…]`, ENVELOPE, BODYSTRUCTURE |
+//! | `objects` | FETCH: EMAILID, THREADID, SAVEDATE, PREVIEW |
 //! | `search`, `matching` | SEARCH: keys, and text in letters |
 //! | `order`, `base_subject`, `threads` | SORT; subjects without marks; THREAD |
 //! | `returning` | SEARCH with RETURN; saved results, `$` |
@@ -24,6 +27,7 @@ mod address;
 mod append;
 mod base_subject;
 mod copying;
+mod counts;
 mod dates;
 pub(in crate::sandbox) mod extensions;
 mod fetch;
@@ -34,6 +38,8 @@ mod list;
 mod login;
 mod matching;
 mod order;
+mod metadata;
+mod objects;
 mod own;
 mod quota;
 mod returning;
@@ -43,6 +49,7 @@ mod section;
 mod selected;
 mod sequence;
 pub(in crate::sandbox) mod session;
+mod special_use;
 mod structure;
 mod text;
 mod threads;

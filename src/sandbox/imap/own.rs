@@ -6,6 +6,10 @@
 use std::borrow::Cow;
 
 use crate::sandbox::imap::returning::Extended;
+use imap_codec::imap_types::command::CommandBody;
+
+use crate::sandbox::imap::counts::Item;
+use crate::sandbox::imap::objects::{self, Extra};
 
 /// A command that is decoded here.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,6 +18,34 @@ pub(crate) enum Own {
     MyRights(String),
     /// A command with RETURN or `$`.
     Extended(Extended),
+    /// GETACL (RFC 4314 3.3) of a mailbox.
+    GetAcl(String),
+    /// SETACL (RFC 4314 3.1).
+    SetAcl { mailbox: String, identifier: String, rights: String },
+    /// DELETEACL (RFC 4314 3.2).
+    DeleteAcl { mailbox: String, identifier: String },
+    /// LISTRIGHTS (RFC 4314 3.4).
+    ListRights { mailbox: String, identifier: String },
+    /// LIST with options or several patterns (RFC 5258 3).
+    List(ExtendedList),
+    /// CREATE with special uses (RFC 6154 3).
+    CreateFor { mailbox: String, uses: Vec<String> },
+    /// STATUS with items of extensions.
+    Status { mailbox: String, items: Vec<Item> },
+    /// FETCH with items of extensions; the others are in the command.
+    Fetch(Box<CommandBody<'static>>, Vec<Extra>),
+}
+
+/// The arguments of an extended LIST.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ExtendedList {
+    /// Selection options, in upper case.
+    pub(crate) selects: Vec<String>,
+    pub(crate) reference: String,
+    pub(crate) patterns: Vec<String>,
+    /// Return options, in upper case, without STATUS.
+    pub(crate) returns: Vec<String>,
+    pub(crate) status: Option<Vec<Item>>,
 }
 
 impl Own {
@@ -21,8 +53,16 @@ impl Own {
     /// answered (RFC 3501 7.4.1).
     pub(crate) fn uses_numbers(&self) -> bool {
         match self {
-            Own::MyRights(_) => false,
             Own::Extended(command) => command.uses_numbers(),
+            Own::Fetch(body, _) => matches!(**body, CommandBody::Fetch { uid: false, .. }),
+            Own::MyRights(_)
+            | Own::GetAcl(_)
+            | Own::SetAcl { .. }
+            | Own::DeleteAcl { .. }
+            | Own::ListRights { .. }
+            | Own::List(_)
+            | Own::CreateFor { .. }
+            | Own::Status { .. } => false,
         }
     }
 }
@@ -36,9 +76,67 @@ pub(crate) fn decode(command: &[u8]) -> Option<(String, Own)> {
     let tag = words.atom()?;
     let own = match words.atom()?.to_ascii_uppercase().as_str() {
         "MYRIGHTS" => Own::MyRights(words.text()?),
+        "GETACL" => Own::GetAcl(words.text()?),
+        "SETACL" => {
+            Own::SetAcl { mailbox: words.text()?, identifier: words.text()?, rights: words.text()? }
+        }
+        "DELETEACL" => Own::DeleteAcl { mailbox: words.text()?, identifier: words.text()? },
+        "LISTRIGHTS" => Own::ListRights { mailbox: words.text()?, identifier: words.text()? },
+        "LIST" => Own::List(extended_list(&mut words)?),
+        "CREATE" => {
+            let mailbox = words.text()?;
+            let is_use = words.open() && words.atom()?.eq_ignore_ascii_case("USE");
+            let uses = words.list()?;
+            (is_use && words.close()).then_some(Own::CreateFor { mailbox, uses })?
+        }
+        "STATUS" => Own::Status { mailbox: words.text()?, items: status_items(&mut words)? },
+        "UID" | "FETCH" => return objects::decode(command),
         _ => return None,
     };
     words.is_at_end().then_some((tag, own))
+}
+
+/// Whether the beginning of a command, up to a literal, may be one that is decoded here.
+pub(crate) fn may_go_on(command: &[u8]) -> bool {
+    let mut words = Words::of(command);
+    let name = words.atom().and_then(|_| words.atom()).unwrap_or_default();
+    ["MYRIGHTS", "GETACL", "SETACL", "DELETEACL", "LISTRIGHTS", "LIST"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+fn extended_list(words: &mut Words<'_>) -> Option<ExtendedList> {
+    let mut list = ExtendedList::default();
+    list.selects = words.clone().list().map_or_else(Vec::new, |selects| upper(&selects));
+    if words.clone().open() {
+        words.list()?;
+    }
+    list.reference = words.text()?;
+    list.patterns = match words.clone().open() {
+        true => words.list()?,
+        false => vec![words.text()?],
+    };
+    if words.is_at_end() {
+        return Some(list);
+    }
+    let is_return = words.atom()?.eq_ignore_ascii_case("RETURN") && words.open();
+    is_return.then_some(())?;
+    while !words.close() {
+        match words.atom()?.to_ascii_uppercase() {
+            option if option == "STATUS" => list.status = Some(status_items(words)?),
+            option => list.returns.push(option),
+        }
+    }
+    Some(list)
+}
+
+fn upper(words: &[String]) -> Vec<String> {
+    words.iter().map(|word| word.to_ascii_uppercase()).collect()
+}
+
+fn status_items(words: &mut Words<'_>) -> Option<Vec<Item>> {
+    let items: Option<Vec<Item>> = words.list()?.iter().map(|item| Item::named(item)).collect();
+    items.filter(|items| !items.is_empty())
 }
 
 /// A word of a command.
@@ -127,6 +225,23 @@ impl<'a> Words<'a> {
         self.takes(&Word::Close)
     }
 
+    /// The next words if they are a list of atoms and strings in UTF-8.
+    pub(crate) fn list(&mut self) -> Option<Vec<String>> {
+        let before = self.rest;
+        let mut list = Vec::new();
+        if self.open() {
+            loop {
+                if self.close() {
+                    return Some(list);
+                }
+                let Some(text) = self.text() else { break };
+                list.push(text);
+            }
+        }
+        self.rest = before;
+        None
+    }
+
     fn takes(&mut self, wanted: &Word<'_>) -> bool {
         let before = self.rest;
         let taken = self.word().as_ref() == Some(wanted);
@@ -186,6 +301,34 @@ mod tests {
         assert!(words.atom().is_some() && words.is_at_end() && words.word().is_none());
         for broken in ["\"a", "\"a\\", "{9}\r\nx", "{x}\r\n", "{1}x", ""] {
             assert_eq!(Words::of(broken.as_bytes()).word(), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn lists_with_options_are_decoded() {
+        let decoded =
+            decode(b"a LIST (subscribed) \"\" (% \"b c\") RETURN (children STATUS (messages))\r\n");
+        let list = ExtendedList {
+            selects: vec!["SUBSCRIBED".into()],
+            reference: String::new(),
+            patterns: vec!["%".into(), "b c".into()],
+            returns: vec!["CHILDREN".into()],
+            status: Some(vec![Item::named("MESSAGES").unwrap()]),
+        };
+        assert_eq!(decoded, Some(("a".to_owned(), Own::List(list))));
+        for broken in [
+            "LIST (SUBSCRIBED \"\" *",
+            "LIST () \"\" * RETURN",
+            "LIST () \"\" * RETURN (STATUS ())",
+            "LIST () \"\" * RETURN (STATUS (X))",
+            "LIST () \"\" * RETURN () x",
+            "CREATE x (USE \\Sent)",
+            "CREATE x (\\Sent)",
+            "STATUS x ()",
+            "SETACL x y",
+            "FETCH 1 (FLAGS",
+        ] {
+            assert_eq!(decode(format!("a {broken}\r\n").as_bytes()), None, "{broken}");
         }
     }
 

@@ -33,6 +33,7 @@ use imap_codec::imap_types::{
 };
 
 use crate::sandbox::imap::framing::{Frame, Framing};
+use crate::sandbox::imap::objects::Extra;
 use crate::sandbox::imap::own::Own;
 use crate::sandbox::imap::selected::Selected;
 use crate::sandbox::received::Received;
@@ -117,6 +118,8 @@ pub(crate) struct Session {
     pub(crate) number: u64,
     pub(crate) out: Vec<u8>,
     bad_in_a_row: u32,
+    /// The items of the FETCH that runs which `imap-codec` does not decode.
+    pub(crate) extras: Vec<Extra>,
 }
 
 impl Session {
@@ -137,6 +140,7 @@ impl Session {
             number: next_session(),
             out: Vec::new(),
             bad_in_a_row: 0,
+            extras: Vec::new(),
         }
     }
 
@@ -149,7 +153,8 @@ impl Session {
     }
 
     fn serve(&mut self) -> io::Result<()> {
-        let capabilities = self.capabilities();
+        let encrypted = self.framing.lines.transport.is_encrypted();
+        let capabilities = self.extensions.of_greeting(encrypted);
         self.untagged(&format!("OK [CAPABILITY {capabilities}] Sandbox ready."));
         self.flush()?;
         while !matches!(self.state, State::Logout) {
@@ -332,6 +337,12 @@ impl Session {
             CommandBody::GetQuotaRoot { mailbox } => self.get_quota_root(&mailbox),
             CommandBody::Compress { .. } => self.compress(),
             CommandBody::Namespace => self.namespace(),
+            CommandBody::GetMetadata { options, mailbox, entries } => {
+                self.get_metadata(&options, &mailbox, entries.as_ref())
+            }
+            CommandBody::SetMetadata { mailbox, entry_values } => {
+                self.set_metadata(&mailbox, entry_values.as_ref())
+            }
             _ => bad("This command is not supported."),
         }
     }
@@ -340,6 +351,14 @@ impl Session {
         match command {
             Own::MyRights(mailbox) => self.my_rights(&mailbox),
             Own::Extended(command) => self.extended(&command),
+            Own::GetAcl(_)
+            | Own::SetAcl { .. }
+            | Own::DeleteAcl { .. }
+            | Own::ListRights { .. } => self.access(&command),
+            Own::List(list) => self.list_extended(&list),
+            Own::CreateFor { mailbox, uses } => self.create_with_uses(&mailbox, &uses),
+            Own::Status { mailbox, items } => self.status_of(&mailbox, &items),
+            Own::Fetch(body, extras) => self.fetch_with(*body, extras),
         }
     }
 

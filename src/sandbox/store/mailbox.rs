@@ -10,6 +10,7 @@ use std::{
 
 use jiff::Zoned;
 
+use crate::sandbox::store::details::Details;
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::letter::Content;
 use crate::sandbox::wire::Incoming;
@@ -42,6 +43,7 @@ pub(crate) struct Mailbox {
     /// The first UID not yet announced to any session: these letters are `\Recent` for the next
     /// one.
     pub(crate) first_recent: u32,
+    pub(crate) details: Details,
     log: VecDeque<Change>,
     log_start: u64,
     watchers: Vec<Weak<Incoming>>,
@@ -63,6 +65,7 @@ impl Mailbox {
             messages: BTreeMap::new(),
             keywords: Vec::new(),
             first_recent: 1,
+            details: Details::default(),
             log: VecDeque::new(),
             log_start: 0,
             watchers: Vec::new(),
@@ -81,6 +84,7 @@ impl Mailbox {
     }
 
     pub(crate) fn take_letters(&mut self, letters: Letters) {
+        letters.messages.keys().for_each(|uid| self.details.saved_now(*uid));
         (self.uid_next, self.messages, self.keywords, self.first_recent) =
             (letters.uid_next, letters.messages, letters.keywords, letters.first_recent);
     }
@@ -91,6 +95,7 @@ impl Mailbox {
         self.uid_next = uid.checked_add(1)?;
         message.flags.adopt_spelling(&mut self.keywords);
         self.messages.insert(uid, message);
+        self.details.saved_now(uid);
         self.ring();
         Some(uid)
     }
@@ -116,6 +121,7 @@ impl Mailbox {
     pub(crate) fn remove(&mut self, uids: &[u32], by: u64) {
         for uid in uids {
             if self.messages.remove(uid).is_some() {
+                self.details.saved.remove(uid);
                 self.note(Change { uid: *uid, expunged: true, by });
             }
         }

@@ -6,6 +6,7 @@
 
 pub(in crate::sandbox) mod accounts;
 pub(in crate::sandbox) mod dates;
+pub(in crate::sandbox) mod details;
 pub(in crate::sandbox) mod flags;
 pub(in crate::sandbox) mod header;
 pub(in crate::sandbox) mod import;
@@ -24,6 +25,7 @@ use std::{
 
 use jiff::Zoned;
 
+use crate::sandbox::store::details::Metadata;
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::import::import_each;
 use crate::sandbox::store::letter::Content;
@@ -61,6 +63,8 @@ pub(crate) struct User {
     pub(super) password: String,
     pub(super) quota: Quota,
     names: Names,
+    /// The notes on the server that this user has made (METADATA).
+    pub(crate) metadata: Metadata,
 }
 
 impl Store {
@@ -220,6 +224,11 @@ impl State {
         self.users.get_mut(user).map(|user| &mut user.names)
     }
 
+    /// A user's notes on the server.
+    pub(crate) fn metadata_mut(&mut self, user: &str) -> Option<&mut Metadata> {
+        self.users.get_mut(user).map(|user| &mut user.metadata)
+    }
+
     /// The number of a mailbox that can be selected.
     pub(crate) fn find(&self, user: &str, name: &str) -> Option<MailboxId> {
         *self.names(user)?.mailboxes.get(&names::canonical(name))?
@@ -369,7 +378,8 @@ impl State {
         let mut names = Names::default();
         names.subscribed.insert(INBOX.to_owned());
         let Account { user, password, quota } = account;
-        self.users.insert(user.clone(), User { password, quota, names });
+        self.users
+            .insert(user.clone(), User { password, quota, names, metadata: Metadata::default() });
         self.insert_mailbox(&user, INBOX.to_owned());
     }
 

@@ -48,7 +48,7 @@ const BREAKS: [&str; 8] =
 const LITERALS: [&str; 4] = ["a{3}", "{3}", "a{3+}", "{5}abc{3+}"];
 
 /// Calls with `~` in place of one argument. Each must refuse the strings in [`BREAKS`].
-const CALLS: [&str; 66] = [
+const CALLS: [&str; 79] = [
     "(select-mailbox mb ~)",
     "(select-mailbox mb ~ :read-only t)",
     "(create-mailbox mb ~)",
@@ -60,6 +60,19 @@ const CALLS: [&str; 66] = [
     "(mailbox-status mb ~)",
     "(server-id mb :id (list (cons ~ \"x\")))",
     "(server-id mb :id (list (cons \"name\" ~)))",
+    "(create-mailbox mb ~ :special-use :\\\\sent)",
+    "(mailbox-list mb :status (list ~))",
+    "(mailbox-rights mb ~)",
+    "(mailbox-rights mb ~ :own t)",
+    "(set-mailbox-rights mb ~ \"x\" \"l\")",
+    "(set-mailbox-rights mb \"x\" ~ \"l\")",
+    "(set-mailbox-rights mb \"x\" ~ nil)",
+    "(set-mailbox-rights mb \"x\" \"y\" ~)",
+    "(mailbox-metadata mb ~)",
+    "(mailbox-metadata mb \"x\" ~)",
+    "(set-mailbox-metadata mb ~ \"/private/x\" \"y\")",
+    "(set-mailbox-metadata mb \"x\" ~ \"y\")",
+    "(search-mailbox mb (list :x-gm-labels ~))",
     "(mailbox-list mb :reference ~)",
     "(mailbox-list mb :pattern ~)",
     "(mailbox-list mb :subscribed t :pattern ~)",

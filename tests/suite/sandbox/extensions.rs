@@ -35,6 +35,23 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
             "THREAD ORDEREDSUBJECT UTF-8 ALL",
             "BAD THREAD=ORDEREDSUBJECT is not supported.",
         ),
+        ("LIST-EXTENDED", "LIST () \"\" (a b)", "BAD LIST-EXTENDED is not supported."),
+        (
+            "LIST-STATUS",
+            "LIST \"\" * RETURN (STATUS (MESSAGES))",
+            "BAD An option of LIST is not supported.",
+        ),
+        ("SPECIAL-USE", "LIST (SPECIAL-USE) \"\" *", "BAD An option of LIST is not supported."),
+        (
+            "CREATE-SPECIAL-USE",
+            "CREATE x (USE (\\Sent))",
+            "BAD CREATE-SPECIAL-USE is not supported.",
+        ),
+        ("METADATA", "GETMETADATA \"\" /shared/x", "BAD METADATA is not supported."),
+        ("OBJECTID", "FETCH 1 EMAILID", "BAD An item is not supported."),
+        ("SAVEDATE", "FETCH 1 SAVEDATE", "BAD An item is not supported."),
+        ("PREVIEW", "FETCH 1 PREVIEW", "BAD An item is not supported."),
+        ("APPENDLIMIT", "STATUS INBOX (APPENDLIMIT)", "BAD A status item is not supported."),
         ("CHILDREN", "CAPABILITY", "OK CAPABILITY completed."),
     ] {
         let capabilities = |sandbox: &Sandbox| {
@@ -128,6 +145,104 @@ fn nothing_but_the_minimum_is_enough() {
     assert_eq!(client.ok("LIST \"\" *"), ["* LIST () \"/\" INBOX"]);
     client.ok("SELECT INBOX");
     assert_eq!(client.ok("SEARCH TEXT blitzfig"), ["* SEARCH 7"]);
+}
+
+#[test]
+fn lists_with_options_name_what_was_asked_for() {
+    let sandbox = manual();
+    let mut client = Client::login(&sandbox);
+    for command in ["CREATE a/b", "CREATE c (USE (\\Sent \\junk))", "SUBSCRIBE a/b", "SUBSCRIBE c"]
+    {
+        client.ok(command);
+    }
+    client.ok("DELETE c");
+    client.ok("CREATE d (USE (\\Trash))");
+    for (command, expected) in [
+        (
+            "LIST (SUBSCRIBED) \"\" *",
+            &[
+                "* LIST (\\Subscribed) \"/\" INBOX",
+                "* LIST (\\Subscribed) \"/\" a/b",
+                "* LIST (\\Subscribed \\NonExistent) \"/\" c",
+            ][..],
+        ),
+        (
+            "LIST (SUBSCRIBED RECURSIVEMATCH) \"\" %",
+            &[
+                "* LIST (\\Subscribed) \"/\" INBOX",
+                "* LIST () \"/\" a (\"CHILDINFO\" (\"SUBSCRIBED\"))",
+                "* LIST (\\Subscribed \\NonExistent) \"/\" c",
+            ],
+        ),
+        ("LIST () \"\" (a d)", &["* LIST () \"/\" a", "* LIST () \"/\" d"]),
+        (
+            "LIST \"\" (d a/%) RETURN (SUBSCRIBED CHILDREN SPECIAL-USE STATUS (MESSAGES))",
+            &[
+                "* LIST (\\Subscribed \\HasNoChildren) \"/\" a/b",
+                "* STATUS a/b (MESSAGES 0)",
+                "* LIST (\\HasNoChildren \\Trash) \"/\" d",
+                "* STATUS d (MESSAGES 0)",
+            ],
+        ),
+        ("LIST (SPECIAL-USE) \"\" *", &["* LIST (\\Trash) \"/\" d"]),
+        ("LIST (SPECIAL-USE SUBSCRIBED) \"\" *", &[]),
+        ("LIST \"\" d", &["* LIST (\\HasNoChildren \\Trash) \"/\" d"]),
+    ] {
+        assert_eq!(client.ok(command), expected, "{command}");
+    }
+    for (command, expected) in [
+        ("LIST (RECURSIVEMATCH) \"\" *", "BAD RECURSIVEMATCH needs another option."),
+        ("LIST (NONSENSE) \"\" *", "BAD An option of LIST is not supported."),
+        ("CREATE x (USE (\\Foo))", "NO [USEATTR] A mailbox cannot have this use."),
+    ] {
+        assert_eq!(client.tagged(command), expected, "{command}");
+    }
+}
+
+#[test]
+fn rights_and_metadata_answer() {
+    let sandbox = without(&["LITERAL+"]);
+    let mut client = Client::login(&sandbox);
+    client.send("t SETACL INBOX {4}\r\n");
+    assert!(client.line().starts_with("+ "));
+    client.send("fred c\r\n");
+    assert_eq!(client.line(), "t OK SETACL completed.");
+    for (command, expected) in [
+        ("GETACL inbox", "* ACL inbox myacct lrswipkxtecda fred kxc"),
+        ("LISTRIGHTS INBOX myacct", "* LISTRIGHTS INBOX myacct lrswipkxtecda"),
+        ("LISTRIGHTS INBOX fred", "* LISTRIGHTS INBOX fred \"\" l r s w i p k x t e c d a"),
+    ] {
+        assert_eq!(client.ok(command), [expected], "{command}");
+    }
+    assert_eq!(client.tagged("SETACL INBOX myacct lr"), "NO [CANNOT] The owner keeps all rights.");
+    client.ok("SETMETADATA INBOX (/private/a \"1\" /private/a/b \"22\" /shared/a/b/c \"333\")");
+    for (command, expected) in [
+        (
+            "GETMETADATA INBOX (/private/A /private/z)",
+            &["* METADATA INBOX (/private/A \"1\" /private/z NIL)"][..],
+        ),
+        ("GETMETADATA (DEPTH 1) INBOX /private", &["* METADATA INBOX (/private/a \"1\")"]),
+        (
+            "GETMETADATA (DEPTH infinity) INBOX (/private/a /shared)",
+            &["* METADATA INBOX (/private/a \"1\" /private/a/b \"22\" /shared/a/b/c \"333\")"],
+        ),
+        ("GETMETADATA (DEPTH 1) INBOX /shared", &[]),
+    ] {
+        assert_eq!(client.ok(command), expected, "{command}");
+    }
+    let long = "GETMETADATA (MAXSIZE 1 DEPTH infinity) INBOX (/private)";
+    assert_eq!(client.tagged(long), "OK [METADATA LONGENTRIES 2] GETMETADATA completed.");
+    // All or nothing.
+    let many = "SETMETADATA INBOX (/private/a NIL /private/b {65537}";
+    client.send(format!("t {many}\r\n"));
+    assert!(client.line().starts_with("+ "));
+    client.send(format!("{})\r\n", "x".repeat(65_537)));
+    assert_eq!(client.line(), "t NO [METADATA MAXSIZE 65536] The value is too long.");
+    assert_eq!(client.ok("GETMETADATA INBOX /private/a"), ["* METADATA INBOX (/private/a \"1\")"]);
+    assert_eq!(
+        client.tagged("GETMETADATA INBOX /comment"),
+        "BAD This is not the name of an entry."
+    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn the_manual_s_inbox_is_there() {
             "* OK [UNSEEN 3] The first unseen letter.",
             "* OK [UIDVALIDITY 937180800] UIDs are valid.",
             "* OK [UIDNEXT 69] The next UID.",
+            "* OK [MAILBOXID (F0)] Its id.",
         ]
     );
     assert_eq!(client.ok("SEARCH TEXT blitzfig"), ["* SEARCH 7"]);
