@@ -47,6 +47,7 @@ fn shown(entry: &Listed) -> String {
     let is_gone = entry.has("\\NonExistent");
     let mut flags: Vec<String> = entry.flags.iter().map(|flag| flag.to_lowercase()).collect();
     flags.retain(|flag| !(is_gone && flag.contains("children"))); // it may have either
+    flags.retain(|flag| !flag.ends_with("marked")); // Dovecot tells of changes now and then
     flags.sort();
     let count = |(name, value): &(String, StatusValue)| match value {
         StatusValue::Number(number) => format!("{name}={number}"),
