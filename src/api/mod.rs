@@ -65,6 +65,7 @@ mod state;
 mod tables;
 mod target;
 mod values;
+mod waiting;
 mod witnessed;
 
 pub use objects::{Held, ImapMailbox, PopMailbox, SmtpConnection};

@@ -73,6 +73,7 @@ fn condition(name: &str, error: &Error, nothing_selected: bool) -> Condition {
         Error::Refused { command, .. } if nothing_selected && needs_selected(command) => {
             "; no mailbox is selected: call (select-mailbox mb \"inbox\") first"
         }
+        Error::NothingSelected => ": call (select-mailbox mb \"inbox\") first",
         Error::Refused { command, completion }
             if completion.code.as_ref().is_some_and(|(code, _)| code == "TRYCREATE") =>
         {

@@ -166,6 +166,11 @@ impl Ahead {
         }
     }
 
+    /// Whether the completion of a command has arrived.
+    pub(super) fn has_ended(&self, handle: Handle) -> bool {
+        self.unfinished().all(|sent| sent.handle != handle)
+    }
+
     /// The commands whose completion has not arrived.
     fn unfinished(&self) -> impl Iterator<Item = &InFlight> {
         self.sent.iter().filter(|sent| sent.completion.is_none())

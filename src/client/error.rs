@@ -66,6 +66,9 @@ pub enum Error {
     /// The server does not offer the requested feature.
     #[error("{0}")]
     Unsupported(String),
+    /// The operation needs a selected mailbox. Nothing was sent.
+    #[error("no mailbox is selected")]
+    NothingSelected,
     /// The server said BYE or 421 and closed the connection.
     #[error("the server closed the connection{}", after_colon(words))]
     Bye {
@@ -178,7 +181,7 @@ impl From<&Error> for Condition {
     fn from(error: &Error) -> Self {
         let identifier = match error {
             Error::Argument(_) => Identifier::SyntaxError,
-            Error::Refused { .. } => Identifier::ErrorResponse,
+            Error::Refused { .. } | Error::NothingSelected => Identifier::ErrorResponse,
             Error::Authentication { .. } | Error::Login { .. } => Identifier::Authentication,
             Error::Insecure(_) => Identifier::Insecure,
             Error::Recipients { .. } => Identifier::RecipientsRefused,

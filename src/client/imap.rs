@@ -2,7 +2,7 @@
 //!
 //! This file is the connection itself. Other files have the operations by topic: `login`,
 //! `mailboxes`, `listing`, `messages`, `returning`, `within`, `ordering`, `moving`, `appending`,
-//! `quota`, `identity`, `namespaces`, `rights`, `metadata`, `transfer` (letters straight to files),
+//! `quota`, `identity`, `namespaces`, `rights`, `metadata`, `waiting` (IDLE), `transfer` (letters straight to files),
 //! `copying` (to another server) and `read_ahead`. Most run through the loop in `running`; `pending`
 //! has the two halves of an operation, and `ahead` the commands in flight.
 
@@ -14,6 +14,7 @@ use super::read_ahead::ReadAhead;
 use super::returning::Saved;
 use super::spool::{Keeping, LARGE};
 use super::told::{Warning, WarningKind};
+use super::waiting::RENEWAL;
 use crate::proto::imap::sequence::{Bound, Members};
 use crate::proto::imap::{Capabilities, Command, Messages, SelectedMailbox, SequenceSet, Session};
 use crate::proto::{EncodeError, Limits};
@@ -43,6 +44,8 @@ pub struct ImapClient {
     /// The epoch when the last operation began.
     pub(super) epoch_of_operation: (u64, u64),
     pub(super) saved: Saved,
+    /// How long one IDLE lasts.
+    pub(super) idle_renewal: Duration,
 }
 
 /// The hierarchy separator. The login asks for it; the answer is read when it is needed.
@@ -63,6 +66,7 @@ impl ImapClient {
             read_ahead: ReadAhead::default(),
             epoch_of_operation: (0, 0),
             saved: Saved::default(),
+            idle_renewal: RENEWAL,
         }
     }
 

@@ -17,7 +17,7 @@
 //! | `ordering` | SORT and THREAD |
 //! | `listing`, `extension_items` | LIST with options, special uses; items of STATUS and FETCH that extensions define |
 //! | `reconnecting` | a new connection in place of a lost one; what may be done again |
-//! | `quota`, `identity` | GETQUOTAROOT; ID |
+//! | `quota`, `identity`, `waiting` | GETQUOTAROOT; ID; IDLE |
 //! | `namespaces`, `rights`, `metadata` | NAMESPACE; access control lists; METADATA |
 //! | `read_ahead`, `transfer`, `copying` | prefetching; letters to files; letters to another server |
 //! | `spool` | letters that are too large for memory |
@@ -55,6 +55,7 @@ pub mod smtp;
 pub(crate) mod spool;
 mod told;
 mod transfer;
+mod waiting;
 mod within;
 
 pub use appending::{Appended, Stored};

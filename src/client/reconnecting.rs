@@ -149,6 +149,8 @@ impl ImapClient {
                 return Ok(Found::OtherUidValidity);
             }
         }
+        let arrived = before.unheard + arrived_between(before, &now);
+        self.connection().set_unheard(arrived);
         let Some(next) = before.lowest_next_uid() else { return Ok(Found::SameUids) };
         if now.uid_next.map(u64::from) == Some(next) && now.exists == before.exists {
             return Ok(Found::SameNumbers);
@@ -321,6 +323,15 @@ impl ImapClient {
             }
         }
         Ok(left_out)
+    }
+}
+
+/// How many letters may have arrived since the connection was lost. By UIDs, since others may have
+/// left.
+fn arrived_between(before: &SelectedMailbox, now: &SelectedMailbox) -> u64 {
+    match (before.lowest_next_uid(), now.uid_next) {
+        (Some(expected), Some(next)) => u64::from(next).saturating_sub(expected),
+        _ => u64::from(now.exists.saturating_sub(before.exists)),
     }
 }
 

@@ -175,6 +175,17 @@ impl ImapClient {
         failure: &mut Option<Error>,
     ) -> Result<Option<Completion>, Error> {
         self.connection().wait().inspect_err(|_| self.keeping.forget())?;
+        self.take_event(own, input, on_event, failure)
+    }
+
+    /// Does the same with the event that was found last.
+    pub(super) fn take_event(
+        &mut self,
+        own: Option<&InFlight>,
+        input: &mut Input<'_>,
+        on_event: OnEvent<'_>,
+        failure: &mut Option<Error>,
+    ) -> Result<Option<Completion>, Error> {
         let depth = self.limits().depth;
         let (connection, ahead, keeping) = self.parts();
         let event = connection.session().current_event()?;

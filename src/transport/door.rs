@@ -164,6 +164,12 @@ impl Connection<imap::Session> {
         self.session.end_idle();
     }
 
+    /// Sets how many messages the caller has not heard of; see
+    /// [`imap::Session::set_unheard`].
+    pub fn set_unheard(&mut self, arrived: u64) {
+        self.session.set_unheard(arrived);
+    }
+
     /// Sends names as the server gave them on an earlier connection; see
     /// [`imap::Session::keep_names_of`].
     pub fn keep_names_of(&mut self, earlier: &Connection<imap::Session>) {

@@ -7,13 +7,15 @@
 //! | method | sends | reads | waits |
 //! |---|---|---|---|
 //! | [`Connection::wait`] | all | until an event is complete | yes |
+//! | [`Connection::wait_until`] | all | until an event is complete | up to a point in time |
 //! | [`Connection::poll`] | nothing | nothing, parses what is buffered | no |
 //! | [`Connection::overhear`] | nothing | what has arrived already | no |
 //! | [`Connection::send_ahead`] | all, or until the server speaks | that speech | to write |
 //! | [`Connection::flush`] | all | nothing | to write |
 //!
 //! A server that waits to be heard may stop reading, so writing alternates with reading: neither
-//! side can block the other for ever. Any error but a refusal by the witness closes the stream.
+//! side can block the other for ever. Any error but a refusal by the witness closes the stream; an
+//! interrupt of [`Connection::wait_until`] is no error.
 
 use super::connect::Connector;
 use super::deflate::Deflated;
@@ -25,7 +27,7 @@ use super::trace::Trace;
 use crate::proto::deed::Refusal;
 use crate::proto::{Outgoing, Protocol, ProtocolError, Secret};
 use std::io::{self, Read, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
 /// A stream and the session that speaks over it. Commands enter through [`Connection::submit`].
@@ -40,6 +42,17 @@ pub struct Connection<S: Protocol> {
     tls: TlsOptions,
     loopback: bool,
     timeout_seconds: f64,
+}
+
+/// What ended [`Connection::wait_until`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// An event.
+    Event,
+    /// The time.
+    TimeIsUp,
+    /// The user (Ctrl-C), or the program's time limit.
+    Interrupted,
 }
 
 /// A connection failed, or a command was refused before it was sent.
@@ -180,15 +193,59 @@ impl<S: Protocol> Connection<S> {
     /// # Errors
     /// [`DriveError`], with secrets replaced; the stream is closed then.
     pub fn wait(&mut self) -> Result<(), DriveError> {
-        self.fill().map(|()| self.note_end()).map_err(|error| {
-            self.close();
-            match error {
-                DriveError::Protocol(error) => {
-                    DriveError::Protocol(error.map_near(|near| self.trace.redact(near)))
-                }
-                other => other,
+        self.fill().map(|()| self.note_end()).map_err(|error| self.closed_by(error))
+    }
+
+    fn closed_by(&mut self, error: DriveError) -> DriveError {
+        self.close();
+        match error {
+            DriveError::Protocol(error) => {
+                DriveError::Protocol(error.map_near(|near| self.trace.redact(near)))
             }
-        })
+            other => other,
+        }
+    }
+
+    /// Waits for the next event, but not longer than `until`, `None` being for ever. The server may
+    /// be silent as long, whatever the pace. An event that has arrived already is found even if the
+    /// time is up.
+    ///
+    /// # Errors
+    /// [`DriveError`], with secrets replaced; the stream is closed then.
+    pub fn wait_until(&mut self, until: Option<Instant>) -> Result<Waited, DriveError> {
+        match self.fill_until(until) {
+            Ok(true) => {
+                self.note_end();
+                Ok(Waited::Event)
+            }
+            Ok(false) => Ok(Waited::TimeIsUp),
+            Err(DriveError::Transport(TransportError::Interrupted)) => Ok(Waited::Interrupted),
+            Err(error) => Err(self.closed_by(error)),
+        }
+    }
+
+    fn fill_until(&mut self, until: Option<Instant>) -> Result<bool, DriveError> {
+        loop {
+            self.stream.begin_reply();
+            let (found, all_sent) = self.exchange()?;
+            if found || until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(found);
+            }
+            if all_sent
+                && let Some(count) = self
+                    .stream
+                    .read_briefly(self.session.space())
+                    .map_err(|error| self.failed(&error))?
+            {
+                self.took(count)?;
+            }
+        }
+    }
+
+    /// Gives up a server that does not answer in time: closes the stream, and returns the error.
+    pub fn give_up(&mut self) -> DriveError {
+        self.close();
+        TransportError::Timeout(self.timeout_seconds).into()
     }
 
     fn note_end(&mut self) {
@@ -199,17 +256,8 @@ impl<S: Protocol> Connection<S> {
 
     fn fill(&mut self) -> Result<(), DriveError> {
         loop {
-            let all_sent = match self.send() {
-                // What the server said before the stream broke explains why.
-                Err(DriveError::Transport(TransportError::Broken(_) | TransportError::Closed))
-                    if self.session.find_event()? =>
-                {
-                    return Ok(());
-                }
-                sent => sent?,
-            };
-            if self.session.find_event()? {
-                self.send_at_once();
+            let (found, all_sent) = self.exchange()?;
+            if found {
                 return Ok(());
             }
             if all_sent && self.send()? {
@@ -218,6 +266,25 @@ impl<S: Protocol> Connection<S> {
                 self.took(count)?;
             }
         }
+    }
+
+    /// Sends what is queued, and looks for an event in what has been read. Returns whether there is
+    /// one, and whether all is out.
+    fn exchange(&mut self) -> Result<(bool, bool), DriveError> {
+        let all_sent = match self.send() {
+            // What the server said before the stream broke explains why.
+            Err(DriveError::Transport(TransportError::Broken(_) | TransportError::Closed))
+                if self.session.find_event()? =>
+            {
+                return Ok((true, false));
+            }
+            sent => sent?,
+        };
+        let found = self.session.find_event()?;
+        if found {
+            self.send_at_once();
+        }
+        Ok((found, all_sent))
     }
 
     fn failed(&self, error: &io::Error) -> TransportError {

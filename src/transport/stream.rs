@@ -9,7 +9,9 @@
 //!   at [`Pace::slowest`].
 //!
 //! How long an operation waits is its patience: not at all (`*_at_once`), one slice
-//! ([`Stream::write_or_read`], which alternates directions) or as long as the pace allows.
+//! ([`Stream::write_or_read`], which alternates directions, and [`Stream::read_briefly`]) or as long
+//! as the pace allows. An operation that waits for one slice returns `WouldBlock` when the wait is
+//! over, and its caller looks why: an error inside TLS would make the stream unusable.
 
 use super::deflate::Deflated;
 use super::error::InterruptedMark;
@@ -59,8 +61,8 @@ const SLICE: Duration = Duration::from_millis(100);
 enum Patience {
     /// Not at all.
     None,
-    /// A slice.
-    Slice,
+    /// A slice, which ends then.
+    Slice(Instant),
     /// As long as the pace allows.
     Pace,
 }
@@ -177,6 +179,11 @@ impl Socket {
         loop {
             // Check before every read, not only after a slice without data: a server that drips
             // never causes one.
+            if let Patience::Slice(end) = self.patience
+                && (Instant::now() >= end || self.wait_is_over(since).is_some())
+            {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
             if let Some(over) = self.wait_is_over(since) {
                 return Err(over);
             }
@@ -187,12 +194,7 @@ impl Socket {
                         io::ErrorKind::WouldBlock
                             | io::ErrorKind::TimedOut
                             | io::ErrorKind::Interrupted
-                    ) =>
-                {
-                    if self.patience == Patience::Slice {
-                        return Err(io::ErrorKind::WouldBlock.into());
-                    }
-                }
+                    ) => {}
                 done => return done,
             }
         }
@@ -325,8 +327,21 @@ impl Stream {
             if let Some(count) = self.read_at_once(room)? {
                 return Ok(Moved::In(count));
             }
-            patience = Patience::Slice;
+            patience = Patience::Slice(Instant::now() + SLICE);
         }
+    }
+
+    /// Reads what arrives within a slice; `None` if nothing does. An interrupt leaves the stream
+    /// usable.
+    ///
+    /// # Errors
+    /// The stream's error, or the end of the wait.
+    pub(crate) fn read_briefly(&mut self, room: &mut [u8]) -> io::Result<Option<usize>> {
+        let now = Instant::now();
+        if let Some(over) = self.socket().and_then(|socket| socket.wait_is_over(now)) {
+            return Err(over);
+        }
+        self.with(Patience::Slice(now + SLICE), |stream| stream.read(room))
     }
 
     /// Changes the pace, for waits that are meant to be long.

@@ -193,6 +193,7 @@ fn wrong_arguments_are_syntax_errors_before_a_byte_is_sent() {
 fn wrong_values(kind: Type) -> &'static [&'static str] {
     match kind {
         Type::Truth => &["64", "\"x\"", ":no", "'yes"],
+        Type::Seconds => &["t", "\"5\"", "-1"],
         Type::Integer(..) => &["t", "\"5\"", "1.5", "-1", "100000000000"],
         Type::String => &["5", ":x", "'(\"x\")"],
         Type::Function(_) => &["5", "\"car\"", "'(lambda (x) x)"],

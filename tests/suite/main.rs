@@ -104,6 +104,8 @@ mod smtp;
 mod terminal;
 #[cfg(feature = "cli")]
 mod untrusted;
+#[cfg(all(feature = "host", feature = "sandbox"))]
+mod waiting;
 #[cfg(feature = "sandbox")]
 mod wire;
 #[cfg(feature = "host")]

@@ -13,6 +13,7 @@ use postoffice::repl::Session;
 /// not among them, because some servers set `\Seen` on it.
 const READS: &[&str] = &[
     "(noop mb)",
+    "(wait-for-mail mb :timeout 0)",
     "(mailbox-capabilities mb)",
     "(server-id mb)",
     "(capable? mb \"idle\")",

@@ -325,6 +325,17 @@ impl Session {
         }
     }
 
+    /// Returns whether the server idles: it has answered IDLE with `+`.
+    pub fn is_idling(&self) -> bool {
+        let idle = self.queue.iter().find(|command| command.effect == Effect::Idle);
+        idle.is_some_and(|command| command.challenges > 0)
+    }
+
+    /// Sets [`SelectedMailbox::unheard`] of the selected mailbox.
+    pub fn set_unheard(&mut self, arrived: u64) {
+        self.selected.iter_mut().for_each(|selected| selected.unheard = arrived);
+    }
+
     /// Returns how many bytes of a literal from outside can be given to [`Session::feed`] now.
     pub fn literal_wanted(&self) -> u64 {
         let waits = self.queue.iter().find(|command| command.sending == Sending::WaitsForBytes);

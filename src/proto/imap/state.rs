@@ -124,6 +124,9 @@ pub struct SelectedMailbox {
     pub first_unseen: Option<u32>,
     /// The highest modification sequence (RFC 7162).
     pub highest_modseq: Option<u64>,
+    /// How many messages have arrived since SELECT completed, or since the caller heard of them; it
+    /// says so with [`super::Session::set_unheard`]. Some of them may have left again.
+    pub unheard: u64,
     /// How many messages had been in the mailbox when `uid_next` was announced: those that exist
     /// and those expunged since SELECT. `None` until SELECT has completed.
     pub(super) counted: Option<u64>,
@@ -164,7 +167,11 @@ impl SelectedMailbox {
         limits: &Limits,
     ) -> Result<(), ProtocolError> {
         match data.number {
-            Some(number) if data.is("EXISTS") => self.exists = number,
+            Some(number) if data.is("EXISTS") => {
+                let arrived = number.saturating_sub(self.exists);
+                self.unheard += if self.is_open() { u64::from(arrived) } else { 0 };
+                self.exists = number;
+            }
             Some(number) if data.is("RECENT") => self.recent = number,
             // Ignore a number beyond the mailbox: it is the server's mistake and must not make the
             // count wrap.
