@@ -47,6 +47,8 @@ pub enum Identifier {
     Unsupported,
     /// Letters were selected under another UIDVALIDITY, so they cannot be told any more.
     Stale,
+    /// The mailbox has another UIDVALIDITY than the script remembers.
+    UidValidityChanged,
     /// A file could not be read or written.
     File,
     /// A limit on changes forbids this; none of it was sent.
@@ -78,6 +80,7 @@ impl Identifier {
             Identifier::RecipientsRefused => "recipients-refused",
             Identifier::Unsupported => "unsupported",
             Identifier::Stale => "stale",
+            Identifier::UidValidityChanged => "uid-validity-changed",
             Identifier::File => "file",
             Identifier::Limit => "limit",
             Identifier::NotAllowed => "not-allowed",

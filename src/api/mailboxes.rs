@@ -4,6 +4,7 @@
 //! Creating, deleting, renaming, subscribing and unsubscribing clear the names that are cached for
 //! completion.
 
+use super::condstore;
 use super::flags::flag_list;
 use super::mailbox::{mailbox, on_mailbox};
 use super::objects::ImapMailbox;
@@ -22,11 +23,13 @@ use crate::proto::imap::Flag;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "select-mailbox",
-        "(mb name &key read-only)",
+        "(mb name &key read-only since)",
         select_mailbox,
         "Makes a mailbox the current one. All message functions work on it, and the accessors describe it.
 mb: a mailbox object. name: a string; \"inbox\" always exists. :read-only  t opens it so that nothing changes, \\Seen included.
-Returns t. Errors: :error-response when there is no such mailbox; no mailbox is selected then. A mailbox that can only be read signals the condition :problem.",
+Returns t. Errors: :error-response when there is no such mailbox; no mailbox is selected then. A mailbox that can only be read signals the condition :problem.
+:since  (uidvalidity modseq), a state of the mailbox as mailbox-uidvalidity and mailbox-highest-modseq gave it: asks what has happened since (RFC 7162). Then it returns (:changed items :vanished uids). items is a result like that of (fetch-parts mb … \"(flags modseq)\" :uid t) of the letters that are new or have other flags; uids is a set of unique ids whose letters are gone, perhaps with some that never had one. (uidvalidity modseq uids) asks only about the letters of that set.
+Errors: :unsupported if the server does not offer CONDSTORE; :uid-validity-changed when unique ids and modseqs of before mean nothing now; the mailbox is selected then.",
     ).typed(&[("read-only", Type::Truth)]).checked(),
     Function::native(
         "create-mailbox",
@@ -193,9 +196,19 @@ pub(super) fn select_mailbox(call: &Call<'_>) -> Result<Value> {
     if let Some(mailbox) = call.arg(0).and_then(host::downcast::<ImapMailbox>) {
         mailbox.extra::<Borrowed>().forget();
     }
-    on_mailbox(call, |client| client.select(name, read_only))?;
+    let since = call.key("since").filter(|value| host::is_true(value));
+    let since = since.map(|value| condstore::since(call, value)).transpose()?;
+    let result = match since {
+        None => {
+            on_mailbox(call, |client| client.select(name, read_only))?;
+            host::truth(true)
+        }
+        Some(since) => {
+            on_mailbox(call, |client| condstore::select_since(client, name, read_only, &since))?
+        }
+    };
     mailbox(call)?.extra::<Reconnection>().numbers_are_new();
-    Ok(host::truth(true))
+    Ok(result)
 }
 
 fn by_name(

@@ -12,25 +12,34 @@ use super::sets::{addressed, set_value};
 use super::shifting;
 use super::state::{State, state};
 use super::values::{Texts, Wanted, fetched};
-use crate::client::{CopiedUids, Error, FetchReader, ImapClient};
+use crate::client::{CopiedUids, Error, FetchReader, ImapClient, modified};
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Type, Value};
 use crate::proto::Limits;
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
-use crate::proto::imap::{Data, FetchItems};
+use crate::proto::imap::{Completion, Data, FetchItems, SequenceSet};
 
 /// The rows of the topic "Changing".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "alter-flags",
-        "(mb messages &key flags add-flags remove-flags silent uid)",
+        "(mb messages &key flags add-flags remove-flags silent uid unchanged-since)",
         alter_flags,
         "Changes the flags of messages. Returns a result like that of fetch-parts, with the new flags.
 mb: a mailbox object. messages: as for fetch-parts. Exactly one of :flags (replaces all flags), :add-flags, :remove-flags, each a flag such as :\\\\deleted or :junk, or a list of flags.
 :silent  t asks for no result and returns nil. :uid  t takes messages as unique ids.
-Errors: :syntax-error, :error-response.",
-    ).typed(&[("silent", Type::Truth), ("uid", Type::Truth)]).checked(),
+:unchanged-since  a modseq, as mailbox-highest-modseq or the item \"modseq\" gave it: leaves letters alone that have changed since (RFC 7162). Then it returns (:changed result :modified messages); messages is the set of those that were left alone, nil if none was. The server may tell their flags in result, too.
+Errors: :syntax-error, :error-response, :unsupported for :unchanged-since if the server does not offer CONDSTORE.",
+    ).typed(&[("silent", Type::Truth), ("uid", Type::Truth), ("unchanged-since", Type::Integer(0, i64::MAX))]).checked(),
+    Function::native(
+        "changed-letters",
+        "(mb modseq)",
+        super::condstore::changed_letters,
+        "The letters of the selected mailbox that are new or have other flags since a modseq (RFC 7162): a result like that of (fetch-parts mb … \"(flags modseq)\" :uid t). Letters that are gone are not in it; see :since of select-mailbox.
+mb: a mailbox object. modseq: a number, as mailbox-highest-modseq or the item \"modseq\" gave it.
+Errors: :unsupported if the server does not offer CONDSTORE.",
+    ).checked(),
     Function::native(
         "delete-letter",
         "(mb messages &key expunge uid)",
@@ -101,28 +110,41 @@ pub(super) fn alter_flags(call: &Call<'_>) -> Answer {
     };
     let flags = flags(call, key, value)?;
     let silent = call.boolean_key("silent");
+    let since = call.key_integer("unchanged-since", 0..)?.map(i64::unsigned_abs);
     let mailbox = mailbox(call)?;
     let by_uid = messages.are_uids();
     let begin = |client: &mut ImapClient| {
         let limits = client.limits().clone();
-        let items = FetchItems::parse("flags")?;
-        let reader = NewFlags { silent, by_uid, items, limits, values: Vec::new() };
-        client.begin_store(&messages, mode, &flags, silent, reader)
+        let items = FetchItems::parse(if since.is_some() { "(flags modseq)" } else { "flags" })?;
+        let (values, modified) = (Vec::new(), SequenceSet::new());
+        let reader = NewFlags { silent, by_uid, items, limits, values, modified };
+        client.begin_store_unchanged(&messages, mode, &flags, silent, since, reader)
     };
-    pipeline::perform_read(call, &mailbox, begin, |_, values| Ok(host::list(values)))
+    pipeline::perform_read(call, &mailbox, begin, move |_, (values, modified)| {
+        Ok(match since {
+            None => host::list(values),
+            Some(_) => host::list(vec![
+                host::keyword("changed"),
+                host::list(values),
+                host::keyword("modified"),
+                set_value(&modified),
+            ]),
+        })
+    })
 }
 
-/// Reads the flags that the server reports after a STORE.
+/// Reads the flags that the server reports after a STORE, and which letters it left alone.
 struct NewFlags {
     silent: bool,
     by_uid: bool,
     items: FetchItems,
     limits: Limits,
     values: Vec<Value>,
+    modified: SequenceSet,
 }
 
 impl FetchReader for NewFlags {
-    type Output = Vec<Value>;
+    type Output = (Vec<Value>, SequenceSet);
 
     fn item(&mut self, data: Data<'_>) -> Result<(), Error> {
         if !self.silent {
@@ -132,8 +154,13 @@ impl FetchReader for NewFlags {
         Ok(())
     }
 
-    fn finish(self) -> Result<Vec<Value>, Error> {
-        Ok(self.values)
+    fn completed(&mut self, completion: &Completion) {
+        let left_alone = modified(completion);
+        left_alone.ranges().iter().for_each(|&(first, last)| self.modified.push_range(first, last));
+    }
+
+    fn finish(self) -> Result<Self::Output, Error> {
+        Ok((self.values, self.modified))
     }
 }
 

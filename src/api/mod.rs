@@ -16,6 +16,7 @@ mod appending;
 mod attachments;
 mod batches;
 pub mod catalog;
+mod condstore;
 mod connections;
 mod copying;
 mod dates;

@@ -69,6 +69,16 @@ pub enum Error {
     /// The operation needs a selected mailbox. Nothing was sent.
     #[error("no mailbox is selected")]
     NothingSelected,
+    /// The mailbox has another UIDVALIDITY than the caller remembers, so its UIDs and mod-sequences
+    /// mean nothing. It is selected.
+    #[error("the mailbox has another UIDVALIDITY, {}, than {before}: unique ids and modification sequences of before mean nothing now",
+        now.map_or_else(|| "none".to_owned(), |now| now.to_string()))]
+    OtherUidValidity {
+        /// What the caller remembers.
+        before: u32,
+        /// What the server says.
+        now: Option<u32>,
+    },
     /// The server said BYE or 421 and closed the connection.
     #[error("the server closed the connection{}", after_colon(words))]
     Bye {
@@ -187,6 +197,7 @@ impl From<&Error> for Condition {
             Error::Recipients { .. } => Identifier::RecipientsRefused,
             Error::DeliveryUnknown { .. } => Identifier::ServerShutdownConnection,
             Error::Unsupported(_) => Identifier::Unsupported,
+            Error::OtherUidValidity { .. } => Identifier::UidValidityChanged,
             Error::Limit(_) => Identifier::Limit,
             Error::Bye { .. } | Error::Closed => Identifier::ServerShutdownConnection,
             Error::Protocol(ProtocolError::TooLarge { .. }) => Identifier::ResponseTooLarge,

@@ -2,7 +2,7 @@
 //!
 //! This file is the connection itself. Other files have the operations by topic: `login`,
 //! `mailboxes`, `listing`, `messages`, `returning`, `within`, `ordering`, `moving`, `appending`,
-//! `quota`, `identity`, `namespaces`, `rights`, `metadata`, `waiting` (IDLE), `transfer` (letters straight to files),
+//! `quota`, `identity`, `namespaces`, `rights`, `metadata`, `waiting` (IDLE), `condstore`, `transfer` (letters straight to files),
 //! `copying` (to another server) and `read_ahead`. Most run through the loop in `running`; `pending`
 //! has the two halves of an operation, and `ahead` the commands in flight.
 

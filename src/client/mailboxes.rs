@@ -7,7 +7,7 @@ use super::extension_items::Asked;
 use super::imap::ImapClient;
 use super::pending::{Pending, Reader};
 use super::told::{Listed, StatusValue, WarningKind};
-use crate::proto::imap::{Command, Data, Flag};
+use crate::proto::imap::{Command, Completion, Data, Flag};
 use crate::proto::{EncodeError, Limits};
 
 impl ImapClient {
@@ -18,10 +18,15 @@ impl ImapClient {
     /// [`Error::Refused`]; then no mailbox is selected.
     pub fn select(&mut self, name: &str, read_only: bool) -> Result<(), Error> {
         let completion = self.run(Command::select(name, read_only)?)?;
+        self.warn_if_read_only(read_only, &completion);
+        Ok(())
+    }
+
+    /// Warns of a mailbox that SELECT opens read-only.
+    pub(super) fn warn_if_read_only(&mut self, read_only: bool, completion: &Completion) {
         if !read_only && self.selected().is_some_and(|mailbox| mailbox.read_only) {
             self.warn(WarningKind::Problem, completion.words());
         }
-        Ok(())
     }
 
     /// CREATE (6.3.3).

@@ -17,9 +17,9 @@ use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
 use crate::proto::imap::repair::with_uid;
 use crate::proto::imap::{
-    Command, Completion, Data, FetchItems, Messages, SearchKey, SequenceSet, Status,
+    Command, Completion, Data, FetchItems, Messages, SearchKey, SequenceSet, Status, vanished,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Takes untagged data; its error ends the operation once the server has finished.
 pub(super) type OnData<'f> = &'f mut dyn FnMut(Data<'_>) -> Result<(), Error>;
@@ -89,6 +89,9 @@ impl ImapClient {
         mut reader: R,
     ) -> Result<Pending<Fetch<R>>, Error> {
         self.check_fetch_items(items)?;
+        if items.ask_for("MODSEQ") {
+            self.check_condstore()?;
+        }
         let answers = Answers::to(self, messages);
         let depth = self.limits().depth;
         let is_one = messages.only().is_some() && items.is_one();
@@ -145,10 +148,37 @@ impl ImapClient {
         silent: bool,
         reader: R,
     ) -> Result<Pending<Fetch<R>>, Error> {
-        let (answers, depth) = (Answers::to(self, messages), self.limits().depth);
-        let store = |part: &Messages| Command::store(part, mode, flags, silent);
+        self.begin_store_unchanged(messages, mode, flags, silent, None, reader)
+    }
+
+    /// Begins a STORE that leaves messages alone which have changed since a mod-sequence, if one is
+    /// given. The completions say which ([`modified`](super::condstore::modified)).
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] without CONDSTORE; an error if the command cannot be sent.
+    pub fn begin_store_unchanged<R: FetchReader>(
+        &mut self,
+        messages: &Messages,
+        mode: StoreMode,
+        flags: &[Flag],
+        silent: bool,
+        since: Option<u64>,
+        reader: R,
+    ) -> Result<Pending<Fetch<R>>, Error> {
+        if since.is_some() {
+            self.check_condstore()?;
+        }
+        let fetch = self.fetch_reader(messages, reader);
+        let store =
+            |part: &Messages| Command::store_unchanged_since(part, mode, flags, silent, since);
         let commands = self.for_each_part(messages, store)?;
-        self.begin(commands, Fetch { answers, reader, is_one: false, lost: None, depth })
+        self.begin(commands, fetch)
+    }
+
+    /// Passes the FETCH responses about these messages to `reader`.
+    pub(super) fn fetch_reader<R>(&self, messages: &Messages, reader: R) -> Fetch<R> {
+        let (answers, depth) = (Answers::to(self, messages), self.limits().depth);
+        Fetch { answers, reader, is_one: false, lost: None, depth }
     }
 
     /// COPY (6.4.7). With UIDPLUS the server reports where the copies were stored.
@@ -182,7 +212,8 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Refused`].
     pub fn expunge(&mut self) -> Result<Vec<u32>, Error> {
-        self.carry_out([Command::expunge()], Expunged::default())
+        let reader = self.expunged_reader(None)?;
+        self.carry_out([Command::expunge()], reader)
     }
 
     /// UID EXPUNGE (RFC 4315 2.1): removes those of these messages that are marked `\Deleted`.
@@ -201,7 +232,31 @@ impl ImapClient {
     pub(super) fn uid_expunge_all(&mut self, uids: &SequenceSet) -> Result<Vec<u32>, Error> {
         let parts = uids.split(LONGEST_SET);
         let commands = parts.iter().map(Command::uid_expunge).collect::<Result<Vec<_>, _>>()?;
-        self.carry_out(commands, Expunged::default())
+        let reader = self.expunged_reader(Some(uids))?;
+        self.carry_out(commands, reader)
+    }
+
+    /// Reads the numbers of what an EXPUNGE removes. With QRESYNC the server will say UIDs, so the
+    /// numbers of what is marked `\Deleted` are asked for before.
+    fn expunged_reader(&mut self, uids: Option<&SequenceSet>) -> Result<Expunged, Error> {
+        let mut numbers = HashMap::new();
+        if self.connection().session().has_enabled("QRESYNC") {
+            let marked = SearchKey::And(
+                std::iter::once(SearchKey::Deleted)
+                    .chain(uids.map(|uids| SearchKey::Uid(uids.clone())))
+                    .collect(),
+            );
+            let marked = Messages::Uids(self.uid_search(&marked)?.into_iter().collect());
+            self.fetch(&marked, &FetchItems::parse("(UID)")?, &mut |mut data| {
+                if let (Some(number), Some(uid)) = (data.number, uid_of(&mut data.tokens)?) {
+                    numbers.insert(uid.get(), number);
+                }
+                Ok(())
+            })?;
+        }
+        let mut numbers: Vec<(u32, u32)> = numbers.into_iter().collect();
+        numbers.sort_unstable();
+        Ok(Expunged { told: Vec::new(), numbers, gone: Vec::new() })
     }
 
     /// Returns the UIDs of those messages of the set that exist, in the server's order.
@@ -240,6 +295,9 @@ pub trait FetchReader {
     /// # Errors
     /// An error that ends the operation once the server has finished.
     fn item(&mut self, data: Data<'_>) -> Result<(), Error>;
+
+    /// Takes the successful completion of one of the operation's commands.
+    fn completed(&mut self, _: &Completion) {}
 
     /// Returns the result.
     ///
@@ -290,6 +348,10 @@ impl<R: FetchReader> Reader for Fetch<R> {
                 }
             }
         }
+    }
+
+    fn completed(&mut self, completion: &Completion) {
+        self.reader.completed(completion);
     }
 
     fn finish(self) -> Result<R::Output, Error> {
@@ -378,19 +440,39 @@ impl Reader for Copied {
     }
 }
 
-/// Reads the numbers of EXPUNGE responses.
-#[derive(Default)]
-pub(super) struct Expunged(Vec<u32>);
+/// Reads the numbers of what was removed, from EXPUNGE or VANISHED responses.
+pub(super) struct Expunged {
+    told: Vec<u32>,
+    /// UIDs and numbers before the command, of messages that may be removed.
+    numbers: Vec<(u32, u32)>,
+    /// Those numbers that VANISHED responses have removed, ascending.
+    gone: Vec<u32>,
+}
 
 impl Reader for Expunged {
     type Output = Vec<u32>;
 
+    /// VANISHED can name UIDs that others have removed at the same time. Nobody knows their
+    /// numbers, so they are left out.
     fn data(&mut self, data: Data<'_>) -> Result<(), Error> {
-        self.0.extend(data.number.filter(|_| data.is("EXPUNGE")));
+        self.told.extend(data.number.filter(|_| data.is("EXPUNGE")));
+        let Some((false, uids)) = vanished(&data).filter(|_| data.is("VANISHED")) else {
+            return Ok(());
+        };
+        for (first, last) in uids.members(0).ranges() {
+            let from = self.numbers.partition_point(|(uid, _)| uid < first);
+            for (_, number) in self.numbers[from..].iter().take_while(|(uid, _)| uid <= last) {
+                let below = self.gone.partition_point(|gone| gone < number);
+                if self.gone.get(below) != Some(number) {
+                    self.gone.insert(below, *number);
+                    self.told.push(number - below as u32); // `below` lower numbers left before
+                }
+            }
+        }
         Ok(())
     }
 
     fn finish(self) -> Result<Vec<u32>, Error> {
-        Ok(self.0)
+        Ok(self.told)
     }
 }

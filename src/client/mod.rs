@@ -16,6 +16,7 @@
 //! | `returning`, `within` | SEARCH with RETURN, and saved results; the age of letters |
 //! | `ordering` | SORT and THREAD |
 //! | `listing`, `extension_items` | LIST with options, special uses; items of STATUS and FETCH that extensions define |
+//! | `condstore` | CONDSTORE and QRESYNC: what changed and vanished |
 //! | `reconnecting` | a new connection in place of a lost one; what may be done again |
 //! | `quota`, `identity`, `waiting` | GETQUOTAROOT; ID; IDLE |
 //! | `namespaces`, `rights`, `metadata` | NAMESPACE; access control lists; METADATA |
@@ -27,6 +28,7 @@
 mod ahead;
 mod answers;
 mod appending;
+mod condstore;
 mod copying;
 pub(crate) mod error;
 mod extension_items;
@@ -59,6 +61,7 @@ mod waiting;
 mod within;
 
 pub use appending::{Appended, Stored};
+pub use condstore::modified;
 pub use error::Error;
 pub use fetched::Fetched;
 pub use identity::{ServerId, own_identity};

@@ -233,6 +233,9 @@ impl ImapClient {
                 };
                 self.copies_in(to, &sizes, lost)
             }
+            Act::StoreFlags { unchanged_since: Some(_), .. } => {
+                Ok(Some("a second call would take its change for that of another".to_owned()))
+            }
             // What follows names messages by number, so it has no trace exactly if they are the
             // same messages.
             _ => match self.reselect(lost)? {
@@ -316,7 +319,7 @@ impl ImapClient {
                 Found::NothingSelected | Found::OtherUidValidity => false,
             };
             match &deed.act {
-                Act::StoreFlags { mode, flags } if means_the_same => {
+                Act::StoreFlags { mode, flags, unchanged_since: None } if means_the_same => {
                     self.store_silently(messages, *mode, flags)?;
                 }
                 _ => left_out += 1,

@@ -29,7 +29,9 @@ use super::imap::{ImapClient, LONGEST_FAREWELL};
 use super::told::{Warning, WarningKind};
 use crate::proto::ProtocolError;
 use crate::proto::error::excerpt;
-use crate::proto::imap::{Command, Completion, Data, Event, Handle, Status, StatusKind, Verb};
+use crate::proto::imap::{
+    Command, Completion, Data, Event, Handle, Status, StatusKind, Verb, vanished,
+};
 use crate::proto::sasl::{Exchange, SaslError};
 
 /// What a running command needs besides its first line.
@@ -408,6 +410,9 @@ fn is_farewell(status: &Status<'_>, own: Option<&InFlight>) -> bool {
 
 /// A warning about untagged data that is not known.
 fn unknown_data(data: &Data<'_>) -> Option<Warning> {
+    if data.is("VANISHED") && vanished(data).is_none() {
+        return Some(left_out("unique ids were expected", data.tokens.rest()));
+    }
     let unknown = || Warning { kind: WarningKind::UnknownUntagged, words: shown(data) };
     (!is_known(data)).then(unknown)
 }

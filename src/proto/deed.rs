@@ -71,6 +71,9 @@ pub enum Act {
         mode: StoreMode,
         /// The flags.
         flags: Vec<Flag>,
+        /// If it leaves letters alone that have changed since a mod-sequence, that number (RFC
+        /// 7162).
+        unchanged_since: Option<u64>,
     },
     /// A FETCH sets `\Seen`.
     MarkSeen,
@@ -117,7 +120,9 @@ pub enum Reversal {
 }
 
 impl Act {
-    /// Returns whether doing it again changes nothing more, as long as it names the same messages.
+    /// Returns whether doing it again changes nothing more, as long as it names the same messages,
+    /// and has the same result. A STORE with a mod-sequence has not: the second would take the first
+    /// for the change of another.
     pub fn is_repeatable(&self) -> bool {
         matches!(
             self,
@@ -126,7 +131,7 @@ impl Act {
                 | Act::SetRights { .. }
                 | Act::SetMetadata { .. }
                 | Act::Move { .. }
-                | Act::StoreFlags { .. }
+                | Act::StoreFlags { unchanged_since: None, .. }
                 | Act::MarkSeen
                 | Act::TakeRecent
                 | Act::Expunge

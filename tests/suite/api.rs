@@ -82,7 +82,7 @@ fn right(parameter: &str) -> &'static str {
             "\"x\""
         }
         "text" => "\"Subject: x\n\nx\n\"",
-        "messages" | "message" => "1",
+        "messages" | "message" | "modseq" => "1",
         "letters" => "'()",
         "flags" => ":work",
         "parts" => "\"flags\"",
@@ -193,6 +193,7 @@ fn wrong_arguments_are_syntax_errors_before_a_byte_is_sent() {
 fn wrong_values(kind: Type) -> &'static [&'static str] {
     match kind {
         Type::Truth => &["64", "\"x\"", ":no", "'yes"],
+        Type::Integer(_, i64::MAX) => &["t", "\"5\"", "1.5", "-1"],
         Type::Seconds => &["t", "\"5\"", "-1"],
         Type::Integer(..) => &["t", "\"5\"", "1.5", "-1", "100000000000"],
         Type::String => &["5", ":x", "'(\"x\")"],

@@ -9,9 +9,9 @@ use imap_codec::imap_types::core::{AString, IString, NString, NString8};
 use imap_codec::imap_types::extensions::binary::LiteralOrLiteral8;
 use imap_codec::imap_types::mailbox::Mailbox;
 use imap_codec::imap_types::search::SearchKey as TheirKey;
-use postoffice::proto::imap::Messages;
+use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
-use postoffice::proto::imap::{Command, SearchKey, Session, utf7};
+use postoffice::proto::imap::{Command, Messages, SearchKey, Session, Since, utf7};
 use postoffice::proto::{EncodeError, Limits, Protocol, Secret};
 use proptest::prelude::*;
 
@@ -209,4 +209,48 @@ fn patterns_keep_their_meaning_and_quotes() {
             )
         )
     );
+}
+
+#[test]
+fn mod_sequences_are_sent_as_rfc_7162_has_them() {
+    let sent = |command: Result<Command, EncodeError>| {
+        let mut session = session();
+        session.submit(command.unwrap());
+        let line = String::from_utf8(session.take_outgoing().bytes().to_vec()).unwrap();
+        line.strip_prefix("A1 ").unwrap().trim_end().to_owned()
+    };
+    let uids: Messages = Messages::Uids("1:5,7".parse().unwrap());
+    let since = |uids: Option<&str>| Since {
+        uid_validity: 67890007,
+        modseq: 20050715194045000,
+        uids: uids.map(|uids| uids.parse().unwrap()),
+    };
+    let seen = [Flag::SEEN];
+    let items = "(UID FLAGS)".parse().unwrap();
+    for (command, expected) in [
+        (Command::select_condstore("a b", false), "SELECT \"a b\" (CONDSTORE)"),
+        (
+            Command::select_since("INBOX", false, &since(None)),
+            "SELECT INBOX (QRESYNC (67890007 20050715194045000))",
+        ),
+        (
+            Command::select_since("INBOX", true, &since(Some("41,43:211"))),
+            "EXAMINE INBOX (QRESYNC (67890007 20050715194045000 41,43:211))",
+        ),
+        (
+            Command::fetch_changed_since(&uids, &items, 12345),
+            "UID FETCH 1:5,7 (UID FLAGS) (CHANGEDSINCE 12345)",
+        ),
+        (
+            Command::store_unchanged_since(&uids, StoreMode::Add, &seen, true, Some(0)),
+            "UID STORE 1:5,7 (UNCHANGEDSINCE 0) +FLAGS.SILENT (\\Seen)",
+        ),
+        (Ok(Command::enable(&["CONDSTORE", "QRESYNC"])), "ENABLE CONDSTORE QRESYNC"),
+    ] {
+        read_back(command.clone().unwrap());
+        assert_eq!(sent(command), expected);
+    }
+    for wrong in [since(Some("1:*")), Since { modseq: 0, ..since(None) }] {
+        assert!(Command::select_since("INBOX", false, &wrong).is_err(), "{wrong:?}");
+    }
 }

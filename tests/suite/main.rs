@@ -25,6 +25,8 @@ mod common_lisp;
 mod compression;
 #[cfg(feature = "host")]
 mod conditions;
+#[cfg(all(feature = "host", feature = "sandbox"))]
+mod condstore;
 #[cfg(feature = "host")]
 mod dates;
 #[cfg(feature = "host")]

@@ -51,6 +51,8 @@ const READS: &[&str] = &[
     "(save-letter mb 1 (path \"letter\"))",
     "(save-letters mb (quote (:seq 1 :*)) (path \"\"))",
     "(save-attachments mb 1 (path \"\"))",
+    "(changed-letters mb 1)",
+    "(select-mailbox mb \"inbox\" :since (list (mailbox-uidvalidity mb) 1))",
     "(search-mailbox mb :all)",
     "(search-mailbox mb :all :return '(:min :max :count :all :save))",
     "(search-mailbox mb :all :partial '(1 2) :uid t)",

@@ -13,7 +13,7 @@ use super::messages::Messages;
 use super::ordering::{SortCriterion, ThreadAlgorithm, encode_criteria};
 use super::returning::Returns;
 use super::search::SearchKey;
-use super::sequence::SequenceSet;
+use super::sequence::{Bound, SequenceSet};
 use super::verb::Verb;
 use crate::proto::deed::{Act, Change, Letters};
 use crate::proto::error::EncodeError;
@@ -53,6 +53,17 @@ pub enum StoreMode {
     Add,
     /// These flags are removed.
     Remove,
+}
+
+/// A state of a mailbox that a client remembers (RFC 7162 3.2.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since {
+    /// The UIDVALIDITY.
+    pub uid_validity: u32,
+    /// The highest mod-sequence; at least 1.
+    pub modseq: u64,
+    /// The UIDs that the client knows; `None` for all that existed then.
+    pub uids: Option<SequenceSet>,
 }
 
 type Built = Result<Command, EncodeError>;
@@ -197,9 +208,58 @@ impl Command {
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent; the same holds for every command with names.
     pub fn select(name: &str, read_only: bool) -> Built {
+        Command::select_with(name, read_only, |_| Ok(()))
+    }
+
+    /// SELECT or EXAMINE that switches CONDSTORE on (RFC 7162 3.1.8).
+    ///
+    /// # Errors
+    /// As [`Command::select`].
+    pub fn select_condstore(name: &str, read_only: bool) -> Built {
+        Command::select_with(name, read_only, |to| {
+            to.list(|inside| {
+                inside.word("CONDSTORE");
+                Ok(())
+            })
+            .map(drop)
+        })
+    }
+
+    /// SELECT or EXAMINE that asks what has changed and vanished since a state (RFC 7162 3.2.5).
+    /// QRESYNC must be enabled.
+    ///
+    /// # Errors
+    /// As [`Command::select`]; also for a mod-sequence of 0, and for known UIDs with `*`.
+    pub fn select_since(name: &str, read_only: bool, since: &Since) -> Built {
+        if since.modseq == 0 {
+            return Err(EncodeError::new("mod-sequence", "a number from 1 on", b"0"));
+        }
+        let is_last = |bound: &Bound| *bound == Bound::Last;
+        let uids = since.uids.as_ref().filter(|uids| !uids.is_empty());
+        let mut ranges = uids.into_iter().flat_map(SequenceSet::ranges);
+        if ranges.any(|(first, last)| is_last(first) || is_last(last)) {
+            return Err(EncodeError::new("known unique ids", "a set without *", b"*"));
+        }
+        Command::select_with(name, read_only, |to| {
+            to.list(|parameters| {
+                let parameter = |inside: &mut Encoder| {
+                    inside.number(since.uid_validity.into()).number(since.modseq);
+                    uids.map_or(Ok(()), |uids| inside.sequence_set(uids).map(drop))
+                };
+                parameters.word("QRESYNC").list(parameter).map(drop)
+            })
+            .map(drop)
+        })
+    }
+
+    fn select_with(
+        name: &str,
+        read_only: bool,
+        parameters: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+    ) -> Built {
         let effect = Effect::Select { name: name.to_owned(), read_only };
         let verb = if read_only { Verb::Examine } else { Verb::Select };
-        let command = Command::on_mailbox(verb, name)?.with_effect(effect);
+        let command = Command::with(verb, |to| parameters(to.mailbox(name)?))?.with_effect(effect);
         let change = Change::of(name, Act::TakeRecent);
         Ok(if read_only { command } else { command.changing(change) })
     }
@@ -445,11 +505,40 @@ impl Command {
         Ok(if items.marks_seen() { command.changing_its_messages(Act::MarkSeen) } else { command })
     }
 
+    /// FETCH of the messages that have changed since a mod-sequence (RFC 7162 3.1.4.1).
+    ///
+    /// # Errors
+    /// As [`Command::fetch`].
+    pub fn fetch_changed_since(messages: &Messages, items: &FetchItems, modseq: u64) -> Built {
+        Command::on(Verb::Fetch, messages, |to| {
+            to.raw_text("fetch items", &items.to_string())?.list(|inside| {
+                inside.word("CHANGEDSINCE").number(modseq);
+                Ok(())
+            })?;
+            Ok(())
+        })
+    }
+
     /// STORE (6.4.6). With `silent` the server does not report the new flags.
     ///
     /// # Errors
     /// [`EncodeError`] for the empty set.
     pub fn store(messages: &Messages, mode: StoreMode, flags: &[Flag], silent: bool) -> Built {
+        Command::store_unchanged_since(messages, mode, flags, silent, None)
+    }
+
+    /// STORE that leaves messages alone which have changed since a mod-sequence, if one is given
+    /// (RFC 7162 3.1.3).
+    ///
+    /// # Errors
+    /// As [`Command::store`].
+    pub fn store_unchanged_since(
+        messages: &Messages,
+        mode: StoreMode,
+        flags: &[Flag],
+        silent: bool,
+        unchanged_since: Option<u64>,
+    ) -> Built {
         let item = match (mode, silent) {
             (StoreMode::Replace, false) => "FLAGS",
             (StoreMode::Replace, true) => "FLAGS.SILENT",
@@ -458,9 +547,17 @@ impl Command {
             (StoreMode::Remove, false) => "-FLAGS",
             (StoreMode::Remove, true) => "-FLAGS.SILENT",
         };
-        let act = Act::StoreFlags { mode, flags: flags.to_vec() };
-        Command::on(Verb::Store, messages, |to| to.word(item).flags(flags).map(drop))
-            .map(|command| command.changing_its_messages(act))
+        let act = Act::StoreFlags { mode, flags: flags.to_vec(), unchanged_since };
+        Command::on(Verb::Store, messages, |to| {
+            if let Some(modseq) = unchanged_since {
+                to.list(|inside| {
+                    inside.word("UNCHANGEDSINCE").number(modseq);
+                    Ok(())
+                })?;
+            }
+            to.word(item).flags(flags).map(drop)
+        })
+        .map(|command| command.changing_its_messages(act))
     }
 
     /// COPY (6.4.7).
@@ -621,6 +718,15 @@ impl Command {
         .map(|command| {
             command.changing(Change::of(name, Act::SetMetadata { entry: entry.to_owned() }))
         })
+    }
+
+    /// ENABLE (RFC 5161 3.1) of extensions, by their trusted names.
+    pub fn enable(extensions: &[&'static str]) -> Command {
+        let mut encoder = Encoder::new(Verb::Enable.row().name);
+        for extension in extensions {
+            encoder.word(extension);
+        }
+        Command { parts: encoder.into_parts(), ..Command::plain(Verb::Enable) }
     }
 
     /// IDLE (RFC 2177); [`super::Session::end_idle`] ends it.

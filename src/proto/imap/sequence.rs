@@ -157,6 +157,19 @@ impl Members {
         self.ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum()
     }
 
+    /// The first and last number of each range, ascending.
+    pub fn ranges(&self) -> &[(u32, u32)] {
+        &self.ranges
+    }
+
+    /// Returns how many numbers from `first` to `last` the set contains.
+    pub fn count_between(&self, first: u64, last: u64) -> u64 {
+        let at = self.ranges.partition_point(|(_, end)| u64::from(*end) < first);
+        let wide = |&(start, end): &(u32, u32)| (u64::from(start), u64::from(end));
+        let ranges = self.ranges[at..].iter().map(wide).take_while(|(start, _)| *start <= last);
+        ranges.map(|(start, end)| end.min(last) + 1 - start.max(first)).sum()
+    }
+
     /// Returns whether a number is in the set.
     pub fn contains(&self, number: u32) -> bool {
         let at = self.ranges.partition_point(|(first, _)| *first <= number);

@@ -209,6 +209,8 @@ pub struct Session {
     capabilities: Capabilities,
     /// How often the server has announced its capabilities; starting TLS counts too.
     capabilities_told: u64,
+    /// The extensions that the server says are enabled, in upper case (RFC 5161).
+    enabled: Vec<String>,
     selected: Option<SelectedMailbox>,
     selections: u64,
     given_names: GivenNames,
@@ -241,6 +243,7 @@ impl Session {
             greeted: false,
             capabilities: Capabilities::default(),
             capabilities_told: 0,
+            enabled: Vec::new(),
             selected: None,
             selections: 0,
             given_names: GivenNames::default(),
@@ -269,6 +272,11 @@ impl Session {
     /// The server's current capabilities.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    /// Returns whether the server has enabled an extension such as `QRESYNC`.
+    pub fn has_enabled(&self, extension: &str) -> bool {
+        self.enabled.iter().any(|enabled| enabled.eq_ignore_ascii_case(extension))
     }
 
     /// The selected mailbox, including one whose SELECT has not been answered yet.
@@ -489,7 +497,17 @@ impl Session {
                     } else if data.is("LIST") || data.is("LSUB") {
                         let utf8_names = self.capabilities.utf8_names();
                         self.given_names.note(&data, utf8_names, &self.limits);
+                    } else if data.number.is_none() && data.is("ENABLED") {
+                        let names = data.tokens.rest().split(u8::is_ascii_whitespace);
+                        for name in names.filter(|name| !name.is_empty()) {
+                            self.limits.check("names", self.enabled.len() as u64 + 1)?;
+                            self.enabled.push(String::from_utf8_lossy(name).into_owned());
+                        }
                     } else if let Some(selected) = &mut self.selected {
+                        // Only VANISHED needs the UIDs of numbers.
+                        if data.is("FETCH") && !self.enabled.is_empty() {
+                            selected.learn_uid(&data);
+                        }
                         selected.apply_data(&data, &self.limits)?;
                     }
                     self.count_response()?;

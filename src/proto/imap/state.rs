@@ -2,11 +2,14 @@
 //! (RFC 3501 5.2, 7).
 //!
 //! [`Capabilities`] holds the latest list that the server announced. [`SelectedMailbox`] follows
-//! EXISTS, RECENT, EXPUNGE and FLAGS responses and the response codes of SELECT. It also remembers
-//! which message numbers were expunged, so that a caller can tell whether a number it holds still
-//! means the same message.
+//! EXISTS, RECENT, EXPUNGE, VANISHED and FLAGS responses and the response codes of SELECT. It also
+//! remembers which message numbers were expunged, so that a caller can tell whether a number it
+//! holds still means the same message. VANISHED says UIDs; `known_uids` finds the numbers.
 
+use super::fetched::{FetchedItems, message_number};
+use super::known_uids::KnownUids;
 use super::response::{Code, Data};
+use super::sequence::{Bound, SequenceSet};
 use super::tokens::{Token, Tokens, lossless, parse_number};
 use crate::proto::error::ProtocolError;
 use crate::proto::limits::Limits;
@@ -130,6 +133,7 @@ pub struct SelectedMailbox {
     /// How many messages had been in the mailbox when `uid_next` was announced: those that exist
     /// and those expunged since SELECT. `None` until SELECT has completed.
     pub(super) counted: Option<u64>,
+    pub(super) uids: KnownUids,
 }
 
 impl SelectedMailbox {
@@ -176,17 +180,58 @@ impl SelectedMailbox {
             // Ignore a number beyond the mailbox: it is the server's mistake and must not make the
             // count wrap.
             Some(number) if data.is("EXPUNGE") && number <= self.exists => {
-                self.exists = self.exists.saturating_sub(1);
-                self.expunged += 1;
-                while self.left.last().is_some_and(|(_, last)| *last >= number) {
-                    self.left.pop();
-                }
-                self.left.push((self.expunged, number));
+                self.uids.forget_from(number);
+                self.leave(1, number);
             }
+            None if data.is("VANISHED") => self.apply_vanished(data, limits)?,
             None if data.is("FLAGS") => self.flags = flag_list(&mut data.tokens.clone(), limits)?,
             _ => {}
         }
         Ok(())
+    }
+
+    fn leave(&mut self, count: u32, lowest: u32) {
+        self.exists = self.exists.saturating_sub(count);
+        self.expunged += u64::from(count);
+        while self.left.last().is_some_and(|(_, last)| *last >= lowest) {
+            self.left.pop();
+        }
+        self.left.push((self.expunged, lowest));
+    }
+
+    /// Without a set that can be read, any number may have shifted.
+    fn apply_vanished(&mut self, data: &Data<'_>, limits: &Limits) -> Result<(), ProtocolError> {
+        match vanished(data) {
+            Some((true, _)) => {} // these have no numbers any more
+            Some((false, set)) => {
+                limits.check("names", set.ranges().len() as u64)?;
+                let left = self.uids.vanish(&set.members(0), self.exists);
+                left.into_iter().for_each(|left| self.leave(left.count, left.lowest));
+            }
+            None => {
+                let exists = self.exists;
+                self.uids.forget_from(1);
+                self.leave(1, 1);
+                self.exists = exists;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the UID of a FETCH response, if it has one.
+    pub(super) fn learn_uid(&mut self, data: &Data<'_>) {
+        let Some(number) = data.number.filter(|number| *number > 0 && *number <= self.exists)
+        else {
+            return;
+        };
+        let mut tokens = data.tokens.clone();
+        let Ok(mut items) = FetchedItems::of(&mut tokens) else { return };
+        while let Ok(Some((name, value))) = items.next() {
+            if name.eq_ignore_ascii_case(b"UID") {
+                message_number(value).iter().for_each(|uid| self.uids.learn(number, uid.get()));
+                return;
+            }
+        }
     }
 
     pub(super) fn apply_code(
@@ -194,6 +239,11 @@ impl SelectedMailbox {
         code: &Code<'_>,
         limits: &Limits,
     ) -> Result<(), ProtocolError> {
+        // What came before was about the mailbox that this SELECT leaves (RFC 7162 3.2.11).
+        if code.is("CLOSED") && !self.is_open() {
+            let (name, read_only) = (std::mem::take(&mut self.name), self.read_only);
+            *self = SelectedMailbox { name, read_only, ..Default::default() };
+        }
         let number = || code.number().and_then(|number| u32::try_from(number).ok());
         if code.is("UIDNEXT") {
             self.uid_next = number();
@@ -213,6 +263,22 @@ impl SelectedMailbox {
         }
         Ok(())
     }
+}
+
+/// Reads VANISHED (RFC 7162 3.2.10): whether it is about earlier times, and the UIDs. `None` if it
+/// cannot be read.
+pub fn vanished(data: &Data<'_>) -> Option<(bool, SequenceSet)> {
+    let mut tokens = data.tokens.clone();
+    let mut token = tokens.next_token().ok()??;
+    let is_earlier = token == Token::Open;
+    if is_earlier {
+        tokens.skip_value(token).ok()?;
+        token = tokens.next_token().ok()??;
+    }
+    let set: SequenceSet = std::str::from_utf8(&token.bytes()?).ok()?.parse().ok()?;
+    let is_last = |bound: &Bound| *bound == Bound::Last;
+    let has_last = set.ranges().iter().any(|(first, last)| is_last(first) || is_last(last));
+    (!has_last && tokens.expect_end().is_ok()).then_some((is_earlier, set))
 }
 
 /// Reads a list of flags, `(\Seen junk \*)`. Servers put anything into keywords, so whatever the

@@ -49,6 +49,7 @@ pub enum Verb {
     DeleteAcl,
     GetMetadata,
     SetMetadata,
+    Enable,
 }
 
 /// How a command may be pipelined with others (RFC 9051 5.5).
@@ -115,7 +116,7 @@ pub struct Row {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Verb; 38] = {
+    pub const ALL: [Verb; 39] = {
         use Verb::*;
         [
             Capability,
@@ -156,6 +157,7 @@ impl Verb {
             DeleteAcl,
             GetMetadata,
             SetMetadata,
+            Enable,
         ]
     };
 
@@ -183,7 +185,10 @@ impl Verb {
             Verb::Append => plain("APPEND", Elsewhere, &[], Always),
             Verb::Close => selected("CLOSE", None, Alone, &[], Sometimes),
             Verb::Unselect => selected("UNSELECT", None, Alone, &[], Never),
-            Verb::Expunge => selected("EXPUNGE", Some("UID EXPUNGE"), Alone, &["EXPUNGE"], Always),
+            Verb::Expunge => {
+                let answers = &["EXPUNGE", "VANISHED"];
+                selected("EXPUNGE", Some("UID EXPUNGE"), Alone, answers, Always)
+            }
             Verb::Search => {
                 let answers = &["SEARCH", "ESEARCH"];
                 selected("SEARCH", Some("UID SEARCH"), Numbers, answers, Never)
@@ -193,9 +198,13 @@ impl Verb {
             Verb::Fetch => selected("FETCH", Some("UID FETCH"), Numbers, &["FETCH"], Sometimes),
             Verb::Store => selected("STORE", Some("UID STORE"), Numbers, &["FETCH"], Always),
             Verb::Copy => selected("COPY", Some("UID COPY"), AloneByNumber, &[], Always),
-            Verb::Move => selected("MOVE", Some("UID MOVE"), AloneByNumber, &["EXPUNGE"], Always),
+            Verb::Move => {
+                let answers = &["EXPUNGE", "VANISHED"];
+                selected("MOVE", Some("UID MOVE"), AloneByNumber, answers, Always)
+            }
             Verb::Idle => plain("IDLE", Alone, &[], Never),
             Verb::Compress => plain("COMPRESS", Alone, &[], Never),
+            Verb::Enable => plain("ENABLE", Alone, &["ENABLED"], Never),
             Verb::Id => plain("ID", Elsewhere, &["ID"], Never),
             Verb::GetQuotaRoot => plain("GETQUOTAROOT", Elsewhere, &["QUOTAROOT", "QUOTA"], Never),
             Verb::Namespace => plain("NAMESPACE", Elsewhere, &["NAMESPACE"], Never),

@@ -48,7 +48,7 @@ impl Session {
             return no("[TRYCREATE] No such mailbox.");
         };
         let uid_validity = mailbox.uid_validity;
-        let Some(uid) = mailbox.append(Message { content, flags, internal_date }) else {
+        let Some(uid) = mailbox.append(Message::new(content, flags, internal_date)) else {
             return no("The mailbox has no UIDs left.");
         };
         if self.extensions.has(Extension::UidPlus) {

@@ -5,6 +5,7 @@
 //! none.
 
 use imap_codec::imap_types::{
+    command::StoreModifier,
     flag::{Flag, StoreResponse, StoreType},
     mailbox::Mailbox as MailboxName,
     sequence::SequenceSet,
@@ -29,27 +30,41 @@ impl Session {
         response: StoreResponse,
         flags: &[Flag<'_>],
         uid: bool,
+        modifiers: &[StoreModifier],
     ) -> Outcome {
-        let view = self.selected_writable()?;
+        self.selected_writable()?;
+        let unchanged_since = self.unchanged_since(modifiers)?;
+        let view = self.selected()?;
         let flags = Flags::from_command(flags).or_else(bad)?;
         let targets = view.resolve(set, uid).or_else(bad)?;
         let mut state = self.shared.store.lock();
         let Some(mailbox) = state.mailbox_mut(view.id) else { return no(GONE) };
         let mut missing = false;
         let mut answers = Vec::new();
+        let mut modified = Vec::new();
         for (number, target) in targets {
+            let modseq = mailbox.messages.get(&target).map(|message| message.modseq);
+            if unchanged_since.is_some_and(|since| modseq.is_some_and(|modseq| modseq > since)) {
+                modified.push(if uid { target } else { number });
+                continue;
+            }
             let found = mailbox.change_flags(target, view.session, |known| match kind {
                 StoreType::Replace => *known = flags.clone(),
                 StoreType::Add => known.add(&flags),
                 StoreType::Remove => known.remove(&flags),
             });
             missing |= !found;
-            if let (StoreResponse::Answer, Some(message)) =
-                (response, mailbox.messages.get(&target))
-            {
-                let list = message.flags.list(view.is_recent(target));
-                let uid = if uid { format!("UID {target} ") } else { String::new() };
-                answers.push(format!("* {number} FETCH ({uid}FLAGS {list})\r\n"));
+            let Some(message) = mailbox.messages.get(&target) else { continue };
+            let list = message.flags.list(view.is_recent(target));
+            let told = [
+                (uid || self.resync.qresync).then(|| format!("UID {target}")),
+                (response == StoreResponse::Answer).then(|| format!("FLAGS {list}")),
+                // RFC 7162 3.1.3: even for .SILENT.
+                self.resync.condstore.then(|| format!("MODSEQ ({})", message.modseq)),
+            ];
+            if response == StoreResponse::Answer || self.resync.condstore {
+                let told: Vec<String> = told.into_iter().flatten().collect();
+                answers.push(format!("* {number} FETCH ({})\r\n", told.join(" ")));
             }
         }
         drop(state);
@@ -60,6 +75,10 @@ impl Session {
         }
         if missing && !uid {
             return no(GONE);
+        }
+        if !modified.is_empty() {
+            let modified = sequence::compact(&modified);
+            return Ok(format!("[MODIFIED {modified}] Others have changed some letters."));
         }
         Ok("STORE completed.".to_owned())
     }
@@ -78,7 +97,7 @@ impl Session {
             uids.retain(|uid| sequence::contains(&spans, *uid));
         }
         mailbox.remove(&uids, view.session);
-        Ok("EXPUNGE completed.".to_owned())
+        Ok(format!("{}EXPUNGE completed.", self.resync.highest(mailbox)))
     }
 
     pub(crate) fn copy(

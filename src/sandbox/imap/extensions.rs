@@ -81,6 +81,11 @@ pub enum Extension {
     Preview,
     /// `APPENDLIMIT` (RFC 7889): the size of the largest letter.
     AppendLimit,
+    /// `CONDSTORE` (RFC 7162): mod-sequences.
+    CondStore,
+    /// `QRESYNC` (RFC 7162): what changed and vanished since a mod-sequence. Needs `CONDSTORE` and
+    /// `ENABLE`.
+    QResync,
 }
 
 /// When an extension is advertised.
@@ -138,6 +143,8 @@ const TABLE: &[Row] = &[
     (Extension::SaveDate, &["SAVEDATE"], Advertised::Always, true),
     (Extension::Preview, &["PREVIEW"], Advertised::Always, true),
     (Extension::AppendLimit, &["APPENDLIMIT"], Advertised::Always, true),
+    (Extension::CondStore, &["CONDSTORE"], Advertised::Always, true),
+    (Extension::QResync, &["QRESYNC"], Advertised::Always, true),
 ];
 
 impl Extension {
@@ -193,9 +200,14 @@ impl Extensions {
         Extensions(0).with(Extension::StartTls).with(Extension::AuthPlain)
     }
 
-    /// Returns whether an extension is on.
+    /// Returns whether an extension is on, with those that it needs.
     pub fn has(self, extension: Extension) -> bool {
-        self.0 & (1 << extension as u32) != 0
+        let needs: &[Extension] = match extension {
+            Extension::QResync => &[Extension::CondStore, Extension::Enable],
+            _ => &[],
+        };
+        let is_on = |extension: Extension| self.0 & (1 << extension as u32) != 0;
+        is_on(extension) && needs.iter().all(|needed| is_on(*needed))
     }
 
     /// The same set with this extension on.

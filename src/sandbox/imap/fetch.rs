@@ -7,6 +7,7 @@
 use std::{io, sync::Arc};
 
 use imap_codec::imap_types::{
+    command::FetchModifier,
     fetch::{MacroOrMessageDataItemNames, MessageDataItemName as Item, Section},
     sequence::SequenceSet,
 };
@@ -26,6 +27,7 @@ struct Snapshot {
     uid: u32,
     content: Arc<Content>,
     flags: String,
+    modseq: u64,
     internal_date: Zoned,
     /// Whether this command set `\Seen`; the response then includes the flags.
     became_seen: bool,
@@ -39,6 +41,7 @@ impl Session {
         set: &SequenceSet,
         items: &MacroOrMessageDataItemNames<'_>,
         uid: bool,
+        modifiers: &[FetchModifier],
     ) -> Outcome {
         let mut items = match items {
             MacroOrMessageDataItemNames::Macro(name) => name.expand(),
@@ -47,14 +50,26 @@ impl Session {
         if items.iter().any(|item| matches!(item, Item::Binary { .. } | Item::BinarySize { .. })) {
             return bad("BINARY is not supported.");
         }
+        let since = self.changed_since(modifiers, uid)?;
         if items.contains(&Item::ModSeq) {
-            return bad("CONDSTORE is not supported.");
+            self.use_condstore()?;
+        } else if since.is_some() {
+            items.push(Item::ModSeq);
         }
         if uid && !items.contains(&Item::Uid) {
             items.insert(0, Item::Uid);
         }
+        if modifiers.contains(&FetchModifier::Vanished) {
+            self.tell_vanished(set, since.unwrap_or_default())?;
+        }
         let view = self.selected()?;
-        let targets = view.resolve(set, uid).or_else(bad)?;
+        let mut targets = view.resolve(set, uid).or_else(bad)?;
+        if let Some(since) = since {
+            let state = self.shared.store.lock();
+            let Some(mailbox) = state.mailbox(view.id) else { return no(GONE) };
+            let message = |uid: &u32| mailbox.messages.get(uid);
+            targets.retain(|(_, uid)| message(uid).is_none_or(|message| message.modseq > since));
+        }
         let wanted = targets.len();
         let sets_seen = !view.read_only && items.iter().any(sets_seen);
         let snapshots = self.snapshots(targets, sets_seen);
@@ -93,6 +108,7 @@ impl Session {
                 uid,
                 content: Arc::clone(&message.content),
                 flags: message.flags.list(view.is_recent(uid)),
+                modseq: message.modseq,
                 internal_date: message.internal_date.clone(),
                 became_seen,
                 saved: mailbox.details.saved.get(&uid).cloned(),
@@ -119,6 +135,9 @@ impl Session {
         }
         if snapshot.became_seen && !items.contains(&Item::Flags) {
             out.extend_from_slice(format!(" FLAGS {}", snapshot.flags).as_bytes());
+        }
+        if snapshot.became_seen && !items.contains(&Item::ModSeq) {
+            out.extend_from_slice(self.resync.modseq(snapshot.modseq).as_bytes());
         }
         out.extend_from_slice(b")\r\n");
         self.flush_if_large()
@@ -171,8 +190,9 @@ fn write_item(out: &mut Vec<u8>, snapshot: &Snapshot, item: &Item<'_>) {
         Item::BodyExt { section, partial, .. } => {
             write_section(out, content, section.as_ref(), *partial)
         }
+        Item::ModSeq => out.extend_from_slice(format!("MODSEQ ({})", snapshot.modseq).as_bytes()),
         // `fetch` has refused these already.
-        Item::Binary { .. } | Item::BinarySize { .. } | Item::ModSeq => {}
+        Item::Binary { .. } | Item::BinarySize { .. } => {}
     }
 }
 

@@ -4,7 +4,9 @@
 //! The store decides whether a name may be created, deleted or renamed. It returns a reason, which
 //! `refusal` turns into the text of a NO.
 
-use imap_codec::imap_types::{mailbox::Mailbox as MailboxName, status::StatusDataItemName};
+use imap_codec::imap_types::{
+    command::SelectParameter, mailbox::Mailbox as MailboxName, status::StatusDataItemName,
+};
 
 use crate::sandbox::imap::counts::{Item, mailbox_id};
 use crate::sandbox::imap::selected::{Selected, flags_responses};
@@ -16,8 +18,17 @@ use crate::sandbox::{Extension, Extensions};
 
 impl Session {
     /// SELECT and EXAMINE. A failure leaves no mailbox selected (RFC 3501 6.3.1).
-    pub(crate) fn select(&mut self, mailbox: &MailboxName<'_>, read_only: bool) -> Outcome {
+    pub(crate) fn select(
+        &mut self,
+        mailbox: &MailboxName<'_>,
+        read_only: bool,
+        parameters: &[SelectParameter],
+    ) -> Outcome {
         let user = self.user()?;
+        let since = self.since(parameters)?;
+        if self.resync.qresync && matches!(self.state, State::Selected(..)) {
+            self.untagged("OK [CLOSED] The mailbox is left.");
+        }
         self.leave_mailbox();
         let mut state = self.shared.store.lock();
         let Some(id) = state.find(&user, &name_of(mailbox)) else {
@@ -37,8 +48,15 @@ impl Session {
         if self.extensions.has(Extension::ObjectId) {
             lines += &format!("* OK [MAILBOXID ({})] Its id.\r\n", mailbox_id(id));
         }
-        drop(state);
         self.out.extend_from_slice(lines.as_bytes());
+        if self.extensions.has(Extension::CondStore) {
+            let line = format!("OK [HIGHESTMODSEQ {}] The last change.", mailbox.highest_modseq);
+            self.out.extend_from_slice(format!("* {line}\r\n").as_bytes());
+        }
+        if let Some(since) = since {
+            since.tell(mailbox, &view, self.resync, &mut self.out);
+        }
+        drop(state);
         self.state = State::Selected(user, view);
         Ok(if read_only {
             "[READ-ONLY] EXAMINE completed."
@@ -121,6 +139,9 @@ impl Session {
         mailbox: &MailboxName<'_>,
         items: &[StatusDataItemName],
     ) -> Outcome {
+        if items.contains(&StatusDataItemName::HighestModSeq) {
+            self.use_condstore()?;
+        }
         let items: Vec<Item> = items.iter().cloned().map(Item::Known).collect();
         self.status_of(&name_of(mailbox), &items)
     }
@@ -135,14 +156,16 @@ impl Session {
     /// opened by EXAMINE.
     pub(crate) fn close(&mut self) -> Outcome {
         let view = self.selected()?;
+        let mut code = String::new();
         if !view.read_only {
             let mut state = self.shared.store.lock();
             if let Some(mailbox) = state.mailbox_mut(view.id) {
                 mailbox.remove(&deleted(mailbox), view.session);
+                code = self.resync.highest(mailbox);
             }
         }
         self.leave_mailbox();
-        Ok("CLOSE completed.".to_owned())
+        Ok(format!("{code}CLOSE completed."))
     }
 
     pub(crate) fn unselect(&mut self) -> Outcome {
@@ -198,6 +221,7 @@ pub(crate) fn status_item(
             let sizes = mailbox.messages.values().map(|message| message.content.bytes.len() as u64);
             format!("SIZE {}", sizes.sum::<u64>())
         }
+        StatusDataItemName::HighestModSeq => format!("HIGHESTMODSEQ {}", mailbox.highest_modseq),
         _ => return None,
     })
 }

@@ -4,7 +4,7 @@
 //! login commands are refused until the connection is encrypted.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use imap_codec::imap_types::auth::AuthMechanism;
+use imap_codec::imap_types::{auth::AuthMechanism, extensions::enable::CapabilityEnable};
 
 use crate::sandbox::Extension;
 use crate::sandbox::imap::session::{Outcome, Refusal, Session, State, bad, no};
@@ -87,13 +87,14 @@ impl Session {
         Ok(format!("[CAPABILITY {}] {command} completed.", self.capabilities()))
     }
 
-    pub(crate) fn enable(&mut self) -> Outcome {
+    /// ENABLE (RFC 5161 3.1): the response lists the extensions that this command enabled.
+    pub(crate) fn enable(&mut self, capabilities: &[CapabilityEnable<'_>]) -> Outcome {
         if !self.extensions.has(Extension::Enable) {
             return bad("ENABLE is not supported.");
         }
         self.user()?;
-        // RFC 5161 3.1: the response lists only extensions that were enabled, here none.
-        self.untagged("ENABLED");
+        let enabled = self.enable_resync(capabilities);
+        self.untagged(&["ENABLED"].into_iter().chain(enabled).collect::<Vec<_>>().join(" "));
         Ok("ENABLE completed.".to_owned())
     }
 

@@ -14,6 +14,7 @@
 //! | `rights`, `metadata` | access control lists; METADATA |
 //! | `counts`, `special_use` | the items of STATUS; CREATE with a special use |
 //! | `folders`, `list` | SELECT, CREATE and other commands on whole mailboxes; LIST and LSUB |
+//! | `condstore` | mod-sequences: CONDSTORE and QRESYNC |
 //! | `append`, `copying` | APPEND; STORE, EXPUNGE, COPY and MOVE |
 //! | `fetch`, `section`, `structure`, `address` | FETCH: `BODY[…]`, ENVELOPE, BODYSTRUCTURE |
 //! | `objects` | FETCH: EMAILID, THREADID, SAVEDATE, PREVIEW |
@@ -26,6 +27,7 @@
 mod address;
 mod append;
 mod base_subject;
+mod condstore;
 mod copying;
 mod counts;
 mod dates;

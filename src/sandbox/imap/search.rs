@@ -30,8 +30,17 @@ impl Session {
         uid: bool,
     ) -> Outcome {
         let mut line = "SEARCH".to_owned();
+        let mut highest = 0;
         for found in self.matches(charset, criteria)? {
             let _ = write!(line, " {}", if uid { found.uid } else { found.number });
+            highest = highest.max(found.message.modseq);
+        }
+        // RFC 7162 3.1.5: that of the letters found, if there are any.
+        if uses_modseq(criteria) {
+            self.use_condstore()?;
+            if highest > 0 {
+                let _ = write!(line, " (MODSEQ {highest})");
+            }
         }
         self.untagged(&line);
         Ok("SEARCH completed.".to_owned())
@@ -103,6 +112,8 @@ enum Key {
     Sent(Relation, Date),
     /// Internal dates from this time on (RFC 5032).
     Younger(Timestamp),
+    /// Mod-sequences from this one on (RFC 7162).
+    ModSeq(u64),
     Header(String, Needle),
     Body(Needle),
     Text(Needle),
@@ -148,6 +159,7 @@ impl Key {
                 sent.is_some_and(|date| relation.holds(date, *day))
             }
             Key::Younger(first) => message.internal_date.timestamp() >= *first,
+            Key::ModSeq(first) => message.modseq >= *first,
             Key::Header(name, needle) => matching::in_header(bytes, name, needle),
             Key::Body(needle) => matching::in_body(&message.content, needle),
             Key::Text(needle) => matching::in_text(&message.content, needle),
@@ -234,8 +246,24 @@ fn prepare(key: &SearchKey<'_>, view: &Selected, extensions: Extensions) -> Resu
             Ok(not(Key::Younger(ago(seconds.get()))))
         }
         SearchKey::Younger(_) | SearchKey::Older(_) => bad("WITHIN is not supported."),
+        // The entry may be ignored where all flags have one mod-sequence (RFC 7162 3.1.5).
+        SearchKey::ModSequence { modseq, .. } if extensions.has(Extension::CondStore) => {
+            Ok(Key::ModSeq(*modseq))
+        }
         SearchKey::ModSequence { .. } => bad("CONDSTORE is not supported."),
     }
+}
+
+/// Whether MODSEQ is among the keys.
+fn uses_modseq(keys: &[SearchKey<'_>]) -> bool {
+    let is_in = |key| uses_modseq(std::slice::from_ref(key));
+    keys.iter().any(|key| match key {
+        SearchKey::ModSequence { .. } => true,
+        SearchKey::And(keys) => uses_modseq(keys.as_ref()),
+        SearchKey::Or(one, other) => is_in(one) || is_in(other),
+        SearchKey::Not(key) => is_in(key),
+        _ => false,
+    })
 }
 
 /// The time this many seconds ago.

@@ -11,11 +11,15 @@
 //! 4. Flags changed by other sessions, as FETCH. A session's own STORE and FETCH answer for
 //!    themselves.
 //!
+//! With CONDSTORE the last says the mod-sequence too, and with QRESYNC the UID; expunges are then
+//! announced as VANISHED (RFC 7162 3.2.10).
+//!
 //! If the log no longer reaches back to the position, the view compares the whole mailbox instead:
 //! missing letters are expunged, and the flags of all others are announced.
 
 use std::{collections::HashSet, io::Write as _, sync::Arc};
 
+use crate::sandbox::imap::condstore::Resync;
 use crate::sandbox::imap::sequence;
 use crate::sandbox::imap::sequence::Span;
 use crate::sandbox::store::mailbox::Mailbox;
@@ -118,25 +122,39 @@ impl Selected {
     }
 
     /// Announces the changes since the last call, EXPUNGE responses only if `expunge`.
-    pub(crate) fn sync(&mut self, mailbox: &mut Mailbox, expunge: bool, out: &mut Vec<u8>) {
+    pub(crate) fn sync(
+        &mut self,
+        mailbox: &mut Mailbox,
+        expunge: bool,
+        resync: Resync,
+        out: &mut Vec<u8>,
+    ) {
         self.announce_keywords(mailbox, out);
         let changed = self.read_log(mailbox);
         if expunge && !self.pending.is_empty() {
-            self.announce_expunges(out);
+            self.announce_expunges(resync, out);
         }
         self.announce_new(mailbox, out);
         for uid in changed {
-            self.announce_flags(mailbox, uid, out);
+            self.announce_flags(mailbox, uid, resync, out);
         }
     }
 
     /// Writes `* 3 FETCH (FLAGS (\Seen))`.
-    fn announce_flags(&self, mailbox: &Mailbox, uid: u32, out: &mut Vec<u8>) {
+    pub(crate) fn announce_flags(
+        &self,
+        mailbox: &Mailbox,
+        uid: u32,
+        resync: Resync,
+        out: &mut Vec<u8>,
+    ) {
         if let (Ok(place), Some(message)) =
             (self.uids.binary_search(&uid), mailbox.messages.get(&uid))
         {
             let flags = message.flags.list(self.is_recent(uid));
-            let _ = write!(out, "* {} FETCH (FLAGS {flags})\r\n", place + 1);
+            let uid = if resync.qresync { format!("UID {uid} ") } else { String::new() };
+            let modseq = resync.modseq(message.modseq);
+            let _ = write!(out, "* {} FETCH ({uid}FLAGS {flags}{modseq})\r\n", place + 1);
         }
     }
 
@@ -179,14 +197,20 @@ impl Selected {
 
     /// Announces the pending expunges in ascending order. Each number counts without the letters
     /// announced before it: letters 3, 4 and 5 are announced as 3, 3, 3.
-    fn announce_expunges(&mut self, out: &mut Vec<u8>) {
+    fn announce_expunges(&mut self, resync: Resync, out: &mut Vec<u8>) {
         let mut gone = std::mem::take(&mut self.pending);
         gone.sort_unstable();
         gone.dedup();
+        gone.retain(|uid| self.uids.binary_search(uid).is_ok());
+        if resync.qresync && !gone.is_empty() {
+            let _ = write!(out, "* VANISHED {}\r\n", sequence::compact(&gone));
+        }
         let mut removed = 0;
         for uid in &gone {
             if let Ok(place) = self.uids.binary_search(uid) {
-                let _ = write!(out, "* {} EXPUNGE\r\n", place + 1 - removed);
+                if !resync.qresync {
+                    let _ = write!(out, "* {} EXPUNGE\r\n", place + 1 - removed);
+                }
                 removed += 1;
                 self.recent.remove(uid);
             }
@@ -243,6 +267,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::Selected;
+    use crate::sandbox::imap::condstore::Resync;
     use crate::sandbox::store::flags::Flags;
     use crate::sandbox::store::letter::Content;
     use crate::sandbox::store::mailbox::{LOG_LIMIT, Mailbox, Message};
@@ -252,11 +277,7 @@ mod tests {
         let mut mailbox = Mailbox::new(1);
         for _ in 0..3 {
             let content = Arc::new(Content::new(b"Subject: x\n\n"));
-            mailbox.append(Message {
-                content,
-                flags: Flags::default(),
-                internal_date: jiff::Zoned::now(),
-            });
+            mailbox.append(Message::new(content, Flags::default(), jiff::Zoned::now()));
         }
         let mut view = Selected::open(0, &mut mailbox, 1, false, &Arc::default());
         mailbox.remove(&[2], 2);
@@ -268,13 +289,13 @@ mod tests {
             });
         }
         let mut out = Vec::new();
-        view.sync(&mut mailbox, true, &mut out);
+        view.sync(&mut mailbox, true, Resync::default(), &mut out);
         let told = String::from_utf8(out).unwrap();
         assert_eq!(
             told,
             "* 2 EXPUNGE\r\n* 1 FETCH (FLAGS (\\Recent))\r\n* 2 FETCH (FLAGS (\\Seen \\Recent))\r\n"
         );
-        view.sync(&mut mailbox, true, &mut Vec::new());
+        view.sync(&mut mailbox, true, Resync::default(), &mut Vec::new());
         assert_eq!(view.uids, [1, 3]);
     }
 }

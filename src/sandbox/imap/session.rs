@@ -32,6 +32,7 @@ use imap_codec::imap_types::{
     mailbox::Mailbox as MailboxName,
 };
 
+use crate::sandbox::imap::condstore::Resync;
 use crate::sandbox::imap::framing::{Frame, Framing};
 use crate::sandbox::imap::objects::Extra;
 use crate::sandbox::imap::own::Own;
@@ -117,6 +118,8 @@ pub(crate) struct Session {
     pub(crate) state: State,
     pub(crate) number: u64,
     pub(crate) out: Vec<u8>,
+    /// What the client has switched on.
+    pub(crate) resync: Resync,
     bad_in_a_row: u32,
     /// The items of the FETCH that runs which `imap-codec` does not decode.
     pub(crate) extras: Vec<Extra>,
@@ -139,6 +142,7 @@ impl Session {
             state: State::NotAuthenticated,
             number: next_session(),
             out: Vec::new(),
+            resync: Resync::default(),
             bad_in_a_row: 0,
             extras: Vec::new(),
         }
@@ -248,7 +252,7 @@ impl Session {
         let State::Selected(_, view) = &mut self.state else { return };
         let mut state = self.shared.store.lock();
         match state.mailbox_mut(view.id) {
-            Some(mailbox) => view.sync(mailbox, expunge, &mut self.out),
+            Some(mailbox) => view.sync(mailbox, expunge, self.resync, &mut self.out),
             None => {
                 drop(state);
                 self.untagged("BYE The selected mailbox was deleted.");
@@ -280,12 +284,12 @@ impl Session {
                 &mechanism,
                 initial_response.as_ref().map(|response| response.declassify().as_ref()),
             ),
-            CommandBody::Enable { .. } => self.enable(),
-            CommandBody::Select { mailbox, parameters } if parameters.is_empty() => {
-                self.select(&mailbox, false)
+            CommandBody::Enable { capabilities } => self.enable(capabilities.as_ref()),
+            CommandBody::Select { mailbox, parameters } => {
+                self.select(&mailbox, false, &parameters)
             }
-            CommandBody::Examine { mailbox, parameters } if parameters.is_empty() => {
-                self.select(&mailbox, true)
+            CommandBody::Examine { mailbox, parameters } => {
+                self.select(&mailbox, true, &parameters)
             }
             CommandBody::Create { mailbox } => self.create(&mailbox),
             CommandBody::Delete { mailbox } => self.delete(&mailbox),
@@ -316,15 +320,11 @@ impl Session {
             CommandBody::Thread { algorithm, charset, search_criteria, uid } => {
                 self.thread(&algorithm, &charset, search_criteria.as_ref(), uid)
             }
-            CommandBody::Fetch { sequence_set, macro_or_item_names, uid, modifiers }
-                if modifiers.is_empty() =>
-            {
-                self.fetch(&sequence_set, &macro_or_item_names, uid)
+            CommandBody::Fetch { sequence_set, macro_or_item_names, uid, modifiers } => {
+                self.fetch(&sequence_set, &macro_or_item_names, uid, &modifiers)
             }
-            CommandBody::Store { sequence_set, kind, response, flags, uid, modifiers }
-                if modifiers.is_empty() =>
-            {
-                self.store(&sequence_set, kind, response, &flags, uid)
+            CommandBody::Store { sequence_set, kind, response, flags, uid, modifiers } => {
+                self.store(&sequence_set, kind, response, &flags, uid, &modifiers)
             }
             CommandBody::Copy { sequence_set, mailbox, uid } => {
                 self.copy(&sequence_set, &mailbox, uid)

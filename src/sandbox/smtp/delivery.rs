@@ -109,11 +109,7 @@ impl Delivery {
             return Err(Undelivered::OverQuota);
         }
         for id in inboxes {
-            let message = Message {
-                content: Arc::clone(&content),
-                flags: Flags::default(),
-                internal_date: now.clone(),
-            };
+            let message = Message::new(Arc::clone(&content), Flags::default(), now.clone());
             state.mailbox_mut(id).and_then(|mailbox| mailbox.append(message));
         }
         if !elsewhere.is_empty() {

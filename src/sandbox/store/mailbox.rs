@@ -2,6 +2,10 @@
 //!
 //! Each session remembers its position in the log. The log is bounded; a session that has fallen
 //! behind compares the whole mailbox instead, which is always right but slower.
+//!
+//! Mod-sequences (RFC 7162) number the changes: each change takes the next number, and each letter
+//! has that of its last change. Letters that were expunged are remembered with theirs, up to a
+//! limit; [`Mailbox::gone_since`] answers for an older number with all UIDs that are not there.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -24,6 +28,15 @@ pub(crate) struct Message {
     pub(crate) content: Arc<Content>,
     pub(crate) flags: Flags,
     pub(crate) internal_date: Zoned,
+    /// The mod-sequence of its last change.
+    pub(crate) modseq: u64,
+}
+
+impl Message {
+    /// A letter that is not in a mailbox yet.
+    pub(crate) fn new(content: Arc<Content>, flags: Flags, internal_date: Zoned) -> Message {
+        Message { content, flags, internal_date, modseq: 0 }
+    }
 }
 
 /// A flag change or an expunge, and the session that made it.
@@ -44,6 +57,12 @@ pub(crate) struct Mailbox {
     /// one.
     pub(crate) first_recent: u32,
     pub(crate) details: Details,
+    /// The mod-sequence of the last change; at least 1.
+    pub(crate) highest_modseq: u64,
+    /// The mod-sequence and UID of letters that were expunged.
+    gone: VecDeque<(u64, u32)>,
+    /// The highest mod-sequence of an expunge that is not in `gone` any more.
+    forgotten: u64,
     log: VecDeque<Change>,
     log_start: u64,
     watchers: Vec<Weak<Incoming>>,
@@ -55,6 +74,7 @@ pub(crate) struct Letters {
     messages: BTreeMap<u32, Message>,
     keywords: Vec<Arc<str>>,
     first_recent: u32,
+    highest_modseq: u64,
 }
 
 impl Mailbox {
@@ -66,6 +86,9 @@ impl Mailbox {
             keywords: Vec::new(),
             first_recent: 1,
             details: Details::default(),
+            highest_modseq: 1,
+            gone: VecDeque::new(),
+            forgotten: 0,
             log: VecDeque::new(),
             log_start: 0,
             watchers: Vec::new(),
@@ -80,6 +103,7 @@ impl Mailbox {
             messages: self.messages.clone(),
             keywords: self.keywords.clone(),
             first_recent: self.first_recent,
+            highest_modseq: self.highest_modseq,
         }
     }
 
@@ -87,6 +111,8 @@ impl Mailbox {
         letters.messages.keys().for_each(|uid| self.details.saved_now(*uid));
         (self.uid_next, self.messages, self.keywords, self.first_recent) =
             (letters.uid_next, letters.messages, letters.keywords, letters.first_recent);
+        self.highest_modseq = letters.highest_modseq;
+        self.forgotten = letters.highest_modseq;
     }
 
     /// Adds a letter and returns its UID; `None` if the UIDs are used up.
@@ -94,6 +120,7 @@ impl Mailbox {
         let uid = self.uid_next;
         self.uid_next = uid.checked_add(1)?;
         message.flags.adopt_spelling(&mut self.keywords);
+        message.modseq = self.next_modseq();
         self.messages.insert(uid, message);
         self.details.saved_now(uid);
         self.ring();
@@ -112,6 +139,8 @@ impl Mailbox {
         change(&mut message.flags);
         message.flags.adopt_spelling(&mut self.keywords);
         if message.flags != before {
+            self.highest_modseq += 1;
+            message.modseq = self.highest_modseq;
             self.note(Change { uid, expunged: false, by });
         }
         true
@@ -119,12 +148,35 @@ impl Mailbox {
 
     /// Removes these letters.
     pub(crate) fn remove(&mut self, uids: &[u32], by: u64) {
+        let modseq = self.highest_modseq + 1;
         for uid in uids {
             if self.messages.remove(uid).is_some() {
                 self.details.saved.remove(uid);
+                self.highest_modseq = modseq;
+                self.gone.push_back((modseq, *uid));
+                if self.gone.len() > LOG_LIMIT {
+                    self.forgotten = self.gone.pop_front().map_or(modseq, |(modseq, _)| modseq);
+                }
                 self.note(Change { uid: *uid, expunged: true, by });
             }
         }
+    }
+
+    fn next_modseq(&mut self) -> u64 {
+        self.highest_modseq += 1;
+        self.highest_modseq
+    }
+
+    /// The UIDs of letters that were expunged after a mod-sequence, in ascending order; perhaps with
+    /// others that are not there either (RFC 7162 3.2.6).
+    pub(crate) fn gone_since(&self, modseq: u64) -> Vec<u32> {
+        if modseq < self.forgotten {
+            return (1..self.uid_next).filter(|uid| !self.messages.contains_key(uid)).collect();
+        }
+        let later = self.gone.iter().filter(|(gone, _)| *gone > modseq);
+        let mut uids: Vec<u32> = later.map(|(_, uid)| *uid).collect();
+        uids.sort_unstable();
+        uids
     }
 
     /// The current end of the log.

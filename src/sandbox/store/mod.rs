@@ -102,11 +102,9 @@ impl Store {
         if letter.contains(&0) {
             return Err(SandboxError::Invalid("a letter cannot contain NUL".to_owned()));
         }
-        let message = Message {
-            content: Arc::new(Content::new(letter)),
-            flags: Flags::from_names(flags)?,
-            internal_date: internal_date.unwrap_or_else(Zoned::now),
-        };
+        let content = Arc::new(Content::new(letter));
+        let internal_date = internal_date.unwrap_or_else(Zoned::now);
+        let message = Message::new(content, Flags::from_names(flags)?, internal_date);
         let mut state = self.lock();
         let octets = message.content.bytes.len() as u64;
         if !state.has_room(user, octets, 1) {

@@ -36,7 +36,7 @@ pub(crate) fn fill(inbox: &mut Mailbox) {
             flags.set(Flags::SEEN);
         }
         inbox.uid_next = uid;
-        inbox.append(Message { content, flags, internal_date });
+        inbox.append(Message::new(content, flags, internal_date));
     }
     // All but the last have been announced to an earlier session.
     inbox.first_recent = 68;

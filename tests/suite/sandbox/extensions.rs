@@ -52,6 +52,8 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
         ("SAVEDATE", "FETCH 1 SAVEDATE", "BAD An item is not supported."),
         ("PREVIEW", "FETCH 1 PREVIEW", "BAD An item is not supported."),
         ("APPENDLIMIT", "STATUS INBOX (APPENDLIMIT)", "BAD A status item is not supported."),
+        ("CONDSTORE", "FETCH 1 (MODSEQ)", "BAD CONDSTORE is not supported."),
+        ("QRESYNC", "SELECT INBOX (QRESYNC (1 1))", "BAD QRESYNC is not enabled."),
         ("CHILDREN", "CAPABILITY", "OK CAPABILITY completed."),
     ] {
         let capabilities = |sandbox: &Sandbox| {
@@ -259,5 +261,6 @@ fn small_extensions_answer() {
     );
     client.ok("LOGIN myacct mypasswd");
     assert_eq!(client.ok("NAMESPACE"), ["* NAMESPACE ((\"\" \"/\")) NIL NIL"]);
-    assert_eq!(client.ok("ENABLE CONDSTORE"), ["* ENABLED"]);
+    assert_eq!(client.ok("ENABLE CONDSTORE"), ["* ENABLED CONDSTORE"]);
+    assert_eq!(client.ok("ENABLE XYZZY"), ["* ENABLED"]);
 }

@@ -1,6 +1,7 @@
 //! The sandbox, tested by a client that knows no protocol: text in, lines out.
 mod client;
 mod concurrent;
+mod condstore;
 mod extensions;
 mod fetch;
 mod mailboxes;

@@ -17,6 +17,7 @@ fn the_manual_s_inbox_is_there() {
             "* OK [UIDVALIDITY 937180800] UIDs are valid.",
             "* OK [UIDNEXT 69] The next UID.",
             "* OK [MAILBOXID (F0)] Its id.",
+            "* OK [HIGHESTMODSEQ 8] The last change.",
         ]
     );
     assert_eq!(client.ok("SEARCH TEXT blitzfig"), ["* SEARCH 7"]);
