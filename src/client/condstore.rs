@@ -155,22 +155,21 @@ pub fn modified(completion: &Completion) -> SequenceSet {
 /// The UIDs of `known`, up to `last`, that are not there. `there` is ascending.
 fn missing(known: &SequenceSet, last: u32, there: &[u32]) -> SequenceSet {
     let mut missing = SequenceSet::new();
-    let mut push = |first: u32, last: u32| {
-        if let (Some(first), Some(last)) = (NonZeroU32::new(first), NonZeroU32::new(last))
-            && first <= last
-        {
+    let mut push = |first: u64, last: u64| {
+        let bound = |uid: u64| u32::try_from(uid).ok().and_then(NonZeroU32::new);
+        if let (true, Some(first), Some(last)) = (first <= last, bound(first), bound(last)) {
             missing.push_range(Bound::Number(first), Bound::Number(last));
         }
     };
     for &(first, end) in known.members(last).ranges() {
         let end = end.min(last);
-        let mut from = first;
+        let mut from = u64::from(first);
         let within = there[there.partition_point(|uid| *uid < first)..].iter();
-        for &uid in within.take_while(|uid| **uid <= end) {
+        for uid in within.take_while(|uid| **uid <= end).map(|uid| u64::from(*uid)) {
             push(from, uid.saturating_sub(1));
-            from = uid.saturating_add(1);
+            from = uid + 1;
         }
-        push(from, end);
+        push(from, end.into());
     }
     missing
 }

@@ -127,8 +127,9 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_guessed() {
         type Pairs = &'static [(u32, u32)];
-        // Known pairs, messages, what vanishes: how many left, the lowest number, pairs afterwards.
-        let table: &[(Pairs, u32, &str, Option<(u32, u32)>, Pairs)] = &[
+        /// Known pairs, messages, what vanishes: how many left, the lowest number, pairs afterwards.
+        type Row = (Pairs, u32, &'static str, Option<(u32, u32)>, Pairs);
+        let table: &[Row] = &[
             (&[], 5, "10", Some((1, 1)), &[]),
             (&[], 5, "1:4294967295", Some((5, 1)), &[]),
             (&[], 0, "1:9", None, &[]),

@@ -22,7 +22,7 @@ const STEPS: &[&str] = &[
     r#"(select-mailbox mb "inbox")"#,
     "(fetch-letter mb 1)",
     r"(alter-flags mb 2 :add-flags :\\flagged)",
-    r"(alter-flags mb 2 :add-flags :\\answered :unchanged-since (mailbox-highest-modseq mb))",
+    r"(alter-flags mb 3 :add-flags :\\answered :unchanged-since (mailbox-highest-modseq mb))",
     "(wait-for-mail mb :timeout 0)",
     r#"(copy-to-mailbox mb 2 "box")"#,
     r#"(append-letter mb "box" (letter-of-size 300))"#,
