@@ -18,7 +18,7 @@ use super::sequence::Members;
 
 /// The most pairs that are kept, and the most that move when one is put before them. Fewer are
 /// right as well, and a server must not make each response cost much.
-const MOST: usize = 65_536;
+const MOST: usize = 16_384;
 const MOST_MOVED: usize = 4_096;
 
 /// Pairs of a message number and a UID, ascending in both.
@@ -76,7 +76,11 @@ impl KnownUids {
         let wide = |&(number, uid): &(u32, u32)| (u64::from(number), u64::from(uid));
         let mut before = self.pairs.last().map_or((0, 0), wide);
         let (mut count, mut lowest, mut is_certain) = (0, None, true);
-        for next in later.iter().map(wide).chain([end]) {
+        // Above the first pair that is above all of them nothing leaves.
+        let last = gone.ranges().last()?.1;
+        let above = later.partition_point(|(_, uid)| *uid <= last);
+        let (near, far) = later.split_at((above + 1).min(later.len()));
+        for next in near.iter().map(wide).chain((above == later.len()).then_some(end)) {
             let (room, uids) = (next.0 - before.0 - 1, next.1 - before.1 - 1);
             let named = gone.count_between(before.1 + 1, next.1 - 1);
             let left = named.min(room);
@@ -95,6 +99,9 @@ impl KnownUids {
             before = next;
         }
         let (count, lowest) = (u32::try_from(count).ok()?, u32::try_from(lowest?).ok()?);
+        if is_certain {
+            self.pairs.extend(far.iter().map(|(number, uid)| (number - count, *uid)));
+        }
         Some(Vanished { count, lowest })
     }
 
