@@ -165,13 +165,16 @@ fn wait_at(
     (client.wait_for_mail(None), client, script)
 }
 
+/// What a server does after SELECT.
+type Play = fn(&mut Peer);
+
 const PATIENT: Duration = Duration::from_secs(20);
 /// For servers that never answer.
 const HASTY: Duration = Duration::from_millis(300);
 
 #[test]
 fn odd_servers_are_understood() {
-    let table: [(&str, fn(&mut Peer), usize); 8] = [
+    let table: [(&str, Play, usize); 8] = [
         (
             "a new letter before the +",
             |peer| {
@@ -259,7 +262,7 @@ fn tag(command: &str) -> &str {
 
 #[test]
 fn servers_that_never_answer_are_given_up() {
-    let table: [(&str, fn(&mut Peer)); 3] = [
+    let table: [(&str, Play); 3] = [
         ("no +", |peer| drop(peer.hear())),
         ("talk instead of a +", |peer| {
             peer.hear();
@@ -281,7 +284,7 @@ fn servers_that_never_answer_are_given_up() {
 
 #[test]
 fn what_ends_the_connection_is_said() {
-    let table: [(&str, fn(&mut Peer), &str); 4] = [
+    let table: [(&str, Play, &str); 4] = [
         (
             "BYE before the +",
             |peer| {
