@@ -222,7 +222,7 @@ fn tokens(tokens: &mut Tokens<'_>) -> String {
             Ok(Some(token)) => {
                 length += token.bytes().map_or(0, |bytes| bytes.len());
                 text.push_str(&match token {
-                    Token::Streamed(literal) => format!("<{}> ", literal.announced),
+                    Token::Streamed(size, _) => format!("<{size}> "),
                     token => format!("{token:?} "),
                 });
             }

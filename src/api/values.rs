@@ -164,8 +164,8 @@ fn value(
             Token::Quoted(_) | Token::Literal(_) => {
                 string(&token.bytes().unwrap_or_default(), texts)
             }
-            Token::Streamed(literal) => {
-                literal.kept.as_ref().map_or(Ok(host::nil()), |kept| large(&**kept, texts))?
+            Token::Streamed(_, kept) => {
+                kept.map_or(Ok(host::nil()), |kept| large(&**kept, texts))?
             }
         };
         let Some(around) = open.last_mut() else { return Ok(value) };

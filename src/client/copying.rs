@@ -156,7 +156,7 @@ fn letter_of(tokens: &mut Tokens<'_>) -> Result<Letter, Error> {
             // NIL may be an empty letter, or one that the server cannot read now: an empty copy of
             // that would lose it.
             letter.text = match value {
-                Token::Streamed(literal) => literal.kept.clone().map(Text::Kept),
+                Token::Streamed(_, kept) => kept.cloned().map(Text::Kept),
                 _ => text().map(|text| Text::Here(text.into_owned())),
             };
         } else if name.eq_ignore_ascii_case(b"FLAGS") {

@@ -70,7 +70,7 @@ impl Fetched {
 /// Returns the bytes of a text, also of one that is in a file.
 fn text(value: Token<'_>) -> Result<Option<Vec<u8>>, Error> {
     match value {
-        Token::Streamed(literal) => literal.kept.as_ref().map(|kept| read(&**kept)).transpose(),
+        Token::Streamed(_, kept) => kept.map(|kept| read(&**kept)).transpose(),
         _ if value.is_nil() => Ok(None),
         _ => Ok(value.bytes().map(Cow::into_owned)),
     }

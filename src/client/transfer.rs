@@ -243,9 +243,7 @@ fn uid_and_body(tokens: &mut Tokens<'_>) -> Result<(Option<u32>, Option<Body>), 
             uid = message_number(value).map(u32::from);
         } else if name.eq_ignore_ascii_case(b"BODY[]") {
             body = match value {
-                Token::Streamed(literal) => {
-                    Some(literal.kept.clone().map_or(Body::Streamed, Body::Kept))
-                }
+                Token::Streamed(_, kept) => Some(kept.cloned().map_or(Body::Streamed, Body::Kept)),
                 _ if value.is_nil() => Some(Body::Whole(Vec::new())), // an empty letter
                 _ => value.bytes().map(|bytes| Body::Whole(bytes.into_owned())),
             };

@@ -85,7 +85,7 @@ fn token_texts(tokens: &mut Tokens<'_>) -> Result<Vec<String>, ProtocolError> {
             Token::Atom(atom) => String::from_utf8_lossy(atom).into_owned(),
             Token::Quoted(_) => format!("\"{}\"", escape(&token.bytes().unwrap())),
             Token::Literal(bytes) => format!("{{{}}}", escape(bytes)),
-            Token::Streamed(literal) => format!("<{}>", literal.announced),
+            Token::Streamed(size, _) => format!("<{size}>"),
         });
     }
     Ok(texts)

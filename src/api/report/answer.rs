@@ -104,7 +104,7 @@ mod tests {
     use crate::proto::imap::response::parse;
 
     fn letter(response: &[u8]) -> Result<Option<(u32, Letter)>, Error> {
-        match parse(Raw { bytes: response, literals: &[] }, 20).unwrap() {
+        match parse(Raw { bytes: response, literals: &[], kept: &[] }, 20).unwrap() {
             Response::Data(data) => read(data, false),
             other => panic!("{other:?}"),
         }

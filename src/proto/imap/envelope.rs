@@ -129,7 +129,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Option<Envelope>, ProtocolError> {
-        let mut tokens = Tokens::new(Raw { bytes: text.as_bytes(), literals: &[] }, 0, 20);
+        let mut tokens =
+            Tokens::new(Raw { bytes: text.as_bytes(), literals: &[], kept: &[] }, 0, 20);
         let mut items = FetchedItems::of(&mut tokens)?;
         items.next()?;
         let envelope = items.envelope()?;

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn walk(bytes: &[u8]) -> Result<Vec<String>, ProtocolError> {
-        let mut tokens = Tokens::new(Raw { bytes, literals: &[] }, 0, 20);
+        let mut tokens = Tokens::new(Raw { bytes, literals: &[], kept: &[] }, 0, 20);
         let mut items = FetchedItems::of(&mut tokens)?;
         let mut seen = Vec::new();
         while let Some((name, value)) = items.next()? {

@@ -16,10 +16,11 @@ use super::kept::Kept;
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use memchr::memchr;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// The location of a literal's bytes within its response.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiteralSpan {
     /// Offset of the first byte after `{n}` CR LF, from the start of the response.
     pub start: usize,
@@ -29,8 +30,8 @@ pub struct LiteralSpan {
     pub announced: u64,
     /// Whether the bytes were handed on as pieces and are not in the response.
     pub streamed: bool,
-    /// The bytes, if they were handed on and kept.
-    pub kept: Option<Kept>,
+    /// If the bytes were handed on and kept: the place of their handle in [`Raw::kept`], from 1 on.
+    pub kept: Option<NonZeroU32>,
 }
 
 /// The result of [`Frame::advance`].
@@ -52,6 +53,8 @@ pub struct Raw<'a> {
     pub bytes: &'a [u8],
     /// Where the literals are.
     pub literals: &'a [LiteralSpan],
+    /// The handles of the literals that are kept elsewhere.
+    pub kept: &'a [Kept],
 }
 
 /// The splitter and its input buffer.
@@ -70,6 +73,7 @@ pub struct Frame {
     literal_bytes: usize,
     /// Number of bytes of this response's literals that are kept elsewhere.
     kept_bytes: u64,
+    kept: Vec<Kept>,
     literals: Vec<LiteralSpan>,
     /// Number of bytes of the current literal that are still to come.
     remaining: u64,
@@ -110,6 +114,7 @@ impl Frame {
             line: 0,
             literal_bytes: 0,
             kept_bytes: 0,
+            kept: Vec::new(),
             literals: Vec::new(),
             remaining: 0,
             streaming: false,
@@ -138,7 +143,8 @@ impl Frame {
     /// Attaches the bytes of the literal whose last piece was found last.
     pub fn keep_literal(&mut self, kept: Kept) {
         if let Some(literal) = self.literals.last_mut().filter(|literal| literal.streamed) {
-            literal.kept = Some(kept);
+            self.kept.push(kept);
+            literal.kept = u32::try_from(self.kept.len()).ok().and_then(NonZeroU32::new);
         }
     }
 
@@ -284,7 +290,8 @@ impl Frame {
     /// up to the literal.
     pub fn response(&self) -> Raw<'_> {
         let end = self.complete.map_or(self.scan, |(end, _)| end);
-        Raw { bytes: &self.buffer[self.start..end], literals: &self.literals }
+        let bytes = &self.buffer[self.start..end];
+        Raw { bytes, literals: &self.literals, kept: &self.kept }
     }
 
     /// The piece of a streamed literal that [`Frame::advance`] found last.
@@ -380,14 +387,23 @@ impl Frame {
             self.scan = next;
             self.line = next;
             self.literal_bytes = 0;
-            self.kept_bytes = 0;
             self.literals.clear();
+            if self.kept_bytes > 0 {
+                self.drop_kept();
+            }
         }
         if !self.piece.is_empty() {
             let piece = std::mem::take(&mut self.piece);
             self.buffer.copy_within(piece.end..self.filled, piece.start);
             self.filled -= piece.len();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drop_kept(&mut self) {
+        self.kept_bytes = 0;
+        self.kept.clear();
     }
 
     fn shift_to_front(&mut self) {
@@ -544,10 +560,11 @@ mod tests {
             assert_eq!(frame.advance(), Ok(Step::Response));
             let raw = frame.response();
             assert_eq!(raw.bytes, b"* 1 FETCH (BODY[] {12}\r\n BODY[1] {2}\r\nab)");
-            assert_eq!(raw.literals[0].kept, kept);
-            assert_eq!((raw.literals[1].streamed, &raw.literals[1].kept), (false, &None));
+            assert_eq!(raw.literals[0].kept.is_some(), to_keep);
+            assert_eq!((raw.literals[1].streamed, raw.literals[1].kept), (false, None));
+            assert_eq!(raw.kept, kept.as_slice());
             assert_eq!(frame.advance(), Ok(Step::Response));
-            assert!(frame.response().literals.is_empty());
+            assert!(frame.response().literals.is_empty() && frame.response().kept.is_empty());
         }
     }
 

@@ -273,7 +273,8 @@ mod tests {
             (b"plain", "plain", false),
         ] {
             let line = [b"() \"/\" \"", name, b"\""].concat();
-            let tokens = Tokens::new(Raw { bytes: &line, literals: &[] }, 0, 9).without_sections();
+            let tokens = Tokens::new(Raw { bytes: &line, literals: &[], kept: &[] }, 0, 9)
+                .without_sections();
             let data = Data { number: None, name: b"LIST", tokens, lost: None };
             given.note(&data, false, &limits);
             assert_eq!(decode_name(name, false), shown);
@@ -290,7 +291,7 @@ mod tests {
             (r#""ab"cd" (MESSAGES 3)"#, "ab\"cd"),
             (r#"a (b) c (MESSAGES 3)"#, "a (b) c"),
         ] {
-            let raw = Raw { bytes: line.as_bytes(), literals: &[] };
+            let raw = Raw { bytes: line.as_bytes(), literals: &[], kept: &[] };
             let (found, mut list) = status_name(&Tokens::new(raw, 0, 9)).unwrap();
             assert_eq!(String::from_utf8_lossy(&found), name, "{line}");
             assert_eq!(list.expect_token().unwrap(), Token::Open, "{line}");

@@ -75,7 +75,7 @@ pub(crate) fn repair(data: &Data<'_>, max_depth: usize) -> Option<OwnedResponse>
     let mut lost = Vec::new();
     source.items(&mut out, &mut lost);
     out.close();
-    Some(OwnedResponse::repaired(out.bytes, out.literals, lost.join("; ")))
+    Some(OwnedResponse::repaired(out.bytes, out.literals, raw.kept, lost.join("; ")))
 }
 
 /// Writes a FETCH response with this UID before its items, for servers that answer UID FETCH
@@ -91,8 +91,11 @@ pub(crate) fn with_uid(data: &Data<'_>, uid: u32) -> Option<OwnedResponse> {
     Source::new(raw, open, 0).copy(open + 1..raw.bytes.len(), &mut out);
     let (bytes, literals) = (out.bytes, out.literals);
     Some(match data.tokens.are_repaired() {
-        true => OwnedResponse::repaired(bytes, literals, data.lost.unwrap_or_default().to_owned()),
-        false => OwnedResponse::copy_of(bytes, literals),
+        true => {
+            let lost = data.lost.unwrap_or_default().to_owned();
+            OwnedResponse::repaired(bytes, literals, raw.kept, lost)
+        }
+        false => OwnedResponse::copy_of(bytes, literals, raw.kept),
     })
 }
 
@@ -234,17 +237,21 @@ impl<'a> Source<'a> {
 
     /// The tokens from `at` on.
     fn tokens(&self, at: usize) -> Tokens<'a> {
-        let raw = Raw { bytes: self.raw.bytes, literals: self.literals_from(at + 1) };
+        let raw = Raw {
+            bytes: self.raw.bytes,
+            literals: self.literals_from(at + 1),
+            kept: self.raw.kept,
+        };
         Tokens::new(raw, at, self.max_depth).without_sections()
     }
 
     /// The literal whose `{n}` is here.
-    fn literal(&self) -> Option<&'a LiteralSpan> {
+    fn literal(&self) -> Option<LiteralSpan> {
         let is_literal = matches!(self.peek(), Some(b'{' | b'~'));
         let first = self.literals_from(self.at + 1).first().filter(|_| is_literal)?;
         let mut tokens = self.tokens(self.at);
         (tokens.next_token().is_ok() && tokens.offset() == first.start + first.length)
-            .then_some(first)
+            .then_some(*first)
     }
 
     /// Copies bytes and the literals in them.
@@ -252,7 +259,7 @@ impl<'a> Source<'a> {
         let shift = |at: usize| out.bytes.len() + at - range.start;
         let inside = self.literals_from(range.start);
         let inside = inside.iter().take_while(|literal| literal.start <= range.end);
-        let moved = inside.map(|one| LiteralSpan { start: shift(one.start), ..one.clone() });
+        let moved = inside.map(|one| LiteralSpan { start: shift(one.start), ..*one });
         let moved: Vec<LiteralSpan> = moved.collect();
         out.literals.extend(moved);
         out.text(&self.raw.bytes[range]);
@@ -306,7 +313,11 @@ impl<'a> Source<'a> {
             return None;
         }
         if rest.get(length) == Some(&b'[') {
-            let raw = Raw { bytes: self.raw.bytes, literals: self.literals_from(self.at + 1) };
+            let raw = Raw {
+                bytes: self.raw.bytes,
+                literals: self.literals_from(self.at + 1),
+                kept: self.raw.kept,
+            };
             let mut tokens = Tokens::new(raw, self.at, self.max_depth);
             let Ok(Some(Token::Atom(name))) = tokens.next_token() else { return None };
             length = name.len();

@@ -68,7 +68,7 @@ impl<'a> Code<'a> {
 
     /// Returns the arguments as tokens. `max_depth` limits the nesting of parentheses.
     pub fn tokens(&self, max_depth: usize) -> Tokens<'a> {
-        Tokens::new(Raw { bytes: self.arguments, literals: &[] }, 0, max_depth)
+        Tokens::new(Raw { bytes: self.arguments, literals: &[], kept: &[] }, 0, max_depth)
     }
 }
 
@@ -286,7 +286,7 @@ mod tests {
             });
             format!("{:?}{code} {}", status.kind, show(status.text))
         };
-        match parse(Raw { bytes: line.as_bytes(), literals: &[] }, 9) {
+        match parse(Raw { bytes: line.as_bytes(), literals: &[], kept: &[] }, 9) {
             Ok(Response::Tagged { tag, status: s }) => format!("{}: {}", show(tag), status(s)),
             Ok(Response::Status(s)) => status(s),
             Ok(Response::Data(data)) => {

@@ -99,23 +99,28 @@ pub struct Piece<'a> {
 pub struct OwnedResponse {
     bytes: Vec<u8>,
     literals: Vec<LiteralSpan>,
+    kept: Vec<Kept>,
     /// For a response that `repair` has written: what it could not read.
     lost: Option<String>,
 }
 
 impl OwnedResponse {
-    pub(super) fn copy_of(bytes: Vec<u8>, literals: Vec<LiteralSpan>) -> Self {
-        OwnedResponse { bytes, literals, lost: None }
+    pub(super) fn copy_of(bytes: Vec<u8>, literals: Vec<LiteralSpan>, kept: &[Kept]) -> Self {
+        OwnedResponse { bytes, literals, kept: kept.to_vec(), lost: None }
     }
 
-    pub(super) fn repaired(bytes: Vec<u8>, literals: Vec<LiteralSpan>, lost: String) -> Self {
-        OwnedResponse { bytes, literals, lost: Some(lost) }
+    pub(super) fn repaired(
+        bytes: Vec<u8>,
+        literals: Vec<LiteralSpan>,
+        kept: &[Kept],
+        lost: String,
+    ) -> Self {
+        OwnedResponse { lost: Some(lost), ..OwnedResponse::copy_of(bytes, literals, kept) }
     }
 
     /// Its size in bytes, with literals that are kept elsewhere.
     pub fn size(&self) -> u64 {
-        let kept = self.literals.iter().filter_map(|literal| literal.kept.as_ref());
-        self.bytes.len() as u64 + kept.map(|kept| kept.size()).sum::<u64>()
+        self.bytes.len() as u64 + self.kept.iter().map(|kept| kept.size()).sum::<u64>()
     }
 
     /// Parses it; `None` unless it is untagged data. `max_depth` limits the nesting of parentheses.
@@ -123,7 +128,7 @@ impl OwnedResponse {
     /// # Errors
     /// As [`Session::next_event`].
     pub fn data(&self, max_depth: usize) -> Result<Option<Data<'_>>, ProtocolError> {
-        let raw = Raw { bytes: &self.bytes, literals: &self.literals };
+        let raw = Raw { bytes: &self.bytes, literals: &self.literals, kept: &self.kept };
         let Response::Data(data) = response::parse(raw, max_depth)? else { return Ok(None) };
         Ok(Some(match &self.lost {
             Some(lost) => {
@@ -600,7 +605,7 @@ impl Session {
     /// Returns a copy of the last response, for later.
     pub fn owned_response(&self) -> OwnedResponse {
         let raw = self.frame.response();
-        OwnedResponse::copy_of(raw.bytes.to_vec(), raw.literals.to_vec())
+        OwnedResponse::copy_of(raw.bytes.to_vec(), raw.literals.to_vec(), raw.kept)
     }
 
     fn view(&self, found: Found) -> Result<Event<'_>, ProtocolError> {

@@ -13,6 +13,7 @@
 //! For speed, atoms and quoted strings are scanned 16 bytes at a time.
 
 use super::frame::{LiteralSpan, Raw};
+use super::kept::Kept;
 use crate::proto::error::{ProtocolError, excerpt};
 use crate::proto::limits::Limits;
 use std::borrow::Cow;
@@ -31,8 +32,8 @@ pub enum Token<'a> {
     Quoted(&'a [u8]),
     /// A literal's bytes.
     Literal(&'a [u8]),
-    /// A literal that was streamed: its bytes are not here, but may have been kept.
-    Streamed(&'a LiteralSpan),
+    /// A literal that was streamed: its size in bytes, and the bytes if they were kept.
+    Streamed(u64, Option<&'a Kept>),
 }
 
 impl<'a> Token<'a> {
@@ -56,7 +57,7 @@ impl<'a> Token<'a> {
         match self {
             Token::Atom(bytes) | Token::Literal(bytes) => Some(Cow::Borrowed(bytes)),
             Token::Quoted(inside) => Some(unescape(inside)),
-            Token::Open | Token::Close | Token::Streamed(_) => None,
+            Token::Open | Token::Close | Token::Streamed(..) => None,
         }
     }
 }
@@ -156,6 +157,7 @@ fn first(chunk: u128, marks: u128) -> Option<usize> {
 pub struct Tokens<'a> {
     bytes: &'a [u8],
     literals: &'a [LiteralSpan],
+    kept: &'a [Kept],
     at: usize,
     depth: usize,
     max_depth: usize,
@@ -175,8 +177,8 @@ pub struct Place {
 impl<'a> Tokens<'a> {
     /// Starts at byte `at` of the response. `max_depth` limits the nesting of parentheses.
     pub fn new(raw: Raw<'a>, at: usize, max_depth: usize) -> Self {
-        let (bytes, literals) = (raw.bytes, raw.literals);
-        Tokens { bytes, literals, at, depth: 0, max_depth, sections: true, repaired: false }
+        let Raw { bytes, literals, kept } = raw;
+        Tokens { bytes, literals, kept, at, depth: 0, max_depth, sections: true, repaired: false }
     }
 
     /// Returns a cursor over bytes that `repair` has written.
@@ -193,7 +195,7 @@ impl<'a> Tokens<'a> {
 
     /// Returns all bytes of the response and its literals that lie ahead.
     pub(super) fn raw(&self) -> Raw<'a> {
-        Raw { bytes: self.bytes, literals: self.literals }
+        Raw { bytes: self.bytes, literals: self.literals, kept: self.kept }
     }
 
     /// Returns a cursor that is `bytes` further on, in data without literals.
@@ -424,7 +426,8 @@ impl<'a> Tokens<'a> {
         self.literals = rest;
         self.at = literal.start + literal.length;
         if literal.streamed {
-            return Ok(Token::Streamed(literal));
+            let kept = literal.kept.and_then(|place| self.kept.get(place.get() as usize - 1));
+            return Ok(Token::Streamed(literal.announced, kept));
         }
         Ok(Token::Literal(&self.bytes[literal.start..self.at]))
     }
@@ -541,7 +544,7 @@ mod tests {
             matches!(bytes.get(end), None | Some(b' ' | b'(' | b')')).then_some(end)
         };
         let read = |bytes: &[u8]| {
-            Tokens::new(Raw { bytes, literals: &[] }, 0, 9)
+            Tokens::new(Raw { bytes, literals: &[], kept: &[] }, 0, 9)
                 .next_token()
                 .ok()?
                 .and_then(Token::bytes)
@@ -579,7 +582,7 @@ mod tests {
                     format!("\"{}\"", String::from_utf8_lossy(&unescape(inside)))
                 }
                 Token::Literal(bytes) => format!("{{{}}}", bytes.escape_ascii()),
-                Token::Streamed(literal) => format!("<{}>", literal.announced),
+                Token::Streamed(size, _) => format!("<{size}>"),
             });
         }
         Ok(found)

@@ -359,8 +359,8 @@ impl FetchReader for Whole {
     fn item(&mut self, mut data: Data<'_>) -> Result<(), Error> {
         let mut items = FetchedItems::of(&mut data.tokens)?;
         while let Some((_, value)) = items.next()? {
-            if let Token::Streamed(literal) = value {
-                let (kept, mut letter) = (literal.kept.as_ref().unwrap(), Vec::new());
+            if let Token::Streamed(_, kept) = value {
+                let (kept, mut letter) = (kept.unwrap(), Vec::new());
                 kept.reader().unwrap().read_to_end(&mut letter).unwrap();
                 assert_eq!(kept.size(), letter.len() as u64);
                 self.0.push(letter);
