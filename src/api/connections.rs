@@ -11,6 +11,7 @@ use super::objects::SmtpConnection;
 use super::objects::{AnyMailbox, ImapMailbox};
 use super::reconnection::Reconnection;
 use super::secret::Login;
+use super::selection::forget_borrowed;
 use super::sets::required;
 use super::state::state;
 use crate::client::{
@@ -345,6 +346,7 @@ pub(super) fn close_connection(call: &Call<'_>) -> Result<Value, Condition> {
         connection.client().close();
         return Ok(host::truth(true));
     }
+    forget_borrowed(call);
     match any_mailbox_at(call, 0)? {
         AnyMailbox::Imap(mailbox) => {
             mailbox.extra::<Reconnection>().forget();

@@ -7,10 +7,9 @@
 use super::condstore;
 use super::flags::flag_list;
 use super::mailbox::{mailbox, on_mailbox};
-use super::objects::ImapMailbox;
 use super::pipeline;
 use super::reconnection::Reconnection;
-use super::selection::Borrowed;
+use super::selection::forget_borrowed;
 use super::state::state;
 use crate::client::{
     Error, ImapClient, ListRequest, Namespace, QuotaResource, QuotaRoot, StatusValue,
@@ -39,6 +38,20 @@ Errors: :unsupported if the server does not offer CONDSTORE; :uid-validity-chang
 mb: a mailbox object. name: a string, levels separated by mailbox-separator.
 :special-use  what the mailbox is for, which programs then find by find-mailbox: :\\\\archive, :\\\\drafts, :\\\\junk, :\\\\sent, :\\\\trash or another use that the server knows (RFC 6154).
 Returns t. Errors: :error-response when it exists, or cannot have this use; :unsupported for :special-use if the server does not offer CREATE-SPECIAL-USE.",
+    ).checked(),
+    Function::native(
+        "mailbox-exists?",
+        "(mb name)",
+        mailbox_exists,
+        "Whether there is a mailbox of this name that can be selected.
+mb: a mailbox object. name: a string. Returns t or nil. Errors: :error-response.",
+    ).checked(),
+    Function::native(
+        "ensure-mailbox",
+        "(mb name)",
+        ensure_mailbox,
+        "Creates a mailbox, and any missing levels above it, unless it exists.
+mb: a mailbox object. name: a string, levels separated by mailbox-separator. Returns t if it was created, else nil. Errors: :error-response when it cannot be created.",
     ).checked(),
     Function::native(
         "delete-mailbox",
@@ -193,9 +206,7 @@ type Result<T> = std::result::Result<T, Condition>;
 
 pub(super) fn select_mailbox(call: &Call<'_>) -> Result<Value> {
     let (name, read_only) = (call.string(1)?, call.boolean_key("read-only"));
-    if let Some(mailbox) = call.arg(0).and_then(host::downcast::<ImapMailbox>) {
-        mailbox.extra::<Borrowed>().forget();
-    }
+    forget_borrowed(call);
     let since = call.key("since").filter(|value| host::is_true(value));
     let since = since.map(|value| condstore::since(call, value)).transpose()?;
     let result = match since {
@@ -230,6 +241,35 @@ pub(super) fn create_mailbox(call: &Call<'_>) -> Result<Value> {
     on_mailbox(call, |client| client.create_for(name, &special_use))?;
     state(call).mailboxes_changed();
     Ok(host::truth(true))
+}
+
+fn mailbox_exists(call: &Call<'_>) -> Result<Value> {
+    let name = call.string(1)?;
+    on_mailbox(call, |client| exists(client, name)).map(host::truth)
+}
+
+fn ensure_mailbox(call: &Call<'_>) -> Result<Value> {
+    let name = call.string(1)?;
+    let created = on_mailbox(call, |client| {
+        if exists(client, name)? {
+            return Ok(false);
+        }
+        client.create(name).map(|()| true)
+    })?;
+    if created {
+        state(call).mailboxes_changed();
+    }
+    Ok(host::truth(created))
+}
+
+/// Whether LIST has this mailbox, and it can be selected. A wildcard in the name finds others, too.
+fn exists(client: &mut ImapClient, name: &str) -> std::result::Result<bool, Error> {
+    let is_inbox = name.eq_ignore_ascii_case("inbox");
+    let listed = client.list("", name)?;
+    Ok(listed.iter().any(|mailbox| {
+        let is_it = mailbox.name == name || is_inbox && mailbox.name.eq_ignore_ascii_case(name);
+        is_it && !mailbox.has("\\Noselect") && !mailbox.has("\\NonExistent")
+    }))
 }
 
 pub(super) fn delete_mailbox(call: &Call<'_>) -> Result<Value> {

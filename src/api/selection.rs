@@ -64,6 +64,14 @@ pub(super) fn is_selected(client: &ImapClient, name: &str, read_only: bool) -> b
     })
 }
 
+/// Forgets what the script had selected on the connection in the first argument: the call selects a
+/// mailbox itself, or closes the connection.
+pub(super) fn forget_borrowed(call: &Call<'_>) {
+    if let Some(mailbox) = call.arg(0).and_then(host::downcast::<ImapMailbox>) {
+        *mailbox.extra::<Borrowed>().before() = None;
+    }
+}
+
 /// What the script had selected on a connection while a set has another mailbox selected.
 #[derive(Default)]
 pub(super) struct Borrowed(Mutex<Option<Before>>);
@@ -98,11 +106,6 @@ impl Borrowed {
     /// Whether a set has another mailbox selected.
     pub(super) fn is_out(&self) -> bool {
         self.before().is_some()
-    }
-
-    /// Forgets what the script had selected, because it selects or leaves a mailbox now.
-    pub(super) fn forget(&self) {
-        *self.before() = None;
     }
 
     /// Selects again what the script had selected.

@@ -331,6 +331,30 @@ fn a_set_of_another_uidvalidity_is_refused() {
 }
 
 #[test]
+fn mailboxes_are_made_if_there_are_none() {
+    check(&[
+        (
+            r#"(mapcar (lambda (n) (mailbox-exists? mb n)) '("inbox" "INBOX" "box" "bo%" "*" "none"))"#,
+            "(t t t nil nil nil)",
+        ),
+        (
+            r#"(list (ensure-mailbox mb "box") (ensure-mailbox mb "a b") (ensure-mailbox mb "a b"))"#,
+            "(nil t nil)",
+        ),
+        (r#"(mailbox-exists? mb "a b")"#, "t"),
+    ]);
+}
+
+#[test]
+fn a_dead_connection_is_closed_without_an_error() {
+    let server = Server::sandbox(empty());
+    let mut session = session(&server);
+    session.evaluate(r#"(select-letters mb :all :mailbox "box")"#).result.unwrap();
+    server.the_sandbox().disconnect_all();
+    assert_eq!(session.evaluate("(close-connection mb)").text(), "t");
+}
+
+#[test]
 fn a_lost_connection_is_mended_on_the_way() {
     check(&[(
         r#"(with-reconnect ()

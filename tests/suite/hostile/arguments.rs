@@ -48,13 +48,15 @@ const BREAKS: [&str; 8] =
 const LITERALS: [&str; 4] = ["a{3}", "{3}", "a{3+}", "{5}abc{3+}"];
 
 /// Calls with `~` in place of one argument. Each must refuse the strings in [`BREAKS`].
-const CALLS: [&str; 82] = [
+const CALLS: [&str; 84] = [
     "(select-mailbox mb ~)",
     "(select-mailbox mb ~ :read-only t)",
     "(select-mailbox mb ~ :since '(1 1))",
     "(select-mailbox mb \"x\" :since (list 1 ~))",
     "(select-mailbox mb \"x\" :since (list 1 1 ~))",
     "(create-mailbox mb ~)",
+    "(ensure-mailbox mb ~)",
+    "(mailbox-exists? mb ~)",
     "(delete-mailbox mb ~)",
     "(rename-mailbox mb ~ \"x\")",
     "(rename-mailbox mb \"x\" ~)",
