@@ -9,7 +9,6 @@ use super::flags::flag_list;
 use super::mailbox::{mailbox, on_mailbox};
 use super::pipeline;
 use super::reconnection::Reconnection;
-use super::selection::forget_borrowed;
 use super::state::state;
 use crate::client::{
     Error, ImapClient, ListRequest, Namespace, QuotaResource, QuotaRoot, StatusValue,
@@ -206,7 +205,6 @@ type Result<T> = std::result::Result<T, Condition>;
 
 pub(super) fn select_mailbox(call: &Call<'_>) -> Result<Value> {
     let (name, read_only) = (call.string(1)?, call.boolean_key("read-only"));
-    forget_borrowed(call);
     let since = call.key("since").filter(|value| host::is_true(value));
     let since = since.map(|value| condstore::since(call, value)).transpose()?;
     let result = match since {

@@ -43,8 +43,8 @@ impl Place {
     /// Whether both mean the same letters by the same UIDs.
     pub(super) fn is_same(&self, other: &Place) -> bool {
         Arc::ptr_eq(&self.mailbox, &other.mailbox)
-            && (&self.name, self.read_only, self.uid_validity)
-                == (&other.name, other.read_only, other.uid_validity)
+            && (folded(&self.name), self.read_only, self.uid_validity)
+                == (folded(&other.name), other.read_only, other.uid_validity)
     }
 
     /// The condition for another UIDVALIDITY.
@@ -57,15 +57,22 @@ impl Place {
     }
 }
 
+/// A name for comparing: INBOX is the same in any case (RFC 3501 5.1).
+pub(super) fn folded(name: &str) -> &str {
+    if name.eq_ignore_ascii_case("inbox") { "INBOX" } else { name }
+}
+
 /// Whether this mailbox is selected in this mode.
 pub(super) fn is_selected(client: &ImapClient, name: &str, read_only: bool) -> bool {
     client.selected().is_some_and(|selected| {
-        selected.is_open() && selected.name == name && selected.read_only == read_only
+        selected.is_open()
+            && folded(&selected.name) == folded(name)
+            && selected.read_only == read_only
     })
 }
 
-/// Forgets what the script had selected on the connection in the first argument: the call selects a
-/// mailbox itself, or closes the connection.
+/// Forgets what the script had selected on the connection in the first argument: the call closes
+/// it.
 pub(super) fn forget_borrowed(call: &Call<'_>) {
     if let Some(mailbox) = call.arg(0).and_then(host::downcast::<ImapMailbox>) {
         *mailbox.extra::<Borrowed>().before() = None;
@@ -76,6 +83,7 @@ pub(super) fn forget_borrowed(call: &Call<'_>) {
 #[derive(Default)]
 pub(super) struct Borrowed(Mutex<Option<Before>>);
 
+#[derive(Clone)]
 struct Before {
     selected: Lost,
     epoch: (u64, u64),
@@ -117,11 +125,21 @@ impl Borrowed {
         if client.is_closed() {
             return Ok(()); // the call will say so, and find this after the connection is made anew
         }
-        let Some(before) = self.before().take() else { return Ok(()) };
+        // It is forgotten only when it is selected again: a connection that is lost meanwhile comes
+        // back with the set's mailbox.
+        let Some(before) = self.before().clone() else { return Ok(()) };
         if before.selected.selected.is_none() {
-            return client.unselect();
+            if client.selected().is_some() {
+                client.unselect()?;
+            }
+            *self.before() = None;
+            return Ok(());
         }
-        let found = client.reselect(&before.selected)?;
+        let found = match client.reselect(&before.selected) {
+            Err(Error::Refused { .. }) => Found::NothingSelected, // it has been removed
+            found => found?,
+        };
+        *self.before() = None;
         if found != Found::OtherUidValidity {
             client.keep_saved(before.saved);
         }
@@ -140,14 +158,20 @@ pub(super) fn imap_mailbox(
     argument: &Value,
 ) -> Result<Option<Arc<ImapMailbox>>, Condition> {
     if let Some(place) = host::downcast::<Place>(argument) {
-        let same = on(call.context(), call.name(), &place.mailbox, |client| place.select(client))?;
+        let same = on(call.context(), call.name(), &place.mailbox, |client| {
+            client.begin_operation(call.number());
+            place.select(client)
+        })?;
         return if same { Ok(Some(place.mailbox.clone())) } else { Err(place.stale(call.name())) };
     }
     let mailbox = host::downcast::<ImapMailbox>(argument);
     if let Some(mailbox) = &mailbox {
         let borrowed = mailbox.extra::<Borrowed>();
         if borrowed.is_out() {
-            on(call.context(), call.name(), mailbox, |client| borrowed.restore(client, mailbox))?;
+            on(call.context(), call.name(), mailbox, |client| {
+                client.begin_operation(call.number());
+                borrowed.restore(client, mailbox)
+            })?;
         }
     }
     Ok(mailbox)

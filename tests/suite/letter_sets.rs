@@ -331,6 +331,76 @@ fn a_set_of_another_uidvalidity_is_refused() {
 }
 
 #[test]
+fn one_letter_is_one_however_it_was_found() {
+    check(&[
+        (
+            r#"(setq up (select-letters mb :all :mailbox "INBOX"))"#,
+            r#"#<5 letters of inbox: "Invoice 7", "grün", "no sender", …>"#,
+        ),
+        ("(letters-count (letters-union all up))", "5"),
+        ("(letters-count (letters-difference all up))", "0"),
+        (r#"(letters-count (select-letters mb :all :mailbox '("inbox" "INBOX")))"#, "5"),
+        (r#"(select-letters mb :all :mailbox '())"#, "#<0 letters>"),
+        (
+            "(letters-uids (sort-letters (list (fifth (letters->list all)) all) :by :uid))",
+            "(1 2 3 4 5)",
+        ),
+        ("(length (map-letters #'letter-uid (list all (first (letters->list all)))))", "5"),
+        (
+            "(identifier-of (lambda () (flag-letters (select-letters mb :all :read-only t) :work)))",
+            ":error-response",
+        ),
+        ("(mailbox-read-only? mb)", "nil"),
+        (
+            r#"(progn (search-mailbox mb '(:subject "offer") :return '(:save)) (map-letters #'letter-uid up) (letters-uids (select-letters mb :saved)))"#,
+            "(4 5)",
+        ),
+        (
+            "(identifier-of (lambda () (alter-flags mb 1 :add-flags :work :unchanged-since nil)))",
+            ":syntax-error",
+        ),
+    ]);
+}
+
+#[test]
+fn a_select_that_is_refused_here_leaves_the_set_where_it_was() {
+    check(&[
+        (r#"(letters-count (select-letters mb :all :mailbox "box"))"#, "0"),
+        (r#"(identifier-of (lambda () (select-mailbox mb "inbox" :since "x")))"#, ":syntax-error"),
+        ("(mailbox-name mb)", r#""inbox""#),
+        (
+            r#"(identifier-of (lambda () (select-letters mb :all :mailbox "nowhere")))"#,
+            ":error-response",
+        ),
+        ("(mailbox-name mb)", r#""inbox""#),
+    ]);
+}
+
+#[test]
+fn a_connection_that_is_lost_while_it_is_given_back_never_keeps_the_sets_mailbox() {
+    for at in (700..1700).step_by(20) {
+        let faults = vec![format!("imap#1:server:cut@{at}").parse().unwrap()];
+        let server = Server::sandbox(Options { faults, ..empty() });
+        for letter in LETTERS {
+            let letter = letter.replace('\n', "\r\n");
+            server.store().deliver(&server.user, "INBOX", letter.as_bytes()).unwrap();
+        }
+        let mut session = Session::new(Vec::new());
+        attach(session.host(), &Setup::default());
+        let form = format!(
+            r#"(with-reconnect (:backoff 0)
+                 (let* ((mb (make-imap-connection "127.0.0.1" :port {} :user "user" :password "pw"))
+                        (set (select-letters mb :all :mailbox "inbox")))
+                   (flag-letters set :\\\\deleted)
+                   (expunge-mailbox mb)))"#,
+            server.port
+        );
+        let _ = session.evaluate(&form); // no mailbox is selected, so this is refused
+        assert_eq!(server.store().letters(&server.user, "INBOX").len(), 5, "cut at {at}");
+    }
+}
+
+#[test]
 fn mailboxes_are_made_if_there_are_none() {
     check(&[
         (

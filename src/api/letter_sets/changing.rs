@@ -11,6 +11,7 @@ use crate::api::flags::flag_text;
 use crate::api::mailbox::on_mailbox;
 use crate::api::objects::ImapMailbox;
 use crate::api::sets::{message_set, required};
+use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run, Value};
 use crate::proto::imap::flag::Flag;
 use crate::proto::imap::{Messages, SequenceSet};
@@ -46,7 +47,7 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
         "%remove-letters",
         "(mb uids)",
         remove_letters,
-        "Marks these letters :\\\\deleted and removes them, and no others. uids: a set of unique ids. Returns nil.",
+        "Marks these letters :\\\\deleted and removes them, and no others. uids: a set of unique ids. Returns how many were removed, an integer.",
     ).inside_of("delete-letters").checked(),
     Function::native(
         "%forget-flags",
@@ -67,6 +68,12 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
         "Checks :to of move-letters. to: the name of a mailbox, or (mb name). Returns it as it is.",
     ).inside_of("move-letters").checked(),
     Function::native(
+        "%changeable-letters",
+        "(function letters)",
+        changeable_letters,
+        "Refuses letters that were selected read-only, for a function whose name errors give. Returns the letters, as a list.",
+    ).inside_of("move-letters").checked(),
+    Function::native(
         "%checked-flags",
         "(function flags)",
         checked_flags,
@@ -83,8 +90,8 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
                    (incf asked (%group-size group))
                    (let ((selected (%select-group group)))
                      (when (second selected)
-                       (f (first selected) (second selected))
-                       (incf done (length (second selected))))))
+                       (let ((count (f (first selected) (second selected))))
+                         (incf done (if (integerp count) count (length (second selected))))))))
                  (values done (- asked done))))",
         ),
     ).inside_of("move-letters").checked(),
@@ -92,12 +99,12 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
         "move-letters",
         "(letters &key to create)",
         "Moves letters to a mailbox. Returns two integers: how many were moved, and how many were not there any more.
-letters: a letter or a set, as select-letters returns it, or a list of these. :to  the name of a mailbox on the letters' own server, or a list (mb \"name\") for one on another connection; there, a letter is removed here only after it was stored there. :create  t creates the mailbox if it does not exist.
+letters: a letter or a set, as select-letters returns it, or a list of these. :to  the name of a mailbox on the letters' own server, or a list (mb \"name\") for one on another connection; letters are removed here only after all of them were stored there, so after an error all are still here. :create  t creates the mailbox if it does not exist.
 Errors: those of move-to-mailbox and copy-letters; :stale when a mailbox has another UIDVALIDITY than when its letters were selected.",
         Run::Scheme(
             "(lambda (letters &key to create)
                (let ((to (%letters-destination \"move-letters\" to)))
-                 (%for-letter-groups \"move-letters\" letters
+                 (%for-letter-groups \"move-letters\" (%changeable-letters \"move-letters\" letters)
                    (lambda (mb uids)
                      (if (string? to)
                          (move-to-mailbox mb uids to :uid t :create create)
@@ -136,7 +143,7 @@ Errors: :error-response when the destination does not exist or a letter is refus
         "(letters)",
         "Removes letters from their mailboxes for good, and no others. Returns two integers: how many were removed, and how many were not there any more.
 letters: as for move-letters. Without UIDPLUS, if other letters of the mailbox are marked :\\\\deleted, these stay marked, with a warning. Errors: :error-response, :stale.",
-        Run::Scheme("(lambda (letters) (%for-letter-groups \"delete-letters\" letters %remove-letters))"),
+        Run::Scheme("(lambda (letters) (%for-letter-groups \"delete-letters\" (%changeable-letters \"delete-letters\" letters) %remove-letters))"),
     ).checked(),
     Function::new(
         "flag-letters",
@@ -147,7 +154,7 @@ letters: as for move-letters. flags: a flag such as :\\\\seen or :junk, or a lis
             "(lambda (letters flags)
                (%checked-flags \"flag-letters\" flags)
                (unwind-protect
-                   (%for-letter-groups \"flag-letters\" letters
+                   (%for-letter-groups \"flag-letters\" (%changeable-letters \"flag-letters\" letters)
                      (lambda (mb uids) (alter-flags mb uids :add-flags flags :uid t :silent t)))
                  (%forget-flags letters)))",
         ),
@@ -160,7 +167,7 @@ letters: as for move-letters. flags: a flag such as :\\\\seen or :junk, or a lis
             "(lambda (letters flags)
                (%checked-flags \"unflag-letters\" flags)
                (unwind-protect
-                   (%for-letter-groups \"unflag-letters\" letters
+                   (%for-letter-groups \"unflag-letters\" (%changeable-letters \"unflag-letters\" letters)
                      (lambda (mb uids) (alter-flags mb uids :remove-flags flags :uid t :silent t)))
                  (%forget-flags letters)))",
         ),
@@ -198,7 +205,7 @@ fn letter_groups(call: &Call<'_>) -> Answer {
     Ok(host::list(groups.into_iter().map(|group| host::object(group, "#<letters>")).collect()))
 }
 
-fn group(call: &Call<'_>) -> Result<Arc<Group>, crate::condition::Condition> {
+fn group(call: &Call<'_>) -> Result<Arc<Group>, Condition> {
     call.typed(0, "a group of letters", host::downcast::<Group>)
 }
 
@@ -215,10 +222,23 @@ fn select_group(call: &Call<'_>) -> Answer {
 
 fn remove_letters(call: &Call<'_>) -> Answer {
     let set: SequenceSet = call.typed(1, "a set of unique ids", message_set)?;
-    if !set.is_empty() {
-        on_mailbox(call, |client| client.remove(&set))?;
-    }
-    Ok(host::nil())
+    let removed = set.is_empty() || on_mailbox(call, |client| client.remove(&set))?;
+    let count = if removed { set.members(0).count() } else { 0 };
+    Ok(host::integer(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+/// Some servers take a change of a mailbox that is open read-only, and do not make it; and without
+/// MOVE, a letter would be copied before the server refuses to remove it.
+fn changeable_letters(call: &Call<'_>) -> Answer {
+    let mut found = Vec::new();
+    super::collect(required(call, 1), &mut found);
+    let read_only = found.iter().find(|letter| letter.origin().place.read_only);
+    let Some(letter) = read_only else { return Ok(required(call, 1).clone()) };
+    let function = host::as_str(required(call, 0)).unwrap_or_else(|| call.name());
+    let name = &letter.origin().place.name;
+    let message =
+        format!("{function}: the letters were selected read-only in {name:?}; nothing was sent");
+    Err(Condition::new(Identifier::ErrorResponse, message))
 }
 
 fn checked_flags(call: &Call<'_>) -> Answer {

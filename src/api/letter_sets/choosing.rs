@@ -21,7 +21,7 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
         "(mb expression &key mailbox read-only)",
         select_letters,
         "The letters that a search finds, a set in the mailbox's order. A letter of a set means the same letter whatever happens to message numbers; letter-subject and the others read it, move-letters and the others change it.
-mb: a mailbox object, or a list of them. expression: as for search-mailbox. :mailbox  the name of a mailbox to search, or a list of names; by default the mailbox that is selected. :read-only  t selects it read-only.
+mb: a mailbox object, or a list of them. expression: as for search-mailbox. :mailbox  the name of a mailbox to search, or a list of names, of which an empty one finds nothing; by default the mailbox that is selected. :read-only  t selects it read-only.
 What is done with a letter selects the letter's mailbox for that time; for the other functions the mailbox stays selected that the script selected.
 Errors: :syntax-error for a malformed expression, :error-response when no mailbox is selected or there is none of that name.",
     ).typed(&[("read-only", Type::Truth)]).checked(),
@@ -68,7 +68,7 @@ Errors: :syntax-error for a malformed expression, :error-response when no mailbo
         "letters-difference",
         "(letters &rest more)",
         |call| kept(call, |letter, others| !others.iter().any(|other| other.contains(letter))),
-        "The set of the letters that are in the first set and in none of the others.\nletters, more: letters or sets, or lists of these.",
+        "The set of the letters that are in the first set and in none of the others. Letters of different connections are never the same.\nletters, more: letters or sets, or lists of these.",
     ).checked(),
     Function::native(
         "%letter-set",
@@ -167,7 +167,7 @@ fn letters_for(call: &Call<'_>) -> Answer {
     if let Some(f) = call.arg(2).filter(|f| !host::is_procedure(f)) {
         return Err(host::wrong_argument(function, "f", &Type::Function(1).expected(), f));
     }
-    Ok(host::list(found.iter().map(letter_value).collect()))
+    Ok(host::list(super::each_once(found).iter().map(letter_value).collect()))
 }
 
 /// The words that `:by` takes; the prelude has their functions.
@@ -193,7 +193,7 @@ fn select_letters(call: &Call<'_>) -> Answer {
         }
         host::as_list(value)?.map(|item| host::downcast::<ImapMailbox>(&item)).collect()
     })?;
-    let names: Vec<Option<String>> = match call.key("mailbox").filter(|name| !host::is_nil(name)) {
+    let names: Vec<Option<String>> = match call.key("mailbox") {
         None => vec![None],
         Some(_) => {
             let names = call.typed_key("mailbox", "a string or a list of strings", |value| {
@@ -212,7 +212,7 @@ fn select_letters(call: &Call<'_>) -> Answer {
             found.extend(search(call, mailbox, name.as_deref())?);
         }
     }
-    Ok(LetterSet { letters: found }.value())
+    Ok(LetterSet { letters: super::each_once(found) }.value())
 }
 
 /// Finds letters in one mailbox.
@@ -222,16 +222,25 @@ fn search(
     name: Option<&str>,
 ) -> Result<Vec<Arc<Letter>>, Condition> {
     let read_only = call.boolean_key("read-only");
-    let saved = || mailbox.client().saved();
-    let key = search_key(call.name(), required(call, 1), &saved)?;
-    let (place, uids) = on(call.context(), call.name(), mailbox, |client| {
+    // A search that the mailbox's script has saved is that of the mailbox that is selected then.
+    let saved = on(call.context(), call.name(), mailbox, |client| {
         client.begin_operation(call.number());
         let borrowed = mailbox.extra::<Borrowed>();
-        match name {
-            None => borrowed.restore(client, mailbox)?,
-            Some(name) if is_selected(client, name, read_only) => {}
-            Some(name) => borrowed.select(client, name, read_only)?,
+        let own = match name {
+            Some(name) => Some(name.to_owned()),
+            None => {
+                borrowed.restore(client, mailbox)?;
+                let selected = client.selected().filter(|selected| !selected.read_only);
+                selected.filter(|_| read_only).map(|selected| selected.name.clone())
+            }
+        };
+        if let Some(name) = own.filter(|name| !is_selected(client, name, read_only)) {
+            borrowed.select(client, &name, read_only)?;
         }
+        Ok(client.saved())
+    })?;
+    let key = search_key(call.name(), required(call, 1), &|| saved.clone())?;
+    let (place, uids) = on(call.context(), call.name(), mailbox, |client| {
         let uids = client.uid_search(&key)?;
         let selected = client.selected();
         let place = Place {

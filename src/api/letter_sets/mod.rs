@@ -31,7 +31,7 @@ pub(super) use reading::{FUNCTIONS as READING, whole_letter};
 use super::mailbox::on;
 use super::objects::ImapMailbox;
 use super::pipeline;
-use super::selection::Place;
+use super::selection::{Place, folded};
 use super::sets::required;
 use crate::client::{Error, ImapClient};
 use crate::condition::Condition;
@@ -73,7 +73,7 @@ impl Letter {
     fn identity(&self) -> (usize, &str, Option<u32>, u32) {
         let origin = self.origin();
         let connection = Arc::as_ptr(&origin.place.mailbox) as usize;
-        (connection, &origin.place.name, origin.place.uid_validity, self.uid)
+        (connection, folded(&origin.place.name), origin.place.uid_validity, self.uid)
     }
 }
 
@@ -179,12 +179,17 @@ fn letters(call: &Call<'_>, index: usize) -> Result<Vec<Arc<Letter>>, Condition>
     let value = required(call, index);
     let mut found = Vec::new();
     collect(value, &mut found).ok_or_else(|| call.wrong("letters", EXPECTED, value))?;
+    Ok(each_once(found))
+}
+
+/// Leaves out letters that stand there already.
+fn each_once(mut letters: Vec<Arc<Letter>>) -> Vec<Arc<Letter>> {
     let mut seen = std::collections::HashSet::new();
-    found.retain(|letter: &Arc<Letter>| {
+    letters.retain(|letter| {
         let (connection, name, uid_validity, uid) = letter.identity();
         seen.insert((connection, name.to_owned(), uid_validity, uid))
     });
-    Ok(found)
+    letters
 }
 
 fn collect(value: &Value, found: &mut Vec<Arc<Letter>>) -> Option<()> {

@@ -2,8 +2,8 @@
 //!
 //! They take a letter of a set, what `parse-letter` returns, or the text of a letter as any fetch
 //! returns it, also over POP. Texts are decoded, dates are universal times, addresses are those of
-//! envelopes. What a letter lacks is nil, and so is everything of a letter that has left its
-//! mailbox.
+//! envelopes. What a letter lacks is nil, and so is what is not known yet of a letter that has
+//! left its mailbox.
 
 use super::Letter;
 use super::facts::Kind;
