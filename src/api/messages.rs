@@ -13,7 +13,7 @@ use super::shifting;
 use super::state::{State, state};
 use super::values::{Texts, Wanted, fetched};
 use crate::client::{CopiedUids, Error, FetchReader, ImapClient, modified};
-use crate::condition::{Condition, Identifier};
+use crate::condition::Condition;
 use crate::host::{self, Call, Function, Type, Value};
 use crate::proto::Limits;
 use crate::proto::imap::command::StoreMode;
@@ -110,16 +110,6 @@ pub(super) fn alter_flags(call: &Call<'_>) -> Answer {
     };
     let flags = flags(call, key, value)?;
     let silent = call.boolean_key("silent");
-    // nil is what a server without mod-sequences gives; the change must not be made unguarded.
-    if let Some(value) = call.key("unchanged-since").filter(|value| host::is_nil(value)) {
-        let offers = mailbox(call)?.client().capabilities().has("CONDSTORE");
-        let wrong = call.wrong(":unchanged-since", "a modseq, a whole number from 0 on", value);
-        return Err(if offers {
-            wrong
-        } else {
-            Condition { identifier: Identifier::Unsupported, ..wrong }
-        });
-    }
     let since = call.key_integer("unchanged-since", 0..)?.map(i64::unsigned_abs);
     let mailbox = mailbox(call)?;
     let by_uid = messages.are_uids();

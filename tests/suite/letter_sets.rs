@@ -355,10 +355,6 @@ fn one_letter_is_one_however_it_was_found() {
             r#"(progn (search-mailbox mb '(:subject "offer") :return '(:save)) (map-letters #'letter-uid up) (letters-uids (select-letters mb :saved)))"#,
             "(4 5)",
         ),
-        (
-            "(identifier-of (lambda () (alter-flags mb 1 :add-flags :work :unchanged-since nil)))",
-            ":syntax-error",
-        ),
     ]);
 }
 
