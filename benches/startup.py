@@ -56,7 +56,7 @@ class Server:
             client.sendall(self.greeting)
             sent = client.recv(1)
             wall = time.monotonic() - start
-            cpu = sum(int(task.read_text().split()[0]) for task in pathlib.Path(f"/proc/{child}/task").glob("*/schedstat"))
+            cpu = time.clock_gettime(~child << 3 | 2)  # the process's clock: threads that have ended count
         except TimeoutError:
             sys.exit(f"sends nothing: {' '.join(command)}")
         finally:
@@ -65,7 +65,7 @@ class Server:
         if not sent:
             sys.exit(f"closes without a byte: {' '.join(command)}")
         client.close()
-        return wall, cpu / 1e9
+        return wall, cpu
 
 
 def programs(names, builds, servers, folder):
@@ -144,6 +144,8 @@ def main():
     if not build:
         subprocess.run(["cargo", "build", "--release", "--quiet", "--bin", "postoffice"], cwd=PROJECT, check=True)
         build = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")) / "release" / "postoffice"
+    if a.write and not (shutil.which("imapfilter") and SAMPLE.exists()):
+        parser.error("--write needs imapfilter and its sample configuration, to which the figures are related")
     builds = {"": build.resolve(), **({", beside": a.beside.resolve()} if a.beside else {})}
     folder = pathlib.Path(tempfile.mkdtemp(prefix="postoffice-startup-"))
     try:

@@ -2,15 +2,16 @@
 //!
 //! The session updates the state of the selected mailbox from every response, so these functions
 //! need no command. Most return nil when no mailbox is selected. `mailbox-separator` may have to
-//! wait for the reply to a LIST that was sent earlier, and `mailbox-message-count` also works on
+//! wait for the reply to a LIST that was sent earlier, `mailbox-highest-modseq` may ask the server, and `mailbox-message-count` also works on
 //! POP mailboxes. The rows of the `mailbox-list-…` accessors are in `mailboxes`; the accessors in
 //! `envelope` share `part_of`.
 
 use super::Answer;
 use super::flags::flag_list;
-use super::mailbox::{failed, mailbox, pop_mailbox};
+use super::mailbox::{failed, mailbox, on_mailbox, pop_mailbox};
 use super::reconnection::Reconnection;
 use super::sets::required;
+use crate::client::ImapClient;
 use crate::host::{self, Call, Function, Run, Value};
 use crate::proto::imap::SelectedMailbox;
 
@@ -89,7 +90,7 @@ mb: a mailbox object.",
         "mailbox-highest-modseq",
         "(mb)",
         mailbox_highest_modseq,
-        "The highest modification sequence of the selected mailbox (RFC 7162), an integer; nil if the server did not report it.
+        "The highest modification sequence of the selected mailbox (RFC 7162), an integer; nil if the mailbox or the server has none. The server is asked if it did not report it by itself.
 mb: a mailbox object.",
     ).checked(),
     Function::native(
@@ -144,7 +145,7 @@ pub(super) fn mailbox_first_unseen(call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn mailbox_highest_modseq(call: &Call<'_>) -> Answer {
-    of_selected(call, |selected| number(selected.highest_modseq))
+    Ok(number(on_mailbox(call, ImapClient::highest_modseq)?))
 }
 
 pub(super) fn mailbox_name(call: &Call<'_>) -> Answer {

@@ -7,9 +7,10 @@
 use super::mailbox::{asked_count, deliver_warnings, mailbox_at, on_mailbox, progress};
 use super::sets::addressed;
 use super::state::state;
-use crate::client::Error;
+use crate::client::{Error, ImapClient};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
+use crate::proto::imap::Messages;
 use std::sync::Arc;
 
 pub(super) fn copy_letters(call: &Call<'_>) -> Result<Value, Condition> {
@@ -30,33 +31,46 @@ pub(super) fn copy_letters(call: &Call<'_>) -> Result<Value, Condition> {
     target.begin_operation(call.number());
     let mut copied = Vec::new();
     let result = on_mailbox(call, |client| {
-        let progress = progress(call);
-        progress.expect_messages(asked_count(client, &messages));
-        if create {
-            make(call, &mut target, destination)?;
-        }
-        client.copy_to_other(&messages, &mut target, destination, &mut |message| {
-            copied.push(message);
-            progress.message();
-        })
+        copy_between(call, client, &messages, &mut target, destination, create, &mut copied)
     });
     deliver_warnings(call.context(), call.name(), &mut target);
     result.map_err(|condition| {
-        let note = format!(
-            "{}; {} letters were copied before, to {destination:?}",
-            condition.message,
-            copied.len()
-        );
-        Condition { message: note, ..condition }
+        with_note(
+            condition,
+            &format!("{} letters were copied before, to {destination:?}", copied.len()),
+        )
     })?;
     Ok(host::list(copied.into_iter().map(|number| host::integer(i64::from(number))).collect()))
 }
 
-fn make(
+/// Copies letters from one connection to another. `copied` gets those that the other server has
+/// confirmed, before an error too.
+pub(super) fn copy_between(
     call: &Call<'_>,
-    target: &mut crate::client::ImapClient,
+    client: &mut ImapClient,
+    messages: &Messages,
+    target: &mut ImapClient,
     destination: &str,
+    create: bool,
+    copied: &mut Vec<u32>,
 ) -> Result<(), Error> {
+    let progress = progress(call);
+    progress.expect_messages(asked_count(client, messages));
+    if create {
+        make(call, target, destination)?;
+    }
+    client.copy_to_other(messages, target, destination, &mut |message| {
+        copied.push(message);
+        progress.message();
+    })
+}
+
+/// Adds a note to a condition's message.
+pub(super) fn with_note(condition: Condition, note: &str) -> Condition {
+    Condition { message: format!("{}; {note}", condition.message), ..condition }
+}
+
+fn make(call: &Call<'_>, target: &mut ImapClient, destination: &str) -> Result<(), Error> {
     match target.status(destination, &["MESSAGES".into()]) {
         Err(Error::Refused { .. }) => {
             target.create(destination)?;

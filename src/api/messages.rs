@@ -110,6 +110,10 @@ pub(super) fn alter_flags(call: &Call<'_>) -> Answer {
     };
     let flags = flags(call, key, value)?;
     let silent = call.boolean_key("silent");
+    // nil is what is known of a mailbox without mod-sequences; the change is never made unguarded.
+    if let Some(value) = call.key("unchanged-since").filter(|value| host::is_nil(value)) {
+        return Err(call.wrong(":unchanged-since", "a modseq, a whole number from 0 on", value));
+    }
     let since = call.key_integer("unchanged-since", 0..)?.map(i64::unsigned_abs);
     let mailbox = mailbox(call)?;
     let by_uid = messages.are_uids();
@@ -213,13 +217,13 @@ fn where_to(copied: Option<CopiedUids>) -> Value {
 
 /// Creates the destination and tries again if its absence was the only problem. TRYCREATE says so,
 /// and also that nothing was copied (RFC 3501 6.4.7).
-fn or_create(
+pub(super) fn or_create<T>(
     client: &mut ImapClient,
-    first: Result<Option<CopiedUids>, Error>,
+    first: Result<T, Error>,
     destination: &str,
     state: &State,
-    again: impl FnOnce(&mut ImapClient) -> Result<Option<CopiedUids>, Error>,
-) -> Result<Option<CopiedUids>, Error> {
+    again: impl FnOnce(&mut ImapClient) -> Result<T, Error>,
+) -> Result<T, Error> {
     match first {
         Err(Error::Refused { completion, .. })
             if completion.code.as_ref().is_some_and(|(code, _)| code == "TRYCREATE") =>
@@ -265,12 +269,12 @@ pub(super) fn move_to_mailbox(call: &Call<'_>) -> Answer {
     let (create, state) = (call.boolean_key("create"), state(call));
     let copied = on_mailbox(call, |client| {
         progress(call).expect_messages(asked_count(client, &messages));
-        let moved = client.move_to(&messages, destination);
+        let moved = client.move_to(&messages, destination).map(|moved| moved.copied);
         if !create {
             return moved;
         }
         or_create(client, moved, destination, &state, |client| {
-            client.move_to(&messages, destination)
+            client.move_to(&messages, destination).map(|moved| moved.copied)
         })
     })?;
     Ok(where_to(copied))

@@ -41,6 +41,10 @@ pub(super) fn deliver(context: &Context, name: &str, warnings: Vec<Warning>) {
             context.warn(unreadable(name, &warning.words));
             continue;
         }
+        if warning.kind == WarningKind::Noticed {
+            context.warn(Condition::new(Identifier::Problem, format!("{name}: {}", warning.words)));
+            continue;
+        }
         let (identifier, message) = match warning.kind {
             WarningKind::UnknownOk => {
                 (Identifier::UnknownOk, "the server says something that is not known here")

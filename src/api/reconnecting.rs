@@ -20,7 +20,6 @@ use super::objects::ImapMailbox;
 use super::pipeline;
 use super::progress::Progress;
 use super::reconnection::{How, Reconnection};
-use super::selection::Place;
 use super::sets::required;
 use super::shifting::Given;
 use super::state::state;
@@ -103,12 +102,17 @@ fn lost(arguments: &[Value]) -> Vec<(Arc<ImapMailbox>, Arc<How>)> {
 }
 
 fn mailboxes(arguments: &[Value]) -> impl Iterator<Item = Arc<ImapMailbox>> {
-    let mailboxes = |argument| {
-        let mailbox =
-            host::downcast::<ImapMailbox>(argument).or_else(|| pipeline::mailbox_of(argument));
-        let mailbox = mailbox
-            .or_else(|| host::downcast::<Place>(argument).map(|place| place.mailbox.clone()));
-        mailbox.map_or_else(|| letter_sets::mailboxes_of(argument), |mailbox| vec![mailbox])
+    let mailbox = |argument: &Value| {
+        host::downcast::<ImapMailbox>(argument).or_else(|| pipeline::mailbox_of(argument))
+    };
+    let mailboxes = move |argument| match mailbox(argument) {
+        Some(mailbox) => vec![mailbox],
+        None => {
+            // A list of mailboxes, or (mb "name").
+            let items = host::as_list(argument).into_iter().flatten();
+            let listed: Vec<_> = items.filter_map(|item| mailbox(&item)).collect();
+            [letter_sets::mailboxes_of(argument), listed].concat()
+        }
     };
     arguments.iter().flat_map(mailboxes)
 }

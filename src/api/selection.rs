@@ -17,7 +17,6 @@ use crate::proto::imap::SequenceSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A mailbox on a connection, as it was when letters were selected in it.
-#[derive(Clone)]
 pub(super) struct Place {
     pub mailbox: Arc<ImapMailbox>,
     pub name: String,
@@ -152,18 +151,11 @@ impl Borrowed {
 }
 
 /// Reads a mailbox object, and selects again what the script had selected if a set of letters has
-/// selected another mailbox; a [`Place`] of such a set selects its own.
+/// selected another mailbox.
 pub(super) fn imap_mailbox(
     call: &Call<'_>,
     argument: &Value,
 ) -> Result<Option<Arc<ImapMailbox>>, Condition> {
-    if let Some(place) = host::downcast::<Place>(argument) {
-        let same = on(call.context(), call.name(), &place.mailbox, |client| {
-            client.begin_operation(call.number());
-            place.select(client)
-        })?;
-        return if same { Ok(Some(place.mailbox.clone())) } else { Err(place.stale(call.name())) };
-    }
     let mailbox = host::downcast::<ImapMailbox>(argument);
     if let Some(mailbox) = &mailbox {
         let borrowed = mailbox.extra::<Borrowed>();

@@ -18,6 +18,7 @@ use super::error::Error;
 use super::imap::ImapClient;
 use super::messages::{Fetch, FetchReader};
 use super::pending::{Pending, Reader};
+use super::told::StatusValue;
 use crate::proto::Limits;
 use crate::proto::imap::sequence::Bound;
 use crate::proto::imap::{
@@ -70,9 +71,13 @@ impl ImapClient {
         let known = since.uids.clone().unwrap_or_else(SequenceSet::all);
         let pending = self.begin_changed(&Messages::Uids(known.clone()), since.modseq, reader())?;
         let changed = self.wait(pending)?;
-        let next = self.selected().and_then(|selected| selected.uid_next).unwrap_or(1);
+        let next = self.selected().and_then(|selected| selected.uid_next);
         let there = self.uid_search(&SearchKey::Uid(known.clone()))?;
-        Ok((changed, missing(&known, next.saturating_sub(1), &there)))
+        // Without UIDNEXT, no UID above those that are known counts.
+        let told = known.members(0).ranges().last().map_or(0, |(_, last)| *last);
+        let highest = told.max(there.last().copied().unwrap_or(0));
+        let last = next.map_or(highest, |next| next.saturating_sub(1));
+        Ok((changed, missing(&known, last, &there)))
     }
 
     /// Begins a UID FETCH of the flags of all messages that have changed since a mod-sequence. A
@@ -106,6 +111,25 @@ impl ImapClient {
         self.begin(commands, reader)
     }
 
+    /// The highest mod-sequence of the selected mailbox; `None` if no mailbox is selected or it has
+    /// none. Asks by STATUS if SELECT did not tell it: some servers count only once a client asks
+    /// (RFC 7162 3.1).
+    ///
+    /// # Errors
+    /// As every operation: [`Error`].
+    pub fn highest_modseq(&mut self) -> Result<Option<u64>, Error> {
+        let Some(selected) = self.selected() else { return Ok(None) };
+        if selected.highest_modseq.is_some() || self.check_condstore().is_err() {
+            return Ok(selected.highest_modseq);
+        }
+        let name = selected.name.clone();
+        let told = self.status(&name, &["HIGHESTMODSEQ".to_owned()])?;
+        Ok(told.into_iter().find_map(|(_, value)| match value {
+            StatusValue::Number(modseq) => Some(modseq).filter(|modseq| *modseq > 0),
+            _ => None,
+        }))
+    }
+
     pub(super) fn check_condstore(&self) -> Result<(), Error> {
         // QRESYNC includes CONDSTORE (RFC 7162 3.2.3).
         if self.capabilities().has("CONDSTORE") || self.capabilities().has("QRESYNC") {
@@ -117,8 +141,7 @@ impl ImapClient {
     /// Returns whether QRESYNC is enabled now. ENABLE is allowed only while no mailbox is selected
     /// (RFC 5161 3.1), so the selected one is left.
     fn enable_qresync(&mut self) -> Result<bool, Error> {
-        let is_enabled =
-            |client: &mut ImapClient| client.connection().session().has_enabled("QRESYNC");
+        let is_enabled = |client: &mut ImapClient| client.connection().session().has_qresync();
         if is_enabled(self) || !self.capabilities().has("QRESYNC") {
             return Ok(is_enabled(self));
         }
@@ -193,7 +216,7 @@ impl<R: FetchReader, F: Fn() -> R> Reader for Happened<R, F> {
             }
             return self.changed.item(data);
         }
-        if let Some((true, uids)) = vanished(&data).filter(|_| data.is("VANISHED")) {
+        if let Some((true, uids)) = data.is("VANISHED").then(|| vanished(&data)).flatten() {
             let count = self.vanished.ranges().len() + uids.ranges().len();
             self.limits.check("responses", count as u64)?;
             uids.ranges().iter().for_each(|&(first, last)| self.vanished.push_range(first, last));

@@ -4,7 +4,7 @@
 use super::error::Error;
 use super::imap::ImapClient;
 use super::told::StatusValue;
-use crate::proto::imap::{FetchItems, SearchKey};
+use crate::proto::imap::{Command, FetchItems, SearchKey};
 
 /// Items of extensions, and the capabilities one of which the server must offer. Any other item is
 /// sent as it is.
@@ -73,9 +73,12 @@ impl ImapClient {
     /// Checks the keys of a search.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for one of Gmail's if the server does not offer its extensions.
+    /// [`Error::Unsupported`] for one of Gmail's if the server does not offer its extensions; an error
+    /// if it cannot be sent to any server.
     pub(super) fn check_search_key(&self, key: &SearchKey) -> Result<(), Error> {
         if key.is_of_gmail() && !self.capabilities().offers(GMAIL) {
+            // The same mistake in a key has the same error on every server.
+            Command::search(key, false)?;
             let why = format!("the server does not offer {GMAIL}, which this search needs");
             return Err(Error::Unsupported(why));
         }

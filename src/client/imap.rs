@@ -241,7 +241,7 @@ impl ImapClient {
     }
 
     pub(super) fn has_uidplus(&self) -> bool {
-        self.capabilities().has("UIDPLUS") || self.capabilities().has("IMAP4rev2")
+        self.capabilities().offers("UIDPLUS")
     }
 
     /// Drops a warning whose words an error has.

@@ -128,8 +128,11 @@ impl ImapClient {
     /// Asks for the status of each entry that can have one.
     fn add_status(&mut self, entries: &mut [Listed], asked: &Asked) -> Result<(), Error> {
         let mut counted = HashMap::new();
-        let names: Vec<&str> =
-            entries.iter().filter(|entry| is_selectable(entry)).map(name_of).collect();
+        let names: Vec<&str> = entries
+            .iter()
+            .filter(|entry| is_selectable(entry))
+            .map(|entry| entry.name.as_str())
+            .collect();
         for names in names.chunks(WINDOW) {
             let mut sent: Vec<Pending<Counts>> = Vec::new();
             let mut result = Ok(());
@@ -161,7 +164,7 @@ impl ImapClient {
             }
             result?;
         }
-        take_status(entries, counted, asked);
+        take_status(entries, &counted, asked);
         Ok(())
     }
 
@@ -208,10 +211,6 @@ fn short_name(entry: &Listed) -> &str {
     }
 }
 
-fn name_of(entry: &Listed) -> &str {
-    &entry.name
-}
-
 fn has_special_use(entry: &Listed) -> bool {
     SPECIAL_USES.iter().any(|known| entry.has(known))
 }
@@ -246,9 +245,11 @@ fn those_subscribed(all: Vec<Listed>, subscribed: Vec<Listed>) -> Vec<Listed> {
 /// Status items by mailbox.
 type ByName = HashMap<String, Vec<(String, StatusValue)>>;
 
-fn take_status(entries: &mut [Listed], mut counted: ByName, asked: &Asked) {
+/// Gives each entry its status; a mailbox may be listed twice.
+fn take_status(entries: &mut [Listed], counted: &ByName, asked: &Asked) {
     for entry in entries {
-        entry.status = counted.remove(&key(&entry.name)).map(|found| asked.complete(found));
+        let found = counted.get(&key(&entry.name)).cloned();
+        entry.status = found.map(|found| asked.complete(found));
     }
 }
 
@@ -302,7 +303,7 @@ impl Reader for ExtendedListing {
 
     fn finish(mut self) -> Result<Vec<Listed>, Error> {
         if let Some(asked) = &self.asked {
-            take_status(&mut self.entries, self.counts.found, asked);
+            take_status(&mut self.entries, &self.counts.found, asked);
         }
         Ok(self.entries)
     }

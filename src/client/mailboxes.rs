@@ -176,7 +176,7 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Refused`] if no mailbox is selected.
     pub fn unselect(&mut self) -> Result<(), Error> {
-        if self.capabilities().has("UNSELECT") || self.capabilities().has("IMAP4rev2") {
+        if self.capabilities().offers("UNSELECT") {
             return self.simple(Ok(Command::unselect()));
         }
         let Some(name) = self.selected().map(|mailbox| mailbox.name.clone()) else {

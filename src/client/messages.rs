@@ -46,13 +46,12 @@ impl ImapClient {
     /// Begins [`ImapClient::search`], or [`ImapClient::uid_search`] if `uid` is true.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a key of an extension that the server does not offer; an error if
-    /// the command cannot be sent.
+    /// [`Error::Unsupported`] for one of Gmail's keys elsewhere; an error if the command cannot be
+    /// sent.
     pub fn begin_search(&mut self, key: &SearchKey, uid: bool) -> Result<Pending<Search>, Error> {
         let keys = self.understood(key)?.split(LONGEST_SET);
         let commands =
             keys.iter().map(|key| Command::search(key, uid)).collect::<Result<Vec<_>, _>>()?;
-        self.check_search_key(key)?;
         let reader = Search::new(self.limits());
         self.begin(commands, reader)
     }
@@ -240,7 +239,7 @@ impl ImapClient {
     /// numbers of what is marked `\Deleted` are asked for before.
     fn expunged_reader(&mut self, uids: Option<&SequenceSet>) -> Result<Expunged, Error> {
         let mut numbers = HashMap::new();
-        if self.connection().session().has_enabled("QRESYNC") {
+        if self.connection().session().has_qresync() {
             let marked = SearchKey::And(
                 std::iter::once(SearchKey::Deleted)
                     .chain(uids.map(|uids| SearchKey::Uid(uids.clone())))
@@ -456,7 +455,7 @@ impl Reader for Expunged {
     /// numbers, so they are left out.
     fn data(&mut self, data: Data<'_>) -> Result<(), Error> {
         self.told.extend(data.number.filter(|_| data.is("EXPUNGE")));
-        let Some((false, uids)) = vanished(&data).filter(|_| data.is("VANISHED")) else {
+        let Some((false, uids)) = data.is("VANISHED").then(|| vanished(&data)).flatten() else {
             return Ok(());
         };
         for (first, last) in uids.members(0).ranges() {

@@ -69,6 +69,7 @@ pub use imap::ImapClient;
 pub use listing::ListRequest;
 pub use mailboxes::{Listing, StatusOf};
 pub use messages::{Copied, Fetch, FetchReader, Search};
+pub use moving::Moved;
 pub use namespaces::{Namespace, Namespaces};
 pub use options::{Auth, Compress, ConnectOptions, Credentials, TlsMode};
 pub use ordering::ThreadStep;

@@ -13,28 +13,34 @@ use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
 use crate::proto::imap::{Command, Messages, SearchKey, SequenceSet};
 
+/// What a move has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Moved {
+    /// The UIDs of the copies, if the server reports them.
+    pub copied: Option<CopiedUids>,
+    /// Whether the originals are gone. Without MOVE and UIDPLUS they stay, marked `\Deleted`, if
+    /// others are marked too; a warning says so.
+    pub removed: bool,
+}
+
 impl ImapClient {
     /// MOVE; if the server does not have it, copies, marks and removes exactly these messages.
-    /// Returns the UIDs if the server reports them.
     ///
     /// # Errors
     /// [`Error::Refused`]; every message is then in at least one of the two mailboxes.
-    pub fn move_to(
-        &mut self,
-        messages: &Messages,
-        destination: &str,
-    ) -> Result<Option<CopiedUids>, Error> {
+    pub fn move_to(&mut self, messages: &Messages, destination: &str) -> Result<Moved, Error> {
         if self.is_nothing(messages) {
-            return Ok(None);
+            return Ok(Moved { copied: None, removed: true });
         }
-        let has_move = self.capabilities().has("MOVE") || self.capabilities().has("IMAP4rev2");
+        let has_move = self.capabilities().offers("MOVE");
         // Numbers shift while messages leave, and a range may grow while it is copied. So an
         // operation of several commands uses the UIDs that exist now.
         let one_command = has_move && messages.split(LONGEST_SET).len() == 1;
         let messages =
             if one_command { messages.clone() } else { Messages::Uids(self.uids_of(messages)?) };
         if messages.is_empty() {
-            return Ok(None);
+            return Ok(Moved { copied: None, removed: true });
         }
         if !has_move {
             return self.move_by_copy(messages.set(), destination);
@@ -44,18 +50,15 @@ impl ImapClient {
             .iter()
             .map(|part| Command::move_to(part, destination))
             .collect::<Result<Vec<_>, _>>()?;
-        self.carry_out(commands, Copied::default())
+        let copied = self.carry_out(commands, Copied::default())?;
+        Ok(Moved { copied, removed: true })
     }
 
-    fn move_by_copy(
-        &mut self,
-        uids: &SequenceSet,
-        destination: &str,
-    ) -> Result<Option<CopiedUids>, Error> {
+    fn move_by_copy(&mut self, uids: &SequenceSet, destination: &str) -> Result<Moved, Error> {
         let uidplus = self.has_uidplus(); // decided once: capabilities may change under way
         let copied = self.copy(&Messages::Uids(uids.clone()), destination)?;
-        self.remove_these(uids, uidplus, "copied and ")?;
-        Ok(copied)
+        let removed = self.remove_these(uids, uidplus, "copied and ")?;
+        Ok(Moved { copied, removed })
     }
 
     /// Marks these messages `\Deleted` and removes them, and no others. Without UIDPLUS, if others
@@ -82,7 +85,7 @@ impl ImapClient {
             let words = format!(
                 "the letters were {before}marked \\Deleted, but not removed: others are marked too, and this server can only remove all of them"
             );
-            self.warn(WarningKind::Problem, words);
+            self.warn(WarningKind::Noticed, words);
             return Ok(false);
         } else {
             self.expunge()?;

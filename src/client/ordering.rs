@@ -72,7 +72,7 @@ impl ImapClient {
     }
 }
 
-fn is_one_command(key: &SearchKey) -> bool {
+pub(super) fn is_one_command(key: &SearchKey) -> bool {
     key.split(LONGEST_SET).len() == 1
 }
 

@@ -115,7 +115,7 @@ impl PopClient {
 
     /// Adds the warning that a letter was refused; the operation goes on with the others.
     pub(crate) fn warn_refused(&mut self, number: u32, refusal: &Error) {
-        self.warn(WarningKind::Problem, &format!("letter {number} was left out: {refusal}"));
+        self.warn(WarningKind::Noticed, &format!("letter {number} was left out: {refusal}"));
     }
 
     /// The number of letters, from the latest STAT.

@@ -269,7 +269,9 @@ impl PopClient {
             let result = self.finish(handle, name, None, &mut |piece| {
                 dropped |= letter.size() + piece.len() as u64 > room;
                 if dropped {
-                    letter = Spool::default();
+                    if letter.size() > 0 {
+                        letter = Spool::default();
+                    }
                     return Ok(());
                 }
                 collect(&mut letter, piece, &limits)

@@ -18,6 +18,7 @@ use super::answers::push_numbers;
 use super::error::Error;
 use super::imap::{ImapClient, LONGEST_SET};
 use super::messages::Search;
+use super::ordering::is_one_command;
 use super::pending::{Pending, Reader};
 use crate::proto::Limits;
 use crate::proto::imap::{
@@ -78,11 +79,11 @@ impl ImapClient {
     /// Whether the server can answer the search with RETURN. The results of several searches cannot
     /// be joined in all cases.
     fn can_return(&self, key: &SearchKey, returns: &Returns) -> bool {
-        let has = |name| self.capabilities().has(name);
-        (has("ESEARCH") || has("IMAP4rev2"))
-            && (returns.partial.is_none() || has("PARTIAL"))
-            && (!returns.save || has("SEARCHRES") || has("IMAP4rev2"))
-            && key.split(LONGEST_SET).len() == 1
+        let offers = |name| self.capabilities().offers(name);
+        offers("ESEARCH")
+            && (returns.partial.is_none() || offers("PARTIAL"))
+            && (!returns.save || offers("SEARCHRES"))
+            && is_one_command(key)
     }
 
     fn search_saving(

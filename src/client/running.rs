@@ -314,24 +314,7 @@ impl ImapClient {
             self.connection().overhear()?;
         }
         while self.connection().poll()? {
-            let (connection, _, keeping) = self.parts();
-            let warning = match connection.session().current_event()? {
-                Event::Piece(piece) if piece.to_keep => {
-                    let kept = keeping.take(piece.bytes, piece.last);
-                    kept.into_iter().for_each(|kept| connection.keep_literal(kept));
-                    None
-                }
-                Event::Status(status) if is_farewell(&status, None) => {
-                    let words = String::from_utf8_lossy(status.text).into_owned();
-                    self.connection().close();
-                    return Err(Error::Bye { words });
-                }
-                Event::Status(status) => warning_of_status(&status),
-                Event::Data(data) => unknown_data(&data),
-                Event::Unreadable { what, bytes } => Some(left_out(what, bytes)),
-                _ => None,
-            };
-            warning.into_iter().for_each(|warning| self.note_warning(warning));
+            self.take_event(None, &mut Input::None, &mut |_| Ok(()), &mut None)?;
         }
         let connection = self.connection();
         connection.session().check_nothing_ahead().inspect_err(|_| connection.close())?;

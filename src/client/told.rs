@@ -21,6 +21,8 @@ pub enum WarningKind {
     UnknownOk,
     /// An untagged response of an unknown kind.
     UnknownUntagged,
+    /// Something that the client itself has noticed; the words are not the server's.
+    Noticed,
     /// A part of a response could not be read and was left out; the words say which and why.
     Unreadable,
 }

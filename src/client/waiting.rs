@@ -57,7 +57,7 @@ impl ImapClient {
     }
 
     fn wait_for_letters(&mut self, until: Option<Instant>) -> Result<Option<u32>, Error> {
-        let mut idles = self.capabilities().has("IDLE") || self.capabilities().has("IMAP4rev2");
+        let mut idles = self.capabilities().offers("IDLE");
         let mut pause = SHORTEST_PAUSE;
         loop {
             if let Some(count) = self.hear_of_letters()? {
@@ -157,7 +157,7 @@ impl ImapClient {
     }
 
     fn hear_something(&mut self, limit: Option<Instant>) -> Result<Waited, Error> {
-        let waited = self.connection().wait_until(limit)?;
+        let waited = self.connection().wait_until(limit).inspect_err(|_| self.keeping.forget())?;
         match waited {
             Waited::Event => {
                 self.take_event(None, &mut Input::None, &mut |_| Ok(()), &mut None)?;

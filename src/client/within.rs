@@ -18,8 +18,10 @@ impl ImapClient {
     /// letters near the limits, unless it offers WITHIN.
     ///
     /// # Errors
-    /// As [`ImapClient::search`], if the server is asked.
+    /// [`Error::Unsupported`] for one of Gmail's keys elsewhere; as [`ImapClient::search`], if the
+    /// server is asked.
     pub fn understood<'k>(&mut self, key: &'k SearchKey) -> Result<Cow<'k, SearchKey>, Error> {
+        self.check_search_key(key)?;
         if self.capabilities().has("WITHIN") || !key.has_age() {
             return Ok(Cow::Borrowed(key));
         }

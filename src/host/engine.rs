@@ -90,7 +90,7 @@ pub(super) struct Engine {
     pub on_demand: OnDemand,
     /// Definitions that were mentioned. They run before the pending forms.
     demanded: Vec<Demanded>,
-    /// Whether definitions are loaded from the image.
+    /// Whether definitions are loaded from the image: always, but for a test that compares.
     pub uses_image: bool,
     /// The error of a batch that had to run while a form was being expanded.
     pub stopped: Option<SteelErr>,
@@ -250,7 +250,9 @@ fn settle_home() {
 }
 
 /// Builds the compiler's table of constants in a thread of its own, while the first engine is made.
-/// Nothing can be compiled without it, and it takes as long as that.
+/// Nothing can be compiled without it, and it takes as long as that. It comes after `settle_home`:
+/// the environment must not change while the thread runs. Nobody joins the thread; who needs the
+/// table waits for it.
 fn prepare_compiler() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {

@@ -12,7 +12,7 @@
 //! s/%example 00c0ffee00c0ffee       the hash of the definition's text
 //! g s/%example s/%other #%prim.car  the globals that the instructions mention
 //! k "text"                          a constant: the next name of a global
-//! c 69.12 70 70 31.0 26@2           the instructions of a top-level expression
+//! c 69.12 70 70 31 26@2           the instructions of a top-level expression
 //! ```
 //!
 //! An instruction is its number in the interpreter's table, the payload after a dot if it is not

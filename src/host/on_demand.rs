@@ -1,5 +1,5 @@
-//! Definitions that run once something mentions them. The prelude and the application have hundreds,
-//! and a script uses a few. Most are loaded as they were compiled ahead (see `image`).
+//! Definitions that run once something mentions them. The prelude and the application have some two
+//! thousand, and a script uses a few. Most are loaded as they were compiled ahead (see `image`).
 
 use std::collections::{HashMap, HashSet};
 

@@ -207,7 +207,7 @@ impl<S: Protocol> Connection<S> {
     }
 
     /// Waits for the next event, but not longer than `until`, `None` being for ever. The server may
-    /// be silent as long, whatever the pace. An event that has arrived already is found even if the
+    /// be silent as long, whatever the pace. An event that has been read already is found even if the
     /// time is up.
     ///
     /// # Errors

@@ -329,7 +329,8 @@ fn copies_and_moves_keep_every_letter_somewhere() {
             (copied.from.to_string().as_str(), copied.to.to_string().as_str()),
             ("1:3", "1:3")
         );
-        let moved = client.move_to(&Messages::Uids(number(2).into()), "box").unwrap().unwrap();
+        let moved =
+            client.move_to(&Messages::Uids(number(2).into()), "box").unwrap().copied.unwrap();
         assert_eq!((moved.from.to_string().as_str(), moved.to.to_string().as_str()), ("2", "4"));
         assert_eq!(client.uid_search(&SearchKey::All).unwrap(), [1, 3]);
         client.select("box", false).unwrap();

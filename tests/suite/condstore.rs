@@ -2,7 +2,7 @@
 //! message numbers of a session that is told UIDs.
 
 use crate::support::script::{Peer, Script};
-use crate::support::{Server, empty, on_every_server};
+use crate::support::{Server, define_lose, empty, on_every_server};
 use postoffice::api::{Setup, attach};
 use postoffice::client::{
     ConnectOptions, Credentials, Error, FetchReader, ImapClient, WarningKind, modified,
@@ -407,10 +407,7 @@ fn session(extensions: Extensions) -> Session {
         session.host(),
         &Setup::sandboxed(Options { extensions, ..Options::default() }).unwrap(),
     );
-    session.host().register_fn("lose", "()", "Loses every connection.", |call| {
-        call.context().try_state::<postoffice::api::State>().unwrap().abandon_all();
-        Ok(postoffice::host::nil())
-    });
+    define_lose(&mut session);
     let setup = r#"
 (setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))
 (select-mailbox mb "inbox")

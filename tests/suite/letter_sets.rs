@@ -1,10 +1,9 @@
 //! Letters as values and sets of them, on the sandbox and on Dovecot.
 
-use crate::support::{Server, empty};
-use postoffice::api::{Setup, State, attach};
-use postoffice::host;
+use crate::support::{Server, define_lose, empty};
+use postoffice::api::{Setup, attach};
 use postoffice::repl::Session;
-use postoffice::sandbox::{Extension, Extensions, Options};
+use postoffice::sandbox::{Account, Extension, Extensions, Options, Quota};
 
 const LETTERS: [&str; 5] = [
     "From: Ann <ann@a.example>\nTo: me@x.example, \"You\" <you@y.example>\nSubject: Invoice 7\nDate: Mon, 1 Jan 2024 10:00:00 +0100\nMessage-ID: <1@a>\n\none\n",
@@ -22,10 +21,7 @@ fn session(server: &Server) -> Session {
     client.close();
     let mut session = Session::new(Vec::new());
     attach(session.host(), &Setup::default());
-    session.host().register_fn("lose", "()", "Loses every connection.", |call| {
-        call.context().try_state::<State>().unwrap().abandon_all();
-        Ok(host::nil())
-    });
+    define_lose(&mut session);
     let (user, password, port) = (&server.user, &server.password, server.port);
     let setup = format!(
         r#"(defun log-in () (make-imap-connection "127.0.0.1" :port {port} :user "{user}" :password "{password}" :auth :{auth}))
@@ -47,12 +43,16 @@ fn servers() -> impl Iterator<Item = Server> {
     [Some(Server::sandbox(empty())), Some(bare), Server::dovecot()].into_iter().flatten()
 }
 
-/// Evaluates the forms one after the other, on every server.
+/// Evaluates the forms one after the other, on every server. An empty result is any.
 #[track_caller]
 fn check(forms: &[(&str, &str)]) {
     for server in servers() {
         let mut session = session(&server);
         for (form, expected) in forms {
+            if expected.is_empty() {
+                assert!(session.evaluate(form).result.is_ok(), "{form}");
+                continue;
+            }
             let value = match session.evaluate(form).result {
                 Ok(value) => value,
                 Err(report) => report.condition.message,
@@ -374,7 +374,8 @@ fn a_select_that_is_refused_here_leaves_the_set_where_it_was() {
 
 #[test]
 fn a_connection_that_is_lost_while_it_is_given_back_never_keeps_the_sets_mailbox() {
-    for at in (700..1700).step_by(20) {
+    let mut hits = 0;
+    for at in (900..1600).step_by(7) {
         let faults = vec![format!("imap#1:server:cut@{at}").parse().unwrap()];
         let server = Server::sandbox(Options { faults, ..empty() });
         for letter in LETTERS {
@@ -392,8 +393,74 @@ fn a_connection_that_is_lost_while_it_is_given_back_never_keeps_the_sets_mailbox
             server.port
         );
         let _ = session.evaluate(&form); // no mailbox is selected, so this is refused
+        let received = server.received();
+        let again = received.iter().filter(|one| one.starts_with("Authenticate")).count() > 1;
+        hits += usize::from(again && received.iter().any(|one| one == "Unselect"));
         assert_eq!(server.store().letters(&server.user, "INBOX").len(), 5, "cut at {at}");
     }
+    assert!(hits > 0, "no cut hit the moment");
+}
+
+#[test]
+fn a_move_that_fails_half_way_takes_away_what_was_stored() {
+    let quota = Quota { storage: None, messages: Some(3) };
+    let accounts = vec![Account::new("user", "pw"), Account::new("small", "pw").with_quota(quota)];
+    let server = Server::sandbox(Options { accounts, ..empty() });
+    let mut session = session(&server);
+    let form = format!(
+        r#"(progn
+             (setq other (make-imap-connection "127.0.0.1" :port {} :user "small" :password "pw"))
+             (handler-case (move-letters all :to (list other "inbox"))
+               (po-error (c) (list (po-condition-message c) (letters-uids (select-letters mb :all))))))"#,
+        server.port
+    );
+    let told = session.evaluate(&form).text();
+    assert!(
+        told.contains("3 letters were moved before, to \\\"inbox\\\"") && told.ends_with("(4 5))"),
+        "{told}"
+    );
+    assert_eq!(server.store().letters("small", "INBOX").len(), 3);
+}
+
+#[test]
+fn letters_that_stay_do_not_count_as_removed() {
+    let extensions = Extensions::default().without(Extension::Move).without(Extension::UidPlus);
+    let server = Server::sandbox(Options { extensions, ..empty() });
+    let mut session = session(&server);
+    for (form, expected) in [
+        (r#"(alter-flags mb 1 :add-flags :\\deleted :silent t)"#, "nil"),
+        (
+            r#"(setq two (select-letters mb '(2 3)))"#,
+            r#"#<2 letters of inbox: "grün", "no sender">"#,
+        ),
+        (r#"(multiple-value-list (move-letters two :to "box"))"#, "(0 0)"),
+        ("(multiple-value-list (delete-letters two))", "(0 0)"),
+        ("(letters-count (select-letters mb :all))", "5"),
+    ] {
+        assert_eq!(session.evaluate(form).result.unwrap(), expected, "{form}");
+    }
+}
+
+#[test]
+fn errors_name_the_verb_and_lines_are_escaped() {
+    check(&[
+        (
+            r#"(append-letter mb "box" (format nil "From: a@b.example~%Subject: =?utf-8?q?x=1B[31mred?=~%Date: Mon, 1 Jan 2024 10:00:00 +0000~%~%x~%"))"#,
+            "",
+        ),
+        (r#"(setq boxed (select-letters mb :all :mailbox "box"))"#, ""),
+        (
+            r#"(with-output-to-string (*standard-output*) (print-letters boxed))"#,
+            r#""2024-01-01 10:00  a@b.example                     x\\u{1b}[31mred
+""#,
+        ),
+        (r#"(progn (delete-mailbox mb "box") (create-mailbox mb "box"))"#, "t"),
+        (
+            r#"(mapcar (lambda (f) (subseq (handler-case (funcall f boxed) (po-error (c) (po-condition-message c))) 0 12))
+                    (list #'delete-letters (lambda (l) (flag-letters l :work)) (lambda (l) (move-letters l :to "x")) (lambda (l) (copy-letters l :to "x"))))"#,
+            r#"("delete-lette" "flag-letters" "move-letters" "copy-letters")"#,
+        ),
+    ]);
 }
 
 #[test]

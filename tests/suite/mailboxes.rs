@@ -187,18 +187,12 @@ fn the_status_of_many_mailboxes_is_asked_for_without_waiting() {
         peer.say(&format!("{} OK done\r\n", tags[3]));
         peer.hear_rest();
     });
-    let mut client = connect_to(&script);
+    let mut client = script.connect();
     let status = &items(&["MESSAGES"])[..];
     assert_eq!(
         list(&mut client, ListRequest { status, ..Default::default() }),
         ["a [] MESSAGES=1", "b [] MESSAGES=2", "c [] MESSAGES=3", "gone [] -"]
     );
-}
-
-fn connect_to(script: &Script) -> ImapClient {
-    let options = ConnectOptions { port: Some(script.address.port()), ..Default::default() };
-    let credentials = Credentials::new("user", "sesame-open");
-    ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap()
 }
 
 #[test]
@@ -474,7 +468,7 @@ fn an_append_limit_is_known_without_asking() {
         peer.answer("* STATUS INBOX (MESSAGES 3 UNSEEN 1)\r\n{tag} OK done\r\n");
         peer.hear_rest();
     });
-    let mut client = connect_to(&script);
+    let mut client = script.connect();
     assert!(client.capabilities().offers("APPENDLIMIT"));
     let found = client.status("INBOX", &items(&["appendlimit"])).unwrap();
     assert_eq!(found, [limit(35_651_584.into())]);
@@ -556,7 +550,7 @@ fn an_extension_may_be_offered_by_another_name() {
         peer.log_in("IMAP4rev2 METADATA");
         peer.hear_rest();
     });
-    let client = connect_to(&script);
+    let client = script.connect();
     for (name, expected) in [
         ("namespace", true),
         ("LIST-STATUS", true),

@@ -22,6 +22,7 @@ mod command;
 mod commands;
 #[cfg(feature = "host")]
 mod common_lisp;
+#[cfg(feature = "sandbox")]
 mod compression;
 #[cfg(feature = "host")]
 mod conditions;
@@ -53,6 +54,7 @@ mod hostile;
 mod identity;
 #[cfg(feature = "host")]
 mod language;
+#[cfg(feature = "host")]
 mod letter_sets;
 mod letters;
 #[cfg(feature = "host")]
@@ -87,6 +89,7 @@ mod reconnecting;
 mod regexps;
 #[cfg(feature = "host")]
 mod report;
+#[cfg(feature = "host")]
 mod restarts;
 #[cfg(feature = "sandbox")]
 mod sandbox;

@@ -2,39 +2,11 @@
 //! same on many letters, with Dovecot as the judge.
 
 use crate::support::script::Script;
-use crate::support::{Server, empty, on_every_server};
-use postoffice::api::{Setup, attach};
-use postoffice::client::{ConnectOptions, Credentials, Error, ImapClient, ThreadStep};
+use crate::support::{Server, empty, on_every_server, sandboxes};
+use postoffice::client::{Error, ThreadStep};
 use postoffice::proto::imap::{SearchKey, SortCriterion, SortKey, ThreadAlgorithm};
 use postoffice::repl::Session;
 use postoffice::sandbox::{Extension, Extensions, Options};
-
-/// A session with `mb`, whose inbox is selected.
-fn session(server: &Server) -> Session {
-    let mut session = Session::new(Vec::new());
-    attach(session.host(), &Setup::default());
-    let Server { user, password, port, .. } = server;
-    for form in [
-        format!(
-            "(setq mb (make-imap-connection \"127.0.0.1\" :port {port} :user \"{user}\" :password \"{password}\" :auth :login))"
-        ),
-        "(select-mailbox mb \"inbox\")".to_owned(),
-    ] {
-        assert!(session.evaluate(&form).result.is_ok(), "{form}");
-    }
-    session
-}
-
-/// The sandbox with all extensions, without some of SORT and THREAD, and with none.
-fn sandboxes() -> impl Iterator<Item = (String, Server)> {
-    let all = Extensions::default();
-    let mut sets = vec![("all".to_owned(), all), ("none".to_owned(), Extensions::none())];
-    for extension in EXTENSIONS {
-        sets.push((format!("without {extension}"), all.without(extension)));
-    }
-    sets.into_iter()
-        .map(|(name, extensions)| (name, Server::sandbox(Options { extensions, ..empty() })))
-}
 
 const EXTENSIONS: [Extension; 5] = [
     Extension::Sort,
@@ -44,7 +16,7 @@ const EXTENSIONS: [Extension; 5] = [
     Extension::ThreadRefs,
 ];
 
-/// Five letters and an answer to each question about them.
+/// Six letters about them.
 const LETTERS: [&str; 6] = [
     "Date: 1 Jan 2020 10:00:00 +0000\nFrom: \"Zoe\" <a@x.org>\nTo: me@x.org\nMessage-ID: <1@x>\nSubject: lunch\n\nx\n",
     "Date: 1 Jan 2020 09:00:00 -0500\nFrom: adam@x.org\nTo: you@x.org\nMessage-ID: <2@x>\nReferences: <1@x>\nSubject: Re: lunch\n\nxx\n",
@@ -76,7 +48,7 @@ const ROWS: &[(&str, &str)] = &[
 
 fn replay(name: &str, server: &Server) {
     server.with_letters(&LETTERS).close();
-    let mut session = session(server);
+    let mut session = server.session();
     for (form, expected) in ROWS {
         assert_eq!(session.evaluate(form).text(), *expected, "{form} on {name}");
     }
@@ -85,16 +57,16 @@ fn replay(name: &str, server: &Server) {
 #[test]
 fn letters_come_in_order_and_in_threads_on_every_server() {
     on_every_server(|server| replay(server.name, server));
-    for (name, server) in sandboxes() {
+    for (name, server) in sandboxes(&EXTENSIONS) {
         replay(&name, &server);
     }
 }
 
 #[test]
 fn the_server_sorts_if_it_can() {
-    for (name, server) in sandboxes() {
+    for (name, server) in sandboxes(&EXTENSIONS) {
         server.with_letters(&LETTERS).close();
-        let mut session = session(&server);
+        let mut session = server.session();
         let mut sends = |form: &str| {
             let before = server.received().len();
             assert!(session.evaluate(form).result.is_ok(), "{form}");
@@ -127,7 +99,7 @@ fn the_server_sorts_if_it_can() {
 #[test]
 fn what_cannot_be_sorted_is_said_before_anything_is_sent() {
     let server = Server::sandbox(empty());
-    let mut session = session(&server);
+    let mut session = server.session();
     let before = server.received().len();
     for (form, message) in [
         ("(sort-mailbox mb :size-and-weight :all)", "expected criteria such as :date"),
@@ -296,7 +268,7 @@ fn fill(server: &Server, seed: u64, count: usize) -> Session {
         client.wait(append).unwrap();
     }
     client.close();
-    session(server)
+    server.session()
 }
 
 const QUESTIONS: &[&str] = &[
@@ -350,12 +322,6 @@ fn order_and_threads_of_many_letters_are_those_of_dovecot() {
     }
 }
 
-fn connect(script: &Script) -> ImapClient {
-    let options = ConnectOptions { port: Some(script.address.port()), ..Default::default() };
-    let credentials = Credentials::new("user", "sesame-open");
-    ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap()
-}
-
 fn answering(answer: &str) -> Script {
     let answer = format!("{answer}{{tag}} OK done\r\n");
     Script::run(move |peer| {
@@ -367,11 +333,11 @@ fn answering(answer: &str) -> Script {
 
 fn sorted(answer: &str) -> Result<Vec<u32>, Error> {
     let criteria = [SortCriterion { key: SortKey::Date, reverse: false }];
-    connect(&answering(answer)).sort(&criteria, &SearchKey::All, false)
+    answering(answer).connect().sort(&criteria, &SearchKey::All, false)
 }
 
 fn threads(answer: &str) -> Result<String, Error> {
-    let mut client = connect(&answering(answer));
+    let mut client = answering(answer).connect();
     let steps = client.thread(ThreadAlgorithm::References, &SearchKey::All, false)?;
     let text = |step: &ThreadStep| match step {
         ThreadStep::Open => "(".to_owned(),

@@ -1,8 +1,8 @@
 //! The restart `reconnect` and `with-reconnect`, on the sandbox: what is made again, what is
 //! refused, and what a mailbox object is afterwards. Cuts of the wire are in `faults`.
 
+use crate::support::define_lose;
 use postoffice::api::{Setup, State, attach};
-use postoffice::host;
 use postoffice::repl::Session;
 use postoffice::sandbox::{Account, Options, Seed};
 
@@ -23,10 +23,7 @@ const SETUP: &str = r#"
 fn session(options: Options) -> Session {
     let mut session = Session::new(Vec::new());
     attach(session.host(), &Setup::sandboxed(options).unwrap());
-    session.host().register_fn("lose", "()", "Loses every connection.", |call| {
-        call.context().try_state::<State>().unwrap().abandon_all();
-        Ok(host::nil())
-    });
+    define_lose(&mut session);
     let reply = session.evaluate(SETUP);
     assert!(reply.result.is_ok(), "{}", reply.text());
     session

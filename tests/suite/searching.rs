@@ -2,30 +2,12 @@
 //! ESEARCH, SEARCHRES and PARTIAL, and without them.
 
 use crate::support::script::Script;
-use crate::support::{Server, empty, on_every_server};
-use postoffice::api::{Setup, attach};
-use postoffice::client::{ConnectOptions, Credentials, Error, ImapClient};
+use crate::support::{Server, empty, on_every_server, sandboxes};
+use postoffice::client::Error;
 use postoffice::proto::ProtocolError;
 use postoffice::proto::imap::search::Date;
 use postoffice::proto::imap::{DateTime, Found, Places, Returns, SearchKey};
-use postoffice::repl::Session;
 use postoffice::sandbox::{Extension, Extensions, Options};
-
-/// A session with `mb`, whose inbox is selected.
-fn session(server: &Server) -> Session {
-    let mut session = Session::new(Vec::new());
-    attach(session.host(), &Setup::default());
-    let Server { user, password, port, .. } = server;
-    for form in [
-        format!(
-            "(setq mb (make-imap-connection \"127.0.0.1\" :port {port} :user \"{user}\" :password \"{password}\" :auth :login))"
-        ),
-        "(select-mailbox mb \"inbox\")".to_owned(),
-    ] {
-        assert!(session.evaluate(&form).result.is_ok(), "{form}");
-    }
-    session
-}
 
 /// Seven letters without the second, so that numbers and UIDs differ.
 fn with_letters(server: &Server) {
@@ -37,20 +19,11 @@ fn with_letters(server: &Server) {
         .collect();
     let letters: Vec<&str> = letters.iter().map(String::as_str).collect();
     server.with_letters(&letters).close();
-    let mut session = session(server);
+    let mut session = server.session();
     assert_eq!(session.evaluate("(delete-letter mb 2)").text(), "(2)");
 }
 
-/// The sandbox with all extensions and with fewer.
-fn sandboxes() -> impl Iterator<Item = (String, Server)> {
-    let all = Extensions::default();
-    let mut sets = vec![("all".to_owned(), all), ("none".to_owned(), Extensions::none())];
-    for extension in [Extension::ESearch, Extension::SearchRes, Extension::Partial] {
-        sets.push((format!("without {extension}"), all.without(extension)));
-    }
-    sets.into_iter()
-        .map(|(name, extensions)| (name, Server::sandbox(Options { extensions, ..empty() })))
-}
+const EXTENSIONS: [Extension; 3] = [Extension::ESearch, Extension::SearchRes, Extension::Partial];
 
 /// Forms in the order in which they are evaluated, and what they print.
 const ROWS: &[(&str, &str)] = &[
@@ -131,7 +104,7 @@ const ROWS: &[(&str, &str)] = &[
 
 fn replay(name: &str, server: &Server) {
     with_letters(server);
-    let mut session = session(server);
+    let mut session = server.session();
     for (form, expected) in ROWS {
         assert_eq!(session.evaluate(form).text(), *expected, "{form} on {name}");
     }
@@ -140,13 +113,13 @@ fn replay(name: &str, server: &Server) {
 #[test]
 fn parts_of_a_result_and_saved_results_are_the_same_on_every_server() {
     on_every_server(|server| replay(server.name, server));
-    for (name, server) in sandboxes() {
+    for (name, server) in sandboxes(&EXTENSIONS) {
         replay(&name, &server);
     }
 }
 
 #[test]
-fn the_age_of_letters_counts_to_the_second_on_every_server() {
+fn the_age_of_letters_does_not_depend_on_the_day_or_the_zone() {
     let ages = |server: &Server, name: &str| {
         let mut client = server.connect();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -157,7 +130,7 @@ fn the_age_of_letters_counts_to_the_second_on_every_server() {
             client.append("INBOX", &[], Some(date), b"Subject: x\r\n\r\nx\r\n").unwrap();
         }
         client.close();
-        let mut session = session(server);
+        let mut session = server.session();
         for (form, expected) in [
             ("(search-mailbox mb '(:older 1))", "(2 3 4 5 6)"),
             ("(search-mailbox mb '(:younger 1))", "(1)"),
@@ -205,7 +178,7 @@ fn date_time(seconds: i64, zone: i16) -> DateTime {
 fn the_server_does_what_it_can() {
     let server = Server::sandbox(empty());
     with_letters(&server);
-    let mut session = session(&server);
+    let mut session = server.session();
     let mut sent = |form: &str| {
         let before = server.received().len();
         assert!(session.evaluate(form).result.is_ok(), "{form}");
@@ -240,7 +213,7 @@ fn the_server_does_what_it_can() {
 fn what_cannot_be_asked_for_is_said_before_anything_is_sent() {
     let server = Server::sandbox(empty());
     with_letters(&server);
-    let mut session = session(&server);
+    let mut session = server.session();
     let before = server.received().len();
     for (form, message) in [
         (
@@ -269,9 +242,9 @@ fn what_cannot_be_asked_for_is_said_before_anything_is_sent() {
 
 #[test]
 fn searches_that_return_a_part_are_pipelined() {
-    for (name, server) in sandboxes() {
+    for (name, server) in sandboxes(&EXTENSIONS) {
         with_letters(&server);
-        let mut session = session(&server);
+        let mut session = server.session();
         let form = "(pipelined-map (lambda (n) (search-mailbox mb `(:seq ,n :*) :uid t :return '(:min :count))) (lambda (n r) (list n (cadar r) (cadadr r))) '(1 2 3 6))";
         let shown = session.evaluate(form).text();
         assert_eq!(shown, "((1 1 6) (2 3 5) (3 4 4) (6 7 1))", "{name}");
@@ -283,7 +256,7 @@ fn a_literal_that_waits_reaches_an_extended_search() {
     let extensions = Extensions::default().without(Extension::LiteralPlus);
     let server = Server::sandbox(Options { extensions, ..empty() });
     with_letters(&server);
-    let mut session = session(&server);
+    let mut session = server.session();
     for (form, expected) in [
         ("(search-mailbox mb '(not (:subject \"é\")) :return '(:count :save))", "((:count 6))"),
         ("(search-mailbox mb '(and :saved (not (:subject \"é\"))))", "(1 2 3 4 5 6)"),
@@ -301,19 +274,13 @@ fn a_server_without_room_for_the_result_is_no_obstacle() {
         peer.answer("* SEARCH 4 8\r\n{tag} OK done\r\n");
         peer.hear_rest();
     });
-    let mut client = connect(&script);
+    let mut client = script.connect();
     client.select("INBOX", false).unwrap();
     let returns = Returns { save: true, ..Returns::ALL };
     let found = client.search_returning(&SearchKey::Seen, true, &returns).unwrap();
     assert_eq!(found.all, Some(vec![4, 8]));
     let saved = client.saved();
     assert_eq!((saved.to_string().as_str(), saved.is_saved()), ("4,8", false));
-}
-
-fn connect(script: &Script) -> ImapClient {
-    let options = ConnectOptions { port: Some(script.address.port()), ..Default::default() };
-    let credentials = Credentials::new("user", "sesame-open");
-    ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap()
 }
 
 /// Returns what the client makes of a server's answer to a search with RETURN.
@@ -324,7 +291,7 @@ fn read(answer: &str, returns: Returns) -> Result<Found, Error> {
         peer.answer(&answer);
         peer.hear_rest();
     });
-    connect(&script).search_returning(&SearchKey::All, false, &returns)
+    script.connect().search_returning(&SearchKey::All, false, &returns)
 }
 
 const EVERYTHING: Returns =

@@ -1,7 +1,7 @@
 //! `wait_for_mail` and `wait-for-mail`: IDLE (RFC 2177), and NOOP where the server has none.
 
 use crate::support::script::{Peer, Script};
-use crate::support::{Server, empty, on_every_server};
+use crate::support::{Server, define_lose, empty, on_every_server};
 use postoffice::api::{Setup, attach};
 use postoffice::client::{ConnectOptions, Credentials, Error, ImapClient, WarningKind};
 use postoffice::proto::imap::command::StoreMode;
@@ -333,10 +333,7 @@ fn what_ends_the_connection_is_said() {
 fn session(options: Options) -> Session {
     let mut session = Session::new(Vec::new());
     attach(session.host(), &Setup::sandboxed(options).unwrap());
-    session.host().register_fn("lose", "()", "Loses every connection.", |call| {
-        call.context().try_state::<postoffice::api::State>().unwrap().abandon_all();
-        Ok(postoffice::host::nil())
-    });
+    define_lose(&mut session);
     let setup = r#"
 (setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))
 (select-mailbox mb "inbox")

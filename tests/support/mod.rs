@@ -11,7 +11,7 @@ use postoffice::client::{Auth, ConnectOptions, Credentials, ImapClient};
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::{Flag, Messages};
 use postoffice::sandbox::faults::{Fault, Relay};
-use postoffice::sandbox::{Account, Options, Sandbox, Seed};
+use postoffice::sandbox::{Account, Extension, Extensions, Options, Sandbox, Seed};
 use postoffice::transport::Connector;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -174,6 +174,45 @@ impl Server {
         client.select("INBOX", false).unwrap();
         client
     }
+}
+
+#[cfg(feature = "host")]
+impl Server {
+    /// A session with `mb`, a connection to this server whose inbox is selected.
+    pub fn session(&self) -> postoffice::repl::Session {
+        let mut session = postoffice::repl::Session::new(Vec::new());
+        postoffice::api::attach(session.host(), &postoffice::api::Setup::default());
+        let Server { user, password, port, .. } = self;
+        for form in [
+            format!(
+                "(setq mb (make-imap-connection \"127.0.0.1\" :port {port} :user \"{user}\" :password \"{password}\" :auth :login))"
+            ),
+            "(select-mailbox mb \"inbox\")".to_owned(),
+        ] {
+            assert!(session.evaluate(&form).result.is_ok(), "{form}");
+        }
+        session
+    }
+}
+
+/// Defines `(lose)`, which closes every connection of the session on this side, as if it had broken.
+#[cfg(feature = "host")]
+pub fn define_lose(session: &mut postoffice::repl::Session) {
+    session.host().register_fn("lose", "()", "Loses every connection.", |call| {
+        call.context().try_state::<postoffice::api::State>().unwrap().abandon_all();
+        Ok(postoffice::host::nil())
+    });
+}
+
+/// The sandbox with all extensions, with none, and without each of these, by a name for messages.
+pub fn sandboxes(without: &[Extension]) -> Vec<(String, Server)> {
+    let all = Extensions::default();
+    let less = without.iter().map(|one| (format!("without {one}"), all.without(*one)));
+    let sets = [("all".to_owned(), all), ("none".to_owned(), Extensions::none())];
+    sets.into_iter()
+        .chain(less)
+        .map(|(name, extensions)| (name, Server::sandbox(Options { extensions, ..empty() })))
+        .collect()
 }
 
 impl Server {

@@ -4,6 +4,7 @@
 //! Every line read with `hear` is recorded, and [`Script::heard`] returns them to the test.
 
 use native_tls::TlsAcceptor;
+use postoffice::client::{ConnectOptions, Credentials, ImapClient};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
@@ -163,6 +164,13 @@ impl Script {
             peer.heard
         });
         Script { address, thread: Some(thread), listener }
+    }
+
+    /// Logs a client in.
+    pub fn connect(&self) -> ImapClient {
+        let options = ConnectOptions { port: Some(self.address.port()), ..Default::default() };
+        let credentials = Credentials::new("user", "sesame-open");
+        ImapClient::connect(&Default::default(), "127.0.0.1", &credentials, &options).unwrap()
     }
 
     /// Returns whether a client connected. Connects once itself, so that a script still waiting for

@@ -1,35 +1,36 @@
 //! The verbs: `move-letters` and the others.
 //!
-//! A verb goes through the groups of its letters, one for each mailbox, and calls the function of
-//! the manual that does the same for unique ids: so what holds there, about lost connections,
-//! restarts and limits, holds here. Letters that have left their mailbox are not sent; the verbs
+//! A verb goes through the groups of its letters, one for each mailbox. Moving, copying and deleting
+//! are an operation of their own for each group, so that a lost connection costs the group it was
+//! in, and what is done stays done. Letters that have left their mailbox are not sent; the verbs
 //! count them.
 
-use super::{Origin, are_letters, letters};
+use super::{Letter, Origin, are_letters, letters, letters_in};
 use crate::api::Answer;
-use crate::api::flags::flag_text;
-use crate::api::mailbox::on_mailbox;
+use crate::api::copying::{copy_between, with_note};
+use crate::api::flags::flags;
+use crate::api::mailbox::deliver_warnings;
+use crate::api::messages::or_create;
 use crate::api::objects::ImapMailbox;
-use crate::api::sets::{message_set, required};
+use crate::api::sets::required;
+use crate::api::state::state;
+use crate::client::{Error, ImapClient};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run, Value};
-use crate::proto::imap::flag::Flag;
+use crate::mime::decode_text;
+use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::{Messages, SequenceSet};
+use crate::shown::escape_controls;
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// The rows of the topic "Changing letters of a set".
 pub(in crate::api) const FUNCTIONS: &[Function] = &[
     Function::native(
         "%letter-groups",
-        "(letters)",
+        "(function letters to)",
         letter_groups,
-        "The letters of each mailbox, a list of groups. letters: as for move-letters.",
-    ).inside_of("move-letters").checked(),
-    Function::native(
-        "%select-group",
-        "(group)",
-        select_group,
-        "Selects the mailbox of a group. Returns a list (mb uids), uids being those that are still there.",
+        "The letters of each mailbox, a list of groups. Checks the arguments of a verb, whose name errors give. to: its :to; t if it has none.",
     ).inside_of("move-letters").checked(),
     Function::native(
         "%group-size",
@@ -44,71 +45,48 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
         "Whether a value is a letter, a set, or a list of these. Returns t or nil.",
     ).inside_of("copy-letters").checked(),
     Function::native(
-        "%remove-letters",
-        "(mb uids)",
-        remove_letters,
-        "Marks these letters :\\\\deleted and removes them, and no others. uids: a set of unique ids. Returns how many were removed, an integer.",
+        "%move-group",
+        "(group to create)",
+        |call| transfer(call, true),
+        "Moves the letters of a group. Returns a list: how many were moved, and how many were there.",
+    ).inside_of("move-letters").checked(),
+    Function::native(
+        "%copy-group",
+        "(group to create)",
+        |call| transfer(call, false),
+        "Copies the letters of a group. Returns a list: how many were copied, and how many were there.",
+    ).inside_of("copy-letters").checked(),
+    Function::native(
+        "%delete-group",
+        "(group)",
+        delete_group,
+        "Removes the letters of a group. Returns a list: how many were removed, and how many were there.",
     ).inside_of("delete-letters").checked(),
-    Function::native(
-        "%forget-flags",
-        "(letters)",
-        |call| {
-            // It runs when a call is left by an error, too, and must not hide that.
-            let mut known = Vec::new();
-            super::collect(required(call, 0), &mut known);
-            known.iter().for_each(|letter| letter.forget_flags());
-            Ok(host::nil())
-        },
-        "Notes that the flags of letters have changed. Returns nil.",
-    ).inside_of("flag-letters").checked(),
-    Function::native(
-        "%letters-destination",
-        "(function to)",
-        destination,
-        "Checks :to of move-letters. to: the name of a mailbox, or (mb name). Returns it as it is.",
-    ).inside_of("move-letters").checked(),
-    Function::native(
-        "%changeable-letters",
-        "(function letters)",
-        changeable_letters,
-        "Refuses letters that were selected read-only, for a function whose name errors give. Returns the letters, as a list.",
-    ).inside_of("move-letters").checked(),
-    Function::native(
-        "%checked-flags",
-        "(function flags)",
-        checked_flags,
-        "Checks flags, for a function whose name errors give. Returns them as they are, a list.",
-    ).inside_of("flag-letters").checked(),
     Function::new(
         "%for-letter-groups",
-        "(function letters f)",
-        "Calls f with a mailbox object and the unique ids of the letters that are still there, for each mailbox. Returns the number of letters, and of those that have left.",
+        "(groups f)",
+        "Calls f with each group. Returns how many letters were dealt with, and how many had left.",
         Run::Scheme(
-            "(lambda (function letters f)
-               (let ((done 0) (asked 0))
-                 (dolist (group (%letter-groups (%letters-for function letters)))
-                   (incf asked (%group-size group))
-                   (let ((selected (%select-group group)))
-                     (when (second selected)
-                       (let ((count (f (first selected) (second selected))))
-                         (incf done (if (integerp count) count (length (second selected))))))))
-                 (values done (- asked done))))",
+            "(lambda (groups f)
+               (let ((done 0) (gone 0))
+                 (dolist (group groups)
+                   (let ((counts (f group)))
+                     (incf done (first counts))
+                     (incf gone (- (%group-size group) (second counts)))))
+                 (values done gone)))",
         ),
     ).inside_of("move-letters").checked(),
     Function::new(
         "move-letters",
         "(letters &key to create)",
         "Moves letters to a mailbox. Returns two integers: how many were moved, and how many were not there any more.
-letters: a letter or a set, as select-letters returns it, or a list of these. :to  the name of a mailbox on the letters' own server, or a list (mb \"name\") for one on another connection; letters are removed here only after all of them were stored there, so after an error all are still here. :create  t creates the mailbox if it does not exist.
-Errors: those of move-to-mailbox and copy-letters; :stale when a mailbox has another UIDVALIDITY than when its letters were selected.",
+letters: a letter or a set, as select-letters returns it, or a list of these. :to  the name of a mailbox on the letters' own server, or a list (mb \"name\") for one on another connection; a letter is removed here only after it was stored there. :create  t creates the mailbox if it does not exist.
+Without MOVE and UIDPLUS, if other letters of the mailbox are marked :\\\\deleted, the letters are copied and stay, marked, with a warning; they do not count as moved.
+Errors: :error-response, also for letters that were selected read-only; :stale when a mailbox has another UIDVALIDITY than when its letters were selected. Letters that were moved before an error stay moved, and no letter is lost.",
         Run::Scheme(
             "(lambda (letters &key to create)
-               (let ((to (%letters-destination \"move-letters\" to)))
-                 (%for-letter-groups \"move-letters\" (%changeable-letters \"move-letters\" letters)
-                   (lambda (mb uids)
-                     (if (string? to)
-                         (move-to-mailbox mb uids to :uid t :create create)
-                         (%remove-letters mb (%copy-letters mb uids (first to) (second to) :uid t :create create)))))))",
+               (%for-letter-groups (%letter-groups \"move-letters\" letters to)
+                 (lambda (group) (%move-group group to create))))",
         ),
     ).checked(),
     Function::new(
@@ -117,12 +95,8 @@ Errors: those of move-to-mailbox and copy-letters; :stale when a mailbox has ano
         "Does the work of copy-letters for letters of sets. Returns two integers.",
         Run::Scheme(
             "(lambda (letters &key to create)
-               (let ((to (%letters-destination \"copy-letters\" to)))
-                 (%for-letter-groups \"copy-letters\" letters
-                   (lambda (mb uids)
-                     (if (string? to)
-                         (copy-to-mailbox mb uids to :uid t :create create)
-                         (%copy-letters mb uids (first to) (second to) :uid t :create create))))))",
+               (%for-letter-groups (%letter-groups \"copy-letters\" letters to)
+                 (lambda (group) (%copy-group group to create))))",
         ),
     ).inside_of("copy-letters").checked(),
     Function::new(
@@ -142,47 +116,36 @@ Errors: :error-response when the destination does not exist or a letter is refus
         "delete-letters",
         "(letters)",
         "Removes letters from their mailboxes for good, and no others. Returns two integers: how many were removed, and how many were not there any more.
-letters: as for move-letters. Without UIDPLUS, if other letters of the mailbox are marked :\\\\deleted, these stay marked, with a warning. Errors: :error-response, :stale.",
-        Run::Scheme("(lambda (letters) (%for-letter-groups \"delete-letters\" (%changeable-letters \"delete-letters\" letters) %remove-letters))"),
+letters: as for move-letters. Without UIDPLUS, if other letters of the mailbox are marked :\\\\deleted, these stay, marked, with a warning; they do not count as removed. Errors: :error-response, also for letters that were selected read-only; :stale.",
+        Run::Scheme("(lambda (letters) (%for-letter-groups (%letter-groups \"delete-letters\" letters t) %delete-group))"),
     ).checked(),
-    Function::new(
+    Function::native(
         "flag-letters",
         "(letters flags)",
+        |call| store(call, StoreMode::Add),
         "Sets flags of letters. Returns two integers: how many letters there were, and how many were not there any more.
-letters: as for move-letters. flags: a flag such as :\\\\seen or :junk, or a list of flags. Errors: :syntax-error, :error-response, :stale.",
-        Run::Scheme(
-            "(lambda (letters flags)
-               (%checked-flags \"flag-letters\" flags)
-               (unwind-protect
-                   (%for-letter-groups \"flag-letters\" (%changeable-letters \"flag-letters\" letters)
-                     (lambda (mb uids) (alter-flags mb uids :add-flags flags :uid t :silent t)))
-                 (%forget-flags letters)))",
-        ),
+letters: as for move-letters. flags: a flag such as :\\\\seen or :junk, or a list of flags. Errors: :syntax-error, :stale; :error-response, also for letters that were selected read-only.",
     ).checked(),
-    Function::new(
+    Function::native(
         "unflag-letters",
         "(letters flags)",
+        |call| store(call, StoreMode::Remove),
         "Takes flags away from letters. Arguments, values and errors as for flag-letters.",
-        Run::Scheme(
-            "(lambda (letters flags)
-               (%checked-flags \"unflag-letters\" flags)
-               (unwind-protect
-                   (%for-letter-groups \"unflag-letters\" (%changeable-letters \"unflag-letters\" letters)
-                     (lambda (mb uids) (alter-flags mb uids :remove-flags flags :uid t :silent t)))
-                 (%forget-flags letters)))",
-        ),
     ).checked(),
+    Function::native(
+        "%letter-line",
+        "(letter)",
+        letter_line,
+        "The line of print-letters for a letter, a string.",
+    ).inside_of("print-letters").checked(),
     Function::new(
         "print-letters",
         "(letters)",
-        "Prints a line for each letter: date, sender and subject. Returns nil.\nletters: as for move-letters. Errors: :stale.",
+        "Prints a line for each letter: date, sender and subject, with control characters escaped. Returns nil.\nletters: as for move-letters. Errors: :stale.",
         Run::Scheme(
             "(lambda (letters)
                (dolist (letter (%letters-for \"print-letters\" letters))
-                 (format t \"~a  ~30a  ~a~%\"
-                         (if (letter-date letter) (format-date \"%Y-%m-%d %H:%M\" (letter-date letter)) \"                \")
-                         (or (address-email (letter-from letter)) \"\")
-                         (or (letter-subject letter) \"\"))))",
+                 (format t \"~a~%\" (%letter-line letter))))",
         ),
     ).checked(),
 ];
@@ -193,15 +156,49 @@ pub(super) struct Group {
     uids: Vec<u32>,
 }
 
-fn letter_groups(call: &Call<'_>) -> Answer {
+impl Group {
+    /// Those of its letters that are still there. The mailbox is selected.
+    fn there(&self, client: &mut ImapClient) -> Result<SequenceSet, Error> {
+        client.uids_of(&Messages::uids(self.uids.iter().copied()))
+    }
+}
+
+fn grouped(letters: &[Arc<Letter>]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for letter in letters(call, 0)? {
+    for letter in letters {
         let same = |group: &&mut Group| group.origin.place.is_same(&letter.origin().place);
         match groups.iter_mut().find(same) {
             Some(group) => group.uids.push(letter.uid),
             None => groups.push(Group { origin: letter.origin().clone(), uids: vec![letter.uid] }),
         }
     }
+    groups
+}
+
+/// Some servers take a change of a mailbox that is open read-only, and do not make it; and without
+/// MOVE, a letter would be copied before the server refuses to remove it.
+fn check_changeable(function: &str, letters: &[Arc<Letter>]) -> Result<(), Condition> {
+    let Some(letter) = letters.iter().find(|letter| letter.origin().place.read_only) else {
+        return Ok(());
+    };
+    let name = &letter.origin().place.name;
+    let message =
+        format!("{function}: the letters were selected read-only in {name:?}; nothing was sent");
+    Err(Condition::new(Identifier::ErrorResponse, message))
+}
+
+fn letter_groups(call: &Call<'_>) -> Answer {
+    let function = host::as_str(required(call, 0)).unwrap_or_else(|| call.name());
+    let to = required(call, 2);
+    let found = letters_in(function, "letters", required(call, 1))?;
+    if host::kind_of(to) != host::ValueKind::True && Destination::of(to).is_none() {
+        let expected = "the name of a mailbox, or a list (mailbox-object \"name\")";
+        return Err(host::wrong_argument(function, ":to", expected, to));
+    }
+    if function != "copy-letters" {
+        check_changeable(function, &found)?;
+    }
+    let groups = grouped(&found);
     Ok(host::list(groups.into_iter().map(|group| host::object(group, "#<letters>")).collect()))
 }
 
@@ -209,64 +206,139 @@ fn group(call: &Call<'_>) -> Result<Arc<Group>, Condition> {
     call.typed(0, "a group of letters", host::downcast::<Group>)
 }
 
-fn select_group(call: &Call<'_>) -> Answer {
+/// Where letters go.
+struct Destination {
+    /// `None` if the mailbox is on their own connection.
+    connection: Option<Arc<ImapMailbox>>,
+    name: String,
+}
+
+impl Destination {
+    fn of(value: &Value) -> Option<Destination> {
+        if let Some(name) = host::as_str(value) {
+            return Some(Destination { connection: None, name: name.to_owned() });
+        }
+        let parts: Vec<Value> = host::as_list(value)?.collect();
+        let [connection, name] = &parts[..] else { return None };
+        let connection = Some(host::downcast::<ImapMailbox>(connection)?);
+        Some(Destination { connection, name: host::as_str(name)?.to_owned() })
+    }
+}
+
+/// How many letters were dealt with, and how many were there.
+fn counts(done: u64, there: u64) -> Value {
+    let count = |number: u64| host::integer(i64::try_from(number).unwrap_or(i64::MAX));
+    host::list(vec![count(done), count(there)])
+}
+
+fn size(uids: &SequenceSet) -> u64 {
+    uids.members(0).count()
+}
+
+/// Copies or moves the letters of a group.
+fn transfer(call: &Call<'_>, is_move: bool) -> Answer {
     let group = group(call)?;
-    let asked = Messages::uids(group.uids.iter().copied());
-    let there = group.origin.run(call, |client| client.uids_of(&asked))?;
-    let members = there.members(0);
-    let uids = group.uids.iter().filter(|uid| members.contains(**uid));
-    let uids = host::list(uids.map(|uid| host::integer(i64::from(*uid))).collect());
-    let mailbox = host::object(group.origin.place.clone(), "#<mailbox::imap-mailbox>");
-    Ok(host::list(vec![mailbox, uids]))
-}
-
-fn remove_letters(call: &Call<'_>) -> Answer {
-    let set: SequenceSet = call.typed(1, "a set of unique ids", message_set)?;
-    let removed = set.is_empty() || on_mailbox(call, |client| client.remove(&set))?;
-    let count = if removed { set.members(0).count() } else { 0 };
-    Ok(host::integer(i64::try_from(count).unwrap_or(i64::MAX)))
-}
-
-/// Some servers take a change of a mailbox that is open read-only, and do not make it; and without
-/// MOVE, a letter would be copied before the server refuses to remove it.
-fn changeable_letters(call: &Call<'_>) -> Answer {
-    let mut found = Vec::new();
-    super::collect(required(call, 1), &mut found);
-    let read_only = found.iter().find(|letter| letter.origin().place.read_only);
-    let Some(letter) = read_only else { return Ok(required(call, 1).clone()) };
-    let function = host::as_str(required(call, 0)).unwrap_or_else(|| call.name());
-    let name = &letter.origin().place.name;
-    let message =
-        format!("{function}: the letters were selected read-only in {name:?}; nothing was sent");
-    Err(Condition::new(Identifier::ErrorResponse, message))
-}
-
-fn checked_flags(call: &Call<'_>) -> Answer {
-    let value = required(call, 1);
-    let items: Vec<Value> = match host::as_list(value) {
-        Some(items) => items.collect(),
-        None => vec![value.clone()],
-    };
-    let is_flag = |item: &Value| flag_text(item).is_some_and(|text| Flag::new(&text).is_ok());
-    if items.iter().all(is_flag) {
-        return Ok(host::list(items));
+    let create = host::is_true(required(call, 2));
+    let to = call.typed(1, "the name of a mailbox", Destination::of)?;
+    let (name, state) = (to.name.as_str(), state(call));
+    let own = &group.origin.place.mailbox;
+    if let Some(other) = to.connection.filter(|other| !Arc::ptr_eq(other, own)) {
+        return transfer_away(call, &group, &other, name, create, is_move);
     }
-    let function = host::as_str(required(call, 0)).unwrap_or_else(|| call.name());
-    let expected = "a flag such as :\\\\seen or :junk, or a list of flags";
-    Err(host::wrong_argument(function, "flags", expected, value))
+    let (done, there) = group.origin.run(call, |client| {
+        let there = group.there(client)?;
+        let (messages, all) = (Messages::Uids(there.clone()), size(&there));
+        if there.is_empty() {
+            return Ok((0, 0));
+        }
+        let go = |client: &mut ImapClient| {
+            if is_move {
+                return client.move_to(&messages, name).map(|moved| moved.removed);
+            }
+            client.copy(&messages, name).map(|_| true)
+        };
+        let first = go(client);
+        let done = if create { or_create(client, first, name, &state, go)? } else { first? };
+        Ok((if done { all } else { 0 }, all))
+    })?;
+    Ok(counts(done, there))
 }
 
-fn destination(call: &Call<'_>) -> Answer {
-    let value = required(call, 1);
-    let is_pair = |value: &Value| {
-        let parts: Vec<Value> = host::as_list(value).map(Iterator::collect).unwrap_or_default();
-        matches!(&parts[..], [mailbox, name]
-            if host::downcast::<ImapMailbox>(mailbox).is_some() && host::as_str(name).is_some())
-    };
-    if host::as_str(value).is_some() || is_pair(value) {
-        return Ok(value.clone());
+/// Copies or moves the letters of a group to another connection.
+fn transfer_away(
+    call: &Call<'_>,
+    group: &Group,
+    other: &ImapMailbox,
+    name: &str,
+    create: bool,
+    is_move: bool,
+) -> Answer {
+    let mut target = other.client();
+    target.begin_operation(call.number());
+    let (mut copied, mut removed, mut all) = (Vec::new(), false, 0);
+    let result = group.origin.run(call, |client| {
+        let there = group.there(client)?;
+        all = size(&there);
+        let messages = Messages::Uids(there);
+        let sent = copy_between(call, client, &messages, &mut target, name, create, &mut copied);
+        // What the other side has confirmed leaves, after an error too: otherwise the next attempt
+        // would store it twice.
+        if is_move && !copied.is_empty() && !client.is_closed() {
+            removed = client.remove(&copied.iter().copied().collect())?;
+        }
+        sent
+    });
+    deliver_warnings(call.context(), call.name(), &mut target);
+    let stored = copied.len() as u64;
+    result.map_err(|condition| {
+        let what = if removed { "moved" } else { "copied" };
+        with_note(condition, &format!("{stored} letters were {what} before, to {name:?}"))
+    })?;
+    Ok(counts(if removed || !is_move { stored } else { 0 }, all))
+}
+
+fn delete_group(call: &Call<'_>) -> Answer {
+    let group = group(call)?;
+    let (removed, there) = group.origin.run(call, |client| {
+        let there = group.there(client)?;
+        let removed = there.is_empty() || client.remove(&there)?;
+        Ok((removed, size(&there)))
+    })?;
+    Ok(counts(if removed { there } else { 0 }, there))
+}
+
+/// Adds or takes away flags.
+fn store(call: &Call<'_>, mode: StoreMode) -> Answer {
+    let letters = letters(call, 0)?;
+    let flags = flags(call, "flags", required(call, 1))?;
+    check_changeable(call.name(), &letters)?;
+    let mut there = 0;
+    for group in grouped(&letters) {
+        there += group.origin.run(call, |client| {
+            let there = group.there(client)?;
+            if !there.is_empty() {
+                client.store_silently(&Messages::Uids(there.clone()), mode, &flags)?;
+            }
+            Ok(size(&there))
+        })?;
+        let here = |letter: &&Arc<Letter>| group.origin.place.is_same(&letter.origin().place);
+        letters.iter().filter(here).for_each(|letter| letter.forget_flags());
     }
-    let function = host::as_str(required(call, 0)).unwrap_or_else(|| call.name());
-    let expected = "the name of a mailbox, or a list (mailbox-object \"name\")";
-    Err(host::wrong_argument(function, ":to", expected, value))
+    let count = |number: u64| host::integer(i64::try_from(number).unwrap_or(i64::MAX));
+    Ok(call.values(vec![count(there), count(letters.len() as u64 - there)]))
+}
+
+fn letter_line(call: &Call<'_>) -> Answer {
+    let letter = call.typed(0, super::EXPECTED, host::downcast::<Letter>)?;
+    let envelope = letter.envelope(call)?;
+    let date = letter.date(call)?.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let date = date.map_or_else(String::new, |date| date.strftime("%Y-%m-%d %H:%M").to_string());
+    let (from, subject) = match &envelope {
+        None => (String::new(), "(gone)".to_owned()),
+        Some(envelope) => (
+            envelope.from.first().and_then(|address| address.email()).unwrap_or_default(),
+            decode_text(envelope.subject.as_deref().unwrap_or_default()),
+        ),
+    };
+    Ok(host::string(escape_controls(&format!("{date:<16}  {from:<30}  {subject}"))))
 }

@@ -1,6 +1,6 @@
 //! `select-letters`, and what makes sets from sets.
 
-use super::{Batch, Letter, LetterSet, Origin, letter_value, letters};
+use super::{Batch, Letter, LetterSet, Origin, each_once, letter_value, letters, letters_in};
 use crate::api::Answer;
 use crate::api::mailbox::on;
 use crate::api::objects::ImapMailbox;
@@ -51,10 +51,8 @@ Errors: :syntax-error for a malformed expression, :error-response when no mailbo
         "(letters &rest more)",
         |call| {
             let mut all = letters(call, 0)?;
-            rest(call)?.iter().for_each(|more| all.extend(more.iter().cloned()));
-            let mut seen = HashSet::new();
-            all.retain(|letter| seen.insert(identity(letter)));
-            Ok(LetterSet::of(&all).value())
+            rest(call)?.into_iter().for_each(|more| all.extend(more));
+            Ok(LetterSet::of(&each_once(all)).value())
         },
         "The set of the letters that are in any of some sets, each once.\nletters, more: letters or sets, or lists of these.",
     ).checked(),
@@ -160,14 +158,12 @@ fn function<'c>(call: &'c Call<'_>) -> &'c str {
 }
 
 fn letters_for(call: &Call<'_>) -> Answer {
-    let (function, value) = (function(call), required(call, 1));
-    let mut found = Vec::new();
-    super::collect(value, &mut found)
-        .ok_or_else(|| host::wrong_argument(function, "letters", super::EXPECTED, value))?;
+    let function = function(call);
+    let found = letters_in(function, "letters", required(call, 1))?;
     if let Some(f) = call.arg(2).filter(|f| !host::is_procedure(f)) {
         return Err(host::wrong_argument(function, "f", &Type::Function(1).expected(), f));
     }
-    Ok(host::list(super::each_once(found).iter().map(letter_value).collect()))
+    Ok(host::list(found.iter().map(letter_value).collect()))
 }
 
 /// The words that `:by` takes; the prelude has their functions.
@@ -212,7 +208,7 @@ fn select_letters(call: &Call<'_>) -> Answer {
             found.extend(search(call, mailbox, name.as_deref())?);
         }
     }
-    Ok(LetterSet { letters: super::each_once(found) }.value())
+    Ok(LetterSet { letters: each_once(found) }.value())
 }
 
 /// Finds letters in one mailbox.
@@ -269,13 +265,7 @@ fn identity(letter: &Letter) -> Identity {
 
 /// The letters of each further argument.
 fn rest(call: &Call<'_>) -> Result<Vec<Vec<Arc<Letter>>>, Condition> {
-    let letters = |value: &Value| {
-        let mut found = Vec::new();
-        super::collect(value, &mut found)
-            .map(|()| found)
-            .ok_or_else(|| call.wrong("more", super::EXPECTED, value))
-    };
-    call.rest().iter().map(letters).collect()
+    call.rest().iter().map(|value| letters_in(call.name(), "more", value)).collect()
 }
 
 fn kept(call: &Call<'_>, keep: fn(&Identity, &[HashSet<Identity>]) -> bool) -> Answer {

@@ -9,7 +9,8 @@
 //! | [`Kind::Brief`] | FLAGS, INTERNALDATE, RFC822.SIZE | all letters of the batch |
 //! | [`Kind::Overview`] | these and ENVELOPE | all letters of the batch |
 //! | [`Kind::Fields`] | some header fields | all letters of the batch |
-//! | whole letters | BODY.PEEK[] | this letter and those after it in the batch, a megabyte or so; only the last of these pieces is kept |
+//! | [`Kind::Header`] | whole headers | this letter and 255 after it; only the last of these pieces is kept |
+//! | whole letters | BODY.PEEK[] | this letter and, if they are read in order, those after it, a megabyte or so; only the last of these pieces is kept |
 //!
 //! Nothing here sets `\Seen`.
 
@@ -74,22 +75,24 @@ impl Batch {
         self.origin.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sees to it that this kind is known of all letters of the batch.
+    /// Sees to it that this kind is known of a letter, and of the others of the batch with it.
     fn know(&self, call: &Call<'_>, kind: &Kind, uid: u32) -> Result<(), Condition> {
         if self.facts().has_asked(kind, uid) {
             return Ok(());
         }
         let missing: Vec<u32> = {
-            let facts = self.facts();
-            self.uids.iter().copied().filter(|uid| !facts.has_asked(kind, *uid)).collect()
+            let mut facts = self.facts();
+            if *kind == Kind::Header {
+                facts.forget(kind);
+                let from = self.uids.iter().position(|one| *one == uid).unwrap_or(0);
+                self.uids[from..].iter().copied().take(PIECE_LETTERS).collect()
+            } else {
+                self.uids.iter().copied().filter(|uid| !facts.has_asked(kind, *uid)).collect()
+            }
         };
         let items = kind.items();
         let fetched = self.origin.run(call, |client| fetch(client, &missing, &items))?;
-        let mut facts = self.facts();
-        facts.asked.entry(kind.clone()).or_default().extend(&missing);
-        for one in fetched {
-            facts.keep(kind, one);
-        }
+        self.facts().learn(kind, missing, fetched);
         Ok(())
     }
 }
@@ -110,9 +113,7 @@ impl Batch {
         let from = self.uids.iter().position(|one| *one == uid).unwrap_or(0);
         let some: Vec<u32> = self.uids[from..].iter().copied().take(GLANCE).collect();
         let Ok(fetched) = fetch(&mut client, &some, &Kind::Overview.items()) else { return };
-        let mut facts = self.facts();
-        facts.asked.entry(Kind::Overview).or_default().extend(some);
-        fetched.into_iter().for_each(|one| facts.keep(&Kind::Overview, one));
+        self.facts().learn(&Kind::Overview, some, fetched);
     }
 }
 
@@ -148,6 +149,24 @@ impl Facts {
         }
     }
 
+    fn forget(&mut self, kind: &Kind) {
+        self.asked.remove(kind);
+        self.headers.remove(kind);
+    }
+
+    /// Takes what the server told of the letters that were asked for. Those that it did not describe
+    /// have left.
+    fn learn(&mut self, kind: &Kind, asked: Vec<u32>, fetched: Vec<Fetched>) {
+        if matches!(kind, Kind::Brief | Kind::Overview) {
+            for uid in &asked {
+                self.changed.remove(uid);
+                self.brief.remove(uid);
+            }
+        }
+        self.asked.entry(kind.clone()).or_default().extend(asked);
+        fetched.into_iter().for_each(|one| self.keep(kind, one));
+    }
+
     fn keep(&mut self, kind: &Kind, fetched: Fetched) {
         let Some(uid) = fetched.uid else { return };
         match kind {
@@ -158,7 +177,6 @@ impl Facts {
                     arrived: fetched.internal_date.map(|date| date.unix_seconds()),
                 };
                 self.brief.insert(uid, brief);
-                self.changed.remove(&uid);
                 if let Some(envelope) = fetched.envelope {
                     self.envelopes.insert(uid, Arc::new(envelope));
                 }
@@ -183,6 +201,18 @@ impl Letter {
     pub(super) fn envelope(&self, call: &Call<'_>) -> Result<Option<Arc<Envelope>>, Condition> {
         self.batch.know(call, &Kind::Overview, self.uid)?;
         Ok(self.batch.facts().envelopes.get(&self.uid).cloned())
+    }
+
+    /// When it was written, in seconds since 1970; by its Date field, or else when it arrived.
+    pub(super) fn date(&self, call: &Call<'_>) -> Result<Option<i64>, Condition> {
+        let envelope = self.envelope(call)?;
+        let written = envelope.and_then(|envelope| {
+            mime::WrittenDate::parse(envelope.date.as_deref()?).map(|date| date.unix_seconds())
+        });
+        if written.is_some() {
+            return Ok(written);
+        }
+        Ok(self.brief(call)?.and_then(|brief| brief.arrived))
     }
 
     /// The header fields of this kind, as the letter has them.
@@ -222,17 +252,25 @@ impl Letter {
         Ok(known(&facts).flatten())
     }
 
-    /// This letter, and those after it that are fetched with it.
+    /// This letter, and those after it that are fetched with it: none unless the letters are read
+    /// one after the other, from the first one that is read.
     fn piece(&self) -> Vec<u32> {
         let facts = self.batch.facts();
-        let from = self.batch.uids.iter().position(|uid| *uid == self.uid).unwrap_or(0);
+        let uids = &self.batch.uids;
+        let from = uids.iter().position(|uid| *uid == self.uid).unwrap_or(0);
+        let is_next = match facts.whole.last() {
+            None => true,
+            Some((last, _)) => from > 0 && uids[from - 1] == *last,
+        };
+        if !is_next {
+            return vec![self.uid];
+        }
         let mut bytes = 0;
         let fits = |uid: &u32| {
             bytes += facts.brief.get(uid).and_then(|brief| brief.size).unwrap_or(0);
             *uid == self.uid || bytes <= PIECE
         };
-        let there = |uid: &&u32| **uid == self.uid || facts.brief.contains_key(uid);
-        let letters = self.batch.uids[from..].iter().filter(there).copied();
+        let letters = uids[from..].iter().copied();
         letters.take_while(fits).take(PIECE_LETTERS).collect()
     }
 

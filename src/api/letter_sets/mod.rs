@@ -176,9 +176,18 @@ impl Origin {
 
 /// Returns the letters in argument `index`: a letter, a set, or a list of these.
 fn letters(call: &Call<'_>, index: usize) -> Result<Vec<Arc<Letter>>, Condition> {
-    let value = required(call, index);
+    letters_in(call.name(), "letters", required(call, index))
+}
+
+/// Reads letters, each once, from an argument of a function.
+fn letters_in(
+    function: &str,
+    parameter: &str,
+    value: &Value,
+) -> Result<Vec<Arc<Letter>>, Condition> {
     let mut found = Vec::new();
-    collect(value, &mut found).ok_or_else(|| call.wrong("letters", EXPECTED, value))?;
+    collect(value, &mut found)
+        .ok_or_else(|| host::wrong_argument(function, parameter, EXPECTED, value))?;
     Ok(each_once(found))
 }
 

@@ -253,14 +253,7 @@ fn first_address(
 fn date(call: &Call<'_>) -> Answer {
     let seconds = |text: &str| WrittenDate::parse(text).map(|date| date.unix_seconds());
     let time = match Source::of(call)? {
-        Source::Selected(letter) => {
-            let envelope = letter.envelope(call)?;
-            let written = envelope.and_then(|envelope| seconds(envelope.date.as_deref()?));
-            match written {
-                None => letter.brief(call)?.and_then(|brief| brief.arrived),
-                written => written,
-            }
-        }
+        Source::Selected(letter) => letter.date(call)?,
         read => mime::Envelope::read(read.bytes()).date.as_deref().and_then(seconds),
     };
     Ok(time.map_or_else(host::nil, |time| host::integer(time + UNIX_EPOCH)))

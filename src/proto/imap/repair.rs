@@ -206,12 +206,12 @@ impl<'a> Source<'a> {
         Source { raw, at, max_depth, tail: last.map_or(0, |last| last + 1), escapes: true }
     }
 
-    /// The literals from this offset on.
     /// How deep lists may be nested within an item's value: the list of items is around it.
     fn deepest(&self) -> usize {
         DEPTH.min(self.max_depth.saturating_sub(2))
     }
 
+    /// The literals from this offset on.
     fn literals_from(&self, at: usize) -> &'a [LiteralSpan] {
         let first = self.raw.literals.partition_point(|literal| literal.start < at);
         &self.raw.literals[first..]

@@ -214,8 +214,8 @@ pub struct Session {
     capabilities: Capabilities,
     /// How often the server has announced its capabilities; starting TLS counts too.
     capabilities_told: u64,
-    /// The extensions that the server says are enabled, in upper case (RFC 5161).
-    enabled: Vec<String>,
+    /// Whether the server has enabled QRESYNC (RFC 7162), and so may answer with VANISHED.
+    has_qresync: bool,
     selected: Option<SelectedMailbox>,
     selections: u64,
     given_names: GivenNames,
@@ -248,7 +248,7 @@ impl Session {
             greeted: false,
             capabilities: Capabilities::default(),
             capabilities_told: 0,
-            enabled: Vec::new(),
+            has_qresync: false,
             selected: None,
             selections: 0,
             given_names: GivenNames::default(),
@@ -279,9 +279,9 @@ impl Session {
         &self.capabilities
     }
 
-    /// Returns whether the server has enabled an extension such as `QRESYNC`.
-    pub fn has_enabled(&self, extension: &str) -> bool {
-        self.enabled.iter().any(|enabled| enabled.eq_ignore_ascii_case(extension))
+    /// Returns whether the server has enabled QRESYNC.
+    pub fn has_qresync(&self) -> bool {
+        self.has_qresync
     }
 
     /// The selected mailbox, including one whose SELECT has not been answered yet.
@@ -503,14 +503,11 @@ impl Session {
                         let utf8_names = self.capabilities.utf8_names();
                         self.given_names.note(&data, utf8_names, &self.limits);
                     } else if data.number.is_none() && data.is("ENABLED") {
-                        let names = data.tokens.rest().split(u8::is_ascii_whitespace);
-                        for name in names.filter(|name| !name.is_empty()) {
-                            self.limits.check("names", self.enabled.len() as u64 + 1)?;
-                            self.enabled.push(String::from_utf8_lossy(name).into_owned());
-                        }
+                        let mut names = data.tokens.rest().split(u8::is_ascii_whitespace);
+                        self.has_qresync |= names.any(|name| name.eq_ignore_ascii_case(b"QRESYNC"));
                     } else if let Some(selected) = &mut self.selected {
                         // Only VANISHED needs the UIDs of numbers.
-                        if data.is("FETCH") && !self.enabled.is_empty() {
+                        if self.has_qresync && data.is("FETCH") {
                             selected.learn_uid(&data);
                         }
                         selected.apply_data(&data, &self.limits)?;

@@ -204,7 +204,7 @@ impl SelectedMailbox {
         match vanished(data) {
             Some((true, _)) => {} // these have no numbers any more
             Some((false, set)) => {
-                limits.check("names", set.ranges().len() as u64)?;
+                limits.check("responses", set.ranges().len() as u64)?;
                 let left = self.uids.vanish(&set.members(0), self.exists);
                 left.into_iter().for_each(|left| self.leave(left.count, left.lowest));
             }

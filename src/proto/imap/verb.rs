@@ -6,50 +6,27 @@
 //! command and no number can change its meaning (RFC 9051 5.5). [`Flight::may_follow`] decides that
 //! for two commands.
 
-/// A command's verb. `UID FETCH` and `FETCH` are the same verb with different [`super::Messages`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[allow(missing_docs, reason = "each is the command of that name; `Verb::row` describes it")]
-pub enum Verb {
-    Capability,
-    Noop,
-    Logout,
-    StartTls,
-    Login,
-    Authenticate,
-    Select,
-    Examine,
-    Create,
-    Delete,
-    Rename,
-    Subscribe,
-    Unsubscribe,
-    List,
-    Lsub,
-    Status,
-    Append,
-    Close,
-    Unselect,
-    Expunge,
-    Search,
-    Sort,
-    Thread,
-    Fetch,
-    Store,
-    Copy,
-    Move,
-    Idle,
-    GetQuotaRoot,
-    Id,
-    Compress,
-    Namespace,
-    MyRights,
-    GetAcl,
-    SetAcl,
-    DeleteAcl,
-    GetMetadata,
-    SetMetadata,
-    Enable,
+macro_rules! verbs {
+    ($($verb:ident)*) => {
+        /// A command's verb. `UID FETCH` and `FETCH` are the same verb with different
+        /// [`super::Messages`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        #[allow(missing_docs, reason = "each is the command of that name; `Verb::row` describes it")]
+        pub enum Verb { $($verb),* }
+
+        impl Verb {
+            /// Every verb.
+            pub const ALL: &'static [Verb] = &[$(Verb::$verb),*];
+        }
+    };
+}
+
+verbs! {
+    Capability Noop Logout StartTls Login Authenticate Select Examine Create Delete Rename
+    Subscribe Unsubscribe List Lsub Status Append Close Unselect Expunge Search Sort Thread Fetch
+    Store Copy Move Idle GetQuotaRoot Id Compress Namespace MyRights GetAcl SetAcl DeleteAcl
+    GetMetadata SetMetadata Enable
 }
 
 /// How a command may be pipelined with others (RFC 9051 5.5).
@@ -115,52 +92,6 @@ pub struct Row {
 }
 
 impl Verb {
-    /// Every verb.
-    pub const ALL: [Verb; 39] = {
-        use Verb::*;
-        [
-            Capability,
-            Noop,
-            Logout,
-            StartTls,
-            Login,
-            Authenticate,
-            Select,
-            Examine,
-            Create,
-            Delete,
-            Rename,
-            Subscribe,
-            Unsubscribe,
-            List,
-            Lsub,
-            Status,
-            Append,
-            Close,
-            Unselect,
-            Expunge,
-            Search,
-            Sort,
-            Thread,
-            Fetch,
-            Store,
-            Copy,
-            Move,
-            Idle,
-            GetQuotaRoot,
-            Id,
-            Compress,
-            Namespace,
-            MyRights,
-            GetAcl,
-            SetAcl,
-            DeleteAcl,
-            GetMetadata,
-            SetMetadata,
-            Enable,
-        ]
-    };
-
     /// Returns the verb's row of the table.
     pub const fn row(self) -> Row {
         use Changes::{Always, Never, Sometimes};
@@ -227,7 +158,7 @@ impl Verb {
 
     /// Returns the verb of a command name such as `UID FETCH`; upper case only.
     pub fn named(name: &str) -> Option<Verb> {
-        Verb::ALL.into_iter().find(|verb| {
+        Verb::ALL.iter().copied().find(|verb| {
             let row = verb.row();
             row.name == name || row.uid_name == Some(name)
         })
@@ -259,7 +190,7 @@ mod tests {
 
     #[test]
     fn every_name_leads_to_its_verb() {
-        for verb in Verb::ALL {
+        for &verb in Verb::ALL {
             let row = verb.row();
             assert_eq!(Verb::named(row.name), Some(verb));
             assert_eq!(row.uid_name.and_then(Verb::named).unwrap_or(verb), verb);

@@ -86,9 +86,7 @@ fn vanished_earlier(gone: &[u32], out: &mut Vec<u8>) {
 impl Session {
     /// Switches CONDSTORE on; BAD without the extension.
     pub(crate) fn use_condstore(&mut self) -> Result<(), Refusal> {
-        if !self.extensions.has(Extension::CondStore) {
-            return bad("CONDSTORE is not supported.");
-        }
+        self.needs(Extension::CondStore)?;
         self.resync.condstore = true;
         Ok(())
     }

@@ -118,9 +118,7 @@ impl Session {
         target: &MailboxName<'_>,
         uid: bool,
     ) -> Outcome {
-        if !self.extensions.has(Extension::Move) {
-            return bad("MOVE is not supported.");
-        }
+        self.needs(Extension::Move)?;
         self.selected_writable()?;
         let copied = self.copy_letters(set, target, uid, false)?;
         let code = copied.code(self.extensions.has(Extension::UidPlus));

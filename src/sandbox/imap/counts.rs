@@ -56,11 +56,14 @@ impl Session {
 
     /// The STATUS response for a mailbox; BAD for an item that is not supported.
     pub(crate) fn status_line(
-        &self,
+        &mut self,
         name: &str,
         id: MailboxId,
         items: &[Item],
     ) -> Result<Vec<u8>, Refusal> {
+        if items.contains(&Item::Known(StatusDataItemName::HighestModSeq)) {
+            self.use_condstore()?;
+        }
         let state = self.shared.store.lock();
         let Some(mailbox) = state.mailbox(id) else { return no("[NONEXISTENT] No such mailbox.") };
         let has = |extension| self.extensions.has(extension);

@@ -204,6 +204,9 @@ impl Extensions {
     pub fn has(self, extension: Extension) -> bool {
         let needs: &[Extension] = match extension {
             Extension::QResync => &[Extension::CondStore, Extension::Enable],
+            Extension::ListStatus => &[Extension::ListExtended],
+            Extension::SearchRes | Extension::Partial => &[Extension::ESearch],
+            Extension::SortDisplay => &[Extension::Sort],
             _ => &[],
         };
         let is_on = |extension: Extension| self.0 & (1 << extension as u32) != 0;
@@ -250,7 +253,6 @@ impl Extensions {
             let hidden = match extension {
                 Extension::LiteralMinus => self.has(Extension::LiteralPlus),
                 Extension::AuthPlain => login_disabled,
-                Extension::ListStatus => !self.has(Extension::ListExtended),
                 _ => false,
             };
             let due = match advertised {
@@ -273,6 +275,9 @@ mod tests {
 
     #[test]
     fn every_extension_has_a_row_and_is_read_by_its_name() {
+        let mut rows: Vec<u32> = Extension::all().map(|extension| extension as u32).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, (0..=Extension::QResync as u32).collect::<Vec<_>>()); // the last variant
         for extension in Extension::all() {
             assert_eq!(extension.name().to_lowercase().parse(), Ok(extension));
             assert!(!Extensions::default().without(extension).has(extension));

@@ -10,7 +10,7 @@ use imap_codec::imap_types::{
 
 use crate::sandbox::imap::counts::{Item, mailbox_id};
 use crate::sandbox::imap::selected::{Selected, flags_responses};
-use crate::sandbox::imap::session::{Outcome, Session, State, bad, name_of, no};
+use crate::sandbox::imap::session::{Outcome, Session, State, name_of, no};
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::mailbox::{Mailbox, Message};
 use crate::sandbox::store::names;
@@ -139,9 +139,6 @@ impl Session {
         mailbox: &MailboxName<'_>,
         items: &[StatusDataItemName],
     ) -> Outcome {
-        if items.contains(&StatusDataItemName::HighestModSeq) {
-            self.use_condstore()?;
-        }
         let items: Vec<Item> = items.iter().cloned().map(Item::Known).collect();
         self.status_of(&name_of(mailbox), &items)
     }
@@ -169,9 +166,7 @@ impl Session {
     }
 
     pub(crate) fn unselect(&mut self) -> Outcome {
-        if !self.extensions.has(Extension::Unselect) {
-            return bad("UNSELECT is not supported.");
-        }
+        self.needs(Extension::Unselect)?;
         self.selected()?;
         self.leave_mailbox();
         Ok("UNSELECT completed.".to_owned())

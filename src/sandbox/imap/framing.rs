@@ -4,9 +4,9 @@
 //! follow, and so on. The marker `{n}` announces a synchronizing literal: the client waits for `+`.
 //! `{n+}` announces a non-synchronizing literal: the octets follow without waiting (RFC 7888).
 //!
-//! Before the server sends `+`, `imap-codec` or `own` must accept the command so far. So a client learns of
-//! a mistake before it sends a whole letter. A refused non-synchronizing literal is fatal, since
-//! its octets are already on their way and would be read as commands.
+//! Before the server sends `+`, `imap-codec` or `own` must accept the command so far. So a
+//! client learns of a mistake before it sends a whole letter. A refused non-synchronizing literal is
+//! fatal, since its octets are already on their way and would be read as commands.
 
 use std::io;
 

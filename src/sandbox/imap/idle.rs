@@ -17,9 +17,7 @@ impl Session {
     /// Announces changes as they happen, until the client sends DONE. Without a selected mailbox
     /// there are no changes to announce.
     pub(crate) fn idle(&mut self) -> Outcome {
-        if !self.extensions.has(Extension::Idle) {
-            return bad("IDLE is not supported.");
-        }
+        self.needs(Extension::Idle)?;
         self.user()?;
         self.out.extend_from_slice(b"+ idling\r\n");
         self.framing.lines.transport.set_interruptible(true);

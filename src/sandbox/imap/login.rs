@@ -1,7 +1,7 @@
 //! Commands before and around the login: STARTTLS, LOGIN, AUTHENTICATE, ENABLE, ID, NAMESPACE.
 //!
-//! The store checks user names and passwords. With `login_disabled_before_tls` both
-//! login commands are refused until the connection is encrypted.
+//! The store checks user names and passwords. With `LOGINDISABLED` both login
+//! commands are refused until the connection is encrypted.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use imap_codec::imap_types::{auth::AuthMechanism, extensions::enable::CapabilityEnable};
@@ -19,9 +19,7 @@ const RESPONSE_LIMIT: usize = 8 * 1024;
 impl Session {
     /// Checks whether TLS may start. The session does the handshake after it has sent the OK.
     pub(crate) fn starttls(&mut self) -> Outcome {
-        if !self.extensions.has(Extension::StartTls) {
-            return bad("STARTTLS is not supported.");
-        }
+        self.needs(Extension::StartTls)?;
         if self.framing.lines.transport.is_encrypted() {
             return bad("TLS is up already.");
         }
@@ -89,9 +87,7 @@ impl Session {
 
     /// ENABLE (RFC 5161 3.1): the response lists the extensions that this command enabled.
     pub(crate) fn enable(&mut self, capabilities: &[CapabilityEnable<'_>]) -> Outcome {
-        if !self.extensions.has(Extension::Enable) {
-            return bad("ENABLE is not supported.");
-        }
+        self.needs(Extension::Enable)?;
         self.user()?;
         let enabled = self.enable_resync(capabilities);
         self.untagged(&["ENABLED"].into_iter().chain(enabled).collect::<Vec<_>>().join(" "));
@@ -99,9 +95,7 @@ impl Session {
     }
 
     pub(crate) fn id(&mut self) -> Outcome {
-        if !self.extensions.has(Extension::Id) {
-            return bad("ID is not supported.");
-        }
+        self.needs(Extension::Id)?;
         self.untagged(concat!(
             "ID (\"name\" \"postoffice sandbox\" \"version\" \"",
             env!("CARGO_PKG_VERSION"),
@@ -112,9 +106,7 @@ impl Session {
 
     /// Checks whether compression may start. The session compresses after it has sent the OK.
     pub(crate) fn compress(&mut self) -> Outcome {
-        if !self.extensions.has(Extension::Compress) {
-            return bad("COMPRESS is not supported.");
-        }
+        self.needs(Extension::Compress)?;
         self.user()?; // never together with a secret
         if matches!(self.framing.lines.transport, Transport::Deflated(_)) {
             return no("[COMPRESSIONACTIVE] The connection is compressed already.");
@@ -123,9 +115,7 @@ impl Session {
     }
 
     pub(crate) fn namespace(&mut self) -> Outcome {
-        if !self.extensions.has(Extension::Namespace) {
-            return bad("NAMESPACE is not supported.");
-        }
+        self.needs(Extension::Namespace)?;
         self.user()?;
         self.untagged("NAMESPACE ((\"\" \"/\")) NIL NIL");
         Ok("NAMESPACE completed.".to_owned())

@@ -99,9 +99,7 @@ impl Session {
     }
 
     fn user_of_metadata(&self) -> Result<String, Refusal> {
-        if !self.extensions.has(Extension::Metadata) {
-            return bad("METADATA is not supported.");
-        }
+        self.needs(Extension::Metadata)?;
         self.user()
     }
 }

@@ -27,9 +27,7 @@ impl Session {
         keys: &[SearchKey<'_>],
         uid: bool,
     ) -> Outcome {
-        if !self.extensions.has(Extension::Sort) {
-            return bad("SORT is not supported.");
-        }
+        self.needs(Extension::Sort)?;
         let is_display = |criterion: &SortCriterion| {
             matches!(criterion.key, SortKey::DisplayFrom | SortKey::DisplayTo)
         };

@@ -4,7 +4,7 @@
 use imap_codec::imap_types::{core::AString, mailbox::Mailbox as MailboxName};
 
 use crate::sandbox::Extension;
-use crate::sandbox::imap::session::{Outcome, Session, bad, name_of, no};
+use crate::sandbox::imap::session::{Outcome, Session, name_of, no};
 use crate::sandbox::imap::text::astring;
 
 /// The NO for a command that would exceed the quota (RFC 9208 4.3.1).
@@ -13,9 +13,7 @@ pub(crate) const OVER_QUOTA: &str = "[OVERQUOTA] The account has no room for thi
 impl Session {
     pub(crate) fn get_quota(&mut self, root: &AString<'_>) -> Outcome {
         let user = self.user()?;
-        if !self.extensions.has(Extension::Quota) {
-            return bad("QUOTA is not supported.");
-        }
+        self.needs(Extension::Quota)?;
         if root.as_ref() != user.as_bytes() || !self.shared.store.lock().quota(&user).limits() {
             return no("[NONEXISTENT] No such quota root.");
         }
@@ -25,9 +23,7 @@ impl Session {
 
     pub(crate) fn get_quota_root(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
         let user = self.user()?;
-        if !self.extensions.has(Extension::Quota) {
-            return bad("QUOTA is not supported.");
-        }
+        self.needs(Extension::Quota)?;
         let state = self.shared.store.lock();
         let name = name_of(mailbox);
         if state.find(&user, &name).is_none() {

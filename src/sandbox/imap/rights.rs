@@ -4,7 +4,6 @@
 //! reported, but let nobody in.
 
 use crate::sandbox::Extension;
-use crate::sandbox::imap::own::Own;
 use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, no, stored_name};
 use crate::sandbox::imap::text::astring;
 use crate::sandbox::store::names::MailboxId;
@@ -22,20 +21,7 @@ impl Session {
         Ok("MYRIGHTS completed.".to_owned())
     }
 
-    /// The commands on the access control list.
-    pub(crate) fn access(&mut self, command: &Own) -> Outcome {
-        match command {
-            Own::GetAcl(mailbox) => self.get_acl(mailbox),
-            Own::SetAcl { mailbox, identifier, rights } => {
-                self.set_acl(mailbox, identifier, rights)
-            }
-            Own::DeleteAcl { mailbox, identifier } => self.delete_acl(mailbox, identifier),
-            Own::ListRights { mailbox, identifier } => self.list_rights(mailbox, identifier),
-            _ => bad("This command is not supported."),
-        }
-    }
-
-    fn get_acl(&mut self, mailbox: &str) -> Outcome {
+    pub(crate) fn get_acl(&mut self, mailbox: &str) -> Outcome {
         let (user, id) = self.mailbox_for_rights(mailbox)?;
         let mut words = vec![mailbox.to_owned(), user, ALL.to_owned()];
         if let Some(found) = self.shared.store.lock().mailbox(id) {
@@ -48,7 +34,7 @@ impl Session {
         Ok("GETACL completed.".to_owned())
     }
 
-    fn set_acl(&mut self, mailbox: &str, identifier: &str, rights: &str) -> Outcome {
+    pub(crate) fn set_acl(&mut self, mailbox: &str, identifier: &str, rights: &str) -> Outcome {
         let (user, id) = self.mailbox_for_rights(mailbox)?;
         let letters = rights.strip_prefix(['+', '-']).unwrap_or(rights);
         if identifier.is_empty() || !letters.chars().all(|right| ALL.contains(right)) {
@@ -76,7 +62,7 @@ impl Session {
         Ok("SETACL completed.".to_owned())
     }
 
-    fn delete_acl(&mut self, mailbox: &str, identifier: &str) -> Outcome {
+    pub(crate) fn delete_acl(&mut self, mailbox: &str, identifier: &str) -> Outcome {
         let (user, id) = self.mailbox_for_rights(mailbox)?;
         if identifier == user {
             return no("[CANNOT] The owner keeps all rights.");
@@ -87,7 +73,7 @@ impl Session {
         Ok("DELETEACL completed.".to_owned())
     }
 
-    fn list_rights(&mut self, mailbox: &str, identifier: &str) -> Outcome {
+    pub(crate) fn list_rights(&mut self, mailbox: &str, identifier: &str) -> Outcome {
         let (user, _) = self.mailbox_for_rights(mailbox)?;
         let required = if identifier == user { ALL } else { "" };
         let optional: Vec<String> = ALL.chars().map(String::from).collect();
@@ -101,9 +87,7 @@ impl Session {
 
     /// The user, and the mailbox that a command names.
     fn mailbox_for_rights(&self, mailbox: &str) -> Result<(String, MailboxId), Refusal> {
-        if !self.extensions.has(Extension::Acl) {
-            return bad("ACL is not supported.");
-        }
+        self.needs(Extension::Acl)?;
         let user = self.user()?;
         match self.shared.store.lock().find(&user, &stored_name(mailbox)) {
             Some(id) => Ok((user, id)),

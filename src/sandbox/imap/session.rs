@@ -5,7 +5,7 @@
 //!
 //! 1. The command appends its untagged data to `out`.
 //! 2. Pending changes of the selected mailbox are appended, but EXPUNGE responses not after FETCH,
-//!    STORE and SEARCH by message number (RFC 3501 7.4.1).
+//!    STORE, SEARCH, SORT and THREAD by message number (RFC 3501 7.4.1).
 //! 3. Lines queued by `Sandbox::say` follow.
 //! 4. The tagged OK, NO or BAD ends the answer, and `out` is sent.
 //!
@@ -41,7 +41,7 @@ use crate::sandbox::received::Received;
 use crate::sandbox::smtp::Delivery;
 use crate::sandbox::store::names;
 use crate::sandbox::wire::{Incoming, Transport};
-use crate::sandbox::{Extensions, PopExtensions, SmtpExtensions, Store};
+use crate::sandbox::{Extension, Extensions, PopExtensions, SmtpExtensions, Store};
 
 /// After this many bad commands in a row the client cannot be speaking IMAP.
 const BAD_LIMIT: u32 = 10;
@@ -347,14 +347,24 @@ impl Session {
         }
     }
 
+    /// BAD without the extension.
+    pub(crate) fn needs(&self, extension: Extension) -> Result<(), Refusal> {
+        if self.extensions.has(extension) {
+            return Ok(());
+        }
+        bad(format!("{extension} is not supported."))
+    }
+
     fn execute_own(&mut self, command: Own) -> Outcome {
         match command {
             Own::MyRights(mailbox) => self.my_rights(&mailbox),
             Own::Extended(command) => self.extended(&command),
-            Own::GetAcl(_)
-            | Own::SetAcl { .. }
-            | Own::DeleteAcl { .. }
-            | Own::ListRights { .. } => self.access(&command),
+            Own::GetAcl(mailbox) => self.get_acl(&mailbox),
+            Own::SetAcl { mailbox, identifier, rights } => {
+                self.set_acl(&mailbox, &identifier, &rights)
+            }
+            Own::DeleteAcl { mailbox, identifier } => self.delete_acl(&mailbox, &identifier),
+            Own::ListRights { mailbox, identifier } => self.list_rights(&mailbox, &identifier),
             Own::List(list) => self.list_extended(&list),
             Own::CreateFor { mailbox, uses } => self.create_with_uses(&mailbox, &uses),
             Own::Status { mailbox, items } => self.status_of(&mailbox, &items),

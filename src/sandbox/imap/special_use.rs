@@ -1,7 +1,7 @@
 //! Special uses of mailboxes (RFC 6154).
 
 use crate::sandbox::Extension;
-use crate::sandbox::imap::session::{Outcome, Session, bad, no};
+use crate::sandbox::imap::session::{Outcome, Session, no};
 
 /// The uses that a mailbox can have.
 const USES: [&str; 8] =
@@ -10,9 +10,7 @@ const USES: [&str; 8] =
 impl Session {
     /// CREATE with special uses (RFC 6154 3).
     pub(crate) fn create_with_uses(&mut self, mailbox: &str, uses: &[String]) -> Outcome {
-        if !self.extensions.has(Extension::CreateSpecialUse) {
-            return bad("CREATE-SPECIAL-USE is not supported.");
-        }
+        self.needs(Extension::CreateSpecialUse)?;
         let known =
             |wanted: &String| USES.into_iter().find(|known| known.eq_ignore_ascii_case(wanted));
         let uses: Option<Vec<&'static str>> = uses.iter().map(known).collect();
