@@ -26,7 +26,7 @@ use super::state::state;
 use crate::client::{Error, Found, ImapClient, Repeat};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run, Type, Value};
-use crate::proto::deed::Ending;
+use crate::proto::witness::Ending;
 use std::sync::Arc;
 
 /// The rows of the topic "Connections" about lost ones.

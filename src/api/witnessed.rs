@@ -3,7 +3,8 @@
 use super::state::state;
 use crate::condition::{Condition, Identifier};
 use crate::host::Call;
-use crate::proto::deed::{Deed, Ending};
+use crate::proto::deed::Deed;
+use crate::proto::witness::Ending;
 
 /// Carries out a deed unless the witness refuses it, and reports how it ended.
 ///
@@ -24,6 +25,6 @@ pub(super) fn witnessed<T>(
         Err(condition) if condition.identifier == Identifier::ErrorResponse => Ending::Refused,
         Err(_) => Ending::InDoubt,
     };
-    witness.after(deed, ending);
+    witness.after(deed, ending, None);
     result
 }

@@ -6,13 +6,13 @@
 
 use super::error::Error;
 use super::imap::ImapClient;
-use super::told::{CopiedUids, Listed, StatusValue, Warning, WarningKind};
+use super::told::{Listed, StatusValue, Warning, WarningKind};
 use crate::proto::imap::fetched::{FetchedItems, message_number};
 use crate::proto::imap::listed::{self, Entry, decode_name};
 use crate::proto::imap::sequence::{Bound, Members};
 use crate::proto::imap::tokens::lossless;
 use crate::proto::imap::{
-    Completion, Data, Messages, SequenceSet, Status, StatusKind, Token, Tokens,
+    Completion, CopiedUids, Data, Messages, SequenceSet, Status, StatusKind, Token, Tokens,
 };
 use crate::proto::{Limits, ProtocolError};
 use std::num::NonZeroU32;
@@ -386,26 +386,7 @@ pub(super) fn uid_of(tokens: &mut Tokens<'_>) -> Result<Option<NonZeroU32>, Erro
 
 /// Reads the response code COPYUID; `None` for others or malformed ones.
 pub(super) fn copied_uids((code, arguments): &(String, String)) -> Option<CopiedUids> {
-    if code != "COPYUID" {
-        return None;
-    }
-    read_copied_uids(arguments)
-}
-
-/// Reads `1 5:7 10:12`; `None` if it is malformed.
-pub(super) fn read_copied_uids(arguments: &str) -> Option<CopiedUids> {
-    let mut fields = arguments.split_ascii_whitespace();
-    let uid_validity = fields.next()?.parse().ok()?;
-    Some(CopiedUids {
-        uid_validity,
-        from: read_set(fields.next()?)?,
-        to: read_set(fields.next()?)?,
-    })
-}
-
-/// Reads a uid-set, which has no `*` (RFC 4315 4).
-fn read_set(text: &str) -> Option<SequenceSet> {
-    text.parse().ok().filter(|_| !text.contains('*'))
+    CopiedUids::read(code, arguments).filter(|_| code == "COPYUID")
 }
 
 /// Appends the UIDs of one command to those of earlier ones.

@@ -5,9 +5,9 @@
 //! a separate field, so its message does not repeat them.
 
 use crate::condition::{Condition, Identifier};
-use crate::proto::deed::Refusal;
 use crate::proto::imap::Completion;
 use crate::proto::sasl::SaslError;
+use crate::proto::witness::Refusal;
 use crate::proto::{EncodeError, ProtocolError};
 use crate::shown::escape_controls;
 use crate::transport::TransportError;

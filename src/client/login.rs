@@ -51,7 +51,7 @@ impl ImapClient {
         options.id.as_deref().map(Command::id).transpose()?;
         let way = options.way(Ports { plain: 143, implicit_tls: 993 });
         let mut connection = way.open(connector, host, options, session)?;
-        credentials.hide_in(&mut connection);
+        credentials.tell(&mut connection);
         let mut client = ImapClient::over(connection);
         let authenticated = client.greeting()?;
         if way.wants_starttls(client.connection()) {

@@ -5,19 +5,18 @@
 //! rest to a [`FetchReader`] one by one, so that large answers need not be held in memory.
 
 use super::answers::{
-    Admission, Answers, copied_uids, merge, read_copied_uids, read_numbers, uid_of,
-    unreadable_words,
+    Admission, Answers, copied_uids, merge, read_numbers, uid_of, unreadable_words,
 };
 use super::error::Error;
 use super::imap::{ImapClient, LONGEST_SET};
 use super::pending::{Each, Pending, Reader};
-use super::told::CopiedUids;
 use crate::proto::Limits;
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
 use crate::proto::imap::repair::with_uid;
 use crate::proto::imap::{
-    Command, Completion, Data, FetchItems, Messages, SearchKey, SequenceSet, Status, vanished,
+    Command, Completion, CopiedUids, Data, FetchItems, Messages, SearchKey, SequenceSet, Status,
+    vanished,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -418,7 +417,8 @@ impl Reader for Copied {
     /// Some servers send COPYUID as a response of its own.
     fn data(&mut self, data: Data<'_>) -> Result<(), Error> {
         if data.is("COPYUID") {
-            let told = read_copied_uids(&String::from_utf8_lossy(data.tokens.rest()));
+            let arguments = String::from_utf8_lossy(data.tokens.rest());
+            let told = CopiedUids::read("COPYUID", &arguments);
             self.untagged = told.or(self.untagged.take());
         }
         Ok(())

@@ -8,10 +8,10 @@
 use super::error::Error;
 use super::imap::{ImapClient, LONGEST_SET};
 use super::messages::Copied;
-use super::told::{CopiedUids, WarningKind};
+use super::told::WarningKind;
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
-use crate::proto::imap::{Command, Messages, SearchKey, SequenceSet};
+use crate::proto::imap::{Command, CopiedUids, Messages, SearchKey, SequenceSet};
 
 /// What a move has done.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -110,8 +110,10 @@ impl Credentials {
         Exchange::new(mechanism, &self.user, &self.password).map(drop)
     }
 
-    /// Keeps the password and its SASL encodings out of traces and messages.
-    pub(super) fn hide_in<S: Protocol>(&self, connection: &mut Connection<S>) {
+    /// Names the user to the connection, and keeps the password and its SASL encodings out of traces
+    /// and messages.
+    pub(super) fn tell<S: Protocol>(&self, connection: &mut Connection<S>) {
+        connection.set_user(&self.user);
         connection.hide(&self.password);
         let (user, password) = (&self.user, self.password.reveal());
         connection.hide(&Secret::new(format!("\0{user}\0{password}")));

@@ -13,9 +13,11 @@ use super::options::{Auth, ConnectOptions, Credentials, Ports};
 use super::pop_ahead::{MOST, PopAhead};
 use super::told::{Warning, WarningKind};
 use crate::proto::Secret;
+use crate::proto::deed::Letters;
 use crate::proto::imap::{Completion, StatusKind};
 use crate::proto::pop3::{Command, Event, Handle, Reply, Session};
 use crate::proto::sasl::{Exchange, Mechanism, SaslError};
+use crate::proto::witness::Facts;
 use crate::proto::{EncodeError, Limits};
 use crate::transport::{Connection, Connector};
 use md5::{Digest, Md5};
@@ -63,7 +65,7 @@ impl PopClient {
         let way = options.way(Ports { plain: 110, implicit_tls: 995 });
         let mut connection =
             way.open(connector, host, options, Session::new(options.limits.clone()))?;
-        credentials.hide_in(&mut connection);
+        credentials.tell(&mut connection);
         let mut client = PopClient {
             connection,
             capabilities: Vec::new(),
@@ -534,7 +536,17 @@ impl PopClient {
         if self.connection.session().in_flight() == 0 && !self.connection.session().has_unread() {
             self.connection.overhear()?;
         }
-        Ok(self.connection.submit(command)?)
+        let facts = self.facts(&command);
+        Ok(self.connection.submit_with(command, facts)?)
+    }
+
+    /// What the witness wants to know about the command's letters, as far as the command says it.
+    fn facts(&self, command: &Command) -> Option<Facts> {
+        let (deed, wanted) = self.connection.wanted(command)?;
+        match deed.letters {
+            Letters::Numbers(numbers) if !wanted.is_nothing() => Some(Facts::of(numbers)),
+            _ => None,
+        }
     }
 
     /// Reads a reply to its end. An error of the callback is returned after the body has ended, so

@@ -18,9 +18,10 @@
 use super::error::Error;
 use super::imap::ImapClient;
 use super::options::{ConnectOptions, Credentials};
-use crate::proto::deed::{Act, Deed, Ending, Letters};
+use crate::proto::deed::{Act, Deed, Letters};
 use crate::proto::imap::sequence::Bound;
 use crate::proto::imap::{FetchItems, SearchKey, SelectedMailbox, SequenceSet, Session};
+use crate::proto::witness::Ending;
 use crate::transport::{Connector, SettledDeed};
 use std::num::NonZeroU32;
 

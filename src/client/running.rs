@@ -57,12 +57,13 @@ impl ImapClient {
     }
 
     fn send_now(&mut self, command: Command) -> Result<Handle, Error> {
+        let facts = self.facts(&command)?;
         self.make_way(command.verb().flight(command.by_uid()))?;
         if self.connection().session().in_flight() == 0 {
             self.hear_news()?;
         }
         let about = self.about(&command);
-        let handle = self.connection().submit(command)?;
+        let handle = self.connection().submit_with(command, facts)?;
         self.commands_ahead().note(handle, about);
         Ok(handle)
     }

@@ -79,7 +79,7 @@ impl SmtpClient {
         let mut connection =
             way.open(connector, host, options, Session::new(options.limits.clone()))?;
         if let Some(credentials) = credentials {
-            credentials.hide_in(&mut connection);
+            credentials.tell(&mut connection);
         }
         let helo = helo.map_or_else(|| own_address(&mut connection), str::to_owned);
         let mut client = SmtpClient { connection, helo, extensions: Vec::new() };

@@ -1,7 +1,5 @@
 //! Types for what servers report: entries of LIST, destinations of copies, warnings.
 
-use crate::proto::imap::SequenceSet;
-
 /// A message from the server that does not stop the operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -63,16 +61,4 @@ impl From<u64> for StatusValue {
     fn from(number: u64) -> Self {
         StatusValue::Number(number)
     }
-}
-
-/// Where copies were stored (UIDPLUS, RFC 4315).
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CopiedUids {
-    /// The destination's UIDVALIDITY.
-    pub uid_validity: u32,
-    /// UIDs in the selected mailbox.
-    pub from: SequenceSet,
-    /// UIDs in the destination, in the same order.
-    pub to: SequenceSet,
 }

@@ -4,8 +4,8 @@
 //! and its UIDVALIDITY, the letters, and whether the action can be undone. Every command that
 //! changes something carries such a description from the moment it is built ([`Change`]). When the
 //! command is submitted, the session adds the selected mailbox, which makes it a [`Deed`]. The
-//! connection shows each deed to its [`Witness`] before the first byte of the command is sent, and
-//! again when its outcome is known.
+//! connection shows each deed to its [`Witness`](super::witness::Witness) before the first byte of
+//! the command is sent, and again when its outcome is known.
 //!
 //! Some deeds are side effects of a command or involve no mail protocol at all. They are described
 //! too: a FETCH that sets `\Seen`, a SELECT that clears `\Recent`, a CLOSE that expunges, a POP3
@@ -15,8 +15,9 @@
 use super::imap::Messages;
 use super::imap::command::StoreMode;
 use super::imap::flag::Flag;
+use super::witness::Facts;
 use std::fmt;
-use thiserror::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The kind of change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,10 +219,14 @@ impl Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deed {
+    /// A number that no other deed of this process has.
+    pub id: u64,
     /// The kind of change.
     pub act: Act,
     /// The server's host, as the script named it; the program for [`Act::Run`].
     pub host: String,
+    /// The rest of the account; `None` for what goes through no connection.
+    pub account: Option<Account>,
     /// The mailbox; `None` where there is none, as in POP3 and SMTP.
     pub mailbox: Option<String>,
     /// The UIDVALIDITY that qualifies the UIDs, if the change is in the selected mailbox and the
@@ -229,17 +234,36 @@ pub struct Deed {
     pub uid_validity: Option<u32>,
     /// The letters.
     pub letters: Letters,
+    /// What the server said about the letters before, as far as the witness wanted it.
+    pub facts: Option<Facts>,
 }
 
+/// Where a connection is logged in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Account {
+    /// `imap`, `pop3` or `smtp`.
+    pub protocol: &'static str,
+    /// The port.
+    pub port: u16,
+    /// The user, once there was a login.
+    pub user: Option<String>,
+}
+
+static LAST_ID: AtomicU64 = AtomicU64::new(0);
+
 impl Deed {
-    /// Makes a deed of a change outside the selected mailbox. The connection fills in the host.
+    /// Makes a deed of a change outside the selected mailbox. The connection fills in the host and
+    /// the account.
     pub fn new(change: Change) -> Self {
         Deed {
+            id: LAST_ID.fetch_add(1, Ordering::Relaxed) + 1,
             act: change.act,
             host: String::new(),
+            account: None,
             mailbox: change.mailbox,
             uid_validity: None,
             letters: change.letters,
+            facts: None,
         }
     }
 
@@ -284,72 +308,4 @@ impl fmt::Display for Deed {
             None => write!(formatter, "{what} {}", self.host),
         }
     }
-}
-
-/// The outcome of a deed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// The server reported success.
-    Done,
-    /// The server refused it. A command on several letters may still have been carried out in part.
-    Refused,
-    /// It was abandoned before the server could carry it out.
-    Abandoned,
-    /// The connection ended before the server answered, so the outcome is unknown.
-    InDoubt,
-}
-
-/// A witness refused a deed. Nothing of its command was sent.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{rule} does not allow to {deed}")]
-pub struct Refusal {
-    /// The rule, for example `read-only`.
-    pub rule: String,
-    /// The deed, in words.
-    pub deed: String,
-}
-
-impl Refusal {
-    /// A refusal of `deed` by `rule`.
-    pub fn new(rule: &str, deed: &Deed) -> Self {
-        Refusal { rule: rule.to_owned(), deed: deed.to_string() }
-    }
-}
-
-/// Observes every change that a connection makes, and may refuse it.
-///
-/// A witness is called on the thread that makes the change, and may be shared by many connections.
-pub trait Witness: fmt::Debug + Send + Sync {
-    /// Called before the first byte of the deed's command is sent.
-    ///
-    /// # Errors
-    /// [`Refusal`]; the command is then not sent.
-    fn before(&self, deed: &Deed) -> Result<(), Refusal>;
-
-    /// Called once the outcome of a deed is known, for every deed that [`Witness::before`] allowed.
-    fn after(&self, deed: &Deed, ending: Ending);
-}
-
-/// Allows every deed; the default.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LetPass;
-
-impl Witness for LetPass {
-    fn before(&self, _: &Deed) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    fn after(&self, _: &Deed, _: Ending) {}
-}
-
-/// Refuses every deed.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ReadOnly;
-
-impl Witness for ReadOnly {
-    fn before(&self, deed: &Deed) -> Result<(), Refusal> {
-        Err(Refusal::new("read-only", deed))
-    }
-
-    fn after(&self, _: &Deed, _: Ending) {}
 }

@@ -15,6 +15,7 @@ pub mod pop3;
 pub mod sasl;
 pub(crate) mod secret;
 pub mod smtp;
+pub mod witness;
 
 pub use error::{EncodeError, ProtocolError};
 pub use limits::{Limit, Limits};
@@ -42,6 +43,11 @@ pub trait Protocol {
     /// reported success. In SMTP only mail transactions count; each ends under the handle of its
     /// MAIL.
     fn ended(&self) -> Option<(Self::Handle, bool)>;
+
+    /// Where the command that ended last has stored letters, if it did and the server said so.
+    fn stored(&self) -> Option<&imap::CopiedUids> {
+        None
+    }
 
     /// Returns whether everything the server needs to carry out the command has been released for
     /// sending. If the connection breaks then, the outcome is unknown.

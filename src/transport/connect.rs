@@ -15,7 +15,7 @@ use super::error::TransportError;
 use super::stream::{Interrupt, Meter, Pace, Socket};
 use super::trace::TraceSink;
 use crate::policy::Policy;
-use crate::proto::deed::{LetPass, Witness};
+use crate::proto::witness::{LetPass, Witness};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::str::FromStr;

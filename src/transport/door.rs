@@ -17,7 +17,9 @@
 //! the bytes of a literal or of a letter.
 
 use super::drive::{Connection, DriveError};
-use crate::proto::deed::{Deed, Ending, Witness};
+use crate::proto::deed::{Account, Deed};
+use crate::proto::imap::CopiedUids;
+use crate::proto::witness::{Ending, Facts, Wanted, Witness};
 use crate::proto::{Protocol, Secret, imap, pop3, smtp};
 use std::sync::Arc;
 
@@ -69,11 +71,11 @@ impl<H: Copy + PartialEq> OpenDeeds<H> {
         }
     }
 
-    pub(super) fn end(&mut self, handle: H, done: bool) {
+    pub(super) fn end(&mut self, handle: H, done: bool, stored: Option<&CopiedUids>) {
         let Some(at) = self.open.iter().position(|(open, _)| *open == handle) else { return };
         let (_, DeedOf { operation, deed }) = self.open.remove(at);
         let ending = if done { Ending::Done } else { Ending::Refused };
-        self.witness.after(&deed, ending);
+        self.witness.after(&deed, ending, stored);
         if done && operation.is_some() && operation == self.operation {
             self.done += 1;
             let room = if deed.act.is_repeatable() { MOST_DONE } else { 2 * MOST_DONE };
@@ -87,7 +89,7 @@ impl<H: Copy + PartialEq> OpenDeeds<H> {
     pub(super) fn close(&mut self, is_wholly_sent: impl Fn(H) -> bool) {
         for (handle, DeedOf { operation, deed }) in self.open.drain(..) {
             let ending = if is_wholly_sent(handle) { Ending::InDoubt } else { Ending::Abandoned };
-            self.witness.after(&deed, ending);
+            self.witness.after(&deed, ending, None);
             self.settled.push(SettledDeed { operation, deed, ending });
         }
     }
@@ -95,7 +97,7 @@ impl<H: Copy + PartialEq> OpenDeeds<H> {
 
 impl<H> Drop for OpenDeeds<H> {
     fn drop(&mut self) {
-        self.open.drain(..).for_each(|(_, of)| self.witness.after(&of.deed, Ending::InDoubt));
+        self.open.drain(..).for_each(|(_, of)| self.witness.after(&of.deed, Ending::InDoubt, None));
     }
 }
 
@@ -106,7 +108,20 @@ impl<S: Protocol> Connection<S> {
     /// # Errors
     /// [`DriveError::Refused`]; then nothing is sent and the connection stays usable.
     pub fn submit(&mut self, command: S::Command) -> Result<S::Handle, DriveError> {
-        let deed = self.session.deed(&command).map(|deed| deed.on(&self.host));
+        self.submit_with(command, None)
+    }
+
+    /// Submits a command with the facts that the witness wanted about its letters; see
+    /// [`Connection::wanted`].
+    ///
+    /// # Errors
+    /// As [`Connection::submit`].
+    pub fn submit_with(
+        &mut self,
+        command: S::Command,
+        facts: Option<Facts>,
+    ) -> Result<S::Handle, DriveError> {
+        let deed = self.deed(&command).map(|deed| Deed { facts, ..deed });
         if let Some(deed) = &deed {
             self.deeds.witness.before(deed)?;
         }
@@ -114,6 +129,25 @@ impl<S: Protocol> Connection<S> {
         let operation = self.deeds.operation.filter(|_| !self.deeds.in_background);
         self.deeds.open.extend(deed.map(|deed| (handle, DeedOf { operation, deed })));
         Ok(handle)
+    }
+
+    /// What the command would change if it were submitted now, and what the witness wants to know
+    /// about it before; `None` if it changes nothing.
+    pub fn wanted(&self, command: &S::Command) -> Option<(Deed, Wanted)> {
+        let deed = self.deed(command)?;
+        let wanted = self.deeds.witness.wants(&deed);
+        Some((deed, wanted))
+    }
+
+    fn deed(&self, command: &S::Command) -> Option<Deed> {
+        let deed = self.session.deed(command)?.on(&self.host);
+        let account = Account { protocol: S::NAME, port: self.port, user: self.user.clone() };
+        Some(Deed { account: Some(account), ..deed })
+    }
+
+    /// Says who has logged in.
+    pub fn set_user(&mut self, user: &str) {
+        self.user = Some(user.to_owned());
     }
 
     /// Says which operation the next commands belong to. The deeds of another operation are

@@ -24,7 +24,7 @@ use super::error::TransportError;
 use super::stream::{Moved, Pace, Stream};
 use super::tls::{self, TlsOptions};
 use super::trace::Trace;
-use crate::proto::deed::Refusal;
+use crate::proto::witness::Refusal;
 use crate::proto::{Outgoing, Protocol, ProtocolError, Secret};
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
@@ -39,6 +39,9 @@ pub struct Connection<S: Protocol> {
     unsent: (Outgoing, usize),
     trace: Trace,
     pub(super) host: String,
+    pub(super) port: u16,
+    /// Who has logged in.
+    pub(super) user: Option<String>,
     tls: TlsOptions,
     loopback: bool,
     timeout_seconds: f64,
@@ -99,6 +102,8 @@ impl<S: Protocol> Connection<S> {
             unsent: Default::default(),
             trace,
             host: host.to_owned(),
+            port,
+            user: None,
             tls,
             loopback: opened.loopback,
             timeout_seconds,
@@ -250,7 +255,7 @@ impl<S: Protocol> Connection<S> {
 
     fn note_end(&mut self) {
         if let Some((handle, done)) = self.session.ended() {
-            self.deeds.end(handle, done);
+            self.deeds.end(handle, done, self.session.stored());
         }
     }
 

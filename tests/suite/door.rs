@@ -5,10 +5,11 @@ use crate::support::script::Script;
 use crate::support::{Server, empty};
 use postoffice::client::smtp::Envelope;
 use postoffice::client::{ConnectOptions, Error, ImapClient, PopClient, SmtpClient};
-use postoffice::proto::deed::{Act, Deed, Ending, Letters, ReadOnly, Refusal, Reversal, Witness};
+use postoffice::proto::deed::{Act, Deed, Letters, Reversal};
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
-use postoffice::proto::imap::{MessageId, Messages};
+use postoffice::proto::imap::{CopiedUids, MessageId, Messages};
+use postoffice::proto::witness::{Ending, ReadOnly, Refusal, Wanted, Witness, Witnesses};
 use postoffice::transport::Connector;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -33,7 +34,7 @@ impl Witness for Notes {
         Ok(())
     }
 
-    fn after(&self, _: &Deed, ending: Ending) {
+    fn after(&self, _: &Deed, ending: Ending, _: Option<&CopiedUids>) {
         self.note(format!("{ending:?}"));
     }
 }
@@ -123,6 +124,118 @@ fn every_change_over_imap_is_shown_before_and_after() {
     }
 }
 
+/// A witness that wants to know everything, and records what it was told.
+#[derive(Debug, Default)]
+struct Curious(Mutex<Vec<String>>);
+
+impl Witness for Curious {
+    fn wants(&self, _: &Deed) -> Wanted {
+        Wanted::ALL
+    }
+
+    fn before(&self, deed: &Deed) -> Result<(), Refusal> {
+        let facts = deed.facts.clone().unwrap_or_default();
+        let letters = facts.letters.iter().map(|letter| {
+            let flags = letter.flags.iter().flatten().filter(|flag| *flag != "\\Recent");
+            let flags = flags.map(String::as_str).collect::<Vec<_>>().join(" ");
+            let size = letter.size.unwrap_or_default();
+            format!(
+                "{} {size} {} [{flags}]",
+                letter.uid,
+                letter.message_id.as_deref().unwrap_or("-")
+            )
+        });
+        let letters: Vec<String> = letters.collect();
+        let user = deed.account.as_ref().and_then(|account| account.user.as_deref());
+        self.0.lock().unwrap().push(format!(
+            "{} {}: {}",
+            user.unwrap_or("-"),
+            facts.count,
+            letters.join(", ")
+        ));
+        Ok(())
+    }
+
+    fn after(&self, _: &Deed, ending: Ending, stored: Option<&CopiedUids>) {
+        let stored = stored.map(|stored| format!("{} -> {}", stored.from, stored.to));
+        self.0.lock().unwrap().push(format!("{ending:?} {}", stored.unwrap_or_default()));
+    }
+}
+
+#[test]
+fn a_witness_learns_of_the_letters_before_and_of_the_copies_after() {
+    let server = Server::sandbox(empty());
+    for at in 1..=3 {
+        let letter = format!("Message-ID: <{at}@example.org>\r\n\r\nx\r\n");
+        server.store().deliver(&server.user, "INBOX", letter.as_bytes()).unwrap();
+    }
+    let curious = Arc::new(Curious::default());
+    let mut client = imap(&server, &watched(curious.clone()));
+    client.select("INBOX", false).unwrap();
+    client.create("box").unwrap();
+    curious.0.lock().unwrap().clear();
+    let deleted = [Flag::DELETED];
+    let numbers = |range: &str| Messages::Numbers(range.parse().unwrap());
+    let letter = |at: u32, flags: &str| format!("{at} 34 <{at}@example.org> [{flags}]");
+    let [one, two, three] = [1, 2, 3].map(|at| letter(at, ""));
+    let seen = letter(1, "\\Seen");
+    let marked = letter(3, "\\Deleted");
+    let steps: [(String, &str, Box<dyn Fn(&mut ImapClient)>); 7] = [
+        (
+            format!("2: {two}, {three}"),
+            "Done ",
+            Box::new(|c| c.store_silently(&numbers("2:*"), StoreMode::Add, &deleted).unwrap()),
+        ),
+        (
+            format!("1: {}", letter(2, "\\Deleted")),
+            "Done ",
+            Box::new(|c| c.store_silently(&numbers("2"), StoreMode::Remove, &deleted).unwrap()),
+        ),
+        (
+            format!("1: {one}"),
+            "Done ",
+            Box::new(|c| {
+                c.fetch(&numbers("1"), &"body[]".parse().unwrap(), &mut |_| Ok(())).unwrap()
+            }),
+        ),
+        (
+            format!("1: {seen}"),
+            "Done 1 -> 1",
+            Box::new(|c| drop(c.copy(&numbers("1"), "box").unwrap())),
+        ),
+        (
+            format!("2: {seen}, {two}"),
+            "Done 1:2 -> 2:3",
+            Box::new(|c| drop(c.move_to(&numbers("1:2"), "box").unwrap())),
+        ),
+        (format!("1: {marked}"), "Done ", Box::new(|c| drop(c.expunge().unwrap()))),
+        (
+            "0: ".to_owned(),
+            "Done  -> 4",
+            Box::new(|c| assert!(c.append("box", &[], None, LETTER).unwrap().is_some())),
+        ),
+    ];
+    for (before, after, step) in steps {
+        step(&mut client);
+        let user = &server.user;
+        assert_eq!(*curious.0.lock().unwrap(), [format!("{user} {before}"), after.to_owned()]);
+        curious.0.lock().unwrap().clear();
+    }
+    client.delete("box").unwrap();
+    assert_eq!(*curious.0.lock().unwrap(), [format!("{} 4: ", server.user), "Done ".to_owned()]);
+}
+
+#[test]
+fn witnesses_before_a_refusal_hear_that_the_deed_was_abandoned() {
+    let server = Server::sandbox(empty());
+    let notes = Arc::new(Notes::default());
+    let witnesses = Witnesses(vec![notes.clone(), Arc::new(ReadOnly)]);
+    let mut client = imap(&server, &watched(Arc::new(witnesses)));
+    assert!(matches!(client.create("box"), Err(Error::Limit(_))));
+    assert_eq!(notes.take(), ["create the mailbox \"box\" on 127.0.0.1", "Abandoned"]);
+    assert!(client.list("", "box").unwrap().is_empty());
+}
+
 #[test]
 fn what_only_reads_is_no_deed() {
     let server = Server::sandbox(empty());
@@ -194,7 +307,7 @@ fn a_fetch_that_sets_seen_is_a_change() {
             }
         }
 
-        fn after(&self, _: &Deed, _: Ending) {}
+        fn after(&self, _: &Deed, _: Ending, _: Option<&CopiedUids>) {}
     }
     let mut client = imap(&server, &watched(Arc::new(OnlySelect)));
     client.select("INBOX", false).unwrap();
@@ -227,7 +340,7 @@ fn quit_removes_and_the_witness_knows_which() {
             Ok(())
         }
 
-        fn after(&self, deed: &Deed, ending: Ending) {
+        fn after(&self, deed: &Deed, ending: Ending, _: Option<&CopiedUids>) {
             self.0.lock().unwrap().push((deed.act.clone(), deed.letters.clone(), ending));
         }
     }

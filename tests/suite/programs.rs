@@ -1,7 +1,7 @@
 //! `run-program`: input and output of every kind, the exit code, limits, and wrong arguments.
 
 use postoffice::api::{Setup, attach};
-use postoffice::proto::deed::ReadOnly;
+use postoffice::proto::witness::ReadOnly;
 use postoffice::repl::Session;
 use postoffice::sandbox::Options;
 use postoffice::transport::Connector;

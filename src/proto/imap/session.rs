@@ -25,6 +25,7 @@ use super::kept::Kept;
 use super::listed::GivenNames;
 use super::response::{self, Data, Response, Status, StatusKind};
 use super::state::{Capabilities, SelectedMailbox};
+use super::stored::CopiedUids;
 use super::verb::Changes;
 use crate::proto::Protocol;
 use crate::proto::deed::Deed;
@@ -223,6 +224,8 @@ pub struct Session {
     /// Whether the last response was a status, whose text may go on in the next line.
     was_status: bool,
     found: Found,
+    /// Where the command at the front has stored letters, as the server said.
+    stored: Option<CopiedUids>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,6 +258,7 @@ impl Session {
             ended: false,
             was_status: false,
             found: Found::NeedBytes,
+            stored: None,
         }
     }
 
@@ -433,6 +437,9 @@ impl Session {
     }
 
     fn advance(&mut self) -> Result<Found, ProtocolError> {
+        if matches!(self.found, Found::Done(_)) {
+            self.stored = None;
+        }
         loop {
             match self.frame.advance()? {
                 Step::NeedBytes => return Ok(Found::NeedBytes),
@@ -483,6 +490,8 @@ impl Session {
                             self.capabilities
                                 .replace(code.tokens(self.limits.depth), &self.limits)?;
                             self.capabilities_told += 1;
+                        } else if let Some(stored) = stored_uids(code.name, code.arguments) {
+                            self.stored = Some(stored);
                         } else if let Some(selected) = &mut self.selected {
                             selected.apply_code(&code, &self.limits)?;
                         }
@@ -505,6 +514,8 @@ impl Session {
                     } else if data.number.is_none() && data.is("ENABLED") {
                         let mut names = data.tokens.rest().split(u8::is_ascii_whitespace);
                         self.has_qresync |= names.any(|name| name.eq_ignore_ascii_case(b"QRESYNC"));
+                    } else if let Some(stored) = stored_uids(data.name, data.tokens.rest()) {
+                        self.stored = Some(stored);
                     } else if let Some(selected) = &mut self.selected {
                         // Only VANISHED needs the UIDs of numbers.
                         if self.has_qresync && data.is("FETCH") {
@@ -576,6 +587,11 @@ impl Session {
                         self.capabilities
                             .replace(capability.tokens(self.limits.depth), &self.limits)?;
                         self.capabilities_told += 1;
+                    }
+                    if let Some(stored) =
+                        code.and_then(|code| stored_uids(code.name, code.arguments))
+                    {
+                        self.stored = Some(stored);
                     }
                     if let (Some(code), Some(selected)) = (code, &mut self.selected) {
                         selected.apply_code(&code, &self.limits)?;
@@ -785,6 +801,10 @@ impl Protocol for Session {
         Some((handle, status.kind == StatusKind::Ok))
     }
 
+    fn stored(&self) -> Option<&CopiedUids> {
+        self.stored.as_ref()
+    }
+
     fn is_wholly_sent(&self, handle: Handle) -> bool {
         let is_it = |command: &&InFlight| command.handle == handle;
         self.queue.iter().find(is_it).is_none_or(|command| command.sending == Sending::Done)
@@ -819,6 +839,14 @@ impl Protocol for Session {
         }
         Ok(self.found != Found::NeedBytes)
     }
+}
+
+/// Reads APPENDUID or COPYUID; `None` for others.
+fn stored_uids(name: &[u8], arguments: &[u8]) -> Option<CopiedUids> {
+    let code = ["APPENDUID", "COPYUID"]
+        .into_iter()
+        .find(|code| name.eq_ignore_ascii_case(code.as_bytes()))?;
+    CopiedUids::read(code, &String::from_utf8_lossy(arguments))
 }
 
 fn tag_of(handle: Handle) -> String {
