@@ -274,7 +274,7 @@ fn rule_28_nothing_adds_a_field_or_a_recipient_to_a_letter() {
             .into_owned();
     assert!(
         raw.contains("Subject: hidden")
-            && !raw.to_lowercase().contains("bcc")
+            && !raw.to_lowercase().contains("\nbcc:")
             && !raw.contains("secret@"),
         "{raw}"
     );
