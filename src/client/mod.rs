@@ -63,7 +63,7 @@ mod within;
 pub use appending::{Appended, Stored};
 pub use condstore::modified;
 pub use error::Error;
-pub use fetched::Fetched;
+pub use fetched::{Collected, Fetched};
 pub use identity::{ServerId, own_identity};
 pub use imap::ImapClient;
 pub use listing::ListRequest;
