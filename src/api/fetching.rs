@@ -165,7 +165,7 @@ path: a string. Returns it. Errors: :file when they cannot be created.",
     ).checked(),
     Function::native(
         "search-mailbox",
-        "(mb expression &key uid return partial)",
+        "(mb expression &key uid return partial exact)",
         super::searching::search_mailbox,
         "The messages that match an expression, an ascending list of integers.
 mb: a mailbox object. :uid  t returns unique ids.
@@ -177,26 +177,39 @@ expression: a predicate, (and e …), (or e …) or (not e). Predicates: a numbe
 (:bcc s) (:body s) (:cc s) (:from s) (:header field s) (:subject s) (:text s) (:to s);
 (:before d) (:on d) (:since d) (:sentbefore d) (:senton d) (:sentsince d), d being a string as for parse-date, whose day is taken as it is written, or a universal time, whose day is that in UTC;
 (:keyword flag) (:unkeyword flag) (:larger n) (:smaller n) (:uid set) :saved (:older days) (:younger days) (:modseq n) (:gmail \"…\") (:raw \"…\"); on Gmail (:x-gm-labels s) (:x-gm-thrid n) (:x-gm-msgid n), and :gmail for its own syntax. :older and :younger count days of 24 hours from now to the internal date, to the second.
-Strings that are not ASCII are sent as UTF-8. Errors: :syntax-error for a wrong expression, before anything is sent; :error-response.",
-    ).typed(&[("uid", Type::Truth), ("partial", Type::List)]).checked(),
+Strings that are not ASCII are sent as UTF-8.
+Keys that no server knows are decided here: (:matches field regexp), a decoded header field, named by a string or a keyword, matches; (:body-matches regexp), a decoded text that is not an attachment, HTML without its tags; (:list s), the List-Id is s, as letter-list-id gives it; (:attachment \"*.pdf\"), the name of an attachment, with * and ?, in any case; :has-attachment; (:age> days) and (:age< days), as :older and :younger, but with parts of days; (:thread-of uid), the letters of that letter's thread, by References and subject; (:where f), f being a function of a letter, for which letter-subject and the others work. regexp is a string as for match-re or what compile-re returned; (?i) at its beginning ignores case. Files that are uuencoded within a text are no attachments here.
+The server finds what it can, and the least that decides the rest is fetched for all letters together: flags and header fields, then body structures, then texts; :\\\\seen is not set. explain-search shows what would be done. f is called last, only for letters that everything else leaves open.
+:exact  t decides :bcc :body :cc :from :header :subject :text and :to here, too, and finds substrings without regard to case, in decoded texts (RFC 3501 6.4.4); some servers find only words.
+Errors: :syntax-error for a wrong expression or regular expression, before anything is sent; :error-response; those of f.",
+    ).typed(&[("uid", Type::Truth), ("partial", Type::List), ("exact", Type::Truth)]).checked(),
+    Function::native(
+        "explain-search",
+        "(mb expression &key exact)",
+        super::searching::explain_search,
+        "What a search would do, the list ((:server text) (:asked (text …)) (:here text) (:needs items) (:bytes n) (:letters n) (:commands n)).
+:server is what narrows, as it is sent; :asked are further searches, of which :here says (:asked number). :here is what would be decided here, nil if nothing would; :needs says on what: :flags, which are flags, size and arrival, (:header field …), :structure, :text, :procedure. :letters is how many letters the rest is about, :commands how many commands a search would send, more if the texts are large, and :bytes, if texts are needed, the size of these letters. What is not known or none is left out.
+The searches of :server and the threads of :thread-of are carried out to count the letters; what is decided here is not.
+mb: a mailbox object. expression, :exact  as for search-mailbox. Errors: as there.",
+    ).typed(&[("exact", Type::Truth)]).checked(),
     Function::native(
         "sort-mailbox",
-        "(mb criteria expression &key uid)",
+        "(mb criteria expression &key uid exact)",
         super::ordering::sort_mailbox,
         "The messages that match an expression, in order (RFC 5256): a list of integers. The server sorts if it offers SORT; otherwise the header fields that are needed are fetched and sorted here, with the same result.
-mb: a mailbox object. expression  as for search-mailbox. :uid  t returns unique ids.
+mb: a mailbox object. expression  as for search-mailbox. :uid  t returns unique ids. :exact  as there.
 criteria: one of :arrival :date :size :subject :from :to :cc :displayfrom :displayto, or a list of these; :reverse before one reverses it: (:reverse :date :subject). :arrival is the internal date and :date that of the letter. :subject is compared without Re: and the like, :from :to :cc by the local part of the first address, :displayfrom :displayto by its name (RFC 5957). Messages that are equal come in the order of their numbers.
 Errors: as search-mailbox.",
-    ).typed(&[("uid", Type::Truth)]).checked(),
+    ).typed(&[("uid", Type::Truth), ("exact", Type::Truth)]).checked(),
     Function::native(
         "thread-mailbox",
-        "(mb algorithm expression &key uid)",
+        "(mb algorithm expression &key uid exact)",
         super::ordering::thread_mailbox,
         "The messages that match an expression, in threads (RFC 5256): a list of threads such as ((2) (3 6 (4 23) (44 7 96))). In a thread each message answers the one before it; where several answer one, each begins a list of its own. A thread that begins with a list has a first letter that is not there. The server makes the threads if it offers THREAD; otherwise they are made here from a few header fields, with the same result.
-mb: a mailbox object. expression  as for search-mailbox. :uid  t returns unique ids.
+mb: a mailbox object. expression  as for search-mailbox. :uid  t returns unique ids. :exact  as there.
 algorithm: :references, by the letters that a letter refers to, then by subject; :refs, without subjects, the thread with the newest letter last; :orderedsubject, by subject and date only.
 Errors: as search-mailbox.",
-    ).typed(&[("uid", Type::Truth)]).checked(),
+    ).typed(&[("uid", Type::Truth), ("exact", Type::Truth)]).checked(),
 ];
 
 /// Checks FETCH items without a connection.

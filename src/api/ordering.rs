@@ -71,6 +71,40 @@ pub(super) fn thread_mailbox(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(nested(&steps))
 }
 
+/// Returns the UIDs of the thread of each of these letters, by References and subject; none for a
+/// letter that is not there.
+pub(super) fn threads_of(
+    call: &Call<'_>,
+    client: &mut ImapClient,
+    uids: &[u32],
+) -> Result<Vec<Vec<u32>>, Error> {
+    let (algorithm, key) = (ThreadAlgorithm::References, SearchKey::All);
+    let steps: Vec<Step> = match client.can_thread(algorithm, &key) {
+        true => client.thread(algorithm, &key, true)?.into_iter().map(step_of).collect(),
+        false => order::thread(summaries(call, client, &key, true)?, algorithm_here(algorithm)),
+    };
+    let mut threads = vec![Vec::new(); uids.len()];
+    let (mut depth, mut thread) = (0_usize, Vec::new());
+    for step in steps {
+        match step {
+            Step::Open => depth += 1,
+            Step::Message(uid) => thread.push(uid),
+            Step::Close => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    for (uid, found) in uids.iter().zip(&mut threads) {
+                        if thread.contains(uid) {
+                            found.clone_from(&thread);
+                        }
+                    }
+                    thread.clear();
+                }
+            }
+        }
+    }
+    Ok(threads)
+}
+
 /// Remembers the numbers that the script gets.
 fn note(mailbox: &super::objects::ImapMailbox, client: &ImapClient, numbers: &[u32]) {
     mailbox.extra::<Reconnection>().numbers_are_new();

@@ -55,6 +55,14 @@ impl About {
         self.verb.flight(self.by_uid)
     }
 
+    /// Whether nobody could tell the answers to both apart. Dovecot searches for several commands
+    /// in turns, and tells all results before it completes the first.
+    fn is_confused_with(&self, other: &About) -> bool {
+        matches!(self.verb, Verb::Search | Verb::Sort | Verb::Thread)
+            && self.verb == other.verb
+            && !(self.is_correlated && other.is_correlated)
+    }
+
     /// Whether untagged data answers this command.
     fn is_answered_by(&self, data: &Data<'_>) -> bool {
         if !self.verb.row().answers.iter().any(|name| data.is(name)) {
@@ -204,8 +212,11 @@ impl ImapClient {
     }
 
     /// Waits for the commands in flight unless a new one may join them.
-    pub(super) fn make_way(&mut self, new: Flight) -> Result<(), Error> {
-        let may_join = |sent: &InFlight| new.may_follow(sent.about.flight());
+    pub(super) fn make_way(&mut self, command: &Command) -> Result<(), Error> {
+        let new = self.about(command);
+        let may_join = |sent: &InFlight| {
+            new.flight().may_follow(sent.about.flight()) && !new.is_confused_with(&sent.about)
+        };
         if self.commands_ahead().unfinished().all(may_join) { Ok(()) } else { self.settle() }
     }
 

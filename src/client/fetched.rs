@@ -5,10 +5,11 @@
 
 use super::error::Error;
 use super::imap::ImapClient;
-use super::messages::FetchReader;
+use super::messages::{Fetch, FetchReader};
+use super::pending::Pending;
 use super::spool::read;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
-use crate::proto::imap::{Data, DateTime, Envelope, FetchItems, Messages, Token};
+use crate::proto::imap::{Data, DateTime, Envelope, FetchItems, Messages, Structure, Token};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -29,6 +30,8 @@ pub struct Fetched {
     pub internal_date: Option<DateTime>,
     /// ENVELOPE.
     pub envelope: Option<Envelope>,
+    /// BODYSTRUCTURE.
+    pub structure: Option<Structure>,
     /// The texts, each under the server's name for it, such as `BODY[TEXT]` or `RFC822.HEADER`.
     pub texts: Vec<(String, Vec<u8>)>,
 }
@@ -57,6 +60,8 @@ impl Fetched {
                     value.bytes().and_then(|date| std::str::from_utf8(&date).ok()?.parse().ok());
             } else if is("ENVELOPE") {
                 self.envelope = items.envelope()?;
+            } else if is("BODYSTRUCTURE") {
+                self.structure = items.structure()?;
             } else if let Some(text) = text(value)? {
                 let name = String::from_utf8_lossy(name).into_owned();
                 self.texts.retain(|(found, _)| *found != name);
@@ -77,7 +82,7 @@ fn text(value: Token<'_>) -> Result<Option<Vec<u8>>, Error> {
 }
 
 /// Collects the responses by message sequence number.
-struct Collected {
+pub struct Collected {
     messages: BTreeMap<u32, Fetched>,
     by_uid: bool,
 }
@@ -127,8 +132,20 @@ impl ImapClient {
         if messages.is_empty() {
             return Ok(Vec::new());
         }
-        let reader = Collected { messages: BTreeMap::new(), by_uid: messages.are_uids() };
-        let pending = self.begin_fetch(messages, items, reader)?;
+        let pending = self.begin_fetch_all(messages, items)?;
         self.wait(pending)
+    }
+
+    /// Begins [`ImapClient::fetch_all`], of at least one message.
+    ///
+    /// # Errors
+    /// As [`ImapClient::begin_fetch`].
+    pub fn begin_fetch_all(
+        &mut self,
+        messages: &Messages,
+        items: &FetchItems,
+    ) -> Result<Pending<Fetch<Collected>>, Error> {
+        let reader = Collected { messages: BTreeMap::new(), by_uid: messages.are_uids() };
+        self.begin_fetch(messages, items, reader)
     }
 }

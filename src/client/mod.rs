@@ -65,7 +65,7 @@ pub use crate::proto::imap::CopiedUids;
 pub use appending::{Appended, Stored};
 pub use condstore::modified;
 pub use error::Error;
-pub use fetched::Fetched;
+pub use fetched::{Collected, Fetched};
 pub use identity::{ServerId, own_identity};
 pub use imap::ImapClient;
 pub use listing::ListRequest;

@@ -58,7 +58,7 @@ impl ImapClient {
 
     fn send_now(&mut self, command: Command) -> Result<Handle, Error> {
         let facts = self.facts(&command)?;
-        self.make_way(command.verb().flight(command.by_uid()))?;
+        self.make_way(&command)?;
         if self.connection().session().in_flight() == 0 {
             self.hear_news()?;
         }

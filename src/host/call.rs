@@ -90,13 +90,29 @@ impl Call<'_> {
     /// # Errors
     /// The thunk has not been called yet. The script never sees this error.
     pub fn result_of(&self, procedure: &Value) -> Result<Value, Condition> {
-        let not_yet = || {
-            Condition::new(
-                Identifier::ProgramError,
-                format!("{}: a procedure has not been called yet", self.name),
-            )
-        };
-        self.context.result_of(procedure).ok_or_else(not_yet)
+        self.context.result_of(procedure).ok_or_else(|| self.not_yet())
+    }
+
+    /// Calls a procedure with each of `items`. The native must return the error; it is then
+    /// restarted, and finds the results with [`Call::answered`]. `state` is what it has done so far,
+    /// an object: the procedures of the script may call the same native in between.
+    pub fn ask_each(&self, state: Value, procedure: &Value, items: Vec<Value>) -> Condition {
+        self.context.ask_each(state, procedure, items);
+        self.not_yet()
+    }
+
+    /// Returns the state and the results of the last [`Call::ask_each`]; `None` if this call has not
+    /// been restarted by one.
+    pub fn answered<T: Send + Sync + 'static>(&self) -> Option<(Arc<T>, Vec<Value>)> {
+        let mut answer = super::value::as_list(&self.context.answered()?)?;
+        Some((downcast::<T>(&answer.next()?)?, answer.collect()))
+    }
+
+    fn not_yet(&self) -> Condition {
+        Condition::new(
+            Identifier::ProgramError,
+            format!("{}: a procedure has not been called yet", self.name),
+        )
     }
 
     /// Returns the path to read for `path`, if the script may read it.

@@ -87,7 +87,8 @@ pub(super) struct Recovery {
 /// The procedures that a native wants to be called: see [`super::Call::result_of`].
 #[derive(Default)]
 struct Asked {
-    /// The procedure to call as soon as the native has returned.
+    /// The procedure to call as soon as the native has returned; or a list of a state, a procedure
+    /// of one argument, and the arguments to call it with one after the other.
     procedure: Option<Value>,
     /// Results for the next calls of `result_of`, the last one first.
     results: Vec<Value>,
@@ -339,6 +340,21 @@ impl Context {
         {
             list.into_iter().for_each(drop);
         }
+    }
+
+    /// Requests a call of `procedure` with each of `items`. The native is restarted with the
+    /// results, and with `state`.
+    pub(super) fn ask_each(&self, state: Value, procedure: &Value, items: Vec<Value>) {
+        let request = [state, procedure.clone()].into_iter().chain(items).collect();
+        lock(&self.asked).procedure = Some(super::value::list(request));
+    }
+
+    /// Returns the results of the last [`Context::ask_each`], the state first.
+    pub(super) fn answered(&self) -> Option<Value> {
+        let mut asked = lock(&self.asked);
+        let answer = asked.results.first().cloned(); // they are in reverse
+        asked.results.clear();
+        answer
     }
 
     pub(super) fn take_asked(&self) -> Option<Value> {

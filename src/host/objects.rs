@@ -14,7 +14,8 @@ pub(super) struct Outcome {
     pub result: Result<Value, Value>,
     /// Several values, if the native returned them.
     pub several: Option<Vec<Value>>,
-    /// A procedure to call before the native is restarted with its result.
+    /// A procedure to call before the native is restarted with its result; or a list of a state, a
+    /// procedure and its arguments, one for each call.
     pub asked: Option<Value>,
 }
 

@@ -276,11 +276,20 @@
 (define (%delivered value) (if (%outcome? value) (%deliver value) value))
 
 ;; A native that needs the result of a procedure runs again, with the results of this procedure and
-;; of the earlier ones.
+;; of the earlier ones. A list asks for several calls: a state that is returned as it is, a procedure,
+;; and an argument for each call.
+(define (%answers asked)
+  (if (pair? asked)
+      (let each ((items (cddr asked)) (answers (list (car asked))))
+        (if (pair? items)
+            (each (cdr items) (cons ((cadr asked) (car items)) answers))
+            (reverse answers)))
+      (asked)))
+
 (define (%finish outcome native arguments results)
   (let ((asked (%outcome-asked outcome)))
     (if asked
-        (let* ((results (append results (list (asked))))
+        (let* ((results (append results (list (%answers asked))))
                (value (%invoke-knowing results native arguments)))
           (if (%outcome? value) (%finish value native arguments results) value))
         (%deliver outcome (and (null? results) native) arguments))))

@@ -132,7 +132,8 @@ impl Letter {
     }
 }
 
-fn is_attachment(part: Part<'_>) -> bool {
+/// Whether a part is one of [`Letter::attachments`].
+pub(crate) fn is_attachment(part: Part<'_>) -> bool {
     let is_leaf = part.parts().len() == 0 || part.main_type() == "message";
     is_leaf
         && leaf_is_attachment(
@@ -145,7 +146,7 @@ fn is_attachment(part: Part<'_>) -> bool {
 }
 
 /// Whether a part whose content is not searched for parts is an attachment.
-pub(super) fn leaf_is_attachment(
+pub(crate) fn leaf_is_attachment(
     content_type: &str,
     disposition: Option<&Parameterised>,
     file_name: Option<String>,

@@ -8,7 +8,7 @@ use postoffice::client::{
 use postoffice::proto::ProtocolError;
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
-use postoffice::proto::imap::{Data, Messages, SearchKey, SequenceSet};
+use postoffice::proto::imap::{Data, Messages, Returns, SearchKey, SequenceSet};
 
 fn one(number: u32) -> SequenceSet {
     SequenceSet::from(std::num::NonZeroU32::new(number).unwrap())
@@ -219,4 +219,48 @@ fn a_reader_that_fails_on_buffered_answers_is_not_called_again() {
         assert_eq!(client.is_closed(), closes);
         assert_eq!(client.noop().is_ok(), !closes);
     }
+}
+
+#[test]
+fn searches_whose_answers_nobody_could_tell_apart_are_not_in_flight_together() {
+    let script = Script::run(|peer| {
+        peer.log_in("");
+        peer.answer("* 3 EXISTS\r\n{tag} OK selected\r\n");
+        assert!(peer.answer("* SEARCH 1\r\n{tag} OK done\r\n").ends_with("SEARCH SEEN"));
+        assert!(peer.answer("* SEARCH 2\r\n{tag} OK done\r\n").ends_with("SEARCH DRAFT"));
+        peer.hear_rest();
+    });
+    let mut client = with_inbox(&script);
+    let keys = [SearchKey::Seen, SearchKey::Draft];
+    let [first, second] = keys.map(|key| client.begin_search(&key, false).unwrap());
+    assert_eq!(client.wait(second).unwrap(), [2]);
+    assert_eq!(client.wait(first).unwrap(), [1]);
+}
+
+#[test]
+fn searches_in_flight_get_their_own_answers() {
+    on_every_server(|server| {
+        let letters = letters();
+        let letters: Vec<&str> = letters.iter().map(String::as_str).collect();
+        let mut client = server.with_letters(&letters);
+        let key = |text: &str| SearchKey::Subject(text.to_owned());
+        for returns in [None, Some(Returns::ALL)] {
+            let texts = ["none", "3", "", "7"];
+            let expected: [&[u32]; 4] = [&[], &[3], &[1, 2, 3, 4, 5, 6, 7, 8, 9], &[7]];
+            match returns {
+                None => {
+                    let sent = texts.map(|text| client.begin_search(&key(text), true).unwrap());
+                    let found = sent.map(|pending| client.wait(pending).unwrap());
+                    assert_eq!(found.each_ref().map(Vec::as_slice), expected);
+                }
+                Some(returns) => {
+                    let sent = texts.map(|text| {
+                        client.begin_search_returning(&key(text), true, &returns).unwrap()
+                    });
+                    let found = sent.map(|pending| client.wait(pending).unwrap().all.unwrap());
+                    assert_eq!(found.each_ref().map(Vec::as_slice), expected);
+                }
+            }
+        }
+    });
 }

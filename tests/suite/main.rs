@@ -35,6 +35,8 @@ mod differential;
 #[cfg(feature = "sandbox")]
 mod door;
 #[cfg(feature = "host")]
+mod evaluating;
+#[cfg(feature = "host")]
 mod evaluation;
 #[cfg(feature = "sandbox")]
 mod failures;

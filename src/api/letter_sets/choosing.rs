@@ -1,30 +1,35 @@
 //! `select-letters`, and what makes sets from sets.
 
-use super::{Batch, Letter, LetterSet, Origin, each_once, letter_value, letters, letters_in};
+use super::finding::{Found, Target, find};
+use super::{Batch, Letter, LetterSet, each_once, letter_value, letters, letters_in};
 use crate::api::Answer;
-use crate::api::mailbox::on;
+use crate::api::mailbox::mailbox;
 use crate::api::objects::ImapMailbox;
-use crate::api::pipeline;
-use crate::api::searching::{check, search_key};
-use crate::api::selection::{Borrowed, Place, is_selected};
+use crate::api::searching::{Policy, check};
 use crate::api::sets::required;
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Run, Type, Value};
 use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// The rows of the topic "Sets of letters".
 pub(in crate::api) const FUNCTIONS: &[Function] = &[
     Function::native(
         "select-letters",
-        "(mb expression &key mailbox read-only)",
+        "(mb expression &key mailbox read-only exact)",
         select_letters,
         "The letters that a search finds, a set in the mailbox's order. A letter of a set means the same letter whatever happens to message numbers; letter-subject and the others read it, move-letters and the others change it.
-mb: a mailbox object, or a list of them. expression: as for search-mailbox. :mailbox  the name of a mailbox to search, or a list of names, of which an empty one finds nothing; by default the mailbox that is selected. :read-only  t selects it read-only.
+mb: a mailbox object, or a list of them. expression, :exact  as for search-mailbox. :mailbox  the name of a mailbox to search, or a list of names, of which an empty one finds nothing; by default the mailbox that is selected. :read-only  t selects it read-only.
 What is done with a letter selects the letter's mailbox for that time; for the other functions the mailbox stays selected that the script selected.
 Errors: :syntax-error for a malformed expression, :error-response when no mailbox is selected or there is none of that name.",
-    ).typed(&[("read-only", Type::Truth)]).checked(),
+    ).typed(&[("read-only", Type::Truth), ("exact", Type::Truth)]).checked(),
+    Function::native(
+        "%search-here",
+        "(mb expression)",
+        search_here,
+        "The unique ids of the letters that match, like search-mailbox, but decided here as far as possible. Tests compare the two.",
+    ).inside_of("select-letters").checked(),
     Function::native(
         "letters-count",
         "(letters)",
@@ -201,59 +206,32 @@ fn select_letters(call: &Call<'_>) -> Answer {
             names.unwrap_or_default().into_iter().map(Some).collect()
         }
     };
-    pipeline::check(call)?;
-    let mut found = Vec::new();
-    for mailbox in &mailboxes {
-        for name in &names {
-            found.extend(search(call, mailbox, name.as_deref())?);
-        }
-    }
-    Ok(LetterSet { letters: each_once(found) }.value())
+    let read_only = call.boolean_key("read-only");
+    let target = |mailbox: &Arc<ImapMailbox>, name: &Option<String>| Target {
+        mailbox: mailbox.clone(),
+        name: name.clone(),
+        read_only,
+    };
+    let targets: Vec<Target> = mailboxes
+        .iter()
+        .flat_map(|mailbox| names.iter().map(|name| target(mailbox, name)))
+        .collect();
+    let found = find(call, &targets, required(call, 1), Policy::of(call))?;
+    Ok(LetterSet { letters: each_once(found.into_iter().flat_map(letters_of).collect()) }.value())
 }
 
-/// Finds letters in one mailbox.
-fn search(
-    call: &Call<'_>,
-    mailbox: &Arc<ImapMailbox>,
-    name: Option<&str>,
-) -> Result<Vec<Arc<Letter>>, Condition> {
-    let read_only = call.boolean_key("read-only");
-    // A search that the mailbox's script has saved is that of the mailbox that is selected then.
-    let saved = on(call.context(), call.name(), mailbox, |client| {
-        client.begin_operation(call.number());
-        let borrowed = mailbox.extra::<Borrowed>();
-        let own = match name {
-            Some(name) => Some(name.to_owned()),
-            None => {
-                borrowed.restore(client, mailbox)?;
-                let selected = client.selected().filter(|selected| !selected.read_only);
-                selected.filter(|_| read_only).map(|selected| selected.name.clone())
-            }
-        };
-        if let Some(name) = own.filter(|name| !is_selected(client, name, read_only)) {
-            borrowed.select(client, &name, read_only)?;
-        }
-        Ok(client.saved())
-    })?;
-    let key = search_key(call.name(), required(call, 1), &|| saved.clone())?;
-    let (place, uids) = on(call.context(), call.name(), mailbox, |client| {
-        let uids = client.uid_search(&key)?;
-        let selected = client.selected();
-        let place = Place {
-            mailbox: mailbox.clone(),
-            name: selected.map_or_else(String::new, |selected| selected.name.clone()),
-            read_only: selected.is_some_and(|selected| selected.read_only),
-            uid_validity: selected.and_then(|selected| selected.uid_validity),
-        };
-        Ok((place, uids))
-    })?;
-    let origin = Origin { place, facts: Mutex::default() };
-    let mut uids = uids;
-    uids.sort_unstable();
-    uids.dedup();
-    let batch = Arc::new(Batch { origin: Arc::new(origin), uids });
+fn search_here(call: &Call<'_>) -> Answer {
+    let target = Target { mailbox: mailbox(call)?, name: None, read_only: false };
+    check(call.name(), required(call, 1))?;
+    let found = find(call, &[target], required(call, 1), Policy::Here)?;
+    let uids = found.into_iter().flat_map(|found| found.uids);
+    Ok(host::list(uids.map(|uid| host::integer(uid.into())).collect()))
+}
+
+fn letters_of(Found { origin, uids }: Found) -> Vec<Arc<Letter>> {
+    let batch = Arc::new(Batch { origin, uids });
     let letter = |uid: &u32| Arc::new(Letter { batch: batch.clone(), uid: *uid });
-    Ok(batch.uids.iter().map(letter).collect())
+    batch.uids.iter().map(letter).collect()
 }
 
 type Identity = (usize, String, Option<u32>, u32);

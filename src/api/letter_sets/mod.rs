@@ -17,16 +17,19 @@
 //! | `facts` | fetches what is asked of a letter, for all letters of its batch at once |
 //! | `reading` | `letter-subject` and the other accessors |
 //! | `choosing` | `select-letters`, the algebra of sets, groups and orders |
+//! | `finding` | searches mailboxes, also by what is decided here |
 //! | `changing` | `move-letters` and the other verbs |
 
 mod changing;
 mod choosing;
 mod facts;
+mod finding;
 mod reading;
 
 pub(super) use changing::FUNCTIONS as CHANGING;
 pub(super) use choosing::FUNCTIONS as CHOOSING;
-pub(super) use reading::{FUNCTIONS as READING, whole_letter};
+pub(super) use finding::{Target, find, with_threads};
+pub(super) use reading::{FUNCTIONS as READING, list_identifier, whole_letter};
 
 use super::mailbox::on;
 use super::objects::ImapMailbox;

@@ -294,9 +294,13 @@ fn references(call: &Call<'_>) -> Answer {
 
 fn list_id(call: &Call<'_>) -> Answer {
     let texts = fields_named(call, &COMMON, "list-id")?;
-    let Some(text) = texts.first() else { return Ok(host::nil()) };
-    let id = bracketed(text).last().unwrap_or_else(|| text.trim());
+    let id = texts.first().map_or("", |text| list_identifier(text));
     Ok(if id.is_empty() { host::nil() } else { host::string(id) })
+}
+
+/// The identifier in the text of a List-Id field (RFC 2919 3).
+pub(in crate::api) fn list_identifier(text: &str) -> &str {
+    bracketed(text).last().unwrap_or_else(|| text.trim())
 }
 
 /// The texts between angle brackets.

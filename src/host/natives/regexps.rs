@@ -339,13 +339,23 @@ fn pieces(pattern: &Arc<Pattern>, subject: &Subject<'_>) -> Vec<Value> {
     vec![list(pieces)]
 }
 
-/// `(%substituted text groups names)`: the text with `\\1` for group 1, `\\&` and `\\0` for the whole
-/// match, `\\k<name>` for a named group.
+/// `(%substituted text groups names)`.
 fn substituted(arguments: &[Value]) -> Answer {
     let text = string_of("replace-re", &arguments[0])?;
     let groups = list_of("replace-re", &arguments[1])?;
     let names = list_of("replace-re", &arguments[2])?;
-    let group = |index: usize| groups.get(index).and_then(as_str).unwrap_or("");
+    let group = |index: usize| groups.get(index).and_then(as_str);
+    let named = |name: &str| group(names.iter().position(|known| as_str(known) == Some(name))?);
+    Ok(string(substitute(text, group, named)))
+}
+
+/// Returns the text with `\\1` replaced by group 1, `\\&` and `\\0` by the whole match, `\\k<name>` by
+/// a named group; by nothing if there is no such group.
+pub fn substitute<'g>(
+    text: &str,
+    group: impl Fn(usize) -> Option<&'g str>,
+    named: impl Fn(&str) -> Option<&'g str>,
+) -> String {
     let mut made = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
@@ -355,14 +365,13 @@ fn substituted(arguments: &[Value]) -> Answer {
             after.len() - after.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
         let name = after.strip_prefix("k<").and_then(|name| name.split_once('>'));
         rest = if digits > 0 {
-            made.push_str(group(after[..digits].parse().unwrap_or(usize::MAX)));
+            made.push_str(group(after[..digits].parse().unwrap_or(usize::MAX)).unwrap_or(""));
             &after[digits..]
         } else if let Some((name, left)) = name {
-            let index = names.iter().position(|known| as_str(known) == Some(name));
-            made.push_str(index.map_or("", group));
+            made.push_str(named(name).unwrap_or(""));
             left
         } else if let Some(left) = after.strip_prefix('&') {
-            made.push_str(group(0));
+            made.push_str(group(0).unwrap_or(""));
             left
         } else {
             let escaped = after.chars().next();
@@ -371,7 +380,18 @@ fn substituted(arguments: &[Value]) -> Answer {
         };
     }
     made.push_str(rest);
-    Ok(string(made))
+    made
+}
+
+/// Reads a regular expression: a string, or what `compile-re` returned; `None` for another value.
+///
+/// # Errors
+/// `:syntax-error` for one that is malformed or too large, which names `function`.
+pub fn regexp(function: &str, value: &Value) -> Option<Result<Regex, Condition>> {
+    if let Some(pattern) = downcast::<Pattern>(value) {
+        return Some(Ok(pattern.0.clone()));
+    }
+    Some(Options::default().build(function, as_str(value)?))
 }
 
 /// `(%re-submatch regexp string indexes selector type)`; with a match object, `string` and

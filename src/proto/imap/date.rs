@@ -38,6 +38,11 @@ impl DateTime {
         exists.then_some(DateTime { date, hour, minute, second, offset })
     }
 
+    /// Returns the day in the zone it was written in.
+    pub fn day(self) -> Date {
+        self.date
+    }
+
     /// Returns the seconds since 1970-01-01 00:00:00 UTC, without leap seconds.
     pub fn unix_seconds(self) -> i64 {
         let time =

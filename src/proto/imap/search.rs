@@ -5,7 +5,7 @@
 //! them by name. Servers limit the length of a command, so [`SearchKey::split`] turns a search with
 //! a long message set into several shorter ones.
 
-use super::encode::{Encoder, check_name};
+use super::encode::{Encoder, Form, Part, check_name};
 use super::flag::Flag;
 use super::sequence::SequenceSet;
 use super::utf7;
@@ -318,6 +318,21 @@ impl SearchKey {
             }
         };
         Ok(())
+    }
+
+    /// Returns the key as it is sent, for people to read: all strings are in quotes.
+    ///
+    /// # Errors
+    /// As [`SearchKey::encode`].
+    pub fn to_imap(&self) -> Result<String, EncodeError> {
+        let mut encoder = Encoder::new("");
+        self.encode(&mut encoder)?;
+        let text = |part: &Part| match part.form {
+            Form::Literal => format!("\"{}\"", String::from_utf8_lossy(&part.bytes)),
+            _ => String::from_utf8_lossy(&part.bytes).into_owned(),
+        };
+        let parts: String = encoder.into_parts().iter().map(text).collect();
+        Ok(parts.trim().to_owned())
     }
 
     /// The word that is sent for a key of [`NAMED`]; other keys are encoded elsewhere.

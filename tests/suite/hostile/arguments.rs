@@ -48,7 +48,7 @@ const BREAKS: [&str; 8] =
 const LITERALS: [&str; 4] = ["a{3}", "{3}", "a{3+}", "{5}abc{3+}"];
 
 /// Calls with `~` in place of one argument. Each must refuse the strings in [`BREAKS`].
-const CALLS: [&str; 84] = [
+const CALLS: [&str; 88] = [
     "(select-mailbox mb ~)",
     "(select-mailbox mb ~ :read-only t)",
     "(select-mailbox mb ~ :since '(1 1))",
@@ -90,6 +90,10 @@ const CALLS: [&str; 84] = [
     "(search-mailbox mb (list :header \"x\" ~))",
     "(search-mailbox mb (list :header ~ \"x\"))",
     "(search-mailbox mb (list 'or :seen (list 'not (list :body ~))))",
+    "(search-mailbox mb (list :matches ~ \"x\"))",
+    "(search-mailbox mb (list :list ~))",
+    "(search-mailbox mb (list :attachment ~))",
+    "(search-mailbox mb (list 'or :has-attachment (list :subject ~)) :exact t)",
     "(search-mailbox mb (list :raw ~))",
     "(search-mailbox mb (list :gmail ~))",
     "(search-mailbox mb (list :since ~))",
