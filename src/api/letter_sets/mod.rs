@@ -18,14 +18,17 @@
 //! | `reading` | `letter-subject` and the other accessors |
 //! | `choosing` | `select-letters`, the algebra of sets, groups and orders |
 //! | `changing` | `move-letters` and the other verbs |
+//! | `handing_over` | `save-letters` and `pipe-letters`: letters for files and programs |
 
 mod changing;
 mod choosing;
 mod facts;
+mod handing_over;
 mod reading;
 
 pub(super) use changing::FUNCTIONS as CHANGING;
 pub(super) use choosing::FUNCTIONS as CHOOSING;
+pub(super) use handing_over::FUNCTIONS as HANDING_OVER;
 pub(super) use reading::{FUNCTIONS as READING, whole_letter};
 
 use super::mailbox::on;
