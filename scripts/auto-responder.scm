@@ -7,78 +7,44 @@
 ;;;
 ;;; Without --send it only prints whom it would answer. Answered letters get the flag \Answered.
 
-(defun usage ()
-  (format t "usage: POSTOFFICE_PASSWORD=… postoffice run auto-responder.scm IMAP-HOST USER SMTP-SERVER YOUR-ADDRESS TEXT-FILE [--send]~%")
-  (exit 2))
-
-(defun read-text (path)
-  (with-open-file (in path)
-    (let ((text ""))
-      (do ((line (read-line in nil nil) (read-line in nil nil)))
-          ((null line) text)
-        (setq text (concatenate 'string text line (string #\newline)))))))
-
-(defun header (name headers)
-  (let ((found (assoc name headers :test equalp)))
-    (if found (cdr found) nil)))
-
-(defun one-line (text) (string-trim " " (substitute #\space #\newline text)))
-
-(defun address-in (text)
-  (let ((all (if text (extract-email-addresses text :compact t) '())))
-    (if all (first all) nil)))
-
-;; Returns true for addresses that only programs use (RFC 3834, section 2).
-(defun program-name? (address)
-  (let ((user (string-downcase (subseq address 0 (or (position #\@ address) (length address))))))
-    (or (member user '("mailer-daemon" "postmaster" "noreply" "no-reply" "donotreply" "do-not-reply" "listserv" "majordomo" "root") :test equal)
-        (equal 0 (search "owner-" user))
-        (search "-request" user)
-        (search "-bounce" user))))
+;; Addresses that only programs use (RFC 3834, section 2).
+(defvar programs "^(mailer-daemon|postmaster|no-?reply|do-?not-?reply|listserv|majordomo|root)@|^owner-|-request.*@|-bounce.*@")
 
 ;; Returns true if a person wrote the letter and addressed it to us.
-(defun answerable? (headers ours)
-  (let ((from (address-in (header "from" headers)))
-        (submitted (header "auto-submitted" headers))
-        (precedence (header "precedence" headers))
-        (return-path (header "return-path" headers)))
-    (and from
-         (not (string-equal from ours))
-         (not (program-name? from))
-         (or (null submitted) (string-equal (one-line submitted) "no"))
-         (not (and precedence (member (string-downcase (one-line precedence)) '("bulk" "list" "junk") :test equal)))
-         (not (and return-path (equal (one-line return-path) "<>")))
-         (not (some (lambda (field) (header field headers)) '("list-id" "list-unsubscribe" "list-post" "x-loop" "x-auto-response-suppress")))
-         (some (lambda (address) (string-equal address ours))
-               (extract-email-addresses (concatenate 'string (or (header "to" headers) "") ", " (or (header "cc" headers) "")) :compact t)))))
+(defun answerable? (letter ours)
+  (let ((from (address-email (letter-from letter))))
+    (flet ((says (field regexp) (let ((text (letter-header letter field))) (and text (match-re regexp text :case-fold t)))))
+      (and from
+           (not (string-equal from ours))
+           (not (match-re programs from :case-fold t))
+           (or (says "auto-submitted" "^no$") (not (letter-header letter "auto-submitted")))
+           (not (says "precedence" "^(bulk|list|junk)$"))
+           (not (says "return-path" "^<>$"))
+           (notany (lambda (field) (letter-header letter field)) '("list-id" "list-unsubscribe" "list-post" "x-loop" "x-auto-response-suppress"))
+           (member ours (mapcar #'address-email (append (letter-to letter) (letter-cc letter))) :test #'string-equal)))))
 
-(defun answer (server headers ours text)
-  (let* ((to (address-in (header "from" headers)))
-         (id (header "message-id" headers))
-         (subject (one-line (or (header "subject" headers) ""))))
-    (send-letter server ours to text
+(defun answer (server letter ours text)
+  (let ((id (letter-message-id letter)))
+    (send-letter server ours (address-email (letter-from letter)) text
                  :null-return-path t
-                 :subject (concatenate 'string "Auto: " subject)
-                 :headers (append '(("Auto-Submitted" . "auto-replied"))
-                                  (if id (list (cons "In-Reply-To" (one-line id)) (cons "References" (one-line id))) '())))))
+                 :subject (format nil "Auto: ~a" (or (letter-subject letter) ""))
+                 :headers (cons '("Auto-Submitted" . "auto-replied")
+                                (when id (list (cons "In-Reply-To" id) (cons "References" id)))))))
 
-(let ((arguments (command-line)))
-  (unless (>= (length arguments) 5) (usage))
-  (let ((ours (fourth arguments)) (text (read-text (fifth arguments))) (send (member "--send" arguments :test equal)) (answered '()))
-    (with-imap-connection (mb (first arguments)
-                           :user (second arguments)
-                           :password (or (getenv "POSTOFFICE_PASSWORD") (usage)))
+(defun respond (host user server ours file &optional option)
+  (with-imap-connection (mb host :user user :password '(:env "POSTOFFICE_PASSWORD"))
+    (let ((text (with-open-file (in file) (read-string in))) (send (equal option "--send")) (answered '()))
       (select-mailbox mb "inbox" :read-only (not send))
-      (for-each-letter
-       (lambda (item)
-         (let* ((number (first item))
-                (headers (parse-mail-header (fetch-field number "body[header]" (list item))))
-                (from (address-in (header "from" headers))))
-           (when (and (answerable? headers ours) (not (member from answered :test string-equal)))
-             (push from answered)
-             (format t "~a ~a~%" (if send "answered" "would answer") from)
-             (when send
-               (answer (third arguments) headers ours text)
-               (alter-flags mb (fetch-field number "uid" (list item)) :add-flags :\\answered :silent t :uid t)))))
-       mb (search-mailbox mb '(and :unseen :unanswered :undeleted) :uid t) "(uid body.peek[header])" :uid t))
-    (format t "~a answers~%" (length answered))))
+      (do-letters (letter (select-letters mb '(and :unseen :unanswered :undeleted)))
+        (let ((from (address-email (letter-from letter))))
+          (when (and (answerable? letter ours) (not (member from answered :test #'string-equal)))
+            (push from answered)
+            (format t "~a ~a~%" (if send "answered" "would answer") from)
+            (when send
+              (answer server letter ours text)
+              (flag-letters letter :\\answered)))))
+      (format t "~a answers~%" (length answered)))))
+
+(if (<= 5 (length (command-line)) 6)
+    (apply #'respond (command-line))
+    (progn (format t "usage: POSTOFFICE_PASSWORD=… postoffice run auto-responder.scm IMAP-HOST USER SMTP-SERVER YOUR-ADDRESS TEXT-FILE [--send]~%") (exit 2)))

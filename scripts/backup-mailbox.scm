@@ -7,20 +7,16 @@
 ;;; The files hold the server's exact bytes. An interrupted run leaves only complete files, and the
 ;;; next run continues.
 
-(defun usage ()
-  (format t "usage: POSTOFFICE_PASSWORD=… postoffice run backup-mailbox.scm HOST USER MAILBOX FOLDER~%")
-  (exit 2))
+(defun backup (host user mailbox folder)
+  (ensure-directories-exist (format nil "~a/" folder))
+  (with-imap-connection (mb host :user user :password '(:env "POSTOFFICE_PASSWORD"))
+    (select-mailbox mb mailbox :read-only t)
+    (let* ((prefix (format nil "~a-" (mailbox-uidvalidity mb)))
+           (all (letters->list (select-letters mb :all)))
+           (new (remove-if (lambda (letter) (probe-file (format nil "~a/~a~a.eml" folder prefix (letter-uid letter)))) all)))
+      (format t "~a letters saved, ~a were there already~%"
+              (save-letters new folder :prefix prefix) (- (length all) (length new))))))
 
-(let ((arguments (command-line)))
-  (unless (= (length arguments) 4) (usage))
-  (let ((folder (fourth arguments)))
-    (with-imap-connection (mb (first arguments)
-                           :user (second arguments)
-                           :password (or (getenv "POSTOFFICE_PASSWORD") (usage)))
-      (select-mailbox mb (third arguments) :read-only t)
-      (ensure-directories-exist (concatenate 'string folder "/"))
-      (let* ((prefix (format nil "~a-" (mailbox-uidvalidity mb)))
-             (uids (search-mailbox mb :all :uid t))
-             (new (remove-if (lambda (uid) (probe-file (format nil "~a/~a~a.eml" folder prefix uid))) uids))
-             (saved (save-letters mb new folder :uid t :prefix prefix)))
-        (format t "~a letters saved, ~a were there already~%" (length saved) (- (length uids) (length new)))))))
+(if (= (length (command-line)) 4)
+    (apply #'backup (command-line))
+    (progn (format t "usage: POSTOFFICE_PASSWORD=… postoffice run backup-mailbox.scm HOST USER MAILBOX FOLDER~%") (exit 2)))

@@ -6,15 +6,11 @@
 ;;;
 ;;; MAILBOX is the inbox by default. Nothing changes on the server: the mailbox is opened read-only.
 
-(defun usage ()
-  (format t "usage: POSTOFFICE_PASSWORD=… postoffice run mailbox-report.scm HOST USER [MAILBOX [FILE.html]]~%")
-  (exit 2))
+(defun report (host user &optional (mailbox "inbox") file)
+  (with-imap-connection (mb host :user user :password '(:env "POSTOFFICE_PASSWORD"))
+    (select-mailbox mb mailbox :read-only t)
+    (mailbox-report mb :html file)))
 
-(let* ((arguments (command-line))
-       (count (length arguments)))
-  (unless (and (>= count 2) (<= count 4)) (usage))
-  (with-imap-connection (mb (first arguments)
-                         :user (second arguments)
-                         :password (or (getenv "POSTOFFICE_PASSWORD") (usage)))
-    (select-mailbox mb (or (third arguments) "inbox") :read-only t)
-    (mailbox-report mb :html (fourth arguments))))
+(if (<= 2 (length (command-line)) 4)
+    (apply #'report (command-line))
+    (progn (format t "usage: POSTOFFICE_PASSWORD=… postoffice run mailbox-report.scm HOST USER [MAILBOX [FILE.html]]~%") (exit 2)))

@@ -7,29 +7,18 @@
 ;;; File names from letters are made safe, and no file is overwritten. Nothing changes on the
 ;;; server.
 
-(defun usage ()
-  (format t "usage: POSTOFFICE_PASSWORD=… postoffice run save-attachments.scm HOST USER TYPE FOLDER~%")
-  (exit 2))
+(defun save (host user type folder)
+  (ensure-directories-exist (format nil "~a/" folder))
+  (with-imap-connection (mb host :user user :password '(:env "POSTOFFICE_PASSWORD"))
+    (select-mailbox mb "inbox" :read-only t)
+    (let ((of-type (format nil "^~a(/|$)" (quote-re type))) (saved 0))
+      (do-letters (letter (select-letters mb :all))
+        (dolist (attachment (letter-attachments letter))
+          (when (match-re of-type (attachment-type attachment) :case-fold t)
+            (format t "~a~%" (save-attachment attachment folder))
+            (incf saved))))
+      (format t "~a attachments saved~%" saved))))
 
-;; Returns true if a content type such as "image/png" is of type "image" or "image/png".
-(defun of-type? (content-type type)
-  (or (string-equal content-type type)
-      (equal 0 (search (concatenate 'string (string-downcase type) "/") (string-downcase content-type)))))
-
-(let ((arguments (command-line)))
-  (unless (= (length arguments) 4) (usage))
-  (let ((type (third arguments)) (folder (fourth arguments)) (saved 0))
-    (ensure-directories-exist (concatenate 'string folder "/"))
-    (with-imap-connection (mb (first arguments)
-                           :user (second arguments)
-                           :password (or (getenv "POSTOFFICE_PASSWORD") (usage)))
-      (select-mailbox mb "inbox" :read-only t)
-      (for-each-letter
-       (lambda (item)
-         (let ((letter (parse-letter (fetch-field (first item) "body[]" (list item)))))
-           (dolist (attachment (letter-attachments letter))
-             (when (of-type? (attachment-type attachment) type)
-               (format t "~a~%" (save-attachment attachment folder))
-               (incf saved)))))
-       mb '(:seq 1 :*) "body.peek[]" :raw t))
-    (format t "~a attachments saved~%" saved)))
+(if (= (length (command-line)) 4)
+    (apply #'save (command-line))
+    (progn (format t "usage: POSTOFFICE_PASSWORD=… postoffice run save-attachments.scm HOST USER TYPE FOLDER~%") (exit 2)))

@@ -7,6 +7,7 @@
 //! `make-imap-connection`, `make-pop-connection` or `make-smtp-connection`. A password is looked up
 //! only when a connection is made.
 
+use super::objects::ImapMailbox;
 use super::secret::check_source;
 use super::sets::required;
 use crate::condition::Condition;
@@ -46,6 +47,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Run::Scheme(
             "(lambda (name options)
                (let ((name (%check-account name options)))
+                 (%account-mailboxes (remove-if (lambda (one) (eq (%car one) name)) (%account-mailboxes)))
                  (%accounts (append (remove-if (lambda (one) (eq (%car one) name)) (%accounts)) (list (cons name (lambda () options)))))
                  name))",
         ),
@@ -60,6 +62,59 @@ Errors: :syntax-error.",
         Run::Macro("(syntax-rules () ((_ name . options) (%define-account 'name (list . options))))"),
     ).checked(),
     Function::new(
+        "%account-mailboxes",
+        "(&rest new)",
+        "The connections of accounts that sets of letters use, a list of (name . mailbox object). new: the list that replaces them, if given.",
+        Run::Scheme("(let ((known '())) (lambda new (when (pair? new) (set! known (%car new))) known))"),
+    ).inside_of("select-letters").checked(),
+    Function::new(
+        "%account",
+        "(account)",
+        "Returns the entry of an account, (name . procedure). Errors: :syntax-error when there is no such account.",
+        Run::Scheme(
+            "(lambda (account)
+               (let ((known (%accounts)))
+                 (nth (%account-index (mapcar (lambda (one) (%car one)) known) account) known)))",
+        ),
+    ).inside_of("connect").checked(),
+    Function::new(
+        "%account-mailbox",
+        "(account)",
+        "Returns the connection of an account that sets of letters use. It is made when it is first needed, and anew when it was closed or lost.",
+        Run::Scheme(
+            "(lambda (account)
+               (let* ((name (%car (%account account)))
+                      (others (remove-if (lambda (one) (eq (%car one) name)) (%account-mailboxes)))
+                      (kept (find-if (lambda (one) (eq (%car one) name)) (%account-mailboxes))))
+                 (if (and kept (%open? (%cdr kept)))
+                     (%cdr kept)
+                     (let ((mb (connect account)))
+                       (%account-mailboxes (cons (cons name mb) others))
+                       mb))))",
+        ),
+    ).inside_of("select-letters").checked(),
+    Function::native(
+        "%open?",
+        "(mb)",
+        is_open,
+        "Whether a connection is open. mb: a mailbox object. Returns t or nil.",
+    ).inside_of("select-letters").checked(),
+    Function::native(
+        "%account?",
+        "(value)",
+        |call| Ok(host::truth(is_account(required(call, 0)))),
+        "Whether a value may name an account. Returns t or nil.",
+    ).inside_of("move-letters").checked(),
+    Function::new(
+        "%destination",
+        "(to)",
+        "Returns the :to of move-letters, with a mailbox object in place of an account.",
+        Run::Scheme(
+            "(lambda (to)
+               (if (and (consp to) (%account? (%car to))) (list (%account-mailbox (%car to)) (second to)) to))",
+        ),
+    ).inside_of("move-letters").checked(),
+    Function::new(
         "connect",
         "(account &optional side)",
         "Connects to an account. Returns the result of make-imap-connection; for the side :pop that of make-pop-connection, for :smtp that of make-smtp-connection. close-connection closes it.
@@ -67,8 +122,7 @@ account: a symbol or a string, the name of an account from define-account. side:
 Errors: :syntax-error when there is no such account, and those of the function that connects.",
         Run::Scheme(
             "(lambda (account &optional side)
-               (let* ((known (%accounts))
-                      (found (nth (%account-index (mapcar (lambda (one) (%car one)) known) account) known))
+               (let* ((found (%account account))
                       (call (%account-call (%car found) (funcall (%cdr found)) side)))
                  (apply (cond ((eq (%car call) :pop) make-pop-connection) ((eq (%car call) :smtp) make-smtp-connection) (t make-imap-connection))
                         (%cdr call))))",
@@ -97,13 +151,15 @@ Returns the value of the body's last form. Errors: those of connect and of the b
 const SIDES: [&str; 3] = ["imap", "pop", "smtp"];
 
 /// The options that every side accepts.
-const COMMON: [&str; 11] = [
+const COMMON: [&str; 13] = [
     "host",
     "user",
     "password",
     "token",
     "auth",
     "timeout",
+    "ssl",
+    "starttls",
     "tls",
     "ca-file",
     "client-identity",
@@ -112,7 +168,7 @@ const COMMON: [&str; 11] = [
 ];
 
 /// The options that only the side `:smtp` accepts.
-const SENDING: [&str; 4] = ["helo", "login", "ssl", "starttls"];
+const SENDING: [&str; 2] = ["helo", "login"];
 
 /// The functions that scripts call; error messages name them.
 const DEFINING: &str = "define-account";
@@ -160,6 +216,18 @@ fn check_keys(
         }
     }
     Ok(())
+}
+
+/// Whether a connection is open. What a set of letters has selected stays selected.
+fn is_open(call: &Call<'_>) -> Result<Value, Condition> {
+    let mailbox = call.native::<ImapMailbox>(0, "a mailbox object")?;
+    Ok(host::truth(!mailbox.client().is_closed()))
+}
+
+/// Whether the value may name an account: a symbol or a string.
+pub(super) fn is_account(value: &Value) -> bool {
+    let symbol = host::as_symbol(value).filter(|name| !name.starts_with(':'));
+    symbol.or_else(|| host::as_str(value)).is_some_and(|name| !name.is_empty())
 }
 
 /// Checks the name and the options of an account. Returns the name as a symbol.
@@ -254,7 +322,7 @@ pub(super) fn account_call(call: &Call<'_>) -> Result<Value, Condition> {
         let replaced: &[&str] = match key.as_str() {
             "password" | "token" => &["password", "token"],
             "login" | "user" => &["login", "user"],
-            "ssl" | "starttls" | "tls" => &["tls"],
+            "ssl" | "starttls" | "tls" => &["ssl", "starttls", "tls"],
             other => &[other],
         };
         options.retain(|(known, _)| !replaced.contains(&known.as_str()));

@@ -23,10 +23,12 @@ use std::path::{Path, PathBuf};
 pub(super) fn save_attachment(call: &Call<'_>) -> Result<Value, Condition> {
     let folder = call.string(1)?;
     let real = call.writable(folder)?;
+    let name = call.key_string("name")?;
     let written = with_attachment(call, |attachment| {
         let mut target = Target::open_in(&real)?;
         attachment.write(&mut target.file)?;
-        target.finish()?.name(&real, &safe_name(attachment.file_name().as_deref(), FALLBACK), 1)
+        let own = attachment.file_name();
+        target.finish()?.name(&real, &safe_name(name.or(own.as_deref()), FALLBACK), 1)
     })?;
     let (path, _) = written.map_err(|cause| cannot_write(call, folder, &cause))?;
     Ok(host::string(path.to_string_lossy()))

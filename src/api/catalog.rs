@@ -8,7 +8,7 @@
 use super::{
     accessors, accounts, connections, dates, envelope, fetching, help, letter_sets, letters,
     mailboxes, messages, parts, pipeline, pop, reconnecting, run_program, searching, sets, smtp,
-    tables, waiting,
+    tables, unpacking, waiting,
 };
 use crate::host::{self, Function, Known, Value};
 
@@ -31,13 +31,15 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Changing", functions: messages::FUNCTIONS },
     Topic { title: "Waiting", functions: waiting::FUNCTIONS },
     Topic { title: "Envelopes", functions: envelope::FUNCTIONS },
-    Topic { title: "Sets of letters", functions: letter_sets::CHOOSING },
-    Topic { title: "What a letter knows", functions: letter_sets::READING },
-    Topic { title: "Changing letters of a set", functions: letter_sets::CHANGING },
+    Topic { title: "Archives", functions: unpacking::FUNCTIONS },
     Topic { title: "POP", functions: pop::FUNCTIONS },
     Topic { title: "SMTP", functions: smtp::FUNCTIONS },
     // After the topics whose functions it calls.
     Topic { title: "Accounts", functions: accounts::FUNCTIONS },
+    Topic { title: "Sets of letters", functions: letter_sets::CHOOSING },
+    Topic { title: "What a letter knows", functions: letter_sets::READING },
+    Topic { title: "Changing letters of a set", functions: letter_sets::CHANGING },
+    Topic { title: "Letters for files and programs", functions: letter_sets::HANDING_OVER },
     Topic { title: "Headers and addresses", functions: letters::FUNCTIONS },
     Topic { title: "Letters and their parts", functions: parts::FUNCTIONS },
     Topic { title: "Dates", functions: dates::FUNCTIONS },

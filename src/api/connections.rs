@@ -29,7 +29,7 @@ use std::time::Duration;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "make-imap-connection",
-        "(host &key user password token auth port timeout tls ca-file client-identity verify limits id compress)",
+        "(host &key user password token auth port timeout ssl starttls tls ca-file client-identity verify limits id compress)",
         make_imap_connection,
         "Connects to an IMAP server and logs in. Returns a mailbox object; no mailbox is selected on it yet.
 host: a string, or a list (\"host\" :port n :ssl t :starttls t).
@@ -39,6 +39,7 @@ Without :password, :token and :auth the command asks for it at a terminal.
 :token  a bearer token instead of the password, given in the same ways.
 :port  an integer; 993 with TLS from the first byte, else 143.
 :timeout  seconds, 30: the longest wait for the server's next data; a whole reply may take five times as long, and longer while it makes progress.
+:ssl :starttls  t is short for :tls :implicit and :tls :starttls.
 :tls  :implicit (TLS from the first byte), :starttls, or :none. By default port 993 means :implicit; a connection to this machine may be unencrypted unless :ca-file or :client-identity is given; any other uses STARTTLS.
 :ca-file  a PEM file of authorities that are trusted in addition to the system's.
 :client-identity  \"file.p12\", (:pkcs12 \"file\" \"password\") or (:pem \"certificate\" \"key\").
@@ -47,7 +48,7 @@ Without :password, :token and :auth the command asks for it at a terminal.
 :id  what a server that offers ID (RFC 2971) is told about the program after the login, for example '(:name \"x\" :version \"1\"); by default the name and the version of Postoffice. nil tells nothing.
 :compress  :auto, the default, compresses the connection after the login if it leaves this machine and the server offers COMPRESS=DEFLATE (RFC 4978); t compresses it always, and a server that cannot is :unsupported; nil never does.
 Errors: :insecure before a password would be sent unencrypted, :certificate, :authentication, :timeout, :server-shutdown-connection. No connection stays open then.",
-    ).typed(&[("verify", Type::Truth)]).checked(),
+    ).typed(&[("ssl", Type::Truth), ("starttls", Type::Truth), ("verify", Type::Truth)]).checked(),
     Function::native(
         "close-connection",
         "(mb)",
@@ -168,9 +169,7 @@ fn host_argument(call: &Call<'_>, options: &mut ConnectOptions) -> Result<String
                         call.wrong("host's :port", "a port from 1 to 65535", value)
                     })?)
             }
-            Some("ssl") if host::is_true(value) => options.tls = Some(TlsMode::Implicit),
-            Some("starttls") if host::is_true(value) => options.tls = Some(TlsMode::StartTls),
-            Some("ssl" | "starttls") => {}
+            Some(key @ ("ssl" | "starttls")) => _ = read_option(call, options, key, value)?,
             _ => return Err(call.wrong("host", "the keys :port :ssl :starttls", key)),
         }
     }
@@ -203,7 +202,9 @@ fn read_options(call: &Call<'_>, options: &mut ConnectOptions) -> Result<(), Con
         options.port =
             Some(port(value).ok_or_else(|| call.wrong("port", "a port from 1 to 65535", value))?);
     }
-    for key in ["timeout", "tls", "ca-file", "verify", "client-identity", "limits"] {
+    for key in
+        ["timeout", "ssl", "starttls", "tls", "ca-file", "verify", "client-identity", "limits"]
+    {
         if let Some(value) = call.key(key) {
             read_option(call, options, key, value)?;
         }
@@ -225,6 +226,13 @@ pub(super) fn read_option(
                 call.wrong("timeout", "seconds, more than 0 and at most 86400", value)
             })?);
         }
+        "ssl" | "starttls" => {
+            let mode = if key == "ssl" { TlsMode::Implicit } else { TlsMode::StartTls };
+            if host::is_true(value) && options.tls.is_some_and(|asked| asked != mode) {
+                return Err(call.wrong(key, "only one of :ssl, :starttls and :tls", value));
+            }
+            options.tls = options.tls.or_else(|| host::is_true(value).then_some(mode));
+        }
         "tls" => {
             let mode = match host::as_keyword(value) {
                 Some("implicit") => TlsMode::Implicit,
@@ -233,7 +241,7 @@ pub(super) fn read_option(
                 _ => return Err(call.wrong("tls", ":implicit, :starttls or :none", value)),
             };
             if options.tls.is_some_and(|asked| asked != mode) {
-                return Err(call.wrong("tls", "what the host's :ssl or :starttls says", value));
+                return Err(call.wrong("tls", "what :ssl or :starttls says", value));
             }
             options.tls = Some(mode);
         }

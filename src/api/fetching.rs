@@ -31,7 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         fetch_parts,
         "Fetches parts of messages. Returns ((number (\"NAME\" value …)) …) in the server's order, which fetch-field reads.
 mb: a mailbox object. messages: a number, (:seq N M), or a list of these; () means none. M may be :*, the last message. :saved is the result of the last search-mailbox with :return '(:save).
-parts: a string in IMAP's notation (RFC 3501 6.4.5): \"body[]\", \"(flags envelope)\", \"body.peek[header.fields (from to)]\", \"body[]<0.1000>\", \"all\"; of extensions \"emailid\", \"threadid\", \"savedate\", \"preview\", and on Gmail \"x-gm-labels\", \"x-gm-msgid\", \"x-gm-thrid\".
+parts: a string, or a list of items such as '(\"flags\" :envelope), in IMAP's notation (RFC 3501 6.4.5): \"body[]\", \"(flags envelope)\", \"body.peek[header.fields (from to)]\", \"body[]<0.1000>\", \"all\"; of extensions \"emailid\", \"threadid\", \"savedate\", \"preview\", and on Gmail \"x-gm-labels\", \"x-gm-msgid\", \"x-gm-thrid\".
 :uid  t takes messages as unique ids. :raw  t returns bytevectors with the exact bytes instead of strings.
 Errors: :error-response, :syntax-error for parts that are not balanced, :unsupported for one of an extension that the server does not offer, :response-too-large.",
     ).typed(&[("uid", Type::Truth), ("raw", Type::Truth)]).checked(),
@@ -98,14 +98,11 @@ mb: a mailbox object. message: an integer. path: a string. :uid  t takes message
 Returns t. Errors: :file when it cannot be written, :error-response when there is no such message.",
     ).typed(&[("uid", Type::Truth), ("append", Type::Truth), ("mbox", Type::Truth)]).checked(),
     Function::native(
-        "save-letters",
+        "%save-letters",
         "(mb messages path &key uid prefix mbox)",
         super::saving::save_letters,
-        "Writes letters' exact bytes to files as they arrive, all requested together: to path/NUMBER.eml, or with :uid to path/UID.eml. Memory stays flat, and :\\\\seen is not set. Each file is complete or does not exist.
-mb: a mailbox object of either kind. messages  as for fetch-parts. path: a string, a folder that exists. :uid  t takes messages as unique ids, and names the files by them.
-:prefix  a string that the file names begin with. :mbox  t makes path one mbox file of all letters instead, written completely or not at all.
-Returns the list of the numbers, or unique ids, that were saved, without unique ids that do not exist. Errors: :file, :error-response. Files that were complete before an error stay.",
-    ).typed(&[("uid", Type::Truth), ("prefix", Type::String), ("mbox", Type::Truth)]).checked(),
+        "Does the work of save-letters for messages of a mailbox. Arguments and result as there.",
+    ).typed(&[("uid", Type::Truth), ("prefix", Type::String), ("mbox", Type::Truth)]).inside_of("save-letters").checked(),
     Function::native(
         "save-attachments",
         "(mb message folder &key uid)",
@@ -221,8 +218,23 @@ pub(super) fn check(function: &str, items: &Value) -> Result<(), Condition> {
 
 /// Parses the FETCH items in argument `index`.
 pub(super) fn items(call: &Call<'_>, index: usize) -> Result<FetchItems, Condition> {
-    FetchItems::parse(call.string(index)?)
-        .map_err(|error| call.wrong("parts", error.expected, required(call, index)))
+    let given = required(call, index);
+    let parse = |text: &str| {
+        FetchItems::parse(text).map_err(|error| call.wrong("parts", error.expected, given))
+    };
+    let Some(list) = host::as_list(given).filter(|_| !host::is_nil(given)) else {
+        return parse(call.string(index)?);
+    };
+    let item = |item: &Value| {
+        let name = host::as_str(item).or_else(|| host::as_keyword(item));
+        name.filter(|name| !name.contains('(') || name.contains('[')).map(str::to_owned)
+    };
+    let items: Option<Vec<String>> = list.map(|value| item(&value)).collect();
+    let items = items.ok_or_else(|| {
+        call.wrong("parts", "a string, or a list of items, strings or keywords", given)
+    })?;
+    items.iter().try_for_each(|item| parse(item).map(drop))?;
+    parse(&format!("({})", items.join(" ")))
 }
 
 pub(super) fn texts(call: &Call<'_>) -> Texts {

@@ -85,10 +85,15 @@ pub(super) fn ensure_directories_exist(call: &Call<'_>) -> Result<Value, Conditi
     Ok(host::string(path))
 }
 
-/// Writes a file completely or not at all, if the policy allows it.
-pub(super) fn write_whole(call: &Call<'_>, path: &str, content: &[u8]) -> Result<(), Condition> {
+/// Writes a file, or adds to it, completely or not at all, if the policy allows it.
+pub(super) fn write_whole(
+    call: &Call<'_>,
+    path: &str,
+    content: &[u8],
+    append: bool,
+) -> Result<(), Condition> {
     let cannot = |cause: io::Error| cannot_write(call, path, &cause);
-    let mut target = Target::open(&call.writable(path)?, false).map_err(cannot)?;
+    let mut target = Target::open(&call.writable(path)?, append).map_err(cannot)?;
     target.file.write_all(content).map_err(cannot)?;
     target.keep().map_err(cannot)
 }

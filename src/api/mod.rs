@@ -65,6 +65,7 @@ mod smtp;
 mod state;
 mod tables;
 mod target;
+mod unpacking;
 mod values;
 mod waiting;
 mod witnessed;

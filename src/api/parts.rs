@@ -70,11 +70,11 @@ text: a string or a bytevector, as any fetch returns it.",
     ).checked(),
     Function::native(
         "save-attachment",
-        "(attachment folder)",
+        "(attachment folder &key name)",
         super::attachments::save_attachment,
-        "Writes an attachment to a new file in a folder. Its own name is made safe, with a number where the name is taken; nothing is overwritten. Returns the path, a string.
-attachment: an element of letter-attachments. folder: a string, a folder that exists. Errors: :file.",
-    ).checked(),
+        "Writes an attachment to a new file in a folder. Its name is made safe, so that it never leads out of the folder, with a number where the name is taken; nothing is overwritten. Returns the path, a string.
+attachment: an element of letter-attachments. folder: a string, a folder that exists. :name  a string, the name to use instead of its own. Errors: :file.",
+    ).typed(&[("name", Type::String)]).checked(),
     Function::native(
         "make-mime-part",
         "(&key content-type encoding headers attachmentp name text file subparts parameters charset id description)",

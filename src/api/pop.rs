@@ -26,14 +26,14 @@ use std::sync::Arc;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "make-pop-connection",
-        "(host &key user password token auth port timeout tls ca-file client-identity verify limits)",
+        "(host &key user password token auth port timeout ssl starttls tls ca-file client-identity verify limits)",
         super::connections::make_pop_connection,
         "Connects to a POP server and logs in. Returns a mailbox object. Its letters are numbered from 1 to mailbox-message-count, and keep their numbers until the connection is closed.
-host :user :password :token :timeout :tls :ca-file :client-identity :verify :limits  as for make-imap-connection. :port  an integer; 995 with TLS from the first byte, else 110.
+host :user :password :token :timeout :ssl :starttls :tls :ca-file :client-identity :verify :limits  as for make-imap-connection. :port  an integer; 995 with TLS from the first byte, else 110.
 :auth  as for make-imap-connection, and :apop.
 These functions work on it: close-connection, noop, mailbox-message-count, fetch-letter, delete-letter, save-letter, for-each-letter, mailbox-capabilities and capable?.
 Errors: as for make-imap-connection; :authentication with [IN-USE] when another program is reading the mailbox.",
-    ).typed(&[("verify", Type::Truth)]).checked(),
+    ).typed(&[("ssl", Type::Truth), ("starttls", Type::Truth), ("verify", Type::Truth)]).checked(),
     Function::new(
         "with-pop-connection",
         "((pb host . options) . body)",

@@ -41,11 +41,7 @@ const MOST_OUTPUT: usize = 64 << 20;
 
 fn run_program(call: &Call<'_>) -> Answer {
     pipeline::check(call)?;
-    let program = call.typed(0, "the name of a program, a string", |value| {
-        host::as_str(value).filter(|name| !name.is_empty() && !name.contains('\0'))
-    })?;
-    let policy = call.context().policy();
-    policy.check_program(program).map_err(|refusal| host::not_allowed(call.name(), &refusal))?;
+    let program = program_at(call, 0)?;
     let mut command = Command::new(program);
     prepare(call, &mut command)?;
     let input = call
@@ -63,9 +59,43 @@ fn run_program(call: &Call<'_>) -> Answer {
         error,
         longest: timeout.map_or(Duration::MAX, Duration::from_secs_f64),
     };
+    let (output, code, error) = carry_out(call, program, plan)?;
+    Ok(call.values(vec![output, host::integer(code), error]))
+}
+
+/// Reads the name of a program that may run.
+pub(super) fn program_at<'c>(call: &'c Call<'_>, index: usize) -> Result<&'c str, Condition> {
+    let program = call.typed(index, "the name of a program, a string", |value| {
+        host::as_str(value).filter(|name| !name.is_empty() && !name.contains('\0'))
+    })?;
+    let policy = call.context().policy();
+    policy.check_program(program).map_err(|refusal| host::not_allowed(call.name(), &refusal))?;
+    Ok(program)
+}
+
+/// Runs a program that reads a file. Returns its exit code; what it writes is dropped.
+pub(super) fn pipe(
+    call: &Call<'_>,
+    program: &str,
+    arguments: &[String],
+    input: File,
+) -> Result<i64, Condition> {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let plan = Plan {
+        program: escape_controls(program),
+        command,
+        input: Input::Opened(input),
+        output: Kept::Nothing,
+        error: Kept::Nothing,
+        longest: Duration::MAX,
+    };
+    carry_out(call, program, plan).map(|(_, code, _)| code)
+}
+
+fn carry_out(call: &Call<'_>, program: &str, plan: Plan) -> Result<(Value, i64, Value), Condition> {
     let deed = Deed::new(Change::by_program(program, &[])).on(&plan.program);
-    let [output, code, error] = witnessed(call, &deed, || run(call, plan))?;
-    Ok(call.values(vec![output, code, error]))
+    witnessed(call, &deed, || run(call, plan))
 }
 
 /// A program that is about to run.
@@ -80,13 +110,17 @@ struct Plan {
 }
 
 /// Runs the program. Returns its output, its exit code and its error output.
-fn run(call: &Call<'_>, plan: Plan) -> Result<[Value; 3], Condition> {
+fn run(call: &Call<'_>, plan: Plan) -> Result<(Value, i64, Value), Condition> {
     let Plan { program, mut command, input, output, error, longest } = plan;
     let input = match input {
         Input::Nothing => None,
         Input::Bytes(bytes) => {
             command.stdin(Stdio::piped());
             Some(bytes)
+        }
+        Input::Opened(file) => {
+            command.stdin(file);
+            None
         }
         Input::File(path) => {
             let file = File::open(call.readable(&path)?);
@@ -124,7 +158,7 @@ fn run(call: &Call<'_>, plan: Plan) -> Result<[Value; 3], Condition> {
     if too_much.load(Ordering::Relaxed) {
         return Err(too_large());
     }
-    Ok([output, host::integer(code(status)), error])
+    Ok((output, code(status), error))
 }
 
 /// Gives the program its arguments, folder and environment.
@@ -174,6 +208,7 @@ enum Input {
     Nothing,
     Bytes(Vec<u8>),
     File(String),
+    Opened(File),
 }
 
 impl Input {

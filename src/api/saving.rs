@@ -4,7 +4,7 @@
 //! `MboxFile` (one file for all). Everything is written to temporary files first, so a file is
 //! complete or does not exist. `Files` syncs and renames its files in groups, because a disk takes
 //! much longer for each alone; letters that are complete before an error are kept. The mbox file is
-//! kept only if all went well.
+//! kept only if all went well. Letters of sets take the same way: see `letter_sets::handing_over`.
 
 use super::files::cannot_write;
 use super::mailbox::{
@@ -16,32 +16,43 @@ use super::target::{Letter, MboxWriter, Target};
 use crate::client::{Error, Letters};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
+use crate::mime::numbered;
 use crate::proto::imap::Messages;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 pub(super) fn save_letters(call: &Call<'_>) -> Result<Value, Condition> {
     any_mailbox_at(call, 0)?;
-    let (messages, path) = (addressed(call, 1)?, call.string(2)?);
+    let messages = addressed(call, 1)?;
+    let saved = save(call, 2, messages.is_empty(), |to| run(call, &messages, to))?;
+    Ok(host::list(saved.into_iter().map(|number| host::integer(i64::from(number))).collect()))
+}
+
+/// Saves the letters that `feed` passes on, in the folder or the mbox file that argument `index`
+/// names. Returns their numbers.
+pub(super) fn save(
+    call: &Call<'_>,
+    index: usize,
+    is_nothing: bool,
+    feed: impl FnOnce(&mut dyn Letters) -> Result<(), Condition>,
+) -> Result<Vec<u32>, Condition> {
+    let path = call.string(index)?;
     let prefix = call.key_string("prefix")?.unwrap_or("");
     if prefix.contains(['/', '\\', '\0']) {
         let given = call.key("prefix").cloned().unwrap_or_else(host::nil);
         return Err(call.wrong("prefix", "the beginning of a file's name", &given));
     }
     let target = call.writable(path)?;
-    if messages.is_empty() {
-        return Ok(host::nil());
+    if is_nothing {
+        return Ok(Vec::new());
     }
     let cannot = |cause: io::Error| cannot_write(call, path, &cause);
     let mut saved = Vec::new();
     if call.boolean_key("mbox") {
         let target = Target::open(&target, false).map_err(cannot)?;
-        run(
-            call,
-            &messages,
-            &mut MboxFile { file: &target.file, entry: None, at: 0, path, saved: &mut saved },
-        )?;
+        feed(&mut MboxFile { file: &target.file, entry: None, at: 0, path, saved: &mut saved })?;
         target.keep().map_err(cannot)?;
     } else {
         if !target.is_dir() {
@@ -56,11 +67,12 @@ pub(super) fn save_letters(call: &Call<'_>) -> Result<Value, Condition> {
             coming: None,
             waiting: Vec::new(),
             bytes: 0,
+            names: HashMap::new(),
             path,
             saved: &mut saved,
         };
         // Letters that arrived completely are kept even if a later one fails.
-        let result = run(call, &messages, &mut files);
+        let result = feed(&mut files);
         let kept = files.keep_waiting();
         result.and(kept.map_err(cannot)).map_err(|condition| {
             let message =
@@ -68,7 +80,7 @@ pub(super) fn save_letters(call: &Call<'_>) -> Result<Value, Condition> {
             Condition { message, ..condition }
         })?;
     }
-    Ok(host::list(saved.into_iter().map(|number| host::integer(i64::from(number))).collect()))
+    Ok(saved)
 }
 
 fn run(call: &Call<'_>, messages: &Messages, to: &mut dyn Letters) -> Result<(), Condition> {
@@ -98,9 +110,9 @@ fn run(call: &Call<'_>, messages: &Messages, to: &mut dyn Letters) -> Result<(),
 }
 
 /// Counts each letter for the progress, and passes it on.
-struct Counted<'c> {
-    to: &'c mut dyn Letters,
-    count: &'c dyn Fn(),
+pub(super) struct Counted<'c> {
+    pub to: &'c mut dyn Letters,
+    pub count: &'c dyn Fn(),
 }
 
 impl Letters for Counted<'_> {
@@ -125,6 +137,8 @@ struct Files<'f> {
     coming: Option<BufWriter<Target>>,
     waiting: Vec<(Target, PathBuf, u32)>,
     bytes: u64,
+    /// How often each number has come: letters of several mailboxes may have the same.
+    names: HashMap<u32, u64>,
     path: &'f str,
     saved: &'f mut Vec<u32>,
 }
@@ -169,11 +183,10 @@ impl Letters for Files<'_> {
         let coming = self.coming.take();
         let (Some(file), Some(message)) = (coming, message) else { return Ok(()) };
         let target = file.into_inner().map_err(|error| self.failed(error.into_error()))?;
-        self.waiting.push((
-            target,
-            self.folder.join(format!("{}{message}.eml", self.prefix)),
-            message,
-        ));
+        let times = self.names.entry(message).and_modify(|times| *times += 1).or_insert(1);
+        let name = format!("{}{message}.eml", self.prefix);
+        let name = if *times == 1 { name } else { numbered(&name, *times) };
+        self.waiting.push((target, self.folder.join(name), message));
         if self.waiting.len() >= TOGETHER.0 || self.bytes >= TOGETHER.1 {
             self.keep_waiting().map_err(|cause| self.failed(cause))?;
         }

@@ -13,7 +13,7 @@ use super::secret::Login;
 use super::sets::required;
 use super::state::state;
 use crate::client::smtp::{Envelope, Refused};
-use crate::client::{Auth, ConnectOptions, SmtpClient, TlsMode};
+use crate::client::{Auth, ConnectOptions, SmtpClient};
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Run, Type, Value};
 use crate::shown::escape_controls;
@@ -173,9 +173,6 @@ fn read_server_options<'v>(
                         .ok_or_else(|| call.wrong(":port", "a port from 1 to 65535", value))?,
                 )
             }
-            "ssl" if host::is_true(value) => server.options.tls = Some(TlsMode::Implicit),
-            "starttls" if host::is_true(value) => server.options.tls = Some(TlsMode::StartTls),
-            "ssl" | "starttls" => {}
             "helo" => {
                 server.helo =
                     Some(text(value).ok_or_else(|| call.wrong(":helo", "a string", value))?)

@@ -2,7 +2,7 @@
 //!
 //! The rows of `->json`, `from-json` and `mailbox-report` are here, too.
 
-use super::files::write_whole;
+use super::files::{cannot_write, write_whole};
 use super::sets::required;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Type, Value, ValueKind};
@@ -28,11 +28,11 @@ json: a string. Errors: :syntax-error with the line and the column.",
     ).checked(),
     Function::native(
         "write-csv",
-        "(rows &key columns file separator)",
+        "(rows &key columns file separator append)",
         write_csv,
         "Writes rows as CSV (RFC 4180, but lines end in LF), to the output or to a file, which is written completely or not at all. Returns nil.
-rows: a list of lists; nil is an empty field. :columns  a list of headings. :file  a string. :separator  a string of one character, \",\". Errors: :file.",
-    ).checked(),
+rows: a list of lists; nil is an empty field. :columns  a list of headings. :file  a string. :separator  a string of one character, \",\". :append  t adds to the file, in one go, with the headings only if it is empty or new. Errors: :file.",
+    ).typed(&[("append", Type::Truth)]).checked(),
     Function::native(
         "print-table",
         "(rows &key columns)",
@@ -70,8 +70,14 @@ pub(super) fn write_csv(call: &Call<'_>) -> Result<Value, Condition> {
         },
     )?;
     let separator = separator.unwrap_or(',');
+    let file = call.key_string("file")?;
+    let append = call.boolean_key("append");
+    let headings = match file.filter(|_| append) {
+        Some(path) if !is_empty(call, path)? => None,
+        _ => columns(call)?,
+    };
     let mut text = String::new();
-    for row in columns(call)?.into_iter().chain(rows(call)?) {
+    for row in headings.into_iter().chain(rows(call)?) {
         for (index, cell) in row.iter().enumerate() {
             if index > 0 {
                 text.push(separator);
@@ -80,11 +86,20 @@ pub(super) fn write_csv(call: &Call<'_>) -> Result<Value, Condition> {
         }
         text.push('\n');
     }
-    match call.key_string("file")? {
-        Some(path) => write_whole(call, path, text.as_bytes())?,
+    match file {
+        Some(path) => write_whole(call, path, text.as_bytes(), append)?,
         None => print(call, &text)?,
     }
     Ok(host::nil())
+}
+
+/// Whether a file is empty, or does not exist.
+fn is_empty(call: &Call<'_>, path: &str) -> Result<bool, Condition> {
+    match std::fs::metadata(call.writable(path)?) {
+        Ok(file) => Ok(file.len() == 0),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(cause) => Err(cannot_write(call, path, &cause)),
+    }
 }
 
 /// Writes a field, in quotes where necessary. An empty field that is alone in its row is quoted,

@@ -26,7 +26,7 @@ const FETCHED: [(&str, &str); 4] = [
 ];
 
 /// Gmail's extensions.
-const GMAIL: &str = "X-GM-EXT-1";
+pub(super) const GMAIL: &str = "X-GM-EXT-1";
 
 /// Status items of a request, split into those that are sent and the one that is known.
 #[derive(Debug, Clone, Default)]

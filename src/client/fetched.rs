@@ -9,7 +9,9 @@ use super::messages::{Fetch, FetchReader};
 use super::pending::Pending;
 use super::spool::read;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
-use crate::proto::imap::{Data, DateTime, Envelope, FetchItems, Messages, Structure, Token};
+use crate::proto::imap::{
+    Data, DateTime, Envelope, FetchItems, Messages, Structure, Token, Tokens, utf7,
+};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -24,6 +26,8 @@ pub struct Fetched {
     pub uid: Option<u32>,
     /// FLAGS, as the server spells them: `\Seen`, `$Forwarded`.
     pub flags: Option<Vec<String>>,
+    /// X-GM-LABELS, Gmail's labels, decoded; those of the system begin with `\`.
+    pub labels: Option<Vec<String>>,
     /// RFC822.SIZE, in bytes.
     pub size: Option<u64>,
     /// INTERNALDATE.
@@ -53,6 +57,8 @@ impl Fetched {
             } else if is("FLAGS") {
                 let text = |flag: &[u8]| String::from_utf8_lossy(flag).into_owned();
                 self.flags = Some(items.flags()?.into_iter().map(text).collect());
+            } else if is("X-GM-LABELS") {
+                self.labels = items.inside().map(labels).transpose()?;
             } else if is("RFC822.SIZE") {
                 self.size = value.number();
             } else if is("INTERNALDATE") {
@@ -69,6 +75,23 @@ impl Fetched {
             }
         }
         Ok(())
+    }
+}
+
+/// Reads labels up to the end of their list.
+fn labels(tokens: &mut Tokens<'_>) -> Result<Vec<String>, Error> {
+    let mut labels = Vec::new();
+    loop {
+        match tokens.expect_token()? {
+            Token::Close => return Ok(labels),
+            token => match token.bytes() {
+                Some(label) => labels.push(
+                    utf7::decode(&label)
+                        .unwrap_or_else(|| String::from_utf8_lossy(&label).into_owned()),
+                ),
+                None => tokens.skip_value(token)?,
+            },
+        }
     }
 }
 

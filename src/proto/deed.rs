@@ -76,6 +76,13 @@ pub enum Act {
         /// 7162).
         unchanged_since: Option<u64>,
     },
+    /// Gmail's STORE of X-GM-LABELS sets, adds or removes labels.
+    StoreLabels {
+        /// How the labels change.
+        mode: StoreMode,
+        /// The labels; those of the system begin with `\`.
+        labels: Vec<String>,
+    },
     /// A FETCH sets `\Seen`.
     MarkSeen,
     /// A SELECT clears `\Recent` on the letters that have it.
@@ -133,6 +140,7 @@ impl Act {
                 | Act::SetMetadata { .. }
                 | Act::Move { .. }
                 | Act::StoreFlags { unchanged_since: None, .. }
+                | Act::StoreLabels { .. }
                 | Act::MarkSeen
                 | Act::TakeRecent
                 | Act::Expunge
@@ -151,6 +159,7 @@ impl Act {
             Act::MarkForRemoval => Reversal::By(Act::Unmark),
             Act::Append { .. } | Act::Copy { .. } | Act::Move { .. } => Reversal::RemoveResult,
             Act::StoreFlags { .. }
+            | Act::StoreLabels { .. }
             | Act::MarkSeen
             | Act::Unmark
             | Act::SetRights { .. }
@@ -292,6 +301,7 @@ impl fmt::Display for Deed {
             Act::Copy { to } => format!("copy to {to:?} letters of"),
             Act::Move { to } => format!("move to {to:?} letters of"),
             Act::StoreFlags { .. } => "change flags of letters in".to_owned(),
+            Act::StoreLabels { .. } => "change labels of letters in".to_owned(),
             Act::MarkSeen => "set \\Seen on letters of".to_owned(),
             Act::TakeRecent => "take \\Recent from letters of".to_owned(),
             Act::Expunge => "remove letters from".to_owned(),

@@ -85,6 +85,8 @@ fn right(parameter: &str) -> &'static str {
         "messages" | "message" | "modseq" => "1",
         "letters" => "'()",
         "flags" => ":work",
+        "labels" => "\"work\"",
+        "bytes" => "(bytes 1)",
         "parts" => "\"flags\"",
         "items" => "'(:messages)",
         "expression" => ":all",

@@ -99,6 +99,15 @@ fn csv_goes_to_a_file_whole_and_only_where_it_may() {
     assert!(error.contains(":not-allowed"), "{error}");
     assert_eq!(outcome(&["eval", &form]), (0, "nil\n".into(), String::new()));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "n;subject;x\n1;\"a;b\";\n");
+    for expected in ["n,b\n1,2\n", "n,b\n1,2\n1,2\n"] {
+        let file = folder.path().join("more.csv");
+        let form = format!(
+            "(write-csv '((1 2)) :columns '(n b) :append t :file {:?})",
+            file.to_str().unwrap()
+        );
+        assert_eq!(outcome(&["eval", &form]), (0, "nil\n".into(), String::new()));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
+    }
 }
 
 #[test]

@@ -250,6 +250,16 @@ fn mod_sequences_are_sent_as_rfc_7162_has_them() {
         read_back(command.clone().unwrap());
         assert_eq!(sent(command), expected);
     }
+    // Gmail's own, which the decoder does not know.
+    let labels = ["To Do", "\\Important", "gr\u{fc}n", "a{3}"].map(str::to_owned);
+    assert_eq!(
+        sent(Command::store_labels(&uids, StoreMode::Remove, &labels)),
+        "UID STORE 1:5,7 -X-GM-LABELS (\"To Do\" \\Important \"gr&APw-n\" \"a{3}\")"
+    );
+    for wrong in ["a\r\nb", "\\a b", "\\", "\0"] {
+        let wrong = [wrong.to_owned()];
+        assert!(Command::store_labels(&uids, StoreMode::Add, &wrong).is_err(), "{wrong:?}");
+    }
     for wrong in [since(Some("1:*")), Since { modseq: 0, ..since(None) }] {
         assert!(Command::select_since("INBOX", false, &wrong).is_err(), "{wrong:?}");
     }

@@ -10,6 +10,7 @@ use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::{CopiedUids, MessageId, Messages};
 use postoffice::proto::witness::{Ending, ReadOnly, Refusal, Wanted, Witness, Witnesses};
+use postoffice::sandbox::{Extension, Extensions, Options};
 use postoffice::transport::Connector;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -362,6 +363,26 @@ fn quit_removes_and_the_witness_knows_which() {
         ]
     );
     assert_eq!(server.store().letters(&server.user, "INBOX").len(), 1);
+}
+
+#[test]
+fn labels_are_a_change_of_their_own() {
+    let extensions = Extensions::default().with(Extension::Gmail);
+    let server = Server::sandbox(Options { extensions, ..empty() });
+    server.with_letters(&["Subject: x\n\nx\n"]).close();
+    let notes = Arc::new(Notes::default());
+    let mut client = imap(&server, &watched(notes.clone()));
+    client.select("INBOX", false).unwrap();
+    notes.take();
+    client.store_labels(&one(true), StoreMode::Add, &["work".to_owned()]).unwrap();
+    assert_eq!(notes.take(), ["change labels of letters in \"INBOX\" on 127.0.0.1", "Done"]);
+    let mut client = imap(&server, &watched(Arc::new(ReadOnly)));
+    client.select("INBOX", true).unwrap();
+    let refused = client.store_labels(&one(true), StoreMode::Remove, &["work".to_owned()]);
+    assert!(matches!(refused, Err(Error::Limit(_))), "{refused:?}");
+    let act = Act::StoreLabels { mode: StoreMode::Add, labels: vec!["work".into()] };
+    assert_eq!(act.reversal("a"), Reversal::RestorePrevious);
+    assert!(act.is_repeatable());
 }
 
 #[test]

@@ -25,9 +25,16 @@ fn session(server: &Server) -> Session {
     let (user, password, port) = (&server.user, &server.password, server.port);
     let setup = format!(
         r#"(defun log-in () (make-imap-connection "127.0.0.1" :port {port} :user "{user}" :password "{password}" :auth :{auth}))
+           (define-account work :host "127.0.0.1" :port {port} :user "{user}" :password "{password}" :auth :{auth})
            (setq mb (log-in))
            (select-mailbox mb "inbox")
            (setq all (select-letters mb :all))
+           (defun slurp (path)
+             (with-open-file (in path)
+               (let ((lines '()))
+                 (do ((line (read-line in nil nil) (read-line in nil nil)))
+                     ((null line) (format nil "~{{~a~%~}}" (reverse lines)))
+                   (push line lines)))))
            (defun identifier-of (thunk)
              (handler-case (funcall thunk) (po-error (c) (po-condition-identifier c))))"#,
         auth = if server.is_sandbox() { "plain" } else { "login" }
@@ -46,19 +53,22 @@ fn servers() -> impl Iterator<Item = Server> {
 /// Evaluates the forms one after the other, on every server. An empty result is any.
 #[track_caller]
 fn check(forms: &[(&str, &str)]) {
-    for server in servers() {
-        let mut session = session(&server);
-        for (form, expected) in forms {
-            if expected.is_empty() {
-                assert!(session.evaluate(form).result.is_ok(), "{form}");
-                continue;
-            }
-            let value = match session.evaluate(form).result {
-                Ok(value) => value,
-                Err(report) => report.condition.message,
-            };
-            assert_eq!(value, *expected, "{form} on {}", server.name);
+    servers().for_each(|server| check_on(&server, forms));
+}
+
+#[track_caller]
+fn check_on(server: &Server, forms: &[(&str, &str)]) {
+    let mut session = session(server);
+    for (form, expected) in forms {
+        if expected.is_empty() {
+            assert!(session.evaluate(form).result.is_ok(), "{form}");
+            continue;
         }
+        let value = match session.evaluate(form).result {
+            Ok(value) => value,
+            Err(report) => report.condition.message,
+        };
+        assert_eq!(value, *expected, "{form} on {}", server.name);
     }
 }
 
@@ -225,7 +235,7 @@ fn verbs_do_it_for_the_letters_that_are_there_and_count_the_others() {
         ),
         (
             r#"(move-letters all :to 5)"#,
-            "move-letters: :to: expected the name of a mailbox, or a list (mailbox-object \"name\"), got 5",
+            "move-letters: :to: expected the name of a mailbox, or a list (mailbox-object \"name\") or (account \"name\"), got 5",
         ),
         (
             "(identifier-of (lambda () (move-letters (select-letters mb :all) :to \"nowhere\")))",
@@ -498,5 +508,217 @@ fn a_lost_connection_is_mended_on_the_way() {
                (lose)
                (list subjects (multiple-value-list (move-letters all :to "box")) (mailbox-name mb))))"#,
         r#"((nil nil nil "l.b.example" nil) (5 0) "inbox")"#,
+    )]);
+}
+
+#[test]
+fn letters_go_to_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    std::fs::write(folder.path().join("1.eml"), "older").unwrap();
+    check(&[
+        (r#"(multiple-value-list (copy-letters (first (letters->list all)) :to "box"))"#, "(1 0)"),
+        (r#"(setq boxed (select-letters mb :all :mailbox "box"))"#, ""),
+        (&format!(r#"(multiple-value-list (save-letters (list all boxed) "{path}"))"#), "(6 0)"),
+        (
+            &format!(
+                r#"(mapcar (lambda (n) (let ((l (parse-letter (slurp (format nil "{path}/~a.eml" n))))) (letter-subject l))) '(1 4 "1-2"))"#
+            ),
+            r#"("Invoice 7" "offer" "Invoice 7")"#,
+        ),
+        (
+            &format!(
+                r#"(multiple-value-list (save-letters (fifth (letters->list all)) "{path}" :prefix "x-"))"#
+            ),
+            "(1 0)",
+        ),
+        (&format!(r#"(probe-file "{path}/x-5.eml")"#), ""),
+        (&format!(r#"(multiple-value-list (save-letters '() "{path}"))"#), "(0 0)"),
+        (
+            &format!(
+                r#"(multiple-value-list (save-letters (list boxed all) "{path}/all.mbox" :mbox t))"#
+            ),
+            "(6 0)",
+        ),
+        (
+            "(map-letters (lambda (l) (member :\\\\seen (letter-flags l))) (select-letters mb :all))",
+            "(nil nil nil nil nil)",
+        ),
+        ("(delete-letters (second (letters->list all)))", ""),
+        (&format!(r#"(multiple-value-list (save-letters all "{path}" :prefix "y-"))"#), "(4 1)"),
+        (&format!(r#"(identifier-of (lambda () (save-letters all "{path}/none")))"#), ":file"),
+        (
+            &format!(r#"(identifier-of (lambda () (save-letters all "{path}" :prefix "../x")))"#),
+            ":syntax-error",
+        ),
+        (&format!(r#"(identifier-of (lambda () (save-letters 5 "{path}")))"#), ":syntax-error"),
+        (&format!(r#"(save-letters mb '(1 2) "{path}" :prefix "n")"#), "(1 2)"),
+    ]);
+}
+
+#[test]
+fn letters_go_to_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    check(&[
+        (r#"(pipe-letters all "sh" "-c" "grep -q offer")"#, "(1 1 1 0 0)"),
+        (
+            &format!(
+                r#"(progn (pipe-letters (second (letters->list all)) "tee" "{path}/one") (letter-list-id (slurp "{path}/one")))"#
+            ),
+            r#""l.b.example""#,
+        ),
+        (r#"(pipe-letters all "sh" "-c" "exit $(($1 + 1))" "x" "2")"#, "(3 3 3 3 3)"),
+        // A program need not read.
+        (r#"(pipe-letters all "true")"#, "(0 0 0 0 0)"),
+        (r#"(pipe-letters '() "no such program")"#, "nil"),
+        (r#"(identifier-of (lambda () (pipe-letters all "no such program")))"#, ":file"),
+        (r#"(identifier-of (lambda () (pipe-letters all "true" 5)))"#, ":syntax-error"),
+        (r#"(identifier-of (lambda () (pipe-letters 5 "true")))"#, ":syntax-error"),
+        (
+            "(map-letters (lambda (l) (member :\\\\seen (letter-flags l))) (select-letters mb :all))",
+            "(nil nil nil nil nil)",
+        ),
+        ("(delete-letters (second (letters->list all)))", ""),
+        (r#"(pipe-letters all "true")"#, "(0 nil 0 0 0)"),
+    ]);
+}
+
+#[test]
+fn accounts_stand_where_mailboxes_may() {
+    check(&[
+        ("(letters-count (select-letters :all :account 'work))", "5"),
+        (
+            r#"(letters-count (select-letters '(:subject "offer") :account "work" :mailbox '("inbox" "box")))"#,
+            "2",
+        ),
+        (
+            r#"(multiple-value-list (move-letters (select-letters mb '(:subject "offer")) :to '(work "box")))"#,
+            "(2 0)",
+        ),
+        (r#"(multiple-value-list (copy-letters all :to '(work "new") :create t))"#, "(3 2)"),
+        (
+            r#"(setq new (select-letters :all :account '(work) :mailbox "new"))"#,
+            r#"#<3 letters of new: "Invoice 7", "grün", "no sender">"#,
+        ),
+        // One connection serves all, also on the letters' own server.
+        (r#"(multiple-value-list (move-letters new :to '(work "box")))"#, "(3 0)"),
+        (
+            r#"(letters-count (letters-union (select-letters :all :account 'work :mailbox "box")))"#,
+            "5",
+        ),
+        ("(identifier-of (lambda () (select-letters :all :account 'home)))", ":syntax-error"),
+        ("(identifier-of (lambda () (select-letters :nonsense :account 'work)))", ":syntax-error"),
+        ("(identifier-of (lambda () (select-letters mb :all :account 'work)))", ":syntax-error"),
+        (r#"(identifier-of (lambda () (move-letters all :to '(home "box"))))"#, ":syntax-error"),
+        (
+            r#"(identifier-of (lambda () (move-letters all :to '(work "nowhere"))))"#,
+            ":error-response",
+        ),
+        ("(letters-count (select-letters mb :all))", "3"),
+    ]);
+}
+
+#[test]
+fn an_account_has_one_connection_and_gets_another_when_it_is_closed() {
+    let server = Server::sandbox(empty());
+    let mut session = session(&server);
+    let logins = || {
+        let received = server.received();
+        received.iter().filter(|one| one.starts_with("Authenticate")).count()
+    };
+    let before = logins();
+    let all = "(letters-count (select-letters :all :account 'work))";
+    assert_eq!(session.evaluate(all).text(), "5");
+    let form = r#"(copy-letters (select-letters :all :account 'work) :to '(work "box"))"#;
+    assert_eq!(session.evaluate(form).text(), "5");
+    assert_eq!(logins() - before, 1);
+    let received = server.received();
+    let last = received.iter().rev().take_while(|one| !one.starts_with("Authenticate"));
+    let last: Vec<&str> = last.filter_map(|one| one.split(' ').next()).collect();
+    assert_eq!(last, ["Copy", "Fetch", "Search", "Search", "Select", "List", "Id"]);
+    server.the_sandbox().disconnect_all();
+    assert!(session.evaluate(all).result.is_err()); // the loss is noticed
+    assert_eq!(session.evaluate(all).text(), "5");
+    assert_eq!(logins() - before, 2);
+}
+
+/// Labels as on Gmail, and as keywords elsewhere.
+const LABELS: [(&str, &str); 12] = [
+    ("(defun labels (l) (sort (remove-if-not #'stringp (letter-labels l)) #'string<))", ""),
+    ("(defun nth-letter (n) (nth n (letters->list all)))", ""),
+    ("(map-letters #'letter-labels all)", "(nil nil nil nil nil)"),
+    (r#"(multiple-value-list (label-letters all "To Do"))"#, "(5 0)"),
+    (r#"(multiple-value-list (label-letters (nth-letter 0) '("R&D" "grün" "a(b)*")))"#, "(1 0)"),
+    ("(labels (nth-letter 0))", r#"("R&D" "To Do" "a(b)*" "grün")"#),
+    (r#"(multiple-value-list (unlabel-letters all '("To Do" "none")))"#, "(5 0)"),
+    ("(map-letters #'labels all)", r#"(("R&D" "a(b)*" "grün") nil nil nil nil)"#),
+    ("(multiple-value-list (label-letters all '()))", "(5 0)"),
+    (r#"(letter-labels "Subject: x")"#, "nil"),
+    ("(delete-letters (nth-letter 1))", ""),
+    (r#"(multiple-value-list (label-letters all "late"))"#, "(4 1)"),
+];
+
+fn gmail() -> Server {
+    let extensions = Extensions::default().with(Extension::Gmail);
+    Server::sandbox(Options { extensions, ..empty() })
+}
+
+#[test]
+fn labels_are_given_and_taken_away() {
+    check(&LABELS);
+    check_on(&gmail(), &LABELS);
+}
+
+#[test]
+fn labels_are_gmails_own_there_and_keywords_elsewhere() {
+    check_on(
+        &gmail(),
+        &[
+            (r#"(label-letters all '("work" :\\important))"#, ""),
+            ("(letter-labels (first (letters->list all)))", r#"("work" :\\important)"#),
+            ("(letter-flags (first (letters->list all)))", "nil"),
+            (
+                r#"(fetch-field 1 "x-gm-labels" (fetch-parts mb 1 "x-gm-labels"))"#,
+                r#"("work" :\\important)"#,
+            ),
+            ("(unlabel-letters all :\\\\important)", ""),
+            ("(alter-flags mb 1 :flags :\\\\seen :silent t)", "nil"),
+            ("(letter-labels (first (letters->list all)))", r#"("work")"#),
+            (r#"(copy-letters (first (letters->list all)) :to "box")"#, ""),
+            (
+                r#"(map-letters #'letter-labels (select-letters mb :all :mailbox "box"))"#,
+                r#"(("work"))"#,
+            ),
+        ],
+    );
+    check(&[
+        (r#"(label-letters all "To Do")"#, ""),
+        (r#"(letters-uids (select-letters mb '(:keyword :to&aca-do)))"#, "(1 2 3 4 5)"),
+        ("(flag-letters (first (letters->list all)) :other)", ""),
+        (
+            r#"(not (member "other" (letter-labels (first (letters->list all))) :test #'string=))"#,
+            "nil",
+        ),
+        ("(identifier-of (lambda () (label-letters all :\\\\important)))", ":unsupported"),
+        ("(identifier-of (lambda () (fetch-parts mb 1 \"x-gm-labels\")))", ":error-response"),
+    ]);
+}
+
+#[test]
+fn labels_that_are_none_are_refused() {
+    let wrong = ["5", ":work", "\"\"", "\"\\\\Seen\"", "'(\"x\" 5)", "\"a\nb\""];
+    for label in wrong {
+        check_on(
+            &gmail(),
+            &[(
+                &format!("(identifier-of (lambda () (label-letters all {label})))"),
+                ":syntax-error",
+            )],
+        );
+    }
+    check(&[(
+        r#"(identifier-of (lambda () (label-letters (select-letters mb :all :read-only t) "x")))"#,
+        ":error-response",
     )]);
 }

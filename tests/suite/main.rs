@@ -54,6 +54,8 @@ mod growth;
 mod hostile;
 #[cfg(feature = "sandbox")]
 mod identity;
+#[cfg(all(feature = "host", feature = "sandbox"))]
+mod jobs;
 #[cfg(feature = "host")]
 mod language;
 #[cfg(feature = "host")]
@@ -99,6 +101,8 @@ mod sandbox;
 mod saving;
 #[cfg(feature = "host")]
 mod scheme;
+#[cfg(feature = "cli")]
+mod scripts;
 #[cfg(feature = "host")]
 mod searching;
 #[cfg(feature = "cli")]

@@ -7,8 +7,9 @@
 
 use super::{Letter, Origin, are_letters, letters, letters_in};
 use crate::api::Answer;
+use crate::api::accounts::is_account;
 use crate::api::copying::{copy_between, with_note};
-use crate::api::flags::flags;
+use crate::api::flags::{flag_text, flags};
 use crate::api::mailbox::deliver_warnings;
 use crate::api::messages::or_create;
 use crate::api::objects::ImapMailbox;
@@ -19,7 +20,7 @@ use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run, Value};
 use crate::mime::decode_text;
 use crate::proto::imap::command::StoreMode;
-use crate::proto::imap::{Messages, SequenceSet};
+use crate::proto::imap::{Flag, Messages, SequenceSet};
 use crate::shown::escape_controls;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -80,13 +81,13 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
         "move-letters",
         "(letters &key to create)",
         "Moves letters to a mailbox. Returns two integers: how many were moved, and how many were not there any more.
-letters: a letter or a set, as select-letters returns it, or a list of these. :to  the name of a mailbox on the letters' own server, or a list (mb \"name\") for one on another connection; a letter is removed here only after it was stored there. :create  t creates the mailbox if it does not exist.
+letters: a letter or a set, as select-letters returns it, or a list of these. :to  the name of a mailbox on the letters' own server, or a list (mb \"name\") for one on another connection, or '(work \"name\") for one of an account, whose connection is that of select-letters; a letter is removed here only after it was stored there. :create  t creates the mailbox if it does not exist.
 Without MOVE and UIDPLUS, if other letters of the mailbox are marked :\\\\deleted, the letters are copied and stay, marked, with a warning; they do not count as moved.
 Errors: :error-response, also for letters that were selected read-only; :stale when a mailbox has another UIDVALIDITY than when its letters were selected. Letters that were moved before an error stay moved, and no letter is lost.",
         Run::Scheme(
             "(lambda (letters &key to create)
                (%for-letter-groups (%letter-groups \"move-letters\" letters to)
-                 (lambda (group) (%move-group group to create))))",
+                 (lambda (group) (%move-group group (%destination to) create))))",
         ),
     ).checked(),
     Function::new(
@@ -96,7 +97,7 @@ Errors: :error-response, also for letters that were selected read-only; :stale w
         Run::Scheme(
             "(lambda (letters &key to create)
                (%for-letter-groups (%letter-groups \"copy-letters\" letters to)
-                 (lambda (group) (%copy-group group to create))))",
+                 (lambda (group) (%copy-group group (%destination to) create))))",
         ),
     ).inside_of("copy-letters").checked(),
     Function::new(
@@ -133,6 +134,19 @@ letters: as for move-letters. flags: a flag such as :\\\\seen or :junk, or a lis
         "Takes flags away from letters. Arguments, values and errors as for flag-letters.",
     ).checked(),
     Function::native(
+        "label-letters",
+        "(letters labels)",
+        |call| store_labels(call, StoreMode::Add),
+        "Gives letters labels. On Gmail these are its labels; on other servers keywords, in which a name that no keyword can carry is kept in modified UTF-7, as names of mailboxes are: \"To Do\" is the keyword To&ACA-Do. Returns two integers: how many letters there were, and how many were not there any more.
+letters: as for move-letters. labels: a string or a list of strings; on Gmail also flags such as :\\\\important for the labels of its system. Errors: :syntax-error, :stale; :unsupported for a label that the server cannot have; :error-response, also for letters that were selected read-only.",
+    ).checked(),
+    Function::native(
+        "unlabel-letters",
+        "(letters labels)",
+        |call| store_labels(call, StoreMode::Remove),
+        "Takes labels away from letters. Arguments, values and errors as for label-letters.",
+    ).checked(),
+    Function::native(
         "%letter-line",
         "(letter)",
         letter_line,
@@ -157,13 +171,17 @@ pub(super) struct Group {
 }
 
 impl Group {
+    pub(super) fn messages(&self) -> Messages {
+        Messages::uids(self.uids.iter().copied())
+    }
+
     /// Those of its letters that are still there. The mailbox is selected.
     fn there(&self, client: &mut ImapClient) -> Result<SequenceSet, Error> {
-        client.uids_of(&Messages::uids(self.uids.iter().copied()))
+        client.uids_of(&self.messages())
     }
 }
 
-fn grouped(letters: &[Arc<Letter>]) -> Vec<Group> {
+pub(super) fn grouped(letters: &[Arc<Letter>]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for letter in letters {
         let same = |group: &&mut Group| group.origin.place.is_same(&letter.origin().place);
@@ -191,8 +209,12 @@ fn letter_groups(call: &Call<'_>) -> Answer {
     let function = host::as_str(required(call, 0)).unwrap_or_else(|| call.name());
     let to = required(call, 2);
     let found = letters_in(function, "letters", required(call, 1))?;
-    if host::kind_of(to) != host::ValueKind::True && Destination::of(to).is_none() {
-        let expected = "the name of a mailbox, or a list (mailbox-object \"name\")";
+    if host::kind_of(to) != host::ValueKind::True
+        && Destination::of(to).is_none()
+        && !is_of_account(to)
+    {
+        let expected =
+            "the name of a mailbox, or a list (mailbox-object \"name\") or (account \"name\")";
         return Err(host::wrong_argument(function, ":to", expected, to));
     }
     if function != "copy-letters" {
@@ -223,6 +245,12 @@ impl Destination {
         let connection = Some(host::downcast::<ImapMailbox>(connection)?);
         Some(Destination { connection, name: host::as_str(name)?.to_owned() })
     }
+}
+
+/// Whether the value is `(account "name")`.
+fn is_of_account(value: &Value) -> bool {
+    let parts: Vec<Value> = host::as_list(value).into_iter().flatten().collect();
+    matches!(&parts[..], [account, name] if is_account(account) && host::as_str(name).is_some())
 }
 
 /// How many letters were dealt with, and how many were there.
@@ -311,13 +339,48 @@ fn delete_group(call: &Call<'_>) -> Answer {
 fn store(call: &Call<'_>, mode: StoreMode) -> Answer {
     let letters = letters(call, 0)?;
     let flags = flags(call, "flags", required(call, 1))?;
-    check_changeable(call.name(), &letters)?;
+    change_flags(call, &letters, |client, there| client.store_silently(there, mode, &flags))
+}
+
+/// Adds or takes away labels.
+fn store_labels(call: &Call<'_>, mode: StoreMode) -> Answer {
+    let letters = letters(call, 0)?;
+    let expected = "a label, a string without line ends, or a list of them; on Gmail also :\\\\important and the like";
+    let label = |value: &Value| match host::as_str(value) {
+        Some(label) => {
+            let is_label = !label.is_empty()
+                && !label.starts_with('\\')
+                && !label.contains(['\0', '\r', '\n']);
+            is_label.then(|| label.to_owned())
+        }
+        None => flag_text(value).filter(|flag| flag.starts_with('\\') && Flag::new(flag).is_ok()),
+    };
+    let labels: Vec<String> = call.typed(1, expected, |value| match host::as_list(value) {
+        Some(mut items) => items.try_fold(Vec::new(), |mut found, item| {
+            found.push(label(&item)?);
+            Some(found)
+        }),
+        None => label(value).map(|label| vec![label]),
+    })?;
+    change_flags(call, &letters, |client, there| match labels.is_empty() {
+        true => Ok(()),
+        false => client.store_labels(there, mode, &labels),
+    })
+}
+
+/// Changes flags or labels, in one command for each mailbox. Returns how many letters there were, and how many were gone.
+fn change_flags(
+    call: &Call<'_>,
+    letters: &[Arc<Letter>],
+    change: impl Fn(&mut ImapClient, &Messages) -> Result<(), Error>,
+) -> Answer {
+    check_changeable(call.name(), letters)?;
     let mut there = 0;
-    for group in grouped(&letters) {
+    for group in grouped(letters) {
         there += group.origin.run(call, |client| {
             let there = group.there(client)?;
             if !there.is_empty() {
-                client.store_silently(&Messages::Uids(there.clone()), mode, &flags)?;
+                change(client, &Messages::Uids(there.clone()))?;
             }
             Ok(size(&there))
         })?;

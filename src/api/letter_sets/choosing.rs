@@ -16,14 +16,41 @@ use std::sync::Arc;
 /// The rows of the topic "Sets of letters".
 pub(in crate::api) const FUNCTIONS: &[Function] = &[
     Function::native(
-        "select-letters",
-        "(mb expression &key mailbox read-only exact)",
+        "%select-letters",
+        "(mb expression &key account mailbox read-only exact)",
         select_letters,
+        "Does the work of select-letters. Arguments and result as there, but for accounts.",
+    ).typed(&[("read-only", Type::Truth), ("exact", Type::Truth)]).inside_of("select-letters").checked(),
+    Function::new(
+        "%select-in-accounts",
+        "(accounts expression keys)",
+        "Does the work of select-letters for accounts. Checks the other arguments before it connects.",
+        Run::Scheme(
+            "(lambda (accounts expression keys)
+               (apply %select-letters '() expression keys)
+               (apply %select-letters
+                      (mapcar %account-mailbox (if (consp accounts) accounts (list accounts)))
+                      expression
+                      (if (member :mailbox keys) keys (append keys '(:mailbox \"inbox\")))))",
+        ),
+    ).inside_of("select-letters").checked(),
+    Function::new(
+        "select-letters",
+        "(mb expression &rest options)",
         "The letters that a search finds, a set in the mailbox's order. A letter of a set means the same letter whatever happens to message numbers; letter-subject and the others read it, move-letters and the others change it.
-mb: a mailbox object, or a list of them. expression, :exact  as for search-mailbox. :mailbox  the name of a mailbox to search, or a list of names, of which an empty one finds nothing; by default the mailbox that is selected. :read-only  t selects it read-only.
+It is called in two ways:
+(select-letters mb expression :mailbox name :read-only nil :exact nil) searches on connections. mb: a mailbox object, or a list of them.
+(select-letters expression :account 'work :mailbox \"inbox\" :read-only nil :exact nil) searches in an account. :account  its name from define-account, a symbol or a string, or a list of names; it stands right after the expression. The connection is made when it is first needed, and kept until the program ends.
+expression, :exact  as for search-mailbox. :mailbox  the name of a mailbox to search, or a list of names, of which an empty one finds nothing; by default the mailbox that is selected, in an account the inbox. :read-only  t selects it read-only.
 What is done with a letter selects the letter's mailbox for that time; for the other functions the mailbox stays selected that the script selected.
-Errors: :syntax-error for a malformed expression, :error-response when no mailbox is selected or there is none of that name.",
-    ).typed(&[("read-only", Type::Truth), ("exact", Type::Truth)]).checked(),
+Errors: :syntax-error for a malformed expression, :error-response when no mailbox is selected or there is none of that name; with :account, those of connect.",
+        Run::Scheme(
+            "(lambda (mb expression . options)
+               (if (and (eq expression :account) (consp options))
+                   (%select-in-accounts (%car options) mb (%cdr options))
+                   (apply %select-letters mb expression options)))",
+        ),
+    ).checked(),
     Function::native(
         "%search-here",
         "(mb expression)",
@@ -187,6 +214,10 @@ fn letter_key_for(call: &Call<'_>) -> Answer {
 
 fn select_letters(call: &Call<'_>) -> Answer {
     check(call.name(), required(call, 1))?; // before a mailbox is selected
+    if let Some(account) = call.key("account") {
+        let expected = "no mailbox object beside it: (select-letters expression :account name)";
+        return Err(call.wrong(":account", expected, account));
+    }
     let expected = "a mailbox, as make-imap-connection returns it, or a list of them";
     let mailboxes = call.typed(0, expected, |value| {
         if let Some(mailbox) = host::downcast::<ImapMailbox>(value) {

@@ -9,13 +9,14 @@
 //! | [`Kind::Brief`] | FLAGS, INTERNALDATE, RFC822.SIZE | all letters of the batch |
 //! | [`Kind::Overview`] | these and ENVELOPE | all letters of the batch |
 //! | [`Kind::Fields`] | some header fields | all letters of the batch |
+//! | [`Kind::Labels`] | X-GM-LABELS; elsewhere labels are keywords, and brief facts | all letters of the batch |
 //! | [`Kind::Header`] | whole headers | this letter and 255 after it; only the last of these pieces is kept |
 //! | whole letters | BODY.PEEK[] | this letter and, if they are read in order, those after it, a megabyte or so; only the last of these pieces is kept |
 //!
 //! Nothing here sets `\Seen`.
 
 use super::{Batch, Letter};
-use crate::client::{Fetched, ImapClient};
+use crate::client::{Fetched, ImapClient, label_of_keyword};
 use crate::condition::Condition;
 use crate::host::Call;
 use crate::mime;
@@ -44,6 +45,8 @@ pub(super) enum Kind {
     Field(String),
     /// The whole header.
     Header,
+    /// Gmail's labels.
+    Labels,
 }
 
 /// What is known of the letters of one origin.
@@ -53,6 +56,7 @@ pub(super) struct Facts {
     envelopes: HashMap<u32, Arc<Envelope>>,
     /// By the kind that was asked, and by UID: the fields as they came.
     headers: HashMap<Kind, HashMap<u32, Arc<[u8]>>>,
+    labels: HashMap<u32, Vec<String>>,
     /// The letters that were asked for, by kind.
     asked: HashMap<Kind, HashSet<u32>>,
     /// Letters whose flags a verb has changed since.
@@ -136,6 +140,7 @@ impl Kind {
             Kind::Fields(names) => fields(names),
             Kind::Field(name) => fields(name),
             Kind::Header => "(UID BODY.PEEK[HEADER])".to_owned(),
+            Kind::Labels => "(UID X-GM-LABELS)".to_owned(),
         }
     }
 }
@@ -181,6 +186,7 @@ impl Facts {
                     self.envelopes.insert(uid, Arc::new(envelope));
                 }
             }
+            Kind::Labels => _ = self.labels.insert(uid, fetched.labels.unwrap_or_default()),
             Kind::Fields(_) | Kind::Field(_) | Kind::Header => {
                 if let Some((_, text)) = fetched.texts.into_iter().next() {
                     self.headers.entry(kind.clone()).or_default().insert(uid, text.into());
@@ -195,6 +201,19 @@ impl Letter {
     pub(super) fn brief(&self, call: &Call<'_>) -> Result<Option<Brief>, Condition> {
         self.batch.know(call, &Kind::Brief, self.uid)?;
         Ok(self.batch.facts().brief.get(&self.uid).cloned())
+    }
+
+    /// The labels; those of Gmail's system begin with `\`. `None` if the letter has left the mailbox.
+    pub(super) fn labels(&self, call: &Call<'_>) -> Result<Option<Vec<String>>, Condition> {
+        if !self.origin().place.mailbox.client().has_labels() {
+            let keywords = |brief: Brief| {
+                let own = brief.flags.into_iter().filter(|flag| !flag.starts_with('\\'));
+                own.map(|keyword| label_of_keyword(&keyword)).collect()
+            };
+            return Ok(self.brief(call)?.map(keywords));
+        }
+        self.batch.know(call, &Kind::Labels, self.uid)?;
+        Ok(self.batch.facts().labels.get(&self.uid).cloned())
     }
 
     /// The envelope; `None` if the letter has left the mailbox.
@@ -284,8 +303,12 @@ impl Letter {
         Some((crate::shown::escape_controls(&from), subject))
     }
 
-    /// Notes that a verb has changed flags: they are asked for again.
+    /// Notes that a verb has changed flags or labels: they are asked for again.
     pub(super) fn forget_flags(&self) {
-        self.batch.facts().changed.insert(self.uid);
+        let mut facts = self.batch.facts();
+        facts.changed.insert(self.uid);
+        if let Some(asked) = facts.asked.get_mut(&Kind::Labels) {
+            asked.remove(&self.uid);
+        }
     }
 }

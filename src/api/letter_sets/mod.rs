@@ -19,16 +19,19 @@
 //! | `choosing` | `select-letters`, the algebra of sets, groups and orders |
 //! | `finding` | searches mailboxes, also by what is decided here |
 //! | `changing` | `move-letters` and the other verbs |
+//! | `handing_over` | `save-letters` and `pipe-letters`: letters for files and programs |
 
 mod changing;
 mod choosing;
 mod facts;
 mod finding;
+mod handing_over;
 mod reading;
 
 pub(super) use changing::FUNCTIONS as CHANGING;
 pub(super) use choosing::FUNCTIONS as CHOOSING;
 pub(super) use finding::{Target, find, with_threads};
+pub(super) use handing_over::FUNCTIONS as HANDING_OVER;
 pub(super) use reading::{FUNCTIONS as READING, list_identifier, whole_letter};
 
 use super::mailbox::on;

@@ -8,7 +8,7 @@
 use super::Letter;
 use super::facts::Kind;
 use crate::api::Answer;
-use crate::api::flags::flag_list;
+use crate::api::flags::{flag_list, flag_value};
 use crate::api::parts::letter_of_part;
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Type, UNIX_EPOCH, Value};
@@ -75,6 +75,12 @@ letter: as for letter-uid. The first accessor that needs it fetches the envelope
         "When a letter was written, a universal time, by its Date field; if that cannot be read, when it arrived in the mailbox. nil if neither is known.\nletter: as for letter-uid.",
     ).checked(),
     Function::native(
+        "letter-arrived",
+        "(letter)",
+        arrived,
+        "When a letter arrived in its mailbox, a universal time, by the server's clock; nil for a letter that is in no mailbox.\nletter: as for letter-uid.",
+    ).checked(),
+    Function::native(
         "letter-size",
         "(letter)",
         size,
@@ -85,6 +91,12 @@ letter: as for letter-uid. The first accessor that needs it fetches the envelope
         "(letter)",
         flags,
         "The flags of a letter, a list of keywords, as of the last fetch; nil for a letter that is in no mailbox.\nletter: as for letter-uid.",
+    ).checked(),
+    Function::native(
+        "letter-labels",
+        "(letter)",
+        labels,
+        "The labels of a letter, a list: Gmail's, strings, decoded, and flags such as :\\\\important for those of its system; on other servers the letter's keywords, strings as label-letters takes them. As of the last fetch; nil for a letter that is in no mailbox.\nletter: as for letter-uid.",
     ).checked(),
     Function::native(
         "letter-message-id",
@@ -259,6 +271,14 @@ fn date(call: &Call<'_>) -> Answer {
     Ok(time.map_or_else(host::nil, |time| host::integer(time + UNIX_EPOCH)))
 }
 
+fn arrived(call: &Call<'_>) -> Answer {
+    let time = match Source::of(call)? {
+        Source::Selected(letter) => letter.brief(call)?.and_then(|brief| brief.arrived),
+        _ => None,
+    };
+    Ok(time.map_or_else(host::nil, |time| host::integer(time + UNIX_EPOCH)))
+}
+
 fn size(call: &Call<'_>) -> Answer {
     let size = match Source::of(call)? {
         Source::Selected(letter) => letter.brief(call)?.and_then(|brief| brief.size),
@@ -271,6 +291,20 @@ fn flags(call: &Call<'_>) -> Answer {
     Ok(match Source::of(call)? {
         Source::Selected(letter) => {
             letter.brief(call)?.map_or_else(host::nil, |brief| flag_list(&brief.flags))
+        }
+        _ => host::nil(),
+    })
+}
+
+fn labels(call: &Call<'_>) -> Answer {
+    let label = |label: &String| match label.starts_with('\\') {
+        true => flag_value(label),
+        false => host::string(label.as_str()),
+    };
+    Ok(match Source::of(call)? {
+        Source::Selected(letter) => {
+            let labels = letter.labels(call)?.unwrap_or_default();
+            host::list(labels.iter().map(label).collect())
         }
         _ => host::nil(),
     })

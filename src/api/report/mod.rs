@@ -44,7 +44,7 @@ pub(super) fn mailbox_report(call: &Call<'_>) -> Result<Value, Condition> {
     let picture = Picture::of(&mailbox, &tally, usize::try_from(top).unwrap_or(0)); // at most 1,000
     if let Some(path) = path {
         let today = jiff::Zoned::now().date().to_string();
-        write_whole(call, path, html::page(&picture, &today).as_bytes())?;
+        write_whole(call, path, html::page(&picture, &today).as_bytes(), false)?;
     }
     print(call, &text::text(&picture))?;
     Ok(call.values(vec![totals(&picture), details(&picture, &tally)]))

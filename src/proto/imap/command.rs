@@ -6,7 +6,7 @@
 //! `UID` if the [`Messages`] are UIDs. Section numbers without an RFC are those of RFC 3501.
 
 use super::date::DateTime;
-use super::encode::{Encoder, Part};
+use super::encode::{Encoder, Part, check_name};
 use super::flag::Flag;
 use super::items::FetchItems;
 use super::messages::Messages;
@@ -14,6 +14,7 @@ use super::ordering::{SortCriterion, ThreadAlgorithm, encode_criteria};
 use super::returning::Returns;
 use super::search::SearchKey;
 use super::sequence::{Bound, SequenceSet};
+use super::utf7;
 use super::verb::Verb;
 use crate::proto::deed::{Act, Change, Letters};
 use crate::proto::error::EncodeError;
@@ -556,6 +557,34 @@ impl Command {
                 })?;
             }
             to.word(item).flags(flags).map(drop)
+        })
+        .map(|command| command.changing_its_messages(act))
+    }
+
+    /// STORE of labels (Gmail's X-GM-EXT-1). A label that begins with `\` is one of the system, such
+    /// as `\Important`.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for the empty set, and for a label that cannot be sent.
+    pub fn store_labels(messages: &Messages, mode: StoreMode, labels: &[String]) -> Built {
+        let item = match mode {
+            StoreMode::Replace => "X-GM-LABELS",
+            StoreMode::Add => "+X-GM-LABELS",
+            StoreMode::Remove => "-X-GM-LABELS",
+        };
+        let act = Act::StoreLabels { mode, labels: labels.to_vec() };
+        Command::on(Verb::Store, messages, |to| {
+            let label = |inside: &mut Encoder, label: &String| {
+                if label.starts_with('\\') {
+                    inside.flag(&Flag::new(label)?);
+                    return Ok(());
+                }
+                check_name("label", label)?;
+                inside.string("label", &utf7::encode(label)).map(drop)
+            };
+            to.word(item)
+                .list(|inside| labels.iter().try_for_each(|one| label(inside, one)))
+                .map(drop)
         })
         .map(|command| command.changing_its_messages(act))
     }

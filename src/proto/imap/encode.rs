@@ -274,12 +274,16 @@ impl Encoder {
     /// Never fails: a [`Flag`] is checked when it is made.
     pub fn flags(&mut self, flags: &[Flag]) -> Result<&mut Self, EncodeError> {
         self.list(|inside| {
-            for flag in flags {
-                inside.space();
-                inside.raw(flag.as_str().as_bytes());
-            }
+            flags.iter().for_each(|flag| _ = inside.flag(flag));
             Ok(())
         })
+    }
+
+    /// Adds a flag.
+    pub fn flag(&mut self, flag: &Flag) -> &mut Self {
+        self.space();
+        self.raw(flag.as_str().as_bytes());
+        self
     }
 
     /// Adds text in IMAP's own notation, such as fetch items or a raw search.

@@ -4,6 +4,7 @@
 //! `&`, its UTF-16 in a variant of base64, and `-`. Decoding accepts only what [`encode`] produces,
 //! so a decoded name always encodes to the name that the server sent.
 
+use super::flag::is_atom_char;
 use base64::Engine as _;
 use base64::alphabet::Alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -24,6 +25,21 @@ static BASE64: LazyLock<GeneralPurpose> = LazyLock::new(|| {
 
 /// Encodes a mailbox name.
 pub fn encode(name: &str) -> String {
+    encode_all_but(name, is_direct)
+}
+
+/// Encodes text as an atom: what an atom cannot hold, such as a space, is written as characters
+/// beyond ASCII are. `None` for the empty text.
+pub fn encode_atom(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| encode_all_but(text, is_direct_in_atom))
+}
+
+/// Decodes what [`encode_atom`] has written; `None` for anything else.
+pub fn decode_atom(atom: &str) -> Option<String> {
+    decode_with(atom, is_direct_in_atom)
+}
+
+fn encode_all_but(name: &str, is_direct: fn(char) -> bool) -> String {
     let mut encoded = String::with_capacity(name.len());
     let mut rest = name;
     while let Some(first) = rest.chars().next() {
@@ -47,7 +63,10 @@ pub fn encode(name: &str) -> String {
 
 /// Decodes a mailbox name; `None` if [`encode`] would not have written it that way.
 pub fn decode(name: &[u8]) -> Option<String> {
-    let name = std::str::from_utf8(name).ok()?;
+    decode_with(std::str::from_utf8(name).ok()?, is_direct)
+}
+
+fn decode_with(name: &str, is_direct: fn(char) -> bool) -> Option<String> {
     let mut decoded = String::with_capacity(name.len());
     let mut rest = name;
     while let Some(shift) = rest.find('&') {
@@ -69,11 +88,15 @@ pub fn decode(name: &[u8]) -> Option<String> {
         rest = after;
     }
     decoded.push_str(rest);
-    (encode(&decoded) == name).then_some(decoded)
+    (encode_all_but(&decoded, is_direct) == name).then_some(decoded)
 }
 
 fn is_direct(character: char) -> bool {
     matches!(character, ' '..='~')
+}
+
+fn is_direct_in_atom(character: char) -> bool {
+    u8::try_from(character).is_ok_and(is_atom_char)
 }
 
 #[cfg(test)]
@@ -113,7 +136,10 @@ mod tests {
         fn every_name_comes_back(name in any::<String>()) {
             let encoded = encode(&name);
             prop_assert!(encoded.bytes().all(|byte| matches!(byte, b' '..=b'~')));
-            prop_assert_eq!(decode(encoded.as_bytes()), Some(name));
+            prop_assert_eq!(decode(encoded.as_bytes()), Some(name.clone()));
+            let atom = encode_atom(&name);
+            prop_assert!(atom.iter().flat_map(|atom| atom.bytes()).all(is_atom_char));
+            prop_assert_eq!(atom.map(|atom| decode_atom(&atom)), (!name.is_empty()).then_some(Some(name)));
         }
     }
 }

@@ -34,8 +34,48 @@ impl Session {
     ) -> Outcome {
         self.selected_writable()?;
         let unchanged_since = self.unchanged_since(modifiers)?;
-        let view = self.selected()?;
         let flags = Flags::from_command(flags).or_else(bad)?;
+        let change = |known: &mut Flags| match kind {
+            StoreType::Replace => known.replace(&flags),
+            StoreType::Add => known.add(&flags),
+            StoreType::Remove => known.remove(&flags),
+        };
+        let told = |flags: &Flags, is_recent| format!("FLAGS {}", flags.list(is_recent));
+        self.change_all(set, uid, unchanged_since, response, &change, &told)
+    }
+
+    /// STORE of Gmail's labels.
+    pub(crate) fn store_labels(
+        &mut self,
+        set: &SequenceSet,
+        kind: StoreType,
+        response: StoreResponse,
+        labels: &[String],
+        uid: bool,
+    ) -> Outcome {
+        self.needs(Extension::Gmail)?;
+        self.selected_writable()?;
+        let labels = Flags::from_labels(labels);
+        let change = |known: &mut Flags| match kind {
+            StoreType::Replace => known.replace_labels(&labels),
+            StoreType::Add => known.add(&labels),
+            StoreType::Remove => known.remove(&labels),
+        };
+        let told = |flags: &Flags, _| format!("X-GM-LABELS {}", flags.label_list());
+        self.change_all(set, uid, None, response, &change, &told)
+    }
+
+    /// Changes the flags of letters; `told` is what is answered of each.
+    fn change_all(
+        &mut self,
+        set: &SequenceSet,
+        uid: bool,
+        unchanged_since: Option<u64>,
+        response: StoreResponse,
+        change: &dyn Fn(&mut Flags),
+        told: &dyn Fn(&Flags, bool) -> String,
+    ) -> Outcome {
+        let view = self.selected()?;
         let targets = view.resolve(set, uid).or_else(bad)?;
         let mut state = self.shared.store.lock();
         let Some(mailbox) = state.mailbox_mut(view.id) else { return no(GONE) };
@@ -48,17 +88,13 @@ impl Session {
                 modified.push(if uid { target } else { number });
                 continue;
             }
-            let found = mailbox.change_flags(target, view.session, |known| match kind {
-                StoreType::Replace => *known = flags.clone(),
-                StoreType::Add => known.add(&flags),
-                StoreType::Remove => known.remove(&flags),
-            });
+            let found = mailbox.change_flags(target, view.session, change);
             missing |= !found;
             let Some(message) = mailbox.messages.get(&target) else { continue };
-            let list = message.flags.list(view.is_recent(target));
             let told = [
                 (uid || self.resync.qresync).then(|| format!("UID {target}")),
-                (response == StoreResponse::Answer).then(|| format!("FLAGS {list}")),
+                (response == StoreResponse::Answer)
+                    .then(|| told(&message.flags, view.is_recent(target))),
                 // RFC 7162 3.1.3: even for .SILENT.
                 self.resync.condstore.then(|| format!("MODSEQ ({})", message.modseq)),
             ];

@@ -86,6 +86,8 @@ pub enum Extension {
     /// `QRESYNC` (RFC 7162): what changed and vanished since a mod-sequence. Needs `CONDSTORE` and
     /// `ENABLE`.
     QResync,
+    /// `X-GM-EXT-1`: Gmail's labels in FETCH and STORE. Off by default, since only Gmail has it.
+    Gmail,
 }
 
 /// When an extension is advertised.
@@ -145,6 +147,7 @@ const TABLE: &[Row] = &[
     (Extension::AppendLimit, &["APPENDLIMIT"], Advertised::Always, true),
     (Extension::CondStore, &["CONDSTORE"], Advertised::Always, true),
     (Extension::QResync, &["QRESYNC"], Advertised::Always, true),
+    (Extension::Gmail, &["X-GM-EXT-1"], Advertised::Always, false),
 ];
 
 impl Extension {
@@ -187,7 +190,7 @@ fn is_of_use_before_login(extension: Extension) -> bool {
 pub struct Extensions(u64);
 
 impl Default for Extensions {
-    /// All but `LITERAL-` and `LOGINDISABLED`.
+    /// All but `LITERAL-`, `LOGINDISABLED` and `X-GM-EXT-1`.
     fn default() -> Extensions {
         let on = TABLE.iter().filter(|(.., by_default)| *by_default);
         on.fold(Extensions(0), |set, (extension, ..)| set.with(*extension))

@@ -33,6 +33,7 @@ struct Snapshot {
     became_seen: bool,
     /// When it came into the mailbox.
     saved: Option<Zoned>,
+    labels: String,
 }
 
 impl Session {
@@ -112,6 +113,7 @@ impl Session {
                 internal_date: message.internal_date.clone(),
                 became_seen,
                 saved: mailbox.details.saved.get(&uid).cloned(),
+                labels: message.flags.label_list(),
             });
         }
         result
@@ -131,7 +133,7 @@ impl Session {
             if index > 0 || !items.is_empty() {
                 out.push(b' ');
             }
-            extra.write(out, &snapshot.content, snapshot.saved.as_ref());
+            extra.write(out, &snapshot.content, snapshot.saved.as_ref(), &snapshot.labels);
         }
         if snapshot.became_seen && !items.contains(&Item::Flags) {
             out.extend_from_slice(format!(" FLAGS {}", snapshot.flags).as_bytes());

@@ -1,5 +1,5 @@
 //! Items of FETCH that `imap-codec` does not decode: EMAILID and THREADID (RFC 8474 5), SAVEDATE (RFC
-//! 8514 4) and PREVIEW (RFC 8970 3).
+//! 8514 4), PREVIEW (RFC 8970 3) and Gmail's X-GM-LABELS.
 //!
 //! They are cut out of the command; `imap-codec` decodes the rest. The identifiers are hashes: of
 //! the letter, so that copies have the same, and of the first letter of its thread.
@@ -31,6 +31,7 @@ pub(crate) enum Extra {
     ThreadId,
     SaveDate,
     Preview,
+    Labels,
 }
 
 impl Extra {
@@ -40,6 +41,7 @@ impl Extra {
             b"THREADID" => Some(Extra::ThreadId),
             b"SAVEDATE" => Some(Extra::SaveDate),
             b"PREVIEW" => Some(Extra::Preview),
+            b"X-GM-LABELS" => Some(Extra::Labels),
             _ => None,
         }
     }
@@ -49,10 +51,17 @@ impl Extra {
             Extra::EmailId | Extra::ThreadId => Extension::ObjectId,
             Extra::SaveDate => Extension::SaveDate,
             Extra::Preview => Extension::Preview,
+            Extra::Labels => Extension::Gmail,
         }
     }
 
-    pub(crate) fn write(self, out: &mut Vec<u8>, content: &Content, saved: Option<&Zoned>) {
+    pub(crate) fn write(
+        self,
+        out: &mut Vec<u8>,
+        content: &Content,
+        saved: Option<&Zoned>,
+        labels: &str,
+    ) {
         match self {
             Extra::EmailId => {
                 let id = identifier(&content.bytes[..]);
@@ -71,6 +80,7 @@ impl Extra {
                 out.extend_from_slice(b"PREVIEW ");
                 nstring(out, Some(preview(content).as_bytes()));
             }
+            Extra::Labels => out.extend_from_slice(format!("X-GM-LABELS {labels}").as_bytes()),
         }
     }
 }

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use crate::sandbox::imap::returning::Extended;
 use imap_codec::imap_types::command::CommandBody;
+use imap_codec::imap_types::flag::{StoreResponse, StoreType};
+use imap_codec::imap_types::sequence::SequenceSet;
 
 use crate::sandbox::imap::counts::Item;
 use crate::sandbox::imap::objects::{self, Extra};
@@ -34,6 +36,14 @@ pub(crate) enum Own {
     Status { mailbox: String, items: Vec<Item> },
     /// FETCH with items of extensions; the others are in the command.
     Fetch(Box<CommandBody<'static>>, Vec<Extra>),
+    /// STORE of Gmail's labels.
+    StoreLabels {
+        set: SequenceSet,
+        uid: bool,
+        kind: StoreType,
+        response: StoreResponse,
+        labels: Vec<String>,
+    },
 }
 
 /// The arguments of an extended LIST.
@@ -55,6 +65,7 @@ impl Own {
         match self {
             Own::Extended(command) => command.uses_numbers(),
             Own::Fetch(body, _) => matches!(**body, CommandBody::Fetch { uid: false, .. }),
+            Own::StoreLabels { uid, .. } => !uid,
             Own::MyRights(_)
             | Own::GetAcl(_)
             | Own::SetAcl { .. }
@@ -90,10 +101,32 @@ pub(crate) fn decode(command: &[u8]) -> Option<(String, Own)> {
             (is_use && words.close()).then_some(Own::CreateFor { mailbox, uses })?
         }
         "STATUS" => Own::Status { mailbox: words.text()?, items: status_items(&mut words)? },
-        "UID" | "FETCH" => return objects::decode(command),
+        "FETCH" => return objects::decode(command),
+        "UID" => match objects::decode(command) {
+            None if words.atom()?.eq_ignore_ascii_case("STORE") => store_labels(&mut words, true)?,
+            fetch => return fetch,
+        },
+        "STORE" => store_labels(&mut words, false)?,
         _ => return None,
     };
     words.is_at_end().then_some((tag, own))
+}
+
+fn store_labels(words: &mut Words<'_>, uid: bool) -> Option<Own> {
+    let set = SequenceSet::try_from(words.atom()?.as_str()).ok()?;
+    let item = words.atom()?.to_ascii_uppercase();
+    let (kind, item) = match item.split_at_checked(1)? {
+        ("+", item) => (StoreType::Add, item),
+        ("-", item) => (StoreType::Remove, item),
+        _ => (StoreType::Replace, &item[..]),
+    };
+    let response = match item {
+        "X-GM-LABELS" => StoreResponse::Answer,
+        "X-GM-LABELS.SILENT" => StoreResponse::Silent,
+        _ => return None,
+    };
+    let labels = words.list().or_else(|| words.text().map(|label| vec![label]))?;
+    Some(Own::StoreLabels { set, uid, kind, response, labels })
 }
 
 /// Whether the beginning of a command, up to a literal, may be one that is decoded here.

@@ -369,6 +369,9 @@ impl Session {
             Own::CreateFor { mailbox, uses } => self.create_with_uses(&mailbox, &uses),
             Own::Status { mailbox, items } => self.status_of(&mailbox, &items),
             Own::Fetch(body, extras) => self.fetch_with(*body, extras),
+            Own::StoreLabels { set, uid, kind, response, labels } => {
+                self.store_labels(&set, kind, response, &labels, uid)
+            }
         }
     }
 

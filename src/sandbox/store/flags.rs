@@ -1,4 +1,5 @@
-//! A letter's flags (RFC 3501 2.3.2): five system flags as bits, keywords by name.
+//! A letter's flags (RFC 3501 2.3.2): five system flags as bits, keywords by name; and its labels
+//! (Gmail), which go along wherever the flags go.
 
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ pub(crate) const SYSTEM: [&str; 5] = ["\\Answered", "\\Flagged", "\\Deleted", "\
 pub(crate) struct Flags {
     system: u8,
     keywords: Vec<Arc<str>>,
+    /// As they were sent, those of the system with their backslash.
+    labels: Vec<Arc<str>>,
 }
 
 impl Flags {
@@ -40,6 +43,13 @@ impl Flags {
         Ok(result)
     }
 
+    /// The labels of a STORE, without flags.
+    pub(crate) fn from_labels(labels: &[String]) -> Flags {
+        let mut result = Flags::default();
+        labels.iter().for_each(|label| insert(&mut result.labels, Arc::from(&**label)));
+        result
+    }
+
     /// Flags by name, system flags with their backslash, as a program gives them.
     pub(crate) fn from_names(names: &[&str]) -> Result<Flags, SandboxError> {
         let flags: Result<Vec<Flag<'_>>, _> =
@@ -58,7 +68,7 @@ impl Flags {
     }
 
     pub(crate) fn has_keyword(&self, name: &str) -> bool {
-        self.keywords.iter().any(|keyword| keyword.eq_ignore_ascii_case(name))
+        has(&self.keywords, name)
     }
 
     pub(crate) fn add(&mut self, other: &Flags) {
@@ -66,11 +76,23 @@ impl Flags {
         for keyword in &other.keywords {
             self.insert_keyword(Arc::clone(keyword));
         }
+        other.labels.iter().for_each(|label| insert(&mut self.labels, Arc::clone(label)));
+    }
+
+    /// Sets the flags to these, and leaves the labels.
+    pub(crate) fn replace(&mut self, other: &Flags) {
+        *self = Flags { labels: std::mem::take(&mut self.labels), ..other.clone() };
+    }
+
+    /// Sets the labels to these, and leaves the flags.
+    pub(crate) fn replace_labels(&mut self, other: &Flags) {
+        self.labels.clone_from(&other.labels);
     }
 
     pub(crate) fn remove(&mut self, other: &Flags) {
         self.system &= !other.system;
         self.keywords.retain(|keyword| !other.has_keyword(keyword));
+        self.labels.retain(|label| !has(&other.labels, label));
     }
 
     /// Changes every keyword to the spelling the mailbox knows, and adds new keywords to the
@@ -96,9 +118,26 @@ impl Flags {
         format!("({})", self.names().chain(recent).collect::<Vec<_>>().join(" "))
     }
 
+    /// The labels as FETCH shows them: `(\Important "To do")`.
+    pub(crate) fn label_list(&self) -> String {
+        let label = |label: &Arc<str>| match label.starts_with('\\') {
+            true => label.to_string(),
+            false => format!("\"{}\"", label.replace('\\', "\\\\").replace('"', "\\\"")),
+        };
+        format!("({})", self.labels.iter().map(label).collect::<Vec<_>>().join(" "))
+    }
+
     fn insert_keyword(&mut self, keyword: Arc<str>) {
-        if !self.has_keyword(&keyword) {
-            self.keywords.push(keyword);
-        }
+        insert(&mut self.keywords, keyword);
+    }
+}
+
+fn has(names: &[Arc<str>], name: &str) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn insert(names: &mut Vec<Arc<str>>, name: Arc<str>) {
+    if !has(names, &name) {
+        names.push(name);
     }
 }

@@ -17,6 +17,7 @@ fn session() -> (Session, Arc<Sandbox>) {
     for form in [
         r#"(setq mb (make-imap-connection "h" :user "myacct" :password "mypasswd"))"#,
         r#"(select-mailbox mb "inbox")"#,
+        r#"(setq letters (select-letters mb :all))"#,
         r#"(setq pb (make-pop-connection "h" :user "myacct" :password "mypasswd"))"#,
         r#"(setq s (make-smtp-connection "h"))"#,
     ] {
@@ -48,7 +49,9 @@ const BREAKS: [&str; 8] =
 const LITERALS: [&str; 4] = ["a{3}", "{3}", "a{3+}", "{5}abc{3+}"];
 
 /// Calls with `~` in place of one argument. Each must refuse the strings in [`BREAKS`].
-const CALLS: [&str; 88] = [
+const CALLS: [&str; 90] = [
+    "(label-letters letters ~)",
+    "(unlabel-letters letters (list ~))",
     "(select-mailbox mb ~)",
     "(select-mailbox mb ~ :read-only t)",
     "(select-mailbox mb ~ :since '(1 1))",

@@ -71,6 +71,42 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
 }
 
 #[test]
+fn labels_are_gmails_own_and_off_by_default() {
+    let off = manual();
+    let mut client = Client::inbox(&off);
+    assert!(!client.ok("CAPABILITY")[0].contains("X-GM-EXT-1"));
+    assert_eq!(client.tagged("FETCH 1 X-GM-LABELS"), "BAD An item is not supported.");
+    assert_eq!(client.tagged("STORE 1 +X-GM-LABELS (x)"), "BAD X-GM-EXT-1 is not supported.");
+    let extensions = Extensions::default().with(Extension::Gmail);
+    let on = Sandbox::start(Options { extensions, ..Options::default() }).unwrap();
+    let mut client = Client::inbox(&on);
+    assert!(client.ok("CAPABILITY")[0].contains(" X-GM-EXT-1"));
+    assert_eq!(client.ok("FETCH 1 X-GM-LABELS"), ["* 1 FETCH (X-GM-LABELS ())"]);
+    for (command, expected) in [
+        (
+            r#"STORE 1:2 +X-GM-LABELS ("a \"b\"" \Important)"#,
+            &[
+                r#"* 1 FETCH (X-GM-LABELS ("a \"b\"" \Important))"#,
+                r#"* 2 FETCH (X-GM-LABELS ("a \"b\"" \Important))"#,
+            ][..],
+        ),
+        (
+            r#"UID STORE 59 -X-GM-LABELS "A \"B\"""#,
+            &["* 1 FETCH (UID 59 X-GM-LABELS (\\Important))"],
+        ),
+        ("STORE 1 +X-GM-LABELS.SILENT work", &[]),
+        ("STORE 1 FLAGS.SILENT (x)", &[]),
+        ("UID FETCH 59 (X-GM-LABELS)", &["* 1 FETCH (UID 59 X-GM-LABELS (\\Important \"work\"))"]),
+        ("STORE 1 X-GM-LABELS (only)", &["* 1 FETCH (X-GM-LABELS (\"only\"))"]),
+    ] {
+        let told = client.ok(command);
+        let told: Vec<&String> = told.iter().filter(|line| line.contains("FETCH")).collect();
+        assert_eq!(told, expected, "{command}");
+    }
+    assert_eq!(client.tagged("STORE 1 *X-GM-LABELS (x)").split(' ').next(), Some("BAD"));
+}
+
+#[test]
 fn before_the_login_too() {
     let sandbox = without(&["SASL-IR", "STARTTLS"]);
     let mut client = Client::connect(&sandbox);
