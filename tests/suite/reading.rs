@@ -107,6 +107,7 @@ const CHANGES: &[&str] = &[
     "flag-letters",
     "unflag-letters",
     "append-letter",
+    "replace-letter",
     "send-smtp",
     "send-letter",
 ];
