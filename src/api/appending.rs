@@ -1,4 +1,5 @@
-//! `append-letter`: stores a letter from memory or from a file.
+//! `append-letter`: stores a letter from memory or from a file. `replace-letter`: from memory, in the
+//! place of another.
 //!
 //! IMAP announces the size of a literal before its bytes, so a file is read twice: `open` converts
 //! it once to count the bytes, and `LetterFile` converts it again while it is sent. Both work in
@@ -9,10 +10,12 @@
 use super::dates;
 use super::flags::flags;
 use super::mailbox::{mailbox, on_mailbox, progress};
-use super::sets::required;
-use crate::client::Error;
+use super::sets::{message, message_id, required};
+use super::shifting;
+use crate::client::{Error, Stored};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
+use crate::proto::imap::DateTime;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
@@ -22,9 +25,7 @@ pub(super) fn append_letter(call: &Call<'_>) -> Result<Value, Condition> {
     let letter = Source::of(text)
         .ok_or_else(|| call.wrong("text", "a string, a bytevector or (:file \"path\")", text))?;
     let flags = call.key("flags").map_or(Ok(Vec::new()), |value| flags(call, "flags", value))?;
-    let date = call.typed_key("date", dates::EXPECTED, |value| {
-        dates::read(value).and_then(|date| dates::date_time(&date))
-    })?;
+    let date = date(call)?;
     let stored = match letter {
         Source::Bytes(letter) => on_mailbox(call, |client| {
             progress(call).expect_bytes(letter.len() as u64);
@@ -45,11 +46,45 @@ pub(super) fn append_letter(call: &Call<'_>) -> Result<Value, Condition> {
             })?
         }
     };
-    Ok(match stored {
-        Some((validity, uid)) => {
+    Ok(place(stored))
+}
+
+/// Returns `(uidvalidity uid)`, or `t` if the server does not report them.
+fn place(stored: Option<Stored>) -> Value {
+    stored.map_or_else(
+        || host::truth(true),
+        |(validity, uid)| {
             host::list(vec![host::integer(i64::from(validity)), host::integer(i64::from(uid))])
-        }
-        None => host::truth(true),
+        },
+    )
+}
+
+pub(super) fn replace_letter(call: &Call<'_>) -> Result<Value, Condition> {
+    let (message, id) = (message(call, 1)?, message_id(call, 1)?);
+    shifting::check(call, &*mailbox(call)?, &id.into())?;
+    let text = required(call, 2);
+    let Some(Source::Bytes(letter)) = Source::of(text) else {
+        return Err(call.wrong("text", "a string or a bytevector", text));
+    };
+    let name = call.key_string("mailbox")?;
+    let flags = call.key("flags").map(|value| flags(call, "flags", value)).transpose()?;
+    let date = date(call)?;
+    let replaced = on_mailbox(call, |client| {
+        progress(call).expect_bytes(letter.len() as u64);
+        client.replace(id, name, flags.as_deref(), date, &letter)
+    })?;
+    match replaced {
+        Some((stored, _)) => Ok(place(stored)),
+        None => Err(Condition::new(
+            Identifier::ErrorResponse,
+            format!("{}: there is no message {message}; nothing was stored", call.name()),
+        )),
+    }
+}
+
+fn date(call: &Call<'_>) -> Result<Option<DateTime>, Condition> {
+    call.typed_key("date", dates::EXPECTED, |value| {
+        dates::read(value).and_then(|date| dates::date_time(&date))
     })
 }
 

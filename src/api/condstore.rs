@@ -7,19 +7,38 @@ use super::pipeline;
 use super::sets::{message_set, set_value};
 use super::values::{Texts, Wanted, fetched};
 use crate::client::{Error, FetchReader, ImapClient};
-use crate::condition::Condition;
+use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
 use crate::proto::Limits;
 use crate::proto::imap::sequence::Bound;
 use crate::proto::imap::{Data, FetchItems, SequenceSet, Since};
 
 /// Reads the value of `:since`, `(uidvalidity modseq)` or `(uidvalidity modseq uids)`.
+///
+/// A modseq of nil comes from a server, or a mailbox, that keeps none.
 pub(super) fn since(call: &Call<'_>, value: &Value) -> Result<Since, Condition> {
+    let parts: Vec<Value> = host::as_list(value).into_iter().flatten().collect();
+    if parts.get(1).is_some_and(host::is_nil) && read_since(&with_modseq(&parts)).is_some() {
+        return Err(Condition::new(
+            Identifier::Unsupported,
+            format!(
+                "{}: :since has no mod-sequence; the server keeps none for this mailbox",
+                call.name()
+            ),
+        ));
+    }
     read_since(value).ok_or_else(|| {
         let expected = "(uidvalidity modseq), two numbers from 1 on, perhaps followed by a set of \
                         unique ids without :*";
         call.wrong("since", expected, value)
     })
+}
+
+/// The same list with 1 for the mod-sequence.
+fn with_modseq(parts: &[Value]) -> Value {
+    let mut parts = parts.to_vec();
+    parts[1] = host::integer(1);
+    host::list(parts)
 }
 
 fn read_since(value: &Value) -> Option<Since> {

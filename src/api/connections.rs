@@ -29,7 +29,7 @@ use std::time::Duration;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "make-imap-connection",
-        "(host &key user password token auth port timeout ssl starttls tls ca-file client-identity verify limits id compress)",
+        "(host &key user password token auth port timeout ssl starttls tls ca-file client-identity verify limits id compress utf8)",
         make_imap_connection,
         "Connects to an IMAP server and logs in. Returns a mailbox object; no mailbox is selected on it yet.
 host: a string, or a list (\"host\" :port n :ssl t :starttls t).
@@ -47,8 +47,9 @@ Without :password, :token and :auth the command asks for it at a terminal.
 :limits  how much the server may send before :response-too-large, for example '(:literal 100000000 :line 1000000); the README has a table of them.
 :id  what a server that offers ID (RFC 2971) is told about the program after the login, for example '(:name \"x\" :version \"1\"); by default the name and the version of Postoffice. nil tells nothing.
 :compress  :auto, the default, compresses the connection after the login if it leaves this machine and the server offers COMPRESS=DEFLATE (RFC 4978); t compresses it always, and a server that cannot is :unsupported; nil never does.
+:utf8  t, the default, enables UTF8=ACCEPT (RFC 6855) and IMAP4rev2 (RFC 9051) on a server that offers them: names, headers and searches then travel as UTF-8. nil leaves the server as it is.
 Errors: :insecure before a password would be sent unencrypted, :certificate, :authentication, :timeout, :server-shutdown-connection. No connection stays open then.",
-    ).typed(&[("ssl", Type::Truth), ("starttls", Type::Truth), ("verify", Type::Truth)]).checked(),
+    ).typed(&[("ssl", Type::Truth), ("starttls", Type::Truth), ("verify", Type::Truth), ("utf8", Type::Truth)]).checked(),
     Function::native(
         "close-connection",
         "(mb)",
@@ -114,6 +115,7 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
         Some(value) if host::kind_of(value) == ValueKind::True => Compress::Always,
         Some(value) => return Err(call.wrong(":compress", "t, nil or :auto", value)),
     };
+    options.utf8 = call.key("utf8").is_none_or(|value| !host::is_nil(value));
     let login = login(call, false)?;
     let credentials = login.credentials(call, &host)?;
     let state = state(call);

@@ -16,6 +16,7 @@ use crate::client::{
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Type, Value};
 use crate::proto::imap::Flag;
+use crate::shown::escape_controls;
 
 /// The rows of the topic "Mailboxes".
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -306,6 +307,7 @@ pub(super) fn mailbox_list(call: &Call<'_>) -> Result<Value> {
         (call.boolean_key("subscribed"), call.boolean_key("special-use"));
     let status = call.typed_key("status", STATUS, status_items)?;
     let items = status.as_deref().unwrap_or_default();
+    check_status_items(call, items)?;
     let request = ListRequest { reference, pattern, subscribed, special_use, status: items };
     let entries = on_mailbox(call, |client| client.list_with(&request))?;
     let entry = |entry: crate::client::Listed| {
@@ -356,12 +358,17 @@ const STATUS: &str = "a keyword such as :unseen, or a list of them";
 /// The items of RFC 3501, which are the default of `mailbox-status`.
 const STATUS_ITEMS: [&str; 5] = ["messages", "recent", "uidnext", "uidvalidity", "unseen"];
 
+/// The items of extensions.
+const MORE_STATUS_ITEMS: [&str; 6] =
+    ["size", "deleted", "deleted-storage", "highestmodseq", "mailboxid", "appendlimit"];
+
 pub(super) fn mailbox_status(call: &Call<'_>) -> Result<Value> {
     let name = call.string(1)?;
     let items = match call.arg(2) {
         None => STATUS_ITEMS.map(str::to_uppercase).to_vec(),
         Some(value) => status_items(value).ok_or_else(|| call.wrong("items", STATUS, value))?,
     };
+    check_status_items(call, &items)?;
     let mailbox = mailbox(call)?;
     let begin = |client: &mut ImapClient| client.begin_status(name, &items);
     pipeline::perform_read(call, &mailbox, begin, |_, found| Ok(status_value(found)))
@@ -386,6 +393,24 @@ fn status_items(value: &Value) -> Option<Vec<String>> {
         Some(mut items) => items.by_ref().map(|value| item(&value)).collect(),
         None => Some(vec![item(value)?]),
     }
+}
+
+/// Refuses an item that is not known but looks like one that is. Others may be those of a server.
+fn check_status_items(call: &Call<'_>, items: &[String]) -> Result<()> {
+    for item in items.iter().map(|item| item.to_lowercase()) {
+        let known = || STATUS_ITEMS.into_iter().chain(MORE_STATUS_ITEMS);
+        if known().any(|known| known == item) {
+            continue;
+        }
+        if let Some(near) = host::nearest(&item, known()) {
+            let item = escape_controls(&item);
+            return Err(Condition::syntax(format!(
+                "{}: :{item} is no status item; did you mean `:{near}`?",
+                call.name()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Returns `((root (:storage used limit) (:message used limit)) …)`.

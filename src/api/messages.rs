@@ -85,9 +85,19 @@ Arguments and result as for copy-to-mailbox. Errors: :error-response; every mess
 mb: a mailbox object. name: a string. text: a string, whose lines get CR LF; a bytevector, which is stored as it is; or (:file \"path\"), a file whose lines get CR LF, with little memory
 for any size. The file is read twice, to count and to send. :flags  a flag or a list of flags.
 :date  its internal date, a universal time or a string as for parse-date; now by default.
-Returns (uidvalidity uid) if the server reports them, else t. Errors: :error-response when there is no such mailbox, :syntax-error for a letter with NUL, :file when the file cannot be
+Returns (uidvalidity uid) if the server reports them, else t. Errors: :error-response when there is no such mailbox, :syntax-error for a letter with NUL unless the server has BINARY, :file when the file cannot be
 read. A file that becomes shorter or longer while it is sent is not stored, and the connection is closed.",
     ).checked(),
+    Function::native(
+        "replace-letter",
+        "(mb message text &key mailbox flags date uid)",
+        super::appending::replace_letter,
+        "Stores a letter in the place of another: the new one is stored first, then the old one is removed, in one step where the server can (REPLACE, RFC 8508).
+mb: a mailbox object. message: a number. text: a string, whose lines get CR LF, or a bytevector, which is stored as it is. :mailbox  where the new letter goes, a string; by default the selected mailbox.
+:flags  a flag or a list of flags, by default those of the old letter. :date  as for append-letter. :uid  t takes the number as a unique id.
+Returns (uidvalidity uid) if the server reports them, else t. Errors: :error-response when there is no such letter or mailbox, with nothing removed; :unsupported in a mailbox that is open read-only.
+A server that cannot remove a single letter leaves the old one marked as deleted, with a warning.",
+    ).typed(&[("uid", Type::Truth)]).checked(),
 ];
 
 pub(super) fn alter_flags(call: &Call<'_>) -> Answer {

@@ -28,6 +28,9 @@ pub struct Moment {
     pub messages: u64,
     /// The expected number of messages, if known.
     pub all_messages: Option<u64>,
+    /// How much of its command the server has done, and of how much, if it says so (INPROGRESS, RFC
+    /// 9585).
+    pub work: Option<(u64, u64)>,
     /// Time since it began.
     pub elapsed: Duration,
 }
@@ -75,6 +78,7 @@ impl Progress {
                 all_bytes: None,
                 messages: 0,
                 all_messages: None,
+                work: None,
                 elapsed: Duration::ZERO,
             };
             *shared.running() = Some(Running { moment, started: Instant::now(), shown: None });
@@ -91,6 +95,11 @@ impl Progress {
     /// Counts a message that is done.
     pub fn message(&self) {
         self.change(|moment| moment.messages += 1);
+    }
+
+    /// Sets how much of its command the server has done, and of how much.
+    pub fn work(&self, done: u64, all: u64) {
+        self.change(|moment| moment.work = Some((done, all)));
     }
 
     /// Sets the expected number of messages.

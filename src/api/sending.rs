@@ -13,6 +13,9 @@ use crate::client::smtp::{Envelope, Refused};
 use crate::condition::Condition;
 use crate::host::{self, Call, Value};
 use crate::mime::{Entry, NewPart, Outgoing, is_plain_address, parse_mailbox_list};
+use crate::proto::smtp::Notices;
+use crate::proto::smtp::domain::ascii_domain;
+use crate::proto::smtp::notices::{Notify, Returned};
 use jiff::Zoned;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -37,6 +40,19 @@ struct Mailbox {
 
 impl Mailbox {
     fn of(value: &Value) -> Option<Mailbox> {
+        let mailbox = Mailbox::as_given(value)?;
+        let address = ascii_domain(&mailbox.address).ok()?;
+        if address == mailbox.address {
+            return Some(mailbox);
+        }
+        // The address stands at the end, perhaps in brackets.
+        let at = mailbox.shown.rfind(&mailbox.address)?;
+        let end = &mailbox.shown[at + mailbox.address.len()..];
+        let shown = format!("{}{address}{end}", &mailbox.shown[..at]);
+        Some(Mailbox { shown, address: address.into_owned() })
+    }
+
+    fn as_given(value: &Value) -> Option<Mailbox> {
         if let Some((name, address)) = host::as_dotted_pair(value) {
             let name = host::as_str(&name).filter(|name| !name.contains(char::is_control))?;
             let name = name.replace('\\', "\\\\").replace('"', "\\\"");
@@ -160,7 +176,8 @@ pub(super) fn send_letter(call: &Call<'_>) -> Answer {
         partial: call.boolean_key("partial"),
         long_lines: false,
     };
-    Ok(result(deliver(call, &server, &envelope, &letter)?))
+    let asked = Asked::of(call, &|key| call.key(key).cloned())?;
+    Ok(result(deliver(call, &server, &envelope, &asked.notices(), &letter)?))
 }
 
 pub(super) fn send_smtp(call: &Call<'_>) -> Answer {
@@ -192,6 +209,25 @@ fn send_as_it_is(
     to: &[String],
     messages: &[Value],
 ) -> Answer {
+    let is_key = |value: &Value| host::as_keyword(value).is_some();
+    let (messages, keys) =
+        messages.split_at(messages.iter().position(is_key).unwrap_or(messages.len()));
+    let (pairs, odd) = keys.as_chunks::<2>();
+    let is_known =
+        |[key, _]: &[Value; 2]| host::as_keyword(key).is_some_and(|key| Asked::KEYS.contains(&key));
+    if let Some(wrong) =
+        pairs.iter().find(|pair| !is_known(pair)).map(|[key, _]| key).or(odd.first())
+    {
+        return Err(call.wrong(
+            "messages",
+            "strings, then :notify, :return and :envelope-id",
+            wrong,
+        ));
+    }
+    let asked = Asked::of(call, &|key| {
+        let pair = pairs.iter().find(|[known, _]| host::as_keyword(known) == Some(key));
+        pair.map(|[_, value]| value.clone())
+    })?;
     let mut letter = Vec::new();
     let mut raw = false;
     for message in messages {
@@ -205,7 +241,70 @@ fn send_as_it_is(
         }
     }
     let envelope = Envelope { from, to, partial: false, long_lines: raw };
-    Ok(result(deliver(call, server, &envelope, &letter)?))
+    Ok(result(deliver(call, server, &envelope, &asked.notices(), &letter)?))
+}
+
+/// The notifications that a call asks for.
+struct Asked {
+    notify: Option<Vec<Notify>>,
+    returned: Option<Returned>,
+    envelope_id: Option<String>,
+}
+
+impl Asked {
+    const KEYS: [&str; 3] = ["notify", "return", "envelope-id"];
+
+    /// Reads the keys, of which `key` gives the values.
+    fn of(call: &Call<'_>, key: &dyn Fn(&str) -> Option<Value>) -> Result<Asked, Condition> {
+        let given = |name: &str| key(name).filter(|value| !host::is_nil(value));
+        let notify = given("notify").map(|value| {
+            let expected = ":never, or a list of :success, :failure and :delay";
+            events(&value).ok_or_else(|| call.wrong(":notify", expected, &value))
+        });
+        let returned = given("return").map(|value| match host::as_keyword(&value) {
+            Some("headers") => Ok(Returned::Headers),
+            Some("full") => Ok(Returned::Full),
+            _ => Err(call.wrong(":return", ":headers or :full", &value)),
+        });
+        let envelope_id = given("envelope-id").map(|value| {
+            let text = host::as_str(&value).map(str::to_owned);
+            text.ok_or_else(|| call.wrong(":envelope-id", "a string", &value))
+        });
+        let asked = Asked {
+            notify: notify.transpose()?,
+            returned: returned.transpose()?,
+            envelope_id: envelope_id.transpose()?,
+        };
+        match asked.notices().check() {
+            Ok(()) => Ok(asked),
+            Err(error) => Err(Condition::syntax(format!("{}: {error}", call.name()))),
+        }
+    }
+
+    fn notices(&self) -> Notices<'_> {
+        Notices {
+            notify: self.notify.as_deref(),
+            returned: self.returned,
+            envelope_id: self.envelope_id.as_deref(),
+        }
+    }
+}
+
+/// Reads `:never`, or one or several events.
+fn events(value: &Value) -> Option<Vec<Notify>> {
+    let event = |value: &Value| match host::as_keyword(value)? {
+        "success" => Some(Notify::Success),
+        "failure" => Some(Notify::Failure),
+        "delay" => Some(Notify::Delay),
+        _ => None,
+    };
+    if host::as_keyword(value) == Some("never") {
+        return Some(Vec::new());
+    }
+    match host::as_list(value) {
+        Some(mut events) => events.by_ref().map(|value| event(&value)).collect(),
+        None => Some(vec![event(value)?]),
+    }
 }
 
 /// Returns `t`, or the refused recipients with the server's words.

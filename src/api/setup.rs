@@ -9,7 +9,7 @@ use super::{AskSecret, Progress, State};
 use crate::host::Host;
 use crate::proto::Limits;
 use crate::sandbox::{Options, Sandbox};
-use crate::transport::{Connector, Meter};
+use crate::transport::{Connector, Gauge, Meter};
 use std::sync::Arc;
 
 /// How the connections of a host are made.
@@ -50,7 +50,7 @@ pub fn attach(host: &mut Host, setup: &Setup) -> Arc<State> {
 /// Does the same, and shows the progress of long operations.
 pub fn attach_showing(host: &mut Host, setup: &Setup, progress: &Progress) -> Arc<State> {
     let context = Arc::downgrade(host.context());
-    let (metered, ticking) = (progress.clone(), progress.clone());
+    let (metered, gauged, ticking) = (progress.clone(), progress.clone(), progress.clone());
     let connector = Connector {
         // Called during every wait, so that the progress also shows how time passes.
         interrupt: Some(Arc::new(move || {
@@ -58,6 +58,9 @@ pub fn attach_showing(host: &mut Host, setup: &Setup, progress: &Progress) -> Ar
             context.upgrade().is_some_and(|context| context.interrupted())
         })),
         meter: progress.is_shown().then(|| Arc::new(move |count| metered.bytes(count)) as Meter),
+        gauge: progress
+            .is_shown()
+            .then(|| Arc::new(move |done, all| gauged.work(done, all)) as Gauge),
         ..setup.connector.clone()
     };
     host.context().set_state(progress.clone());

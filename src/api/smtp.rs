@@ -14,8 +14,9 @@ use super::sets::required;
 use super::state::state;
 use crate::client::smtp::{Envelope, Refused};
 use crate::client::{Auth, ConnectOptions, SmtpClient};
-use crate::condition::Condition;
+use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run, Type, Value};
+use crate::proto::smtp::Notices;
 use crate::shown::escape_controls;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use std::sync::Arc;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "send-letter",
-        "(mail-server from to message &key subject reply-to cc bcc headers login password attachments html date message-id partial null-return-path)",
+        "(mail-server from to message &key subject reply-to cc bcc headers login password attachments html date message-id partial null-return-path notify return envelope-id)",
         super::sending::send_letter,
         "Builds a letter and sends it. Returns t, or with :partial the list ((address words) …) of recipients that were refused.
 mail-server: a host name, \"host:port\", an integer IPv4 address, a list (\"host\" :port 25 :tls :starttls …), (:program \"command\" …), or an SMTP connection.
@@ -32,6 +33,8 @@ from: an address such as foo, foo@bar.com or \"Foo <foo@bar.com>\", or (\"Foo\" 
 :login  a string. :password  as for make-imap-connection. :attachments  a list of parts, as make-mime-part returns them, and of file names. :date  a universal time or a string as for parse-date, now by default. :message-id  a string, made if absent.
 :null-return-path  t sends it so that no bounce and no automatic reply comes back, for replies that a program writes (RFC 3834).
 :partial  t sends to the accepted recipients even if others are refused; without it, nothing is sent then.
+:notify  a list of :success, :failure and :delay, the events that the server is to tell the sender of, or :never. :return  what of the letter comes back then, :headers or :full. :envelope-id  a string that the server repeats. A server without DSN (RFC 3461) is :unsupported.
+An address of which only the domain is not ASCII is sent with the domain's A-label, xn--kln-sna.de for köln.de, and shown so.
 Errors: :syntax-error before anything is sent, for addresses with control characters for example; :recipients-refused, :error-response, :insecure, :unsupported;
 :server-shutdown-connection, which says so when the letter may have been delivered.",
     ).typed(&[("partial", Type::Truth), ("null-return-path", Type::Truth)]).checked(),
@@ -40,7 +43,7 @@ Errors: :syntax-error before anything is sent, for addresses with control charac
         "(mail-server from to &rest messages)",
         super::sending::send_smtp,
         "Sends the messages, joined to one letter, without adding anything. Line ends become CR LF on the way. Returns t.
-mail-server  as for send-letter. from: an address such as foo@bar.com, without a name. to: one or a list of them. messages: strings, or bytevectors, whose lines may be of any length. Errors: as for send-letter.",
+mail-server  as for send-letter. from: an address such as foo@bar.com, without a name. to: one or a list of them. messages: strings, or bytevectors, whose lines may be of any length; after them, the keys :notify, :return and :envelope-id of send-letter. Errors: as for send-letter.",
     ).checked(),
     Function::native(
         "send-smtp-auth",
@@ -264,6 +267,7 @@ pub(super) fn deliver(
     call: &Call<'_>,
     server: &MailServer,
     envelope: &Envelope<'_>,
+    notices: &Notices<'_>,
     letter: &[u8],
 ) -> Result<Vec<Refused>, Condition> {
     pipeline::check(call)?;
@@ -271,15 +275,20 @@ pub(super) fn deliver(
     let _work = progress.begin(call.name());
     progress.expect_bytes(letter.len() as u64);
     match server {
-        MailServer::Open(connection) => {
-            connection.client().send(envelope, letter).map_err(|error| failed(call, &error))
-        }
+        MailServer::Open(connection) => connection
+            .client()
+            .send_with(envelope, notices, letter)
+            .map_err(|error| failed(call, &error)),
         MailServer::Host(server) => {
             let mut client = server.connect(call)?;
-            let result = client.send(envelope, letter);
+            let result = client.send_with(envelope, notices, letter);
             client.close();
             result.map_err(|error| failed(call, &error))
         }
+        MailServer::Program(_) if notices.need_dsn() => Err(Condition::new(
+            Identifier::Unsupported,
+            format!("{}: a program is not asked for notifications", call.name()),
+        )),
         MailServer::Program(words) => {
             program::hand_over(call, words, envelope, letter).map(|()| Vec::new())
         }

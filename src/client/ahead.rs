@@ -220,6 +220,12 @@ impl ImapClient {
         if self.commands_ahead().unfinished().all(may_join) { Ok(()) } else { self.settle() }
     }
 
+    /// Waits for the answer to ENABLE, if one is in flight.
+    pub(super) fn hear_enabled(&mut self) -> Result<(), Error> {
+        let is_enable = |sent: &InFlight| sent.about.verb == Verb::Enable;
+        if self.commands_ahead().unfinished().any(is_enable) { self.settle() } else { Ok(()) }
+    }
+
     /// Drops a command's responses, both buffered and still to come.
     pub(super) fn forget_answer(&mut self, handle: Handle) {
         self.commands_ahead().forget(handle);

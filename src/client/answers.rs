@@ -82,7 +82,7 @@ const KNOWN_CODES: [(&str, &str); 64] = [
     ("UIDVALIDITY", "RFC 9051"),
     ("UNAVAILABLE", "RFC 5530"),
     ("UNDEFINED-FILTER", "RFC 5466"),
-    ("UNKNOWN-CTE", "RFC 9051"),
+    ("UNKNOWN-CTE", "RFC 3516"),
     ("UNSEEN", "RFC 3501"),
     ("URLMECH", "RFC 4467"),
     ("USEATTR", "RFC 6154"),
@@ -91,7 +91,7 @@ const KNOWN_CODES: [(&str, &str); 64] = [
 
 /// The untagged responses of the RFCs, and others in use, each with its source, whether or not an
 /// operation reads them. Any other becomes a warning.
-const KNOWN_DATA: [(&str, &str); 34] = [
+const KNOWN_DATA: [(&str, &str); 35] = [
     ("FETCH", "RFC 9051"),
     ("EXISTS", "RFC 9051"),
     ("RECENT", "RFC 3501"),
@@ -126,6 +126,7 @@ const KNOWN_DATA: [(&str, &str); 34] = [
     ("APPENDUID", "sent as a line of its own"),
     ("COPYUID", "sent as a line of its own"),
     ("JMAPACCESS", "RFC 9698"),
+    ("UIDFETCH", "RFC 9586"),
 ];
 
 /// Whether a response is of a known kind.
@@ -425,4 +426,165 @@ pub(super) fn compare_mailbox(
         true => Likeness::ButForCase,
         false => Likeness::Other,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::imap::{Event, Session};
+
+    /// IANA's registry of IMAP response codes, with the arguments that their RFCs show.
+    const REGISTRY: [&str; 61] = [
+        "ALERT",
+        "ALREADYEXISTS",
+        "ANNOTATE TOOBIG",
+        "ANNOTATIONS 20480",
+        "APPENDUID 38505 3955",
+        "AUTHENTICATIONFAILED",
+        "AUTHORIZATIONFAILED",
+        "BADCHARSET (US-ASCII \"UTF-8\")",
+        "BADCOMPARATOR i;ascii-casemap",
+        "BADEVENT (MessageNew MessageExpunge)",
+        "BADURL \"/INBOX;UIDVALIDITY=785799047/;UID=113330;section=1.5.9\"",
+        "CANNOT",
+        "CAPABILITY IMAP4rev1 IMAP4rev2",
+        "CLIENTBUG",
+        "CLOSED",
+        "COMPRESSIONACTIVE",
+        "CONTACTADMIN",
+        "COPYUID 38505 304,319:320 3956:3958",
+        "CORRUPTION",
+        "EXPIRED",
+        "EXPUNGEISSUED",
+        "HASCHILDREN",
+        "HIGHESTMODSEQ 715194045007",
+        "INPROGRESS (\"A001\" 454 1000)",
+        "INUSE",
+        "LIMIT",
+        "MAILBOXID (F2212ea87-6097-4256-9d51-71338625)",
+        "MAXCONVERTMESSAGES 100",
+        "MAXCONVERTPARTS 5",
+        "MESSAGELIMIT 1000 23221",
+        "METADATA LONGENTRIES 2199",
+        "MODIFIED 7,9",
+        "NEWNAME old new",
+        "NOMODSEQ",
+        "NONEXISTENT",
+        "NOPERM",
+        "NOTIFICATIONOVERFLOW",
+        "NOTSAVED",
+        "NOUPDATE \"B02\"",
+        "OVERQUOTA",
+        "PARSE",
+        "PERMANENTFLAGS (\\Deleted \\Seen \\*)",
+        "PRIVACYREQUIRED",
+        "READ-ONLY",
+        "READ-WRITE",
+        "REFERRAL imap://user;AUTH=*@SERVER2/",
+        "SERVERBUG",
+        "TEMPFAIL",
+        "TOOBIG",
+        "TRYCREATE",
+        "UIDNEXT 4392",
+        "UIDNOTSTICKY",
+        "UIDREQUIRED",
+        "UIDVALIDITY 3857529045",
+        "UNAVAILABLE",
+        "UNDEFINED-FILTER on-the-road",
+        "UNKNOWN-CTE",
+        "UNSEEN 12",
+        "URLMECH INTERNAL XSAMPLE=P34OKhO7VEkCbsiYY8rGEg==",
+        "USEATTR",
+        "INPROGRESS",
+    ];
+
+    /// Codes of servers that are in no registry.
+    const UNREGISTERED: [&str; 4] = ["MYRIGHTS", "THROTTLED", "TOOWIDE", "WEBALERT"];
+
+    /// The responses of the RFCs, as they show them.
+    const RESPONSES: [&str; 36] = [
+        "12 FETCH (FLAGS (\\Seen) UID 4827313)",
+        "172 EXISTS",
+        "1 RECENT",
+        "44 EXPUNGE",
+        "FLAGS (\\Answered \\Flagged)",
+        "LIST (\\HasNoChildren) \"/\" foo (\"OLDNAME\" (\"bar\"))",
+        "LSUB () \".\" #news.comp.mail.misc",
+        "SEARCH 2 5 6 (MODSEQ 917162500)",
+        "STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)",
+        "CAPABILITY IMAP4rev2 STARTTLS AUTH=GSSAPI",
+        "ENABLED X-GOOD-IDEA",
+        "NAMESPACE ((\"\" \"/\")) NIL NIL",
+        "ID (\"name\" \"Cyrus\" \"version\" \"1.5\")",
+        "ESEARCH (TAG \"h\") UID ALL 43,45:46",
+        "SORT 5 3 4 1 2",
+        "THREAD (2)(3 6 (4 23)(44 7 96))",
+        "VANISHED (EARLIER) 300:310,405,411",
+        "QUOTA \"\" (STORAGE 10 512)",
+        "QUOTAROOT INBOX \"\"",
+        "ACL INBOX Fred rwipsldexta",
+        "MYRIGHTS INBOX rwiptsldaex",
+        "LISTRIGHTS ~/Mail/saved smith la r swicdkxte",
+        "METADATA \"\" /shared/comment",
+        "METADATA \"INBOX\" (/private/comment \"My comment\")",
+        "ANNOTATION \"INBOX\" (/comment (value.priv \"x\"))",
+        "GENURLAUTH \"imap://joe@example.com/INBOX/;uid=20/;section=1.2\"",
+        "URLFETCH \"imap://joe@example.com/INBOX/;uid=20\" NIL",
+        "LANGUAGE (EN)",
+        "COMPARATOR i;ascii-casemap",
+        "CONVERSION \"image/gif\" \"image/jpeg\"",
+        "2 CONVERTED (TAG \"b001\") (UID 120 BINARY[2] \"x\")",
+        "XLIST (\\HasNoChildren \\Inbox) \"/\" Inbox",
+        "APPENDUID 38505 3955",
+        "COPYUID 38505 304 3956",
+        "JMAPACCESS \"https://example.com/.well-known/jmap\"",
+        "25996 UIDFETCH (FLAGS (\\Seen))",
+    ];
+
+    fn name_of(code: &str) -> &str {
+        code.split(' ').next().unwrap_or_default()
+    }
+
+    fn names(rows: &[(&'static str, &str)]) -> Vec<&'static str> {
+        rows.iter().map(|(name, _)| *name).collect()
+    }
+
+    #[test]
+    fn every_code_of_the_registry_is_known() {
+        for code in REGISTRY.iter().chain(&UNREGISTERED) {
+            let mut session = Session::new(Limits::default());
+            session.receive(format!("* OK hello\r\n* OK [{code}] words\r\n").as_bytes());
+            assert!(matches!(session.next_event(), Ok(Event::Greeting(_))));
+            let Ok(Event::Status(status)) = session.next_event() else { panic!("{code}") };
+            assert!(status.code.is_some_and(|found| found.is(name_of(code))), "{code}");
+            let warning = warning_of_status(&status).map(|warning| warning.kind);
+            let expected = (*code == "ALERT").then_some(WarningKind::Problem);
+            assert_eq!(warning, expected, "{code}");
+        }
+        let mut expected: Vec<&str> =
+            REGISTRY.iter().chain(&UNREGISTERED).map(|code| name_of(code)).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        assert_eq!(names(&KNOWN_CODES), expected, "the table is sorted and has nothing else");
+        assert!(
+            KNOWN_CODES.iter().all(|(name, source)| {
+                UNREGISTERED.contains(name) != source.starts_with("RFC ")
+            })
+        );
+    }
+
+    #[test]
+    fn every_response_of_the_rfcs_is_known() {
+        let mut found = Vec::new();
+        for response in RESPONSES {
+            let mut session = Session::new(Limits::default());
+            session.receive(format!("* OK hello\r\n* {response}\r\n").as_bytes());
+            assert!(matches!(session.next_event(), Ok(Event::Greeting(_))));
+            let Ok(Event::Data(data)) = session.next_event() else { panic!("{response}") };
+            assert!(is_known(&data), "{response}");
+            found.push(String::from_utf8_lossy(data.name).into_owned());
+        }
+        found.dedup();
+        assert_eq!(found, names(&KNOWN_DATA));
+    }
 }

@@ -1,4 +1,4 @@
-//! APPEND: stores a letter in a mailbox, from memory or streamed from a reader.
+//! APPEND: stores a letter in a mailbox, from memory or streamed from a reader; REPLACE.
 //!
 //! A streamed letter needs the same memory whatever its size. IMAP announces the length of a
 //! literal before its bytes, so the length must be known and the reader must deliver exactly that
@@ -6,10 +6,15 @@
 
 use super::error::Error;
 use super::imap::ImapClient;
-use super::pending::{Pending, Reader};
+use super::pending::{Nothing, Pending, Reader};
 use super::running::Input;
-use crate::proto::imap::{Command, Completion, Data, DateTime, Event, Flag, Status};
+use crate::proto::EncodeError;
+use crate::proto::imap::command::NewLetter;
+use crate::proto::imap::{
+    Command, Completion, Data, DateTime, Event, FetchItems, Flag, MessageId, SequenceSet, Status,
+};
 use std::io::{self, Read};
+use std::num::NonZeroU32;
 
 /// The result of APPEND with UIDPLUS (RFC 4315): the mailbox's UIDVALIDITY and the letter's UID.
 pub type Stored = (u32, u32);
@@ -22,7 +27,8 @@ impl ImapClient {
     /// was stored.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a letter with NUL, [`Error::Refused`] if the mailbox does not exist.
+    /// [`Error::Argument`] for a letter with NUL if the server does not offer BINARY,
+    /// [`Error::Refused`] if the mailbox does not exist.
     pub fn append(
         &mut self,
         name: &str,
@@ -37,7 +43,7 @@ impl ImapClient {
     /// Begins [`ImapClient::append`].
     ///
     /// # Errors
-    /// An error if the command cannot be sent.
+    /// [`Error::Argument`] as there; an error if the command cannot be sent.
     pub fn begin_append(
         &mut self,
         name: &str,
@@ -45,7 +51,77 @@ impl ImapClient {
         date: Option<DateTime>,
         letter: &[u8],
     ) -> Result<Pending<Appended>, Error> {
+        self.check_nul(letter)?;
         self.begin([Command::append(name, flags, date, letter)?], Appended(None))
+    }
+
+    /// Refuses a letter with NUL unless the server takes one (RFC 3516 4.4).
+    pub(super) fn check_nul(&self, letter: &[u8]) -> Result<(), Error> {
+        if self.capabilities().has("BINARY") || !letter.contains(&0) {
+            return Ok(());
+        }
+        Err(EncodeError::new("letter", "bytes without NUL", b"a NUL").into())
+    }
+
+    /// Begins an APPEND of several letters (RFC 3502), which are stored all or not at all. The server
+    /// must offer MULTIAPPEND.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] as for [`ImapClient::append`]; an error if the command cannot be sent.
+    pub fn begin_append_many(
+        &mut self,
+        name: &str,
+        letters: &[NewLetter<'_>],
+    ) -> Result<Pending<Nothing>, Error> {
+        letters.iter().try_for_each(|letter| self.check_nul(letter.text))?;
+        self.begin([Command::append_many(name, letters)?], Nothing)
+    }
+
+    /// Puts a letter in the place of a message of the selected mailbox: stores it in the mailbox
+    /// `name`, by default the selected one, then removes the message. In one step with REPLACE (RFC
+    /// 8508); on other servers by APPEND, then `\Deleted`, then an expunge of exactly this message, as
+    /// far as [`ImapClient::remove`] can. Without flags the letter gets those of the message. Returns
+    /// where the letter was stored, if the server tells, and whether the message is gone; `None` if
+    /// there is no such message, with nothing stored.
+    ///
+    /// # Errors
+    /// [`Error::NothingSelected`]; [`Error::Unsupported`] if the mailbox is open read-only;
+    /// [`Error::Refused`] with nothing removed.
+    pub fn replace(
+        &mut self,
+        message: MessageId,
+        name: Option<&str>,
+        flags: Option<&[Flag]>,
+        date: Option<DateTime>,
+        letter: &[u8],
+    ) -> Result<Option<(Option<Stored>, bool)>, Error> {
+        self.check_nul(letter)?;
+        let selected = self.selected().ok_or(Error::NothingSelected)?;
+        if selected.read_only {
+            let why = "the mailbox is open read-only, so that nothing in it can be replaced";
+            return Err(Error::Unsupported(why.into()));
+        }
+        let name = name.unwrap_or(&selected.name).to_owned();
+        Command::subscribe(&name)?; // refuses a name that cannot be sent, before anything is
+        let items = FetchItems::parse("(UID FLAGS)")?;
+        let found = self.fetch_all(&message.into(), &items)?.into_iter().next();
+        let uid = found.as_ref().and_then(|found| NonZeroU32::new(found.uid?));
+        let (Some(found), Some(uid)) = (found, uid) else { return Ok(None) };
+        let kept = || {
+            let is_kept = |flag: &&String| !flag.eq_ignore_ascii_case("\\Deleted");
+            let flags = found.flags.iter().flatten().filter(is_kept);
+            flags.filter_map(|flag| Flag::new(flag).ok()).collect()
+        };
+        let flags = flags.map_or_else(kept, <[Flag]>::to_vec);
+        let new = NewLetter { flags: &flags, date, text: letter };
+        if self.capabilities().has("REPLACE") {
+            let command = Command::replace(MessageId::Uid(uid), &name, &new)?;
+            let stored = self.carry_out([command], Appended(None))?;
+            return Ok(Some((stored, true)));
+        }
+        let stored = self.append(&name, &flags, date, letter)?;
+        let removed = self.remove(&SequenceSet::from(uid))?;
+        Ok(Some((stored, removed)))
     }
 
     /// APPEND of a letter that is read while it is sent. `letter` must deliver exactly `length`
@@ -56,7 +132,8 @@ impl ImapClient {
     /// [`Error::Refused`] if the mailbox does not exist or the server refuses the letter. The
     /// connection is usable then, unless `letter` fails while the rest of the announced bytes is
     /// sent. [`Error::Letter`] if `letter` fails, or delivers fewer or more bytes than `length`:
-    /// nothing is stored, and the connection is closed, since the server waits for the rest.
+    /// nothing is stored, and the connection is closed, since the server waits for the rest; it
+    /// stays usable if the beginning of the letter cannot be read.
     pub fn append_from(
         &mut self,
         name: &str,
@@ -65,8 +142,11 @@ impl ImapClient {
         length: u64,
         letter: &mut dyn Read,
     ) -> Result<Option<Stored>, Error> {
-        let command = Command::append_from(name, flags, date, length)?;
-        let letter = Literal { from: letter, chunk: Vec::new(), has_heard: false };
+        let mut start = Vec::new();
+        letter.take(CHUNK as u64).read_to_end(&mut start).map_err(Error::Letter)?;
+        let command = Command::append_from(name, flags, date, &start, length)?;
+        let mut letter = start.as_slice().chain(letter);
+        let letter = Literal { from: &mut letter, chunk: Vec::new(), has_heard: false };
         let mut reader = Appended(None);
         let completion =
             self.run_with(command, Input::Literal(letter), &mut |event| match event {

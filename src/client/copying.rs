@@ -1,7 +1,8 @@
 //! Copies letters from one server to another, with several APPENDs in flight.
 //!
-//! Letters are appended while the FETCH responses arrive. A full window waits for the oldest
-//! APPEND. A letter larger than the window goes to a file while it comes, because its flags and date
+//! Letters are appended while the FETCH responses arrive. A server with MULTIAPPEND (RFC 3502) gets
+//! small letters in groups, each of which it stores whole or not at all; the letters of a group that it
+//! refuses are appended one by one. A full window waits for the oldest APPEND. A letter larger than the window goes to a file while it comes, because its flags and date
 //! may follow it, and from there to the other server, alone. So memory is bounded by the window. If
 //! either side fails, the APPENDs in flight are still waited for, since the server may have stored
 //! them.
@@ -9,9 +10,10 @@
 use super::appending::Appended;
 use super::error::Error;
 use super::imap::ImapClient;
-use super::pending::Pending;
+use super::pending::{Nothing, Pending};
 use super::spool::{LARGE, cannot_spool, for_each_chunk};
 use crate::proto::EncodeError;
+use crate::proto::imap::command::NewLetter;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
 use crate::proto::imap::{DateTime, FetchItems, Flag, Kept, Messages, Token, Tokens};
 use std::collections::{HashSet, VecDeque};
@@ -21,6 +23,10 @@ const WINDOW: usize = 64;
 /// The most bytes in flight: enough to fill a slow line with little memory. A larger letter goes
 /// alone.
 const WINDOW_BYTES: u64 = 4 << 20;
+/// The most letters in a group.
+const GROUP: usize = 16;
+/// The most bytes in a group.
+const GROUP_BYTES: u64 = 256 << 10;
 
 /// A letter as its FETCH response describes it.
 #[derive(Default)]
@@ -46,13 +52,31 @@ impl Text {
     }
 }
 
+/// A small letter that is or goes in a group.
+struct Small {
+    message: u32,
+    flags: Vec<Flag>,
+    date: Option<DateTime>,
+    text: Vec<u8>,
+}
+
+/// An APPEND in flight.
+enum Sent {
+    One(u32, Pending<Appended>),
+    Group(Vec<Small>, Pending<Nothing>),
+}
+
 /// The destination, and the APPENDs whose completions are outstanding.
 struct UnderWay<'c> {
     to: &'c mut ImapClient,
     destination: &'c str,
-    /// Each letter's number or UID, size and operation, oldest first.
-    sent: VecDeque<(u32, u64, Pending<Appended>)>,
+    /// Each APPEND with its size, oldest first.
+    sent: VecDeque<(u64, Sent)>,
     bytes: u64,
+    /// The letters of the next group, and their size.
+    group: Vec<Small>,
+    group_bytes: u64,
+    has_groups: bool,
     on_copied: &'c mut dyn FnMut(u32),
 }
 
@@ -73,8 +97,16 @@ impl ImapClient {
         let items = FetchItems::parse("(UID FLAGS INTERNALDATE BODY.PEEK[])")?;
         let asked = self.asked_for(messages);
         let mut given = HashSet::new();
-        let mut under_way =
-            UnderWay { to, destination, sent: VecDeque::new(), bytes: 0, on_copied };
+        let mut under_way = UnderWay {
+            has_groups: to.capabilities().has("MULTIAPPEND"),
+            to,
+            destination,
+            sent: VecDeque::new(),
+            bytes: 0,
+            group: Vec::new(),
+            group_bytes: 0,
+            on_copied,
+        };
         self.connection().keep_literals_over(Some(WINDOW_BYTES));
         let result = self.fetch(messages, &items, &mut |mut data| {
             let number = data.number;
@@ -89,8 +121,9 @@ impl ImapClient {
         });
         self.connection().keep_literals_over(Some(LARGE));
         // The server may have stored letters that were sent before an error.
-        let rest = under_way.wait_for(0);
-        result.and(rest)
+        let rest = if result.is_ok() { under_way.send_group() } else { Ok(()) };
+        let sent = under_way.wait_for(0);
+        result.and(rest).and(sent)
     }
 }
 
@@ -99,17 +132,25 @@ impl UnderWay<'_> {
     fn send(&mut self, message: u32, letter: Letter) -> Result<(), Error> {
         let Some(text) = letter.text else { return Ok(()) };
         let size = text.size();
-        while !self.sent.is_empty()
-            && (self.sent.len() >= WINDOW || self.bytes + size > WINDOW_BYTES)
-        {
-            self.wait_for(self.sent.len() - 1)?;
-        }
+        let text = match text {
+            Text::Here(text) if self.has_groups && size < GROUP_BYTES && !text.contains(&0) => {
+                if self.group.len() >= GROUP || self.group_bytes + size > GROUP_BYTES {
+                    self.send_group()?;
+                }
+                self.group.push(Small { message, flags: letter.flags, date: letter.date, text });
+                self.group_bytes += size;
+                return Ok(());
+            }
+            text => text,
+        };
+        self.send_group()?;
+        self.make_room(size)?;
         let (to, flags, date) = (self.destination, &letter.flags, letter.date);
         match text {
             Text::Here(text) => {
                 let sent = self.to.begin_append(to, flags, date, &text)?;
                 self.to.flush()?;
-                self.sent.push_back((message, size, sent));
+                self.sent.push_back((size, Sent::One(message, sent)));
                 self.bytes += size;
             }
             Text::Kept(kept) => {
@@ -127,18 +168,63 @@ impl UnderWay<'_> {
         Ok(())
     }
 
+    /// Begins the APPEND of the group, if there is one.
+    fn send_group(&mut self) -> Result<(), Error> {
+        if self.group.is_empty() {
+            return Ok(());
+        }
+        let (group, size) =
+            (std::mem::take(&mut self.group), std::mem::take(&mut self.group_bytes));
+        self.make_room(size)?;
+        let letters: Vec<NewLetter<'_>> = group
+            .iter()
+            .map(|one| NewLetter { flags: &one.flags, date: one.date, text: &one.text })
+            .collect();
+        let sent = self.to.begin_append_many(self.destination, &letters)?;
+        self.to.flush()?;
+        self.sent.push_back((size, Sent::Group(group, sent)));
+        self.bytes += size;
+        Ok(())
+    }
+
+    /// Waits until so many more bytes may be in flight.
+    fn make_room(&mut self, size: u64) -> Result<(), Error> {
+        while !self.sent.is_empty()
+            && (self.sent.len() >= WINDOW || self.bytes + size > WINDOW_BYTES)
+        {
+            self.wait_for(self.sent.len() - 1)?;
+        }
+        Ok(())
+    }
+
     /// Waits until at most `left` APPENDs are outstanding.
     fn wait_for(&mut self, left: usize) -> Result<(), Error> {
         let mut failure = None;
         while self.sent.len() > left {
-            let Some((message, size, sent)) = self.sent.pop_front() else { break };
+            let Some((size, sent)) = self.sent.pop_front() else { break };
             self.bytes -= size;
-            match self.to.wait(sent) {
-                Ok(_) => (self.on_copied)(message),
-                Err(error) => failure = failure.or(Some(error)),
-            }
+            let copied = match sent {
+                Sent::One(message, sent) => self.to.wait(sent).map(|_| (self.on_copied)(message)),
+                Sent::Group(group, sent) => match self.to.wait(sent) {
+                    // Nothing of the group was stored.
+                    Err(Error::Refused { .. }) => self.append_each(&group),
+                    waited => waited.map(|()| {
+                        group.iter().for_each(|one| (self.on_copied)(one.message));
+                    }),
+                },
+            };
+            failure = failure.or(copied.err());
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Appends the letters of a group one by one, up to one that is refused.
+    fn append_each(&mut self, group: &[Small]) -> Result<(), Error> {
+        for one in group {
+            self.to.append(self.destination, &one.flags, one.date, &one.text)?;
+            (self.on_copied)(one.message);
+        }
+        Ok(())
     }
 }
 

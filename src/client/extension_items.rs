@@ -1,5 +1,5 @@
 //! The items of STATUS and FETCH, and the search keys, that extensions define: which extension a
-//! server must offer for each, and the one that is known without asking.
+//! server must offer for each, and which are known without asking.
 
 use super::error::Error;
 use super::imap::ImapClient;
@@ -17,23 +17,28 @@ const OF_EXTENSIONS: [(&str, &[&str]); 6] = [
     ("APPENDLIMIT", &["APPENDLIMIT"]),                // RFC 7889 4
 ];
 
-/// Items of FETCH that need an extension. Any other item is sent as it is, Gmail's included.
-const FETCHED: [(&str, &str); 4] = [
-    ("EMAILID", "OBJECTID"),  // RFC 8474 5
-    ("THREADID", "OBJECTID"), // RFC 8474 5
-    ("SAVEDATE", "SAVEDATE"), // RFC 8514 4
-    ("PREVIEW", "PREVIEW"),   // RFC 8970 3
+/// Items of FETCH that need one of these extensions; with a bracket at the end, any section of it. Any
+/// other item is sent as it is.
+const FETCHED: [(&str, &[&str]); 9] = [
+    ("BINARY[", &["BINARY", "IMAP4rev2"]), // RFC 3516 4.2, RFC 9051 6.4.5
+    ("BINARY.SIZE[", &["BINARY", "IMAP4rev2"]),
+    ("EMAILID", &["OBJECTID"]),  // RFC 8474 5
+    ("THREADID", &["OBJECTID"]), // RFC 8474 5
+    ("SAVEDATE", &["SAVEDATE"]), // RFC 8514 4
+    ("PREVIEW", &["PREVIEW"]),   // RFC 8970 3
+    ("X-GM-LABELS", &[GMAIL]),
+    ("X-GM-MSGID", &[GMAIL]),
+    ("X-GM-THRID", &[GMAIL]),
 ];
 
 /// Gmail's extensions.
 pub(super) const GMAIL: &str = "X-GM-EXT-1";
 
-/// Status items of a request, split into those that are sent and the one that is known.
+/// Status items of a request, split into those that are sent and those that are known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Asked {
     sent: Vec<String>,
-    /// The value of APPENDLIMIT, if the capability has it.
-    append_limit: Option<u64>,
+    known: Vec<(String, StatusValue)>,
     /// Whether `sent` has an item that was not asked for, since a command needs one.
     has_filler: bool,
 }
@@ -47,8 +52,7 @@ impl Asked {
     /// Completes the items of an answer.
     pub fn complete(&self, found: Vec<(String, StatusValue)>) -> Vec<(String, StatusValue)> {
         let mut all = if self.has_filler { Vec::new() } else { found };
-        let limit = self.append_limit.map(StatusValue::Number);
-        all.extend(limit.map(|limit| ("APPENDLIMIT".to_owned(), limit)));
+        all.extend(self.known.iter().cloned());
         all
     }
 }
@@ -59,38 +63,44 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Unsupported`] for one of an extension that the server does not offer.
     pub(super) fn check_fetch_items(&self, items: &FetchItems) -> Result<(), Error> {
-        let is_missing = |(item, extension): &&(&str, &str)| {
-            items.ask_for(item) && !self.capabilities().offers(extension)
+        let offers = |extensions: &[&str]| {
+            extensions.iter().any(|extension| self.capabilities().offers(extension))
         };
-        match FETCHED.iter().find(is_missing) {
-            None => Ok(()),
-            Some((item, extension)) => Err(Error::Unsupported(format!(
-                "the server does not offer {extension}, which the item {item} needs"
-            ))),
+        for (item, extensions) in FETCHED {
+            if items.ask_for(item) && !offers(extensions) {
+                return Err(Error::Unsupported(format!(
+                    "the server does not offer {}, which the item {} needs",
+                    extensions.join(" or "),
+                    item.trim_end_matches('[')
+                )));
+            }
         }
+        Ok(())
     }
 
     /// Checks the keys of a search.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for one of Gmail's if the server does not offer its extensions; an error
-    /// if it cannot be sent to any server.
+    /// [`Error::Unsupported`] for one of Gmail's if the server does not offer its extensions, and for
+    /// a mod-sequence without CONDSTORE; an error if it cannot be sent to any server.
     pub(super) fn check_search_key(&self, key: &SearchKey) -> Result<(), Error> {
-        if key.is_of_gmail() && !self.capabilities().offers(GMAIL) {
-            // The same mistake in a key has the same error on every server.
-            Command::search(key, false)?;
-            let why = format!("the server does not offer {GMAIL}, which this search needs");
-            return Err(Error::Unsupported(why));
-        }
-        Ok(())
+        let is_modseq = |key: &SearchKey| matches!(key, SearchKey::ModSeq(_));
+        let needed = match () {
+            () if key.is_of_gmail() && !self.capabilities().offers(GMAIL) => GMAIL,
+            () if key.has(&is_modseq) && self.check_condstore().is_err() => "CONDSTORE",
+            () => return Ok(()),
+        };
+        // The same mistake in a key has the same error on every server.
+        Command::search(key, false)?;
+        let why = format!("the server does not offer {needed}, which this search needs");
+        Err(Error::Unsupported(why))
     }
 
     /// Checks status items.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for one of an extension that the server does not offer.
-    pub(super) fn status_items(&self, items: &[String]) -> Result<Asked, Error> {
-        let mut asked = Asked::default();
+    pub(super) fn status_items(&mut self, items: &[String]) -> Result<Asked, Error> {
         for item in items {
             let row = OF_EXTENSIONS.iter().find(|(known, _)| item.eq_ignore_ascii_case(known));
             if let Some((_, needed)) = row
@@ -101,14 +111,22 @@ impl ImapClient {
                     needed.join(" or ")
                 )));
             }
-            let limit = self.capabilities().append_limit();
-            if limit.is_some() && item.eq_ignore_ascii_case("APPENDLIMIT") {
-                asked.append_limit = limit;
-            } else {
-                asked.sent.push(item.clone());
+        }
+        let limit = self.capabilities().append_limit();
+        // In IMAP4rev2 no message is \Recent (RFC 9051 appendix E).
+        let recent = self.is_rev2()?.then_some(0);
+        let known = [("APPENDLIMIT", limit), ("RECENT", recent)];
+        let mut asked = Asked::default();
+        for item in items {
+            let known = known.iter().find(|(known, _)| item.eq_ignore_ascii_case(known));
+            match known.and_then(|(name, value)| Some((*name, (*value)?))) {
+                Some((name, value)) => {
+                    asked.known.push((name.to_owned(), StatusValue::Number(value)));
+                }
+                None => asked.sent.push(item.clone()),
             }
         }
-        if asked.sent.is_empty() && asked.append_limit.is_some() {
+        if asked.sent.is_empty() && !asked.known.is_empty() {
             asked.sent.push("MESSAGES".to_owned());
             asked.has_filler = true;
         }

@@ -236,8 +236,16 @@ impl ImapClient {
         up_to_last && !messages.are_uids() && is_empty
     }
 
-    pub(super) fn utf8_names(&self) -> bool {
-        self.capabilities().utf8_names()
+    /// Whether mailbox names travel as UTF-8. Waits for the answer to ENABLE.
+    pub(super) fn utf8_names(&mut self) -> Result<bool, Error> {
+        self.hear_enabled()?;
+        Ok(self.connection.session().utf8_names())
+    }
+
+    /// Whether the session is one of IMAP4rev2 (RFC 9051). Waits for the answer to ENABLE.
+    pub(super) fn is_rev2(&mut self) -> Result<bool, Error> {
+        self.hear_enabled()?;
+        Ok(self.connection.session().is_rev2())
     }
 
     pub(super) fn has_uidplus(&self) -> bool {

@@ -72,11 +72,16 @@ impl ImapClient {
     pub fn list_with(&mut self, request: &ListRequest<'_>) -> Result<Vec<Listed>, Error> {
         let &ListRequest { reference, pattern, subscribed, special_use, status } = request;
         let asked = self.status_items(status)?;
+        let is_rev2 = self.is_rev2()?;
         let offers = |name| self.capabilities().offers(name);
         let (is_extended, knows_uses) = (offers("LIST-EXTENDED"), offers("SPECIAL-USE"));
         let counts_itself = is_extended && offers("LIST-STATUS");
-        let has_lsub = offers("IMAP4rev1") || !is_extended;
+        let has_lsub = !is_rev2 || !is_extended; // RFC 9051 appendix E
         let is_plain = !special_use && status.is_empty() && (!subscribed || has_lsub);
+        // RFC 3501 6.3.8: an empty pattern asks for the separator. With options it names nothing.
+        if pattern.is_empty() && !(is_plain && !subscribed) {
+            return Ok(Vec::new());
+        }
         let mut entries = if is_plain && subscribed {
             self.list_subscribed(reference, pattern)?
         } else if is_plain || !(is_extended || subscribed) {
@@ -118,7 +123,7 @@ impl ImapClient {
         let command = Command::list_extended(reference, pattern, options)?;
         // Its STATUS responses could be taken for those to a STATUS command in flight.
         self.settle()?;
-        let (utf8_names, limits) = (self.utf8_names(), self.limits().clone());
+        let (utf8_names, limits) = (self.utf8_names()?, self.limits().clone());
         let counts = Counts { utf8_names, limits, found: HashMap::new() };
         let asked = (!options.status.is_empty()).then(|| asked.clone());
         let reader = ExtendedListing { utf8_names, entries: Vec::new(), counts, asked };
@@ -139,7 +144,7 @@ impl ImapClient {
             for name in names {
                 // A name that the server gave but that cannot be sent has no status.
                 let Ok(command) = Command::status(name, asked.sent()) else { continue };
-                let (utf8_names, limits) = (self.utf8_names(), self.limits().clone());
+                let (utf8_names, limits) = (self.utf8_names()?, self.limits().clone());
                 let counts = Counts { utf8_names, limits, found: HashMap::new() };
                 match self.begin([command], counts) {
                     Ok(pending) => sent.push(pending),

@@ -6,9 +6,9 @@
 //!    discarded.
 //! 4. The login uses the strongest mechanism that the server offers, or the one that the
 //!    credentials name.
-//! 5. The server is told who we are, if it offers ID, the connection is compressed if the options
-//!    say so, and the hierarchy separator is requested. The first and the last answer are not waited
-//!    for.
+//! 5. The connection is compressed if the options say so. If the server offers them, it is told who
+//!    we are (ID), and UTF-8 and IMAP4rev2 are enabled; the hierarchy separator is requested. The
+//!    answers to these three are not waited for.
 //!
 //! If TLS is required, only CAPABILITY, STARTTLS and LOGOUT are sent before it. A server that
 //! breaks a rule is not sent another byte.
@@ -16,6 +16,7 @@
 use super::error::Error;
 use super::imap::ImapClient;
 use super::options::{Compress, ConnectOptions, Credentials, Ports};
+use super::pending::Nothing;
 use crate::proto::imap::{Command, Event, Session, StatusKind};
 use crate::proto::sasl::Exchange;
 use crate::transport::Connector;
@@ -66,7 +67,29 @@ impl ImapClient {
         }
         client.compress_if(options.compress)?;
         client.ask_separator()?;
+        if options.utf8 {
+            client.enable_utf8()?;
+        }
         Ok(client)
+    }
+
+    /// Enables what lets text travel as UTF-8: UTF8=ACCEPT (RFC 6855) and IMAP4rev2 (RFC 9051), as
+    /// far as the server offers them. The next command waits for the answer.
+    fn enable_utf8(&mut self) -> Result<(), Error> {
+        let offers = |name| self.capabilities().offers(name);
+        if !offers("ENABLE") {
+            return Ok(());
+        }
+        let is_dual = offers("IMAP4rev1") && offers("IMAP4rev2");
+        let accepts = offers("UTF8=ACCEPT") || offers("UTF8=ONLY");
+        let wanted = [(is_dual, "IMAP4rev2"), (accepts, "UTF8=ACCEPT")];
+        let wanted: Vec<_> =
+            wanted.into_iter().filter_map(|(is, name)| is.then_some(name)).collect();
+        if !wanted.is_empty() {
+            let sent = self.begin([Command::enable(&wanted)], Nothing)?;
+            self.forget(sent);
+        }
+        Ok(())
     }
 
     fn compress_if(&mut self, compress: Compress) -> Result<(), Error> {

@@ -110,7 +110,7 @@ impl ImapClient {
         reference: &str,
         pattern: &str,
     ) -> Result<Pending<Listing>, Error> {
-        let listing = self.listing("LSUB");
+        let listing = self.listing("LSUB")?;
         self.begin([Command::list(reference, pattern, true)?], listing)
     }
 
@@ -123,13 +123,13 @@ impl ImapClient {
         reference: &str,
         pattern: &str,
     ) -> Result<Pending<Listing>, Error> {
-        let listing = self.listing("LIST");
+        let listing = self.listing("LIST")?;
         self.begin([Command::list(reference, pattern, false)?], listing)
     }
 
-    fn listing(&self, name: &'static str) -> Listing {
-        let (utf8_names, limits) = (self.utf8_names(), self.limits().clone());
-        Listing { name, utf8_names, limits, entries: Vec::new() }
+    fn listing(&mut self, name: &'static str) -> Result<Listing, Error> {
+        let (utf8_names, limits) = (self.utf8_names()?, self.limits().clone());
+        Ok(Listing { name, utf8_names, limits, entries: Vec::new() })
     }
 
     /// STATUS (6.3.10): returns the name of each item, in upper case, and its value.
@@ -155,8 +155,8 @@ impl ImapClient {
         name: &str,
         items: &[String],
     ) -> Result<Pending<StatusOf>, Error> {
-        let (utf8_names, limits) = (self.utf8_names(), self.limits().clone());
         let (mailbox, asked) = (name.to_owned(), self.status_items(items)?);
+        let (utf8_names, limits) = (self.utf8_names()?, self.limits().clone());
         let command = Command::status(name, asked.sent())?;
         let reader = StatusOf { mailbox, asked, utf8_names, limits, found: None, similar: None };
         self.begin([command], reader)

@@ -87,6 +87,14 @@ impl ImapClient {
         mut reader: R,
     ) -> Result<Pending<Fetch<R>>, Error> {
         self.check_fetch_items(items)?;
+        let modern;
+        let items = match items.have_old_texts() && self.is_rev2()? {
+            true => {
+                modern = items.without_old_texts();
+                &modern
+            }
+            false => items,
+        };
         if items.ask_for("MODSEQ") {
             self.check_condstore()?;
         }

@@ -30,7 +30,7 @@ impl ImapClient {
         self.check_metadata(mailbox)?;
         let reader = Entries {
             mailbox: mailbox.to_owned(),
-            utf8_names: self.utf8_names(),
+            utf8_names: self.utf8_names()?,
             limits: self.limits().clone(),
             bytes: 0,
             found: Vec::new(),

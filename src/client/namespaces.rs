@@ -43,7 +43,7 @@ impl ImapClient {
             let personal = vec![Namespace { prefix: String::new(), separator }];
             return Ok(Namespaces { personal, ..Namespaces::default() });
         }
-        let (utf8_names, limits) = (self.utf8_names(), self.limits().clone());
+        let (utf8_names, limits) = (self.utf8_names()?, self.limits().clone());
         let reader = NamespacesOf { utf8_names, limits, found: Namespaces::default() };
         self.carry_out([Command::namespace()], reader)
     }

@@ -146,6 +146,9 @@ pub struct ConnectOptions {
     /// Whether an IMAP connection is compressed after the login (RFC 4978). Default:
     /// [`Compress::Auto`].
     pub compress: Compress,
+    /// Whether UTF8=ACCEPT (RFC 6855) and IMAP4rev2 (RFC 9051) are enabled after the login to an
+    /// IMAP server that offers them. Default: true.
+    pub utf8: bool,
 }
 
 /// Whether a connection is compressed.
@@ -171,6 +174,7 @@ impl Default for ConnectOptions {
             limits: Limits::default(),
             id: Some(own_identity()),
             compress: Compress::default(),
+            utf8: true,
         }
     }
 }

@@ -228,6 +228,8 @@ impl ImapClient {
                 Ok(happened.then(|| format!("{to:?} exists, or {mailbox:?} does not")))
             }
             Act::Append { bytes, .. } => self.copies_in(mailbox, &[*bytes], lost),
+            Act::AppendMany { sizes } => self.copies_in(mailbox, sizes, lost),
+            Act::Replace { to, bytes } => self.copies_in(to, &[*bytes], lost),
             Act::Copy { to } => {
                 let Some(sizes) = self.sizes(deed, lost)? else {
                     return Ok(Some(format!("{to:?} was not searched for the copies")));

@@ -203,7 +203,12 @@ impl ImapClient {
                 return Err(self.farewell(words, own));
             }
             Event::Unreadable { what, bytes } => Some(left_out(what, bytes)),
-            Event::Status(status) => warning_of_status(status),
+            Event::Status(status) => {
+                if let Some((done, all)) = work_of(status) {
+                    connection.report_work(done, all);
+                }
+                warning_of_status(status)
+            }
             Event::Data(data) => {
                 let session = connection.session();
                 if !ahead.is_empty() && ahead.keep(data, own, || session.owned_response()) {
@@ -387,6 +392,17 @@ fn left_out(what: &str, bytes: &[u8]) -> Warning {
     Warning { kind: WarningKind::Unreadable, words }
 }
 
+/// How much of a command the server has done, and of how much, if it says both: `INPROGRESS ("A1" 12
+/// 100)` (RFC 9585 4).
+fn work_of(status: &Status<'_>) -> Option<(u64, u64)> {
+    let code = status.code.filter(|code| code.is("INPROGRESS"))?;
+    let text = std::str::from_utf8(code.arguments).ok()?;
+    let mut numbers = text.trim().strip_prefix('(')?.strip_suffix(')')?.rsplitn(3, ' ');
+    let all = numbers.next()?.parse().ok()?;
+    let done = numbers.next()?.parse().ok()?;
+    (done <= all).then_some((done, all))
+}
+
 /// Whether a status is a BYE without a LOGOUT.
 fn is_farewell(status: &Status<'_>, own: Option<&InFlight>) -> bool {
     status.kind == StatusKind::Bye && own.is_none_or(|own| own.about.verb != Verb::Logout)
@@ -399,4 +415,31 @@ fn unknown_data(data: &Data<'_>) -> Option<Warning> {
     }
     let unknown = || Warning { kind: WarningKind::UnknownUntagged, words: shown(data) };
     (!is_known(data)).then(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::Limits;
+    use crate::proto::imap::Session;
+
+    #[test]
+    fn progress_is_read_where_both_numbers_are_known() {
+        for (code, expected) in [
+            ("INPROGRESS (\"A1\" 12 100)", Some((12, 100))),
+            ("inprogress (NIL 0 5)", Some((0, 5))),
+            ("INPROGRESS", None),
+            ("INPROGRESS (\"A1\" 12 NIL)", None),
+            ("INPROGRESS (\"A1\" NIL NIL)", None),
+            ("INPROGRESS (\"A1\" 9 5)", None),
+            ("INPROGRESS (\"A1\" 99999999999999999999999 5)", None),
+            ("ALERT", None),
+        ] {
+            let mut session = Session::new(Limits::default());
+            session.receive(format!("* OK hello\r\n* OK [{code}] words\r\n").as_bytes());
+            assert!(session.next_event().is_ok());
+            let Ok(Event::Status(status)) = session.next_event() else { panic!("{code}") };
+            assert_eq!(work_of(&status), expected, "{code}");
+        }
+    }
 }

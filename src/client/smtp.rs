@@ -14,8 +14,10 @@ use super::options::{ConnectOptions, Credentials, Ports};
 use crate::proto::EncodeError;
 use crate::proto::imap::{Completion, StatusKind};
 use crate::proto::sasl::{Exchange, Mechanism};
-use crate::proto::smtp::{Command, Event, Handle, MailOptions, Reply, Session};
+use crate::proto::smtp::domain::ascii_domain;
+use crate::proto::smtp::{Command, Event, Handle, MailOptions, Notices, Reply, Session};
 use crate::transport::{Connection, Connector, TransportError};
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -115,19 +117,45 @@ impl SmtpClient {
     ///
     /// # Errors
     /// [`Error::Argument`], before a byte is sent, for NUL, lines over 998 bytes unless allowed,
-    /// and malformed addresses; [`Error::Unsupported`] if the letter needs an extension that the
+    /// and malformed addresses. Of an address of which only the domain is not ASCII, the domain is
+    /// sent as its A-label; [`Error::Unsupported`] if the letter needs an extension that the
     /// server lacks, or is larger than its limit; [`Error::Recipients`], with nothing sent;
     /// [`Error::Refused`]; [`Error::DeliveryUnknown`] if the connection broke between the end of
     /// the letter and the reply.
     pub fn send(&mut self, envelope: &Envelope<'_>, letter: &[u8]) -> Result<Vec<Refused>, Error> {
+        self.send_with(envelope, &Notices::default(), letter)
+    }
+
+    /// Sends a letter, and asks for notifications of its delivery (DSN, RFC 3461).
+    ///
+    /// # Errors
+    /// As [`SmtpClient::send`]; [`Error::Unsupported`] if the server does not offer DSN, and
+    /// [`Error::Argument`] as [`Notices::check`].
+    pub fn send_with(
+        &mut self,
+        envelope: &Envelope<'_>,
+        notices: &Notices<'_>,
+        letter: &[u8],
+    ) -> Result<Vec<Refused>, Error> {
         check_letter(letter, envelope.long_lines)?;
         check_addresses(envelope)?;
-        let options = self.mail_options(envelope, letter)?;
-        let mail = Command::mail(envelope.from, envelope.to, options)?;
-        let recipients = envelope
+        notices.check()?;
+        if notices.need_dsn() && !self.has("DSN") {
+            return Err(Error::Unsupported(
+                "the server sends no notifications on demand (DSN)".into(),
+            ));
+        }
+        let from = ascii_domain(envelope.from)?;
+        let to: Vec<String> = envelope
             .to
             .iter()
-            .map(|to| Command::rcpt(to, options.utf8))
+            .map(|to| ascii_domain(to).map(Cow::into_owned))
+            .collect::<Result<_, _>>()?;
+        let options = self.mail_options(&Envelope { from: &from, to: &to, ..*envelope }, letter)?;
+        let mail = Command::mail_with(&from, &to, options, notices)?;
+        let recipients = to
+            .iter()
+            .map(|to| Command::rcpt_with(to, options.utf8, notices))
             .collect::<Result<Vec<_>, _>>()?;
         if recipients.is_empty() {
             return Err(EncodeError {
@@ -507,7 +535,9 @@ fn refusal(command: &'static str, answer: Answer) -> Error {
 /// whatever the server offers.
 fn check_addresses(envelope: &Envelope<'_>) -> Result<(), EncodeError> {
     Command::mail(envelope.from, &[], MailOptions { utf8: true, ..MailOptions::default() })?;
-    envelope.to.iter().try_for_each(|to| Command::rcpt(to, true).map(drop))
+    envelope.to.iter().try_for_each(|to| Command::rcpt(to, true).map(drop))?;
+    let mut all = envelope.to.iter().map(String::as_str).chain([envelope.from]);
+    all.try_for_each(|address| ascii_domain(address).map(drop))
 }
 
 /// Checks a letter for NUL and long lines.

@@ -22,12 +22,16 @@ impl ImapClient {
     /// server is asked.
     pub fn understood<'k>(&mut self, key: &'k SearchKey) -> Result<Cow<'k, SearchKey>, Error> {
         self.check_search_key(key)?;
+        let key = match self.is_rev2()? {
+            true => Cow::Owned(key.without_recent()),
+            false => Cow::Borrowed(key),
+        };
         if self.capabilities().has("WITHIN") || !key.has_age() {
-            return Ok(Cow::Borrowed(key));
+            return Ok(key);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        self.by_day(key, now).map(Cow::Owned)
+        self.by_day(&key, now).map(Cow::Owned)
     }
 
     fn by_day(&mut self, key: &SearchKey, now: i64) -> Result<SearchKey, Error> {

@@ -49,6 +49,10 @@ impl Arguments {
                 !global.without.is_empty(),
                 "--without needs a sandbox to take extensions from: --sandbox, or the command sandbox",
             ),
+            (
+                !global.with.is_empty(),
+                "--with needs a sandbox to give extensions to: --sandbox, or the command sandbox",
+            ),
         ] {
             if given && !arguments.has_sandbox() {
                 Arguments::command().error(ErrorKind::MissingRequiredArgument, message).exit();
@@ -98,6 +102,10 @@ pub struct Global {
     /// MOVE,UIDPLUS; may be given several times
     #[arg(long, global = true, value_name = "NAME", value_delimiter = ',')]
     pub without: Vec<Extension>,
+    /// Switch on IMAP extensions of the sandbox that are off by default: IMAP4rev2, LITERAL-,
+    /// LOGINDISABLED
+    #[arg(long, global = true, value_name = "NAME", value_delimiter = ',')]
+    pub with: Vec<Extension>,
     /// Show what goes over the wire on standard error, with secrets masked
     #[arg(long, global = true)]
     pub trace: bool,

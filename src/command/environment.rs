@@ -23,8 +23,9 @@ use std::sync::Arc;
 /// | `say LINE` | sends this line before the next answer to an IMAP command, for example `* NO The disk is nearly full` |
 /// | `fault [PROTOCOL[#N]:]SIDE:FAULT` | disturbs new connections, in addition to earlier faults; see [`FaultRule`] |
 /// | `fault` | new connections are sound again |
+/// | `with NAME …` | new IMAP connections have these extensions, which are off by default |
 /// | `without NAME …` | new IMAP connections lack these extensions, in addition to earlier ones |
-/// | `without` | new connections have all extensions again |
+/// | `without` | new connections have the default extensions again |
 pub struct SandboxEnvironment {
     router: Arc<SandboxRouter>,
 }
@@ -81,10 +82,10 @@ impl Environment for SandboxEnvironment {
                 sandbox.set_faults([sandbox.faults(), vec![rule]].concat());
             }
             ["without"] => sandbox.set_extensions(Extensions::default()),
-            ["without", ref names @ ..] => {
+            [word @ ("with" | "without"), ref names @ ..] if !names.is_empty() => {
                 let mut extensions = sandbox.extensions();
                 for name in names {
-                    extensions = extensions.without(name.parse()?);
+                    extensions.set(name.parse()?, word == "with");
                 }
                 sandbox.set_extensions(extensions);
             }
@@ -102,9 +103,10 @@ fn wrong(directive: &str) -> String {
         "deliver" => "FILE [USER [MAILBOX]]",
         "disconnect" | "misname" => "nothing",
         "say" => "a line",
+        "with" => "NAME …",
         _ => {
             return format!(
-                "unknown directive {directive:?}; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse, say and without"
+                "unknown directive {directive:?}; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse, say, with and without"
             );
         }
     };

@@ -131,7 +131,12 @@ fn text(moment: &Moment) -> String {
         || HumanDuration(moment.elapsed).to_string(),
         |left| format!("{} left", HumanDuration(Duration::from_secs_f64(left.min(1e6).ceil()))),
     );
-    let parts: Vec<String> = messages.into_iter().chain([bytes, rate, left]).collect();
+    let work = moment.work.filter(|(_, all)| *all > 0);
+    let work = work.map(|(done, all)| {
+        let percent = u128::from(done) * 100 / u128::from(all);
+        format!("{percent}% of the server's work")
+    });
+    let parts: Vec<String> = messages.into_iter().chain(work).chain([bytes, rate, left]).collect();
     format!("{function}: {}", parts.join(", "))
 }
 
@@ -147,6 +152,7 @@ mod tests {
             all_bytes: None,
             messages: 100,
             all_messages: Some(400),
+            work: None,
             elapsed: Duration::from_secs(2),
         };
         assert_eq!(
@@ -177,5 +183,7 @@ mod tests {
             ..moment
         };
         assert_eq!(text(&unknown), "copy-to-mailbox: 0 B, 0 B/s, 2 seconds");
+        let told = Moment { work: Some((u64::MAX / 2, u64::MAX)), ..unknown };
+        assert_eq!(text(&told), "copy-to-mailbox: 49% of the server's work, 0 B, 0 B/s, 2 seconds");
     }
 }

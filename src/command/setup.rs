@@ -20,6 +20,9 @@ pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
     if !global.without.is_empty() && !global.sandbox {
         return Err("--without needs --sandbox, or the sandbox command".into());
     }
+    if !global.with.is_empty() && !global.sandbox {
+        return Err("--with needs --sandbox, or the sandbox command".into());
+    }
     let mut setup = if global.sandbox {
         Setup::sandboxed(Options {
             seed: seed_for(global),
@@ -41,7 +44,7 @@ pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
 /// Returns the options for a sandbox's mail, faults and extensions.
 pub(super) fn sandbox_for(global: &Global) -> Options {
     let (mail, faults) = (global.mail.clone(), global.fault.clone());
-    let on = Extensions::default();
+    let on = global.with.iter().fold(Extensions::default(), |on, more| on.with(*more));
     let extensions = global.without.iter().fold(on, |on, extension| on.without(*extension));
     Options { mail, faults, extensions, warn: complain_of_mail, ..Options::default() }
 }

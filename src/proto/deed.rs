@@ -56,6 +56,18 @@ pub enum Act {
         /// Its flags.
         flags: Vec<Flag>,
     },
+    /// IMAP's APPEND adds several letters (MULTIAPPEND, RFC 3502), all or none.
+    AppendMany {
+        /// Their sizes in bytes.
+        sizes: Vec<u64>,
+    },
+    /// IMAP's REPLACE adds a letter and removes another one (RFC 8508).
+    Replace {
+        /// The mailbox that the new letter goes to.
+        to: String,
+        /// Its size in bytes.
+        bytes: u64,
+    },
     /// IMAP's COPY copies letters.
     Copy {
         /// The destination mailbox.
@@ -157,7 +169,9 @@ impl Act {
             Act::Subscribe => Reversal::By(Act::Unsubscribe),
             Act::Unsubscribe => Reversal::By(Act::Subscribe),
             Act::MarkForRemoval => Reversal::By(Act::Unmark),
-            Act::Append { .. } | Act::Copy { .. } | Act::Move { .. } => Reversal::RemoveResult,
+            Act::Append { .. } | Act::AppendMany { .. } | Act::Copy { .. } | Act::Move { .. } => {
+                Reversal::RemoveResult
+            }
             Act::StoreFlags { .. }
             | Act::StoreLabels { .. }
             | Act::MarkSeen
@@ -167,6 +181,7 @@ impl Act {
             Act::DeleteMailbox
             | Act::TakeRecent
             | Act::Expunge
+            | Act::Replace { .. }
             | Act::Remove
             | Act::Send { .. }
             | Act::Run { .. }
@@ -298,6 +313,10 @@ impl fmt::Display for Deed {
             Act::SetRights { identifier, .. } => format!("set rights of {identifier:?} to"),
             Act::SetMetadata { entry } => format!("set metadata {entry} of"),
             Act::Append { bytes, .. } => format!("append a letter of {bytes} bytes to"),
+            Act::AppendMany { sizes } => format!("append {} letters to", sizes.len()),
+            Act::Replace { to, bytes } => {
+                format!("put a letter of {bytes} bytes into {to:?} and remove one from")
+            }
             Act::Copy { to } => format!("copy to {to:?} letters of"),
             Act::Move { to } => format!("move to {to:?} letters of"),
             Act::StoreFlags { .. } => "change flags of letters in".to_owned(),

@@ -81,6 +81,9 @@ pub trait Router: Send + Sync {
     ) -> io::Result<Option<Route>>;
 }
 
+/// Takes the work that a server has done of a command, and the whole work.
+pub type Gauge = Arc<dyn Fn(u64, u64) + Send + Sync>;
+
 /// Opens connections; holds everything that all connections of a program share.
 #[derive(Clone)]
 pub struct Connector {
@@ -94,6 +97,9 @@ pub struct Connector {
     pub trace_switch: Option<Arc<AtomicBool>>,
     /// Called with the size of every read and write, for progress displays.
     pub meter: Option<Meter>,
+    /// Called when a server says how much of a command it has done, and of how much (INPROGRESS, RFC
+    /// 9585), for progress displays.
+    pub gauge: Option<Gauge>,
     /// Polled during every wait; `true` ends the wait.
     pub interrupt: Option<Interrupt>,
     /// Which hosts the program may connect to, besides those that a redirect or the router answers
@@ -114,6 +120,7 @@ impl Default for Connector {
             trace: None,
             trace_switch: None,
             meter: None,
+            gauge: None,
             interrupt: None,
             policy: Policy::default(),
             loopback_is_exposed: false,

@@ -17,7 +17,7 @@
 //! side can block the other for ever. Any error but a refusal by the witness closes the stream; an
 //! interrupt of [`Connection::wait_until`] is no error.
 
-use super::connect::Connector;
+use super::connect::{Connector, Gauge};
 use super::deflate::Deflated;
 use super::door::OpenDeeds;
 use super::error::TransportError;
@@ -45,6 +45,7 @@ pub struct Connection<S: Protocol> {
     tls: TlsOptions,
     loopback: bool,
     timeout_seconds: f64,
+    gauge: Option<Gauge>,
 }
 
 /// What ended [`Connection::wait_until`].
@@ -107,7 +108,13 @@ impl<S: Protocol> Connection<S> {
             tls,
             loopback: opened.loopback,
             timeout_seconds,
+            gauge: connector.gauge.clone(),
         })
+    }
+
+    /// Tells a progress display how much of a command the server has done, and of how much.
+    pub fn report_work(&self, done: u64, all: u64) {
+        self.gauge.iter().for_each(|gauge| gauge(done, all));
     }
 
     /// The session, read only. Commands go through [`Connection::submit`].

@@ -12,7 +12,7 @@ pub(crate) mod stream;
 pub(crate) mod tls;
 pub(crate) mod trace;
 
-pub use connect::{Connector, Redirect, Route, Router};
+pub use connect::{Connector, Gauge, Redirect, Route, Router};
 pub use deflate::Deflated;
 pub use door::SettledDeed;
 pub use drive::{Connection, DriveError};

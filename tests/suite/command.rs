@@ -308,9 +308,10 @@ fn exit_codes_say_what_happened() {
         ),
         (&["--fault", "server:cut@1", "eval", "1"], "error: --fault needs a sandbox"),
         (&["--without", "MOVE", "eval", "1"], "error: --without needs a sandbox"),
+        (&["--with", "IMAP4rev2", "eval", "1"], "error: --with needs a sandbox"),
         (
             &["--sandbox", "--without", "MOVE,XYZZY", "eval", "1"],
-            "error: invalid value 'XYZZY' for '--without <NAME>': the sandbox has no extension \"XYZZY\"; it has LITERAL+, ",
+            "error: invalid value 'XYZZY' for '--without <NAME>': the sandbox has no extension \"XYZZY\"; it has IMAP4rev2, LITERAL+, ",
         ),
         (
             &["--fault", "server:cut@1", "--connect-to", "a=127.0.0.1:1", "replay", "y"],
@@ -843,7 +844,7 @@ fn directives_say_what_they_expect() {
         ("deliver missing.eml", "missing.eml: No such file or directory (os error 2)"),
         (
             "dance",
-            "unknown directive \"dance\"; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse, say and without",
+            "unknown directive \"dance\"; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse, say, with and without",
         ),
         (
             "fault imap:cut@1",

@@ -11,7 +11,7 @@ use imap_codec::imap_types::mailbox::Mailbox;
 use imap_codec::imap_types::search::SearchKey as TheirKey;
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
-use postoffice::proto::imap::{Command, Messages, SearchKey, Session, Since, utf7};
+use postoffice::proto::imap::{Command, Event, Messages, SearchKey, Session, Since, utf7};
 use postoffice::proto::{EncodeError, Limits, Protocol, Secret};
 use proptest::prelude::*;
 
@@ -181,13 +181,40 @@ proptest! {
 
     #[test]
     fn letters(letter in proptest::collection::vec(any::<u8>(), 0..200)) {
-        match Command::append("box", &[], None, &letter) {
-            Err(EncodeError { what, .. }) => prop_assert!(what == "letter" && letter.contains(&0)),
-            Ok(command) => {
-                let CommandBody::Append { message, .. } = read_back(command) else { panic!("not APPEND") };
-                let LiteralOrLiteral8::Literal(message) = message else { panic!("not a literal") };
-                prop_assert_eq!(message.as_ref(), &letter[..]);
+        let command = Command::append("box", &[], None, &letter).unwrap();
+        let CommandBody::Append { message, .. } = read_back(command) else { panic!("not APPEND") };
+        match message {
+            LiteralOrLiteral8::Literal(message) => prop_assert_eq!(message.as_ref(), &letter[..]),
+            LiteralOrLiteral8::Literal8(message) => {
+                prop_assert!(letter.contains(&0));
+                prop_assert_eq!(&message.data[..], &letter[..]);
             }
+        }
+    }
+
+    #[test]
+    fn text_in_utf8_is_one_argument_of_one_command(text in hostile()) {
+        let mut session = session();
+        session.submit(Command::enable(&["UTF8=ACCEPT"]));
+        session.receive(b"* ENABLED UTF8=ACCEPT\r\nA1 OK done\r\n");
+        while !matches!(session.next_event().unwrap(), Event::NeedBytes) {}
+        prop_assert!(session.has_utf8());
+        session.take_outgoing();
+        let key = SearchKey::Subject(text.clone());
+        for command in [Command::select(&text, false), Command::search(&key, false)].into_iter().flatten() {
+            session.submit(command);
+            let outgoing = session.take_outgoing();
+            let line = outgoing.bytes().strip_suffix(b"\r\n").unwrap();
+            prop_assert!(!line.contains(&b'\r') && !line.contains(&b'\n') && !line.contains(&0));
+            let line = std::str::from_utf8(line).unwrap();
+            let argument = line.rsplit_once("SUBJECT ").or_else(|| line.split_once("SELECT ")).unwrap().1;
+            let inside = argument.strip_prefix('"').and_then(|inside| inside.strip_suffix('"'));
+            let plain = inside.map(|inside| inside.replace("\\\"", "\"").replace("\\\\", "\\"));
+            if !text.contains("SUBJECT ") && !text.contains("SELECT ") && !text.contains('\\') {
+                prop_assert_eq!(plain.as_deref().unwrap_or(argument), &text);
+            }
+            session.receive(format!("{} OK done\r\n", line.split(' ').next().unwrap()).as_bytes());
+            while !matches!(session.next_event().unwrap(), Event::NeedBytes) {}
         }
     }
 }

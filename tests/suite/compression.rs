@@ -86,8 +86,8 @@ fn it_begins_after_the_login_and_only_where_it_is_wanted() {
     };
     let here = Connector::default();
     let away = Connector { loopback_is_exposed: true, ..Connector::default() };
-    let plain = ["Authenticate", "Id", "List", "Logout"];
-    let packed = ["Authenticate", "Id", "Compress", "List", "Logout"];
+    let plain = ["Authenticate", "Id", "List", "Enable", "Logout"];
+    let packed = ["Authenticate", "Id", "Compress", "List", "Enable", "Logout"];
     assert_eq!(commands(&here, Compress::Auto), plain);
     assert_eq!(commands(&here, Compress::Always), packed);
     assert_eq!(commands(&away, Compress::Auto), packed);

@@ -13,6 +13,8 @@
 mod ahead;
 #[cfg(feature = "host")]
 mod api;
+#[cfg(feature = "sandbox")]
+mod appending;
 mod architecture;
 #[cfg(feature = "sandbox")]
 mod client;
@@ -71,6 +73,8 @@ mod loop_and_format;
 mod macros;
 #[cfg(feature = "sandbox")]
 mod mailboxes;
+#[cfg(all(feature = "host", feature = "sandbox"))]
+mod offers;
 #[cfg(feature = "host")]
 mod ordering;
 #[cfg(feature = "host")]
@@ -115,6 +119,8 @@ mod smtp;
 mod terminal;
 #[cfg(feature = "cli")]
 mod untrusted;
+#[cfg(feature = "sandbox")]
+mod utf8;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod waiting;
 #[cfg(feature = "sandbox")]

@@ -117,6 +117,7 @@ const CHANGES: &[&str] = &[
     "label-letters",
     "unlabel-letters",
     "append-letter",
+    "replace-letter",
     "send-smtp",
     "send-letter",
 ];

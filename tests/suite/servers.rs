@@ -153,7 +153,7 @@ fn scripts_get_what_imap_servers_mean() {
             "(setq mb (make-imap-connection \"127.0.0.1\" :port {port} :user \"u\" :password \"p\" :timeout 20))"
         )
     };
-    check(imap_fixtures(), connect, |peer| peer.log_in("UIDPLUS QUOTA ID MOVE"));
+    check(imap_fixtures(), connect, |peer| peer.log_in("UIDPLUS QUOTA ID MOVE X-GM-EXT-1"));
 }
 
 #[test]

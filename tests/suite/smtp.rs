@@ -3,9 +3,12 @@
 use crate::support::script::Script;
 use crate::support::{Server, empty, relay_to, sound_wires};
 use postoffice::client::smtp::Envelope;
-use postoffice::client::{ConnectOptions, Credentials, Error, SmtpClient, TlsMode};
+use postoffice::client::{ConnectOptions, Credentials, Error, SmtpClient, StatusValue, TlsMode};
 use postoffice::condition::{Condition, Identifier};
 use postoffice::proto::imap::MessageId;
+use postoffice::proto::smtp::Notices;
+use postoffice::proto::smtp::notices::{Notify, Returned};
+use postoffice::sandbox::{Options, SmtpExtensions};
 use postoffice::transport::{Connector, TlsOptions};
 
 fn connect(port: u16) -> SmtpClient {
@@ -290,4 +293,65 @@ fn an_attachment_of_10_mb_comes_back_byte_for_byte_over_imap_and_pop() {
             assert!(attachments[0].bytes() == data);
         }
     });
+}
+
+#[test]
+fn notifications_are_asked_for_where_the_server_sends_them() {
+    on_every_server(|port, server| {
+        let to = [format!("{}@example.org", server.user)];
+        let notices = Notices {
+            notify: Some(&[Notify::Failure, Notify::Delay]),
+            returned: Some(Returned::Headers),
+            envelope_id: Some("QQ 314+159"),
+        };
+        let before = server.connect().status("INBOX", &["MESSAGES".into()]).unwrap();
+        let mut client = connect(port);
+        let letter = b"Subject: x\n\nhello\n";
+        client.send_with(&envelope(&to, false), &notices, letter).unwrap();
+        client.close();
+        let StatusValue::Number(before) = before[0].1 else { panic!("{before:?}") };
+        let count = u32::try_from(before).unwrap() + 1;
+        assert_eq!(body_of_letter(server, count), b"hello\r\n");
+        if server.is_sandbox() {
+            let said = server.received();
+            assert!(said.contains(
+                &"MAIL FROM:<joe@example.org> SIZE=18 RET=HDRS ENVID=QQ+20314+2B159".to_owned()
+            ));
+            let rcpt = format!("RCPT TO:<{0}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{0}", to[0]);
+            assert!(said.contains(&rcpt), "{said:?}");
+        }
+    });
+    let smtp = SmtpExtensions { dsn: false, ..SmtpExtensions::default() };
+    let server = Server::sandbox(Options { smtp, ..empty() });
+    let mut client = connect(server.the_sandbox().smtp_address().port());
+    let to = ["user".to_owned()];
+    let notices = Notices { notify: Some(&[]), ..Notices::default() };
+    let sent = client.send_with(&envelope(&to, false), &notices, b"Subject: x\n\n");
+    assert_eq!(identifier(sent), Identifier::Unsupported);
+    client.send(&envelope(&to, false), b"Subject: x\n\n").unwrap();
+}
+
+#[test]
+fn a_domain_alone_that_is_not_ascii_goes_as_its_a_label() {
+    for smtp_utf8 in [true, false] {
+        let smtp = SmtpExtensions { smtp_utf8, ..SmtpExtensions::default() };
+        let server = Server::sandbox(Options { smtp, ..empty() });
+        let mut client = connect(server.the_sandbox().smtp_address().port());
+        let to = ["a@k\u{f6}ln.example".to_owned()];
+        let from = "b@b\u{fc}cher.example";
+        client.send(&Envelope { from, ..envelope(&to, false) }, b"Subject: x\n\n").unwrap();
+        let sent = server.store().outbox();
+        assert_eq!(sent[0].from, "b@xn--bcher-kva.example");
+        assert_eq!(sent[0].to, ["a@xn--kln-sna.example"]);
+        // A local part that is not ASCII needs the extension, and its domain stays.
+        let to = ["j\u{f6}rg@k\u{f6}ln.example".to_owned()];
+        let result = client.send(&envelope(&to, false), b"Subject: x\n\n");
+        match smtp_utf8 {
+            true => assert_eq!(server.store().outbox()[1].to, to),
+            false => assert_eq!(identifier(result), Identifier::Unsupported),
+        }
+        let to = ["a@\u{1f600}.example".to_owned()];
+        let result = client.send(&envelope(&to, false), b"Subject: x\n\n");
+        assert_eq!(identifier(result), Identifier::SyntaxError);
+    }
 }

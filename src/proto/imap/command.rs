@@ -9,7 +9,7 @@ use super::date::DateTime;
 use super::encode::{Encoder, Part, check_name};
 use super::flag::Flag;
 use super::items::FetchItems;
-use super::messages::Messages;
+use super::messages::{MessageId, Messages};
 use super::ordering::{SortCriterion, ThreadAlgorithm, encode_criteria};
 use super::returning::Returns;
 use super::search::SearchKey;
@@ -41,6 +41,7 @@ pub(super) enum Effect {
     Authenticate,
     Select { name: String, read_only: bool },
     Unselect,
+    Enable,
     Idle,
     Logout,
 }
@@ -379,46 +380,69 @@ impl Command {
         Command::with(Verb::Status, |to| status_items(to.mailbox(name)?, items))
     }
 
-    /// APPEND (6.3.11). `date` is the internal date; without it the server uses the current time.
-    ///
-    /// # Errors
-    /// [`EncodeError`] for a name that cannot be sent, and for a letter that contains NUL.
-    pub fn append(name: &str, flags: &[Flag], date: Option<DateTime>, letter: &[u8]) -> Built {
-        Command::append_with(name, flags, date, letter.len() as u64, |to| {
-            to.literal("letter", letter).map(drop)
-        })
-    }
-
-    /// APPEND of a letter of `length` bytes, which [`super::Session::feed`] supplies during
-    /// sending. The caller makes sure that none of them is NUL.
+    /// APPEND (6.3.11). `date` is the internal date; without it the server uses the current time. A
+    /// letter that contains NUL is sent as a literal8, which needs BINARY (RFC 3516 4.4).
     ///
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent.
-    pub fn append_from(name: &str, flags: &[Flag], date: Option<DateTime>, length: u64) -> Built {
-        Command::append_with(name, flags, date, length, |to| {
-            to.literal_from_outside(length);
-            Ok(())
-        })
+    pub fn append(name: &str, flags: &[Flag], date: Option<DateTime>, letter: &[u8]) -> Built {
+        let command =
+            Command::with(Verb::Append, |to| whole_letter(to.mailbox(name)?, flags, date, letter))?;
+        let act = Act::Append { bytes: letter.len() as u64, flags: flags.to_vec() };
+        Ok(command.changing(Change::of(name, act)))
     }
 
-    fn append_with(
+    /// APPEND of several letters, each with its flags and internal date (MULTIAPPEND, RFC 3502). The
+    /// server stores all or none.
+    ///
+    /// # Errors
+    /// As [`Command::append`], and for no letters.
+    pub fn append_many(name: &str, letters: &[NewLetter<'_>]) -> Built {
+        if letters.is_empty() {
+            return Err(EncodeError::new("letters", "at least one letter", b""));
+        }
+        let command = Command::with(Verb::Append, |to| {
+            to.mailbox(name)?;
+            letters.iter().try_for_each(|one| whole_letter(to, one.flags, one.date, one.text))
+        })?;
+        let sizes = letters.iter().map(|one| one.text.len() as u64).collect();
+        Ok(command.changing(Change::of(name, Act::AppendMany { sizes })))
+    }
+
+    /// REPLACE (RFC 8508 3): stores a letter in the mailbox `name`, and removes a message of the
+    /// selected one.
+    ///
+    /// # Errors
+    /// As [`Command::append`].
+    pub fn replace(message: MessageId, name: &str, letter: &NewLetter<'_>) -> Built {
+        let command = Command::on(Verb::Replace, &message.into(), |to| {
+            whole_letter(to.mailbox(name)?, letter.flags, letter.date, letter.text)
+        })?;
+        let bytes = letter.text.len() as u64;
+        Ok(command.changing_its_messages(Act::Replace { to: name.to_owned(), bytes }))
+    }
+
+    /// APPEND of a letter of `length` bytes, which [`super::Session::feed`] supplies during
+    /// sending. `start` holds its first bytes, with the header. The caller makes sure that none of
+    /// its bytes is NUL.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for a name that cannot be sent.
+    pub fn append_from(
         name: &str,
         flags: &[Flag],
         date: Option<DateTime>,
-        bytes: u64,
-        letter: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+        start: &[u8],
+        length: u64,
     ) -> Built {
         let command = Command::with(Verb::Append, |to| {
-            to.mailbox(name)?;
-            if !flags.is_empty() {
-                to.flags(flags)?;
-            }
-            if let Some(date) = date {
-                to.date_time(date);
-            }
-            letter(to)
+            letter_with(to.mailbox(name)?, flags, date, start, |to| {
+                to.literal_from_outside(length);
+                Ok(())
+            })
         })?;
-        Ok(command.changing(Change::of(name, Act::Append { bytes, flags: flags.to_vec() })))
+        let act = Act::Append { bytes: length, flags: flags.to_vec() };
+        Ok(command.changing(Change::of(name, act)))
     }
 
     /// CLOSE (6.4.2): expunges, then leaves the mailbox.
@@ -755,7 +779,8 @@ impl Command {
         for extension in extensions {
             encoder.word(extension);
         }
-        Command { parts: encoder.into_parts(), ..Command::plain(Verb::Enable) }
+        let command = Command::plain(Verb::Enable).with_effect(Effect::Enable);
+        Command { parts: encoder.into_parts(), ..command }
     }
 
     /// IDLE (RFC 2177); [`super::Session::end_idle`] ends it.
@@ -767,7 +792,7 @@ impl Command {
 /// Adds the charset, if one is needed, and the keys of a search.
 fn encode_search(key: &SearchKey, to: &mut Encoder) -> Result<(), EncodeError> {
     if key.needs_charset() {
-        to.word("CHARSET").word("UTF-8");
+        to.charset();
     }
     encode_keys(key, to)
 }
@@ -801,6 +826,64 @@ fn words(to: &mut Encoder, words: &[(bool, &'static str)]) -> Result<(), EncodeE
         to.word(word);
     }
     Ok(())
+}
+
+/// A letter that is to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct NewLetter<'l> {
+    /// Its flags.
+    pub flags: &'l [Flag],
+    /// Its internal date; without it the server uses the current time.
+    pub date: Option<DateTime>,
+    /// Its bytes.
+    pub text: &'l [u8],
+}
+
+/// Adds a letter with its flags and date.
+fn whole_letter(
+    to: &mut Encoder,
+    flags: &[Flag],
+    date: Option<DateTime>,
+    letter: &[u8],
+) -> Result<(), EncodeError> {
+    if letter.contains(&0) {
+        return letter_with(to, flags, date, b"", |to| {
+            to.literal8(letter);
+            Ok(())
+        });
+    }
+    letter_with(to, flags, date, letter, |to| to.literal("letter", letter).map(drop))
+}
+
+/// Adds flags, date, and the letter that `letter` adds. `start` holds its first bytes.
+fn letter_with(
+    to: &mut Encoder,
+    flags: &[Flag],
+    date: Option<DateTime>,
+    start: &[u8],
+    letter: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    if !flags.is_empty() {
+        to.flags(flags)?;
+    }
+    if let Some(date) = date {
+        to.date_time(date);
+    }
+    if has_utf8_header(start) { to.utf8_letter(letter) } else { letter(to) }
+}
+
+/// Whether the header of a letter, of which these are the first bytes, is in UTF-8 and not only in
+/// ASCII (RFC 6532).
+fn has_utf8_header(start: &[u8]) -> bool {
+    let ends = [&b"\r\n\r\n"[..], b"\n\n"];
+    let end = ends.iter().filter_map(|end| memchr::memmem::find(start, end)).min();
+    let header = &start[..end.unwrap_or(start.len())];
+    // A character may be cut at the end of the first bytes.
+    let is_utf8 = |text: &[u8]| match std::str::from_utf8(text) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    !header.is_ascii() && is_utf8(header)
 }
 
 fn status_items(to: &mut Encoder, items: &[String]) -> Result<(), EncodeError> {

@@ -2,9 +2,10 @@
 //!
 //! An [`Encoder`] collects the arguments of one command as parts. It alone decides what is sent as
 //! an atom, a quoted string or a literal, and it refuses what cannot be sent: NUL, and line ends in
-//! names and strings. So no argument can become a second command. Two decisions wait until the
-//! session sends the command, because they depend on the server's capabilities: how a mailbox name
-//! is encoded, and whether a literal waits for `+`.
+//! names and strings. So no argument can become a second command. Some decisions wait until
+//! the session sends the command, because they depend on what the server offers and has enabled: how
+//! a mailbox name is encoded, whether text in UTF-8 can be quoted, and whether a literal waits for
+//! `+`.
 //!
 //! A literal may also come from outside: then only its length is known here, and the session asks
 //! for the bytes while it sends the command. Secrets are parts of their own, wiped when dropped and
@@ -39,6 +40,12 @@ pub(super) enum Form {
     Mailbox,
     /// A pattern of LIST: a mailbox name in which `*` and `%` are wildcards.
     Pattern,
+    /// A short string that is not ASCII: quoted where text travels as UTF-8, else as a literal.
+    Utf8,
+    /// Unchanged after ENABLE UTF8=ACCEPT (RFC 6855), else left out.
+    IfUtf8Accepted,
+    /// Left out where text travels as UTF-8, else unchanged.
+    UnlessUtf8,
 }
 
 impl Part {
@@ -68,7 +75,18 @@ impl Part {
         (self.bytes, self.form) = match name {
             name if is_atom => (name, Form::Text),
             name if is_quotable(&name) => (quote(&name), Form::Text),
+            name if utf8 && name.len() <= LONGEST_QUOTED && std::str::from_utf8(&name).is_ok() => {
+                (quote(&name), Form::Text)
+            }
             name => (name, Form::Literal),
+        };
+    }
+
+    /// Encodes a string that is not ASCII for sending.
+    pub fn encode_text(&mut self, utf8: bool) {
+        (self.bytes, self.form) = match std::mem::take(&mut self.bytes) {
+            text if utf8 => (quote(&text), Form::Text),
+            text => (text, Form::Literal),
         };
     }
 
@@ -202,6 +220,30 @@ impl Encoder {
         self.put_string(what, text.reveal().as_bytes(), true)
     }
 
+    /// Adds the charset of a search in UTF-8, which must not be named after ENABLE UTF8=ACCEPT (RFC
+    /// 6855 3) and is the default of IMAP4rev2.
+    pub fn charset(&mut self) -> &mut Self {
+        self.parts.push(Part::new(b" CHARSET UTF-8".to_vec(), Form::UnlessUtf8, false));
+        self
+    }
+
+    /// Adds the argument that `letter` adds, a literal, in the form for letters whose header is in
+    /// UTF-8 where the server accepts them: `UTF8 (~{5}…)` (RFC 6855 4).
+    ///
+    /// # Errors
+    /// The error of `letter`.
+    pub fn utf8_letter(
+        &mut self,
+        letter: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        self.space();
+        self.parts.push(Part::new(b"UTF8 (~".to_vec(), Form::IfUtf8Accepted, false));
+        self.no_space = true;
+        letter(self)?;
+        self.parts.push(Part::new(b")".to_vec(), Form::IfUtf8Accepted, false));
+        Ok(())
+    }
+
     /// Adds a letter's bytes, always as a literal.
     ///
     /// # Errors
@@ -213,6 +255,14 @@ impl Encoder {
         self.space();
         self.parts.push(Part::new(bytes.to_vec(), Form::Literal, false));
         Ok(self)
+    }
+
+    /// Adds a letter's bytes as a literal8, which may contain NUL (RFC 3516 4.4).
+    pub fn literal8(&mut self, bytes: &[u8]) -> &mut Self {
+        self.space();
+        self.raw(b"~");
+        self.parts.push(Part::new(bytes.to_vec(), Form::Literal, false));
+        self
     }
 
     /// Adds a literal of `length` bytes, which [`super::Session::feed`] supplies during sending.
@@ -315,9 +365,10 @@ impl Encoder {
         }
         let (bytes, form) = match bytes {
             bytes if is_quotable(bytes) => (quote(bytes), Form::Text),
+            bytes if bytes.len() <= LONGEST_QUOTED && !secret => (bytes.to_vec(), Form::Utf8),
             bytes => (bytes.to_vec(), Form::Literal),
         };
-        if secret || form == Form::Literal {
+        if secret || form != Form::Text {
             self.parts.push(Part::new(bytes, form, secret));
         } else {
             self.raw(&bytes);
@@ -426,7 +477,7 @@ mod tests {
         Ok(parts
             .iter()
             .map(|part| {
-                if part.form == Form::Literal {
+                if matches!(part.form, Form::Literal | Form::Utf8) {
                     format!("{{{}}}", part.bytes.escape_ascii())
                 } else {
                     String::from_utf8_lossy(&part.bytes).into_owned()
@@ -473,7 +524,7 @@ mod tests {
         );
         assert_eq!(
             sent_to(true, |encoder| encoder.mailbox("Entwürfe").map(|_| ())).as_deref(),
-            Ok("X {Entw\\xc3\\xbcrfe}")
+            Ok("X \"Entwürfe\"")
         );
         for name in ["a\r\nb", "a\0", "\n"] {
             assert!(sent(|encoder| encoder.mailbox(name).map(|_| ())).is_err());

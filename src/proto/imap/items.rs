@@ -71,6 +71,22 @@ impl FetchItems {
         FetchItems { items, parenthesised: self.parenthesised }
     }
 
+    /// Returns whether these items have some that IMAP4rev2 lacks: `RFC822`, `RFC822.HEADER` or
+    /// `RFC822.TEXT` (RFC 9051 appendix E).
+    pub fn have_old_texts(&self) -> bool {
+        self.items.iter().any(|item| item.without_old_text().is_some())
+    }
+
+    /// Returns items for the same data, in IMAP4rev2's words.
+    #[must_use]
+    pub fn without_old_texts(&self) -> Self {
+        let item = |item: &Item| item.without_old_text().unwrap_or_else(|| item.clone());
+        FetchItems {
+            items: self.items.iter().map(item).collect(),
+            parenthesised: self.parenthesised,
+        }
+    }
+
     /// Returns whether the answers contain text of letters, so that they can be as large as the
     /// letters themselves.
     pub fn hold_texts(&self) -> bool {
@@ -78,7 +94,7 @@ impl FetchItems {
     }
 
     /// Returns whether these items ask for one such as `FLAGS`, either by its name in an answer or
-    /// by one of the macros `ALL`, `FAST` and `FULL`.
+    /// by one of the macros `ALL`, `FAST` and `FULL`; `BINARY[` means any section.
     pub fn ask_for(&self, name: &str) -> bool {
         let expands_to = |item: &Item| {
             let all = ["FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY"];
@@ -90,7 +106,11 @@ impl FetchItems {
             };
             all[..count].iter().any(|part| part.eq_ignore_ascii_case(name))
         };
-        self.items.iter().any(|item| item.answer.eq_ignore_ascii_case(name) || expands_to(item))
+        let is_named = |item: &Item| match name.ends_with('[') {
+            true => item.answer.starts_with(name),
+            false => item.answer.eq_ignore_ascii_case(name),
+        };
+        self.items.iter().any(|item| is_named(item) || expands_to(item))
     }
 
     /// Returns whether an item of an answer was asked for. Servers may send flags, UIDs and
@@ -176,7 +196,18 @@ impl Item {
         };
         let item = Item::new(&text);
         let alias = (item.answer != self.answer).then(|| self.answer.clone());
-        Item { alias, ..item }
+        Item { alias: alias.or_else(|| self.alias.clone()), ..item }
+    }
+
+    /// The item that has the place of this one in IMAP4rev2; `None` if this one is there.
+    fn without_old_text(&self) -> Option<Self> {
+        let text = match self.answer.as_str() {
+            "RFC822" => "BODY[]",
+            "RFC822.TEXT" => "BODY[TEXT]",
+            "RFC822.HEADER" => "BODY.PEEK[HEADER]",
+            _ => return None,
+        };
+        Some(Item { alias: Some(self.answer.clone()), ..Item::new(text) })
     }
 }
 

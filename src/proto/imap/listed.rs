@@ -3,7 +3,9 @@
 //! Some servers do not quote names with blanks, do not escape quotes and backslashes, or do not
 //! encode names at all. Such a line is read once more by its bytes: the name is everything between
 //! the separator and the end. It is never cut. The bytes of a name that [`encode`](utf7::encode)
-//! would not write are kept in [`GivenNames`], so that commands send them back as they came.
+//! would not write are kept in [`GivenNames`], so that commands send them back as they came. So are
+//! names in modified UTF-7 where they should be in UTF-8: some servers take ENABLE UTF8=ACCEPT, and
+//! go on as before.
 
 use super::response::Data;
 use super::tokens::{Token, Tokens, lossless, unescape};
@@ -166,39 +168,58 @@ fn is_one_list(mut tokens: Tokens<'_>) -> bool {
 }
 
 /// Decodes a mailbox name. One that is not valid modified UTF-7 is shown as UTF-8, or else as
-/// Latin-1.
+/// Latin-1. With `utf8_names` only one that is not ASCII is decoded from modified UTF-7.
 pub(crate) fn decode_name(name: &[u8], utf8_names: bool) -> String {
-    let decoded = if utf8_names { None } else { utf7::decode(name) };
+    let decoded = if utf8_names { decode_utf7(name) } else { utf7::decode(name) };
     decoded.unwrap_or_else(|| lossless(name))
+}
+
+/// Decodes a name from modified UTF-7 that is not ASCII. In UTF-8 nobody calls a mailbox so: what
+/// stands between `&` and `-` must be UTF-16 in base64.
+fn decode_utf7(name: &[u8]) -> Option<String> {
+    utf7::decode(name).filter(|decoded| !decoded.is_ascii())
 }
 
 /// The names that the server gave in another form than the one in which they would be sent.
 #[derive(Debug, Default, Clone)]
-pub(super) struct GivenNames(HashMap<String, Vec<u8>>);
+pub(super) struct GivenNames {
+    bytes: HashMap<String, Vec<u8>>,
+    has_utf7: bool,
+    has_utf8: bool,
+}
 
 impl GivenNames {
     /// Keeps the name of a LIST or LSUB entry if it needs that.
-    pub fn note(&mut self, data: &Data<'_>, utf8_names: bool, limits: &Limits) {
+    pub fn note(&mut self, data: &Data<'_>, is_utf8: bool, limits: &Limits) {
         let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'&';
         if data.tokens.rest().iter().all(is_plain) {
             return;
         }
         let Ok(Entry { name, .. }) = entry(&data.tokens, limits) else { return };
-        let is_sent_so = match utf8_names {
-            true => std::str::from_utf8(&name).is_ok(),
+        let is_sent_so = match is_utf8 {
+            true => {
+                self.has_utf7 |= decode_utf7(&name).is_some();
+                self.has_utf8 |= !name.is_ascii();
+                std::str::from_utf8(&name).is_ok() && !name.contains(&b'&')
+            }
             false => utf7::decode(&name).is_some(),
         };
-        if !is_sent_so && self.0.len() < limits.listed {
-            self.0.insert(decode_name(&name, utf8_names), name.into_owned());
+        if !is_sent_so && self.bytes.len() < limits.listed {
+            self.bytes.insert(decode_name(&name, is_utf8), name.into_owned());
         }
+    }
+
+    /// Whether the server goes on with modified UTF-7 where names should be in UTF-8.
+    pub fn are_utf7(&self) -> bool {
+        self.has_utf7 && !self.has_utf8
     }
 
     /// The bytes to send for a name, if they are not its usual encoding.
     pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        if self.0.is_empty() {
+        if self.bytes.is_empty() {
             return None;
         }
-        self.0.get(std::str::from_utf8(name).ok()?).map(Vec::as_slice)
+        self.bytes.get(std::str::from_utf8(name).ok()?).map(Vec::as_slice)
     }
 }
 

@@ -236,23 +236,39 @@ impl SearchKey {
         }
     }
 
+    /// Returns whether this or a key in it is one for which `is` returns true. `is` never gets an AND,
+    /// OR or NOT.
+    pub fn has(&self, is: &dyn Fn(&SearchKey) -> bool) -> bool {
+        match self {
+            SearchKey::And(keys) | SearchKey::Or(keys) => keys.iter().any(|key| key.has(is)),
+            SearchKey::Not(key) => key.has(is),
+            key => is(key),
+        }
+    }
+
     /// Returns whether it asks for the age of letters, which needs WITHIN (RFC 5032).
     pub fn has_age(&self) -> bool {
+        self.has(&|key| matches!(key, SearchKey::Older(_) | SearchKey::Younger(_)))
+    }
+
+    /// Returns the same key without `NEW`, `OLD` and `RECENT`, for servers on which no message is
+    /// `\Recent`: IMAP4rev2 has no such keys (RFC 9051 appendix E).
+    #[must_use]
+    pub fn without_recent(&self) -> SearchKey {
+        let all = |keys: &[SearchKey]| keys.iter().map(SearchKey::without_recent).collect();
         match self {
-            SearchKey::Older(_) | SearchKey::Younger(_) => true,
-            SearchKey::And(keys) | SearchKey::Or(keys) => keys.iter().any(SearchKey::has_age),
-            SearchKey::Not(key) => key.has_age(),
-            _ => false,
+            SearchKey::New | SearchKey::Recent => SearchKey::Or(Vec::new()),
+            SearchKey::Old => SearchKey::All,
+            SearchKey::And(keys) => SearchKey::And(all(keys)),
+            SearchKey::Or(keys) => SearchKey::Or(all(keys)),
+            SearchKey::Not(key) => SearchKey::Not(Box::new(key.without_recent())),
+            key => key.clone(),
         }
     }
 
     /// Returns whether a key in it is one of Gmail's.
     pub fn is_of_gmail(&self) -> bool {
-        match self {
-            SearchKey::And(keys) | SearchKey::Or(keys) => keys.iter().any(SearchKey::is_of_gmail),
-            SearchKey::Not(key) => key.is_of_gmail(),
-            key => key.name().starts_with("X-GM-"),
-        }
+        self.has(&|key| key.name().starts_with("X-GM-"))
     }
 
     /// Splits the search into several whose message sets are at most `bytes` long each. Together

@@ -215,8 +215,7 @@ pub struct Session {
     capabilities: Capabilities,
     /// How often the server has announced its capabilities; starting TLS counts too.
     capabilities_told: u64,
-    /// Whether the server has enabled QRESYNC (RFC 7162), and so may answer with VANISHED.
-    has_qresync: bool,
+    enabled: Enabled,
     selected: Option<SelectedMailbox>,
     selections: u64,
     given_names: GivenNames,
@@ -226,6 +225,18 @@ pub struct Session {
     found: Found,
     /// Where the command at the front has stored letters, as the server said.
     stored: Option<CopiedUids>,
+}
+
+/// What the server has enabled (RFC 5161).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Enabled {
+    /// QRESYNC (RFC 7162): the server may answer with VANISHED.
+    qresync: bool,
+    /// UTF8=ACCEPT (RFC 6855): names and strings travel as UTF-8, and letters may have headers in
+    /// UTF-8.
+    utf8_accept: bool,
+    /// IMAP4rev2 (RFC 9051): names and strings travel as UTF-8, `\Recent` and LSUB are gone.
+    rev2: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,7 +262,7 @@ impl Session {
             greeted: false,
             capabilities: Capabilities::default(),
             capabilities_told: 0,
-            has_qresync: false,
+            enabled: Enabled::default(),
             selected: None,
             selections: 0,
             given_names: GivenNames::default(),
@@ -285,7 +296,25 @@ impl Session {
 
     /// Returns whether the server has enabled QRESYNC.
     pub fn has_qresync(&self) -> bool {
-        self.has_qresync
+        self.enabled.qresync
+    }
+
+    /// Returns whether the session is one of IMAP4rev2 (RFC 9051): it is enabled, or the server
+    /// knows nothing else.
+    pub fn is_rev2(&self) -> bool {
+        self.enabled.rev2 || self.capabilities.is_only_rev2()
+    }
+
+    /// Returns whether strings travel as UTF-8: UTF8=ACCEPT (RFC 6855 3) is enabled, or the session
+    /// is one of IMAP4rev2 (RFC 9051 4.3).
+    pub fn has_utf8(&self) -> bool {
+        self.enabled.utf8_accept || self.is_rev2()
+    }
+
+    /// Returns whether mailbox names travel as UTF-8 instead of modified UTF-7: where strings do,
+    /// unless the server goes on with modified UTF-7.
+    pub fn utf8_names(&self) -> bool {
+        self.has_utf8() && !self.given_names.are_utf7()
     }
 
     /// The selected mailbox, including one whose SELECT has not been answered yet.
@@ -509,16 +538,24 @@ impl Session {
                         self.capabilities.replace(data.tokens, &self.limits)?;
                         self.capabilities_told += 1;
                     } else if data.is("LIST") || data.is("LSUB") {
-                        let utf8_names = self.capabilities.utf8_names();
-                        self.given_names.note(&data, utf8_names, &self.limits);
+                        let is_utf8 = self.has_utf8();
+                        self.given_names.note(&data, is_utf8, &self.limits);
                     } else if data.number.is_none() && data.is("ENABLED") {
-                        let mut names = data.tokens.rest().split(u8::is_ascii_whitespace);
-                        self.has_qresync |= names.any(|name| name.eq_ignore_ascii_case(b"QRESYNC"));
+                        let is = |name: &[u8]| {
+                            let mut names = data.tokens.rest().split(u8::is_ascii_whitespace);
+                            names.any(|known| known.eq_ignore_ascii_case(name))
+                        };
+                        self.enabled.qresync |= is(b"QRESYNC");
+                        // What was not asked for must not change what is sent.
+                        if self.queue.iter().any(|command| command.effect == Effect::Enable) {
+                            self.enabled.utf8_accept |= is(b"UTF8=ACCEPT");
+                            self.enabled.rev2 |= is(b"IMAP4REV2");
+                        }
                     } else if let Some(stored) = stored_uids(data.name, data.tokens.rest()) {
                         self.stored = Some(stored);
                     } else if let Some(selected) = &mut self.selected {
                         // Only VANISHED needs the UIDs of numbers.
-                        if self.has_qresync && data.is("FETCH") {
+                        if self.enabled.qresync && data.is("FETCH") {
                             selected.learn_uid(&data);
                         }
                         selected.apply_data(&data, &self.limits)?;
@@ -689,6 +726,7 @@ impl Session {
 
     /// Writes as much of the queue as may be sent now.
     fn pump(&mut self) {
+        let (has_utf8, utf8_names) = (self.has_utf8(), self.utf8_names());
         for command in &mut self.queue {
             if command.sending == Sending::Not {
                 command.sending = Sending::Going;
@@ -700,9 +738,15 @@ impl Session {
                     command.sending = Sending::Done;
                     break;
                 };
-                if matches!(part.form, Form::Mailbox | Form::Pattern) {
-                    let given = self.given_names.get(&part.bytes).map(<[u8]>::to_vec);
-                    part.encode_name(self.capabilities.utf8_names(), given.as_deref());
+                match part.form {
+                    Form::Mailbox | Form::Pattern => {
+                        let given = self.given_names.get(&part.bytes).map(<[u8]>::to_vec);
+                        part.encode_name(utf8_names, given.as_deref());
+                    }
+                    Form::Utf8 => part.encode_text(has_utf8),
+                    Form::IfUtf8Accepted if !self.enabled.utf8_accept => part.bytes.clear(),
+                    Form::UnlessUtf8 if has_utf8 => part.bytes.clear(),
+                    _ => {}
                 }
                 if part.form == Form::Literal {
                     let at_once = self.capabilities.has("LITERAL+")
@@ -828,6 +872,7 @@ impl Protocol for Session {
         self.capabilities_told += 1;
         self.selected = None;
         self.given_names = GivenNames::default();
+        self.enabled = Enabled::default();
         self.frame.tls_established();
         Ok(())
     }

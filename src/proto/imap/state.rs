@@ -54,9 +54,8 @@ impl Capabilities {
         self.names.is_empty()
     }
 
-    /// Returns whether mailbox names are sent in UTF-8 instead of modified UTF-7: true for a server
-    /// that supports only IMAP4rev2 (RFC 9051 5.1).
-    pub fn utf8_names(&self) -> bool {
+    /// Returns whether the server supports IMAP4rev2 (RFC 9051) and nothing earlier.
+    pub fn is_only_rev2(&self) -> bool {
         self.has("IMAP4rev2") && !self.has("IMAP4rev1")
     }
 

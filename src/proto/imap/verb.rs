@@ -26,7 +26,7 @@ verbs! {
     Capability Noop Logout StartTls Login Authenticate Select Examine Create Delete Rename
     Subscribe Unsubscribe List Lsub Status Append Close Unselect Expunge Search Sort Thread Fetch
     Store Copy Move Idle GetQuotaRoot Id Compress Namespace MyRights GetAcl SetAcl DeleteAcl
-    GetMetadata SetMetadata Enable
+    GetMetadata SetMetadata Enable Replace
 }
 
 /// How a command may be pipelined with others (RFC 9051 5.5).
@@ -133,6 +133,10 @@ impl Verb {
                 let answers = &["EXPUNGE", "VANISHED"];
                 selected("MOVE", Some("UID MOVE"), AloneByNumber, answers, Always)
             }
+            Verb::Replace => {
+                let answers = &["EXPUNGE", "VANISHED"];
+                selected("REPLACE", Some("UID REPLACE"), AloneByNumber, answers, Always)
+            }
             Verb::Idle => plain("IDLE", Alone, &[], Never),
             Verb::Compress => plain("COMPRESS", Alone, &[], Never),
             Verb::Enable => plain("ENABLE", Alone, &["ENABLED"], Never),
@@ -152,7 +156,7 @@ impl Verb {
     /// command expunges messages.
     pub fn flight(self, by_uid: bool) -> Flight {
         let row = self.row();
-        let removes = matches!(self, Verb::Expunge | Verb::Move);
+        let removes = matches!(self, Verb::Expunge | Verb::Move | Verb::Replace);
         if by_uid && row.uid_name.is_some() && !removes { Flight::Uids } else { row.flight }
     }
 

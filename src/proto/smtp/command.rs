@@ -5,6 +5,7 @@
 //! names with spaces, `<`, `>` or control characters are refused before anything is sent. Commands
 //! that must end a pipelined batch (RFC 2920 3.1) are barriers.
 
+use super::notices::Notices;
 use crate::proto::deed::{Act, Change, Letters};
 use crate::proto::error::EncodeError;
 use crate::proto::sasl::Mechanism;
@@ -91,6 +92,20 @@ impl Command {
     /// [`EncodeError`] for a sender address that could end the path or the line, is longer than 512
     /// bytes, or is not ASCII without [`MailOptions::utf8`].
     pub fn mail(from: &str, to: &[String], options: MailOptions) -> Built {
+        Command::mail_with(from, to, options, &Notices::default())
+    }
+
+    /// MAIL with parameters of DSN (RFC 3461 4.3, 4.4), which the server must offer.
+    ///
+    /// # Errors
+    /// As [`Command::mail`], and as [`Notices::check`].
+    pub fn mail_with(
+        from: &str,
+        to: &[String],
+        options: MailOptions,
+        notices: &Notices<'_>,
+    ) -> Built {
+        notices.check()?;
         if !from.is_empty() {
             path("from", from, options.utf8)?;
         }
@@ -104,6 +119,7 @@ impl Command {
         if options.utf8 {
             text.push_str(" SMTPUTF8");
         }
+        text.push_str(&notices.of_mail());
         let act = Act::Send { from: from.to_owned(), to: to.to_vec() };
         let change = Some(Change::of_selected(Letters::None, act));
         Ok(Command { change, ..Command::new("MAIL", &text, false) })
@@ -114,8 +130,16 @@ impl Command {
     /// # Errors
     /// As [`Command::mail`], and for an empty address.
     pub fn rcpt(to: &str, utf8: bool) -> Built {
+        Command::rcpt_with(to, utf8, &Notices::default())
+    }
+
+    /// RCPT with parameters of DSN (RFC 3461 4.1, 4.2), which the server must offer.
+    ///
+    /// # Errors
+    /// As [`Command::rcpt`].
+    pub fn rcpt_with(to: &str, utf8: bool, notices: &Notices<'_>) -> Built {
         path("to", to, utf8)?;
-        Ok(Command::new("RCPT", &format!(" TO:<{to}>"), false))
+        Ok(Command::new("RCPT", &format!(" TO:<{to}>{}", notices.of_rcpt(to)), false))
     }
 
     /// DATA; after the reply 354 the letter follows.

@@ -15,7 +15,7 @@ use crate::sandbox::Extension;
 use crate::sandbox::imap::folders::deleted;
 use crate::sandbox::imap::quota::OVER_QUOTA;
 use crate::sandbox::imap::sequence;
-use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, name_of, no};
+use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, no};
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::mailbox::Message;
 
@@ -181,7 +181,7 @@ impl Session {
         let user = self.user()?;
         let sources = view.resolve(set, uid).or_else(bad)?;
         let mut state = self.shared.store.lock();
-        let Some(target) = state.find(&user, &name_of(target)) else {
+        let Some(target) = state.find(&user, &self.name_of(target)) else {
             return no("[TRYCREATE] No such mailbox.");
         };
         let Some(source) = state.mailbox(view.id) else { return no(GONE) };

@@ -6,7 +6,6 @@ use crate::sandbox::Extension;
 use crate::sandbox::imap::folders::status_item;
 use crate::sandbox::imap::framing::LITERAL_LIMIT;
 use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, no, stored_name};
-use crate::sandbox::imap::text::astring;
 use crate::sandbox::store::names::{self, MailboxId};
 
 /// An item of STATUS.
@@ -47,6 +46,10 @@ pub(crate) fn mailbox_id(id: MailboxId) -> String {
 impl Session {
     pub(crate) fn status_of(&mut self, mailbox: &str, items: &[Item]) -> Outcome {
         let user = self.user()?;
+        let is_recent = |item: &Item| *item == Item::Known(StatusDataItemName::Recent);
+        if items.iter().any(is_recent) {
+            self.not_in_rev2("RECENT")?;
+        }
         let found = self.shared.store.lock().find(&user, &stored_name(mailbox));
         let Some(id) = found else { return no("[NONEXISTENT] No such mailbox.") };
         let line = self.status_line(mailbox, id, items)?;
@@ -79,7 +82,7 @@ impl Session {
         let values: Option<Vec<String>> = items.iter().map(value).collect();
         let Some(values) = values else { return bad("A status item is not supported.") };
         let mut line = b"* STATUS ".to_vec();
-        astring(&mut line, names::canonical(name).as_bytes());
+        self.write_name(&mut line, &names::canonical(name));
         line.extend_from_slice(format!(" ({})\r\n", values.join(" ")).as_bytes());
         Ok(line)
     }

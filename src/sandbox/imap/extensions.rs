@@ -7,6 +7,9 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Extension {
+    /// `IMAP4rev2` (RFC 9051), once it is enabled. Off by default, since it has no `\Recent`. It needs
+    /// what it includes.
+    Rev2,
     /// `LITERAL+` (RFC 7888): non-synchronizing literals of any size.
     LiteralPlus,
     /// `LITERAL-` (RFC 7888): non-synchronizing literals up to 4096 octets. Off by default, since
@@ -88,6 +91,14 @@ pub enum Extension {
     QResync,
     /// `X-GM-EXT-1`: Gmail's labels in FETCH and STORE. Off by default, since only Gmail has it.
     Gmail,
+    /// `UTF8=ACCEPT` (RFC 6855): names and strings in UTF-8, once it is enabled.
+    Utf8Accept,
+    /// `MULTIAPPEND` (RFC 3502): several letters in one APPEND, all or none of which are stored.
+    MultiAppend,
+    /// `BINARY` (RFC 3516): parts decoded by the server, and letters with NUL.
+    Binary,
+    /// `REPLACE` (RFC 8508): a new letter in the place of an old one.
+    Replace,
 }
 
 /// When an extension is advertised.
@@ -104,6 +115,7 @@ type Row = (Extension, &'static [&'static str], Advertised, bool);
 
 /// In the order in which the capabilities are advertised.
 const TABLE: &[Row] = &[
+    (Extension::Rev2, &["IMAP4rev2"], Advertised::Always, false),
     (Extension::LiteralPlus, &["LITERAL+"], Advertised::Always, true),
     (Extension::LiteralMinus, &["LITERAL-"], Advertised::Always, false),
     (Extension::StartTls, &["STARTTLS"], Advertised::BeforeLoginWithoutTls, true),
@@ -148,6 +160,10 @@ const TABLE: &[Row] = &[
     (Extension::CondStore, &["CONDSTORE"], Advertised::Always, true),
     (Extension::QResync, &["QRESYNC"], Advertised::Always, true),
     (Extension::Gmail, &["X-GM-EXT-1"], Advertised::Always, false),
+    (Extension::Utf8Accept, &["UTF8=ACCEPT"], Advertised::Always, true),
+    (Extension::MultiAppend, &["MULTIAPPEND"], Advertised::Always, true),
+    (Extension::Binary, &["BINARY"], Advertised::Always, true),
+    (Extension::Replace, &["REPLACE"], Advertised::Always, true),
 ];
 
 impl Extension {
@@ -181,8 +197,28 @@ impl FromStr for Extension {
     }
 }
 
+/// What IMAP4rev2 includes, as far as the sandbox has it as an extension (RFC 9051 appendix E).
+const IN_REV2: [Extension; 13] = [
+    Extension::Enable,
+    Extension::Idle,
+    Extension::Unselect,
+    Extension::UidPlus,
+    Extension::Move,
+    Extension::Namespace,
+    Extension::Children,
+    Extension::StatusSize,
+    Extension::ESearch,
+    Extension::SearchRes,
+    Extension::ListExtended,
+    Extension::ListStatus,
+    Extension::SaslIr,
+];
+
 fn is_of_use_before_login(extension: Extension) -> bool {
-    matches!(extension, Extension::LiteralPlus | Extension::LiteralMinus | Extension::Id)
+    matches!(
+        extension,
+        Extension::Rev2 | Extension::LiteralPlus | Extension::LiteralMinus | Extension::Id
+    )
 }
 
 /// A set of extensions.
@@ -190,7 +226,7 @@ fn is_of_use_before_login(extension: Extension) -> bool {
 pub struct Extensions(u64);
 
 impl Default for Extensions {
-    /// All but `LITERAL-`, `LOGINDISABLED` and `X-GM-EXT-1`.
+    /// All but `LITERAL-`, `LOGINDISABLED`, `X-GM-EXT-1` and `IMAP4rev2`.
     fn default() -> Extensions {
         let on = TABLE.iter().filter(|(.., by_default)| *by_default);
         on.fold(Extensions(0), |set, (extension, ..)| set.with(*extension))
@@ -206,6 +242,8 @@ impl Extensions {
     /// Returns whether an extension is on, with those that it needs.
     pub fn has(self, extension: Extension) -> bool {
         let needs: &[Extension] = match extension {
+            Extension::Rev2 => &IN_REV2,
+            Extension::Utf8Accept => &[Extension::Enable],
             Extension::QResync => &[Extension::CondStore, Extension::Enable],
             Extension::ListStatus => &[Extension::ListExtended],
             Extension::SearchRes | Extension::Partial => &[Extension::ESearch],

@@ -4,7 +4,7 @@
 //! under one lock. It then writes the responses from the snapshots without the lock, and sends them
 //! in pieces, so that a slow client does not block other sessions.
 
-use std::{io, sync::Arc};
+use std::{io, num::NonZeroU32, sync::Arc};
 
 use imap_codec::imap_types::{
     command::FetchModifier,
@@ -13,8 +13,10 @@ use imap_codec::imap_types::{
 };
 use jiff::Zoned;
 
+use crate::sandbox::Extension;
+use crate::sandbox::imap::binary::{self, Decoded};
 use crate::sandbox::imap::copying::GONE;
-use crate::sandbox::imap::session::{Outcome, Session, bad, no};
+use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, no};
 use crate::sandbox::imap::structure::{write_envelope, write_structure};
 use crate::sandbox::imap::text::{literal, nstring};
 use crate::sandbox::imap::{dates, section};
@@ -48,8 +50,13 @@ impl Session {
             MacroOrMessageDataItemNames::Macro(name) => name.expand(),
             MacroOrMessageDataItemNames::MessageDataItemNames(items) => items.clone(),
         };
-        if items.iter().any(|item| matches!(item, Item::Binary { .. } | Item::BinarySize { .. })) {
-            return bad("BINARY is not supported.");
+        let is_old =
+            |item: &Item<'_>| matches!(item, Item::Rfc822 | Item::Rfc822Header | Item::Rfc822Text);
+        if items.iter().any(is_old) {
+            self.not_in_rev2("RFC822, RFC822.HEADER and RFC822.TEXT")?;
+        }
+        if items.iter().any(|item| binary_path(item).is_some()) {
+            self.needs(Extension::Binary)?;
         }
         let since = self.changed_since(modifiers, uid)?;
         if items.contains(&Item::ModSeq) {
@@ -71,6 +78,7 @@ impl Session {
             let message = |uid: &u32| mailbox.messages.get(uid);
             targets.retain(|(_, uid)| message(uid).is_none_or(|message| message.modseq > since));
         }
+        self.check_encodings(&targets, &items)?;
         let wanted = targets.len();
         let sets_seen = !view.read_only && items.iter().any(sets_seen);
         let snapshots = self.snapshots(targets, sets_seen);
@@ -87,6 +95,29 @@ impl Session {
             return no(GONE);
         }
         Ok("FETCH completed.".to_owned())
+    }
+
+    /// NO before anything is answered if a part has a transfer encoding that is not known (RFC 3516
+    /// 4.3).
+    fn check_encodings(&self, targets: &[(u32, u32)], items: &[Item<'_>]) -> Result<(), Refusal> {
+        let paths: Vec<&[NonZeroU32]> = items.iter().filter_map(binary_path).collect();
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let view = self.selected()?;
+        let state = self.shared.store.lock();
+        let Some(mailbox) = state.mailbox(view.id) else { return no(GONE) };
+        let letters = targets.iter().filter_map(|(_, uid)| mailbox.messages.get(uid));
+        let is_unknown = |content: &Content| {
+            let is_unknown = |path: &&[NonZeroU32]| {
+                matches!(binary::decoded(content, path), Decoded::UnknownEncoding)
+            };
+            paths.iter().any(is_unknown)
+        };
+        if letters.map(|message| &message.content).any(|content| is_unknown(content)) {
+            return no("[UNKNOWN-CTE] The transfer encoding of a part is not known.");
+        }
+        Ok(())
     }
 
     /// Takes the snapshots, setting `\Seen` if the command does. Letters that are gone are left
@@ -148,7 +179,21 @@ impl Session {
 
 /// Whether an item marks the letter as read: BODY[…], RFC822 and RFC822.TEXT do.
 fn sets_seen(item: &Item<'_>) -> bool {
-    matches!(item, Item::BodyExt { peek: false, .. } | Item::Rfc822 | Item::Rfc822Text)
+    matches!(
+        item,
+        Item::BodyExt { peek: false, .. }
+            | Item::Binary { peek: false, .. }
+            | Item::Rfc822
+            | Item::Rfc822Text
+    )
+}
+
+/// The part that an item asks for decoded.
+fn binary_path<'i>(item: &'i Item<'_>) -> Option<&'i [NonZeroU32]> {
+    match item {
+        Item::Binary { section, .. } | Item::BinarySize { section } => Some(section),
+        _ => None,
+    }
 }
 
 fn write_item(out: &mut Vec<u8>, snapshot: &Snapshot, item: &Item<'_>) {
@@ -193,8 +238,12 @@ fn write_item(out: &mut Vec<u8>, snapshot: &Snapshot, item: &Item<'_>) {
             write_section(out, content, section.as_ref(), *partial)
         }
         Item::ModSeq => out.extend_from_slice(format!("MODSEQ ({})", snapshot.modseq).as_bytes()),
-        // `fetch` has refused these already.
-        Item::Binary { .. } | Item::BinarySize { .. } => {}
+        Item::Binary { section, partial, .. } => {
+            binary::write(out, section, *partial, &binary::decoded(content, section));
+        }
+        Item::BinarySize { section } => {
+            binary::write_size(out, section, &binary::decoded(content, section));
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use imap_codec::imap_types::{
 
 use crate::sandbox::imap::counts::{Item, mailbox_id};
 use crate::sandbox::imap::selected::{Selected, flags_responses};
-use crate::sandbox::imap::session::{Outcome, Session, State, name_of, no};
+use crate::sandbox::imap::session::{Outcome, Session, State, no};
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::mailbox::{Mailbox, Message};
 use crate::sandbox::store::names;
@@ -26,21 +26,31 @@ impl Session {
     ) -> Outcome {
         let user = self.user()?;
         let since = self.since(parameters)?;
-        if self.resync.qresync && matches!(self.state, State::Selected(..)) {
+        let tells_closed = self.resync.qresync || self.utf8.rev2;
+        if tells_closed && matches!(self.state, State::Selected(..)) {
             self.untagged("OK [CLOSED] The mailbox is left.");
         }
         self.leave_mailbox();
+        let name = self.name_of(mailbox);
         let mut state = self.shared.store.lock();
-        let Some(id) = state.find(&user, &name_of(mailbox)) else {
+        let Some(id) = state.find(&user, &name) else {
             return no("[NONEXISTENT] No such mailbox.");
         };
         let Some(mailbox) = state.mailbox_mut(id) else {
             return no("[NONEXISTENT] No such mailbox.");
         };
-        let view = Selected::open(id, mailbox, self.number, read_only, &self.incoming);
+        let has_recent = !self.utf8.rev2; // RFC 9051 appendix E
+        let mut view = Selected::open(id, mailbox, self.number, read_only, &self.incoming);
+        if !has_recent {
+            view.forget_recent();
+        }
         let mut lines = flags_responses(mailbox, read_only);
-        lines += &format!("* {} EXISTS\r\n* {} RECENT\r\n", view.uids.len(), view.recent_count());
-        if let Some(place) = view.uids.iter().position(|uid| is_unseen(mailbox.messages.get(uid))) {
+        lines += &format!("* {} EXISTS\r\n", view.uids.len());
+        if has_recent {
+            lines += &format!("* {} RECENT\r\n", view.recent_count());
+        }
+        let first = view.uids.iter().position(|uid| is_unseen(mailbox.messages.get(uid)));
+        if let Some(place) = first.filter(|_| has_recent) {
             lines += &format!("* OK [UNSEEN {}] The first unseen letter.\r\n", place + 1);
         }
         lines += &format!("* OK [UIDVALIDITY {}] UIDs are valid.\r\n", mailbox.uid_validity);
@@ -48,7 +58,11 @@ impl Session {
         if self.extensions.has(Extension::ObjectId) {
             lines += &format!("* OK [MAILBOXID ({})] Its id.\r\n", mailbox_id(id));
         }
-        self.out.extend_from_slice(lines.as_bytes());
+        let mut lines = lines.into_bytes();
+        if !has_recent {
+            self.line(&mut lines, "LIST", "", &names::canonical(&name));
+        }
+        self.out.append(&mut lines);
         if self.extensions.has(Extension::CondStore) {
             let line = format!("OK [HIGHESTMODSEQ {}] The last change.", mailbox.highest_modseq);
             self.out.extend_from_slice(format!("* {line}\r\n").as_bytes());
@@ -67,7 +81,7 @@ impl Session {
     }
 
     pub(crate) fn create(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
-        self.create_for(&name_of(mailbox), &[])
+        self.create_for(&self.name_of(mailbox), &[])
     }
 
     /// CREATE of a mailbox with special uses, attributes such as `\Sent`.
@@ -92,8 +106,8 @@ impl Session {
     pub(crate) fn delete(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
         let user = self.user()?;
         let mut state = self.shared.store.lock();
-        let id = state.find(&user, &name_of(mailbox));
-        let result = state.delete(&user, &name_of(mailbox));
+        let id = state.find(&user, &self.name_of(mailbox));
+        let result = state.delete(&user, &self.name_of(mailbox));
         drop(state);
         // Deleting the selected mailbox deselects it, as in Dovecot. Otherwise the client would end
         // its own session.
@@ -107,13 +121,13 @@ impl Session {
 
     pub(crate) fn rename(&mut self, from: &MailboxName<'_>, to: &MailboxName<'_>) -> Outcome {
         let user = self.user()?;
-        let result = self.shared.store.lock().rename(&user, &name_of(from), &name_of(to));
+        let result = self.shared.store.lock().rename(&user, &self.name_of(from), &self.name_of(to));
         result.map_or_else(|reason| no(refusal(&reason)), |()| Ok("RENAME completed.".to_owned()))
     }
 
     pub(crate) fn subscribe(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
         let user = self.user()?;
-        let name = names::canonical(&name_of(mailbox));
+        let name = names::canonical(&self.name_of(mailbox));
         let mut state = self.shared.store.lock();
         match state.names_mut(&user) {
             Some(names) if names.mailboxes.contains_key(&name) => {
@@ -126,7 +140,7 @@ impl Session {
 
     pub(crate) fn unsubscribe(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
         let user = self.user()?;
-        let name = names::canonical(&name_of(mailbox));
+        let name = names::canonical(&self.name_of(mailbox));
         let mut state = self.shared.store.lock();
         if state.names_mut(&user).is_some_and(|names| names.subscribed.remove(&name)) {
             return Ok("UNSUBSCRIBE completed.".to_owned());
@@ -140,12 +154,13 @@ impl Session {
         items: &[StatusDataItemName],
     ) -> Outcome {
         let items: Vec<Item> = items.iter().cloned().map(Item::Known).collect();
-        self.status_of(&name_of(mailbox), &items)
+        self.status_of(&self.name_of(mailbox), &items)
     }
 
     /// CHECK. Letters are in memory, so nothing needs to be written.
     pub(crate) fn check(&mut self) -> Outcome {
         self.selected()?;
+        self.not_in_rev2("CHECK")?;
         Ok("CHECK completed.".to_owned())
     }
 

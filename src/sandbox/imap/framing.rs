@@ -8,6 +8,7 @@
 //! client learns of a mistake before it sends a whole letter. A refused non-synchronizing literal is
 //! fatal, since its octets are already on their way and would be read as commands.
 
+use std::borrow::Cow;
 use std::io;
 
 use imap_codec::{
@@ -18,6 +19,7 @@ use imap_codec::{
 
 use crate::sandbox::imap::own::{self, Own};
 use crate::sandbox::imap::returning::Extended;
+use crate::sandbox::imap::utf8;
 use crate::sandbox::wire::Transport;
 use crate::sandbox::wire::lines::{Line, Lines};
 use crate::sandbox::{Extension, Extensions};
@@ -51,6 +53,8 @@ pub(crate) enum Frame {
 pub(crate) struct Framing {
     pub(crate) lines: Lines,
     extensions: Extensions,
+    /// Whether quoted strings may be in UTF-8.
+    pub(crate) takes_utf8: bool,
 }
 
 /// A literal announced at the end of a line. `size` is `None` if the number does not fit.
@@ -61,7 +65,7 @@ struct Announced {
 
 impl Framing {
     pub(crate) fn new(transport: Transport, extensions: Extensions) -> Framing {
-        Framing { lines: Lines::new(transport), extensions }
+        Framing { lines: Lines::new(transport), extensions, takes_utf8: false }
     }
 
     /// Reads one command with its literals, and asks the client to send the synchronizing ones.
@@ -115,15 +119,26 @@ impl Framing {
         }
         // Decoding at every literal would take quadratic time, so only commands shorter than a line
         // are checked here. Longer ones are checked when they are complete.
-        if command.len() < LINE_LIMIT && !ends_at_literal(command) && !own::may_go_on(command) {
+        let plain = self.in_literals(command);
+        if command.len() < LINE_LIMIT && !ends_at_literal(&plain) && !own::may_go_on(&plain) {
             return Ok(Some(malformed(command)));
         }
         self.lines.transport.write_all(b"+ Go ahead.\r\n")?;
         Ok(None)
     }
 
+    /// The command with literals for quoted strings that `imap-codec` does not decode.
+    fn in_literals<'c>(&self, command: &'c [u8]) -> Cow<'c, [u8]> {
+        if self.takes_utf8 { utf8::as_literals(command) } else { Cow::Borrowed(command) }
+    }
+
     fn decode(&self, command: &[u8]) -> Frame {
+        let command = &*self.in_literals(command);
         if memchr::memchr(0, command).is_some() {
+            // A literal8 may have NUL (RFC 3516 4.4).
+            if let Some((tag, own)) = own::decode(command).filter(|(_, own)| own.may_have_nul()) {
+                return Frame::Own(tag, own);
+            }
             return refused(command, "BAD A command cannot contain NUL.", false);
         }
         match CommandCodec::default().decode_static(command) {

@@ -6,8 +6,7 @@ use imap_codec::imap_types::mailbox::{ListMailbox, Mailbox as MailboxName};
 
 use crate::sandbox::Extension;
 use crate::sandbox::imap::own::ExtendedList;
-use crate::sandbox::imap::session::{Outcome, Session, bad, name_of};
-use crate::sandbox::imap::text::astring;
+use crate::sandbox::imap::session::{Outcome, Session, bad};
 use crate::sandbox::store::State;
 use crate::sandbox::store::names::{self, DELIMITER, MailboxId, Names};
 
@@ -26,17 +25,16 @@ impl Session {
             return Ok("LIST completed.".to_owned());
         }
         let pattern = complete(reference, &pattern);
+        let matches = |name: &str| names::matches(&pattern, &self.shown(name));
         let show_children = self.extensions.has(Extension::Children);
         let show_uses = self.extensions.has(Extension::SpecialUse);
         let mut lines = Vec::new();
         {
             let state = self.shared.store.lock();
             let Some(names) = state.names(&user) else { return Ok("LIST completed.".to_owned()) };
-            for (name, id) in
-                names.mailboxes.iter().filter(|(name, _)| names::matches(&pattern, name))
-            {
+            for (name, id) in names.mailboxes.iter().filter(|(name, _)| matches(name)) {
                 let attributes = attributes(&state, names, name, *id, show_children, show_uses);
-                line(&mut lines, "LIST", &attributes.join(" "), name);
+                self.line(&mut lines, "LIST", &attributes.join(" "), name);
             }
         }
         self.out.append(&mut lines);
@@ -83,8 +81,9 @@ impl Session {
                     all.entry(name).or_insert(None);
                 });
             }
-            let matching =
-                |name: &str| patterns.iter().any(|pattern| names::matches(pattern, name));
+            let matching = |name: &str| {
+                patterns.iter().any(|pattern| names::matches(pattern, &self.shown(name)))
+            };
             for (name, entry) in all.into_iter().filter(|(name, _)| matching(name)) {
                 let is_subscribed = names.subscribed.contains(name);
                 let prefix = format!("{name}{DELIMITER}");
@@ -112,7 +111,7 @@ impl Session {
                     continue;
                 }
                 let mut response = Vec::new();
-                line(&mut response, "LIST", &shown.join(" "), name);
+                self.line(&mut response, "LIST", &shown.join(" "), name);
                 if is_above {
                     response.truncate(response.len() - 2);
                     response.extend_from_slice(b" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n");
@@ -138,33 +137,40 @@ impl Session {
         pattern: &ListMailbox<'_>,
     ) -> Outcome {
         let user = self.user()?;
+        self.not_in_rev2("LSUB")?;
         let pattern = complete(reference, &text_of(pattern));
+        let matches = |name: &str| names::matches(&pattern, &self.shown(name));
         let mut lines = Vec::new();
         {
             let state = self.shared.store.lock();
             let Some(names) = state.names(&user) else { return Ok("LSUB completed.".to_owned()) };
             let mut shown: Vec<(&str, bool)> = Vec::new();
             for name in &names.subscribed {
-                if names::matches(&pattern, name) {
+                if matches(name) {
                     shown.push((name, true));
                 } else if pattern.ends_with('%') {
                     let parents = name.match_indices(DELIMITER).map(|(at, _)| &name[..at]);
                     let parents = parents.filter(|parent| !names.subscribed.contains(*parent));
                     shown.extend(
-                        parents
-                            .filter(|parent| names::matches(&pattern, parent))
-                            .map(|parent| (parent, false)),
+                        parents.filter(|parent| matches(parent)).map(|parent| (parent, false)),
                     );
                 }
             }
             shown.sort_unstable();
             shown.dedup();
             for (name, subscribed) in shown {
-                line(&mut lines, "LSUB", if subscribed { "" } else { "\\Noselect" }, name);
+                self.line(&mut lines, "LSUB", if subscribed { "" } else { "\\Noselect" }, name);
             }
         }
         self.out.append(&mut lines);
         Ok("LSUB completed.".to_owned())
+    }
+
+    /// Writes `* LIST (\HasNoChildren) "/" INBOX`.
+    pub(crate) fn line(&self, out: &mut Vec<u8>, response: &str, attributes: &str, name: &str) {
+        out.extend_from_slice(format!("* {response} ({attributes}) \"{DELIMITER}\" ").as_bytes());
+        self.write_name(out, name);
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -197,16 +203,12 @@ fn attributes(
     attributes
 }
 
-/// Writes `* LIST (\HasNoChildren) "/" INBOX`.
-fn line(out: &mut Vec<u8>, response: &str, attributes: &str, name: &str) {
-    out.extend_from_slice(format!("* {response} ({attributes}) \"{DELIMITER}\" ").as_bytes());
-    astring(out, name.as_bytes());
-    out.extend_from_slice(b"\r\n");
-}
-
 /// Joins reference and pattern, and normalises INBOX at the beginning.
 fn complete(reference: &MailboxName<'_>, pattern: &str) -> String {
-    let reference = name_of(reference);
+    let reference = match reference {
+        MailboxName::Inbox => names::INBOX.into(),
+        MailboxName::Other(other) => String::from_utf8_lossy(other.inner().as_ref()),
+    };
     names::canonical(&format!("{reference}{pattern}"))
 }
 

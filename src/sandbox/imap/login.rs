@@ -89,7 +89,8 @@ impl Session {
     pub(crate) fn enable(&mut self, capabilities: &[CapabilityEnable<'_>]) -> Outcome {
         self.needs(Extension::Enable)?;
         self.user()?;
-        let enabled = self.enable_resync(capabilities);
+        let mut enabled = self.enable_resync(capabilities);
+        enabled.extend(self.enable_utf8(capabilities));
         self.untagged(&["ENABLED"].into_iter().chain(enabled).collect::<Vec<_>>().join(" "));
         Ok("ENABLE completed.".to_owned())
     }

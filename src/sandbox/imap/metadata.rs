@@ -9,7 +9,7 @@ use imap_codec::imap_types::{
 };
 
 use crate::sandbox::Extension;
-use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, name_of, no};
+use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, no};
 use crate::sandbox::imap::text::{astring, nstring};
 use crate::sandbox::store::State;
 use crate::sandbox::store::details::{Metadata, NoRoom, VALUE_LIMIT};
@@ -31,7 +31,7 @@ impl Session {
             }
         }
         let user = self.user_of_metadata()?;
-        let name = name_of(mailbox);
+        let name = self.name_of(mailbox);
         let mut state = self.shared.store.lock();
         let metadata = metadata_of(&mut state, &user, &name)?;
         let (mut values, mut too_long) = (Vec::new(), 0);
@@ -57,7 +57,9 @@ impl Session {
         drop(state);
         if !values.is_empty() {
             self.out.extend_from_slice(b"* METADATA ");
-            astring(&mut self.out, name.as_bytes());
+            let mut out = std::mem::take(&mut self.out);
+            self.write_name(&mut out, &name);
+            self.out = out;
             self.out.extend_from_slice(b" (");
             self.out.extend_from_slice(&values[1..]);
             self.out.extend_from_slice(b")\r\n");
@@ -81,7 +83,7 @@ impl Session {
             .map(|entry| Ok((entry_name(&entry.entry)?, value_of(&entry.value))))
             .collect::<Result<_, Refusal>>()?;
         let mut state = self.shared.store.lock();
-        let metadata = metadata_of(&mut state, &user, &name_of(mailbox))?;
+        let metadata = metadata_of(&mut state, &user, &self.name_of(mailbox))?;
         let mut changed = metadata.clone();
         for (entry, value) in entries {
             match changed.set(&entry, value) {

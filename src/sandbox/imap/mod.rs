@@ -15,18 +15,20 @@
 //! | `counts`, `special_use` | the items of STATUS; CREATE with a special use |
 //! | `folders`, `list` | SELECT, CREATE and other commands on whole mailboxes; LIST and LSUB |
 //! | `condstore` | mod-sequences: CONDSTORE and QRESYNC |
-//! | `append`, `copying` | APPEND; STORE, EXPUNGE, COPY and MOVE |
+//! | `append`, `copying` | APPEND and REPLACE; STORE, EXPUNGE, COPY and MOVE |
 //! | `fetch`, `section`, `structure`, `address` | FETCH: `BODY[…]`, ENVELOPE, BODYSTRUCTURE |
+//! | `binary` | FETCH: `BINARY[…]` |
 //! | `objects` | FETCH: EMAILID, THREADID, SAVEDATE, PREVIEW |
 //! | `search`, `matching` | SEARCH: keys, and text in letters |
 //! | `order`, `base_subject`, `threads` | SORT; subjects without marks; THREAD |
 //! | `returning` | SEARCH with RETURN; saved results, `$` |
 //! | `selected`, `sequence` | message numbers and UIDs; sequence sets |
-//! | `text`, `dates` | strings and dates on the wire |
+//! | `text`, `dates`, `utf8` | strings and dates on the wire; UTF-8 and IMAP4rev2 |
 
 mod address;
 mod append;
 mod base_subject;
+mod binary;
 mod condstore;
 mod copying;
 mod counts;
@@ -55,3 +57,4 @@ mod special_use;
 mod structure;
 mod text;
 mod threads;
+mod utf8;

@@ -10,6 +10,7 @@ use imap_codec::imap_types::command::CommandBody;
 use imap_codec::imap_types::flag::{StoreResponse, StoreType};
 use imap_codec::imap_types::sequence::SequenceSet;
 
+use crate::sandbox::imap::append::{Letter, Letters};
 use crate::sandbox::imap::counts::Item;
 use crate::sandbox::imap::objects::{self, Extra};
 
@@ -34,6 +35,10 @@ pub(crate) enum Own {
     CreateFor { mailbox: String, uses: Vec<String> },
     /// STATUS with items of extensions.
     Status { mailbox: String, items: Vec<Item> },
+    /// APPEND of letters in other forms than a single plain literal.
+    Append { mailbox: String, letters: Vec<Letter> },
+    /// REPLACE (RFC 8508) of a message by number or UID.
+    Replace { message: u32, uid: bool, mailbox: String, letters: Vec<Letter> },
     /// FETCH with items of extensions; the others are in the command.
     Fetch(Box<CommandBody<'static>>, Vec<Extra>),
     /// STORE of Gmail's labels.
@@ -73,7 +78,21 @@ impl Own {
             | Own::ListRights { .. }
             | Own::List(_)
             | Own::CreateFor { .. }
+            | Own::Append { .. }
+            | Own::Replace { .. }
             | Own::Status { .. } => false,
+        }
+    }
+}
+
+impl Own {
+    /// Whether each NUL of the command is in a literal8.
+    pub(crate) fn may_have_nul(&self) -> bool {
+        match self {
+            Own::Append { letters, .. } | Own::Replace { letters, .. } => {
+                !letters.iter().any(Letter::has_bad_nul)
+            }
+            _ => false,
         }
     }
 }
@@ -85,6 +104,9 @@ pub(crate) fn decode(command: &[u8]) -> Option<(String, Own)> {
     }
     let mut words = Words::of(command.strip_suffix(b"\r\n")?);
     let tag = words.atom()?;
+    if let Some((own, Letters::Whole(letters))) = with_letters(&mut words.clone()) {
+        return Some((tag, own(letters)));
+    }
     let own = match words.atom()?.to_ascii_uppercase().as_str() {
         "MYRIGHTS" => Own::MyRights(words.text()?),
         "GETACL" => Own::GetAcl(words.text()?),
@@ -129,9 +151,37 @@ fn store_labels(words: &mut Words<'_>, uid: bool) -> Option<Own> {
     Some(Own::StoreLabels { set, uid, kind, response, labels })
 }
 
+/// Reads an APPEND or REPLACE after its tag: what it is, once it has its letters, and these.
+fn with_letters(words: &mut Words<'_>) -> Option<(Box<dyn FnOnce(Vec<Letter>) -> Own>, Letters)> {
+    let mut name = words.atom()?.to_ascii_uppercase();
+    let uid = name == "UID";
+    if uid {
+        name = words.atom()?.to_ascii_uppercase();
+    }
+    let own: Box<dyn FnOnce(Vec<Letter>) -> Own> = match name.as_str() {
+        "APPEND" if !uid => {
+            let mailbox = words.text()?;
+            Box::new(|letters| Own::Append { mailbox, letters })
+        }
+        "REPLACE" => {
+            let message = words.atom()?.parse().ok()?;
+            let mailbox = words.text()?;
+            Box::new(move |letters| Own::Replace { message, uid, mailbox, letters })
+        }
+        _ => return None,
+    };
+    Some((own, Letters::decode(words)))
+}
+
 /// Whether the beginning of a command, up to a literal, may be one that is decoded here.
 pub(crate) fn may_go_on(command: &[u8]) -> bool {
     let mut words = Words::of(command);
+    let mut letters = words.clone();
+    if letters.atom().is_some()
+        && let Some((_, letters)) = with_letters(&mut letters)
+    {
+        return matches!(letters, Letters::Begun);
+    }
     let name = words.atom().and_then(|_| words.atom()).unwrap_or_default();
     ["MYRIGHTS", "GETACL", "SETACL", "DELETEACL", "LISTRIGHTS", "LIST"]
         .iter()
@@ -209,6 +259,7 @@ impl<'a> Words<'a> {
             b')' => (Word::Close, &rest[1..]),
             b'"' => quoted(&rest[1..])?,
             b'{' => literal(rest)?,
+            b'~' if rest.starts_with(b"~{") => literal(&rest[1..])?,
             _ => {
                 let end = rest.iter().position(|byte| b" ()".contains(byte)).unwrap_or(rest.len());
                 if end == 0 {

@@ -4,7 +4,7 @@
 use imap_codec::imap_types::{core::AString, mailbox::Mailbox as MailboxName};
 
 use crate::sandbox::Extension;
-use crate::sandbox::imap::session::{Outcome, Session, name_of, no};
+use crate::sandbox::imap::session::{Outcome, Session, no};
 use crate::sandbox::imap::text::astring;
 
 /// The NO for a command that would exceed the quota (RFC 9208 4.3.1).
@@ -25,14 +25,14 @@ impl Session {
         let user = self.user()?;
         self.needs(Extension::Quota)?;
         let state = self.shared.store.lock();
-        let name = name_of(mailbox);
+        let name = self.name_of(mailbox);
         if state.find(&user, &name).is_none() {
             return no("[NONEXISTENT] No such mailbox.");
         }
         let has_root = state.quota(&user).limits();
         drop(state);
         let mut line = b"* QUOTAROOT ".to_vec();
-        astring(&mut line, name.as_bytes());
+        self.write_name(&mut line, &name);
         if has_root {
             line.push(b' ');
             astring(&mut line, user.as_bytes());

@@ -235,6 +235,7 @@ impl Session {
         };
         match (decoded.body, options) {
             (CommandBody::Search { charset, criteria, uid }, Some(options)) => {
+                self.check_charset(charset.as_ref())?;
                 let found = self.matches(charset.as_ref(), criteria.as_ref());
                 if options.save
                     && let State::Selected(_, view) = &mut self.state
@@ -248,6 +249,12 @@ impl Session {
             }
             (body, _) => self.execute(body),
         }
+    }
+
+    /// Writes the ESEARCH response to a SEARCH without RETURN, as in IMAP4rev2.
+    pub(crate) fn tell_all(&mut self, uid: bool, found: &[Match]) {
+        let tag = self.tag.clone();
+        self.tell_found(&tag, uid, Options { all: true, ..Options::default() }, found);
     }
 
     /// Writes the ESEARCH response, unless only SAVE was asked for.

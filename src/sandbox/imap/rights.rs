@@ -17,20 +17,20 @@ const GROUPS: [(char, &str); 2] = [('c', "kx"), ('d', "te")];
 impl Session {
     pub(crate) fn my_rights(&mut self, mailbox: &str) -> Outcome {
         self.mailbox_for_rights(mailbox)?;
-        self.answer_words("MYRIGHTS", &[mailbox, ALL]);
+        self.answer_words("MYRIGHTS", mailbox, &[ALL]);
         Ok("MYRIGHTS completed.".to_owned())
     }
 
     pub(crate) fn get_acl(&mut self, mailbox: &str) -> Outcome {
         let (user, id) = self.mailbox_for_rights(mailbox)?;
-        let mut words = vec![mailbox.to_owned(), user, ALL.to_owned()];
+        let mut words = vec![user, ALL.to_owned()];
         if let Some(found) = self.shared.store.lock().mailbox(id) {
             for (identifier, rights) in &found.details.rights {
                 words.extend([identifier.clone(), rights.clone()]);
             }
         }
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        self.answer_words("ACL", &words);
+        self.answer_words("ACL", mailbox, &words);
         Ok("GETACL completed.".to_owned())
     }
 
@@ -77,11 +77,11 @@ impl Session {
         let (user, _) = self.mailbox_for_rights(mailbox)?;
         let required = if identifier == user { ALL } else { "" };
         let optional: Vec<String> = ALL.chars().map(String::from).collect();
-        let mut words = vec![mailbox, identifier, required];
+        let mut words = vec![identifier, required];
         if required.is_empty() {
             words.extend(optional.iter().map(String::as_str));
         }
-        self.answer_words("LISTRIGHTS", &words);
+        self.answer_words("LISTRIGHTS", mailbox, &words);
         Ok("LISTRIGHTS completed.".to_owned())
     }
 
@@ -95,9 +95,12 @@ impl Session {
         }
     }
 
-    /// Writes `* NAME word…`.
-    fn answer_words(&mut self, name: &str, strings: &[&str]) {
-        self.out.extend_from_slice(format!("* {name}").as_bytes());
+    /// Writes `* NAME mailbox word…`.
+    fn answer_words(&mut self, name: &str, mailbox: &str, strings: &[&str]) {
+        self.out.extend_from_slice(format!("* {name} ").as_bytes());
+        let mut out = std::mem::take(&mut self.out);
+        self.write_name(&mut out, mailbox);
+        self.out = out;
         for string in strings {
             self.out.push(b' ');
             astring(&mut self.out, string.as_bytes());

@@ -15,6 +15,7 @@ use crate::sandbox::imap::matching::Needle;
 use crate::sandbox::imap::selected::Selected;
 use crate::sandbox::imap::sequence::Span;
 use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, no};
+use crate::sandbox::imap::utf8::uses_recent;
 use crate::sandbox::imap::{dates, matching, sequence};
 use crate::sandbox::store::dates::sent_day;
 use crate::sandbox::store::flags::Flags;
@@ -29,6 +30,15 @@ impl Session {
         criteria: &[SearchKey<'_>],
         uid: bool,
     ) -> Outcome {
+        self.check_charset(charset)?;
+        if self.utf8.rev2 {
+            let found = self.matches(charset, criteria)?;
+            if uses_modseq(criteria) {
+                self.use_condstore()?;
+            }
+            self.tell_all(uid, &found);
+            return Ok("SEARCH completed.".to_owned());
+        }
         let mut line = "SEARCH".to_owned();
         let mut highest = 0;
         for found in self.matches(charset, criteria)? {
@@ -46,6 +56,14 @@ impl Session {
         Ok("SEARCH completed.".to_owned())
     }
 
+    /// BAD for a charset that SEARCH names after ENABLE UTF8=ACCEPT (RFC 6855 3).
+    pub(crate) fn check_charset(&self, charset: Option<&Charset<'_>>) -> Result<(), Refusal> {
+        if charset.is_some() && self.utf8.accept {
+            return bad("No charset is named after ENABLE UTF8=ACCEPT.");
+        }
+        Ok(())
+    }
+
     /// The letters that match, in the order of their numbers.
     pub(crate) fn matches(
         &self,
@@ -53,6 +71,9 @@ impl Session {
         criteria: &[SearchKey<'_>],
     ) -> Result<Vec<Match>, Refusal> {
         let view = self.selected()?;
+        if uses_recent(criteria) {
+            self.not_in_rev2("NEW, OLD and RECENT")?;
+        }
         if let Some(charset) = charset.map(Charset::as_ref)
             && !["US-ASCII", "UTF-8"].iter().any(|known| known.eq_ignore_ascii_case(charset))
         {

@@ -35,6 +35,8 @@ pub(crate) struct Selected {
     pub(crate) uids: Vec<u32>,
     /// The UIDs that are `\Recent` in this session.
     recent: HashSet<u32>,
+    /// Whether the client knows `\Recent`.
+    has_recent: bool,
     /// UIDs from here on are not in the list yet.
     uid_next: u32,
     /// The position in the mailbox's log up to which changes have been read.
@@ -63,6 +65,7 @@ impl Selected {
             read_only,
             uids: Vec::with_capacity(mailbox.messages.len()),
             recent: HashSet::new(),
+            has_recent: true,
             uid_next: 0,
             log_position: mailbox.log_end(),
             keywords_known: mailbox.keywords.len(),
@@ -79,6 +82,12 @@ impl Selected {
 
     pub(crate) fn recent_count(&self) -> usize {
         self.recent.len()
+    }
+
+    /// From now on no letter is `\Recent` (RFC 9051 appendix E).
+    pub(crate) fn forget_recent(&mut self) {
+        self.has_recent = false;
+        self.recent.clear();
     }
 
     pub(crate) fn is_recent(&self, uid: u32) -> bool {
@@ -222,8 +231,10 @@ impl Selected {
         let before = self.uids.len();
         self.take_new(mailbox);
         if self.uids.len() > before {
-            let _ =
-                write!(out, "* {} EXISTS\r\n* {} RECENT\r\n", self.uids.len(), self.recent.len());
+            let _ = write!(out, "* {} EXISTS\r\n", self.uids.len());
+            if self.has_recent {
+                let _ = write!(out, "* {} RECENT\r\n", self.recent.len());
+            }
         }
     }
 
@@ -232,7 +243,7 @@ impl Selected {
     fn take_new(&mut self, mailbox: &mut Mailbox) {
         for uid in mailbox.messages.range(self.uid_next..).map(|(uid, _)| *uid) {
             self.uids.push(uid);
-            if uid >= mailbox.first_recent {
+            if uid >= mailbox.first_recent && self.has_recent {
                 self.recent.insert(uid);
             }
         }

@@ -27,16 +27,14 @@ use std::{
     },
 };
 
-use imap_codec::imap_types::{
-    command::{Command, CommandBody},
-    mailbox::Mailbox as MailboxName,
-};
+use imap_codec::imap_types::command::{Command, CommandBody};
 
 use crate::sandbox::imap::condstore::Resync;
 use crate::sandbox::imap::framing::{Frame, Framing};
 use crate::sandbox::imap::objects::Extra;
 use crate::sandbox::imap::own::Own;
 use crate::sandbox::imap::selected::Selected;
+use crate::sandbox::imap::utf8::Utf8;
 use crate::sandbox::received::Received;
 use crate::sandbox::smtp::Delivery;
 use crate::sandbox::store::names;
@@ -120,6 +118,9 @@ pub(crate) struct Session {
     pub(crate) out: Vec<u8>,
     /// What the client has switched on.
     pub(crate) resync: Resync,
+    pub(crate) utf8: Utf8,
+    /// The tag of the command that runs.
+    pub(crate) tag: String,
     bad_in_a_row: u32,
     /// The items of the FETCH that runs which `imap-codec` does not decode.
     pub(crate) extras: Vec<Extra>,
@@ -143,6 +144,8 @@ impl Session {
             number: next_session(),
             out: Vec::new(),
             resync: Resync::default(),
+            utf8: Utf8::default(),
+            tag: String::new(),
             bad_in_a_row: 0,
             extras: Vec::new(),
         }
@@ -172,6 +175,7 @@ impl Session {
                 Frame::Own(tag, command) => {
                     self.bad_in_a_row = 0;
                     self.shared.received.note_text(format!("{command:?}"));
+                    self.tag.clone_from(&tag);
                     let expunge = !command.uses_numbers();
                     let outcome = self.execute_own(command);
                     self.finish(&tag, outcome, expunge)?;
@@ -207,6 +211,7 @@ impl Session {
         );
         let starttls = matches!(command.body, CommandBody::StartTLS);
         let compress = matches!(command.body, CommandBody::Compress { .. });
+        self.tag.clone_from(&tag);
         let outcome = self.execute(command.body);
         let accepted = outcome.is_ok();
         if starttls && accepted {
@@ -357,17 +362,29 @@ impl Session {
 
     fn execute_own(&mut self, command: Own) -> Outcome {
         match command {
-            Own::MyRights(mailbox) => self.my_rights(&mailbox),
+            Own::MyRights(mailbox) => self.my_rights(&self.stored(&mailbox)),
             Own::Extended(command) => self.extended(&command),
-            Own::GetAcl(mailbox) => self.get_acl(&mailbox),
+            Own::GetAcl(mailbox) => self.get_acl(&self.stored(&mailbox)),
             Own::SetAcl { mailbox, identifier, rights } => {
-                self.set_acl(&mailbox, &identifier, &rights)
+                self.set_acl(&self.stored(&mailbox), &identifier, &rights)
             }
-            Own::DeleteAcl { mailbox, identifier } => self.delete_acl(&mailbox, &identifier),
-            Own::ListRights { mailbox, identifier } => self.list_rights(&mailbox, &identifier),
+            Own::DeleteAcl { mailbox, identifier } => {
+                self.delete_acl(&self.stored(&mailbox), &identifier)
+            }
+            Own::ListRights { mailbox, identifier } => {
+                self.list_rights(&self.stored(&mailbox), &identifier)
+            }
+            Own::Append { mailbox, letters } => {
+                self.append_letters(&self.stored(&mailbox), &letters)
+            }
+            Own::Replace { message, uid, mailbox, letters } => {
+                self.replace(message, uid, &self.stored(&mailbox), &letters)
+            }
             Own::List(list) => self.list_extended(&list),
-            Own::CreateFor { mailbox, uses } => self.create_with_uses(&mailbox, &uses),
-            Own::Status { mailbox, items } => self.status_of(&mailbox, &items),
+            Own::CreateFor { mailbox, uses } => {
+                self.create_with_uses(&self.stored(&mailbox), &uses)
+            }
+            Own::Status { mailbox, items } => self.status_of(&self.stored(&mailbox), &items),
             Own::Fetch(body, extras) => self.fetch_with(*body, extras),
             Own::StoreLabels { set, uid, kind, response, labels } => {
                 self.store_labels(&set, kind, response, &labels, uid)
@@ -436,15 +453,7 @@ impl Session {
     }
 }
 
-/// The name in the store of a mailbox that a command names: INBOX has any case (RFC 3501 5.1).
+/// The name in the store of a mailbox: INBOX has any case (RFC 3501 5.1).
 pub(crate) fn stored_name(name: &str) -> String {
     if name.eq_ignore_ascii_case(names::INBOX) { names::INBOX.to_owned() } else { name.to_owned() }
-}
-
-/// The mailbox name as the client wrote it.
-pub(crate) fn name_of(mailbox: &MailboxName<'_>) -> String {
-    match mailbox {
-        MailboxName::Inbox => names::INBOX.to_owned(),
-        MailboxName::Other(other) => String::from_utf8_lossy(other.inner().as_ref()).into_owned(),
-    }
 }

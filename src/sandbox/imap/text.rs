@@ -19,6 +19,11 @@ pub(crate) fn string(out: &mut Vec<u8>, value: &[u8]) {
     if value.len() > QUOTED_LIMIT || !value.iter().all(plain) {
         return literal(out, value);
     }
+    quoted(out, value);
+}
+
+/// Writes a quoted string, whatever bytes it has.
+pub(crate) fn quoted(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b'"');
     for byte in value {
         if matches!(byte, b'"' | b'\\') {

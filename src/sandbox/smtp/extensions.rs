@@ -21,6 +21,9 @@ pub struct SmtpExtensions {
     pub eight_bit_mime: bool,
     /// `SMTPUTF8` (RFC 6531).
     pub smtp_utf8: bool,
+    /// `DSN` (RFC 3461). The sandbox keeps what was asked for with the letter, and sends no
+    /// notifications.
+    pub dsn: bool,
     /// `PIPELINING` (RFC 2920). If this is off, a client that sends commands ahead is disconnected.
     pub pipelining: bool,
     /// `ENHANCEDSTATUSCODES` (RFC 2034, 3463).
@@ -45,6 +48,7 @@ impl Default for SmtpExtensions {
             size: Some(SIZE_LIMIT),
             eight_bit_mime: true,
             smtp_utf8: true,
+            dsn: true,
             pipelining: true,
             enhanced_status_codes: true,
             require_auth: false,
@@ -64,6 +68,7 @@ impl SmtpExtensions {
             size: None,
             eight_bit_mime: false,
             smtp_utf8: false,
+            dsn: false,
             pipelining: false,
             enhanced_status_codes: false,
             require_auth: false,
@@ -92,6 +97,7 @@ impl SmtpExtensions {
             (format!("SIZE {}", self.size.unwrap_or(0)), self.size.is_some()),
             ("8BITMIME".to_owned(), self.eight_bit_mime),
             ("SMTPUTF8".to_owned(), self.smtp_utf8),
+            ("DSN".to_owned(), self.dsn),
             ("STARTTLS".to_owned(), self.starttls && !encrypted),
             (format!("AUTH{mechanisms}"), auth),
             ("ENHANCEDSTATUSCODES".to_owned(), self.enhanced_status_codes),

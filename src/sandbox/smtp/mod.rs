@@ -1,4 +1,4 @@
-//! SMTP submission (RFC 5321, 3207, 4954, 1870, 6152, 2920, 6531): one session per connection.
+//! SMTP submission (RFC 5321, 3207, 4954, 1870, 6152, 2920, 6531, 3461): one session per connection.
 //!
 //! The session's state has three independent parts: the name the client gave (EHLO, HELO), the user
 //! who has logged in (AUTH), and the current transaction.

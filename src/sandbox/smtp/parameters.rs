@@ -1,5 +1,5 @@
-//! Parses the parameters after an address: `SIZE=1000 BODY=8BITMIME SMTPUTF8 AUTH=<>` (RFC 5321
-//! 4.1.2, 1870, 6152, 6531, 4954).
+//! Parses the parameters after an address: `SIZE=1000 BODY=8BITMIME SMTPUTF8 AUTH=<> RET=HDRS` (RFC
+//! 5321 4.1.2, 1870, 6152, 6531, 4954, 3461).
 
 use crate::sandbox::smtp::reply::Refusal;
 use crate::sandbox::smtp::{SmtpExtensions, refuse};
@@ -39,6 +39,16 @@ impl Parameters {
                         );
                     }
                 }
+                ("RET", Some(value)) if extensions.dsn => {
+                    if !["FULL", "HDRS"].iter().any(|known| value.eq_ignore_ascii_case(known)) {
+                        return refuse(501, "5.5.4", "RET is FULL or HDRS.");
+                    }
+                }
+                ("ENVID", Some(value)) if extensions.dsn => {
+                    if !is_xtext(value) || value.len() > 100 {
+                        return refuse(501, "5.5.4", "ENVID needs up to 100 octets of xtext.");
+                    }
+                }
                 ("SIZE", None) if extensions.size.is_some() => {
                     return refuse(501, "5.5.4", "SIZE needs a number.");
                 }
@@ -52,14 +62,32 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// Refuses all parameters of RCPT.
-    pub(crate) fn of_rcpt(text: &str) -> Result<(), Refusal> {
-        match split(text)?.first() {
-            Some((keyword, _)) => {
-                refuse(555, "5.5.4", format!("Parameter {keyword} is not supported."))
+    /// Checks the parameters of RCPT, which are those of DSN.
+    pub(crate) fn of_rcpt(text: &str, extensions: &SmtpExtensions) -> Result<(), Refusal> {
+        let mut seen: Vec<String> = Vec::new();
+        for (keyword, value) in split(text)? {
+            if seen.contains(&keyword) {
+                return refuse(501, "5.5.4", format!("Parameter {keyword} comes twice."));
             }
-            None => Ok(()),
+            match (keyword.as_str(), value) {
+                ("NOTIFY", Some(value)) if extensions.dsn => {
+                    let value = value.to_ascii_uppercase();
+                    let is_event = |event: &str| ["SUCCESS", "FAILURE", "DELAY"].contains(&event);
+                    if value != "NEVER" && !value.split(',').all(is_event) {
+                        return refuse(501, "5.5.4", "NOTIFY is NEVER, or a list of events.");
+                    }
+                }
+                ("ORCPT", Some(value)) if extensions.dsn => {
+                    let address = value.split_once(';').map(|(_, address)| address);
+                    if !address.is_some_and(is_xtext) || value.len() > 500 {
+                        return refuse(501, "5.5.4", "ORCPT needs a type and an address in xtext.");
+                    }
+                }
+                _ => return refuse(555, "5.5.4", format!("Parameter {keyword} is not supported.")),
+            }
+            seen.push(keyword);
         }
+        Ok(())
     }
 }
 

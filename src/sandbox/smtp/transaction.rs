@@ -61,7 +61,7 @@ impl SmtpSession {
         let Some(path) = Path::parse(path) else {
             return refuse(501, "5.1.3", "This is not an address.");
         };
-        Parameters::of_rcpt(parameters)?;
+        Parameters::of_rcpt(parameters, &self.shared.smtp)?;
         check_ascii(&path, transaction.utf8)?;
         if self.shared.delivery.refuses(&path) {
             return refuse(550, "5.1.1", "There is no such recipient.");

@@ -62,6 +62,7 @@ fn selected(
 fn log_in_and_out(visit: &mut Visit<'_>) -> Result<(), Error> {
     let mut client = visit.imap()?;
     client.separator()?;
+    client.settle()?; // the answer to ENABLE
     visit.told();
     client.close();
     Ok(())

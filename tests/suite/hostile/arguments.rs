@@ -49,7 +49,7 @@ const BREAKS: [&str; 8] =
 const LITERALS: [&str; 4] = ["a{3}", "{3}", "a{3+}", "{5}abc{3+}"];
 
 /// Calls with `~` in place of one argument. Each must refuse the strings in [`BREAKS`].
-const CALLS: [&str; 90] = [
+const CALLS: [&str; 91] = [
     "(label-letters letters ~)",
     "(unlabel-letters letters (list ~))",
     "(select-mailbox mb ~)",
@@ -87,6 +87,7 @@ const CALLS: [&str; 90] = [
     "(copy-to-mailbox mb 1 ~)",
     "(move-to-mailbox mb 1 ~)",
     "(append-letter mb ~ \"Subject: x\")",
+    "(replace-letter mb 1 \"Subject: x\" :mailbox ~)",
     "(search-mailbox mb (list :subject ~))",
     "(search-mailbox mb (list :from ~))",
     "(search-mailbox mb (list :text ~))",

@@ -104,7 +104,23 @@ fn items_and_macros() {
     }
     assert_eq!(client.ok("UID FETCH 1 FLAGS"), ["* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent))"]);
     assert_eq!(client.ok("UID FETCH 1 (FLAGS UID)"), ["* 1 FETCH (FLAGS (\\Seen \\Recent) UID 1)"]);
-    assert_eq!(client.tagged("FETCH 1 BINARY[1]"), "BAD BINARY is not supported.");
+}
+
+#[test]
+fn parts_are_fetched_decoded() {
+    let letter = b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Transfer-Encoding: base64\n\nAAEC/w==\n--b\nContent-Transfer-Encoding: quoted-printable\n\na=C3=BC\n--b\nContent-Transfer-Encoding: x-odd\n\nx\n--b--\n";
+    let sandbox = holding(&[letter]);
+    let mut client = Client::inbox(&sandbox);
+    assert_eq!(
+        client.ok("FETCH 1 (BINARY.SIZE[1] BINARY.PEEK[2] BINARY.PEEK[2]<1.2> BINARY[9])"),
+        [
+            "* 1 FETCH (BINARY.SIZE[1] 4 BINARY[2] {3}a\u{fc} BINARY[2]<1> {2}\u{fc} BINARY[9] NIL FLAGS (\\Seen \\Recent))"
+        ]
+    );
+    assert_eq!(
+        client.tagged("FETCH 1 (FLAGS BINARY.PEEK[3])"),
+        "NO [UNKNOWN-CTE] The transfer encoding of a part is not known."
+    );
 }
 
 #[test]

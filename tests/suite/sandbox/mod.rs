@@ -16,3 +16,4 @@ mod smtp_login;
 mod store;
 mod structure;
 mod tls;
+mod utf8;

@@ -15,6 +15,7 @@ fn the_server_greets_and_names_its_extensions() {
             "250-SIZE 67108864",
             "250-8BITMIME",
             "250-SMTPUTF8",
+            "250-DSN",
             "250-STARTTLS",
             "250-AUTH PLAIN LOGIN",
             "250 ENHANCEDSTATUSCODES",
@@ -91,7 +92,10 @@ fn addresses_and_parameters_are_checked() {
             "MAIL FROM:<a@b> AUTH=a+b",
             "501 5.5.4 AUTH needs an address or <>, encoded as RFC 3461 says.",
         ),
-        ("MAIL FROM:<a@b> RET=FULL", "555 5.5.4 Parameter RET is not supported."),
+        ("MAIL FROM:<a@b> RET=FULL ENVID=QQ+20314", "250 2.1.0 The sender is noted."),
+        ("MAIL FROM:<a@b> RET=ALL", "501 5.5.4 RET is FULL or HDRS."),
+        ("MAIL FROM:<a@b> ENVID=a+b", "501 5.5.4 ENVID needs up to 100 octets of xtext."),
+        ("MAIL FROM:<a@b> MT-PRIORITY=3", "555 5.5.4 Parameter MT-PRIORITY is not supported."),
         ("MAIL FROM:<a@b> \u{1b}[2J", "500 5.5.2 A command cannot contain control characters."),
     ] {
         assert_eq!(Client::smtp(&sandbox).ask(command), expected, "{command:?}");
@@ -103,7 +107,14 @@ fn addresses_and_parameters_are_checked() {
         ("RCPT TO:<a@b@c>", "501 5.1.3 This is not an address."),
         ("RCPT TO:<j\u{f6}rg@b>", "553 5.6.7 The address needs SMTPUTF8."),
         ("RCPT TO:a@b", "501 5.5.2 Expected TO:<address>."),
-        ("RCPT TO:<a@b> NOTIFY=NEVER", "555 5.5.4 Parameter NOTIFY is not supported."),
+        ("RCPT TO:<a@b> NOTIFY=NEVER", "250 2.1.5 The recipient is noted."),
+        (
+            "RCPT TO:<a@b> NOTIFY=success,DELAY ORCPT=rfc822;a@b",
+            "250 2.1.5 The recipient is noted.",
+        ),
+        ("RCPT TO:<a@b> NOTIFY=NEVER,DELAY", "501 5.5.4 NOTIFY is NEVER, or a list of events."),
+        ("RCPT TO:<a@b> ORCPT=a@b", "501 5.5.4 ORCPT needs a type and an address in xtext."),
+        ("RCPT TO:<a@b> SIZE=1", "555 5.5.4 Parameter SIZE is not supported."),
     ] {
         let mut client = Client::smtp(&sandbox);
         client.ask("MAIL FROM:<>");
@@ -185,7 +196,7 @@ fn commands_sent_at_once_are_answered_in_order() {
 #[test]
 fn what_is_off_is_neither_advertised_nor_accepted() {
     type Switch = fn(&mut postoffice::sandbox::SmtpExtensions);
-    let cases: [(&str, Switch, &str, &str); 7] = [
+    let cases: [(&str, Switch, &str, &str); 8] = [
         (
             "SIZE",
             |e| e.size = None,
@@ -203,6 +214,12 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
             |e| e.smtp_utf8 = false,
             "MAIL FROM:<> SMTPUTF8",
             "555 5.5.4 Parameter SMTPUTF8 is not supported.",
+        ),
+        (
+            "DSN",
+            |e| e.dsn = false,
+            "MAIL FROM:<> RET=HDRS",
+            "555 5.5.4 Parameter RET is not supported.",
         ),
         ("STARTTLS", |e| e.starttls = false, "STARTTLS", "502 5.5.1 STARTTLS is not supported."),
         (
