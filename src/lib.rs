@@ -10,6 +10,7 @@
 //! - [`client`]: blocking clients, one method per operation.
 //! - [`condition`]: errors and warnings as a script sees them.
 //! - [`policy`]: limits what a program may reach.
+//! - [`guard`]: limits what a program may change.
 //! - `lisp`: the language without an interpreter: reader, expander, printer.
 //! - `host`: the Scheme interpreter, and how native functions are called from it.
 //! - `api`: the functions that scripts call, in one catalog.
@@ -43,6 +44,7 @@ pub mod client;
 #[cfg(feature = "cli")]
 pub mod command;
 pub mod condition;
+pub mod guard;
 #[cfg(feature = "host")]
 pub mod host;
 #[cfg(any(feature = "host", fuzzing))]

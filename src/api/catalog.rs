@@ -7,8 +7,8 @@
 
 use super::{
     accessors, accounts, connections, dates, envelope, fetching, help, letter_sets, letters,
-    mailboxes, messages, parts, pipeline, pop, reconnecting, run_program, searching, sets, smtp,
-    tables, unpacking, waiting,
+    limits, mailboxes, messages, parts, pipeline, pop, reconnecting, run_program, searching, sets,
+    smtp, tables, unpacking, waiting,
 };
 use crate::host::{self, Function, Known, Value};
 
@@ -29,6 +29,7 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Fetching", functions: fetching::FUNCTIONS },
     Topic { title: "Many calls at once", functions: pipeline::FUNCTIONS },
     Topic { title: "Changing", functions: messages::FUNCTIONS },
+    Topic { title: "Limits", functions: limits::FUNCTIONS },
     Topic { title: "Waiting", functions: waiting::FUNCTIONS },
     Topic { title: "Envelopes", functions: envelope::FUNCTIONS },
     Topic { title: "Archives", functions: unpacking::FUNCTIONS },

@@ -193,9 +193,11 @@ pub(super) fn delete_letter(call: &Call<'_>) -> Answer {
         return Ok(host::nil());
     }
     let expunged = on_mailbox(call, |client| {
-        let deleted = [Flag::new("\\Deleted")?];
-        client.store_silently(&messages, StoreMode::Add, &deleted)?;
-        if expunge { client.expunge() } else { Ok(Vec::new()) }
+        if expunge {
+            return client.mark_and_expunge(&messages);
+        }
+        client.store_silently(&messages, StoreMode::Add, &[Flag::DELETED])?;
+        Ok(Vec::new())
     })?;
     Ok(numbers(expunged))
 }

@@ -29,6 +29,7 @@ mod help;
 pub(crate) mod json;
 mod letter_sets;
 mod letters;
+mod limits;
 mod mailbox;
 mod mailboxes;
 mod messages;

@@ -6,6 +6,7 @@
 
 use super::router::SandboxRouter;
 use super::{AskSecret, Progress, State};
+use crate::guard::Budget;
 use crate::host::Host;
 use crate::proto::Limits;
 use crate::sandbox::{Options, Sandbox};
@@ -25,6 +26,8 @@ pub struct Setup {
     pub ask_secret: Option<AskSecret>,
     /// Whether a change by message numbers that may have shifted is refused instead of warned of.
     pub strict: bool,
+    /// Limits on what the program may change; all hosts of this setup share the counts.
+    pub budget: Arc<Budget>,
 }
 
 impl Setup {
@@ -69,6 +72,7 @@ pub fn attach_showing(host: &mut Host, setup: &Setup, progress: &Progress) -> Ar
     state.limits = setup.limits.clone();
     state.ask_secret = setup.ask_secret.clone();
     state.strict = setup.strict;
+    state.limiter.enter(setup.budget.clone());
     super::register(host, state);
     host.context()
         .try_state::<State>()

@@ -8,10 +8,12 @@ use super::names::Names;
 use super::objects::{Client, Held, ImapMailbox};
 use super::secret::AskSecret;
 use crate::client::{ImapClient, PopClient, SmtpClient};
+use crate::guard::{Limiter, OnlyMoves};
 use crate::host::{self, Call, Context, Host, Value};
 use crate::proto::Limits;
+use crate::proto::witness::{Witness, Witnesses};
 use crate::sandbox::Sandbox;
-use crate::transport::Connector;
+use crate::transport::{Connector, Interrupt};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -20,8 +22,10 @@ pub type Equip = Arc<dyn Fn(&mut Host) + Send + Sync>;
 
 /// The state that the functions of one host share.
 pub struct State {
-    /// Opens connections.
+    /// Opens connections. Its witness is asked after [`State::limiter`].
     pub connector: Connector,
+    /// Refuses changes beyond the limits of this host's program.
+    pub limiter: Arc<Limiter>,
     /// The sandbox, if one answers.
     pub sandbox: Option<Arc<Sandbox>>,
     /// Limits on what servers may send. Connections can have their own.
@@ -33,6 +37,8 @@ pub struct State {
     pub strict: bool,
     /// Natives registered by the embedding program; worker hosts get them too.
     pub for_workers: Option<Equip>,
+    /// What is asked after the limiter.
+    behind: Arc<dyn Witness>,
     imap: Open<ImapClient>,
     pop: Open<PopClient>,
     smtp: Open<SmtpClient>,
@@ -47,19 +53,42 @@ const FIRST_ADDRESS: u32 = 0x2064_ca4a;
 impl State {
     /// Makes a state without open connections.
     pub fn new(connector: Connector, sandbox: Option<Arc<Sandbox>>) -> Self {
+        let limiter = Arc::new(Limiter::default());
+        let behind = connector.witness.clone();
+        let mut witnesses: Vec<Arc<dyn Witness>> = vec![limiter.clone()];
+        if connector.quarantine.is_some() {
+            witnesses.push(Arc::new(OnlyMoves));
+        }
+        witnesses.push(behind.clone());
+        let witnesses = Witnesses(witnesses);
+        let connector = Connector { witness: Arc::new(witnesses), ..connector };
         State {
             connector,
+            limiter,
             sandbox,
             limits: Limits::default(),
             ask_secret: None,
             strict: false,
             for_workers: None,
+            behind,
             imap: Open::default(),
             pop: Open::default(),
             smtp: Open::default(),
             made: AtomicU32::new(0),
             names: Names::default(),
         }
+    }
+
+    /// A state for a thread that works for this one: it opens connections in the same way, under the
+    /// limits that apply now, and shares their counts.
+    pub(super) fn for_worker(&self, interrupt: Interrupt) -> Self {
+        let (interrupt, witness) = (Some(interrupt), self.behind.clone());
+        let connector = Connector { interrupt, witness, ..self.connector.clone() };
+        let mut state = State::new(connector, self.sandbox.clone());
+        state.limits = self.limits.clone();
+        state.ask_secret = self.ask_secret.clone();
+        self.limiter.budgets().into_iter().for_each(|budget| state.limiter.enter(budget));
+        state
     }
 
     /// Returns the object for a new IMAP connection.

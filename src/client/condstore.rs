@@ -47,6 +47,7 @@ impl ImapClient {
         reader: impl Fn() -> R,
     ) -> Result<(R::Output, SequenceSet), Error> {
         self.check_condstore()?;
+        let read_only = self.opens_read_only(name, read_only)?;
         let (by_qresync, by_condstore) = (
             Command::select_since(name, read_only, since)?,
             Command::select_condstore(name, read_only)?,

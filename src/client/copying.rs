@@ -15,7 +15,7 @@ use super::spool::{LARGE, cannot_spool, for_each_chunk};
 use crate::proto::EncodeError;
 use crate::proto::imap::command::NewLetter;
 use crate::proto::imap::fetched::{FetchedItems, message_number};
-use crate::proto::imap::{DateTime, FetchItems, Flag, Kept, Messages, Token, Tokens};
+use crate::proto::imap::{Command, DateTime, FetchItems, Flag, Kept, Messages, Token, Tokens};
 use std::collections::{HashSet, VecDeque};
 
 /// The most letters in flight to the other server.
@@ -94,6 +94,8 @@ impl ImapClient {
         destination: &str,
         on_copied: &mut dyn FnMut(u32),
     ) -> Result<(), Error> {
+        let append = Command::append(destination, &[], None, b"")?;
+        to.foresee_each(&append, self, messages)?;
         let items = FetchItems::parse("(UID FLAGS INTERNALDATE BODY.PEEK[])")?;
         let asked = self.asked_for(messages);
         let mut given = HashSet::new();

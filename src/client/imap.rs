@@ -44,6 +44,8 @@ pub struct ImapClient {
     /// The epoch when the last operation began.
     pub(super) epoch_of_operation: (u64, u64),
     pub(super) saved: Saved,
+    /// Where letters go that would be removed.
+    pub(super) quarantine: Option<String>,
     /// How long one IDLE lasts.
     pub(super) idle_renewal: Duration,
 }
@@ -66,6 +68,7 @@ impl ImapClient {
             read_ahead: ReadAhead::default(),
             epoch_of_operation: (0, 0),
             saved: Saved::default(),
+            quarantine: None,
             idle_renewal: RENEWAL,
         }
     }

@@ -54,6 +54,7 @@ impl ImapClient {
         let mut connection = way.open(connector, host, options, session)?;
         credentials.tell(&mut connection);
         let mut client = ImapClient::over(connection);
+        client.quarantine = connector.quarantine.clone();
         let authenticated = client.greeting()?;
         if way.wants_starttls(client.connection()) {
             client.start_tls(authenticated)?;

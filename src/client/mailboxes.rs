@@ -7,16 +7,17 @@ use super::extension_items::Asked;
 use super::imap::ImapClient;
 use super::pending::{Pending, Reader};
 use super::told::{Listed, StatusValue, WarningKind};
-use crate::proto::imap::{Command, Completion, Data, Flag};
+use crate::proto::imap::{Command, Completion, Data, Flag, SelectedMailbox};
 use crate::proto::{EncodeError, Limits};
 
 impl ImapClient {
     /// SELECT or EXAMINE (RFC 3501 6.3.1, 6.3.2). If SELECT opens the mailbox read-only, this adds
-    /// a warning.
+    /// a warning. It is EXAMINE too if the witness spares the mailbox the SELECT.
     ///
     /// # Errors
     /// [`Error::Refused`]; then no mailbox is selected.
     pub fn select(&mut self, name: &str, read_only: bool) -> Result<(), Error> {
+        let read_only = self.opens_read_only(name, read_only)?;
         let completion = self.run(Command::select(name, read_only)?)?;
         self.warn_if_read_only(read_only, &completion);
         Ok(())
@@ -50,11 +51,18 @@ impl ImapClient {
         self.simple(Command::create_for(name, special_use))
     }
 
-    /// DELETE (6.3.4).
+    /// DELETE (6.3.4). With a quarantine, a mailbox with letters is renamed instead.
     ///
     /// # Errors
     /// [`Error::Refused`] if the mailbox does not exist.
     pub fn delete(&mut self, name: &str) -> Result<(), Error> {
+        match self.quarantine.clone() {
+            Some(quarantine) => self.put_mailbox_away(name, &quarantine),
+            None => self.delete_now(name),
+        }
+    }
+
+    pub(super) fn delete_now(&mut self, name: &str) -> Result<(), Error> {
         self.simple(Command::delete(name))
     }
 
@@ -162,11 +170,19 @@ impl ImapClient {
         self.begin([command], reader)
     }
 
-    /// CLOSE (6.4.2): expunges and deselects the mailbox.
+    /// CLOSE (6.4.2): expunges and deselects the mailbox. With a quarantine, the marked letters are
+    /// moved there instead.
     ///
     /// # Errors
     /// [`Error::Refused`] if no mailbox is selected.
     pub fn close_mailbox(&mut self) -> Result<(), Error> {
+        let is_open = |selected: &SelectedMailbox| selected.is_open() && !selected.read_only;
+        if let Some(quarantine) = self.quarantine.clone()
+            && self.selected().is_some_and(is_open)
+        {
+            self.put_marked_away(None, &quarantine)?;
+            return self.unselect();
+        }
         self.simple(Ok(Command::close()))
     }
 

@@ -75,7 +75,8 @@ impl ImapClient {
     ///
     /// If [`ImapClient::read_ahead`] or [`ImapClient::expect_fetch`] has already requested the
     /// messages, the responses to that command are used, and a STORE of `\Seen` is sent if the
-    /// fetch would have set it.
+    /// fetch would have set it. If the witness refuses to set `\Seen`, the items are fetched with
+    /// `.PEEK`.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for an item of an extension that the server does not offer; an error
@@ -86,6 +87,7 @@ impl ImapClient {
         items: &FetchItems,
         mut reader: R,
     ) -> Result<Pending<Fetch<R>>, Error> {
+        let items = &*self.spared(items)?;
         self.check_fetch_items(items)?;
         let modern;
         let items = match items.have_old_texts() && self.is_rev2()? {
@@ -213,11 +215,19 @@ impl ImapClient {
         self.begin(commands, Copied::default())
     }
 
-    /// EXPUNGE (6.4.3): returns the numbers that the server reported, in its order.
+    /// EXPUNGE (6.4.3): returns the numbers that the server reported, in its order. With a
+    /// quarantine, the marked messages are moved there instead.
     ///
     /// # Errors
     /// [`Error::Refused`].
     pub fn expunge(&mut self) -> Result<Vec<u32>, Error> {
+        if let Some(quarantine) = self.quarantine.clone() {
+            return self.put_marked_away(None, &quarantine);
+        }
+        self.expunge_now()
+    }
+
+    pub(super) fn expunge_now(&mut self) -> Result<Vec<u32>, Error> {
         let reader = self.expunged_reader(None)?;
         self.carry_out([Command::expunge()], reader)
     }
@@ -232,6 +242,9 @@ impl ImapClient {
             let why = "the server does not offer UIDPLUS, which removing single messages needs";
             return Err(Error::Unsupported(why.into()));
         }
+        if let Some(quarantine) = self.quarantine.clone() {
+            return self.put_marked_away(Some(uids), &quarantine);
+        }
         self.uid_expunge_all(uids)
     }
 
@@ -245,15 +258,23 @@ impl ImapClient {
     /// Reads the numbers of what an EXPUNGE removes. With QRESYNC the server will say UIDs, so the
     /// numbers of what is marked `\Deleted` are asked for before.
     fn expunged_reader(&mut self, uids: Option<&SequenceSet>) -> Result<Expunged, Error> {
+        if !self.connection().session().has_qresync() {
+            return Ok(Expunged::default());
+        }
+        let marked = SearchKey::And(
+            std::iter::once(SearchKey::Deleted)
+                .chain(uids.map(|uids| SearchKey::Uid(uids.clone())))
+                .collect(),
+        );
+        let marked = Messages::Uids(self.uid_search(&marked)?.into_iter().collect());
+        self.expunged_among(&marked)
+    }
+
+    /// Reads the numbers of those of these messages that are removed.
+    pub(super) fn expunged_among(&mut self, messages: &Messages) -> Result<Expunged, Error> {
         let mut numbers = HashMap::new();
         if self.connection().session().has_qresync() {
-            let marked = SearchKey::And(
-                std::iter::once(SearchKey::Deleted)
-                    .chain(uids.map(|uids| SearchKey::Uid(uids.clone())))
-                    .collect(),
-            );
-            let marked = Messages::Uids(self.uid_search(&marked)?.into_iter().collect());
-            self.fetch(&marked, &FetchItems::parse("(UID)")?, &mut |mut data| {
+            self.fetch(messages, &FetchItems::parse("(UID)")?, &mut |mut data| {
                 if let (Some(number), Some(uid)) = (data.number, uid_of(&mut data.tokens)?) {
                     numbers.insert(uid.get(), number);
                 }
@@ -448,6 +469,7 @@ impl Reader for Copied {
 }
 
 /// Reads the numbers of what was removed, from EXPUNGE or VANISHED responses.
+#[derive(Default)]
 pub(super) struct Expunged {
     told: Vec<u32>,
     /// UIDs and numbers before the command, of messages that may be removed.

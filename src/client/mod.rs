@@ -49,6 +49,7 @@ mod pending;
 pub mod pop3;
 mod pop_ahead;
 mod preparing;
+mod quarantine;
 mod quota;
 mod read_ahead;
 mod reconnecting;

@@ -9,9 +9,11 @@ use super::error::Error;
 use super::imap::{ImapClient, LONGEST_SET};
 use super::messages::Copied;
 use super::told::WarningKind;
+use crate::proto::deed::Purpose;
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::flag::Flag;
 use crate::proto::imap::{Command, CopiedUids, Messages, SearchKey, SequenceSet};
+use std::collections::BTreeSet;
 
 /// What a move has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +58,11 @@ impl ImapClient {
 
     fn move_by_copy(&mut self, uids: &SequenceSet, destination: &str) -> Result<Moved, Error> {
         let uidplus = self.has_uidplus(); // decided once: capabilities may change under way
-        let copied = self.copy(&Messages::Uids(uids.clone()), destination)?;
-        let removed = self.remove_these(uids, uidplus, "copied and ")?;
-        Ok(Moved { copied, removed })
+        self.for_purpose(Purpose::Move { to: destination.to_owned() }, |client| {
+            let copied = client.copy(&Messages::Uids(uids.clone()), destination)?;
+            let removed = client.remove_these(uids, uidplus, "copied and ")?.is_some();
+            Ok(Moved { copied, removed })
+        })
     }
 
     /// Marks these messages `\Deleted` and removes them, and no others. Without UIDPLUS, if others
@@ -67,30 +71,88 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Refused`].
     pub fn remove(&mut self, uids: &SequenceSet) -> Result<bool, Error> {
+        if let Some(quarantine) = self.quarantine.clone() {
+            return Ok(self.put_away(uids, &quarantine)?.is_some());
+        }
         let uidplus = self.has_uidplus();
-        self.remove_these(uids, uidplus, "")
+        self.for_purpose(Purpose::Delete { others: 0 }, |client| {
+            Ok(client.remove_these(uids, uidplus, "")?.is_some())
+        })
     }
 
-    fn remove_these(
+    /// Does the same with messages that were copied to another server, `to` there: a witness sees
+    /// the end of a move.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn remove_moved(&mut self, uids: &SequenceSet, to: &str) -> Result<bool, Error> {
+        let uidplus = self.has_uidplus();
+        self.for_purpose(Purpose::Move { to: to.to_owned() }, |client| {
+            Ok(client.remove_these(uids, uidplus, "copied and ")?.is_some())
+        })
+    }
+
+    /// Asks the witness whether [`ImapClient::remove_moved`] will be refused.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if it will.
+    pub fn foresee_move(&mut self, messages: &Messages, to: &str) -> Result<(), Error> {
+        let mark = Command::store(messages, StoreMode::Add, &[Flag::DELETED], true)?;
+        self.for_purpose(Purpose::Move { to: to.to_owned() }, |client| client.foresee(&[mark]))
+    }
+
+    /// Marks these messages `\Deleted` and expunges, which removes all that are marked. Returns the
+    /// numbers that the server reported.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn mark_and_expunge(&mut self, messages: &Messages) -> Result<Vec<u32>, Error> {
+        let deleted = [Flag::DELETED];
+        let mut others = 0;
+        if let Some(quarantine) = self.quarantine.clone() {
+            let marked = self.uid_search(&SearchKey::Deleted)?;
+            let mut all: BTreeSet<u32> = marked.into_iter().collect();
+            for (first, last) in self.uids_of(messages)?.members(0).ranges() {
+                all.extend(*first..=*last);
+            }
+            let all = all.into_iter().collect();
+            return Ok(self.put_away(&all, &quarantine)?.unwrap_or_default());
+        }
+        if self.connection().foresees() {
+            let these = self.uids_of(messages)?.members(0);
+            let marked = self.uid_search(&SearchKey::Deleted)?;
+            others = marked.iter().filter(|uid| !these.contains(**uid)).count() as u64;
+        }
+        self.for_purpose(Purpose::Delete { others }, |client| {
+            let mark = |part: &Messages| Command::store(part, StoreMode::Add, &deleted, true);
+            let mut commands = client.for_each_part(messages, mark)?;
+            commands.push(Command::expunge());
+            client.foresee(&commands)?;
+            client.store_silently(messages, StoreMode::Add, &deleted)?;
+            client.expunge_now()
+        })
+    }
+
+    /// Returns the numbers that the server reported; `None` if they are not removed.
+    pub(super) fn remove_these(
         &mut self,
         uids: &SequenceSet,
         uidplus: bool,
         before: &str,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Vec<u32>>, Error> {
         let messages = Messages::Uids(uids.clone());
         self.store_silently(&messages, StoreMode::Add, &[Flag::new("\\Deleted")?])?;
         if uidplus {
-            self.uid_expunge_all(uids)?;
+            self.uid_expunge_all(uids).map(Some)
         } else if self.others_are_marked(uids)? {
             let words = format!(
                 "the letters were {before}marked \\Deleted, but not removed: others are marked too, and this server can only remove all of them"
             );
             self.warn(WarningKind::Noticed, words);
-            return Ok(false);
+            Ok(None)
         } else {
-            self.expunge()?;
+            self.expunge_now().map(Some)
         }
-        Ok(true)
     }
 
     /// Whether other messages are marked `\Deleted`.

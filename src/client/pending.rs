@@ -82,6 +82,9 @@ impl ImapClient {
         reader: R,
     ) -> Result<Pending<R>, Error> {
         let mut unsent: VecDeque<Command> = commands.into_iter().collect();
+        if unsent.len() > 1 {
+            self.foresee(unsent.make_contiguous())?;
+        }
         let sent = unsent.pop_front().map(|command| self.send(command)).transpose()?;
         Ok(Pending { sent, unsent, reader })
     }

@@ -13,7 +13,7 @@ use super::options::{Auth, ConnectOptions, Credentials, Ports};
 use super::pop_ahead::{MOST, PopAhead};
 use super::told::{Warning, WarningKind};
 use crate::proto::Secret;
-use crate::proto::deed::Letters;
+use crate::proto::deed::{Deed, Letters};
 use crate::proto::imap::{Completion, StatusKind};
 use crate::proto::pop3::{Command, Event, Handle, Reply, Session};
 use crate::proto::sasl::{Exchange, Mechanism, SaslError};
@@ -264,18 +264,30 @@ impl PopClient {
     ///
     /// # Errors
     /// [`Error::Refused`] for the first letter that does not exist. Those before it are marked, and
-    /// up to 1,000 of those after it.
+    /// up to 1,000 of those after it. [`Error::Limit`], then none is marked.
     pub fn delete(&mut self, numbers: &[u32]) -> Result<(), Error> {
         let at_once = if self.has("PIPELINING") { MOST } else { 1 };
         self.settle()?;
+        if self.connection.foresees() {
+            let deeds =
+                numbers.iter().map(|number| self.connection.wanted(&Command::dele(*number)));
+            let deeds: Vec<Deed> = deeds.flatten().map(|(deed, _)| deed).collect();
+            self.connection.foresee(&deeds)?;
+        }
         self.drop_letters(|number, _| numbers.contains(&number));
         numbers.chunks(at_once).try_for_each(|numbers| {
             self.marked = true;
-            let sent = numbers
-                .iter()
-                .map(|number| self.submit(Command::dele(*number)))
-                .collect::<Result<Vec<_>, _>>()?;
-            let mut result = Ok(());
+            let (mut sent, mut result) = (Vec::new(), Ok(()));
+            for number in numbers {
+                match self.submit(Command::dele(*number)) {
+                    Ok(handle) => sent.push(handle),
+                    // The answers to those before it are still read.
+                    Err(error) => {
+                        result = Err(error);
+                        break;
+                    }
+                }
+            }
             for handle in sent {
                 let answer = self.finish(handle, "DELE", None, &mut |_| Ok(()));
                 if self.is_closed() {

@@ -9,9 +9,11 @@ use super::error::Error;
 use super::fetched::Fetched;
 use super::imap::ImapClient;
 use super::told::StatusValue;
-use crate::proto::deed::{Act, Deed, Letters};
-use crate::proto::imap::{Command, FetchItems, Flag, Messages, SearchKey};
+use crate::proto::deed::{Act, Deed, Letters, Purpose};
+use crate::proto::imap::{Command, FetchItems, Flag, MessageId, Messages, SearchKey};
 use crate::proto::witness::{Facts, LetterFacts, Wanted};
+use std::borrow::Cow;
+use std::num::NonZeroU32;
 
 impl ImapClient {
     /// Asks the server for what the witness wants to know about the command's letters.
@@ -34,10 +36,76 @@ impl ImapClient {
         Ok(Some(Facts { count: letters.len() as u64, letters }))
     }
 
-    /// How many letters a mailbox has that is going to be deleted. `None` if the server does not
-    /// say.
+    /// Asks the witness about all commands of an operation before the first is sent, so that none is
+    /// if a later one would be refused.
+    pub(super) fn foresee(&mut self, commands: &[Command]) -> Result<(), Error> {
+        if !self.connection().foresees() {
+            return Ok(());
+        }
+        let mut deeds = Vec::new();
+        for command in commands {
+            let facts = self.facts(command)?;
+            let deed = self.connection().wanted(command).map(|(deed, _)| Deed { facts, ..deed });
+            deeds.extend(deed);
+        }
+        Ok(self.connection().foresee(&deeds)?)
+    }
+
+    /// Does the same for a command that is going to be sent as often as there are such messages on
+    /// another connection.
+    pub(super) fn foresee_each(
+        &mut self,
+        command: &Command,
+        from: &mut ImapClient,
+        messages: &Messages,
+    ) -> Result<(), Error> {
+        if !self.connection().foresees() {
+            return Ok(());
+        }
+        let Some((deed, _)) = self.connection().wanted(command) else { return Ok(()) };
+        let count = from.uids_of(messages)?.members(0).count();
+        let facts = Some(Facts { count, letters: Vec::new() });
+        Ok(self.connection().foresee(&[Deed { facts, ..deed }])?)
+    }
+
+    /// Runs `run`, whose commands are steps of a larger change.
+    pub(super) fn for_purpose<T>(
+        &mut self,
+        purpose: Purpose,
+        run: impl FnOnce(&mut ImapClient) -> T,
+    ) -> T {
+        let before = self.connection().set_purpose(Some(purpose));
+        let result = run(self);
+        self.connection().set_purpose(before);
+        result
+    }
+
+    /// The items to fetch: those that leave `\Seen` alone if the witness refuses to set it.
+    pub(super) fn spared<'i>(
+        &mut self,
+        items: &'i FetchItems,
+    ) -> Result<Cow<'i, FetchItems>, Error> {
+        let marks = items.marks_seen() && {
+            let any = Messages::from(MessageId::Number(NonZeroU32::MIN));
+            let fetch = Command::fetch(&any, items)?;
+            self.connection().spares(&fetch)
+        };
+        Ok(if marks { Cow::Owned(items.peeking()) } else { Cow::Borrowed(items) })
+    }
+
+    /// Whether to open a mailbox read-only: as asked for, or because the witness refuses to clear
+    /// `\Recent`.
+    pub(super) fn opens_read_only(&mut self, name: &str, asked: bool) -> Result<bool, Error> {
+        let select = Command::select(name, false)?;
+        Ok(asked || self.connection().spares(&select))
+    }
+
+    /// How many letters a mailbox has that is going to be deleted or renamed. `None` if the server
+    /// does not say.
     fn letters_in(&mut self, deed: &Deed) -> Result<Option<Facts>, Error> {
-        let (Act::DeleteMailbox, Some(mailbox)) = (&deed.act, &deed.mailbox) else {
+        let (Act::DeleteMailbox | Act::RenameMailbox { .. }, Some(mailbox)) =
+            (&deed.act, &deed.mailbox)
+        else {
             return Ok(None);
         };
         let told = match self.status(mailbox, &["MESSAGES".to_owned()]) {

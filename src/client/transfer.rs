@@ -125,7 +125,7 @@ impl ImapClient {
         to: &mut dyn Write,
     ) -> Result<Option<u64>, Error> {
         let items = FetchItems::parse(if peek { "BODY.PEEK[]" } else { "BODY[]" })?;
-        let command = Command::fetch(&message.into(), &items)?;
+        let command = Command::fetch(&message.into(), &*self.spared(&items)?)?;
         self.settle()?; // so that all pieces belong to this letter
         let file = |cause| Error::File { path: path.to_owned(), cause };
         let (mut written, mut streamed, mut lost) = (None, false, None);

@@ -1,5 +1,6 @@
 //! The command line, parsed by clap. The doc comments of options and commands are their help texts.
 
+use crate::guard::MailboxPattern;
 use crate::policy::AllowedHost;
 use crate::proto::Limits;
 use crate::sandbox::faults::FaultRule;
@@ -112,6 +113,26 @@ pub struct Global {
     /// Refuse, instead of warning, to change a message by a number that may have shifted
     #[arg(long, global = true)]
     pub strict: bool,
+    /// Change nothing on any server: mailboxes are opened read-only, fetches do not mark letters as
+    /// seen, and every other change is refused
+    #[arg(long, global = true, help_heading = "Limits on changes")]
+    pub read_only: bool,
+    /// Refuse to delete more than N letters, on all servers together
+    #[arg(long, global = true, value_name = "N", help_heading = "Limits on changes")]
+    pub max_deletes: Option<u64>,
+    /// Refuse to make more than N changes: letters flagged, moved, copied, appended, sent or
+    /// deleted, mailboxes created, renamed or deleted, and so on
+    #[arg(long, global = true, value_name = "N", help_heading = "Limits on changes")]
+    pub max_changes: Option<u64>,
+    /// Refuse to change other mailboxes; * stands for any characters, % for any but / and .; may be
+    /// given several times
+    #[arg(long, global = true, value_name = "PATTERN", help_heading = "Limits on changes")]
+    pub only_mailbox: Vec<MailboxPattern>,
+    /// Move letters into MAILBOX, which is made if it is missing, in the place of deleting them;
+    /// rename a mailbox that is deleted with letters to a name below it; refuse to delete letters by
+    /// POP
+    #[arg(long, global = true, value_name = "MAILBOX", help_heading = "Limits on changes")]
+    pub quarantine: Option<String>,
     /// Do not show the progress of long operations
     #[arg(long, short, global = true)]
     pub quiet: bool,

@@ -3,6 +3,7 @@
 use super::arguments::Global;
 use super::output::complain;
 use crate::api::Setup;
+use crate::guard::{Budget, ChangeLimits};
 use crate::sandbox::{Extensions, Options, Seed};
 use crate::transport::TraceSink;
 use std::sync::Arc;
@@ -36,6 +37,13 @@ pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
         setup.limits.set(name, *value).ok_or_else(|| format!("there is no limit {name}"))?;
     }
     setup.strict = global.strict;
+    setup.budget = Arc::new(Budget::new(ChangeLimits {
+        read_only: global.read_only,
+        max_deletes: global.max_deletes,
+        max_changes: global.max_changes,
+        only_mailbox: global.only_mailbox.clone(),
+    }));
+    setup.connector.quarantine = global.quarantine.clone();
     setup.connector.redirects = global.connect_to.clone();
     setup.connector.trace = global.trace.then(trace_to_stderr);
     Ok(setup)

@@ -239,6 +239,25 @@ impl Change {
     }
 }
 
+/// The larger change that a deed is a step of. Servers without MOVE or UIDPLUS need several commands
+/// for one change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// Moves letters: COPY, or APPEND to another server, then STORE of `\Deleted`, then EXPUNGE.
+    Move {
+        /// The destination mailbox.
+        to: String,
+    },
+    /// Moves letters into quarantine, or renames their mailbox, in the place of deleting them.
+    Quarantine,
+    /// Deletes letters: STORE of `\Deleted`, then EXPUNGE.
+    Delete {
+        /// How many other letters the EXPUNGE removes, because they are marked, too.
+        others: u64,
+    },
+}
+
 /// A change that is about to be made, with everything known about where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -260,6 +279,8 @@ pub struct Deed {
     pub letters: Letters,
     /// What the server said about the letters before, as far as the witness wanted it.
     pub facts: Option<Facts>,
+    /// The larger change that it is a step of, if it is one.
+    pub purpose: Option<Purpose>,
 }
 
 /// Where a connection is logged in.
@@ -288,6 +309,7 @@ impl Deed {
             uid_validity: None,
             letters: change.letters,
             facts: None,
+            purpose: None,
         }
     }
 
@@ -319,6 +341,9 @@ impl fmt::Display for Deed {
             }
             Act::Copy { to } => format!("copy to {to:?} letters of"),
             Act::Move { to } => format!("move to {to:?} letters of"),
+            Act::StoreFlags { .. } if matches!(self.purpose, Some(Purpose::Delete { .. })) => {
+                "delete letters of".to_owned()
+            }
             Act::StoreFlags { .. } => "change flags of letters in".to_owned(),
             Act::StoreLabels { .. } => "change labels of letters in".to_owned(),
             Act::MarkSeen => "set \\Seen on letters of".to_owned(),

@@ -29,18 +29,26 @@ pub enum Ending {
 
 /// A witness refused a deed. Nothing of its command was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{rule} does not allow to {deed}")]
+#[error("{rule} does not allow to {deed}{}", .why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
 pub struct Refusal {
     /// The rule, for example `read-only`.
     pub rule: String,
     /// The deed, in words.
     pub deed: String,
+    /// What the rule found, if its name does not say it.
+    pub why: Option<String>,
 }
 
 impl Refusal {
     /// A refusal of `deed` by `rule`.
     pub fn new(rule: &str, deed: &Deed) -> Self {
-        Refusal { rule: rule.to_owned(), deed: deed.to_string() }
+        Refusal { rule: rule.to_owned(), deed: deed.to_string(), why: None }
+    }
+
+    /// The same refusal, with what the rule found.
+    #[must_use]
+    pub fn because(self, why: impl Into<String>) -> Self {
+        Refusal { why: Some(why.into()), ..self }
     }
 }
 
@@ -123,6 +131,28 @@ pub trait Witness: fmt::Debug + Send + Sync {
         Wanted::NOTHING
     }
 
+    /// Returns whether it refuses this side effect of a command that otherwise reads: a FETCH that
+    /// sets `\Seen`, a SELECT that clears `\Recent`. The client then sends the form without it, with
+    /// `.PEEK` or as EXAMINE. By default not.
+    fn spares(&self, _: &Deed) -> bool {
+        false
+    }
+
+    /// Returns whether [`Witness::foresee`] may refuse anything. By default not.
+    fn foresees(&self) -> bool {
+        false
+    }
+
+    /// Called with all deeds of an operation before the first, if there are several: refuses them if
+    /// one of them will be refused. [`Witness::before`] is still called for each. By default it
+    /// refuses nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`]; no command of the operation is then sent.
+    fn foresee(&self, _: &[Deed]) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// Called before the first byte of the deed's command is sent.
     ///
     /// # Errors
@@ -141,6 +171,18 @@ pub struct Witnesses(pub Vec<Arc<dyn Witness>>);
 impl Witness for Witnesses {
     fn wants(&self, deed: &Deed) -> Wanted {
         self.0.iter().fold(Wanted::NOTHING, |wanted, witness| wanted.and(witness.wants(deed)))
+    }
+
+    fn spares(&self, deed: &Deed) -> bool {
+        self.0.iter().any(|witness| witness.spares(deed))
+    }
+
+    fn foresees(&self) -> bool {
+        self.0.iter().any(|witness| witness.foresees())
+    }
+
+    fn foresee(&self, deeds: &[Deed]) -> Result<(), Refusal> {
+        self.0.iter().try_for_each(|witness| witness.foresee(deeds))
     }
 
     fn before(&self, deed: &Deed) -> Result<(), Refusal> {

@@ -110,6 +110,10 @@ pub struct Connector {
     pub loopback_is_exposed: bool,
     /// Sees every change that a connection makes, and may refuse it. By default it lets all pass.
     pub witness: Arc<dyn Witness>,
+    /// The mailbox into which IMAP clients move letters in the place of removing them. `None`, the
+    /// default, removes them. What else removes letters is refused by `guard::OnlyMoves`, which
+    /// a program adds to its witnesses.
+    pub quarantine: Option<String>,
 }
 
 impl Default for Connector {
@@ -125,6 +129,7 @@ impl Default for Connector {
             policy: Policy::default(),
             loopback_is_exposed: false,
             witness: Arc::new(LetPass),
+            quarantine: None,
         }
     }
 }

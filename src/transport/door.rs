@@ -17,7 +17,7 @@
 //! the bytes of a literal or of a letter.
 
 use super::drive::{Connection, DriveError};
-use crate::proto::deed::{Account, Deed};
+use crate::proto::deed::{Account, Deed, Purpose};
 use crate::proto::imap::CopiedUids;
 use crate::proto::witness::{Ending, Facts, Wanted, Witness};
 use crate::proto::{Protocol, Secret, imap, pop3, smtp};
@@ -39,6 +39,8 @@ pub(super) struct OpenDeeds<H> {
     operation: Option<u64>,
     /// Whether nobody waits for the end of what is submitted.
     in_background: bool,
+    /// The larger change that what is submitted is a step of.
+    purpose: Option<Purpose>,
 }
 
 /// A deed, and the operation that it belongs to.
@@ -68,6 +70,7 @@ impl<H: Copy + PartialEq> OpenDeeds<H> {
             done: 0,
             operation: None,
             in_background: false,
+            purpose: None,
         }
     }
 
@@ -142,7 +145,31 @@ impl<S: Protocol> Connection<S> {
     fn deed(&self, command: &S::Command) -> Option<Deed> {
         let deed = self.session.deed(command)?.on(&self.host);
         let account = Account { protocol: S::NAME, port: self.port, user: self.user.clone() };
-        Some(Deed { account: Some(account), ..deed })
+        Some(Deed { account: Some(account), purpose: self.deeds.purpose.clone(), ..deed })
+    }
+
+    /// Returns whether the witness refuses the side effect that the command would have if it were
+    /// submitted now; see [`Witness::spares`].
+    pub fn spares(&self, command: &S::Command) -> bool {
+        self.deed(command).is_some_and(|deed| self.deeds.witness.spares(&deed))
+    }
+
+    /// Returns whether the witness may refuse an operation of several deeds before the first.
+    pub fn foresees(&self) -> bool {
+        self.deeds.witness.foresees()
+    }
+
+    /// Asks the witness about all deeds of an operation, before the first of them.
+    ///
+    /// # Errors
+    /// [`DriveError::Refused`], as [`Connection::submit`].
+    pub fn foresee(&self, deeds: &[Deed]) -> Result<(), DriveError> {
+        Ok(self.deeds.witness.foresee(deeds)?)
+    }
+
+    /// Says which larger change the next commands are steps of. Returns what was said before.
+    pub fn set_purpose(&mut self, purpose: Option<Purpose>) -> Option<Purpose> {
+        std::mem::replace(&mut self.deeds.purpose, purpose)
     }
 
     /// Says who has logged in.

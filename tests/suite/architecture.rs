@@ -23,7 +23,7 @@ const OUTSIDE: [&str; 8] = [
 
 /// The pure parts: they turn bytes and text into bytes and values, and may use nothing of
 /// [`OUTSIDE`].
-const PURE: [&str; 5] = ["proto", "mime", "lisp", "shown", "condition"];
+const PURE: [&str; 6] = ["proto", "guard", "mime", "lisp", "shown", "condition"];
 
 /// What other parts may use of [`OUTSIDE`]. `command` may use everything.
 const TOUCHES: [(&str, &[&str]); 7] = [

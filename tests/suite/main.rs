@@ -65,6 +65,8 @@ mod letter_sets;
 mod letters;
 #[cfg(feature = "host")]
 mod libraries;
+#[cfg(all(feature = "host", feature = "sandbox"))]
+mod limits;
 #[cfg(feature = "sandbox")]
 mod logins;
 #[cfg(feature = "host")]
@@ -87,6 +89,8 @@ mod period_programs;
 mod pop;
 #[cfg(all(unix, feature = "host"))]
 mod programs;
+#[cfg(all(feature = "host", feature = "sandbox"))]
+mod quarantine;
 #[cfg(feature = "sandbox")]
 mod quota;
 #[cfg(feature = "host")]

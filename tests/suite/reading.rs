@@ -80,6 +80,7 @@ const READS: &[&str] = &[
     "(pipelined-map (lambda (n) (fetch-letter mb n :peek t)) (lambda (n r) r) '(1 2))",
     "(with-read-ahead (mb '(:seq 1 :*) \"envelope\") (fetch-parts mb 1 \"envelope\"))",
     "(with-read-ahead (mb '(:seq 1 :*) \"rfc822\") 5)",
+    "(with-limits (:read-only t) (fetch-letter mb 1))",
     "(with-read-ahead (mb '(:seq 1 :*) \"(flags body[])\") (fetch-parts mb 2 \"body.peek[]\"))",
     "(mailbox-report mb)",
     "(top-lines pb 1 2)",

@@ -222,6 +222,10 @@ impl Server {
         let mut client = self.connect();
         let mut state = Vec::new();
         for mailbox in client.list("", "*").unwrap() {
+            if mailbox.has("\\Noselect") || mailbox.has("\\NonExistent") {
+                state.push(mailbox.name);
+                continue;
+            }
             let counts = ["MESSAGES", "RECENT", "UNSEEN", "UIDNEXT"].map(str::to_owned);
             state.push(format!(
                 "{} {:?}",

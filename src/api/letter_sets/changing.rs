@@ -19,8 +19,10 @@ use crate::client::{Error, ImapClient};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run, Value};
 use crate::mime::decode_text;
+use crate::proto::deed::{Act, Change, Deed, Purpose};
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::{Flag, Messages, SequenceSet};
+use crate::proto::witness::{Facts, Witness};
 use crate::shown::escape_controls;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -195,14 +197,52 @@ pub(super) fn grouped(letters: &[Arc<Letter>]) -> Vec<Group> {
 
 /// Some servers take a change of a mailbox that is open read-only, and do not make it; and without
 /// MOVE, a letter would be copied before the server refuses to remove it.
-fn check_changeable(function: &str, letters: &[Arc<Letter>]) -> Result<(), Condition> {
+fn check_changeable(
+    call: &Call<'_>,
+    function: &str,
+    letters: &[Arc<Letter>],
+) -> Result<(), Condition> {
     let Some(letter) = letters.iter().find(|letter| letter.origin().place.read_only) else {
         return Ok(());
     };
-    let name = &letter.origin().place.name;
+    let place = &letter.origin().place;
+    let name = &place.name;
+    // They may have been selected read-only because a limit forbids to change them.
+    let deed = Deed::new(Change::of(name, marking())).on(place.mailbox.client().host());
+    state(call)
+        .limiter
+        .check_rules(&deed)
+        .map_err(|refusal| Condition::new(Identifier::Limit, format!("{function}: {refusal}")))?;
     let message =
         format!("{function}: the letters were selected read-only in {name:?}; nothing was sent");
     Err(Condition::new(Identifier::ErrorResponse, message))
+}
+
+fn marking() -> Act {
+    Act::StoreFlags { mode: StoreMode::Add, flags: Vec::new(), unchanged_since: None }
+}
+
+/// Refuses a verb whose later groups a limit would refuse, before it begins with the first.
+fn foresee(
+    call: &Call<'_>,
+    function: &str,
+    act: &Act,
+    purpose: Option<Purpose>,
+    groups: &[Group],
+) -> Result<(), Condition> {
+    if groups.len() < 2 {
+        return Ok(());
+    }
+    let deed = |group: &Group| {
+        let place = &group.origin.place;
+        let deed = Deed::new(Change::of(&place.name, act.clone()));
+        let facts = Facts { count: group.uids.len() as u64, ..Facts::default() };
+        Deed { facts: Some(facts), purpose: purpose.clone(), ..deed }
+            .on(place.mailbox.client().host())
+    };
+    let deeds: Vec<Deed> = groups.iter().map(deed).collect();
+    let refused = |refusal| Condition::new(Identifier::Limit, format!("{function}: {refusal}"));
+    state(call).limiter.foresee(&deeds).map_err(refused)
 }
 
 fn letter_groups(call: &Call<'_>) -> Answer {
@@ -218,9 +258,16 @@ fn letter_groups(call: &Call<'_>) -> Answer {
         return Err(host::wrong_argument(function, ":to", expected, to));
     }
     if function != "copy-letters" {
-        check_changeable(function, &found)?;
+        check_changeable(call, function, &found)?;
     }
     let groups = grouped(&found);
+    let to = Destination::of(to).map_or_else(String::new, |to| to.name);
+    let (act, purpose) = match function {
+        "delete-letters" => (marking(), Some(Purpose::Delete { others: 0 })),
+        "copy-letters" => (Act::Copy { to }, None),
+        _ => (Act::Move { to }, None),
+    };
+    foresee(call, function, &act, purpose, &groups)?;
     Ok(host::list(groups.into_iter().map(|group| host::object(group, "#<letters>")).collect()))
 }
 
@@ -308,11 +355,14 @@ fn transfer_away(
         let there = group.there(client)?;
         all = size(&there);
         let messages = Messages::Uids(there);
+        if is_move && all > 0 {
+            client.foresee_move(&messages, name)?;
+        }
         let sent = copy_between(call, client, &messages, &mut target, name, create, &mut copied);
         // What the other side has confirmed leaves, after an error too: otherwise the next attempt
         // would store it twice.
         if is_move && !copied.is_empty() && !client.is_closed() {
-            removed = client.remove(&copied.iter().copied().collect())?;
+            removed = client.remove_moved(&copied.iter().copied().collect(), name)?;
         }
         sent
     });
@@ -374,9 +424,10 @@ fn change_flags(
     letters: &[Arc<Letter>],
     change: impl Fn(&mut ImapClient, &Messages) -> Result<(), Error>,
 ) -> Answer {
-    check_changeable(call.name(), letters)?;
-    let mut there = 0;
-    for group in grouped(letters) {
+    check_changeable(call, call.name(), letters)?;
+    let (mut there, groups) = (0, grouped(letters));
+    foresee(call, call.name(), &marking(), None, &groups)?;
+    for group in groups {
         there += group.origin.run(call, |client| {
             let there = group.there(client)?;
             if !there.is_empty() {

@@ -11,7 +11,6 @@ use crate::api::state::state_of;
 use crate::api::{self, State};
 use crate::condition::Condition;
 use crate::host::{self, Context, Host, Options, Parcel, Surroundings, Value};
-use crate::transport::Connector;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -130,10 +129,7 @@ impl<'a> Worker<'a> {
 fn give_functions(host: &mut Host, other: &State) -> Arc<State> {
     let context = Arc::downgrade(host.context());
     let interrupted = move || context.upgrade().is_some_and(|context| context.interrupted());
-    let connector = Connector { interrupt: Some(Arc::new(interrupted)), ..other.connector.clone() };
-    let mut state = State::new(connector, other.sandbox.clone());
-    state.limits = other.limits.clone();
-    state.ask_secret = other.ask_secret.clone();
+    let state = other.for_worker(Arc::new(interrupted));
     let program = other.for_workers.clone();
     api::register(host, state);
     if let Some(give) = program {

@@ -535,13 +535,14 @@ impl Command {
     /// # Errors
     /// As [`Command::fetch`].
     pub fn fetch_changed_since(messages: &Messages, items: &FetchItems, modseq: u64) -> Built {
-        Command::on(Verb::Fetch, messages, |to| {
+        let command = Command::on(Verb::Fetch, messages, |to| {
             to.raw_text("fetch items", &items.to_string())?.list(|inside| {
                 inside.word("CHANGEDSINCE").number(modseq);
                 Ok(())
             })?;
             Ok(())
-        })
+        })?;
+        Ok(if items.marks_seen() { command.changing_its_messages(Act::MarkSeen) } else { command })
     }
 
     /// STORE (6.4.6). With `silent` the server does not report the new flags.

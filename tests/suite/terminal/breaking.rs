@@ -106,3 +106,18 @@ fn an_error_that_nothing_waits_in_opens_a_level_too() {
     assert!(terminal.reply_to(9, ")").starts_with("Error:"));
     assert!(terminal.screen().ends_with("\nuser(10):"));
 }
+
+#[test]
+fn limits_hold_at_a_level_and_end_with_it() {
+    let Some(terminal) = Terminal::open("limits", "--sandbox --max-changes 1") else { return };
+    terminal.reply_to(1, "(setq mb (make-imap-connection \"h\" :user \"u\" :password \"p\"))");
+    terminal.reply_to(2, "(with-limits (:max-changes 0) (select-mailbox mb \"nope\"))");
+    assert!(terminal.screen().ends_with("\n[1] user(3):"));
+    let create = "(handler-case (create-mailbox mb \"a\") (:limit (c) :refused))";
+    assert_eq!(terminal.reply_to(3, create), ":refused");
+    assert_eq!(terminal.reply_to(4, ":reset"), "");
+    assert_eq!(terminal.reply_to(5, create), "t");
+    // The limit of the command line stays.
+    let delete = "(handler-case (delete-mailbox mb \"a\") (:limit (c) :refused))";
+    assert_eq!(terminal.reply_to(6, delete), ":refused");
+}
