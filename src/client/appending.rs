@@ -9,7 +9,8 @@ use super::imap::ImapClient;
 use super::pending::{Nothing, Pending, Reader};
 use super::running::Input;
 use crate::proto::EncodeError;
-use crate::proto::imap::command::NewLetter;
+use crate::proto::deed::Purpose;
+use crate::proto::imap::command::{NewLetter, StoreMode};
 use crate::proto::imap::{
     Command, Completion, Data, DateTime, Event, FetchItems, Flag, MessageId, SequenceSet, Status,
 };
@@ -114,11 +115,18 @@ impl ImapClient {
         };
         let flags = flags.map_or_else(kept, <[Flag]>::to_vec);
         let new = NewLetter { flags: &flags, date, text: letter };
-        if self.capabilities().has("REPLACE") {
+        // A letter that goes into quarantine is moved there.
+        if self.capabilities().has("REPLACE") && self.quarantine.is_none() {
             let command = Command::replace(MessageId::Uid(uid), &name, &new)?;
             let stored = self.carry_out([command], Appended(None))?;
             return Ok(Some((stored, true)));
         }
+        // Nothing is stored if the old letter may not be removed.
+        let commands = [
+            Command::append(&name, &flags, date, letter)?,
+            Command::store(&MessageId::Uid(uid).into(), StoreMode::Add, &[Flag::DELETED], true)?,
+        ];
+        self.for_purpose(Purpose::Delete { others: 0 }, |client| client.foresee(&commands))?;
         let stored = self.append(&name, &flags, date, letter)?;
         let removed = self.remove(&SequenceSet::from(uid))?;
         Ok(Some((stored, removed)))

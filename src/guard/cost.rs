@@ -54,15 +54,22 @@ pub(super) fn cost_of(deed: &Deed) -> Option<Cost> {
         }
         (Act::StoreFlags { .. }, Some(Purpose::Delete { .. })) => Cost::deletion(letters_of(deed)?),
         (Act::Expunge, Some(Purpose::Delete { others })) => Cost::deletion(*others),
-        (Act::Copy { .. } | Act::Move { .. } | Act::StoreFlags { .. } | Act::MarkSeen, _) => {
-            Cost::change(letters_of(deed)?)
-        }
+        (
+            Act::Copy { .. }
+            | Act::Move { .. }
+            | Act::StoreFlags { .. }
+            | Act::StoreLabels { .. }
+            | Act::MarkSeen,
+            _,
+        ) => Cost::change(letters_of(deed)?),
         (Act::Expunge | Act::MarkForRemoval | Act::Remove, _) => Cost::deletion(letters_of(deed)?),
         (Act::DeleteMailbox, _) => Cost::deletion(letters_of(deed)?).and(Cost::change(1)),
         (Act::RenameMailbox { .. }, _) if moves_letters(deed) => {
             Cost::change(letters_of(deed)?.saturating_add(1))
         }
         // Facts are there only if it stands for several.
+        (Act::AppendMany { sizes }, _) => Cost::change(sizes.len() as u64),
+        (Act::Replace { .. }, _) => Cost::deletion(1).and(Cost::change(1)),
         (Act::Append { .. }, _) => Cost::change(deed.facts.as_ref().map_or(1, |facts| facts.count)),
         _ => Cost::change(1),
     })
@@ -80,7 +87,7 @@ pub(super) fn must_be_asked(deed: &Deed) -> bool {
     match &deed.act {
         act if is_step(act) => false,
         Act::Expunge | Act::MarkSeen | Act::DeleteMailbox => true,
-        Act::Copy { .. } | Act::Move { .. } | Act::StoreFlags { .. } => {
+        Act::Copy { .. } | Act::Move { .. } | Act::StoreFlags { .. } | Act::StoreLabels { .. } => {
             most_letters(deed).is_none()
         }
         Act::RenameMailbox { .. } => {

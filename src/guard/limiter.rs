@@ -192,7 +192,11 @@ fn key(deed: &Deed, number: u32) -> (String, Option<Account>, u32) {
 /// Whether a deed of this kind can delete letters.
 fn deletes_letters(deed: &Deed) -> bool {
     match deed.act {
-        Act::Expunge | Act::DeleteMailbox | Act::MarkForRemoval | Act::Remove => true,
+        Act::Expunge
+        | Act::DeleteMailbox
+        | Act::MarkForRemoval
+        | Act::Remove
+        | Act::Replace { .. } => true,
         Act::StoreFlags { .. } => deed.purpose.is_some(),
         Act::Copy { .. } | Act::Move { .. } | Act::RenameMailbox { .. } => {
             deed.purpose == Some(Purpose::Quarantine)
@@ -213,7 +217,7 @@ fn changed_mailboxes(deed: &Deed) -> Vec<&str> {
         // The letters that are copied stay as they are, unless they are moved.
         Act::Copy { to } if deed.purpose.is_none() => vec![to],
         Act::Copy { to } => vec![own, to],
-        Act::Move { to } | Act::RenameMailbox { to } => vec![own, to],
+        Act::Move { to } | Act::RenameMailbox { to } | Act::Replace { to, .. } => vec![own, to],
         _ => vec![own],
     }
 }

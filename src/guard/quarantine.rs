@@ -20,7 +20,7 @@ impl Witness for OnlyMoves {
 
     fn before(&self, deed: &Deed) -> Result<(), Refusal> {
         let why = match &deed.act {
-            Act::Expunge if !is_step_of_move(deed) => {
+            Act::Expunge | Act::Replace { .. } if !is_step_of_move(deed) => {
                 "they can be removed only by moving them there"
             }
             Act::MarkForRemoval | Act::Remove => "POP cannot move letters there",
