@@ -218,7 +218,8 @@ impl Expression<'_> {
                 _ => None,
             };
             return key.ok_or_else(|| {
-                self.wrong(
+                self.unknown(
+                    word,
                     "a search predicate such as :seen, or a list such as (:from \"jkf\")",
                     value,
                 )
@@ -267,7 +268,7 @@ impl Expression<'_> {
             ("gmail", [text]) => Ok(SearchKey::Gmail(self.text(text, value)?)),
             ("raw", [text]) => Ok(SearchKey::Raw(self.text(text, value)?)),
             (_, [argument]) => self.with_one_argument(&name, argument, value),
-            _ => Err(self.wrong("a search predicate with its argument", value)),
+            _ => Err(self.unknown(&name, "a search predicate with its argument", value)),
         }
     }
 
@@ -284,7 +285,8 @@ impl Expression<'_> {
             Some(Argument::Keyword(make)) => return Ok(make(self.flag(argument, whole)?)),
             Some(Argument::None(_)) | None => {}
         }
-        Err(self.wrong(
+        Err(self.unknown(
+            name,
             "a search predicate such as (:from \"jkf\"), (:since \"7-Mar-1999\") or (:larger 1000)",
             whole,
         ))
@@ -330,6 +332,19 @@ impl Expression<'_> {
         seconds.ok_or_else(|| self.wrong("a predicate with a number of days", whole))
     }
 
+    /// Like [`Expression::wrong`], for a word that may be misspelt.
+    fn unknown(&self, word: &str, expected: &str, got: &Value) -> Condition {
+        let mut condition = self.wrong(expected, got);
+        let words = search_words();
+        let all = || words.iter().map(String::as_str).chain(CONNECTIVES);
+        if !all().any(|known| known.eq_ignore_ascii_case(word))
+            && let Some(near) = host::nearest(&word.to_ascii_lowercase(), all())
+        {
+            condition.message.push_str(&format!("; did you mean `:{near}`?"));
+        }
+        condition
+    }
+
     fn wrong(&self, expected: &str, got: &Value) -> Condition {
         host::wrong_argument(self.function, "search expression", expected, got)
     }
@@ -339,6 +354,9 @@ fn named(name: &str) -> Option<Argument> {
     let is_it = |(known, _): &&(&str, Argument)| known.eq_ignore_ascii_case(name);
     NAMED.iter().find(is_it).map(|(_, argument)| *argument)
 }
+
+/// The words that join search expressions.
+const CONNECTIVES: [&str; 3] = ["and", "or", "not"];
 
 /// Returns the words of search expressions for completion, in lower case and sorted.
 pub fn search_words() -> Vec<String> {
