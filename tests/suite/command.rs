@@ -195,7 +195,7 @@ fn check_finds_slips_and_runs_nothing() {
         ),
         (
             "(defun f (mb) (search-mailbox mb '(:unsen)))",
-            "1:15: error: search-mailbox: search expression: expected a search predicate with its argument, got (:unsen)",
+            "1:15: error: search-mailbox: search expression: expected a search predicate with its argument, got (:unsen); did you mean `:unseen`?",
         ),
         (
             "(defun f (mb) (search-mailbox mb '(and :seen (:from 5))))",

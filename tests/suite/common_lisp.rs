@@ -546,6 +546,25 @@ fn lists_that_loops_walk_and_make_are_not_changed() {
 }
 
 #[test]
+#[rustfmt::skip]
+fn append_shares_pieces_of_lists_and_changes_none() {
+    check(&[
+        ("(let* ((a (loop for i below 700 collect i)) (b (cdr (cddr a))) (c (append b a '(x)))) (list (length c) (first c) (nth 696 c) (nth 697 c) (car (last c)) (length a) (length b) (car b)))", "(1398 3 699 0 x 700 697 3)"),
+        ("(let ((l nil)) (dotimes (i 600) (setq l (append l (list i)))) (list (length l) (first l) (nth 299 l) (car (last l)) (equal l (loop for i below 600 collect i))))", "(600 0 299 599 t)"),
+        ("(let* ((a (list 1 2)) (b (append a '(3))) (c (append a '(4)))) (list a b c))", "((1 2) (1 2 3) (1 2 4))"),
+        ("(let* ((a (loop for i below 256 collect i)) (b (append a (list 'x))) (c (append (list 'y) a))) (list (length b) (length c) (nth 256 b) (nth 255 b) (first c) (nth 256 c) (length a)))", "(257 257 x 255 y 255 256)"),
+        ("(let* ((a (cons 1 (cdr (list 9 2 3)))) (b (cons 0 (cdr a)))) (append a b (cdr b) nil '(4)))", "(1 2 3 0 2 3 2 3 4)"),
+        ("(let ((a (loop for i below 300 collect i))) (pop a) (push 'z a) (let ((b (append a a))) (list (length b) (first b) (nth 300 b) (nth 599 b) (nth 1 b))))", "(600 z z 299 1)"),
+        ("(let* ((a (loop for i below 300 collect i)) (b (append (nthcdr 250 a) (nthcdr 299 a)))) (list (length b) (first b) (car (last b)) (length a)))", "(51 250 299 300)"),
+        ("(reduce #'append '((1) nil (2 3) (4)))", "(1 2 3 4)"),
+        ("(append '(1) 2)", "(1 . 2)"),
+        ("(append '(1 2) '(3 . 4))", "(1 2 3 . 4)"),
+        ("(list (append) (append nil) (append nil 5) (append '(1) nil) (append nil nil '(1)))", "(nil nil 5 (1) (1))"),
+        ("(append 5 '(1))", "error: append: expected a list, got 5"),
+    ]);
+}
+
+#[test]
 fn set_operations_and_places_in_long_sequences_are_right() {
     check(&[
         ("(list (intersection '(1 2 3) '(2 3 4)) (union '(1 2) '(2 3)) (set-difference '(1 2 3) '(2)))", "((2 3) (1 2 3) (1 3))"),

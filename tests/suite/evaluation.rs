@@ -6,6 +6,29 @@ use postoffice::host::{Host, Options};
 use postoffice::policy::Policy;
 
 #[test]
+fn read_from_string_starts_anywhere_in_a_long_text() {
+    let text = "(concatenate 'string (make-string 2000 :initial-element #\\é) \" (a b) c\")";
+    let read =
+        |keys: &str| format!("(multiple-value-list (read-from-string {text} nil :none {keys}))");
+    let rows: Vec<(String, &str)> = vec![
+        (read(":start 2000"), "((a b) 2006)"),
+        (read(":start 2006"), "(c 2008)"),
+        (read(":start 2008"), "(:none 2008)"),
+        (read(":start 2000 :end 2001"), "(:none 2008)"),
+        (
+            read(":start 3000"),
+            "error: read-from-string: expected :start and :end within a length of 2008, got 3000 and 2008",
+        ),
+        (
+            read(":start 5 :end 4"),
+            "error: read-from-string: expected :start and :end within a length of 2008, got 5 and 4",
+        ),
+    ];
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(form, answer)| (&**form, *answer)).collect();
+    check(&rows);
+}
+
+#[test]
 fn eval_does_what_the_form_does_at_top_level() {
     check(&[
         ("(eval '(+ 1 2))", "3"),
@@ -69,7 +92,7 @@ fn errors_in_an_evaluated_form_are_conditions() {
             "t",
         ),
         ("(let ((n 0)) (ignore-errors (eval `(no-such-function (setq n 1)))) n)", "0"),
-        ("(eval '(1 2))", "error: not a function: 1"),
+        ("(eval '(1 2))", "error: not a function: 1; a list of data is quoted: '(1 …)"),
         ("(eval '(a . b))", "error: a call is a proper list; this one has a dot"),
         ("(eval '(defmacro bad () (car 5)))", "bad"),
         ("(progn (ignore-errors (eval '(progn (setq a1 1) (error \"x\") (setq a1 2)))) a1)", "1"),

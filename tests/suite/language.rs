@@ -632,7 +632,7 @@ fn errors_have_places() {
         ("((lambda (x) x) 1 2)", "1:2 expected 1 argument, got 2"),
         ("(define (one x) x)\n(one 1 2)", "2:1 one: expected 1 argument, got 2"),
         ("(defun f (x &optional y) x)\n(f)", "2:1 f: expected at least 1 argument, got 0"),
-        ("(5 6)", "1:1 not a function: 5"),
+        ("(5 6)", "1:1 not a function: 5; a list of data is quoted: '(5 …)"),
         (
             "(vector-ref (vector 1) 9)",
             "1:1 index out of bounds, index given: 9, length of vector: 1",

@@ -283,10 +283,10 @@ impl Expression<'_> {
                     read(self, arguments, value)
                 }
                 (Some(_), _) | (None, []) => {
-                    Err(self.wrong("a search predicate with its arguments", value))
+                    Err(self.unknown(&name, "a search predicate with its arguments", value))
                 }
                 (None, [argument]) => self.with_one_argument(&name, argument, value),
-                _ => Err(self.wrong("a search predicate with its argument", value)),
+                _ => Err(self.unknown(&name, "a search predicate with its argument", value)),
             },
         }
     }
@@ -295,7 +295,8 @@ impl Expression<'_> {
         match (named(word), ours(&word.to_ascii_lowercase())) {
             (Some(Argument::None(make)), _) => Ok(Search::Key(make())),
             (_, Some((_, 0, read))) => read(self, &[], value),
-            _ => Err(self.wrong(
+            _ => Err(self.unknown(
+                word,
                 "a search predicate such as :seen, or a list such as (:from \"jkf\")",
                 value,
             )),
@@ -314,7 +315,8 @@ impl Expression<'_> {
             Some(Argument::Number(make)) => make(self.number(argument, whole)?),
             Some(Argument::Keyword(make)) => make(self.flag(argument, whole)?),
             Some(Argument::None(_)) | None => {
-                return Err(self.wrong(
+                return Err(self.unknown(
+                    name,
                     "a search predicate such as (:from \"jkf\"), (:since \"7-Mar-1999\") or (:larger 1000)",
                     whole,
                 ));
@@ -409,10 +411,26 @@ impl Expression<'_> {
         seconds.ok_or_else(|| self.wrong("a predicate with a number of days", whole))
     }
 
+    /// Like [`Expression::wrong`], for a word that may be misspelt.
+    fn unknown(&self, word: &str, expected: &str, got: &Value) -> Condition {
+        let mut condition = self.wrong(expected, got);
+        let words = search_words();
+        let all = || words.iter().map(String::as_str).chain(CONNECTIVES);
+        if !all().any(|known| known.eq_ignore_ascii_case(word))
+            && let Some(near) = host::nearest(&word.to_ascii_lowercase(), all())
+        {
+            condition.message.push_str(&format!("; did you mean `:{near}`?"));
+        }
+        condition
+    }
+
     fn wrong(&self, expected: &str, got: &Value) -> Condition {
         host::wrong_argument(self.function, "search expression", expected, got)
     }
 }
+
+/// The words that join search expressions.
+const CONNECTIVES: [&str; 3] = ["and", "or", "not"];
 
 fn named(name: &str) -> Option<Argument> {
     let is_it = |(known, _): &&(&str, Argument)| known.eq_ignore_ascii_case(name);

@@ -6,8 +6,8 @@
 //!   arises outside the script.
 //! - Several values: `values` returns the first value and keeps all. Code that wants them asks
 //!   right afterwards; entering a function drops them.
-//! - Depth: `%enter`, at the start of each function of a script, turns endless recursion into an
-//!   error before the interpreter's own stack is full.
+//! - Depth: `%enter`, at the start of each function of a script, asks for `%check-depth` now and
+//!   then, which turns endless recursion into an error before the interpreter's own stack is full.
 //! - Application: `%invoke` calls a native. Its [`Outcome`] is read by the `%outcome-…` functions.
 //! - Keys: checking the keyword arguments of a script's functions.
 
@@ -45,6 +45,7 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         CALLS.set(vec![place]);
         Ok(nil())
     }),
+    ("%enter", enter),
     ("%depth", |_| Ok(value::integer(CALLS.with_borrow(Vec::len) as i64))),
     ("%set-depth", |arguments| {
         CALLS.with_borrow_mut(|calls| {
@@ -58,6 +59,12 @@ pub(super) const TABLE: &[(&str, Code)] = &[
     ("%funct", |arguments| {
         defined(arguments)?;
         Ok(arguments[0].clone())
+    }),
+    // (%not-called constant has-arguments)
+    ("%not-called", |arguments| {
+        let head = value::shown(&arguments[0]);
+        let rest = if is_nil(&arguments[1]) { "" } else { " …" };
+        Err(fail(format!("not a function: {head}; a list of data is quoted: '({head}{rest})")))
     }),
     ("%function?", |arguments| Ok(SteelVal::BoolV(super::types::is_function(&arguments[0])))),
     ("%bound?", |arguments| Ok(SteelVal::BoolV(downcast::<Unbound>(&arguments[0]).is_none()))),
@@ -161,16 +168,18 @@ fn values_list(first: &Value) -> Vec<Value> {
     }
 }
 
-/// `(%enter place)`: notes that a function of a script was entered, and stops endless recursion.
-pub(super) fn enter() -> Value {
+/// `(%enter)`: notes that a function of a script was entered. Returns `#t` when the depth is to be
+/// checked.
+fn enter(_: &[Value]) -> Answer {
+    SEVERAL.take();
+    let left = FUEL.get();
+    FUEL.set(left.checked_sub(1).unwrap_or(FUEL_FULL));
+    Ok(SteelVal::BoolV(left == 0))
+}
+
+/// `(%check-depth place)`: stops endless recursion of the function at the place.
+pub(super) fn check_depth() -> Value {
     SteelVal::BuiltIn(|machine, arguments| {
-        SEVERAL.take();
-        let left = FUEL.get();
-        if left > 0 {
-            FUEL.set(left - 1);
-            return Some(Ok(SteelVal::Void));
-        }
-        FUEL.set(FUEL_FULL);
         if machine.snapshot_stack_trace().trace().len() > DEPTH_LIMIT {
             if let Some(place) = arguments.first().and_then(value::as_integer) {
                 CALLS.with_borrow_mut(|calls| calls.push(place as usize));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use steel::SteelVal;
 
-use super::{Answer, Code, context, fail, index_of, integer_of, string_of, wrong};
+use super::{Answer, Code, context, fail, index_of, integer_of, long_text, string_of, wrong};
 use crate::host::context::lock;
 use crate::host::engine::{self, Engine};
 use crate::host::evaluation::{Evaluation, Next};
@@ -69,17 +69,17 @@ pub(super) fn run_text() -> Value {
 /// it, or `nil` if there is none.
 fn read_from_string(arguments: &[Value]) -> Answer {
     const NAME: &str = "read-from-string";
-    let text = string_of(NAME, &arguments[0])?;
-    let length = text.chars().count();
+    let SteelVal::StringV(text) = &arguments[0] else {
+        return Err(wrong(NAME, "a string", &arguments[0]));
+    };
+    let length = long_text::length_of(text);
     let start = index_of(NAME, &arguments[1])?;
     let end = if is_nil(&arguments[2]) { length } else { index_of(NAME, &arguments[2])? };
-    if start > end || end > length {
-        return Err(fail(format!(
+    let part = long_text::slice(text, start, Some(end)).ok_or_else(|| {
+        fail(format!(
             "{NAME}: expected :start and :end within a length of {length}, got {start} and {end}"
-        )));
-    }
-    let byte = |index| text.char_indices().nth(index).map_or(text.len(), |(byte, _)| byte);
-    let part = &text[byte(start)..byte(end)];
+        ))
+    })?;
     let found =
         reader::read_first(part).map_err(|error| fail(format!("{NAME}: {}", error.message)))?;
     let Some((form, after)) = found else { return Ok(nil()) };

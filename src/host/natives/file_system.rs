@@ -190,34 +190,99 @@ fn exists() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, why)
 }
 
-/// Lists a folder, or what matches a pattern in it. Names that are not UTF-8 are left out, because
-/// no string could name them.
+/// Lists a folder, or what matches a pattern. `**` stands for folders at any depth. Names that are
+/// not UTF-8 are left out, because no string could name them.
 fn directory(_: &str, path: &str, _: &[Value]) -> Attempt {
     let (folder, pattern) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
-    if !pattern.is_empty() && !pattern.contains(['*', '?']) {
-        return Ok(list(if readable(path)?.exists() { vec![string(path)] } else { Vec::new() }));
+    let mut found = Vec::new();
+    if !has_wildcard(folder) {
+        found = matching(folder, pattern)?;
+    } else if pattern.is_empty() {
+        found = folders(folder)?;
+    } else {
+        for folder in folders(folder)? {
+            found.append(&mut matching(&folder, pattern)?);
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(list(found.into_iter().map(string).collect()))
+}
+
+fn has_wildcard(pattern: &str) -> bool {
+    pattern.contains(['*', '?'])
+}
+
+/// Returns the paths in a folder whose names match a pattern; none if there is no such folder.
+fn matching(folder: &str, pattern: &str) -> Result<Vec<String>, Failure> {
+    if !pattern.is_empty() && !has_wildcard(pattern) {
+        let path = format!("{folder}{pattern}");
+        return Ok(if readable(&path)?.exists() { vec![path] } else { Vec::new() });
     }
     // Common Lisp's pattern for any name with any type, or without one.
     let pattern: Vec<char> =
         if matches!(pattern, "" | "*.*") { vec!['*'] } else { pattern.chars().collect() };
+    let mut found = Vec::new();
+    for (name, _) in entries(folder)? {
+        if matches(&pattern, &name) {
+            let mut whole = format!("{folder}{name}");
+            if readable(&whole).is_ok_and(|real| real.is_dir()) {
+                whole.push('/');
+            }
+            found.push(whole);
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the folders that match a pattern such as `"mail/*/"`, each with its slash. Links to
+/// folders are not followed for `**`, because they may lead around in a circle.
+fn folders(pattern: &str) -> Result<Vec<String>, Failure> {
+    let mut found = vec![String::new()];
+    for part in pattern.split_inclusive('/') {
+        let name = part.trim_end_matches('/');
+        let mut next = Vec::new();
+        for folder in found {
+            if name == "**" {
+                let mut pending = vec![folder];
+                while let Some(folder) = pending.pop() {
+                    let inner = entries(&folder)?.into_iter().filter(|(_, is_folder)| *is_folder);
+                    pending.extend(inner.map(|(name, _)| format!("{folder}{name}/")));
+                    next.push(folder);
+                }
+            } else if has_wildcard(name) {
+                let inner = matching(&folder, name)?.into_iter();
+                next.extend(inner.filter(|path| path.ends_with('/')));
+            } else {
+                next.push(format!("{folder}{part}"));
+            }
+        }
+        found = next;
+    }
+    Ok(found)
+}
+
+/// Returns the names in a folder, and which of them are folders themselves and no links; none if
+/// there is no such folder.
+fn entries(folder: &str) -> Result<Vec<(String, bool)>, Failure> {
     let real = readable(if folder.is_empty() { "." } else { folder })?;
-    let entries = match fs::read_dir(real) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nil()),
-        Err(error) => return Err(at(path)(error)),
+    let read = match fs::read_dir(real) {
+        Ok(read) => read,
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(at(folder)(error)),
     };
     let mut found = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(at(path))?.file_name();
-        let Some(name) = name.to_str().filter(|name| matches(&pattern, name)) else { continue };
-        let mut whole = format!("{folder}{name}");
-        if readable(&whole).is_ok_and(|real| real.is_dir()) {
-            whole.push('/');
+    for entry in read {
+        let entry = entry.map_err(at(folder))?;
+        if let Ok(name) = entry.file_name().into_string() {
+            found.push((name, entry.file_type().is_ok_and(|kind| kind.is_dir())));
         }
-        found.push(whole);
     }
-    found.sort();
-    Ok(list(found.into_iter().map(string).collect()))
+    Ok(found)
 }
 
 /// Returns whether a name matches a pattern with `*` and `?`. Only the last `*` is tried again, so

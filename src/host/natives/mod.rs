@@ -121,7 +121,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         tables.into_iter().flatten().map(|(name, code)| (*name, SteelVal::FuncV(*code)));
     functions
         .chain([
-            ("%enter", control::enter()),
+            ("%check-depth", control::check_depth()),
             ("%here", control::here()),
             ("%run-text", evaluation::run_text()),
         ])

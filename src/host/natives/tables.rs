@@ -21,14 +21,12 @@ use crate::host::value::{self, Value, changing_object, downcast, is_nil, nil, tr
 pub(super) const TABLE: &[(&str, Code)] = &[
     ("make-hash-table", make),
     ("gethash", |arguments| {
-        count("gethash", arguments, 2, 3)?;
-        let found = table("gethash", &arguments[1])?.get(&arguments[0]);
+        let found = found(arguments)?;
         let known = truth(found.is_some());
-        Ok(super::control::several(vec![
-            found.or_else(|| arguments.get(2).cloned()).unwrap_or_else(nil),
-            known,
-        ]))
+        Ok(super::control::several(vec![found.unwrap_or_else(|| default(arguments)), known]))
     }),
+    // Where only the first value counts.
+    ("%gethash", |arguments| Ok(found(arguments)?.unwrap_or_else(|| default(arguments)))),
     // (%set-gethash key table [default] value)
     ("%set-gethash", |arguments| {
         count("gethash", arguments, 3, 4)?;
@@ -73,6 +71,16 @@ pub(super) const TABLE: &[(&str, Code)] = &[
         Ok(value::list_of(entries.map(|(key, value)| value::list(vec![key, value]))))
     }),
 ];
+
+/// The value that `(gethash key table [default])` finds.
+fn found(arguments: &[Value]) -> Result<Option<Value>, SteelErr> {
+    count("gethash", arguments, 2, 3)?;
+    Ok(table("gethash", &arguments[1])?.get(&arguments[0]))
+}
+
+fn default(arguments: &[Value]) -> Value {
+    arguments.get(2).cloned().unwrap_or_else(nil)
+}
 
 /// A hash table.
 pub(crate) struct HashTable {

@@ -166,7 +166,7 @@ pub(super) const WORDS: &[Word] = &[
     (
         "directory",
         "(path)",
-        "The sorted paths in a folder, \"mail/\", or those that match a pattern, \"mail/*.eml\"; * stands for any characters and ? for one. A folder's path ends in a slash.",
+        "The sorted paths in a folder, \"mail/\", or those that match a pattern, \"mail/*.eml\" or \"mail/*/*.eml\"; * stands for any characters and ? for one, \"**\" for folders at any depth. A folder's path ends in a slash, and so does a pattern for folders, \"mail/*/\".",
     ),
     ("namestring", "(path)", "The path, a string."),
     (

@@ -19,6 +19,16 @@ impl Pass<'_> {
         scope: &Scope,
         output: &mut Output,
     ) -> Expanded {
+        let wants_first = std::mem::take(&mut self.wants_first);
+        if is_data(&elements[0]) && !self.system {
+            let start = output.text.len();
+            output.push("(s/%not-called ");
+            self.quoted(&elements[0], output);
+            output.push(if elements.len() == 1 { " '())" } else { " #t)" });
+            output.mark(start, span);
+            self.calls += 1;
+            return Ok(());
+        }
         let placed = self.calls_library(&elements[0], scope);
         let unknown = self.unknown_function(&elements[0], scope);
         if let Some(survey) = &mut self.memory.survey
@@ -38,7 +48,17 @@ impl Pass<'_> {
             output.push(" ");
         }
         let start = output.text.len();
-        let called = self.emit_call(elements, placed, span, scope, output);
+        let called = if wants_first {
+            output.push("(s/%gethash");
+            let arguments = elements[1..].iter().try_for_each(|argument| {
+                output.push(" ");
+                self.single(argument, scope, output)
+            });
+            output.push(")");
+            arguments
+        } else {
+            self.emit_call(elements, placed, span, scope, output)
+        };
         if unknown.is_some() {
             output.push(")");
         }
@@ -310,6 +330,12 @@ impl Pass<'_> {
         let is_own = self.memory.system.contains(name) && !names::COMPARISONS.contains(&name);
         if is_own || name.starts_with('%') { system_global(name) } else { names::primitive(name) }
     }
+}
+
+/// Returns whether a form at the head of a call is a constant, so that the call may be a list whose
+/// quote was forgotten.
+fn is_data(head: &Node) -> bool {
+    !matches!(head.kind, Kind::Symbol(_) | Kind::List(_) | Kind::Dotted(..) | Kind::Opaque(_))
 }
 
 /// Returns the symbol that names a function in `(mapcar 'first list)` and `(find x list :test

@@ -85,7 +85,7 @@ pub(super) fn counted(
     pass.emitted(inner.depth(), span)?;
     inner.single_values();
     let place = pass.hooks.place(span);
-    output.push(&format!("(begin (s/%enter {place}) "));
+    output.push(&format!("(begin (if (s/%enter) (s/%check-depth {place}) #f) "));
     output.append(inner);
     output.push(")");
     Ok(())

@@ -34,6 +34,7 @@ mod output;
 mod parallel;
 mod place_forms;
 mod places;
+mod plain_loops;
 mod quasiquote;
 mod scope;
 pub(crate) mod several;
@@ -223,6 +224,8 @@ pub(super) struct Pass<'a> {
     sent: Option<parallel::Sent>,
     /// The last macro of the language that was expanded and that scripts know by name.
     written_macro: Option<String>,
+    /// Whether the form being expanded is a call of `gethash` of which only the first value counts.
+    wants_first: bool,
 }
 
 /// A block around the form being expanded, which `return-from` may leave.
@@ -371,6 +374,7 @@ impl Expander {
             whole: true,
             sent: None,
             written_macro: None,
+            wants_first: false,
         }
     }
     /// Forgets which definitions were expanded, because some of them may not have run.
@@ -472,6 +476,9 @@ impl Pass<'_> {
             // form.
             let place = self.hooks.place(form.span);
             output.wrap(&format!("(begin (s/%at {place}) "), ")");
+        }
+        if !self.system {
+            plain_loops::simplify(&mut output);
         }
         Ok(output)
     }

@@ -108,7 +108,64 @@ pub(super) fn conditional(test: Output, then: Output, otherwise: Output) -> Outp
     output
 }
 
+/// A change of emitted text: text that is inserted at a place, or bytes that are removed there.
+pub(super) struct Edit {
+    at: usize,
+    cut: usize,
+    text: String,
+    /// Whether it ends what an earlier edit began.
+    closes: bool,
+}
+
+impl Edit {
+    /// Inserts before the form that starts at `at`.
+    pub fn open(at: usize, text: String) -> Edit {
+        Edit { at, cut: 0, text, closes: false }
+    }
+
+    /// Inserts after the form that ends at `at`.
+    pub fn close(at: usize, text: String) -> Edit {
+        Edit { at, cut: 0, text, closes: true }
+    }
+
+    /// Removes the text from `start` to `end`.
+    pub fn cut(start: usize, end: usize) -> Edit {
+        Edit { at: start, cut: end - start, text: String::new(), closes: false }
+    }
+}
+
 impl Output {
+    /// Makes all edits. Of two at the same place, the first is the outer one.
+    pub(super) fn edit(&mut self, edits: Vec<Edit>) {
+        let mut edits: Vec<(usize, Edit)> = edits.into_iter().enumerate().collect();
+        edits.sort_by_key(|(order, edit)| {
+            (edit.at, !edit.closes, if edit.closes { usize::MAX - order } else { *order })
+        });
+        let mut text = String::with_capacity(self.text.len() * 2);
+        let mut copied = 0;
+        // How far the text after each edit has moved.
+        let mut moves = Vec::with_capacity(edits.len());
+        for (_, edit) in &edits {
+            text.push_str(&self.text[copied..edit.at]);
+            text.push_str(&edit.text);
+            copied = edit.at + edit.cut;
+            moves.push(text.len() as isize - copied as isize);
+        }
+        text.push_str(&self.text[copied..]);
+        self.text = text;
+        let moved = |offset: usize| match edits.partition_point(|(_, edit)| edit.at < offset) {
+            0 => offset,
+            count => {
+                let edit = &edits[count - 1].1;
+                let kept = offset.max(edit.at + edit.cut);
+                (kept as isize + moves[count - 1]) as usize
+            }
+        };
+        for place in &mut self.places {
+            (place.start, place.end) = (moved(place.start), moved(place.end));
+        }
+    }
+
     /// Wraps in `s/%single` every variable and constant that the value of this text can come from.
     /// Such a value is a single value, even if a call before it returned several.
     pub(super) fn single_values(&mut self) {
