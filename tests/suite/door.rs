@@ -181,7 +181,8 @@ fn a_witness_learns_of_the_letters_before_and_of_the_copies_after() {
     let [one, two, three] = [1, 2, 3].map(|at| letter(at, ""));
     let seen = letter(1, "\\Seen");
     let marked = letter(3, "\\Deleted");
-    let steps: [(String, &str, Box<dyn Fn(&mut ImapClient)>); 7] = [
+    type Change<'c> = Box<dyn Fn(&mut ImapClient) + 'c>;
+    let steps: [(String, &str, Change<'_>); 7] = [
         (
             format!("2: {two}, {three}"),
             "Done ",

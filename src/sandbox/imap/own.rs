@@ -151,14 +151,17 @@ fn store_labels(words: &mut Words<'_>, uid: bool) -> Option<Own> {
     Some(Own::StoreLabels { set, uid, kind, response, labels })
 }
 
+/// Makes a command of its letters.
+type OfLetters = Box<dyn FnOnce(Vec<Letter>) -> Own>;
+
 /// Reads an APPEND or REPLACE after its tag: what it is, once it has its letters, and these.
-fn with_letters(words: &mut Words<'_>) -> Option<(Box<dyn FnOnce(Vec<Letter>) -> Own>, Letters)> {
+fn with_letters(words: &mut Words<'_>) -> Option<(OfLetters, Letters)> {
     let mut name = words.atom()?.to_ascii_uppercase();
     let uid = name == "UID";
     if uid {
         name = words.atom()?.to_ascii_uppercase();
     }
-    let own: Box<dyn FnOnce(Vec<Letter>) -> Own> = match name.as_str() {
+    let own: OfLetters = match name.as_str() {
         "APPEND" if !uid => {
             let mailbox = words.text()?;
             Box::new(|letters| Own::Append { mailbox, letters })
