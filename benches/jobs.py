@@ -28,7 +28,7 @@ def jobs():
 
 
 def letter(index, r):
-    """Returns a letter and its time. A fifth came through lists, a twentieth are invoices or from the boss, four are large."""
+    """Returns a letter and its time. A fifth came through lists, a twentieth are invoices or from the boss, and every hundredth is large."""
     when = datetime.datetime(2019, 1, 1, 12, tzinfo=datetime.timezone.utc) + datetime.timedelta(days=r.randrange(2400))
     kind = index % 20
     head = [f"From: {'boss@example.org' if kind == 1 else f'w{r.randrange(99)}@example.org'}", "To: me@example.com",
@@ -40,7 +40,7 @@ def letter(index, r):
         pdf = base64.encodebytes(r.randbytes(30_000)).decode()
         head += ["MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b"]
         body = f"--b\n\nsee there\n--b\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=\"{index}.pdf\"\nContent-Transfer-Encoding: base64\n\n{pdf}--b--\n"
-    if index % 400 == 399:
+    if index % 100 == 99:
         body = "0123456789\n" * 150_000
     return "\n".join(head) + "\n\n" + body, when.timestamp(), "F" if index % 50 == 0 else ""
 
