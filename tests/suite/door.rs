@@ -162,6 +162,9 @@ impl Witness for Curious {
     }
 }
 
+/// What a witness is told before a step and after it, and the step.
+type Shown<'s> = (String, &'s str, Box<dyn Fn(&mut ImapClient) + 's>);
+
 #[test]
 fn a_witness_learns_of_the_letters_before_and_of_the_copies_after() {
     let server = Server::sandbox(empty());
@@ -180,7 +183,7 @@ fn a_witness_learns_of_the_letters_before_and_of_the_copies_after() {
     let [one, two, three] = [1, 2, 3].map(|at| letter(at, ""));
     let seen = letter(1, "\\Seen");
     let marked = letter(3, "\\Deleted");
-    let steps: [(String, &str, Box<dyn Fn(&mut ImapClient)>); 7] = [
+    let steps: [Shown<'_>; 7] = [
         (
             format!("2: {two}, {three}"),
             "Done ",
