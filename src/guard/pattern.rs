@@ -83,7 +83,7 @@ mod tests {
             ("lists/%", "lists/rust.old", false),
             ("inbox", "INBOX", true),
             ("INBOX", "inBox", true),
-            ("INBOX", "INBOX.", true),
+            ("INBOX", "INBOX.", false),
             ("INBOX", "INBOX/sub", false),
             ("*", "", true),
             ("*", "anything", true),

@@ -163,6 +163,9 @@ impl Witness for Curious {
     }
 }
 
+/// What a witness is told before a step and after it, and the step.
+type Shown<'s> = (String, &'s str, Box<dyn Fn(&mut ImapClient) + 's>);
+
 #[test]
 fn a_witness_learns_of_the_letters_before_and_of_the_copies_after() {
     let server = Server::sandbox(empty());
@@ -181,8 +184,7 @@ fn a_witness_learns_of_the_letters_before_and_of_the_copies_after() {
     let [one, two, three] = [1, 2, 3].map(|at| letter(at, ""));
     let seen = letter(1, "\\Seen");
     let marked = letter(3, "\\Deleted");
-    type Change<'c> = Box<dyn Fn(&mut ImapClient) + 'c>;
-    let steps: [(String, &str, Change<'_>); 7] = [
+    let steps: [Shown<'_>; 7] = [
         (
             format!("2: {two}, {three}"),
             "Done ",

@@ -7,7 +7,7 @@ use postoffice::guard::{Budget, ChangeLimits};
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::{Flag, Messages};
 use postoffice::repl::Session;
-use postoffice::sandbox::{Extension, Options};
+use postoffice::sandbox::{Account, Extension, Options, Quota};
 use postoffice::transport::Connector;
 use std::sync::Arc;
 
@@ -406,6 +406,31 @@ fn a_move_without_move_is_no_deletion() {
         assert_eq!(server.store().letters(&server.user, "INBOX").len(), before);
         assert_eq!(server.store().letters(&server.user, "full").len(), 4, "{name}");
     }
+}
+
+#[test]
+fn what_does_not_fit_into_a_quota_is_given_back() {
+    let quota = Quota { messages: Some(6), ..Quota::default() };
+    let accounts = vec![Account::new("user", "pw").with_quota(quota)];
+    let server = Server::sandbox(Options { accounts, ..empty() });
+    let mut client = server.with_letters(&LETTERS);
+    client.create("full").unwrap();
+    client.close();
+    let append = "(append-letter mb \"full\" (format nil \"x: y~%~%z~%\"))";
+    let mut session = session(&server, changes(2));
+    for (form, expected) in [
+        (format!("(progn {append} :done)"), ":done"),
+        (format!("(dotimes (i 5 :done) (ignore-errors {append}))"), ":done"),
+        (
+            "(dotimes (i 5 :done) (ignore-errors (copy-to-mailbox mb '(1 2 3) \"full\")))".into(),
+            ":done",
+        ),
+        ("(progn (alter-flags mb 1 :add-flags :\\\\flagged) :done)".into(), ":done"),
+        (format!("(handler-case {append} (:limit (c) :refused))"), ":refused"),
+    ] {
+        assert_eq!(session.evaluate(&form).text(), expected, "{form}");
+    }
+    assert_eq!(server.store().letters(&server.user, "full").len(), 1);
 }
 
 #[test]
