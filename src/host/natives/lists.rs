@@ -214,29 +214,28 @@ fn butlast(arguments: &[Value]) -> Answer {
     Ok(list(all))
 }
 
-/// The lists share their pieces with the result, so a long list is not copied.
 fn append(arguments: &[Value]) -> Answer {
     let Some((last, front)) = arguments.split_last() else { return Ok(nil()) };
-    let list_at = |part: &Value| match part {
-        SteelVal::ListV(_) => Ok(part.clone()),
-        other => list_of("append", other).map(list),
-    };
-    let front: Vec<Value> = front.iter().map(list_at).collect::<Result<_, _>>()?;
-    if front.iter().all(is_nil) {
-        return Ok(last.clone());
-    }
-    let last = match last {
-        SteelVal::ListV(_) => last.clone(),
-        other => elements(other).map_or_else(|| other.clone(), list),
-    };
-    Ok(front.into_iter().rev().fold(last, |rest, part| match (part, rest) {
-        (part, rest) if is_nil(&part) => rest,
-        (SteelVal::ListV(part), SteelVal::ListV(rest)) => SteelVal::ListV(part.append(rest)),
-        (part, rest) => {
-            let part = elements(&part).unwrap_or_default().into_iter().rev();
-            part.fold(rest, |tail, element| value::cons(element, tail))
+    let mut all = Vec::new();
+    for part in front {
+        match part {
+            SteelVal::ListV(part) => {
+                all.reserve(part.len() + 1);
+                all.extend(part.iter().cloned());
+            }
+            other => all.extend(list_of("append", other)?),
         }
-    }))
+    }
+    match elements(last) {
+        Some(_) if all.is_empty() => Ok(last.clone()),
+        Some(rest) => {
+            all.extend(rest);
+            Ok(list(all))
+        }
+        None => {
+            Ok(all.into_iter().rev().fold(last.clone(), |tail, element| value::cons(element, tail)))
+        }
+    }
 }
 
 fn list_star(arguments: &[Value]) -> Answer {
