@@ -34,6 +34,7 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Sets of letters", functions: letter_sets::CHOOSING },
     Topic { title: "What a letter knows", functions: letter_sets::READING },
     Topic { title: "Changing letters of a set", functions: letter_sets::CHANGING },
+    Topic { title: "Rules", functions: letter_sets::RULES },
     Topic { title: "POP", functions: pop::FUNCTIONS },
     Topic { title: "SMTP", functions: smtp::FUNCTIONS },
     // After the topics whose functions it calls.

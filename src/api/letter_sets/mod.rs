@@ -18,6 +18,7 @@
 //! | `reading` | `letter-subject` and the other accessors |
 //! | `choosing` | `select-letters`, the algebra of sets, groups and orders |
 //! | `finding` | searches mailboxes, also by what is decided here |
+//! | `rules` | `with-rules` |
 //! | `changing` | `move-letters` and the other verbs |
 
 mod changing;
@@ -25,11 +26,13 @@ mod choosing;
 mod facts;
 mod finding;
 mod reading;
+mod rules;
 
 pub(super) use changing::FUNCTIONS as CHANGING;
 pub(super) use choosing::FUNCTIONS as CHOOSING;
 pub(super) use finding::{Target, find, with_threads};
 pub(super) use reading::{FUNCTIONS as READING, list_identifier, whole_letter};
+pub(super) use rules::FUNCTIONS as RULES;
 
 use super::mailbox::on;
 use super::objects::ImapMailbox;

@@ -282,9 +282,7 @@ impl Expression<'_> {
                 (Some((_, count, read)), _) if *count == arguments.len() => {
                     read(self, arguments, value)
                 }
-                (Some(_), _) | (None, []) => {
-                    Err(self.wrong("a search predicate with its arguments", value))
-                }
+                (Some(_), _) => Err(self.wrong("a search predicate with its arguments", value)),
                 (None, [argument]) => self.with_one_argument(&name, argument, value),
                 _ => Err(self.wrong("a search predicate with its argument", value)),
             },
