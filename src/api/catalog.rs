@@ -40,6 +40,7 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Sets of letters", functions: letter_sets::CHOOSING },
     Topic { title: "What a letter knows", functions: letter_sets::READING },
     Topic { title: "Changing letters of a set", functions: letter_sets::CHANGING },
+    Topic { title: "Rules", functions: letter_sets::RULES },
     Topic { title: "Letters for files and programs", functions: letter_sets::HANDING_OVER },
     Topic { title: "Headers and addresses", functions: letters::FUNCTIONS },
     Topic { title: "Letters and their parts", functions: parts::FUNCTIONS },

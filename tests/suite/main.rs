@@ -103,6 +103,8 @@ mod regexps;
 mod report;
 #[cfg(feature = "host")]
 mod restarts;
+#[cfg(feature = "host")]
+mod rules;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 #[cfg(feature = "host")]

@@ -110,20 +110,10 @@ fn begin(
     let mailbox = &target.mailbox;
     let saved = select(call, target)?;
     let search = search(call.name(), expression, &|| saved.clone())?;
-    let origin = |client: &ImapClient| {
-        let selected = client.selected();
-        let place = Place {
-            mailbox: mailbox.clone(),
-            name: selected.map_or_else(String::new, |selected| selected.name.clone()),
-            read_only: selected.is_some_and(|selected| selected.read_only),
-            uid_validity: selected.and_then(|selected| selected.uid_validity),
-        };
-        Arc::new(Origin { place, facts: Mutex::default() })
-    };
     if let Some(key) = search.to_key().filter(|_| policy == Policy::Server) {
         return on(call.context(), call.name(), mailbox, |client| {
             let uids = client.uid_search(&key)?;
-            Ok(Begun::Found(Found { origin: origin(client), uids }))
+            Ok(Begun::Found(Found { origin: origin_of(client, mailbox), uids }))
         });
     }
     check_sendable(call.name(), &search)?;
@@ -133,7 +123,7 @@ fn begin(
         let tests = Tests::new(std::mem::take(&mut plan.tests), false);
         let mut gathering = Gathering::start(client, &plan.narrowing, &plan.asked, tests)?;
         gathering.advance(client, &|card, asked, on_test| open(&plan, card, asked, on_test))?;
-        let (origin, letters) = (origin(client), Vec::new());
+        let (origin, letters) = (origin_of(client, mailbox), Vec::new());
         Ok(Begun::Open(Box::new(Current { origin, plan, gathering, procedure: 0, letters })))
     })
 }
@@ -169,8 +159,20 @@ impl Current {
     }
 }
 
+/// The mailbox that is selected.
+pub(super) fn origin_of(client: &ImapClient, mailbox: &Arc<ImapMailbox>) -> Arc<Origin> {
+    let selected = client.selected();
+    let place = Place {
+        mailbox: mailbox.clone(),
+        name: selected.map_or_else(String::new, |selected| selected.name.clone()),
+        read_only: selected.is_some_and(|selected| selected.read_only),
+        uid_validity: selected.and_then(|selected| selected.uid_validity),
+    };
+    Arc::new(Origin { place, facts: Mutex::default() })
+}
+
 /// Selects a mailbox for a search. Returns what `:saved` stands for there.
-fn select(call: &Call<'_>, target: &Target) -> Result<SequenceSet, Condition> {
+pub(super) fn select(call: &Call<'_>, target: &Target) -> Result<SequenceSet, Condition> {
     let Target { mailbox, name, read_only } = target;
     on(call.context(), call.name(), mailbox, |client| {
         client.begin_operation(call.number());

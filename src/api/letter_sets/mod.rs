@@ -18,6 +18,7 @@
 //! | `reading` | `letter-subject` and the other accessors |
 //! | `choosing` | `select-letters`, the algebra of sets, groups and orders |
 //! | `finding` | searches mailboxes, also by what is decided here |
+//! | `rules` | `with-rules` |
 //! | `changing` | `move-letters` and the other verbs |
 //! | `handing_over` | `save-letters` and `pipe-letters`: letters for files and programs |
 
@@ -27,12 +28,14 @@ mod facts;
 mod finding;
 mod handing_over;
 mod reading;
+mod rules;
 
 pub(super) use changing::FUNCTIONS as CHANGING;
 pub(super) use choosing::FUNCTIONS as CHOOSING;
 pub(super) use finding::{Target, find, with_threads};
 pub(super) use handing_over::FUNCTIONS as HANDING_OVER;
 pub(super) use reading::{FUNCTIONS as READING, list_identifier, whole_letter};
+pub(super) use rules::FUNCTIONS as RULES;
 
 use super::mailbox::on;
 use super::objects::ImapMailbox;

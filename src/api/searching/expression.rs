@@ -282,7 +282,7 @@ impl Expression<'_> {
                 (Some((_, count, read)), _) if *count == arguments.len() => {
                     read(self, arguments, value)
                 }
-                (Some(_), _) | (None, []) => {
+                (Some(_), _) => {
                     Err(self.unknown(&name, "a search predicate with its arguments", value))
                 }
                 (None, [argument]) => self.with_one_argument(&name, argument, value),

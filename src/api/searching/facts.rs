@@ -21,7 +21,7 @@ use crate::proto::imap::{SearchKey, Structure};
 use aho_corasick::AhoCorasick;
 use regex::{RegexSet, RegexSetBuilder};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a test needs to know of a letter, the cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,6 +151,7 @@ impl Test {
                 Test::Body(_) | Test::Text(_) => true,
                 _ => false,
             },
+            Policy::Facts => !matches!(self, Test::Body(_) | Test::Text(_)),
             Policy::Here => true,
         }
     }
@@ -212,6 +213,17 @@ impl Card {
         (self.decided[word] & bit != 0).then_some(self.holds[word] & bit != 0)
     }
 
+    /// Passes the tests that hold to `on_test`.
+    pub(in crate::api) fn for_each_held(&self, mut on_test: impl FnMut(usize)) {
+        for (word, bits) in self.holds.iter().enumerate() {
+            let mut bits = *bits;
+            while bits != 0 {
+                on_test(word * 64 + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        }
+    }
+
     /// Takes what a procedure has returned.
     pub(in crate::api) fn answer(&mut self, tests: &Tests, procedure: usize, holds: bool) {
         for (number, test) in tests.all.iter().enumerate() {
@@ -230,6 +242,8 @@ struct FieldTests {
     texts: Option<(AhoCorasick, Vec<usize>)>,
     /// The regular expressions that are tried together, and their tests.
     set: Option<(RegexSet, Vec<usize>)>,
+    /// The tests of mailing lists, by identifier.
+    lists: HashMap<String, Vec<usize>>,
     /// The tests that are tried one by one.
     others: Vec<usize>,
 }
@@ -239,6 +253,10 @@ struct FieldTests {
 pub(in crate::api) struct Tests {
     all: Vec<Test>,
     fields: Vec<FieldTests>,
+    /// The numbers of the tests of each level.
+    by_level: BTreeMap<Level, Vec<usize>>,
+    /// A bit for each test of a header field.
+    of_header: Vec<u64>,
     /// The time that ages are counted from, in seconds since 1970.
     now: i64,
     keeps_groups: bool,
@@ -257,7 +275,21 @@ impl Tests {
         let fields = names.into_iter().map(|name| FieldTests::new(name, &all)).collect();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
-        Tests { all, fields, now, keeps_groups }
+        let mut by_level: BTreeMap<Level, Vec<usize>> = BTreeMap::new();
+        for (number, test) in all.iter().enumerate() {
+            by_level.entry(test.level()).or_default().push(number);
+        }
+        let mut of_header = vec![0; all.len().div_ceil(64)];
+        for number in by_level.get(&Level::Header).into_iter().flatten() {
+            of_header[number / 64] |= 1 << (number % 64);
+        }
+        Tests { all, fields, by_level, of_header, now, keeps_groups }
+    }
+
+    /// The tests of a level, with their numbers.
+    fn of(&self, level: Level) -> impl Iterator<Item = (usize, &Test)> {
+        let numbers = self.by_level.get(&level).into_iter().flatten();
+        numbers.map(|number| (*number, &self.all[*number]))
     }
 
     pub(in crate::api) fn get(&self, test: usize) -> &Test {
@@ -266,6 +298,14 @@ impl Tests {
 
     pub(in crate::api) fn numbers(&self) -> std::ops::Range<usize> {
         0..self.all.len()
+    }
+
+    /// The names of the groups of a regular expression.
+    pub(in crate::api) fn group_names(&self, test: usize) -> Vec<Option<&str>> {
+        match &self.all[test] {
+            Test::Matches(_, regexp) => regexp.regex.capture_names().collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether a test is that of this procedure.
@@ -331,7 +371,7 @@ impl Tests {
         let age = arrived.map(|date| self.now.saturating_sub(date.unix_seconds()));
         let is_older =
             |seconds: u64| age.is_some_and(|age| age > i64::try_from(seconds).unwrap_or(i64::MAX));
-        for (number, test) in self.all.iter().enumerate() {
+        for (number, test) in self.of(Level::Brief) {
             let holds = match test {
                 Test::Flag(flag) => has(flag),
                 Test::NoFlag(flag) => !has(flag),
@@ -350,10 +390,8 @@ impl Tests {
     }
 
     fn header(&self, card: &mut Card, header: &[u8]) {
-        for (number, test) in self.all.iter().enumerate() {
-            if test.level() == Level::Header {
-                card.decide(number, false);
-            }
+        for (decided, bits) in card.decided.iter_mut().zip(&self.of_header) {
+            *decided |= bits;
         }
         let mut is_first = vec![true; self.fields.len()];
         for field in mime::fields(header) {
@@ -370,7 +408,7 @@ impl Tests {
         if let Some(structure) = structure {
             attachments(structure, true, &mut names);
         }
-        for (number, test) in self.all.iter().enumerate() {
+        for (number, test) in self.of(Level::Structure) {
             let Test::Attachment(pattern) = test else { continue };
             let fits = |name: &Option<String>| match pattern {
                 None => true,
@@ -385,12 +423,12 @@ impl Tests {
         let needs_keys = |test: &Test| matches!(test, Test::Body(_) | Test::Text(_));
         let keys = |texts: &[String]| texts.iter().map(|text| collation_key(text)).collect();
         let (mut body, mut header): (Vec<String>, Vec<String>) = Default::default();
-        if self.all.iter().any(needs_keys) {
+        if self.of(Level::Text).any(|(_, test)| needs_keys(test)) {
             body = texts.parts.iter().map(|part| collation_key(&part.text)).collect();
             header = keys(&texts.header);
         }
         let contain = |keys: &[String], text: &str| keys.iter().any(|key| key.contains(text));
-        for (number, test) in self.all.iter().enumerate() {
+        for (number, test) in self.of(Level::Text) {
             let holds = match test {
                 Test::Body(text) => text.is_empty() || contain(&body, text),
                 Test::Text(text) => {
@@ -422,6 +460,7 @@ impl FieldTests {
         let own = || all.iter().enumerate().filter(|(_, test)| test.field() == Some(name));
         let mut texts: Vec<(usize, &str)> = Vec::new();
         let mut patterns: Vec<(usize, &str)> = Vec::new();
+        let mut lists: HashMap<String, Vec<usize>> = HashMap::new();
         let mut others = Vec::new();
         for (number, test) in own() {
             match test {
@@ -429,6 +468,7 @@ impl FieldTests {
                 Test::Matches(_, regexp) if regexp.is_plain => {
                     patterns.push((number, regexp.regex.as_str()));
                 }
+                Test::List(id) => lists.entry(id.clone()).or_default().push(number),
                 _ => others.push(number),
             }
         }
@@ -453,6 +493,7 @@ impl FieldTests {
             name: name.to_owned(),
             texts: automaton.map(|automaton| (automaton, numbers(&texts))),
             set: set.map(|set| (set, numbers(&patterns))),
+            lists,
             others,
         }
     }
@@ -471,6 +512,13 @@ impl FieldTests {
                 self.matched(tests, card, numbers[found], &text);
             }
         }
+        // Of List-Id and Date the first counts, as for letter-list-id and letter-date.
+        if is_first && !self.lists.is_empty() {
+            let id = list_identifier(&field.text()).to_lowercase();
+            for number in self.lists.get(&id).into_iter().flatten() {
+                card.decide(*number, true);
+            }
+        }
         for number in &self.others {
             let holds = match &tests.all[*number] {
                 Test::Field(_, part) => key.contains(part.as_str()),
@@ -480,11 +528,9 @@ impl FieldTests {
                     }
                     continue;
                 }
-                // Of these fields the first counts, as for letter-date and letter-list-id.
                 Test::Sent(relation, day) if is_first => WrittenDate::parse(&field.text())
                     .and_then(|date| dates::day(&date))
                     .is_some_and(|date| relation.holds(date, *day)),
-                Test::List(id) if is_first => list_identifier(&field.text()).to_lowercase() == *id,
                 _ => false,
             };
             if holds {

@@ -46,14 +46,16 @@ pub(in crate::api) struct Gathering {
 }
 
 impl Gathering {
-    /// Whether a search is needed before anything is fetched: not if all letters are open.
+    /// Whether a search is needed before anything is fetched: not if all letters are open and fit into
+    /// one FETCH.
     pub(super) fn searches_first(
         client: &ImapClient,
         narrowing: &SearchKey,
         asked: &[SearchKey],
     ) -> bool {
         let exists = client.selected().map_or(0, |selected| selected.exists);
-        *narrowing != SearchKey::All || !asked.is_empty() || exists == 0
+        let is_one_fetch = (1..=LETTERS).contains(&(exists as usize));
+        *narrowing != SearchKey::All || !asked.is_empty() || !is_one_fetch
     }
 
     /// Sends the searches of a plan.

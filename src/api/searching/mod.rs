@@ -16,9 +16,9 @@ mod plan;
 pub(super) use explaining::explain_search;
 pub use expression::search_words;
 pub(super) use expression::{OurKey, Search, check, check_sendable, search};
-pub(super) use facts::{Card, Tests, known};
+pub(super) use facts::{Card, Level, Tests, known};
 pub(super) use gathering::Gathering;
-pub(super) use plan::{Plan, Policy, Rest};
+pub(super) use plan::{Plan, Planner, Policy, Rest};
 
 use super::letter_sets::{Target, find};
 use super::mailbox::{mailbox, on_mailbox};

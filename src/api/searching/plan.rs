@@ -25,6 +25,9 @@ pub(in crate::api) enum Policy {
     Server,
     /// Those that search texts: some servers find words, and not parts of them.
     Exact,
+    /// Those that the flags, the size, the dates and header fields decide. Letters that many
+    /// conditions are tried on are fetched once, and no search is sent for each condition.
+    Facts,
     /// All that can be.
     Here,
 }
@@ -132,6 +135,12 @@ impl Planner {
             Part::Server(key) => (key, Rest::All(Vec::new())),
             Part::Mixed { narrowing, rest, .. } => (narrowing, self.numbered(rest)),
         }
+    }
+
+    /// Returns what decides about any letter.
+    pub(in crate::api) fn add_whole(&mut self, search: &Search, policy: Policy) -> Rest {
+        let whole = self.part(search, false, policy).whole();
+        self.numbered(whole)
     }
 
     fn part(&mut self, search: &Search, is_negated: bool, policy: Policy) -> Part {

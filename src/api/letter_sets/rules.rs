@@ -1,0 +1,563 @@
+//! `with-rules`: plans what becomes of the letters of a mailbox, and carries it out.
+//!
+//! The conditions of all rules share their tests, so that each letter is fetched once and each of its
+//! fields is read once, whatever the number of rules. A rule that needs one of some texts to be found
+//! is tried only on letters in which one was found ([`Triggers`]). The first rule whose condition
+//! holds takes the letter, and later ones are tried only after `:continue t`.
+//!
+//! The native plans; the verbs for sets of letters carry out the plan, in one step for each action and
+//! target. The changes come in an order in which no step takes away what a later one needs: flags,
+//! copies, calls, moves, deletions.
+
+use super::finding::{Target, origin_of, select, with_threads};
+use super::{Batch, Letter, LetterSet, Origin, letter_value};
+use crate::api::Answer;
+use crate::api::flags::{flag_list, flags};
+use crate::api::mailbox::{mailbox, on};
+use crate::api::pipeline;
+use crate::api::searching::{
+    Card, Gathering, Level, OurKey, Planner, Policy, Rest, Search, Tests, check_sendable, known,
+    search,
+};
+use crate::api::sets::required;
+use crate::client::{Error, ImapClient};
+use crate::condition::Condition;
+use crate::host::{self, Call, Function, Run, Type, Value, wrong_argument};
+use crate::proto::imap::{Flag, SearchKey};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The rows of the topic "Rules".
+pub(in crate::api) const FUNCTIONS: &[Function] = &[
+    Function::native(
+        "%plan-rules",
+        "(mb rules name)",
+        plan_rules,
+        "Plans rules. Returns a list: the steps, how many letters each rule took, and a line for each letter that a rule took.",
+    ).inside_of("with-rules").checked(),
+    Function::new(
+        "%rule-condition",
+        "(condition)",
+        "A condition of with-rules as a value: the procedure of (:where procedure) is evaluated. Returns it.",
+        Run::Macro(
+            "(syntax-rules (and or not :where)
+               ((_ (and condition ...)) (list 'and (%rule-condition condition) ...))
+               ((_ (or condition ...)) (list 'or (%rule-condition condition) ...))
+               ((_ (not condition)) (list 'not (%rule-condition condition)))
+               ((_ (:where procedure)) (list :where procedure))
+               ((_ condition) (quasiquote condition)))",
+        ),
+    ).inside_of("with-rules").checked(),
+    Function::new(
+        "%rule-action",
+        "(action)",
+        "An action of with-rules as a value: the procedure of (:call procedure) is evaluated. Returns it.",
+        Run::Macro(
+            "(syntax-rules (:call)
+               ((_ (:call procedure)) (list :call procedure))
+               ((_ action) (quasiquote action)))",
+        ),
+    ).inside_of("with-rules").checked(),
+    Function::new(
+        "%rule",
+        "(rule)",
+        "A rule of with-rules as a value. Returns a list.",
+        Run::Macro(
+            "(syntax-rules ()
+               ((_ (condition action ...)) (list (%rule-condition condition) (%rule-action action) ...))
+               ((_ rule) (list 'rule)))",
+        ),
+    ).inside_of("with-rules").checked(),
+    Function::new(
+        "%with-rules",
+        "(mb rules name &key dry-run log create)",
+        "Does the work of with-rules. rules: the list of rules, as values.",
+        Run::Scheme(
+            "(lambda (mb rules name &key dry-run log create)
+               (let* ((planned (%plan-rules mb rules name)) (steps (first planned)))
+                 (when log
+                   (dolist (line (third planned)) (format log \"~a~%\" line)))
+                 (if dry-run
+                     (mapcar (lambda (step) (list (first step) (letters-uids (second step)))) steps)
+                     (progn
+                       (dolist (step steps)
+                         (let* ((action (first step)) (letters (second step)) (target (second action)))
+                           (case (first action)
+                             ((:flag) (flag-letters letters (cdr action)))
+                             ((:copy) (copy-letters letters :to target :create create))
+                             ((:call) (do-letters (letter letters) (funcall target letter)))
+                             ((:move) (move-letters letters :to target :create create))
+                             (t (delete-letters letters)))))
+                       (second planned)))))",
+        ),
+    ).typed(&[("rules", Type::List), ("name", Type::String)]).inside_of("with-rules").checked(),
+    Function::new(
+        "with-rules",
+        "((mb name &key dry-run log create) rule …)",
+        "Tries rules on all letters of a mailbox, the first rule first, and does what they say with the letters that they take. Returns how many letters each rule took, the list ((1 . count) (2 . count) …).
+mb: a mailbox object. name: the name of a mailbox. rule: (condition action …). condition: as for search-mailbox, not quoted, or t; the procedure of (:where procedure) is evaluated, and a comma inserts a value: (:from ,sender). Addresses, subjects and other header fields are compared here; texts that :body and :text look for are searched by the server.
+action: (:move name), (:copy name), (:flag flag …), :delete, (:call procedure), whose procedure is evaluated and gets the letter, or :stop, which leaves the letter where it is. A rule that takes a letter is the last for it, unless it ends with :continue t; of several moves and deletions of a letter the first is carried out.
+In a name, \\\\\\\\1, \\\\\\\\& and \\\\\\\\k<name> are groups of the first (:matches field regexp) of the condition that matches, as for replace-re: (:move \\\"lists/\\\\\\\\1\\\"). The characters / * % and the server's separator become _ in what a group brings in, so that no letter chooses another place. A rule does not take a letter for which such a group is empty.
+What all rules need is fetched once, and each action is carried out for all its letters together: flags first, then copies, calls, moves and deletions.
+:dry-run  t changes nothing and returns the plan, the list (((:move \\\"lists/dev\\\") (uid …)) …), in the order of the steps. :log  t or a stream: prints a line for each letter that a rule took. :create  t creates mailboxes that do not exist.
+Errors: :syntax-error for a wrong rule, before anything is sent; those of search-mailbox, move-letters and of the procedures. What was done before an error stays done.",
+        Run::Macro(
+            "(syntax-rules ()
+               ((_ (mb name . keys) rule ...)
+                (%with-rules mb (list (%rule rule) ...) name . keys)))",
+        ),
+    ).checked(),
+];
+
+/// A rule.
+struct Rule {
+    search: Search,
+    actions: Vec<Action>,
+    continues: bool,
+}
+
+#[derive(Clone)]
+enum Action {
+    Flag(Vec<Flag>),
+    Copy(String),
+    Call(Value),
+    Move(String),
+    Delete,
+}
+
+impl Action {
+    /// The name of a mailbox.
+    fn target(&self) -> Option<&str> {
+        match self {
+            Action::Copy(name) | Action::Move(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn has_groups(&self) -> bool {
+        self.target().is_some_and(|name| name.contains('\\'))
+    }
+}
+
+const EXPECTED: &str = "a rule (condition action …) with the actions (:move name), (:copy name), (:flag flag …), (:call procedure), :delete, :stop, and :continue t at its end";
+
+fn read_rules(call: &Call<'_>) -> Result<Vec<Rule>, Condition> {
+    let rules: Vec<Value> =
+        host::as_list(required(call, 1)).map(Iterator::collect).unwrap_or_default();
+    rules.iter().enumerate().map(|(index, rule)| read_rule(call, index + 1, rule)).collect()
+}
+
+fn read_rule(call: &Call<'_>, number: usize, value: &Value) -> Result<Rule, Condition> {
+    let parameter = format!("rule {number}");
+    let wrong = || wrong_argument(call.name(), &parameter, EXPECTED, value);
+    let parts: Vec<Value> = host::as_list(value).ok_or_else(wrong)?.collect();
+    let (condition, mut actions) = parts.split_first().ok_or_else(wrong)?;
+    let search = match host::as_symbol(condition) == Some("t") || is_t(condition) {
+        true => Search::And(Vec::new()),
+        false => search(call.name(), condition, &Default::default)?,
+    };
+    check_sendable(call.name(), &search)?;
+    let mut rule = Rule { search, actions: Vec::new(), continues: false };
+    if let [before @ .., word, value] = actions
+        && host::as_keyword(word) == Some("continue")
+    {
+        rule.continues = is_t(value) || host::as_symbol(value) == Some("t");
+        actions = before;
+    }
+    if actions.is_empty() {
+        return Err(wrong());
+    }
+    for action in actions {
+        rule.actions.extend(read_action(call, action).ok_or_else(wrong)?);
+    }
+    let mut has_regexp = false;
+    rule.search.for_each_ours(&mut |key| {
+        has_regexp |= matches!(key, Search::Ours(OurKey::Matches(..)));
+    });
+    if rule.actions.iter().any(Action::has_groups) && !has_regexp {
+        let expected = "a (:matches field regexp) in the condition, whose groups the name uses";
+        return Err(wrong_argument(call.name(), &parameter, expected, value));
+    }
+    Ok(rule)
+}
+
+fn is_t(value: &Value) -> bool {
+    host::kind_of(value) == host::ValueKind::True
+}
+
+/// Reads an action; `Some(None)` for `:stop`.
+fn read_action(call: &Call<'_>, value: &Value) -> Option<Option<Action>> {
+    match host::as_keyword(value) {
+        Some("delete") => return Some(Some(Action::Delete)),
+        Some("stop") => return Some(None),
+        _ => {}
+    }
+    let parts: Vec<Value> = host::as_list(value)?.collect();
+    let (word, arguments) = parts.split_first()?;
+    let name = || {
+        let [name] = arguments else { return None };
+        let is_name = |name: &&str| !name.is_empty() && !name.chars().any(char::is_control);
+        host::as_str(name).filter(is_name).map(str::to_owned)
+    };
+    Some(Some(match host::as_keyword(word)? {
+        "move" => Action::Move(name()?),
+        "copy" => Action::Copy(name()?),
+        "call" => match arguments {
+            [procedure] if host::is_procedure(procedure) => Action::Call(procedure.clone()),
+            _ => return None,
+        },
+        "flag" if !arguments.is_empty() => {
+            Action::Flag(flags(call, "flag", &host::list(arguments.to_vec())).ok()?)
+        }
+        "delete" if arguments.is_empty() => Action::Delete,
+        _ => return None,
+    }))
+}
+
+/// A condition of a rule, and its tests.
+struct RuleCondition {
+    rest: Rest,
+    tests: Range<usize>,
+}
+
+/// The conditions of all rules, ready to be tried.
+struct Conditions {
+    all: Vec<RuleCondition>,
+    continues: Vec<bool>,
+    triggers: Triggers,
+}
+
+/// Which rules can hold for a letter whose header fields are known.
+struct Triggers {
+    /// The rules of which this test has to hold, or one like it.
+    of_test: Vec<Vec<usize>>,
+    /// The rules that are always tried.
+    always: Vec<usize>,
+    /// A test of a header field.
+    header: Option<usize>,
+}
+
+impl Triggers {
+    fn new(conditions: &[RuleCondition], tests: &Tests) -> Triggers {
+        let is_header = |test: usize| tests.get(test).level() == Level::Header;
+        let mut of_test = vec![Vec::new(); tests.numbers().len()];
+        let mut always = Vec::new();
+        for (number, condition) in conditions.iter().enumerate() {
+            match triggers(&condition.rest, &is_header) {
+                Some(tests) => tests.into_iter().for_each(|test| of_test[test].push(number)),
+                None => always.push(number),
+            }
+        }
+        let header = tests.numbers().find(|test| is_header(*test));
+        Triggers { of_test, always, header }
+    }
+
+    /// The rules that can hold for a letter, in their order.
+    fn candidates(&self, card: &Card, rules: usize) -> Vec<usize> {
+        if self.header.is_none_or(|test| card.known(test).is_none()) {
+            return (0..rules).collect();
+        }
+        let mut found = self.always.clone();
+        card.for_each_held(|test| found.extend(&self.of_test[test]));
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// Tests of header fields of which one holds whenever the condition does; `None` if there are none.
+fn triggers(rest: &Rest, is_header: &dyn Fn(usize) -> bool) -> Option<Vec<usize>> {
+    match rest {
+        Rest::Test(test) => is_header(*test).then(|| vec![*test]),
+        Rest::All(parts) => {
+            parts.iter().filter_map(|part| triggers(part, is_header)).min_by_key(Vec::len)
+        }
+        Rest::Any(parts) => {
+            let all = parts.iter().map(|part| triggers(part, is_header));
+            all.collect::<Option<Vec<_>>>().map(|all| all.concat())
+        }
+        Rest::Not(_) | Rest::Asked(_) => None,
+    }
+}
+
+impl Conditions {
+    /// Passes the tests that decide which rules take a letter.
+    fn open(
+        &self,
+        card: &Card,
+        asked: &dyn Fn(usize, u32) -> bool,
+        mut on_test: &mut dyn FnMut(usize),
+    ) {
+        let known = known(card, asked);
+        for rule in self.triggers.candidates(card, self.all.len()) {
+            let rest = &self.all[rule].rest;
+            match rest.decide(&known) {
+                Some(true) if !self.continues[rule] => return,
+                Some(_) => {}
+                None => rest.for_each_open(&known, &mut on_test),
+            }
+        }
+    }
+
+    /// The rules whose conditions hold.
+    fn holding(&self, card: &Card, asked: &dyn Fn(usize, u32) -> bool) -> Vec<usize> {
+        let known = known(card, asked);
+        let mut rules = self.triggers.candidates(card, self.all.len());
+        rules.retain(|rule| self.all[*rule].rest.decide(&known) == Some(true));
+        rules
+    }
+}
+
+/// The rules, as far as they are tried.
+struct Trying {
+    origin: Arc<Origin>,
+    separator: Option<char>,
+    conditions: Conditions,
+    gathering: Gathering,
+    procedures: usize,
+    /// The procedure of `(:where procedure)` that is asked for next, and the letters for it.
+    procedure: usize,
+    letters: Vec<u32>,
+}
+
+fn plan_rules(call: &Call<'_>) -> Answer {
+    let mailbox = mailbox(call)?;
+    let name = call.string(2)?;
+    let rules = read_rules(call)?;
+    pipeline::check(call)?;
+    let mut trying = match call.answered::<Mutex<Option<Trying>>>() {
+        Some((state, answers)) => {
+            let trying = state.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(mut trying) = trying else { return Ok(host::nil()) };
+            let answers: Vec<bool> = answers.iter().map(host::is_true).collect();
+            trying.gathering.answer(trying.procedure, &trying.letters, &answers);
+            trying.procedure += 1;
+            trying
+        }
+        None => {
+            let target =
+                Target { mailbox: mailbox.clone(), name: Some(name.to_owned()), read_only: false };
+            select(call, &target)?;
+            on(call.context(), call.name(), &mailbox, |client| {
+                begin(call, client, &mailbox, &rules)
+            })?
+        }
+    };
+    while trying.procedure < trying.procedures {
+        let conditions = &trying.conditions;
+        let uids = trying.gathering.open_for(trying.procedure, &|card, asked, on_test| {
+            conditions.open(card, asked, on_test);
+        });
+        if uids.is_empty() {
+            trying.procedure += 1;
+            continue;
+        }
+        let procedures: Vec<Value> =
+            rules.iter().flat_map(|rule| rule.search.procedures()).collect();
+        let procedure = procedures.get(trying.procedure).cloned().unwrap_or_else(host::nil);
+        let letters = letters(&trying.origin, &uids);
+        trying.letters = uids;
+        let state = host::object(Mutex::new(Some(trying)), "#<rules>");
+        return Err(call.ask_each(state, &procedure, letters.iter().map(letter_value).collect()));
+    }
+    Ok(planned(&trying, &rules))
+}
+
+fn begin(
+    call: &Call<'_>,
+    client: &mut ImapClient,
+    mailbox: &Arc<crate::api::objects::ImapMailbox>,
+    rules: &[Rule],
+) -> Result<Trying, Error> {
+    let mut planner = Planner::default();
+    let mut all = Vec::new();
+    for rule in rules {
+        let search = with_threads(call, client, rule.search.clone())?;
+        let from = planner.tests.len();
+        let rest = planner.add_whole(&search, Policy::Facts);
+        all.push(RuleCondition { rest, tests: from..planner.tests.len() });
+    }
+    let keeps_groups = rules.iter().flat_map(|rule| &rule.actions).any(Action::has_groups);
+    let tests = Tests::new(planner.tests, keeps_groups);
+    let triggers = Triggers::new(&all, &tests);
+    let continues = rules.iter().map(|rule| rule.continues).collect();
+    let conditions = Conditions { all, continues, triggers };
+    let mut gathering = Gathering::start(client, &SearchKey::All, &planner.asked, tests)?;
+    gathering.advance(client, &|card, asked, on_test| conditions.open(card, asked, on_test))?;
+    Ok(Trying {
+        origin: origin_of(client, mailbox),
+        separator: client.separator()?.and_then(|separator| separator.chars().next()),
+        conditions,
+        gathering,
+        procedures: planner.procedures,
+        procedure: 0,
+        letters: Vec::new(),
+    })
+}
+
+fn letters(origin: &Arc<Origin>, uids: &[u32]) -> Vec<Arc<Letter>> {
+    let batch = Arc::new(Batch { origin: origin.clone(), uids: uids.to_vec() });
+    uids.iter().map(|uid| Arc::new(Letter { batch: batch.clone(), uid: *uid })).collect()
+}
+
+/// The letters of each step. A step is an action, by its kind, and what it is done with.
+#[derive(Default)]
+struct Steps {
+    flags: BTreeMap<Vec<String>, BTreeSet<u32>>,
+    copies: BTreeMap<String, BTreeSet<u32>>,
+    /// By rule and action.
+    calls: BTreeMap<(usize, usize), BTreeSet<u32>>,
+    moves: BTreeMap<String, BTreeSet<u32>>,
+    deletions: BTreeSet<u32>,
+}
+
+/// The result of planning: steps, counts and lines.
+fn planned(trying: &Trying, rules: &[Rule]) -> Value {
+    let asked = |search: usize, uid: u32| trying.gathering.asked(search, uid);
+    let mut steps = Steps::default();
+    let mut counts = vec![0_i64; rules.len()];
+    let mut lines = Vec::new();
+    for card in trying.gathering.cards().iter().filter(|card| !card.is_gone) {
+        let mut leaves = false;
+        for rule in trying.conditions.holding(card, &asked) {
+            let groups =
+                Groups::of(card, &trying.conditions.all[rule].tests, &trying.gathering.tests);
+            let actions: Option<Vec<Action>> = rules[rule]
+                .actions
+                .iter()
+                .map(|action| groups.filled_in(action, trying.separator))
+                .collect();
+            let Some(actions) = actions else { continue };
+            counts[rule] += 1;
+            let shown: Vec<String> = actions.iter().map(shown).collect();
+            let shown = if shown.is_empty() { ":stop".to_owned() } else { shown.join(" ") };
+            let line = format!("rule {} took letter {}: {shown}", rule + 1, card.uid);
+            lines.push(host::string(crate::shown::escape_controls(&line)));
+            for (index, action) in actions.into_iter().enumerate() {
+                steps.add(card.uid, rule, index, action, &mut leaves);
+            }
+            if !rules[rule].continues {
+                break;
+            }
+        }
+    }
+    let count = |(rule, count): (usize, i64)| {
+        host::cons(host::integer(rule as i64 + 1), host::integer(count))
+    };
+    let counts = counts.into_iter().enumerate().map(count).collect();
+    host::list(vec![steps.value(&trying.origin, rules), host::list(counts), host::list(lines)])
+}
+
+/// The groups of the first regular expression of a rule that matched, and their names.
+struct Groups<'c> {
+    groups: &'c [Option<String>],
+    names: Vec<Option<&'c str>>,
+}
+
+impl<'c> Groups<'c> {
+    fn of(card: &'c Card, tests: &Range<usize>, all: &'c Tests) -> Groups<'c> {
+        let own = card.groups.iter().filter(|(test, _)| tests.contains(test));
+        let Some((test, groups)) = own.min_by_key(|(test, _)| *test) else {
+            return Groups { groups: &[], names: Vec::new() };
+        };
+        Groups { groups, names: all.group_names(*test) }
+    }
+
+    /// Puts the groups into the name of a mailbox; `None` if one of them is empty.
+    fn filled_in(&self, action: &Action, separator: Option<char>) -> Option<Action> {
+        if !action.has_groups() {
+            return Some(action.clone());
+        }
+        let is_part = |char: char| {
+            !char.is_control() && !matches!(char, '/' | '*' | '%') && Some(char) != separator
+        };
+        let safe = |text: &str| -> String {
+            text.trim().chars().map(|char| if is_part(char) { char } else { '_' }).collect()
+        };
+        let groups: Vec<String> =
+            self.groups.iter().map(|group| safe(group.as_deref().unwrap_or_default())).collect();
+        let is_empty = std::cell::Cell::new(false);
+        let note = |group: Option<&'_ String>| {
+            is_empty.set(is_empty.get() || group.is_none_or(String::is_empty));
+        };
+        let group = |index: usize| {
+            note(groups.get(index));
+            groups.get(index).map(String::as_str)
+        };
+        let named = |name: &str| {
+            let index = self.names.iter().position(|known| *known == Some(name));
+            let group = index.and_then(|index| groups.get(index));
+            note(group);
+            group.map(String::as_str)
+        };
+        let name = host::substitute(action.target()?, group, named);
+        if is_empty.get() {
+            return None;
+        }
+        Some(match action {
+            Action::Copy(_) => Action::Copy(name),
+            _ => Action::Move(name),
+        })
+    }
+}
+
+fn shown(action: &Action) -> String {
+    match action {
+        Action::Flag(flags) => {
+            let flags: Vec<&str> = flags.iter().map(Flag::as_str).collect();
+            format!("(:flag {})", flags.join(" "))
+        }
+        Action::Copy(name) => format!("(:copy {name:?})"),
+        Action::Call(_) => "(:call procedure)".to_owned(),
+        Action::Move(name) => format!("(:move {name:?})"),
+        Action::Delete => ":delete".to_owned(),
+    }
+}
+
+impl Steps {
+    fn add(&mut self, uid: u32, rule: usize, index: usize, action: Action, leaves: &mut bool) {
+        let letters = match action {
+            Action::Flag(flags) => {
+                let flags = flags.iter().map(|flag| flag.as_str().to_owned()).collect();
+                self.flags.entry(flags).or_default()
+            }
+            Action::Copy(name) => self.copies.entry(name).or_default(),
+            Action::Call(_) => self.calls.entry((rule, index)).or_default(),
+            Action::Move(_) | Action::Delete if std::mem::replace(leaves, true) => return,
+            Action::Move(name) => self.moves.entry(name).or_default(),
+            Action::Delete => &mut self.deletions,
+        };
+        letters.insert(uid);
+    }
+
+    fn value(self, origin: &Arc<Origin>, rules: &[Rule]) -> Value {
+        let step = |action: Vec<Value>, uids: BTreeSet<u32>| {
+            let uids: Vec<u32> = uids.into_iter().collect();
+            let set = LetterSet { letters: letters(origin, &uids) };
+            host::list(vec![host::list(action), set.value()])
+        };
+        let named = |word: &str, name: String| vec![host::keyword(word), host::string(name)];
+        let mut steps = Vec::new();
+        for (flags, uids) in self.flags {
+            let flags = host::as_list(&flag_list(&flags)).map(Iterator::collect);
+            let flags: Vec<Value> = flags.unwrap_or_default();
+            steps.push(step([vec![host::keyword("flag")], flags].concat(), uids));
+        }
+        for (name, uids) in self.copies {
+            steps.push(step(named("copy", name), uids));
+        }
+        for ((rule, index), uids) in self.calls {
+            if let Some(Action::Call(procedure)) = rules[rule].actions.get(index) {
+                steps.push(step(vec![host::keyword("call"), procedure.clone()], uids));
+            }
+        }
+        for (name, uids) in self.moves {
+            steps.push(step(named("move", name), uids));
+        }
+        if !self.deletions.is_empty() {
+            steps.push(step(vec![host::keyword("delete")], self.deletions));
+        }
+        host::list(steps)
+    }
+}
