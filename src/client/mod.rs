@@ -50,7 +50,7 @@ mod pop_ahead;
 mod preparing;
 mod quota;
 mod read_ahead;
-mod reconnecting;
+pub(crate) mod reconnecting;
 mod returning;
 mod rights;
 mod running;

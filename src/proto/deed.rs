@@ -48,6 +48,8 @@ pub enum Act {
     SetMetadata {
         /// The entry's name.
         entry: String,
+        /// Its value; `None` if it is removed.
+        value: Option<String>,
     },
     /// IMAP's APPEND adds a letter.
     Append {
@@ -55,6 +57,8 @@ pub enum Act {
         bytes: u64,
         /// Its flags.
         flags: Vec<Flag>,
+        /// Its Message-ID, if it has one and the letter was at hand when the command was built.
+        message_id: Option<String>,
     },
     /// IMAP's COPY copies letters.
     Copy {
@@ -234,7 +238,9 @@ pub struct Deed {
     pub uid_validity: Option<u32>,
     /// The letters.
     pub letters: Letters,
-    /// What the server said about the letters before, as far as the witness wanted it.
+    /// Whether the server says where it stores letters (UIDPLUS, RFC 4315).
+    pub has_uidplus: bool,
+    /// What the server said before, as far as the witness wanted it.
     pub facts: Option<Facts>,
 }
 
@@ -263,6 +269,7 @@ impl Deed {
             mailbox: change.mailbox,
             uid_validity: None,
             letters: change.letters,
+            has_uidplus: false,
             facts: None,
         }
     }
@@ -287,7 +294,7 @@ impl fmt::Display for Deed {
             Act::Subscribe => "subscribe to".to_owned(),
             Act::Unsubscribe => "unsubscribe from".to_owned(),
             Act::SetRights { identifier, .. } => format!("set rights of {identifier:?} to"),
-            Act::SetMetadata { entry } => format!("set metadata {entry} of"),
+            Act::SetMetadata { entry, .. } => format!("set metadata {entry} of"),
             Act::Append { bytes, .. } => format!("append a letter of {bytes} bytes to"),
             Act::Copy { to } => format!("copy to {to:?} letters of"),
             Act::Move { to } => format!("move to {to:?} letters of"),

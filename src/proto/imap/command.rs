@@ -383,7 +383,8 @@ impl Command {
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent, and for a letter that contains NUL.
     pub fn append(name: &str, flags: &[Flag], date: Option<DateTime>, letter: &[u8]) -> Built {
-        Command::append_with(name, flags, date, letter.len() as u64, |to| {
+        let (bytes, id) = (letter.len() as u64, message_id(letter));
+        Command::append_with(name, flags, date, bytes, id, |to| {
             to.literal("letter", letter).map(drop)
         })
     }
@@ -394,7 +395,7 @@ impl Command {
     /// # Errors
     /// [`EncodeError`] for a name that cannot be sent.
     pub fn append_from(name: &str, flags: &[Flag], date: Option<DateTime>, length: u64) -> Built {
-        Command::append_with(name, flags, date, length, |to| {
+        Command::append_with(name, flags, date, length, None, |to| {
             to.literal_from_outside(length);
             Ok(())
         })
@@ -405,6 +406,7 @@ impl Command {
         flags: &[Flag],
         date: Option<DateTime>,
         bytes: u64,
+        message_id: Option<String>,
         letter: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
     ) -> Built {
         let command = Command::with(Verb::Append, |to| {
@@ -417,7 +419,8 @@ impl Command {
             }
             letter(to)
         })?;
-        Ok(command.changing(Change::of(name, Act::Append { bytes, flags: flags.to_vec() })))
+        let act = Act::Append { bytes, flags: flags.to_vec(), message_id };
+        Ok(command.changing(Change::of(name, act)))
     }
 
     /// CLOSE (6.4.2): expunges, then leaves the mailbox.
@@ -716,7 +719,8 @@ impl Command {
             Ok(())
         })
         .map(|command| {
-            command.changing(Change::of(name, Act::SetMetadata { entry: entry.to_owned() }))
+            let (entry, value) = (entry.to_owned(), value.map(str::to_owned));
+            command.changing(Change::of(name, Act::SetMetadata { entry, value }))
         })
     }
 
@@ -733,6 +737,21 @@ impl Command {
     pub fn idle() -> Command {
         Command::plain(Verb::Idle).with_effect(Effect::Idle)
     }
+}
+
+/// The Message-ID of a letter, as its header has it.
+fn message_id(letter: &[u8]) -> Option<String> {
+    let mut lines =
+        letter.split(|byte| *byte == b'\n').take_while(|line| !line.trim_ascii().is_empty());
+    let name = b"message-id:";
+    let is_field =
+        |line: &&[u8]| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    let field = lines.find(is_field)?[name.len()..].trim_ascii();
+    // A long one may stand on a line of its own (RFC 5322 2.2.3).
+    let mut folded =
+        || lines.next().filter(|line| line.starts_with(b" ") || line.starts_with(b"\t"));
+    let id = if field.is_empty() { folded()?.trim_ascii() } else { field };
+    (!id.is_empty()).then(|| String::from_utf8_lossy(id).into_owned())
 }
 
 /// Adds the charset, if one is needed, and the keys of a search.
