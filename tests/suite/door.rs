@@ -39,11 +39,11 @@ impl Witness for Notes {
     }
 }
 
-fn watched(witness: Arc<dyn Witness>) -> Connector {
+pub(crate) fn watched(witness: Arc<dyn Witness>) -> Connector {
     Connector { witness, ..Connector::default() }
 }
 
-fn imap(server: &Server, connector: &Connector) -> ImapClient {
+pub(crate) fn imap(server: &Server, connector: &Connector) -> ImapClient {
     ImapClient::connect(connector, "127.0.0.1", &server.credentials(), &server.options()).unwrap()
 }
 
@@ -58,10 +58,10 @@ fn one(uid: bool) -> Messages {
 
 const LETTER: &[u8] = b"Subject: x\r\n\r\nx\r\n";
 
-type Step = (&'static str, fn(&mut ImapClient) -> Result<(), Error>);
+pub(crate) type Step = (&'static str, fn(&mut ImapClient) -> Result<(), Error>);
 
 /// Every operation that changes something over IMAP, with the text of its deed.
-fn steps() -> Vec<Step> {
+pub(crate) fn steps() -> Vec<Step> {
     vec![
         ("create the mailbox \"box\" on 127.0.0.1", |c| c.create("box")),
         ("subscribe to \"box\" on 127.0.0.1", |c| c.subscribe("box")),
@@ -423,7 +423,7 @@ fn each_act_says_how_it_is_taken_back() {
     assert_eq!(Act::Move { to: "b".into() }.reversal("a"), Reversal::RemoveResult);
     assert_eq!(Act::MarkSeen.reversal("a"), Reversal::RestorePrevious);
     let rights = Act::SetRights { identifier: "fred".into(), rights: Some("+l".into()) };
-    for act in [rights, Act::SetMetadata { entry: "/private/comment".into() }] {
+    for act in [rights, Act::SetMetadata { entry: "/private/comment".into(), value: None }] {
         assert_eq!(act.reversal("a"), Reversal::RestorePrevious);
         assert!(act.is_repeatable(), "{act:?}");
     }

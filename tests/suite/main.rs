@@ -53,6 +53,10 @@ mod hostile;
 #[cfg(feature = "sandbox")]
 mod identity;
 #[cfg(feature = "host")]
+mod journal;
+#[cfg(feature = "cli")]
+mod journal_command;
+#[cfg(feature = "host")]
 mod language;
 #[cfg(feature = "host")]
 mod letter_sets;
