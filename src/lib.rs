@@ -16,10 +16,11 @@
 //! - `api`: the functions that scripts call, in one catalog.
 //! - `repl`: the prompt and transcripts.
 //! - `sandbox`: a mail server inside this process.
+//! - `state`: the state database: the journal of changes, and undoing them.
 //! - `command`: the `postoffice` command.
 //!
-//! `sandbox` needs the feature of that name; `lisp`, `host`, `api` and `repl` need `host`;
-//! `command` needs `cli`. Without default features, the crate is the protocol cores and the mail
+//! `sandbox` needs the feature of that name; `lisp`, `host`, `api`, `repl` and `state` need
+//! `host`; `command` needs `cli`. Without default features, the crate is the protocol cores and the mail
 //! clients.
 //!
 //! # A host with the whole interface
@@ -57,4 +58,6 @@ pub mod repl;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod shown;
+#[cfg(feature = "host")]
+pub mod state;
 pub mod transport;

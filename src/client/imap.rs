@@ -14,6 +14,7 @@ use super::read_ahead::ReadAhead;
 use super::returning::Saved;
 use super::spool::{Keeping, LARGE};
 use super::told::{Warning, WarningKind};
+use super::unseen::Unseen;
 use super::waiting::RENEWAL;
 use crate::proto::imap::sequence::{Bound, Members};
 use crate::proto::imap::{Capabilities, Command, Messages, SelectedMailbox, SequenceSet, Session};
@@ -44,6 +45,7 @@ pub struct ImapClient {
     /// The epoch when the last operation began.
     pub(super) epoch_of_operation: (u64, u64),
     pub(super) saved: Saved,
+    pub(super) unseen: Unseen,
     /// Where letters go that would be removed.
     pub(super) quarantine: Option<String>,
     /// How long one IDLE lasts.
@@ -68,6 +70,7 @@ impl ImapClient {
             read_ahead: ReadAhead::default(),
             epoch_of_operation: (0, 0),
             saved: Saved::default(),
+            unseen: Unseen::default(),
             quarantine: None,
             idle_renewal: RENEWAL,
         }

@@ -52,7 +52,7 @@ mod preparing;
 mod quarantine;
 mod quota;
 mod read_ahead;
-mod reconnecting;
+pub(crate) mod reconnecting;
 mod returning;
 mod rights;
 mod running;
@@ -60,6 +60,7 @@ pub mod smtp;
 pub(crate) mod spool;
 mod told;
 mod transfer;
+mod unseen;
 mod waiting;
 mod within;
 

@@ -1,5 +1,5 @@
-//! What a witness wants to know before a change: the letters that it affects, their flags, and what
-//! tells them again elsewhere.
+//! What a witness wants to know before a change: the letters that it affects, their flags, what
+//! tells them again elsewhere, and what the change replaces.
 //!
 //! The client asks the server just before it submits the command. Nothing is asked if the
 //! witness wants nothing. Another client may change the mailbox between the question and the change;
@@ -8,24 +8,40 @@
 use super::error::Error;
 use super::fetched::Fetched;
 use super::imap::ImapClient;
+use super::reconnecting::same_name;
 use super::told::StatusValue;
 use crate::proto::deed::{Act, Deed, Letters, Purpose};
 use crate::proto::imap::{Command, FetchItems, Flag, MessageId, Messages, SearchKey};
-use crate::proto::witness::{Facts, LetterFacts, Wanted};
+use crate::proto::witness::{Facts, LetterFacts, Previous, Wanted};
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 impl ImapClient {
-    /// Asks the server for what the witness wants to know about the command's letters.
+    /// Asks the server for what the witness wants to know before the command.
     pub(super) fn facts(&mut self, command: &Command) -> Result<Option<Facts>, Error> {
         let Some((deed, wanted)) = self.connection().wanted(command) else { return Ok(None) };
         if wanted.is_nothing() {
             return Ok(None);
         }
+        let mut facts = if wanted.of_letters() { self.letters_of(&deed, wanted)? } else { None };
+        if wanted.previous {
+            facts.get_or_insert_default().previous = self.previous(&deed)?;
+        }
+        Ok(facts)
+    }
+
+    fn letters_of(&mut self, deed: &Deed, wanted: Wanted) -> Result<Option<Facts>, Error> {
+        if let Letters::Messages(messages) = &deed.letters
+            && deed.act == Act::MarkSeen
+            && !wanted.identity
+            && let Some(facts) = self.unseen_of(messages)?
+        {
+            return Ok(Some(facts));
+        }
         let messages = match &deed.letters {
             Letters::Messages(messages) => messages.clone(),
             Letters::Marked => Messages::uids(self.uid_search(&SearchKey::Deleted)?),
-            Letters::None | Letters::Numbers(_) => return self.letters_in(&deed),
+            Letters::None | Letters::Numbers(_) => return self.letters_in(deed),
         };
         let letters = self.fetch_all(&messages, &items(&deed.act, wanted)?)?;
         let letters: Vec<LetterFacts> = letters
@@ -33,7 +49,7 @@ impl ImapClient {
             .filter(|letter| is_affected(&deed.act, letter))
             .map(|letter| facts_of(letter, wanted))
             .collect();
-        Ok(Some(Facts { count: letters.len() as u64, letters }))
+        Ok(Some(Facts { count: letters.len() as u64, letters, previous: Previous::Unknown }))
     }
 
     /// Asks the witness about all commands of an operation before the first is sent, so that none is
@@ -64,7 +80,7 @@ impl ImapClient {
         }
         let Some((deed, _)) = self.connection().wanted(command) else { return Ok(()) };
         let count = from.uids_of(messages)?.members(0).count();
-        let facts = Some(Facts { count, letters: Vec::new() });
+        let facts = Some(Facts { count, ..Facts::default() });
         Ok(self.connection().foresee(&[Deed { facts, ..deed }])?)
     }
 
@@ -108,14 +124,84 @@ impl ImapClient {
         else {
             return Ok(None);
         };
-        let told = match self.status(mailbox, &["MESSAGES".to_owned()]) {
-            Err(Error::Refused { .. }) => return Ok(None),
+        let [count] = self.numbers_of(mailbox, ["MESSAGES"])?;
+        Ok(count.map(|count| Facts { count, ..Facts::default() }))
+    }
+
+    /// Numbers that STATUS says; `None` for those that the server does not say.
+    fn numbers_of<const N: usize>(
+        &mut self,
+        mailbox: &str,
+        items: [&str; N],
+    ) -> Result<[Option<u64>; N], Error> {
+        let told = match self.status(mailbox, &items.map(str::to_owned)) {
+            Err(Error::Refused { .. }) => Vec::new(),
             told => told?,
         };
-        Ok(told.into_iter().find_map(|(_, value)| match value {
-            StatusValue::Number(count) => Some(Facts { count, letters: Vec::new() }),
-            _ => None,
+        Ok(items.map(|item| {
+            told.iter().find_map(|(name, value)| match value {
+                StatusValue::Number(number) if name == item => Some(*number),
+                _ => None,
+            })
         }))
+    }
+
+    /// What there is now of what a change replaces.
+    ///
+    /// # Errors
+    /// Those of the commands that ask.
+    pub(crate) fn previous(&mut self, deed: &Deed) -> Result<Previous, Error> {
+        let mailbox = deed.mailbox.as_deref().unwrap_or_default();
+        let found = match &deed.act {
+            Act::CreateMailbox => return self.missing(mailbox).map(Previous::Missing),
+            Act::Append { .. } => return self.next_of(mailbox),
+            Act::Copy { to } | Act::Move { to } => return self.next_of(to),
+            Act::Subscribe | Act::Unsubscribe => {
+                // LSUB takes `*` and `%` as patterns, so the answer is compared.
+                let listed = self.list_subscribed("", mailbox)?;
+                Ok(listed.iter().any(|one| same_name(&one.name, mailbox)).then(String::new))
+            }
+            Act::SetRights { identifier, .. } => self.rights(mailbox).map(|rights| {
+                rights.into_iter().find(|(who, _)| who == identifier).map(|(_, rights)| rights)
+            }),
+            Act::SetMetadata { entry, .. } => {
+                let entries = self.metadata(mailbox, std::slice::from_ref(entry), false);
+                let is_entry = |(name, _): &(String, String)| name.eq_ignore_ascii_case(entry);
+                entries.map(|found| found.into_iter().find(is_entry).map(|(_, value)| value))
+            }
+            _ => return Ok(Previous::Unknown),
+        };
+        match found {
+            Ok(Some(value)) => Ok(Previous::Value(value)),
+            Ok(None) => Ok(Previous::Absent),
+            Err(Error::Refused { .. } | Error::Unsupported(_)) => Ok(Previous::Unknown),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn next_of(&mut self, mailbox: &str) -> Result<Previous, Error> {
+        let number = |number: Option<u64>| number.and_then(|number| u32::try_from(number).ok());
+        let [uid_validity, uid_next] = self.numbers_of(mailbox, ["UIDVALIDITY", "UIDNEXT"])?;
+        Ok(match (number(uid_validity), number(uid_next)) {
+            (Some(uid_validity), Some(uid_next)) => Previous::Next { uid_validity, uid_next },
+            _ => Previous::Unknown,
+        })
+    }
+
+    /// Those of a mailbox and the ones above it that do not exist.
+    fn missing(&mut self, mailbox: &str) -> Result<Vec<String>, Error> {
+        let separator = self.separator()?.filter(|separator| !separator.is_empty());
+        let above = separator.into_iter().flat_map(|separator| mailbox.match_indices(separator));
+        let ends: Vec<usize> = above.map(|(end, _)| end).chain([mailbox.len()]).collect();
+        let mut missing = Vec::new();
+        for name in ends.into_iter().map(|end| &mailbox[..end]).filter(|name| !name.is_empty()) {
+            // Below a mailbox that does not exist none does.
+            if !missing.is_empty() || !self.exists(name)? {
+                missing.push(name.to_owned());
+            }
+        }
+        missing.dedup();
+        Ok(missing)
     }
 }
 

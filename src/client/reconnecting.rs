@@ -248,7 +248,11 @@ impl ImapClient {
         }
     }
 
-    fn exists(&mut self, mailbox: &str) -> Result<bool, Error> {
+    /// Returns whether LIST names a mailbox.
+    ///
+    /// # Errors
+    /// Those of LIST.
+    pub fn exists(&mut self, mailbox: &str) -> Result<bool, Error> {
         // LIST takes `*` and `%` as patterns, so the answer is compared.
         Ok(self.list("", mailbox)?.iter().any(|listed| same_name(&listed.name, mailbox)))
     }
@@ -349,7 +353,7 @@ pub fn described(deed: &Deed) -> String {
 }
 
 /// Whether two names mean one mailbox. INBOX is the same in any case (RFC 9051 5.1).
-fn same_name(one: &str, other: &str) -> bool {
+pub(crate) fn same_name(one: &str, other: &str) -> bool {
     one == other || [one, other].iter().all(|name| name.eq_ignore_ascii_case("INBOX"))
 }
 

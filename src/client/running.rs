@@ -58,6 +58,11 @@ impl ImapClient {
 
     fn send_now(&mut self, command: Command) -> Result<Handle, Error> {
         let facts = self.facts(&command)?;
+        match (command.verb(), &facts) {
+            (Verb::Fetch, Some(facts)) => self.unseen.mark(facts),
+            (Verb::Store, _) => self.unseen.forget(),
+            _ => {}
+        }
         self.make_way(&command)?;
         if self.connection().session().in_flight() == 0 {
             self.hear_news()?;

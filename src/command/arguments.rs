@@ -133,12 +133,36 @@ pub struct Global {
     /// POP
     #[arg(long, global = true, value_name = "MAILBOX", help_heading = "Limits on changes")]
     pub quarantine: Option<String>,
+    /// Do not write a journal of what run, eval and the prompt change; journal and undo know nothing
+    /// of it then
+    #[arg(long, global = true)]
+    pub no_journal: bool,
+    /// When a change in the journal counts as written: normal, when the system has it, so that a
+    /// power cut may lose the last second; full, when the disk has it
+    #[arg(long, global = true, value_name = "WHEN", value_parser = ["normal", "full"])]
+    pub journal_sync: Option<String>,
     /// Do not show the progress of long operations
     #[arg(long, short, global = true)]
     pub quiet: bool,
     /// Mark this process as the one that --untrusted started
     #[arg(long, global = true, hide = true)]
     pub confined: bool,
+}
+
+impl Global {
+    /// Whether a change in the journal must be on the disk before it is made.
+    pub(super) fn journal_sync_full(&self) -> bool {
+        self.journal_sync.as_deref() == Some("full")
+    }
+}
+
+/// Where the accounts of a run are defined.
+#[derive(Debug, Clone, Args)]
+pub struct AccountOptions {
+    /// Load FILE, which defines the accounts with define-account, instead of
+    /// ~/.config/postoffice/init.scm; the password of an account that is not defined is asked for
+    #[arg(long, value_name = "FILE")]
+    pub load: Option<PathBuf>,
 }
 
 /// What an untrusted script may reach, and how much memory it may use.
@@ -224,6 +248,27 @@ pub enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Show what run, eval and the prompt have changed: the latest runs, or the steps of one
+    #[command(args_conflicts_with_subcommands = true)]
+    Journal {
+        /// The run, by its number
+        run: Option<i64>,
+        /// What to do instead.
+        #[command(subcommand)]
+        command: Option<JournalCommand>,
+    },
+    /// Take back what a run has changed, as far as that is possible; exit code 1 if some of it is not
+    Undo {
+        /// The run, by its number in the journal; by default the last that changed something, which
+        /// may be an undo
+        run: Option<i64>,
+        /// Only say what would be taken back
+        #[arg(long)]
+        dry_run: bool,
+        /// The accounts.
+        #[command(flatten)]
+        accounts: AccountOptions,
+    },
     /// Replay transcripts and compare every reply; exit code 1 if one differs
     Replay(ReplayOptions),
     /// Run a sandbox mail server on this machine until Ctrl-C
@@ -240,6 +285,20 @@ pub enum Command {
         /// Print a manual page instead of Markdown
         #[arg(long)]
         man: bool,
+    },
+}
+
+/// The subcommands of `postoffice journal`.
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Ask the servers about the steps of a run that are in doubt, because the process or the
+    /// connection ended before the answer; exit code 1 if they cannot tell
+    Check {
+        /// The run, by its number; by default the last with a step in doubt
+        run: Option<i64>,
+        /// The accounts.
+        #[command(flatten)]
+        accounts: AccountOptions,
     },
 }
 

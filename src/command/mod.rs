@@ -6,7 +6,7 @@
 //!
 //! | file | subcommand or part |
 //! |---|---|
-//! | `prompt`, `running`, `checking`, `replaying`, `sandboxing`, `demo`, `documents` | the subcommands |
+//! | `prompt`, `running`, `checking`, `replaying`, `journal`, `sandboxing`, `demo`, `documents` | the subcommands |
 //! | [`arguments`] | the command line, by clap |
 //! | `setup`, `init` | options to connections and sandbox; the user's init.scm |
 //! | `confinement` | the process and the limits of an untrusted script |
@@ -22,6 +22,7 @@ mod documents;
 mod environment;
 mod init;
 mod interrupt;
+mod journal;
 pub mod output;
 mod progress;
 mod prompt;
@@ -34,7 +35,7 @@ pub use environment::SandboxEnvironment;
 pub use replaying::replay_text;
 
 use crate::host::report_only_uncaught_panics;
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, JournalCommand};
 use running::Way;
 
 /// Carries out a command line and returns the exit code.
@@ -64,6 +65,13 @@ pub fn carry_out(arguments: Arguments) -> Result<i32, String> {
             &expression,
         ),
         Some(Command::Check { files }) => checking::check(&files),
+        Some(Command::Journal { run, command: None }) => journal::journal(run),
+        Some(Command::Journal {
+            command: Some(JournalCommand::Check { run, accounts }), ..
+        }) => journal::check(&global, &accounts, run),
+        Some(Command::Undo { run, dry_run, accounts }) => {
+            journal::undo(&global, &accounts, run, dry_run)
+        }
         Some(Command::Replay(options)) => replaying::replay_files(&global, &options),
         Some(Command::Sandbox(options)) => sandboxing::sandbox(&global, &options),
         Some(Command::Demo) => demo::demo(&global),

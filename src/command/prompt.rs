@@ -4,6 +4,7 @@ use super::arguments::Global;
 use super::asking;
 use super::init::load_if_there;
 use super::interrupt::CtrlC;
+use super::journal::Journaled;
 use super::output::print;
 use super::progress::on_terminal;
 use super::setup::{setup_for, trace_to_stderr};
@@ -12,6 +13,7 @@ use crate::repl::Session;
 use crate::repl::assistant::{Assistant, Facts, OfConnection};
 use crate::repl::editor::{self, AskHidden, Options, Surroundings};
 use crate::repl::history;
+use crate::state::NewRun;
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -27,13 +29,16 @@ pub(super) fn prompt(global: &Global, init: bool) -> Result<i32, String> {
     setup.connector.trace = Some(trace_to_stderr());
     setup.connector.trace_switch = Some(tracing.clone());
     setup.ask_secret = asking::at_terminal();
+    let journaled = Journaled::begin(global, &mut setup, NewRun::of("prompt"), true);
     let mut session = Session::streaming(Vec::new(), Box::new(print));
     let progress = on_terminal(global.quiet);
     let state = attach_showing(session.host(), &setup, &progress);
+    journaled.attach(session.host());
     let ctrl_c = CtrlC::listen()?;
     ctrl_c.watch(session.host());
     if init && let Some(code) = load_if_there(session.host()) {
         state.close_all();
+        journaled.finish(code);
         return Ok(code);
     }
     let mut surroundings = Here { setup, progress, state, ctrl_c, tracing, init };
@@ -47,6 +52,7 @@ pub(super) fn prompt(global: &Global, init: bool) -> Result<i32, String> {
     }
     let code = editor::run(&mut session, &options, &mut surroundings);
     surroundings.state.close_all();
+    journaled.finish(code.as_ref().copied().unwrap_or(1));
     code
 }
 

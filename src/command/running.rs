@@ -5,20 +5,25 @@ use super::asking;
 use super::confinement::{STOPPED, too_long};
 use super::init::{self, source_of};
 use super::interrupt::{CtrlC, INTERRUPTED};
+use super::journal::Journaled;
 use super::output::{complain, print, print_error};
 use super::progress::on_terminal;
 use super::setup::setup_for;
 use crate::api::attach_showing;
 use crate::api::json::json;
 use crate::condition::Condition;
-use crate::host::{Host, Options, Report, TimeLimit, Value};
+use crate::host::{Host, Options, Report, TimeLimit, Value, without_secrets};
 use crate::lisp::printer;
 use crate::repl::display::warning_text;
 use crate::repl::evaluate_forms;
+use crate::state::NewRun;
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+/// The longest part of an expression that the journal shows, in characters.
+const LONGEST_TITLE: usize = 200;
 
 /// How to run a program.
 pub(super) struct Way {
@@ -47,7 +52,9 @@ pub(super) fn run(
     };
     let name = if file == "-" { "standard input" } else { file };
     let mut failed = None;
-    let code = evaluate(global, way, arguments, |host| {
+    let script = Some(name.to_owned());
+    let journaled = NewRun { script, arguments: arguments.clone(), ..NewRun::of("run") };
+    let code = evaluate(global, way, arguments, journaled, |host| {
         let value = host.evaluate_file(&source, name)?;
         failed = if way.as_json { print_json(host, &value).err() } else { None };
         Ok(())
@@ -57,7 +64,9 @@ pub(super) fn run(
 
 pub(super) fn eval(global: &Global, way: &Way, expression: &str) -> Result<i32, String> {
     let mut failed = None;
-    let code = evaluate(global, way, Vec::new(), |host| {
+    let script = Some(without_secrets(expression).chars().take(LONGEST_TITLE).collect());
+    let journaled = NewRun { script, ..NewRun::of("eval") };
+    let code = evaluate(global, way, Vec::new(), journaled, |host| {
         evaluate_forms(host, expression, "expression", |host, value, more| {
             let printed = if !way.as_json {
                 print_value(host, &printer::readably(&host.datum(value)))
@@ -89,6 +98,7 @@ fn evaluate(
     global: &Global,
     way: &Way,
     arguments: Vec<String>,
+    journaled: NewRun,
     program: impl FnOnce(&mut Host) -> Result<(), Report>,
 ) -> Result<i32, String> {
     let (confinement, seconds) = (&way.confinement, way.seconds);
@@ -98,6 +108,7 @@ fn evaluate(
     // Never prompt for untrusted scripts or JSON output.
     setup.ask_secret =
         if confinement.untrusted || way.as_json { None } else { asking::at_terminal() };
+    let journaled = Journaled::begin(global, &mut setup, journaled, !confinement.untrusted);
     let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));
     let options = Options {
         arguments,
@@ -108,6 +119,7 @@ fn evaluate(
     };
     let mut host = Host::new(options);
     let state = attach_showing(&mut host, &setup, &on_terminal(global.quiet));
+    journaled.attach(&host);
     let ctrl_c = CtrlC::listen()?;
     ctrl_c.watch(&host);
     let Ok(limit) = confinement
@@ -123,6 +135,7 @@ fn evaluate(
     if result.is_ok() && ctrl_c.pressed.load(Ordering::SeqCst) {
         complain("Interrupted");
         state.close_all();
+        journaled.finish(INTERRUPTED);
         return Ok(INTERRUPTED);
     }
     let code = match result.and_then(|()| program(&mut host)) {
@@ -138,6 +151,7 @@ fn evaluate(
         Err(report) => report_failure(&report),
     };
     state.close_all();
+    journaled.finish(code);
     // The process ends here. Freeing the values of a big result one by one would take as long as
     // reading it took.
     std::mem::forget(host);

@@ -48,6 +48,8 @@ pub enum Act {
     SetMetadata {
         /// The entry's name.
         entry: String,
+        /// Its value; `None` if it is removed.
+        value: Option<String>,
     },
     /// IMAP's APPEND adds a letter.
     Append {
@@ -55,6 +57,8 @@ pub enum Act {
         bytes: u64,
         /// Its flags.
         flags: Vec<Flag>,
+        /// Its Message-ID, if it has one and the letter was at hand when the command was built.
+        message_id: Option<String>,
     },
     /// IMAP's APPEND adds several letters (MULTIAPPEND, RFC 3502), all or none.
     AppendMany {
@@ -277,7 +281,9 @@ pub struct Deed {
     pub uid_validity: Option<u32>,
     /// The letters.
     pub letters: Letters,
-    /// What the server said about the letters before, as far as the witness wanted it.
+    /// Whether the server says where it stores letters (UIDPLUS, RFC 4315).
+    pub has_uidplus: bool,
+    /// What the server said before, as far as the witness wanted it.
     pub facts: Option<Facts>,
     /// The larger change that it is a step of, if it is one.
     pub purpose: Option<Purpose>,
@@ -308,6 +314,7 @@ impl Deed {
             mailbox: change.mailbox,
             uid_validity: None,
             letters: change.letters,
+            has_uidplus: false,
             facts: None,
             purpose: None,
         }
@@ -333,7 +340,7 @@ impl fmt::Display for Deed {
             Act::Subscribe => "subscribe to".to_owned(),
             Act::Unsubscribe => "unsubscribe from".to_owned(),
             Act::SetRights { identifier, .. } => format!("set rights of {identifier:?} to"),
-            Act::SetMetadata { entry } => format!("set metadata {entry} of"),
+            Act::SetMetadata { entry, .. } => format!("set metadata {entry} of"),
             Act::Append { bytes, .. } => format!("append a letter of {bytes} bytes to"),
             Act::AppendMany { sizes } => format!("append {} letters to", sizes.len()),
             Act::Replace { to, bytes } => {

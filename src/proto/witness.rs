@@ -62,18 +62,27 @@ pub struct Wanted {
     pub flags: bool,
     /// What tells a letter again elsewhere: size, internal date, Message-ID.
     pub identity: bool,
+    /// What there was before a change that replaces something, or where letters will be stored; see
+    /// [`Previous`].
+    pub previous: bool,
 }
 
 impl Wanted {
     /// Nothing.
-    pub const NOTHING: Wanted = Wanted { letters: false, flags: false, identity: false };
+    pub const NOTHING: Wanted =
+        Wanted { letters: false, flags: false, identity: false, previous: false };
 
     /// All there is.
-    pub const ALL: Wanted = Wanted { letters: true, flags: true, identity: true };
+    pub const ALL: Wanted = Wanted { letters: true, flags: true, identity: true, previous: true };
 
     /// Returns whether nothing is wanted.
     pub fn is_nothing(self) -> bool {
         self == Wanted::NOTHING
+    }
+
+    /// Returns whether anything about letters is wanted.
+    pub fn of_letters(self) -> bool {
+        self.letters | self.flags | self.identity
     }
 
     /// What either wants.
@@ -83,6 +92,7 @@ impl Wanted {
             letters: self.letters | other.letters,
             flags: self.flags | other.flags,
             identity: self.identity | other.identity,
+            previous: self.previous | other.previous,
         }
     }
 }
@@ -95,6 +105,32 @@ pub struct Facts {
     pub count: u64,
     /// These letters, unless only the count is known: the letters of a mailbox that is deleted.
     pub letters: Vec<LetterFacts>,
+    /// What there was before, if it was wanted.
+    pub previous: Previous,
+}
+
+/// What there was before a change, besides letters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Previous {
+    /// Nobody asked, or the server did not say.
+    #[default]
+    Unknown,
+    /// Nothing: no rights, no metadata entry, no subscription.
+    Absent,
+    /// The rights or the value of the metadata entry; empty for a subscription.
+    Value(String),
+    /// Of a mailbox that is created and the mailboxes above it, those that did not exist; the
+    /// uppermost first.
+    Missing(Vec<String>),
+    /// The mailbox where an APPEND, a COPY or a MOVE stores letters: they get UIDs from `uid_next`
+    /// on.
+    Next {
+        /// Its UIDVALIDITY.
+        uid_validity: u32,
+        /// Its UIDNEXT.
+        uid_next: u32,
+    },
 }
 
 impl Facts {
@@ -102,7 +138,7 @@ impl Facts {
     pub fn of(uids: impl IntoIterator<Item = u32>) -> Self {
         let of_uid = |uid| LetterFacts { uid, ..LetterFacts::default() };
         let letters: Vec<LetterFacts> = uids.into_iter().map(of_uid).collect();
-        Facts { count: letters.len() as u64, letters }
+        Facts { count: letters.len() as u64, letters, previous: Previous::Unknown }
     }
 }
 

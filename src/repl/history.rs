@@ -7,13 +7,22 @@ use std::path::{Path, PathBuf};
 /// The number of inputs that are kept.
 pub const KEPT: usize = 2_000;
 
-/// Returns the file of the history: `$XDG_STATE_HOME/postoffice/history`, by default below
-/// `~/.local/state`; `None` if there is no home folder.
+/// Returns the file of the history, in the [`folder`].
 pub fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    Some(folder(variable)?.join("history"))
+}
+
+/// Returns the folder for what outlives a session: `$POSTOFFICE_STATE`, or
+/// `$XDG_STATE_HOME/postoffice`, by default below `~/.local/state`; `None` if there is no home
+/// folder.
+pub fn folder(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    if let Some(folder) = absolute("POSTOFFICE_STATE") {
+        return Some(folder);
+    }
     let home = || absolute("HOME").map(|home| home.join(".local/state"));
     let state = absolute("XDG_STATE_HOME").or_else(home).or_else(|| absolute("LOCALAPPDATA"))?;
-    Some(state.join("postoffice").join("history"))
+    Some(state.join("postoffice"))
 }
 
 /// Returns the input as it is kept: every password or other secret is replaced by `#<secret>`,
@@ -80,6 +89,10 @@ mod tests {
         assert_eq!(
             path_with(&[("XDG_STATE_HOME", "relative"), ("HOME", "/h")]),
             Some("/h/.local/state/postoffice/history".into())
+        );
+        assert_eq!(
+            path_with(&[("POSTOFFICE_STATE", "/p"), ("HOME", "/h")]),
+            Some("/p/history".into())
         );
         assert_eq!(path_with(&[("HOME", "")]), None);
     }

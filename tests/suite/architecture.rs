@@ -26,13 +26,14 @@ const OUTSIDE: [&str; 8] = [
 const PURE: [&str; 6] = ["proto", "guard", "mime", "lisp", "shown", "condition"];
 
 /// What other parts may use of [`OUTSIDE`]. `command` may use everything.
-const TOUCHES: [(&str, &[&str]); 7] = [
+const TOUCHES: [(&str, &[&str]); 8] = [
     ("policy", &["std::net", "std::fs", "std::env"]),
     ("transport", &["std::net", "std::fs", "std::thread", "std::time", "native_tls"]),
     ("client", &["std::net", "std::time"]),
     ("host", &["std::fs", "std::thread", "std::time", "std::env", "steel"]),
     ("api", &["std::fs", "std::process", "std::thread", "std::time", "std::env"]),
     ("repl", &["std::fs", "std::time", "std::env"]),
+    ("state", &["std::fs", "std::process", "std::time"]),
     ("sandbox", &["std::net", "std::fs", "std::process", "std::thread", "std::time", "native_tls"]),
 ];
 

@@ -18,6 +18,7 @@ fn command(arguments: &[&str]) -> Command {
         .stdin(Stdio::null());
     // Do not read the init.scm of the user who runs the tests.
     command.env("XDG_CONFIG_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-such-folder"));
+    command.env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state-of-command"));
     command
 }
 

@@ -40,11 +40,11 @@ impl Witness for Notes {
     }
 }
 
-fn watched(witness: Arc<dyn Witness>) -> Connector {
+pub(crate) fn watched(witness: Arc<dyn Witness>) -> Connector {
     Connector { witness, ..Connector::default() }
 }
 
-fn imap(server: &Server, connector: &Connector) -> ImapClient {
+pub(crate) fn imap(server: &Server, connector: &Connector) -> ImapClient {
     ImapClient::connect(connector, "127.0.0.1", &server.credentials(), &server.options()).unwrap()
 }
 
@@ -59,10 +59,10 @@ fn one(uid: bool) -> Messages {
 
 const LETTER: &[u8] = b"Subject: x\r\n\r\nx\r\n";
 
-type Step = (&'static str, fn(&mut ImapClient) -> Result<(), Error>);
+pub(crate) type Step = (&'static str, fn(&mut ImapClient) -> Result<(), Error>);
 
 /// Every operation that changes something over IMAP, with the text of its deed.
-fn steps() -> Vec<Step> {
+pub(crate) fn steps() -> Vec<Step> {
     vec![
         ("create the mailbox \"box\" on 127.0.0.1", |c| c.create("box")),
         ("subscribe to \"box\" on 127.0.0.1", |c| c.subscribe("box")),
@@ -227,6 +227,41 @@ fn a_witness_learns_of_the_letters_before_and_of_the_copies_after() {
     }
     client.delete("box").unwrap();
     assert_eq!(*curious.0.lock().unwrap(), [format!("{} 4: ", server.user), "Done ".to_owned()]);
+}
+
+/// A witness that wants the letters of each change.
+#[derive(Debug)]
+struct Counting;
+
+impl Witness for Counting {
+    fn wants(&self, _: &Deed) -> Wanted {
+        let mut wanted = Wanted::NOTHING;
+        wanted.letters = true;
+        wanted
+    }
+
+    fn before(&self, _: &Deed) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn after(&self, _: &Deed, _: Ending, _: Option<&CopiedUids>) {}
+}
+
+#[test]
+fn reading_letter_after_letter_asks_once_which_are_unseen() {
+    let server = Server::sandbox(empty());
+    for at in 1..=5 {
+        let letter = format!("Subject: {at}\r\n\r\nx\r\n");
+        server.store().deliver(&server.user, "INBOX", letter.as_bytes()).unwrap();
+    }
+    let mut client = imap(&server, &watched(Arc::new(Counting)));
+    client.select("INBOX", false).unwrap();
+    for number in [1, 2, 3, 2] {
+        let message = Messages::numbers([number]);
+        client.fetch(&message, &"body[]".parse().unwrap(), &mut |_| Ok(())).unwrap();
+    }
+    let searches = server.received().into_iter().filter(|command| command.contains("SEARCH"));
+    assert_eq!(searches.count(), 2, "by number and by UID");
 }
 
 #[test]
@@ -447,7 +482,7 @@ fn each_act_says_how_it_is_taken_back() {
     assert_eq!(Act::Move { to: "b".into() }.reversal("a"), Reversal::RemoveResult);
     assert_eq!(Act::MarkSeen.reversal("a"), Reversal::RestorePrevious);
     let rights = Act::SetRights { identifier: "fred".into(), rights: Some("+l".into()) };
-    for act in [rights, Act::SetMetadata { entry: "/private/comment".into() }] {
+    for act in [rights, Act::SetMetadata { entry: "/private/comment".into(), value: None }] {
         assert_eq!(act.reversal("a"), Reversal::RestorePrevious);
         assert!(act.is_repeatable(), "{act:?}");
     }

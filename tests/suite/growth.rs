@@ -159,7 +159,10 @@ type Figures = [i64; 4];
 /// Runs the command. `POSTOFFICE_BUILD` names another build of it.
 fn command() -> Command {
     let built = env!("CARGO_BIN_EXE_postoffice");
-    Command::new(std::env::var_os("POSTOFFICE_BUILD").unwrap_or_else(|| built.into()))
+    let build = std::env::var_os("POSTOFFICE_BUILD").unwrap_or_else(|| built.into());
+    let mut command = Command::new(build);
+    command.env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+    command
 }
 
 /// Runs the command with an input and returns the figures that it prints in lines that begin with

@@ -59,6 +59,10 @@ mod identity;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod jobs;
 #[cfg(feature = "host")]
+mod journal;
+#[cfg(feature = "cli")]
+mod journal_command;
+#[cfg(feature = "host")]
 mod language;
 #[cfg(feature = "host")]
 mod letter_sets;

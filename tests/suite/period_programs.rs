@@ -46,6 +46,7 @@ fn arguments(words: &str, server: &Server, smtp_port: Option<u16>) -> Vec<String
 fn command(arguments: &[String]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     Command::new(env!("CARGO_BIN_EXE_postoffice"))
+        .env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"))
         .args(arguments)
         .current_dir(folder.path())
         // Do not read the init.scm of the user who runs the tests.

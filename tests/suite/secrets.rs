@@ -27,6 +27,7 @@ fn quoted(password: &str) -> String {
 /// Runs the command and returns all its output. Fails if it contains a password of the tests.
 fn output(arguments: &[&str]) -> String {
     let output = Command::new(BINARY)
+        .env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"))
         .args(arguments)
         .env("SECRET", PASSWORD)
         .env("RUST_BACKTRACE", "1")
@@ -495,6 +496,7 @@ fn the_command_writes_no_core_dump() {
         arguments.extend(untrusted.then_some("--untrusted"));
         arguments.push("(princ \"running\") (terpri) (read-line)");
         let mut child = Command::new(BINARY)
+            .env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"))
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

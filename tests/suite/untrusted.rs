@@ -717,6 +717,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_postoffice");
 
 fn outcome(arguments: &[&str]) -> (i32, String, String) {
     let output = Command::new(BINARY)
+        .env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"))
         .args(arguments)
         .env("POSTOFFICE_PASSWORD", TREASURE)
         .env_remove("RUST_BACKTRACE")
@@ -797,6 +798,7 @@ fn time_that_is_taken_without_end_ends_the_script_with_a_word() {
 #[test]
 fn a_wait_that_nobody_ends_is_ended() {
     let mut child = Command::new(BINARY)
+        .env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"))
         .args(["eval", "--untrusted", "--time-limit", "1", "(read-line)"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -855,6 +857,7 @@ fn the_command_hands_on_what_the_script_does() {
     let name = file.to_str().unwrap();
     std::fs::write(&file, "(princ (command-line)) (princ (read-line)) (exit 7)").unwrap();
     let mut child = Command::new(BINARY)
+        .env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"))
         .args(["run", "--untrusted", name, "a", "--b"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

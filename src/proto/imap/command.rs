@@ -388,7 +388,8 @@ impl Command {
     pub fn append(name: &str, flags: &[Flag], date: Option<DateTime>, letter: &[u8]) -> Built {
         let command =
             Command::with(Verb::Append, |to| whole_letter(to.mailbox(name)?, flags, date, letter))?;
-        let act = Act::Append { bytes: letter.len() as u64, flags: flags.to_vec() };
+        let (bytes, message_id) = (letter.len() as u64, message_id(letter));
+        let act = Act::Append { bytes, flags: flags.to_vec(), message_id };
         Ok(command.changing(Change::of(name, act)))
     }
 
@@ -441,7 +442,8 @@ impl Command {
                 Ok(())
             })
         })?;
-        let act = Act::Append { bytes: length, flags: flags.to_vec() };
+        let (flags, message_id) = (flags.to_vec(), message_id(start));
+        let act = Act::Append { bytes: length, flags, message_id };
         Ok(command.changing(Change::of(name, act)))
     }
 
@@ -770,7 +772,8 @@ impl Command {
             Ok(())
         })
         .map(|command| {
-            command.changing(Change::of(name, Act::SetMetadata { entry: entry.to_owned() }))
+            let (entry, value) = (entry.to_owned(), value.map(str::to_owned));
+            command.changing(Change::of(name, Act::SetMetadata { entry, value }))
         })
     }
 
@@ -788,6 +791,21 @@ impl Command {
     pub fn idle() -> Command {
         Command::plain(Verb::Idle).with_effect(Effect::Idle)
     }
+}
+
+/// The Message-ID of a letter, as its header has it.
+fn message_id(letter: &[u8]) -> Option<String> {
+    let mut lines =
+        letter.split(|byte| *byte == b'\n').take_while(|line| !line.trim_ascii().is_empty());
+    let name = b"message-id:";
+    let is_field =
+        |line: &&[u8]| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    let field = lines.find(is_field)?[name.len()..].trim_ascii();
+    // A long one may stand on a line of its own (RFC 5322 2.2.3).
+    let mut folded =
+        || lines.next().filter(|line| line.starts_with(b" ") || line.starts_with(b"\t"));
+    let id = if field.is_empty() { folded()?.trim_ascii() } else { field };
+    (!id.is_empty()).then(|| String::from_utf8_lossy(id).into_owned())
 }
 
 /// Adds the charset, if one is needed, and the keys of a search.

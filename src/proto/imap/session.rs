@@ -792,8 +792,9 @@ impl Protocol for Session {
 
     fn deed(&self, command: &Command) -> Option<Deed> {
         let change = command.change()?;
+        let has_uidplus = self.capabilities().offers("UIDPLUS");
         if change.mailbox.is_some() {
-            return Some(Deed::new(change.clone()));
+            return Some(Deed { has_uidplus, ..Deed::new(change.clone()) });
         }
         let selected = self.selected.as_ref();
         // In a read-only mailbox FETCH sets no flag and CLOSE removes nothing.
@@ -802,7 +803,7 @@ impl Protocol for Session {
         {
             return None;
         }
-        let mut deed = Deed::new(change.clone());
+        let mut deed = Deed { has_uidplus, ..Deed::new(change.clone()) };
         deed.mailbox = selected.map(|selected| selected.name.clone());
         deed.uid_validity = selected.and_then(|selected| selected.uid_validity);
         Some(deed)

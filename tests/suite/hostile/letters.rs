@@ -245,6 +245,7 @@ fn start(
         .args(["-c", &format!("{shell} exec \"$0\" run \"$1\""), env!("CARGO_BIN_EXE_postoffice")])
         .arg(script)
         .env("TMPDIR", folder)
+        .env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

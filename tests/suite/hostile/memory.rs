@@ -56,8 +56,12 @@ pub(super) fn run(source: &str) -> (String, u64) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("script.scm");
     std::fs::write(&file, source.replace("FOLDER", &folder.path().display().to_string())).unwrap();
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_postoffice")).arg("run").arg(&file).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_postoffice"))
+        .env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"))
+        .arg("run")
+        .arg(&file)
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let told = text
         .rsplit_once(' ')

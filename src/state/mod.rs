@@ -1,0 +1,46 @@
+//! The state database, and what stands in it: the journal of the changes that scripts make.
+//!
+//! The journal is a [`Witness`](crate::proto::witness::Witness). It writes each change down before
+//! its first byte is sent, and marks it when its end is known. So a run that was killed at any
+//! instant leaves a journal that names every change, and at most those that were under way are in
+//! doubt.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `database` | the file: where it is, who may read it, its schema, several processes at once |
+//! | `rows` | changes as text: from a [`Deed`](crate::proto::deed::Deed) to columns and back |
+//! | `journal` | the witness: what it asks the server for, and when it writes |
+//! | `runs` | reads runs and their steps; forgets old ones |
+//! | `trail` | where letters and mailboxes are now that later steps have moved |
+//! | `settling` | asks the server about steps in doubt |
+//! | `undoing` | takes the steps of a run back |
+//!
+//! A library user gives the witness to a [`Connector`](crate::transport::Connector):
+//!
+//! ```
+//! use postoffice::state::{Journal, NewRun};
+//! use postoffice::transport::Connector;
+//! use std::sync::Arc;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let journal = Arc::new(Journal::new(folder.path(), NewRun::of("tidy")));
+//! let connector = Connector { witness: journal.clone(), ..Connector::default() };
+//! // … changes over connections of this connector …
+//! journal.finish("done");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod database;
+mod journal;
+mod rows;
+mod runs;
+mod settling;
+mod trail;
+mod undoing;
+
+pub use database::{Database, StateError, Sync};
+pub use journal::{Journal, NewRun};
+pub use rows::{Step, StepState};
+pub use runs::{KEPT_BYTES, KEPT_DAYS, Run};
+pub use settling::{Settled, settle};
+pub use undoing::{Accounts, Undo, Undone, Verdict, lost};

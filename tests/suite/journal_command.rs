@@ -1,0 +1,221 @@
+//! `postoffice journal` and `postoffice undo`: what a user sees, and what a process that was killed
+//! leaves behind.
+
+use crate::journal::snapshot;
+use crate::support::{Server, empty, leaks};
+use postoffice::sandbox::{Account, Options, Seed};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A user: a folder with the configuration, the state and the scripts.
+struct User {
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl User {
+    /// A user whose init.scm defines the account `work` on the server.
+    fn of(server: &Server) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config/postoffice");
+        std::fs::create_dir_all(&config).unwrap();
+        let account = format!(
+            "(define-account work :host \"mail.example.org\" :user \"{}\" :password \"{}\" :tls :none)",
+            server.user, server.password
+        );
+        std::fs::write(config.join("init.scm"), account).unwrap();
+        User { folder, port: server.port }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).unwrap();
+    }
+
+    /// Runs the command. Returns its exit code, `None` if it was killed, and its whole output.
+    fn postoffice(&self, arguments: &[&str], crash: &str) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_postoffice"));
+        let redirect = format!("mail.example.org=127.0.0.1:{}", self.port);
+        command
+            .args(["--connect-to", &redirect])
+            .args(arguments)
+            .current_dir(self.path())
+            .env("XDG_CONFIG_HOME", self.path().join("config"))
+            .env("POSTOFFICE_STATE", self.path().join("state"))
+            .env_remove("RUST_BACKTRACE")
+            .stdin(Stdio::null());
+        if !crash.is_empty() {
+            command.env("POSTOFFICE_JOURNAL_CRASH", crash);
+        }
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        leaks::check(&text);
+        (output.status.code(), text)
+    }
+
+    fn says(&self, arguments: &str) -> String {
+        self.postoffice(&arguments.split(' ').collect::<Vec<_>>(), "").1
+    }
+}
+
+/// The times in a text, made equal.
+fn without_times(text: &str) -> String {
+    let is_time =
+        |word: &str| word.len() == 19 && word.starts_with("20") && word.as_bytes()[13] == b':';
+    let mut text = text.to_owned();
+    let starts: Vec<usize> = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .filter(|at| text.get(*at..at + 19).is_some_and(is_time))
+        .collect();
+    starts.iter().for_each(|at| text.replace_range(at..&(at + 19), "2026-12-01 09:30:00"));
+    text
+}
+
+#[test]
+fn the_readmes_session_is_what_comes() {
+    let readme = include_str!("../../README.md");
+    let section = readme.split("\n## Journal and undo\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let accounts = vec![Account::manual()];
+    let server = Server::sandbox(Options { accounts, seed: Seed::Manual, ..Options::default() });
+    let user = User::of(&server);
+    let mut commands = 0;
+    for block in
+        section.split("\n\n").filter(|block| block.trim_start_matches('\n').starts_with("    "))
+    {
+        let block: String =
+            block.lines().map(|line| format!("{}\n", line.trim_start_matches("    "))).collect();
+        let block = block.trim_start_matches('\n');
+        match block.strip_prefix("$ postoffice ") {
+            None => user.write("tidy.scm", block),
+            Some(typed) => {
+                let (typed, expected) = typed.split_once('\n').unwrap();
+                assert_eq!(without_times(&user.says(typed)), without_times(expected), "{typed}");
+                commands += 1;
+            }
+        }
+    }
+    assert!(commands >= 5, "{commands}");
+}
+
+const SCRIPT: &str = r#"(with-account (mb 'work)
+  (create-mailbox mb "box")
+  (subscribe-mailbox mb "box")
+  (select-mailbox mb "inbox")
+  (append-letter mb "inbox" (format nil "Message-ID: <new@x>~%~%new~%"))
+  (alter-flags mb 1 :add-flags :\\flagged)
+  (move-to-mailbox mb 2 "box")
+  (move-to-mailbox mb 2 "box")
+  (copy-to-mailbox mb 1 "box")
+  (rename-mailbox mb "box" "case"))
+"#;
+
+#[test]
+fn a_run_that_is_killed_at_any_write_can_be_taken_back() {
+    let server = Server::sandbox(empty());
+    let mut client = server.connect();
+    for at in 1..=3 {
+        let letter = format!("Message-ID: <{at}@x>\r\n\r\n{at}\r\n");
+        client.append("INBOX", &[], None, letter.as_bytes()).unwrap();
+    }
+    client.close();
+    let before = snapshot(&server);
+    let mut killed = 0;
+    for side in ["before", "after"] {
+        for write in 1.. {
+            let user = User::of(&server);
+            user.write("tidy.scm", SCRIPT);
+            let crash = format!("{side} {write}");
+            let (code, said) = user.postoffice(&["run", "--init", "tidy.scm"], &crash);
+            killed += usize::from(code.is_none());
+            let journal = user.says("journal 1");
+            let check = user.postoffice(&["journal", "check"], "");
+            assert_eq!(check.0, Some(0), "{crash}: {}\n{journal}", check.1);
+            let undone = user.postoffice(&["undo"], "");
+            assert_eq!(snapshot(&server), before, "{crash}: {journal}\n{}\n{}", check.1, undone.1);
+            if code.is_some() {
+                assert_eq!((code, said.as_str(), undone.0), (Some(0), "", Some(0)));
+                break;
+            }
+            assert!(write < 40, "it never ends");
+        }
+    }
+    assert!(killed >= 18, "{killed}");
+}
+
+#[test]
+fn an_undo_that_is_killed_at_any_write_can_be_begun_again() {
+    let server = Server::sandbox(empty());
+    let mut client = server.connect();
+    for at in 1..=3 {
+        let letter = format!("Message-ID: <{at}@x>\r\n\r\n{at}\r\n");
+        client.append("INBOX", &[], None, letter.as_bytes()).unwrap();
+    }
+    client.close();
+    let before = snapshot(&server);
+    for write in 1.. {
+        let user = User::of(&server);
+        user.write("tidy.scm", SCRIPT);
+        assert_eq!(user.postoffice(&["run", "--init", "tidy.scm"], "").0, Some(0));
+        let (code, _) = user.postoffice(&["undo", "1"], &format!("before {write}"));
+        if code.is_some() {
+            assert!(write > 5, "{write}");
+            break;
+        }
+        let said = [user.says("journal check"), user.says("undo 1")];
+        assert_eq!(snapshot(&server), before, "{write}: {said:#?}");
+    }
+}
+
+#[test]
+fn sandboxes_strangers_and_those_who_want_none_have_no_journal() {
+    let server = Server::sandbox(empty());
+    let user = User::of(&server);
+    let change = "(with-account (mb 'work) (create-mailbox mb \"x\") (delete-mailbox mb \"x\"))";
+    let account = format!(
+        "(define-account work :host \"mail.example.org\" :user \"{}\" :password \"{}\" :tls :none)",
+        server.user, server.password
+    );
+    let whole = format!("{account} {change}");
+    let state = user.path().join("state");
+    for arguments in [
+        vec!["--sandbox", "eval", &whole],
+        vec!["--no-journal", "eval", &whole],
+        vec!["eval", "--untrusted", &whole],
+    ] {
+        let (code, said) = user.postoffice(&arguments, "");
+        assert_eq!(code, Some(0), "{said}");
+        assert!(!state.exists(), "{arguments:?}");
+    }
+    assert_eq!(user.says("journal"), "The journal is empty.\n");
+    assert_eq!(user.says("journal check"), "Nothing is in doubt.\n");
+    assert_eq!(user.says("journal 7"), "postoffice: the journal has no run 7\n");
+    assert_eq!(user.says("undo"), "postoffice: there is no run to undo\n");
+    assert_eq!(user.postoffice(&["eval", &whole], "").0, Some(0));
+    assert!(state.exists());
+    let listed = user.says("journal");
+    assert!(
+        listed.contains(":password #<secret>") && !listed.contains(&server.password),
+        "{listed}"
+    );
+}
+
+#[test]
+fn names_from_servers_and_scripts_cannot_drive_the_terminal() {
+    let server = Server::sandbox(empty());
+    let user = User::of(&server);
+    let script =
+        "(with-account (mb 'work) (create-mailbox mb (format nil \"x~cy\" (code-char 155))))";
+    user.write("evil.scm", script);
+    let (code, said) = user.postoffice(&["run", "--init", "evil.scm", "\u{1b}[2J"], "");
+    assert_eq!(code, Some(0), "{said}");
+    for arguments in ["journal", "journal 1", "undo"] {
+        let said = user.says(arguments);
+        assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+    }
+}
