@@ -79,7 +79,7 @@ impl ImapClient {
         let has_lsub = !is_rev2 || !is_extended; // RFC 9051 appendix E
         let is_plain = !special_use && status.is_empty() && (!subscribed || has_lsub);
         // RFC 3501 6.3.8: an empty pattern asks for the separator. With options it names nothing.
-        if pattern.is_empty() && !(is_plain && !subscribed) {
+        if pattern.is_empty() && (subscribed || !is_plain) {
             return Ok(Vec::new());
         }
         let mut entries = if is_plain && subscribed {

@@ -118,14 +118,17 @@ pub(crate) fn decode(command: &[u8]) -> Option<(String, Own)> {
     words.is_at_end().then_some((tag, own))
 }
 
+/// Makes a command of its letters.
+type Making = Box<dyn FnOnce(Vec<Letter>) -> Own>;
+
 /// Reads an APPEND or REPLACE after its tag: what it is, once it has its letters, and these.
-fn with_letters(words: &mut Words<'_>) -> Option<(Box<dyn FnOnce(Vec<Letter>) -> Own>, Letters)> {
+fn with_letters(words: &mut Words<'_>) -> Option<(Making, Letters)> {
     let mut name = words.atom()?.to_ascii_uppercase();
     let uid = name == "UID";
     if uid {
         name = words.atom()?.to_ascii_uppercase();
     }
-    let own: Box<dyn FnOnce(Vec<Letter>) -> Own> = match name.as_str() {
+    let own: Making = match name.as_str() {
         "APPEND" if !uid => {
             let mailbox = words.text()?;
             Box::new(|letters| Own::Append { mailbox, letters })
