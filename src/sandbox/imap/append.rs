@@ -65,11 +65,7 @@ impl Letters {
     pub(crate) fn decode(words: &mut Words<'_>) -> Letters {
         let mut letters = Vec::new();
         loop {
-            let flags = match words.clone().open() {
-                true => words.list(),
-                false => Some(Vec::new()),
-            };
-            let Some(flags) = flags else { return Letters::Wrong };
+            let Some(flags) = flag_list(words) else { return Letters::Wrong };
             let date = match next(words) {
                 Some(b'"') => words.text(),
                 _ => None,
@@ -96,6 +92,17 @@ impl Letters {
             }
         }
     }
+}
+
+/// Takes a list of flags, if there is one; `None` if it holds anything but atoms.
+fn flag_list(words: &mut Words<'_>) -> Option<Vec<String>> {
+    let mut flags = Vec::new();
+    if words.open() {
+        while !words.close() {
+            flags.push(words.atom()?);
+        }
+    }
+    Some(flags)
 }
 
 /// The first byte of the next word.
