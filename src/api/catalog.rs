@@ -6,9 +6,9 @@
 //! list for untrusted scripts all read this table.
 
 use super::{
-    accessors, accounts, connections, dates, envelope, fetching, help, letter_sets, letters,
-    limits, mailboxes, messages, parts, pipeline, pop, reconnecting, run_program, searching, sets,
-    smtp, tables, unpacking, waiting,
+    accessors, accounts, connections, cursors, dates, envelope, fetching, help, letter_sets,
+    letters, limits, mailboxes, messages, parts, pipeline, pop, reconnecting, run_program,
+    searching, sets, smtp, tables, unpacking, waiting,
 };
 use crate::host::{self, Function, Known, Value};
 
@@ -40,6 +40,7 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Sets of letters", functions: letter_sets::CHOOSING },
     Topic { title: "What a letter knows", functions: letter_sets::READING },
     Topic { title: "Changing letters of a set", functions: letter_sets::CHANGING },
+    Topic { title: "New since last time", functions: cursors::FUNCTIONS },
     Topic { title: "Rules", functions: letter_sets::RULES },
     Topic { title: "Letters for files and programs", functions: letter_sets::HANDING_OVER },
     Topic { title: "Headers and addresses", functions: letters::FUNCTIONS },

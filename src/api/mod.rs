@@ -19,6 +19,7 @@ pub mod catalog;
 mod condstore;
 mod connections;
 mod copying;
+mod cursors;
 mod dates;
 mod envelope;
 pub mod examples;

@@ -10,6 +10,7 @@ use crate::guard::Budget;
 use crate::host::Host;
 use crate::proto::Limits;
 use crate::sandbox::{Options, Sandbox};
+use crate::state::OnDemand;
 use crate::transport::{Connector, Gauge, Meter};
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub struct Setup {
     pub strict: bool,
     /// Limits on what the program may change; all hosts of this setup share the counts.
     pub budget: Arc<Budget>,
+    /// The state database, which holds cursors. By default it ends with the program.
+    pub state: Arc<OnDemand>,
 }
 
 impl Setup {
@@ -72,6 +75,7 @@ pub fn attach_showing(host: &mut Host, setup: &Setup, progress: &Progress) -> Ar
     state.limits = setup.limits.clone();
     state.ask_secret = setup.ask_secret.clone();
     state.strict = setup.strict;
+    state.database = setup.state.clone();
     state.limiter.enter(setup.budget.clone());
     super::register(host, state);
     host.context()

@@ -13,6 +13,7 @@ use crate::host::{self, Call, Context, Host, Value};
 use crate::proto::Limits;
 use crate::proto::witness::{Witness, Witnesses};
 use crate::sandbox::Sandbox;
+use crate::state::OnDemand;
 use crate::transport::{Connector, Interrupt};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -35,6 +36,8 @@ pub struct State {
     pub ask_secret: Option<AskSecret>,
     /// Whether a change by message numbers that may have shifted is refused instead of warned of.
     pub strict: bool,
+    /// What outlives the program: cursors. By default it ends with the program.
+    pub database: Arc<OnDemand>,
     /// Natives registered by the embedding program; worker hosts get them too.
     pub for_workers: Option<Equip>,
     /// What is asked after the limiter.
@@ -70,6 +73,7 @@ impl State {
             ask_secret: None,
             strict: false,
             for_workers: None,
+            database: Arc::default(),
             behind,
             imap: Open::default(),
             pop: Open::default(),
@@ -87,6 +91,7 @@ impl State {
         let mut state = State::new(connector, self.sandbox.clone());
         state.limits = self.limits.clone();
         state.ask_secret = self.ask_secret.clone();
+        state.database = self.database.clone();
         self.limiter.budgets().into_iter().for_each(|budget| state.limiter.enter(budget));
         state
     }

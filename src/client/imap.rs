@@ -16,6 +16,7 @@ use super::spool::{Keeping, LARGE};
 use super::told::{Warning, WarningKind};
 use super::unseen::Unseen;
 use super::waiting::RENEWAL;
+use crate::proto::deed::Account;
 use crate::proto::imap::sequence::{Bound, Members};
 use crate::proto::imap::{Capabilities, Command, Messages, SelectedMailbox, SequenceSet, Session};
 use crate::proto::{EncodeError, Limits};
@@ -144,6 +145,11 @@ impl ImapClient {
     /// The host that was asked for.
     pub fn host(&self) -> &str {
         self.connection.host()
+    }
+
+    /// Who is logged in, and at which port.
+    pub fn account(&self) -> Account {
+        self.connection.account()
     }
 
     /// Whether the stream is encrypted.

@@ -52,6 +52,17 @@ impl ImapClient {
         Ok(Some(Facts { count: letters.len() as u64, letters, previous: Previous::Unknown }))
     }
 
+    /// Asks the server what tells these letters again elsewhere. Sets no `\Seen`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn identities(&mut self, messages: &Messages) -> Result<Vec<LetterFacts>, Error> {
+        let mut wanted = Wanted::NOTHING;
+        wanted.identity = true;
+        let letters = self.fetch_all(messages, &items(&Act::TakeRecent, wanted)?)?;
+        Ok(letters.into_iter().map(|letter| facts_of(letter, wanted)).collect())
+    }
+
     /// Asks the witness about all commands of an operation before the first is sent, so that none is
     /// if a later one would be refused.
     pub(super) fn foresee(&mut self, commands: &[Command]) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! The command line, parsed by clap. The doc comments of options and commands are their help texts.
 
+use super::cursors::CursorsCommand;
 use crate::guard::MailboxPattern;
 use crate::policy::AllowedHost;
 use crate::proto::Limits;
@@ -256,6 +257,12 @@ pub enum Command {
         /// What to do instead.
         #[command(subcommand)]
         command: Option<JournalCommand>,
+    },
+    /// Show the cursors of new-letters: up to which letter of a mailbox scripts have come
+    Cursors {
+        /// What to do instead.
+        #[command(subcommand)]
+        command: Option<CursorsCommand>,
     },
     /// Take back what a run has changed, as far as that is possible; exit code 1 if some of it is not
     Undo {

@@ -84,7 +84,7 @@ impl Witness for NoFolder {
     fn after(&self, _: &Deed, _: Ending, _: Option<&CopiedUids>) {}
 }
 
-fn state_folder() -> Option<PathBuf> {
+pub(super) fn state_folder() -> Option<PathBuf> {
     history::folder(|name| std::env::var(name).ok())
 }
 
@@ -274,7 +274,7 @@ fn end(run: &Run) -> String {
     }
 }
 
-fn time(milliseconds: i64) -> String {
+pub(super) fn time(milliseconds: i64) -> String {
     let Ok(time) = jiff::Timestamp::from_millisecond(milliseconds) else { return "?".to_owned() };
     time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
@@ -314,7 +314,10 @@ fn account(step: &Step) -> String {
 const WIDEST: usize = 100;
 
 /// A table of texts from outside, which are escaped.
-fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+pub(super) fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
     let cell = |text: String| {
         let shown = escape_controls(&text);
         match shown.char_indices().nth(WIDEST) {

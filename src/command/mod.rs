@@ -6,7 +6,7 @@
 //!
 //! | file | subcommand or part |
 //! |---|---|
-//! | `prompt`, `running`, `checking`, `replaying`, `journal`, `sandboxing`, `demo`, `documents` | the subcommands |
+//! | `prompt`, `running`, `checking`, `replaying`, `journal`, `cursors`, `sandboxing`, `demo`, `documents` | the subcommands |
 //! | [`arguments`] | the command line, by clap |
 //! | `setup`, `init` | options to connections and sandbox; the user's init.scm |
 //! | `confinement` | the process and the limits of an untrusted script |
@@ -17,6 +17,7 @@ pub mod arguments;
 mod asking;
 mod checking;
 mod confinement;
+mod cursors;
 mod demo;
 mod documents;
 mod environment;
@@ -65,6 +66,7 @@ pub fn carry_out(arguments: Arguments) -> Result<i32, String> {
             &expression,
         ),
         Some(Command::Check { files }) => checking::check(&files),
+        Some(Command::Cursors { command }) => cursors::cursors(command),
         Some(Command::Journal { run, command: None }) => journal::journal(run),
         Some(Command::Journal {
             command: Some(JournalCommand::Check { run, accounts }), ..

@@ -1,10 +1,12 @@
 //! Translates the options of all commands into the setup of connections and of the sandbox.
 
 use super::arguments::Global;
+use super::journal::state_folder;
 use super::output::complain;
 use crate::api::Setup;
 use crate::guard::{Budget, ChangeLimits};
 use crate::sandbox::{Extensions, Options, Seed};
+use crate::state::OnDemand;
 use crate::transport::TraceSink;
 use std::sync::Arc;
 
@@ -35,6 +37,11 @@ pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
     };
     for (name, value) in &global.limit {
         setup.limits.set(name, *value).ok_or_else(|| format!("there is no limit {name}"))?;
+    }
+    if !global.sandbox {
+        let nowhere = "there is no home folder for it, and POSTOFFICE_STATE names none";
+        let state = state_folder().map(OnDemand::in_folder);
+        setup.state = Arc::new(state.unwrap_or_else(|| OnDemand::nowhere(nowhere)));
     }
     setup.strict = global.strict;
     setup.budget = Arc::new(Budget::new(ChangeLimits {

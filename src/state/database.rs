@@ -18,7 +18,8 @@ use thiserror::Error;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The statements that lead from each version of the schema to the next; the first makes it.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE accounts (
         id INTEGER PRIMARY KEY,
         protocol TEXT NOT NULL,
@@ -54,7 +55,22 @@ const MIGRATIONS: [&str; 1] = ["
         stored TEXT
     );
     CREATE INDEX steps_of_run ON steps (run);
-"];
+",
+    "
+    CREATE TABLE cursors (
+        account TEXT NOT NULL,
+        mailbox TEXT NOT NULL,
+        name TEXT NOT NULL,
+        uid_validity INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        known BLOB NOT NULL,
+        has_earlier INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        committed INTEGER NOT NULL,
+        PRIMARY KEY (account, mailbox, name)
+    ) WITHOUT ROWID;
+",
+];
 
 /// The state database cannot be used.
 #[derive(Debug, Error)]
@@ -105,6 +121,21 @@ impl Database {
         }
         let connection = open(&path, sync).map_err(|error| failed(error.to_string()))?;
         let database = Database { connection, path: path.clone() };
+        database.migrate()?;
+        Ok(database)
+    }
+
+    /// A database that ends with the process, for mail that does so too.
+    ///
+    /// # Errors
+    /// [`StateError`] if there is no memory for it.
+    pub fn in_memory() -> Result<Self, StateError> {
+        let path = PathBuf::from("in memory");
+        let connection = Connection::open_in_memory().map_err(|error| StateError {
+            path: path.display().to_string(),
+            cause: error.to_string(),
+        })?;
+        let database = Database { connection, path };
         database.migrate()?;
         Ok(database)
     }

@@ -1,4 +1,5 @@
-//! The state database, and what stands in it: the journal of the changes that scripts make.
+//! The state database, and what stands in it: the journal of the changes that scripts make, and the
+//! cursors of what is new since last time.
 //!
 //! The journal is a [`Witness`](crate::proto::witness::Witness). It writes each change down before
 //! its first byte is sent, and marks it when its end is known. So a run that was killed at any
@@ -8,6 +9,8 @@
 //! | file | contents |
 //! |---|---|
 //! | `database` | the file: where it is, who may read it, its schema, several processes at once |
+//! | `on_demand` | opens it when it is needed first |
+//! | `cursors` | up to which letter of a mailbox a script has come |
 //! | `rows` | changes as text: from a [`Deed`](crate::proto::deed::Deed) to columns and back |
 //! | `journal` | the witness: what it asks the server for, and when it writes |
 //! | `runs` | reads runs and their steps; forgets old ones |
@@ -30,16 +33,20 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod cursors;
 mod database;
 mod journal;
+mod on_demand;
 mod rows;
 mod runs;
 mod settling;
 mod trail;
 mod undoing;
 
+pub use cursors::{Cursor, CursorKey, Known, MOST_KNOWN};
 pub use database::{Database, StateError, Sync};
 pub use journal::{Journal, NewRun};
+pub use on_demand::OnDemand;
 pub use rows::{Step, StepState};
 pub use runs::{KEPT_BYTES, KEPT_DAYS, Run};
 pub use settling::{Settled, settle};

@@ -144,8 +144,7 @@ impl<S: Protocol> Connection<S> {
 
     fn deed(&self, command: &S::Command) -> Option<Deed> {
         let deed = self.session.deed(command)?.on(&self.host);
-        let account = Account { protocol: S::NAME, port: self.port, user: self.user.clone() };
-        Some(Deed { account: Some(account), purpose: self.deeds.purpose.clone(), ..deed })
+        Some(Deed { account: Some(self.account()), purpose: self.deeds.purpose.clone(), ..deed })
     }
 
     /// Returns whether the witness refuses the side effect that the command would have if it were
@@ -170,6 +169,11 @@ impl<S: Protocol> Connection<S> {
     /// Says which larger change the next commands are steps of. Returns what was said before.
     pub fn set_purpose(&mut self, purpose: Option<Purpose>) -> Option<Purpose> {
         std::mem::replace(&mut self.deeds.purpose, purpose)
+    }
+
+    /// Who has logged in, and at which port.
+    pub fn account(&self) -> Account {
+        Account { protocol: S::NAME, port: self.port, user: self.user.clone() }
     }
 
     /// Says who has logged in.

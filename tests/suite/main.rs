@@ -30,6 +30,8 @@ mod compression;
 mod conditions;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod condstore;
+#[cfg(all(feature = "host", feature = "sandbox"))]
+mod cursors;
 #[cfg(feature = "host")]
 mod dates;
 #[cfg(feature = "host")]

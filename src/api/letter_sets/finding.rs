@@ -5,7 +5,8 @@
 //! far ([`Finder`]), asks for the procedure to be called with the letters that are still open, and is
 //! restarted with the results.
 
-use super::{Batch, Letter, Origin, letter_value};
+use super::{Batch, Letter, LetterSet, Origin, letter_value};
+use crate::api::Answer;
 use crate::api::mailbox::on;
 use crate::api::objects::ImapMailbox;
 use crate::api::ordering::threads_of;
@@ -169,6 +170,20 @@ pub(super) fn origin_of(client: &ImapClient, mailbox: &Arc<ImapMailbox>) -> Arc<
         uid_validity: selected.and_then(|selected| selected.uid_validity),
     };
     Arc::new(Origin { place, facts: Mutex::default() })
+}
+
+/// The set of the letters with these UIDs in the mailbox that is selected.
+pub(in crate::api) fn letters_with(
+    call: &Call<'_>,
+    mailbox: &Arc<ImapMailbox>,
+    mut uids: Vec<u32>,
+) -> Answer {
+    let origin = on(call.context(), call.name(), mailbox, |client| Ok(origin_of(client, mailbox)))?;
+    uids.sort_unstable();
+    uids.dedup();
+    let batch = Arc::new(Batch { origin, uids });
+    let letter = |uid: &u32| Arc::new(Letter { batch: batch.clone(), uid: *uid });
+    Ok(LetterSet { letters: batch.uids.iter().map(letter).collect() }.value())
 }
 
 /// Selects a mailbox for a search. Returns what `:saved` stands for there.
