@@ -98,6 +98,9 @@ struct Foreseen {
 
 type Taken = Result<(Verdict, String), Error>;
 
+/// A mailbox, the flags to remove from letters there, and those to add.
+type ChangeOfFlags<'p> = (&'p str, Vec<String>, Vec<String>);
+
 impl<'a> Undo<'a> {
     /// Prepares an undo. Without a journal it is a dry run.
     pub fn new(
@@ -309,7 +312,7 @@ impl Taking<'_> {
         let places = before.iter().map(|letter| place(letter.uid)).collect();
         let places = self.trail.now(places, step.id);
         let found = self.find(&places)?;
-        let mut changes: BTreeMap<(&str, Vec<String>, Vec<String>), Vec<u32>> = BTreeMap::new();
+        let mut changes: BTreeMap<ChangeOfFlags<'_>, Vec<u32>> = BTreeMap::new();
         let (mut gone, mut changed, mut other) = (0, 0, 0);
         for ((before, place), found) in before.iter().zip(&places).zip(&found) {
             let was = flag_set(before.flags.iter().flatten());
