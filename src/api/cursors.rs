@@ -46,13 +46,13 @@ Errors: :error-response when no mailbox is selected; :uid-validity-changed when 
                  (start-over () :report \"Begin again as :from says.\" (%new-letters mb cursor from :start-over))
                  (resynchronise () :report \"Tell the letters that are not new by Message-ID, date and size.\" (%new-letters mb cursor from :resynchronise))))",
         ),
-    ),
+    ).refused(),
     Function::native(
         "%new-letters",
         "(mb cursor from how)",
         new_letters,
         "Does the work of new-letters. how: nil, :start-over or :resynchronise.",
-    ).inside_of("new-letters"),
+    ).inside_of("new-letters").refused(),
     Function::native(
         "commit-cursor",
         "(mb cursor)",
@@ -60,7 +60,7 @@ Errors: :error-response when no mailbox is selected; :uid-validity-changed when 
         "Moves a cursor behind the letters that the last new-letters on this mailbox object returned: they are not new any more. Returns t, or nil if there were none.
 mb: a mailbox object. cursor: the name that new-letters was given. Another mailbox may be selected meanwhile.
 Errors: :syntax-error when new-letters was not called for this cursor since the last commit; :in-doubt when another process has committed the cursor meanwhile, so that letters may have been handled twice; :file when the state database cannot be written.",
-    ),
+    ).refused(),
     Function::new(
         "with-new-letters",
         "((var mb cursor . keys) . body)",
@@ -73,7 +73,7 @@ mb, cursor, keys: as for new-letters. Errors: those of new-letters, of commit-cu
                   (let ((var (new-letters mailbox name . keys)))
                     (prog1 (progn body ...) (commit-cursor mailbox name))))))",
         ),
-    ),
+    ).refused(),
 ];
 
 /// Where `new-letters` has looked, until it is committed.

@@ -104,7 +104,7 @@ fn right(parameter: &str) -> &'static str {
         "control" => "\"%F\"",
         "time" | "other-time" => "0",
         "value" | "json" => "\"1\"",
-        "account" => "'work",
+        "account" | "cursor" => "'work",
         "address" => "'(\"n\" () \"m\" \"h\")",
         other => panic!("which argument is right for {other}?"),
     }

@@ -24,7 +24,10 @@ struct Reader(PathBuf, Mutex<Vec<String>>);
 
 impl Witness for Reader {
     fn before(&self, deed: &Deed) -> Result<(), Refusal> {
-        if deed.act != Act::TakeRecent {
+        // Marking what is seen already changes nothing.
+        let marks_nothing =
+            deed.act == Act::MarkSeen && deed.facts.as_ref().is_some_and(|facts| facts.count == 0);
+        if deed.act != Act::TakeRecent && !marks_nothing {
             let step = open(&self.0).steps(1).unwrap().pop().unwrap();
             assert_eq!((step.deed.to_string(), step.state), (deed.to_string(), StepState::Begun));
             self.1.lock().unwrap().push(deed.to_string());
@@ -57,7 +60,11 @@ fn every_change_is_written_before_it_is_sent_and_marked_when_it_is_done() {
     assert!(written.iter().all(|step| step.state == StepState::Done));
     let written: Vec<String> = written.iter().map(|step| step.deed.to_string()).collect();
     assert_eq!(written, *reader.1.lock().unwrap());
-    assert_eq!(written.len(), steps().len() - 1, "all but the SELECT");
+    assert_eq!(
+        written.len(),
+        steps().len() - 2,
+        "all but the SELECT and the second FETCH of a letter"
+    );
 }
 
 #[test]
@@ -371,7 +378,7 @@ fn every_kind_of_change_can_be_taken_back_on_the_sandbox() {
         vec![Extension::UidPlus, Extension::Move],
     ] {
         let extensions = without.iter().fold(Extensions::default(), |on, one| on.without(*one));
-        let server = || Server::sandbox(Options { extensions: extensions.clone(), ..empty() });
+        let server = || Server::sandbox(Options { extensions, ..empty() });
         each_kind_comes_back(&format!("the sandbox without {without:?}"), server);
     }
 }

@@ -344,7 +344,7 @@ impl SearchKey {
         let mut encoder = Encoder::new("");
         self.encode(&mut encoder)?;
         let text = |part: &Part| match part.form {
-            Form::Literal => format!("\"{}\"", String::from_utf8_lossy(&part.bytes)),
+            Form::Literal | Form::Utf8 => format!("\"{}\"", String::from_utf8_lossy(&part.bytes)),
             _ => String::from_utf8_lossy(&part.bytes).into_owned(),
         };
         let parts: String = encoder.into_parts().iter().map(text).collect();

@@ -323,6 +323,6 @@ mod tests {
             assert_eq!(extension.name().to_lowercase().parse(), Ok(extension));
             assert!(!Extensions::default().without(extension).has(extension));
         }
-        assert!("XYZZY".parse::<Extension>().unwrap_err().contains("it has LITERAL+, "));
+        assert!("XYZZY".parse::<Extension>().unwrap_err().contains("it has IMAP4rev2, LITERAL+, "));
     }
 }

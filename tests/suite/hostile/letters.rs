@@ -242,7 +242,11 @@ fn start(
     std::fs::write(&script, format!("{}{form}", protocol.connecting(server.address.port())))
         .unwrap();
     Command::new("sh")
-        .args(["-c", &format!("{shell} exec \"$0\" run \"$1\""), env!("CARGO_BIN_EXE_postoffice")])
+        .args([
+            "-c",
+            &format!("{shell} exec \"$0\" --no-journal run \"$1\""),
+            env!("CARGO_BIN_EXE_postoffice"),
+        ])
         .arg(script)
         .env("TMPDIR", folder)
         .env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"))

@@ -58,7 +58,7 @@ pub(super) fn run(source: &str) -> (String, u64) {
     std::fs::write(&file, source.replace("FOLDER", &folder.path().display().to_string())).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_postoffice"))
         .env("POSTOFFICE_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"))
-        .arg("run")
+        .args(["--no-journal", "run"])
         .arg(&file)
         .output()
         .unwrap();
