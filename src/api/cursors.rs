@@ -58,7 +58,7 @@ Errors: :error-response when no mailbox is selected; :uid-validity-changed when 
         "(mb cursor)",
         commit_cursor,
         "Moves a cursor behind the letters that the last new-letters on this mailbox object returned: they are not new any more. Returns t, or nil if there were none.
-mb: a mailbox object. cursor: the name that new-letters was given. Another mailbox may be selected meanwhile.
+mb: a mailbox object. cursor: the name that new-letters was given. Another mailbox may be selected meanwhile; of several mailboxes with a cursor of that name, it is the one that new-letters was called for last.
 Errors: :syntax-error when new-letters was not called for this cursor since the last commit; :in-doubt when another process has committed the cursor meanwhile, so that letters may have been handled twice; :file when the state database cannot be written.",
     ).refused(),
     Function::new(
@@ -224,12 +224,7 @@ fn look_for(
         }
         return Ok((uids.clone(), uids.last().copied().unwrap_or(uid), known));
     }
-    let mut uids = match look {
-        Look::Nowhere => Vec::new(),
-        Look::Found(key) => client.uid_search(key)?,
-        _ => client.uid_search(&SearchKey::All)?,
-    };
-    // What is new and where the letters end must be of one moment.
+    // Where the letters end is asked first: what arrives until the search is left to the next call.
     let asked = match look {
         Look::Unknown(_) => Messages::all(),
         _ => last_letters(client),
@@ -240,6 +235,11 @@ fn look_for(
     };
     facts.sort_by_key(|letter| letter.uid);
     let upto = facts.last().map_or(0, |letter| letter.uid);
+    let mut uids = match look {
+        Look::Nowhere => Vec::new(),
+        Look::Found(key) => client.uid_search(key)?,
+        _ => client.uid_search(&SearchKey::All)?,
+    };
     if let Look::Unknown(known) = look {
         uids = not_known(&facts, known);
     }
@@ -325,20 +325,19 @@ fn commit_cursor(call: &Call<'_>) -> Answer {
     let mailbox: Arc<ImapMailbox> = mailbox_at(call, 0)?;
     let uncommitted = mailbox.extra::<Uncommitted>();
     let mut uncommitted = uncommitted.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let (found, others): (Vec<Found>, Vec<Found>) =
-        uncommitted.drain(..).partition(|found| found.key.name == name);
-    *uncommitted = others;
+    // Of several mailboxes the last one: what became of the others is not known.
+    let last = uncommitted.iter().rposition(|found| found.key.name == name);
+    let found = last.map(|last| uncommitted.remove(last));
     drop(uncommitted);
-    if found.is_empty() {
+    let Some(mut found) = found else {
         let message = format!(
             "commit-cursor: new-letters was not called for the cursor {name:?} on this mailbox object since the last commit"
         );
         return Err(Condition::new(Identifier::SyntaxError, message));
-    }
-    let mut moved = false;
-    for mut found in found.into_iter().filter(|found| found.moves) {
+    };
+    let moves = found.moves;
+    if moves {
         store(call, &mut found)?;
-        moved = true;
     }
-    Ok(host::truth(moved))
+    Ok(host::truth(moves))
 }

@@ -49,7 +49,7 @@ impl ImapClient {
             .filter(|letter| is_affected(&deed.act, letter))
             .map(|letter| facts_of(letter, wanted))
             .collect();
-        Ok(Some(Facts { count: letters.len() as u64, letters, previous: Previous::Unknown }))
+        Ok(Some(Facts { count: Some(letters.len() as u64), letters, previous: Previous::Unknown }))
     }
 
     /// Asks the server what tells these letters again elsewhere. Sets no `\Seen`.
@@ -91,7 +91,7 @@ impl ImapClient {
         }
         let Some((deed, _)) = self.connection().wanted(command) else { return Ok(()) };
         let count = from.uids_of(messages)?.members(0).count();
-        let facts = Some(Facts { count, ..Facts::default() });
+        let facts = Some(Facts { count: Some(count), ..Facts::default() });
         Ok(self.connection().foresee(&[Deed { facts, ..deed }])?)
     }
 
@@ -136,7 +136,7 @@ impl ImapClient {
             return Ok(None);
         };
         let [count] = self.numbers_of(mailbox, ["MESSAGES"])?;
-        Ok(count.map(|count| Facts { count, ..Facts::default() }))
+        Ok(count.map(|count| Facts { count: Some(count), ..Facts::default() }))
     }
 
     /// Numbers that STATUS says; `None` for those that the server does not say.

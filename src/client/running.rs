@@ -58,17 +58,19 @@ impl ImapClient {
 
     fn send_now(&mut self, command: Command) -> Result<Handle, Error> {
         let facts = self.facts(&command)?;
-        match (command.verb(), &facts) {
-            (Verb::Fetch, Some(facts)) => self.unseen.mark(facts),
-            (Verb::Store, _) => self.unseen.forget(),
-            _ => {}
-        }
         self.make_way(&command)?;
         if self.connection().session().in_flight() == 0 {
             self.hear_news()?;
         }
         let about = self.about(&command);
+        let verb = command.verb();
+        let marked = facts.clone().filter(|_| verb == Verb::Fetch);
         let handle = self.connection().submit_with(command, facts)?;
+        match marked {
+            Some(marked) => self.unseen.mark(&marked),
+            None if verb == Verb::Store => self.unseen.forget(),
+            None => {}
+        }
         self.commands_ahead().note(handle, about);
         Ok(handle)
     }

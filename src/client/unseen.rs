@@ -58,7 +58,7 @@ impl ImapClient {
         };
         let letters: Vec<LetterFacts> =
             self.unseen.messages.iter().filter(is_asked).map(letter).collect();
-        Ok(Some(Facts { count: letters.len() as u64, letters, ..Facts::default() }))
+        Ok(Some(Facts { count: Some(letters.len() as u64), letters, ..Facts::default() }))
     }
 
     fn moment(&self) -> ((u64, u64), u32) {

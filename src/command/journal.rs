@@ -10,7 +10,7 @@ use crate::api::{ImapMailbox, Setup, attach};
 use crate::client::ImapClient;
 use crate::host::{self, Host, Options, Value};
 use crate::policy::Policy;
-use crate::proto::deed::{Account, Deed, Letters};
+use crate::proto::deed::{Account, Act, Deed, Letters};
 use crate::proto::imap::CopiedUids;
 use crate::proto::witness::{Ending, Refusal, Witness};
 use crate::repl::history;
@@ -77,6 +77,9 @@ struct NoFolder;
 
 impl Witness for NoFolder {
     fn before(&self, deed: &Deed) -> Result<(), Refusal> {
+        if deed.act == Act::TakeRecent {
+            return Ok(()); // a SELECT
+        }
         let rule = "the journal (there is no home folder for it, and POSTOFFICE_STATE names none; --no-journal does without it)";
         Err(Refusal::new(rule, deed))
     }

@@ -5,7 +5,7 @@ use super::arguments::{Global, ReplayOptions};
 use super::environment::SandboxEnvironment;
 use super::interrupt::{CtrlC, INTERRUPTED};
 use super::output::{complain, print};
-use super::setup::{sandbox_for, setup_for, trace_to_stderr};
+use super::setup::{guard, sandbox_for, setup_for, trace_to_stderr};
 use crate::api::{Setup, attach};
 use crate::host::Host;
 use crate::policy::Policy;
@@ -122,6 +122,7 @@ fn replay_limited(
     let mut setup =
         if sandboxed { Setup::sandboxed(sandbox_for(global))? } else { setup_for(global)? };
     if sandboxed {
+        guard(&mut setup, global);
         setup.connector.trace = global.trace.then(trace_to_stderr);
     }
     let mut session = Session::with_policy(Vec::new(), policy.clone());

@@ -44,6 +44,14 @@ pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
         setup.state = Arc::new(state.unwrap_or_else(|| OnDemand::nowhere(nowhere)));
     }
     setup.strict = global.strict;
+    guard(&mut setup, global);
+    setup.connector.redirects = global.connect_to.clone();
+    setup.connector.trace = global.trace.then(trace_to_stderr);
+    Ok(setup)
+}
+
+/// Puts the setup under the limits that the options set.
+pub(super) fn guard(setup: &mut Setup, global: &Global) {
     setup.budget = Arc::new(Budget::new(ChangeLimits {
         read_only: global.read_only,
         max_deletes: global.max_deletes,
@@ -51,9 +59,6 @@ pub(super) fn setup_for(global: &Global) -> Result<Setup, String> {
         only_mailbox: global.only_mailbox.clone(),
     }));
     setup.connector.quarantine = global.quarantine.clone();
-    setup.connector.redirects = global.connect_to.clone();
-    setup.connector.trace = global.trace.then(trace_to_stderr);
-    Ok(setup)
 }
 
 /// Returns the options for a sandbox's mail, faults and extensions.

@@ -70,7 +70,7 @@ pub(super) fn cost_of(deed: &Deed) -> Option<Cost> {
         // Facts are there only if it stands for several.
         (Act::AppendMany { sizes }, _) => Cost::change(sizes.len() as u64),
         (Act::Replace { .. }, _) => Cost::deletion(1).and(Cost::change(1)),
-        (Act::Append { .. }, _) => Cost::change(deed.facts.as_ref().map_or(1, |facts| facts.count)),
+        (Act::Append { .. }, _) => Cost::change(counted(deed).unwrap_or(1)),
         _ => Cost::change(1),
     })
 }
@@ -109,8 +109,13 @@ fn moves_letters(deed: &Deed) -> bool {
         && deed.mailbox.as_deref().is_some_and(|name| folded(name) == "INBOX")
 }
 
+/// How many letters the server said it is, if it was asked.
+fn counted(deed: &Deed) -> Option<u64> {
+    deed.facts.as_ref().and_then(|facts| facts.count)
+}
+
 fn letters_of(deed: &Deed) -> Option<u64> {
-    deed.facts.as_ref().map(|facts| facts.count).or_else(|| most_letters(deed))
+    counted(deed).or_else(|| most_letters(deed))
 }
 
 /// The most letters that the deed can change, if its arguments say it.

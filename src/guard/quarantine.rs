@@ -24,7 +24,7 @@ impl Witness for OnlyMoves {
                 "they can be removed only by moving them there"
             }
             Act::MarkForRemoval | Act::Remove => "POP cannot move letters there",
-            Act::DeleteMailbox => match deed.facts.as_ref().map(|facts| facts.count) {
+            Act::DeleteMailbox => match deed.facts.as_ref().and_then(|facts| facts.count) {
                 Some(0) => return Ok(()),
                 Some(_) => "its letters cannot be moved there",
                 None => "the server does not say whether it has letters",

@@ -101,8 +101,8 @@ impl Wanted {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Facts {
-    /// How many letters the deed changes.
-    pub count: u64,
+    /// How many letters the deed changes; `None` if that was not asked for.
+    pub count: Option<u64>,
     /// These letters, unless only the count is known: the letters of a mailbox that is deleted.
     pub letters: Vec<LetterFacts>,
     /// What there was before, if it was wanted.
@@ -138,7 +138,7 @@ impl Facts {
     pub fn of(uids: impl IntoIterator<Item = u32>) -> Self {
         let of_uid = |uid| LetterFacts { uid, ..LetterFacts::default() };
         let letters: Vec<LetterFacts> = uids.into_iter().map(of_uid).collect();
-        Facts { count: letters.len() as u64, letters, previous: Previous::Unknown }
+        Facts { count: Some(letters.len() as u64), letters, previous: Previous::Unknown }
     }
 }
 

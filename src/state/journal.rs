@@ -451,7 +451,7 @@ impl Open {
 fn leaves_nothing(deed: &Deed) -> bool {
     match &deed.act {
         Act::TakeRecent | Act::MarkForRemoval | Act::Unmark => true,
-        Act::MarkSeen => deed.facts.as_ref().is_some_and(|facts| facts.count == 0),
+        Act::MarkSeen => deed.facts.as_ref().is_some_and(|facts| facts.count == Some(0)),
         _ => false,
     }
 }

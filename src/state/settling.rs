@@ -114,10 +114,7 @@ fn ask(step: &Step, client: &mut ImapClient, taken: &[Step]) -> Result<Found, Er
             };
             let same: Vec<u32> = new
                 .iter()
-                .filter(|found| {
-                    found.size == Some(*bytes)
-                        && (message_id.is_none() || is_letter(found, &letter))
-                })
+                .filter(|found| found.size == Some(*bytes) && is_letter(found, &letter))
                 .filter_map(|found| found.uid)
                 .collect();
             match same[..] {
@@ -169,7 +166,15 @@ fn ask_moved(
         .iter()
         .map(|uid| here.get(uid).and_then(|one| one.size).or(identities.get(uid)?.size))
         .collect();
+    // What was copied is still there to compare with: a copy that is not the run's must stay.
+    let originals: Vec<LetterFacts> = match is_move {
+        true => Vec::new(),
+        false => here.values().map(known_of).collect(),
+    };
     let is_one = |found: &&Fetched| {
+        if !is_move {
+            return originals.iter().any(|original| is_letter(found, original));
+        }
         if identities.is_empty() {
             return sizes.contains(&None) || sizes.contains(&found.size);
         }
@@ -254,9 +259,15 @@ pub(super) fn letters(
     client: &mut ImapClient,
     uids: &[u32],
 ) -> Result<BTreeMap<u32, Fetched>, Error> {
-    let items = FetchItems::parse("(UID FLAGS RFC822.SIZE)")?;
+    let items = FetchItems::parse(IDENTITY)?;
     let found = client.fetch_all(&Messages::uids(uids.iter().copied()), &items)?;
     Ok(found.into_iter().filter_map(|letter| Some((letter.uid?, letter))).collect())
+}
+
+/// Size and Message-ID. Not every server keeps the date when it copies.
+fn known_of(found: &Fetched) -> LetterFacts {
+    let (_, message_id) = identity_of(found);
+    LetterFacts { size: found.size, message_id, ..LetterFacts::default() }
 }
 
 /// The letters of the selected mailbox from this UID on, with their identity.

@@ -83,6 +83,9 @@ pub struct Undo<'a> {
     accounts: &'a mut dyn Accounts,
     trails: HashMap<(String, Option<Account>), Trail>,
     foreseen: Foreseen,
+    /// Whether a later step of the run has removed letters that cannot come back. Then letters that
+    /// it stored may be all that is left of them.
+    has_lost: bool,
 }
 
 /// What a dry run would have changed by now.
@@ -108,7 +111,14 @@ impl<'a> Undo<'a> {
         journal: Option<&'a Journal>,
         accounts: &'a mut dyn Accounts,
     ) -> Self {
-        Undo { database, journal, accounts, trails: HashMap::new(), foreseen: Foreseen::default() }
+        Undo {
+            database,
+            journal,
+            accounts,
+            trails: HashMap::new(),
+            foreseen: Foreseen::default(),
+            has_lost: false,
+        }
     }
 
     /// Takes the steps of a run back, and tells of each. Steps in doubt are settled first.
@@ -138,6 +148,7 @@ impl<'a> Undo<'a> {
         let first = steps.first().map_or(0, |step| step.id);
         for (step, last) in alike(steps).into_iter().rev() {
             let Some(account) = imap_account(&step) else {
+                self.has_lost |= removes_letters(&step.deed.act);
                 told(Undone { last, verdict: Verdict::Impossible, words: lost(&step), step });
                 continue;
             };
@@ -153,9 +164,10 @@ impl<'a> Undo<'a> {
                 journal.set_reversing(Some(step.id));
             }
             let (database, is_dry) = (self.database, self.journal.is_none());
-            let foreseen = &mut self.foreseen;
+            let (foreseen, has_lost) = (&mut self.foreseen, self.has_lost);
             self.accounts.with_imap(&host, &account, &mut |client| {
-                let mut taking = Taking { database, client, trail: &mut trail, foreseen, is_dry };
+                let mut taking =
+                    Taking { database, client, trail: &mut trail, foreseen, is_dry, has_lost };
                 taken = Some(taking.take_back(&step));
             })?;
             self.trails.insert(key, trail);
@@ -166,10 +178,17 @@ impl<'a> Undo<'a> {
                 }
                 Err(error) => return Err(error.to_string()),
             };
+            let is_short = !matches!(verdict, Verdict::Restored | Verdict::Nothing);
+            self.has_lost |= is_short && removes_letters(&step.deed.act);
             told(Undone { step, last, verdict, words });
         }
         Ok(())
     }
+}
+
+/// Whether an act removes letters, of which another one of the run may have stored a copy.
+fn removes_letters(act: &Act) -> bool {
+    matches!(act, Act::Expunge | Act::Remove | Act::DeleteMailbox | Act::Replace { .. })
 }
 
 /// The account of a step that was made over IMAP.
@@ -254,6 +273,7 @@ struct Taking<'t> {
     trail: &'t mut Trail,
     foreseen: &'t mut Foreseen,
     is_dry: bool,
+    has_lost: bool,
 }
 
 impl Taking<'_> {
@@ -533,6 +553,11 @@ impl Taking<'_> {
         let Act::Append { bytes, flags, message_id } = &step.deed.act else {
             return Ok(nothing(""));
         };
+        if self.has_lost {
+            return Ok(impossible(
+                "the letter stays, because the run removed letters for good, and it may be one of them",
+            ));
+        }
         let previous = step.deed.facts.as_ref().map(|facts| facts.previous.clone());
         let known = match (&step.stored, previous) {
             (Some(stored), _) => match super::rows::numbers(&stored.to).as_deref() {
@@ -633,6 +658,13 @@ impl Taking<'_> {
     }
 
     /// Why a mailbox must not be deleted: letters, or mailboxes below it.
+    /// Whether the server lists a name without a mailbox.
+    fn is_only_a_name(&mut self, name: &str) -> Result<bool, Error> {
+        let listed = self.client.list("", name)?;
+        let listed = listed.iter().find(|one| one.name == name);
+        Ok(listed.is_none_or(|one| one.has("\\Noselect") || one.has("\\NonExistent")))
+    }
+
     fn why_not_empty(&mut self, name: &str) -> Result<Option<String>, Error> {
         if let Some(separator) = self.trail.separator.clone().filter(|text| !text.is_empty()) {
             let prefix = format!("{name}{separator}");
@@ -647,14 +679,15 @@ impl Taking<'_> {
         let left = self.foreseen.left.get(name).copied().unwrap_or(0);
         let count = match open_as(self.client, name, true)? {
             Some(_) => self.client.selected().map_or(0, |selected| u64::from(selected.exists)),
-            None => 0, // a name without a mailbox
+            None if self.is_only_a_name(name)? => 0,
+            None => return Ok(Some("the server does not open it".to_owned())),
         };
         let count = count.saturating_sub(left);
         Ok((count > 0).then(|| format!("it has {}", letters_text(count as usize))))
     }
 
     fn create_again(&mut self, mailbox: &str, step: &Step) -> Taken {
-        let lost = step.deed.facts.as_ref().map(|facts| facts.count);
+        let lost = step.deed.facts.as_ref().and_then(|facts| facts.count);
         if self.is_there(mailbox)? {
             return Ok(nothing("it is there already"));
         }
@@ -700,7 +733,7 @@ impl Taking<'_> {
     fn refill_inbox(&mut self, step: &Step, to: &str) -> Taken {
         open_as(self.client, to, self.is_dry)?;
         let exists = self.client.selected().map_or(0, |selected| u64::from(selected.exists));
-        let expected = step.deed.facts.as_ref().map(|facts| facts.count);
+        let expected = step.deed.facts.as_ref().and_then(|facts| facts.count);
         if expected != Some(exists) {
             return Ok(impossible(&format!("{to:?} does not have the letters that it had")));
         }

@@ -178,12 +178,8 @@ fn another_mailbox_may_be_selected_before_the_commit() {
             &mut session,
             &[
                 ("(uids :all)", "(1)"),
-                (
-                    "(progn (create-mailbox mb \"box\") (select-mailbox mb \"box\") (uids :all))",
-                    "nil",
-                ),
+                ("(progn (create-mailbox mb \"box\") (select-mailbox mb \"box\"))", "t"),
                 ("(commit-cursor mb 'filer)", "t"),
-                ("(uids :all)", "nil"),
                 ("(progn (select-mailbox mb \"inbox\") (uids :all))", "nil"),
             ],
         );

@@ -151,7 +151,7 @@ impl Witness for Curious {
         self.0.lock().unwrap().push(format!(
             "{} {}: {}",
             user.unwrap_or("-"),
-            facts.count,
+            facts.count.unwrap_or(0),
             letters.join(", ")
         ));
         Ok(())

@@ -236,7 +236,7 @@ fn foresee(
     let deed = |group: &Group| {
         let place = &group.origin.place;
         let deed = Deed::new(Change::of(&place.name, act.clone()));
-        let facts = Facts { count: group.uids.len() as u64, ..Facts::default() };
+        let facts = Facts { count: Some(group.uids.len() as u64), ..Facts::default() };
         Deed { facts: Some(facts), purpose: purpose.clone(), ..deed }
             .on(place.mailbox.client().host())
     };

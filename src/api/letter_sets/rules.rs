@@ -28,6 +28,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The longest part of a mailbox name that a group gives, in characters.
+const LONGEST_GROUP: usize = 100;
+
 /// The rows of the topic "Rules".
 pub(in crate::api) const FUNCTIONS: &[Function] = &[
     Function::native(
@@ -472,8 +475,12 @@ impl<'c> Groups<'c> {
         let is_part = |char: char| {
             !char.is_control() && !matches!(char, '/' | '*' | '%') && Some(char) != separator
         };
+        // Servers refuse names such as `.` and `..`, and long ones; a letter must not stop the rules.
         let safe = |text: &str| -> String {
-            text.trim().chars().map(|char| if is_part(char) { char } else { '_' }).collect()
+            let text = text.trim();
+            let is_dots = text.chars().all(|char| char == '.');
+            let part = |char| if is_part(char) && !is_dots { char } else { '_' };
+            text.chars().take(LONGEST_GROUP).map(part).collect()
         };
         let groups: Vec<String> =
             self.groups.iter().map(|group| safe(group.as_deref().unwrap_or_default())).collect();

@@ -6,7 +6,7 @@ const TOP: &str = " 0: return to the top level";
 
 #[test]
 fn a_lost_connection_costs_one_keystroke() {
-    let Some(terminal) = Terminal::open("lost", "--sandbox --fault imap#1:server:cut@1100") else {
+    let Some(terminal) = Terminal::open("lost", "--sandbox --fault imap#1:server:cut@1230") else {
         return;
     };
     terminal.reply_to(1, "(setq mb (make-imap-connection \"h\" :user \"u\" :password \"p\"))");

