@@ -10,9 +10,10 @@ are those of the whole process, with start and login; commands are those that th
 The ratio is the other program's time divided by postoffice's in the same run. It needs Dovecot,
 imapfilter and IMAPClient. --write puts the table into docs/performance.md.
 """
-import argparse, base64, datetime, imaplib, os, pathlib, platform, random, re, shutil, socket, statistics, subprocess, sys, tempfile, threading, time
+import argparse, base64, datetime, imaplib, os, pathlib, random, re, shutil, statistics, subprocess, sys, tempfile, time
 
-PROJECT = pathlib.Path(__file__).resolve().parents[1]
+from common import PROJECT, Proxy, machine, release_build, write_section
+
 PAGE = PROJECT / "docs" / "jobs.md"
 DELAY = 0.02
 
@@ -54,51 +55,6 @@ def fill(box, count):
         file = box / "cur" / f"{index:06}.M1.bench:2,{flags}"
         file.write_text(text)
         os.utime(file, (when, when))
-
-
-class Proxy:
-    """Delays every byte by DELAY in each direction, and counts the lines that clients send."""
-
-    def __init__(self, target):
-        self.target, self.lines = target, 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            near = self.listener.accept()[0]
-            far = socket.create_connection(("127.0.0.1", self.target))
-            for one in (near, far):
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.pump(near, far, True)
-            self.pump(far, near, False)
-
-    def pump(self, source, sink, counts):
-        import queue
-        waiting = queue.Queue()
-        def read():
-            data = b"first"
-            while data:
-                try:
-                    data = source.recv(262144)
-                except OSError:
-                    data = b""
-                if counts:
-                    self.lines += len(re.findall(rb"^\w+ (?:UID|[A-Z]{4,})\b", data, re.MULTILINE))
-                waiting.put((time.monotonic() + DELAY, data))
-        def write():
-            while True:
-                due, data = waiting.get()
-                time.sleep(max(0, due - time.monotonic()))
-                try:
-                    if not data:
-                        return sink.shutdown(socket.SHUT_WR)
-                    sink.sendall(data)
-                except OSError:
-                    return
-        for work in (read, write):
-            threading.Thread(target=work, daemon=True).start()
 
 
 def program(job, who, proxy, user, folder):
@@ -157,12 +113,12 @@ def measure(job, who, build, servers, template, user):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="postoffice-job-"))
     try:
         command, file = program(job, who, proxy, user, folder)
-        before, start = proxy.lines, time.monotonic()
-        ran = subprocess.run([str(word) for word in command or [build, "run", file]], cwd=folder, capture_output=True, text=True)
+        before, start = proxy.commands, time.monotonic()
+        ran = subprocess.run([str(word) for word in command or [build, "run", file]], cwd=folder, env={**os.environ, "POSTOFFICE_STATE": str(folder / "state")}, capture_output=True, text=True)
         seconds = time.monotonic() - start
         if ran.returncode:
             sys.exit(f"{job[0]}, {who}: {ran.stdout}{ran.stderr}")
-        return seconds, proxy.lines - before, state(port, user, folder)
+        return seconds, proxy.commands - before, state(port, user, folder)
     finally:
         shutil.rmtree(folder)
         shutil.rmtree(home)
@@ -175,10 +131,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, help="the postoffice binary to measure; by default one is built")
     parser.add_argument("--write", action="store_true")
     a = parser.parse_args()
-    build = a.build
-    if not build:
-        subprocess.run(["cargo", "build", "--release", "--quiet", "--bin", "postoffice"], cwd=PROJECT, check=True)
-        build = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")) / "release" / "postoffice"
+    build = release_build(a.build)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="postoffice-jobs-"))
     try:
         fill(folder / "template", a.letters)
@@ -186,7 +139,7 @@ def main():
         if started.returncode:
             sys.exit(started.stderr)
         port = int(started.stdout.split()[0])
-        servers = Proxy(port), port, folder / "mail"
+        servers = Proxy(port, DELAY), port, folder / "mail"
         lines = ["| | lines | seconds | commands | beside | lines | seconds | commands | ratio | from | to |", "|---|---|---|---|---|---|---|---|---|---|---|"]
         print("\n".join(lines), flush=True)
         for number, job in enumerate(jobs()):
@@ -194,7 +147,7 @@ def main():
             rows = []
             for run in range(a.n):
                 order = ["postoffice", rival] if run % 2 else [rival, "postoffice"]
-                got = {who: measure(job, who, build.resolve(), servers, folder / "template", f"j{number}r{run}{who.lower()}") for who in order}
+                got = {who: measure(job, who, build, servers, folder / "template", f"j{number}r{run}{who.lower()}") for who in order}
                 (ours, our_commands, left), (theirs, their_commands, other) = got["postoffice"], got[rival]
                 if left != other:
                     sys.exit(f"{job[0]}: not the same is left: {left}\n{other}")
@@ -212,19 +165,13 @@ def main():
 
 
 def write(lines, a):
-    cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine()) if os.path.exists("/proc/cpuinfo") else platform.machine()
-    section = "\n".join([
-        "## Five jobs", "",
-        f"Written by `scripts/dev/bench jobs --write` on {datetime.date.today()}; {os.cpu_count()} × {cpu}; load {os.getloadavg()[1]:.1f}.",
-        f"The programs of [jobs.md](jobs.md) on a mailbox of {a.letters:,} letters on a Dovecot 20 ms away, each beside\n"
-        "the other program there. Seconds are those of the whole process, with start and login. The figures\n"
-        f"are medians of {a.n} runs. The ratio is the other program's time divided by postoffice's in the same\n"
-        "run, with the smallest (from) and the largest (to).", "", *lines, "",
+    write_section("Five jobs", [
+        f"Written by `scripts/dev/bench jobs --write` on {datetime.date.today()}; {machine()}; load {os.getloadavg()[1]:.1f}.",
+        f"The programs of [jobs.md](jobs.md) on a mailbox of {a.letters:,} letters on a Dovecot 20 ms away, each beside",
+        "the other program there. Seconds are those of the whole process, with start and login. The figures",
+        f"are medians of {a.n} runs. The ratio is the other program's time divided by postoffice's in the same",
+        "run, with the smallest (from) and the largest (to).", "", *lines,
     ])
-    page = PROJECT / "docs" / "performance.md"
-    text = page.read_text()
-    kept = [part.strip("\n") for part in re.split(r"^(?=## )", text, flags=re.MULTILINE) if not part.startswith("## Five jobs")]
-    page.write_text("\n\n".join([*kept, section]))
 
 
 main()

@@ -12,9 +12,10 @@ An operation's growth is its time at the largest size, divided by its time at a 
 10 if it is linear, 13 with n log n, 100 if it is quadratic. --write puts the table into
 docs/performance.md. It fails if an operation is beyond the bounds.
 """
-import argparse, dataclasses, datetime, math, os, pathlib, platform, shutil, statistics, subprocess, sys, tempfile
+import argparse, dataclasses, datetime, math, os, pathlib, shutil, statistics, subprocess, sys, tempfile
 
-PROJECT = pathlib.Path(__file__).resolve().parents[1]
+from common import machine, release_build, write_section
+
 BOUND = 10
 SIZES = (1_000, 10_000, 100_000)
 # These are quadratic by nature, in every language, or are looked up in long lists.
@@ -206,11 +207,8 @@ def table(operations, clients, sizes, runs):
 
 
 def write(lines, versions, beyond):
-    page = PROJECT / "docs" / "performance.md"
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    section = [
-        "## The language", "",
-        f"Written by `scripts/dev/bench language --write` on {datetime.date.today()}: {', '.join(versions)}; {os.cpu_count()} × {cpu}.",
+    write_section("The language", [
+        f"Written by `scripts/dev/bench language --write` on {datetime.date.today()}: {', '.join(versions)}; {machine()}.",
         "Times are CPU milliseconds of one operation, without the start of the program and the making of its",
         "data. The ratio is the median over paired runs. Growth is the time divided by that at a tenth of the",
         "size: about 10 if it is linear. Some operations are quadratic, so they have no row for 100,000",
@@ -218,11 +216,7 @@ def write(lines, versions, beyond):
         *lines, "",
         f"Not within {BOUND} × CPython and n log n:" if beyond else f"All are within {BOUND} × CPython and n log n.", "",
         *(f"- {row}" for row in beyond),
-    ]
-    text = page.read_text()
-    before, found, after = text.partition("## The language\n")
-    rest = after[after.index("\n## ") + 1:] if found and "\n## " in after else ""
-    page.write_text("\n".join([before.rstrip(), "", *section]).rstrip() + "\n" + ("\n" + rest if rest else ""))
+    ])
 
 
 def main():
@@ -237,13 +231,10 @@ def main():
     operations = [o for o in OPERATIONS if not a.operations or any(o.name.startswith(name) for name in a.operations)]
     if not operations:
         parser.error("there is no such operation: " + ", ".join(o.name for o in OPERATIONS))
-    binary = a.build
-    if not binary:
-        subprocess.run(["cargo", "build", "--release", "--quiet", "--bin", "postoffice"], cwd=PROJECT, check=True)
-        binary = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")) / "release" / "postoffice"
+    binary = release_build(a.build)
     with tempfile.TemporaryDirectory(prefix="postoffice-bench-") as folder:
         folder = pathlib.Path(folder)
-        clients = [Client("postoffice", [binary.resolve(), "run"], folder), Client("CPython", [sys.executable], folder)]
+        clients = [Client("postoffice", [binary, "run"], folder), Client("CPython", [sys.executable], folder)]
         versions = [subprocess.run([binary.resolve(), "--version"], capture_output=True, text=True).stdout.strip(), f"CPython {sys.version.split()[0]}"]
         if shutil.which("sbcl") and not a.no_sbcl:
             clients.append(Client("SBCL", ["sbcl", "--script"], folder))

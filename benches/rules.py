@@ -9,9 +9,10 @@ quarter for a subject; a rule moves its letters to one of ten mailboxes. Every r
 own on a Dovecot that is started for it, and the order of the programs changes. A run more goes through
 a proxy that counts commands and bytes. --write puts the table into docs/performance.md.
 """
-import argparse, datetime, os, pathlib, platform, random, re, shutil, socket, statistics, subprocess, sys, tempfile, threading, time
+import argparse, datetime, os, pathlib, random, shutil, statistics, subprocess, sys, tempfile, time
 
-PROJECT = pathlib.Path(__file__).resolve().parents[1]
+from common import PROJECT, Proxy, machine, release_build, write_section
+
 FEW, MANY = 40, 1000
 
 
@@ -61,33 +62,6 @@ def imapfilter(user, port, count):
     return f'options.starttls = false; options.info = false; options.timeout = 300; options.create = true\nbox = IMAP {{ server = "127.0.0.1", port = {port}, username = "{user}", password = "pw" }}\n{lines}\n'
 
 
-class Counter:
-    """A proxy that counts commands, and bytes in both directions."""
-
-    def __init__(self, target):
-        self.target, self.commands, self.sent, self.received = target, 0, 0, 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            client = self.listener.accept()[0]
-            server = socket.create_connection(("127.0.0.1", self.target))
-            for pair in ((client, server, True), (server, client, False)):
-                threading.Thread(target=self.pump, args=pair, daemon=True).start()
-
-    def pump(self, source, target, is_client):
-        while data := source.recv(1 << 16):
-            if is_client:
-                self.sent += len(data)
-                self.commands += len(re.findall(rb"(?m)^[A-Za-z]?\d+ [A-Z]", data))
-            else:
-                self.received += len(data)
-            target.sendall(data)
-        target.close()
-
-
 def measure(command, environment):
     start = time.monotonic()
     said = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -98,21 +72,14 @@ def measure(command, environment):
 
 
 def write(lines, runs, letters):
-    page = PROJECT / "docs" / "performance.md"
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    section = [
-        "## Rules", "",
-        f"Written by `scripts/dev/bench rules --write` on {datetime.date.today()}; {os.cpu_count()} × {cpu}; load {os.getloadavg()[1]:.1f}.",
+    write_section("Rules", [
+        f"Written by `scripts/dev/bench rules --write` on {datetime.date.today()}; {machine()}; load {os.getloadavg()[1]:.1f}.",
         f"Rules that move letters out of a mailbox of {letters:,} letters on Dovecot, by sender, mailing list and",
         f"subject, in postoffice (`with-rules`) and imapfilter. The seconds are medians of {runs} runs, start of the",
         "process and login included; each run has a mailbox of its own, and the order of the programs changes.",
         "The ratio is that of the medians to imapfilter's. Commands and bytes were counted in a run more.", "",
-        *lines, "",
-    ]
-    text = page.read_text()
-    before, found, after = text.partition("## Rules\n")
-    rest = after[after.index("\n## ") + 1:] if found and "\n## " in after else ""
-    page.write_text("\n".join([before.rstrip(), "", *section]).rstrip() + "\n" + ("\n" + rest if rest else ""))
+        *lines,
+    ])
 
 
 def main():
@@ -122,20 +89,17 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, help="the postoffice binary to measure; by default one is built")
     parser.add_argument("--write", action="store_true")
     a = parser.parse_args()
-    build = a.build
-    if not build:
-        subprocess.run(["cargo", "build", "--release", "--quiet", "--bin", "postoffice"], cwd=PROJECT, check=True)
-        build = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")) / "release" / "postoffice"
+    build = release_build(a.build)
     if not shutil.which("imapfilter"):
         parser.error("imapfilter is not installed")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="postoffice-rules-"))
     folder.chmod(0o755)
     programs = {
-        f"postoffice, {FEW} rules": (postoffice, FEW, ".scm", [build.resolve(), "run"]),
-        f"postoffice, {MANY} rules": (postoffice, MANY, ".scm", [build.resolve(), "run"]),
+        f"postoffice, {FEW} rules": (postoffice, FEW, ".scm", [build, "run"]),
+        f"postoffice, {MANY} rules": (postoffice, MANY, ".scm", [build, "run"]),
         f"imapfilter, {FEW} rules": (imapfilter, FEW, ".lua", ["imapfilter", "-c"]),
     }
-    environment = {**os.environ, "HOME": str(folder), "IMAPFILTER_HOME": str(folder)}
+    environment = {**os.environ, "HOME": str(folder), "IMAPFILTER_HOME": str(folder), "POSTOFFICE_STATE": str(folder / "state")}
     try:
         started = subprocess.run([PROJECT / "scripts/dev/dovecot", "start", folder], capture_output=True, text=True)
         if started.returncode:
@@ -149,7 +113,7 @@ def main():
         for run in runs:
             for at, name in random.sample(list(enumerate(programs)), len(programs)):
                 make, count, ending, command = programs[name]
-                counter = Counter(port) if run < 0 else None
+                counter = Proxy(port) if run < 0 else None
                 script = folder / f"script{ending}"
                 script.write_text(make(user(at, run), counter.port if counter else port, count))
                 # Dovecot's index of a new mailbox is made before, so that all programs find one.

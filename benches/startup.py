@@ -11,9 +11,10 @@ time is that of all its threads until then. The ratio is the median of the ratio
 the same round. --beside also measures another build. --write puts the table into
 docs/performance.md.
 """
-import argparse, datetime, os, pathlib, platform, random, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, datetime, os, pathlib, random, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
-PROJECT = pathlib.Path(__file__).resolve().parents[1]
+from common import PROJECT, machine, release_build, write_section
+
 SAMPLE = pathlib.Path("/usr/share/doc/imapfilter/examples/config.lua")
 GREETINGS = {
     "imap": b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n",
@@ -113,23 +114,14 @@ def table(found, servers, runs, folder):
 
 
 def write(lines, runs):
-    page = PROJECT / "docs" / "performance.md"
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    section = [
-        "## Starting", "",
-        f"Written by `scripts/dev/bench startup --write` on {datetime.date.today()}; {os.cpu_count()} × {cpu}; load {os.getloadavg()[1]:.1f}.",
+    write_section("Starting", [
+        f"Written by `scripts/dev/bench startup --write` on {datetime.date.today()}; {machine()}; load {os.getloadavg()[1]:.1f}.",
         "The time from the start of the process until the server has the first byte, for every script in",
         "`scripts/`, for imapfilter with the configuration that comes with it, and for the floor, which only",
         f"connects. All ran in each of {runs} rounds, one after another. The figures are medians, and the ratio",
         "is the median of the ratios to imapfilter in the same round.", "",
-        *lines, "",
-    ]
-    before, found, after = page.read_text().partition("## Starting\n")
-    rest = after[after.index("\n## ") + 1:] if found and "\n## " in after else ""
-    if not found:
-        before, mark, rest = before.partition("## The parser\n")
-        rest = mark + rest
-    page.write_text("\n".join([before.rstrip(), "", *section]).rstrip() + "\n" + ("\n" + rest if rest else ""))
+        *lines,
+    ], before="The parser")
 
 
 def main():
@@ -145,13 +137,10 @@ def main():
         parser.error(f"add the arguments of {', '.join(sorted(there ^ set(SCRIPTS)))} to SCRIPTS")
     if wrong := set(a.scripts) - there:
         parser.error(f"there is no script {', '.join(sorted(wrong))}")
-    build = a.build
-    if not build:
-        subprocess.run(["cargo", "build", "--release", "--quiet", "--bin", "postoffice"], cwd=PROJECT, check=True)
-        build = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")) / "release" / "postoffice"
+    build = release_build(a.build)
     if a.write and not (shutil.which("imapfilter") and SAMPLE.exists()):
         parser.error("--write needs imapfilter and its sample configuration, to which the figures are related")
-    builds = {"": build.resolve(), **({", beside": a.beside.resolve()} if a.beside else {})}
+    builds = {"": build, **({", beside": a.beside.resolve()} if a.beside else {})}
     folder = pathlib.Path(tempfile.mkdtemp(prefix="postoffice-startup-"))
     try:
         (folder / "people.csv").write_text("email,name\nbob@example.org,Bob\n")

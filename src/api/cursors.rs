@@ -216,6 +216,12 @@ fn look_for(
     // Until the server has told that letters arrived, a search need not find them.
     client.noop()?;
     if let Look::Above(uid) = *look {
+        let next = client.selected().and_then(|selected| selected.uid_next);
+        if let Some(next) = next.filter(|next| uid >= *next) {
+            client.notice(format!(
+                "the cursor is at the unique id {uid}, and the next letter gets {next}: letters up to there are taken for old; postoffice cursors sets it back"
+            ));
+        }
         let uids = above(client, uid)?;
         let mut known = known;
         if !uids.is_empty() {

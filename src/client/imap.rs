@@ -281,6 +281,11 @@ impl ImapClient {
         }
     }
 
+    /// Adds a warning of the program's own.
+    pub fn notice(&mut self, words: String) {
+        self.warn(WarningKind::Noticed, words);
+    }
+
     /// Adds a warning, shortened and with secrets replaced.
     pub(super) fn warn(&mut self, kind: WarningKind, words: String) {
         let words = self.shortened(&words);

@@ -71,7 +71,25 @@ impl ImapClient {
     /// # Errors
     /// [`Error::Refused`] if the old name does not exist or the new one does.
     pub fn rename(&mut self, old: &str, new: &str) -> Result<(), Error> {
-        self.simple(Command::rename(old, new))
+        let rename = Command::rename(old, new)?;
+        if self.connection().foresees() {
+            self.foresee_below(old, new)?;
+        }
+        self.run(rename).map(drop)
+    }
+
+    /// Asks the witness about the mailboxes below one, which RENAME takes along.
+    fn foresee_below(&mut self, old: &str, new: &str) -> Result<(), Error> {
+        let Some(separator) = self.separator()?.map(str::to_owned) else { return Ok(()) };
+        let above = format!("{old}{separator}");
+        let below = self.list("", &format!("{above}*"))?;
+        let renamed = below.iter().filter_map(|listed| {
+            let rest = listed.name.strip_prefix(&above)?;
+            Some((&listed.name, format!("{new}{separator}{rest}")))
+        });
+        let commands = renamed.map(|(old, new)| Command::rename(old, &new));
+        let commands = commands.collect::<Result<Vec<_>, _>>()?;
+        self.foresee(&commands)
     }
 
     /// SUBSCRIBE (6.3.6).

@@ -10,6 +10,7 @@ use super::fetched::Fetched;
 use super::imap::ImapClient;
 use super::reconnecting::same_name;
 use super::told::StatusValue;
+use super::unseen::only_marks_seen;
 use crate::proto::deed::{Act, Deed, Letters, Purpose};
 use crate::proto::imap::{Command, FetchItems, Flag, MessageId, Messages, SearchKey};
 use crate::proto::witness::{Facts, LetterFacts, Previous, Wanted};
@@ -32,7 +33,7 @@ impl ImapClient {
 
     fn letters_of(&mut self, deed: &Deed, wanted: Wanted) -> Result<Option<Facts>, Error> {
         if let Letters::Messages(messages) = &deed.letters
-            && deed.act == Act::MarkSeen
+            && only_marks_seen(&deed.act)
             && !wanted.identity
             && let Some(facts) = self.unseen_of(messages)?
         {

@@ -57,14 +57,28 @@ impl ImapClient {
             client.foresee(&moves)?;
             client.make_quarantine(quarantine)?;
             client.store_silently(&messages, StoreMode::Remove, &[Flag::DELETED])?;
-            if has_move {
-                let reader = client.expunged_among(&messages)?;
-                return client.carry_out(moves, reader).map(Some);
+            let moved = client.put_there(&messages, moves, quarantine);
+            if moved.is_err() && !client.is_closed() {
+                // They are still to be removed.
+                client.store_silently(&messages, StoreMode::Add, &[Flag::DELETED])?;
             }
-            let uidplus = client.has_uidplus();
-            client.copy(&messages, quarantine)?;
-            client.remove_these(uids, uidplus, "copied into quarantine and ")
+            moved
         })
+    }
+
+    fn put_there(
+        &mut self,
+        messages: &Messages,
+        moves: Vec<Command>,
+        quarantine: &str,
+    ) -> Result<Option<Vec<u32>>, Error> {
+        if self.capabilities().offers("MOVE") {
+            let reader = self.expunged_among(messages)?;
+            return self.carry_out(moves, reader).map(Some);
+        }
+        let uidplus = self.has_uidplus();
+        self.copy(messages, quarantine)?;
+        self.remove_these(messages.set(), uidplus, "copied into quarantine and ")
     }
 
     /// Renames a mailbox to a name below the quarantine, unless it is empty: then it is deleted.

@@ -18,7 +18,7 @@
 use super::error::Error;
 use super::imap::ImapClient;
 use super::options::{ConnectOptions, Credentials};
-use crate::proto::deed::{Act, Deed, Letters};
+use crate::proto::deed::{Act, Deed, Letters, Purpose};
 use crate::proto::imap::sequence::Bound;
 use crate::proto::imap::{FetchItems, SearchKey, SelectedMailbox, SequenceSet, Session};
 use crate::proto::witness::Ending;
@@ -190,8 +190,11 @@ impl ImapClient {
         let mut is_safe = true;
         for SettledDeed { deed, ending, .. } in deeds {
             let what = described(deed);
-            let is_repeatable =
-                deed.act.is_repeatable() || (lost.makes_mailbox && deed.act == Act::CreateMailbox);
+            // The call finds what to move by the marks that the quarantine takes away first.
+            let unmarks = deed.purpose == Some(Purpose::Quarantine)
+                && matches!(deed.act, Act::StoreFlags { .. });
+            let is_repeatable = (deed.act.is_repeatable() && !unmarks)
+                || (lost.makes_mailbox && deed.act == Act::CreateMailbox);
             let (text, safe) = match ending {
                 Ending::Refused => continue,
                 Ending::Abandoned => (format!("not sent whole: {what}"), true),

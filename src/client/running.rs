@@ -27,6 +27,7 @@ use super::appending::Literal;
 use super::error::Error;
 use super::imap::{ImapClient, LONGEST_FAREWELL};
 use super::told::{Warning, WarningKind};
+use super::unseen::only_marks_seen;
 use crate::proto::ProtocolError;
 use crate::proto::error::excerpt;
 use crate::proto::imap::{
@@ -63,13 +64,15 @@ impl ImapClient {
             self.hear_news()?;
         }
         let about = self.about(&command);
-        let verb = command.verb();
-        let marked = facts.clone().filter(|_| verb == Verb::Fetch);
+        let stores = command.verb() == Verb::Store;
+        let marks = command.change().is_some_and(|change| only_marks_seen(&change.act));
+        let marked = facts.iter().filter(|_| marks).flat_map(|facts| &facts.letters);
+        let marked: Vec<u32> = marked.map(|letter| letter.uid).collect();
         let handle = self.connection().submit_with(command, facts)?;
-        match marked {
-            Some(marked) => self.unseen.mark(&marked),
-            None if verb == Verb::Store => self.unseen.forget(),
-            None => {}
+        match marks {
+            true => self.unseen.mark(marked),
+            false if stores => self.unseen.forget(),
+            false => {}
         }
         self.commands_ahead().note(handle, about);
         Ok(handle)

@@ -1,21 +1,38 @@
-//! Which messages are unseen, for a witness that wants to know it before a FETCH marks them.
+//! Which messages are unseen, for a witness that wants to know it before they are marked as seen: by
+//! a FETCH, or by a STORE after they were read ahead.
 //!
-//! The server is asked once for a selection, not before each FETCH, so that reading ahead and
-//! pipelines stay in flight. It is asked again after messages arrived or left, and after a STORE of
-//! this connection. What another client marks meanwhile is not noticed.
+//! The server is asked once for a selection, not before each command, so that reading ahead and
+//! pipelines stay in flight. It is asked again after messages arrived or left, and after another
+//! STORE of this connection. What another client marks meanwhile is not noticed.
 
 use super::error::Error;
 use super::imap::ImapClient;
-use crate::proto::imap::{Messages, SearchKey};
+use crate::proto::deed::Act;
+use crate::proto::imap::command::StoreMode;
+use crate::proto::imap::{Flag, Messages, SearchKey};
 use crate::proto::witness::{Facts, LetterFacts};
+use std::collections::HashSet;
 
 /// The unseen messages of the selected mailbox.
 #[derive(Default)]
 pub(super) struct Unseen {
     /// When the server was asked: the epoch, and how many messages there were.
     asked: Option<((u64, u64), u32)>,
-    /// Numbers and UIDs.
+    /// Numbers and UIDs, both ascending.
     messages: Vec<(u32, u32)>,
+    /// The UIDs of those that were marked since.
+    marked: HashSet<u32>,
+}
+
+/// Whether an act only sets `\Seen`.
+pub(super) fn only_marks_seen(act: &Act) -> bool {
+    match act {
+        Act::MarkSeen => true,
+        Act::StoreFlags { mode: StoreMode::Add, flags, unchanged_since: None } => {
+            *flags == [Flag::SEEN]
+        }
+        _ => false,
+    }
 }
 
 impl Unseen {
@@ -24,10 +41,8 @@ impl Unseen {
     }
 
     /// Notes that these are going to be seen.
-    pub(super) fn mark(&mut self, facts: &Facts) {
-        let marked: std::collections::HashSet<u32> =
-            facts.letters.iter().map(|letter| letter.uid).collect();
-        self.messages.retain(|(_, uid)| !marked.contains(uid));
+    pub(super) fn mark(&mut self, uids: impl IntoIterator<Item = u32>) {
+        self.marked.extend(uids);
     }
 }
 
@@ -47,17 +62,17 @@ impl ImapClient {
             self.unseen.messages = numbers.into_iter().zip(uids).collect();
             self.unseen.asked = Some(moment);
         }
+        let Unseen { messages: unseen, marked, .. } = &self.unseen;
+        let place = |&(number, uid): &(u32, u32)| if messages.are_uids() { uid } else { number };
         let asked = self.asked_for(messages);
-        let is_asked = |(number, uid): &&(u32, u32)| {
-            asked.contains(if messages.are_uids() { *uid } else { *number })
-        };
-        let letter = |(_, uid): &(u32, u32)| LetterFacts {
-            uid: *uid,
-            flags: Some(Vec::new()),
-            ..LetterFacts::default()
-        };
-        let letters: Vec<LetterFacts> =
-            self.unseen.messages.iter().filter(is_asked).map(letter).collect();
+        let among = asked.ranges().iter().flat_map(|(first, last)| {
+            let begin = unseen.partition_point(|one| place(one) < *first);
+            let end = unseen.partition_point(|one| place(one) <= *last);
+            &unseen[begin..end]
+        });
+        let letter = |uid| LetterFacts { uid, flags: Some(Vec::new()), ..LetterFacts::default() };
+        let letters = among.map(|(_, uid)| *uid).filter(|uid| !marked.contains(uid)).map(letter);
+        let letters: Vec<LetterFacts> = letters.collect();
         Ok(Some(Facts { count: Some(letters.len() as u64), letters, ..Facts::default() }))
     }
 

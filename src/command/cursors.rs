@@ -1,7 +1,8 @@
 //! `postoffice cursors`: shows the cursors of `new-letters`, and sets them back or forgets them.
 
-use super::journal::{state_folder, table, time};
 use super::output::print;
+use super::setup::state_folder;
+use super::tables::{table, time};
 use crate::state::{Cursor, CursorKey, Database, StateError};
 use clap::{Args, Subcommand};
 

@@ -5,7 +5,8 @@ use super::arguments::{AccountOptions, Global};
 use super::asking;
 use super::init;
 use super::output::{complain, print};
-use super::setup::setup_for;
+use super::setup::{setup_for, state_folder};
+use super::tables::{table, time};
 use crate::api::{ImapMailbox, Setup, attach};
 use crate::client::ImapClient;
 use crate::host::{self, Host, Options, Value};
@@ -13,13 +14,12 @@ use crate::policy::Policy;
 use crate::proto::deed::{Account, Act, Deed, Letters};
 use crate::proto::imap::CopiedUids;
 use crate::proto::witness::{Ending, Refusal, Witness};
-use crate::repl::history;
 use crate::shown::escape_controls;
 use crate::state::{
     Accounts, Database, Journal, NewRun, Run, Settled, Step, StepState, Sync, Undo, Verdict, settle,
 };
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// How many runs `postoffice journal` shows.
@@ -85,10 +85,6 @@ impl Witness for NoFolder {
     }
 
     fn after(&self, _: &Deed, _: Ending, _: Option<&CopiedUids>) {}
-}
-
-pub(super) fn state_folder() -> Option<PathBuf> {
-    history::folder(|name| std::env::var(name).ok())
 }
 
 /// Opens the database for reading; `None` if there is none yet.
@@ -277,11 +273,6 @@ fn end(run: &Run) -> String {
     }
 }
 
-pub(super) fn time(milliseconds: i64) -> String {
-    let Ok(time) = jiff::Timestamp::from_millisecond(milliseconds) else { return "?".to_owned() };
-    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
 /// The change of a step, and its letters.
 fn described(step: &Step) -> String {
     let letters = match (&step.stored, &step.deed.letters) {
@@ -311,34 +302,6 @@ fn account(step: &Step) -> String {
         }
         None => step.deed.host.clone(),
     }
-}
-
-/// The longest cell of a table, in characters.
-const WIDEST: usize = 100;
-
-/// A table of texts from outside, which are escaped.
-pub(super) fn table<const N: usize>(
-    head: [&str; N],
-    rows: impl Iterator<Item = [String; N]>,
-) -> String {
-    let cell = |text: String| {
-        let shown = escape_controls(&text);
-        match shown.char_indices().nth(WIDEST) {
-            Some((end, _)) => format!("{}…", &shown[..end]),
-            None => shown,
-        }
-    };
-    let rows: Vec<[String; N]> =
-        [head.map(str::to_owned)].into_iter().chain(rows).map(|row| row.map(cell)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let line = |row: &[String; N]| {
-        let cells = row.iter().enumerate().map(|(column, text)| {
-            let pad = width(column).unwrap_or(0) - text.chars().count();
-            format!("{text}{}", " ".repeat(pad))
-        });
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
 }
 
 /// Connections to the accounts that the user has defined.

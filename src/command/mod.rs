@@ -31,6 +31,7 @@ mod replaying;
 mod running;
 mod sandboxing;
 mod setup;
+mod tables;
 
 pub use environment::SandboxEnvironment;
 pub use replaying::replay_text;

@@ -1,13 +1,14 @@
 //! Translates the options of all commands into the setup of connections and of the sandbox.
 
 use super::arguments::Global;
-use super::journal::state_folder;
 use super::output::complain;
 use crate::api::Setup;
 use crate::guard::{Budget, ChangeLimits};
+use crate::repl::history;
 use crate::sandbox::{Extensions, Options, Seed};
 use crate::state::OnDemand;
 use crate::transport::TraceSink;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Returns the setup that the options ask for; starts the sandbox if there is to be one.
@@ -81,4 +82,9 @@ pub(super) fn seed_for(global: &Global) -> Seed {
 /// Returns the destination of `--trace` lines.
 pub(super) fn trace_to_stderr() -> TraceSink {
     Arc::new(complain)
+}
+
+/// The folder of the state database; `None` without a home folder.
+pub(super) fn state_folder() -> Option<PathBuf> {
+    history::folder(|name| std::env::var(name).ok())
 }

@@ -59,7 +59,7 @@ pub use context::{Context, Output, Warnings, not_allowed};
 pub use limit::{Interrupter, TimeLimit};
 pub use messages::nearest;
 pub(crate) use natives::UNIX_EPOCH;
-pub use natives::{hash_table, hash_table_entries, regexp, substitute};
+pub use natives::{hash_table, hash_table_entries, regexp, substitute, wildcard};
 pub use occurrence::{condition_object, condition_of};
 pub(crate) use panics::caught;
 pub use panics::report_only_uncaught_panics;

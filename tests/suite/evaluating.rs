@@ -280,7 +280,7 @@ fn as_little_as_decides_is_fetched() {
             "(and (:matches :subject \"report\") (:body-matches \"x\"))",
             &[&[&subject], &["Value(3)", "BodyStructure"], &["Value(3)", "BodyExt"]],
         ),
-        ("(or :flagged (:matches :x-tag \"x\"))", &[&["Flagged"], &["x-tag"], &["Value(5)", &tag]]),
+        ("(or :flagged (:matches :x-tag \"x\"))", &[&["x-tag"], &["Flagged"], &["Value(5)", &tag]]),
         ("(and :answered (:body-matches \"x\"))", &[&["Answered"]]),
         ("(and :seen (or) (:body-matches \"x\"))", &[&["Seen"]]),
     ];

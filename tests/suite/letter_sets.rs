@@ -412,6 +412,77 @@ fn a_connection_that_is_lost_while_it_is_given_back_never_keeps_the_sets_mailbox
 }
 
 #[test]
+fn a_verb_that_is_made_again_counts_what_it_did_before_the_connection_was_lost() {
+    let mut hits = 0;
+    for at in (1_000..5_000).step_by(53) {
+        let faults = vec![format!("imap#1:server:cut@{at}").parse().unwrap()];
+        let server = Server::sandbox(Options { faults, ..empty() });
+        for letter in &LETTERS[..3] {
+            let letter = letter.replace('\n', "\r\n");
+            server.store().deliver(&server.user, "INBOX", letter.as_bytes()).unwrap();
+        }
+        let mut session = Session::new(Vec::new());
+        attach(session.host(), &Setup::default());
+        let form = format!(
+            r#"(with-reconnect ()
+                 (let ((mb (make-imap-connection "127.0.0.1" :port {} :user "user" :password "pw")))
+                   (select-mailbox mb "inbox")
+                   (ensure-mailbox mb "box")
+                   (let ((set (select-letters mb :all)))
+                     (multiple-value-list (move-letters set :to "box")))))"#,
+            server.port
+        );
+        let told = session.evaluate(&form).text();
+        let moved = server.store().letters(&server.user, "box").len();
+        let moves = server.received().iter().filter(|one| one.starts_with("Move")).count();
+        hits += usize::from(moved == 3 && told == "(3 0)" && moves == 1);
+        let is_right = moved == 3 && told == "(3 0)" || told.starts_with("Error");
+        assert!(is_right, "cut at {at}: {told}, {moved} moved");
+    }
+    assert!(hits > 0, "no cut hit the moment");
+}
+
+#[test]
+fn a_program_does_not_run_twice_for_a_letter() {
+    let mut doubts = 0;
+    for at in (2_800..5_000).step_by(61) {
+        let faults = vec![format!("imap#1:server:cut@{at}").parse().unwrap()];
+        let server = Server::sandbox(Options { faults, ..empty() });
+        server.store().create_mailbox(&server.user, "box").unwrap();
+        for (at, mailbox) in ["INBOX", "INBOX", "box", "box"].into_iter().enumerate() {
+            let letter = format!("Subject: {at}\r\n\r\nx\r\n");
+            server.store().deliver(&server.user, mailbox, letter.as_bytes()).unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("note.sh");
+        let log = folder.path().join("log");
+        std::fs::write(&script, format!("grep ^Subject: >> {}", log.display())).unwrap();
+        let mut session = Session::new(Vec::new());
+        attach(session.host(), &Setup::default());
+        // Letters of two mailboxes are not fetched together.
+        let form = format!(
+            r#"(with-reconnect (:backoff 0)
+                 (let* ((mb (make-imap-connection "127.0.0.1" :port {} :user "user" :password "pw"))
+                        (set (letters-union (select-letters mb :all :mailbox "inbox")
+                                            (select-letters mb :all :mailbox "box"))))
+                   (handler-case (pipe-letters set "sh" "{}")
+                     (po-error (c) (po-condition-identifier c)))))"#,
+            server.port,
+            script.display()
+        );
+        let told = session.evaluate(&form).text();
+        let log = std::fs::read_to_string(&log).unwrap_or_default();
+        let mut lines: Vec<&str> = log.lines().collect();
+        let runs = lines.len();
+        lines.dedup();
+        assert_eq!(lines.len(), runs, "cut at {at}: {told}: {log}");
+        assert!(told != "(0 0 0 0)" || runs == 4, "cut at {at}: {log}");
+        doubts += usize::from(told == ":in-doubt" && runs == 2);
+    }
+    assert!(doubts > 0, "no cut hit the moment");
+}
+
+#[test]
 fn a_move_that_fails_half_way_takes_away_what_was_stored() {
     let quota = Quota { storage: None, messages: Some(3) };
     let accounts = vec![Account::new("user", "pw"), Account::new("small", "pw").with_quota(quota)];

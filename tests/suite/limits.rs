@@ -331,6 +331,23 @@ fn other_mailboxes_are_not_changed() {
 }
 
 #[test]
+fn renaming_a_mailbox_renames_those_below_it() {
+    for server in servers() {
+        server.connect().create("full/below").unwrap();
+        let mut session = session(&server, only("f%"));
+        for form in
+            ["(rename-mailbox mb \"full\" \"fuller\")", "(delete-mailbox mb \"full/below\")"]
+        {
+            let answer = session.evaluate(form).text();
+            assert!(answer.contains("\"full/below\"") && answer.ends_with("[:limit]"), "{answer}");
+        }
+        server.connect().delete("full/below").unwrap();
+        let answer = session.evaluate("(rename-mailbox mb \"full\" \"fuller\")").text();
+        assert_eq!(answer, "t", "{}", server.name);
+    }
+}
+
+#[test]
 fn what_fits_is_done_and_counted() {
     // The form runs under the limits; a second one shows what is left of them.
     let flag = "(alter-flags mb 5 :add-flags :\\\\flagged :silent t)";

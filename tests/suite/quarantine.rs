@@ -9,7 +9,7 @@ use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::{CopiedUids, Flag, Messages};
 use postoffice::proto::witness::{Ending, Refusal, Witness};
 use postoffice::repl::Session;
-use postoffice::sandbox::Extension;
+use postoffice::sandbox::{Account, Extension, Extensions, Options, Quota};
 use postoffice::transport::Connector;
 use std::sync::{Arc, Mutex};
 
@@ -129,6 +129,17 @@ fn what_is_deleted_is_in_the_quarantine() {
             assert!(letters(&server, "full").starts_with("1 2 3"), "{form}");
         }
     }
+}
+
+#[test]
+fn letters_that_find_no_room_in_the_quarantine_stay_marked() {
+    let quota = Quota { storage: None, messages: Some(9) };
+    let accounts = vec![Account::new("user", "pw").with_quota(quota)];
+    let extensions = Extensions::default().without(Extension::Move);
+    let server = Server::sandbox(Options { accounts, extensions, ..empty() });
+    fill(&server);
+    assert_eq!(run(&server, ChangeLimits::default(), "(expunge-mailbox mb)"), ":error-response");
+    assert_eq!(letters(&server, "INBOX"), "1! 2! 3! 4 5");
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::proto::imap::{Flag, Messages, SequenceSet};
 use crate::proto::witness::{Facts, Witness};
 use crate::shown::escape_controls;
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The rows of the topic "Changing letters of a set".
 pub(in crate::api) const FUNCTIONS: &[Function] = &[
@@ -170,6 +170,9 @@ letters: as for move-letters. labels: a string or a list of strings; on Gmail al
 pub(super) struct Group {
     pub origin: Arc<Origin>,
     uids: Vec<u32>,
+    /// How many of them were there at first. A call that is made again, after its connection was
+    /// lost, may find that it has moved them.
+    found: OnceLock<u64>,
 }
 
 impl Group {
@@ -177,9 +180,12 @@ impl Group {
         Messages::uids(self.uids.iter().copied())
     }
 
-    /// Those of its letters that are still there. The mailbox is selected.
-    fn there(&self, client: &mut ImapClient) -> Result<SequenceSet, Error> {
-        client.uids_of(&self.messages())
+    /// Those of its letters that are still there, and how many were there at first. The mailbox is
+    /// selected.
+    fn there(&self, client: &mut ImapClient) -> Result<(SequenceSet, u64), Error> {
+        let there = client.uids_of(&self.messages())?;
+        let found = *self.found.get_or_init(|| there.members(0).count());
+        Ok((there, found))
     }
 }
 
@@ -189,7 +195,11 @@ pub(super) fn grouped(letters: &[Arc<Letter>]) -> Vec<Group> {
         let same = |group: &&mut Group| group.origin.place.is_same(&letter.origin().place);
         match groups.iter_mut().find(same) {
             Some(group) => group.uids.push(letter.uid),
-            None => groups.push(Group { origin: letter.origin().clone(), uids: vec![letter.uid] }),
+            None => groups.push(Group {
+                origin: letter.origin().clone(),
+                uids: vec![letter.uid],
+                found: OnceLock::new(),
+            }),
         }
     }
     groups
@@ -306,10 +316,6 @@ fn counts(done: u64, there: u64) -> Value {
     host::list(vec![count(done), count(there)])
 }
 
-fn size(uids: &SequenceSet) -> u64 {
-    uids.members(0).count()
-}
-
 /// Copies or moves the letters of a group.
 fn transfer(call: &Call<'_>, is_move: bool) -> Answer {
     let group = group(call)?;
@@ -321,11 +327,11 @@ fn transfer(call: &Call<'_>, is_move: bool) -> Answer {
         return transfer_away(call, &group, &other, name, create, is_move);
     }
     let (done, there) = group.origin.run(call, |client| {
-        let there = group.there(client)?;
-        let (messages, all) = (Messages::Uids(there.clone()), size(&there));
+        let (there, all) = group.there(client)?;
         if there.is_empty() {
-            return Ok((0, 0));
+            return Ok((if is_move { all } else { 0 }, all));
         }
+        let messages = Messages::Uids(there);
         let go = |client: &mut ImapClient| {
             if is_move {
                 return client.move_to(&messages, name).map(|moved| moved.removed);
@@ -352,8 +358,8 @@ fn transfer_away(
     target.begin_operation(call.number());
     let (mut copied, mut removed, mut all) = (Vec::new(), false, 0);
     let result = group.origin.run(call, |client| {
-        let there = group.there(client)?;
-        all = size(&there);
+        let (there, found) = group.there(client)?;
+        all = found;
         let messages = Messages::Uids(there);
         if is_move && all > 0 {
             client.foresee_move(&messages, name)?;
@@ -378,9 +384,8 @@ fn transfer_away(
 fn delete_group(call: &Call<'_>) -> Answer {
     let group = group(call)?;
     let (removed, there) = group.origin.run(call, |client| {
-        let there = group.there(client)?;
-        let removed = there.is_empty() || client.remove(&there)?;
-        Ok((removed, size(&there)))
+        let (there, all) = group.there(client)?;
+        Ok((there.is_empty() || client.remove(&there)?, all))
     })?;
     Ok(counts(if removed { there } else { 0 }, there))
 }
@@ -429,11 +434,11 @@ fn change_flags(
     foresee(call, call.name(), &marking(), None, &groups)?;
     for group in groups {
         there += group.origin.run(call, |client| {
-            let there = group.there(client)?;
+            let (there, all) = group.there(client)?;
             if !there.is_empty() {
-                change(client, &Messages::Uids(there.clone()))?;
+                change(client, &Messages::Uids(there))?;
             }
-            Ok(size(&there))
+            Ok(all)
         })?;
         let here = |letter: &&Arc<Letter>| group.origin.place.is_same(&letter.origin().place);
         letters.iter().filter(here).for_each(|letter| letter.forget_flags());

@@ -12,7 +12,7 @@ use crate::api::run_program::{pipe, program_at};
 use crate::api::saving::{Counted, save};
 use crate::client::spool::cannot_spool;
 use crate::client::{Error, Letters};
-use crate::condition::Condition;
+use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run, Type};
 use crate::proto::imap::Messages;
 use std::collections::HashMap;
@@ -82,24 +82,36 @@ fn pipe_letters(call: &Call<'_>) -> Answer {
     let mut codes = Vec::new();
     let mut rest = &letters[..];
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(piece(call, rest)?);
+        let (piece, after) =
+            rest.split_at(piece(call, rest).map_err(|error| not_again(error, codes.len()))?);
         rest = after;
         let mut files = Spools::default();
-        piece[0].origin().run(call, |client| {
+        let fetched = piece[0].origin().run(call, |client| {
             client.write_letters(&Messages::uids(piece.iter().map(|one| one.uid)), &mut files)
-        })?;
+        });
+        fetched.map_err(|error| not_again(error, codes.len()))?;
         for letter in piece {
             let code = files.complete.remove(&letter.uid).map(|file| {
                 let run = pipe(call, program, &arguments, file);
-                run.map_err(|error| {
-                    with_note(error, &format!("it ran for {} letters before", codes.len()))
-                })
+                run.map_err(|error| not_again(error, codes.len()))
             });
             codes.push(code.transpose()?.map_or_else(host::nil, host::integer));
             progress.message();
         }
     }
     Ok(host::list(codes))
+}
+
+/// The error after the program ran for some letters: the call must not be made again, which would run
+/// it for them twice.
+fn not_again(error: Condition, ran: usize) -> Condition {
+    if ran == 0 {
+        return error;
+    }
+    let is_lost =
+        matches!(error.identifier, Identifier::ServerShutdownConnection | Identifier::Timeout);
+    let error = with_note(error, &format!("it ran for {ran} letters before"));
+    if is_lost { Condition { identifier: Identifier::InDoubt, ..error } } else { error }
 }
 
 /// How many of these letters are fetched together. There is at least one.

@@ -35,10 +35,10 @@ const LONGEST_GROUP: usize = 100;
 pub(in crate::api) const FUNCTIONS: &[Function] = &[
     Function::native(
         "%plan-rules",
-        "(mb rules name)",
+        "(mb rules name &key dry-run log create)",
         plan_rules,
-        "Plans rules. Returns a list: the steps, how many letters each rule took, and a line for each letter that a rule took.",
-    ).inside_of("with-rules").checked(),
+        "Checks the arguments of with-rules, and plans. Returns a list: the steps, how many letters each rule took, and a line for each letter that a rule took.",
+    ).typed(&[("rules", Type::List), ("name", Type::String)]).inside_of("with-rules").checked(),
     Function::new(
         "%rule-condition",
         "(condition)",
@@ -74,14 +74,17 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
     ).inside_of("with-rules").checked(),
     Function::new(
         "%with-rules",
-        "(mb rules name &key dry-run log create)",
+        "(mb rules name &rest options)",
         "Does the work of with-rules. rules: the list of rules, as values.",
         Run::Scheme(
-            "(lambda (mb rules name &key dry-run log create)
-               (let* ((planned (%plan-rules mb rules name)) (steps (first planned)))
+            "(lambda (mb rules name . options)
+               (let* ((planned (apply %plan-rules mb rules name options))
+                      (steps (first planned))
+                      (log (getf options :log))
+                      (create (getf options :create)))
                  (when log
                    (dolist (line (third planned)) (format log \"~a~%\" line)))
-                 (if dry-run
+                 (if (getf options :dry-run)
                      (mapcar (lambda (step) (list (first step) (letters-uids (second step)))) steps)
                      (progn
                        (dolist (step steps)
@@ -94,13 +97,13 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
                              (t (delete-letters letters)))))
                        (second planned)))))",
         ),
-    ).typed(&[("rules", Type::List), ("name", Type::String)]).inside_of("with-rules").checked(),
+    ).inside_of("with-rules").checked(),
     Function::new(
         "with-rules",
         "((mb name &key dry-run log create) rule …)",
         "Tries rules on all letters of a mailbox, the first rule first, and does what they say with the letters that they take. Returns how many letters each rule took, the list ((1 . count) (2 . count) …).
 mb: a mailbox object. name: the name of a mailbox. rule: (condition action …). condition: as for search-mailbox, not quoted, or t; the procedure of (:where procedure) is evaluated, and a comma inserts a value: (:from ,sender). Addresses, subjects and other header fields are compared here; texts that :body and :text look for are searched by the server.
-action: (:move name), (:copy name), (:flag flag …), :delete, (:call procedure), whose procedure is evaluated and gets the letter, or :stop, which leaves the letter where it is. A rule that takes a letter is the last for it, unless it ends with :continue t; of several moves and deletions of a letter the first is carried out.
+action: (:move name), (:copy name), (:flag flag …), :delete, (:call procedure), whose procedure is evaluated and gets the letter, or :stop alone, which leaves the letter where it is. A rule that takes a letter is the last for it, unless it ends with :continue t; of several moves and deletions of a letter the first is carried out.
 In a name, \\\\\\\\1, \\\\\\\\& and \\\\\\\\k<name> are groups of the first (:matches field regexp) of the condition that matches, as for replace-re: (:move \\\"lists/\\\\\\\\1\\\"). The characters / * % and the server's separator become _ in what a group brings in, so that no letter chooses another place. A rule does not take a letter for which such a group is empty.
 What all rules need is fetched once, and each action is carried out for all its letters together: flags first, then copies, calls, moves and deletions.
 :dry-run  t changes nothing and returns the plan, the list (((:move \\\"lists/dev\\\") (uid …)) …), in the order of the steps. :log  t or a stream: prints a line for each letter that a rule took. :create  t creates mailboxes that do not exist.
@@ -143,7 +146,7 @@ impl Action {
     }
 }
 
-const EXPECTED: &str = "a rule (condition action …) with the actions (:move name), (:copy name), (:flag flag …), (:call procedure), :delete, :stop, and :continue t at its end";
+const EXPECTED: &str = "a rule (condition action …) with the actions (:move name), (:copy name), (:flag flag …), (:call procedure) and :delete, and :continue t at its end, or with :stop alone";
 
 fn read_rules(call: &Call<'_>) -> Result<Vec<Rule>, Condition> {
     let rules: Vec<Value> =
@@ -168,11 +171,16 @@ fn read_rule(call: &Call<'_>, number: usize, value: &Value) -> Result<Rule, Cond
         rule.continues = is_t(value) || host::as_symbol(value) == Some("t");
         actions = before;
     }
-    if actions.is_empty() {
-        return Err(wrong());
-    }
     for action in actions {
         rule.actions.extend(read_action(call, action).ok_or_else(wrong)?);
+    }
+    // `:stop` is no action: it stands alone, or it would say nothing.
+    let stops = rule.actions.is_empty();
+    if actions.is_empty()
+        || rule.actions.len() + usize::from(stops) != actions.len()
+        || stops && rule.continues
+    {
+        return Err(wrong());
     }
     let mut has_regexp = false;
     rule.search.for_each_ours(&mut |key| {

@@ -183,7 +183,7 @@ static OURS: &[Row] = &[
     ("age>", 1, |read, arguments, whole| read.older(&arguments[0], whole, true)),
     ("attachment", 1, |read, arguments, whole| {
         let shown = read.plain_text(&arguments[0], whole)?;
-        let regexp = glob(&shown);
+        let regexp = host::wildcard(&shown, true);
         let regexp = regexp.ok_or_else(|| read.wrong("a shorter pattern of file names", whole))?;
         Ok(Search::Ours(OurKey::Attachment(Some(Pattern { shown, regexp }))))
     }),
@@ -441,21 +441,6 @@ fn ours(name: &str) -> Option<&'static Row> {
     OURS.iter().find(|(known, _, _)| *known == name)
 }
 
-/// Makes a regular expression of a pattern of file names: `*` is any text, `?` one character, and
-/// case does not count. `None` if it is too long.
-fn glob(pattern: &str) -> Option<Regex> {
-    let mut text = String::from("(?is)^");
-    for char in pattern.chars() {
-        match char {
-            '*' => text.push_str(".*"),
-            '?' => text.push('.'),
-            char => text.push_str(&regex::escape(char.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    text.push('$');
-    Regex::new(&text).ok()
-}
-
 /// Returns the words of search expressions for completion, in lower case and sorted.
 pub fn search_words() -> Vec<String> {
     let ours = OURS.iter().map(|(name, _, _)| (*name).to_owned());
@@ -469,22 +454,6 @@ pub fn search_words() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_of_file_names_match_whole_names() {
-        for (pattern, name, expected) in [
-            ("*.pdf", "Invoice.PDF", true),
-            ("*.pdf", "a.pdf.zip", false),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("[x](y).+", "[x](y).+", true),
-            ("*", "", true),
-            ("", "x", false),
-            ("*ä*", "GRÜÄ", true),
-        ] {
-            assert_eq!(glob(pattern).unwrap().is_match(name), expected, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn no_word_of_ours_is_one_of_the_protocol() {

@@ -70,15 +70,17 @@ impl Gathering {
     ) -> Result<Gathering, Error> {
         let is_all = !Self::searches_first(client, narrowing, asked);
         // Answers to RETURN say whose they are, so that these searches can be in flight together.
+        // The narrowing is first: a letter that arrives meanwhile must not be missing only from what
+        // decides.
         let mut pending = Vec::new();
-        for key in asked.iter().chain((!is_all).then_some(narrowing)) {
+        for key in (!is_all).then_some(narrowing).into_iter().chain(asked) {
             pending.push(client.begin_search_returning(key, true, &Returns::ALL)?);
         }
         let mut found = Vec::new();
         for pending in pending {
             found.push(client.wait(pending)?.all.unwrap_or_default());
         }
-        let narrowed = (!is_all).then(|| found.pop()).flatten();
+        let narrowed = (!is_all).then(|| found.remove(0));
         let cards = narrowed.map(|uids| uids.into_iter().map(|uid| tests.card(uid)).collect());
         Ok(Gathering { tests, cards, asked: found, structures: HashMap::new() })
     }

@@ -15,6 +15,7 @@ use steel::SteelErr;
 
 use super::files::{done, refused};
 use super::pathnames::renamed;
+use super::regexps::wildcard;
 use super::{Answer, Code, context, string_of, time, wrong};
 use crate::host::value::{Value, as_keyword, integer, list, nil, string, truth};
 use crate::policy::Refusal;
@@ -213,6 +214,10 @@ fn has_wildcard(pattern: &str) -> bool {
     pattern.contains(['*', '?'])
 }
 
+fn too_long() -> Failure {
+    Failure::Misuse(super::fail("directory: the pattern is too long"))
+}
+
 /// Returns the paths in a folder whose names match a pattern; none if there is no such folder.
 fn matching(folder: &str, pattern: &str) -> Result<Vec<String>, Failure> {
     if !pattern.is_empty() && !has_wildcard(pattern) {
@@ -220,11 +225,11 @@ fn matching(folder: &str, pattern: &str) -> Result<Vec<String>, Failure> {
         return Ok(if readable(&path)?.exists() { vec![path] } else { Vec::new() });
     }
     // Common Lisp's pattern for any name with any type, or without one.
-    let pattern: Vec<char> =
-        if matches!(pattern, "" | "*.*") { vec!['*'] } else { pattern.chars().collect() };
+    let pattern = if matches!(pattern, "" | "*.*") { "*" } else { pattern };
+    let wanted = wildcard(pattern, false).ok_or_else(too_long)?;
     let mut found = Vec::new();
     for (name, _) in entries(folder)? {
-        if matches(&pattern, &name) {
+        if wanted.is_match(&name) {
             let mut whole = format!("{folder}{name}");
             if readable(&whole).is_ok_and(|real| real.is_dir()) {
                 whole.push('/');
@@ -283,54 +288,4 @@ fn entries(folder: &str) -> Result<Vec<(String, bool)>, Failure> {
         }
     }
     Ok(found)
-}
-
-/// Returns whether a name matches a pattern with `*` and `?`. Only the last `*` is tried again, so
-/// the time is at most the product of the lengths.
-fn matches(pattern: &[char], name: &str) -> bool {
-    let name: Vec<char> = name.chars().collect();
-    let (mut at, mut next, mut star) = (0, 0, None);
-    while next < name.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, next));
-                at += 1;
-            }
-            Some(wanted) if *wanted == '?' || *wanted == name[next] => {
-                (at, next) = (at + 1, next + 1);
-            }
-            _ => match &mut star {
-                Some((star, taken)) => {
-                    *taken += 1;
-                    (at, next) = (*star + 1, *taken);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[at..].iter().all(|rest| *rest == '*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn stars_stand_for_any_characters() {
-        for (pattern, name, expected) in [
-            ("*", "", true),
-            ("*.eml", "1.eml", true),
-            ("*.eml", ".eml", true),
-            ("*.eml", "1.emlx", false),
-            ("a*b*c", "aXbXbc", true),
-            ("a*b*c", "aXcXb", false),
-            ("?", "é", true),
-            ("?", "", false),
-            ("a?", "a", false),
-            ("", "a", false),
-        ] {
-            let pattern_of: Vec<char> = pattern.chars().collect();
-            assert_eq!(matches(&pattern_of, name), expected, "{pattern} {name}");
-        }
-    }
 }

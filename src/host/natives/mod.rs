@@ -42,7 +42,7 @@ mod types;
 
 pub(super) use control::{place, trail};
 pub(super) use flights::{flight, without};
-pub use regexps::{regexp, substitute};
+pub use regexps::{regexp, substitute, wildcard};
 pub(super) use structures::{Structure, structure};
 pub(super) use tables::{HashTable, table_like};
 pub use tables::{hash_table, hash_table_entries};

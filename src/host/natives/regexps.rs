@@ -394,6 +394,21 @@ pub fn regexp(function: &str, value: &Value) -> Option<Result<Regex, Condition>>
     Some(Options::default().build(function, as_str(value)?))
 }
 
+/// Makes a regular expression of a pattern of whole names: `*` is any text, `?` one character. With
+/// `fold_case`, case does not count. `None` if it is too long.
+pub fn wildcard(pattern: &str, fold_case: bool) -> Option<Regex> {
+    let mut text = String::from(if fold_case { "(?is)^" } else { "(?s)^" });
+    for char in pattern.chars() {
+        match char {
+            '*' => text.push_str(".*"),
+            '?' => text.push('.'),
+            char => text.push_str(&regex::escape(char.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    text.push('$');
+    Regex::new(&text).ok()
+}
+
 /// `(%re-submatch regexp string indexes selector type)`; with a match object, `string` and
 /// `indexes` are not looked at.
 fn re_submatch(arguments: &[Value]) -> Answer {
@@ -470,4 +485,32 @@ fn modern(text: &str) -> String {
         }
     }
     translated
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wildcard;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name, folded, exact) in [
+            ("*.pdf", "Invoice.PDF", true, false),
+            ("*.pdf", "a.pdf.zip", false, false),
+            ("*.eml", ".eml", true, true),
+            ("a?c", "abc", true, true),
+            ("a?c", "ac", false, false),
+            ("?", "é", true, true),
+            ("a*b*c", "aXbXbc", true, true),
+            ("a*b*c", "aXcXb", false, false),
+            ("[x](y).+", "[x](y).+", true, true),
+            ("*", "", true, true),
+            ("", "x", false, false),
+            ("*ä*", "GRÜÄ", true, false),
+        ] {
+            for (fold_case, expected) in [(true, folded), (false, exact)] {
+                let is_match = wildcard(pattern, fold_case).unwrap().is_match(name);
+                assert_eq!(is_match, expected, "{pattern} {name} {fold_case}");
+            }
+        }
+    }
 }

@@ -117,12 +117,15 @@ fn an_error_says_where_and_what_to_try() {
             .ends_with("\n  Try: (help 'fetch-parts) tells what it takes")
     );
     terminal.reply_to(5, "(defun inner (x) (list (car x)))");
-    terminal.reply_to(6, "(defun outer (x) (list (inner x)))");
-    assert!(terminal.reply_to(7, "(list (outer 5))").starts_with("Error: car"));
-    let frames = terminal.reply_to(8, ":bt");
+    terminal.reply_to(6, "(defun middle (x) (list (inner x)))");
+    terminal.reply_to(7, "(defun outer (x) (list (middle x)))");
+    assert!(terminal.reply_to(8, "(list (outer 5))").starts_with("Error: car"));
+    let frames = terminal.reply_to(9, ":bt");
+    // The interpreter does not say where the function is that the form itself calls.
     assert!(
         frames.contains("\nuser(5):1:24\n")
-            && frames.contains("\n  in inner, defined at user(5):1"),
+            && frames
+                .contains("\n  in inner, defined at user(5):1\n  in middle, defined at user(6):1"),
         "{frames}"
     );
 }
