@@ -45,6 +45,8 @@ pub enum Identifier {
     RecipientsRefused,
     /// The server does not offer what was requested.
     Unsupported,
+    /// A dry run does not know what the server would do.
+    CannotForesee,
     /// Letters were selected under another UIDVALIDITY, so they cannot be told any more.
     Stale,
     /// The mailbox has another UIDVALIDITY than the script remembers.
@@ -79,6 +81,7 @@ impl Identifier {
             Identifier::Authentication => "authentication",
             Identifier::RecipientsRefused => "recipients-refused",
             Identifier::Unsupported => "unsupported",
+            Identifier::CannotForesee => "cannot-foresee",
             Identifier::Stale => "stale",
             Identifier::UidValidityChanged => "uid-validity-changed",
             Identifier::File => "file",

@@ -16,10 +16,12 @@
 //! - `api`: the functions that scripts call, in one catalog.
 //! - `repl`: the prompt and transcripts.
 //! - `sandbox`: a mail server inside this process.
+//! - `mirror`: real accounts behind a sandbox, which takes all changes.
 //! - `state`: the state database: the journal of changes, and undoing them.
+//! - `plan`: what a dry run would change, and doing it.
 //! - `command`: the `postoffice` command.
 //!
-//! `sandbox` needs the feature of that name; `lisp`, `host`, `api`, `repl` and `state` need
+//! `sandbox` and `mirror` need the feature `sandbox`; `lisp`, `host`, `api`, `repl`, `state` and `plan` need
 //! `host`; `command` needs `cli`. Without default features, the crate is the protocol cores and the mail
 //! clients.
 //!
@@ -51,6 +53,10 @@ pub mod host;
 #[cfg(any(feature = "host", fuzzing))]
 pub mod lisp;
 pub mod mime;
+#[cfg(feature = "sandbox")]
+pub mod mirror;
+#[cfg(feature = "host")]
+pub mod plan;
 pub mod policy;
 pub mod proto;
 #[cfg(any(feature = "host", fuzzing))]

@@ -15,7 +15,7 @@ use super::selection::forget_borrowed;
 use super::sets::required;
 use super::state::state;
 use crate::client::{
-    Auth, Compress, ConnectOptions, ImapClient, PopClient, ServerId, TlsMode, own_identity,
+    Auth, Compress, ConnectOptions, Error, ImapClient, PopClient, ServerId, TlsMode, own_identity,
 };
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Run, Type, Value, ValueKind};
@@ -119,8 +119,12 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
     let login = login(call, false)?;
     let credentials = login.credentials(call, &host)?;
     let state = state(call);
-    let mut client = ImapClient::connect(&state.connector, &host, &credentials, &options)
-        .map_err(|error| failed(call, &error))?;
+    let connector = &state.connector;
+    let client = match &state.mirrors {
+        Some(mirrors) => mirrors.connect_imap(connector, &host, &credentials, &options),
+        None => ImapClient::connect(connector, &host, &credentials, &options),
+    };
+    let mut client = client.map_err(|error| failed(call, &error))?;
     deliver_warnings(call.context(), call.name(), &mut client);
     let mailbox = state.adopt_imap(client);
     if let Some(mailbox) = host::downcast::<ImapMailbox>(&mailbox) {
@@ -135,6 +139,10 @@ pub(super) fn make_pop_connection(call: &Call<'_>) -> Result<Value, Condition> {
     read_options(call, &mut options)?;
     let credentials = login(call, true)?.credentials(call, &host)?;
     let state = state(call);
+    if state.mirrors.is_some() {
+        let what = "what a POP connection changes".to_owned();
+        return Err(failed(call, &Error::CannotForesee(what)));
+    }
     let client = PopClient::connect(&state.connector, &host, &credentials, &options)
         .map_err(|error| failed(call, &error))?;
     Ok(state.adopt_pop(client))

@@ -6,6 +6,7 @@
 //! connection, so the witness is asked (`witnessed`).
 
 use super::secret;
+use super::state::state;
 use super::values::without_crlf;
 use super::witnessed::witnessed;
 use crate::client::smtp::Envelope;
@@ -47,7 +48,13 @@ pub(super) fn hand_over(
     letter: &[u8],
 ) -> Result<(), Condition> {
     let deed = Deed::new(Change::by_program(&words[0], envelope.to)).on(&words[0]);
-    witnessed(call, &deed, || run(call, words, envelope, letter))
+    witnessed(call, &deed, || match &state(call).mirrors {
+        Some(mirrors) => {
+            mirrors.hold_for_program(words, envelope.from, envelope.to, letter);
+            Ok(())
+        }
+        None => run(call, words, envelope, letter),
+    })
 }
 
 /// Runs the program with `-i -f FROM -- TO …`, and the letter on standard input with LF line ends.

@@ -7,9 +7,12 @@
 //! change anything, so the witness is asked first (`witnessed`).
 
 use super::Answer;
+use super::mailbox::failed;
 use super::pipeline;
 use super::program::{PATIENCE, wait};
+use super::state::state;
 use super::witnessed::witnessed;
+use crate::client::Error;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Type, Value};
 use crate::proto::deed::{Change, Deed};
@@ -95,6 +98,10 @@ pub(super) fn pipe(
 
 fn carry_out(call: &Call<'_>, program: &str, plan: Plan) -> Result<(Value, i64, Value), Condition> {
     let deed = Deed::new(Change::by_program(program, &[])).on(&plan.program);
+    if state(call).mirrors.is_some() {
+        let what = format!("what the program {} does", deed.host);
+        return Err(failed(call, &Error::CannotForesee(what)));
+    }
     witnessed(call, &deed, || run(call, plan))
 }
 

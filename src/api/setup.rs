@@ -8,6 +8,7 @@ use super::router::SandboxRouter;
 use super::{AskSecret, Progress, State};
 use crate::guard::Budget;
 use crate::host::Host;
+use crate::mirror::Mirrors;
 use crate::proto::Limits;
 use crate::sandbox::{Options, Sandbox};
 use crate::state::OnDemand;
@@ -31,6 +32,9 @@ pub struct Setup {
     pub budget: Arc<Budget>,
     /// The state database, which holds cursors. By default it ends with the program.
     pub state: Arc<OnDemand>,
+    /// The mirrors that take all changes, for a dry run; `connector` must be the one that
+    /// [`Mirrors::new`] returned.
+    pub mirrors: Option<Arc<Mirrors>>,
 }
 
 impl Setup {
@@ -76,6 +80,7 @@ pub fn attach_showing(host: &mut Host, setup: &Setup, progress: &Progress) -> Ar
     state.ask_secret = setup.ask_secret.clone();
     state.strict = setup.strict;
     state.database = setup.state.clone();
+    state.mirrors = setup.mirrors.clone();
     state.limiter.enter(setup.budget.clone());
     super::register(host, state);
     host.context()

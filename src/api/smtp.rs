@@ -222,13 +222,14 @@ impl HostServer {
         let credentials =
             self.login.as_ref().map(|login| login.credentials(call, &self.host)).transpose()?;
         let state = state(call);
-        let client = SmtpClient::connect(
-            &state.connector,
-            &self.host,
-            self.helo.as_deref(),
-            credentials.as_ref(),
-            &self.options,
-        );
+        let (helo, credentials) = (self.helo.as_deref(), credentials.as_ref());
+        let (connector, options) = (&state.connector, &self.options);
+        let client = match &state.mirrors {
+            Some(mirrors) => {
+                mirrors.connect_smtp(connector, &self.host, helo, credentials, options)
+            }
+            None => SmtpClient::connect(connector, &self.host, helo, credentials, options),
+        };
         client.map_err(|error| failed(call, &error))
     }
 }

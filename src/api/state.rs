@@ -10,6 +10,7 @@ use super::secret::AskSecret;
 use crate::client::{ImapClient, PopClient, SmtpClient};
 use crate::guard::{Limiter, OnlyMoves};
 use crate::host::{self, Call, Context, Host, Value};
+use crate::mirror::Mirrors;
 use crate::proto::Limits;
 use crate::proto::witness::{Witness, Witnesses};
 use crate::sandbox::Sandbox;
@@ -40,6 +41,8 @@ pub struct State {
     pub database: Arc<OnDemand>,
     /// Natives registered by the embedding program; worker hosts get them too.
     pub for_workers: Option<Equip>,
+    /// The mirrors that take all changes, in a dry run.
+    pub mirrors: Option<Arc<Mirrors>>,
     /// What is asked after the limiter.
     behind: Arc<dyn Witness>,
     imap: Open<ImapClient>,
@@ -74,6 +77,7 @@ impl State {
             strict: false,
             for_workers: None,
             database: Arc::default(),
+            mirrors: None,
             behind,
             imap: Open::default(),
             pop: Open::default(),
@@ -92,6 +96,7 @@ impl State {
         state.limits = self.limits.clone();
         state.ask_secret = self.ask_secret.clone();
         state.database = self.database.clone();
+        state.mirrors = self.mirrors.clone();
         self.limiter.budgets().into_iter().for_each(|budget| state.limiter.enter(budget));
         state
     }

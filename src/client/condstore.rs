@@ -136,7 +136,7 @@ impl ImapClient {
         if self.capabilities().has("CONDSTORE") || self.capabilities().has("QRESYNC") {
             return Ok(());
         }
-        Err(Error::Unsupported("the server does not offer CONDSTORE".into()))
+        Err(self.lacks(&["CONDSTORE", "QRESYNC"], ""))
     }
 
     /// Returns whether QRESYNC is enabled now. ENABLE is allowed only while no mailbox is selected

@@ -66,6 +66,9 @@ pub enum Error {
     /// The server does not offer the requested feature.
     #[error("{0}")]
     Unsupported(String),
+    /// A dry run does not know what the server would do; the words say of what. Nothing was sent.
+    #[error("a dry run cannot foresee {0}")]
+    CannotForesee(String),
     /// The operation needs a selected mailbox. Nothing was sent.
     #[error("no mailbox is selected")]
     NothingSelected,
@@ -197,6 +200,7 @@ impl From<&Error> for Condition {
             Error::Recipients { .. } => Identifier::RecipientsRefused,
             Error::DeliveryUnknown { .. } => Identifier::ServerShutdownConnection,
             Error::Unsupported(_) => Identifier::Unsupported,
+            Error::CannotForesee(_) => Identifier::CannotForesee,
             Error::OtherUidValidity { .. } => Identifier::UidValidityChanged,
             Error::Limit(_) => Identifier::Limit,
             Error::Bye { .. } | Error::Closed => Identifier::ServerShutdownConnection,

@@ -68,11 +68,8 @@ impl ImapClient {
         };
         for (item, extensions) in FETCHED {
             if items.ask_for(item) && !offers(extensions) {
-                return Err(Error::Unsupported(format!(
-                    "the server does not offer {}, which the item {} needs",
-                    extensions.join(" or "),
-                    item.trim_end_matches('[')
-                )));
+                let what = format!(", which the item {} needs", item.trim_end_matches('['));
+                return Err(self.lacks(extensions, &what));
             }
         }
         Ok(())
@@ -92,8 +89,7 @@ impl ImapClient {
         };
         // The same mistake in a key has the same error on every server.
         Command::search(key, false)?;
-        let why = format!("the server does not offer {needed}, which this search needs");
-        Err(Error::Unsupported(why))
+        Err(self.lacks(&[needed], ", which this search needs"))
     }
 
     /// Checks status items.
@@ -106,10 +102,7 @@ impl ImapClient {
             if let Some((_, needed)) = row
                 && !needed.iter().any(|name| self.capabilities().offers(name))
             {
-                return Err(Error::Unsupported(format!(
-                    "the server does not offer {}, which the status item {item} needs",
-                    needed.join(" or ")
-                )));
+                return Err(self.lacks(needed, &format!(", which the status item {item} needs")));
             }
         }
         let limit = self.capabilities().append_limit();

@@ -35,7 +35,7 @@ impl ImapClient {
     /// [`Error::Unsupported`] if the server does not offer ID; the errors of [`Command::id`].
     pub fn server_id(&mut self, own: &[(String, Option<String>)]) -> Result<ServerId, Error> {
         if !self.capabilities().has("ID") {
-            return Err(Error::Unsupported("the server does not offer ID".into()));
+            return Err(self.lacks(&["ID"], ""));
         }
         let reader = Identity { limits: self.limits().clone(), fields: Vec::new() };
         self.carry_out([Command::id(own)?], reader)

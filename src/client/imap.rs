@@ -51,6 +51,8 @@ pub struct ImapClient {
     pub(super) quarantine: Option<String>,
     /// How long one IDLE lasts.
     pub(super) idle_renewal: Duration,
+    /// What the server offers that this one stands for; see [`ImapClient::stand_for`].
+    real: Option<Capabilities>,
 }
 
 /// The hierarchy separator. The login asks for it; the answer is read when it is needed.
@@ -74,6 +76,7 @@ impl ImapClient {
             unseen: Unseen::default(),
             quarantine: None,
             idle_renewal: RENEWAL,
+            real: None,
         }
     }
 
@@ -100,6 +103,39 @@ impl ImapClient {
     /// The capabilities that the server advertises.
     pub fn capabilities(&self) -> &Capabilities {
         self.connection.session().capabilities()
+    }
+
+    /// Says that the server stands for another one, which offers these capabilities. An operation
+    /// that needs one of them which this server lacks is then [`Error::CannotForesee`].
+    pub fn stand_for(&mut self, real: Capabilities) {
+        self.real = Some(real);
+    }
+
+    /// The capabilities of the server, or of the one that it stands for.
+    pub fn real_capabilities(&self) -> &Capabilities {
+        self.real.as_ref().unwrap_or_else(|| self.capabilities())
+    }
+
+    /// The error of an operation that needs one of these capabilities.
+    pub(super) fn lacks(&self, capabilities: &[&str], what: &str) -> Error {
+        if let Err(error) = self.check_foreseen(capabilities) {
+            return error;
+        }
+        let names = capabilities.join(" or ");
+        Error::Unsupported(format!("the server does not offer {names}{what}"))
+    }
+
+    /// Refuses what the real server would do by one of these capabilities, and this one cannot.
+    pub(super) fn check_foreseen(&self, capabilities: &[&str]) -> Result<(), Error> {
+        let Some(real) = &self.real else { return Ok(()) };
+        let offers = |name: &&&str| {
+            let prefix = format!("{name}=");
+            real.offers(name) || real.names().iter().any(|known| known.starts_with(&prefix))
+        };
+        match capabilities.iter().find(offers) {
+            Some(name) => Err(Error::CannotForesee(format!("what the server does by {name}"))),
+            None => Ok(()),
+        }
     }
 
     /// The selected mailbox, as the responses so far describe it.

@@ -38,6 +38,7 @@ impl ImapClient {
         labels: &[String],
     ) -> Result<(), Error> {
         if !self.has_labels() {
+            self.check_foreseen(&["X-GM-EXT-1"])?;
             let keyword = |label: &String| {
                 keyword_of_label(label).filter(|_| !label.starts_with('\\')).ok_or_else(|| {
                     Error::Unsupported(format!(

@@ -45,8 +45,7 @@ impl ImapClient {
     /// or cannot have this use.
     pub fn create_for(&mut self, name: &str, special_use: &Flag) -> Result<(), Error> {
         if !self.capabilities().offers("CREATE-SPECIAL-USE") {
-            let why = "the server does not offer CREATE-SPECIAL-USE";
-            return Err(Error::Unsupported(why.into()));
+            return Err(self.lacks(&["CREATE-SPECIAL-USE"], ""));
         }
         self.simple(Command::create_for(name, special_use))
     }

@@ -59,7 +59,7 @@ impl ImapClient {
         if self.capabilities().offers(needed) {
             return Ok(());
         }
-        Err(Error::Unsupported(format!("the server does not offer {needed}")))
+        Err(self.lacks(&[needed], ""))
     }
 }
 

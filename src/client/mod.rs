@@ -11,7 +11,7 @@
 //! | `error`, `told` | errors; types of what servers report, and warnings |
 //! | [`imap`], `login` | the IMAP connection; from a host name to an authenticated session |
 //! | `running`, `pending`, `ahead` | the loop around a command; operations in two halves; pipelining |
-//! | `answers`, `fetched` | responses read into types |
+//! | `answers`, `fetched`, `as_sent` | responses read into types; responses to hand on |
 //! | `mailboxes`, `messages`, `moving`, `appending` | IMAP operations by topic |
 //! | `returning`, `within` | SEARCH with RETURN, and saved results; the age of letters |
 //! | `ordering` | SORT and THREAD |
@@ -28,6 +28,7 @@
 mod ahead;
 mod answers;
 mod appending;
+mod as_sent;
 mod condstore;
 mod copying;
 pub(crate) mod error;

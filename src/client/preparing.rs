@@ -186,7 +186,9 @@ impl ImapClient {
         match found {
             Ok(Some(value)) => Ok(Previous::Value(value)),
             Ok(None) => Ok(Previous::Absent),
-            Err(Error::Refused { .. } | Error::Unsupported(_)) => Ok(Previous::Unknown),
+            Err(Error::Refused { .. } | Error::Unsupported(_) | Error::CannotForesee(_)) => {
+                Ok(Previous::Unknown)
+            }
             Err(error) => Err(error),
         }
     }

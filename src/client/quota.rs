@@ -38,7 +38,7 @@ impl ImapClient {
     pub fn quota(&mut self, mailbox: &str) -> Result<Vec<QuotaRoot>, Error> {
         let is_quota = |name: &String| name == "QUOTA" || name.starts_with("QUOTA=RES-");
         if !self.capabilities().names().iter().any(is_quota) {
-            return Err(Error::Unsupported("the server does not offer QUOTA".into()));
+            return Err(self.lacks(&["QUOTA"], ""));
         }
         let reader = QuotaRoots { limits: self.limits().clone(), names: Vec::new(), told: vec![] };
         self.carry_out([Command::get_quota_root(mailbox)?], reader)

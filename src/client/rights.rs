@@ -55,7 +55,7 @@ impl ImapClient {
         if self.capabilities().offers("ACL") {
             return Ok(());
         }
-        Err(Error::Unsupported("the server does not offer ACL".into()))
+        Err(self.lacks(&["ACL"], ""))
     }
 }
 

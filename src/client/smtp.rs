@@ -97,6 +97,16 @@ impl SmtpClient {
         Ok(client)
     }
 
+    /// Says whose connection this one stands for.
+    pub fn stand_for(&mut self, user: Option<&str>) {
+        self.connection.set_user(user.unwrap_or_default());
+    }
+
+    /// The port that was asked for.
+    pub fn port(&self) -> u16 {
+        self.connection.account().port
+    }
+
     /// Whether the reply to EHLO lists an extension.
     pub fn has(&self, name: &str) -> bool {
         self.extension(name).is_some()

@@ -219,6 +219,13 @@ pub enum Command {
         /// Load ~/.config/postoffice/init.scm first, as the prompt does
         #[arg(long, conflicts_with = "untrusted")]
         init: bool,
+        /// Change nothing: the script runs on a mirror of the accounts, which takes all changes and
+        /// holds all mail; what it would have done is shown as a plan
+        #[arg(long, conflicts_with = "untrusted")]
+        dry_run: bool,
+        /// Write the plan to FILE, for postoffice apply
+        #[arg(long, value_name = "FILE", requires = "dry_run")]
+        plan: Option<PathBuf>,
         /// The script; - is standard input
         file: String,
         /// The script's arguments, which (command-line) returns

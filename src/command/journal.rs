@@ -49,6 +49,11 @@ impl Journaled {
         Journaled(Some(journal))
     }
 
+    /// No journal.
+    pub(super) fn nowhere() -> Self {
+        Journaled(None)
+    }
+
     /// Keeps the secrets that a host knows out of the journal.
     pub(super) fn attach(&self, host: &Host) {
         let Some(journal) = &self.0 else { return };

@@ -20,6 +20,7 @@ mod confinement;
 mod cursors;
 mod demo;
 mod documents;
+mod dry_run;
 mod environment;
 mod init;
 mod interrupt;
@@ -55,15 +56,14 @@ pub fn carry_out(arguments: Arguments) -> Result<i32, String> {
     }
     match arguments.command {
         None => prompt::prompt(&global, !arguments.no_init),
-        Some(Command::Run { file, arguments, confinement, time, json, init }) => running::run(
-            &global,
-            &Way { confinement, seconds: time.time_limit, as_json: json, init },
-            &file,
-            arguments,
-        ),
+        Some(Command::Run { file, arguments, confinement, time, json, init, dry_run, plan }) => {
+            let dry_run = dry_run.then_some(plan);
+            let way = Way { confinement, seconds: time.time_limit, as_json: json, init, dry_run };
+            running::run(&global, &way, &file, arguments)
+        }
         Some(Command::Eval { expression, confinement, time, json, init }) => running::eval(
             &global,
-            &Way { confinement, seconds: time.time_limit, as_json: json, init },
+            &Way { confinement, seconds: time.time_limit, as_json: json, init, dry_run: None },
             &expression,
         ),
         Some(Command::Check { files }) => checking::check(&files),

@@ -3,6 +3,7 @@
 use super::arguments::{Confinement, Global};
 use super::asking;
 use super::confinement::{STOPPED, too_long};
+use super::dry_run::DryRun;
 use super::init::{self, source_of};
 use super::interrupt::{CtrlC, INTERRUPTED};
 use super::journal::Journaled;
@@ -18,7 +19,7 @@ use crate::repl::display::warning_text;
 use crate::repl::evaluate_forms;
 use crate::state::NewRun;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub(super) struct Way {
     pub as_json: bool,
     /// Whether to load the user's init file first.
     pub init: bool,
+    /// Whether to change nothing, and where to write the plan then.
+    pub dry_run: Option<Option<PathBuf>>,
 }
 
 pub(super) fn run(
@@ -108,7 +111,14 @@ fn evaluate(
     // Never prompt for untrusted scripts or JSON output.
     setup.ask_secret =
         if confinement.untrusted || way.as_json { None } else { asking::at_terminal() };
-    let journaled = Journaled::begin(global, &mut setup, journaled, !confinement.untrusted);
+    let dry_run = match &way.dry_run {
+        Some(plan) => Some(DryRun::begin(&mut setup, journaled.clone(), plan.clone())?),
+        None => None,
+    };
+    let journaled = match dry_run {
+        Some(_) => Journaled::nowhere(),
+        None => Journaled::begin(global, &mut setup, journaled, !confinement.untrusted),
+    };
     let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));
     let options = Options {
         arguments,
@@ -136,6 +146,7 @@ fn evaluate(
         complain("Interrupted");
         state.close_all();
         journaled.finish(INTERRUPTED);
+        dry_run.map_or(Ok(()), DryRun::finish)?;
         return Ok(INTERRUPTED);
     }
     let code = match result.and_then(|()| program(&mut host)) {
@@ -152,6 +163,7 @@ fn evaluate(
     };
     state.close_all();
     journaled.finish(code);
+    dry_run.map_or(Ok(()), DryRun::finish)?;
     // The process ends here. Freeing the values of a big result one by one would take as long as
     // reading it took.
     std::mem::forget(host);

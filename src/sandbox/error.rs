@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use crate::sandbox::store::origin::OriginError;
+
 /// Why the sandbox could not start or its store could not be used. Errors inside a session are
 /// answered in the protocol instead.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,9 @@ pub enum SandboxError {
         /// The name as given.
         mailbox: String,
     },
+    /// The server that has the mail did not say what there is.
+    #[error("{}", match .0 { OriginError::Refused(words) | OriginError::Lost(words) => words })]
+    Origin(OriginError),
     /// The account's quota does not allow for the letter.
     #[error("the quota of `{0}` has no room for the letter")]
     OverQuota(String),

@@ -59,6 +59,9 @@ use smtp::Delivery;
 pub use smtp::{Sent, SmtpExtensions};
 pub use store::import::{ImportedLetter, import};
 pub use store::letter::Letter;
+pub use store::names::Separator;
+use store::origin::Remote;
+pub use store::origin::{Items, Origin, OriginError, Original, OriginalLetter, OriginalName};
 pub use store::quota::Quota;
 pub use store::{Store, seed};
 use wire::certificates::Authority;
@@ -83,7 +86,14 @@ impl Sandbox {
         let authority = Authority::new()?;
         let acceptor = authority.acceptor(&OWN_HOSTS)?;
         let first = options.accounts.first().map(|account| account.user.clone());
-        let store = Store::new(options.accounts, options.seed);
+        let store = match options.origin {
+            None => Store::new(options.accounts, options.seed),
+            Some(origin) => {
+                let account = options.accounts.into_iter().next();
+                let account = account.ok_or_else(|| SandboxError::UnknownUser(String::new()))?;
+                Store::over(account, Remote::new(origin)).map_err(SandboxError::Origin)?
+            }
+        };
         for path in &options.mail {
             let user = first.as_deref().ok_or_else(|| SandboxError::UnknownUser(String::new()))?;
             store.import(user, path, options.warn)?;

@@ -1,8 +1,9 @@
 //! The options of a sandbox: accounts, seed, ports, extensions.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use crate::sandbox::faults::FaultRule;
+use crate::sandbox::store::origin::Origin;
 use crate::sandbox::{Extensions, PopExtensions, Quota, SmtpExtensions};
 
 /// The options of a sandbox.
@@ -52,6 +53,8 @@ pub struct Options {
     /// Faults on the connections; see [`Sandbox::set_faults`](super::Sandbox::set_faults). Default:
     /// none.
     pub faults: Vec<FaultRule>,
+    /// The server that has the mail of the first account, in the place of the seed. Default: none.
+    pub origin: Option<Arc<dyn Origin>>,
 }
 
 impl Default for Options {
@@ -77,6 +80,7 @@ impl Default for Options {
             warn: |_| {},
             accept_any: false,
             faults: Vec::new(),
+            origin: None,
         }
     }
 }

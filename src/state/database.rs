@@ -140,6 +140,27 @@ impl Database {
         Ok(database)
     }
 
+    /// A database that ends with the process, with the cursors of the one in a folder.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn copy_of(folder: &Path) -> Result<Self, StateError> {
+        let copy = Database::in_memory()?;
+        if let Some(kept) = Database::open_existing(folder)? {
+            let attach = "ATTACH DATABASE ?1 AS kept";
+            let path = kept.path.display().to_string();
+            copy.connection
+                .execute(attach, [path])
+                .and_then(|_| {
+                    copy.connection.execute_batch(
+                        "INSERT INTO cursors SELECT * FROM kept.cursors; DETACH DATABASE kept;",
+                    )
+                })
+                .map_err(|error| kept.failed(error))?;
+        }
+        Ok(copy)
+    }
+
     /// Opens the database if there is one.
     ///
     /// # Errors

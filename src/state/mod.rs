@@ -37,10 +37,10 @@ mod cursors;
 mod database;
 mod journal;
 mod on_demand;
-mod rows;
+pub(crate) mod rows;
 mod runs;
 mod settling;
-mod trail;
+pub(crate) mod trail;
 mod undoing;
 
 pub use cursors::{Cursor, CursorKey, Known, MOST_KNOWN};

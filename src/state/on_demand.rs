@@ -17,6 +17,8 @@ enum Place {
     #[default]
     Memory,
     Folder(PathBuf),
+    /// In memory, beginning with what the database of the folder holds.
+    CopyOf(PathBuf),
     Nowhere(String),
 }
 
@@ -24,6 +26,11 @@ impl OnDemand {
     /// The database of a folder.
     pub fn in_folder(folder: PathBuf) -> Self {
         OnDemand { place: Place::Folder(folder), open: Mutex::default() }
+    }
+
+    /// A database in memory, which begins with the cursors in the one of a folder.
+    pub fn copy_of(folder: PathBuf) -> Self {
+        OnDemand { place: Place::CopyOf(folder), open: Mutex::default() }
     }
 
     /// A database that cannot be, and why: every query fails.
@@ -44,6 +51,7 @@ impl OnDemand {
             (Some(database), _) => database,
             (None, Place::Memory) => Database::in_memory()?,
             (None, Place::Folder(folder)) => Database::open(folder, Sync::Normal)?,
+            (None, Place::CopyOf(folder)) => Database::copy_of(folder)?,
             (None, Place::Nowhere(why)) => {
                 return Err(StateError { path: "(nowhere)".to_owned(), cause: why.clone() });
             }

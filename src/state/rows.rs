@@ -104,7 +104,7 @@ fn mode_of(text: &str) -> StoreMode {
 }
 
 /// The columns that describe an act.
-pub(super) fn act_text(act: &Act) -> String {
+pub(crate) fn act_text(act: &Act) -> String {
     let value = match act {
         Act::CreateMailbox => json!(["create"]),
         Act::DeleteMailbox => json!(["delete"]),
@@ -137,12 +137,15 @@ pub(super) fn act_text(act: &Act) -> String {
     value.to_string()
 }
 
-pub(super) fn act_of(text: &str) -> Option<Act> {
+pub(crate) fn act_of(text: &str) -> Option<Act> {
     let value: Vec<Value> = serde_json::from_str(text).ok()?;
     let (kind, rest) = value.split_first()?;
     let text = |at: usize| rest.get(at).and_then(Value::as_str).map(str::to_owned);
     let texts = |at: usize| {
-        let texts = rest.get(at).and_then(Value::as_array)?.iter();
+        let texts = match rest.get(at)? {
+            Value::Null => return Some(Vec::new()), // as a plan writes it
+            texts => texts.as_array()?.iter(),
+        };
         Some(texts.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>())
     };
     let flags = |at| Some(texts(at)?.iter().filter_map(|flag| Flag::new(flag).ok()).collect());
@@ -273,7 +276,7 @@ pub(super) fn facts_of(text: &str) -> Option<Facts> {
     Some(Facts { count, letters, previous })
 }
 
-pub(super) fn stored_text(stored: &CopiedUids) -> String {
+pub(crate) fn stored_text(stored: &CopiedUids) -> String {
     let CopiedUids { uid_validity, from, to } = stored;
     if from.is_empty() {
         format!("{uid_validity} {to}")
@@ -282,20 +285,20 @@ pub(super) fn stored_text(stored: &CopiedUids) -> String {
     }
 }
 
-pub(super) fn stored_of(text: &str) -> Option<CopiedUids> {
+pub(crate) fn stored_of(text: &str) -> Option<CopiedUids> {
     let code = if text.split(' ').count() == 3 { "COPYUID" } else { "APPENDUID" };
     CopiedUids::read(code, text)
 }
 
 /// The account of a step; the protocol is empty for what goes through no connection.
-pub(super) fn account_of(protocol: &str, port: u16, user: &str) -> Option<Account> {
+pub(crate) fn account_of(protocol: &str, port: u16, user: &str) -> Option<Account> {
     let protocol = ["imap", "pop3", "smtp"].into_iter().find(|known| *known == protocol)?;
     let user = Some(user.to_owned()).filter(|user| !user.is_empty());
     Some(Account { protocol, port, user })
 }
 
 /// The numbers of a set, in its order; `None` if it has `*` or is too large.
-pub(super) fn numbers(set: &SequenceSet) -> Option<Vec<u32>> {
+pub(crate) fn numbers(set: &SequenceSet) -> Option<Vec<u32>> {
     let mut numbers = Vec::new();
     for range in set.ranges() {
         let (Bound::Number(first), Bound::Number(last)) = range else { return None };
@@ -309,7 +312,7 @@ pub(super) fn numbers(set: &SequenceSet) -> Option<Vec<u32>> {
 }
 
 /// The pairs of old and new UIDs that a server's answer names; empty if they do not match.
-pub(super) fn pairs(stored: &CopiedUids) -> Vec<(u32, u32)> {
+pub(crate) fn pairs(stored: &CopiedUids) -> Vec<(u32, u32)> {
     match (numbers(&stored.from), numbers(&stored.to)) {
         (Some(from), Some(to)) if from.len() == to.len() => from.into_iter().zip(to).collect(),
         _ => Vec::new(),

@@ -193,7 +193,7 @@ pub(super) fn new_places(step: &Step, to: &str) -> HashMap<u32, Place> {
 }
 
 /// The UIDs that a step names, or that the server said it names.
-pub(super) fn uids(step: &Step) -> Vec<u32> {
+pub(crate) fn uids(step: &Step) -> Vec<u32> {
     if let Some(stored) = &step.stored {
         return pairs(stored).into_iter().map(|(from, _)| from).collect();
     }

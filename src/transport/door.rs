@@ -176,9 +176,9 @@ impl<S: Protocol> Connection<S> {
         Account { protocol: S::NAME, port: self.port, user: self.user.clone() }
     }
 
-    /// Says who has logged in.
+    /// Says who has logged in; an empty name is nobody.
     pub fn set_user(&mut self, user: &str) {
-        self.user = Some(user.to_owned());
+        self.user = Some(user.to_owned()).filter(|user| !user.is_empty());
     }
 
     /// Says which operation the next commands belong to. The deeds of another operation are

@@ -43,6 +43,11 @@ impl DateTime {
         self.date
     }
 
+    /// Returns the seconds by which its zone is east of UTC.
+    pub fn offset_seconds(self) -> i32 {
+        i32::from(self.offset) * 60
+    }
+
     /// Returns the seconds since 1970-01-01 00:00:00 UTC, without leap seconds.
     pub fn unix_seconds(self) -> i64 {
         let time =

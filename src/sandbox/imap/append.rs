@@ -206,7 +206,7 @@ impl Session {
         let Some(id) = state.find(&user, &stored_name(mailbox)) else {
             return no("[TRYCREATE] No such mailbox.");
         };
-        let octets = messages.iter().map(|message| message.content.bytes.len() as u64).sum();
+        let octets = messages.iter().map(|message| message.content.size()).sum();
         if !state.has_room(&user, octets, messages.len() as u64) {
             return no(OVER_QUOTA);
         }

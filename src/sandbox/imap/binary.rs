@@ -32,7 +32,7 @@ pub(crate) enum Decoded<'a> {
 pub(crate) fn decoded<'a>(content: &'a Content, path: &[NonZeroU32]) -> Decoded<'a> {
     let numbers: Vec<u32> = path.iter().map(|number| number.get()).collect();
     let Some(part) = content.structure().find(&numbers) else { return Decoded::Missing };
-    let bytes = &content.bytes;
+    let bytes = content.bytes();
     if path.is_empty() {
         return Decoded::Bytes(Cow::Borrowed(bytes));
     }

@@ -193,7 +193,7 @@ impl Session {
                 None => return no(GONE),
             }
         }
-        let octets = letters.iter().map(|(_, message)| message.content.bytes.len() as u64).sum();
+        let octets = letters.iter().map(|(_, message)| message.content.size()).sum();
         if needs_room && !state.has_room(&user, octets, letters.len() as u64) {
             return no(OVER_QUOTA);
         }

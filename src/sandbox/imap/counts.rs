@@ -82,7 +82,7 @@ impl Session {
         let values: Option<Vec<String>> = items.iter().map(value).collect();
         let Some(values) = values else { return bad("A status item is not supported.") };
         let mut line = b"* STATUS ".to_vec();
-        self.write_name(&mut line, &names::canonical(name));
+        self.write_name(&mut line, &names::canonical(name, self.shared.store.separator()));
         line.extend_from_slice(format!(" ({})\r\n", values.join(" ")).as_bytes());
         Ok(line)
     }

@@ -16,12 +16,14 @@ use jiff::Zoned;
 use crate::sandbox::Extension;
 use crate::sandbox::imap::binary::{self, Decoded};
 use crate::sandbox::imap::copying::GONE;
+use crate::sandbox::imap::elsewhere::{self, Answers, is_foreign};
 use crate::sandbox::imap::session::{Outcome, Refusal, Session, bad, no};
 use crate::sandbox::imap::structure::{write_envelope, write_structure};
 use crate::sandbox::imap::text::{literal, nstring};
 use crate::sandbox::imap::{dates, section};
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::letter::Content;
+use crate::sandbox::store::origin::Items;
 
 /// A letter at the time of the command. Responses are written from it without the store's lock.
 struct Snapshot {
@@ -88,8 +90,15 @@ impl Session {
             // are the newest.
             self.sync(false);
         }
-        for snapshot in &snapshots {
-            self.write_fetch(snapshot, &items)?;
+        let mut rest = &snapshots[..];
+        while !rest.is_empty() {
+            let contents = || rest.iter().map(|snapshot| &*snapshot.content);
+            let (now, later) = rest.split_at(Session::portion(&items, contents()));
+            let answers = self.ask_origin(&items, now.iter().map(|snapshot| &*snapshot.content))?;
+            for snapshot in now {
+                self.write_fetch(snapshot, &items, &answers)?;
+            }
+            rest = later;
         }
         if missing && !uid {
             return no(GONE);
@@ -108,6 +117,7 @@ impl Session {
         let state = self.shared.store.lock();
         let Some(mailbox) = state.mailbox(view.id) else { return no(GONE) };
         let letters = targets.iter().filter_map(|(_, uid)| mailbox.messages.get(uid));
+        let letters = letters.filter(|message| message.content.origin().is_none());
         let is_unknown = |content: &Content| {
             let is_unknown = |path: &&[NonZeroU32]| {
                 matches!(binary::decoded(content, path), Decoded::UnknownEncoding)
@@ -151,14 +161,28 @@ impl Session {
     }
 
     /// Writes `* 4 FETCH (UID 64 BODY[] {12} …)`.
-    fn write_fetch(&mut self, snapshot: &Snapshot, items: &[Item<'_>]) -> io::Result<()> {
+    fn write_fetch(
+        &mut self,
+        snapshot: &Snapshot,
+        items: &[Item<'_>],
+        answers: &Answers,
+    ) -> io::Result<()> {
+        let found = snapshot
+            .content
+            .origin()
+            .map(|elsewhere| answers.get(&(Arc::clone(&elsewhere.mailbox), elsewhere.uid)));
         let out = &mut self.out;
         out.extend_from_slice(format!("* {} FETCH (", snapshot.number).as_bytes());
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
                 out.push(b' ');
             }
-            write_item(out, snapshot, item);
+            match found {
+                Some(found) if is_foreign(item) => {
+                    elsewhere::write(out, item, found.unwrap_or(&Items::new()));
+                }
+                _ => write_item(out, snapshot, item),
+            }
         }
         for (index, extra) in self.extras.iter().enumerate() {
             if index > 0 || !items.is_empty() {
@@ -198,7 +222,6 @@ fn binary_path<'i>(item: &'i Item<'_>) -> Option<&'i [NonZeroU32]> {
 
 fn write_item(out: &mut Vec<u8>, snapshot: &Snapshot, item: &Item<'_>) {
     let content = &*snapshot.content;
-    let bytes = &content.bytes;
     let section =
         |section: Section<'_>| section::bytes(content, Some(&section)).unwrap_or_default();
     match item {
@@ -211,20 +234,20 @@ fn write_item(out: &mut Vec<u8>, snapshot: &Snapshot, item: &Item<'_>) {
             );
         }
         Item::Rfc822Size => {
-            out.extend_from_slice(format!("RFC822.SIZE {}", bytes.len()).as_bytes())
+            out.extend_from_slice(format!("RFC822.SIZE {}", content.size()).as_bytes())
         }
         Item::Envelope => {
             out.extend_from_slice(b"ENVELOPE ");
-            write_envelope(out, bytes, content.structure().header.clone());
+            write_envelope(out, content.bytes(), content.structure().header.clone());
         }
         Item::Body | Item::BodyStructure => {
             let extended = matches!(item, Item::BodyStructure);
             out.extend_from_slice(if extended { b"BODYSTRUCTURE " } else { b"BODY " });
-            write_structure(out, bytes, content.structure(), extended);
+            write_structure(out, content.bytes(), content.structure(), extended);
         }
         Item::Rfc822 => {
             out.extend_from_slice(b"RFC822 ");
-            literal(out, bytes);
+            literal(out, content.bytes());
         }
         Item::Rfc822Header => {
             out.extend_from_slice(b"RFC822.HEADER ");

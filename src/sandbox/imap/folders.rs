@@ -60,7 +60,12 @@ impl Session {
         }
         let mut lines = lines.into_bytes();
         if !has_recent {
-            self.line(&mut lines, "LIST", "", &names::canonical(&name));
+            self.line(
+                &mut lines,
+                "LIST",
+                "",
+                &names::canonical(&name, self.shared.store.separator()),
+            );
         }
         self.out.append(&mut lines);
         if self.extensions.has(Extension::CondStore) {
@@ -91,7 +96,7 @@ impl Session {
         if let Err(reason) = state.create(&user, mailbox) {
             return no(refusal(&reason));
         }
-        let created = state.find(&user, mailbox.strip_suffix(names::DELIMITER).unwrap_or(mailbox));
+        let created = state.find(&user, self.shared.store.separator().trimmed(mailbox));
         if let Some(created) = created.and_then(|id| state.mailbox_mut(id)) {
             created.details.special_use = uses.to_vec();
         }
@@ -127,7 +132,7 @@ impl Session {
 
     pub(crate) fn subscribe(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
         let user = self.user()?;
-        let name = names::canonical(&self.name_of(mailbox));
+        let name = names::canonical(&self.name_of(mailbox), self.shared.store.separator());
         let mut state = self.shared.store.lock();
         match state.names_mut(&user) {
             Some(names) if names.mailboxes.contains_key(&name) => {
@@ -140,7 +145,7 @@ impl Session {
 
     pub(crate) fn unsubscribe(&mut self, mailbox: &MailboxName<'_>) -> Outcome {
         let user = self.user()?;
-        let name = names::canonical(&self.name_of(mailbox));
+        let name = names::canonical(&self.name_of(mailbox), self.shared.store.separator());
         let mut state = self.shared.store.lock();
         if state.names_mut(&user).is_some_and(|names| names.subscribed.remove(&name)) {
             return Ok("UNSUBSCRIBE completed.".to_owned());
@@ -224,11 +229,11 @@ pub(crate) fn status_item(
         StatusDataItemName::DeletedStorage if extensions.has(Extension::Quota) => {
             let deleted = mailbox.messages.values();
             let deleted = deleted.filter(|message| message.flags.has(Flags::DELETED));
-            let sizes = deleted.map(|message| message.content.bytes.len() as u64);
+            let sizes = deleted.map(|message| message.content.size());
             format!("DELETED-STORAGE {}", sizes.sum::<u64>())
         }
         StatusDataItemName::Size if extensions.has(Extension::StatusSize) => {
-            let sizes = mailbox.messages.values().map(|message| message.content.bytes.len() as u64);
+            let sizes = mailbox.messages.values().map(|message| message.content.size());
             format!("SIZE {}", sizes.sum::<u64>())
         }
         StatusDataItemName::HighestModSeq => format!("HIGHESTMODSEQ {}", mailbox.highest_modseq),

@@ -8,7 +8,7 @@ use crate::sandbox::Extension;
 use crate::sandbox::imap::own::ExtendedList;
 use crate::sandbox::imap::session::{Outcome, Session, bad};
 use crate::sandbox::store::State;
-use crate::sandbox::store::names::{self, DELIMITER, MailboxId, Names};
+use crate::sandbox::store::names::{self, MailboxId, Names, Separator};
 
 impl Session {
     pub(crate) fn list(
@@ -21,11 +21,13 @@ impl Session {
         if pattern.is_empty() {
             // RFC 3501 6.3.8: an empty pattern asks for the delimiter and the root name of the
             // reference. There is no root name here.
-            self.untagged("LIST (\\Noselect) \"/\" \"\"");
+            let separator = self.shared.store.separator().shown();
+            self.untagged(&format!("LIST (\\Noselect) {separator} \"\""));
             return Ok("LIST completed.".to_owned());
         }
-        let pattern = complete(reference, &pattern);
-        let matches = |name: &str| names::matches(&pattern, &self.shown(name));
+        let separator = self.shared.store.separator();
+        let pattern = complete(reference, &pattern, separator);
+        let matches = |name: &str| names::matches(&pattern, &self.shown(name), separator);
         let show_children = self.extensions.has(Extension::Children);
         let show_uses = self.extensions.has(Extension::SpecialUse);
         let mut lines = Vec::new();
@@ -65,8 +67,9 @@ impl Session {
         if is_recursive && !selects("SUBSCRIBED") {
             return bad("RECURSIVEMATCH needs another option.");
         }
+        let separator = self.shared.store.separator();
         let completed =
-            |pattern: &String| names::canonical(&format!("{}{pattern}", list.reference));
+            |pattern: &String| names::canonical(&format!("{}{pattern}", list.reference), separator);
         let patterns: Vec<String> = list.patterns.iter().map(completed).collect();
         let tells_subscribed = selects("SUBSCRIBED") || returns("SUBSCRIBED");
         let tells_uses = selects("SPECIAL-USE") || returns("SPECIAL-USE");
@@ -82,13 +85,14 @@ impl Session {
                 });
             }
             let matching = |name: &str| {
-                patterns.iter().any(|pattern| names::matches(pattern, &self.shown(name)))
+                patterns.iter().any(|pattern| names::matches(pattern, &self.shown(name), separator))
             };
             for (name, entry) in all.into_iter().filter(|(name, _)| matching(name)) {
                 let is_subscribed = names.subscribed.contains(name);
-                let prefix = format!("{name}{DELIMITER}");
                 let is_above = is_recursive
-                    && names.subscribed.iter().any(|subscribed| subscribed.starts_with(&prefix));
+                    && separator.below(name).is_some_and(|prefix| {
+                        names.subscribed.iter().any(|subscribed| subscribed.starts_with(&prefix))
+                    });
                 let mut shown = Vec::new();
                 if tells_subscribed && is_subscribed {
                     shown.push("\\Subscribed");
@@ -138,8 +142,9 @@ impl Session {
     ) -> Outcome {
         let user = self.user()?;
         self.not_in_rev2("LSUB")?;
-        let pattern = complete(reference, &text_of(pattern));
-        let matches = |name: &str| names::matches(&pattern, &self.shown(name));
+        let separator = self.shared.store.separator();
+        let pattern = complete(reference, &text_of(pattern), separator);
+        let matches = |name: &str| names::matches(&pattern, &self.shown(name), separator);
         let mut lines = Vec::new();
         {
             let state = self.shared.store.lock();
@@ -149,7 +154,7 @@ impl Session {
                 if matches(name) {
                     shown.push((name, true));
                 } else if pattern.ends_with('%') {
-                    let parents = name.match_indices(DELIMITER).map(|(at, _)| &name[..at]);
+                    let parents = separator.above(name);
                     let parents = parents.filter(|parent| !names.subscribed.contains(*parent));
                     shown.extend(
                         parents.filter(|parent| matches(parent)).map(|parent| (parent, false)),
@@ -168,7 +173,8 @@ impl Session {
 
     /// Writes `* LIST (\HasNoChildren) "/" INBOX`.
     pub(crate) fn line(&self, out: &mut Vec<u8>, response: &str, attributes: &str, name: &str) {
-        out.extend_from_slice(format!("* {response} ({attributes}) \"{DELIMITER}\" ").as_bytes());
+        let separator = self.shared.store.separator().shown();
+        out.extend_from_slice(format!("* {response} ({attributes}) {separator} ").as_bytes());
         self.write_name(out, name);
         out.extend_from_slice(b"\r\n");
     }
@@ -194,7 +200,7 @@ fn attributes(
         attributes.push("\\Noselect");
     }
     if children {
-        let has_children = names.has_children(name);
+        let has_children = names.has_children(name, state.separator);
         attributes.push(if has_children { "\\HasChildren" } else { "\\HasNoChildren" });
     }
     if special_use {
@@ -204,12 +210,12 @@ fn attributes(
 }
 
 /// Joins reference and pattern, and normalises INBOX at the beginning.
-fn complete(reference: &MailboxName<'_>, pattern: &str) -> String {
+fn complete(reference: &MailboxName<'_>, pattern: &str, separator: Separator) -> String {
     let reference = match reference {
         MailboxName::Inbox => names::INBOX.into(),
         MailboxName::Other(other) => String::from_utf8_lossy(other.inner().as_ref()),
     };
-    names::canonical(&format!("{reference}{pattern}"))
+    names::canonical(&format!("{reference}{pattern}"), separator)
 }
 
 fn text_of(pattern: &ListMailbox<'_>) -> String {

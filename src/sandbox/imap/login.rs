@@ -118,7 +118,8 @@ impl Session {
     pub(crate) fn namespace(&mut self) -> Outcome {
         self.needs(Extension::Namespace)?;
         self.user()?;
-        self.untagged("NAMESPACE ((\"\" \"/\")) NIL NIL");
+        let separator = self.shared.store.separator().shown();
+        self.untagged(&format!("NAMESPACE ((\"\" {separator})) NIL NIL"));
         Ok("NAMESPACE completed.".to_owned())
     }
 

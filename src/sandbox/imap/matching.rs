@@ -44,7 +44,7 @@ pub(crate) fn in_header(bytes: &[u8], name: &str, needle: &Needle) -> bool {
 
 /// TEXT: whether the header or the body contains the text.
 pub(crate) fn in_text(content: &Content, needle: &Needle) -> bool {
-    let bytes = &*content.bytes;
+    let bytes = content.bytes();
     needle.in_raw(bytes)
         || in_decoded_fields(bytes, header::range(bytes), needle)
         || in_decoded_parts(content, needle)
@@ -52,7 +52,7 @@ pub(crate) fn in_text(content: &Content, needle: &Needle) -> bool {
 
 /// BODY: whether the body contains the text.
 pub(crate) fn in_body(content: &Content, needle: &Needle) -> bool {
-    let bytes = &*content.bytes;
+    let bytes = content.bytes();
     needle.in_raw(&bytes[header::range(bytes).end..]) || in_decoded_parts(content, needle)
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn in_body(content: &Content, needle: &Needle) -> bool {
 /// Parts are decoded one by one. `mail-parser` does not limit how deep letters are nested in
 /// letters, and dropping 200,000 levels exhausts the stack. Our own structure has a limit.
 fn in_decoded_parts(content: &Content, needle: &Needle) -> bool {
-    let bytes = &*content.bytes;
+    let bytes = content.bytes();
     let mut parts: Vec<&Part> = vec![content.structure()];
     while let Some(part) = parts.pop() {
         let found = match &part.kind {

@@ -33,6 +33,7 @@ mod condstore;
 mod copying;
 mod counts;
 mod dates;
+mod elsewhere;
 pub(in crate::sandbox) mod extensions;
 mod fetch;
 mod folders;

@@ -64,7 +64,7 @@ impl Extra {
     ) {
         match self {
             Extra::EmailId => {
-                let id = identifier(&content.bytes[..]);
+                let id = identifier(&content.bytes()[..]);
                 out.extend_from_slice(format!("EMAILID (M{id})").as_bytes());
             }
             Extra::ThreadId => {
@@ -185,7 +185,7 @@ fn identifier<T: Hash + ?Sized>(value: &T) -> String {
 fn first_of_thread(content: &Content) -> Option<String> {
     let fields = ["References", "In-Reply-To", "Message-ID"];
     fields.into_iter().find_map(|field| {
-        let value = header::value(&content.bytes, header::range(&content.bytes), field)?;
+        let value = header::value(content.bytes(), header::range(content.bytes()), field)?;
         let value = String::from_utf8_lossy(&value);
         let (_, id) = value.split_once('<')?;
         Some(id.split_once('>')?.0.to_owned())
@@ -194,7 +194,7 @@ fn first_of_thread(content: &Content) -> Option<String> {
 
 /// The beginning of the text, with single spaces.
 fn preview(content: &Content) -> String {
-    let letter = mail_parser::MessageParser::default().parse(&content.bytes[..]);
+    let letter = mail_parser::MessageParser::default().parse(&content.bytes()[..]);
     let text = letter.as_ref().and_then(|letter| letter.body_text(0)).unwrap_or_default();
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").chars().take(LONGEST_PREVIEW).collect()

@@ -70,8 +70,8 @@ enum Column {
 
 impl Column {
     fn of(found: &Match, key: &SortKey) -> Column {
-        let letter = &found.message.content.bytes;
         let first = |name| {
+            let letter = found.message.content.bytes();
             let field = header::value(letter, header::range(letter), name).unwrap_or_default();
             address::parse(&field).into_iter().next().unwrap_or_default()
         };
@@ -87,7 +87,9 @@ impl Column {
         match key {
             SortKey::Arrival => Column::Number(found.message.internal_date.timestamp().as_second()),
             SortKey::Date => Column::Number(sent(found)),
-            SortKey::Size => Column::Number(i64::try_from(letter.len()).unwrap_or(i64::MAX)),
+            SortKey::Size => {
+                Column::Number(i64::try_from(found.message.content.size()).unwrap_or(i64::MAX))
+            }
             SortKey::Subject => Column::Text(subject(found).0),
             SortKey::From => mailbox("From"),
             SortKey::To => mailbox("To"),
@@ -104,7 +106,7 @@ fn lossy(bytes: Vec<u8>) -> String {
 
 /// The sent date in seconds, or the internal date (RFC 5256 2.2).
 pub(crate) fn sent(found: &Match) -> i64 {
-    let letter = &found.message.content.bytes;
+    let letter = found.message.content.bytes();
     let field = header::value(letter, header::range(letter), "Date");
     let moment = field.and_then(|field| sent_moment(&field));
     moment.as_ref().unwrap_or(&found.message.internal_date).timestamp().as_second()
@@ -112,7 +114,7 @@ pub(crate) fn sent(found: &Match) -> i64 {
 
 /// The base subject for comparison, and whether it was one of a reply or a forwarded letter.
 pub(crate) fn subject(found: &Match) -> (String, bool) {
-    let letter = &found.message.content.bytes;
+    let letter = found.message.content.bytes();
     let field = header::value(letter, header::range(letter), "Subject").unwrap_or_default();
     let (base, answers) = base_subject(&decode_field(&field));
     (folded(&base), answers)

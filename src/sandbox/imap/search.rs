@@ -5,7 +5,9 @@
 //! letter. Keys joined by AND are sorted by cost, so that texts are searched only in letters that
 //! all cheaper keys match.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use imap_codec::imap_types::{core::Charset, datetime::NaiveDate, search::SearchKey};
 use jiff::{SignedDuration, Timestamp, civil::Date};
@@ -21,6 +23,7 @@ use crate::sandbox::store::dates::sent_day;
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::header;
 use crate::sandbox::store::mailbox::Message;
+use crate::sandbox::store::origin::Remote;
 use crate::sandbox::{Extension, Extensions};
 
 impl Session {
@@ -79,9 +82,8 @@ impl Session {
         {
             return no("[BADCHARSET (US-ASCII UTF-8)] This charset is not supported.");
         }
-        let key = all_of(criteria, view, self.extensions)?;
         // Letters are shared by reference, so the lock is not held during the search.
-        let candidates: Vec<(u32, u32, Message)> = {
+        let mut candidates: Vec<(u32, u32, Message)> = {
             let state = self.shared.store.lock();
             let Some(mailbox) = state.mailbox(view.id) else { return no(GONE) };
             let numbered = (1_u32..).zip(view.uids.iter());
@@ -91,14 +93,72 @@ impl Session {
                 })
                 .collect()
         };
-        let mut found = Vec::new();
-        for (number, uid, message) in candidates {
-            let subject = Subject { number, uid, recent: view.is_recent(uid), message: &message };
-            if key.matches(&subject) {
-                found.push(Match { number, uid, message });
-            }
+        // The keys that look at texts are last, because the origin may have to be asked.
+        let (of_text, others): (Vec<&SearchKey<'_>>, Vec<&SearchKey<'_>>) =
+            criteria.iter().partition(|key| looks_at_text(key));
+        for keys in [others, of_text] {
+            let asking = Asking::about(self.shared.store.remote(), &candidates);
+            let key = all_of(keys, view, self.extensions, &asking)?;
+            candidates.retain(|(number, uid, message)| {
+                let recent = view.is_recent(*uid);
+                key.matches(&Subject { number: *number, uid: *uid, recent, message })
+            });
         }
-        Ok(found)
+        let found = |(number, uid, message)| Match { number, uid, message };
+        Ok(candidates.into_iter().map(found).collect())
+    }
+}
+
+/// Whether a key looks at the text of letters.
+fn looks_at_text(key: &SearchKey<'_>) -> bool {
+    match key {
+        SearchKey::And(keys) => keys.as_ref().iter().any(looks_at_text),
+        SearchKey::Or(one, other) => looks_at_text(one) || looks_at_text(other),
+        SearchKey::Not(key) => looks_at_text(key),
+        SearchKey::SentBefore(_)
+        | SearchKey::SentOn(_)
+        | SearchKey::SentSince(_)
+        | SearchKey::Bcc(_)
+        | SearchKey::Cc(_)
+        | SearchKey::From(_)
+        | SearchKey::To(_)
+        | SearchKey::Subject(_)
+        | SearchKey::Header(..)
+        | SearchKey::Body(_)
+        | SearchKey::Text(_) => true,
+        _ => false,
+    }
+}
+
+/// The letters that a search is about which are at the origin.
+struct Asking<'a> {
+    remote: Option<&'a Remote>,
+    letters: HashMap<Arc<str>, Vec<u32>>,
+}
+
+impl<'a> Asking<'a> {
+    fn about(remote: Option<&'a Arc<Remote>>, candidates: &[(u32, u32, Message)]) -> Asking<'a> {
+        let mut letters: HashMap<Arc<str>, Vec<u32>> = HashMap::new();
+        let elsewhere = candidates.iter().filter_map(|(_, _, message)| message.content.origin());
+        for elsewhere in elsewhere {
+            letters.entry(Arc::clone(&elsewhere.mailbox)).or_default().push(elsewhere.uid);
+        }
+        for uids in letters.values_mut() {
+            uids.sort_unstable();
+            uids.dedup();
+        }
+        Asking { remote: remote.map(|remote| &**remote), letters }
+    }
+
+    /// The key for letters that are here and those that are not.
+    fn complete(&self, key: &SearchKey<'_>, here: Key) -> Result<Key, Refusal> {
+        let Some(remote) = self.remote.filter(|_| looks_at_text(key)) else { return Ok(here) };
+        let mut there = HashMap::new();
+        for (mailbox, uids) in &self.letters {
+            let found = remote.origin.search(mailbox, uids, key)?;
+            there.insert(Arc::clone(mailbox), found.into_iter().collect());
+        }
+        Ok(Key::Asked { here: Box::new(here), there })
     }
 }
 
@@ -136,6 +196,12 @@ enum Key {
     /// Mod-sequences from this one on (RFC 7162).
     ModSeq(u64),
     Header(String, Needle),
+    /// A key that looks at the text of letters: for those that are here, and the UIDs of those that
+    /// match at the origin, by mailbox.
+    Asked {
+        here: Box<Key>,
+        there: HashMap<Arc<str>, HashSet<u32>>,
+    },
     Body(Needle),
     Text(Needle),
 }
@@ -161,7 +227,7 @@ impl Relation {
 impl Key {
     fn matches(&self, subject: &Subject<'_>) -> bool {
         let message = subject.message;
-        let bytes = &*message.content.bytes;
+        let bytes = || message.content.bytes();
         match self {
             Key::All(keys) => keys.iter().all(|key| key.matches(subject)),
             Key::Any(one, other) => one.matches(subject) || other.matches(subject),
@@ -171,17 +237,24 @@ impl Key {
             Key::Flag(flag) => message.flags.has(*flag),
             Key::Keyword(keyword) => message.flags.has_keyword(keyword),
             Key::Recent => subject.recent,
-            Key::Smaller(size) => bytes.len() < *size as usize,
-            Key::Larger(size) => bytes.len() > *size as usize,
+            Key::Smaller(size) => message.content.size() < u64::from(*size),
+            Key::Larger(size) => message.content.size() > u64::from(*size),
             Key::Internal(relation, day) => relation.holds(message.internal_date.date(), *day),
             Key::Sent(relation, day) => {
+                let bytes = bytes();
                 let range = header::range(bytes);
                 let sent = header::value(bytes, range, "Date").and_then(|value| sent_day(&value));
                 sent.is_some_and(|date| relation.holds(date, *day))
             }
             Key::Younger(first) => message.internal_date.timestamp() >= *first,
             Key::ModSeq(first) => message.modseq >= *first,
-            Key::Header(name, needle) => matching::in_header(bytes, name, needle),
+            Key::Header(name, needle) => matching::in_header(bytes(), name, needle),
+            Key::Asked { here, there } => match message.content.origin() {
+                Some(elsewhere) => there
+                    .get(&elsewhere.mailbox)
+                    .is_some_and(|found| found.contains(&elsewhere.uid)),
+                None => here.matches(subject),
+            },
             Key::Body(needle) => matching::in_body(&message.content, needle),
             Key::Text(needle) => matching::in_text(&message.content, needle),
         }
@@ -193,7 +266,7 @@ impl Key {
             Key::All(keys) => keys.iter().map(Key::cost).max().unwrap_or(0),
             Key::Any(one, other) => one.cost().max(other.cost()),
             Key::Not(key) => key.cost(),
-            Key::Sent(..) | Key::Header(..) => 1,
+            Key::Sent(..) | Key::Header(..) | Key::Asked { .. } => 1,
             Key::Body(_) | Key::Text(_) => 2,
             _ => 0,
         }
@@ -201,28 +274,50 @@ impl Key {
 }
 
 /// Joins keys by AND, cheapest first.
-fn all_of(keys: &[SearchKey<'_>], view: &Selected, extensions: Extensions) -> Result<Key, Refusal> {
+fn all_of<'k, 'c: 'k>(
+    keys: impl IntoIterator<Item = &'k SearchKey<'c>>,
+    view: &Selected,
+    extensions: Extensions,
+    asking: &Asking<'_>,
+) -> Result<Key, Refusal> {
     let mut keys = keys
-        .iter()
-        .map(|key| prepare(key, view, extensions))
+        .into_iter()
+        .map(|key| prepare(key, view, extensions, asking))
         .collect::<Result<Vec<Key>, Refusal>>()?;
     keys.sort_by_key(Key::cost);
     Ok(Key::All(keys))
 }
 
-fn prepare(key: &SearchKey<'_>, view: &Selected, extensions: Extensions) -> Result<Key, Refusal> {
+fn prepare(
+    key: &SearchKey<'_>,
+    view: &Selected,
+    extensions: Extensions,
+    asking: &Asking<'_>,
+) -> Result<Key, Refusal> {
+    match key {
+        SearchKey::And(keys) => all_of(keys.as_ref(), view, extensions, asking),
+        SearchKey::Or(one, other) => Ok(Key::Any(
+            Box::new(prepare(one, view, extensions, asking)?),
+            Box::new(prepare(other, view, extensions, asking)?),
+        )),
+        SearchKey::Not(key) => Ok(Key::Not(Box::new(prepare(key, view, extensions, asking)?))),
+        key => asking.complete(key, prepare_one(key, view, extensions)?),
+    }
+}
+
+/// Prepares a key that has no keys in it.
+fn prepare_one(
+    key: &SearchKey<'_>,
+    view: &Selected,
+    extensions: Extensions,
+) -> Result<Key, Refusal> {
     let flag = |flag: u8| Ok(Key::Flag(flag));
     let not = |key: Key| Key::Not(Box::new(key));
     let header = |name: &str, value: &[u8]| Ok(Key::Header(name.to_owned(), Needle::new(value)));
     let internal = |relation, date: &NaiveDate| Ok(Key::Internal(relation, day(date)?));
     let sent = |relation, date: &NaiveDate| Ok(Key::Sent(relation, day(date)?));
     match key {
-        SearchKey::And(keys) => all_of(keys.as_ref(), view, extensions),
-        SearchKey::Or(one, other) => Ok(Key::Any(
-            Box::new(prepare(one, view, extensions)?),
-            Box::new(prepare(other, view, extensions)?),
-        )),
-        SearchKey::Not(key) => Ok(not(prepare(key, view, extensions)?)),
+        SearchKey::And(_) | SearchKey::Or(..) | SearchKey::Not(_) => bad("A key has keys in it."),
         SearchKey::All => Ok(Key::All(Vec::new())),
         SearchKey::SequenceSet(set) => Ok(Key::Numbers(sequence::spans(set, view.count()))),
         SearchKey::Uid(set) => Ok(Key::Uids(sequence::spans(set, view.last_uid()))),

@@ -21,8 +21,8 @@ pub(crate) fn bytes<'a>(
     content: &'a Content,
     section: Option<&Section<'_>>,
 ) -> Option<Cow<'a, [u8]>> {
-    let slice = |range: Range<usize>| Some(Cow::Borrowed(&content.bytes[range]));
-    let Some(section) = section else { return Some(Cow::Borrowed(&content.bytes)) };
+    let slice = |range: Range<usize>| Some(Cow::Borrowed(&content.bytes()[range]));
+    let Some(section) = section else { return Some(Cow::Borrowed(content.bytes())) };
     let root = content.structure();
     match section {
         Section::Part(number) => slice(find(root, number)?.body.clone()),
@@ -30,13 +30,13 @@ pub(crate) fn bytes<'a>(
         Section::Header(number) => slice(message(root, number.as_ref())?.header.clone()),
         Section::Text(number) => slice(message(root, number.as_ref())?.body.clone()),
         Section::HeaderFields(number, names) => Some(Cow::Owned(header_fields(
-            &content.bytes,
+            content.bytes(),
             message(root, number.as_ref())?,
             names.as_ref(),
             true,
         ))),
         Section::HeaderFieldsNot(number, names) => Some(Cow::Owned(header_fields(
-            &content.bytes,
+            content.bytes(),
             message(root, number.as_ref())?,
             names.as_ref(),
             false,

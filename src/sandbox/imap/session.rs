@@ -234,6 +234,12 @@ impl Session {
             Err(Refusal::Broken(error)) => return Err(error),
             outcome => outcome,
         };
+        if let Err(Refusal::No(words)) = self.check_origin() {
+            self.out.clear();
+            self.untagged(&format!("BYE {words}"));
+            self.state = State::Logout;
+            return self.flush();
+        }
         self.sync(expunge);
         for saying in
             std::mem::take(&mut *self.shared.sayings.lock().unwrap_or_else(PoisonError::into_inner))
@@ -267,6 +273,7 @@ impl Session {
     }
 
     pub(crate) fn execute(&mut self, body: CommandBody<'static>) -> Outcome {
+        self.load(&body)?;
         match body {
             CommandBody::Capability => {
                 let capabilities = self.capabilities();
@@ -361,6 +368,7 @@ impl Session {
     }
 
     fn execute_own(&mut self, command: Own) -> Outcome {
+        self.load_own(&command)?;
         match command {
             Own::MyRights(mailbox) => self.my_rights(&self.stored(&mailbox)),
             Own::Extended(command) => self.extended(&command),

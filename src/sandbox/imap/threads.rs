@@ -74,7 +74,7 @@ struct Letter {
 
 impl Letter {
     fn of(found: &Match, uid: bool) -> Letter {
-        let bytes = &found.message.content.bytes;
+        let bytes = found.message.content.bytes();
         let ids = |name| {
             let field = header::value(bytes, header::range(bytes), name).unwrap_or_default();
             message_ids(&String::from_utf8_lossy(&field))

@@ -32,7 +32,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// The octets that RETR sends, without stuffed dots. A last line without a line end gets one.
     pub(crate) fn size(&self) -> usize {
-        let bytes = &self.content.bytes;
+        let bytes = self.content.bytes();
         bytes.len() + if bytes.is_empty() || bytes.ends_with(b"\r\n") { 0 } else { 2 }
     }
 }

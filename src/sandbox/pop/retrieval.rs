@@ -92,7 +92,7 @@ impl PopSession {
         let number = self.number_of(argument)?;
         match self.maildrop()?.letter(number) {
             Some(letter) => {
-                Ok(Bytes { bytes: Arc::clone(&letter.content.bytes), size: letter.size() })
+                Ok(Bytes { bytes: Arc::clone(letter.content.bytes()), size: letter.size() })
             }
             None => failed("", "There is no such message."),
         }

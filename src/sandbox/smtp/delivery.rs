@@ -104,7 +104,7 @@ impl Delivery {
         let Some(inboxes) = inboxes.filter(|inboxes| inboxes.iter().all(room)) else {
             return Err(Undelivered::AccountGone);
         };
-        let octets = content.bytes.len() as u64;
+        let octets = content.size();
         if !users.iter().all(|user| state.has_room(user, octets, 1)) {
             return Err(Undelivered::OverQuota);
         }

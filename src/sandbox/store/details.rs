@@ -11,6 +11,15 @@ const ENTRY_LIMIT: usize = 100;
 /// The longest value of an entry.
 pub(crate) const VALUE_LIMIT: usize = 64 * 1024;
 
+/// The special uses that a mailbox can have (RFC 6154 2, RFC 8457).
+const USES: [&str; 8] =
+    ["\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Important", "\\Junk", "\\Sent", "\\Trash"];
+
+/// The special use of this name, in any case.
+pub(crate) fn special_use(name: &str) -> Option<&'static str> {
+    USES.into_iter().find(|known| known.eq_ignore_ascii_case(name))
+}
+
 #[derive(Default)]
 pub(crate) struct Details {
     /// Identifiers other than the owner, and their rights.

@@ -59,6 +59,19 @@ impl Flags {
         Flags::from_command(&flags).map_err(SandboxError::Invalid)
     }
 
+    /// Flags by name; what is no flag that can be stored is left out.
+    pub(crate) fn known(names: &[&str]) -> Flags {
+        let mut result = Flags::default();
+        for name in names {
+            match SYSTEM.iter().position(|system| system.eq_ignore_ascii_case(name)) {
+                Some(bit) => result.system |= 1 << bit,
+                None if name.starts_with('\\') => {}
+                None => result.insert_keyword(Arc::from(*name)),
+            }
+        }
+        result
+    }
+
     pub(crate) fn has(&self, system: u8) -> bool {
         self.system & system != 0
     }

@@ -9,6 +9,7 @@ use std::{
 use jiff::Zoned;
 
 use crate::sandbox::store::mime::Part;
+use crate::sandbox::store::origin::Elsewhere;
 
 /// A letter as returned by [`Store::letters`](super::Store::letters).
 #[derive(Clone, Debug)]
@@ -27,7 +28,9 @@ pub struct Letter {
 /// The bytes of a letter and its MIME structure, parsed by the first FETCH that needs it.
 #[derive(Debug)]
 pub(crate) struct Content {
-    pub(crate) bytes: Arc<[u8]>,
+    bytes: OnceLock<Arc<[u8]>>,
+    /// Where the bytes are as long as nobody has asked for them.
+    elsewhere: Option<Elsewhere>,
     structure: OnceLock<Part>,
 }
 
@@ -42,11 +45,37 @@ impl Content {
 
     /// Stores the bytes unchanged, whatever their line ends are.
     pub(crate) fn as_it_is(bytes: Arc<[u8]>) -> Content {
-        Content { bytes, structure: OnceLock::new() }
+        Content { bytes: OnceLock::from(bytes), elsewhere: None, structure: OnceLock::new() }
+    }
+
+    /// A letter whose bytes are at the origin.
+    pub(crate) fn elsewhere(elsewhere: Elsewhere) -> Content {
+        let (bytes, structure) = (OnceLock::new(), OnceLock::new());
+        Content { bytes, elsewhere: Some(elsewhere), structure }
+    }
+
+    /// Where the letter is, if it is not here.
+    pub(crate) fn origin(&self) -> Option<&Elsewhere> {
+        self.elsewhere.as_ref()
+    }
+
+    /// The bytes. Those of a letter that is elsewhere are fetched, so the store must not be locked.
+    pub(crate) fn bytes(&self) -> &Arc<[u8]> {
+        let fetch = || self.elsewhere.as_ref().map_or_else(|| Arc::from([]), Elsewhere::bytes);
+        self.bytes.get_or_init(fetch)
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn size(&self) -> u64 {
+        let here = |bytes: &Arc<[u8]>| bytes.len() as u64;
+        match &self.elsewhere {
+            Some(elsewhere) => elsewhere.size,
+            None => self.bytes.get().map_or(0, here),
+        }
     }
 
     pub(crate) fn structure(&self) -> &Part {
-        self.structure.get_or_init(|| Part::parse(&self.bytes))
+        self.structure.get_or_init(|| Part::parse(self.bytes()))
     }
 }
 

@@ -17,6 +17,7 @@ use jiff::Zoned;
 use crate::sandbox::store::details::Details;
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::letter::Content;
+use crate::sandbox::store::origin::{Elsewhere, Original, Remote};
 use crate::sandbox::wire::Incoming;
 
 /// The size of the log: 4 MB, enough for a change to every letter of a mailbox of 100,000.
@@ -66,6 +67,8 @@ pub(crate) struct Mailbox {
     log: VecDeque<Change>,
     log_start: u64,
     watchers: Vec<Weak<Incoming>>,
+    /// Its name at the origin, as long as its letters have not been taken from there.
+    pub(crate) unloaded: Option<Arc<str>>,
 }
 
 /// The contents of a mailbox, without its sessions and log.
@@ -92,6 +95,32 @@ impl Mailbox {
             log: VecDeque::new(),
             log_start: 0,
             watchers: Vec::new(),
+            unloaded: None,
+        }
+    }
+
+    /// Takes the letters that the origin has, unless that was done.
+    pub(crate) fn load(&mut self, original: Original, remote: &Arc<Remote>) {
+        let Some(source) = self.unloaded.take() else { return };
+        self.uid_validity = original.uid_validity;
+        let first_recent = original.letters.len().saturating_sub(original.recent);
+        self.first_recent =
+            original.letters.get(first_recent).map_or(original.uid_next, |letter| letter.uid);
+        let highest = original.letters.last().map_or(0, |letter| letter.uid);
+        self.uid_next = original.uid_next.max(highest.saturating_add(1)).max(1);
+        for letter in original.letters {
+            let elsewhere = Elsewhere {
+                remote: Arc::clone(remote),
+                mailbox: Arc::clone(&source),
+                uid: letter.uid,
+                size: letter.size,
+            };
+            let names: Vec<&str> = letter.flags.iter().map(String::as_str).collect();
+            let content = Arc::new(Content::elsewhere(elsewhere));
+            let mut message = Message::new(content, Flags::known(&names), letter.internal_date);
+            message.flags.adopt_spelling(&mut self.keywords);
+            message.modseq = 1;
+            self.messages.insert(letter.uid, message);
         }
     }
 

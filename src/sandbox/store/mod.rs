@@ -14,6 +14,7 @@ pub(in crate::sandbox) mod letter;
 pub(in crate::sandbox) mod mailbox;
 pub(in crate::sandbox) mod mime;
 pub(in crate::sandbox) mod names;
+pub(in crate::sandbox) mod origin;
 pub(in crate::sandbox) mod quota;
 pub mod seed;
 
@@ -25,12 +26,13 @@ use std::{
 
 use jiff::Zoned;
 
-use crate::sandbox::store::details::Metadata;
+use crate::sandbox::store::details::{Metadata, special_use};
 use crate::sandbox::store::flags::Flags;
 use crate::sandbox::store::import::import_each;
 use crate::sandbox::store::letter::Content;
 use crate::sandbox::store::mailbox::{Mailbox, Message};
-use crate::sandbox::store::names::{INBOX, MailboxId, Names};
+use crate::sandbox::store::names::{INBOX, MailboxId, Names, Separator};
+use crate::sandbox::store::origin::{OriginError, OriginalName, Remote};
 use crate::sandbox::store::quota::Quota;
 use crate::sandbox::{Account, Letter, SandboxError, Seed, Sent};
 
@@ -41,6 +43,9 @@ const FIRST_UID_VALIDITY: u32 = 937_180_800;
 /// changes.
 pub struct Store {
     state: Mutex<State>,
+    separator: Separator,
+    /// The server that holds the mail, if it is not this one.
+    remote: Option<Arc<Remote>>,
 }
 
 /// What the lock protects.
@@ -48,6 +53,7 @@ pub(crate) struct State {
     pub(super) users: BTreeMap<String, User>,
     mailboxes: HashMap<MailboxId, Mailbox>,
     next_id: MailboxId,
+    pub(super) separator: Separator,
     /// The account whose mail guests get a copy of; `None` if guest logins are disabled.
     pub(super) guests_see: Option<String>,
     /// The first account in the options.
@@ -78,9 +84,50 @@ impl Store {
             latest_guest: None,
             maildrops: HashMap::new(),
             outbox: Vec::new(),
+            separator: Separator::default(),
         };
         state.fill(accounts, seed);
-        Store { state: Mutex::new(state) }
+        Store { state: Mutex::new(state), separator: Separator::default(), remote: None }
+    }
+
+    /// A store of one account, whose mail the origin has.
+    pub(crate) fn over(account: Account, remote: Remote) -> Result<Store, OriginError> {
+        let separator = remote.origin.separator();
+        let names = remote.origin.mailboxes()?;
+        let user = account.user.clone();
+        let mut store = Store::new(vec![account], Seed::Empty);
+        let state = store.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        state.separator = separator;
+        state.take_names(&user, names);
+        Ok(Store { separator, remote: Some(Arc::new(remote)), ..store })
+    }
+
+    /// What separates the levels of mailbox names.
+    pub(crate) fn separator(&self) -> Separator {
+        self.separator
+    }
+
+    /// The server that holds the mail, if it is not this one.
+    pub(crate) fn remote(&self) -> Option<&Arc<Remote>> {
+        self.remote.as_ref()
+    }
+
+    /// Takes the letters of a mailbox from the origin, if it has them and that was not done yet.
+    pub(crate) fn load(&self, user: &str, name: &str) -> Result<(), OriginError> {
+        let Some(remote) = &self.remote else { return Ok(()) };
+        let (id, source) = {
+            let state = self.lock();
+            let found = state.find(user, name).and_then(|id| Some((id, state.mailbox(id)?)));
+            match found.and_then(|(id, mailbox)| Some((id, mailbox.unloaded.clone()?))) {
+                Some(found) => found,
+                None => return Ok(()),
+            }
+        };
+        let original = remote.origin.open(&source)?;
+        if let Some(mailbox) = self.lock().mailbox_mut(id) {
+            mailbox.load(original, remote);
+        }
+        Ok(())
     }
 
     /// Delivers a letter as a mail server would: no flags, dated now, `\Recent` for the next
@@ -106,7 +153,7 @@ impl Store {
         let internal_date = internal_date.unwrap_or_else(Zoned::now);
         let message = Message::new(content, Flags::from_names(flags)?, internal_date);
         let mut state = self.lock();
-        let octets = message.content.bytes.len() as u64;
+        let octets = message.content.size();
         if !state.has_room(user, octets, 1) {
             return Err(SandboxError::OverQuota(user.to_owned()));
         }
@@ -130,17 +177,26 @@ impl Store {
 
     /// The letters of a mailbox, by UID; empty for an unknown user or mailbox.
     pub fn letters(&self, user: &str, mailbox: &str) -> Vec<Letter> {
-        let state = self.lock();
-        let Some(mailbox) = state.find(user, mailbox).and_then(|id| state.mailbox(id)) else {
-            return Vec::new();
+        self.letters_from(user, mailbox, 0)
+    }
+
+    /// The letters of a mailbox from a UID on.
+    pub fn letters_from(&self, user: &str, mailbox: &str, first: u32) -> Vec<Letter> {
+        let messages: Vec<(u32, Message)> = {
+            let state = self.lock();
+            let Some(mailbox) = state.find(user, mailbox).and_then(|id| state.mailbox(id)) else {
+                return Vec::new();
+            };
+            let from = mailbox.messages.range(first..);
+            from.map(|(uid, message)| (*uid, message.clone())).collect()
         };
-        let show = |(uid, message): (&u32, &Message)| Letter {
-            uid: *uid,
+        let show = |(uid, message): (u32, Message)| Letter {
+            uid,
             flags: message.flags.names().map(str::to_owned).collect(),
-            bytes: Arc::clone(&message.content.bytes),
-            internal_date: message.internal_date.clone(),
+            bytes: Arc::clone(message.content.bytes()),
+            internal_date: message.internal_date,
         };
-        mailbox.messages.iter().map(show).collect()
+        messages.into_iter().map(show).collect()
     }
 
     /// The first account given at start or at the last reset; empty if there was none.
@@ -229,7 +285,7 @@ impl State {
 
     /// The number of a mailbox that can be selected.
     pub(crate) fn find(&self, user: &str, name: &str) -> Option<MailboxId> {
-        *self.names(user)?.mailboxes.get(&names::canonical(name))?
+        *self.names(user)?.mailboxes.get(&names::canonical(name, self.separator))?
     }
 
     pub(crate) fn mailbox(&self, id: MailboxId) -> Option<&Mailbox> {
@@ -243,8 +299,8 @@ impl State {
     /// CREATE (RFC 3501 6.3.3). A trailing delimiter announces children and is dropped; missing
     /// levels above are created as mailboxes.
     pub(crate) fn create(&mut self, user: &str, name: &str) -> Result<(), String> {
-        let name = names::canonical(name.strip_suffix(names::DELIMITER).unwrap_or(name));
-        names::check(&name)?;
+        let name = names::canonical(self.separator.trimmed(name), self.separator);
+        names::check(&name, self.separator)?;
         let Some(names) = self.names(user) else { return Err("no such account".to_owned()) };
         if names.mailboxes.get(&name).is_some_and(Option::is_some) {
             return Err(format!("mailbox {name} exists already"));
@@ -256,12 +312,13 @@ impl State {
 
     /// DELETE (RFC 3501 6.3.4). A mailbox with children remains as a `\Noselect` name.
     pub(crate) fn delete(&mut self, user: &str, name: &str) -> Result<(), String> {
-        let name = names::canonical(name);
+        let separator = self.separator;
+        let name = names::canonical(name, separator);
         if name == INBOX {
             return Err("INBOX cannot be deleted".to_owned());
         }
         let Some(names) = self.names_mut(user) else { return Err("no such account".to_owned()) };
-        let children = names.has_children(&name);
+        let children = names.has_children(&name, separator);
         let Some(entry) = names.mailboxes.get_mut(&name) else {
             return Err(format!("no mailbox {name}"));
         };
@@ -283,10 +340,10 @@ impl State {
     /// empty.
     pub(crate) fn rename(&mut self, user: &str, from: &str, to: &str) -> Result<(), String> {
         let (from, to) = (
-            names::canonical(from),
-            names::canonical(to.strip_suffix(names::DELIMITER).unwrap_or(to)),
+            names::canonical(from, self.separator),
+            names::canonical(self.separator.trimmed(to), self.separator),
         );
-        names::check(&to)?;
+        names::check(&to, self.separator)?;
         let Some(names) = self.names(user) else { return Err("no such account".to_owned()) };
         if !names.mailboxes.contains_key(&from) {
             return Err(format!("no mailbox {from}"));
@@ -297,10 +354,10 @@ impl State {
         if from == INBOX {
             return self.rename_inbox(user, to);
         }
-        if to.strip_prefix(&from).is_some_and(|rest| rest.starts_with(names::DELIMITER)) {
+        if self.separator.below(&from).is_some_and(|below| to.starts_with(&below)) {
             return Err(format!("{to} lies below {from}"));
         }
-        let moved = names.with_children(&from);
+        let moved = names.with_children(&from, self.separator);
         let target = |name: &str| format!("{to}{}", &name[from.len()..]);
         if let Some(taken) =
             moved.iter().map(|name| target(name)).find(|name| names.mailboxes.contains_key(name))
@@ -334,9 +391,32 @@ impl State {
         Ok(())
     }
 
+    /// Replaces the mailboxes of a user by those of the origin.
+    fn take_names(&mut self, user: &str, original: Vec<OriginalName>) {
+        let old = self.names_mut(user).map(std::mem::take).unwrap_or_default();
+        old.mailboxes.into_values().flatten().for_each(|id| _ = self.mailboxes.remove(&id));
+        for OriginalName { name, selectable, subscribed, attributes } in original {
+            let name = names::canonical(&name, self.separator);
+            if subscribed && let Some(names) = self.names_mut(user) {
+                names.subscribed.insert(name.clone());
+            }
+            if !selectable {
+                if let Some(names) = self.names_mut(user) {
+                    names.mailboxes.insert(name, None);
+                }
+                continue;
+            }
+            let id = self.insert_mailbox(user, name.clone());
+            if let Some(mailbox) = self.mailbox_mut(id) {
+                mailbox.unloaded = Some(Arc::from(name));
+                mailbox.details.special_use =
+                    attributes.iter().filter_map(|name| special_use(name)).collect();
+            }
+        }
+    }
+
     fn create_parents(&mut self, user: &str, name: &str) {
-        for (at, _) in name.match_indices(names::DELIMITER) {
-            let parent = &name[..at];
+        for parent in self.separator.above(name) {
             if self.names(user).is_some_and(|names| !names.mailboxes.contains_key(parent)) {
                 self.insert_mailbox(user, parent.to_owned());
             }

@@ -53,9 +53,9 @@ impl State {
     /// What all mailboxes of an account hold.
     pub(crate) fn usage(&self, user: &str) -> Usage {
         let mailboxes = self.names(user).into_iter().flat_map(|names| names.mailboxes.values());
-        let letters = mailboxes.filter_map(|id| self.mailbox((*id)?)).flat_map(|mailbox| {
-            mailbox.messages.values().map(|message| message.content.bytes.len() as u64)
-        });
+        let letters = mailboxes
+            .filter_map(|id| self.mailbox((*id)?))
+            .flat_map(|mailbox| mailbox.messages.values().map(|message| message.content.size()));
         letters.fold(Usage::default(), |usage, octets| usage.with(octets, 1))
     }
 

@@ -28,7 +28,7 @@ const LETTERS: [(u32, bool, &str); 7] = [
 pub(crate) fn fill(inbox: &mut Mailbox) {
     for (uid, seen, letter) in LETTERS {
         let content = Arc::new(Content::new(letter.as_bytes()));
-        let date = header::value(&content.bytes, header::range(&content.bytes), "Date");
+        let date = header::value(content.bytes(), header::range(content.bytes()), "Date");
         let internal_date =
             date.and_then(|date| dates::sent_moment(&date)).unwrap_or_else(jiff::Zoned::now);
         let mut flags = Flags::default();

@@ -1,0 +1,219 @@
+//! From the journal of a dry run to a plan.
+//!
+//! The journal has the changes. [`Keeper`], a witness in front of it, keeps the letters that were
+//! appended, because a later step may move or remove them. Those that were sent are in the mirrors.
+//! Subjects are asked for at the end, of a few letters of each step; a letter that an earlier step has
+//! moved is looked for where it came from.
+
+use super::{Plan, PlanStep, PlannedLetter};
+use crate::mime::header;
+use crate::mirror::Mirrors;
+use crate::proto::deed::{Account, Act, Deed};
+use crate::proto::imap::{CopiedUids, SequenceSet};
+use crate::proto::witness::{Ending, LetterFacts, Refusal, Wanted, Witness};
+use crate::state::rows::{numbers, pairs};
+use crate::state::trail::uids;
+use crate::state::{Journal, NewRun, Step, StepState};
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many subjects a step has.
+const SUBJECTS: usize = 3;
+
+/// An account and a mailbox.
+type Place = (String, Option<Account>, String);
+
+/// The witness of a dry run: writes the journal, and keeps the letters that are appended.
+#[derive(Debug)]
+pub struct Keeper {
+    journal: Arc<Journal>,
+    mirrors: Arc<Mirrors>,
+    appended: Mutex<HashMap<Place, VecDeque<PlannedLetter>>>,
+}
+
+impl Keeper {
+    /// A keeper before the journal of a dry run.
+    pub fn new(journal: Arc<Journal>, mirrors: Arc<Mirrors>) -> Self {
+        Keeper { journal, mirrors, appended: Mutex::default() }
+    }
+
+    fn keep(&self, deed: &Deed, stored: Option<&CopiedUids>) {
+        let (Some(account), Some(mailbox)) = (&deed.account, &deed.mailbox) else { return };
+        let Some(mirror) = self.mirrors.mirror(&deed.host, account) else { return };
+        let first = stored.and_then(|stored| numbers(&stored.to)?.first().copied());
+        let letters = mirror.letters_from(mailbox, first.unwrap_or(0));
+        // Without UIDPLUS it is the last.
+        let letter = if first.is_some() { letters.first() } else { letters.last() };
+        let Some(letter) = letter else { return };
+        let letter = PlannedLetter {
+            date: Some(letter.internal_date.strftime("%d-%b-%Y %H:%M:%S %z").to_string()),
+            bytes: letter.bytes.to_vec(),
+        };
+        let place = (deed.host.clone(), deed.account.clone(), mailbox.clone());
+        let mut appended = self.appended.lock().unwrap_or_else(PoisonError::into_inner);
+        appended.entry(place).or_default().push_back(letter);
+    }
+}
+
+impl Witness for Keeper {
+    fn wants(&self, deed: &Deed) -> Wanted {
+        self.journal.wants(deed)
+    }
+
+    fn spares(&self, deed: &Deed) -> bool {
+        self.journal.spares(deed)
+    }
+
+    fn foresees(&self) -> bool {
+        self.journal.foresees()
+    }
+
+    fn foresee(&self, deeds: &[Deed]) -> Result<(), Refusal> {
+        self.journal.foresee(deeds)
+    }
+
+    fn before(&self, deed: &Deed) -> Result<(), Refusal> {
+        self.journal.before(deed)
+    }
+
+    fn after(&self, deed: &Deed, ending: Ending, stored: Option<&CopiedUids>) {
+        if ending == Ending::Done && matches!(deed.act, Act::Append { .. }) {
+            self.keep(deed, stored);
+        }
+        self.journal.after(deed, ending, stored);
+    }
+}
+
+impl Plan {
+    /// The plan of a dry run, from the steps of its journal.
+    pub fn of(run: &NewRun, steps: Vec<Step>, keeper: &Keeper) -> Plan {
+        let mirrors = &keeper.mirrors;
+        let mut appended =
+            std::mem::take(&mut *keeper.appended.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut sent = mirrors.held();
+        let mut for_programs = VecDeque::from(mirrors.held_for_programs());
+        let done = steps.into_iter().filter(|step| step.state == StepState::Done);
+        let mut planned: Vec<PlanStep> = done.map(planned).collect();
+        for step in &mut planned {
+            let user = step.account.as_ref().and_then(|account| account.user.clone());
+            match &step.act {
+                Act::Append { .. } => {
+                    let mailbox = step.mailbox.clone().unwrap_or_default();
+                    let place = (step.host.clone(), step.account.clone(), mailbox);
+                    step.letter = appended.get_mut(&place).and_then(VecDeque::pop_front);
+                }
+                Act::Send { .. } => {
+                    let port = step.account.as_ref().map_or(0, |account| account.port);
+                    let key = (step.host.to_ascii_lowercase(), port, user.unwrap_or_default());
+                    let letters = sent.get_mut(&key).filter(|letters| !letters.is_empty());
+                    step.letter = letters
+                        .map(|letters| letters.remove(0))
+                        .map(|sent| PlannedLetter { date: None, bytes: sent.bytes.to_vec() });
+                }
+                Act::Run { .. } => {
+                    if let Some(held) = for_programs.pop_front() {
+                        step.program = held.words;
+                        step.letter = Some(PlannedLetter { date: None, bytes: held.letter });
+                    }
+                }
+                _ => {}
+            }
+            if let Some(letter) = &step.letter {
+                let (header, _) = header::split(&letter.bytes);
+                let subject = header::fields(header).find(|field| field.is("Subject"));
+                step.subjects.extend(subject.map(|subject| subject.decoded()));
+            }
+        }
+        add_subjects(&mut planned, mirrors);
+        Plan { script: run.script.clone(), arguments: run.arguments.clone(), steps: planned }
+    }
+}
+
+/// A step of the journal as one of a plan, without letters and subjects.
+fn planned(step: Step) -> PlanStep {
+    let uids = uids(&step);
+    let Deed { act, host, account, mailbox, uid_validity, facts, .. } = step.deed;
+    let facts = facts.unwrap_or_default();
+    let mut flags: Vec<(SequenceSet, Vec<String>)> = Vec::new();
+    for LetterFacts { uid, flags: found, .. } in &facts.letters {
+        let (Some(uid), Some(found)) = (NonZeroU32::new(*uid), found) else { continue };
+        match flags.last_mut() {
+            Some((uids, last)) if last == found => uids.push(uid),
+            _ => flags.push((uid.into(), found.clone())),
+        }
+    }
+    let counts = matches!(act, Act::DeleteMailbox | Act::RenameMailbox { .. });
+    PlanStep {
+        act,
+        host,
+        account,
+        mailbox,
+        uid_validity,
+        uids: uids.into_iter().collect(),
+        flags,
+        becomes: step.stored,
+        count: facts.count.filter(|_| counts),
+        subjects: Vec::new(),
+        letter: None,
+        program: Vec::new(),
+    }
+}
+
+/// Where a letter was at the beginning: an account, a mailbox, and a UID.
+type Root = (String, Option<Account>, String, u32);
+
+/// Asks for subjects of the letters of each step.
+fn add_subjects(steps: &mut [PlanStep], mirrors: &Mirrors) {
+    let mut came_from: HashMap<Root, Root> = HashMap::new();
+    let mut own: HashMap<Root, String> = HashMap::new();
+    let mut samples: Vec<Vec<Root>> = Vec::new();
+    let mut wanted: HashMap<Place, Vec<u32>> = HashMap::new();
+    for step in &*steps {
+        let mailbox = step.mailbox.clone().unwrap_or_default();
+        let at =
+            |mailbox: &str, uid| (step.host.clone(), step.account.clone(), mailbox.to_owned(), uid);
+        let mut roots = Vec::new();
+        let uids = numbers(&step.uids).unwrap_or_default();
+        for uid in uids.iter().take(SUBJECTS) {
+            let mut root = at(&mailbox, *uid);
+            while let Some(before) = came_from.get(&root) {
+                root = before.clone();
+            }
+            if !own.contains_key(&root) {
+                let (host, account, mailbox, uid) = root.clone();
+                wanted.entry((host, account, mailbox)).or_default().push(uid);
+            }
+            roots.push(root);
+        }
+        samples.push(roots);
+        let Some(becomes) = &step.becomes else { continue };
+        match &step.act {
+            Act::Move { to } | Act::Copy { to } => {
+                for (from, new) in pairs(becomes) {
+                    came_from.insert(at(to, new), at(&mailbox, from));
+                }
+            }
+            Act::Append { .. } => {
+                for uid in numbers(&becomes.to).unwrap_or_default() {
+                    own.insert(at(&mailbox, uid), step.subjects.concat());
+                }
+            }
+            _ => {}
+        }
+    }
+    for ((host, account, mailbox), mut uids) in wanted {
+        let Some(mirror) = account.as_ref().and_then(|account| mirrors.mirror(&host, account))
+        else {
+            continue;
+        };
+        uids.sort_unstable();
+        uids.dedup();
+        for (uid, subject) in mirror.subjects(&mailbox, &uids) {
+            own.insert((host.clone(), account.clone(), mailbox.clone(), uid), subject);
+        }
+    }
+    for (step, roots) in steps.iter_mut().zip(samples) {
+        step.subjects.extend(roots.iter().filter_map(|root| own.get(root).cloned()));
+    }
+}
