@@ -388,7 +388,7 @@ pub(super) fn mailbox_capabilities(call: &Call<'_>) -> Result<Value, Condition> 
         |name: &String| host::keyword(&name.split(' ').next().unwrap_or("").to_lowercase());
     Ok(host::list(match any_mailbox_at(call, 0)? {
         AnyMailbox::Imap(mailbox) => {
-            mailbox.client().capabilities().names().iter().map(keyword).collect()
+            mailbox.client().real_capabilities().names().iter().map(keyword).collect()
         }
         AnyMailbox::Pop(mailbox) => mailbox.client().capabilities().iter().map(keyword).collect(),
     }))
@@ -448,7 +448,7 @@ pub(super) fn capable(call: &Call<'_>) -> Result<Value, Condition> {
     let name = host::as_str(value).or_else(|| host::as_keyword(value));
     let name = name.ok_or_else(|| call.wrong("capability", "a string such as \"IDLE\"", value))?;
     Ok(host::truth(match any_mailbox_at(call, 0)? {
-        AnyMailbox::Imap(mailbox) => mailbox.client().capabilities().offers(name),
+        AnyMailbox::Imap(mailbox) => mailbox.client().real_capabilities().offers(name),
         AnyMailbox::Pop(mailbox) => mailbox.client().has(name),
     }))
 }

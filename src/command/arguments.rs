@@ -283,6 +283,21 @@ pub enum Command {
         #[command(flatten)]
         accounts: AccountOptions,
     },
+    /// Do what a plan of run --dry-run says, or nothing if it does not fit any more; begun again, it
+    /// goes on where it stopped
+    Apply {
+        /// The plan
+        file: PathBuf,
+        /// Leave out what does not fit any more, and list it
+        #[arg(long)]
+        partial: bool,
+        /// Only say whether the plan still fits; exit code 1 if it does not
+        #[arg(long)]
+        check: bool,
+        /// The accounts.
+        #[command(flatten)]
+        accounts: AccountOptions,
+    },
     /// Replay transcripts and compare every reply; exit code 1 if one differs
     Replay(ReplayOptions),
     /// Run a sandbox mail server on this machine until Ctrl-C

@@ -1,16 +1,13 @@
 //! `postoffice journal` and `postoffice undo`: what runs have changed, and taking it back; and the
 //! journal of the commands that run scripts.
 
+use super::accounts::Connections;
 use super::arguments::{AccountOptions, Global};
-use super::asking;
-use super::init;
-use super::output::{complain, print};
+use super::output::print;
 use super::setup::{setup_for, state_folder};
 use super::tables::{table, time};
-use crate::api::{ImapMailbox, Setup, attach};
-use crate::client::ImapClient;
-use crate::host::{self, Host, Options, Value};
-use crate::policy::Policy;
+use crate::api::Setup;
+use crate::host::Host;
 use crate::proto::deed::{Account, Act, Deed, Letters};
 use crate::proto::imap::CopiedUids;
 use crate::proto::witness::{Ending, Refusal, Witness};
@@ -18,15 +15,13 @@ use crate::shown::escape_controls;
 use crate::state::{
     Accounts, Database, Journal, NewRun, Run, Settled, Step, StepState, Sync, Undo, Verdict, settle,
 };
-use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 /// How many runs `postoffice journal` shows.
 const SHOWN_RUNS: u32 = 20;
 
 /// The journal of a command that runs a script. Dropping it writes no end.
-pub(super) struct Journaled(Option<Arc<Journal>>);
+pub(super) struct Journaled(pub(super) Option<Arc<Journal>>);
 
 impl Journaled {
     /// Makes the journal the witness of all connections, unless the options say otherwise. A
@@ -306,121 +301,5 @@ fn account(step: &Step) -> String {
             format!("{protocol} {user}{}:{port}", step.deed.host)
         }
         None => step.deed.host.clone(),
-    }
-}
-
-/// Connections to the accounts that the user has defined.
-struct Connections {
-    host: Host,
-    state: Arc<crate::api::State>,
-    /// The name, host, port and user of each account that has an IMAP side.
-    defined: Vec<(String, String, u16, String)>,
-    open: HashMap<(String, Account), Value>,
-}
-
-impl Connections {
-    /// Loads the user's accounts.
-    fn open(options: &AccountOptions, mut setup: Setup) -> Result<Connections, String> {
-        setup.ask_secret = asking::at_terminal();
-        let warnings = |condition: &crate::condition::Condition| {
-            complain(crate::repl::display::warning_text(condition).trim_end_matches('\n'))
-        };
-        let host_options = Options {
-            output: Box::new(print),
-            warnings: Box::new(warnings),
-            policy: Policy::trusted(),
-            ..Options::default()
-        };
-        let mut host = Host::new(host_options);
-        let state = attach(&mut host, &setup);
-        match &options.load {
-            Some(file) => {
-                let source = init::source_of(Path::new(file))?;
-                let loaded = host.evaluate_file(&source, &file.display().to_string());
-                loaded.map_err(|report| report.to_string())?;
-            }
-            None => drop(init::load_if_there(&mut host)),
-        }
-        let found = host.evaluate(ACCOUNTS, "accounts").map_err(|report| report.to_string())?;
-        let defined =
-            host::as_list(&found).into_iter().flatten().filter_map(|one| account_of(&one));
-        let defined = defined.collect();
-        Ok(Connections { host, state, defined, open: HashMap::new() })
-    }
-
-    fn close(&self) {
-        self.state.close_all();
-    }
-
-    fn connect(&mut self, host: &str, account: &Account) -> Result<Value, String> {
-        let user = account.user.as_deref().unwrap_or_default();
-        let known = self.defined.iter().find(|(_, of, port, who)| {
-            of.eq_ignore_ascii_case(host) && *port == account.port && who == user
-        });
-        let form = match known {
-            Some((name, ..)) => format!("(connect {} :imap)", quoted(name)),
-            // Asks for the password at the terminal.
-            None => format!(
-                "(make-imap-connection {} :port {} :user {})",
-                quoted(host),
-                account.port,
-                quoted(user)
-            ),
-        };
-        self.host.evaluate(&form, "connection").map_err(|report| {
-            let hint = match known {
-                Some(_) => "",
-                None => {
-                    " (no account is defined for it: define-account in init.scm, or --load FILE)"
-                }
-            };
-            let shown = format!("{user} at {host}:{}{hint}: {report}", account.port);
-            escape_controls(&shown)
-        })
-    }
-}
-
-/// Lists the IMAP sides of all accounts: name, host and options.
-const ACCOUNTS: &str = "(mapcan (lambda (one)
-  (handler-case (list (cons (symbol-name (car one)) (cdr (%account-call (car one) (funcall (cdr one)) :imap))))
-    (error () '())))
-  (%accounts))";
-
-/// Reads `("name" "host" :user "u" …)`.
-fn account_of(value: &Value) -> Option<(String, String, u16, String)> {
-    let items: Vec<Value> = host::as_list(value)?.collect();
-    let (name, server) = (host::as_str(items.first()?)?, host::as_str(items.get(1)?)?);
-    let key = |key: &str| {
-        let pairs = items.get(2..)?.chunks(2);
-        pairs.into_iter().find(|pair| host::as_keyword(&pair[0]) == Some(key))?.get(1)
-    };
-    let is_implicit = key("tls").is_some_and(|mode| host::as_keyword(mode) == Some("implicit"));
-    let default = if is_implicit { 993 } else { 143 };
-    let port = key("port").and_then(host::as_integer).and_then(|port| u16::try_from(port).ok());
-    let user = key("user").and_then(host::as_str).unwrap_or_default();
-    Some((name.to_owned(), server.to_owned(), port.unwrap_or(default), user.to_owned()))
-}
-
-/// A text as a literal of the language.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-impl Accounts for Connections {
-    fn with_imap(
-        &mut self,
-        host: &str,
-        account: &Account,
-        task: &mut dyn FnMut(&mut ImapClient),
-    ) -> Result<(), String> {
-        let key = (host.to_owned(), account.clone());
-        if !self.open.contains_key(&key) {
-            let connection = self.connect(host, account)?;
-            self.open.insert(key.clone(), connection);
-        }
-        let mailbox = self.open.get(&key).and_then(host::downcast::<ImapMailbox>);
-        let mailbox = mailbox.ok_or_else(|| format!("{host}: there is no connection"))?;
-        task(&mut mailbox.client());
-        Ok(())
     }
 }

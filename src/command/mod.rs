@@ -13,6 +13,8 @@
 //! | `interrupt`, `asking`, `progress`, [`output`] | Ctrl-C, questions for passwords, the progress line, the standard streams |
 //! | `environment` | the directives of transcripts, carried out on the sandbox |
 
+mod accounts;
+mod applying;
 pub mod arguments;
 mod asking;
 mod checking;
@@ -74,6 +76,9 @@ pub fn carry_out(arguments: Arguments) -> Result<i32, String> {
         }) => journal::check(&global, &accounts, run),
         Some(Command::Undo { run, dry_run, accounts }) => {
             journal::undo(&global, &accounts, run, dry_run)
+        }
+        Some(Command::Apply { file, partial, check, accounts }) => {
+            applying::apply(&global, &accounts, &file, partial, check)
         }
         Some(Command::Replay(options)) => replaying::replay_files(&global, &options),
         Some(Command::Sandbox(options)) => sandboxing::sandbox(&global, &options),

@@ -48,6 +48,7 @@ impl Keeper {
         let Some(letter) = letter else { return };
         let letter = PlannedLetter {
             date: Some(letter.internal_date.strftime("%d-%b-%Y %H:%M:%S %z").to_string()),
+            from: None,
             bytes: letter.bytes.to_vec(),
         };
         let place = (deed.host.clone(), deed.account.clone(), mailbox.clone());
@@ -94,7 +95,7 @@ impl Plan {
         let mut sent = mirrors.held();
         let mut for_programs = VecDeque::from(mirrors.held_for_programs());
         let done = steps.into_iter().filter(|step| step.state == StepState::Done);
-        let mut planned: Vec<PlanStep> = done.map(planned).collect();
+        let mut planned: Vec<PlanStep> = done.map(planned).filter(changes_something).collect();
         for step in &mut planned {
             let user = step.account.as_ref().and_then(|account| account.user.clone());
             match &step.act {
@@ -107,14 +108,15 @@ impl Plan {
                     let port = step.account.as_ref().map_or(0, |account| account.port);
                     let key = (step.host.to_ascii_lowercase(), port, user.unwrap_or_default());
                     let letters = sent.get_mut(&key).filter(|letters| !letters.is_empty());
-                    step.letter = letters
-                        .map(|letters| letters.remove(0))
-                        .map(|sent| PlannedLetter { date: None, bytes: sent.bytes.to_vec() });
+                    step.letter = letters.map(|letters| letters.remove(0)).map(|sent| {
+                        PlannedLetter { date: None, from: None, bytes: sent.bytes.to_vec() }
+                    });
                 }
                 Act::Run { .. } => {
                     if let Some(held) = for_programs.pop_front() {
                         step.program = held.words;
-                        step.letter = Some(PlannedLetter { date: None, bytes: held.letter });
+                        let from = Some(held.from);
+                        step.letter = Some(PlannedLetter { date: None, from, bytes: held.letter });
                     }
                 }
                 _ => {}
@@ -128,6 +130,15 @@ impl Plan {
         add_subjects(&mut planned, mirrors);
         Plan { script: run.script.clone(), arguments: run.arguments.clone(), steps: planned }
     }
+}
+
+/// Whether a step has letters, if it is one that changes letters.
+fn changes_something(step: &PlanStep) -> bool {
+    let is_of_letters = matches!(
+        step.act,
+        Act::Copy { .. } | Act::Move { .. } | Act::StoreFlags { .. } | Act::MarkSeen | Act::Expunge
+    );
+    !is_of_letters || !step.uids.is_empty()
 }
 
 /// A step of the journal as one of a plan, without letters and subjects.

@@ -10,10 +10,18 @@
 //! |---|---|
 //! | `making` | from the journal of a dry run to a plan |
 //! | `text` | the plan as S-expressions, and back; the table for people |
+//! | `places` | what names and UIDs mean after some of the steps |
+//! | `checking` | whether the plan still fits |
+//! | `applying` | doing it |
 
+mod applying;
+mod checking;
 mod making;
+mod places;
 mod text;
 
+pub use applying::{Applied, Hands, Outcome};
+pub use checking::Misfit;
 pub use making::Keeper;
 pub use text::PlanError;
 
@@ -65,6 +73,111 @@ pub struct PlanStep {
 pub struct PlannedLetter {
     /// The internal date, for APPEND, as IMAP writes it: `13-Sep-1999 11:36:26 -0700`.
     pub date: Option<String>,
+    /// The reverse path, for a program.
+    pub from: Option<String>,
     /// The letter, with CRLF line ends.
     pub bytes: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::rows::stored_of;
+
+    /// A step of one account.
+    pub(super) fn step(act: Act, mailbox: &str, uids: &str, becomes: Option<&str>) -> PlanStep {
+        PlanStep {
+            act,
+            host: "h".into(),
+            account: Some(Account { protocol: "imap", port: 143, user: Some("u".into()) }),
+            mailbox: Some(mailbox.into()),
+            uid_validity: Some(7),
+            uids: uids.parse().unwrap_or_default(),
+            flags: Vec::new(),
+            becomes: becomes.and_then(stored_of),
+            count: None,
+            subjects: Vec::new(),
+            letter: None,
+            program: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_plan_is_read_back_as_it_was_written() {
+        let flag = |name: &str| crate::proto::imap::Flag::new(name).unwrap();
+        let store = Act::StoreFlags {
+            mode: crate::proto::imap::command::StoreMode::Add,
+            flags: vec![flag("\\Deleted"), flag("$x")],
+            unchanged_since: None,
+        };
+        let mut stored = step(store, "INBOX", "4:9", None);
+        stored.flags =
+            vec![("4:8".parse().unwrap(), vec!["\\Seen".into()]), ("9".parse().unwrap(), vec![])];
+        stored.subjects = vec!["Déjà \"vu\" \\ \n".into()];
+        let none = Act::StoreFlags {
+            mode: crate::proto::imap::command::StoreMode::Replace,
+            flags: vec![],
+            unchanged_since: None,
+        };
+        let append = Act::Append { bytes: 3, flags: vec![], message_id: None };
+        let mut appended = step(append, "ä", "", Some("7 3"));
+        appended.letter =
+            Some(PlannedLetter { date: Some("x".into()), from: None, bytes: vec![0, 255, 10] });
+        let mut run = step(Act::Run { program: "p".into(), to: vec!["a@b".into()] }, "", "", None);
+        run.account = None;
+        run.mailbox = None;
+        run.uid_validity = None;
+        run.host = "p".into();
+        run.program = vec!["p".into(), "-i".into()];
+        run.letter = Some(PlannedLetter { date: None, from: Some("me@x".into()), bytes: vec![] });
+        let mut send =
+            step(Act::Send { from: String::new(), to: vec!["a@b".into()] }, "", "", None);
+        send.account = Some(Account { protocol: "smtp", port: 25, user: None });
+        send.mailbox = None;
+        send.letter =
+            Some(PlannedLetter { date: None, from: None, bytes: b"Subject: x\r\n\r\n".to_vec() });
+        let mut deleted = step(Act::DeleteMailbox, "x", "", None);
+        deleted.count = Some(12);
+        let plan = Plan {
+            script: Some("a \"b\".scm".into()),
+            arguments: vec!["-x".into(), String::new()],
+            steps: vec![
+                step(Act::Move { to: "b\nc".into() }, "INBOX", "1,3:5", Some("9 1,3:5 1:4")),
+                stored,
+                step(none, "INBOX", "7", None),
+                appended,
+                run,
+                send,
+                deleted,
+                step(Act::Expunge, "INBOX", "4", None),
+            ],
+        };
+        let text = plan.to_string();
+        assert_eq!(text.parse::<Plan>().as_ref(), Ok(&plan), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_plan_is_refused() {
+        for (text, expected) in [
+            ("", "at the beginning"),
+            ("(plan :version 2)", "its version is 2"),
+            ("(plan)", ":version"),
+            ("(plan :version 1) (step 2 (create) :account (\"imap\" \"h\" 143 \"u\"))", "step 1"),
+            ("(plan :version 1) (step 1 (fly) :account (\"imap\" \"h\" 143 \"u\"))", "step 1"),
+            ("(plan :version 1) (step 1 (create) :account (\"http\" \"h\" 143 \"u\"))", "step 1"),
+            ("(plan :version 1) (step 1 (create))", "step 1"),
+            (
+                "(plan :version 1) (step 1 (append 3 nil nil) :account (\"imap\" \"h\" 143 \"u\"))",
+                "step 1",
+            ),
+            (
+                "(plan :version 1) (step 1 (move \"b\") :account (\"imap\" \"h\" 143 \"u\") :uids \"1:*\")",
+                "step 1",
+            ),
+            ("(plan :version 1", "not a plan"),
+        ] {
+            let error = text.parse::<Plan>().unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
 }

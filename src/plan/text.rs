@@ -104,6 +104,9 @@ fn write_step(out: &mut fmt::Formatter<'_>, number: usize, step: &PlanStep) -> f
         if let Some(date) = &letter.date {
             write!(out, "\n :date {}", text(date))?;
         }
+        if let Some(from) = &letter.from {
+            write!(out, "\n :from {}", text(from))?;
+        }
         write!(out, "\n :letter \"{}\"", STANDARD.encode(&letter.bytes))?;
     }
     writeln!(out, ")")
@@ -264,9 +267,11 @@ fn step(form: &Datum, expected: i64) -> Option<PlanStep> {
         None => None,
     };
     let letter = match keys.text("letter") {
-        Some(letter) => {
-            Some(PlannedLetter { date: keys.text("date"), bytes: STANDARD.decode(letter).ok()? })
-        }
+        Some(letter) => Some(PlannedLetter {
+            date: keys.text("date"),
+            from: keys.text("from"),
+            bytes: STANDARD.decode(letter).ok()?,
+        }),
         None => None,
     };
     let needs_letter = matches!(act, Act::Append { .. } | Act::Send { .. } | Act::Run { .. });
@@ -326,10 +331,9 @@ impl PlanStep {
     }
 }
 
-/// Rows of the table for people: the steps, the account, the change, the letters, some subjects.
-/// Neighbours that do the same to other letters share a row.
 impl Plan {
-    /// The rows of the table: steps, account, change, letters, subjects.
+    /// The rows of the table for people: steps, account, change, letters, some subjects. Neighbours
+    /// that do the same to other letters share a row.
     pub fn rows(&self) -> Vec<[String; 5]> {
         let mut rows: Vec<(usize, usize, u64, Vec<String>, String, String)> = Vec::new();
         for (number, step) in (1..).zip(&self.steps) {

@@ -18,7 +18,7 @@ use thiserror::Error;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The statements that lead from each version of the schema to the next; the first makes it.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE accounts (
         id INTEGER PRIMARY KEY,
@@ -68,6 +68,17 @@ const MIGRATIONS: [&str; 2] = [
         revision INTEGER NOT NULL,
         committed INTEGER NOT NULL,
         PRIMARY KEY (account, mailbox, name)
+    ) WITHOUT ROWID;
+",
+    "
+    CREATE TABLE applied (
+        plan TEXT NOT NULL,
+        step INTEGER NOT NULL,
+        state INTEGER NOT NULL,
+        becomes TEXT,
+        after INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (plan, step)
     ) WITHOUT ROWID;
 ",
 ];

@@ -33,6 +33,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod applied;
 mod cursors;
 mod database;
 mod journal;
@@ -43,6 +44,7 @@ mod settling;
 pub(crate) mod trail;
 mod undoing;
 
+pub use applied::AppliedState;
 pub use cursors::{Cursor, CursorKey, Known, MOST_KNOWN};
 pub use database::{Database, StateError, Sync};
 pub use journal::{Journal, NewRun};

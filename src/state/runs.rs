@@ -116,6 +116,18 @@ impl Database {
         Ok(self.all(&format!("{STEPS} WHERE steps.id = ?1"), params![id], step_of)?.pop())
     }
 
+    /// The changes of a kind in a mailbox that were written after a step, in order.
+    pub(super) fn steps_like(
+        &self,
+        after: i64,
+        act: &str,
+        mailbox: Option<&str>,
+    ) -> Result<Vec<Step>, StateError> {
+        let sql =
+            format!("{STEPS} WHERE steps.id > ?1 AND act = ?2 AND mailbox IS ?3 ORDER BY steps.id");
+        self.all(&sql, params![after, act, mailbox], step_of)
+    }
+
     /// All steps from this one on that move, copy, remove or rename, in order.
     pub(super) fn moving_steps_from(&self, step: i64) -> Result<Vec<Step>, StateError> {
         let kinds = ["move", "copy", "expunge", "rename"];
@@ -148,7 +160,7 @@ impl Database {
         self.connection().execute(sql, row).map(drop).map_err(|error| self.failed(error))
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         parameters: impl rusqlite::Params,

@@ -120,7 +120,7 @@ fn begin(
     check_sendable(call.name(), &search)?;
     on(call.context(), call.name(), mailbox, |client| {
         let search = with_threads(call, client, search)?;
-        let mut plan = Plan::of(&search, policy, !client.capabilities().offers("X-GM-EXT-1"));
+        let mut plan = Plan::of(&search, policy, !client.real_capabilities().offers("X-GM-EXT-1"));
         let tests = Tests::new(std::mem::take(&mut plan.tests), false);
         let mut gathering = Gathering::start(client, &plan.narrowing, &plan.asked, tests)?;
         gathering.advance(client, &|card, asked, on_test| open(&plan, card, asked, on_test))?;

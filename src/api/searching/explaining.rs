@@ -25,7 +25,7 @@ pub(in crate::api) fn explain_search(call: &Call<'_>) -> Answer {
     let rows = on_mailbox(call, |client| {
         let has_threads = search.has_threads();
         let search = with_threads(call, client, search)?;
-        let mut plan = Plan::of(&search, policy, !client.capabilities().offers("X-GM-EXT-1"));
+        let mut plan = Plan::of(&search, policy, !client.real_capabilities().offers("X-GM-EXT-1"));
         explained(client, &mut plan, u64::from(has_threads))
     })?;
     Ok(host::list(rows))

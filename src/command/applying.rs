@@ -1,0 +1,110 @@
+//! `postoffice apply`: does a plan.
+
+use super::accounts::Connections;
+use super::arguments::{AccountOptions, Global};
+use super::journal::Journaled;
+use super::output::print;
+use super::setup::{setup_for, state_folder};
+use super::tables::table;
+use crate::plan::{Applied, Misfit, Outcome, Plan};
+use crate::shown::escape_controls;
+use crate::state::{Database, NewRun, Sync};
+use std::path::Path;
+
+fn out(text: &str) -> Result<(), String> {
+    print(text).map_err(|error| error.to_string())
+}
+
+/// `postoffice apply FILE`.
+pub(super) fn apply(
+    global: &Global,
+    options: &AccountOptions,
+    file: &Path,
+    partial: bool,
+    only_check: bool,
+) -> Result<i32, String> {
+    let shown = escape_controls(&file.display().to_string());
+    let source = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
+    let plan: Plan = source.parse().map_err(|error| format!("{shown}: {error}"))?;
+    let mut setup = setup_for(global)?;
+    if only_check {
+        let mut accounts = Connections::open(options, setup)?;
+        let misfits = plan.misfits(&mut accounts);
+        accounts.close();
+        let misfits = misfits?;
+        return match misfits.is_empty() {
+            true => out("The plan fits.\n").map(|()| 0),
+            false => out(&misfit_table(&plan, &misfits)).map(|()| 1),
+        };
+    }
+    let run = NewRun { script: Some(shown.clone()), ..NewRun::of("apply") };
+    let journaled = Journaled::begin(global, &mut setup, run, true);
+    let (Some(journal), Some(folder)) = (&journaled.0, state_folder()) else {
+        return Err("apply needs its journal, to go on after an interruption: --no-journal and --sandbox cannot be given".into());
+    };
+    let text = |error: crate::state::StateError| error.to_string();
+    let database = Database::open(&folder, Sync::Normal).map_err(text)?;
+    let name = plan.name();
+    let Some(_lock) = database.lock_plan(&name).map_err(text)? else {
+        return Err("another process is doing this plan right now".into());
+    };
+    let before = database.applied(&name).map_err(text)?;
+    if before.len() == plan.steps.len() && before.iter().all(|(_, state)| state.is_over()) {
+        return out("The plan was done before; nothing is left to do.\n").map(|()| 0);
+    }
+    let mut accounts = Connections::open(options, setup)?;
+    journaled.attach(&accounts.host);
+    let mut applied = Applied::new(&plan, &database, journal);
+    let mut left_out = Vec::new();
+    // What was begun has changed what the plan found.
+    if before.is_empty() {
+        let misfits = match plan.misfits(&mut accounts) {
+            Ok(misfits) => misfits,
+            Err(error) => {
+                accounts.close();
+                return Err(error);
+            }
+        };
+        if !misfits.is_empty() && !partial {
+            accounts.close();
+            out("The plan does not fit any more; nothing was done. --partial leaves these out:\n")?;
+            return out(&misfit_table(&plan, &misfits)).map(|()| 1);
+        }
+        applied.leave_out(&misfits);
+        left_out = misfits;
+    }
+    let (mut done, mut out_of, mut earlier) = (0, 0, 0);
+    let result = applied.run(&mut accounts, &mut |_, outcome| match outcome {
+        Outcome::Done(_) => done += 1,
+        Outcome::DoneBefore => earlier += 1,
+        Outcome::LeftOut => out_of += 1,
+    });
+    accounts.close();
+    journaled.finish(i32::from(result.is_err()));
+    if !left_out.is_empty() {
+        out(&format!("Left out:\n{}", misfit_table(&plan, &left_out)))?;
+    }
+    let all = plan.steps.len();
+    let mut words = format!("{done} of {all} steps done");
+    if earlier > 0 {
+        words += &format!(", {earlier} were done before");
+    }
+    if out_of > 0 {
+        words += &format!(", {out_of} left out");
+    }
+    out(&format!("{words}.\n"))?;
+    result.map(|()| 0).map_err(|error| {
+        format!(
+            "{}\nThe steps before it are done; the same command goes on with it.",
+            escape_controls(&error)
+        )
+    })
+}
+
+fn misfit_table(plan: &Plan, misfits: &[Misfit]) -> String {
+    let row = |misfit: &Misfit| {
+        let words = plan.steps.get(misfit.step.saturating_sub(1)).map(|step| step.words());
+        [misfit.step.to_string(), words.unwrap_or_default(), misfit.why.clone()]
+    };
+    table(["step", "change", "what does not fit"], misfits.iter().map(row))
+}

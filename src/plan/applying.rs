@@ -1,0 +1,424 @@
+//! Doing a plan.
+//!
+//! The steps are done in order, each by one operation of the client. Letters that the plan expected
+//! to get certain UIDs are found by those that the server gave. Each step is written down before it
+//! begins and when it has ended, so that a plan that was interrupted goes on where it stopped: a
+//! step that had begun is looked up in the journal, and the server is asked about it if the journal
+//! does not know. Nothing is done twice, and no letter is sent twice.
+
+use super::places::{Mailbox, Places};
+use super::{Plan, PlanStep};
+use crate::client::{Error, ImapClient};
+use crate::proto::deed::{Account, Act};
+use crate::proto::imap::command::StoreMode;
+use crate::proto::imap::{CopiedUids, DateTime, Flag, Messages, SequenceSet};
+use crate::state::rows::{numbers, pairs};
+use crate::state::{Accounts, AppliedState, Database, Journal, Settled, Step, StepState, settle};
+use sha2::{Digest as _, Sha256};
+use std::collections::{HashMap, HashSet};
+
+/// What does the steps that are not IMAP's, too.
+pub trait Hands: Accounts {
+    /// Hands a letter to a mail server.
+    ///
+    /// # Errors
+    /// Why it was not accepted.
+    fn send(
+        &mut self,
+        host: &str,
+        account: &Account,
+        from: &str,
+        to: &[String],
+        letter: &[u8],
+    ) -> Result<(), String>;
+
+    /// Hands a letter to a program.
+    ///
+    /// # Errors
+    /// Why it was not accepted.
+    fn hand_over(
+        &mut self,
+        program: &[String],
+        from: &str,
+        to: &[String],
+        letter: &[u8],
+    ) -> Result<(), String>;
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done now; the number of letters that were left out of it.
+    Done(usize),
+    /// It was done before.
+    DoneBefore,
+    /// It was left out, because it or all of its letters do not fit.
+    LeftOut,
+}
+
+/// The doing of a plan.
+pub struct Applied<'a> {
+    plan: &'a Plan,
+    /// Tells plans apart.
+    name: String,
+    database: &'a Database,
+    journal: &'a Journal,
+    /// Steps, and letters of steps, that are left out.
+    without: HashSet<usize>,
+    without_letters: HashMap<usize, HashSet<u32>>,
+    places: HashMap<(String, Account), Places>,
+}
+
+impl Plan {
+    /// A name that tells this plan from others: the digest of its text.
+    pub fn name(&self) -> String {
+        Sha256::digest(self.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl<'a> Applied<'a> {
+    /// Begins, or goes on. `database` is that of the journal, which is the witness of all
+    /// connections.
+    pub fn new(plan: &'a Plan, database: &'a Database, journal: &'a Journal) -> Self {
+        Applied {
+            plan,
+            name: plan.name(),
+            database,
+            journal,
+            without: HashSet::new(),
+            without_letters: HashMap::new(),
+            places: HashMap::new(),
+        }
+    }
+
+    /// Leaves out what does not fit.
+    pub fn leave_out(&mut self, misfits: &[super::Misfit]) {
+        for misfit in misfits {
+            match misfit.uids.is_empty() {
+                true => _ = self.without.insert(misfit.step),
+                false => {
+                    self.without_letters.entry(misfit.step).or_default().extend(&misfit.uids);
+                }
+            }
+        }
+    }
+
+    /// Does all steps that were not done. Calls `told` after each.
+    ///
+    /// # Errors
+    /// Why a step was not done. Those before it are; the next run goes on with it.
+    pub fn run(
+        &mut self,
+        hands: &mut dyn Hands,
+        told: &mut dyn FnMut(usize, Outcome),
+    ) -> Result<(), String> {
+        let before: HashMap<usize, AppliedState> = self
+            .database
+            .applied(&self.name)
+            .map_err(|error| error.to_string())?
+            .into_iter()
+            .collect();
+        let plan = self.plan;
+        for (number, step) in (1..).zip(&plan.steps) {
+            let outcome = self
+                .one(number, step, before.get(&number), hands)
+                .map_err(|why| format!("step {number}, to {}: {why}", step.words()))?;
+            told(number, outcome);
+        }
+        Ok(())
+    }
+
+    fn one(
+        &mut self,
+        number: usize,
+        step: &PlanStep,
+        before: Option<&AppliedState>,
+        hands: &mut dyn Hands,
+    ) -> Result<Outcome, String> {
+        let key = step.imap().map(|account| (step.host.clone(), account.clone()));
+        if let Some((host, account)) = &key
+            && !self.places.contains_key(&(host.clone(), account.clone()))
+        {
+            let separator =
+                with(hands, host, account, |client| Ok(client.separator()?.map(str::to_owned)))?;
+            self.places.insert((host.clone(), account.clone()), Places::new(separator));
+        }
+        let mut known = None;
+        match before {
+            Some(AppliedState::Done(becomes)) => {
+                self.follow(number, step, becomes.as_ref());
+                return Ok(Outcome::DoneBefore);
+            }
+            Some(AppliedState::LeftOut) => {
+                self.follow(number, step, None);
+                return Ok(Outcome::LeftOut);
+            }
+            Some(AppliedState::Begun(after)) => known = Some(self.look_up(step, *after, hands)?),
+            None => {}
+        }
+        let uids = numbers(&step.uids).unwrap_or_default();
+        let left = self.mapped(number, step, &uids);
+        let is_empty = !uids.is_empty() && left.is_empty();
+        if known.is_none() && (self.without.contains(&number) || is_empty) {
+            self.end(number, &AppliedState::LeftOut)?;
+            self.follow(number, step, None);
+            return Ok(Outcome::LeftOut);
+        }
+        if known.is_none() {
+            self.journal.flush();
+            let begun = self.database.begin_applying(&self.name, number);
+            begun.map_err(|error| error.to_string())?;
+        }
+        let becomes = match known {
+            Some(Known::Done(becomes)) => becomes,
+            other => self.carry_out(step, &left, other, hands)?,
+        };
+        // The UIDs by those of the plan.
+        let planned: HashMap<u32, u32> =
+            left.iter().map(|(planned, real)| (*real, *planned)).collect();
+        let becomes = becomes.map(|becomes| by_planned(becomes, &planned));
+        self.journal.flush();
+        self.end(number, &AppliedState::Done(becomes.clone()))?;
+        self.follow(number, step, becomes.as_ref());
+        Ok(Outcome::Done(uids.len() - left.len()))
+    }
+
+    fn end(&self, number: usize, state: &AppliedState) -> Result<(), String> {
+        let ended = self.database.end_applying(&self.name, number, state);
+        ended.map_err(|error| error.to_string())
+    }
+
+    fn places_of(&mut self, step: &PlanStep) -> Option<&mut Places> {
+        let account = step.imap()?.clone();
+        self.places.get_mut(&(step.host.clone(), account))
+    }
+
+    fn follow(&mut self, number: usize, step: &PlanStep, becomes: Option<&CopiedUids>) {
+        let given: HashMap<u32, u32> = match becomes {
+            Some(becomes) if becomes.from.is_empty() => {
+                numbers(&becomes.to).into_iter().flatten().map(|uid| (0, uid)).collect()
+            }
+            Some(becomes) => pairs(becomes).into_iter().collect(),
+            None => HashMap::new(),
+        };
+        if let Some(places) = self.places_of(step) {
+            places.follow(number, step, &given);
+        }
+    }
+
+    /// The letters that are not left out: the UIDs of the plan, and those that they have.
+    fn mapped(&mut self, number: usize, step: &PlanStep, uids: &[u32]) -> Vec<(u32, u32)> {
+        let plan = self.plan;
+        let without = &self.without_letters;
+        // A letter that does not fit is left out of all steps of its mailbox.
+        let is_out = |uid: &u32| {
+            without.iter().any(|(other, uids)| {
+                let same = plan.steps.get(other - 1).is_some_and(|other| {
+                    (&other.host, &other.account, other.uid_validity)
+                        == (&step.host, &step.account, step.uid_validity)
+                });
+                (same || *other == number) && uids.contains(uid)
+            })
+        };
+        let kept: Vec<u32> = uids.iter().copied().filter(|uid| !is_out(uid)).collect();
+        let name = step.mailbox.clone().unwrap_or_default();
+        let Some(places) = self.places_of(step) else { return Vec::new() };
+        let mailbox = places.mailbox(&name);
+        kept.into_iter().filter_map(|uid| Some((uid, places.uid(&mailbox, uid)?))).collect()
+    }
+
+    /// What became of a step that had begun.
+    fn look_up(
+        &mut self,
+        step: &PlanStep,
+        after: i64,
+        hands: &mut dyn Hands,
+    ) -> Result<Known, String> {
+        let text = |error: crate::state::StateError| error.to_string();
+        let mailbox = step.mailbox.as_deref();
+        let found = self.database.steps_after(after, &step.act, mailbox).map_err(text)?;
+        let is_of =
+            |found: &Step| found.deed.host == step.host && found.deed.account == step.account;
+        let mut stored: Vec<CopiedUids> = Vec::new();
+        let mut is_done = false;
+        for mut found in found.into_iter().filter(is_of) {
+            if found.state.is_in_doubt() {
+                let Some(account) = step.imap() else {
+                    return Err(format!("it is in doubt: {}", crate::state::lost(&found)));
+                };
+                let (host, database) = (&step.host, self.database);
+                let settled = with(hands, host, account, |client| {
+                    settle(database, &mut found, client)
+                        .map_err(|error| Error::Unexpected(error.to_string()))?
+                })?;
+                if let Settled::Unclear(why) = settled {
+                    return Err(format!("it is in doubt: {why}"));
+                }
+            }
+            if found.state == StepState::Done {
+                is_done = true;
+                stored.extend(found.stored);
+            }
+        }
+        let stored = stored.into_iter().reduce(joined);
+        // A set of letters may have needed several commands, of which some were not sent.
+        let has_letters = !step.uids.is_empty();
+        Ok(match (is_done, has_letters) {
+            (true, false) => Known::Done(stored),
+            (true, true) => Known::Partly(stored),
+            (false, _) => Known::NotDone,
+        })
+    }
+
+    /// Does a step. Returns the UIDs that letters got, by those that they had.
+    fn carry_out(
+        &mut self,
+        step: &PlanStep,
+        letters: &[(u32, u32)],
+        known: Option<Known>,
+        hands: &mut dyn Hands,
+    ) -> Result<Option<CopiedUids>, String> {
+        let letter = step.letter.as_ref().map(|letter| &letter.bytes[..]).unwrap_or_default();
+        let (host, name) = (&step.host, step.mailbox.as_deref().unwrap_or_default());
+        match (&step.act, &step.account) {
+            (Act::Send { from, to }, Some(account)) => {
+                return hands.send(host, account, from, to, letter).map(|()| None);
+            }
+            (Act::Run { to, .. }, _) => {
+                let from = step.letter.as_ref().and_then(|letter| letter.from.as_deref());
+                let from = from.unwrap_or_default();
+                return hands.hand_over(&step.program, from, to, letter).map(|()| None);
+            }
+            _ => {}
+        }
+        let account = step.imap().ok_or("it has no account")?.clone();
+        let in_plan = match self.places_of(step).map(|places| places.mailbox(name)) {
+            Some(Mailbox::Before(_)) => step.uid_validity,
+            _ => None,
+        };
+        let partly = match known {
+            Some(Known::Partly(stored)) => stored,
+            _ => None,
+        };
+        let already: HashMap<u32, u32> = partly.iter().flat_map(pairs).collect();
+        let uids: SequenceSet = letters
+            .iter()
+            .map(|(_, real)| *real)
+            .filter(|uid| !already.contains_key(uid))
+            .collect();
+        let now = with(hands, host, &account, |client| {
+            if !letters.is_empty() {
+                client.select(name, false)?;
+                let found = client.selected().and_then(|selected| selected.uid_validity);
+                if in_plan.is_some() && found != in_plan {
+                    return Err(Error::OtherUidValidity {
+                        before: in_plan.unwrap_or(0),
+                        now: found,
+                    });
+                }
+            }
+            do_now(step, name, &uids, client)
+        })?;
+        Ok(match (partly, now) {
+            (Some(before), Some(now)) => Some(joined(before, now)),
+            (before, now) => before.or(now),
+        })
+    }
+}
+
+/// What is known of a step that had begun.
+enum Known {
+    Done(Option<CopiedUids>),
+    /// Some of its letters are done, perhaps all.
+    Partly(Option<CopiedUids>),
+    NotDone,
+}
+
+/// Does a step by the operation of the client.
+fn do_now(
+    step: &PlanStep,
+    name: &str,
+    uids: &SequenceSet,
+    client: &mut ImapClient,
+) -> Result<Option<CopiedUids>, Error> {
+    let messages = Messages::Uids(uids.clone());
+    let is_nothing = uids.is_empty() && !step.uids.is_empty();
+    match &step.act {
+        _ if is_nothing => Ok(None),
+        Act::CreateMailbox => client.create(name).map(|()| None),
+        Act::DeleteMailbox => client.delete(name).map(|()| None),
+        Act::RenameMailbox { to } => client.rename(name, to).map(|()| None),
+        Act::Subscribe => client.subscribe(name).map(|()| None),
+        Act::Unsubscribe => client.unsubscribe(name).map(|()| None),
+        Act::Copy { to } => client.copy(&messages, to),
+        Act::Move { to } => Ok(client.move_to(&messages, to)?.copied),
+        Act::StoreFlags { mode, flags, .. } => {
+            client.store_silently(&messages, *mode, flags).map(|()| None)
+        }
+        Act::MarkSeen => {
+            client.store_silently(&messages, StoreMode::Add, &[Flag::SEEN]).map(|()| None)
+        }
+        Act::Expunge => match client.remove(uids)? {
+            true => Ok(None),
+            false => Err(Error::Unsupported(
+                "other letters are marked \\Deleted, and the server cannot remove single ones"
+                    .into(),
+            )),
+        },
+        Act::Append { flags, .. } => {
+            let Some(letter) = &step.letter else { return Ok(None) };
+            let date: Option<DateTime> =
+                letter.date.as_deref().map(str::parse).transpose().map_err(Error::Argument)?;
+            let stored = client.append(name, flags, date, &letter.bytes)?;
+            Ok(stored.map(|(uid_validity, uid)| CopiedUids {
+                uid_validity,
+                from: SequenceSet::new(),
+                to: [uid].into_iter().collect(),
+            }))
+        }
+        _ => Err(Error::Unsupported("this version cannot do it".into())),
+    }
+}
+
+/// Two answers as one.
+fn joined(one: CopiedUids, other: CopiedUids) -> CopiedUids {
+    let both = |one: &SequenceSet, other: &SequenceSet| {
+        let all = numbers(one).into_iter().chain(numbers(other)).flatten();
+        in_order(all)
+    };
+    CopiedUids {
+        uid_validity: other.uid_validity,
+        from: both(&one.from, &other.from),
+        to: both(&one.to, &other.to),
+    }
+}
+
+/// A set that keeps the order of its numbers.
+fn in_order(numbers: impl Iterator<Item = u32>) -> SequenceSet {
+    let mut set = SequenceSet::new();
+    numbers.filter_map(std::num::NonZeroU32::new).for_each(|number| set.push(number));
+    set
+}
+
+/// The answer with the UIDs of the plan in the place of those that the letters had.
+fn by_planned(becomes: CopiedUids, planned: &HashMap<u32, u32>) -> CopiedUids {
+    if becomes.from.is_empty() {
+        return becomes;
+    }
+    let from = numbers(&becomes.from).into_iter().flatten();
+    let from = in_order(from.map(|uid| planned.get(&uid).copied().unwrap_or(uid)));
+    CopiedUids { from, ..becomes }
+}
+
+/// Does something on the connection to an account.
+fn with<T>(
+    hands: &mut dyn Hands,
+    host: &str,
+    account: &Account,
+    mut task: impl FnMut(&mut ImapClient) -> Result<T, Error>,
+) -> Result<T, String> {
+    let mut result = None;
+    hands.with_imap(host, account, &mut |client| result = Some(task(client)))?;
+    let result = result.ok_or_else(|| format!("{host}: there is no connection"))?;
+    result.map_err(|error| error.to_string())
+}

@@ -1,0 +1,238 @@
+//! Whether a plan still fits.
+//!
+//! All letters that a plan changes and has not put there itself are looked for before the first
+//! change, by UID under the UIDVALIDITY of the plan; and so are its mailboxes. A letter that the plan
+//! deletes must have the flags of then, because somebody may have marked it meanwhile to keep it.
+
+use super::places::{Mailbox, Places, canonical};
+use super::{Plan, PlanStep};
+use crate::client::{Error, ImapClient, StatusValue};
+use crate::proto::deed::{Account, Act};
+use crate::proto::imap::command::StoreMode;
+use crate::proto::imap::{FetchItems, Flag, Messages};
+use crate::state::Accounts;
+use crate::state::rows::numbers;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Something of a plan that does not fit any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// The number of the step.
+    pub step: usize,
+    /// What does not fit.
+    pub why: String,
+    /// The letters that it is about; none if it is about the whole step.
+    pub uids: Vec<u32>,
+}
+
+/// A letter that must be there.
+struct Needed {
+    step: usize,
+    /// The flags that it must have, if it is going to be deleted.
+    flags: Option<BTreeSet<String>>,
+}
+
+/// What a mailbox of before must have.
+#[derive(Default)]
+struct Demands {
+    /// Its UIDVALIDITY, and the first step that says so.
+    uid_validity: Option<(u32, usize)>,
+    letters: BTreeMap<u32, Needed>,
+}
+
+impl Plan {
+    /// Asks the servers what of the plan does not fit any more. Changes nothing.
+    ///
+    /// # Errors
+    /// Why a server cannot be asked.
+    pub fn misfits(&self, accounts: &mut dyn Accounts) -> Result<Vec<Misfit>, String> {
+        let mut misfits = Vec::new();
+        for (host, account) in self.imap_accounts() {
+            let mut found = None;
+            accounts.with_imap(&host, &account, &mut |client| {
+                found = Some(self.misfits_of(&host, &account, client));
+            })?;
+            let found = found.ok_or_else(|| format!("{host}: the server was not asked"))?;
+            misfits.extend(found.map_err(|error| format!("{host}: {error}"))?);
+        }
+        misfits.sort_by_key(|misfit| misfit.step);
+        Ok(misfits)
+    }
+
+    /// The IMAP accounts, each once.
+    fn imap_accounts(&self) -> Vec<(String, Account)> {
+        let mut seen = HashSet::new();
+        let all =
+            self.steps.iter().filter_map(|step| Some((step.host.clone(), step.imap()?.clone())));
+        all.filter(|account| seen.insert(account.clone())).collect()
+    }
+
+    fn misfits_of(
+        &self,
+        host: &str,
+        account: &Account,
+        client: &mut ImapClient,
+    ) -> Result<Vec<Misfit>, Error> {
+        let mut places = Places::new(client.separator()?.map(str::to_owned));
+        let mut demands: BTreeMap<String, Demands> = BTreeMap::new();
+        let mut misfits = Vec::new();
+        let mut flagged: HashSet<(Mailbox, u32)> = HashSet::new();
+        let steps = (1..).zip(&self.steps);
+        for (number, step) in
+            steps.filter(|(_, step)| step.host == host && step.imap() == Some(account))
+        {
+            let name = step.mailbox.as_deref().unwrap_or_default();
+            let mailbox = places.mailbox(name);
+            if let Some(why) = whole(step, &mailbox, &places, client)? {
+                misfits.push(Misfit { step: number, why, uids: Vec::new() });
+            }
+            let uids = numbers(&step.uids).unwrap_or_default();
+            if let (Mailbox::Before(before), false) = (&mailbox, uids.is_empty()) {
+                let demands = demands.entry(before.clone()).or_default();
+                if demands.uid_validity.is_none() {
+                    demands.uid_validity = step.uid_validity.map(|validity| (validity, number));
+                }
+                let flags = step.flags_before();
+                for uid in uids.iter().filter(|uid| !places.is_made(&mailbox, **uid)) {
+                    let is_first = !flagged.contains(&(mailbox.clone(), *uid));
+                    let flags = flags.get(uid).filter(|_| is_first && step.deletes());
+                    let needed = Needed { step: number, flags: flags.cloned() };
+                    let before = demands.letters.entry(*uid).or_insert(needed);
+                    before.flags = before.flags.take().or_else(|| flags.cloned());
+                }
+            }
+            if step.changes_flags() {
+                flagged.extend(uids.iter().map(|uid| (mailbox.clone(), *uid)));
+            }
+            places.follow(number, step, &HashMap::new());
+        }
+        for (name, demands) in demands {
+            misfits.extend(letters(&name, demands, client)?);
+        }
+        Ok(misfits)
+    }
+}
+
+/// What keeps a step from being done at all.
+fn whole(
+    step: &PlanStep,
+    mailbox: &Mailbox,
+    places: &Places,
+    client: &mut ImapClient,
+) -> Result<Option<String>, Error> {
+    let name = step.mailbox.as_deref().unwrap_or_default();
+    let is_there = |mailbox: &Mailbox, client: &mut ImapClient| {
+        Ok::<bool, Error>(match mailbox {
+            Mailbox::Before(name) => client.exists(name)?,
+            Mailbox::Made(_) => true,
+            Mailbox::Gone => false,
+        })
+    };
+    let missing = |name: &str| format!("there is no mailbox {name:?}");
+    let in_the_way = |name: &str| format!("there is a mailbox {name:?} now");
+    Ok(match &step.act {
+        Act::CreateMailbox => is_there(mailbox, client)?.then(|| in_the_way(name)),
+        Act::RenameMailbox { to } => {
+            let taken = is_there(&places.mailbox(to), client)?.then(|| in_the_way(to));
+            let there = is_there(mailbox, client)?;
+            (!there).then(|| missing(name)).or(taken)
+        }
+        Act::Copy { to } | Act::Move { to } => {
+            let there = is_there(&places.mailbox(to), client)?;
+            (!there).then(|| missing(to))
+        }
+        Act::DeleteMailbox => match (is_there(mailbox, client)?, mailbox, step.count) {
+            (false, ..) => Some(missing(name)),
+            // What the plan itself does to the letters before is not counted here.
+            (true, Mailbox::Before(before), Some(count)) if canonical(name) == *before => {
+                let items = client.status(before, &["MESSAGES".to_owned()])?;
+                let now = items.into_iter().find_map(|(_, value)| match value {
+                    StatusValue::Number(count) => Some(count),
+                    _ => None,
+                });
+                (now.is_some_and(|now| now > count))
+                    .then(|| format!("the mailbox {name:?} has more letters than then"))
+            }
+            _ => None,
+        },
+        _ => (!is_there(mailbox, client)?).then(|| missing(name)),
+    })
+}
+
+/// Which letters of a mailbox are not as they must be.
+fn letters(name: &str, demands: Demands, client: &mut ImapClient) -> Result<Vec<Misfit>, Error> {
+    let Some((&first, _)) = demands.letters.first_key_value() else { return Ok(Vec::new()) };
+    let first = demands.letters.get(&first).map_or(0, |needed| needed.step);
+    let whole = |step, why| Ok(vec![Misfit { step, why, uids: Vec::new() }]);
+    match client.select(name, true) {
+        Err(Error::Refused { completion, .. }) => {
+            let words = completion.words();
+            return whole(first, format!("the mailbox {name:?} cannot be opened: {words}"));
+        }
+        selected => selected?,
+    }
+    let now = client.selected().and_then(|selected| selected.uid_validity);
+    if let Some((then, step)) = demands.uid_validity
+        && now != Some(then)
+    {
+        return whole(step, format!("another mailbox has the name {name:?} now (UIDVALIDITY)"));
+    }
+    let wanted = Messages::uids(demands.letters.keys().copied());
+    let items = FetchItems::parse("(UID FLAGS)")?;
+    let found: HashMap<u32, BTreeSet<String>> = client
+        .fetch_all(&wanted, &items)?
+        .into_iter()
+        .filter_map(|letter| Some((letter.uid?, plain(letter.flags.unwrap_or_default()))))
+        .collect();
+    let mut by_step: BTreeMap<(usize, &str), Vec<u32>> = BTreeMap::new();
+    for (uid, needed) in &demands.letters {
+        let why = match (found.get(uid), &needed.flags) {
+            (None, _) => "are gone",
+            (Some(now), Some(then)) if now != then => "have other flags than then",
+            _ => continue,
+        };
+        by_step.entry((needed.step, why)).or_default().push(*uid);
+    }
+    let misfit = |((step, why), uids): ((usize, &str), Vec<u32>)| {
+        let why = format!("{} letters of {name:?} {why}", uids.len());
+        Misfit { step, why: why.replace("1 letters of", "1 letter of"), uids }
+    };
+    Ok(by_step.into_iter().map(misfit).collect())
+}
+
+/// Flags without those that say nothing of a letter's worth, in one spelling.
+fn plain(flags: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+    let flags = flags.into_iter().map(|flag| flag.to_ascii_lowercase());
+    flags.filter(|flag| flag != "\\recent").collect()
+}
+
+impl PlanStep {
+    /// The account, if it is one of IMAP.
+    pub(super) fn imap(&self) -> Option<&Account> {
+        self.account.as_ref().filter(|account| account.protocol == "imap")
+    }
+
+    /// The flags that each letter has before.
+    fn flags_before(&self) -> HashMap<u32, BTreeSet<String>> {
+        let rows = self.flags.iter().flat_map(|(uids, flags)| {
+            let uids = numbers(uids).unwrap_or_default();
+            uids.into_iter().map(move |uid| (uid, plain(flags.iter().cloned())))
+        });
+        rows.collect()
+    }
+
+    /// Whether it deletes letters, or marks them for it.
+    fn deletes(&self) -> bool {
+        match &self.act {
+            Act::Expunge => true,
+            Act::StoreFlags { mode: StoreMode::Add | StoreMode::Replace, flags, .. } => {
+                flags.contains(&Flag::DELETED)
+            }
+            _ => false,
+        }
+    }
+
+    fn changes_flags(&self) -> bool {
+        matches!(self.act, Act::StoreFlags { .. } | Act::MarkSeen)
+    }
+}

@@ -1,0 +1,172 @@
+//! What the names and UIDs of a plan mean.
+//!
+//! A plan creates, renames and deletes mailboxes, and its letters move. So a name means a mailbox
+//! that was there before the plan, or one that the plan has made, and so does a UID in it.
+//! [`Places`] follows the steps of one account.
+
+use super::PlanStep;
+use crate::proto::deed::Act;
+use crate::state::rows::numbers;
+use std::collections::HashMap;
+
+/// A mailbox, whatever its name is now.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Mailbox {
+    /// The one that had this name before the plan.
+    Before(String),
+    /// The one that the plan has made by its step of this number.
+    Made(usize),
+    /// None any more.
+    Gone,
+}
+
+/// A change of names.
+#[derive(Debug, Clone)]
+enum Event {
+    Created(usize, String),
+    Deleted(String),
+    Renamed(usize, String, String),
+}
+
+/// The mailboxes and letters of one account, as far as a plan was followed.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    separator: Option<String>,
+    events: Vec<Event>,
+    /// The UIDs that the plan expects, and those that the server gave, once it has.
+    made: HashMap<(Mailbox, u32), Option<u32>>,
+}
+
+impl Places {
+    pub(super) fn new(separator: Option<String>) -> Self {
+        Places { separator, ..Places::default() }
+    }
+
+    /// The mailbox that has a name now.
+    pub(super) fn mailbox(&self, name: &str) -> Mailbox {
+        let mut name = canonical(name);
+        for event in self.events.iter().rev() {
+            match event {
+                Event::Created(step, created) if *created == name => return Mailbox::Made(*step),
+                Event::Deleted(deleted) if *deleted == name => return Mailbox::Gone,
+                // RENAME of INBOX moves its letters and leaves it empty (RFC 3501 6.3.5).
+                Event::Renamed(step, from, _) if from == "INBOX" && name == "INBOX" => {
+                    return Mailbox::Made(*step);
+                }
+                Event::Renamed(_, from, to) => {
+                    if let Some(rest) = self.below(&name, to) {
+                        name = format!("{from}{rest}");
+                    } else if self.below(&name, from).is_some() {
+                        return Mailbox::Gone;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Mailbox::Before(name)
+    }
+
+    /// What follows a name in one that is below it or is the same.
+    fn below<'n>(&self, name: &'n str, above: &str) -> Option<&'n str> {
+        let rest = name.strip_prefix(above)?;
+        let separator = self.separator.as_deref().filter(|separator| !separator.is_empty());
+        (rest.is_empty() || separator.is_some_and(|separator| rest.starts_with(separator)))
+            .then_some(rest)
+    }
+
+    /// Whether the plan has put a letter where it is.
+    pub(super) fn is_made(&self, mailbox: &Mailbox, uid: u32) -> bool {
+        matches!(mailbox, Mailbox::Made(_)) || self.made.contains_key(&(mailbox.clone(), uid))
+    }
+
+    /// The UID that a letter has on the server; `None` if the plan expected it there in vain.
+    pub(super) fn uid(&self, mailbox: &Mailbox, uid: u32) -> Option<u32> {
+        match self.made.get(&(mailbox.clone(), uid)) {
+            Some(given) => *given,
+            None if matches!(mailbox, Mailbox::Made(_)) => None,
+            None => Some(uid),
+        }
+    }
+
+    /// Follows a step. `given` has the UIDs that the server gave, by those in the plan before the
+    /// step; for a letter that was appended, by 0.
+    pub(super) fn follow(&mut self, number: usize, step: &PlanStep, given: &HashMap<u32, u32>) {
+        let name = canonical(step.mailbox.as_deref().unwrap_or_default());
+        match &step.act {
+            Act::CreateMailbox => self.events.push(Event::Created(number, name)),
+            Act::DeleteMailbox => self.events.push(Event::Deleted(name)),
+            Act::RenameMailbox { to } => {
+                self.events.push(Event::Renamed(number, name, canonical(to)));
+            }
+            Act::Copy { to } | Act::Move { to } => {
+                let to = self.mailbox(to);
+                let pairs = step.becomes.iter().flat_map(crate::state::rows::pairs);
+                for (from, expected) in pairs {
+                    self.made.insert((to.clone(), expected), given.get(&from).copied());
+                }
+            }
+            Act::Append { .. } => {
+                let to = self.mailbox(&name);
+                let expected = step.becomes.iter().filter_map(|becomes| numbers(&becomes.to));
+                for expected in expected.flatten() {
+                    self.made.insert((to.clone(), expected), given.get(&0).copied());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// INBOX in one spelling (RFC 3501 5.1).
+pub(super) fn canonical(name: &str) -> String {
+    if name.eq_ignore_ascii_case("INBOX") { "INBOX".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::step;
+
+    #[test]
+    fn names_mean_what_they_meant_when_the_step_was_made() {
+        let steps = [
+            (Act::CreateMailbox, "new"),
+            (Act::RenameMailbox { to: "b".into() }, "a"),
+            (Act::CreateMailbox, "a"),
+            (Act::DeleteMailbox, "old"),
+            (Act::RenameMailbox { to: "c".into() }, "b"),
+            (Act::RenameMailbox { to: "kept".into() }, "inbox"),
+        ];
+        let mut places = Places::new(Some("/".into()));
+        for (number, (act, mailbox)) in (1..).zip(steps) {
+            places.follow(number, &step(act, mailbox, "", None), &HashMap::new());
+        }
+        for (name, mailbox) in [
+            ("new", Mailbox::Made(1)),
+            ("a", Mailbox::Made(3)),
+            ("b", Mailbox::Gone),
+            ("c", Mailbox::Before("a".into())),
+            ("c/sub", Mailbox::Before("a/sub".into())),
+            ("b/sub", Mailbox::Gone),
+            ("cc", Mailbox::Before("cc".into())),
+            ("old", Mailbox::Gone),
+            ("Inbox", Mailbox::Made(6)),
+            ("kept", Mailbox::Before("INBOX".into())),
+        ] {
+            assert_eq!(places.mailbox(name), mailbox, "{name}");
+        }
+    }
+
+    #[test]
+    fn letters_are_followed_through_copies() {
+        let mut places = Places::new(None);
+        let moved = step(Act::Move { to: "b".into() }, "a", "4,7", Some("9 4,7 1:2"));
+        places.follow(1, &moved, &HashMap::from([(4, 11)]));
+        let b = places.mailbox("b");
+        assert_eq!(
+            (places.uid(&b, 1), places.uid(&b, 2), places.uid(&b, 3)),
+            (Some(11), None, Some(3))
+        );
+        assert!(places.is_made(&b, 2) && !places.is_made(&b, 3));
+    }
+}
