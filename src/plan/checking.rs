@@ -184,18 +184,23 @@ fn letters(name: &str, demands: Demands, client: &mut ImapClient) -> Result<Vec<
         .into_iter()
         .filter_map(|letter| Some((letter.uid?, plain(letter.flags.unwrap_or_default()))))
         .collect();
-    let mut by_step: BTreeMap<(usize, &str), Vec<u32>> = BTreeMap::new();
+    let mut by_step: BTreeMap<(usize, [&str; 2]), Vec<u32>> = BTreeMap::new();
     for (uid, needed) in &demands.letters {
         let why = match (found.get(uid), &needed.flags) {
-            (None, _) => "are gone",
-            (Some(now), Some(then)) if now != then => "have other flags than then",
+            (None, _) => ["is gone", "are gone"],
+            (Some(now), Some(then)) if now != then => {
+                ["has other flags than then", "have other flags than then"]
+            }
             _ => continue,
         };
         by_step.entry((needed.step, why)).or_default().push(*uid);
     }
-    let misfit = |((step, why), uids): ((usize, &str), Vec<u32>)| {
-        let why = format!("{} letters of {name:?} {why}", uids.len());
-        Misfit { step, why: why.replace("1 letters of", "1 letter of"), uids }
+    let misfit = |((step, [of_one, of_many]), uids): ((usize, [&str; 2]), Vec<u32>)| {
+        let why = match uids.len() {
+            1 => format!("1 letter of {name:?} {of_one}"),
+            count => format!("{count} letters of {name:?} {of_many}"),
+        };
+        Misfit { step, why, uids }
     };
     Ok(by_step.into_iter().map(misfit).collect())
 }

@@ -39,6 +39,8 @@ mod differential;
 #[cfg(feature = "sandbox")]
 mod door;
 #[cfg(feature = "host")]
+mod dry_run;
+#[cfg(feature = "host")]
 mod evaluating;
 #[cfg(feature = "host")]
 mod evaluation;
