@@ -47,7 +47,7 @@ pub(super) fn hand_over(
     letter: &[u8],
 ) -> Result<(), Condition> {
     let deed = Deed::new(Change::by_program(&words[0], envelope.to)).on(&words[0]);
-    witnessed(call, &deed, || run(call, words, envelope, letter))
+    witnessed(call, &deed, |has_begun| run(call, words, envelope, letter, has_begun))
 }
 
 /// Runs the program with `-i -f FROM -- TO …`, and the letter on standard input with LF line ends.
@@ -56,6 +56,7 @@ fn run(
     words: &[String],
     envelope: &Envelope<'_>,
     letter: &[u8],
+    has_begun: &mut bool,
 ) -> Result<(), Condition> {
     let program = &words[0];
     let broken = |cause: &io::Error| {
@@ -80,6 +81,7 @@ fn run(
         let _ = child.kill().and_then(|()| child.wait()); // the program has read nothing yet
         broken(&cause)
     })?;
+    *has_begun = true;
     let status = wait(&mut child, LONGEST_DELIVERY, &|| call.context().interrupted()).map_err(
         |(identifier, what)| {
             Condition::new(

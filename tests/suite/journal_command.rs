@@ -173,6 +173,26 @@ fn an_undo_that_is_killed_at_any_write_can_be_begun_again() {
 }
 
 #[test]
+fn a_program_that_cannot_be_started_was_not_run() {
+    let server = Server::sandbox(empty());
+    let user = User::of(&server);
+    let program = "'(:program \"/nowhere/sendmail\")";
+    let forms = [
+        "(run-program \"/nowhere/program\")".to_owned(),
+        "(run-program \"true\" :output '(:file \"/nowhere/file\"))".to_owned(),
+        format!("(send-smtp {program} \"joe@x.org\" '(\"ann@x.org\") \"Subject: x\")"),
+    ];
+    for (form, run) in forms.iter().zip(1..) {
+        let (code, said) = user.postoffice(&["eval", form], "");
+        assert_eq!(code, Some(1), "{said}");
+        let said = user.postoffice(&["journal", "check"], "");
+        assert_eq!(said, (Some(0), "Nothing is in doubt.\n".to_owned()), "{form}");
+        let shown = user.says(&format!("journal {run}"));
+        assert!(shown.contains("not done") && !shown.contains("in doubt"), "{shown}");
+    }
+}
+
+#[test]
 fn sandboxes_strangers_and_those_who_want_none_have_no_journal() {
     let server = Server::sandbox(empty());
     let user = User::of(&server);
