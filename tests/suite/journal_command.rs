@@ -193,6 +193,32 @@ fn a_program_that_cannot_be_started_was_not_run() {
 }
 
 #[test]
+fn a_relative_state_folder_counts_from_the_current_one() {
+    let server = Server::sandbox(empty());
+    let user = User::of(&server);
+    let run = |folder: &Path, state: &str, arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_postoffice"))
+            .args(["--connect-to", &format!("mail.example.org=127.0.0.1:{}", user.port)])
+            .args(arguments)
+            .current_dir(folder)
+            .env("XDG_CONFIG_HOME", user.path().join("config"))
+            .env("XDG_STATE_HOME", user.path().join("elsewhere"))
+            .env("POSTOFFICE_STATE", state)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let below = user.path().join("below");
+    std::fs::create_dir(&below).unwrap();
+    user.write("s.scm", "(with-account (mb 'work) (create-mailbox mb \"x\"))");
+    run(user.path(), "mine", &["run", "--init", "s.scm"]);
+    assert!(user.path().join("mine/state.db").exists());
+    assert!(!user.path().join("elsewhere").exists());
+    assert!(run(&below, "../mine", &["journal"]).contains("\n1 "));
+}
+
+#[test]
 fn sandboxes_strangers_and_those_who_want_none_have_no_journal() {
     let server = Server::sandbox(empty());
     let user = User::of(&server);
