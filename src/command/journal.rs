@@ -54,7 +54,7 @@ impl Journaled {
         let Some(journal) = &self.0 else { return };
         let context = Arc::downgrade(host.context());
         journal.set_redaction(move |text| match context.upgrade() {
-            Some(context) => context.redact(text),
+            Some(context) => context.redact_argument(text),
             None => text.to_owned(),
         });
     }

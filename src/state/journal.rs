@@ -165,12 +165,14 @@ impl Journal {
 
     /// Writes how the run ended. Call it after the connections are closed.
     pub fn finish(&self, outcome: &str) {
-        let Some(mut open) = self.writing().open.take() else { return };
+        let mut writing = self.writing();
+        let Some(mut open) = writing.open.take() else { return };
         let _ = open.write_marks(); // if it fails the steps stay in doubt
         let Open { database, run, running, .. } = open;
-        let sql = "UPDATE runs SET ended = ?2, outcome = ?3 WHERE id = ?1";
+        let sql = "UPDATE runs SET ended = ?2, outcome = ?3, arguments = ?4 WHERE id = ?1";
+        let row = params![run, now(), outcome, writing.arguments()];
         // Without it the run counts as interrupted, which the next command shows.
-        let _ = database.connection().execute(sql, params![run, now(), outcome]);
+        let _ = database.connection().execute(sql, row);
         drop(running.1);
         let _ = std::fs::remove_file(running.0); // an unlocked file means the same
     }
@@ -244,16 +246,10 @@ impl Writing {
         }
         let database = Database::open(folder, sync)?;
         forget_old(&database)?;
-        let redacted = |text: &String| match &self.redact {
-            Some(redact) => redact(text),
-            None => text.clone(),
-        };
-        let arguments: Vec<String> = self.new.arguments.iter().map(redacted).collect();
         let sql = "INSERT INTO runs (kind, script, arguments, undoes, process, begun)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let NewRun { kind, script, undoes, .. } = &self.new;
-        let arguments = serde_json::Value::from(arguments).to_string();
-        let row = params![kind, script, arguments, undoes, std::process::id(), now()];
+        let row = params![kind, script, self.arguments(), undoes, std::process::id(), now()];
         let connection = database.connection();
         // No other process may take it for an interrupted run before the lock is held.
         let inserted = connection
@@ -284,6 +280,16 @@ impl Writing {
             accounts: HashMap::new(),
         });
         Ok(())
+    }
+
+    /// The arguments, without the secrets that are known now.
+    fn arguments(&self) -> String {
+        let redacted = |text: &String| match &self.redact {
+            Some(redact) => redact(text),
+            None => text.clone(),
+        };
+        let arguments: Vec<String> = self.new.arguments.iter().map(redacted).collect();
+        serde_json::Value::from(arguments).to_string()
     }
 
     fn begin(&mut self, deed: &Deed) -> Result<(), StateError> {

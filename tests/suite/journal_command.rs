@@ -193,6 +193,38 @@ fn a_program_that_cannot_be_started_was_not_run() {
 }
 
 #[test]
+fn no_argument_that_is_a_secret_is_in_the_journal() {
+    let server = Server::sandbox(empty());
+    let user = User::of(&server);
+    let script = "(define password (first (command-line)))
+      (with-account (mb 'work) (create-mailbox mb \"x\"))
+      (let ((mb (make-imap-connection \"mail.example.org\" :user \"user\" :password password :tls :none)))
+        (delete-mailbox mb \"x\")
+        (close-connection mb))";
+    user.write("s.scm", script);
+    let (code, said) = user.postoffice(&["run", "--init", "s.scm", "pw", "--pw=pw", "pwd"], "");
+    assert_eq!(code, Some(0), "{said}");
+    let listed = user.says("journal");
+    assert!(listed.contains("s.scm #<secret> --pw=#<secret> pwd "), "{listed}");
+}
+
+#[test]
+fn a_secret_is_in_no_argument_even_if_it_is_used_after_the_first_change() {
+    let accounts = vec![Account::new("user", "pw"), Account::new("other", "Blauer-Hirsch-4711")];
+    let server = Server::sandbox(Options { accounts, seed: Seed::Empty, ..Options::default() });
+    let user = User::of(&server);
+    let script = "(with-account (mb 'work) (create-mailbox mb \"x\"))
+      (close-connection (make-imap-connection \"mail.example.org\" :user \"other\"
+        :password (first (command-line)) :tls :none))";
+    user.write("s.scm", script);
+    let run = ["run", "--init", "s.scm", "Blauer-Hirsch-4711"];
+    let (code, said) = user.postoffice(&run, "");
+    assert_eq!(code, Some(0), "{said}");
+    let listed = user.says("journal");
+    assert!(listed.contains("s.scm #<secret> "), "{listed}");
+}
+
+#[test]
 fn a_relative_state_folder_counts_from_the_current_one() {
     let server = Server::sandbox(empty());
     let user = User::of(&server);
