@@ -3,7 +3,7 @@
 
 use crate::journal::snapshot;
 use crate::support::{Server, empty, leaks};
-use postoffice::sandbox::{Account, Options, Seed};
+use postoffice::sandbox::{Account, Extension, Extensions, Options, Seed};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -172,6 +172,49 @@ fn an_undo_that_is_killed_at_any_write_can_be_begun_again() {
     }
 }
 
+/// The server refuses the first MOVE or COPY, because there is no such mailbox yet.
+#[test]
+fn a_run_that_is_killed_while_it_makes_a_mailbox_can_be_taken_back() {
+    let script = "(with-account (mb 'work) (select-mailbox mb \"inbox\")
+      (move-letters (select-letters mb :all) :to \"new\" :create t))";
+    for without in [None, Some(Extension::Move)] {
+        let all = Extensions::default();
+        let extensions = without.map_or(all, |one| all.without(one));
+        let server = Server::sandbox(Options { extensions, ..empty() });
+        let mut client = server.connect();
+        for at in 1..=3 {
+            let letter = format!("Message-ID: <{at}@x>\r\n\r\n{at}\r\n");
+            client.append("INBOX", &[], None, letter.as_bytes()).unwrap();
+        }
+        client.close();
+        let before = snapshot(&server);
+        for write in 1.. {
+            let user = User::of(&server);
+            user.write("tidy.scm", script);
+            let crash = format!("after {write}");
+            let (code, said) = user.postoffice(&["run", "--init", "tidy.scm"], &crash);
+            // The script does its work before somebody asks.
+            if code.is_none() {
+                let again = user.postoffice(&["run", "--init", "tidy.scm"], "");
+                assert_eq!(again.0, Some(0), "{crash}: {}", again.1);
+            }
+            let check = user.postoffice(&["journal", "check"], "");
+            assert_eq!(check.0, Some(0), "{crash}: {}\n{}", check.1, user.says("journal 1"));
+            let mut undone = Vec::new();
+            for run in if code.is_none() { &["2", "1"][..] } else { &["1"] } {
+                undone.push(user.postoffice(&["undo", run], ""));
+            }
+            assert_eq!(snapshot(&server), before, "{crash}: {said}{}\n{undone:?}", check.1);
+            assert!(undone.iter().all(|(code, _)| *code == Some(0)), "{crash}: {undone:?}");
+            if code.is_some() {
+                assert_eq!(code, Some(0), "{said}");
+                assert!(write > 3, "{write}");
+                break;
+            }
+        }
+    }
+}
+
 #[test]
 fn a_program_that_cannot_be_started_was_not_run() {
     let server = Server::sandbox(empty());
@@ -190,6 +233,21 @@ fn a_program_that_cannot_be_started_was_not_run() {
         let shown = user.says(&format!("journal {run}"));
         assert!(shown.contains("not done") && !shown.contains("in doubt"), "{shown}");
     }
+}
+
+#[test]
+fn an_account_that_cannot_be_reached_is_reported_line_by_line() {
+    let server = Server::sandbox(empty());
+    let user = User::of(&server);
+    user.write("s.scm", "(with-account (mb 'work) (create-mailbox mb \"x\"))");
+    let made = user.postoffice(&["run", "--init", "s.scm"], "");
+    assert_eq!(made.0, Some(0), "{}", made.1);
+    let init = user.path().join("config/postoffice/init.scm");
+    let account = std::fs::read_to_string(&init).unwrap();
+    std::fs::write(&init, account.replace("\"pw\"", "\"wrong\"")).unwrap();
+    let (code, said) = user.postoffice(&["undo"], "");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("user at mail.example.org:143: ") && !said.contains("\\n"), "{said}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Steps that are taken back together.
 
 use crate::proto::deed::Act;
-use crate::proto::imap::SequenceSet;
 use crate::state::rows::{Step, StepState};
 
 /// Steps that were carried out, each with the number of the last that it stands for: moves between
@@ -15,13 +14,9 @@ pub(super) fn alike(steps: Vec<Step>) -> Vec<(Step, i64)> {
         {
             *id = last;
             if let (Some(stored), Some(more)) = (&mut before.stored, &step.stored) {
-                let joined = |one: &SequenceSet, other: &SequenceSet| {
-                    let mut all = one.clone();
-                    other.ranges().iter().for_each(|&(first, last)| all.push_range(first, last));
-                    all
-                };
-                stored.from = joined(&stored.from, &more.from);
-                stored.to = joined(&stored.to, &more.to);
+                for (all, more) in [(&mut stored.from, &more.from), (&mut stored.to, &more.to)] {
+                    more.ranges().iter().for_each(|&(first, last)| all.push_range(first, last));
+                }
             }
             if let (Some(facts), Some(more)) = (&mut before.deed.facts, step.deed.facts) {
                 facts.letters.extend(more.letters);

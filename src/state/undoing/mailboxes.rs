@@ -127,7 +127,9 @@ impl Taking<'_> {
 
     /// RENAME of INBOX moves its letters into a new mailbox (RFC 3501 6.3.5).
     pub(super) fn refill_inbox(&mut self, step: &Step, to: &str) -> Taken {
-        open_as(self.client, to, self.is_dry)?;
+        if open_as(self.client, to, self.is_dry)?.is_none() {
+            return Ok(impossible(&format!("the server does not open {to:?}")));
+        }
         let exists = self.client.selected().map_or(0, |selected| u64::from(selected.exists));
         let expected = step.deed.facts.as_ref().and_then(|facts| facts.count);
         if expected != Some(exists) {

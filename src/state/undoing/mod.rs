@@ -34,12 +34,12 @@ use self::words::{impossible, nothing};
 use super::database::{Database, StateError};
 use super::journal::Journal;
 use super::rows::Step;
-use super::settling::{Settled, settle};
-use super::trail::{Place, Trail, new_places, uids};
+use super::settling::{Settled, Settling};
+use super::trail::{Place, Remover, Trail, new_places, uids};
 use crate::client::{Error, ImapClient};
 use crate::proto::deed::{Account, Act};
 use crate::proto::witness::Previous;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Connections to the accounts of the journal.
 pub trait Accounts {
@@ -129,28 +129,32 @@ impl<'a> Undo<'a> {
     /// Takes the steps of a run back, and tells of each. Steps in doubt are settled first.
     ///
     /// # Errors
-    /// A text: the database fails, or an account cannot be reached. What was taken back until then
-    /// stays so; the undo can be begun again.
+    /// A text: the database fails, an account cannot be reached, or the run is being undone already.
+    /// What was taken back until then stays so; the undo can be begun again.
     pub fn run(&mut self, run: i64, told: &mut dyn FnMut(Undone)) -> Result<(), String> {
         let text = |error: StateError| error.to_string();
+        if let Some(journal) = self.journal {
+            if let Some(other) = self.database.undone_by(run).map_err(text)? {
+                return Err(format!("run {run} is being undone already, by run {other}"));
+            }
+            journal.begin().map_err(text)?;
+        }
         let mut steps = self.database.steps(run).map_err(text)?;
+        let mut settling = Settling::new(self.database);
         // The last one first: what it has stored is not taken for what an earlier one has.
-        for step in steps.iter_mut().rev() {
-            if let (true, Some(account)) = (step.state.is_in_doubt(), imap_account(step)) {
-                let mut settled = None;
-                let (database, host) = (self.database, step.deed.host.clone());
-                self.accounts.with_imap(&host, &account, &mut |client| {
-                    settled = Some(settle(database, step, client));
-                })?;
-                let settled = settled.unwrap_or(Ok(Ok(Settled::NotDone))).map_err(text)?;
-                if let Settled::Unclear(why) = settled.map_err(|error| error.to_string())? {
-                    let words = format!("whether it was done is not known: {why}");
-                    let (step, last) = (step.clone(), step.id);
-                    told(Undone { step, last, verdict: Verdict::Impossible, words });
-                }
+        for step in steps.iter_mut().rev().filter(|step| step.is_uncertain()) {
+            if let Some(why) = self.settle(step, &mut settling)? {
+                self.has_lost |= removes_letters(&step.deed.act);
+                let words = format!("whether it was done is not known: {why}");
+                let (step, last) = (step.clone(), step.id);
+                told(Undone { step, last, verdict: Verdict::Impossible, words });
             }
         }
-        let first = steps.first().map_or(0, |step| step.id);
+        let of_run: HashSet<i64> = steps.iter().map(|step| step.id).collect();
+        let marked = self.database.marked_by_undo(run).map_err(text)?;
+        // What an undo takes back began in the run that it undid.
+        let first = steps.iter().flat_map(|step| [Some(step.id), step.reverses]).flatten().min();
+        let first = first.unwrap_or(0);
         for (step, last) in alike(steps).into_iter().rev() {
             let Some(account) = imap_account(&step) else {
                 self.has_lost |= removes_letters(&step.deed.act);
@@ -162,17 +166,24 @@ impl<'a> Undo<'a> {
             let mut trail = self.trails.remove(&key).unwrap_or_else(|| Trail::new(&step.deed));
             if let Some(journal) = self.journal {
                 journal.flush(); // its steps are part of the trail
-            }
-            let from = first.max(trail.last() + 1);
-            trail.extend(self.database.moving_steps_from(from).map_err(text)?);
-            if let Some(journal) = self.journal {
                 journal.set_reversing(Some(step.id));
             }
+            let from = first.max(trail.read() + 1);
+            let (moving, read) = self.database.moving_steps_from(from).map_err(text)?;
             let (database, is_dry) = (self.database, self.journal.is_none());
             let (foreseen, has_lost) = (&mut self.foreseen, self.has_lost);
             self.accounts.with_imap(&host, &account, &mut |client| {
+                if trail.separator.is_none() {
+                    match client.separator() {
+                        Ok(separator) => trail.separator = separator.map(str::to_owned),
+                        Err(error) => return taken = Some(Err(error)),
+                    }
+                }
+                trail.extend(&moving, read);
+                let trail = &trail;
+                let (of_run, marked) = (&of_run, &marked);
                 let mut taking =
-                    Taking { database, client, trail: &mut trail, foreseen, is_dry, has_lost };
+                    Taking { database, client, trail, foreseen, is_dry, has_lost, of_run, marked };
                 taken = Some(taking.take_back(&step));
             })?;
             self.trails.insert(key, trail);
@@ -188,6 +199,26 @@ impl<'a> Undo<'a> {
             told(Undone { step, last, verdict, words });
         }
         Ok(())
+    }
+
+    /// Asks the server about an uncertain step. Returns why it stays so, if it does.
+    fn settle(
+        &mut self,
+        step: &mut Step,
+        settling: &mut Settling<'_>,
+    ) -> Result<Option<String>, String> {
+        let Some(account) = imap_account(step) else { return Ok(Some(lost(step))) };
+        let mut settled = None;
+        let host = step.deed.host.clone();
+        self.accounts.with_imap(&host, &account, &mut |client| {
+            settled = Some(settling.settle(step, client));
+        })?;
+        let settled =
+            settled.ok_or("the server was not asked")?.map_err(|error| error.to_string())?;
+        match settled.map_err(|error| error.to_string())? {
+            Settled::Unclear(why) => Ok(Some(why)),
+            Settled::Done | Settled::NotDone => Ok(None),
+        }
     }
 }
 
@@ -223,17 +254,18 @@ pub fn lost(step: &Step) -> String {
 struct Taking<'t> {
     database: &'t Database,
     client: &'t mut ImapClient,
-    trail: &'t mut Trail,
+    trail: &'t Trail,
     foreseen: &'t mut Foreseen,
     is_dry: bool,
     has_lost: bool,
+    /// The steps of the run.
+    of_run: &'t HashSet<i64>,
+    /// Those whose letters an undo that was interrupted has marked.
+    marked: &'t HashSet<i64>,
 }
 
 impl Taking<'_> {
     fn take_back(&mut self, step: &Step) -> Taken {
-        if self.trail.separator.is_none() {
-            self.trail.separator = self.client.separator()?.map(str::to_owned);
-        }
         let mailbox = step.deed.mailbox.clone().unwrap_or_default();
         let previous = step.deed.facts.as_ref().map(|facts| facts.previous.clone());
         let previous = previous.unwrap_or_default();
@@ -241,21 +273,22 @@ impl Taking<'_> {
         match &step.deed.act {
             Act::StoreFlags { .. } | Act::MarkSeen => self.restore_flags(step, &mailbox),
             Act::Move { to } => {
-                let places = new_places(step, to);
-                let named = uids(step);
-                let known: Vec<Place> =
-                    named.iter().filter_map(|uid| places.get(uid).cloned()).collect();
-                let unknown = named.len() - known.len();
-                if known.is_empty() {
+                let (taken, known): (Vec<_>, Vec<_>) =
+                    new_places(step, to).partition(|(uid, _)| self.trail.was_copy(step, *uid));
+                let known: Vec<Place> = known.into_iter().map(|(_, place)| place).collect();
+                let unknown = uids(step).len().saturating_sub(known.len() + taken.len());
+                if known.len() + taken.len() == 0 {
                     return Ok(impossible("the server did not say where the letters went"));
                 }
-                self.bring_home(known, step, &now, unknown)
+                self.bring_home(known, step, &now, [unknown, taken.len()])
             }
             Act::Expunge => self.restore_removed(step, &now),
             Act::Copy { to } => self.remove_copies(step, &mailbox, to),
             Act::Append { .. } => self.remove_appended(step, &mailbox),
             Act::CreateMailbox => self.delete_created(&now, &previous, step.id),
-            Act::DeleteMailbox => self.create_again(&now, step),
+            Act::DeleteMailbox => {
+                self.create_again(&self.trail.name_of_deleted(&mailbox, step.id), step)
+            }
             Act::RenameMailbox { to } => self.rename_back(step, &mailbox, to),
             Act::Subscribe => match previous {
                 Previous::Value(_) => Ok(nothing("it was subscribed before")),
@@ -270,6 +303,12 @@ impl Taking<'_> {
             }
             _ => Ok((Verdict::Impossible, lost(step))),
         }
+    }
+
+    /// Whether the run, or an undo of it, has removed a letter.
+    fn is_of_run(&self, remover: Remover, step: &Step) -> bool {
+        remover.run == step.run
+            || remover.reverses.is_some_and(|reversed| self.of_run.contains(&reversed))
     }
 
     fn is_there(&mut self, mailbox: &str) -> Result<bool, Error> {

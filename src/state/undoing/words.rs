@@ -18,6 +18,9 @@ pub(super) fn letters_text(count: usize) -> String {
     plural(count, "letter", "letters")
 }
 
+/// Says that letters are left alone because their mailbox was replaced during the undo.
+pub(super) const REPLACED: &str = "{} left alone, because another mailbox has its name now";
+
 /// Builds the words about a step.
 pub(super) struct Words(String);
 
@@ -26,16 +29,16 @@ impl Words {
         Words(words)
     }
 
-    /// Adds what needed nothing, if there is any.
+    /// Adds what else is so, if there is any. Words for one and for several are separated by `|`.
     pub(super) fn also(&mut self, count: usize, words: &str) {
         if count > 0 {
+            let words = match words.split_once('|') {
+                Some((one, _)) if count == 1 => one,
+                Some((_, several)) => several,
+                None => words,
+            };
             self.0 += &format!("; {}", words.replace("{}", &count.to_string()));
         }
-    }
-
-    /// Adds what cannot come back, if there is any.
-    pub(super) fn lost(&mut self, count: usize, words: &str) {
-        self.also(count, words);
     }
 
     pub(super) fn verdict(self, done: usize, lost: usize) -> (Verdict, String) {
