@@ -48,12 +48,12 @@ pub(super) fn hand_over(
     letter: &[u8],
 ) -> Result<(), Condition> {
     let deed = Deed::new(Change::by_program(&words[0], envelope.to)).on(&words[0]);
-    witnessed(call, &deed, || match &state(call).mirrors {
+    witnessed(call, &deed, |has_begun| match &state(call).mirrors {
         Some(mirrors) => {
             mirrors.hold_for_program(words, envelope.from, envelope.to, letter);
             Ok(())
         }
-        None => run(call, words, envelope, letter),
+        None => run(call, words, envelope, letter, has_begun),
     })
 }
 
@@ -63,6 +63,7 @@ fn run(
     words: &[String],
     envelope: &Envelope<'_>,
     letter: &[u8],
+    has_begun: &mut bool,
 ) -> Result<(), Condition> {
     let program = &words[0];
     let broken = |cause: &io::Error| {
@@ -87,6 +88,7 @@ fn run(
         let _ = child.kill().and_then(|()| child.wait()); // the program has read nothing yet
         broken(&cause)
     })?;
+    *has_begun = true;
     let status = wait(&mut child, LONGEST_DELIVERY, &|| call.context().interrupted()).map_err(
         |(identifier, what)| {
             Condition::new(

@@ -102,7 +102,7 @@ fn carry_out(call: &Call<'_>, program: &str, plan: Plan) -> Result<(Value, i64, 
         let what = format!("what the program {} does", deed.host);
         return Err(failed(call, &Error::CannotForesee(what)));
     }
-    witnessed(call, &deed, || run(call, plan))
+    witnessed(call, &deed, |has_begun| run(call, plan, has_begun))
 }
 
 /// A program that is about to run.
@@ -117,7 +117,11 @@ struct Plan {
 }
 
 /// Runs the program. Returns its output, its exit code and its error output.
-fn run(call: &Call<'_>, plan: Plan) -> Result<(Value, i64, Value), Condition> {
+fn run(
+    call: &Call<'_>,
+    plan: Plan,
+    has_begun: &mut bool,
+) -> Result<(Value, i64, Value), Condition> {
     let Plan { program, mut command, input, output, error, longest } = plan;
     let input = match input {
         Input::Nothing => None,
@@ -139,6 +143,7 @@ fn run(call: &Call<'_>, plan: Plan) -> Result<(Value, i64, Value), Condition> {
     let mut child = command.spawn().map_err(|cause| {
         Condition::new(Identifier::File, format!("{}: cannot run {program}: {cause}", call.name()))
     })?;
+    *has_begun = true;
     let too_much = Arc::new(AtomicBool::new(false));
     let readers = start(&mut child, input, &too_much).map_err(|cause| {
         let _ = child.kill().and_then(|()| child.wait()); // there is nobody to read its output

@@ -45,7 +45,8 @@ pub(super) fn sandbox_deliver(call: &Call<'_>) -> Result<Value, Condition> {
     let store = sandbox.store();
     let usual = store.usual_account();
     let deed = Deed::new(Change::delivery(mailbox)).on("the sandbox");
-    let uid = witnessed(call, &deed, || {
+    let uid = witnessed(call, &deed, |has_begun| {
+        *has_begun = true;
         let delivered = store.deliver(user.unwrap_or(&usual), mailbox, letter.as_bytes());
         delivered.map_err(|error| {
             Condition::new(Identifier::ErrorResponse, format!("{}: {error}", call.name()))

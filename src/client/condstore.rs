@@ -15,14 +15,16 @@
 
 use super::answers::uid_of;
 use super::error::Error;
+use super::fetched::Collected;
 use super::imap::ImapClient;
 use super::messages::{Fetch, FetchReader};
 use super::pending::{Pending, Reader};
 use super::told::StatusValue;
 use crate::proto::Limits;
+use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::sequence::Bound;
 use crate::proto::imap::{
-    Command, Completion, Data, FetchItems, Messages, SearchKey, SequenceSet, Since, Status,
+    Command, Completion, Data, FetchItems, Flag, Messages, SearchKey, SequenceSet, Since, Status,
     vanished,
 };
 use std::num::NonZeroU32;
@@ -131,6 +133,24 @@ impl ImapClient {
         }))
     }
 
+    /// STORE with `.SILENT` that leaves messages alone which have changed since a mod-sequence.
+    /// Returns those, and the highest mod-sequence of the others after it, if the server told it.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] without CONDSTORE; [`Error::Refused`].
+    pub fn store_unchanged(
+        &mut self,
+        messages: &Messages,
+        mode: StoreMode,
+        flags: &[Flag],
+        since: u64,
+    ) -> Result<(SequenceSet, Option<u64>), Error> {
+        let reader = Stored { told: Collected::of(messages), left_alone: SequenceSet::new() };
+        let pending =
+            self.begin_store_unchanged(messages, mode, flags, true, Some(since), reader)?;
+        self.wait(pending)
+    }
+
     pub(super) fn check_condstore(&self) -> Result<(), Error> {
         // QRESYNC includes CONDSTORE (RFC 7162 3.2.3).
         if self.capabilities().has("CONDSTORE") || self.capabilities().has("QRESYNC") {
@@ -196,6 +216,30 @@ fn missing(known: &SequenceSet, last: u32, there: &[u32]) -> SequenceSet {
         push(from, end.into());
     }
     missing
+}
+
+/// Reads the answer to STORE with a mod-sequence: the new ones (RFC 7162 3.1.3), and MODIFIED.
+struct Stored {
+    told: Collected,
+    left_alone: SequenceSet,
+}
+
+impl FetchReader for Stored {
+    type Output = (SequenceSet, Option<u64>);
+
+    fn item(&mut self, data: Data<'_>) -> Result<(), Error> {
+        self.told.item(data)
+    }
+
+    fn completed(&mut self, completion: &Completion) {
+        let modified = modified(completion);
+        modified.ranges().iter().for_each(|&(first, last)| self.left_alone.push_range(first, last));
+    }
+
+    fn finish(self) -> Result<Self::Output, Error> {
+        let highest = self.told.finish()?.iter().filter_map(|one| one.modseq).max();
+        Ok((self.left_alone, highest))
+    }
 }
 
 /// Reads the answer to SELECT with QRESYNC.

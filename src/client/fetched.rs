@@ -26,6 +26,8 @@ pub struct Fetched {
     pub uid: Option<u32>,
     /// FLAGS, as the server spells them: `\Seen`, `$Forwarded`.
     pub flags: Option<Vec<String>>,
+    /// MODSEQ (RFC 7162).
+    pub modseq: Option<u64>,
     /// X-GM-LABELS, Gmail's labels, decoded; those of the system begin with `\`.
     pub labels: Option<Vec<String>>,
     /// RFC822.SIZE, in bytes.
@@ -59,6 +61,8 @@ impl Fetched {
                 self.flags = Some(items.flags()?.into_iter().map(text).collect());
             } else if is("X-GM-LABELS") {
                 self.labels = items.inside().map(labels).transpose()?;
+            } else if is("MODSEQ") {
+                self.modseq = items.inside().map(modseq).transpose()?.flatten();
             } else if is("RFC822.SIZE") {
                 self.size = value.number();
             } else if is("INTERNALDATE") {
@@ -75,6 +79,20 @@ impl Fetched {
             }
         }
         Ok(())
+    }
+}
+
+/// Reads the number of MODSEQ up to the end of its list.
+fn modseq(tokens: &mut Tokens<'_>) -> Result<Option<u64>, Error> {
+    let mut modseq = None;
+    loop {
+        match tokens.expect_token()? {
+            Token::Close => return Ok(modseq),
+            token => match token.number() {
+                Some(number) => modseq = Some(number),
+                None => tokens.skip_value(token)?,
+            },
+        }
     }
 }
 
@@ -108,6 +126,13 @@ fn text(value: Token<'_>) -> Result<Option<Vec<u8>>, Error> {
 pub struct Collected {
     messages: BTreeMap<u32, Fetched>,
     by_uid: bool,
+}
+
+impl Collected {
+    /// Collects the responses about these messages.
+    pub(super) fn of(messages: &Messages) -> Self {
+        Collected { messages: BTreeMap::new(), by_uid: messages.are_uids() }
+    }
 }
 
 impl FetchReader for Collected {
@@ -168,7 +193,6 @@ impl ImapClient {
         messages: &Messages,
         items: &FetchItems,
     ) -> Result<Pending<Fetch<Collected>>, Error> {
-        let reader = Collected { messages: BTreeMap::new(), by_uid: messages.are_uids() };
-        self.begin_fetch(messages, items, reader)
+        self.begin_fetch(messages, items, Collected::of(messages))
     }
 }

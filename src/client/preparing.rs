@@ -198,6 +198,7 @@ impl ImapClient {
         let [uid_validity, uid_next] = self.numbers_of(mailbox, ["UIDVALIDITY", "UIDNEXT"])?;
         Ok(match (number(uid_validity), number(uid_next)) {
             (Some(uid_validity), Some(uid_next)) => Previous::Next { uid_validity, uid_next },
+            (None, None) if !self.exists(mailbox)? => Previous::Absent,
             _ => Previous::Unknown,
         })
     }

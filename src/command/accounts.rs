@@ -111,7 +111,7 @@ impl Connections {
                 }
             };
             let shown = format!("{user} at {host}:{}{hint}: {report}", account.port);
-            escape_controls(&shown)
+            shown.lines().map(escape_controls).collect::<Vec<_>>().join("\n")
         })
     }
 }

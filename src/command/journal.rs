@@ -13,7 +13,8 @@ use crate::proto::imap::CopiedUids;
 use crate::proto::witness::{Ending, Refusal, Witness};
 use crate::shown::escape_controls;
 use crate::state::{
-    Accounts, Database, Journal, NewRun, Run, Settled, Step, StepState, Sync, Undo, Verdict, settle,
+    Accounts, Database, Journal, NewRun, Run, Settled, Settling, Step, StepState, Sync, Undo,
+    Verdict,
 };
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ impl Journaled {
         };
         let sync = if global.journal_sync_full() { Sync::Full } else { Sync::Normal };
         let journal = Arc::new(Journal::new(&folder, run).with_sync(sync));
+        #[cfg(debug_assertions)]
         if let Ok(when) = std::env::var("POSTOFFICE_JOURNAL_CRASH") {
             journal.crash_at(&when);
         }
@@ -54,7 +56,7 @@ impl Journaled {
         let Some(journal) = &self.0 else { return };
         let context = Arc::downgrade(host.context());
         journal.set_redaction(move |text| match context.upgrade() {
-            Some(context) => context.redact(text),
+            Some(context) => context.redact_argument(text),
             None => text.to_owned(),
         });
     }
@@ -157,32 +159,33 @@ pub(super) fn check(
         Some(id) => Some(database.run(id).map_err(text)?.ok_or_else(|| no_run(id))?),
         None => database.last_run_in_doubt().map_err(text)?,
     };
-    let Some(run) = run.filter(|run| run.in_doubt > 0) else {
-        return out("Nothing is in doubt.\n").map(|()| 0);
-    };
-    if run.is_running {
+    let run = run.filter(|run| !run.is_running || run.in_doubt > 0);
+    if let Some(run) = run.as_ref().filter(|run| run.is_running) {
         return Err(format!("run {} still runs", run.id));
     }
+    let steps = run.map_or(Ok(Vec::new()), |run| database.steps(run.id)).map_err(text)?;
+    if !steps.iter().any(Step::is_uncertain) {
+        return out("Nothing is in doubt.\n").map(|()| 0);
+    }
     let mut accounts = Connections::open(options, setup_for(global)?)?;
-    let steps = database.steps(run.id).map_err(text)?;
+    let mut settling = Settling::new(&database);
     let mut rows = Vec::new();
     let mut unclear = 0;
     // The last one first: what it has stored is not taken for what an earlier one has.
-    for mut step in steps.into_iter().rev().filter(|step| step.state.is_in_doubt()) {
+    for mut step in steps.into_iter().rev().filter(Step::is_uncertain) {
         let known = match step.deed.account.clone().filter(|account| account.protocol == "imap") {
             None => Settled::Unclear(crate::state::lost(&step)),
             Some(account) => {
                 let (host, mut settled) = (step.deed.host.clone(), None);
                 accounts.with_imap(&host, &account, &mut |client| {
-                    settled = Some(settle(&database, &mut step, client));
+                    settled = Some(settling.settle(&mut step, client));
                 })?;
                 let settled = settled.ok_or("the server was not asked")?.map_err(text)?;
                 settled.map_err(|error| error.to_string())?
             }
         };
         let words = match known {
-            Settled::Done => "done".to_owned(),
-            Settled::NotDone => "not done".to_owned(),
+            Settled::Done | Settled::NotDone => step.state.words().to_owned(),
             Settled::Unclear(why) => {
                 unclear += 1;
                 format!("in doubt: {why}")
@@ -250,8 +253,10 @@ pub(super) fn undo(
     let code = i32::from(short || result.is_err());
     journaled.finish(code);
     let would = if dry_run { " (dry run: nothing is changed)" } else { "" };
-    out(&format!("undo of run {}: {}{would}\n", run.id, escape_controls(&title(&run))))?;
-    out(&table(["step", "change", "result", "what"], rows.into_iter()))?;
+    if result.is_ok() || !rows.is_empty() {
+        out(&format!("undo of run {}: {}{would}\n", run.id, escape_controls(&title(&run))))?;
+        out(&table(["step", "change", "result", "what"], rows.into_iter()))?;
+    }
     result.map(|()| code)
 }
 

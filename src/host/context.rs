@@ -54,6 +54,8 @@ pub struct Context {
     several: Mutex<Option<Vec<Value>>>,
     documentation: Mutex<BTreeMap<Cow<'static, str>, [Cow<'static, str>; 2]>>,
     secrets: Mutex<Vec<Zeroizing<String>>>,
+    /// Those that are too short to be masked within a text.
+    short_secrets: Mutex<Vec<Zeroizing<String>>>,
     asked: Mutex<Asked>,
     /// The environment variable that a script read last, if it is not set.
     unset: Mutex<Option<String>>,
@@ -167,6 +169,7 @@ impl Context {
             several: Mutex::default(),
             documentation: Mutex::default(),
             secrets: Mutex::default(),
+            short_secrets: Mutex::default(),
             asked: Mutex::default(),
             unset: Mutex::default(),
             held: Mutex::default(),
@@ -399,9 +402,14 @@ impl Context {
 
     /// Masks this text as `#<secret>` in all later reports and warnings. A native that takes a
     /// password calls this first. Secrets of fewer than five characters are not masked: that would
-    /// garble every report and hide nothing from anyone who can count.
+    /// garble every report and hide nothing from anyone who can count. Only
+    /// [`Context::redact_argument`] masks them.
     pub fn keep_secret(&self, secret: &str) {
         if secret.chars().count() < SHORTEST_SECRET {
+            let mut short = lock(&self.short_secrets);
+            if !secret.is_empty() && !short.iter().any(|known| known.as_str() == secret) {
+                short.push(Zeroizing::new(secret.to_owned()));
+            }
             return;
         }
         let mut secrets = lock(&self.secrets);
@@ -418,6 +426,8 @@ impl Context {
 
     /// Also masks the secrets that another host knows now.
     pub fn learn_secrets(&self, other: &Context) {
+        let short = lock(&other.short_secrets).clone();
+        short.iter().for_each(|secret| self.keep_secret(secret));
         let known = lock(&other.secrets).clone();
         let mut secrets = lock(&self.secrets);
         for secret in known {
@@ -433,6 +443,18 @@ impl Context {
         lock(&self.secrets)
             .iter()
             .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), SHOWN))
+    }
+
+    /// Returns an argument of the command with all known secrets masked, a short one if it is the
+    /// whole argument or all after its first `=`.
+    pub fn redact_argument(&self, argument: &str) -> String {
+        let is_short =
+            |text: &str| lock(&self.short_secrets).iter().any(|secret| secret.as_str() == text);
+        match argument.split_once('=') {
+            _ if is_short(argument) => SHOWN.to_owned(),
+            Some((name, value)) if is_short(value) => format!("{name}={SHOWN}"),
+            _ => self.redact(argument),
+        }
     }
 
     /// Returns the condition with all known secrets masked.

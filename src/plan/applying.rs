@@ -6,14 +6,14 @@
 //! step that had begun is looked up in the journal, and the server is asked about it if the journal
 //! does not know. Nothing is done twice, and no letter is sent twice.
 
-use super::places::{Mailbox, Places};
+use super::places::{Given, Mailbox, Places};
 use super::{Plan, PlanStep};
 use crate::client::{Error, ImapClient};
 use crate::proto::deed::{Account, Act};
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::{CopiedUids, DateTime, Flag, Messages, SequenceSet};
 use crate::state::rows::{numbers, pairs};
-use crate::state::{Accounts, AppliedState, Database, Journal, Settled, Step, StepState, settle};
+use crate::state::{Accounts, AppliedState, Database, Journal, Settled, Settling, Step, StepState};
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet};
 
@@ -146,22 +146,22 @@ impl<'a> Applied<'a> {
         let mut known = None;
         match before {
             Some(AppliedState::Done(becomes)) => {
-                self.follow(number, step, becomes.as_ref());
+                self.follow(number, step, becomes.as_ref(), &HashSet::new());
                 return Ok(Outcome::DoneBefore);
             }
             Some(AppliedState::LeftOut) => {
-                self.follow(number, step, None);
+                self.leave(number, step);
                 return Ok(Outcome::LeftOut);
             }
             Some(AppliedState::Begun(after)) => known = Some(self.look_up(step, *after, hands)?),
             None => {}
         }
         let uids = numbers(&step.uids).unwrap_or_default();
-        let left = self.mapped(number, step, &uids);
+        let left = self.mapped(number, step, &uids)?;
         let is_empty = !uids.is_empty() && left.is_empty();
         if known.is_none() && (self.without.contains(&number) || is_empty) {
             self.end(number, &AppliedState::LeftOut)?;
-            self.follow(number, step, None);
+            self.leave(number, step);
             return Ok(Outcome::LeftOut);
         }
         if known.is_none() {
@@ -179,7 +179,8 @@ impl<'a> Applied<'a> {
         let becomes = becomes.map(|becomes| by_planned(becomes, &planned));
         self.journal.flush();
         self.end(number, &AppliedState::Done(becomes.clone()))?;
-        self.follow(number, step, becomes.as_ref());
+        let done: HashSet<u32> = left.iter().map(|(planned, _)| *planned).collect();
+        self.follow(number, step, becomes.as_ref(), &done);
         Ok(Outcome::Done(uids.len() - left.len()))
     }
 
@@ -193,7 +194,23 @@ impl<'a> Applied<'a> {
         self.places.get_mut(&(step.host.clone(), account))
     }
 
-    fn follow(&mut self, number: usize, step: &PlanStep, becomes: Option<&CopiedUids>) {
+    /// Follows a step that was left out.
+    fn leave(&mut self, number: usize, step: &PlanStep) {
+        let is_of_letters =
+            matches!(step.act, Act::Copy { .. } | Act::Move { .. } | Act::Append { .. });
+        if let Some(places) = self.places_of(step).filter(|_| is_of_letters) {
+            places.follow(number, step, &|_| Given::LeftOut);
+        }
+    }
+
+    /// Follows a step that was done with these letters, if they are known, and had this answer.
+    fn follow(
+        &mut self,
+        number: usize,
+        step: &PlanStep,
+        becomes: Option<&CopiedUids>,
+        done: &HashSet<u32>,
+    ) {
         let given: HashMap<u32, u32> = match becomes {
             Some(becomes) if becomes.from.is_empty() => {
                 numbers(&becomes.to).into_iter().flatten().map(|uid| (0, uid)).collect()
@@ -202,12 +219,21 @@ impl<'a> Applied<'a> {
             None => HashMap::new(),
         };
         if let Some(places) = self.places_of(step) {
-            places.follow(number, step, &given);
+            places.follow(number, step, &|uid| match given.get(&uid) {
+                Some(real) => Given::Uid(*real),
+                None if becomes.is_some() && !done.contains(&uid) => Given::LeftOut,
+                None => Given::NotTold,
+            });
         }
     }
 
     /// The letters that are not left out: the UIDs of the plan, and those that they have.
-    fn mapped(&mut self, number: usize, step: &PlanStep, uids: &[u32]) -> Vec<(u32, u32)> {
+    fn mapped(
+        &mut self,
+        number: usize,
+        step: &PlanStep,
+        uids: &[u32],
+    ) -> Result<Vec<(u32, u32)>, String> {
         let plan = self.plan;
         let without = &self.without_letters;
         // A letter that does not fit is left out of all steps of its mailbox.
@@ -222,9 +248,21 @@ impl<'a> Applied<'a> {
         };
         let kept: Vec<u32> = uids.iter().copied().filter(|uid| !is_out(uid)).collect();
         let name = step.mailbox.clone().unwrap_or_default();
-        let Some(places) = self.places_of(step) else { return Vec::new() };
+        let Some(places) = self.places_of(step) else { return Ok(Vec::new()) };
         let mailbox = places.mailbox(&name);
-        kept.into_iter().filter_map(|uid| Some((uid, places.uid(&mailbox, uid)?))).collect()
+        let mut letters = Vec::with_capacity(kept.len());
+        for uid in kept {
+            match places.uid(&mailbox, uid) {
+                Given::Uid(real) => letters.push((uid, real)),
+                Given::LeftOut => {}
+                Given::NotTold => {
+                    return Err(format!(
+                        "the server did not say where it stored the letter that has the UID {uid} in the plan"
+                    ));
+                }
+            }
+        }
+        Ok(letters)
     }
 
     /// What became of a step that had begun.
@@ -242,14 +280,14 @@ impl<'a> Applied<'a> {
         let mut stored: Vec<CopiedUids> = Vec::new();
         let mut is_done = false;
         for mut found in found.into_iter().filter(is_of) {
-            if found.state.is_in_doubt() {
+            if found.is_uncertain() {
                 let Some(account) = step.imap() else {
                     return Err(format!("it is in doubt: {}", crate::state::lost(&found)));
                 };
-                let (host, database) = (&step.host, self.database);
-                let settled = with(hands, host, account, |client| {
-                    settle(database, &mut found, client)
-                        .map_err(|error| Error::Unexpected(error.to_string()))?
+                let mut settling = Settling::new(self.database);
+                let settled = with(hands, &step.host, account, |client| {
+                    let settled = settling.settle(&mut found, client);
+                    settled.map_err(|error| Error::Unexpected(error.to_string()))?
                 })?;
                 if let Settled::Unclear(why) = settled {
                     return Err(format!("it is in doubt: {why}"));

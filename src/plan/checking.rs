@@ -4,7 +4,7 @@
 //! change, by UID under the UIDVALIDITY of the plan; and so are its mailboxes. A letter that the plan
 //! deletes must have the flags of then, because somebody may have marked it meanwhile to keep it.
 
-use super::places::{Mailbox, Places, canonical};
+use super::places::{Given, Mailbox, Places, canonical};
 use super::{Plan, PlanStep};
 use crate::client::{Error, ImapClient, StatusValue};
 use crate::proto::deed::{Account, Act};
@@ -104,7 +104,7 @@ impl Plan {
             if step.changes_flags() {
                 flagged.extend(uids.iter().map(|uid| (mailbox.clone(), *uid)));
             }
-            places.follow(number, step, &HashMap::new());
+            places.follow(number, step, &|_| Given::LeftOut);
         }
         for (name, demands) in demands {
             misfits.extend(letters(&name, demands, client)?);

@@ -33,8 +33,19 @@ enum Event {
 pub(super) struct Places {
     separator: Option<String>,
     events: Vec<Event>,
-    /// The UIDs that the plan expects, and those that the server gave, once it has.
-    made: HashMap<(Mailbox, u32), Option<u32>>,
+    /// The UIDs that the plan expects, and what became of their letters.
+    made: HashMap<(Mailbox, u32), Given>,
+}
+
+/// What became of a letter that the plan expected at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    /// It is there, under this UID.
+    Uid(u32),
+    /// It was left out.
+    LeftOut,
+    /// It may be there, but the server did not say under which UID.
+    NotTold,
 }
 
 impl Places {
@@ -79,18 +90,18 @@ impl Places {
         matches!(mailbox, Mailbox::Made(_)) || self.made.contains_key(&(mailbox.clone(), uid))
     }
 
-    /// The UID that a letter has on the server; `None` if the plan expected it there in vain.
-    pub(super) fn uid(&self, mailbox: &Mailbox, uid: u32) -> Option<u32> {
+    /// What became of the letter that the plan names so.
+    pub(super) fn uid(&self, mailbox: &Mailbox, uid: u32) -> Given {
         match self.made.get(&(mailbox.clone(), uid)) {
             Some(given) => *given,
-            None if matches!(mailbox, Mailbox::Made(_)) => None,
-            None => Some(uid),
+            None if matches!(mailbox, Mailbox::Made(_)) => Given::NotTold,
+            None => Given::Uid(uid),
         }
     }
 
-    /// Follows a step. `given` has the UIDs that the server gave, by those in the plan before the
-    /// step; for a letter that was appended, by 0.
-    pub(super) fn follow(&mut self, number: usize, step: &PlanStep, given: &HashMap<u32, u32>) {
+    /// Follows a step. `given` says what became of its letters, by their UIDs in the plan before it;
+    /// of a letter that was appended, by 0.
+    pub(super) fn follow(&mut self, number: usize, step: &PlanStep, given: &dyn Fn(u32) -> Given) {
         let name = canonical(step.mailbox.as_deref().unwrap_or_default());
         match &step.act {
             Act::CreateMailbox => self.events.push(Event::Created(number, name)),
@@ -102,14 +113,14 @@ impl Places {
                 let to = self.mailbox(to);
                 let pairs = step.becomes.iter().flat_map(crate::state::rows::pairs);
                 for (from, expected) in pairs {
-                    self.made.insert((to.clone(), expected), given.get(&from).copied());
+                    self.made.insert((to.clone(), expected), given(from));
                 }
             }
             Act::Append { .. } => {
                 let to = self.mailbox(&name);
                 let expected = step.becomes.iter().filter_map(|becomes| numbers(&becomes.to));
                 for expected in expected.flatten() {
-                    self.made.insert((to.clone(), expected), given.get(&0).copied());
+                    self.made.insert((to.clone(), expected), given(0));
                 }
             }
             _ => {}
@@ -139,7 +150,7 @@ mod tests {
         ];
         let mut places = Places::new(Some("/".into()));
         for (number, (act, mailbox)) in (1..).zip(steps) {
-            places.follow(number, &step(act, mailbox, "", None), &HashMap::new());
+            places.follow(number, &step(act, mailbox, "", None), &|_| Given::NotTold);
         }
         for (name, mailbox) in [
             ("new", Mailbox::Made(1)),
@@ -161,11 +172,12 @@ mod tests {
     fn letters_are_followed_through_copies() {
         let mut places = Places::new(None);
         let moved = step(Act::Move { to: "b".into() }, "a", "4,7", Some("9 4,7 1:2"));
-        places.follow(1, &moved, &HashMap::from([(4, 11)]));
+        let given = |uid| if uid == 4 { Given::Uid(11) } else { Given::LeftOut };
+        places.follow(1, &moved, &given);
         let b = places.mailbox("b");
         assert_eq!(
-            (places.uid(&b, 1), places.uid(&b, 2), places.uid(&b, 3)),
-            (Some(11), None, Some(3))
+            [1, 2, 3].map(|uid| places.uid(&b, uid)),
+            [Given::Uid(11), Given::LeftOut, Given::Uid(3)]
         );
         assert!(places.is_made(&b, 2) && !places.is_made(&b, 3));
     }

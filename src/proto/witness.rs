@@ -116,7 +116,7 @@ pub enum Previous {
     /// Nobody asked, or the server did not say.
     #[default]
     Unknown,
-    /// Nothing: no rights, no metadata entry, no subscription.
+    /// Nothing: no rights, no metadata entry, no subscription, no mailbox to store letters in.
     Absent,
     /// The rights or the value of the metadata entry; empty for a subscription.
     Value(String),

@@ -12,12 +12,13 @@ pub fn path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     Some(folder(variable)?.join("history"))
 }
 
-/// Returns the folder for what outlives a session: `$POSTOFFICE_STATE`, or
-/// `$XDG_STATE_HOME/postoffice`, by default below `~/.local/state`; `None` if there is no home
-/// folder.
+/// Returns the folder for what outlives a session: `$POSTOFFICE_STATE`, where a relative path counts
+/// from the current folder, or `$XDG_STATE_HOME/postoffice`, by default below `~/.local/state`;
+/// `None` if there is no home folder.
 pub fn folder(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    if let Some(folder) = absolute("POSTOFFICE_STATE") {
+    let named = variable("POSTOFFICE_STATE").filter(|folder| !folder.is_empty());
+    if let Some(folder) = named.and_then(|folder| std::path::absolute(folder).ok()) {
         return Some(folder);
     }
     let home = || absolute("HOME").map(|home| home.join(".local/state"));
@@ -93,6 +94,15 @@ mod tests {
         assert_eq!(
             path_with(&[("POSTOFFICE_STATE", "/p"), ("HOME", "/h")]),
             Some("/p/history".into())
+        );
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(
+            path_with(&[("POSTOFFICE_STATE", "a/p"), ("HOME", "/h")]),
+            Some(here.join("a/p/history"))
+        );
+        assert_eq!(
+            path_with(&[("POSTOFFICE_STATE", ""), ("HOME", "/h")]),
+            Some("/h/.local/state/postoffice/history".into())
         );
         assert_eq!(path_with(&[("HOME", "")]), None);
     }

@@ -76,6 +76,7 @@ struct Writing {
     redact: Option<Redact>,
     open: Option<Open>,
     reversing: Option<i64>,
+    #[cfg(debug_assertions)]
     crash: Option<Crash>,
     /// Where the next letter of a mailbox will be stored, as far as this run knows.
     next: HashMap<Place, (u32, u32)>,
@@ -106,6 +107,7 @@ struct Place {
 }
 
 /// Ends the process at a write, for tests of what a crash leaves behind.
+#[cfg(debug_assertions)]
 struct Crash {
     before: bool,
     writes: u64,
@@ -139,7 +141,8 @@ impl Journal {
     }
 
     /// Ends the process without clean-up at a write, as a crash would: `before 3` or `after 3`. For
-    /// tests.
+    /// tests, so only in builds for development.
+    #[cfg(debug_assertions)]
     pub fn crash_at(&self, when: &str) {
         let parsed = when.split_once(' ').and_then(|(side, writes)| {
             Some(Crash { before: side == "before", writes: writes.parse().ok()? })
@@ -163,14 +166,28 @@ impl Journal {
         let _ = self.writing().open.as_mut().map(Open::write_marks);
     }
 
+    /// Begins the run before its first change, so that other processes know of it. Without a change
+    /// it leaves no trace in the end.
+    ///
+    /// # Errors
+    /// [`StateError`]: the database fails, or another run takes back the same.
+    pub fn begin(&self) -> Result<(), StateError> {
+        self.writing().open(&self.folder, self.sync)
+    }
+
     /// Writes how the run ended. Call it after the connections are closed.
     pub fn finish(&self, outcome: &str) {
-        let Some(mut open) = self.writing().open.take() else { return };
+        let mut writing = self.writing();
+        let Some(mut open) = writing.open.take() else { return };
         let _ = open.write_marks(); // if it fails the steps stay in doubt
         let Open { database, run, running, .. } = open;
-        let sql = "UPDATE runs SET ended = ?2, outcome = ?3 WHERE id = ?1";
+        let sql = "UPDATE runs SET ended = ?2, outcome = ?3, arguments = ?4 WHERE id = ?1";
+        let row = params![run, now(), outcome, writing.arguments()];
         // Without it the run counts as interrupted, which the next command shows.
-        let _ = database.connection().execute(sql, params![run, now(), outcome]);
+        let _ = database.connection().execute(sql, row);
+        let sql =
+            "DELETE FROM runs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM steps WHERE run = ?1)";
+        let _ = database.connection().execute(sql, params![run]); // then it is an empty row
         drop(running.1);
         let _ = std::fs::remove_file(running.0); // an unlocked file means the same
     }
@@ -244,22 +261,21 @@ impl Writing {
         }
         let database = Database::open(folder, sync)?;
         forget_old(&database)?;
-        let redacted = |text: &String| match &self.redact {
-            Some(redact) => redact(text),
-            None => text.clone(),
-        };
-        let arguments: Vec<String> = self.new.arguments.iter().map(redacted).collect();
         let sql = "INSERT INTO runs (kind, script, arguments, undoes, process, begun)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let NewRun { kind, script, undoes, .. } = &self.new;
-        let arguments = serde_json::Value::from(arguments).to_string();
-        let row = params![kind, script, arguments, undoes, std::process::id(), now()];
+        let row = params![kind, script, self.arguments(), undoes, std::process::id(), now()];
         let connection = database.connection();
         // No other process may take it for an interrupted run before the lock is held.
         let inserted = connection
             .execute_batch("BEGIN IMMEDIATE")
-            .and_then(|()| connection.execute(sql, row))
             .map_err(|error| database.failed(error))
+            .and_then(|()| undoes.map_or(Ok(None), |run| database.undone_by(run)))
+            .and_then(|other| match other {
+                Some(other) => Err(database.failed(format!("run {other} does the same"))),
+                None => Ok(()),
+            })
+            .and_then(|()| connection.execute(sql, row).map_err(|error| database.failed(error)))
             .and_then(|_| {
                 let run = connection.last_insert_rowid();
                 let path = running_file(&database, run);
@@ -284,6 +300,16 @@ impl Writing {
             accounts: HashMap::new(),
         });
         Ok(())
+    }
+
+    /// The arguments, without the secrets that are known now.
+    fn arguments(&self) -> String {
+        let redacted = |text: &String| match &self.redact {
+            Some(redact) => redact(text),
+            None => text.clone(),
+        };
+        let arguments: Vec<String> = self.new.arguments.iter().map(redacted).collect();
+        serde_json::Value::from(arguments).to_string()
     }
 
     fn begin(&mut self, deed: &Deed) -> Result<(), StateError> {
@@ -393,6 +419,10 @@ impl Writing {
         }
     }
 
+    #[cfg(not(debug_assertions))]
+    fn about_to_write(&mut self, _: bool) {}
+
+    #[cfg(debug_assertions)]
     fn about_to_write(&mut self, before: bool) {
         let Some(crash) = &mut self.crash else { return };
         if crash.before == before {

@@ -51,5 +51,5 @@ pub use journal::{Journal, NewRun};
 pub use on_demand::OnDemand;
 pub use rows::{Step, StepState};
 pub use runs::{KEPT_BYTES, KEPT_DAYS, Run};
-pub use settling::{Settled, settle};
+pub use settling::{Settled, Settling};
 pub use undoing::{Accounts, Undo, Undone, Verdict, lost};

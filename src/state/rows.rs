@@ -33,6 +33,21 @@ pub struct Step {
     pub stored: Option<CopiedUids>,
 }
 
+impl Step {
+    /// Returns whether only the server knows if it was carried out, or how far: it is in doubt, or
+    /// a MOVE of several letters that was refused, perhaps after some of them (RFC 6851 3.3).
+    pub fn is_uncertain(&self) -> bool {
+        let is_move = matches!(self.deed.act, Act::Move { .. });
+        let may_be_several = || match &self.deed.letters {
+            Letters::Messages(Messages::Numbers(set) | Messages::Uids(set)) => {
+                numbers(set).is_none_or(|numbers| numbers.len() != 1)
+            }
+            _ => false,
+        };
+        self.state.is_in_doubt() || self.state == StepState::Refused && is_move && may_be_several()
+    }
+}
+
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -6,11 +6,11 @@
 use super::database::{Database, StateError, private_file};
 use super::journal::now;
 use super::rows::{
-    Step, StepState, account_of, act_of, facts_of, letters_of, stored_of, stored_text,
+    Step, StepState, account_of, act_of, facts_of, facts_text, letters_of, stored_of, stored_text,
 };
 use crate::proto::deed::{Act, Change, Deed};
-use crate::proto::imap::CopiedUids;
 use rusqlite::{OptionalExtension, Row, params};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// Runs that ended longer ago, in days, are forgotten.
@@ -85,7 +85,8 @@ impl Database {
     /// [`StateError`].
     pub fn last_run(&self) -> Result<Option<Run>, StateError> {
         let sql = format!(
-            "{RUNS} WHERE state IN (0, 1, 4) GROUP BY runs.id ORDER BY runs.id DESC LIMIT 1"
+            "{RUNS} WHERE state IN (0, 1, 4) OR state = 2 AND act LIKE '[\"move\"%'
+                AND letters GLOB '*[,:*]*' GROUP BY runs.id ORDER BY runs.id DESC LIMIT 1"
         );
         let found = self.all(&sql, params![], |row| self.run_of(row))?.pop();
         found.map_or(Ok(None), |run| self.run(run.id))
@@ -128,35 +129,49 @@ impl Database {
         self.all(&sql, params![after, act, mailbox], step_of)
     }
 
-    /// All steps from this one on that move, copy, remove or rename, in order.
-    pub(super) fn moving_steps_from(&self, step: i64) -> Result<Vec<Step>, StateError> {
-        let kinds = ["move", "copy", "expunge", "rename"];
+    /// The steps from this one on that move, copy or remove letters, or rename or delete mailboxes,
+    /// in order; and the number of the last step that was looked at.
+    pub(super) fn moving_steps_from(&self, step: i64) -> Result<(Vec<Step>, i64), StateError> {
+        let last =
+            self.all("SELECT MAX(id) FROM steps", params![], |row| row.get::<_, Option<i64>>(0))?;
+        let last = last.into_iter().flatten().next().unwrap_or(0);
+        let kinds = ["move", "copy", "expunge", "replace", "rename", "delete"];
         let kinds = kinds.map(|kind| format!("act LIKE '[\"{kind}\"%'")).join(" OR ");
-        let sql = format!("{STEPS} WHERE steps.id >= ?1 AND ({kinds}) ORDER BY steps.id");
-        self.all(&sql, params![step], step_of)
+        let sql =
+            format!("{STEPS} WHERE steps.id BETWEEN ?1 AND ?2 AND ({kinds}) ORDER BY steps.id");
+        Ok((self.all(&sql, params![step, last], step_of)?, last))
     }
 
-    /// Where steps from this one on have stored letters.
+    /// The steps from this one on that have stored letters or expunged some.
     pub(super) fn stored_from(&self, step: i64) -> Result<Vec<Step>, StateError> {
-        let sql = format!("{STEPS} WHERE steps.id >= ?1 AND stored IS NOT NULL ORDER BY steps.id");
+        let sql = format!(
+            "{STEPS} WHERE steps.id >= ?1 AND (stored IS NOT NULL OR act LIKE '[\"expunge\"%')
+                ORDER BY steps.id"
+        );
         self.all(&sql, params![step], step_of)
     }
 
-    /// Whether a later step has changed flags to take this step back.
-    pub(super) fn is_marked_by_undo(&self, step: i64) -> Result<bool, StateError> {
-        let sql = "SELECT 1 FROM steps WHERE id > ?1 AND reverses = ?1 AND act LIKE '[\"store\"%' LIMIT 1";
-        Ok(!self.all(sql, params![step], |_| Ok(()))?.is_empty())
+    /// The steps of a run for which a later step has changed flags, to take them back.
+    pub(super) fn marked_by_undo(&self, run: i64) -> Result<HashSet<i64>, StateError> {
+        let sql = "SELECT reverses FROM steps WHERE reverses IS NOT NULL AND act LIKE '[\"store\"%'
+            AND id > (SELECT MIN(id) FROM steps WHERE run = ?1)";
+        Ok(self.all(sql, params![run], |row| row.get(0))?.into_iter().collect())
     }
 
-    /// Writes what the server said about a step in doubt.
-    pub(super) fn settle_step(
-        &self,
-        step: i64,
-        state: StepState,
-        stored: Option<&CopiedUids>,
-    ) -> Result<(), StateError> {
-        let sql = "UPDATE steps SET state = ?2, stored = ?3 WHERE id = ?1";
-        let row = params![step, state.number(), stored.map(stored_text)];
+    /// The run that takes this one back right now.
+    pub(super) fn undone_by(&self, run: i64) -> Result<Option<i64>, StateError> {
+        let sql = "SELECT id FROM runs WHERE undoes = ?1 AND ended IS NULL";
+        let undoing = self.all(sql, params![run], |row| row.get(0))?;
+        Ok(undoing.into_iter().find(|undoing| self.is_running(*undoing)))
+    }
+
+    /// Writes what the server said about an uncertain step: its state, its facts, and where letters
+    /// were stored.
+    pub(super) fn settle_step(&self, step: &Step) -> Result<(), StateError> {
+        let sql = "UPDATE steps SET state = ?2, stored = ?3, facts = ?4 WHERE id = ?1";
+        let (stored, facts) =
+            (step.stored.as_ref().map(stored_text), step.deed.facts.as_ref().map(facts_text));
+        let row = params![step.id, step.state.number(), stored, facts];
         self.connection().execute(sql, row).map(drop).map_err(|error| self.failed(error))
     }
 

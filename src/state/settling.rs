@@ -1,10 +1,14 @@
-//! Asks the server whether a step in doubt was carried out.
+//! Asks the server whether an uncertain step was carried out.
 //!
 //! A step is in doubt if its process or its connection ended before the server's answer came. Each
 //! kind of change leaves a trace by which it is known: letters are where they were or are gone,
 //! flags are as before or not, a mailbox exists or does not. For an APPEND, a COPY or a MOVE the
 //! letters are looked for among those that have come to the mailbox since (UIDNEXT); those that
 //! other steps have stored do not count. Only as many letters as the step names are taken for them.
+//! If the mailbox was not there before the step, all letters in it have come since.
+//!
+//! A MOVE of several letters that was refused may have moved some of them (RFC 6851 3.3), so it is
+//! uncertain, too.
 
 use super::database::{Database, StateError};
 use super::rows::{Step, StepState, numbers};
@@ -31,44 +35,63 @@ pub enum Settled {
 }
 
 /// What a letter is fetched with to tell it again.
-const IDENTITY: &str = "(UID FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])";
+const IDENTITY: &str = "UID FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]";
 
-/// Asks the server about a step in doubt, and writes into the journal what is known then. Opens
-/// mailboxes read-only.
-///
-/// # Errors
-/// The outer one: the database. The inner one: those of the commands that ask.
-pub fn settle(
-    database: &Database,
-    step: &mut Step,
-    client: &mut ImapClient,
-) -> Result<Result<Settled, Error>, StateError> {
-    let taken = database.stored_from(step.run_start())?;
-    let (settled, stored) = match ask(step, client, &taken) {
-        Ok(found) => found,
-        Err(error) => return Ok(Err(error)),
-    };
-    let state = match settled {
-        Settled::Done => StepState::Done,
-        Settled::NotDone => StepState::NotDone,
-        Settled::Unclear(_) => return Ok(Ok(settled)),
-    };
-    database.settle_step(step.id, state, stored.as_ref())?;
-    step.state = state;
-    step.stored = stored;
-    Ok(Ok(settled))
+/// So many steps before one may have stored letters beside it.
+const BESIDE: i64 = 100_000;
+
+/// Settles uncertain steps.
+pub struct Settling<'a> {
+    database: &'a Database,
+    /// Steps that have stored or removed letters, and the number from which on they are read.
+    taken: (i64, Vec<Step>),
 }
 
-impl Step {
-    /// Steps from here on may have stored letters beside those of this step.
-    fn run_start(&self) -> i64 {
-        self.id.saturating_sub(100_000)
+impl<'a> Settling<'a> {
+    /// Prepares to settle steps of this journal.
+    pub fn new(database: &'a Database) -> Self {
+        Settling { database, taken: (i64::MAX, Vec::new()) }
+    }
+
+    /// Asks the server about an uncertain step, and writes into the journal what is known then.
+    /// Opens mailboxes read-only. Ask about the last step of a run first.
+    ///
+    /// # Errors
+    /// The outer one: the database. The inner one: those of the commands that ask.
+    pub fn settle(
+        &mut self,
+        step: &mut Step,
+        client: &mut ImapClient,
+    ) -> Result<Result<Settled, Error>, StateError> {
+        if step.id.saturating_sub(BESIDE) < self.taken.0 {
+            let from = step.id.saturating_sub(2 * BESIDE);
+            self.taken = (from, self.database.stored_from(from)?);
+        }
+        let (settled, stored) = match ask(step, client, &self.taken.1) {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        match settled {
+            Settled::Done => {
+                step.state = StepState::Done;
+                step.stored = stored;
+            }
+            Settled::NotDone if step.state.is_in_doubt() => step.state = StepState::NotDone,
+            Settled::NotDone | Settled::Unclear(_) => return Ok(Ok(settled)),
+        }
+        self.database.settle_step(step)?;
+        if step.state == StepState::Done {
+            let taken = &mut self.taken.1;
+            let at = taken.partition_point(|taken| taken.id < step.id);
+            taken.insert(at, step.clone());
+        }
+        Ok(Ok(settled))
     }
 }
 
-type Found = (Settled, Option<CopiedUids>);
+type Answer = (Settled, Option<CopiedUids>);
 
-fn ask(step: &Step, client: &mut ImapClient, taken: &[Step]) -> Result<Found, Error> {
+fn ask(step: &mut Step, client: &mut ImapClient, taken: &[Step]) -> Result<Answer, Error> {
     let mailbox = step.deed.mailbox.as_deref().unwrap_or_default();
     let facts = step.deed.facts.clone().unwrap_or_default();
     let done = |is_done| (if is_done { Settled::Done } else { Settled::NotDone }, None);
@@ -96,7 +119,17 @@ fn ask(step: &Step, client: &mut ImapClient, taken: &[Step]) -> Result<Found, Er
             }
             let now = letters(client, &uids(step))?;
             match step.deed.act {
-                Act::Expunge => done(facts.letters.iter().any(|one| !now.contains_key(&one.uid))),
+                Act::Expunge => {
+                    // Those that are still there, or that a later step removed, were not removed.
+                    let later = removed_later(step, taken);
+                    let mut letters = facts.letters;
+                    letters.retain(|one| !now.contains_key(&one.uid) && !later.contains(&one.uid));
+                    let is_done = !letters.is_empty();
+                    if let Some(facts) = step.deed.facts.as_mut().filter(|_| is_done) {
+                        facts.letters = letters;
+                    }
+                    done(is_done)
+                }
                 _ => done(facts.letters.iter().any(|before| {
                     let now = now.get(&before.uid).and_then(|now| now.flags.clone());
                     now.is_some_and(|now| flag_set(&now) != flag_set(before.flags.iter().flatten()))
@@ -110,7 +143,10 @@ fn ask(step: &Step, client: &mut ImapClient, taken: &[Step]) -> Result<Found, Er
                 ..LetterFacts::default()
             };
             let Some((validity, new)) = arrived(step, mailbox, client, taken)? else {
-                return Ok(unclear(gone(mailbox)));
+                return Ok(match facts.previous {
+                    Previous::Absent => done(false), // there was no such mailbox, and is none
+                    _ => unclear(gone(mailbox)),
+                });
             };
             let same: Vec<u32> = new
                 .iter()
@@ -141,22 +177,28 @@ fn ask_moved(
     to: &str,
     client: &mut ImapClient,
     taken: &[Step],
-) -> Result<Found, Error> {
+) -> Result<Answer, Error> {
     if open(client, mailbox)? != step.deed.uid_validity {
         return Ok(unclear(gone(mailbox)));
     }
     let named: BTreeSet<u32> = uids(step).into_iter().collect();
     let here = letters(client, &named.iter().copied().collect::<Vec<_>>())?;
     let is_move = matches!(step.deed.act, Act::Move { .. });
-    let expected: Vec<u32> =
-        named.iter().copied().filter(|uid| here.contains_key(uid) != is_move).collect();
+    let removed_later = if is_move { removed_later(step, taken) } else { BTreeSet::new() };
+    let expected = named.iter().copied();
+    let expected: Vec<u32> = expected
+        .filter(|uid| here.contains_key(uid) != is_move && !removed_later.contains(uid))
+        .collect();
     if expected.is_empty() {
         return Ok((Settled::NotDone, None));
     }
+    let previous = step.deed.facts.as_ref().map(|facts| &facts.previous);
     let Some((validity, new)) = arrived(step, to, client, taken)? else {
-        return Ok(match is_move {
-            true => unclear(gone(to)),
-            false => (Settled::NotDone, None), // without the mailbox there are no copies
+        // Without the mailbox there are no copies.
+        let is_not_done = previous == Some(&Previous::Absent) || !is_move && !client.exists(to)?;
+        return Ok(match is_not_done {
+            true => (Settled::NotDone, None),
+            false => unclear(gone(to)),
         });
     };
     let identities = step.deed.facts.iter().flat_map(|facts| &facts.letters);
@@ -184,15 +226,33 @@ fn ask_moved(
     Ok(match found.len() {
         0 if !is_move => (Settled::NotDone, None),
         count if count == expected.len() => (Settled::Done, stored(validity, &expected, &found)),
-        count => unclear(format!(
-            "{} letters of {mailbox:?} are {}, and {count} in {to:?} may be they",
-            expected.len(),
-            if is_move { "gone" } else { "named" },
-        )),
+        count => {
+            let (letters, are, they) = match expected.len() {
+                1 => ("1 letter".to_owned(), "is", "it"),
+                expected => (format!("{expected} letters"), "are", "they"),
+            };
+            let gone = if is_move { "gone" } else { "named" };
+            unclear(format!(
+                "{letters} of {mailbox:?} {are} {gone}, and {count} in {to:?} may be {they}"
+            ))
+        }
     })
 }
 
-fn unclear(why: String) -> Found {
+/// The letters that later steps moved or removed, so that this one has not.
+fn removed_later(step: &Step, taken: &[Step]) -> BTreeSet<u32> {
+    let later = &taken[taken.partition_point(|later| later.id <= step.id)..];
+    let later = later.iter().filter(|later| {
+        is_of(later, &step.deed)
+            && later.state == StepState::Done
+            && matches!(later.deed.act, Act::Move { .. } | Act::Expunge)
+            && later.deed.mailbox == step.deed.mailbox
+            && later.deed.uid_validity == step.deed.uid_validity
+    });
+    later.flat_map(uids).collect()
+}
+
+fn unclear(why: String) -> Answer {
     (Settled::Unclear(why), None)
 }
 
@@ -206,18 +266,23 @@ fn stored(uid_validity: u32, from: &[u32], to: &[u32]) -> Option<CopiedUids> {
 }
 
 /// The letters that have come to a mailbox since the step and that no other step has stored, with
-/// the UIDVALIDITY; `None` if that is another now.
+/// the UIDVALIDITY; `None` if that is another now, or there is no such mailbox.
 fn arrived(
     step: &Step,
     mailbox: &str,
     client: &mut ImapClient,
     taken: &[Step],
 ) -> Result<Option<(u32, Vec<Fetched>)>, Error> {
-    let previous = step.deed.facts.as_ref().map(|facts| facts.previous.clone());
-    let Some(Previous::Next { uid_validity, uid_next }) = previous else { return Ok(None) };
-    if open(client, mailbox)? != Some(uid_validity) {
+    let (known, uid_next) = match step.deed.facts.as_ref().map(|facts| &facts.previous) {
+        Some(&Previous::Next { uid_validity, uid_next }) => (Some(uid_validity), uid_next),
+        // All that is in it has come since.
+        Some(Previous::Absent) => (None, 1),
+        _ => return Ok(None),
+    };
+    let now = open(client, mailbox)?;
+    let Some(uid_validity) = now.filter(|now| known.is_none_or(|known| known == *now)) else {
         return Ok(None);
-    }
+    };
     let others = taken.iter().filter(|other| other.id != step.id && is_of(other, &step.deed));
     let others = others.filter_map(|other| other.stored.as_ref());
     let others = others.filter(|stored| stored.uid_validity == uid_validity);
@@ -259,9 +324,16 @@ pub(super) fn letters(
     client: &mut ImapClient,
     uids: &[u32],
 ) -> Result<BTreeMap<u32, Fetched>, Error> {
-    let items = FetchItems::parse(IDENTITY)?;
+    let items = identity_items(client)?;
     let found = client.fetch_all(&Messages::uids(uids.iter().copied()), &items)?;
     Ok(found.into_iter().filter_map(|letter| Some((letter.uid?, letter))).collect())
+}
+
+/// What a letter is fetched with, together with its mod-sequence if the mailbox has them (RFC 7162).
+fn identity_items(client: &mut ImapClient) -> Result<FetchItems, Error> {
+    let has_modseqs = client.highest_modseq()?.is_some_and(|modseq| modseq > 0);
+    let modseq = if has_modseqs { " MODSEQ" } else { "" };
+    Ok(FetchItems::parse(&format!("({IDENTITY}{modseq})"))?)
 }
 
 /// Size and Message-ID. Not every server keeps the date when it copies.
@@ -274,7 +346,8 @@ fn known_of(found: &Fetched) -> LetterFacts {
 pub(super) fn letters_from(client: &mut ImapClient, lowest: u32) -> Result<Vec<Fetched>, Error> {
     let mut set = SequenceSet::new();
     set.push_range(Bound::Number(NonZeroU32::new(lowest).unwrap_or(NonZeroU32::MIN)), Bound::Last);
-    let found = client.fetch_all(&Messages::Uids(set), &FetchItems::parse(IDENTITY)?)?;
+    let items = identity_items(client)?;
+    let found = client.fetch_all(&Messages::Uids(set), &items)?;
     // `n:*` names the last letter even if its UID is lower.
     let mut found: Vec<Fetched> =
         found.into_iter().filter(|letter| identity_of(letter).0 >= lowest).collect();

@@ -58,9 +58,12 @@ impl Dry {
     }
 }
 
-fn real() -> Session {
+/// A session for real, with a journal in a folder as `run` has it.
+fn real(folder: &Path) -> Session {
+    let journal = Arc::new(Journal::new(folder, NewRun::of("test")));
+    let connector = Connector { witness: journal, ..Connector::default() };
     let mut session = Session::new(Vec::new());
-    attach(session.host(), &Setup::default());
+    attach(session.host(), &Setup { connector, ..Setup::default() });
     session
 }
 
@@ -247,7 +250,7 @@ fn form(numbers: &mut Numbers, at: usize) -> String {
         21 => format!("(create-mailbox {mb} \"{other}\")"),
         22 if name != "inbox" => format!("(rename-mailbox {mb} \"{name}\" \"{other}\")"),
         23 if name != "inbox" => format!("(delete-mailbox {mb} \"{name}\")"),
-        24 => format!("(mapcar #'mailbox-list-name (mailbox-list {mb}))"),
+        24 => format!("(sort (mapcar #'mailbox-list-name (mailbox-list {mb})) #'string<)"),
         25 => format!("(mailbox-status {mb} \"{name}\" '(:messages :unseen :uidnext))"),
         26 => format!(
             "(list (mailbox-message-count {mb}) (mailbox-uidnext {mb}) (mailbox-first-unseen {mb}))"
@@ -259,7 +262,7 @@ fn form(numbers: &mut Numbers, at: usize) -> String {
                 "(noop mb)",
                 "(close-mailbox mb)",
                 "(subscribe-mailbox mb \"a\")",
-                "(mapcar #'mailbox-list-name (mailbox-list mb :subscribed t))",
+                "(sort (mapcar #'mailbox-list-name (mailbox-list mb :subscribed t)) #'string<)",
             ])
             .to_owned(),
     }
@@ -272,7 +275,8 @@ fn compare(seed: u64, one: &Server, other: &Server) -> usize {
     fill(one);
     fill(other);
     let before = contents(other);
-    let (mut session, mut dry) = (real(), Dry::new());
+    let folder = tempfile::tempdir().unwrap();
+    let (mut session, mut dry) = (real(folder.path()), Dry::new());
     for (name, mailbox) in [("mb", "inbox"), ("other", "a")] {
         for (session, server) in [(&mut session, one), (&mut dry.session, other)] {
             let opened = session.evaluate(&connect(name, server));

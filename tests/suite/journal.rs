@@ -6,7 +6,7 @@ use postoffice::client::{Error, ImapClient, StatusValue};
 use postoffice::proto::deed::{Account, Act, Change, Deed};
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::{CopiedUids, Flag, MessageId, Messages};
-use postoffice::proto::witness::{Ending, Refusal, Witness, Witnesses};
+use postoffice::proto::witness::{Ending, Refusal, Wanted, Witness, Witnesses};
 use postoffice::sandbox::{Extension, Extensions, Options};
 use postoffice::state::{
     Accounts, Database, Journal, NewRun, StepState, Sync, Undo, Undone, Verdict,
@@ -299,6 +299,53 @@ fn kinds() -> Vec<(&'static str, Changing)> {
             set(c, &[2, 3], StoreMode::Add, &["\\Deleted"])?;
             c.expunge().map(drop)
         }),
+        ("mark, copy all and remove one", |c| {
+            set(c, &[1, 2, 3], StoreMode::Add, &["\\Answered"])?;
+            c.copy(&uids([1, 2, 3]), "box")?;
+            c.remove(&[2].into_iter().collect()).map(drop)
+        }),
+        ("copy twice and remove", |c| {
+            c.copy(&uids([1, 2]), "box")?;
+            c.copy(&uids([1, 2]), "full")?;
+            c.remove(&[1].into_iter().collect()).map(drop)
+        }),
+        ("copy, rename and remove", |c| {
+            c.copy(&uids([1, 2]), "box")?;
+            c.rename("box", "case")?;
+            c.remove(&[1].into_iter().collect()).map(drop)
+        }),
+        ("copy, move the copies and remove", |c| {
+            c.copy(&uids([1, 2]), "box")?;
+            c.select("box", false)?;
+            c.move_to(&Messages::all(), "full")?;
+            c.select("INBOX", false)?;
+            c.remove(&[1, 2].into_iter().collect()).map(drop)
+        }),
+        ("copy and move", |c| {
+            c.copy(&uids([1, 2]), "box")?;
+            c.move_to(&uids([1, 3]), "full").map(drop)
+        }),
+        ("copy, mark and move the copies", |c| {
+            c.copy(&uids([1, 2, 3]), "box")?;
+            c.select("box", false)?;
+            c.store_silently(&Messages::numbers([1, 2]), StoreMode::Add, &[Flag::DRAFT])?;
+            c.move_to(&Messages::numbers([1, 3]), "full")?;
+            c.select("full", false)?;
+            c.store_silently(&Messages::numbers([2]), StoreMode::Add, &[Flag::ANSWERED])
+        }),
+        ("copy, copy the copy and remove both", |c| {
+            c.copy(&uids([1]), "box")?;
+            c.select("box", false)?;
+            c.copy(&Messages::all(), "full")?;
+            c.mark_and_expunge(&Messages::all())?;
+            c.select("INBOX", false)?;
+            c.remove(&[1].into_iter().collect()).map(drop)
+        }),
+        ("delete and take the name", |c| {
+            c.delete("box")?;
+            c.rename("full", "box")?;
+            c.create("full")
+        }),
         ("rights", |c| c.set_rights("box", "fred", Some("lr"))),
         ("more rights", |c| c.set_rights("full", "fred", Some("+s"))),
         ("no rights", |c| c.set_rights("full", "fred", None)),
@@ -332,41 +379,51 @@ fn is_whole(undone: &Undone) -> bool {
     matches!(undone.verdict, Verdict::Restored | Verdict::Nothing)
 }
 
+/// What an undo said, one line for each step.
+fn said(told: &[Undone]) -> String {
+    let line =
+        |undone: &Undone| format!("{}: {:?}: {}", undone.step.deed, undone.verdict, undone.words);
+    told.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Makes each change on a fresh account, takes it back, and the undo of it too.
 fn each_kind_comes_back(name: &str, server: impl Fn() -> Server) {
     for (kind, change) in kinds() {
-        let server = server();
-        prepare(&server);
-        let folder = tempfile::tempdir().unwrap();
-        let before = snapshot(&server);
-        let changed = |client: &mut ImapClient| {
-            client.select("INBOX", false)?;
-            change(client)
-        };
-        let run = match run(&server, folder.path(), &changed) {
-            Ok(run) => run,
-            // Not every server lets this user set rights, or has metadata.
-            Err(Error::Unsupported(_) | Error::Refused { .. }) => continue,
-            Err(error) => panic!("{kind} on {name}: {error}"),
-        };
-        let after = snapshot(&server);
-        let foreseen = undo(&server, folder.path(), run, true);
-        assert_eq!(snapshot(&server), after, "{kind} on {name}: a dry run changes nothing");
-        let told = undo(&server, folder.path(), run, false);
-        assert_eq!(snapshot(&server), before, "{kind} on {name}: {told:#?}");
-        assert!(told.iter().all(is_whole), "{kind} on {name}: {told:#?}");
-        assert!(foreseen.iter().all(is_whole), "{kind} on {name}: {foreseen:#?}");
-        assert_eq!(foreseen.len(), told.len(), "{kind} on {name}");
-        let undoing = open(folder.path()).last_run().unwrap().unwrap();
-        undo(&server, folder.path(), run, false);
-        assert_eq!(snapshot(&server), before, "{kind} on {name}: again changes nothing");
-        if kind == "append" || kind == "append from a reader" {
-            continue; // a letter that was removed does not come back
-        }
-        if undoing.id != run {
-            let told = undo(&server, folder.path(), undoing.id, false);
-            assert_eq!(snapshot(&server), after, "{kind} on {name}, undo of undo: {told:#?}");
-        }
+        kind_comes_back(&format!("{kind} on {name}"), kind, change, &server());
+    }
+}
+
+fn kind_comes_back(name: &str, kind: &str, change: Changing, server: &Server) {
+    prepare(server);
+    let folder = tempfile::tempdir().unwrap();
+    let before = snapshot(server);
+    let changed = |client: &mut ImapClient| {
+        client.select("INBOX", false)?;
+        change(client)
+    };
+    let run = match run(server, folder.path(), &changed) {
+        Ok(run) => run,
+        // Not every server lets this user set rights, or has metadata.
+        Err(Error::Unsupported(_) | Error::Refused { .. }) => return,
+        Err(error) => panic!("{name}: {error}"),
+    };
+    let after = snapshot(server);
+    let foreseen = undo(server, folder.path(), run, true);
+    assert_eq!(snapshot(server), after, "{name}: a dry run changes nothing");
+    let told = undo(server, folder.path(), run, false);
+    assert_eq!(snapshot(server), before, "{name}: {}", said(&told));
+    assert!(told.iter().all(is_whole), "{name}: {}", said(&told));
+    assert!(foreseen.iter().all(is_whole), "{name}: {}", said(&foreseen));
+    assert_eq!(foreseen.len(), told.len(), "{name}");
+    let undoing = open(folder.path()).last_run().unwrap().unwrap();
+    let again = undo(server, folder.path(), run, false);
+    assert_eq!(snapshot(server), before, "{name}: again changes nothing: {}", said(&again));
+    if kind == "append" || kind == "append from a reader" {
+        return; // a letter that was removed does not come back
+    }
+    if undoing.id != run {
+        let told = undo(server, folder.path(), undoing.id, false);
+        assert_eq!(snapshot(server), after, "{name}, undo of undo: {}", said(&told));
     }
 }
 
@@ -444,9 +501,9 @@ fn what_others_did_since_stays() {
     assert_eq!(
         words,
         [
-            "Partly: 1 letter back to \"INBOX\"; 1 not where the run left them",
+            "Partly: 1 letter back to \"INBOX\"; 1 not where the run left it",
             "Impossible: 0 copies removed from \"full\"; 1 kept, because its flags are not the original's",
-            "Restored: flags of 2 letters; 1 gone",
+            "Partly: flags of 2 letters; 1 gone",
             "Impossible: \"new\" stays: it has 1 letter",
         ]
     );
@@ -473,10 +530,278 @@ fn what_cannot_come_back_is_named() {
         words,
         [
             "2 letters removed for good (<1@example.org>, <3@example.org>)",
-            "flags of 0 letters; 2 gone",
+            "flags of 0 letters; 2 removed by the run",
             "\"full\" created; lost: 1 letter",
         ]
     );
+}
+
+/// Lets another client act before the first change of a kind.
+struct Between<F> {
+    journal: Arc<Journal>,
+    is_it: fn(&Act) -> bool,
+    other: Mutex<Option<F>>,
+}
+
+impl<F> std::fmt::Debug for Between<F> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Between").finish_non_exhaustive()
+    }
+}
+
+impl<F: FnOnce() + Send> Witness for Between<F> {
+    fn wants(&self, deed: &Deed) -> Wanted {
+        self.journal.wants(deed)
+    }
+
+    fn before(&self, deed: &Deed) -> Result<(), Refusal> {
+        if (self.is_it)(&deed.act)
+            && let Some(other) = self.other.lock().unwrap().take()
+        {
+            other();
+        }
+        self.journal.before(deed)
+    }
+
+    fn after(&self, deed: &Deed, ending: Ending, stored: Option<&CopiedUids>) {
+        self.journal.after(deed, ending, stored);
+    }
+}
+
+/// Takes a run back, and lets another client act before its first change of flags. Returns the
+/// verdicts and words.
+fn undo_while(server: &Server, folder: &Path, run: i64, act: fn(&mut ImapClient)) -> Vec<String> {
+    let database = open(folder);
+    let new = NewRun { undoes: Some(run), ..NewRun::of("undo") };
+    let journal = Arc::new(Journal::new(folder, new));
+    let mut other = server.connect();
+    let other = Mutex::new(Some(move || {
+        act(&mut other);
+        other.close();
+    }));
+    let is_it = |act: &Act| matches!(act, Act::StoreFlags { .. });
+    let between = Between { journal: journal.clone(), is_it, other };
+    let mut accounts = One(imap(server, &watched(Arc::new(between))));
+    let mut told = Vec::new();
+    Undo::new(&database, Some(&journal), &mut accounts)
+        .run(run, &mut |undone| told.push(undone))
+        .unwrap();
+    accounts.0.close();
+    journal.finish("ended");
+    told.iter().map(|undone| format!("{:?}: {}", undone.verdict, undone.words)).collect()
+}
+
+/// How many letters of an account have `\Answered`.
+fn answered(server: &Server) -> usize {
+    snapshot(server).iter().filter(|letter| letter.contains("\\\\Answered")).count()
+}
+
+#[test]
+fn flags_that_change_while_an_undo_runs_stay() {
+    for server in [Some(Server::sandbox(empty())), Server::dovecot()].into_iter().flatten() {
+        prepare(&server);
+        let folder = tempfile::tempdir().unwrap();
+        let run = run(&server, folder.path(), &|client| {
+            client.select("INBOX", false)?;
+            set(client, &[1, 2, 3], StoreMode::Replace, &["\\Answered"])
+        })
+        .unwrap();
+        let told = undo_while(&server, folder.path(), run, |other| {
+            other.select("INBOX", false).unwrap();
+            set(other, &[3], StoreMode::Remove, &["\\Answered"]).unwrap();
+            set(other, &[3], StoreMode::Add, &["\\Answered"]).unwrap();
+        });
+        assert_eq!(told, ["Partly: flags of 2 letters; 1 changed meanwhile"], "{}", server.name);
+        assert_eq!(answered(&server), 1);
+        // The undo can be begun again, and each can be taken back.
+        let told = undo(&server, folder.path(), run, false);
+        assert!(told.iter().all(is_whole) && answered(&server) == 0, "{}", said(&told));
+        for (undoing, left) in [(3, 1), (2, 3)] {
+            let told = undo(&server, folder.path(), undoing, false);
+            assert!(told.iter().all(is_whole), "{undoing}: {}", said(&told));
+            assert_eq!(answered(&server), left, "{undoing}: {}", said(&told));
+        }
+    }
+}
+
+#[test]
+fn a_mailbox_that_is_replaced_while_an_undo_runs_is_left_alone() {
+    let server = Server::sandbox(empty());
+    prepare(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let marked = run(&server, folder.path(), &|client| {
+        client.select("INBOX", false)?;
+        set(client, &[1, 3], StoreMode::Add, &["\\Answered"])
+    })
+    .unwrap();
+    run(&server, folder.path(), &|client| {
+        client.select("INBOX", false)?;
+        client.move_to(&uids([1]), "box")?;
+        client.move_to(&uids([3]), "spare").map(drop)
+    })
+    .unwrap();
+    // The first change is made in `box`.
+    let told = undo_while(&server, folder.path(), marked, |other| {
+        other.delete("spare").unwrap();
+        other.create("spare").unwrap();
+        for name in ["6", "7"] {
+            let letter = format!("Message-ID: <{name}@example.org>\r\n\r\n");
+            other.append("spare", &[Flag::ANSWERED], None, letter.as_bytes()).unwrap();
+        }
+    });
+    let expected =
+        "Partly: flags of 1 letter; 1 left alone, because another mailbox has its name now";
+    assert_eq!(told, [expected]);
+    assert_eq!(answered(&server), 2);
+}
+
+/// Writes the MOVEs of a client into the journal as refused, after another client has moved the
+/// first letter.
+struct RefusedHalfway {
+    journal: Arc<Journal>,
+    other: Mutex<Option<ImapClient>>,
+}
+
+impl std::fmt::Debug for RefusedHalfway {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("RefusedHalfway").finish_non_exhaustive()
+    }
+}
+
+impl Witness for RefusedHalfway {
+    fn wants(&self, deed: &Deed) -> Wanted {
+        self.journal.wants(deed)
+    }
+
+    fn before(&self, deed: &Deed) -> Result<(), Refusal> {
+        let Act::Move { to } = &deed.act else { return Ok(()) };
+        self.journal.before(deed)?;
+        let mut other = self.other.lock().unwrap().take().unwrap();
+        other.move_to(&uids([1]), to).unwrap();
+        other.close();
+        self.journal.after(deed, Ending::Refused, None);
+        Err(Refusal::new("the test", deed))
+    }
+
+    fn after(&self, _: &Deed, _: Ending, _: Option<&CopiedUids>) {}
+}
+
+#[test]
+fn a_move_that_was_refused_halfway_is_taken_back_as_far_as_it_went() {
+    let server = Server::sandbox(empty());
+    prepare(&server);
+    let before = snapshot(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Arc::new(Journal::new(folder.path(), NewRun::of("test")));
+    let mut other = server.connect();
+    other.select("INBOX", false).unwrap();
+    let other = Mutex::new(Some(other));
+    let refusing = RefusedHalfway { journal: journal.clone(), other };
+    let mut client = imap(&server, &watched(Arc::new(refusing)));
+    client.select("INBOX", false).unwrap();
+    client.move_to(&uids([1, 2]), "box").unwrap_err();
+    client.close();
+    journal.finish("ended");
+    assert_ne!(snapshot(&server), before);
+    assert_eq!(open(folder.path()).last_run().unwrap().map(|run| run.id), Some(1));
+    let told = undo(&server, folder.path(), 1, false);
+    assert_eq!(snapshot(&server), before, "{}", said(&told));
+    let told: Vec<&str> = told.iter().map(|undone| undone.words.as_str()).collect();
+    assert_eq!(told, ["1 letter back to \"INBOX\""]);
+}
+
+/// Begins a second undo when the first one connects.
+struct Second<'a> {
+    first: One,
+    server: &'a Server,
+    folder: &'a Path,
+    said: Vec<String>,
+}
+
+impl Accounts for Second<'_> {
+    fn with_imap(
+        &mut self,
+        host: &str,
+        account: &Account,
+        task: &mut dyn FnMut(&mut ImapClient),
+    ) -> Result<(), String> {
+        let database = open(self.folder);
+        let new = NewRun { undoes: Some(1), ..NewRun::of("undo") };
+        let journal = Arc::new(Journal::new(self.folder, new));
+        let mut accounts = One(imap(self.server, &watched(journal.clone())));
+        let result = Undo::new(&database, Some(&journal), &mut accounts).run(1, &mut |_| {});
+        self.said.extend(result.err());
+        accounts.0.close();
+        journal.finish("failed");
+        self.first.with_imap(host, account, task)
+    }
+}
+
+#[test]
+fn a_run_is_undone_by_one_process_at_a_time() {
+    let server = Server::sandbox(empty());
+    prepare(&server);
+    let before = snapshot(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(&server, folder.path(), &|client| client.create("new")).unwrap();
+    let database = open(folder.path());
+    let new = NewRun { undoes: Some(run), ..NewRun::of("undo") };
+    let journal = Arc::new(Journal::new(folder.path(), new));
+    let first = One(imap(&server, &watched(journal.clone())));
+    let mut accounts = Second { first, server: &server, folder: folder.path(), said: Vec::new() };
+    Undo::new(&database, Some(&journal), &mut accounts).run(run, &mut |_| {}).unwrap();
+    assert_eq!(accounts.said, ["run 1 is being undone already, by run 2"]);
+    accounts.first.0.close();
+    journal.finish("ended");
+    assert_eq!(snapshot(&server), before);
+    // Now it may be undone again; without a change such a run leaves no trace.
+    assert!(undo(&server, folder.path(), run, false).iter().all(is_whole));
+    assert_eq!(database.runs(10).unwrap().len(), 2);
+}
+
+/// Letters that are alike, on a server that does not say where it copies.
+#[test]
+fn copies_that_cannot_be_told_from_others_stay() {
+    // What a later run does, and what another client does.
+    let cases: [(Changing, Changing); 2] = [
+        // It stores the same letter there.
+        (|c| c.create("later"), |c| c.copy(&uids([1]), "box").map(drop)),
+        // The original follows its copy, and one of them is removed.
+        (
+            |c| c.move_to(&uids([1]), "box").map(drop),
+            |c| {
+                c.select("box", false)?;
+                c.store_silently(&Messages::numbers([1]), StoreMode::Add, &[Flag::DELETED])?;
+                c.expunge().map(drop)
+            },
+        ),
+    ];
+    for (later, others) in cases {
+        let extensions = Extensions::default().without(Extension::UidPlus);
+        let server = Server::sandbox(Options { extensions, ..empty() });
+        prepare(&server);
+        let folder = tempfile::tempdir().unwrap();
+        let copied = run(&server, folder.path(), &|client| {
+            client.select("INBOX", false)?;
+            client.copy(&uids([1]), "box").map(drop)
+        });
+        run(&server, folder.path(), &|client| {
+            client.select("INBOX", false)?;
+            later(client)
+        })
+        .unwrap();
+        let mut other = server.connect();
+        other.select("INBOX", false).unwrap();
+        others(&mut other).unwrap();
+        other.close();
+        let before = snapshot(&server);
+        let told = undo(&server, folder.path(), copied.unwrap(), false);
+        assert_eq!(snapshot(&server), before, "{}", said(&told));
+        let words: Vec<&str> = told.iter().map(|undone| undone.words.as_str()).collect();
+        let kept = "0 copies removed from \"box\"; 1 kept, because several letters may be the copy";
+        assert_eq!(words, [kept]);
+        assert_eq!(told[0].verdict, Verdict::Impossible);
+    }
 }
 
 /// A small generator of numbers, so that a seed makes the same program everywhere.
@@ -490,13 +815,13 @@ impl Numbers {
     }
 }
 
-/// Makes one random change over one of the connections. Refusals are part of it.
-fn random_step(numbers: &mut Numbers, clients: &mut [ImapClient]) {
+/// Makes one random change of these kinds over one of the connections. Refusals are part of it.
+fn random_step(numbers: &mut Numbers, clients: &mut [ImapClient], kinds: usize) {
     const NAMES: [&str; 5] = ["INBOX", "a", "b", "c", "d"];
     let at = numbers.below(clients.len());
     let client = &mut clients[at];
     let (name, other) = (NAMES[numbers.below(5)], NAMES[numbers.below(5)]);
-    let kind = numbers.below(16);
+    let kind = numbers.below(kinds);
     if kind >= 6 && client.select(name, false).is_err() {
         return;
     }
@@ -527,6 +852,10 @@ fn random_step(numbers: &mut Numbers, clients: &mut [ImapClient]) {
         11..=13 => client.move_to(&messages, other).map(drop),
         14 => client.move_to(&Messages::numbers([1]), other).map(drop),
         15 => client.fetch(&messages, &"body[]".parse().unwrap(), &mut |_| Ok(())),
+        16 | 17 => (0..kind - 15)
+            .try_for_each(|at| client.copy(&messages, NAMES[(at + numbers.below(5)) % 5]).map(drop))
+            .and_then(|()| client.remove(messages.set()).map(drop)),
+        18 => client.remove(messages.set()).map(drop),
         _ => Ok(()),
     };
     // A server ends the connection whose mailbox another deletes.
@@ -535,9 +864,9 @@ fn random_step(numbers: &mut Numbers, clients: &mut [ImapClient]) {
     assert!(expected, "{result:?}");
 }
 
-/// Runs a random program over two connections and takes it back. Returns what was said if not all
-/// of it came back.
-fn random_run_comes_back(seed: u64, server: &Server) -> Option<Vec<Undone>> {
+/// Runs a random program over two connections and takes it back, and the undo, too. Returns what was
+/// said if not all of it came back.
+fn random_run_comes_back(seed: u64, server: &Server, kinds: usize) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let mut client = server.connect();
     (0..4).for_each(|at| letter(&mut client, "INBOX", &format!("{seed}-{at}")));
@@ -548,17 +877,27 @@ fn random_run_comes_back(seed: u64, server: &Server) -> Option<Vec<Undone>> {
     let mut clients = [0, 1].map(|_| imap(server, &watched(journal.clone())));
     let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1);
     for _ in 0..20 {
-        random_step(&mut numbers, &mut clients);
+        random_step(&mut numbers, &mut clients, kinds);
     }
     clients.iter_mut().for_each(ImapClient::close);
     let run = journal.run();
     journal.finish("ended");
-    let told = undo(server, folder.path(), run?, false);
-    if told.iter().all(is_whole) {
-        assert_eq!(snapshot(server), before, "seed {seed} on {}: {told:#?}", server.name);
-        return None;
+    let (after, run) = (snapshot(server), run?);
+    let told = undo(server, folder.path(), run, false);
+    let name = format!("seed {seed} on {}", server.name);
+    if !told.iter().all(is_whole) {
+        return Some(said(&told));
     }
-    Some(told)
+    assert_eq!(snapshot(server), before, "{name}: {}", said(&told));
+    // Without a change the undo left no run.
+    let undoing = open(folder.path()).last_run().unwrap().filter(|undoing| undoing.id != run);
+    if let Some(undoing) = undoing {
+        let told = undo(server, folder.path(), undoing.id, false);
+        if told.iter().all(is_whole) {
+            assert_eq!(snapshot(server), after, "{name}, undo of undo: {}", said(&told));
+        }
+    }
+    None
 }
 
 #[test]
@@ -567,8 +906,8 @@ fn random_runs_come_back() {
     for (name, _) in sandboxes(&[]).into_iter().take(1) {
         for seed in 0..60 {
             let server = Server::sandbox(empty());
-            let short = random_run_comes_back(seed, &server);
-            assert!(short.is_none(), "seed {seed} on {name}: {short:#?}");
+            let short = random_run_comes_back(seed, &server, 16);
+            assert!(short.is_none(), "seed {seed} on {name}: {short:?}");
         }
     }
     // Without UIDPLUS letters that are alike cannot be told apart; what then stays is named.
@@ -576,16 +915,24 @@ fn random_runs_come_back() {
     for seed in 0..30 {
         let extensions = Extensions::default().without(without[(seed % 2) as usize]);
         let server = Server::sandbox(Options { extensions, ..empty() });
-        short += usize::from(random_run_comes_back(seed, &server).is_some());
+        short += usize::from(random_run_comes_back(seed, &server, 16).is_some());
     }
     assert!(short <= 15, "{short} of 30");
+    // Letters that were removed come back if there is a copy.
+    let mut short = 0;
+    for seed in 100..140 {
+        let server = Server::sandbox(empty());
+        let kinds = if seed % 2 == 0 { 18 } else { 19 };
+        short += usize::from(random_run_comes_back(seed, &server, kinds).is_some());
+    }
+    assert!(short <= 20, "{short} of 40");
 }
 
 #[test]
 fn random_runs_come_back_on_dovecot() {
     for seed in 1000..1010 {
         let Some(server) = Server::dovecot() else { return };
-        let short = random_run_comes_back(seed, &server);
-        assert!(short.is_none(), "seed {seed} on Dovecot: {short:#?}");
+        let short = random_run_comes_back(seed, &server, 16);
+        assert!(short.is_none(), "seed {seed} on Dovecot: {short:?}");
     }
 }

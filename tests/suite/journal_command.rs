@@ -3,7 +3,7 @@
 
 use crate::journal::snapshot;
 use crate::support::{Server, empty, leaks};
-use postoffice::sandbox::{Account, Options, Seed};
+use postoffice::sandbox::{Account, Extension, Extensions, Options, Seed};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -170,6 +170,142 @@ fn an_undo_that_is_killed_at_any_write_can_be_begun_again() {
         let said = [user.says("journal check"), user.says("undo 1")];
         assert_eq!(snapshot(&server), before, "{write}: {said:#?}");
     }
+}
+
+/// The server refuses the first MOVE or COPY, because there is no such mailbox yet.
+#[test]
+fn a_run_that_is_killed_while_it_makes_a_mailbox_can_be_taken_back() {
+    let script = "(with-account (mb 'work) (select-mailbox mb \"inbox\")
+      (move-letters (select-letters mb :all) :to \"new\" :create t))";
+    for without in [None, Some(Extension::Move)] {
+        let all = Extensions::default();
+        let extensions = without.map_or(all, |one| all.without(one));
+        let server = Server::sandbox(Options { extensions, ..empty() });
+        let mut client = server.connect();
+        for at in 1..=3 {
+            let letter = format!("Message-ID: <{at}@x>\r\n\r\n{at}\r\n");
+            client.append("INBOX", &[], None, letter.as_bytes()).unwrap();
+        }
+        client.close();
+        let before = snapshot(&server);
+        for write in 1.. {
+            let user = User::of(&server);
+            user.write("tidy.scm", script);
+            let crash = format!("after {write}");
+            let (code, said) = user.postoffice(&["run", "--init", "tidy.scm"], &crash);
+            // The script does its work before somebody asks.
+            if code.is_none() {
+                let again = user.postoffice(&["run", "--init", "tidy.scm"], "");
+                assert_eq!(again.0, Some(0), "{crash}: {}", again.1);
+            }
+            let check = user.postoffice(&["journal", "check"], "");
+            assert_eq!(check.0, Some(0), "{crash}: {}\n{}", check.1, user.says("journal 1"));
+            let mut undone = Vec::new();
+            for run in if code.is_none() { &["2", "1"][..] } else { &["1"] } {
+                undone.push(user.postoffice(&["undo", run], ""));
+            }
+            assert_eq!(snapshot(&server), before, "{crash}: {said}{}\n{undone:?}", check.1);
+            assert!(undone.iter().all(|(code, _)| *code == Some(0)), "{crash}: {undone:?}");
+            if code.is_some() {
+                assert_eq!(code, Some(0), "{said}");
+                assert!(write > 3, "{write}");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_started_was_not_run() {
+    let server = Server::sandbox(empty());
+    let user = User::of(&server);
+    let program = "'(:program \"/nowhere/sendmail\")";
+    let forms = [
+        "(run-program \"/nowhere/program\")".to_owned(),
+        "(run-program \"true\" :output '(:file \"/nowhere/file\"))".to_owned(),
+        format!("(send-smtp {program} \"joe@x.org\" '(\"ann@x.org\") \"Subject: x\")"),
+    ];
+    for (form, run) in forms.iter().zip(1..) {
+        let (code, said) = user.postoffice(&["eval", form], "");
+        assert_eq!(code, Some(1), "{said}");
+        let said = user.postoffice(&["journal", "check"], "");
+        assert_eq!(said, (Some(0), "Nothing is in doubt.\n".to_owned()), "{form}");
+        let shown = user.says(&format!("journal {run}"));
+        assert!(shown.contains("not done") && !shown.contains("in doubt"), "{shown}");
+    }
+}
+
+#[test]
+fn an_account_that_cannot_be_reached_is_reported_line_by_line() {
+    let server = Server::sandbox(empty());
+    let user = User::of(&server);
+    user.write("s.scm", "(with-account (mb 'work) (create-mailbox mb \"x\"))");
+    let made = user.postoffice(&["run", "--init", "s.scm"], "");
+    assert_eq!(made.0, Some(0), "{}", made.1);
+    let init = user.path().join("config/postoffice/init.scm");
+    let account = std::fs::read_to_string(&init).unwrap();
+    std::fs::write(&init, account.replace("\"pw\"", "\"wrong\"")).unwrap();
+    let (code, said) = user.postoffice(&["undo"], "");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("user at mail.example.org:143: ") && !said.contains("\\n"), "{said}");
+}
+
+#[test]
+fn no_argument_that_is_a_secret_is_in_the_journal() {
+    let server = Server::sandbox(empty());
+    let user = User::of(&server);
+    let script = "(define password (first (command-line)))
+      (with-account (mb 'work) (create-mailbox mb \"x\"))
+      (let ((mb (make-imap-connection \"mail.example.org\" :user \"user\" :password password :tls :none)))
+        (delete-mailbox mb \"x\")
+        (close-connection mb))";
+    user.write("s.scm", script);
+    let (code, said) = user.postoffice(&["run", "--init", "s.scm", "pw", "--pw=pw", "pwd"], "");
+    assert_eq!(code, Some(0), "{said}");
+    let listed = user.says("journal");
+    assert!(listed.contains("s.scm #<secret> --pw=#<secret> pwd "), "{listed}");
+}
+
+#[test]
+fn a_secret_is_in_no_argument_even_if_it_is_used_after_the_first_change() {
+    let accounts = vec![Account::new("user", "pw"), Account::new("other", "Blauer-Hirsch-4711")];
+    let server = Server::sandbox(Options { accounts, seed: Seed::Empty, ..Options::default() });
+    let user = User::of(&server);
+    let script = "(with-account (mb 'work) (create-mailbox mb \"x\"))
+      (close-connection (make-imap-connection \"mail.example.org\" :user \"other\"
+        :password (first (command-line)) :tls :none))";
+    user.write("s.scm", script);
+    let run = ["run", "--init", "s.scm", "Blauer-Hirsch-4711"];
+    let (code, said) = user.postoffice(&run, "");
+    assert_eq!(code, Some(0), "{said}");
+    let listed = user.says("journal");
+    assert!(listed.contains("s.scm #<secret> "), "{listed}");
+}
+
+#[test]
+fn a_relative_state_folder_counts_from_the_current_one() {
+    let server = Server::sandbox(empty());
+    let user = User::of(&server);
+    let run = |folder: &Path, state: &str, arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_postoffice"))
+            .args(["--connect-to", &format!("mail.example.org=127.0.0.1:{}", user.port)])
+            .args(arguments)
+            .current_dir(folder)
+            .env("XDG_CONFIG_HOME", user.path().join("config"))
+            .env("XDG_STATE_HOME", user.path().join("elsewhere"))
+            .env("POSTOFFICE_STATE", state)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let below = user.path().join("below");
+    std::fs::create_dir(&below).unwrap();
+    user.write("s.scm", "(with-account (mb 'work) (create-mailbox mb \"x\"))");
+    run(user.path(), "mine", &["run", "--init", "s.scm"]);
+    assert!(user.path().join("mine/state.db").exists());
+    assert!(!user.path().join("elsewhere").exists());
+    assert!(run(&below, "../mine", &["journal"]).contains("\n1 "));
 }
 
 #[test]
