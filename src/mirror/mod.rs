@@ -370,6 +370,13 @@ impl Mirror {
         self.sandbox.store().letters_from(&self.user, &utf7::encode(mailbox), first)
     }
 
+    /// The name of a mailbox that was selected by another name and renamed since.
+    pub fn renamed(&self, name: &str, uid_validity: u32) -> Option<String> {
+        let store = self.sandbox.store();
+        let now = store.renamed(&self.user, &utf7::encode(name), uid_validity)?;
+        utf7::decode(now.as_bytes())
+    }
+
     /// The subjects of letters of the real account, as far as they are there.
     pub fn subjects(&self, mailbox: &str, uids: &[u32]) -> HashMap<u32, String> {
         let mut subjects = HashMap::new();

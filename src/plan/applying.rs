@@ -11,7 +11,7 @@ use super::{Plan, PlanStep};
 use crate::client::{Error, ImapClient};
 use crate::proto::deed::{Account, Act};
 use crate::proto::imap::command::StoreMode;
-use crate::proto::imap::{CopiedUids, DateTime, Flag, Messages, SequenceSet};
+use crate::proto::imap::{CopiedUids, DateTime, Flag, Messages, SearchKey, SequenceSet};
 use crate::state::rows::{numbers, pairs};
 use crate::state::{Accounts, AppliedState, Database, Journal, Settled, Settling, Step, StepState};
 use sha2::{Digest as _, Sha256};
@@ -330,15 +330,23 @@ impl<'a> Applied<'a> {
             _ => {}
         }
         let account = step.imap().ok_or("it has no account")?.clone();
-        let in_plan = match self.places_of(step).map(|places| places.mailbox(name)) {
-            Some(Mailbox::Before(_)) => step.uid_validity,
+        // Of a mailbox that the plan has made, the UIDVALIDITY was only expected.
+        let in_plan = self.places_of(step).and_then(|places| match places.mailbox(name) {
+            Mailbox::Before(_) => {
+                let mailbox = places.mailbox(name);
+                let is_root = |(planned, _): &(u32, u32)| !places.is_made(&mailbox, *planned);
+                step.uid_validity.filter(|_| letters.iter().any(is_root))
+            }
             _ => None,
-        };
-        let partly = match known {
-            Some(Known::Partly(stored)) => stored,
+        });
+        let partly = match &known {
+            Some(Known::Partly(stored)) => stored.clone(),
             _ => None,
         };
         let already: HashMap<u32, u32> = partly.iter().flat_map(pairs).collect();
+        // What was removed already, by whomever, need not be removed.
+        let may_be_gone = matches!(step.act, Act::Expunge)
+            || matches!((&step.act, &known), (Act::Move { .. }, Some(Known::Partly(_))));
         let uids: SequenceSet = letters
             .iter()
             .map(|(_, real)| *real)
@@ -354,8 +362,19 @@ impl<'a> Applied<'a> {
                         now: found,
                     });
                 }
+                let among = SearchKey::Uid(uids.clone());
+                let here = if uids.is_empty() { Vec::new() } else { client.uid_search(&among)? };
+                let wanted = numbers(&uids).map_or(0, |uids| uids.len());
+                let missing = wanted.saturating_sub(here.len());
+                if missing > 0 && !may_be_gone {
+                    return Ok(Err(missing));
+                }
             }
-            do_now(step, name, &uids, client)
+            do_now(step, name, &uids, client).map(Ok)
+        })?;
+        let now = now.map_err(|missing: usize| match missing {
+            1 => format!("1 letter is not in {name:?} any more"),
+            missing => format!("{missing} letters are not in {name:?} any more"),
         })?;
         Ok(match (partly, now) {
             (Some(before), Some(now)) => Some(joined(before, now)),

@@ -77,13 +77,16 @@ impl Plan {
         let mut demands: BTreeMap<String, Demands> = BTreeMap::new();
         let mut misfits = Vec::new();
         let mut flagged: HashSet<(Mailbox, u32)> = HashSet::new();
+        // How many letters the plan has put into a mailbox, less those that it has taken out.
+        let mut put: HashMap<Mailbox, i64> = HashMap::new();
         let steps = (1..).zip(&self.steps);
         for (number, step) in
             steps.filter(|(_, step)| step.host == host && step.imap() == Some(account))
         {
             let name = step.mailbox.as_deref().unwrap_or_default();
             let mailbox = places.mailbox(name);
-            if let Some(why) = whole(step, &mailbox, &places, client)? {
+            let more = put.get(&mailbox).copied().unwrap_or(0);
+            if let Some(why) = whole(step, &mailbox, more, &places, client)? {
                 misfits.push(Misfit { step: number, why, uids: Vec::new() });
             }
             let uids = numbers(&step.uids).unwrap_or_default();
@@ -104,6 +107,17 @@ impl Plan {
             if step.changes_flags() {
                 flagged.extend(uids.iter().map(|uid| (mailbox.clone(), *uid)));
             }
+            let count = i64::try_from(uids.len()).unwrap_or(i64::MAX);
+            if matches!(step.act, Act::Move { .. } | Act::Expunge) {
+                *put.entry(mailbox.clone()).or_default() -= count;
+            }
+            match &step.act {
+                Act::Move { to } | Act::Copy { to } => {
+                    *put.entry(places.mailbox(to)).or_default() += count;
+                }
+                Act::Append { .. } => *put.entry(mailbox).or_default() += 1,
+                _ => {}
+            }
             places.follow(number, step, &|_| Given::LeftOut);
         }
         for (name, demands) in demands {
@@ -113,19 +127,22 @@ impl Plan {
     }
 }
 
-/// What keeps a step from being done at all.
+/// What keeps a step from being done at all. `more` is how many more letters the plan has put into
+/// the mailbox than it has taken out.
 fn whole(
     step: &PlanStep,
     mailbox: &Mailbox,
+    more: i64,
     places: &Places,
     client: &mut ImapClient,
 ) -> Result<Option<String>, Error> {
     let name = step.mailbox.as_deref().unwrap_or_default();
     let is_there = |mailbox: &Mailbox, client: &mut ImapClient| {
         Ok::<bool, Error>(match mailbox {
-            Mailbox::Before(name) => client.exists(name)?,
+            Mailbox::Before(name) => client.exists(name)? || places.has_made_below(name),
             Mailbox::Made(_) => true,
-            Mailbox::Gone => false,
+            // What is deleted stays as a name above others.
+            Mailbox::Gone => places.has_made_below(name),
         })
     };
     let missing = |name: &str| format!("there is no mailbox {name:?}");
@@ -143,14 +160,16 @@ fn whole(
         }
         Act::DeleteMailbox => match (is_there(mailbox, client)?, mailbox, step.count) {
             (false, ..) => Some(missing(name)),
-            // What the plan itself does to the letters before is not counted here.
-            (true, Mailbox::Before(before), Some(count)) if canonical(name) == *before => {
+            (true, Mailbox::Before(before), Some(count))
+                if canonical(name) == *before && client.exists(before)? =>
+            {
                 let items = client.status(before, &["MESSAGES".to_owned()])?;
                 let now = items.into_iter().find_map(|(_, value)| match value {
                     StatusValue::Number(count) => Some(count),
                     _ => None,
                 });
-                (now.is_some_and(|now| now > count))
+                let then = i64::try_from(count).unwrap_or(i64::MAX).saturating_sub(more);
+                (now.is_some_and(|now| i64::try_from(now).unwrap_or(i64::MAX) > then))
                     .then(|| format!("the mailbox {name:?} has more letters than then"))
             }
             _ => None,

@@ -24,7 +24,8 @@ const SUBJECTS: usize = 3;
 /// An account and a mailbox.
 type Place = (String, Option<Account>, String);
 
-/// The witness of a dry run: writes the journal, and keeps the letters that are appended.
+/// The witness of a dry run: writes the journal, with the names that mailboxes have, and keeps the
+/// letters that are appended.
 #[derive(Debug)]
 pub struct Keeper {
     journal: Arc<Journal>,
@@ -36,6 +37,13 @@ impl Keeper {
     /// A keeper before the journal of a dry run.
     pub fn new(journal: Arc<Journal>, mirrors: Arc<Mirrors>) -> Self {
         Keeper { journal, mirrors, appended: Mutex::default() }
+    }
+
+    /// The name of the selected mailbox, if another connection has renamed it.
+    fn now_named(&self, deed: &Deed) -> Option<String> {
+        let (account, mailbox) = (deed.account.as_ref()?, deed.mailbox.as_deref()?);
+        let mirror = self.mirrors.mirror(&deed.host, account)?;
+        mirror.renamed(mailbox, deed.uid_validity?)
     }
 
     fn keep(&self, deed: &Deed, stored: Option<&CopiedUids>) {
@@ -75,7 +83,10 @@ impl Witness for Keeper {
     }
 
     fn before(&self, deed: &Deed) -> Result<(), Refusal> {
-        self.journal.before(deed)
+        match self.now_named(deed) {
+            Some(mailbox) => self.journal.before(&Deed { mailbox: Some(mailbox), ..deed.clone() }),
+            None => self.journal.before(deed),
+        }
     }
 
     fn after(&self, deed: &Deed, ending: Ending, stored: Option<&CopiedUids>) {

@@ -56,20 +56,28 @@ impl Places {
     /// The mailbox that has a name now.
     pub(super) fn mailbox(&self, name: &str) -> Mailbox {
         let mut name = canonical(name);
+        // The step that has made a mailbox below, and so this one, if it was not there.
+        let mut by_child = None;
+        let gone = |by_child: Option<usize>| by_child.map_or(Mailbox::Gone, Mailbox::Made);
         for event in self.events.iter().rev() {
             match event {
                 Event::Created(step, created) if *created == name => return Mailbox::Made(*step),
-                Event::Deleted(deleted) if *deleted == name => return Mailbox::Gone,
+                Event::Deleted(deleted) if *deleted == name => return gone(by_child),
                 // RENAME of INBOX moves its letters and leaves it empty (RFC 3501 6.3.5).
                 Event::Renamed(step, from, _) if from == "INBOX" && name == "INBOX" => {
                     return Mailbox::Made(*step);
                 }
-                Event::Renamed(_, from, to) => {
+                Event::Renamed(step, from, to) => {
                     if let Some(rest) = self.below(&name, to) {
                         name = format!("{from}{rest}");
                     } else if self.below(&name, from).is_some() {
-                        return Mailbox::Gone;
+                        return gone(by_child);
+                    } else if self.below(to, &name).is_some() {
+                        by_child.get_or_insert(*step);
                     }
+                }
+                Event::Created(step, created) if self.below(created, &name).is_some() => {
+                    by_child.get_or_insert(*step);
                 }
                 _ => {}
             }
@@ -83,6 +91,16 @@ impl Places {
         let separator = self.separator.as_deref().filter(|separator| !separator.is_empty());
         (rest.is_empty() || separator.is_some_and(|separator| rest.starts_with(separator)))
             .then_some(rest)
+    }
+
+    /// Whether the plan has made a mailbox below a name, and so the name, if it was not there.
+    pub(super) fn has_made_below(&self, name: &str) -> bool {
+        let is_below =
+            |created: &str| self.below(created, name).is_some_and(|rest| !rest.is_empty());
+        self.events.iter().any(|event| match event {
+            Event::Created(_, created) | Event::Renamed(_, _, created) => is_below(created),
+            Event::Deleted(_) => false,
+        })
     }
 
     /// Whether the plan has put a letter where it is.

@@ -199,6 +199,20 @@ impl Store {
         messages.into_iter().map(show).collect()
     }
 
+    /// The name of the mailbox with this UIDVALIDITY, if the one of the given name has another.
+    pub fn renamed(&self, user: &str, name: &str, uid_validity: u32) -> Option<String> {
+        let state = self.lock();
+        let is_it = |id: MailboxId| {
+            state.mailbox(id).is_some_and(|mailbox| mailbox.uid_validity == uid_validity)
+        };
+        if state.find(user, name).is_some_and(is_it) {
+            return None;
+        }
+        let names = state.names(user)?;
+        let found = names.mailboxes.iter().find(|(_, id)| id.is_some_and(is_it));
+        found.map(|(name, _)| name.clone())
+    }
+
     /// The first account given at start or at the last reset; empty if there was none.
     pub fn first_account(&self) -> String {
         self.lock().first.clone()
