@@ -98,7 +98,7 @@ impl Command {
         Command { parts: encoder.into_parts(), ..command }
     }
 
-    /// IDLE (RFC 2177); [`super::Session::end_idle`] ends it.
+    /// IDLE (RFC 2177); [`super::super::Session::end_idle`] ends it.
     pub fn idle() -> Command {
         Command::plain(Verb::Idle).with_effect(Effect::Idle)
     }
