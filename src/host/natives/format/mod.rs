@@ -20,7 +20,7 @@ use crate::lisp::printer;
 use control::{Directive, Parameter, Parameters, Written, block, directive};
 use steel::{SteelErr, SteelVal};
 
-pub(super) const TABLE: &[(&str, Code)] = &[("format", format)];
+pub(super) static TABLE: &[(&str, Code)] = &[("format", format)];
 
 /// `(format destination control argument …)`: returns a string if the destination is `nil`,
 /// otherwise prints to it.
