@@ -10,8 +10,8 @@ use crate::proto::error::ProtocolError;
 /// The events of [`Session::next_event`](super::Session::next_event).
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
-    /// No event is ready: send [`Session::take_outgoing`](super::Session::take_outgoing), then read
-    /// more.
+    /// No event is ready: send
+    /// [`Session::take_outgoing`](crate::proto::Protocol::take_outgoing), then read more.
     NeedBytes,
     /// The first response of the connection.
     Greeting(Status<'a>),

@@ -33,8 +33,9 @@ impl Session {
         waits.and_then(|command| command.parts.front()).map_or(0, |part| part.outside)
     }
 
-    /// Sends the next bytes of the literal that [`Event::LiteralWanted`] asks for. Bytes beyond the
-    /// literal's end are ignored.
+    /// Sends the next bytes of the literal that
+    /// [`Event::LiteralWanted`](super::Event::LiteralWanted) asks for. Bytes beyond the literal's
+    /// end are ignored.
     pub fn feed(&mut self, bytes: &[u8]) {
         let Some(position) =
             self.queue.iter().position(|command| command.sending == Sending::WaitsForBytes)
