@@ -8,7 +8,7 @@ use crate::host::value::{
     Value, as_str, elements, integer, is_true, list, nil, string, symbol, to_datum,
 };
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("%break-opened", |arguments| {
         let level = index_of("%break-opened", &arguments[0])?;
         let context = context()?;

@@ -7,7 +7,7 @@ use steel::{SteelErr, SteelVal};
 use super::{Answer, Code, count, index_of, wrong};
 use crate::host::value::{Value, as_symbol, integer, nil, string, truth};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("char-code", |arguments| code("char-code", arguments)),
     ("char-int", |arguments| code("char-int", arguments)),
     ("code-char", |arguments| {

@@ -11,7 +11,7 @@ use crate::host::messages;
 use crate::host::occurrence::{self, Class, Occurrence, Slot, as_condition};
 use crate::host::value::{self, Value, as_keyword, as_symbol, downcast, list, nil, symbol, truth};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("%matches?", |arguments| Ok(SteelVal::BoolV(matches(&arguments[0], &arguments[1])?))),
     ("%make-condition", make_condition),
     ("%condition-error?", |arguments| {

@@ -27,7 +27,7 @@ use crate::host::value::{
     self, Value, as_keyword, downcast, elements, is_nil, is_true, nil, shared_object,
 };
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("%true?", |arguments| Ok(SteelVal::BoolV(is_true(&arguments[0])))),
     ("%nil?", |arguments| Ok(SteelVal::BoolV(is_nil(&arguments[0])))),
     ("%not", not),

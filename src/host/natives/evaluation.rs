@@ -15,7 +15,7 @@ use crate::host::value::{
 };
 use crate::lisp::reader;
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("%evaluation", |arguments| {
         let made = Evaluation::of(&arguments[0]).map_err(fail)?;
         Ok(shared_object(Arc::new(made), "#<evaluation>"))

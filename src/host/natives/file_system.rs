@@ -20,7 +20,7 @@ use super::{Answer, Code, context, string_of, time, wrong};
 use crate::host::value::{Value, as_keyword, integer, list, nil, string, truth};
 use crate::policy::Refusal;
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("%probe-file", |arguments| settled("probe-file", arguments, probe)),
     ("%delete-file", |arguments| settled("delete-file", arguments, delete)),
     ("%file-write-date", |arguments| settled("file-write-date", arguments, write_date)),

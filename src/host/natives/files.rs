@@ -27,7 +27,7 @@ use crate::host::value::{
 use crate::lisp::{ReadErrorKind, reader};
 use crate::policy::Refusal;
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("%open", open),
     ("close", close),
     ("close-port", close),

@@ -18,7 +18,7 @@ const STAY: usize = 100;
 
 static LAST: AtomicI64 = AtomicI64::new(0);
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("%with-flight", |arguments| {
         let number = value::integer(LAST.fetch_add(1, Ordering::Relaxed) + 1);
         let mut others = arguments[1].clone();

@@ -7,7 +7,7 @@ use steel::{SteelErr, SteelVal};
 use super::{Code, fail};
 use crate::host::value::{Value, as_integer, as_str, elements, nil};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     // (%size function size): returns the size, if a sequence may have it.
     ("%size", |arguments| {
         let size =

@@ -6,7 +6,7 @@ use super::equality::{alike, equal};
 use super::{Answer, Code, count, fail, index_of, integer_of, list_of, wrong};
 use crate::host::value::{self, Value, elements, is_nil, list, nil};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("%car", |arguments| {
         count("car", arguments, 1, 1)?;
         path("car", &arguments[0], "a")

@@ -12,7 +12,7 @@ use super::sequences::{elements_of, like, part_of};
 use super::{Answer, Code, context, list_of, wrong};
 use crate::host::value::{Value, integer, is_nil, is_true, list, nil};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     // (%find item sequence keys), and so on
     ("%find", |call| sought("find", call, SEARCHING, Matcher::item, found_element)),
     ("%find-if", |call| sought("find-if", call, BOUNDED, Matcher::predicate, found_element)),

@@ -58,6 +58,8 @@ use super::context::Context;
 use super::value::{self, Value, shown};
 
 pub(super) type Answer = Result<Value, SteelErr>;
+/// The code of a native. Natives are told apart by its address, so each stands in a `static` table:
+/// an optimised build may have copies of a function, and each use of a `const` another of them.
 pub(super) type Code = fn(&[Value]) -> Answer;
 
 thread_local! {

@@ -12,7 +12,7 @@ use crate::host::primitives::primitive;
 use crate::host::value::{self, Value, as_float, integer};
 use crate::lisp::Datum;
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("=", |arguments| compare("=", arguments)),
     ("<", |arguments| compare("<", arguments)),
     (">", |arguments| compare(">", arguments)),

@@ -8,7 +8,7 @@ use super::files::range_of;
 use super::{Answer, Code, count, fail, index_of, keys, string_of, wrong};
 use crate::host::value::{self, Value, as_keyword, integer, is_nil, is_true, nil, string};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("string-to-octets", to_octets),
     ("octets-to-string", from_octets),
     ("base64-encode-string", encode),

@@ -13,7 +13,7 @@ use crate::host::value::{
 };
 use crate::lisp::printer;
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("princ", |arguments| printed("princ", arguments, displayed)),
     ("prin1", |arguments| printed("prin1", arguments, |value| printer::readably(&to_datum(value)))),
     ("print", |arguments| {

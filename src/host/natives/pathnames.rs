@@ -4,7 +4,7 @@
 use super::{Answer, Code, count, string_of};
 use crate::host::value::{Value, nil, string};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("namestring", |arguments| part("namestring", arguments, |path| Some(path.to_owned()))),
     ("directory-namestring", |arguments| {
         part("directory-namestring", arguments, |path| Some(split(path).0.to_owned()))

@@ -27,7 +27,7 @@ use crate::host::value::{
 };
 use crate::lisp::{Datum, printer};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("%compile-re", |arguments| {
         count("compile-re", arguments, 1, usize::MAX)?;
         let text = string_of("compile-re", &arguments[0])?;

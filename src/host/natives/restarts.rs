@@ -9,7 +9,7 @@ use crate::host::value::{
 };
 use steel::SteelVal;
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("%make-restart", |arguments| {
         Ok(object(Restart {
             name: arguments[0].clone(),

@@ -9,7 +9,7 @@ use super::{Answer, Code, count, fail, index_of, wrong};
 use crate::host::primitives::{call_native, primitive};
 use crate::host::value::{self, Value, as_symbol, is_nil, list, string};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("length", length),
     ("reverse", reverse),
     ("nreverse", reverse),

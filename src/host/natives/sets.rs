@@ -8,7 +8,7 @@ use super::sequences::{elements_of, like};
 use super::{Answer, Code, context};
 use crate::host::value::{self, Value, is_true, list};
 
-pub(super) const TABLE: &[(&str, Code)] =
+pub(super) static TABLE: &[(&str, Code)] =
     &[("%adjoin", adjoin), ("%members", members), ("%distinct", distinct)];
 
 /// `(%adjoin item list keys)`: returns whether the list has such an element.

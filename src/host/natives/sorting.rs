@@ -11,7 +11,7 @@ use super::sequence_keys::declined;
 use super::{Answer, Code, list_of};
 use crate::host::value::{self, Value, list, nil};
 
-pub(super) const TABLE: &[(&str, Code)] = &[("%sort-native", sort_native)];
+pub(super) static TABLE: &[(&str, Code)] = &[("%sort-native", sort_native)];
 
 /// An order of values of one kind.
 #[derive(Clone, Copy)]

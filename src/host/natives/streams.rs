@@ -12,7 +12,7 @@ use crate::host::context::lock;
 use crate::host::messages::file_error;
 use crate::host::value::{Value, as_keyword, downcast, integer, keyword, nil, symbol, truth};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("streamp", |arguments| {
         count("streamp", arguments, 1, 1)?;
         Ok(truth(facts(&arguments[0]).is_some()))

@@ -14,7 +14,7 @@ use crate::host::value::{
     truth,
 };
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("string-upcase", |arguments| change("string-upcase", arguments, str::to_uppercase)),
     ("nstring-upcase", |arguments| change("nstring-upcase", arguments, str::to_uppercase)),
     ("string-downcase", |arguments| change("string-downcase", arguments, str::to_lowercase)),

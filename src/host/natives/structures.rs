@@ -12,7 +12,7 @@ use super::{Answer, Code, context, count, fail, integer_of, wrong};
 use crate::host::context::lock;
 use crate::host::value::{self, Value, as_symbol, changing_object, downcast, elements, nil, truth};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("%define-structure", |arguments| {
         if let Some(name) = as_symbol(&arguments[0]) {
             lock(&context()?.structures).insert(name.to_owned());

@@ -18,7 +18,7 @@ use super::{Answer, Code, count, fail, keys, wrong};
 use crate::host::context::lock;
 use crate::host::value::{self, Value, changing_object, downcast, is_nil, nil, truth};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("make-hash-table", make),
     ("gethash", |arguments| {
         let found = found(arguments)?;

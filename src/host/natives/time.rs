@@ -14,7 +14,7 @@ use crate::host::value::{
 };
 use crate::lisp::Datum;
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("get-universal-time", |arguments| {
         count("get-universal-time", arguments, 0, 0)?;
         Ok(integer(universal(Timestamp::now())))

@@ -7,7 +7,7 @@ use super::{Answer, Code, count};
 use crate::host::occurrence::Occurrence;
 use crate::host::value::{self, Value, as_keyword, as_symbol, is_nil, truth};
 
-pub(super) const TABLE: &[(&str, Code)] = &[
+pub(super) static TABLE: &[(&str, Code)] = &[
     ("eq", |arguments| same("eq", arguments, identical)),
     ("eql", |arguments| same("eql", arguments, identical)),
     ("equal", |arguments| same("equal", arguments, equal)),
