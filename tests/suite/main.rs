@@ -81,6 +81,8 @@ mod loop_and_format;
 mod macros;
 #[cfg(feature = "sandbox")]
 mod mailboxes;
+#[cfg(feature = "cli")]
+mod mistakes;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod offers;
 #[cfg(feature = "host")]

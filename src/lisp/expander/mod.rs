@@ -328,7 +328,7 @@ impl Expander {
                 only_defines: only_defines(expanded),
             }));
         }
-        let mut output = pass.top_level(expanded)?;
+        let mut output = pass.top_level(expanded).map_err(|error| named(error, form))?;
         if expansion.is_some() {
             output.mark(0, form.span);
         }
@@ -572,6 +572,10 @@ impl Pass<'_> {
     }
 
     fn form_inner(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+        self.expand_form(node, scope, output).map_err(|error| named(error, node))
+    }
+
+    fn expand_form(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
         let whole = std::mem::take(&mut self.whole);
         match &node.kind {
             Kind::Symbol(symbol) => self.reference(symbol, node.span, scope, output),
@@ -766,6 +770,17 @@ impl Pass<'_> {
             _ => self.constant(node, output),
         }
     }
+}
+
+/// Puts the name of the form that the script wrote before an error that has no name yet.
+fn named(mut error: ExpandError, node: &Node) -> ExpandError {
+    if error.message.starts_with("expected ")
+        && let Some(head) = node.as_list().and_then(|elements| elements.first()?.as_symbol())
+        && head.mark == 0
+    {
+        error.message.insert_str(0, &format!("{}: ", head.name));
+    }
+    error
 }
 
 /// The places of the lists in a macro call, by their printed form. The expansion of a `defmacro` is
