@@ -127,6 +127,8 @@ mod searching;
 mod secrets;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod servers;
+#[cfg(feature = "cli")]
+mod shifting;
 #[cfg(feature = "sandbox")]
 mod smtp;
 #[cfg(feature = "cli")]
