@@ -255,6 +255,39 @@ fn words_print_and_read_as_common_lisp_says() {
     ]);
 }
 
+/// SBCL prints "FF", "(1 ...)" and so on. Here these variables have no effect, so a value that would
+/// have one is refused before anything runs.
+#[test]
+fn variables_without_effect_are_refused() {
+    let base = "error: let: *print-base* is always 10 here; use format with ~b, ~o, ~x or ~r, or write's :base";
+    check(&[
+        ("(let ((*print-base* 16)) (prin1-to-string 255))", base),
+        ("(let ((*print-base* 10)) (prin1-to-string 255))", "\"255\""),
+        ("(list (princ 1) (let ((*print-base* 2)) 1))", base),
+        (
+            "(let* ((n 3) (*print-length* n)) (prin1-to-string '(1 2 3 4)))",
+            "error: let*: *print-length* is always nil here; use subseq",
+        ),
+        ("(let ((*print-length* nil) (*print-level* nil)) (prin1-to-string '(1)))", "\"(1)\""),
+        ("(let ((*print-length*)) 1)", "1"),
+        ("(setq *print-base* 16)", base.replace("let:", "setq:").as_str()),
+        ("(setf *print-base* 16)", base.replace("let:", "setq:").as_str()),
+        ("(setq *print-escape* nil)", "error: setq: *print-escape* is always t here; use princ"),
+        ("(setq *print-escape* t *print-pretty* nil)", "nil"),
+        ("(let ((*print-case* :downcase)) (princ-to-string 'a))", "\"a\""),
+        (
+            "(let ((*print-case* :capitalize)) (princ-to-string 'a))",
+            "error: let: *print-case* is always :upcase or :downcase here; use string-upcase or string-capitalize",
+        ),
+        (
+            "(let ((*read-base* 16)) (read-from-string \"ff\"))",
+            "error: let: *read-base* is always 10 here; use parse-integer with :radix",
+        ),
+        // A variable of the script's own.
+        ("(progn (defvar *print-level* 1) (let ((*print-level* 2)) *print-level*))", "2"),
+    ]);
+}
+
 #[test]
 fn functions_on_lists_and_ports_take_their_defaults() {
     check(&[

@@ -38,6 +38,7 @@ mod plain_loops;
 mod quasiquote;
 mod scope;
 pub(crate) mod several;
+mod standard_variables;
 mod structures;
 mod survey;
 mod syntax_rules;
