@@ -108,9 +108,12 @@ fn word_misuse(call: &Called, parameters: &Parameters) -> Option<String> {
     })
 }
 
-/// Returns what a parameter of this name expects, and whether a constant may be that. The names are
-/// those of `words`. Only what every word refuses is no such constant.
-fn kind_of(parameter: &str) -> Option<(&'static str, fn(&Datum) -> bool)> {
+/// What is expected, and whether a constant may be that.
+type Kind = (&'static str, fn(&Datum) -> bool);
+
+/// Returns the kind of a parameter of this name. The names are those of `words`. Only what every word
+/// refuses is no such constant.
+fn kind_of(parameter: &str) -> Option<Kind> {
     Some(match parameter {
         "number" | "numbers" | "divisor" | "index" => ("a number", is_number),
         "character" => ("a character", |datum| matches!(datum, Datum::Char(_))),

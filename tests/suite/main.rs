@@ -79,6 +79,8 @@ mod logins;
 mod loop_and_format;
 #[cfg(feature = "host")]
 mod macros;
+#[cfg(feature = "cli")]
+mod mail_answers;
 #[cfg(feature = "sandbox")]
 mod mailboxes;
 #[cfg(feature = "cli")]
