@@ -3,16 +3,16 @@
 //! When a letter leaves a mailbox, every letter after it gets a smaller number (RFC 3501 2.3.1.2).
 //! A script that searches once and then moves the letters one by one, by number, moves the wrong
 //! ones from the second on, and no server can detect this. So a connection remembers which numbers
-//! it gave to the script, and how many letters had left by then. Changing one letter by such a
-//! number causes a warning if a letter with this number or a smaller one has left since; with
-//! `--strict` it is refused. Ranges and lists are written by the script itself, so they are taken
-//! as meant.
+//! it gave to the script, and how many letters had left by then. Changing letters by such numbers,
+//! one or a list, causes a warning if a letter with one of them or a smaller one has left since; with
+//! `--strict` it is refused. Ranges, and lists with a number that was not given, are written by the
+//! script itself, so they are taken as meant.
 
 use super::objects::ImapMailbox;
 use super::state::state;
 use crate::client::ImapClient;
 use crate::condition::{Condition, Identifier};
-use crate::host::Call;
+use crate::host::{self, Call, Value};
 use crate::proto::imap::Messages;
 use crate::proto::imap::sequence::Members;
 use std::collections::HashSet;
@@ -66,8 +66,8 @@ impl Given {
     }
 }
 
-/// Warns if a change names one message by a number that has shifted since the script received it.
-/// Warns once for each mailbox and place in the script.
+/// Warns if a change names messages by numbers that have shifted since the script received them.
+/// The call's second argument is the messages. Warns once for each mailbox and place in the script.
 ///
 /// # Errors
 /// `:problem` with `--strict`.
@@ -76,8 +76,8 @@ pub(super) fn check(
     mailbox: &ImapMailbox,
     messages: &Messages,
 ) -> Result<(), Condition> {
-    let Messages::Numbers(set) = messages else { return Ok(()) };
-    let Some(number) = set.only_number() else { return Ok(()) };
+    let (Messages::Numbers(_), Some(argument)) = (messages, call.arg(1)) else { return Ok(()) };
+    let Some(numbers) = numbers(argument) else { return Ok(()) };
     let given = mailbox.extra::<Given>();
     let mut given = given.numbers();
     let lowest = {
@@ -87,14 +87,22 @@ pub(super) fn check(
         selected.and_then(|selected| selected.lowest_that_left_since(left))
     };
     let Some(lowest) = lowest else { return Ok(()) };
-    if number < lowest || !given.sets.iter().any(|numbers| numbers.contains(number)) {
+    let were_given = |set: &Members| numbers.iter().all(|number| set.contains(*number));
+    if numbers.iter().all(|number| *number < lowest) || !given.sets.iter().any(were_given) {
         return Ok(());
     }
-    let message = format!(
-        "{}: {number} was given before letters left the mailbox, and may be another letter now: use :uid t here and where the numbers come \
-         from, or give one call the whole list",
-        call.name()
-    );
+    let message = match numbers[..] {
+        [number] => format!(
+            "{}: {number} was given before letters left the mailbox, and may be another letter now: use :uid t here and where the numbers \
+             come from, or give one call the whole list",
+            call.name()
+        ),
+        _ => format!(
+            "{}: the numbers were given before letters left the mailbox, and may be other letters now: use :uid t here and where they come \
+             from, or search again",
+            call.name()
+        ),
+    };
     let condition = Condition::new(Identifier::Problem, message);
     if state(call).strict {
         return Err(condition);
@@ -103,4 +111,13 @@ pub(super) fn check(
         call.context().warn(condition);
     }
     Ok(())
+}
+
+/// Returns a number, or the numbers of a list, as an argument; `None` for anything else.
+fn numbers(value: &Value) -> Option<Vec<u32>> {
+    let number = |value: &Value| host::as_integer(value).and_then(|it| u32::try_from(it).ok());
+    match number(value) {
+        Some(number) => Some(vec![number]),
+        None => host::as_list(value)?.map(|item| number(&item)).collect::<Option<Vec<_>>>(),
+    }
 }

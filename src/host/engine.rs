@@ -527,12 +527,17 @@ impl Engine {
     /// Returns the place in a script where an error arose: the failing form, or else the call that
     /// led out of the script.
     pub fn place(&self, trail: &Trail) -> Option<Place> {
-        trail.span.and_then(|span| self.script_place(&span)).or_else(|| {
+        let (source, span) = self.innermost_form(trail)?;
+        Some(source.place(span))
+    }
+
+    fn innermost_form(&self, trail: &Trail) -> Option<(&Arc<Source>, Span)> {
+        trail.span.and_then(|span| self.script_span(&span)).or_else(|| {
             let number = trail.call?;
             let after = self.batches.partition_point(|batch| batch.first_call <= number);
             let batch = self.batches.get(after.checked_sub(1)?)?;
             let (source, span) = batch.calls.get(number - batch.first_call)?;
-            Some(source.as_ref()?.place(*span))
+            Some((source.as_ref()?, *span))
         })
     }
 
@@ -559,17 +564,12 @@ impl Engine {
 
     /// Returns the name of the function that the failing call calls.
     pub fn callee(&self, trail: &Trail) -> Option<String> {
-        let (source, span) = self.script_span(&trail.span?)?;
+        let (source, span) = self.innermost_form(trail)?;
         let call = source.text.get(span.start..span.end)?.strip_prefix('(')?;
         let name = call
             .split(|character: char| character.is_whitespace() || "()\"';".contains(character))
             .next()?;
         (!name.is_empty() && name != "lambda" && !name.starts_with('#')).then(|| name.to_owned())
-    }
-
-    fn script_place(&self, span: &SteelSpan) -> Option<Place> {
-        let (source, span) = self.script_span(span)?;
-        Some(source.place(span))
     }
 
     fn script_span(&self, span: &SteelSpan) -> Option<(&Arc<Source>, Span)> {

@@ -20,7 +20,7 @@
 use super::context::not_allowed;
 use super::report::{Report, Source};
 use super::value::{self, Value, as_str, truth};
-use super::{Host, place_of, program_error};
+use super::{Host, messages, place_of, program_error};
 use crate::condition::{Condition, Identifier};
 use crate::lisp::expander::{Program, global, system_global};
 use crate::lisp::{Kind, Node, Span, printer, reader};
@@ -183,10 +183,8 @@ impl Host {
                 ))));
             };
             let Some(at) = LOAD_KEYS.iter().position(|own| key.eq_ignore_ascii_case(own)) else {
-                return Err(wrong(program_error(format!(
-                    "load: unknown key :{key}; expected :{}",
-                    LOAD_KEYS.join(" or :")
-                ))));
+                let unknown = messages::unknown_key(key, LOAD_KEYS.iter().copied());
+                return Err(wrong(program_error(format!("load: {unknown}"))));
             };
             // The first of two equal keys counts (CLHS 3.4.1.4).
             let value = self.value_of(form, source)?;

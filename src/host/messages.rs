@@ -90,12 +90,18 @@ fn cleaned(error: &SteelErr) -> String {
     cut(&readable_values(plain(text)), 300)
 }
 
-/// Rewrites "Cannot convert steel value: 5 to steel string".
+/// Rewrites "Cannot convert steel value: 5 to steel string", which a name may precede.
 fn conversion(text: &str) -> Option<String> {
-    let (value, wanted) = text.strip_prefix("Cannot convert steel value: ")?.rsplit_once(" to ")?;
-    let value = cut(value, 200);
+    let (name, rest) = match text.split_once("Cannot convert steel value: ") {
+        Some((name, rest)) => (name, rest.rsplit_once(" to ")?),
+        None => {
+            let (name, value) = text.split_once("Unable to convert steelval to u8: ")?;
+            (name, (value, "byte"))
+        }
+    };
+    let (value, wanted) = (cut(rest.0, 200), rest.1);
     Some(format!(
-        "expected a {}, got {value}",
+        "{name}expected a {}, got {value}",
         wanted.trim_start_matches("steel ").trim_start_matches("Steel")
     ))
 }
@@ -128,15 +134,12 @@ fn not_a_function(callee: &str) -> String {
     }
 }
 
-/// Returns whether the message says how many arguments a function expected, without its name.
-pub(super) fn is_arity(message: &str) -> bool {
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    message.strip_prefix("expected ").and_then(|rest| rest.split_once(" argument")).is_some_and(
-        |(expected, rest)| {
-            number(expected.trim_start_matches("at least "))
-                && rest.trim_start_matches('s').strip_prefix(", got ").is_some_and(number)
-        },
-    )
+/// Returns the message if it does not name the function that failed, without the words that stand
+/// for the name.
+pub(super) fn without_name(message: &str) -> Option<&str> {
+    let unnamed = ["a loop over a list: ", "a loop that counts: ", "a sequence: "];
+    let bare = unnamed.iter().find_map(|words| message.strip_prefix(words));
+    bare.or_else(|| message.starts_with("expected ").then_some(message))
 }
 
 /// Rewrites "… expected 1 arguments, found 2".
@@ -153,6 +156,12 @@ fn readable_values(text: String) -> String {
         .replace("#true", "t")
         .replace("#false", "nil")
         .replace("'()", "nil")
+}
+
+/// Returns the message for a call with a constant in the place of the function.
+pub(super) fn not_called(head: &str, has_arguments: bool) -> String {
+    let rest = if has_arguments { " …" } else { "" };
+    format!("not a function: {head}; a list of data is quoted: '({head}{rest})")
 }
 
 /// Returns the message for a variable without a value; `None` if it has one.
@@ -180,7 +189,7 @@ pub(super) fn undefined_name(message: &str) -> Option<&str> {
     function.or_else(|| message.strip_prefix("unbound variable: "))
 }
 
-/// Returns a replacement for a word of Common Lisp that this language lacks.
+/// Returns what to use for a function of Common Lisp, or of another language, that is not there.
 pub(super) fn instead_of(name: &str) -> Option<&'static str> {
     Some(match name {
         "defclass" | "make-instance" | "defgeneric" | "defmethod" => {
@@ -188,8 +197,34 @@ pub(super) fn instead_of(name: &str) -> Option<&'static str> {
         }
         "compile" => "a function, or a macro by defmacro",
         "rplaca" | "rplacd" | "nreconc" => "a new list: lists do not change",
+        "concat" | "strcat" => "(string-append text …)",
+        "for" | "foreach" => "dolist for a list, dotimes for a number, or loop",
+        "println" | "printf" | "puts" => "(format t text value …)",
+        "def" | "defn" => "defun for a function, setq for a variable",
+        "include" | "use" => "(load \"FILE\")",
+        "elif" | "elsif" => "cond",
+        "try" | "catch-error" => "handler-case",
+        "var" | "const" => "let for a local variable, defvar for a global one",
+        "len" | "size" => "length",
         _ => return None,
     })
+}
+
+/// Returns the message for a key that is not among `keys`, which have no colon.
+pub(super) fn unknown_key<'k>(key: &str, keys: impl Iterator<Item = &'k str> + Clone) -> String {
+    let near = nearest(key, keys.clone())
+        .map_or_else(String::new, |near| format!("; did you mean `:{near}`?"));
+    format!("unknown key :{key}; expected {}{near}", one_of(keys))
+}
+
+/// Returns `:a, :b or :c`.
+pub(super) fn one_of<'k>(keys: impl Iterator<Item = &'k str>) -> String {
+    let keys: Vec<String> = keys.map(|key| format!(":{key}")).collect();
+    match keys.as_slice() {
+        [] => "none".to_owned(),
+        [only] => only.clone(),
+        [front @ .., last] => format!("{} or {last}", front.join(", ")),
+    }
 }
 
 /// Returns the name among `names` that is most like `name`, if it is close enough to be a typing

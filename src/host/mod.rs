@@ -334,7 +334,8 @@ impl Host {
     /// Adds a suggestion to a message that says that a name is not defined.
     fn with_nearest_name(&self, mut condition: Condition) -> Condition {
         let Some(name) = messages::undefined_name(&condition.message) else { return condition };
-        let note = match messages::instead_of(name) {
+        let is_function = condition.message.starts_with("the function ");
+        let note = match messages::instead_of(name).filter(|_| is_function) {
             Some(instead) => format!("; use {instead}"),
             None => match messages::nearest(name, self.names().iter().map(String::as_str)) {
                 Some(near) => format!("; did you mean `{near}`?"),
@@ -447,7 +448,8 @@ impl Host {
         }
         let mut condition = messages::condition_of(&error);
         let mut exit = None;
-        if let Some(number) = messages::token(&error) {
+        let token = messages::token(&error);
+        if let Some(number) = token {
             let flight = self.engine.take_flight(number);
             if let Some(noted) = flight.get(2).and_then(downcast::<Trail>) {
                 trail = (*noted).clone();
@@ -462,10 +464,11 @@ impl Host {
                 _ => condition = messages::payload_condition(&payload),
             }
         }
-        if messages::is_arity(&condition.message)
+        if token.is_none()
+            && let Some(message) = messages::without_name(&condition.message)
             && let Some(name) = self.engine.callee(&trail)
         {
-            condition.message.insert_str(0, &format!("{name}: "));
+            condition.message = format!("{name}: {message}");
         }
         condition = self.with_nearest_name(condition);
         let place = self.engine.place(&trail);

@@ -7,8 +7,8 @@
 use steel::SteelVal;
 
 use super::argument_type::Type;
-use super::secrets;
 use super::value::{Value, as_keyword, as_symbol, is_nil, shown};
+use super::{messages, secrets};
 use crate::condition::Condition;
 use crate::lisp::{Datum, Kind, reader};
 
@@ -114,8 +114,13 @@ impl Parameters {
         let is_own = |name: &String| self.keys.iter().any(|key| **key == **name);
         let keys = arguments.get(self.first_key(arguments)..).unwrap_or_default();
         let names = keys.iter().step_by(2).map_while(|key| keyword(key.as_ref()?));
-        let unknown = names.into_iter().find(|name| !is_own(name))?;
-        Some(format!("unknown key :{unknown}; expected :{}", self.keys.join(" or :")))
+        let Some(unknown) = names.into_iter().find(|name| !is_own(name)) else {
+            return (keys.len() % 2 == 1).then(|| {
+                let expected = messages::one_of(self.names_of_keys());
+                format!("expected pairs of a key, {expected}, and its value, got {}", keys.len())
+            });
+        };
+        Some(messages::unknown_key(unknown, self.names_of_keys()))
     }
 
     /// Returns the index of the first argument in the text that is a key.
@@ -146,7 +151,13 @@ impl Parameters {
             let own = self.keys.iter().find(|key| **key == **name)?;
             Some((own.as_str(), pair[1].as_ref()?))
         });
-        positional.chain(keyed)
+        let at = self.required.len() + self.optional.len();
+        let surplus = if self.takes_keys { None } else { arguments.get(at..) };
+        let rest = surplus
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|it| Some((self.rest.as_deref()?, it.as_ref()?)));
+        positional.chain(keyed).chain(rest)
     }
 
     /// Sorts `given` by parameter and checks the types.
@@ -223,7 +234,7 @@ impl Parameters {
     ) -> Result<(), Condition> {
         for pair in rest.chunks(2) {
             let Some(name) = as_keyword(&pair[0]) else {
-                let expected = self.expected_keys();
+                let expected = messages::one_of(self.names_of_keys());
                 // A misplaced argument may be a password.
                 let may_be_secret = matches!(pair[0], SteelVal::StringV(_))
                     && self.keys.iter().any(|key| secrets::is_secret_name(key));
@@ -236,10 +247,8 @@ impl Parameters {
                 if self.allow_other_keys && pair.len() == 2 {
                     continue;
                 }
-                return Err(Condition::syntax(format!(
-                    "{function}: unknown key :{name}; expected {}",
-                    self.expected_keys()
-                )));
+                let unknown = messages::unknown_key(name, self.names_of_keys());
+                return Err(Condition::syntax(format!("{function}: {unknown}")));
             };
             let Some(value) = pair.get(1) else {
                 return Err(Condition::syntax(format!("{function}: the key :{name} has no value")));
@@ -253,12 +262,8 @@ impl Parameters {
         Ok(())
     }
 
-    fn expected_keys(&self) -> String {
-        match self.keys.as_slice() {
-            [] => "none".to_owned(),
-            [only] => format!(":{only}"),
-            [front @ .., last] => format!(":{} or :{last}", front.join(", :")),
-        }
+    fn names_of_keys(&self) -> impl Iterator<Item = &str> + Clone {
+        self.keys.iter().map(String::as_str)
     }
 
     fn wrong_count(

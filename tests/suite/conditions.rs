@@ -174,11 +174,11 @@ fn conditions_of_the_language_tell_what_is_wrong() {
         ),
         (
             "(make-condition 'type-error :datm 5)",
-            "error: make-condition: type-error: unknown key :datm; expected :datum or :expected-type",
+            "error: make-condition: type-error: unknown key :datm; expected :datum or :expected-type; did you mean `:datum`?",
         ),
         (
             "(make-condition 'error :x 5)",
-            "error: make-condition: error: unknown key :x; it has none",
+            "error: make-condition: error: unknown key :x; expected none",
         ),
         (
             "(make-condition 'type-error :datum)",
@@ -270,7 +270,7 @@ fn a_script_defines_classes_of_its_own() {
             ("(n-of 5)", "error: n-of: expected a condition, got 5"),
             (
                 "(make-condition 'base :bad 1)",
-                "error: make-condition: base: unknown key :bad; expected :code or :text or :words",
+                "error: make-condition: base: unknown key :bad; expected :code, :text or :words",
             ),
             (
                 "(define-condition type-error (error) ())",

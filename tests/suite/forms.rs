@@ -120,11 +120,11 @@ fn keys_of_sequence_functions_are_checked() {
         ("(assoc 2 '((1 . a) (2 . b)) :test-not #'=)", "(1 . a)"),
         (
             "(assoc 2 '((1 . a)) :tst #'=)",
-            "error: assoc: unknown key :tst; expected :test or :test-not or :key",
+            "error: assoc: unknown key :tst; expected :test, :test-not or :key; did you mean `:test`?",
         ),
         (
             "(member 2 '(1) :tst #'=)",
-            "error: member: unknown key :tst; expected :test or :test-not or :key",
+            "error: member: unknown key :tst; expected :test, :test-not or :key; did you mean `:test`?",
         ),
         (
             "(find 1 '(1 2) :test #'= :test-not #'=)",

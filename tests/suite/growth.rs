@@ -109,6 +109,18 @@ const LANGUAGE: &[Program] = &[
         "(handler-bind ((error (lambda (c) (invoke-restart 'skip)))) (restart-case (error \"x\") (skip () nil)))",
     ),
     language("with-open-file", "(with-open-file (f \"/dev/null\") (read-line f nil))"),
+    language("loop while", "(let ((k 0)) (loop while (< k 3) do (incf k)) k)"),
+    language("loop across", "(loop for x across #(1 2 3) sum x)"),
+    language("loop over a table", "(loop for k being the hash-keys of h collect k)"),
+    language("prog", "(prog ((k 0)) again (incf k) (when (< k 3) (go again)) (return k))"),
+    language("for-each", "(let ((n 0)) (for-each (lambda (x) (incf n x)) '(1 2 3)) n)"),
+    language("sort", "(sort (list 3 1 2) (lambda (a b) (< a b)))"),
+    language(
+        "handler-case in a loop",
+        "(dolist (x '(1 0 2)) (handler-case (/ 1 x) (division-by-zero () nil)))",
+    ),
+    language("cerror", "(handler-bind ((error (lambda (c) (continue c)))) (cerror \"on\" \"x\"))"),
+    language("assert", "(ignore-errors (assert (= 1 2)))"),
     language("block", "(block b (dolist (x '(1 2 3)) (when (= x 2) (return-from b x))))"),
 ];
 

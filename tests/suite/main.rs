@@ -81,8 +81,12 @@ mod logins;
 mod loop_and_format;
 #[cfg(feature = "host")]
 mod macros;
+#[cfg(feature = "cli")]
+mod mail_answers;
 #[cfg(feature = "sandbox")]
 mod mailboxes;
+#[cfg(feature = "cli")]
+mod mistakes;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod offers;
 #[cfg(feature = "host")]
@@ -127,6 +131,8 @@ mod searching;
 mod secrets;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod servers;
+#[cfg(feature = "cli")]
+mod shifting;
 #[cfg(feature = "sandbox")]
 mod smtp;
 #[cfg(feature = "cli")]

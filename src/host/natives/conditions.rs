@@ -255,19 +255,14 @@ fn new_condition(arguments: &[Value]) -> Answer {
             .find(|other| other[0] == pair[0])
             .map(|it| it[1].clone());
         if !occurrence.set_by_key(key, first.as_ref().unwrap_or(value)) {
-            let keys: Vec<String> = occurrence
+            let keys: Vec<&str> = occurrence
                 .class
                 .slots
                 .iter()
-                .flat_map(|slot| &slot.keys)
-                .map(|key| format!(":{key}"))
+                .flat_map(|slot| slot.keys.iter().map(|key| &**key))
                 .collect();
-            let known = if keys.is_empty() {
-                "it has none".to_owned()
-            } else {
-                format!("expected {}", keys.join(" or "))
-            };
-            return Err(fail(format!("{function}: {name}: unknown key :{key}; {known}")));
+            let unknown = messages::unknown_key(key, keys.iter().copied());
+            return Err(fail(format!("{function}: {name}: {unknown}")));
         }
     }
     Ok(made)

@@ -63,8 +63,7 @@ pub(super) static TABLE: &[(&str, Code)] = &[
     // (%not-called constant has-arguments)
     ("%not-called", |arguments| {
         let head = value::shown(&arguments[0]);
-        let rest = if is_nil(&arguments[1]) { "" } else { " …" };
-        Err(fail(format!("not a function: {head}; a list of data is quoted: '({head}{rest})")))
+        Err(fail(messages::not_called(&head, is_true(&arguments[1]))))
     }),
     ("%function?", |arguments| Ok(SteelVal::BoolV(super::types::is_function(&arguments[0])))),
     ("%bound?", |arguments| Ok(SteelVal::BoolV(downcast::<Unbound>(&arguments[0]).is_none()))),
@@ -312,12 +311,9 @@ fn check_keys(arguments: &[Value]) -> Answer {
         // always be given.
         let is_known = known.contains(&pair[0]) || as_keyword(&pair[0]) == Some("allow-other-keys");
         if !is_known && !allow {
-            let expected: Vec<String> = known.iter().map(value::shown).collect();
-            return Err(fail(format!(
-                "{function}: unknown key {}; expected {}",
-                value::shown(&pair[0]),
-                expected.join(" or ")
-            )));
+            let key = as_keyword(&pair[0]).unwrap_or_default();
+            let unknown = messages::unknown_key(key, known.iter().filter_map(as_keyword));
+            return Err(fail(format!("{function}: {unknown}")));
         }
     }
     Ok(nil())

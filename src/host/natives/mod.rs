@@ -55,6 +55,7 @@ use steel::rerrs::ErrorKind;
 use steel::{SteelErr, SteelVal};
 
 use super::context::Context;
+use super::messages;
 use super::value::{self, Value, shown};
 
 pub(super) type Answer = Result<Value, SteelErr>;
@@ -217,11 +218,14 @@ fn keys<const N: usize>(
         let position = value::as_keyword(&pair[0])
             .and_then(|name| known.iter().position(|known| *known == name));
         let Some(position) = position else {
-            return Err(fail(format!(
-                "{function}: unknown key {}; expected :{}",
-                shown(&pair[0]),
-                known.join(" or :")
-            )));
+            let known = known.iter().copied();
+            let wrong = match value::as_keyword(&pair[0]) {
+                Some(name) => messages::unknown_key(name, known),
+                None => {
+                    format!("expected a key, {}, got {}", messages::one_of(known), shown(&pair[0]))
+                }
+            };
+            return Err(fail(format!("{function}: {wrong}")));
         };
         let Some(value) = pair.get(1) else {
             return Err(fail(format!("{function}: the key {} has no value", shown(&pair[0]))));

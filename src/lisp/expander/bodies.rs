@@ -235,6 +235,7 @@ impl Pass<'_> {
         let mut dynamic = Vec::new();
         output.push("(let (");
         for (target, value) in bindings {
+            self.check_fixed("let", target, *value)?;
             let number = match self.dynamic_global(target, scope) {
                 Some(emitted) => {
                     let number = self.fresh();
@@ -440,6 +441,7 @@ pub(super) fn let_star(
     let mut scope = scope.clone();
     let mut ends = Vec::new();
     for (name, value) in &bindings {
+        pass.check_fixed("let*", name, *value)?;
         let mut inner = Vec::new();
         let dynamic = pass.dynamic_global(name, &scope);
         let number = match dynamic {

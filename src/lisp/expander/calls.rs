@@ -21,6 +21,9 @@ impl Pass<'_> {
     ) -> Expanded {
         let wants_first = std::mem::take(&mut self.wants_first);
         if is_data(&elements[0]) && !self.system {
+            if let Some(survey) = &mut self.memory.survey {
+                survey.data_called(elements, span);
+            }
             let start = output.text.len();
             output.push("(s/%not-called ");
             self.quoted(&elements[0], output);
@@ -274,6 +277,9 @@ impl Pass<'_> {
         let mut value = self.apart(|pass, output| pass.form(name, scope, output))?;
         if let Some(global) = value.text.strip_prefix("(s/%bound ") {
             value.text = format!("(s/%funct {global}");
+            if let Some(survey) = &mut self.memory.survey {
+                survey.mentioned_function();
+            }
         }
         output.append(value);
         Ok(())

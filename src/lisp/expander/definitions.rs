@@ -473,6 +473,12 @@ pub(super) fn set(
             super::place_forms::set_one(pass, node, &place, &pair[1], scope, output)?;
             continue;
         }
+        if matches!(
+            pair[0].as_symbol().map(|symbol| pass.resolve(symbol, scope)),
+            Some(super::Meaning::Global { .. })
+        ) {
+            pass.check_fixed("setq", &pair[0], Some(&pair[1]))?;
+        }
         pass.assign(&pair[0], scope, output, |pass, output| {
             named_value(pass, &pair[0], &pair[1], scope, output)
         })?;

@@ -39,6 +39,7 @@ mod plain_loops;
 mod quasiquote;
 mod scope;
 pub(crate) mod several;
+mod standard_variables;
 mod structures;
 mod survey;
 mod syntax_rules;
@@ -329,7 +330,7 @@ impl Expander {
                 only_defines: only_defines(expanded),
             }));
         }
-        let mut output = pass.top_level(expanded)?;
+        let mut output = pass.top_level(expanded).map_err(|error| pass::named(error, form))?;
         if expansion.is_some() {
             output.mark(0, form.span);
         }

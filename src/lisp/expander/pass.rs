@@ -125,6 +125,10 @@ impl Pass<'_> {
     }
 
     fn form_inner(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
+        self.expand_form(node, scope, output).map_err(|error| named(error, node))
+    }
+
+    fn expand_form(&mut self, node: &Node, scope: &Scope, output: &mut Output) -> Expanded {
         let whole = std::mem::take(&mut self.whole);
         match &node.kind {
             Kind::Symbol(symbol) => self.reference(symbol, node.span, scope, output),
@@ -355,4 +359,15 @@ impl SubformPlaces {
             other => Node::from_datum(other, whole),
         }
     }
+}
+
+/// Puts the name of the form that the script wrote before an error that has no name yet.
+pub(super) fn named(mut error: ExpandError, node: &Node) -> ExpandError {
+    if error.message.starts_with("expected ")
+        && let Some(head) = node.as_list().and_then(|elements| elements.first()?.as_symbol())
+        && head.mark == 0
+    {
+        error.message.insert_str(0, &format!("{}: ", head.name));
+    }
+    error
 }

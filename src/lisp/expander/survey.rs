@@ -48,8 +48,11 @@ const EVALUATING: [&str; 3] = ["eval", "set", "progv"];
 #[derive(Default)]
 pub struct Survey {
     calls: Vec<Called>,
-    /// Mentions of variables without a value.
-    variables: Vec<(Arc<str>, Span)>,
+    /// Mentions of variables without a value, and whether each is one of a function: `#'name`.
+    variables: Vec<(Arc<str>, Span, bool)>,
+    /// Calls with a constant in the place of the function: the constant, and whether there are
+    /// arguments.
+    data_calls: Vec<(Datum, bool, Span)>,
     /// The parameters of the program's own functions; `None` for a function that is defined more
     /// than once.
     functions: HashMap<Arc<str>, Option<Datum>>,
@@ -116,8 +119,26 @@ impl Survey {
 
     pub(super) fn mentioned(&mut self, name: &Arc<str>, span: Span) {
         if self.own {
-            self.variables.push((name.clone(), span));
+            self.variables.push((name.clone(), span, false));
         }
+    }
+
+    /// Records that what was mentioned last is the value of a function.
+    pub(super) fn mentioned_function(&mut self) {
+        if let Some((.., is_function)) = self.variables.last_mut() {
+            *is_function = true;
+        }
+    }
+
+    pub(super) fn data_called(&mut self, elements: &[Node], span: Span) {
+        if self.own {
+            self.data_calls.push((elements[0].datum(), elements.len() > 1, span));
+        }
+    }
+
+    /// Returns the calls with a constant in the place of the function, in the program's order.
+    pub fn data_calls(&self) -> &[(Datum, bool, Span)] {
+        &self.data_calls
     }
 
     pub(super) fn function_defined(&mut self, name: &Arc<str>, parameters: &Node) {
@@ -147,9 +168,18 @@ impl Survey {
 
     /// Returns the mentions of variables that nothing defines, in the program's order.
     pub fn unknown_variables(&self) -> impl Iterator<Item = (&str, Span)> {
-        let variables = self.variables.iter().filter(|_| !self.open);
-        let unknown = variables.filter(|(name, _)| !self.defined.contains(name));
-        unknown.map(|(name, span)| (&**name, *span))
+        self.unknown_mentions(false)
+    }
+
+    /// Returns the mentions `#'name` of functions that nothing defines, in the program's order.
+    pub fn unknown_function_values(&self) -> impl Iterator<Item = (&str, Span)> {
+        self.unknown_mentions(true)
+    }
+
+    fn unknown_mentions(&self, functions: bool) -> impl Iterator<Item = (&str, Span)> {
+        let variables = self.variables.iter().filter(move |it| !self.open && it.2 == functions);
+        let unknown = variables.filter(|(name, ..)| !self.defined.contains(name));
+        unknown.map(|(name, span, _)| (&**name, *span))
     }
 
     pub(super) fn defined(&mut self, name: &Arc<str>) {
