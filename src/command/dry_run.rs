@@ -9,9 +9,12 @@ use super::tables::table;
 use crate::api::Setup;
 use crate::mirror::Mirrors;
 use crate::plan::{Keeper, Plan};
+use crate::shown::escape_controls;
 use crate::state::{Database, Journal, NewRun, OnDemand, StateError, Sync};
 use crate::transport::Connector;
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -46,8 +49,8 @@ impl DryRun {
         Ok(DryRun { mirrors, journal, keeper, folder, run, plan })
     }
 
-    /// Shows the plan, and writes it. The script's connections must be closed.
-    pub(super) fn finish(self) -> Result<(), String> {
+    /// Shows the plan, and writes it, if the script ended well. Its connections must be closed.
+    pub(super) fn finish(self, code: i32) -> Result<(), String> {
         let text = |error: StateError| error.to_string();
         let run = self.journal.run();
         self.journal.finish("dry run");
@@ -64,15 +67,33 @@ impl DryRun {
             true => "Dry run: the script would change nothing.\n".to_owned(),
             false => {
                 let head = ["step", "account", "change", "letters", "subjects"];
-                format!("Dry run: nothing was changed.\n{}", table(head, rows.into_iter()))
+                let until = if code == 0 {
+                    ""
+                } else {
+                    " Until it failed, the script would have done this:"
+                };
+                format!("Dry run: nothing was changed.{until}\n{}", table(head, rows.into_iter()))
             }
         };
         print(&shown).map_err(|error| error.to_string())?;
         if let Some(path) = &self.plan {
-            let written = std::fs::write(path, plan.to_string());
-            written.map_err(|error| format!("{}: {error}", path.display()))?;
-            complain(&format!("The plan is in {}; postoffice apply does it.", path.display()));
+            let shown = escape_controls(&path.display().to_string());
+            if code != 0 {
+                complain(&format!("The script failed, so no plan is written to {shown}."));
+                return Ok(());
+            }
+            write_private(path, &plan.to_string()).map_err(|error| format!("{shown}: {error}"))?;
+            complain(&format!("The plan is in {shown}; postoffice apply does it."));
         }
         Ok(())
     }
+}
+
+/// Writes a file that only its owner can read: it may hold letters.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
 }

@@ -146,7 +146,7 @@ fn evaluate(
         complain("Interrupted");
         state.close_all();
         journaled.finish(INTERRUPTED);
-        dry_run.map_or(Ok(()), DryRun::finish)?;
+        dry_run.map_or(Ok(()), |dry_run| dry_run.finish(INTERRUPTED))?;
         return Ok(INTERRUPTED);
     }
     let code = match result.and_then(|()| program(&mut host)) {
@@ -163,7 +163,7 @@ fn evaluate(
     };
     state.close_all();
     journaled.finish(code);
-    dry_run.map_or(Ok(()), DryRun::finish)?;
+    dry_run.map_or(Ok(()), |dry_run| dry_run.finish(code))?;
     // The process ends here. Freeing the values of a big result one by one would take as long as
     // reading it took.
     std::mem::forget(host);

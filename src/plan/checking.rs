@@ -145,12 +145,19 @@ fn whole(
             Mailbox::Gone => places.has_made_below(name),
         })
     };
+    let is_taken = |name: &str, client: &mut ImapClient| {
+        Ok::<bool, Error>(match places.certain(name) {
+            Mailbox::Before(name) => client.exists(&name)?,
+            Mailbox::Made(_) => true,
+            Mailbox::Gone => false,
+        })
+    };
     let missing = |name: &str| format!("there is no mailbox {name:?}");
     let in_the_way = |name: &str| format!("there is a mailbox {name:?} now");
     Ok(match &step.act {
-        Act::CreateMailbox => is_there(mailbox, client)?.then(|| in_the_way(name)),
+        Act::CreateMailbox => is_taken(name, client)?.then(|| in_the_way(name)),
         Act::RenameMailbox { to } => {
-            let taken = is_there(&places.mailbox(to), client)?.then(|| in_the_way(to));
+            let taken = is_taken(to, client)?.then(|| in_the_way(to));
             let there = is_there(mailbox, client)?;
             (!there).then(|| missing(name)).or(taken)
         }

@@ -139,7 +139,11 @@ impl Plan {
             }
         }
         add_subjects(&mut planned, mirrors);
-        Plan { script: run.script.clone(), arguments: run.arguments.clone(), steps: planned }
+        let mut id = [0; 8];
+        // Without randomness two plans that say the same count as one, which is then done once.
+        let _ = getrandom::fill(&mut id);
+        let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        Plan { script: run.script.clone(), arguments: run.arguments.clone(), id, steps: planned }
     }
 }
 

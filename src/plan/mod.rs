@@ -35,6 +35,8 @@ pub struct Plan {
     pub script: Option<String>,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// Tells this plan from another one that says the same: both can be done.
+    pub id: String,
     /// The changes, in order.
     pub steps: Vec<PlanStep>,
 }
@@ -141,6 +143,7 @@ mod tests {
         let plan = Plan {
             script: Some("a \"b\".scm".into()),
             arguments: vec!["-x".into(), String::new()],
+            id: "12ab".into(),
             steps: vec![
                 step(Act::Move { to: "b\nc".into() }, "INBOX", "1,3:5", Some("9 1,3:5 1:4")),
                 stored,
@@ -162,19 +165,29 @@ mod tests {
             ("", "at the beginning"),
             ("(plan :version 2)", "its version is 2"),
             ("(plan)", ":version"),
-            ("(plan :version 1) (step 2 (create) :account (\"imap\" \"h\" 143 \"u\"))", "step 1"),
-            ("(plan :version 1) (step 1 (fly) :account (\"imap\" \"h\" 143 \"u\"))", "step 1"),
-            ("(plan :version 1) (step 1 (create) :account (\"http\" \"h\" 143 \"u\"))", "step 1"),
-            ("(plan :version 1) (step 1 (create))", "step 1"),
             (
-                "(plan :version 1) (step 1 (append 3 nil nil) :account (\"imap\" \"h\" 143 \"u\"))",
+                "(plan :version 1 :id \"x\") (step 2 (create) :account (\"imap\" \"h\" 143 \"u\"))",
                 "step 1",
             ),
             (
-                "(plan :version 1) (step 1 (move \"b\") :account (\"imap\" \"h\" 143 \"u\") :uids \"1:*\")",
+                "(plan :version 1 :id \"x\") (step 1 (fly) :account (\"imap\" \"h\" 143 \"u\"))",
+                "step 1",
+            ),
+            (
+                "(plan :version 1 :id \"x\") (step 1 (create) :account (\"http\" \"h\" 143 \"u\"))",
+                "step 1",
+            ),
+            ("(plan :version 1 :id \"x\") (step 1 (create))", "step 1"),
+            (
+                "(plan :version 1 :id \"x\") (step 1 (append 3 nil nil) :account (\"imap\" \"h\" 143 \"u\"))",
+                "step 1",
+            ),
+            (
+                "(plan :version 1 :id \"x\") (step 1 (move \"b\") :account (\"imap\" \"h\" 143 \"u\") :uids \"1:*\")",
                 "step 1",
             ),
             ("(plan :version 1", "not a plan"),
+            ("(plan :version 1)", ":id"),
         ] {
             let error = text.parse::<Plan>().unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");

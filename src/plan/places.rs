@@ -53,12 +53,23 @@ impl Places {
         Places { separator, ..Places::default() }
     }
 
-    /// The mailbox that has a name now.
+    /// The mailbox that has a name now. One that was made for another below it counts, too.
     pub(super) fn mailbox(&self, name: &str) -> Mailbox {
+        self.found(name, true)
+    }
+
+    /// Does the same, without those that may only be names above others.
+    pub(super) fn certain(&self, name: &str) -> Mailbox {
+        self.found(name, false)
+    }
+
+    fn found(&self, name: &str, implied: bool) -> Mailbox {
         let mut name = canonical(name);
         // The step that has made a mailbox below, and so this one, if it was not there.
         let mut by_child = None;
-        let gone = |by_child: Option<usize>| by_child.map_or(Mailbox::Gone, Mailbox::Made);
+        let gone = |by_child: Option<usize>| {
+            by_child.filter(|_| implied).map_or(Mailbox::Gone, Mailbox::Made)
+        };
         for event in self.events.iter().rev() {
             match event {
                 Event::Created(step, created) if *created == name => return Mailbox::Made(*step),

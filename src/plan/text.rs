@@ -1,7 +1,7 @@
 //! A plan as S-expressions, and as a table.
 //!
 //! ```text
-//! (plan :version 1 :script "file.scm")
+//! (plan :version 1 :id "5f0c…" :script "file.scm")
 //!
 //! (step 1 (move "archive")
 //!  :account ("imap" "mail.example.org" 143 "me")
@@ -10,7 +10,8 @@
 //!  :subjects ("Hello" "Invoice 7"))
 //! ```
 //!
-//! Nothing in it depends on when it was made, so that two plans can be compared line by line.
+//! Only the first line and the dates of new letters depend on when it was made, so that two plans can
+//! be compared line by line.
 
 use super::{Plan, PlanStep, PlannedLetter};
 use crate::lisp::{Datum, printer, reader};
@@ -35,7 +36,7 @@ pub struct PlanError(pub String);
 
 impl fmt::Display for Plan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "(plan :version {VERSION}")?;
+        write!(out, "(plan :version {VERSION} :id {}", text(&self.id))?;
         if let Some(script) = &self.script {
             write!(out, " :script {}", text(script))?;
         }
@@ -171,6 +172,7 @@ impl FromStr for Plan {
         Ok(Plan {
             script: head.text("script"),
             arguments: head.texts("arguments"),
+            id: head.text("id").ok_or_else(|| wrong(":id and a string"))?,
             steps: steps.collect::<Result<_, _>>()?,
         })
     }

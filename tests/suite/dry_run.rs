@@ -204,6 +204,11 @@ fn form(numbers: &mut Numbers, at: usize, alone: bool) -> String {
     let mb = if alone { "mb" } else { numbers.of(&["mb", "mb", "mb", "other"]) };
     let name = numbers.of(&["inbox", "inbox", "a", "b", "new", "a/sub"]);
     let other = numbers.of(&["inbox", "a", "b", "new", "new/sub"]);
+    // Whether a mailbox that is made below another makes that, too, is a server's choice.
+    let (name, other) = match alone {
+        true => (name.trim_end_matches("/sub"), other.trim_end_matches("/sub")),
+        false => (name, other),
+    };
     let number = 1 + numbers.below(6);
     let set = match numbers.below(4) {
         0 => format!("{number}"),
@@ -232,10 +237,13 @@ fn form(numbers: &mut Numbers, at: usize, alone: bool) -> String {
         0..=4 => format!("(select-mailbox {mb} \"{name}\")"),
         5..=7 => format!("(search-mailbox {mb} {key} :uid t)"),
         8 => format!("(search-mailbox {mb} {key})"),
+        // Servers have the items in an order of their own.
+        9 if alone => {
+            let item = numbers.of(&["envelope", "flags", "internaldate", "rfc822.size"]);
+            format!("(fetch-parts {mb} {set} \"{item}\")")
+        }
         9 => format!("(fetch-parts {mb} {set} \"(uid flags envelope rfc822.size internaldate)\")"),
-        10 => format!(
-            "(fetch-parts {mb} {set} \"(bodystructure body.peek[header.fields (subject)])\")"
-        ),
+        10 => format!("(fetch-parts {mb} {set} \"body.peek[header.fields (subject)]\")"),
         11 => format!("(fetch-letter {mb} {number})"),
         12..=13 => format!("(move-to-mailbox {mb} {set} \"{other}\")"),
         14 => format!(
@@ -246,15 +254,25 @@ fn form(numbers: &mut Numbers, at: usize, alone: bool) -> String {
         16..=17 if alone => format!("(progn (alter-flags {mb} {set} {how} {flag}) nil)"),
         16..=17 => format!("(alter-flags {mb} {set} {how} {flag})"),
         18 => format!("(delete-letter {mb} {number})"),
+        // Servers tell the letters that leave in orders of their own.
+        19 if alone => format!("(progn (expunge-mailbox {mb}) nil)"),
         19 => format!("(expunge-mailbox {mb})"),
         20 => format!(
-            "(append-letter {mb} \"{other}\" (format nil \"Subject: new {at}~%~%body {at}~%\") :flags {flag} :date \"05-Feb-2024 10:00:00 +0000\")"
+            "(append-letter {mb} \"{other}\" (format nil \"Subject: new {at}~%~%body {at}~%\") :flags {flag} :date \"15-Feb-2024 10:00:00 +0000\")"
         ),
         21 => format!("(create-mailbox {mb} \"{other}\")"),
+        // Some servers end the connection whose mailbox is deleted.
+        22 | 23 if alone => format!(
+            "(progn (select-mailbox mb \"inbox\") ({} mb \"b\"{}))",
+            if other == "b" { "delete-mailbox" } else { "rename-mailbox" },
+            if other == "b" { String::new() } else { format!(" \"{other}\"") }
+        ),
         22 if name != "inbox" => format!("(rename-mailbox {mb} \"{name}\" \"{other}\")"),
         23 if name != "inbox" => format!("(delete-mailbox {mb} \"{name}\")"),
         24 => format!("(sort (mapcar #'mailbox-list-name (mailbox-list {mb})) #'string<)"),
-        25 => format!("(mailbox-status {mb} \"{name}\" '(:messages :unseen :uidnext))"),
+        25 => format!(
+            "(mapcar (lambda (key) (mailbox-status {mb} \"{name}\" (list key))) '(:messages :unseen :uidnext))"
+        ),
         26 => format!(
             "(list (mailbox-message-count {mb}) (mailbox-uidnext {mb}) (mailbox-first-unseen {mb}))"
         ),
@@ -325,10 +343,14 @@ fn compare(seed: u64, one: &Server, other: &Server) -> usize {
 /// which no dry run knows before they are made.
 fn plainly(text: &str) -> String {
     let text = &without_validities(text);
-    match text.strip_prefix("Error: ").and_then(|error| error.rsplit_once(" [:")) {
-        Some((_, identifier)) => format!("Error [:{identifier}"),
-        None => without_times(text),
-    }
+    let line = |line: &str| match line.strip_prefix("Error: ") {
+        Some(error) => {
+            error.rsplit_once(" [:").map(|(_, identifier)| format!("Error [:{identifier}"))
+        }
+        None => None,
+    };
+    let lines = text.lines().map(|text| line(text).unwrap_or_else(|| without_times(text)));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn without_validities(text: &str) -> String {

@@ -122,13 +122,17 @@ impl Session {
 
 /// Whether the origin answers an item.
 pub(crate) fn is_foreign(item: &Item<'_>) -> bool {
-    !matches!(item, Item::Uid | Item::Flags | Item::ModSeq | Item::InternalDate | Item::Rfc822Size)
+    !matches!(item, Item::Uid | Item::Flags | Item::ModSeq | Item::Rfc822Size)
 }
 
 /// Whether the value of an item is small, however large the letter is.
 fn is_small(item: &Item<'_>) -> bool {
     match item {
-        Item::Envelope | Item::Body | Item::BodyStructure | Item::Rfc822Header => true,
+        Item::Envelope
+        | Item::Body
+        | Item::BodyStructure
+        | Item::Rfc822Header
+        | Item::InternalDate => true,
         Item::BodyExt { section, .. } => matches!(
             section,
             Some(Section::Header(_) | Section::HeaderFields(..) | Section::HeaderFieldsNot(..))
@@ -221,6 +225,7 @@ fn write_name(out: &mut Vec<u8>, item: &Item<'_>) {
         Item::Rfc822 => out.extend_from_slice(b"RFC822"),
         Item::Rfc822Header => out.extend_from_slice(b"RFC822.HEADER"),
         Item::Rfc822Text => out.extend_from_slice(b"RFC822.TEXT"),
-        Item::Uid | Item::Flags | Item::ModSeq | Item::InternalDate | Item::Rfc822Size => {}
+        Item::InternalDate => out.extend_from_slice(b"INTERNALDATE"),
+        Item::Uid | Item::Flags | Item::ModSeq | Item::Rfc822Size => {}
     }
 }
