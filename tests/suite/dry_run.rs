@@ -253,6 +253,7 @@ fn form(numbers: &mut Numbers, at: usize, alone: bool) -> String {
         // Not every server tells flags that stay as they are.
         16..=17 if alone => format!("(progn (alter-flags {mb} {set} {how} {flag}) nil)"),
         16..=17 => format!("(alter-flags {mb} {set} {how} {flag})"),
+        18 if alone => format!("(progn (delete-letter {mb} {number}) nil)"),
         18 => format!("(delete-letter {mb} {number})"),
         // Servers tell the letters that leave in orders of their own.
         19 if alone => format!("(progn (expunge-mailbox {mb}) nil)"),
@@ -277,6 +278,8 @@ fn form(numbers: &mut Numbers, at: usize, alone: bool) -> String {
             "(list (mailbox-message-count {mb}) (mailbox-uidnext {mb}) (mailbox-first-unseen {mb}))"
         ),
         27 => format!("(map-letters #'letter-subject (select-letters {mb} {key}))"),
+        // Dovecot puts letters that are equal in reverse order, too (not so RFC 5256 3).
+        28 if alone => format!("(sort-mailbox {mb} '(:subject) {key})"),
         28 => format!("(sort-mailbox {mb} '(:reverse :subject) {key})"),
         _ => numbers
             .of(&[
@@ -392,7 +395,7 @@ fn a_dry_run_answers_as_the_real_run_and_its_plan_does_the_same() {
 
 #[test]
 fn so_it_does_on_dovecot() {
-    for seed in 1000..1000 + seeds(10) {
+    for seed in 1000..1000 + seeds(20) {
         let (Some(one), Some(other)) = (Server::dovecot(), Server::dovecot()) else { return };
         assert_eq!(compare(seed, &one, &other), 0, "seed {seed}");
     }
