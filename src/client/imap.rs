@@ -125,6 +125,14 @@ impl ImapClient {
         Error::Unsupported(format!("the server does not offer {names}{what}"))
     }
 
+    /// Refuses to wait for what arrives at the real server only.
+    pub(super) fn check_waiting(&self) -> Result<(), Error> {
+        match &self.real {
+            Some(_) => Err(Error::CannotForesee("what arrives while the script waits".into())),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses what the real server would do by one of these capabilities, and this one cannot.
     pub(super) fn check_foreseen(&self, capabilities: &[&str]) -> Result<(), Error> {
         let Some(real) = &self.real else { return Ok(()) };

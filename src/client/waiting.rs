@@ -51,6 +51,7 @@ impl ImapClient {
     /// [`Error::NothingSelected`]; [`TransportError::Interrupted`], after which the connection is
     /// still usable.
     pub fn wait_for_mail(&mut self, timeout: Option<Duration>) -> Result<Option<u32>, Error> {
+        self.check_waiting()?;
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let result = self.wait_for_letters(until);
         self.redacted(result)

@@ -8,7 +8,7 @@ use super::setup::{setup_for, state_folder};
 use super::tables::table;
 use crate::plan::{Applied, Misfit, Outcome, Plan};
 use crate::shown::escape_controls;
-use crate::state::{Database, NewRun, Sync};
+use crate::state::{Database, Sync};
 use std::path::Path;
 
 fn out(text: &str) -> Result<(), String> {
@@ -22,6 +22,7 @@ pub(super) fn apply(
     file: &Path,
     partial: bool,
     only_check: bool,
+    skip: &[usize],
 ) -> Result<i32, String> {
     let shown = escape_controls(&file.display().to_string());
     let source = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
@@ -29,7 +30,7 @@ pub(super) fn apply(
     let mut setup = setup_for(global)?;
     if only_check {
         let mut accounts = Connections::open(options, setup)?;
-        let misfits = plan.misfits(&mut accounts);
+        let misfits = plan.misfits(&[], &mut accounts);
         accounts.close();
         let misfits = misfits?;
         return match misfits.is_empty() {
@@ -37,8 +38,10 @@ pub(super) fn apply(
             false => out(&misfit_table(&plan, &misfits)).map(|()| 1),
         };
     }
-    let run = NewRun { script: Some(shown.clone()), ..NewRun::of("apply") };
-    let journaled = Journaled::begin(global, &mut setup, run, true);
+    if plan.steps.is_empty() {
+        return out("The plan changes nothing.\n").map(|()| 0);
+    }
+    let journaled = Journaled::begin(global, &mut setup, plan.new_run(&shown), true);
     let (Some(journal), Some(folder)) = (&journaled.0, state_folder()) else {
         return Err("apply needs its journal, to go on after an interruption: --no-journal and --sandbox cannot be given".into());
     };
@@ -50,32 +53,44 @@ pub(super) fn apply(
     };
     let before = database.applied(&name).map_err(text)?;
     if before.len() == plan.steps.len() && before.iter().all(|(_, state)| state.is_over()) {
-        return out("The plan was done before; nothing is left to do.\n").map(|()| 0);
+        return out(
+            "The plan was done before; nothing is left to do. A new dry run makes a new plan.\n",
+        )
+        .map(|()| 0);
     }
     let mut accounts = Connections::open(options, setup)?;
     journaled.attach(&accounts.host);
     let mut applied = Applied::new(&plan, &database, journal);
-    let mut left_out = Vec::new();
-    // What was begun has changed what the plan found.
-    if before.is_empty() {
-        let misfits = match plan.misfits(&mut accounts) {
-            Ok(misfits) => misfits,
-            Err(error) => {
-                accounts.close();
-                return Err(error);
-            }
-        };
-        if !misfits.is_empty() && !partial {
+    skip.iter().for_each(|step| applied.skip(*step));
+    let misfits = match plan.misfits(&before, &mut accounts) {
+        Ok(misfits) => misfits,
+        Err(error) => {
             accounts.close();
-            out("The plan does not fit any more; nothing was done. --partial leaves these out:\n")?;
-            return out(&misfit_table(&plan, &misfits)).map(|()| 1);
+            return Err(error);
         }
-        applied.leave_out(&misfits);
-        left_out = misfits;
+    };
+    if !misfits.is_empty() && !partial {
+        accounts.close();
+        let of_it = if before.is_empty() { "" } else { " of the rest" };
+        out(&format!("The plan does not fit any more; nothing{of_it} was done.\n"))?;
+        out(&misfit_table(&plan, &misfits))?;
+        if misfits.iter().all(|misfit| !misfit.uids.is_empty()) {
+            out("--partial leaves these letters out.\n")?;
+        }
+        return Ok(1);
     }
-    let (mut done, mut out_of, mut earlier) = (0, 0, 0);
+    if let Err(why) = applied.leave_out(&misfits) {
+        accounts.close();
+        out(&misfit_table(&plan, &misfits))?;
+        return Err(format!("{}; nothing was done", escape_controls(&why)));
+    }
+    let left_out = misfits;
+    let (mut done, mut out_of, mut earlier, mut letters) = (0, 0, 0, 0);
     let result = applied.run(&mut accounts, &mut |_, outcome| match outcome {
-        Outcome::Done(_) => done += 1,
+        Outcome::Done(left_out) => {
+            done += 1;
+            letters += left_out;
+        }
         Outcome::DoneBefore => earlier += 1,
         Outcome::LeftOut => out_of += 1,
     });
@@ -92,11 +107,16 @@ pub(super) fn apply(
     if out_of > 0 {
         words += &format!(", {out_of} left out");
     }
+    if letters > 0 {
+        words += &format!("; letters left out of steps: {letters}");
+    }
     out(&format!("{words}.\n"))?;
     result.map(|()| 0).map_err(|error| {
+        let error: Vec<_> = error.lines().map(escape_controls).collect();
+        let before = if done + earlier > 0 { "The steps before it are done; the" } else { "The" };
         format!(
-            "{}\nThe steps before it are done; the same command goes on with it.",
-            escape_controls(&error)
+            "{}\n{before} same command goes on with it, and --skip STEP leaves it out.",
+            error.join("\n")
         )
     })
 }

@@ -219,7 +219,7 @@ pub enum Command {
         /// Load ~/.config/postoffice/init.scm first, as the prompt does
         #[arg(long, conflicts_with = "untrusted")]
         init: bool,
-        /// Change nothing: the script runs on a mirror of the accounts, which takes all changes and
+        /// Change nothing on any server: the script runs on a mirror of the accounts, which takes all changes and
         /// holds all mail; what it would have done is shown as a plan
         #[arg(long, conflicts_with = "untrusted")]
         dry_run: bool,
@@ -288,9 +288,13 @@ pub enum Command {
     Apply {
         /// The plan
         file: PathBuf,
-        /// Leave out what does not fit any more, and list it
+        /// Leave out letters that do not fit any more, and list them
         #[arg(long)]
         partial: bool,
+        /// Leave out a step, for example one that is in doubt after an interruption; may be given
+        /// several times
+        #[arg(long, value_name = "STEP")]
+        skip: Vec<usize>,
         /// Only say whether the plan still fits; exit code 1 if it does not
         #[arg(long)]
         check: bool,

@@ -3,20 +3,20 @@
 //!
 //! The changes go into a journal of their own, which ends with the run; the plan is read from it.
 
-use super::output::{complain, print};
+use super::output::{at_line_start, complain, print};
 use super::setup::state_folder;
 use super::tables::table;
 use crate::api::Setup;
+use crate::host::Host;
 use crate::mirror::Mirrors;
 use crate::plan::{Keeper, Plan};
 use crate::shown::escape_controls;
 use crate::state::{Database, Journal, NewRun, OnDemand, StateError, Sync};
 use crate::transport::Connector;
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// A dry run.
 pub(super) struct DryRun {
@@ -26,6 +26,8 @@ pub(super) struct DryRun {
     folder: TempDir,
     run: NewRun,
     plan: Option<PathBuf>,
+    /// Whether standard output is for a value, so that the table goes beside it.
+    beside: bool,
 }
 
 impl DryRun {
@@ -34,9 +36,10 @@ impl DryRun {
         setup: &mut Setup,
         run: NewRun,
         plan: Option<PathBuf>,
+        beside: bool,
     ) -> Result<DryRun, String> {
-        let folder = TempDir::with_prefix("postoffice-")
-            .map_err(|error| format!("a folder for the dry run: {error}"))?;
+        let folder =
+            private_folder().map_err(|error| format!("a folder for the dry run: {error}"))?;
         let journal = Arc::new(Journal::new(folder.path(), run.clone()));
         let (mirrors, connector) = Mirrors::new(std::mem::take(&mut setup.connector));
         let mirrors = Arc::new(mirrors);
@@ -46,7 +49,16 @@ impl DryRun {
         if let Some(folder) = state_folder().filter(|_| setup.router.is_none()) {
             setup.state = Arc::new(OnDemand::copy_of(folder));
         }
-        Ok(DryRun { mirrors, journal, keeper, folder, run, plan })
+        Ok(DryRun { mirrors, journal, keeper, folder, run, plan, beside })
+    }
+
+    /// Keeps the secrets that a host knows out of the plan.
+    pub(super) fn attach(&self, host: &Host) {
+        let context = Arc::downgrade(host.context());
+        self.journal.set_redaction(move |text| match context.upgrade() {
+            Some(context) => context.redact_argument(text),
+            None => text.to_owned(),
+        });
     }
 
     /// Shows the plan, and writes it, if the script ended well. Its connections must be closed.
@@ -54,13 +66,14 @@ impl DryRun {
         let text = |error: StateError| error.to_string();
         let run = self.journal.run();
         self.journal.finish("dry run");
-        let steps = match run {
-            Some(run) => Database::open(self.folder.path(), Sync::Normal)
-                .and_then(|database| database.steps(run))
-                .map_err(text)?,
-            None => Vec::new(),
-        };
-        let plan = Plan::of(&self.run, steps, &self.keeper);
+        let (mut steps, mut arguments) = (Vec::new(), Vec::new());
+        if let Some(run) = run {
+            let database = Database::open(self.folder.path(), Sync::Normal).map_err(text)?;
+            steps = database.steps(run).map_err(text)?;
+            // Without secrets.
+            arguments = database.run(run).map_err(text)?.map_or(arguments, |run| run.arguments);
+        }
+        let plan = Plan::of(self.run.script.clone(), arguments, steps, &self.keeper);
         self.mirrors.close();
         let rows = plan.rows();
         let shown = match rows.is_empty() {
@@ -75,7 +88,13 @@ impl DryRun {
                 format!("Dry run: nothing was changed.{until}\n{}", table(head, rows.into_iter()))
             }
         };
-        print(&shown).map_err(|error| error.to_string())?;
+        match self.beside {
+            true => complain(shown.trim_end()),
+            false => {
+                let gap = if at_line_start() { "" } else { "\n" };
+                print(&format!("{gap}{shown}")).map_err(|error| error.to_string())?;
+            }
+        }
         if let Some(path) = &self.plan {
             let shown = escape_controls(&path.display().to_string());
             if code != 0 {
@@ -89,11 +108,18 @@ impl DryRun {
     }
 }
 
-/// Writes a file that only its owner can read: it may hold letters.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+fn private_folder() -> std::io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("postoffice-");
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
+}
+
+/// Writes a file that only its owner can read, whole or not at all: it may hold letters.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path).map(drop).map_err(|error| error.error)
 }

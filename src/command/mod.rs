@@ -77,8 +77,8 @@ pub fn carry_out(arguments: Arguments) -> Result<i32, String> {
         Some(Command::Undo { run, dry_run, accounts }) => {
             journal::undo(&global, &accounts, run, dry_run)
         }
-        Some(Command::Apply { file, partial, check, accounts }) => {
-            applying::apply(&global, &accounts, &file, partial, check)
+        Some(Command::Apply { file, partial, check, skip, accounts }) => {
+            applying::apply(&global, &accounts, &file, partial, check, &skip)
         }
         Some(Command::Replay(options)) => replaying::replay_files(&global, &options),
         Some(Command::Sandbox(options)) => sandboxing::sandbox(&global, &options),

@@ -10,6 +10,11 @@ static AT_LINE_START: AtomicBool = AtomicBool::new(true);
 /// Whether printed text may come from an untrusted script.
 static FROM_STRANGERS: AtomicBool = AtomicBool::new(false);
 
+/// Whether the last text written to standard output ended its line.
+pub(super) fn at_line_start() -> bool {
+    AT_LINE_START.load(Ordering::Relaxed)
+}
+
 /// From now on, shows control characters instead of sending them to a terminal. They could make it
 /// type or report things.
 pub(super) fn distrust() {

@@ -112,7 +112,9 @@ fn evaluate(
     setup.ask_secret =
         if confinement.untrusted || way.as_json { None } else { asking::at_terminal() };
     let dry_run = match &way.dry_run {
-        Some(plan) => Some(DryRun::begin(&mut setup, journaled.clone(), plan.clone())?),
+        Some(plan) => {
+            Some(DryRun::begin(&mut setup, journaled.clone(), plan.clone(), way.as_json)?)
+        }
         None => None,
     };
     let journaled = match dry_run {
@@ -130,6 +132,9 @@ fn evaluate(
     let mut host = Host::new(options);
     let state = attach_showing(&mut host, &setup, &on_terminal(global.quiet));
     journaled.attach(&host);
+    if let Some(dry_run) = &dry_run {
+        dry_run.attach(&host);
+    }
     let ctrl_c = CtrlC::listen()?;
     ctrl_c.watch(&host);
     let Ok(limit) = confinement

@@ -21,7 +21,7 @@
 //!
 //! The real connections are made by a connector whose witness refuses every change. The program's
 //! own connector knows only the way to the sandboxes, whose accounts have passwords that nobody
-//! else knows; so there is no way around them, not even after a lost connection.
+//! else knows; so there is no way around them.
 
 mod origin;
 
@@ -365,16 +365,26 @@ impl Mirror {
         Ok(Mirror { sandbox, user, password, real, capabilities })
     }
 
-    /// The letters of a mailbox, from a UID on.
-    pub fn letters_from(&self, mailbox: &str, first: u32) -> Vec<crate::sandbox::Letter> {
-        self.sandbox.store().letters_from(&self.user, &utf7::encode(mailbox), first)
+    /// The UIDNEXT of a mailbox.
+    pub fn uid_next(&self, mailbox: &str) -> Option<u32> {
+        self.sandbox.store().uid_next(&self.user, &utf7::encode(mailbox))
     }
 
-    /// The name of a mailbox that was selected by another name and renamed since.
-    pub fn renamed(&self, name: &str, uid_validity: u32) -> Option<String> {
-        let store = self.sandbox.store();
-        let now = store.renamed(&self.user, &utf7::encode(name), uid_validity)?;
-        utf7::decode(now.as_bytes())
+    /// The letter with a UID in a mailbox, or the last one.
+    pub fn letter(&self, mailbox: &str, uid: Option<u32>) -> Option<crate::sandbox::Letter> {
+        self.sandbox.store().letter(&self.user, &utf7::encode(mailbox), uid)
+    }
+
+    /// The name of a mailbox, if it has this UIDVALIDITY; otherwise the names of all that have it,
+    /// because it was renamed since it was selected.
+    pub fn names_now(&self, name: &str, uid_validity: u32) -> Vec<String> {
+        let wire = utf7::encode(name);
+        let names = self.sandbox.store().names_with(&self.user, &wire, uid_validity);
+        let decoded = |now: String| match now == wire {
+            true => name.to_owned(),
+            false => utf7::decode(now.as_bytes()).unwrap_or(now),
+        };
+        names.into_iter().map(decoded).collect()
     }
 
     /// The subjects of letters of the real account, as far as they are there.

@@ -108,11 +108,10 @@ impl RealConnection {
 }
 
 impl Origin for RealAccount {
-    fn separator(&self) -> Separator {
+    fn separator(&self) -> Result<Separator, OriginError> {
         let mut connection = self.lock();
-        let separator = connection.client.separator().ok().flatten().map(str::to_owned);
-        let first = separator.and_then(|separator| separator.chars().next());
-        first.map_or(Separator::Flat, Separator::By)
+        let first = connection.client.separator()?.and_then(|separator| separator.chars().next());
+        Ok(first.map_or(Separator::Flat, Separator::By))
     }
 
     fn mailboxes(&self) -> Result<Vec<OriginalName>, OriginError> {
@@ -136,14 +135,27 @@ impl Origin for RealAccount {
             real.examine(mailbox)?;
             let client = &mut real.client;
             client.noop()?;
-            let letters = client.fetch_all(&Messages::Numbers(SequenceSet::all()), &items)?;
+            let counts = |client: &ImapClient| {
+                client.selected().map_or((0, 0), |open| (u64::from(open.exists), open.expunged))
+            };
+            let (exists, gone) = counts(client);
+            let found = client.fetch_all(&Messages::Numbers(SequenceSet::all()), &items)?;
             let selected = client.selected().ok_or(Error::NothingSelected)?;
-            let highest = letters.last().and_then(|letter| letter.uid).unwrap_or(0);
+            let told = found.len();
+            let gone = counts(client).1 - gone;
+            let mut letters: Vec<OriginalLetter> = found.into_iter().filter_map(original).collect();
+            letters.sort_by_key(|letter| letter.uid);
+            if letters.len() < told || (told as u64).saturating_add(gone) < exists {
+                return Err(Error::Unexpected(
+                    "the server leaves out UIDs, dates or letters".to_owned(),
+                ));
+            }
+            let highest = letters.last().map_or(0, |letter| letter.uid);
             Ok(Original {
                 uid_validity: selected.uid_validity.unwrap_or(1),
                 uid_next: selected.uid_next.unwrap_or(0).max(highest.saturating_add(1)),
                 recent: selected.recent as usize,
-                letters: letters.into_iter().filter_map(original).collect(),
+                letters,
             })
         })
     }

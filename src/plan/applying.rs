@@ -13,7 +13,9 @@ use crate::proto::deed::{Account, Act};
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::{CopiedUids, DateTime, Flag, Messages, SearchKey, SequenceSet};
 use crate::state::rows::{numbers, pairs};
-use crate::state::{Accounts, AppliedState, Database, Journal, Settled, Settling, Step, StepState};
+use crate::state::{
+    Accounts, AppliedState, Database, Journal, NewRun, Settled, Settling, StepState,
+};
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet};
 
@@ -64,7 +66,7 @@ pub struct Applied<'a> {
     database: &'a Database,
     journal: &'a Journal,
     /// Steps, and letters of steps, that are left out.
-    without: HashSet<usize>,
+    skipped: HashSet<usize>,
     without_letters: HashMap<usize, HashSet<u32>>,
     places: HashMap<(String, Account), Places>,
 }
@@ -74,33 +76,62 @@ impl Plan {
     pub fn name(&self) -> String {
         Sha256::digest(self.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
+
+    /// The run of the journal that does this plan, from a file.
+    pub fn new_run(&self, file: &str) -> NewRun {
+        let arguments = vec![self.name()];
+        NewRun { script: Some(file.to_owned()), arguments, ..NewRun::of("apply") }
+    }
 }
 
 impl<'a> Applied<'a> {
     /// Begins, or goes on. `database` is that of the journal, which is the witness of all
-    /// connections.
+    /// connections; its run must be [`Plan::new_run`].
     pub fn new(plan: &'a Plan, database: &'a Database, journal: &'a Journal) -> Self {
         Applied {
             plan,
             name: plan.name(),
             database,
             journal,
-            without: HashSet::new(),
+            skipped: HashSet::new(),
             without_letters: HashMap::new(),
             places: HashMap::new(),
         }
     }
 
-    /// Leaves out what does not fit.
-    pub fn leave_out(&mut self, misfits: &[super::Misfit]) {
-        for misfit in misfits {
-            match misfit.uids.is_empty() {
-                true => _ = self.without.insert(misfit.step),
-                false => {
-                    self.without_letters.entry(misfit.step).or_default().extend(&misfit.uids);
-                }
-            }
+    /// Leaves out letters that do not fit, now and when the plan goes on after an interruption.
+    ///
+    /// # Errors
+    /// A misfit of a whole step: what later steps do might depend on it.
+    pub fn leave_out(&mut self, misfits: &[super::Misfit]) -> Result<(), String> {
+        if let Some(whole) = misfits.iter().find(|misfit| misfit.uids.is_empty()) {
+            return Err(format!(
+                "step {} does not fit as a whole ({}), and only letters can be left out",
+                whole.step, whole.why
+            ));
         }
+        // A letter that is stored by one step and removed by others would be doubled.
+        let stores = self.plan.steps.iter().any(|step| matches!(step.act, Act::Append { .. }));
+        let step_of = |misfit: &super::Misfit| self.plan.steps.get(misfit.step.checked_sub(1)?);
+        let deletes = |misfit: &&super::Misfit| step_of(misfit).is_some_and(PlanStep::deletes);
+        if let Some(misfit) = misfits.iter().find(deletes).filter(|_| stores) {
+            return Err(format!(
+                "step {} deletes letters of which some do not fit ({}), and the plan may have stored them elsewhere",
+                misfit.step, misfit.why
+            ));
+        }
+        for misfit in misfits {
+            let uids: SequenceSet = misfit.uids.iter().copied().collect();
+            let kept = self.database.leave_out_of(&self.name, misfit.step, &uids);
+            kept.map_err(|error| error.to_string())?;
+            self.without_letters.entry(misfit.step).or_default().extend(&misfit.uids);
+        }
+        Ok(())
+    }
+
+    /// Leaves out a step, even one that is in doubt.
+    pub fn skip(&mut self, step: usize) {
+        self.skipped.insert(step);
     }
 
     /// Does all steps that were not done. Calls `told` after each.
@@ -118,6 +149,11 @@ impl<'a> Applied<'a> {
             .map_err(|error| error.to_string())?
             .into_iter()
             .collect();
+        let left_out = self.database.left_out_of(&self.name).map_err(|error| error.to_string())?;
+        for (step, uids) in left_out {
+            let uids = numbers(&uids).unwrap_or_default();
+            self.without_letters.entry(step).or_default().extend(uids);
+        }
         let plan = self.plan;
         for (number, step) in (1..).zip(&plan.steps) {
             let outcome = self
@@ -153,13 +189,14 @@ impl<'a> Applied<'a> {
                 self.leave(number, step);
                 return Ok(Outcome::LeftOut);
             }
+            Some(AppliedState::Begun(_)) if self.skipped.contains(&number) => {}
             Some(AppliedState::Begun(after)) => known = Some(self.look_up(step, *after, hands)?),
             None => {}
         }
         let uids = numbers(&step.uids).unwrap_or_default();
         let left = self.mapped(number, step, &uids)?;
         let is_empty = !uids.is_empty() && left.is_empty();
-        if known.is_none() && (self.without.contains(&number) || is_empty) {
+        if known.is_none() && (self.skipped.contains(&number) || is_empty) {
             self.end(number, &AppliedState::LeftOut)?;
             self.leave(number, step);
             return Ok(Outcome::LeftOut);
@@ -240,8 +277,8 @@ impl<'a> Applied<'a> {
         let is_out = |uid: &u32| {
             without.iter().any(|(other, uids)| {
                 let same = plan.steps.get(other - 1).is_some_and(|other| {
-                    (&other.host, &other.account, other.uid_validity)
-                        == (&step.host, &step.account, step.uid_validity)
+                    (&other.host, &other.account, &other.mailbox, other.uid_validity)
+                        == (&step.host, &step.account, &step.mailbox, step.uid_validity)
                 });
                 (same || *other == number) && uids.contains(uid)
             })
@@ -275,11 +312,23 @@ impl<'a> Applied<'a> {
         let text = |error: crate::state::StateError| error.to_string();
         let mailbox = step.mailbox.as_deref();
         let found = self.database.steps_after(after, &step.act, mailbox).map_err(text)?;
-        let is_of =
-            |found: &Step| found.deed.host == step.host && found.deed.account == step.account;
+        let mut runs: HashMap<i64, bool> = HashMap::new();
+        let mut is_of_plan = |run: i64| -> Result<bool, String> {
+            if let Some(known) = runs.get(&run) {
+                return Ok(*known);
+            }
+            let found = self.database.run(run).map_err(text)?;
+            let is_of_plan = found.is_some_and(|run| run.arguments.contains(&self.name));
+            runs.insert(run, is_of_plan);
+            Ok(is_of_plan)
+        };
         let mut stored: Vec<CopiedUids> = Vec::new();
         let mut is_done = false;
-        for mut found in found.into_iter().filter(is_of) {
+        for mut found in found {
+            let is_of_step = found.deed.host == step.host && found.deed.account == step.account;
+            if !is_of_step || !is_of_plan(found.run)? {
+                continue;
+            }
             if found.is_uncertain() {
                 let Some(account) = step.imap() else {
                     return Err(format!("it is in doubt: {}", crate::state::lost(&found)));
@@ -300,7 +349,8 @@ impl<'a> Applied<'a> {
         }
         let stored = stored.into_iter().reduce(joined);
         // A set of letters may have needed several commands, of which some were not sent.
-        let has_letters = !step.uids.is_empty();
+        let is_told = stored.is_some() || !matches!(step.act, Act::Copy { .. });
+        let has_letters = !step.uids.is_empty() && is_told;
         Ok(match (is_done, has_letters) {
             (true, false) => Known::Done(stored),
             (true, true) => Known::Partly(stored),
@@ -354,7 +404,12 @@ impl<'a> Applied<'a> {
             .collect();
         let now = with(hands, host, &account, |client| {
             if !letters.is_empty() {
-                client.select(name, false)?;
+                let is_open = client.selected().is_some_and(|selected| {
+                    selected.is_open() && selected.name == name && !selected.read_only
+                });
+                if !is_open {
+                    client.select(name, false)?;
+                }
                 let found = client.selected().and_then(|selected| selected.uid_validity);
                 if in_plan.is_some() && found != in_plan {
                     return Err(Error::OtherUidValidity {
@@ -423,7 +478,8 @@ fn do_now(
             )),
         },
         Act::Append { flags, .. } => {
-            let Some(letter) = &step.letter else { return Ok(None) };
+            let none = || Error::Unexpected("the plan has no letter".to_owned());
+            let letter = step.letter.as_ref().ok_or_else(none)?;
             let date: Option<DateTime> =
                 letter.date.as_deref().map(str::parse).transpose().map_err(Error::Argument)?;
             let stored = client.append(name, flags, date, &letter.bytes)?;

@@ -10,8 +10,8 @@ use crate::client::{Error, ImapClient, StatusValue};
 use crate::proto::deed::{Account, Act};
 use crate::proto::imap::command::StoreMode;
 use crate::proto::imap::{FetchItems, Flag, Messages};
-use crate::state::Accounts;
 use crate::state::rows::numbers;
+use crate::state::{Accounts, AppliedState};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Something of a plan that does not fit any more.
@@ -41,16 +41,28 @@ struct Demands {
 }
 
 impl Plan {
-    /// Asks the servers what of the plan does not fit any more. Changes nothing.
+    /// Asks the servers what of the plan does not fit any more, besides the steps that were begun.
+    /// Changes nothing.
     ///
     /// # Errors
     /// Why a server cannot be asked.
-    pub fn misfits(&self, accounts: &mut dyn Accounts) -> Result<Vec<Misfit>, String> {
+    pub fn misfits(
+        &self,
+        begun: &[(usize, AppliedState)],
+        accounts: &mut dyn Accounts,
+    ) -> Result<Vec<Misfit>, String> {
+        let begun: HashSet<usize> = begun.iter().map(|(step, _)| *step).collect();
+        let is_rename = |(number, step): (usize, &PlanStep)| {
+            begun.contains(&number) && matches!(step.act, Act::RenameMailbox { .. })
+        };
+        if (1..).zip(&self.steps).any(is_rename) {
+            return Ok(Vec::new()); // names mean other mailboxes now
+        }
         let mut misfits = Vec::new();
         for (host, account) in self.imap_accounts() {
             let mut found = None;
             accounts.with_imap(&host, &account, &mut |client| {
-                found = Some(self.misfits_of(&host, &account, client));
+                found = Some(self.misfits_of(&host, &account, &begun, client));
             })?;
             let found = found.ok_or_else(|| format!("{host}: the server was not asked"))?;
             misfits.extend(found.map_err(|error| format!("{host}: {error}"))?);
@@ -71,54 +83,74 @@ impl Plan {
         &self,
         host: &str,
         account: &Account,
+        begun: &HashSet<usize>,
         client: &mut ImapClient,
     ) -> Result<Vec<Misfit>, Error> {
         let mut places = Places::new(client.separator()?.map(str::to_owned));
         let mut demands: BTreeMap<String, Demands> = BTreeMap::new();
         let mut misfits = Vec::new();
-        let mut flagged: HashSet<(Mailbox, u32)> = HashSet::new();
+        // The flags of letters before the plan changes them; none if that was not asked for in time.
+        let mut before: HashMap<(Mailbox, u32), Option<BTreeSet<String>>> = HashMap::new();
         // How many letters the plan has put into a mailbox, less those that it has taken out.
-        let mut put: HashMap<Mailbox, i64> = HashMap::new();
+        let mut put: HashMap<Mailbox, (i64, u64)> = HashMap::new();
         let steps = (1..).zip(&self.steps);
         for (number, step) in
             steps.filter(|(_, step)| step.host == host && step.imap() == Some(account))
         {
             let name = step.mailbox.as_deref().unwrap_or_default();
             let mailbox = places.mailbox(name);
-            let more = put.get(&mailbox).copied().unwrap_or(0);
+            if begun.contains(&number) {
+                let uids = numbers(&step.uids).unwrap_or_default();
+                before.extend(uids.into_iter().map(|uid| ((mailbox.clone(), uid), None)));
+                match step.act {
+                    // A name that was free then is free now.
+                    Act::DeleteMailbox => {}
+                    _ => places.follow(number, step, &Given::Uid),
+                }
+                continue;
+            }
+            let more = put.get(&mailbox).copied().unwrap_or_default();
             if let Some(why) = whole(step, &mailbox, more, &places, client)? {
                 misfits.push(Misfit { step: number, why, uids: Vec::new() });
             }
             let uids = numbers(&step.uids).unwrap_or_default();
-            if let (Mailbox::Before(before), false) = (&mailbox, uids.is_empty()) {
-                let demands = demands.entry(before.clone()).or_default();
+            if let (Mailbox::Before(named), false) = (&mailbox, uids.is_empty()) {
+                let demands = demands.entry(named.clone()).or_default();
                 if demands.uid_validity.is_none() {
                     demands.uid_validity = step.uid_validity.map(|validity| (validity, number));
                 }
                 let flags = step.flags_before();
                 for uid in uids.iter().filter(|uid| !places.is_made(&mailbox, **uid)) {
-                    let is_first = !flagged.contains(&(mailbox.clone(), *uid));
-                    let flags = flags.get(uid).filter(|_| is_first && step.deletes());
-                    let needed = Needed { step: number, flags: flags.cloned() };
-                    let before = demands.letters.entry(*uid).or_insert(needed);
-                    before.flags = before.flags.take().or_else(|| flags.cloned());
+                    let needed = Needed { step: number, flags: None };
+                    let needed = demands.letters.entry(*uid).or_insert(needed);
+                    let known = before.entry((mailbox.clone(), *uid));
+                    let known = known.or_insert_with(|| flags.get(uid).cloned());
+                    if step.deletes() && needed.flags.is_none() {
+                        needed.flags.clone_from(known);
+                    }
                 }
             }
-            if step.changes_flags() {
-                flagged.extend(uids.iter().map(|uid| (mailbox.clone(), *uid)));
+            if uids.iter().any(|uid| places.uid(&mailbox, *uid) == Given::NotTold) {
+                let why = format!(
+                    "the server does not say which UIDs the letters get that the plan stores in {name:?}"
+                );
+                misfits.push(Misfit { step: number, why, uids: Vec::new() });
             }
             let count = i64::try_from(uids.len()).unwrap_or(i64::MAX);
             if matches!(step.act, Act::Move { .. } | Act::Expunge) {
-                *put.entry(mailbox.clone()).or_default() -= count;
+                put.entry(mailbox.clone()).or_default().0 -= count;
             }
-            match &step.act {
-                Act::Move { to } | Act::Copy { to } => {
-                    *put.entry(places.mailbox(to)).or_default() += count;
-                }
-                Act::Append { .. } => *put.entry(mailbox).or_default() += 1,
-                _ => {}
+            let stored = match &step.act {
+                Act::Move { to } | Act::Copy { to } => Some((places.mailbox(to), count)),
+                Act::Append { .. } => Some((mailbox, 1)),
+                _ => None,
+            };
+            if let Some((to, count)) = stored {
+                let (more, arrived) = put.entry(to).or_default();
+                *more += count;
+                *arrived += count.unsigned_abs();
             }
-            places.follow(number, step, &|_| Given::LeftOut);
+            places.follow(number, step, &Given::Uid);
         }
         for (name, demands) in demands {
             misfits.extend(letters(&name, demands, client)?);
@@ -128,11 +160,11 @@ impl Plan {
 }
 
 /// What keeps a step from being done at all. `more` is how many more letters the plan has put into
-/// the mailbox than it has taken out.
+/// the mailbox than it has taken out, and `arrived` how many it has put there.
 fn whole(
     step: &PlanStep,
     mailbox: &Mailbox,
-    more: i64,
+    (more, arrived): (i64, u64),
     places: &Places,
     client: &mut ImapClient,
 ) -> Result<Option<String>, Error> {
@@ -176,8 +208,17 @@ fn whole(
                     _ => None,
                 });
                 let then = i64::try_from(count).unwrap_or(i64::MAX).saturating_sub(more);
-                (now.is_some_and(|now| i64::try_from(now).unwrap_or(i64::MAX) > then))
-                    .then(|| format!("the mailbox {name:?} has more letters than then"))
+                let differs = now.is_some_and(|now| i64::try_from(now).unwrap_or(i64::MAX) != then);
+                let next = client.status(before, &["UIDNEXT".to_owned()])?;
+                let next = next.into_iter().find_map(|(_, value)| match value {
+                    StatusValue::Number(next) => Some(next),
+                    _ => None,
+                });
+                let came = next
+                    .zip(step.uid_next)
+                    .is_some_and(|(now, then)| now > u64::from(then).saturating_sub(arrived));
+                (differs || came)
+                    .then(|| format!("the mailbox {name:?} has other letters than then"))
             }
             _ => None,
         },
@@ -253,7 +294,7 @@ impl PlanStep {
     }
 
     /// Whether it deletes letters, or marks them for it.
-    fn deletes(&self) -> bool {
+    pub(super) fn deletes(&self) -> bool {
         match &self.act {
             Act::Expunge => true,
             Act::StoreFlags { mode: StoreMode::Add | StoreMode::Replace, flags, .. } => {
@@ -261,9 +302,5 @@ impl PlanStep {
             }
             _ => false,
         }
-    }
-
-    fn changes_flags(&self) -> bool {
-        matches!(self.act, Act::StoreFlags { .. } | Act::MarkSeen)
     }
 }

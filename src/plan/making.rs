@@ -13,7 +13,7 @@ use crate::proto::imap::{CopiedUids, SequenceSet};
 use crate::proto::witness::{Ending, LetterFacts, Refusal, Wanted, Witness};
 use crate::state::rows::{numbers, pairs};
 use crate::state::trail::uids;
-use crate::state::{Journal, NewRun, Step, StepState};
+use crate::state::{Journal, Step, StepState};
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,29 +31,22 @@ pub struct Keeper {
     journal: Arc<Journal>,
     mirrors: Arc<Mirrors>,
     appended: Mutex<HashMap<Place, VecDeque<PlannedLetter>>>,
+    /// The UIDNEXT of mailboxes that were deleted.
+    deleted: Mutex<HashMap<Place, VecDeque<u32>>>,
 }
 
 impl Keeper {
     /// A keeper before the journal of a dry run.
     pub fn new(journal: Arc<Journal>, mirrors: Arc<Mirrors>) -> Self {
-        Keeper { journal, mirrors, appended: Mutex::default() }
-    }
-
-    /// The name of the selected mailbox, if another connection has renamed it.
-    fn now_named(&self, deed: &Deed) -> Option<String> {
-        let (account, mailbox) = (deed.account.as_ref()?, deed.mailbox.as_deref()?);
-        let mirror = self.mirrors.mirror(&deed.host, account)?;
-        mirror.renamed(mailbox, deed.uid_validity?)
+        Keeper { journal, mirrors, appended: Mutex::default(), deleted: Mutex::default() }
     }
 
     fn keep(&self, deed: &Deed, stored: Option<&CopiedUids>) {
         let (Some(account), Some(mailbox)) = (&deed.account, &deed.mailbox) else { return };
         let Some(mirror) = self.mirrors.mirror(&deed.host, account) else { return };
-        let first = stored.and_then(|stored| numbers(&stored.to)?.first().copied());
-        let letters = mirror.letters_from(mailbox, first.unwrap_or(0));
+        let uid = stored.and_then(|stored| numbers(&stored.to)?.first().copied());
         // Without UIDPLUS it is the last.
-        let letter = if first.is_some() { letters.first() } else { letters.last() };
-        let Some(letter) = letter else { return };
+        let Some(letter) = mirror.letter(mailbox, uid) else { return };
         let letter = PlannedLetter {
             date: Some(letter.internal_date.strftime("%d-%b-%Y %H:%M:%S %z").to_string()),
             from: None,
@@ -67,7 +60,14 @@ impl Keeper {
 
 impl Witness for Keeper {
     fn wants(&self, deed: &Deed) -> Wanted {
-        self.journal.wants(deed)
+        let mut wanted = self.journal.wants(deed);
+        // A plan names the letters that are there, and what is deleted must be as it was.
+        match deed.act {
+            Act::Expunge => wanted.flags = true,
+            Act::Copy { .. } | Act::Move { .. } => wanted.letters = true,
+            _ => {}
+        }
+        wanted
     }
 
     fn spares(&self, deed: &Deed) -> bool {
@@ -83,9 +83,29 @@ impl Witness for Keeper {
     }
 
     fn before(&self, deed: &Deed) -> Result<(), Refusal> {
-        match self.now_named(deed) {
-            Some(mailbox) => self.journal.before(&Deed { mailbox: Some(mailbox), ..deed.clone() }),
+        let (Some(account), Some(mailbox)) = (&deed.account, &deed.mailbox) else {
+            return self.journal.before(deed);
+        };
+        let mirror = self.mirrors.mirror(&deed.host, account);
+        if let (Act::DeleteMailbox, Some(mirror)) = (&deed.act, &mirror)
+            && let Some(uid_next) = mirror.uid_next(mailbox)
+        {
+            let place = (deed.host.clone(), deed.account.clone(), mailbox.clone());
+            let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+            deleted.entry(place).or_default().push_back(uid_next);
+        }
+        let named = mirror.zip(deed.uid_validity);
+        match named.map(|(mirror, validity)| mirror.names_now(mailbox, validity)) {
             None => self.journal.before(deed),
+            Some(names) => match &names[..] {
+                [name] if name == mailbox => self.journal.before(deed),
+                [name] => {
+                    self.journal.before(&Deed { mailbox: Some(name.clone()), ..deed.clone() })
+                }
+                _ => Err(Refusal::new("a dry run", deed).because(
+                    "another connection has renamed the mailbox, and which it is cannot be told",
+                )),
+            },
         }
     }
 
@@ -98,11 +118,18 @@ impl Witness for Keeper {
 }
 
 impl Plan {
-    /// The plan of a dry run, from the steps of its journal.
-    pub fn of(run: &NewRun, steps: Vec<Step>, keeper: &Keeper) -> Plan {
+    /// The plan of a dry run of a script with these arguments, from the steps of its journal.
+    pub fn of(
+        script: Option<String>,
+        arguments: Vec<String>,
+        steps: Vec<Step>,
+        keeper: &Keeper,
+    ) -> Plan {
         let mirrors = &keeper.mirrors;
         let mut appended =
             std::mem::take(&mut *keeper.appended.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut deleted =
+            std::mem::take(&mut *keeper.deleted.lock().unwrap_or_else(PoisonError::into_inner));
         let mut sent = mirrors.held();
         let mut for_programs = VecDeque::from(mirrors.held_for_programs());
         let done = steps.into_iter().filter(|step| step.state == StepState::Done);
@@ -110,10 +137,19 @@ impl Plan {
         for step in &mut planned {
             let user = step.account.as_ref().and_then(|account| account.user.clone());
             match &step.act {
-                Act::Append { .. } => {
+                Act::Append { bytes, .. } => {
                     let mailbox = step.mailbox.clone().unwrap_or_default();
                     let place = (step.host.clone(), step.account.clone(), mailbox);
-                    step.letter = appended.get_mut(&place).and_then(VecDeque::pop_front);
+                    // Threads may have stored several at once.
+                    step.letter = appended.get_mut(&place).and_then(|letters| {
+                        let is_it = |letter: &PlannedLetter| letter.bytes.len() as u64 == *bytes;
+                        letters.remove(letters.iter().position(is_it)?)
+                    });
+                }
+                Act::DeleteMailbox => {
+                    let mailbox = step.mailbox.clone().unwrap_or_default();
+                    let place = (step.host.clone(), step.account.clone(), mailbox);
+                    step.uid_next = deleted.get_mut(&place).and_then(VecDeque::pop_front);
                 }
                 Act::Send { .. } => {
                     let port = step.account.as_ref().map_or(0, |account| account.port);
@@ -143,7 +179,7 @@ impl Plan {
         // Without randomness two plans that say the same count as one, which is then done once.
         let _ = getrandom::fill(&mut id);
         let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        Plan { script: run.script.clone(), arguments: run.arguments.clone(), id, steps: planned }
+        Plan { script, arguments, id, steps: planned }
     }
 }
 
@@ -180,6 +216,7 @@ fn planned(step: Step) -> PlanStep {
         flags,
         becomes: step.stored,
         count: facts.count.filter(|_| counts),
+        uid_next: None,
         subjects: Vec::new(),
         letter: None,
         program: Vec::new(),
@@ -202,10 +239,8 @@ fn add_subjects(steps: &mut [PlanStep], mirrors: &Mirrors) {
         let mut roots = Vec::new();
         let uids = numbers(&step.uids).unwrap_or_default();
         for uid in uids.iter().take(SUBJECTS) {
-            let mut root = at(&mailbox, *uid);
-            while let Some(before) = came_from.get(&root) {
-                root = before.clone();
-            }
+            let place = at(&mailbox, *uid);
+            let root = came_from.get(&place).cloned().unwrap_or(place);
             if !own.contains_key(&root) {
                 let (host, account, mailbox, uid) = root.clone();
                 wanted.entry((host, account, mailbox)).or_default().push(uid);
@@ -217,7 +252,9 @@ fn add_subjects(steps: &mut [PlanStep], mirrors: &Mirrors) {
         match &step.act {
             Act::Move { to } | Act::Copy { to } => {
                 for (from, new) in pairs(becomes) {
-                    came_from.insert(at(to, new), at(&mailbox, from));
+                    let place = at(&mailbox, from);
+                    let root = came_from.get(&place).cloned().unwrap_or(place);
+                    came_from.insert(at(to, new), root);
                 }
             }
             Act::Append { .. } => {

@@ -62,6 +62,8 @@ pub struct PlanStep {
     pub becomes: Option<CopiedUids>,
     /// How many letters a mailbox has that is deleted or renamed.
     pub count: Option<u64>,
+    /// The UIDNEXT that a mailbox has which is deleted, with the letters that the plan has put there.
+    pub uid_next: Option<u32>,
     /// Subjects of some of the letters.
     pub subjects: Vec<String>,
     /// The letter that is appended or sent.
@@ -98,6 +100,7 @@ mod tests {
             flags: Vec::new(),
             becomes: becomes.and_then(stored_of),
             count: None,
+            uid_next: None,
             subjects: Vec::new(),
             letter: None,
             program: Vec::new(),
@@ -131,6 +134,7 @@ mod tests {
         run.uid_validity = None;
         run.host = "p".into();
         run.program = vec!["p".into(), "-i".into()];
+        run.uids = SequenceSet::new();
         run.letter = Some(PlannedLetter { date: None, from: Some("me@x".into()), bytes: vec![] });
         let mut send =
             step(Act::Send { from: String::new(), to: vec!["a@b".into()] }, "", "", None);
@@ -140,6 +144,7 @@ mod tests {
             Some(PlannedLetter { date: None, from: None, bytes: b"Subject: x\r\n\r\n".to_vec() });
         let mut deleted = step(Act::DeleteMailbox, "x", "", None);
         deleted.count = Some(12);
+        deleted.uid_next = Some(13);
         let plan = Plan {
             script: Some("a \"b\".scm".into()),
             arguments: vec!["-x".into(), String::new()],

@@ -7,7 +7,7 @@
 use super::PlanStep;
 use crate::proto::deed::Act;
 use crate::state::rows::numbers;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A mailbox, whatever its name is now.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +35,8 @@ pub(super) struct Places {
     events: Vec<Event>,
     /// The UIDs that the plan expects, and what became of their letters.
     made: HashMap<(Mailbox, u32), Given>,
+    /// Where the plan has stored letters, and the server did not say under which UIDs.
+    untold: HashSet<Mailbox>,
 }
 
 /// What became of a letter that the plan expected at a place.
@@ -74,8 +76,11 @@ impl Places {
             match event {
                 Event::Created(step, created) if *created == name => return Mailbox::Made(*step),
                 Event::Deleted(deleted) if *deleted == name => return gone(by_child),
-                // RENAME of INBOX moves its letters and leaves it empty (RFC 3501 6.3.5).
-                Event::Renamed(step, from, _) if from == "INBOX" && name == "INBOX" => {
+                // RENAME of INBOX moves its letters, which get other UIDs, and leaves it empty (RFC
+                // 3501 6.3.5).
+                Event::Renamed(step, from, to)
+                    if from == "INBOX" && (name == "INBOX" || name == *to) =>
+                {
                     return Mailbox::Made(*step);
                 }
                 Event::Renamed(step, from, to) => {
@@ -116,14 +121,18 @@ impl Places {
 
     /// Whether the plan has put a letter where it is.
     pub(super) fn is_made(&self, mailbox: &Mailbox, uid: u32) -> bool {
-        matches!(mailbox, Mailbox::Made(_)) || self.made.contains_key(&(mailbox.clone(), uid))
+        matches!(mailbox, Mailbox::Made(_))
+            || self.made.contains_key(&(mailbox.clone(), uid))
+            || self.untold.contains(mailbox)
     }
 
     /// What became of the letter that the plan names so.
     pub(super) fn uid(&self, mailbox: &Mailbox, uid: u32) -> Given {
         match self.made.get(&(mailbox.clone(), uid)) {
             Some(given) => *given,
-            None if matches!(mailbox, Mailbox::Made(_)) => Given::NotTold,
+            None if matches!(mailbox, Mailbox::Made(_)) || self.untold.contains(mailbox) => {
+                Given::NotTold
+            }
             None => Given::Uid(uid),
         }
     }
@@ -140,6 +149,9 @@ impl Places {
             }
             Act::Copy { to } | Act::Move { to } => {
                 let to = self.mailbox(to);
+                if step.becomes.is_none() {
+                    self.untold.insert(to.clone());
+                }
                 let pairs = step.becomes.iter().flat_map(crate::state::rows::pairs);
                 for (from, expected) in pairs {
                     self.made.insert((to.clone(), expected), given(from));
@@ -147,6 +159,9 @@ impl Places {
             }
             Act::Append { .. } => {
                 let to = self.mailbox(&name);
+                if step.becomes.is_none() {
+                    self.untold.insert(to.clone());
+                }
                 let expected = step.becomes.iter().filter_map(|becomes| numbers(&becomes.to));
                 for expected in expected.flatten() {
                     self.made.insert((to.clone(), expected), given(0));
@@ -191,7 +206,7 @@ mod tests {
             ("cc", Mailbox::Before("cc".into())),
             ("old", Mailbox::Gone),
             ("Inbox", Mailbox::Made(6)),
-            ("kept", Mailbox::Before("INBOX".into())),
+            ("kept", Mailbox::Made(6)),
         ] {
             assert_eq!(places.mailbox(name), mailbox, "{name}");
         }

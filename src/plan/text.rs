@@ -15,7 +15,7 @@
 
 use super::{Plan, PlanStep, PlannedLetter};
 use crate::lisp::{Datum, printer, reader};
-use crate::proto::deed::{Act, Deed};
+use crate::proto::deed::{Account, Act, Deed};
 use crate::proto::imap::SequenceSet;
 use crate::shown::escape_controls;
 use crate::state::rows::{account_of, act_of, act_text, numbers, stored_of, stored_text};
@@ -86,6 +86,9 @@ fn write_step(out: &mut fmt::Formatter<'_>, number: usize, step: &PlanStep) -> f
     }
     if let Some(count) = step.count {
         write!(out, " :count {count}")?;
+    }
+    if let Some(uid_next) = step.uid_next {
+        write!(out, " :uid-next {uid_next}")?;
     }
     if let Some(becomes) = &step.becomes {
         write!(out, "\n :becomes \"{}\"", stored_text(becomes))?;
@@ -167,7 +170,8 @@ impl FromStr for Plan {
             _ => return Err(wrong(":version and a number")),
         }
         let steps = (1..).zip(forms).map(|(number, form)| {
-            step(form, number).ok_or_else(|| wrong(&format!("step {number}, well-formed")))
+            step(form, number)
+                .map_err(|expected| PlanError(format!("step {number}: expected {expected}")))
         });
         Ok(Plan {
             script: head.text("script"),
@@ -211,88 +215,155 @@ impl<'d> Keys<'d> {
         let Some(Datum::List(texts)) = self.get(name) else { return Vec::new() };
         texts.iter().filter_map(string).collect()
     }
-
-    fn number(&self, name: &str) -> Option<i64> {
-        match self.get(name) {
-            Some(Datum::Integer(number)) => Some(*number),
-            _ => None,
-        }
-    }
 }
 
 fn string(datum: &Datum) -> Option<String> {
     if let Datum::String(text) = datum { Some(text.clone()) } else { None }
 }
 
-fn step(form: &Datum, expected: i64) -> Option<PlanStep> {
-    let keys = Keys::of(form, "step")?;
-    let [Datum::Integer(number), act] = keys.front[..] else { return None };
-    let act = act_of(&json(act).to_string()).filter(|_| *number == expected)?;
+/// The keys of a step.
+const KEYS: [&str; 13] = [
+    "account",
+    "program",
+    "mailbox",
+    "uid-validity",
+    "uids",
+    "count",
+    "uid-next",
+    "becomes",
+    "flags",
+    "subjects",
+    "date",
+    "from",
+    "letter",
+];
+
+/// Reads a step; the error is what was expected.
+fn step(form: &Datum, expected: i64) -> Result<PlanStep, String> {
+    let numbered = || format!("(step {expected} (change …) :key value …)");
+    let keys = Keys::of(form, "step").ok_or_else(numbered)?;
+    let [Datum::Integer(number), form] = keys.front[..] else { return Err(numbered()) };
+    if *number != expected {
+        return Err(numbered());
+    }
+    for key in keys.rest.chunks(2) {
+        match &key[0] {
+            Datum::Keyword(name) if KEYS.contains(&name.as_str()) => {}
+            other => {
+                let shown = printer::readably(other);
+                return Err(format!("the keys {}, got {shown}", KEYS.join(" ")));
+            }
+        }
+    }
+    let shown = printer::readably(form);
+    // What is not understood whole would be done in part.
+    let act = act_of(&json(form).to_string())
+        .filter(|act| act_form(act) == shown)
+        .ok_or_else(|| format!("a change such as (move \"name\"), got {shown}"))?;
+    let text = |name: &str| match keys.get(name) {
+        None => Ok(None),
+        Some(Datum::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(format!(":{name} with a string, got {}", printer::readably(other))),
+    };
+    let number = |name: &str, most: i64| match keys.get(name) {
+        None => Ok(None),
+        Some(Datum::Integer(number)) if (0..=most).contains(number) => Ok(Some(*number)),
+        Some(other) => Err(format!(":{name} with a number, got {}", printer::readably(other))),
+    };
+    let set = |text: &str| {
+        let set = text.parse::<SequenceSet>().ok().filter(|set| numbers(set).is_some());
+        set.ok_or_else(|| format!("UIDs such as \"1:3,7\", got {text:?}"))
+    };
     let program = keys.texts("program");
     let (host, account) = match keys.get("account") {
-        Some(Datum::List(parts)) => {
-            let [
-                Datum::String(protocol),
-                Datum::String(host),
-                Datum::Integer(port),
-                Datum::String(user),
-            ] = &parts[..]
-            else {
-                return None;
-            };
-            (host.clone(), Some(account_of(protocol, u16::try_from(*port).ok()?, user)?))
-        }
-        _ => (program.first()?.clone(), None),
+        Some(account) => read_account(account)
+            .ok_or(":account (\"imap\" \"host\" 143 \"user\"), with imap or smtp")?,
+        None => match (&act, program.first()) {
+            (Act::Run { program: named, .. }, Some(program)) if program == named => {
+                (program.clone(), None)
+            }
+            _ => return Err(":account, or :program for a run of it".to_owned()),
+        },
     };
-    let set = |text: String| -> Option<SequenceSet> {
-        let set: SequenceSet = text.parse().ok()?;
-        numbers(&set).map(|_| set)
+    let protocol = account.as_ref().map(|account| account.protocol);
+    let fits = match act {
+        Act::Send { .. } => protocol == Some("smtp"),
+        Act::Run { .. } => protocol.is_none(),
+        _ => protocol == Some("imap") && keys.get("mailbox").is_some(),
     };
-    let uids = match keys.text("uids") {
-        Some(uids) => set(uids)?,
-        None => SequenceSet::new(),
-    };
+    if !fits {
+        return Err("the account of such a change, and :mailbox if it is one of IMAP".to_owned());
+    }
+    let uids = text("uids")?.as_deref().map(set).transpose()?.unwrap_or_default();
+    let uid_validity = number("uid-validity", u32::MAX.into())?;
+    let is_of_letters = matches!(
+        act,
+        Act::Copy { .. } | Act::Move { .. } | Act::StoreFlags { .. } | Act::MarkSeen | Act::Expunge
+    );
+    if is_of_letters != !uids.is_empty() || is_of_letters && uid_validity.is_none() {
+        return Err(":uids and :uid-validity for a change of letters, and only for one".to_owned());
+    }
     let flags = match keys.get("flags") {
-        Some(Datum::List(rows)) => rows
-            .iter()
-            .map(|row| {
-                let Datum::List(parts) = row else { return None };
-                let texts: Vec<String> = parts.iter().filter_map(string).collect();
-                let (uids, flags) = texts.split_first()?;
-                Some((set(uids.clone())?, flags.to_vec()))
-            })
-            .collect::<Option<_>>()?,
-        _ => Vec::new(),
+        None | Some(Datum::Nil) => Vec::new(),
+        Some(rows) => read_flags(rows).ok_or(":flags ((\"1:3\" \"\\\\Seen\" …) …)")?,
     };
-    let becomes = match keys.text("becomes") {
-        Some(stored) => Some(stored_of(&stored)?),
-        None => None,
-    };
-    let letter = match keys.text("letter") {
+    let becomes = text("becomes")?;
+    let becomes = becomes.map(|stored| {
+        stored_of(&stored)
+            .ok_or_else(|| format!(":becomes as COPYUID or APPENDUID, got {stored:?}"))
+    });
+    let letter = match text("letter")? {
         Some(letter) => Some(PlannedLetter {
-            date: keys.text("date"),
-            from: keys.text("from"),
-            bytes: STANDARD.decode(letter).ok()?,
+            date: text("date")?,
+            from: text("from")?,
+            bytes: STANDARD.decode(letter).map_err(|_| ":letter in Base64".to_owned())?,
         }),
         None => None,
     };
     let needs_letter = matches!(act, Act::Append { .. } | Act::Send { .. } | Act::Run { .. });
-    (letter.is_some() == needs_letter).then_some(())?;
-    let number = |name| keys.number(name);
-    Some(PlanStep {
+    if letter.is_some() != needs_letter {
+        return Err(":letter for a change that stores or sends one, and only for one".to_owned());
+    }
+    let small = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok());
+    Ok(PlanStep {
         act,
         host,
         account,
-        mailbox: keys.text("mailbox"),
-        uid_validity: number("uid-validity").and_then(|number| u32::try_from(number).ok()),
+        mailbox: text("mailbox")?,
+        uid_validity: small(uid_validity),
         uids,
         flags,
-        becomes,
-        count: number("count").and_then(|number| u64::try_from(number).ok()),
+        becomes: becomes.transpose()?,
+        count: number("count", i64::MAX)?.and_then(|number| u64::try_from(number).ok()),
+        uid_next: small(number("uid-next", u32::MAX.into())?),
         subjects: keys.texts("subjects"),
         letter,
         program,
     })
+}
+
+/// Reads `("imap" "host" 143 "user")`.
+fn read_account(account: &Datum) -> Option<(String, Option<Account>)> {
+    let Datum::List(parts) = account else { return None };
+    let [Datum::String(protocol), Datum::String(host), Datum::Integer(port), Datum::String(user)] =
+        &parts[..]
+    else {
+        return None;
+    };
+    Some((host.clone(), Some(account_of(protocol, u16::try_from(*port).ok()?, user)?)))
+}
+
+/// Reads `(("1:3" "\\Seen" …) …)`.
+fn read_flags(rows: &Datum) -> Option<Vec<(SequenceSet, Vec<String>)>> {
+    let Datum::List(rows) = rows else { return None };
+    let row = |row: &Datum| {
+        let Datum::List(parts) = row else { return None };
+        let texts: Vec<String> = parts.iter().map(string).collect::<Option<_>>()?;
+        let (uids, flags) = texts.split_first()?;
+        let uids: SequenceSet = uids.parse().ok()?;
+        numbers(&uids).map(|_| (uids, flags.to_vec()))
+    };
+    rows.iter().map(row).collect()
 }
 
 impl PlanStep {
@@ -319,6 +390,9 @@ impl PlanStep {
             }
             _ => String::new(),
         };
+        if let Act::Run { to, .. } = &self.act {
+            return format!("hand a letter to {} to {}", to.join(", "), self.program.join(" "));
+        }
         format!("{}{flags}", words.strip_suffix(&host).unwrap_or(&words))
     }
 

@@ -1,14 +1,15 @@
 //! Which steps of a plan were done.
 //!
 //! Each step is written before it begins and after its end. If the process ends between the two,
-//! the journal tells: the step's change is the first of its kind that was written there since.
+//! the journal tells: the step's changes are those of its kind that a run of the plan has written there
+//! since.
 
 use super::database::{Database, StateError, make_private, private_file};
 use super::journal::now;
 use super::rows::{Step, act_text, stored_of, stored_text};
 use super::runs::KEPT_DAYS;
 use crate::proto::deed::Act;
-use crate::proto::imap::CopiedUids;
+use crate::proto::imap::{CopiedUids, SequenceSet};
 use rusqlite::params;
 use std::fs::{File, TryLockError};
 
@@ -36,7 +37,8 @@ impl Database {
     /// # Errors
     /// [`StateError`].
     pub fn applied(&self, plan: &str) -> Result<Vec<(usize, AppliedState)>, StateError> {
-        let sql = "SELECT step, state, becomes, after FROM applied WHERE plan = ?1 ORDER BY step";
+        let sql = "SELECT step, state, becomes, after FROM applied
+            WHERE plan = ?1 AND step > 0 ORDER BY step";
         self.all(sql, params![plan], |row| {
             let becomes = row.get::<_, Option<String>>(2)?.as_deref().and_then(stored_of);
             let state = match row.get::<_, i64>(1)? {
@@ -70,7 +72,9 @@ impl Database {
     /// [`StateError`]; the step must not begin.
     pub fn begin_applying(&self, plan: &str, step: usize) -> Result<(), StateError> {
         let old = now() - KEPT_DAYS * 86_400_000;
-        self.execute("DELETE FROM applied WHERE at < ?1", params![old])?;
+        let forget = "DELETE FROM applied WHERE plan IN
+            (SELECT plan FROM applied WHERE plan != ?2 GROUP BY plan HAVING MAX(at) < ?1)";
+        self.execute(forget, params![old, plan])?;
         let sql = "INSERT OR REPLACE INTO applied (plan, step, state, becomes, after, at)
             SELECT ?1, ?2, 0, NULL, COALESCE(MAX(id), 0), ?3 FROM steps";
         self.execute(sql, params![plan, i64::try_from(step).unwrap_or(0), now()])
@@ -95,6 +99,35 @@ impl Database {
             VALUES (?1, ?2, ?3, ?4, 0, ?5)";
         let row = params![plan, i64::try_from(step).unwrap_or(0), number, becomes, now()];
         self.execute(sql, row)
+    }
+
+    /// Writes which letters are left out of a step.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn leave_out_of(
+        &self,
+        plan: &str,
+        step: usize,
+        uids: &SequenceSet,
+    ) -> Result<(), StateError> {
+        // Rows of their own, below those of the steps.
+        let sql = "INSERT OR REPLACE INTO applied (plan, step, state, becomes, after, at)
+            VALUES (?1, ?2, 3, ?3, 0, ?4)";
+        let row = params![plan, -i64::try_from(step).unwrap_or(0), uids.to_string(), now()];
+        self.execute(sql, row)
+    }
+
+    /// The letters that are left out of steps.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn left_out_of(&self, plan: &str) -> Result<Vec<(usize, SequenceSet)>, StateError> {
+        let sql = "SELECT step, becomes FROM applied WHERE plan = ?1 AND step < 0";
+        self.all(sql, params![plan], |row| {
+            let step = usize::try_from(-row.get::<_, i64>(0)?).unwrap_or(0);
+            Ok((step, row.get::<_, String>(1)?.parse().unwrap_or_default()))
+        })
     }
 
     /// The changes of a kind in a mailbox that were written in the journal after a step, in order.

@@ -76,14 +76,11 @@ fn without_times(text: &str) -> String {
     text
 }
 
-#[test]
-fn the_readmes_session_is_what_comes() {
+/// Runs the commands of a section of the README on a user's machine. Other blocks are scripts.
+fn follow_the_readme(user: &User, section: &str) -> usize {
     let readme = include_str!("../../README.md");
-    let section = readme.split("\n## Journal and undo\n").nth(1).unwrap();
+    let section = readme.split(&format!("\n## {section}\n")).nth(1).unwrap();
     let section = section.split("\n## ").next().unwrap();
-    let accounts = vec![Account::manual()];
-    let server = Server::sandbox(Options { accounts, seed: Seed::Manual, ..Options::default() });
-    let user = User::of(&server);
     let mut commands = 0;
     for block in
         section.split("\n\n").filter(|block| block.trim_start_matches('\n').starts_with("    "))
@@ -100,7 +97,74 @@ fn the_readmes_session_is_what_comes() {
             }
         }
     }
+    commands
+}
+
+fn manual_server() -> Server {
+    let accounts = vec![Account::manual()];
+    Server::sandbox(Options { accounts, seed: Seed::Manual, ..Options::default() })
+}
+
+#[test]
+fn the_readmes_session_is_what_comes() {
+    let server = manual_server();
+    let user = User::of(&server);
+    let commands = follow_the_readme(&user, "Journal and undo");
     assert!(commands >= 5, "{commands}");
+}
+
+#[test]
+fn the_readmes_dry_run_is_what_comes_and_can_be_undone() {
+    let server = manual_server();
+    let user = User::of(&server);
+    let readme = include_str!("../../README.md");
+    let script = readme.split("    ;; tidy.scm\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    user.write("tidy.scm", script);
+    let before = snapshot(&server);
+    let commands = follow_the_readme(&user, "Dry runs and plans");
+    assert!(commands >= 2, "{commands}");
+    assert_ne!(snapshot(&server), before);
+    user.says("undo");
+    assert_eq!(snapshot(&server), before);
+}
+
+#[test]
+fn an_apply_that_is_killed_at_any_write_goes_on() {
+    let prepared = || {
+        let server = Server::sandbox(empty());
+        let mut client = server.connect();
+        for at in 1..=3 {
+            let letter = format!("Message-ID: <{at}@x>\r\n\r\n{at}\r\n");
+            client.append("INBOX", &[], None, letter.as_bytes()).unwrap();
+        }
+        client.close();
+        server
+    };
+    let whole = prepared();
+    let user = User::of(&whole);
+    user.write("tidy.scm", SCRIPT);
+    user.says("run --init --dry-run --plan tidy.plan tidy.scm");
+    user.says("apply tidy.plan");
+    let expected = snapshot(&whole);
+    let mut killed = 0;
+    for side in ["before", "after"] {
+        for write in 1.. {
+            let server = prepared();
+            let user = User::of(&server);
+            user.write("tidy.scm", SCRIPT);
+            user.says("run --init --dry-run --plan tidy.plan tidy.scm");
+            let crash = format!("{side} {write}");
+            let (code, said) = user.postoffice(&["apply", "tidy.plan"], &crash);
+            killed += usize::from(code.is_none());
+            let (again, more) = user.postoffice(&["apply", "tidy.plan"], "");
+            assert_eq!(again, Some(0), "{crash}: {said}\n{more}");
+            assert_eq!(snapshot(&server), expected, "{crash}: {said}\n{more}");
+            if code == Some(0) {
+                break;
+            }
+        }
+    }
+    assert!(killed > 10, "{killed}");
 }
 
 const SCRIPT: &str = r#"(with-account (mb 'work)

@@ -96,7 +96,12 @@ impl Session {
     ) -> Result<Answers, Refusal> {
         let mut answers = Answers::new();
         let Some(remote) = self.shared.store.remote() else { return Ok(answers) };
-        let Some(items) = in_words(items) else { return Ok(answers) };
+        if !items.iter().any(is_foreign) {
+            return Ok(answers);
+        }
+        let Some(items) = in_words(items) else {
+            return no("[CANNOT] These items cannot be asked for.");
+        };
         let mut by_mailbox: HashMap<Arc<str>, Vec<u32>> = HashMap::new();
         for elsewhere in letters.filter_map(Content::origin) {
             by_mailbox.entry(Arc::clone(&elsewhere.mailbox)).or_default().push(elsewhere.uid);
@@ -104,9 +109,11 @@ impl Session {
         for (mailbox, mut uids) in by_mailbox {
             uids.sort_unstable();
             uids.dedup();
-            remote.origin.fetch(&mailbox, &uids, &items, &mut |uid, items| {
+            let mut take = |uid, items| {
                 answers.insert((Arc::clone(&mailbox), uid), items);
-            })?;
+            };
+            let asked = remote.origin.fetch(&mailbox, &uids, &items, &mut take);
+            asked.inspect_err(|error| remote.lost(error))?;
         }
         Ok(answers)
     }
@@ -179,8 +186,9 @@ fn in_words(items: &[Item<'_>]) -> Option<String> {
     Some(words.to_owned())
 }
 
-/// Writes an item of a letter that is elsewhere.
-pub(crate) fn write(out: &mut Vec<u8>, item: &Item<'_>, found: &Items) {
+/// Writes an item of a letter that is elsewhere. Returns whether the origin has told it.
+#[must_use]
+pub(crate) fn write(out: &mut Vec<u8>, item: &Item<'_>, found: &Items) -> bool {
     let mut name = Vec::new();
     write_name(&mut name, item);
     let mut wanted = Vec::new();
@@ -188,10 +196,9 @@ pub(crate) fn write(out: &mut Vec<u8>, item: &Item<'_>, found: &Items) {
     let wanted = plain(&String::from_utf8_lossy(&wanted));
     out.extend_from_slice(&name);
     out.push(b' ');
-    match found.iter().find(|(name, _)| plain(name) == wanted) {
-        Some((_, value)) => out.extend_from_slice(value),
-        None => out.extend_from_slice(b"NIL"),
-    }
+    let told = found.iter().find(|(name, _)| plain(name) == wanted);
+    out.extend_from_slice(told.map_or(b"NIL", |(_, value)| value));
+    told.is_some()
 }
 
 /// A name without what servers write in different ways.

@@ -84,7 +84,7 @@ impl Session {
         let wanted = targets.len();
         let sets_seen = !view.read_only && items.iter().any(sets_seen);
         let snapshots = self.snapshots(targets, sets_seen);
-        let missing = snapshots.len() < wanted;
+        let mut missing = snapshots.len() < wanted;
         if sets_seen {
             // Other sessions' flag changes are announced first, so that the flags in our responses
             // are the newest.
@@ -96,11 +96,12 @@ impl Session {
             let (now, later) = rest.split_at(Session::portion(&items, contents()));
             let answers = self.ask_origin(&items, now.iter().map(|snapshot| &*snapshot.content))?;
             for snapshot in now {
-                self.write_fetch(snapshot, &items, &answers)?;
+                missing |= !self.write_fetch(snapshot, &items, &answers)?;
             }
             rest = later;
         }
-        if missing && !uid {
+        // A letter that is gone at the origin is not left out in silence.
+        if missing && (!uid || self.shared.store.remote().is_some()) {
             return no(GONE);
         }
         Ok("FETCH completed.".to_owned())
@@ -160,17 +161,20 @@ impl Session {
         result
     }
 
-    /// Writes `* 4 FETCH (UID 64 BODY[] {12} …)`.
+    /// Writes `* 4 FETCH (UID 64 BODY[] {12} …)`. Returns false, and writes nothing, if the origin has
+    /// not told all of it.
     fn write_fetch(
         &mut self,
         snapshot: &Snapshot,
         items: &[Item<'_>],
         answers: &Answers,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let found = snapshot
             .content
             .origin()
             .map(|elsewhere| answers.get(&(Arc::clone(&elsewhere.mailbox), elsewhere.uid)));
+        let start = self.out.len();
+        let mut is_whole = true;
         let out = &mut self.out;
         out.extend_from_slice(format!("* {} FETCH (", snapshot.number).as_bytes());
         for (index, item) in items.iter().enumerate() {
@@ -179,7 +183,7 @@ impl Session {
             }
             match found {
                 Some(found) if is_foreign(item) => {
-                    elsewhere::write(out, item, found.unwrap_or(&Items::new()));
+                    is_whole &= elsewhere::write(out, item, found.unwrap_or(&Items::new()));
                 }
                 _ => write_item(out, snapshot, item),
             }
@@ -197,7 +201,10 @@ impl Session {
             out.extend_from_slice(self.resync.modseq(snapshot.modseq).as_bytes());
         }
         out.extend_from_slice(b")\r\n");
-        self.flush_if_large()
+        if !is_whole {
+            self.out.truncate(start);
+        }
+        self.flush_if_large().map(|()| is_whole)
     }
 }
 

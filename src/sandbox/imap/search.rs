@@ -155,7 +155,8 @@ impl<'a> Asking<'a> {
         let Some(remote) = self.remote.filter(|_| looks_at_text(key)) else { return Ok(here) };
         let mut there = HashMap::new();
         for (mailbox, uids) in &self.letters {
-            let found = remote.origin.search(mailbox, uids, key)?;
+            let found = remote.origin.search(mailbox, uids, key);
+            let found = found.inspect_err(|error| remote.lost(error))?;
             there.insert(Arc::clone(mailbox), found.into_iter().collect());
         }
         Ok(Key::Asked { here: Box::new(here), there })

@@ -92,7 +92,7 @@ impl Store {
 
     /// A store of one account, whose mail the origin has.
     pub(crate) fn over(account: Account, remote: Remote) -> Result<Store, OriginError> {
-        let separator = remote.origin.separator();
+        let separator = remote.origin.separator()?;
         let names = remote.origin.mailboxes()?;
         let user = account.user.clone();
         let mut store = Store::new(vec![account], Seed::Empty);
@@ -123,7 +123,7 @@ impl Store {
                 None => return Ok(()),
             }
         };
-        let original = remote.origin.open(&source)?;
+        let original = remote.origin.open(&source).inspect_err(|error| remote.lost(error))?;
         if let Some(mailbox) = self.lock().mailbox_mut(id) {
             mailbox.load(original, remote);
         }
@@ -177,40 +177,47 @@ impl Store {
 
     /// The letters of a mailbox, by UID; empty for an unknown user or mailbox.
     pub fn letters(&self, user: &str, mailbox: &str) -> Vec<Letter> {
-        self.letters_from(user, mailbox, 0)
-    }
-
-    /// The letters of a mailbox from a UID on.
-    pub fn letters_from(&self, user: &str, mailbox: &str, first: u32) -> Vec<Letter> {
         let messages: Vec<(u32, Message)> = {
             let state = self.lock();
             let Some(mailbox) = state.find(user, mailbox).and_then(|id| state.mailbox(id)) else {
                 return Vec::new();
             };
-            let from = mailbox.messages.range(first..);
-            from.map(|(uid, message)| (*uid, message.clone())).collect()
+            mailbox.messages.iter().map(|(uid, message)| (*uid, message.clone())).collect()
         };
-        let show = |(uid, message): (u32, Message)| Letter {
-            uid,
-            flags: message.flags.names().map(str::to_owned).collect(),
-            bytes: Arc::clone(message.content.bytes()),
-            internal_date: message.internal_date,
-        };
-        messages.into_iter().map(show).collect()
+        messages.into_iter().map(shown).collect()
     }
 
-    /// The name of the mailbox with this UIDVALIDITY, if the one of the given name has another.
-    pub fn renamed(&self, user: &str, name: &str, uid_validity: u32) -> Option<String> {
+    /// The name if it has this UIDVALIDITY; otherwise the names of all mailboxes that have it.
+    pub fn names_with(&self, user: &str, name: &str, uid_validity: u32) -> Vec<String> {
         let state = self.lock();
         let is_it = |id: MailboxId| {
             state.mailbox(id).is_some_and(|mailbox| mailbox.uid_validity == uid_validity)
         };
         if state.find(user, name).is_some_and(is_it) {
-            return None;
+            return vec![name.to_owned()];
         }
-        let names = state.names(user)?;
-        let found = names.mailboxes.iter().find(|(_, id)| id.is_some_and(is_it));
-        found.map(|(name, _)| name.clone())
+        let names = state.names(user).into_iter().flat_map(|names| &names.mailboxes);
+        names.filter(|(_, id)| id.is_some_and(is_it)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The UIDNEXT of a mailbox.
+    pub fn uid_next(&self, user: &str, mailbox: &str) -> Option<u32> {
+        let state = self.lock();
+        Some(state.mailbox(state.find(user, mailbox)?)?.uid_next)
+    }
+
+    /// The letter with a UID, or the last one.
+    pub fn letter(&self, user: &str, mailbox: &str, uid: Option<u32>) -> Option<Letter> {
+        let (uid, message) = {
+            let state = self.lock();
+            let messages = &state.mailbox(state.find(user, mailbox)?)?.messages;
+            let found = match uid {
+                Some(uid) => messages.get_key_value(&uid)?,
+                None => messages.last_key_value()?,
+            };
+            (*found.0, found.1.clone())
+        };
+        Some(shown((uid, message)))
     }
 
     /// The first account given at start or at the last reset; empty if there was none.
@@ -280,6 +287,16 @@ impl Store {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // After a panic at most one letter is half changed; the rest is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A letter for the program. The store must not be locked.
+fn shown((uid, message): (u32, Message)) -> Letter {
+    Letter {
+        uid,
+        flags: message.flags.names().map(str::to_owned).collect(),
+        bytes: Arc::clone(message.content.bytes()),
+        internal_date: message.internal_date,
     }
 }
 
@@ -410,6 +427,7 @@ impl State {
         let old = self.names_mut(user).map(std::mem::take).unwrap_or_default();
         old.mailboxes.into_values().flatten().for_each(|id| _ = self.mailboxes.remove(&id));
         for OriginalName { name, selectable, subscribed, attributes } in original {
+            let source: Arc<str> = Arc::from(&*name);
             let name = names::canonical(&name, self.separator);
             if subscribed && let Some(names) = self.names_mut(user) {
                 names.subscribed.insert(name.clone());
@@ -422,7 +440,7 @@ impl State {
             }
             let id = self.insert_mailbox(user, name.clone());
             if let Some(mailbox) = self.mailbox_mut(id) {
-                mailbox.unloaded = Some(Arc::from(name));
+                mailbox.unloaded = Some(source);
                 mailbox.details.special_use =
                     attributes.iter().filter_map(|name| special_use(name)).collect();
             }

@@ -73,7 +73,10 @@ pub type Items = Vec<(String, Vec<u8>)>;
 /// modified UTF-7. Nothing that it is asked for changes anything there.
 pub trait Origin: fmt::Debug + Send + Sync {
     /// What separates the levels of mailbox names.
-    fn separator(&self) -> Separator;
+    ///
+    /// # Errors
+    /// [`OriginError`].
+    fn separator(&self) -> Result<Separator, OriginError>;
 
     /// The mailboxes, as they are at the start.
     ///
@@ -129,6 +132,13 @@ impl Remote {
         let (OriginError::Refused(words) | OriginError::Lost(words)) = error;
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.get_or_insert_with(|| words.clone());
+    }
+
+    /// Notes that the origin is out of reach, if it is.
+    pub(crate) fn lost(&self, error: &OriginError) {
+        if let OriginError::Lost(_) = error {
+            self.fail(error);
+        }
     }
 
     /// Why answers cannot be trusted any more.
