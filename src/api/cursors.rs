@@ -216,7 +216,12 @@ fn look_for(
     // Until the server has told that letters arrived, a search need not find them.
     client.noop()?;
     if let Look::Above(uid) = *look {
-        let next = client.selected().and_then(|selected| selected.uid_next);
+        let selected = client.selected();
+        let next = selected.and_then(|selected| {
+            // Once letters have arrived, the next UID is not known.
+            let next = selected.uid_next?;
+            (selected.lowest_next_uid() == Some(next.into())).then_some(next)
+        });
         if let Some(next) = next.filter(|next| uid >= *next) {
             client.notice(format!(
                 "the cursor is at the unique id {uid}, and the next letter gets {next}: letters up to there are taken for old; postoffice cursors sets it back"

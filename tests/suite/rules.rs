@@ -165,7 +165,7 @@ fn wrong_rules_are_refused_before_a_byte_is_sent() {
         ("(:seen (:burn))", "expected a rule"),
         ("(:seen :move)", "expected a rule"),
         ("(:seen :stop :delete)", "expected a rule"),
-        ("(:seen :delete :stop)", "expected a rule"),
+        ("(:seen :delete :stop :continue t)", "expected a rule"),
         ("(:seen :stop :continue t)", "expected a rule"),
         ("((:from \"x\") (:move \"\\\\1\"))", "a (:matches field regexp) in the condition"),
         ("((:matches :from \"(\") :delete)", "unclosed group"),

@@ -103,7 +103,7 @@ pub(in crate::api) const FUNCTIONS: &[Function] = &[
         "((mb name &key dry-run log create) rule …)",
         "Tries rules on all letters of a mailbox, the first rule first, and does what they say with the letters that they take. Returns how many letters each rule took, the list ((1 . count) (2 . count) …).
 mb: a mailbox object. name: the name of a mailbox. rule: (condition action …). condition: as for search-mailbox, not quoted, or t; the procedure of (:where procedure) is evaluated, and a comma inserts a value: (:from ,sender). Addresses, subjects and other header fields are compared here; texts that :body and :text look for are searched by the server.
-action: (:move name), (:copy name), (:flag flag …), :delete, (:call procedure), whose procedure is evaluated and gets the letter, or :stop alone, which leaves the letter where it is. A rule that takes a letter is the last for it, unless it ends with :continue t; of several moves and deletions of a letter the first is carried out.
+action: (:move name), (:copy name), (:flag flag …), :delete, (:call procedure), whose procedure is evaluated and gets the letter, or at the end :stop, which does nothing more; alone it leaves the letter where it is. A rule that takes a letter is the last for it, unless it ends with :continue t; of several moves and deletions of a letter the first is carried out.
 In a name, \\\\\\\\1, \\\\\\\\& and \\\\\\\\k<name> are groups of the first (:matches field regexp) of the condition that matches, as for replace-re: (:move \\\"lists/\\\\\\\\1\\\"). The characters / * % and the server's separator become _ in what a group brings in, so that no letter chooses another place. A rule does not take a letter for which such a group is empty.
 What all rules need is fetched once, and each action is carried out for all its letters together: flags first, then copies, calls, moves and deletions.
 :dry-run  t changes nothing and returns the plan, the list (((:move \\\"lists/dev\\\") (uid …)) …), in the order of the steps. :log  t or a stream: prints a line for each letter that a rule took. :create  t creates mailboxes that do not exist.
@@ -146,7 +146,7 @@ impl Action {
     }
 }
 
-const EXPECTED: &str = "a rule (condition action …) with the actions (:move name), (:copy name), (:flag flag …), (:call procedure) and :delete, and :continue t at its end, or with :stop alone";
+const EXPECTED: &str = "a rule (condition action …) with the actions (:move name), (:copy name), (:flag flag …), (:call procedure) and :delete, and :continue t or :stop at its end";
 
 fn read_rules(call: &Call<'_>) -> Result<Vec<Rule>, Condition> {
     let rules: Vec<Value> =
@@ -171,16 +171,12 @@ fn read_rule(call: &Call<'_>, number: usize, value: &Value) -> Result<Rule, Cond
         rule.continues = is_t(value) || host::as_symbol(value) == Some("t");
         actions = before;
     }
-    for action in actions {
-        rule.actions.extend(read_action(call, action).ok_or_else(wrong)?);
-    }
-    // `:stop` is no action: it stands alone, or it would say nothing.
-    let stops = rule.actions.is_empty();
-    if actions.is_empty()
-        || rule.actions.len() + usize::from(stops) != actions.len()
-        || stops && rule.continues
-    {
+    let stops = actions.last().and_then(host::as_keyword) == Some("stop");
+    if actions.is_empty() || stops && rule.continues {
         return Err(wrong());
+    }
+    for action in &actions[..actions.len() - usize::from(stops)] {
+        rule.actions.push(read_action(call, action).ok_or_else(wrong)?);
     }
     let mut has_regexp = false;
     rule.search.for_each_ours(&mut |key| {
@@ -197,12 +193,9 @@ fn is_t(value: &Value) -> bool {
     host::kind_of(value) == host::ValueKind::True
 }
 
-/// Reads an action; `Some(None)` for `:stop`.
-fn read_action(call: &Call<'_>, value: &Value) -> Option<Option<Action>> {
-    match host::as_keyword(value) {
-        Some("delete") => return Some(Some(Action::Delete)),
-        Some("stop") => return Some(None),
-        _ => {}
+fn read_action(call: &Call<'_>, value: &Value) -> Option<Action> {
+    if host::as_keyword(value) == Some("delete") {
+        return Some(Action::Delete);
     }
     let parts: Vec<Value> = host::as_list(value)?.collect();
     let (word, arguments) = parts.split_first()?;
@@ -211,7 +204,7 @@ fn read_action(call: &Call<'_>, value: &Value) -> Option<Option<Action>> {
         let is_name = |name: &&str| !name.is_empty() && !name.chars().any(char::is_control);
         host::as_str(name).filter(is_name).map(str::to_owned)
     };
-    Some(Some(match host::as_keyword(word)? {
+    Some(match host::as_keyword(word)? {
         "move" => Action::Move(name()?),
         "copy" => Action::Copy(name()?),
         "call" => match arguments {
@@ -223,7 +216,7 @@ fn read_action(call: &Call<'_>, value: &Value) -> Option<Option<Action>> {
         }
         "delete" if arguments.is_empty() => Action::Delete,
         _ => return None,
-    }))
+    })
 }
 
 /// A condition of a rule, and its tests.
