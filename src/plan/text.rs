@@ -300,7 +300,7 @@ fn step(form: &Datum, expected: i64) -> Result<PlanStep, String> {
         act,
         Act::Copy { .. } | Act::Move { .. } | Act::StoreFlags { .. } | Act::MarkSeen | Act::Expunge
     );
-    if is_of_letters != !uids.is_empty() || is_of_letters && uid_validity.is_none() {
+    if is_of_letters == uids.is_empty() || is_of_letters && uid_validity.is_none() {
         return Err(":uids and :uid-validity for a change of letters, and only for one".to_owned());
     }
     let flags = match keys.get("flags") {
