@@ -123,10 +123,12 @@ impl Plan {
                 for uid in uids.iter().filter(|uid| !places.is_made(&mailbox, **uid)) {
                     let needed = Needed { step: number, flags: None };
                     let needed = demands.letters.entry(*uid).or_insert(needed);
-                    let known = before.entry((mailbox.clone(), *uid));
-                    let known = known.or_insert_with(|| flags.get(uid).cloned());
+                    let key = (mailbox.clone(), *uid);
+                    if let Some(flags) = flags.get(uid) {
+                        before.entry(key.clone()).or_insert_with(|| Some(flags.clone()));
+                    }
                     if step.deletes() && needed.flags.is_none() {
-                        needed.flags.clone_from(known);
+                        needed.flags = before.get(&key).cloned().flatten();
                     }
                 }
             }
