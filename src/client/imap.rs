@@ -106,9 +106,11 @@ impl ImapClient {
     }
 
     /// Says that the server stands for another one, which offers these capabilities. An operation
-    /// that needs one of them which this server lacks is then [`Error::CannotForesee`].
-    pub fn stand_for(&mut self, real: Capabilities) {
+    /// that needs one of them which this server lacks is then [`Error::CannotForesee`]. The warnings
+    /// of the other connection become those of this one.
+    pub fn stand_for(&mut self, real: Capabilities, warnings: Vec<Warning>) {
         self.real = Some(real);
+        self.warnings.extend(warnings);
     }
 
     /// The capabilities of the server, or of the one that it stands for.

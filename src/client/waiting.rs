@@ -49,7 +49,7 @@ impl ImapClient {
     ///
     /// # Errors
     /// [`Error::NothingSelected`]; [`TransportError::Interrupted`], after which the connection is
-    /// still usable.
+    /// still usable; [`Error::CannotForesee`] if the server stands for another one.
     pub fn wait_for_mail(&mut self, timeout: Option<Duration>) -> Result<Option<u32>, Error> {
         self.check_waiting()?;
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));

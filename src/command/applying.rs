@@ -27,10 +27,15 @@ pub(super) fn apply(
     let shown = escape_controls(&file.display().to_string());
     let source = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
     let plan: Plan = source.parse().map_err(|error| format!("{shown}: {error}"))?;
+    let name = plan.name();
+    let text = |error: crate::state::StateError| error.to_string();
     let mut setup = setup_for(global)?;
     if only_check {
+        let database = state_folder().map_or(Ok(None), |folder| Database::open_existing(&folder));
+        let begun = database.map_err(text)?.map_or(Ok(Vec::new()), |known| known.applied(&name));
+        let begun = begun.map_err(text)?;
         let mut accounts = Connections::open(options, setup)?;
-        let misfits = plan.misfits(&[], &mut accounts);
+        let misfits = plan.misfits(&begun, &mut accounts);
         accounts.close();
         let misfits = misfits?;
         return match misfits.is_empty() {
@@ -45,14 +50,13 @@ pub(super) fn apply(
     let (Some(journal), Some(folder)) = (&journaled.0, state_folder()) else {
         return Err("apply needs its journal, to go on after an interruption: --no-journal and --sandbox cannot be given".into());
     };
-    let text = |error: crate::state::StateError| error.to_string();
     let database = Database::open(&folder, Sync::Normal).map_err(text)?;
-    let name = plan.name();
     let Some(_lock) = database.lock_plan(&name).map_err(text)? else {
         return Err("another process is doing this plan right now".into());
     };
     let before = database.applied(&name).map_err(text)?;
     if before.len() == plan.steps.len() && before.iter().all(|(_, state)| state.is_over()) {
+        database.forget_lock(&name);
         return out(
             "The plan was done before; nothing is left to do. A new dry run makes a new plan.\n",
         )
@@ -86,7 +90,7 @@ pub(super) fn apply(
     }
     let left_out = misfits;
     let (mut done, mut out_of, mut earlier, mut letters) = (0, 0, 0, 0);
-    let result = applied.run(&mut accounts, &mut |_, outcome| match outcome {
+    let result = applied.run(&mut accounts, &mut |outcome| match outcome {
         Outcome::Done(left_out) => {
             done += 1;
             letters += left_out;
@@ -111,6 +115,9 @@ pub(super) fn apply(
         words += &format!("; letters left out of steps: {letters}");
     }
     out(&format!("{words}.\n"))?;
+    if result.is_ok() {
+        database.forget_lock(&name);
+    }
     result.map(|()| 0).map_err(|error| {
         let error: Vec<_> = error.lines().map(escape_controls).collect();
         let before = if done + earlier > 0 { "The steps before it are done; the" } else { "The" };

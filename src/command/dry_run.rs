@@ -3,6 +3,7 @@
 //!
 //! The changes go into a journal of their own, which ends with the run; the plan is read from it.
 
+use super::journal::keep_secrets_out;
 use super::output::{at_line_start, complain, print};
 use super::setup::state_folder;
 use super::tables::table;
@@ -24,7 +25,7 @@ pub(super) struct DryRun {
     journal: Arc<Journal>,
     keeper: Arc<Keeper>,
     folder: TempDir,
-    run: NewRun,
+    script: Option<String>,
     plan: Option<PathBuf>,
     /// Whether standard output is for a value, so that the table goes beside it.
     beside: bool,
@@ -40,7 +41,8 @@ impl DryRun {
     ) -> Result<DryRun, String> {
         let folder =
             private_folder().map_err(|error| format!("a folder for the dry run: {error}"))?;
-        let journal = Arc::new(Journal::new(folder.path(), run.clone()));
+        let script = run.script.clone();
+        let journal = Arc::new(Journal::new(folder.path(), run));
         let (mirrors, connector) = Mirrors::new(std::mem::take(&mut setup.connector));
         let mirrors = Arc::new(mirrors);
         let keeper = Arc::new(Keeper::new(journal.clone(), mirrors.clone()));
@@ -49,16 +51,12 @@ impl DryRun {
         if let Some(folder) = state_folder().filter(|_| setup.router.is_none()) {
             setup.state = Arc::new(OnDemand::copy_of(folder));
         }
-        Ok(DryRun { mirrors, journal, keeper, folder, run, plan, beside })
+        Ok(DryRun { mirrors, journal, keeper, folder, script, plan, beside })
     }
 
     /// Keeps the secrets that a host knows out of the plan.
     pub(super) fn attach(&self, host: &Host) {
-        let context = Arc::downgrade(host.context());
-        self.journal.set_redaction(move |text| match context.upgrade() {
-            Some(context) => context.redact_argument(text),
-            None => text.to_owned(),
-        });
+        keep_secrets_out(&self.journal, host);
     }
 
     /// Shows the plan, and writes it, if the script ended well. Its connections must be closed.
@@ -73,7 +71,7 @@ impl DryRun {
             // Without secrets.
             arguments = database.run(run).map_err(text)?.map_or(arguments, |run| run.arguments);
         }
-        let plan = Plan::of(self.run.script.clone(), arguments, steps, &self.keeper);
+        let plan = Plan::of(self.script.clone(), arguments, steps, &self.keeper);
         self.mirrors.close();
         let rows = plan.rows();
         let shown = match rows.is_empty() {

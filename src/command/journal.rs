@@ -53,12 +53,9 @@ impl Journaled {
 
     /// Keeps the secrets that a host knows out of the journal.
     pub(super) fn attach(&self, host: &Host) {
-        let Some(journal) = &self.0 else { return };
-        let context = Arc::downgrade(host.context());
-        journal.set_redaction(move |text| match context.upgrade() {
-            Some(context) => context.redact_argument(text),
-            None => text.to_owned(),
-        });
+        if let Some(journal) = &self.0 {
+            keep_secrets_out(journal, host);
+        }
     }
 
     /// Writes how the run ended. The connections must be closed.
@@ -71,6 +68,15 @@ impl Journaled {
             });
         }
     }
+}
+
+/// Keeps the secrets that a host knows out of a journal.
+pub(super) fn keep_secrets_out(journal: &Journal, host: &Host) {
+    let context = Arc::downgrade(host.context());
+    journal.set_redaction(move |text| match context.upgrade() {
+        Some(context) => context.redact_argument(text),
+        None => text.to_owned(),
+    });
 }
 
 /// Refuses every change, because there is no folder for the journal.

@@ -34,6 +34,7 @@ use crate::proto::imap::{Capabilities, utf7};
 use crate::proto::witness::ReadOnly;
 use crate::sandbox::{
     Account, Extension, Extensions, Options, Origin, Sandbox, Seed, Sent, SmtpExtensions,
+    string_bytes,
 };
 use crate::transport::{Connector, Route, Router, TlsOptions};
 use origin::RealAccount;
@@ -48,10 +49,9 @@ use std::time::Duration;
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// The extensions that a mirror can have, if the real server has them.
-const MIRRORED: [Extension; 17] = [
+const MIRRORED: [Extension; 16] = [
     Extension::LiteralPlus,
     Extension::LiteralMinus,
-    Extension::Idle,
     Extension::Unselect,
     Extension::UidPlus,
     Extension::Move,
@@ -144,6 +144,7 @@ impl Mirrors {
         let real = self.real_connector(connector);
         let mut client = ImapClient::connect(&real, host, credentials, options)?;
         let port = client.account().port;
+        let warnings = client.take_warnings();
         let key = (host.to_ascii_lowercase(), port, credentials.user.clone());
         let mut accounts = self.accounts();
         let known = accounts.get(&key).cloned();
@@ -168,7 +169,7 @@ impl Mirrors {
         let connected = ImapClient::connect(&connector, host, &own, &options);
         drop(accounts);
         let mut client = connected?;
-        client.stand_for(mirror.capabilities.clone());
+        client.stand_for(mirror.capabilities.clone(), warnings);
         Ok(client)
     }
 
@@ -393,12 +394,9 @@ impl Mirror {
         let items = "BODY.PEEK[HEADER.FIELDS (SUBJECT)]";
         // Without an answer the plan has no subjects.
         let _ = self.real.fetch(&utf7::encode(mailbox), uids, items, &mut |uid, items| {
-            let header = items.iter().find_map(|(_, value)| {
-                let end = value.iter().position(|byte| *byte == b'\n')?;
-                value.get(end + 1..)
-            });
-            let fields = header.into_iter().flat_map(header::fields);
-            let subject = fields.into_iter().find(|field| field.is("Subject"));
+            let header =
+                items.iter().find_map(|(_, value)| string_bytes(value)).unwrap_or_default();
+            let subject = header::fields(&header).find(|field| field.is("Subject"));
             subjects.extend(subject.map(|subject| (uid, subject.decoded())));
         });
         subjects

@@ -6,12 +6,12 @@
 //! step that had begun is looked up in the journal, and the server is asked about it if the journal
 //! does not know. Nothing is done twice, and no letter is sent twice.
 
+use super::doing::{by_planned, do_now, joined};
 use super::places::{Given, Mailbox, Places};
 use super::{Plan, PlanStep};
 use crate::client::{Error, ImapClient};
 use crate::proto::deed::{Account, Act};
-use crate::proto::imap::command::StoreMode;
-use crate::proto::imap::{CopiedUids, DateTime, Flag, Messages, SearchKey, SequenceSet};
+use crate::proto::imap::{CopiedUids, SearchKey, SequenceSet};
 use crate::state::rows::{numbers, pairs};
 use crate::state::{
     Accounts, AppliedState, Database, Journal, NewRun, Settled, Settling, StepState,
@@ -141,7 +141,7 @@ impl<'a> Applied<'a> {
     pub fn run(
         &mut self,
         hands: &mut dyn Hands,
-        told: &mut dyn FnMut(usize, Outcome),
+        told: &mut dyn FnMut(Outcome),
     ) -> Result<(), String> {
         let before: HashMap<usize, AppliedState> = self
             .database
@@ -159,7 +159,7 @@ impl<'a> Applied<'a> {
             let outcome = self
                 .one(number, step, before.get(&number), hands)
                 .map_err(|why| format!("step {number}, to {}: {why}", step.words()))?;
-            told(number, outcome);
+            told(outcome);
         }
         Ok(())
     }
@@ -444,83 +444,6 @@ enum Known {
     /// Some of its letters are done, perhaps all.
     Partly(Option<CopiedUids>),
     NotDone,
-}
-
-/// Does a step by the operation of the client.
-fn do_now(
-    step: &PlanStep,
-    name: &str,
-    uids: &SequenceSet,
-    client: &mut ImapClient,
-) -> Result<Option<CopiedUids>, Error> {
-    let messages = Messages::Uids(uids.clone());
-    let is_nothing = uids.is_empty() && !step.uids.is_empty();
-    match &step.act {
-        _ if is_nothing => Ok(None),
-        Act::CreateMailbox => client.create(name).map(|()| None),
-        Act::DeleteMailbox => client.delete(name).map(|()| None),
-        Act::RenameMailbox { to } => client.rename(name, to).map(|()| None),
-        Act::Subscribe => client.subscribe(name).map(|()| None),
-        Act::Unsubscribe => client.unsubscribe(name).map(|()| None),
-        Act::Copy { to } => client.copy(&messages, to),
-        Act::Move { to } => Ok(client.move_to(&messages, to)?.copied),
-        Act::StoreFlags { mode, flags, .. } => {
-            client.store_silently(&messages, *mode, flags).map(|()| None)
-        }
-        Act::MarkSeen => {
-            client.store_silently(&messages, StoreMode::Add, &[Flag::SEEN]).map(|()| None)
-        }
-        Act::Expunge => match client.remove(uids)? {
-            true => Ok(None),
-            false => Err(Error::Unsupported(
-                "other letters are marked \\Deleted, and the server cannot remove single ones"
-                    .into(),
-            )),
-        },
-        Act::Append { flags, .. } => {
-            let none = || Error::Unexpected("the plan has no letter".to_owned());
-            let letter = step.letter.as_ref().ok_or_else(none)?;
-            let date: Option<DateTime> =
-                letter.date.as_deref().map(str::parse).transpose().map_err(Error::Argument)?;
-            let stored = client.append(name, flags, date, &letter.bytes)?;
-            Ok(stored.map(|(uid_validity, uid)| CopiedUids {
-                uid_validity,
-                from: SequenceSet::new(),
-                to: [uid].into_iter().collect(),
-            }))
-        }
-        _ => Err(Error::Unsupported("this version cannot do it".into())),
-    }
-}
-
-/// Two answers as one.
-fn joined(one: CopiedUids, other: CopiedUids) -> CopiedUids {
-    let both = |one: &SequenceSet, other: &SequenceSet| {
-        let all = numbers(one).into_iter().chain(numbers(other)).flatten();
-        in_order(all)
-    };
-    CopiedUids {
-        uid_validity: other.uid_validity,
-        from: both(&one.from, &other.from),
-        to: both(&one.to, &other.to),
-    }
-}
-
-/// A set that keeps the order of its numbers.
-fn in_order(numbers: impl Iterator<Item = u32>) -> SequenceSet {
-    let mut set = SequenceSet::new();
-    numbers.filter_map(std::num::NonZeroU32::new).for_each(|number| set.push(number));
-    set
-}
-
-/// The answer with the UIDs of the plan in the place of those that the letters had.
-fn by_planned(becomes: CopiedUids, planned: &HashMap<u32, u32>) -> CopiedUids {
-    if becomes.from.is_empty() {
-        return becomes;
-    }
-    let from = numbers(&becomes.from).into_iter().flatten();
-    let from = in_order(from.map(|uid| planned.get(&uid).copied().unwrap_or(uid)));
-    CopiedUids { from, ..becomes }
 }
 
 /// Does something on the connection to an account.

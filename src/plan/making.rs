@@ -16,7 +16,7 @@ use crate::state::trail::uids;
 use crate::state::{Journal, Step, StepState};
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many subjects a step has.
 const SUBJECTS: usize = 3;
@@ -33,12 +33,15 @@ pub struct Keeper {
     appended: Mutex<HashMap<Place, VecDeque<PlannedLetter>>>,
     /// The UIDNEXT of mailboxes that were deleted.
     deleted: Mutex<HashMap<Place, VecDeque<u32>>>,
+    /// The same of those that are about to be, by deed.
+    deleting: Mutex<HashMap<u64, u32>>,
 }
 
 impl Keeper {
     /// A keeper before the journal of a dry run.
     pub fn new(journal: Arc<Journal>, mirrors: Arc<Mirrors>) -> Self {
-        Keeper { journal, mirrors, appended: Mutex::default(), deleted: Mutex::default() }
+        let (appended, deleted, deleting) = Default::default();
+        Keeper { journal, mirrors, appended, deleted, deleting }
     }
 
     fn keep(&self, deed: &Deed, stored: Option<&CopiedUids>) {
@@ -53,9 +56,12 @@ impl Keeper {
             bytes: letter.bytes.to_vec(),
         };
         let place = (deed.host.clone(), deed.account.clone(), mailbox.clone());
-        let mut appended = self.appended.lock().unwrap_or_else(PoisonError::into_inner);
-        appended.entry(place).or_default().push_back(letter);
+        lock(&self.appended).entry(place).or_default().push_back(letter);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Witness for Keeper {
@@ -90,9 +96,7 @@ impl Witness for Keeper {
         if let (Act::DeleteMailbox, Some(mirror)) = (&deed.act, &mirror)
             && let Some(uid_next) = mirror.uid_next(mailbox)
         {
-            let place = (deed.host.clone(), deed.account.clone(), mailbox.clone());
-            let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
-            deleted.entry(place).or_default().push_back(uid_next);
+            lock(&self.deleting).insert(deed.id, uid_next);
         }
         let named = mirror.zip(deed.uid_validity);
         match named.map(|(mirror, validity)| mirror.names_now(mailbox, validity)) {
@@ -110,8 +114,14 @@ impl Witness for Keeper {
     }
 
     fn after(&self, deed: &Deed, ending: Ending, stored: Option<&CopiedUids>) {
-        if ending == Ending::Done && matches!(deed.act, Act::Append { .. }) {
-            self.keep(deed, stored);
+        let uid_next = lock(&self.deleting).remove(&deed.id);
+        match (ending, &deed.act, uid_next, &deed.mailbox) {
+            (Ending::Done, Act::Append { .. }, ..) => self.keep(deed, stored),
+            (Ending::Done, _, Some(uid_next), Some(mailbox)) => {
+                let place = (deed.host.clone(), deed.account.clone(), mailbox.clone());
+                lock(&self.deleted).entry(place).or_default().push_back(uid_next);
+            }
+            _ => {}
         }
         self.journal.after(deed, ending, stored);
     }
@@ -126,13 +136,12 @@ impl Plan {
         keeper: &Keeper,
     ) -> Plan {
         let mirrors = &keeper.mirrors;
-        let mut appended =
-            std::mem::take(&mut *keeper.appended.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut deleted =
-            std::mem::take(&mut *keeper.deleted.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut appended = std::mem::take(&mut *lock(&keeper.appended));
+        let mut deleted = std::mem::take(&mut *lock(&keeper.deleted));
         let mut sent = mirrors.held();
         let mut for_programs = VecDeque::from(mirrors.held_for_programs());
         let done = steps.into_iter().filter(|step| step.state == StepState::Done);
+        let changes_something = |step: &PlanStep| !step.is_of_letters() || !step.uids.is_empty();
         let mut planned: Vec<PlanStep> = done.map(planned).filter(changes_something).collect();
         for step in &mut planned {
             let user = step.account.as_ref().and_then(|account| account.user.clone());
@@ -181,15 +190,6 @@ impl Plan {
         let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
         Plan { script, arguments, id, steps: planned }
     }
-}
-
-/// Whether a step has letters, if it is one that changes letters.
-fn changes_something(step: &PlanStep) -> bool {
-    let is_of_letters = matches!(
-        step.act,
-        Act::Copy { .. } | Act::Move { .. } | Act::StoreFlags { .. } | Act::MarkSeen | Act::Expunge
-    );
-    !is_of_letters || !step.uids.is_empty()
 }
 
 /// A step of the journal as one of a plan, without letters and subjects.

@@ -12,10 +12,11 @@
 //! | `text` | the plan as S-expressions, and back; the table for people |
 //! | `places` | what names and UIDs mean after some of the steps |
 //! | `checking` | whether the plan still fits |
-//! | `applying` | doing it |
+//! | `applying`, `doing` | doing it: the order of steps, and what was done before; one step |
 
 mod applying;
 mod checking;
+mod doing;
 mod making;
 mod places;
 mod text;
@@ -70,6 +71,21 @@ pub struct PlanStep {
     pub letter: Option<PlannedLetter>,
     /// The program and its arguments, for [`Act::Run`].
     pub program: Vec<String>,
+}
+
+impl PlanStep {
+    /// Whether it changes letters that are in a mailbox.
+    fn is_of_letters(&self) -> bool {
+        is_of_letters(&self.act)
+    }
+}
+
+/// Whether an act changes letters that are in a mailbox.
+fn is_of_letters(act: &Act) -> bool {
+    matches!(
+        act,
+        Act::Copy { .. } | Act::Move { .. } | Act::StoreFlags { .. } | Act::MarkSeen | Act::Expunge
+    )
 }
 
 /// A letter that a plan appends or sends.

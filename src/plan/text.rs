@@ -13,7 +13,7 @@
 //! Only the first line and the dates of new letters depend on when it was made, so that two plans can
 //! be compared line by line.
 
-use super::{Plan, PlanStep, PlannedLetter};
+use super::{Plan, PlanStep, PlannedLetter, is_of_letters};
 use crate::lisp::{Datum, printer, reader};
 use crate::proto::deed::{Account, Act, Deed};
 use crate::proto::imap::SequenceSet;
@@ -296,10 +296,7 @@ fn step(form: &Datum, expected: i64) -> Result<PlanStep, String> {
     }
     let uids = text("uids")?.as_deref().map(set).transpose()?.unwrap_or_default();
     let uid_validity = number("uid-validity", u32::MAX.into())?;
-    let is_of_letters = matches!(
-        act,
-        Act::Copy { .. } | Act::Move { .. } | Act::StoreFlags { .. } | Act::MarkSeen | Act::Expunge
-    );
+    let is_of_letters = is_of_letters(&act);
     if is_of_letters == uids.is_empty() || is_of_letters && uid_validity.is_none() {
         return Err(":uids and :uid-validity for a change of letters, and only for one".to_owned());
     }

@@ -61,7 +61,9 @@ pub use store::import::{ImportedLetter, import};
 pub use store::letter::Letter;
 pub use store::names::Separator;
 use store::origin::Remote;
-pub use store::origin::{Items, Origin, OriginError, Original, OriginalLetter, OriginalName};
+pub use store::origin::{
+    Items, Origin, OriginError, Original, OriginalLetter, OriginalName, string_bytes,
+};
 pub use store::quota::Quota;
 pub use store::{Store, seed};
 use wire::certificates::Authority;

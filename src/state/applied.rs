@@ -66,6 +66,12 @@ impl Database {
         }
     }
 
+    /// Removes the file of a plan that is done.
+    pub fn forget_lock(&self, plan: &str) {
+        // What is left behind is empty.
+        let _ = std::fs::remove_file(self.folder().join("running").join(plan));
+    }
+
     /// Writes that a step begins. Forgets plans of long ago.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Dry runs answer as the real server would, change nothing, and their plans do what the real run
 //! did.
 
+use crate::journal::{Numbers, One};
 use crate::support::{Server, empty};
 use postoffice::api::{Setup, attach};
 use postoffice::client::{Error, ImapClient};
@@ -10,7 +11,7 @@ use postoffice::proto::deed::Account;
 use postoffice::proto::imap::{Flag, Messages};
 use postoffice::repl::Session;
 use postoffice::sandbox::{Extension, Extensions, Options};
-use postoffice::state::{Accounts, Database, Journal, NewRun, Sync};
+use postoffice::state::{Database, Journal, NewRun, Sync};
 use postoffice::transport::Connector;
 use std::path::Path;
 use std::sync::Arc;
@@ -74,21 +75,6 @@ fn connect(name: &str, server: &Server) -> String {
     )
 }
 
-/// One connection for every account.
-struct One(ImapClient);
-
-impl Accounts for One {
-    fn with_imap(
-        &mut self,
-        _: &str,
-        _: &Account,
-        task: &mut dyn FnMut(&mut ImapClient),
-    ) -> Result<(), String> {
-        task(&mut self.0);
-        Ok(())
-    }
-}
-
 impl Hands for One {
     fn send(
         &mut self,
@@ -124,7 +110,7 @@ fn apply(
     let result = if misfits.is_empty() || partial {
         let mut applied = Applied::new(plan, &database, &journal);
         let left_out = applied.leave_out(&misfits);
-        left_out.and_then(|()| applied.run(&mut hands, &mut |_, _| {}))
+        left_out.and_then(|()| applied.run(&mut hands, &mut |_| {}))
     } else {
         Ok(())
     };
@@ -182,20 +168,6 @@ fn fill(server: &Server) {
         }
     }
     client.close();
-}
-
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end
-    }
-
-    fn of<'t>(&mut self, list: &[&'t str]) -> &'t str {
-        list[self.below(list.len())]
-    }
 }
 
 /// One form of a random program, weighted by what scripts do.
@@ -530,7 +502,7 @@ fn cut_off(server: &Server, port: u16, plan: &Plan, folder: &Path) -> Result<(),
         ImapClient::connect(&connector, "127.0.0.1", &server.credentials(), &server.options());
     let mut hands = One(client.map_err(|error| error.to_string())?);
     let database = Database::open(folder, Sync::Normal).unwrap();
-    let result = Applied::new(plan, &database, &journal).run(&mut hands, &mut |_, _| {});
+    let result = Applied::new(plan, &database, &journal).run(&mut hands, &mut |_| {});
     hands.0.abandon();
     journal.finish("ended");
     result

@@ -135,7 +135,7 @@ fn several_processes_write_at_once() {
 }
 
 /// One connection for every account.
-struct One(ImapClient);
+pub(crate) struct One(pub(crate) ImapClient);
 
 impl Accounts for One {
     fn with_imap(
@@ -805,13 +805,17 @@ fn copies_that_cannot_be_told_from_others_stay() {
 }
 
 /// A small generator of numbers, so that a seed makes the same program everywhere.
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % end
+    }
+
+    pub(crate) fn of<'t>(&mut self, list: &[&'t str]) -> &'t str {
+        list[self.below(list.len())]
     }
 }
 

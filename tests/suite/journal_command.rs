@@ -128,6 +128,17 @@ fn the_readmes_dry_run_is_what_comes_and_can_be_undone() {
     assert_eq!(snapshot(&server), before);
 }
 
+fn three_letters() -> Server {
+    let server = Server::sandbox(empty());
+    let mut client = server.connect();
+    for at in 1..=3 {
+        let letter = format!("Message-ID: <{at}@x>\r\n\r\n{at}\r\n");
+        client.append("INBOX", &[], None, letter.as_bytes()).unwrap();
+    }
+    client.close();
+    server
+}
+
 /// A snapshot without the internal dates, which are those of the tests.
 fn without_dates(snapshot: Vec<String>) -> Vec<String> {
     let plain = |line: String| {
@@ -142,17 +153,7 @@ fn without_dates(snapshot: Vec<String>) -> Vec<String> {
 
 #[test]
 fn an_apply_that_is_killed_at_any_write_goes_on() {
-    let prepared = || {
-        let server = Server::sandbox(empty());
-        let mut client = server.connect();
-        for at in 1..=3 {
-            let letter = format!("Message-ID: <{at}@x>\r\n\r\n{at}\r\n");
-            client.append("INBOX", &[], None, letter.as_bytes()).unwrap();
-        }
-        client.close();
-        server
-    };
-    let whole = prepared();
+    let whole = three_letters();
     let user = User::of(&whole);
     user.write("tidy.scm", SCRIPT);
     user.says("run --init --dry-run --plan tidy.plan tidy.scm");
@@ -161,7 +162,7 @@ fn an_apply_that_is_killed_at_any_write_goes_on() {
     let mut killed = 0;
     for side in ["before", "after"] {
         for write in 1.. {
-            let server = prepared();
+            let server = three_letters();
             let user = User::of(&server);
             user.write("tidy.scm", SCRIPT);
             user.says("run --init --dry-run --plan tidy.plan tidy.scm");
@@ -194,13 +195,7 @@ const SCRIPT: &str = r#"(with-account (mb 'work)
 
 #[test]
 fn a_run_that_is_killed_at_any_write_can_be_taken_back() {
-    let server = Server::sandbox(empty());
-    let mut client = server.connect();
-    for at in 1..=3 {
-        let letter = format!("Message-ID: <{at}@x>\r\n\r\n{at}\r\n");
-        client.append("INBOX", &[], None, letter.as_bytes()).unwrap();
-    }
-    client.close();
+    let server = three_letters();
     let before = snapshot(&server);
     let mut killed = 0;
     for side in ["before", "after"] {
@@ -227,13 +222,7 @@ fn a_run_that_is_killed_at_any_write_can_be_taken_back() {
 
 #[test]
 fn an_undo_that_is_killed_at_any_write_can_be_begun_again() {
-    let server = Server::sandbox(empty());
-    let mut client = server.connect();
-    for at in 1..=3 {
-        let letter = format!("Message-ID: <{at}@x>\r\n\r\n{at}\r\n");
-        client.append("INBOX", &[], None, letter.as_bytes()).unwrap();
-    }
-    client.close();
+    let server = three_letters();
     let before = snapshot(&server);
     for write in 1.. {
         let user = User::of(&server);

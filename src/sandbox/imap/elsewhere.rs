@@ -118,12 +118,9 @@ impl Session {
         Ok(answers)
     }
 
-    /// The BYE of a session whose answers cannot be trusted any more.
-    pub(crate) fn check_origin(&self) -> Result<(), Refusal> {
-        match self.shared.store.remote().and_then(|remote| remote.failure()) {
-            Some(words) => no(format!("[UNAVAILABLE] {words}")),
-            None => Ok(()),
-        }
+    /// Why the answers of this session cannot be trusted any more.
+    pub(crate) fn origin_failure(&self) -> Option<String> {
+        self.shared.store.remote()?.failure()
     }
 }
 

@@ -139,6 +139,7 @@ struct Asking<'a> {
 impl<'a> Asking<'a> {
     fn about(remote: Option<&'a Arc<Remote>>, candidates: &[(u32, u32, Message)]) -> Asking<'a> {
         let mut letters: HashMap<Arc<str>, Vec<u32>> = HashMap::new();
+        let Some(remote) = remote else { return Asking { remote: None, letters } };
         let elsewhere = candidates.iter().filter_map(|(_, _, message)| message.content.origin());
         for elsewhere in elsewhere {
             letters.entry(Arc::clone(&elsewhere.mailbox)).or_default().push(elsewhere.uid);
@@ -147,7 +148,7 @@ impl<'a> Asking<'a> {
             uids.sort_unstable();
             uids.dedup();
         }
-        Asking { remote: remote.map(|remote| &**remote), letters }
+        Asking { remote: Some(remote), letters }
     }
 
     /// The key for letters that are here and those that are not.

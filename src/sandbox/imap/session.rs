@@ -234,9 +234,9 @@ impl Session {
             Err(Refusal::Broken(error)) => return Err(error),
             outcome => outcome,
         };
-        if let Err(Refusal::No(words)) = self.check_origin() {
+        if let Some(words) = self.origin_failure() {
             self.out.clear();
-            self.untagged(&format!("BYE {words}"));
+            self.untagged(&format!("BYE [UNAVAILABLE] {words}"));
             self.state = State::Logout;
             return self.flush();
         }

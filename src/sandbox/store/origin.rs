@@ -69,6 +69,23 @@ pub struct OriginalLetter {
 /// The data items of a letter: names and values as the wire has them.
 pub type Items = Vec<(String, Vec<u8>)>;
 
+/// The bytes of a string as the wire has it; `None` for anything else.
+pub fn string_bytes(value: &[u8]) -> Option<Vec<u8>> {
+    if let Some(inside) = value.strip_prefix(b"\"") {
+        let (mut bytes, mut escaped) = (Vec::with_capacity(inside.len()), false);
+        for &byte in inside.strip_suffix(b"\"")? {
+            escaped = byte == b'\\' && !escaped;
+            if !escaped {
+                bytes.push(byte);
+            }
+        }
+        return Some(bytes);
+    }
+    value.strip_prefix(b"~").unwrap_or(value).strip_prefix(b"{")?;
+    let end = value.iter().position(|byte| *byte == b'\n')?;
+    Some(value[end + 1..].to_vec())
+}
+
 /// A server that holds the mail of a sandbox. Its mailboxes are named as they were at the start, in
 /// modified UTF-7. Nothing that it is asked for changes anything there.
 pub trait Origin: fmt::Debug + Send + Sync {
@@ -163,7 +180,7 @@ impl Elsewhere {
         let mut take = |_, items: Items| found = items.into_iter().next().map(|(_, value)| value);
         let asked = self.remote.origin.fetch(&self.mailbox, &[self.uid], "BODY.PEEK[]", &mut take);
         let gone = || OriginError::Lost(format!("the letter {} is gone", self.uid));
-        match asked.and_then(|()| found.as_deref().and_then(unwrapped).ok_or_else(gone)) {
+        match asked.and_then(|()| found.as_deref().and_then(string_bytes).ok_or_else(gone)) {
             Ok(bytes) => Arc::from(bytes),
             Err(error) => {
                 self.remote.fail(&error);
@@ -173,8 +190,22 @@ impl Elsewhere {
     }
 }
 
-/// The bytes of a literal: those after `{12}` and its line end.
-fn unwrapped(value: &[u8]) -> Option<&[u8]> {
-    let end = value.iter().position(|byte| *byte == b'\n')?;
-    value.get(end + 1..)
+#[cfg(test)]
+mod tests {
+    use super::string_bytes;
+
+    #[test]
+    fn strings_of_the_wire_are_read() {
+        for (value, expected) in [
+            (&b"{3}\r\na\nb"[..], Some(&b"a\nb"[..])),
+            (b"~{2}\r\n\0x", Some(b"\0x")),
+            (b"{0}\r\n", Some(b"")),
+            (b"\"a \\\"b\\\\\"", Some(b"a \"b\\")),
+            (b"\"\"", Some(b"")),
+            (b"NIL", None),
+            (b"(\"a\")", None),
+        ] {
+            assert_eq!(string_bytes(value).as_deref(), expected, "{}", value.escape_ascii());
+        }
+    }
 }
