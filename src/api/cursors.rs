@@ -12,22 +12,16 @@
 
 use super::Answer;
 use super::letter_sets::letters_with;
+use super::looking::{Look, Looked, account_of, beginning, look_for};
 use super::mailbox::{mailbox_at, on_mailbox};
 use super::objects::ImapMailbox;
-use super::searching::search;
 use super::selection::folded;
 use super::sets::required;
 use super::state::state;
-use crate::client::{Error, ImapClient};
+use crate::client::Error;
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run};
-use crate::proto::imap::sequence::Bound;
-use crate::proto::imap::{Messages, SearchKey, SequenceSet};
-use crate::proto::witness::LetterFacts;
-use crate::state::{Cursor, CursorKey, Database, Known, MOST_KNOWN, StateError};
-use sha2::{Digest, Sha256};
-use std::collections::HashSet;
-use std::num::NonZeroU32;
+use crate::state::{Cursor, CursorKey, Database, Known, StateError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -88,40 +82,11 @@ struct Found {
     moves: bool,
 }
 
-/// Where to look for new letters.
-enum Look {
-    /// Above this UID.
-    Above(u32),
-    /// Nowhere: the cursor begins after the letters that are there.
-    Nowhere,
-    /// Everywhere.
-    All,
-    /// Among the letters that a search finds.
-    Found(SearchKey),
-    /// Among those that are not known.
-    Unknown(Known),
-}
-
 fn cursor_name(call: &Call<'_>) -> Result<String, Condition> {
     call.typed(1, "the name of a cursor, a symbol or a string", |value| {
         let name = host::as_str(value).or_else(|| host::as_symbol(value));
         name.or_else(|| host::as_keyword(value)).filter(|name| !name.is_empty()).map(str::to_owned)
     })
-}
-
-/// Where a new cursor begins.
-fn beginning(call: &Call<'_>) -> Result<Look, Condition> {
-    let from = required(call, 2);
-    match host::as_keyword(from) {
-        Some("now") => return Ok(Look::Nowhere),
-        Some("all") => return Ok(Look::All),
-        _ => {}
-    }
-    let since = host::list(vec![host::keyword("since"), from.clone()]);
-    match search("new-letters", &since, &SequenceSet::new).ok().and_then(|date| date.to_key()) {
-        Some(key) => Ok(Look::Found(key)),
-        None => Err(host::wrong_argument("new-letters", ":from", ":now, :all or a date", from)),
-    }
 }
 
 fn failed(call: &Call<'_>, error: &StateError) -> Condition {
@@ -143,7 +108,7 @@ fn now() -> i64 {
 
 fn new_letters(call: &Call<'_>) -> Answer {
     let name = cursor_name(call)?;
-    let beginning = beginning(call)?;
+    let beginning = beginning("new-letters", required(call, 2))?;
     let mailbox = mailbox_at(call, 0)?;
     let (key, uid_validity) = on_mailbox(call, |client| {
         let selected = client.selected().filter(|selected| selected.is_open());
@@ -168,7 +133,7 @@ fn new_letters(call: &Call<'_>) -> Answer {
         let is_same = client.selected().and_then(|it| it.uid_validity) == Some(uid_validity);
         if is_same { look_for(client, &look, known).map(Some) } else { Ok(None) }
     })?;
-    let Some((uids, upto, known)) = looked else {
+    let Some(Looked { uids, upto, known, .. }) = looked else {
         let cursor = Cursor { uid_validity, ..Cursor::default() };
         return Err(changed(&key, &cursor, 0));
     };
@@ -187,16 +152,6 @@ fn new_letters(call: &Call<'_>) -> Answer {
     letters_with(call, &mailbox, uids)
 }
 
-/// `user@host`, with the port unless it is IMAP's own.
-fn account_of(client: &ImapClient) -> String {
-    let account = client.account();
-    let user = account.user.map_or_else(String::new, |user| format!("{user}@"));
-    match account.port {
-        143 | 993 => format!("{user}{}", client.host()),
-        port => format!("{user}{}:{port}", client.host()),
-    }
-}
-
 fn changed(key: &CursorKey, cursor: &Cursor, now: u32) -> Condition {
     let now = if now == 0 { "now".to_owned() } else { format!("now it is {now}") };
     let message = format!(
@@ -204,113 +159,6 @@ fn changed(key: &CursorKey, cursor: &Cursor, now: u32) -> Condition {
         key.mailbox, key.name, cursor.uid_validity
     );
     Condition::new(Identifier::UidValidityChanged, message)
-}
-
-/// Returns the UIDs of the new letters, the highest UID that was looked at, and what to know of the
-/// letters up to there.
-fn look_for(
-    client: &mut ImapClient,
-    look: &Look,
-    known: Known,
-) -> Result<(Vec<u32>, u32, Known), Error> {
-    // Until the server has told that letters arrived, a search need not find them.
-    client.noop()?;
-    if let Look::Above(uid) = *look {
-        let selected = client.selected();
-        let next = selected.and_then(|selected| {
-            // Once letters have arrived, the next UID is not known.
-            let next = selected.uid_next?;
-            (selected.lowest_next_uid() == Some(next.into())).then_some(next)
-        });
-        if let Some(next) = next.filter(|next| uid >= *next) {
-            client.notice(format!(
-                "the cursor is at the unique id {uid}, and the next letter gets {next}: letters up to there are taken for old; postoffice cursors sets it back"
-            ));
-        }
-        let uids = above(client, uid)?;
-        let mut known = known;
-        if !uids.is_empty() {
-            let facts = client.identities(&Messages::uids(uids.iter().copied()))?;
-            known.add(facts.iter().map(identity));
-        }
-        return Ok((uids.clone(), uids.last().copied().unwrap_or(uid), known));
-    }
-    // Where the letters end is asked first: what arrives until the search is left to the next call.
-    let asked = match look {
-        Look::Unknown(_) => Messages::all(),
-        _ => last_letters(client),
-    };
-    let mut facts = match exists(client) {
-        0 => Vec::new(),
-        _ => client.identities(&asked)?,
-    };
-    facts.sort_by_key(|letter| letter.uid);
-    let upto = facts.last().map_or(0, |letter| letter.uid);
-    let mut uids = match look {
-        Look::Nowhere => Vec::new(),
-        Look::Found(key) => client.uid_search(key)?,
-        _ => client.uid_search(&SearchKey::All)?,
-    };
-    if let Look::Unknown(known) = look {
-        uids = not_known(&facts, known);
-    }
-    uids.retain(|uid| *uid <= upto);
-    let mut known = Known::default();
-    known.add(facts.iter().map(identity));
-    known.has_earlier |= exists(client) as usize > facts.len();
-    Ok((uids, upto, known))
-}
-
-/// The UIDs above one. `n:*` is never empty: it stands for the last letter if that is below `n`
-/// (RFC 3501 6.4.8).
-fn above(client: &mut ImapClient, uid: u32) -> Result<Vec<u32>, Error> {
-    let Some(first) = uid.checked_add(1).and_then(NonZeroU32::new) else { return Ok(Vec::new()) };
-    let mut set = SequenceSet::new();
-    set.push_range(Bound::Number(first), Bound::Last);
-    let mut uids = client.uid_search(&SearchKey::Uid(set))?;
-    uids.retain(|found| *found > uid);
-    uids.sort_unstable();
-    Ok(uids)
-}
-
-fn exists(client: &ImapClient) -> u32 {
-    client.selected().map_or(0, |selected| selected.exists)
-}
-
-/// The letters that a cursor remembers.
-fn last_letters(client: &ImapClient) -> Messages {
-    let count = exists(client);
-    let first = count.saturating_sub(MOST_KNOWN as u32) + 1;
-    let mut set = SequenceSet::new();
-    if let Some(first) = NonZeroU32::new(first) {
-        set.push_range(Bound::Number(first), Bound::Last);
-    }
-    Messages::Numbers(set)
-}
-
-/// What tells a letter again: Message-ID, date and size.
-fn identity(letter: &LetterFacts) -> u64 {
-    let mut hash = Sha256::new();
-    hash.update(letter.message_id.as_deref().unwrap_or_default());
-    hash.update([0]);
-    hash.update(letter.internal_date.unwrap_or_default().to_le_bytes());
-    hash.update(letter.size.unwrap_or_default().to_le_bytes());
-    let hash = hash.finalize();
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash[..8]);
-    u64::from_le_bytes(first)
-}
-
-/// The UIDs of letters that the cursor does not know. If it has forgotten the earliest, letters
-/// before the first known one are not new.
-fn not_known(facts: &[LetterFacts], known: &Known) -> Vec<u32> {
-    let letters: HashSet<u64> = known.letters.iter().copied().collect();
-    let is_known = |letter: &LetterFacts| letters.contains(&identity(letter));
-    let first = match known.has_earlier {
-        true => facts.iter().position(is_known).unwrap_or(0),
-        false => 0,
-    };
-    facts[first..].iter().filter(|letter| !is_known(letter)).map(|letter| letter.uid).collect()
 }
 
 /// Stores a place, and notes that it is stored.

@@ -31,6 +31,7 @@ pub(crate) mod json;
 mod letter_sets;
 mod letters;
 mod limits;
+mod looking;
 mod mailbox;
 mod mailboxes;
 mod messages;

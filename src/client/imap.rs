@@ -15,7 +15,6 @@ use super::returning::Saved;
 use super::spool::{Keeping, LARGE};
 use super::told::{Warning, WarningKind};
 use super::unseen::Unseen;
-use super::waiting::RENEWAL;
 use crate::proto::deed::Account;
 use crate::proto::imap::sequence::{Bound, Members};
 use crate::proto::imap::{Capabilities, Command, Messages, SelectedMailbox, SequenceSet, Session};
@@ -49,8 +48,8 @@ pub struct ImapClient {
     pub(super) unseen: Unseen,
     /// Where letters go that would be removed.
     pub(super) quarantine: Option<String>,
-    /// How long one IDLE lasts.
-    pub(super) idle_renewal: Duration,
+    /// How long one IDLE lasts, if the caller has said.
+    pub(super) idle_renewal: Option<Duration>,
     /// What the server offers that this one stands for; see [`ImapClient::stand_for`].
     real: Option<Capabilities>,
 }
@@ -75,7 +74,7 @@ impl ImapClient {
             saved: Saved::default(),
             unseen: Unseen::default(),
             quarantine: None,
-            idle_renewal: RENEWAL,
+            idle_renewal: None,
             real: None,
         }
     }

@@ -89,3 +89,4 @@ pub use smtp::SmtpClient;
 pub use spool::Content;
 pub use told::{Listed, StatusValue, Warning, WarningKind};
 pub use transfer::Letters;
+pub use waiting::{Heard, Wait, wait_for_any};

@@ -9,6 +9,7 @@
 
 use super::{Database, StateError};
 use rusqlite::{OptionalExtension, params};
+use sha2::{Digest, Sha256};
 
 /// Which cursor: the account, the mailbox and the script's name for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -66,6 +67,18 @@ impl Known {
         let letters = bytes.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
         Known { letters, has_earlier }
     }
+}
+
+/// A number that stands for a cursor in the name of a file.
+pub(super) fn number_of(key: &CursorKey) -> u64 {
+    let mut hash = Sha256::new();
+    for text in [&key.account, &key.mailbox, &key.name] {
+        hash.update(text.as_bytes());
+        hash.update([0]);
+    }
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_le_bytes(first)
 }
 
 const COLUMNS: &str = "uid_validity, uid, known, has_earlier, revision, committed";
@@ -154,16 +167,20 @@ impl Database {
         stored.map(|stored| stored == 1).map_err(|error| self.failed(error))
     }
 
-    /// Forgets a cursor. Returns whether there was one.
+    /// Forgets a cursor, and its letters that a watch has not handled. Returns whether there was one.
     ///
     /// # Errors
     /// [`StateError`] if the database cannot be written.
     pub fn forget_cursor(&self, key: &CursorKey) -> Result<bool, StateError> {
-        let removed = self.connection().execute(
-            "DELETE FROM cursors WHERE account = ?1 AND mailbox = ?2 AND name = ?3",
-            [&key.account, &key.mailbox, &key.name],
-        );
-        removed.map(|removed| removed == 1).map_err(|error| self.failed(error))
+        let from = |table: &str| {
+            let sql =
+                format!("DELETE FROM {table} WHERE account = ?1 AND mailbox = ?2 AND name = ?3");
+            self.connection()
+                .execute(&sql, [&key.account, &key.mailbox, &key.name])
+                .map_err(|error| self.failed(error))
+        };
+        from("due")?;
+        Ok(from("cursors")? == 1)
     }
 }
 

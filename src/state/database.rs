@@ -18,7 +18,7 @@ use thiserror::Error;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The statements that lead from each version of the schema to the next; the first makes it.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE accounts (
         id INTEGER PRIMARY KEY,
@@ -79,6 +79,20 @@ const MIGRATIONS: [&str; 3] = [
         after INTEGER NOT NULL,
         at INTEGER NOT NULL,
         PRIMARY KEY (plan, step)
+    ) WITHOUT ROWID;
+",
+    "
+    CREATE TABLE due (
+        account TEXT NOT NULL,
+        mailbox TEXT NOT NULL,
+        name TEXT NOT NULL,
+        uid_validity INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        identity INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        next INTEGER,
+        error TEXT,
+        PRIMARY KEY (account, mailbox, name, uid_validity, uid)
     ) WITHOUT ROWID;
 ",
 ];
@@ -183,6 +197,11 @@ impl Database {
 
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Whether other processes can have it open, too.
+    pub(super) fn is_file(&self) -> bool {
+        !self.folder().as_os_str().is_empty()
     }
 
     /// The folder of the file.

@@ -11,6 +11,7 @@
 //! | `database` | the file: where it is, who may read it, its schema, several processes at once |
 //! | `on_demand` | opens it when it is needed first |
 //! | `cursors` | up to which letter of a mailbox a script has come |
+//! | `due` | letters that a watch has to handle, and who watches |
 //! | `rows` | changes as text: from a [`Deed`](crate::proto::deed::Deed) to columns and back |
 //! | `journal` | the witness: what it asks the server for, and when it writes |
 //! | `runs` | reads runs and their steps; forgets old ones |
@@ -36,6 +37,7 @@
 mod applied;
 mod cursors;
 mod database;
+mod due;
 mod journal;
 mod on_demand;
 pub(crate) mod rows;
@@ -47,6 +49,7 @@ mod undoing;
 pub use applied::AppliedState;
 pub use cursors::{Cursor, CursorKey, Known, MOST_KNOWN};
 pub use database::{Database, StateError, Sync};
+pub use due::{Claim, Due};
 pub use journal::{Journal, NewRun};
 pub use on_demand::OnDemand;
 pub use rows::{Step, StepState};

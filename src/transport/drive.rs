@@ -7,15 +7,14 @@
 //! | method | sends | reads | waits |
 //! |---|---|---|---|
 //! | [`Connection::wait`] | all | until an event is complete | yes |
-//! | [`Connection::wait_until`] | all | until an event is complete | up to a point in time |
+//! | [`Connection::event_at_once`] | what goes out now | what has arrived already | no |
 //! | [`Connection::poll`] | nothing | nothing, parses what is buffered | no |
 //! | [`Connection::overhear`] | nothing | what has arrived already | no |
 //! | [`Connection::send_ahead`] | all, or until the server speaks | that speech | to write |
 //! | [`Connection::flush`] | all | nothing | to write |
 //!
 //! A server that waits to be heard may stop reading, so writing alternates with reading: neither
-//! side can block the other for ever. Any error but a refusal by the witness closes the stream; an
-//! interrupt of [`Connection::wait_until`] is no error.
+//! side can block the other for ever. Any error but a refusal by the witness closes the stream.
 
 use super::connect::{Connector, Gauge};
 use super::deflate::Deflated;
@@ -24,10 +23,11 @@ use super::error::TransportError;
 use super::stream::{Moved, Pace, Stream};
 use super::tls::{self, TlsOptions};
 use super::trace::Trace;
+use super::wait::Awaited;
 use crate::proto::witness::Refusal;
 use crate::proto::{Outgoing, Protocol, ProtocolError, Secret};
 use std::io::{self, Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use thiserror::Error;
 
 /// A stream and the session that speaks over it. Commands enter through [`Connection::submit`].
@@ -46,17 +46,6 @@ pub struct Connection<S: Protocol> {
     loopback: bool,
     timeout_seconds: f64,
     gauge: Option<Gauge>,
-}
-
-/// What ended [`Connection::wait_until`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waited {
-    /// An event.
-    Event,
-    /// The time.
-    TimeIsUp,
-    /// The user (Ctrl-C), or the program's time limit.
-    Interrupted,
 }
 
 /// A connection failed, or a command was refused before it was sent.
@@ -218,40 +207,39 @@ impl<S: Protocol> Connection<S> {
         }
     }
 
-    /// Waits for the next event, but not longer than `until`, `None` being for ever. The server may
-    /// be silent as long, whatever the pace. An event that has been read already is found even if the
-    /// time is up.
+    /// Finds the next event without waiting: sends what goes out now, and reads what has arrived.
+    /// When there is none, nothing is left that was read already, so the stream can be waited for
+    /// ([`super::wait_for_any`]).
     ///
     /// # Errors
     /// [`DriveError`], with secrets replaced; the stream is closed then.
-    pub fn wait_until(&mut self, until: Option<Instant>) -> Result<Waited, DriveError> {
-        match self.fill_until(until) {
-            Ok(true) => {
-                self.note_end();
-                Ok(Waited::Event)
+    pub fn event_at_once(&mut self) -> Result<bool, DriveError> {
+        let found = self.find_at_once().map_err(|error| self.closed_by(error))?;
+        if found {
+            self.note_end();
+        }
+        Ok(found)
+    }
+
+    fn find_at_once(&mut self) -> Result<bool, DriveError> {
+        loop {
+            if self.session.find_event()? {
+                self.send_at_once();
+                return Ok(true);
             }
-            Ok(false) => Ok(Waited::TimeIsUp),
-            Err(DriveError::Transport(TransportError::Interrupted)) => Ok(Waited::Interrupted),
-            Err(error) => Err(self.closed_by(error)),
+            self.send_at_once();
+            let read = self.stream.read_at_once(self.session.space());
+            match read.map_err(|error| self.failed(&error))? {
+                Some(count) => self.took(count)?,
+                None => return Ok(false),
+            }
         }
     }
 
-    fn fill_until(&mut self, until: Option<Instant>) -> Result<bool, DriveError> {
-        loop {
-            self.stream.begin_reply();
-            let (found, all_sent) = self.exchange()?;
-            if found || until.is_some_and(|until| Instant::now() >= until) {
-                return Ok(found);
-            }
-            if all_sent
-                && let Some(count) = self
-                    .stream
-                    .read_briefly(self.session.space())
-                    .map_err(|error| self.failed(&error))?
-            {
-                self.took(count)?;
-            }
-        }
+    /// What to wait for after [`Connection::event_at_once`] has found nothing.
+    pub fn awaited(&mut self) -> Awaited<'_> {
+        let sends = self.has_unsent();
+        Awaited { stream: &self.stream, sends }
     }
 
     /// Gives up a server that does not answer in time: closes the stream, and returns the error.

@@ -75,7 +75,7 @@ pub(super) struct InterruptedMark;
 
 impl TransportError {
     /// Classifies an I/O error; `timeout_seconds` is what [`TransportError::Timeout`] then shows.
-    pub(super) fn from_io(error: &io::Error, timeout_seconds: f64) -> Self {
+    pub(crate) fn from_io(error: &io::Error, timeout_seconds: f64) -> Self {
         if error.get_ref().is_some_and(|inner| inner.is::<InterruptedMark>()) {
             return TransportError::Interrupted;
         }

@@ -1,7 +1,8 @@
 //! The only sockets of the client.
 //!
 //! `connect` finds an address and opens a `stream` with deadlines, `tls` encrypts it,
-//! `deflate` compresses it, `drive` pumps a session over it, `door` is the one way to submit a command, and `trace` shows the lines.
+//! `deflate` compresses it, `drive` pumps a session over it, `door` is the one way to submit a command,
+//! `wait` waits for many streams at once, and `trace` shows the lines.
 
 pub(crate) mod connect;
 mod deflate;
@@ -11,6 +12,7 @@ pub(crate) mod error;
 pub(crate) mod stream;
 pub(crate) mod tls;
 pub(crate) mod trace;
+pub(crate) mod wait;
 
 pub use connect::{Connector, Gauge, Redirect, Route, Router};
 pub use deflate::Deflated;
@@ -20,3 +22,4 @@ pub use error::TransportError;
 pub use stream::{Interrupt, Meter, Pace, Socket, Stream};
 pub use tls::{ClientIdentity, TlsOptions};
 pub use trace::{Trace, TraceSink};
+pub use wait::{Awaited, WakeUp, Waker, Woken, wait_for_any};

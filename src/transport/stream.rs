@@ -9,8 +9,7 @@
 //!   at [`Pace::slowest`].
 //!
 //! How long an operation waits is its patience: not at all (`*_at_once`), one slice
-//! ([`Stream::write_or_read`], which alternates directions, and [`Stream::read_briefly`]) or as long
-//! as the pace allows. An operation that waits for one slice returns `WouldBlock` when the wait is
+//! ([`Stream::write_or_read`], which alternates directions) or as long as the pace allows. An operation that waits for one slice returns `WouldBlock` when the wait is
 //! over, and its caller looks why: an error inside TLS would make the stream unusable.
 
 use super::deflate::Deflated;
@@ -331,19 +330,6 @@ impl Stream {
         }
     }
 
-    /// Reads what arrives within a slice; `None` if nothing does. An interrupt leaves the stream
-    /// usable.
-    ///
-    /// # Errors
-    /// The stream's error, or the end of the wait.
-    pub(crate) fn read_briefly(&mut self, room: &mut [u8]) -> io::Result<Option<usize>> {
-        let now = Instant::now();
-        if let Some(over) = self.socket().and_then(|socket| socket.wait_is_over(now)) {
-            return Err(over);
-        }
-        self.with(Patience::Slice(now + SLICE), |stream| stream.read(room))
-    }
-
     /// Changes the pace, for waits that are meant to be long.
     pub fn set_pace(&mut self, pace: Pace) {
         if let Some(socket) = self.socket() {
@@ -385,6 +371,22 @@ impl Stream {
         if let Some(socket) = self.socket() {
             socket.received += count as u64;
         }
+    }
+
+    /// The socket itself, for waiting.
+    #[cfg(unix)]
+    pub(super) fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Stream::Plain(socket) => Some(&socket.tcp),
+            Stream::Tls(tls) => Some(&tls.get_ref().tcp),
+            Stream::Deflated(deflated) => deflated.inner.tcp(),
+            Stream::Closed => None,
+        }
+    }
+
+    /// What ends every wait early.
+    pub(crate) fn interrupt(&mut self) -> Option<Interrupt> {
+        self.socket().and_then(|socket| socket.interrupt.clone())
     }
 
     fn socket(&mut self) -> Option<&mut Socket> {

@@ -3,7 +3,9 @@
 use crate::support::script::{Peer, Script};
 use crate::support::{Server, define_lose, empty, on_every_server};
 use postoffice::api::{Setup, attach};
-use postoffice::client::{ConnectOptions, Credentials, Error, ImapClient, WarningKind};
+use postoffice::client::{
+    ConnectOptions, Credentials, Error, ImapClient, WarningKind, wait_for_any,
+};
 use postoffice::proto::imap::command::StoreMode;
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::{Messages, SearchKey};
@@ -90,6 +92,39 @@ fn a_letter_that_comes_while_the_server_idles_or_between_two_noops_ends_the_wait
         assert!(client.take_warnings().is_empty());
         client.noop().unwrap();
     }
+}
+
+#[test]
+fn many_connections_are_waited_for_at_once() {
+    let [one, two] = [Server::sandbox(empty()), without_idle()];
+    let mut clients = [one.with_letters(&LETTERS), two.with_letters(&LETTERS), one.connect()];
+    clients[2].create("Other").unwrap();
+    clients[2].select("Other", false).unwrap();
+    let mut wait = |timeout| {
+        let mut clients: Vec<_> = clients.iter_mut().collect();
+        wait_for_any(&mut clients, timeout).map_err(|(position, error)| (position, error.to_string()))
+    };
+    assert_eq!(wait(ONCE), Ok(Vec::new()));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            until_received(&one, "Idle", 3);
+            one.store().deliver("user", "Other", NEW).unwrap();
+        });
+        assert_eq!(wait(None), Ok(vec![(2, 1)]));
+    });
+    one.store().deliver("user", "INBOX", NEW).unwrap();
+    two.store().deliver("user", "INBOX", NEW).unwrap();
+    let mut heard = Vec::new();
+    while heard.len() < 2 {
+        heard.extend(wait(None).unwrap());
+    }
+    heard.sort_unstable();
+    assert_eq!(heard, [(0, 4), (1, 4)]);
+    // One that is lost does not take the others with it.
+    two.the_sandbox().disconnect_all();
+    assert_eq!(wait(None).unwrap_err().0, 1);
+    one.store().deliver("user", "INBOX", NEW).unwrap();
+    assert_eq!(clients[0].wait_for_mail(None).unwrap(), Some(5));
 }
 
 #[test]
@@ -365,6 +400,23 @@ fn scripts_wait() {
         (
             "(progn (unselect-mailbox mb) (handler-case (wait-for-mail mb) (po-error (c) (list (po-condition-identifier c) (po-condition-message c)))))",
             r#"(:error-response "wait-for-mail: no mailbox is selected: call (select-mailbox mb \"inbox\") first")"#,
+        ),
+        ("(let ((l (wait-for-mail (list mb mb) :timeout 0))) l)", "nil"),
+        (
+            "(progn (arrive) (mapcar (lambda (one) (list (eq (car one) mb) (cdr one))) (wait-for-mail (list mb mb))))",
+            "((t (:exists 8)))",
+        ),
+        (
+            "(progn (arrive) (lose) (with-reconnect () (cdar (wait-for-mail (list mb)))))",
+            "(:exists 8)",
+        ),
+        (
+            "(handler-case (wait-for-mail (list mb 7)) (po-error (c) (po-condition-message c)))",
+            r#""wait-for-mail: mailbox: expected mailboxes, as make-imap-connection returns them, got 7""#,
+        ),
+        (
+            "(handler-case (wait-for-mail nil) (po-error (c) (po-condition-identifier c)))",
+            ":syntax-error",
         ),
         (
             "(handler-case (wait-for-mail mb :timeout -1) (po-error (c) (po-condition-identifier c)))",
