@@ -8,7 +8,7 @@
 use super::{
     accessors, accounts, connections, cursors, dates, envelope, fetching, help, letter_sets,
     letters, limits, mailboxes, messages, parts, pipeline, pop, reconnecting, run_program,
-    searching, sets, smtp, tables, unpacking, waiting,
+    searching, sets, smtp, tables, unpacking, waiting, watching,
 };
 use crate::host::{self, Function, Known, Value};
 
@@ -41,6 +41,7 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "What a letter knows", functions: letter_sets::READING },
     Topic { title: "Changing letters of a set", functions: letter_sets::CHANGING },
     Topic { title: "New since last time", functions: cursors::FUNCTIONS },
+    Topic { title: "Watching", functions: watching::FUNCTIONS },
     Topic { title: "Rules", functions: letter_sets::RULES },
     Topic { title: "Letters for files and programs", functions: letter_sets::HANDING_OVER },
     Topic { title: "Headers and addresses", functions: letters::FUNCTIONS },

@@ -25,11 +25,22 @@ use crate::proto::{Limits, Secret};
 use crate::transport::ClientIdentity;
 use std::time::Duration;
 
+/// The lambda list of make-imap-connection.
+pub(super) const IMAP_ARGUMENTS: &str = "(host &key user password token auth port timeout ssl starttls tls ca-file client-identity verify limits id compress utf8)";
+
+/// The types of its keys.
+pub(super) const IMAP_TYPES: &[(&str, Type)] = &[
+    ("ssl", Type::Truth),
+    ("starttls", Type::Truth),
+    ("verify", Type::Truth),
+    ("utf8", Type::Truth),
+];
+
 /// The rows of the topic "Connections".
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::native(
         "make-imap-connection",
-        "(host &key user password token auth port timeout ssl starttls tls ca-file client-identity verify limits id compress utf8)",
+        IMAP_ARGUMENTS,
         make_imap_connection,
         "Connects to an IMAP server and logs in. Returns a mailbox object; no mailbox is selected on it yet.
 host: a string, or a list (\"host\" :port n :ssl t :starttls t).
@@ -49,7 +60,7 @@ Without :password, :token and :auth the command asks for it at a terminal.
 :compress  :auto, the default, compresses the connection after the login if it leaves this machine and the server offers COMPRESS=DEFLATE (RFC 4978); t compresses it always, and a server that cannot is :unsupported; nil never does.
 :utf8  t, the default, enables UTF8=ACCEPT (RFC 6855) and IMAP4rev2 (RFC 9051) on a server that offers them: names, headers and searches then travel as UTF-8. nil leaves the server as it is.
 Errors: :insecure before a password would be sent unencrypted, :certificate, :authentication, :timeout, :server-shutdown-connection. No connection stays open then.",
-    ).typed(&[("ssl", Type::Truth), ("starttls", Type::Truth), ("verify", Type::Truth), ("utf8", Type::Truth)]).checked(),
+    ).typed(IMAP_TYPES).checked(),
     Function::native(
         "close-connection",
         "(mb)",
@@ -101,7 +112,10 @@ mb: a mailbox object. capability: a string or keyword, in any case. Returns t or
     ).checked(),
 ];
 
-pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> {
+/// Reads the arguments of make-imap-connection: the host, the login and the options.
+pub(super) fn imap_arguments(
+    call: &Call<'_>,
+) -> Result<(String, Login, ConnectOptions), Condition> {
     let mut options = default_options(call);
     let host = host_argument(call, &mut options)?;
     read_options(call, &mut options)?;
@@ -116,7 +130,11 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
         Some(value) => return Err(call.wrong(":compress", "t, nil or :auto", value)),
     };
     options.utf8 = call.key("utf8").is_none_or(|value| !host::is_nil(value));
-    let login = login(call, false)?;
+    Ok((host, login(call, false)?, options))
+}
+
+pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> {
+    let (host, login, options) = imap_arguments(call)?;
     let credentials = login.credentials(call, &host)?;
     let state = state(call);
     let connector = &state.connector;

@@ -131,7 +131,11 @@ fn new_letters(call: &Call<'_>) -> Answer {
     };
     let looked = on_mailbox(call, |client| {
         let is_same = client.selected().and_then(|it| it.uid_validity) == Some(uid_validity);
-        if is_same { look_for(client, &look, known).map(Some) } else { Ok(None) }
+        if !is_same {
+            return Ok(None);
+        }
+        client.noop()?;
+        look_for(client, &look, known).map(Some)
     })?;
     let Some(Looked { uids, upto, known, .. }) = looked else {
         let cursor = Cursor { uid_validity, ..Cursor::default() };

@@ -4,6 +4,7 @@
 //! script says; under another UIDVALIDITY the letters that are not new are told by Message-ID, date
 //! and size ([`identity`]).
 
+use super::searching::search;
 use crate::client::{Error, ImapClient};
 use crate::condition::Condition;
 use crate::host::{self, Value};
@@ -11,7 +12,6 @@ use crate::proto::imap::sequence::Bound;
 use crate::proto::imap::{Messages, SearchKey, SequenceSet};
 use crate::proto::witness::LetterFacts;
 use crate::state::{Known, MOST_KNOWN};
-use super::searching::search;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -67,14 +67,13 @@ pub(super) fn account_of(client: &ImapClient) -> String {
     }
 }
 
-/// Looks for new letters in the selected mailbox. `known` is what the cursor knows.
+/// Looks for new letters in the selected mailbox. `known` is what the cursor knows. Until the server
+/// has told that letters arrived, which NOOP lets it do, a search need not find them.
 pub(super) fn look_for(
     client: &mut ImapClient,
     look: &Look,
     known: Known,
 ) -> Result<Looked, Error> {
-    // Until the server has told that letters arrived, a search need not find them.
-    client.noop()?;
     if let Look::Above(uid) = *look {
         let selected = client.selected();
         let next = selected.and_then(|selected| {
@@ -186,4 +185,3 @@ fn not_known(facts: &[LetterFacts], known: &Known) -> Vec<u32> {
     };
     facts[first..].iter().filter(|letter| !is_known(letter)).map(|letter| letter.uid).collect()
 }
-

@@ -71,6 +71,7 @@ mod target;
 mod unpacking;
 mod values;
 mod waiting;
+mod watching;
 mod witnessed;
 
 pub use objects::{Held, ImapMailbox, PopMailbox, SmtpConnection};
@@ -81,6 +82,7 @@ pub use searching::search_words;
 pub use secret::AskSecret;
 pub use setup::{Setup, attach, attach_showing};
 pub use state::{Equip, State};
+pub use watching::{Event, Means, Supervisor, What, spoken, supervise};
 
 use crate::condition::Condition;
 use crate::host::{Host, Value};

@@ -304,6 +304,20 @@ impl Login {
         Login { secret, ..self }
     }
 
+    /// Returns the login in a form in which [`Login::credentials`] calls no procedure of the script and
+    /// asks nobody: what these say is looked up now.
+    pub fn standing(self, call: &Call<'_>, host: &str) -> Result<Login, Condition> {
+        match self.secret {
+            Held::Password(Source::Procedure(_))
+            | Held::Token(Source::Procedure(_))
+            | Held::Asked => {
+                let credentials = self.credentials(call, host)?;
+                Ok(self.kept(&credentials))
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// Returns the same login with another password or token.
     pub fn with_secret(&self, text: &str) -> Login {
         let text = Source::Text(Zeroizing::new(text.to_owned()));

@@ -74,7 +74,7 @@ pub(super) fn is_selected(client: &ImapClient, name: &str, read_only: bool) -> b
 /// it.
 pub(super) fn forget_borrowed(call: &Call<'_>) {
     if let Some(mailbox) = call.arg(0).and_then(host::downcast::<ImapMailbox>) {
-        *mailbox.extra::<Borrowed>().before() = None;
+        mailbox.extra::<Borrowed>().forget();
     }
 }
 
@@ -108,6 +108,11 @@ impl Borrowed {
             saved: client.saved(),
         });
         client.select(name, read_only)
+    }
+
+    /// Forgets what the script had selected.
+    pub(super) fn forget(&self) {
+        *self.before() = None;
     }
 
     /// Whether a set has another mailbox selected.

@@ -114,6 +114,11 @@ impl ImapClient {
         self.idle_renewal = Some(renewal);
     }
 
+    /// Forgets that letters have arrived: the next wait is for later ones.
+    pub fn forget_unheard(&mut self) {
+        self.connection().set_unheard(0);
+    }
+
     /// Takes a wait as far as it gets without waiting. If it is to end, it begins nothing new, and
     /// comes to rest.
     ///
@@ -204,8 +209,9 @@ impl ImapClient {
     fn hear_all(&mut self, wait: &mut Wait) -> Result<(), Error> {
         while self.connection().event_at_once().inspect_err(|_| self.keeping.forget())? {
             self.take_event(None, &mut Input::None, &mut |_| Ok(()), &mut None)?;
-            if let State::Idle { answer, .. } | State::Done { answer, .. } | State::Noop { answer, .. } =
-                &mut wait.state
+            if let State::Idle { answer, .. }
+            | State::Done { answer, .. }
+            | State::Noop { answer, .. } = &mut wait.state
             {
                 // A server that talks without end does not answer either.
                 let idles = self.connection().session().is_idling();

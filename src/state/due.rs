@@ -117,7 +117,12 @@ impl Database {
     ///
     /// # Errors
     /// [`StateError`].
-    pub fn done_with(&self, key: &CursorKey, uid_validity: u32, uid: u32) -> Result<(), StateError> {
+    pub fn done_with(
+        &self,
+        key: &CursorKey,
+        uid_validity: u32,
+        uid: u32,
+    ) -> Result<(), StateError> {
         let sql = "DELETE FROM due
             WHERE account = ?1 AND mailbox = ?2 AND name = ?3 AND uid_validity = ?4 AND uid = ?5";
         let row = params![key.account, key.mailbox, key.name, uid_validity, uid];
@@ -195,7 +200,8 @@ impl Database {
 
     /// Runs statements in a transaction, which is taken back if they return an error or `false`.
     fn whole(&self, run: impl FnOnce() -> Result<bool, StateError>) -> Result<bool, StateError> {
-        let execute = |sql| self.connection().execute_batch(sql).map_err(|error| self.failed(error));
+        let execute =
+            |sql| self.connection().execute_batch(sql).map_err(|error| self.failed(error));
         execute("BEGIN IMMEDIATE")?;
         let result = run();
         let end = if matches!(result, Ok(true)) { execute("COMMIT") } else { execute("ROLLBACK") };
@@ -207,7 +213,9 @@ impl Database {
 
 /// The right to watch with a cursor; it ends with this value.
 #[derive(Debug)]
-pub struct Claim(#[expect(dead_code, reason = "the lock is held as long as the file is open")] Option<File>);
+pub struct Claim(
+    #[expect(dead_code, reason = "the lock is held as long as the file is open")] Option<File>,
+);
 
 #[cfg(test)]
 mod tests {

@@ -102,7 +102,8 @@ fn many_connections_are_waited_for_at_once() {
     clients[2].select("Other", false).unwrap();
     let mut wait = |timeout| {
         let mut clients: Vec<_> = clients.iter_mut().collect();
-        wait_for_any(&mut clients, timeout).map_err(|(position, error)| (position, error.to_string()))
+        wait_for_any(&mut clients, timeout)
+            .map_err(|(position, error)| (position, error.to_string()))
     };
     assert_eq!(wait(ONCE), Ok(Vec::new()));
     std::thread::scope(|scope| {

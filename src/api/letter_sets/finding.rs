@@ -186,6 +186,20 @@ pub(in crate::api) fn letters_with(
     Ok(LetterSet { letters: batch.uids.iter().map(letter).collect() }.value())
 }
 
+/// Sets of at most `size` of these letters each, in the mailbox that is selected. What is asked of one
+/// is fetched for all.
+pub(in crate::api) fn sets_of(
+    client: &ImapClient,
+    mailbox: &Arc<ImapMailbox>,
+    uids: Vec<u32>,
+    size: usize,
+) -> Vec<Value> {
+    let batch = Arc::new(Batch { origin: origin_of(client, mailbox), uids });
+    let letter = |uid: &u32| Arc::new(Letter { batch: batch.clone(), uid: *uid });
+    let set = |uids: &[u32]| LetterSet { letters: uids.iter().map(letter).collect() }.value();
+    batch.uids.chunks(size.max(1)).map(set).collect()
+}
+
 /// Selects a mailbox for a search. Returns what `:saved` stands for there.
 pub(super) fn select(call: &Call<'_>, target: &Target) -> Result<SequenceSet, Condition> {
     let Target { mailbox, name, read_only } = target;

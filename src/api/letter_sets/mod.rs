@@ -32,7 +32,7 @@ mod rules;
 
 pub(super) use changing::FUNCTIONS as CHANGING;
 pub(super) use choosing::FUNCTIONS as CHOOSING;
-pub(super) use finding::{Target, find, letters_with, with_threads};
+pub(super) use finding::{Target, find, letters_with, sets_of, with_threads};
 pub(super) use handing_over::FUNCTIONS as HANDING_OVER;
 pub(super) use reading::{FUNCTIONS as READING, list_identifier, whole_letter};
 pub(super) use rules::FUNCTIONS as RULES;

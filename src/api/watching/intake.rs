@@ -1,0 +1,239 @@
+//! Finds what is new in a mailbox, and writes it down in the state database.
+//!
+//! It runs in a thread of its own, so that a slow server holds no other mailbox up. The database is
+//! the truth: what has to be handled is read from it each time, so nothing is lost with a
+//! connection or a process.
+
+use crate::api::looking::{Look, identities_of, look_for};
+use crate::api::objects::ImapMailbox;
+use crate::api::selection::{Borrowed, is_selected};
+use crate::client::{Error, ImapClient, StatusValue};
+use crate::proto::imap::SearchKey;
+use crate::state::{Cursor, CursorKey, Due, Known, OnDemand, StateError};
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU32;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How often a cursor is read again that somebody else has committed meanwhile.
+const MOST_RACES: usize = 5;
+
+/// What to look for.
+pub(super) struct Wanted {
+    pub mailbox: String,
+    pub key: CursorKey,
+    /// Where a new cursor begins.
+    pub from: Look,
+}
+
+/// What was found.
+pub(super) struct Found {
+    /// All letters that have to be handled, now or later.
+    pub due: Vec<Due>,
+    pub arrived: usize,
+    /// How many of those that had to be handled have left the mailbox.
+    pub left: usize,
+    pub other_uids: bool,
+}
+
+/// Why nothing was found.
+pub(super) enum Failure {
+    /// The server or the connection.
+    Mail(Error),
+    /// The state database.
+    State(StateError),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Mail(error)
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Failure::State(error)
+    }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
+    i64::try_from(now).unwrap_or(i64::MAX)
+}
+
+/// Looks for new letters in a mailbox, and selects it.
+pub(super) fn take_in(
+    mailbox: &ImapMailbox,
+    database: &OnDemand,
+    wanted: &Wanted,
+) -> Result<Found, Failure> {
+    let mut client = mailbox.client();
+    let key = &wanted.key;
+    mailbox.extra::<Borrowed>().restore(&mut client, mailbox)?;
+    let is_open = is_selected(&client, &wanted.mailbox, false);
+    if !is_open {
+        if let Some(due) = has_nothing_new(&mut client, database, key)? {
+            return Ok(Found { due, arrived: 0, left: 0, other_uids: false });
+        }
+        client.select(&wanted.mailbox, false)?;
+    }
+    let uid_validity =
+        client.selected().and_then(|selected| selected.uid_validity).ok_or_else(|| {
+            Error::Unsupported("the server tells no UIDVALIDITY, which a cursor needs".into())
+        })?;
+    let (mut arrived, mut other_uids) = (0, false);
+    for race in 0.. {
+        let stored = database.with(|database| database.cursor(key))?;
+        let revision = stored.as_ref().map_or(0, |cursor| cursor.revision);
+        let (look, known) = match stored {
+            None => (wanted.from.clone(), Known::default()),
+            Some(cursor) if cursor.uid_validity == uid_validity => {
+                (Look::Above(cursor.uid), cursor.known)
+            }
+            Some(cursor) => {
+                other_uids = true;
+                (Look::Unknown(cursor.known), Known::default())
+            }
+        };
+        client.noop()?;
+        // What was announced up to here is found now.
+        client.forget_unheard();
+        let looked = look_for(&mut client, &look, known)?;
+        if matches!(look, Look::Above(uid) if uid == looked.upto) {
+            break; // nothing new
+        }
+        let letters = with_identities(&mut client, &looked.uids, looked.identities)?;
+        let (uid, known) = (looked.upto, looked.known);
+        let cursor = Cursor { uid_validity, uid, known, revision, committed: 0 };
+        if other_uids {
+            renumber(&mut client, database, key, uid_validity)?;
+        }
+        if database.with(|database| database.take_in(key, &cursor, &letters, now()))? {
+            arrived = letters.len();
+            break;
+        }
+        if race == MOST_RACES {
+            let cause =
+                format!("another process commits the cursor {:?} again and again", key.name);
+            return Err(StateError { path: "(cursor)".into(), cause }.into());
+        }
+    }
+    let mut due = database.with(|database| database.due(key))?;
+    if due.iter().any(|letter| is_lost(letter, uid_validity)) {
+        renumber(&mut client, database, key, uid_validity)?;
+        due = database.with(|database| database.due(key))?;
+    }
+    due.retain(|letter| letter.uid_validity == uid_validity);
+    let left =
+        if arrived < due.len() { forget_left(&mut client, database, key, &mut due)? } else { 0 };
+    Ok(Found { due, arrived, left, other_uids })
+}
+
+/// Asks for the next UID of a mailbox that is not selected. Returns what is due there if nothing is
+/// new and nothing can be done.
+fn has_nothing_new(
+    client: &mut ImapClient,
+    database: &OnDemand,
+    key: &CursorKey,
+) -> Result<Option<Vec<Due>>, Failure> {
+    let (Some(cursor), due) =
+        database.with(|database| Ok((database.cursor(key)?, database.due(key)?)))?
+    else {
+        return Ok(None);
+    };
+    let now = now();
+    if due.iter().any(|letter| letter.next.is_some_and(|next| next <= now)) {
+        return Ok(None);
+    }
+    let items = ["UIDVALIDITY", "UIDNEXT"].map(str::to_owned);
+    let answers = client.status(&key.mailbox, &items)?;
+    let number = |item: &str| {
+        answers.iter().find(|(name, _)| name == item).and_then(|(_, value)| match value {
+            StatusValue::Number(number) => Some(*number),
+            _ => None,
+        })
+    };
+    let is_same = number("UIDVALIDITY") == Some(cursor.uid_validity.into());
+    let is_behind = |next: u64| next <= u64::from(cursor.uid) + 1;
+    let nothing = is_same && number("UIDNEXT").is_some_and(is_behind);
+    let due = due.into_iter().filter(|letter| letter.uid_validity == cursor.uid_validity);
+    Ok(nothing.then(|| due.collect()))
+}
+
+/// Pairs UIDs with identities; asks for those that are not known.
+fn with_identities(
+    client: &mut ImapClient,
+    uids: &[u32],
+    known: Vec<(u32, u64)>,
+) -> Result<Vec<(u32, u64)>, Error> {
+    let mut identities: HashMap<u32, u64> = known.into_iter().collect();
+    let missing: Vec<u32> =
+        uids.iter().copied().filter(|uid| !identities.contains_key(uid)).collect();
+    identities.extend(identities_of(client, &missing)?);
+    // A letter without one has left since.
+    Ok(uids.iter().filter_map(|uid| Some((*uid, *identities.get(uid)?))).collect())
+}
+
+/// Whether a letter that can be handled has the UID of another UIDVALIDITY.
+fn is_lost(letter: &Due, uid_validity: u32) -> bool {
+    letter.uid_validity != uid_validity && letter.next.is_some()
+}
+
+/// Gives letters that are due their UIDs under another UIDVALIDITY.
+fn renumber(
+    client: &mut ImapClient,
+    database: &OnDemand,
+    key: &CursorKey,
+    uid_validity: u32,
+) -> Result<(), Failure> {
+    let due = database.with(|database| database.due(key))?;
+    let old: Vec<&Due> = due.iter().filter(|letter| is_lost(letter, uid_validity)).collect();
+    if old.is_empty() {
+        return Ok(());
+    }
+    let all = client.uid_search(&SearchKey::All)?;
+    let mut now: HashMap<u64, u32> =
+        identities_of(client, &all)?.into_iter().map(|(uid, identity)| (identity, uid)).collect();
+    for letter in old {
+        match now.remove(&letter.identity) {
+            Some(uid) => {
+                database.with(|database| database.renumber(key, letter, (uid_validity, uid)))?
+            }
+            None => {
+                // Nobody knows whether it is there, so it is kept for people to look at.
+                let error = "not found again after a change of UIDVALIDITY".to_owned();
+                let attempts = letter.attempts + 1;
+                let aside = Due { attempts, next: None, error: Some(error), ..letter.clone() };
+                database.with(|database| database.note_failure(key, &aside))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Forgets letters that can be handled now and are not there any more. Returns how many.
+fn forget_left(
+    client: &mut ImapClient,
+    database: &OnDemand,
+    key: &CursorKey,
+    due: &mut Vec<Due>,
+) -> Result<usize, Failure> {
+    let now = now();
+    let can_be_handled = |letter: &Due| letter.next.is_some_and(|next| next <= now);
+    let uids = due.iter().filter(|letter| can_be_handled(letter)).map(|letter| letter.uid);
+    let asked: Vec<NonZeroU32> = uids.filter_map(NonZeroU32::new).collect();
+    if asked.is_empty() {
+        return Ok(0);
+    }
+    let there: HashSet<u32> =
+        client.uid_search(&SearchKey::Uid(asked.into_iter().collect()))?.into_iter().collect();
+    let (gone, kept) = std::mem::take(due)
+        .into_iter()
+        .partition(|letter| can_be_handled(letter) && !there.contains(&letter.uid));
+    *due = kept;
+    let gone: Vec<Due> = gone;
+    for letter in &gone {
+        database.with(|database| database.done_with(key, letter.uid_validity, letter.uid))?;
+    }
+    Ok(gone.len())
+}
