@@ -143,6 +143,8 @@ mod untrusted;
 mod utf8;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod waiting;
+#[cfg(all(feature = "host", feature = "sandbox"))]
+mod watching;
 #[cfg(feature = "sandbox")]
 mod wire;
 #[cfg(feature = "host")]

@@ -23,6 +23,9 @@ pub(super) struct Wanted {
     pub key: CursorKey,
     /// Where a new cursor begins.
     pub from: Look,
+    /// Whether the connection serves other mailboxes, too: then this one is selected only if something
+    /// is new.
+    pub among_others: bool,
 }
 
 /// What was found.
@@ -61,7 +64,7 @@ pub(super) fn now() -> i64 {
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
-/// Looks for new letters in a mailbox, and selects it.
+/// Looks for new letters in a mailbox. Selects it, unless it is one of several without news.
 pub(super) fn take_in(
     mailbox: &ImapMailbox,
     database: &OnDemand,
@@ -70,9 +73,10 @@ pub(super) fn take_in(
     let mut client = mailbox.client();
     let key = &wanted.key;
     mailbox.extra::<Borrowed>().restore(&mut client, mailbox)?;
-    let is_open = is_selected(&client, &wanted.mailbox, false);
-    if !is_open {
-        if let Some(due) = has_nothing_new(&mut client, database, key)? {
+    if !is_selected(&client, &wanted.mailbox, false) {
+        if wanted.among_others
+            && let Some(due) = has_nothing_new(&mut client, database, key)?
+        {
             return Ok(Found { due, arrived: 0, left: 0, other_uids: false });
         }
         client.select(&wanted.mailbox, false)?;

@@ -466,6 +466,7 @@ impl Watcher {
         let posts = self.links[number].posts.clone();
         let Some((_, mailbox)) = self.links[number].mailbox.clone() else { return Ok(()) };
         let account = account_of(&mailbox.client());
+        let among_others = self.serves_several(number);
         let mut wanted = Vec::new();
         for number in posts {
             self.claim(call, number, &account)?;
@@ -474,6 +475,7 @@ impl Watcher {
                 mailbox: post.mailbox.clone(),
                 key,
                 from: post.from.clone(),
+                among_others,
             }));
         }
         self.links[number].look(wanted, state.database.clone(), &self.waker);
