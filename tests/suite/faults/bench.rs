@@ -71,6 +71,19 @@ pub fn record(session: &'static Session) -> Attempt {
     recorded
 }
 
+/// Every `count`-th case, from another one on in each run.
+/// `POSTOFFICE_SEED` is the run to repeat, which a failed test prints; with `POSTOFFICE_SEEDS` every
+/// case is kept.
+pub fn one_in(count: usize, cases: impl Iterator<Item = Case>) -> Vec<Case> {
+    if std::env::var_os("POSTOFFICE_SEEDS").is_some() {
+        return cases.collect();
+    }
+    let by_hand = std::env::var("POSTOFFICE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = by_hand.unwrap_or_else(|| std::process::id() as usize);
+    eprintln!("POSTOFFICE_SEED={seed}");
+    cases.skip(seed % count).step_by(count).collect()
+}
+
 /// Runs all cases on the sandbox. Fails after the last one, naming those that did not pass.
 pub fn run(cases: Vec<Case>) {
     run_on(cases, Stand::sandbox);
