@@ -64,11 +64,13 @@ pub(super) fn now() -> i64 {
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
-/// Looks for new letters in a mailbox. Selects it, unless it is one of several without news.
+/// Looks for new letters in a mailbox. Selects it, unless it is one of several without news. The first of
+/// several calls forgets what the server has announced so far, because it is found now.
 pub(super) fn take_in(
     mailbox: &ImapMailbox,
     database: &OnDemand,
     wanted: &Wanted,
+    is_first: bool,
 ) -> Result<Found, Failure> {
     let mut client = mailbox.client();
     let key = &wanted.key;
@@ -100,8 +102,9 @@ pub(super) fn take_in(
             }
         };
         client.noop()?;
-        // What was announced up to here is found now.
-        client.forget_unheard();
+        if is_first {
+            client.forget_unheard();
+        }
         let looked = look_for(&mut client, &look, known)?;
         if matches!(look, Look::Above(uid) if uid == looked.upto) {
             break; // nothing new

@@ -112,9 +112,10 @@ impl Link {
         again
     }
 
-    /// Pauses, longer each time.
-    pub(super) fn rest(&mut self) {
-        self.stage = Stage::Pausing(Instant::now() + self.pause);
+    /// Pauses, longer each time, but not longer than until `latest`.
+    pub(super) fn rest(&mut self, latest: Option<Instant>) {
+        let end = Instant::now() + self.pause;
+        self.stage = Stage::Pausing(latest.map_or(end, |latest| end.min(latest)));
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
@@ -152,8 +153,11 @@ impl Link {
         let Some((_, mailbox)) = &self.mailbox else { return };
         let mailbox = mailbox.clone();
         self.stage = job(waker, move || {
-            let found = wanted.iter().map(|wanted| intake::take_in(&mailbox, &database, wanted));
-            Report::Looked(found.collect())
+            let take_in = |(number, wanted)| {
+                // What the server has announced is found by the first, and later ones come after it.
+                intake::take_in(&mailbox, &database, wanted, number == 0)
+            };
+            Report::Looked(wanted.iter().enumerate().map(take_in).collect())
         });
     }
 

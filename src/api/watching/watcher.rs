@@ -40,6 +40,8 @@ pub(super) struct Way {
     pub until: Option<Instant>,
     /// Whether to handle what is there now, and end then.
     pub once: bool,
+    /// How many letters to handle.
+    pub count: Option<u64>,
     /// How often a letter is tried.
     pub attempts: u32,
     /// How long to wait after each attempt; the last one counts for all further ones.
@@ -217,14 +219,16 @@ impl Watcher {
             if self.way.once && self.links.iter().all(at_rest) {
                 return self.failure.take().map_or(Ok(None), Err);
             }
-            if self.links.iter().all(|link| !matches!(link.stage, Stage::Idle)) {
+            // Letters that were dropped are looked for again.
+            if self.links.iter().all(|link| !matches!(link.stage, Stage::AtWork)) {
                 self.wait(call)?;
             }
         }
     }
 
     fn is_over(&self) -> bool {
-        let over = self.way.until.is_some_and(|until| Instant::now() >= until);
+        let over = self.way.until.is_some_and(|until| Instant::now() >= until)
+            || self.way.count.is_some_and(|count| self.handled >= count);
         over || self.supervisor.as_ref().is_some_and(|supervisor| !supervisor.goes_on())
     }
 
@@ -382,6 +386,7 @@ impl Watcher {
     /// Lets a link wait, when nothing is left to do.
     fn rest(&mut self, call: &Call<'_>, number: usize) {
         let several = self.serves_several(number);
+        let later = self.later(number);
         let link = &mut self.links[number];
         let means = match &link.mailbox {
             Some((_, mailbox)) if !several => {
@@ -391,12 +396,20 @@ impl Watcher {
             _ => Means::Asking,
         };
         match several {
-            true => link.rest(),
+            true => link.rest(later),
             false => link.stage = Stage::Waiting(Wait::default(), Some(Instant::now())),
         }
         if !std::mem::replace(&mut self.links[number].has_waited, true) {
             self.tell_link(call, number, &What::Waits(means));
         }
+    }
+
+    /// When the next letter that has failed is tried again.
+    fn later(&self, number: usize) -> Option<Instant> {
+        let posts = self.links[number].posts.iter();
+        let later = posts.filter_map(|post| self.posts[*post].later).min()?;
+        let left = u64::try_from(later.saturating_sub(now())).unwrap_or(0);
+        Instant::now().checked_add(Duration::from_millis(left))
     }
 
     fn serves_several(&self, number: usize) -> bool {
@@ -426,10 +439,15 @@ impl Watcher {
         Ok(())
     }
 
+    /// How many jobs more may run.
+    fn free_jobs(&self) -> usize {
+        let busy = self.links.iter().filter(|link| matches!(link.stage, Stage::Busy(_))).count();
+        MOST_JOBS.saturating_sub(busy)
+    }
+
     /// Starts jobs, as many as may run.
     fn begin_jobs(&mut self, call: &Call<'_>) -> Result<(), Condition> {
-        let busy = self.links.iter().filter(|link| matches!(link.stage, Stage::Busy(_))).count();
-        let mut free = MOST_JOBS.saturating_sub(busy);
+        let mut free = self.free_jobs();
         let state = state(call);
         for number in 0..self.links.len() {
             if free == 0 {
@@ -509,19 +527,24 @@ impl Watcher {
     fn move_on(&mut self, call: &Call<'_>, number: usize) {
         let has_letters =
             self.links[number].posts.iter().any(|post| self.posts[*post].has_letters());
-        let later =
-            self.links[number].posts.iter().filter_map(|post| self.posts[*post].later).min();
+        let later = self.later(number);
+        let first = self.links[number].posts.first().map(|post| self.posts[*post].mailbox.clone());
         let link = &mut self.links[number];
-        let Some((_, mailbox)) = link.mailbox.clone() else { return };
+        let (Some((_, mailbox)), Some(name)) = (link.mailbox.clone(), first) else { return };
         match &mut link.stage {
-            Stage::AtWork if !has_letters && std::mem::take(&mut link.must_look) => {
-                link.stage = Stage::Idle;
+            Stage::AtWork if has_letters => {}
+            Stage::AtWork => {
+                // A procedure may have selected another mailbox, or closed the connection.
+                let is_away = !is_selected(&mailbox.client(), &name, false);
+                if std::mem::take(&mut link.must_look) || is_away {
+                    link.stage = Stage::Idle;
+                } else {
+                    self.rest(call, number);
+                }
             }
-            Stage::AtWork if !has_letters => self.rest(call, number),
             Stage::Waiting(wait, due) => {
                 let mut client = mailbox.client();
-                let is_later = later.is_some_and(|later| later <= now());
-                if is_later {
+                if later.is_some_and(|later| later <= Instant::now()) {
                     client.leave_waiting(wait);
                     link.stage = Stage::Idle;
                     return;
@@ -529,10 +552,6 @@ impl Watcher {
                 match client.go_on_waiting(wait, false) {
                     Ok(Heard::Letters(_) | Heard::Nothing) => link.stage = Stage::Idle,
                     Ok(Heard::Until(until)) => {
-                        let later = later.map(|later| {
-                            let left = u64::try_from(later.saturating_sub(now())).unwrap_or(0);
-                            Instant::now() + Duration::from_millis(left)
-                        });
                         *due = until.into_iter().chain(later).min();
                     }
                     Err(error) => {
@@ -674,10 +693,13 @@ impl Watcher {
 
     /// Waits for the connections, the jobs and the clock.
     fn wait(&mut self, call: &Call<'_>) -> Result<(), Condition> {
+        // A link that needs a job waits for the end of another, if too many run.
+        let has_room = self.free_jobs() > 0;
         let dues = self.links.iter().filter_map(|link| match &link.stage {
             Stage::Waiting(_, due) => *due,
-            Stage::Down(next) | Stage::Pausing(next) => Some(*next),
-            Stage::Busy(_) | Stage::Idle | Stage::AtWork => None,
+            Stage::Down(next) | Stage::Pausing(next) => has_room.then_some(*next),
+            Stage::Idle => has_room.then(Instant::now),
+            Stage::Busy(_) | Stage::AtWork => None,
         });
         let due = dues.chain(self.way.until).min();
         let supervisor = self.supervisor.clone();

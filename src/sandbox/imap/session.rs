@@ -20,6 +20,7 @@
 //! | `Logout` | LOGOUT, a fatal refusal, ten bad commands, a mailbox deleted by others | the end |
 
 use std::{
+    collections::VecDeque,
     io,
     sync::{
         Arc, Mutex, PoisonError,
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) received: Received,
     /// Responses to send before the next tagged reply.
     pub(crate) sayings: Mutex<Vec<String>>,
+    /// Letters to deliver when a client waits for some, each with its user and mailbox.
+    pub(crate) awaited: Mutex<VecDeque<(String, String, Vec<u8>)>>,
 }
 
 /// Numbers the sessions, so that each can tell its own changes from others'. No session has number
@@ -280,7 +283,12 @@ impl Session {
                 self.untagged(&format!("CAPABILITY {capabilities}"));
                 Ok("CAPABILITY completed.".to_owned())
             }
-            CommandBody::Noop => Ok("NOOP completed.".to_owned()),
+            CommandBody::Noop => {
+                if !self.extensions.has(Extension::Idle) {
+                    self.deliver_awaited();
+                }
+                Ok("NOOP completed.".to_owned())
+            }
             CommandBody::Logout => {
                 self.untagged("BYE Logging out.");
                 self.leave_mailbox();
