@@ -52,7 +52,7 @@ fn counts(news: &MailboxNews) -> (&str, Option<u32>, Option<u32>) {
 
 #[test]
 fn letters_in_many_mailboxes_are_news_on_one_connection() {
-    on_every_server(|server| {
+    let test = |server: &Server| {
         let mut client = with_mailboxes(server);
         let names = [&NAMES[..], &["missing", "work"]].concat();
         let told = client.notify(&names).unwrap();
@@ -88,6 +88,31 @@ fn letters_in_many_mailboxes_are_news_on_one_connection() {
         assert_eq!(counts(&news), ("missing", Some(1), Some(2)));
         assert_eq!(news.uid_validity, uid_validity(&mut other, "missing"));
         assert!(client.take_warnings().is_empty());
+    };
+    on_every_server(test);
+    // Names in modified UTF-7, and in UTF-8 on a server that is one of IMAP4rev2.
+    let all = Extensions::default();
+    for extensions in [all.without(Extension::Utf8Accept), all.with(Extension::Rev2)] {
+        test(&Server::sandbox(Options { extensions, ..empty() }));
+    }
+}
+
+#[test]
+fn news_come_while_the_client_waits_for_letters_in_another_mailbox() {
+    on_every_server(|server| {
+        let mut client = with_mailboxes(server);
+        client.select("INBOX", false).unwrap();
+        client.notify(&NAMES).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                append(server, "R&D");
+                append(server, "INBOX");
+            });
+            assert_eq!(client.wait_for_mail(None).unwrap(), Some(1));
+        });
+        // Dovecot may tell of the inbox first.
+        assert!(client.has_mailbox_news() || !server.is_sandbox());
+        assert_eq!(until_told(&mut client, "R&D", 3).messages, Some(2));
     });
 }
 
