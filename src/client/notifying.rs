@@ -14,16 +14,18 @@
 //!
 //! What Dovecot 2.3.19 does:
 //!
-//! - It sends STATUS also without IDLE. Each comes half a second after the change, as in IDLE, or
-//!   with the answer to the next command.
+//! - It sends STATUS also without IDLE. Each comes half a second after the change, as EXISTS does in
+//!   IDLE, or with the answer to the next command. Letters that arrive one after another are told
+//!   every half second.
 //! - What happens in the selected mailbox within a second after a command is told with the next
 //!   change or command only, unless the client idles. Of the others nothing is late.
 //! - It refuses more than 100 names, with NOTIFICATIONOVERFLOW.
 //! - It compares names in modified UTF-7 with names in UTF-8, so it ignores those that differ.
+//! - The INBOX of a new account does not exist before the first letter or SELECT.
 //! - If it has lost changes, it says so by an untagged NO without a code.
 //!
-//! For names that a server refuses or ignores, all mailboxes of the user are watched instead, and
-//! news of the others are dropped.
+//! For names that a server refuses or ignores, or that are too long for one line, all mailboxes of
+//! the user are watched instead, and news of the others are dropped.
 
 use super::answers::read_status;
 use super::error::Error;

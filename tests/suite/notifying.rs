@@ -116,6 +116,18 @@ fn news_come_while_the_client_waits_for_letters_in_another_mailbox() {
     });
 }
 
+#[test]
+fn watching_changes_nothing() {
+    on_every_server(|server| {
+        let mut client = with_mailboxes(server);
+        server.left_as_it_was("notify", || {
+            client.notify(&NAMES).unwrap();
+            client.noop().unwrap();
+            client.notify_none().unwrap();
+        });
+    });
+}
+
 /// News come without a command, to a client that only listens.
 #[test]
 fn servers_send_news_without_being_asked() {
