@@ -87,6 +87,8 @@ mod mail_answers;
 mod mailboxes;
 #[cfg(feature = "cli")]
 mod mistakes;
+#[cfg(feature = "sandbox")]
+mod notifying;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod offers;
 #[cfg(feature = "host")]

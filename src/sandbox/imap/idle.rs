@@ -16,7 +16,7 @@ const LINE_LIMIT: usize = 1024;
 
 impl Session {
     /// Announces changes as they happen, until the client sends DONE. Without a selected mailbox
-    /// there are no changes to announce.
+    /// there are no changes to announce but those that NOTIFY asks for.
     pub(crate) fn idle(&mut self) -> Outcome {
         self.needs(Extension::Idle)?;
         self.user()?;
@@ -39,7 +39,7 @@ impl Session {
 
     fn wait_for_done(&mut self) -> Outcome {
         loop {
-            self.sync(true);
+            self.announce(true);
             self.flush()?;
             if matches!(self.state, State::Logout) {
                 return no("The mailbox is gone.");
