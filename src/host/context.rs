@@ -385,6 +385,11 @@ impl Context {
         self.time.clone()
     }
 
+    /// Returns whether somebody is asked what to do after an error that nobody handles.
+    pub fn opens_break_levels(&self) -> bool {
+        lock(&self.listener).is_some()
+    }
+
     /// Returns the script's arguments.
     pub fn arguments(&self) -> &[String] {
         &self.arguments
