@@ -198,7 +198,14 @@ fn reconnect(call: &Call<'_>) -> Result<Value, Condition> {
         let doubt = renew(call, &function, connection, how, credentials.as_ref());
         doubts.extend(doubt.map_err(|error| {
             let condition = Condition::from(&error);
-            Condition { message: format!("{function}: {}", condition.message), ..condition }
+            let identifier = match &error {
+                Error::Authentication { words, .. } if is_for_now(words) => {
+                    Identifier::ServerShutdownConnection
+                }
+                _ => condition.identifier,
+            };
+            let message = format!("{function}: {}", condition.message);
+            Condition { identifier, message, ..condition }
         })?);
         connection.reconnection().set_how(Some(how.clone()));
         state(call).readopt(connection);
@@ -213,6 +220,15 @@ fn reconnect(call: &Call<'_>) -> Result<Value, Condition> {
         doubts.join("; ")
     );
     Ok(host::condition_object(Condition::new(Identifier::InDoubt, message)))
+}
+
+/// Whether a POP server refuses a login only for now, by its words (RFC 2449 8.1, RFC 3206): it has
+/// not noticed yet that the old connection, which locks the mailbox, is lost. Another attempt may
+/// succeed.
+fn is_for_now(words: &str) -> bool {
+    ["[IN-USE]", "[LOGIN-DELAY]", "[SYS/TEMP]"]
+        .iter()
+        .any(|code| words.get(..code.len()).is_some_and(|start| start.eq_ignore_ascii_case(code)))
 }
 
 /// What the call has done on a connection that it has not lost.

@@ -311,7 +311,7 @@ fn check_others(form: &str, expected: &str) {
 #[test]
 fn a_pop_mailbox_is_read_on() {
     check_others(
-        r#"(with-reconnect ()
+        r#"(with-reconnect (:attempts 100 :backoff 0.01)
              (list (length (unique-id pb))
                    (progn (lose) (noop pb))
                    (progn (lose) (mailbox-message-count pb))
@@ -333,14 +333,25 @@ fn a_pop_mailbox_is_read_on() {
         ":server-shutdown-connection",
     );
     check_others(
-        "(progn (close-connection pb) (with-reconnect () (identifier-of (lambda () (noop pb)))))",
+        "(progn (close-connection pb) (with-reconnect (:attempts 100 :backoff 0.01) (identifier-of (lambda () (noop pb)))))",
+        ":server-shutdown-connection",
+    );
+}
+
+/// A server locks the mailbox until it notices that the old connection is lost.
+#[test]
+fn a_pop_mailbox_that_is_locked_is_worth_another_attempt() {
+    check_others(
+        r#"(progn (lose)
+             (do ((locked nil (ignore-errors (make-pop-connection "h" :user "myacct" :password "mypasswd")))) (locked))
+             (with-reconnect (:attempts 2 :backoff 0.01) (identifier-of (lambda () (noop pb)))))"#,
         ":server-shutdown-connection",
     );
 }
 
 #[test]
 fn numbers_of_a_pop_mailbox_are_good_while_its_ids_say_so() {
-    let told = "(with-reconnect () (noop pb)";
+    let told = "(with-reconnect (:attempts 100 :backoff 0.01) (noop pb)";
     // More letters leave the others their numbers.
     check_others(
         &format!(
@@ -369,12 +380,12 @@ fn numbers_of_a_pop_mailbox_are_good_while_its_ids_say_so() {
     }
     // What is not known is in doubt: the ids were never asked for.
     check_others(
-        "(progn (lose) (with-reconnect () (list (noop pb) (identifier-of (lambda () (fetch-letter pb 2))) (length (unique-id pb)) (stringp (fetch-letter pb 2)))))",
+        "(progn (lose) (with-reconnect (:attempts 100 :backoff 0.01) (list (noop pb) (identifier-of (lambda () (fetch-letter pb 2))) (length (unique-id pb)) (stringp (fetch-letter pb 2)))))",
         "(nil :in-doubt 7 t)",
     );
     // All letters are those that are there.
     check_others(
-        "(progn (lose) (with-reconnect () (length (fetch-letters pb '(:seq 1 :*)))))",
+        "(progn (lose) (with-reconnect (:attempts 100 :backoff 0.01) (length (fetch-letters pb '(:seq 1 :*)))))",
         "7",
     );
 }
@@ -382,7 +393,7 @@ fn numbers_of_a_pop_mailbox_are_good_while_its_ids_say_so() {
 #[test]
 fn marks_that_are_lost_are_told() {
     check_others(
-        r#"(with-reconnect () (noop pb) (delete-letter pb '(1 3)) (lose)
+        r#"(with-reconnect (:attempts 100 :backoff 0.01) (noop pb) (delete-letter pb '(1 3)) (lose)
              (list (message-of (lambda () (fetch-letter pb 2)))
                    (stringp (fetch-letter pb 1))
                    (progn (close-connection pb) (remaining))))"#,
@@ -390,15 +401,15 @@ fn marks_that_are_lost_are_told() {
     );
     // A call that marks may mark again, since the lost marks are gone.
     check_others(
-        "(with-reconnect () (noop pb) (lose) (delete-letter pb '(1 3)) (close-connection pb) (remaining))",
+        "(with-reconnect (:attempts 100 :backoff 0.01) (noop pb) (lose) (delete-letter pb '(1 3)) (close-connection pb) (remaining))",
         "5",
     );
     check_others(
-        "(with-reconnect () (noop pb) (delete-letter pb 1) (lose) (reset-mailbox pb) (delete-letter pb 2) (close-connection pb) (remaining))",
+        "(with-reconnect (:attempts 100 :backoff 0.01) (noop pb) (delete-letter pb 1) (lose) (reset-mailbox pb) (delete-letter pb 2) (close-connection pb) (remaining))",
         "6",
     );
     check_others(
-        "(handler-bind ((:in-doubt (lambda (c) (retry)))) (with-reconnect () (noop pb) (delete-letter pb 1) (lose) (delete-letter pb 2) (close-connection pb) (remaining)))",
+        "(handler-bind ((:in-doubt (lambda (c) (retry)))) (with-reconnect (:attempts 100 :backoff 0.01) (noop pb) (delete-letter pb 1) (lose) (delete-letter pb 2) (close-connection pb) (remaining)))",
         "6",
     );
 }
@@ -410,7 +421,7 @@ fn a_letter_that_was_not_sent_whole_is_sent_over_a_new_connection() {
     };
     check_others(
         &format!(
-            "(progn (lose) (list (identifier-of (lambda () {})) (with-reconnect () {} (lose) {})))",
+            "(progn (lose) (list (identifier-of (lambda () {})) (with-reconnect (:attempts 100 :backoff 0.01) {} (lose) {})))",
             send("1"),
             send("2"),
             send("3")
@@ -419,7 +430,7 @@ fn a_letter_that_was_not_sent_whole_is_sent_over_a_new_connection() {
     );
     check_others(
         &format!(
-            "(progn (close-connection s) (with-reconnect () (identifier-of (lambda () {}))))",
+            "(progn (close-connection s) (with-reconnect (:attempts 100 :backoff 0.01) (identifier-of (lambda () {}))))",
             send("1")
         ),
         ":server-shutdown-connection",
@@ -456,7 +467,7 @@ fn cut_everywhere(
 fn a_letter_is_sent_once_or_in_doubt_wherever_the_connection_is_cut() {
     let form = r#"(handler-case
         (let ((s (make-smtp-connection "h" :login "myacct" :password "mypasswd")))
-          (with-reconnect (:backoff 0)
+          (with-reconnect (:attempts 100 :backoff 0.01)
             (handler-case (send-letter s "a@example.org" "b@example.org" "text" :subject "cut")
               (:in-doubt () :in-doubt))))
       (po-error () :not-connected))"#;
@@ -483,9 +494,9 @@ fn letters_are_removed_or_there_wherever_a_pop_connection_is_cut() {
           (append-letter mb "inbox" (format nil "Subject: last~%~%x")))
         (handler-case
           (progn
-            (setq pb (with-reconnect (:backoff 0) (make-pop-connection "h" :user "myacct" :password "mypasswd")))
+            (setq pb (with-reconnect (:attempts 100 :backoff 0.01) (make-pop-connection "h" :user "myacct" :password "mypasswd")))
             (handler-case
-              (with-reconnect (:backoff 0)
+              (with-reconnect (:attempts 100 :backoff 0.01)
                 (noop pb)
                 (fetch-letter pb 2)
                 (delete-letter pb 8)
