@@ -17,7 +17,7 @@
 //! | `ordering` | SORT and THREAD |
 //! | `listing`, `extension_items` | LIST with options, special uses; items of STATUS and FETCH that extensions define |
 //! | `condstore` | CONDSTORE and QRESYNC: what changed and vanished |
-//! | `reconnecting` | a new connection in place of a lost one; what may be done again |
+//! | `reconnecting`, `remaking` | a new connection in place of a lost one; what may be done again; the same for POP and SMTP |
 //! | `quota`, `identity` | GETQUOTAROOT; ID |
 //! | `waiting`, `notifying` | IDLE; NOTIFY: news of many mailboxes over one connection |
 //! | `namespaces`, `rights`, `metadata` | NAMESPACE; access control lists; METADATA |
@@ -56,6 +56,7 @@ mod quarantine;
 mod quota;
 mod read_ahead;
 pub(crate) mod reconnecting;
+mod remaking;
 mod returning;
 mod rights;
 mod running;

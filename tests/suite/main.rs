@@ -139,6 +139,8 @@ mod shifting;
 mod smtp;
 #[cfg(feature = "cli")]
 mod terminal;
+#[cfg(all(feature = "host", feature = "sandbox"))]
+mod timeouts;
 #[cfg(feature = "cli")]
 mod untrusted;
 #[cfg(feature = "sandbox")]
