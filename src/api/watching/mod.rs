@@ -50,7 +50,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "(watches &key timeout once count attempts retry-after batch connections keep-alive)",
         "Waits for new letters in many mailboxes at once, and calls a procedure with each. It goes on until Ctrl-C, or until the time is up.
 watches: a list of (account mailbox cursor procedure . keys). account: the name of an account from define-account, a symbol or a string. mailbox: a string. cursor: the script's name for its place in the mailbox, as for new-letters. procedure: called as (procedure mb letters) with the connection, on which the mailbox is selected, and the set of new letters, one unless :batch says more. keys: :from  where a cursor begins that is not there yet, as for new-letters: :now (the default), :all or a date.
-:timeout  seconds; without it, it goes on for ever. :once  t handles what is there now, and ends then. :count  ends when so many letters were handled. :batch  the most letters in one call, 1. :connections  the most connections for each account, 10; an account with more mailboxes is asked for the rest again and again. :keep-alive  seconds after which an idle connection is tried, 240, on this machine 1680.
+:timeout  seconds; without it, it goes on for ever. :once  t handles what is there now, and ends then. :count  ends when so many letters were handled. :batch  the most letters in one call, 1. :connections  the most connections for each account, 10. A server with NOTIFY (RFC 5465) tells of all mailboxes over one; on others each mailbox has one of its own, with IDLE, and those beyond the limit are asked for again and again. :keep-alive  seconds after which an idle connection is tried, 240, on this machine 1680.
 :attempts  how often a letter is tried whose procedure signals an error, 5; then it is set aside, which postoffice watch --failed shows. :retry-after  a list of seconds to wait after each attempt, (60 300 1800); the last one counts for all further ones. Others go on meanwhile.
 Letters are written down in the state database before they are handled, and crossed out after: a watch that is ended at any moment, and started again, handles each letter that it has not. A letter whose procedure was running then is handled again, and so is one whose procedure lost the connection. Lost connections are made again, after pauses that grow to five minutes; one slow server delays no other. After a change of UIDVALIDITY new letters are told by Message-ID, date and size.
 Procedures are called one after the other. Each account needs a password that can be looked up without asking.
@@ -155,7 +155,7 @@ fn watcher(call: &Call<'_>) -> Result<Arc<Held>, Condition> {
 fn imap_account(call: &Call<'_>) -> Answer {
     let (host, login, options) = imap_arguments(call)?;
     let login = login.standing(call, &host)?;
-    let how = Arc::new(How { login, options });
+    let how = Arc::new(How::new(login, options));
     Ok(host::object(Arc::new(Account { host, how }), "#<account>"))
 }
 
