@@ -446,3 +446,24 @@ fn a_procedure_that_hangs_is_left_to_the_watchdog() {
         }
     }
 }
+
+#[test]
+fn the_unit_of_the_package_starts_what_is_there() {
+    let unit = include_str!("../../packaging/postoffice-watch@.service");
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let (program, arguments) = line.split_once(' ').unwrap();
+    assert_eq!(program, "/usr/bin/postoffice");
+    let (_server, _client, user) = watching(PRINT);
+    let script = user.path().join("config/postoffice/home.scm");
+    std::fs::rename(user.path().join("w.scm"), &script).unwrap();
+    let folder = user.path().join("config");
+    let arguments = arguments.replace("%E", folder.to_str().unwrap()).replace("%i", "home");
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    let watch = Watch::start(&mut user.command(&arguments));
+    watch.logs("waits for letters", 1);
+    watch.signal("-TERM");
+    assert_eq!(watch.end().0, Some(0));
+    let manifest = include_str!("../../Cargo.toml");
+    let asset = r#"["packaging/postoffice-watch@.service", "usr/lib/systemd/user/", "644"]"#;
+    assert!(manifest.contains(asset));
+}

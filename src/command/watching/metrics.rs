@@ -107,6 +107,15 @@ mod tests {
     use crate::command::watching::board::ScriptState;
 
     #[test]
+    fn the_documentation_has_each_metric() {
+        let text = include_str!("../../../docs/watching.md");
+        for (name, kind, ..) in OF_WATCHES {
+            let row = format!("| `postoffice_watch_{name}` | {kind} |");
+            assert!(text.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn the_text_is_what_prometheus_reads() {
         let mut known = Known::default();
         let key = (0, "work".to_owned(), "a\"\\\nb".to_owned(), "c".to_owned());
