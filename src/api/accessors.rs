@@ -122,6 +122,7 @@ pub(super) fn mailbox_permanent_flags(call: &Call<'_>) -> Answer {
 
 pub(super) fn mailbox_message_count(call: &Call<'_>) -> Answer {
     if let Some(mailbox) = pop_mailbox(call, 0) {
+        mailbox.extra::<Reconnection>().numbers_are_new();
         return Ok(number(Some(mailbox.client().count())));
     }
     mailbox(call)?.extra::<Reconnection>().numbers_are_new();

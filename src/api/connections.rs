@@ -7,9 +7,8 @@
 //! module, too.
 
 use super::mailbox::{any_mailbox_at, deliver_warnings, failed, on_mailbox, operate};
-use super::objects::SmtpConnection;
-use super::objects::{AnyMailbox, ImapMailbox};
-use super::reconnection::Reconnection;
+use super::objects::{AnyMailbox, ImapMailbox, PopMailbox, SmtpConnection};
+use super::reconnection::{How, Reconnection};
 use super::secret::Login;
 use super::selection::forget_borrowed;
 use super::sets::required;
@@ -146,7 +145,7 @@ pub(super) fn make_imap_connection(call: &Call<'_>) -> Result<Value, Condition> 
     deliver_warnings(call.context(), call.name(), &mut client);
     let mailbox = state.adopt_imap(client);
     if let Some(mailbox) = host::downcast::<ImapMailbox>(&mailbox) {
-        mailbox.extra::<Reconnection>().remember(login.kept(&credentials), options);
+        mailbox.extra::<Reconnection>().remember(How::new(login.kept(&credentials), options));
     }
     Ok(mailbox)
 }
@@ -155,7 +154,8 @@ pub(super) fn make_pop_connection(call: &Call<'_>) -> Result<Value, Condition> {
     let mut options = default_options(call);
     let host = host_argument(call, &mut options)?;
     read_options(call, &mut options)?;
-    let credentials = login(call, true)?.credentials(call, &host)?;
+    let login = login(call, true)?;
+    let credentials = login.credentials(call, &host)?;
     let state = state(call);
     if state.mirrors.is_some() {
         let what = "what a POP connection changes".to_owned();
@@ -163,7 +163,11 @@ pub(super) fn make_pop_connection(call: &Call<'_>) -> Result<Value, Condition> {
     }
     let client = PopClient::connect(&state.connector, &host, &credentials, &options)
         .map_err(|error| failed(call, &error))?;
-    Ok(state.adopt_pop(client))
+    let mailbox = state.adopt_pop(client);
+    if let Some(mailbox) = host::downcast::<PopMailbox>(&mailbox) {
+        mailbox.extra::<Reconnection>().remember(How::new(login.kept(&credentials), options));
+    }
+    Ok(mailbox)
 }
 
 /// Returns the default options: the host's limits, and otherwise those of the client.
@@ -379,6 +383,7 @@ pub(super) fn auth(call: &Call<'_>, value: &Value, apop: bool) -> Result<Auth, C
 
 pub(super) fn close_connection(call: &Call<'_>) -> Result<Value, Condition> {
     if let Some(connection) = host::downcast::<SmtpConnection>(required(call, 0)) {
+        connection.extra::<Reconnection>().forget();
         connection.client().close();
         return Ok(host::truth(true));
     }
@@ -388,7 +393,10 @@ pub(super) fn close_connection(call: &Call<'_>) -> Result<Value, Condition> {
             mailbox.extra::<Reconnection>().forget();
             mailbox.client().close();
         }
-        AnyMailbox::Pop(mailbox) => operate(call, &mailbox, PopClient::close)?,
+        AnyMailbox::Pop(mailbox) => {
+            mailbox.extra::<Reconnection>().forget();
+            operate(call, &mailbox, PopClient::close)?
+        }
     }
     Ok(host::truth(true))
 }

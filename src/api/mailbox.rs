@@ -9,6 +9,7 @@ use super::operation::deliver;
 pub(super) use super::operation::{deliver_warnings, failed, on};
 use super::pipeline;
 use super::progress::Progress;
+use super::reconnection::{self, Reconnection};
 use super::selection::imap_mailbox;
 use super::sets::required;
 use crate::client::{Error, ImapClient, PopClient};
@@ -96,9 +97,15 @@ pub(super) fn operate<T>(
     pipeline::check(call)?;
     let _work = progress(call).begin(call.name());
     let mut client = mailbox.client();
-    let result = operation(&mut client);
+    client.begin_operation(call.number());
+    let result =
+        reconnection::learn_ids(call, mailbox, &mut client).and_then(|()| operation(&mut client));
     deliver(call.context(), call.name(), client.take_warnings());
-    result.map_err(|error| failed(call, &error))
+    result.map_err(|error| {
+        let condition = failed(call, &error);
+        mailbox.extra::<Reconnection>().note(&condition);
+        condition
+    })
 }
 
 /// Runs an operation on the IMAP mailbox in the first argument. Delivers its warnings; its error

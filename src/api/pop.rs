@@ -9,16 +9,17 @@
 use super::Answer;
 use super::batches::{BATCH_BYTES, BATCH_MESSAGES};
 use super::fetching::texts;
-use super::mailbox::{on_pop_mailbox, operate};
+use super::mailbox::{on_pop_mailbox, operate, pop_mailbox};
 use super::objects::PopMailbox;
 use super::pipeline;
-use super::sets::{message, messages};
+use super::reconnection::{self, Reconnection};
+use super::sets::{self, message, messages};
 use super::values::{Texts, large, text};
 use crate::client::{Content, Error, PopClient};
 use crate::condition::Condition;
 use crate::host::{self, Call, Function, Run, Type, Value};
-use crate::proto::imap::SequenceSet;
 use crate::proto::imap::sequence::Bound;
+use crate::proto::imap::{MessageId, Messages, SequenceSet};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -79,10 +80,37 @@ fn refuse_uid(call: &Call<'_>) -> Result<(), Condition> {
     Ok(())
 }
 
+/// Refuses message numbers that may mean other letters since the connection was made anew.
+///
+/// # Errors
+/// `:in-doubt`.
+pub(super) fn check_numbers(
+    call: &Call<'_>,
+    mailbox: &PopMailbox,
+    messages: &Messages,
+) -> Result<(), Condition> {
+    let how = "mailbox-message-count or unique-id";
+    reconnection::check_numbers(call, mailbox, messages, how)
+}
+
+/// Returns the number in argument 1, if it means the letter that the script thinks.
+fn letter(call: &Call<'_>) -> Result<u32, Condition> {
+    let number = message(call, 1)?;
+    sets::check_numbers(call, 1, &MessageId::new(number, false).into())?;
+    Ok(number.get())
+}
+
+/// Returns the numbers in argument `index`, if they mean the letters that the script thinks.
+fn letters(call: &Call<'_>, index: usize) -> Result<SequenceSet, Condition> {
+    let messages = Messages::new(messages(call, index)?, false);
+    sets::check_numbers(call, index, &messages)?;
+    Ok(messages.set().clone())
+}
+
 /// Announces the letters of `with-read-ahead` to the client.
 pub(super) fn read_ahead(call: &Call<'_>, mailbox: &PopMailbox, window: Option<usize>) -> Answer {
     refuse_uid(call)?;
-    let (messages, (_, lines)) = (messages(call, 1)?, lines_of(call, 2)?);
+    let (messages, (_, lines)) = (letters(call, 1)?, lines_of(call, 2)?);
     operate(call, mailbox, |client| {
         window.into_iter().for_each(|window| client.set_window(window));
         client.expect(numbers_within(&messages, client.count()), lines)
@@ -103,13 +131,13 @@ pub(super) fn fetch_letter(call: &Call<'_>, mailbox: &Arc<PopMailbox>) -> Answer
     if let Some(parts) = call.arg(2) {
         return Err(call.wrong("parts", "nothing: a POP mailbox gives whole letters", parts));
     }
-    let message = message(call, 1)?.get();
+    let message = letter(call)?;
     let texts = texts(call);
     pipeline::perform_letter(call, mailbox, message, move |letter| letter_value(letter, texts))
 }
 
 pub(super) fn top_lines(call: &Call<'_>) -> Answer {
-    let message = message(call, 1)?.get();
+    let message = letter(call)?;
     let lines = call.integer(2, 0..=i64::from(u32::MAX))?;
     on_pop_mailbox(call, |client| {
         letter_value(client.content(message, u32::try_from(lines).ok())?, Texts::Strings)
@@ -118,10 +146,13 @@ pub(super) fn top_lines(call: &Call<'_>) -> Answer {
 
 pub(super) fn unique_id(call: &Call<'_>) -> Answer {
     if call.arg(1).is_some_and(|message| !host::is_nil(message)) {
-        let message = message(call, 1)?.get();
+        let message = letter(call)?;
         return Ok(host::string(on_pop_mailbox(call, |client| client.unique_id(message))?));
     }
     let ids = on_pop_mailbox(call, PopClient::unique_ids)?;
+    if let Some(mailbox) = pop_mailbox(call, 0) {
+        mailbox.extra::<Reconnection>().numbers_are_new();
+    }
     let pair = |(number, id): (u32, String)| {
         host::list(vec![host::integer(i64::from(number)), host::string(id)])
     };
@@ -142,7 +173,7 @@ pub(super) fn delete_letter(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
             expunge,
         ));
     }
-    let messages = messages(call, 1)?;
+    let messages = letters(call, 1)?;
     operate(call, mailbox, |client| {
         let last = client.count();
         let mut numbers = numbers(&messages, last);
@@ -228,7 +259,7 @@ fn lines_of(call: &Call<'_>, index: usize) -> Result<(&'static str, Option<u32>)
 
 pub(super) fn letter_batches(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     refuse_uid(call)?;
-    let (messages, (_, lines)) = (messages(call, 2)?, lines_of(call, 3)?);
+    let (messages, (_, lines)) = (letters(call, 2)?, lines_of(call, 3)?);
     if messages.is_empty() {
         return Ok(host::nil());
     }
@@ -252,7 +283,7 @@ pub(super) fn letter_batches(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
 }
 
 pub(super) fn fetch_letters(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
-    let (numbers, texts) = (existing(call, &messages(call, 1)?)?, texts(call));
+    let (numbers, texts) = (existing(call, &letters(call, 1)?)?, texts(call));
     let mut letters = Vec::new();
     operate(call, mailbox, |client| {
         client.letters(&numbers, &[], None, &mut |number, letter| {
@@ -268,7 +299,7 @@ pub(super) fn fetch_letters(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
 
 pub(super) fn fetch_batch(call: &Call<'_>, mailbox: &PopMailbox) -> Answer {
     let (batch, (name, lines), next, texts) =
-        (messages(call, 1)?, lines_of(call, 2)?, messages(call, 3)?, texts(call));
+        (letters(call, 1)?, lines_of(call, 2)?, messages(call, 3)?, texts(call));
     let mut items = Vec::new();
     operate(call, mailbox, |client| {
         let [batch, next] =

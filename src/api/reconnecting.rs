@@ -14,16 +14,19 @@
 //! If letters may have left the mailbox meanwhile, the numbers that the script holds may be other
 //! letters now. Calls with message numbers are refused then, until the script asks for numbers
 //! again. A new UIDVALIDITY leaves no mailbox selected, so that no UID is used either.
+//!
+//! The same is done for the objects of POP and SMTP connections; `client::remaking` says what a lost
+//! one has left behind.
 
 use super::letter_sets;
-use super::objects::ImapMailbox;
+use super::objects::{Client, Held, ImapMailbox, PopMailbox, SmtpConnection};
 use super::pipeline;
 use super::progress::Progress;
 use super::reconnection::{How, Reconnection};
 use super::sets::required;
 use super::shifting::Given;
 use super::state::state;
-use crate::client::{Error, Found, ImapClient, Repeat};
+use crate::client::{Credentials, Error, Found, ImapClient, Repeat, SmtpClient};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run, Type, Value};
 use crate::proto::witness::Ending;
@@ -38,7 +41,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 :attempts  how often it tries in a row, 5. :backoff  seconds before the second attempt, 1; each further attempt waits twice as long, with some chance in it. :longest  the longest wait in seconds, 300. The first attempt is made at once.
 A call is made again only if nothing of it can be done twice: it reads, it was not sent whole, doing it twice is the same, or the server says that it did not happen. Otherwise it signals :in-doubt, which says what is known, with the restarts retry, use-value and skip.
 If letters may have left the mailbox meanwhile, calls with message numbers signal :in-doubt until numbers are asked for again by search-mailbox, mailbox-message-count or select-mailbox. With another UIDVALIDITY no mailbox is selected.
-The mailbox object stays the same. expunge-mailbox that is made again returns only the numbers that the server reports then, with a warning. A with-reconnect inside another takes its place. It does nothing for POP and SMTP, and for a connection that was closed by close-connection.
+The mailbox object stays the same. expunge-mailbox that is made again returns only the numbers that the server reports then, with a warning. A with-reconnect inside another takes its place. It does nothing for a connection that was closed by close-connection.
+On a POP mailbox numbers stay good if the unique ids say that all letters have theirs; otherwise calls with numbers signal :in-doubt until mailbox-message-count or unique-id is called. The server has forgotten the marks of delete-letter and removed nothing: if there were any, the call signals :in-doubt, which names them.
+A letter that is sent over an SMTP connection is sent again unless it had been sent whole; then the call signals :in-doubt.
 Returns the value of the body's last form. Errors: those of the body.",
         Run::Macro("(syntax-rules (nil)
                ((_ nil body ...) (%with-reconnect (lambda () body ...)))
@@ -54,15 +59,18 @@ Returns the value of the body's last form. Errors: those of the body.",
                (let* ((checked (apply %reconnect-options options))
                       (attempts (first checked)) (backoff (second checked)) (longest (third checked))
                       (failed 0) (seen %recoveries))
-                 (%persisting
-                   (lambda ()
-                     (unless (= seen %recoveries) (setq seen %recoveries) (setq failed 0))
-                     (when (< failed attempts)
-                       (when (> failed 0)
-                         (sleep (min longest (* backoff (expt 2 (- failed 1)) (+ 0.5 (random 0.5))))))
-                       (incf failed)
-                       t))
-                   thunk)))",
+                 (%reconnecting t)
+                 (unwind-protect
+                     (%persisting
+                       (lambda ()
+                         (unless (= seen %recoveries) (setq seen %recoveries) (setq failed 0))
+                         (when (< failed attempts)
+                           (when (> failed 0)
+                             (sleep (min longest (* backoff (expt 2 (- failed 1)) (+ 0.5 (random 0.5))))))
+                           (incf failed)
+                           t))
+                       thunk)
+                   (%reconnecting nil))))",
         ),
     ).inside_of("with-reconnect").checked(),
     Function::native(
@@ -73,10 +81,16 @@ Returns the value of the body's last form. Errors: those of the body.",
     ).typed(&[("attempts", Type::Integer(0, 1_000)), ("backoff", Type::Seconds), ("longest", Type::Seconds)])
     .inside_of("with-reconnect").checked(),
     Function::native(
+        "%reconnecting",
+        "(begins)",
+        reconnecting,
+        "Notes that the body of a with-reconnect begins or, with nil, that it ends. Returns nil.",
+    ).inside_of("with-reconnect").checked(),
+    Function::native(
         "%reconnect",
         "(function arguments message &key password)",
         reconnect,
-        "Connects the lost mailboxes among the arguments of a call again. message: that of its error. :password  a new password or token. Returns nil, or the condition that says why the call must not be made again.",
+        "Connects the lost connections among the arguments of a call again. message: that of its error. :password  a new password or token. Returns nil, or the condition that says why the call must not be made again.",
     ).inside_of("reconnect").checked(),
 ];
 
@@ -88,17 +102,58 @@ fn options(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::list(defaults.map(given).to_vec()))
 }
 
+fn reconnecting(call: &Call<'_>) -> Result<Value, Condition> {
+    state(call).set_reconnects(host::is_true(required(call, 0)));
+    Ok(host::nil())
+}
+
+/// An object whose connection is lost.
+pub(super) enum Lost {
+    Imap(Arc<ImapMailbox>),
+    Pop(Arc<PopMailbox>),
+    Smtp(Arc<SmtpConnection>),
+}
+
+impl Lost {
+    fn host(&self) -> String {
+        match self {
+            Lost::Imap(mailbox) => mailbox.client().host().to_owned(),
+            Lost::Pop(mailbox) => mailbox.client().host().to_owned(),
+            Lost::Smtp(connection) => connection.client().host().to_owned(),
+        }
+    }
+
+    fn reconnection(&self) -> Arc<Reconnection> {
+        match self {
+            Lost::Imap(mailbox) => mailbox.extra(),
+            Lost::Pop(mailbox) => mailbox.extra(),
+            Lost::Smtp(connection) => connection.extra(),
+        }
+    }
+}
+
 /// Returns whether a call with these arguments has lost its connection and can get another.
 pub(super) fn applies(arguments: &[Value]) -> bool {
     !lost(arguments).is_empty()
 }
 
-/// The mailboxes whose connection is lost, with how it was made.
-fn lost(arguments: &[Value]) -> Vec<(Arc<ImapMailbox>, Arc<How>)> {
-    mailboxes(arguments)
-        .filter(|mailbox| mailbox.client_if_free().is_some_and(|client| client.is_closed()))
-        .filter_map(|mailbox| mailbox.extra::<Reconnection>().how().map(|how| (mailbox, how)))
-        .collect()
+/// The objects whose connection is lost, with how it was made.
+fn lost(arguments: &[Value]) -> Vec<(Lost, Arc<How>)> {
+    let imap = mailboxes(arguments)
+        .filter_map(|mailbox| how_if_lost(&mailbox).map(|how| (Lost::Imap(mailbox), how)));
+    let others = arguments.iter().filter_map(|argument| {
+        if let Some(mailbox) = host::downcast::<PopMailbox>(argument) {
+            return how_if_lost(&mailbox).map(|how| (Lost::Pop(mailbox), how));
+        }
+        let connection = host::downcast::<SmtpConnection>(argument)?;
+        how_if_lost(&connection).map(|how| (Lost::Smtp(connection), how))
+    });
+    imap.chain(others).collect()
+}
+
+fn how_if_lost<C: Client>(held: &Held<C>) -> Option<Arc<How>> {
+    let is_lost = held.client_if_free().is_some_and(|client| client.is_closed());
+    held.extra::<Reconnection>().how().filter(|_| is_lost)
 }
 
 fn mailboxes(arguments: &[Value]) -> impl Iterator<Item = Arc<ImapMailbox>> {
@@ -124,34 +179,36 @@ fn reconnect(call: &Call<'_>) -> Result<Value, Condition> {
     let mut lost = lost(&arguments);
     if let Some(password) = call.key_string("password")? {
         call.context().keep_secret(password);
-        for (_, how) in &mut lost {
-            let login = how.login.with_secret(password);
-            *how = Arc::new(How { login, options: how.options.clone() });
-        }
+        lost.iter_mut().for_each(|(_, how)| *how = Arc::new(how.with_secret(password)));
     }
     let credentials: Vec<_> = lost
         .iter()
-        .map(|(mailbox, how)| how.login.credentials(call, mailbox.client().host()))
+        .map(|(connection, how)| how.credentials(call, &connection.host()))
         .collect::<Result<_, _>>()?;
     let _work = call.context().state::<Progress>().begin(&function);
-    let operation = lost.first().and_then(|(mailbox, _)| mailbox.client().operation());
+    let operation = lost.iter().find_map(|(connection, _)| match connection {
+        Lost::Imap(mailbox) => mailbox.client().operation(),
+        _ => None,
+    });
     let mut doubts: Vec<String> = mailboxes(&arguments)
         .filter(|mailbox| !mailbox.client().is_closed())
         .flat_map(|mailbox| done_elsewhere(&mailbox, operation))
         .collect();
-    for ((mailbox, how), credentials) in lost.iter().zip(credentials) {
-        let mut held = mailbox.client();
-        let connector = &state(call).connector;
-        let result = held
-            .connect_again(connector, &credentials, &how.options)
-            .and_then(|client| resume(call, &function, mailbox, &mut held, client));
-        doubts.extend(result.map_err(|error| {
+    for ((connection, how), credentials) in lost.iter().zip(credentials) {
+        let doubt = renew(call, &function, connection, how, credentials.as_ref());
+        doubts.extend(doubt.map_err(|error| {
             let condition = Condition::from(&error);
-            Condition { message: format!("{function}: {}", condition.message), ..condition }
+            let identifier = match &error {
+                Error::Authentication { words, .. } if is_for_now(words) => {
+                    Identifier::ServerShutdownConnection
+                }
+                _ => condition.identifier,
+            };
+            let message = format!("{function}: {}", condition.message);
+            Condition { identifier, message, ..condition }
         })?);
-        drop(held);
-        mailbox.extra::<Reconnection>().set_how(Some(how.clone()));
-        state(call).readopt(mailbox);
+        connection.reconnection().set_how(Some(how.clone()));
+        state(call).readopt(connection);
     }
     if doubts.is_empty() {
         return Ok(host::nil());
@@ -165,11 +222,74 @@ fn reconnect(call: &Call<'_>) -> Result<Value, Condition> {
     Ok(host::condition_object(Condition::new(Identifier::InDoubt, message)))
 }
 
+/// Whether a POP server refuses a login only for now, by its words (RFC 2449 8.1, RFC 3206): it has
+/// not noticed yet that the old connection, which locks the mailbox, is lost. Another attempt may
+/// succeed.
+fn is_for_now(words: &str) -> bool {
+    ["[IN-USE]", "[LOGIN-DELAY]", "[SYS/TEMP]"]
+        .iter()
+        .any(|code| words.get(..code.len()).is_some_and(|start| start.eq_ignore_ascii_case(code)))
+}
+
 /// What the call has done on a connection that it has not lost.
 fn done_elsewhere(mailbox: &ImapMailbox, operation: Option<u64>) -> Option<String> {
     let client = mailbox.client();
     let done = if client.operation() == operation { client.deeds_done() } else { 0 };
     (done > 0).then(|| format!("{done} changes are done on {}", client.host()))
+}
+
+/// Connects again, and puts the new client in the place of the lost one. Returns why the lost call
+/// must not be made again, if it must not.
+fn renew(
+    call: &Call<'_>,
+    function: &str,
+    connection: &Lost,
+    how: &How,
+    credentials: Option<&Credentials>,
+) -> Result<Option<String>, Error> {
+    let (connector, options) = (&state(call).connector, &how.options);
+    match (connection, credentials) {
+        (Lost::Imap(mailbox), Some(credentials)) => {
+            let mut held = mailbox.client();
+            let client = held.connect_again(connector, credentials, options)?;
+            resume(call, function, mailbox, &mut held, client)
+        }
+        (Lost::Pop(mailbox), Some(credentials)) => {
+            let mut held = mailbox.client();
+            let mut client = held.connect_again(connector, credentials, options)?;
+            if !client.has_numbers_of(&held)? {
+                connection.reconnection().numbers_are_old();
+            }
+            let doubt = marks_are_gone(function, held.marked_before());
+            super::operation::deliver(call.context(), function, client.take_warnings());
+            *held = client;
+            Ok(doubt)
+        }
+        (Lost::Smtp(smtp), credentials) => {
+            let mut held = smtp.client();
+            let helo = how.helo.as_deref();
+            let client = SmtpClient::connect(connector, held.host(), helo, credentials, options)?;
+            let lost = std::mem::replace(&mut *held, client);
+            Ok(match lost.repeat() {
+                Repeat::Safe => None,
+                Repeat::InDoubt(what) => Some(what),
+            })
+        }
+        // Both are made with a login only.
+        (Lost::Imap(_) | Lost::Pop(_), None) => Err(Error::Closed),
+    }
+}
+
+/// The doubt about a call on a POP mailbox whose letters were marked before it. `reset-mailbox` wants
+/// no marks.
+fn marks_are_gone(function: &str, marked: &[u32]) -> Option<String> {
+    if marked.is_empty() || function == "reset-mailbox" {
+        return None;
+    }
+    let numbers = marked.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "no letter is marked any more, and none was removed; delete-letter had marked {numbers}"
+    ))
 }
 
 /// Puts a new client in the place of the lost one. Returns why the lost call must not be made

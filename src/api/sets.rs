@@ -5,6 +5,8 @@
 //! with `:return '(:save)`: unique ids, whatever `:uid` says. `message_set` reads a set and
 //! `set_value` makes one; the other functions read arguments of a call and report wrong ones.
 
+use super::mailbox::pop_mailbox;
+use super::pop;
 use super::reconnection;
 use super::selection::imap_mailbox;
 use crate::condition::Condition;
@@ -72,12 +74,20 @@ pub(super) fn message_id(call: &Call<'_>, index: usize) -> Result<MessageId, Con
     Ok(id)
 }
 
-/// Checks that numbers in argument `index` mean what the script thinks, in the IMAP mailbox of the
+/// Checks that numbers in argument `index` mean what the script thinks, in the mailbox of the
 /// argument before it.
-fn check_numbers(call: &Call<'_>, index: usize, messages: &Messages) -> Result<(), Condition> {
-    let Some(argument) = call.arg(index.wrapping_sub(1)) else { return Ok(()) };
-    let mailbox = imap_mailbox(call, argument)?;
-    mailbox.map_or(Ok(()), |mailbox| reconnection::check_numbers(call, &mailbox, messages))
+pub(super) fn check_numbers(
+    call: &Call<'_>,
+    index: usize,
+    messages: &Messages,
+) -> Result<(), Condition> {
+    let before = index.wrapping_sub(1);
+    let Some(argument) = call.arg(before) else { return Ok(()) };
+    if let Some(mailbox) = pop_mailbox(call, before) {
+        return pop::check_numbers(call, &mailbox, messages);
+    }
+    let Some(mailbox) = imap_mailbox(call, argument)? else { return Ok(()) };
+    reconnection::check_numbers(call, &mailbox, messages, "search-mailbox, or use :uid t")
 }
 
 /// Returns the number in argument `index`.

@@ -9,11 +9,12 @@ use super::mailbox::{failed, progress};
 use super::objects::SmtpConnection;
 use super::pipeline;
 use super::program;
+use super::reconnection::{How, Reconnection};
 use super::secret::Login;
 use super::sets::required;
 use super::state::state;
 use crate::client::smtp::{Envelope, Refused};
-use crate::client::{Auth, ConnectOptions, SmtpClient};
+use crate::client::{Auth, ConnectOptions, Credentials, SmtpClient};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Function, Run, Type, Value};
 use crate::proto::smtp::Notices;
@@ -219,10 +220,20 @@ pub(super) fn login_of(
 
 impl HostServer {
     fn connect(&self, call: &Call<'_>) -> Result<SmtpClient, Condition> {
-        let credentials =
-            self.login.as_ref().map(|login| login.credentials(call, &self.host)).transpose()?;
+        self.connect_as(call, self.credentials(call)?.as_ref())
+    }
+
+    fn credentials(&self, call: &Call<'_>) -> Result<Option<Credentials>, Condition> {
+        self.login.as_ref().map(|login| login.credentials(call, &self.host)).transpose()
+    }
+
+    fn connect_as(
+        &self,
+        call: &Call<'_>,
+        credentials: Option<&Credentials>,
+    ) -> Result<SmtpClient, Condition> {
         let state = state(call);
-        let (helo, credentials) = (self.helo.as_deref(), credentials.as_ref());
+        let helo = self.helo.as_deref();
         let (connector, options) = (&state.connector, &self.options);
         let client = match &state.mirrors {
             Some(mirrors) => {
@@ -259,8 +270,19 @@ pub(super) fn make_smtp_connection(call: &Call<'_>) -> Result<Value, Condition> 
         &mut server,
         KEYS.iter().filter_map(|key| call.key(key).map(|value| (*key, value))),
     )?;
-    let client = server.connect(call)?;
-    Ok(state(call).adopt_smtp(client))
+    let credentials = server.credentials(call)?;
+    let client = server.connect_as(call, credentials.as_ref())?;
+    let state = state(call);
+    let connection = state.adopt_smtp(client);
+    // A dry run's own connection is never lost.
+    if let Some(connection) =
+        host::downcast::<SmtpConnection>(&connection).filter(|_| state.mirrors.is_none())
+    {
+        let HostServer { options, helo, login, .. } = *server;
+        let login = login.zip(credentials).map(|(login, credentials)| login.kept(&credentials));
+        connection.extra::<Reconnection>().remember(How { login, helo, options });
+    }
+    Ok(connection)
 }
 
 /// Hands a letter over. Returns the refused recipients, if the envelope allows partial delivery.
@@ -276,10 +298,11 @@ pub(super) fn deliver(
     let _work = progress.begin(call.name());
     progress.expect_bytes(letter.len() as u64);
     match server {
-        MailServer::Open(connection) => connection
-            .client()
-            .send_with(envelope, notices, letter)
-            .map_err(|error| failed(call, &error)),
+        MailServer::Open(connection) => {
+            let mut client = connection.client();
+            client.begin_operation(call.number());
+            client.send_with(envelope, notices, letter).map_err(|error| failed(call, &error))
+        }
         MailServer::Host(server) => {
             let mut client = server.connect(call)?;
             let result = client.send_with(envelope, notices, letter);

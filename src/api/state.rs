@@ -6,6 +6,7 @@
 
 use super::names::Names;
 use super::objects::{Client, Held, ImapMailbox};
+use super::reconnecting::Lost;
 use super::secret::AskSecret;
 use crate::client::{ImapClient, PopClient, SmtpClient};
 use crate::guard::{Limiter, OnlyMoves};
@@ -49,6 +50,8 @@ pub struct State {
     pop: Open<PopClient>,
     smtp: Open<SmtpClient>,
     made: AtomicU32,
+    /// How many `with-reconnect` run within one another.
+    reconnecting: Mutex<usize>,
     pub(super) names: Names,
 }
 
@@ -83,6 +86,7 @@ impl State {
             pop: Open::default(),
             smtp: Open::default(),
             made: AtomicU32::new(0),
+            reconnecting: Mutex::default(),
             names: Names::default(),
         }
     }
@@ -116,9 +120,24 @@ impl State {
         self.adopt(&self.smtp, client)
     }
 
-    /// Counts an IMAP mailbox among the open ones again, after its connection was made anew.
-    pub(super) fn readopt(&self, mailbox: &Arc<ImapMailbox>) {
-        self.imap.add(mailbox);
+    /// Counts a connection among the open ones again, after it was made anew.
+    pub(super) fn readopt(&self, connection: &Lost) {
+        match connection {
+            Lost::Imap(mailbox) => self.imap.add(mailbox),
+            Lost::Pop(mailbox) => self.pop.add(mailbox),
+            Lost::Smtp(connection) => self.smtp.add(connection),
+        }
+    }
+
+    /// Notes that the body of a `with-reconnect` begins, or that it ends.
+    pub(super) fn set_reconnects(&self, begins: bool) {
+        let mut depth = self.reconnecting.lock().unwrap_or_else(PoisonError::into_inner);
+        *depth = if begins { *depth + 1 } else { depth.saturating_sub(1) };
+    }
+
+    /// Whether a `with-reconnect` runs.
+    pub(super) fn reconnects(&self) -> bool {
+        *self.reconnecting.lock().unwrap_or_else(PoisonError::into_inner) > 0
     }
 
     fn adopt<C: Client + Send + 'static>(&self, open: &Open<C>, client: C) -> Value {

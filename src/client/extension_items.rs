@@ -49,6 +49,22 @@ impl Asked {
         &self.sent
     }
 
+    /// Adds a response to what the server has said of the same mailbox. A server that watches it
+    /// (NOTIFY) may send others beside the answer, with other items; the last value counts.
+    pub fn add(&self, found: &mut Vec<(String, StatusValue)>, told: Vec<(String, StatusValue)>) {
+        if found.is_empty() {
+            *found = told;
+            return;
+        }
+        for (name, value) in told {
+            match found.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => *known = value,
+                None => found.push((name, value)),
+            }
+        }
+        found.retain(|(name, _)| self.sent.iter().any(|sent| sent.eq_ignore_ascii_case(name)));
+    }
+
     /// Completes the items of an answer.
     pub fn complete(&self, found: Vec<(String, StatusValue)>) -> Vec<(String, StatusValue)> {
         let mut all = if self.has_filler { Vec::new() } else { found };

@@ -2,13 +2,15 @@
 //!
 //! This file is the connection itself. Other files have the operations by topic: `login`,
 //! `mailboxes`, `listing`, `messages`, `returning`, `within`, `ordering`, `moving`, `appending`,
-//! `quota`, `identity`, `namespaces`, `rights`, `metadata`, `waiting` (IDLE), `condstore`, `transfer` (letters straight to files),
-//! `copying` (to another server) and `read_ahead`. Most run through the loop in `running`; `pending`
-//! has the two halves of an operation, and `ahead` the commands in flight.
+//! `quota`, `identity`, `namespaces`, `rights`, `metadata`, `waiting` (IDLE), `notifying` (NOTIFY),
+//! `condstore`, `transfer` (letters straight to files), `copying` (to another server) and
+//! `read_ahead`. Most run through the loop in `running`; `pending` has the two halves of an
+//! operation, and `ahead` the commands in flight.
 
 use super::ahead::Ahead;
 use super::error::Error;
 use super::mailboxes::Listing;
+use super::notifying::Notifying;
 use super::pending::Pending;
 use super::read_ahead::ReadAhead;
 use super::returning::Saved;
@@ -50,6 +52,7 @@ pub struct ImapClient {
     pub(super) quarantine: Option<String>,
     /// How long one IDLE lasts, if the caller has said.
     pub(super) idle_renewal: Option<Duration>,
+    pub(super) notifying: Notifying,
     /// What the server offers that this one stands for; see [`ImapClient::stand_for`].
     real: Option<Capabilities>,
 }
@@ -75,6 +78,7 @@ impl ImapClient {
             unseen: Unseen::default(),
             quarantine: None,
             idle_renewal: None,
+            notifying: Notifying::default(),
             real: None,
         }
     }
@@ -95,8 +99,10 @@ impl ImapClient {
         &self.ahead
     }
 
-    pub(super) fn parts(&mut self) -> (&mut Connection<Session>, &mut Ahead, &mut Keeping) {
-        (&mut self.connection, &mut self.ahead, &mut self.keeping)
+    pub(super) fn parts(
+        &mut self,
+    ) -> (&mut Connection<Session>, &mut Ahead, &mut Keeping, &mut Notifying) {
+        (&mut self.connection, &mut self.ahead, &mut self.keeping, &mut self.notifying)
     }
 
     /// The capabilities that the server advertises.

@@ -124,15 +124,15 @@ impl ImapClient {
         // Its STATUS responses could be taken for those to a STATUS command in flight.
         self.settle()?;
         let (utf8_names, limits) = (self.utf8_names()?, self.limits().clone());
-        let counts = Counts { utf8_names, limits, found: HashMap::new() };
-        let asked = (!options.status.is_empty()).then(|| asked.clone());
-        let reader = ExtendedListing { utf8_names, entries: Vec::new(), counts, asked };
+        let counts = Counts { utf8_names, limits, asked: asked.clone(), found: HashMap::new() };
+        let counted = !options.status.is_empty();
+        let reader = ExtendedListing { utf8_names, entries: Vec::new(), counts, counted };
         self.carry_out([command], reader)
     }
 
     /// Asks for the status of each entry that can have one.
     fn add_status(&mut self, entries: &mut [Listed], asked: &Asked) -> Result<(), Error> {
-        let mut counted = HashMap::new();
+        let mut counted = ByName::new();
         let names: Vec<&str> = entries
             .iter()
             .filter(|entry| is_selectable(entry))
@@ -145,7 +145,8 @@ impl ImapClient {
                 // A name that the server gave but that cannot be sent has no status.
                 let Ok(command) = Command::status(name, asked.sent()) else { continue };
                 let (utf8_names, limits) = (self.utf8_names()?, self.limits().clone());
-                let counts = Counts { utf8_names, limits, found: HashMap::new() };
+                let asked = asked.clone();
+                let counts = Counts { utf8_names, limits, asked, found: HashMap::new() };
                 match self.begin([command], counts) {
                     Ok(pending) => sent.push(pending),
                     Err(error) => {
@@ -160,7 +161,11 @@ impl ImapClient {
                     continue;
                 }
                 match self.wait(pending) {
-                    Ok(found) => counted.extend(found),
+                    Ok(found) => {
+                        for (name, told) in found {
+                            asked.add(counted.entry(name).or_default(), told);
+                        }
+                    }
                     // The mailbox is gone, or may not be read.
                     Err(Error::Refused { completion, .. }) if completion.kind == StatusKind::No => {
                     }
@@ -226,7 +231,7 @@ fn is_selectable(entry: &Listed) -> bool {
 }
 
 /// The name for comparing: INBOX is the same in any case (RFC 9051 5.1).
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     if name.eq_ignore_ascii_case("INBOX") { "INBOX".to_owned() } else { name.to_owned() }
 }
 
@@ -263,6 +268,7 @@ fn take_status(entries: &mut [Listed], counted: &ByName, asked: &Asked) {
 struct Counts {
     utf8_names: bool,
     limits: Limits,
+    asked: Asked,
     found: ByName,
 }
 
@@ -274,7 +280,8 @@ impl Reader for Counts {
             self.limits.check("listed", self.found.len() as u64 + 1)?;
             let (name, mut list) = status_name(&data.tokens)?;
             let name = key(&decode_name(&name, self.utf8_names));
-            self.found.insert(name, read_status(&mut list, &self.limits)?);
+            let told = read_status(&mut list, &self.limits)?;
+            self.asked.add(self.found.entry(name).or_default(), told);
         }
         Ok(())
     }
@@ -289,7 +296,8 @@ struct ExtendedListing {
     utf8_names: bool,
     entries: Vec<Listed>,
     counts: Counts,
-    asked: Option<Asked>,
+    /// Whether their STATUS was asked for.
+    counted: bool,
 }
 
 impl Reader for ExtendedListing {
@@ -300,15 +308,15 @@ impl Reader for ExtendedListing {
             let limits = &self.counts.limits;
             limits.check("listed", self.entries.len() as u64 + 1)?;
             self.entries.push(read_listed(&data.tokens, self.utf8_names, limits)?);
-        } else if self.asked.is_some() {
+        } else if self.counted {
             self.counts.data(data)?;
         }
         Ok(())
     }
 
     fn finish(mut self) -> Result<Vec<Listed>, Error> {
-        if let Some(asked) = &self.asked {
-            take_status(&mut self.entries, &self.counts.found, asked);
+        if self.counted {
+            take_status(&mut self.entries, &self.counts.found, &self.counts.asked);
         }
         Ok(self.entries)
     }

@@ -275,7 +275,8 @@ impl Reader for StatusOf {
             Likeness::ButForCase => &mut self.similar,
             Likeness::Other => return Ok(()),
         };
-        *found = Some(read_status(&mut data.tokens, &self.limits)?);
+        let told = read_status(&mut data.tokens, &self.limits)?;
+        self.asked.add(found.get_or_insert_default(), told);
         Ok(())
     }
 

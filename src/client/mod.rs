@@ -17,8 +17,9 @@
 //! | `ordering` | SORT and THREAD |
 //! | `listing`, `extension_items` | LIST with options, special uses; items of STATUS and FETCH that extensions define |
 //! | `condstore` | CONDSTORE and QRESYNC: what changed and vanished |
-//! | `reconnecting` | a new connection in place of a lost one; what may be done again |
-//! | `quota`, `identity`, `waiting` | GETQUOTAROOT; ID; IDLE |
+//! | `reconnecting`, `remaking` | a new connection in place of a lost one; what may be done again; the same for POP and SMTP |
+//! | `quota`, `identity` | GETQUOTAROOT; ID |
+//! | `waiting`, `notifying` | IDLE; NOTIFY: news of many mailboxes over one connection |
 //! | `namespaces`, `rights`, `metadata` | NAMESPACE; access control lists; METADATA |
 //! | `read_ahead`, `transfer`, `copying` | prefetching; letters to files; letters to another server |
 //! | `spool` | letters that are too large for memory |
@@ -44,6 +45,7 @@ mod messages;
 mod metadata;
 mod moving;
 mod namespaces;
+mod notifying;
 mod options;
 mod ordering;
 mod pending;
@@ -54,6 +56,7 @@ mod quarantine;
 mod quota;
 mod read_ahead;
 pub(crate) mod reconnecting;
+mod remaking;
 mod returning;
 mod rights;
 mod running;
@@ -78,6 +81,7 @@ pub use mailboxes::{Listing, StatusOf};
 pub use messages::{Copied, Fetch, FetchReader, Search};
 pub use moving::Moved;
 pub use namespaces::{Namespace, Namespaces};
+pub use notifying::MailboxNews;
 pub use options::{Auth, Compress, ConnectOptions, Credentials, TlsMode};
 pub use ordering::ThreadStep;
 pub use pending::{Nothing, Pending, Reader};

@@ -11,6 +11,7 @@
 use super::error::Error;
 use super::options::{Auth, ConnectOptions, Credentials, Ports};
 use super::pop_ahead::{MOST, PopAhead};
+use super::remaking::Ids;
 use super::told::{Warning, WarningKind};
 use crate::proto::Secret;
 use crate::proto::deed::{Deed, Letters};
@@ -41,6 +42,9 @@ pub struct PopClient {
     bytes: u64,
     /// Whether letters are marked, so that a missing reply to QUIT is an error.
     marked: bool,
+    /// The letters that were marked before the operation that began last.
+    pub(super) marked_before: Vec<u32>,
+    pub(super) ids: Ids,
     /// Sizes from LIST, which do not change during a session.
     pub(super) sizes: HashMap<u32, u64>,
     pub(super) ahead: PopAhead,
@@ -73,6 +77,8 @@ impl PopClient {
             count: 0,
             bytes: 0,
             marked: false,
+            marked_before: Vec::new(),
+            ids: Ids::default(),
             sizes: HashMap::new(),
             ahead: PopAhead::default(),
             warnings: Vec::new(),
@@ -236,7 +242,9 @@ impl PopClient {
         let handle = self.submit(Command::uidl(None))?;
         // As `unique_id`, which takes the first word: the two must agree.
         let first = |id: &str| blank_separated(id).next().map(str::to_owned);
-        self.numbered_lines(handle, "UIDL", first)
+        let ids = self.numbered_lines(handle, "UIDL", first)?;
+        self.ids = Ids::Known(ids.iter().cloned().collect());
+        Ok(ids)
     }
 
     /// LIST: numbers and sizes in octets of all letters that are not marked.

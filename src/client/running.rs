@@ -12,6 +12,7 @@
 //! | untagged data for a command that nobody waits for yet | buffered for it |
 //! | a piece of a literal that is too large for memory | to a file, which its response gets ([`super::spool`]) |
 //! | other untagged data, untagged status | to the callback; may also become a warning |
+//! | STATUS, and the code of an overflow | also to NOTIFY ([`super::notifying`]) |
 //! | BYE without LOGOUT | closes the connection |
 //! | a completion | ends this command, or is kept for the one it belongs to |
 //! | a challenge, a request for literal bytes | answered from the command's `Input` |
@@ -200,7 +201,7 @@ impl ImapClient {
         failure: &mut Option<Error>,
     ) -> Result<Option<Completion>, Error> {
         let depth = self.limits().depth;
-        let (connection, ahead, keeping) = self.parts();
+        let (connection, ahead, keeping, notifying) = self.parts();
         let event = connection.session().current_event()?;
         let warning = match &event {
             Event::Piece(piece) if piece.to_keep => {
@@ -214,12 +215,14 @@ impl ImapClient {
             }
             Event::Unreadable { what, bytes } => Some(left_out(what, bytes)),
             Event::Status(status) => {
+                notifying.take_status(status);
                 if let Some((done, all)) = work_of(status) {
                     connection.report_work(done, all);
                 }
                 warning_of_status(status)
             }
             Event::Data(data) => {
+                notifying.take_data(data, depth);
                 let session = connection.session();
                 if !ahead.is_empty() && ahead.keep(data, own, || session.owned_response()) {
                     session

@@ -55,7 +55,7 @@ pub struct Envelope<'e> {
 
 /// An SMTP connection.
 pub struct SmtpClient {
-    connection: Connection<Session>,
+    pub(super) connection: Connection<Session>,
     helo: String,
     extensions: Vec<String>,
 }

@@ -24,6 +24,9 @@
 //! ([`SelectedMailbox::unheard`](crate::proto::imap::SelectedMailbox::unheard)). So no letter is
 //! missed, whichever command announces it.
 //!
+//! Under NOTIFY (RFC 5465) news of other mailboxes end a wait, too, and so does the end of such news.
+//! IDLE is sent all the same, because some servers tell of the selected mailbox only then.
+//!
 //! A wait can be left in every state, and the connection stays usable: `DONE` goes out, or follows
 //! the `+`, and the next command waits for what is still to come.
 
@@ -69,7 +72,8 @@ enum State {
 /// What a wait has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// Letters arrived; there are this many in the mailbox now. Nothing is in flight.
+    /// Letters arrived, in the selected mailbox or, under NOTIFY, in another; there are this many in
+    /// the selected one now. Nothing is in flight.
     Letters(u32),
     /// Nothing arrived, and nothing is in flight: the wait was asked to end.
     Nothing,
@@ -254,16 +258,24 @@ impl ImapClient {
         Ok(Heard::Until(due))
     }
 
-    /// Returns the count of messages, and clears that of unheard ones, if there are any.
+    /// Returns the count of messages, and clears that of unheard ones, if there is anything to hear.
     fn hear_of_letters(&mut self) -> Result<Option<u32>, Error> {
-        let selected = self.selected().ok_or(Error::NothingSelected)?;
-        let (count, unheard) = (selected.exists, selected.unheard);
+        let is_watched = self.is_notified() || self.notify_overflowed();
+        if self.selected().is_none() && !is_watched {
+            return Err(Error::NothingSelected);
+        }
+        let count = self.selected().map_or(0, |selected| selected.exists);
+        let has_unheard = self.has_unheard();
         self.connection().set_unheard(0);
-        Ok((unheard > 0).then_some(count))
+        Ok(has_unheard.then_some(count))
     }
 
+    /// Whether letters have arrived in the selected mailbox or in one that NOTIFY watches, or nobody
+    /// knows.
     fn has_unheard(&self) -> bool {
         self.selected().is_some_and(|selected| selected.unheard > 0)
+            || self.has_mailbox_news()
+            || self.notify_overflowed()
     }
 
     fn answer_from_now(&mut self) -> Answer {

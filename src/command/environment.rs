@@ -17,6 +17,7 @@ use std::sync::Arc;
 /// | `account USER PASSWORD` | adds an account without mail |
 /// | `hosts NAME …`, `hosts` | the sandbox answers only for these names, or for all |
 /// | `deliver FILE [USER [MAILBOX]]` | delivers a letter, by default to the first account's inbox; `next-letter` is a built-in letter |
+/// | `deliver-to-waiting FILE [USER [MAILBOX]]` | the same, as soon as a client waits for letters |
 /// | `disconnect` | drops all connections, as a crash would |
 /// | `misname` | from now on certificates name another host |
 /// | `refuse ADDRESS …`, `refuse` | refuses letters for these addresses, or accepts all again |
@@ -56,14 +57,17 @@ impl Environment for SandboxEnvironment {
             ["hosts", ref hosts @ ..] => {
                 self.router.answer_for(Some(hosts.iter().map(ToString::to_string).collect()))
             }
-            ["deliver", file, ref to @ ..] if to.len() <= 2 => {
+            [word @ ("deliver" | "deliver-to-waiting"), file, ref to @ ..] if to.len() <= 2 => {
                 let letter = letter(file, folder, session.host().context().policy())?;
                 let first = sandbox.store().first_account();
                 let user = to.first().copied().unwrap_or(&first);
-                sandbox
-                    .store()
-                    .deliver(user, to.get(1).copied().unwrap_or("INBOX"), &letter)
-                    .map_err(|error| error.to_string())?;
+                let mailbox = to.get(1).copied().unwrap_or("INBOX");
+                if word == "deliver" {
+                    let delivered = sandbox.store().deliver(user, mailbox, &letter);
+                    delivered.map_err(|error| error.to_string())?;
+                } else {
+                    sandbox.deliver_to_waiting(user, mailbox, &letter);
+                }
             }
             ["disconnect"] => sandbox.disconnect_all(),
             ["misname"] => self.router.misname(),
@@ -100,13 +104,13 @@ fn wrong(directive: &str) -> String {
     let expected = match directive {
         "fresh" => "nothing, or empty",
         "account" => "USER PASSWORD",
-        "deliver" => "FILE [USER [MAILBOX]]",
+        "deliver" | "deliver-to-waiting" => "FILE [USER [MAILBOX]]",
         "disconnect" | "misname" => "nothing",
         "say" => "a line",
         "with" => "NAME …",
         _ => {
             return format!(
-                "unknown directive {directive:?}; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse, say, with and without"
+                "unknown directive {directive:?}; known are fresh, account, hosts, deliver, deliver-to-waiting, disconnect, fault, misname, refuse, say, with and without"
             );
         }
     };

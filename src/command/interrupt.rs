@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// The exit code after Ctrl-C or one of the other signals, as in shells.
 pub(super) const INTERRUPTED: i32 = 130;
 
-/// The host whose form to stop, and its context, which tells whether it was interrupted already.
+/// Stops the form of a host, and tells whether the host is still there.
 type Watched = Option<(Interrupter, Weak<Context>)>;
 
 /// Stops the running form of the watched host on Ctrl-C. The process exits on a second Ctrl-C while
@@ -26,8 +26,8 @@ impl CtrlC {
         ctrlc::set_handler(move || {
             pressed.store(true, Ordering::SeqCst);
             match &*host.lock().unwrap_or_else(PoisonError::into_inner) {
-                Some((interrupter, context))
-                    if context.upgrade().is_some_and(|context| !context.interrupted()) =>
+                Some((interrupter, host))
+                    if host.strong_count() > 0 && !interrupter.is_stopping() =>
                 {
                     interrupter.interrupt()
                 }

@@ -4,7 +4,7 @@
 //! runs before the call that failed is left, so its restarts are still there. `%break` tells a
 //! [`Listener`] of the condition and its restarts, and then does what the listener answers, until
 //! a restart is taken or the level is left. A form that is typed meanwhile is evaluated by `eval`;
-//! its error opens the next level.
+//! its value is that of `*` then, and its error opens the next level.
 //!
 //! An error of the interpreter itself has left everything before a handler sees it, and an error
 //! without restarts leaves at once. The prompt counts a level for it, too, but nothing waits in
@@ -12,8 +12,10 @@
 
 use super::Host;
 use super::context::lock;
+use super::value::nil;
 use crate::condition::Condition;
 use crate::lisp::Datum;
+use crate::lisp::expander::{global, names};
 
 /// What was typed at a break level.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,11 @@ impl Host {
         let wanted = "(s/%break-handlers)";
         self.demand(wanted).unwrap_or_else(|report| panic!("break levels: {report}"));
         self.engine.flush().unwrap_or_else(|error| panic!("break levels: {error}"));
+        for name in [names::LAST_VALUE, &global("**"), &global("***")] {
+            if self.engine.global(name).is_none() {
+                self.engine.set_global(name, nil());
+            }
+        }
         self.engine.breaks = true;
         self.engine.reset();
     }

@@ -66,7 +66,22 @@
 
 (define (%break-evaluate text level)
   (set! %break-resets nil)
-  (%break-attempt level (lambda () (%evaluate-text text %break-value))))
+  (let ((before (%last-value-counts nil)))
+    (%protect (lambda ()
+                (%last-value-counts (or before %break-remembers))
+                (%break-attempt level (lambda () (%evaluate-text text %break-shown))))
+              ;; The form that waits may be in a file, where `*` is the function.
+              (lambda () (%last-value-counts before)))))
+
+;; Whether a value was shown at a level.
+(define %break-remembers nil)
+
+;; Shows a value, which is that of `*` from now on, as at the prompt itself.
+(define (%break-shown value)
+  (%break-value value)
+  ((%run-text (%remembering)) value)
+  (set! %break-remembers t)
+  (%last-value-counts t))
 
 ;; Evaluates the forms of a text, and calls `received` with the value of each. Returns the value of
 ;; the last one.

@@ -11,7 +11,7 @@ use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
@@ -22,6 +22,7 @@ use super::occurrence::Class;
 use super::registry::Documentation;
 use super::report::Source;
 use super::secrets::SHOWN;
+use super::stopping::{self, Stopping};
 use super::value::Value;
 use super::words;
 use crate::condition::{Condition, Identifier};
@@ -43,7 +44,7 @@ const SHORTEST_SECRET: usize = 5;
 pub struct Context {
     states: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     queued: Mutex<Vec<Condition>>,
-    interrupted: Arc<AtomicBool>,
+    stopping: stopping::Owner,
     time: Arc<AtomicTime>,
     arguments: Vec<String>,
     policy: Policy,
@@ -158,7 +159,7 @@ impl Context {
         Context {
             states: Mutex::default(),
             queued: Mutex::default(),
-            interrupted: Arc::default(),
+            stopping: stopping::Owner::default(),
             time: Arc::default(),
             arguments,
             policy,
@@ -370,23 +371,23 @@ impl Context {
         lock(&self.asked).results = results;
     }
 
-    /// Returns whether the running form should stop (Ctrl-C or a time limit). A native that waits
-    /// checks this regularly, and then returns an error.
+    /// Returns whether what runs should stop (Ctrl-C, a time limit, `with-timeout`). A native that
+    /// waits checks this regularly, and then returns an error.
     pub fn interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
+        self.stopping.0.stops()
     }
 
-    pub(super) fn clear_interrupt(&self) {
-        self.interrupted.store(false, Ordering::SeqCst);
+    pub(super) fn stopping(&self) -> &Arc<Stopping> {
+        &self.stopping.0
     }
 
     pub(super) fn time_left(&self) -> Arc<AtomicTime> {
         self.time.clone()
     }
 
-    /// Returns the flag behind [`Context::interrupted`], for code that waits without a context.
-    pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
-        self.interrupted.clone()
+    /// Returns whether somebody is asked what to do after an error that nobody handles.
+    pub fn opens_break_levels(&self) -> bool {
+        lock(&self.listener).is_some()
     }
 
     /// Returns the script's arguments.

@@ -74,6 +74,14 @@ impl Host {
     }
 }
 
+/// Says whether `*`, used as a variable in a form for `eval`, is the last value. Returns whether it
+/// was before.
+pub(super) fn set_last_value(context: &Context, counts: bool) -> bool {
+    let mut loan = lock(&context.loan);
+    let flag = loan.as_deref_mut().map(|loan| &mut loan.expander.has_last_value);
+    flag.is_some_and(|flag| std::mem::replace(flag, counts))
+}
+
 /// Forms that run one after another, the next one last.
 #[derive(Default)]
 pub(super) struct Waiting {

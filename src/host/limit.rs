@@ -1,28 +1,24 @@
 //! Stops a running program from outside: Ctrl-C, and a time limit.
 //!
-//! An [`Interrupter`] sets the host's flag, which natives check while they wait, and interrupts the
-//! interpreter. The interpreter unwinds without running clean-up forms; the host runs them
-//! afterwards. A [`TimeLimit`] interrupts from a thread of its own: once when the time is up, again
+//! An [`Interrupter`] stops the form (see `stopping`). The interpreter unwinds without running
+//! clean-up forms; the host runs them afterwards. A [`TimeLimit`] interrupts from a thread of its own: once when the time is up, again
 //! after two seconds for clean-up, and then every 50 ms until it is dropped.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use steel::steel_vm::ThreadStateController;
-
 use super::Host;
 use super::context::{AtomicTime, Time};
+use super::stopping::Stopping;
 
 /// Stops the running form from another thread.
 #[derive(Clone)]
 pub struct Interrupter {
-    flag: Arc<AtomicBool>,
+    stopping: Arc<Stopping>,
     time: Arc<AtomicTime>,
-    controller: ThreadStateController,
 }
 
 impl Interrupter {
@@ -30,8 +26,12 @@ impl Interrupter {
     /// says it was interrupted. If nothing is running, the next call of [`Host::evaluate`] or
     /// [`Host::evaluate_file`] is not affected.
     pub fn interrupt(&self) {
-        self.flag.store(true, Ordering::SeqCst);
-        self.controller.interrupt();
+        self.stopping.stop_all();
+    }
+
+    /// Returns whether the running form was stopped and has not ended yet.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.stops_all()
     }
 
     /// Stops the running form and lets no other start. If `finally` is set, no clean-up form starts
@@ -53,11 +53,7 @@ impl Interrupter {
 impl Host {
     /// Returns a handle that stops the running form.
     pub fn interrupter(&self) -> Interrupter {
-        Interrupter {
-            flag: self.context.interrupt_flag(),
-            time: self.context.time_left(),
-            controller: self.engine.steel.get_thread_state_controller(),
-        }
+        Interrupter { stopping: self.context.stopping().clone(), time: self.context.time_left() }
     }
 }
 

@@ -41,6 +41,7 @@ mod registration;
 mod registry;
 mod report;
 mod secrets;
+mod stopping;
 pub(crate) mod value;
 mod words;
 mod worker;
@@ -145,8 +146,10 @@ impl Host {
 
     fn in_context(context: Context) -> Host {
         let context = Arc::new(context);
+        let engine = Engine::new();
+        context.stopping().set_controller(engine.steel.get_thread_state_controller());
         let mut host = Host {
-            engine: Engine::new(),
+            engine,
             expander: Expander::default(),
             context,
             vouched: HashSet::new(),
@@ -233,9 +236,8 @@ impl Host {
     /// # Errors
     /// The time is up.
     fn begin(&mut self) -> Result<(), Report> {
-        self.context.clear_interrupt();
+        self.context.stopping().resume();
         self.context.let_go();
-        self.engine.steel.get_thread_state_controller().resume();
         match self.context.time_left().get() {
             Time::Left => Ok(()),
             Time::Up | Time::Finished => Err(self.interruption(None)),
@@ -488,16 +490,14 @@ impl Host {
         natives::with_context(&context, || {
             // An interrupt stops only the clean-up form that is running; the next one still runs.
             for _ in 0..MOST_CLEANUPS {
-                self.engine.steel.get_thread_state_controller().resume();
-                context.clear_interrupt();
+                context.stopping().resume();
                 if context.time_left().get() == Time::Finished {
                     break;
                 }
                 let Some(cleanup) = self.engine.next_cleanup() else { break };
                 self.engine.run_cleanup(cleanup);
             }
-            self.engine.steel.get_thread_state_controller().resume();
-            context.clear_interrupt();
+            context.stopping().resume();
             self.engine.reset();
         });
     }

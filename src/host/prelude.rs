@@ -4,7 +4,7 @@
 
 use memchr::memmem;
 
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 9] = [
     include_str!("prelude.scm"),
     include_str!("restarts.scm"),
     include_str!("sequences.scm"),
@@ -13,6 +13,7 @@ const TEXTS: [&str; 8] = [
     include_str!("breaks.scm"),
     include_str!("conditions.scm"),
     include_str!("streams.scm"),
+    include_str!("timeouts.scm"),
 ];
 
 /// A form of the prelude.

@@ -593,7 +593,8 @@
     ((_ () body ...) (let () body ...))
     ((_ ((names form) more ...) body ...) (receive names form (let*-values (more ...) body ...)))))
 (define-syntax destructuring-bind
-  (syntax-rules ()
+  (syntax-rules (&whole)
+    ((_ (&whole whole . pattern) form body ...) (let ((whole form)) (destructuring-bind pattern whole body ...)))
     ((_ pattern form body ...) (apply (lambda pattern body ...) form))))
 (define-syntax typecase
   (syntax-rules ()

@@ -114,6 +114,7 @@ impl Sandbox {
             delivery,
             received,
             sayings: Mutex::default(),
+            awaited: Mutex::default(),
         });
         let running = Arc::new(Running::default());
         running.faults.set(options.faults);
@@ -238,6 +239,13 @@ impl Sandbox {
     /// The disk is nearly full` for example. The line is not checked, so it may be nonsense.
     pub fn say(&self, line: &str) {
         self.shared.sayings.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+    }
+
+    /// Delivers a letter as soon as an IMAP client waits for letters: it sends IDLE or, where that is
+    /// switched off, NOOP. Several letters go to as many waits.
+    pub fn deliver_to_waiting(&self, user: &str, mailbox: &str, letter: &[u8]) {
+        let mut awaited = self.shared.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        awaited.push_back((user.to_owned(), mailbox.to_owned(), letter.to_vec()));
     }
 
     /// Has RCPT refuse these addresses, and no others, from now on.

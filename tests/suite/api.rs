@@ -105,6 +105,7 @@ fn right(parameter: &str) -> &'static str {
         "time" | "other-time" => "0",
         "value" | "json" => "\"1\"",
         "account" | "cursor" => "'work",
+        "watches" => "(list (list 'work \"inbox\" 'new (lambda (mb letters) letters)))",
         "address" => "'(\"n\" () \"m\" \"h\")",
         other => panic!("which argument is right for {other}?"),
     }

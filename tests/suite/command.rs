@@ -845,7 +845,7 @@ fn directives_say_what_they_expect() {
         ("deliver missing.eml", "missing.eml: No such file or directory (os error 2)"),
         (
             "dance",
-            "unknown directive \"dance\"; known are fresh, account, hosts, deliver, disconnect, fault, misname, refuse, say, with and without",
+            "unknown directive \"dance\"; known are fresh, account, hosts, deliver, deliver-to-waiting, disconnect, fault, misname, refuse, say, with and without",
         ),
         (
             "fault imap:cut@1",

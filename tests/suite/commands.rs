@@ -9,7 +9,7 @@ use imap_codec::imap_types::core::{AString, IString, NString, NString8};
 use imap_codec::imap_types::extensions::binary::LiteralOrLiteral8;
 use imap_codec::imap_types::mailbox::Mailbox;
 use imap_codec::imap_types::search::SearchKey as TheirKey;
-use postoffice::proto::imap::command::StoreMode;
+use postoffice::proto::imap::command::{StoreMode, Watched};
 use postoffice::proto::imap::flag::Flag;
 use postoffice::proto::imap::{Command, Event, Messages, SearchKey, Session, Since, utf7};
 use postoffice::proto::{EncodeError, Limits, Protocol, Secret};
@@ -289,5 +289,28 @@ fn mod_sequences_are_sent_as_rfc_7162_has_them() {
     }
     for wrong in [since(Some("1:*")), Since { modseq: 0, ..since(None) }] {
         assert!(Command::select_since("INBOX", false, &wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn notify_is_sent_as_rfc_5465_has_it() {
+    let selected = "(selected-delayed (MessageNew MessageExpunge FlagChange))";
+    let letters = "(MessageNew MessageExpunge)";
+    for (watched, expected) in [
+        (Watched::Mailboxes(&[]), String::new()),
+        (Watched::Personal, format!(" (personal {letters})")),
+        (Watched::Mailboxes(&["INBOX"]), format!(" (mailboxes (INBOX) {letters})")),
+        (
+            Watched::Mailboxes(&["a b", "Entw\u{fc}rfe", "R&D", "NIL", "a\"b)"]),
+            format!(" (mailboxes (\"a b\" Entw&APw-rfe R&-D \"NIL\" \"a\\\"b)\") {letters})"),
+        ),
+    ] {
+        let mut session = session();
+        session.submit(Command::notify_set(watched).unwrap());
+        let line = String::from_utf8(session.take_outgoing().bytes().to_vec()).unwrap();
+        assert_eq!(line, format!("A1 NOTIFY SET STATUS {selected}{expected}\r\n"));
+    }
+    for wrong in ["a\r\nb", "\0", "\n"] {
+        assert!(Command::notify_set(Watched::Mailboxes(&["a", wrong])).is_err(), "{wrong:?}");
     }
 }

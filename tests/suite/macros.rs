@@ -37,6 +37,88 @@ fn macrolet_defines_macros_for_its_body() {
 }
 
 #[test]
+fn macros_of_letrec_syntax_expand_to_calls_of_each_other() {
+    let or = "(my-or (syntax-rules () ((_) #f) ((_ e) e) ((_ e r ...) (let ((t e)) (if t t (my-or r ...))))))";
+    let parity = "(ev? (syntax-rules () ((_) t) ((_ x r ...) (od? r ...)))) (od? (syntax-rules () ((_) nil) ((_ x r ...) (ev? r ...))))";
+    check(&[
+        (&format!("(letrec-syntax ({or}) (let ((t 5)) (my-or #f nil t)))"), "5"),
+        (&format!("(letrec-syntax ({parity}) (list (ev? 1 2) (ev? 1 2 3)))"), "(t nil)"),
+        (
+            &format!("(defun f (x) (letrec-syntax ({or}) (my-or nil x 7))) (list (f nil) (f 1))"),
+            "(7 1)",
+        ),
+        ("(letrec-syntax () 1 2)", "2"),
+        ("(letrec-syntax ((m)) 1)", "error: letrec-syntax: expected (name (syntax-rules …))"),
+    ]);
+}
+
+#[test]
+fn a_variable_may_be_named_t() {
+    check(&[
+        ("(let ((t nil)) (if t 1 2))", "2"),
+        ("(let ((t 5)) (cond (t t)))", "5"),
+        (
+            "(let-syntax ((m (syntax-rules () ((_ e) (let ((t e)) (if t t 7)))))) (list (m nil) (m 1)))",
+            "(7 1)",
+        ),
+        ("(defun f (t) (and t :yes)) (list (f nil) (f 1))", "(nil :yes)"),
+        ("(list (if t 1 2) (cond (else 3)) (let ((t nil)) (case 1 (t 4))))", "(1 3 4)"),
+    ]);
+}
+
+#[test]
+fn whole_is_the_form_of_the_call() {
+    check(&[
+        ("(defmacro m (&whole w a b) `(list ',w ,a ,b)) (m 1 (+ 1 1))", "((m 1 (+ 1 1)) 1 2)"),
+        ("(defmacro m (&whole w) `',w) (m)", "(m)"),
+        ("(defmacro m (&whole w &rest r) `'(,w ,r)) (m 1 2)", "((m 1 2) (1 2))"),
+        (
+            "(defmacro m (&whole w a &optional (b 5) &key (c 6)) `'(,w ,a ,b ,c)) (list (m 1) (m 1 2 :c 3))",
+            "(((m 1) 1 5 6) ((m 1 2 :c 3) 1 2 3))",
+        ),
+        ("(defmacro m (&whole w a . r) `'(,(length w) ,a ,r)) (m 1 2 3)", "(4 1 (2 3))"),
+        (
+            "(defmacro m (&whole w (a &whole v b) c) `'(,w ,a ,v ,b ,c)) (m (1 2) 3)",
+            "error: lambda: &whole comes first, with a name after it",
+        ),
+        (
+            "(defmacro m (&whole w (&whole v a b) c) `'(,w ,v ,a ,b ,c)) (m (1 2) 3)",
+            "((m (1 2) 3) (1 2) 1 2 3)",
+        ),
+        (
+            "(defmacro m ((&whole v a &rest r) &body b) `'(,v ,a ,r ,b)) (m (1 2 3) 4)",
+            "((1 2 3) 1 (2 3) (4))",
+        ),
+        ("(macrolet ((m (&whole w x) `'(,w ,x))) (m 5))", "((m 5) 5)"),
+        (
+            "(list (macrolet ((m (&whole w x) `'(,w ,x))) (m 5)) (macrolet ((m (x) `'(,x))) (m 5)))",
+            "(((m 5) 5) (5))",
+        ),
+        ("(eval '(macrolet ((m (&whole w x) `'(,w ,x))) (m 5)))", "((m 5) 5)"),
+        ("(eval '(defmacro m (&whole w x) `'(,w ,x))) (eval '(m 6))", "((m 6) 6)"),
+        ("(destructuring-bind (&whole w a (b)) '(1 (2)) (list w a b))", "((1 (2)) 1 2)"),
+        ("(destructuring-bind (&whole w &key a) '(:a 1) (list w a))", "((:a 1) 1)"),
+        (
+            "(destructuring-bind (a (&whole w b &optional (c (length w)))) '(1 (2)) (list a w b c))",
+            "(1 (2) 2 1)",
+        ),
+        (
+            "(let ((n 0)) (destructuring-bind (&whole w a) (progn (incf n) '(1)) (list w a n)))",
+            "((1) 1 1)",
+        ),
+        // A macro that gives up returns its form.
+        (
+            "(defun twice (x) (* 2 x)) (defmacro m (&whole w x) (if (numberp x) (* 2 x) `(twice ,(second w)))) (list (m 4) (let ((y 5)) (m y)))",
+            "(8 10)",
+        ),
+        ("(defmacro m (a &whole w) 1)", "error: lambda: &whole comes first, with a name after it"),
+        ("(defmacro m (&whole) 1) (m)", "error: lambda: &whole comes first, with a name after it"),
+        ("(lambda (&whole w a) 1)", "error: lambda: &whole is for the lambda list of a macro"),
+        ("(defun f (&whole w a) 1)", "error: lambda: &whole is for the lambda list of a macro"),
+    ]);
+}
+
+#[test]
 fn symbol_macrolet_names_a_form() {
     check(&[
         ("(symbol-macrolet ((x (+ 1 2))) (list x (* x 2)))", "(3 6)"),

@@ -87,6 +87,8 @@ mod mail_answers;
 mod mailboxes;
 #[cfg(feature = "cli")]
 mod mistakes;
+#[cfg(feature = "sandbox")]
+mod notifying;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod offers;
 #[cfg(feature = "host")]
@@ -137,6 +139,8 @@ mod shifting;
 mod smtp;
 #[cfg(feature = "cli")]
 mod terminal;
+#[cfg(all(feature = "host", feature = "sandbox"))]
+mod timeouts;
 #[cfg(feature = "cli")]
 mod untrusted;
 #[cfg(feature = "sandbox")]

@@ -4,7 +4,8 @@
 use crate::support::define_lose;
 use postoffice::api::{Setup, State, attach};
 use postoffice::repl::Session;
-use postoffice::sandbox::{Account, Options, Seed};
+use postoffice::sandbox::{Account, Options, Sandbox, Seed};
+use std::collections::BTreeSet;
 
 /// `(lose)` closes every connection on this side, as if it had broken.
 const SETUP: &str = r#"
@@ -290,4 +291,227 @@ fn a_call_in_doubt_offers_what_a_refused_one_does() {
         ),
         "(retry use-value skip)",
     );
+}
+
+/// Opens a POP mailbox with seven letters and an SMTP connection.
+const OTHERS: &str = r#"
+(setq pb (make-pop-connection "h" :user "myacct" :password (lambda () "mypasswd")))
+(setq s (make-smtp-connection "h" :login "myacct" :password (lambda () "mypasswd")))
+(defun remaining ()
+  (with-imap-connection (c "h" :user "myacct" :password "mypasswd")
+    (second (mailbox-status c "inbox" '(:messages)))))
+(defun message-of (thunk) (handler-case (funcall thunk) (po-error (c) (po-condition-message c))))
+"#;
+
+#[track_caller]
+fn check_others(form: &str, expected: &str) {
+    check(&format!("(progn {OTHERS} {form})"), expected);
+}
+
+#[test]
+fn a_pop_mailbox_is_read_on() {
+    check_others(
+        r#"(with-reconnect (:attempts 100 :backoff 0.01)
+             (list (length (unique-id pb))
+                   (progn (lose) (noop pb))
+                   (progn (lose) (mailbox-message-count pb))
+                   (progn (lose) (= (length (fetch-letter pb 1)) (length (fetch-letter pb 1))))
+                   (progn (lose) (stringp (top-lines pb 2 0)))
+                   (progn (lose) (stringp (unique-id pb 3)))
+                   (progn (lose) (length (unique-id pb)))
+                   (let ((n 0)) (for-each-letter (lambda (parts) (when (= n 3) (lose)) (incf n)) pb '(:seq 1 :*) "body[]") n)
+                   (progn (lose) (reset-mailbox pb))))"#,
+        "(7 nil 7 t t t 7 7 t)",
+    );
+    // Without it the restart is there, and the error reaches the script.
+    check_others(
+        "(progn (lose) (catch 'names (handler-bind ((po-error (lambda (c) (throw 'names (mapcar #'restart-name (compute-restarts c)))))) (noop pb))))",
+        "(reconnect)",
+    );
+    check_others(
+        "(progn (lose) (identifier-of (lambda () (noop pb))))",
+        ":server-shutdown-connection",
+    );
+    check_others(
+        "(progn (close-connection pb) (with-reconnect (:attempts 100 :backoff 0.01) (identifier-of (lambda () (noop pb)))))",
+        ":server-shutdown-connection",
+    );
+}
+
+/// A server locks the mailbox until it notices that the old connection is lost.
+#[test]
+fn a_pop_mailbox_that_is_locked_is_worth_another_attempt() {
+    check_others(
+        r#"(progn (lose)
+             (do ((locked nil (ignore-errors (make-pop-connection "h" :user "myacct" :password "mypasswd")))) (locked))
+             (with-reconnect (:attempts 2 :backoff 0.01) (identifier-of (lambda () (noop pb)))))"#,
+        ":server-shutdown-connection",
+    );
+}
+
+#[test]
+fn numbers_of_a_pop_mailbox_are_good_while_its_ids_say_so() {
+    let told = "(with-reconnect (:attempts 100 :backoff 0.01) (noop pb)";
+    // More letters leave the others their numbers.
+    check_others(
+        &format!(
+            r#"(progn {told}
+                 (from-elsewhere (lambda (c) (append-letter c "inbox" "Subject: new\n\nx")))
+                 (lose) (list (stringp (fetch-letter pb 7)) (mailbox-message-count pb))))"#
+        ),
+        "(t 8)",
+    );
+    for call in [
+        "(fetch-letter pb 2)",
+        "(top-lines pb 2 0)",
+        "(unique-id pb 2)",
+        "(delete-letter pb 2)",
+        "(fetch-letters pb '(2 3))",
+        "(for-each-letter (lambda (parts) 1) pb '(2 3) \"body[]\")",
+        "(with-read-ahead (pb '(2 3) \"body[]\") 1)",
+    ] {
+        let left = "(from-elsewhere (lambda (c) (delete-letter c 1)))";
+        check_others(
+            &format!(
+                "{told} {left} (lose) (list (identifier-of (lambda () {call})) (identifier-of (lambda () {call})) (remaining) (progn (mailbox-message-count pb) (identifier-of (lambda () (fetch-letter pb 2) :asked)))))"
+            ),
+            "(:in-doubt :in-doubt 6 :asked)",
+        );
+    }
+    // What is not known is in doubt: the ids were never asked for.
+    check_others(
+        "(progn (lose) (with-reconnect (:attempts 100 :backoff 0.01) (list (noop pb) (identifier-of (lambda () (fetch-letter pb 2))) (length (unique-id pb)) (stringp (fetch-letter pb 2)))))",
+        "(nil :in-doubt 7 t)",
+    );
+    // All letters are those that are there.
+    check_others(
+        "(progn (lose) (with-reconnect (:attempts 100 :backoff 0.01) (length (fetch-letters pb '(:seq 1 :*)))))",
+        "7",
+    );
+}
+
+#[test]
+fn marks_that_are_lost_are_told() {
+    check_others(
+        r#"(with-reconnect (:attempts 100 :backoff 0.01) (noop pb) (delete-letter pb '(1 3)) (lose)
+             (list (message-of (lambda () (fetch-letter pb 2)))
+                   (stringp (fetch-letter pb 1))
+                   (progn (close-connection pb) (remaining))))"#,
+        r#"("fetch-letter: the connection was made anew (the connection is closed), but the call was not made again: no letter is marked any more, and none was removed; delete-letter had marked 1, 3" t 7)"#,
+    );
+    // A call that marks may mark again, since the lost marks are gone.
+    check_others(
+        "(with-reconnect (:attempts 100 :backoff 0.01) (noop pb) (lose) (delete-letter pb '(1 3)) (close-connection pb) (remaining))",
+        "5",
+    );
+    check_others(
+        "(with-reconnect (:attempts 100 :backoff 0.01) (noop pb) (delete-letter pb 1) (lose) (reset-mailbox pb) (delete-letter pb 2) (close-connection pb) (remaining))",
+        "6",
+    );
+    check_others(
+        "(handler-bind ((:in-doubt (lambda (c) (retry)))) (with-reconnect (:attempts 100 :backoff 0.01) (noop pb) (delete-letter pb 1) (lose) (delete-letter pb 2) (close-connection pb) (remaining)))",
+        "6",
+    );
+}
+
+#[test]
+fn a_letter_that_was_not_sent_whole_is_sent_over_a_new_connection() {
+    let send = |subject: &str| {
+        format!(r#"(send-letter s "a@example.org" "b@example.org" "x" :subject "{subject}")"#)
+    };
+    check_others(
+        &format!(
+            "(progn (lose) (list (identifier-of (lambda () {})) (with-reconnect (:attempts 100 :backoff 0.01) {} (lose) {})))",
+            send("1"),
+            send("2"),
+            send("3")
+        ),
+        "(:server-shutdown-connection t)",
+    );
+    check_others(
+        &format!(
+            "(progn (close-connection s) (with-reconnect (:attempts 100 :backoff 0.01) (identifier-of (lambda () {}))))",
+            send("1")
+        ),
+        ":server-shutdown-connection",
+    );
+}
+
+/// Cuts the first connection of a protocol after every `step`th byte of each side, and runs the form
+/// each time. `judge` gets what is shown, and a description of the cut.
+fn cut_everywhere(
+    protocol: &str,
+    most: u64,
+    step: usize,
+    form: &str,
+    mut judge: impl FnMut(&str, &Sandbox, &str),
+) {
+    let setup = Setup::sandboxed(Options::default()).unwrap();
+    let sandbox = setup.router.as_ref().unwrap().sandbox().clone();
+    let mut session = Session::new(Vec::new());
+    attach(session.host(), &setup);
+    let mut ends = BTreeSet::new();
+    for side in ["client", "server"] {
+        for at in (0..most).step_by(step) {
+            let cut = format!("{protocol}#1:{side}:cut@{at}");
+            sandbox.set_faults(vec![cut.parse().unwrap()]);
+            let shown = session.evaluate(form).text();
+            judge(&shown, &sandbox, &cut);
+            ends.insert(shown);
+        }
+    }
+    assert!(ends.contains("t") && ends.contains(":in-doubt"), "{ends:?}");
+}
+
+#[test]
+fn a_letter_is_sent_once_or_in_doubt_wherever_the_connection_is_cut() {
+    let form = r#"(handler-case
+        (let ((s (make-smtp-connection "h" :login "myacct" :password "mypasswd")))
+          (with-reconnect (:attempts 100 :backoff 0.01)
+            (handler-case (send-letter s "a@example.org" "b@example.org" "text" :subject "cut")
+              (:in-doubt () :in-doubt))))
+      (po-error () :not-connected))"#;
+    let mut before = 0;
+    cut_everywhere("smtp", 700, 3, form, |shown, sandbox, cut| {
+        let sent = sandbox.store().outbox().len() - before;
+        before += sent;
+        let fits = match shown {
+            "t" => sent == 1,
+            ":in-doubt" => sent <= 1,
+            ":not-connected" => sent == 0,
+            _ => false,
+        };
+        assert!(fits, "{cut}: {shown}, {sent} letters were delivered");
+    });
+}
+
+#[test]
+fn letters_are_removed_or_there_wherever_a_pop_connection_is_cut() {
+    let form = r#"(let ((pb nil))
+        (with-imap-connection (mb "h" :user "myacct" :password "mypasswd")
+          (select-mailbox mb "inbox")
+          (when (> (mailbox-message-count mb) 7) (delete-letter mb 8))
+          (append-letter mb "inbox" (format nil "Subject: last~%~%x")))
+        (handler-case
+          (progn
+            (setq pb (with-reconnect (:attempts 100 :backoff 0.01) (make-pop-connection "h" :user "myacct" :password "mypasswd")))
+            (handler-case
+              (with-reconnect (:attempts 100 :backoff 0.01)
+                (noop pb)
+                (fetch-letter pb 2)
+                (delete-letter pb 8)
+                (fetch-letter pb 3)
+                (close-connection pb))
+              (:in-doubt () (close-connection pb) :in-doubt)))
+          (po-error () (if pb :not-closed :not-connected))))"#;
+    cut_everywhere("pop", 2500, 13, form, |shown, sandbox, cut| {
+        let left = sandbox.store().letters("myacct", "INBOX");
+        let fits = match shown {
+            "t" => left.len() == 7,
+            ":in-doubt" | ":not-connected" => left.len() == 8,
+            ":not-closed" => left.len() == 7 || left.len() == 8,
+            _ => false,
+        };
+        assert!(fits, "{cut}: {shown}, and {} letters are there", left.len());
+    });
 }

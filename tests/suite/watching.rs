@@ -153,16 +153,13 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
+/// The sandbox with NOTIFY, with IDLE only, and with neither; and Dovecot.
 fn servers() -> Vec<Server> {
-    let extensions = Extensions::default().without(Extension::Idle);
-    [
-        Some(Server::sandbox(empty())),
-        Some(Server::sandbox(Options { extensions, ..empty() })),
-        Server::dovecot(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let all = Extensions::default();
+    let idle = all.without(Extension::Notify);
+    let sandbox = |extensions| Some(Server::sandbox(Options { extensions, ..empty() }));
+    let sandboxes = [all, idle, idle.without(Extension::Idle)].map(sandbox);
+    sandboxes.into_iter().chain([Server::dovecot()]).flatten().collect()
 }
 
 #[test]
@@ -202,7 +199,8 @@ fn every_letter_of_every_mailbox_is_handled_once() {
             // Nothing is left for the next process.
             let form = r#"(watch (list (take "inbox") (take "Other")) :once t)"#;
             assert_eq!(
-                watching(&mut session, form, &seen, || seen.wait_for("inbox c: waits", 2)),
+                watching(&mut session, form, &seen, || seen
+                    .wait_for("inbox c: the watch has ended", 2)),
                 "0"
             );
         }
@@ -438,6 +436,25 @@ fn other_uids_mean_the_same_letters() {
             assert_eq!(seen.count(event), 1, "{event} {}", server.name);
         }
         assert_eq!(seen.count("Box c: the server has given"), 1, "{}", server.name);
+    }
+}
+
+#[test]
+fn a_mailbox_that_is_missing_harms_no_other_and_is_watched_once_it_is_made() {
+    for server in servers() {
+        let (folder, seen) = (folder(), Arc::new(Seen::default()));
+        let mut session = session(&[&server], folder.path(), &seen);
+        let form =
+            r#"(watch (list (take "missing") (take "inbox")) :connections 1 :retry-after '(0))"#;
+        watching(&mut session, form, &seen, || {
+            seen.wait_for("missing c: lost", 1);
+            deliver(&server, "INBOX", &["a"]);
+            seen.wait_for("inbox a", 1);
+            server.connect().create("missing").unwrap();
+            deliver(&server, "missing", &["b"]);
+            seen.wait_for("missing b", 1);
+        });
+        assert_eq!((seen.count("inbox a"), seen.count("missing b")), (1, 1), "{}", server.name);
     }
 }
 

@@ -89,6 +89,8 @@ pub enum What<'e> {
 pub enum Means {
     /// IDLE (RFC 2177).
     Idle,
+    /// NOTIFY (RFC 5465).
+    Notify,
     /// NOOP or STATUS again and again.
     Asking,
 }
@@ -97,6 +99,7 @@ impl fmt::Display for Means {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Means::Idle => "IDLE",
+            Means::Notify => "NOTIFY",
             Means::Asking => "asking again and again",
         })
     }

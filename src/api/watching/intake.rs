@@ -26,6 +26,8 @@ pub(super) struct Wanted {
     /// Whether the connection serves other mailboxes, too: then this one is selected only if something
     /// is new.
     pub among_others: bool,
+    /// Whether a letter is to be tried again now.
+    pub is_due: bool,
 }
 
 /// What was found.
@@ -36,6 +38,15 @@ pub(super) struct Found {
     /// How many of those that had to be handled have left the mailbox.
     pub left: usize,
     pub other_uids: bool,
+}
+
+/// What became of the look at one mailbox.
+pub(super) enum Outcome {
+    Found(Found),
+    /// Nothing has changed since the last look.
+    Same,
+    /// The server refuses this mailbox.
+    Refused(Error),
 }
 
 /// Why nothing was found.
@@ -64,11 +75,69 @@ pub(super) fn now() -> i64 {
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
-/// Looks for new letters in a mailbox. Selects it, unless it is one of several without news.
-pub(super) fn take_in(
+/// Looks for new letters in the mailboxes of a connection.
+pub(super) fn take_in_all(
+    mailbox: &ImapMailbox,
+    database: &OnDemand,
+    wanted: &[Wanted],
+) -> Result<Vec<Outcome>, Failure> {
+    if wanted.iter().all(|wanted| !wanted.among_others) {
+        let take_in = |(number, wanted)| {
+            // What the server has announced is found by the first, and what comes later after it.
+            take_in(mailbox, database, wanted, number == 0).map(Outcome::Found)
+        };
+        return wanted.iter().enumerate().map(take_in).collect();
+    }
+    let news = news(&mut mailbox.client(), wanted)?;
+    let mut outcomes = Vec::new();
+    for (number, wanted) in wanted.iter().enumerate() {
+        let is_news = |news: &Vec<String>| wanted.is_due || news.contains(&wanted.mailbox);
+        if !news.as_ref().is_none_or(is_news) {
+            outcomes.push(Outcome::Same);
+            continue;
+        }
+        match take_in(mailbox, database, wanted, number == 0) {
+            Ok(found) => outcomes.push(Outcome::Found(found)),
+            Err(Failure::Mail(error @ Error::Refused { .. })) => {
+                outcomes.push(Outcome::Refused(error));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(outcomes)
+}
+
+/// The mailboxes with news; `None` if nobody knows. Begins NOTIFY where the server has it.
+fn news(client: &mut ImapClient, wanted: &[Wanted]) -> Result<Option<Vec<String>>, Error> {
+    if client.is_notified() {
+        let mut news: Vec<String> =
+            client.take_mailbox_news().into_iter().map(|news| news.name).collect();
+        // Of the selected one the server sends no STATUS.
+        let selected = |wanted: &&Wanted| is_selected(client, &wanted.mailbox, false);
+        news.extend(wanted.iter().filter(selected).map(|wanted| wanted.mailbox.clone()));
+        return Ok(Some(news));
+    }
+    if client.capabilities().offers("NOTIFY") {
+        let mut names: Vec<&str> = wanted.iter().map(|wanted| wanted.mailbox.as_str()).collect();
+        names.dedup();
+        match client.notify(&names) {
+            Ok(_) => {}
+            // It does not want to watch so many.
+            Err(Error::Refused { .. }) if client.notify_overflowed() => client.notify_none()?,
+            Err(Error::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Looks for new letters in a mailbox. Selects it, unless it is one of several without news. The first of
+/// several calls forgets what the server has announced so far, because it is found now.
+fn take_in(
     mailbox: &ImapMailbox,
     database: &OnDemand,
     wanted: &Wanted,
+    is_first: bool,
 ) -> Result<Found, Failure> {
     let mut client = mailbox.client();
     let key = &wanted.key;
@@ -100,8 +169,9 @@ pub(super) fn take_in(
             }
         };
         client.noop()?;
-        // What was announced up to here is found now.
-        client.forget_unheard();
+        if is_first {
+            client.forget_unheard();
+        }
         let looked = look_for(&mut client, &look, known)?;
         if matches!(look, Look::Above(uid) if uid == looked.upto) {
             break; // nothing new

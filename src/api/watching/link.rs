@@ -8,10 +8,10 @@
 //!
 //! A job connects or looks for letters in a thread of its own, and wakes the watch when it is done:
 //! one server that is slow or silent delays no other. While it waits, a link costs one descriptor. A
-//! link that serves several mailboxes cannot wait for all of them; it looks again and again, after
-//! pauses that grow.
+//! link that serves several mailboxes waits for all of them by NOTIFY; without NOTIFY it looks again and
+//! again, after pauses that grow.
 
-use super::intake::{self, Failure, Found, Wanted};
+use super::intake::{self, Failure, Outcome, Wanted};
 use crate::api::objects::ImapMailbox;
 use crate::api::reconnection::How;
 use crate::client::{Credentials, Error, ImapClient, Wait};
@@ -82,7 +82,7 @@ pub(super) enum Stage {
 pub(super) enum Report {
     Connected(Result<Box<ImapClient>, Error>),
     /// What was found for each post.
-    Looked(Result<Vec<Found>, Failure>),
+    Looked(Result<Vec<Outcome>, Failure>),
 }
 
 impl Link {
@@ -112,9 +112,10 @@ impl Link {
         again
     }
 
-    /// Pauses, longer each time.
-    pub(super) fn rest(&mut self) {
-        self.stage = Stage::Pausing(Instant::now() + self.pause);
+    /// Pauses, longer each time, but not longer than until `latest`.
+    pub(super) fn rest(&mut self, latest: Option<Instant>) {
+        let end = Instant::now() + self.pause;
+        self.stage = Stage::Pausing(latest.map_or(end, |latest| end.min(latest)));
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
@@ -151,10 +152,8 @@ impl Link {
     pub(super) fn look(&mut self, wanted: Vec<Wanted>, database: Arc<OnDemand>, waker: &Waker) {
         let Some((_, mailbox)) = &self.mailbox else { return };
         let mailbox = mailbox.clone();
-        self.stage = job(waker, move || {
-            let found = wanted.iter().map(|wanted| intake::take_in(&mailbox, &database, wanted));
-            Report::Looked(found.collect())
-        });
+        self.stage =
+            job(waker, move || Report::Looked(intake::take_in_all(&mailbox, &database, &wanted)));
     }
 
     /// The report of the job, once it has ended.

@@ -47,10 +47,10 @@ use watcher::{Next, Post, Supervised, Watcher, Way};
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(
         "watch",
-        "(watches &key timeout once attempts retry-after batch connections keep-alive)",
+        "(watches &key timeout once count attempts retry-after batch connections keep-alive)",
         "Waits for new letters in many mailboxes at once, and calls a procedure with each. It goes on until Ctrl-C, or until the time is up.
 watches: a list of (account mailbox cursor procedure . keys). account: the name of an account from define-account, a symbol or a string. mailbox: a string. cursor: the script's name for its place in the mailbox, as for new-letters. procedure: called as (procedure mb letters) with the connection, on which the mailbox is selected, and the set of new letters, one unless :batch says more. keys: :from  where a cursor begins that is not there yet, as for new-letters: :now (the default), :all or a date.
-:timeout  seconds; without it, it goes on for ever. :once  t handles what is there now, and ends then. :batch  the most letters in one call, 1. :connections  the most connections for each account, 10; an account with more mailboxes is asked for the rest again and again. :keep-alive  seconds after which an idle connection is tried, 240, on this machine 1680.
+:timeout  seconds; without it, it goes on for ever. :once  t handles what is there now, and ends then. :count  ends when so many letters were handled. :batch  the most letters in one call, 1. :connections  the most connections for each account, 10. A server with NOTIFY (RFC 5465) tells of all mailboxes over one; on others each mailbox has one of its own, with IDLE, and those beyond the limit are asked for again and again. :keep-alive  seconds after which an idle connection is tried, 240, on this machine 1680.
 :attempts  how often a letter is tried whose procedure signals an error, 5; then it is set aside, which postoffice watch --failed shows. :retry-after  a list of seconds to wait after each attempt, (60 300 1800); the last one counts for all further ones. Others go on meanwhile.
 Letters are written down in the state database before they are handled, and crossed out after: a watch that is ended at any moment, and started again, handles each letter that it has not. A letter whose procedure was running then is handled again, and so is one whose procedure lost the connection. Lost connections are made again, after pauses that grow to five minutes; one slow server delays no other. After a change of UIDVALIDITY new letters are told by Message-ID, date and size.
 Procedures are called one after the other. Each account needs a password that can be looked up without asking.
@@ -77,7 +77,16 @@ Returns how many letters were handled. Errors: :in-doubt when another process wa
                            (error (c) c)))))
                    (%watch-end watcher))))",
         ),
-    ).refused(),
+    ).typed(&[
+        ("timeout", Type::Seconds),
+        ("once", Type::Truth),
+        ("count", Type::Integer(1, i64::MAX)),
+        ("attempts", Type::Integer(1, 1_000)),
+        ("retry-after", Type::List),
+        ("batch", Type::Integer(1, 10_000)),
+        ("connections", Type::Integer(1, 10_000)),
+        ("keep-alive", Type::Seconds),
+    ]).refused(),
     Function::native(
         "%imap-account",
         IMAP_ARGUMENTS,
@@ -92,18 +101,10 @@ Returns how many letters were handled. Errors: :in-doubt when another process wa
     ).inside_of("watch").refused(),
     Function::native(
         "%watcher",
-        "(posts &key timeout once attempts retry-after batch connections keep-alive)",
+        "(posts &key timeout once count attempts retry-after batch connections keep-alive)",
         make_watcher,
         "Begins a watch. posts: the argument of watch, each with its account in front. Returns an object.",
-    ).typed(&[
-        ("timeout", Type::Seconds),
-        ("once", Type::Truth),
-        ("attempts", Type::Integer(1, 1_000)),
-        ("retry-after", Type::List),
-        ("batch", Type::Integer(1, 10_000)),
-        ("connections", Type::Integer(1, 10_000)),
-        ("keep-alive", Type::Seconds),
-    ]).inside_of("watch").refused(),
+    ).inside_of("watch").refused(),
     Function::native(
         "%watch-next",
         "(watcher)",
@@ -114,13 +115,13 @@ Returns how many letters were handled. Errors: :in-doubt when another process wa
         "%watch-done",
         "(watcher failure)",
         done,
-        "Notes how the procedure has ended. failure: its condition, or nil.",
+        "Notes how the procedure has ended. failure: its condition, or nil. Returns nil.",
     ).inside_of("watch").refused(),
     Function::native(
         "%watch-count",
         "(watcher)",
         |call| Ok(host::integer(i64::try_from(watcher(call)?.lock().handled()).unwrap_or(i64::MAX))),
-        "How many letters were handled.",
+        "Returns how many letters were handled.",
     ).inside_of("watch").refused(),
     Function::native(
         "%watch-end",
@@ -129,7 +130,7 @@ Returns how many letters were handled. Errors: :in-doubt when another process wa
             watcher(call)?.lock().end(call);
             Ok(host::nil())
         },
-        "Ends a watch: logs out everywhere.",
+        "Ends a watch: logs out everywhere. Returns nil.",
     ).inside_of("watch").refused(),
 ];
 
@@ -154,7 +155,7 @@ fn watcher(call: &Call<'_>) -> Result<Arc<Held>, Condition> {
 fn imap_account(call: &Call<'_>) -> Answer {
     let (host, login, options) = imap_arguments(call)?;
     let login = login.standing(call, &host)?;
-    let how = Arc::new(How { login, options });
+    let how = Arc::new(How::new(login, options));
     Ok(host::object(Arc::new(Account { host, how }), "#<account>"))
 }
 
@@ -182,7 +183,8 @@ fn given(watch: &[Value]) -> Option<Given> {
         [key, from] if host::as_keyword(key) == Some("from") => from.clone(),
         _ => return None,
     };
-    let mailbox = host::as_str(mailbox).filter(|name| !name.is_empty())?.to_owned();
+    let is_name = |name: &&str| !name.is_empty() && !name.contains(['\r', '\n', '\0']);
+    let mailbox = host::as_str(mailbox).filter(is_name)?.to_owned();
     let (account, cursor) = (name(account)?, name(cursor)?);
     host::is_procedure(procedure).then_some(Given { account, mailbox, cursor, from })
 }
@@ -226,6 +228,7 @@ fn make_watcher(call: &Call<'_>) -> Answer {
     let way = Way {
         until: seconds("timeout").and_then(|timeout| Instant::now().checked_add(timeout)),
         once: call.key("once").is_some_and(host::is_true),
+        count: call.key("count").and_then(host::as_integer).and_then(|it| u64::try_from(it).ok()),
         attempts: u32::try_from(number("attempts", 5)).unwrap_or(u32::MAX),
         retry_after: retry_after(call)?,
         batch: number("batch", 1),

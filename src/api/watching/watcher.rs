@@ -6,12 +6,13 @@
 //! the procedure ended.
 
 use super::events::{Event, Means, Supervisor, What};
-use super::intake::{Failure, Found, Wanted, now};
+use super::intake::{Failure, Found, Outcome, Wanted, now};
 use super::link::{Account, Link, Report, Stage};
 use crate::api::letter_sets::sets_of;
 use crate::api::looking::{Look, account_of};
 use crate::api::objects::ImapMailbox;
 use crate::api::operation::{deliver_warnings, failed};
+use crate::api::reconnecting::Lost;
 use crate::api::reconnection::Reconnection;
 use crate::api::selection::{Borrowed, folded, is_selected};
 use crate::api::state::{State, state};
@@ -40,6 +41,8 @@ pub(super) struct Way {
     pub until: Option<Instant>,
     /// Whether to handle what is there now, and end then.
     pub once: bool,
+    /// How many letters to handle.
+    pub count: Option<u64>,
     /// How often a letter is tried.
     pub attempts: u32,
     /// How long to wait after each attempt; the last one counts for all further ones.
@@ -69,6 +72,8 @@ pub(super) struct Post {
     later: Option<i64>,
     /// How often the connection was lost while a letter was handled.
     repeats: HashMap<u32, u32>,
+    /// Why the server refuses the mailbox, if it does.
+    refused: Option<String>,
 }
 
 impl Post {
@@ -84,6 +89,7 @@ impl Post {
             sets: VecDeque::new(),
             later: None,
             repeats: HashMap::new(),
+            refused: None,
         }
     }
 
@@ -217,14 +223,16 @@ impl Watcher {
             if self.way.once && self.links.iter().all(at_rest) {
                 return self.failure.take().map_or(Ok(None), Err);
             }
-            if self.links.iter().all(|link| !matches!(link.stage, Stage::Idle)) {
+            // Letters that were dropped are looked for again.
+            if self.links.iter().all(|link| !matches!(link.stage, Stage::AtWork)) {
                 self.wait(call)?;
             }
         }
     }
 
     fn is_over(&self) -> bool {
-        let over = self.way.until.is_some_and(|until| Instant::now() >= until);
+        let over = self.way.until.is_some_and(|until| Instant::now() >= until)
+            || self.way.count.is_some_and(|count| self.handled >= count);
         over || self.supervisor.as_ref().is_some_and(|supervisor| !supervisor.goes_on())
     }
 
@@ -282,7 +290,7 @@ impl Watcher {
                 Some(Report::Looked(Err(Failure::State(error)))) => {
                     return Err(by_state(&error));
                 }
-                Some(Report::Looked(Ok(found))) => self.looked(call, number, found),
+                Some(Report::Looked(Ok(outcomes))) => self.looked(call, number, outcomes),
             }
         }
         Ok(())
@@ -296,7 +304,7 @@ impl Watcher {
                 *mailbox.client() = client;
                 mailbox.extra::<Borrowed>().forget();
                 mailbox.extra::<Reconnection>().numbers_are_old();
-                state.readopt(mailbox);
+                state.readopt(&Lost::Imap(mailbox.clone()));
             }
             None => {
                 let value = state.adopt_imap(client);
@@ -309,7 +317,12 @@ impl Watcher {
         }
         (link.up_since, link.has_waited) = (Some(Instant::now()), false);
         link.stage = Stage::Idle;
-        self.spread(number);
+        let notifies = |(_, mailbox): &(Value, Arc<ImapMailbox>)| {
+            mailbox.client().capabilities().offers("NOTIFY")
+        };
+        if !link.mailbox.as_ref().is_some_and(notifies) {
+            self.spread(number);
+        }
     }
 
     /// Gives the mailboxes of a link connections of their own, as far as the account may have them.
@@ -357,12 +370,21 @@ impl Watcher {
         }
     }
 
-    fn looked(&mut self, call: &Call<'_>, number: usize, found: Vec<Found>) {
+    fn looked(&mut self, call: &Call<'_>, number: usize, outcomes: Vec<Outcome>) {
         if let Some((_, mailbox)) = &self.links[number].mailbox {
             deliver_warnings(call.context(), "watch", &mut mailbox.client());
         }
         let posts = self.links[number].posts.clone();
-        for (post, found) in posts.iter().zip(found) {
+        for (post, outcome) in posts.iter().zip(outcomes) {
+            let found = match outcome {
+                Outcome::Found(found) => found,
+                Outcome::Same => continue,
+                Outcome::Refused(error) => {
+                    self.refused(call, *post, &Condition::from(&error));
+                    continue;
+                }
+            };
+            self.posts[*post].refused = None;
             if found.other_uids {
                 self.tell(call, *post, What::OtherUids);
             }
@@ -376,27 +398,61 @@ impl Watcher {
             self.posts[*post].take(found);
         }
         self.links[number].stage = Stage::AtWork;
+        if self.serves_several(number) && !self.is_notified(number) {
+            self.spread(number);
+        }
         self.move_on(call, number);
+    }
+
+    /// The server refuses one of the mailboxes of a link. The others are watched all the same, and this
+    /// one is asked for again with them.
+    fn refused(&mut self, call: &Call<'_>, post: usize, error: &Condition) {
+        self.posts[post].forget_letters();
+        let text = error.to_string();
+        if self.posts[post].refused.as_ref() != Some(&text) {
+            let again = Duration::from_secs(60);
+            self.tell(call, post, What::Lost { error: &text, again, failures: 1 });
+            self.posts[post].refused = Some(text);
+        }
+        if self.way.once {
+            self.failure.get_or_insert_with(|| error.clone());
+        }
+    }
+
+    fn is_notified(&self, number: usize) -> bool {
+        let mailbox = self.links[number].mailbox.as_ref();
+        mailbox.is_some_and(|(_, mailbox)| mailbox.client().is_notified())
     }
 
     /// Lets a link wait, when nothing is left to do.
     fn rest(&mut self, call: &Call<'_>, number: usize) {
         let several = self.serves_several(number);
+        let is_notified = self.is_notified(number);
+        let later = self.later(number);
         let link = &mut self.links[number];
         let means = match &link.mailbox {
+            _ if several && is_notified => Means::Notify,
             Some((_, mailbox)) if !several => {
                 let idles = mailbox.client().capabilities().offers("IDLE");
                 if idles { Means::Idle } else { Means::Asking }
             }
             _ => Means::Asking,
         };
-        match several {
-            true => link.rest(),
+        match several && !is_notified {
+            true => link.rest(later),
             false => link.stage = Stage::Waiting(Wait::default(), Some(Instant::now())),
         }
         if !std::mem::replace(&mut self.links[number].has_waited, true) {
             self.tell_link(call, number, &What::Waits(means));
         }
+    }
+
+    /// When the next letter that has failed is tried again.
+    fn later(&self, number: usize) -> Option<Instant> {
+        let posts = self.links[number].posts.iter();
+        let later = posts.filter_map(|post| self.posts[*post].later).min()?;
+        let left = u64::try_from(later.saturating_sub(now())).unwrap_or(0);
+        Instant::now().checked_add(Duration::from_millis(left))
     }
 
     fn serves_several(&self, number: usize) -> bool {
@@ -426,10 +482,15 @@ impl Watcher {
         Ok(())
     }
 
+    /// How many jobs more may run.
+    fn free_jobs(&self) -> usize {
+        let busy = self.links.iter().filter(|link| matches!(link.stage, Stage::Busy(_))).count();
+        MOST_JOBS.saturating_sub(busy)
+    }
+
     /// Starts jobs, as many as may run.
     fn begin_jobs(&mut self, call: &Call<'_>) -> Result<(), Condition> {
-        let busy = self.links.iter().filter(|link| matches!(link.stage, Stage::Busy(_))).count();
-        let mut free = MOST_JOBS.saturating_sub(busy);
+        let mut free = self.free_jobs();
         let state = state(call);
         for number in 0..self.links.len() {
             if free == 0 {
@@ -449,8 +510,9 @@ impl Watcher {
 
     fn connect(&mut self, call: &Call<'_>, state: &Arc<State>, number: usize) {
         let link = &mut self.links[number];
-        let credentials = match link.reached.how.login.credentials(call, &link.reached.host) {
-            Ok(credentials) => credentials,
+        let credentials = match link.reached.how.credentials(call, &link.reached.host) {
+            Ok(Some(credentials)) => credentials,
+            Ok(None) => return, // an IMAP account has a login
             Err(condition) => return self.lost(call, number, &condition),
         };
         link.connect(credentials, &state.connector, self.way.keep_alive, &self.waker);
@@ -471,11 +533,13 @@ impl Watcher {
         for number in posts {
             self.claim(call, number, &account)?;
             let post = &self.posts[number];
+            let is_due = post.later.is_some_and(|later| later <= now());
             wanted.extend(post.key.clone().map(|key| Wanted {
                 mailbox: post.mailbox.clone(),
                 key,
                 from: post.from.clone(),
                 among_others,
+                is_due,
             }));
         }
         self.links[number].look(wanted, state.database.clone(), &self.waker);
@@ -509,19 +573,26 @@ impl Watcher {
     fn move_on(&mut self, call: &Call<'_>, number: usize) {
         let has_letters =
             self.links[number].posts.iter().any(|post| self.posts[*post].has_letters());
-        let later =
-            self.links[number].posts.iter().filter_map(|post| self.posts[*post].later).min();
+        let (later, several) = (self.later(number), self.serves_several(number));
+        let first = self.links[number].posts.first().map(|post| self.posts[*post].mailbox.clone());
         let link = &mut self.links[number];
-        let Some((_, mailbox)) = link.mailbox.clone() else { return };
+        let (Some((_, mailbox)), Some(name)) = (link.mailbox.clone(), first) else { return };
         match &mut link.stage {
-            Stage::AtWork if !has_letters && std::mem::take(&mut link.must_look) => {
-                link.stage = Stage::Idle;
+            Stage::AtWork if has_letters => {}
+            Stage::AtWork => {
+                // A procedure may have selected another mailbox, or closed the connection.
+                let client = mailbox.client();
+                let is_away = client.is_closed() || !several && !is_selected(&client, &name, false);
+                drop(client);
+                if std::mem::take(&mut link.must_look) || is_away {
+                    link.stage = Stage::Idle;
+                } else {
+                    self.rest(call, number);
+                }
             }
-            Stage::AtWork if !has_letters => self.rest(call, number),
             Stage::Waiting(wait, due) => {
                 let mut client = mailbox.client();
-                let is_later = later.is_some_and(|later| later <= now());
-                if is_later {
+                if later.is_some_and(|later| later <= Instant::now()) {
                     client.leave_waiting(wait);
                     link.stage = Stage::Idle;
                     return;
@@ -529,10 +600,6 @@ impl Watcher {
                 match client.go_on_waiting(wait, false) {
                     Ok(Heard::Letters(_) | Heard::Nothing) => link.stage = Stage::Idle,
                     Ok(Heard::Until(until)) => {
-                        let later = later.map(|later| {
-                            let left = u64::try_from(later.saturating_sub(now())).unwrap_or(0);
-                            Instant::now() + Duration::from_millis(left)
-                        });
                         *due = until.into_iter().chain(later).min();
                     }
                     Err(error) => {
@@ -674,10 +741,13 @@ impl Watcher {
 
     /// Waits for the connections, the jobs and the clock.
     fn wait(&mut self, call: &Call<'_>) -> Result<(), Condition> {
+        // A link that needs a job waits for the end of another, if too many run.
+        let has_room = self.free_jobs() > 0;
         let dues = self.links.iter().filter_map(|link| match &link.stage {
             Stage::Waiting(_, due) => *due,
-            Stage::Down(next) | Stage::Pausing(next) => Some(*next),
-            Stage::Busy(_) | Stage::Idle | Stage::AtWork => None,
+            Stage::Down(next) | Stage::Pausing(next) => has_room.then_some(*next),
+            Stage::Idle => has_room.then(Instant::now),
+            Stage::Busy(_) | Stage::AtWork => None,
         });
         let due = dues.chain(self.way.until).min();
         let supervisor = self.supervisor.clone();

@@ -31,6 +31,7 @@ impl State {
             State::Connecting => "connecting",
             State::Handling => "handles letters",
             State::Waiting(Means::Idle) => "waits (IDLE)",
+            State::Waiting(Means::Notify) => "waits (NOTIFY)",
             State::Waiting(Means::Asking) => "waits (asking)",
             State::Lost => "not connected",
             State::Ended => "ended",

@@ -135,7 +135,11 @@ fn fields_of(what: &What<'_>, error: Option<&str>) -> Fields {
         What::Begins => ("begins", vec![]),
         What::Connecting => ("connecting", vec![]),
         What::Waits(means) => {
-            let means = if *means == Means::Idle { "idle" } else { "asking" };
+            let means = match means {
+                Means::Idle => "idle",
+                Means::Notify => "notify",
+                Means::Asking => "asking",
+            };
             ("waits", vec![("means", json!(means))])
         }
         What::Lost { again, failures, .. } => {

@@ -23,7 +23,7 @@ pub(super) struct Shared {
     pub global: Global,
     pub setup: Setup,
     /// The text and the name of init.scm, if it is loaded first.
-    pub init: Option<(String, String)>,
+    pub init: Mutex<Option<(String, String)>>,
     pub arguments: Vec<String>,
     pub once: bool,
     pub log: Log,
@@ -34,6 +34,12 @@ pub(super) struct Shared {
     pub has_failures: AtomicBool,
     /// Called when the board has changed.
     pub changed: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Shared {
+    pub(super) fn init(&self) -> Option<(String, String)> {
+        self.init.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// How a run has ended.
@@ -146,8 +152,9 @@ impl Run {
         let handle = (host.interrupter(), Arc::downgrade(host.context()));
         *self.host.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
         // The host forgets an interrupt that comes while no form runs.
+        let init = shared.init();
         let result = match self.goes_on() {
-            true => init::load(&mut host, shared.init.as_ref())
+            true => init::load(&mut host, init.as_ref())
                 .and_then(|()| host.evaluate_file(source, name).map(drop)),
             false => Ok(()),
         };

@@ -31,9 +31,9 @@ use crate::host::{Host, Options};
 use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The pauses before a script is started again. Each is twice as long as the one before.
@@ -119,7 +119,7 @@ pub(super) fn serve(global: &Global, options: WatchOptions) -> Result<i32, Strin
     let shared = Shared {
         global: global.clone(),
         setup: setup_for(global)?,
-        init,
+        init: Mutex::new(init),
         arguments: options.arguments,
         once: options.once,
         log: Log::new(options.log, global.quiet),
@@ -377,15 +377,23 @@ impl Service {
         }
         self.notifier.is_reloading();
         self.is_ready = false;
+        let init = match self.shared.init().map(|_| init::asked_for()).transpose() {
+            Ok(init) => init,
+            Err(error) => {
+                let words = format!("all scripts go on as they were, not read anew: {error}");
+                return self.shared.log.note(Level::Error, None, "not-read", &words);
+            }
+        };
+        let mut is_read = false;
         for number in 0..self.scripts.len() {
-            let init = self.shared.init.as_ref();
-            match checked(&self.scripts[number], init) {
+            match checked(&self.scripts[number], init.as_ref()) {
                 Err(error) => {
                     let words = format!("goes on as it was, not read anew: {error}");
                     self.log(Level::Error, number, "not-read", &words);
                 }
                 Ok(source) => {
                     self.log(Level::Info, number, "read", "is read anew");
+                    is_read = true;
                     let script = &mut self.scripts[number];
                     match &script.run {
                         Some(run) => {
@@ -396,6 +404,9 @@ impl Service {
                     }
                 }
             }
+        }
+        if is_read {
+            *self.shared.init.lock().unwrap_or_else(PoisonError::into_inner) = init;
         }
     }
 

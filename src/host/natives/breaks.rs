@@ -3,10 +3,13 @@
 use super::{Code, context, fail, index_of, string_of};
 use crate::host::breaks::{Input, Listener};
 use crate::host::context::lock;
+use crate::host::evaluation;
 use crate::host::messages;
 use crate::host::value::{
-    Value, as_str, elements, integer, is_true, list, nil, string, symbol, to_datum,
+    Value, as_str, elements, integer, is_true, list, nil, string, symbol, to_datum, truth,
 };
+use crate::lisp::expander::global;
+use crate::lisp::expander::names::LAST_VALUE;
 
 pub(super) static TABLE: &[(&str, Code)] = &[
     ("%break-opened", |arguments| {
@@ -43,6 +46,17 @@ pub(super) static TABLE: &[(&str, Code)] = &[
         let value = to_datum(&arguments[0]);
         with_listener(|listener| listener.value(&value))?;
         Ok(nil())
+    }),
+    // Whether `*`, used as a variable, is the last value. Returns what it was before.
+    ("%last-value-counts", |arguments| {
+        Ok(truth(evaluation::set_last_value(&*context()?, is_true(&arguments[0]))))
+    }),
+    // The text of a procedure that takes a new last value.
+    ("%remembering", |_| {
+        let (last, second, third) = (LAST_VALUE, global("**"), global("***"));
+        Ok(string(format!(
+            "(lambda (v1) (begin (set! {third} {second}) (set! {second} {last}) (set! {last} v1)))"
+        )))
     }),
 ];
 

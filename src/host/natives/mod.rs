@@ -38,6 +38,7 @@ mod strings;
 mod structures;
 mod tables;
 mod time;
+mod timeouts;
 mod types;
 
 pub(super) use control::{place, trail};
@@ -118,6 +119,7 @@ pub(super) fn table() -> Vec<(&'static str, Value)> {
         structures::TABLE,
         tables::TABLE,
         time::TABLE,
+        timeouts::TABLE,
         types::TABLE,
     ];
     let functions =

@@ -64,6 +64,11 @@ pub(super) const WORDS: &[Word] = &[
         "Runs the clean-up on every way out: errors, jumps, Ctrl-C.",
     ),
     (
+        "with-timeout",
+        "((seconds form …) form …)",
+        "Runs the body. If it takes longer, ends it wherever it is, as Ctrl-C does, runs its clean-up forms, and returns the value of the forms after the seconds; without these, it signals :timeout. A change that was under way may have been made, and its connection may be closed.",
+    ),
+    (
         "restart-case",
         "(form (name parameters form …) …)",
         "Offers restarts while the first form runs. One that is invoked leaves it and runs its forms with the arguments; their value is the value. In front of the forms stand :report (a string, which princ shows of the restart, or a function of a stream), :interactive (a function that returns the arguments) and :test (a function of a condition).",

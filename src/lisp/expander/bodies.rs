@@ -265,7 +265,7 @@ impl Pass<'_> {
 
 fn may_define(found: &Macro) -> bool {
     // A macro is not expanded twice, so expanding early does no harm.
-    matches!(found, Macro::Rules(_) | Macro::Procedure(_))
+    matches!(found, Macro::Rules(_) | Macro::Procedure { .. })
 }
 
 /// Returns the names of a `define-values`, and the name that gets the rest of the values.

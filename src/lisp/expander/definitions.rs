@@ -585,6 +585,27 @@ pub(super) fn define_syntax(
     Ok(())
 }
 
+/// `(letrec-syntax ((name (syntax-rules …)) …) form …)`: a body that begins with the definitions, so
+/// that each macro may expand to calls of all of them.
+pub(super) fn letrec_syntax(
+    pass: &mut Pass<'_>,
+    node: &Node,
+    scope: &Scope,
+    output: &mut Output,
+) -> Expanded {
+    let parts = pass.parts(node, 1, usize::MAX, " ((name (syntax-rules …)) …) form …")?;
+    let mut body = Vec::new();
+    for binding in parts[0].as_list().unwrap_or_default() {
+        let Some([name, rules]) = binding.as_list() else {
+            return pass.error(binding.span, "letrec-syntax: expected (name (syntax-rules …))");
+        };
+        let define = Node::symbol(binding.span, "define-syntax");
+        body.push(Node::list(binding.span, vec![define, name.clone(), rules.clone()]));
+    }
+    body.extend_from_slice(&parts[1..]);
+    pass.body(&body, scope, output)
+}
+
 pub(super) fn let_syntax(
     pass: &mut Pass<'_>,
     node: &Node,
@@ -627,7 +648,10 @@ pub(super) fn defmacro(
     pass.hooks.declare(&emitted, &symbol.name);
     output.push(&format!("(begin (set! {emitted} "));
     let label = Some(&*symbol.name);
-    pass.named_block_function(&parts[0], label, &parts[1], &parts[2..], scope, output)?;
+    let without = lambda_list::without_whole(&parts[1]);
+    let takes_whole = without.is_some();
+    let parameters = without.as_ref().unwrap_or(&parts[1]);
+    pass.named_block_function(&parts[0], label, parameters, &parts[2..], scope, output)?;
     output.push(") ");
     pass.quoted(&parts[0], output);
     output.push(")");
@@ -635,6 +659,6 @@ pub(super) fn defmacro(
         survey.macro_defined(&symbol.name, &parts[2..]);
     }
     let macros = if pass.system { &mut pass.memory.system_macros } else { &mut pass.memory.macros };
-    macros.insert(symbol.name.clone(), Arc::new(Macro::Procedure(emitted)));
+    macros.insert(symbol.name.clone(), Arc::new(Macro::Procedure { global: emitted, takes_whole }));
     Ok(())
 }

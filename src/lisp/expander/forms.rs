@@ -49,7 +49,7 @@ pub(super) fn table() -> HashMap<&'static str, SpecialForm> {
         ("%name-bound?", local_macros::is_name_bound),
         ("%name-called?", local_macros::is_name_called),
         ("%unbind-name", local_macros::unbind_name),
-        ("letrec-syntax", definitions::let_syntax),
+        ("letrec-syntax", definitions::letrec_syntax),
         ("set!", definitions::set),
         ("setq", definitions::set),
         ("let", bodies::let_),
@@ -218,7 +218,11 @@ impl Pass<'_> {
                 }
             }
         }
-        if matches!(&node.kind, Kind::Boolean(_)) || node.is_named("t") || node.is_named("else") {
+        let is_true = node.as_symbol().is_some_and(|symbol| {
+            matches!(&*symbol.name, "t" | "else")
+                && matches!(self.resolve(symbol, scope), Meaning::Global { .. })
+        });
+        if is_true || matches!(&node.kind, Kind::Boolean(_)) {
             return self.form(node, scope, output);
         }
         output.push(TRUE);

@@ -4,7 +4,8 @@
 //! are more, one variable for the remaining arguments. Nested `let`s take optional parameters and
 //! keys from it in order, so that a default may use the parameters before it. The natives
 //! `s/%check-keys` and `s/%check-rest` refuse unknown keys and surplus arguments. A list in the
-//! place of a parameter is destructured.
+//! place of a parameter is destructured; it may begin with `&whole`. That of a macro takes the form
+//! as its first argument ([`without_whole`]).
 
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use crate::lisp::node::{Kind, Node, Span, Symbol};
 
 #[derive(Default)]
 struct LambdaList<'n> {
+    /// Of a list that is destructured: the name of the whole.
+    whole: Option<&'n Node>,
     required: Vec<&'n Node>,
     optional: Vec<Parameter<'n>>,
     rest: Option<&'n Node>,
@@ -52,6 +55,9 @@ pub(super) fn function(
     output: &mut Output,
 ) -> Expanded {
     let list = parse(pass, parameters)?;
+    if let Some(whole) = list.whole {
+        return pass.error(whole.span, "lambda: &whole is for the lambda list of a macro");
+    }
     let outer_name = std::mem::replace(&mut pass.function, name.map(Arc::from));
     let emitted = emit(
         pass,
@@ -107,6 +113,13 @@ fn parse<'n>(pass: &Pass<'_>, parameters: &'n Node) -> Result<LambdaList<'n>, Ex
         _ => return pass.error(parameters.span, "lambda: expected a list of parameters"),
     };
     let mut section = "";
+    let elements = match elements {
+        [first, whole, others @ ..] if first.is_named("&whole") => {
+            list.whole = Some(whole);
+            others
+        }
+        elements => elements,
+    };
     for element in elements {
         if let Some(symbol) = element.as_symbol().filter(|symbol| symbol.name.starts_with('&')) {
             section = match &*symbol.name {
@@ -117,6 +130,10 @@ fn parse<'n>(pass: &Pass<'_>, parameters: &'n Node) -> Result<LambdaList<'n>, Ex
                 "&allow-other-keys" => {
                     list.allow_other_keys = true;
                     section
+                }
+                "&whole" => {
+                    let message = "lambda: &whole comes first, with a name after it";
+                    return pass.error(element.span, message);
                 }
                 other => {
                     return pass.error(
@@ -140,6 +157,23 @@ fn parse<'n>(pass: &Pass<'_>, parameters: &'n Node) -> Result<LambdaList<'n>, Ex
         }
     }
     Ok(list)
+}
+
+/// Returns the lambda list of a macro with `&whole name` replaced by the name, which then takes the
+/// first argument; `None` if it does not begin with that.
+pub(super) fn without_whole(parameters: &Node) -> Option<Node> {
+    let others = |elements: &[Node]| match elements {
+        [first, others @ ..] if first.is_named("&whole") && !others.is_empty() => {
+            Some(others.to_vec())
+        }
+        _ => None,
+    };
+    let kind = match &parameters.kind {
+        Kind::List(elements) => Kind::List(others(elements)?),
+        Kind::Dotted(elements, tail) => Kind::Dotted(others(elements)?, tail.clone()),
+        _ => return None,
+    };
+    Some(Node::new(parameters.span, kind))
 }
 
 fn parameter<'n>(pass: &Pass<'_>, node: &'n Node) -> Result<Parameter<'n>, ExpandError> {
@@ -267,12 +301,19 @@ fn nested_then_body(
         return body(pass, scope, output);
     };
     let list = parse(pass, pattern)?;
+    let mut bindings = Vec::new();
+    if let Some(whole) = list.whole {
+        let own = pass.bind(whole, &mut bindings)?;
+        output.push(&format!("(let ((v{own} v{number})) "));
+    }
+    let scope = scope.with(bindings);
     output.push("(s/%apply ");
     let mut rest = |pass: &mut Pass<'_>, scope: &Scope, output: &mut Output| {
         nested_then_body(pass, more, body, scope, output)
     };
-    pass.deeper(pattern.span, |pass| emit(pass, &list, &mut rest, scope, output))?;
+    pass.deeper(pattern.span, |pass| emit(pass, &list, &mut rest, &scope, output))?;
     output.push(&format!(" v{number})"));
+    output.push(if list.whole.is_some() { ")" } else { "" });
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::lambda_list::without_whole;
 use super::names::{global, macro_global};
 use super::output::Output;
 use super::scope::{Binding, Meaning};
@@ -43,8 +44,9 @@ pub(super) fn macrolet(
             let define = Node::list(binding.span, [&head[..], definition].concat());
             pass.memory.wanted.push(define);
         }
-        let made = Binding::Macro(Arc::new(Macro::Procedure(macro_global(&own))));
-        inner.push((symbol.clone(), made));
+        let takes_whole = definition.first().and_then(without_whole).is_some();
+        let made = Macro::Procedure { global: macro_global(&own), takes_whole };
+        inner.push((symbol.clone(), Binding::Macro(Arc::new(made))));
     }
     if !pass.memory.wanted.is_empty() {
         return pass.error(node.span, "macrolet: not within a macro of the language");

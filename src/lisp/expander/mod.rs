@@ -112,8 +112,13 @@ pub enum Macro {
     Rules(SyntaxRules),
     /// A system macro defined by `syntax-rules`, whose text is parsed at its first use.
     Unread(Unread),
-    /// Defined by `defmacro`: the emitted global that holds its procedure.
-    Procedure(String),
+    /// Defined by `defmacro`.
+    Procedure {
+        /// The emitted global that holds its procedure.
+        global: String,
+        /// Whether the procedure takes the whole form before its parts (`&whole`).
+        takes_whole: bool,
+    },
 }
 
 /// The text of a system macro.
@@ -456,7 +461,8 @@ impl Expander {
 
     /// Defines a system macro whose procedure is the emitted `global`.
     pub fn define_procedure_macro(&mut self, name: &str, global: &str) {
-        self.system_macros.insert(name.into(), Arc::new(Macro::Procedure(global.to_owned())));
+        let made = Macro::Procedure { global: global.to_owned(), takes_whole: false };
+        self.system_macros.insert(name.into(), Arc::new(made));
     }
 }
 

@@ -22,8 +22,16 @@ pub const PREDICATES: &[&str] =
     &["=", "<", ">", "<=", ">=", "eq?", "zero?", "pair?", "null?", "void?"];
 
 /// The system's own natives that always return `#t` or `#f`.
-pub const OWN_PREDICATES: &[&str] =
-    &["%outcome?", "%matches?", "%interrupted?", "%left?", "%condition-error?", "%nil?", "%bound?"];
+pub const OWN_PREDICATES: &[&str] = &[
+    "%outcome?",
+    "%matches?",
+    "%interrupted?",
+    "%left?",
+    "%condition-error?",
+    "%nil?",
+    "%bound?",
+    "%timed-out?",
+];
 
 /// Functions of the prelude that end in a call of their argument. Their calls remain tail calls,
 /// because loops are written with them.

@@ -175,7 +175,9 @@ impl Pass<'_> {
         let rules = match found {
             Macro::Rules(rules) => Ok(rules),
             Macro::Unread(unread) => unread.rules().map_err(|message| message.clone()),
-            Macro::Procedure(global) => return self.expand_by_procedure(global, &name, node),
+            Macro::Procedure { global, takes_whole } => {
+                return self.expand_by_procedure(global, *takes_whole, &name, node);
+            }
         };
         // Macros of the system's own are steps of those that scripts write.
         let name = match &self.written_macro {
@@ -211,11 +213,13 @@ impl Pass<'_> {
     fn expand_by_procedure(
         &mut self,
         global: &str,
+        takes_whole: bool,
         name: &str,
         node: &Node,
     ) -> Result<Node, ExpandError> {
-        let arguments: Vec<Datum> =
-            node.as_list().unwrap_or_default()[1..].iter().map(Node::datum).collect();
+        let whole = takes_whole.then_some(node).into_iter();
+        let parts = &node.as_list().unwrap_or_default()[1..];
+        let arguments: Vec<Datum> = whole.chain(parts).map(Node::datum).collect();
         let places = SubformPlaces::of(node);
         match self.hooks.call_macro(global, &arguments) {
             Ok(expansion) => Ok(places.place(&expansion, node.span)),

@@ -33,7 +33,7 @@ const PASSING: &[&str] = &[
     "and", "begin", "block", "case", "catch", "cond", "destructuring-bind", "ecase", "etypecase",
     "flet", "guard", "handler-case", "if", "if*", "labels", "let", "let*", "letrec", "letrec*",
     "locally", "macrolet", "match", "multiple-value-bind", "or", "progn", "progv", "symbol-macrolet", "the", "typecase", "unless", "unwind-protect",
-    "when", "with-handler", "with-open-file",
+    "when", "with-handler", "with-open-file", "with-timeout",
 ];
 
 impl Pass<'_> {

@@ -325,7 +325,7 @@ impl Pass<'_> {
     /// does not exist yet.
     pub(super) fn cannot_expand_yet(&mut self, found: &Macro, node: &Node) -> bool {
         let Some(survey) = &mut self.memory.survey else { return false };
-        let Macro::Procedure(global) = found else { return false };
+        let Macro::Procedure { global, .. } = found else { return false };
         if !global.starts_with("m/") {
             return false;
         }

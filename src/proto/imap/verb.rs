@@ -26,7 +26,7 @@ verbs! {
     Capability Noop Logout StartTls Login Authenticate Select Examine Create Delete Rename
     Subscribe Unsubscribe List Lsub Status Append Close Unselect Expunge Search Sort Thread Fetch
     Store Copy Move Idle GetQuotaRoot Id Compress Namespace MyRights GetAcl SetAcl DeleteAcl
-    GetMetadata SetMetadata Enable Replace
+    GetMetadata SetMetadata Enable Replace Notify
 }
 
 /// How a command may be pipelined with others (RFC 9051 5.5).
@@ -140,6 +140,7 @@ impl Verb {
             Verb::Idle => plain("IDLE", Alone, &[], Never),
             Verb::Compress => plain("COMPRESS", Alone, &[], Never),
             Verb::Enable => plain("ENABLE", Alone, &["ENABLED"], Never),
+            Verb::Notify => plain("NOTIFY", Alone, &["STATUS"], Never),
             Verb::Id => plain("ID", Elsewhere, &["ID"], Never),
             Verb::GetQuotaRoot => plain("GETQUOTAROOT", Elsewhere, &["QUOTAROOT", "QUOTA"], Never),
             Verb::Namespace => plain("NAMESPACE", Elsewhere, &["NAMESPACE"], Never),

@@ -136,6 +136,11 @@ impl Session {
         self.out.push(b"\r\n", false);
     }
 
+    /// The letters that are marked, which QUIT removes.
+    pub fn marked(&self) -> &[u32] {
+        &self.marked
+    }
+
     /// Returns whether there are bytes that no event has shown.
     pub fn has_unread(&self) -> bool {
         self.received.has_unshown()

@@ -99,6 +99,8 @@ pub enum Extension {
     Binary,
     /// `REPLACE` (RFC 8508): a new letter in the place of an old one.
     Replace,
+    /// `NOTIFY` (RFC 5465): what happens in other mailboxes than the selected one.
+    Notify,
 }
 
 /// When an extension is advertised.
@@ -164,6 +166,7 @@ const TABLE: &[Row] = &[
     (Extension::MultiAppend, &["MULTIAPPEND"], Advertised::Always, true),
     (Extension::Binary, &["BINARY"], Advertised::Always, true),
     (Extension::Replace, &["REPLACE"], Advertised::Always, true),
+    (Extension::Notify, &["NOTIFY"], Advertised::Always, true),
 ];
 
 impl Extension {
@@ -318,7 +321,7 @@ mod tests {
     fn every_extension_has_a_row_and_is_read_by_its_name() {
         let mut rows: Vec<u32> = Extension::all().map(|extension| extension as u32).collect();
         rows.sort_unstable();
-        assert_eq!(rows, (0..=Extension::Replace as u32).collect::<Vec<_>>()); // the last variant
+        assert_eq!(rows, (0..=Extension::Notify as u32).collect::<Vec<_>>()); // the last variant
         for extension in Extension::all() {
             assert_eq!(extension.name().to_lowercase().parse(), Ok(extension));
             assert!(!Extensions::default().without(extension).has(extension));

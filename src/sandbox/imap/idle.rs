@@ -5,6 +5,7 @@
 //! ends IDLE; any line but DONE is a BAD.
 
 use std::io;
+use std::sync::PoisonError;
 
 use crate::sandbox::Extension;
 use crate::sandbox::imap::session::{Outcome, Refusal, Session, State, bad, no};
@@ -15,20 +16,30 @@ const LINE_LIMIT: usize = 1024;
 
 impl Session {
     /// Announces changes as they happen, until the client sends DONE. Without a selected mailbox
-    /// there are no changes to announce.
+    /// there are no changes to announce but those that NOTIFY asks for.
     pub(crate) fn idle(&mut self) -> Outcome {
         self.needs(Extension::Idle)?;
         self.user()?;
         self.out.extend_from_slice(b"+ idling\r\n");
+        self.deliver_awaited();
         self.framing.lines.transport.set_interruptible(true);
         let result = self.wait_for_done();
         self.framing.lines.transport.set_interruptible(false);
         result
     }
 
+    /// Delivers the next letter that was kept until a client waits. A mailbox that is not there any
+    /// more gets none.
+    pub(crate) fn deliver_awaited(&self) {
+        let mut awaited = self.shared.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((user, mailbox, letter)) = awaited.pop_front() {
+            let _ = self.shared.store.deliver(&user, &mailbox, &letter);
+        }
+    }
+
     fn wait_for_done(&mut self) -> Outcome {
         loop {
-            self.sync(true);
+            self.announce(true);
             self.flush()?;
             if matches!(self.state, State::Logout) {
                 return no("The mailbox is gone.");

@@ -187,7 +187,7 @@ fn uses(state: &State, id: Option<MailboxId>) -> impl Iterator<Item = &'static s
 }
 
 /// The attributes of a name that exists.
-fn attributes(
+pub(super) fn attributes(
     state: &State,
     names: &Names,
     name: &str,

@@ -43,6 +43,8 @@ mod list;
 mod login;
 mod matching;
 mod metadata;
+mod news;
+mod notify;
 mod objects;
 mod order;
 mod own;

@@ -12,6 +12,7 @@ use imap_codec::imap_types::sequence::SequenceSet;
 
 use crate::sandbox::imap::append::{Letter, Letters};
 use crate::sandbox::imap::counts::Item;
+use crate::sandbox::imap::notify::Notify;
 use crate::sandbox::imap::objects::{self, Extra};
 
 /// A command that is decoded here.
@@ -41,6 +42,8 @@ pub(crate) enum Own {
     Replace { message: u32, uid: bool, mailbox: String, letters: Vec<Letter> },
     /// FETCH with items of extensions; the others are in the command.
     Fetch(Box<CommandBody<'static>>, Vec<Extra>),
+    /// NOTIFY (RFC 5465).
+    Notify(Notify),
     /// STORE of Gmail's labels.
     StoreLabels {
         set: SequenceSet,
@@ -80,6 +83,7 @@ impl Own {
             | Own::CreateFor { .. }
             | Own::Append { .. }
             | Own::Replace { .. }
+            | Own::Notify(_)
             | Own::Status { .. } => false,
         }
     }
@@ -123,6 +127,7 @@ pub(crate) fn decode(command: &[u8]) -> Option<(String, Own)> {
             (is_use && words.close()).then_some(Own::CreateFor { mailbox, uses })?
         }
         "STATUS" => Own::Status { mailbox: words.text()?, items: status_items(&mut words)? },
+        "NOTIFY" => Own::Notify(Notify::decode(&mut words)?),
         "FETCH" => return objects::decode(command),
         "UID" => match objects::decode(command) {
             None if words.atom()?.eq_ignore_ascii_case("STORE") => store_labels(&mut words, true)?,
@@ -186,7 +191,7 @@ pub(crate) fn may_go_on(command: &[u8]) -> bool {
         return matches!(letters, Letters::Begun);
     }
     let name = words.atom().and_then(|_| words.atom()).unwrap_or_default();
-    ["MYRIGHTS", "GETACL", "SETACL", "DELETEACL", "LISTRIGHTS", "LIST"]
+    ["MYRIGHTS", "GETACL", "SETACL", "DELETEACL", "LISTRIGHTS", "LIST", "NOTIFY"]
         .iter()
         .any(|known| name.eq_ignore_ascii_case(known))
 }

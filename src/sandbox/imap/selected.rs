@@ -47,6 +47,8 @@ pub(crate) struct Selected {
     pending: Vec<u32>,
     /// The UIDs of the saved search result (RFC 5182), ascending.
     saved: Vec<u32>,
+    /// Whether changes of flags are announced (NOTIFY).
+    pub(crate) tells_flags: bool,
 }
 
 impl Selected {
@@ -71,6 +73,7 @@ impl Selected {
             keywords_known: mailbox.keywords.len(),
             pending: Vec::new(),
             saved: Vec::new(),
+            tells_flags: true,
         };
         view.take_new(mailbox);
         view
@@ -125,6 +128,11 @@ impl Selected {
         self.saved.iter().filter_map(place)
     }
 
+    /// The UIDNEXT of the letters that were announced.
+    pub(crate) fn uid_next(&self) -> u32 {
+        self.uid_next
+    }
+
     /// The UID that `*` stands for.
     pub(crate) fn last_uid(&self) -> u32 {
         self.uids.last().copied().unwrap_or(0)
@@ -144,7 +152,7 @@ impl Selected {
             self.announce_expunges(resync, out);
         }
         self.announce_new(mailbox, out);
-        for uid in changed {
+        for uid in changed.into_iter().filter(|_| self.tells_flags) {
             self.announce_flags(mailbox, uid, resync, out);
         }
     }

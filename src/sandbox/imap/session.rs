@@ -5,7 +5,8 @@
 //!
 //! 1. The command appends its untagged data to `out`.
 //! 2. Pending changes of the selected mailbox are appended, but EXPUNGE responses not after FETCH,
-//!    STORE, SEARCH, SORT and THREAD by message number (RFC 3501 7.4.1).
+//!    STORE, SEARCH, SORT and THREAD by message number (RFC 3501 7.4.1), and then the news of other
+//!    mailboxes that NOTIFY asks for.
 //! 3. Lines queued by `Sandbox::say` follow.
 //! 4. The tagged OK, NO or BAD ends the answer, and `out` is sent.
 //!
@@ -20,6 +21,7 @@
 //! | `Logout` | LOGOUT, a fatal refusal, ten bad commands, a mailbox deleted by others | the end |
 
 use std::{
+    collections::VecDeque,
     io,
     sync::{
         Arc, Mutex, PoisonError,
@@ -31,6 +33,7 @@ use imap_codec::imap_types::command::{Command, CommandBody};
 
 use crate::sandbox::imap::condstore::Resync;
 use crate::sandbox::imap::framing::{Frame, Framing};
+use crate::sandbox::imap::news::Watch;
 use crate::sandbox::imap::objects::Extra;
 use crate::sandbox::imap::own::Own;
 use crate::sandbox::imap::selected::Selected;
@@ -58,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) received: Received,
     /// Responses to send before the next tagged reply.
     pub(crate) sayings: Mutex<Vec<String>>,
+    /// Letters to deliver when a client waits for some, each with its user and mailbox.
+    pub(crate) awaited: Mutex<VecDeque<(String, String, Vec<u8>)>>,
 }
 
 /// Numbers the sessions, so that each can tell its own changes from others'. No session has number
@@ -124,6 +129,10 @@ pub(crate) struct Session {
     bad_in_a_row: u32,
     /// The items of the FETCH that runs which `imap-codec` does not decode.
     pub(crate) extras: Vec<Extra>,
+    /// What the client watches, after its first NOTIFY.
+    pub(crate) watch: Option<Watch>,
+    /// Whether the command that runs removes letters itself.
+    removes: bool,
 }
 
 impl Session {
@@ -148,6 +157,8 @@ impl Session {
             tag: String::new(),
             bad_in_a_row: 0,
             extras: Vec::new(),
+            watch: None,
+            removes: false,
         }
     }
 
@@ -165,6 +176,10 @@ impl Session {
         self.untagged(&format!("OK [CAPABILITY {capabilities}] Sandbox ready."));
         self.flush()?;
         while !matches!(self.state, State::Logout) {
+            self.tell_until_command()?;
+            if matches!(self.state, State::Logout) {
+                break; // the selected mailbox was deleted
+            }
             match self.framing.read_command()? {
                 Frame::End => return Ok(()),
                 Frame::Command(command) => {
@@ -240,7 +255,8 @@ impl Session {
             self.state = State::Logout;
             return self.flush();
         }
-        self.sync(expunge);
+        self.announce(expunge);
+        self.removes = false;
         for saying in
             std::mem::take(&mut *self.shared.sayings.lock().unwrap_or_else(PoisonError::into_inner))
         {
@@ -261,8 +277,13 @@ impl Session {
     /// session with BYE if the mailbox was deleted.
     pub(crate) fn sync(&mut self, expunge: bool) {
         let State::Selected(_, view) = &mut self.state else { return };
+        let told = self.watch.as_ref().map(|watch| watch.wishes.selected.as_ref());
+        view.tells_flags = told.is_none_or(|told| told.is_some_and(|told| told.flags));
+        // Of its own commands a client wants to know what they do.
+        let is_silent = matches!(told, Some(None)) && !self.removes;
         let mut state = self.shared.store.lock();
         match state.mailbox_mut(view.id) {
+            Some(_) if is_silent => {}
             Some(mailbox) => view.sync(mailbox, expunge, self.resync, &mut self.out),
             None => {
                 drop(state);
@@ -274,13 +295,22 @@ impl Session {
 
     pub(crate) fn execute(&mut self, body: CommandBody<'static>) -> Outcome {
         self.load(&body)?;
+        self.removes |= matches!(
+            body,
+            CommandBody::Expunge | CommandBody::ExpungeUid { .. } | CommandBody::Move { .. }
+        );
         match body {
             CommandBody::Capability => {
                 let capabilities = self.capabilities();
                 self.untagged(&format!("CAPABILITY {capabilities}"));
                 Ok("CAPABILITY completed.".to_owned())
             }
-            CommandBody::Noop => Ok("NOOP completed.".to_owned()),
+            CommandBody::Noop => {
+                if !self.extensions.has(Extension::Idle) {
+                    self.deliver_awaited();
+                }
+                Ok("NOOP completed.".to_owned())
+            }
             CommandBody::Logout => {
                 self.untagged("BYE Logging out.");
                 self.leave_mailbox();
@@ -369,6 +399,7 @@ impl Session {
 
     fn execute_own(&mut self, command: Own) -> Outcome {
         self.load_own(&command)?;
+        self.removes |= matches!(command, Own::Replace { .. });
         match command {
             Own::MyRights(mailbox) => self.my_rights(&self.stored(&mailbox)),
             Own::Extended(command) => self.extended(&command),
@@ -393,6 +424,7 @@ impl Session {
                 self.create_with_uses(&self.stored(&mailbox), &uses)
             }
             Own::Status { mailbox, items } => self.status_of(&self.stored(&mailbox), &items),
+            Own::Notify(notify) => self.notify(notify),
             Own::Fetch(body, extras) => self.fetch_with(*body, extras),
             Own::StoreLabels { set, uid, kind, response, labels } => {
                 self.store_labels(&set, kind, response, &labels, uid)

@@ -219,10 +219,12 @@ impl Mailbox {
         Some(self.log.range(skip.min(self.log.len())..))
     }
 
-    /// Rings this session's bell at every change, for IDLE.
+    /// Rings this session's bell at every change, for IDLE and NOTIFY.
     pub(crate) fn watch(&mut self, watcher: &Arc<Incoming>) {
         self.watchers.retain(|known| known.strong_count() > 0);
-        self.watchers.push(Arc::downgrade(watcher));
+        if !self.watchers.iter().any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(watcher))) {
+            self.watchers.push(Arc::downgrade(watcher));
+        }
     }
 
     pub(crate) fn unwatch(&mut self, watcher: &Arc<Incoming>) {

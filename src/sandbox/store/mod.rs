@@ -21,7 +21,7 @@ pub mod seed;
 use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use jiff::Zoned;
@@ -34,6 +34,7 @@ use crate::sandbox::store::mailbox::{Mailbox, Message};
 use crate::sandbox::store::names::{INBOX, MailboxId, Names, Separator};
 use crate::sandbox::store::origin::{OriginError, OriginalName, Remote};
 use crate::sandbox::store::quota::Quota;
+use crate::sandbox::wire::Incoming;
 use crate::sandbox::{Account, Letter, SandboxError, Seed, Sent};
 
 /// The first UIDVALIDITY: the day of the manual's session, as Unix time.
@@ -62,6 +63,8 @@ pub(crate) struct State {
     /// The session that has each user's maildrop open (POP3).
     pub(super) maildrops: HashMap<String, u64>,
     pub(super) outbox: Vec<Sent>,
+    /// The sessions whose bell rings when names of mailboxes change.
+    listeners: Vec<Weak<Incoming>>,
 }
 
 /// An account and its mailbox names.
@@ -84,6 +87,7 @@ impl Store {
             latest_guest: None,
             maildrops: HashMap::new(),
             outbox: Vec::new(),
+            listeners: Vec::new(),
             separator: Separator::default(),
         };
         state.fill(accounts, seed);
@@ -305,8 +309,18 @@ impl State {
         self.users.get(user).map(|user| &user.names)
     }
 
+    /// A user's names, to be changed.
     pub(crate) fn names_mut(&mut self, user: &str) -> Option<&mut Names> {
+        self.listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.ring());
         self.users.get_mut(user).map(|user| &mut user.names)
+    }
+
+    /// Rings this session's bell when names of mailboxes change.
+    pub(crate) fn listen(&mut self, listener: &Arc<Incoming>) {
+        self.listeners.retain(|known| known.strong_count() > 0);
+        if !self.listeners.iter().any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(listener))) {
+            self.listeners.push(Arc::downgrade(listener));
+        }
     }
 
     /// A user's notes on the server.

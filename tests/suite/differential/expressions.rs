@@ -66,6 +66,12 @@ impl CommonLisp {
         }
     }
 
+    /// Fills a template with plain values.
+    pub fn filled(&mut self, template: &str) -> String {
+        self.variables.clear();
+        self.fill(template, 1)
+    }
+
     /// Fills a template. Its holes are `$i` for an integer, `$n` number, `$l` list of integers, `$s`
     /// string, `$c` character, `$b` truth value, `$a` anything, `$f` function of an integer, `$p`
     /// predicate, `$k` count below 5, `$z` integer other than 0, `$$` dollar sign. An upper-case letter

@@ -8,6 +8,7 @@
 
 mod expressions;
 mod scheme;
+mod words;
 
 use crate::common_lisp::Language;
 use expressions::CommonLisp;
@@ -39,8 +40,9 @@ const SBCL: &str = r#"
 const GUILE: &str = r##"
 (define-module (run)
   #:use-module (srfi srfi-1) #:use-module (srfi srfi-8) #:use-module (srfi srfi-11)
-  #:use-module (srfi srfi-13) #:use-module (scheme base) #:use-module (scheme char)
-  #:use-module (scheme lazy) #:use-module (ice-9 rdelim)
+  #:use-module (srfi srfi-13) #:use-module (srfi srfi-69) #:use-module (scheme base)
+  #:use-module (scheme char) #:use-module (scheme inexact) #:use-module (scheme write)
+  #:use-module (scheme read) #:use-module (scheme complex) #:use-module (scheme lazy)
   ;; Of the names that both define, SRFI 1's and R7RS's functions take more arguments.
   #:duplicates (last))
 (define as-scheme (equal? (cddr (command-line)) '("scheme")))
@@ -199,6 +201,45 @@ fn expressions_have_the_values_of_scheme() {
     let theirs: Vec<String> =
         theirs.iter().map(|value| value.replace("#\\\\space", "#\\\\ ")).collect();
     compare("Guile", &expressions, &theirs);
+}
+
+#[test]
+fn words_have_the_values_of_common_lisp() {
+    let mut generator = CommonLisp::new(seed());
+    let templates = words::COMMON_LISP.iter().flat_map(|template| [template; 3]);
+    let expressions: Vec<String> = templates.map(|template| generator.filled(template)).collect();
+    if let Some(theirs) = sbcl(&expressions) {
+        let failing = theirs.iter().filter(|value| *value == "error").count();
+        assert!(failing * 5 < expressions.len(), "{failing} expressions fail in SBCL");
+        compare("SBCL", &expressions, &theirs);
+    }
+}
+
+#[test]
+fn words_have_the_values_of_scheme() {
+    let expressions: Vec<String> = words::SCHEME.iter().map(|it| (*it).to_owned()).collect();
+    if let Some(theirs) = guile(&expressions, &[]) {
+        assert!(!theirs.iter().any(|value| value == "error"), "{theirs:#?}");
+        compare("Guile", &expressions, &theirs);
+    }
+}
+
+#[test]
+fn every_word_of_common_lisp_is_compared() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let read = |path: &str| std::fs::read_to_string(format!("{root}/{path}")).unwrap();
+    let texts = read("tests/suite/differential/expressions.rs")
+        + &read("tests/suite/differential/words.rs");
+    let is_end = |next: char| next.is_whitespace() || "()'\"`,#\\".contains(next);
+    let compared: std::collections::HashSet<&str> = texts.split(is_end).collect();
+    let missing: Vec<String> = read("tests/words/common-lisp.txt")
+        .lines()
+        .filter(|line| !line.starts_with("# ") && !line.starts_with("- "))
+        .map(|line| line.strip_prefix("~ ").unwrap_or(line).split(": ").next().unwrap())
+        .flat_map(|words| words.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|word| !compared.contains(word.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "add to COMMON_LISP or NOT_COMPARED: {missing:?}");
 }
 
 /// Returns the rows of a page's table of differences: expression, value there, value here.

@@ -49,7 +49,8 @@ const BREAKS: [&str; 8] =
 const LITERALS: [&str; 4] = ["a{3}", "{3}", "a{3+}", "{5}abc{3+}"];
 
 /// Calls with `~` in place of one argument. Each must refuse the strings in [`BREAKS`].
-const CALLS: [&str; 91] = [
+const CALLS: [&str; 92] = [
+    "(watch (list (list 'work ~ 'new (lambda (mb letters) letters))) :once t)",
     "(label-letters letters ~)",
     "(unlabel-letters letters (list ~))",
     "(select-mailbox mb ~)",

@@ -60,6 +60,7 @@ fn what_is_off_is_neither_advertised_nor_accepted() {
         ("CONDSTORE", "STATUS INBOX (HIGHESTMODSEQ MAILBOXID)", "BAD CONDSTORE is not supported."),
         ("CONDSTORE", "FETCH 1 (MODSEQ)", "BAD CONDSTORE is not supported."),
         ("QRESYNC", "SELECT INBOX (QRESYNC (1 1))", "BAD QRESYNC is not enabled."),
+        ("NOTIFY", "NOTIFY NONE", "BAD NOTIFY is not supported."),
         ("CHILDREN", "CAPABILITY", "OK CAPABILITY completed."),
     ] {
         let capabilities = |sandbox: &Sandbox| {

@@ -1,11 +1,12 @@
 //! The sandbox, tested by a client that knows no protocol: text in, lines out.
-mod client;
+pub mod client;
 mod concurrent;
 mod condstore;
 mod extensions;
 mod fetch;
 mod mailboxes;
 mod messages;
+mod notify;
 mod pop;
 mod pop_login;
 mod search;

@@ -49,6 +49,23 @@ fn forms_are_evaluated_while_the_failed_one_waits() {
 }
 
 #[test]
+fn the_last_values_have_their_names_at_a_level_too() {
+    let Some(terminal) = Terminal::open("stars", "--sandbox") else { return };
+    terminal.reply_to(1, "(setq mb (make-imap-connection \"h\" :user \"u\" :password \"p\"))");
+    terminal.reply_to(2, "(+ 1 (select-mailbox mb \"nope\"))");
+    assert_eq!(terminal.reply_to(3, "(+ 1 2)"), "3");
+    assert_eq!(terminal.reply_to(4, "(* * 5)"), "15");
+    assert_eq!(terminal.reply_to(5, "(list * ** (reduce #'* '(2 3)))"), "(15 3 6)");
+    // An error leaves them as they are.
+    terminal.reply_to(6, "(error \"x\")");
+    assert_eq!(terminal.reply_to(7, "*"), "(15 3 6)");
+    assert_eq!(terminal.reply_to(8, "(list (length *) (length **))"), "(3 3)");
+    assert_eq!(terminal.reply_to(9, "(second ***)"), "3");
+    terminal.reply_to(10, ":reset");
+    assert_eq!(terminal.reply_to(11, "(list * **)"), "(3 (3 3))");
+}
+
+#[test]
 fn a_restart_asks_for_its_value_and_cleanup_runs_when_a_level_is_left() {
     let Some(terminal) = Terminal::open("value", "--sandbox") else { return };
     terminal.reply_to(1, "(setq mb (make-imap-connection \"h\" :user \"u\" :password \"p\"))");

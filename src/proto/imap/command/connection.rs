@@ -1,4 +1,4 @@
-//! Commands about the connection: capabilities, login, TLS, compression, ENABLE, IDLE, ID.
+//! Commands about the connection: capabilities, login, TLS, compression, ENABLE, IDLE, NOTIFY, ID.
 
 use super::super::encode::{Encoder, Part};
 use super::super::verb::Verb;
@@ -6,6 +6,15 @@ use super::{Built, Command, Effect};
 use crate::proto::error::EncodeError;
 use crate::proto::sasl::Mechanism;
 use crate::proto::secret::Secret;
+
+/// The mailboxes that NOTIFY watches besides the selected one (RFC 5465 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched<'w> {
+    /// Those with these names; there may be none.
+    Mailboxes(&'w [&'w str]),
+    /// All in the user's personal namespaces.
+    Personal,
+}
 
 impl Command {
     /// CAPABILITY (RFC 3501 6.1.1).
@@ -96,6 +105,44 @@ impl Command {
         }
         let command = Command::plain(Verb::Enable).with_effect(Effect::Enable);
         Command { parts: encoder.into_parts(), ..command }
+    }
+
+    /// NOTIFY SET (RFC 5465 3.1): asks for the status of these mailboxes now, and whenever letters
+    /// arrive there or leave. Of the selected mailbox the server goes on telling what it tells
+    /// without NOTIFY, and expunges only where it could tell them then; a command that does not
+    /// mention it would silence them.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for a name that cannot be sent.
+    pub fn notify_set(watched: Watched<'_>) -> Built {
+        let letters = |events: &mut Encoder| {
+            events.word("MessageNew").word("MessageExpunge");
+            Ok(())
+        };
+        Command::with(Verb::Notify, |to| {
+            to.word("SET").word("STATUS").list(|group| {
+                group.word("selected-delayed").list(|events| {
+                    events.word("MessageNew").word("MessageExpunge").word("FlagChange");
+                    Ok(())
+                })?;
+                Ok(())
+            })?;
+            match watched {
+                Watched::Mailboxes([]) => {}
+                Watched::Mailboxes(names) => {
+                    to.list(|group| {
+                        group.word("mailboxes").list(|list| {
+                            names.iter().try_for_each(|name| list.mailbox(name).map(drop))
+                        })?;
+                        group.list(letters).map(drop)
+                    })?;
+                }
+                Watched::Personal => {
+                    to.list(|group| group.word("personal").list(letters).map(drop))?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// IDLE (RFC 2177); [`super::super::Session::end_idle`] ends it.

@@ -10,6 +10,7 @@ mod letters;
 mod mailboxes;
 mod messages;
 
+pub use connection::Watched;
 pub use letters::NewLetter;
 pub use mailboxes::{ListOptions, Since};
 pub use messages::StoreMode;
