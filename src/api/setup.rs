@@ -16,7 +16,7 @@ use crate::transport::{Connector, Gauge, Meter};
 use std::sync::Arc;
 
 /// How the connections of a host are made.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Setup {
     /// Opens connections.
     pub connector: Connector,

@@ -1,6 +1,7 @@
 //! The command line, parsed by clap. The doc comments of options and commands are their help texts.
 
 use super::cursors::CursorsCommand;
+use super::watching::WatchOptions;
 use crate::guard::MailboxPattern;
 use crate::policy::AllowedHost;
 use crate::proto::Limits;
@@ -61,7 +62,7 @@ impl Arguments {
             }
         }
         if arguments.no_init && arguments.command.is_some() {
-            let message = "--no-init is for the prompt; run and eval load no init.scm unless --init is given, the other commands never do";
+            let message = "--no-init is for the prompt; run, eval and watch load no init.scm unless --init is given, the other commands never do";
             Arguments::command().error(ErrorKind::ArgumentConflict, message).exit();
         }
         arguments
@@ -301,6 +302,15 @@ pub enum Command {
         /// The accounts.
         #[command(flatten)]
         accounts: AccountOptions,
+    },
+    /// Run scripts that watch mailboxes, until Ctrl-C or SIGTERM; SIGHUP reads them anew; see
+    /// docs/watching.md
+    Watch(WatchOptions),
+    /// Show what the watches of this user are doing
+    Status {
+        /// Print it as JSON, on one line
+        #[arg(long)]
+        json: bool,
     },
     /// Replay transcripts and compare every reply; exit code 1 if one differs
     Replay(ReplayOptions),

@@ -4,7 +4,7 @@
 //! The changes go into a journal of their own, which ends with the run; the plan is read from it.
 
 use super::journal::keep_secrets_out;
-use super::output::{at_line_start, complain, print};
+use super::output::{at_line_start, complain, print, write_private};
 use super::setup::state_folder;
 use super::tables::table;
 use crate::api::Setup;
@@ -14,10 +14,9 @@ use crate::plan::{Keeper, Plan};
 use crate::shown::escape_controls;
 use crate::state::{Database, Journal, NewRun, OnDemand, StateError, Sync};
 use crate::transport::Connector;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 
 /// A dry run.
 pub(super) struct DryRun {
@@ -112,12 +111,4 @@ fn private_folder() -> std::io::Result<TempDir> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     builder.tempdir()
-}
-
-/// Writes a file that only its owner can read, whole or not at all: it may hold letters.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path).map(drop).map_err(|error| error.error)
 }

@@ -6,7 +6,7 @@
 //!
 //! | file | subcommand or part |
 //! |---|---|
-//! | `prompt`, `running`, `checking`, `replaying`, `journal`, `cursors`, `sandboxing`, `demo`, `documents` | the subcommands |
+//! | `prompt`, `running`, `checking`, `replaying`, `journal`, `cursors`, `watching`, `sandboxing`, `demo`, `documents` | the subcommands |
 //! | [`arguments`] | the command line, by clap |
 //! | `setup`, `init` | options to connections and sandbox; the user's init.scm |
 //! | `confinement` | the process and the limits of an untrusted script |
@@ -35,6 +35,7 @@ mod running;
 mod sandboxing;
 mod setup;
 mod tables;
+mod watching;
 
 pub use environment::SandboxEnvironment;
 pub use replaying::replay_text;
@@ -80,6 +81,8 @@ pub fn carry_out(arguments: Arguments) -> Result<i32, String> {
         Some(Command::Apply { file, partial, check, skip, accounts }) => {
             applying::apply(&global, &accounts, &file, partial, check, &skip)
         }
+        Some(Command::Watch(options)) => watching::watch(&global, options),
+        Some(Command::Status { json }) => watching::status(json),
         Some(Command::Replay(options)) => replaying::replay_files(&global, &options),
         Some(Command::Sandbox(options)) => sandboxing::sandbox(&global, &options),
         Some(Command::Demo) => demo::demo(&global),

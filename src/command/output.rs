@@ -1,7 +1,8 @@
-//! Writing to standard output and standard error, whose readers may have closed them.
+//! Writing to standard output and standard error, whose readers may have closed them, and to files.
 
 use crate::shown::escape_controls;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the last text written to standard output ended its line.
@@ -84,4 +85,12 @@ pub(super) fn begin_line() {
         AT_LINE_START.store(true, Ordering::Relaxed);
         let _ = io::stderr().write_all(b"\n"); // as above
     }
+}
+
+/// Writes a file that only its owner can read, whole or not at all: it may hold letters.
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path).map(drop).map_err(|error| error.error)
 }

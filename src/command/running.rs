@@ -15,6 +15,7 @@ use crate::api::json::json;
 use crate::condition::Condition;
 use crate::host::{Host, Options, Report, TimeLimit, Value, without_secrets};
 use crate::lisp::printer;
+use crate::policy::Policy;
 use crate::repl::display::warning_text;
 use crate::repl::evaluate_forms;
 use crate::state::NewRun;
@@ -121,15 +122,7 @@ fn evaluate(
         Some(_) => Journaled::nowhere(),
         None => Journaled::begin(global, &mut setup, journaled, !confinement.untrusted),
     };
-    let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));
-    let options = Options {
-        arguments,
-        output: Box::new(print),
-        errors: Box::new(print_error),
-        warnings: Box::new(warnings),
-        policy,
-    };
-    let mut host = Host::new(options);
+    let mut host = Host::new(options(arguments, policy));
     let state = attach_showing(&mut host, &setup, &on_terminal(global.quiet));
     journaled.attach(&host);
     if let Some(dry_run) = &dry_run {
@@ -173,6 +166,18 @@ fn evaluate(
     // reading it took.
     std::mem::forget(host);
     Ok(code)
+}
+
+/// The options of a host that writes to the standard streams.
+pub(super) fn options(arguments: Vec<String>, policy: Policy) -> Options {
+    let warnings = |condition: &Condition| complain(warning_text(condition).trim_end_matches('\n'));
+    Options {
+        arguments,
+        output: Box::new(print),
+        errors: Box::new(print_error),
+        warnings: Box::new(warnings),
+        policy,
+    }
 }
 
 fn report_failure(report: &Report) -> i32 {

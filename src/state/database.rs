@@ -251,7 +251,7 @@ fn open(path: &Path, sync: Sync) -> rusqlite::Result<Connection> {
 }
 
 /// Makes a folder that only its owner can enter.
-pub(super) fn make_private(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -260,7 +260,7 @@ pub(super) fn make_private(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Opens a file that only its owner can read, and makes it if it is not there.
-pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
+pub(crate) fn private_file(path: &Path) -> std::io::Result<File> {
     let mut options = fs::OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]

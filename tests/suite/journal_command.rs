@@ -8,14 +8,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A user: a folder with the configuration, the state and the scripts.
-struct User {
+pub struct User {
     folder: tempfile::TempDir,
     port: u16,
 }
 
 impl User {
     /// A user whose init.scm defines the account `work` on the server.
-    fn of(server: &Server) -> Self {
+    pub fn of(server: &Server) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("config/postoffice");
         std::fs::create_dir_all(&config).unwrap();
@@ -27,26 +27,17 @@ impl User {
         User { folder, port: server.port }
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path().join(name), text).unwrap();
     }
 
     /// Runs the command. Returns its exit code, `None` if it was killed, and its whole output.
     fn postoffice(&self, arguments: &[&str], crash: &str) -> (Option<i32>, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_postoffice"));
-        let redirect = format!("mail.example.org=127.0.0.1:{}", self.port);
-        command
-            .args(["--connect-to", &redirect])
-            .args(arguments)
-            .current_dir(self.path())
-            .env("XDG_CONFIG_HOME", self.path().join("config"))
-            .env("POSTOFFICE_STATE", self.path().join("state"))
-            .env_remove("RUST_BACKTRACE")
-            .stdin(Stdio::null());
+        let mut command = self.command(arguments);
         if !crash.is_empty() {
             command.env("POSTOFFICE_JOURNAL_CRASH", crash);
         }
@@ -57,7 +48,22 @@ impl User {
         (output.status.code(), text)
     }
 
-    fn says(&self, arguments: &str) -> String {
+    /// The command with these arguments.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_postoffice"));
+        let redirect = format!("mail.example.org=127.0.0.1:{}", self.port);
+        command
+            .args(["--connect-to", &redirect])
+            .args(arguments)
+            .current_dir(self.path())
+            .env("XDG_CONFIG_HOME", self.path().join("config"))
+            .env("POSTOFFICE_STATE", self.path().join("state"))
+            .env_remove("RUST_BACKTRACE")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn says(&self, arguments: &str) -> String {
         self.postoffice(&arguments.split(' ').collect::<Vec<_>>(), "").1
     }
 }

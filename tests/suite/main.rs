@@ -147,6 +147,8 @@ mod untrusted;
 mod utf8;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod waiting;
+#[cfg(all(unix, feature = "cli"))]
+mod watch_command;
 #[cfg(all(feature = "host", feature = "sandbox"))]
 mod watching;
 #[cfg(feature = "sandbox")]
