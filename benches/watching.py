@@ -59,6 +59,7 @@ def program(port, accounts, mailboxes):
 
 
 def main():
+    sys.stdout.reconfigure(line_buffering=True)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", choices=["dovecot", "sandbox"], default="dovecot")
     parser.add_argument("--accounts", type=int, default=40)
