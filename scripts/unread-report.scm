@@ -2,8 +2,9 @@
 ;;; Counts the unread letters of every mailbox and shows sender and subject of the five newest.
 ;;;
 ;;;   POSTOFFICE_PASSWORD=… postoffice run unread-report.scm HOST USER
+;;;   POSTOFFICE_PASSWORD=… postoffice watch unread-report.scm -- HOST USER --watch   reports after each new letter, too
 ;;;
-;;; Nothing changes on the server: mailboxes are opened read-only.
+;;; No letter is marked as read.
 
 (defun report-mailbox (mb name)
   (select-mailbox mb name :read-only t)
@@ -17,14 +18,19 @@
                 (or (letter-subject letter) "(no subject)"))))
     (length unread)))
 
-(defun report (host user)
-  (with-imap-connection (mb host :user user :password '(:env "POSTOFFICE_PASSWORD"))
+(defun report ()
+  (with-account (mb 'me)
     (let ((total 0))
       (dolist (entry (mailbox-list mb))
         (unless (member :\\noselect (mailbox-list-flags entry))
           (incf total (report-mailbox mb (mailbox-list-name entry)))))
       (format t "~a unread in all~%" total))))
 
-(if (= (length (command-line)) 2)
-    (apply #'report (command-line))
-    (progn (format t "usage: POSTOFFICE_PASSWORD=… postoffice run unread-report.scm HOST USER~%") (exit 2)))
+(destructuring-bind (&optional host user option) (command-line)
+  (unless (and user (member option '(nil "--watch") :test #'equal))
+    (format t "usage: POSTOFFICE_PASSWORD=… postoffice run unread-report.scm HOST USER [--watch]~%")
+    (exit 2))
+  (define-account me :host host :user user :password '(:env "POSTOFFICE_PASSWORD"))
+  (report)
+  (when option
+    (watch (list (list 'me "inbox" 'unread-report (lambda (mb letters) (report)))) :batch 1000)))
