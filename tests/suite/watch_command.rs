@@ -227,12 +227,50 @@ fn scripts_are_read_anew_and_no_letter_is_lost() {
     user.write("w.scm", "(error \"not today\")");
     watch.signal("-HUP");
     watch.logs("not today", 1);
-    watch.logs("the script of before is run again", 1);
+    watch.logs("w.scm: has failed at once; the one of before is run again", 1);
     deliver(&mut client, "e");
     watch.prints("new e");
     watch.signal("-TERM");
     let (code, out, log) = watch.end();
     assert_eq!((code, out.len()), (Some(0), 5), "{out:#?}{log:#?}");
+}
+
+#[test]
+fn the_letter_that_is_handled_is_finished_before_the_new_script_runs() {
+    let (_server, mut client, user) = watching(UNTIL);
+    deliver(&mut client, "a");
+    deliver(&mut client, "b");
+    let watch = start(&user, &[]);
+    watch.prints("begins a");
+    user.write("w.scm", &script(PRINT));
+    watch.signal("-HUP");
+    watch.logs("w.scm: is read anew", 1);
+    user.write("a", "");
+    watch.prints("seen b");
+    watch.signal("-TERM");
+    let (code, out, _) = watch.end();
+    assert_eq!((code, out.join(" ")), (Some(0), "begins a ends a seen b".into()));
+}
+
+#[test]
+fn a_script_that_fails_later_is_started_again_and_the_others_go_on() {
+    let (_server, mut client, user) = watching(PRINT);
+    user.write(
+        "bad.scm",
+        r#"(watch (list (list 'work "inbox" 'other (lambda (mb letters) nil))) :once t)
+           (error "not any more")"#,
+    );
+    let mut command = user.command(&["watch", "--init", "bad.scm", "w.scm"]);
+    let watch = Watch::start(&mut command);
+    watch.logs("bad.scm: has failed; it is started again in 1.0 s", 1);
+    watch.logs("bad.scm: has failed; it is started again in 2.0 s", 1);
+    watch.logs("waits for letters (IDLE)", 3);
+    let status = until("bad.scm has failed", || user.says("status"));
+    assert!(status.contains("not any more; started again 20"), "{status}");
+    deliver(&mut client, "a");
+    watch.prints("seen a");
+    watch.signal("-TERM");
+    assert_eq!(watch.end().0, Some(0));
 }
 
 #[test]
