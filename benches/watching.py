@@ -3,14 +3,19 @@
 
   scripts/dev/bench watching [--server dovecot|sandbox] [--accounts N] [--mailboxes N] [--rate N]
                              [--seconds N] [--build PATH] [--without NAME …]
+  scripts/dev/bench watching --beside [--letters N] [--build PATH]
 
 One process watches all mailboxes of all accounts. Letters are appended to one mailbox after the other
 at a steady rate. The time of a letter counts from the moment before APPEND is sent to the moment when
 the procedure's first line of output is read. At rest means that nothing arrives. On Linux every Dovecot
 process that waits takes an inotify instance; if there are fewer than mailboxes (sysctl
-fs.inotify.max_user_instances), Dovecot looks for mail only now and then.
+fs.inotify.max_user_instances), Dovecot looks for mail only now and then. Dovecot 2.3 tells a client of a
+letter half a second after it has come.
+
+--beside measures one mailbox on Dovecot that imapfilter watches, too, by enter_idle: both tell the
+subject of each letter in the same run.
 """
-import argparse, imaplib, os, pathlib, resource, statistics, subprocess, sys, tempfile, threading, time
+import argparse, imaplib, os, pathlib, resource, socket, statistics, subprocess, sys, tempfile, threading, time
 
 from common import PROJECT, machine, release_build
 
@@ -63,6 +68,8 @@ def main():
     parser.add_argument("--rest", type=float, default=20)
     parser.add_argument("--build", type=pathlib.Path)
     parser.add_argument("--without", nargs="*", default=[])
+    parser.add_argument("--beside", action="store_true")
+    parser.add_argument("--letters", type=int, default=60)
     options = parser.parse_args()
     build = release_build(options.build)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -78,6 +85,8 @@ def main():
         else:
             server, port = start_sandbox(build, accounts, options.without)
         try:
+            if options.beside:
+                return beside(options, build, folder, port)
             measure(options, build, folder, port, accounts, mailboxes, count)
         finally:
             if server:
@@ -86,11 +95,93 @@ def main():
                 subprocess.run([PROJECT / "scripts/dev/dovecot", "stop", folder], stderr=subprocess.DEVNULL)
 
 
+def connect(name, port):
+    client = imaplib.IMAP4(HOST, port)
+    client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # imaplib writes in pieces
+    client.login(name, "pw")
+    return client
+
+
+class Heard:
+    """The moments at which a program has printed each line first, and how often."""
+
+    def __init__(self, program):
+        self.moments, self.times, self.changed = {}, {}, threading.Condition()
+        threading.Thread(target=self.read, args=[program], daemon=True).start()
+
+    def read(self, program):
+        for line in program.stdout:
+            now, line = time.monotonic(), line.strip()
+            with self.changed:
+                self.moments.setdefault(line, now)
+                self.times[line] = self.times.get(line, 0) + 1
+                self.changed.notify_all()
+
+    def wait(self, subjects, seconds):
+        with self.changed:
+            self.changed.wait_for(lambda: all(subject in self.moments for subject in subjects), timeout=seconds)
+
+
+def letter(subject):
+    return f"Subject: {subject}\r\nMessage-ID: <{subject}@bench>\r\n\r\nx\r\n".encode()
+
+
+IMAPFILTER = """
+options.timeout = 120
+options.certificates = false
+options.starttls = false
+account = IMAP { server = '%s', port = %d, username = 'w0', password = 'pw' }
+io.stdout:setvbuf('line')
+while true do
+  local new = account.INBOX:is_unseen()
+  for _, message in ipairs(new) do
+    local mailbox, uid = table.unpack(message)
+    local field = mailbox[uid]:fetch_field('subject')
+    print((field:gsub('^[Ss]ubject: *', ''):gsub('[\\r\\n]', '')))
+  end
+  new:mark_seen()
+  account.INBOX:enter_idle()
+end
+"""
+
+
+def beside(options, build, folder, port):
+    client = connect("w0", port)
+    script, config = folder / "watch.scm", folder / "config.lua"
+    script.write_text(program(port, ["w0"], ["INBOX"]))
+    config.write_text(IMAPFILTER % (HOST, port))
+    environment = {**os.environ, "POSTOFFICE_STATE": str(folder / "state")}
+    programs = {
+        "postoffice": subprocess.Popen([build, "run", script], stdout=subprocess.PIPE, text=True, env=environment),
+        "imapfilter": subprocess.Popen(["env", f"IMAPFILTER_HOME={folder}", "imapfilter", "-c", config], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True),
+    }
+    heard = {name: Heard(program) for name, program in programs.items()}
+    try:
+        sent = {}
+        for number in range(options.letters + 1):
+            subject = f"letter-{number}"
+            sent[subject] = time.monotonic()
+            client.append("INBOX", None, None, letter(subject))
+            for one in heard.values():
+                one.wait([subject], 30)
+            time.sleep(1 + number % 7 / 10)
+        del sent["letter-0"]  # the connections were being made
+        times = {name: [(one.moments[subject] - moment) * 1000 for subject, moment in sent.items()] for name, one in heard.items()}
+        print(f"{machine()}; {options.letters} letters, one mailbox on Dovecot")
+        for name, values in times.items():
+            values = sorted(values)
+            print(f"{name}: median {statistics.median(values):.1f} ms, longest {values[-1]:.1f} ms")
+        ratios = sorted(ours / theirs for ours, theirs in zip(times["postoffice"], times["imapfilter"]))
+        print(f"ratio: median {statistics.median(ratios):.2f} ({ratios[0]:.2f}–{ratios[-1]:.2f})")
+    finally:
+        for one in programs.values():
+            one.kill()
+
+
 def measure(options, build, folder, port, accounts, mailboxes, count):
     clients = {}
     for name in accounts:
-        clients[name] = imaplib.IMAP4(HOST, port)
-        clients[name].login(name, "pw")
+        clients[name] = connect(name, port)
         for mailbox in mailboxes[1:]:
             clients[name].create(mailbox)
     script = folder / "watch.scm"
@@ -98,27 +189,17 @@ def measure(options, build, folder, port, accounts, mailboxes, count):
     environment = {**os.environ, "POSTOFFICE_STATE": str(folder / "state")}
     watch = subprocess.Popen([build, "run", script], stdout=subprocess.PIPE, text=True, env=environment)
     try:
-        sent, heard = {}, {}
-        changed = threading.Condition()
-
-        def read():
-            for line in watch.stdout:
-                with changed:
-                    heard.setdefault(line.strip(), []).append(time.monotonic())
-                    changed.notify_all()
-
-        threading.Thread(target=read, daemon=True).start()
+        sent, heard = {}, Heard(watch)
 
         def deliver(subject, name, mailbox):
             sent[subject] = time.monotonic()
-            clients[name].append(mailbox, None, None, f"Subject: {subject}\r\nMessage-ID: <{subject}@bench>\r\n\r\nx\r\n".encode())
+            clients[name].append(mailbox, None, None, letter(subject))
 
         # Every mailbox has been heard once: all connections are there.
         begun = time.monotonic()
         for number, (name, mailbox) in enumerate((name, mailbox) for name in accounts for mailbox in mailboxes):
             deliver(f"first-{number}", name, mailbox)
-        with changed:
-            changed.wait_for(lambda: len(heard) >= count, timeout=300)
+        heard.wait(sent, 300)
         print(f"{count} mailboxes heard within {time.monotonic() - begun:.1f} s")
         time.sleep(2)
         before = status(watch.pid)
@@ -131,11 +212,10 @@ def measure(options, build, folder, port, accounts, mailboxes, count):
             time.sleep(max(0, start + number / options.rate - time.monotonic()))
             place = number * 7919 % count
             deliver(f"letter-{number}", accounts[place // len(mailboxes)], mailboxes[place % len(mailboxes)])
-        with changed:
-            changed.wait_for(lambda: all(subject in heard for subject in sent), timeout=60)
-        missed = [subject for subject in sent if subject not in heard]
-        twice = [subject for subject, times in heard.items() if len(times) > 1]
-        times = sorted((heard[subject][0] - moment) * 1000 for subject, moment in sent.items() if subject in heard and subject.startswith("letter"))
+        heard.wait(sent, 60)
+        missed = [subject for subject in sent if subject not in heard.moments]
+        twice = [subject for subject, times in heard.times.items() if times > 1]
+        times = sorted((heard.moments[subject] - moment) * 1000 for subject, moment in sent.items() if subject in heard.moments and subject.startswith("letter"))
         print(f"{machine()}; {options.server}, {len(accounts)} accounts, {count} mailboxes, {options.rate:g} letters a second, {total} letters")
         print(f"milliseconds: median {statistics.median(times):.1f}, 99th percentile {times[int(len(times) * 0.99)]:.1f}, longest {times[-1]:.1f}")
         print(f"missed {len(missed)}, twice {len(twice)}")

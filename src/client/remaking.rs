@@ -79,6 +79,10 @@ impl PopClient {
     /// As [`PopClient::learn_ids`].
     pub fn has_numbers_of(&mut self, lost: &PopClient) -> Result<bool, Error> {
         let Ids::Known(before) = &lost.ids else { return Ok(false) };
+        // A line of the list may have been unreadable.
+        if before.len() + lost.connection.session().marked().len() < lost.count() as usize {
+            return Ok(false);
+        }
         self.learn_ids()?;
         let Ids::Known(now) = &self.ids else { return Ok(false) };
         Ok(before.iter().all(|(number, id)| now.get(number) == Some(id)))

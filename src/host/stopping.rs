@@ -18,6 +18,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use steel::steel_vm::ThreadStateController;
@@ -37,6 +38,8 @@ pub(super) struct Stopping {
 #[derive(Default)]
 struct State {
     controller: ThreadStateController,
+    /// The thread that evaluates.
+    thread: Option<Thread>,
     /// Whether the whole form is to stop.
     from_outside: bool,
     /// The timers of the bodies that run, outermost first.
@@ -89,9 +92,10 @@ impl Stopping {
         self.stop(&state);
     }
 
-    /// Lets the next form run, whatever stopped the last one.
+    /// Lets the next form run in this thread, whatever stopped the last one.
     pub fn resume(&self) {
         let mut state = lock(&self.state);
+        state.thread = Some(std::thread::current());
         state.from_outside = false;
         state.timers.clear();
         self.go_on(&state);
@@ -100,6 +104,9 @@ impl Stopping {
     fn stop(&self, state: &State) {
         self.stops.store(true, Ordering::SeqCst);
         state.controller.interrupt();
+        // The controller pauses and then says why. In between, the interpreter takes the end of a
+        // native for the place to sleep until it is woken.
+        state.thread.iter().for_each(Thread::unpark);
     }
 
     fn go_on(&self, state: &State) {

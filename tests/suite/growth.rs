@@ -94,6 +94,8 @@ const LANGUAGE: &[Program] = &[
     ),
     language("ignore-errors", "(ignore-errors (car 5))"),
     language("unwind-protect, error", "(ignore-errors (unwind-protect (error \"x\") (setq v 2)))"),
+    language("with-timeout", "(with-timeout (60) 1)"),
+    language("with-timeout, late", "(with-timeout (0 1) (unwind-protect (loop) (setq v 2)))"),
     language("catch", "(catch 'done (throw 'done 1))"),
     language(
         "loop of many clauses",

@@ -122,7 +122,7 @@ fn the_inner_one_does_not_outlive_the_outer() {
         // The outer one counts while the forms and the clean-up of the inner one run.
         ("(with-timeout (0.05 :outer) (with-timeout (0.01 (loop)) (loop)))", ":outer"),
         (
-            "(with-timeout (0.05 :outer) (with-timeout (0.01 :inner) (unwind-protect (loop) (loop))))",
+            "(with-timeout (1.5 :outer) (with-timeout (0.01 :inner) (unwind-protect (loop) (loop))))",
             ":outer",
         ),
         (
@@ -168,7 +168,7 @@ fn clean_up_forms_run_before_the_forms() {
             "(a b outer)",
         ),
         (
-            "(with-timeout (0.6 (note 'outer)) (unwind-protect (with-timeout (0.2 (note 'inner)) (unwind-protect (loop) (unwind-protect (loop) (note 'a)))) (note 'b)))",
+            "(with-timeout (1.7 (note 'outer)) (unwind-protect (with-timeout (0.2 (note 'inner)) (unwind-protect (loop) (unwind-protect (loop) (note 'a)))) (note 'b)))",
             "(a b outer)",
         ),
         (

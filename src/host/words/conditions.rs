@@ -66,7 +66,7 @@ pub(super) const WORDS: &[Word] = &[
     (
         "with-timeout",
         "((seconds form …) form …)",
-        "Runs the body. If it takes longer, ends it wherever it is, as Ctrl-C does, runs its clean-up forms, and returns the value of the forms after the seconds; without these, it signals :timeout. A change that was under way may have been made, and its connection may be closed.",
+        "Runs the body. If it takes longer, ends it wherever it is, as Ctrl-C does, runs its clean-up forms to their end, and returns the value of the forms after the seconds; without these, it signals :timeout. A change that was under way may have been made, and its connection may be closed.",
     ),
     (
         "restart-case",
