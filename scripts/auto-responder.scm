@@ -4,8 +4,9 @@
 ;;; says that a program wrote it and has an empty return path, so nothing can answer it.
 ;;;
 ;;;   POSTOFFICE_PASSWORD=… postoffice run auto-responder.scm IMAP-HOST USER SMTP-SERVER YOUR-ADDRESS TEXT-FILE [--send]
+;;;   POSTOFFICE_PASSWORD=… postoffice watch auto-responder.scm -- IMAP-HOST … TEXT-FILE --watch
 ;;;
-;;; Without --send it only prints whom it would answer. Answered letters get the flag \Answered.
+;;; With --watch it answers each new letter; without --send it only prints whom it would answer. Answered letters get the flag \Answered.
 
 ;; Addresses that only programs use (RFC 3834, section 2).
 (defvar programs "^(mailer-daemon|postmaster|no-?reply|do-?not-?reply|listserv|majordomo|root)@|^owner-|-request.*@|-bounce.*@")
@@ -31,20 +32,26 @@
                  :headers (cons '("Auto-Submitted" . "auto-replied")
                                 (when id (list (cons "In-Reply-To" id) (cons "References" id)))))))
 
-(defun respond (host user server ours file &optional option)
-  (with-imap-connection (mb host :user user :password '(:env "POSTOFFICE_PASSWORD"))
-    (let ((text (with-open-file (in file) (read-string in))) (send (equal option "--send")) (answered '()))
-      (select-mailbox mb "inbox" :read-only (not send))
-      (do-letters (letter (select-letters mb '(and :unseen :unanswered :undeleted)))
-        (let ((from (address-email (letter-from letter))))
-          (when (and (answerable? letter ours) (not (member from answered :test #'string-equal)))
-            (push from answered)
-            (format t "~a ~a~%" (if send "answered" "would answer") from)
-            (when send
-              (answer server letter ours text)
-              (flag-letters letter :\\answered)))))
-      (format t "~a answers~%" (length answered)))))
+(defun answer-all (letters server ours file send)
+  (let ((text (with-open-file (in file) (read-string in))) (answered '()))
+    (do-letters (letter letters)
+      (let ((from (address-email (letter-from letter))))
+        (when (and (answerable? letter ours) (not (member from answered :test #'string-equal)))
+          (when send
+            (answer server letter ours text)
+            (flag-letters letter :\\answered))
+          (push from answered)
+          (format t "~a ~a~%" (if send "answered" "would answer") from))))
+    (format t "~a answers~%" (length answered))))
 
-(if (<= 5 (length (command-line)) 6)
-    (apply #'respond (command-line))
-    (progn (format t "usage: POSTOFFICE_PASSWORD=… postoffice run auto-responder.scm IMAP-HOST USER SMTP-SERVER YOUR-ADDRESS TEXT-FILE [--send]~%") (exit 2)))
+(destructuring-bind (&optional host user server ours file (option "")) (command-line)
+  (unless (and file (member option '("" "--send" "--watch") :test #'string=))
+    (format t "usage: POSTOFFICE_PASSWORD=… postoffice run auto-responder.scm IMAP-HOST USER SMTP-SERVER YOUR-ADDRESS TEXT-FILE [--send | --watch]~%")
+    (exit 2))
+  (define-account me :host host :user user :password '(:env "POSTOFFICE_PASSWORD"))
+  (if (string= option "--watch")
+      (watch (list (list 'me "inbox" 'auto-responder (lambda (mb letters) (answer-all letters server ours file t)))))
+      (with-account (mb 'me)
+        (let ((send (string= option "--send")))
+          (select-mailbox mb "inbox" :read-only (not send))
+          (answer-all (select-letters mb '(and :unseen :unanswered :undeleted)) server ours file send)))))

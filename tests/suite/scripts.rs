@@ -34,6 +34,76 @@ fn run(server: &Server, script: &str, arguments: &[&str]) -> String {
     out.into_owned()
 }
 
+/// Runs a script that watches, for what is there now. Its state is in a folder. Returns what it
+/// prints.
+#[track_caller]
+fn watch(server: &Server, state: &Path, script: &str, arguments: &[&str]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(script);
+    let output = Command::new(env!("CARGO_BIN_EXE_postoffice"))
+        .args(["--connect-to", &format!("127.0.0.1=127.0.0.1:{}", server.port)])
+        .args(["--quiet", "watch", "--once"])
+        .arg(path)
+        .args(["--", "127.0.0.1", &server.user])
+        .args(arguments)
+        .env("POSTOFFICE_PASSWORD", &server.password)
+        .env("POSTOFFICE_STATE", state)
+        .env("XDG_CONFIG_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-such-folder"))
+        .output()
+        .unwrap();
+    let (out, error) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let well = output.status.success() && error.is_empty();
+    assert!(well, "{script} on {}: {out}{error}", server.name);
+    out.into_owned()
+}
+
+#[test]
+fn standing_scripts_tell_of_new_letters_only() {
+    for server in servers() {
+        let state = tempfile::tempdir().unwrap();
+        let mut client = server.with_letters(&["Subject: old\nFrom: a@x.example\n\nx\n"]);
+        let mut new = |subject: &str| {
+            let letter = format!("Subject: {subject}\r\nFrom: Bo <b@x.example>\r\n\r\nx\r\n");
+            client.append("INBOX", &[], None, letter.as_bytes()).unwrap();
+        };
+        let notify = |arguments: &[&str]| watch(&server, state.path(), "notify.scm", arguments);
+        assert_eq!(notify(&[]), "");
+        new("one");
+        assert_eq!(notify(&[]), "Bo <b@x.example>: one\n");
+        new("two");
+        let file = state.path().join("told");
+        let program = "printf '%s|' \"$@\" > \"$0\"";
+        assert_eq!(notify(&["sh", "-c", program, file.to_str().unwrap()]), "");
+        assert_eq!(std::fs::read_to_string(file).unwrap(), "Bo <b@x.example>|two|");
+        let report = || watch(&server, state.path(), "unread-report.scm", &["--watch"]);
+        assert!(report().ends_with("3 unread in all\n"));
+        new("three");
+        assert_eq!(report().matches("4 unread in all\n").count(), 2);
+        // Old letters get no answer.
+        let arguments = ["127.0.0.1", "me@x.example", "no-such-file", "--watch"];
+        assert_eq!(watch(&server, state.path(), "auto-responder.scm", &arguments), "");
+    }
+}
+
+#[test]
+fn the_filer_files_new_letters() {
+    for server in servers() {
+        let state = tempfile::tempdir().unwrap();
+        let mut client = server.with_letters(&[
+            "List-Id: The news <news.a.example>\nSubject: 1\n\nx\n",
+            "From: No-Reply@mail.shop.example\nSubject: 2\n\nx\n",
+            "Subject: hello\n\nx\n",
+        ]);
+        watch(&server, state.path(), "filer.scm", &[]);
+        let mut counts =
+            || ["INBOX", "lists/news", "shops/shop"].map(|name| count(&mut client, name));
+        assert_eq!(counts(), [1, 1, 1], "{}", server.name);
+        server.with_letters(&["List-Id: <news.a.example>\nSubject: 3\n\nx\n"]).close();
+        watch(&server, state.path(), "filer.scm", &[]);
+        assert_eq!(counts(), [1, 2, 1], "{}", server.name);
+    }
+}
+
 /// How many letters a mailbox has.
 fn count(client: &mut ImapClient, mailbox: &str) -> u32 {
     client.select(mailbox, true).unwrap();

@@ -204,6 +204,28 @@ fn one_that_is_killed_goes_on_where_it_was() {
 }
 
 #[test]
+fn one_that_is_killed_again_and_again_forgets_nothing() {
+    const ROUNDS: usize = 12;
+    let (_server, mut client, user) = watching(PRINT);
+    let subjects: Vec<String> = (0..ROUNDS * 10).map(|number| format!("<{number}>")).collect();
+    let mut seen = Vec::new();
+    for (round, subjects) in subjects.chunks(10).enumerate() {
+        let watch = start(&user, &[]);
+        subjects.iter().for_each(|subject| deliver(&mut client, subject));
+        // Somewhere in the middle: the others are on their way.
+        watch.prints(&subjects[(round * 7) % 10]);
+        watch.signal("-KILL");
+        seen.extend(watch.end().1);
+    }
+    let (code, rest) = once(&user);
+    assert_eq!(code, Some(0));
+    seen.extend(rest);
+    let missed = subjects.iter().find(|subject| !seen.contains(&format!("seen {subject}")));
+    assert_eq!(missed, None);
+    assert!(seen.len() <= subjects.len() + ROUNDS, "at most one letter each time: {seen:?}");
+}
+
+#[test]
 fn scripts_are_read_anew_and_no_letter_is_lost() {
     let (_server, mut client, user) = watching(PRINT);
     let watch = start(&user, &[]);
@@ -227,12 +249,50 @@ fn scripts_are_read_anew_and_no_letter_is_lost() {
     user.write("w.scm", "(error \"not today\")");
     watch.signal("-HUP");
     watch.logs("not today", 1);
-    watch.logs("the script of before is run again", 1);
+    watch.logs("w.scm: has failed at once; the one of before is run again", 1);
     deliver(&mut client, "e");
     watch.prints("new e");
     watch.signal("-TERM");
     let (code, out, log) = watch.end();
     assert_eq!((code, out.len()), (Some(0), 5), "{out:#?}{log:#?}");
+}
+
+#[test]
+fn the_letter_that_is_handled_is_finished_before_the_new_script_runs() {
+    let (_server, mut client, user) = watching(UNTIL);
+    deliver(&mut client, "a");
+    deliver(&mut client, "b");
+    let watch = start(&user, &[]);
+    watch.prints("begins a");
+    user.write("w.scm", &script(PRINT));
+    watch.signal("-HUP");
+    watch.logs("w.scm: is read anew", 1);
+    user.write("a", "");
+    watch.prints("seen b");
+    watch.signal("-TERM");
+    let (code, out, _) = watch.end();
+    assert_eq!((code, out.join(" ")), (Some(0), "begins a ends a seen b".into()));
+}
+
+#[test]
+fn a_script_that_fails_later_is_started_again_and_the_others_go_on() {
+    let (_server, mut client, user) = watching(PRINT);
+    user.write(
+        "bad.scm",
+        r#"(watch (list (list 'work "inbox" 'other (lambda (mb letters) nil))) :once t)
+           (error "not any more")"#,
+    );
+    let mut command = user.command(&["watch", "--init", "bad.scm", "w.scm"]);
+    let watch = Watch::start(&mut command);
+    watch.logs("bad.scm: has failed; it is started again in 1.0 s", 1);
+    watch.logs("bad.scm: has failed; it is started again in 2.0 s", 1);
+    watch.logs("waits for letters (IDLE)", 3);
+    let status = until("bad.scm has failed", || user.says("status"));
+    assert!(status.contains("not any more; started again 20"), "{status}");
+    deliver(&mut client, "a");
+    watch.prints("seen a");
+    watch.signal("-TERM");
+    assert_eq!(watch.end().0, Some(0));
 }
 
 #[test]
@@ -380,6 +440,39 @@ fn files_that_cannot_be_written_do_not_end_it() {
     let error = format!("the state database {}/state.db: ", state.display());
     assert!(log.iter().any(|line| line.contains(&error)), "{log:#?}");
     assert!(log.iter().any(|line| line.contains("postoffice status will not show")), "{log:#?}");
+}
+
+/// A limit on the size of files stands for a full disk.
+#[test]
+fn a_full_disk_is_told_and_loses_no_letter() {
+    let (_server, mut client, user) = watching(PRINT);
+    assert_eq!(once(&user), (Some(0), vec![]));
+    let mut failures = 0;
+    for limit in (0..).map(|step| 16 + step * 32) {
+        let subjects: Vec<String> = (0..40).map(|number| format!("{limit}-{number}")).collect();
+        subjects.iter().for_each(|subject| deliver(&mut client, subject));
+        let program = "trap '' XFSZ; ulimit -f $0; exec \"$@\"";
+        let whole = user.command(&["watch", "--init", "--once", "w.scm"]);
+        let mut limited = Command::new("sh");
+        limited.args(["-c", program, &limit.to_string()]).arg(whole.get_program());
+        limited.args(whole.get_args()).current_dir(user.path());
+        limited.envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let (code, mut seen, log) = Watch::start(&mut limited).end();
+        if code == Some(0) {
+            break;
+        }
+        failures += 1;
+        assert_eq!(code, Some(1), "{limit}: {log:#?}");
+        let error = format!("the state database {}", user.path().display());
+        assert!(log.iter().any(|line| line.contains(&error)), "{limit}: {log:#?}");
+        let (code, more) = once(&user);
+        assert_eq!(code, Some(0));
+        seen.extend(more);
+        let missed = subjects.iter().find(|subject| !seen.contains(&format!("seen {subject}")));
+        assert_eq!(missed, None, "{limit}");
+        assert!(seen.len() <= subjects.len() + 1, "{limit}: one letter at most again: {seen:?}");
+    }
+    assert!(failures > 0);
 }
 
 #[test]

@@ -163,6 +163,12 @@ impl Known {
         })
     }
 
+    /// Whether a watch belongs to the run of its script that is the last one, or to one that has ended.
+    pub(super) fn is_current(&self, (script, ..): &Key, watch: &Watch) -> bool {
+        let runs = self.scripts.get(script).is_some_and(|script| script.runs);
+        !(runs && watch.state == State::Ended)
+    }
+
     /// The state of all watches in one line.
     pub(super) fn summary(&self) -> String {
         let count =

@@ -442,7 +442,8 @@ impl Service {
             Outcome::Failed(error) => {
                 if let Some(before) = script.before.take() {
                     (script.source, script.next) = (before, Some(Instant::now()));
-                    let words = format!("{error}\nthe script of before is run again");
+                    let words =
+                        format!("has failed at once; the one of before is run again\n{error}");
                     return self.log(Level::Error, number, "not-read", &words);
                 }
                 if !script.has_begun {
@@ -453,7 +454,8 @@ impl Service {
                 }
                 let pause = script.fails();
                 board.ended(number, Some(error.clone()), Some(pause));
-                let words = format!("{error}\nthe script is started again in {}", spoken(pause));
+                let words =
+                    format!("has failed; it is started again in {}\n{error}", spoken(pause));
                 self.log(Level::Error, number, "script-failed", &words);
             }
         }

@@ -80,25 +80,27 @@ impl StatusFile {
             }))
         });
         let watches =
-            known.watches.iter().filter_map(|((number, account, mailbox, cursor), watch)| {
-                Some(json!({
-                    "script": names.get(*number)?,
-                    "account": account,
-                    "mailbox": mailbox,
-                    "cursor": cursor,
-                    "state": watch.state.words(),
-                    "since": stamp(watch.since),
-                    "arrived": watch.arrived,
-                    "handled": watch.handled,
-                    "failed": watch.failed,
-                    "set-aside": watch.set_aside,
-                    "repeated": watch.repeated,
-                    "connections-lost": watch.lost,
-                    "last-letter": watch.last_letter.map(stamp),
-                    "error": watch.error,
-                    "next": watch.next.filter(|next| *next > now()).map(stamp),
-                }))
-            });
+            known.watches.iter().filter(|(key, watch)| known.is_current(key, watch)).filter_map(
+                |((number, account, mailbox, cursor), watch)| {
+                    Some(json!({
+                        "script": names.get(*number)?,
+                        "account": account,
+                        "mailbox": mailbox,
+                        "cursor": cursor,
+                        "state": watch.state.words(),
+                        "since": stamp(watch.since),
+                        "arrived": watch.arrived,
+                        "handled": watch.handled,
+                        "failed": watch.failed,
+                        "set-aside": watch.set_aside,
+                        "repeated": watch.repeated,
+                        "connections-lost": watch.lost,
+                        "last-letter": watch.last_letter.map(stamp),
+                        "error": watch.error,
+                        "next": watch.next.filter(|next| *next > now()).map(stamp),
+                    }))
+                },
+            );
         let content = json!({
             "process": std::process::id(),
             "started": stamp(self.started),
