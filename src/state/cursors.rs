@@ -9,7 +9,6 @@
 
 use super::{Database, StateError};
 use rusqlite::{OptionalExtension, params};
-use sha2::{Digest, Sha256};
 
 /// Which cursor: the account, the mailbox and the script's name for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -67,18 +66,6 @@ impl Known {
         let letters = bytes.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
         Known { letters, has_earlier }
     }
-}
-
-/// A number that stands for a cursor in the name of a file.
-pub(super) fn number_of(key: &CursorKey) -> u64 {
-    let mut hash = Sha256::new();
-    for text in [&key.account, &key.mailbox, &key.name] {
-        hash.update(text.as_bytes());
-        hash.update([0]);
-    }
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash.finalize()[..8]);
-    u64::from_le_bytes(first)
 }
 
 const COLUMNS: &str = "uid_validity, uid, known, has_earlier, revision, committed";

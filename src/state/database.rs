@@ -94,6 +94,13 @@ const MIGRATIONS: [&str; 4] = [
         error TEXT,
         PRIMARY KEY (account, mailbox, name, uid_validity, uid)
     ) WITHOUT ROWID;
+    CREATE TABLE claims (
+        account TEXT NOT NULL,
+        mailbox TEXT NOT NULL,
+        name TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        PRIMARY KEY (account, mailbox, name)
+    ) WITHOUT ROWID;
 ",
 ];
 

@@ -11,6 +11,8 @@ use super::database::{Database, StateError, make_private, private_file};
 use super::{Cursor, CursorKey};
 use rusqlite::params;
 use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// A letter that has to be handled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,24 +180,72 @@ impl Database {
         self.connection().execute(sql, [now]).map_err(|error| self.failed(error))
     }
 
-    /// Keeps other processes from watching with this cursor as long as the file is open; `None` if
-    /// another one does. A database in memory has no others.
+    /// Makes the owner of the cursors of a watch. It lives as long as the value.
     ///
     /// # Errors
     /// [`StateError`].
-    pub fn claim_cursor(&self, key: &CursorKey) -> Result<Option<Claim>, StateError> {
+    pub fn begin_watch(&self) -> Result<Owner, StateError> {
+        let mut id = [0; 8];
+        getrandom::fill(&mut id).map_err(|error| self.failed(error))?;
+        let name: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
         if !self.is_file() {
-            return Ok(Some(Claim(None)));
+            return Ok(Owner { name, held: None });
         }
-        let folder = self.folder().join("running");
-        let name = format!("{:016x}.cursor", super::cursors::number_of(key));
-        let file = make_private(&folder).and_then(|()| private_file(&folder.join(name)));
+        let path = self.file_of(&name);
+        let file = make_private(&self.running()).and_then(|()| private_file(&path));
         let file = file.map_err(|error| self.failed(error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Claim(Some(file)))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(self.failed(error)),
+        file.try_lock().map_err(|error| self.failed(error))?;
+        self.forget_dead_owners();
+        Ok(Owner { name, held: Some((file, path)) })
+    }
+
+    /// Claims a cursor for a watch, so that no other one uses it. Returns `false` if another owner,
+    /// who lives, has it.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn claim_cursor(&self, owner: &Owner, key: &CursorKey) -> Result<bool, StateError> {
+        self.whole(|| {
+            let sql = "SELECT owner FROM claims WHERE account = ?1 AND mailbox = ?2 AND name = ?3";
+            let row = params![key.account, key.mailbox, key.name];
+            let claimed = self.all(sql, row, |row| row.get::<_, String>("owner"))?;
+            if claimed.iter().any(|other| *other != owner.name && self.lives(other)) {
+                return Ok(false);
+            }
+            let sql = "INSERT OR REPLACE INTO claims (account, mailbox, name, owner)
+                VALUES (?1, ?2, ?3, ?4)";
+            let row = params![key.account, key.mailbox, key.name, owner.name];
+            self.connection().execute(sql, row).map_err(|error| self.failed(error))?;
+            Ok(true)
+        })
+    }
+
+    /// Removes the files that killed processes have left. Young ones may not be locked yet.
+    fn forget_dead_owners(&self) {
+        for entry in std::fs::read_dir(self.running()).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_ours = path.extension().is_some_and(|extension| extension == "watch");
+            let age = entry.metadata().and_then(|facts| facts.modified()).map(|at| at.elapsed());
+            let is_old = matches!(age, Ok(Ok(age)) if age > Duration::from_secs(3600));
+            if is_ours && is_old && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+                let _ = std::fs::remove_file(path); // another process may have done so
+            }
         }
+    }
+
+    /// Whether an owner holds its file. Those of a database in memory have none.
+    fn lives(&self, owner: &str) -> bool {
+        let file = self.is_file().then(|| File::open(self.file_of(owner)));
+        let Some(Ok(file)) = file else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    fn running(&self) -> PathBuf {
+        self.folder().join("running")
+    }
+
+    fn file_of(&self, owner: &str) -> PathBuf {
+        self.running().join(format!("{owner}.watch"))
     }
 
     /// Runs statements in a transaction, which is taken back if they return an error or `false`.
@@ -211,11 +261,22 @@ impl Database {
     }
 }
 
-/// The right to watch with a cursor; it ends with this value.
+/// The owner of the cursors of a watch. Others may claim them when it is dropped, or its process has
+/// ended.
 #[derive(Debug)]
-pub struct Claim(
-    #[expect(dead_code, reason = "the lock is held as long as the file is open")] Option<File>,
-);
+pub struct Owner {
+    name: String,
+    /// Locked as long as it is open.
+    held: Option<(File, PathBuf)>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if let Some((_, path)) = &self.held {
+            let _ = std::fs::remove_file(path); // an empty file that is left says that nobody lives
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -276,11 +337,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = || Database::open(folder.path(), Sync::Normal).unwrap();
         let (one, two) = (open(), open());
-        let claim = one.claim_cursor(&key("a")).unwrap();
-        assert!(claim.is_some());
-        assert!(two.claim_cursor(&key("a")).unwrap().is_none());
-        assert!(two.claim_cursor(&key("b")).unwrap().is_some());
-        drop(claim);
-        assert!(two.claim_cursor(&key("a")).unwrap().is_some());
+        let (first, second) = (one.begin_watch().unwrap(), two.begin_watch().unwrap());
+        assert!(one.claim_cursor(&first, &key("a")).unwrap());
+        assert!(one.claim_cursor(&first, &key("a")).unwrap());
+        assert!(!two.claim_cursor(&second, &key("a")).unwrap());
+        assert!(two.claim_cursor(&second, &key("b")).unwrap());
+        drop(first);
+        assert!(two.claim_cursor(&second, &key("a")).unwrap());
     }
 }

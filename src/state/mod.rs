@@ -50,7 +50,7 @@ pub use applied::AppliedState;
 pub use cursors::{Cursor, CursorKey, Known, MOST_KNOWN};
 pub use database::{Database, StateError, Sync};
 pub(crate) use database::{make_private, private_file};
-pub use due::{Claim, Due};
+pub use due::{Due, Owner};
 pub use journal::{Journal, NewRun};
 pub use on_demand::OnDemand;
 pub use rows::{Step, StepState};

@@ -259,8 +259,10 @@ mod tests {
     fn a_waker_is_not_lost_and_counts_once() {
         let (stream, _far) = pair();
         let (wake_up, waker) = WakeUp::new().unwrap();
-        std::thread::spawn(move || (0..1000).for_each(|_| waker.wake())).join().unwrap();
+        let clone = waker.clone();
+        std::thread::spawn(move || (0..1000).for_each(|_| clone.wake())).join().unwrap();
         assert_eq!(wait(&[&stream], Some(&wake_up), None), Woken::Waker);
         assert_eq!(wait(&[&stream], Some(&wake_up), Some(Instant::now())), Woken::TimeIsUp);
+        drop(waker);
     }
 }

@@ -459,6 +459,59 @@ fn a_mailbox_that_is_missing_harms_no_other_and_is_watched_once_it_is_made() {
 }
 
 #[test]
+fn a_letter_that_comes_while_its_mailbox_is_selected_is_not_missed() {
+    for server in servers() {
+        let (folder, seen) = (folder(), Arc::new(Seen::default()));
+        server.connect().create("two").unwrap();
+        deliver(&server, "INBOX", &["a"]);
+        deliver(&server, "two", &["b"]);
+        let mut session = session(&[&server], folder.path(), &seen);
+        // Each procedure's letter brings another into the mailbox that is left after it.
+        let form = r#"
+(flet ((one (mailbox)
+         (list 'a mailbox 'c
+           (lambda (mb letters)
+             (let ((subject (first (subjects letters))))
+               (note (format nil "~a ~a" mailbox subject))
+               (when (< (length subject) 4)
+                 (with-account (other 'a)
+                   (append-letter other mailbox (format nil "Subject: ~ax~%~%x" subject))))))
+           :from :all)))
+  (watch (list (one "inbox") (one "two")) :connections 1))"#;
+        watching(&mut session, form, &seen, || {
+            seen.wait_for("inbox axxx", 1);
+            seen.wait_for("two bxxx", 1);
+        });
+        for event in ["inbox a", "inbox ax", "inbox axx", "two b", "two bx", "two bxx"] {
+            assert_eq!(seen.count(event), 1, "{event} {}", server.name);
+        }
+    }
+}
+
+#[test]
+fn a_letter_that_ends_the_process_each_time_is_set_aside() {
+    let server = Server::sandbox(empty());
+    let (folder, seen) = (folder(), Arc::new(Seen::default()));
+    deliver(&server, "INBOX", &["a", "b"]);
+    let form = r#"
+(block nil
+  (watch (list (list 'a "inbox" 'c
+                 (lambda (mb letters)
+                   (note (first (subjects letters)))
+                   (when (equal (subjects letters) '("a")) (return 'out)))
+                 :from :all))
+         :attempts 2 :count 1))"#;
+    for (expected, event, times) in [("out", "a", 1), ("out", "a", 2), ("1", "b", 1)] {
+        let mut session = session(&[&server], folder.path(), &seen);
+        let text = watching(&mut session, form, &seen, || seen.wait_for(event, times));
+        assert_eq!(text, expected);
+    }
+    assert_eq!((seen.count("a"), seen.count("b")), (2, 1));
+    let event = "inbox c: failed 1 2 false its procedure has begun and not ended";
+    assert_eq!(seen.count(event), 1);
+}
+
+#[test]
 fn one_process_at_a_time_watches_with_a_cursor() {
     let server = Server::sandbox(empty());
     let (folder, seen, second) = (folder(), Arc::new(Seen::default()), Arc::new(Seen::default()));

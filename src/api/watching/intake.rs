@@ -6,13 +6,17 @@
 
 use crate::api::looking::{Look, identities_of, look_for};
 use crate::api::objects::ImapMailbox;
-use crate::api::selection::{Borrowed, is_selected};
+use crate::api::selection::{Borrowed, folded, is_selected};
 use crate::client::{Error, ImapClient, StatusValue};
 use crate::proto::imap::SearchKey;
 use crate::state::{Cursor, CursorKey, Due, Known, OnDemand, StateError};
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How often mailboxes are asked for again that were left. A server whose STATUS and SELECT differ would
+/// have no end.
+const MOST_ROUNDS: usize = 10;
 
 /// How often a cursor is read again that somebody else has committed meanwhile.
 const MOST_RACES: usize = 5;
@@ -28,6 +32,8 @@ pub(super) struct Wanted {
     pub among_others: bool,
     /// Whether a letter is to be tried again now.
     pub is_due: bool,
+    /// Whether another mailbox was selected in the place of this one since the last look.
+    pub was_left: bool,
 }
 
 /// What was found.
@@ -89,22 +95,54 @@ pub(super) fn take_in_all(
         return wanted.iter().enumerate().map(take_in).collect();
     }
     let news = news(&mut mailbox.client(), wanted)?;
-    let mut outcomes = Vec::new();
-    for (number, wanted) in wanted.iter().enumerate() {
-        let is_news = |news: &Vec<String>| wanted.is_due || news.contains(&wanted.mailbox);
-        if !news.as_ref().is_none_or(is_news) {
-            outcomes.push(Outcome::Same);
-            continue;
-        }
-        match take_in(mailbox, database, wanted, number == 0) {
-            Ok(found) => outcomes.push(Outcome::Found(found)),
-            Err(Failure::Mail(error @ Error::Refused { .. })) => {
-                outcomes.push(Outcome::Refused(error));
+    let has_news = |wanted: &Wanted| {
+        let is_named = |news: &Vec<String>| news.contains(&wanted.mailbox);
+        wanted.is_due || wanted.was_left || news.as_ref().is_none_or(is_named)
+    };
+    let mut outcomes: Vec<Outcome> = wanted.iter().map(|_| Outcome::Same).collect();
+    let mut open: Vec<usize> = (0..wanted.len()).filter(|one| has_news(&wanted[*one])).collect();
+    let mut is_first = true;
+    // A letter that comes while its mailbox is selected is not told once another one is selected. So
+    // each mailbox that was left is asked for again.
+    for _ in 0..MOST_ROUNDS {
+        let mut left = Vec::new();
+        for one in std::mem::take(&mut open) {
+            let before = selected(&mailbox.client());
+            match take_in(mailbox, database, &wanted[one], std::mem::take(&mut is_first)) {
+                Ok(found) => outcomes[one].add(found),
+                Err(Failure::Mail(error @ Error::Refused { .. })) => {
+                    outcomes[one] = Outcome::Refused(error);
+                }
+                Err(failure) => return Err(failure),
             }
-            Err(failure) => return Err(failure),
+            if before.is_some() && before != selected(&mailbox.client()) {
+                left.extend(before);
+            }
         }
+        let was_left = |one: &usize| left.iter().any(|name| name == folded(&wanted[*one].mailbox));
+        open = (0..wanted.len()).filter(was_left).collect();
     }
     Ok(outcomes)
+}
+
+/// The mailbox that is selected.
+fn selected(client: &ImapClient) -> Option<String> {
+    client.selected().map(|selected| folded(&selected.name).to_owned())
+}
+
+impl Outcome {
+    /// Adds what a later look has found.
+    fn add(&mut self, later: Found) {
+        *self = Outcome::Found(match self {
+            Outcome::Found(earlier) => Found {
+                arrived: earlier.arrived + later.arrived,
+                left: earlier.left + later.left,
+                other_uids: earlier.other_uids || later.other_uids,
+                ..later
+            },
+            Outcome::Same | Outcome::Refused(_) => later,
+        });
+    }
 }
 
 /// The mailboxes with news; `None` if nobody knows. Begins NOTIFY where the server has it.
@@ -172,8 +210,12 @@ fn take_in(
         if is_first {
             client.forget_unheard();
         }
-        let looked = look_for(&mut client, &look, known)?;
-        if matches!(look, Look::Above(uid) if uid == looked.upto) {
+        let next = client.selected().and_then(|selected| selected.lowest_next_uid());
+        let mut looked = look_for(&mut client, &look, known)?;
+        // Letters below the next UID that are not found have left.
+        let below = next.and_then(|next| u32::try_from(next.saturating_sub(1)).ok());
+        looked.upto = looked.upto.max(below.unwrap_or(0));
+        if matches!(look, Look::Above(uid) if uid >= looked.upto) {
             break; // nothing new
         }
         let letters = with_identities(&mut client, &looked.uids, looked.identities)?;

@@ -58,6 +58,10 @@ pub(super) struct Link {
     pub has_waited: bool,
     /// Whether letters may have arrived that the server will not announce.
     pub must_look: bool,
+    /// The mailboxes in whose place another one was selected since the last look.
+    pub left: Vec<String>,
+    /// How many mailboxes had been selected when the procedure was called.
+    pub selections: u64,
     /// The next pause.
     pause: Duration,
 }
@@ -97,6 +101,8 @@ impl Link {
             up_since: None,
             has_waited: false,
             must_look: false,
+            left: Vec::new(),
+            selections: 0,
             pause: SHORTEST_PAUSE,
         }
     }

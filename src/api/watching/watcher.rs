@@ -19,7 +19,7 @@ use crate::api::state::{State, state};
 use crate::client::{Error, Heard, Wait};
 use crate::condition::{Condition, Identifier};
 use crate::host::{self, Call, Value};
-use crate::state::{Claim, CursorKey, Due, StateError};
+use crate::state::{CursorKey, Due, Owner, StateError};
 use crate::transport::{self, Interrupt, TransportError, WakeUp, Waker, Woken};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -33,6 +33,8 @@ const MOST_TOGETHER: usize = 100;
 const ROUND: Duration = Duration::from_millis(20);
 /// How often a letter is tried at once after the connection was lost.
 const MOST_REPEATS: u32 = 3;
+/// The error of a letter that is being handled, or was when the process ended.
+const BEGUN: &str = "its procedure has begun and not ended";
 /// A clock that goes ahead by more than this was suspended with its machine.
 const SUSPENDED: Duration = Duration::from_secs(30);
 
@@ -62,8 +64,6 @@ pub(super) struct Post {
     pub cursor: String,
     pub from: Look,
     key: Option<CursorKey>,
-    /// Keeps others from watching with this cursor.
-    claim: Option<Claim>,
     /// Letters to handle now.
     ready: VecDeque<Due>,
     /// The same, as the procedure gets them.
@@ -84,7 +84,6 @@ impl Post {
             cursor,
             from,
             key: None,
-            claim: None,
             ready: VecDeque::new(),
             sets: VecDeque::new(),
             later: None,
@@ -141,6 +140,8 @@ pub(super) struct Watcher {
     /// The post that is looked at first.
     turn: usize,
     task: Option<Task>,
+    /// Keeps others from watching with the same cursors.
+    owner: Option<Owner>,
     handled: u64,
     supervisor: Option<Arc<dyn Supervisor>>,
     wake_up: WakeUp,
@@ -178,6 +179,7 @@ impl Watcher {
             links,
             turn: 0,
             task: None,
+            owner: None,
             handled: 0,
             supervisor,
             wake_up,
@@ -290,7 +292,7 @@ impl Watcher {
                 Some(Report::Looked(Err(Failure::State(error)))) => {
                     return Err(by_state(&error));
                 }
-                Some(Report::Looked(Ok(outcomes))) => self.looked(call, number, outcomes),
+                Some(Report::Looked(Ok(outcomes))) => self.looked(call, number, outcomes)?,
             }
         }
         Ok(())
@@ -361,7 +363,7 @@ impl Watcher {
         for post in link.posts.clone() {
             self.posts[post].forget_letters();
         }
-        let text = error.to_string();
+        let text = call.context().redact(&error.to_string());
         self.tell_link(call, number, &What::Lost { error: &text, again, failures });
         if self.way.once && failures > 1 {
             let message = format!("watch: {}: {}", self.links[number].account, error.message);
@@ -370,7 +372,12 @@ impl Watcher {
         }
     }
 
-    fn looked(&mut self, call: &Call<'_>, number: usize, outcomes: Vec<Outcome>) {
+    fn looked(
+        &mut self,
+        call: &Call<'_>,
+        number: usize,
+        outcomes: Vec<Outcome>,
+    ) -> Result<(), Condition> {
         if let Some((_, mailbox)) = &self.links[number].mailbox {
             deliver_warnings(call.context(), "watch", &mut mailbox.client());
         }
@@ -396,19 +403,43 @@ impl Watcher {
                 self.tell(call, *post, What::Arrived(found.arrived));
             }
             self.posts[*post].take(found);
+            self.set_aside(call, *post)?;
         }
         self.links[number].stage = Stage::AtWork;
         if self.serves_several(number) && !self.is_notified(number) {
             self.spread(number);
         }
         self.move_on(call, number);
+        Ok(())
+    }
+
+    /// Sets letters aside that have been tried often enough: the process ended while they were handled.
+    fn set_aside(&mut self, call: &Call<'_>, post: usize) -> Result<(), Condition> {
+        let (most, key) = (self.way.attempts, self.posts[post].key.clone());
+        let is_over = |letter: &Due| letter.attempts >= most;
+        let ready = std::mem::take(&mut self.posts[post].ready);
+        let (over, ready): (VecDeque<Due>, VecDeque<Due>) = ready.into_iter().partition(is_over);
+        self.posts[post].ready = ready;
+        for letter in over {
+            let (uid, attempts) = (letter.uid, letter.attempts);
+            let error = letter.error.clone().unwrap_or_default();
+            let aside = Due { next: None, ..letter };
+            if let Some(key) = &key {
+                state(call)
+                    .database
+                    .with(|database| database.note_failure(key, &aside))
+                    .map_err(|error| by_state(&error))?;
+            }
+            self.tell(call, post, What::Failed { uid, attempts, error: &error, again: None });
+        }
+        Ok(())
     }
 
     /// The server refuses one of the mailboxes of a link. The others are watched all the same, and this
     /// one is asked for again with them.
     fn refused(&mut self, call: &Call<'_>, post: usize, error: &Condition) {
         self.posts[post].forget_letters();
-        let text = error.to_string();
+        let text = call.context().redact(&error.to_string());
         if self.posts[post].refused.as_ref() != Some(&text) {
             let again = Duration::from_secs(60);
             self.tell(call, post, What::Lost { error: &text, again, failures: 1 });
@@ -469,16 +500,22 @@ impl Watcher {
         let Post { mailbox, cursor, .. } = &self.posts[post];
         let (mailbox, name) = (folded(mailbox).to_owned(), cursor.clone());
         let key = CursorKey { account: account.to_owned(), mailbox, name };
-        let claim = state(call).database.with(|database| database.claim_cursor(&key));
-        let claim = claim.map_err(|error| by_state(&error))?;
-        let claim = claim.ok_or_else(|| {
+        let database = &state(call).database;
+        let claimed = database.with(|database| {
+            let owner = match self.owner.take() {
+                Some(owner) => owner,
+                None => database.begin_watch()?,
+            };
+            database.claim_cursor(self.owner.insert(owner), &key)
+        });
+        if !claimed.map_err(|error| by_state(&error))? {
             let message = format!(
                 "watch: another process watches {:?} of {} with the cursor {:?}: end it, or give this watch another cursor",
                 key.mailbox, key.account, key.name
             );
-            Condition::new(Identifier::InDoubt, message)
-        })?;
-        (self.posts[post].claim, self.posts[post].key) = (Some(claim), Some(key));
+            return Err(Condition::new(Identifier::InDoubt, message));
+        }
+        self.posts[post].key = Some(key);
         Ok(())
     }
 
@@ -529,6 +566,7 @@ impl Watcher {
         let Some((_, mailbox)) = self.links[number].mailbox.clone() else { return Ok(()) };
         let account = account_of(&mailbox.client());
         let among_others = self.serves_several(number);
+        let left = std::mem::take(&mut self.links[number].left);
         let mut wanted = Vec::new();
         for number in posts {
             self.claim(call, number, &account)?;
@@ -540,6 +578,7 @@ impl Watcher {
                 from: post.from.clone(),
                 among_others,
                 is_due,
+                was_left: left.iter().any(|name| name == folded(&post.mailbox)),
             }));
         }
         self.links[number].look(wanted, state.database.clone(), &self.waker);
@@ -624,14 +663,12 @@ impl Watcher {
                 continue;
             };
             let Some((value, mailbox)) = self.links[number].mailbox.clone() else { continue };
-            match self.prepare(post, &mailbox) {
-                Ok(must_look) => self.links[number].must_look |= must_look,
-                Err(error) => {
-                    self.lost(call, number, &Condition::from(&error));
-                    continue;
-                }
+            if let Err(error) = self.prepare(number, post, &mailbox) {
+                self.lost(call, number, &Condition::from(&error));
+                continue;
             }
             let Some((letters, set)) = self.posts[post].sets.pop_front() else { continue };
+            self.begin_attempts(call, post, &letters)?;
             self.turn = post + 1;
             self.task = Some(Task { link: number, post, letters, begun: Instant::now() });
             return Ok(Some(Next { post, mailbox: value, letters: set }));
@@ -639,22 +676,52 @@ impl Watcher {
         Ok(None)
     }
 
-    /// Selects the mailbox of a post, and makes the sets that its procedure gets. Returns whether
-    /// letters may have arrived that the server will not announce.
-    fn prepare(&mut self, post: usize, mailbox: &Arc<ImapMailbox>) -> Result<bool, Error> {
-        let post = &mut self.posts[post];
+    /// Writes down that letters are being handled. If the process ends meanwhile, that was an attempt: a
+    /// letter that ends it each time is set aside.
+    fn begin_attempts(
+        &self,
+        call: &Call<'_>,
+        post: usize,
+        letters: &[Due],
+    ) -> Result<(), Condition> {
+        let Some(key) = &self.posts[post].key else { return Ok(()) };
+        let begun = |letter: &Due| Due {
+            attempts: letter.attempts + 1,
+            error: Some(BEGUN.to_owned()),
+            ..letter.clone()
+        };
+        state(call)
+            .database
+            .with(|database| {
+                letters.iter().try_for_each(|letter| database.note_failure(key, &begun(letter)))
+            })
+            .map_err(|error| by_state(&error))
+    }
+
+    /// Selects the mailbox of a post, and makes the sets that its procedure gets.
+    fn prepare(
+        &mut self,
+        number: usize,
+        post: usize,
+        mailbox: &Arc<ImapMailbox>,
+    ) -> Result<(), Error> {
+        let (link, post) = (&mut self.links[number], &mut self.posts[post]);
         let mut client = mailbox.client();
         mailbox.extra::<Borrowed>().restore(&mut client, mailbox)?;
-        let selects = !is_selected(&client, &post.mailbox, false);
-        if selects {
+        if !is_selected(&client, &post.mailbox, false) {
+            let left = client.selected().map(|selected| folded(&selected.name).to_owned());
+            link.left.extend(left);
+            link.must_look = true;
             client.select(&post.mailbox, false)?;
         }
+        link.selections = client.epoch().0;
         let uid_validity = client.selected().and_then(|selected| selected.uid_validity);
         let first =
             post.sets.front().and_then(|(letters, _)| letters.first()).or(post.ready.front());
         if first.is_some_and(|letter| Some(letter.uid_validity) != uid_validity) {
             post.forget_letters();
-            return Ok(true);
+            link.must_look = true;
+            return Ok(());
         }
         if post.sets.is_empty() {
             let size = self.way.batch;
@@ -664,7 +731,7 @@ impl Watcher {
             let sets = sets_of(&client, mailbox, uids, size);
             post.sets = letters.chunks(size).map(<[Due]>::to_vec).zip(sets).collect();
         }
-        Ok(selects)
+        Ok(())
     }
 
     /// Writes down how the procedure has ended: `error` is its condition, if it has failed.
@@ -675,10 +742,17 @@ impl Watcher {
     ) -> Result<(), Condition> {
         let Some(task) = self.task.take() else { return Ok(()) };
         let took = task.begun.elapsed();
-        let is_lost = self.links[task.link]
-            .mailbox
-            .as_ref()
-            .is_some_and(|(_, mailbox)| mailbox.client().is_closed());
+        let link = &mut self.links[task.link];
+        let mut is_lost = false;
+        if let Some((_, mailbox)) = &link.mailbox {
+            let client = mailbox.client();
+            is_lost = client.is_closed();
+            // The procedure has selected another mailbox, and perhaps the same again.
+            if client.epoch().0 != link.selections {
+                link.must_look = true;
+                link.left.push(folded(&self.posts[task.post].mailbox).to_owned());
+            }
+        }
         let state = state(call);
         let Some(key) = self.posts[task.post].key.clone() else { return Ok(()) };
         for letter in task.letters {
@@ -697,6 +771,10 @@ impl Watcher {
                 let repeats = self.posts[task.post].repeats.entry(uid).or_default();
                 *repeats += 1;
                 if *repeats <= MOST_REPEATS {
+                    state
+                        .database
+                        .with(|database| database.note_failure(&key, &letter))
+                        .map_err(|error| by_state(&error))?;
                     self.tell(call, task.post, What::Repeats { uid });
                     continue;
                 }
@@ -721,7 +799,7 @@ impl Watcher {
         error: &Condition,
     ) -> Result<(), Condition> {
         let attempts = letter.attempts + 1;
-        let text = error.to_string();
+        let text = call.context().redact(&error.to_string());
         let nth = (attempts as usize - 1).min(self.way.retry_after.len().saturating_sub(1));
         let again = self.way.retry_after.get(nth).copied().filter(|_| attempts < self.way.attempts);
         let next = again.map(|again| {
