@@ -14,8 +14,8 @@ use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How often mailboxes are asked for again that were left. A server whose STATUS and SELECT differ would
-/// have no end.
+/// How often mailboxes are asked for again that were left. A server whose STATUS and SELECT differ
+/// would have no end.
 const MOST_ROUNDS: usize = 10;
 
 /// How often a cursor is read again that somebody else has committed meanwhile.
@@ -45,6 +45,9 @@ pub(super) struct Found {
     pub left: usize,
     pub other_uids: bool,
 }
+
+/// The next UID of each mailbox when it was looked at.
+type Seen = HashMap<String, u64>;
 
 /// What became of the look at one mailbox.
 pub(super) enum Outcome {
@@ -90,7 +93,7 @@ pub(super) fn take_in_all(
     if wanted.iter().all(|wanted| !wanted.among_others) {
         let take_in = |(number, wanted)| {
             // What the server has announced is found by the first, and what comes later after it.
-            take_in(mailbox, database, wanted, number == 0).map(Outcome::Found)
+            take_in(mailbox, database, wanted, number == 0, &mut Seen::new()).map(Outcome::Found)
         };
         return wanted.iter().enumerate().map(take_in).collect();
     }
@@ -101,14 +104,15 @@ pub(super) fn take_in_all(
     };
     let mut outcomes: Vec<Outcome> = wanted.iter().map(|_| Outcome::Same).collect();
     let mut open: Vec<usize> = (0..wanted.len()).filter(|one| has_news(&wanted[*one])).collect();
-    let mut is_first = true;
+    let (mut is_first, mut seen) = (true, Seen::new());
     // A letter that comes while its mailbox is selected is not told once another one is selected. So
     // each mailbox that was left is asked for again.
     for _ in 0..MOST_ROUNDS {
         let mut left = Vec::new();
         for one in std::mem::take(&mut open) {
             let before = selected(&mailbox.client());
-            match take_in(mailbox, database, &wanted[one], std::mem::take(&mut is_first)) {
+            let is_first = std::mem::take(&mut is_first);
+            match take_in(mailbox, database, &wanted[one], is_first, &mut seen) {
                 Ok(found) => outcomes[one].add(found),
                 Err(Failure::Mail(error @ Error::Refused { .. })) => {
                     outcomes[one] = Outcome::Refused(error);
@@ -176,13 +180,15 @@ fn take_in(
     database: &OnDemand,
     wanted: &Wanted,
     is_first: bool,
+    seen: &mut Seen,
 ) -> Result<Found, Failure> {
     let mut client = mailbox.client();
     let key = &wanted.key;
     mailbox.extra::<Borrowed>().restore(&mut client, mailbox)?;
     if !is_selected(&client, &wanted.mailbox, false) {
         if wanted.among_others
-            && let Some(due) = has_nothing_new(&mut client, database, key)?
+            && let Some(due) =
+                has_nothing_new(&mut client, database, key, seen.get(&wanted.mailbox))?
         {
             return Ok(Found { due, arrived: 0, left: 0, other_uids: false });
         }
@@ -210,12 +216,11 @@ fn take_in(
         if is_first {
             client.forget_unheard();
         }
-        let next = client.selected().and_then(|selected| selected.lowest_next_uid());
-        let mut looked = look_for(&mut client, &look, known)?;
-        // Letters below the next UID that are not found have left.
-        let below = next.and_then(|next| u32::try_from(next.saturating_sub(1)).ok());
-        looked.upto = looked.upto.max(below.unwrap_or(0));
-        if matches!(look, Look::Above(uid) if uid >= looked.upto) {
+        if let Some(next) = client.selected().and_then(|selected| selected.lowest_next_uid()) {
+            seen.insert(wanted.mailbox.clone(), next);
+        }
+        let looked = look_for(&mut client, &look, known)?;
+        if matches!(look, Look::Above(uid) if uid == looked.upto) {
             break; // nothing new
         }
         let letters = with_identities(&mut client, &looked.uids, looked.identities)?;
@@ -251,6 +256,7 @@ fn has_nothing_new(
     client: &mut ImapClient,
     database: &OnDemand,
     key: &CursorKey,
+    seen: Option<&u64>,
 ) -> Result<Option<Vec<Due>>, Failure> {
     let (Some(cursor), due) =
         database.with(|database| Ok((database.cursor(key)?, database.due(key)?)))?
@@ -270,7 +276,8 @@ fn has_nothing_new(
         })
     };
     let is_same = number("UIDVALIDITY") == Some(cursor.uid_validity.into());
-    let is_behind = |next: u64| next <= u64::from(cursor.uid) + 1;
+    // A letter above the cursor may have left before it was seen.
+    let is_behind = |next: u64| next <= u64::from(cursor.uid) + 1 || seen == Some(&next);
     let nothing = is_same && number("UIDNEXT").is_some_and(is_behind);
     let due = due.into_iter().filter(|letter| letter.uid_validity == cursor.uid_validity);
     Ok(nothing.then(|| due.collect()))

@@ -15,7 +15,7 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `watcher` | the watch: which letter is next, waiting for all connections at once |
+//! | `watcher` | the watch: the loop, waiting for all connections at once; `links`: what becomes of them; `handling`: which letter is next |
 //! | `link` | a connection and its jobs, which run in threads |
 //! | `intake` | finds what is new in a mailbox, and writes it down |
 //! | `events` | what happens, for logs; what the program wants |
