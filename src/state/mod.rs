@@ -49,6 +49,7 @@ mod undoing;
 pub use applied::AppliedState;
 pub use cursors::{Cursor, CursorKey, Known, MOST_KNOWN};
 pub use database::{Database, StateError, Sync};
+#[cfg(feature = "cli")]
 pub(crate) use database::{make_private, private_file};
 pub use due::{Due, Owner};
 pub use journal::{Journal, NewRun};
