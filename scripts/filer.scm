@@ -11,7 +11,7 @@
   (let ((new `(:uid ,(letters-uids letters))))
     (with-rules (mb "inbox" :create t :log t)
       ((and ,new (:matches :list-id "<([^.>]+)")) (:move "lists/\\1"))
-      ((and ,new (:matches :from "(?i)no-?reply@.*\\b([a-z0-9-]+)\\.[a-z]+$")) (:flag :automatic) (:move "shops/\\1"))
+      ((and ,new (:matches :from "(?i)no-?reply@(?:[^>]*\\.)?([a-z0-9-]+)\\.(?:com?\\.|org\\.)?[a-z]+>?$")) (:flag :automatic) (:move "shops/\\1"))
       ((and ,new (:matches :subject "(?i)^\\[?spam\\b")) (:flag :\\seen) (:move "spam")))))
 
 (destructuring-bind (&optional host user) (command-line)

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S postoffice run
 ;;; Counts the unread letters of every mailbox and shows sender and subject of the five newest. No letter is marked
-;;; as read. With --watch it goes on, and reports again after each new letter of the inbox.
+;;; as read. With --watch it goes on, and reports again when letters come into the inbox.
 ;;;
 ;;;   POSTOFFICE_PASSWORD=… postoffice run unread-report.scm HOST USER
 ;;;   POSTOFFICE_PASSWORD=… postoffice watch unread-report.scm -- HOST USER --watch
