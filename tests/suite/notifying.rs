@@ -108,11 +108,15 @@ fn news_come_while_the_client_waits_for_letters_in_another_mailbox() {
                 append(server, "R&D");
                 append(server, "INBOX");
             });
-            assert_eq!(client.wait_for_mail(None).unwrap(), Some(1));
+            // News of another mailbox end a wait, too; Dovecot may tell of the inbox first.
+            let mut told = Vec::new();
+            while client.wait_for_mail(None).unwrap() != Some(1) {
+                told.extend(client.take_mailbox_news());
+            }
+            if !told.iter().any(|news| news.name == "R&D" && news.messages == Some(2)) {
+                assert_eq!(until_told(&mut client, "R&D", 3).messages, Some(2));
+            }
         });
-        // Dovecot may tell of the inbox first.
-        assert!(client.has_mailbox_news() || !server.is_sandbox());
-        assert_eq!(until_told(&mut client, "R&D", 3).messages, Some(2));
     });
 }
 
