@@ -29,6 +29,10 @@ const LONGEST_DELAY: Duration = Duration::from_secs(300);
 /// A connection that held so long was a good one.
 const STABLE: Duration = Duration::from_secs(10);
 
+/// After a connection that was waited on no more failures count than these, so that the next attempt is
+/// made within four seconds.
+const MOST_AFTER_WAITING: u32 = 3;
+
 /// The pauses of a link that serves several mailboxes. Each is twice as long as the one before,
 /// until a letter arrives.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
@@ -111,6 +115,10 @@ impl Link {
     pub(super) fn lost(&mut self) -> Duration {
         if self.up_since.take().is_some_and(|since| since.elapsed() >= STABLE) {
             self.failures = 0;
+        }
+        // It came so far as to wait: the server is there, and the way to it is bad.
+        if std::mem::take(&mut self.has_waited) {
+            self.failures = self.failures.min(MOST_AFTER_WAITING);
         }
         let again = delay(self.failures, chance());
         self.failures = self.failures.saturating_add(1);
